@@ -1,0 +1,65 @@
+//! The hook through which a user of the proxy sees, edits and refuses what is being forwarded.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::message::{Edit, Message};
+use crate::{Face, Flow};
+
+/// Where a message that is about to be forwarded came from and where it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Passing {
+    /// Time since the caller's epoch.
+    pub now: Duration,
+    /// The face the message came in by. For a response: the face of the party that answers.
+    pub from: Face,
+    /// The flow the message itself arrived on.
+    pub source: Flow,
+    /// The address that the message is about to be sent to: the next hop of a request; for a response, the
+    /// neighbour that the request came from. Its family is the one that SDP towards it should use.
+    pub toward: SocketAddr,
+}
+
+/// A request that [`Passage::request`] will not let through: answered with this final response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Final status, 300 to 699.
+    pub status: u16,
+    /// Reason phrase of the status line.
+    pub reason: String,
+}
+
+/// Sees each message that is forwarded, and may edit it.
+///
+/// Every method must be idempotent: a retransmitted 2xx and its ACK pass again, and a request passes again when
+/// failover tries another target (which may be of the other IP family). What is not edited leaves byte for byte.
+/// Via, Max-Forwards, Route and Record-Route belong to the proxy and are not for the passage to edit.
+pub trait Passage {
+    /// A request, ACK and in-dialog requests included, is about to be forwarded.
+    ///
+    /// # Errors
+    /// A [`Refusal`] is sent back to the requester in place of forwarding (an ACK is dropped, as nothing may
+    /// answer an ACK).
+    fn request(&mut self, ctx: &Passing, request: &Message, edit: &mut Edit) -> Result<(), Refusal>;
+
+    /// A response, provisional or final, is about to be forwarded upstream.
+    fn response(&mut self, ctx: &Passing, response: &Message, edit: &mut Edit);
+
+    /// The proxy itself ended `request` (as it was received) with a final response of its own making: 408, 487,
+    /// 503, a rejection by the routing decision, ... Not called for responses that [`Passage::response`] saw.
+    fn concluded(&mut self, now: Duration, request: &Message, status: u16);
+}
+
+/// Lets everything through unseen.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unobserved;
+
+impl Passage for Unobserved {
+    fn request(&mut self, _: &Passing, _: &Message, _: &mut Edit) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn response(&mut self, _: &Passing, _: &Message, _: &mut Edit) {}
+
+    fn concluded(&mut self, _: Duration, _: &Message, _: u16) {}
+}
