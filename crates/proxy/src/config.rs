@@ -1,0 +1,333 @@
+//! What an operator may say: the shape of `sidetone.toml`.
+//!
+//! Every key is documented in `deploy/sidetone.example.toml`, which a test loads. Unknown keys are refused.
+//! Reading files and explaining errors is the binary's work; this module only gives shapes, defaults and the
+//! checks that need no system.
+
+mod check;
+mod peers;
+mod units;
+
+pub use check::{Fault, check};
+pub use peers::{AllowEntry, Disclosure, Host, Peer};
+pub use units::{Period, PortRange};
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sidetone_sip::Transport;
+
+/// The whole configuration.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where Sidetone listens for SIP.
+    pub sip: Sip,
+    /// Where it anchors media.
+    pub media: Media,
+    /// The carriers, in order of preference.
+    #[serde(rename = "trunk", default)]
+    pub trunks: Vec<Peer>,
+    /// The PBXs, in order of preference.
+    #[serde(rename = "pbx", default)]
+    pub pbxs: Vec<Peer>,
+    /// How much it takes on.
+    #[serde(default)]
+    pub limits: Limits,
+    /// How peers are watched.
+    #[serde(default)]
+    pub health: Health,
+    /// How it listens.
+    #[serde(default)]
+    pub analysis: Analysis,
+    /// Where events go.
+    #[serde(default)]
+    pub events: sidetone_events::config::EventsConfig,
+    /// The Unix socket that the command line talks to.
+    #[serde(default)]
+    pub control: Control,
+    /// Metrics, health and the live event stream.
+    #[serde(default)]
+    pub http: Http,
+    /// What is logged, and how.
+    #[serde(default)]
+    pub log: Log,
+}
+
+/// `[sip]`
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sip {
+    /// Sockets, as `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`.
+    pub listen: Vec<Listen>,
+    /// Further names under which peers address Sidetone (a DNS name, a public address behind 1:1 NAT).
+    #[serde(default)]
+    pub hostnames: Vec<String>,
+    /// How long a host that answers nothing at all is waited for before the next one is tried.
+    #[serde(default = "Sip::default_failover")]
+    pub failover_after: Period,
+    /// Largest request sent by UDP, in bytes (RFC 3261 §18.1.1).
+    #[serde(default = "Sip::default_udp_limit")]
+    pub udp_limit: usize,
+    /// Name servers to ask, `ADDRESS:PORT`; empty is the system's.
+    #[serde(default)]
+    pub nameservers: Vec<SocketAddr>,
+    /// Most transactions held at once; beyond it new requests get 503.
+    #[serde(default = "Sip::default_transactions")]
+    pub max_transactions: usize,
+    /// Most TCP connections held at once.
+    #[serde(default = "Sip::default_connections")]
+    pub max_connections: usize,
+}
+
+impl Sip {
+    fn default_failover() -> Period {
+        Period::from_secs(4)
+    }
+    const fn default_udp_limit() -> usize {
+        1300
+    }
+    const fn default_transactions() -> usize {
+        100_000
+    }
+    const fn default_connections() -> usize {
+        1_000
+    }
+}
+
+/// One SIP socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen {
+    /// UDP or TCP.
+    pub transport: Transport,
+    /// The address bound.
+    pub addr: SocketAddr,
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (transport, addr) = text
+            .split_once(':')
+            .ok_or_else(|| format!("`{text}` is not TRANSPORT:ADDRESS:PORT, as in udp:127.0.0.1:5060"))?;
+        let transport = match transport {
+            "udp" => Transport::Udp,
+            "tcp" => Transport::Tcp,
+            other => return Err(format!("transport `{other}` is not known; write udp or tcp")),
+        };
+        let addr: SocketAddr = addr
+            .parse()
+            .map_err(|_| format!("`{addr}` is not ADDRESS:PORT; an IPv6 address stands in brackets: [::1]:5060"))?;
+        if addr.ip().is_unspecified() {
+            return Err(format!(
+                "{addr}: a wildcard address can't be written into Via and Record-Route; name each address"
+            ));
+        }
+        Ok(Self { transport, addr })
+    }
+}
+
+units::serde_by_text!(Listen);
+
+impl std::fmt::Display for Listen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let transport = match self.transport {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+        };
+        write!(f, "{transport}:{}", self.addr)
+    }
+}
+
+/// `[media]`
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Media {
+    /// IPv4 address written into SDP, on both faces unless one of the next two says otherwise.
+    #[serde(default = "Media::default_address")]
+    pub address: Ipv4Addr,
+    /// IPv4 address toward the carrier.
+    pub address_trunk: Option<Ipv4Addr>,
+    /// IPv4 address toward the PBX.
+    pub address_pbx: Option<Ipv4Addr>,
+    /// IPv6 address; without it, calls over IPv6 are refused with 488.
+    pub ipv6: Option<std::net::Ipv6Addr>,
+    /// UDP ports to take media ports from; each stream takes an even and an odd one on each face.
+    #[serde(default = "Media::default_ports")]
+    pub ports: PortRange,
+    /// Relay threads.
+    #[serde(default = "Media::default_threads")]
+    pub threads: usize,
+    /// A call whose media has been silent on both sides for this long is reported and, if still up, dropped from
+    /// the media plane. Calls on hold are exempt.
+    #[serde(default = "Media::default_timeout")]
+    pub timeout: Period,
+    /// Who may be learnt as the source of a leg's media: `sdp`, `signalled` (default) or `open`.
+    #[serde(default)]
+    pub latching: Latching,
+    /// Pause between two looks at the sockets once more than `coalesce_from` streams are up: fewer wake-ups for at
+    /// most this much delay. `0ms` turns it off.
+    #[serde(default = "Media::default_tick")]
+    pub tick: Period,
+    /// Streams from which `tick` applies.
+    #[serde(default = "Media::default_coalesce")]
+    pub coalesce_from: usize,
+}
+
+impl Media {
+    const fn default_address() -> Ipv4Addr {
+        Ipv4Addr::LOCALHOST
+    }
+    const fn default_ports() -> PortRange {
+        PortRange { first: 30_000, last: 39_999 }
+    }
+    const fn default_threads() -> usize {
+        1
+    }
+    fn default_timeout() -> Period {
+        Period::from_secs(60)
+    }
+    fn default_tick() -> Period {
+        Period::from_millis(1)
+    }
+    const fn default_coalesce() -> usize {
+        32
+    }
+
+    /// The address to put into SDP toward one face.
+    #[must_use]
+    pub fn address_toward(&self, face: sidetone_sip::Face, v6: bool) -> Option<IpAddr> {
+        if v6 {
+            return self.ipv6.map(IpAddr::V6);
+        }
+        let own = match face {
+            sidetone_sip::Face::Trunk => self.address_trunk,
+            sidetone_sip::Face::Pbx => self.address_pbx,
+        };
+        Some(IpAddr::V4(own.unwrap_or(self.address)))
+    }
+}
+
+/// Whom a leg's media may come from; the rules stand in `sidetone_rtp::latch`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Latching {
+    /// Only the address in SDP.
+    Sdp,
+    /// That address or the one its SIP came from, any port.
+    #[default]
+    Signalled,
+    /// Whoever comes first. Weaker: only for carriers whose media comes from addresses that nothing announces.
+    Open,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Calls at once; beyond it 503 with Retry-After.
+    pub calls: usize,
+    /// New calls a second, with a burst of one second's worth.
+    pub calls_per_second: u32,
+    /// The Retry-After that a refused call is given.
+    pub retry_after: Period,
+    /// How long `drain` and SIGTERM wait for calls to end by themselves.
+    pub drain: Period,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            calls: 2_000,
+            calls_per_second: 100,
+            retry_after: Period::from_secs(10),
+            drain: Period::from_secs(30),
+        }
+    }
+}
+
+/// `[health]`
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Health {
+    /// How often each host is asked with OPTIONS; `0s` asks never and takes every host for healthy.
+    pub options_interval: Period,
+    /// Unanswered probes in a row after which a host is down.
+    pub down_after: u32,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { options_interval: Period::from_secs(10), down_after: 2 }
+    }
+}
+
+/// `[analysis]`
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Analysis {
+    /// A folder or safetensors file with weights; without it, the open weights inside the binary.
+    pub model: Option<PathBuf>,
+    /// Analysis workers; 0 is one for every two cores, at least one.
+    pub workers: usize,
+    /// When a caller counts as upset, and when as calm again.
+    pub thresholds: sidetone_insight::Thresholds,
+}
+
+/// `[control]`
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Control {
+    /// Path of the Unix socket. Whoever may open it may command Sidetone: it is made with mode 0600.
+    pub socket: PathBuf,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self { socket: PathBuf::from("/run/sidetone/control.sock") }
+    }
+}
+
+/// `[http]`
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// Where /metrics, /healthz, /readyz and /events are served; absent means not at all.
+    pub listen: Option<SocketAddr>,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9464))) }
+    }
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,sidetone_sip=debug`.
+    pub level: String,
+    /// `text` or `json`.
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines.
+    Json,
+}

@@ -1,0 +1,107 @@
+//! What can be wrong with a configuration that reads well.
+
+use std::collections::HashSet;
+
+use super::{Config, Disclosure, Peer};
+
+/// One thing wrong: where, what, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The key, as `trunk.0.hosts.1.to`: tables by name, list entries by number.
+    pub key: String,
+    /// What is wrong and what to write instead.
+    pub problem: String,
+    /// Whether Sidetone still can run.
+    pub fatal: bool,
+}
+
+impl Fault {
+    fn fatal(key: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { key: key.into(), problem: problem.into(), fatal: true }
+    }
+    fn warning(key: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { key: key.into(), problem: problem.into(), fatal: false }
+    }
+}
+
+/// Everything wrong with a configuration, fatal or not.
+#[must_use]
+pub fn check(config: &Config) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if config.sip.listen.is_empty() {
+        faults.push(Fault::fatal("sip.listen", "names no socket; write for example [\"udp:127.0.0.1:5060\"]"));
+    }
+    if config.trunks.is_empty() {
+        faults.push(Fault::fatal("trunk", "is missing: without a [[trunk]] no call can come or go"));
+    }
+    if config.pbxs.is_empty() {
+        faults.push(Fault::fatal("pbx", "is missing: without a [[pbx]] there is nowhere to take calls to"));
+    }
+    if config.media.threads == 0 || config.media.threads > 64 {
+        faults.push(Fault::fatal("media.threads", "must be 1 to 64"));
+    }
+    if config.media.tick.0 > std::time::Duration::from_millis(10) {
+        faults.push(Fault::fatal("media.tick", "delays every packet by up to this much; 10ms is the most"));
+    }
+    if config.sip.udp_limit < 512 || config.sip.udp_limit > 65_000 {
+        faults.push(Fault::fatal("sip.udp_limit", "must be 512 to 65000 bytes"));
+    }
+    if config.limits.calls == 0 {
+        faults.push(Fault::fatal("limits.calls", "is 0, so every call would be refused; to refuse new calls use `sidetone drain`"));
+    }
+    if config.limits.calls_per_second == 0 {
+        faults.push(Fault::fatal("limits.calls_per_second", "is 0, so every call would be refused"));
+    }
+    let ports = usize::from(config.media.ports.last - config.media.ports.first) + 1;
+    if ports / 4 < config.limits.calls {
+        faults.push(Fault::warning(
+            "media.ports",
+            format!(
+                "holds {ports} ports: enough for about {} calls when both faces share an address, fewer than limits.calls = {}",
+                ports / 4,
+                config.limits.calls
+            ),
+        ));
+    }
+    let mut names = HashSet::new();
+    for (table, peers, others) in [("trunk", &config.trunks, &config.pbxs), ("pbx", &config.pbxs, &config.trunks)] {
+        for (index, peer) in peers.iter().enumerate() {
+            check_peer(&mut faults, &format!("{table}.{index}"), peer, others);
+            if !names.insert(peer.name.as_str()) {
+                faults.push(Fault::fatal(format!("{table}.{index}.name"), format!("`{}` is taken by another trunk or PBX", peer.name)));
+            }
+            if table == "pbx" && peer.disclosure != Disclosure::None {
+                faults.push(Fault::fatal(format!("{table}.{index}.disclosure"), "belongs to a trunk: it is callers who are told"));
+            }
+        }
+    }
+    if !config.trunks.is_empty() && config.trunks.iter().all(|trunk| trunk.disclosure == Disclosure::None) {
+        faults.push(Fault::warning(
+            "trunk.0.disclosure",
+            "no trunk states how callers are told, so calls are carried but none is analysed; where callers hear the announcement before they get here, write disclosure = \"given-upstream\"",
+        ));
+    }
+    faults
+}
+
+fn check_peer(faults: &mut Vec<Fault>, key: &str, peer: &Peer, others: &[Peer]) {
+    if peer.name.is_empty() || !peer.name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
+        faults.push(Fault::fatal(format!("{key}.name"), "may hold letters, digits, '-', '_' and '.' only, since it becomes a metrics label"));
+    }
+    if peer.hosts.is_empty() {
+        faults.push(Fault::fatal(format!("{key}.hosts"), "names no host; write [{ to = \"sip:192.0.2.1:5060\" }]"));
+    }
+    if peer.allow.is_empty() {
+        faults.push(Fault::warning(format!("{key}.allow"), "is empty, so no request from this peer is taken"));
+    }
+    for (index, host) in peer.hosts.iter().enumerate() {
+        if let Err(problem) = crate::routing::HostAddress::parse(&host.to) {
+            faults.push(Fault::fatal(format!("{key}.hosts.{index}.to"), problem));
+        }
+    }
+    for (index, name) in peer.to.iter().enumerate() {
+        if !others.iter().any(|other| other.name == *name) {
+            faults.push(Fault::fatal(format!("{key}.to.{index}"), format!("`{name}` is no peer on the other face")));
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The two kinds of peer, carriers and PBXs, and who of them is let in.
+
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::units::serde_by_text;
+
+/// `[[trunk]]` or `[[pbx]]`: hosts that count as one peer.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Peer {
+    /// Its name in logs, metrics and events.
+    pub name: String,
+    /// Where its calls are sent.
+    #[serde(default)]
+    pub hosts: Vec<Host>,
+    /// Whom its requests may come from: `IP`, `NETWORK/BITS` or `IP:PORT`. Everyone else is refused.
+    pub allow: Vec<AllowEntry>,
+    /// The peers on the other face that its calls go to, in order of preference; empty is all of them.
+    #[serde(default)]
+    pub to: Vec<String>,
+    /// Whether the host part of the Request-URI is replaced by the chosen host's address. Off, it leaves as it came.
+    #[serde(default)]
+    pub rewrite_uri: bool,
+    /// Trunks only: how callers on it have been told that a machine listens to their tone.
+    #[serde(default)]
+    pub disclosure: Disclosure,
+}
+
+/// How callers are told. Nothing is inferred before they are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Disclosure {
+    /// They are not: calls are carried, never analysed.
+    #[default]
+    None,
+    /// The operator states that every caller on this trunk has heard the announcement before the call gets here.
+    GivenUpstream,
+}
+
+/// One host of a peer.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Host {
+    /// A SIP URI. A name without a port is looked up by SRV, then AAAA and A (RFC 3263).
+    pub to: String,
+    /// Lower is tried first.
+    #[serde(default = "Host::default_priority")]
+    pub priority: u16,
+    /// Share among hosts of one priority (RFC 2782).
+    #[serde(default = "Host::default_weight")]
+    pub weight: u16,
+}
+
+impl Host {
+    const fn default_priority() -> u16 {
+        1
+    }
+    const fn default_weight() -> u16 {
+        10
+    }
+}
+
+/// Whom a peer's requests may come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AllowEntry {
+    /// One address and port: told apart from others on the same machine.
+    Socket(SocketAddr),
+    /// A network.
+    Network {
+        /// Its address.
+        ip: IpAddr,
+        /// How many leading bits count.
+        bits: u8,
+    },
+}
+
+impl AllowEntry {
+    /// How closely the entry fits the source: 0 not at all, then by bits, a socket closest.
+    #[must_use]
+    pub fn fit(&self, source: SocketAddr) -> u16 {
+        match *self {
+            Self::Socket(socket) => u16::from(socket == source) * 1_000,
+            Self::Network { ip, bits } => {
+                let same = match (ip, source.ip()) {
+                    (IpAddr::V4(net), IpAddr::V4(ip)) => {
+                        let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
+                        (net.to_bits() ^ ip.to_bits()) & mask == 0
+                    }
+                    (IpAddr::V6(net), IpAddr::V6(ip)) => {
+                        let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
+                        (net.to_bits() ^ ip.to_bits()) & mask == 0
+                    }
+                    _ => false,
+                };
+                u16::from(same) * (u16::from(bits) + 1)
+            }
+        }
+    }
+}
+
+impl FromStr for AllowEntry {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong =
+            || format!("`{text}` is not an address; write IP, NETWORK/BITS (192.0.2.0/24) or IP:PORT");
+        if let Ok(socket) = text.parse::<SocketAddr>() {
+            return Ok(Self::Socket(socket));
+        }
+        let (ip, bits) = match text.split_once('/') {
+            Some((ip, bits)) => (ip, Some(bits.parse::<u8>().map_err(|_| wrong())?)),
+            None => (text, None),
+        };
+        let ip: IpAddr = ip.trim_matches(['[', ']']).parse().map_err(|_| wrong())?;
+        let most = if ip.is_ipv4() { 32 } else { 128 };
+        let bits = bits.unwrap_or(most);
+        if bits > most {
+            return Err(format!("{text}: {bits} bits are more than the address has"));
+        }
+        Ok(Self::Network { ip, bits })
+    }
+}
+
+impl std::fmt::Display for AllowEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Socket(socket) => write!(f, "{socket}"),
+            Self::Network { ip, bits } => write!(f, "{ip}/{bits}"),
+        }
+    }
+}
+
+serde_by_text!(AllowEntry);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(text: &str) -> AllowEntry {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_closest_entry_fits_best() {
+        let source = "192.0.2.7:5060".parse().unwrap();
+        let fits: Vec<u16> = ["198.51.100.1", "0.0.0.0/0", "192.0.2.0/24", "192.0.2.7", "192.0.2.7:5060"]
+            .map(|text| entry(text).fit(source))
+            .to_vec();
+        assert_eq!(fits, [0, 1, 25, 33, 1_000]);
+        assert_eq!(entry("192.0.2.7:5061").fit(source), 0);
+    }
+
+    #[test]
+    fn ipv6_networks_are_told_apart() {
+        let source = "[2001:db8::1]:5060".parse().unwrap();
+        assert_eq!(entry("2001:db8::/32").fit(source), 33);
+        assert_eq!(entry("2001:db9::/32").fit(source), 0);
+        assert_eq!(entry("[2001:db8::1]:5060").fit(source), 1_000);
+        assert_eq!(entry("0.0.0.0/0").fit(source), 0);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for text in ["", "carrier.example", "1.2.3.4/33", "1.2.3/8", "::1/129", "1.2.3.4:x"] {
+            assert!(text.parse::<AllowEntry>().is_err(), "{text}");
+        }
+    }
+}

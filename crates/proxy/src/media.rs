@@ -1,0 +1,20 @@
+//! The media plane: ports, relay threads, and the control side that the SIP core speaks to.
+//!
+//! ```text
+//!  SIP core --MediaPlane--> Engine --Command--> relay thread --forward--> peer
+//!                             ^                      | copy
+//!                             '------- Notice -------'---> tap ring --> analysis worker
+//! ```
+//!
+//! A relay thread owns its sockets and streams outright. It takes no lock, allocates nothing for a packet, logs
+//! nothing and waits for nobody; what it has to say goes out once a second, or when a call closes.
+
+mod engine;
+mod ports;
+mod relay;
+mod report;
+mod thread;
+
+pub use engine::{Engine, PlanChange};
+pub use ports::PortPool;
+pub use report::{EndReport, Notice, RelayTotals, StreamReport};

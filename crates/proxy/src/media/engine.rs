@@ -1,0 +1,204 @@
+//! The control side of the media plane: what the SIP core asks, turned into sockets and commands.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use mio::Waker;
+use sidetone_rtp::latch::Policy;
+use sidetone_sip::Face;
+use sidetone_sip::anchor::{CallKey, Exhausted, IpFamily, LocalMedia, MediaPlane, StreamPlan};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::ports::PortPool;
+use super::report::{Notice, RelayTotals};
+use super::thread::{Command, Pace, RelayThread};
+use crate::config::{Latching, Media};
+use crate::tap::TapSender;
+
+/// Differentiated services code point of voice, "expedited forwarding" (RFC 3246, RFC 4594 §4.1), as a TOS byte.
+const TOS_EXPEDITED: u32 = 46 << 2;
+/// A quarter of a second of a flood, and many seconds of a call.
+const RECEIVE_BUFFER: usize = 256 * 1024;
+/// Ports that another program holds are passed over, but not for ever.
+const BIND_TRIES: usize = 64;
+
+/// The media plane, as the SIP core sees it.
+pub struct Engine {
+    config: Media,
+    pool: PortPool,
+    threads: Vec<Handle>,
+    calls: HashMap<CallKey, Vec<LocalMedia>>,
+    changes: Vec<PlanChange>,
+    /// Times no port could be had.
+    exhausted: u64,
+}
+
+/// What SDP has newly agreed on for one stream, for those who listen.
+#[derive(Debug, Clone)]
+pub struct PlanChange {
+    /// The call.
+    pub call: CallKey,
+    /// Index of the m-line.
+    pub stream: usize,
+    /// The new state.
+    pub plan: StreamPlan,
+}
+
+struct Handle {
+    commands: Sender<Command>,
+    waker: Waker,
+    totals: Arc<RelayTotals>,
+    join: Option<JoinHandle<()>>,
+}
+
+impl Handle {
+    fn send(&self, command: Command) {
+        // A thread that is gone can't be told anything; its calls have no media either way.
+        if self.commands.send(command).is_ok() {
+            let _ = self.waker.wake();
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.send(Command::Stop);
+        if let Some(join) = self.join.take() {
+            let _ = join.join();
+        }
+    }
+}
+
+impl Engine {
+    /// Starts the relay threads. `taps` holds, for each thread, the ring to each worker.
+    ///
+    /// # Errors
+    /// When the system gives no thread or no epoll descriptor.
+    pub fn start(
+        config: Media,
+        taps: Vec<Vec<TapSender>>,
+        notices: &UnboundedSender<Notice>,
+        epoch: Instant,
+        seed: u64,
+    ) -> io::Result<Self> {
+        let policy = match config.latching {
+            Latching::Sdp => Policy::Sdp,
+            Latching::Signalled => Policy::Signalled,
+            Latching::Open => Policy::Open,
+        };
+        let pace = Pace { tick: config.tick.into(), coalesce_from: config.coalesce_from, policy };
+        let mut threads = Vec::new();
+        for (number, taps) in taps.into_iter().enumerate() {
+            let (commands, inbox) = channel();
+            let totals = Arc::new(RelayTotals::default());
+            let (thread, waker) =
+                RelayThread::new(inbox, notices.clone(), taps, Arc::clone(&totals), pace, epoch)?;
+            let join =
+                std::thread::Builder::new().name(format!("relay-{number}")).spawn(move || thread.run())?;
+            threads.push(Handle { commands, waker, totals, join: Some(join) });
+        }
+        let pool = PortPool::new(config.ports, seed);
+        Ok(Self { config, pool, threads, calls: HashMap::new(), changes: Vec::new(), exhausted: 0 })
+    }
+
+    /// From now on a call's packets are copied to this worker, or to none.
+    pub fn tap(&self, call: CallKey, worker: Option<usize>) {
+        self.tell(call, Command::Tap { call, worker });
+    }
+
+    /// What SDP has agreed on since the last time.
+    pub fn take_changes(&mut self) -> Vec<PlanChange> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Each thread's sums.
+    pub fn totals(&self) -> impl Iterator<Item = &Arc<RelayTotals>> {
+        self.threads.iter().map(|thread| &thread.totals)
+    }
+
+    /// RTP ports in use.
+    #[must_use]
+    pub fn ports_taken(&self) -> usize {
+        self.pool.taken()
+    }
+
+    /// Times no port could be had.
+    #[must_use]
+    pub fn exhausted(&self) -> u64 {
+        self.exhausted
+    }
+
+    fn tell(&self, call: CallKey, command: Command) {
+        let number = usize::try_from(call.0).unwrap_or(0) % self.threads.len().max(1);
+        if let Some(thread) = self.threads.get(number) {
+            thread.send(command);
+        }
+    }
+
+    fn bind(&mut self, ip: IpAddr) -> Option<(UdpSocket, UdpSocket, u16)> {
+        let mut busy = Vec::new();
+        let mut bound = None;
+        while bound.is_none() && busy.len() < BIND_TRIES {
+            let Some(port) = self.pool.take(ip) else { break };
+            match (socket(ip, port), socket(ip, port + 1)) {
+                (Ok(rtp), Ok(rtcp)) => bound = Some((rtp, rtcp, port)),
+                _ => busy.push(port),
+            }
+        }
+        for port in busy {
+            self.pool.give_back(ip, port);
+        }
+        bound
+    }
+}
+
+fn socket(ip: IpAddr, port: u16) -> io::Result<UdpSocket> {
+    let domain = if ip.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    // Best effort: a system that refuses these still relays.
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    let _ = if ip.is_ipv4() { socket.set_tos_v4(TOS_EXPEDITED) } else { socket.set_tclass_v6(TOS_EXPEDITED) };
+    socket.bind(&SocketAddr::new(ip, port).into())?;
+    Ok(socket.into())
+}
+
+impl MediaPlane for Engine {
+    fn reserve(
+        &mut self,
+        call: CallKey,
+        stream: usize,
+        face: Face,
+        family: IpFamily,
+    ) -> Result<LocalMedia, Exhausted> {
+        let ip = self.config.address_toward(face, family == IpFamily::V6).ok_or(Exhausted)?;
+        let Some((rtp, rtcp, port)) = self.bind(ip) else {
+            self.exhausted += 1;
+            return Err(Exhausted);
+        };
+        let local = LocalMedia { rtp: SocketAddr::new(ip, port), rtcp: SocketAddr::new(ip, port + 1) };
+        self.tell(call, Command::Open { call, stream, face, rtp, rtcp });
+        self.calls.entry(call).or_default().push(local);
+        Ok(local)
+    }
+
+    fn apply(&mut self, call: CallKey, stream: usize, plan: &StreamPlan) {
+        self.tell(call, Command::Plan { call, stream, plan: Box::new(plan.clone()) });
+        self.changes.push(PlanChange { call, stream, plan: plan.clone() });
+    }
+
+    fn release(&mut self, call: CallKey) {
+        self.tell(call, Command::Close { call });
+        for local in self.calls.remove(&call).unwrap_or_default() {
+            // The relay closes the sockets a moment later; should the port be taken again at once, `bind` passes
+            // over it while it is still held.
+            self.pool.give_back(local.rtp.ip(), local.rtp.port());
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What a relay thread says of itself.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use serde::Serialize;
+use sidetone_sip::Face;
+use sidetone_sip::anchor::CallKey;
+
+/// What one party of a stream sent, and what became of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct EndReport {
+    /// RTP packets taken from this party.
+    pub packets: u64,
+    /// Their bytes, RTP headers included.
+    pub octets: u64,
+    /// Packets that never came, by sequence number (RFC 3550 A.3).
+    pub lost: u64,
+    /// Packets that came twice.
+    pub duplicates: u64,
+    /// Packets that came after a later one.
+    pub reordered: u64,
+    /// Interarrival jitter in milliseconds (RFC 3550 A.8).
+    pub jitter_ms: f64,
+    /// RTCP packets taken.
+    pub rtcp_packets: u64,
+    /// Packets refused because of where they came from.
+    pub rejected: u64,
+    /// Packets with nowhere to go: the other party's address isn't known, or is on hold.
+    pub undeliverable: u64,
+    /// Since when nothing has come; absent if nothing ever did.
+    pub silent_for: Option<Duration>,
+}
+
+/// One m-line of one call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct StreamReport {
+    /// Index of the m-line.
+    pub stream: usize,
+    /// What came from the carrier's side.
+    pub trunk: EndReport,
+    /// What came from the PBX's side.
+    pub pbx: EndReport,
+}
+
+impl StreamReport {
+    /// What came from one side.
+    #[must_use]
+    pub fn end(&self, face: Face) -> &EndReport {
+        match face {
+            Face::Trunk => &self.trunk,
+            Face::Pbx => &self.pbx,
+        }
+    }
+}
+
+/// What a relay thread tells the control side.
+#[derive(Debug)]
+pub enum Notice {
+    /// Once a second: every stream's state.
+    Reports(Vec<(CallKey, StreamReport)>),
+    /// A call's sockets are closed; its last state.
+    Closed(CallKey, Vec<StreamReport>),
+}
+
+/// Sums over all calls of one relay thread, for metrics. Written once a batch, never once a packet.
+#[derive(Debug, Default)]
+pub struct RelayTotals {
+    /// Packets forwarded.
+    pub packets: AtomicU64,
+    /// Bytes forwarded.
+    pub octets: AtomicU64,
+    /// Packets lost before they got here, by sequence number; counted when a call closes.
+    pub lost: AtomicU64,
+    /// Packets refused for their source.
+    pub rejected: AtomicU64,
+    /// Packets without a destination.
+    pub undeliverable: AtomicU64,
+    /// Packets the kernel would not take.
+    pub send_errors: AtomicU64,
+    /// Copies dropped because a tap ring was full.
+    pub tap_dropped: AtomicU64,
+    /// Streams open now.
+    pub streams: AtomicU64,
+    /// Streams that closed having heard one side only.
+    pub one_way_streams: AtomicU64,
+}

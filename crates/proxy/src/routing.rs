@@ -1,0 +1,13 @@
+//! Who may call, where calls go, and which hosts are up.
+
+mod address;
+mod admission;
+mod dns;
+mod health;
+mod table;
+
+pub use address::HostAddress;
+pub use admission::{Admission, Limits, Refused};
+pub use dns::{Resolver, Where};
+pub use health::{Health, HostState};
+pub use table::{Candidate, PeerRef, Table};

@@ -1,0 +1,68 @@
+//! The address of a host, as configured or as a Contact or Route states it.
+
+use sidetone_sip::Transport;
+use sidetone_sip::host::HostPort;
+use sidetone_sip::uri::UriView;
+
+/// A host to send SIP to: what RFC 3263 starts from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HostAddress {
+    /// A literal address or a name, and the port if one is stated.
+    pub host: HostPort,
+    /// The transport if one is stated.
+    pub transport: Option<Transport>,
+}
+
+impl HostAddress {
+    /// Reads a configured URI such as `sip:pbx.example;transport=tcp`.
+    ///
+    /// # Errors
+    /// In words for the operator: what is wrong and what to write.
+    pub fn parse(uri: &str) -> Result<Self, String> {
+        let view = UriView::parse(uri)
+            .map_err(|_| format!("`{uri}` is no SIP URI; write sip:HOST[:PORT][;transport=udp|tcp]"))?;
+        if !uri.starts_with("sip:") {
+            return Err(format!("`{uri}`: only the sip: scheme is spoken here"));
+        }
+        if view.userinfo().is_some() {
+            return Err(format!("`{uri}` names a user; a host is meant: sip:HOST[:PORT]"));
+        }
+        let known = |(name, value): (&str, Option<&str>)| {
+            name.eq_ignore_ascii_case("transport") && value.and_then(Transport::from_word).is_some()
+        };
+        if !view.params().all(known) || !view.headers().is_empty() {
+            return Err(format!("`{uri}`: only ;transport=udp and ;transport=tcp may follow the host"));
+        }
+        Self::of(&view).filter(|address| address.host.port != Some(0)).ok_or_else(|| format!("`{uri}` names no host"))
+    }
+
+    /// Where a URI that was received is reached; `maddr` is not followed, since it would let a peer aim us at will.
+    #[must_use]
+    pub fn of(uri: &UriView<'_>) -> Option<Self> {
+        Some(Self { host: uri.host_port()?, transport: uri.transport() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_read() {
+        let read = |text| HostAddress::parse(text).unwrap();
+        let full = read("sip:192.0.2.1:5080;transport=tcp");
+        assert_eq!(full.host.to_string(), "192.0.2.1:5080");
+        assert_eq!(full.transport, Some(Transport::Tcp));
+        assert_eq!(read("sip:[2001:db8::1]").host.to_string(), "[2001:db8::1]");
+        assert_eq!(read("sip:SBC.example").host.to_string(), "sbc.example");
+    }
+
+    #[test]
+    fn what_is_no_host_is_explained() {
+        for text in
+            ["192.0.2.1", "sips:x", "sip:", "sip:a b", "sip:x:0", "sip:x:99999", "sip:u@x", "sip:x;foo", "sip:[::1"]
+        {
+            assert!(HostAddress::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! From the source of a request to the hosts it may go to.
+
+use std::net::SocketAddr;
+
+use sidetone_sip::Face;
+
+use super::address::HostAddress;
+use crate::config::{Config, Disclosure, Peer};
+
+/// The peers, ready for look-ups.
+#[derive(Debug, Clone)]
+pub struct Table {
+    trunks: Vec<PeerEntry>,
+    pbxs: Vec<PeerEntry>,
+}
+
+#[derive(Debug, Clone)]
+struct PeerEntry {
+    peer: Peer,
+    hosts: Vec<HostEntry>,
+}
+
+#[derive(Debug, Clone)]
+struct HostEntry {
+    address: HostAddress,
+    priority: u16,
+    weight: u16,
+}
+
+/// A peer in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PeerRef {
+    /// Trunk or PBX.
+    pub face: Face,
+    index: usize,
+}
+
+/// A host a call may be sent to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Whose host it is; none where a Route or Contact names it.
+    pub peer: Option<PeerRef>,
+    /// How to reach it.
+    pub address: HostAddress,
+    /// Whether the Request-URI takes its host part.
+    pub rewrite_uri: bool,
+}
+
+impl PeerRef {
+    /// The first peer of a face.
+    #[must_use]
+    pub const fn first(face: Face) -> Self {
+        Self { face, index: 0 }
+    }
+}
+
+impl Table {
+    /// From a configuration that has passed `config::check`; hosts that can't be read are left out.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let entries = |peers: &[Peer]| {
+            peers
+                .iter()
+                .map(|peer| PeerEntry {
+                    peer: peer.clone(),
+                    hosts: peer
+                        .hosts
+                        .iter()
+                        .filter_map(|host| {
+                            let address = HostAddress::parse(&host.to).ok()?;
+                            Some(HostEntry { address, priority: host.priority, weight: host.weight })
+                        })
+                        .collect(),
+                })
+                .collect()
+        };
+        Self { trunks: entries(&config.trunks), pbxs: entries(&config.pbxs) }
+    }
+
+    fn side(&self, face: Face) -> &[PeerEntry] {
+        match face {
+            Face::Trunk => &self.trunks,
+            Face::Pbx => &self.pbxs,
+        }
+    }
+
+    fn entry(&self, peer: PeerRef) -> Option<&PeerEntry> {
+        self.side(peer.face).get(peer.index)
+    }
+
+    /// The peer whose `allow` fits a source best; none if no entry fits.
+    #[must_use]
+    pub fn who(&self, source: SocketAddr) -> Option<PeerRef> {
+        let mut best: Option<(u16, PeerRef)> = None;
+        for face in [Face::Trunk, Face::Pbx] {
+            for (index, entry) in self.side(face).iter().enumerate() {
+                let fit = entry.peer.allow.iter().map(|allow| allow.fit(source)).max().unwrap_or(0);
+                if fit > best.map_or(0, |(fit, _)| fit) {
+                    best = Some((fit, PeerRef { face, index }));
+                }
+            }
+        }
+        best.map(|(_, peer)| peer)
+    }
+
+    /// A peer's name.
+    #[must_use]
+    pub fn name(&self, peer: PeerRef) -> &str {
+        self.entry(peer).map_or("", |entry| &entry.peer.name)
+    }
+
+    /// How callers on this trunk are told; a PBX tells nobody.
+    #[must_use]
+    pub fn disclosure(&self, peer: PeerRef) -> Disclosure {
+        self.entry(peer).map_or(Disclosure::None, |entry| entry.peer.disclosure)
+    }
+
+    /// Hosts for a call from `peer`, in the order they are to be tried: the peers it may go to in order, within
+    /// each by priority, within one priority drawn by weight (RFC 2782). `draw` gives numbers in `[0, 1)`.
+    #[must_use]
+    pub fn candidates(&self, from: PeerRef, mut draw: impl FnMut() -> f64) -> Vec<Candidate> {
+        let Some(source) = self.entry(from) else { return Vec::new() };
+        let face = from.face.other();
+        let others = self.side(face);
+        let wanted: Vec<usize> = if source.peer.to.is_empty() {
+            (0..others.len()).collect()
+        } else {
+            source.peer.to.iter().filter_map(|name| others.iter().position(|o| o.peer.name == *name)).collect()
+        };
+        let mut candidates = Vec::new();
+        for index in wanted {
+            let Some(entry) = others.get(index) else { continue };
+            for host in by_priority_and_weight(&entry.hosts, &mut draw) {
+                candidates.push(Candidate {
+                    peer: Some(PeerRef { face, index }),
+                    address: host.address.clone(),
+                    rewrite_uri: entry.peer.rewrite_uri,
+                });
+            }
+        }
+        candidates
+    }
+
+    /// Every configured host, for health probes.
+    pub fn hosts(&self) -> impl Iterator<Item = (PeerRef, &HostAddress)> {
+        [Face::Trunk, Face::Pbx].into_iter().flat_map(move |face| {
+            self.side(face).iter().enumerate().flat_map(move |(index, entry)| {
+                entry.hosts.iter().map(move |host| (PeerRef { face, index }, &host.address))
+            })
+        })
+    }
+}
+
+fn by_priority_and_weight<'a>(hosts: &'a [HostEntry], draw: &mut impl FnMut() -> f64) -> Vec<&'a HostEntry> {
+    let mut left: Vec<&HostEntry> = hosts.iter().collect();
+    left.sort_by_key(|host| host.priority);
+    let mut ordered = Vec::with_capacity(left.len());
+    while let Some(first) = left.first() {
+        let priority = first.priority;
+        let group = left.iter().take_while(|host| host.priority == priority).count();
+        let total: u32 = left.iter().take(group).map(|host| u32::from(host.weight)).sum();
+        let mut ticket = draw() * f64::from(total);
+        let mut chosen = 0;
+        for (index, host) in left.iter().take(group).enumerate() {
+            chosen = index;
+            ticket -= f64::from(host.weight);
+            if ticket < 0.0 {
+                break;
+            }
+        }
+        ordered.push(left.remove(chosen));
+    }
+    ordered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(trunks: &str) -> Table {
+        let config: Config = toml::from_str(&format!(
+            r#"
+            sip.listen = ["udp:127.0.0.1:5060"]
+            media = {{}}
+            {trunks}
+            [[pbx]]
+            name = "a"
+            allow = ["10.0.0.0/8"]
+            hosts = [
+                {{ to = "sip:10.0.0.3", priority = 2 }},
+                {{ to = "sip:10.0.0.1", weight = 30 }},
+                {{ to = "sip:10.0.0.2", weight = 10 }},
+            ]
+            [[pbx]]
+            name = "b"
+            allow = ["10.9.0.0/16", "127.0.0.1:5070"]
+            hosts = [{{ to = "sip:10.9.0.1" }}]
+            "#
+        ))
+        .unwrap();
+        Table::new(&config)
+    }
+
+    const TRUNK: &str = r#"
+        [[trunk]]
+        name = "t"
+        allow = ["192.0.2.0/24", "127.0.0.1"]
+        hosts = [{ to = "sip:192.0.2.1" }]
+    "#;
+
+    #[test]
+    fn the_closest_allow_entry_says_who_it_is() {
+        let table = table(TRUNK);
+        let who = |source: &str| table.who(source.parse().unwrap()).map(|peer| table.name(peer).to_owned());
+        assert_eq!(who("192.0.2.9:5060").as_deref(), Some("t"));
+        assert_eq!(who("10.1.1.1:5060").as_deref(), Some("a"));
+        assert_eq!(who("10.9.1.1:5060").as_deref(), Some("b"));
+        assert_eq!(who("127.0.0.1:5070").as_deref(), Some("b"));
+        assert_eq!(who("127.0.0.1:5071").as_deref(), Some("t"));
+        assert_eq!(who("203.0.113.1:5060"), None);
+    }
+
+    #[test]
+    fn priority_orders_and_weight_shares() {
+        let table = table(TRUNK);
+        let from = table.who("192.0.2.9:5060".parse().unwrap()).unwrap();
+        let mut first = std::collections::HashMap::new();
+        for n in 0..1_000 {
+            let candidates = table.candidates(from, || f64::from(n) / 1_000.0);
+            assert_eq!(candidates.len(), 4);
+            assert_eq!(candidates[2].address, HostAddress::parse("sip:10.0.0.3").unwrap());
+            assert_eq!(candidates[3].address, HostAddress::parse("sip:10.9.0.1").unwrap());
+            *first.entry(candidates[0].address.clone()).or_insert(0) += 1;
+        }
+        assert_eq!(first[&HostAddress::parse("sip:10.0.0.1").unwrap()], 750);
+    }
+
+    #[test]
+    fn a_peer_may_name_where_its_calls_go() {
+        let table = table(&TRUNK.replace("name = \"t\"", "name = \"t\"\nto = [\"b\"]"));
+        let from = table.who("192.0.2.9:5060".parse().unwrap()).unwrap();
+        let candidates = table.candidates(from, || 0.0);
+        assert_eq!(candidates.len(), 1);
+        assert_eq!(table.name(candidates[0].peer.unwrap()), "b");
+    }
+}

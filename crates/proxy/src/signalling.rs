@@ -1,0 +1,201 @@
+//! The SIP side at run time: sockets around the sans-IO core.
+//!
+//! The core stands behind one mutex. Whoever has bytes, a due timer or a DNS answer locks it, hands them in, sends
+//! what comes out, and lets go; it is held for microseconds and never across an await.
+
+mod core;
+mod streams;
+mod udp;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use sidetone_sip::proxy::{Destination, Output, RouteKey, RouteQuery};
+use sidetone_sip::{Flow, Transport};
+use tokio::sync::Notify;
+
+pub use self::core::{Core, RoutedTo};
+use self::streams::Streams;
+use self::udp::UdpSockets;
+use crate::routing::{Candidate, Resolver};
+
+/// The running SIP side.
+pub struct Signalling {
+    core: Mutex<Core>,
+    epoch: Instant,
+    udp: UdpSockets,
+    streams: Streams,
+    resolver: Mutex<Arc<Resolver>>,
+    timer: Notify,
+}
+
+impl Signalling {
+    /// Binds every socket in the configuration and starts their tasks on the current runtime.
+    ///
+    /// # Errors
+    /// When a socket can't be bound; the error names it.
+    pub async fn start(core: Core, epoch: Instant) -> io::Result<Arc<Self>> {
+        let sip = core.config().sip.clone();
+        let udp = UdpSockets::bind(sip.listen.iter().filter(|listen| listen.transport == Transport::Udp))?;
+        let tcp: Vec<SocketAddr> = sip
+            .listen
+            .iter()
+            .filter(|listen| listen.transport == Transport::Tcp)
+            .map(|listen| listen.addr)
+            .collect();
+        let resolver = Mutex::new(Arc::new(Resolver::new(&sip.nameservers)));
+        let this = Arc::new(Self {
+            core: Mutex::new(core),
+            epoch,
+            udp,
+            streams: Streams::new(sip.max_connections),
+            resolver,
+            timer: Notify::new(),
+        });
+        for number in 0..this.udp.len() {
+            tokio::spawn(Arc::clone(&this).serve_udp(number));
+        }
+        for addr in tcp {
+            let listener = streams::listen(addr)?;
+            tokio::spawn(Arc::clone(&this).serve_tcp(addr, listener));
+        }
+        tokio::spawn(Arc::clone(&this).serve_timers());
+        tokio::spawn(Arc::clone(&this).serve_health());
+        Ok(this)
+    }
+
+    /// Time since the process's epoch, as every part of Sidetone counts it.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    /// The core, for control and metrics.
+    pub fn core(&self) -> MutexGuard<'_, Core> {
+        // A panic elsewhere must not take the calls down: the core's tables are consistent between messages.
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something with the core, then sends what came of it.
+    pub fn with<R>(self: &Arc<Self>, act: impl FnOnce(&mut Core, Duration) -> R) -> R {
+        let mut core = self.core();
+        let now = self.now();
+        let due = core.next_timeout();
+        let result = act(&mut core, now);
+        self.flush(&mut core, now);
+        let earlier = match (core.next_timeout(), due) {
+            (Some(new), Some(old)) => new < old,
+            (new, None) => new.is_some(),
+            (None, Some(_)) => false,
+        };
+        drop(core);
+        if earlier {
+            self.timer.notify_one();
+        }
+        result
+    }
+
+    /// New name servers, after a reload.
+    pub fn set_nameservers(&self, servers: &[SocketAddr]) {
+        *self.resolver.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(Resolver::new(servers));
+    }
+
+    fn resolver(&self) -> Arc<Resolver> {
+        Arc::clone(&self.resolver.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// One message from the network.
+    fn received(&self, core: &mut Core, now: Duration, flow: &Flow, message: Bytes) {
+        core.receive(now, flow, message);
+    }
+
+    /// Carries out what the core wants until it wants nothing more.
+    fn flush(self: &Arc<Self>, core: &mut Core, now: Duration) {
+        while let Some(output) = core.poll() {
+            match output {
+                Output::Send { bytes, to, connect } => self.send(core, now, bytes, to, connect),
+                Output::Route(query) => self.route(core, now, query),
+                Output::Probed { key, status } => core.probed(key, status),
+            }
+        }
+        core.settle(now);
+    }
+
+    fn send(self: &Arc<Self>, core: &mut Core, now: Duration, bytes: Bytes, to: Destination, connect: bool) {
+        match to.transport {
+            Transport::Udp => {
+                if self.udp.send(&bytes, &to).is_err() {
+                    core.send_failed(now, &to);
+                }
+            }
+            Transport::Tcp => self.send_stream(core, now, bytes, to, connect),
+        }
+    }
+
+    /// Answers at once where no name has to be looked up, else as soon as DNS has spoken.
+    fn route(self: &Arc<Self>, core: &mut Core, now: Duration, query: RouteQuery) {
+        let key = query.key;
+        let candidates = match core.route(now, query) {
+            Ok(candidates) => candidates,
+            Err(decision) => return core.decide(now, key, decision),
+        };
+        if candidates.iter().all(|candidate| Resolver::literal(&candidate.address).is_some()) {
+            let located = candidates
+                .into_iter()
+                .filter_map(|candidate| Some((Resolver::literal(&candidate.address)?, candidate)))
+                .collect();
+            return core.located(now, key, located);
+        }
+        let this = Arc::clone(self);
+        tokio::spawn(async move { this.look_up(key, candidates).await });
+    }
+
+    async fn look_up(self: Arc<Self>, key: RouteKey, candidates: Vec<Candidate>) {
+        let resolver = self.resolver();
+        let mut located = Vec::new();
+        for candidate in candidates {
+            for place in resolver.locate(&candidate.address).await {
+                located.push((place, candidate.clone()));
+            }
+        }
+        self.with(|core, now| core.located(now, key, located));
+    }
+
+    async fn serve_timers(self: Arc<Self>) {
+        loop {
+            let due = self.core().next_timeout();
+            let wait = due.map_or(Duration::from_secs(3_600), |due| due.saturating_sub(self.now()));
+            tokio::select! {
+                () = tokio::time::sleep(wait) => self.with(|core, now| core.timeout(now)),
+                () = self.timer.notified() => {}
+            }
+        }
+    }
+
+    async fn serve_health(self: Arc<Self>) {
+        loop {
+            let (interval, hosts) = {
+                let core = self.core();
+                (Duration::from(core.config().health.options_interval), core.hosts())
+            };
+            if interval.is_zero() {
+                // A reload may turn probing on.
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                continue;
+            }
+            let resolver = self.resolver();
+            for (peer, address) in hosts {
+                let places = resolver.locate(&address).await;
+                self.with(|core, now| {
+                    for place in places {
+                        core.probe(now, peer, place);
+                    }
+                });
+            }
+            tokio::time::sleep(interval).await;
+        }
+    }
+}

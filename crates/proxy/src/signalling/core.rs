@@ -1,0 +1,386 @@
+//! The SIP core with what surrounds it: who may call, where calls go, which hosts are up, and the calls themselves.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sidetone_sip::anchor::Anchor;
+use sidetone_sip::proxy::{
+    Decision, Destination, Output, ProbeKey, Proxy, RouteKey, RouteKind, RouteQuery, Target,
+};
+use sidetone_sip::uri::{Uri, UriView};
+use sidetone_sip::{Face, Flow, Method, Transport};
+
+use crate::calls::Calls;
+use crate::config::{Config, Disclosure, Listen};
+use crate::media::Engine;
+use crate::routing::{
+    Admission, Candidate, Health, HostAddress, HostState, Limits, PeerRef, Refused, Table, Where,
+};
+
+/// Requests that wait for DNS at once; beyond it new ones are refused.
+const MOST_PENDING: usize = 10_000;
+/// A stranger is named in the log this often at most.
+const STRANGER_EVERY: Duration = Duration::from_secs(60);
+const MOST_STRANGERS: usize = 1_000;
+
+/// The core and its surroundings.
+pub struct Core {
+    config: Arc<Config>,
+    proxy: Proxy<Anchor<Engine>>,
+    calls: Arc<Calls>,
+    table: Table,
+    admission: Admission,
+    health: Health,
+    probes: HashMap<ProbeKey, (PeerRef, Where)>,
+    pending: HashMap<RouteKey, Pending>,
+    strangers: HashMap<IpAddr, Duration>,
+    sources: HashMap<IpAddr, IpAddr>,
+    counters: Counters,
+    dice: u64,
+}
+
+struct Pending {
+    from: PeerRef,
+    call_id: String,
+    request_uri: String,
+    invite: bool,
+}
+
+/// Which peers a call runs between.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoutedTo {
+    /// The trunk's name.
+    pub trunk: String,
+    /// The PBX's name.
+    pub pbx: String,
+    /// How the caller has been told; the weakest of all trunks that the call may go out by.
+    pub disclosure: Disclosure,
+}
+
+/// What was refused, for metrics.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counters {
+    /// Requests from addresses in no `allow` list.
+    pub strangers: u64,
+    /// Calls refused because enough are up.
+    pub refused_full: u64,
+    /// Calls refused because they come too fast.
+    pub refused_rate: u64,
+    /// Calls refused because of a drain.
+    pub refused_draining: u64,
+    /// Requests for which no host could be found.
+    pub unroutable: u64,
+}
+
+impl Core {
+    /// A core for a configuration that has passed `config::check`.
+    #[must_use]
+    pub fn new(config: Arc<Config>, proxy: Proxy<Anchor<Engine>>, calls: Arc<Calls>, seed: u64) -> Self {
+        Self {
+            table: Table::new(&config),
+            admission: Admission::new(limits(&config)),
+            health: Health::new(config.health.down_after),
+            config,
+            proxy,
+            calls,
+            probes: HashMap::new(),
+            pending: HashMap::new(),
+            strangers: HashMap::new(),
+            sources: HashMap::new(),
+            counters: Counters::default(),
+            dice: seed | 1,
+        }
+    }
+
+    /// Takes a new configuration, as far as it can change while calls are up.
+    pub fn reload(&mut self, config: Arc<Config>) {
+        self.table = Table::new(&config);
+        self.admission.set_limits(limits(&config));
+        // Peers may have moved, so what was known of their hosts is asked anew.
+        self.health = Health::new(config.health.down_after);
+        self.probes.clear();
+        self.config = config;
+    }
+
+    /// The configuration in force.
+    #[must_use]
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// The SIP core proper.
+    pub fn proxy(&mut self) -> &mut Proxy<Anchor<Engine>> {
+        &mut self.proxy
+    }
+
+    /// What was refused.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Starts or ends a drain.
+    pub fn drain(&mut self, draining: bool) {
+        self.admission.drain(draining);
+    }
+
+    /// Whether a drain is on.
+    #[must_use]
+    pub fn draining(&self) -> bool {
+        self.admission.draining()
+    }
+
+    /// The peer that a source belongs to.
+    #[must_use]
+    pub fn who(&self, source: SocketAddr) -> Option<PeerRef> {
+        self.table.who(source)
+    }
+
+    /// Every host that is to be probed.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<(PeerRef, HostAddress)> {
+        self.table.hosts().map(|(peer, address)| (peer, address.clone())).collect()
+    }
+
+    /// Each probed host: its face, its peer's name, its address, and whether it is down.
+    pub fn host_states(&self) -> impl Iterator<Item = (Face, &str, Where, HostState)> {
+        self.health.hosts().map(|(peer, place, state)| (peer.face, self.table.name(peer), place, state))
+    }
+
+    pub(super) fn receive(&mut self, now: Duration, flow: &Flow, message: Bytes) {
+        self.proxy.receive(now, flow, message);
+    }
+
+    pub(super) fn send_failed(&mut self, now: Duration, to: &Destination) {
+        self.proxy.send_failed(now, to);
+    }
+
+    pub(super) fn timeout(&mut self, now: Duration) {
+        self.proxy.timeout(now);
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Duration> {
+        self.proxy.next_timeout()
+    }
+
+    pub(super) fn poll(&mut self) -> Option<Output> {
+        self.proxy.poll()
+    }
+
+    pub(super) fn decide(&mut self, now: Duration, key: RouteKey, decision: Decision) {
+        self.pending.remove(&key);
+        self.proxy.decide(now, key, decision);
+    }
+
+    /// Hosts that a request may go to, or what to answer instead.
+    pub(super) fn route(&mut self, now: Duration, query: RouteQuery) -> Result<Vec<Candidate>, Decision> {
+        let Some(from) = self.table.who(query.source.remote) else {
+            self.counters.strangers += 1;
+            self.name_stranger(now, query.source.remote.ip());
+            return Err(reject(403, "Not a Known Trunk or PBX", None));
+        };
+        if self.pending.len() >= MOST_PENDING {
+            return Err(reject(503, "Busy", Some(self.admission.retry_after())));
+        }
+        let invite = query.method == Method::INVITE.as_str();
+        let candidates = match &query.kind {
+            RouteKind::Onward { next_hop } => {
+                let address = HostAddress::of(&next_hop.view());
+                address.map(|address| Candidate { peer: None, address, rewrite_uri: false }).into_iter().collect()
+            }
+            RouteKind::Initial => {
+                if invite {
+                    let up = self.proxy.passage_ref().calls();
+                    self.admission.admit(now, up).map_err(|refused| self.refuse(refused))?;
+                }
+                let mut dice = self.dice;
+                let candidates = self.table.candidates(from, || roll(&mut dice));
+                self.dice = dice;
+                candidates
+            }
+        };
+        if candidates.is_empty() {
+            self.counters.unroutable += 1;
+            return Err(reject(404, "No Route", None));
+        }
+        let invite = invite && matches!(query.kind, RouteKind::Initial);
+        let RouteQuery { key, request_uri, call_id, .. } = query;
+        self.pending.insert(key, Pending { from, call_id, request_uri, invite });
+        Ok(candidates)
+    }
+
+    /// The addresses of a request's candidates are known.
+    pub(super) fn located(&mut self, now: Duration, key: RouteKey, mut located: Vec<(Where, Candidate)>) {
+        let Some(pending) = self.pending.remove(&key) else { return };
+        // A host that is down is avoided while another is up; if all are down, they get their chance.
+        if located.iter().any(|(place, _)| !self.health.is_down(*place)) {
+            located.retain(|(place, _)| !self.health.is_down(*place));
+        }
+        let targets: Vec<Target> = located
+            .iter()
+            .filter_map(|((transport, remote), candidate)| {
+                let local = self.local_toward(*transport, *remote)?;
+                let to = Destination { transport: *transport, local, remote: *remote };
+                let rewrite_uri = if candidate.rewrite_uri { aimed_at(&pending.request_uri, *remote) } else { None };
+                Some(Target { to, rewrite_uri })
+            })
+            .collect();
+        if targets.is_empty() {
+            self.counters.unroutable += 1;
+            let retry_after = self.admission.retry_after();
+            return self.proxy.decide(now, key, reject(503, "No Host Reachable", Some(retry_after)));
+        }
+        if pending.invite {
+            let peers = located.iter().filter_map(|(_, candidate)| candidate.peer);
+            let routed = self.routed(pending.from, peers);
+            self.calls.routed(&pending.call_id, routed);
+        }
+        self.proxy.decide(now, key, Decision::Forward { from: pending.from.face, targets });
+    }
+
+    fn routed(&self, from: PeerRef, to: impl Iterator<Item = PeerRef> + Clone) -> RoutedTo {
+        let first = to.clone().next().map_or("", |peer| self.table.name(peer)).to_owned();
+        let name = self.table.name(from).to_owned();
+        match from.face {
+            Face::Trunk => RoutedTo { trunk: name, pbx: first, disclosure: self.table.disclosure(from) },
+            Face::Pbx => {
+                let told = to.clone().all(|trunk| self.table.disclosure(trunk) != Disclosure::None);
+                let disclosure = if told { Disclosure::GivenUpstream } else { Disclosure::None };
+                RoutedTo { trunk: first, pbx: name, disclosure }
+            }
+        }
+    }
+
+    fn refuse(&mut self, refused: Refused) -> Decision {
+        let counter = match refused {
+            Refused::Full => &mut self.counters.refused_full,
+            Refused::TooFast => &mut self.counters.refused_rate,
+            Refused::Draining => &mut self.counters.refused_draining,
+        };
+        *counter += 1;
+        reject(503, refused.reason(), Some(self.admission.retry_after()))
+    }
+
+    fn name_stranger(&mut self, now: Duration, ip: IpAddr) {
+        if self.strangers.len() >= MOST_STRANGERS {
+            self.strangers.clear();
+        }
+        let named = self.strangers.get(&ip).is_some_and(|at| now.saturating_sub(*at) < STRANGER_EVERY);
+        if !named {
+            self.strangers.insert(ip, now);
+            tracing::warn!(%ip, "a request came from an address in no `allow` list; add it to a [[trunk]] or [[pbx]] if it belongs there");
+        }
+    }
+
+    /// Starts a health probe.
+    pub(super) fn probe(&mut self, now: Duration, peer: PeerRef, place: Where) {
+        let (transport, remote) = place;
+        let Some(local) = self.local_toward(transport, remote) else { return };
+        let key = self.proxy.probe(now, Destination { transport, local, remote }, &format!("sip:{remote}"));
+        self.probes.insert(key, (peer, place));
+    }
+
+    /// A probe has its answer, or none.
+    pub(super) fn probed(&mut self, key: ProbeKey, status: Option<u16>) {
+        let Some((peer, place)) = self.probes.remove(&key) else { return };
+        if let Some(state) = self.health.probed(peer, place, status) {
+            let (name, remote) = (self.table.name(peer), place.1);
+            if state.down {
+                tracing::warn!(peer = name, %remote, "a host is down: it does not answer OPTIONS");
+            } else {
+                tracing::info!(peer = name, %remote, "a host is up again");
+            }
+        }
+    }
+
+    /// Passes on what the messages just handled meant for calls.
+    pub(super) fn settle(&mut self, now: Duration) {
+        let anchor = self.proxy.passage();
+        while let Some(fact) = anchor.poll_fact() {
+            if let Some((call, worker)) = self.calls.fact(now, fact) {
+                anchor.media().tap(call, worker);
+            }
+        }
+        for change in anchor.media().take_changes() {
+            self.calls.plan(change);
+        }
+    }
+
+    /// The listener from which to send: of the right transport and family; among several, the one whose address the
+    /// system itself would send from.
+    fn local_toward(&mut self, transport: Transport, remote: SocketAddr) -> Option<SocketAddr> {
+        let fitting: Vec<SocketAddr> = self
+            .config
+            .sip
+            .listen
+            .iter()
+            .filter(|listen: &&Listen| listen.transport == transport && listen.addr.is_ipv4() == remote.is_ipv4())
+            .map(|listen| listen.addr)
+            .collect();
+        let first = fitting.first().copied();
+        if fitting.len() < 2 {
+            return first;
+        }
+        let source = self.source_toward(remote);
+        fitting.into_iter().find(|addr| Some(addr.ip()) == source).or(first)
+    }
+
+    fn source_toward(&mut self, remote: SocketAddr) -> Option<IpAddr> {
+        if let Some(source) = self.sources.get(&remote.ip()) {
+            return Some(*source);
+        }
+        // Connecting a UDP socket sends nothing; it only asks the routing table.
+        let any: SocketAddr = if remote.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };
+        let socket = UdpSocket::bind(any).ok()?;
+        socket.connect(remote).ok()?;
+        let source = socket.local_addr().ok()?.ip();
+        if self.sources.len() >= MOST_PENDING {
+            self.sources.clear();
+        }
+        self.sources.insert(remote.ip(), source);
+        Some(source)
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        calls: config.limits.calls,
+        calls_per_second: config.limits.calls_per_second,
+        retry_after: config.limits.retry_after.into(),
+    }
+}
+
+fn reject(status: u16, reason: &str, retry_after: Option<Duration>) -> Decision {
+    let headers = retry_after
+        .map(|after| ("Retry-After".to_owned(), after.as_secs().max(1).to_string()))
+        .into_iter()
+        .collect();
+    Decision::Reject { status, reason: reason.to_owned(), headers }
+}
+
+/// The Request-URI with another host: user and parameters stay.
+fn aimed_at(request_uri: &str, host: SocketAddr) -> Option<Uri> {
+    let view = UriView::parse(request_uri).ok().filter(UriView::is_sip)?;
+    let host_port = view.host_port()?.to_string();
+    let (before, after) = match view.userinfo() {
+        Some(user) => {
+            let (before, after) = request_uri.split_at_checked(request_uri.find('@')? + 1)?;
+            debug_assert!(before.ends_with(&format!("{user}@")));
+            (before, after)
+        }
+        None => request_uri.split_at_checked(request_uri.find(':')? + 1)?,
+    };
+    let rest = after.get(host_port.len()..)?;
+    format!("{before}{host}{rest}").parse().ok()
+}
+
+/// A number in `[0, 1)`; xorshift is enough to share load.
+fn roll(state: &mut u64) -> f64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    (*state >> 11) as f64 / (1_u64 << 53) as f64
+}

@@ -1,0 +1,94 @@
+//! UDP sockets for SIP.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sidetone_sip::proxy::Destination;
+use sidetone_sip::{Flow, Transport};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::UdpSocket;
+
+use super::Signalling;
+use crate::config::Listen;
+
+/// Datagrams taken before the lock is let go.
+const BATCH: usize = 64;
+/// Room for the requests that come while one batch is worked on.
+const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
+
+/// The UDP sockets in the configuration.
+pub(super) struct UdpSockets {
+    sockets: Vec<(SocketAddr, UdpSocket)>,
+}
+
+impl UdpSockets {
+    pub(super) fn bind<'a>(listens: impl Iterator<Item = &'a Listen>) -> io::Result<Self> {
+        let sockets = listens
+            .map(|listen| {
+                let socket = bind(listen.addr)
+                    .map_err(|error| io::Error::new(error.kind(), format!("{listen} can't be bound: {error}")))?;
+                Ok((listen.addr, socket))
+            })
+            .collect::<io::Result<_>>()?;
+        Ok(Self { sockets })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.sockets.len()
+    }
+
+    pub(super) fn send(&self, bytes: &[u8], to: &Destination) -> io::Result<()> {
+        let socket = self.sockets.iter().find(|(addr, _)| *addr == to.local);
+        let (_, socket) = socket.ok_or(ErrorKind::AddrNotAvailable)?;
+        match socket.try_send_to(bytes, to.remote) {
+            // A full send buffer is a lost datagram: SIP retransmits.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+            sent => sent.map(|_| ()),
+        }
+    }
+}
+
+fn bind(addr: SocketAddr) -> io::Result<UdpSocket> {
+    let domain = if addr.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    let _ = socket.set_send_buffer_size(RECEIVE_BUFFER);
+    socket.set_nonblocking(true)?;
+    socket.bind(&addr.into())?;
+    UdpSocket::from_std(socket.into())
+}
+
+impl Signalling {
+    pub(super) async fn serve_udp(self: Arc<Self>, number: usize) {
+        let Some((local, socket)) = self.udp.sockets.get(number) else { return };
+        let mut buffer = vec![0_u8; 65_536];
+        loop {
+            if socket.readable().await.is_err() {
+                continue;
+            }
+            self.with(|core, now| {
+                for _ in 0..BATCH {
+                    let (length, remote) = match socket.try_recv_from(&mut buffer) {
+                        Ok(received) => received,
+                        Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                        // An ICMP error for something sent earlier: retransmission or a timer deals with it.
+                        Err(_) => continue,
+                    };
+                    let datagram = buffer.get(..length).unwrap_or_default();
+                    // Keep-alives: CRLF pairs (RFC 5626 §3.5.1), or a few NULs as some phones send.
+                    if datagram.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+                        continue;
+                    }
+                    let flow = Flow { transport: Transport::Udp, local: *local, remote };
+                    self.received(core, now, &flow, Bytes::copy_from_slice(datagram));
+                    self.flush(core, now);
+                }
+            });
+        }
+    }
+}

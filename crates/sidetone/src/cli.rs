@@ -1,0 +1,112 @@
+//! The command line: one subject a file, every command with `--json`.
+
+mod analyze;
+mod check;
+mod control;
+mod demo;
+mod man;
+mod model;
+mod run;
+mod view;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+
+/// A media-plane sidecar for contact centres: it carries the call untouched, and hears how the caller feels.
+#[derive(Debug, Parser)]
+#[command(name = "sidetone", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    output: Output,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Output {
+    /// Print JSON: one object, or one a line where there are many.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the proxy in the foreground until SIGTERM or Ctrl-C.
+    Run(run::Run),
+    /// Check a configuration file: what is wrong, where, and what to write instead.
+    Check(check::Check),
+    /// List the calls that are up.
+    Calls(control::Calls),
+    /// Show one call, whole.
+    Call(control::Call),
+    /// Follow events as they happen.
+    Tail(control::Tail),
+    /// Show counters.
+    Stats(control::Stats),
+    /// Take no new calls (those that are up go on), or take them again with --cancel.
+    Drain(control::Drain),
+    /// Read the configuration again without dropping calls.
+    Reload(control::Reload),
+    /// Put recordings (WAV, pcap, pcapng) through the very same pipeline, faster than real time.
+    Analyze(analyze::Analyze),
+    /// Place a real call through Sidetone on this machine and watch it, no PBX needed.
+    Demo(demo::Demo),
+    /// Look at, train or evaluate the network that hears feeling.
+    #[command(subcommand)]
+    Model(model::Model),
+    /// Print shell completions: `sidetone completions bash > /etc/bash_completion.d/sidetone`.
+    Completions(man::Completions),
+    /// Write man pages into a folder.
+    Man(man::Man),
+}
+
+impl Cli {
+    /// Does what was asked.
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let output = self.output;
+        match self.command {
+            Command::Run(run) => run.run(output),
+            Command::Check(check) => check.run(output),
+            Command::Calls(calls) => calls.run(output),
+            Command::Call(call) => call.run(output),
+            Command::Tail(tail) => tail.run(output),
+            Command::Stats(stats) => stats.run(output),
+            Command::Drain(drain) => drain.run(output),
+            Command::Reload(reload) => reload.run(output),
+            Command::Analyze(analyze) => analyze.run(output),
+            Command::Demo(demo) => demo.run(output),
+            Command::Model(model) => model.run(output),
+            Command::Completions(completions) => completions.run(),
+            Command::Man(man) => man.run(output),
+        }
+    }
+}
+
+/// Where the configuration stands unless said otherwise.
+pub(crate) const DEFAULT_CONFIG: &str = "/etc/sidetone/sidetone.toml";
+
+/// The `--config` option.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ConfigFile {
+    /// The configuration file.
+    #[arg(long, short, env = "SIDETONE_CONFIG", default_value = DEFAULT_CONFIG, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+}
+
+/// Prints a line to standard output; a reader that has gone away ends the program quietly.
+pub(crate) fn say(line: impl std::fmt::Display) {
+    if writeln!(std::io::stdout(), "{line}").is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// Prints one JSON object on one line.
+pub(crate) fn say_json(value: &impl Serialize) -> anyhow::Result<()> {
+    say(serde_json::to_string(value)?);
+    Ok(())
+}
