@@ -1,0 +1,66 @@
+//! Fuzz bodies: each takes bytes as they may come and asserts what must hold whatever they are.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::missing_panics_doc)] // a broken invariant has to be seen
+
+use std::time::Duration;
+
+use crate::datagrams::{Datagrams, Transport, Unwrap};
+use crate::pcap::{self, Link};
+use crate::wav;
+
+/// A WAV file: channels stay equally long, and no more comes out than went in.
+pub fn wav(bytes: &[u8]) {
+    let Ok(mut reader) = wav::Reader::new(bytes) else { return };
+    let mut channels = vec![Vec::new(); reader.format().channels];
+    while reader.read(&mut channels).expect("memory can be read") > 0 {}
+    let samples: usize = channels.iter().map(Vec::len).sum();
+    assert!(channels.iter().all(|channel| channel.len() * channels.len() == samples));
+    assert!(samples * reader.format().encoding.bytes() <= bytes.len());
+}
+
+/// A capture file: it ends, and no more comes out than went in.
+pub fn pcap(bytes: &[u8]) {
+    let Ok(mut reader) = pcap::Reader::new(bytes) else { return };
+    let mut total = 0;
+    while let Ok(Some(frame)) = reader.next_frame() {
+        total += frame.bytes.len();
+    }
+    assert!(total <= bytes.len());
+    assert!(matches!(reader.next_frame(), Ok(None)), "the end is the end");
+    assert!(reader.position() <= bytes.len() as u64);
+}
+
+/// A capture file's datagrams.
+pub fn datagrams(bytes: &[u8]) {
+    let Ok(datagrams) = Datagrams::new(bytes) else { return };
+    let total: usize = datagrams.map(|datagram| datagram.payload.len()).sum();
+    assert!(total <= bytes.len());
+}
+
+/// Frames of the link type that the first byte chooses, each preceded by its length in one byte: so that bytes far
+/// apart can become fragments and segments of one another.
+pub fn frames(bytes: &[u8]) {
+    let Some((choice, mut rest)) = bytes.split_first() else { return };
+    let link =
+        [Link::Ip, Link::Ethernet, Link::LinuxCooked, Link::LinuxCooked2, Link::Loopback, Link::Other(7)]
+            .into_iter()
+            .cycle()
+            .nth(usize::from(*choice))
+            .expect("endless");
+    let mut unwrap = Unwrap::default();
+    let mut at = Duration::ZERO;
+    let mut total = 0;
+    while let Some((length, after)) = rest.split_first() {
+        let (frame, after) = after.split_at(usize::from(*length).min(after.len()));
+        at += Duration::from_millis(u64::from(*length));
+        unwrap.frame(at, link, frame);
+        total += unwrap.take().map(|datagram| datagram.payload.len()).sum::<usize>();
+        rest = after;
+    }
+    unwrap.end();
+    for datagram in unwrap.take() {
+        assert!(matches!(datagram.transport, Transport::Tcp { .. }), "only streams hold back what is whole");
+        total += datagram.payload.len();
+    }
+    assert!(total <= bytes.len());
+}

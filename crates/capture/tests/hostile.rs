@@ -1,0 +1,92 @@
+//! The fuzz bodies, run as properties: no input makes a reader panic, hang or invent bytes.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod common;
+
+use proptest::prelude::*;
+use sidetone_capture::fuzz;
+use sidetone_capture::pcap::Link;
+
+/// A good file to be damaged.
+fn wav_file() -> Vec<u8> {
+    let mut file =
+        b"RIFF\x30\0\0\0WAVEfmt \x10\0\0\0\x01\0\x02\0\x40\x1f\0\0\0\x7d\0\0\x04\0\x10\0data".to_vec();
+    file.extend(64u32.to_le_bytes());
+    file.extend([7; 64]);
+    file
+}
+
+fn pcap_file() -> Vec<u8> {
+    let fragment =
+        |offset, more| common::ipv4_fragment("10.0.0.1", "10.0.0.2", 17, 1, offset, more, &[0; 16]);
+    let frames = [
+        common::udp("10.0.0.1:5060", "10.0.0.2:5060", b"OPTIONS sip:x SIP/2.0\r\n\r\n"),
+        common::udp("[::1]:4000", "[::1]:4002", &[0x80; 172]),
+        fragment(0, true),
+        fragment(16, false),
+        common::tcp("10.0.0.1:1", "10.0.0.2:2", 10, common::SYN, b""),
+        common::tcp("10.0.0.1:1", "10.0.0.2:2", 16, common::ACK, b"later"),
+        common::tcp("10.0.0.1:1", "10.0.0.2:2", 11, common::ACK, b"early"),
+    ];
+    common::capture(Link::Ip, &frames)
+}
+
+/// A good pcapng file: section, interface, enhanced packet.
+fn pcapng_file() -> Vec<u8> {
+    let packet = common::udp("10.0.0.1:5060", "10.0.0.2:5060", b"abcd");
+    let block = |kind: u32, body: Vec<u8>| {
+        let length = (body.len() as u32 + 12).to_le_bytes();
+        [&kind.to_le_bytes()[..], &length, &body, &length].concat()
+    };
+    let length = (packet.len() as u32).to_le_bytes();
+    [
+        block(0x0A0D_0D0A, [&[0x4D, 0x3C, 0x2B, 0x1A, 1, 0, 0, 0][..], &[0xFF; 8]].concat()),
+        block(1, vec![101, 0, 0, 0, 0, 0, 0, 0, 9, 0, 1, 0, 6, 0, 0, 0]),
+        block(6, [&[0; 12][..], &length, &length, &packet].concat()),
+    ]
+    .concat()
+}
+
+/// A file with some bytes changed and its end cut off.
+fn damaged(file: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
+    let length = file.len();
+    let changes = prop::collection::vec((0..length, any::<u8>()), 0..8);
+    (changes, 0..=length).prop_map(move |(changes, end)| {
+        let mut file = file.clone();
+        for (at, byte) in changes {
+            file[at] = byte;
+        }
+        file.truncate(end);
+        file
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        fuzz::wav(&bytes);
+        fuzz::pcap(&bytes);
+        fuzz::frames(&bytes);
+    }
+
+    #[test]
+    fn damaged_wav(bytes in damaged(wav_file())) {
+        fuzz::wav(&bytes);
+    }
+
+    #[test]
+    fn damaged_captures(bytes in prop_oneof![damaged(pcap_file()), damaged(pcapng_file())]) {
+        fuzz::pcap(&bytes);
+        fuzz::datagrams(&bytes);
+    }
+
+    #[test]
+    fn udp_survives_the_way_through_a_file(
+        src in any::<(u32, u16)>(), dst in any::<(u32, u16)>(), payload in prop::collection::vec(any::<u8>(), 0..2000)
+    ) {
+        let [src, dst] = [src, dst].map(|(ip, port)| format!("{}:{port}", std::net::Ipv4Addr::from(ip)));
+        let (datagrams, _) = common::read(Link::Ip, &[common::udp(&src, &dst, &payload)]);
+        prop_assert_eq!(&datagrams[0].payload[..], &payload[..]);
+        prop_assert_eq!((datagrams[0].src, datagrams[0].dst), (common::addr(&src), common::addr(&dst)));
+    }
+}
