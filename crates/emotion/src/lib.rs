@@ -1,1 +1,36 @@
-//! See Cargo.toml.
+//! From a customer's voice to how the customer feels: voice activity, features, the network, its training and its
+//! evaluation. Knows nothing of calls, packets or PBXs.
+//!
+//! ```
+//! use sidetone_emotion::{leg::{Facing, Leg}, listener::{Listener, estimate_due}, mark::FrameMark, model::Model};
+//!
+//! let Leg::Customer(customer) = Leg::facing(Facing::Trunk) else { unreachable!() };
+//! let mut listener = Listener::new(customer, Model::embedded()?);
+//! listener.push(&[0i16; 8000], FrameMark::Audio); // a second of silence
+//! assert!(estimate_due(&mut [&mut listener]).is_empty());
+//! # Ok::<(), sidetone_emotion::model::ModelError>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+pub mod class;
+pub mod estimate;
+pub mod features;
+pub mod frontend;
+pub mod leg;
+pub mod listener;
+pub mod mark;
+pub mod model;
+pub mod network;
+pub mod pace;
+pub mod rng;
+pub mod vad;
+
+pub use class::Class;
+pub use estimate::{Abstention, Estimate, Evidence};
+pub use leg::{AgentLeg, CustomerLeg, Facing, Leg};
+pub use listener::{Listener, estimate_due};
+pub use mark::FrameMark;
+pub use model::Model;
+pub use pace::SyllableCounter;
+pub use vad::{SpeechDetector, SpeechSegment};
