@@ -1,0 +1,198 @@
+//! The customer's affect over a call: takes estimates one by one, says when there is something to tell.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::alert::{Alert, AlertKind, Evidence, Phase, Watch};
+use super::edges::Edges;
+use super::sample::{Abstention, AffectSample};
+use super::smooth::Smooth;
+use super::update::{AffectUpdate, State};
+use crate::leg::CustomerOnly;
+use crate::number::{round3, whole};
+use crate::summary::{AlertSpan, Alerts, Analysis, Sentiment};
+use crate::thresholds::Thresholds;
+
+/// How much speech goes into one [`AffectUpdate`].
+const UPDATE_EVERY: Duration = Duration::from_secs(1);
+/// Alerts kept one by one for the summary; later ones are only counted.
+const ALERTS_KEPT: usize = 32;
+
+/// All that is known about the customer's affect.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AffectTrack {
+    smooth: Smooth,
+    watch: Watch,
+    edges: Edges,
+    last_sample: Option<Duration>,
+    last_usable: Option<Duration>,
+    judged: Duration,
+    told_at: Duration,
+    fresh: u32,
+    fresh_abstained: u32,
+    estimates: u32,
+    abstained: BTreeMap<Abstention, u32>,
+    alerts: Alerts,
+}
+
+/// What one estimate led to.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) alerts: Vec<Alert>,
+    pub(crate) update: Option<AffectUpdate>,
+    /// For the timeline: smoothed valence, arousal and distress, if the estimate was used.
+    pub(crate) reading: Option<[f32; 3]>,
+}
+
+impl AffectTrack {
+    pub(crate) fn take(&mut self, at: Duration, sample: &AffectSample, thresholds: &Thresholds) -> Outcome {
+        let at = self.last_sample.map_or(at, |last| at.max(last));
+        let span = self.span(at, thresholds);
+        self.last_sample = Some(at);
+        let sound = match sample.sound(span, &thresholds.smoothing) {
+            Ok(sound) => sound,
+            Err(reason) => {
+                let count = self.abstained.entry(reason).or_default();
+                *count = count.saturating_add(1);
+                self.fresh_abstained = self.fresh_abstained.saturating_add(1);
+                self.smooth.abstain(span, &thresholds.smoothing);
+                return Outcome::default();
+            }
+        };
+        let gap = self.last_usable.map_or(Duration::ZERO, |last| at.saturating_sub(last));
+        if gap > thresholds.alerts.stale.into() {
+            self.watch.lapse();
+        }
+        self.last_usable = Some(at);
+        self.estimates = self.estimates.saturating_add(1);
+        self.fresh = self.fresh.saturating_add(1);
+        if span.is_zero() {
+            // A second estimate for the same instant adds no speech, so it carries no weight.
+            return Outcome::default();
+        }
+        self.judged = self.judged.saturating_add(span);
+        self.smooth.take(&sound, &thresholds.smoothing);
+        let smooth = &self.smooth;
+        self.edges.take(
+            at,
+            span,
+            sound.valence,
+            sound.confidence,
+            smooth.valence,
+            thresholds.smoothing.edge.into(),
+        );
+        let alerts: Vec<Alert> =
+            self.watch.step(at, span, &evidence(smooth, thresholds), &thresholds.alerts).collect();
+        alerts.iter().for_each(|alert| note(&mut self.alerts, at, alert));
+        Outcome {
+            reading: Some([smooth.valence, smooth.arousal, smooth.distress]),
+            update: self.update(&alerts),
+            alerts,
+        }
+    }
+
+    /// Speech that an estimate stands for: the time since the one before, at most one hop. The model gives its first
+    /// after a whole window and then one each hop of speech, so a pause between two adds nothing.
+    fn span(&self, at: Duration, thresholds: &Thresholds) -> Duration {
+        match self.last_sample {
+            None => thresholds.smoothing.first.into(),
+            Some(last) => at.saturating_sub(last).min(thresholds.smoothing.hop.into()),
+        }
+    }
+
+    /// An update is due after each second of judged speech, and with each alert so that state and alert agree.
+    fn update(&mut self, alerts: &[Alert]) -> Option<AffectUpdate> {
+        if alerts.is_empty() && self.judged.saturating_sub(self.told_at) < UPDATE_EVERY {
+            return None;
+        }
+        self.told_at = self.judged;
+        let smooth = &self.smooth;
+        Some(AffectUpdate {
+            leg: CustomerOnly,
+            valence: round3(smooth.valence),
+            arousal: round3(smooth.arousal),
+            distress: round3(smooth.distress),
+            confidence: round3(smooth.confidence),
+            state: match self.watch.up() {
+                Some(AlertKind::Frustration) => State::Frustrated,
+                Some(AlertKind::Distress) => State::Distressed,
+                None => smooth.mood(),
+            },
+            trend: smooth.trend(),
+            relative: smooth.relative(),
+            classes: smooth.classes(),
+            speech: whole(self.judged),
+            estimates: std::mem::take(&mut self.fresh),
+            abstained: std::mem::take(&mut self.fresh_abstained),
+        })
+    }
+
+    pub(crate) fn sentiment(&self, thresholds: &Thresholds) -> Option<Sentiment> {
+        self.edges.sentiment(thresholds.smoothing.edge.into())
+    }
+
+    pub(crate) fn alerts(&self) -> Alerts {
+        self.alerts.clone()
+    }
+
+    pub(crate) fn analysis(&self, speech: Duration) -> Analysis {
+        let abstained = self.abstained.values().fold(0u32, |sum, count| sum.saturating_add(*count));
+        let asked = self.estimates.saturating_add(abstained);
+        let share = (asked > 0).then(|| round3(abstained as f32 / asked as f32));
+        Analysis {
+            speech: whole(speech),
+            judged: whole(self.judged),
+            estimates: self.estimates,
+            abstained,
+            abstained_share: share,
+            reasons: self.abstained.clone(),
+            erased: false,
+        }
+    }
+
+    /// Everything held that could grow.
+    pub(crate) fn held(&self) -> usize {
+        self.edges.held() + self.alerts.spans.len() + self.abstained.len()
+    }
+}
+
+/// How upset the caller is, split by kind, and whether valence and arousal bear it out.
+fn evidence(smooth: &Smooth, thresholds: &Thresholds) -> Evidence {
+    let alerts = &thresholds.alerts;
+    let own = smooth.baseline_distress().map_or(0.0, |own| (own - alerts.usual).clamp(0.0, alerts.allowance));
+    let upset = (smooth.distress - own).clamp(0.0, 1.0);
+    let heat = smooth.heat();
+    let unpleasant = smooth.valence <= alerts.valence;
+    let agitated = smooth.arousal >= alerts.arousal || smooth.arousal_gain() >= alerts.arousal_gain;
+    Evidence {
+        frustration: upset * (2.0 * heat).min(1.0),
+        distress: upset * (2.0 * (1.0 - heat)).min(1.0),
+        frustration_borne_out: unpleasant && agitated,
+        distress_borne_out: unpleasant,
+        valence: smooth.valence,
+        arousal: smooth.arousal,
+        confidence: smooth.confidence,
+    }
+}
+
+/// Enters an alert into the summary's list.
+fn note(alerts: &mut Alerts, at: Duration, alert: &Alert) {
+    match alert.phase {
+        Phase::Rising => {
+            let count = match alert.alert {
+                AlertKind::Frustration => &mut alerts.frustration,
+                AlertKind::Distress => &mut alerts.distress,
+            };
+            *count = count.saturating_add(1);
+            if alerts.spans.len() < ALERTS_KEPT {
+                alerts.spans.push(AlertSpan { alert: alert.alert, from: whole(at), to: None });
+            }
+        }
+        Phase::Calmed => {
+            let open = alerts.spans.iter_mut().rfind(|span| span.alert == alert.alert && span.to.is_none());
+            if let Some(span) = open {
+                span.to = Some(whole(at));
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What is told about the customer each second of their speech.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::sample::Class;
+use crate::leg::CustomerOnly;
+use crate::millis;
+
+/// The customer's smoothed state, told once for each second of their speech that could be judged. No fresh evidence,
+/// no update: the state is never repeated as if it were news.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AffectUpdate {
+    /// Whose state this is.
+    pub leg: CustomerOnly,
+    /// Unpleasant to pleasant, `[-1, 1]`, smoothed.
+    pub valence: f32,
+    /// Quiet to agitated, `[-1, 1]`, smoothed.
+    pub arousal: f32,
+    /// Probability that the caller is upset, `[0, 1]`, smoothed.
+    pub distress: f32,
+    /// Confidence in the three above, `[0, 1]`, smoothed; abstentions pull it towards 0.
+    pub confidence: f32,
+    /// The state in one word.
+    pub state: State,
+    /// Where valence is going.
+    pub trend: Trend,
+    /// The same values beside the caller's own first seconds of speech; `None` until those have been heard.
+    pub relative: Option<Relative>,
+    /// Smoothed class probabilities; empty if the model gives none.
+    pub classes: BTreeMap<Class, f32>,
+    /// The customer's speech judged so far in this call.
+    #[serde(rename = "speech_ms", with = "millis")]
+    pub speech: Duration,
+    /// Estimates that went into this update.
+    pub estimates: u32,
+    /// Estimates that the model declined to give since the update before.
+    pub abstained: u32,
+}
+
+/// How far the caller is from how they sounded at first. Each is a difference: 0 is unchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Relative {
+    /// `[-2, 2]`.
+    pub valence: f32,
+    /// `[-2, 2]`.
+    pub arousal: f32,
+    /// `[-1, 1]`.
+    pub distress: f32,
+}
+
+/// The customer's state in one word, for a dialplan to branch on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Neither pleased nor displeased.
+    #[default]
+    Neutral,
+    /// Sounds pleased.
+    Positive,
+    /// Sounds displeased, without an alert.
+    Negative,
+    /// A frustration alert is up.
+    Frustrated,
+    /// A distress alert is up.
+    Distressed,
+}
+
+/// Where valence is going, over the last ten seconds or so of the customer's speech.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trend {
+    /// Towards pleasant.
+    Improving,
+    /// Nowhere in particular.
+    #[default]
+    Steady,
+    /// Towards unpleasant.
+    Worsening,
+}

@@ -1,0 +1,186 @@
+//! One call: what is heard goes in, what it means comes out.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::affect::{AffectSample, AffectTrack, AffectUpdate, Alert};
+use crate::conduct::{Conduct, Meter};
+use crate::leg::Leg;
+use crate::number::whole;
+use crate::summary::Summary;
+use crate::thresholds::Thresholds;
+use crate::timeline::{Timeline, TimelinePoint};
+
+/// Insights held for [`Call::poll`]; whoever never polls loses the oldest.
+const HELD: usize = 256;
+
+/// Something worth telling about a call while it goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Insight {
+    /// How the customer seems to feel.
+    AffectUpdate(AffectUpdate),
+    /// The customer has grown upset, or calmed down.
+    Alert(Alert),
+    /// How both talk.
+    Conduct(Conduct),
+}
+
+/// One call. All times are since the call's INVITE was seen, and are told in any order: what comes late is still
+/// counted where it belongs (conduct: within [`settle`](crate::ConductThresholds::settle)), and insights come out in
+/// order of time.
+#[derive(Debug, Clone)]
+pub struct Call {
+    thresholds: Thresholds,
+    now: Duration,
+    affect: Option<AffectTrack>,
+    meter: Meter,
+    timeline: Timeline,
+    next_conduct: Duration,
+    told: VecDeque<(Duration, Insight)>,
+    /// The time of the newest insight: none goes out with an earlier one.
+    told_to: Duration,
+}
+
+impl Call {
+    /// A call of which nothing has been heard.
+    #[must_use]
+    pub fn new(thresholds: Thresholds) -> Self {
+        Self {
+            now: Duration::ZERO,
+            affect: Some(AffectTrack::default()),
+            meter: Meter::default(),
+            timeline: Timeline::new(thresholds.timeline_points),
+            next_conduct: Duration::ZERO,
+            told: VecDeque::new(),
+            told_to: Duration::ZERO,
+            thresholds,
+        }
+    }
+
+    /// `leg` talked from `from` to `to`. Best told as it goes on, in pieces of any length; pieces may touch or repeat.
+    pub fn speech(&mut self, leg: Leg, from: Duration, to: Duration) {
+        self.meter.speech(leg, from, to, &self.thresholds.conduct);
+        while let Some(early) = self.meter.overfull() {
+            self.count_to(early);
+        }
+        self.advance(to);
+    }
+
+    /// `count` more syllables were heard from `leg`.
+    pub fn syllables(&mut self, leg: Leg, count: u32) {
+        self.meter.syllables(leg, count);
+    }
+
+    /// The model judged, or declined to judge, how the customer sounds in the window that ends at `at`. There is no
+    /// such method about the agent.
+    pub fn affect(&mut self, at: Duration, sample: &AffectSample) {
+        self.advance(at);
+        let Some(affect) = self.affect.as_mut() else { return };
+        let outcome = affect.take(at, sample, &self.thresholds);
+        if let Some(reading) = outcome.reading {
+            self.timeline.reading(at, reading);
+        }
+        outcome.alerts.into_iter().for_each(|alert| self.tell(at, Insight::Alert(alert)));
+        outcome.update.into_iter().for_each(|update| self.tell(at, Insight::AffectUpdate(update)));
+    }
+
+    /// `leg` put the other one on hold.
+    pub fn hold(&mut self, leg: Leg, at: Duration) {
+        self.meter.hold(leg, at);
+        self.advance(at);
+    }
+
+    /// `leg` took the other one off hold. The call goes on when neither holds it.
+    pub fn resume(&mut self, leg: Leg, at: Duration) {
+        self.meter.resume(leg, at);
+        while let Some(early) = self.meter.overfull() {
+            self.count_to(early);
+        }
+        self.advance(at);
+    }
+
+    /// The customer objects: erases everything inferred about them, and takes no estimate again.
+    /// Conduct stays; it is no inference about anyone.
+    pub fn forget_affect(&mut self) {
+        self.affect = None;
+        self.timeline.erase_readings();
+        self.told.retain(|(_, insight)| matches!(insight, Insight::Conduct(_)));
+    }
+
+    /// Time has come to `now`. Tells conduct when that is due; to be called about once a second.
+    pub fn advance(&mut self, now: Duration) {
+        self.now = self.now.max(now);
+        let settled = self.now.saturating_sub(self.thresholds.conduct.settle.into());
+        self.count_to(settled);
+        let every = Duration::from(self.thresholds.conduct.every).max(Duration::from_millis(1));
+        if self.next_conduct.is_zero() {
+            self.next_conduct = every;
+        }
+        if self.now >= self.next_conduct {
+            // After a jump in time the missed ones are skipped: they would all say the same.
+            let steps = self.now.as_nanos() / every.as_nanos();
+            let steps = u32::try_from(steps).unwrap_or(u32::MAX).saturating_add(1);
+            self.next_conduct = every.saturating_mul(steps);
+            if self.meter.has_begun() {
+                let conduct = self.meter.conduct(false, &self.thresholds.conduct);
+                self.tell(self.now, Insight::Conduct(conduct));
+            }
+        }
+    }
+
+    /// The next thing to tell, with its time.
+    pub fn poll(&mut self) -> Option<(Duration, Insight)> {
+        self.told.pop_front()
+    }
+
+    /// The whole call, ended at `now`: counts everything to the end. Call it once, after which the call takes no more.
+    pub fn summary(&mut self, now: Duration) -> Summary {
+        self.now = self.now.max(now);
+        self.count_to(self.now);
+        let speech = self.meter.customer_speech();
+        let nothing = AffectTrack::default();
+        let affect = self.affect.as_ref().unwrap_or(&nothing);
+        let mut analysis = affect.analysis(speech);
+        analysis.erased = self.affect.is_none();
+        Summary {
+            duration: whole(self.now),
+            sentiment: affect.sentiment(&self.thresholds),
+            alerts: affect.alerts(),
+            conduct: self.meter.conduct(true, &self.thresholds.conduct),
+            analysis,
+        }
+    }
+
+    /// The call so far as a line to draw, in equal steps.
+    #[must_use]
+    pub fn timeline(&self) -> Vec<TimelinePoint> {
+        self.timeline.points()
+    }
+
+    /// How both have talked so far.
+    #[must_use]
+    pub fn conduct(&self) -> Conduct {
+        self.meter.conduct(false, &self.thresholds.conduct)
+    }
+
+    /// How many things of all kinds are held, for tests of the bound.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn held(&self) -> usize {
+        let affect = self.affect.as_ref().map_or(0, AffectTrack::held);
+        affect + self.meter.held() + self.timeline.held() + self.told.len()
+    }
+
+    fn count_to(&mut self, to: Duration) {
+        let timeline = &mut self.timeline;
+        self.meter.count_to(to, &self.thresholds.conduct, |stretch| timeline.talk(stretch));
+    }
+
+    fn tell(&mut self, at: Duration, insight: Insight) {
+        if self.told.len() >= HELD {
+            self.told.pop_front();
+        }
+        self.told_to = self.told_to.max(whole(at));
+        self.told.push_back((self.told_to, insight));
+    }
+}

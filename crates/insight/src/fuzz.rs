@@ -1,0 +1,83 @@
+//! Bodies for fuzzing: bytes are taken for a sequence of things told to a call.
+
+use std::time::Duration;
+
+use crate::{Abstention, AffectSample, Call, Class, Insight, Leg, Phase, Thresholds};
+
+/// A call told anything at all, in any order, keeps its promises.
+///
+/// # Panics
+/// If it doesn't.
+pub fn call(bytes: &[u8]) {
+    let mut call = Call::new(Thresholds::default());
+    let mut told = Vec::new();
+    for piece in bytes.chunks_exact(8) {
+        let &[kind, a, b, c, d, e, f, g] = piece else { continue };
+        let leg = if kind & 1 == 0 { Leg::Customer } else { Leg::Agent };
+        let at = match kind >> 6 {
+            3 => Duration::MAX - Duration::from_millis(u64::from(a)),
+            2 => Duration::from_secs(u64::from(u16::from_be_bytes([a, b]))),
+            _ => Duration::from_millis(u64::from(u16::from_be_bytes([a, b])) * 4),
+        };
+        let length = Duration::from_millis(u64::from(u16::from_be_bytes([c, d])));
+        match (kind >> 1) & 7 {
+            0 | 1 => call.speech(leg, at, at.saturating_add(length)),
+            2 => call.syllables(leg, u32::from_be_bytes([a, b, c, d])),
+            3 => call.hold(leg, at),
+            4 => call.resume(leg, at),
+            5 => call.advance(at),
+            _ => call.affect(at, &sample([c, d, e, f, g])),
+        }
+        told.extend(std::iter::from_fn(|| call.poll()));
+        assert!(call.held() < 4_000, "holds {} things", call.held());
+    }
+    check_order(&told);
+    let before = told.len();
+    let summary = call.summary(Duration::ZERO);
+    for leg in [&summary.conduct.customer, &summary.conduct.agent] {
+        assert!(leg.talk_share.is_none_or(|share| (0.0..=1.0).contains(&share)));
+    }
+    assert!(summary.analysis.abstained_share.is_none_or(|share| (0.0..=1.0).contains(&share)));
+    if let Some(sentiment) = summary.sentiment {
+        assert!((-1.0..=1.0).contains(&sentiment.start) && (-1.0..=1.0).contains(&sentiment.end));
+        assert!(sentiment.lowest.valence <= sentiment.highest.valence);
+    }
+    assert_eq!(before, told.len());
+}
+
+/// Any 32-bit floats at all, NaN and infinity among them.
+fn sample([c, d, e, f, g]: [u8; 5]) -> AffectSample {
+    let share = |byte: u8| f32::from(byte) / 255.0;
+    AffectSample {
+        valence: if c == 255 {
+            f32::from_bits(u32::from_be_bytes([d, e, f, g]))
+        } else {
+            share(c) * 2.0 - 1.0
+        },
+        arousal: share(d) * 2.0 - 1.0,
+        distress: share(e),
+        confidence: share(f),
+        classes: if g & 1 == 0 { vec![] } else { vec![(Class::Anger, share(e)), (Class::Fear, share(d))] },
+        abstained: (g > 200).then_some(Abstention::TooNoisy),
+    }
+}
+
+/// Times never go back; each kind of alert rises and calms in turn; nothing told is out of its range.
+fn check_order(told: &[(Duration, Insight)]) {
+    assert!(told.windows(2).all(|pair| matches!(pair, [(a, _), (b, _)] if a <= b)));
+    let mut up = std::collections::BTreeSet::new();
+    for (_, insight) in told {
+        match insight {
+            Insight::Alert(alert) => match alert.phase {
+                Phase::Rising => assert!(up.insert(alert.alert), "rose twice"),
+                Phase::Calmed => assert!(up.remove(&alert.alert), "calmed without rising"),
+            },
+            Insight::AffectUpdate(update) => {
+                assert!((-1.0..=1.0).contains(&update.valence) && (-1.0..=1.0).contains(&update.arousal));
+                assert!((0.0..=1.0).contains(&update.distress) && (0.0..=1.0).contains(&update.confidence));
+                assert!(update.estimates > 0, "an update rests on something");
+            }
+            Insight::Conduct(_) => {}
+        }
+    }
+}
