@@ -25,9 +25,9 @@ pub enum Insight {
     Conduct(Conduct),
 }
 
-/// One call. All times are since the call's INVITE was seen, and are told in any order: what comes late is still
-/// counted where it belongs (conduct: within [`settle`](crate::ConductThresholds::settle)), and insights come out in
-/// order of time.
+/// One call. All times are since the call's INVITE was seen. Only [`advance`](Self::advance) moves time on; between two
+/// of its calls, and up to [`settle`](crate::ConductThresholds::settle) behind it, things may be told in any order.
+/// Insights come out in order of time.
 #[derive(Debug, Clone)]
 pub struct Call {
     thresholds: Thresholds,
@@ -57,13 +57,13 @@ impl Call {
         }
     }
 
-    /// `leg` talked from `from` to `to`. Best told as it goes on, in pieces of any length; pieces may touch or repeat.
+    /// `leg` talked from `from` to `to`. To be told as it goes on, at least once a second: pieces may be of any length,
+    /// touch or repeat, but what lies further back than the settling time has been counted as silence.
     pub fn speech(&mut self, leg: Leg, from: Duration, to: Duration) {
         self.meter.speech(leg, from, to, &self.thresholds.conduct);
         while let Some(early) = self.meter.overfull() {
             self.count_to(early);
         }
-        self.advance(to);
     }
 
     /// `count` more syllables were heard from `leg`.
@@ -74,7 +74,6 @@ impl Call {
     /// The model judged, or declined to judge, how the customer sounds in the window that ends at `at`. There is no
     /// such method about the agent.
     pub fn affect(&mut self, at: Duration, sample: &AffectSample) {
-        self.advance(at);
         let Some(affect) = self.affect.as_mut() else { return };
         let outcome = affect.take(at, sample, &self.thresholds);
         if let Some(reading) = outcome.reading {
@@ -87,7 +86,6 @@ impl Call {
     /// `leg` put the other one on hold.
     pub fn hold(&mut self, leg: Leg, at: Duration) {
         self.meter.hold(leg, at);
-        self.advance(at);
     }
 
     /// `leg` took the other one off hold. The call goes on when neither holds it.
@@ -96,7 +94,6 @@ impl Call {
         while let Some(early) = self.meter.overfull() {
             self.count_to(early);
         }
-        self.advance(at);
     }
 
     /// The customer objects: erases everything inferred about them, and takes no estimate again.
@@ -107,7 +104,8 @@ impl Call {
         self.told.retain(|(_, insight)| matches!(insight, Insight::Conduct(_)));
     }
 
-    /// Time has come to `now`. Tells conduct when that is due; to be called about once a second.
+    /// Time has come to `now`. Counts what has settled and tells conduct when that is due; to be called about once a
+    /// second.
     pub fn advance(&mut self, now: Duration) {
         self.now = self.now.max(now);
         let settled = self.now.saturating_sub(self.thresholds.conduct.settle.into());

@@ -209,6 +209,7 @@ proptest! {
         let mut whole = call();
         for (who, from, length) in sorted.iter().copied() {
             whole.speech(leg(who), ms(from), ms(from + length));
+            whole.advance(ms(from + length));
         }
         let mut pieces: Vec<(u64, Leg, u64)> = vec![];
         for (who, from, length) in sorted.iter().copied() {
@@ -223,6 +224,7 @@ proptest! {
         let mut fine = call();
         for (to, who, from) in pieces {
             fine.speech(who, ms(from), ms(to));
+            fine.advance(ms(to));
         }
         let drop_pace = |mut conduct: Conduct| {
             // The fading memory of the pace depends, in the last decimal, on the grain; the counts don't.
@@ -237,6 +239,7 @@ proptest! {
         let mut call = call();
         for (who, from, length) in talk {
             call.speech(leg(who), ms(from), ms(from + length));
+            call.advance(ms(from + length));
         }
         prop_assert!(std::iter::from_fn(|| call.poll()).all(|(_, it)| matches!(it, Insight::Conduct(_))));
     }

@@ -47,6 +47,7 @@ fn ten_hours_hold_no_more_than_ten_minutes() {
             1_100 => call.resume(leg, from),
             _ => {}
         }
+        call.advance(to);
         while call.poll().is_some() {}
         if half == 10 * 60 * 2 {
             after_ten_minutes = HELD.load(Ordering::Relaxed) - before;
@@ -64,6 +65,7 @@ fn whoever_never_polls_loses_the_oldest() {
     for half in 0..20_000u64 {
         call.speech(Leg::Customer, ms(half * 500), ms(half * 500 + 500));
         call.affect(ms(half * 500 + 500), &calm());
+        call.advance(ms(half * 500 + 500));
     }
     let told: Vec<_> = std::iter::from_fn(|| call.poll()).collect();
     assert_eq!(told.len(), 256);

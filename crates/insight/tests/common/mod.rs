@@ -65,6 +65,7 @@ impl Talk {
         self.at += ms(500);
         self.call.speech(Leg::Customer, from, self.at);
         self.call.affect(self.at, sample);
+        self.call.advance(self.at);
         self.told.extend(std::iter::from_fn(|| self.call.poll()));
     }
 
