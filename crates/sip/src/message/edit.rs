@@ -181,7 +181,8 @@ impl Edit {
             return message.bytes();
         }
         let mut order: Vec<&Splice> = self.splices.iter().chain(&length).collect();
-        order.sort_by_key(|s| s.at.start);
+        // At one place insertions come before what is taken away there.
+        order.sort_by_key(|s| (s.at.start, !s.at.is_empty()));
         let grown: usize = order.iter().map(|s| s.with.len()).sum();
         let bytes = message.as_bytes();
         let mut out = Vec::with_capacity(bytes.len() + grown);

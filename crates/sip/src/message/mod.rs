@@ -21,6 +21,7 @@ pub use error::{Flaw, ParseError};
 pub use method::Method;
 pub use name::Name;
 pub use parse::Limits;
+pub(crate) use parse::{fields, head};
 
 use crate::cseq::CSeq;
 use crate::list::Values;

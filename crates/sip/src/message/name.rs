@@ -8,6 +8,7 @@ pub enum Name {
     Allow,
     CallId,
     Contact,
+    ContentDisposition,
     ContentEncoding,
     ContentLength,
     ContentType,
@@ -41,10 +42,11 @@ pub enum Name {
 }
 
 /// Known names with their canonical text and compact form (RFC 3261 §7.3.3 and the IANA registry).
-const TABLE: [(Name, &str, Option<u8>); 32] = [
+const TABLE: [(Name, &str, Option<u8>); 33] = [
     (Name::Allow, "Allow", None),
     (Name::CallId, "Call-ID", Some(b'i')),
     (Name::Contact, "Contact", Some(b'm')),
+    (Name::ContentDisposition, "Content-Disposition", None),
     (Name::ContentEncoding, "Content-Encoding", Some(b'e')),
     (Name::ContentLength, "Content-Length", Some(b'l')),
     (Name::ContentType, "Content-Type", Some(b'c')),

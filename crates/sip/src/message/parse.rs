@@ -1,5 +1,7 @@
 //! The one pass over the bytes.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::{Flaw, Line, Message, Method, Name, ParseError, Start};
@@ -231,6 +233,33 @@ fn field(bytes: &[u8], start: usize, head: &[u8], text_end: usize, end: usize) -
         value: (offset(value_at + value.start), offset(value_at + value.end)),
         end: offset(end),
     })
+}
+
+/// The header fields of a message whose headers are complete, body or not: name and value. `None` when
+/// they go beyond the limits.
+pub(crate) fn head<'a>(
+    bytes: &'a [u8],
+    limits: &Limits,
+) -> Option<impl Iterator<Item = (Name, &'a [u8])> + use<'a>> {
+    let first = memchr::memchr(b'\n', bytes)? + 1;
+    let index = index(bytes, first, limits);
+    if matches!(index.flaw, Some(Flaw::TooManyHeaders | Flaw::LineTooLong)) {
+        return None;
+    }
+    Some(
+        index
+            .lines
+            .into_iter()
+            .filter_map(|line| Some((line.name, bytes.get(line.value.0 as usize..line.value.1 as usize)?))),
+    )
+}
+
+/// The header fields of a MIME part, name and where the value lies, and where its content begins.
+pub(crate) fn fields(bytes: &[u8]) -> (impl Iterator<Item = (Name, Range<usize>)>, usize) {
+    let index = index(bytes, 0, &Limits { headers: 32, ..Limits::default() });
+    let fields =
+        index.lines.into_iter().map(|line| (line.name, line.value.0 as usize..line.value.1 as usize));
+    (fields, index.body)
 }
 
 fn presence(message: &Message) -> Option<Flaw> {

@@ -1,0 +1,332 @@
+//! A description's lines, and the tokens in them that an anchor edits.
+
+use std::net::IpAddr;
+use std::ops::Range;
+
+use super::IpFamily;
+use crate::scan::{self, Cursor};
+
+/// Most lines that are read; a description with more is refused.
+const MAX_LINES: usize = 2048;
+
+/// A session description, where it lies.
+#[derive(Clone, Debug)]
+pub struct Description<'a> {
+    bytes: &'a [u8],
+    lines: Vec<Line>,
+    /// Index of the first m= line, or the number of lines.
+    session_lines: usize,
+    media: Vec<MediaIndex>,
+}
+
+#[derive(Clone, Debug)]
+struct Line {
+    kind: u8,
+    value: Range<usize>,
+    /// From the kind's letter to the end of the line end.
+    whole: Range<usize>,
+}
+
+#[derive(Clone, Debug)]
+struct MediaIndex {
+    lines: Range<usize>,
+    kind: Range<usize>,
+    port: Range<usize>,
+    port_number: u16,
+    protocol: Range<usize>,
+    formats: Range<usize>,
+}
+
+/// Why a description can't be anchored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum SdpError {
+    /// It doesn't begin with `v=`.
+    #[error("not a session description")]
+    NoVersion,
+    /// More lines than any session needs.
+    #[error("too many lines")]
+    TooManyLines,
+    /// An m= line without media, port, protocol and format.
+    #[error("malformed m= line")]
+    Media,
+}
+
+/// A c= line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection<'a> {
+    /// The address as written, without TTL or count; may be a name.
+    pub address: &'a str,
+    /// The address, when it is one.
+    pub ip: Option<IpAddr>,
+    /// Its stated family.
+    pub family: Option<IpFamily>,
+    /// Where the addrtype (`IP4`) stands.
+    pub addrtype_range: Range<usize>,
+    /// Where the address and what `/` adds to it stand.
+    pub address_range: Range<usize>,
+}
+
+impl Connection<'_> {
+    /// `0.0.0.0` or `::`: the party wants to be sent nothing (RFC 3264 §8.4).
+    #[must_use]
+    pub fn is_nowhere(&self) -> bool {
+        self.ip.is_some_and(|ip| ip.to_canonical().is_unspecified())
+    }
+}
+
+/// An a=rtcp line (RFC 3605).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RtcpPort<'a> {
+    /// The port for RTCP.
+    pub port: u16,
+    /// Where it stands.
+    pub port_range: Range<usize>,
+    /// The address, when stated.
+    pub connection: Option<Connection<'a>>,
+}
+
+/// One m= line and what belongs to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Media<'a, 'd> {
+    description: &'d Description<'a>,
+    index: &'d MediaIndex,
+}
+
+impl<'a> Description<'a> {
+    /// Indexes the lines.
+    ///
+    /// # Errors
+    /// When it isn't a session description, or an m= line is unreadable.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, SdpError> {
+        let mut lines = Vec::with_capacity(32);
+        let mut at = 0;
+        while at < bytes.len() {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let end = memchr::memchr(b'\n', rest).map_or(bytes.len(), |lf| at + lf + 1);
+            if lines.len() == MAX_LINES {
+                return Err(SdpError::TooManyLines);
+            }
+            if let Some(line) = line(bytes, at..end) {
+                lines.push(line);
+            }
+            at = end;
+        }
+        if lines.first().is_none_or(|line| line.kind != b'v') {
+            return Err(SdpError::NoVersion);
+        }
+        let starts: Vec<usize> =
+            lines.iter().enumerate().filter(|(_, line)| line.kind == b'm').map(|(i, _)| i).collect();
+        let session_lines = starts.first().copied().unwrap_or(lines.len());
+        let mut media = Vec::with_capacity(starts.len());
+        for (i, &start) in starts.iter().enumerate() {
+            let end = starts.get(i + 1).copied().unwrap_or(lines.len());
+            let value = lines.get(start).map(|line| line.value.clone()).unwrap_or_default();
+            media.push(media_line(bytes, value, start..end).ok_or(SdpError::Media)?);
+        }
+        Ok(Self { bytes, lines, session_lines, media })
+    }
+
+    /// The description as it came.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The m-lines, in order.
+    pub fn media(&self) -> impl ExactSizeIterator<Item = Media<'a, '_>> {
+        self.media.iter().map(|index| Media { description: self, index })
+    }
+
+    /// The session's c= line.
+    #[must_use]
+    pub fn connection(&self) -> Option<Connection<'a>> {
+        self.connections(0..self.session_lines).next()
+    }
+
+    /// The session's attributes: `(name, value)`.
+    pub fn attributes(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
+        self.attributes_in(0..self.session_lines)
+    }
+
+    /// Whole lines of attributes that `wanted` picks, in all sections.
+    pub(super) fn attribute_lines(&self, wanted: impl Fn(&str) -> bool) -> Vec<Range<usize>> {
+        self.lines
+            .iter()
+            .filter(|line| self.attribute(line).is_some_and(|(name, _)| wanted(name)))
+            .map(|line| line.whole.clone())
+            .collect()
+    }
+
+    fn slice(&self, range: &Range<usize>) -> &'a [u8] {
+        self.bytes.get(range.clone()).unwrap_or_default()
+    }
+
+    fn str(&self, range: &Range<usize>) -> &'a str {
+        scan::text(self.slice(range)).unwrap_or_default()
+    }
+
+    fn of_kind(&self, lines: Range<usize>, kind: u8) -> impl Iterator<Item = &Line> {
+        self.lines.get(lines).unwrap_or_default().iter().filter(move |line| line.kind == kind)
+    }
+
+    fn connections(&self, lines: Range<usize>) -> impl Iterator<Item = Connection<'a>> {
+        self.of_kind(lines, b'c').filter_map(|line| connection(self.bytes, line.value.clone()))
+    }
+
+    fn attribute(&self, line: &Line) -> Option<(&'a str, Option<&'a str>)> {
+        if line.kind != b'a' {
+            return None;
+        }
+        let text = scan::text(self.slice(&line.value))?;
+        Some(match text.split_once(':') {
+            Some((name, value)) => (name, Some(value)),
+            None => (text.trim_end(), None),
+        })
+    }
+
+    fn attributes_in(&self, lines: Range<usize>) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
+        self.of_kind(lines, b'a').filter_map(|line| self.attribute(line))
+    }
+}
+
+impl<'a> Media<'a, '_> {
+    /// `audio`, `video`, `image`, …
+    #[must_use]
+    pub fn kind(&self) -> &'a str {
+        self.description.str(&self.index.kind)
+    }
+
+    /// The port; 0 when the stream is rejected, removed or not wanted.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.index.port_number
+    }
+
+    /// Where the port stands, without the `/count` that may follow.
+    #[must_use]
+    pub fn port_range(&self) -> Range<usize> {
+        self.index.port.clone()
+    }
+
+    /// `RTP/AVP`, `udptl`, `TCP/MSRP`, …
+    #[must_use]
+    pub fn protocol(&self) -> &'a str {
+        self.description.str(&self.index.protocol)
+    }
+
+    /// The formats, as tokens.
+    pub fn formats(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.description.str(&self.index.formats).split_ascii_whitespace()
+    }
+
+    /// Its own c= lines; usually none or one.
+    pub fn connections(&self) -> impl Iterator<Item = Connection<'a>> {
+        self.description.connections(self.index.lines.clone())
+    }
+
+    /// The c= that holds for it: its own, or the session's.
+    #[must_use]
+    pub fn connection(&self) -> Option<Connection<'a>> {
+        self.connections().next().or_else(|| self.description.connection())
+    }
+
+    /// Its attributes: `(name, value)`.
+    pub fn attributes(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
+        self.description.attributes_in(self.index.lines.clone())
+    }
+
+    /// Its a=rtcp line.
+    #[must_use]
+    pub fn rtcp(&self) -> Option<RtcpPort<'a>> {
+        let d = self.description;
+        d.of_kind(self.index.lines.clone(), b'a').find_map(|line| rtcp_line(d.bytes, line.value.clone()))
+    }
+
+    /// Where a c= line of its own may be inserted (RFC 8866 §5: after m= and i=), and the line end used
+    /// there.
+    pub(super) fn connection_place(&self) -> (usize, &'static [u8]) {
+        let lines = self.description.lines.get(self.index.lines.clone()).unwrap_or_default();
+        let title = lines.get(1).filter(|line| line.kind == b'i');
+        self.after(title.or(lines.first()))
+    }
+
+    /// The end of its section, and the line end used there.
+    pub(super) fn end_place(&self) -> (usize, &'static [u8]) {
+        let lines = self.description.lines.get(self.index.lines.clone()).unwrap_or_default();
+        self.after(lines.last())
+    }
+
+    fn after(&self, line: Option<&Line>) -> (usize, &'static [u8]) {
+        let Some(line) = line else { return (self.description.bytes.len(), b"\r\n") };
+        let end = self.description.slice(&(line.value.end..line.whole.end));
+        (line.whole.end, if end == b"\n" { b"\n" } else { b"\r\n" })
+    }
+
+    /// Whether the place after a line is one where a line has ended.
+    pub(super) fn is_terminated(&self, place: usize) -> bool {
+        place.checked_sub(1).and_then(|last| self.description.bytes.get(last)) == Some(&b'\n')
+    }
+}
+
+fn line(bytes: &[u8], whole: Range<usize>) -> Option<Line> {
+    let text = bytes.get(whole.clone())?;
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    let text = text.strip_suffix(b"\r").unwrap_or(text);
+    let [kind, b'=', ..] = text else { return None };
+    Some(Line { kind: *kind, value: whole.start + 2..whole.start + text.len(), whole })
+}
+
+/// The next word and where it lies, given where the cursor's slice begins.
+fn word<'a>(cursor: &mut Cursor<'a>, base: usize) -> Option<(&'a str, Range<usize>)> {
+    cursor.skip_lws();
+    let start = base + cursor.at();
+    let word = scan::text(cursor.take_while(|b| !scan::is_lws(b)))?;
+    (!word.is_empty()).then_some((word, start..base + cursor.at()))
+}
+
+fn media_line(bytes: &[u8], value: Range<usize>, lines: Range<usize>) -> Option<MediaIndex> {
+    let mut cursor = Cursor::new(bytes.get(value.clone())?);
+    let (_, kind) = word(&mut cursor, value.start)?;
+    let (ports, port) = word(&mut cursor, value.start)?;
+    let digits = ports.split_once('/').map_or(ports, |(port, _)| port);
+    let port_number = u16::try_from(scan::decimal(digits.as_bytes())?).ok()?;
+    let (_, protocol) = word(&mut cursor, value.start)?;
+    let formats = value.start + cursor.at()..value.end;
+    scan::text(bytes.get(formats.clone())?)?;
+    Some(MediaIndex {
+        lines,
+        kind,
+        port: port.start..port.start + digits.len(),
+        port_number,
+        protocol,
+        formats,
+    })
+}
+
+/// `nettype addrtype address[/ttl[/count]]`
+fn connection(bytes: &[u8], value: Range<usize>) -> Option<Connection<'_>> {
+    let mut cursor = Cursor::new(bytes.get(value.clone())?);
+    let (nettype, _) = word(&mut cursor, value.start)?;
+    if !nettype.eq_ignore_ascii_case("IN") {
+        return None;
+    }
+    let (addrtype, addrtype_range) = word(&mut cursor, value.start)?;
+    let (address, address_range) = word(&mut cursor, value.start)?;
+    let address = address.split_once('/').map_or(address, |(address, _)| address);
+    let family = match addrtype {
+        _ if addrtype.eq_ignore_ascii_case("IP4") => Some(IpFamily::V4),
+        _ if addrtype.eq_ignore_ascii_case("IP6") => Some(IpFamily::V6),
+        _ => None,
+    };
+    Some(Connection { address, ip: crate::host::literal(address), family, addrtype_range, address_range })
+}
+
+/// `rtcp:port [nettype addrtype address]`
+fn rtcp_line(bytes: &[u8], value: Range<usize>) -> Option<RtcpPort<'_>> {
+    let text = bytes.get(value.clone())?.strip_prefix(b"rtcp:")?;
+    let base = value.end - text.len();
+    let mut cursor = Cursor::new(text);
+    let (digits, port_range) = word(&mut cursor, base)?;
+    let port = u16::try_from(scan::decimal(digits.as_bytes())?).ok()?;
+    Some(RtcpPort { port, port_range, connection: connection(bytes, base + cursor.at()..value.end) })
+}

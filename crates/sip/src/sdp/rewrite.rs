@@ -1,0 +1,173 @@
+//! The edits that bring the media through us.
+//!
+//! Touched: the port of an m= line; the address (and, across families, the addrtype) of its c= line;
+//! port and address of a=rtcp. A c= or a=rtcp line is added only where the media would go astray without
+//! it. Lines that would lead the media around us are taken out: ICE candidates and credentials
+//! (RFC 8839) and alternative addresses (RFC 6947). Endpoints then fall back on the c= and m= lines,
+//! as RFC 8839 §4.2.5 has it; [`Ice::Pass`] leaves them in.
+//!
+//! Not touched: everything else. o= names the session, not an address to send to, and endpoints tell a
+//! changed description by it, so it stays. a=crypto and a=fingerprint stay: the relay doesn't end SRTP.
+//! An m-line that is rejected (port 0) or can't be relayed stays, and a c= of 0.0.0.0 (hold) stays a hold.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
+
+use super::{Carriage, Connection, Description, IpFamily, Media, Stream};
+
+/// A pair of our own ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LocalMedia {
+    /// Where we take RTP, or other datagrams.
+    pub rtp: SocketAddr,
+    /// Where we take RTCP.
+    pub rtcp: SocketAddr,
+}
+
+/// What becomes of an m-line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Left as it is.
+    Untouched,
+    /// Led to our ports.
+    Local(LocalMedia),
+    /// Its port becomes 0: there was nothing to lead it to.
+    Rejected,
+}
+
+/// What becomes of ICE lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Ice {
+    /// Taken out, so that the media can't go around us.
+    #[default]
+    Strip,
+    /// Left in.
+    Pass,
+}
+
+/// Bytes of a description and what takes their place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Patch {
+    /// Counted from the description's start; empty for an insertion.
+    pub at: Range<usize>,
+    /// The new bytes.
+    pub with: Vec<u8>,
+}
+
+/// The edits that put the m-lines in their places; `places` beyond the m-lines are ignored, missing ones
+/// mean [`Place::Untouched`]. Patches don't overlap and are in order.
+#[must_use]
+pub fn rewrite(description: &Description<'_>, places: &[Place], ice: Ice) -> Vec<Patch> {
+    let streams = Stream::all(description);
+    let mut out = Vec::new();
+    let place = |i: usize| places.get(i).copied().unwrap_or(Place::Untouched);
+    let locals = || {
+        (0..streams.len()).filter_map(|i| match place(i) {
+            Place::Local(local) => Some((i, local)),
+            _ => None,
+        })
+    };
+    let session = description.connection();
+    let relies = |media: &Media<'_, '_>| media.connections().next().is_none();
+    // The session's c= follows the first stream that has none of its own.
+    let first = locals()
+        .find(|(i, _)| description.media().nth(*i).is_some_and(|m| relies(&m)))
+        .or_else(|| locals().next())
+        .map(|(_, local)| local.rtp.ip());
+    if let (Some(connection), Some(ip)) = (&session, first) {
+        lead(connection, ip, &mut out);
+    }
+    for ((i, media), stream) in description.media().enumerate().zip(&streams) {
+        match place(i) {
+            Place::Untouched => {
+                let changed =
+                    session.as_ref().filter(|_| first.is_some() && !stream.rejected && relies(&media));
+                if let Some(connection) = changed {
+                    let (family, address) = (connection.family.unwrap_or(IpFamily::V4), connection.address);
+                    insert_connection(&media, family, address, &mut out);
+                }
+            }
+            Place::Rejected => out.push(Patch { at: media.port_range(), with: b"0".to_vec() }),
+            Place::Local(local) => {
+                out.push(Patch { at: media.port_range(), with: local.rtp.port().to_string().into_bytes() });
+                let mut own = false;
+                for connection in media.connections() {
+                    lead(&connection, local.rtp.ip(), &mut out);
+                    own = true;
+                }
+                let astray = match &session {
+                    Some(session) => !session.is_nowhere() && first != Some(local.rtp.ip()),
+                    None => true,
+                };
+                if !own && astray {
+                    let ip = local.rtp.ip();
+                    insert_connection(&media, IpFamily::of(ip), &ip.to_canonical().to_string(), &mut out);
+                }
+                rtcp(&media, stream, local, &mut out);
+            }
+        }
+    }
+    if first.is_some() && ice == Ice::Strip {
+        let lines = description.attribute_lines(leads_around);
+        out.extend(lines.into_iter().map(|at| Patch { at, with: Vec::new() }));
+    }
+    out.sort_by_key(|patch| (patch.at.start, patch.at.end));
+    out
+}
+
+/// Attributes that offer other ways for the media than the c= and m= lines.
+fn leads_around(name: &str) -> bool {
+    matches!(name, "candidate" | "remote-candidates" | "end-of-candidates" | "altc")
+        || name.starts_with("ice-")
+}
+
+/// Points a c= (or the end of an a=rtcp) at us. Nowhere stays nowhere.
+fn lead(connection: &Connection<'_>, ip: IpAddr, out: &mut Vec<Patch>) {
+    let family = IpFamily::of(ip);
+    let same = connection.family == Some(family);
+    let ip = if connection.is_nowhere() {
+        if same {
+            return;
+        }
+        family.unspecified()
+    } else {
+        ip.to_canonical()
+    };
+    if !same {
+        out.push(Patch { at: connection.addrtype_range.clone(), with: family.addrtype().into() });
+    }
+    out.push(Patch { at: connection.address_range.clone(), with: ip.to_string().into_bytes() });
+}
+
+fn insert_connection(media: &Media<'_, '_>, family: IpFamily, address: &str, out: &mut Vec<Patch>) {
+    let (at, end) = media.connection_place();
+    insert(media, at, end, &format!("c=IN {} {address}", family.addrtype()), out);
+}
+
+fn insert(media: &Media<'_, '_>, at: usize, end: &[u8], line: &str, out: &mut Vec<Patch>) {
+    let mut with = Vec::with_capacity(line.len() + 4);
+    if media.is_terminated(at) {
+        with.extend_from_slice(line.as_bytes());
+        with.extend_from_slice(end);
+    } else {
+        with.extend_from_slice(end);
+        with.extend_from_slice(line.as_bytes());
+    }
+    out.push(Patch { at: at..at, with });
+}
+
+fn rtcp(media: &Media<'_, '_>, stream: &Stream, local: LocalMedia, out: &mut Vec<Patch>) {
+    if let Some(stated) = media.rtcp() {
+        // With rtcp-mux, the same port as RTP's says that RTCP has no other to fall back on (RFC 5761 §5.1.3).
+        let port = if stream.mux && stated.port == media.port() { local.rtp } else { local.rtcp }.port();
+        if stated.port != 0 {
+            out.push(Patch { at: stated.port_range, with: port.to_string().into_bytes() });
+        }
+        if let Some(connection) = stated.connection {
+            lead(&connection, local.rtcp.ip(), out);
+        }
+    } else if stream.carriage == Carriage::Rtp && local.rtp.port().checked_add(1) != Some(local.rtcp.port()) {
+        let (at, end) = media.end_place();
+        insert(media, at, end, &format!("a=rtcp:{}", local.rtcp.port()), out);
+    }
+}

@@ -1,0 +1,378 @@
+//! What an m-line says of its media, lifted out of the description.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::{Description, IpFamily, Media};
+
+/// Most formats of an m-line that are remembered; the rest is relayed all the same.
+const MAX_FORMATS: usize = 32;
+
+/// What a stream carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MediaKind {
+    /// Speech, or what passes for it.
+    Audio,
+    /// Pictures that move.
+    Video,
+    /// Fax.
+    Image,
+    /// Anything else: text, application, message.
+    Other,
+}
+
+/// What a stream travels in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Carriage {
+    /// RTP, with RTCP beside it.
+    Rtp,
+    /// Another protocol in datagrams: UDPTL, DTLS, plain UDP.
+    Datagrams,
+    /// TCP or something unknown, which a datagram relay can't carry.
+    Unrelayable,
+}
+
+/// How RTP is protected from end to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Security {
+    /// Not at all.
+    None,
+    /// SRTP with keys in the signalling (RFC 4568).
+    Sdes,
+    /// DTLS, with SRTP or without (RFC 5763).
+    Dtls,
+}
+
+/// Who may send, as the description's author sees it (RFC 3264 §5.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// Both ways.
+    #[default]
+    SendRecv,
+    /// The author sends only: hold, with music.
+    SendOnly,
+    /// The author listens only.
+    RecvOnly,
+    /// Neither: hold, in silence.
+    Inactive,
+}
+
+impl Direction {
+    fn from_attribute(name: &str) -> Option<Self> {
+        match name {
+            "sendrecv" => Some(Self::SendRecv),
+            "sendonly" => Some(Self::SendOnly),
+            "recvonly" => Some(Self::RecvOnly),
+            "inactive" => Some(Self::Inactive),
+            _ => None,
+        }
+    }
+
+    /// Whether the author sends.
+    #[must_use]
+    pub const fn sends(self) -> bool {
+        matches!(self, Self::SendRecv | Self::SendOnly)
+    }
+
+    /// Whether the author listens.
+    #[must_use]
+    pub const fn receives(self) -> bool {
+        matches!(self, Self::SendRecv | Self::RecvOnly)
+    }
+}
+
+/// One RTP payload format of an m-line.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Format {
+    /// RTP payload type, 0 to 127.
+    pub payload_type: u8,
+    /// Encoding name as written in a=rtpmap, or RFC 3551's for a static type; empty when unknown.
+    pub encoding: String,
+    /// RTP clock rate in Hz; 0 when unknown.
+    pub clock_rate: u32,
+    /// Channels, at least 1.
+    pub channels: u8,
+    /// What a=fmtp says, without the payload type; empty when nothing.
+    pub fmtp: String,
+}
+
+/// One m-line of a party's description.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// What it carries.
+    pub kind: MediaKind,
+    /// What it travels in.
+    pub carriage: Carriage,
+    /// How it is protected.
+    pub security: Security,
+    /// Port 0: rejected, removed, or not wanted.
+    pub rejected: bool,
+    /// `0.0.0.0` or `::`: nothing is to be sent there.
+    pub nowhere: bool,
+    /// Where the party wants its media; `None` when rejected, nowhere, multicast, or only a name is given.
+    pub rtp: Option<SocketAddr>,
+    /// Where the party wants its RTCP.
+    pub rtcp: Option<SocketAddr>,
+    /// Family of the c= line, unless it is nowhere.
+    pub family: Option<IpFamily>,
+    /// a=rtcp-mux is stated.
+    pub mux: bool,
+    /// As stated here, or for the session, or sendrecv.
+    pub direction: Direction,
+    /// a=ptime in milliseconds.
+    pub ptime_ms: Option<u16>,
+    /// Payload formats, in the order of preference.
+    pub formats: Vec<Format>,
+}
+
+impl Stream {
+    /// The streams of a description, m-line by m-line.
+    #[must_use]
+    pub fn all(description: &Description<'_>) -> Vec<Self> {
+        let session = Session {
+            direction: description.attributes().find_map(|(name, _)| Direction::from_attribute(name)),
+            fingerprint: description.attributes().any(|(name, _)| name == "fingerprint"),
+        };
+        description.media().map(|media| session.stream(&media)).collect()
+    }
+
+    /// Whether the relay carries it.
+    #[must_use]
+    pub fn is_relayed(&self) -> bool {
+        self.carriage != Carriage::Unrelayable && !self.rejected
+    }
+
+    /// Whether the party wants to be sent media.
+    #[must_use]
+    pub const fn receives(&self) -> bool {
+        self.direction.receives() && !self.nowhere
+    }
+}
+
+/// What the session level says for all m-lines.
+struct Session {
+    direction: Option<Direction>,
+    fingerprint: bool,
+}
+
+impl Session {
+    fn stream(&self, media: &Media<'_, '_>) -> Stream {
+        let connection = media.connection();
+        let nowhere = connection.as_ref().is_some_and(super::Connection::is_nowhere);
+        let ip = connection.as_ref().and_then(|c| c.ip).and_then(unicast);
+        let rejected = media.port() == 0;
+        let rtp = ip.filter(|_| !rejected).map(|ip| SocketAddr::new(ip, media.port()));
+        let mux = media.attributes().any(|(name, _)| matches!(name, "rtcp-mux" | "rtcp-mux-only"));
+        let carriage = carriage(media.protocol());
+        Stream {
+            kind: kind(media.kind()),
+            carriage,
+            security: self.security(media),
+            rejected,
+            nowhere,
+            rtp,
+            rtcp: rtp.filter(|_| carriage == Carriage::Rtp).and_then(|rtp| rtcp(media, rtp)),
+            family: connection.filter(|_| !nowhere).and_then(|c| c.ip.map(IpFamily::of).or(c.family)),
+            mux,
+            direction: media
+                .attributes()
+                .find_map(|(name, _)| Direction::from_attribute(name))
+                .or(self.direction)
+                .unwrap_or_default(),
+            ptime_ms: media
+                .attributes()
+                .find(|(name, _)| *name == "ptime")
+                .and_then(|(_, value)| value?.trim().parse::<f32>().ok())
+                .filter(|ms| (1.0..=1000.0).contains(ms))
+                .map(|ms| ms as u16),
+            formats: if carriage == Carriage::Rtp { formats(media) } else { Vec::new() },
+        }
+    }
+
+    fn security(&self, media: &Media<'_, '_>) -> Security {
+        let protocol = media.protocol().to_ascii_uppercase();
+        let has = |wanted: &str| media.attributes().any(|(name, _)| name == wanted);
+        if protocol.contains("DTLS") || protocol.contains("TLS") {
+            Security::Dtls
+        } else if has("crypto") {
+            Security::Sdes
+        } else if has("fingerprint") || (self.fingerprint && protocol.starts_with("RTP/")) {
+            Security::Dtls
+        } else if protocol.contains("SAVP") {
+            Security::Sdes
+        } else {
+            Security::None
+        }
+    }
+}
+
+fn kind(word: &str) -> MediaKind {
+    match word {
+        _ if word.eq_ignore_ascii_case("audio") => MediaKind::Audio,
+        _ if word.eq_ignore_ascii_case("video") => MediaKind::Video,
+        _ if word.eq_ignore_ascii_case("image") => MediaKind::Image,
+        _ => MediaKind::Other,
+    }
+}
+
+fn carriage(protocol: &str) -> Carriage {
+    let protocol = protocol.to_ascii_uppercase();
+    if protocol.starts_with("RTP/") || protocol.starts_with("UDP/TLS/RTP/") {
+        Carriage::Rtp
+    } else if protocol == "UDP"
+        || protocol == "UDPTL"
+        || protocol.starts_with("UDP/")
+        || protocol == "DTLS/SCTP"
+    {
+        Carriage::Datagrams
+    } else {
+        Carriage::Unrelayable
+    }
+}
+
+/// An address that media may be sent to on a stranger's word: no multicast, no broadcast, not nowhere.
+fn unicast(ip: IpAddr) -> Option<IpAddr> {
+    let ip = ip.to_canonical();
+    let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
+    (!ip.is_unspecified() && !ip.is_multicast() && !broadcast).then_some(ip)
+}
+
+fn rtcp(media: &Media<'_, '_>, rtp: SocketAddr) -> Option<SocketAddr> {
+    let Some(stated) = media.rtcp() else {
+        return Some(SocketAddr::new(rtp.ip(), rtp.port().checked_add(1)?));
+    };
+    let ip = match stated.connection {
+        Some(connection) => connection.ip.and_then(unicast)?,
+        None => rtp.ip(),
+    };
+    (stated.port != 0).then(|| SocketAddr::new(ip, stated.port))
+}
+
+fn formats(media: &Media<'_, '_>) -> Vec<Format> {
+    let mut formats: Vec<Format> = media
+        .formats()
+        .filter_map(|token| token.parse::<u8>().ok().filter(|pt| *pt < 128))
+        .take(MAX_FORMATS)
+        .map(static_format)
+        .collect();
+    for (name, value) in media.attributes() {
+        let Some((payload_type, rest)) = value.and_then(|v| v.trim().split_once([' ', '\t'])) else {
+            continue;
+        };
+        let Ok(payload_type) = payload_type.parse::<u8>() else { continue };
+        let Some(format) = formats.iter_mut().find(|f| f.payload_type == payload_type) else { continue };
+        match name {
+            "rtpmap" => map(format, rest.trim()),
+            "fmtp" => rest.trim().clone_into(&mut format.fmtp),
+            _ => {}
+        }
+    }
+    formats
+}
+
+/// `encoding/clock[/channels]`
+fn map(format: &mut Format, text: &str) {
+    let mut parts = text.split('/');
+    let encoding = parts.next().unwrap_or_default().trim();
+    let Some(clock_rate) = parts.next().and_then(|rate| rate.trim().parse().ok()) else { return };
+    encoding.clone_into(&mut format.encoding);
+    format.clock_rate = clock_rate;
+    format.channels = parts.next().and_then(|n| n.trim().parse().ok()).unwrap_or(1).max(1);
+}
+
+/// RFC 3551 tables 4 and 5: what a payload type means without an a=rtpmap.
+fn static_format(payload_type: u8) -> Format {
+    let (encoding, clock_rate, channels) = match payload_type {
+        0 => ("PCMU", 8000, 1),
+        3 => ("GSM", 8000, 1),
+        4 => ("G723", 8000, 1),
+        5 => ("DVI4", 8000, 1),
+        6 => ("DVI4", 16000, 1),
+        7 => ("LPC", 8000, 1),
+        8 => ("PCMA", 8000, 1),
+        9 => ("G722", 8000, 1),
+        10 => ("L16", 44100, 2),
+        11 => ("L16", 44100, 1),
+        12 => ("QCELP", 8000, 1),
+        13 => ("CN", 8000, 1),
+        14 => ("MPA", 90000, 1),
+        15 => ("G728", 8000, 1),
+        16 => ("DVI4", 11025, 1),
+        17 => ("DVI4", 22050, 1),
+        18 => ("G729", 8000, 1),
+        25 => ("CelB", 90000, 1),
+        26 => ("JPEG", 90000, 1),
+        28 => ("nv", 90000, 1),
+        31 => ("H261", 90000, 1),
+        32 => ("MPV", 90000, 1),
+        33 => ("MP2T", 90000, 1),
+        34 => ("H263", 90000, 1),
+        _ => ("", 0, 1),
+    };
+    Format { payload_type, encoding: encoding.to_owned(), clock_rate, channels, fmtp: String::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn streams(text: &str) -> Vec<Stream> {
+        Stream::all(&Description::parse(text.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn formats_and_parameters() {
+        let all = streams(
+            "v=0\r\nc=IN IP4 192.0.2.1\r\na=sendonly\r\nm=audio 4000 RTP/AVP 111 9 0 101 200\r\n\
+             a=rtpmap:111 opus/48000/2\r\na=fmtp:111 useinbandfec=1; x=y\r\na=rtpmap:101 telephone-event/8000\r\n\
+             a=ptime:20\r\na=rtcp-mux\r\n",
+        );
+        let [audio] = &all[..] else { panic!() };
+        assert_eq!(audio.rtp, Some("192.0.2.1:4000".parse().unwrap()));
+        assert_eq!(audio.rtcp, Some("192.0.2.1:4001".parse().unwrap()));
+        assert_eq!((audio.direction, audio.ptime_ms, audio.mux), (Direction::SendOnly, Some(20), true));
+        let names: Vec<_> =
+            audio.formats.iter().map(|f| (f.encoding.as_str(), f.clock_rate, f.channels)).collect();
+        assert_eq!(
+            names,
+            [("opus", 48000, 2), ("G722", 8000, 1), ("PCMU", 8000, 1), ("telephone-event", 8000, 1)]
+        );
+        assert_eq!(audio.formats[0].fmtp, "useinbandfec=1; x=y");
+    }
+
+    #[test]
+    fn carriage_and_security() {
+        let all = streams(
+            "v=0\nc=IN IP6 2001:db8::1\nm=audio 1 RTP/SAVP 0\na=crypto:1 x\nm=video 3 UDP/TLS/RTP/SAVPF 96\n\
+             m=image 5 udptl t38\nm=message 7 TCP/MSRP *\nm=audio 9 RTP/AVP 0\na=fingerprint:sha-256 x\n\
+             m=application 11 UDP/BFCP *\n",
+        );
+        let seen: Vec<_> = all.iter().map(|s| (s.kind, s.carriage, s.security)).collect();
+        use {Carriage as C, MediaKind as K, Security as S};
+        assert_eq!(
+            seen,
+            [
+                (K::Audio, C::Rtp, S::Sdes),
+                (K::Video, C::Rtp, S::Dtls),
+                (K::Image, C::Datagrams, S::None),
+                (K::Other, C::Unrelayable, S::None),
+                (K::Audio, C::Rtp, S::Dtls),
+                (K::Other, C::Datagrams, S::None),
+            ]
+        );
+        assert_eq!(all[0].family, Some(IpFamily::V6));
+    }
+
+    #[test]
+    fn rtcp_elsewhere_and_nowhere() {
+        let all = streams(
+            "v=0\nm=audio 4000 RTP/AVP 0\nc=IN IP4 192.0.2.1\na=rtcp:53020 IN IP4 126.16.64.4\n\
+             m=audio 4000 RTP/AVP 0\nc=IN IP4 0.0.0.0\nm=audio 4000 RTP/AVP 0\nc=IN IP4 224.2.1.1/127\n\
+             m=audio 65535 RTP/AVP 0\nc=IN IP4 192.0.2.1\nm=audio 0 RTP/AVP 0\nc=IN IP4 192.0.2.1\n",
+        );
+        assert_eq!(all[0].rtcp, Some("126.16.64.4:53020".parse().unwrap()));
+        assert!(all[1].nowhere && all[1].rtp.is_none() && !all[1].receives() && all[1].family.is_none());
+        assert!(!all[2].nowhere && all[2].rtp.is_none());
+        assert!(all[3].rtp.is_some() && all[3].rtcp.is_none());
+        assert!(all[4].rejected && all[4].rtp.is_none());
+    }
+}
