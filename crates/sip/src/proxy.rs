@@ -1,5 +1,173 @@
 //! A stateful, record-routing, dialog-transparent proxy core (RFC 3261 §16) without I/O.
+//!
+//! Messages, decisions and the time go in; [`Output`]s come out of [`Proxy::poll`]. What a request or response
+//! needs by the RFC is changed in it (Via, Max-Forwards, Route, Record-Route, Path), what the [`Passage`] asks for is
+//! changed too, and the rest leaves as it came.
+//!
+//! # What it chooses where the RFCs leave a choice
+//! - Refusals before routing, answers to OPTIONS and to CANCEL are stateless: a flood of them leaves nothing behind.
+//! - 100 Trying is sent once the shell has decided to forward, or 200 ms after the INVITE: strangers get no answer
+//!   at all if the decision is [`Decision::Drop`].
+//! - Targets are tried one after the other: the next one if the last was silent for
+//!   [`Settings::failover_after`], couldn't be reached, or answered 503. Every other final response is forwarded as
+//!   it came. If all fail, the best response that was received is forwarded, a 503 too (RFC 3261 §16.7 step 6
+//!   would have it turned into a 500, but here its neighbours shall see what they would see without us); if none was
+//!   received it is a 408 after silence, else a 503.
+//! - A silent target that speaks up after all is cancelled; if it accepts at once, its 2xx is forwarded.
+//! - Responses to no known transaction are dropped, 2xx included (RFC 6026 §7.3). Until 64 × T1 after the first 2xx
+//!   the transaction is known, and each 2xx is forwarded, whatever its To tag.
+//! - A CANCEL that meets no INVITE is answered with 481: no INVITE passes here without state.
+//! - A non-INVITE request that times out gets no response, and a 408 to one isn't forwarded (RFC 4320). Provisional
+//!   responses to them aren't forwarded; a 100 is sent when timer E has reached T2.
+//! - Responses go to where the request came from; `maddr` in Via is not obeyed.
+//! - `sips` is refused with 416, as TLS isn't spoken here.
 
+mod ack;
+mod attempt;
+mod cancel;
+mod conclude;
+mod counters;
+mod exchange;
+mod failure;
+mod forward;
+mod local;
+mod output;
 pub mod passage;
+mod probe;
+mod refusals;
+mod reply;
+mod request;
+mod response;
+mod route;
+mod settings;
+mod table;
+mod timeout;
+mod token;
+mod validate;
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+pub use counters::{Counters, Requests, Responses};
+pub use output::{
+    Decision, Destination, MAX_TARGETS, Output, ProbeKey, RouteKey, RouteKind, RouteQuery, Target,
+};
 pub use passage::{Passage, Passing, Refusal, Unobserved};
+pub use settings::{Listener, Settings};
+
+use attempt::Attempt;
+use exchange::Exchange;
+use local::Local;
+use refusals::Refusals;
+use table::{Key, Table};
+use token::Tokens;
+
+use crate::Flow;
+use crate::message::{Flaw, Message};
+use crate::transaction::key::{ByServerKey, Keying};
+use crate::transaction::timer_queue::TimerQueue;
+
+/// The proxy core.
+///
+/// After each call of a method that takes `now`, the shell takes every [`Output`] out with [`poll`](Self::poll), and
+/// calls [`timeout`](Self::timeout) when [`next_timeout`](Self::next_timeout) has come.
+#[derive(Debug)]
+pub struct Proxy<P> {
+    settings: Settings,
+    local: Local,
+    passage: P,
+    keying: Keying,
+    tokens: Tokens,
+    exchanges: Table<Exchange>,
+    by_id: ByServerKey<Key>,
+    attempts: Table<Attempt>,
+    timers: TimerQueue,
+    refusals: Refusals,
+    probes: u64,
+    outputs: VecDeque<Output>,
+    counters: Counters,
+}
+
+impl<P: Passage> Proxy<P> {
+    /// A proxy that has seen nothing yet. Its branches and tags follow from `seed`, which must not be guessable by
+    /// others, nor be used twice.
+    #[must_use]
+    pub fn new(settings: Settings, passage: P, seed: u64) -> Self {
+        let mut state = seed;
+        let mut key = || (split_mix(&mut state), split_mix(&mut state));
+        Self {
+            local: Local::new(&settings),
+            settings,
+            passage,
+            keying: Keying::new(key()),
+            tokens: Tokens::new(key()),
+            exchanges: Table::default(),
+            by_id: ByServerKey::default(),
+            attempts: Table::default(),
+            timers: TimerQueue::default(),
+            refusals: Refusals::default(),
+            probes: 0,
+            outputs: VecDeque::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Takes in a datagram, or one message of a stream.
+    pub fn receive(&mut self, now: Duration, flow: &Flow, message: Bytes) {
+        match Message::parse(message) {
+            Ok(message) if message.is_request() => self.on_request(now, flow, message),
+            Ok(message) => self.on_response(now, flow, message),
+            Err(error) if error.flaw == Flaw::Empty => self.counters.keep_alives += 1,
+            Err(error) => self.on_malformed(flow, &error),
+        }
+    }
+
+    /// Takes out the next thing for the shell to do.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`timeout`](Self::timeout) is next wanted.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Duration> {
+        self.timers.next()
+    }
+
+    /// The passage that sees what is forwarded.
+    pub fn passage(&mut self) -> &mut P {
+        &mut self.passage
+    }
+
+    /// What has been done so far.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Requests being worked on, and targets being tried for them and for probes. Zero when all is quiet.
+    #[must_use]
+    pub fn transactions(&self) -> usize {
+        self.exchanges.len() + self.attempts.len()
+    }
+
+    /// What the proxy was built with.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn send(&mut self, bytes: Bytes, to: Destination, connect: bool) {
+        self.outputs.push_back(Output::Send { bytes, to, connect });
+    }
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014): spreads one seed over several keys.
+fn split_mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

@@ -1,0 +1,85 @@
+//! Responses of the proxy's own making, and which failure goes upstream in the end (RFC 3261 §16.7 step 6).
+
+use std::time::Duration;
+
+use super::Proxy;
+use super::exchange::Exchange;
+use super::passage::Passage;
+use super::table::Key;
+use crate::message::ResponseBuilder;
+use crate::transaction::Server;
+
+impl<P: Passage> Proxy<P> {
+    /// Nothing more is tried: the best failure goes upstream.
+    pub(super) fn conclude(&mut self, now: Duration, key: Key) {
+        let Some(exchange) = self.exchanges.get_mut(key).filter(|e| e.is_pending()) else { return };
+        if let Some(best) = exchange.best.take() {
+            let sent = self.forward_response(now, key, &best.response, &best.source);
+            let request = self.exchanges.get_mut(key).and_then(Exchange::settle);
+            if let Some(request) = request.filter(|_| !sent) {
+                // A 408 to a non-INVITE stays here (RFC 4320 §4.2).
+                let status = best.response.status().unwrap_or(408);
+                self.passage.concluded(now, &request, status);
+            }
+            self.cancel_attempts(now, key);
+            self.tidy_exchange(key);
+        } else if exchange.cancelled.is_some() {
+            self.respond(now, key, 487, "Request Terminated", &[]);
+        } else if exchange.timed_out {
+            self.respond(now, key, 408, "Request Timeout", &[]);
+        } else {
+            self.respond(now, key, 503, "Service Unavailable", &[]);
+        }
+    }
+
+    /// A final response of our own. Where the RFC wants none (a 408 to a non-INVITE), the request ends without.
+    pub(super) fn respond(
+        &mut self,
+        now: Duration,
+        key: Key,
+        status: u16,
+        reason: &str,
+        headers: &[(&str, &str)],
+    ) {
+        let Some(exchange) = self.exchanges.get_mut(key).filter(|e| e.is_pending()) else { return };
+        let Some(request) = exchange.settle() else { return };
+        let Some(server) = &mut exchange.server else {
+            self.counters.acks_absorbed += 1;
+            return self.tidy_exchange(key);
+        };
+        if server.respond(now, &self.settings.timers, status) {
+            let tag = self.tokens.to_tag(&request);
+            let mut response = ResponseBuilder::new(&request, status)
+                .reason(reason)
+                .to_tag(&tag)
+                .source(exchange.source.remote);
+            for (name, value) in headers {
+                response = response.header(name, value);
+            }
+            let bytes = response.build();
+            exchange.keep(status, &bytes);
+            let reply = exchange.reply;
+            self.counters.responses_made += 1;
+            self.counters.responses_out.count(status);
+            self.send(bytes, reply.to, reply.connect);
+        }
+        self.passage.concluded(now, &request, status);
+        self.cancel_attempts(now, key);
+        self.tidy_exchange(key);
+    }
+
+    /// 100 Trying, unless something has been said already.
+    pub(super) fn send_trying(&mut self, now: Duration, key: Key) {
+        let Some(exchange) = self.exchanges.get_mut(key).filter(|e| e.last.is_none()) else { return };
+        let (Some(request), Some(server)) = (&exchange.request, &mut exchange.server) else { return };
+        if !Server::respond(server, now, &self.settings.timers, 100) {
+            return;
+        }
+        let bytes = ResponseBuilder::new(request, 100).source(exchange.source.remote).build();
+        exchange.keep(100, &bytes);
+        let reply = exchange.reply;
+        self.counters.responses_made += 1;
+        self.counters.responses_out.count(100);
+        self.send(bytes, reply.to, reply.connect);
+    }
+}

@@ -1,0 +1,269 @@
+//! Requests on their way out (RFC 3261 §16.6).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::attempt::{Attempt, Owner};
+use super::exchange::{Candidate, Exchange, Stage};
+use super::local::{Local, Place};
+use super::output::{Decision, Destination, MAX_TARGETS, RouteKey, Target};
+use super::passage::{Passage, Passing, Refusal};
+use super::table::Key;
+use super::{Proxy, token};
+use crate::message::{Edit, Message, Method, Name};
+use crate::transaction::{Client, InviteClient, NonInviteClient, Server};
+use crate::{Face, Transport};
+
+/// Max-Forwards for a request that has none (RFC 3261 §16.6 step 3).
+const MAX_FORWARDS: u8 = 70;
+
+/// Why a request could not be put together for a target.
+enum Obstacle {
+    Refused(Refusal),
+    /// No listener speaks the target's transport and address family.
+    NoListener,
+}
+
+impl<P: Passage> Proxy<P> {
+    /// The shell's answer to an [`super::Output::Route`]. Without effect if the request has ended meanwhile.
+    pub fn decide(&mut self, now: Duration, key: RouteKey, decision: Decision) {
+        let RouteKey(key) = key;
+        let Some(exchange) = self.exchanges.get_mut(key) else { return };
+        if !matches!(exchange.stage, Stage::Routing { .. }) {
+            return;
+        }
+        match decision {
+            Decision::Forward { from, targets } => {
+                exchange.from = from;
+                exchange.stage = Stage::Forwarding;
+                let targets = targets.into_iter().take(MAX_TARGETS);
+                if exchange.server.is_none() {
+                    let target = targets.into_iter().next();
+                    return self.forward_ack(now, key, target);
+                }
+                exchange.candidates = targets.map(Candidate::from).collect();
+                if exchange.candidates.is_empty() {
+                    return self.respond(now, key, 480, "Temporarily Unavailable", &[]);
+                }
+                if matches!(exchange.server, Some(Server::Invite(_))) {
+                    self.send_trying(now, key);
+                }
+                self.try_next(now, key);
+            }
+            Decision::Reject { status, reason, headers } => {
+                self.counters.unrouted += 1;
+                let headers: Vec<_> = headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+                self.respond(now, key, status.clamp(300, 699), &reason, &headers);
+            }
+            Decision::Drop => {
+                self.counters.unrouted += 1;
+                self.forget(key);
+            }
+        }
+    }
+
+    /// Ends an exchange without a word.
+    pub(super) fn forget(&mut self, key: Key) {
+        let Some(exchange) = self.exchanges.get_mut(key) else { return };
+        exchange.settle();
+        if let Some(server) = &mut exchange.server {
+            server.terminate();
+        }
+        self.tidy_exchange(key);
+    }
+
+    /// Sends the request to the next candidate that it can be sent to.
+    pub(super) fn try_next(&mut self, now: Duration, key: Key) {
+        while let Some(candidate) = self.exchanges.get_mut(key).and_then(|e| e.candidates.pop_front()) {
+            match self.launch(now, key, candidate) {
+                Ok(()) => return self.tidy_exchange(key),
+                Err(Obstacle::Refused(Refusal { status, reason })) => {
+                    self.counters.passage_refusals += 1;
+                    return self.respond(now, key, status.clamp(300, 699), &reason, &[]);
+                }
+                Err(Obstacle::NoListener) => self.counters.transport_failures += 1,
+            }
+        }
+        self.conclude(now, key);
+    }
+
+    fn launch(&mut self, now: Duration, key: Key, candidate: Candidate) -> Result<(), Obstacle> {
+        let timers = self.settings.timers;
+        let Some(exchange) = self.exchanges.get(key) else { return Ok(()) };
+        let loops = exchange.loops;
+        let invite = matches!(exchange.server, Some(Server::Invite(_)));
+        let start = |transport| {
+            if invite {
+                Client::Invite(InviteClient::start(now, &timers, transport))
+            } else {
+                Client::NonInvite(NonInviteClient::start(now, &timers, transport))
+            }
+        };
+        let Candidate { mut target, udp_only } = candidate;
+        let attempt = Attempt::new(Owner::Exchange(key), start(target.to.transport), target.to);
+        let slot = self.attempts.insert(|_| attempt);
+        let branch = self.tokens.branch(slot, loops);
+        let composed = self.compose(now, key, &target, branch).and_then(|bytes| {
+            match self.tcp_instead(now, &target.to, bytes.len(), udp_only) {
+                Some(tcp) => {
+                    let udp = std::mem::replace(&mut target.to, tcp);
+                    Ok((self.compose(now, key, &target, branch)?, Some(udp)))
+                }
+                None => Ok((bytes, None)),
+            }
+        });
+        let (bytes, switched_from) = match composed {
+            Ok(composed) => composed,
+            Err(obstacle) => {
+                self.attempts.remove(slot);
+                return Err(obstacle);
+            }
+        };
+        let Some(exchange) = self.exchanges.get_mut(key) else { return Ok(()) };
+        if let Some(udp) = switched_from {
+            self.counters.tcp_switches += 1;
+            let target = Target { to: udp, rewrite_uri: target.rewrite_uri.clone() };
+            exchange.candidates.push_front(Candidate { target, udp_only: true });
+        }
+        exchange.attempts.push(slot);
+        let more = !exchange.candidates.is_empty();
+        if let Some(attempt) = self.attempts.get_mut(slot) {
+            attempt.client = start(target.to.transport);
+            attempt.nonce = branch.nonce;
+            attempt.to = target.to;
+            attempt.sent = bytes.clone();
+            attempt.silent_until = more.then(|| now + self.settings.failover_after);
+            attempt.patient_until = invite.then(|| now + self.settings.timers.c);
+            attempt.switched = switched_from.is_some();
+        }
+        self.counters.requests_forwarded += 1;
+        self.send(bytes, target.to, true);
+        self.tidy_attempt(slot);
+        Ok(())
+    }
+
+    /// The TCP destination for a request that is too large for UDP (RFC 3261 §18.1.1).
+    fn tcp_instead(
+        &self,
+        now: Duration,
+        to: &Destination,
+        size: usize,
+        udp_only: bool,
+    ) -> Option<Destination> {
+        if to.transport != Transport::Udp || size <= self.settings.udp_limit || udp_only {
+            return None;
+        }
+        if self.refusals.lately(now, to.remote) {
+            return None;
+        }
+        let place = self.local.tcp_beside(to.local)?;
+        Some(Destination { transport: Transport::Tcp, local: place.addr, remote: to.remote })
+    }
+
+    /// An ACK to a 2xx: sent on, and forgotten.
+    fn forward_ack(&mut self, now: Duration, key: Key, target: Option<Target>) {
+        let branch = self.exchanges.get(key).and_then(|exchange| {
+            exchange.request.as_ref().map(|request| self.tokens.stateless(request, exchange.loops))
+        });
+        let sent = match (target, branch) {
+            (Some(mut target), Some(branch)) => self.compose(now, key, &target, branch).and_then(|bytes| {
+                // Should TCP fail, that is remembered, and the ACK to the next copy of the 2xx goes over UDP.
+                match self.tcp_instead(now, &target.to, bytes.len(), false) {
+                    Some(tcp) => {
+                        target.to = tcp;
+                        Ok((self.compose(now, key, &target, branch)?, tcp))
+                    }
+                    None => Ok((bytes, target.to)),
+                }
+            }),
+            _ => Err(Obstacle::NoListener),
+        };
+        match sent {
+            Ok((bytes, to)) => {
+                self.counters.requests_forwarded += 1;
+                self.send(bytes, to, true);
+            }
+            Err(_) => self.counters.acks_absorbed += 1,
+        }
+        self.forget(key);
+    }
+
+    fn compose(
+        &mut self,
+        now: Duration,
+        key: Key,
+        target: &Target,
+        branch: token::Branch,
+    ) -> Result<Bytes, Obstacle> {
+        let exchange = self.exchanges.get(key).ok_or(Obstacle::NoListener)?;
+        let request = exchange.request.as_deref().ok_or(Obstacle::NoListener)?;
+        let out = self.local.place(target.to.transport, target.to.local).ok_or(Obstacle::NoListener)?;
+        let mut edit = Edit::new();
+        // Before anything else: its own line goes on top of all that is inserted there.
+        let mut via = String::with_capacity(out.via.len() + 64);
+        via.push_str(&out.via);
+        branch.write(&mut via);
+        via.push_str(";rport");
+        edit.push_via(request, &via);
+        edit.fill_received(request, exchange.source.remote);
+        // Zero was refused when the request came.
+        let _ = edit.count_down_hops(request, MAX_FORWARDS);
+        leave_trace(exchange, request, out, &self.local, &mut edit);
+        if let Some(plan) = &exchange.plan {
+            plan.apply(request, &mut edit);
+            if let Some(uri) = target.rewrite_uri.as_ref().or(plan.request_uri.as_ref()) {
+                edit.set_request_uri(request, uri.as_str());
+            }
+        }
+        if target.to.transport.is_reliable() {
+            edit.state_content_length();
+        }
+        let ctx = Passing { now, from: exchange.from, source: exchange.source, toward: target.to.remote };
+        self.passage.request(&ctx, request, &mut edit).map_err(Obstacle::Refused)?;
+        Ok(edit.apply(request))
+    }
+}
+
+/// Record-Route or Path, by which later requests come through here; both ways if they are reached differently
+/// (RFC 5658 §5.1).
+fn leave_trace(exchange: &Exchange, request: &Message, out: &Place, local: &Local, edit: &mut Edit) {
+    let Some(method) = request.method() else { return };
+    let path = method == Method::REGISTER;
+    if !path && !makes_dialog(method, request) {
+        return;
+    }
+    let name = if path { Name::Path } else { Name::RecordRoute };
+    let value = |place: &'_ Place| if path { place.path.clone() } else { place.record_route.clone() };
+    edit.push_first(request, name, &value(out));
+    let came = local.place(exchange.source.transport, exchange.source.local);
+    if let Some(came) = came.filter(|came| !came.reached_like(out)) {
+        edit.push_first(request, name, &value(came));
+    }
+}
+
+/// Whether the request may begin a dialog: by its method, and since it isn't in one. A NOTIFY may even so (RFC 6665
+/// §4.4.1). Of methods not known here it is assumed.
+fn makes_dialog(method: Method<'_>, request: &Message) -> bool {
+    match method {
+        Method::NOTIFY => true,
+        Method::ACK
+        | Method::BYE
+        | Method::CANCEL
+        | Method::INFO
+        | Method::MESSAGE
+        | Method::OPTIONS
+        | Method::PRACK
+        | Method::PUBLISH
+        | Method::REGISTER
+        | Method::UPDATE => false,
+        _ => request.to_tag().is_none(),
+    }
+}
+
+impl Exchange {
+    /// The face that answers come from.
+    pub(super) fn far_face(&self) -> Face {
+        self.from.other()
+    }
+}

@@ -1,0 +1,132 @@
+//! What the proxy asks of its shell, and what the shell answers.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::table::Key;
+use crate::uri::Uri;
+use crate::{Face, Flow, Transport};
+
+/// Where a message is to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Destination {
+    /// By what.
+    pub transport: Transport,
+    /// The listener to send from. For TCP: the listener that the connection to `remote` was accepted on, or that a
+    /// new connection shall belong to.
+    pub local: SocketAddr,
+    /// To where. For TCP, with `local`, it names the connection.
+    pub remote: SocketAddr,
+}
+
+impl From<Flow> for Destination {
+    /// Back where it came from.
+    fn from(flow: Flow) -> Self {
+        Self { transport: flow.transport, local: flow.local, remote: flow.remote }
+    }
+}
+
+/// Something for the shell to do.
+#[derive(Debug, Clone)]
+pub enum Output {
+    /// Send these bytes as one message.
+    Send {
+        /// A whole message.
+        bytes: Bytes,
+        /// Where to.
+        to: Destination,
+        /// For TCP: whether a connection may be opened. If not and there is none, that is a failure to send:
+        /// responses go back on the connection of their request, and the proxy knows what else to try.
+        connect: bool,
+    },
+    /// Decide where a request goes, and say so to [`super::Proxy::decide`], now or later.
+    Route(RouteQuery),
+    /// A probe has its answer.
+    Probed {
+        /// What [`super::Proxy::probe`] returned.
+        key: ProbeKey,
+        /// Status of the final response; `None` when none came or the transport failed.
+        status: Option<u16>,
+    },
+}
+
+/// Names a request that waits for its [`Decision`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RouteKey(pub(super) Key);
+
+/// Names a probe under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProbeKey(pub(super) u64);
+
+/// A request in need of a destination.
+#[derive(Debug, Clone)]
+pub struct RouteQuery {
+    /// To be given back with the decision.
+    pub key: RouteKey,
+    /// How its destination is to be found.
+    pub kind: RouteKind,
+    /// As written.
+    pub method: String,
+    /// As written; what a strict router had hidden in Route is back in place.
+    pub request_uri: String,
+    /// Where it came from.
+    pub source: Flow,
+    /// As written.
+    pub call_id: String,
+}
+
+/// How a request finds its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RouteKind {
+    /// Out of dialog: by configuration.
+    Initial,
+    /// In-dialog, or steered by Route or Path: the next hop is given and only has to be resolved. Whether it may be
+    /// sent there is the shell's to say.
+    Onward {
+        /// A sip URI.
+        next_hop: Uri,
+    },
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone)]
+pub enum Decision {
+    /// Send it on.
+    Forward {
+        /// The face that the request came from.
+        from: Face,
+        /// Tried one after the other: the next when one is silent, can't be reached, or answers 503. At most
+        /// [`MAX_TARGETS`] are tried.
+        targets: Vec<Target>,
+    },
+    /// Answer it.
+    Reject {
+        /// Final status, 300 to 699.
+        status: u16,
+        /// Reason phrase.
+        reason: String,
+        /// Further headers of the response, such as Retry-After.
+        headers: Vec<(String, String)>,
+    },
+    /// Say nothing: for those who have no business here. Nothing has been sent to them before.
+    Drop,
+}
+
+/// The most targets that one request tries.
+pub const MAX_TARGETS: usize = 8;
+
+/// One way to send a request on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Where to.
+    pub to: Destination,
+    /// The Request-URI to send it with, when it isn't to stay as it came.
+    pub rewrite_uri: Option<Uri>,
+}
+
+impl From<Destination> for Target {
+    fn from(to: Destination) -> Self {
+        Self { to, rewrite_uri: None }
+    }
+}

@@ -1,0 +1,56 @@
+//! Where the responses to a request go (RFC 3261 §18.2.2, RFC 3581 §4).
+
+use std::net::SocketAddr;
+
+use super::output::Destination;
+use crate::via::Via;
+use crate::{Flow, Transport};
+
+/// Where the responses to a request go, and where else if that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ReplyPath {
+    pub(super) to: Destination,
+    /// Whether a connection may be opened: not for the connection that the request came on, but for its stand-in.
+    pub(super) connect: bool,
+    fallback: Option<SocketAddr>,
+}
+
+impl ReplyPath {
+    /// For a request with this topmost Via.
+    ///
+    /// Responses go to the address that the request really came from, whatever maddr says: no third party can be
+    /// made to receive them.
+    pub(super) fn of(source: &Flow, via: &Via<'_>) -> Self {
+        let stated = SocketAddr::new(source.remote.ip(), via.port.unwrap_or(5060));
+        let mut to = Destination::from(*source);
+        match source.transport {
+            Transport::Udp => {
+                if via.params.find("rport").is_none() {
+                    to.remote = stated;
+                }
+                Self { to, connect: true, fallback: None }
+            }
+            Transport::Tcp => {
+                Self { to, connect: false, fallback: Some(stated).filter(|s| *s != source.remote) }
+            }
+        }
+    }
+
+    /// Back to where the message came from: for requests so broken that their Via can't be read.
+    pub(super) fn to_source(source: &Flow) -> Self {
+        Self { to: Destination::from(*source), connect: false, fallback: None }
+    }
+
+    /// The connection is gone: turns to the address in Via. Returns whether there was one to turn to.
+    pub(super) fn fall_back(&mut self) -> bool {
+        let Some(remote) = self.fallback.take() else { return false };
+        self.to.remote = remote;
+        self.connect = true;
+        true
+    }
+
+    /// Whether something could still be sent again after a failure.
+    pub(super) fn has_fallback(&self) -> bool {
+        self.fallback.is_some()
+    }
+}

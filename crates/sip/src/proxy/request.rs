@@ -1,0 +1,199 @@
+//! Requests as they arrive: recognised, checked, and put to the shell for routing.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::Proxy;
+use super::exchange::{Exchange, Stage};
+use super::output::{Output, RouteKey, RouteQuery};
+use super::passage::Passage;
+use super::reply::ReplyPath;
+use super::table::Key;
+use super::validate::{self, Instead, Valid};
+use crate::message::{Message, Method, ParseError, ResponseBuilder};
+use crate::transaction::key::ServerKey;
+use crate::transaction::{InviteServer, NonInviteServer, OnRequest, Server};
+use crate::{Face, Flow};
+
+/// Methods that this proxy passes on, as its answer to OPTIONS has them. It passes on any other too.
+const ALLOW: &str = "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, NOTIFY, OPTIONS, PRACK, PUBLISH, REFER, REGISTER, SUBSCRIBE, UPDATE";
+
+impl<P: Passage> Proxy<P> {
+    pub(super) fn on_malformed(&mut self, flow: &Flow, error: &ParseError) {
+        match error.answerable().filter(|m| m.method() != Some(Method::ACK)) {
+            Some(request) => {
+                self.counters.malformed_answered += 1;
+                self.answer(request, flow, error.status(), &error.reason(), &[]);
+            }
+            None => self.counters.malformed_dropped += 1,
+        }
+    }
+
+    pub(super) fn on_request(&mut self, now: Duration, flow: &Flow, request: Message) {
+        let (Some(method), Some(via)) = (request.method(), request.top_via()) else { return };
+        match method {
+            Method::ACK => return self.on_ack(now, flow, request),
+            Method::CANCEL => return self.on_cancel(now, flow, &request),
+            _ => {}
+        }
+        let id = self.keying.server(&request, &via, method);
+        if let Some(&known) = self.by_id.get(&id) {
+            self.counters.retransmissions_in += 1;
+            return self.on_retransmission(known);
+        }
+        self.counters.requests.count(method);
+        let valid = match self.check(&request, method, flow) {
+            Ok(valid) => valid,
+            Err(instead) => return self.do_instead(&request, flow, &instead),
+        };
+        let in_dialog = request.to_tag().is_some();
+        if self.is_full(in_dialog) {
+            self.counters.overloaded += 1;
+            let after = self.settings.retry_after.as_secs().to_string();
+            return self.answer(&request, flow, 503, "Service Unavailable", &[("Retry-After", &after)]);
+        }
+        let server = match method {
+            Method::INVITE => Server::Invite(InviteServer::start(now, flow.transport)),
+            _ => Server::NonInvite(NonInviteServer::start(now, &self.settings.timers, flow.transport)),
+        };
+        self.ask_for_route(now, flow, request, valid, Some((server, id)));
+    }
+
+    /// The checks of RFC 3261 §16.3.
+    pub(super) fn check(&self, request: &Message, method: Method<'_>, flow: &Flow) -> Result<Valid, Instead> {
+        validate::validate(request, method, flow, &self.local, &self.tokens)
+    }
+
+    /// Requests in dialogs are let in a little longer: what can't end stays.
+    pub(super) fn is_full(&self, in_dialog: bool) -> bool {
+        let max = self.settings.max_transactions;
+        let max = if in_dialog { max.saturating_add(max / 4) } else { max };
+        self.transactions() >= max
+    }
+
+    fn do_instead(&mut self, request: &Message, flow: &Flow, instead: &Instead) {
+        match instead {
+            Instead::Answer => self.answer(request, flow, 200, "OK", &[("Allow", ALLOW)]),
+            Instead::Refuse { status, reason, unsupported } => {
+                match status {
+                    400 => self.counters.malformed_answered += 1,
+                    482 => {
+                        self.counters.loops += 1;
+                        self.counters.refused += 1;
+                    }
+                    _ => self.counters.refused += 1,
+                }
+                let header = unsupported.as_deref().map(|options| ("Unsupported", options));
+                self.answer(request, flow, *status, reason, header.as_slice());
+            }
+        }
+    }
+
+    /// A final response for which nothing is remembered: if it is lost, the request comes again and so does this.
+    pub(super) fn answer(
+        &mut self,
+        request: &Message,
+        flow: &Flow,
+        status: u16,
+        reason: &str,
+        headers: &[(&str, &str)],
+    ) {
+        let reply =
+            request.top_via().map_or_else(|| ReplyPath::to_source(flow), |via| ReplyPath::of(flow, &via));
+        let tag = self.tokens.to_tag(request);
+        let mut response =
+            ResponseBuilder::new(request, status).reason(reason).to_tag(&tag).source(flow.remote);
+        for (name, value) in headers {
+            response = response.header(name, value);
+        }
+        self.counters.responses_out.count(status);
+        self.counters.responses_made += 1;
+        self.send(response.build(), reply.to, reply.connect);
+    }
+
+    /// Puts a request aside until the shell has said where it goes.
+    pub(super) fn ask_for_route(
+        &mut self,
+        now: Duration,
+        flow: &Flow,
+        request: Message,
+        valid: Valid,
+        transaction: Option<(Server, ServerKey)>,
+    ) {
+        let Some(via) = request.top_via() else { return };
+        let reply = ReplyPath::of(flow, &via);
+        let (server, id) = transaction.unzip();
+        let until = now + self.settings.route_within;
+        let key = self.exchanges.insert(|_| Exchange {
+            server,
+            id,
+            source: *flow,
+            reply,
+            from: Face::Trunk,
+            stage: Stage::Routing { until },
+            plan: Some(Box::new(valid.plan)),
+            loops: valid.loops,
+            candidates: VecDeque::new(),
+            attempts: Vec::new(),
+            best: None,
+            timed_out: false,
+            cancelled: None,
+            last: None,
+            request: Some(Box::new(request)),
+        });
+        if let Some(id) = id {
+            self.by_id.insert(id, key);
+        }
+        self.wake_exchange(key);
+        let query = self.exchanges.get(key).and_then(|exchange| route_query(key, exchange));
+        self.outputs.extend(query.map(Output::Route));
+    }
+
+    fn on_retransmission(&mut self, key: Key) {
+        let Some(exchange) = self.exchanges.get(key) else { return };
+        let resend = exchange.server.as_ref().map(Server::request) == Some(OnRequest::Resend);
+        if let Some(last) = exchange.last.clone().filter(|_| resend) {
+            let reply = exchange.reply;
+            self.send(last, reply.to, reply.connect);
+        }
+    }
+
+    /// Sets the exchange's timer, or lets it go if nothing is left to be done.
+    pub(super) fn tidy_exchange(&mut self, key: Key) {
+        let Some(exchange) = self.exchanges.get(key) else { return };
+        let ended = exchange.server.as_ref().is_none_or(Server::is_terminated);
+        if let Some(id) = exchange.id.filter(|id| ended && self.by_id.get(id) == Some(&key)) {
+            self.by_id.remove(&id);
+        }
+        let routing = matches!(exchange.stage, Stage::Routing { .. });
+        if ended && !routing && exchange.attempts.is_empty() {
+            self.exchanges.remove(key);
+            self.timers.set(exchange_timer(key), None);
+        } else {
+            self.wake_exchange(key);
+        }
+    }
+
+    fn wake_exchange(&mut self, key: Key) {
+        let at = self.exchanges.get(key).and_then(Exchange::next_timeout);
+        self.timers.set(exchange_timer(key), at);
+    }
+}
+
+fn route_query(key: Key, exchange: &Exchange) -> Option<RouteQuery> {
+    let (request, plan) = (exchange.request.as_ref()?, exchange.plan.as_ref()?);
+    let uri = plan.request_uri.as_ref().map_or(request.request_uri()?, |uri| uri.as_str());
+    Some(RouteQuery {
+        key: RouteKey(key),
+        kind: plan.kind.clone(),
+        method: request.method()?.as_str().to_owned(),
+        request_uri: uri.to_owned(),
+        source: exchange.source,
+        call_id: request.call_id().to_owned(),
+    })
+}
+
+/// Even timer ids are exchanges', odd ones attempts'.
+fn exchange_timer(key: Key) -> u32 {
+    key.slot.wrapping_mul(2)
+}

@@ -1,0 +1,220 @@
+//! Responses as they arrive, and on their way back (RFC 3261 §16.7).
+
+use std::time::Duration;
+
+use super::Proxy;
+use super::attempt::{Attempt, Cancel, Owner};
+use super::exchange::{Exchange, Failure};
+use super::output::{Output, ProbeKey};
+use super::passage::{Passage, Passing};
+use super::table::Key;
+use super::token::Branch;
+use crate::Flow;
+use crate::message::{self, Edit, Message, Method, Name};
+use crate::transaction::{Client, OnResponse};
+
+impl<P: Passage> Proxy<P> {
+    pub(super) fn on_response(&mut self, now: Duration, flow: &Flow, response: Message) {
+        let (Some(status), Some(via), Some(cseq)) = (response.status(), response.top_via(), response.cseq())
+        else {
+            return;
+        };
+        self.counters.responses_in.count(status);
+        let branch = via.branch().and_then(Branch::parse);
+        let Some(branch) = branch.filter(|_| self.local.is_us(via.host, via.port)) else {
+            self.counters.misdirected_responses += 1;
+            return;
+        };
+        let found =
+            self.attempts.key_at(branch.slot).and_then(|key| Some((key, self.attempts.get_mut(key)?)));
+        let Some((key, attempt)) = found.filter(|(_, attempt)| attempt.nonce == branch.nonce) else {
+            self.counters.stray_responses += 1;
+            return;
+        };
+        if cseq.method == Method::CANCEL && !attempt.is_of(cseq.method) {
+            if let Cancel::Sent { client, .. } = &mut attempt.cancel {
+                client.response(now, &self.settings.timers, status);
+            }
+            return self.tidy_attempt(key);
+        }
+        if !attempt.is_of(cseq.method) {
+            self.counters.stray_responses += 1;
+            return;
+        }
+        match attempt.client.response(now, &self.settings.timers, status) {
+            OnResponse::Absorb => return self.tidy_attempt(key),
+            OnResponse::Ack => {
+                let again = attempt.ack.clone().map(|ack| (ack, attempt.to));
+                if let Some((ack, to)) = again {
+                    self.send(ack, to, true);
+                }
+                return self.tidy_attempt(key);
+            }
+            OnResponse::PassAndAck => self.acknowledge(key, &response),
+            OnResponse::Pass => {}
+        }
+        let Some(attempt) = self.attempts.get_mut(key) else { return };
+        attempt.silent_until = None;
+        if status >= 200 {
+            attempt.settle();
+        }
+        match attempt.owner {
+            Owner::Probe(probe) => {
+                if status >= 200 {
+                    self.outputs.push_back(Output::Probed { key: probe, status: Some(status) });
+                }
+                self.tidy_attempt(key);
+            }
+            Owner::Exchange(exchange) => {
+                if std::mem::take(&mut attempt.switched) {
+                    self.drop_udp_fallback(exchange);
+                }
+                match status {
+                    ..200 => self.on_provisional(now, flow, key, exchange, &response),
+                    200..300 => self.on_success(now, flow, exchange, &response),
+                    300.. => self.on_failure(now, flow, key, exchange, response),
+                }
+                self.tidy_attempt(key);
+                self.tidy_exchange(exchange);
+            }
+        }
+    }
+
+    /// TCP works, so UDP need not be tried.
+    fn drop_udp_fallback(&mut self, key: Key) {
+        let Some(exchange) = self.exchanges.get_mut(key) else { return };
+        if exchange.candidates.front().is_some_and(|c| c.udp_only) {
+            exchange.candidates.pop_front();
+        }
+    }
+
+    fn acknowledge(&mut self, key: Key, response: &Message) {
+        let Some(attempt) = self.attempts.get_mut(key) else { return };
+        let sent = Message::parse(attempt.sent.clone()).ok();
+        let Some(ack) = sent.and_then(|sent| message::ack_to_failure(&sent, response)) else { return };
+        attempt.ack = (!attempt.client.is_terminated()).then(|| ack.clone());
+        let to = attempt.to;
+        self.send(ack, to, true);
+    }
+
+    fn on_provisional(&mut self, now: Duration, flow: &Flow, key: Key, exchange: Key, response: &Message) {
+        let Some(attempt) = self.attempts.get_mut(key) else { return };
+        let trying = response.status() == Some(100);
+        let invite = matches!(attempt.client, Client::Invite(_));
+        if invite && !trying && !attempt.ran_out {
+            attempt.patient_until = Some(now + self.settings.timers.c);
+        }
+        let disowned = attempt.disowned;
+        if matches!(attempt.cancel, Cancel::WhenAnswered) {
+            self.cancel_attempt(now, key);
+        }
+        if !trying && !disowned {
+            self.forward_response(now, exchange, response, flow);
+        }
+    }
+
+    fn on_success(&mut self, now: Duration, flow: &Flow, key: Key, response: &Message) {
+        self.forward_response(now, key, response, flow);
+        if let Some(exchange) = self.exchanges.get_mut(key).filter(|e| e.is_pending()) {
+            exchange.settle();
+            self.cancel_attempts(now, key);
+        }
+    }
+
+    fn on_failure(&mut self, now: Duration, flow: &Flow, key: Key, exchange_key: Key, response: Message) {
+        let Some(attempt) = self.attempts.get(key) else { return };
+        let (ran_out, disowned) = (attempt.ran_out, attempt.disowned);
+        let Some(exchange) = self.exchanges.get_mut(exchange_key).filter(|e| e.is_pending()) else { return };
+        let unavailable = response.status() == Some(503);
+        if ran_out {
+            exchange.timed_out = true;
+        } else {
+            exchange.offer(Failure { response, source: *flow });
+        }
+        if !disowned {
+            self.advance(now, exchange_key, unavailable);
+        }
+    }
+
+    /// A target has failed: on to the next if that may help, else the failure goes upstream.
+    pub(super) fn advance(&mut self, now: Duration, key: Key, another_may_help: bool) {
+        let Some(exchange) = self.exchanges.get(key).filter(|e| e.is_pending()) else { return };
+        let another = another_may_help && exchange.cancelled.is_none();
+        match exchange.candidates.front() {
+            Some(next) if another => {
+                if next.udp_only {
+                    self.counters.tcp_fallbacks += 1;
+                } else {
+                    self.counters.failovers += 1;
+                }
+                self.try_next(now, key);
+            }
+            _ => self.conclude(now, key),
+        }
+    }
+
+    /// Sends a response upstream, if the server transaction lets it. Returns whether it did.
+    pub(super) fn forward_response(
+        &mut self,
+        now: Duration,
+        key: Key,
+        response: &Message,
+        source: &Flow,
+    ) -> bool {
+        let Some(exchange) = self.exchanges.get_mut(key) else { return false };
+        let (Some(server), Some(status)) = (&mut exchange.server, response.status()) else { return false };
+        // A response that ends here would be one to a request of our own (§16.7 step 3).
+        if response.values(Name::Via).nth(1).is_none() {
+            self.counters.misdirected_responses += 1;
+            return false;
+        }
+        if !server.respond(now, &self.settings.timers, status) {
+            return false;
+        }
+        let mut edit = Edit::new();
+        edit.pop_via(response);
+        if exchange.reply.to.transport.is_reliable() {
+            edit.state_content_length();
+        }
+        let ctx =
+            Passing { now, from: exchange.far_face(), source: *source, toward: exchange.reply.to.remote };
+        self.passage.response(&ctx, response, &mut edit);
+        let bytes = edit.apply(response);
+        exchange.keep(status, &bytes);
+        let reply = exchange.reply;
+        self.counters.responses_forwarded += 1;
+        self.counters.responses_out.count(status);
+        self.send(bytes, reply.to, reply.connect);
+        true
+    }
+
+    /// Sets the attempt's timer, or lets it go if nothing is left to be done.
+    pub(super) fn tidy_attempt(&mut self, key: Key) {
+        let Some(attempt) = self.attempts.get(key) else { return };
+        let timer = key.slot.wrapping_mul(2).wrapping_add(1);
+        if !attempt.is_over() {
+            let at = attempt.next_timeout();
+            return self.timers.set(timer, at);
+        }
+        let owner = attempt.owner;
+        self.attempts.remove(key);
+        self.timers.set(timer, None);
+        if let Owner::Exchange(exchange) = owner {
+            if let Some(exchange) = self.exchanges.get_mut(exchange) {
+                exchange.attempts.retain(|a| *a != key);
+            }
+            self.tidy_exchange(exchange);
+        }
+    }
+
+    pub(super) fn exchange_of(&self, attempt: &Attempt) -> Option<&Exchange> {
+        match attempt.owner {
+            Owner::Exchange(key) => self.exchanges.get(key),
+            Owner::Probe(_) => None,
+        }
+    }
+
+    pub(super) fn probe_failed(&mut self, key: ProbeKey) {
+        self.outputs.push_back(Output::Probed { key, status: None });
+    }
+}

@@ -1,0 +1,137 @@
+//! What happens when time passes.
+
+use std::time::Duration;
+
+use super::Proxy;
+use super::attempt::{Cancel, Owner};
+use super::exchange::Stage;
+use super::passage::Passage;
+use super::table::Key;
+use crate::transaction::{Client, ClientTimeout, ServerTimeout, is_due};
+
+impl<P: Passage> Proxy<P> {
+    /// Acts on everything that is due.
+    pub fn timeout(&mut self, now: Duration) {
+        while let Some(id) = self.timers.pop_due(now) {
+            let slot = id / 2;
+            if id % 2 == 0 {
+                if let Some(key) = self.exchanges.key_at(slot) {
+                    self.exchange_timeout(now, key);
+                    self.tidy_exchange(key);
+                }
+            } else if let Some(key) = self.attempts.key_at(slot) {
+                self.attempt_timeout(now, key);
+                self.tidy_attempt(key);
+            }
+        }
+    }
+
+    fn exchange_timeout(&mut self, now: Duration, key: Key) {
+        let Some(exchange) = self.exchanges.get_mut(key) else { return };
+        if matches!(exchange.stage, Stage::Routing { until } if until <= now) {
+            return self.respond(now, key, 503, "Service Unavailable", &[]);
+        }
+        let Some(server) = &mut exchange.server else { return };
+        match server.timeout(now, &self.settings.timers) {
+            ServerTimeout::Idle => {}
+            ServerTimeout::Trying => self.send_trying(now, key),
+            ServerTimeout::Resend => {
+                let reply = exchange.reply;
+                if let Some(last) = exchange.last.clone() {
+                    self.counters.retransmissions_out += 1;
+                    self.send(last, reply.to, reply.connect);
+                }
+            }
+            // Either a final response was sent, or its time is over: nothing will be.
+            ServerTimeout::Ended => {
+                exchange.last = None;
+                if let Some(request) = exchange.settle() {
+                    self.passage.concluded(now, &request, 408);
+                }
+            }
+        }
+    }
+
+    fn attempt_timeout(&mut self, now: Duration, key: Key) {
+        self.cancel_timeout(now, key);
+        let Some(attempt) = self.attempts.get_mut(key) else { return };
+        match attempt.client.timeout(now, &self.settings.timers) {
+            ClientTimeout::Idle | ClientTimeout::Ended => {}
+            ClientTimeout::Retransmit => {
+                self.counters.retransmissions_out += 1;
+                let (sent, to) = (attempt.sent.clone(), attempt.to);
+                self.send(sent, to, true);
+            }
+            ClientTimeout::TimedOut => return self.attempt_timed_out(now, key),
+        }
+        self.silence(now, key);
+        self.impatience(now, key);
+    }
+
+    fn cancel_timeout(&mut self, now: Duration, key: Key) {
+        let Some(attempt) = self.attempts.get_mut(key) else { return };
+        let Cancel::Sent { client, bytes } = &mut attempt.cancel else { return };
+        if client.timeout(now, &self.settings.timers) == ClientTimeout::Retransmit {
+            let (bytes, to) = (bytes.clone(), attempt.to);
+            self.counters.retransmissions_out += 1;
+            self.send(bytes, to, true);
+        }
+    }
+
+    /// No final response came (timers B and F, or 64 × T1 after CANCEL).
+    fn attempt_timed_out(&mut self, now: Duration, key: Key) {
+        self.counters.timeouts += 1;
+        let Some(attempt) = self.attempts.get_mut(key) else { return };
+        attempt.settle();
+        let (owner, disowned) = (attempt.owner, attempt.disowned);
+        match owner {
+            Owner::Probe(probe) => self.probe_failed(probe),
+            Owner::Exchange(exchange_key) => {
+                self.tidy_attempt(key);
+                let Some(exchange) = self.exchanges.get_mut(exchange_key) else { return };
+                exchange.timed_out = true;
+                if !disowned {
+                    self.advance(now, exchange_key, true);
+                }
+            }
+        }
+    }
+
+    /// A target hasn't said a word, and there is another.
+    fn silence(&mut self, now: Duration, key: Key) {
+        let Some(attempt) = self.attempts.get_mut(key) else { return };
+        let Owner::Exchange(exchange_key) = attempt.owner else { return };
+        if !is_due(attempt.silent_until, now) {
+            return;
+        }
+        attempt.silent_until = None;
+        if !attempt.client.is_unanswered() {
+            return;
+        }
+        attempt.disowned = true;
+        attempt.client.stop_retransmitting();
+        if matches!(attempt.client, Client::Invite(_)) {
+            attempt.cancel = Cancel::WhenAnswered;
+        }
+        let switched = std::mem::take(&mut attempt.switched).then_some(attempt.to.remote);
+        if let Some(remote) = switched {
+            self.refusals.note(remote, now + self.settings.tcp_refused_for);
+        }
+        self.tidy_attempt(key);
+        if let Some(exchange) = self.exchanges.get_mut(exchange_key) {
+            exchange.timed_out = true;
+        }
+        self.advance(now, exchange_key, true);
+    }
+
+    /// Timer C (RFC 3261 §16.8).
+    fn impatience(&mut self, now: Duration, key: Key) {
+        let Some(attempt) = self.attempts.get_mut(key).filter(|a| is_due(a.patient_until, now)) else {
+            return;
+        };
+        attempt.patient_until = None;
+        attempt.ran_out = true;
+        self.counters.timer_c += 1;
+        self.cancel_attempt(now, key);
+    }
+}
