@@ -54,11 +54,10 @@ pub struct Patch {
     pub with: Vec<u8>,
 }
 
-/// The edits that put the m-lines in their places; `places` beyond the m-lines are ignored, missing ones
+/// The edits that put the m-lines in their places. `streams` are [`Stream::all`] of the description; `places` beyond the m-lines are ignored, missing ones
 /// mean [`Place::Untouched`]. Patches don't overlap and are in order.
 #[must_use]
-pub fn rewrite(description: &Description<'_>, places: &[Place], ice: Ice) -> Vec<Patch> {
-    let streams = Stream::all(description);
+pub fn rewrite(description: &Description<'_>, streams: &[Stream], places: &[Place], ice: Ice) -> Vec<Patch> {
     let mut out = Vec::new();
     let place = |i: usize| places.get(i).copied().unwrap_or(Place::Untouched);
     let locals = || {
@@ -77,11 +76,12 @@ pub fn rewrite(description: &Description<'_>, places: &[Place], ice: Ice) -> Vec
     if let (Some(connection), Some(ip)) = (&session, first) {
         lead(connection, ip, &mut out);
     }
-    for ((i, media), stream) in description.media().enumerate().zip(&streams) {
+    let session_changed = !out.is_empty();
+    for ((i, media), stream) in description.media().enumerate().zip(streams) {
         match place(i) {
             Place::Untouched => {
                 let changed =
-                    session.as_ref().filter(|_| first.is_some() && !stream.rejected && relies(&media));
+                    session.as_ref().filter(|_| session_changed && !stream.rejected && relies(&media));
                 if let Some(connection) = changed {
                     let (family, address) = (connection.family.unwrap_or(IpFamily::V4), connection.address);
                     insert_connection(&media, family, address, &mut out);

@@ -1,0 +1,325 @@
+//! One call: its dialogs, its ports, and what the media plane was last told.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::dialog::{Dialog, Party, Side, View};
+use super::plan::{self, StreamPlan, Untappable};
+use super::ports::{Exhausted, MediaPlane, Ports};
+use super::{CallFact, CallKey, Cause, Counters, Settings, fact};
+use crate::Face;
+use crate::sdp::{IpFamily, MediaKind, Place, Stream};
+
+/// Where a call stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The INVITE has no final response yet.
+    Setup,
+    /// It was challenged with this status: another INVITE is due.
+    Challenged(u16),
+    /// A 2xx was seen.
+    Answered,
+}
+
+/// The INVITE that began the call.
+#[derive(Debug)]
+pub(super) struct Initial {
+    pub(super) cseq: u32,
+    pub(super) offer: Option<Arc<Party>>,
+    /// Branches of the caller's side that wait for a final response: several if the call was forked before
+    /// it came here.
+    pub(super) branches: Vec<String>,
+}
+
+/// What a call works with but doesn't own.
+pub(super) struct Tools<'a, M> {
+    pub(super) media: &'a mut M,
+    pub(super) settings: &'a Settings,
+    pub(super) counters: &'a mut Counters,
+    pub(super) facts: &'a mut VecDeque<CallFact>,
+}
+
+impl<M> Tools<'_, M> {
+    fn tell(&mut self, fact: CallFact) {
+        fact::tell(self.facts, self.counters, self.settings, fact);
+    }
+}
+
+/// One call.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) key: CallKey,
+    pub(super) name: String,
+    pub(super) caller_face: Face,
+    pub(super) phase: Phase,
+    pub(super) initial: Initial,
+    pub(super) dialogs: Vec<Dialog>,
+    /// Tag of the dialog that steers the media.
+    pub(super) active: Option<String>,
+    pub(super) deadline: Duration,
+    /// SDP that can't be read was seen: nothing is edited any more.
+    pub(super) sealed: bool,
+    ports: Ports,
+    applied: Vec<Option<StreamPlan>>,
+    reported: Vec<Option<Untappable>>,
+    held: Vec<Face>,
+    ringing: bool,
+    /// The family that each face's party uses for its media, once it has said so.
+    families: [Option<IpFamily>; 2],
+}
+
+impl Call {
+    pub(super) fn new(key: CallKey, name: String, caller_face: Face, initial: Initial) -> Self {
+        Self {
+            key,
+            name,
+            caller_face,
+            phase: Phase::Setup,
+            initial,
+            dialogs: Vec::new(),
+            active: None,
+            deadline: Duration::ZERO,
+            sealed: false,
+            ports: Ports::default(),
+            applied: Vec::new(),
+            reported: Vec::new(),
+            held: Vec::new(),
+            ringing: false,
+            families: [None; 2],
+        }
+    }
+
+    pub(super) const fn face(&self, side: Side) -> Face {
+        match side {
+            Side::Caller => self.caller_face,
+            Side::Callee => self.caller_face.other(),
+        }
+    }
+
+    pub(super) fn dialog(&mut self, tag: &str) -> Option<&mut Dialog> {
+        self.dialogs.iter_mut().find(|d| d.tag == tag)
+    }
+
+    /// The dialog of that callee's tag, begun now if it is new; `None` when there are too many.
+    pub(super) fn dialog_or_begin(&mut self, tag: &str, most: usize) -> Option<&mut Dialog> {
+        if !self.dialogs.iter().any(|d| d.tag == tag) {
+            if self.dialogs.len() >= most {
+                let active = self.active.as_deref();
+                let oldest =
+                    self.dialogs.iter().position(|d| !d.confirmed && Some(d.tag.as_str()) != active)?;
+                self.dialogs.remove(oldest);
+            }
+            let offer = self.initial.offer.clone();
+            self.dialogs.push(Dialog::begun(tag.to_owned(), self.initial.cseq, offer));
+        }
+        self.dialog(tag)
+    }
+
+    /// The caller tries again: after a challenge, with more to say.
+    pub(super) fn restart(&mut self, cseq: u32) {
+        self.phase = Phase::Setup;
+        self.initial = Initial { cseq, offer: None, branches: Vec::new() };
+        self.dialogs.clear();
+        self.active = None;
+        self.ringing = false;
+        self.forget_family(self.caller_face.other());
+    }
+
+    pub(super) const fn forget_family(&mut self, face: Face) {
+        *self.family_mut(face) = None;
+    }
+
+    const fn family_mut(&mut self, face: Face) -> &mut Option<IpFamily> {
+        let [trunk, pbx] = &mut self.families;
+        match face {
+            Face::Trunk => trunk,
+            Face::Pbx => pbx,
+        }
+    }
+
+    /// Makes that dialog steer the media, unless one is confirmed already.
+    pub(super) fn prefer(&mut self, tag: &str) {
+        if !self.dialogs.iter().any(|d| d.confirmed && d.tag != tag) {
+            self.active = Some(tag.to_owned());
+        }
+    }
+
+    /// Takes a dialog away; the media goes to another confirmed one or, while the call is being set up,
+    /// to the newest that has described its media.
+    pub(super) fn drop_dialog(&mut self, tag: &str) {
+        self.dialogs.retain(|d| d.tag != tag);
+        if self.active.as_deref() == Some(tag) {
+            let next = self
+                .dialogs
+                .iter()
+                .find(|d| d.confirmed)
+                .or_else(|| self.dialogs.iter().rfind(|d| self.phase == Phase::Setup && d.has_callee()));
+            self.active = next.map(|d| d.tag.clone());
+        }
+    }
+
+    pub(super) fn has_confirmed(&self) -> bool {
+        self.dialogs.iter().any(|d| d.confirmed)
+    }
+
+    /// Where the m-lines of a description go that passes from `from` to the other face. `hint` is the IP
+    /// family to use for a party that hasn't said which it uses. The ports that the answer will need are
+    /// reserved too.
+    ///
+    /// # Errors
+    /// When ports are wanting, if `strict`; else such m-lines are rejected.
+    pub(super) fn places<M: MediaPlane>(
+        &mut self,
+        tools: &mut Tools<'_, M>,
+        streams: &mut [Stream],
+        from: Face,
+        hint: IpFamily,
+        strict: bool,
+    ) -> Result<Vec<Place>, Exhausted> {
+        if let Some(family) = streams.iter().filter(|s| s.is_relayed()).find_map(|s| s.family) {
+            *self.family_mut(from) = Some(family);
+        }
+        let toward = from.other();
+        let there = self.family_mut(toward).unwrap_or(hint);
+        let here = self.family_mut(from).unwrap_or(hint);
+        let mut places = Vec::with_capacity(streams.len());
+        for (i, stream) in streams.iter_mut().enumerate() {
+            if !stream.is_relayed() {
+                places.push(Place::Untouched);
+                continue;
+            }
+            let pair = if i < tools.settings.max_streams {
+                let media = &mut *tools.media;
+                self.ports
+                    .get(media, self.key, i, from, here)
+                    .and_then(|_| self.ports.get(media, self.key, i, toward, there))
+            } else {
+                Err(Exhausted)
+            };
+            match pair {
+                Ok(local) => places.push(Place::Local(local)),
+                Err(exhausted) if strict => return Err(exhausted),
+                Err(_) => {
+                    tools.counters.streams_dropped += 1;
+                    stream.rejected = true;
+                    stream.rtp = None;
+                    stream.rtcp = None;
+                    places.push(Place::Rejected);
+                }
+            }
+        }
+        Ok(places)
+    }
+
+    /// Reserves one stream's ports ahead of an offer that will come in a response, which can't be refused.
+    pub(super) fn reserve_ahead<M: MediaPlane>(
+        &mut self,
+        tools: &mut Tools<'_, M>,
+        from: (Face, IpFamily),
+        toward: (Face, IpFamily),
+    ) -> Result<(), Exhausted> {
+        for (face, hint) in [from, toward] {
+            let family = self.family_mut(face).unwrap_or(hint);
+            self.ports.get(tools.media, self.key, 0, face, family)?;
+        }
+        Ok(())
+    }
+
+    fn view(&self) -> View {
+        let active = self.active.as_deref().and_then(|tag| self.dialogs.iter().find(|d| d.tag == tag));
+        match (active, &self.initial.offer) {
+            (Some(dialog), _) => dialog.view(),
+            (None, Some(offer)) => View::half(Side::Caller, Arc::clone(offer)),
+            (None, None) => View::default(),
+        }
+    }
+
+    /// Tells the media plane, and whoever listens, what has changed.
+    pub(super) fn refresh<M: MediaPlane>(&mut self, tools: &mut Tools<'_, M>, now: Duration) {
+        let view = self.view();
+        let answered = self.phase == Phase::Answered;
+        let count = view.len().min(tools.settings.max_streams);
+        self.applied.resize(count.max(self.applied.len()), None);
+        self.reported.resize(count.max(self.reported.len()), None);
+        for (i, (applied, reported)) in self.applied.iter_mut().zip(&mut self.reported).enumerate() {
+            let Some(plan) = plan::plan(&view, i, self.caller_face, answered) else { continue };
+            if let Err(reason) = plan.tappable
+                && answered
+                && *reported != Some(reason)
+                && plan.trunk.remote_rtp.or(plan.pbx.remote_rtp).is_some()
+            {
+                *reported = Some(reason);
+                tools.tell(CallFact::Untappable { key: self.key, stream: i, reason });
+            }
+            if self.ports.has(i) && applied.as_ref() != Some(&plan) {
+                tools.media.apply(self.key, i, &plan);
+                *applied = Some(plan);
+            }
+        }
+        if answered {
+            for side in [Side::Caller, Side::Callee] {
+                self.tell_hold(tools, &view, side, now);
+            }
+        }
+    }
+
+    fn tell_hold<M: MediaPlane>(&mut self, tools: &mut Tools<'_, M>, view: &View, side: Side, now: Duration) {
+        let Some(party) = view.party(side) else { return };
+        let audio = |(_, s): &(usize, &Stream)| s.kind == MediaKind::Audio && !s.rejected;
+        let mut audio = party.streams.iter().enumerate().filter(audio).peekable();
+        if audio.peek().is_none() {
+            return;
+        }
+        let holds = audio.all(|(i, _)| view.holds(side, i));
+        let by = self.face(side);
+        match (holds, self.held.contains(&by)) {
+            (true, false) => {
+                self.held.push(by);
+                tools.tell(CallFact::Held { key: self.key, by, at: now });
+            }
+            (false, true) => {
+                self.held.retain(|face| *face != by);
+                tools.tell(CallFact::Resumed { key: self.key, by, at: now });
+            }
+            _ => {}
+        }
+    }
+
+    /// The callee's side is working on it: told once.
+    pub(super) fn ring<M>(&mut self, tools: &mut Tools<'_, M>, now: Duration) {
+        if !std::mem::replace(&mut self.ringing, true) {
+            tools.tell(CallFact::Ringing { key: self.key, at: now });
+        }
+    }
+
+    /// The first 2xx.
+    pub(super) fn answer<M>(&mut self, tools: &mut Tools<'_, M>, now: Duration) {
+        if self.phase != Phase::Answered {
+            self.phase = Phase::Answered;
+            tools.tell(CallFact::Answered { key: self.key, at: now });
+            if self.sealed {
+                tools.tell(CallFact::Untappable { key: self.key, stream: 0, reason: Untappable::Sealed });
+            }
+        }
+    }
+
+    /// When a confirmed call's time is over.
+    pub(super) fn lifetime(&self, settings: &Settings, now: Duration) -> Duration {
+        now + settings.max_duration
+    }
+
+    /// The last word on a call whose time is over: who ended it, with which status, how.
+    pub(super) const fn overdue(&self) -> (Option<Face>, Option<u16>, Cause) {
+        match self.phase {
+            Phase::Challenged(status) => (Some(self.caller_face.other()), Some(status), Cause::Rejected),
+            Phase::Setup | Phase::Answered => (None, None, Cause::TimeLimit),
+        }
+    }
+}
+
+/// The family of a SIP neighbour: what to use towards a party that hasn't said.
+pub(super) fn family(addr: SocketAddr) -> IpFamily {
+    IpFamily::of(addr.ip())
+}

@@ -1,0 +1,356 @@
+//! Offer and answer within one dialog (RFC 3264; which message carries which: RFC 6337 §2).
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::Face;
+use crate::sdp::Stream;
+
+/// Who of the two, by who sent the call's first INVITE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Side {
+    Caller,
+    Callee,
+}
+
+impl Side {
+    pub(super) const fn other(self) -> Self {
+        match self {
+            Self::Caller => Self::Callee,
+            Self::Callee => Self::Caller,
+        }
+    }
+}
+
+/// A party's description, and where its signalling came from.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Party {
+    pub(super) streams: Vec<Stream>,
+    pub(super) signalled_from: IpAddr,
+}
+
+/// A request that can carry SDP, in a transaction of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Invite,
+    Update,
+    Prack,
+}
+
+/// A transaction within the dialog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tx {
+    /// Who sent the request.
+    pub(super) by: Side,
+    pub(super) kind: Kind,
+    pub(super) cseq: u32,
+}
+
+/// Both descriptions, as far as they are known, and who holds which stream.
+#[derive(Clone, Debug, Default)]
+pub(super) struct View {
+    pub(super) caller: Option<Arc<Party>>,
+    pub(super) callee: Option<Arc<Party>>,
+    caller_holds: Vec<bool>,
+    callee_holds: Vec<bool>,
+}
+
+impl View {
+    /// One description without its answer.
+    pub(super) fn half(by: Side, party: Arc<Party>) -> Self {
+        let mut view = Self::default();
+        *view.party_mut(by) = Some(party);
+        view
+    }
+
+    pub(super) const fn party(&self, side: Side) -> Option<&Arc<Party>> {
+        match side {
+            Side::Caller => self.caller.as_ref(),
+            Side::Callee => self.callee.as_ref(),
+        }
+    }
+
+    const fn party_mut(&mut self, side: Side) -> &mut Option<Arc<Party>> {
+        match side {
+            Side::Caller => &mut self.caller,
+            Side::Callee => &mut self.callee,
+        }
+    }
+
+    /// Whether that party holds m-line `index`.
+    pub(super) fn holds(&self, side: Side, index: usize) -> bool {
+        let holds = match side {
+            Side::Caller => &self.caller_holds,
+            Side::Callee => &self.callee_holds,
+        };
+        holds.get(index).copied().unwrap_or(false)
+    }
+
+    /// The number of m-lines.
+    pub(super) fn len(&self) -> usize {
+        let count = |party: &Option<Arc<Party>>| party.as_ref().map_or(0, |p| p.streams.len());
+        count(&self.caller).max(count(&self.callee))
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.caller.is_none() && self.callee.is_none()
+    }
+
+    /// After `answer` to the offer that `by` made. Who wants no media holds; but an answer to an offer
+    /// that sends none says nothing about that.
+    fn agree(&self, by: Side, offer: &Arc<Party>, answer: &Arc<Party>) -> Self {
+        let before = |side, i| self.holds(side, i);
+        let count = offer.streams.len().max(answer.streams.len());
+        let of = |party: &Party, i: usize| party.streams.get(i).map(|s| (s.receives(), s.direction.sends()));
+        let offerer_holds = (0..count).map(|i| of(offer, i).is_some_and(|(receives, _)| !receives)).collect();
+        let answerer_holds = (0..count)
+            .map(|i| match (of(offer, i), of(answer, i)) {
+                (Some((_, true)), Some((receives, _))) => !receives,
+                _ => before(by.other(), i),
+            })
+            .collect();
+        match by {
+            Side::Caller => Self {
+                caller: Some(Arc::clone(offer)),
+                callee: Some(Arc::clone(answer)),
+                caller_holds: offerer_holds,
+                callee_holds: answerer_holds,
+            },
+            Side::Callee => Self {
+                caller: Some(Arc::clone(answer)),
+                callee: Some(Arc::clone(offer)),
+                caller_holds: answerer_holds,
+                callee_holds: offerer_holds,
+            },
+        }
+    }
+}
+
+/// An offer that isn't answered.
+#[derive(Debug)]
+struct Offer {
+    by: Side,
+    tx: Tx,
+    party: Arc<Party>,
+}
+
+/// The latest INVITE of one party.
+#[derive(Debug)]
+struct Invite {
+    tx: Tx,
+    /// Its offer/answer exchange is complete; SDP in further responses says nothing new (RFC 3261 §13.2.1).
+    settled: bool,
+    /// A 2xx was seen: another is a retransmission.
+    accepted: bool,
+    /// What held before, for when it fails after it was settled by a reliable 18x (RFC 6141 §3.4).
+    before: View,
+    rseq: Option<u32>,
+}
+
+/// One dialog.
+#[derive(Debug)]
+pub(super) struct Dialog {
+    /// The callee's tag.
+    pub(super) tag: String,
+    /// A 2xx to the call's INVITE was seen.
+    pub(super) confirmed: bool,
+    /// Who has sent a BYE, and when.
+    pub(super) bye: Option<(Face, Duration)>,
+    agreed: View,
+    /// By an unreliable 18x: in force, but not settled.
+    preview: Option<View>,
+    offers: Vec<Offer>,
+    invites: Vec<Invite>,
+    /// The PRACK that brought an answer, should it pass again.
+    answered_by: Option<Tx>,
+}
+
+impl Dialog {
+    /// A dialog that a response to the call's INVITE has begun.
+    pub(super) fn begun(tag: String, cseq: u32, offer: Option<Arc<Party>>) -> Self {
+        let mut dialog = Self {
+            tag,
+            confirmed: false,
+            bye: None,
+            agreed: View::default(),
+            preview: None,
+            offers: Vec::new(),
+            invites: Vec::new(),
+            answered_by: None,
+        };
+        dialog.request(Tx { by: Side::Caller, kind: Kind::Invite, cseq }, offer);
+        dialog
+    }
+
+    /// What is in force.
+    pub(super) fn view(&self) -> View {
+        if let Some(preview) = &self.preview {
+            return preview.clone();
+        }
+        if !self.agreed.is_empty() {
+            return self.agreed.clone();
+        }
+        self.offers.last().map_or_else(View::default, |o| View::half(o.by, Arc::clone(&o.party)))
+    }
+
+    /// Whether the callee has described its media.
+    pub(super) fn has_callee(&self) -> bool {
+        self.view().callee.is_some()
+    }
+
+    fn offer(&mut self, by: Side, tx: Tx, party: Arc<Party>) {
+        self.offers.retain(|o| o.tx != tx);
+        // One is the rule, two is glare; more is somebody's mistake and is forgotten.
+        if self.offers.len() >= 4 {
+            self.offers.remove(0);
+        }
+        self.offers.push(Offer { by, tx, party });
+    }
+
+    fn take_offer(&mut self, by: Side, tx: Tx) -> Option<Offer> {
+        let at = self.offers.iter().position(|o| o.by == by && o.tx == tx)?;
+        Some(self.offers.remove(at))
+    }
+
+    fn settle(&mut self, offer: &Offer, answer: &Arc<Party>) {
+        self.agreed = self.agreed.agree(offer.by, &offer.party, answer);
+        self.preview = None;
+        if let Some(invite) = self.invites.iter_mut().find(|i| i.tx == offer.tx) {
+            invite.settled = true;
+        }
+    }
+
+    /// An INVITE, UPDATE or PRACK passes.
+    pub(super) fn request(&mut self, tx: Tx, party: Option<Arc<Party>>) {
+        match tx.kind {
+            Kind::Invite => {
+                let known = self.invites.iter().find(|i| i.tx.by == tx.by).map(|i| i.tx.cseq);
+                match known {
+                    Some(cseq) if cseq > tx.cseq => return,
+                    // It goes to another target: the same offer.
+                    Some(cseq) if cseq == tx.cseq => {}
+                    _ => {
+                        self.invites.retain(|i| i.tx.by != tx.by);
+                        self.offers.retain(|o| o.tx.kind != Kind::Invite || o.tx.by != tx.by);
+                        let before = self.agreed.clone();
+                        self.invites.push(Invite { tx, settled: false, accepted: false, before, rseq: None });
+                    }
+                }
+                let settled = self.invites.iter().any(|i| i.tx == tx && i.settled);
+                if let Some(party) = party.filter(|_| !settled) {
+                    self.offer(tx.by, tx, party);
+                }
+            }
+            Kind::Update => {
+                if let Some(party) = party {
+                    self.offer(tx.by, tx, party);
+                }
+            }
+            Kind::Prack => {
+                let Some(party) = party else { return };
+                if self.answered_by == Some(tx) {
+                    return;
+                }
+                let invited = |o: &Offer| o.by != tx.by && o.tx.kind == Kind::Invite && o.tx.by == tx.by;
+                let pending = self.offers.iter().find(|o| invited(o)).map(|o| o.tx);
+                match pending.and_then(|tx| self.take_offer(tx.by.other(), tx)) {
+                    Some(offer) => {
+                        self.settle(&offer, &party);
+                        self.answered_by = Some(tx);
+                    }
+                    None => self.offer(tx.by, tx, party),
+                }
+            }
+        }
+    }
+
+    /// An ACK to a 2xx passes: its SDP answers the offer in the 2xx.
+    pub(super) fn ack(&mut self, by: Side, cseq: u32, party: &Arc<Party>) {
+        if let Some(offer) = self.take_offer(by.other(), Tx { by, kind: Kind::Invite, cseq }) {
+            self.settle(&offer, party);
+        }
+    }
+
+    /// A response passes; `rseq` when it is a reliable 18x (RFC 3262).
+    pub(super) fn response(&mut self, tx: Tx, status: u16, rseq: Option<u32>, party: Option<Arc<Party>>) {
+        if status >= 300 {
+            return self.failed(tx);
+        }
+        if tx.kind != Kind::Invite {
+            if status >= 200 {
+                let offer = self.take_offer(tx.by, tx);
+                if let Some((offer, party)) = offer.zip(party) {
+                    self.settle(&offer, &party);
+                }
+            }
+            return;
+        }
+        let Some(invite) = self.invites.iter_mut().find(|i| i.tx == tx) else { return };
+        if invite.accepted {
+            return;
+        }
+        if status >= 200 {
+            invite.accepted = true;
+            let settled = invite.settled;
+            self.confirmed = true;
+            if !settled {
+                self.accepted(tx, party);
+            }
+            self.preview = None;
+            return;
+        }
+        if let Some(rseq) = rseq {
+            if invite.rseq.is_some_and(|seen| seen >= rseq) {
+                return;
+            }
+            invite.rseq = Some(rseq);
+        }
+        let settled = invite.settled;
+        if let Some(party) = party.filter(|_| !settled) {
+            self.provisional(tx, rseq.is_some(), party);
+        }
+    }
+
+    fn accepted(&mut self, tx: Tx, party: Option<Arc<Party>>) {
+        match (self.take_offer(tx.by, tx), party) {
+            (Some(offer), Some(answer)) => self.settle(&offer, &answer),
+            // Its answer was in an unreliable 18x only: not by the book, but meant.
+            (Some(_), None) => {
+                if let Some(preview) = self.preview.take() {
+                    self.agreed = preview;
+                }
+            }
+            (None, Some(offer)) => self.offer(tx.by.other(), tx, offer),
+            (None, None) => {}
+        }
+    }
+
+    fn provisional(&mut self, tx: Tx, reliable: bool, party: Arc<Party>) {
+        let Some(offer) = self.offers.iter().find(|o| o.by == tx.by && o.tx == tx) else {
+            return self.offer(tx.by.other(), tx, party);
+        };
+        if reliable {
+            if let Some(offer) = self.take_offer(tx.by, tx) {
+                self.settle(&offer, &party);
+            }
+        } else {
+            self.preview = Some(self.agreed.agree(offer.by, &offer.party, &party));
+        }
+    }
+
+    /// A request came to nothing: what was agreed before it holds.
+    pub(super) fn failed(&mut self, tx: Tx) {
+        self.offers.retain(|o| o.tx != tx);
+        if tx.kind != Kind::Invite {
+            return;
+        }
+        if let Some(at) = self.invites.iter().position(|i| i.tx == tx && !i.accepted) {
+            let invite = self.invites.remove(at);
+            self.preview = None;
+            if invite.settled {
+                self.agreed = invite.before;
+            }
+        }
+    }
+}

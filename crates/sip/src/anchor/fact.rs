@@ -1,0 +1,130 @@
+//! What becomes of a call.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::{CallKey, Counters, Settings, Untappable};
+use crate::Face;
+
+/// One thing to know about a call. `at` is the `now` of the message that told it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallFact {
+    /// An INVITE passed.
+    Started {
+        /// Which call.
+        key: CallKey,
+        /// Its Call-ID.
+        call_id: String,
+        /// The face the caller is on.
+        from_face: Face,
+        /// User part of From: usually the caller's number. Empty when there is none.
+        from: String,
+        /// User part of To: usually the dialled number. Empty when there is none.
+        to: String,
+        /// When.
+        at: Duration,
+    },
+    /// 180 to 183: the callee's side is working on it.
+    Ringing {
+        /// Which call.
+        key: CallKey,
+        /// When.
+        at: Duration,
+    },
+    /// The first 2xx.
+    Answered {
+        /// Which call.
+        key: CallKey,
+        /// When.
+        at: Duration,
+    },
+    /// A party wants no more audio for now.
+    Held {
+        /// Which call.
+        key: CallKey,
+        /// Who holds.
+        by: Face,
+        /// When.
+        at: Duration,
+    },
+    /// And now wants it again.
+    Resumed {
+        /// Which call.
+        key: CallKey,
+        /// Who held.
+        by: Face,
+        /// When.
+        at: Duration,
+    },
+    /// A stream is relayed, or passes by, but can't be listened to. Told once a reason.
+    Untappable {
+        /// Which call.
+        key: CallKey,
+        /// Index of the m-line.
+        stream: usize,
+        /// Why.
+        reason: Untappable,
+    },
+    /// The call is over and its ports are free.
+    Ended {
+        /// Which call.
+        key: CallKey,
+        /// Who ended it, if one of the parties did.
+        by: Option<Face>,
+        /// The final failure response to the INVITE, if that ended it.
+        status: Option<u16>,
+        /// How.
+        cause: Cause,
+        /// When; of a BYE, when it was sent.
+        at: Duration,
+    },
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// A BYE.
+    Bye,
+    /// Cancelled before it was answered.
+    Cancelled,
+    /// Refused by the called side.
+    Rejected,
+    /// Never answered, or no target could be reached: a failure of the proxy's own making.
+    Unreachable,
+    /// Ended by [`super::Anchor::terminate`] since its media fell silent.
+    MediaTimeout,
+    /// Ended by [`super::Anchor::terminate`] since the operator said so.
+    Operator,
+    /// It went on beyond one of the time limits.
+    TimeLimit,
+}
+
+impl Cause {
+    /// The word for it in events and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bye => "bye",
+            Self::Cancelled => "cancelled",
+            Self::Rejected => "rejected",
+            Self::Unreachable => "unreachable",
+            Self::MediaTimeout => "media-timeout",
+            Self::Operator => "operator",
+            Self::TimeLimit => "time-limit",
+        }
+    }
+}
+
+/// Queues a fact. The queue is bounded, in case nobody takes them; what doesn't fit is counted.
+pub(super) fn tell(
+    facts: &mut VecDeque<CallFact>,
+    counters: &mut Counters,
+    settings: &Settings,
+    fact: CallFact,
+) {
+    if facts.len() >= settings.max_calls.saturating_mul(8).max(64) {
+        counters.facts_lost += 1;
+    } else {
+        facts.push_back(fact);
+    }
+}

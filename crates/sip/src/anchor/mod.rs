@@ -1,0 +1,220 @@
+//! Brings every call's media through us: offer/answer by call, SDP edited on its way, and what becomes
+//! of the call told as facts.
+//!
+//! [`Anchor`] is a [`crate::proxy::Passage`] over a [`MediaPlane`]. Wherever SDP may travel (INVITE, 18x,
+//! 2xx, ACK, PRACK, UPDATE; RFC 3264, 3261 §13 and §14, 3262, 3311, 6337) each m-line's address and port
+//! become our own on the face that the message leaves by, and the media plane is told where the parties
+//! want their media. m-line count and order, codecs and everything not about where media goes stay as
+//! they are; see [`crate::sdp::rewrite`].
+//!
+//! How it is decided:
+//!
+//! - Ports are reserved, on both faces, before an offer passes: a new call that can't have them is refused
+//!   with 503, a re-INVITE or UPDATE that needs more with 488. Nothing is anchored by half.
+//! - An m-line keeps its ports for the call's life, so a retransmission comes out as it did before.
+//! - SDP in an unreliable 18x is a preview of the answer: media flows by it, but nothing is settled. In a
+//!   reliable 18x, or a 2xx, it settles. Failure of a re-INVITE or UPDATE leaves what was settled before.
+//! - If the call forks, the newest answer steers the media until the first 2xx; then that dialog does, until
+//!   its BYE, when another confirmed one takes over.
+//! - A party holds a stream when it doesn't want to be sent media by a peer that would send: `a=sendonly`,
+//!   `a=inactive`, or `c=0.0.0.0`.
+//! - A re-INVITE of a call that isn't known (we were restarted) makes the call known: its media comes
+//!   through us from then on.
+//! - SDP that is encrypted, signed or compressed can't be edited: the call passes, and is reported
+//!   [`Untappable::Sealed`].
+
+mod call;
+mod dialog;
+mod fact;
+mod passage;
+mod plan;
+mod ports;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
+
+use call::Call;
+pub use fact::{CallFact, Cause};
+pub use plan::{EndPlan, StreamPlan, Untappable};
+pub use ports::{Exhausted, MediaPlane};
+
+use crate::Face;
+pub use crate::sdp::{Direction, Format, Ice, IpFamily, LocalMedia, MediaKind};
+
+/// A call's name, unique for the anchor's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallKey(pub u64);
+
+/// Bounds and habits of an [`Anchor`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Most calls at once; more are refused with 503.
+    pub max_calls: usize,
+    /// Most m-lines of a call; an offer with more is refused with 488.
+    pub max_streams: usize,
+    /// Most dialogs that a call may fork into; beyond, the oldest early one is forgotten.
+    pub max_forks: usize,
+    /// What becomes of ICE.
+    pub ice: Ice,
+    /// How long a call may ring with nothing heard of it. Above timer C, which should end it first.
+    pub setup: Duration,
+    /// How long a caller has to answer a challenge (401, 407, …) before the call counts as failed.
+    pub challenge: Duration,
+    /// How long after a BYE the call is kept if nobody answers the BYE.
+    pub farewell: Duration,
+    /// How long a call may last.
+    pub max_duration: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_calls: 10_000,
+            max_streams: 16,
+            max_forks: 16,
+            ice: Ice::Strip,
+            setup: Duration::from_secs(300),
+            challenge: Duration::from_secs(32),
+            farewell: Duration::from_secs(40),
+            max_duration: Duration::from_secs(24 * 3600),
+        }
+    }
+}
+
+/// What happened, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Calls that were made known.
+    pub calls: u64,
+    /// New calls refused since [`Settings::max_calls`] was reached.
+    pub refused_full: u64,
+    /// Requests refused for want of media ports.
+    pub refused_ports: u64,
+    /// Requests refused for SDP that can't be read, or has too many m-lines.
+    pub refused_sdp: u64,
+    /// SDP in responses and ACKs that couldn't be read and passed as it was.
+    pub unreadable: u64,
+    /// Bodies that passed unread since they are encrypted, signed or compressed.
+    pub sealed: u64,
+    /// m-lines whose port became 0 for want of ports where nothing could be refused.
+    pub streams_dropped: u64,
+    /// Messages with SDP of calls that aren't known, passed as they were.
+    pub strays: u64,
+    /// Calls ended by one of the time limits.
+    pub reaped: u64,
+    /// Facts lost since nobody took them.
+    pub facts_lost: u64,
+}
+
+/// Offer/answer tracking and SDP anchoring for all calls.
+#[derive(Debug)]
+pub struct Anchor<M> {
+    media: M,
+    settings: Settings,
+    calls: HashMap<CallKey, Call>,
+    /// Call-ID, caller's tag and caller's face to the call.
+    names: HashMap<String, CallKey>,
+    deadlines: BTreeSet<(Duration, CallKey)>,
+    facts: VecDeque<CallFact>,
+    counters: Counters,
+    next_key: u64,
+}
+
+impl<M: MediaPlane> Anchor<M> {
+    /// No calls yet.
+    #[must_use]
+    pub fn new(media: M, settings: Settings) -> Self {
+        Self {
+            media,
+            settings,
+            calls: HashMap::new(),
+            names: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            facts: VecDeque::new(),
+            counters: Counters::default(),
+            next_key: 1,
+        }
+    }
+
+    /// The media plane.
+    pub fn media(&mut self) -> &mut M {
+        &mut self.media
+    }
+
+    /// How many calls there are.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The next thing to know about a call. Facts of one call come in the order they happened.
+    pub fn poll_fact(&mut self) -> Option<CallFact> {
+        self.facts.pop_front()
+    }
+
+    /// Ends a call on our side: its media timed out, or the operator says so. Its ports are free at once;
+    /// nothing is sent to the parties. False when there is no such call.
+    pub fn terminate(&mut self, now: Duration, key: CallKey, cause: Cause) -> bool {
+        self.end(key, None, None, cause, now)
+    }
+
+    /// When [`Anchor::timeout`] is due.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Duration> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Ends calls whose time is over: see the limits in [`Settings`].
+    pub fn timeout(&mut self, now: Duration) {
+        while let Some(&(at, key)) = self.deadlines.first().filter(|(at, _)| *at <= now) {
+            self.deadlines.remove(&(at, key));
+            let Some(call) = self.calls.get(&key) else { continue };
+            let left: Vec<String> =
+                call.dialogs.iter().filter(|d| d.bye.is_some()).map(|d| d.tag.clone()).collect();
+            if !left.is_empty() {
+                // Nobody has answered the BYE. It counts all the same.
+                for tag in left {
+                    self.hang_up(now, key, &tag);
+                }
+                continue;
+            }
+            let (by, status, cause) = call.overdue();
+            self.counters.reaped += u64::from(cause == Cause::TimeLimit);
+            self.end(key, by, status, cause, now);
+        }
+    }
+
+    fn tell(&mut self, fact: CallFact) {
+        fact::tell(&mut self.facts, &mut self.counters, &self.settings, fact);
+    }
+
+    fn set_deadline(&mut self, key: CallKey, at: Duration) {
+        if let Some(call) = self.calls.get_mut(&key) {
+            self.deadlines.remove(&(call.deadline, key));
+            call.deadline = at;
+            self.deadlines.insert((at, key));
+        }
+    }
+
+    fn end(
+        &mut self,
+        key: CallKey,
+        by: Option<Face>,
+        status: Option<u16>,
+        cause: Cause,
+        at: Duration,
+    ) -> bool {
+        let Some(call) = self.calls.remove(&key) else { return false };
+        self.names.remove(&call.name);
+        self.deadlines.remove(&(call.deadline, key));
+        self.media.release(key);
+        self.tell(CallFact::Ended { key, by, status, cause, at });
+        true
+    }
+}

@@ -1,0 +1,150 @@
+//! What the media plane is told of a stream.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::dialog::{Party, Side, View};
+use crate::Face;
+use crate::sdp::{Carriage, Direction, Format, MediaKind, Security, Stream};
+
+/// One stream, both ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamPlan {
+    /// What it carries.
+    pub kind: MediaKind,
+    /// The party on the trunk's side.
+    pub trunk: EndPlan,
+    /// The party on the PBX's side.
+    pub pbx: EndPlan,
+    /// Whether it can be listened to.
+    pub tappable: Result<(), Untappable>,
+    /// The call is answered; before, what flows is early media.
+    pub answered: bool,
+}
+
+impl StreamPlan {
+    /// The party on that face.
+    #[must_use]
+    pub const fn end(&self, face: Face) -> &EndPlan {
+        match face {
+            Face::Trunk => &self.trunk,
+            Face::Pbx => &self.pbx,
+        }
+    }
+}
+
+/// One end of a stream, as that party's own description has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EndPlan {
+    /// Where it wants its media; `None` when it wants none, or hasn't said yet.
+    pub remote_rtp: Option<SocketAddr>,
+    /// Where it wants its RTCP; with `mux`, the same.
+    pub remote_rtcp: Option<SocketAddr>,
+    /// Where its signalling came from: a hint when its media comes from another address than stated.
+    pub signalled_from: Option<IpAddr>,
+    /// RTP and RTCP share a port: both parties agreed to it.
+    pub mux: bool,
+    /// What it wants to receive, in its order of preference.
+    pub formats: Vec<Format>,
+    /// As it stated.
+    pub direction: Direction,
+    /// The packet time it asked for, in milliseconds.
+    pub ptime_ms: Option<u16>,
+    /// It has put the other end on hold.
+    pub held: bool,
+}
+
+/// Why a stream can't be listened to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Untappable {
+    /// SRTP from end to end.
+    #[error("srtp")]
+    Srtp,
+    /// DTLS from end to end.
+    #[error("dtls")]
+    Dtls,
+    /// Fax over IP.
+    #[error("t38")]
+    T38,
+    /// Not speech.
+    #[error("not-audio")]
+    NotAudio,
+    /// No codec in common that can be decoded.
+    #[error("unknown-codec")]
+    UnknownCodec,
+    /// TCP or an unknown protocol: it doesn't come through us.
+    #[error("not-relayed")]
+    NotRelayed,
+    /// The SDP is encrypted, signed or compressed: it doesn't come through us.
+    #[error("sealed")]
+    Sealed,
+}
+
+/// The plan for m-line `index`, as far as it is known; `None` when neither party has such an m-line.
+pub(super) fn plan(view: &View, index: usize, caller_face: Face, answered: bool) -> Option<StreamPlan> {
+    let caller = stream(view.caller.as_deref(), index);
+    let callee = stream(view.callee.as_deref(), index);
+    let either = caller.or(callee)?.0;
+    let closed = [caller, callee].iter().flatten().any(|(s, _)| s.rejected);
+    let mux = [caller, callee].iter().all(|end| end.is_some_and(|(s, _)| s.mux));
+    let end = |side, party| end(party, closed, mux, view.holds(side, index));
+    let (caller_end, callee_end) = (end(Side::Caller, caller), end(Side::Callee, callee));
+    let (trunk, pbx) = match caller_face {
+        Face::Trunk => (caller_end, callee_end),
+        Face::Pbx => (callee_end, caller_end),
+    };
+    let tappable = tappable(caller.map(|(s, _)| s), callee.map(|(s, _)| s));
+    Some(StreamPlan { kind: either.kind, trunk, pbx, tappable, answered })
+}
+
+fn stream(party: Option<&Party>, index: usize) -> Option<(&Stream, IpAddr)> {
+    party.and_then(|party| Some((party.streams.get(index)?, party.signalled_from)))
+}
+
+fn end(party: Option<(&Stream, IpAddr)>, closed: bool, mux: bool, held: bool) -> EndPlan {
+    let Some((stream, signalled_from)) = party else { return EndPlan::default() };
+    let remote_rtp = stream.rtp.filter(|_| !closed);
+    EndPlan {
+        remote_rtp,
+        remote_rtcp: if mux { remote_rtp } else { stream.rtcp.filter(|_| !closed) },
+        signalled_from: Some(signalled_from),
+        mux,
+        formats: stream.formats.clone(),
+        direction: stream.direction,
+        ptime_ms: stream.ptime_ms,
+        held,
+    }
+}
+
+/// Judged by both descriptions once there are two, else by the one there is.
+fn tappable(caller: Option<&Stream>, callee: Option<&Stream>) -> Result<(), Untappable> {
+    let ends = || [caller, callee].into_iter().flatten();
+    let Some(first) = ends().next() else { return Ok(()) };
+    if first.carriage == Carriage::Unrelayable {
+        return Err(Untappable::NotRelayed);
+    }
+    match first.kind {
+        MediaKind::Audio => {}
+        MediaKind::Image => return Err(Untappable::T38),
+        MediaKind::Video | MediaKind::Other => return Err(Untappable::NotAudio),
+    }
+    if first.carriage != Carriage::Rtp {
+        return Err(Untappable::NotAudio);
+    }
+    // A party that merely offers protection beside plain RTP gets it only if the other takes it up.
+    if ends().all(|s| s.security != Security::None) {
+        return Err(if first.security == Security::Dtls { Untappable::Dtls } else { Untappable::Srtp });
+    }
+    let common = |format: &Format| ends().all(|s| s.formats.iter().any(|f| same(f, format)));
+    let readable = ends().any(|s| s.formats.iter().any(|f| is_readable(f) && common(f)));
+    if readable { Ok(()) } else { Err(Untappable::UnknownCodec) }
+}
+
+fn same(a: &Format, b: &Format) -> bool {
+    a.clock_rate == b.clock_rate && a.encoding.eq_ignore_ascii_case(&b.encoding)
+}
+
+/// Speech that the codec crate decodes.
+fn is_readable(format: &Format) -> bool {
+    const READABLE: [&str; 5] = ["PCMU", "PCMA", "G722", "opus", "L16"];
+    READABLE.iter().any(|name| name.eq_ignore_ascii_case(&format.encoding))
+}
