@@ -76,8 +76,8 @@ impl ParseError {
         Self { flaw, view: view.map(Box::new) }
     }
 
-    /// The lenient view to build the error response from, when the bytes are a request whose first Via
-    /// parses and whose From, To, Call-ID and CSeq lines are there. An ACK among them gets no response.
+    /// The lenient view to build the error response from, when the bytes are a request with a Via, well-formed
+    /// or not: without it there is no response. An ACK among them gets none either.
     #[must_use]
     pub fn answerable(&self) -> Option<&Message> {
         self.view.as_deref()

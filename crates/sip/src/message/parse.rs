@@ -68,9 +68,8 @@ pub(super) fn parse(bytes: Bytes, limits: &Limits) -> Result<Message, ParseError
     match flaw {
         None => Ok(message),
         Some(flaw) => {
-            let answerable = message.is_request()
-                && message.top_via().is_some()
-                && MANDATORY.iter().all(|&name| message.header(name).is_some());
+            // A response can do without what the request lacks, but not without its Vias (RFC 4475 §3.3.1).
+            let answerable = message.is_request() && message.header(Name::Via).is_some();
             Err(ParseError::new(flaw, answerable.then_some(message)))
         }
     }

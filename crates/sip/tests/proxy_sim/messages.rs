@@ -92,6 +92,21 @@ impl Draft {
         self
     }
 
+    /// The CANCEL of this request.
+    pub fn cancel(&self) -> Self {
+        Self {
+            method: "CANCEL".into(),
+            headers: vec!["Max-Forwards: 70".into()],
+            body: String::new(),
+            ..self.clone()
+        }
+    }
+
+    /// The ACK to a failure of this request, whose To carried that tag.
+    pub fn ack(&self, tag: &str) -> Self {
+        Self { method: "ACK".into(), ..self.cancel() }.to_tag(tag)
+    }
+
     pub fn text(&self) -> String {
         let mut out = format!("{} {} SIP/2.0\r\nVia: {}\r\n", self.method, self.uri, self.via);
         for header in &self.headers {

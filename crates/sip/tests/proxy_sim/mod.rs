@@ -2,7 +2,14 @@
 //!
 //! `send` puts a message into the proxy, and whatever comes out lies in the addressee's inbox for `take` and friends.
 //! `pass` lets time go by. Nothing is lost or delayed here; see `lossy` for that.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 pub mod lossy;
 pub mod messages;
