@@ -14,16 +14,19 @@
 #![forbid(unsafe_code)]
 
 pub mod class;
+pub mod corpus;
 pub mod estimate;
 pub mod features;
 pub mod frontend;
 pub mod leg;
 pub mod listener;
 pub mod mark;
+pub mod metrics;
 pub mod model;
 pub mod network;
 pub mod pace;
 pub mod rng;
+pub mod train;
 pub mod vad;
 
 pub use class::Class;

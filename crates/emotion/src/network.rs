@@ -180,6 +180,8 @@ pub struct Outputs {
     pub logits: Tensor,
     /// `[batch, 3]`: valence and arousal before tanh, distress before the logistic function.
     pub affect: Tensor,
+    /// `[batch, hidden]`: what the heads read.
+    pub hidden: Tensor,
 }
 
 struct Linear {
@@ -431,7 +433,7 @@ impl Network {
             }
             None => self.head_hidden.forward(&x)?.relu()?,
         };
-        Ok(Outputs { logits: self.head_class.forward(&x)?, affect: self.head_affect.forward(&x)? })
+        Ok(Outputs { logits: self.head_class.forward(&x)?, affect: self.head_affect.forward(&x)?, hidden: x })
     }
 }
 

@@ -1,0 +1,156 @@
+//! What each clip teaches, and the loss against it.
+
+#![allow(clippy::indexing_slicing)] // vectors sized by the number of classes or labels, indexed by their places
+
+use std::collections::BTreeMap;
+
+use candle_core::{D, Device, Result, Tensor};
+use candle_nn::ops;
+
+use crate::{
+    class::{CLASSES, Class, affect_of_label},
+    corpus::{Entry, Manifest},
+    network::Outputs,
+};
+
+/// Share of the target spread over the other classes (Szegedy et al. 2016).
+const SMOOTHING: f32 = 0.1;
+const AFFECT_WEIGHT: f64 = 1.0;
+const DISTRESS_WEIGHT: f64 = 0.5;
+const LABEL_WEIGHT: f64 = 0.5;
+
+/// What is known of each corpus, drawn from the training clips.
+#[derive(Debug, Clone)]
+pub(crate) struct Teaching {
+    /// Corpus and label to the place of that label in the auxiliary head.
+    labels: BTreeMap<(String, String), usize>,
+    /// Weight of a clip by corpus and label: rarer ones count more.
+    weights: BTreeMap<(String, String), f32>,
+    /// The classes of each corpus: absent ones are not taught to be wrong.
+    classes: BTreeMap<String, [f32; CLASSES]>,
+    /// How much a corpus's mapped classes count for the class head.
+    class_weight: BTreeMap<String, f32>,
+}
+
+/// What one clip teaches.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    classes: Vec<f32>,
+    class_mask: Vec<f32>,
+    class_weight: f32,
+    labels: Vec<f32>,
+    label_mask: Vec<f32>,
+    weight: f32,
+    affect: [f32; 3],
+}
+
+impl Teaching {
+    pub(crate) fn new(manifest: &Manifest) -> Self {
+        let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
+        for entry in &manifest.entries {
+            *counts.entry((entry.corpus.clone(), entry.emotion.clone())).or_default() += 1;
+        }
+        let labels = counts.keys().cloned().enumerate().map(|(place, key)| (key, place)).collect();
+        let mut classes = BTreeMap::new();
+        let mut class_weight = BTreeMap::new();
+        let mut weights = BTreeMap::new();
+        for corpus in manifest.corpora() {
+            let own: Vec<(&String, usize)> = counts
+                .iter()
+                .filter(|((other, _), _)| *other == corpus)
+                .map(|((_, label), count)| (label, *count))
+                .collect();
+            let mean = own.iter().map(|(_, count)| count).sum::<usize>() as f32 / own.len().max(1) as f32;
+            for (label, count) in &own {
+                weights.insert((corpus.clone(), (*label).clone()), (mean / *count as f32).sqrt());
+            }
+            let mut mask = [0.0; CLASSES];
+            own.iter().filter_map(|(label, _)| Class::from_label(label)).for_each(|class| mask[class.index()] = 1.0);
+            classes.insert(corpus.clone(), mask);
+            // A corpus with labels of its own beyond the classes is of another kind (bursts): it guides, no more.
+            let foreign = own.iter().any(|(label, _)| Class::from_label(label).is_none());
+            class_weight.insert(corpus, if foreign { 0.3 } else { 1.0 });
+        }
+        Self { labels, weights, classes, class_weight }
+    }
+
+    /// Outputs of the auxiliary head: one for each label of each corpus.
+    pub(crate) fn labels(&self) -> usize {
+        self.labels.len()
+    }
+
+    pub(crate) fn target(&self, entry: &Entry) -> Option<Target> {
+        let affect = affect_of_label(&entry.emotion, &entry.intensity)?;
+        let key = (entry.corpus.clone(), entry.emotion.clone());
+        let place = *self.labels.get(&key)?;
+        let mut label_mask = vec![0.0; self.labels.len()];
+        for ((corpus, _), other) in &self.labels {
+            if *corpus == entry.corpus {
+                label_mask[*other] = 1.0;
+            }
+        }
+        let class_mask = self.classes.get(&entry.corpus)?.to_vec();
+        let class = entry.class();
+        Some(Target {
+            classes: smoothed(class.map(Class::index), &class_mask),
+            class_weight: if class.is_some() { *self.class_weight.get(&entry.corpus)? } else { 0.0 },
+            class_mask,
+            labels: smoothed(Some(place), &label_mask),
+            label_mask,
+            weight: *self.weights.get(&key)?,
+            affect: [affect.0, affect.1, affect.2],
+        })
+    }
+}
+
+fn smoothed(place: Option<usize>, mask: &[f32]) -> Vec<f32> {
+    let present: f32 = mask.iter().sum();
+    let mut target: Vec<f32> = mask.iter().map(|x| x * SMOOTHING / present.max(1.0)).collect();
+    if let Some(slot) = place.and_then(|place| target.get_mut(place)) {
+        *slot += 1.0 - SMOOTHING;
+    }
+    target
+}
+
+/// The loss of a batch. `labels` is the auxiliary head's output.
+pub(crate) fn loss(outputs: &Outputs, labels: &Tensor, targets: &[&Target], device: &Device) -> Result<Tensor> {
+    let rows = targets.len();
+    let table = |values: Vec<f32>| {
+        let columns = values.len() / rows.max(1);
+        Tensor::from_vec(values, (rows, columns), device)
+    };
+    let gather = |get: &dyn Fn(&Target) -> &[f32]| {
+        table(targets.iter().flat_map(|target| get(target).iter().copied()).collect())
+    };
+    let weights = table(targets.iter().map(|target| target.weight).collect())?;
+    let class_weights = table(targets.iter().map(|target| target.weight * target.class_weight).collect())?;
+
+    let class = cross_entropy(&outputs.logits, &gather(&|t| &t.classes)?, &gather(&|t| &t.class_mask)?)?;
+    let class = weighted(&class, &class_weights)?;
+    let label = cross_entropy(labels, &gather(&|t| &t.labels)?, &gather(&|t| &t.label_mask)?)?;
+    let label = weighted(&label, &weights)?;
+
+    let affect = gather(&|t| &t.affect)?;
+    let axes = (outputs.affect.narrow(1, 0, 2)?.tanh()? - affect.narrow(1, 0, 2)?)?.sqr()?.sum_keepdim(1)?;
+    let axes = weighted(&axes, &weights)?;
+    // Binary cross-entropy on the logit x with target t: max(x, 0) - x t + ln(1 + exp(-|x|)).
+    let x = outputs.affect.narrow(1, 2, 1)?;
+    let t = affect.narrow(1, 2, 1)?;
+    let softplus = ((x.abs()?.neg()?.exp()? + 1.0)?).log()?;
+    let distress = weighted(&((x.relu()? - (x * t)?)? + softplus)?, &weights)?;
+
+    ((class + (label * LABEL_WEIGHT)?)? + ((axes * AFFECT_WEIGHT)? + (distress * DISTRESS_WEIGHT)?)?)?.sum_all()
+}
+
+/// Cross-entropy `[rows, 1]` of `logits` against `target`, over the columns that `mask` has.
+fn cross_entropy(logits: &Tensor, target: &Tensor, mask: &Tensor) -> Result<Tensor> {
+    let masked = (logits + ((mask - 1.0)? * 1e4)?)?;
+    let logarithm = ops::log_softmax(&masked, D::Minus1)?;
+    // Absent columns have target 0 and a huge negative logarithm: finite, so the product is 0.
+    (logarithm * target)?.sum_keepdim(1)?.neg()
+}
+
+fn weighted(losses: &Tensor, weights: &Tensor) -> Result<Tensor> {
+    let total = (weights.sum_all()? + 1e-6)?;
+    losses.mul(weights)?.sum_all()?.div(&total)?.reshape((1, 1))
+}
