@@ -1,0 +1,131 @@
+//! The usual case: SIPp calls SIPp through Sidetone, and the test owns the media of both.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::net::{Net, host};
+use crate::passage;
+use crate::rtp::End;
+use crate::sidetone::{Setup, Sidetone};
+use crate::sipp::{Plan, Sipp};
+use crate::trace::{Seen, Way};
+
+/// A scenario under way between a caller and a callee.
+#[derive(Debug)]
+pub struct Call {
+    /// Its piece of loopback.
+    pub net: Net,
+    /// Sidetone.
+    pub sidetone: Sidetone,
+    /// SIPp with `uac.xml`.
+    pub caller: Sipp,
+    /// SIPp with `uas.xml`.
+    pub callee: Sipp,
+    /// The caller's media.
+    pub caller_media: End,
+    /// The callee's media.
+    pub callee_media: End,
+}
+
+/// Which way the call goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Toward {
+    /// The carrier calls the PBX.
+    Pbx,
+    /// The PBX calls the carrier.
+    Trunk,
+}
+
+impl Call {
+    /// Starts a scenario from the carrier to the PBX, with everything as usual.
+    #[must_use]
+    pub fn start(scenario: &str) -> Self {
+        Self::start_toward(scenario, Toward::Pbx)
+    }
+
+    /// Starts a scenario in either direction, with everything as usual.
+    #[must_use]
+    pub fn start_toward(scenario: &str, toward: Toward) -> Self {
+        let net = Net::lease();
+        let setup = Setup::usual(&net);
+        let (caller, callee) = match toward {
+            Toward::Pbx => (host::TRUNK, host::PBX),
+            Toward::Trunk => (host::PBX, host::TRUNK),
+        };
+        let mut uac = Plan::new(scenario, "uac", net.at(caller, 5060));
+        let uas = Plan::new(scenario, "uas", net.at(callee, 5060));
+        uac.remote = Some(net.at(host::SIDETONE, 5060));
+        Self::start_with(net, &setup, uac, uas)
+    }
+
+    /// Starts a scenario as planned.
+    #[must_use]
+    pub fn start_with(net: Net, setup: &Setup, uac: Plan, uas: Plan) -> Self {
+        let sidetone = Sidetone::start(&net, setup);
+        Self::through(net, sidetone, uac, uas)
+    }
+
+    /// Starts a scenario through a Sidetone that runs already.
+    #[must_use]
+    pub fn through(net: Net, sidetone: Sidetone, uac: Plan, uas: Plan) -> Self {
+        let caller_media = End::bind(uac.media);
+        let callee_media = End::bind(uas.media);
+        let callee = Sipp::start(uas, sidetone.dir());
+        let caller = Sipp::start(uac, sidetone.dir());
+        Self { net, sidetone, caller, callee, caller_media, callee_media }
+    }
+
+    /// Waits for the first ACK to reach the callee, and aims both ends' media at what their last SDP said.
+    pub fn answered(&mut self) {
+        self.callee.wait_received("ACK", 1);
+        self.aim();
+    }
+
+    /// Aims both ends' media at the address in the last SDP that each received.
+    pub fn aim(&mut self) {
+        self.caller_media.send_to(media_of(&self.caller.seen(), 0));
+        self.callee_media.send_to(media_of(&self.callee.seen(), 0));
+    }
+
+    /// Twenty packets in each direction, compared byte for byte.
+    pub fn talk(&mut self, what: &str) {
+        crate::rtp::both_ways(what, &mut self.caller_media, &mut self.callee_media, 20);
+    }
+
+    /// Ends the scenario: both parties must be content, at least `messages` messages must have passed, all of them
+    /// unchanged where they have to be, and nothing may be left over in Sidetone.
+    pub fn finish(mut self, messages: usize) {
+        self.caller.finish();
+        self.callee.finish();
+        let own = [IpAddr::V4(self.net.v4(host::SIDETONE)), self.net.at_v6(0).ip()];
+        passage::check(&self.caller.seen(), &self.callee.seen(), &own, messages);
+        self.sidetone.finish();
+    }
+}
+
+/// Where the last SDP that a party received wants the media of stream `n`.
+///
+/// # Panics
+/// When there was none.
+#[must_use]
+pub fn media_of(seen: &[Seen], n: usize) -> SocketAddr {
+    let sdp = seen
+        .iter()
+        .filter(|seen| seen.way == Way::Received)
+        .filter_map(Seen::sdp)
+        .rfind(|sdp| sdp.streams.get(n).is_some_and(|stream| stream.port != 0))
+        .expect("an SDP received");
+    let stream = &sdp.streams[n];
+    SocketAddr::new(stream.address.expect("an address"), stream.port)
+}
+
+/// Where the last SDP that a party received wants the RTCP of stream `n`.
+///
+/// # Panics
+/// When there was none, or it has no a=rtcp.
+#[must_use]
+pub fn rtcp_of(seen: &[Seen], n: usize) -> SocketAddr {
+    let mut at = media_of(seen, n);
+    let sdp = seen.iter().filter(|seen| seen.way == Way::Received).filter_map(Seen::sdp).next_back().unwrap();
+    at.set_port(sdp.streams[n].rtcp.expect("a=rtcp"));
+    at
+}

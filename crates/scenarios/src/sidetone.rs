@@ -1,0 +1,280 @@
+//! The binary under test.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use crate::net::{Net, host};
+use crate::process::Process;
+use crate::{until, until_within};
+
+/// What goes into `sidetone.toml`; a test changes what it is about.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Sockets, as `udp:ADDRESS:PORT`.
+    pub listen: Vec<String>,
+    /// Hosts of the one carrier.
+    pub trunk: Vec<Host>,
+    /// Hosts of the one PBX.
+    pub pbx: Vec<Host>,
+    /// Sources that belong to the carrier.
+    pub allow_trunk: Vec<String>,
+    /// Sources that belong to the PBX.
+    pub allow_pbx: Vec<String>,
+    /// More keys under `[sip]`.
+    pub sip: String,
+    /// `[media]`.
+    pub media: String,
+    /// More tables.
+    pub more: String,
+}
+
+/// One host of a peer.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Its SIP URI.
+    pub to: String,
+    /// Lower is tried first.
+    pub priority: u16,
+}
+
+impl Host {
+    /// A host by UDP.
+    #[must_use]
+    pub fn udp(at: SocketAddr, priority: u16) -> Self {
+        Self { to: format!("sip:{at};transport=udp"), priority }
+    }
+
+    /// A host by TCP.
+    #[must_use]
+    pub fn tcp(at: SocketAddr, priority: u16) -> Self {
+        Self { to: format!("sip:{at};transport=tcp"), priority }
+    }
+}
+
+impl Setup {
+    /// One carrier host and one PBX host by UDP over IPv4; Sidetone on UDP and TCP.
+    #[must_use]
+    pub fn usual(net: &Net) -> Self {
+        let own = net.at(host::SIDETONE, 5060);
+        Self {
+            listen: vec![format!("udp:{own}"), format!("tcp:{own}")],
+            trunk: vec![Host::udp(net.at(host::TRUNK, 5060), 1)],
+            pbx: vec![Host::udp(net.at(host::PBX, 5060), 1)],
+            allow_trunk: vec![net.v4(host::TRUNK).to_string()],
+            allow_pbx: vec![net.v4(host::PBX).to_string(), net.v4(host::SECOND).to_string()],
+            sip: String::new(),
+            media: format!("address = \"{}\"\nports = \"30000-30199\"\n", net.v4(host::SIDETONE)),
+            more: String::new(),
+        }
+    }
+
+    fn toml(&self, net: &Net, dir: &std::path::Path) -> String {
+        let mut toml = format!("[sip]\nlisten = {:?}\n{}\n[media]\n{}\n", self.listen, self.sip, self.media);
+        for (face, name, hosts, allow, more) in [
+            ("trunk", "carrier", &self.trunk, &self.allow_trunk, "disclosure = \"given-upstream\"\n"),
+            ("pbx", "pbx", &self.pbx, &self.allow_pbx, ""),
+        ] {
+            let hosts: Vec<String> = hosts
+                .iter()
+                .map(|host| format!("{{ to = {:?}, priority = {} }}", host.to, host.priority))
+                .collect();
+            write!(
+                toml,
+                "[[{face}]]\nname = \"{name}\"\nhosts = [{}]\nallow = {allow:?}\n{more}",
+                hosts.join(", ")
+            )
+            .unwrap();
+        }
+        if !self.more.contains("[health]") {
+            // SIPp's scenarios don't expect to be asked how they are.
+            toml.push_str("[health]\noptions_interval = \"0s\"\n");
+        }
+        if !self.more.contains("[limits]") {
+            toml.push_str("[limits]\ncalls = 40\ncalls_per_second = 100\ndrain = \"5s\"\n");
+        }
+        write!(toml, "[control]\nsocket = {:?}\n", dir.join("control.sock")).unwrap();
+        write!(toml, "[http]\nlisten = \"{}\"\n", net.at(host::SIDETONE, 9464)).unwrap();
+        toml.push_str(&self.more);
+        toml
+    }
+}
+
+/// A running Sidetone.
+#[derive(Debug)]
+pub struct Sidetone {
+    process: Process,
+    dir: TempDir,
+    http: SocketAddr,
+    own: SocketAddr,
+    ended: bool,
+}
+
+/// Where the binary is: `SIDETONE_BIN`, or beside the running test.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn binary() -> PathBuf {
+    if let Some(named) = std::env::var_os("SIDETONE_BIN") {
+        return PathBuf::from(named);
+    }
+    let test = std::env::current_exe().unwrap();
+    let beside = test.parent().and_then(|deps| deps.parent()).unwrap().join("sidetone");
+    assert!(
+        beside.is_file(),
+        "{} is missing: build it first (`make build`, or `cargo build -p sidetone`), or name it in SIDETONE_BIN",
+        beside.display()
+    );
+    beside
+}
+
+impl Sidetone {
+    /// Starts it and waits until it is ready for calls.
+    ///
+    /// # Panics
+    /// When it does not get ready.
+    #[must_use]
+    pub fn start(net: &Net, setup: &Setup) -> Self {
+        let dir = tempfile::Builder::new().prefix("sidetone-scenario-").tempdir().unwrap();
+        let config = dir.path().join("sidetone.toml");
+        std::fs::write(&config, setup.toml(net, dir.path())).unwrap();
+        let arguments = ["run".to_owned(), "--config".to_owned(), config.display().to_string()];
+        let process = Process::start("sidetone", &binary(), &arguments, dir.path());
+        let http = net.at(host::SIDETONE, 9464);
+        let mut sidetone = Self { process, dir, http, own: net.at(host::SIDETONE, 5060), ended: false };
+        until_within(std::time::Duration::from_secs(60), "Sidetone to be ready", || {
+            assert!(sidetone.process.is_running(), "Sidetone ended at once:\n{}", sidetone.process.output());
+            sidetone.get("/readyz").filter(|(status, _)| *status == 200).map(|_| ())
+        });
+        sidetone
+    }
+
+    /// As [`Self::start`], as a test usually wants it.
+    #[must_use]
+    pub fn usual(net: &Net) -> Self {
+        Self::start(net, &Setup::usual(net))
+    }
+
+    /// Its IPv4 SIP address.
+    #[must_use]
+    pub fn sip(&self) -> SocketAddr {
+        self.own
+    }
+
+    /// The folder that its files and those of its peers go to.
+    #[must_use]
+    pub fn dir(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
+    /// The process.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Fetches a page: status and body.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect(self.http).ok()?;
+        stream.set_read_timeout(Some(crate::GUARD)).ok()?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: sidetone\r\nConnection: close\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+    }
+
+    /// The metrics: each name with the sum over its labels.
+    ///
+    /// # Panics
+    /// When they can't be had.
+    #[must_use]
+    pub fn metrics(&self) -> BTreeMap<String, f64> {
+        let (status, page) = self.get("/metrics").expect("the metrics page");
+        assert_eq!(status, 200);
+        let mut sums = BTreeMap::new();
+        for line in page.lines().filter(|line| !line.starts_with('#')) {
+            let Some((series, value)) = line.rsplit_once(' ') else { continue };
+            let name = series.split('{').next().unwrap().to_owned();
+            *sums.entry(name).or_insert(0.0) += value.parse::<f64>().unwrap();
+        }
+        sums
+    }
+
+    /// One metric, summed over its labels.
+    ///
+    /// # Panics
+    /// When there is no such metric.
+    #[must_use]
+    pub fn metric(&self, name: &str) -> f64 {
+        let metrics = self.metrics();
+        *metrics.get(name).unwrap_or_else(|| panic!("no metric {name} among {:?}", metrics.keys()))
+    }
+
+    /// Runs `sidetone COMMAND` against this process and returns what it printed.
+    ///
+    /// # Panics
+    /// When the command fails.
+    pub fn command(&self, arguments: &[&str]) -> String {
+        let socket = self.dir.path().join("control.sock");
+        let output = std::process::Command::new(binary())
+            .args(arguments)
+            .args(["--socket".as_ref(), socket.as_os_str()])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Waits until no call and no media port is left.
+    ///
+    /// # Panics
+    /// When some stay.
+    pub fn wait_until_idle(&self) {
+        until("an empty call table and no media port in use", || {
+            let metrics = self.metrics();
+            let of = |name: &str| *metrics.get(name).unwrap_or_else(|| panic!("no metric {name}"));
+            (of(SESSIONS) == 0.0 && of(PORTS) == 0.0).then_some(())
+        });
+    }
+
+    /// Checks that nothing is left over, ends it by SIGTERM, and checks that it went as it should.
+    ///
+    /// # Panics
+    /// When something is left over, or it ends badly, or it has panicked on the way.
+    pub fn finish(mut self) {
+        self.wait_until_idle();
+        self.stop();
+    }
+
+    /// Ends it by SIGTERM and checks that it went as it should.
+    ///
+    /// # Panics
+    /// When it ends badly, or has panicked on the way.
+    pub fn stop(&mut self) {
+        self.process.signal("TERM");
+        let status = self.process.wait();
+        let output = self.process.output();
+        assert!(status.success(), "Sidetone ended with {status}:\n{output}");
+        assert!(!output.contains("panicked"), "Sidetone panicked:\n{output}");
+        self.ended = true;
+    }
+}
+
+/// Gauge of calls held.
+pub const SESSIONS: &str = "sidetone_sessions";
+/// Gauge of media ports in use.
+pub const PORTS: &str = "sidetone_ports_in_use";
+
+impl Drop for Sidetone {
+    fn drop(&mut self) {
+        if std::thread::panicking() && !self.ended {
+            eprintln!("--- Sidetone printed:\n{}", self.process.output());
+        }
+    }
+}

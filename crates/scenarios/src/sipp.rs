@@ -1,0 +1,257 @@
+//! SIPp, playing one end of a scenario.
+
+use std::io::Write;
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+
+use crate::process::Process;
+use crate::trace::{self, Seen, Way};
+use crate::{GUARD, repository, until};
+
+/// How SIPp is to be run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Folder of the scenario in `sip-test-scenarios/`.
+    pub scenario: String,
+    /// File in that folder, without its ending: `uac`, `uas`, `uas-second`.
+    pub part: String,
+    /// Where it listens and sends from.
+    pub at: SocketAddr,
+    /// Where it sends its first request; `None` waits for one.
+    pub remote: Option<SocketAddr>,
+    /// Over TCP rather than UDP.
+    pub tcp: bool,
+    /// Media address and port that it offers.
+    pub media: SocketAddr,
+    /// A second media address, for the scenarios that move.
+    pub media_2: SocketAddr,
+    /// The user part that it calls.
+    pub called: String,
+    /// How many calls it makes or takes.
+    pub calls: u32,
+    /// Further options.
+    pub options: Vec<String>,
+}
+
+impl Plan {
+    /// One call, by UDP, with media on ports 40000 and 40010 of the same address.
+    #[must_use]
+    pub fn new(scenario: &str, part: &str, at: SocketAddr) -> Self {
+        Self {
+            scenario: scenario.to_owned(),
+            part: part.to_owned(),
+            at,
+            remote: None,
+            tcp: false,
+            media: SocketAddr::new(at.ip(), 40_000),
+            media_2: SocketAddr::new(at.ip(), 40_010),
+            called: "+15550123".to_owned(),
+            calls: 1,
+            options: Vec::new(),
+        }
+    }
+}
+
+/// A running SIPp.
+#[derive(Debug)]
+pub struct Sipp {
+    plan: Plan,
+    process: Process,
+    messages: PathBuf,
+    errors: PathBuf,
+    gates: u32,
+}
+
+impl Sipp {
+    /// Starts it; a callee listens when this returns. Its logs go to `dir`.
+    ///
+    /// # Panics
+    /// When SIPp is not installed, or does not start.
+    #[must_use]
+    pub fn start(plan: Plan, dir: &Path) -> Self {
+        let name = format!("{}-{}", plan.scenario, plan.part);
+        let file =
+            repository().join("sip-test-scenarios").join(&plan.scenario).join(format!("{}.xml", plan.part));
+        assert!(file.is_file(), "{} is missing", file.display());
+        let messages = dir.join(format!("{name}.messages"));
+        let errors = dir.join(format!("{name}.errors"));
+        let mut arguments = Vec::new();
+        if let Some(remote) = plan.remote {
+            arguments.push(remote.to_string());
+        }
+        let mut say = |words: &[&str]| arguments.extend(words.iter().map(|word| (*word).to_owned()));
+        let ip = plan.at.ip().to_string();
+        say(&["-sf", file.to_str().unwrap(), "-i", &ip, "-p", &plan.at.port().to_string()]);
+        say(&["-t", if plan.tcp { "t1" } else { "u1" }, "-nostdin", "-m", &plan.calls.to_string()]);
+        // Its control socket and the media sockets that it does not use would else be at fixed ports.
+        let control = if plan.at.is_ipv4() { ip.as_str() } else { "127.0.0.1" };
+        say(&["-ci", control, "-cp", &(plan.at.port() + 1).to_string()]);
+        say(&["-mp", &(plan.at.port() + 8).to_string()]);
+        say(&["-s", &plan.called, "-cid_str", &format!("{}-%u-{}@test", plan.scenario, std::process::id())]);
+        say(&[
+            "-key",
+            "rtp_at",
+            &in_sdp(plan.media.ip()),
+            "-key",
+            "rtp_port",
+            &plan.media.port().to_string(),
+        ]);
+        say(&["-key", "rtp_at_2", &in_sdp(plan.media_2.ip())]);
+        say(&["-key", "rtp_port_2", &plan.media_2.port().to_string()]);
+        say(&["-trace_err", "-error_file", errors.to_str().unwrap()]);
+        if plan.calls == 1 {
+            say(&["-trace_msg", "-message_file", messages.to_str().unwrap()]);
+        }
+        arguments.extend(plan.options.iter().cloned());
+        let process = Process::start(&name, Path::new("sipp"), &arguments, dir);
+        let mut sipp = Self { plan, process, messages, errors, gates: 0 };
+        if sipp.plan.remote.is_none() {
+            sipp.wait_until_listening();
+        }
+        sipp
+    }
+
+    fn wait_until_listening(&mut self) {
+        let (at, tcp) = (self.plan.at, self.plan.tcp);
+        until(&format!("SIPp to listen at {at} (is it installed? `make peers` does it)"), || {
+            assert!(self.process.is_running(), "SIPp ended at once:\n{}", self.process.output());
+            let taken = if tcp { TcpStream::connect(at).is_ok() } else { UdpSocket::bind(at).is_err() };
+            taken.then_some(())
+        });
+    }
+
+    /// The messages that it has sent and received so far.
+    #[must_use]
+    pub fn seen(&self) -> Vec<Seen> {
+        trace::read(&self.messages)
+    }
+
+    /// Waits until it has sent or received the `count`th message that fits.
+    ///
+    /// # Panics
+    /// When it does not come to that.
+    pub fn wait_for(&mut self, what: &str, count: usize, fits: impl Fn(&Seen) -> bool) -> Seen {
+        let messages = self.messages.clone();
+        let start = std::time::Instant::now();
+        loop {
+            let running = self.process.is_running();
+            if let Some(found) = trace::read(&messages).into_iter().filter(&fits).nth(count - 1) {
+                return found;
+            }
+            assert!(
+                running && start.elapsed() < GUARD,
+                "no {what} at {}; {}",
+                self.plan.at,
+                self.complaint()
+            );
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until it has sent the `count`th request of a method.
+    ///
+    /// # Panics
+    /// When it does not come to that.
+    pub fn wait_sent(&mut self, method: &str, count: usize) -> Seen {
+        let start = format!("{method} ");
+        self.wait_for(&format!("{method} sent"), count, |seen| {
+            seen.way == Way::Sent && seen.start_line().starts_with(&start)
+        })
+    }
+
+    /// Waits until it has received the `count`th request of a method.
+    ///
+    /// # Panics
+    /// When it does not come to that.
+    pub fn wait_received(&mut self, method: &str, count: usize) -> Seen {
+        let start = format!("{method} ");
+        self.wait_for(method, count, |seen| {
+            seen.way == Way::Received && seen.start_line().starts_with(&start)
+        })
+    }
+
+    /// Waits until it has received the `count`th response of a status to a method.
+    ///
+    /// # Panics
+    /// When it does not come to that.
+    pub fn wait_response(&mut self, status: u16, method: &str, count: usize) -> Seen {
+        self.wait_for(&format!("{status} for {method}"), count, |seen| {
+            seen.way == Way::Received && seen.status() == Some(status) && seen.method() == method
+        })
+    }
+
+    /// Opens the gate at which the scenario waits (`<recv request="GATE">`).
+    ///
+    /// A gate is a request with the headers of the last message that SIPp received, so that `[last_Via:]` and its like
+    /// mean after the gate what they meant before it.
+    ///
+    /// # Panics
+    /// When SIPp has received and sent nothing yet.
+    pub fn open_gate(&mut self) {
+        let seen = self.seen();
+        let last = seen.iter().rfind(|seen| seen.way == Way::Received).or(seen.last()).expect("a message");
+        self.gates += 1;
+        let mut gate = b"GATE sip:gate SIP/2.0\r\n".to_vec();
+        for line in last.head_lines().iter().skip(1) {
+            let name = line.split(|byte| *byte == b':').next().unwrap().to_ascii_lowercase();
+            if name != b"content-length" && name != b"content-type" {
+                gate.extend_from_slice(line);
+                gate.extend_from_slice(b"\r\n");
+            }
+        }
+        // SIPp takes two equal messages in a row for a retransmission.
+        gate.extend_from_slice(format!("X-Gate: {}\r\nContent-Length: 0\r\n\r\n", self.gates).as_bytes());
+        if self.plan.tcp {
+            let mut stream = TcpStream::connect(self.plan.at).unwrap();
+            stream.write_all(&gate).unwrap();
+            // Closing at once could outrun the reading.
+            std::mem::forget(stream);
+        } else {
+            let socket = UdpSocket::bind((self.plan.at.ip(), 0)).unwrap();
+            socket.send_to(&gate, self.plan.at).unwrap();
+        }
+    }
+
+    /// Waits for the end of the scenario, which must be a success.
+    ///
+    /// # Panics
+    /// When SIPp says that a call failed, or does not end.
+    pub fn finish(&mut self) {
+        let status = self.process.wait_within(GUARD);
+        assert!(status.success(), "{}", self.complaint());
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.process.is_running()
+    }
+
+    /// The process.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    fn complaint(&self) -> String {
+        let errors = std::fs::read_to_string(&self.errors).unwrap_or_default();
+        let mut told = format!(
+            "scenario {}, part {}, at {}:\n{errors}\n",
+            self.plan.scenario, self.plan.part, self.plan.at
+        );
+        for seen in self.seen() {
+            let arrow = if seen.way == Way::Sent { "-->" } else { "<--" };
+            told.push_str(&format!(
+                "{arrow} {}\n{}\n",
+                seen.start_line(),
+                String::from_utf8_lossy(&seen.bytes)
+            ));
+        }
+        told
+    }
+}
+
+fn in_sdp(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => format!("IP4 {ip}"),
+        IpAddr::V6(ip) => format!("IP6 {ip}"),
+    }
+}

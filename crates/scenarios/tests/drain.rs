@@ -1,0 +1,63 @@
+//! Graceful end under load: no call is lost, none is taken.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use sidetone_scenarios::net::{Net, host};
+use sidetone_scenarios::sidetone::{SESSIONS, Sidetone};
+use sidetone_scenarios::sip::Raw;
+use sidetone_scenarios::sipp::{Plan, Sipp};
+use sidetone_scenarios::until;
+
+const CALLS: u32 = 10;
+
+/// Ten calls of two and a half seconds, all up when this returns.
+fn under_load(net: &Net, sidetone: &Sidetone) -> (Sipp, Sipp) {
+    let mut callee = Plan::new("load", "uas", net.at(host::PBX, 5060));
+    callee.calls = CALLS;
+    let callee = Sipp::start(callee, sidetone.dir());
+    let mut caller = Plan::new("load", "uac", net.at(host::TRUNK, 5060));
+    caller.remote = Some(sidetone.sip());
+    caller.calls = CALLS;
+    caller.options = ["-d", "2500", "-r", "50"].map(str::to_owned).to_vec();
+    let caller = Sipp::start(caller, sidetone.dir());
+    until("ten calls", || (sidetone.metric(SESSIONS) == f64::from(CALLS)).then_some(()));
+    (caller, callee)
+}
+
+fn refused(net: &Net, sidetone: &Sidetone) {
+    let raw = Raw::bind(net.at(host::TRUNK, 5095), sidetone.sip());
+    raw.send(raw.request("INVITE", "sip:+15550123@sidetone.example", "late", "").as_bytes());
+    let answer = raw.response();
+    assert_eq!(answer.status(), Some(503));
+    assert!(answer.header("Retry-After").is_some());
+}
+
+#[test]
+fn sigterm_lets_calls_end_and_takes_no_new_ones() {
+    let net = Net::lease();
+    let mut sidetone = Sidetone::usual(&net);
+    let (mut caller, mut callee) = under_load(&net, &sidetone);
+    sidetone.process().signal("TERM");
+    until("no longer ready", || {
+        (sidetone.get("/readyz").is_none_or(|(status, _)| status == 503)).then_some(())
+    });
+    refused(&net, &sidetone);
+    caller.finish();
+    callee.finish();
+    assert!(sidetone.process().wait().success());
+}
+
+#[test]
+fn a_drained_sidetone_stays_up_and_can_be_opened_again() {
+    let net = Net::lease();
+    let sidetone = Sidetone::usual(&net);
+    let (mut caller, mut callee) = under_load(&net, &sidetone);
+    sidetone.command(&["drain"]);
+    refused(&net, &sidetone);
+    caller.finish();
+    callee.finish();
+    sidetone.command(&["drain", "--cancel"]);
+    let (mut caller, mut callee) = under_load(&net, &sidetone);
+    caller.finish();
+    callee.finish();
+    sidetone.finish();
+}
