@@ -44,7 +44,7 @@ fn bars_give_their_values_and_intervals() {
         ..Bars::default()
     };
     let texts = check(&figure.scene().svg());
-    for expected in ["EmoDB", "0.710  [0.65, 0.76]", "open", "research", "recall", "0.8"] {
+    for expected in ["EmoDB", "0.710\u{a0} [0.65, 0.76]", "open", "research", "recall", "0.8"] {
         assert!(shown(&texts, expected), "{expected} in {texts:?}");
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn place<'a>(alerts: &'a [Alert], plane: &Plane, top: f32) -> Flags<'
     let mut flags = Vec::new();
     for alert in alerts.iter().take(MOST_ALERTS) {
         let x = plane.x(alert.at);
-        let text = format!("{}  {}", axis::clock(alert.at.as_secs_f32().floor()), alert.label);
+        let text = format!("{}\u{a0} {}", axis::clock(alert.at.as_secs_f32().floor()), alert.label);
         let text = text::fit(&text, SIZE, Weight::SemiBold, WIDEST);
         let width = label_width(&text);
         let place = [x, x - width]

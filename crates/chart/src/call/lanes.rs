@@ -147,9 +147,13 @@ fn caps(keys: &[Keypress], plane: &Plane) -> Vec<Cap> {
             keys: key.to_string(),
             right: plane.right,
         };
-        match caps.last_mut() {
-            Some(last) if alone.extent()[0] < last.extent()[1] + 3.0 => last.keys.push(*key),
-            _ => caps.push(alone),
+        caps.push(alone);
+        // A cap that grows at the right end moves to the left, maybe onto the one before it.
+        while let [.., before, last] = caps.as_mut_slice()
+            && last.extent()[0] < before.extent()[1] + 3.0
+        {
+            before.keys.push_str(&last.keys);
+            caps.pop();
         }
     }
     caps

@@ -135,7 +135,7 @@ fn draw_group(scene: &mut Scene, group: &Group, area: Area, most: f32) {
 
 fn numbers(bar: &Bar) -> String {
     match bar.interval {
-        Some([low, high]) => format!("{:.3}  [{low:.2}, {high:.2}]", bar.value),
+        Some([low, high]) => format!("{:.3}\u{a0} [{low:.2}, {high:.2}]", bar.value),
         None => format!("{:.3}", bar.value),
     }
 }
