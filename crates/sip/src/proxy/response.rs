@@ -31,10 +31,8 @@ impl<P: Passage> Proxy<P> {
             self.counters.stray_responses += 1;
             return;
         };
-        if cseq.method == Method::CANCEL && !attempt.is_of(cseq.method) {
-            if let Cancel::Sent { client, .. } = &mut attempt.cancel {
-                client.response(now, &self.settings.timers, status);
-            }
+        if let (Method::CANCEL, Cancel::Sent { client, .. }) = (cseq.method, &mut attempt.cancel) {
+            client.response(now, &self.settings.timers, status);
             return self.tidy_attempt(key);
         }
         if !attempt.is_of(cseq.method) {

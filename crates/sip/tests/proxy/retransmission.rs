@@ -1,8 +1,6 @@
 //! What comes again is absorbed or answered from memory; what isn't answered is sent again (RFC 3261 §17).
 
-mod proxy_sim;
-
-use proxy_sim::*;
+use crate::sim::*;
 use sidetone_sip::message::Name;
 
 #[test]
@@ -61,10 +59,7 @@ fn an_unanswered_non_invite_is_sent_up_to_every_four_seconds_until_timer_f() {
     let start = net.now;
     net.pass(secs(40));
     let times: Vec<_> = net.all(PBX).iter().map(|a| (a.at - start).as_millis()).collect();
-    assert_eq!(
-        times,
-        [0, 500, 1500, 3500, 7500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500]
-    );
+    assert_eq!(times, [0, 500, 1500, 3500, 7500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500]);
     net.finish();
 }
 

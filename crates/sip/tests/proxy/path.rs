@@ -1,8 +1,6 @@
 //! REGISTER leaves a Path (RFC 3327), and requests that come back by it go on to the registered contact.
 
-mod proxy_sim;
-
-use proxy_sim::*;
+use crate::sim::*;
 use sidetone_sip::message::Name;
 use sidetone_sip::proxy::RouteKind;
 
@@ -17,9 +15,12 @@ fn a_registration_and_a_request_that_follows_its_path() {
     net.send(PBX, reply_with(&register, 200, "b", PBX, &[("Path", "<sip:path@192.0.2.1:5060;lr>")]));
     net.take(phone, "200");
 
-    let call = invite(PBX, "c1").uri(&format!("sip:alice@{phone}")).header("Route: <sip:path@192.0.2.1:5060;lr>");
+    let call =
+        invite(PBX, "c1").uri(&format!("sip:alice@{phone}")).header("Route: <sip:path@192.0.2.1:5060;lr>");
     net.send(PBX, call);
-    assert!(matches!(&net.asked.last().unwrap().kind, RouteKind::Onward { next_hop } if next_hop.as_str() == format!("sip:alice@{phone}")));
+    assert!(
+        matches!(&net.asked.last().unwrap().kind, RouteKind::Onward { next_hop } if next_hop.as_str() == format!("sip:alice@{phone}"))
+    );
     let sent = net.take(phone, "INVITE");
     assert!(sent.header(Name::Route).is_none());
     assert!(sent.header(Name::RecordRoute).is_some());

@@ -1,8 +1,6 @@
 //! CANCEL against everything it can race with (RFC 3261 §9, §16.10).
 
-mod proxy_sim;
-
-use proxy_sim::*;
+use crate::sim::*;
 use sidetone_sip::message::Name;
 
 #[test]

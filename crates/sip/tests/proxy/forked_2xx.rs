@@ -1,8 +1,6 @@
 //! Several 2xx to one INVITE, and copies of them (RFC 6026): each goes back, and each ACK finds its way.
 
-mod proxy_sim;
-
-use proxy_sim::*;
+use crate::sim::*;
 
 fn ringing() -> (Net, sidetone_sip::Message, Draft) {
     let mut net = Net::new();
@@ -39,7 +37,8 @@ fn each_dialog_gets_its_ack_and_its_bye() {
         dialogs.push(Dialog::of_caller(&net.take(CARRIER, "200")));
     }
     for (dialog, tag) in dialogs.iter().zip(["one", "two"]) {
-        let ack = dialog.request("ACK", CARRIER, 1).via(&format!("SIP/2.0/UDP {CARRIER};branch=z9hG4bK-ack-{tag}"));
+        let ack =
+            dialog.request("ACK", CARRIER, 1).via(&format!("SIP/2.0/UDP {CARRIER};branch=z9hG4bK-ack-{tag}"));
         let copies: Vec<_> = (0..2)
             .map(|_| {
                 net.send(CARRIER, &ack);

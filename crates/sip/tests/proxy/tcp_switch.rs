@@ -1,8 +1,6 @@
 //! Large requests go over TCP, and over UDP after all if TCP doesn't work (RFC 3261 §18.1.1).
 
-mod proxy_sim;
-
-use proxy_sim::*;
+use crate::sim::*;
 use sidetone_sip::message::Name;
 
 fn large(call: &str) -> Draft {

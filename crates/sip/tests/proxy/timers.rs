@@ -1,8 +1,6 @@
 //! Requests that nobody finishes: each timer ends them, and says so where the RFCs want it said.
 
-mod proxy_sim;
-
-use proxy_sim::*;
+use crate::sim::*;
 
 #[test]
 fn timer_b_ends_a_silent_call_with_408() {

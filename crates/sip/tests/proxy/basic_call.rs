@@ -1,8 +1,6 @@
 //! A call from the carrier to the PBX and its end, and the same the other way: who sees what.
 
-mod proxy_sim;
-
-use proxy_sim::*;
+use crate::sim::*;
 use sidetone_sip::Face;
 use sidetone_sip::message::Name;
 

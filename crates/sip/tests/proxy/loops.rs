@@ -1,8 +1,6 @@
 //! Requests that come round again, and hops that run out (RFC 3261 §16.3, RFC 5393).
 
-mod proxy_sim;
-
-use proxy_sim::*;
+use crate::sim::*;
 use sidetone_sip::Message;
 
 /// The message as a neighbour that sends everything back would: with a Via of its own.
@@ -57,7 +55,8 @@ fn a_spiral_with_another_request_uri_passes() {
 #[test]
 fn hops_run_out() {
     let mut net = Net::new();
-    let zero = |method: &str| draft(method, CARRIER, method).without("Max-Forwards").header("Max-Forwards: 0");
+    let zero =
+        |method: &str| draft(method, CARRIER, method).without("Max-Forwards").header("Max-Forwards: 0");
     net.send(CARRIER, zero("INVITE"));
     net.take(CARRIER, "483");
     net.send(CARRIER, zero("MESSAGE"));

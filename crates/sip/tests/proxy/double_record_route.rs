@@ -1,8 +1,6 @@
 //! Two Record-Routes where the two sides reach us differently (RFC 5658), and both popped on the way.
 
-mod proxy_sim;
-
-use proxy_sim::*;
+use crate::sim::*;
 use sidetone_sip::Message;
 use sidetone_sip::message::Name;
 

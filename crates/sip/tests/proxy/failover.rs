@@ -1,8 +1,6 @@
 //! Several targets, tried one after the other.
 
-mod proxy_sim;
-
-use proxy_sim::*;
+use crate::sim::*;
 use sidetone_sip::Face;
 use sidetone_sip::message::Name;
 use sidetone_sip::proxy::{Decision, Target};
