@@ -25,10 +25,14 @@
 
 mod call;
 mod dialog;
+mod exchange;
 mod fact;
+mod farewell;
+mod lead;
 mod passage;
 mod plan;
 mod ports;
+mod setup;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;

@@ -1,0 +1,52 @@
+//! BYE, and what is left after it.
+
+use std::time::Duration;
+
+use super::call::Phase;
+use super::passage::callee_tag;
+use super::ports::MediaPlane;
+use super::{Anchor, CallKey, Cause};
+use crate::Face;
+use crate::message::Message;
+use crate::proxy::Passing;
+
+impl<M: MediaPlane> Anchor<M> {
+    pub(super) fn bye(&mut self, ctx: &Passing, request: &Message) {
+        let Some(position) = self.find(request, ctx.from) else { return };
+        let tag = callee_tag(position.requester, request);
+        let Some(call) = self.calls.get_mut(&position.key) else { return };
+        if let Some(dialog) = call.dialog(tag)
+            && dialog.bye.is_none()
+        {
+            dialog.bye = Some((ctx.from, ctx.now));
+            self.set_deadline(position.key, ctx.now + self.settings.farewell);
+        }
+    }
+
+    pub(super) fn bye_answered(&mut self, now: Duration, message: &Message, requester: Face, status: u16) {
+        if matches!(status, 401 | 407) {
+            return;
+        }
+        let Some(position) = self.find(message, requester) else { return };
+        let tag = callee_tag(position.requester, message);
+        self.hang_up(now, position.key, tag);
+    }
+
+    /// A dialog is over. The call is, if it was the last that was confirmed.
+    pub(super) fn hang_up(&mut self, now: Duration, key: CallKey, tag: &str) {
+        let (mut tools, calls) = self.tools();
+        let Some(call) = calls.get_mut(&key) else { return };
+        let Some(bye) = call.dialog(tag).map(|dialog| dialog.bye) else { return };
+        call.drop_dialog(tag);
+        if call.has_confirmed() || call.phase != Phase::Answered {
+            call.refresh(&mut tools, now);
+            let at = match call.phase {
+                Phase::Answered => call.lifetime(tools.settings, now),
+                _ => now + tools.settings.setup,
+            };
+            return self.set_deadline(key, at);
+        }
+        let (by, at) = bye.map_or((None, now), |(face, at)| (Some(face), at));
+        self.end(key, by, None, Cause::Bye, at);
+    }
+}

@@ -1,0 +1,151 @@
+//! The edit itself: a message's SDP is found, read, and led through our ports.
+
+use std::sync::Arc;
+
+use super::call::{Phase, family};
+use super::dialog::Party;
+use super::ports::{Exhausted, MediaPlane};
+use super::{Anchor, CallKey};
+use crate::message::{Edit, Message, Method};
+use crate::proxy::{Passing, Refusal};
+use crate::sdp::body::{self, Found, Located};
+use crate::sdp::{self, Description, SdpError, Stream};
+
+/// A description that passes.
+struct Passed<'m> {
+    located: Located,
+    description: Description<'m>,
+    streams: Vec<Stream>,
+}
+
+/// What a body holds.
+enum Carried<'m> {
+    Nothing,
+    Sealed,
+    Sdp(Passed<'m>),
+}
+
+impl<'m> Carried<'m> {
+    fn read(message: &'m Message) -> Result<Self, SdpError> {
+        match body::find(message) {
+            Found::Nothing => Ok(Self::Nothing),
+            Found::Sealed => Ok(Self::Sealed),
+            Found::Sdp(located) => {
+                let bytes = message.body().get(located.range.clone()).unwrap_or_default();
+                let description = Description::parse(bytes)?;
+                let streams = Stream::all(&description);
+                Ok(Self::Sdp(Passed { located, description, streams }))
+            }
+        }
+    }
+}
+
+impl<M: MediaPlane> Anchor<M> {
+    /// Edits the SDP of a request that may carry an offer, or makes ready for one in its response.
+    pub(super) fn offer(
+        &mut self,
+        ctx: &Passing,
+        key: CallKey,
+        request: &Message,
+        edit: &mut Edit,
+    ) -> Result<Option<Arc<Party>>, (u16, &'static str)> {
+        let carried = Carried::read(request).map_err(|_| (400, "Malformed SDP"))?;
+        let invite = request.method() == Some(Method::INVITE);
+        let fresh = self.calls.get(&key).is_some_and(|call| call.phase == Phase::Setup);
+        match carried {
+            Carried::Sdp(passed) => {
+                if passed.streams.len() > self.settings.max_streams {
+                    return Err((488, "Too Many Streams"));
+                }
+                let short = if fresh && invite { (503, "No Media Port") } else { (488, "No Media Port") };
+                self.lead(ctx, key, request, passed, edit, true).map_err(|_| short)
+            }
+            Carried::Sealed => {
+                self.seal(key);
+                Ok(None)
+            }
+            Carried::Nothing if invite => {
+                let (mut tools, calls) = self.tools();
+                let Some(call) = calls.get_mut(&key) else { return Ok(None) };
+                let from = (ctx.from, family(ctx.source.remote));
+                let toward = (ctx.from.other(), family(ctx.toward));
+                call.reserve_ahead(&mut tools, from, toward).map_err(|_| (503, "No Media Port"))?;
+                Ok(None)
+            }
+            Carried::Nothing => Ok(None),
+        }
+    }
+
+    /// Leads a description's media through us. Gives what its author said of it.
+    fn lead(
+        &mut self,
+        ctx: &Passing,
+        key: CallKey,
+        message: &Message,
+        mut passed: Passed<'_>,
+        edit: &mut Edit,
+        strict: bool,
+    ) -> Result<Option<Arc<Party>>, Exhausted> {
+        let ice = self.settings.ice;
+        let (mut tools, calls) = self.tools();
+        let Some(call) = calls.get_mut(&key).filter(|call| !call.sealed) else { return Ok(None) };
+        let hint = family(ctx.toward);
+        let places = call.places(&mut tools, &mut passed.streams, ctx.from, hint, strict)?;
+        let patches = sdp::rewrite(&passed.description, &passed.streams, &places, ice);
+        write(message, edit, &passed.located, patches);
+        let signalled_from = ctx.source.remote.ip().to_canonical();
+        Ok(Some(Arc::new(Party { streams: passed.streams, signalled_from })))
+    }
+
+    /// As [`Self::lead`], where nothing can be refused.
+    pub(super) fn lead_leniently(
+        &mut self,
+        ctx: &Passing,
+        key: CallKey,
+        message: &Message,
+        edit: &mut Edit,
+    ) -> Option<Arc<Party>> {
+        match Carried::read(message) {
+            Ok(Carried::Sdp(passed)) => self.lead(ctx, key, message, passed, edit, false).ok().flatten(),
+            Ok(Carried::Sealed) => {
+                self.seal(key);
+                None
+            }
+            Ok(Carried::Nothing) => None,
+            Err(_) => {
+                self.counters.unreadable += 1;
+                None
+            }
+        }
+    }
+
+    fn seal(&mut self, key: CallKey) {
+        self.counters.sealed += 1;
+        if let Some(call) = self.calls.get_mut(&key) {
+            call.sealed = true;
+        }
+    }
+
+    pub(super) fn refuse(&mut self, status: u16, reason: &str) -> Refusal {
+        match status {
+            503 => self.counters.refused_ports += 1,
+            _ => self.counters.refused_sdp += 1,
+        }
+        Refusal { status, reason: reason.to_owned() }
+    }
+}
+
+/// Puts the patches into the message's edit, and keeps the length of a MIME part true.
+fn write(message: &Message, edit: &mut Edit, located: &Located, patches: Vec<sdp::Patch>) {
+    let base = located.range.start;
+    let (mut added, mut removed) = (0, 0);
+    for patch in patches {
+        added += patch.with.len();
+        removed += patch.at.len();
+        edit.splice_body(message, base + patch.at.start..base + patch.at.end, patch.with);
+    }
+    if let Some(length) = located.length.clone().filter(|_| added != removed) {
+        let now = (located.range.len() + added).saturating_sub(removed);
+        edit.splice_body(message, length, now.to_string());
+    }
+}

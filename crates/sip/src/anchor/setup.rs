@@ -1,0 +1,147 @@
+//! The INVITE that begins a call: passed once, passed again, or come to nothing.
+
+use std::time::Duration;
+
+use super::call::{Call, Initial, Phase};
+use super::dialog::Kind;
+use super::passage::name;
+use super::ports::MediaPlane;
+use super::{Anchor, CallFact, CallKey, Cause};
+use crate::Face;
+use crate::message::{Edit, Message};
+use crate::name_addr::NameAddr;
+use crate::proxy::{Passing, Refusal};
+
+/// Longest user part in a fact, in characters.
+const MAX_USER: usize = 128;
+/// Most branches of one INVITE that are told apart.
+const MAX_BRANCHES: usize = 16;
+
+impl<M: MediaPlane> Anchor<M> {
+    pub(super) fn invite(
+        &mut self,
+        ctx: &Passing,
+        request: &Message,
+        edit: &mut Edit,
+    ) -> Result<(), Refusal> {
+        match self.find(request, ctx.from) {
+            Some(_) if request.to_tag().is_some() => self.within(ctx, request, edit, Kind::Invite),
+            Some(position) => self.invite_again(ctx, position.key, request, edit),
+            None => self.new_call(ctx, request, edit),
+        }
+    }
+
+    fn new_call(&mut self, ctx: &Passing, request: &Message, edit: &mut Edit) -> Result<(), Refusal> {
+        if self.calls.len() >= self.settings.max_calls {
+            self.counters.refused_full += 1;
+            return Err(Refusal { status: 503, reason: "Too Many Calls".to_owned() });
+        }
+        let Some(cseq) = request.cseq() else { return Ok(()) };
+        let key = CallKey(self.next_key);
+        self.next_key += 1;
+        let name = name(request.call_id(), request.from_tag().unwrap_or_default(), ctx.from);
+        let initial = Initial { cseq: cseq.number, offer: None, branches: Vec::new() };
+        self.names.insert(name.clone(), key);
+        self.calls.insert(key, Call::new(key, name, ctx.from, initial));
+        self.set_deadline(key, ctx.now + self.settings.setup);
+        self.counters.calls += 1;
+        let user = |value: Option<NameAddr<'_>>| {
+            let uri = value.and_then(|v| v.uri().ok());
+            let user = uri.and_then(|u| u.user_unescaped()).unwrap_or_default();
+            user.chars().take(MAX_USER).collect::<String>()
+        };
+        self.tell(CallFact::Started {
+            key,
+            call_id: request.call_id().to_owned(),
+            from_face: ctx.from,
+            from: user(request.from()),
+            to: user(request.to()),
+            at: ctx.now,
+        });
+        self.offer_initial(ctx, key, request, edit)
+    }
+
+    /// The call's INVITE passes again: to another target, by another branch, or after a challenge.
+    fn invite_again(
+        &mut self,
+        ctx: &Passing,
+        key: CallKey,
+        request: &Message,
+        edit: &mut Edit,
+    ) -> Result<(), Refusal> {
+        let (Some(call), Some(cseq)) = (self.calls.get_mut(&key), request.cseq()) else { return Ok(()) };
+        if cseq.number > call.initial.cseq && call.phase != Phase::Answered {
+            call.restart(cseq.number);
+        } else if call.phase == Phase::Setup {
+            // What an earlier target used says nothing about this one.
+            call.forget_family(ctx.from.other());
+        }
+        if call.phase == Phase::Setup {
+            self.set_deadline(key, ctx.now + self.settings.setup);
+        }
+        self.offer_initial(ctx, key, request, edit)
+    }
+
+    fn offer_initial(
+        &mut self,
+        ctx: &Passing,
+        key: CallKey,
+        request: &Message,
+        edit: &mut Edit,
+    ) -> Result<(), Refusal> {
+        let branch = request.top_via().and_then(|via| via.branch()).unwrap_or_default();
+        if let Some(call) = self.calls.get_mut(&key)
+            && call.initial.branches.len() < MAX_BRANCHES
+            && !call.initial.branches.iter().any(|b| b == branch)
+        {
+            call.initial.branches.push(branch.to_owned());
+        }
+        let party = self.offer(ctx, key, request, edit).map_err(|(status, reason)| {
+            let refusal = self.refuse(status, reason);
+            self.invite_failed(ctx.now, key, status, branch, None);
+            refusal
+        })?;
+        let cseq = request.cseq().map(|cseq| cseq.number);
+        let (mut tools, calls) = self.tools();
+        let current = |call: &&mut Call| call.phase == Phase::Setup && Some(call.initial.cseq) == cseq;
+        if let Some(call) = calls.get_mut(&key).filter(current) {
+            call.initial.offer = party;
+            call.refresh(&mut tools, ctx.now);
+        }
+        Ok(())
+    }
+
+    /// The call's INVITE came to nothing, on that branch. `by`: the face that said so, if it wasn't us.
+    pub(super) fn invite_failed(
+        &mut self,
+        now: Duration,
+        key: CallKey,
+        status: u16,
+        branch: &str,
+        by: Option<Face>,
+    ) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        let branches = &mut call.initial.branches;
+        let Some(at) = branches.iter().position(|b| b == branch) else { return };
+        branches.remove(at);
+        if !branches.is_empty() || call.phase == Phase::Answered {
+            return;
+        }
+        if by.is_some() && is_challenge(status) {
+            call.phase = Phase::Challenged(status);
+            return self.set_deadline(key, now + self.settings.challenge);
+        }
+        let caller = call.caller_face;
+        let (by, cause) = match (status, by) {
+            (487, _) => (Some(caller), Cause::Cancelled),
+            (_, Some(face)) => (Some(face), Cause::Rejected),
+            (_, None) => (None, Cause::Unreachable),
+        };
+        self.end(key, by, Some(status), cause, now);
+    }
+}
+
+/// Statuses after which the caller is expected to try again with more to say.
+const fn is_challenge(status: u16) -> bool {
+    matches!(status, 401 | 407 | 420 | 421 | 422 | 428 | 494)
+}

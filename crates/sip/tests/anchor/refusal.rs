@@ -1,0 +1,99 @@
+//! What is refused, and that nothing is left of it.
+
+use sidetone_sip::anchor::Settings;
+
+use crate::script::{Callee, Caller, Script, audio};
+
+fn status(result: Result<sidetone_sip::Message, sidetone_sip::proxy::Refusal>) -> u16 {
+    result.unwrap_err().status
+}
+
+#[test]
+fn no_ports_for_a_new_call() {
+    for left in [0, 1] {
+        for body in [audio("192.0.2.1", 4000), String::new()] {
+            let mut s = Script::new();
+            s.anchor.media().left = Some(left);
+            assert_eq!(status(s.request(Caller, "INVITE 1", None, &body)), 503);
+            assert_eq!(s.facts(), ["started +15550100 to 4711", "ended by nobody: unreachable 503"]);
+            s.nothing_left();
+        }
+    }
+}
+
+#[test]
+fn no_ports_for_one_more_stream() {
+    let mut s = Script::new();
+    s.talk();
+    s.anchor.media().left = Some(1);
+    let video = audio("192.0.2.1", 4000) + "m=video 4002 RTP/AVP 96\r\n";
+    for (cseq, method) in [(2, "INVITE"), (3, "UPDATE")] {
+        assert_eq!(status(s.request(Caller, &format!("{method} {cseq}"), Some("b"), &video)), 488);
+        assert_eq!(s.media(0), "192.0.2.1:4000 - 10.0.0.2:5000");
+    }
+    assert_eq!(s.anchor.counters().refused_ports, 0);
+    assert_eq!(s.anchor.counters().refused_sdp, 2);
+    s.bye(Callee, 1);
+}
+
+#[test]
+fn an_offer_in_a_response_loses_what_there_are_no_ports_for() {
+    let mut s = Script::new();
+    s.request(Caller, "INVITE 1", None, "").unwrap();
+    s.anchor.media().left = Some(0);
+    let offer = audio("10.0.0.2", 5000) + "m=video 5002 RTP/AVP 96\r\n";
+    let out = s.response(Caller, 200, "INVITE 1", "b", &offer);
+    assert!(String::from_utf8_lossy(out.body()).contains("m=audio 30000 "));
+    assert!(String::from_utf8_lossy(out.body()).contains("m=video 0 "));
+}
+
+#[test]
+fn too_many_calls() {
+    let mut s = Script::with(Settings { max_calls: 1, ..Settings::default() });
+    s.talk();
+    s.call_id = "call-2";
+    assert_eq!(status(s.request(Caller, "INVITE 1", None, &audio("192.0.2.1", 4000))), 503);
+    assert_eq!(s.anchor.counters().refused_full, 1);
+    s.call_id = "call-1@example.com";
+    s.bye(Caller, 2);
+    s.call_id = "call-2";
+    s.request(Caller, "INVITE 1", None, &audio("192.0.2.1", 4000)).unwrap();
+}
+
+#[test]
+fn unreadable_sdp() {
+    for body in ["m=audio", "v=0\r\nm=audio x RTP/AVP 0\r\n", "v=0\r\nm=audio 99999 RTP/AVP 0\r\n", "\0\0\0"]
+    {
+        let mut s = Script::new();
+        assert_eq!(status(s.request(Caller, "INVITE 1", None, body)), 400, "{body}");
+        s.nothing_left();
+        s.facts();
+        s.talk();
+        assert_eq!(status(s.request(Caller, "INVITE 2", Some("b"), body)), 400, "{body}");
+        let out = s.response(Caller, 200, "UPDATE 3", "b", body);
+        assert_eq!(out.body(), body.as_bytes());
+        s.bye(Caller, 4);
+    }
+}
+
+#[test]
+fn too_many_streams() {
+    let mut s = Script::new();
+    let many = audio("192.0.2.1", 4000) + &"m=audio 4002 RTP/AVP 0\r\n".repeat(16);
+    assert_eq!(status(s.request(Caller, "INVITE 1", None, &many)), 488);
+    s.nothing_left();
+    let most = audio("192.0.2.1", 4000) + &"m=audio 4002 RTP/AVP 0\r\n".repeat(15);
+    s.request(Caller, "INVITE 1", None, &most).unwrap();
+    assert_eq!(s.anchor.media().reserved.len(), 32);
+}
+
+#[test]
+fn too_many_streams_in_a_response() {
+    let mut s = Script::new();
+    s.request(Caller, "INVITE 1", None, "").unwrap();
+    let many = audio("10.0.0.2", 5000) + &"m=audio 4002 RTP/AVP 0\r\n".repeat(20);
+    let out = s.response(Caller, 200, "INVITE 1", "b", &many);
+    assert_eq!(String::from_utf8_lossy(out.body()).matches("m=audio 0 ").count(), 5);
+    assert_eq!(s.anchor.media().reserved.len(), 32);
+    s.bye(Caller, 2);
+}
