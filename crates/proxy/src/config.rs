@@ -10,7 +10,8 @@ mod units;
 
 pub use check::{Fault, check};
 pub use peers::{AllowEntry, Disclosure, Host, Peer};
-pub use units::{Period, PortRange};
+pub use sidetone_insight::Period;
+pub use units::PortRange;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use sidetone_events::CallRef;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
@@ -130,13 +131,18 @@ async fn serve(stream: UnixStream, shared: Arc<Shared>) -> io::Result<()> {
         Request::Tail { call } => {
             let mut events = shared.tail();
             while let Some(event) = events.recv().await {
-                if call.as_deref().is_none_or(|call| event.is_about(call)) {
-                    writer.write_all(event.to_json_line().as_bytes()).await?;
+                if call.as_deref().is_none_or(|id| is_about(&event.event.call, id)) {
+                    writer.write_all(event.json.as_bytes()).await?;
+                    writer.write_all(b"\n").await?;
                 }
             }
             Ok(())
         }
     }
+}
+
+fn is_about(call: &CallRef, id: &str) -> bool {
+    call.sip_call_id.as_str() == id || call.id.to_string() == id
 }
 
 async fn answer(writer: &mut (impl AsyncWriteExt + Unpin), value: &impl Serialize) -> io::Result<()> {

@@ -1,1 +1,26 @@
-//! See Cargo.toml.
+//! The running proxy: sockets, media threads, taps, analysis workers, routing, health, metrics, control.
+//!
+//! [`Server::start`] puts everything together; ARCHITECTURE.md has the drawing.
+
+// Modules are private but for four; `pub` inside them means "for the whole crate", and the list below is the face.
+#![allow(unreachable_pub)]
+
+pub mod analysis;
+mod calls;
+pub mod config;
+pub mod control;
+mod http;
+mod media;
+mod metrics;
+mod random;
+mod routing;
+mod server;
+mod signalling;
+mod stats;
+mod tap;
+
+pub use calls::{CallCounters, CallView, LegView, Phase, StreamView};
+pub use media::{EndReport, PortPool, StreamReport};
+pub use routing::HostAddress;
+pub use server::{Reloaded, Server, StartError};
+pub use stats::Stats;

@@ -1,7 +1,6 @@
-//! Values that are written as text: periods of time, ranges of ports.
+//! Values that are written as text.
 
 use std::str::FromStr;
-use std::time::Duration;
 
 /// Serde through `Display` and `FromStr`.
 macro_rules! serde_by_text {
@@ -20,53 +19,6 @@ macro_rules! serde_by_text {
     };
 }
 pub(super) use serde_by_text;
-
-/// A period of time: `250ms`, `4s`, `2m`, `1h`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Period(pub Duration);
-
-impl Period {
-    pub(super) const fn from_secs(seconds: u64) -> Self {
-        Self(Duration::from_secs(seconds))
-    }
-    pub(super) const fn from_millis(millis: u64) -> Self {
-        Self(Duration::from_millis(millis))
-    }
-}
-
-impl From<Period> for Duration {
-    fn from(period: Period) -> Self {
-        period.0
-    }
-}
-
-impl FromStr for Period {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a period; write it as 250ms, 4s, 2m or 1h");
-        let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let (number, unit) = text.split_at(digits);
-        let number: u64 = number.parse().map_err(|_| wrong())?;
-        let millis = match unit {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            _ => return Err(wrong()),
-        };
-        number.checked_mul(millis).map(|millis| Self(Duration::from_millis(millis))).ok_or_else(wrong)
-    }
-}
-
-impl std::fmt::Display for Period {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let millis = self.0.as_millis();
-        if millis % 1_000 == 0 { write!(f, "{}s", millis / 1_000) } else { write!(f, "{millis}ms") }
-    }
-}
-
-serde_by_text!(Period);
 
 /// UDP ports, `FIRST-LAST`, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,17 +55,6 @@ serde_by_text!(PortRange);
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn periods_are_read_and_written() {
-        for (text, millis) in [("250ms", 250), ("4s", 4_000), ("2m", 120_000), ("1h", 3_600_000), ("0s", 0)] {
-            assert_eq!(text.parse::<Period>(), Ok(Period::from_millis(millis)));
-        }
-        assert_eq!(Period::from_millis(1_500).to_string(), "1500ms");
-        for wrong in ["", "4", "s", "4 s", "-1s", "1.5s", "99999999999999999999s", "18446744073709551615h"] {
-            assert!(wrong.parse::<Period>().is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn port_ranges_hold_at_least_one_stream() {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use sidetone_rtp::header::RtpView;
-use sidetone_rtp::latch::{Latch, Policy, Verdict};
+use sidetone_rtp::latch::{Latch, Policy};
 use sidetone_rtp::stats::StreamStats;
 use sidetone_rtp::{PacketKind, classify};
 use sidetone_sip::Face;
@@ -50,6 +50,7 @@ struct End {
     rtcp_packets: u64,
     rejected: u64,
     undeliverable: u64,
+    unheard: u64,
     last_heard: Option<Duration>,
 }
 
@@ -57,7 +58,7 @@ impl End {
     fn new(policy: Policy) -> Self {
         Self {
             rtp: Latch::new(policy),
-            rtcp: Latch::new(policy),
+            rtcp: Latch::rtcp(policy),
             mux: false,
             stats: StreamStats::new(),
             clock_rates: [8_000; 128],
@@ -65,6 +66,7 @@ impl End {
             rtcp_packets: 0,
             rejected: 0,
             undeliverable: 0,
+            unheard: 0,
             last_heard: None,
         }
     }
@@ -92,7 +94,7 @@ impl End {
         }
     }
 
-    fn report(&self, now: Duration) -> EndReport {
+    fn report(&self) -> EndReport {
         let seen = self.stats.snapshot();
         EndReport {
             packets: seen.packets,
@@ -104,7 +106,9 @@ impl End {
             rtcp_packets: self.rtcp_packets,
             rejected: self.rejected,
             undeliverable: self.undeliverable,
-            silent_for: self.last_heard.map(|last| now.saturating_sub(last)),
+            payload_type: seen.payload_type,
+            last_heard: self.last_heard,
+            unheard: self.unheard,
         }
     }
 }
@@ -149,9 +153,9 @@ impl Relay {
             Component::Rtcp => kind == PacketKind::Rtcp || !readable,
         };
         let known = if teaches {
-            matches!(latch.accept(now, source), Verdict::Accept | Verdict::Relatched)
+            latch.accept(now, source).is_accepted()
         } else {
-            latch.target() == Some(source)
+            latch.source() == Some(source) || latch.target() == Some(source)
         };
         if !known {
             from.rejected += 1;
@@ -182,7 +186,15 @@ impl Relay {
         }
     }
 
-    pub(super) fn report(&self, now: Duration, stream: usize) -> StreamReport {
-        StreamReport { stream, trunk: self.trunk.report(now), pbx: self.pbx.report(now) }
+    /// A copy of a packet from `face` found no room.
+    pub(super) fn unheard(&mut self, face: Face) {
+        match face {
+            Face::Trunk => self.trunk.unheard += 1,
+            Face::Pbx => self.pbx.unheard += 1,
+        }
+    }
+
+    pub(super) fn report(&self, stream: usize) -> StreamReport {
+        StreamReport { stream, trunk: self.trunk.report(), pbx: self.pbx.report() }
     }
 }

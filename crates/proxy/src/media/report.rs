@@ -28,8 +28,13 @@ pub struct EndReport {
     pub rejected: u64,
     /// Packets with nowhere to go: the other party's address isn't known, or is on hold.
     pub undeliverable: u64,
-    /// Since when nothing has come; absent if nothing ever did.
-    pub silent_for: Option<Duration>,
+    /// Payload type of the newest packet.
+    pub payload_type: Option<u8>,
+    /// When the newest packet came, on the process's clock; absent if none ever did.
+    #[serde(skip)]
+    pub last_heard: Option<Duration>,
+    /// Copies of this party's packets that found the tap ring full.
+    pub unheard: u64,
 }
 
 /// One m-line of one call.

@@ -77,16 +77,26 @@ struct Stream {
     call: CallKey,
     index: usize,
     relay: Relay,
-    /// Port numbers by face, then component.
-    ports: [[Option<usize>; 2]; 2],
+    sockets: Vec<Placed>,
     tap: Option<usize>,
 }
 
+/// Where one of a stream's sockets stands in the thread's table. There are four, or eight if the call has changed
+/// its address family, so a look through them is quicker than a map.
+#[derive(Clone, Copy)]
+struct Placed {
+    face: Face,
+    component: Component,
+    v6: bool,
+    number: usize,
+}
+
 impl Stream {
-    fn port(&self, face: Face, component: Component) -> Option<usize> {
-        let [trunk, pbx] = self.ports;
-        let [rtp, rtcp] = if face == Face::Trunk { trunk } else { pbx };
-        if component == Component::Rtp { rtp } else { rtcp }
+    fn port(&self, face: Face, component: Component, v6: bool) -> Option<usize> {
+        self.sockets
+            .iter()
+            .find(|placed| placed.face == face && placed.component == component && placed.v6 == v6)
+            .map(|placed| placed.number)
     }
 }
 
@@ -165,7 +175,7 @@ impl RelayThread {
             }
             let now = self.epoch.elapsed();
             if now >= next_report {
-                self.report(now);
+                self.report();
                 next_report = now + REPORT_EVERY;
             }
             if !self.pace.tick.is_zero() && self.streams_open() >= self.pace.coalesce_from {
@@ -194,7 +204,7 @@ impl RelayThread {
             let now = self.epoch.elapsed();
             match stream.relay.packet(now, port.face, port.component, source, packet) {
                 Outcome::Forward { via, to, audio } => {
-                    let out = stream.port(other, via).and_then(|out| self.ports.get(out)?.as_ref());
+                    let out = stream.port(other, via, to.is_ipv6()).and_then(|out| self.ports.get(out)?.as_ref());
                     match out.map(|out| out.socket.send_to(packet, to)) {
                         Some(Ok(_)) => {
                             self.batch.packets += 1;
@@ -214,6 +224,7 @@ impl RelayThread {
                         })
                     {
                         self.batch.tap_dropped += 1;
+                        stream.relay.unheard(port.face);
                     }
                 }
                 Outcome::Rejected => self.batch.rejected += 1,
@@ -279,7 +290,7 @@ impl RelayThread {
                 numbers.iter().find_map(|number| self.streams.get(*number)?.as_ref()?.tap)
             });
             let stream =
-                Stream { call, index, relay: Relay::new(self.pace.policy), ports: [[None; 2]; 2], tap };
+                Stream { call, index, relay: Relay::new(self.pace.policy), sockets: Vec::new(), tap };
             let number = place(&mut self.streams, &mut self.free_streams, stream);
             self.calls.entry(call).or_default().push(number);
             self.totals.streams.store(self.streams_open() as u64, Relaxed);
@@ -290,15 +301,11 @@ impl RelayThread {
         }) else {
             return;
         };
-        let rtp = self.register(number, face, Component::Rtp, rtp);
-        let rtcp = self.register(number, face, Component::Rtcp, rtcp);
-        if let Some(Some(stream)) = self.streams.get_mut(number) {
-            let [trunk, pbx] = &mut stream.ports;
-            let side = if face == Face::Trunk { trunk } else { pbx };
-            let before = std::mem::replace(side, [rtp, rtcp]);
-            // The stream was given other ports on this face, for another address family.
-            for port in before.into_iter().flatten() {
-                self.unregister(port);
+        for (component, socket) in [(Component::Rtp, rtp), (Component::Rtcp, rtcp)] {
+            let v6 = socket.local_addr().is_ok_and(|local| local.is_ipv6());
+            let Some(port) = self.register(number, face, component, socket) else { continue };
+            if let Some(Some(stream)) = self.streams.get_mut(number) {
+                stream.sockets.push(Placed { face, component, v6, number: port });
             }
         }
     }
@@ -321,15 +328,14 @@ impl RelayThread {
     }
 
     fn close(&mut self, call: CallKey) {
-        let now = self.epoch.elapsed();
         let mut reports = Vec::new();
         for number in self.calls.remove(&call).unwrap_or_default() {
             let Some(stream) = self.streams.get_mut(number).and_then(Option::take) else { continue };
             self.free_streams.push(number);
-            for port in stream.ports.into_iter().flatten().flatten() {
-                self.unregister(port);
+            for placed in &stream.sockets {
+                self.unregister(placed.number);
             }
-            let report = stream.relay.report(now, stream.index);
+            let report = stream.relay.report(stream.index);
             self.totals.lost.fetch_add(report.trunk.lost + report.pbx.lost, Relaxed);
             if (report.trunk.packets == 0) != (report.pbx.packets == 0) {
                 self.totals.one_way_streams.fetch_add(1, Relaxed);
@@ -340,12 +346,12 @@ impl RelayThread {
         let _ = self.notices.send(Notice::Closed(call, reports));
     }
 
-    fn report(&mut self, now: Duration) {
+    fn report(&mut self) {
         let reports: Vec<(CallKey, StreamReport)> = self
             .streams
             .iter()
             .flatten()
-            .map(|stream| (stream.call, stream.relay.report(now, stream.index)))
+            .map(|stream| (stream.call, stream.relay.report(stream.index)))
             .collect();
         if !reports.is_empty() {
             let _ = self.notices.send(Notice::Reports(reports));

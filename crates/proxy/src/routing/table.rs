@@ -48,8 +48,8 @@ pub struct Candidate {
 
 impl PeerRef {
     /// The first peer of a face.
-    #[must_use]
-    pub const fn first(face: Face) -> Self {
+    #[cfg(test)]
+    pub(super) const fn first(face: Face) -> Self {
         Self { face, index: 0 }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sidetone_sip::anchor::Anchor;
+use sidetone_sip::anchor::{Anchor, CallKey, Cause};
 use sidetone_sip::proxy::{
     Decision, Destination, Output, ProbeKey, Proxy, RouteKey, RouteKind, RouteQuery, Target,
 };
@@ -50,7 +50,7 @@ struct Pending {
 }
 
 /// Which peers a call runs between.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RoutedTo {
     /// The trunk's name.
     pub trunk: String,
@@ -160,10 +160,17 @@ impl Core {
 
     pub(super) fn timeout(&mut self, now: Duration) {
         self.proxy.timeout(now);
+        self.proxy.passage().timeout(now);
     }
 
     pub(super) fn next_timeout(&self) -> Option<Duration> {
-        self.proxy.next_timeout()
+        let due = [self.proxy.next_timeout(), self.proxy.passage_ref().next_timeout()];
+        due.into_iter().flatten().min()
+    }
+
+    /// Takes a call down on our side.
+    pub fn terminate(&mut self, now: Duration, call: CallKey, cause: Cause) -> bool {
+        self.proxy.passage().terminate(now, call, cause)
     }
 
     pub(super) fn poll(&mut self) -> Option<Output> {
@@ -300,12 +307,12 @@ impl Core {
     pub(super) fn settle(&mut self, now: Duration) {
         let anchor = self.proxy.passage();
         while let Some(fact) = anchor.poll_fact() {
-            if let Some((call, worker)) = self.calls.fact(now, fact) {
-                anchor.media().tap(call, worker);
+            if let Some((call, worker)) = self.calls.fact(fact) {
+                anchor.media().tap(call, Some(worker));
             }
         }
         for change in anchor.media().take_changes() {
-            self.calls.plan(change);
+            self.calls.plan(now, change);
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sidetone_sip::framing::{Frame, Framer};
+use sidetone_sip::message::Limits;
 use sidetone_sip::proxy::Destination;
 use sidetone_sip::{Flow, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -168,10 +169,10 @@ impl Signalling {
     }
 
     async fn read(self: &Arc<Self>, mut reader: OwnedReadHalf, flow: &Flow, pongs: &Sender<Bytes>) {
-        let mut framer = Framer::new();
+        let mut framer = Framer::new(Limits::default());
         let mut buffer = vec![0_u8; 16_384];
         loop {
-            let patience = if framer.is_empty() { IDLE } else { MESSAGE_PATIENCE };
+            let patience = if framer.buffered() == 0 { IDLE } else { MESSAGE_PATIENCE };
             let Ok(Ok(length)) = tokio::time::timeout(patience, reader.read(&mut buffer)).await else { return };
             if length == 0 {
                 return;
@@ -189,8 +190,11 @@ impl Signalling {
                     }
                     Ok(None) => break,
                     // Where one message ends is lost, so everything after it would be guesswork.
-                    Err(error) => {
-                        tracing::debug!(%error, "a TCP connection was closed for what it sent");
+                    Err(broken) => {
+                        tracing::debug!(flaw = %broken.flaw, "a TCP connection was closed for what it sent");
+                        if let Some(head) = broken.head {
+                            self.with(|core, now| self.received(core, now, flow, head));
+                        }
                         return;
                     }
                 }

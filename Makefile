@@ -1,0 +1,56 @@
+# Every command a developer needs. `make` lists them.
+# Each installs what it lacks (Debian packages by apt, cargo tools by cargo) and says what it does.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# What the tests talk to; see tools/peers.
+TEST_PEERS := sipp baresip promtool asterisk
+BENCH_PEERS := sipp kamailio rtpengine
+# Seconds that each fuzz target runs.
+FUZZ_SECONDS ?= 20
+
+.PHONY: help demo test lint bench fuzz build release setup peers clean
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: ## install the libraries that the build needs (libopus)
+	@tools/setup.sh build
+
+build: setup ## build the binary that demo and tests use
+	$(CARGO) build --workspace
+
+demo: setup ## a call through Sidetone on this machine, live, no PBX needed
+	@echo "building (the first time takes some minutes; the network's library is large)"
+	$(CARGO) build -p sidetone
+	$(TARGET)/debug/sidetone demo $(DEMO_ARGS)
+
+test: setup peers ## everything that must hold, against real peers
+	$(CARGO) build --workspace --all-targets
+	@tools/test.sh
+
+peers: ## install the real peers that the tests talk to
+	@tools/peers/install.sh $(TEST_PEERS)
+
+lint: setup ## formatting, clippy with warnings denied, documentation
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+
+bench: setup ## Sidetone beside rtpengine and Kamailio, and what listening costs
+	@tools/peers/install.sh $(BENCH_PEERS)
+	@tools/bench/run.sh
+
+fuzz: setup ## every fuzz target for FUZZ_SECONDS (default 20) each
+	@tools/fuzz.sh $(FUZZ_SECONDS)
+
+release: setup ## the optimised binary, target/release/sidetone
+	$(CARGO) build --release -p sidetone
+
+clean: ## remove what was built, and the peers
+	$(CARGO) clean
+	rm -rf .peers

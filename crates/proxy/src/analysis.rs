@@ -1,0 +1,11 @@
+//! The listening half: from copied packets to insights.
+//!
+//! [`CallAnalysis`] is one call's pipeline and knows no threads: `sidetone analyze` pushes recordings through the
+//! very same code. [`Worker`]s run it live, each on a thread of its own for its share of the calls.
+
+mod call;
+mod ear;
+mod worker;
+
+pub use call::{CallAnalysis, leg};
+pub use worker::{Outcome, Work, Worker, WorkerCounters};

@@ -1,0 +1,234 @@
+//! One call's pipeline: packets or PCM of both legs in, insights out.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sidetone_emotion::class::Class as Heard;
+use sidetone_emotion::estimate::{Abstention as Declined, Estimate};
+use sidetone_emotion::leg::{Facing, Leg as EmotionLeg};
+use sidetone_emotion::listener::{Listener, estimate_due};
+use sidetone_emotion::model::Model;
+use sidetone_insight::{
+    Abstention, AffectSample, Call, Class, Insight, Leg, Summary, Thresholds, TimelinePoint,
+};
+use sidetone_sip::Face;
+use sidetone_sip::anchor::{MediaKind, StreamPlan};
+
+use super::ear::Ear;
+
+/// Listens to one call. Times given to it are on the process's clock; what comes out is in the call's own time,
+/// which begins at `origin`.
+pub struct CallAnalysis {
+    origin: Duration,
+    customer: Ear,
+    agent: Ear,
+    insight: Call,
+    /// The audio stream that is listened to: the first audio m-line that can be read.
+    stream: Option<usize>,
+    ready: VecDeque<(Duration, Insight)>,
+    heard_before: Duration,
+}
+
+impl CallAnalysis {
+    /// A call of which nothing has been heard. The face says who speaks: the customer on the trunk's, the agent on
+    /// the PBX's; only the former gets a listener.
+    #[must_use]
+    pub fn new(origin: Duration, thresholds: Thresholds, model: Arc<Model>) -> Self {
+        let ear = |facing| match EmotionLeg::facing(facing) {
+            EmotionLeg::Customer(leg) => Ear::listening(Listener::new(leg, Arc::clone(&model))),
+            EmotionLeg::Agent(_) => Ear::attending(),
+        };
+        Self {
+            origin,
+            customer: ear(Facing::Trunk),
+            agent: ear(Facing::Pbx),
+            insight: Call::new(thresholds),
+            stream: None,
+            ready: VecDeque::new(),
+            heard_before: Duration::ZERO,
+        }
+    }
+
+    fn ear(&mut self, face: Face) -> &mut Ear {
+        match face {
+            Face::Trunk => &mut self.customer,
+            Face::Pbx => &mut self.agent,
+        }
+    }
+
+    fn call_time(&self, at: Duration) -> Duration {
+        at.saturating_sub(self.origin)
+    }
+
+    /// SDP has agreed on something.
+    pub fn plan(&mut self, stream: usize, plan: &StreamPlan) {
+        if plan.kind != MediaKind::Audio || plan.tappable.is_err() || self.stream.is_some_and(|heard| heard != stream) {
+            return;
+        }
+        self.stream = Some(stream);
+        // What a party sends is numbered by the other party's SDP (RFC 3264 §5.1).
+        self.customer.expect(&plan.pbx, &plan.trunk);
+        self.agent.expect(&plan.trunk, &plan.pbx);
+    }
+
+    /// The call was answered: what comes now is conversation.
+    pub fn answered(&mut self, at: Duration) {
+        let at = self.call_time(at);
+        self.customer.answered(at);
+        self.agent.answered(at);
+    }
+
+    /// The party on `face` put the other one on hold.
+    pub fn held(&mut self, face: Face, at: Duration) {
+        let at = self.call_time(at);
+        self.customer.held(true);
+        self.agent.held(true);
+        self.insight.hold(leg(face), at);
+    }
+
+    /// The party on `face` took the hold back.
+    pub fn resumed(&mut self, face: Face, at: Duration) {
+        let at = self.call_time(at);
+        self.customer.held(false);
+        self.agent.held(false);
+        self.insight.resume(leg(face), at);
+    }
+
+    /// A copied RTP packet from the party on `face`.
+    pub fn packet(&mut self, at: Duration, stream: usize, face: Face, packet: &[u8]) {
+        if self.stream == Some(stream) {
+            let at = self.call_time(at);
+            self.ear(face).packet(at, packet);
+        }
+    }
+
+    /// Decoded audio of the party on `face`, 8 kHz mono, following what was given before: for recordings that never
+    /// were packets.
+    pub fn pcm(&mut self, face: Face, pcm: &[i16]) {
+        self.ear(face).pcm(pcm);
+    }
+
+    /// Time has come to `now`.
+    pub fn advance(&mut self, now: Duration) {
+        let now = self.call_time(now);
+        self.customer.advance(now);
+        self.agent.advance(now);
+        self.collect();
+        self.insight.advance(now);
+        self.gather();
+    }
+
+    /// The call has ended. What is still to be told stays in [`poll`](Self::poll).
+    pub fn finish(&mut self, now: Duration) -> (Summary, Vec<TimelinePoint>) {
+        let end = self.call_time(now);
+        self.customer.finish(end);
+        self.agent.finish(end);
+        Self::estimate(std::iter::once(&mut *self));
+        self.collect();
+        self.insight.advance(end);
+        let summary = self.insight.summary(end);
+        self.gather();
+        (summary, self.insight.timeline())
+    }
+
+    /// Runs the network once for every call that has enough new speech; returns how many estimates came out.
+    pub fn estimate<'a>(calls: impl Iterator<Item = &'a mut CallAnalysis>) -> usize {
+        let mut due: Vec<&mut CallAnalysis> =
+            calls.filter(|call| call.customer.listener().is_some_and(Listener::is_due)).collect();
+        let mut listeners: Vec<&mut Listener> =
+            due.iter_mut().filter_map(|call| call.customer.listener_mut()).collect();
+        let estimates = estimate_due(&mut listeners);
+        let count = estimates.len();
+        for (index, estimate) in estimates {
+            if let Some(call) = due.get_mut(index) {
+                call.take(&estimate);
+            }
+        }
+        count
+    }
+
+    fn take(&mut self, estimate: &Estimate) {
+        let at = self.customer.call_time(estimate.at);
+        self.insight.affect(at, &sample(estimate));
+        self.gather();
+    }
+
+    /// Hands what the ears have noticed to the insight.
+    fn collect(&mut self) {
+        for (leg, ear) in [(Leg::Customer, &mut self.customer), (Leg::Agent, &mut self.agent)] {
+            while let Some((from, to)) = ear.poll_speech() {
+                self.insight.speech(leg, from, to);
+            }
+            let syllables = ear.take_syllables();
+            if syllables > 0 {
+                self.insight.syllables(leg, syllables);
+            }
+        }
+    }
+
+    fn gather(&mut self) {
+        while let Some(told) = self.insight.poll() {
+            self.ready.push_back(told);
+        }
+    }
+
+    /// The next thing to tell, with its time in the call.
+    pub fn poll(&mut self) -> Option<(Duration, Insight)> {
+        self.ready.pop_front()
+    }
+
+    /// The customer's audio that has reached the network's features since the last time.
+    pub fn take_heard(&mut self) -> Duration {
+        let heard = self.customer.listened();
+        let new = heard.saturating_sub(self.heard_before);
+        self.heard_before = heard;
+        new
+    }
+}
+
+/// Who speaks on a face.
+#[must_use]
+pub fn leg(face: Face) -> Leg {
+    match face {
+        Face::Trunk => Leg::Customer,
+        Face::Pbx => Leg::Agent,
+    }
+}
+
+/// The network's words in the insight's.
+fn sample(estimate: &Estimate) -> AffectSample {
+    AffectSample {
+        valence: estimate.valence,
+        arousal: estimate.arousal,
+        distress: estimate.distress,
+        confidence: estimate.confidence,
+        classes: estimate.classes.iter().map(|(heard, share)| (class(*heard), *share)).collect(),
+        abstained: estimate.abstained.map(abstention),
+    }
+}
+
+fn class(heard: Heard) -> Class {
+    match heard {
+        Heard::Anger => Class::Anger,
+        Heard::Happiness => Class::Happiness,
+        Heard::Sadness => Class::Sadness,
+        Heard::Fear => Class::Fear,
+        Heard::Disgust => Class::Disgust,
+        Heard::Surprise => Class::Surprise,
+        Heard::Calm => Class::Calm,
+        Heard::Neutral => Class::Neutral,
+        Heard::Boredom => Class::Boredom,
+    }
+}
+
+fn abstention(declined: Declined) -> Abstention {
+    match declined {
+        Declined::TooLittleSpeech => Abstention::TooLittleSpeech,
+        Declined::LowSnr => Abstention::TooNoisy,
+        Declined::TooMuchLoss => Abstention::TooMuchLoss,
+        Declined::Music => Abstention::Music,
+        Declined::LowConfidence => Abstention::Unsure,
+        _ => Abstention::Fault,
+    }
+}

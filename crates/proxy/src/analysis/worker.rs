@@ -1,0 +1,229 @@
+//! A worker thread: drains its tap rings, advances its calls, and runs the network once for all of them.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::{Duration, Instant};
+
+use sidetone_emotion::model::Model;
+use sidetone_insight::{Insight, Summary, Thresholds, TimelinePoint};
+use sidetone_sip::Face;
+use sidetone_sip::anchor::{CallKey, StreamPlan};
+
+use super::call::CallAnalysis;
+use crate::tap::TapReceiver;
+
+/// Pause between two looks at the rings: fresh enough for events that come once a second.
+const PACE: Duration = Duration::from_millis(10);
+/// Pause while no call is heard.
+const IDLE: Duration = Duration::from_millis(200);
+
+/// What the call book asks of a worker.
+#[derive(Debug)]
+pub enum Work {
+    /// Listen to a call from now on. `origin` is when its INVITE was seen.
+    Begin {
+        /// The call.
+        call: CallKey,
+        /// Zero of the call's own time.
+        origin: Duration,
+        /// When its caller counts as upset.
+        thresholds: Thresholds,
+    },
+    /// SDP has agreed on something.
+    Plan {
+        /// The call.
+        call: CallKey,
+        /// Index of the m-line.
+        stream: usize,
+        /// The new state.
+        plan: Box<StreamPlan>,
+    },
+    /// The call was answered.
+    Answered(CallKey, Duration),
+    /// The party on this face put the other one on hold.
+    Held(CallKey, Face, Duration),
+    /// It took the hold back.
+    Resumed(CallKey, Face, Duration),
+    /// The call is over: sum it up.
+    Finish(CallKey, Duration),
+}
+
+/// What a worker has found out.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Something worth an event, with its time in the call.
+    Insight(CallKey, Duration, Insight),
+    /// The call's summary and its timeline; nothing more comes for it.
+    Finished(CallKey, Box<Summary>, Vec<TimelinePoint>),
+    /// The analysis of this call broke; the call itself goes on.
+    Broken(CallKey),
+}
+
+/// What a worker has done, for metrics.
+#[derive(Debug, Default)]
+pub struct WorkerCounters {
+    /// Calls being listened to.
+    pub calls: AtomicU64,
+    /// Packets taken from the rings.
+    pub packets: AtomicU64,
+    /// Runs of the network.
+    pub batches: AtomicU64,
+    /// Estimates that came out of them, abstentions included.
+    pub estimates: AtomicU64,
+    /// Frames of the customer's voice that reached the network, in milliseconds of audio.
+    pub model_ms: AtomicU64,
+    /// Calls whose analysis panicked and was given up.
+    pub panics: AtomicU64,
+    /// CPU time spent working, in microseconds.
+    pub busy_us: AtomicU64,
+}
+
+/// A worker in the making; [`Worker::run`] is its thread.
+pub struct Worker {
+    /// Orders from the call book.
+    pub inbox: Receiver<Work>,
+    /// A ring from each relay thread.
+    pub taps: Vec<TapReceiver>,
+    /// The network.
+    pub model: Arc<Model>,
+    /// Where outcomes go. Called on the worker's thread.
+    pub report: Box<dyn Fn(Outcome) + Send>,
+    /// What the worker has done.
+    pub counters: Arc<WorkerCounters>,
+    /// Zero of all times.
+    pub epoch: Instant,
+}
+
+impl Worker {
+    /// Works until the call book is gone.
+    pub fn run(mut self) {
+        let mut calls: HashMap<CallKey, CallAnalysis> = HashMap::new();
+        loop {
+            let first = match self.inbox.recv_timeout(if calls.is_empty() { IDLE } else { PACE }) {
+                Ok(work) => Some(work),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let began = Instant::now();
+            // Packets first: whatever an order refers to had been copied before it was given.
+            self.hear(&mut calls);
+            let mut next = first;
+            loop {
+                let work = match next.take() {
+                    Some(work) => work,
+                    None => match self.inbox.try_recv() {
+                        Ok(work) => work,
+                        Err(TryRecvError::Empty) => break,
+                        Err(TryRecvError::Disconnected) => return,
+                    },
+                };
+                self.obey(&mut calls, work);
+            }
+            self.think(&mut calls);
+            self.counters.calls.store(calls.len() as u64, Relaxed);
+            self.counters
+                .busy_us
+                .fetch_add(u64::try_from(began.elapsed().as_micros()).unwrap_or(0), Relaxed);
+        }
+    }
+
+    fn hear(&mut self, calls: &mut HashMap<CallKey, CallAnalysis>) {
+        let mut packets = 0;
+        for tap in &mut self.taps {
+            while let Some(tapped) = tap.receive() {
+                packets += 1;
+                let key = tapped.call;
+                let Some(call) = calls.get_mut(&key) else { continue };
+                let heard = catch_unwind(AssertUnwindSafe(|| {
+                    call.packet(tapped.at, usize::from(tapped.stream), tapped.face, tapped.packet);
+                }));
+                if heard.is_err() {
+                    give_up(calls, key, &self.counters, &*self.report);
+                }
+            }
+        }
+        self.counters.packets.fetch_add(packets, Relaxed);
+    }
+
+    fn obey(&self, calls: &mut HashMap<CallKey, CallAnalysis>, work: Work) {
+        match work {
+            Work::Begin { call, origin, thresholds } => {
+                calls.insert(call, CallAnalysis::new(origin, thresholds, Arc::clone(&self.model)));
+            }
+            Work::Plan { call, stream, plan } => with(calls, call, |call| call.plan(stream, &plan)),
+            Work::Answered(call, at) => with(calls, call, |call| call.answered(at)),
+            Work::Held(call, face, at) => with(calls, call, |call| call.held(face, at)),
+            Work::Resumed(call, face, at) => with(calls, call, |call| call.resumed(face, at)),
+            Work::Finish(key, at) => {
+                let Some(mut call) = calls.remove(&key) else { return };
+                let finished = catch_unwind(AssertUnwindSafe(|| {
+                    let (summary, timeline) = call.finish(at);
+                    self.tell(key, &mut call);
+                    Outcome::Finished(key, Box::new(summary), timeline)
+                }));
+                (self.report)(finished.unwrap_or_else(|_| {
+                    self.counters.panics.fetch_add(1, Relaxed);
+                    Outcome::Broken(key)
+                }));
+            }
+        }
+    }
+
+    /// Advances every call to now, runs the network for all that are due, and reports.
+    fn think(&self, calls: &mut HashMap<CallKey, CallAnalysis>) {
+        let now = self.epoch.elapsed();
+        let mut broken = Vec::new();
+        for (key, call) in calls.iter_mut() {
+            if catch_unwind(AssertUnwindSafe(|| call.advance(now))).is_err() {
+                broken.push(*key);
+            }
+        }
+        for key in broken {
+            give_up(calls, key, &self.counters, &*self.report);
+        }
+        let estimated = catch_unwind(AssertUnwindSafe(|| CallAnalysis::estimate(calls.values_mut())));
+        match estimated {
+            Ok(0) => {}
+            Ok(estimates) => {
+                self.counters.batches.fetch_add(1, Relaxed);
+                self.counters.estimates.fetch_add(estimates as u64, Relaxed);
+            }
+            // Which call it was can't be told, so none of this batch is trusted any more.
+            Err(_) => {
+                for key in calls.keys().copied().collect::<Vec<_>>() {
+                    give_up(calls, key, &self.counters, &*self.report);
+                }
+            }
+        }
+        for (key, call) in calls.iter_mut() {
+            self.tell(*key, call);
+        }
+    }
+
+    fn tell(&self, key: CallKey, call: &mut CallAnalysis) {
+        self.counters.model_ms.fetch_add(u64::try_from(call.take_heard().as_millis()).unwrap_or(0), Relaxed);
+        while let Some((at, insight)) = call.poll() {
+            (self.report)(Outcome::Insight(key, at, insight));
+        }
+    }
+}
+
+fn with(calls: &mut HashMap<CallKey, CallAnalysis>, key: CallKey, act: impl FnOnce(&mut CallAnalysis)) {
+    if let Some(call) = calls.get_mut(&key) {
+        act(call);
+    }
+}
+
+fn give_up(
+    calls: &mut HashMap<CallKey, CallAnalysis>,
+    key: CallKey,
+    counters: &WorkerCounters,
+    report: &dyn Fn(Outcome),
+) {
+    counters.panics.fetch_add(1, Relaxed);
+    calls.remove(&key);
+    report(Outcome::Broken(key));
+}

@@ -1,0 +1,426 @@
+//! The call book: what is known of every call that is up, and the events that follow from it.
+
+mod entry;
+mod quality;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::mpsc::Sender;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use sidetone_events::{
+    Bus, CallAnswered, CallHeld, CallId, CallMedia, CallRef, CallResumed, CallStarted, CallUntappable, Direction,
+    MediaProblem, MediaState, NumberHasher, Parties, Timestamp,
+};
+use sidetone_insight::{Insight, Phase as AlertPhase, Thresholds};
+use sidetone_sip::Face;
+use sidetone_sip::anchor::{CallFact, CallKey, Cause, Untappable};
+
+pub use entry::{CallView, LegView, Phase, StreamView};
+use entry::Entry;
+use quality::Change;
+
+use crate::analysis::{Outcome, Work, leg};
+use crate::config::Disclosure;
+use crate::media::{Notice, PlanChange};
+use crate::signalling::RoutedTo;
+
+/// Calls whose route is known and whose INVITE has not passed yet.
+const MOST_ROUTED: usize = 10_000;
+/// How long an ended call waits for its media and its summary before it is closed without them.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+
+/// The call book.
+pub struct Calls {
+    inner: Mutex<Inner>,
+    bus: Bus,
+    hasher: NumberHasher,
+    workers: Vec<Sender<Work>>,
+    epoch: Instant,
+    epoch_wall: Timestamp,
+}
+
+#[derive(Default)]
+struct Inner {
+    routed: HashMap<String, RoutedTo>,
+    routed_order: VecDeque<String>,
+    calls: HashMap<CallKey, Entry>,
+    thresholds: Thresholds,
+    media_timeout: Duration,
+    counters: CallCounters,
+}
+
+/// Sums over all calls, for metrics.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct CallCounters {
+    /// Calls begun.
+    pub started: u64,
+    /// Calls answered.
+    pub answered: u64,
+    /// Answered calls that ended by BYE.
+    pub hung_up: u64,
+    /// Calls that were never answered: refused, cancelled, unreachable.
+    pub unanswered: u64,
+    /// Calls taken down since no media came.
+    pub media_timeouts: u64,
+    /// Calls that ended otherwise: by the operator, by a time limit.
+    pub ended_otherwise: u64,
+    /// Times that one side was silent while the other sent.
+    pub one_way: u64,
+    /// Streams that could not be read.
+    pub untappable: u64,
+    /// Calls whose analysis broke.
+    pub analysis_broken: u64,
+    /// Calls whose media or summary never reported back.
+    pub closed_overdue: u64,
+    /// `affect.update` events.
+    pub affect_updates: u64,
+    /// Alerts that rose.
+    pub alerts_raised: u64,
+    /// Alerts that calmed.
+    pub alerts_calmed: u64,
+}
+
+impl CallCounters {
+    fn count(&mut self, insight: &Insight) {
+        match insight {
+            Insight::AffectUpdate(_) => self.affect_updates += 1,
+            Insight::Alert(alert) if alert.phase == AlertPhase::Rising => self.alerts_raised += 1,
+            Insight::Alert(_) => self.alerts_calmed += 1,
+            Insight::Conduct(_) => {}
+        }
+    }
+}
+
+impl Calls {
+    /// An empty book. Events go to `bus`; calls are shared out among `workers`.
+    #[must_use]
+    pub fn new(
+        bus: Bus,
+        hasher: NumberHasher,
+        workers: Vec<Sender<Work>>,
+        thresholds: Thresholds,
+        media_timeout: Duration,
+        epoch: Instant,
+    ) -> Self {
+        let inner = Inner { thresholds, media_timeout, ..Inner::default() };
+        let elapsed = u64::try_from(epoch.elapsed().as_millis()).unwrap_or(0);
+        let epoch_wall = Timestamp::from_unix_millis(Timestamp::now().unix_millis().saturating_sub(elapsed));
+        Self { inner: Mutex::new(inner), bus, hasher, workers, epoch, epoch_wall }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes new thresholds for calls to come.
+    pub fn reload(&self, thresholds: Thresholds, media_timeout: Duration) {
+        let mut inner = self.lock();
+        inner.thresholds = thresholds;
+        inner.media_timeout = media_timeout;
+    }
+
+    /// The calls that are up, oldest first.
+    #[must_use]
+    pub fn list(&self) -> Vec<CallView> {
+        let now = self.epoch.elapsed();
+        let inner = self.lock();
+        let mut calls: Vec<CallView> = inner.calls.values().map(|entry| entry.view(now)).collect();
+        calls.sort_by(|a, b| a.id.cmp(&b.id));
+        calls
+    }
+
+    /// One call, by Sidetone's id or by SIP Call-ID.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<CallView> {
+        let now = self.epoch.elapsed();
+        self.lock().calls.values().find(|entry| entry.is(id)).map(|entry| entry.view(now))
+    }
+
+    /// The calls in the book.
+    pub(crate) fn keys(&self) -> Vec<CallKey> {
+        self.lock().calls.keys().copied().collect()
+    }
+
+    /// Calls in the book: those that are up, and those whose summary is on its way.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().calls.len()
+    }
+
+    /// Whether no call is in the book.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Sums over all calls so far.
+    #[must_use]
+    pub fn counters(&self) -> CallCounters {
+        self.lock().counters
+    }
+
+    /// An INVITE's way has been found; its call starts in a moment.
+    pub(crate) fn routed(&self, sip_call_id: &str, routed: RoutedTo) {
+        let mut inner = self.lock();
+        if inner.routed.insert(sip_call_id.to_owned(), routed).is_none() {
+            inner.routed_order.push_back(sip_call_id.to_owned());
+            if inner.routed_order.len() > MOST_ROUTED
+                && let Some(oldest) = inner.routed_order.pop_front()
+            {
+                inner.routed.remove(&oldest);
+            }
+        }
+    }
+
+    /// The SIP core has noticed something. Returns the call and the worker its packets are to be copied to, when
+    /// that is to begin.
+    pub(crate) fn fact(&self, fact: CallFact) -> Option<(CallKey, usize)> {
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        match fact {
+            CallFact::Started { key, call_id, from_face, from, to, at } => {
+                return self.started(inner, key, call_id, from_face, &from, &to, at);
+            }
+            CallFact::Ringing { key, .. } => {
+                if let Some(entry) = inner.calls.get_mut(&key) {
+                    entry.ring();
+                }
+            }
+            CallFact::Answered { key, at } => {
+                if let Some(entry) = inner.calls.get_mut(&key) {
+                    inner.counters.answered += 1;
+                    let waited = entry.answer(at);
+                    self.order(entry, Work::Answered(key, at));
+                    tracing::info!(call = %entry.call().id, "call answered");
+                    self.bus.publish(entry.tell(at, CallAnswered { waited }));
+                }
+            }
+            CallFact::Held { key, by, at } => {
+                if let Some(entry) = inner.calls.get_mut(&key) {
+                    entry.hold(by, at);
+                    self.order(entry, Work::Held(key, by, at));
+                    self.bus.publish(entry.tell(at, CallHeld { by: leg(by) }));
+                }
+            }
+            CallFact::Resumed { key, by, at } => {
+                if let Some(entry) = inner.calls.get_mut(&key) {
+                    let held = entry.resume(by, at);
+                    self.order(entry, Work::Resumed(key, by, at));
+                    self.bus.publish(entry.tell(at, CallResumed { by: leg(by), held }));
+                }
+            }
+            CallFact::Untappable { key, stream, reason } => {
+                if let Some(entry) = inner.calls.get_mut(&key) {
+                    inner.counters.untappable += 1;
+                    tracing::info!(call = %entry.call().id, stream, %reason, "a stream is relayed but can't be heard");
+                    let stream = u32::try_from(stream).unwrap_or(u32::MAX);
+                    let happening = CallUntappable { stream, reason: untappable(reason) };
+                    self.bus.publish(entry.tell(self.epoch.elapsed(), happening));
+                }
+            }
+            CallFact::Ended { key, by, status, cause, at } => {
+                if let Some(entry) = inner.calls.get_mut(&key) {
+                    entry.end(by, status, cause, at);
+                    self.order(entry, Work::Finish(key, at));
+                }
+                self.close_if_done(inner, key);
+            }
+        }
+        None
+    }
+
+    #[allow(clippy::too_many_arguments)] // The fields of one fact.
+    fn started(
+        &self,
+        inner: &mut Inner,
+        key: CallKey,
+        sip_call_id: String,
+        from_face: Face,
+        from: &str,
+        to: &str,
+        at: Duration,
+    ) -> Option<(CallKey, usize)> {
+        let routed = inner.routed.remove(&sip_call_id);
+        inner.routed_order.retain(|known| *known != sip_call_id);
+        // A call whose trunk isn't known is not analysed: nothing says that its caller was told.
+        let RoutedTo { trunk, pbx, disclosure } = routed.unwrap_or_default();
+        let worker = (disclosure != Disclosure::None && !self.workers.is_empty())
+            .then(|| usize::try_from(key.0).unwrap_or(0) % self.workers.len());
+        let direction = match from_face {
+            Face::Trunk => Direction::Inbound,
+            Face::Pbx => Direction::Outbound,
+        };
+        let began = self.epoch_wall.after(at);
+        let entropy = u128::from(crate::random::number()) << 64 | u128::from(crate::random::number());
+        let call = CallRef::new(
+            &self.hasher,
+            CallId::new(began, entropy),
+            &sip_call_id,
+            &trunk,
+            direction,
+            Parties { caller: from, callee: to },
+        );
+        let mut entry = Entry::new(key, call, began, sip_call_id, pbx, at, worker);
+        inner.counters.started += 1;
+        tracing::info!(call = %entry.call().id, %trunk, pbx = entry.pbx(), ?direction, analysed = worker.is_some(), "call started");
+        self.order(&entry, Work::Begin { call: key, origin: at, thresholds: inner.thresholds.clone() });
+        self.bus.publish(entry.tell(at, CallStarted { analysed: worker.is_some() }));
+        inner.calls.insert(key, entry);
+        worker.map(|worker| (key, worker))
+    }
+
+    /// Tells the call's worker, if one listens to it.
+    fn order(&self, entry: &Entry, work: Work) {
+        if let Some(worker) = entry.worker().and_then(|worker| self.workers.get(worker)) {
+            // A worker that is gone will not report either; `close_overdue` closes its calls.
+            let _ = worker.send(work);
+        }
+    }
+
+    /// SDP has agreed on something.
+    pub(crate) fn plan(&self, now: Duration, change: PlanChange) {
+        let mut inner = self.lock();
+        let Some(entry) = inner.calls.get_mut(&change.call) else { return };
+        let PlanChange { call, stream, plan } = change;
+        self.order(entry, Work::Plan { call, stream, plan: Box::new(plan.clone()) });
+        entry.plan(now, stream, plan);
+    }
+
+    /// The media plane has something to say. Returns the calls that should be taken down.
+    pub(crate) fn notice(&self, now: Duration, notice: Notice) -> Vec<CallKey> {
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        let mut dead = Vec::new();
+        match notice {
+            Notice::Reports(reports) => {
+                for (key, report) in reports {
+                    let Some(entry) = inner.calls.get_mut(&key) else { continue };
+                    let Some(change) = entry.media(now, report, inner.media_timeout) else { continue };
+                    let call = entry.call().id;
+                    match change {
+                        Change::OneWay { silent, .. } => {
+                            inner.counters.one_way += 1;
+                            tracing::warn!(%call, silent = silent.as_str(), "one-way audio: nothing comes from this side");
+                        }
+                        Change::Restored { silent, .. } => {
+                            tracing::info!(%call, silent = silent.as_str(), "audio comes from this side again");
+                        }
+                        Change::TimedOut { .. } => {
+                            tracing::warn!(%call, "no media for too long: the call is taken down");
+                            dead.push(key);
+                        }
+                    }
+                    self.bus.publish(entry.tell(now, media_event(change)));
+                }
+            }
+            Notice::Closed(key, reports) => {
+                if let Some(entry) = inner.calls.get_mut(&key) {
+                    entry.media_closed(reports);
+                }
+                self.close_if_done(inner, key);
+            }
+        }
+        dead
+    }
+
+    /// Closes ended calls whose media or analysis never reported back.
+    pub(crate) fn close_overdue(&self, now: Duration) {
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        let overdue: Vec<CallKey> = inner
+            .calls
+            .values()
+            .filter(|entry| entry.ended_at().is_some_and(|at| now.saturating_sub(at) > CLOSE_WITHIN))
+            .map(Entry::key)
+            .collect();
+        for key in overdue {
+            inner.counters.closed_overdue += 1;
+            if let Some(entry) = inner.calls.remove(&key) {
+                self.close(&mut inner.counters, entry);
+            }
+        }
+    }
+
+    /// A worker has found something out.
+    pub(crate) fn outcome(&self, outcome: Outcome) {
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        match outcome {
+            Outcome::Insight(key, at, insight) => {
+                let Some(entry) = inner.calls.get_mut(&key) else { return };
+                inner.counters.count(&insight);
+                entry.insight(&insight);
+                self.bus.publish(entry.tell_at(at, insight));
+            }
+            Outcome::Finished(key, summary, timeline) => {
+                if let Some(entry) = inner.calls.get_mut(&key) {
+                    entry.sum_up(Some(*summary), timeline);
+                }
+                self.close_if_done(inner, key);
+            }
+            Outcome::Broken(key) => {
+                inner.counters.analysis_broken += 1;
+                if let Some(entry) = inner.calls.get_mut(&key) {
+                    tracing::error!(call = %entry.call().id, "the analysis of this call broke and was given up; the call goes on");
+                    entry.sum_up(None, Vec::new());
+                }
+                self.close_if_done(inner, key);
+            }
+        }
+    }
+
+    fn close_if_done(&self, inner: &mut Inner, key: CallKey) {
+        if inner.calls.get(&key).is_some_and(Entry::is_done)
+            && let Some(entry) = inner.calls.remove(&key)
+        {
+            self.close(&mut inner.counters, entry);
+        }
+    }
+
+    fn close(&self, counters: &mut CallCounters, entry: Entry) {
+        let counter = match entry.cause() {
+            Some(Cause::MediaTimeout) => &mut counters.media_timeouts,
+            _ if !entry.was_answered() => &mut counters.unanswered,
+            Some(Cause::Bye) => &mut counters.hung_up,
+            _ => &mut counters.ended_otherwise,
+        };
+        *counter += 1;
+        let (call, cause) = (entry.call().id, entry.cause().map_or("", Cause::as_str));
+        tracing::info!(%call, cause, "call ended");
+        self.bus.publish(entry.ended_event(self.epoch.elapsed()));
+    }
+}
+
+fn media_event(change: Change) -> CallMedia {
+    match change {
+        Change::OneWay { silent, for_ } => CallMedia {
+            problem: MediaProblem::OneWay,
+            state: MediaState::Lost,
+            leg: Some(leg(silent)),
+            silent: for_,
+        },
+        Change::Restored { silent, for_ } => CallMedia {
+            problem: MediaProblem::OneWay,
+            state: MediaState::Restored,
+            leg: Some(leg(silent)),
+            silent: for_,
+        },
+        Change::TimedOut { for_ } => {
+            CallMedia { problem: MediaProblem::Timeout, state: MediaState::Lost, leg: None, silent: for_ }
+        }
+    }
+}
+
+fn untappable(reason: Untappable) -> sidetone_events::Untappable {
+    use sidetone_events::Untappable as Told;
+    match reason {
+        Untappable::Srtp => Told::Srtp,
+        Untappable::Dtls => Told::Dtls,
+        Untappable::T38 => Told::Fax,
+        Untappable::NotAudio | Untappable::NotRelayed => Told::NotAudio,
+        Untappable::UnknownCodec => Told::UnknownCodec,
+        Untappable::Sealed => Told::Unreadable,
+    }
+}

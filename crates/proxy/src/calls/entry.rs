@@ -1,0 +1,416 @@
+//! One call in the book.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+use sidetone_events::{
+    CallEnded, CallRef, CodecName, Direction, Event, Happening, LegMedia, MediaQuality, Narrator, Timestamp,
+};
+use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Phase as AlertPhase, Summary, TimelinePoint};
+use sidetone_sip::Face;
+use sidetone_sip::anchor::{CallKey, Cause, EndPlan, MediaKind, StreamPlan};
+
+use super::quality::{Change, Watch};
+use crate::analysis::leg;
+use crate::media::{EndReport, StreamReport};
+
+/// How far a call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// The INVITE has been seen.
+    Calling,
+    /// The other side rings.
+    Ringing,
+    /// Answered.
+    Talking,
+    /// Answered, and on hold.
+    Held,
+    /// Over; its summary is on its way.
+    Ended,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    by: Option<Face>,
+    status: Option<u16>,
+    cause: Cause,
+    at: Duration,
+}
+
+/// One call.
+#[derive(Debug)]
+pub(super) struct Entry {
+    key: CallKey,
+    narrator: Narrator,
+    sip_call_id: String,
+    pbx: String,
+    origin: Duration,
+    answered_at: Option<Duration>,
+    ringing: bool,
+    held_since: [Option<Duration>; 2],
+    plans: BTreeMap<usize, StreamPlan>,
+    reports: BTreeMap<usize, StreamReport>,
+    watch: Watch,
+    worker: Option<usize>,
+    media_open: bool,
+    end: Option<End>,
+    affect: Option<AffectUpdate>,
+    alert: Option<Alert>,
+    conduct: Option<Conduct>,
+    summary: Option<Summary>,
+    timeline: Vec<TimelinePoint>,
+}
+
+const fn index(face: Face) -> usize {
+    match face {
+        Face::Trunk => 0,
+        Face::Pbx => 1,
+    }
+}
+
+impl Entry {
+    pub(super) fn new(
+        key: CallKey,
+        call: CallRef,
+        began: Timestamp,
+        sip_call_id: String,
+        pbx: String,
+        origin: Duration,
+        worker: Option<usize>,
+    ) -> Self {
+        Self {
+            key,
+            narrator: Narrator::new(call, began),
+            sip_call_id,
+            pbx,
+            origin,
+            answered_at: None,
+            ringing: false,
+            held_since: [None; 2],
+            plans: BTreeMap::new(),
+            reports: BTreeMap::new(),
+            watch: Watch::new(origin),
+            worker,
+            media_open: true,
+            end: None,
+            affect: None,
+            alert: None,
+            conduct: None,
+            summary: None,
+            timeline: Vec::new(),
+        }
+    }
+
+    pub(super) fn key(&self) -> CallKey {
+        self.key
+    }
+
+    pub(super) fn call(&self) -> &CallRef {
+        self.narrator.call()
+    }
+
+    pub(super) fn pbx(&self) -> &str {
+        &self.pbx
+    }
+
+    /// The worker that listens to it, if one does.
+    pub(super) fn worker(&self) -> Option<usize> {
+        self.worker
+    }
+
+    /// Whether Sidetone's id or the SIP Call-ID is this.
+    pub(super) fn is(&self, id: &str) -> bool {
+        self.sip_call_id == id || self.call().id.to_string() == id
+    }
+
+    /// An event at a time on the process's clock.
+    pub(super) fn tell(&mut self, now: Duration, happening: impl Into<Happening>) -> Event {
+        self.narrator.tell(now.saturating_sub(self.origin), happening)
+    }
+
+    /// An event at a time in the call.
+    pub(super) fn tell_at(&mut self, at: Duration, happening: impl Into<Happening>) -> Event {
+        self.narrator.tell(at, happening)
+    }
+
+    pub(super) fn ring(&mut self) {
+        self.ringing = true;
+    }
+
+    /// Takes the answer; returns how long the caller waited for it.
+    pub(super) fn answer(&mut self, at: Duration) -> Duration {
+        self.answered_at = Some(at);
+        for plan in self.plans.values() {
+            self.watch.plan(at, plan, true);
+        }
+        at.saturating_sub(self.origin)
+    }
+
+    pub(super) fn hold(&mut self, by: Face, at: Duration) {
+        if let Some(since) = self.held_since.get_mut(index(by)) {
+            *since = Some(at);
+        }
+    }
+
+    /// Takes the end of a hold; returns how long it was.
+    pub(super) fn resume(&mut self, by: Face, at: Duration) -> Duration {
+        let since = self.held_since.get_mut(index(by)).and_then(Option::take);
+        since.map_or(Duration::ZERO, |since| at.saturating_sub(since))
+    }
+
+    fn held(&self) -> bool {
+        self.held_since.iter().any(Option::is_some)
+    }
+
+    pub(super) fn plan(&mut self, now: Duration, stream: usize, plan: StreamPlan) {
+        if Some(stream) == self.first_audio().or(Some(stream)) {
+            self.watch.plan(now, &plan, self.answered_at.is_some());
+        }
+        self.plans.insert(stream, plan);
+    }
+
+    fn first_audio(&self) -> Option<usize> {
+        self.plans.iter().find(|(_, plan)| plan.kind == MediaKind::Audio).map(|(stream, _)| *stream)
+    }
+
+    /// Takes a stream's state; says what has changed in how media flow.
+    pub(super) fn media(&mut self, now: Duration, report: StreamReport, timeout: Duration) -> Option<Change> {
+        self.reports.insert(report.stream, report);
+        if self.end.is_some() || self.first_audio() != Some(report.stream) {
+            return None;
+        }
+        // Before the answer nobody need send anything; timer C ends a call that rings for ever.
+        let timeout = if self.answered_at.is_some() { timeout } else { Duration::ZERO };
+        let held = self.held();
+        self.watch.look(now, &report, held, timeout)
+    }
+
+    pub(super) fn media_closed(&mut self, reports: Vec<StreamReport>) {
+        self.media_open = false;
+        self.reports.extend(reports.into_iter().map(|report| (report.stream, report)));
+    }
+
+    pub(super) fn insight(&mut self, insight: &Insight) {
+        match insight {
+            Insight::AffectUpdate(update) => self.affect = Some(update.clone()),
+            Insight::Alert(alert) => self.alert = (alert.phase == AlertPhase::Rising).then_some(*alert),
+            Insight::Conduct(conduct) => self.conduct = Some(conduct.clone()),
+        }
+    }
+
+    /// Nothing more comes from the analysis.
+    pub(super) fn sum_up(&mut self, summary: Option<Summary>, timeline: Vec<TimelinePoint>) {
+        self.worker = None;
+        self.summary = summary;
+        self.timeline = timeline;
+    }
+
+    pub(super) fn end(&mut self, by: Option<Face>, status: Option<u16>, cause: Cause, at: Duration) {
+        self.end = Some(End { by, status, cause, at });
+    }
+
+    pub(super) fn ended_at(&self) -> Option<Duration> {
+        self.end.map(|end| end.at)
+    }
+
+    pub(super) fn cause(&self) -> Option<Cause> {
+        self.end.map(|end| end.cause)
+    }
+
+    pub(super) fn was_answered(&self) -> bool {
+        self.answered_at.is_some()
+    }
+
+    /// Whether the call is over and everyone has reported.
+    pub(super) fn is_done(&self) -> bool {
+        self.end.is_some() && !self.media_open && self.worker.is_none()
+    }
+
+    /// The last event of the call.
+    pub(super) fn ended_event(mut self, now: Duration) -> Event {
+        let end = self.end.unwrap_or(End { by: None, status: None, cause: Cause::Operator, at: now });
+        let media = self.first_audio().and_then(|stream| self.quality(stream));
+        let summary = self.summary.take().filter(|_| self.was_answered());
+        let ended = CallEnded {
+            cause: cause(end.cause),
+            by: end.by.map(leg),
+            sip_status: end.status,
+            summary,
+            media,
+        };
+        self.tell(end.at, ended)
+    }
+
+    fn quality(&self, stream: usize) -> Option<MediaQuality> {
+        let (plan, report) = (self.plans.get(&stream)?, self.reports.get(&stream)?);
+        let analysed = self.narrator_analysed();
+        let of = |end: &EndReport, receiver: &EndPlan, sender: &EndPlan| LegMedia {
+            codec: end.payload_type.map(|number| codec_name(number, receiver, sender)),
+            packets: end.packets,
+            lost: end.lost,
+            jitter_ms: end.jitter_ms as f32,
+            unheard: if analysed { end.unheard } else { 0 },
+        };
+        Some(MediaQuality {
+            customer: of(&report.trunk, &plan.pbx, &plan.trunk),
+            agent: of(&report.pbx, &plan.trunk, &plan.pbx),
+        })
+    }
+
+    fn narrator_analysed(&self) -> bool {
+        self.summary.is_some() || self.worker.is_some()
+    }
+
+    fn phase(&self) -> Phase {
+        match (self.end, self.answered_at) {
+            (Some(_), _) => Phase::Ended,
+            (None, Some(_)) if self.held() => Phase::Held,
+            (None, Some(_)) => Phase::Talking,
+            (None, None) if self.ringing => Phase::Ringing,
+            (None, None) => Phase::Calling,
+        }
+    }
+
+    /// What the command line shows.
+    pub(super) fn view(&self, now: Duration) -> CallView {
+        let call = self.call();
+        CallView {
+            id: call.id.to_string(),
+            sip_call_id: call.sip_call_id.to_string(),
+            direction: call.direction,
+            trunk: call.trunk.clone(),
+            pbx: self.pbx.clone(),
+            caller: call.caller.map(|hash| hash.to_string()),
+            callee: call.callee.map(|hash| hash.to_string()),
+            phase: self.phase(),
+            age_ms: millis(now.saturating_sub(self.origin)),
+            talking_ms: self.answered_at.map(|at| millis(now.saturating_sub(at))),
+            analysed: self.worker.is_some(),
+            affect: self.affect.clone(),
+            alert: self.alert,
+            conduct: self.conduct.clone(),
+            streams: self.plans.iter().map(|(index, plan)| self.stream(*index, plan)).collect(),
+        }
+    }
+
+    fn stream(&self, index: usize, plan: &StreamPlan) -> StreamView {
+        let report = self.reports.get(&index).copied().unwrap_or_default();
+        StreamView {
+            index,
+            kind: match plan.kind {
+                MediaKind::Audio => "audio",
+                MediaKind::Video => "video",
+                MediaKind::Image => "image",
+                MediaKind::Other => "other",
+            },
+            untappable: plan.tappable.err().map(|reason| reason.to_string()),
+            customer: LegView::new(&report.trunk, &plan.pbx, &plan.trunk),
+            agent: LegView::new(&report.pbx, &plan.trunk, &plan.pbx),
+        }
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn cause(cause: Cause) -> sidetone_events::Cause {
+    use sidetone_events::Cause as Told;
+    match cause {
+        Cause::Bye => Told::Hangup,
+        Cause::Cancelled => Told::Cancelled,
+        Cause::Rejected => Told::Rejected,
+        Cause::Unreachable => Told::NoAnswer,
+        Cause::MediaTimeout => Told::MediaTimeout,
+        Cause::Operator => Told::Terminated,
+        Cause::TimeLimit => Told::Failed,
+    }
+}
+
+/// The codec that a payload type stands for, by the SDP of whoever receives it.
+fn codec_name(payload_type: u8, receiver: &EndPlan, sender: &EndPlan) -> CodecName {
+    let mut formats = receiver.formats.iter().chain(&sender.formats);
+    let Some(format) = formats.find(|format| format.payload_type == payload_type) else {
+        return CodecName::Other;
+    };
+    const KNOWN: [(&str, CodecName); 5] = [
+        ("PCMU", CodecName::Pcmu),
+        ("PCMA", CodecName::Pcma),
+        ("G722", CodecName::G722),
+        ("opus", CodecName::Opus),
+        ("L16", CodecName::L16),
+    ];
+    KNOWN
+        .iter()
+        .find(|(name, _)| format.encoding.eq_ignore_ascii_case(name))
+        .map_or(CodecName::Other, |(_, codec)| *codec)
+}
+
+/// A call as the command line shows it. Numbers appear as their hashes.
+#[derive(Debug, Clone, Serialize)]
+pub struct CallView {
+    /// Sidetone's id.
+    pub id: String,
+    /// SIP Call-ID, masked if it holds a number.
+    pub sip_call_id: String,
+    /// From the carrier or to it.
+    pub direction: Direction,
+    /// The trunk's name.
+    pub trunk: String,
+    /// The PBX's name.
+    pub pbx: String,
+    /// Hash of the calling number.
+    pub caller: Option<String>,
+    /// Hash of the called number.
+    pub callee: Option<String>,
+    /// How far it is.
+    pub phase: Phase,
+    /// Since the INVITE.
+    pub age_ms: u64,
+    /// Since the answer.
+    pub talking_ms: Option<u64>,
+    /// Whether the customer is listened to.
+    pub analysed: bool,
+    /// The customer's latest state.
+    pub affect: Option<AffectUpdate>,
+    /// The alert that is up.
+    pub alert: Option<Alert>,
+    /// How both have talked so far.
+    pub conduct: Option<Conduct>,
+    /// Its m-lines.
+    pub streams: Vec<StreamView>,
+}
+
+/// One m-line.
+#[derive(Debug, Clone, Serialize)]
+pub struct StreamView {
+    /// Its index.
+    pub index: usize,
+    /// audio, video, image or other.
+    pub kind: &'static str,
+    /// Why it can't be listened to, if so.
+    pub untappable: Option<String>,
+    /// What comes from the customer.
+    pub customer: LegView,
+    /// What comes from the agent.
+    pub agent: LegView,
+}
+
+/// One direction of one m-line.
+#[derive(Debug, Clone, Serialize)]
+pub struct LegView {
+    /// The codec of the newest packet.
+    pub codec: Option<CodecName>,
+    /// What the relay has counted.
+    #[serde(flatten)]
+    pub counts: EndReport,
+}
+
+impl LegView {
+    fn new(report: &EndReport, receiver: &EndPlan, sender: &EndPlan) -> Self {
+        Self { codec: report.payload_type.map(|number| codec_name(number, receiver, sender)), counts: *report }
+    }
+}

@@ -1,0 +1,385 @@
+//! Putting the parts together, and taking them apart again.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use sidetone_emotion::model::Model;
+use sidetone_events::{Bus, NumberHasher, Sinks, Subscription};
+use sidetone_sip::anchor::{Anchor, Cause};
+use sidetone_sip::proxy::{Listener, Proxy, Settings};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::analysis::{Work, Worker, WorkerCounters};
+use crate::calls::Calls;
+use crate::config::{Config, LogFormat};
+use crate::control::{self, ControlSocket};
+use crate::media::{Engine, Notice};
+use crate::signalling::{Core, Signalling};
+use crate::stats::Stats;
+use crate::{http, random, tap};
+
+/// Bytes of each tap ring: about ten seconds of a thousand legs' G.711.
+const TAP_RING: usize = 4 * 1024 * 1024;
+/// The most m-lines of a call, and of streams in an offer.
+const MOST_STREAMS: usize = 16;
+/// How long sinks may take to deliver what is queued when the process ends.
+const LAST_EVENTS: Duration = Duration::from_secs(5);
+
+/// Why Sidetone could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A socket, thread or file could not be had.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The network could not be loaded.
+    #[error("the model could not be loaded: {0}")]
+    Model(String),
+    /// A sink could not be started.
+    #[error("events: {0}")]
+    Events(String),
+}
+
+/// Reads the configuration again; gives words for the operator if that fails.
+pub type Reload = Box<dyn Fn() -> Result<Config, String> + Send + Sync>;
+
+/// A running Sidetone. Dropping it ends everything.
+pub struct Server {
+    shared: Arc<Shared>,
+    http: Option<SocketAddr>,
+    _control: Option<ControlSocket>,
+}
+
+/// What HTTP, the control socket and signals share.
+pub(crate) struct Shared {
+    signalling: Arc<Signalling>,
+    calls: Arc<Calls>,
+    bus: Bus,
+    sinks: Mutex<Option<Sinks>>,
+    event_stream: axum::Router,
+    workers: Vec<Arc<WorkerCounters>>,
+    reload: Reload,
+    started: Instant,
+}
+
+/// What a reload has done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reloaded {
+    /// Tables that have changed and take effect only after a restart.
+    pub needs_restart: Vec<&'static str>,
+}
+
+/// How a drain stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct DrainState {
+    /// Whether new calls are refused.
+    pub draining: bool,
+    /// Calls that are up.
+    pub calls: usize,
+}
+
+impl Server {
+    /// Starts everything a configuration names, on the current tokio runtime. The configuration has passed
+    /// `config::check`.
+    ///
+    /// # Errors
+    /// When something it needs can't be had; nothing is left running then.
+    pub async fn start(config: Config, reload: Reload) -> Result<Self, StartError> {
+        let epoch = Instant::now();
+        let config = Arc::new(config);
+        let bus = Bus::new();
+        let sinks = Sinks::start(&config.events, &bus).map_err(|error| StartError::Events(error.to_string()))?;
+        let event_stream = sinks.hub().router();
+        let hasher = match &config.events.number_salt {
+            Some(salt) => NumberHasher::salted(salt),
+            None => NumberHasher::with_random_salt(),
+        }
+        .map_err(|error| StartError::Events(error.to_string()))?;
+
+        let listening = listening(&config)?;
+        let orders: Vec<Sender<Work>> = listening.iter().map(|worker| worker.orders.clone()).collect();
+        let calls = Arc::new(Calls::new(
+            bus.clone(),
+            hasher,
+            orders,
+            config.analysis.thresholds.clone(),
+            config.media.timeout.into(),
+            epoch,
+        ));
+        let mut taps: Vec<Vec<tap::TapSender>> = (0..config.media.threads).map(|_| Vec::new()).collect();
+        let mut workers = Vec::new();
+        for (number, worker) in listening.into_iter().enumerate() {
+            workers.push(worker.start(number, &mut taps, &calls, epoch)?);
+        }
+
+        let (notices, inbox) = unbounded_channel();
+        let engine = Engine::start(config.media.clone(), taps, &notices, epoch, random::number())?;
+        let core = Core::new(Arc::clone(&config), proxy(&config, engine), Arc::clone(&calls), random::number());
+        let signalling = Signalling::start(core, epoch).await?;
+        tokio::spawn(attend(Arc::clone(&signalling), Arc::clone(&calls), inbox));
+
+        let shared = Arc::new(Shared {
+            signalling,
+            calls,
+            bus,
+            sinks: Mutex::new(Some(sinks)),
+            event_stream,
+            workers,
+            reload,
+            started: epoch,
+        });
+        let http = match config.http.listen {
+            Some(listen) => Some(http::start(listen, Arc::clone(&shared)).await?),
+            None => None,
+        };
+        let control = control::start(&config.control.socket, Arc::clone(&shared)).await?;
+        Ok(Self { shared, http, _control: Some(control) })
+    }
+
+    /// Where HTTP is served.
+    #[must_use]
+    pub fn http(&self) -> Option<SocketAddr> {
+        self.http
+    }
+
+    /// A subscription to everything that happens.
+    #[must_use]
+    pub fn events(&self) -> Subscription {
+        self.shared.tail()
+    }
+
+    /// Counters.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.shared.stats()
+    }
+
+    /// Reads the configuration again, as SIGHUP asks for, and lets log rotation take the events file.
+    ///
+    /// # Errors
+    /// What is wrong with the file; the old configuration stays in force.
+    pub fn reload(&self) -> Result<Reloaded, String> {
+        self.shared.reload()
+    }
+
+    /// Refuses new calls and waits until those that are up have ended, at most `limits.drain`; returns how many
+    /// were still up then.
+    pub async fn drain(&self) -> usize {
+        let patience = Duration::from(self.shared.signalling.core().config().limits.drain);
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            let state = self.shared.drain(true);
+            if state.calls == 0 || tokio::time::Instant::now() >= deadline {
+                return state.calls;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Takes the calls that are still up out of the book, so that each has its `call.ended`, and lets the sinks
+    /// deliver what is queued.
+    pub async fn shutdown(self) {
+        let keys = self.shared.calls.keys();
+        self.shared.signalling.with(|core, now| {
+            for key in keys {
+                core.terminate(now, key, Cause::Operator);
+            }
+        });
+        let deadline = tokio::time::Instant::now() + LAST_EVENTS;
+        while !self.shared.calls.is_empty() && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let sinks = self.shared.sinks.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(sinks) = sinks {
+            sinks.shutdown(LAST_EVENTS).await;
+        }
+    }
+}
+
+impl Shared {
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    pub(crate) fn event_stream(&self) -> axum::Router {
+        self.event_stream.clone()
+    }
+
+    pub(crate) fn tail(&self) -> Subscription {
+        self.bus.subscribe("tail", 4_096, &[])
+    }
+
+    pub(crate) fn drain(&self, draining: bool) -> DrainState {
+        let mut core = self.signalling.core();
+        if core.draining() != draining {
+            tracing::info!(draining, "drain");
+        }
+        core.drain(draining);
+        DrainState { draining, calls: core.proxy().passage_ref().calls() }
+    }
+
+    pub(crate) fn reload(&self) -> Result<Reloaded, String> {
+        if let Some(sinks) = &*self.sinks.lock().unwrap_or_else(PoisonError::into_inner) {
+            sinks.reopen();
+        }
+        let config = (self.reload)().inspect_err(|error| {
+            tracing::error!(error, "the configuration could not be reloaded; the old one stays in force");
+        })?;
+        let old = Arc::clone(self.signalling.core().config());
+        let needs_restart = frozen(&old, &config);
+        self.calls.reload(config.analysis.thresholds.clone(), config.media.timeout.into());
+        self.signalling.set_nameservers(&config.sip.nameservers);
+        // What can't change while sockets are open stays as it was, so that what is shown is what is in force.
+        let config = Config { sip: old.sip.clone(), media: old.media.clone(), ..config };
+        self.signalling.core().reload(Arc::new(config));
+        tracing::info!(?needs_restart, "configuration reloaded");
+        Ok(Reloaded { needs_restart })
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let mut core = self.signalling.core();
+        let sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        Stats::gather(
+            &mut core,
+            &self.calls,
+            &self.workers,
+            sinks.as_ref().map(Sinks::counts).unwrap_or_default(),
+            self.bus.published(),
+            self.signalling.connections(),
+            self.started.elapsed(),
+        )
+    }
+}
+
+/// Tables whose change needs a restart.
+fn frozen(old: &Config, new: &Config) -> Vec<&'static str> {
+    fn differ<T: Serialize>(old: &T, new: &T) -> bool {
+        serde_json::to_value(old).ok() != serde_json::to_value(new).ok()
+    }
+    let (mut old_sip, mut new_sip) = (old.sip.clone(), new.sip.clone());
+    old_sip.nameservers.clear();
+    new_sip.nameservers.clear();
+    let (mut old_media, new_media) = (old.media.clone(), new.media.clone());
+    old_media.timeout = new_media.timeout;
+    let formats: [&LogFormat; 2] = [&old.log.format, &new.log.format];
+    [
+        ("sip", differ(&old_sip, &new_sip)),
+        ("media", differ(&old_media, &new_media)),
+        ("analysis.model", old.analysis.model != new.analysis.model),
+        ("analysis.workers", old.analysis.workers != new.analysis.workers),
+        ("events", old.events != new.events),
+        ("http", differ(&old.http, &new.http)),
+        ("control", differ(&old.control, &new.control)),
+        ("log.format", formats[0] != formats[1]),
+    ]
+    .into_iter()
+    .filter_map(|(table, changed)| changed.then_some(table))
+    .collect()
+}
+
+fn proxy(config: &Config, engine: Engine) -> Proxy<Anchor<Engine>> {
+    let listeners = config.sip.listen.iter().map(|listen| Listener::bound(listen.transport, listen.addr)).collect();
+    let settings = Settings {
+        hostnames: config.sip.hostnames.clone(),
+        failover_after: config.sip.failover_after.into(),
+        max_transactions: config.sip.max_transactions,
+        udp_limit: config.sip.udp_limit,
+        retry_after: config.limits.retry_after.into(),
+        ..Settings::new(listeners)
+    };
+    // The anchor's own bound stands above the limit that admission enforces and that a reload may raise.
+    let anchor = sidetone_sip::anchor::Settings {
+        max_calls: config.limits.calls.saturating_mul(4).max(10_000),
+        max_streams: MOST_STREAMS,
+        ..sidetone_sip::anchor::Settings::default()
+    };
+    Proxy::new(settings, Anchor::new(engine, anchor), random::number())
+}
+
+/// A worker before it is started: the orders' channel has to exist before the call book, which the worker reports to.
+struct Listening {
+    orders: Sender<Work>,
+    inbox: std::sync::mpsc::Receiver<Work>,
+    model: Arc<Model>,
+}
+
+/// Workers, if any trunk lets its callers be listened to.
+fn listening(config: &Config) -> Result<Vec<Listening>, StartError> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let count = if config.analysis.workers > 0 { config.analysis.workers } else { (cores / 2).max(1) };
+    let model = match &config.analysis.model {
+        Some(path) => Model::open(path),
+        None => Model::embedded(),
+    }
+    .map_err(|error| StartError::Model(error.to_string()))?;
+    Ok((0..count)
+        .map(|_| {
+            let (orders, inbox) = channel();
+            Listening { orders, inbox, model: Arc::clone(&model) }
+        })
+        .collect())
+}
+
+impl Listening {
+    fn start(
+        self,
+        number: usize,
+        taps: &mut [Vec<tap::TapSender>],
+        calls: &Arc<Calls>,
+        epoch: Instant,
+    ) -> io::Result<Arc<WorkerCounters>> {
+        let mut receivers = Vec::new();
+        for thread in taps {
+            let (sender, receiver) = tap::ring(TAP_RING);
+            thread.push(sender);
+            receivers.push(receiver);
+        }
+        let counters = Arc::new(WorkerCounters::default());
+        // The book holds the orders' sender: a strong reference here would keep both alive for ever.
+        let book = Arc::downgrade(calls);
+        let worker = Worker {
+            inbox: self.inbox,
+            taps: receivers,
+            model: self.model,
+            report: Box::new(move |outcome| {
+                if let Some(book) = book.upgrade() {
+                    book.outcome(outcome);
+                }
+            }),
+            counters: Arc::clone(&counters),
+            epoch,
+        };
+        std::thread::Builder::new().name(format!("hear-{number}")).spawn(move || worker.run())?;
+        Ok(counters)
+    }
+}
+
+/// Takes what the relay threads say into the call book.
+async fn attend(signalling: Arc<Signalling>, calls: Arc<Calls>, mut inbox: UnboundedReceiver<Notice>) {
+    let mut sweep = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            notice = inbox.recv() => {
+                let Some(notice) = notice else { return };
+                let dead = calls.notice(signalling.now(), notice);
+                if !dead.is_empty() {
+                    signalling.with(|core, now| {
+                        for call in dead {
+                            core.terminate(now, call, Cause::MediaTimeout);
+                        }
+                    });
+                }
+            }
+            _ = sweep.tick() => calls.close_overdue(signalling.now()),
+        }
+    }
+}
+
+/// Sums over the workers.
+pub(crate) fn sum(workers: &[Arc<WorkerCounters>], value: impl Fn(&WorkerCounters) -> &std::sync::atomic::AtomicU64) -> u64 {
+    workers.iter().map(|worker| value(worker).load(Relaxed)).sum()
+}

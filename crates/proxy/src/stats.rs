@@ -1,0 +1,355 @@
+//! Everything that is counted, gathered at one moment: for `sidetone stats` as JSON, for Prometheus as a page.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use serde::Serialize;
+use sidetone_events::SinkCounts;
+use sidetone_sip::Face;
+
+use crate::analysis::WorkerCounters;
+use crate::calls::{CallCounters, Calls};
+use crate::media::RelayTotals;
+use crate::metrics::Page;
+use crate::server::sum;
+use crate::signalling::Core;
+
+/// Counters and gauges of the whole process.
+#[derive(Debug, Clone, Serialize)]
+pub struct Stats {
+    /// Version of this build.
+    pub version: &'static str,
+    /// Since when it runs.
+    pub uptime_s: u64,
+    /// Whether new calls are refused.
+    pub draining: bool,
+    /// Calls that are up.
+    pub calls: usize,
+    /// Calls in the book, those included whose summary is on its way.
+    pub calls_in_book: usize,
+    /// Sums over all calls.
+    pub totals: CallCounters,
+    /// Calls refused, by reason.
+    pub refused: BTreeMap<&'static str, u64>,
+    /// The SIP core.
+    pub sip: SipStats,
+    /// The relay threads.
+    pub media: MediaStats,
+    /// The analysis workers.
+    pub analysis: AnalysisStats,
+    /// Events published.
+    pub events: u64,
+    /// What became of them.
+    pub sinks: Vec<SinkCounts>,
+    /// Probed hosts.
+    pub hosts: Vec<HostStats>,
+}
+
+/// The SIP core's numbers.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct SipStats {
+    /// Transactions held now.
+    pub transactions: usize,
+    /// TCP connections open now.
+    pub connections: usize,
+    /// Requests received, by method.
+    pub requests: BTreeMap<&'static str, u64>,
+    /// Responses received, by class.
+    pub responses_in: BTreeMap<&'static str, u64>,
+    /// Responses sent, by class.
+    pub responses_out: BTreeMap<&'static str, u64>,
+    /// Retransmissions that were absorbed.
+    pub retransmissions_in: u64,
+    /// Retransmissions that were sent.
+    pub retransmissions_out: u64,
+    /// Messages dropped or answered with an error, by reason.
+    pub rejected: BTreeMap<&'static str, u64>,
+    /// Times a further host was tried after one failed.
+    pub failovers: u64,
+    /// Client transactions without an answer in time.
+    pub timeouts: u64,
+}
+
+/// The relay threads' numbers.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct MediaStats {
+    /// Streams open now.
+    pub streams: u64,
+    /// RTP ports in use.
+    pub ports: usize,
+    /// Times no port could be had.
+    pub ports_exhausted: u64,
+    /// Packets forwarded.
+    pub packets: u64,
+    /// Their bytes.
+    pub octets: u64,
+    /// Packets that never reached Sidetone, of closed streams.
+    pub lost: u64,
+    /// Packets not forwarded, by reason.
+    pub dropped: BTreeMap<&'static str, u64>,
+    /// Copies for analysis that found their ring full.
+    pub tap_dropped: u64,
+    /// Closed streams that carried packets one way only.
+    pub one_way_streams: u64,
+}
+
+/// The workers' numbers.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct AnalysisStats {
+    /// Workers.
+    pub workers: usize,
+    /// Calls being listened to.
+    pub calls: u64,
+    /// Packets heard.
+    pub packets: u64,
+    /// Customers' audio given to the network's ear, in milliseconds.
+    pub model_ms: u64,
+    /// Runs of the network.
+    pub batches: u64,
+    /// Estimates made, abstentions included.
+    pub estimates: u64,
+    /// Time spent, in microseconds.
+    pub busy_us: u64,
+    /// Calls whose analysis broke.
+    pub panics: u64,
+}
+
+/// A probed host.
+#[derive(Debug, Clone, Serialize)]
+pub struct HostStats {
+    /// trunk or pbx.
+    pub face: &'static str,
+    /// The peer's name.
+    pub peer: String,
+    /// Transport and address.
+    pub host: String,
+    /// Whether it answers.
+    pub up: bool,
+}
+
+const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "6xx"];
+
+impl Stats {
+    pub(crate) fn gather(
+        core: &mut Core,
+        calls: &Calls,
+        workers: &[Arc<WorkerCounters>],
+        sinks: Vec<SinkCounts>,
+        events: u64,
+        connections: usize,
+        uptime: Duration,
+    ) -> Self {
+        let hosts = core
+            .host_states()
+            .map(|(face, peer, (transport, address), state)| HostStats {
+                face: face.as_str(),
+                peer: peer.to_owned(),
+                host: format!("{}:{address}", transport.as_param()),
+                up: !state.down,
+            })
+            .collect();
+        let refused = core.counters();
+        let draining = core.draining();
+        let proxy = core.proxy();
+        let counters = *proxy.counters();
+        let transactions = proxy.transactions();
+        let anchor = proxy.passage();
+        let anchored = *anchor.counters();
+        let up = anchor.calls();
+        let media = anchor.media();
+        let total = |value: fn(&RelayTotals) -> &std::sync::atomic::AtomicU64| -> u64 {
+            media.totals().map(|totals| value(totals).load(Relaxed)).sum()
+        };
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            uptime_s: uptime.as_secs(),
+            draining,
+            calls: up,
+            calls_in_book: calls.len(),
+            totals: calls.counters(),
+            refused: BTreeMap::from([
+                ("stranger", refused.strangers),
+                ("full", refused.refused_full),
+                ("rate", refused.refused_rate),
+                ("draining", refused.refused_draining),
+                ("unroutable", refused.unroutable),
+                ("no_ports", anchored.refused_ports),
+                ("bad_sdp", anchored.refused_sdp),
+            ]),
+            sip: SipStats {
+                transactions,
+                connections,
+                requests: counters.requests.by_name().into(),
+                responses_in: CLASSES.into_iter().zip(counters.responses_in.0).collect(),
+                responses_out: CLASSES.into_iter().zip(counters.responses_out.0).collect(),
+                retransmissions_in: counters.retransmissions_in,
+                retransmissions_out: counters.retransmissions_out,
+                rejected: BTreeMap::from([
+                    ("malformed_dropped", counters.malformed_dropped),
+                    ("malformed_answered", counters.malformed_answered),
+                    ("refused", counters.refused),
+                    ("loop", counters.loops),
+                    ("overloaded", counters.overloaded),
+                    ("misdirected_response", counters.misdirected_responses),
+                    ("stray_response", counters.stray_responses),
+                    ("stray_cancel", counters.stray_cancels),
+                ]),
+                failovers: counters.failovers,
+                timeouts: counters.timeouts,
+            },
+            media: MediaStats {
+                streams: total(|totals| &totals.streams),
+                ports: media.ports_taken(),
+                ports_exhausted: media.exhausted(),
+                packets: total(|totals| &totals.packets),
+                octets: total(|totals| &totals.octets),
+                lost: total(|totals| &totals.lost),
+                dropped: BTreeMap::from([
+                    ("rejected_source", total(|totals| &totals.rejected)),
+                    ("undeliverable", total(|totals| &totals.undeliverable)),
+                    ("send_error", total(|totals| &totals.send_errors)),
+                ]),
+                tap_dropped: total(|totals| &totals.tap_dropped),
+                one_way_streams: total(|totals| &totals.one_way_streams),
+            },
+            analysis: AnalysisStats {
+                workers: workers.len(),
+                calls: sum(workers, |worker| &worker.calls),
+                packets: sum(workers, |worker| &worker.packets),
+                model_ms: sum(workers, |worker| &worker.model_ms),
+                batches: sum(workers, |worker| &worker.batches),
+                estimates: sum(workers, |worker| &worker.estimates),
+                busy_us: sum(workers, |worker| &worker.busy_us),
+                panics: sum(workers, |worker| &worker.panics),
+            },
+            events,
+            sinks,
+            hosts,
+        }
+    }
+
+    /// Why no new calls should be sent here, if so.
+    #[must_use]
+    pub fn unready(&self) -> Option<String> {
+        if self.draining {
+            return Some("draining".to_owned());
+        }
+        for face in [Face::Trunk, Face::Pbx] {
+            let mut hosts = self.hosts.iter().filter(|host| host.face == face.as_str()).peekable();
+            if hosts.peek().is_some() && hosts.all(|host| !host.up) {
+                return Some(format!("every {} host is down", face.as_str()));
+            }
+        }
+        None
+    }
+
+    /// The Prometheus page.
+    #[must_use]
+    pub fn page(&self) -> Page {
+        let page = Page::new();
+        page.gauges("info", "The running build.", &["version"], &[(&[self.version], 1.0)]);
+        page.gauge("uptime_seconds", "Seconds since the start.", self.uptime_s as f64);
+        page.gauge("draining", "1 while new calls are refused.", f64::from(u8::from(self.draining)));
+        self.session_metrics(&page);
+        self.sip_metrics(&page);
+        self.media_metrics(&page);
+        self.analysis_metrics(&page);
+        let hosts: Vec<[&str; 3]> = self.hosts.iter().map(|h| [h.face, h.peer.as_str(), h.host.as_str()]).collect();
+        let up: Vec<(&[&str], f64)> =
+            hosts.iter().zip(&self.hosts).map(|(l, h)| (l.as_slice(), f64::from(u8::from(h.up)))).collect();
+        page.gauges("peer_up", "1 while the host answers OPTIONS.", &["face", "peer", "host"], &up);
+        page
+    }
+
+    fn session_metrics(&self, page: &Page) {
+        let totals = &self.totals;
+        page.gauge("sessions", "Calls that are up.", self.calls as f64);
+        page.gauge("sessions_in_book", "Calls that are up or being summed up.", self.calls_in_book as f64);
+        page.counter("sessions_total", "Calls begun.", totals.started);
+        page.counter("answered_sessions_total", "Calls answered.", totals.answered);
+        page.counters(
+            "closed_sessions_total",
+            "Calls ended, by how.",
+            &["reason"],
+            &[
+                (&["hangup"], totals.hung_up),
+                (&["unanswered"], totals.unanswered),
+                (&["media_timeout"], totals.media_timeouts),
+                (&["other"], totals.ended_otherwise),
+            ],
+        );
+        page.counter("one_way_sessions_total", "Times one side was silent while the other sent.", totals.one_way);
+        page.counter("untappable_streams_total", "Streams relayed that can't be heard.", totals.untappable);
+        by_label(page, "refused_total", "Requests and calls refused, by reason.", "reason", &self.refused);
+    }
+
+    fn sip_metrics(&self, page: &Page) {
+        let sip = &self.sip;
+        page.gauge("sip_transactions", "SIP transactions held.", sip.transactions as f64);
+        page.gauge("sip_connections", "TCP connections open.", sip.connections as f64);
+        by_label(page, "sip_requests_total", "SIP requests received, by method.", "method", &sip.requests);
+        by_label(page, "sip_responses_received_total", "SIP responses received, by class.", "class", &sip.responses_in);
+        by_label(page, "sip_responses_sent_total", "SIP responses sent, by class.", "class", &sip.responses_out);
+        page.counters(
+            "sip_retransmissions_total",
+            "SIP retransmissions, absorbed and sent.",
+            &["direction"],
+            &[(&["in"], sip.retransmissions_in), (&["out"], sip.retransmissions_out)],
+        );
+        by_label(page, "sip_rejected_total", "SIP messages dropped or refused, by reason.", "reason", &sip.rejected);
+        page.counter("sip_failovers_total", "Times a further host was tried.", sip.failovers);
+        page.counter("sip_timeouts_total", "SIP client transactions without an answer in time.", sip.timeouts);
+    }
+
+    fn media_metrics(&self, page: &Page) {
+        let media = &self.media;
+        page.gauge("streams", "Media streams open.", media.streams as f64);
+        page.gauge("ports_used", "RTP ports in use.", media.ports as f64);
+        page.counter("ports_exhausted_total", "Times no RTP port could be had.", media.ports_exhausted);
+        page.counter("packets_total", "Media packets forwarded.", media.packets);
+        page.counter("bytes_total", "Bytes of them.", media.octets);
+        page.counter("packets_lost_total", "Packets that never reached Sidetone, of closed streams.", media.lost);
+        by_label(page, "packets_dropped_total", "Media packets not forwarded, by reason.", "reason", &media.dropped);
+        page.counter("tap_dropped_total", "Copies for analysis that found their ring full.", media.tap_dropped);
+        page.counter("one_way_streams_total", "Closed streams that carried packets one way only.", media.one_way_streams);
+    }
+
+    fn analysis_metrics(&self, page: &Page) {
+        let analysis = &self.analysis;
+        page.gauge("analysis_calls", "Calls being listened to.", analysis.calls as f64);
+        page.counter("analysis_packets_total", "Packets heard.", analysis.packets);
+        page.counter("analysis_audio_milliseconds_total", "Customers' audio given to the network's ear.", analysis.model_ms);
+        page.counter("analysis_batches_total", "Runs of the network.", analysis.batches);
+        page.counter("analysis_estimates_total", "Estimates, abstentions included.", analysis.estimates);
+        page.counter("analysis_busy_microseconds_total", "Time the workers spent.", analysis.busy_us);
+        page.counter("analysis_panics_total", "Calls whose analysis broke.", analysis.panics);
+        page.counter("affect_updates_total", "affect.update events.", self.totals.affect_updates);
+        page.counters(
+            "affect_alerts_total",
+            "affect.alert events, by phase.",
+            &["phase"],
+            &[(&["rising"], self.totals.alerts_raised), (&["calmed"], self.totals.alerts_calmed)],
+        );
+        page.counter("events_total", "Events published.", self.events);
+        for (name, help, value) in [
+            ("sink_delivered_total", "Events delivered, by sink.", (|s: &SinkCounts| s.delivered) as fn(&SinkCounts) -> u64),
+            ("sink_dropped_total", "Events dropped since a sink's queue was full.", |s| s.dropped),
+            ("sink_failed_total", "Events given up, by sink.", |s| s.failed),
+            ("sink_retries_total", "Deliveries tried again, by sink.", |s| s.retries),
+        ] {
+            let names: Vec<[&str; 1]> = self.sinks.iter().map(|sink| [sink.name.as_str()]).collect();
+            let values: Vec<(&[&str], u64)> =
+                names.iter().zip(&self.sinks).map(|(name, sink)| (name.as_slice(), value(sink))).collect();
+            page.counters(name, help, &["sink"], &values);
+        }
+    }
+}
+
+fn by_label(page: &Page, name: &str, help: &str, label: &str, values: &BTreeMap<&'static str, u64>) {
+    let labels: Vec<[&str; 1]> = values.keys().map(|key| [*key]).collect();
+    let values: Vec<(&[&str], u64)> =
+        labels.iter().zip(values.values()).map(|(label, value)| (label.as_slice(), *value)).collect();
+    page.counters(name, help, &[label], &values);
+}

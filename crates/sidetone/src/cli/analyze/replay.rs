@@ -1,0 +1,74 @@
+//! One recorded call on its way through the pipeline.
+
+use std::time::{Duration, Instant};
+
+use sidetone_events::{CallAnswered, CallEnded, CallRef, CallStarted, Cause, Event, Narrator, Timestamp};
+use sidetone_insight::{Summary, Thresholds, TimelinePoint};
+use sidetone_proxy::analysis::CallAnalysis;
+
+use super::Bench;
+
+/// How often the pipeline is advanced, in the call's time.
+pub(super) const STEP: Duration = Duration::from_millis(100);
+
+/// A call that has been heard to its end.
+pub(super) struct Heard {
+    pub(super) events: Vec<Event>,
+    pub(super) summary: Summary,
+    pub(super) timeline: Vec<TimelinePoint>,
+    /// By the clock on the wall.
+    pub(super) took: Duration,
+}
+
+/// A call being heard. Its time begins at zero.
+pub(super) struct Replay {
+    pub(super) analysis: CallAnalysis,
+    narrator: Narrator,
+    events: Vec<Event>,
+    advanced: Duration,
+    began: Instant,
+}
+
+impl Replay {
+    pub(super) fn new(call: CallRef, began: Timestamp, bench: &Bench) -> Self {
+        let analysis = CallAnalysis::new(Duration::ZERO, Thresholds::default(), bench.model.clone());
+        let mut narrator = Narrator::new(call, began);
+        let events = vec![narrator.tell(Duration::ZERO, CallStarted { analysed: true })];
+        Self { analysis, narrator, events, advanced: Duration::ZERO, began: Instant::now() }
+    }
+
+    /// The call was answered.
+    pub(super) fn answered(&mut self, at: Duration) {
+        self.analysis.answered(at);
+        let event = self.narrator.tell(at, CallAnswered { waited: at });
+        self.events.push(event);
+    }
+
+    /// Lets time go on, step by step, as the live worker does.
+    pub(super) fn advance(&mut self, now: Duration) {
+        while self.advanced + STEP <= now {
+            self.advanced += STEP;
+            self.analysis.advance(self.advanced);
+            CallAnalysis::estimate(std::iter::once(&mut self.analysis));
+            self.tell();
+        }
+    }
+
+    fn tell(&mut self) {
+        while let Some((at, insight)) = self.analysis.poll() {
+            let event = self.narrator.tell(at, insight);
+            self.events.push(event);
+        }
+    }
+
+    /// Ends the call.
+    pub(super) fn finish(mut self, now: Duration, cause: Cause) -> Heard {
+        self.advance(now);
+        let (summary, timeline) = self.analysis.finish(now);
+        self.tell();
+        let ended = CallEnded { cause, by: None, sip_status: None, summary: Some(summary.clone()), media: None };
+        let event = self.narrator.tell(now, ended);
+        self.events.push(event);
+        Heard { events: self.events, summary, timeline, took: self.began.elapsed() }
+    }
+}

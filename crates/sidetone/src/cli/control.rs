@@ -1,0 +1,282 @@
+//! Commands that speak to the running process over its Unix socket: calls, call, tail, stats, drain, reload.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use serde_json::Value;
+use sidetone_proxy::control::Request;
+
+use super::view::{Paint, clock};
+use super::{Output, say, say_json};
+
+/// How the running process is found.
+#[derive(Debug, Args)]
+struct Running {
+    /// Its control socket. Without it, the socket named in the configuration file.
+    #[arg(long, env = "SIDETONE_SOCKET", value_name = "PATH")]
+    socket: Option<PathBuf>,
+    #[command(flatten)]
+    config: super::ConfigFile,
+}
+
+impl Running {
+    fn socket(&self) -> PathBuf {
+        self.socket.clone().unwrap_or_else(|| {
+            crate::config::load(&self.config.config)
+                .map_or_else(|_| sidetone_proxy::config::Control::default().socket, |(config, _)| config.control.socket)
+        })
+    }
+
+    fn ask(&self, request: &Request) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Value>> + use<>> {
+        let socket = self.socket();
+        let stream = connect(&socket)?;
+        let mut line = serde_json::to_vec(request)?;
+        line.push(b'\n');
+        (&stream).write_all(&line)?;
+        Ok(BufReader::new(stream).lines().map(|line| Ok(serde_json::from_str(&line?)?)))
+    }
+
+    /// A request with one answer.
+    fn ask_once(&self, request: &Request) -> anyhow::Result<Value> {
+        let answer = self.ask(request)?.next().context("Sidetone hung up without an answer; see its log")??;
+        if let Some(error) = answer.get("error").and_then(Value::as_str) {
+            bail!("{error}");
+        }
+        Ok(answer)
+    }
+}
+
+fn connect(socket: &Path) -> anyhow::Result<UnixStream> {
+    UnixStream::connect(socket).with_context(|| {
+        format!(
+            "no running Sidetone could be reached at {}; is it running, and is this its socket (--socket, --config)?",
+            socket.display()
+        )
+    })
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or("-")
+}
+
+fn millis(value: &Value, key: &str) -> String {
+    let millis = value.get(key).and_then(Value::as_u64);
+    millis.map_or_else(|| "-".to_owned(), |millis| clock(std::time::Duration::from_millis(millis)))
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Calls {
+    #[command(flatten)]
+    running: Running,
+}
+
+impl Calls {
+    pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
+        let answer = self.running.ask_once(&Request::Calls)?;
+        let calls = answer.as_array().map(Vec::as_slice).unwrap_or_default();
+        if output.json {
+            for call in calls {
+                say_json(call)?;
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        if calls.is_empty() {
+            say("no calls are up");
+            return Ok(ExitCode::SUCCESS);
+        }
+        say(format_args!(
+            "{:<18} {:<9} {:<9} {:>6}  {:<12} {:<12} {:<11} {:>7}",
+            "CALL", "DIRECTION", "PHASE", "AGE", "TRUNK", "PBX", "SOUNDS", "VALENCE"
+        ));
+        for call in calls {
+            let affect = call.get("affect").unwrap_or(&Value::Null);
+            let valence = affect.get("valence").and_then(Value::as_f64);
+            say(format_args!(
+                "{:<18} {:<9} {:<9} {:>6}  {:<12} {:<12} {:<11} {:>7}",
+                text(call, "id"),
+                text(call, "direction"),
+                text(call, "phase"),
+                millis(call, "age_ms"),
+                text(call, "trunk"),
+                text(call, "pbx"),
+                text(affect, "state"),
+                valence.map_or_else(|| "-".to_owned(), |valence| format!("{valence:+.2}")),
+            ));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Call {
+    /// Sidetone's id of the call, or its SIP Call-ID.
+    id: String,
+    #[command(flatten)]
+    running: Running,
+}
+
+impl Call {
+    pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
+        let call = self.running.ask_once(&Request::Call { id: self.id.clone() })?;
+        if output.json {
+            say_json(&call)?;
+        } else {
+            tree(&call, 0);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Stats {
+    #[command(flatten)]
+    running: Running,
+}
+
+impl Stats {
+    pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
+        let stats = self.running.ask_once(&Request::Stats)?;
+        if output.json {
+            say_json(&stats)?;
+        } else {
+            tree(&stats, 0);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Prints an object as an indented list.
+fn tree(value: &Value, depth: usize) {
+    let indent = "  ".repeat(depth);
+    let Some(object) = value.as_object() else { return };
+    for (key, value) in object {
+        let name = key.replace('_', " ");
+        match value {
+            Value::Object(inner) if inner.is_empty() => {}
+            Value::Object(_) => {
+                say(format_args!("{indent}{name}"));
+                tree(value, depth + 1);
+            }
+            Value::Array(list) if list.iter().all(Value::is_object) => {
+                for (number, item) in list.iter().enumerate() {
+                    say(format_args!("{indent}{name} {number}"));
+                    tree(item, depth + 1);
+                }
+            }
+            Value::String(text) => say(format_args!("{indent}{name:<28} {text}")),
+            Value::Null => say(format_args!("{indent}{name:<28} -")),
+            other => say(format_args!("{indent}{name:<28} {other}")),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Tail {
+    /// Only events of this call: Sidetone's id or the SIP Call-ID.
+    #[arg(long)]
+    call: Option<String>,
+    #[command(flatten)]
+    running: Running,
+}
+
+impl Tail {
+    pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
+        let paint = Paint::detect();
+        for event in self.running.ask(&Request::Tail { call: self.call.clone() })? {
+            let event = event?;
+            if let Some(error) = event.get("error").and_then(Value::as_str) {
+                bail!("{error}");
+            }
+            if output.json {
+                say_json(&event)?;
+            } else {
+                say(one_line(&event, paint));
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// An event on one line, the scalar values of its data behind it.
+pub(super) fn one_line(event: &Value, paint: Paint) -> String {
+    let kind = text(event, "kind");
+    let call = event.get("call").map_or("-", |call| text(call, "id"));
+    let mut line = format!("{} {} {kind:<15}", paint.dim(text(event, "time")), paint.dim(call));
+    let painted = |words: String| match kind {
+        "affect.alert" if words.contains("phase=rising") => paint.red(words),
+        "affect.alert" => paint.green(words),
+        _ => words,
+    };
+    let mut words = String::new();
+    for (key, value) in event.get("data").and_then(Value::as_object).into_iter().flatten() {
+        match value {
+            Value::String(value) => words.push_str(&format!(" {key}={value}")),
+            Value::Number(value) => words.push_str(&format!(" {key}={value}")),
+            Value::Bool(value) => words.push_str(&format!(" {key}={value}")),
+            Value::Null | Value::Array(_) | Value::Object(_) => {}
+        }
+    }
+    line.push_str(&painted(words));
+    line
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Drain {
+    /// Take new calls again.
+    #[arg(long)]
+    cancel: bool,
+    /// Wait until the last call has ended.
+    #[arg(long, conflicts_with = "cancel")]
+    wait: bool,
+    #[command(flatten)]
+    running: Running,
+}
+
+impl Drain {
+    pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
+        let mut state = self.running.ask_once(&Request::Drain { cancel: self.cancel })?;
+        let progress = indicatif::ProgressBar::new_spinner();
+        while self.wait && state.get("calls").and_then(Value::as_u64).is_some_and(|calls| calls > 0) {
+            progress.set_message(format!("{} calls are up", state.get("calls").unwrap_or(&Value::Null)));
+            progress.tick();
+            std::thread::sleep(std::time::Duration::from_millis(500));
+            state = self.running.ask_once(&Request::Drain { cancel: false })?;
+        }
+        progress.finish_and_clear();
+        if output.json {
+            say_json(&state)?;
+        } else {
+            let calls = state.get("calls").unwrap_or(&Value::Null);
+            match state.get("draining").and_then(Value::as_bool) {
+                Some(true) => say(format_args!("draining: new calls get 503; {calls} calls are up")),
+                _ => say(format_args!("taking calls; {calls} are up")),
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Reload {
+    #[command(flatten)]
+    running: Running,
+}
+
+impl Reload {
+    pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
+        let answer = self.running.ask_once(&Request::Reload)?;
+        if output.json {
+            say_json(&answer)?;
+        } else {
+            say("reloaded");
+            for key in answer.get("needs_restart").and_then(Value::as_array).into_iter().flatten() {
+                say(format_args!("{} has changed and takes effect after a restart", key.as_str().unwrap_or("?")));
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,315 @@
+//! `sidetone demo`: a real call through a real Sidetone on this machine, watched as it goes.
+
+use std::io::IsTerminal;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use sidetone_events::{Event, Happening};
+use sidetone_insight::{Insight, Phase, Summary};
+use sidetone_proxy::Server;
+use sidetone_proxy::config::Config;
+use sidetone_softphone::{Audio, Call, CallOptions, Clip, Codec, Comparison, MediaReport, Phone, PhoneConfig};
+
+use super::run::runtime;
+use super::view::{Paint, Panel, Screen, clock, kind_word};
+use super::{Output, say, say_json};
+
+/// The two sides of the demo's conversation and what is said when; `demo/README.md` tells how they were made.
+const CALLER: &[u8] = include_bytes!("../../../../demo/caller.wav");
+const AGENT: &[u8] = include_bytes!("../../../../demo/agent.wav");
+const TIMELINE: &str = include_str!("../../../../demo/timeline.json");
+
+/// Longer than the demo's speech; a call that is still up then has gone wrong.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// The codec of the call: pcmu, pcma, g722, opus or l16.
+    #[arg(long, default_value = "pcmu")]
+    codec: String,
+}
+
+/// Something said in the demo.
+#[derive(Debug, Deserialize)]
+struct Turn {
+    who: String,
+    start: f64,
+    end: f64,
+    text: String,
+}
+
+/// What the demo has shown.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    completed: bool,
+    caller_to_agent: Verdict,
+    agent_to_caller: Verdict,
+    affect_updates: usize,
+    alerts_rising: usize,
+    alerts_calmed: usize,
+    summary: Option<Summary>,
+}
+
+/// How one direction's media came through.
+#[derive(Debug, Serialize)]
+struct Verdict {
+    sent: usize,
+    received: usize,
+    identical: usize,
+    byte_identical: bool,
+}
+
+impl From<Comparison> for Verdict {
+    fn from(comparison: Comparison) -> Self {
+        Self {
+            sent: comparison.sent,
+            received: comparison.received,
+            identical: comparison.identical,
+            byte_identical: comparison.is_identical(),
+        }
+    }
+}
+
+impl Outcome {
+    fn succeeded(&self) -> bool {
+        self.completed
+            && self.caller_to_agent.byte_identical
+            && self.agent_to_caller.byte_identical
+            && self.affect_updates > 0
+            && self.summary.is_some()
+    }
+}
+
+impl Demo {
+    pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
+        let codec: Codec = self.codec.parse().ok().context("unknown codec; write pcmu, pcma, g722, opus or l16")?;
+        let outcome = runtime()?.block_on(call(codec, output))?;
+        if output.json {
+            say_json(&serde_json::json!({ "demo": outcome, "succeeded": outcome.succeeded() }))?;
+        } else {
+            sum_up(&outcome);
+        }
+        Ok(if outcome.succeeded() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+async fn call(codec: Codec, output: Output) -> anyhow::Result<Outcome> {
+    let folder = tempfile::tempdir().context("no temporary folder can be made")?;
+    let phone = |user: &str| PhoneConfig { user: user.to_owned(), ..PhoneConfig::default() };
+    let (caller, agent) = (Phone::bind(phone("caller")).await?, Phone::bind(phone("agent")).await?);
+    let sidetone = free_address()?;
+    let config = config(sidetone, caller.address(), agent.address(), folder.path())?;
+    let server = Server::start(config, Box::new(|| Err("the demo has no configuration file".to_owned()))).await?;
+    let mut events = server.events();
+
+    let options = |wav| -> anyhow::Result<CallOptions> {
+        let audio = Audio::exactly(Clip::from_wav(wav).context("the demo's speech can't be read")?);
+        Ok(CallOptions { codecs: vec![codec], audio, ..CallOptions::default() })
+    };
+    let answer = options(AGENT)?;
+    let answering = tokio::spawn(async move { agent.accept(answer).await });
+    let target = format!("sip:agent@{sidetone}");
+    let call = caller.call(&target, options(CALLER)?).await.context("the call did not get through")?;
+    let answered = answering.await??;
+
+    let mut panel = Panel {
+        title: "sidetone demo: a call through Sidetone on this machine".to_owned(),
+        status: format!("{} > {sidetone} > {}   {codec}, answered", caller.address(), answer_address(&answered, &target)),
+        ..Panel::default()
+    };
+    let turns: Vec<Turn> = serde_json::from_str(TIMELINE).context("the demo's timeline can't be read")?;
+    let live = !output.json && std::io::stdout().is_terminal();
+    let mut told = Vec::new();
+    let began = Instant::now();
+    let mut hung_up = false;
+    let mut screen = Screen::default();
+    let paint = Paint::detect();
+    let mut captions = 0;
+    loop {
+        ensure!(began.elapsed() < PATIENCE, "the call did not end within {} s", PATIENCE.as_secs());
+        tokio::select! {
+            event = events.recv() => {
+                let Some(event) = event else { bail!("Sidetone ended before the call did") };
+                if output.json {
+                    say(&event.json);
+                } else if !live {
+                    plain(&event.event, paint);
+                }
+                show(&mut panel, &event.event);
+                let over = matches!(event.event.happening, Happening::CallEnded(_));
+                told.push(event.event.clone());
+                if over {
+                    break;
+                }
+            }
+            () = tokio::time::sleep(Duration::from_millis(250)) => {}
+        }
+        panel.clock = began.elapsed();
+        let at = began.elapsed().as_secs_f64();
+        let spoken = turns.iter().enumerate().rfind(|(_, turn)| turn.start <= at && at < turn.end + 0.6);
+        panel.caption = spoken.map(|(_, turn)| (turn.who.clone(), turn.text.clone()));
+        if let Some((index, turn)) = spoken
+            && !live
+            && !output.json
+            && index >= captions
+        {
+            captions = index + 1;
+            say(format_args!("{}  {:<7} {}", clock(began.elapsed()), turn.who, turn.text));
+        }
+        if live {
+            screen.draw(&panel.lines(paint.0));
+        }
+        if !hung_up && tokio::time::timeout(Duration::ZERO, both_played(&call, &answered)).await.is_ok() {
+            hung_up = true;
+            // The last packets are on their way.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            call.hangup().await.context("hanging up was not answered")?;
+        }
+    }
+    if live {
+        panel.caption = None;
+        screen.draw(&panel.lines(paint.0));
+    }
+    server.shutdown().await;
+    Ok(outcome(&call.report(), &answered.report(), &told))
+}
+
+async fn both_played(call: &Call, answered: &Call) {
+    tokio::join!(call.played(), answered.played());
+}
+
+fn answer_address(answered: &Call, target: &str) -> String {
+    answered.media().map_or_else(|| target.to_owned(), |_| "agent".to_owned())
+}
+
+fn free_address() -> anyhow::Result<SocketAddr> {
+    let probe = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("no UDP port is free on 127.0.0.1")?;
+    Ok(probe.local_addr()?)
+}
+
+fn config(
+    sidetone: SocketAddr,
+    caller: SocketAddr,
+    agent: SocketAddr,
+    folder: &std::path::Path,
+) -> anyhow::Result<Config> {
+    let socket = folder.join("control.sock");
+    let text = format!(
+        r#"
+        [sip]
+        listen = ["udp:{sidetone}"]
+        [media]
+        address = "{ip}"
+        ports = "20000-49999"
+        [http]
+        [control]
+        socket = {socket:?}
+        [health]
+        options_interval = "0s"
+        [[trunk]]
+        name = "demo-caller"
+        hosts = [{{ to = "sip:{caller}" }}]
+        allow = ["{caller}"]
+        # The demo's caller is a recording made for this; nobody is listened to.
+        disclosure = "given-upstream"
+        [[pbx]]
+        name = "demo-agent"
+        hosts = [{{ to = "sip:{agent}" }}]
+        allow = ["{agent}"]
+        "#,
+        ip = sidetone.ip(),
+    );
+    toml::from_str(&text).context("the demo's configuration can't be read")
+}
+
+fn show(panel: &mut Panel, event: &Event) {
+    let insight = match &event.happening {
+        Happening::AffectUpdate(update) => Insight::AffectUpdate(update.clone()),
+        Happening::AffectAlert(alert) => Insight::Alert(*alert),
+        Happening::Conduct(conduct) => Insight::Conduct(conduct.clone()),
+        _ => return,
+    };
+    panel.take(event.at, &insight);
+}
+
+/// What is worth a line where no panel can be drawn.
+fn plain(event: &Event, paint: Paint) {
+    let at = clock(event.at);
+    match &event.happening {
+        Happening::AffectAlert(alert) => {
+            let line = format!("{at}  alert   {} {:?}", kind_word(alert.alert), alert.phase).to_lowercase();
+            say(if alert.phase == Phase::Rising { paint.red(line) } else { paint.green(line) });
+        }
+        Happening::AffectUpdate(update) => say(paint.dim(format!(
+            "{at}  affect  valence {:+.2}  arousal {:+.2}  upset {:.2}  {:?}",
+            update.valence, update.arousal, update.distress, update.state
+        ))),
+        _ => {}
+    }
+}
+
+fn outcome(caller: &MediaReport, agent: &MediaReport, told: &[Event]) -> Outcome {
+    let alerts = |phase| {
+        told.iter().filter(|e| matches!(&e.happening, Happening::AffectAlert(alert) if alert.phase == phase)).count()
+    };
+    let ended = told.iter().find_map(|event| match &event.happening {
+        Happening::CallEnded(ended) => Some(ended),
+        _ => None,
+    });
+    Outcome {
+        completed: ended.is_some_and(|ended| ended.cause == sidetone_events::Cause::Hangup),
+        caller_to_agent: MediaReport::byte_identical(&caller.sent, &agent.received).into(),
+        agent_to_caller: MediaReport::byte_identical(&agent.sent, &caller.received).into(),
+        affect_updates: told.iter().filter(|e| matches!(e.happening, Happening::AffectUpdate(_))).count(),
+        alerts_rising: alerts(Phase::Rising),
+        alerts_calmed: alerts(Phase::Calmed),
+        summary: ended.and_then(|ended| ended.summary.clone()),
+    }
+}
+
+fn sum_up(outcome: &Outcome) {
+    let paint = Paint::detect();
+    let tick = |good: bool| if good { paint.green("ok  ") } else { paint.red("FAIL") };
+    say("");
+    say(format_args!("{} the call went through and was hung up", tick(outcome.completed)));
+    for (way, verdict) in
+        [("caller to agent", &outcome.caller_to_agent), ("agent to caller", &outcome.agent_to_caller)]
+    {
+        say(format_args!(
+            "{} media {way}: {} packets sent, {} arrived byte for byte",
+            tick(verdict.byte_identical),
+            verdict.sent,
+            verdict.identical
+        ));
+    }
+    say(format_args!(
+        "{} {} affect updates, {} alerts raised, {} calmed",
+        tick(outcome.affect_updates > 0),
+        outcome.affect_updates,
+        outcome.alerts_rising,
+        outcome.alerts_calmed
+    ));
+    let Some(summary) = &outcome.summary else {
+        return say(format_args!("{} no summary came", tick(false)));
+    };
+    if let Some(sentiment) = &summary.sentiment {
+        say(format_args!(
+            "     the caller sounded {:+.2} at the start, {:+.2} at the lowest ({}), {:+.2} at the end: shift {:+.2}",
+            sentiment.start,
+            sentiment.lowest.valence,
+            clock(sentiment.lowest.at),
+            sentiment.end,
+            sentiment.shift
+        ));
+    }
+    say(format_args!(
+        "     {:.0} s of the caller's speech judged, {} estimates, {} declined; the agent's voice was not judged at all",
+        summary.analysis.judged.as_secs_f32(),
+        summary.analysis.estimates,
+        summary.analysis.abstained
+    ));
+}

@@ -1,0 +1,116 @@
+//! `sidetone run`.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use sidetone_proxy::Server;
+use sidetone_proxy::config::{Config, Log, LogFormat};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::reload::Handle;
+use tracing_subscriber::{Registry, layer::SubscriberExt, util::SubscriberInitExt};
+
+use super::{ConfigFile, Output};
+use crate::config;
+
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    file: ConfigFile,
+}
+
+impl Run {
+    pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
+        let file = self.file.config;
+        let (config, warnings) = match config::load(&file) {
+            Ok(loaded) => loaded,
+            Err(problems) => {
+                for problem in &problems {
+                    eprintln!("{problem}");
+                }
+                bail!("{} can't be run; mend it, and try it with `sidetone check`", file.display());
+            }
+        };
+        let format = if output.json { LogFormat::Json } else { config.log.format };
+        let filter = log_to_stderr(&Log { format, level: config.log.level.clone() })?;
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
+        let reload = {
+            let file = file.clone();
+            Box::new(move || {
+                let (config, warnings) = config::load(&file).map_err(|problems| {
+                    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+                })?;
+                for warning in warnings {
+                    tracing::warn!("{warning}");
+                }
+                if let Ok(level) = EnvFilter::try_new(&config.log.level) {
+                    let _ = filter.reload(level);
+                }
+                Ok(config)
+            })
+        };
+        runtime()?.block_on(serve(config, reload))
+    }
+}
+
+/// The runtime for everything that is not media or listening: two threads are plenty.
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("tokio")
+        .enable_all()
+        .build()
+        .context("the runtime can't be started")
+}
+
+async fn serve(
+    config: Config,
+    reload: Box<dyn Fn() -> Result<Config, String> + Send + Sync>,
+) -> anyhow::Result<ExitCode> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let listen: Vec<String> = config.sip.listen.iter().map(ToString::to_string).collect();
+    let server = Server::start(config, reload).await?;
+    let http = server.http().map(|addr| addr.to_string());
+    tracing::info!(listen = listen.join(" "), http, version = env!("CARGO_PKG_VERSION"), "sidetone is ready");
+    loop {
+        tokio::select! {
+            _ = hang_up.recv() => {
+                // The outcome is logged; a process that runs is not ended by a file that can't be read.
+                let _ = server.reload();
+            }
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    tracing::info!("ending: no new calls are taken; a second signal ends at once");
+    let left = tokio::select! {
+        left = server.drain() => left,
+        _ = terminate.recv() => server.stats().calls,
+        _ = interrupt.recv() => server.stats().calls,
+    };
+    if left > 0 {
+        tracing::warn!(calls = left, "calls are still up; their media ends now");
+    }
+    server.shutdown().await;
+    tracing::info!("ended");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Starts logging; the handle changes the level later.
+fn log_to_stderr(log: &Log) -> anyhow::Result<Handle<EnvFilter, Registry>> {
+    let filter = EnvFilter::try_new(&log.level)
+        .with_context(|| format!("log.level `{}` can't be read; write for example info", log.level))?;
+    let (filter, handle) = tracing_subscriber::reload::Layer::new(filter);
+    let registry = tracing_subscriber::registry().with(filter);
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    match log.format {
+        LogFormat::Text => registry.with(layer.with_target(false)).try_init()?,
+        LogFormat::Json => registry.with(layer.json()).try_init()?,
+    }
+    Ok(handle)
+}

@@ -1,0 +1,256 @@
+//! A call as a person watches it in a terminal: a panel that is drawn over itself once a second.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use sidetone_insight::{AffectUpdate, Alert, AlertKind, Conduct, Insight, Phase, State, Trend};
+
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+const WIDTH: usize = 78;
+/// Columns that a name stands in, before the line's content.
+const NAMES: usize = 11;
+
+/// What is known of the call that is shown.
+#[derive(Debug, Default)]
+pub(super) struct Panel {
+    /// The first line.
+    pub(super) title: String,
+    /// Who talks to whom, and how the call stands.
+    pub(super) status: String,
+    /// How far the call is.
+    pub(super) clock: Duration,
+    /// What is being said, if known: speaker and words.
+    pub(super) caption: Option<(String, String)>,
+    history: Vec<(Duration, AffectUpdate)>,
+    alerts: Vec<(Duration, Alert)>,
+    conduct: Conduct,
+}
+
+impl Panel {
+    /// Takes something new about the call.
+    pub(super) fn take(&mut self, at: Duration, insight: &Insight) {
+        match insight {
+            Insight::AffectUpdate(update) => self.history.push((at, update.clone())),
+            Insight::Alert(alert) => self.alerts.push((at, *alert)),
+            Insight::Conduct(conduct) => self.conduct = conduct.clone(),
+        }
+    }
+
+    /// The panel's lines. `colour` adds ANSI colours.
+    pub(super) fn lines(&self, colour: bool) -> Vec<String> {
+        let paint = Paint(colour);
+        let mut lines = Vec::new();
+        let clock = clock(self.clock);
+        let gap = WIDTH.saturating_sub(self.title.chars().count() + clock.len());
+        lines.push(format!("{}{}{}", paint.bold(&self.title), " ".repeat(gap), paint.bold(&clock)));
+        lines.push(paint.dim(&self.status));
+        lines.push(String::new());
+        let latest = self.history.last().map(|(_, update)| update);
+        lines.push(self.curve("valence", latest.map(|u| u.valence), |u| (u.valence + 1.0) / 2.0, paint));
+        lines.push(self.curve("arousal", latest.map(|u| u.arousal), |u| (u.arousal + 1.0) / 2.0, paint));
+        lines.push(self.curve("upset", latest.map(|u| u.distress), |u| u.distress, paint));
+        lines.push(row("sounds", &latest.map_or_else(|| "(listening)".to_owned(), |u| mood(u, paint))));
+        lines.push(row("alert", &self.alert_line(paint)));
+        lines.push(row("talk", &self.talk_line(paint)));
+        lines.push(String::new());
+        let (who, words) = self.caption.clone().unwrap_or_default();
+        let mut words = wrap(&words, WIDTH - NAMES - 1, 2).into_iter();
+        lines.push(row(&who, &words.next().unwrap_or_default()));
+        lines.push(row("", &words.next().unwrap_or_default()));
+        lines
+    }
+
+    fn curve(
+        &self,
+        name: &str,
+        value: Option<f32>,
+        height: impl Fn(&AffectUpdate) -> f32,
+        paint: Paint,
+    ) -> String {
+        let columns = WIDTH - NAMES - 9;
+        let skip = self.history.len().saturating_sub(columns);
+        let mut bars = String::new();
+        for (_, update) in self.history.iter().skip(skip) {
+            let bar = bar(height(update));
+            match update.state {
+                State::Frustrated | State::Distressed => bars.push_str(&paint.red(bar)),
+                State::Negative => bars.push_str(&paint.yellow(bar)),
+                State::Positive => bars.push_str(&paint.green(bar)),
+                State::Neutral => bars.push_str(bar.encode_utf8(&mut [0; 4])),
+            }
+        }
+        let value = value.map_or_else(|| "   -  ".to_owned(), |value| format!("{value:>+6.2}"));
+        row(name, &format!("{value}  {bars}"))
+    }
+
+    fn alert_line(&self, paint: Paint) -> String {
+        let Some((at, alert)) = self.alerts.last() else { return paint.dim("none") };
+        let kind = kind_word(alert.alert);
+        match alert.phase {
+            Phase::Rising => paint.red(format!("{kind} rising since {}", clock(*at))),
+            Phase::Calmed => paint.green(format!(
+                "{kind} calmed at {}, after {} s",
+                clock(*at),
+                alert.lasted.unwrap_or_default().as_secs()
+            )),
+        }
+    }
+
+    fn talk_line(&self, paint: Paint) -> String {
+        let conduct = &self.conduct;
+        let Some(share) = conduct.customer.talk_share else { return paint.dim("-") };
+        let filled = (share * 20.0).round().clamp(0.0, 20.0) as usize;
+        format!(
+            "caller {:>3.0} % {}{} agent {:>3.0} %   overlap {:.1} s   longest silence {:.1} s",
+            share * 100.0,
+            "█".repeat(filled),
+            paint.dim("█".repeat(20 - filled)),
+            (1.0 - share) * 100.0,
+            conduct.overlap.as_secs_f32(),
+            conduct.longest_silence.as_secs_f32(),
+        )
+    }
+}
+
+/// The word for an alert's kind.
+pub(super) fn kind_word(kind: AlertKind) -> &'static str {
+    match kind {
+        AlertKind::Frustration => "frustration",
+        AlertKind::Distress => "distress",
+    }
+}
+
+fn mood(update: &AffectUpdate, paint: Paint) -> String {
+    let state = match update.state {
+        State::Neutral => "neutral".to_owned(),
+        State::Positive => paint.green("pleased"),
+        State::Negative => paint.yellow("displeased"),
+        State::Frustrated => paint.red("frustrated"),
+        State::Distressed => paint.red("distressed"),
+    };
+    let trend = match update.trend {
+        Trend::Improving => "improving",
+        Trend::Steady => "steady",
+        Trend::Worsening => "worsening",
+    };
+    format!("{state}, {trend}; confidence {:.0} %", update.confidence * 100.0)
+}
+
+fn bar(height: f32) -> char {
+    let step = (height * BARS.len() as f32).clamp(0.0, BARS.len() as f32 - 1.0) as usize;
+    BARS.get(step).copied().unwrap_or(' ')
+}
+
+fn row(name: &str, content: &str) -> String {
+    format!(" {name:<width$}{content}", width = NAMES - 1)
+}
+
+/// `mm:ss`.
+pub(super) fn clock(at: Duration) -> String {
+    format!("{:02}:{:02}", at.as_secs() / 60, at.as_secs() % 60)
+}
+
+/// Breaks text into lines; what does not fit into `most` lines ends in an ellipsis.
+fn wrap(text: &str, width: usize, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                let _ = write!(line, " {word}");
+            }
+            _ if lines.len() == most => {
+                if let Some(line) = lines.last_mut().filter(|line| !line.ends_with('…')) {
+                    line.push('…');
+                }
+                break;
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// ANSI colours, or none.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Paint(pub(super) bool);
+
+impl Paint {
+    /// Colours where people look at a terminal and have not asked for none (no-color.org).
+    pub(super) fn detect() -> Self {
+        Self(std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
+    }
+
+    fn wrap(self, code: u8, text: impl std::fmt::Display) -> String {
+        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
+    }
+    pub(super) fn bold(self, text: impl std::fmt::Display) -> String {
+        self.wrap(1, text)
+    }
+    pub(super) fn dim(self, text: impl std::fmt::Display) -> String {
+        self.wrap(2, text)
+    }
+    pub(super) fn red(self, text: impl std::fmt::Display) -> String {
+        self.wrap(31, text)
+    }
+    pub(super) fn green(self, text: impl std::fmt::Display) -> String {
+        self.wrap(32, text)
+    }
+    pub(super) fn yellow(self, text: impl std::fmt::Display) -> String {
+        self.wrap(33, text)
+    }
+}
+
+/// Draws lines over those it drew before.
+#[derive(Debug, Default)]
+pub(super) struct Screen {
+    drawn: usize,
+}
+
+impl Screen {
+    /// Draws the lines in place of the ones before.
+    pub(super) fn draw(&mut self, lines: &[String]) {
+        let mut text = String::new();
+        if self.drawn > 0 {
+            let _ = write!(text, "\x1b[{}A", self.drawn);
+        }
+        for line in lines {
+            let _ = write!(text, "\x1b[2K{line}\n");
+        }
+        self.drawn = lines.len();
+        let mut out = std::io::stdout().lock();
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_panel_fits_and_shows_the_state() {
+        let mut panel = Panel { title: "demo".to_owned(), clock: Duration::from_secs(75), ..Panel::default() };
+        panel.caption = Some(("caller".to_owned(), "many words ".repeat(40)));
+        let empty = panel.lines(false);
+        let update: AffectUpdate = serde_json::from_value(serde_json::json!({
+            "leg": "customer", "valence": -0.5, "arousal": 0.7, "distress": 0.9, "confidence": 0.6,
+            "state": "frustrated", "trend": "worsening", "relative": null, "classes": {}, "speech_ms": 1000,
+            "estimates": 2, "abstained": 0
+        }))
+        .unwrap();
+        for second in 0..500 {
+            panel.take(Duration::from_secs(second), &Insight::AffectUpdate(update.clone()));
+        }
+        let lines = panel.lines(false);
+        assert_eq!(lines.len(), empty.len());
+        assert!(lines.iter().all(|line| line.chars().count() <= WIDTH + 1), "{lines:#?}");
+        let text = lines.join("\n");
+        assert!(text.contains("01:15") && text.contains("frustrated, worsening") && text.contains("-0.50"));
+        assert!(text.contains('…'));
+    }
+
+    #[test]
+    fn bars_cover_the_scale() {
+        assert_eq!([-1.0, 0.0, 0.5, 1.0, 2.0].map(bar), ['▁', '▁', '▅', '█', '█']);
+    }
+}
