@@ -140,6 +140,12 @@ impl<P: Passage> Proxy<P> {
         &mut self.passage
     }
 
+    /// The same, to look at only.
+    #[must_use]
+    pub const fn passage_ref(&self) -> &P {
+        &self.passage
+    }
+
     /// What has been done so far.
     #[must_use]
     pub fn counters(&self) -> &Counters {
