@@ -16,6 +16,7 @@
 pub mod class;
 pub mod corpus;
 pub mod estimate;
+pub mod eval;
 pub mod features;
 pub mod frontend;
 pub mod leg;

@@ -167,13 +167,9 @@ impl Listener {
 
     fn conclude(&self, logits: &[f32], affect: &[f32]) -> Estimate {
         let calibration = &self.model.meta().calibration;
-        let probabilities = softmax(
-            logits.iter().zip(&calibration.class_bias).map(|(x, bias)| (x + bias) / calibration.temperature),
-        );
-        let mut classes: Vec<(Class, f32)> = Class::ALL.into_iter().zip(probabilities).collect();
+        let reading = calibration.read(logits, affect);
+        let mut classes: Vec<(Class, f32)> = Class::ALL.into_iter().zip(reading.probabilities).collect();
         classes.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let value = |n: usize| affect.get(n).copied().unwrap_or(0.0);
-        let distress = calibration.distress_scale * value(2) + calibration.distress_shift;
         let confidence = classes.first().map_or(0.0, |(_, probability)| *probability);
         let evidence = self.evidence();
         let abstained = if evidence.speech < Duration::from_secs(1) {
@@ -189,9 +185,9 @@ impl Listener {
         };
         Estimate {
             at: media_time(self.frames.back().map_or(0, |frame| frame.end)),
-            valence: value(0).tanh(),
-            arousal: value(1).tanh(),
-            distress: 1.0 / (1.0 + (-distress).exp()),
+            valence: reading.valence,
+            arousal: reading.arousal,
+            distress: reading.distress,
             classes,
             confidence,
             evidence,
@@ -274,13 +270,4 @@ fn run(
         estimates.push((*place, listener.conclude(logits, affect)));
     }
     Ok(())
-}
-
-/// Softmax over a few values.
-pub(crate) fn softmax(values: impl Iterator<Item = f32>) -> Vec<f32> {
-    let values: Vec<f32> = values.collect();
-    let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let powers: Vec<f32> = values.iter().map(|x| (x - largest).exp()).collect();
-    let sum: f32 = powers.iter().sum();
-    powers.into_iter().map(|x| x / sum).collect()
 }

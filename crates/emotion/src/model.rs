@@ -129,6 +129,40 @@ pub struct Calibration {
     pub least_confidence: f32,
 }
 
+/// Raw outputs of one window, read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// Probability of each class, in the order of [`Class::ALL`].
+    pub probabilities: Vec<f32>,
+    /// Valence in `[-1, 1]`.
+    pub valence: f32,
+    /// Arousal in `[-1, 1]`.
+    pub arousal: f32,
+    /// Likelihood of anger or distress in `[0, 1]`.
+    pub distress: f32,
+}
+
+impl Calibration {
+    /// Reads raw outputs: a logit for each class; valence, arousal and distress before their squashing.
+    pub fn read(&self, logits: &[f32], affect: &[f32]) -> Reading {
+        let value = |n: usize| affect.get(n).copied().unwrap_or(0.0);
+        let distress = self.distress_scale * value(2) + self.distress_shift;
+        Reading {
+            probabilities: self.probabilities(logits, |_| true),
+            valence: value(0).tanh(),
+            arousal: value(1).tanh(),
+            distress: 1.0 / (1.0 + (-distress).exp()),
+        }
+    }
+
+    /// Probability of each class, were only those possible for which `possible` holds; 0 for the others.
+    pub fn probabilities(&self, logits: &[f32], possible: impl Fn(Class) -> bool) -> Vec<f32> {
+        softmax(Class::ALL.iter().zip(logits).zip(&self.class_bias).map(|((class, x), bias)| {
+            if possible(*class) { (x + bias) / self.temperature } else { f32::NEG_INFINITY }
+        }))
+    }
+}
+
 impl Default for Calibration {
     fn default() -> Self {
         Self {
@@ -153,6 +187,8 @@ pub struct Meta {
     pub corpora: Vec<String>,
     /// Speakers kept apart for testing; evaluate on these and on no others of these corpora.
     pub held_out: Vec<String>,
+    /// Speakers that it was trained or calibrated on: a figure on these would flatter it.
+    pub heard: Vec<String>,
     /// The seed that it was trained with.
     pub seed: u64,
     /// Its front end.
@@ -326,6 +362,15 @@ pub fn write(path: &Path, meta: &Meta, tensors: &HashMap<String, Tensor>) -> Res
     let bytes = safetensors::serialize(views, Some(entries))
         .map_err(|error| ModelError::Tensors(error.to_string()))?;
     std::fs::write(path, bytes).map_err(|source| ModelError::Read { path: path.to_owned(), source })
+}
+
+/// Softmax over a few values.
+pub(crate) fn softmax(values: impl Iterator<Item = f32>) -> Vec<f32> {
+    let values: Vec<f32> = values.collect();
+    let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let powers: Vec<f32> = values.iter().map(|x| (x - largest).exp()).collect();
+    let sum: f32 = powers.iter().sum();
+    powers.into_iter().map(|x| x / sum).collect()
 }
 
 /// SHA-256 of a card's text, as it is put into a header.

@@ -267,6 +267,7 @@ pub fn train(options: &TrainOptions, progress: &mut dyn FnMut(Progress) -> bool)
         licence: options.licence,
         corpora: manifest.corpora(),
         held_out: report.split.test.iter().cloned().collect(),
+        heard: report.split.train.union(&report.split.validation).cloned().collect(),
         seed: options.seed,
         features: trainer.features.clone(),
         network: options.network.clone(),
@@ -330,7 +331,7 @@ struct Trainer<'a> {
     label_head: (Tensor, Tensor),
     teacher: Option<Teacher>,
     teacher_head: Option<(Tensor, Tensor)>,
-    /// Minus the mean of each input: what a masked value is set to.
+    /// The mean of each input: what a masked value is set to.
     blank: Vec<f32>,
     history: Vec<Epoch>,
     best: usize,
@@ -748,7 +749,7 @@ fn surprise(scored: &[Scored<'_>]) -> f64 {
     let mut sums: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
     for item in scored {
         if let Some((logits, meant)) = restricted(item, &own) {
-            let p = crate::listener::softmax(logits.into_iter()).get(meant).copied().unwrap_or(0.0);
+            let p = model::softmax(logits.into_iter()).get(meant).copied().unwrap_or(0.0);
             let sum = sums.entry(&item.entry.corpus).or_default();
             sum.0 -= f64::from(p.max(1e-9).ln());
             sum.1 += 1.0;

@@ -26,6 +26,27 @@ impl Band {
         }
     }
 
+    /// Every band, for help texts.
+    pub const ALL: [Self; 3] = [Self::G711, Self::G711a, Self::Wide];
+
+    /// The band of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|band| band.name() == name)
+    }
+
+    /// Speech made louder or softer, through this band, with packets lost.
+    #[must_use]
+    pub fn over_line(self, pcm: &[i16], gain_db: f32, loss: f32, rng: &mut Rng) -> Vec<i16> {
+        let gain = 10f32.powf(gain_db / 20.0);
+        let louder: Vec<i16> =
+            pcm.iter().map(|&x| (f32::from(x) * gain).clamp(-32768.0, 32767.0) as i16).collect();
+        let mut heard = self.through(&louder);
+        if loss > 0.0 {
+            lose(&mut heard, loss, rng);
+        }
+        heard
+    }
+
     /// Speech (8 kHz, mono) as it comes out at the other end.
     #[must_use]
     pub fn through(self, pcm: &[i16]) -> Vec<i16> {

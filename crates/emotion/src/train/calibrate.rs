@@ -1,6 +1,6 @@
 //! Calibration on the validation speakers: a temperature for the classes, a logistic map for distress.
 
-use crate::{listener::softmax, model::Calibration};
+use crate::model::{Calibration, softmax};
 
 /// A clip as calibration sees it.
 #[derive(Debug, Clone)]

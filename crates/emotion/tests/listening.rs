@@ -1,0 +1,135 @@
+//! What a listener says does not depend on how its audio is cut, who else is heard, or when it is replayed.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{caller, estimates, listener, telephone};
+use sidetone_emotion::{Abstention, Estimate, FrameMark, Model, estimate_due};
+
+fn speech() -> Vec<i16> {
+    telephone(&caller()[..24 * 8000])
+}
+
+fn largest_difference(a: &[Estimate], b: &[Estimate]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    let mut largest = 0.0f32;
+    for (a, b) in a.iter().zip(b) {
+        assert_eq!((a.at, a.evidence, a.abstained), (b.at, b.evidence, b.abstained));
+        let mut pairs = vec![(a.valence, b.valence), (a.arousal, b.arousal), (a.distress, b.distress)];
+        pairs.extend(a.classes.iter().map(|(class, p)| (*p, b.probability(*class))));
+        largest = pairs.into_iter().fold(largest, |largest, (a, b)| largest.max((a - b).abs()));
+    }
+    largest
+}
+
+#[test]
+fn a_replay_is_bit_identical() {
+    let model = Model::embedded().unwrap();
+    let pcm = speech();
+    let first = estimates(&model, &pcm, 160, FrameMark::Audio);
+    assert!(first.len() > 8);
+    assert_eq!(first, estimates(&model, &pcm, 160, FrameMark::Audio));
+}
+
+#[test]
+fn packets_of_any_length_and_the_whole_at_once_give_the_same() {
+    let model = Model::embedded().unwrap();
+    let pcm = speech();
+    let packets = estimates(&model, &pcm, 160, FrameMark::Audio);
+    for packet in [37, 240, 4001, pcm.len()] {
+        let other = estimates(&model, &pcm, packet, FrameMark::Audio);
+        // Evidence that runs on with the line (noise, level) is read when the estimate is made; the rest must agree.
+        let strip = |estimates: &[Estimate]| -> Vec<Estimate> {
+            let mut estimates = estimates.to_vec();
+            for estimate in &mut estimates {
+                estimate.evidence.snr_db = 0.0;
+                estimate.abstained = None;
+            }
+            estimates
+        };
+        assert!(largest_difference(&strip(&packets), &strip(&other)) < 1e-4, "packets of {packet}");
+    }
+}
+
+#[test]
+fn a_batch_gives_what_each_call_gives_alone() {
+    let model = Model::embedded().unwrap();
+    let pcm = speech();
+    let parts: Vec<&[i16]> = (0..5).map(|n| &pcm[n * 16000..n * 16000 + 96000]).collect();
+    let alone: Vec<Vec<Estimate>> =
+        parts.iter().map(|part| estimates(&model, part, 800, FrameMark::Audio)).collect();
+
+    let mut listeners: Vec<_> = parts.iter().map(|_| listener(&model)).collect();
+    let mut together = vec![Vec::new(); parts.len()];
+    for start in (0..96000).step_by(800) {
+        for (listener, part) in listeners.iter_mut().zip(&parts) {
+            listener.push(&part[start..start + 800], FrameMark::Audio);
+        }
+        for (place, estimate) in estimate_due(&mut listeners.iter_mut().collect::<Vec<_>>()) {
+            together[place].push(estimate);
+        }
+    }
+    for (alone, together) in alone.iter().zip(&together) {
+        assert!(!alone.is_empty());
+        assert!(largest_difference(alone, together) < 1e-4);
+    }
+}
+
+#[test]
+fn the_first_estimate_rests_on_a_second_of_speech_and_each_next_on_half_a_second_more() {
+    let model = Model::embedded().unwrap();
+    let all = estimates(&model, &speech(), 160, FrameMark::Audio);
+    assert_eq!(all[0].evidence.speech, Duration::from_secs(1));
+    for pair in all.windows(2).take(6) {
+        assert!(pair[1].at > pair[0].at);
+        let growth = pair[1].evidence.speech.saturating_sub(pair[0].evidence.speech);
+        assert!(growth <= Duration::from_millis(500), "{growth:?}");
+    }
+    for estimate in &all {
+        assert!((-1.0..=1.0).contains(&estimate.valence) && (-1.0..=1.0).contains(&estimate.arousal));
+        assert!((0.0..=1.0).contains(&estimate.distress) && (0.0..=1.0).contains(&estimate.confidence));
+        let sum: f32 = estimate.classes.iter().map(|(_, p)| p).sum();
+        assert!((sum - 1.0).abs() < 1e-4);
+        assert!(estimate.evidence.speech <= Duration::from_secs(4));
+        assert!(estimate.evidence.window >= estimate.evidence.speech);
+    }
+}
+
+#[test]
+fn what_is_not_the_customers_voice_is_never_heard() {
+    let model = Model::embedded().unwrap();
+    for mark in [FrameMark::Hold, FrameMark::Dtmf, FrameMark::Early, FrameMark::Announcement, FrameMark::ComfortNoise] {
+        assert!(estimates(&model, &speech(), 160, mark).is_empty(), "{mark:?}");
+    }
+}
+
+#[test]
+fn made_up_audio_is_counted_and_too_much_of_it_is_not_judged() {
+    let model = Model::embedded().unwrap();
+    let mut listener = listener(&model);
+    let mut all = Vec::new();
+    for (n, packet) in speech().chunks(160).enumerate() {
+        listener.push(packet, if n % 2 == 0 { FrameMark::Audio } else { FrameMark::Concealed });
+        all.extend(estimate_due(&mut [&mut listener]));
+    }
+    assert!(!all.is_empty());
+    for (_, estimate) in all {
+        assert!((estimate.evidence.concealed - 0.5).abs() < 0.1);
+        assert_eq!(estimate.abstained, Some(Abstention::TooMuchLoss));
+    }
+}
+
+#[test]
+fn a_listener_whose_network_never_runs_stays_bounded() {
+    let model = Model::embedded().unwrap();
+    let mut listener = listener(&model);
+    let pcm = speech();
+    for _ in 0..8 {
+        listener.push(&pcm, FrameMark::Audio);
+    }
+    assert!(listener.dropped() > Duration::from_secs(1));
+    let late = estimate_due(&mut [&mut listener]);
+    assert!(late.len() <= 120);
+}
