@@ -217,6 +217,11 @@ impl<'a> UriView<'a> {
         self.params().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
+    /// The first parameter of that name; a flag is empty.
+    fn param_or_flag(&self, name: &str) -> Option<&'a str> {
+        self.param(name).map(Option::unwrap_or_default)
+    }
+
     /// The value of that parameter; `None` when it is absent or a flag.
     #[must_use]
     pub fn param_value(&self, name: &str) -> Option<&'a str> {
@@ -284,10 +289,11 @@ impl<'a> UriView<'a> {
     /// Every parameter of ours that they have too agrees, and those that count even alone are there.
     fn params_agree(&self, other: &UriView<'_>) -> bool {
         const COUNT_ALONE: [&str; 5] = ["user", "ttl", "method", "maddr", "transport"];
-        self.params().all(|(name, ours)| match other.param(name) {
+        self.params().all(|(name, _)| match other.param_or_flag(name) {
             Some(theirs) => {
-                let (a, b) = (unescape(ours.unwrap_or_default()), unescape(theirs.unwrap_or_default()));
-                a.eq_ignore_ascii_case(&b)
+                // A name may stand only once: the first counts.
+                let ours = self.param_or_flag(name).unwrap_or_default();
+                unescape(ours).eq_ignore_ascii_case(&unescape(theirs))
             }
             None => !COUNT_ALONE.iter().any(|n| n.eq_ignore_ascii_case(name)),
         })
@@ -469,6 +475,7 @@ mod tests {
                 "sip:alice@atlanta.com?subject=project%20x&priority=urgent",
                 "sip:alice@atlanta.com?priority=urgent&subject=project%20x",
             ),
+            ("sip:a@h;x=1;x=2", "sip:a@h;x=1;x=3"),
             ("sip:a@[2001:db8::0:1]", "sip:a@[2001:DB8::1]"),
         ] {
             assert!(uri(a).equivalent(&uri(b)), "{a} = {b}");

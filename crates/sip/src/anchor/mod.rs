@@ -5,7 +5,7 @@
 //! 2xx, ACK, PRACK, UPDATE; RFC 3264, 3261 §13 and §14, 3262, 3311, 6337) each m-line's address and port
 //! become our own on the face that the message leaves by, and the media plane is told where the parties
 //! want their media. m-line count and order, codecs and everything not about where media goes stay as
-//! they are; see [`crate::sdp::rewrite`].
+//! they are; see [`crate::sdp::rewrite`](mod@crate::sdp::rewrite).
 //!
 //! How it is decided:
 //!

@@ -11,6 +11,7 @@ mod name;
 mod parse;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -30,7 +31,7 @@ use crate::scan;
 use crate::via::Via;
 
 /// One message, byte for byte.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Message {
     bytes: Bytes,
     start: Start,
@@ -318,5 +319,17 @@ impl Message {
     #[must_use]
     pub const fn excess(&self) -> usize {
         self.excess as usize
+    }
+}
+
+/// What kind of message it is, and how large: who calls whom is not for the log.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Message");
+        match self.start() {
+            StartLine::Request { method, .. } => out.field("method", &method.as_str()),
+            StartLine::Response { status, .. } => out.field("status", &status),
+        };
+        out.field("headers", &self.lines.len()).field("bytes", &self.bytes.len()).finish()
     }
 }

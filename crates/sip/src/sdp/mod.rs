@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`Description`] | the lines, by section, and the addresses in them |
 //! | [`stream`] | what each m-line says of its media, owned |
-//! | [`rewrite`] | the edits that bring the media through us |
+//! | [`mod@rewrite`] | the edits that bring the media through us |
 //! | [`body`] | where in a message's body the description is |
 //!
 //! Lines end in CRLF or LF; the last may end in nothing. A line that isn't `x=…` is passed over, and
