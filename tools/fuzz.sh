@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Runs every fuzz target for so many seconds: `tools/fuzz.sh 20`. What crashes is kept in fuzz/artifacts; make it a
+# fixture of the crate's tests. Works on stable Rust: coverage needs no nightly, only the sanitizers do.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+seconds=${1:-20}
+
+if ! command -v g++ >/dev/null; then
+    echo "fuzz: libFuzzer needs a C++ compiler; please install g++" >&2
+    exit 1
+fi
+if ! cargo fuzz --version >/dev/null 2>&1; then
+    echo "fuzz: installing cargo-fuzz (some minutes, once)"
+    cargo install --locked cargo-fuzz
+fi
+
+# Torture messages are what the SIP parsers should start from; the first byte chooses the parser.
+mkdir -p fuzz/corpus/sip
+for message in crates/sip/tests/torture/*.dat; do
+    [ -e "$message" ] || continue
+    { printf '\0'; cat "$message"; } > "fuzz/corpus/sip/$(basename "$message")"
+done
+
+targets=$(cd fuzz/fuzz_targets && ls -- *.rs | sed 's/\.rs$//')
+for target in $targets; do
+    echo "fuzz: $target for $seconds s"
+    cargo fuzz run --sanitizer none "$target" -- -max_total_time="$seconds" -max_len=16384 -verbosity=0 -print_final_stats=1
+done
+echo "fuzz: $(echo "$targets" | wc -w) targets, no crash"
