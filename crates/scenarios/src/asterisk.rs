@@ -1,1 +1,129 @@
-//! x
+//! Asterisk 22 with the configuration that is shipped in `deploy/asterisk`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::process::Process;
+use crate::{repository, until};
+
+/// A running Asterisk, in the root directory that `tools/peers/asterisk.sh` builds.
+#[derive(Debug)]
+pub struct Asterisk {
+    process: Process,
+    root: PathBuf,
+    // Its own files, as seen from inside the root directory.
+    inside: String,
+}
+
+const DIRECTORIES: &str = "[directories]
+astetcdir => @/etc
+astmoddir => /usr/lib/x86_64-linux-gnu/asterisk/modules
+astvarlibdir => /var/lib/asterisk
+astdbdir => @
+astkeydir => /var/lib/asterisk
+astdatadir => /usr/share/asterisk
+astagidir => /usr/share/asterisk/agi-bin
+astspooldir => @
+astrundir => @
+astlogdir => @
+[options]
+nocolor = yes
+verbose = 3
+";
+
+impl Asterisk {
+    /// Starts Asterisk at `own`, with Sidetone at `sidetone`; `dialplan` is added to the shipped one.
+    ///
+    /// # Panics
+    /// When it is not installed, or does not start.
+    #[must_use]
+    pub fn start(own: Ipv4Addr, sidetone: SocketAddr, dialplan: &str) -> Self {
+        let root = std::env::var_os("SIDETONE_PEERS")
+            .map_or_else(|| repository().join(".peers"), PathBuf::from)
+            .join("asterisk");
+        assert!(
+            root.join("usr/sbin/asterisk").is_file(),
+            "Asterisk is missing: run `tools/peers/install.sh asterisk` first"
+        );
+        assert!(
+            Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n"),
+            "Asterisk runs in a root directory of its own, which takes root; leave these tests out with \
+             `cargo nextest run -E 'not test(/^asterisk/)'`"
+        );
+        let inside = Self::folder_of(own);
+        let outside = root.join(&inside[1..]);
+        let _ = std::fs::remove_dir_all(&outside);
+        let etc = outside.join("etc");
+        std::fs::create_dir_all(etc.join("extensions.d")).unwrap();
+        for file in std::fs::read_dir(repository().join("deploy/asterisk")).unwrap() {
+            let file = file.unwrap().path();
+            if file.extension().is_some_and(|extension| extension == "conf") {
+                let text = std::fs::read_to_string(&file).unwrap();
+                let text = text
+                    .replace("192.0.2.20", &own.to_string())
+                    .replace("192.0.2.10", &sidetone.ip().to_string());
+                // The prompts are there to be played; music is a package of its own.
+                let text = text.replace("/usr/share/asterisk/moh", "/usr/share/asterisk/sounds/en");
+                std::fs::write(etc.join(file.file_name().unwrap()), text).unwrap();
+            }
+        }
+        std::fs::write(etc.join("asterisk.conf"), DIRECTORIES.replace('@', &inside)).unwrap();
+        std::fs::write(etc.join("extensions.d/test.conf"), dialplan).unwrap();
+        // Mounts of its own, which go away with it.
+        let script = format!(
+            "mount -t proc proc {0}/proc && mount --bind /dev {0}/dev && exec chroot {0} asterisk -f -C {inside}/etc/asterisk.conf",
+            root.display()
+        );
+        let arguments = ["-m", "sh", "-c", &script].map(str::to_owned);
+        let process = Process::start("asterisk", Path::new("unshare"), &arguments, &outside);
+        let mut asterisk = Self { process, root, inside };
+        until("Asterisk to be ready", || {
+            assert!(asterisk.process.is_running(), "Asterisk ended at once:\n{}", asterisk.process.output());
+            asterisk.process.output().contains("Asterisk Ready.").then_some(())
+        });
+        asterisk
+    }
+
+    /// What it has printed so far.
+    #[must_use]
+    pub fn output(&self) -> String {
+        self.process.output()
+    }
+
+    /// Asks its command line.
+    ///
+    /// # Panics
+    /// When it can't be reached.
+    #[must_use]
+    pub fn ask(&self, question: &str) -> String {
+        let output = Command::new("chroot")
+            .arg(&self.root)
+            .args(["asterisk", "-C", &format!("{}/etc/asterisk.conf", self.inside), "-rx", question])
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// A file in its own folder, as the dialplan names it and as the test does.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.root.join(&self.inside[1..]).join(name)
+    }
+
+    /// The folder of a test's own files, as the dialplan has to name it.
+    #[must_use]
+    pub fn folder_of(own: Ipv4Addr) -> String {
+        format!("/tmp/sidetone-{own}")
+    }
+}
+
+impl Drop for Asterisk {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- Asterisk printed:\n{}", self.process.output());
+        }
+        self.process.kill();
+        let _ = std::fs::remove_dir_all(self.root.join(&self.inside[1..]));
+    }
+}

@@ -10,6 +10,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a failure is the message
 
 pub mod asterisk;
+pub mod audio;
 pub mod baresip;
 pub mod call;
 pub mod net;

@@ -1,5 +1,4 @@
 //! Streams that Sidetone can't listen to are relayed all the same: video, fax, encrypted audio.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use sidetone_scenarios::call::{Call, media_of};
 use sidetone_scenarios::net::host;

@@ -1,5 +1,4 @@
 //! Methods beyond calls: known, unknown, and Sidetone's own OPTIONS.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use sidetone_scenarios::call::{Call, Toward};
 use sidetone_scenarios::net::{Net, host};

@@ -1,5 +1,4 @@
 //! REFER, its NOTIFYs, and the call with Replaces that follows an attended transfer.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use sidetone_scenarios::call::Call;
 

@@ -1,5 +1,4 @@
 //! Graceful end under load: no call is lost, none is taken.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use sidetone_scenarios::net::{Net, host};
 use sidetone_scenarios::sidetone::{SESSIONS, Sidetone};

@@ -1,5 +1,4 @@
 //! RTCP on the port above, on the RTP port, and on a port of its own.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use sidetone_scenarios::call::{Call, rtcp_of};
 use sidetone_scenarios::net::host;

@@ -1,5 +1,4 @@
 //! Digits: telephone-event in RTP, unchanged to the last retransmitted end, and INFO in both directions.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use sidetone_scenarios::call::Call;
 use sidetone_scenarios::until;

@@ -1,5 +1,4 @@
 //! Hold and resume, as RFC 3264 does it and as RFC 2543 did.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use sidetone_scenarios::call::Call;
 use sidetone_scenarios::rtp::one_way;

@@ -1,5 +1,4 @@
 //! Two callees answer one INVITE: both answers reach the caller, and media belongs to the first until it hangs up.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use sidetone_scenarios::call::{Call, media_of};
 use sidetone_scenarios::net::host;

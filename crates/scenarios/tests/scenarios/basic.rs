@@ -1,5 +1,4 @@
 //! A call from INVITE to BYE, in both directions, headers and audio untouched.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use sidetone_scenarios::call::{Call, Toward};
 use sidetone_scenarios::rtp::rtcp_both_ways;

@@ -1,5 +1,4 @@
 //! Re-INVITEs that change codec or address, and one that is refused.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use sidetone_scenarios::call::Call;
 use sidetone_scenarios::net::{Net, host};

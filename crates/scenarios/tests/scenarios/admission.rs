@@ -1,5 +1,4 @@
 //! Who is let in, and how much: strangers, limits, hop counts, extensions, loops.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
 //! Session timers (RFC 4028) are the parties' business: 422, refresh by UPDATE, refresh by re-INVITE.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use sidetone_scenarios::call::Call;
 

@@ -1,5 +1,4 @@
 //! SIP over TCP: on both sides, and between TCP and UDP.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use sidetone_scenarios::call::Call;
 use sidetone_scenarios::net::{Net, host};

@@ -1,5 +1,4 @@
 //! A caller who gives up, and one whose CANCEL crosses the answer.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use sidetone_scenarios::call::Call;
 

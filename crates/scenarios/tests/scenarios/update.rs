@@ -1,5 +1,4 @@
 //! UPDATE (RFC 3311) moves media, before the answer and after it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use sidetone_scenarios::call::Call;
 use sidetone_scenarios::net::host;

@@ -1,5 +1,4 @@
 //! Whatever arrives, Sidetone goes on: no panic, no stuck call, no leaked port, and the next call is a good one.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream, UdpSocket};

@@ -1,5 +1,4 @@
 //! An INVITE without SDP: offer in the 200, answer in the ACK.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use sidetone_scenarios::call::Call;
 

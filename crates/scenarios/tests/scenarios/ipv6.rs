@@ -1,5 +1,4 @@
 //! Calls over IPv6, and from IPv6 to IPv4 and back.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use sidetone_scenarios::call::Call;
 use sidetone_scenarios::net::{Net, host};

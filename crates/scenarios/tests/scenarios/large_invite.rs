@@ -1,5 +1,4 @@
 //! A request of more than 1300 bytes goes on over TCP, and over UDP where nobody listens on TCP (RFC 3261 §18.1.1).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use sidetone_scenarios::call::Call;
 use sidetone_scenarios::net::{Net, host};

@@ -1,5 +1,4 @@
 //! Reliable provisional responses (RFC 3262), with the answer in the 183 and with the answer in the PRACK.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use sidetone_scenarios::call::Call;
 

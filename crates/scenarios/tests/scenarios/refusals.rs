@@ -1,5 +1,4 @@
 //! Final responses that are the callee's business pass as they are.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use sidetone_scenarios::call::Call;
 

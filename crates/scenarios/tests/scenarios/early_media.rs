@@ -1,5 +1,4 @@
 //! Media flows on a 183 with SDP, before the call is answered, and goes on when it is.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use sidetone_scenarios::call::Call;
 
