@@ -269,7 +269,7 @@ impl Sidetone {
 /// Gauge of calls held.
 pub const SESSIONS: &str = "sidetone_sessions";
 /// Gauge of media ports in use.
-pub const PORTS: &str = "sidetone_ports_in_use";
+pub const PORTS: &str = "sidetone_ports_used";
 
 impl Drop for Sidetone {
     fn drop(&mut self) {

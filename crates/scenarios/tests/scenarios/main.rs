@@ -7,6 +7,7 @@ mod asterisk_inbound;
 mod asterisk_softphone;
 mod basic;
 mod cancel;
+mod deployment;
 mod drain;
 mod dtmf;
 mod early_media;
