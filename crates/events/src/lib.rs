@@ -1,1 +1,50 @@
-//! See Cargo.toml.
+//! One vocabulary for what happens in a call, and the ways out of the process that it takes.
+//!
+//! An [`Event`] is a versioned envelope (`sidetone.event.v1`) around one thing that happened: the call began, the
+//! caller grows upset, the call ended with this summary. [`Narrator`] tells one call's events in order, [`Bus`] hands
+//! them to every sink without ever waiting for one, and [`Sinks`] runs those that the configuration names: JSON lines
+//! to standard output or to a rotated file, signed webhooks, a live stream of server-sent events.
+//!
+//! The schema is [`SCHEMA`], JSON Schema draft 2020-12; every event that the tests can think of is validated against
+//! it. The words are explained in `docs/EVENTS.md`.
+//!
+//! # No phone number gets out
+//!
+//! Numbers enter an event in one place, [`CallRef::new`], and only as [`HashedNumber`]s, which can't be made from
+//! text by any other way than hashing it. No field holds free text that a caller can influence but the SIP Call-ID,
+//! and that is masked if it contains the number of a party.
+//!
+//! ```compile_fail
+//! let number: sidetone_events::HashedNumber = "+493012345678".into();
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod bus;
+mod call_ref;
+pub mod config;
+mod event;
+#[doc(hidden)]
+pub mod fuzz;
+mod hex;
+mod id;
+mod narrator;
+mod number;
+mod secret;
+mod sink;
+mod time;
+
+pub use bus::{Bus, Published, SinkCounts, Subscription};
+pub use call_ref::{CallRef, Direction, Parties, SipCallId};
+pub use event::{
+    CallAnswered, CallEnded, CallHeld, CallMedia, CallResumed, CallStarted, CallUntappable, Cause, CodecName,
+    Event, Happening, Kind, LegMedia, MediaProblem, MediaQuality, MediaState, SCHEMA, SCHEMA_ID, Untappable,
+};
+pub use id::{CallId, EventId, IdError};
+pub use narrator::Narrator;
+pub use number::{HashedNumber, NumberHasher, NumberHasherError};
+pub use secret::{Secret, SecretError};
+pub use sink::sse::{Hub, StallGuard, StreamCounts};
+pub use sink::webhook::signature;
+pub use sink::{SinkError, Sinks};
+pub use time::Timestamp;

@@ -1,0 +1,114 @@
+//! One subscriber's bounded queue.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crossbeam_queue::ArrayQueue;
+use serde::Serialize;
+use tokio::sync::Notify;
+
+use super::Published;
+use crate::event::Kind;
+
+/// What became of one subscriber's events, for metrics.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SinkCounts {
+    /// The subscriber.
+    pub name: String,
+    /// Events waiting now.
+    pub queued: usize,
+    /// The most that may wait.
+    pub capacity: usize,
+    /// Events dropped because too many were waiting: always the oldest.
+    pub dropped: u64,
+    /// Events that arrived where they were sent.
+    pub delivered: u64,
+    /// Events given up: refused, or undeliverable for too long.
+    pub failed: u64,
+    /// Attempts after the first.
+    pub retries: u64,
+}
+
+/// Drops the oldest when full.
+pub(super) struct Queue {
+    name: String,
+    kinds: Vec<Kind>,
+    events: ArrayQueue<Arc<Published>>,
+    pushed: Notify,
+    closed: AtomicBool,
+    dropped: AtomicU64,
+    pub(super) delivered: AtomicU64,
+    pub(super) failed: AtomicU64,
+    pub(super) retries: AtomicU64,
+}
+
+pub(super) enum Popped {
+    Event(Arc<Published>),
+    Empty,
+    Closed,
+}
+
+impl Queue {
+    pub(super) fn new(name: &str, capacity: usize, kinds: &[Kind]) -> Self {
+        Self {
+            name: name.to_owned(),
+            kinds: kinds.to_vec(),
+            events: ArrayQueue::new(capacity.max(1)),
+            pushed: Notify::new(),
+            closed: AtomicBool::new(false),
+            dropped: AtomicU64::new(0),
+            delivered: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            retries: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn wants(&self, kind: Kind) -> bool {
+        self.kinds.is_empty() || self.kinds.contains(&kind)
+    }
+
+    pub(super) fn push(&self, event: Arc<Published>) {
+        if self.events.force_push(event).is_some() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        self.pushed.notify_one();
+    }
+
+    pub(super) fn pop(&self) -> Popped {
+        // Asked before popping: what was pushed before the close is then seen by this pop.
+        let closed = self.closed.load(Ordering::Acquire);
+        match self.events.pop() {
+            Some(event) => Popped::Event(event),
+            None if closed => Popped::Closed,
+            None => Popped::Empty,
+        }
+    }
+
+    /// Returns once something was pushed, or the queue closed, since the last time.
+    pub(super) async fn pushed(&self) {
+        self.pushed.notified().await;
+    }
+
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.pushed.notify_one();
+    }
+
+    pub(super) fn counts(&self) -> SinkCounts {
+        SinkCounts {
+            name: self.name.clone(),
+            queued: self.events.len(),
+            capacity: self.events.capacity(),
+            dropped: self.dropped.load(Ordering::Relaxed),
+            delivered: self.delivered.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+            retries: self.retries.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl std::fmt::Debug for Queue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.counts().fmt(f)
+    }
+}

@@ -1,0 +1,86 @@
+//! The envelope and what goes into it.
+
+mod data;
+mod kind;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sidetone_insight::millis;
+
+use crate::call_ref::CallRef;
+use crate::id::EventId;
+use crate::time::Timestamp;
+
+pub use data::{
+    CallAnswered, CallEnded, CallHeld, CallMedia, CallResumed, CallStarted, CallUntappable, Cause, CodecName,
+    Happening, LegMedia, MediaProblem, MediaQuality, MediaState, Untappable,
+};
+pub use kind::Kind;
+
+/// The name of this version of the schema, as `schema` in every event.
+pub const SCHEMA_ID: &str = "sidetone.event.v1";
+
+/// The JSON Schema (draft 2020-12) that every event is valid against.
+pub const SCHEMA: &str = include_str!("../schema/event.v1.json");
+
+/// One thing that happened in a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// [`SCHEMA_ID`].
+    pub schema: SchemaId,
+    /// The event's name, the same at every delivery.
+    pub id: EventId,
+    /// Its place among the call's events, from 1 on without a gap.
+    pub seq: u64,
+    /// When it happened.
+    pub time: Timestamp,
+    /// The same, since the call's INVITE was seen.
+    #[serde(rename = "at_ms", with = "millis")]
+    pub at: Duration,
+    /// The call it happened in.
+    #[serde(with = "shared")]
+    pub call: Arc<CallRef>,
+    /// What happened: `kind` and `data`.
+    #[serde(flatten)]
+    pub happening: Happening,
+}
+
+impl Event {
+    /// What kind it is of.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.happening.kind()
+    }
+}
+
+/// Stands for [`SCHEMA_ID`]; on reading, anything else is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SchemaId;
+
+impl Serialize for SchemaId {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(SCHEMA_ID)
+    }
+}
+
+impl<'de> Deserialize<'de> for SchemaId {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let name = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        if name == SCHEMA_ID { Ok(Self) } else { Err(de::Error::custom(format!("schema isn't {SCHEMA_ID}"))) }
+    }
+}
+
+/// A call reference shared by all events of the call.
+mod shared {
+    use super::{Arc, CallRef, Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(call: &Arc<CallRef>, to: S) -> Result<S::Ok, S::Error> {
+        CallRef::serialize(call, to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<CallRef>, D::Error> {
+        CallRef::deserialize(from).map(Arc::new)
+    }
+}

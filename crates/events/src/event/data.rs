@@ -1,0 +1,266 @@
+//! What each kind of event tells.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Leg, Summary, millis};
+
+use super::Kind;
+
+/// What happened: in JSON `kind` names it and `data` tells it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "data")]
+#[allow(missing_docs)] // each is the struct of the same name
+pub enum Happening {
+    #[serde(rename = "call.started")]
+    CallStarted(CallStarted),
+    #[serde(rename = "call.answered")]
+    CallAnswered(CallAnswered),
+    #[serde(rename = "call.held")]
+    CallHeld(CallHeld),
+    #[serde(rename = "call.resumed")]
+    CallResumed(CallResumed),
+    #[serde(rename = "call.untappable")]
+    CallUntappable(CallUntappable),
+    #[serde(rename = "call.media")]
+    CallMedia(CallMedia),
+    #[serde(rename = "affect.update")]
+    AffectUpdate(AffectUpdate),
+    #[serde(rename = "affect.alert")]
+    AffectAlert(Alert),
+    #[serde(rename = "conduct")]
+    Conduct(Conduct),
+    #[serde(rename = "call.ended")]
+    CallEnded(Box<CallEnded>),
+}
+
+impl Happening {
+    /// What kind it is of.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::CallStarted(_) => Kind::CallStarted,
+            Self::CallAnswered(_) => Kind::CallAnswered,
+            Self::CallHeld(_) => Kind::CallHeld,
+            Self::CallResumed(_) => Kind::CallResumed,
+            Self::CallUntappable(_) => Kind::CallUntappable,
+            Self::CallMedia(_) => Kind::CallMedia,
+            Self::AffectUpdate(_) => Kind::AffectUpdate,
+            Self::AffectAlert(_) => Kind::AffectAlert,
+            Self::Conduct(_) => Kind::Conduct,
+            Self::CallEnded(_) => Kind::CallEnded,
+        }
+    }
+}
+
+impl From<Insight> for Happening {
+    fn from(insight: Insight) -> Self {
+        match insight {
+            Insight::AffectUpdate(update) => Self::AffectUpdate(update),
+            Insight::Alert(alert) => Self::AffectAlert(alert),
+            Insight::Conduct(conduct) => Self::Conduct(conduct),
+        }
+    }
+}
+
+macro_rules! happens {
+    ($($data:ident),*) => {
+        $(impl From<$data> for Happening {
+            fn from(data: $data) -> Self {
+                Self::$data(data)
+            }
+        })*
+    };
+}
+happens!(CallStarted, CallAnswered, CallHeld, CallResumed, CallUntappable, CallMedia);
+
+impl From<CallEnded> for Happening {
+    fn from(data: CallEnded) -> Self {
+        Self::CallEnded(Box::new(data))
+    }
+}
+
+/// An INVITE was let in. Who and where stands in the call reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallStarted {
+    /// Whether the customer may be listened to: their trunk says that callers have been told. If not, no affect
+    /// event comes in this call.
+    pub analysed: bool,
+}
+
+/// The call was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallAnswered {
+    /// From the INVITE to the answer.
+    #[serde(rename = "waited_ms", with = "millis")]
+    pub waited: Duration,
+}
+
+/// One party put the other on hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallHeld {
+    /// Who did.
+    pub by: Leg,
+}
+
+/// One party took the other off hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallResumed {
+    /// Who did.
+    pub by: Leg,
+    /// How long the hold lasted.
+    #[serde(rename = "held_ms", with = "millis")]
+    pub held: Duration,
+}
+
+/// A media stream can't be listened to. It is relayed all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallUntappable {
+    /// Index of the m-line in the SDP, from 0 on.
+    pub stream: u32,
+    /// Why not.
+    pub reason: Untappable,
+}
+
+/// Why a stream can't be listened to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Untappable {
+    /// Encrypted end to end with keys in SDP (RFC 4568).
+    Srtp,
+    /// Encrypted end to end with DTLS-SRTP (RFC 5764).
+    Dtls,
+    /// A fax (T.38).
+    Fax,
+    /// Not audio.
+    NotAudio,
+    /// In a codec that Sidetone doesn't decode.
+    UnknownCodec,
+    /// Its description couldn't be understood.
+    Unreadable,
+}
+
+/// Media of one leg don't arrive as they should, or do so again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallMedia {
+    /// What is wrong.
+    pub problem: MediaProblem,
+    /// Whether it begins or is over.
+    pub state: MediaState,
+    /// The leg that nothing is heard from; `None` if neither is.
+    pub leg: Option<Leg>,
+    /// For how long nothing has been, or had been, heard.
+    #[serde(rename = "silent_ms", with = "millis")]
+    pub silent: Duration,
+}
+
+/// What is wrong with a call's media.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MediaProblem {
+    /// Packets come from one leg and not from the other.
+    OneWay,
+    /// Packets come from neither.
+    Timeout,
+}
+
+/// Whether a problem begins or is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MediaState {
+    /// It has been noticed.
+    Lost,
+    /// Packets come again.
+    Restored,
+}
+
+/// The call is over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallEnded {
+    /// How it ended.
+    pub cause: Cause,
+    /// Who ended it; `None` if it was neither party.
+    pub by: Option<Leg>,
+    /// The final status that refused it, 300 to 699; `None` for a call that was answered.
+    pub sip_status: Option<u16>,
+    /// The call in one page; `None` for a call that was never answered, or if its analysis broke.
+    pub summary: Option<Summary>,
+    /// What its media were like; `None` if there were none.
+    pub media: Option<MediaQuality>,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// A party hung up.
+    Hangup,
+    /// The caller gave up before the answer.
+    Cancelled,
+    /// It was refused with a final status.
+    Rejected,
+    /// Nobody answered in time.
+    NoAnswer,
+    /// Its media stopped.
+    MediaTimeout,
+    /// The operator ended it, or Sidetone was shut down.
+    Terminated,
+    /// Its signalling broke.
+    Failed,
+}
+
+/// What a call's media were like as they reached Sidetone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MediaQuality {
+    /// From the customer.
+    pub customer: LegMedia,
+    /// From the agent.
+    pub agent: LegMedia,
+}
+
+/// The RTP of one leg (RFC 3550 appendix A).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LegMedia {
+    /// The codec in use last; `None` if no packet came.
+    pub codec: Option<CodecName>,
+    /// Packets that arrived.
+    pub packets: u64,
+    /// Packets that never did.
+    pub lost: u64,
+    /// Interarrival jitter at the end, in milliseconds.
+    pub jitter_ms: f32,
+    /// Packets that were heard by nobody here, because analysis was behind. Forwarding is never affected.
+    pub unheard: u64,
+}
+
+/// A codec, as SDP names it. Not text: what a peer writes into its SDP doesn't get into an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum CodecName {
+    /// G.711 µ-law.
+    #[serde(rename = "PCMU")]
+    Pcmu,
+    /// G.711 A-law.
+    #[serde(rename = "PCMA")]
+    Pcma,
+    /// G.722.
+    #[serde(rename = "G722")]
+    G722,
+    /// Opus.
+    #[serde(rename = "opus")]
+    Opus,
+    /// Linear PCM of 16 bits.
+    #[serde(rename = "L16")]
+    L16,
+    /// One that Sidetone doesn't decode.
+    #[serde(rename = "other")]
+    Other,
+}

@@ -1,0 +1,67 @@
+//! The names of what may happen.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal,)*) => {
+        /// What kind of thing happened.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum Kind {
+            $($(#[$doc])* #[serde(rename = $name)] $kind,)*
+        }
+
+        impl Kind {
+            /// Every kind, in the order in which a call may see them.
+            pub const ALL: &[Self] = &[$(Self::$kind),*];
+
+            /// Its name in events.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$kind => $name),* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// An INVITE was let in.
+    CallStarted = "call.started",
+    /// It was answered.
+    CallAnswered = "call.answered",
+    /// One party put the other on hold.
+    CallHeld = "call.held",
+    /// It took the other off hold.
+    CallResumed = "call.resumed",
+    /// A stream can't be listened to.
+    CallUntappable = "call.untappable",
+    /// Media don't arrive as they should, or do so again.
+    CallMedia = "call.media",
+    /// How the customer seems to feel.
+    AffectUpdate = "affect.update",
+    /// The customer grows upset, or has calmed down.
+    AffectAlert = "affect.alert",
+    /// How both parties talk.
+    Conduct = "conduct",
+    /// The call is over.
+    CallEnded = "call.ended",
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.iter().copied().find(|kind| kind.name() == text).ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|kind| kind.name()).collect();
+            format!("no such kind of event; there are {}", names.join(", "))
+        })
+    }
+}

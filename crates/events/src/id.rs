@@ -1,0 +1,167 @@
+//! Names of calls and events.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::time::Timestamp;
+
+/// Crockford's base 32, as ULIDs use it.
+const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const LENGTH: usize = 26;
+
+/// Sidetone's name for a call: a [ULID](https://github.com/ulid/spec), 26 characters that sort by the time at which
+/// the call began.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(u128);
+
+/// Not the name of a call or an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// Not 26 digits of Crockford's base 32 of at most 128 bits.
+    #[error("not a call id: 26 digits of Crockford's base 32")]
+    Call,
+    /// Not a call id, a hyphen and a number from 1 on.
+    #[error("not an event id: a call id, a hyphen and a number")]
+    Event,
+}
+
+impl CallId {
+    /// No call has this name.
+    pub(crate) const NONE: Self = Self(0);
+
+    /// The name of a call that began at `began`; `entropy` makes it unique (its lower 80 bits are used).
+    #[must_use]
+    pub fn new(began: Timestamp, entropy: u128) -> Self {
+        let time = u128::from(began.unix_millis()) & ((1 << 48) - 1);
+        Self(time << 80 | entropy & ((1 << 80) - 1))
+    }
+
+    /// When the call began, to the millisecond.
+    #[must_use]
+    pub fn began(self) -> Timestamp {
+        Timestamp::from_unix_millis(u64::try_from(self.0 >> 80).unwrap_or(u64::MAX))
+    }
+}
+
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (0..LENGTH).rev().try_for_each(|place| {
+            let digit = DIGITS.get((self.0 >> (5 * place)) as usize & 31).copied().unwrap_or(b'0');
+            write!(f, "{}", char::from(digit))
+        })
+    }
+}
+
+impl fmt::Debug for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CallId({self})")
+    }
+}
+
+impl FromStr for CallId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        // The first digit holds three bits: 26 digits are 130.
+        if text.len() != LENGTH || !text.starts_with(['0', '1', '2', '3', '4', '5', '6', '7']) {
+            return Err(IdError::Call);
+        }
+        text.bytes()
+            .try_fold(0u128, |id, digit| {
+                let value = DIGITS.iter().position(|of| *of == digit)?;
+                Some(id << 5 | value as u128)
+            })
+            .map(Self)
+            .ok_or(IdError::Call)
+    }
+}
+
+/// The name of an event: its call's and its place in that call, `01JN8X0Q3GZP5T7W9Y1B2C4D6E-12`. The same event has the
+/// same name wherever and however often it is delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId {
+    /// The call.
+    pub call: CallId,
+    /// The event's place in it, from 1 on.
+    pub seq: u64,
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.call, self.seq)
+    }
+}
+
+impl FromStr for EventId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let (call, seq) = text.split_once('-').ok_or(IdError::Event)?;
+        let written = |seq: &u64| *seq > 0 && !text.contains('+') && !text.contains("-0");
+        Ok(Self {
+            call: call.parse().map_err(|_| IdError::Event)?,
+            seq: seq.parse().ok().filter(written).ok_or(IdError::Event)?,
+        })
+    }
+}
+
+macro_rules! serde_by_text {
+    ($type:ty) => {
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                std::borrow::Cow::<'de, str>::deserialize(from)?.parse().map_err(de::Error::custom)
+            }
+        }
+    };
+}
+serde_by_text!(CallId);
+serde_by_text!(EventId);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_call_id_is_the_ulid_of_its_time() {
+        // The example of the ULID specification's reference implementation.
+        let id = CallId::new(Timestamp::from_unix_millis(1_469_918_176_385), 0);
+        assert_eq!(id.to_string(), "01ARYZ6S410000000000000000");
+        assert_eq!(id.began(), Timestamp::from_unix_millis(1_469_918_176_385));
+    }
+
+    #[test]
+    fn what_is_no_id_is_refused() {
+        let id = "01ARYZ6S410000000000000000";
+        for wrong in
+            ["", "81ARYZ6S410000000000000000", "01aryz6s410000000000000000", "01ARYZ6S41000000000000000U"]
+        {
+            assert_eq!(wrong.parse::<CallId>(), Err(IdError::Call), "{wrong}");
+        }
+        for wrong in
+            [id, &format!("{id}-"), &format!("{id}-0"), &format!("{id}-+1"), &format!("{id}-01"), "-1"]
+        {
+            assert_eq!(wrong.parse::<EventId>(), Err(IdError::Event), "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn ids_read_back_and_sort_by_time(millis in 0u64..1 << 47, later in 1u64..1 << 46, a: u128, b: u128, seq in 1u64..) {
+            let id = CallId::new(Timestamp::from_unix_millis(millis), a);
+            let next = CallId::new(Timestamp::from_unix_millis(millis + later), b);
+            prop_assert_eq!(id.to_string().parse(), Ok(id));
+            prop_assert!(id < next && id.to_string() < next.to_string());
+            let event = EventId { call: id, seq };
+            prop_assert_eq!(event.to_string().parse(), Ok(event));
+        }
+    }
+}

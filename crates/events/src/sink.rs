@@ -1,0 +1,164 @@
+//! The ways out of the process.
+
+mod file;
+mod lines;
+pub(crate) mod sse;
+pub(crate) mod webhook;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{AbortHandle, JoinHandle};
+
+use crate::bus::{Bus, SinkCounts, Tally};
+use crate::config::EventsConfig;
+use crate::secret::SecretError;
+use crate::time::Timestamp;
+pub(crate) use file::RotatingFile;
+use sse::Hub;
+
+/// A sink that can't be started.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// Its file can't be opened.
+    #[error("events.file: can't open {path}: {why}")]
+    File {
+        /// The file.
+        path: String,
+        /// Why.
+        why: std::io::Error,
+    },
+    /// Its thread can't be started.
+    #[error("can't start a thread for events: {0}")]
+    Thread(std::io::Error),
+    /// A value that can't be meant.
+    #[error("{key}: {why}")]
+    Config {
+        /// The key in the configuration file.
+        key: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A secret that can't be had.
+    #[error("{key}: {why}")]
+    Secret {
+        /// The key in the configuration file.
+        key: &'static str,
+        /// What is wrong with it.
+        why: SecretError,
+    },
+}
+
+/// The sinks that the configuration names, running.
+#[derive(Debug)]
+pub struct Sinks {
+    bus: Bus,
+    hub: Arc<Hub>,
+    reopen: Option<file::Reopen>,
+    tallies: Vec<Tally>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Sinks {
+    /// Starts the sinks of `config` on `bus`. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// The first thing in `config` that can't be meant or had.
+    pub fn start(config: &EventsConfig, bus: &Bus) -> Result<Self, SinkError> {
+        check(config)?;
+        let (mut tallies, mut tasks, mut reopen) = (Vec::new(), Vec::new(), None);
+        // What may fail first, so that a faulty configuration starts nothing.
+        let file = config.file.as_ref().map(RotatingFile::open).transpose()?;
+        let hub = Arc::new(Hub::new(&config.stream)?);
+        let webhooks = config.webhooks.iter().map(|it| webhook::Webhook::new(it, Arc::new(Timestamp::now)));
+        let webhooks = webhooks.collect::<Result<Vec<_>, _>>()?;
+
+        if config.stdout {
+            let subscription = bus.subscribe("stdout", config.queue, &[]);
+            tallies.push(subscription.tally());
+            tasks
+                .push(lines::spawn("events-stdout", subscription, lines::Stdout).map_err(SinkError::Thread)?);
+        }
+        if let (Some(file), Some(settings)) = (file, config.file.as_ref()) {
+            let subscription = bus.subscribe("file", config.queue, &settings.kinds);
+            tallies.push(subscription.tally());
+            reopen = Some(file.reopener());
+            tasks.push(lines::spawn("events-file", subscription, file).map_err(SinkError::Thread)?);
+        }
+        for (index, (webhook, settings)) in webhooks.into_iter().zip(&config.webhooks).enumerate() {
+            let name = if index == 0 { "webhook".to_owned() } else { format!("webhook-{}", index + 1) };
+            let subscription = bus.subscribe(&name, config.queue, &settings.kinds);
+            tallies.push(subscription.tally());
+            tasks.push(tokio::spawn(webhook.run(subscription)));
+        }
+        let subscription = bus.subscribe("stream", config.queue, &[]);
+        tallies.push(subscription.tally());
+        tasks.push(tokio::spawn(Arc::clone(&hub).run(subscription)));
+        Ok(Self { bus: bus.clone(), hub, reopen, tallies, tasks })
+    }
+
+    /// The live stream; [`Hub::router`] serves it.
+    #[must_use]
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    /// What became of the events, by sink.
+    #[must_use]
+    pub fn counts(&self) -> Vec<SinkCounts> {
+        self.tallies.iter().map(Tally::counts).collect()
+    }
+
+    /// Opens the file anew before the next event is written: for SIGHUP, after a log rotator has moved it away.
+    pub fn reopen(&self) {
+        if let Some(reopen) = &self.reopen {
+            reopen.request();
+        }
+    }
+
+    /// Closes the bus and waits at most `patience` for what is queued to be delivered. Returns what became of it all;
+    /// what is `queued` even then is lost.
+    pub async fn shutdown(self, patience: Duration) -> Vec<SinkCounts> {
+        self.bus.close();
+        let aborts: Vec<_> = self.tasks.iter().map(JoinHandle::abort_handle).collect();
+        if tokio::time::timeout(patience, futures_util::future::join_all(self.tasks)).await.is_err() {
+            aborts.iter().for_each(AbortHandle::abort);
+        }
+        self.tallies.iter().map(Tally::counts).collect()
+    }
+}
+
+/// Refuses what can't be meant, whoever asks: `sidetone check` does so without starting anything.
+pub(crate) fn check(config: &EventsConfig) -> Result<(), SinkError> {
+    let wrong = |key: &'static str, why: &str| Err(SinkError::Config { key, why: why.to_owned() });
+    if config.queue == 0 || config.queue > 1_000_000 {
+        return wrong("events.queue", "must be 1 to 1000000");
+    }
+    if let Some(file) = &config.file {
+        if file.max_bytes < 4_096 {
+            return wrong("events.file.max_bytes", "must be at least 4096");
+        }
+        if file.keep == 0 || file.keep > 1_000 {
+            return wrong("events.file.keep", "must be 1 to 1000");
+        }
+    }
+    if config.webhooks.len() > 16 {
+        return wrong("events.webhook", "there may be at most 16");
+    }
+    for webhook in &config.webhooks {
+        if webhook.batch == 0 || webhook.batch > 1_000 {
+            return wrong("events.webhook.batch", "must be 1 to 1000");
+        }
+        if webhook.timeout.0.is_zero() {
+            return wrong("events.webhook.timeout", "must be above 0");
+        }
+    }
+    let stream = &config.stream;
+    if stream.replay == 0 || stream.replay > 1_000_000 {
+        return wrong("events.stream.replay", "must be 1 to 1000000");
+    }
+    if stream.heartbeat.0.is_zero() {
+        return wrong("events.stream.heartbeat", "must be above 0");
+    }
+    Ok(())
+}

@@ -1,0 +1,233 @@
+//! A file of JSON lines that is rotated by size.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::SinkError;
+use super::lines::LineWriter;
+use crate::config::FileConfig;
+
+/// `PATH`, `PATH.1` (the one before), … `PATH.keep`. No file outgrows `max_bytes` unless one line does, and no line is
+/// split between two files or left unfinished.
+#[derive(Debug)]
+pub(crate) struct RotatingFile {
+    path: PathBuf,
+    max_bytes: u64,
+    keep: u32,
+    file: Option<File>,
+    size: u64,
+    reopen: Reopen,
+}
+
+/// Asks for the file to be opened anew.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reopen(Arc<AtomicBool>);
+
+impl Reopen {
+    pub(crate) fn request(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+impl RotatingFile {
+    pub(crate) fn open(config: &FileConfig) -> Result<Self, SinkError> {
+        let mut file = Self {
+            path: config.path.clone(),
+            max_bytes: config.max_bytes,
+            keep: config.keep.max(1),
+            file: None,
+            size: 0,
+            reopen: Reopen::default(),
+        };
+        match file.ready() {
+            Ok(_) => {}
+            Err(why) => return Err(SinkError::File { path: config.path.display().to_string(), why }),
+        }
+        file.prune();
+        Ok(file)
+    }
+
+    pub(crate) fn reopener(&self) -> Reopen {
+        self.reopen.clone()
+    }
+
+    /// The open file, opened first if it isn't.
+    fn ready(&mut self) -> io::Result<&mut File> {
+        if self.file.is_none() {
+            // Readable by the owner and the group only: what is inferred about people is nobody else's business.
+            let file = OpenOptions::new().append(true).create(true).mode(0o640).open(&self.path)?;
+            self.size = file.metadata()?.len();
+            self.file = Some(file);
+        }
+        self.file.as_mut().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+    }
+
+    fn write_line(&mut self, line: &str) -> io::Result<()> {
+        if self.reopen.0.swap(false, Ordering::AcqRel) {
+            self.file = None;
+        }
+        self.ready()?;
+        let length = line.len() as u64;
+        if self.size > 0 && self.size.saturating_add(length) > self.max_bytes {
+            self.rotate()?;
+        }
+        let size = self.size;
+        let file = self.ready()?;
+        match file.write_all(line.as_bytes()) {
+            Ok(()) => {
+                self.size = size.saturating_add(length);
+                Ok(())
+            }
+            Err(why) => {
+                // A full disk may have taken half a line.
+                let _ = file.set_len(size);
+                self.file = None;
+                Err(why)
+            }
+        }
+    }
+
+    /// Moves every file one number up; the last one is overwritten.
+    fn rotate(&mut self) -> io::Result<()> {
+        self.file = None;
+        for number in (1..self.keep).rev() {
+            ignore_missing(fs::rename(numbered(&self.path, number), numbered(&self.path, number + 1)))?;
+        }
+        ignore_missing(fs::rename(&self.path, numbered(&self.path, 1)))
+    }
+
+    /// Removes what an earlier configuration kept beyond `keep`.
+    fn prune(&self) {
+        for number in self.keep + 1..=self.keep.saturating_add(1_000) {
+            if fs::remove_file(numbered(&self.path, number)).is_err() {
+                break;
+            }
+        }
+    }
+}
+
+impl LineWriter for RotatingFile {
+    fn write(&mut self, lines: &[String]) -> (usize, io::Result<()>) {
+        for (written, line) in lines.iter().enumerate() {
+            if let Err(why) = self.write_line(line) {
+                return (written, Err(why));
+            }
+        }
+        (lines.len(), Ok(()))
+    }
+}
+
+fn numbered(path: &Path, number: u32) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(format!(".{number}"));
+    PathBuf::from(name)
+}
+
+fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn file(folder: &Path, max_bytes: u64, keep: u32) -> RotatingFile {
+        let path = folder.join("events.jsonl");
+        RotatingFile::open(&FileConfig { path, max_bytes, keep, kinds: vec![] }).unwrap()
+    }
+
+    fn read(folder: &Path, name: &str) -> String {
+        fs::read_to_string(folder.join(name)).unwrap_or_default()
+    }
+
+    #[test]
+    fn files_move_up_and_the_oldest_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = file(folder.path(), 10, 2);
+        for line in ["one 1\n", "two 2\n", "three 3\n", "four 4\n"] {
+            file.write_line(line).unwrap();
+        }
+        assert_eq!(read(folder.path(), "events.jsonl"), "four 4\n");
+        assert_eq!(read(folder.path(), "events.jsonl.1"), "three 3\n");
+        assert_eq!(read(folder.path(), "events.jsonl.2"), "two 2\n");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn a_restart_goes_on_where_the_file_ended_and_prunes() {
+        let folder = tempfile::tempdir().unwrap();
+        file(folder.path(), 10, 3).write_line("before\n").unwrap();
+        for number in 1..=3 {
+            fs::write(folder.path().join(format!("events.jsonl.{number}")), "old\n").unwrap();
+        }
+        let mut file = file(folder.path(), 10, 1);
+        file.write_line("ab\n").unwrap();
+        assert_eq!(read(folder.path(), "events.jsonl"), "before\nab\n");
+        file.write_line("c\n").unwrap();
+        assert_eq!(read(folder.path(), "events.jsonl.1"), "before\nab\n");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_file_moved_away_is_made_anew_when_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = file(folder.path(), 1_000, 1);
+        file.write_line("a\n").unwrap();
+        fs::rename(folder.path().join("events.jsonl"), folder.path().join("moved")).unwrap();
+        file.write_line("b\n").unwrap();
+        file.reopener().request();
+        file.write_line("c\n").unwrap();
+        assert_eq!(
+            (read(folder.path(), "moved"), read(folder.path(), "events.jsonl")),
+            ("a\nb\n".into(), "c\n".into())
+        );
+    }
+
+    #[test]
+    fn it_is_not_for_everyone_to_read() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        file(folder.path(), 10, 1).write_line("a\n").unwrap();
+        let mode = fs::metadata(folder.path().join("events.jsonl")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o007, 0);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named() {
+        let config = FileConfig { path: "/nowhere/at/all".into(), max_bytes: 10, keep: 1, kinds: vec![] };
+        let refused = RotatingFile::open(&config).unwrap_err().to_string();
+        assert!(refused.starts_with("events.file: can't open /nowhere/at/all: "), "{refused}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        /// What is kept is an unbroken run of the newest lines, and no file is too large.
+        #[test]
+        fn the_newest_lines_are_kept_whole(lengths in proptest::collection::vec(1usize..30, 1..60), keep in 1u32..5) {
+            let folder = tempfile::tempdir().unwrap();
+            let mut file = file(folder.path(), 64, keep);
+            let lines: Vec<String> =
+                lengths.iter().enumerate().map(|(place, length)| format!("{place}{}\n", "x".repeat(*length))).collect();
+            prop_assert_eq!(file.write(&lines).0, lines.len());
+            let mut kept = String::new();
+            for number in (1..=keep).rev() {
+                let part = read(folder.path(), &format!("events.jsonl.{number}"));
+                prop_assert!(part.len() <= 64);
+                kept += &part;
+            }
+            kept += &read(folder.path(), "events.jsonl");
+            prop_assert!(lines.concat().ends_with(&kept) && !kept.is_empty());
+            prop_assert!(fs::read_dir(folder.path()).unwrap().count() as u32 <= keep + 1);
+        }
+    }
+}

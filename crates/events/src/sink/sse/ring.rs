@@ -1,0 +1,71 @@
+//! The newest events, by their place in the order of publication.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::bus::Published;
+use crate::id::EventId;
+
+/// A bounded run of events, the oldest of which is at place `start`.
+#[derive(Debug)]
+pub(super) struct Ring {
+    events: VecDeque<Arc<Published>>,
+    capacity: usize,
+    start: u64,
+    closed: bool,
+}
+
+pub(super) enum Taken {
+    /// An event, and the place after it.
+    Event(Arc<Published>, u64),
+    /// None yet; the place to look from next time.
+    Nothing(u64),
+    /// The place asked for is no longer held.
+    Lagged,
+    /// None, and there will be none.
+    Closed,
+}
+
+impl Ring {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { events: VecDeque::new(), capacity: capacity.max(1), start: 0, closed: false }
+    }
+
+    pub(super) fn push(&mut self, event: Arc<Published>) {
+        if self.events.len() >= self.capacity {
+            self.events.pop_front();
+            self.start += 1;
+        }
+        self.events.push_back(event);
+    }
+
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    pub(super) fn start(&self) -> u64 {
+        self.start
+    }
+
+    pub(super) fn end(&self) -> u64 {
+        self.start + self.events.len() as u64
+    }
+
+    /// The place after the event `id`, if that is still held.
+    pub(super) fn after(&self, id: EventId) -> Option<u64> {
+        let place = self.events.iter().rposition(|held| held.event.id == id)?;
+        Some(self.start + place as u64 + 1)
+    }
+
+    /// The first event from place `from` on that is wanted.
+    pub(super) fn take(&self, from: u64, wants: impl Fn(&Published) -> bool) -> Taken {
+        let Some(skip) = from.checked_sub(self.start) else { return Taken::Lagged };
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        let found = self.events.iter().enumerate().skip(skip).find(|(_, event)| wants(event));
+        match found {
+            Some((place, event)) => Taken::Event(Arc::clone(event), self.start + place as u64 + 1),
+            None if self.closed => Taken::Closed,
+            None => Taken::Nothing(self.end()),
+        }
+    }
+}

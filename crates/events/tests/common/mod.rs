@@ -1,0 +1,198 @@
+//! Calls and events for the tests.
+#![allow(dead_code)] // each test file uses some of it
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sidetone_events::{
+    CallAnswered, CallEnded, CallHeld, CallId, CallMedia, CallRef, CallResumed, CallStarted, CallUntappable,
+    Cause, CodecName, Direction, Event, Happening, LegMedia, MediaProblem, MediaQuality, MediaState,
+    Narrator, NumberHasher, Parties, Secret, Timestamp, Untappable,
+};
+use sidetone_insight::{
+    AffectUpdate, Alert, AlertKind, AlertSpan, Alerts, Analysis, Class, Conduct, CustomerOnly, Leg,
+    LegConduct, Moment, Pace, Phase, Relative, Response, Sentiment, State, Summary, Trend,
+};
+
+/// Sunday, 1 March 2026, half past nine.
+pub(crate) const BEGAN: u64 = 1_772_357_400_125;
+
+pub(crate) fn hasher() -> NumberHasher {
+    NumberHasher::salted(&Secret::new("a salt for nothing but tests")).unwrap()
+}
+
+pub(crate) fn call(entropy: u128) -> CallRef {
+    let parties = Parties { caller: "+4930123456789", callee: "+49800555000" };
+    let id = CallId::new(Timestamp::from_unix_millis(BEGAN), entropy);
+    CallRef::new(&hasher(), id, "7f3a9c1e-44d2@198.51.100.7", "carrier", Direction::Inbound, parties)
+}
+
+pub(crate) fn narrator() -> Narrator {
+    narrator_of(0x0123_4567_89ab_cdef_0123)
+}
+
+pub(crate) fn narrator_of(entropy: u128) -> Narrator {
+    Narrator::new(call(entropy), Timestamp::from_unix_millis(BEGAN))
+}
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// One event of each kind, as an ordinary call would have them.
+pub(crate) fn a_call() -> Vec<Event> {
+    let mut narrator = narrator();
+    a_happening_of_each_kind().into_iter().map(|(at, happening)| narrator.tell(ms(at), happening)).collect()
+}
+
+pub(crate) fn a_happening_of_each_kind() -> Vec<(u64, Happening)> {
+    vec![
+        (0, CallStarted { analysed: true }.into()),
+        (120, CallUntappable { stream: 1, reason: Untappable::NotAudio }.into()),
+        (6_480, CallAnswered { waited: ms(6_480) }.into()),
+        (41_200, Happening::AffectUpdate(update())),
+        (41_200, Happening::AffectAlert(alert())),
+        (50_000, Happening::Conduct(conduct(false))),
+        (71_000, CallHeld { by: Leg::Agent }.into()),
+        (88_300, CallResumed { by: Leg::Agent, held: ms(17_300) }.into()),
+        (
+            95_000,
+            CallMedia {
+                problem: MediaProblem::OneWay,
+                state: MediaState::Lost,
+                leg: Some(Leg::Customer),
+                silent: ms(5_000),
+            }
+            .into(),
+        ),
+        (184_220, ended().into()),
+    ]
+}
+
+pub(crate) fn update() -> AffectUpdate {
+    AffectUpdate {
+        leg: CustomerOnly,
+        valence: -0.52,
+        arousal: 0.47,
+        distress: 0.71,
+        confidence: 0.83,
+        state: State::Frustrated,
+        trend: Trend::Worsening,
+        relative: Some(Relative { valence: -0.49, arousal: 0.55, distress: 0.58 }),
+        classes: BTreeMap::from([
+            (Class::Anger, 0.66),
+            (Class::Sadness, 0.07),
+            (Class::Fear, 0.05),
+            (Class::Disgust, 0.06),
+            (Class::Neutral, 0.16),
+        ]),
+        speech: ms(14_000),
+        estimates: 2,
+        abstained: 0,
+    }
+}
+
+pub(crate) fn alert() -> Alert {
+    Alert {
+        leg: CustomerOnly,
+        alert: AlertKind::Frustration,
+        phase: Phase::Rising,
+        score: 0.71,
+        valence: -0.52,
+        arousal: 0.47,
+        confidence: 0.83,
+        lasted: None,
+    }
+}
+
+pub(crate) fn conduct(is_final: bool) -> Conduct {
+    Conduct {
+        is_final,
+        customer: LegConduct {
+            talk: ms(21_400),
+            talk_share: Some(0.554),
+            turns: 5,
+            overlaps_begun: 2,
+            response: Some(Response { count: 3, mean: ms(410), longest: ms(900) }),
+            pace: Some(Pace {
+                syllables_per_second: 5.1,
+                recent_syllables_per_second: 5.734,
+                words_per_minute: 229.0,
+            }),
+        },
+        agent: LegConduct {
+            talk: ms(17_240),
+            talk_share: Some(0.446),
+            turns: 6,
+            overlaps_begun: 1,
+            response: Some(Response { count: 4, mean: ms(730), longest: ms(1_620) }),
+            pace: Some(Pace {
+                syllables_per_second: 4.2,
+                recent_syllables_per_second: 4.05,
+                words_per_minute: 162.0,
+            }),
+        },
+        overlap: ms(1_340),
+        overlaps: 3,
+        silence: ms(6_220),
+        longest_silence: ms(2_900),
+        hold: if is_final { ms(17_300) } else { ms(0) },
+        holds: u32::from(is_final),
+    }
+}
+
+pub(crate) fn summary() -> Summary {
+    Summary {
+        duration: ms(184_220),
+        sentiment: Some(Sentiment {
+            start: -0.08,
+            end: 0.21,
+            shift: 0.29,
+            lowest: Moment { at: ms(52_700), valence: -0.61 },
+            highest: Moment { at: ms(178_900), valence: 0.27 },
+        }),
+        alerts: Alerts {
+            frustration: 1,
+            distress: 0,
+            spans: vec![AlertSpan { alert: AlertKind::Frustration, from: ms(41_200), to: Some(ms(102_700)) }],
+        },
+        conduct: conduct(true),
+        analysis: Analysis {
+            speech: ms(68_400),
+            judged: ms(61_500),
+            estimates: 122,
+            abstained: 9,
+            abstained_share: Some(0.069),
+            reasons: BTreeMap::from([
+                (sidetone_insight::Abstention::Overlap, 5),
+                (sidetone_insight::Abstention::TooLittleSpeech, 4),
+            ]),
+            erased: false,
+        },
+    }
+}
+
+pub(crate) fn ended() -> CallEnded {
+    CallEnded {
+        cause: Cause::Hangup,
+        by: Some(Leg::Customer),
+        sip_status: None,
+        summary: Some(summary()),
+        media: Some(MediaQuality {
+            customer: LegMedia {
+                codec: Some(CodecName::Pcma),
+                packets: 8_861,
+                lost: 13,
+                jitter_ms: 2.4,
+                unheard: 0,
+            },
+            agent: LegMedia {
+                codec: Some(CodecName::Pcma),
+                packets: 8_874,
+                lost: 0,
+                jitter_ms: 0.3,
+                unheard: 0,
+            },
+        }),
+    }
+}

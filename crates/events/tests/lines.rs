@@ -1,0 +1,102 @@
+//! JSON lines in a file, from the configuration to the last line.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod common;
+
+use std::path::Path;
+use std::time::Duration;
+
+use common::{a_call, narrator};
+use sidetone_events::config::{EventsConfig, FileConfig};
+use sidetone_events::{Bus, CallHeld, Event, Kind, Sinks};
+use sidetone_insight::Leg;
+
+const FOREVER: Duration = Duration::from_secs(60);
+
+fn config(path: &Path, max_bytes: u64, keep: u32) -> EventsConfig {
+    let file = FileConfig { path: path.to_owned(), max_bytes, keep, kinds: vec![] };
+    EventsConfig { file: Some(file), ..EventsConfig::default() }
+}
+
+fn read(path: &Path) -> Vec<Event> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(text.is_empty() || text.ends_with('\n'), "no line is left unfinished");
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn every_event_is_a_line_and_shutdown_loses_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.jsonl");
+    let bus = Bus::new();
+    let sinks = Sinks::start(&config(&path, 1 << 20, 3), &bus).unwrap();
+    a_call().into_iter().for_each(|event| bus.publish(event));
+    let counts = sinks.shutdown(FOREVER).await;
+    assert_eq!(read(&path), a_call());
+    let file = counts.iter().find(|counts| counts.name == "file").unwrap();
+    assert_eq!((file.delivered, file.dropped, file.failed), (10, 0, 0));
+}
+
+#[tokio::test]
+async fn rotation_keeps_an_unbroken_run_of_the_newest() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.jsonl");
+    let bus = Bus::new();
+    let sinks = Sinks::start(&config(&path, 4_096, 3), &bus).unwrap();
+    let mut narrator = narrator();
+    for at in 0..400 {
+        bus.publish(narrator.tell(Duration::from_millis(at), CallHeld { by: Leg::Agent }));
+    }
+    sinks.shutdown(FOREVER).await;
+    let mut seqs = vec![];
+    for number in [3, 2, 1] {
+        let old = folder.path().join(format!("events.jsonl.{number}"));
+        assert!(std::fs::metadata(&old).unwrap().len() <= 4_096);
+        seqs.extend(read(&old).iter().map(|event| event.seq));
+    }
+    seqs.extend(read(&path).iter().map(|event| event.seq));
+    assert_eq!(seqs.last(), Some(&400));
+    assert!(seqs.windows(2).all(|pair| pair[1] == pair[0] + 1));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4);
+}
+
+#[tokio::test]
+async fn a_file_moved_away_is_opened_anew_on_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, moved) = (folder.path().join("events.jsonl"), folder.path().join("moved.jsonl"));
+    let bus = Bus::new();
+    let sinks = Sinks::start(&config(&path, 1 << 20, 3), &bus).unwrap();
+    let events = a_call();
+    bus.publish(events[0].clone());
+    while sinks.counts()[0].delivered < 1 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    std::fs::rename(&path, &moved).unwrap();
+    sinks.reopen();
+    bus.publish(events[1].clone());
+    sinks.shutdown(FOREVER).await;
+    assert_eq!((read(&moved), read(&path)), (vec![events[0].clone()], vec![events[1].clone()]));
+}
+
+#[tokio::test]
+async fn a_full_disk_loses_whole_events_and_counts_them() {
+    // Every write to this device fails with "no space left".
+    let bus = Bus::new();
+    let sinks = Sinks::start(&config(Path::new("/dev/full"), 1 << 20, 3), &bus).unwrap();
+    a_call().into_iter().for_each(|event| bus.publish(event));
+    let counts = sinks.shutdown(FOREVER).await;
+    assert_eq!((counts[0].delivered, counts[0].failed), (0, 10));
+}
+
+#[tokio::test]
+async fn a_file_may_hold_some_kinds_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ended.jsonl");
+    let bus = Bus::new();
+    let mut config = config(&path, 1 << 20, 3);
+    config.file.as_mut().unwrap().kinds = vec![Kind::CallEnded];
+    let sinks = Sinks::start(&config, &bus).unwrap();
+    a_call().into_iter().for_each(|event| bus.publish(event));
+    sinks.shutdown(FOREVER).await;
+    assert_eq!(read(&path).iter().map(Event::kind).collect::<Vec<_>>(), [Kind::CallEnded]);
+}

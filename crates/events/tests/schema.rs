@@ -1,0 +1,328 @@
+//! Every event is valid against the committed schema, and the schema lets nothing else through.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use common::{a_call, a_happening_of_each_kind, narrator, narrator_of};
+use jsonschema::Validator;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use sidetone_events::{
+    CallAnswered, CallEnded, CallHeld, CallMedia, CallResumed, CallStarted, CallUntappable, Cause, CodecName,
+    Event, Happening, Kind, LegMedia, MediaProblem, MediaQuality, MediaState, SCHEMA, SCHEMA_ID, Untappable,
+    fuzz,
+};
+use sidetone_insight::{Abstention, AffectSample, Call, Class, Leg, Thresholds};
+
+fn validator() -> Validator {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    jsonschema::meta::validate(&schema).unwrap();
+    jsonschema::draft202012::new(&schema).unwrap()
+}
+
+#[track_caller]
+fn valid(validator: &Validator, event: &Value) {
+    let faults: Vec<_> =
+        validator.iter_errors(event).map(|fault| format!("{}: {fault}", fault.instance_path())).collect();
+    assert!(faults.is_empty(), "{faults:#?}\n{event:#}");
+}
+
+fn value(event: &Event) -> Value {
+    serde_json::from_str(&serde_json::to_string(event).unwrap()).unwrap()
+}
+
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/examples")
+}
+
+/// Each kind's example file is what the code writes, so the examples can't rot. To write them anew after a change:
+/// `SIDETONE_WRITE_EXAMPLES=1 cargo test -p sidetone-events --test schema`.
+#[test]
+fn every_kind_has_an_example_that_the_code_writes() {
+    let validator = validator();
+    let mut kinds = BTreeSet::new();
+    for event in a_call() {
+        let path = examples().join(format!("{}.json", event.kind()));
+        let written = serde_json::to_string_pretty(&event).unwrap() + "\n";
+        if std::env::var_os("SIDETONE_WRITE_EXAMPLES").is_some() {
+            std::fs::write(&path, &written).unwrap();
+        }
+        let example = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(example, written, "{}", path.display());
+        valid(&validator, &serde_json::from_str(&example).unwrap());
+        assert_eq!(serde_json::from_str::<Event>(&example).unwrap(), event);
+        kinds.insert(event.kind());
+    }
+    assert_eq!(kinds, Kind::ALL.iter().copied().collect());
+    assert_eq!(std::fs::read_dir(examples()).unwrap().count(), kinds.len(), "no example of anything else");
+}
+
+#[test]
+fn the_schema_knows_exactly_the_kinds_and_words_that_the_code_does() {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let names = |value: &Value| -> Vec<String> { serde_json::from_value(value.clone()).unwrap() };
+    let kinds: Vec<_> = Kind::ALL.iter().map(ToString::to_string).collect();
+    assert_eq!(names(&schema["properties"]["kind"]["enum"]), kinds);
+    assert_eq!(schema["properties"]["schema"]["const"], SCHEMA_ID);
+    let classes: Vec<_> = Class::ALL.map(|class| serde_json::to_value(class).unwrap()).to_vec();
+    assert_eq!(
+        schema["$defs"]["affect.update"]["properties"]["classes"]["propertyNames"]["enum"],
+        json!(classes)
+    );
+}
+
+/// Everything that a value can be is described, with words for people.
+#[test]
+fn everything_in_the_schema_is_described() {
+    fn walk(path: &str, node: &Value, schema: &Value, bare: &mut Vec<String>) {
+        if let Some(properties) = node["properties"].as_object() {
+            for (name, property) in properties {
+                let referred =
+                    property["$ref"].as_str().map(|to| &schema["$defs"][to.trim_start_matches("#/$defs/")]);
+                let described = property["description"].is_string()
+                    || referred.is_some_and(|it| it["description"].is_string());
+                if !described {
+                    bare.push(format!("{path}/{name}"));
+                }
+            }
+        }
+        match node {
+            Value::Object(members) => {
+                let inner = members.iter().filter(|(name, _)| *name != "allOf");
+                inner.for_each(|(name, member)| walk(&format!("{path}/{name}"), member, schema, bare));
+            }
+            Value::Array(items) => items.iter().for_each(|item| walk(path, item, schema, bare)),
+            _ => {}
+        }
+    }
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let mut bare = vec![];
+    walk("", &schema, &schema, &mut bare);
+    assert_eq!(bare, Vec::<String>::new());
+}
+
+/// Changes that make an event invalid, each tried on each kind's example.
+#[test]
+fn the_schema_refuses_what_is_no_event() {
+    let validator = validator();
+    let refuses =
+        |why: &str, event: &Value| assert!(!validator.is_valid(event), "lets through: {why}\n{event:#}");
+    for event in a_call().iter().map(value) {
+        for member in event.as_object().unwrap().keys() {
+            let mut without = event.clone();
+            without.as_object_mut().unwrap().remove(member);
+            refuses(&format!("no {member}"), &without);
+        }
+        for member in event["data"].as_object().unwrap().keys() {
+            let mut without = event.clone();
+            without["data"].as_object_mut().unwrap().remove(member);
+            refuses(&format!("no data.{member}"), &without);
+        }
+        for member in event["call"].as_object().unwrap().keys() {
+            let mut without = event.clone();
+            without["call"].as_object_mut().unwrap().remove(member);
+            refuses(&format!("no call.{member}"), &without);
+        }
+        let with = |pointer: &str, value: Value| {
+            let mut changed = event.clone();
+            let (parent, name) = pointer.rsplit_once('/').unwrap();
+            changed.pointer_mut(parent).unwrap()[name] = value;
+            changed
+        };
+        for (pointer, wrong) in [
+            ("/kind", json!("call.vanished")),
+            ("/kind", json!(null)),
+            ("/schema", json!("sidetone.event.v2")),
+            ("/seq", json!(0)),
+            ("/seq", json!(1.5)),
+            ("/at_ms", json!(-1)),
+            ("/time", json!("2026-03-01 09:30:00")),
+            ("/time", json!("2026-03-01T09:30:00.125+01:00")),
+            ("/id", json!("12")),
+            ("/extra", json!(1)),
+            ("/data/extra", json!(1)),
+            ("/call/extra", json!(1)),
+            ("/call/caller", json!("+4930123456789")),
+            ("/call/caller", json!("4930123456789")),
+            ("/call/callee", json!("")),
+            ("/call/direction", json!("sideways")),
+        ] {
+            refuses(&format!("{pointer} = {wrong}"), &with(pointer, wrong));
+        }
+    }
+}
+
+#[test]
+fn no_kind_may_carry_the_data_of_another() {
+    let validator = validator();
+    let events: Vec<_> = a_call().iter().map(value).collect();
+    for event in &events {
+        for other in events.iter().filter(|other| other["kind"] != event["kind"]) {
+            let mut mixed = event.clone();
+            mixed["data"] = other["data"].clone();
+            assert!(!validator.is_valid(&mixed), "{} with the data of {}", event["kind"], other["kind"]);
+            assert!(serde_json::from_value::<Event>(mixed).is_err());
+        }
+    }
+}
+
+#[test]
+fn nobody_can_say_how_an_agent_feels() {
+    let validator = validator();
+    for event in a_call().iter().map(value).filter(|event| event["data"]["leg"] == "customer") {
+        if !event["kind"].as_str().unwrap().starts_with("affect.") {
+            continue;
+        }
+        let mut agents = event.clone();
+        agents["data"]["leg"] = json!("agent");
+        assert!(!validator.is_valid(&agents));
+        assert!(serde_json::from_value::<Event>(agents).is_err());
+    }
+    for member in ["valence", "arousal", "distress", "emotion"] {
+        let mut conduct = a_call().iter().map(value).find(|event| event["kind"] == "conduct").unwrap();
+        conduct["data"]["agent"][member] = json!(0.5);
+        assert!(!validator.is_valid(&conduct));
+        assert!(serde_json::from_value::<Event>(conduct).is_err());
+    }
+}
+
+fn any_leg() -> impl Strategy<Value = Leg> {
+    prop_oneof![Just(Leg::Customer), Just(Leg::Agent)]
+}
+
+fn any_millis() -> impl Strategy<Value = Duration> {
+    prop_oneof![0u64..200_000, any::<u64>()].prop_map(Duration::from_millis)
+}
+
+fn any_signalling() -> impl Strategy<Value = Happening> {
+    let untappable = proptest::sample::select(vec![
+        Untappable::Srtp,
+        Untappable::Dtls,
+        Untappable::Fax,
+        Untappable::NotAudio,
+        Untappable::UnknownCodec,
+        Untappable::Unreadable,
+    ]);
+    let problem = prop_oneof![Just(MediaProblem::OneWay), Just(MediaProblem::Timeout)];
+    let state = prop_oneof![Just(MediaState::Lost), Just(MediaState::Restored)];
+    prop_oneof![
+        any::<bool>().prop_map(|analysed| CallStarted { analysed }.into()),
+        any_millis().prop_map(|waited| CallAnswered { waited }.into()),
+        any_leg().prop_map(|by| CallHeld { by }.into()),
+        (any_leg(), any_millis()).prop_map(|(by, held)| CallResumed { by, held }.into()),
+        (any::<u32>(), untappable).prop_map(|(stream, reason)| CallUntappable { stream, reason }.into()),
+        (problem, state, proptest::option::of(any_leg()), any_millis())
+            .prop_map(|(problem, state, leg, silent)| CallMedia { problem, state, leg, silent }.into()),
+    ]
+}
+
+fn any_media() -> impl Strategy<Value = LegMedia> {
+    let codec = proptest::option::of(proptest::sample::select(vec![
+        CodecName::Pcmu,
+        CodecName::Pcma,
+        CodecName::G722,
+        CodecName::Opus,
+        CodecName::L16,
+        CodecName::Other,
+    ]));
+    (codec, any::<u64>(), any::<u64>(), 0.0f32..1e6, any::<u64>()).prop_map(
+        |(codec, packets, lost, jitter_ms, unheard)| LegMedia { codec, packets, lost, jitter_ms, unheard },
+    )
+}
+
+fn any_sample() -> impl Strategy<Value = AffectSample> {
+    let abstained = proptest::option::weighted(
+        0.3,
+        proptest::sample::select(vec![
+            Abstention::TooLittleSpeech,
+            Abstention::TooQuiet,
+            Abstention::TooNoisy,
+            Abstention::TooMuchLoss,
+            Abstention::Overlap,
+            Abstention::Music,
+            Abstention::Announcement,
+            Abstention::Hold,
+            Abstention::Unsure,
+            Abstention::Fault,
+        ]),
+    );
+    let classes =
+        proptest::collection::vec((proptest::sample::select(Class::ALL.to_vec()), -0.5f32..1.5), 0..9);
+    let wild = prop_oneof![8 => -1.5f32..1.5, 1 => any::<f32>()];
+    (wild.clone(), wild.clone(), wild, 0.0f32..1.2, classes, abstained).prop_map(
+        |(valence, arousal, distress, confidence, classes, abstained)| AffectSample {
+            valence,
+            arousal,
+            distress,
+            confidence,
+            classes,
+            abstained,
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// Whatever a call hears, what it tells is valid, and reads back as it was.
+    #[test]
+    fn every_event_of_every_call_is_valid(
+        entropy: u128,
+        samples in proptest::collection::vec((any_sample(), 1usize..12, any_leg()), 1..30),
+        signalling in proptest::collection::vec((any_millis(), any_signalling()), 0..12),
+        media in proptest::option::of((any_media(), any_media())),
+        (by, sip_status) in (proptest::option::of(any_leg()), proptest::option::of(300u16..700)),
+        object: bool,
+    ) {
+        let validator = validator();
+        let mut narrator = narrator_of(entropy);
+        let mut call = Call::new(Thresholds::default());
+        let mut events: Vec<Event> = signalling.into_iter().map(|(at, it)| narrator.tell(at, it)).collect();
+        let mut at = Duration::ZERO;
+        for (sample, times, leg) in samples {
+            for _ in 0..times {
+                let from = at;
+                at += Duration::from_millis(500);
+                call.speech(leg, from, at);
+                call.syllables(leg, 3);
+                call.affect(at, &sample);
+                call.advance(at);
+                while let Some((at, insight)) = call.poll() {
+                    events.push(narrator.tell(at, insight));
+                }
+            }
+        }
+        if object {
+            call.forget_affect();
+        }
+        let media = media.map(|(customer, agent)| MediaQuality { customer, agent });
+        let ended = CallEnded { cause: Cause::Hangup, by, sip_status, summary: Some(call.summary(at)), media };
+        events.push(narrator.tell(at, ended));
+        for (place, event) in events.iter().enumerate() {
+            prop_assert_eq!(event.seq, place as u64 + 1);
+            valid(&validator, &value(event));
+            let again: Event = serde_json::from_str(&serde_json::to_string(event).unwrap()).unwrap();
+            prop_assert_eq!(&again, event);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_an_event_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        fuzz::event(&bytes);
+    }
+
+    /// Damaged events: one byte of a real one replaced.
+    #[test]
+    fn a_damaged_event_is_refused_or_still_one(which in 0usize..10, place: proptest::sample::Index, byte: u8) {
+        let (at, happening) = a_happening_of_each_kind().swap_remove(which);
+        let event = narrator().tell(Duration::from_millis(at), happening);
+        let mut bytes = serde_json::to_vec(&event).unwrap();
+        let place = place.index(bytes.len());
+        bytes[place] = byte;
+        fuzz::event(&bytes);
+    }
+}
