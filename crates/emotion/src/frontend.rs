@@ -120,8 +120,10 @@ impl Frontend {
             return;
         }
         if voice && block.power > 0.0 {
+            // Averaged in decibels, for the blocks around a phrase hold its breaths and tails: a few of them
+            // would drown the floor in a mean of powers.
             let noise = self.noise.unwrap_or(block.power);
-            self.noise = Some(noise + NOISE_WEIGHT * (block.power - noise));
+            self.noise = Some(noise * (block.power / noise).powf(NOISE_WEIGHT));
         }
         let earliest = (block.end.saturating_sub(PRE_ROLL)).max(self.barrier) + step;
         if self.next < earliest {
