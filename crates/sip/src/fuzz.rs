@@ -15,6 +15,7 @@ use crate::message::{Edit, Limits, Message, Name, ResponseBuilder, ack_to_failur
 use crate::name_addr::NameAddr;
 use crate::params::Params;
 use crate::proxy::{Passage, Passing};
+use crate::sdp::body::{self, Found};
 use crate::sdp::{Description, Ice, IpFamily, LocalMedia, Place, Stream, rewrite};
 use crate::uri::{Uri, UriView};
 use crate::via::Via;
@@ -48,6 +49,10 @@ pub fn message(data: &[u8]) {
         last = line.end;
     }
     assert!(last <= message.body_range().start);
+    if let Found::Sdp(located) = body::find(&message) {
+        assert!(message.body().get(located.range).is_some());
+        assert!(located.length.is_none_or(|at| message.body().get(at).is_some()));
+    }
     edits(&message);
     if message.is_request() {
         built(&message);

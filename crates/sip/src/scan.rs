@@ -4,10 +4,21 @@
 //! space here, so a folded value is read without being copied.
 
 /// RFC 3261 §25.1 `token`.
-pub(crate) const fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+pub(crate) fn is_token(byte: u8) -> bool {
+    TOKEN.get(usize::from(byte)).copied().unwrap_or(false)
 }
+
+#[allow(clippy::indexing_slicing)] // evaluated by the compiler
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~');
+        byte += 1;
+    }
+    table
+};
 
 /// White space inside a header value, folds included.
 pub(crate) const fn is_lws(byte: u8) -> bool {

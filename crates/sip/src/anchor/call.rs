@@ -121,14 +121,15 @@ impl Call {
     pub(super) fn restart(&mut self, cseq: u32) {
         self.phase = Phase::Setup;
         self.initial = Initial { cseq, offer: None, branches: Vec::new() };
-        self.dialogs.clear();
-        self.active = None;
         self.ringing = false;
-        self.forget_family(self.caller_face.other());
+        self.forget_target();
     }
 
-    pub(super) const fn forget_family(&mut self, face: Face) {
-        *self.family_mut(face) = None;
+    /// What the last target said, and which IP family it uses, says nothing about the next.
+    pub(super) fn forget_target(&mut self) {
+        self.dialogs.clear();
+        self.active = None;
+        *self.family_mut(self.caller_face.other()) = None;
     }
 
     const fn family_mut(&mut self, face: Face) -> &mut Option<IpFamily> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::call::{Call, Tools};
 use super::dialog::{Kind, Side, Tx};
 use super::ports::MediaPlane;
+use super::setup::branch;
 use super::{Anchor, CallKey};
 use crate::Face;
 use crate::message::{Edit, Message, Method};
@@ -59,7 +60,7 @@ impl<M: MediaPlane> Passage for Anchor<M> {
     fn concluded(&mut self, now: Duration, request: &Message, status: u16) {
         // The face isn't told; a call that passes here twice, by both faces, is told apart by its branch.
         let positions = [Face::Trunk, Face::Pbx].map(|face| self.find(request, face).map(|p| (p, face)));
-        let branch = request.top_via().and_then(|via| via.branch()).unwrap_or_default();
+        let branch = branch(request);
         let known = |p: &(Position, Face)| {
             self.calls.get(&p.0.key).is_some_and(|c| c.initial.branches.iter().any(|b| b == branch))
         };

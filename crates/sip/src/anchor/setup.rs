@@ -72,9 +72,8 @@ impl<M: MediaPlane> Anchor<M> {
         let (Some(call), Some(cseq)) = (self.calls.get_mut(&key), request.cseq()) else { return Ok(()) };
         if cseq.number > call.initial.cseq && call.phase != Phase::Answered {
             call.restart(cseq.number);
-        } else if call.phase == Phase::Setup {
-            // What an earlier target used says nothing about this one.
-            call.forget_family(ctx.from.other());
+        } else if call.phase == Phase::Setup && call.initial.branches.iter().any(|b| b == branch(request)) {
+            call.forget_target();
         }
         if call.phase == Phase::Setup {
             self.set_deadline(key, ctx.now + self.settings.setup);
@@ -89,7 +88,7 @@ impl<M: MediaPlane> Anchor<M> {
         request: &Message,
         edit: &mut Edit,
     ) -> Result<(), Refusal> {
-        let branch = request.top_via().and_then(|via| via.branch()).unwrap_or_default();
+        let branch = branch(request);
         if let Some(call) = self.calls.get_mut(&key)
             && call.initial.branches.len() < MAX_BRANCHES
             && !call.initial.branches.iter().any(|b| b == branch)
@@ -144,4 +143,9 @@ impl<M: MediaPlane> Anchor<M> {
 /// Statuses after which the caller is expected to try again with more to say.
 const fn is_challenge(status: u16) -> bool {
     matches!(status, 401 | 407 | 420 | 421 | 422 | 428 | 494)
+}
+
+/// The branch by which the caller's side knows the request.
+pub(super) fn branch(request: &Message) -> &str {
+    request.top_via().and_then(|via| via.branch()).unwrap_or_default()
 }

@@ -41,42 +41,61 @@ pub enum Name {
     Other,
 }
 
-/// Known names with their canonical text and compact form (RFC 3261 §7.3.3 and the IANA registry).
+/// Known names with their canonical text and compact form (RFC 3261 §7.3.3 and the IANA registry), by length.
 const TABLE: [(Name, &str, Option<u8>); 33] = [
-    (Name::Allow, "Allow", None),
-    (Name::CallId, "Call-ID", Some(b'i')),
-    (Name::Contact, "Contact", Some(b'm')),
-    (Name::ContentDisposition, "Content-Disposition", None),
-    (Name::ContentEncoding, "Content-Encoding", Some(b'e')),
-    (Name::ContentLength, "Content-Length", Some(b'l')),
-    (Name::ContentType, "Content-Type", Some(b'c')),
+    (Name::To, "To", Some(b't')),
+    (Name::Via, "Via", Some(b'v')),
     (Name::CSeq, "CSeq", None),
     (Name::Date, "Date", None),
-    (Name::Event, "Event", Some(b'o')),
-    (Name::Expires, "Expires", None),
     (Name::From, "From", Some(b'f')),
-    (Name::MaxForwards, "Max-Forwards", None),
     (Name::Path, "Path", None),
-    (Name::PAssertedIdentity, "P-Asserted-Identity", None),
-    (Name::ProxyRequire, "Proxy-Require", None),
     (Name::RAck, "RAck", None),
+    (Name::RSeq, "RSeq", None),
+    (Name::Allow, "Allow", None),
+    (Name::Event, "Event", Some(b'o')),
+    (Name::Route, "Route", None),
     (Name::Reason, "Reason", None),
-    (Name::RecordRoute, "Record-Route", None),
+    (Name::CallId, "Call-ID", Some(b'i')),
+    (Name::Contact, "Contact", Some(b'm')),
+    (Name::Expires, "Expires", None),
+    (Name::Require, "Require", None),
+    (Name::Subject, "Subject", Some(b's')),
     (Name::ReferTo, "Refer-To", Some(b'r')),
     (Name::Replaces, "Replaces", None),
-    (Name::Require, "Require", None),
-    (Name::RetryAfter, "Retry-After", None),
-    (Name::Route, "Route", None),
-    (Name::RSeq, "RSeq", None),
-    (Name::SessionExpires, "Session-Expires", Some(b'x')),
-    (Name::Subject, "Subject", Some(b's')),
     (Name::Supported, "Supported", Some(b'k')),
     (Name::Timestamp, "Timestamp", None),
-    (Name::To, "To", Some(b't')),
-    (Name::Unsupported, "Unsupported", None),
     (Name::UserAgent, "User-Agent", None),
-    (Name::Via, "Via", Some(b'v')),
+    (Name::RetryAfter, "Retry-After", None),
+    (Name::Unsupported, "Unsupported", None),
+    (Name::ContentType, "Content-Type", Some(b'c')),
+    (Name::MaxForwards, "Max-Forwards", None),
+    (Name::RecordRoute, "Record-Route", None),
+    (Name::ProxyRequire, "Proxy-Require", None),
+    (Name::ContentLength, "Content-Length", Some(b'l')),
+    (Name::SessionExpires, "Session-Expires", Some(b'x')),
+    (Name::ContentEncoding, "Content-Encoding", Some(b'e')),
+    (Name::ContentDisposition, "Content-Disposition", None),
+    (Name::PAssertedIdentity, "P-Asserted-Identity", None),
 ];
+
+/// Longest name in the table.
+const LONGEST: usize = 19;
+
+/// For each length, how many names in the table are shorter.
+#[allow(clippy::indexing_slicing)] // evaluated by the compiler
+const SHORTER: [usize; LONGEST + 2] = {
+    let mut shorter = [0; LONGEST + 2];
+    let mut length = 0;
+    while length < shorter.len() {
+        let mut row = 0;
+        while row < TABLE.len() && TABLE[row].1.len() < length {
+            row += 1;
+        }
+        shorter[length] = row;
+        length += 1;
+    }
+    shorter
+};
 
 impl Name {
     /// Recognises a header name in any case, long or compact.
@@ -87,7 +106,7 @@ impl Name {
                 let letter = letter.to_ascii_lowercase();
                 TABLE.iter().find(|(_, _, compact)| *compact == Some(letter))
             }
-            _ => TABLE.iter().find(|(_, long, _)| long.as_bytes().eq_ignore_ascii_case(text)),
+            _ => of_length(text.len()).iter().find(|(_, long, _)| long.as_bytes().eq_ignore_ascii_case(text)),
         };
         hit.map_or(Self::Other, |(name, ..)| *name)
     }
@@ -97,6 +116,11 @@ impl Name {
     pub fn as_str(self) -> &'static str {
         TABLE.iter().find(|(name, ..)| *name == self).map_or("", |(_, long, _)| long)
     }
+}
+
+fn of_length(length: usize) -> &'static [(Name, &'static str, Option<u8>)] {
+    let shorter = |length| SHORTER.get(length).copied().unwrap_or(TABLE.len());
+    TABLE.get(shorter(length)..shorter(length + 1)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -62,7 +62,8 @@ fn look(body: &[u8], range: Range<usize>, part: &Part<'_>, depth: usize) -> Foun
         // Without a type at the top level the body speaks for itself.
         return if depth == 0 && bytes.starts_with(b"v=0") { here() } else { Found::Nothing };
     };
-    if part.disposition.is_some_and(|d| !word(d).eq_ignore_ascii_case(b"session") && depth > 0) {
+    let disposition = part.disposition.map(word).unwrap_or(b"session");
+    if !disposition.eq_ignore_ascii_case(b"session") {
         return Found::Nothing;
     }
     let Some((major, minor, params)) = media_type(kind) else { return Found::Nothing };

@@ -154,6 +154,34 @@ struct Session {
     fingerprint: bool,
 }
 
+/// What an m-line's own attributes say, gathered in one pass.
+#[derive(Default)]
+struct Attributes {
+    direction: Option<Direction>,
+    ptime_ms: Option<u16>,
+    mux: bool,
+    crypto: bool,
+    fingerprint: bool,
+}
+
+impl Attributes {
+    /// Gathers, and completes the formats with their a=rtpmap and a=fmtp.
+    fn read(media: &Media<'_, '_>, formats: &mut [Format]) -> Self {
+        let mut found = Self::default();
+        for (name, value) in media.attributes() {
+            match name {
+                "rtpmap" | "fmtp" => describe(formats, name, value.unwrap_or_default()),
+                "rtcp-mux" | "rtcp-mux-only" => found.mux = true,
+                "ptime" => found.ptime_ms = found.ptime_ms.or(value.and_then(ptime)),
+                "crypto" => found.crypto = true,
+                "fingerprint" => found.fingerprint = true,
+                _ => found.direction = found.direction.or_else(|| Direction::from_attribute(name)),
+            }
+        }
+        found
+    }
+}
+
 impl Session {
     fn stream(&self, media: &Media<'_, '_>) -> Stream {
         let connection = media.connection();
@@ -161,41 +189,32 @@ impl Session {
         let ip = connection.as_ref().and_then(|c| c.ip).and_then(unicast);
         let rejected = media.port() == 0;
         let rtp = ip.filter(|_| !rejected).map(|ip| SocketAddr::new(ip, media.port()));
-        let mux = media.attributes().any(|(name, _)| matches!(name, "rtcp-mux" | "rtcp-mux-only"));
         let carriage = carriage(media.protocol());
+        let mut formats = if carriage == Carriage::Rtp { formats(media) } else { Vec::new() };
+        let own = Attributes::read(media, &mut formats);
         Stream {
             kind: kind(media.kind()),
             carriage,
-            security: self.security(media),
+            security: self.security(media.protocol(), &own),
             rejected,
             nowhere,
             rtp,
             rtcp: rtp.filter(|_| carriage == Carriage::Rtp).and_then(|rtp| rtcp(media, rtp)),
             family: connection.filter(|_| !nowhere).and_then(|c| c.ip.map(IpFamily::of).or(c.family)),
-            mux,
-            direction: media
-                .attributes()
-                .find_map(|(name, _)| Direction::from_attribute(name))
-                .or(self.direction)
-                .unwrap_or_default(),
-            ptime_ms: media
-                .attributes()
-                .find(|(name, _)| *name == "ptime")
-                .and_then(|(_, value)| value?.trim().parse::<f32>().ok())
-                .filter(|ms| (1.0..=1000.0).contains(ms))
-                .map(|ms| ms as u16),
-            formats: if carriage == Carriage::Rtp { formats(media) } else { Vec::new() },
+            mux: own.mux,
+            direction: own.direction.or(self.direction).unwrap_or_default(),
+            ptime_ms: own.ptime_ms,
+            formats,
         }
     }
 
-    fn security(&self, media: &Media<'_, '_>) -> Security {
-        let protocol = media.protocol().to_ascii_uppercase();
-        let has = |wanted: &str| media.attributes().any(|(name, _)| name == wanted);
-        if protocol.contains("DTLS") || protocol.contains("TLS") {
+    fn security(&self, protocol: &str, own: &Attributes) -> Security {
+        let protocol = protocol.to_ascii_uppercase();
+        if protocol.contains("TLS") {
             Security::Dtls
-        } else if has("crypto") {
+        } else if own.crypto {
             Security::Sdes
-        } else if has("fingerprint") || (self.fingerprint && protocol.starts_with("RTP/")) {
+        } else if own.fingerprint || (self.fingerprint && protocol.starts_with("RTP/")) {
             Security::Dtls
         } else if protocol.contains("SAVP") {
             Security::Sdes
@@ -203,6 +222,12 @@ impl Session {
             Security::None
         }
     }
+}
+
+/// Some write `20.0`.
+fn ptime(value: &str) -> Option<u16> {
+    let ms = value.trim().parse::<f32>().ok()?;
+    (1.0..=1000.0).contains(&ms).then_some(ms as u16)
 }
 
 fn kind(word: &str) -> MediaKind {
@@ -248,25 +273,23 @@ fn rtcp(media: &Media<'_, '_>, rtp: SocketAddr) -> Option<SocketAddr> {
 }
 
 fn formats(media: &Media<'_, '_>) -> Vec<Format> {
-    let mut formats: Vec<Format> = media
+    media
         .formats()
         .filter_map(|token| token.parse::<u8>().ok().filter(|pt| *pt < 128))
         .take(MAX_FORMATS)
         .map(static_format)
-        .collect();
-    for (name, value) in media.attributes() {
-        let Some((payload_type, rest)) = value.and_then(|v| v.trim().split_once([' ', '\t'])) else {
-            continue;
-        };
-        let Ok(payload_type) = payload_type.parse::<u8>() else { continue };
-        let Some(format) = formats.iter_mut().find(|f| f.payload_type == payload_type) else { continue };
-        match name {
-            "rtpmap" => map(format, rest.trim()),
-            "fmtp" => rest.trim().clone_into(&mut format.fmtp),
-            _ => {}
-        }
+        .collect()
+}
+
+/// Adds what a=rtpmap or a=fmtp says of a format.
+fn describe(formats: &mut [Format], attribute: &str, value: &str) {
+    let Some((payload_type, rest)) = value.trim().split_once([' ', '\t']) else { return };
+    let Ok(payload_type) = payload_type.parse::<u8>() else { return };
+    let Some(format) = formats.iter_mut().find(|f| f.payload_type == payload_type) else { return };
+    match attribute {
+        "rtpmap" => map(format, rest.trim()),
+        _ => rest.trim().clone_into(&mut format.fmtp),
     }
-    formats
 }
 
 /// `encoding/clock[/channels]`

@@ -41,6 +41,7 @@ fn failover_to_the_other_family() {
     v6(&mut s);
     let second = s.request(Caller, "INVITE 1", None, &audio("192.0.2.1", 4000)).unwrap();
     assert_eq!(led(&second), "2001:db8:ffff::2:30004");
+    assert_eq!(s.media(0), "192.0.2.1:4000 - ?, early", "what the first target said is forgotten");
     s.response(Caller, 200, "INVITE 1", "b", &audio("2001:db8::2", 5000));
     assert_eq!(s.media(0), "192.0.2.1:4000 - [2001:db8::2]:5000");
     s.bye(Caller, 2);

@@ -7,6 +7,7 @@ mod edit;
 mod flaws;
 mod properties;
 mod reading;
+mod sdp;
 
 use bytes::Bytes;
 use sidetone_sip::Message;
