@@ -88,7 +88,17 @@ pub struct MalformedHost;
 #[must_use]
 pub fn literal(text: &str) -> Option<IpAddr> {
     if let Some(inner) = text.strip_prefix('[') {
-        return inner.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
+        return ipv6(inner.strip_suffix(']')?).map(IpAddr::V6);
+    }
+    text.parse().ok()
+}
+
+/// Reads an IPv6 address, also with the third colon before an IPv4 part that RFC 3261's grammar asked for: it must
+/// be tolerated (RFC 5118 §4.10).
+fn ipv6(text: &str) -> Option<Ipv6Addr> {
+    if let Some((before, after)) = text.split_once(":::") {
+        let ipv4 = after.parse::<std::net::Ipv4Addr>().ok()?;
+        return format!("{before}::{ipv4}").parse().ok();
     }
     text.parse().ok()
 }
@@ -114,7 +124,7 @@ pub(crate) fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
 pub(crate) fn is_host(bytes: &[u8]) -> bool {
     if let Some(inner) = bytes.strip_prefix(b"[") {
         let inner = inner.strip_suffix(b"]").and_then(scan::text);
-        return inner.is_some_and(|text| text.parse::<Ipv6Addr>().is_ok());
+        return inner.is_some_and(|text| ipv6(text).is_some());
     }
     !bytes.is_empty() && bytes.iter().all(|&b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
 }
@@ -130,12 +140,13 @@ mod tests {
         {
             assert_eq!(text.parse::<HostPort>().unwrap().to_string(), text);
         }
+        assert_eq!(literal("[2001:db8:::192.0.2.1]"), literal("[2001:db8::192.0.2.1]"));
         assert_eq!("Example.COM".parse::<Host>(), Ok(Host::Name("example.com".into())));
     }
 
     #[test]
     fn refuses_the_rest() {
-        for text in ["", ":5060", "a b", "[::1", "[::g]", "h:65536", "h:", "h:5060x", "[::1]x", "::1"] {
+        for text in ["[2001:db8:::1]", "[2001::db8:::192.0.2.1]", "", ":5060", "a b", "[::1", "[::g]", "h:65536", "h:", "h:5060x", "[::1]x", "::1"] {
             assert!(text.parse::<HostPort>().is_err(), "{text}");
         }
     }

@@ -200,9 +200,13 @@ struct Physical<'a> {
 }
 
 impl Physical<'_> {
-    /// A CR in the middle of a line, or a NUL, is read differently by different parsers: not passed on.
+    /// A CR in the middle of a line, or a NUL, is read differently by different parsers: not passed on. Only a
+    /// backslash makes a NUL legal (RFC 3261 §25.1 `quoted-pair`).
     fn clean(&self) -> bool {
-        memchr::memchr2(b'\r', 0, self.text).is_none()
+        memchr::memchr2_iter(b'\r', 0, self.text).all(|at| {
+            let before = at.checked_sub(1).and_then(|at| self.text.get(at));
+            self.text.get(at) == Some(&0) && before == Some(&b'\\')
+        })
     }
 }
 

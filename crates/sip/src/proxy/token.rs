@@ -25,6 +25,11 @@ pub(super) struct Branch {
 }
 
 impl Branch {
+    /// Whether a Via is worth looking into for a branch of ours.
+    pub(super) fn may_be_in(via: &[u8]) -> bool {
+        memchr::memmem::find(via, b"z9hG4bKst").is_some()
+    }
+
     /// Reads a branch parameter; `None` when it isn't of this form.
     pub(super) fn parse(branch: &str) -> Option<Self> {
         let digits = branch.strip_prefix(MAGIC_COOKIE)?.strip_prefix(MARK)?;

@@ -70,6 +70,10 @@ fn request_uri(request: &Message) -> Result<UriView<'_>, Instead> {
     let Ok(uri) = UriView::parse(request.request_uri().unwrap_or_default()) else {
         return Err(refuse(400, "Bad Request (malformed Request-URI)"));
     };
+    // They may not be there, and may least of all be passed on (RFC 4475 §3.1.2.11).
+    if !uri.headers().is_empty() {
+        return Err(refuse(400, "Bad Request (headers in Request-URI)"));
+    }
     match uri.scheme() {
         Scheme::Sip | Scheme::Tel => Ok(uri),
         // sips asks for TLS on every hop, which isn't spoken here (RFC 5630 §5.2).
@@ -81,6 +85,7 @@ fn request_uri(request: &Message) -> Result<UriView<'_>, Instead> {
 fn has_passed(request: &Message, loops: u64) -> bool {
     request
         .values(Name::Via)
+        .filter(|value| Branch::may_be_in(value))
         .filter_map(|value| Via::parse(value).ok()?.branch().and_then(Branch::parse))
         .any(|branch| branch.loops == loops)
 }

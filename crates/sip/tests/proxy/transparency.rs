@@ -20,7 +20,7 @@ fn without(message: &[u8], names: &[&str]) -> Vec<u8> {
     kept
 }
 
-const ODD: &str = "FrobNicate sip:%61b;x=y@Example.COM;Foo=bar?h=v SIP/2.0\r\n\
+const ODD: &str = "FrobNicate sip:%61b;x=y@Example.COM;Foo=bar SIP/2.0\r\n\
     v:SIP / 2.0 / UDP 198.51.100.10:5060 ;branch=z9hG4bKodd\r\n\
     mAx-FoRwArDs :  010 \r\n\
     f:\"J. \\\"R\\\"\"<sip:j@h>  ;tag = 1\r\n\

@@ -19,6 +19,7 @@ fn schemes_that_cannot_be_sent_to() {
     refused(invite(CARRIER, "c").uri("sips:bob@example.com"), "416");
     refused(invite(CARRIER, "c").uri("mailto:bob@example.com"), "416");
     refused(invite(CARRIER, "c").uri("sip:bob@ex*mple.com"), "400");
+    refused(invite(CARRIER, "c").uri("sip:bob@example.com?Subject=x"), "400");
 }
 
 #[test]
