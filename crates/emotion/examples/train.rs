@@ -28,6 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "corpora" => options.corpora = list(),
             "test" => options.test = list(),
             "validation" => options.validation = list(),
+            "variants" => options.variants = value.parse()?,
             "teacher" => options.teacher = Some(value.into()),
             "taught" => options.teacher_weight = value.parse()?,
             "stem" => options.network.stem = value.parse()?,

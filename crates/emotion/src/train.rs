@@ -72,6 +72,9 @@ pub struct TrainOptions {
     pub network: NetworkConfig,
     /// How clips are varied.
     pub augmentation: Augmentation,
+    /// Variations of a clip that are made once and heard in turn; 0 to make every one anew, which costs about as much
+    /// time again as the network's own work.
+    pub variants: usize,
     /// Whisper's first blocks, to distil from: see `models/teacher/`.
     pub teacher: Option<PathBuf>,
     /// How much the teacher counts beside the labels.
@@ -99,6 +102,7 @@ impl TrainOptions {
             most_clips: 1200,
             network: NetworkConfig::default(),
             augmentation: Augmentation::default(),
+            variants: 0,
             teacher: None,
             teacher_weight: 1.0,
         }
@@ -331,6 +335,8 @@ struct Trainer<'a> {
     label_head: (Tensor, Tensor),
     teacher: Option<Teacher>,
     teacher_head: Option<(Tensor, Tensor)>,
+    /// Variations made so far, by clip and number.
+    varied: HashMap<(usize, usize), (Clip, f32)>,
     /// The mean of each input: what a masked value is set to.
     blank: Vec<f32>,
     history: Vec<Epoch>,
@@ -383,6 +389,7 @@ impl<'a> Trainer<'a> {
             teacher,
             teacher_head,
             blank,
+            varied: HashMap::new(),
             label_head: (head("labels.weight")?, head("labels.bias")?),
             options,
             features,
@@ -459,9 +466,8 @@ impl<'a> Trainer<'a> {
             rng.shuffle(&mut sounds);
             for sound in sounds.into_iter().take(self.options.most_clips) {
                 let Some(target) = self.teaching.target(&sound.entry) else { continue };
-                let (pcm, speed) = self.options.augmentation.apply(&sound.pcm, rng);
-                let size = self.features.dimensions();
-                let mut clip = crop(&Clip::new(&pcm, &self.features), size, rng);
+                let (whole, speed) = self.variation(sound, rng);
+                let mut clip = crop(&whole, self.features.dimensions(), rng);
                 if clip.steps < STEPS_PER_FRAME {
                     continue;
                 }
@@ -478,6 +484,22 @@ impl<'a> Trainer<'a> {
             }
         }
         Ok(heard)
+    }
+
+    /// A clip as another caller might have sounded, and how many times as long it is.
+    fn variation(&mut self, sound: &Sound, rng: &mut Rng) -> (Clip, f32) {
+        let make = |rng: &mut Rng| {
+            let (pcm, speed) = self.options.augmentation.apply(&sound.pcm, rng);
+            (Clip::new(&pcm, &self.features), speed)
+        };
+        if self.options.variants == 0 {
+            return make(rng);
+        }
+        // Each from its own seed, so that a resumed training makes the same ones.
+        let key = (sound.key, rng.below(self.options.variants));
+        let part = (key.0 * self.options.variants + key.1) as u64 | 1 << 40;
+        let mut own = Rng::derive(self.options.seed, part);
+        self.varied.entry(key).or_insert_with(|| make(&mut own)).clone()
     }
 
     fn step(&mut self, batch: &[Heard], rate: f64, rng: &mut Rng) -> Result<f32, TrainError> {
@@ -768,7 +790,7 @@ fn samples(network: &Network, checked: &[(Entry, Clip)]) -> Result<Vec<Sample>, 
             let (_, _, distressed) =
                 crate::class::affect_of_label(&item.entry.emotion, &item.entry.intensity)?;
             let distress = item.affect.get(2).copied()?;
-            Some(Sample { classes: restricted(item, &own), distress, distressed })
+            Some(Sample { classes: restricted(item, &own), logits: item.logits.clone(), distress, distressed })
         })
         .collect())
 }

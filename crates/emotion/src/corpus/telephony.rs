@@ -1,6 +1,8 @@
-//! What telephony does to speech, for training and evaluation: codecs, loss, gain, noise, rooms, lines.
+//! What telephony does to speech, for training and evaluation: codecs, loss, gain, noise, rooms, lines. Codecs and
+//! concealment are the very ones of a call.
 
 use serde::{Deserialize, Serialize};
+use sidetone_codec::{AnalysisBand, Codec, CodecError, Decoder, Encoder, OpusSettings};
 
 use crate::{corpus::audio::resample, rng::Rng};
 
@@ -12,50 +14,116 @@ pub enum Band {
     G711,
     /// G.711 A-law.
     G711a,
+    /// G.722.
+    G722,
+    /// Opus at 16 kHz.
+    Opus,
     /// As recorded, brought to 8 kHz.
     Wide,
 }
 
+/// Samples at 8 kHz in a packet: 20 ms.
+const PACKET: usize = 160;
+
 impl Band {
+    /// Every band, for help texts.
+    pub const ALL: [Self; 5] = [Self::G711, Self::G711a, Self::G722, Self::Opus, Self::Wide];
+
     /// The name used on the command line and in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::G711 => "g711",
             Self::G711a => "g711a",
+            Self::G722 => "g722",
+            Self::Opus => "opus",
             Self::Wide => "wide",
         }
     }
-
-    /// Every band, for help texts.
-    pub const ALL: [Self; 3] = [Self::G711, Self::G711a, Self::Wide];
 
     /// The band of this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|band| band.name() == name)
     }
 
-    /// Speech made louder or softer, through this band, with packets lost.
-    #[must_use]
-    pub fn over_line(self, pcm: &[i16], gain_db: f32, loss: f32, rng: &mut Rng) -> Vec<i16> {
-        let gain = 10f32.powf(gain_db / 20.0);
-        let louder: Vec<i16> =
-            pcm.iter().map(|&x| (f32::from(x) * gain).clamp(-32768.0, 32767.0) as i16).collect();
-        let mut heard = self.through(&louder);
-        if loss > 0.0 {
-            lose(&mut heard, loss, rng);
+    fn codec(self) -> Option<Codec> {
+        match self {
+            Self::G711 => Some(Codec::Pcmu),
+            Self::G711a => Some(Codec::Pcma),
+            Self::G722 => Some(Codec::G722),
+            Self::Opus => Codec::from_rtpmap("opus", 48_000, 2, ""),
+            Self::Wide => None,
         }
-        heard
     }
 
     /// Speech (8 kHz, mono) as it comes out at the other end.
     #[must_use]
     pub fn through(self, pcm: &[i16]) -> Vec<i16> {
-        match self {
-            Self::G711 => pcm.iter().map(|&x| mu_law(x)).collect(),
-            Self::G711a => pcm.iter().map(|&x| a_law(x)).collect(),
-            Self::Wide => pcm.to_vec(),
+        self.over_line(pcm, 0.0, 0.0, &mut Rng::new(0))
+    }
+
+    /// Speech made louder or softer, through this band in packets of 20 ms, of which a share `loss` is lost in short
+    /// bursts and concealed as in a call.
+    #[must_use]
+    pub fn over_line(self, pcm: &[i16], gain_db: f32, loss: f32, rng: &mut Rng) -> Vec<i16> {
+        let gain = 10f32.powf(gain_db / 20.0);
+        let louder: Vec<i16> =
+            pcm.iter().map(|&x| (f32::from(x) * gain).clamp(-32768.0, 32767.0) as i16).collect();
+        // What goes in is always fit for the codecs; if one refused, the speech would go on uncoded.
+        match self.codec().map(|codec| coded(&codec, &louder, loss, rng)) {
+            Some(Ok(heard)) => heard,
+            Some(Err(_)) | None => louder,
         }
     }
+}
+
+/// Encodes, loses, conceals and decodes, packet by packet.
+fn coded(codec: &Codec, pcm: &[i16], loss: f32, rng: &mut Rng) -> Result<Vec<i16>, CodecError> {
+    let (mut encoder, factor) = match codec {
+        Codec::Opus(_) => {
+            let settings = OpusSettings::default();
+            (Encoder::with(codec, 16_000, &settings)?, 2)
+        }
+        Codec::G722 => (Encoder::new(codec)?, 2),
+        _ => (Encoder::new(codec)?, 1),
+    };
+    let mut decoder = Decoder::for_analysis(codec)?;
+    let rate = decoder.native_rate();
+    let sent: Vec<i16> = if factor == 1 {
+        pcm.to_vec()
+    } else {
+        let narrow: Vec<f32> = pcm.iter().map(|&x| f32::from(x)).collect();
+        let wide = resample(&narrow, factor as f32);
+        wide.into_iter().map(|x| x.clamp(-32768.0, 32767.0) as i16).collect()
+    };
+    let channels = usize::from(encoder.channels());
+    let (mut decoded, mut payload, mut lost) = (Vec::new(), Vec::new(), false);
+    for packet in sent.chunks(PACKET * factor) {
+        let mut frame = packet.to_vec();
+        frame.resize(PACKET * factor, 0);
+        let interleaved: Vec<i16> = frame.iter().flat_map(|&x| std::iter::repeat_n(x, channels)).collect();
+        payload.clear();
+        encoder.encode(&interleaved, &mut payload)?;
+        lost = loss > 0.0 && rng.chance(if lost { 0.3 } else { loss });
+        if lost {
+            decoder.conceal(rate as usize / 50, &mut decoded);
+        } else {
+            decoder.decode(&payload, &mut decoded)?;
+        }
+    }
+    let mut heard = Vec::with_capacity(pcm.len() + PACKET);
+    if rate == 8000 {
+        heard = decoded;
+    } else {
+        // A codec's own rate is always one that the analysis band takes.
+        match AnalysisBand::new(rate, decoder.channels()) {
+            Ok(mut band) => {
+                band.push(&decoded, &mut heard);
+            }
+            Err(_) => heard = pcm.to_vec(),
+        }
+    }
+    heard.truncate(pcm.len());
+    Ok(heard)
 }
 
 /// How strongly training varies a clip.
@@ -105,16 +173,15 @@ impl Augmentation {
             noise(&mut x, power, rng.between(8.0, 35.0), rng);
         }
         let pcm: Vec<i16> = x.into_iter().map(|x| x.clamp(-32768.0, 32767.0) as i16).collect();
-        let band = match rng.below(4) {
+        let band = match rng.below(8) {
             0 => Band::Wide,
-            1 => Band::G711a,
+            1 => Band::G722,
+            2 => Band::Opus,
+            3 => Band::G711a,
             _ => Band::G711,
         };
-        let mut pcm = band.through(&pcm);
-        if rng.chance(self.loss) {
-            lose(&mut pcm, rng.between(0.01, 0.08), rng);
-        }
-        (pcm, speed)
+        let loss = if rng.chance(self.loss) { rng.between(0.01, 0.08) } else { 0.0 };
+        (band.over_line(&pcm, 0.0, loss, rng), speed)
     }
 }
 
@@ -155,58 +222,24 @@ fn noise(x: &mut [f32], power: f32, snr_db: f32, rng: &mut Rng) {
     }
 }
 
-/// Loses packets of 20 ms in short bursts; what is lost fades out from the last pitch-long stretch before it.
-fn lose(pcm: &mut [i16], rate: f32, rng: &mut Rng) {
-    const PACKET: usize = 160;
-    let mut lost = false;
-    for start in (PACKET..pcm.len()).step_by(PACKET) {
-        lost = rng.chance(if lost { 0.3 } else { rate });
-        if lost {
-            for n in start..(start + PACKET).min(pcm.len()) {
-                let earlier = pcm.get(n - PACKET).copied().unwrap_or(0);
-                if let Some(x) = pcm.get_mut(n) {
-                    *x = (f32::from(earlier) * 0.8) as i16;
-                }
-            }
-        }
-    }
-}
-
-/// ITU-T G.711 µ-law there and back.
-fn mu_law(x: i16) -> i16 {
-    const BIAS: i32 = 132;
-    let sign = if x < 0 { -1 } else { 1 };
-    let magnitude = (i32::from(x).abs().min(32635)) + BIAS;
-    let exponent = 31 - (magnitude as u32).leading_zeros() - 7;
-    let mantissa = (magnitude >> (exponent + 3)) & 15;
-    let back = ((((mantissa << 3) + BIAS) << exponent) - BIAS) * sign;
-    back as i16
-}
-
-/// ITU-T G.711 A-law there and back.
-fn a_law(x: i16) -> i16 {
-    let sign = if x < 0 { -1 } else { 1 };
-    let magnitude = i32::from(x).abs().min(32767) >> 4;
-    let back = if magnitude < 32 {
-        ((magnitude >> 1) << 1) + 1
-    } else {
-        let exponent = 31 - (magnitude as u32).leading_zeros() - 4;
-        ((magnitude >> exponent) << exponent) + (1 << (exponent - 1))
-    };
-    (back * 16 * sign).clamp(-32768, 32767) as i16
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn companding_errs_by_less_than_half_a_step_of_its_segment() {
-        for x in (-32000..32000).step_by(7) {
-            for (there, finest) in [(mu_law(x), 4.0), (a_law(x), 17.0)] {
-                let error = (f32::from(there) - f32::from(x)).abs();
-                assert!(error <= finest + f32::from(x).abs() / 30.0, "{x} became {there}");
+    fn every_band_gives_the_speech_back_at_its_length_and_level() {
+        let pcm: Vec<i16> = (0..16_000)
+            .map(|n| (6000.0 * (std::f32::consts::TAU * 300.0 * n as f32 / 8000.0).sin()) as i16)
+            .collect();
+        let power = |x: &[i16]| x.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / x.len() as f64;
+        for band in Band::ALL {
+            for loss in [0.0, 0.05] {
+                let heard = band.over_line(&pcm, 0.0, loss, &mut Rng::new(4));
+                assert!(heard.len().abs_diff(pcm.len()) < 80, "{band:?}");
+                let ratio = power(&heard[800..15_000]) / power(&pcm);
+                assert!((0.7..1.3).contains(&ratio), "{band:?} at {loss}: {ratio}");
             }
+            assert_eq!(Band::from_name(band.name()), Some(band));
         }
     }
 

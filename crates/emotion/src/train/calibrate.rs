@@ -7,6 +7,8 @@ use crate::model::{Calibration, softmax};
 pub(crate) struct Sample {
     /// Raw class logits of the classes that its corpus has; the meant one's place among them.
     pub(crate) classes: Option<(Vec<f32>, usize)>,
+    /// Raw logits of all classes.
+    pub(crate) logits: Vec<f32>,
     /// Raw distress logit.
     pub(crate) distress: f32,
     /// Its target in `[0, 1]`.
@@ -19,10 +21,22 @@ pub(crate) fn calibrate(samples: &[Sample]) -> Calibration {
     if samples.iter().any(|sample| sample.classes.is_some()) {
         calibration.temperature = temperature(samples);
     }
+    calibration.least_confidence = least_confidence(samples, calibration.temperature);
     if !samples.is_empty() {
         (calibration.distress_scale, calibration.distress_shift) = platt(samples);
     }
     calibration
+}
+
+/// The confidence that a tenth of the clips stay below: of the least sure tenth nothing is said.
+fn least_confidence(samples: &[Sample], temperature: f32) -> f32 {
+    let mut confidences: Vec<f32> = samples
+        .iter()
+        .filter(|sample| sample.classes.is_some())
+        .map(|sample| softmax(sample.logits.iter().map(|x| x / temperature)).into_iter().fold(0.0, f32::max))
+        .collect();
+    confidences.sort_by(f32::total_cmp);
+    confidences.get(confidences.len() / 10).copied().unwrap_or(0.0)
 }
 
 /// The temperature of least cross-entropy, by golden-section search over its logarithm.
@@ -87,6 +101,7 @@ mod tests {
                 let right = rng.chance(0.7);
                 Sample {
                     classes: Some((vec![4.0, 0.0], usize::from(!right))),
+                    logits: vec![4.0, 0.0],
                     distress: 3.0,
                     distressed: f32::from(u8::from(right)),
                 }
