@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::calls::{Calls, Happening, Options, Recording};
 use crate::datagrams::{Datagrams, Transport, Unwrap};
 use crate::pcap::{self, Link};
 use crate::wav;
@@ -63,4 +64,31 @@ pub fn frames(bytes: &[u8]) {
         total += datagram.payload.len();
     }
     assert!(total <= bytes.len());
+}
+
+/// The calls in a capture file: time goes on, and every packet was in the file.
+pub fn calls(bytes: &[u8]) {
+    let Ok(mut datagrams) = Datagrams::new(bytes) else { return };
+    let mut calls = Calls::new(Options { most_bytes: 1 << 20, ..Options::default() });
+    let mut given = 0;
+    for datagram in datagrams.by_ref() {
+        given += datagram.payload.len();
+        calls.observe(&datagram);
+    }
+    let (recordings, _) = calls.finish();
+    let mut heard = 0;
+    for recording in &recordings {
+        let mut last = Duration::ZERO;
+        for (at, happening) in recording.replay() {
+            assert!(at >= last, "time goes on");
+            last = at;
+            if let Happening::Packet { rtp, .. } = happening {
+                heard += rtp.len();
+            }
+        }
+        assert!(recording.duration() >= recording.ended().unwrap_or_default());
+        let _ = recording.unknown_payload_types();
+    }
+    assert!(heard <= given);
+    assert!(recordings.is_sorted_by_key(Recording::began));
 }

@@ -4,6 +4,7 @@
 //! hostile: nothing in one makes a reader panic or hold more than its stated bounds.
 #![forbid(unsafe_code)]
 
+pub mod calls;
 pub mod datagrams;
 pub mod pcap;
 pub mod wav;

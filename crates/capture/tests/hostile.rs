@@ -47,6 +47,26 @@ fn pcapng_file() -> Vec<u8> {
     .concat()
 }
 
+/// A good capture of a call with its audio, and of audio without a call.
+fn call_file() -> Vec<u8> {
+    use common::talk::*;
+    let (mut talk, call) = (Talk::new(), Call::new("one"));
+    set_up(&mut talk, &call);
+    talk.speak(&Voice::caller(), &Voice::callee(), 2);
+    hang_up(&mut talk, &call);
+    let (there, back) = (("10.0.0.7:1000", "10.0.0.8:2000"), ("10.0.0.8:2000", "10.0.0.7:1000"));
+    let [there, back] = [there, back].map(|(src, dst)| Voice { src, dst, ..Voice::caller() });
+    talk.speak(&there, &back, 12);
+    talk.frame(&common::tcp(
+        "10.0.0.1:50000",
+        "10.0.0.2:5060",
+        1,
+        common::ACK,
+        call.request("INVITE", 1, false, "").as_bytes(),
+    ));
+    talk.bytes()
+}
+
 /// A file with some bytes changed and its end cut off.
 fn damaged(file: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
     let length = file.len();
@@ -59,6 +79,43 @@ fn damaged(file: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
         file.truncate(end);
         file
     })
+}
+
+/// SIP of one call in any order with any bytes in it, RTP, or anything.
+fn hostile_payload() -> impl Strategy<Value = Vec<u8>> {
+    use common::talk::*;
+    let call = Call::new("one");
+    let (offer, answer) = (sdp(CALLER_RTP, "0 8 101", ""), sdp(CALLEE_RTP, "0", "a=inactive\r\n"));
+    let messages = vec![
+        call.request("INVITE", 1, false, &offer),
+        call.request("INVITE", 2, true, ""),
+        call.request("ACK", 1, true, &answer),
+        call.request("BYE", 9, true, ""),
+        call.request("CANCEL", 1, false, ""),
+        call.request("UPDATE", 4, true, &offer),
+        call.request_back("INVITE", 3, &answer),
+        call.request_back("PRACK", 3, &offer),
+        call.response("183 Session Progress", 1, "INVITE", &answer),
+        call.response("200 OK", 1, "INVITE", &answer),
+        call.response("200 OK", 9, "BYE", ""),
+        call.response("487 Request Terminated", 1, "INVITE", ""),
+        call.response_back("200 OK", 3, "INVITE", &offer),
+    ];
+    let message =
+        (prop::sample::select(messages), prop::option::of((any::<prop::sample::Index>(), any::<u8>())));
+    let message = message.prop_map(|(message, change)| {
+        let mut bytes = message.into_bytes();
+        if let Some((index, byte)) = change {
+            let index = index.index(bytes.len());
+            bytes[index] = byte;
+        }
+        bytes
+    });
+    prop_oneof![
+        6 => message,
+        3 => (0..50u16).prop_map(|n| Voice::caller().packet(n)),
+        1 => prop::collection::vec(any::<u8>(), 0..200),
+    ]
 }
 
 proptest! {
@@ -78,6 +135,23 @@ proptest! {
     fn damaged_captures(bytes in prop_oneof![damaged(pcap_file()), damaged(pcapng_file())]) {
         fuzz::pcap(&bytes);
         fuzz::datagrams(&bytes);
+    }
+
+    #[test]
+    fn damaged_calls(bytes in damaged(call_file())) {
+        fuzz::calls(&bytes);
+    }
+
+    #[test]
+    fn hostile_datagrams_of_calls(
+        datagrams in prop::collection::vec((0..4usize, 0..4usize, hostile_payload()), 0..40)
+    ) {
+        const WHO: [&str; 4] = ["10.0.0.1:5060", "10.0.0.2:5060", "10.0.0.1:4000", "10.0.0.2:6000"];
+        let mut talk = common::talk::Talk::new();
+        for (src, dst, payload) in datagrams {
+            talk.wait(20).udp(WHO[src], WHO[dst], &payload);
+        }
+        fuzz::calls(&talk.bytes());
     }
 
     #[test]

@@ -239,3 +239,26 @@ fn clocks_with_absurd_resolutions_do_no_harm() {
         }
     }
 }
+
+/// The sum over which an Internet checksum is taken (RFC 1071): all ones if the checksum is right.
+fn folded(bytes: &[u8]) -> u32 {
+    let mut sum: u32 =
+        bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0))).sum();
+    while sum > 0xFFFF {
+        sum = (sum & 0xFFFF) + (sum >> 16);
+    }
+    sum
+}
+
+#[test]
+fn written_packets_have_right_checksums() {
+    for payload in [&b"even"[..], b"odd", b"", &[0xFF; 1400]] {
+        let v4 = common::udp("192.0.2.1:5060", "198.51.100.9:16384", payload);
+        assert_eq!(folded(&v4[..20]), 0xFFFF);
+        let length = (v4.len() - 20) as u16;
+        assert_eq!(folded(&[&v4[12..20], &[0, 17], &length.to_be_bytes(), &v4[20..]].concat()), 0xFFFF);
+        let v6 = common::udp("[2001:db8::1]:5060", "[2001:db8::2]:16384", payload);
+        let length = (v6.len() - 40) as u16;
+        assert_eq!(folded(&[&v6[8..40], &[0, 17], &length.to_be_bytes(), &v6[40..]].concat()), 0xFFFF);
+    }
+}

@@ -1,5 +1,7 @@
 //! One sample of each coding as a signed 16-bit number.
 
+use sidetone_codec::g711;
+
 /// How a sample is coded in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
@@ -59,8 +61,8 @@ impl Encoding {
             (Self::Float64, &[a, b, c, d, e, f, g, h, ..]) => {
                 from_unit(f64::from_le_bytes([a, b, c, d, e, f, g, h]))
             }
-            (Self::ALaw, &[a, ..]) => a_law(a),
-            (Self::MuLaw, &[a, ..]) => mu_law(a),
+            (Self::ALaw, &[code, ..]) => g711::from_alaw(code),
+            (Self::MuLaw, &[code, ..]) => g711::from_ulaw(code),
             _ => 0,
         }
     }
@@ -76,36 +78,9 @@ fn from_unit(sample: f64) -> i16 {
     (sample * 32_768.0).round() as i16
 }
 
-/// ITU-T G.711 (1988) table 1a: sign, 3-bit segment, 4-bit step; even bits inverted on the line.
-fn a_law(byte: u8) -> i16 {
-    let byte = byte ^ 0x55;
-    let step = (i16::from(byte & 0x0F) << 4) + 8;
-    let magnitude = match byte >> 4 & 7 {
-        0 => step,
-        segment => (step + 0x100) << (segment - 1),
-    };
-    if byte & 0x80 != 0 { magnitude } else { -magnitude }
-}
-
-/// ITU-T G.711 (1988) table 2a: sign, 3-bit segment, 4-bit step; all bits inverted on the line.
-fn mu_law(byte: u8) -> i16 {
-    const BIAS: i16 = 0x84;
-    let byte = !byte;
-    let magnitude = (((i16::from(byte & 0x0F) << 3) + BIAS) << (byte >> 4 & 7)) - BIAS;
-    if byte & 0x80 != 0 { -magnitude } else { magnitude }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn g711_matches_the_recommendation_at_its_corners() {
-        // Values of tables 1a to 2b, at 16-bit scale (13-bit A-law times 8, 14-bit µ-law times 4).
-        assert_eq!([0xD5, 0x55, 0xAA, 0x2A].map(a_law), [8, -8, 32_256, -32_256]);
-        assert_eq!([0xFF, 0x7F, 0x80, 0x00].map(mu_law), [0, 0, 32_124, -32_124]);
-        assert_eq!([0xEF, 0xF0].map(mu_law), [132, 120]);
-    }
 
     #[test]
     fn wider_samples_round_and_clip() {

@@ -1,6 +1,8 @@
 //! Frames made by hand, for the captures that the tests read.
 #![allow(dead_code)] // each test file uses its own part
 
+pub(crate) mod talk;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
