@@ -319,3 +319,49 @@ impl MediaPlane for Ports {
         self.held -= self.by_call.remove(&call).unwrap_or_default();
     }
 }
+
+/// The proxy core, told a history: chunks of `data` split at 0xff, of which the first byte says what happens and the
+/// rest is a message. Whatever it is, the tables stay within bounds and are empty once time has passed.
+pub fn proxy(data: &[u8]) {
+    use crate::proxy::{Decision, Destination, Listener, Output, Proxy, Settings, Target, Unobserved};
+
+    let us: SocketAddr = "192.0.2.1:5060".parse().unwrap();
+    let peers: [SocketAddr; 2] = ["198.51.100.1:5060".parse().unwrap(), "203.0.113.1:5060".parse().unwrap()];
+    let listeners = vec![Listener::bound(Transport::Udp, us), Listener::bound(Transport::Tcp, us)];
+    let settings = Settings { max_transactions: 16, ..Settings::new(listeners) };
+    let mut proxy = Proxy::new(settings, Unobserved, 1);
+    let mut now = Duration::ZERO;
+    let drain = |proxy: &mut Proxy<Unobserved>, now| {
+        while let Some(output) = proxy.poll() {
+            if let Output::Route(query) = output {
+                let to = |remote| Target::from(Destination { transport: Transport::Udp, local: us, remote });
+                let targets = vec![to(peers[1]), to(peers[0])];
+                proxy.decide(now, query.key, Decision::Forward { from: Face::Trunk, targets });
+            }
+        }
+    };
+    for chunk in data.split(|&b| b == 0xff) {
+        let Some((&what, message)) = chunk.split_first() else { continue };
+        let transport = if what & 1 == 0 { Transport::Udp } else { Transport::Tcp };
+        let remote = peers[usize::from(what >> 1 & 1)];
+        match what >> 2 & 3 {
+            0 | 1 => {
+                let flow = Flow { transport, local: us, remote };
+                proxy.receive(now, &flow, Bytes::copy_from_slice(message));
+            }
+            2 => proxy.send_failed(now, &Destination { transport, local: us, remote }),
+            _ => {
+                now += Duration::from_millis(u64::from(what) << 4);
+                proxy.timeout(now);
+            }
+        }
+        drain(&mut proxy, now);
+        assert!(proxy.transactions() <= 40);
+    }
+    while let Some(at) = proxy.next_timeout() {
+        now = now.max(at);
+        proxy.timeout(now);
+        drain(&mut proxy, now);
+    }
+    assert_eq!(proxy.transactions(), 0);
+}

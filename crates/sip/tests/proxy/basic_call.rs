@@ -71,7 +71,7 @@ fn a_call_from_pbx_to_carrier_that_is_refused() {
     let busy = net.take(PBX, "486");
     assert_eq!(busy.headers_called("X-Reason").next().unwrap().value, b"at  lunch");
     let ack =
-        draft("ACK", PBX, "c1").via(&format!("SIP/2.0/UDP {PBX};branch=z9hG4bK-c1-INVITE-1")).to_tag("b");
+        draft("ACK", PBX, "c1").via(&format!("SIP/2.0/UDP {PBX};branch=z9hG4bK-c1-INVITE-1")).tagged("b");
     net.send(PBX, ack);
     net.nothing(CARRIER);
     assert_eq!(net.proxy.counters().acks_absorbed, 1);

@@ -81,7 +81,7 @@ fn which_methods_leave_a_trace() {
         net.send(CARRIER, draft(method, CARRIER, "c1"));
         assert_eq!(net.take(PBX, method).header(Name::RecordRoute).is_some(), traced, "{method}");
         let uri = format!("sip:bob@{PBX}");
-        net.send(CARRIER, draft(method, CARRIER, "c2").to_tag("b").uri(&uri));
+        net.send(CARRIER, draft(method, CARRIER, "c2").tagged("b").uri(&uri));
         let in_dialog = net.all(PBX).pop().unwrap().message;
         assert_eq!(in_dialog.header(Name::RecordRoute).is_some(), method == "NOTIFY", "{method}");
         net.finish();

@@ -21,7 +21,7 @@ fn seeds() -> Vec<Vec<u8>> {
         ok,
         reply(&sent, 503, "b", PBX),
         draft("BYE", CARRIER, "c1")
-            .to_tag("b")
+            .tagged("b")
             .header("Route: <sip:192.0.2.1;lr>, <sip:p;lr>")
             .text()
             .into_bytes(),
@@ -136,11 +136,17 @@ proptest! {
     }
 
     #[test]
-    fn noise(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
-        let mut net = Net::new();
-        let to = udp(CARRIER);
-        let flow = sidetone_sip::Flow { transport: to.transport, local: to.local, remote: to.remote };
-        net.proxy.receive(net.now, &flow, bytes.into());
-        run(&mut net);
+    fn noise(data in proptest::collection::vec(any::<u8>(), 0..600)) {
+        sidetone_sip::fuzz::proxy(&data);
+    }
+
+    #[test]
+    fn histories(steps in proptest::collection::vec((any::<u8>(), 0usize..8, any::<(usize, u8, u8)>()), 0..40)) {
+        let seeds = seeds();
+        let chunks = steps.iter().map(|(what, seed, edit)| {
+            let edits = if what & 0x40 == 0 { &[][..] } else { std::slice::from_ref(edit) };
+            [&[*what][..], &mangled(&seeds[*seed], edits)].concat()
+        });
+        sidetone_sip::fuzz::proxy(&chunks.collect::<Vec<_>>().join(&0xff));
     }
 }

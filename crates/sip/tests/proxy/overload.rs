@@ -38,7 +38,7 @@ fn a_flood_does_not_grow_anything() {
     let mut net = Net::with(sidetone_sip::proxy::Settings { max_transactions: 100, ..settings() });
     for n in 0..2000 {
         net.send(CARRIER, invite(CARRIER, &format!("c{n}")));
-        net.send(CARRIER, draft("BYE", CARRIER, &format!("b{n}")).to_tag("x").uri(&format!("sip:b@{PBX}")));
+        net.send(CARRIER, draft("BYE", CARRIER, &format!("b{n}")).tagged("x").uri(&format!("sip:b@{PBX}")));
         assert!(net.proxy.transactions() <= 126);
     }
     net.finish();

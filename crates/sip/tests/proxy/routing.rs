@@ -23,7 +23,7 @@ fn a_new_call_is_routed_by_configuration() {
 fn a_strict_router_before_us_is_understood() {
     let mut net = Net::new();
     let bye = draft("BYE", CARRIER, "b")
-        .to_tag("b")
+        .tagged("b")
         .uri("sip:192.0.2.1:5060;lr")
         .header(&format!("Route: <sip:bob@{PBX}>"));
     net.send(CARRIER, bye);
@@ -38,7 +38,7 @@ fn a_strict_router_before_us_is_understood() {
 fn a_strict_router_after_us_gets_what_it_wants() {
     let mut net = Net::new();
     let bye = draft("BYE", CARRIER, "b")
-        .to_tag("b")
+        .tagged("b")
         .uri("sip:bob@far.example")
         .header("Route: <sip:192.0.2.1:5060;lr>")
         .header(&format!("Route: <sip:{PBX}>"));
@@ -109,7 +109,7 @@ fn what_the_passage_refuses_is_answered() {
     net.send(CARRIER, invite(CARRIER, "c1"));
     net.take(CARRIER, "100");
     net.take(CARRIER, "488");
-    net.send(CARRIER, draft("ACK", CARRIER, "a").to_tag("b").uri(&format!("sip:bob@{PBX}")));
+    net.send(CARRIER, draft("ACK", CARRIER, "a").tagged("b").uri(&format!("sip:bob@{PBX}")));
     net.nothing(PBX);
     assert_eq!(net.proxy.counters().passage_refusals, 1);
     assert_eq!(net.proxy.passage().concluded, [("INVITE".to_owned(), 488)]);

@@ -91,7 +91,7 @@ fn without_a_tcp_listener_it_stays_on_udp() {
 fn a_large_ack_switches_too_and_learns_from_refusal() {
     let mut net = Net::new();
     net.unreachable = vec![tcp(PBX)];
-    let ack = draft("ACK", CARRIER, "a1").uri(&format!("sip:bob@{PBX}")).to_tag("b").body(&"x".repeat(1300));
+    let ack = draft("ACK", CARRIER, "a1").uri(&format!("sip:bob@{PBX}")).tagged("b").body(&"x".repeat(1300));
     net.send(CARRIER, &ack);
     net.nothing(PBX);
     net.send(CARRIER, &ack);

@@ -147,7 +147,7 @@ fn an_undecided_request_gets_100_after_200_ms_and_503_in_the_end() {
 fn an_undecided_ack_is_forgotten() {
     let mut net = Net::new();
     net.hold_routes = true;
-    net.send(CARRIER, draft("ACK", CARRIER, "a1").to_tag("b").uri("sip:bob@203.0.113.20"));
+    net.send(CARRIER, draft("ACK", CARRIER, "a1").tagged("b").uri("sip:bob@203.0.113.20"));
     assert_eq!(net.proxy.transactions(), 1);
     net.pass(secs(6));
     assert_eq!(net.proxy.transactions(), 0);

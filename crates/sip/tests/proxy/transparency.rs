@@ -68,7 +68,7 @@ fn in_dialog_requests_keep_everything_but_their_hops() {
     let mut net = Net::new();
     for method in ["INFO", "UPDATE", "REFER", "NOTIFY", "MESSAGE", "PRACK", "BYE", "X"] {
         let request = draft(method, CARRIER, method)
-            .to_tag("b")
+            .tagged("b")
             .uri(&format!("sip:bob@{PBX}"))
             .header("Route: <sip:192.0.2.1:5060;lr>")
             .header("Content-Type: application/x; q=\"a;b\"")

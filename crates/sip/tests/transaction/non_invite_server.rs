@@ -11,7 +11,7 @@ fn start(transport: Transport) -> NonInviteServer {
 }
 
 fn run_out(server: &mut NonInviteServer) -> Vec<(u128, sidetone_sip::transaction::ServerTimeout)> {
-    run(server, NonInviteServer::next_timeout, |s, at| s.timeout(at))
+    run(server, NonInviteServer::next_timeout, NonInviteServer::timeout)
 }
 
 #[test]

@@ -55,7 +55,7 @@ impl Draft {
         self
     }
 
-    pub fn to_tag(mut self, tag: &str) -> Self {
+    pub fn tagged(mut self, tag: &str) -> Self {
         self.to += &format!(";tag={tag}");
         self
     }
@@ -104,7 +104,7 @@ impl Draft {
 
     /// The ACK to a failure of this request, whose To carried that tag.
     pub fn ack(&self, tag: &str) -> Self {
-        Self { method: "ACK".into(), ..self.cancel() }.to_tag(tag)
+        Self { method: "ACK".into(), ..self.cancel() }.tagged(tag)
     }
 
     pub fn text(&self) -> String {

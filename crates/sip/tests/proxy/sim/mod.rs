@@ -161,7 +161,7 @@ impl Net {
     pub fn drain(&mut self) {
         while let Some(output) = self.proxy.poll() {
             match output {
-                Output::Send { bytes, to, connect } => self.carry(bytes, to, connect),
+                Output::Send { bytes, to, connect } => self.carry(&bytes, to, connect),
                 Output::Route(query) if self.hold_routes => self.asked.push(query),
                 Output::Route(query) => {
                     let decision = self.route(&query);
@@ -173,7 +173,7 @@ impl Net {
         }
     }
 
-    fn carry(&mut self, bytes: Bytes, to: Destination, connect: bool) {
+    fn carry(&mut self, bytes: &Bytes, to: Destination, connect: bool) {
         let connected = to.transport == Transport::Udp || connect || self.connections.contains(&to);
         if self.unreachable.contains(&to) || !connected {
             self.proxy.send_failed(self.now, &to);
@@ -182,7 +182,7 @@ impl Net {
         if to.transport == Transport::Tcp && !self.connections.contains(&to) {
             self.connections.push(to);
         }
-        let message = Message::parse(bytes.clone()).unwrap_or_else(|_| status_only(&bytes));
+        let message = Message::parse(bytes.clone()).unwrap_or_else(|_| status_only(bytes));
         self.inbox.entry(to.remote).or_default().push_back(Arrived { at: self.now, to, connect, message });
     }
 
