@@ -90,8 +90,6 @@ def shape(samples, upset, style, rng):
     envelope *= tilt(envelope.shape[1], style["tilt_db"] * upset)
     gain_db = (scaled(style["attack"], upset) - 1) * np.clip(energy_db - np.median(energy_db[voiced]), -20, 12)
     envelope *= 10 ** (gain_db / 10)[:, None]
-    # A pressed voice is less breathy, a soft one more.
-    aperiodic = np.clip(aperiodic ** (1 + 0.3 * upset), 1e-6, 1)
 
     frames = np.ascontiguousarray
     return pyworld.synthesize(frames(shaped), frames(envelope), frames(aperiodic), RATE, FRAME_MS)
