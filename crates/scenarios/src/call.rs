@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use serde_json::Value;
+
 use crate::net::{Net, host};
 use crate::passage;
 use crate::rtp::End;
@@ -92,13 +94,13 @@ impl Call {
     }
 
     /// Ends the scenario: both parties must be content, at least `messages` messages must have passed, all of them
-    /// unchanged where they have to be, and nothing may be left over in Sidetone.
-    pub fn finish(mut self, messages: usize) {
+    /// unchanged where they have to be, and nothing may be left over in Sidetone. Returns the events of the call.
+    pub fn finish(mut self, messages: usize) -> Vec<Value> {
         self.caller.finish();
         self.callee.finish();
         let own = [IpAddr::V4(self.net.v4(host::SIDETONE)), self.net.at_v6(0).ip()];
         passage::check(&self.caller.seen(), &self.callee.seen(), &own, messages);
-        self.sidetone.finish();
+        self.sidetone.finish()
     }
 }
 

@@ -81,7 +81,12 @@ impl End {
         let payload: Vec<u8> = (0..160_u16)
             .map(|i| i.wrapping_mul(7).wrapping_add(sequence.wrapping_mul(13)).to_be_bytes()[1])
             .collect();
-        let packet = build(self.payload_type, marker, sequence, self.timestamp, self.ssrc, &payload);
+        self.packet_of(marker, &payload)
+    }
+
+    /// The next packet of its stream, with this 20 ms payload.
+    pub fn packet_of(&mut self, marker: bool, payload: &[u8]) -> Vec<u8> {
+        let packet = build(self.payload_type, marker, self.sequence, self.timestamp, self.ssrc, payload);
         self.sequence = self.sequence.wrapping_add(1);
         self.timestamp = self.timestamp.wrapping_add(160);
         packet
@@ -135,9 +140,15 @@ impl End {
     }
 
     /// Throws away what has arrived.
+    ///
+    /// # Panics
+    /// When the sockets refuse.
     pub fn drain(&self) {
-        while self.receive().is_some() {}
-        while self.receive_rtcp().is_some() {}
+        for socket in [&self.rtp, &self.rtcp] {
+            socket.set_nonblocking(true).unwrap();
+            while receive(socket).is_some() {}
+            socket.set_nonblocking(false).unwrap();
+        }
     }
 }
 
@@ -247,6 +258,35 @@ pub fn rtcp_both_ways(what: &str, a: &End, b: &End) {
     }
 }
 
+/// Speaks into the call at the pace of speech: 16-bit PCM at 8 kHz as G.711 µ-law, 20 ms a packet. Both ends send, since a
+/// silent party would look like a fault; the other one says nothing, in packets.
+///
+/// # Panics
+/// When a packet can't be sent.
+pub fn speak(speaker: &mut End, listener: &mut End, speech: &[i16]) {
+    let start = Instant::now();
+    for (n, frame) in (1_u32..).zip(speech.chunks_exact(160)) {
+        let spoken: Vec<u8> = frame.iter().map(|sample| ulaw(*sample)).collect();
+        let packet = speaker.packet_of(n == 1, &spoken);
+        speaker.send(&packet);
+        let packet = listener.packet_of(n == 1, &[0xff; 160]);
+        listener.send(&packet);
+        speaker.drain();
+        listener.drain();
+        std::thread::sleep((start + Duration::from_millis(20) * n).saturating_duration_since(Instant::now()));
+    }
+}
+
+/// G.711 µ-law of one sample.
+fn ulaw(sample: i16) -> u8 {
+    const BIAS: u16 = 0x84;
+    let sign = if sample < 0 { 0x80 } else { 0 };
+    let magnitude = sample.unsigned_abs().min(32_635) + BIAS;
+    let exponent = 8 - u8::try_from(magnitude.leading_zeros()).unwrap();
+    let mantissa = u8::try_from((magnitude >> (exponent + 3)) & 0x0f).unwrap();
+    !(sign | exponent << 4 | mantissa)
+}
+
 fn collect(end: &End, arrived: &mut Vec<(Vec<u8>, SocketAddr)>, count: usize) {
     let start = Instant::now();
     while arrived.len() < count && start.elapsed() < GUARD / 10 {
@@ -262,4 +302,15 @@ fn compare(what: &str, sent: &[Vec<u8>], arrived: &[(Vec<u8>, SocketAddr)], expe
         assert_eq!(*from, expected_from, "{what}: media comes from the address that Sidetone gave in SDP");
     }
     assert_eq!(arrived.len(), sent.len(), "{what}: as many packets arrive as were sent");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ulaw;
+
+    /// ITU-T G.711, table 2a: the ends of the scale, and about zero.
+    #[test]
+    fn known_values() {
+        assert_eq!([0, -1, 32_767, -32_768, 1_000].map(ulaw), [0xff, 0x7f, 0x80, 0x00, 0xce]);
+    }
 }

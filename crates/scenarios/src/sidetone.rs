@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::net::{Net, host};
@@ -25,6 +26,8 @@ pub struct Setup {
     pub allow_trunk: Vec<String>,
     /// Sources that belong to the PBX.
     pub allow_pbx: Vec<String>,
+    /// How callers are told that they are listened to.
+    pub disclosure: String,
     /// More keys under `[sip]`.
     pub sip: String,
     /// `[media]`.
@@ -67,6 +70,7 @@ impl Setup {
             pbx: vec![Host::udp(net.at(host::PBX, 5060), 1)],
             allow_trunk: vec![net.v4(host::TRUNK).to_string()],
             allow_pbx: vec![net.v4(host::PBX).to_string(), net.v4(host::SECOND).to_string()],
+            disclosure: "given-upstream".to_owned(),
             sip: String::new(),
             media: format!("address = \"{}\"\nports = \"30000-30199\"\n", net.v4(host::SIDETONE)),
             more: String::new(),
@@ -75,8 +79,9 @@ impl Setup {
 
     fn toml(&self, net: &Net, dir: &std::path::Path) -> String {
         let mut toml = format!("[sip]\nlisten = {:?}\n{}\n[media]\n{}\n", self.listen, self.sip, self.media);
+        let disclosure = format!("disclosure = {:?}\n", self.disclosure);
         for (face, name, hosts, allow, more) in [
-            ("trunk", "carrier", &self.trunk, &self.allow_trunk, "disclosure = \"given-upstream\"\n"),
+            ("trunk", "carrier", &self.trunk, &self.allow_trunk, disclosure.as_str()),
             ("pbx", "pbx", &self.pbx, &self.allow_pbx, ""),
         ] {
             let hosts: Vec<String> = hosts
@@ -97,6 +102,7 @@ impl Setup {
         if !self.more.contains("[limits]") {
             toml.push_str("[limits]\ncalls = 40\ncalls_per_second = 100\ndrain = \"5s\"\n");
         }
+        write!(toml, "[events.file]\npath = {:?}\n", dir.join("events.jsonl")).unwrap();
         write!(toml, "[control]\nsocket = {:?}\n", dir.join("control.sock")).unwrap();
         write!(toml, "[http]\nlisten = \"{}\"\n", net.at(host::SIDETONE, 9464)).unwrap();
         toml.push_str(&self.more);
@@ -231,6 +237,17 @@ impl Sidetone {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// The events written so far.
+    ///
+    /// # Panics
+    /// When one of them is no JSON.
+    #[must_use]
+    pub fn events(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.dir.path().join("events.jsonl")).unwrap_or_default();
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
     /// Waits until no call and no media port is left.
     ///
     /// # Panics
@@ -243,13 +260,16 @@ impl Sidetone {
         });
     }
 
-    /// Checks that nothing is left over, ends it by SIGTERM, and checks that it went as it should.
+    /// Checks that nothing is left over, ends it by SIGTERM, checks that it went as it should, and returns its events.
     ///
     /// # Panics
-    /// When something is left over, or it ends badly, or it has panicked on the way.
-    pub fn finish(mut self) {
+    /// When something is left over, or it ends badly, or it has panicked on the way, or its events don't hold together.
+    pub fn finish(mut self) -> Vec<Value> {
         self.wait_until_idle();
         self.stop();
+        let events = self.events();
+        hold_together(&events);
+        events
     }
 
     /// Ends it by SIGTERM and checks that it went as it should.
@@ -262,8 +282,40 @@ impl Sidetone {
         let output = self.process.output();
         assert!(status.success(), "Sidetone ended with {status}:\n{output}");
         assert!(!output.contains("panicked"), "Sidetone panicked:\n{output}");
+        let events = std::fs::read_to_string(self.dir.path().join("events.jsonl")).unwrap_or_default();
+        for number in ["15550100", "15550123"] {
+            assert!(
+                !output.contains(number) && !events.contains(number),
+                "a telephone number stands in the log or an event"
+            );
+        }
         self.ended = true;
     }
+}
+
+/// Each call's events: numbered from 1 without a gap, `call.started` first, `call.ended` last, both once.
+fn hold_together(events: &[Value]) {
+    let mut calls: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
+    for event in events {
+        calls.entry(event["call"]["id"].as_str().unwrap()).or_default().push(event);
+    }
+    for (call, events) in calls {
+        let numbers: Vec<u64> = events.iter().map(|event| event["seq"].as_u64().unwrap()).collect();
+        let expected: Vec<u64> = (1..).take(numbers.len()).collect();
+        assert_eq!(numbers, expected, "the events of call {call} are numbered without a gap");
+        let kinds: Vec<&str> = events.iter().map(|event| event["kind"].as_str().unwrap()).collect();
+        assert_eq!(kinds.first(), Some(&"call.started"), "{kinds:?}");
+        assert_eq!(kinds.last(), Some(&"call.ended"), "{kinds:?}");
+        for once in ["call.started", "call.ended"] {
+            assert_eq!(kinds.iter().filter(|kind| **kind == once).count(), 1, "{kinds:?}");
+        }
+    }
+}
+
+/// The events of one kind.
+#[must_use]
+pub fn of_kind<'a>(events: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    events.iter().filter(|event| event["kind"] == kind).collect()
 }
 
 /// Gauge of calls held.

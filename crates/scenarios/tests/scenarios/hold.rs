@@ -1,7 +1,9 @@
 //! Hold and resume, as RFC 3264 does it and as RFC 2543 did.
 
+use serde_json::Value;
 use sidetone_scenarios::call::Call;
 use sidetone_scenarios::rtp::one_way;
+use sidetone_scenarios::sidetone::of_kind;
 
 #[test]
 fn the_caller_holds_with_sendonly() {
@@ -18,7 +20,7 @@ fn the_caller_holds_with_sendonly() {
     call.aim();
     call.talk("resumed");
     call.caller.open_gate();
-    call.finish(12);
+    held_by("customer", &call.finish(12));
 }
 
 #[test]
@@ -35,5 +37,12 @@ fn the_callee_holds_with_a_zero_address() {
     call.aim();
     call.talk("resumed");
     call.caller.open_gate();
-    call.finish(12);
+    held_by("agent", &call.finish(12));
+}
+
+fn held_by(holder: &str, events: &[Value]) {
+    for kind in ["call.held", "call.resumed"] {
+        let told: Vec<&Value> = of_kind(events, kind).iter().map(|event| &event["data"]["by"]).collect();
+        assert_eq!(told, [holder], "{kind} is told once");
+    }
 }

@@ -13,6 +13,7 @@ mod dtmf;
 mod early_media;
 mod failover;
 mod forking;
+mod hearing;
 mod hold;
 mod hostile;
 mod ipv6;

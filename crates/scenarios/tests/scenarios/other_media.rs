@@ -1,8 +1,10 @@
 //! Streams that Sidetone can't listen to are relayed all the same: video, fax, encrypted audio.
 
+use serde_json::Value;
 use sidetone_scenarios::call::{Call, media_of};
 use sidetone_scenarios::net::host;
 use sidetone_scenarios::rtp::{End, both_ways};
+use sidetone_scenarios::sidetone::of_kind;
 use sidetone_scenarios::until;
 
 #[test]
@@ -17,7 +19,7 @@ fn video_is_relayed_beside_audio() {
     both_ways("video", &mut caller_video, &mut callee_video, 20);
     call.talk("audio again");
     call.caller.open_gate();
-    call.finish(6);
+    untappable("not-audio", &call.finish(6));
 }
 
 #[test]
@@ -37,7 +39,7 @@ fn a_fax_takes_the_place_of_the_call() {
     call.callee_media.send(&datagram);
     assert_eq!(until("UDPTL", || call.caller_media.receive()).0, datagram);
     call.caller.open_gate();
-    call.finish(9);
+    untappable("fax", &call.finish(9));
 }
 
 #[test]
@@ -46,5 +48,12 @@ fn encrypted_audio_stays_encrypted() {
     call.answered();
     call.talk("SRTP");
     call.caller.open_gate();
-    call.finish(6);
+    untappable("srtp", &call.finish(6));
+}
+
+/// The call that can't be listened to is reported, with the reason.
+fn untappable(reason: &str, events: &[Value]) {
+    let told: Vec<&Value> =
+        of_kind(events, "call.untappable").iter().map(|event| &event["data"]["reason"]).collect();
+    assert!(told.contains(&&Value::from(reason)), "{told:?}");
 }

@@ -1,10 +1,14 @@
 //! Final responses that are the callee's business pass as they are.
 
+use serde_json::json;
 use sidetone_scenarios::call::Call;
+use sidetone_scenarios::sidetone::of_kind;
 
 #[test]
 fn busy_here() {
-    Call::start("busy").finish(2);
+    let events = Call::start("busy").finish(2);
+    let ended = of_kind(&events, "call.ended")[0];
+    assert_eq!((&ended["data"]["cause"], &ended["data"]["sip_status"]), (&json!("rejected"), &json!(486)));
 }
 
 #[test]
