@@ -145,7 +145,6 @@ struct Invite {
     accepted: bool,
     /// What held before, for when it fails after it was settled by a reliable 18x (RFC 6141 §3.4).
     before: View,
-    rseq: Option<u32>,
 }
 
 /// One dialog.
@@ -162,8 +161,6 @@ pub(super) struct Dialog {
     preview: Option<View>,
     offers: Vec<Offer>,
     invites: Vec<Invite>,
-    /// The PRACK that brought an answer, should it pass again.
-    answered_by: Option<Tx>,
 }
 
 impl Dialog {
@@ -177,7 +174,6 @@ impl Dialog {
             preview: None,
             offers: Vec::new(),
             invites: Vec::new(),
-            answered_by: None,
         };
         dialog.request(Tx { by: Side::Caller, kind: Kind::Invite, cseq }, offer);
         dialog
@@ -234,7 +230,7 @@ impl Dialog {
                         self.invites.retain(|i| i.tx.by != tx.by);
                         self.offers.retain(|o| o.tx.kind != Kind::Invite || o.tx.by != tx.by);
                         let before = self.agreed.clone();
-                        self.invites.push(Invite { tx, settled: false, accepted: false, before, rseq: None });
+                        self.invites.push(Invite { tx, settled: false, accepted: false, before });
                     }
                 }
                 let settled = self.invites.iter().any(|i| i.tx == tx && i.settled);
@@ -249,16 +245,10 @@ impl Dialog {
             }
             Kind::Prack => {
                 let Some(party) = party else { return };
-                if self.answered_by == Some(tx) {
-                    return;
-                }
                 let invited = |o: &Offer| o.by != tx.by && o.tx.kind == Kind::Invite && o.tx.by == tx.by;
                 let pending = self.offers.iter().find(|o| invited(o)).map(|o| o.tx);
                 match pending.and_then(|tx| self.take_offer(tx.by.other(), tx)) {
-                    Some(offer) => {
-                        self.settle(&offer, &party);
-                        self.answered_by = Some(tx);
-                    }
+                    Some(offer) => self.settle(&offer, &party),
                     None => self.offer(tx.by, tx, party),
                 }
             }
@@ -272,8 +262,8 @@ impl Dialog {
         }
     }
 
-    /// A response passes; `rseq` when it is a reliable 18x (RFC 3262).
-    pub(super) fn response(&mut self, tx: Tx, status: u16, rseq: Option<u32>, party: Option<Arc<Party>>) {
+    /// A response passes; a `reliable` 18x is one after RFC 3262.
+    pub(super) fn response(&mut self, tx: Tx, status: u16, reliable: bool, party: Option<Arc<Party>>) {
         if status >= 300 {
             return self.failed(tx);
         }
@@ -300,15 +290,9 @@ impl Dialog {
             self.preview = None;
             return;
         }
-        if let Some(rseq) = rseq {
-            if invite.rseq.is_some_and(|seen| seen >= rseq) {
-                return;
-            }
-            invite.rseq = Some(rseq);
-        }
         let settled = invite.settled;
         if let Some(party) = party.filter(|_| !settled) {
-            self.provisional(tx, rseq.is_some(), party);
+            self.provisional(tx, reliable, party);
         }
     }
 

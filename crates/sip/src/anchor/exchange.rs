@@ -9,7 +9,6 @@ use super::ports::MediaPlane;
 use super::{Anchor, CallKey};
 use crate::message::{Edit, Message, Name};
 use crate::proxy::{Passing, Refusal};
-use crate::scan;
 use crate::via::Via;
 
 impl<M: MediaPlane> Anchor<M> {
@@ -81,7 +80,7 @@ impl<M: MediaPlane> Anchor<M> {
             return;
         }
         let party = self.lead_leniently(ctx, key, response, edit);
-        let rseq = rseq(response);
+        let reliable = response.header(Name::RSeq).is_some() && response.lists(Name::Require, "100rel");
         let tag = callee_tag(tx.by, response);
         let (mut tools, calls) = self.tools();
         let Some(call) = calls.get_mut(&key) else { return };
@@ -89,7 +88,7 @@ impl<M: MediaPlane> Anchor<M> {
         let dialog = if initial { call.dialog_or_begin(tag, most) } else { call.dialog(tag) };
         let Some(dialog) = dialog else { return };
         let described = party.is_some();
-        dialog.response(tx, status, rseq, party);
+        dialog.response(tx, status, reliable, party);
         let mut deadline = None;
         if initial {
             match status {
@@ -139,7 +138,7 @@ impl<M: MediaPlane> Anchor<M> {
         let (mut tools, calls) = self.tools();
         let Some(call) = calls.get_mut(&key) else { return };
         let Some(dialog) = call.dialog(tag) else { return };
-        dialog.response(tx, status, None, party);
+        dialog.response(tx, status, false, party);
         if described {
             call.prefer(tag);
         }
@@ -156,10 +155,4 @@ impl<M: MediaPlane> Anchor<M> {
         }
         call.refresh(&mut tools, now);
     }
-}
-
-/// The number of a reliable provisional response (RFC 3262 §7.1).
-fn rseq(response: &Message) -> Option<u32> {
-    let value = response.header(Name::RSeq).filter(|_| response.lists(Name::Require, "100rel"))?.value;
-    scan::decimal(value).and_then(|number| u32::try_from(number).ok())
 }

@@ -91,6 +91,17 @@ fn a_spiral_is_two_calls() {
 }
 
 #[test]
+fn of_a_spiral_one_pass_may_fail() {
+    let mut s = Script::new();
+    s.request(Caller, "INVITE 1", None, &audio("192.0.2.1", 4000)).unwrap();
+    (s.caller_face, s.branch) = (Face::Pbx, "z9hG4bKpbx");
+    s.request(Caller, "INVITE 1", None, &audio("198.51.100.2", 30002)).unwrap();
+    s.facts();
+    s.concluded(Caller, "INVITE 1", None, 503);
+    assert_eq!(s.anchor.media().released, [sidetone_sip::anchor::CallKey(2)]);
+}
+
+#[test]
 fn line_ends_and_odd_spacing_survive() {
     let mut s = Script::new();
     let odd = "v=0\no=x 1 1 IN IP4 192.0.2.1\ns=\nc=IN  IP4  192.0.2.1\nt=0 0\nm=audio  4000  RTP/AVP  0\n\

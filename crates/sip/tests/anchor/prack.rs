@@ -69,3 +69,15 @@ fn the_second_reliable_18x_may_bring_the_answer() {
     s.response_with(Caller, 183, "INVITE 1", "b", SECOND, &audio("10.0.0.2", 5000));
     assert_eq!(s.media(0), "192.0.2.1:4000 - 10.0.0.2:5000, early");
 }
+
+#[test]
+fn sdp_after_the_answer_is_not_an_offer() {
+    let mut s = Script::new();
+    s.request(Caller, "INVITE 1", None, &audio("192.0.2.1", 4000)).unwrap();
+    s.response_with(Caller, 183, "INVITE 1", "b", FIRST, &audio("10.0.0.2", 5000));
+    s.response(Caller, 180, "INVITE 1", "b", &audio("10.0.0.2", 5998));
+    s.request(Caller, "PRACK 2", Some("b"), &audio("192.0.2.1", 4100)).unwrap();
+    assert_eq!(s.media(0), "192.0.2.1:4000 - 10.0.0.2:5000, early");
+    s.response(Caller, 200, "PRACK 2", "b", &audio("10.0.0.2", 5100));
+    assert_eq!(s.media(0), "192.0.2.1:4100 - 10.0.0.2:5100, early");
+}

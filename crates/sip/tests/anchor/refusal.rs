@@ -45,6 +45,8 @@ fn an_offer_in_a_response_loses_what_there_are_no_ports_for() {
     let out = s.response(Caller, 200, "INVITE 1", "b", &offer);
     assert!(String::from_utf8_lossy(out.body()).contains("m=audio 30000 "));
     assert!(String::from_utf8_lossy(out.body()).contains("m=video 0 "));
+    assert_eq!(s.facts()[1..], ["answered"], "what isn't there isn't untappable");
+    assert_eq!(s.anchor.counters().streams_dropped, 2);
 }
 
 #[test]

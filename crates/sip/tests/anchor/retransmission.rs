@@ -61,3 +61,24 @@ fn a_second_answer_to_a_bye() {
     assert_eq!(s.anchor.counters().strays, 2);
     assert_eq!(s.facts(), ["ended by trunk: bye"]);
 }
+
+#[test]
+fn a_late_2xx_does_not_hide_the_other_side_s_preview() {
+    let mut s = Script::new();
+    s.talk();
+    s.request(Callee, "INVITE 1", Some("b"), &audio("10.0.0.9", 5900)).unwrap();
+    s.response(Callee, 183, "INVITE 1", "b", &audio("192.0.2.9", 4900));
+    s.response(Caller, 200, "INVITE 1", "b", &audio("10.0.0.2", 5000));
+    assert_eq!(s.media(0), "192.0.2.9:4900 - 10.0.0.9:5900");
+}
+
+#[test]
+fn an_older_reinvite_does_not_displace_a_newer() {
+    let mut s = Script::new();
+    s.talk();
+    s.request(Caller, "INVITE 3", Some("b"), &audio("192.0.2.1", 4300)).unwrap();
+    s.request(Caller, "INVITE 2", Some("b"), &audio("192.0.2.1", 4200)).unwrap();
+    s.response(Caller, 500, "INVITE 2", "b", "");
+    s.response(Caller, 200, "INVITE 3", "b", &audio("10.0.0.2", 5300));
+    assert_eq!(s.media(0), "192.0.2.1:4300 - 10.0.0.2:5300");
+}
