@@ -199,6 +199,21 @@ hosts = [{ to = "sip:192.0.2.2" }]
     }
 
     #[test]
+    fn the_shipped_example_can_be_run_and_states_every_default_truly() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/sidetone.example.toml");
+        let (example, warnings) = load(&path).unwrap_or_else(|problems| panic!("{}", problems[0]));
+        assert!(warnings.is_empty(), "{}", warnings[0]);
+        // What the example writes out must be what leaving it out means.
+        let (bare, _) = parse(Path::new("s.toml"), GOOD).unwrap();
+        assert_eq!(example.analysis.thresholds, bare.analysis.thresholds);
+        assert_eq!(example.events, bare.events);
+        let tables = |config: &Config| {
+            serde_json::json!([config.limits, config.health, config.http, config.log, config.control])
+        };
+        assert_eq!(tables(&example), tables(&bare));
+    }
+
+    #[test]
     fn a_missing_file_points_to_the_example() {
         let problems = load(Path::new("/nonexistent/s.toml")).unwrap_err();
         assert!(problems[0].to_string().contains("sidetone.example.toml"));
@@ -208,5 +223,36 @@ hosts = [{ to = "sip:192.0.2.2" }]
     fn likely_keys_are_close_ones() {
         assert_eq!(likely("lisen", &["listen", "hostnames"]), Some("listen"));
         assert_eq!(likely("colour", &["listen", "hostnames"]), None);
+    }
+}
+
+#[cfg(test)]
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../../deploy/sidetone.example.toml");
+
+    proptest! {
+        /// Whatever a file holds, it is read or explained.
+        #[test]
+        fn no_text_is_too_much(text in "\\PC{0,400}") {
+            let _ = parse(Path::new("s.toml"), &text);
+        }
+
+        /// Damage to a good file is explained with a place that is in the file.
+        #[test]
+        fn damage_is_explained(at in 0..EXAMPLE.len(), with in "[ -~\\n]{0,8}", cut in 0_usize..40) {
+            let end = (at + cut).min(EXAMPLE.len());
+            let (Some(before), Some(after)) = (EXAMPLE.get(..at), EXAMPLE.get(end..)) else { return Ok(()) };
+            let text = format!("{before}{with}{after}");
+            if let Err(problems) = parse(Path::new("s.toml"), &text) {
+                prop_assert!(!problems.is_empty());
+                for problem in problems {
+                    prop_assert!(problem.line.unwrap_or(1) <= text.lines().count() + 1);
+                }
+            }
+        }
     }
 }

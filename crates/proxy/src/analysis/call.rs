@@ -227,7 +227,6 @@ fn abstention(declined: Declined) -> Abstention {
         Declined::TooLittleSpeech => Abstention::TooLittleSpeech,
         Declined::LowSnr => Abstention::TooNoisy,
         Declined::TooMuchLoss => Abstention::TooMuchLoss,
-        Declined::Music => Abstention::Music,
         Declined::LowConfidence => Abstention::Unsure,
         _ => Abstention::Fault,
     }

@@ -63,6 +63,12 @@ pub fn check(config: &Config) -> Vec<Fault> {
             ),
         ));
     }
+    if let Err(error) = config.analysis.thresholds.validate() {
+        faults.push(Fault::fatal(format!("analysis.thresholds.{}", error.key), format!("must be {}", error.must)));
+    }
+    if let Err(error) = config.events.check() {
+        faults.push(Fault::fatal("events", error.to_string()));
+    }
     let mut names = HashSet::new();
     for (table, peers, others) in [("trunk", &config.trunks, &config.pbxs), ("pbx", &config.pbxs, &config.trunks)] {
         for (index, peer) in peers.iter().enumerate() {

@@ -198,3 +198,160 @@ impl Relay {
         StreamReport { stream, trunk: self.trunk.report(), pbx: self.pbx.report() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sidetone_rtp::header::RtpHeader;
+    use sidetone_sip::anchor::Direction;
+
+    use super::*;
+
+    const CARRIER: &str = "192.0.2.1:4000";
+    const PBX: &str = "198.51.100.1:6000";
+    const ATTACKER: &str = "203.0.113.9:4000";
+
+    fn at(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    fn end(address: &str, mux: bool) -> EndPlan {
+        let rtp = at(address);
+        let rtcp = SocketAddr::new(rtp.ip(), rtp.port() + u16::from(!mux));
+        EndPlan {
+            remote_rtp: Some(rtp),
+            remote_rtcp: Some(rtcp),
+            signalled_from: Some(rtp.ip()),
+            mux,
+            direction: Direction::SendRecv,
+            ..EndPlan::default()
+        }
+    }
+
+    fn relay(mux: bool) -> Relay {
+        let mut relay = Relay::new(Policy::Signalled);
+        relay.plan(&plan(end(CARRIER, mux), end(PBX, mux)));
+        relay
+    }
+
+    fn plan(trunk: EndPlan, pbx: EndPlan) -> StreamPlan {
+        StreamPlan { kind: MediaKind::Audio, trunk, pbx, tappable: Ok(()), answered: true }
+    }
+
+    fn rtp(sequence: u16) -> Vec<u8> {
+        let mut packet = Vec::new();
+        RtpHeader { sequence, timestamp: u32::from(sequence) * 160, ssrc: 7, ..RtpHeader::default() }
+            .write(&mut packet)
+            .unwrap();
+        packet.extend_from_slice(&[0xff; 160]);
+        packet
+    }
+
+    /// An empty receiver report.
+    const RTCP: [u8; 8] = [0x80, 201, 0, 1, 0, 0, 0, 7];
+
+    fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn audio_goes_to_the_other_party_both_ways() {
+        let mut relay = relay(false);
+        let to = |address| Outcome::Forward { via: Component::Rtp, to: at(address), audio: true };
+        assert_eq!(relay.packet(ms(0), Face::Trunk, Component::Rtp, at(CARRIER), &rtp(1)), to(PBX));
+        assert_eq!(relay.packet(ms(1), Face::Pbx, Component::Rtp, at(PBX), &rtp(1)), to(CARRIER));
+        assert_eq!(relay.report(0).trunk.packets, 1);
+    }
+
+    #[test]
+    fn a_party_behind_nat_is_answered_where_it_sends_from() {
+        let mut relay = relay(false);
+        let behind_nat = at("192.0.2.1:51234");
+        relay.packet(ms(0), Face::Trunk, Component::Rtp, behind_nat, &rtp(1));
+        let back = relay.packet(ms(1), Face::Pbx, Component::Rtp, at(PBX), &rtp(1));
+        assert_eq!(back, Outcome::Forward { via: Component::Rtp, to: behind_nat, audio: true });
+    }
+
+    #[test]
+    fn a_third_party_is_refused_before_and_after_the_stream_begins() {
+        let mut relay = relay(false);
+        for n in 0..50 {
+            assert_eq!(
+                relay.packet(ms(n), Face::Trunk, Component::Rtp, at(ATTACKER), &rtp(n as u16)),
+                Outcome::Rejected
+            );
+        }
+        relay.packet(ms(60), Face::Trunk, Component::Rtp, at(CARRIER), &rtp(1));
+        for n in 0..500 {
+            let sprayed = SocketAddr::new(at(ATTACKER).ip(), 1_024 + n);
+            assert_eq!(relay.packet(ms(10_000), Face::Trunk, Component::Rtp, sprayed, &rtp(n)), Outcome::Rejected);
+        }
+        let back = relay.packet(ms(10_001), Face::Pbx, Component::Rtp, at(PBX), &rtp(1));
+        assert_eq!(back, Outcome::Forward { via: Component::Rtp, to: at(CARRIER), audio: true });
+        assert_eq!(relay.report(0).trunk.rejected, 550);
+    }
+
+    #[test]
+    fn another_port_of_the_right_host_cannot_take_a_live_stream() {
+        let mut relay = relay(false);
+        let neighbour = at("192.0.2.1:9999");
+        for n in 0..200_u16 {
+            let now = ms(u64::from(n) * 20);
+            relay.packet(now, Face::Trunk, Component::Rtp, at(CARRIER), &rtp(n));
+            assert_eq!(relay.packet(now, Face::Trunk, Component::Rtp, neighbour, &rtp(n)), Outcome::Rejected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_media_teaches_no_address() {
+        let mut relay = relay(false);
+        let moved = at("192.0.2.1:7777");
+        assert_eq!(relay.packet(ms(0), Face::Trunk, Component::Rtp, moved, b"hello"), Outcome::Rejected);
+        let back = relay.packet(ms(1), Face::Pbx, Component::Rtp, at(PBX), &rtp(1));
+        assert_eq!(back, Outcome::Forward { via: Component::Rtp, to: at(CARRIER), audio: true });
+    }
+
+    #[test]
+    fn rtcp_goes_by_its_own_port_or_shares_the_other() {
+        let mut apart = relay(false);
+        let from = at("192.0.2.1:4001");
+        assert_eq!(
+            apart.packet(ms(0), Face::Trunk, Component::Rtcp, from, &RTCP),
+            Outcome::Forward { via: Component::Rtcp, to: at("198.51.100.1:6001"), audio: false }
+        );
+        let mut shared = relay(true);
+        assert_eq!(
+            shared.packet(ms(0), Face::Trunk, Component::Rtp, at(CARRIER), &RTCP),
+            Outcome::Forward { via: Component::Rtp, to: at(PBX), audio: false }
+        );
+        assert_eq!(shared.report(0).trunk.rtcp_packets, 1);
+    }
+
+    #[test]
+    fn a_party_without_an_address_gets_nothing_until_it_has_one_again() {
+        let mut relay = relay(false);
+        let mut held = end(PBX, false);
+        held.remote_rtp = None;
+        held.remote_rtcp = None;
+        relay.plan(&plan(end(CARRIER, false), held));
+        let sent = relay.packet(ms(0), Face::Trunk, Component::Rtp, at(CARRIER), &rtp(1));
+        assert_eq!(sent, Outcome::Undeliverable);
+        relay.plan(&plan(end(CARRIER, false), end("198.51.100.1:6002", false)));
+        let sent = relay.packet(ms(20), Face::Trunk, Component::Rtp, at(CARRIER), &rtp(2));
+        assert_eq!(sent, Outcome::Forward { via: Component::Rtp, to: at("198.51.100.1:6002"), audio: true });
+    }
+
+    #[test]
+    fn a_fax_passes_as_it_is() {
+        let mut relay = Relay::new(Policy::Signalled);
+        let fax = StreamPlan {
+            kind: MediaKind::Image,
+            tappable: Err(Untappable::T38),
+            ..plan(end(CARRIER, false), end(PBX, false))
+        };
+        relay.plan(&fax);
+        let sent = relay.packet(ms(0), Face::Trunk, Component::Rtp, at(CARRIER), &[0, 1, 2, 3, 4]);
+        assert_eq!(sent, Outcome::Forward { via: Component::Rtp, to: at(PBX), audio: false });
+        let sent = relay.packet(ms(0), Face::Trunk, Component::Rtp, at(ATTACKER), &[0, 1, 2, 3, 4]);
+        assert_eq!(sent, Outcome::Rejected);
+    }
+}

@@ -116,11 +116,8 @@ async fn call(codec: Codec, output: Output) -> anyhow::Result<Outcome> {
     let call = caller.call(&target, options(CALLER)?).await.context("the call did not get through")?;
     let answered = answering.await??;
 
-    let mut panel = Panel {
-        title: "sidetone demo: a call through Sidetone on this machine".to_owned(),
-        status: format!("{} > {sidetone} > {}   {codec}, answered", caller.address(), answer_address(&answered, &target)),
-        ..Panel::default()
-    };
+    let status = format!("{} > {sidetone} > agent   {codec}, answered", caller.address());
+    let mut panel = Panel::new("sidetone demo: a call through Sidetone on this machine", status);
     let turns: Vec<Turn> = serde_json::from_str(TIMELINE).context("the demo's timeline can't be read")?;
     let live = !output.json && std::io::stdout().is_terminal();
     let mut told = Vec::new();
@@ -180,10 +177,6 @@ async fn call(codec: Codec, output: Output) -> anyhow::Result<Outcome> {
 
 async fn both_played(call: &Call, answered: &Call) {
     tokio::join!(call.played(), answered.played());
-}
-
-fn answer_address(answered: &Call, target: &str) -> String {
-    answered.media().map_or_else(|| target.to_owned(), |_| "agent".to_owned())
 }
 
 fn free_address() -> anyhow::Result<SocketAddr> {

@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use sidetone_chart::figures::confusion::Confusion;
+use sidetone_chart::figures::Confusion;
 use sidetone_emotion::corpus::{Band, Manifest};
 use sidetone_emotion::eval::{CorpusReport, EvalOptions, Evaluation, evaluate};
 use sidetone_emotion::metrics::Figure;

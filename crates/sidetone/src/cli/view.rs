@@ -15,9 +15,9 @@ const NAMES: usize = 11;
 #[derive(Debug, Default)]
 pub(super) struct Panel {
     /// The first line.
-    pub(super) title: String,
+    title: String,
     /// Who talks to whom, and how the call stands.
-    pub(super) status: String,
+    status: String,
     /// How far the call is.
     pub(super) clock: Duration,
     /// What is being said, if known: speaker and words.
@@ -28,6 +28,11 @@ pub(super) struct Panel {
 }
 
 impl Panel {
+    /// A panel that has seen nothing yet.
+    pub(super) fn new(title: impl Into<String>, status: impl Into<String>) -> Self {
+        Self { title: title.into(), status: status.into(), ..Self::default() }
+    }
+
     /// Takes something new about the call.
     pub(super) fn take(&mut self, at: Duration, insight: &Insight) {
         match insight {
@@ -155,14 +160,13 @@ pub(super) fn clock(at: Duration) -> String {
 fn wrap(text: &str, width: usize, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
+        let full = lines.len() == most;
         match lines.last_mut() {
             Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
                 let _ = write!(line, " {word}");
             }
-            _ if lines.len() == most => {
-                if let Some(line) = lines.last_mut().filter(|line| !line.ends_with('…')) {
-                    line.push('…');
-                }
+            Some(line) if full => {
+                line.push('…');
                 break;
             }
             _ => lines.push(word.to_owned()),

@@ -1,0 +1,60 @@
+//! The command line's own promises: help, completions, man pages, errors that say what to do.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod common;
+
+use common::{json_lines, repository, sidetone, stdout};
+
+#[test]
+fn every_command_is_in_the_help_and_the_completions() {
+    let help = stdout(&["--help"]);
+    let completions = stdout(&["completions", "bash"]);
+    for command in
+        ["run", "check", "calls", "call", "tail", "stats", "drain", "reload", "analyze", "demo", "model", "man"]
+    {
+        assert!(help.contains(command) && completions.contains(command), "{command}");
+    }
+}
+
+#[test]
+fn man_pages_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    stdout(&["man", &folder.path().to_string_lossy()]);
+    for page in ["sidetone.1", "sidetone-run.1", "sidetone-model-eval.1"] {
+        assert!(folder.path().join(page).exists(), "{page}");
+    }
+}
+
+#[test]
+fn the_example_passes_the_check() {
+    let checked = &json_lines(&["check", "--json", &repository("deploy/sidetone.example.toml")])[0];
+    assert_eq!(checked["usable"], true, "{checked}");
+    assert_eq!(checked["problems"].as_array().unwrap().len(), 0, "{checked}");
+}
+
+#[test]
+fn a_broken_configuration_names_file_line_key_and_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.toml");
+    let example = std::fs::read_to_string(repository("deploy/sidetone.example.toml")).unwrap();
+    std::fs::write(&path, example.replace("\nudp_limit =", "\nudp_limmit =")).unwrap();
+    let output = sidetone(&["check", &path.to_string_lossy()]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!output.status.success());
+    assert!(said.contains("s.toml:") && said.contains("udp_limmit") && said.contains("did you mean `udp_limit`"), "{said}");
+}
+
+#[test]
+fn without_a_running_sidetone_the_error_says_where_it_looked() {
+    let output = sidetone(&["calls", "--socket", "/nonexistent/control.sock"]);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && error.contains("/nonexistent/control.sock"), "{error}");
+}
+
+#[test]
+fn the_embedded_model_states_what_it_is() {
+    let info = &json_lines(&["model", "info", "--json"])[0];
+    assert_eq!(info["meta"]["licence"], "open", "{info}");
+    assert!(info["parameters"].as_u64().unwrap() <= 4_000_000);
+    assert!(!info["meta"]["held_out"].as_array().unwrap().is_empty());
+}
