@@ -46,7 +46,8 @@ fn what_was_published_before_the_close_is_still_received() {
     events(3).into_iter().for_each(|event| bus.publish(event));
     bus.close();
     events(3).into_iter().for_each(|event| bus.publish(event));
-    let received: Vec<_> = std::iter::from_fn(|| subscription.recv_blocking()).map(|it| it.event.seq).collect();
+    let received: Vec<_> =
+        std::iter::from_fn(|| subscription.recv_blocking()).map(|it| it.event.seq).collect();
     assert_eq!(received, [1, 2, 3]);
 }
 

@@ -45,10 +45,13 @@ fn everything_can_be_said() {
     let file = config.file.unwrap();
     assert_eq!(file.kinds, [Kind::AffectAlert, Kind::CallEnded]);
     assert_eq!(config.webhooks.first().unwrap().give_up_after, Period::from_secs(900));
-    assert_eq!(config.stream, sidetone_events::config::StreamConfig {
-        token: Some(Secret::new("0123456789abcdef")),
-        ..Default::default()
-    });
+    assert_eq!(
+        config.stream,
+        sidetone_events::config::StreamConfig {
+            token: Some(Secret::new("0123456789abcdef")),
+            ..Default::default()
+        }
+    );
 }
 
 #[test]

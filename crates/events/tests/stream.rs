@@ -1,5 +1,5 @@
 //! The live stream, listened to by a plain TCP client.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
 
@@ -60,7 +60,11 @@ impl Client {
         let mut lines = BufReader::new(stream);
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
-            assert_ne!(tokio::time::timeout(FOREVER, lines.read_line(&mut head)).await.unwrap().unwrap(), 0, "{head}");
+            assert_ne!(
+                tokio::time::timeout(FOREVER, lines.read_line(&mut head)).await.unwrap().unwrap(),
+                0,
+                "{head}"
+            );
         }
         let (status, headers) = head.split_once("\r\n").unwrap();
         Self { status: status.to_owned(), headers: headers.to_lowercase(), lines }
@@ -71,13 +75,18 @@ impl Client {
         let mut message = Message::default();
         loop {
             let mut line = String::new();
-            let read = tokio::time::timeout(FOREVER, self.lines.read_line(&mut line)).await.expect("no message came");
+            let read = tokio::time::timeout(FOREVER, self.lines.read_line(&mut line))
+                .await
+                .expect("no message came");
             if !read.is_ok_and(|bytes| bytes > 0) {
                 return None;
             }
-            // A chunk's size and the line end after a chunk end in CR LF, lines of the stream in LF alone.
-            if line.ends_with("\r\n") {
-                continue;
+            // A chunk's size and the line end after a chunk end in CR LF, lines of the stream in LF alone; a chunk of
+            // size 0 is the last.
+            match line.strip_suffix("\r\n") {
+                Some("0") => return None,
+                Some(_) => continue,
+                None => {}
             }
             match line.trim_end().split_once(':') {
                 Some(("", comment)) => message.comment = Some(comment.trim_start().to_owned()),
@@ -166,7 +175,8 @@ async fn a_client_that_comes_back_is_told_what_it_missed() {
     let last = client.event().await.unwrap().id;
     drop(client);
     events[1..].iter().for_each(|event| server.bus.publish(event.clone()));
-    let mut client = Client::get(&server, "/events", &format!("Last-Event-ID: {last}\r\n")).await.greeted().await;
+    let mut client =
+        Client::get(&server, "/events", &format!("Last-Event-ID: {last}\r\n")).await.greeted().await;
     for event in &events[1..] {
         assert_eq!(client.event().await.as_ref(), Some(event));
     }
@@ -183,7 +193,10 @@ async fn what_is_no_longer_held_is_told_to_be_missing() {
     }
     for unknown in [events[0].id.to_string(), "of another server".to_owned()] {
         let mut client = Client::get(&server, "/events", &format!("Last-Event-ID: {unknown}\r\n")).await;
-        assert_eq!(client.next().await.unwrap().comment.as_deref(), Some("events may be missing before this"));
+        assert_eq!(
+            client.next().await.unwrap().comment.as_deref(),
+            Some("events may be missing before this")
+        );
         for event in &events[6..] {
             assert_eq!(client.event().await.as_ref(), Some(event), "all that is held is sent");
         }
@@ -214,7 +227,10 @@ async fn a_token_is_needed_if_one_is_set() {
         "Authorization: Basic a token of enough bytes\r\n",
     ] {
         let client = Client::get(&server, "/events", wrong).await;
-        assert!(client.status.contains("401") && client.headers.contains("www-authenticate: bearer"), "{wrong}");
+        assert!(
+            client.status.contains("401") && client.headers.contains("www-authenticate: bearer"),
+            "{wrong}"
+        );
     }
     let right = "Authorization: bearer a token of enough bytes\r\n";
     Client::get(&server, "/events", right).await.greeted().await;
@@ -226,7 +242,11 @@ async fn clients_are_limited_and_leave_their_place_when_they_go() {
     let one = Client::get(&server, "/events", "").await.greeted().await;
     let _two = Client::get(&server, "/events", "").await.greeted().await;
     let refused = Client::get(&server, "/events", "").await;
-    assert!(refused.status.contains("503") && refused.headers.contains("retry-after: 5"), "{}", refused.status);
+    assert!(
+        refused.status.contains("503") && refused.headers.contains("retry-after: 5"),
+        "{}",
+        refused.status
+    );
     assert_eq!(server.sinks.hub().counts().refused, 1);
     drop(one);
     let mut narrator = narrator();
@@ -252,7 +272,8 @@ async fn an_idle_stream_is_kept_open_by_comments() {
 /// A client that stops reading: the kernel's buffers fill, its connection stalls, and it is cut off. Others go on.
 #[tokio::test]
 async fn a_client_that_stops_reading_is_dropped() {
-    let server = server(StreamConfig { replay: 64, ..StreamConfig::default() }, Duration::from_millis(200)).await;
+    let server =
+        server(StreamConfig { replay: 64, ..StreamConfig::default() }, Duration::from_millis(200)).await;
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4_096).unwrap();
     let mut stuck = socket.connect(server.address).await.unwrap();
@@ -291,7 +312,7 @@ async fn a_client_that_falls_behind_is_sent_away() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4_096).unwrap();
     let mut stream = socket.connect(server.address).await.unwrap();
-    stream.write_all(b"GET /events HTTP/1.1\r\nHost: sidetone\r\n\r\n").await.unwrap();
+    stream.write_all(b"GET /events HTTP/1.1\r\nHost: sidetone\r\nConnection: close\r\n\r\n").await.unwrap();
     while server.sinks.hub().counts().clients == 0 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

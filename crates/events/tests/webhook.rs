@@ -1,5 +1,5 @@
 //! Webhooks against a real HTTP server that fails in every way that servers do.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
 
@@ -61,7 +61,9 @@ async fn receive(State(server): State<Server>, headers: HeaderMap, body: Bytes) 
     server.received.send(Received { headers, body }).unwrap();
     match treat {
         Treat::Status(status) => StatusCode::from_u16(status).unwrap().into_response(),
-        Treat::After(value) => (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, value)]).into_response(),
+        Treat::After(value) => {
+            (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, value)]).into_response()
+        }
         Treat::Redirect(to) => (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, to)]).into_response(),
         Treat::Ignore => std::future::pending().await,
     }
@@ -77,7 +79,7 @@ async fn server(treat: Vec<Treat>) -> (SocketAddr, mpsc::UnboundedReceiver<Recei
     (address, receiver)
 }
 
-fn webhook(url: String) -> WebhookConfig {
+fn webhook(url: &str) -> WebhookConfig {
     WebhookConfig {
         retry_after: Period::from_millis(10),
         retry_at_most: Period::from_millis(50),
@@ -103,7 +105,7 @@ async fn finished(sinks: Sinks) -> SinkCounts {
 #[tokio::test]
 async fn events_arrive_signed_and_in_order() {
     let (address, mut receiver) = server(vec![]).await;
-    let (bus, sinks) = start(webhook(format!("http://{address}/hook")), 100);
+    let (bus, sinks) = start(webhook(&format!("http://{address}/hook")), 100);
     let sent = a_call();
     sent.iter().for_each(|event| bus.publish(event.clone()));
     let mut got = vec![];
@@ -129,13 +131,19 @@ async fn events_arrive_signed_and_in_order() {
 async fn both_secrets_sign_while_they_change_over() {
     let (address, mut receiver) = server(vec![]).await;
     let old = Some(Secret::new("the secret before this one"));
-    let (bus, _sinks) = start(WebhookConfig { old_secret: old, ..webhook(format!("http://{address}/hook")) }, 100);
+    let (bus, _sinks) =
+        start(WebhookConfig { old_secret: old, ..webhook(&format!("http://{address}/hook")) }, 100);
     bus.publish(a_call().remove(0));
     let received = next(&mut receiver).await;
     for secret in [SECRET, "the secret before this one"] {
         let signature = received.header("sidetone-signature");
-        let verdict =
-            signature::verify(secret.as_bytes(), signature, &received.body, Timestamp::now(), Duration::from_secs(300));
+        let verdict = signature::verify(
+            secret.as_bytes(),
+            signature,
+            &received.body,
+            Timestamp::now(),
+            Duration::from_secs(300),
+        );
         assert_eq!(verdict, Ok(()));
     }
 }
@@ -144,7 +152,7 @@ async fn both_secrets_sign_while_they_change_over() {
 async fn a_failing_server_is_asked_again_until_it_takes_the_same_request() {
     let trouble = [500, 503, 502, 408, 425, 429].map(Treat::Status).to_vec();
     let (address, mut receiver) = server(trouble).await;
-    let (bus, sinks) = start(webhook(format!("http://{address}/hook")), 100);
+    let (bus, sinks) = start(webhook(&format!("http://{address}/hook")), 100);
     bus.publish(a_call().remove(0));
     let first = next(&mut receiver).await;
     for _ in 0..6 {
@@ -158,9 +166,10 @@ async fn a_failing_server_is_asked_again_until_it_takes_the_same_request() {
 
 #[tokio::test]
 async fn retry_after_is_read_as_seconds_and_as_a_date() {
-    let treat = vec![Treat::After("0"), Treat::After("Sun, 06 Nov 1994 08:49:37 GMT"), Treat::After("nonsense")];
+    let treat =
+        vec![Treat::After("0"), Treat::After("Sun, 06 Nov 1994 08:49:37 GMT"), Treat::After("nonsense")];
     let (address, mut receiver) = server(treat).await;
-    let (bus, sinks) = start(webhook(format!("http://{address}/hook")), 100);
+    let (bus, sinks) = start(webhook(&format!("http://{address}/hook")), 100);
     bus.publish(a_call().remove(0));
     for _ in 0..4 {
         next(&mut receiver).await;
@@ -176,7 +185,7 @@ async fn a_server_that_asks_for_an_hour_is_left_alone() {
     let hook = WebhookConfig {
         retry_at_most: Period::from_secs(7_200),
         give_up_after: Period::from_secs(86_400),
-        ..webhook(format!("http://{address}/hook"))
+        ..webhook(&format!("http://{address}/hook"))
     };
     let (bus, sinks) = start(hook, 100);
     bus.publish(a_call().remove(0));
@@ -192,7 +201,7 @@ async fn a_server_that_asks_for_an_hour_is_left_alone() {
 #[tokio::test]
 async fn what_is_refused_for_good_is_not_asked_again() {
     let (address, mut receiver) = server([400, 401, 404, 410].map(Treat::Status).to_vec()).await;
-    let (bus, sinks) = start(WebhookConfig { batch: 1, ..webhook(format!("http://{address}/hook")) }, 100);
+    let (bus, sinks) = start(WebhookConfig { batch: 1, ..webhook(&format!("http://{address}/hook")) }, 100);
     a_call().into_iter().take(5).for_each(|event| bus.publish(event));
     for seq in 1..=5 {
         assert_eq!(next(&mut receiver).await.events()[0].seq, seq);
@@ -204,8 +213,9 @@ async fn what_is_refused_for_good_is_not_asked_again() {
 #[tokio::test]
 async fn redirects_are_not_followed() {
     let (elsewhere, mut never) = server(vec![]).await;
-    let (address, mut receiver) = server(vec![Treat::Redirect(format!("http://{elsewhere}/elsewhere"))]).await;
-    let (bus, sinks) = start(webhook(format!("http://{address}/hook")), 100);
+    let (address, mut receiver) =
+        server(vec![Treat::Redirect(format!("http://{elsewhere}/elsewhere"))]).await;
+    let (bus, sinks) = start(webhook(&format!("http://{address}/hook")), 100);
     bus.publish(a_call().remove(0));
     next(&mut receiver).await;
     let counts = finished(sinks).await;
@@ -216,7 +226,8 @@ async fn redirects_are_not_followed() {
 #[tokio::test]
 async fn a_server_that_never_answers_is_given_up_on_and_tried_again() {
     let (address, mut receiver) = server(vec![Treat::Ignore, Treat::Ignore]).await;
-    let hook = WebhookConfig { timeout: Period::from_millis(50), ..webhook(format!("http://{address}/hook")) };
+    let hook =
+        WebhookConfig { timeout: Period::from_millis(50), ..webhook(&format!("http://{address}/hook")) };
     let (bus, sinks) = start(hook, 100);
     bus.publish(a_call().remove(0));
     for _ in 0..3 {
@@ -240,7 +251,7 @@ async fn a_connection_that_breaks_is_no_delivery() {
         }
         listener
     });
-    let (bus, sinks) = start(webhook(format!("http://{address}/hook")), 100);
+    let (bus, sinks) = start(webhook(&format!("http://{address}/hook")), 100);
     bus.publish(a_call().remove(0));
     let listener = tokio::time::timeout(FOREVER, broken).await.unwrap().unwrap();
     let (received, mut receiver) = mpsc::unbounded_channel();
@@ -256,7 +267,11 @@ async fn a_connection_that_breaks_is_no_delivery() {
 #[tokio::test]
 async fn an_endpoint_that_is_not_there_fills_the_queue_and_costs_only_the_oldest() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let hook = WebhookConfig { batch: 1, give_up_after: Period::from_secs(3_600), ..webhook(format!("http://{closed}/hook")) };
+    let hook = WebhookConfig {
+        batch: 1,
+        give_up_after: Period::from_secs(3_600),
+        ..webhook(&format!("http://{closed}/hook"))
+    };
     let (bus, sinks) = start(hook, 8);
     for call in 0..10 {
         let mut narrator = narrator_of(call);
@@ -277,7 +292,10 @@ async fn an_endpoint_that_is_not_there_fills_the_queue_and_costs_only_the_oldest
 #[tokio::test]
 async fn a_request_is_given_up_in_the_end() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let hook = WebhookConfig { give_up_after: Period::from_millis(100), ..webhook(format!("http://{closed}/hook")) };
+    let hook = WebhookConfig {
+        give_up_after: Period::from_millis(100),
+        ..webhook(&format!("http://{closed}/hook"))
+    };
     let (bus, sinks) = start(hook, 100);
     bus.publish(a_call().remove(0));
     let counts = finished(sinks).await;
@@ -289,7 +307,7 @@ async fn a_request_is_given_up_in_the_end() {
 async fn only_the_kinds_asked_for_are_posted() {
     let (address, mut receiver) = server(vec![]).await;
     let kinds = vec![Kind::AffectAlert];
-    let (bus, sinks) = start(WebhookConfig { kinds, ..webhook(format!("http://{address}/hook")) }, 100);
+    let (bus, sinks) = start(WebhookConfig { kinds, ..webhook(&format!("http://{address}/hook")) }, 100);
     a_call().into_iter().for_each(|event| bus.publish(event));
     let events = next(&mut receiver).await.events();
     assert_eq!(events.iter().map(Event::kind).collect::<Vec<_>>(), [Kind::AffectAlert]);
@@ -298,7 +316,8 @@ async fn only_the_kinds_asked_for_are_posted() {
 
 #[tokio::test]
 async fn https_is_spoken_and_the_certificate_is_checked() {
-    let rcgen::CertifiedKey { cert, signing_key } = rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
     let key = rustls::pki_types::PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ServerConfig::builder_with_provider(provider)
@@ -332,11 +351,14 @@ async fn https_is_spoken_and_the_certificate_is_checked() {
     let folder = tempfile::tempdir().unwrap();
     let ca_file = folder.path().join("ca.pem");
     std::fs::write(&ca_file, cert.pem()).unwrap();
-    let hook = WebhookConfig { ca_file: Some(ca_file), ..webhook(format!("https://localhost:{port}/hook")) };
+    let hook = WebhookConfig { ca_file: Some(ca_file), ..webhook(&format!("https://localhost:{port}/hook")) };
     let (bus, sinks) = start(hook.clone(), 100);
     bus.publish(a_call().remove(0));
     let request = tokio::time::timeout(FOREVER, receiver.recv()).await.unwrap().unwrap();
-    assert!(request.starts_with("POST /hook HTTP/1.1\r\n") && request.contains("sidetone-signature: t="), "{request}");
+    assert!(
+        request.starts_with("POST /hook HTTP/1.1\r\n") && request.contains("sidetone-signature: t="),
+        "{request}"
+    );
     assert_eq!(finished(sinks).await.delivered, 1);
 
     let strangers = rcgen::generate_simple_self_signed(["localhost".into()]).unwrap().cert.pem();
@@ -354,16 +376,16 @@ async fn what_cannot_be_meant_is_refused_at_the_start() {
         let config = EventsConfig { webhooks: vec![hook], ..EventsConfig::default() };
         Sinks::start(&config, &Bus::new()).unwrap_err().to_string()
     };
-    let url = |url: &str| refused(webhook(url.to_owned()));
+    let url = |url: &str| refused(webhook(url));
     assert_eq!(url("ftp://host/"), "events.webhook.url: must begin with https://");
     assert_eq!(url("not a url"), "events.webhook.url: is not a URL");
     assert_eq!(url("/hook"), "events.webhook.url: names no host");
     assert_eq!(url("https://user:pass@host/"), "events.webhook.url: must not hold a user name or password");
     assert!(url("http://192.0.2.1/hook").starts_with("events.webhook.url: is http"));
-    let short = WebhookConfig { secret: Secret::new("short"), ..webhook("https://host.example/".into()) };
+    let short = WebhookConfig { secret: Secret::new("short"), ..webhook("https://host.example/") };
     assert_eq!(refused(short), "events.webhook.secret: a secret holds at least 16 bytes");
-    let none = WebhookConfig { ca_file: Some("/nowhere.pem".into()), ..webhook("https://host.example/".into()) };
+    let none = WebhookConfig { ca_file: Some("/nowhere.pem".into()), ..webhook("https://host.example/") };
     assert!(refused(none).starts_with("events.webhook.ca_file: /nowhere.pem: "));
-    let batch = WebhookConfig { batch: 0, ..webhook("https://host.example/".into()) };
+    let batch = WebhookConfig { batch: 0, ..webhook("https://host.example/") };
     assert_eq!(refused(batch), "events.webhook.batch: must be 1 to 1000");
 }

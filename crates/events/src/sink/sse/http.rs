@@ -94,7 +94,7 @@ impl Filter {
         for (key, value) in query {
             match key.as_str() {
                 "call" => {
-                    filter.call = Some(value.parse().map_err(|why: crate::id::IdError| why.to_string())?)
+                    filter.call = Some(value.parse().map_err(|why: crate::id::IdError| why.to_string())?);
                 }
                 "kind" => {
                     for name in value.split(',').filter(|name| !name.is_empty()) {
