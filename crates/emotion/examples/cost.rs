@@ -49,13 +49,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for batch in [1usize, 8, 32] {
         let chunk = Tensor::zeros((batch, CHUNK_STEPS, config.dimensions()), candle_core::DType::F32, network.device())?;
         let mut states = vec![network.fresh_state(); batch];
-        let window = Tensor::zeros((batch, 80, network.config().frame()), candle_core::DType::F32, network.device())?;
-        let mask = Tensor::ones((batch, 80), candle_core::DType::F32, network.device())?;
+        let window = vec![vec![0.1f32; network.config().frame()]; 80];
         let rounds = (seconds / batch).max(8);
         let start = cpu_ms()?;
         for _ in 0..rounds {
             network.encode(&chunk, &mut states.iter_mut().collect::<Vec<_>>())?;
-            network.pool(&window, &mask, None)?;
+            let pooled: Vec<f32> =
+                (0..batch).flat_map(|_| network.pooled(window.iter().map(Vec::as_slice))).collect();
+            network.conclude(&Tensor::from_vec(pooled, (batch, 2 * network.config().channels), network.device())?, None)?;
         }
         // A chunk is half a second of one call's speech.
         let heard = (rounds * batch) as f64 * 0.5;

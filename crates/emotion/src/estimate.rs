@@ -66,8 +66,6 @@ pub enum Abstention {
     LowSnr,
     /// Too much of the speech was lost and made up.
     TooMuchLoss,
-    /// What was heard is a sustained tone or music rather than a voice.
-    Music,
     /// The network does not know.
     LowConfidence,
     /// The network failed to run. The call goes on; this should be reported.
@@ -81,7 +79,6 @@ impl Abstention {
             Self::TooLittleSpeech => "too_little_speech",
             Self::LowSnr => "low_snr",
             Self::TooMuchLoss => "too_much_loss",
-            Self::Music => "music",
             Self::LowConfidence => "low_confidence",
             Self::Failed => "failed",
         }

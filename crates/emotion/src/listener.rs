@@ -251,20 +251,15 @@ fn run(
 
     let ready: Vec<&(usize, &mut Listener)> =
         batch.iter().filter(|(_, listener)| listener.frames.len() >= LEAST_FRAMES).collect();
-    let Some(window) = ready.iter().map(|(_, listener)| listener.frames.len()).max() else { return Ok(()) };
-    let width = network.config().frame();
-    let mut values = Vec::with_capacity(ready.len() * window * width);
-    let mut mask = Vec::with_capacity(ready.len() * window);
-    for (_, listener) in &ready {
-        listener.frames.iter().for_each(|frame| values.extend_from_slice(&frame.values));
-        let absent = window - listener.frames.len();
-        values.resize(values.len() + absent * width, 0.0);
-        mask.resize(mask.len() + listener.frames.len(), 1.0f32);
-        mask.resize(mask.len() + absent, 0.0);
+    if ready.is_empty() {
+        return Ok(());
     }
-    let frames = Tensor::from_vec(values, (ready.len(), window, width), device)?;
-    let mask = Tensor::from_vec(mask, (ready.len(), window), device)?;
-    let outputs = network.pool(&frames, &mask, None)?;
+    let pooled: Vec<f32> = ready
+        .iter()
+        .flat_map(|(_, listener)| network.pooled(listener.frames.iter().map(|frame| frame.values.as_slice())))
+        .collect();
+    let pooled = Tensor::from_vec(pooled, (ready.len(), 2 * network.config().channels), device)?;
+    let outputs = network.conclude(&pooled, None)?;
     let (logits, affect) = (outputs.logits.to_vec2::<f32>()?, outputs.affect.to_vec2::<f32>()?);
     for (((place, listener), logits), affect) in ready.iter().zip(&logits).zip(&affect) {
         estimates.push((*place, listener.conclude(logits, affect)));

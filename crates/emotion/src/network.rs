@@ -46,6 +46,9 @@ const TAPS: usize = 3;
 /// Steps that make one frame.
 pub const STEPS_PER_FRAME: usize = 2;
 
+/// Added to a pooled variance before its root, which has no slope at zero.
+const SPREAD_FLOOR: f64 = 1e-5;
+
 /// How a tensor starts out in training.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Init {
@@ -408,13 +411,12 @@ impl Network {
         Tensor::cat(&[&x, &scores], D::Minus1)
     }
 
-    /// Pools each row's window of frames and reads the heads. `frames` is `[batch, window, frame]`, `mask`
-    /// `[batch, window]` with 1 where a frame is there and 0 where the window is padded.
+    /// Pools each row's window of frames and reads the heads, differentiably. `frames` is `[batch, window, frame]`,
+    /// `mask` `[batch, window]` with 1 where a frame is there and 0 where the window is padded.
     ///
     /// # Errors
     /// Shapes that do not fit.
     pub fn pool(&self, frames: &Tensor, mask: &Tensor, dropout: Option<&mut Dropout<'_>>) -> Result<Outputs> {
-        let training = dropout.is_some();
         let (batch, window, _) = frames.dims3()?;
         let (channels, heads) = (self.config.channels, self.config.heads);
         let x = frames.narrow(2, 0, channels)?.reshape((batch, window, heads, channels / heads))?;
@@ -423,9 +425,58 @@ impl Network {
         let weights = ops::softmax(&scores.broadcast_add(&absent)?, 1)?.unsqueeze(3)?;
         let mean = x.broadcast_mul(&weights)?.sum_keepdim(1)?;
         let spread = x.broadcast_sub(&mean)?.sqr()?.broadcast_mul(&weights)?.sum_keepdim(1)?;
-        let deviation = (spread + 1e-5)?.sqrt()?;
+        let deviation = (spread + SPREAD_FLOOR)?.sqrt()?;
         let pooled = Tensor::cat(&[mean.reshape((batch, channels))?, deviation.reshape((batch, channels))?], 1)?;
-        let x = self.head_norm.forward(&pooled, training)?;
+        self.conclude(&pooled, dropout)
+    }
+
+    /// The same pooling of one window, frame by frame, for use: values by channel, means before deviations. A few
+    /// thousand multiplications in plain loops are a tenth of what the tensor form costs.
+    pub fn pooled<'f>(&self, frames: impl Iterator<Item = &'f [f32]> + Clone) -> Vec<f32> {
+        let (channels, heads) = (self.config.channels, self.config.heads);
+        let width = channels / heads;
+        let split = |frame: &'f [f32]| frame.split_at_checked(channels).unwrap_or_default();
+        let mut largest = vec![f32::NEG_INFINITY; heads];
+        for (_, scores) in frames.clone().map(split) {
+            largest.iter_mut().zip(scores).for_each(|(most, score)| *most = most.max(*score));
+        }
+        let mut totals = vec![0.0f32; heads];
+        let mut means = vec![0.0f32; channels];
+        let mut squares = vec![0.0f32; channels];
+        for (values, scores) in frames.map(split) {
+            for (head, ((score, most), total)) in scores.iter().zip(&largest).zip(&mut totals).enumerate() {
+                let weight = (score - most).exp();
+                *total += weight;
+                let range = head * width..(head + 1) * width;
+                let (Some(x), Some(mean), Some(square)) =
+                    (values.get(range.clone()), means.get_mut(range.clone()), squares.get_mut(range))
+                else {
+                    continue;
+                };
+                for ((x, mean), square) in x.iter().zip(mean).zip(square) {
+                    *mean += weight * x;
+                    *square += weight * x * x;
+                }
+            }
+        }
+        for ((mean, square), total) in
+            means.chunks_mut(width).zip(squares.chunks_mut(width)).zip(&totals)
+        {
+            for (mean, square) in mean.iter_mut().zip(square) {
+                *mean /= total;
+                *square = ((*square / total - *mean * *mean).max(0.0) + SPREAD_FLOOR as f32).sqrt();
+            }
+        }
+        means.extend(squares);
+        means
+    }
+
+    /// Reads the heads from pooled windows, `[batch, 2 * channels]`.
+    ///
+    /// # Errors
+    /// Shapes that do not fit.
+    pub fn conclude(&self, pooled: &Tensor, dropout: Option<&mut Dropout<'_>>) -> Result<Outputs> {
+        let x = self.head_norm.forward(pooled, dropout.is_some())?;
         let x = match dropout {
             Some(dropout) => {
                 let x = dropout.apply(&x)?;
@@ -499,6 +550,19 @@ mod tests {
         let mut rng = Rng::new(0);
         let trained = network.encode_training(&steps, &mut Dropout { rng: &mut rng, rate: 0.0 }).unwrap();
         assert!(largest_difference(&used, &trained) < 1e-4);
+    }
+
+    #[test]
+    fn both_forms_of_pooling_agree() {
+        let network = network();
+        let frames = noise((1, 7, 15), 12);
+        let mask = Tensor::ones((1, 7), DType::F32, &Device::Cpu).unwrap();
+        let tensors = network.pool(&frames, &mask, None).unwrap();
+        let rows = frames.squeeze(0).unwrap().to_vec2::<f32>().unwrap();
+        let pooled = network.pooled(rows.iter().map(Vec::as_slice));
+        let pooled = Tensor::from_vec(pooled, (1, 24), &Device::Cpu).unwrap();
+        let loops = network.conclude(&pooled, None).unwrap();
+        assert!(largest_difference(&tensors.logits, &loops.logits) < 1e-5);
     }
 
     #[test]
