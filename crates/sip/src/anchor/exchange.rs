@@ -24,9 +24,8 @@ impl<M: MediaPlane> Anchor<M> {
             self.count_stray(request);
             return Ok(());
         };
-        let party = self
-            .offer(ctx, position.key, request, edit)
-            .map_err(|(status, reason)| self.refuse(if status == 503 { 488 } else { status }, reason))?;
+        let party =
+            self.offer(ctx, position.key, request, edit).map_err(|obstacle| self.refuse(obstacle, false))?;
         let tx = Tx { by: position.requester, kind, cseq: cseq.number };
         let described = party.is_some();
         let tag = callee_tag(position.requester, request).to_owned();

@@ -56,7 +56,7 @@ pub enum CallFact {
         /// When.
         at: Duration,
     },
-    /// A stream is relayed, or passes by, but can't be listened to. Told once a reason.
+    /// A stream is relayed, or passes by, but can't be listened to. Told anew when the reason changes.
     Untappable {
         /// Which call.
         key: CallKey,

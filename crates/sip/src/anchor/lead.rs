@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::call::{Phase, family};
+use super::call::family;
 use super::dialog::Party;
 use super::ports::{Exhausted, MediaPlane};
 use super::{Anchor, CallKey};
@@ -16,6 +16,14 @@ struct Passed<'m> {
     located: Located,
     description: Description<'m>,
     streams: Vec<Stream>,
+}
+
+/// Why an offer can't pass.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Obstacle {
+    Malformed,
+    TooManyStreams,
+    NoPorts,
 }
 
 /// What a body holds.
@@ -48,31 +56,28 @@ impl<M: MediaPlane> Anchor<M> {
         key: CallKey,
         request: &Message,
         edit: &mut Edit,
-    ) -> Result<Option<Arc<Party>>, (u16, &'static str)> {
-        let carried = Carried::read(request).map_err(|_| (400, "Malformed SDP"))?;
-        let invite = request.method() == Some(Method::INVITE);
-        let fresh = self.calls.get(&key).is_some_and(|call| call.phase == Phase::Setup);
-        match carried {
+    ) -> Result<Option<Arc<Party>>, Obstacle> {
+        match Carried::read(request).map_err(|_| Obstacle::Malformed)? {
+            Carried::Sdp(passed) if passed.streams.len() > self.settings.max_streams => {
+                Err(Obstacle::TooManyStreams)
+            }
             Carried::Sdp(passed) => {
-                if passed.streams.len() > self.settings.max_streams {
-                    return Err((488, "Too Many Streams"));
-                }
-                let short = if fresh && invite { (503, "No Media Port") } else { (488, "No Media Port") };
-                self.lead(ctx, key, request, passed, edit, true).map_err(|_| short)
+                self.lead(ctx, key, request, passed, edit, true).map_err(|Exhausted| Obstacle::NoPorts)
             }
             Carried::Sealed => {
                 self.seal(key);
                 Ok(None)
             }
-            Carried::Nothing if invite => {
+            Carried::Nothing => {
                 let (mut tools, calls) = self.tools();
-                let Some(call) = calls.get_mut(&key) else { return Ok(None) };
-                let from = (ctx.from, family(ctx.source.remote));
-                let toward = (ctx.from.other(), family(ctx.toward));
-                call.reserve_ahead(&mut tools, from, toward).map_err(|_| (503, "No Media Port"))?;
+                let invite = request.method() == Some(Method::INVITE);
+                if let Some(call) = calls.get_mut(&key).filter(|_| invite) {
+                    let from = (ctx.from, family(ctx.source.remote));
+                    let toward = (ctx.from.other(), family(ctx.toward));
+                    call.reserve_ahead(&mut tools, from, toward).map_err(|Exhausted| Obstacle::NoPorts)?;
+                }
                 Ok(None)
             }
-            Carried::Nothing => Ok(None),
         }
     }
 
@@ -126,10 +131,17 @@ impl<M: MediaPlane> Anchor<M> {
         }
     }
 
-    pub(super) fn refuse(&mut self, status: u16, reason: &str) -> Refusal {
-        match status {
-            503 => self.counters.refused_ports += 1,
-            _ => self.counters.refused_sdp += 1,
+    /// A new call is refused as unavailable when there are no ports; one that has some goes on as it was.
+    pub(super) fn refuse(&mut self, obstacle: Obstacle, new_call: bool) -> Refusal {
+        let (status, reason) = match obstacle {
+            Obstacle::Malformed => (400, "Malformed SDP"),
+            Obstacle::TooManyStreams => (488, "Too Many Streams"),
+            Obstacle::NoPorts if new_call => (503, "No Media Port"),
+            Obstacle::NoPorts => (488, "No Media Port"),
+        };
+        match obstacle {
+            Obstacle::NoPorts => self.counters.refused_ports += 1,
+            Obstacle::Malformed | Obstacle::TooManyStreams => self.counters.refused_sdp += 1,
         }
         Refusal { status, reason: reason.to_owned() }
     }

@@ -22,6 +22,7 @@
 //!   through us from then on.
 //! - SDP that is encrypted, signed or compressed can't be edited: the call passes, and is reported
 //!   [`Untappable::Sealed`].
+//! - An early session of its own (RFC 3959) isn't the session: its description passes as it is.
 
 mod call;
 mod dialog;

@@ -95,9 +95,10 @@ impl<M: MediaPlane> Anchor<M> {
         {
             call.initial.branches.push(branch.to_owned());
         }
-        let party = self.offer(ctx, key, request, edit).map_err(|(status, reason)| {
-            let refusal = self.refuse(status, reason);
-            self.invite_failed(ctx.now, key, status, branch, None);
+        let new_call = self.calls.get(&key).is_some_and(|call| call.phase == Phase::Setup);
+        let party = self.offer(ctx, key, request, edit).map_err(|obstacle| {
+            let refusal = self.refuse(obstacle, new_call);
+            self.invite_failed(ctx.now, key, refusal.status, branch, None);
             refusal
         })?;
         let cseq = request.cseq().map(|cseq| cseq.number);

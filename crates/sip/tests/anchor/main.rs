@@ -20,5 +20,6 @@ mod restart;
 mod retransmission;
 mod rtcp;
 mod streams;
+mod through_proxy;
 mod untappable;
 mod update;

@@ -31,8 +31,8 @@ fn no_ports_for_one_more_stream() {
         assert_eq!(status(s.request(Caller, &format!("{method} {cseq}"), Some("b"), &video)), 488);
         assert_eq!(s.media(0), "192.0.2.1:4000 - 10.0.0.2:5000");
     }
-    assert_eq!(s.anchor.counters().refused_ports, 0);
-    assert_eq!(s.anchor.counters().refused_sdp, 2);
+    assert_eq!(s.anchor.counters().refused_ports, 2);
+    assert_eq!(s.anchor.counters().refused_sdp, 0);
     s.bye(Callee, 1);
 }
 
