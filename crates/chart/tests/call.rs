@@ -272,7 +272,7 @@ fn any_chart() -> impl Strategy<Value = CallChart> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn any_call_is_drawn_legibly(chart in any_chart()) {

@@ -67,7 +67,7 @@ fn curves_and_reliability_have_their_scales() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn any_figure_is_drawn(
@@ -88,7 +88,7 @@ proptest! {
         let reliability = Reliability { title, note: String::new(), bins: bins.collect() };
         for scene in [confusion.scene(), bars.scene(), curves.scene(), reliability.scene()] {
             check(&scene.svg());
-            prop_assert!(scene.png(Theme::Dark, 0.5).is_ok());
+            prop_assert!(scene.png(Theme::Dark, 0.25).is_ok());
         }
     }
 }

@@ -66,7 +66,11 @@ impl Reliability {
             let (right, meant) = (level(area, bin.accuracy), level(area, bin.confidence));
             scene.add(Mark::rect(column(right, area.bottom())).round(2.0).wash(Ink::Valence, 0.75));
             // What lies between claim and truth, in the colour of what is wrong.
-            scene.add(Mark::rect(column(right.min(meant), right.max(meant))).wash(Ink::Distress, 0.35));
+            scene.add(
+                Mark::rect(column(right.min(meant), right.max(meant)))
+                    .wash(Ink::Distress, 0.3)
+                    .stroke(Ink::Distress, 1.25),
+            );
             let height = bin.count as f32 / fullest as f32 * (COUNTS - 16.0);
             scene.add(
                 Mark::rect(column(counts.bottom() - height, counts.bottom()))
