@@ -28,6 +28,9 @@ fn check_one_way(senders: &[Seen], receivers: &[Seen], own: &[IpAddr]) -> usize 
         let partner = senders.iter().enumerate().position(|(index, sent)| {
             sent.way == Way::Sent && !matched.contains(&index) && same_message(sent, received)
         });
+        if hop_by_hop(received, receivers) {
+            continue;
+        }
         // What Sidetone made itself (100, 503, 408 ...) has no partner.
         let Some(partner) = partner else { continue };
         matched.insert(partner);
@@ -36,6 +39,19 @@ fn check_one_way(senders: &[Seen], receivers: &[Seen], own: &[IpAddr]) -> usize 
         passed += 1;
     }
     passed
+}
+
+/// CANCEL, and the ACK for a refusal, are not forwarded: each hop makes its own (RFC 3261 §9.1, §17.1.1.3).
+fn hop_by_hop(received: &Seen, receivers: &[Seen]) -> bool {
+    let is = |method: &str| received.start_line().starts_with(method);
+    let number = |seen: &Seen| seen.header("CSeq").and_then(|cseq| cseq.split(' ').next().map(str::to_owned));
+    let refused = receivers.iter().any(|seen| {
+        seen.way == Way::Sent
+            && seen.method() == "INVITE"
+            && seen.status().is_some_and(|status| status >= 300)
+            && number(seen) == number(received)
+    });
+    is("CANCEL ") || is("ACK ") && refused
 }
 
 fn same_message(sent: &Seen, received: &Seen) -> bool {

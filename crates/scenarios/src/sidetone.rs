@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::net::{Net, host};
 use crate::process::Process;
-use crate::{until, until_within};
+use crate::until_within;
 
 /// What goes into `sidetone.toml`; a test changes what it is about.
 #[derive(Debug, Clone)]
@@ -253,11 +253,16 @@ impl Sidetone {
     /// # Panics
     /// When some stay.
     pub fn wait_until_idle(&self) {
-        until("an empty call table and no media port in use", || {
-            let metrics = self.metrics();
-            let of = |name: &str| *metrics.get(name).unwrap_or_else(|| panic!("no metric {name}"));
-            (of(SESSIONS) == 0.0 && of(PORTS) == 0.0).then_some(())
-        });
+        // An INVITE that nobody answers ends by timer B, after 32 s (RFC 3261 §17.1.1.2).
+        until_within(
+            std::time::Duration::from_secs(50),
+            "an empty call table and no media port in use",
+            || {
+                let metrics = self.metrics();
+                let of = |name: &str| *metrics.get(name).unwrap_or_else(|| panic!("no metric {name}"));
+                (of(SESSIONS) == 0.0 && of(PORTS) == 0.0).then_some(())
+            },
+        );
     }
 
     /// Checks that nothing is left over, ends it by SIGTERM, checks that it went as it should, and returns its events.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sidetone_scenarios::net::{Net, host};
-use sidetone_scenarios::sidetone::{Setup, Sidetone};
+use sidetone_scenarios::sidetone::{Host, Setup, Sidetone};
 use sidetone_scenarios::sip::Raw;
 use sidetone_scenarios::sipp::{Plan, Sipp};
 
@@ -87,8 +87,9 @@ fn an_extension_that_the_proxy_must_know_and_does_not() {
 fn a_loop_comes_to_an_end() {
     let net = Net::lease();
     let mut setup = Setup::usual(&net);
-    // The PBX is Sidetone itself.
-    setup.pbx = vec![sidetone_scenarios::sidetone::Host::udp(net.at(host::SIDETONE, 5060), 1)];
+    // Both the PBX and the carrier are Sidetone itself.
+    setup.pbx = vec![Host::udp(net.at(host::SIDETONE, 5060), 1)];
+    setup.trunk = setup.pbx.clone();
     setup.allow_pbx.push(net.v4(host::SIDETONE).to_string());
     let sidetone = Sidetone::start(&net, &setup);
     let raw = Raw::bind(net.at(host::TRUNK, 5060), sidetone.sip());

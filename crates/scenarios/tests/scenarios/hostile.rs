@@ -165,7 +165,8 @@ fn pipelined_and_torn_requests_are_all_answered() {
     stream.write_all(second.as_bytes()).unwrap();
     let mut answers = String::new();
     let mut buffer = [0; 4096];
-    while answers.matches("SIP/2.0 ").count() - answers.matches("Via: SIP/2.0").count() < 3 {
+    // A Via reads "SIP/2.0/TCP", so only status lines count.
+    while answers.matches("SIP/2.0 200 ").count() < 3 {
         let length = stream.read(&mut buffer).unwrap();
         assert!(length > 0, "Sidetone hung up after:\n{answers}");
         answers.push_str(&String::from_utf8_lossy(&buffer[..length]));
