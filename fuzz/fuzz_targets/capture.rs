@@ -8,6 +8,7 @@ const BODIES: &[fn(&[u8])] = &[
     fuzz::wav,
     fuzz::pcap,
     fuzz::datagrams,
+    fuzz::calls,
     fuzz::frames,
 ];
 

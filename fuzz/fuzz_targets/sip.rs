@@ -10,6 +10,7 @@ const BODIES: &[fn(&[u8])] = &[
     fuzz::values,
     fuzz::sdp,
     fuzz::anchor,
+    fuzz::proxy,
 ];
 
 fuzz_target!(|data: &[u8]| {

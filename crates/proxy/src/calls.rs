@@ -15,7 +15,7 @@ use sidetone_events::{
 };
 use sidetone_insight::{Insight, Phase as AlertPhase, Thresholds};
 use sidetone_sip::Face;
-use sidetone_sip::anchor::{CallFact, CallKey, Cause, Untappable};
+use sidetone_sip::anchor::{CallFact, CallKey, Cause};
 
 pub use entry::{CallView, LegView, Phase, StreamView};
 use entry::Entry;
@@ -25,6 +25,7 @@ use crate::analysis::{Outcome, Work, leg};
 use crate::config::Disclosure;
 use crate::media::{Notice, PlanChange};
 use crate::signalling::RoutedTo;
+use crate::words;
 
 /// Calls whose route is known and whose INVITE has not passed yet.
 const MOST_ROUTED: usize = 10_000;
@@ -216,7 +217,7 @@ impl Calls {
                     inner.counters.untappable += 1;
                     tracing::info!(call = %entry.call().id, stream, %reason, "a stream is relayed but can't be heard");
                     let stream = u32::try_from(stream).unwrap_or(u32::MAX);
-                    let happening = CallUntappable { stream, reason: untappable(reason) };
+                    let happening = CallUntappable { stream, reason: words::untappable(reason) };
                     self.bus.publish(entry.tell(self.epoch.elapsed(), happening));
                 }
             }
@@ -410,17 +411,5 @@ fn media_event(change: Change) -> CallMedia {
         Change::TimedOut { for_ } => {
             CallMedia { problem: MediaProblem::Timeout, state: MediaState::Lost, leg: None, silent: for_ }
         }
-    }
-}
-
-fn untappable(reason: Untappable) -> sidetone_events::Untappable {
-    use sidetone_events::Untappable as Told;
-    match reason {
-        Untappable::Srtp => Told::Srtp,
-        Untappable::Dtls => Told::Dtls,
-        Untappable::T38 => Told::Fax,
-        Untappable::NotAudio | Untappable::NotRelayed => Told::NotAudio,
-        Untappable::UnknownCodec => Told::UnknownCodec,
-        Untappable::Sealed => Told::Unreadable,
     }
 }

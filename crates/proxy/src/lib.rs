@@ -18,6 +18,7 @@ mod server;
 mod signalling;
 mod stats;
 mod tap;
+pub mod words;
 
 pub use calls::{CallCounters, CallView, LegView, Phase, StreamView};
 pub use media::{EndReport, PortPool, StreamReport};

@@ -5,7 +5,7 @@
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
-use prometheus::{Encoder, GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
+use prometheus::{CounterVec, Encoder, GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
 
 /// A page of metrics in the making.
 #[derive(Debug)]
@@ -47,6 +47,15 @@ impl Page {
             if let Ok(counter) = family.get_metric_with_label_values(label_values) {
                 counter.inc_by(*value);
             }
+        }
+        self.add(&family);
+    }
+
+    /// A counter of seconds, without labels.
+    pub fn seconds(&self, name: &str, help: &str, value: std::time::Duration) {
+        let Ok(family) = CounterVec::new(opts(name, help), &[]) else { return };
+        if let Ok(counter) = family.get_metric_with_label_values::<&str>(&[]) {
+            counter.inc_by(value.as_secs_f64());
         }
         self.add(&family);
     }

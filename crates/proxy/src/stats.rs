@@ -320,10 +320,14 @@ impl Stats {
         let analysis = &self.analysis;
         page.gauge("analysis_calls", "Calls being listened to.", analysis.calls as f64);
         page.counter("analysis_packets_total", "Packets heard.", analysis.packets);
-        page.counter("analysis_audio_milliseconds_total", "Customers' audio given to the network's ear.", analysis.model_ms);
+        page.seconds(
+            "analysis_audio_seconds_total",
+            "Customers' audio given to the network's ear.",
+            Duration::from_millis(analysis.model_ms),
+        );
         page.counter("analysis_batches_total", "Runs of the network.", analysis.batches);
         page.counter("analysis_estimates_total", "Estimates, abstentions included.", analysis.estimates);
-        page.counter("analysis_busy_microseconds_total", "Time the workers spent.", analysis.busy_us);
+        page.seconds("analysis_busy_seconds_total", "Time the workers spent.", Duration::from_micros(analysis.busy_us));
         page.counter("analysis_panics_total", "Calls whose analysis broke.", analysis.panics);
         page.counter("affect_updates_total", "affect.update events.", self.totals.affect_updates);
         page.counters(

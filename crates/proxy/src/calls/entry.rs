@@ -14,6 +14,7 @@ use sidetone_sip::anchor::{CallKey, Cause, EndPlan, MediaKind, StreamPlan};
 use super::quality::{Change, Watch};
 use crate::analysis::leg;
 use crate::media::{EndReport, StreamReport};
+use crate::words;
 
 /// How far a call is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -235,7 +236,7 @@ impl Entry {
         let media = self.first_audio().and_then(|stream| self.quality(stream));
         let summary = self.summary.take().filter(|_| self.was_answered());
         let ended = CallEnded {
-            cause: cause(end.cause),
+            cause: words::cause(end.cause),
             by: end.by.map(leg),
             sip_status: end.status,
             summary,
@@ -315,19 +316,6 @@ impl Entry {
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn cause(cause: Cause) -> sidetone_events::Cause {
-    use sidetone_events::Cause as Told;
-    match cause {
-        Cause::Bye => Told::Hangup,
-        Cause::Cancelled => Told::Cancelled,
-        Cause::Rejected => Told::Rejected,
-        Cause::Unreachable => Told::NoAnswer,
-        Cause::MediaTimeout => Told::MediaTimeout,
-        Cause::Operator => Told::Terminated,
-        Cause::TimeLimit => Told::Failed,
-    }
 }
 
 /// The codec that a payload type stands for, by the SDP of whoever receives it.

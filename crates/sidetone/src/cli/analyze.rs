@@ -1,5 +1,6 @@
 //! `sidetone analyze`: recordings through the very same pipeline as live calls, as fast as the machine can.
 
+mod capture;
 mod drawing;
 mod replay;
 mod wav;
@@ -35,6 +36,9 @@ pub(super) struct Analyze {
     /// Print events as they come, not only the summary. With --json they are always printed.
     #[arg(long)]
     events: bool,
+    /// Formats of bare RTP, beside those with fixed payload types: 111=opus/48000/2.
+    #[arg(long = "codec", value_name = "PT=NAME/RATE", value_parser = sidetone_capture::calls::format)]
+    codecs: Vec<sidetone_sip::anchor::Format>,
     /// A safetensors file with weights. Without it, the open weights inside the binary.
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
@@ -57,6 +61,7 @@ struct Bench {
     customer: Party,
     model: Arc<Model>,
     hasher: NumberHasher,
+    formats: Vec<sidetone_sip::anchor::Format>,
 }
 
 impl Analyze {
@@ -69,7 +74,7 @@ impl Analyze {
             Some(salt) => NumberHasher::salted(&Secret::new(salt.as_str())),
             None => NumberHasher::with_random_salt(),
         }?;
-        let bench = Bench { customer: self.customer, model, hasher };
+        let bench = Bench { customer: self.customer, model, hasher, formats: self.codecs.clone() };
         let mut failed = false;
         for file in &self.files {
             if let Err(error) = self.one(file, &bench, output) {
@@ -91,10 +96,13 @@ impl Analyze {
         let input = BufReader::new(bar.wrap_read(input));
         let calls = match Kind::of(&beginning) {
             Some(Kind::Wav) => vec![wav::analyse(file, input, bench)?],
-            Some(Kind::Capture) => bail!("captures are read from the next build on"),
+            Some(Kind::Capture) => capture::analyse(input, bench)?,
             None => bail!("is neither WAV nor pcap nor pcapng"),
         };
         bar.finish_and_clear();
+        if calls.is_empty() {
+            bail!("holds no call: neither SIP with RTP nor RTP of a known payload type (name others with --codec)");
+        }
         for (number, call) in calls.iter().enumerate() {
             self.report(file, number, call, output)?;
         }
@@ -108,7 +116,9 @@ impl Analyze {
             if self.events {
                 let paint = Paint::detect();
                 for event in &call.events {
-                    say(super::control::one_line(&serde_json::to_value(event)?, paint));
+                    // By way of text, in which a single-precision number has no more digits than it means.
+                    let event = serde_json::from_str(&serde_json::to_string(event)?)?;
+                    say(super::control::one_line(&event, paint));
                 }
             }
             say(format_args!("{}{}", file.display(), if number > 0 { format!(", call {}", number + 1) } else { String::new() }));

@@ -1,5 +1,6 @@
 //! `sidetone run`.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -107,7 +108,9 @@ fn log_to_stderr(log: &Log) -> anyhow::Result<Handle<EnvFilter, Registry>> {
         .with_context(|| format!("log.level `{}` can't be read; write for example info", log.level))?;
     let (filter, handle) = tracing_subscriber::reload::Layer::new(filter);
     let registry = tracing_subscriber::registry().with(filter);
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match log.format {
         LogFormat::Text => registry.with(layer.with_target(false)).try_init()?,
         LogFormat::Json => registry.with(layer.json()).try_init()?,

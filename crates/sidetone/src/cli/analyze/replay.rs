@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use sidetone_events::{CallAnswered, CallEnded, CallRef, CallStarted, Cause, Event, Narrator, Timestamp};
-use sidetone_insight::{Summary, Thresholds, TimelinePoint};
+use sidetone_events::{CallAnswered, CallEnded, CallRef, CallStarted, Cause, Event, Happening, Narrator, Timestamp};
+use sidetone_insight::{Leg, Summary, Thresholds, TimelinePoint};
 use sidetone_proxy::analysis::CallAnalysis;
 
 use super::Bench;
@@ -18,6 +18,18 @@ pub(super) struct Heard {
     pub(super) timeline: Vec<TimelinePoint>,
     /// By the clock on the wall.
     pub(super) took: Duration,
+}
+
+/// How a recorded call ended.
+pub(super) struct End {
+    pub(super) cause: Cause,
+    pub(super) by: Option<Leg>,
+    pub(super) sip_status: Option<u16>,
+}
+
+impl End {
+    /// As a recording ends that says nothing of it.
+    pub(super) const UNTOLD: Self = Self { cause: Cause::Hangup, by: None, sip_status: None };
 }
 
 /// A call being heard. Its time begins at zero.
@@ -44,6 +56,12 @@ impl Replay {
         self.events.push(event);
     }
 
+    /// Something else happened to the call.
+    pub(super) fn happened(&mut self, at: Duration, happening: impl Into<Happening>) {
+        let event = self.narrator.tell(at, happening);
+        self.events.push(event);
+    }
+
     /// Lets time go on, step by step, as the live worker does.
     pub(super) fn advance(&mut self, now: Duration) {
         while self.advanced + STEP <= now {
@@ -62,11 +80,12 @@ impl Replay {
     }
 
     /// Ends the call.
-    pub(super) fn finish(mut self, now: Duration, cause: Cause) -> Heard {
+    pub(super) fn finish(mut self, now: Duration, end: End) -> Heard {
         self.advance(now);
         let (summary, timeline) = self.analysis.finish(now);
         self.tell();
-        let ended = CallEnded { cause, by: None, sip_status: None, summary: Some(summary.clone()), media: None };
+        let End { cause, by, sip_status } = end;
+        let ended = CallEnded { cause, by, sip_status, summary: Some(summary.clone()), media: None };
         let event = self.narrator.tell(now, ended);
         self.events.push(event);
         Heard { events: self.events, summary, timeline, took: self.began.elapsed() }

@@ -7,10 +7,10 @@ use std::time::{Duration, UNIX_EPOCH};
 use anyhow::Context;
 use sidetone_capture::wav::Reader;
 use sidetone_codec::AnalysisBand;
-use sidetone_events::{CallId, CallRef, Cause, Direction, Parties, Timestamp};
+use sidetone_events::{CallId, CallRef, Direction, Parties, Timestamp};
 use sidetone_sip::Face;
 
-use super::replay::{Heard, Replay};
+use super::replay::{End, Heard, Replay};
 use super::{Bench, Party};
 
 /// Samples given to the pipeline at once: 20 ms at 8 kHz, as a packet would bring them.
@@ -68,7 +68,7 @@ pub(super) fn analyse(file: &Path, input: impl Read, bench: &Bench) -> anyhow::R
             break;
         }
     }
-    Ok(replay.finish(at(given), Cause::Hangup))
+    Ok(replay.finish(at(given), End::UNTOLD))
 }
 
 fn at(samples: u64) -> Duration {
@@ -76,6 +76,6 @@ fn at(samples: u64) -> Duration {
 }
 
 /// FNV-1a: the same file has the same call id each time.
-fn fingerprint(bytes: &[u8]) -> u64 {
+pub(super) fn fingerprint(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
