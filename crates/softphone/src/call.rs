@@ -280,10 +280,11 @@ impl Shared {
     }
 
     async fn hangup(self: Arc<Self>) -> Result<(), PhoneError> {
-        if !self.end(EndedBy::Us) {
+        let ours = self.end(EndedBy::Us);
+        self.media.stop().await;
+        if !ours {
             return Ok(());
         }
-        self.media.stop().await;
         self.request(Method::BYE, &[], &[]).await.map(drop)
     }
 

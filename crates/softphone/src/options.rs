@@ -58,7 +58,7 @@ pub struct CallOptions {
     pub codecs: Vec<Codec>,
     /// What is sent.
     pub audio: Audio,
-    /// Milliseconds of audio a packet, 5 to 200.
+    /// Milliseconds of audio a packet, 5 to 200; Opus takes 5, 10, 20, 40 and 60.
     pub ptime_ms: u32,
     /// Times real time: 10.0 sends ten seconds of audio in one. RTP timestamps keep the audio's time.
     pub pace: f64,

@@ -226,8 +226,46 @@ impl Drop for Dialing {
     fn drop(&mut self) {
         let Some(pending) = self.pending.take() else { return };
         self.core.unregister(&self.call_id, &self.local_tag);
-        if self.last.is_none() && tokio::runtime::Handle::try_current().is_ok() {
-            send_cancel(&self.core, &pending.transaction);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let rings = !self.provisional.is_empty();
+            runtime.spawn(give_up(Arc::clone(&self.core), pending.transaction, rings, self.last.take()));
+        }
+    }
+}
+
+/// Cancels once that may be done, and ends the call if it is answered all the same.
+async fn give_up(
+    core: Arc<Core>,
+    mut transaction: ClientTransaction,
+    rings: bool,
+    mut last: Option<Message>,
+) {
+    let mut cancelled = rings && last.is_none();
+    if cancelled {
+        send_cancel(&core, &transaction);
+    }
+    loop {
+        let response = match last.take() {
+            Some(response) => response,
+            None => match transaction.next().await {
+                Some(response) => response,
+                None => return,
+            },
+        };
+        match response.status() {
+            Some(..200) if !cancelled => {
+                cancelled = true;
+                send_cancel(&core, &transaction);
+            }
+            Some(200..300) => {
+                if let Some(dialog) = Dialog::of_response(&transaction.request, &response)
+                    && let Err(error) = refuse(&core, dialog, &transaction.request).await
+                {
+                    tracing::debug!(%error, "call not ended");
+                }
+            }
+            Some(300..) => return,
+            _ => {}
         }
     }
 }
@@ -286,17 +324,18 @@ async fn acknowledge_again(
         if response.to_tag() == Some(tag.as_str()) {
             core.send(ack.clone(), to);
         } else if let Some(fork) = Dialog::of_response(&transaction.request, &response)
-            && let Err(error) = refuse_fork(&core, fork, &transaction.request).await
+            && let Err(error) = refuse(&core, fork, &transaction.request).await
         {
             tracing::debug!(%error, "fork not ended");
         }
     }
 }
 
-async fn refuse_fork(core: &Arc<Core>, mut fork: Dialog, invite: &Message) -> Result<(), PhoneError> {
-    let (ack, to) = ack(core, &fork, invite.cseq().map_or(0, |cseq| cseq.number), None).await?;
+/// Acknowledges a 2xx that isn't wanted, and hangs up.
+async fn refuse(core: &Arc<Core>, mut dialog: Dialog, invite: &Message) -> Result<(), PhoneError> {
+    let (ack, to) = ack(core, &dialog, invite.cseq().map_or(0, |cseq| cseq.number), None).await?;
     core.send(ack, to);
-    let way = fork.way().ok_or(PhoneError::Malformed("Contact"))?;
-    core.begin(fork.request(Method::BYE, &core.via(to.transport), &way).build(), to)?;
+    let way = dialog.way().ok_or(PhoneError::Malformed("Contact"))?;
+    core.begin(dialog.request(Method::BYE, &core.via(to.transport), &way).build(), to)?;
     Ok(())
 }

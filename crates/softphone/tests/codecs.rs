@@ -81,3 +81,9 @@ async fn packets_of_10_to_60_ms() {
         assert!(sizes.iter().all(|&s| s == 8 * ptime as usize) && steps.iter().all(|&s| s == 8 * ptime));
     }
 }
+
+#[tokio::test]
+async fn packets_larger_than_an_ethernet_frame() {
+    let (sizes, _) = within(talk(Codec::L16 { rate: 48_000 }, 60)).await;
+    assert!(sizes.iter().all(|&s| s == 5_760));
+}

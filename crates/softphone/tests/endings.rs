@@ -63,6 +63,17 @@ async fn the_caller_gives_up() {
 }
 
 #[tokio::test]
+async fn a_dropped_attempt_is_cancelled_even_before_it_rings() {
+    within(async {
+        let (caller, callee) = (phone("caller").await, phone("callee").await);
+        drop(caller.dial(&callee.uri(), half_second(300.0)).await.unwrap());
+        let incoming = callee.incoming().await.unwrap();
+        incoming.cancelled().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_cancel_that_crosses_the_answer() {
     within(async {
         let (caller, callee) = (phone("caller").await, phone("callee").await);

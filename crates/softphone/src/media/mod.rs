@@ -27,8 +27,8 @@ use crate::audio::Audio;
 use crate::report::MediaReport;
 use crate::{CallOptions, lock};
 
-/// Larger than any RTP packet of a call.
-const DATAGRAM: usize = 2048;
+/// Larger than any RTP packet of a call: 200 ms of L16 at 48 kHz is 19,212 bytes.
+const DATAGRAM: usize = 20 * 1024;
 
 /// One end's media, from the first offer to the end of the call. Dropping it closes the ports.
 #[derive(Debug)]
@@ -135,11 +135,11 @@ fn receive(sockets: &Arc<Sockets>, log: &Log) -> Vec<AbortHandle> {
 }
 
 async fn each(socket: &UdpSocket, mut take: impl FnMut(Bytes, SocketAddr)) {
-    let mut buffer = [0; DATAGRAM];
+    let mut buffer = vec![0; DATAGRAM];
     loop {
         match socket.recv_from(&mut buffer).await {
             Ok((length, from)) => {
-                take(Bytes::copy_from_slice(buffer.get(..length).unwrap_or_default()), from)
+                take(Bytes::copy_from_slice(buffer.get(..length).unwrap_or_default()), from);
             }
             // A port-unreachable of something sent earlier; the socket goes on.
             Err(error) => tracing::trace!(%error, "receive"),
