@@ -1,0 +1,110 @@
+//! `make bench`: what Sidetone costs, beside rtpengine and Kamailio, on one machine in one run.
+//!
+//! The method, and what can't be compared, stand in `docs/BENCH.md`.
+
+mod analysis;
+mod cpu;
+mod machine;
+mod media;
+mod median;
+mod place;
+mod program;
+mod report;
+mod settings;
+mod signalling;
+
+use std::io::Write;
+use std::time::Instant;
+
+use anyhow::Context;
+use clap::Parser;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use machine::{Bustle, Machine};
+use program::Stage;
+use report::{Conditions, Report, Runs};
+use settings::{Part, Settings};
+
+fn main() -> anyhow::Result<()> {
+    let mut settings = Settings::parse();
+    settings.sidetone = settings
+        .sidetone
+        .canonicalize()
+        .with_context(|| format!("{} is not there; build it: make release", settings.sidetone.display()))?;
+    settings.speech =
+        settings.speech.canonicalize().with_context(|| format!("{}", settings.speech.display()))?;
+    // Every call takes two sockets here and four or more in a relay, which inherits the limit.
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
+
+    let stage = Stage::set()?;
+    let (begun, before) = (Instant::now(), Bustle::now());
+    let mut runs = Runs::default();
+    for number in 1..=settings.runs {
+        if settings.only.contains(&Part::Forwarding) {
+            say(format_args!("run {number} of {}: forwarding", settings.runs));
+            forwarding(&settings, &stage, &mut runs)?;
+        }
+        if settings.only.contains(&Part::Signalling) {
+            say(format_args!("run {number} of {}: signalling", settings.runs));
+            for sdp in [false, true] {
+                for subject in [signalling::Subject::Kamailio, signalling::Subject::Sidetone] {
+                    let run = signalling::measure(subject, sdp, &settings, &stage)
+                        .with_context(|| format!("{subject:?}, SDP: {sdp}"))?;
+                    runs.signalling.push(run);
+                }
+            }
+        }
+        if settings.only.contains(&Part::Analysis) {
+            say(format_args!("run {number} of {}: analysis", settings.runs));
+            runs.analysis.push(analysis::measure(&settings)?);
+        }
+    }
+    let after = Bustle::now();
+    let report = Report {
+        machine: Machine::look(&settings.sidetone),
+        conditions: Conditions {
+            runs: settings.runs,
+            window_seconds: settings.window.as_secs_f64(),
+            pinned: stage.subject.is_some(),
+            real_time: stage.real_time,
+            stolen: after.stolen_since(&before),
+            before,
+            after,
+            took_seconds: begun.elapsed().as_secs_f64(),
+        },
+        forwarding: report::forwarding(&runs.forwarding),
+        signalling: report::signalling(&runs.signalling),
+        analysis: report::analysis(&runs.analysis),
+        runs,
+    };
+    report.print(&mut std::io::stdout().lock())?;
+    if let Some(folder) = settings.json.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(&settings.json, serde_json::to_vec_pretty(&report)?)?;
+    say(format_args!("all of it, run by run: {}", settings.json.display()));
+    Ok(())
+}
+
+fn forwarding(settings: &Settings, stage: &Stage, runs: &mut Runs) -> anyhow::Result<()> {
+    let speech = media::Speech::load(&settings.speech)?;
+    for (subject, loads) in [
+        (media::Subject::Rtpengine, &settings.calls),
+        (media::Subject::Sidetone, &settings.calls),
+        (media::Subject::SidetoneHearing, &settings.heard_calls),
+    ] {
+        if loads.is_empty() {
+            continue;
+        }
+        let measured = media::measure(subject, loads, settings, stage, &speech)
+            .with_context(|| format!("forwarding by {subject:?}"))?;
+        runs.forwarding.extend(measured);
+    }
+    Ok(())
+}
+
+/// Progress, beside the tables.
+fn say(line: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "bench: {line}");
+}

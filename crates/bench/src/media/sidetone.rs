@@ -1,0 +1,166 @@
+//! Sidetone itself, as its users run it: a configuration file, and calls by SIP.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::sip::Pair;
+use super::{Doors, Heard, Relay};
+use crate::cpu::{Busy, Spent};
+use crate::place;
+use crate::program::{Class, Launch, Program, Stage};
+
+/// Whether callers are told, and so may be listened to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Disclosure {
+    None,
+    GivenUpstream,
+}
+
+/// A configuration for the benchmark: one carrier, one PBX, no limits that matter, nothing else switched on.
+pub(crate) fn config(
+    listen: SocketAddr,
+    trunk: SocketAddr,
+    pbx: SocketAddr,
+    disclosure: Disclosure,
+    http: SocketAddr,
+    dir: &Path,
+) -> String {
+    let disclosure = match disclosure {
+        Disclosure::None => "none",
+        Disclosure::GivenUpstream => "given-upstream",
+    };
+    format!(
+        r#"[sip]
+listen = ["udp:{listen}"]
+max_transactions = 1000000
+[media]
+address = "{}"
+ports = "30000-39999"
+[[trunk]]
+name = "carrier"
+hosts = [{{ to = "sip:{trunk};transport=udp" }}]
+allow = ["{}"]
+disclosure = "{disclosure}"
+[[pbx]]
+name = "pbx"
+hosts = [{{ to = "sip:{pbx};transport=udp" }}]
+allow = ["{}"]
+[limits]
+calls = 100000
+calls_per_second = 100000
+drain = "0s"
+[health]
+options_interval = "0s"
+[http]
+listen = "{http}"
+[control]
+socket = "{}"
+[log]
+level = "warn"
+"#,
+        listen.ip(),
+        trunk.ip(),
+        pbx.ip(),
+        dir.join("control.sock").display()
+    )
+}
+
+/// A running Sidetone with a caller and a callee.
+#[derive(Debug)]
+pub(crate) struct Sidetone {
+    program: Program,
+    http: SocketAddr,
+    pair: Pair,
+}
+
+impl Sidetone {
+    pub(super) fn start(
+        binary: &Path,
+        disclosure: Disclosure,
+        stage: &Stage,
+        dir: &Path,
+    ) -> anyhow::Result<Self> {
+        let listen = place::free(place::SUBJECT)?;
+        let pair = Pair::new(place::TRUNK, place::PBX, listen)?;
+        let trunk = SocketAddr::new(place::TRUNK, 5060);
+        // The relay threads run ahead of others; the workers must not: they would keep the relay waiting.
+        let (program, http) = serve(binary, stage.subject, Class::Ordinary, dir, |http| {
+            config(listen, trunk, pair.callee(), disclosure, http, dir)
+        })?;
+        for relay in Busy::of(program.id())?.threads("relay-") {
+            stage.hasten(relay)?;
+        }
+        Ok(Self { program, http, pair })
+    }
+}
+
+/// Starts `sidetone run` and waits until it is ready; `config` is told where its HTTP is to be.
+pub(crate) fn serve(
+    binary: &Path,
+    cpu: Option<usize>,
+    class: Class,
+    dir: &Path,
+    config: impl FnOnce(SocketAddr) -> String,
+) -> anyhow::Result<(Program, SocketAddr)> {
+    let http = TcpListener::bind((place::SUBJECT, 0))?.local_addr()?;
+    let file = dir.join("sidetone.toml");
+    std::fs::write(&file, config(http))?;
+    let launch = Launch { name: "sidetone", program: binary, cpu, class, dir };
+    let mut program = launch.start(&["run".as_ref(), "--config".as_ref(), file.as_os_str()])?;
+    program.wait_until(|| get(http, "/readyz").ok())?;
+    Ok((program, http))
+}
+
+/// A page by HTTP/1.1, if its status is 200.
+fn get(at: SocketAddr, path: &str) -> anyhow::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&at, Duration::from_secs(1))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: sidetone\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").context("no answer")?;
+    anyhow::ensure!(head.starts_with("HTTP/1.1 200 "), "{path}: {head}");
+    Ok(body.to_owned())
+}
+
+impl Relay for Sidetone {
+    fn connect(&mut self, trunk: SocketAddr, pbx: SocketAddr) -> anyhow::Result<Doors> {
+        let agreed = self.pair.call(trunk, pbx)?;
+        Ok(Doors {
+            trunk: (place::SUBJECT, agreed.to_caller).into(),
+            pbx: (place::SUBJECT, agreed.to_callee).into(),
+        })
+    }
+
+    fn hang_up(&mut self) -> anyhow::Result<()> {
+        self.pair.hang_up()
+    }
+
+    fn pid(&self) -> u32 {
+        self.program.id()
+    }
+
+    fn relaying(&self, spent: &Spent) -> Duration {
+        spent.by("relay-")
+    }
+
+    fn hearing(&self, spent: &Spent) -> Duration {
+        spent.by("hear-")
+    }
+
+    fn heard(&self) -> anyhow::Result<Heard> {
+        let page = get(self.http, "/metrics")?;
+        let value = |name: &str| {
+            let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+            line.and_then(|value| value.parse::<f64>().ok()).with_context(|| format!("no metric {name}"))
+        };
+        Ok(Heard {
+            dropped: value("sidetone_tap_dropped_total")?,
+            audio_seconds: value("sidetone_analysis_audio_seconds_total")?,
+        })
+    }
+}

@@ -1,0 +1,400 @@
+//! What came out, as a table for people and as JSON for machines.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::machine::{Bustle, Machine};
+use crate::median::Median;
+use crate::{analysis, media, signalling};
+
+/// Everything that was measured.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    pub(crate) machine: Machine,
+    pub(crate) conditions: Conditions,
+    pub(crate) forwarding: Vec<Forwarding>,
+    pub(crate) signalling: Vec<Signalling>,
+    pub(crate) analysis: Option<Analysis>,
+    pub(crate) runs: Runs,
+}
+
+/// Under what it was measured.
+#[derive(Debug, Serialize)]
+pub(crate) struct Conditions {
+    pub(crate) runs: u8,
+    pub(crate) window_seconds: f64,
+    pub(crate) pinned: bool,
+    pub(crate) real_time: bool,
+    pub(crate) before: Bustle,
+    pub(crate) after: Bustle,
+    pub(crate) stolen: f64,
+    pub(crate) took_seconds: f64,
+}
+
+/// Each run by itself.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Runs {
+    pub(crate) forwarding: Vec<media::Run>,
+    pub(crate) signalling: Vec<signalling::Run>,
+    pub(crate) analysis: Vec<analysis::Run>,
+}
+
+/// One relay with one number of calls.
+#[derive(Debug, Serialize)]
+pub(crate) struct Forwarding {
+    subject: media::Subject,
+    calls: usize,
+    relay_us: Median,
+    whole_us: Median,
+    /// `whole_us` over rtpengine's with as many calls.
+    beside_rtpengine: Option<f64>,
+    /// `relay_us` over that of Sidetone hearing nobody, with as many calls.
+    beside_deaf: Option<f64>,
+    delay_p50_us: Median,
+    delay_p99_us: Median,
+    /// The generator's own, worst run.
+    late_p99_us: f64,
+    /// Over all runs.
+    sent: u64,
+    lost: u64,
+    altered: u64,
+    hearing_ms: Median,
+    rest_ms: Median,
+    unheard: Median,
+    heard_share: Median,
+}
+
+/// One proxy with one kind of call.
+#[derive(Debug, Serialize)]
+pub(crate) struct Signalling {
+    subject: signalling::Subject,
+    sdp: bool,
+    calls_per_cpu_second: Median,
+    /// Over Kamailio's with the same kind of call.
+    beside_kamailio: Option<f64>,
+    load: Median,
+    failed: u32,
+    retransmissions: u32,
+}
+
+/// Recordings.
+#[derive(Debug, Serialize)]
+pub(crate) struct Analysis {
+    ms_per_second: Median,
+    start_ms: Median,
+    audio_seconds: f64,
+}
+
+/// Sums runs of the same thing up.
+pub(crate) fn forwarding(runs: &[media::Run]) -> Vec<Forwarding> {
+    let mut groups: BTreeMap<_, Vec<&media::Run>> = BTreeMap::new();
+    for run in runs {
+        groups.entry((run.subject, run.calls)).or_default().push(run);
+    }
+    let mut rows: Vec<Forwarding> = groups
+        .into_iter()
+        .filter_map(|((subject, calls), runs)| {
+            let median = |figure: fn(&media::Run) -> f64| Median::of(runs.iter().map(|run| figure(run)));
+            let sum = |figure: fn(&media::Run) -> u64| runs.iter().map(|run| figure(run)).sum();
+            Some(Forwarding {
+                subject,
+                calls,
+                relay_us: median(|run| run.relay_us)?,
+                whole_us: median(|run| run.whole_us)?,
+                beside_rtpengine: None,
+                beside_deaf: None,
+                delay_p50_us: median(|run| run.travelled.delay_p50_us)?,
+                delay_p99_us: median(|run| run.travelled.delay_p99_us)?,
+                late_p99_us: median(|run| run.travelled.late_p99_us)?.most,
+                sent: sum(|run| run.travelled.sent),
+                lost: sum(|run| run.travelled.lost),
+                altered: sum(|run| run.travelled.altered),
+                hearing_ms: median(|run| run.hearing_ms)?,
+                rest_ms: median(|run| run.rest_ms)?,
+                unheard: median(|run| run.unheard)?,
+                heard_share: median(|run| run.heard_share)?,
+            })
+        })
+        .collect();
+    let find = |rows: &[Forwarding], subject, calls, figure: fn(&Forwarding) -> f64| {
+        rows.iter().find(|row| row.subject == subject && row.calls == calls).map(figure)
+    };
+    for number in 0..rows.len() {
+        let Some(row) = rows.get(number) else { continue };
+        let (calls, whole, relay) = (row.calls, row.whole_us.median, row.relay_us.median);
+        let rtpengine = find(&rows, media::Subject::Rtpengine, calls, |row| row.whole_us.median);
+        let deaf = find(&rows, media::Subject::Sidetone, calls, |row| row.relay_us.median);
+        if let Some(row) = rows.get_mut(number) {
+            row.beside_rtpengine = rtpengine.map(|other| whole / other);
+            row.beside_deaf = deaf.map(|other| relay / other);
+        }
+    }
+    rows
+}
+
+/// Sums runs of the same thing up.
+pub(crate) fn signalling(runs: &[signalling::Run]) -> Vec<Signalling> {
+    let mut groups: BTreeMap<_, Vec<&signalling::Run>> = BTreeMap::new();
+    for run in runs {
+        groups.entry((run.sdp, run.subject)).or_default().push(run);
+    }
+    let rates: BTreeMap<_, Median> = groups
+        .iter()
+        .filter_map(|(key, runs)| Some((*key, Median::of(runs.iter().map(|run| run.calls_per_cpu_second))?)))
+        .collect();
+    groups
+        .into_iter()
+        .filter_map(|((sdp, subject), runs)| {
+            let rate = *rates.get(&(sdp, subject))?;
+            let kamailio = rates.get(&(sdp, signalling::Subject::Kamailio));
+            Some(Signalling {
+                subject,
+                sdp,
+                calls_per_cpu_second: rate,
+                beside_kamailio: kamailio.map(|other| rate.median / other.median),
+                load: Median::of(runs.iter().map(|run| run.load))?,
+                failed: runs.iter().map(|run| run.failed).sum(),
+                retransmissions: runs.iter().map(|run| run.retransmissions).sum(),
+            })
+        })
+        .collect()
+}
+
+/// Sums runs up.
+pub(crate) fn analysis(runs: &[analysis::Run]) -> Option<Analysis> {
+    Some(Analysis {
+        ms_per_second: Median::of(runs.iter().map(|run| run.ms_per_second))?,
+        start_ms: Median::of(runs.iter().map(|run| run.start_ms))?,
+        audio_seconds: runs.first()?.audio_seconds,
+    })
+}
+
+impl Report {
+    /// Writes the tables.
+    pub(crate) fn print(&self, out: &mut impl Write) -> io::Result<()> {
+        let Conditions { runs, window_seconds, pinned, real_time, before, after, stolen, took_seconds } =
+            &self.conditions;
+        writeln!(out, "\n{}, {} CPUs, Linux {}", self.machine.cpu, self.machine.cpus, self.machine.kernel)?;
+        let versions: Vec<String> =
+            self.machine.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
+        writeln!(out, "{}", versions.join(", "))?;
+        writeln!(
+            out,
+            "Medians of {runs} runs (least to most); load {:.1} before, {:.1} after; {:.1} % of CPU time stolen; {took_seconds:.0} s in all",
+            before.load,
+            after.load,
+            stolen * 100.0
+        )?;
+        if !pinned || !real_time {
+            writeln!(
+                out,
+                "NOT pinned to a CPU each or without real-time priority: figures depend on what else ran"
+            )?;
+        }
+        if !self.forwarding.is_empty() {
+            self.print_forwarding(out, *window_seconds)?;
+        }
+        if !self.signalling.is_empty() {
+            self.print_signalling(out)?;
+        }
+        self.print_analysis(out)
+    }
+
+    fn print_forwarding(&self, out: &mut impl Write, window: f64) -> io::Result<()> {
+        writeln!(
+            out,
+            "\nForwarding: a call is 50 RTP packets of 172 bytes a second each way; windows of {window} s"
+        )?;
+        writeln!(
+            out,
+            "{:<22}{:>6}  {:<22}{:>12}{:>10}{:>10}  {}",
+            "", "calls", "CPU µs per packet", "x rtpengine", "p50 µs", "p99 µs", "lost"
+        )?;
+        let hearing = |row: &&Forwarding| row.subject == media::Subject::SidetoneHearing;
+        for row in self.forwarding.iter().filter(|row| !hearing(row)) {
+            writeln!(
+                out,
+                "{:<22}{:>6}  {:<22}{:>12}{:>10.0}{:>10.0}  {}",
+                name(row.subject),
+                row.calls,
+                spread(&row.whole_us, 2),
+                ratio(row.beside_rtpengine),
+                row.delay_p50_us.median,
+                row.delay_p99_us.median,
+                lost(row)
+            )?;
+        }
+        if !self.forwarding.iter().any(|row| hearing(&row)) {
+            return Ok(());
+        }
+        writeln!(out, "\nListening, live: the same calls, speech both ways, the customer's leg judged")?;
+        writeln!(
+            out,
+            "{:>6}  {:<22}{:>10}{:>10}  {:<24}{:>10}{:>10}{:>10}  {}",
+            "calls",
+            "relay µs per packet",
+            "x deaf",
+            "p99 µs",
+            "listening ms per call s",
+            "rest ms",
+            "heard",
+            "unheard",
+            "lost"
+        )?;
+        for row in self.forwarding.iter().filter(hearing) {
+            writeln!(
+                out,
+                "{:>6}  {:<22}{:>10}{:>10.0}  {:<24}{:>10.2}{:>9.0}%{:>9.1}%  {}",
+                row.calls,
+                spread(&row.relay_us, 2),
+                ratio(row.beside_deaf),
+                row.delay_p99_us.median,
+                spread(&row.hearing_ms, 2),
+                row.rest_ms.median,
+                row.heard_share.median * 100.0,
+                row.unheard.median * 100.0,
+                lost(row)
+            )?;
+        }
+        Ok(())
+    }
+
+    fn print_signalling(&self, out: &mut impl Write) -> io::Result<()> {
+        writeln!(out, "\nSignalling: INVITE/100/180/200/ACK/BYE/200 by UDP, record-routed")?;
+        writeln!(
+            out,
+            "{:<10}{:<10}  {:<24}{:>12}{:>10}{:>8}{:>16}",
+            "", "", "calls per CPU-second", "x Kamailio", "CPU used", "failed", "retransmissions"
+        )?;
+        for row in &self.signalling {
+            let who = match row.subject {
+                signalling::Subject::Kamailio => "kamailio",
+                signalling::Subject::Sidetone => "sidetone",
+            };
+            writeln!(
+                out,
+                "{who:<10}{:<10}  {:<24}{:>12}{:>9.0}%{:>8}{:>16}",
+                if row.sdp { "SDP" } else { "no SDP" },
+                spread(&row.calls_per_cpu_second, 0),
+                ratio(row.beside_kamailio),
+                row.load.median * 100.0,
+                row.failed,
+                row.retransmissions
+            )?;
+        }
+        writeln!(
+            out,
+            "With SDP Sidetone also opens, rewrites and closes four media ports a call; Kamailio does not."
+        )
+    }
+
+    fn print_analysis(&self, out: &mut impl Write) -> io::Result<()> {
+        let Some(analysis) = &self.analysis else { return Ok(()) };
+        writeln!(
+            out,
+            "\nListening, recorded: `sidetone analyze` of {:.0} s of a caller's speech",
+            analysis.audio_seconds
+        )?;
+        writeln!(
+            out,
+            "{} CPU ms per second of audio, after {:.0} ms for the start",
+            spread(&analysis.ms_per_second, 2),
+            analysis.start_ms.median
+        )
+    }
+}
+
+fn name(subject: media::Subject) -> &'static str {
+    match subject {
+        media::Subject::Rtpengine => "rtpengine, user space",
+        media::Subject::Sidetone => "sidetone, deaf",
+        media::Subject::SidetoneHearing => "sidetone, listening",
+    }
+}
+
+fn spread(figure: &Median, digits: usize) -> String {
+    format!("{:.digits$} ({:.digits$} to {:.digits$})", figure.median, figure.least, figure.most)
+}
+
+fn ratio(ratio: Option<f64>) -> String {
+    ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"))
+}
+
+fn lost(row: &Forwarding) -> String {
+    let mut lost =
+        if row.lost == 0 { "0".to_owned() } else { format!("{} of {}: not a clean run", row.lost, row.sent) };
+    if row.altered > 0 {
+        lost.push_str(&format!(", {} ALTERED", row.altered));
+    }
+    lost
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(subject: media::Subject, calls: usize, us: f64) -> media::Run {
+        media::Run {
+            subject,
+            calls,
+            relay_us: us / 2.0,
+            whole_us: us,
+            hearing_ms: 0.0,
+            rest_ms: 0.0,
+            unheard: 0.0,
+            heard_share: 0.0,
+            travelled: Default::default(),
+        }
+    }
+
+    #[test]
+    fn a_row_stands_beside_the_one_with_as_many_calls() {
+        use media::Subject::{Rtpengine, Sidetone, SidetoneHearing};
+        let runs = [
+            run(Rtpengine, 100, 8.0),
+            run(Sidetone, 100, 4.0),
+            run(Sidetone, 300, 2.0),
+            run(SidetoneHearing, 100, 6.0),
+            run(Rtpengine, 100, 10.0),
+            run(Rtpengine, 100, 9.0),
+        ];
+        let rows = forwarding(&runs);
+        let of =
+            |subject, calls| rows.iter().find(|row| row.subject == subject && row.calls == calls).unwrap();
+        assert_eq!(of(Rtpengine, 100).whole_us.median, 9.0);
+        assert_eq!(of(Sidetone, 100).beside_rtpengine, Some(4.0 / 9.0));
+        assert_eq!(of(Sidetone, 300).beside_rtpengine, None);
+        assert_eq!(of(SidetoneHearing, 100).beside_deaf, Some(1.5));
+    }
+
+    #[test]
+    fn loss_is_not_passed_over_in_silence() {
+        let mut lossy = run(media::Subject::Sidetone, 100, 4.0);
+        lossy.travelled.sent = 1_000;
+        lossy.travelled.lost = 3;
+        let rows = forwarding(&[lossy]);
+        assert_eq!(lost(&rows[0]), "3 of 1000: not a clean run");
+    }
+
+    #[test]
+    fn a_proxy_stands_beside_kamailio_with_the_same_kind_of_call() {
+        use signalling::Subject::{Kamailio, Sidetone};
+        let run = |subject, sdp, rate| signalling::Run {
+            subject,
+            sdp,
+            calls: 1,
+            failed: 1,
+            retransmissions: 0,
+            calls_per_cpu_second: rate,
+            load: 0.1,
+        };
+        let rows =
+            signalling(&[run(Kamailio, false, 4.0), run(Sidetone, false, 1.0), run(Sidetone, true, 1.0)]);
+        let of = |subject, sdp| rows.iter().find(|row| row.subject == subject && row.sdp == sdp).unwrap();
+        assert_eq!(of(Sidetone, false).beside_kamailio, Some(0.25));
+        assert_eq!(of(Sidetone, true).beside_kamailio, None);
+        assert_eq!(of(Kamailio, false).failed, 1);
+    }
+}

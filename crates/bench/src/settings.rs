@@ -1,0 +1,65 @@
+//! What is to be measured, and for how long.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+/// Sidetone beside rtpengine and Kamailio on this machine, and what listening costs.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "sidetone-bench", version, max_term_width = 100)]
+pub(crate) struct Settings {
+    /// The binary to measure.
+    #[arg(long, value_name = "FILE", default_value = "target/release/sidetone")]
+    pub(crate) sidetone: PathBuf,
+    /// Folder with caller.wav and agent.wav.
+    #[arg(long, value_name = "DIR", default_value = "demo")]
+    pub(crate) speech: PathBuf,
+    /// Where the whole report goes, as JSON.
+    #[arg(long, value_name = "FILE", default_value = "target/bench/report.json")]
+    pub(crate) json: PathBuf,
+    /// Parts to measure.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "forwarding,signalling,analysis")]
+    pub(crate) only: Vec<Part>,
+    /// Runs of everything; their median is reported.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
+    pub(crate) runs: u8,
+    /// Calls at once, for forwarding.
+    #[arg(long, value_delimiter = ',', default_value = "100,300,1000")]
+    pub(crate) calls: Vec<usize>,
+    /// Calls at once that are also listened to.
+    #[arg(long, value_delimiter = ',', default_value = "50,100,300")]
+    pub(crate) heard_calls: Vec<usize>,
+    /// Length of the measured window.
+    #[arg(long, value_parser = seconds, default_value = "5", value_name = "SECONDS")]
+    pub(crate) window: Duration,
+    /// Traffic before it.
+    #[arg(long, value_parser = seconds, default_value = "1.5", value_name = "SECONDS")]
+    pub(crate) warm_up: Duration,
+    /// New calls a second, for signalling.
+    #[arg(long, default_value_t = 400)]
+    pub(crate) rate: u32,
+    /// Seconds of signalling.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) signalling_seconds: u32,
+}
+
+/// A part of the benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// CPU per forwarded packet.
+    Forwarding,
+    /// Calls per CPU-second.
+    Signalling,
+    /// CPU per second of audio.
+    Analysis,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.1..=120.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("from 0.1 to 120".to_owned())
+    }
+}

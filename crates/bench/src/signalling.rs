@@ -1,0 +1,232 @@
+//! Signalling: calls per CPU-second of a record-routing proxy between SIPp and SIPp.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use serde::Serialize;
+
+use crate::cpu::Busy;
+use crate::media::{Disclosure, config, sidetone_at};
+use crate::place;
+use crate::program::{Class, Launch, Program, Stage};
+use crate::settings::Settings;
+
+/// Files that the programs read.
+const CALLER: &str = include_str!("signalling/caller.xml");
+const CALLEE: &str = include_str!("signalling/callee.xml");
+const KAMAILIO: &str = include_str!("signalling/kamailio.cfg");
+
+/// SDP, and its place in the scenarios.
+const BODY: &str = "v=0\no=bench 1 1 IN IP4 [local_ip]\ns=-\nc=IN IP4 [local_ip]\nt=0 0\n\
+                    m=audio [media_port] RTP/AVP 0\na=rtpmap:0 PCMU/8000\n";
+const BODY_MARK: &str = "@BODY@";
+const TYPE_MARK: &str = "@TYPE@";
+
+/// Who is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Subject {
+    Kamailio,
+    Sidetone,
+}
+
+/// One run.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Run {
+    pub(crate) subject: Subject,
+    /// Whether INVITE and 200 carry SDP; Sidetone anchors its media then, Kamailio does not.
+    pub(crate) sdp: bool,
+    pub(crate) calls: u32,
+    pub(crate) failed: u32,
+    /// Retransmissions by either SIPp: what was too slow, or lost.
+    pub(crate) retransmissions: u32,
+    pub(crate) calls_per_cpu_second: f64,
+    /// Share of the one CPU that was used.
+    pub(crate) load: f64,
+}
+
+/// Puts calls through one proxy.
+pub(crate) fn measure(
+    subject: Subject,
+    sdp: bool,
+    settings: &Settings,
+    stage: &Stage,
+) -> anyhow::Result<Run> {
+    let dir = tempfile::Builder::new().prefix("sidetone-bench-").tempdir()?;
+    let dir = dir.path();
+    let (proxy, caller, callee) =
+        (place::free(place::SUBJECT)?, place::free(place::TRUNK)?, place::free(place::PBX)?);
+    let program = start(subject, proxy, caller, callee, settings, stage, dir)?;
+    let calls = settings.rate * settings.signalling_seconds;
+    let mut answering = sipp("callee", CALLEE, sdp, callee, &[], stage, dir)?;
+    answering.wait_until(|| UdpSocket::bind(callee).is_err().then_some(()))?;
+    let before = Busy::of(program.id())?;
+    let begun = std::time::Instant::now();
+    let options = [
+        proxy.to_string(),
+        "-r".to_owned(),
+        settings.rate.to_string(),
+        "-m".to_owned(),
+        calls.to_string(),
+        "-l".to_owned(),
+        "5000".to_owned(),
+        "-timeout".to_owned(),
+        "60s".to_owned(),
+    ];
+    let mut calling = sipp("caller", CALLER, sdp, caller, &options, stage, dir)?;
+    // SIPp's status says whether a call failed; how many is in its statistics.
+    calling.wait(Duration::from_secs(u64::from(settings.signalling_seconds) + 60))?;
+    let took = begun.elapsed();
+    let spent = Busy::of(program.id())?.since(&before).total();
+    drop(answering);
+    let statistics = Statistics::read(dir)?;
+    anyhow::ensure!(statistics.successful > 0, "no call succeeded:\n{}", calling.printed());
+    Ok(Run {
+        subject,
+        sdp,
+        calls: statistics.successful,
+        failed: statistics.failed,
+        retransmissions: statistics.retransmissions,
+        calls_per_cpu_second: f64::from(statistics.successful) / spent.as_secs_f64(),
+        load: spent.as_secs_f64() / took.as_secs_f64(),
+    })
+}
+
+fn start(
+    subject: Subject,
+    proxy: SocketAddr,
+    caller: SocketAddr,
+    callee: SocketAddr,
+    settings: &Settings,
+    stage: &Stage,
+    dir: &Path,
+) -> anyhow::Result<Program> {
+    let class = if stage.real_time { Class::First } else { Class::Ordinary };
+    match subject {
+        Subject::Sidetone => {
+            let (program, _) = sidetone_at(&settings.sidetone, stage.subject, class, dir, |http| {
+                config(proxy, caller, callee, Disclosure::None, http, dir)
+            })?;
+            Ok(program)
+        }
+        Subject::Kamailio => {
+            let file = dir.join("kamailio.cfg");
+            std::fs::write(
+                &file,
+                KAMAILIO.replace("@LISTEN@", &proxy.to_string()).replace("@CALLEE@", &callee.to_string()),
+            )?;
+            let launch =
+                Launch { name: "kamailio", program: Path::new("kamailio"), cpu: stage.subject, class, dir };
+            let mut program = launch.start(&[
+                // Stay in the foreground, with the workers as children; errors to standard error.
+                "-DD".as_ref(),
+                "-E".as_ref(),
+                "-m".as_ref(),
+                "256".as_ref(),
+                "-M".as_ref(),
+                "16".as_ref(),
+                "-Y".as_ref(),
+                dir.as_os_str(),
+                "-f".as_ref(),
+                file.as_os_str(),
+            ])?;
+            program.wait_until(|| UdpSocket::bind(proxy).is_err().then_some(()))?;
+            // The socket is there before the worker is.
+            std::thread::sleep(Duration::from_millis(500));
+            Ok(program)
+        }
+    }
+}
+
+fn sipp(
+    name: &str,
+    scenario: &str,
+    sdp: bool,
+    at: SocketAddr,
+    options: &[String],
+    stage: &Stage,
+    dir: &Path,
+) -> anyhow::Result<Program> {
+    let (kind, body) = if sdp { ("Content-Type: application/sdp\n", BODY) } else { ("", "") };
+    let file = dir.join(format!("{name}.xml"));
+    std::fs::write(&file, scenario.replace(TYPE_MARK, kind).replace(BODY_MARK, body))?;
+    let class = if stage.real_time { Class::InTurns } else { Class::Ordinary };
+    let launch = Launch { name, program: Path::new("sipp"), cpu: stage.driver, class, dir };
+    let control = place::free(at.ip())?;
+    let mut arguments = options.to_vec();
+    let file = file.display().to_string();
+    let (ip, port, control) = (at.ip().to_string(), at.port().to_string(), control.port().to_string());
+    let statistics = dir.join(format!("{name}.csv")).display().to_string();
+    for words in [
+        &["-sf", file.as_str()][..],
+        &["-i", &ip, "-p", &port, "-ci", &ip, "-cp", &control],
+        &["-t", "u1", "-nostdin", "-buff_size", "4000000", "-s", "100"],
+        &["-trace_stat", "-stf", &statistics, "-fd", "1"],
+    ] {
+        arguments.extend(words.iter().map(|word| (*word).to_owned()));
+    }
+    launch.start(&arguments)
+}
+
+/// What SIPp's statistics say at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Statistics {
+    successful: u32,
+    failed: u32,
+    retransmissions: u32,
+}
+
+impl Statistics {
+    fn read(dir: &Path) -> anyhow::Result<Self> {
+        let of = |name: &str| {
+            let text =
+                std::fs::read_to_string(dir.join(name)).with_context(|| format!("SIPp left no {name}"))?;
+            Self::parse(&text).with_context(|| format!("{name} can't be read"))
+        };
+        let caller = of("caller.csv")?;
+        // The callee is ended, not asked: its last line is at most a second old.
+        let callee = of("callee.csv")?;
+        Ok(Self { retransmissions: caller.retransmissions + callee.retransmissions, ..caller })
+    }
+
+    /// A line of names, then lines of values, separated by semicolons.
+    fn parse(text: &str) -> Option<Self> {
+        let mut lines = text.lines().filter(|line| !line.is_empty());
+        let names: Vec<&str> = lines.next()?.split(';').collect();
+        let values: Vec<&str> = lines.next_back()?.split(';').collect();
+        let value = |wanted: &str| {
+            let at = names.iter().position(|name| *name == wanted)?;
+            values.get(at)?.parse().ok()
+        };
+        Some(Self {
+            successful: value("SuccessfulCall(C)")?,
+            failed: value("FailedCall(C)")?,
+            retransmissions: value("Retransmissions(C)")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_counts() {
+        let text = "StartTime;SuccessfulCall(C);FailedCall(C);Retransmissions(C);\na;1;0;0;\nb;3999;1;12;\n";
+        assert_eq!(
+            Statistics::parse(text),
+            Some(Statistics { successful: 3_999, failed: 1, retransmissions: 12 })
+        );
+        assert_eq!(Statistics::parse("StartTime;\n"), None);
+    }
+
+    #[test]
+    fn each_mark_stands_in_each_scenario() {
+        for scenario in [CALLER, CALLEE] {
+            assert_eq!(scenario.matches(BODY_MARK).count(), 1);
+            assert_eq!(scenario.matches(TYPE_MARK).count(), 1);
+        }
+    }
+}
