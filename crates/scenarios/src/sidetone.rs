@@ -77,6 +77,15 @@ impl Setup {
         }
     }
 
+    /// As [`Self::usual`], for baresip: it binds its media to the wildcard address, so on loopback its packets come from
+    /// 127.0.0.1, which neither its SDP nor its SIP has announced. Sidetone's default turns such packets away, rightly.
+    #[must_use]
+    pub fn for_softphones(net: &Net) -> Self {
+        let mut setup = Self::usual(net);
+        setup.media.push_str("latching = \"open\"\n");
+        setup
+    }
+
     fn toml(&self, net: &Net, dir: &std::path::Path) -> String {
         let mut toml = format!("[sip]\nlisten = {:?}\n{}\n[media]\n{}\n", self.listen, self.sip, self.media);
         let disclosure = format!("disclosure = {:?}\n", self.disclosure);

@@ -3,7 +3,7 @@
 use sidetone_scenarios::asterisk::Asterisk;
 use sidetone_scenarios::baresip::{Baresip, Codec};
 use sidetone_scenarios::net::{Net, host};
-use sidetone_scenarios::sidetone::Sidetone;
+use sidetone_scenarios::sidetone::{Setup, Sidetone};
 use sidetone_scenarios::until;
 
 struct Office {
@@ -18,7 +18,7 @@ const AGENT: u8 = 20;
 
 fn open() -> Office {
     let net = Net::lease();
-    let sidetone = Sidetone::usual(&net);
+    let sidetone = Sidetone::start(&net, &Setup::for_softphones(&net));
     let asterisk = Asterisk::start(net.v4(host::PBX), sidetone.sip(), "");
     let customer_ip = net.v4(host::TRUNK);
     let account = ";regint=0;answermode=auto";

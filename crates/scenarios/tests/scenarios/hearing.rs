@@ -50,7 +50,7 @@ fn a_call(toward: Toward, speaker: Speaker, told: bool) -> Heard {
         (&mut call.callee_media, &mut call.caller_media)
     };
     speak(mouth, ear, &speech());
-    let inferred_from = call.sidetone.metric("sidetone_analysis_audio_milliseconds_total");
+    let inferred_from = call.sidetone.metric("sidetone_analysis_audio_seconds_total") * 1e3;
     call.caller.open_gate();
     Heard { events: call.finish(6), inferred_from }
 }
