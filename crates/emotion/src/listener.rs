@@ -56,7 +56,6 @@ pub struct Listener {
 impl Listener {
     /// A listener at media time zero.
     // The leg is taken by value: it is the permission, and it is used up.
-    #[expect(clippy::needless_pass_by_value)]
     pub fn new(leg: CustomerLeg, model: Arc<Model>) -> Self {
         let _permission = leg;
         Self::unchecked(model, true)

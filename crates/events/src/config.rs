@@ -38,16 +38,6 @@ impl EventsConfig {
     }
 }
 
-impl EventsConfig {
-    /// Checks that every value is one that can be meant, without starting anything.
-    ///
-    /// # Errors
-    /// The first key that isn't.
-    pub fn check(&self) -> Result<(), crate::SinkError> {
-        crate::sink::check(self)
-    }
-}
-
 impl Default for EventsConfig {
     fn default() -> Self {
         Self {

@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use sidetone_events::{
-    Bus, CallAnswered, CallHeld, CallId, CallMedia, CallRef, CallResumed, CallStarted, CallUntappable, Direction,
-    MediaProblem, MediaState, NumberHasher, Parties, Timestamp,
+    Bus, CallAnswered, CallHeld, CallId, CallMedia, CallRef, CallResumed, CallStarted, CallUntappable,
+    Direction, MediaProblem, MediaState, NumberHasher, Parties, Timestamp,
 };
 use sidetone_insight::{Insight, Phase as AlertPhase, Thresholds};
 use sidetone_sip::Face;
 use sidetone_sip::anchor::{CallFact, CallKey, Cause};
 
-pub use entry::{CallView, LegView, Phase, StreamView};
 use entry::Entry;
+pub use entry::{CallView, LegView, Phase, StreamView};
 use quality::Change;
 
 use crate::analysis::{Outcome, Work, leg};
@@ -266,7 +266,10 @@ impl Calls {
         let mut entry = Entry::new(key, call, began, sip_call_id, pbx, at, worker);
         inner.counters.started += 1;
         tracing::info!(call = %entry.call().id, %trunk, pbx = entry.pbx(), ?direction, analysed = worker.is_some(), "call started");
-        self.order(&entry, Work::Begin { call: key, origin: at, thresholds: inner.thresholds.clone() });
+        self.order(
+            &entry,
+            Work::Begin { call: key, origin: at, thresholds: Box::new(inner.thresholds.clone()) },
+        );
         self.bus.publish(entry.tell(at, CallStarted { analysed: worker.is_some() }));
         inner.calls.insert(key, entry);
         worker.map(|worker| (key, worker))
@@ -353,7 +356,7 @@ impl Calls {
                 let Some(entry) = inner.calls.get_mut(&key) else { return };
                 inner.counters.count(&insight);
                 entry.insight(&insight);
-                self.bus.publish(entry.tell_at(at, insight));
+                self.bus.publish(entry.tell_at(at, *insight));
             }
             Outcome::Finished(key, summary, timeline) => {
                 if let Some(entry) = inner.calls.get_mut(&key) {

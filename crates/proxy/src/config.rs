@@ -119,9 +119,9 @@ impl FromStr for Listen {
             "tcp" => Transport::Tcp,
             other => return Err(format!("transport `{other}` is not known; write udp or tcp")),
         };
-        let addr: SocketAddr = addr
-            .parse()
-            .map_err(|_| format!("`{addr}` is not ADDRESS:PORT; an IPv6 address stands in brackets: [::1]:5060"))?;
+        let addr: SocketAddr = addr.parse().map_err(|_| {
+            format!("`{addr}` is not ADDRESS:PORT; an IPv6 address stands in brackets: [::1]:5060")
+        })?;
         if addr.ip().is_unspecified() {
             return Err(format!(
                 "{addr}: a wildcard address can't be written into Via and Record-Route; name each address"

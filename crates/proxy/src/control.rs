@@ -110,7 +110,11 @@ async fn serve(stream: UnixStream, shared: Arc<Shared>) -> io::Result<()> {
     let request: Request = match serde_json::from_str(&line) {
         Ok(request) => request,
         Err(error) => {
-            return answer(&mut writer, &Failure { error: format!("the request could not be read: {error}") }).await;
+            return answer(
+                &mut writer,
+                &Failure { error: format!("the request could not be read: {error}") },
+            )
+            .await;
         }
     };
     match request {

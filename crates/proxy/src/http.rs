@@ -3,24 +3,29 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use sidetone_events::StallGuard;
 use tokio::net::TcpListener;
 
 use crate::server::Shared;
+
+/// A client that takes nothing for this long loses its connection.
+const STALLED_AFTER: Duration = Duration::from_secs(30);
 
 /// Binds the page server and starts it; returns the address bound.
 ///
 /// # Errors
 /// When the address can't be bound.
 pub(crate) async fn start(listen: SocketAddr, shared: Arc<Shared>) -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind(listen)
-        .await
-        .map_err(|error| io::Error::new(error.kind(), format!("http.listen {listen} can't be bound: {error}")))?;
+    let listener = TcpListener::bind(listen).await.map_err(|error| {
+        io::Error::new(error.kind(), format!("http.listen {listen} can't be bound: {error}"))
+    })?;
     let bound = listener.local_addr()?;
     let events = shared.event_stream();
     let router = Router::new()
@@ -30,7 +35,7 @@ pub(crate) async fn start(listen: SocketAddr, shared: Arc<Shared>) -> io::Result
         .with_state(shared)
         .merge(events);
     tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
+        if let Err(error) = axum::serve(StallGuard::new(listener, STALLED_AFTER), router).await {
             tracing::error!(%error, "the HTTP server ended");
         }
     });

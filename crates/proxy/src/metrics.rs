@@ -111,7 +111,12 @@ mod tests {
     fn a_page_holds_what_was_put_on_it() {
         let page = Page::new();
         page.counter("packets_total", "Packets relayed.", 7);
-        page.gauges("peer_up", "Up or not.", &["face", "peer"], &[(&["trunk", "a"], 1.0), (&["pbx", "b"], 0.0)]);
+        page.gauges(
+            "peer_up",
+            "Up or not.",
+            &["face", "peer"],
+            &[(&["trunk", "a"], 1.0), (&["pbx", "b"], 0.0)],
+        );
         let text = page.render();
         assert!(text.contains("# TYPE sidetone_packets_total counter\nsidetone_packets_total 7\n"), "{text}");
         assert!(text.contains("sidetone_peer_up{face=\"pbx\",peer=\"b\"} 0\n"), "{text}");

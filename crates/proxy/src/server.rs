@@ -92,7 +92,8 @@ impl Server {
         let epoch = Instant::now();
         let config = Arc::new(config);
         let bus = Bus::new();
-        let sinks = Sinks::start(&config.events, &bus).map_err(|error| StartError::Events(error.to_string()))?;
+        let sinks =
+            Sinks::start(&config.events, &bus).map_err(|error| StartError::Events(error.to_string()))?;
         let event_stream = sinks.hub().router();
         let hasher = match &config.events.number_salt {
             Some(salt) => NumberHasher::salted(salt),
@@ -118,7 +119,8 @@ impl Server {
 
         let (notices, inbox) = unbounded_channel();
         let engine = Engine::start(config.media.clone(), taps, &notices, epoch, random::number())?;
-        let core = Core::new(Arc::clone(&config), proxy(&config, engine), Arc::clone(&calls), random::number());
+        let core =
+            Core::new(Arc::clone(&config), proxy(&config, engine), Arc::clone(&calls), random::number());
         let signalling = Signalling::start(core, epoch).await?;
         tokio::spawn(attend(Arc::clone(&signalling), Arc::clone(&calls), inbox));
 
@@ -282,7 +284,8 @@ fn frozen(old: &Config, new: &Config) -> Vec<&'static str> {
 }
 
 fn proxy(config: &Config, engine: Engine) -> Proxy<Anchor<Engine>> {
-    let listeners = config.sip.listen.iter().map(|listen| Listener::bound(listen.transport, listen.addr)).collect();
+    let listeners =
+        config.sip.listen.iter().map(|listen| Listener::bound(listen.transport, listen.addr)).collect();
     let settings = Settings {
         hostnames: config.sip.hostnames.clone(),
         failover_after: config.sip.failover_after.into(),
@@ -380,6 +383,9 @@ async fn attend(signalling: Arc<Signalling>, calls: Arc<Calls>, mut inbox: Unbou
 }
 
 /// Sums over the workers.
-pub(crate) fn sum(workers: &[Arc<WorkerCounters>], value: impl Fn(&WorkerCounters) -> &std::sync::atomic::AtomicU64) -> u64 {
+pub(crate) fn sum(
+    workers: &[Arc<WorkerCounters>],
+    value: impl Fn(&WorkerCounters) -> &std::sync::atomic::AtomicU64,
+) -> u64 {
     workers.iter().map(|worker| value(worker).load(Relaxed)).sum()
 }

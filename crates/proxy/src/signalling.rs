@@ -169,7 +169,7 @@ impl Signalling {
             let due = self.core().next_timeout();
             let wait = due.map_or(Duration::from_secs(3_600), |due| due.saturating_sub(self.now()));
             tokio::select! {
-                () = tokio::time::sleep(wait) => self.with(|core, now| core.timeout(now)),
+                () = tokio::time::sleep(wait) => self.with(Core::timeout),
                 () = self.timer.notified() => {}
             }
         }

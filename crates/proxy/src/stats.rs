@@ -256,7 +256,8 @@ impl Stats {
         self.sip_metrics(&page);
         self.media_metrics(&page);
         self.analysis_metrics(&page);
-        let hosts: Vec<[&str; 3]> = self.hosts.iter().map(|h| [h.face, h.peer.as_str(), h.host.as_str()]).collect();
+        let hosts: Vec<[&str; 3]> =
+            self.hosts.iter().map(|h| [h.face, h.peer.as_str(), h.host.as_str()]).collect();
         let up: Vec<(&[&str], f64)> =
             hosts.iter().zip(&self.hosts).map(|(l, h)| (l.as_slice(), f64::from(u8::from(h.up)))).collect();
         page.gauges("peer_up", "1 while the host answers OPTIONS.", &["face", "peer", "host"], &up);
@@ -280,7 +281,11 @@ impl Stats {
                 (&["other"], totals.ended_otherwise),
             ],
         );
-        page.counter("one_way_sessions_total", "Times one side was silent while the other sent.", totals.one_way);
+        page.counter(
+            "one_way_sessions_total",
+            "Times one side was silent while the other sent.",
+            totals.one_way,
+        );
         page.counter("untappable_streams_total", "Streams relayed that can't be heard.", totals.untappable);
         by_label(page, "refused_total", "Requests and calls refused, by reason.", "reason", &self.refused);
     }
@@ -290,17 +295,39 @@ impl Stats {
         page.gauge("sip_transactions", "SIP transactions held.", sip.transactions as f64);
         page.gauge("sip_connections", "TCP connections open.", sip.connections as f64);
         by_label(page, "sip_requests_total", "SIP requests received, by method.", "method", &sip.requests);
-        by_label(page, "sip_responses_received_total", "SIP responses received, by class.", "class", &sip.responses_in);
-        by_label(page, "sip_responses_sent_total", "SIP responses sent, by class.", "class", &sip.responses_out);
+        by_label(
+            page,
+            "sip_responses_received_total",
+            "SIP responses received, by class.",
+            "class",
+            &sip.responses_in,
+        );
+        by_label(
+            page,
+            "sip_responses_sent_total",
+            "SIP responses sent, by class.",
+            "class",
+            &sip.responses_out,
+        );
         page.counters(
             "sip_retransmissions_total",
             "SIP retransmissions, absorbed and sent.",
             &["direction"],
             &[(&["in"], sip.retransmissions_in), (&["out"], sip.retransmissions_out)],
         );
-        by_label(page, "sip_rejected_total", "SIP messages dropped or refused, by reason.", "reason", &sip.rejected);
+        by_label(
+            page,
+            "sip_rejected_total",
+            "SIP messages dropped or refused, by reason.",
+            "reason",
+            &sip.rejected,
+        );
         page.counter("sip_failovers_total", "Times a further host was tried.", sip.failovers);
-        page.counter("sip_timeouts_total", "SIP client transactions without an answer in time.", sip.timeouts);
+        page.counter(
+            "sip_timeouts_total",
+            "SIP client transactions without an answer in time.",
+            sip.timeouts,
+        );
     }
 
     fn media_metrics(&self, page: &Page) {
@@ -310,10 +337,28 @@ impl Stats {
         page.counter("ports_exhausted_total", "Times no RTP port could be had.", media.ports_exhausted);
         page.counter("packets_total", "Media packets forwarded.", media.packets);
         page.counter("bytes_total", "Bytes of them.", media.octets);
-        page.counter("packets_lost_total", "Packets that never reached Sidetone, of closed streams.", media.lost);
-        by_label(page, "packets_dropped_total", "Media packets not forwarded, by reason.", "reason", &media.dropped);
-        page.counter("tap_dropped_total", "Copies for analysis that found their ring full.", media.tap_dropped);
-        page.counter("one_way_streams_total", "Closed streams that carried packets one way only.", media.one_way_streams);
+        page.counter(
+            "packets_lost_total",
+            "Packets that never reached Sidetone, of closed streams.",
+            media.lost,
+        );
+        by_label(
+            page,
+            "packets_dropped_total",
+            "Media packets not forwarded, by reason.",
+            "reason",
+            &media.dropped,
+        );
+        page.counter(
+            "tap_dropped_total",
+            "Copies for analysis that found their ring full.",
+            media.tap_dropped,
+        );
+        page.counter(
+            "one_way_streams_total",
+            "Closed streams that carried packets one way only.",
+            media.one_way_streams,
+        );
     }
 
     fn analysis_metrics(&self, page: &Page) {
@@ -327,7 +372,11 @@ impl Stats {
         );
         page.counter("analysis_batches_total", "Runs of the network.", analysis.batches);
         page.counter("analysis_estimates_total", "Estimates, abstentions included.", analysis.estimates);
-        page.seconds("analysis_busy_seconds_total", "Time the workers spent.", Duration::from_micros(analysis.busy_us));
+        page.seconds(
+            "analysis_busy_seconds_total",
+            "Time the workers spent.",
+            Duration::from_micros(analysis.busy_us),
+        );
         page.counter("analysis_panics_total", "Calls whose analysis broke.", analysis.panics);
         page.counter("affect_updates_total", "affect.update events.", self.totals.affect_updates);
         page.counters(
@@ -338,7 +387,11 @@ impl Stats {
         );
         page.counter("events_total", "Events published.", self.events);
         for (name, help, value) in [
-            ("sink_delivered_total", "Events delivered, by sink.", (|s: &SinkCounts| s.delivered) as fn(&SinkCounts) -> u64),
+            (
+                "sink_delivered_total",
+                "Events delivered, by sink.",
+                (|s: &SinkCounts| s.delivered) as fn(&SinkCounts) -> u64,
+            ),
             ("sink_dropped_total", "Events dropped since a sink's queue was full.", |s| s.dropped),
             ("sink_failed_total", "Events given up, by sink.", |s| s.failed),
             ("sink_retries_total", "Deliveries tried again, by sink.", |s| s.retries),

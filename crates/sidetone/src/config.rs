@@ -122,13 +122,14 @@ fn place(tree: &Spanned<DeTable<'_>>, key: &str) -> Option<usize> {
     found = found.or(Some(name.span().start));
     for part in parts {
         let next = match value.get_ref() {
-            DeValue::Table(table) => {
-                table.iter().find(|(name, _)| name.get_ref() == part).map(|(name, value)| (name.span().start, value))
-            }
+            DeValue::Table(table) => table
+                .iter()
+                .find(|(name, _)| name.get_ref() == part)
+                .map(|(name, value)| (name.span().start, value)),
             DeValue::Array(list) => part
                 .parse::<usize>()
                 .ok()
-                .and_then(|index| list.iter().nth(index))
+                .and_then(|index| list.get(index))
                 .map(|value| (value.span().start, value)),
             _ => None,
         };
@@ -180,17 +181,26 @@ hosts = [{ to = "sip:192.0.2.2" }]
     #[test]
     fn an_unknown_key_is_named_with_its_line_and_the_likely_one() {
         let text = GOOD.replace("disclosure", "disclosur");
-        assert_eq!(problems(&text), ["s.toml:8: error: disclosur is no key here; did you mean `disclosure`?"]);
+        assert_eq!(
+            problems(&text),
+            ["s.toml:8: error: disclosur is no key here; did you mean `disclosure`?"]
+        );
     }
 
     #[test]
     fn a_wrong_value_is_named_with_its_line() {
         let text = GOOD.replace("sip:192.0.2.2", "192.0.2.2");
         let problems = problems(&text);
-        assert!(problems[0].starts_with("s.toml:13: error: pbx.0.hosts.0.to `192.0.2.2` is no SIP URI"), "{problems:?}");
+        assert!(
+            problems[0].starts_with("s.toml:13: error: pbx.0.hosts.0.to `192.0.2.2` is no SIP URI"),
+            "{problems:?}"
+        );
         let text = GOOD.replace("udp:127", "sctp:127");
         let problems = self::problems(&text);
-        assert!(problems[0].starts_with("s.toml:3: error: ") && problems[0].contains("`sctp`"), "{problems:?}");
+        assert!(
+            problems[0].starts_with("s.toml:3: error: ") && problems[0].contains("`sctp`"),
+            "{problems:?}"
+        );
     }
 
     #[test]

@@ -34,9 +34,9 @@ impl CallAnalysis {
     /// A call of which nothing has been heard. The face says who speaks: the customer on the trunk's, the agent on
     /// the PBX's; only the former gets a listener.
     #[must_use]
-    pub fn new(origin: Duration, thresholds: Thresholds, model: Arc<Model>) -> Self {
+    pub fn new(origin: Duration, thresholds: Thresholds, model: &Arc<Model>) -> Self {
         let ear = |facing| match EmotionLeg::facing(facing) {
-            EmotionLeg::Customer(leg) => Ear::listening(Listener::new(leg, Arc::clone(&model))),
+            EmotionLeg::Customer(leg) => Ear::listening(Listener::new(leg, Arc::clone(model))),
             EmotionLeg::Agent(_) => Ear::attending(),
         };
         Self {
@@ -63,7 +63,10 @@ impl CallAnalysis {
 
     /// SDP has agreed on something.
     pub fn plan(&mut self, stream: usize, plan: &StreamPlan) {
-        if plan.kind != MediaKind::Audio || plan.tappable.is_err() || self.stream.is_some_and(|heard| heard != stream) {
+        if plan.kind != MediaKind::Audio
+            || plan.tappable.is_err()
+            || self.stream.is_some_and(|heard| heard != stream)
+        {
             return;
         }
         self.stream = Some(stream);

@@ -7,9 +7,9 @@ use sidetone_emotion::listener::Listener;
 use sidetone_emotion::mark::FrameMark;
 use sidetone_emotion::pace::SyllableCounter;
 use sidetone_emotion::vad::SpeechDetector;
+use sidetone_rtp::RtpView;
 use sidetone_rtp::reorder::{Packet, Played, Reorder, Settings, Timing};
 use sidetone_rtp::telephone_event::Tracker;
-use sidetone_rtp::RtpView;
 use sidetone_sip::anchor::EndPlan;
 
 /// Samples a second of everything that is listened to.
@@ -98,7 +98,8 @@ impl Ear {
             if self.formats.iter().any(|(known, _)| *known == format.payload_type) {
                 continue;
             }
-            let codec = Codec::from_rtpmap(&format.encoding, format.clock_rate, format.channels, &format.fmtp);
+            let codec =
+                Codec::from_rtpmap(&format.encoding, format.clock_rate, format.channels, &format.fmtp);
             if let Some(codec) = codec {
                 self.formats.push((format.payload_type, codec));
             }
@@ -145,7 +146,8 @@ impl Ear {
         let Some(begin) = self.begin else { return };
         let written = begin + samples(self.pushed);
         if now.saturating_sub(written) > SILENT_AFTER {
-            let mark = if self.events.current().is_some() { FrameMark::Dtmf } else { FrameMark::ComfortNoise };
+            let mark =
+                if self.events.current().is_some() { FrameMark::Dtmf } else { FrameMark::ComfortNoise };
             let fill = count(now.saturating_sub(written).saturating_sub(SILENT_UNTIL).min(LONGEST_FILL));
             self.silence(fill, mark);
             self.ahead += fill;
@@ -181,7 +183,11 @@ impl Ear {
                     let fill = self.in_samples(ticks);
                     let told = fill.min(self.ahead);
                     self.ahead -= told;
-                    let mark = if self.events.current().is_some() { FrameMark::Dtmf } else { FrameMark::ComfortNoise };
+                    let mark = if self.events.current().is_some() {
+                        FrameMark::Dtmf
+                    } else {
+                        FrameMark::ComfortNoise
+                    };
                     self.silence(fill - told, mark);
                 }
                 Played::Restart { .. } => {
@@ -205,11 +211,13 @@ impl Ear {
             // What follows is silence by its timestamps; what it would sound like is of no interest here.
             Some(Codec::ComfortNoise { .. }) => {}
             Some(codec) => {
-                let codec = codec.clone();
+                let codec = *codec;
                 self.begin.get_or_insert(packet.arrived);
                 if self.decoder.as_ref().is_none_or(|decoding| decoding.payload_type != packet.payload_type) {
                     let Ok(decoder) = Decoder::for_analysis(&codec) else { return };
-                    let Ok(band) = AnalysisBand::new(decoder.native_rate(), decoder.channels()) else { return };
+                    let Ok(band) = AnalysisBand::new(decoder.native_rate(), decoder.channels()) else {
+                        return;
+                    };
                     self.decoder = Some(Decoding { payload_type: packet.payload_type, decoder, band });
                 }
                 let Some(decoding) = &mut self.decoder else { return };
@@ -223,7 +231,10 @@ impl Ear {
                 };
                 if !decoded {
                     self.native.clear();
-                    decoding.decoder.conceal(native_samples(packet.duration, decoding, self.clock_rate), &mut self.native);
+                    decoding.decoder.conceal(
+                        native_samples(packet.duration, decoding, self.clock_rate),
+                        &mut self.native,
+                    );
                 }
                 self.banded(mark);
             }

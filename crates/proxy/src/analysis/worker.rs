@@ -30,7 +30,7 @@ pub enum Work {
         /// Zero of the call's own time.
         origin: Duration,
         /// When its caller counts as upset.
-        thresholds: Thresholds,
+        thresholds: Box<Thresholds>,
     },
     /// SDP has agreed on something.
     Plan {
@@ -55,7 +55,7 @@ pub enum Work {
 #[derive(Debug)]
 pub enum Outcome {
     /// Something worth an event, with its time in the call.
-    Insight(CallKey, Duration, Insight),
+    Insight(CallKey, Duration, Box<Insight>),
     /// The call's summary and its timeline; nothing more comes for it.
     Finished(CallKey, Box<Summary>, Vec<TimelinePoint>),
     /// The analysis of this call broke; the call itself goes on.
@@ -124,9 +124,7 @@ impl Worker {
             }
             self.think(&mut calls);
             self.counters.calls.store(calls.len() as u64, Relaxed);
-            self.counters
-                .busy_us
-                .fetch_add(u64::try_from(began.elapsed().as_micros()).unwrap_or(0), Relaxed);
+            self.counters.busy_us.fetch_add(u64::try_from(began.elapsed().as_micros()).unwrap_or(0), Relaxed);
         }
     }
 
@@ -151,7 +149,7 @@ impl Worker {
     fn obey(&self, calls: &mut HashMap<CallKey, CallAnalysis>, work: Work) {
         match work {
             Work::Begin { call, origin, thresholds } => {
-                calls.insert(call, CallAnalysis::new(origin, thresholds, Arc::clone(&self.model)));
+                calls.insert(call, CallAnalysis::new(origin, *thresholds, &self.model));
             }
             Work::Plan { call, stream, plan } => with(calls, call, |call| call.plan(stream, &plan)),
             Work::Answered(call, at) => with(calls, call, |call| call.answered(at)),
@@ -206,7 +204,7 @@ impl Worker {
     fn tell(&self, key: CallKey, call: &mut CallAnalysis) {
         self.counters.model_ms.fetch_add(u64::try_from(call.take_heard().as_millis()).unwrap_or(0), Relaxed);
         while let Some((at, insight)) = call.poll() {
-            (self.report)(Outcome::Insight(key, at, insight));
+            (self.report)(Outcome::Insight(key, at, Box::new(insight)));
         }
     }
 }

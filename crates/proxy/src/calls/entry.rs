@@ -399,6 +399,9 @@ pub struct LegView {
 
 impl LegView {
     fn new(report: &EndReport, receiver: &EndPlan, sender: &EndPlan) -> Self {
-        Self { codec: report.payload_type.map(|number| codec_name(number, receiver, sender)), counts: *report }
+        Self {
+            codec: report.payload_type.map(|number| codec_name(number, receiver, sender)),
+            counts: *report,
+        }
     }
 }

@@ -48,9 +48,7 @@ impl Watch {
             Direction::Inactive => false,
         };
         let both_there = plan.trunk.remote_rtp.is_some() && plan.pbx.remote_rtp.is_some();
-        let may = |sender, receiver| {
-            answered && both_there && open(sender, true) && open(receiver, false)
-        };
+        let may = |sender, receiver| answered && both_there && open(sender, true) && open(receiver, false);
         for (since, may) in
             self.may_send.iter_mut().zip([may(&plan.trunk, &plan.pbx), may(&plan.pbx, &plan.trunk)])
         {
@@ -61,7 +59,13 @@ impl Watch {
     }
 
     /// Looks once a second.
-    pub(super) fn look(&mut self, now: Duration, report: &StreamReport, held: bool, timeout: Duration) -> Option<Change> {
+    pub(super) fn look(
+        &mut self,
+        now: Duration,
+        report: &StreamReport,
+        held: bool,
+        timeout: Duration,
+    ) -> Option<Change> {
         let [trunk_since, pbx_since] = self.may_send;
         let heard = |last, may_send_since| Heard { last, may_send_since };
         let newest = report.trunk.last_heard.max(report.pbx.last_heard);
@@ -117,7 +121,13 @@ mod tests {
             direction,
             ..EndPlan::default()
         };
-        StreamPlan { kind: MediaKind::Audio, trunk: end(trunk), pbx: end(pbx), tappable: Ok(()), answered: true }
+        StreamPlan {
+            kind: MediaKind::Audio,
+            trunk: end(trunk),
+            pbx: end(pbx),
+            tappable: Ok(()),
+            answered: true,
+        }
     }
 
     fn report(trunk: Option<u64>, pbx: Option<u64>) -> StreamReport {
@@ -160,6 +170,9 @@ mod tests {
         for now in 100..159 {
             assert_eq!(watch.look(s(now), &report(None, None), false, TIMEOUT), None, "{now}");
         }
-        assert_eq!(watch.look(s(159), &report(None, None), false, TIMEOUT), Some(Change::TimedOut { for_: s(60) }));
+        assert_eq!(
+            watch.look(s(159), &report(None, None), false, TIMEOUT),
+            Some(Change::TimedOut { for_: s(60) })
+        );
     }
 }

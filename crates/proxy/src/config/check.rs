@@ -29,7 +29,8 @@ impl Fault {
 pub fn check(config: &Config) -> Vec<Fault> {
     let mut faults = Vec::new();
     if config.sip.listen.is_empty() {
-        faults.push(Fault::fatal("sip.listen", "names no socket; write for example [\"udp:127.0.0.1:5060\"]"));
+        faults
+            .push(Fault::fatal("sip.listen", "names no socket; write for example [\"udp:127.0.0.1:5060\"]"));
     }
     if config.trunks.is_empty() {
         faults.push(Fault::fatal("trunk", "is missing: without a [[trunk]] no call can come or go"));
@@ -47,7 +48,10 @@ pub fn check(config: &Config) -> Vec<Fault> {
         faults.push(Fault::fatal("sip.udp_limit", "must be 512 to 65000 bytes"));
     }
     if config.limits.calls == 0 {
-        faults.push(Fault::fatal("limits.calls", "is 0, so every call would be refused; to refuse new calls use `sidetone drain`"));
+        faults.push(Fault::fatal(
+            "limits.calls",
+            "is 0, so every call would be refused; to refuse new calls use `sidetone drain`",
+        ));
     }
     if config.limits.calls_per_second == 0 {
         faults.push(Fault::fatal("limits.calls_per_second", "is 0, so every call would be refused"));
@@ -64,20 +68,31 @@ pub fn check(config: &Config) -> Vec<Fault> {
         ));
     }
     if let Err(error) = config.analysis.thresholds.validate() {
-        faults.push(Fault::fatal(format!("analysis.thresholds.{}", error.key), format!("must be {}", error.must)));
+        faults.push(Fault::fatal(
+            format!("analysis.thresholds.{}", error.key),
+            format!("must be {}", error.must),
+        ));
     }
-    if let Err(error) = config.events.check() {
+    if let Err(error) = config.events.validate() {
         faults.push(Fault::fatal("events", error.to_string()));
     }
     let mut names = HashSet::new();
-    for (table, peers, others) in [("trunk", &config.trunks, &config.pbxs), ("pbx", &config.pbxs, &config.trunks)] {
+    for (table, peers, others) in
+        [("trunk", &config.trunks, &config.pbxs), ("pbx", &config.pbxs, &config.trunks)]
+    {
         for (index, peer) in peers.iter().enumerate() {
             check_peer(&mut faults, &format!("{table}.{index}"), peer, others);
             if !names.insert(peer.name.as_str()) {
-                faults.push(Fault::fatal(format!("{table}.{index}.name"), format!("`{}` is taken by another trunk or PBX", peer.name)));
+                faults.push(Fault::fatal(
+                    format!("{table}.{index}.name"),
+                    format!("`{}` is taken by another trunk or PBX", peer.name),
+                ));
             }
             if table == "pbx" && peer.disclosure != Disclosure::None {
-                faults.push(Fault::fatal(format!("{table}.{index}.disclosure"), "belongs to a trunk: it is callers who are told"));
+                faults.push(Fault::fatal(
+                    format!("{table}.{index}.disclosure"),
+                    "belongs to a trunk: it is callers who are told",
+                ));
             }
         }
     }
@@ -92,13 +107,20 @@ pub fn check(config: &Config) -> Vec<Fault> {
 
 fn check_peer(faults: &mut Vec<Fault>, key: &str, peer: &Peer, others: &[Peer]) {
     if peer.name.is_empty() || !peer.name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
-        faults.push(Fault::fatal(format!("{key}.name"), "may hold letters, digits, '-', '_' and '.' only, since it becomes a metrics label"));
+        faults.push(Fault::fatal(
+            format!("{key}.name"),
+            "may hold letters, digits, '-', '_' and '.' only, since it becomes a metrics label",
+        ));
     }
     if peer.hosts.is_empty() {
-        faults.push(Fault::fatal(format!("{key}.hosts"), "names no host; write [{ to = \"sip:192.0.2.1:5060\" }]"));
+        faults.push(Fault::fatal(
+            format!("{key}.hosts"),
+            "names no host; write [{ to = \"sip:192.0.2.1:5060\" }]",
+        ));
     }
     if peer.allow.is_empty() {
-        faults.push(Fault::warning(format!("{key}.allow"), "is empty, so no request from this peer is taken"));
+        faults
+            .push(Fault::warning(format!("{key}.allow"), "is empty, so no request from this peer is taken"));
     }
     for (index, host) in peer.hosts.iter().enumerate() {
         if let Err(problem) = crate::routing::HostAddress::parse(&host.to) {
@@ -107,7 +129,10 @@ fn check_peer(faults: &mut Vec<Fault>, key: &str, peer: &Peer, others: &[Peer]) 
     }
     for (index, name) in peer.to.iter().enumerate() {
         if !others.iter().any(|other| other.name == *name) {
-            faults.push(Fault::fatal(format!("{key}.to.{index}"), format!("`{name}` is no peer on the other face")));
+            faults.push(Fault::fatal(
+                format!("{key}.to.{index}"),
+                format!("`{name}` is no peer on the other face"),
+            ));
         }
     }
 }

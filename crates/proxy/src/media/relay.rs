@@ -283,7 +283,10 @@ mod tests {
         relay.packet(ms(60), Face::Trunk, Component::Rtp, at(CARRIER), &rtp(1));
         for n in 0..500 {
             let sprayed = SocketAddr::new(at(ATTACKER).ip(), 1_024 + n);
-            assert_eq!(relay.packet(ms(10_000), Face::Trunk, Component::Rtp, sprayed, &rtp(n)), Outcome::Rejected);
+            assert_eq!(
+                relay.packet(ms(10_000), Face::Trunk, Component::Rtp, sprayed, &rtp(n)),
+                Outcome::Rejected
+            );
         }
         let back = relay.packet(ms(10_001), Face::Pbx, Component::Rtp, at(PBX), &rtp(1));
         assert_eq!(back, Outcome::Forward { via: Component::Rtp, to: at(CARRIER), audio: true });

@@ -149,7 +149,8 @@ impl RelayThread {
         let mut next_report = REPORT_EVERY;
         loop {
             let now = self.epoch.elapsed();
-            let wait = if self.unfinished.is_empty() { next_report.saturating_sub(now) } else { Duration::ZERO };
+            let wait =
+                if self.unfinished.is_empty() { next_report.saturating_sub(now) } else { Duration::ZERO };
             match self.poll.poll(&mut events, Some(wait)) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -204,7 +205,8 @@ impl RelayThread {
             let now = self.epoch.elapsed();
             match stream.relay.packet(now, port.face, port.component, source, packet) {
                 Outcome::Forward { via, to, audio } => {
-                    let out = stream.port(other, via, to.is_ipv6()).and_then(|out| self.ports.get(out)?.as_ref());
+                    let out =
+                        stream.port(other, via, to.is_ipv6()).and_then(|out| self.ports.get(out)?.as_ref());
                     match out.map(|out| out.socket.send_to(packet, to)) {
                         Some(Ok(_)) => {
                             self.batch.packets += 1;
@@ -256,7 +258,9 @@ impl RelayThread {
     fn obey(&mut self) -> bool {
         loop {
             match self.commands.try_recv() {
-                Ok(Command::Open { call, stream, face, rtp, rtcp }) => self.open(call, stream, face, rtp, rtcp),
+                Ok(Command::Open { call, stream, face, rtp, rtcp }) => {
+                    self.open(call, stream, face, rtp, rtcp);
+                }
                 Ok(Command::Plan { call, stream, plan }) => {
                     if let Some(stream) = self.stream(call, stream) {
                         stream.relay.plan(&plan);
@@ -278,9 +282,9 @@ impl RelayThread {
 
     fn stream(&mut self, call: CallKey, index: usize) -> Option<&mut Stream> {
         let numbers = self.calls.get(&call)?;
-        let number = *numbers.iter().find(|number| {
-            matches!(self.streams.get(**number), Some(Some(stream)) if stream.index == index)
-        })?;
+        let number = *numbers.iter().find(
+            |number| matches!(self.streams.get(**number), Some(Some(stream)) if stream.index == index),
+        )?;
         self.streams.get_mut(number)?.as_mut()
     }
 
@@ -296,9 +300,11 @@ impl RelayThread {
             self.totals.streams.store(self.streams_open() as u64, Relaxed);
         }
         let Some(numbers) = self.calls.get(&call) else { return };
-        let Some(number) = numbers.iter().copied().find(|number| {
-            matches!(self.streams.get(*number), Some(Some(stream)) if stream.index == index)
-        }) else {
+        let Some(number) = numbers
+            .iter()
+            .copied()
+            .find(|number| matches!(self.streams.get(*number), Some(Some(stream)) if stream.index == index))
+        else {
             return;
         };
         for (component, socket) in [(Component::Rtp, rtp), (Component::Rtcp, rtcp)] {
@@ -310,7 +316,13 @@ impl RelayThread {
         }
     }
 
-    fn register(&mut self, stream: usize, face: Face, component: Component, socket: StdSocket) -> Option<usize> {
+    fn register(
+        &mut self,
+        stream: usize,
+        face: Face,
+        component: Component,
+        socket: StdSocket,
+    ) -> Option<usize> {
         let mut socket = UdpSocket::from_std(socket);
         let number = self.free_ports.last().copied().unwrap_or(self.ports.len());
         self.poll.registry().register(&mut socket, Token(number), Interest::READABLE).ok()?;

@@ -33,7 +33,9 @@ impl HostAddress {
         if !view.params().all(known) || !view.headers().is_empty() {
             return Err(format!("`{uri}`: only ;transport=udp and ;transport=tcp may follow the host"));
         }
-        Self::of(&view).filter(|address| address.host.port != Some(0)).ok_or_else(|| format!("`{uri}` names no host"))
+        Self::of(&view)
+            .filter(|address| address.host.port != Some(0))
+            .ok_or_else(|| format!("`{uri}` names no host"))
     }
 
     /// Where a URI that was received is reached; `maddr` is not followed, since it would let a peer aim us at will.
@@ -59,9 +61,17 @@ mod tests {
 
     #[test]
     fn what_is_no_host_is_explained() {
-        for text in
-            ["192.0.2.1", "sips:x", "sip:", "sip:a b", "sip:x:0", "sip:x:99999", "sip:u@x", "sip:x;foo", "sip:[::1"]
-        {
+        for text in [
+            "192.0.2.1",
+            "sips:x",
+            "sip:",
+            "sip:a b",
+            "sip:x:0",
+            "sip:x:99999",
+            "sip:u@x",
+            "sip:x;foo",
+            "sip:[::1",
+        ] {
             assert!(HostAddress::parse(text).is_err(), "{text}");
         }
     }

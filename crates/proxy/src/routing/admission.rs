@@ -50,7 +50,12 @@ impl Admission {
     /// Full bucket, not draining.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, draining: false, tokens: u64::from(limits.calls_per_second) * 1_000, refilled: Duration::ZERO }
+        Self {
+            limits,
+            draining: false,
+            tokens: u64::from(limits.calls_per_second) * 1_000,
+            refilled: Duration::ZERO,
+        }
     }
 
     /// Changes the limits; calls that are up stay up.

@@ -125,7 +125,12 @@ impl Table {
         let wanted: Vec<usize> = if source.peer.to.is_empty() {
             (0..others.len()).collect()
         } else {
-            source.peer.to.iter().filter_map(|name| others.iter().position(|o| o.peer.name == *name)).collect()
+            source
+                .peer
+                .to
+                .iter()
+                .filter_map(|name| others.iter().position(|o| o.peer.name == *name))
+                .collect()
         };
         let mut candidates = Vec::new();
         for index in wanted {

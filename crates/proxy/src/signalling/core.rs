@@ -196,7 +196,10 @@ impl Core {
         let candidates = match &query.kind {
             RouteKind::Onward { next_hop } => {
                 let address = HostAddress::of(&next_hop.view());
-                address.map(|address| Candidate { peer: None, address, rewrite_uri: false }).into_iter().collect()
+                address
+                    .map(|address| Candidate { peer: None, address, rewrite_uri: false })
+                    .into_iter()
+                    .collect()
             }
             RouteKind::Initial => {
                 if invite {
@@ -231,7 +234,8 @@ impl Core {
             .filter_map(|((transport, remote), candidate)| {
                 let local = self.local_toward(*transport, *remote)?;
                 let to = Destination { transport: *transport, local, remote: *remote };
-                let rewrite_uri = if candidate.rewrite_uri { aimed_at(&pending.request_uri, *remote) } else { None };
+                let rewrite_uri =
+                    if candidate.rewrite_uri { aimed_at(&pending.request_uri, *remote) } else { None };
                 Some(Target { to, rewrite_uri })
             })
             .collect();
@@ -241,20 +245,20 @@ impl Core {
             return self.proxy.decide(now, key, reject(503, "No Host Reachable", Some(retry_after)));
         }
         if pending.invite {
-            let peers = located.iter().filter_map(|(_, candidate)| candidate.peer);
-            let routed = self.routed(pending.from, peers);
+            let peers: Vec<PeerRef> = located.iter().filter_map(|(_, candidate)| candidate.peer).collect();
+            let routed = self.routed(pending.from, &peers);
             self.calls.routed(&pending.call_id, routed);
         }
         self.proxy.decide(now, key, Decision::Forward { from: pending.from.face, targets });
     }
 
-    fn routed(&self, from: PeerRef, to: impl Iterator<Item = PeerRef> + Clone) -> RoutedTo {
-        let first = to.clone().next().map_or("", |peer| self.table.name(peer)).to_owned();
+    fn routed(&self, from: PeerRef, to: &[PeerRef]) -> RoutedTo {
+        let first = to.first().map_or("", |peer| self.table.name(*peer)).to_owned();
         let name = self.table.name(from).to_owned();
         match from.face {
             Face::Trunk => RoutedTo { trunk: name, pbx: first, disclosure: self.table.disclosure(from) },
             Face::Pbx => {
-                let told = to.clone().all(|trunk| self.table.disclosure(trunk) != Disclosure::None);
+                let told = to.iter().all(|trunk| self.table.disclosure(*trunk) != Disclosure::None);
                 let disclosure = if told { Disclosure::GivenUpstream } else { Disclosure::None };
                 RoutedTo { trunk: first, pbx: name, disclosure }
             }
@@ -324,7 +328,9 @@ impl Core {
             .sip
             .listen
             .iter()
-            .filter(|listen: &&Listen| listen.transport == transport && listen.addr.is_ipv4() == remote.is_ipv4())
+            .filter(|listen: &&Listen| {
+                listen.transport == transport && listen.addr.is_ipv4() == remote.is_ipv4()
+            })
             .map(|listen| listen.addr)
             .collect();
         let first = fitting.first().copied();

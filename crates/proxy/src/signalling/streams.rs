@@ -104,7 +104,12 @@ impl Signalling {
                         continue;
                     }
                     if let Some((sender, receiver)) = self.streams.enter((local, remote)) {
-                        tokio::spawn(Arc::clone(&self).serve_stream(stream, (local, remote), sender, receiver));
+                        tokio::spawn(Arc::clone(&self).serve_stream(
+                            stream,
+                            (local, remote),
+                            sender,
+                            receiver,
+                        ));
                     }
                 }
                 // Out of descriptors, most likely: take a breath instead of spinning.
@@ -173,7 +178,9 @@ impl Signalling {
         let mut buffer = vec![0_u8; 16_384];
         loop {
             let patience = if framer.buffered() == 0 { IDLE } else { MESSAGE_PATIENCE };
-            let Ok(Ok(length)) = tokio::time::timeout(patience, reader.read(&mut buffer)).await else { return };
+            let Ok(Ok(length)) = tokio::time::timeout(patience, reader.read(&mut buffer)).await else {
+                return;
+            };
             if length == 0 {
                 return;
             }

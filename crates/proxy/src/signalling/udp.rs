@@ -27,8 +27,9 @@ impl UdpSockets {
     pub(super) fn bind<'a>(listens: impl Iterator<Item = &'a Listen>) -> io::Result<Self> {
         let sockets = listens
             .map(|listen| {
-                let socket = bind(listen.addr)
-                    .map_err(|error| io::Error::new(error.kind(), format!("{listen} can't be bound: {error}")))?;
+                let socket = bind(listen.addr).map_err(|error| {
+                    io::Error::new(error.kind(), format!("{listen} can't be bound: {error}"))
+                })?;
                 Ok((listen.addr, socket))
             })
             .collect::<io::Result<_>>()?;

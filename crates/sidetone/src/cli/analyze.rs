@@ -101,7 +101,9 @@ impl Analyze {
         };
         bar.finish_and_clear();
         if calls.is_empty() {
-            bail!("holds no call: neither SIP with RTP nor RTP of a known payload type (name others with --codec)");
+            bail!(
+                "holds no call: neither SIP with RTP nor RTP of a known payload type (name others with --codec)"
+            );
         }
         for (number, call) in calls.iter().enumerate() {
             self.report(file, number, call, output)?;
@@ -121,7 +123,11 @@ impl Analyze {
                     say(super::control::one_line(&event, paint));
                 }
             }
-            say(format_args!("{}{}", file.display(), if number > 0 { format!(", call {}", number + 1) } else { String::new() }));
+            say(format_args!(
+                "{}{}",
+                file.display(),
+                if number > 0 { format!(", call {}", number + 1) } else { String::new() }
+            ));
             sum_up(call);
         }
         if let Some(folder) = &self.plots {
@@ -177,8 +183,14 @@ fn sum_up(call: &Heard) {
 fn alert(event: &Event) -> Option<String> {
     match &event.happening {
         Happening::AffectAlert(alert) => Some(
-            format!("  {}  {} {:?}, score {:.2}", clock(event.at), kind_word(alert.alert), alert.phase, alert.score)
-                .to_lowercase(),
+            format!(
+                "  {}  {} {:?}, score {:.2}",
+                clock(event.at),
+                kind_word(alert.alert),
+                alert.phase,
+                alert.score
+            )
+            .to_lowercase(),
         ),
         _ => None,
     }

@@ -26,8 +26,10 @@ struct Running {
 impl Running {
     fn socket(&self) -> PathBuf {
         self.socket.clone().unwrap_or_else(|| {
-            crate::config::load(&self.config.config)
-                .map_or_else(|_| sidetone_proxy::config::Control::default().socket, |(config, _)| config.control.socket)
+            crate::config::load(&self.config.config).map_or_else(
+                |_| sidetone_proxy::config::Control::default().socket,
+                |(config, _)| config.control.socket,
+            )
         })
     }
 
@@ -42,7 +44,8 @@ impl Running {
 
     /// A request with one answer.
     fn ask_once(&self, request: &Request) -> anyhow::Result<Value> {
-        let answer = self.ask(request)?.next().context("Sidetone hung up without an answer; see its log")??;
+        let answer =
+            self.ask(request)?.next().context("Sidetone hung up without an answer; see its log")??;
         if let Some(error) = answer.get("error").and_then(Value::as_str) {
             bail!("{error}");
         }
@@ -274,7 +277,10 @@ impl Reload {
         } else {
             say("reloaded");
             for key in answer.get("needs_restart").and_then(Value::as_array).into_iter().flatten() {
-                say(format_args!("{} has changed and takes effect after a restart", key.as_str().unwrap_or("?")));
+                say(format_args!(
+                    "{} has changed and takes effect after a restart",
+                    key.as_str().unwrap_or("?")
+                ));
             }
         }
         Ok(ExitCode::SUCCESS)

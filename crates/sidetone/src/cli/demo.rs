@@ -12,7 +12,9 @@ use sidetone_events::{Event, Happening};
 use sidetone_insight::{Insight, Phase, Summary};
 use sidetone_proxy::Server;
 use sidetone_proxy::config::Config;
-use sidetone_softphone::{Audio, Call, CallOptions, Clip, Codec, Comparison, MediaReport, Phone, PhoneConfig};
+use sidetone_softphone::{
+    Audio, Call, CallOptions, Clip, Codec, Comparison, MediaReport, Phone, PhoneConfig,
+};
 
 use super::run::runtime;
 use super::view::{Paint, Panel, Screen, clock, kind_word};
@@ -86,7 +88,8 @@ impl Outcome {
 
 impl Demo {
     pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
-        let codec: Codec = self.codec.parse().ok().context("unknown codec; write pcmu, pcma, g722, opus or l16")?;
+        let codec: Codec =
+            self.codec.parse().ok().context("unknown codec; write pcmu, pcma, g722, opus or l16")?;
         let outcome = runtime()?.block_on(call(codec, output))?;
         if output.json {
             say_json(&serde_json::json!({ "demo": outcome, "succeeded": outcome.succeeded() }))?;
@@ -103,7 +106,8 @@ async fn call(codec: Codec, output: Output) -> anyhow::Result<Outcome> {
     let (caller, agent) = (Phone::bind(phone("caller")).await?, Phone::bind(phone("agent")).await?);
     let sidetone = free_address()?;
     let config = config(sidetone, caller.address(), agent.address(), folder.path())?;
-    let server = Server::start(config, Box::new(|| Err("the demo has no configuration file".to_owned()))).await?;
+    let server =
+        Server::start(config, Box::new(|| Err("the demo has no configuration file".to_owned()))).await?;
     let mut events = server.events();
 
     let options = |wav| -> anyhow::Result<CallOptions> {
@@ -180,7 +184,8 @@ async fn both_played(call: &Call, answered: &Call) {
 }
 
 fn free_address() -> anyhow::Result<SocketAddr> {
-    let probe = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("no UDP port is free on 127.0.0.1")?;
+    let probe =
+        std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("no UDP port is free on 127.0.0.1")?;
     Ok(probe.local_addr()?)
 }
 
@@ -247,7 +252,9 @@ fn plain(event: &Event, paint: Paint) {
 
 fn outcome(caller: &MediaReport, agent: &MediaReport, told: &[Event]) -> Outcome {
     let alerts = |phase| {
-        told.iter().filter(|e| matches!(&e.happening, Happening::AffectAlert(alert) if alert.phase == phase)).count()
+        told.iter()
+            .filter(|e| matches!(&e.happening, Happening::AffectAlert(alert) if alert.phase == phase))
+            .count()
     };
     let ended = told.iter().find_map(|event| match &event.happening {
         Happening::CallEnded(ended) => Some(ended),

@@ -148,7 +148,12 @@ impl Train {
                         if output.json {
                             let _ = say_json(&epoch);
                         } else {
-                            say(format_args!("epoch {:>3}  loss {:.3}  validation {}", epoch.epoch, epoch.loss, scores.join("  ")));
+                            say(format_args!(
+                                "epoch {:>3}  loss {:.3}  validation {}",
+                                epoch.epoch,
+                                epoch.loss,
+                                scores.join("  ")
+                            ));
                         }
                     });
                 }
@@ -159,9 +164,15 @@ impl Train {
         if output.json {
             say_json(&report)?;
         } else {
-            say(format_args!("kept epoch {}; {} and its card are written", report.best, report.model.display()));
+            say(format_args!(
+                "kept epoch {}; {} and its card are written",
+                report.best,
+                report.model.display()
+            ));
             for (corpus, uar) in &report.test {
-                say(format_args!("test speakers of {corpus}: unweighted average recall {uar:.3}, 8 kHz G.711"));
+                say(format_args!(
+                    "test speakers of {corpus}: unweighted average recall {uar:.3}, 8 kHz G.711"
+                ));
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -209,7 +220,8 @@ impl Eval {
         if !self.corpora.is_empty() {
             manifest = manifest.filtered(|entry| self.corpora.contains(&entry.corpus));
         }
-        let options = EvalOptions { band: self.band, loss: self.loss, gain_db: self.gain, ..EvalOptions::default() };
+        let options =
+            EvalOptions { band: self.band, loss: self.loss, gain_db: self.gain, ..EvalOptions::default() };
         let bar = bar("hearing");
         let evaluation = evaluate(&model, &manifest, &self.root, &options, &mut |done, of| {
             bar.set_length(of as u64);
@@ -241,7 +253,10 @@ fn print(evaluation: &Evaluation) {
         evaluation.loss * 100.0
     ));
     if evaluation.heard_before > 0 {
-        say(format_args!("left out: {} clips of speakers that the model was trained on", evaluation.heard_before));
+        say(format_args!(
+            "left out: {} clips of speakers that the model was trained on",
+            evaluation.heard_before
+        ));
     }
     if evaluation.unmapped > 0 {
         say(format_args!("left out: {} clips whose label is no class", evaluation.unmapped));
@@ -257,8 +272,14 @@ fn print(evaluation: &Evaluation) {
                 set.calibration_error
             ));
         }
-        say(format_args!("  distress against calm and neutral, AUC {}", figure(corpus.distress_against_calm.as_ref())));
-        say(format_args!("  anger and fear against calm and neutral, AUC {}", figure(corpus.alarm_against_calm.as_ref())));
+        say(format_args!(
+            "  distress against calm and neutral, AUC {}",
+            figure(corpus.distress_against_calm.as_ref())
+        ));
+        say(format_args!(
+            "  anger and fear against calm and neutral, AUC {}",
+            figure(corpus.alarm_against_calm.as_ref())
+        ));
         for (name, value) in [
             ("as recorded less this band", corpus.wide_less_band),
             ("length alone would give", corpus.length_only),
@@ -273,7 +294,10 @@ fn print(evaluation: &Evaluation) {
         }
     }
     if let Some(cost) = evaluation.cpu_ms_per_second {
-        say(format_args!("\n{cost:.2} ms of CPU for each second of speech, {} parameters", evaluation.parameters));
+        say(format_args!(
+            "\n{cost:.2} ms of CPU for each second of speech, {} parameters",
+            evaluation.parameters
+        ));
     }
 }
 

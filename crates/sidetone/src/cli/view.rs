@@ -182,7 +182,10 @@ pub(super) struct Paint(pub(super) bool);
 impl Paint {
     /// Colours where people look at a terminal and have not asked for none (no-color.org).
     pub(super) fn detect() -> Self {
-        Self(std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
+        Self(
+            std::io::stdout().is_terminal()
+                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        )
     }
 
     fn wrap(self, code: u8, text: impl std::fmt::Display) -> String {
@@ -219,7 +222,7 @@ impl Screen {
             let _ = write!(text, "\x1b[{}A", self.drawn);
         }
         for line in lines {
-            let _ = write!(text, "\x1b[2K{line}\n");
+            let _ = writeln!(text, "\x1b[2K{line}");
         }
         self.drawn = lines.len();
         let mut out = std::io::stdout().lock();
@@ -233,7 +236,8 @@ mod tests {
 
     #[test]
     fn the_panel_fits_and_shows_the_state() {
-        let mut panel = Panel { title: "demo".to_owned(), clock: Duration::from_secs(75), ..Panel::default() };
+        let mut panel =
+            Panel { title: "demo".to_owned(), clock: Duration::from_secs(75), ..Panel::default() };
         panel.caption = Some(("caller".to_owned(), "many words ".repeat(40)));
         let empty = panel.lines(false);
         let update: AffectUpdate = serde_json::from_value(serde_json::json!({

@@ -6,7 +6,9 @@ use std::time::Duration;
 use anyhow::bail;
 use sidetone_capture::calls::{Calls, Customer, Happening, Options, Origin, Recording};
 use sidetone_capture::datagrams::Datagrams;
-use sidetone_events::{CallHeld, CallId, CallRef, CallResumed, CallUntappable, Direction, Parties, Timestamp};
+use sidetone_events::{
+    CallHeld, CallId, CallRef, CallResumed, CallUntappable, Direction, Parties, Timestamp,
+};
 use sidetone_proxy::analysis::leg;
 use sidetone_proxy::words;
 use sidetone_sip::Face;
@@ -30,7 +32,10 @@ pub(super) fn analyse(input: impl Read, bench: &Bench) -> anyhow::Result<Vec<Hea
     }
     let (recordings, counters) = calls.finish();
     if counters.dropped > 0 {
-        eprintln!("sidetone: {} packets were left out: the capture holds more audio than fits", counters.dropped);
+        eprintln!(
+            "sidetone: {} packets were left out: the capture holds more audio than fits",
+            counters.dropped
+        );
     }
     if recordings.is_empty() && counters.messages > 0 {
         bail!("holds {} SIP messages, but no call", counters.messages);

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use sidetone_events::{CallAnswered, CallEnded, CallRef, CallStarted, Cause, Event, Happening, Narrator, Timestamp};
+use sidetone_events::{
+    CallAnswered, CallEnded, CallRef, CallStarted, Cause, Event, Happening, Narrator, Timestamp,
+};
 use sidetone_insight::{Leg, Summary, Thresholds, TimelinePoint};
 use sidetone_proxy::analysis::CallAnalysis;
 
@@ -21,6 +23,7 @@ pub(super) struct Heard {
 }
 
 /// How a recorded call ended.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct End {
     pub(super) cause: Cause,
     pub(super) by: Option<Leg>,
@@ -43,7 +46,7 @@ pub(super) struct Replay {
 
 impl Replay {
     pub(super) fn new(call: CallRef, began: Timestamp, bench: &Bench) -> Self {
-        let analysis = CallAnalysis::new(Duration::ZERO, Thresholds::default(), bench.model.clone());
+        let analysis = CallAnalysis::new(Duration::ZERO, Thresholds::default(), &bench.model);
         let mut narrator = Narrator::new(call, began);
         let events = vec![narrator.tell(Duration::ZERO, CallStarted { analysed: true })];
         Self { analysis, narrator, events, advanced: Duration::ZERO, began: Instant::now() }

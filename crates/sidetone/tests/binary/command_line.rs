@@ -1,17 +1,15 @@
 //! The command line's own promises: help, completions, man pages, errors that say what to do.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-mod common;
-
-use common::{json_lines, repository, sidetone, stdout};
+use super::common::{json_lines, repository, sidetone, stdout};
 
 #[test]
 fn every_command_is_in_the_help_and_the_completions() {
     let help = stdout(&["--help"]);
     let completions = stdout(&["completions", "bash"]);
-    for command in
-        ["run", "check", "calls", "call", "tail", "stats", "drain", "reload", "analyze", "demo", "model", "man"]
-    {
+    for command in [
+        "run", "check", "calls", "call", "tail", "stats", "drain", "reload", "analyze", "demo", "model",
+        "man",
+    ] {
         assert!(help.contains(command) && completions.contains(command), "{command}");
     }
 }
@@ -41,7 +39,10 @@ fn a_broken_configuration_names_file_line_key_and_remedy() {
     let output = sidetone(&["check", &path.to_string_lossy()]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(!output.status.success());
-    assert!(said.contains("s.toml:") && said.contains("udp_limmit") && said.contains("did you mean `udp_limit`"), "{said}");
+    assert!(
+        said.contains("s.toml:") && said.contains("udp_limmit") && said.contains("did you mean `udp_limit`"),
+        "{said}"
+    );
 }
 
 #[test]

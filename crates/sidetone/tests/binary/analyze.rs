@@ -1,9 +1,6 @@
 //! `sidetone analyze` on the demo's own speech.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-mod common;
-
-use common::{assert_valid, json_lines, of_kind, repository, sidetone, stdout};
+use super::common::{assert_valid, json_lines, of_kind, repository, sidetone, stdout};
 
 #[test]
 fn a_recording_gives_valid_events_that_end_in_a_summary() {
@@ -11,7 +8,11 @@ fn a_recording_gives_valid_events_that_end_in_a_summary() {
     assert_valid(&events);
     assert_eq!(events[0]["kind"], "call.started");
     assert_eq!(events.last().unwrap()["kind"], "call.ended");
-    assert!(of_kind(&events, "affect.update").len() >= 15, "{} updates", of_kind(&events, "affect.update").len());
+    assert!(
+        of_kind(&events, "affect.update").len() >= 15,
+        "{} updates",
+        of_kind(&events, "affect.update").len()
+    );
     let seqs: Vec<u64> = events.iter().map(|event| event["seq"].as_u64().unwrap()).collect();
     assert_eq!(seqs, (1..=events.len() as u64).collect::<Vec<_>>());
 }
@@ -33,7 +34,11 @@ fn the_agents_recording_in_the_agents_place_is_never_judged() {
     let valences = |events: &[serde_json::Value]| -> Vec<serde_json::Value> {
         of_kind(events, "affect.update").iter().map(|event| event["data"]["valence"].clone()).collect()
     };
-    assert_eq!(valences(&alone), valences(&both), "the agent's voice must change nothing in what is said of the caller");
+    assert_eq!(
+        valences(&alone),
+        valences(&both),
+        "the agent's voice must change nothing in what is said of the caller"
+    );
     let ended = both.last().unwrap();
     let agent = &ended["data"]["summary"]["conduct"]["agent"];
     assert!(agent["talk_ms"].as_u64().unwrap() > 10_000, "{agent}");
@@ -66,9 +71,14 @@ fn what_cannot_be_read_is_said_and_fails() {
 }
 
 fn stereo_of(left: &str, right: &str, to: &std::path::Path) {
-    let read = |path| -> Vec<i16> { hound::WavReader::open(path).unwrap().samples().map(Result::unwrap).collect() };
-    let spec =
-        hound::WavSpec { channels: 2, sample_rate: 8_000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let read =
+        |path| -> Vec<i16> { hound::WavReader::open(path).unwrap().samples().map(Result::unwrap).collect() };
+    let spec = hound::WavSpec {
+        channels: 2,
+        sample_rate: 8_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
     let mut writer = hound::WavWriter::create(to, spec).unwrap();
     for (left, right) in read(left).into_iter().zip(read(right)) {
         writer.write_sample(left).unwrap();

@@ -1,5 +1,4 @@
 //! What the tests of the binary share.
-#![allow(dead_code)] // Each test file takes what it needs.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};

@@ -1,9 +1,6 @@
 //! `sidetone demo`, as a newcomer runs it.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-mod common;
-
-use common::{assert_valid, json_lines, of_kind};
+use super::common::{assert_valid, json_lines, of_kind};
 
 #[test]
 fn the_demo_carries_a_call_byte_for_byte_and_hears_it() {
