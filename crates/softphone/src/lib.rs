@@ -40,6 +40,8 @@ mod audio;
 mod call;
 mod codec;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
 mod incoming;
 mod media;
 mod negotiation;

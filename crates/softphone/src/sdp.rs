@@ -342,8 +342,6 @@ fn plain_audio(line: &str) -> Option<(u16, Vec<u8>)> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     fn local(codecs: &[Codec]) -> Local {
@@ -400,23 +398,6 @@ mod tests {
         ] {
             assert_eq!(offered.answer(Direction::SendRecv), answered);
             assert!(!offered.answer(Direction::Inactive).sends());
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn never_panics(body in proptest::collection::vec(any::<u8>(), 0..400)) {
-            let _ = read(&body);
-        }
-
-        #[test]
-        fn never_panics_on_likely_lines(lines in proptest::collection::vec(
-            "(m=audio [0-9]{1,6}(/2)? RTP/AVP( [0-9]{1,3}){0,4}|c=IN IP[46] [0-9.:]{0,12}|a=(rtpmap|rtcp|ptime|fmtp):[ -~]{0,20}|a=[a-z]{0,9})",
-            0..12,
-        )) {
-            if let Ok(offer) = read(lines.join("\r\n").as_bytes()) {
-                let _ = local(&[Codec::Pcmu, Codec::Pcma]).answer(&offer);
-            }
         }
     }
 }
