@@ -47,7 +47,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let network = model.network();
     for batch in [1usize, 8, 32] {
-        let chunk = Tensor::zeros((batch, CHUNK_STEPS, config.dimensions()), candle_core::DType::F32, network.device())?;
+        let chunk = Tensor::zeros(
+            (batch, CHUNK_STEPS, config.dimensions()),
+            candle_core::DType::F32,
+            network.device(),
+        )?;
         let mut states = vec![network.fresh_state(); batch];
         let window = vec![vec![0.1f32; network.config().frame()]; 80];
         let rounds = (seconds / batch).max(8);
@@ -56,11 +60,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             network.encode(&chunk, &mut states.iter_mut().collect::<Vec<_>>())?;
             let pooled: Vec<f32> =
                 (0..batch).flat_map(|_| network.pooled(window.iter().map(Vec::as_slice))).collect();
-            network.conclude(&Tensor::from_vec(pooled, (batch, 2 * network.config().channels), network.device())?, None)?;
+            network.conclude(
+                &Tensor::from_vec(pooled, (batch, 2 * network.config().channels), network.device())?,
+                None,
+            )?;
         }
         // A chunk is half a second of one call's speech.
         let heard = (rounds * batch) as f64 * 0.5;
-        println!("network, {batch} calls at a time: {:.3} ms a second of speech", per_second(cpu_ms()? - start, heard));
+        println!(
+            "network, {batch} calls at a time: {:.3} ms a second of speech",
+            per_second(cpu_ms()? - start, heard)
+        );
     }
     Ok(())
 }

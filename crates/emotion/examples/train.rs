@@ -10,7 +10,8 @@ use sidetone_emotion::{
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let mut path = || arguments.next().map(PathBuf::from).ok_or("usage: train MANIFEST ROOT OUT [key=value ...]");
+    let mut path =
+        || arguments.next().map(PathBuf::from).ok_or("usage: train MANIFEST ROOT OUT [key=value ...]");
     let mut options = TrainOptions::new(path()?, path()?, path()?);
     for argument in arguments {
         let (key, value) = argument.split_once('=').ok_or("options are key=value")?;
@@ -34,7 +35,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "stem" => options.network.stem = value.parse()?,
             "channels" => options.network.channels = value.parse()?,
             "hidden" => options.network.hidden = value.parse()?,
-            "dilations" => options.network.dilations = list().iter().map(|x| x.parse()).collect::<Result<_, _>>()?,
+            "dilations" => {
+                options.network.dilations = list().iter().map(|x| x.parse()).collect::<Result<_, _>>()?;
+            }
             other => return Err(format!("no option {other}").into()),
         }
     }

@@ -164,7 +164,9 @@ pub enum EvalError {
     #[error("the network failed: {0}")]
     Network(#[from] candle_core::Error),
     /// Nothing is left to evaluate on.
-    #[error("no clip is left: {heard_before} are of speakers that the model knows, {unmapped} have a label that is no class")]
+    #[error(
+        "no clip is left: {heard_before} are of speakers that the model knows, {unmapped} have a label that is no class"
+    )]
     Nothing {
         /// Clips of known speakers.
         heard_before: usize,
@@ -211,8 +213,8 @@ pub fn evaluate(
             if clip.steps > 0 {
                 let (logits, affect) = score(model.network(), &clip)?;
                 let distress = model.meta().calibration.read(&logits, &affect).distress;
-                let power =
-                    recorded.iter().map(|x| f32::from(*x).powi(2)).sum::<f32>() / recorded.len().max(1) as f32;
+                let power = recorded.iter().map(|x| f32::from(*x).powi(2)).sum::<f32>()
+                    / recorded.len().max(1) as f32;
                 let level = 10.0 * (power + 1.0).log10();
                 let length = recorded.len() as f32 / 8000.0;
                 all.push(Heard { entry: entry.clone(), class, logits, distress, length, level });
@@ -246,14 +248,21 @@ pub fn evaluate(
     })
 }
 
-fn report(model: &Model, corpus: &str, heard: &[Heard], wide: Option<&[Heard]>, draws: usize) -> CorpusReport {
+fn report(
+    model: &Model,
+    corpus: &str,
+    heard: &[Heard],
+    wide: Option<&[Heard]>,
+    draws: usize,
+) -> CorpusReport {
     let own: Vec<&Heard> = heard.iter().filter(|clip| clip.entry.corpus == corpus).collect();
     let native = native_recall(model, &own);
     let wide_less_band = wide.map(|wide| {
         let own: Vec<&Heard> = wide.iter().filter(|clip| clip.entry.corpus == corpus).collect();
         native_recall(model, &own) - native
     });
-    let troubled = |class: Class| matches!(class, Class::Anger | Class::Fear | Class::Sadness | Class::Disgust);
+    let troubled =
+        |class: Class| matches!(class, Class::Anger | Class::Fear | Class::Sadness | Class::Disgust);
     let alarmed = |class: Class| matches!(class, Class::Anger | Class::Fear);
     let quiet = |class: Class| matches!(class, Class::Calm | Class::Neutral);
     let area = |positive: &dyn Fn(Class) -> bool, negative: &dyn Fn(Class) -> bool| {
@@ -279,8 +288,12 @@ fn report(model: &Model, corpus: &str, heard: &[Heard], wide: Option<&[Heard]>, 
         alarm_against_calm: area(&alarmed, &quiet),
         slices: slices(model, &own),
         wide_less_band,
-        length_only: leaks::alone(&own.iter().map(|c| (c.entry.speaker.as_str(), c.class, c.length)).collect::<Vec<_>>()),
-        level_only: leaks::alone(&own.iter().map(|c| (c.entry.speaker.as_str(), c.class, c.level)).collect::<Vec<_>>()),
+        length_only: leaks::alone(
+            &own.iter().map(|c| (c.entry.speaker.as_str(), c.class, c.length)).collect::<Vec<_>>(),
+        ),
+        level_only: leaks::alone(
+            &own.iter().map(|c| (c.entry.speaker.as_str(), c.class, c.level)).collect::<Vec<_>>(),
+        ),
     }
 }
 
@@ -296,11 +309,14 @@ fn set_report(model: &Model, set: ClassSet, classes: &[Class], own: &[&Heard], d
     let recall = |pairs: &[(usize, usize)]| Some(Confusion::new(classes.len(), pairs.iter().copied()).uar());
     let reliability = (0..10)
         .filter_map(|tenth| {
-            let bin: Vec<_> =
-                scored.iter().filter(|(confidence, _)| ((confidence * 10.0) as usize).min(9) == tenth).collect();
+            let bin: Vec<_> = scored
+                .iter()
+                .filter(|(confidence, _)| ((confidence * 10.0) as usize).min(9) == tenth)
+                .collect();
             let count = bin.len() as f64;
             (!bin.is_empty()).then(|| {
-                let confidence = bin.iter().map(|(confidence, _)| f64::from(*confidence)).sum::<f64>() / count;
+                let confidence =
+                    bin.iter().map(|(confidence, _)| f64::from(*confidence)).sum::<f64>() / count;
                 let accuracy = bin.iter().filter(|(_, right)| *right).count() as f64 / count;
                 ReliabilityBin { confidence, accuracy, clips: bin.len() }
             })
@@ -333,13 +349,15 @@ fn answer<'c>(model: &Model, clip: &'c Heard, classes: &[Class]) -> Option<(&'c 
 }
 
 fn native_recall(model: &Model, own: &[&Heard]) -> f64 {
-    let classes: Vec<Class> = own.iter().map(|clip| clip.class).collect::<BTreeSet<_>>().into_iter().collect();
+    let classes: Vec<Class> =
+        own.iter().map(|clip| clip.class).collect::<BTreeSet<_>>().into_iter().collect();
     let pairs = own.iter().filter_map(|clip| answer(model, clip, &classes));
     Confusion::new(CLASSES, pairs.map(|(_, meant, given, _)| (meant, given))).uar()
 }
 
 fn slices(model: &Model, own: &[&Heard]) -> Vec<Slice> {
-    let classes: Vec<Class> = own.iter().map(|clip| clip.class).collect::<BTreeSet<_>>().into_iter().collect();
+    let classes: Vec<Class> =
+        own.iter().map(|clip| clip.class).collect::<BTreeSet<_>>().into_iter().collect();
     let mut slices = Vec::new();
     for (by, get) in [("sex", (|entry| &entry.sex) as fn(&Entry) -> &String), ("lang", |entry| &entry.lang)] {
         let mut parts: BTreeMap<&String, Vec<(usize, usize)>> = BTreeMap::new();

@@ -118,10 +118,8 @@ impl Extractor {
         let mel_plan = planner.plan_fft_forward(MEL_FFT);
         let pitch_plan = planner.plan_fft_forward(config.pitch_window);
         let lag_plan = planner.plan_fft_inverse(LAG_UPSAMPLING * config.pitch_window);
-        let scratch = mel_plan
-            .get_scratch_len()
-            .max(pitch_plan.get_scratch_len())
-            .max(lag_plan.get_scratch_len());
+        let scratch =
+            mel_plan.get_scratch_len().max(pitch_plan.get_scratch_len()).max(lag_plan.get_scratch_len());
         Self {
             mel_window: hann(config.window),
             pitch_window: hann(config.pitch_window),
@@ -204,7 +202,9 @@ impl Extractor {
 }
 
 fn hann(length: usize) -> Vec<f32> {
-    (0..length).map(|n| 0.5 - 0.5 * (std::f32::consts::TAU * (n as f32 + 0.5) / length as f32).cos()).collect()
+    (0..length)
+        .map(|n| 0.5 - 0.5 * (std::f32::consts::TAU * (n as f32 + 0.5) / length as f32).cos())
+        .collect()
 }
 
 /// HTK's mel scale.

@@ -138,7 +138,8 @@ impl Frontend {
         let Some(end) = self.history.len().checked_sub(behind) else { return };
         let start = end.saturating_sub(config.context());
         let own = end.saturating_sub(config.step());
-        let (Some(samples), Some(marks)) = (self.history.get(start..end), self.concealed.get(own..end)) else {
+        let (Some(samples), Some(marks)) = (self.history.get(start..end), self.concealed.get(own..end))
+        else {
             return;
         };
         if samples.len() < config.context() {

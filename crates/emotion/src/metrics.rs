@@ -94,7 +94,8 @@ pub fn risk_coverage(scored: &[(f32, bool)]) -> Vec<RiskPoint> {
         .filter_map(|tenth| {
             let count = sorted.len() * tenth / 10;
             let wrong = sorted.iter().take(count).filter(|(_, right)| !right).count();
-            (count > 0).then(|| RiskPoint { coverage: tenth as f64 / 10.0, risk: wrong as f64 / count as f64 })
+            (count > 0)
+                .then(|| RiskPoint { coverage: tenth as f64 / 10.0, risk: wrong as f64 / count as f64 })
         })
         .collect()
 }

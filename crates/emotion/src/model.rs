@@ -53,7 +53,9 @@ pub enum ModelError {
     #[error("this is safetensors, but no Sidetone model (its header has no {0})")]
     NotAModel(&'static str),
     /// Another format version.
-    #[error("model format {found}, but this build reads format {FORMAT}: train it anew, or use a build of its time")]
+    #[error(
+        "model format {found}, but this build reads format {FORMAT}: train it anew, or use a build of its time"
+    )]
     Format {
         /// What the file says.
         found: String,
@@ -212,7 +214,10 @@ pub struct Model {
 
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Model").field("name", &self.meta.name).field("sha256", &self.sha256).finish_non_exhaustive()
+        f.debug_struct("Model")
+            .field("name", &self.meta.name)
+            .field("sha256", &self.sha256)
+            .finish_non_exhaustive()
     }
 }
 
@@ -225,8 +230,9 @@ impl Model {
         let read = |path: &Path| {
             std::fs::read(path).map_err(|source| ModelError::Read { path: path.to_owned(), source })
         };
-        let size =
-            std::fs::metadata(path).map_err(|source| ModelError::Read { path: path.to_owned(), source })?.len();
+        let size = std::fs::metadata(path)
+            .map_err(|source| ModelError::Read { path: path.to_owned(), source })?
+            .len();
         if size > LARGEST {
             return Err(ModelError::TooLarge(size));
         }
@@ -330,8 +336,7 @@ pub fn write(path: &Path, meta: &Meta, tensors: &HashMap<String, Tensor>) -> Res
     let text = serde_json::to_string(meta).map_err(|error| ModelError::Header(error.to_string()))?;
     let mut data = Vec::new();
     for (name, shape) in meta.network.shapes() {
-        let tensor =
-            tensors.get(&name).ok_or_else(|| ModelError::Tensors(format!("{name} is missing")))?;
+        let tensor = tensors.get(&name).ok_or_else(|| ModelError::Tensors(format!("{name} is missing")))?;
         let mut bytes = Vec::new();
         for value in tensor.flatten_all()?.to_dtype(DType::F16)?.to_vec1::<half::f16>()? {
             if !value.is_finite() {

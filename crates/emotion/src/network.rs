@@ -37,7 +37,14 @@ pub struct NetworkConfig {
 
 impl Default for NetworkConfig {
     fn default() -> Self {
-        Self { inputs: 112, stem: 128, channels: 160, dilations: vec![1, 2, 4, 1, 2, 4], heads: 4, hidden: 96 }
+        Self {
+            inputs: 112,
+            stem: 128,
+            channels: 160,
+            dilations: vec![1, 2, 4, 1, 2, 4],
+            heads: 4,
+            hidden: 96,
+        }
     }
 }
 
@@ -65,7 +72,10 @@ impl NetworkConfig {
         if sizes.iter().any(|n| *n == 0 || *n > 4096) {
             return Err(format!("a size is 0 or beyond 4096: {sizes:?}"));
         }
-        if self.dilations.is_empty() || self.dilations.len() > 64 || self.dilations.iter().any(|d| *d == 0 || *d > 64) {
+        if self.dilations.is_empty()
+            || self.dilations.len() > 64
+            || self.dilations.iter().any(|d| *d == 0 || *d > 64)
+        {
             return Err(format!("dilations out of range: {:?}", self.dilations));
         }
         if !self.channels.is_multiple_of(self.heads) {
@@ -125,17 +135,20 @@ impl NetworkConfig {
     /// # Errors
     /// Only if the device fails.
     pub fn initial(&self, rng: &mut Rng, device: &Device) -> Result<Vec<(String, Tensor)>> {
-        self.tensors().into_iter().map(|(name, shape, init)| {
-            let count = shape.iter().product();
-            let values: Vec<f32> = (0..count)
-                .map(|_| match init {
-                    Init::Zeros => 0.0,
-                    Init::Ones => 1.0,
-                    Init::Normal(deviation) => deviation * rng.normal(),
-                })
-                .collect();
-            Ok((name, Tensor::from_vec(values, shape, device)?))
-        }).collect()
+        self.tensors()
+            .into_iter()
+            .map(|(name, shape, init)| {
+                let count = shape.iter().product();
+                let values: Vec<f32> = (0..count)
+                    .map(|_| match init {
+                        Init::Zeros => 0.0,
+                        Init::Ones => 1.0,
+                        Init::Normal(deviation) => deviation * rng.normal(),
+                    })
+                    .collect();
+                Ok((name, Tensor::from_vec(values, shape, device)?))
+            })
+            .collect()
     }
 
     /// Context carried by each convolution in turn: steps or frames, and channels.
@@ -329,7 +342,13 @@ impl Network {
 
     /// The state at the beginning of a call: nothing was heard.
     pub fn fresh_state(&self) -> State {
-        State(self.config.contexts().into_iter().map(|(length, channels)| vec![0.0; length * channels]).collect())
+        State(
+            self.config
+                .contexts()
+                .into_iter()
+                .map(|(length, channels)| vec![0.0; length * channels])
+                .collect(),
+        )
     }
 
     /// Encodes a chunk of a batch of calls in use: `steps` is `[batch, steps, inputs]` with an even number of steps,
@@ -426,7 +445,8 @@ impl Network {
         let mean = x.broadcast_mul(&weights)?.sum_keepdim(1)?;
         let spread = x.broadcast_sub(&mean)?.sqr()?.broadcast_mul(&weights)?.sum_keepdim(1)?;
         let deviation = (spread + SPREAD_FLOOR)?.sqrt()?;
-        let pooled = Tensor::cat(&[mean.reshape((batch, channels))?, deviation.reshape((batch, channels))?], 1)?;
+        let pooled =
+            Tensor::cat(&[mean.reshape((batch, channels))?, deviation.reshape((batch, channels))?], 1)?;
         self.conclude(&pooled, dropout)
     }
 
@@ -459,9 +479,7 @@ impl Network {
                 }
             }
         }
-        for ((mean, square), total) in
-            means.chunks_mut(width).zip(squares.chunks_mut(width)).zip(&totals)
-        {
+        for ((mean, square), total) in means.chunks_mut(width).zip(squares.chunks_mut(width)).zip(&totals) {
             for (mean, square) in mean.iter_mut().zip(square) {
                 *mean /= total;
                 *square = ((*square / total - *mean * *mean).max(0.0) + SPREAD_FLOOR as f32).sqrt();
@@ -501,7 +519,10 @@ fn convolve(
     let length = x.dim(1)?;
     let padded = Tensor::cat(&[context, x], 1)?;
     moved.push(padded.narrow(1, length, padded.dim(1)? - length)?);
-    let shifted = (0..taps).map(|tap| padded.narrow(1, tap * dilation, length)).collect::<Result<Vec<_>>>()?;
+    // Made contiguous one by one: a concatenation of strided views would go element by element.
+    let shifted = (0..taps)
+        .map(|tap| padded.narrow(1, tap * dilation, length)?.contiguous())
+        .collect::<Result<Vec<_>>>()?;
     kernel.forward(&Tensor::cat(&shifted, 2)?)
 }
 

@@ -126,7 +126,9 @@ impl SyllableCounter {
         let Some(window) = window.get(start as usize..start as usize + VOICING_WINDOW) else { return false };
         let mut best = 0.0f32;
         for lag in SHORTEST_LAG..=LONGEST_LAG {
-            let (Some(now), Some(then)) = (window.get(lag..), window.get(..VOICING_WINDOW - lag)) else { break };
+            let (Some(now), Some(then)) = (window.get(lag..), window.get(..VOICING_WINDOW - lag)) else {
+                break;
+            };
             let (mut product, mut left, mut right) = (0.0f32, 1e-9f32, 1e-9f32);
             for (a, b) in now.iter().zip(then) {
                 product += a * b;
@@ -150,9 +152,8 @@ mod tests {
             for n in 0..on {
                 let t = n as f32 / 8000.0;
                 let envelope = (std::f32::consts::PI * n as f32 / on as f32).sin();
-                let voice: f32 = (1..12)
-                    .map(|h| (std::f32::consts::TAU * 140.0 * h as f32 * t).sin() / h as f32)
-                    .sum();
+                let voice: f32 =
+                    (1..12).map(|h| (std::f32::consts::TAU * 140.0 * h as f32 * t).sin() / h as f32).sum();
                 pcm.push((gain * envelope * voice) as i16);
             }
             pcm.extend(std::iter::repeat_n(0, off));

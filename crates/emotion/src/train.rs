@@ -218,7 +218,10 @@ struct Heard {
 ///
 /// # Errors
 /// See [`TrainError`].
-pub fn train(options: &TrainOptions, progress: &mut dyn FnMut(Progress) -> bool) -> Result<Report, TrainError> {
+pub fn train(
+    options: &TrainOptions,
+    progress: &mut dyn FnMut(Progress) -> bool,
+) -> Result<Report, TrainError> {
     options.network.check().map_err(TrainError::Nothing)?;
     std::fs::create_dir_all(&options.out)
         .map_err(|source| TrainError::Output { path: options.out.clone(), source })?;
@@ -313,10 +316,13 @@ fn evenly<'a>(sounds: &[&'a Sound], most: usize) -> Vec<&'a Sound> {
     for sound in sounds {
         by_corpus.entry(&sound.entry.corpus).or_default().push(sound);
     }
-    by_corpus.into_values().flat_map(|of| {
-        let stride = of.len().div_ceil(most.max(1)).max(1);
-        of.into_iter().step_by(stride)
-    }).collect()
+    by_corpus
+        .into_values()
+        .flat_map(|of| {
+            let stride = of.len().div_ceil(most.max(1)).max(1);
+            of.into_iter().step_by(stride)
+        })
+        .collect()
 }
 
 fn hear(sound: &Sound, features: &FeatureConfig) -> (Entry, Clip) {
@@ -355,16 +361,20 @@ impl<'a> Trainer<'a> {
         initial.retain(|(name, _)| !name.starts_with("input."));
         let labels = teaching.labels();
         let hidden = options.network.hidden;
-        let values: Vec<f32> = (0..hidden * labels).map(|_| 0.3 * rng.normal() / (hidden as f32).sqrt()).collect();
+        let values: Vec<f32> =
+            (0..hidden * labels).map(|_| 0.3 * rng.normal() / (hidden as f32).sqrt()).collect();
         initial.push(("labels.weight".into(), Tensor::from_vec(values, (hidden, labels), &device)?));
         initial.push(("labels.bias".into(), Tensor::zeros(labels, DType::F32, &device)?));
-        let mut teacher =
-            options.teacher.as_deref().map(|path| Teacher::open(path, &device)).transpose()?;
+        let mut teacher = options.teacher.as_deref().map(|path| Teacher::open(path, &device)).transpose()?;
         if let Some(teacher) = &mut teacher {
             let channels = options.network.channels;
             let deviation = 1.0 / (channels as f32).sqrt();
-            let values: Vec<f32> = (0..channels * teacher.width()).map(|_| deviation * rng.normal()).collect();
-            initial.push(("teacher.weight".into(), Tensor::from_vec(values, (channels, teacher.width()), &device)?));
+            let values: Vec<f32> =
+                (0..channels * teacher.width()).map(|_| deviation * rng.normal()).collect();
+            initial.push((
+                "teacher.weight".into(),
+                Tensor::from_vec(values, (channels, teacher.width()), &device)?,
+            ));
             initial.push(("teacher.bias".into(), Tensor::zeros(teacher.width(), DType::F32, &device)?));
             let clips = evenly(training, 60);
             teacher.standardise(clips.iter().map(|sound| (sound.key, sound.pcm.as_slice())))?;
@@ -446,7 +456,12 @@ impl<'a> Trainer<'a> {
         let scored = score_all(&network, checked)?;
         let validation = recalls(&scored);
         let mean = validation.values().sum::<f64>() / validation.len().max(1) as f64;
-        let result = Epoch { epoch, loss: total / of.max(1) as f32, score: mean - 0.05 * surprise(&scored), validation };
+        let result = Epoch {
+            epoch,
+            loss: total / of.max(1) as f32,
+            score: mean - 0.05 * surprise(&scored),
+            validation,
+        };
         if self.history.iter().all(|earlier| earlier.score < result.score) {
             self.best = epoch;
             self.best_weights = self.optimiser.averaged();
@@ -473,8 +488,13 @@ impl<'a> Trainer<'a> {
                 }
                 let taught = match &mut self.teacher {
                     Some(teacher) => {
-                        let ends: Vec<u64> =
-                            clip.ends.iter().skip(STEPS_PER_FRAME - 1).step_by(STEPS_PER_FRAME).copied().collect();
+                        let ends: Vec<u64> = clip
+                            .ends
+                            .iter()
+                            .skip(STEPS_PER_FRAME - 1)
+                            .step_by(STEPS_PER_FRAME)
+                            .copied()
+                            .collect();
                         teacher.rows(sound.key, &sound.pcm, &ends, speed)?
                     }
                     None => Vec::new(),
@@ -548,7 +568,8 @@ impl<'a> Trainer<'a> {
 
     fn store(&self) -> Result<(), TrainError> {
         let (steps, mut tensors) = self.optimiser.stored()?;
-        tensors.extend(self.best_weights.iter().map(|(name, tensor)| (format!("best/{name}"), tensor.clone())));
+        tensors
+            .extend(self.best_weights.iter().map(|(name, tensor)| (format!("best/{name}"), tensor.clone())));
         let state = serde_json::json!({ "steps": steps, "best": self.best, "history": self.history });
         let entries = HashMap::from([
             ("options".to_owned(), self.fingerprint()),
@@ -699,7 +720,10 @@ fn stack<'c>(
         mask.resize(mask.len() + clip.steps / STEPS_PER_FRAME, 1.0f32);
         mask.resize((row + 1) * frames, 0.0);
     }
-    Ok((Tensor::from_vec(values, (rows, longest, size), device)?, Tensor::from_vec(mask, (rows, frames), device)?))
+    Ok((
+        Tensor::from_vec(values, (rows, longest, size), device)?,
+        Tensor::from_vec(mask, (rows, frames), device)?,
+    ))
 }
 
 /// Raw outputs of whole clips, one after the other.
@@ -792,7 +816,12 @@ fn samples(network: &Network, checked: &[(Entry, Clip)]) -> Result<Vec<Sample>, 
             let (_, _, distressed) =
                 crate::class::affect_of_label(&item.entry.emotion, &item.entry.intensity)?;
             let distress = item.affect.get(2).copied()?;
-            Some(Sample { classes: restricted(item, &own), logits: item.logits.clone(), distress, distressed })
+            Some(Sample {
+                classes: restricted(item, &own),
+                logits: item.logits.clone(),
+                distress,
+                distressed,
+            })
         })
         .collect())
 }

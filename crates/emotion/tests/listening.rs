@@ -100,7 +100,9 @@ fn the_first_estimate_rests_on_a_second_of_speech_and_each_next_on_half_a_second
 #[test]
 fn what_is_not_the_customers_voice_is_never_heard() {
     let model = Model::embedded().unwrap();
-    for mark in [FrameMark::Hold, FrameMark::Dtmf, FrameMark::Early, FrameMark::Announcement, FrameMark::ComfortNoise] {
+    for mark in
+        [FrameMark::Hold, FrameMark::Dtmf, FrameMark::Early, FrameMark::Announcement, FrameMark::ComfortNoise]
+    {
         assert!(estimates(&model, &speech(), 160, mark).is_empty(), "{mark:?}");
     }
 }

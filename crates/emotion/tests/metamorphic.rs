@@ -33,7 +33,8 @@ fn gain_does_not_create_anger() {
     assert!(plain.len() > 10);
     for db in [-12.0, -6.0, 6.0, 12.0] {
         let louder = at(db);
-        let anger = mean(&louder, |e| e.probability(Class::Anger)) - mean(&plain, |e| e.probability(Class::Anger));
+        let anger =
+            mean(&louder, |e| e.probability(Class::Anger)) - mean(&plain, |e| e.probability(Class::Anger));
         let distress = mean(&louder, |e| e.distress) - mean(&plain, |e| e.distress);
         assert!(anger.abs() < 0.05 && distress.abs() < 0.05, "{db} dB: anger {anger}, distress {distress}");
     }

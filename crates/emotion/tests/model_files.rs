@@ -82,11 +82,15 @@ fn one_flipped_bit_of_the_weights_is_found() {
 fn another_format_another_front_end_and_an_edited_header_are_told_apart() {
     let (_folder, path) = folder_with_model("");
     let bytes = fs::read(&path).unwrap();
-    let older = with_header(&bytes, |header| header.replace("\"sidetone.format\":\"1\"", "\"sidetone.format\":\"0\""));
+    let older = with_header(&bytes, |header| {
+        header.replace("\"sidetone.format\":\"1\"", "\"sidetone.format\":\"0\"")
+    });
     assert!(matches!(Model::from_bytes(&older), Err(ModelError::Format { found }) if found == "0"));
     let other = with_header(&bytes, |header| header.replace(r#"\"mel_bands\":40"#, r#"\"mel_bands\":41"#));
     assert!(matches!(Model::from_bytes(&other), Err(ModelError::FrontEnd(_))));
-    let edited = with_header(&bytes, |header| header.replace(r#"\"licence\":\"open\""#, r#"\"licence\":\"research\""#));
+    let edited = with_header(&bytes, |header| {
+        header.replace(r#"\"licence\":\"open\""#, r#"\"licence\":\"research\""#)
+    });
     assert!(matches!(Model::from_bytes(&edited), Err(ModelError::Damaged { .. })));
 }
 

@@ -44,8 +44,12 @@ fn voice(lively: bool, rng: &mut Rng) -> Vec<i16> {
 fn make_corpus(root: &Path) {
     let mut rng = Rng::new(3);
     let mut table = String::from("path,emotion,speaker,corpus,sex\n");
-    let spec =
-        hound::WavSpec { channels: 1, sample_rate: 8000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
     for speaker in 0..8 {
         for clip in 0..8 {
             let lively = clip % 2 == 0;
@@ -54,7 +58,8 @@ fn make_corpus(root: &Path) {
             voice(lively, &mut rng).into_iter().for_each(|x| file.write_sample(x).unwrap());
             file.finalize().unwrap();
             let emotion = if lively { "anger" } else { "neutral" };
-            writeln!(table, "{name},{emotion},speaker{speaker},made,{}", if speaker < 4 { "f" } else { "m" }).unwrap();
+            writeln!(table, "{name},{emotion},speaker{speaker},made,{}", if speaker < 4 { "f" } else { "m" })
+                .unwrap();
         }
     }
     fs::write(root.join("clips.csv"), table).unwrap();
@@ -82,9 +87,10 @@ fn training_learns_replays_resumes_and_is_judged_on_strangers() {
     assert!(whole.test["made"] > 0.8, "{:?}", whole.test);
 
     // Stopped after two epochs and taken up again, it ends in the same file.
-    let stopped = train(&options(root, "parts"), &mut |progress| {
-        !matches!(progress, Progress::Epoch(epoch) if epoch.epoch == 2)
-    })
+    let stopped = train(
+        &options(root, "parts"),
+        &mut |progress| !matches!(progress, Progress::Epoch(epoch) if epoch.epoch == 2),
+    )
     .unwrap();
     assert_eq!(stopped.history.len(), 2);
     let resumed = train(&options(root, "parts"), &mut |_| true).unwrap();

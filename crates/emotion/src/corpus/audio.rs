@@ -74,8 +74,7 @@ fn opus(file: BufReader<File>) -> Result<Pcm, String> {
     let mut frame = [0.0f32; 960];
     while let Some(packet) = packets.read_packet().map_err(|error| error.to_string())? {
         let packet = audiopus::packet::Packet::try_from(&packet.data).map_err(|error| error.to_string())?;
-        let output =
-            audiopus::MutSignals::try_from(&mut frame[..]).map_err(|error| error.to_string())?;
+        let output = audiopus::MutSignals::try_from(&mut frame[..]).map_err(|error| error.to_string())?;
         let count = decoder.decode_float(Some(packet), output, false).map_err(|error| error.to_string())?;
         samples.extend_from_slice(frame.get(..count).unwrap_or_default());
         if samples.len() > LONGEST {
@@ -87,7 +86,11 @@ fn opus(file: BufReader<File>) -> Result<Pcm, String> {
 }
 
 fn bounded(samples: Vec<f32>, channels: usize, rate: u32) -> Result<Pcm, String> {
-    if samples.len() > LONGEST { Err("longer than ten minutes".into()) } else { Ok((samples, channels, rate)) }
+    if samples.len() > LONGEST {
+        Err("longer than ten minutes".into())
+    } else {
+        Ok((samples, channels, rate))
+    }
 }
 
 /// Changes the rate of a whole clip by `ratio` (new over old) with a windowed-sinc filter below the lower rate's band

@@ -1,6 +1,11 @@
 //! A clip as the network sees it.
 
-use crate::{features::FeatureConfig, frontend::{Frontend, Step}, mark::FrameMark, network::STEPS_PER_FRAME};
+use crate::{
+    features::FeatureConfig,
+    frontend::{Frontend, Step},
+    mark::FrameMark,
+    network::STEPS_PER_FRAME,
+};
 
 /// Steps below which a clip is rather heard whole than cut to its detected speech: 0.8 s.
 const LEAST_STEPS: usize = 32;

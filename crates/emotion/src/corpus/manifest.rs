@@ -53,16 +53,14 @@ impl Manifest {
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
         let headers = reader.headers().map_err(|error| wrong(1, error.to_string()))?.clone();
         let place = |name: &str| headers.iter().position(|header| header == name);
-        let needed =
-            |name: &str| place(name).ok_or_else(|| wrong(1, format!("there is no column {name:?}")));
+        let needed = |name: &str| place(name).ok_or_else(|| wrong(1, format!("there is no column {name:?}")));
         let columns = (needed("path")?, needed("emotion")?, needed("speaker")?, needed("corpus")?);
         let optional = (place("sex"), place("lang"), place("intensity"));
 
         let mut entries = Vec::new();
         for record in reader.records() {
-            let record = record.map_err(|error| {
-                wrong(error.position().map_or(0, csv::Position::line), error.to_string())
-            })?;
+            let record = record
+                .map_err(|error| wrong(error.position().map_or(0, csv::Position::line), error.to_string()))?;
             let line = record.position().map_or(0, csv::Position::line);
             let cell = |column: usize| record.get(column).unwrap_or_default().to_owned();
             let filled = |column: usize| match record.get(column) {

@@ -85,7 +85,11 @@ fn platt(samples: &[Sample]) -> (f32, f32) {
         shift -= ((h00 * g1 - h01 * g0) / determinant).clamp(-1.0, 1.0);
     }
     // A negative scale would turn the output round: then validation says nothing, and nothing is changed.
-    if scale > 0.0 && scale.is_finite() && shift.is_finite() { (scale as f32, shift as f32) } else { (1.0, 0.0) }
+    if scale > 0.0 && scale.is_finite() && shift.is_finite() {
+        (scale as f32, shift as f32)
+    } else {
+        (1.0, 0.0)
+    }
 }
 
 #[cfg(test)]

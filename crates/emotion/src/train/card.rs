@@ -2,7 +2,11 @@
 
 use std::fmt::Write as _;
 
-use crate::{corpus::Manifest, model::Licence, train::{Report, TrainOptions}};
+use crate::{
+    corpus::Manifest,
+    model::Licence,
+    train::{Report, TrainOptions},
+};
 
 /// The card's text.
 pub(super) fn write(options: &TrainOptions, manifest: &Manifest, report: &Report) -> String {
@@ -25,7 +29,10 @@ fn render(
     writeln!(card, "{licence}\n")?;
     writeln!(card, "## Data and split\n")?;
     writeln!(card, "Speakers are whole on one side: none is heard in training and tested on.\n")?;
-    writeln!(card, "| corpus | clips | training speakers | validation | test |\n| --- | --- | --- | --- | --- |")?;
+    writeln!(
+        card,
+        "| corpus | clips | training speakers | validation | test |\n| --- | --- | --- | --- | --- |"
+    )?;
     for corpus in manifest.corpora() {
         let speakers = manifest.speakers(&corpus);
         let clips = manifest.entries.iter().filter(|entry| entry.corpus == corpus).count();
@@ -55,7 +62,10 @@ fn render(
         options.most_clips,
     )?;
     writeln!(card, "## Figures\n")?;
-    writeln!(card, "Unweighted average recall on the test speakers, 8 kHz, G.711 µ-law, over the corpus's classes:\n")?;
+    writeln!(
+        card,
+        "Unweighted average recall on the test speakers, 8 kHz, G.711 µ-law, over the corpus's classes:\n"
+    )?;
     writeln!(card, "| corpus | UAR |\n| --- | --- |")?;
     for (corpus, recall) in &report.test {
         writeln!(card, "| {corpus} | {recall:.3} |")?;

@@ -81,7 +81,11 @@ impl Optimiser {
             *second = ((&*second * BETA2)? + (gradient.sqr()? * (1.0 - BETA2))?)?;
             let update = ((&*first / correction1)? / ((&*second / correction2)?.sqrt()? + EPSILON)?)?;
             let weights = var.as_tensor().detach();
-            let decayed = if name.ends_with(".weight") { (&weights * (1.0 - rate * self.weight_decay))? } else { weights };
+            let decayed = if name.ends_with(".weight") {
+                (&weights * (1.0 - rate * self.weight_decay))?
+            } else {
+                weights
+            };
             var.set(&(decayed - (update * rate)?)?)?;
             *average = ((&*average * decay)? + (var.as_tensor().detach() * (1.0 - decay))?)?;
         }
@@ -94,7 +98,8 @@ impl Optimiser {
         for (name, var) in &self.variables {
             all.insert(format!("variable/{name}"), var.as_tensor().copy()?);
         }
-        for (kind, tensors) in [("first", &self.first), ("second", &self.second), ("average", &self.average)] {
+        for (kind, tensors) in [("first", &self.first), ("second", &self.second), ("average", &self.average)]
+        {
             for (name, tensor) in tensors {
                 all.insert(format!("{kind}/{name}"), tensor.clone());
             }

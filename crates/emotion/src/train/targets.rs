@@ -65,7 +65,9 @@ impl Teaching {
                 weights.insert((corpus.clone(), (*label).clone()), (mean / *count as f32).sqrt());
             }
             let mut mask = [0.0; CLASSES];
-            own.iter().filter_map(|(label, _)| Class::from_label(label)).for_each(|class| mask[class.index()] = 1.0);
+            own.iter()
+                .filter_map(|(label, _)| Class::from_label(label))
+                .for_each(|class| mask[class.index()] = 1.0);
             classes.insert(corpus.clone(), mask);
             // A corpus with labels of its own beyond the classes is of another kind (bursts): it guides, no more.
             let foreign = own.iter().any(|(label, _)| Class::from_label(label).is_none());
@@ -113,7 +115,12 @@ fn smoothed(place: Option<usize>, mask: &[f32]) -> Vec<f32> {
 }
 
 /// The loss of a batch. `labels` is the auxiliary head's output.
-pub(crate) fn loss(outputs: &Outputs, labels: &Tensor, targets: &[&Target], device: &Device) -> Result<Tensor> {
+pub(crate) fn loss(
+    outputs: &Outputs,
+    labels: &Tensor,
+    targets: &[&Target],
+    device: &Device,
+) -> Result<Tensor> {
     let rows = targets.len();
     let table = |values: Vec<f32>| {
         let columns = values.len() / rows.max(1);
@@ -139,7 +146,8 @@ pub(crate) fn loss(outputs: &Outputs, labels: &Tensor, targets: &[&Target], devi
     let softplus = ((x.abs()?.neg()?.exp()? + 1.0)?).log()?;
     let distress = weighted(&((x.relu()? - (x * t)?)? + softplus)?, &weights)?;
 
-    ((class + (label * LABEL_WEIGHT)?)? + ((axes * AFFECT_WEIGHT)? + (distress * DISTRESS_WEIGHT)?)?)?.sum_all()
+    ((class + (label * LABEL_WEIGHT)?)? + ((axes * AFFECT_WEIGHT)? + (distress * DISTRESS_WEIGHT)?)?)?
+        .sum_all()
 }
 
 /// Cross-entropy `[rows, 1]` of `logits` against `target`, over the columns that `mask` has.

@@ -6,10 +6,7 @@
 
 #![allow(clippy::indexing_slicing)] // spectra and filters of sizes fixed here
 
-use std::{
-    collections::HashMap,
-    path::Path,
-};
+use std::{collections::HashMap, path::Path};
 
 use candle_core::{D, Device, Module, Result, Tensor};
 use candle_nn::{Conv1d, Conv1dConfig, LayerNorm, Linear, ops};
@@ -164,7 +161,8 @@ impl Teacher {
         let x = self.conv1.forward(&mel)?.gelu_erf()?;
         let x = self.conv2.forward(&x)?.gelu_erf()?.transpose(1, 2)?.contiguous()?;
         let length = x.dim(1)?.min(self.positions.dim(0)?);
-        let mut x = x.narrow(1, 0, length)?.broadcast_add(&self.positions.narrow(0, 0, length)?)?.squeeze(0)?;
+        let mut x =
+            x.narrow(1, 0, length)?.broadcast_add(&self.positions.narrow(0, 0, length)?)?.squeeze(0)?;
         for block in &self.blocks {
             x = (&x + block.attend(&block.norm1.forward(&x)?)?)?;
             let y = block.mlp0.forward(&block.norm2.forward(&x)?)?.gelu_erf()?;

@@ -4,13 +4,17 @@
 use std::{path::Path, sync::Arc};
 
 use sidetone_emotion::{
-    Estimate, Facing, FrameMark, Leg, Listener, Model, estimate_due, features::FeatureConfig, model::{self, Calibration, Licence, Meta},
-    network::NetworkConfig, rng::Rng,
+    Estimate, Facing, FrameMark, Leg, Listener, Model, estimate_due,
+    features::FeatureConfig,
+    model::{self, Calibration, Licence, Meta},
+    network::NetworkConfig,
+    rng::Rng,
 };
 
 /// A small network with random weights, written to a file: right in form, worthless in substance.
 pub(crate) fn write_random_model(path: &Path, card_sha256: &str) -> Meta {
-    let network = NetworkConfig { inputs: 112, stem: 16, channels: 16, dilations: vec![1, 2], heads: 2, hidden: 8 };
+    let network =
+        NetworkConfig { inputs: 112, stem: 16, channels: 16, dilations: vec![1, 2], heads: 2, hidden: 8 };
     let tensors = network.initial(&mut Rng::new(1), &candle_core::Device::Cpu).unwrap().into_iter().collect();
     let meta = Meta {
         name: "random".into(),
