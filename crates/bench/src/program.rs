@@ -14,7 +14,11 @@ use nix::unistd::Pid;
 /// How long anything may take to start or to end.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Real-time priority (SCHED_FIFO, SCHED_RR) of whatever is measured and of whatever measures.
-const PRIORITY: &str = "20";
+const FIRST: &str = "20";
+/// That of what is measured too, but must not keep the former waiting.
+const SECOND: &str = "15";
+/// That of what may take all the time that is left.
+const THIRD: &str = "10";
 
 /// Which CPUs the two sides of a measurement have, and whether they may run ahead of everyone else.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +40,7 @@ impl Stage {
             (Some(first), Some(second)) => (Some(first), Some(second)),
             _ => (None, None),
         };
-        let tried = Command::new("chrt").args(["-f", PRIORITY, "true"]).stderr(Stdio::null()).status();
+        let tried = Command::new("chrt").args(["-f", FIRST, "true"]).stderr(Stdio::null()).status();
         Ok(Self { subject, driver, real_time: tried.is_ok_and(|status| status.success()) })
     }
 
@@ -50,11 +54,25 @@ impl Stage {
         self.hasten(u32::try_from(nix::unistd::gettid().as_raw())?)
     }
 
-    /// Puts one thread ahead of others.
+    /// `wanted`, where it is permitted.
+    pub(crate) fn class(&self, wanted: Class) -> Class {
+        if self.real_time { wanted } else { Class::Ordinary }
+    }
+
+    /// Puts one thread ahead of all others.
     pub(crate) fn hasten(&self, tid: u32) -> anyhow::Result<()> {
+        self.prioritise(tid, FIRST)
+    }
+
+    /// Puts one thread behind others that are measured, and still ahead of ordinary ones.
+    pub(crate) fn defer(&self, tid: u32) -> anyhow::Result<()> {
+        self.prioritise(tid, THIRD)
+    }
+
+    fn prioritise(&self, tid: u32, priority: &str) -> anyhow::Result<()> {
         if self.real_time {
-            let status = Command::new("chrt").args(["-f", "-p", PRIORITY, &tid.to_string()]).status()?;
-            anyhow::ensure!(status.success(), "thread {tid} can't be given real-time priority");
+            let status = Command::new("chrt").args(["-f", "-p", priority, &tid.to_string()]).status()?;
+            anyhow::ensure!(status.success(), "thread {tid} can't be given priority {priority}");
         }
         Ok(())
     }
@@ -67,6 +85,8 @@ pub(crate) enum Class {
     Ordinary,
     /// Ahead of all ordinary ones, until it waits.
     First,
+    /// Ahead of ordinary ones, but behind `First`.
+    Second,
     /// As `First`, sharing its CPU in turns with others of its class.
     InTurns,
 }
@@ -95,8 +115,9 @@ impl Launch<'_> {
         }
         match self.class {
             Class::Ordinary => {}
-            Class::First => _ = command.args(["chrt", "-f", PRIORITY]),
-            Class::InTurns => _ = command.args(["chrt", "-r", PRIORITY]),
+            Class::First => _ = command.args(["chrt", "-f", FIRST]),
+            Class::Second => _ = command.args(["chrt", "-f", SECOND]),
+            Class::InTurns => _ = command.args(["chrt", "-r", FIRST]),
         }
         let child = command
             .arg(self.program)

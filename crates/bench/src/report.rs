@@ -209,8 +209,8 @@ impl Report {
         )?;
         writeln!(
             out,
-            "{:<22}{:>6}  {:<22}{:>12}{:>10}{:>10}  {}",
-            "", "calls", "CPU µs per packet", "x rtpengine", "p50 µs", "p99 µs", "lost"
+            "{:<22}{:>6}  {:<22}{:>12}{:>10}{:>10}  lost",
+            "", "calls", "CPU µs per packet", "x rtpengine", "p50 µs", "p99 µs"
         )?;
         let hearing = |row: &&Forwarding| row.subject == media::Subject::SidetoneHearing;
         for row in self.forwarding.iter().filter(|row| !hearing(row)) {
@@ -232,7 +232,7 @@ impl Report {
         writeln!(out, "\nListening, live: the same calls, speech both ways, the customer's leg judged")?;
         writeln!(
             out,
-            "{:>6}  {:<22}{:>10}{:>10}  {:<24}{:>10}{:>10}{:>10}  {}",
+            "{:>6}  {:<22}{:>10}{:>10}  {:<24}{:>10}{:>10}{:>10}  lost",
             "calls",
             "relay µs per packet",
             "x deaf",
@@ -240,8 +240,7 @@ impl Report {
             "listening ms per call s",
             "rest ms",
             "heard",
-            "unheard",
-            "lost"
+            "unheard"
         )?;
         for row in self.forwarding.iter().filter(hearing) {
             writeln!(

@@ -27,8 +27,8 @@ pub(crate) struct Settings {
     /// Calls at once, for forwarding.
     #[arg(long, value_delimiter = ',', default_value = "100,300,1000")]
     pub(crate) calls: Vec<usize>,
-    /// Calls at once that are also listened to.
-    #[arg(long, value_delimiter = ',', default_value = "50,100,300")]
+    /// Calls at once that are also listened to, all on one CPU.
+    #[arg(long, value_delimiter = ',', default_value = "50,100,200")]
     pub(crate) heard_calls: Vec<usize>,
     /// Length of the measured window.
     #[arg(long, value_parser = seconds, default_value = "5", value_name = "SECONDS")]

@@ -103,7 +103,7 @@ fn start(
     stage: &Stage,
     dir: &Path,
 ) -> anyhow::Result<Program> {
-    let class = if stage.real_time { Class::First } else { Class::Ordinary };
+    let class = stage.class(Class::First);
     match subject {
         Subject::Sidetone => {
             let (program, _) = sidetone_at(&settings.sidetone, stage.subject, class, dir, |http| {
@@ -152,7 +152,7 @@ fn sipp(
     let (kind, body) = if sdp { ("Content-Type: application/sdp\n", BODY) } else { ("", "") };
     let file = dir.join(format!("{name}.xml"));
     std::fs::write(&file, scenario.replace(TYPE_MARK, kind).replace(BODY_MARK, body))?;
-    let class = if stage.real_time { Class::InTurns } else { Class::Ordinary };
+    let class = stage.class(Class::InTurns);
     let launch = Launch { name, program: Path::new("sipp"), cpu: stage.driver, class, dir };
     let control = place::free(at.ip())?;
     let mut arguments = options.to_vec();

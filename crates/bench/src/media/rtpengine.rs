@@ -27,7 +27,7 @@ pub(super) struct Rtpengine {
 impl Rtpengine {
     pub(super) fn start(stage: &Stage, dir: &Path) -> anyhow::Result<Self> {
         let listen = place::free(place::SUBJECT)?;
-        let class = if stage.real_time { Class::First } else { Class::Ordinary };
+        let class = stage.class(Class::First);
         let launch =
             Launch { name: "rtpengine", program: Path::new("rtpengine"), cpu: stage.subject, class, dir };
         let program = launch.start(&[

@@ -87,13 +87,13 @@ impl Sidetone {
         let listen = place::free(place::SUBJECT)?;
         let pair = Pair::new(place::TRUNK, place::PBX, listen)?;
         let trunk = SocketAddr::new(place::TRUNK, 5060);
-        // The relay threads run ahead of others; the workers must not: they would keep the relay waiting.
-        let (program, http) = serve(binary, stage.subject, Class::Ordinary, dir, |http| {
+        // They share one CPU here, and workers that can't keep up would keep everyone else waiting.
+        let (program, http) = serve(binary, stage.subject, stage.class(Class::Second), dir, |http| {
             config(listen, trunk, pair.callee(), disclosure, http, dir)
         })?;
-        for relay in Busy::of(program.id())?.threads("relay-") {
-            stage.hasten(relay)?;
-        }
+        let threads = Busy::of(program.id())?;
+        threads.threads("relay-").try_for_each(|relay| stage.hasten(relay))?;
+        threads.threads("hear-").try_for_each(|worker| stage.defer(worker))?;
         Ok(Self { program, http, pair })
     }
 }
