@@ -66,6 +66,11 @@ enum Command {
 }
 
 impl Cli {
+    /// Whether this trains or evaluates a network, with every core there is, rather than listening to calls.
+    pub(crate) fn trains(&self) -> bool {
+        matches!(self.command, Command::Model(_))
+    }
+
     /// Does what was asked.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let output = self.output;
