@@ -166,6 +166,7 @@ impl Calls {
     pub(crate) fn routed(&self, sip_call_id: &str, routed: RoutedTo) {
         let mut inner = self.lock();
         if inner.routed.insert(sip_call_id.to_owned(), routed).is_none() {
+            // Calls that have started stay in this order until it is full: cheaper than looking for each.
             inner.routed_order.push_back(sip_call_id.to_owned());
             if inner.routed_order.len() > MOST_ROUTED
                 && let Some(oldest) = inner.routed_order.pop_front()
@@ -223,7 +224,7 @@ impl Calls {
             }
             CallFact::Ended { key, by, status, cause, at } => {
                 if let Some(entry) = inner.calls.get_mut(&key) {
-                    entry.end(by, status, cause, at);
+                    entry.end(self.epoch.elapsed(), by, status, cause, at);
                     self.order(entry, Work::Finish(key, at));
                 }
                 self.close_if_done(inner, key);
@@ -244,7 +245,6 @@ impl Calls {
         at: Duration,
     ) -> Option<(CallKey, usize)> {
         let routed = inner.routed.remove(&sip_call_id);
-        inner.routed_order.retain(|known| *known != sip_call_id);
         // A call whose trunk isn't known is not analysed: nothing says that its caller was told.
         let RoutedTo { trunk, pbx, disclosure } = routed.unwrap_or_default();
         let worker = (disclosure != Disclosure::None && !self.workers.is_empty())
@@ -283,13 +283,14 @@ impl Calls {
         }
     }
 
-    /// SDP has agreed on something.
-    pub(crate) fn plan(&self, now: Duration, change: PlanChange) {
+    /// SDP has agreed on something. Returns the worker that the call's packets are to be copied to.
+    pub(crate) fn plan(&self, now: Duration, change: PlanChange) -> Option<usize> {
         let mut inner = self.lock();
-        let Some(entry) = inner.calls.get_mut(&change.call) else { return };
+        let entry = inner.calls.get_mut(&change.call)?;
         let PlanChange { call, stream, plan } = change;
         self.order(entry, Work::Plan { call, stream, plan: Box::new(plan.clone()) });
         entry.plan(now, stream, plan);
+        entry.worker()
     }
 
     /// The media plane has something to say. Returns the calls that should be taken down.
@@ -336,7 +337,9 @@ impl Calls {
         let overdue: Vec<CallKey> = inner
             .calls
             .values()
-            .filter(|entry| entry.ended_at().is_some_and(|at| now.saturating_sub(at) > CLOSE_WITHIN))
+            .filter(|entry| {
+                entry.closing_since().is_some_and(|since| now.saturating_sub(since) > CLOSE_WITHIN)
+            })
             .map(Entry::key)
             .collect();
         for key in overdue {

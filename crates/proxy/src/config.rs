@@ -293,18 +293,62 @@ impl Default for Control {
 }
 
 /// `[http]`
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Http {
-    /// Where /metrics, /healthz, /readyz and /events are served; absent means not at all.
-    pub listen: Option<SocketAddr>,
+    /// Where /metrics, /healthz, /readyz and /events are served: an address, or `off`.
+    pub listen: HttpListen,
 }
 
-impl Default for Http {
-    fn default() -> Self {
-        Self { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9464))) }
+/// Where HTTP is served, if at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HttpListen {
+    /// Not at all.
+    Off,
+    /// Here.
+    At(SocketAddr),
+}
+
+impl HttpListen {
+    /// The address, if there is one.
+    #[must_use]
+    pub const fn address(self) -> Option<SocketAddr> {
+        match self {
+            Self::Off => None,
+            Self::At(address) => Some(address),
+        }
     }
 }
+
+impl Default for HttpListen {
+    fn default() -> Self {
+        Self::At(SocketAddr::from((Ipv4Addr::LOCALHOST, 9464)))
+    }
+}
+
+impl FromStr for HttpListen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        text.parse()
+            .map(Self::At)
+            .map_err(|_| format!("`{text}` is not ADDRESS:PORT, as in 127.0.0.1:9464, nor off"))
+    }
+}
+
+impl std::fmt::Display for HttpListen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::At(address) => write!(f, "{address}"),
+        }
+    }
+}
+
+units::serde_by_text!(HttpListen);
 
 /// `[log]`
 #[derive(Debug, Clone, Deserialize, Serialize)]

@@ -16,7 +16,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::analysis::{Work, Worker, WorkerCounters};
 use crate::calls::Calls;
-use crate::config::{Config, LogFormat};
+use crate::config::{Analysis, Config, LogFormat, Media, Sip};
 use crate::control::{self, ControlSocket};
 use crate::media::{Engine, Notice};
 use crate::signalling::{Core, Signalling};
@@ -36,9 +36,6 @@ pub enum StartError {
     /// A socket, thread or file could not be had.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The network could not be loaded.
-    #[error("the model could not be loaded: {0}")]
-    Model(String),
     /// A sink could not be started.
     #[error("events: {0}")]
     Events(String),
@@ -87,7 +84,7 @@ impl Server {
     /// `config::check`.
     ///
     /// # Errors
-    /// When something it needs can't be had; nothing is left running then.
+    /// When something it needs can't be had. The process should end then: what had been started is not taken back.
     pub async fn start(config: Config, reload: Reload) -> Result<Self, StartError> {
         let epoch = Instant::now();
         let config = Arc::new(config);
@@ -101,7 +98,7 @@ impl Server {
         }
         .map_err(|error| StartError::Events(error.to_string()))?;
 
-        let listening = listening(&config)?;
+        let listening = listening(&config);
         let orders: Vec<Sender<Work>> = listening.iter().map(|worker| worker.orders.clone()).collect();
         let calls = Arc::new(Calls::new(
             bus.clone(),
@@ -134,7 +131,7 @@ impl Server {
             reload,
             started: epoch,
         });
-        let http = match config.http.listen {
+        let http = match config.http.listen.address() {
             Some(listen) => Some(http::start(listen, Arc::clone(&shared)).await?),
             None => None,
         };
@@ -236,7 +233,11 @@ impl Shared {
         self.calls.reload(config.analysis.thresholds.clone(), config.media.timeout.into());
         self.signalling.set_nameservers(&config.sip.nameservers);
         // What can't change while sockets are open stays as it was, so that what is shown is what is in force.
-        let config = Config { sip: old.sip.clone(), media: old.media.clone(), ..config };
+        let sip = Sip { nameservers: config.sip.nameservers.clone(), ..old.sip.clone() };
+        let media = Media { timeout: config.media.timeout, ..old.media.clone() };
+        let analysis = Analysis { thresholds: config.analysis.thresholds.clone(), ..old.analysis.clone() };
+        let (events, http, control) = (old.events.clone(), old.http.clone(), old.control.clone());
+        let config = Config { sip, media, analysis, events, http, control, ..config };
         self.signalling.core().reload(Arc::new(config));
         tracing::info!(?needs_restart, "configuration reloaded");
         Ok(Reloaded { needs_restart })
@@ -311,20 +312,27 @@ struct Listening {
 }
 
 /// Workers, if any trunk lets its callers be listened to.
-fn listening(config: &Config) -> Result<Vec<Listening>, StartError> {
+fn listening(config: &Config) -> Vec<Listening> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let count = if config.analysis.workers > 0 { config.analysis.workers } else { (cores / 2).max(1) };
     let model = match &config.analysis.model {
         Some(path) => Model::open(path),
         None => Model::embedded(),
-    }
-    .map_err(|error| StartError::Model(error.to_string()))?;
-    Ok((0..count)
+    };
+    let model = match model {
+        Ok(model) => model,
+        // Calls come first: they are carried, and nothing is inferred.
+        Err(error) => {
+            tracing::error!(%error, "the model can't be loaded: calls are carried, none is analysed");
+            return Vec::new();
+        }
+    };
+    (0..count)
         .map(|_| {
             let (orders, inbox) = channel();
             Listening { orders, inbox, model: Arc::clone(&model) }
         })
-        .collect())
+        .collect()
 }
 
 impl Listening {

@@ -7,6 +7,7 @@ mod core;
 mod streams;
 mod udp;
 
+use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +22,9 @@ pub use self::core::{Core, RoutedTo};
 use self::streams::Streams;
 use self::udp::UdpSockets;
 use crate::routing::{Candidate, Resolver};
+
+/// How long names may take before a call goes on with what has been found. Less than the core's own patience.
+const LOOK_UP_WITHIN: Duration = Duration::from_secs(2);
 
 /// The running SIP side.
 pub struct Signalling {
@@ -155,9 +159,20 @@ impl Signalling {
 
     async fn look_up(self: Arc<Self>, key: RouteKey, candidates: Vec<Candidate>) {
         let resolver = self.resolver();
+        // All at once, in order, and against one clock: a dead name must not hold up a live one behind it.
+        let deadline = tokio::time::Instant::now() + LOOK_UP_WITHIN;
+        let lookups: Vec<_> = candidates
+            .into_iter()
+            .map(|candidate| {
+                let resolver = Arc::clone(&resolver);
+                let address = candidate.address.clone();
+                (tokio::spawn(async move { resolver.locate(&address).await }), candidate)
+            })
+            .collect();
         let mut located = Vec::new();
-        for candidate in candidates {
-            for place in resolver.locate(&candidate.address).await {
+        for (lookup, candidate) in lookups {
+            let places = tokio::time::timeout_at(deadline, lookup).await;
+            for place in places.ok().and_then(Result::ok).unwrap_or_default() {
                 located.push((place, candidate.clone()));
             }
         }
@@ -187,14 +202,24 @@ impl Signalling {
                 continue;
             }
             let resolver = self.resolver();
-            for (peer, address) in hosts {
-                let places = resolver.locate(&address).await;
+            let lookups: Vec<_> = hosts
+                .into_iter()
+                .map(|(peer, address)| {
+                    let resolver = Arc::clone(&resolver);
+                    (peer, tokio::spawn(async move { resolver.locate(&address).await }))
+                })
+                .collect();
+            let mut seen = HashSet::new();
+            for (peer, lookup) in lookups {
+                let places = lookup.await.unwrap_or_default();
+                seen.extend(places.iter().copied());
                 self.with(|core, now| {
                     for place in places {
                         core.probe(now, peer, place);
                     }
                 });
             }
+            self.core().probed_round(&seen);
             tokio::time::sleep(interval).await;
         }
     }

@@ -58,6 +58,8 @@ pub(super) struct Entry {
     worker: Option<usize>,
     media_open: bool,
     end: Option<End>,
+    /// Since when the call waits for its media and its summary: it is told late that a BYE ended it.
+    closing_since: Option<Duration>,
     affect: Option<AffectUpdate>,
     alert: Option<Alert>,
     conduct: Option<Conduct>,
@@ -97,6 +99,7 @@ impl Entry {
             worker,
             media_open: true,
             end: None,
+            closing_since: None,
             affect: None,
             alert: None,
             conduct: None,
@@ -144,7 +147,7 @@ impl Entry {
     /// Takes the answer; returns how long the caller waited for it.
     pub(super) fn answer(&mut self, at: Duration) -> Duration {
         self.answered_at = Some(at);
-        for plan in self.plans.values() {
+        if let Some(plan) = self.conversation().and_then(|stream| self.plans.get(&stream)) {
             self.watch.plan(at, plan, true);
         }
         at.saturating_sub(self.origin)
@@ -167,26 +170,34 @@ impl Entry {
     }
 
     pub(super) fn plan(&mut self, now: Duration, stream: usize, plan: StreamPlan) {
-        if Some(stream) == self.first_audio().or(Some(stream)) {
-            self.watch.plan(now, &plan, self.answered_at.is_some());
-        }
         self.plans.insert(stream, plan);
+        if let Some(plan) = self.conversation().and_then(|stream| self.plans.get(&stream)) {
+            self.watch.plan(now, plan, self.answered_at.is_some());
+        }
     }
 
-    fn first_audio(&self) -> Option<usize> {
-        self.plans.iter().find(|(_, plan)| plan.kind == MediaKind::Audio).map(|(stream, _)| *stream)
+    /// The stream that the parties talk on: the first audio m-line that both have accepted, else the first.
+    fn conversation(&self) -> Option<usize> {
+        let audio = || self.plans.iter().filter(|(_, plan)| plan.kind == MediaKind::Audio);
+        let open = |plan: &StreamPlan| plan.trunk.remote_rtp.is_some() && plan.pbx.remote_rtp.is_some();
+        audio().find(|(_, plan)| open(plan)).or_else(|| audio().next()).map(|(stream, _)| *stream)
     }
 
     /// Takes a stream's state; says what has changed in how media flow.
     pub(super) fn media(&mut self, now: Duration, report: StreamReport, timeout: Duration) -> Option<Change> {
         self.reports.insert(report.stream, report);
-        if self.end.is_some() || self.first_audio() != Some(report.stream) {
+        if self.end.is_some() {
             return None;
         }
         // Before the answer nobody need send anything; timer C ends a call that rings for ever.
         let timeout = if self.answered_at.is_some() { timeout } else { Duration::ZERO };
+        let newest =
+            self.reports.values().flat_map(|report| [report.trunk.last_heard, report.pbx.last_heard]).max();
         let held = self.held();
-        self.watch.look(now, &report, held, timeout)
+        if let Some(change) = self.watch.timed_out(now, newest.flatten(), held, timeout) {
+            return Some(change);
+        }
+        if self.conversation() == Some(report.stream) { self.watch.one_way(now, &report) } else { None }
     }
 
     pub(super) fn media_closed(&mut self, reports: Vec<StreamReport>) {
@@ -209,12 +220,20 @@ impl Entry {
         self.timeline = timeline;
     }
 
-    pub(super) fn end(&mut self, by: Option<Face>, status: Option<u16>, cause: Cause, at: Duration) {
+    pub(super) fn end(
+        &mut self,
+        now: Duration,
+        by: Option<Face>,
+        status: Option<u16>,
+        cause: Cause,
+        at: Duration,
+    ) {
         self.end = Some(End { by, status, cause, at });
+        self.closing_since = Some(now);
     }
 
-    pub(super) fn ended_at(&self) -> Option<Duration> {
-        self.end.map(|end| end.at)
+    pub(super) fn closing_since(&self) -> Option<Duration> {
+        self.closing_since
     }
 
     pub(super) fn cause(&self) -> Option<Cause> {
@@ -233,7 +252,7 @@ impl Entry {
     /// The last event of the call.
     pub(super) fn ended_event(mut self, now: Duration) -> Event {
         let end = self.end.unwrap_or(End { by: None, status: None, cause: Cause::Operator, at: now });
-        let media = self.first_audio().and_then(|stream| self.quality(stream));
+        let media = self.conversation().and_then(|stream| self.quality(stream));
         let summary = self.summary.take().filter(|_| self.was_answered());
         let ended = CallEnded {
             cause: words::cause(end.cause),

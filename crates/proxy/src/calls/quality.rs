@@ -22,7 +22,7 @@ pub(super) enum Change {
     TimedOut { for_: Duration },
 }
 
-/// Watches one call's first audio stream.
+/// Watches one call.
 #[derive(Debug)]
 pub(super) struct Watch {
     one_way: OneWayDetector,
@@ -58,26 +58,31 @@ impl Watch {
         self.active = self.active.max(now);
     }
 
-    /// Looks once a second.
-    pub(super) fn look(
+    /// Whether nothing has come on any of the call's streams for too long. `newest` is the newest packet of them all;
+    /// time on hold doesn't count.
+    pub(super) fn timed_out(
         &mut self,
         now: Duration,
-        report: &StreamReport,
+        newest: Option<Duration>,
         held: bool,
         timeout: Duration,
     ) -> Option<Change> {
-        let [trunk_since, pbx_since] = self.may_send;
-        let heard = |last, may_send_since| Heard { last, may_send_since };
-        let newest = report.trunk.last_heard.max(report.pbx.last_heard);
         self.active = self.active.max(newest.unwrap_or_default());
-        if held {
+        if held || timeout.is_zero() {
             self.active = now;
         }
         let silent_for = now.saturating_sub(self.active);
-        if silent_for >= timeout && !timeout.is_zero() {
-            self.active = now;
-            return Some(Change::TimedOut { for_: silent_for });
+        if silent_for < timeout || timeout.is_zero() {
+            return None;
         }
+        self.active = now;
+        Some(Change::TimedOut { for_: silent_for })
+    }
+
+    /// Whether the conversation's stream flows one way only; to be asked once a second.
+    pub(super) fn one_way(&mut self, now: Duration, report: &StreamReport) -> Option<Change> {
+        let [trunk_since, pbx_since] = self.may_send;
+        let heard = |last, may_send_since| Heard { last, may_send_since };
         let flow = self.one_way.observe(
             now,
             heard(report.trunk.last_heard, trunk_since),
@@ -139,14 +144,14 @@ mod tests {
     fn one_way_audio_is_told_once_and_its_end_too() {
         let mut watch = Watch::new(s(0));
         watch.plan(s(0), &plan(Direction::SendRecv, Direction::SendRecv), true);
-        assert_eq!(watch.look(s(1), &report(Some(1), None), false, TIMEOUT), None);
+        assert_eq!(watch.one_way(s(1), &report(Some(1), None)), None);
         assert_eq!(
-            watch.look(s(6), &report(Some(6), None), false, TIMEOUT),
+            watch.one_way(s(6), &report(Some(6), None)),
             Some(Change::OneWay { silent: Face::Pbx, for_: s(6) })
         );
-        assert_eq!(watch.look(s(7), &report(Some(7), None), false, TIMEOUT), None);
+        assert_eq!(watch.one_way(s(7), &report(Some(7), None)), None);
         assert_eq!(
-            watch.look(s(9), &report(Some(9), Some(9)), false, TIMEOUT),
+            watch.one_way(s(9), &report(Some(9), Some(9))),
             Some(Change::Restored { silent: Face::Pbx, for_: s(9) })
         );
     }
@@ -156,23 +161,19 @@ mod tests {
         let mut watch = Watch::new(s(0));
         watch.plan(s(0), &plan(Direction::SendOnly, Direction::RecvOnly), true);
         for now in 1..50 {
-            assert_eq!(watch.look(s(now), &report(Some(now), None), false, TIMEOUT), None);
+            assert_eq!(watch.one_way(s(now), &report(Some(now), None)), None);
         }
     }
 
     #[test]
-    fn silence_on_both_sides_times_out_but_not_on_hold() {
+    fn silence_times_out_but_not_on_hold() {
         let mut watch = Watch::new(s(0));
-        watch.plan(s(0), &plan(Direction::SendRecv, Direction::SendRecv), true);
         for now in 1..100 {
-            assert_eq!(watch.look(s(now), &report(None, None), true, TIMEOUT), None);
+            assert_eq!(watch.timed_out(s(now), None, true, TIMEOUT), None);
         }
         for now in 100..159 {
-            assert_eq!(watch.look(s(now), &report(None, None), false, TIMEOUT), None, "{now}");
+            assert_eq!(watch.timed_out(s(now), Some(s(70)), false, TIMEOUT), None, "{now}");
         }
-        assert_eq!(
-            watch.look(s(159), &report(None, None), false, TIMEOUT),
-            Some(Change::TimedOut { for_: s(60) })
-        );
+        assert_eq!(watch.timed_out(s(159), None, false, TIMEOUT), Some(Change::TimedOut { for_: s(60) }));
     }
 }

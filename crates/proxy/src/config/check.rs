@@ -56,6 +56,16 @@ pub fn check(config: &Config) -> Vec<Fault> {
     if config.limits.calls_per_second == 0 {
         faults.push(Fault::fatal("limits.calls_per_second", "is 0, so every call would be refused"));
     }
+    let interval = config.health.options_interval.0;
+    if !interval.is_zero() && interval < std::time::Duration::from_secs(1) {
+        faults.push(Fault::fatal("health.options_interval", "must be at least 1s, or 0s for no probes"));
+    }
+    if config.media.ipv6.is_none() && config.sip.listen.iter().any(|listen| listen.addr.is_ipv6()) {
+        faults.push(Fault::warning(
+            "media",
+            "has no ipv6 address though SIP listens on IPv6: calls from there are refused",
+        ));
+    }
     let ports = usize::from(config.media.ports.last - config.media.ports.first) + 1;
     if ports / 4 < config.limits.calls {
         faults.push(Fault::warning(

@@ -35,6 +35,8 @@ pub struct Engine {
     threads: Vec<Handle>,
     calls: HashMap<CallKey, Vec<LocalMedia>>,
     changes: Vec<PlanChange>,
+    /// Calls whose sockets are to be closed once their last facts have been passed on.
+    closing: Vec<(CallKey, Vec<LocalMedia>)>,
     /// Times no port could be had.
     exhausted: u64,
 }
@@ -104,7 +106,15 @@ impl Engine {
             threads.push(Handle { commands, waker, totals, join: Some(join) });
         }
         let pool = PortPool::new(config.ports, seed);
-        Ok(Self { config, pool, threads, calls: HashMap::new(), changes: Vec::new(), exhausted: 0 })
+        Ok(Self {
+            config,
+            pool,
+            threads,
+            calls: HashMap::new(),
+            changes: Vec::new(),
+            closing: Vec::new(),
+            exhausted: 0,
+        })
     }
 
     /// From now on a call's packets are copied to this worker, or to none.
@@ -115,6 +125,19 @@ impl Engine {
     /// What SDP has agreed on since the last time.
     pub fn take_changes(&mut self) -> Vec<PlanChange> {
         std::mem::take(&mut self.changes)
+    }
+
+    /// Closes the sockets of calls that were released. Apart from `release`, so that whoever hears of the closing has
+    /// heard of the call before.
+    pub fn close_released(&mut self) {
+        for (call, locals) in std::mem::take(&mut self.closing) {
+            self.tell(call, Command::Close { call });
+            for local in locals {
+                // The relay closes the sockets a moment later; should the port be taken again at once, `bind` passes
+                // over it while it is still held.
+                self.pool.give_back(local.rtp.ip(), local.rtp.port());
+            }
+        }
     }
 
     /// Each thread's sums.
@@ -194,11 +217,6 @@ impl MediaPlane for Engine {
     }
 
     fn release(&mut self, call: CallKey) {
-        self.tell(call, Command::Close { call });
-        for local in self.calls.remove(&call).unwrap_or_default() {
-            // The relay closes the sockets a moment later; should the port be taken again at once, `bind` passes
-            // over it while it is still held.
-            self.pool.give_back(local.rtp.ip(), local.rtp.port());
-        }
+        self.closing.push((call, self.calls.remove(&call).unwrap_or_default()));
     }
 }

@@ -71,6 +71,8 @@ struct Port {
     stream: usize,
     face: Face,
     component: Component,
+    /// Stands in `unfinished`. epoll announces a socket again with every packet; it must not queue twice.
+    queued: bool,
 }
 
 struct Stream {
@@ -148,30 +150,8 @@ impl RelayThread {
         let mut buffer = vec![0_u8; 65_536];
         let mut next_report = REPORT_EVERY;
         loop {
-            let now = self.epoch.elapsed();
-            let wait =
-                if self.unfinished.is_empty() { next_report.saturating_sub(now) } else { Duration::ZERO };
-            match self.poll.poll(&mut events, Some(wait)) {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                // An epoll descriptor that fails is a bug or a dying process; either way nothing can be relayed.
-                Err(_) => return,
-            }
-            for _ in 0..self.unfinished.len() {
-                if let Some(port) = self.unfinished.pop_front() {
-                    self.drain(port, &mut buffer);
-                }
-            }
-            let mut commanded = false;
-            for event in &events {
-                if event.token() == WAKE {
-                    commanded = true;
-                } else {
-                    self.drain(event.token().0, &mut buffer);
-                }
-            }
-            self.publish();
-            if commanded && !self.obey() {
+            let wait = next_report.saturating_sub(self.epoch.elapsed());
+            if !self.turn(wait, &mut events, &mut buffer) {
                 return;
             }
             let now = self.epoch.elapsed();
@@ -179,10 +159,43 @@ impl RelayThread {
                 self.report();
                 next_report = now + REPORT_EVERY;
             }
-            if !self.pace.tick.is_zero() && self.streams_open() >= self.pace.coalesce_from {
+            if !self.pace.tick.is_zero()
+                && self.streams_open() >= self.pace.coalesce_from
+                && self.unfinished.is_empty()
+            {
                 std::thread::sleep(self.pace.tick);
             }
         }
+    }
+
+    /// Waits for something to do, for at most `wait`, and does it; false if the thread is to end.
+    fn turn(&mut self, wait: Duration, events: &mut Events, buffer: &mut [u8]) -> bool {
+        let wait = if self.unfinished.is_empty() { wait } else { Duration::ZERO };
+        match self.poll.poll(events, Some(wait)) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => return true,
+            // An epoll descriptor that fails is a bug or a dying process; either way nothing can be relayed.
+            Err(_) => return false,
+        }
+        // Orders first: a party may send the moment it has read the answer, and by then the plan was given.
+        if events.iter().any(|event| event.token() == WAKE) && !self.obey() {
+            return false;
+        }
+        for _ in 0..self.unfinished.len() {
+            if let Some(number) = self.unfinished.pop_front() {
+                if let Some(Some(port)) = self.ports.get_mut(number) {
+                    port.queued = false;
+                }
+                self.drain(number, buffer);
+            }
+        }
+        for event in &*events {
+            if event.token() != WAKE && !self.is_queued(event.token().0) {
+                self.drain(event.token().0, buffer);
+            }
+        }
+        self.publish();
+        true
     }
 
     fn streams_open(&self) -> usize {
@@ -234,7 +247,19 @@ impl RelayThread {
             }
         }
         // epoll is edge-triggered here: what is left would never be announced again.
-        self.unfinished.push_back(number);
+        self.finish_later(number);
+    }
+
+    fn is_queued(&self, number: usize) -> bool {
+        matches!(self.ports.get(number), Some(Some(port)) if port.queued)
+    }
+
+    fn finish_later(&mut self, number: usize) {
+        if let Some(Some(port)) = self.ports.get_mut(number)
+            && !std::mem::replace(&mut port.queued, true)
+        {
+            self.unfinished.push_back(number);
+        }
     }
 
     fn publish(&mut self) {
@@ -326,9 +351,13 @@ impl RelayThread {
         let mut socket = UdpSocket::from_std(socket);
         let number = self.free_ports.last().copied().unwrap_or(self.ports.len());
         self.poll.registry().register(&mut socket, Token(number), Interest::READABLE).ok()?;
-        let number = place(&mut self.ports, &mut self.free_ports, Port { socket, stream, face, component });
+        let number = place(
+            &mut self.ports,
+            &mut self.free_ports,
+            Port { socket, stream, face, component, queued: false },
+        );
         // Packets may have come before the socket was watched.
-        self.unfinished.push_back(number);
+        self.finish_later(number);
         Some(number)
     }
 
@@ -381,4 +410,77 @@ fn place<T>(places: &mut Vec<Option<T>>, free: &mut Vec<usize>, value: T) -> usi
     }
     places.push(Some(value));
     places.len() - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use sidetone_sip::anchor::{Direction, EndPlan, MediaKind};
+
+    use super::*;
+
+    fn socket() -> StdSocket {
+        let socket = StdSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        socket
+    }
+
+    fn toward(party: &StdSocket) -> EndPlan {
+        let at = party.local_addr().unwrap();
+        EndPlan {
+            remote_rtp: Some(at),
+            remote_rtcp: None,
+            signalled_from: Some(at.ip()),
+            mux: false,
+            formats: Vec::new(),
+            direction: Direction::SendRecv,
+            ptime_ms: None,
+            held: false,
+        }
+    }
+
+    /// A party may send the moment it has read the answer, and the answer leaves only after the plan is queued. So
+    /// where a plan and a packet wait together, however late the thread gets its turn, the plan comes first.
+    #[test]
+    fn a_plan_holds_for_the_packets_that_came_after_it() {
+        let (command, commands) = mpsc::channel();
+        let (notices, _told) = tokio::sync::mpsc::unbounded_channel();
+        let pace = Pace { tick: Duration::ZERO, coalesce_from: usize::MAX, policy: Policy::Signalled };
+        let totals = Arc::new(RelayTotals::default());
+        let (mut thread, waker) =
+            RelayThread::new(commands, notices, Vec::new(), Arc::clone(&totals), pace, Instant::now())
+                .unwrap();
+        let (mut events, mut buffer) = (Events::with_capacity(16), vec![0_u8; 2_048]);
+        let call = CallKey(1);
+        let (carrier, pbx) = (socket(), socket());
+        let (rtp_trunk, rtp_pbx) = (socket(), socket());
+        let entrance = rtp_trunk.local_addr().unwrap();
+        for (face, rtp) in [(Face::Trunk, rtp_trunk), (Face::Pbx, rtp_pbx)] {
+            command.send(Command::Open { call, stream: 0, face, rtp, rtcp: socket() }).unwrap();
+        }
+        waker.wake().unwrap();
+        // The second turn looks at the sockets that the first one opened.
+        for _ in 0..2 {
+            assert!(thread.turn(Duration::from_secs(5), &mut events, &mut buffer));
+        }
+
+        let plan = StreamPlan {
+            kind: MediaKind::Audio,
+            trunk: toward(&carrier),
+            pbx: toward(&pbx),
+            tappable: Ok(()),
+            answered: true,
+        };
+        command.send(Command::Plan { call, stream: 0, plan: Box::new(plan) }).unwrap();
+        waker.wake().unwrap();
+        let packet = [0x80, 0, 0, 1, 0, 0, 0, 160, 0, 0, 0, 7, 0xff, 0xff];
+        carrier.send_to(&packet, entrance).unwrap();
+        assert!(thread.turn(Duration::from_secs(5), &mut events, &mut buffer));
+
+        let mut arrived = [0; 64];
+        let length = pbx.recv(&mut arrived).expect("the packet is forwarded in that same turn");
+        assert_eq!(&arrived[..length], packet);
+        assert_eq!(totals.packets.load(Relaxed), 1);
+    }
 }

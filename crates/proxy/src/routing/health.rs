@@ -1,15 +1,24 @@
 //! Which hosts answer their OPTIONS.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+use sidetone_sip::Face;
 
 use super::dns::Where;
-use super::table::PeerRef;
 
-/// Probes and what came of them.
+/// Probes and what came of them. Hosts are known by address, so that what is known outlives a reload.
 #[derive(Debug, Default)]
 pub struct Health {
     down_after: u32,
-    hosts: HashMap<Where, (PeerRef, HostState)>,
+    hosts: HashMap<Where, Host>,
+}
+
+/// A probed host.
+#[derive(Debug)]
+struct Host {
+    face: Face,
+    peer: String,
+    state: HostState,
 }
 
 /// What is known of one host.
@@ -28,50 +37,74 @@ impl Health {
         Self { down_after: down_after.max(1), hosts: HashMap::new() }
     }
 
-    /// Takes a probe's result; returns the new state if it turned.
+    /// From now on a host is down after so many unanswered probes.
+    pub fn set_down_after(&mut self, down_after: u32) {
+        self.down_after = down_after.max(1);
+    }
+
+    /// Takes the result of probing a peer's host; returns the new state if it turned.
     ///
     /// Any answer but 503 shows that somebody is at home: many PBXs answer OPTIONS with 404 or 405.
-    pub fn probed(&mut self, peer: PeerRef, host: Where, status: Option<u16>) -> Option<HostState> {
-        let (_, state) = self.hosts.entry(host).or_insert_with(|| (peer, HostState::default()));
-        let was_down = state.down;
+    pub fn probed(&mut self, face: Face, peer: &str, place: Where, status: Option<u16>) -> Option<HostState> {
+        let host = self.hosts.entry(place).or_insert_with(|| Host {
+            face,
+            peer: peer.to_owned(),
+            state: HostState::default(),
+        });
+        (host.face, host.peer) = (face, peer.to_owned());
+        let was_down = host.state.down;
         if matches!(status, None | Some(503)) {
-            state.missed = state.missed.saturating_add(1);
-            state.down = state.missed >= self.down_after;
+            host.state.missed = host.state.missed.saturating_add(1);
+            host.state.down = host.state.missed >= self.down_after;
         } else {
-            *state = HostState::default();
+            host.state = HostState::default();
         }
-        (state.down != was_down).then_some(*state)
+        (host.state.down != was_down).then_some(host.state)
     }
 
     /// Whether calls should avoid it. An unknown host is given a chance.
     #[must_use]
-    pub fn is_down(&self, host: Where) -> bool {
-        self.hosts.get(&host).is_some_and(|(_, state)| state.down)
+    pub fn is_down(&self, place: Where) -> bool {
+        self.hosts.get(&place).is_some_and(|host| host.state.down)
     }
 
-    /// Every host that has been probed.
-    pub fn hosts(&self) -> impl Iterator<Item = (PeerRef, Where, HostState)> {
-        self.hosts.iter().map(|(place, (peer, state))| (*peer, *place, *state))
+    /// Forgets hosts that are no longer configured, or that a name no longer leads to.
+    pub fn keep(&mut self, places: &HashSet<Where>) {
+        self.hosts.retain(|place, _| places.contains(place));
+    }
+
+    /// Every host that has been probed: face, peer, address, state.
+    pub fn hosts(&self) -> impl Iterator<Item = (Face, &str, Where, HostState)> {
+        self.hosts.iter().map(|(place, host)| (host.face, host.peer.as_str(), *place, host.state))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use sidetone_sip::{Face, Transport};
+    use sidetone_sip::Transport;
 
     use super::*;
 
     #[test]
     fn a_host_is_down_after_enough_misses_and_up_after_one_answer() {
         let host = (Transport::Udp, "192.0.2.1:5060".parse().unwrap());
-        let peer = PeerRef::first(Face::Pbx);
         let mut health = Health::new(2);
+        let mut probed = |status| health.probed(Face::Pbx, "a", host, status).map(|state| state.down);
+        assert_eq!(probed(None), None);
+        assert_eq!(probed(Some(503)), Some(true));
+        assert_eq!(probed(None), None);
+        assert_eq!(probed(Some(404)), Some(false));
         assert!(!health.is_down(host));
-        assert_eq!(health.probed(peer, host, None), None);
-        assert_eq!(health.probed(peer, host, Some(503)).map(|state| state.down), Some(true));
-        assert_eq!(health.probed(peer, host, None), None);
+    }
+
+    #[test]
+    fn a_host_that_is_gone_is_forgotten() {
+        let host = (Transport::Udp, "192.0.2.1:5060".parse().unwrap());
+        let mut health = Health::new(1);
+        health.probed(Face::Pbx, "a", host, None);
         assert!(health.is_down(host));
-        assert_eq!(health.probed(peer, host, Some(404)).map(|state| state.down), Some(false));
+        health.keep(&HashSet::new());
         assert!(!health.is_down(host));
+        assert_eq!(health.hosts().count(), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! The SIP core with what surrounds it: who may call, where calls go, which hosts are up, and the calls themselves.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub struct Core {
     table: Table,
     admission: Admission,
     health: Health,
-    probes: HashMap<ProbeKey, (PeerRef, Where)>,
+    probes: HashMap<ProbeKey, (Face, String, Where)>,
     pending: HashMap<RouteKey, Pending>,
     strangers: HashMap<IpAddr, Duration>,
     sources: HashMap<IpAddr, IpAddr>,
@@ -42,11 +42,15 @@ pub struct Core {
     dice: u64,
 }
 
+/// A request whose hosts are being looked up. What it needs of the peers is kept by value: a reload may come between.
 struct Pending {
-    from: PeerRef,
+    from: Face,
     call_id: String,
     request_uri: String,
-    invite: bool,
+    /// Of a new call: between whom it runs.
+    routed: Option<RoutedTo>,
+    /// It names its next hop itself and is no part of a dialog: it may go to peers of the other face only.
+    peers_only: bool,
 }
 
 /// Which peers a call runs between.
@@ -99,9 +103,7 @@ impl Core {
     pub fn reload(&mut self, config: Arc<Config>) {
         self.table = Table::new(&config);
         self.admission.set_limits(limits(&config));
-        // Peers may have moved, so what was known of their hosts is asked anew.
-        self.health = Health::new(config.health.down_after);
-        self.probes.clear();
+        self.health.set_down_after(config.health.down_after);
         self.config = config;
     }
 
@@ -147,7 +149,7 @@ impl Core {
 
     /// Each probed host: its face, its peer's name, its address, and whether it is down.
     pub fn host_states(&self) -> impl Iterator<Item = (Face, &str, Where, HostState)> {
-        self.health.hosts().map(|(peer, place, state)| (peer.face, self.table.name(peer), place, state))
+        self.health.hosts()
     }
 
     pub(super) fn receive(&mut self, now: Duration, flow: &Flow, message: Bytes) {
@@ -187,7 +189,8 @@ impl Core {
         let Some(from) = self.table.who(query.source.remote) else {
             self.counters.strangers += 1;
             self.name_stranger(now, query.source.remote.ip());
-            return Err(reject(403, "Not a Known Trunk or PBX", None));
+            // An answer would tell scanners that somebody is here, and could be aimed at a third party.
+            return Err(Decision::Drop);
         };
         if self.pending.len() >= MOST_PENDING {
             return Err(reject(503, "Busy", Some(self.admission.retry_after())));
@@ -195,6 +198,11 @@ impl Core {
         let invite = query.method == Method::INVITE.as_str();
         let candidates = match &query.kind {
             RouteKind::Onward { next_hop } => {
+                // A new call that brings its own Route is a new call all the same.
+                if invite && !query.in_dialog {
+                    let up = self.proxy.passage_ref().calls();
+                    self.admission.admit(now, up).map_err(|refused| self.refuse(refused))?;
+                }
                 let address = HostAddress::of(&next_hop.view());
                 address
                     .map(|address| Candidate { peer: None, address, rewrite_uri: false })
@@ -216,15 +224,26 @@ impl Core {
             self.counters.unroutable += 1;
             return Err(reject(404, "No Route", None));
         }
-        let invite = invite && matches!(query.kind, RouteKind::Initial);
-        let RouteQuery { key, request_uri, call_id, .. } = query;
-        self.pending.insert(key, Pending { from, call_id, request_uri, invite });
+        let initial = matches!(query.kind, RouteKind::Initial);
+        let peers: Vec<PeerRef> = candidates.iter().filter_map(|candidate| candidate.peer).collect();
+        let routed = (invite && initial).then(|| self.routed(from, &peers));
+        let RouteQuery { key, request_uri, call_id, in_dialog, .. } = query;
+        let peers_only = !initial && !in_dialog;
+        self.pending.insert(key, Pending { from: from.face, call_id, request_uri, routed, peers_only });
         Ok(candidates)
     }
 
     /// The addresses of a request's candidates are known.
     pub(super) fn located(&mut self, now: Duration, key: RouteKey, mut located: Vec<(Where, Candidate)>) {
         let Some(pending) = self.pending.remove(&key) else { return };
+        if pending.peers_only {
+            let other = pending.from.other();
+            located.retain(|((_, remote), _)| self.table.who(*remote).is_some_and(|peer| peer.face == other));
+            if located.is_empty() {
+                self.counters.unroutable += 1;
+                return self.proxy.decide(now, key, reject(403, "No Relay", None));
+            }
+        }
         // A host that is down is avoided while another is up; if all are down, they get their chance.
         if located.iter().any(|(place, _)| !self.health.is_down(*place)) {
             located.retain(|(place, _)| !self.health.is_down(*place));
@@ -244,12 +263,10 @@ impl Core {
             let retry_after = self.admission.retry_after();
             return self.proxy.decide(now, key, reject(503, "No Host Reachable", Some(retry_after)));
         }
-        if pending.invite {
-            let peers: Vec<PeerRef> = located.iter().filter_map(|(_, candidate)| candidate.peer).collect();
-            let routed = self.routed(pending.from, &peers);
+        if let Some(routed) = pending.routed {
             self.calls.routed(&pending.call_id, routed);
         }
-        self.proxy.decide(now, key, Decision::Forward { from: pending.from.face, targets });
+        self.proxy.decide(now, key, Decision::Forward { from: pending.from, targets });
     }
 
     fn routed(&self, from: PeerRef, to: &[PeerRef]) -> RoutedTo {
@@ -277,10 +294,12 @@ impl Core {
 
     fn name_stranger(&mut self, now: Duration, ip: IpAddr) {
         if self.strangers.len() >= MOST_STRANGERS {
-            self.strangers.clear();
+            self.strangers.retain(|_, at| now.saturating_sub(*at) < STRANGER_EVERY);
         }
+        // A flood from everywhere is counted, not told one by one.
+        let full = self.strangers.len() >= MOST_STRANGERS;
         let named = self.strangers.get(&ip).is_some_and(|at| now.saturating_sub(*at) < STRANGER_EVERY);
-        if !named {
+        if !named && !full {
             self.strangers.insert(ip, now);
             tracing::warn!(%ip, "a request came from an address in no `allow` list; add it to a [[trunk]] or [[pbx]] if it belongs there");
         }
@@ -291,14 +310,19 @@ impl Core {
         let (transport, remote) = place;
         let Some(local) = self.local_toward(transport, remote) else { return };
         let key = self.proxy.probe(now, Destination { transport, local, remote }, &format!("sip:{remote}"));
-        self.probes.insert(key, (peer, place));
+        self.probes.insert(key, (peer.face, self.table.name(peer).to_owned(), place));
+    }
+
+    /// The hosts that a round of probes has found; others are forgotten.
+    pub(super) fn probed_round(&mut self, places: &HashSet<Where>) {
+        self.health.keep(places);
     }
 
     /// A probe has its answer, or none.
     pub(super) fn probed(&mut self, key: ProbeKey, status: Option<u16>) {
-        let Some((peer, place)) = self.probes.remove(&key) else { return };
-        if let Some(state) = self.health.probed(peer, place, status) {
-            let (name, remote) = (self.table.name(peer), place.1);
+        let Some((face, name, place)) = self.probes.remove(&key) else { return };
+        if let Some(state) = self.health.probed(face, &name, place, status) {
+            let remote = place.1;
             if state.down {
                 tracing::warn!(peer = name, %remote, "a host is down: it does not answer OPTIONS");
             } else {
@@ -316,8 +340,12 @@ impl Core {
             }
         }
         for change in anchor.media().take_changes() {
-            self.calls.plan(now, change);
+            let call = change.call;
+            if let Some(worker) = self.calls.plan(now, change) {
+                anchor.media().tap(call, Some(worker));
+            }
         }
+        anchor.media().close_released();
     }
 
     /// The listener from which to send: of the right transport and family; among several, the one whose address the
@@ -377,17 +405,13 @@ fn reject(status: u16, reason: &str, retry_after: Option<Duration>) -> Decision 
 /// The Request-URI with another host: user and parameters stay.
 fn aimed_at(request_uri: &str, host: SocketAddr) -> Option<Uri> {
     let view = UriView::parse(request_uri).ok().filter(UriView::is_sip)?;
-    let host_port = view.host_port()?.to_string();
-    let (before, after) = match view.userinfo() {
-        Some(user) => {
-            let (before, after) = request_uri.split_at_checked(request_uri.find('@')? + 1)?;
-            debug_assert!(before.ends_with(&format!("{user}@")));
-            (before, after)
-        }
-        None => request_uri.split_at_checked(request_uri.find(':')? + 1)?,
+    let start = match view.userinfo() {
+        Some(_) => request_uri.find('@')? + 1,
+        None => request_uri.find(':')? + 1,
     };
-    let rest = after.get(host_port.len()..)?;
-    format!("{before}{host}{rest}").parse().ok()
+    let (before, rest) = request_uri.split_at_checked(start)?;
+    let after = rest.find([';', '?']).and_then(|at| rest.get(at..)).unwrap_or_default();
+    format!("{before}{host}{after}").parse().ok()
 }
 
 /// A number in `[0, 1)`; xorshift is enough to share load.
@@ -396,4 +420,22 @@ fn roll(state: &mut u64) -> f64 {
     *state ^= *state >> 7;
     *state ^= *state << 17;
     (*state >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_uri_takes_another_host_and_keeps_the_rest() {
+        let aimed = |uri| aimed_at(uri, "192.0.2.9:5070".parse().unwrap()).map(|uri| uri.as_str().to_owned());
+        for (uri, wanted) in [
+            ("sip:+1555@carrier.example;user=phone", "sip:+1555@192.0.2.9:5070;user=phone"),
+            ("sip:a;b=c@[2001:db8::1]:05060", "sip:a;b=c@192.0.2.9:5070"),
+            ("sip:carrier.example?x=y", "sip:192.0.2.9:5070?x=y"),
+        ] {
+            assert_eq!(aimed(uri).as_deref(), Some(wanted));
+        }
+        assert_eq!(aimed("tel:+1555"), None);
+    }
 }

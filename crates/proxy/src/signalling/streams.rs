@@ -7,14 +7,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use sidetone_sip::framing::{Frame, Framer};
+use sidetone_sip::framing::{Broken, Frame, Framer};
 use sidetone_sip::message::Limits;
 use sidetone_sip::proxy::Destination;
 use sidetone_sip::{Flow, Transport};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Core, Signalling};
 
@@ -23,8 +25,15 @@ const QUEUE: usize = 512;
 const CONNECT_PATIENCE: Duration = Duration::from_secs(4);
 /// A connection without a byte for this long is closed; peers that want to keep one send keep-alives.
 const IDLE: Duration = Duration::from_secs(600);
-/// How long the rest of a message that has begun may take: a slow peer holds a connection, never a message.
+/// How long a message may take from its first byte to its last, however steadily its bytes drip in.
 const MESSAGE_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a peer may leave one message unread once the kernel's buffers are full.
+const WRITE_PATIENCE: Duration = Duration::from_secs(10);
+/// What was sent and stays unacknowledged for this long breaks the connection: a request fails over to another host
+/// well before its timer B, instead of being written into the void until the kernel gives up after a quarter of an hour.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(10);
+/// A silent connection is asked whether it still lives after this long, then this often, and given up after this many.
+const KEEP_ALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(5), 3);
 const PONG: Bytes = Bytes::from_static(b"\r\n");
 
 /// A connection is named by the listener it belongs to and the far end.
@@ -32,8 +41,16 @@ type Name = (SocketAddr, SocketAddr);
 
 /// The open connections.
 pub(super) struct Streams {
-    open: Mutex<HashMap<Name, Sender<Bytes>>>,
+    open: Mutex<HashMap<Name, Connection>>,
     most: usize,
+}
+
+/// One connection, as those who send on it hold it.
+#[derive(Clone)]
+struct Connection {
+    queue: Sender<Bytes>,
+    /// Told when the connection is taken out of the map: its task must not outlive its place there.
+    closed: Arc<Notify>,
 }
 
 impl Streams {
@@ -41,26 +58,33 @@ impl Streams {
         Self { open: Mutex::new(HashMap::new()), most }
     }
 
-    fn map(&self) -> std::sync::MutexGuard<'_, HashMap<Name, Sender<Bytes>>> {
+    fn map(&self) -> std::sync::MutexGuard<'_, HashMap<Name, Connection>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes room for a connection; none if there are too many.
-    fn enter(&self, name: Name) -> Option<(Sender<Bytes>, Receiver<Bytes>)> {
+    /// Makes room for a connection; none if there are too many. An older one of that name is closed.
+    fn enter(&self, name: Name) -> Option<(Connection, Receiver<Bytes>)> {
         let mut open = self.map();
         if open.len() >= self.most {
             return None;
         }
-        let (sender, receiver) = channel(QUEUE);
-        open.insert(name, sender.clone());
-        Some((sender, receiver))
+        let (queue, receiver) = channel(QUEUE);
+        let connection = Connection { queue, closed: Arc::new(Notify::new()) };
+        if let Some(older) = open.insert(name, connection.clone()) {
+            older.closed.notify_one();
+        }
+        Some((connection, receiver))
     }
 
-    fn leave(&self, name: Name, sender: &Sender<Bytes>) {
+    /// Closes a connection and frees its place; false if somebody has done so already.
+    fn leave(&self, name: Name, connection: &Connection) -> bool {
         let mut open = self.map();
-        if open.get(&name).is_some_and(|there| there.same_channel(sender)) {
+        let there = open.get(&name).is_some_and(|there| there.queue.same_channel(&connection.queue));
+        if there {
             open.remove(&name);
+            connection.closed.notify_one();
         }
+        there
     }
 
     /// Connections open now.
@@ -83,7 +107,7 @@ async fn connect(to: &Destination) -> io::Result<TcpStream> {
     let socket = if to.remote.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // From the listener's address, so that the peer's access list sees whom it expects.
     socket.bind(SocketAddr::new(to.local.ip(), 0))?;
-    tokio::time::timeout(CONNECT_PATIENCE, socket.connect(to.remote))
+    timeout(CONNECT_PATIENCE, socket.connect(to.remote))
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
@@ -103,13 +127,9 @@ impl Signalling {
                     if self.core().who(remote).is_none() {
                         continue;
                     }
-                    if let Some((sender, receiver)) = self.streams.enter((local, remote)) {
-                        tokio::spawn(Arc::clone(&self).serve_stream(
-                            stream,
-                            (local, remote),
-                            sender,
-                            receiver,
-                        ));
+                    if let Some((connection, receiver)) = self.streams.enter((local, remote)) {
+                        let this = Arc::clone(&self);
+                        tokio::spawn(this.serve_stream(stream, (local, remote), connection, receiver));
                     }
                 }
                 // Out of descriptors, most likely: take a breath instead of spinning.
@@ -128,27 +148,26 @@ impl Signalling {
     ) {
         let name = (to.local, to.remote);
         let there = self.streams.map().get(&name).cloned();
-        if let Some(sender) = there {
-            if sender.try_send(bytes).is_err() {
-                self.streams.leave(name, &sender);
+        if let Some(connection) = there {
+            if connection.queue.try_send(bytes).is_err() {
+                self.streams.leave(name, &connection);
                 core.send_failed(now, &to);
             }
             return;
         }
         let entered = if connect_if_need_be { self.streams.enter(name) } else { None };
-        let Some((sender, receiver)) = entered else {
+        let Some((connection, receiver)) = entered else {
             return core.send_failed(now, &to);
         };
         // The queue is new and has room.
-        let _ = sender.try_send(bytes);
+        let _ = connection.queue.try_send(bytes);
         let this = Arc::clone(self);
         tokio::spawn(async move {
             match connect(&to).await {
-                Ok(stream) => this.serve_stream(stream, name, sender, receiver).await,
+                Ok(stream) => this.serve_stream(stream, name, connection, receiver).await,
                 Err(error) => {
                     tracing::debug!(%error, peer = %to.remote, "a TCP connection could not be made");
-                    this.streams.leave(name, &sender);
-                    this.with(|core, now| core.send_failed(now, &to));
+                    this.left(name, &connection);
                 }
             }
         });
@@ -158,61 +177,127 @@ impl Signalling {
         self: Arc<Self>,
         stream: TcpStream,
         name: Name,
-        sender: Sender<Bytes>,
+        connection: Connection,
         queue: Receiver<Bytes>,
     ) {
-        let _ = stream.set_nodelay(true);
+        if let Err(error) = prepare(&stream) {
+            tracing::debug!(%error, peer = %name.1, "a TCP connection was made without its time limits");
+        }
         let (reader, writer) = stream.into_split();
         let flow = Flow { transport: Transport::Tcp, local: name.0, remote: name.1 };
         tokio::select! {
-            () = self.read(reader, &flow, &sender) => {}
-            () = write(writer, queue) => {}
+            () = self.read(reader, &flow, &connection.queue) => {}
+            () = write(writer, queue, WRITE_PATIENCE) => {}
+            () = connection.closed.notified() => {}
         }
-        self.streams.leave(name, &sender);
-        let to = Destination { transport: Transport::Tcp, local: name.0, remote: name.1 };
-        self.with(|core, now| core.send_failed(now, &to));
+        self.left(name, &connection);
     }
 
-    async fn read(self: &Arc<Self>, mut reader: OwnedReadHalf, flow: &Flow, pongs: &Sender<Bytes>) {
-        let mut framer = Framer::new(Limits::default());
-        let mut buffer = vec![0_u8; 16_384];
+    /// A connection has ended. Whoever took it out of the map before has told the core already.
+    fn left(self: &Arc<Self>, name: Name, connection: &Connection) {
+        if self.streams.leave(name, connection) {
+            let to = Destination { transport: Transport::Tcp, local: name.0, remote: name.1 };
+            self.with(|core, now| core.send_failed(now, &to));
+        }
+    }
+
+    async fn read(self: &Arc<Self>, reader: impl AsyncRead + Unpin, flow: &Flow, pongs: &Sender<Bytes>) {
+        let mut incoming = Incoming::new(reader, IDLE, MESSAGE_PATIENCE);
         loop {
-            let patience = if framer.buffered() == 0 { IDLE } else { MESSAGE_PATIENCE };
-            let Ok(Ok(length)) = tokio::time::timeout(patience, reader.read(&mut buffer)).await else {
-                return;
-            };
-            if length == 0 {
-                return;
-            }
-            framer.push(buffer.get(..length).unwrap_or_default());
-            loop {
-                match framer.next_frame() {
-                    Ok(Some(Frame::Message(message))) => {
-                        self.with(|core, now| self.received(core, now, flow, message));
-                    }
-                    Ok(Some(Frame::Ping)) => {
-                        if pongs.try_send(PONG).is_err() {
-                            return;
-                        }
-                    }
-                    Ok(None) => break,
-                    // Where one message ends is lost, so everything after it would be guesswork.
-                    Err(broken) => {
-                        tracing::debug!(flaw = %broken.flaw, "a TCP connection was closed for what it sent");
-                        if let Some(head) = broken.head {
-                            self.with(|core, now| self.received(core, now, flow, head));
-                        }
+            match incoming.next().await {
+                Ok(Frame::Message(message)) => {
+                    self.with(|core, now| self.received(core, now, flow, message));
+                }
+                Ok(Frame::Ping) => {
+                    if pongs.try_send(PONG).is_err() {
                         return;
                     }
                 }
+                // Where one message ends is lost, so everything after it would be guesswork.
+                Err(Closed::Broken(broken)) => {
+                    tracing::debug!(flaw = %broken.flaw, "a TCP connection was closed for what it sent");
+                    if let Some(head) = broken.head {
+                        self.with(|core, now| self.received(core, now, flow, head));
+                    }
+                    return;
+                }
+                Err(Closed::Slow) => {
+                    tracing::debug!(peer = %flow.remote, "a TCP connection was closed for a message that never ended");
+                    return;
+                }
+                Err(Closed::Ended) => return,
             }
         }
     }
 }
 
-async fn write(mut writer: OwnedWriteHalf, mut queue: Receiver<Bytes>) {
+/// Sets what keeps a dead peer from being taken for a silent one.
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    let (after, every, times) = KEEP_ALIVE;
+    socket.set_tcp_keepalive(
+        &TcpKeepalive::new().with_time(after).with_interval(every).with_retries(times),
+    )?;
+    socket.set_tcp_user_timeout(Some(ACKNOWLEDGED_WITHIN))
+}
+
+/// Why nothing more is read from a connection.
+#[derive(Debug)]
+enum Closed {
+    /// The peer or the network ended it, or it was idle for too long.
+    Ended,
+    /// A message began and was not complete in time.
+    Slow,
+    /// What came can't be followed.
+    Broken(Broken),
+}
+
+/// The frames of one connection, each of which has to come whole in time.
+struct Incoming<R> {
+    reader: R,
+    framer: Framer,
+    buffer: Vec<u8>,
+    idle: Duration,
+    patience: Duration,
+    /// When the message that is under way began.
+    begun: Option<Instant>,
+}
+
+impl<R: AsyncRead + Unpin> Incoming<R> {
+    fn new(reader: R, idle: Duration, patience: Duration) -> Self {
+        let framer = Framer::new(Limits::default());
+        Self { reader, framer, buffer: vec![0; 16_384], idle, patience, begun: None }
+    }
+
+    async fn next(&mut self) -> Result<Frame, Closed> {
+        loop {
+            if let Some(frame) = self.framer.next_frame().map_err(Closed::Broken)? {
+                // What is left over, if anything, belongs to another message.
+                self.begun = None;
+                return Ok(frame);
+            }
+            let now = Instant::now();
+            if self.framer.buffered() == 0 {
+                self.begun = None;
+            } else {
+                self.begun.get_or_insert(now);
+            }
+            let deadline = self.begun.map_or(now + self.idle, |begun| begun + self.patience);
+            let length = match timeout_at(deadline, self.reader.read(&mut self.buffer)).await {
+                Ok(Ok(length @ 1..)) => length,
+                Err(_) if self.begun.is_some() => return Err(Closed::Slow),
+                Ok(_) | Err(_) => return Err(Closed::Ended),
+            };
+            self.framer.push(self.buffer.get(..length).unwrap_or_default());
+        }
+    }
+}
+
+/// Writes what is queued until the peer is gone, or has read nothing of a message for too long.
+async fn write(mut writer: impl AsyncWrite + Unpin, mut queue: Receiver<Bytes>, patience: Duration) {
     while let Some(bytes) = queue.recv().await {
-        if writer.write_all(&bytes).await.is_err() {
+        if !matches!(timeout(patience, writer.write_all(&bytes)).await, Ok(Ok(()))) {
             return;
         }
     }

@@ -204,6 +204,7 @@ fn config(
         address = "{ip}"
         ports = "20000-49999"
         [http]
+        listen = "off"
         [control]
         socket = {socket:?}
         [health]

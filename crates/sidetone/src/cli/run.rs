@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sidetone_proxy::Server;
 use sidetone_proxy::config::{Config, Log, LogFormat};
 use tokio::signal::unix::{SignalKind, signal};
@@ -53,7 +54,21 @@ impl Run {
                 Ok(config)
             })
         };
+        raise_descriptor_limit(config.limits.calls);
         runtime()?.block_on(serve(config, reload))
+    }
+}
+
+/// Takes as many descriptors as the system lets us have: a call needs four sockets, a common default is 1024 in all.
+fn raise_descriptor_limit(calls: usize) {
+    let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
+    let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    let wanted = calls as u64 * 4 + 1_000;
+    if hard < wanted {
+        tracing::warn!(
+            limit = hard,
+            "limits.calls = {calls} needs about {wanted} file descriptors: raise LimitNOFILE in the systemd unit, or lower limits.calls"
+        );
     }
 }
 

@@ -74,6 +74,8 @@ pub struct RouteQuery {
     pub source: Flow,
     /// As written.
     pub call_id: String,
+    /// Whether To has a tag: a request within a dialog, or one that says so.
+    pub in_dialog: bool,
 }
 
 /// How a request finds its way.

@@ -190,6 +190,7 @@ fn route_query(key: Key, exchange: &Exchange) -> Option<RouteQuery> {
         request_uri: uri.to_owned(),
         source: exchange.source,
         call_id: request.call_id().to_owned(),
+        in_dialog: request.to_tag().is_some(),
     })
 }
 
