@@ -55,6 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         true
     })?;
-    println!("{:6.0} s best {} test {:?}", start.elapsed().as_secs_f32(), report.best, report.test);
+    println!("{:6.0} s: epoch {} kept", start.elapsed().as_secs_f32(), report.best);
+    println!("{}", std::fs::read_to_string(&report.card)?);
     Ok(())
 }

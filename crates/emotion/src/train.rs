@@ -24,6 +24,7 @@ pub use split::Split;
 use crate::{
     class::Class,
     corpus::{Band, Clip, CorpusError, Entry, Manifest, audio, telephony::Augmentation},
+    eval::{CorpusReport, EvalError, EvalOptions, Evaluation, evaluate},
     features::FeatureConfig,
     metrics::Confusion,
     model::{self, Licence, Meta, Model, ModelError},
@@ -163,6 +164,8 @@ pub struct Report {
     pub best: usize,
     /// Unweighted average recall on the test speakers through G.711 µ-law, by corpus, over each corpus's own classes.
     pub test: BTreeMap<String, f64>,
+    /// Everything else about the test speakers. `None` without any.
+    pub evaluation: Option<Evaluation>,
 }
 
 /// Why training failed.
@@ -232,7 +235,7 @@ pub fn train(
     let on = |side: &BTreeSet<String>| -> Vec<&Sound> {
         sounds.iter().filter(|sound| side.contains(&sound.entry.speaker)).collect()
     };
-    let (training, validation, test) = (on(&split.train), on(&split.validation), on(&split.test));
+    let (training, validation) = (on(&split.train), on(&split.validation));
     if training.is_empty() || validation.is_empty() {
         return Err(TrainError::Nothing(format!(
             "{} training and {} validation clips: name at least three speakers",
@@ -258,36 +261,60 @@ pub fn train(
     let network = Network::new(options.network.clone(), &best, &trainer.device)?;
     let samples = samples(&network, &checked)?;
     let calibration = calibrate::calibrate(&samples);
-    let tried: Vec<(Entry, Clip)> = test.iter().map(|sound| hear(sound, &trainer.features)).collect();
-    let test_recall = recalls(&score_all(&network, &tried)?);
-    let report = Report {
-        model: options.out.join("model.safetensors"),
-        card: options.out.join("CARD.md"),
-        history: trainer.history.clone(),
-        best: trainer.best,
-        test: test_recall,
-        split,
-    };
-    let card = card::write(options, &manifest, &report);
-    let meta = Meta {
+    let mut meta = Meta {
         name: options.name.clone(),
         licence: options.licence,
         corpora: manifest.corpora(),
-        held_out: report.split.test.iter().cloned().collect(),
-        heard: report.split.train.union(&report.split.validation).cloned().collect(),
+        held_out: split.test.iter().cloned().collect(),
+        heard: split.train.union(&split.validation).cloned().collect(),
         seed: options.seed,
         features: trainer.features.clone(),
         network: options.network.clone(),
         classes: Class::ALL.to_vec(),
         calibration,
-        card_sha256: model::card_checksum(&card),
+        card_sha256: String::new(),
     };
+    let path = options.out.join("model.safetensors");
+    // Tried as it will be read: in half precision, through the very code of `sidetone model eval`.
+    model::write(&path, &meta, &best)?;
+    let model = Model::from_bytes(&read(&path)?)?;
+    let tested = manifest.filtered(|entry| split.test.contains(&entry.speaker));
+    let figures = EvalOptions { against_wide: false, ..EvalOptions::default() };
+    let evaluation = match evaluate(&model, &tested, &options.root, &figures, &mut |_, _| {}) {
+        Ok(evaluation) => Some(evaluation),
+        Err(EvalError::Nothing { .. }) => None,
+        Err(EvalError::Corpus(error)) => return Err(error.into()),
+        Err(EvalError::Network(error)) => return Err(error.into()),
+    };
+    let report = Report {
+        model: path,
+        card: options.out.join("CARD.md"),
+        history: trainer.history.clone(),
+        best: trainer.best,
+        test: evaluation
+            .iter()
+            .flat_map(|evaluation| &evaluation.corpora)
+            .filter_map(native_recall)
+            .collect(),
+        evaluation,
+        split,
+    };
+    let card = card::write(options, &manifest, &report);
+    meta.card_sha256 = model::card_checksum(&card);
     model::write(&report.model, &meta, &best)?;
     save(&report.card, card.as_bytes())?;
     let json = serde_json::to_vec_pretty(&serde_json::json!({ "options": options, "report": report }));
     save(&options.out.join("training.json"), &json.unwrap_or_default())?;
     Model::open(&report.model)?;
     Ok(report)
+}
+
+fn native_recall(report: &CorpusReport) -> Option<(String, f64)> {
+    Some((report.corpus.clone(), report.sets.first()?.uar?.value))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TrainError> {
+    std::fs::read(path).map_err(|source| TrainError::Output { path: path.to_owned(), source })
 }
 
 fn save(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
@@ -561,6 +588,7 @@ impl<'a> Trainer<'a> {
         // its learning rate then fell earlier than in one that knew from the start.
         let mut options = self.options.clone();
         (options.epochs, options.patience) = (0, 0);
+        options.name = String::new();
         (options.manifest, options.root, options.out) = Default::default();
         options.teacher = options.teacher.map(|_| PathBuf::new());
         serde_json::to_string(&options).unwrap_or_default()
@@ -594,8 +622,7 @@ impl<'a> Trainer<'a> {
         if !path.exists() {
             return Ok(());
         }
-        let bytes =
-            std::fs::read(&path).map_err(|source| TrainError::Output { path: path.clone(), source })?;
+        let bytes = read(&path)?;
         let broken = |reason: String| TrainError::Nothing(format!("{}: {reason}", path.display()));
         let (_, header) =
             safetensors::SafeTensors::read_metadata(&bytes).map_err(|error| broken(error.to_string()))?;

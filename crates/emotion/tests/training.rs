@@ -85,6 +85,7 @@ fn training_learns_replays_resumes_and_is_judged_on_strangers() {
     let whole = train(&options(root, "whole"), &mut |_| true).unwrap();
     assert_eq!(whole.history.len(), 4);
     assert!(whole.test["made"] > 0.8, "{:?}", whole.test);
+    assert!(fs::read_to_string(&whole.card).unwrap().contains("| made | 2 (native) |"));
 
     // Stopped after two epochs and taken up again, it ends in the same file.
     let stopped = train(

@@ -18,8 +18,8 @@ pub struct Split {
 }
 
 impl Split {
-    /// Splits each corpus: `test` and `validation` name speakers to be kept apart; in a corpus where they name none, a
-    /// fifth are drawn for testing and a seventh for validation, at least one each where there are three or more.
+    /// Splits each corpus: `test` and `validation` name speakers to be kept apart; in a corpus where one of them names
+    /// none, a fifth of the rest are drawn for testing, a seventh for validation, at least one each if there are enough.
     pub fn new(manifest: &Manifest, test: &[String], validation: &[String], seed: u64) -> Self {
         let mut split = Self::default();
         for corpus in manifest.corpora() {
@@ -34,8 +34,10 @@ impl Split {
                 .cloned()
                 .collect();
             Rng::derive(seed, speakers.len() as u64).shuffle(&mut others);
-            if kept.is_empty() && tuned.is_empty() && others.len() >= 3 {
+            if kept.is_empty() && others.len() >= 3 {
                 kept = others.split_off(others.len() - (others.len() / 5).max(1));
+            }
+            if tuned.is_empty() && others.len() >= 2 {
                 tuned = others.split_off(others.len() - (others.len() / 7).max(1));
             }
             split.test.extend(kept);
