@@ -4,19 +4,23 @@
 //! controls; that file permission is the token.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sidetone_events::CallRef;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use sidetone_events::{Kind, Subscription};
+use socket2::{Domain, SockAddr, Socket, Type};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
 use crate::server::Shared;
 
 /// The longest line taken from a client.
 const LONGEST: u64 = 64 * 1024;
+/// How long a client may take to say what it wants.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What may be asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,9 +33,9 @@ pub enum Request {
         /// Which one.
         id: String,
     },
-    /// Events as they happen, a line each, until the client hangs up.
+    /// Events as they happen, a line each, until the client hangs up or closes its own half.
     Tail {
-        /// Of one call only.
+        /// Of one call that is up only, and no longer than it is; either id.
         call: Option<String>,
     },
     /// Counters.
@@ -68,23 +72,18 @@ impl Drop for ControlSocket {
 /// Binds the socket and starts serving.
 ///
 /// # Errors
-/// When the path can't be bound, or another Sidetone serves it.
+/// When the path can't be bound, something other than a socket stands there, or another Sidetone serves it.
 pub(crate) async fn start(path: &Path, shared: Arc<Shared>) -> io::Result<ControlSocket> {
-    let explain = |error: io::Error| {
-        io::Error::new(error.kind(), format!("control.socket {} can't be made: {error}", path.display()))
-    };
     if UnixStream::connect(path).await.is_ok() {
         return Err(io::Error::new(
             io::ErrorKind::AddrInUse,
             format!("another Sidetone serves {}; stop it or set control.socket", path.display()),
         ));
     }
-    let _ = std::fs::remove_file(path);
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(explain)?;
-    }
-    let listener = UnixListener::bind(path).map_err(explain)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(explain)?;
+    let listener = bind(path).map_err(|error| {
+        let path = path.display();
+        io::Error::new(error.kind(), format!("control.socket {path} can't be made: {error}"))
+    })?;
     tokio::spawn(async move {
         loop {
             match listener.accept().await {
@@ -95,62 +94,205 @@ pub(crate) async fn start(path: &Path, shared: Arc<Shared>) -> io::Result<Contro
                         let _ = serve(stream, shared).await;
                     });
                 }
-                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         }
     });
     Ok(ControlSocket { path: path.to_owned() })
 }
 
+/// Binds the path, in place of a socket that nobody serves any more.
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    match std::fs::symlink_metadata(path) {
+        Ok(there) if there.file_type().is_socket() => std::fs::remove_file(path)?,
+        Ok(_) => {
+            let remedy = "something else than a socket stands there; move it away or name another path";
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, remedy));
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    // Nobody can connect before `listen`, so there is no moment at which the umask decides who may.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    socket.listen(64)?;
+    socket.set_nonblocking(true)?;
+    UnixListener::from_std(socket.into())
+}
+
 async fn serve(stream: UnixStream, shared: Arc<Shared>) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader.take(LONGEST));
     let mut line = String::new();
-    reader.read_line(&mut line).await?;
+    tokio::time::timeout(PATIENCE, reader.read_line(&mut line)).await??;
     let request: Request = match serde_json::from_str(&line) {
         Ok(request) => request,
         Err(error) => {
-            return answer(
-                &mut writer,
-                &Failure { error: format!("the request could not be read: {error}") },
-            )
-            .await;
+            let error =
+                format!("the request could not be read: {error}; are client and server of one version?");
+            return answer(&mut writer, &Failure { error }).await;
         }
     };
     match request {
         Request::Calls => answer(&mut writer, &shared.calls().list()).await,
         Request::Call { id } => match shared.calls().find(&id) {
             Some(call) => answer(&mut writer, &call).await,
-            None => {
-                let error = format!("no call {id} is up; `sidetone calls` lists those that are");
-                answer(&mut writer, &Failure { error }).await
-            }
+            None => answer(&mut writer, &no_call(&id)).await,
         },
         Request::Stats => answer(&mut writer, &shared.stats()).await,
         Request::Drain { cancel } => answer(&mut writer, &shared.drain(!cancel)).await,
         Request::Reload => match shared.reload() {
             Ok(reloaded) => answer(&mut writer, &reloaded).await,
-            Err(error) => answer(&mut writer, &Failure { error }).await,
-        },
-        Request::Tail { call } => {
-            let mut events = shared.tail();
-            while let Some(event) = events.recv().await {
-                if call.as_deref().is_none_or(|id| is_about(&event.event.call, id)) {
-                    writer.write_all(event.json.as_bytes()).await?;
-                    writer.write_all(b"\n").await?;
-                }
+            Err(error) => {
+                let error =
+                    format!("the old configuration stays in force, since the new one can't be run: {error}");
+                answer(&mut writer, &Failure { error }).await
             }
-            Ok(())
+        },
+        Request::Tail { call: None } => tail(shared.tail(), None, &mut reader, &mut writer).await,
+        Request::Tail { call: Some(id) } => {
+            // Before the look-up, so that an end in between is not missed.
+            let events = shared.tail();
+            match shared.calls().find(&id) {
+                // Events carry the Call-ID masked if it holds a number; Sidetone's own id names the call anyhow.
+                Some(call) => tail(events, Some(&call.id), &mut reader, &mut writer).await,
+                None => answer(&mut writer, &no_call(&id)).await,
+            }
         }
     }
 }
 
-fn is_about(call: &CallRef, id: &str) -> bool {
-    call.sip_call_id.as_str() == id || call.id.to_string() == id
+/// Writes events until the client has gone, or the one call that it asked for.
+async fn tail(
+    mut events: Subscription,
+    call: Option<&str>,
+    client: &mut (impl AsyncRead + Unpin),
+    writer: &mut (impl AsyncWrite + Unpin),
+) -> io::Result<()> {
+    let mut rest = [0; 64];
+    loop {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            // Nothing more is asked on this connection: whatever comes is the end, or is passed over.
+            read = client.read(&mut rest) => match read? {
+                0 => return Ok(()),
+                _ => continue,
+            },
+        };
+        let Some(event) = event else { return Ok(()) };
+        if call.is_some_and(|id| event.event.call.id.to_string() != id) {
+            continue;
+        }
+        writer.write_all(event.json.as_bytes()).await?;
+        writer.write_all(b"\n").await?;
+        if call.is_some() && event.event.kind() == Kind::CallEnded {
+            return Ok(());
+        }
+    }
 }
 
-async fn answer(writer: &mut (impl AsyncWriteExt + Unpin), value: &impl Serialize) -> io::Result<()> {
+fn no_call(id: &str) -> Failure {
+    Failure { error: format!("no call {id} is up; `sidetone calls` lists those that are") }
+}
+
+async fn answer(writer: &mut (impl AsyncWrite + Unpin), value: &impl Serialize) -> io::Result<()> {
     let mut line = serde_json::to_vec(value)?;
     line.push(b'\n');
     writer.write_all(&line).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use sidetone_events::{
+        Bus, CallEnded, CallId, CallRef, CallStarted, Cause, Direction, Narrator, NumberHasher, Parties,
+        Timestamp,
+    };
+    use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_file_that_is_no_socket_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.txt");
+        std::fs::write(&path, "precious").unwrap();
+        let error = bind(&path).unwrap_err().to_string();
+        assert!(error.contains("move it away"), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+    }
+
+    #[tokio::test]
+    async fn a_link_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("link.sock");
+        std::os::unix::fs::symlink("/nonexistent", &path).unwrap();
+        bind(&path).unwrap_err();
+        assert!(std::fs::symlink_metadata(&path).unwrap().is_symlink());
+    }
+
+    #[tokio::test]
+    async fn a_socket_left_behind_is_replaced_by_one_for_its_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deeper/control.sock");
+        drop(bind(&path).unwrap());
+        let _listener = bind(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        UnixStream::connect(&path).await.unwrap();
+    }
+
+    async fn tail_of(stream: UnixStream, events: Subscription) -> io::Result<()> {
+        let (mut reader, mut writer): (OwnedReadHalf, OwnedWriteHalf) = stream.into_split();
+        tail(events, None, &mut reader, &mut writer).await
+    }
+
+    #[tokio::test]
+    async fn a_tail_client_that_hangs_up_frees_its_subscription_without_an_event() {
+        let bus = Bus::new();
+        let (client, server) = UnixStream::pair().unwrap();
+        let task = tokio::spawn(tail_of(server, bus.subscribe("tail", 16, &[])));
+        assert_eq!(bus.counts().len(), 1);
+        drop(client);
+        task.await.unwrap().unwrap();
+        assert!(bus.counts().is_empty());
+    }
+
+    fn narrator(number: u128) -> Narrator {
+        let began = Timestamp::from_unix_millis(1_000);
+        let hasher = NumberHasher::with_random_salt().unwrap();
+        let parties = Parties { caller: "4420", callee: "4930" };
+        let id = CallId::new(began, number);
+        Narrator::new(CallRef::new(&hasher, id, "x@y", "carrier", Direction::Inbound, parties), began)
+    }
+
+    #[tokio::test]
+    async fn a_tail_of_one_call_ends_with_it() {
+        let bus = Bus::new();
+        let (client, server) = UnixStream::pair().unwrap();
+        let (mut wanted, mut other) = (narrator(1), narrator(2));
+        let id = wanted.call().id.to_string();
+        let events = bus.subscribe("tail", 16, &[]);
+        let ended =
+            CallEnded { cause: Cause::Hangup, by: None, sip_status: None, summary: None, media: None };
+        bus.publish(wanted.tell(Duration::ZERO, CallStarted { analysed: false }));
+        bus.publish(other.tell(Duration::ZERO, ended.clone()));
+        bus.publish(wanted.tell(Duration::ZERO, ended));
+        let (mut reader, mut writer) = server.into_split();
+        tail(events, Some(&id), &mut reader, &mut writer).await.unwrap();
+        assert!(bus.counts().is_empty());
+        drop((reader, writer));
+        let mut lines = BufReader::new(client).lines();
+        let (mut ids, mut count) = (BTreeSet::new(), 0);
+        while let Some(line) = lines.next_line().await.unwrap() {
+            let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+            ids.insert(event["call"]["id"].as_str().unwrap().to_owned());
+            count += 1;
+        }
+        assert_eq!((ids, count), (BTreeSet::from([id]), 2));
+    }
 }

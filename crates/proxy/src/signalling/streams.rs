@@ -236,9 +236,8 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
     let (after, every, times) = KEEP_ALIVE;
-    socket.set_tcp_keepalive(
-        &TcpKeepalive::new().with_time(after).with_interval(every).with_retries(times),
-    )?;
+    socket
+        .set_tcp_keepalive(&TcpKeepalive::new().with_time(after).with_interval(every).with_retries(times))?;
     socket.set_tcp_user_timeout(Some(ACKNOWLEDGED_WITHIN))
 }
 
@@ -300,5 +299,140 @@ async fn write(mut writer: impl AsyncWrite + Unpin, mut queue: Receiver<Bytes>, 
         if !matches!(timeout(patience, writer.write_all(&bytes)).await, Ok(Ok(()))) {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sidetone_events::{Bus, NumberHasher};
+    use sidetone_sip::anchor::Anchor;
+    use sidetone_sip::proxy::{Listener, Proxy, Settings};
+    use tokio::sync::mpsc::unbounded_channel;
+
+    use super::*;
+    use crate::calls::Calls;
+    use crate::config::Config;
+    use crate::media::Engine;
+
+    const OPTIONS: &[u8] = b"OPTIONS sip:127.0.0.1 SIP/2.0\r\nContent-Length: 0\r\n\r\n";
+    const SOON: Duration = Duration::from_millis(40);
+    /// Ends a test that would wait for ever; no assertion depends on how long it is.
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// The SIP side on a TCP port of its own, and that port.
+    async fn signalling() -> (Arc<Signalling>, SocketAddr) {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let config: Config = toml::from_str(&format!(
+            r#"
+            [sip]
+            listen = ["tcp:{port}"]
+            [media]
+            [health]
+            options_interval = "0s"
+            [[trunk]]
+            name = "carrier"
+            allow = ["127.0.0.1"]
+            hosts = [{{ to = "sip:127.0.0.1:9;transport=tcp" }}]
+            [[pbx]]
+            name = "pbx"
+            allow = ["127.0.0.2"]
+            hosts = [{{ to = "sip:127.0.0.2:9;transport=tcp" }}]
+            "#
+        ))
+        .unwrap();
+        let epoch = std::time::Instant::now();
+        let (notices, _inbox) = unbounded_channel();
+        let engine = Engine::start(config.media.clone(), vec![Vec::new()], &notices, epoch, 1).unwrap();
+        let settings = Settings::new(vec![Listener::bound(Transport::Tcp, port)]);
+        let anchor = Anchor::new(engine, sidetone_sip::anchor::Settings::default());
+        let calls = Calls::new(
+            Bus::new(),
+            NumberHasher::with_random_salt().unwrap(),
+            Vec::new(),
+            config.analysis.thresholds.clone(),
+            LONG,
+            epoch,
+        );
+        let core = Core::new(Arc::new(config), Proxy::new(settings, anchor, 1), Arc::new(calls), 1);
+        (Signalling::start(core, epoch).await.unwrap(), port)
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_peer_that_never_reads_is_cut_off_and_its_place_freed() {
+        let (signalling, local) = signalling().await;
+        let mut peer = TcpStream::connect(local).await.unwrap();
+        let to = Destination { transport: Transport::Tcp, local, remote: peer.local_addr().unwrap() };
+        let settled = async {
+            while signalling.connections() == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            let message = Bytes::from(vec![b'x'; 60_000]);
+            while signalling.connections() > 0 {
+                signalling.with(|core, now| {
+                    signalling.send_stream(core, now, message.clone(), to, false);
+                });
+                tokio::task::yield_now().await;
+            }
+            // What the kernel had taken still comes, then the end: nobody holds the connection any more.
+            let mut buffer = vec![0; 1 << 16];
+            while let Ok(1..) = peer.read(&mut buffer).await {}
+        };
+        timeout(LONG, settled).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_newer_connection_of_the_same_name_closes_the_older() {
+        let streams = Streams::new(2);
+        let name = ("127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap());
+        let (older, _queue) = streams.enter(name).unwrap();
+        let (newer, _queue) = streams.enter(name).unwrap();
+        timeout(LONG, older.closed.notified()).await.unwrap();
+        assert!(!streams.leave(name, &older), "the older one must not close the newer");
+        assert_eq!(streams.len(), 1);
+        assert!(streams.leave(name, &newer));
+        assert_eq!(streams.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_write_that_makes_no_progress_ends() {
+        let (writer, _peer) = tokio::io::duplex(16);
+        let (sender, queue) = channel(1);
+        sender.send(Bytes::from_static(&[0; 64])).await.unwrap();
+        timeout(LONG, write(writer, queue, SOON)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_message_that_drips_in_is_cut_however_steadily() {
+        let (mut peer, reader) = tokio::io::duplex(64);
+        let drip = tokio::spawn(async move {
+            peer.write_all(b"OPTIONS sip:127.0.0.1 SIP/2.0\r\nSubject: ").await.unwrap();
+            while peer.write_all(b"z").await.is_ok() {
+                tokio::time::sleep(SOON / 8).await;
+            }
+        });
+        let mut incoming = Incoming::new(reader, LONG, SOON);
+        let next = timeout(LONG, incoming.next()).await.unwrap();
+        assert!(matches!(next, Err(Closed::Slow)), "{next:?}");
+        drop(incoming);
+        timeout(LONG, drip).await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn patience_is_per_message_and_silence_between_messages_is_no_slowness() {
+        let (mut peer, reader) = tokio::io::duplex(1_024);
+        let mut incoming = Incoming::new(reader, LONG, LONG);
+        peer.write_all(&[OPTIONS, OPTIONS, b"\r\n\r\n", b"OPT"].concat()).await.unwrap();
+        for _ in 0..2 {
+            assert!(matches!(incoming.next().await, Ok(Frame::Message(message)) if message == OPTIONS));
+            assert!(incoming.begun.is_none(), "a message that is complete is not under way");
+        }
+        assert!(matches!(incoming.next().await, Ok(Frame::Ping)));
+        assert!(timeout(SOON, incoming.next()).await.is_err());
+        let begun = incoming.begun.unwrap();
+        peer.write_all(b"IONS").await.unwrap();
+        assert!(timeout(SOON, incoming.next()).await.is_err());
+        assert_eq!(incoming.begun, Some(begun), "more bytes must not buy more time");
+        drop(peer);
+        assert!(matches!(incoming.next().await, Err(Closed::Ended)));
     }
 }
