@@ -14,6 +14,7 @@ mod settings;
 mod signalling;
 
 use std::io::Write;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -25,7 +26,7 @@ use program::Stage;
 use report::{Conditions, Report, Runs};
 use settings::{Part, Settings};
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     let mut settings = Settings::parse();
     settings.sidetone = settings
         .sidetone
@@ -40,24 +41,34 @@ fn main() -> anyhow::Result<()> {
     let stage = Stage::set()?;
     let (begun, before) = (Instant::now(), Bustle::now());
     let mut runs = Runs::default();
+    // What fails is told, and does not cost what was measured before and after.
+    let mut failures = Vec::new();
+    let mut note = |failure: anyhow::Error| {
+        say(format_args!("FAILED: {failure:#}"));
+        failures.push(format!("{failure:#}"));
+    };
     for number in 1..=settings.runs {
         if settings.only.contains(&Part::Forwarding) {
             say(format_args!("run {number} of {}: forwarding", settings.runs));
-            forwarding(&settings, &stage, &mut runs)?;
+            forwarding(&settings, &stage, &mut runs, &mut note)?;
         }
         if settings.only.contains(&Part::Signalling) {
             say(format_args!("run {number} of {}: signalling", settings.runs));
             for sdp in [false, true] {
                 for subject in [signalling::Subject::Kamailio, signalling::Subject::Sidetone] {
-                    let run = signalling::measure(subject, sdp, &settings, &stage)
-                        .with_context(|| format!("{subject:?}, SDP: {sdp}"))?;
-                    runs.signalling.push(run);
+                    match signalling::measure(subject, sdp, &settings, &stage) {
+                        Ok(run) => runs.signalling.push(run),
+                        Err(error) => note(error.context(format!("signalling by {subject:?}, SDP: {sdp}"))),
+                    }
                 }
             }
         }
         if settings.only.contains(&Part::Analysis) {
             say(format_args!("run {number} of {}: analysis", settings.runs));
-            runs.analysis.push(analysis::measure(&settings)?);
+            match analysis::measure(&settings) {
+                Ok(run) => runs.analysis.push(run),
+                Err(error) => note(error.context("analysis")),
+            }
         }
     }
     let after = Bustle::now();
@@ -77,6 +88,7 @@ fn main() -> anyhow::Result<()> {
         signalling: report::signalling(&runs.signalling),
         analysis: report::analysis(&runs.analysis),
         runs,
+        failures,
     };
     report.print(&mut std::io::stdout().lock())?;
     if let Some(folder) = settings.json.parent() {
@@ -84,10 +96,15 @@ fn main() -> anyhow::Result<()> {
     }
     std::fs::write(&settings.json, serde_json::to_vec_pretty(&report)?)?;
     say(format_args!("all of it, run by run: {}", settings.json.display()));
-    Ok(())
+    Ok(if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn forwarding(settings: &Settings, stage: &Stage, runs: &mut Runs) -> anyhow::Result<()> {
+fn forwarding(
+    settings: &Settings,
+    stage: &Stage,
+    runs: &mut Runs,
+    note: &mut impl FnMut(anyhow::Error),
+) -> anyhow::Result<()> {
     let speech = media::Speech::load(&settings.speech)?;
     for (subject, loads) in [
         (media::Subject::Rtpengine, &settings.calls),
@@ -97,9 +114,9 @@ fn forwarding(settings: &Settings, stage: &Stage, runs: &mut Runs) -> anyhow::Re
         if loads.is_empty() {
             continue;
         }
-        let measured = media::measure(subject, loads, settings, stage, &speech)
-            .with_context(|| format!("forwarding by {subject:?}"))?;
-        runs.forwarding.extend(measured);
+        if let Err(error) = media::measure(subject, loads, settings, stage, &speech, &mut runs.forwarding) {
+            note(error.context(format!("forwarding by {subject:?}")));
+        }
     }
     Ok(())
 }

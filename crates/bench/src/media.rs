@@ -117,14 +117,15 @@ fn ulaw(path: &Path) -> anyhow::Result<Arc<[u8]>> {
     Ok(codes.into())
 }
 
-/// Starts a subject and measures it with each number of calls in turn.
+/// Starts a subject and measures it with each number of calls in turn; on failure what was measured stays.
 pub(crate) fn measure(
     subject: Subject,
     loads: &[usize],
     settings: &Settings,
     stage: &Stage,
     speech: &Speech,
-) -> anyhow::Result<Vec<Run>> {
+    runs: &mut Vec<Run>,
+) -> anyhow::Result<()> {
     let dir = tempfile::Builder::new().prefix("sidetone-bench-").tempdir()?;
     let mut relay: Box<dyn Relay> = match subject {
         Subject::Rtpengine => Box::new(rtpengine::Rtpengine::start(stage, dir.path())?),
@@ -135,7 +136,10 @@ pub(crate) fn measure(
             Box::new(Sidetone::start(&settings.sidetone, Disclosure::GivenUpstream, stage, dir.path())?)
         }
     };
-    loads.iter().map(|&calls| run(subject, relay.as_mut(), calls, settings, stage, speech)).collect()
+    for &calls in loads {
+        runs.push(run(subject, relay.as_mut(), calls, settings, stage, speech)?);
+    }
+    Ok(())
 }
 
 fn run(

@@ -15,10 +15,8 @@ use nix::unistd::Pid;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Real-time priority (SCHED_FIFO, SCHED_RR) of whatever is measured and of whatever measures.
 const FIRST: &str = "20";
-/// That of what is measured too, but must not keep the former waiting.
-const SECOND: &str = "15";
-/// That of what may take all the time that is left.
-const THIRD: &str = "10";
+/// That of what is measured too, but may take only the time that is left.
+const SECOND: &str = "10";
 
 /// Which CPUs the two sides of a measurement have, and whether they may run ahead of everyone else.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +49,7 @@ impl Stage {
             only.set(cpu)?;
             nix::sched::sched_setaffinity(Pid::from_raw(0), &only)?;
         }
-        self.hasten(u32::try_from(nix::unistd::gettid().as_raw())?)
+        self.prioritise(u32::try_from(nix::unistd::gettid().as_raw())?, FIRST)
     }
 
     /// `wanted`, where it is permitted.
@@ -59,14 +57,9 @@ impl Stage {
         if self.real_time { wanted } else { Class::Ordinary }
     }
 
-    /// Puts one thread ahead of all others.
-    pub(crate) fn hasten(&self, tid: u32) -> anyhow::Result<()> {
-        self.prioritise(tid, FIRST)
-    }
-
     /// Puts one thread behind others that are measured, and still ahead of ordinary ones.
     pub(crate) fn defer(&self, tid: u32) -> anyhow::Result<()> {
-        self.prioritise(tid, THIRD)
+        self.prioritise(tid, SECOND)
     }
 
     fn prioritise(&self, tid: u32, priority: &str) -> anyhow::Result<()> {
@@ -85,8 +78,6 @@ pub(crate) enum Class {
     Ordinary,
     /// Ahead of all ordinary ones, until it waits.
     First,
-    /// Ahead of ordinary ones, but behind `First`.
-    Second,
     /// As `First`, sharing its CPU in turns with others of its class.
     InTurns,
 }
@@ -116,7 +107,6 @@ impl Launch<'_> {
         match self.class {
             Class::Ordinary => {}
             Class::First => _ = command.args(["chrt", "-f", FIRST]),
-            Class::Second => _ = command.args(["chrt", "-f", SECOND]),
             Class::InTurns => _ = command.args(["chrt", "-r", FIRST]),
         }
         let child = command

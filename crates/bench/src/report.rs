@@ -18,6 +18,8 @@ pub(crate) struct Report {
     pub(crate) signalling: Vec<Signalling>,
     pub(crate) analysis: Option<Analysis>,
     pub(crate) runs: Runs,
+    /// Runs that came to nothing, and why.
+    pub(crate) failures: Vec<String>,
 }
 
 /// Under what it was measured.
@@ -199,7 +201,10 @@ impl Report {
         if !self.signalling.is_empty() {
             self.print_signalling(out)?;
         }
-        self.print_analysis(out)
+        self.print_analysis(out)?;
+        self.failures
+            .iter()
+            .try_for_each(|failure| writeln!(out, "\nFAILED, and not in the figures: {failure}"))
     }
 
     fn print_forwarding(&self, out: &mut impl Write, window: f64) -> io::Result<()> {

@@ -87,13 +87,12 @@ impl Sidetone {
         let listen = place::free(place::SUBJECT)?;
         let pair = Pair::new(place::TRUNK, place::PBX, listen)?;
         let trunk = SocketAddr::new(place::TRUNK, 5060);
-        // They share one CPU here, and workers that can't keep up would keep everyone else waiting.
-        let (program, http) = serve(binary, stage.subject, stage.class(Class::Second), dir, |http| {
+        let (program, http) = serve(binary, stage.subject, stage.class(Class::First), dir, |http| {
             config(listen, trunk, pair.callee(), disclosure, http, dir)
         })?;
-        let threads = Busy::of(program.id())?;
-        threads.threads("relay-").try_for_each(|relay| stage.hasten(relay))?;
-        threads.threads("hear-").try_for_each(|worker| stage.defer(worker))?;
+        // All share one CPU here, and workers that can't keep up would keep everyone else waiting. Relay and SIP are
+        // equals: they speak through channels on which a higher one could spin for ever, waiting for a lower one.
+        Busy::of(program.id())?.threads("hear-").try_for_each(|worker| stage.defer(worker))?;
         Ok(Self { program, http, pair })
     }
 }
