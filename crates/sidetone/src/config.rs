@@ -4,9 +4,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use sidetone_proxy::config::{Config, check};
+use sidetone_emotion::model::Model;
+use sidetone_proxy::config::{Config, Fault, check};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use tracing_subscriber::EnvFilter;
 
 /// Something wrong with a configuration file.
 #[derive(Debug, Clone, Serialize)]
@@ -37,9 +39,31 @@ impl fmt::Display for Problem {
     }
 }
 
+/// What reading a file gives: a configuration that can be run, and its warnings; or everything wrong with it.
+type Loaded = Result<(Config, Vec<Problem>), Vec<Problem>>;
+
 /// A configuration that can be run, and its warnings; or everything wrong with it.
-pub(crate) fn load(file: &Path) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
+pub(crate) fn load(file: &Path) -> Loaded {
+    parse(file, &read(file)?)
+}
+
+/// As [`load`], and tries what only starting would otherwise: the log filter and the model's file.
+pub(crate) fn examine(file: &Path) -> Loaded {
+    judge(file, &read(file)?, |config| {
+        let mut faults = check(config);
+        faults.extend(level_fault(&config.log.level));
+        faults.extend(config.analysis.model.as_deref().and_then(model_fault));
+        faults
+    })
+}
+
+/// As [`load`], from text.
+pub(crate) fn parse(file: &Path, text: &str) -> Loaded {
+    judge(file, text, check)
+}
+
+fn read(file: &Path) -> Result<String, Vec<Problem>> {
+    std::fs::read_to_string(file).map_err(|error| {
         vec![Problem {
             file: file.to_owned(),
             line: None,
@@ -47,12 +71,22 @@ pub(crate) fn load(file: &Path) -> Result<(Config, Vec<Problem>), Vec<Problem>> 
             problem: format!("can't be read: {error}; an example stands in deploy/sidetone.example.toml"),
             fatal: true,
         }]
-    })?;
-    parse(file, &text)
+    })
 }
 
-/// As [`load`], from text.
-pub(crate) fn parse(file: &Path, text: &str) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
+fn level_fault(level: &str) -> Option<Fault> {
+    let error = EnvFilter::try_new(level).err()?;
+    let problem = format!("`{level}` can't be read ({error}); write for example info");
+    Some(Fault { key: "log.level".to_owned(), problem, fatal: true })
+}
+
+fn model_fault(model: &Path) -> Option<Fault> {
+    let error = Model::open(model).err()?;
+    let problem = format!("can't be loaded: {error}; leave it out for the open weights inside the binary");
+    Some(Fault { key: "analysis.model".to_owned(), problem, fatal: true })
+}
+
+fn judge(file: &Path, text: &str, check: impl FnOnce(&Config) -> Vec<Fault>) -> Loaded {
     let config: Config = toml::from_str(text).map_err(|error| vec![explain(file, text, &error)])?;
     let tree = DeTable::parse(text).ok();
     let problems: Vec<Problem> = check(&config)
@@ -227,6 +261,18 @@ hosts = [{ to = "sip:192.0.2.2" }]
     fn a_missing_file_points_to_the_example() {
         let problems = load(Path::new("/nonexistent/s.toml")).unwrap_err();
         assert!(problems[0].to_string().contains("sidetone.example.toml"));
+    }
+
+    #[test]
+    fn an_examination_finds_what_only_starting_would() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("s.toml");
+        let tables = "[log]\nlevel = \"info,x=loud\"\n[analysis]\nmodel = \"/nonexistent/model\"\n";
+        std::fs::write(&file, format!("{GOOD}{tables}")).unwrap();
+        let said: Vec<String> = examine(&file).unwrap_err().iter().map(ToString::to_string).collect();
+        assert!(said[0].contains("s.toml:15: error: log.level `info,x=loud`"), "{said:?}");
+        assert!(said[1].contains("s.toml:17: error: analysis.model can't be loaded"), "{said:?}");
+        assert!(load(&file).is_ok(), "what a client of the control socket needs can be read nevertheless");
     }
 
     #[test]

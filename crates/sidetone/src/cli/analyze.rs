@@ -5,6 +5,7 @@ mod drawing;
 mod replay;
 mod wav;
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -76,8 +77,9 @@ impl Analyze {
         }?;
         let bench = Bench { customer: self.customer, model, hasher, formats: self.codecs.clone() };
         let mut failed = false;
+        let mut names = Names::default();
         for file in &self.files {
-            if let Err(error) = self.one(file, &bench, output) {
+            if let Err(error) = self.one(file, &bench, &mut names, output) {
                 failed = true;
                 eprintln!("sidetone: {}: {error:#}", file.display());
             }
@@ -85,8 +87,8 @@ impl Analyze {
         Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 
-    fn one(&self, file: &Path, bench: &Bench, output: Output) -> anyhow::Result<()> {
-        let mut input = File::open(file).context("can't be opened")?;
+    fn one(&self, file: &Path, bench: &Bench, names: &mut Names, output: Output) -> anyhow::Result<()> {
+        let mut input = File::open(file).context("can't be opened; is the path right?")?;
         let size = input.metadata().map_or(0, |metadata| metadata.len());
         let mut beginning = Vec::new();
         input.by_ref().take(12).read_to_end(&mut beginning)?;
@@ -97,7 +99,7 @@ impl Analyze {
         let calls = match Kind::of(&beginning) {
             Some(Kind::Wav) => vec![wav::analyse(file, input, bench)?],
             Some(Kind::Capture) => capture::analyse(input, bench)?,
-            None => bail!("is neither WAV nor pcap nor pcapng"),
+            None => bail!("is neither WAV nor pcap nor pcapng; convert it to one of them"),
         };
         bar.finish_and_clear();
         if calls.is_empty() {
@@ -106,12 +108,19 @@ impl Analyze {
             );
         }
         for (number, call) in calls.iter().enumerate() {
-            self.report(file, number, call, output)?;
+            self.report(file, number, call, names, output)?;
         }
         Ok(())
     }
 
-    fn report(&self, file: &Path, number: usize, call: &Heard, output: Output) -> anyhow::Result<()> {
+    fn report(
+        &self,
+        file: &Path,
+        number: usize,
+        call: &Heard,
+        names: &mut Names,
+        output: Output,
+    ) -> anyhow::Result<()> {
         if output.json {
             call.events.iter().try_for_each(say_json)?;
         } else {
@@ -132,14 +141,31 @@ impl Analyze {
         }
         if let Some(folder) = &self.plots {
             std::fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))?;
-            let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-            let name = if number > 0 { format!("{stem}-{}", number + 1) } else { stem.into_owned() };
+            let name = names.free(&file.file_stem().unwrap_or_default().to_string_lossy());
             let path = drawing::draw(&name, call, folder)?;
             if !output.json {
                 say(format_args!("  drawn as {} and .png", path.display()));
             }
         }
         Ok(())
+    }
+}
+
+/// The names of pictures drawn so far: neither a file's further calls nor a file of the same name in another folder
+/// may take the place of an earlier one.
+#[derive(Debug, Default)]
+struct Names(HashSet<String>);
+
+impl Names {
+    /// `stem`, or the first of `stem-2`, `stem-3`, … that is free.
+    fn free(&mut self, stem: &str) -> String {
+        let mut name = stem.to_owned();
+        let mut number = 2_usize;
+        while !self.0.insert(name.clone()) {
+            name = format!("{stem}-{number}");
+            number += 1;
+        }
+        name
     }
 }
 
@@ -193,5 +219,17 @@ fn alert(event: &Event) -> Option<String> {
             .to_lowercase(),
         ),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Names;
+
+    #[test]
+    fn no_picture_takes_the_name_of_another() {
+        let mut names = Names::default();
+        let given = ["x", "x-2", "x", "x", "y"].map(|stem| names.free(stem));
+        assert_eq!(given, ["x", "x-2", "x-3", "x-4", "y"]);
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
-        let (usable, problems) = match config::load(&self.file) {
+        let (usable, problems) = match config::examine(&self.file) {
             Ok((_, warnings)) => (true, warnings),
             Err(problems) => (false, problems),
         };

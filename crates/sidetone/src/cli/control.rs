@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sidetone_proxy::control::Request;
 
 use super::view::{Paint, clock};
@@ -19,27 +19,44 @@ struct Running {
     /// Its control socket. Without it, the socket named in the configuration file.
     #[arg(long, env = "SIDETONE_SOCKET", value_name = "PATH")]
     socket: Option<PathBuf>,
-    #[command(flatten)]
-    config: super::ConfigFile,
+    /// The configuration file [default: /etc/sidetone/sidetone.toml, if there is one].
+    #[arg(long, short, env = "SIDETONE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 impl Running {
-    fn socket(&self) -> PathBuf {
-        self.socket.clone().unwrap_or_else(|| {
-            crate::config::load(&self.config.config).map_or_else(
-                |_| sidetone_proxy::config::Control::default().socket,
-                |(config, _)| config.control.socket,
-            )
-        })
+    fn socket(&self) -> anyhow::Result<PathBuf> {
+        if let Some(socket) = &self.socket {
+            return Ok(socket.clone());
+        }
+        let default = Path::new(super::DEFAULT_CONFIG);
+        let file = match &self.config {
+            Some(named) => named,
+            // Only a file that nobody named may be missing.
+            None if matches!(default.try_exists(), Ok(false)) => {
+                return Ok(sidetone_proxy::config::Control::default().socket);
+            }
+            None => default,
+        };
+        match crate::config::load(file) {
+            Ok((config, _)) => Ok(config.control.socket),
+            Err(problems) => {
+                let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                bail!("{}\nmend the file, or name the socket with --socket", problems.join("\n"));
+            }
+        }
     }
 
     fn ask(&self, request: &Request) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Value>> + use<>> {
-        let socket = self.socket();
-        let stream = connect(&socket)?;
+        let stream = connect(&self.socket()?)?;
         let mut line = serde_json::to_vec(request)?;
         line.push(b'\n');
-        (&stream).write_all(&line)?;
-        Ok(BufReader::new(stream).lines().map(|line| Ok(serde_json::from_str(&line?)?)))
+        (&stream).write_all(&line).context("Sidetone hung up before it was asked; see its log")?;
+        Ok(BufReader::new(stream).lines().map(|line| {
+            let line = line.context("Sidetone hung up in the middle of an answer; see its log")?;
+            serde_json::from_str(&line)
+                .context("Sidetone's answer can't be read; is this command of the same version as what runs?")
+        }))
     }
 
     /// A request with one answer.
@@ -92,14 +109,14 @@ impl Calls {
             return Ok(ExitCode::SUCCESS);
         }
         say(format_args!(
-            "{:<18} {:<9} {:<9} {:>6}  {:<12} {:<12} {:<11} {:>7}",
+            "{:<26} {:<9} {:<9} {:>6}  {:<12} {:<12} {:<11} {:>7}",
             "CALL", "DIRECTION", "PHASE", "AGE", "TRUNK", "PBX", "SOUNDS", "VALENCE"
         ));
         for call in calls {
             let affect = call.get("affect").unwrap_or(&Value::Null);
             let valence = affect.get("valence").and_then(Value::as_f64);
             say(format_args!(
-                "{:<18} {:<9} {:<9} {:>6}  {:<12} {:<12} {:<11} {:>7}",
+                "{:<26} {:<9} {:<9} {:>6}  {:<12} {:<12} {:<11} {:>7}",
                 text(call, "id"),
                 text(call, "direction"),
                 text(call, "phase"),
@@ -179,7 +196,7 @@ fn tree(value: &Value, depth: usize) {
 
 #[derive(Debug, Args)]
 pub(super) struct Tail {
-    /// Only events of this call: Sidetone's id or the SIP Call-ID.
+    /// Only events of this call, until it ends: Sidetone's id or the SIP Call-ID.
     #[arg(long)]
     call: Option<String>,
     #[command(flatten)]
@@ -247,9 +264,15 @@ impl Drain {
             progress.set_message(format!("{} calls are up", state.get("calls").unwrap_or(&Value::Null)));
             progress.tick();
             std::thread::sleep(std::time::Duration::from_millis(500));
-            state = self.running.ask_once(&Request::Drain { cancel: false })?;
+            // Asked, not told again: somebody else may have cancelled meanwhile.
+            state = self.running.ask_once(&Request::Stats)?;
+            if state.get("draining") == Some(&Value::Bool(false)) {
+                progress.finish_and_clear();
+                bail!("the drain was cancelled by somebody else; `sidetone drain --wait` begins it again");
+            }
         }
         progress.finish_and_clear();
+        let state = json!({ "draining": state.get("draining"), "calls": state.get("calls") });
         if output.json {
             say_json(&state)?;
         } else {

@@ -48,8 +48,13 @@ impl Run {
                 for warning in warnings {
                     tracing::warn!("{warning}");
                 }
-                if let Ok(level) = EnvFilter::try_new(&config.log.level) {
-                    let _ = filter.reload(level);
+                match EnvFilter::try_new(&config.log.level) {
+                    Ok(level) => {
+                        let _ = filter.reload(level);
+                    }
+                    Err(error) => {
+                        tracing::warn!(level = config.log.level, %error, "log.level can't be read; the old one stays");
+                    }
                 }
                 Ok(config)
             })
