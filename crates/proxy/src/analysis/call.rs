@@ -1,6 +1,10 @@
 //! One call's pipeline: packets or PCM of both legs in, insights out.
 
-use std::collections::VecDeque;
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +21,9 @@ use sidetone_sip::anchor::{MediaKind, StreamPlan};
 
 use super::ear::Ear;
 
+/// Streams of a call that are kept in mind. Calls have one audio stream, seldom two.
+const MAX_STREAMS: usize = 16;
+
 /// Listens to one call. Times given to it are on the process's clock; what comes out is in the call's own time,
 /// which begins at `origin`.
 pub struct CallAnalysis {
@@ -24,8 +31,12 @@ pub struct CallAnalysis {
     customer: Ear,
     agent: Ear,
     insight: Call,
-    /// The audio stream that is listened to: the first audio m-line that can be read.
+    /// The streams that could be listened to.
+    plans: BTreeMap<usize, StreamPlan>,
+    /// The one that is.
     stream: Option<usize>,
+    /// Whether the party on the trunk's and on the PBX's face holds the other.
+    holds: [bool; 2],
     ready: VecDeque<(Duration, Insight)>,
     heard_before: Duration,
 }
@@ -44,7 +55,9 @@ impl CallAnalysis {
             customer: ear(Facing::Trunk),
             agent: ear(Facing::Pbx),
             insight: Call::new(thresholds),
+            plans: BTreeMap::new(),
             stream: None,
+            holds: [false; 2],
             ready: VecDeque::new(),
             heard_before: Duration::ZERO,
         }
@@ -63,16 +76,26 @@ impl CallAnalysis {
 
     /// SDP has agreed on something.
     pub fn plan(&mut self, stream: usize, plan: &StreamPlan) {
-        if plan.kind != MediaKind::Audio
-            || plan.tappable.is_err()
-            || self.stream.is_some_and(|heard| heard != stream)
-        {
-            return;
+        if readiness(plan) == Readiness::None {
+            self.plans.remove(&stream);
+        } else if self.plans.len() < MAX_STREAMS || self.plans.contains_key(&stream) {
+            self.plans.insert(stream, plan.clone());
         }
-        self.stream = Some(stream);
-        // What a party sends is numbered by the other party's SDP (RFC 3264 §5.1).
-        self.customer.expect(&plan.pbx, &plan.trunk);
-        self.agent.expect(&plan.trunk, &plan.pbx);
+        self.choose();
+    }
+
+    /// Listens to the readiest stream; among equals to the one that is listened to, else to the first.
+    fn choose(&mut self) {
+        let best = self
+            .plans
+            .iter()
+            .max_by_key(|(stream, plan)| (readiness(plan), self.stream == Some(**stream), Reverse(**stream)));
+        self.stream = best.map(|(stream, _)| *stream);
+        if let Some((_, plan)) = best {
+            // What a party sends is numbered by the other party's SDP (RFC 3264 §5.1).
+            self.customer.expect(&plan.pbx, &plan.trunk);
+            self.agent.expect(&plan.trunk, &plan.pbx);
+        }
     }
 
     /// The call was answered: what comes now is conversation.
@@ -85,17 +108,27 @@ impl CallAnalysis {
     /// The party on `face` put the other one on hold.
     pub fn held(&mut self, face: Face, at: Duration) {
         let at = self.call_time(at);
-        self.customer.held(true);
-        self.agent.held(true);
+        self.hold(face, true);
         self.insight.hold(leg(face), at);
     }
 
     /// The party on `face` took the hold back.
     pub fn resumed(&mut self, face: Face, at: Duration) {
         let at = self.call_time(at);
-        self.customer.held(false);
-        self.agent.held(false);
+        self.hold(face, false);
         self.insight.resume(leg(face), at);
+    }
+
+    /// Both may hold at once; there is a conversation again when neither does.
+    fn hold(&mut self, face: Face, held: bool) {
+        let [trunk, pbx] = &mut self.holds;
+        match face {
+            Face::Trunk => *trunk = held,
+            Face::Pbx => *pbx = held,
+        }
+        let held = *trunk || *pbx;
+        self.customer.held(held);
+        self.agent.held(held);
     }
 
     /// A copied RTP packet from the party on `face`.
@@ -181,12 +214,34 @@ impl CallAnalysis {
         self.ready.pop_front()
     }
 
-    /// The customer's audio that has reached the network's features since the last time.
+    /// The customer's voice that has reached the network's features since the last time.
     pub fn take_heard(&mut self) -> Duration {
         let heard = self.customer.listened();
         let new = heard.saturating_sub(self.heard_before);
         self.heard_before = heard;
         new
+    }
+}
+
+/// How far a stream is from carrying speech that can be heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Readiness {
+    /// It can't be, or is rejected.
+    None,
+    /// One party has not said yet where it wants its media, or wants none for now.
+    Half,
+    /// Media flows both ways.
+    Open,
+}
+
+fn readiness(plan: &StreamPlan) -> Readiness {
+    if plan.kind != MediaKind::Audio || plan.tappable.is_err() {
+        return Readiness::None;
+    }
+    match (plan.trunk.remote_rtp, plan.pbx.remote_rtp) {
+        (Some(_), Some(_)) => Readiness::Open,
+        (None, None) => Readiness::None,
+        _ => Readiness::Half,
     }
 }
 

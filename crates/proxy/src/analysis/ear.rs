@@ -1,5 +1,11 @@
 //! One leg's way from RTP packets to marked 8 kHz PCM, and to what may be heard in it.
 
+#[cfg(test)]
+pub(super) mod testing;
+#[cfg(test)]
+mod tests;
+mod timeline;
+
 use std::time::Duration;
 
 use sidetone_codec::{AnalysisBand, Codec, Decoder};
@@ -12,14 +18,10 @@ use sidetone_rtp::reorder::{Packet, Played, Reorder, Settings, Timing};
 use sidetone_rtp::telephone_event::Tracker;
 use sidetone_sip::anchor::EndPlan;
 
-/// Samples a second of everything that is listened to.
-const RATE: u64 = 8_000;
-/// A leg that sends nothing for this long is silent; the ear does not wait for its next packet to say so.
-const SILENT_AFTER: Duration = Duration::from_millis(500);
-/// What is left open when silence is assumed, for packets still on their way.
-const SILENT_UNTIL: Duration = Duration::from_millis(200);
-/// The longest silence written at once; a longer one is a leap.
-const LONGEST_FILL: Duration = Duration::from_secs(30);
+use timeline::{RATE, Timeline, samples};
+
+/// The longest loss that is concealed, in samples: 1 s. Concealment has long faded by then.
+const LONGEST_CONCEALED: u64 = RATE;
 
 /// A leg's ear. What it may do is fixed when it is made: only one made of a [`Listener`], which needs a customer's
 /// leg, leads to the network.
@@ -32,13 +34,14 @@ pub(super) struct Ear {
     /// Taken out while its packets are worked on, since it lends out one payload at a time.
     reorder: Option<Box<Reorder>>,
     events: Tracker,
+    /// The newest packet was a telephone-event.
+    after_event: bool,
+    /// Ticks lost, to be concealed once the packet behind them is known: it may hold what was lost.
+    lost: u32,
     resync: bool,
-    clock_rate: u32,
-    /// Call time of the first sample; none before it.
-    begin: Option<Duration>,
-    pushed: u64,
-    /// Silence that was written before the stream itself told of it, in samples.
-    ahead: u64,
+    timeline: Timeline,
+    /// Samples that were given on as a voice.
+    voiced: u64,
     early: bool,
     held: bool,
     native: Vec<i16>,
@@ -55,6 +58,7 @@ enum Role {
 
 struct Decoding {
     payload_type: u8,
+    codec: Codec,
     decoder: Decoder,
     band: AnalysisBand,
 }
@@ -79,11 +83,11 @@ impl Ear {
             decoder: None,
             reorder: Some(Box::new(Reorder::new(Settings::default()))),
             events: Tracker::new(),
+            after_event: false,
+            lost: 0,
             resync: false,
-            clock_rate: 8_000,
-            begin: None,
-            pushed: 0,
-            ahead: 0,
+            timeline: Timeline::default(),
+            voiced: 0,
             early: true,
             held: false,
             native: Vec::new(),
@@ -92,6 +96,8 @@ impl Ear {
     }
 
     /// Payload types mean what the receiver's SDP says; a number that only the sender lists is taken at its word.
+    ///
+    /// The decoder stays until a packet comes that needs another one: most re-INVITEs change nothing about it.
     pub(super) fn expect(&mut self, receiver: &EndPlan, sender: &EndPlan) {
         self.formats.clear();
         for format in receiver.formats.iter().chain(&sender.formats) {
@@ -104,8 +110,6 @@ impl Ear {
                 self.formats.push((format.payload_type, codec));
             }
         }
-        // A number may mean another codec now.
-        self.decoder = None;
     }
 
     pub(super) fn answered(&mut self, _at: Duration) {
@@ -123,18 +127,12 @@ impl Ear {
     /// A packet that came at call time `at`.
     pub(super) fn packet(&mut self, at: Duration, packet: &[u8]) {
         let Ok(view) = RtpView::parse(packet) else { return };
-        let duration = match self.codec(view.payload_type()) {
-            Some(codec) => {
-                let duration = codec.duration(view.payload());
-                if duration > 0 {
-                    self.clock_rate = codec.clock_rate();
-                }
-                duration
-            }
-            None => 0,
-        };
+        let timing = self.codec(view.payload_type()).map_or(Timing::default(), |codec| Timing {
+            clock_rate: codec.clock_rate(),
+            duration: codec.duration(view.payload()),
+        });
         if let Some(reorder) = &mut self.reorder {
-            reorder.push(at, &view, Timing { clock_rate: self.clock_rate, duration });
+            reorder.push(at, &view, timing);
         }
         self.play(at);
     }
@@ -143,14 +141,10 @@ impl Ear {
     pub(super) fn advance(&mut self, now: Duration) {
         self.play(now);
         self.events.advance(now);
-        let Some(begin) = self.begin else { return };
-        let written = begin + samples(self.pushed);
-        if now.saturating_sub(written) > SILENT_AFTER {
-            let mark =
-                if self.events.current().is_some() { FrameMark::Dtmf } else { FrameMark::ComfortNoise };
-            let fill = count(now.saturating_sub(written).saturating_sub(SILENT_UNTIL).min(LONGEST_FILL));
-            self.silence(fill, mark);
-            self.ahead += fill;
+        let fill = self.timeline.due(now);
+        if fill > 0 {
+            self.silence(fill, self.unless_event(FrameMark::ComfortNoise));
+            self.timeline.assume(fill);
         }
     }
 
@@ -160,6 +154,7 @@ impl Ear {
             reorder.finish();
         }
         self.play(now);
+        self.conceal();
         match &mut self.role {
             Role::Listening(listener) => listener.finish(),
             Role::Attending(detector) => detector.finish(),
@@ -168,7 +163,7 @@ impl Ear {
 
     /// Decoded audio that never was packets, at 8 kHz.
     pub(super) fn pcm(&mut self, pcm: &[i16]) {
-        self.begin.get_or_insert(Duration::ZERO);
+        self.timeline.begin_with_call();
         self.early = false;
         self.give(pcm, FrameMark::Audio);
     }
@@ -178,21 +173,13 @@ impl Ear {
         while let Some(played) = reorder.pop(now) {
             match played {
                 Played::Packet(packet) => self.decode(&packet),
-                Played::Lost { ticks, .. } => self.conceal(ticks),
-                Played::Silence { ticks } => {
-                    let fill = self.in_samples(ticks);
-                    let told = fill.min(self.ahead);
-                    self.ahead -= told;
-                    let mark = if self.events.current().is_some() {
-                        FrameMark::Dtmf
-                    } else {
-                        FrameMark::ComfortNoise
-                    };
-                    self.silence(fill - told, mark);
-                }
+                Played::Lost { ticks, .. } => self.lose(ticks),
+                Played::Silence { ticks } => self.pause(ticks),
                 Played::Restart { .. } => {
+                    self.conceal();
                     self.decoder = None;
                     self.events.restart(now);
+                    self.after_event = false;
                     self.resync = true;
                 }
             }
@@ -207,49 +194,97 @@ impl Ear {
         match self.codec(packet.payload_type) {
             Some(Codec::TelephoneEvent { .. }) => {
                 self.events.receive(packet.arrived, packet.timestamp, packet.marker, packet.payload);
+                self.after_event = true;
             }
             // What follows is silence by its timestamps; what it would sound like is of no interest here.
             Some(Codec::ComfortNoise { .. }) => {}
             Some(codec) => {
                 let codec = *codec;
-                self.begin.get_or_insert(packet.arrived);
-                if self.decoder.as_ref().is_none_or(|decoding| decoding.payload_type != packet.payload_type) {
-                    let Ok(decoder) = Decoder::for_analysis(&codec) else { return };
-                    let Ok(band) = AnalysisBand::new(decoder.native_rate(), decoder.channels()) else {
-                        return;
-                    };
-                    self.decoder = Some(Decoding { payload_type: packet.payload_type, decoder, band });
-                }
-                let Some(decoding) = &mut self.decoder else { return };
-                self.native.clear();
-                let decoded = decoding.decoder.decode(packet.payload, &mut self.native).is_ok();
-                let mark = match (decoded, self.events.current()) {
-                    (_, Some(_)) => FrameMark::Dtmf,
-                    (true, None) => FrameMark::Audio,
-                    // A payload that can't be decoded sounds as if it had been lost.
-                    (false, None) => FrameMark::Concealed,
-                };
-                if !decoded {
-                    self.native.clear();
-                    decoding.decoder.conceal(
-                        native_samples(packet.duration, decoding, self.clock_rate),
-                        &mut self.native,
-                    );
-                }
-                self.banded(mark);
+                self.audio(codec, packet);
+                self.after_event = false;
             }
             None => {}
         }
     }
 
-    fn conceal(&mut self, ticks: u32) {
-        let Some(decoding) = &mut self.decoder else {
-            let fill = self.in_samples(ticks);
-            return self.silence(fill, FrameMark::Concealed);
-        };
+    fn audio(&mut self, codec: Codec, packet: &Packet<'_>) {
+        let fits =
+            |decoding: &Decoding| decoding.payload_type == packet.payload_type && decoding.codec == codec;
+        if !self.decoder.as_ref().is_some_and(fits) {
+            // What was lost was the old codec's.
+            self.conceal();
+            let Ok(decoder) = Decoder::for_analysis(&codec) else { return };
+            let Ok(band) = AnalysisBand::new(decoder.native_rate(), decoder.channels()) else { return };
+            self.decoder = Some(Decoding { payload_type: packet.payload_type, codec, decoder, band });
+        }
+        self.recover(packet.payload);
+        self.timeline.arrived(packet.arrived);
+        let Some(decoding) = &mut self.decoder else { return };
         self.native.clear();
-        decoding.decoder.conceal(native_samples(ticks, decoding, self.clock_rate), &mut self.native);
-        self.banded(FrameMark::Concealed);
+        let decoded = decoding.decoder.decode(packet.payload, &mut self.native).is_ok();
+        if !decoded {
+            // A payload that can't be decoded sounds as if it had been lost.
+            self.native.clear();
+            let missing = decoding.native(packet.duration);
+            decoding.decoder.conceal(missing, &mut self.native);
+        }
+        self.banded(self.unless_event(if decoded { FrameMark::Audio } else { FrameMark::Concealed }));
+    }
+
+    /// Packets that held so many ticks were lost.
+    fn lose(&mut self, ticks: u32) {
+        let fill = self.in_samples(ticks);
+        let told = self.timeline.redeem(fill);
+        if told == 0 && fill <= LONGEST_CONCEALED {
+            self.lost = self.lost.saturating_add(ticks);
+            return;
+        }
+        // After a stretch that was written as silence there is nothing to continue.
+        self.conceal();
+        self.silence(fill - told, self.unless_event(FrameMark::Concealed));
+        self.settle_decoder();
+    }
+
+    /// Nothing was sent for so many ticks.
+    fn pause(&mut self, ticks: u32) {
+        self.conceal();
+        let fill = self.in_samples(ticks);
+        let told = self.timeline.redeem(fill);
+        let mark = if self.after_event { FrameMark::Dtmf } else { FrameMark::ComfortNoise };
+        self.silence(fill - told, self.unless_event(mark));
+        self.settle_decoder();
+    }
+
+    /// Silence was written past the decoder: it is not to fade over from what it last decoded.
+    fn settle_decoder(&mut self) {
+        if let Some(decoding) = &mut self.decoder {
+            self.native.clear();
+            decoding.decoder.idle(0, &mut self.native);
+        }
+    }
+
+    /// Makes up what was lost before this payload, with its help.
+    fn recover(&mut self, following: &[u8]) {
+        self.fill_in(|decoder, samples, out| decoder.recover(samples, following, out));
+    }
+
+    /// Makes up what was lost, when nothing of use follows.
+    fn conceal(&mut self) {
+        self.fill_in(Decoder::conceal);
+    }
+
+    fn fill_in(&mut self, make_up: impl FnOnce(&mut Decoder, usize, &mut Vec<i16>)) {
+        let lost = std::mem::take(&mut self.lost);
+        let Some(decoding) = self.decoder.as_mut().filter(|_| lost > 0) else { return };
+        self.native.clear();
+        let missing = decoding.native(lost);
+        make_up(&mut decoding.decoder, missing, &mut self.native);
+        self.banded(self.unless_event(FrameMark::Concealed));
+    }
+
+    /// While a telephone-event goes on, whatever sounds is that.
+    fn unless_event(&self, mark: FrameMark) -> FrameMark {
+        if self.events.current().is_some() { FrameMark::Dtmf } else { mark }
     }
 
     /// What the decoder made, brought to 8 kHz and given on.
@@ -274,10 +309,9 @@ impl Ear {
 
     /// Brings the leg's timeline to a packet's arrival, after a break that nobody measured in ticks.
     fn leap_to(&mut self, at: Duration) {
-        let Some(begin) = self.begin else { return };
-        let written = begin + samples(self.pushed);
-        self.silence(count(at.saturating_sub(written).min(LONGEST_FILL)), FrameMark::ComfortNoise);
-        self.ahead = 0;
+        let fill = self.timeline.leap(at);
+        self.silence(fill, FrameMark::ComfortNoise);
+        self.timeline.landed(at);
     }
 
     fn give(&mut self, pcm: &[i16], mark: FrameMark) {
@@ -286,8 +320,9 @@ impl Ear {
             FrameMark::Audio | FrameMark::Concealed if self.early => FrameMark::Early,
             other => other,
         };
-        self.pushed += pcm.len() as u64;
+        self.timeline.push(pcm.len() as u64);
         if mark.is_voice() {
+            self.voiced += pcm.len() as u64;
             self.syllables += self.pace.push(pcm);
         }
         match &mut self.role {
@@ -296,13 +331,14 @@ impl Ear {
         }
     }
 
+    /// Ticks of what was decoded last. Before that there is no stream that could have a gap.
     fn in_samples(&self, ticks: u32) -> u64 {
-        u64::from(ticks) * RATE / u64::from(self.clock_rate.max(1))
+        self.decoder.as_ref().map_or(0, |decoding| decoding.codec.samples(ticks, AnalysisBand::RATE) as u64)
     }
 
     /// From media time to call time.
     pub(super) fn call_time(&self, media: Duration) -> Duration {
-        self.begin.unwrap_or_default() + media
+        self.timeline.call_time(media)
     }
 
     /// The next piece of speech, in call time.
@@ -333,21 +369,15 @@ impl Ear {
         }
     }
 
-    /// Audio that was given to the listener, of whatever kind.
+    /// The voice that was given to the listener: no silence, no tones, nothing of before the answer or on hold.
     pub(super) fn listened(&self) -> Duration {
-        self.listener().map_or(Duration::ZERO, Listener::heard)
+        self.listener().map_or(Duration::ZERO, |_| samples(self.voiced))
     }
 }
 
-fn samples(count: u64) -> Duration {
-    Duration::from_micros(count * (1_000_000 / RATE))
-}
-
-fn count(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(0) * RATE / 1_000_000
-}
-
-fn native_samples(ticks: u32, decoding: &Decoding, clock_rate: u32) -> usize {
-    let native = u64::from(ticks) * u64::from(decoding.decoder.native_rate()) / u64::from(clock_rate.max(1));
-    usize::try_from(native).unwrap_or(0)
+impl Decoding {
+    /// Ticks in samples of what the decoder makes.
+    fn native(&self, ticks: u32) -> usize {
+        self.codec.samples(ticks, self.decoder.native_rate())
+    }
 }

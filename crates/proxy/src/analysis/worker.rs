@@ -1,10 +1,13 @@
 //! A worker thread: drains its tap rings, advances its calls, and runs the network once for all of them.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use sidetone_emotion::model::Model;
@@ -81,6 +84,9 @@ pub struct WorkerCounters {
     pub busy_us: AtomicU64,
 }
 
+/// The calls that a worker listens to.
+type Calls = HashMap<CallKey, CallAnalysis>;
+
 /// A worker in the making; [`Worker::run`] is its thread.
 pub struct Worker {
     /// Orders from the call book.
@@ -100,7 +106,7 @@ pub struct Worker {
 impl Worker {
     /// Works until the call book is gone.
     pub fn run(mut self) {
-        let mut calls: HashMap<CallKey, CallAnalysis> = HashMap::new();
+        let mut calls = Calls::new();
         loop {
             let first = match self.inbox.recv_timeout(if calls.is_empty() { IDLE } else { PACE }) {
                 Ok(work) => Some(work),
@@ -108,19 +114,18 @@ impl Worker {
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             let began = Instant::now();
-            // Packets first: whatever an order refers to had been copied before it was given.
+            // Orders before packets, so that a plan holds for what comes under it; but the end after them, for
+            // what was copied before the end was told is in the rings.
+            let mut ended = Vec::new();
+            for work in first.into_iter().chain(self.inbox.try_iter()) {
+                match work {
+                    Work::Finish(call, at) => ended.push((call, at)),
+                    work => self.obey(&mut calls, work),
+                }
+            }
             self.hear(&mut calls);
-            let mut next = first;
-            loop {
-                let work = match next.take() {
-                    Some(work) => work,
-                    None => match self.inbox.try_recv() {
-                        Ok(work) => work,
-                        Err(TryRecvError::Empty) => break,
-                        Err(TryRecvError::Disconnected) => return,
-                    },
-                };
-                self.obey(&mut calls, work);
+            for (call, at) in ended {
+                self.finish(&mut calls, call, at);
             }
             self.think(&mut calls);
             self.counters.calls.store(calls.len() as u64, Relaxed);
@@ -128,7 +133,7 @@ impl Worker {
         }
     }
 
-    fn hear(&mut self, calls: &mut HashMap<CallKey, CallAnalysis>) {
+    fn hear(&mut self, calls: &mut Calls) {
         let mut packets = 0;
         for tap in &mut self.taps {
             while let Some(tapped) = tap.receive() {
@@ -146,41 +151,59 @@ impl Worker {
         self.counters.packets.fetch_add(packets, Relaxed);
     }
 
-    fn obey(&self, calls: &mut HashMap<CallKey, CallAnalysis>, work: Work) {
+    fn obey(&self, calls: &mut Calls, work: Work) {
         match work {
             Work::Begin { call, origin, thresholds } => {
-                calls.insert(call, CallAnalysis::new(origin, *thresholds, &self.model));
+                let begun =
+                    catch_unwind(AssertUnwindSafe(|| CallAnalysis::new(origin, *thresholds, &self.model)));
+                match begun {
+                    Ok(analysis) => drop(calls.insert(call, analysis)),
+                    Err(_) => self.give_up(calls, call),
+                }
             }
-            Work::Plan { call, stream, plan } => with(calls, call, |call| call.plan(stream, &plan)),
-            Work::Answered(call, at) => with(calls, call, |call| call.answered(at)),
-            Work::Held(call, face, at) => with(calls, call, |call| call.held(face, at)),
-            Work::Resumed(call, face, at) => with(calls, call, |call| call.resumed(face, at)),
-            Work::Finish(key, at) => {
-                let Some(mut call) = calls.remove(&key) else { return };
-                let finished = catch_unwind(AssertUnwindSafe(|| {
-                    let (summary, timeline) = call.finish(at);
-                    self.tell(key, &mut call);
-                    Outcome::Finished(key, Box::new(summary), timeline)
-                }));
-                (self.report)(finished.unwrap_or_else(|_| {
-                    self.counters.panics.fetch_add(1, Relaxed);
-                    Outcome::Broken(key)
-                }));
+            Work::Plan { call, stream, plan } => {
+                self.contain(calls, call, |analysis| analysis.plan(stream, &plan));
             }
+            Work::Answered(call, at) => self.contain(calls, call, |analysis| analysis.answered(at)),
+            Work::Held(call, face, at) => self.contain(calls, call, |analysis| analysis.held(face, at)),
+            Work::Resumed(call, face, at) => {
+                self.contain(calls, call, |analysis| analysis.resumed(face, at));
+            }
+            Work::Finish(call, at) => self.finish(calls, call, at),
         }
     }
 
-    /// Advances every call to now, runs the network for all that are due, and reports.
-    fn think(&self, calls: &mut HashMap<CallKey, CallAnalysis>) {
-        let now = self.epoch.elapsed();
-        let mut broken = Vec::new();
-        for (key, call) in calls.iter_mut() {
-            if catch_unwind(AssertUnwindSafe(|| call.advance(now))).is_err() {
-                broken.push(*key);
-            }
+    fn finish(&self, calls: &mut Calls, key: CallKey, at: Duration) {
+        let Some(mut call) = calls.remove(&key) else { return };
+        let finished = catch_unwind(AssertUnwindSafe(|| {
+            let (summary, timeline) = call.finish(at);
+            self.tell(key, &mut call);
+            Outcome::Finished(key, Box::new(summary), timeline)
+        }));
+        match finished {
+            Ok(outcome) => (self.report)(outcome),
+            Err(_) => self.give_up(calls, key),
         }
-        for key in broken {
-            give_up(calls, key, &self.counters, &*self.report);
+    }
+
+    /// Does something with a call's analysis, if there is one. If that panics, the analysis is given up; the others
+    /// and the worker go on.
+    fn contain(&self, calls: &mut Calls, key: CallKey, act: impl FnOnce(&mut CallAnalysis)) {
+        let Some(call) = calls.get_mut(&key) else { return };
+        if catch_unwind(AssertUnwindSafe(|| act(call))).is_err() {
+            self.give_up(calls, key);
+        }
+    }
+
+    fn give_up(&self, calls: &mut Calls, key: CallKey) {
+        give_up(calls, key, &self.counters, &*self.report);
+    }
+
+    /// Advances every call to now, runs the network for all that are due, and reports.
+    fn think(&self, calls: &mut Calls) {
+        let now = self.epoch.elapsed();
+        for key in calls.keys().copied().collect::<Vec<_>>() {
+            self.contain(calls, key, |call| call.advance(now));
         }
         let estimated = catch_unwind(AssertUnwindSafe(|| CallAnalysis::estimate(calls.values_mut())));
         match estimated {
@@ -192,12 +215,12 @@ impl Worker {
             // Which call it was can't be told, so none of this batch is trusted any more.
             Err(_) => {
                 for key in calls.keys().copied().collect::<Vec<_>>() {
-                    give_up(calls, key, &self.counters, &*self.report);
+                    self.give_up(calls, key);
                 }
             }
         }
-        for (key, call) in calls.iter_mut() {
-            self.tell(*key, call);
+        for key in calls.keys().copied().collect::<Vec<_>>() {
+            self.contain(calls, key, |call| self.tell(key, call));
         }
     }
 
@@ -209,18 +232,7 @@ impl Worker {
     }
 }
 
-fn with(calls: &mut HashMap<CallKey, CallAnalysis>, key: CallKey, act: impl FnOnce(&mut CallAnalysis)) {
-    if let Some(call) = calls.get_mut(&key) {
-        act(call);
-    }
-}
-
-fn give_up(
-    calls: &mut HashMap<CallKey, CallAnalysis>,
-    key: CallKey,
-    counters: &WorkerCounters,
-    report: &dyn Fn(Outcome),
-) {
+fn give_up(calls: &mut Calls, key: CallKey, counters: &WorkerCounters, report: &dyn Fn(Outcome)) {
     counters.panics.fetch_add(1, Relaxed);
     calls.remove(&key);
     report(Outcome::Broken(key));
