@@ -46,14 +46,6 @@ pub struct Candidate {
     pub rewrite_uri: bool,
 }
 
-impl PeerRef {
-    /// The first peer of a face.
-    #[cfg(test)]
-    pub(super) const fn first(face: Face) -> Self {
-        Self { face, index: 0 }
-    }
-}
-
 impl Table {
     /// From a configuration that has passed `config::check`; hosts that can't be read are left out.
     #[must_use]
