@@ -221,13 +221,13 @@ impl Report {
         for row in self.forwarding.iter().filter(|row| !hearing(row)) {
             writeln!(
                 out,
-                "{:<22}{:>6}  {:<22}{:>12}{:>10.0}{:>10.0}  {}",
+                "{:<22}{:>6}  {:<22}{:>12}{:>10}{:>10}  {}",
                 name(row.subject),
                 row.calls,
                 spread(&row.whole_us, 2),
                 ratio(row.beside_rtpengine),
-                row.delay_p50_us.median,
-                row.delay_p99_us.median,
+                delay(row, &row.delay_p50_us),
+                delay(row, &row.delay_p99_us),
                 lost(row)
             )?;
         }
@@ -250,11 +250,11 @@ impl Report {
         for row in self.forwarding.iter().filter(hearing) {
             writeln!(
                 out,
-                "{:>6}  {:<22}{:>10}{:>10.0}  {:<24}{:>10.2}{:>9.0}%{:>9.1}%  {}",
+                "{:>6}  {:<22}{:>10}{:>10}  {:<24}{:>10.2}{:>9.0}%{:>9.1}%  {}",
                 row.calls,
                 spread(&row.relay_us, 2),
                 ratio(row.beside_deaf),
-                row.delay_p99_us.median,
+                delay(row, &row.delay_p99_us),
                 spread(&row.hearing_ms, 2),
                 row.rest_ms.median,
                 row.heard_share.median * 100.0,
@@ -326,11 +326,28 @@ fn ratio(ratio: Option<f64>) -> String {
     ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"))
 }
 
+/// A generator that is later than this, in µs, sends in bursts, and what it measures then is itself.
+const LATE: f64 = 2_000.0;
+
+/// Share of a CPU beyond which real-time programs are held back (see `docs/BENCH.md`).
+const FULL: f64 = 0.9;
+
+fn delay(row: &Forwarding, delay: &Median) -> String {
+    if row.late_p99_us > LATE { "-".to_owned() } else { format!("{:.0}", delay.median) }
+}
+
 fn lost(row: &Forwarding) -> String {
     let mut lost =
         if row.lost == 0 { "0".to_owned() } else { format!("{} of {}: not a clean run", row.lost, row.sent) };
     if row.altered > 0 {
         lost.push_str(&format!(", {} ALTERED", row.altered));
+    }
+    // A call is 100 packets a second.
+    if row.whole_us.median * row.calls as f64 * 100.0 > FULL * 1e6 {
+        lost.push_str(" (its CPU was full: overload, not work)");
+    }
+    if row.late_p99_us > LATE {
+        lost.push_str(&format!(" (sent up to {:.0} ms late: in bursts, no delays)", row.late_p99_us / 1e3));
     }
     lost
 }
