@@ -56,8 +56,8 @@ pub(crate) struct Forwarding {
     beside_deaf: Option<f64>,
     delay_p50_us: Median,
     delay_p99_us: Median,
-    /// The generator's own, worst run.
-    late_p99_us: f64,
+    /// The generator's own.
+    late_p99_us: Median,
     /// Over all runs.
     sent: u64,
     lost: u64,
@@ -109,7 +109,7 @@ pub(crate) fn forwarding(runs: &[media::Run]) -> Vec<Forwarding> {
                 beside_deaf: None,
                 delay_p50_us: median(|run| run.travelled.delay_p50_us)?,
                 delay_p99_us: median(|run| run.travelled.delay_p99_us)?,
-                late_p99_us: median(|run| run.travelled.late_p99_us)?.most,
+                late_p99_us: median(|run| run.travelled.late_p99_us)?,
                 sent: sum(|run| run.travelled.sent),
                 lost: sum(|run| run.travelled.lost),
                 altered: sum(|run| run.travelled.altered),
@@ -333,7 +333,7 @@ const LATE: f64 = 2_000.0;
 const FULL: f64 = 0.9;
 
 fn delay(row: &Forwarding, delay: &Median) -> String {
-    if row.late_p99_us > LATE { "-".to_owned() } else { format!("{:.0}", delay.median) }
+    if row.late_p99_us.median > LATE { "-".to_owned() } else { format!("{:.0}", delay.median) }
 }
 
 fn lost(row: &Forwarding) -> String {
@@ -346,8 +346,11 @@ fn lost(row: &Forwarding) -> String {
     if row.whole_us.median * row.calls as f64 * 100.0 > FULL * 1e6 {
         lost.push_str(" (its CPU was full: overload, not work)");
     }
-    if row.late_p99_us > LATE {
-        lost.push_str(&format!(" (sent up to {:.0} ms late: in bursts, no delays)", row.late_p99_us / 1e3));
+    if row.late_p99_us.median > LATE {
+        lost.push_str(&format!(
+            " (sent up to {:.0} ms late: in bursts, no delays)",
+            row.late_p99_us.median / 1e3
+        ));
     }
     lost
 }
