@@ -64,6 +64,8 @@ pub(super) struct RelayThread {
     /// Sockets that still had packets when their turn was over.
     unfinished: VecDeque<usize>,
     batch: Batch,
+    /// When the thread last had something to do.
+    woken: Duration,
 }
 
 struct Port {
@@ -140,6 +142,7 @@ impl RelayThread {
             calls: HashMap::new(),
             unfinished: VecDeque::new(),
             batch: Batch::default(),
+            woken: Duration::ZERO,
         };
         Ok((thread, waker))
     }
@@ -159,11 +162,10 @@ impl RelayThread {
                 self.report();
                 next_report = now + REPORT_EVERY;
             }
-            if !self.pace.tick.is_zero()
-                && self.streams_open() >= self.pace.coalesce_from
-                && self.unfinished.is_empty()
-            {
-                std::thread::sleep(self.pace.tick);
+            if self.streams_open() >= self.pace.coalesce_from && self.unfinished.is_empty() {
+                // The rest of the tick only: what the work took is not waited for twice.
+                let spent = self.epoch.elapsed().saturating_sub(self.woken);
+                std::thread::sleep(self.pace.tick.saturating_sub(spent));
             }
         }
     }
@@ -177,6 +179,7 @@ impl RelayThread {
             // An epoll descriptor that fails is a bug or a dying process; either way nothing can be relayed.
             Err(_) => return false,
         }
+        self.woken = self.epoch.elapsed();
         // Orders first: a party may send the moment it has read the answer, and by then the plan was given.
         if events.iter().any(|event| event.token() == WAKE) && !self.obey() {
             return false;
