@@ -27,7 +27,8 @@ pub fn number(bytes: &[u8]) {
     let _ = hasher.hash(&text);
     let (caller, call_id) = text.split_at(text.floor_char_boundary(text.len() / 2));
     let parties = Parties { caller, callee: &text };
-    let id = crate::CallId::new(Timestamp::from_unix_millis(0), 0);
+    // All ones is all letters: an id of zeros would hold a number of zeros by itself.
+    let id = crate::CallId::new(Timestamp::from_unix_millis((1 << 48) - 1), u128::MAX);
     let call = CallRef::new(&hasher, id, call_id, "trunk", Direction::Inbound, parties);
     let digits: String = caller.chars().filter(char::is_ascii_digit).collect();
     let only_digits = caller.bytes().all(|byte| byte.is_ascii_digit());
