@@ -1,0 +1,1 @@
+//! Announcements into a running RTP stream.

@@ -1,0 +1,200 @@
+//! The words in which consent is spoken of, by configuration, events, receipts and PBXs alike.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// How the callers of a call are told, and what their silence means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// They are not told: the call is carried, never analysed.
+    #[default]
+    #[serde(alias = "none")]
+    Never,
+    /// The operator states that every caller has heard the announcement before the call gets here.
+    GivenUpstream,
+    /// Sidetone announces; who does not object is listened to.
+    Notice,
+    /// Sidetone announces; only who agrees is listened to.
+    OptIn,
+    /// The PBX announces, and says so.
+    AnnounceElsewhere,
+}
+
+/// Where a call stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Not told yet.
+    Pending,
+    /// The announcement is playing.
+    Announcing,
+    /// Told, and asked to agree.
+    Asked,
+    /// The customer may be listened to.
+    Given,
+    /// The customer did not agree.
+    Declined,
+    /// The customer objected. Final.
+    OptedOut,
+    /// Policy, tier or list forbids it. Final.
+    Excluded,
+    /// The customer could not be told.
+    Failed,
+}
+
+/// Who said something about a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// The configured policy.
+    Policy,
+    /// The list of numbers that are never analysed.
+    List,
+    /// The customer, by a key.
+    Digit(Medium),
+    /// A SIP header of the carrier's.
+    TrunkHeader,
+    /// A SIP header of the PBX's.
+    PbxHeader,
+    /// Asterisk's manager interface.
+    Ami,
+    /// Asterisk's REST interface.
+    Ari,
+    /// FreeSWITCH's event socket.
+    Esl,
+    /// The HTTP interface.
+    Api,
+    /// The command line.
+    Cli,
+}
+
+/// How a key press was heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Medium {
+    /// Telephone-event (RFC 4733).
+    TelephoneEvent,
+    /// The tones themselves.
+    InBand,
+    /// SIP INFO.
+    Info,
+}
+
+/// What somebody says of a call's consent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Say {
+    /// The announcement has been played.
+    Announced,
+    /// The customer agrees.
+    Granted,
+    /// The customer does not.
+    Refused,
+}
+
+/// Who talks on a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Party {
+    /// A person.
+    Human,
+    /// A voice bot or an IVR.
+    Bot,
+}
+
+/// What a PBX, a header or the API may tell of a call.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Telling {
+    /// Consent.
+    Consent(Say),
+    /// Whether to analyse from now on. `true` never overrides a refusal.
+    Analysis(bool),
+    /// The queue that the call is in.
+    Queue(String),
+    /// The agent who has it.
+    Agent(String),
+    /// What it is about, in the operator's words.
+    CallType(String),
+    /// Its empathy tier.
+    Tier(String),
+    /// Language of the announcement, as an RFC 5646 tag.
+    Language(String),
+    /// Who talks on the PBX's side.
+    Party(Party),
+}
+
+impl Telling {
+    /// The longest text that is taken; more is cut off.
+    pub const LONGEST: usize = 64;
+
+    /// Reads a name and a value as headers (`X-Sidetone-Queue: billing`), channel variables and the API give them; the name without
+    /// its prefix, `queue`, `call-type` or `CALL_TYPE` alike.
+    ///
+    /// # Errors
+    /// What is wrong, with the values that are known.
+    pub fn parse(name: &str, value: &str) -> Result<Self, UnknownTelling> {
+        let name = name.trim().to_ascii_lowercase().replace('_', "-");
+        let value = value.trim();
+        let word = value.to_ascii_lowercase();
+        let unknown = |expected| UnknownTelling { name: name.clone(), expected };
+        Ok(match name.as_str() {
+            "consent" => Self::Consent(match word.as_str() {
+                "announced" => Say::Announced,
+                "granted" | "given" | "yes" => Say::Granted,
+                "refused" | "opt-out" | "no" => Say::Refused,
+                _ => return Err(unknown("announced, granted or refused")),
+            }),
+            "analysis" => Self::Analysis(match word.as_str() {
+                "start" | "on" | "yes" => true,
+                "stop" | "off" | "no" => false,
+                _ => return Err(unknown("start or stop")),
+            }),
+            "party" => Self::Party(match word.as_str() {
+                "human" | "agent" | "person" => Party::Human,
+                "bot" | "ivr" => Party::Bot,
+                _ => return Err(unknown("human or bot")),
+            }),
+            "queue" => Self::Queue(text(value)),
+            "agent" => Self::Agent(text(value)),
+            "call-type" => Self::CallType(text(value)),
+            "tier" => Self::Tier(text(value)),
+            "language" => Self::Language(text(value)),
+            _ => {
+                return Err(unknown(
+                    "one of consent, analysis, queue, agent, call-type, tier, language, party",
+                ));
+            }
+        })
+    }
+}
+
+/// Printable, and short enough for a label.
+fn text(value: &str) -> String {
+    value.chars().filter(|c| !c.is_control()).take(Telling::LONGEST).collect()
+}
+
+/// Something was told that has no meaning. The value is not repeated: it may hold a number.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{name}` should be {expected}")]
+pub struct UnknownTelling {
+    name: String,
+    expected: &'static str,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pending => "pending",
+            Self::Announcing => "announcing",
+            Self::Asked => "asked",
+            Self::Given => "given",
+            Self::Declined => "declined",
+            Self::OptedOut => "opted-out",
+            Self::Excluded => "excluded",
+            Self::Failed => "failed",
+        })
+    }
+}
