@@ -12,7 +12,7 @@ use sidetone_emotion::model::Model;
 use sidetone_events::{Bus, NumberHasher, Sinks, Subscription};
 use sidetone_sip::anchor::{Anchor, Cause};
 use sidetone_sip::proxy::{Listener, Proxy, Settings};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::Receiver;
 
 use crate::analysis::{Work, Worker, WorkerCounters};
 use crate::calls::Calls;
@@ -25,6 +25,8 @@ use crate::{http, random, tap};
 
 /// Bytes of each tap ring: about ten seconds of a thousand legs' G.711.
 const TAP_RING: usize = 4 * 1024 * 1024;
+/// What relay threads may have said that nobody has taken in yet; beyond it reports are dropped and counted.
+const MOST_NOTICES: usize = 1_024;
 /// The most m-lines of a call, and of streams in an offer.
 const MOST_STREAMS: usize = 16;
 /// How long sinks may take to deliver what is queued when the process ends.
@@ -114,7 +116,7 @@ impl Server {
             workers.push(worker.start(number, &mut taps, &calls, epoch)?);
         }
 
-        let (notices, inbox) = unbounded_channel();
+        let (notices, inbox) = tokio::sync::mpsc::channel(MOST_NOTICES);
         let engine = Engine::start(config.media.clone(), taps, &notices, epoch, random::number())?;
         let core =
             Core::new(Arc::clone(&config), proxy(&config, engine), Arc::clone(&calls), random::number());
@@ -370,7 +372,7 @@ impl Listening {
 }
 
 /// Takes what the relay threads say into the call book.
-async fn attend(signalling: Arc<Signalling>, calls: Arc<Calls>, mut inbox: UnboundedReceiver<Notice>) {
+async fn attend(signalling: Arc<Signalling>, calls: Arc<Calls>, mut inbox: Receiver<Notice>) {
     let mut sweep = tokio::time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {

@@ -89,6 +89,10 @@ pub struct MediaStats {
     pub lost: u64,
     /// Packets not forwarded, by reason.
     pub dropped: BTreeMap<&'static str, u64>,
+    /// Media sockets that could not be watched.
+    pub unwatched_sockets: u64,
+    /// Reports of a relay thread that nobody took in time.
+    pub reports_dropped: u64,
     /// Copies for analysis that found their ring full.
     pub tap_dropped: u64,
     /// Closed streams that carried packets one way only.
@@ -211,6 +215,8 @@ impl Stats {
                     ("undeliverable", total(|totals| &totals.undeliverable)),
                     ("send_error", total(|totals| &totals.send_errors)),
                 ]),
+                unwatched_sockets: total(|totals| &totals.unwatched),
+                reports_dropped: total(|totals| &totals.reports_dropped),
                 tap_dropped: total(|totals| &totals.tap_dropped),
                 one_way_streams: total(|totals| &totals.one_way_streams),
             },
@@ -348,6 +354,16 @@ impl Stats {
             "Media packets not forwarded, by reason.",
             "reason",
             &media.dropped,
+        );
+        page.counter(
+            "unwatched_sockets_total",
+            "Media sockets that the system would not let be watched.",
+            media.unwatched_sockets,
+        );
+        page.counter(
+            "media_reports_dropped_total",
+            "Reports of a relay thread that nobody took in time.",
+            media.reports_dropped,
         );
         page.counter(
             "tap_dropped_total",

@@ -4,20 +4,18 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use mio::Waker;
 use sidetone_rtp::latch::Policy;
 use sidetone_sip::Face;
 use sidetone_sip::anchor::{CallKey, Exhausted, IpFamily, LocalMedia, MediaPlane, StreamPlan};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::Sender;
 
 use super::ports::PortPool;
 use super::report::{Notice, RelayTotals};
-use super::thread::{Command, Pace, RelayThread};
+use super::thread::{Command, Orders, Pace, RelayThread};
 use crate::config::{Latching, Media};
 use crate::tap::TapSender;
 
@@ -53,24 +51,14 @@ pub struct PlanChange {
 }
 
 struct Handle {
-    commands: Sender<Command>,
-    waker: Waker,
+    orders: Orders,
     totals: Arc<RelayTotals>,
     join: Option<JoinHandle<()>>,
 }
 
-impl Handle {
-    fn send(&self, command: Command) {
-        // A thread that is gone can't be told anything; its calls have no media either way.
-        if self.commands.send(command).is_ok() {
-            let _ = self.waker.wake();
-        }
-    }
-}
-
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.send(Command::Stop);
+        self.orders.give(Command::Stop);
         if let Some(join) = self.join.take() {
             let _ = join.join();
         }
@@ -85,7 +73,7 @@ impl Engine {
     pub fn start(
         config: Media,
         taps: Vec<Vec<TapSender>>,
-        notices: &UnboundedSender<Notice>,
+        notices: &Sender<Notice>,
         epoch: Instant,
         seed: u64,
     ) -> io::Result<Self> {
@@ -97,13 +85,11 @@ impl Engine {
         let pace = Pace { tick: config.tick.into(), coalesce_from: config.coalesce_from, policy };
         let mut threads = Vec::new();
         for (number, taps) in taps.into_iter().enumerate() {
-            let (commands, inbox) = channel();
             let totals = Arc::new(RelayTotals::default());
-            let (thread, waker) =
-                RelayThread::new(inbox, notices.clone(), taps, Arc::clone(&totals), pace, epoch)?;
+            let (thread, orders) = RelayThread::new(notices.clone(), taps, Arc::clone(&totals), pace, epoch)?;
             let join =
                 std::thread::Builder::new().name(format!("relay-{number}")).spawn(move || thread.run())?;
-            threads.push(Handle { commands, waker, totals, join: Some(join) });
+            threads.push(Handle { orders, totals, join: Some(join) });
         }
         let pool = PortPool::new(config.ports, seed);
         Ok(Self {
@@ -160,7 +146,7 @@ impl Engine {
     fn tell(&self, call: CallKey, command: Command) {
         let number = usize::try_from(call.0).unwrap_or(0) % self.threads.len().max(1);
         if let Some(thread) = self.threads.get(number) {
-            thread.send(command);
+            thread.orders.give(command);
         }
     }
 

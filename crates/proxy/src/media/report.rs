@@ -85,6 +85,10 @@ pub struct RelayTotals {
     pub send_errors: AtomicU64,
     /// Copies dropped because a tap ring was full.
     pub tap_dropped: AtomicU64,
+    /// Sockets that could not be watched: their packets stay where they are.
+    pub unwatched: AtomicU64,
+    /// Reports that found nobody to take them.
+    pub reports_dropped: AtomicU64,
     /// Streams open now.
     pub streams: AtomicU64,
     /// Streams that closed having heard one side only.

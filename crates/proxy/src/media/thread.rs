@@ -4,8 +4,9 @@ use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind};
 use std::net::UdpSocket as StdSocket;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
+use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use mio::net::UdpSocket;
@@ -13,7 +14,8 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use sidetone_rtp::latch::Policy;
 use sidetone_sip::Face;
 use sidetone_sip::anchor::{CallKey, StreamPlan};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::TrySendError;
 
 use super::relay::{Component, Outcome, Relay};
 use super::report::{Notice, RelayTotals, StreamReport};
@@ -40,6 +42,24 @@ pub(super) enum Command {
     Stop,
 }
 
+/// The control side's end of a relay thread.
+pub(super) struct Orders {
+    commands: mpsc::Sender<Command>,
+    given: Arc<AtomicBool>,
+    waker: Waker,
+}
+
+impl Orders {
+    /// Gives an order. It is carried out before any packet that comes after this returns.
+    pub(super) fn give(&self, command: Command) {
+        // A thread that is gone can't be told anything; its calls have no media either way.
+        if self.commands.send(command).is_ok() {
+            self.given.store(true, Release);
+            let _ = self.waker.wake();
+        }
+    }
+}
+
 /// How a relay thread works.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
@@ -51,13 +71,21 @@ pub(super) struct Pace {
 pub(super) struct RelayThread {
     poll: Poll,
     commands: Receiver<Command>,
-    notices: UnboundedSender<Notice>,
+    /// Raised with every order, so that whether there is one can be asked before each packet.
+    given: Arc<AtomicBool>,
+    /// Told to end.
+    ended: bool,
+    notices: Sender<Notice>,
+    /// Closed calls that `notices` had no room for: one a call, so no more than there were calls.
+    unsaid: VecDeque<Notice>,
     taps: Vec<TapSender>,
     totals: Arc<RelayTotals>,
     pace: Pace,
     epoch: Instant,
     ports: Vec<Option<Port>>,
     free_ports: Vec<usize>,
+    /// Sockets taken so far.
+    ports_opened: u64,
     streams: Vec<Option<Stream>>,
     free_streams: Vec<usize>,
     calls: HashMap<CallKey, Vec<usize>>,
@@ -73,6 +101,8 @@ struct Port {
     stream: usize,
     face: Face,
     component: Component,
+    /// Tells it from one that had the same place before.
+    opened: u64,
     /// Stands in `unfinished`. epoll announces a socket again with every packet; it must not queue twice.
     queued: bool,
 }
@@ -116,27 +146,32 @@ struct Batch {
 }
 
 impl RelayThread {
-    #[allow(clippy::too_many_arguments)] // Each is one end of a channel; a struct would only rename them.
     pub(super) fn new(
-        commands: Receiver<Command>,
-        notices: UnboundedSender<Notice>,
+        notices: Sender<Notice>,
         taps: Vec<TapSender>,
         totals: Arc<RelayTotals>,
         pace: Pace,
         epoch: Instant,
-    ) -> io::Result<(Self, Waker)> {
+    ) -> io::Result<(Self, Orders)> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKE)?;
+        let (sender, commands) = mpsc::channel();
+        let given = Arc::new(AtomicBool::new(false));
+        let orders = Orders { commands: sender, given: Arc::clone(&given), waker };
         let thread = Self {
             poll,
             commands,
+            given,
+            ended: false,
             notices,
+            unsaid: VecDeque::new(),
             taps,
             totals,
             pace,
             epoch,
             ports: Vec::new(),
             free_ports: Vec::new(),
+            ports_opened: 0,
             streams: Vec::new(),
             free_streams: Vec::new(),
             calls: HashMap::new(),
@@ -144,7 +179,7 @@ impl RelayThread {
             batch: Batch::default(),
             woken: Duration::ZERO,
         };
-        Ok((thread, waker))
+        Ok((thread, orders))
     }
 
     /// Runs until told to stop or until the control side is gone.
@@ -180,10 +215,7 @@ impl RelayThread {
             Err(_) => return false,
         }
         self.woken = self.epoch.elapsed();
-        // Orders first: a party may send the moment it has read the answer, and by then the plan was given.
-        if events.iter().any(|event| event.token() == WAKE) && !self.obey() {
-            return false;
-        }
+        self.obey();
         for _ in 0..self.unfinished.len() {
             if let Some(number) = self.unfinished.pop_front() {
                 if let Some(Some(port)) = self.ports.get_mut(number) {
@@ -198,7 +230,8 @@ impl RelayThread {
             }
         }
         self.publish();
-        true
+        self.say_unsaid();
+        !self.ended
     }
 
     fn streams_open(&self) -> usize {
@@ -208,10 +241,17 @@ impl RelayThread {
     /// Forwards what waits on one socket, up to a fair share.
     fn drain(&mut self, number: usize, buffer: &mut [u8]) {
         let Some(Some(port)) = self.ports.get(number) else { return };
-        let Some(Some(stream)) = self.streams.get_mut(port.stream) else { return };
-        let other = port.face.other();
+        let opened = port.opened;
         for _ in 0..FAIR_SHARE {
-            let (length, source) = match port.socket.recv_from(buffer) {
+            let Some(Some(port)) = self.ports.get(number) else { return };
+            let received = port.socket.recv_from(buffer);
+            // A party may send the moment it has read the answer, and by then the plan was given: so a packet is judged
+            // after the orders that were there when it came, however long this thread was kept from its work.
+            self.obey();
+            let port = self.ports.get(number).and_then(Option::as_ref).filter(|port| port.opened == opened);
+            let Some(port) = port else { return };
+            let Some(Some(stream)) = self.streams.get_mut(port.stream) else { return };
+            let (length, source) = match received {
                 Ok(received) => received,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 // Linux reports an earlier send's ICMP error here; the next packet is unharmed.
@@ -221,8 +261,9 @@ impl RelayThread {
             let now = self.epoch.elapsed();
             match stream.relay.packet(now, port.face, port.component, source, packet) {
                 Outcome::Forward { via, to, audio } => {
-                    let out =
-                        stream.port(other, via, to.is_ipv6()).and_then(|out| self.ports.get(out)?.as_ref());
+                    let out = stream
+                        .port(port.face.other(), via, to.is_ipv6())
+                        .and_then(|out| self.ports.get(out)?.as_ref());
                     match out.map(|out| out.socket.send_to(packet, to)) {
                         Some(Ok(_)) => {
                             self.batch.packets += 1;
@@ -282,8 +323,13 @@ impl RelayThread {
         }
     }
 
-    /// Carries out what was asked; false if the thread is to end.
-    fn obey(&mut self) -> bool {
+    /// Carries out what was ordered since the last time.
+    fn obey(&mut self) {
+        if !self.given.load(Relaxed) {
+            return;
+        }
+        // Lowered before the look: what is ordered meanwhile raises it again.
+        self.given.swap(false, AcqRel);
         loop {
             match self.commands.try_recv() {
                 Ok(Command::Open { call, stream, face, rtp, rtcp }) => {
@@ -302,8 +348,11 @@ impl RelayThread {
                     }
                 }
                 Ok(Command::Close { call }) => self.close(call),
-                Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return false,
-                Err(TryRecvError::Empty) => return true,
+                Ok(Command::Stop) | Err(TryRecvError::Disconnected) => {
+                    self.ended = true;
+                    return;
+                }
+                Err(TryRecvError::Empty) => return,
             }
         }
     }
@@ -353,12 +402,13 @@ impl RelayThread {
     ) -> Option<usize> {
         let mut socket = UdpSocket::from_std(socket);
         let number = self.free_ports.last().copied().unwrap_or(self.ports.len());
-        self.poll.registry().register(&mut socket, Token(number), Interest::READABLE).ok()?;
-        let number = place(
-            &mut self.ports,
-            &mut self.free_ports,
-            Port { socket, stream, face, component, queued: false },
-        );
+        if self.poll.registry().register(&mut socket, Token(number), Interest::READABLE).is_err() {
+            self.totals.unwatched.fetch_add(1, Relaxed);
+            return None;
+        }
+        self.ports_opened += 1;
+        let port = Port { socket, stream, face, component, opened: self.ports_opened, queued: false };
+        let number = place(&mut self.ports, &mut self.free_ports, port);
         // Packets may have come before the socket was watched.
         self.finish_later(number);
         Some(number)
@@ -387,7 +437,18 @@ impl RelayThread {
             reports.push(report);
         }
         self.totals.streams.store(self.streams_open() as u64, Relaxed);
-        let _ = self.notices.send(Notice::Closed(call, reports));
+        self.unsaid.push_back(Notice::Closed(call, reports));
+        self.say_unsaid();
+    }
+
+    /// Says what must not be lost, as far as there is room.
+    fn say_unsaid(&mut self) {
+        while let Some(notice) = self.unsaid.pop_front() {
+            if let Err(TrySendError::Full(notice)) = self.notices.try_send(notice) {
+                self.unsaid.push_front(notice);
+                return;
+            }
+        }
     }
 
     fn report(&mut self) {
@@ -397,8 +458,11 @@ impl RelayThread {
             .flatten()
             .map(|stream| (stream.call, stream.relay.report(stream.index)))
             .collect();
-        if !reports.is_empty() {
-            let _ = self.notices.send(Notice::Reports(reports));
+        // The next ones say it all again.
+        if !reports.is_empty()
+            && let Err(TrySendError::Full(_)) = self.notices.try_send(Notice::Reports(reports))
+        {
+            self.totals.reports_dropped.fetch_add(1, Relaxed);
         }
     }
 }
@@ -417,11 +481,16 @@ fn place<T>(places: &mut Vec<Option<T>>, free: &mut Vec<usize>, value: T) -> usi
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::fs::File;
+    use std::os::fd::OwnedFd;
 
     use sidetone_sip::anchor::{Direction, EndPlan, MediaKind};
+    use tokio::sync::mpsc;
 
     use super::*;
+
+    const CALL: CallKey = CallKey(1);
+    const PACKET: [u8; 14] = [0x80, 0, 0, 1, 0, 0, 0, 160, 0, 0, 0, 7, 0xff, 0xff];
 
     fn socket() -> StdSocket {
         let socket = StdSocket::bind("127.0.0.1:0").unwrap();
@@ -443,47 +512,143 @@ mod tests {
         }
     }
 
+    /// A thread that doesn't run by itself, with one call between two parties.
+    struct Desk {
+        thread: RelayThread,
+        orders: Orders,
+        told: mpsc::Receiver<Notice>,
+        totals: Arc<RelayTotals>,
+        events: Events,
+        buffer: Vec<u8>,
+        carrier: StdSocket,
+        pbx: StdSocket,
+        entrance: std::net::SocketAddr,
+    }
+
+    impl Desk {
+        fn new(notices: usize) -> Self {
+            let (notices, told) = mpsc::channel(notices);
+            let pace = Pace { tick: Duration::ZERO, coalesce_from: usize::MAX, policy: Policy::Signalled };
+            let totals = Arc::new(RelayTotals::default());
+            let (thread, orders) =
+                RelayThread::new(notices, Vec::new(), Arc::clone(&totals), pace, Instant::now()).unwrap();
+            let (rtp_trunk, rtp_pbx) = (socket(), socket());
+            let entrance = rtp_trunk.local_addr().unwrap();
+            for (face, rtp) in [(Face::Trunk, rtp_trunk), (Face::Pbx, rtp_pbx)] {
+                orders.give(Command::Open { call: CALL, stream: 0, face, rtp, rtcp: socket() });
+            }
+            let (events, buffer) = (Events::with_capacity(16), vec![0_u8; 2_048]);
+            let (carrier, pbx) = (socket(), socket());
+            let mut desk = Self { thread, orders, told, totals, events, buffer, carrier, pbx, entrance };
+            desk.turn();
+            desk
+        }
+
+        fn turn(&mut self) {
+            assert!(self.thread.turn(Duration::from_secs(5), &mut self.events, &mut self.buffer));
+        }
+
+        fn plan(&self) {
+            let plan = StreamPlan {
+                kind: MediaKind::Audio,
+                trunk: toward(&self.carrier),
+                pbx: toward(&self.pbx),
+                tappable: Ok(()),
+                answered: true,
+            };
+            self.orders.give(Command::Plan { call: CALL, stream: 0, plan: Box::new(plan) });
+        }
+
+        /// The place of the socket that the carrier sends to.
+        fn place(&self) -> usize {
+            let at = |port: &Port| port.socket.local_addr().unwrap() == self.entrance;
+            self.thread.ports.iter().position(|port| port.as_ref().is_some_and(at)).unwrap()
+        }
+
+        fn arrived(&self) -> Option<Vec<u8>> {
+            let mut arrived = [0; 64];
+            self.pbx.recv(&mut arrived).ok().map(|length| arrived[..length].to_vec())
+        }
+    }
+
     /// A party may send the moment it has read the answer, and the answer leaves only after the plan is queued. So
     /// where a plan and a packet wait together, however late the thread gets its turn, the plan comes first.
     #[test]
     fn a_plan_holds_for_the_packets_that_came_after_it() {
-        let (command, commands) = mpsc::channel();
-        let (notices, _told) = tokio::sync::mpsc::unbounded_channel();
-        let pace = Pace { tick: Duration::ZERO, coalesce_from: usize::MAX, policy: Policy::Signalled };
-        let totals = Arc::new(RelayTotals::default());
-        let (mut thread, waker) =
-            RelayThread::new(commands, notices, Vec::new(), Arc::clone(&totals), pace, Instant::now())
-                .unwrap();
-        let (mut events, mut buffer) = (Events::with_capacity(16), vec![0_u8; 2_048]);
-        let call = CallKey(1);
-        let (carrier, pbx) = (socket(), socket());
-        let (rtp_trunk, rtp_pbx) = (socket(), socket());
-        let entrance = rtp_trunk.local_addr().unwrap();
-        for (face, rtp) in [(Face::Trunk, rtp_trunk), (Face::Pbx, rtp_pbx)] {
-            command.send(Command::Open { call, stream: 0, face, rtp, rtcp: socket() }).unwrap();
-        }
-        waker.wake().unwrap();
-        // The second turn looks at the sockets that the first one opened.
-        for _ in 0..2 {
-            assert!(thread.turn(Duration::from_secs(5), &mut events, &mut buffer));
-        }
+        let mut desk = Desk::new(16);
+        desk.plan();
+        desk.carrier.send_to(&PACKET, desk.entrance).unwrap();
+        desk.turn();
+        assert_eq!(desk.arrived().as_deref(), Some(PACKET.as_slice()), "forwarded in that same turn");
+        assert_eq!(desk.totals.packets.load(Relaxed), 1);
+    }
 
-        let plan = StreamPlan {
-            kind: MediaKind::Audio,
-            trunk: toward(&carrier),
-            pbx: toward(&pbx),
-            tappable: Ok(()),
-            answered: true,
-        };
-        command.send(Command::Plan { call, stream: 0, plan: Box::new(plan) }).unwrap();
-        waker.wake().unwrap();
-        let packet = [0x80, 0, 0, 1, 0, 0, 0, 160, 0, 0, 0, 7, 0xff, 0xff];
-        carrier.send_to(&packet, entrance).unwrap();
-        assert!(thread.turn(Duration::from_secs(5), &mut events, &mut buffer));
+    /// As above, but the thread had been woken by something else, and was kept from going on.
+    #[test]
+    fn a_plan_given_in_the_middle_of_a_turn_holds_for_the_packets_that_came_after_it() {
+        let mut desk = Desk::new(16);
+        let place = desk.place();
+        desk.plan();
+        desk.carrier.send_to(&PACKET, desk.entrance).unwrap();
+        desk.thread.drain(place, &mut desk.buffer);
+        assert_eq!(desk.arrived().as_deref(), Some(PACKET.as_slice()));
+    }
 
-        let mut arrived = [0; 64];
-        let length = pbx.recv(&mut arrived).expect("the packet is forwarded in that same turn");
-        assert_eq!(&arrived[..length], packet);
-        assert_eq!(totals.packets.load(Relaxed), 1);
+    /// The place of a closed socket may be another call's by the time its last packet is looked at.
+    #[test]
+    fn a_packet_is_not_taken_for_one_of_the_socket_that_came_after_its_own() {
+        let mut desk = Desk::new(16);
+        desk.plan();
+        desk.turn();
+        let place = desk.place();
+        desk.orders.give(Command::Close { call: CALL });
+        for face in [Face::Trunk, Face::Pbx] {
+            desk.orders.give(Command::Open {
+                call: CallKey(2),
+                stream: 0,
+                face,
+                rtp: socket(),
+                rtcp: socket(),
+            });
+        }
+        desk.carrier.send_to(&PACKET, desk.entrance).unwrap();
+        desk.thread.drain(place, &mut desk.buffer);
+        assert!(desk.thread.ports[place].is_some(), "the place is taken again");
+        desk.turn();
+        assert_eq!(desk.arrived(), None);
+        let judged = [&desk.totals.packets, &desk.totals.rejected, &desk.totals.undeliverable];
+        assert_eq!(judged.map(|total| total.load(Relaxed)), [0; 3]);
+    }
+
+    #[test]
+    fn reports_are_dropped_and_counted_while_nobody_listens_and_a_close_is_told_in_the_end() {
+        let mut desk = Desk::new(1);
+        desk.thread.report();
+        desk.thread.report();
+        desk.orders.give(Command::Close { call: CALL });
+        desk.turn();
+        assert_eq!(desk.totals.reports_dropped.load(Relaxed), 1);
+        assert!(matches!(desk.told.try_recv(), Ok(Notice::Reports(_))));
+        assert!(desk.told.try_recv().is_err());
+        desk.orders.give(Command::Close { call: CallKey(2) });
+        desk.turn();
+        assert!(matches!(desk.told.try_recv(), Ok(Notice::Closed(CALL, _))));
+    }
+
+    /// A regular file can't be watched by epoll.
+    #[test]
+    fn a_socket_that_cannot_be_watched_is_counted() {
+        let mut desk = Desk::new(16);
+        let unwatchable =
+            || StdSocket::from(OwnedFd::from(File::open(std::env::current_exe().unwrap()).unwrap()));
+        desk.orders.give(Command::Open {
+            call: CallKey(2),
+            stream: 0,
+            face: Face::Trunk,
+            rtp: unwatchable(),
+            rtcp: socket(),
+        });
+        desk.turn();
+        assert_eq!(desk.totals.unwatched.load(Relaxed), 1);
     }
 }

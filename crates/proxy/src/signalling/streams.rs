@@ -307,7 +307,7 @@ mod tests {
     use sidetone_events::{Bus, NumberHasher};
     use sidetone_sip::anchor::Anchor;
     use sidetone_sip::proxy::{Listener, Proxy, Settings};
-    use tokio::sync::mpsc::unbounded_channel;
+    use tokio::sync::mpsc::channel;
 
     use super::*;
     use crate::calls::Calls;
@@ -341,7 +341,7 @@ mod tests {
         ))
         .unwrap();
         let epoch = std::time::Instant::now();
-        let (notices, _inbox) = unbounded_channel();
+        let (notices, _inbox) = channel(16);
         let engine = Engine::start(config.media.clone(), vec![Vec::new()], &notices, epoch, 1).unwrap();
         let settings = Settings::new(vec![Listener::bound(Transport::Tcp, port)]);
         let anchor = Anchor::new(engine, sidetone_sip::anchor::Settings::default());
