@@ -44,9 +44,9 @@ pub enum State {
     Failed,
 }
 
-/// Who said something about a call.
+/// Who said something about a call. As text one word, see [`name`](Self::name).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(into = "&'static str", try_from = "std::borrow::Cow<'_, str>")]
 pub enum Source {
     /// The configured policy.
     Policy,
@@ -68,6 +68,58 @@ pub enum Source {
     Api,
     /// The command line.
     Cli,
+}
+
+impl Source {
+    /// Every source.
+    pub const ALL: [Self; 12] = [
+        Self::Policy,
+        Self::List,
+        Self::Digit(Medium::TelephoneEvent),
+        Self::Digit(Medium::InBand),
+        Self::Digit(Medium::Info),
+        Self::TrunkHeader,
+        Self::PbxHeader,
+        Self::Ami,
+        Self::Ari,
+        Self::Esl,
+        Self::Api,
+        Self::Cli,
+    ];
+
+    /// Its word in events and receipts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::List => "list",
+            Self::Digit(Medium::TelephoneEvent) => "digit",
+            Self::Digit(Medium::InBand) => "digit-in-band",
+            Self::Digit(Medium::Info) => "digit-info",
+            Self::TrunkHeader => "trunk-header",
+            Self::PbxHeader => "pbx-header",
+            Self::Ami => "ami",
+            Self::Ari => "ari",
+            Self::Esl => "esl",
+            Self::Api => "api",
+            Self::Cli => "cli",
+        }
+    }
+}
+
+impl From<Source> for &'static str {
+    fn from(source: Source) -> Self {
+        source.name()
+    }
+}
+
+impl TryFrom<std::borrow::Cow<'_, str>> for Source {
+    type Error = String;
+
+    fn try_from(name: std::borrow::Cow<'_, str>) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|source| source.name() == name);
+        found.ok_or_else(|| format!("`{name}` is no source of consent"))
+    }
 }
 
 /// How a key press was heard.

@@ -14,8 +14,9 @@ use crate::id::EventId;
 use crate::time::Timestamp;
 
 pub use data::{
-    CallAnswered, CallEnded, CallHeld, CallMedia, CallResumed, CallStarted, CallUntappable, Cause, CodecName,
-    Happening, LegMedia, MediaProblem, MediaQuality, MediaState, Untappable,
+    Announcement, AnnouncementPhase, CallAnswered, CallEnded, CallHeld, CallMedia, CallResumed, CallStarted,
+    CallUntappable, Cause, CodecName, ConsentChanged, Happening, LegMedia, MediaProblem, MediaQuality,
+    MediaState, Untappable,
 };
 pub use kind::Kind;
 

@@ -37,8 +37,9 @@ mod time;
 pub use bus::{Bus, Published, SinkCounts, Subscription};
 pub use call_ref::{CallRef, Direction, Parties, SipCallId};
 pub use event::{
-    CallAnswered, CallEnded, CallHeld, CallMedia, CallResumed, CallStarted, CallUntappable, Cause, CodecName,
-    Event, Happening, Kind, LegMedia, MediaProblem, MediaQuality, MediaState, SCHEMA, SCHEMA_ID, Untappable,
+    Announcement, AnnouncementPhase, CallAnswered, CallEnded, CallHeld, CallMedia, CallResumed, CallStarted,
+    CallUntappable, Cause, CodecName, ConsentChanged, Event, Happening, Kind, LegMedia, MediaProblem,
+    MediaQuality, MediaState, SCHEMA, SCHEMA_ID, Untappable,
 };
 pub use id::{CallId, EventId, IdError};
 pub use narrator::Narrator;

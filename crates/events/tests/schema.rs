@@ -11,10 +11,11 @@ use common::{a_call, a_happening_of_each_kind, narrator, narrator_of};
 use jsonschema::Validator;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use sidetone_consent::{Policy, Source, State as ConsentState};
 use sidetone_events::{
-    CallAnswered, CallEnded, CallHeld, CallMedia, CallResumed, CallStarted, CallUntappable, Cause, CodecName,
-    Event, Happening, Kind, LegMedia, MediaProblem, MediaQuality, MediaState, SCHEMA, SCHEMA_ID, Untappable,
-    fuzz,
+    Announcement, AnnouncementPhase, CallAnswered, CallEnded, CallHeld, CallMedia, CallResumed, CallStarted,
+    CallUntappable, Cause, CodecName, ConsentChanged, Event, Happening, Kind, LegMedia, MediaProblem,
+    MediaQuality, MediaState, SCHEMA, SCHEMA_ID, Untappable, fuzz,
 };
 use sidetone_insight::{Abstention, AffectSample, Call, Class, Leg, Thresholds};
 
@@ -217,7 +218,45 @@ fn any_signalling() -> impl Strategy<Value = Happening> {
         (any::<u32>(), untappable).prop_map(|(stream, reason)| CallUntappable { stream, reason }.into()),
         (problem, state, proptest::option::of(any_leg()), any_millis())
             .prop_map(|(problem, state, leg, silent)| CallMedia { problem, state, leg, silent }.into()),
+        any_consent(),
+        any_announcement(),
     ]
+}
+
+fn any_consent() -> impl Strategy<Value = Happening> {
+    let state = proptest::sample::select(vec![
+        ConsentState::Pending,
+        ConsentState::Announcing,
+        ConsentState::Asked,
+        ConsentState::Given,
+        ConsentState::Declined,
+        ConsentState::OptedOut,
+        ConsentState::Excluded,
+        ConsentState::Failed,
+    ]);
+    let policy = proptest::sample::select(vec![
+        Policy::Never,
+        Policy::GivenUpstream,
+        Policy::Notice,
+        Policy::OptIn,
+        Policy::AnnounceElsewhere,
+    ]);
+    (state, policy, proptest::sample::select(Source::ALL.to_vec()), any::<bool>())
+        .prop_map(|(state, policy, by, erased)| ConsentChanged { state, policy, by, erased }.into())
+}
+
+fn any_announcement() -> impl Strategy<Value = Happening> {
+    let phase = proptest::sample::select(vec![
+        AnnouncementPhase::Started,
+        AnnouncementPhase::Finished,
+        AnnouncementPhase::Interrupted,
+        AnnouncementPhase::Failed,
+    ]);
+    (phase, any_leg(), "[a-z-]{1,20}", "[a-z]{2}(-[A-Z]{2})?", any_millis()).prop_map(
+        |(phase, toward, name, language, played)| {
+            Announcement { phase, toward, name, language, played }.into()
+        },
+    )
 }
 
 fn any_media() -> impl Strategy<Value = LegMedia> {

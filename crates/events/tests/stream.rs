@@ -130,7 +130,7 @@ async fn events_come_as_they_happen() {
         server.bus.publish(event.clone());
         assert_eq!(client.event().await, Some(event));
     }
-    assert_eq!(server.sinks.hub().counts().sent, 10);
+    assert_eq!(server.sinks.hub().counts().sent, a_call().len() as u64);
 }
 
 #[tokio::test]
@@ -197,7 +197,7 @@ async fn what_is_no_longer_held_is_told_to_be_missing() {
             client.next().await.unwrap().comment.as_deref(),
             Some("events may be missing before this")
         );
-        for event in &events[6..] {
+        for event in &events[events.len() - 4..] {
             assert_eq!(client.event().await.as_ref(), Some(event), "all that is held is sent");
         }
     }

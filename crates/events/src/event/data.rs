@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use sidetone_consent::{Policy, Source, State};
 use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Leg, Summary, millis};
 
 use super::Kind;
@@ -24,6 +25,10 @@ pub enum Happening {
     CallUntappable(CallUntappable),
     #[serde(rename = "call.media")]
     CallMedia(CallMedia),
+    #[serde(rename = "consent.changed")]
+    ConsentChanged(ConsentChanged),
+    #[serde(rename = "announcement")]
+    Announcement(Announcement),
     #[serde(rename = "affect.update")]
     AffectUpdate(AffectUpdate),
     #[serde(rename = "affect.alert")]
@@ -45,6 +50,8 @@ impl Happening {
             Self::CallResumed(_) => Kind::CallResumed,
             Self::CallUntappable(_) => Kind::CallUntappable,
             Self::CallMedia(_) => Kind::CallMedia,
+            Self::ConsentChanged(_) => Kind::ConsentChanged,
+            Self::Announcement(_) => Kind::Announcement,
             Self::AffectUpdate(_) => Kind::AffectUpdate,
             Self::AffectAlert(_) => Kind::AffectAlert,
             Self::Conduct(_) => Kind::Conduct,
@@ -72,7 +79,16 @@ macro_rules! happens {
         })*
     };
 }
-happens!(CallStarted, CallAnswered, CallHeld, CallResumed, CallUntappable, CallMedia);
+happens!(
+    CallStarted,
+    CallAnswered,
+    CallHeld,
+    CallResumed,
+    CallUntappable,
+    CallMedia,
+    ConsentChanged,
+    Announcement
+);
 
 impl From<CallEnded> for Happening {
     fn from(data: CallEnded) -> Self {
@@ -84,8 +100,8 @@ impl From<CallEnded> for Happening {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CallStarted {
-    /// Whether the customer may be listened to: their trunk says that callers have been told. If not, no affect
-    /// event comes in this call.
+    /// Whether the customer may be listened to from the beginning, since callers have been told before. If not,
+    /// no affect event comes before a `consent.changed` to `given`.
     pub analysed: bool,
 }
 
@@ -178,6 +194,51 @@ pub enum MediaState {
     Lost,
     /// Packets come again.
     Restored,
+}
+
+/// Whether the customer may be listened to has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConsentChanged {
+    /// Where the call stands now. Affect is inferred while it is `given`, and at no other time.
+    pub state: State,
+    /// The policy that the call is under.
+    pub policy: Policy,
+    /// Who brought it about.
+    pub by: Source,
+    /// What had been inferred in this call has been erased here; whoever keeps events should erase its own.
+    pub erased: bool,
+}
+
+/// An announcement begins or is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Announcement {
+    /// How far it is.
+    pub phase: AnnouncementPhase,
+    /// Who hears it.
+    pub toward: Leg,
+    /// Which one: its name in the configuration.
+    pub name: String,
+    /// Its language, an RFC 5646 tag.
+    pub language: String,
+    /// How much of it has been played.
+    #[serde(rename = "played_ms", with = "millis")]
+    pub played: Duration,
+}
+
+/// How far an announcement is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnnouncementPhase {
+    /// Its first packet has been sent.
+    Started,
+    /// Its last packet has been sent.
+    Finished,
+    /// It was broken off: the call ended, or the customer objected.
+    Interrupted,
+    /// It could not be played.
+    Failed,
 }
 
 /// The call is over.

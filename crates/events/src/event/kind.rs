@@ -39,6 +39,10 @@ kinds! {
     CallUntappable = "call.untappable",
     /// Media don't arrive as they should, or do so again.
     CallMedia = "call.media",
+    /// Whether the customer may be listened to has changed.
+    ConsentChanged = "consent.changed",
+    /// An announcement begins or is over.
+    Announcement = "announcement",
     /// How the customer seems to feel.
     AffectUpdate = "affect.update",
     /// The customer grows upset, or has calmed down.

@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sidetone_consent::{Policy, Source, State as ConsentState};
 use sidetone_events::{
-    CallAnswered, CallEnded, CallHeld, CallId, CallMedia, CallRef, CallResumed, CallStarted, CallUntappable,
-    Cause, CodecName, Direction, Event, Happening, LegMedia, MediaProblem, MediaQuality, MediaState,
-    Narrator, NumberHasher, Parties, Secret, Timestamp, Untappable,
+    Announcement, AnnouncementPhase, CallAnswered, CallEnded, CallHeld, CallId, CallMedia, CallRef,
+    CallResumed, CallStarted, CallUntappable, Cause, CodecName, ConsentChanged, Direction, Event, Happening,
+    LegMedia, MediaProblem, MediaQuality, MediaState, Narrator, NumberHasher, Parties, Secret, Timestamp,
+    Untappable,
 };
 use sidetone_insight::{
     AffectUpdate, Alert, AlertKind, AlertSpan, Alerts, Analysis, Class, Conduct, CustomerOnly, Leg,
@@ -50,6 +52,27 @@ pub(crate) fn a_happening_of_each_kind() -> Vec<(u64, Happening)> {
         (0, CallStarted { analysed: true }.into()),
         (120, CallUntappable { stream: 1, reason: Untappable::NotAudio }.into()),
         (6_480, CallAnswered { waited: ms(6_480) }.into()),
+        (
+            6_480,
+            Announcement {
+                phase: AnnouncementPhase::Started,
+                toward: Leg::Customer,
+                name: "notice".to_owned(),
+                language: "en".to_owned(),
+                played: Duration::ZERO,
+            }
+            .into(),
+        ),
+        (
+            15_200,
+            ConsentChanged {
+                state: ConsentState::Given,
+                policy: Policy::Notice,
+                by: Source::Policy,
+                erased: false,
+            }
+            .into(),
+        ),
         (41_200, Happening::AffectUpdate(update())),
         (41_200, Happening::AffectAlert(alert())),
         (50_000, Happening::Conduct(conduct(false))),
