@@ -9,7 +9,7 @@ use crate::passage;
 use crate::rtp::End;
 use crate::sidetone::{Setup, Sidetone};
 use crate::sipp::{Plan, Sipp};
-use crate::trace::{Seen, Way};
+use crate::trace::{Seen, Stream, Way};
 
 /// A scenario under way between a caller and a callee.
 #[derive(Debug)]
@@ -110,13 +110,7 @@ impl Call {
 /// When there was none.
 #[must_use]
 pub fn media_of(seen: &[Seen], n: usize) -> SocketAddr {
-    let sdp = seen
-        .iter()
-        .filter(|seen| seen.way == Way::Received)
-        .filter_map(Seen::sdp)
-        .rfind(|sdp| sdp.streams.get(n).is_some_and(|stream| stream.port != 0))
-        .expect("an SDP received");
-    let stream = &sdp.streams[n];
+    let stream = wanted(seen, n);
     SocketAddr::new(stream.address.expect("an address"), stream.port)
 }
 
@@ -126,8 +120,16 @@ pub fn media_of(seen: &[Seen], n: usize) -> SocketAddr {
 /// When there was none, or it has no a=rtcp.
 #[must_use]
 pub fn rtcp_of(seen: &[Seen], n: usize) -> SocketAddr {
-    let mut at = media_of(seen, n);
-    let sdp = seen.iter().filter(|seen| seen.way == Way::Received).filter_map(Seen::sdp).next_back().unwrap();
-    at.set_port(sdp.streams[n].rtcp.expect("a=rtcp"));
-    at
+    let stream = wanted(seen, n);
+    SocketAddr::new(stream.address.expect("an address"), stream.rtcp.expect("a=rtcp"))
+}
+
+/// Stream `n` of the last SDP received that wants it.
+fn wanted(seen: &[Seen], n: usize) -> Stream {
+    seen.iter()
+        .filter(|seen| seen.way == Way::Received)
+        .filter_map(Seen::sdp)
+        .filter_map(|mut sdp| (n < sdp.streams.len()).then(|| sdp.streams.swap_remove(n)))
+        .rfind(|stream| stream.port != 0)
+        .expect("an SDP received")
 }

@@ -71,6 +71,34 @@ impl Raw {
         }
     }
 
+    /// Answers a request, as in `486 Busy Here`.
+    ///
+    /// # Panics
+    /// When the request lacks what an answer repeats.
+    pub fn answer(&self, request: &Seen, status: &str) {
+        let kept: String = ["Via", "Record-Route", "From", "Call-ID", "CSeq"]
+            .iter()
+            .flat_map(|name| {
+                request.headers(name).into_iter().map(move |value| format!("{name}: {value}\r\n"))
+            })
+            .collect();
+        let to = request.header("To").unwrap();
+        let tag = if to.contains(";tag=") { "" } else { ";tag=raw" };
+        self.send(format!("SIP/2.0 {status}\r\n{kept}To: {to}{tag}\r\nContent-Length: 0\r\n\r\n").as_bytes());
+    }
+
+    /// The next request, if one comes within `patience`.
+    #[must_use]
+    pub fn request_within(&self, patience: Duration) -> Option<Seen> {
+        let start = Instant::now();
+        loop {
+            let left = patience.checked_sub(start.elapsed())?;
+            if let Some(seen) = self.receive_within(left).filter(|seen| seen.status().is_none()) {
+                return Some(seen);
+            }
+        }
+    }
+
     /// A well-formed request from this socket, outside any dialog; `more` are further header lines with their ends.
     #[must_use]
     pub fn request(&self, method: &str, uri: &str, id: &str, more: &str) -> String {

@@ -1,12 +1,17 @@
 //! SIPp, playing one end of a scenario.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::process::Process;
 use crate::trace::{self, Seen, Way};
 use crate::{GUARD, repository, until};
+
+/// How long a gate waits to be opened: a test that has not come to it by then hangs.
+const GATE_GUARD: Duration = Duration::from_secs(120);
 
 /// How SIPp is to be run.
 #[derive(Debug, Clone)]
@@ -73,8 +78,11 @@ impl Sipp {
         let file =
             repository().join("sip-test-scenarios").join(&plan.scenario).join(format!("{}.xml", plan.part));
         assert!(file.is_file(), "{} is missing", file.display());
+        let file = with_patient_gates(&file, &name, dir);
         let messages = dir.join(format!("{name}.messages"));
         let errors = dir.join(format!("{name}.errors"));
+        // An earlier one's, which would be read until SIPp has opened its own.
+        let _ = std::fs::remove_file(&messages);
         let mut arguments = Vec::new();
         if let Some(remote) = plan.remote {
             arguments.push(remote.to_string());
@@ -99,9 +107,7 @@ impl Sipp {
         say(&["-key", "rtp_at_2", &in_sdp(plan.media_2.ip())]);
         say(&["-key", "rtp_port_2", &plan.media_2.port().to_string()]);
         say(&["-trace_err", "-error_file", errors.to_str().unwrap()]);
-        if plan.calls == 1 {
-            say(&["-trace_msg", "-message_file", messages.to_str().unwrap()]);
-        }
+        say(&["-trace_msg", "-message_file", messages.to_str().unwrap()]);
         arguments.extend(plan.options.iter().cloned());
         let process = Process::start(&name, Path::new("sipp"), &arguments, dir);
         let mut sipp = Self { plan, process, messages, errors, gates: 0 };
@@ -188,7 +194,24 @@ impl Sipp {
     /// # Panics
     /// When SIPp has received and sent nothing yet.
     pub fn open_gate(&mut self) {
-        let seen = self.seen();
+        self.open_gate_of(&self.seen());
+    }
+
+    /// Opens the gates at which the calls of a scenario wait, one a call.
+    ///
+    /// # Panics
+    /// When the system refuses.
+    pub fn open_gates(&mut self) {
+        let mut calls: BTreeMap<Option<String>, Vec<Seen>> = BTreeMap::new();
+        for seen in self.seen() {
+            calls.entry(seen.header("Call-ID")).or_default().push(seen);
+        }
+        for call in calls.values() {
+            self.open_gate_of(call);
+        }
+    }
+
+    fn open_gate_of(&mut self, seen: &[Seen]) {
         let last = seen.iter().rfind(|seen| seen.way == Way::Received).or(seen.last()).expect("a message");
         self.gates += 1;
         let mut gate = b"GATE sip:gate SIP/2.0\r\n".to_vec();
@@ -247,6 +270,23 @@ impl Sipp {
         }
         told
     }
+}
+
+/// A copy of a scenario whose gates wait for the test. As they stand they open by themselves after a few seconds, for
+/// whoever runs SIPp by hand; on a slow machine that would be before the test has come to them.
+fn with_patient_gates(file: &Path, name: &str, dir: &Path) -> PathBuf {
+    let scenario = std::fs::read_to_string(file).unwrap();
+    let patience = format!("timeout=\"{}\"", GATE_GUARD.as_millis());
+    let lines = scenario.lines().map(|line| match line.split_once("request=\"GATE\" timeout=\"") {
+        Some((before, after)) => {
+            let rest = after.split_once('"').expect("the end of the timeout").1;
+            format!("{before}request=\"GATE\" {patience}{rest}\n")
+        }
+        None => format!("{line}\n"),
+    });
+    let copy = dir.join(format!("{name}.xml"));
+    std::fs::write(&copy, lines.collect::<String>()).unwrap();
+    copy
 }
 
 fn in_sdp(ip: IpAddr) -> String {

@@ -1,14 +1,14 @@
 //! Graceful end under load: no call is lost, none is taken.
 
 use sidetone_scenarios::net::{Net, host};
-use sidetone_scenarios::sidetone::{SESSIONS, Sidetone};
+use sidetone_scenarios::sidetone::{SESSIONS, Setup, Sidetone};
 use sidetone_scenarios::sip::Raw;
 use sidetone_scenarios::sipp::{Plan, Sipp};
 use sidetone_scenarios::until;
 
 const CALLS: u32 = 10;
 
-/// Ten calls of two and a half seconds, all up when this returns.
+/// Ten calls, all up when this returns, and until their gates are opened.
 fn under_load(net: &Net, sidetone: &Sidetone) -> (Sipp, Sipp) {
     let mut callee = Plan::new("load", "uas", net.at(host::PBX, 5060));
     callee.calls = CALLS;
@@ -16,9 +16,10 @@ fn under_load(net: &Net, sidetone: &Sidetone) -> (Sipp, Sipp) {
     let mut caller = Plan::new("load", "uac", net.at(host::TRUNK, 5060));
     caller.remote = Some(sidetone.sip());
     caller.calls = CALLS;
-    caller.options = ["-d", "2500", "-r", "50"].map(str::to_owned).to_vec();
-    let caller = Sipp::start(caller, sidetone.dir());
-    until("ten calls", || (sidetone.metric(SESSIONS) == f64::from(CALLS)).then_some(()));
+    caller.options = ["-r", "50"].map(str::to_owned).to_vec();
+    let mut caller = Sipp::start(caller, sidetone.dir());
+    caller.wait_sent("ACK", CALLS as usize);
+    assert_eq!(sidetone.metric(SESSIONS), f64::from(CALLS));
     (caller, callee)
 }
 
@@ -33,13 +34,16 @@ fn refused(net: &Net, sidetone: &Sidetone) {
 #[test]
 fn sigterm_lets_calls_end_and_takes_no_new_ones() {
     let net = Net::lease();
-    let mut sidetone = Sidetone::usual(&net);
+    let mut setup = Setup::usual(&net);
+    setup.more = "[limits]\ncalls = 40\ncalls_per_second = 100\ndrain = \"120s\"\n".to_owned();
+    let mut sidetone = Sidetone::start(&net, &setup);
     let (mut caller, mut callee) = under_load(&net, &sidetone);
     sidetone.process().signal("TERM");
     until("no longer ready", || {
         (sidetone.get("/readyz").is_none_or(|(status, _)| status == 503)).then_some(())
     });
     refused(&net, &sidetone);
+    caller.open_gates();
     caller.finish();
     callee.finish();
     assert!(sidetone.process().wait().success());
@@ -52,10 +56,12 @@ fn a_drained_sidetone_stays_up_and_can_be_opened_again() {
     let (mut caller, mut callee) = under_load(&net, &sidetone);
     sidetone.command(&["drain"]);
     refused(&net, &sidetone);
+    caller.open_gates();
     caller.finish();
     callee.finish();
     sidetone.command(&["drain", "--cancel"]);
     let (mut caller, mut callee) = under_load(&net, &sidetone);
+    caller.open_gates();
     caller.finish();
     callee.finish();
     sidetone.finish();

@@ -1,26 +1,52 @@
 //! Whatever arrives, Sidetone goes on: no panic, no stuck call, no leaked port, and the next call is a good one.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use sidetone_scenarios::call::Call;
 use sidetone_scenarios::net::{Net, host};
-use sidetone_scenarios::rtp;
-use sidetone_scenarios::sidetone::{Setup, Sidetone};
+use sidetone_scenarios::sidetone::{SESSIONS, Setup, Sidetone};
 use sidetone_scenarios::sip::Raw;
 use sidetone_scenarios::sipp::Plan;
+use sidetone_scenarios::{rtp, until};
 
-/// A good call through a Sidetone that has just been maltreated, and nothing left over after it.
+/// A good call through a Sidetone that has just been maltreated from the carrier's side, and nothing left over after it.
+/// Whatever of the assault was good enough to be passed on to the PBX is refused there.
 fn a_good_call(net: Net, sidetone: Sidetone) {
-    let mut uac = Plan::new("basic", "uac", net.at(host::TRUNK, 5060));
+    refuse_all(&net, &sidetone);
+    // From the PBX, and from another port: what Sidetone still repeats toward the PBX is none of this call's business.
+    let mut uac = Plan::new("basic", "uac", net.at(host::PBX, 5070));
     uac.remote = Some(sidetone.sip());
-    let uas = Plan::new("basic", "uas", net.at(host::PBX, 5060));
+    let uas = Plan::new("basic", "uas", net.at(host::TRUNK, 5060));
     let mut call = Call::through(net, sidetone, uac, uas);
     call.answered();
     call.talk("after the assault");
     call.caller.open_gate();
     call.finish(6);
+}
+
+/// Refuses, as the PBX, whatever has come through, until no call is left.
+fn refuse_all(net: &Net, sidetone: &Sidetone) {
+    let asker = Raw::bind(net.at(host::TRUNK, 5098), sidetone.sip());
+    let own = format!("sip:{}", sidetone.sip());
+    let mut asked = 0;
+    until("an answer, which shows that all that came before has been read", || {
+        asked += 1;
+        asker.send(asker.request("OPTIONS", &own, &format!("asked{asked}"), "").as_bytes());
+        asker.receive_within(Duration::from_millis(200))
+    });
+    let pbx = Raw::bind(net.at(host::PBX, 5060), sidetone.sip());
+    // INVITEs are repeated after half a second, one, two and four more (RFC 3261 §17.1.1.2).
+    until("the end of all calls", || {
+        while let Some(request) = pbx.request_within(Duration::from_millis(20)) {
+            if !request.start_line().starts_with("ACK ") {
+                pbx.answer(&request, "486 Busy Here");
+            }
+        }
+        (sidetone.metric(SESSIONS) == 0.0).then_some(())
+    });
 }
 
 /// Bytes that look random and are the same each time (SplitMix64).
@@ -95,19 +121,7 @@ fn requests_with_too_much_of_everything() {
             format!("{}{sdp}", raw.request("INVITE", uri, &format!("sdp{}", sdp.len()), &more)).as_bytes(),
         );
     }
-    // Whoever got as far as an INVITE transaction toward the PBX, where nobody is yet, is refused by the timer.
-    cancel_all(&raw);
     a_good_call(net, sidetone);
-}
-
-/// Cancels whatever this socket has under way, so that the test need not wait for timer B.
-fn cancel_all(raw: &Raw) {
-    while let Some(seen) = raw.receive_within(Duration::from_millis(300)) {
-        if seen.status() == Some(100) {
-            let id = seen.header("Call-ID").unwrap().split('@').next().unwrap().to_owned();
-            raw.send(raw.request("CANCEL", "sip:+15550123@sidetone.example", &id, "").as_bytes());
-        }
-    }
 }
 
 #[test]
@@ -217,37 +231,20 @@ fn a_flood_of_invites() {
     let mut setup = Setup::usual(&net);
     setup.more = "[limits]\ncalls = 20\ncalls_per_second = 20\n".to_owned();
     let sidetone = Sidetone::start(&net, &setup);
-    let pbx = Raw::bind(net.at(host::PBX, 5060), sidetone.sip());
     let raw = Raw::bind(net.at(host::TRUNK, 5090), sidetone.sip());
-    for n in 0..500 {
-        raw.send(
-            raw.request("INVITE", "sip:+15550123@sidetone.example", &format!("flood{n}"), "").as_bytes(),
-        );
-    }
-    let mut refused = 0;
-    while let Some(seen) = raw.receive_within(Duration::from_millis(500)) {
-        refused += usize::from(seen.status() == Some(503));
-        if refused > 400 {
-            break;
+    // As a real caller does, this one repeats what is not answered: a socket's buffer has an end.
+    let mut unanswered: BTreeSet<String> = (0..500).map(|n| format!("flood{n}")).collect();
+    until("400 of 500 to be refused", || {
+        for id in &unanswered {
+            raw.send(raw.request("INVITE", "sip:+15550123@sidetone.example", id, "").as_bytes());
         }
-    }
-    assert!(refused > 400, "only {refused} of 500 were refused");
-    // The PBX refuses the few that got through.
-    while let Some(seen) = pbx.receive_within(Duration::from_millis(500)) {
-        if seen.start_line().starts_with("INVITE ") {
-            let kept: String = ["Via", "Record-Route", "From", "Call-ID", "CSeq"]
-                .iter()
-                .flat_map(|name| {
-                    seen.headers(name).into_iter().map(move |value| format!("{name}: {value}\r\n"))
-                })
-                .collect();
-            let to = seen.header("To").unwrap();
-            pbx.send(
-                format!("SIP/2.0 486 Busy Here\r\n{kept}To: {to};tag=busy\r\nContent-Length: 0\r\n\r\n")
-                    .as_bytes(),
-            );
+        while let Some(seen) = raw.receive_within(Duration::from_millis(100)) {
+            if seen.status() == Some(503) {
+                unanswered.remove(seen.header("Call-ID").unwrap().trim_end_matches("@raw"));
+            }
         }
-    }
-    drop(pbx);
+        (unanswered.len() < 100).then_some(())
+    });
+    refuse_all(&net, &sidetone);
     sidetone.finish();
 }
