@@ -10,6 +10,7 @@
 //! | [`header`] | reading, writing and rewriting an RTP header | RFC 3550 §5.1 |
 //! | [`latch`] | whose media is let in, and where ours goes | RFC 4961, rule stated there |
 //! | [`sequence`] | 16-bit sequence numbers extended to 64 bits | RFC 3550 A.1 |
+//! | [`splice`] | announcements in a stream, without a seam | RFC 3550 §5.1, §6.4.1 |
 //! | [`stats`] | packets, loss, jitter of a stream | RFC 3550 A.1, A.3, A.8 |
 //! | [`one_way`] | one-way audio | |
 //! | [`reorder`] | packets in order, with what is missing between them | |
@@ -31,6 +32,7 @@ pub mod redundancy;
 pub mod reorder;
 pub mod rtcp;
 pub mod sequence;
+pub mod splice;
 pub mod stats;
 pub mod telephone_event;
 
