@@ -1,0 +1,166 @@
+//! What is remembered of a call's consent, for its receipt.
+
+use serde::{Deserialize, Serialize};
+
+use super::Failure;
+use crate::{Policy, Source, State};
+
+/// Most entries of each kind that are kept; facts that change forever must not fill the memory.
+const MOST: usize = 32;
+
+/// How a call's consent went. Times are milliseconds since the call began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// The policy in force at the end.
+    pub policy: Policy,
+    /// Where the call stood at the end.
+    pub outcome: State,
+    /// Who decided that.
+    pub by: Source,
+    /// What was announced.
+    pub announcements: Vec<Announcement>,
+    /// Each change of state.
+    pub changes: Vec<Change>,
+    /// When the customer was listened to.
+    pub analysed: Vec<Span>,
+    /// Whether what was inferred has been erased.
+    pub erased: bool,
+    /// Whether the media could not be listened to.
+    pub untappable: bool,
+    /// Entries beyond what is kept of each kind.
+    pub left_out: u32,
+}
+
+/// One attempt to tell the customer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Announcement {
+    /// What was played.
+    pub recording: Option<Recording>,
+    /// When it was called for.
+    pub requested_ms: u64,
+    /// When its first sample left.
+    pub began_ms: Option<u64>,
+    /// When its last sample left, or it was given up.
+    pub ended_ms: Option<u64>,
+    /// Whether all of it was played.
+    pub whole: bool,
+    /// Why not.
+    pub failure: Option<Failure>,
+}
+
+/// What an announcement consists of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recording {
+    /// Its name.
+    pub name: String,
+    /// Its language, as an RFC 5646 tag.
+    pub language: String,
+    /// SHA-256 of the audio, in hexadecimal.
+    pub sha256: String,
+}
+
+/// A change of state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    /// When.
+    pub at_ms: u64,
+    /// To what.
+    pub state: State,
+    /// Decided by whom.
+    pub by: Source,
+}
+
+/// A stretch of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Span {
+    /// From when.
+    pub from_ms: u64,
+    /// Until when; `None` while it lasts.
+    pub to_ms: Option<u64>,
+}
+
+impl Record {
+    pub(super) fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            outcome: State::Pending,
+            by: Source::Policy,
+            announcements: Vec::new(),
+            changes: Vec::new(),
+            analysed: Vec::new(),
+            erased: false,
+            untappable: false,
+            left_out: 0,
+        }
+    }
+
+    pub(super) fn was_analysed(&self) -> bool {
+        !self.analysed.is_empty()
+    }
+
+    pub(super) fn change(&mut self, at_ms: u64, state: State, by: Source, erased: bool) {
+        self.outcome = state;
+        self.by = by;
+        self.erased |= erased;
+        keep(&mut self.changes, Change { at_ms, state, by }, &mut self.left_out);
+    }
+
+    pub(super) fn announcement_requested(&mut self, requested_ms: u64) {
+        let announcement = Announcement { requested_ms, ..Announcement::default() };
+        keep(&mut self.announcements, announcement, &mut self.left_out);
+    }
+
+    pub(super) fn recording(&mut self, recording: Recording) {
+        if let Some(last) = self.announcements.last_mut()
+            && last.recording.is_none()
+        {
+            last.recording = Some(recording);
+        }
+    }
+
+    pub(super) fn announcement_began(&mut self, at_ms: u64) {
+        if let Some(last) = self.announcements.last_mut() {
+            last.began_ms = Some(at_ms);
+        }
+    }
+
+    pub(super) fn announcement_ended(&mut self, at_ms: u64, whole: bool) {
+        if let Some(last) = self.announcements.last_mut()
+            && last.ended_ms.is_none()
+        {
+            last.ended_ms = Some(at_ms);
+            last.whole = whole;
+        }
+    }
+
+    pub(super) fn announcement_failed(&mut self, at_ms: u64, failure: Failure) {
+        self.announcement_ended(at_ms, false);
+        if let Some(last) = self.announcements.last_mut() {
+            last.failure = last.failure.or(Some(failure));
+        }
+    }
+
+    pub(super) fn analysis_began(&mut self, from_ms: u64) {
+        keep(&mut self.analysed, Span { from_ms, to_ms: None }, &mut self.left_out);
+    }
+
+    pub(super) fn analysis_stopped(&mut self, at_ms: u64) {
+        if let Some(last) = self.analysed.last_mut() {
+            last.to_ms = Some(at_ms);
+        }
+    }
+}
+
+/// Keeps the first entries and the newest one: how it began, and how it stands.
+fn keep<T>(list: &mut Vec<T>, entry: T, left_out: &mut u32) {
+    if list.len() >= MOST {
+        list.pop();
+        *left_out = left_out.saturating_add(1);
+    }
+    list.push(entry);
+}

@@ -1,0 +1,228 @@
+//! What the operator decides: the table `[consent]`, and what it means for a call.
+
+mod check;
+mod matching;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use sidetone_insight::Period;
+
+pub use check::Fault;
+pub use matching::Dialled;
+
+use crate::machine::Terms;
+use crate::numbering::Numbering;
+use crate::{Policy, Telling};
+
+/// `[consent]`: how callers are told, and who is never listened to.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The key that refuses, at any time of the call.
+    pub opt_out_digit: char,
+    /// The key that agrees, once the announcement has asked for it.
+    pub opt_in_digit: char,
+    /// How long the agreeing key is waited for after the announcement.
+    pub patience: Period,
+    /// Whether the agreeing key counts after `patience` too. Leave it off where menus of the PBX use the same key:
+    /// who presses 1 for sales has agreed to nothing.
+    pub late_opt_in: bool,
+    /// Whether keys are also heard by their tones, for callers whose carrier sends no telephone-events.
+    pub in_band_digits: bool,
+    /// Whether calls to the PBX are told in early media already, before the answer.
+    pub early_media: bool,
+    /// Language of announcements where no rule and no PBX names one, as an RFC 5646 tag.
+    pub language: String,
+    /// Empathy tiers whose calls are never analysed, unless a rule names the tier.
+    pub never_tiers: Vec<String>,
+    /// Folder of the receipts; left out, none are kept.
+    pub receipts: Option<PathBuf>,
+    /// Days that receipts are kept; left out, until somebody deletes them.
+    pub receipts_days: Option<u32>,
+    /// The list of numbers that are never analysed; left out, there is none.
+    pub do_not_analyse: Option<PathBuf>,
+    /// Whether callers who withhold their number are never analysed: the list can't know them.
+    pub exclude_withheld: bool,
+    /// How numbers without a country code are to be read.
+    pub numbering: Numbering,
+    /// What applies to which calls. The first that matches decides; where none does, the trunk's `disclosure`.
+    pub rules: Vec<Rule>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            opt_out_digit: '9',
+            opt_in_digit: '1',
+            patience: Period::from_secs(10),
+            late_opt_in: false,
+            in_band_digits: true,
+            early_media: false,
+            language: "en".to_owned(),
+            never_tiers: vec!["bereavement".to_owned(), "health".to_owned()],
+            receipts: None,
+            receipts_days: None,
+            do_not_analyse: None,
+            exclude_withheld: false,
+            numbering: Numbering::default(),
+            rules: Vec::new(),
+        }
+    }
+}
+
+/// `[[consent.rules]]`: what applies to calls of one kind. Conditions that are left out match every call; those given
+/// must all match. Names are compared without regard to case.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rule {
+    /// Name of the trunk.
+    pub trunk: Option<String>,
+    /// The number dialled, `+49301234567`, or how it begins, `+49*`.
+    pub dialled: Option<Dialled>,
+    /// The queue, as the PBX names it.
+    pub queue: Option<String>,
+    /// The empathy tier, as the PBX names it.
+    pub tier: Option<String>,
+    /// What the call is about, as the PBX names it.
+    pub call_type: Option<String>,
+    /// How these callers are told; left out, as the trunk says.
+    pub policy: Option<Policy>,
+    /// Language of the announcement, as an RFC 5646 tag; left out, `consent.language`.
+    pub language: Option<String>,
+    /// Name of the announcement; left out, `notice` or `opt-in` by policy.
+    pub announcement: Option<String>,
+}
+
+/// What is known of a call that policy may depend on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Name of the trunk.
+    pub trunk: String,
+    /// The trunk's own policy (`disclosure`).
+    pub trunk_policy: Policy,
+    /// The number dialled: the user part of the Request-URI.
+    pub dialled: String,
+    /// The queue.
+    pub queue: Option<String>,
+    /// The empathy tier.
+    pub tier: Option<String>,
+    /// What it is about.
+    pub call_type: Option<String>,
+    /// The customer's language, if the PBX knows it.
+    pub language: Option<String>,
+}
+
+impl Facts {
+    /// Takes over what was told, if policy may depend on it; whether that changed anything.
+    pub fn tell(&mut self, telling: &Telling) -> bool {
+        let (fact, text) = match telling {
+            Telling::Queue(text) => (&mut self.queue, text),
+            Telling::Tier(text) => (&mut self.tier, text),
+            Telling::CallType(text) => (&mut self.call_type, text),
+            Telling::Language(text) => (&mut self.language, text),
+            Telling::Consent(_) | Telling::Analysis(_) | Telling::Agent(_) | Telling::Party(_) => {
+                return false;
+            }
+        };
+        let changed = fact.as_ref() != Some(text);
+        *fact = Some(text.clone());
+        changed
+    }
+}
+
+/// What applies to a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// How the customer is told.
+    pub policy: Policy,
+    /// In which language, as an RFC 5646 tag.
+    pub language: String,
+    /// By which announcement; `None` where Sidetone plays none.
+    pub announcement: Option<String>,
+    /// Who says so.
+    pub reason: Reason,
+}
+
+/// Who says which policy applies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// The trunk's `disclosure`.
+    Trunk,
+    /// This one of `consent.rules`, from 0.
+    Rule(usize),
+    /// The empathy tier, which is never analysed.
+    Tier(String),
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Trunk => f.write_str("the trunk's disclosure"),
+            Self::Rule(index) => write!(f, "consent.rules.{index}"),
+            Self::Tier(tier) => write!(f, "calls of tier {tier} are never analysed"),
+        }
+    }
+}
+
+impl Settings {
+    /// What applies to a call of which this is known.
+    #[must_use]
+    pub fn decide(&self, facts: &Facts) -> Decision {
+        let never_tier = facts
+            .tier
+            .as_deref()
+            .filter(|tier| self.never_tiers.iter().any(|never| matching::same_name(never, tier)));
+        // What is said of all calls does not speak of a grieving caller; what is said of the tier does.
+        let rule = self
+            .rules
+            .iter()
+            .enumerate()
+            .find(|(_, rule)| (never_tier.is_none() || rule.tier.is_some()) && rule.matches(facts));
+        let (policy, reason) = match (rule, never_tier) {
+            (None, Some(tier)) => (Policy::Never, Reason::Tier(tier.to_owned())),
+            (None, None) => (facts.trunk_policy, Reason::Trunk),
+            (Some((index, rule)), _) => match (rule.policy, never_tier) {
+                (Some(policy), _) => (policy, Reason::Rule(index)),
+                (None, Some(tier)) => (Policy::Never, Reason::Tier(tier.to_owned())),
+                (None, None) => (facts.trunk_policy, Reason::Trunk),
+            },
+        };
+        let rule = rule.map(|(_, rule)| rule);
+        let language = facts
+            .language
+            .as_ref()
+            .or(rule.and_then(|rule| rule.language.as_ref()))
+            .unwrap_or(&self.language)
+            .clone();
+        let announcement = match policy {
+            Policy::Notice => Some("notice"),
+            Policy::OptIn => Some("opt-in"),
+            Policy::Never | Policy::GivenUpstream | Policy::AnnounceElsewhere => None,
+        }
+        .map(|usual| rule.and_then(|rule| rule.announcement.as_deref()).unwrap_or(usual).to_owned());
+        Decision { policy, language, announcement, reason }
+    }
+
+    /// What the machine goes by after `decision`. `to_customer`: the call is placed towards the customer, whom early
+    /// media can't reach.
+    #[must_use]
+    pub fn terms(&self, decision: &Decision, to_customer: bool) -> Terms {
+        Terms {
+            policy: decision.policy,
+            binding: decision.policy == Policy::Never && decision.reason != Reason::Trunk,
+            opt_out_digit: self.opt_out_digit,
+            opt_in_digit: self.opt_in_digit,
+            patience: self.patience.0,
+            early: self.early_media && !to_customer,
+            late_opt_in: self.late_opt_in,
+        }
+    }
+
+    /// Whether any call may be announced to by Sidetone itself.
+    #[must_use]
+    pub fn announces(&self) -> bool {
+        self.rules.iter().any(|rule| matches!(rule.policy, Some(Policy::Notice | Policy::OptIn)))
+    }
+}
