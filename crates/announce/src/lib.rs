@@ -1,1 +1,27 @@
-//! Announcements into a running RTP stream.
+//! Announcements: from an audio file to payloads that a relay sends into a call.
+//!
+//! | module | subject |
+//! | --- | --- |
+//! | [`config`] | what an operator may say about announcements |
+//! | [`clip`] | a recording, resampled and made equally loud once |
+//! | [`encoded`] | a clip in one codec at one packet length, shared by all calls that hear it |
+//! | [`playback`] | one clip on its way into one stream, alone or over what is said there |
+//! | [`library`] | every clip by name and language, those that come with Sidetone among them |
+//!
+//! A call that is played to costs a copy of a payload each packet; only where the announcement is laid over speech
+//! is anything decoded and encoded for that call alone.
+
+#![forbid(unsafe_code)]
+
+mod builtin;
+pub mod clip;
+pub mod config;
+pub mod encoded;
+pub mod library;
+pub mod playback;
+
+pub use clip::Clip;
+pub use config::{Announcements, Hearer, Mode, Moment};
+pub use encoded::Encoded;
+pub use library::Library;
+pub use playback::{Frame, Playback, Voice};

@@ -27,6 +27,7 @@
 //! | [`g722`] | sub-band ADPCM at 64 kbit/s | ITU-T G.722 |
 //! | [`noise`] | comfort noise | RFC 3389 |
 //! | [`conceal`] | filling lost packets | ITU-T G.711 Appendix I |
+//! | [`file`] | audio files, whole | RIFF, FLAC, RFC 7845 |
 //! | [`resample`] | rates to rates, exactly counted | |
 //!
 //! Opus is libopus (RFC 6716, 7587), L16 is RFC 3551 §4.5.11. Any payload of any length is safe to
@@ -39,6 +40,7 @@ pub mod conceal;
 mod decoder;
 mod encoder;
 mod error;
+pub mod file;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod g711;
