@@ -8,7 +8,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # What the tests talk to; see tools/peers.
-TEST_PEERS := sipp baresip promtool asterisk
+TEST_PEERS := sipp baresip promtool dnsmasq asterisk
 BENCH_PEERS := sipp kamailio rtpengine
 # Seconds that each fuzz target runs.
 FUZZ_SECONDS ?= 20
@@ -45,7 +45,7 @@ bench: setup ## Sidetone beside rtpengine and Kamailio, and what listening costs
 	@tools/peers/install.sh $(BENCH_PEERS)
 	@tools/bench/run.sh
 
-fuzz: setup ## every fuzz target for FUZZ_SECONDS (default 20) each
+fuzz: ## every fuzz target for FUZZ_SECONDS (default 20) each
 	@tools/fuzz.sh $(FUZZ_SECONDS)
 
 release: setup ## the optimised binary, target/release/sidetone

@@ -6,3 +6,8 @@ use std::hash::{BuildHasher, RandomState};
 pub(crate) fn number() -> u64 {
     RandomState::new().hash_one(0_u8)
 }
+
+/// A fresh number in `[0, 1)`.
+pub(crate) fn fraction() -> f64 {
+    (number() >> 11) as f64 / (1_u64 << 53) as f64
+}

@@ -5,6 +5,7 @@ mod admission;
 mod dns;
 mod health;
 mod table;
+mod weight;
 
 pub use address::HostAddress;
 pub use admission::{Admission, Limits, Refused};

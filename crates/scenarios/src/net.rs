@@ -24,6 +24,8 @@ pub mod host {
     pub const STRANGER: u8 = 5;
     /// A second media address of the carrier's.
     pub const ELSEWHERE: u8 = 6;
+    /// The name server.
+    pub const NAMES: u8 = 7;
 }
 
 const PIECES: u16 = 300;

@@ -1,17 +1,20 @@
-//! From a host's name to addresses: SRV, then AAAA and A (RFC 3263, without NAPTR: the transport is configured or
-//! stated, and UDP otherwise).
+//! From a host's name to addresses: SRV, then AAAA and A (RFC 3263, without NAPTR: where no transport is stated, both are
+//! asked for, and UDP is taken first).
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{NameServerConfig, ResolverConfig};
+use hickory_resolver::config::{NameServerConfig, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RData;
 use sidetone_sip::Transport;
 use sidetone_sip::host::Host;
+use tokio::time::Instant;
 
 use super::address::HostAddress;
+use super::weight;
+use crate::random;
 
 /// An address to send to.
 pub type Where = (Transport, SocketAddr);
@@ -21,6 +24,12 @@ const DEFAULT_PORT: u16 = 5060;
 const MOST: usize = 8;
 /// A caller won't wait longer for the call to go anywhere.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// After this long what has been found of an SRV record's targets is all there is: one dead name among them must not
+/// cost the others.
+const TARGETS_WITHIN: Duration = Duration::from_millis(1_500);
+/// A lost query is repeated while the caller still waits.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(500);
+const ASK_AGAIN: usize = 3;
 
 /// Looks names up; literals need no look-up.
 #[derive(Debug)]
@@ -48,7 +57,11 @@ impl Resolver {
                 TokioRuntimeProvider::default(),
             ))
         };
-        Self { lookup: builder.and_then(|builder| builder.build().ok()) }
+        let lookup = builder.and_then(|mut builder| {
+            hurry(builder.options_mut());
+            builder.build().ok()
+        });
+        Self { lookup }
     }
 
     /// The address of a literal, at once.
@@ -75,44 +88,73 @@ impl Resolver {
     }
 
     async fn find(&self, name: &str, address: &HostAddress) -> Vec<Where> {
-        let transport = address.transport.unwrap_or(Transport::Udp);
+        let Some(lookup) = &self.lookup else { return Vec::new() };
+        let assumed = address.transport.unwrap_or(Transport::Udp);
         if let Some(port) = address.host.port {
-            return self.addresses(name, transport, port).await;
+            return addresses(lookup, name, assumed, port).await;
         }
-        let served = self.services(name, transport).await;
-        if served.is_empty() { self.addresses(name, transport, DEFAULT_PORT).await } else { served }
-    }
-
-    async fn services(&self, name: &str, transport: Transport) -> Vec<Where> {
-        let Some(lookup) = &self.lookup else { return Vec::new() };
-        let Ok(answer) = lookup.srv_lookup(format!("_sip._{}.{name}.", transport.as_param())).await else {
-            return Vec::new();
-        };
-        let mut services: Vec<(u16, u16, String, u16)> = answer
-            .answers()
-            .iter()
-            .filter_map(|record| match &record.data {
-                RData::SRV(srv) => Some((srv.priority, srv.weight, srv.target.to_utf8(), srv.port)),
-                _ => None,
-            })
-            .collect();
-        // Heavier first within a priority: a deterministic reading of RFC 2782 that keeps failover order stable.
-        services.sort_by_key(|&(priority, weight, ..)| (priority, std::cmp::Reverse(weight)));
-        let mut found = Vec::new();
-        for (_, _, target, port) in services.into_iter().take(MOST) {
-            found.extend(self.addresses(&target, transport, port).await);
-        }
-        found
-    }
-
-    async fn addresses(&self, name: &str, transport: Transport, port: u16) -> Vec<Where> {
-        let Some(lookup) = &self.lookup else { return Vec::new() };
-        match lookup.lookup_ip(name).await {
-            Ok(answer) => answer.iter().map(|ip: IpAddr| (transport, SocketAddr::new(ip, port))).collect(),
-            Err(error) => {
-                tracing::debug!(%error, "a name could not be looked up");
-                Vec::new()
+        let served = match address.transport {
+            Some(transport) => services(lookup, name, transport).await,
+            None => {
+                let (udp, tcp) = tokio::join!(
+                    services(lookup, name, Transport::Udp),
+                    services(lookup, name, Transport::Tcp)
+                );
+                udp.or(tcp)
             }
+        };
+        match served {
+            Some(served) => served,
+            None => addresses(lookup, name, assumed, DEFAULT_PORT).await,
+        }
+    }
+}
+
+fn hurry(options: &mut ResolverOpts) {
+    options.timeout = options.timeout.min(ASK_AGAIN_AFTER);
+    options.attempts = options.attempts.max(ASK_AGAIN);
+}
+
+/// What a name's SRV records lead to, in the order of RFC 2782; none if it has no such record. A record that leads
+/// nowhere, as one with the target `.` does, still says that the name itself is not to be tried.
+async fn services(lookup: &TokioResolver, name: &str, transport: Transport) -> Option<Vec<Where>> {
+    let deadline = Instant::now() + TARGETS_WITHIN;
+    let answer = lookup.srv_lookup(format!("_sip._{}.{name}.", transport.as_param())).await.ok()?;
+    let records: Vec<_> = answer
+        .answers()
+        .iter()
+        .filter_map(|record| match &record.data {
+            RData::SRV(srv) => Some(srv),
+            _ => None,
+        })
+        .collect();
+    if records.is_empty() {
+        return None;
+    }
+    let records = weight::ordered(records, |srv| (srv.priority, srv.weight), &mut random::fraction);
+    let targets: Vec<_> = records
+        .into_iter()
+        .filter(|srv| !srv.target.is_root())
+        .take(MOST)
+        .map(|srv| {
+            let (lookup, target, port) = (lookup.clone(), srv.target.to_utf8(), srv.port);
+            tokio::spawn(async move { addresses(&lookup, &target, transport, port).await })
+        })
+        .collect();
+    let mut found = Vec::new();
+    for target in targets {
+        let places = tokio::time::timeout_at(deadline, target).await;
+        found.extend(places.ok().and_then(Result::ok).unwrap_or_default());
+    }
+    Some(found)
+}
+
+async fn addresses(lookup: &TokioResolver, name: &str, transport: Transport, port: u16) -> Vec<Where> {
+    match lookup.lookup_ip(name).await {
+        Ok(answer) => answer.iter().map(|ip: IpAddr| (transport, SocketAddr::new(ip, port))).collect(),
+        Err(error) => {
+            tracing::debug!(%error, "a name could not be looked up");
+            Vec::new()
         }
     }
 }

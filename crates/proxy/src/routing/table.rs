@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use sidetone_sip::Face;
 
 use super::address::HostAddress;
+use super::weight;
 use crate::config::{Config, Disclosure, Peer};
 
 /// The peers, ready for look-ups.
@@ -127,7 +128,8 @@ impl Table {
         let mut candidates = Vec::new();
         for index in wanted {
             let Some(entry) = others.get(index) else { continue };
-            for host in by_priority_and_weight(&entry.hosts, &mut draw) {
+            let hosts: Vec<&HostEntry> = entry.hosts.iter().collect();
+            for host in weight::ordered(hosts, |host| (host.priority, host.weight), &mut draw) {
                 candidates.push(Candidate {
                     peer: Some(PeerRef { face, index }),
                     address: host.address.clone(),
@@ -146,28 +148,6 @@ impl Table {
             })
         })
     }
-}
-
-fn by_priority_and_weight<'a>(hosts: &'a [HostEntry], draw: &mut impl FnMut() -> f64) -> Vec<&'a HostEntry> {
-    let mut left: Vec<&HostEntry> = hosts.iter().collect();
-    left.sort_by_key(|host| host.priority);
-    let mut ordered = Vec::with_capacity(left.len());
-    while let Some(first) = left.first() {
-        let priority = first.priority;
-        let group = left.iter().take_while(|host| host.priority == priority).count();
-        let total: u32 = left.iter().take(group).map(|host| u32::from(host.weight)).sum();
-        let mut ticket = draw() * f64::from(total);
-        let mut chosen = 0;
-        for (index, host) in left.iter().take(group).enumerate() {
-            chosen = index;
-            ticket -= f64::from(host.weight);
-            if ticket < 0.0 {
-                break;
-            }
-        }
-        ordered.push(left.remove(chosen));
-    }
-    ordered
 }
 
 #[cfg(test)]

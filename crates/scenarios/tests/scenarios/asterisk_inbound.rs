@@ -32,7 +32,10 @@ fn echo(codec: Codec) {
     phone.wait_event("CALL_ESTABLISHED");
     phone.wait_until_hears("the echo", phone.played());
     until("Asterisk's recording to be like what was said", || {
-        (audio::likeness(phone.played(), &audio::read_8k(&asterisk.file("heard.wav"))) > 0.8).then_some(())
+        let heard = audio::read_8k(&asterisk.file("heard.wav"));
+        // The newest of it: a stutter of a busy machine passes.
+        let newest = heard.get(heard.len().saturating_sub(12_000)..)?;
+        (audio::likeness(phone.played(), newest) > 0.8).then_some(())
     });
     hang_up(phone, sidetone);
 }

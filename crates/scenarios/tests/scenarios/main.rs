@@ -8,6 +8,7 @@ mod asterisk_softphone;
 mod basic;
 mod cancel;
 mod deployment;
+mod dns;
 mod drain;
 mod dtmf;
 mod early_media;
