@@ -44,7 +44,7 @@ pub use event::{
 pub use id::{CallId, EventId, IdError};
 pub use narrator::Narrator;
 pub use number::{HashedNumber, NumberHasher, NumberHasherError};
-pub use secret::{Secret, SecretError};
+pub use secret::{Revealed, Secret, SecretError};
 pub use sink::sse::{Hub, StallGuard, StreamCounts};
 pub use sink::webhook::signature;
 pub use sink::{SinkError, Sinks};

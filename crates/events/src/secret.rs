@@ -72,7 +72,9 @@ impl Secret {
 pub struct Revealed(Vec<u8>);
 
 impl Revealed {
-    pub(crate) fn bytes(&self) -> &[u8] {
+    /// The secret, for whoever has to show it to a peer.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 }

@@ -1,0 +1,9 @@
+//! Asterisk's REST interface (ARI): events by websocket, requests by HTTP.
+
+mod client;
+mod link;
+mod session;
+
+pub(crate) use client::endpoint;
+pub(crate) use link::AriLink;
+pub(crate) use session::AriSession;

@@ -1,0 +1,253 @@
+//! `[pbx.ami]`, `[pbx.ari]` and `[pbx.esl]` in the configuration file: how a PBX is spoken to.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use sidetone_events::{Kind, Revealed, Secret};
+
+/// The links to one PBX; stands inside its `[[pbx]]`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Links {
+    /// Asterisk's manager interface.
+    pub ami: Option<Ami>,
+    /// Asterisk's REST interface.
+    pub ari: Option<Ari>,
+    /// FreeSWITCH's event socket.
+    pub esl: Option<Esl>,
+}
+
+/// `[pbx.ami]`: Asterisk's manager interface.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ami {
+    /// `HOST:PORT`, as in `192.0.2.20:5038`. The password crosses this connection in the clear.
+    pub address: String,
+    /// The user, as in `manager.conf`.
+    pub username: String,
+    /// The user's secret.
+    #[serde(default)]
+    pub secret: Option<Secret>,
+    /// The same, in a file of its own.
+    #[serde(default)]
+    pub secret_file: Option<PathBuf>,
+    /// Kinds of events that become a `UserEvent`.
+    #[serde(default = "default_events")]
+    pub events: Vec<Kind>,
+    /// Whether the `SIDETONE_…` variables are set on the call's channel.
+    #[serde(default = "yes")]
+    pub variables: bool,
+}
+
+/// `[pbx.ari]`: Asterisk's REST interface.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ari {
+    /// Where it is: `http://192.0.2.20:8088/ari`. `http` shows the password to whoever can read the network.
+    pub url: String,
+    /// The user, as in `ari.conf`.
+    pub username: String,
+    /// The user's password.
+    #[serde(default)]
+    pub password: Option<Secret>,
+    /// The same, in a file of its own.
+    #[serde(default)]
+    pub password_file: Option<PathBuf>,
+    /// The application that Sidetone listens as. No other program may use this name: the one that came first would be
+    /// cut off.
+    #[serde(default = "default_application")]
+    pub application: String,
+    /// Applications that events are posted to; Sidetone's own, if empty.
+    #[serde(default)]
+    pub notify: Vec<String>,
+    /// Kinds of events that become a user event.
+    #[serde(default = "default_events")]
+    pub events: Vec<Kind>,
+    /// Whether the `SIDETONE_…` variables are set on the call's channel.
+    #[serde(default = "yes")]
+    pub variables: bool,
+    /// Certificates (PEM) to trust instead of the system's, with `https`.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// `[pbx.esl]`: FreeSWITCH's event socket, inbound.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Esl {
+    /// `HOST:PORT`, as in `192.0.2.20:8021`. The password crosses this connection in the clear.
+    pub address: String,
+    /// `user@domain`, to log in with `userauth`; without it `auth` is used, with the password of the socket itself.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// The password.
+    #[serde(default)]
+    pub password: Option<Secret>,
+    /// The same, in a file of its own.
+    #[serde(default)]
+    pub password_file: Option<PathBuf>,
+    /// Kinds of events that become an event `CUSTOM sidetone::affect`.
+    #[serde(default = "default_events")]
+    pub events: Vec<Kind>,
+    /// Whether the `SIDETONE_…` variables are set on the call's channel.
+    #[serde(default = "yes")]
+    pub variables: bool,
+}
+
+fn default_events() -> Vec<Kind> {
+    vec![Kind::AffectAlert, Kind::ConsentChanged, Kind::CallEnded]
+}
+
+fn default_application() -> String {
+    "sidetone".to_owned()
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// A configuration that can't be meant.
+#[derive(Debug, thiserror::Error)]
+#[error("`{key}` of PBX `{pbx}` {why}")]
+pub struct ConfigError {
+    /// The PBX.
+    pub pbx: String,
+    /// The key, as in `ami.address`.
+    pub key: &'static str,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+impl Links {
+    /// Refuses what can't be meant, without connecting to anything. Files of secrets are read.
+    ///
+    /// # Errors
+    /// The first value that can't be meant, with its key.
+    pub fn validate(&self, pbx: &str) -> Result<(), ConfigError> {
+        let wrong = |key, why: String| ConfigError { pbx: pbx.to_owned(), key, why };
+        if let Some(ami) = &self.ami {
+            address(&ami.address).map_err(|why| wrong("ami.address", why))?;
+            line(&ami.username).map_err(|why| wrong("ami.username", why))?;
+            secret(ami.secret.as_ref(), ami.secret_file.as_ref()).map_err(|why| wrong("ami.secret", why))?;
+        }
+        if let Some(ari) = &self.ari {
+            crate::ari::endpoint(&ari.url).map_err(|why| wrong("ari.url", why))?;
+            line(&ari.username).map_err(|why| wrong("ari.username", why))?;
+            if ari.username.contains(':') {
+                return Err(wrong("ari.username", "must not hold a colon".to_owned()));
+            }
+            secret(ari.password.as_ref(), ari.password_file.as_ref())
+                .map_err(|why| wrong("ari.password", why))?;
+            for name in ari.notify.iter().chain([&ari.application]) {
+                let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+                if name.is_empty() || !name.chars().all(plain) {
+                    let why =
+                        format!("`{name}` is no name of an application: letters, digits, `-`, `_` and `.`");
+                    return Err(wrong("ari.application", why));
+                }
+            }
+        }
+        if let Some(esl) = &self.esl {
+            address(&esl.address).map_err(|why| wrong("esl.address", why))?;
+            secret(esl.password.as_ref(), esl.password_file.as_ref())
+                .map_err(|why| wrong("esl.password", why))?;
+            if let Some(user) = &esl.user {
+                line(user).map_err(|why| wrong("esl.user", why))?;
+                if !user.contains('@') || user.contains(':') {
+                    return Err(wrong("esl.user", "must be `user@domain`".to_owned()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ami.is_none() && self.ari.is_none() && self.esl.is_none()
+    }
+}
+
+/// `HOST:PORT` with a port.
+fn address(text: &str) -> Result<(), String> {
+    let (host, port) = text.rsplit_once(':').ok_or("must be HOST:PORT")?;
+    if host.is_empty() || port.parse::<u16>().is_ok_and(|port| port == 0) || port.parse::<u16>().is_err() {
+        return Err("must be HOST:PORT".to_owned());
+    }
+    Ok(())
+}
+
+/// Not empty, and nothing that would end a line.
+fn line(text: &str) -> Result<(), String> {
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err("must not be empty or hold control characters".to_owned());
+    }
+    Ok(())
+}
+
+/// The one that is given, revealed.
+pub(crate) fn secret(here: Option<&Secret>, file: Option<&PathBuf>) -> Result<Revealed, String> {
+    let secret = match (here, file) {
+        (Some(secret), None) => secret.clone(),
+        (None, Some(path)) => Secret::in_file(path),
+        (None, None) => return Err("is missing".to_owned()),
+        (Some(_), Some(_)) => return Err("is given twice, here and as a file".to_owned()),
+    };
+    let revealed = secret.reveal(1).map_err(|why| why.to_string())?;
+    let text = std::str::from_utf8(revealed.bytes()).map_err(|_| "must be UTF-8")?;
+    line(text)?;
+    Ok(revealed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Links {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn little_has_to_be_said() {
+        let links = read(
+            "[ami]\naddress = \"127.0.0.1:5038\"\nusername = \"sidetone\"\nsecret = \"hush\"\n\
+             [ari]\nurl = \"http://127.0.0.1:8088/ari\"\nusername = \"sidetone\"\npassword = \"hush\"\n\
+             [esl]\naddress = \"[::1]:8021\"\npassword = \"hush\"\n",
+        );
+        links.validate("pbx").unwrap();
+        let ami = links.ami.unwrap();
+        assert!(ami.variables);
+        assert_eq!(ami.events, [Kind::AffectAlert, Kind::ConsentChanged, Kind::CallEnded]);
+        assert_eq!(links.ari.unwrap().application, "sidetone");
+    }
+
+    #[test]
+    fn what_cant_be_meant_is_refused() {
+        for (wrong, key) in [
+            ("[ami]\naddress = \"127.0.0.1\"\nusername = \"a\"\nsecret = \"b\"", "ami.address"),
+            ("[ami]\naddress = \"127.0.0.1:0\"\nusername = \"a\"\nsecret = \"b\"", "ami.address"),
+            ("[ami]\naddress = \"h:1\"\nusername = \"a\\r\\nAction: x\"\nsecret = \"b\"", "ami.username"),
+            ("[ami]\naddress = \"h:1\"\nusername = \"a\"\nsecret = \"b\\n\"", "ami.secret"),
+            ("[ami]\naddress = \"h:1\"\nusername = \"a\"", "ami.secret"),
+            ("[ami]\naddress = \"h:1\"\nusername = \"a\"\nsecret_file = \"/nowhere/at/all\"", "ami.secret"),
+            ("[ari]\nurl = \"ftp://h/\"\nusername = \"a\"\npassword = \"b\"", "ari.url"),
+            ("[ari]\nurl = \"http://a:b@h/\"\nusername = \"a\"\npassword = \"b\"", "ari.url"),
+            ("[ari]\nurl = \"http://h/ari\"\nusername = \"a:b\"\npassword = \"b\"", "ari.username"),
+            (
+                "[ari]\nurl = \"http://h/ari\"\nusername = \"a\"\npassword = \"b\"\nnotify = [\"a&b\"]",
+                "ari.application",
+            ),
+            ("[esl]\naddress = \"h:1\"\npassword = \"b\"\nuser = \"nobody\"", "esl.user"),
+        ] {
+            let error = read(wrong).validate("office").unwrap_err();
+            assert_eq!((error.key, error.pbx.as_str()), (key, "office"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let links = read("[esl]\naddress = \"h:1\"\npassword = \"ClueCon\"\n");
+        assert!(!format!("{links:?}").contains("ClueCon"));
+        assert!(!toml::to_string(&links).unwrap().contains("ClueCon"));
+    }
+}

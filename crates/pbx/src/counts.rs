@@ -1,0 +1,105 @@
+//! What became of a link and of what went through it, for metrics.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use serde::Serialize;
+
+/// Which interface of a PBX a link uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LinkKind {
+    /// Asterisk's manager interface.
+    Ami,
+    /// Asterisk's REST interface.
+    Ari,
+    /// FreeSWITCH's event socket.
+    Esl,
+}
+
+impl LinkKind {
+    /// Its name in the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ami => "ami",
+            Self::Ari => "ari",
+            Self::Esl => "esl",
+        }
+    }
+}
+
+impl fmt::Display for LinkKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What became of one link and of what went through it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LinkCounts {
+    /// The PBX's name in the configuration.
+    pub pbx: String,
+    /// Which interface.
+    pub kind: LinkKind,
+    /// Whether it is up: connected and logged in.
+    pub connected: bool,
+    /// Times it came up.
+    pub connects: u64,
+    /// Times that a connection, or the attempt at one, ended.
+    pub disconnects: u64,
+    /// Of those, because what came was not the protocol.
+    pub malformed: u64,
+    /// Variables set and events posted that the PBX has confirmed.
+    pub sent: u64,
+    /// Events dropped: the oldest of too many, or too late to be acted on.
+    pub dropped: u64,
+    /// Variables and events that the PBX has refused.
+    pub failed: u64,
+    /// Calls that ended without their channel having been found while the link was up.
+    pub calls_not_found: u64,
+    /// Things that the PBX told and that were understood.
+    pub told: u64,
+    /// Things that the PBX told and that mean nothing, or are about no channel of a call.
+    pub told_in_vain: u64,
+}
+
+/// Where a link counts.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) connected: AtomicBool,
+    pub(crate) connects: AtomicU64,
+    pub(crate) disconnects: AtomicU64,
+    pub(crate) malformed: AtomicU64,
+    pub(crate) sent: AtomicU64,
+    pub(crate) dropped: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    pub(crate) calls_not_found: AtomicU64,
+    pub(crate) told: AtomicU64,
+    pub(crate) told_in_vain: AtomicU64,
+}
+
+impl Tally {
+    pub(crate) fn add(counter: &AtomicU64, more: usize) {
+        counter.fetch_add(more as u64, Ordering::Relaxed);
+    }
+
+    /// `missed` events never reached the link: its queue at the bus was full.
+    pub(crate) fn counts(&self, pbx: &str, kind: LinkKind, missed: u64) -> LinkCounts {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        LinkCounts {
+            pbx: pbx.to_owned(),
+            kind,
+            connected: self.connected.load(Ordering::Relaxed),
+            connects: get(&self.connects),
+            disconnects: get(&self.disconnects),
+            malformed: get(&self.malformed),
+            sent: get(&self.sent),
+            dropped: get(&self.dropped) + missed,
+            failed: get(&self.failed),
+            calls_not_found: get(&self.calls_not_found),
+            told: get(&self.told),
+            told_in_vain: get(&self.told_in_vain),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! All links of all PBXs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sidetone_events::{Bus, Kind, Revealed, Subscription};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::ami::AmiSession;
+use crate::ari::AriLink;
+use crate::board::{Board, Purpose};
+use crate::config::{self, ConfigError, Links};
+use crate::counts::{LinkCounts, LinkKind, Tally};
+use crate::esl::EslSession;
+use crate::link::{self, Desk, Peer};
+use crate::{Hear, Raw};
+
+/// Events that may wait at the bus for a link, which takes them in at once unless the machine is overloaded.
+const QUEUE: usize = 4_096;
+
+/// Links that can't be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A configuration that can't be meant.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The system gives no random numbers.
+    #[error("no random numbers: {0}")]
+    Random(getrandom::Error),
+}
+
+/// The running links, each a task of its own.
+#[derive(Debug)]
+pub struct PbxLinks {
+    tasks: JoinSet<()>,
+    stop: watch::Sender<Option<Instant>>,
+    links: Vec<Watched>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    pbx: String,
+    kind: LinkKind,
+    tally: Arc<Tally>,
+    missed: Missed,
+}
+
+/// The bus keeps count under the name of the subscription.
+#[derive(Debug)]
+struct Missed {
+    bus: Bus,
+    name: String,
+}
+
+impl Missed {
+    fn count(&self) -> u64 {
+        let counts = self.bus.counts();
+        counts.iter().filter(|it| it.name == self.name).map(|it| it.dropped).sum()
+    }
+}
+
+impl PbxLinks {
+    /// Starts all links of `pbxs`, each given by its name and its links. Returns at once: a PBX that can't be reached
+    /// is tried again for as long as it takes.
+    ///
+    /// Must be called within a Tokio runtime.
+    ///
+    /// # Errors
+    /// When a configuration can't be meant.
+    pub fn start(pbxs: Vec<(String, Links)>, bus: &Bus, raw: Raw, hear: Hear) -> Result<Self, StartError> {
+        for (pbx, links) in &pbxs {
+            links.validate(pbx)?;
+        }
+        let (stop, stopped) = watch::channel(None);
+        let mut started = Self { tasks: JoinSet::new(), stop, links: Vec::new() };
+        for (pbx, links) in pbxs {
+            for (kind, events, variables, peer) in peers(&pbx, links)? {
+                let tally = Arc::new(Tally::default());
+                let purpose = Purpose { pbx: pbx.clone(), kind, events, variables };
+                let board = Board::new(purpose, Arc::clone(&raw), Arc::clone(&hear), Arc::clone(&tally));
+                let name = format!("pbx {pbx} {kind}");
+                let subscription: Subscription = bus.subscribe(&name, QUEUE, &[]);
+                let desk = Desk::new(board, subscription, stopped.clone(), Arc::clone(&tally));
+                let seed = getrandom::u64().map_err(StartError::Random)?;
+                started.tasks.spawn(link::run(desk, peer, seed));
+                let missed = Missed { bus: bus.clone(), name };
+                started.links.push(Watched { pbx: pbx.clone(), kind, tally, missed });
+            }
+        }
+        Ok(started)
+    }
+
+    /// What became of each link.
+    #[must_use]
+    pub fn counts(&self) -> Vec<LinkCounts> {
+        self.links.iter().map(|it| it.tally.counts(&it.pbx, it.kind, it.missed.count())).collect()
+    }
+
+    /// Sends what waits, for `patience` at most, and ends all links. Dropping them instead ends them at once.
+    pub async fn shutdown(mut self, patience: Duration) {
+        self.stop.send_replace(Some(Instant::now() + patience));
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        // A moment more, to say goodbye.
+        let _ = tokio::time::timeout(patience + Duration::from_millis(500), all).await;
+    }
+}
+
+type Configured = (LinkKind, Vec<Kind>, bool, Peer);
+
+fn peers(pbx: &str, links: Links) -> Result<Vec<Configured>, ConfigError> {
+    let wrong = |key| {
+        let pbx = pbx.to_owned();
+        move |why| ConfigError { pbx, key, why }
+    };
+    let mut peers = Vec::new();
+    if let Some(ami) = links.ami {
+        let secret =
+            config::secret(ami.secret.as_ref(), ami.secret_file.as_ref()).map_err(wrong("ami.secret"))?;
+        let begin = move || AmiSession::new(&ami.username, secret.clone());
+        peers.push((LinkKind::Ami, ami.events, ami.variables, Peer::Ami(ami.address, Box::new(begin))));
+    }
+    if let Some(ari) = links.ari {
+        let (events, variables) = (ari.events.clone(), ari.variables);
+        let link = AriLink::new(&ari).map_err(|(key, why)| wrong(key)(why))?;
+        peers.push((LinkKind::Ari, events, variables, Peer::Ari(Box::new(link))));
+    }
+    if let Some(esl) = links.esl {
+        let password: Revealed = config::secret(esl.password.as_ref(), esl.password_file.as_ref())
+            .map_err(wrong("esl.password"))?;
+        let begin = move || EslSession::new(esl.user.as_deref(), password.clone());
+        peers.push((LinkKind::Esl, esl.events, esl.variables, Peer::Esl(esl.address, Box::new(begin))));
+    }
+    Ok(peers)
+}
