@@ -5,14 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-20}
 
-if ! command -v g++ >/dev/null; then
-    echo "fuzz: libFuzzer needs a C++ compiler; please install g++" >&2
-    exit 1
-fi
-if ! cargo fuzz --version >/dev/null 2>&1; then
-    echo "fuzz: installing cargo-fuzz (some minutes, once)"
-    cargo install --locked cargo-fuzz
-fi
+tools/setup.sh fuzz
 
 # Torture messages are what the SIP parsers should start from; the first byte chooses the parser.
 mkdir -p fuzz/corpus/sip

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what building lacks: `tools/setup.sh build`. Quick when all is there.
+# Installs what building (`tools/setup.sh build`) or fuzzing (`tools/setup.sh fuzz`) lacks. Quick when all is there.
 set -euo pipefail
 
 as_root() {
@@ -35,7 +35,18 @@ build() {
     fi
 }
 
+fuzz() {
+    build
+    # libFuzzer is C++.
+    command -v g++ >/dev/null || apt_install g++
+    if ! cargo fuzz --version >/dev/null 2>&1; then
+        echo "setup: installing cargo-fuzz (some minutes, once)"
+        cargo install --locked --quiet cargo-fuzz
+    fi
+}
+
 case "${1:-}" in
     build) build ;;
-    *) echo "usage: $0 build" >&2; exit 2 ;;
+    fuzz) fuzz ;;
+    *) echo "usage: $0 build|fuzz" >&2; exit 2 ;;
 esac
