@@ -196,12 +196,13 @@ impl Core {
             return Err(reject(503, "Busy", Some(self.admission.retry_after())));
         }
         let invite = query.method == Method::INVITE.as_str();
+        // A tag alone proves nothing: whoever is no party of a call that is up begins one.
+        let new_call = invite && !self.is_of_a_call(from.face, &query);
         let candidates = match &query.kind {
             RouteKind::Onward { next_hop } => {
                 // A new call that brings its own Route is a new call all the same.
-                if invite && !query.in_dialog {
-                    let up = self.proxy.passage_ref().calls();
-                    self.admission.admit(now, up).map_err(|refused| self.refuse(refused))?;
+                if new_call {
+                    self.admit(now, &query)?;
                 }
                 let address = HostAddress::of(&next_hop.view());
                 address
@@ -210,9 +211,8 @@ impl Core {
                     .collect()
             }
             RouteKind::Initial => {
-                if invite {
-                    let up = self.proxy.passage_ref().calls();
-                    self.admission.admit(now, up).map_err(|refused| self.refuse(refused))?;
+                if new_call {
+                    self.admit(now, &query)?;
                 }
                 let mut dice = self.dice;
                 let candidates = self.table.candidates(from, || roll(&mut dice));
@@ -227,10 +227,22 @@ impl Core {
         let initial = matches!(query.kind, RouteKind::Initial);
         let peers: Vec<PeerRef> = candidates.iter().filter_map(|candidate| candidate.peer).collect();
         let routed = (invite && initial).then(|| self.routed(from, &peers));
-        let RouteQuery { key, request_uri, call_id, in_dialog, .. } = query;
-        let peers_only = !initial && !in_dialog;
+        let RouteQuery { key, request_uri, call_id, to_tag, .. } = query;
+        let peers_only = !initial && to_tag.is_none();
         self.pending.insert(key, Pending { from: from.face, call_id, request_uri, routed, peers_only });
         Ok(candidates)
+    }
+
+    fn is_of_a_call(&self, from: Face, query: &RouteQuery) -> bool {
+        let anchor = self.proxy.passage_ref();
+        let held = |to_tag: &String| anchor.holds(&query.call_id, &query.from_tag, to_tag, from);
+        query.to_tag.as_ref().is_some_and(held)
+    }
+
+    fn admit(&mut self, now: Duration, query: &RouteQuery) -> Result<(), Decision> {
+        let up = self.proxy.passage_ref().calls();
+        let admitted = self.admission.admit(now, up, (&query.call_id, &query.from_tag));
+        admitted.map_err(|refused| self.refuse(refused))
     }
 
     /// The addresses of a request's candidates are known.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sidetone_scenarios::call::Call;
 use sidetone_scenarios::net::{Net, host};
 use sidetone_scenarios::sidetone::{Host, SESSIONS, Setup, Sidetone};
 use sidetone_scenarios::sip::Raw;
@@ -97,4 +98,42 @@ fn a_loop_comes_to_an_end() {
     let refused = raw.response().status().unwrap();
     assert!((400..700).contains(&refused), "{refused}");
     sidetone.finish();
+}
+
+/// Whoever is let in may still not pass its calls off as parts of calls that are up.
+#[test]
+fn an_invented_tag_does_not_get_round_the_rate() {
+    let net = Net::lease();
+    let mut setup = Setup::usual(&net);
+    setup.more = "[limits]\ncalls = 10\ncalls_per_second = 1\n".to_owned();
+    let sidetone = Sidetone::start(&net, &setup);
+    let _pbx = Raw::bind(net.at(host::PBX, 5060), sidetone.sip());
+    let raw = Raw::bind(net.at(host::TRUNK, 5060), sidetone.sip());
+    let send = |id: &str| {
+        let uri = format!("sip:agent@{}", net.at(host::PBX, 5060));
+        let route = format!("Route: <sip:{};lr>\r\n", sidetone.sip());
+        let request = raw.request("INVITE", &uri, id, &route);
+        raw.send(request.replace(&format!("To: <{uri}>"), &format!("To: <{uri}>;tag=made-up")).as_bytes());
+    };
+    for n in 0..20 {
+        send(&format!("invented{n}"));
+    }
+    let refused = raw.response();
+    assert_eq!(refused.status(), Some(503));
+    assert!(refused.start_line().contains("Rate"), "{}", refused.start_line());
+}
+
+/// The answer to a challenge is the same call (RFC 3261 §22.2).
+#[test]
+fn a_call_that_is_challenged_takes_up_the_rate_once() {
+    let net = Net::lease();
+    let mut setup = Setup::usual(&net);
+    setup.more = "[limits]\ncalls = 10\ncalls_per_second = 1\n".to_owned();
+    let mut uac = Plan::new("auth-challenge", "uac", net.at(host::TRUNK, 5060));
+    uac.remote = Some(net.at(host::SIDETONE, 5060));
+    let uas = Plan::new("auth-challenge", "uas", net.at(host::PBX, 5060));
+    let mut call = Call::start_with(net, &setup, uac, uas);
+    call.caller.wait_sent("ACK", 2);
+    call.caller.open_gate();
+    call.finish(6);
 }

@@ -152,6 +152,14 @@ impl<M: MediaPlane> Anchor<M> {
         self.calls.len()
     }
 
+    /// Whether a request that came from `from` with these names belongs to a call that is up.
+    #[must_use]
+    pub fn holds(&self, call_id: &str, from_tag: &str, to_tag: &str, from: Face) -> bool {
+        [(from_tag, from), (to_tag, from.other())]
+            .into_iter()
+            .any(|(tag, face)| self.names.contains_key(&passage::name(call_id, tag, face)))
+    }
+
     /// What happened so far.
     #[must_use]
     pub const fn counters(&self) -> &Counters {

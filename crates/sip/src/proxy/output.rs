@@ -74,8 +74,10 @@ pub struct RouteQuery {
     pub source: Flow,
     /// As written.
     pub call_id: String,
-    /// Whether To has a tag: a request within a dialog, or one that says so.
-    pub in_dialog: bool,
+    /// From's tag.
+    pub from_tag: String,
+    /// To's tag: that of a request within a dialog, or of one that says so.
+    pub to_tag: Option<String>,
 }
 
 /// How a request finds its way.

@@ -190,7 +190,8 @@ fn route_query(key: Key, exchange: &Exchange) -> Option<RouteQuery> {
         request_uri: uri.to_owned(),
         source: exchange.source,
         call_id: request.call_id().to_owned(),
-        in_dialog: request.to_tag().is_some(),
+        from_tag: request.from_tag().unwrap_or_default().to_owned(),
+        to_tag: request.to_tag().map(str::to_owned),
     })
 }
 
