@@ -4,10 +4,19 @@
 
 #![forbid(unsafe_code)]
 
+mod hex;
+pub mod list;
+pub mod log;
 pub mod machine;
+mod moment;
 pub mod numbering;
 pub mod policy;
+pub mod receipt;
 mod words;
 
+pub use list::List;
+pub use log::{Entry, Log};
 pub use machine::{Action, Failure, Input, Machine, Record, Recording, Terms};
+pub use moment::Moment;
+pub use receipt::{HashedNumber, Receipt};
 pub use words::{Medium, Party, Policy, Say, Source, State, Telling, UnknownTelling};

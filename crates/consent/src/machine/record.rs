@@ -99,6 +99,11 @@ impl Record {
         }
     }
 
+    /// Whether the customer may be listened to, as it stands.
+    pub(crate) fn state_was_given(&self) -> bool {
+        self.outcome == State::Given
+    }
+
     pub(super) fn was_analysed(&self) -> bool {
         !self.analysed.is_empty()
     }

@@ -1,0 +1,283 @@
+//! Writing receipts without making a call wait.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::{Log, LogError};
+use crate::moment::Moment;
+use crate::receipt::Receipt;
+
+/// Most receipts that are brought to the disk at once.
+const BATCH: usize = 256;
+/// Pause before what could not be written is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Where receipts are kept.
+pub trait Store: Send {
+    /// Adds a receipt.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    fn append(&mut self, receipt: &Receipt) -> Result<(), LogError>;
+
+    /// Notes that receipts were lost.
+    ///
+    /// # Errors
+    /// When that can't be written.
+    fn append_lost(&mut self, receipts: u64) -> Result<(), LogError>;
+
+    /// Brings everything to the disk.
+    ///
+    /// # Errors
+    /// When that fails.
+    fn sync(&mut self) -> Result<(), LogError>;
+
+    /// Deletes what is older than so many days.
+    ///
+    /// # Errors
+    /// When that fails.
+    fn expire(&mut self, now: Moment, days: u32) -> Result<(), LogError>;
+}
+
+impl Store for Log {
+    fn append(&mut self, receipt: &Receipt) -> Result<(), LogError> {
+        Self::append(self, receipt)
+    }
+    fn append_lost(&mut self, receipts: u64) -> Result<(), LogError> {
+        Self::append_lost(self, receipts)
+    }
+    fn sync(&mut self) -> Result<(), LogError> {
+        Self::sync(self)
+    }
+    fn expire(&mut self, now: Moment, days: u32) -> Result<(), LogError> {
+        Self::expire(self, now, days).map(drop)
+    }
+}
+
+/// Something that somebody should know of. One is told when trouble begins, not each time it goes on.
+#[derive(Debug)]
+pub enum Trouble {
+    /// Receipts can't be written; they are kept in memory and tried again.
+    Failing(LogError),
+    /// The queue is full: receipts are being lost.
+    Losing,
+    /// Writing works again; so many receipts were lost meanwhile, which the log now says.
+    Over {
+        /// How many.
+        lost: u64,
+    },
+    /// Receipts whose time is over can't be deleted.
+    NotExpiring(LogError),
+}
+
+/// What a [`Writer`] has done so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Receipts on disk.
+    pub written: u64,
+    /// Receipts lost, to a full queue or at the end.
+    pub lost: u64,
+    /// Attempts to write that failed.
+    pub failures: u64,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    written: AtomicU64,
+    lost: AtomicU64,
+    failures: AtomicU64,
+}
+
+/// A thread that writes receipts. [`Writer::submit`] never waits.
+#[derive(Debug)]
+pub struct Writer {
+    /// `None` once closed.
+    queue: Option<SyncSender<Receipt>>,
+    stop: Option<Sender<()>>,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread. At most `queue` receipts wait; `days` is how long they are kept, `now` the time from which
+    /// that is counted at first. `alarm` is called on the thread.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start<S: Store + 'static>(
+        store: S,
+        queue: usize,
+        days: Option<u32>,
+        now: Moment,
+        alarm: impl Fn(Trouble) + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let (queue, waiting) = sync_channel(queue);
+        let (stop, stopped) = channel();
+        let shared = Arc::new(Shared::default());
+        let work = Work {
+            store,
+            days,
+            day: String::new(),
+            alarm,
+            waiting,
+            stopped,
+            shared: Arc::clone(&shared),
+            noted: 0,
+            failing: false,
+            losing: false,
+        };
+        let thread = std::thread::Builder::new().name("receipts".to_owned()).spawn(move || work.run(now))?;
+        Ok(Self { queue: Some(queue), stop: Some(stop), shared, thread: Some(thread) })
+    }
+
+    /// Hands a receipt over; `false` if it is lost because too many wait.
+    pub fn submit(&self, receipt: Receipt) -> bool {
+        let Some(queue) = &self.queue else { return false };
+        match queue.try_send(receipt) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.shared.lost.fetch_add(1, Ordering::Relaxed);
+                false
+            }
+        }
+    }
+
+    /// What it has done so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters {
+            written: self.shared.written.load(Ordering::Relaxed),
+            lost: self.shared.lost.load(Ordering::Relaxed),
+            failures: self.shared.failures.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Writes what waits, and ends the thread. A disk that doesn't take it gets one more chance.
+    pub fn close(mut self) -> Counters {
+        self.finish();
+        self.counters()
+    }
+
+    fn finish(&mut self) {
+        self.queue = None;
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+struct Work<S, A> {
+    store: S,
+    days: Option<u32>,
+    /// When was last looked for what is too old.
+    day: String,
+    alarm: A,
+    waiting: Receiver<Receipt>,
+    stopped: Receiver<()>,
+    shared: Arc<Shared>,
+    /// Lost receipts that the log knows of.
+    noted: u64,
+    failing: bool,
+    losing: bool,
+}
+
+impl<S: Store, A: Fn(Trouble)> Work<S, A> {
+    fn run(mut self, now: Moment) {
+        self.expire(now);
+        let mut batch = Vec::with_capacity(BATCH);
+        while let Ok(first) = self.waiting.recv() {
+            batch.push(first);
+            batch.extend(self.waiting.try_iter().take(BATCH - 1));
+            let newest = batch.last().map_or(now, |receipt| receipt.ended);
+            if !self.write(&mut batch) {
+                let given_up = batch.len() + self.waiting.try_iter().count();
+                self.shared.lost.fetch_add(given_up as u64, Ordering::Relaxed);
+                return;
+            }
+            self.expire(newest);
+        }
+        self.note_losses();
+    }
+
+    /// Writes all of `batch`, however long that takes; `false` if it was told to stop meanwhile.
+    fn write(&mut self, batch: &mut Vec<Receipt>) -> bool {
+        let mut appended = 0;
+        loop {
+            match self.try_write(batch, &mut appended) {
+                Ok(()) => {
+                    self.shared.written.fetch_add(batch.len() as u64, Ordering::Relaxed);
+                    batch.clear();
+                    self.note_losses();
+                    return true;
+                }
+                Err(error) => {
+                    self.shared.failures.fetch_add(1, Ordering::Relaxed);
+                    if !std::mem::replace(&mut self.failing, true) {
+                        (self.alarm)(Trouble::Failing(error));
+                    }
+                    self.watch_losses();
+                }
+            }
+            if self.stopped.recv_timeout(RETRY) == Err(RecvTimeoutError::Disconnected) {
+                let last = self.try_write(batch, &mut appended);
+                if last.is_ok() {
+                    self.shared.written.fetch_add(batch.len() as u64, Ordering::Relaxed);
+                    batch.clear();
+                }
+                return last.is_ok();
+            }
+        }
+    }
+
+    fn try_write(&mut self, batch: &[Receipt], appended: &mut usize) -> Result<(), LogError> {
+        for receipt in batch.iter().skip(*appended) {
+            self.store.append(receipt)?;
+            *appended += 1;
+        }
+        self.store.sync()
+    }
+
+    /// Tells the log what was lost, and the alarm that it is over.
+    fn note_losses(&mut self) {
+        self.watch_losses();
+        let lost = self.shared.lost.load(Ordering::Relaxed);
+        let new = lost - self.noted;
+        if new > 0 && self.store.append_lost(new).and_then(|()| self.store.sync()).is_err() {
+            return;
+        }
+        self.noted = lost;
+        if std::mem::take(&mut self.failing) | std::mem::take(&mut self.losing) {
+            (self.alarm)(Trouble::Over { lost: new });
+        }
+    }
+
+    fn watch_losses(&mut self) {
+        let losing = self.shared.lost.load(Ordering::Relaxed) > self.noted;
+        if losing && !self.losing {
+            self.losing = true;
+            (self.alarm)(Trouble::Losing);
+        }
+    }
+
+    fn expire(&mut self, now: Moment) {
+        let Some(days) = self.days else { return };
+        let day = now.day();
+        if day <= self.day {
+            return;
+        }
+        self.day = day;
+        if let Err(error) = self.store.expire(now, days) {
+            (self.alarm)(Trouble::NotExpiring(error));
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! A receipt as a vCon, the IETF's container for what is kept of a conversation.
+//!
+//! The container follows draft-ietf-vcon-vcon-core-04; the attachment follows draft-howe-vcon-lawful-basis-00, which has
+//! taken the place of draft-howe-vcon-consent. Both are drafts: what they name may change.
+
+use serde_json::{Value, json};
+
+use super::Receipt;
+use crate::log::Line;
+use crate::{Policy, Source, State};
+
+/// What may be exported: a receipt, with the line of the log that proves it.
+#[derive(Debug, Clone)]
+pub struct Export<'a> {
+    /// The receipt.
+    pub receipt: &'a Receipt,
+    /// The log's id.
+    pub log: &'a str,
+    /// Its line there.
+    pub line: &'a Line,
+}
+
+impl Export<'_> {
+    /// The vCon, unsigned.
+    ///
+    /// The lawful basis is stated as Sidetone sees it: `consent` where the customer agreed or was asked to, else
+    /// `legitimate_interests`. Which basis the operator relies on is for the operator to say.
+    #[must_use]
+    pub fn vcon(&self) -> Value {
+        let Receipt { record, started, ended, .. } = self.receipt;
+        let decided =
+            record.changes.last().map_or(*started, |change| started.after_millis(change.at_ms)).to_string();
+        let asked = record.policy == Policy::OptIn
+            || record.state_was_given() && !matches!(record.by, Source::Policy);
+        let mut customer = json!({ "name": "customer" });
+        if let (Some(number), Some(customer)) = (&self.receipt.customer, customer.as_object_mut()) {
+            customer.insert("uuid".to_owned(), json!(format!("sidetone-number:{number}")));
+        }
+        let proof = json!({
+            "proof_type": "external_system",
+            "timestamp": decided,
+            "proof_data": {
+                "system": "sidetone",
+                "log": self.log,
+                "sequence": self.line.seq,
+                "previous": self.line.previous,
+                "hash": format!("sha-256:{}", self.line.hash),
+            },
+        });
+        let basis = json!({
+            "lawful_basis": if asked { "consent" } else { "legitimate_interests" },
+            "expiration": ended.to_string(),
+            "purpose_grants": [{
+                "purpose": "sentiment_analysis",
+                "granted": record.outcome == State::Given,
+                "granted_at": decided,
+                "conditions": ["during this call", "the customer's voice only", "until the customer objects"],
+            }],
+            "proof_mechanisms": [proof],
+            "metadata": { "policy": record.policy, "outcome": record.outcome, "by": record.by },
+        });
+        let attachment = |purpose: &str, body: Value| {
+            json!({
+                // The core draft calls it `purpose`, the extension still `type`.
+                "purpose": purpose,
+                "type": purpose,
+                "start": decided,
+                "party": 0,
+                "dialog": 0,
+                "mediatype": "application/json",
+                "encoding": "json",
+                "body": body,
+            })
+        };
+        json!({
+            "vcon": "0.4.0",
+            "uuid": self.uuid(),
+            "extensions": ["lawful_basis"],
+            "created_at": ended.to_string(),
+            "subject": format!("Consent to analysis, call {}", self.receipt.call),
+            "parties": [customer, { "name": "contact centre" }],
+            "dialog": [{
+                "type": "recording",
+                "start": started.to_string(),
+                "duration": ended.unix_millis().saturating_sub(started.unix_millis()) as f64 / 1000.0,
+                "parties": if self.receipt.to_customer { [1, 0] } else { [0, 1] },
+            }],
+            "attachments": [
+                attachment("lawful_basis", basis),
+                attachment("sidetone_consent_receipt", json!(self.line.text)),
+            ],
+        })
+    }
+
+    /// A version 8 UUID (RFC 9562 §5.8), the same at each export: from the hash of the receipt's line.
+    fn uuid(&self) -> String {
+        let digest = crate::hex::sha256(format!("vcon:{}:{}", self.log, self.line.hash).as_bytes());
+        let part = |from: usize, to: usize| digest.get(from..to).unwrap_or_default();
+        let variant = match part(16, 17) {
+            "0" | "4" | "8" | "c" => '8',
+            "1" | "5" | "9" | "d" => '9',
+            "2" | "6" | "a" | "e" => 'a',
+            _ => 'b',
+        };
+        format!("{}-{}-8{}-{variant}{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))
+    }
+}
