@@ -84,12 +84,13 @@ pub(crate) async fn start(path: &Path, shared: Arc<Shared>) -> io::Result<Contro
         let path = path.display();
         io::Error::new(error.kind(), format!("control.socket {path} can't be made: {error}"))
     })?;
-    tokio::spawn(async move {
+    let alarm = shared.alarm().clone();
+    alarm.clone().watch("the control socket", async move {
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
                     let shared = Arc::clone(&shared);
-                    tokio::spawn(async move {
+                    alarm.watch("a control connection", async move {
                         // A client that hangs up early is no event worth a line.
                         let _ = serve(stream, shared).await;
                     });

@@ -17,32 +17,42 @@ use sidetone_events::StallGuard;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::server::Shared;
 
 /// A client that takes nothing for this long loses its connection.
 const STALLED_AFTER: Duration = Duration::from_secs(30);
+/// A client to which nothing was sent for this long loses its connection, however it passes the time: an answer to a
+/// request takes milliseconds, and a stream of events has a heartbeat.
+const IDLE_AFTER: Duration = Duration::from_secs(60);
 /// Connections at once; more wait in the kernel's queue. Calls share the process's descriptors with them.
 const MOST_CONNECTIONS: usize = 256;
 
-/// Binds the page server and starts it; returns the address bound.
+/// Binds the page server and starts it; returns the address bound. `heartbeat` is that of the event stream.
 ///
 /// # Errors
 /// When the address can't be bound.
-pub(crate) async fn start(listen: SocketAddr, shared: Arc<Shared>) -> io::Result<SocketAddr> {
+pub(crate) async fn start(
+    listen: SocketAddr,
+    heartbeat: Duration,
+    shared: Arc<Shared>,
+) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind(listen).await.map_err(|error| {
         io::Error::new(error.kind(), format!("http.listen {listen} can't be bound: {error}"))
     })?;
     let bound = listener.local_addr()?;
     let events = shared.event_stream();
+    let alarm = shared.alarm().clone();
+    let idle = IDLE_AFTER.max(heartbeat.saturating_mul(2));
     let router = Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
         .with_state(shared)
         .merge(events);
-    tokio::spawn(async move {
-        let listener = Limited::new(StallGuard::new(listener, STALLED_AFTER), MOST_CONNECTIONS);
+    alarm.watch("the HTTP server", async move {
+        let listener = Limited::new(StallGuard::new(listener, STALLED_AFTER), MOST_CONNECTIONS, idle);
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "the HTTP server ended");
         }
@@ -66,11 +76,12 @@ async fn ready(State(shared): State<Arc<Shared>>) -> Response {
 struct Limited<L> {
     listener: L,
     places: Arc<Semaphore>,
+    idle: Duration,
 }
 
 impl<L> Limited<L> {
-    fn new(listener: L, most: usize) -> Self {
-        Self { listener, places: Arc::new(Semaphore::new(most)) }
+    fn new(listener: L, most: usize, idle: Duration) -> Self {
+        Self { listener, places: Arc::new(Semaphore::new(most)), idle }
     }
 }
 
@@ -82,7 +93,7 @@ impl<L: Listener> Listener for Limited<L> {
         // The semaphore is never closed, so there always is a place in the end.
         let place = Arc::clone(&self.places).acquire_owned().await.ok();
         let (stream, peer) = self.listener.accept().await;
-        (Placed { stream, _place: place }, peer)
+        (Placed::new(stream, place, self.idle), peer)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
@@ -90,10 +101,26 @@ impl<L: Listener> Listener for Limited<L> {
     }
 }
 
-/// A connection that frees its place when it is dropped.
+/// A connection that frees its place when it is dropped, and that ends when nothing was sent on it for too long.
 struct Placed<S> {
     stream: S,
     _place: Option<OwnedSemaphorePermit>,
+    idle: Duration,
+    end: Pin<Box<Sleep>>,
+}
+
+impl<S> Placed<S> {
+    fn new(stream: S, place: Option<OwnedSemaphorePermit>, idle: Duration) -> Self {
+        Self { stream, _place: place, idle, end: Box::pin(sleep(idle)) }
+    }
+
+    fn sent(&mut self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if matches!(outcome, Poll::Ready(Ok(1..))) {
+            let end = Instant::now() + self.idle;
+            self.end.as_mut().reset(end);
+        }
+        outcome
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Placed<S> {
@@ -102,6 +129,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Placed<S> {
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.end.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         Pin::new(&mut self.stream).poll_read(context, into)
     }
 }
@@ -112,7 +142,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Placed<S> {
         context: &mut Context<'_>,
         from: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, from)
+        let outcome = Pin::new(&mut self.stream).poll_write(context, from);
+        self.sent(outcome)
     }
 
     fn poll_write_vectored(
@@ -120,7 +151,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Placed<S> {
         context: &mut Context<'_>,
         from: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, from)
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, from);
+        self.sent(outcome)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -138,6 +170,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Placed<S> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
 
     use super::*;
@@ -146,12 +179,40 @@ mod tests {
     async fn a_connection_beyond_the_limit_waits_for_a_place() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let mut limited = Limited::new(listener, 1);
+        let mut limited = Limited::new(listener, 1, IDLE_AFTER);
         let _clients = [TcpStream::connect(addr).await.unwrap(), TcpStream::connect(addr).await.unwrap()];
         let (first, _) = limited.accept().await;
         let soon = Duration::from_millis(50);
         assert!(tokio::time::timeout(soon, limited.accept()).await.is_err());
         drop(first);
         limited.accept().await;
+    }
+
+    #[tokio::test]
+    async fn a_client_that_drips_its_request_loses_its_place() {
+        let (mut client, server) = tokio::io::duplex(64);
+        let soon = Duration::from_millis(40);
+        let mut placed = Placed::new(server, None, soon);
+        tokio::spawn(async move {
+            while client.write_all(b"G").await.is_ok() {
+                sleep(soon / 8).await;
+            }
+        });
+        let error = loop {
+            if let Err(error) = placed.read_u8().await {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_is_sent_something_keeps_its_place_for_longer() {
+        let (_client, server) = tokio::io::duplex(64);
+        let mut placed = Placed::new(server, None, IDLE_AFTER);
+        let end = placed.end.deadline();
+        sleep(Duration::from_millis(5)).await;
+        placed.write_all(b":").await.unwrap();
+        assert!(placed.end.deadline() > end);
     }
 }

@@ -5,6 +5,7 @@
 // Modules are private but for four; `pub` inside them means "for the whole crate", and the list below is the face.
 #![allow(unreachable_pub)]
 
+mod alarm;
 pub mod analysis;
 mod calls;
 pub mod config;

@@ -14,6 +14,7 @@ use sidetone_sip::anchor::{Anchor, Cause};
 use sidetone_sip::proxy::{Listener, Proxy, Settings};
 use tokio::sync::mpsc::Receiver;
 
+use crate::alarm::Alarm;
 use crate::analysis::{Work, Worker, WorkerCounters};
 use crate::calls::Calls;
 use crate::config::{Analysis, Config, LogFormat, Media, Sip};
@@ -56,6 +57,7 @@ pub struct Server {
 /// What HTTP, the control socket and signals share.
 pub(crate) struct Shared {
     signalling: Arc<Signalling>,
+    alarm: Alarm,
     calls: Arc<Calls>,
     bus: Bus,
     sinks: Mutex<Option<Sinks>>,
@@ -120,12 +122,13 @@ impl Server {
         let engine = Engine::start(config.media.clone(), taps, &notices, epoch, random::number())?;
         let core =
             Core::new(Arc::clone(&config), proxy(&config, engine), Arc::clone(&calls), random::number());
-        let signalling = Signalling::start(core, epoch).await?;
-        tokio::spawn(attend(Arc::clone(&signalling), Arc::clone(&calls), inbox));
+        let alarm = Alarm::new();
+        let signalling = Signalling::bind(core, alarm.clone(), epoch)?;
 
         let shared = Arc::new(Shared {
-            signalling,
-            calls,
+            signalling: Arc::clone(&signalling),
+            alarm: alarm.clone(),
+            calls: Arc::clone(&calls),
             bus,
             sinks: Mutex::new(Some(sinks)),
             event_stream,
@@ -133,11 +136,15 @@ impl Server {
             reload,
             started: epoch,
         });
+        let heartbeat = config.events.stream.heartbeat.0;
         let http = match config.http.listen.address() {
-            Some(listen) => Some(http::start(listen, Arc::clone(&shared)).await?),
+            Some(listen) => Some(http::start(listen, heartbeat, Arc::clone(&shared)).await?),
             None => None,
         };
         let control = control::start(&config.control.socket, Arc::clone(&shared)).await?;
+        // Last, so that no call is taken by a process that can't be had whole.
+        alarm.vital("the call book", attend(Arc::clone(&signalling), calls, inbox));
+        signalling.serve();
         Ok(Self { shared, http, _control: Some(control) })
     }
 
@@ -145,6 +152,12 @@ impl Server {
     #[must_use]
     pub fn http(&self) -> Option<SocketAddr> {
         self.http
+    }
+
+    /// Waits until a part without which no call can be served has broken down, and names it. The process should end then
+    /// with a failure, and be started again.
+    pub async fn broken(&self) -> &'static str {
+        self.shared.alarm.fallen().await
     }
 
     /// A subscription to everything that happens.
@@ -206,6 +219,10 @@ impl Shared {
         &self.calls
     }
 
+    pub(crate) fn alarm(&self) -> &Alarm {
+        &self.alarm
+    }
+
     pub(crate) fn event_stream(&self) -> axum::Router {
         self.event_stream.clone()
     }
@@ -255,6 +272,7 @@ impl Shared {
             sinks.as_ref().map(Sinks::counts).unwrap_or_default(),
             self.bus.published(),
             self.signalling.connections(),
+            self.alarm.panics(),
             self.started.elapsed(),
         )
     }

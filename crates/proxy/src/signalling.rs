@@ -16,11 +16,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use sidetone_sip::proxy::{Destination, Output, RouteKey, RouteQuery};
 use sidetone_sip::{Flow, Transport};
+use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 pub use self::core::{Core, RoutedTo};
 use self::streams::Streams;
 use self::udp::UdpSockets;
+use crate::alarm::Alarm;
 use crate::routing::{Candidate, Resolver};
 
 /// How long names may take before a call goes on with what has been found. Less than the core's own patience.
@@ -32,43 +34,51 @@ pub struct Signalling {
     epoch: Instant,
     udp: UdpSockets,
     streams: Streams,
+    /// Bound, and not yet served.
+    listeners: Mutex<Vec<(SocketAddr, TcpListener)>>,
+    alarm: Alarm,
     resolver: Mutex<Arc<Resolver>>,
     timer: Notify,
 }
 
 impl Signalling {
-    /// Binds every socket in the configuration and starts their tasks on the current runtime.
+    /// Binds every socket in the configuration. What comes waits in the kernel until [`Self::serve`].
     ///
     /// # Errors
     /// When a socket can't be bound; the error names it.
-    pub async fn start(core: Core, epoch: Instant) -> io::Result<Arc<Self>> {
+    pub(crate) fn bind(core: Core, alarm: Alarm, epoch: Instant) -> io::Result<Arc<Self>> {
         let sip = core.config().sip.clone();
         let udp = UdpSockets::bind(sip.listen.iter().filter(|listen| listen.transport == Transport::Udp))?;
-        let tcp: Vec<SocketAddr> = sip
+        let listeners = sip
             .listen
             .iter()
             .filter(|listen| listen.transport == Transport::Tcp)
-            .map(|listen| listen.addr)
-            .collect();
+            .map(|listen| Ok((listen.addr, streams::listen(listen.addr)?)))
+            .collect::<io::Result<Vec<_>>>()?;
         let resolver = Mutex::new(Arc::new(Resolver::new(&sip.nameservers)));
-        let this = Arc::new(Self {
+        Ok(Arc::new(Self {
             core: Mutex::new(core),
             epoch,
             udp,
             streams: Streams::new(sip.max_connections),
+            listeners: Mutex::new(listeners),
+            alarm,
             resolver,
             timer: Notify::new(),
-        });
-        for number in 0..this.udp.len() {
-            tokio::spawn(Arc::clone(&this).serve_udp(number));
+        }))
+    }
+
+    /// Starts taking calls, on the current runtime.
+    pub(crate) fn serve(self: &Arc<Self>) {
+        for number in 0..self.udp.len() {
+            self.alarm.vital("SIP over UDP", Arc::clone(self).serve_udp(number));
         }
-        for addr in tcp {
-            let listener = streams::listen(addr)?;
-            tokio::spawn(Arc::clone(&this).serve_tcp(addr, listener));
+        let listeners = std::mem::take(&mut *self.listeners.lock().unwrap_or_else(PoisonError::into_inner));
+        for (addr, listener) in listeners {
+            self.alarm.vital("SIP over TCP", Arc::clone(self).serve_tcp(addr, listener));
         }
-        tokio::spawn(Arc::clone(&this).serve_timers());
-        tokio::spawn(Arc::clone(&this).serve_health());
-        Ok(this)
+        self.alarm.vital("SIP timers", Arc::clone(self).serve_timers());
+        self.alarm.vital("health probes", Arc::clone(self).serve_health());
     }
 
     /// Time since the process's epoch, as every part of Sidetone counts it.
@@ -154,7 +164,7 @@ impl Signalling {
             return core.located(now, key, located);
         }
         let this = Arc::clone(self);
-        tokio::spawn(async move { this.look_up(key, candidates).await });
+        self.alarm.watch("a look-up", async move { this.look_up(key, candidates).await });
     }
 
     async fn look_up(self: Arc<Self>, key: RouteKey, candidates: Vec<Candidate>) {

@@ -23,6 +23,8 @@ pub struct Stats {
     pub version: &'static str,
     /// Since when it runs.
     pub uptime_s: u64,
+    /// Tasks that have panicked.
+    pub task_panics: u64,
     /// Whether new calls are refused.
     pub draining: bool,
     /// Calls that are up.
@@ -143,6 +145,7 @@ impl Stats {
         sinks: Vec<SinkCounts>,
         events: u64,
         connections: usize,
+        task_panics: u64,
         uptime: Duration,
     ) -> Self {
         let hosts = core
@@ -169,6 +172,7 @@ impl Stats {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             uptime_s: uptime.as_secs(),
+            task_panics,
             draining,
             calls: up,
             calls_in_book: calls.len(),
@@ -258,6 +262,7 @@ impl Stats {
         page.gauges("info", "The running build.", &["version"], &[(&[self.version], 1.0)]);
         page.gauge("uptime_seconds", "Seconds since the start.", self.uptime_s as f64);
         page.gauge("draining", "1 while new calls are refused.", f64::from(u8::from(self.draining)));
+        page.counter("task_panics_total", "Tasks that have panicked: each is a bug.", self.task_panics);
         self.session_metrics(&page);
         self.sip_metrics(&page);
         self.media_metrics(&page);

@@ -75,9 +75,27 @@ fn read(file: &Path) -> Result<String, Vec<Problem>> {
 }
 
 fn level_fault(level: &str) -> Option<Fault> {
-    let error = EnvFilter::try_new(level).err()?;
-    let problem = format!("`{level}` can't be read ({error}); write for example info");
+    let problem = log_filter(level).err()?;
     Some(Fault { key: "log.level".to_owned(), problem, fatal: true })
+}
+
+/// What `log.level` lets through.
+///
+/// # Errors
+/// In words for the operator. A bare word that is no level would be taken for the name of a module, and silence
+/// everything else, so it is refused unless it looks like a module of this program's.
+pub(crate) fn log_filter(level: &str) -> Result<EnvFilter, String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    for word in level.split(',').map(str::trim).filter(|word| !word.contains(['=', '[', ':'])) {
+        let number = word.parse::<u8>().is_ok_and(|number| number < 6);
+        if number || word.starts_with("sidetone") || LEVELS.contains(&word.to_lowercase().as_str()) {
+            continue;
+        }
+        let hint = likely(&word.to_lowercase(), &LEVELS).unwrap_or("info");
+        return Err(format!("`{word}` is no level; did you mean `{hint}`? Levels are {}", LEVELS.join(", ")));
+    }
+    EnvFilter::try_new(level)
+        .map_err(|error| format!("`{level}` can't be read ({error}); write for example info"))
 }
 
 fn model_fault(model: &Path) -> Option<Fault> {
@@ -309,6 +327,18 @@ mod properties {
                     prop_assert!(problem.line.unwrap_or(1) <= text.lines().count() + 1);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_misspelt_level_is_refused_with_the_likely_one() {
+        let said = log_filter("inof").unwrap_err();
+        assert!(said.contains("`inof` is no level; did you mean `info`?"), "{said}");
+        assert!(log_filter("info,hyper").unwrap_err().contains("`hyper` is no level"));
+        for good in
+            ["info", "WARN", "off", "3", "warn,sidetone_proxy=debug", "sidetone_sip", "info,x::y=trace"]
+        {
+            assert!(log_filter(good).is_ok(), "{good}");
         }
     }
 }

@@ -129,7 +129,11 @@ impl Signalling {
                     }
                     if let Some((connection, receiver)) = self.streams.enter((local, remote)) {
                         let this = Arc::clone(&self);
-                        tokio::spawn(this.serve_stream(stream, (local, remote), connection, receiver));
+                        let alarm = this.alarm.clone();
+                        alarm.watch(
+                            "a SIP connection",
+                            this.serve_stream(stream, (local, remote), connection, receiver),
+                        );
                     }
                 }
                 // Out of descriptors, most likely: take a breath instead of spinning.
@@ -162,7 +166,7 @@ impl Signalling {
         // The queue is new and has room.
         let _ = connection.queue.try_send(bytes);
         let this = Arc::clone(self);
-        tokio::spawn(async move {
+        self.alarm.watch("a SIP connection", async move {
             match connect(&to).await {
                 Ok(stream) => this.serve_stream(stream, name, connection, receiver).await,
                 Err(error) => {
@@ -310,6 +314,7 @@ mod tests {
     use tokio::sync::mpsc::channel;
 
     use super::*;
+    use crate::alarm::Alarm;
     use crate::calls::Calls;
     use crate::config::Config;
     use crate::media::Engine;
@@ -320,7 +325,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
 
     /// The SIP side on a TCP port of its own, and that port.
-    async fn signalling() -> (Arc<Signalling>, SocketAddr) {
+    fn bound() -> (Arc<Signalling>, SocketAddr) {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let config: Config = toml::from_str(&format!(
             r#"
@@ -354,12 +359,36 @@ mod tests {
             epoch,
         );
         let core = Core::new(Arc::new(config), Proxy::new(settings, anchor, 1), Arc::new(calls), 1);
-        (Signalling::start(core, epoch).await.unwrap(), port)
+        (Signalling::bind(core, Alarm::new(), epoch).unwrap(), port)
+    }
+
+    fn signalling() -> (Arc<Signalling>, SocketAddr) {
+        let (signalling, port) = bound();
+        signalling.serve();
+        (signalling, port)
+    }
+
+    /// So that nothing is taken while something else that is needed can't be had.
+    #[tokio::test]
+    async fn what_comes_before_it_is_served_waits() {
+        let (signalling, local) = bound();
+        let _peer = TcpStream::connect(local).await.unwrap();
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(signalling.connections(), 0);
+        signalling.serve();
+        let taken = async {
+            while signalling.connections() == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(LONG, taken).await.unwrap();
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_peer_that_never_reads_is_cut_off_and_its_place_freed() {
-        let (signalling, local) = signalling().await;
+        let (signalling, local) = signalling();
         let mut peer = TcpStream::connect(local).await.unwrap();
         let to = Destination { transport: Transport::Tcp, local, remote: peer.local_addr().unwrap() };
         let settled = async {

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sidetone_proxy::Server;
@@ -48,13 +48,11 @@ impl Run {
                 for warning in warnings {
                     tracing::warn!("{warning}");
                 }
-                match EnvFilter::try_new(&config.log.level) {
+                match config::log_filter(&config.log.level) {
                     Ok(level) => {
                         let _ = filter.reload(level);
                     }
-                    Err(error) => {
-                        tracing::warn!(level = config.log.level, %error, "log.level can't be read; the old one stays");
-                    }
+                    Err(problem) => tracing::warn!("log.level {problem}; the old one stays"),
                 }
                 Ok(config)
             })
@@ -106,6 +104,7 @@ async fn serve(
             }
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
+            part = server.broken() => bail!("{part} has broken down; ending, so that whoever watches over this process starts it again"),
         }
     }
     tracing::info!("ending: no new calls are taken; a second signal ends at once");
@@ -124,8 +123,7 @@ async fn serve(
 
 /// Starts logging; the handle changes the level later.
 fn log_to_stderr(log: &Log) -> anyhow::Result<Handle<EnvFilter, Registry>> {
-    let filter = EnvFilter::try_new(&log.level)
-        .with_context(|| format!("log.level `{}` can't be read; write for example info", log.level))?;
+    let filter = config::log_filter(&log.level).map_err(|problem| anyhow!("log.level {problem}"))?;
     let (filter, handle) = tracing_subscriber::reload::Layer::new(filter);
     let registry = tracing_subscriber::registry().with(filter);
     let layer = tracing_subscriber::fmt::layer()

@@ -1,0 +1,109 @@
+//! Tasks are watched: a panic in one is told and counted, and the end of a vital one ends the process.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinError};
+
+/// What is raised when a task panics. Clones are the same one.
+#[derive(Debug, Clone)]
+pub(crate) struct Alarm {
+    panics: Arc<AtomicU64>,
+    fallen: watch::Sender<Option<&'static str>>,
+}
+
+impl Alarm {
+    pub(crate) fn new() -> Self {
+        Self { panics: Arc::default(), fallen: watch::Sender::new(None) }
+    }
+
+    /// Runs a task whose panic concerns nobody else, such as one that serves a single connection.
+    pub(crate) fn watch(
+        &self,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> AbortHandle {
+        self.run(name, false, task)
+    }
+
+    /// Runs a task without which no call can be served, and which never ends by itself.
+    pub(crate) fn vital(
+        &self,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> AbortHandle {
+        self.run(name, true, task)
+    }
+
+    fn run(
+        &self,
+        name: &'static str,
+        vital: bool,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> AbortHandle {
+        let alarm = self.clone();
+        let task = tokio::spawn(task);
+        let handle = task.abort_handle();
+        tokio::spawn(async move {
+            let panicked = task.await.is_err_and(|error: JoinError| error.is_panic());
+            if panicked {
+                alarm.panics.fetch_add(1, Relaxed);
+                tracing::error!(
+                    task = name,
+                    "a task has panicked; this is a bug, please report it with the lines above"
+                );
+            }
+            if panicked && vital {
+                alarm.fallen.send_replace(Some(name));
+            }
+        });
+        handle
+    }
+
+    /// Tasks that have panicked.
+    pub(crate) fn panics(&self) -> u64 {
+        self.panics.load(Relaxed)
+    }
+
+    /// Waits until a vital task has panicked; gives its name.
+    pub(crate) async fn fallen(&self) -> &'static str {
+        let mut fallen = self.fallen.subscribe();
+        match fallen.wait_for(Option::is_some).await.ok().and_then(|name| *name) {
+            Some(name) => name,
+            // Not to be had: `self` holds a sender.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_counted_and_only_a_vital_one_brings_the_house_down() {
+        let alarm = Alarm::new();
+        alarm.watch("a connection", async { panic!("tried out") });
+        while alarm.panics() < 1 {
+            tokio::task::yield_now().await;
+        }
+        assert!(alarm.fallen.borrow().is_none());
+        alarm.vital("the timers", async { panic!("tried out") });
+        assert_eq!(alarm.fallen().await, "the timers");
+        assert_eq!(alarm.panics(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_task_that_is_stopped_has_not_panicked() {
+        let alarm = Alarm::new();
+        alarm.vital("the timers", std::future::pending()).abort();
+        alarm.vital("the timers", async {});
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(alarm.panics(), 0);
+        assert!(alarm.fallen.borrow().is_none());
+    }
+}
