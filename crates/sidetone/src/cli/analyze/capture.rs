@@ -6,15 +6,12 @@ use std::time::Duration;
 use anyhow::bail;
 use sidetone_capture::calls::{Calls, Customer, Happening, Options, Origin, Recording};
 use sidetone_capture::datagrams::Datagrams;
-use sidetone_events::{
-    CallHeld, CallId, CallRef, CallResumed, CallUntappable, Direction, Parties, Timestamp,
-};
+use sidetone_events::{CallHeld, CallResumed, CallUntappable, Parties, Timestamp};
 use sidetone_proxy::analysis::leg;
 use sidetone_proxy::words;
 use sidetone_sip::Face;
 
 use super::replay::{End, Heard, Replay};
-use super::wav::fingerprint;
 use super::{Bench, Party};
 
 pub(super) fn analyse(input: impl Read, bench: &Bench) -> anyhow::Result<Vec<Heard>> {
@@ -50,19 +47,7 @@ fn hear(recording: &Recording, bench: &Bench) -> Heard {
         Origin::Sip { call_id, from, to } => (call_id.clone(), from.as_str(), to.as_str()),
         Origin::Rtp { caller, callee } => (format!("{caller}-{callee}"), "", ""),
     };
-    let direction = match bench.customer {
-        Party::Caller => Direction::Inbound,
-        Party::Callee => Direction::Outbound,
-    };
-    let call = CallRef::new(
-        &bench.hasher,
-        CallId::new(began, u128::from(fingerprint(name.as_bytes()))),
-        &name,
-        "capture",
-        direction,
-        Parties { caller: from, callee: to },
-    );
-    let mut replay = Replay::new(call, began, bench);
+    let mut replay = Replay::of(&name, "capture", Parties { caller: from, callee: to }, began, bench);
     let mut held: [Option<Duration>; 2] = [None; 2];
     let mut end = End::UNTOLD;
     let mut last = Duration::ZERO;

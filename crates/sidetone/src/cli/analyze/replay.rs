@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use sidetone_events::{
-    CallAnswered, CallEnded, CallRef, CallStarted, Cause, Event, Happening, Narrator, Timestamp,
+    CallAnswered, CallEnded, CallId, CallRef, CallStarted, Cause, Direction, Event, Happening, Narrator,
+    Parties, Timestamp,
 };
 use sidetone_insight::{Leg, Summary, Thresholds, TimelinePoint};
 use sidetone_proxy::analysis::CallAnalysis;
 
-use super::Bench;
+use super::{Bench, Party};
 
 /// How often the pipeline is advanced, in the call's time.
 pub(super) const STEP: Duration = Duration::from_millis(100);
@@ -52,6 +53,16 @@ impl Replay {
         Self { analysis, narrator, events, advanced: Duration::ZERO, began: Instant::now() }
     }
 
+    /// A call known by `name`, and the same one each time it is heard. `trunk` says what it comes from.
+    pub(super) fn of(name: &str, trunk: &str, parties: Parties<'_>, began: Timestamp, bench: &Bench) -> Self {
+        let direction = match bench.customer {
+            Party::Caller => Direction::Inbound,
+            Party::Callee => Direction::Outbound,
+        };
+        let id = CallId::new(began, u128::from(fingerprint(name.as_bytes())));
+        Self::new(CallRef::new(&bench.hasher, id, name, trunk, direction, parties), began, bench)
+    }
+
     /// The call was answered.
     pub(super) fn answered(&mut self, at: Duration) {
         self.analysis.answered(at);
@@ -93,4 +104,11 @@ impl Replay {
         self.events.push(event);
         Heard { events: self.events, summary, timeline, took: self.began.elapsed() }
     }
+}
+
+/// FNV-1a: the same file has the same call id each time.
+fn fingerprint(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

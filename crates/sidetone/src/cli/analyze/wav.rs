@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use anyhow::Context;
 use sidetone_capture::wav::Reader;
 use sidetone_codec::AnalysisBand;
-use sidetone_events::{CallId, CallRef, Direction, Parties, Timestamp};
+use sidetone_events::{Parties, Timestamp};
 use sidetone_sip::Face;
 
 use super::replay::{End, Heard, Replay};
@@ -33,19 +33,7 @@ pub(super) fn analyse(file: &Path, input: impl Read, bench: &Bench) -> anyhow::R
     let unix = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
     let began = Timestamp::from_unix_millis(u64::try_from(unix.as_millis()).unwrap_or(0));
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let direction = match bench.customer {
-        Party::Caller => Direction::Inbound,
-        Party::Callee => Direction::Outbound,
-    };
-    let call = CallRef::new(
-        &bench.hasher,
-        CallId::new(began, u128::from(fingerprint(name.as_bytes()))),
-        &name,
-        "recording",
-        direction,
-        Parties { caller: "", callee: "" },
-    );
-    let mut replay = Replay::new(call, began, bench);
+    let mut replay = Replay::of(&name, "recording", Parties { caller: "", callee: "" }, began, bench);
     replay.answered(Duration::ZERO);
     let mut given = 0;
     let mut raw = vec![Vec::new(); legs.len()];
@@ -73,11 +61,4 @@ pub(super) fn analyse(file: &Path, input: impl Read, bench: &Bench) -> anyhow::R
 
 fn at(samples: u64) -> Duration {
     Duration::from_micros(samples * 125)
-}
-
-/// FNV-1a: the same file has the same call id each time.
-pub(super) fn fingerprint(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
