@@ -299,7 +299,7 @@ fn sum_up(outcome: &Outcome) {
     };
     if let Some(sentiment) = &summary.sentiment {
         say(format_args!(
-            "     the caller sounded {:+.2} at the start, {:+.2} at the lowest ({}), {:+.2} at the end: shift {:+.2}",
+            "     the caller: {:+.2} at the start, {:+.2} at the lowest ({}), {:+.2} at the end; shift {:+.2}",
             sentiment.start,
             sentiment.lowest.valence,
             clock(sentiment.lowest.at),
@@ -308,9 +308,10 @@ fn sum_up(outcome: &Outcome) {
         ));
     }
     say(format_args!(
-        "     {:.0} s of the caller's speech judged, {} estimates, {} declined; the agent's voice was not judged at all",
+        "     {:.0} s of the caller's speech judged: {} estimates, {} declined",
         summary.analysis.judged.as_secs_f32(),
         summary.analysis.estimates,
         summary.analysis.abstained
     ));
+    say("     the agent's voice was not judged at all");
 }
