@@ -10,6 +10,8 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # What the tests talk to; see tools/peers.
 TEST_PEERS := sipp baresip promtool dnsmasq asterisk
 BENCH_PEERS := sipp kamailio rtpengine
+# A short run, to see that it works: make bench BENCH_ARGS="--runs 1 --calls 100 --heard-calls 50 --window 2"
+BENCH_ARGS ?=
 # Seconds that each fuzz target runs.
 FUZZ_SECONDS ?= 20
 
@@ -43,7 +45,7 @@ lint: setup ## formatting, clippy with warnings denied, documentation
 
 bench: setup ## Sidetone beside rtpengine and Kamailio, and what listening costs
 	@tools/peers/install.sh $(BENCH_PEERS)
-	@tools/bench/run.sh
+	@tools/bench/run.sh $(BENCH_ARGS)
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (default 20) each
 	@tools/fuzz.sh $(FUZZ_SECONDS)
