@@ -14,6 +14,12 @@ fi
 # The generator sends and counts packets; how it was compiled changes nothing that is measured.
 "$cargo" build --package sidetone-bench
 
+# What hearing feeling costs, beside openSMILE and Whisper; SIDETONE_BENCH_EMOTION=0 leaves it out.
+if [ "${SIDETONE_BENCH_EMOTION:-1}" != 0 ]; then
+    "$cargo" build --release --package sidetone-emotion --example cost
+    tools/bench/emotion.py --cost "$target/release/examples/cost" --json "$target/bench/emotion.json"
+fi
+
 for program in chrt taskset setpriv; do
     command -v "$program" >/dev/null || {
         printf 'bench: %s is missing (Debian: util-linux)\n' "$program" >&2

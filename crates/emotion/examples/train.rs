@@ -32,6 +32,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "variants" => options.variants = value.parse()?,
             "teacher" => options.teacher = Some(value.into()),
             "taught" => options.teacher_weight = value.parse()?,
+            "summary" => options.summary_weight = value.parse()?,
+            "pool" => options.pool = value.parse()?,
+            "from" => options.start = Some(value.into()),
+            "cache" => options.teacher_cache = Some(value.into()),
+            "least" => options.least_clips = value.parse()?,
+            "averaging" => options.averaging = value.parse()?,
+            "decay" => options.weight_decay = value.parse()?,
+            "augment" => options.augmentation = serde_json::from_str(value)?,
             "stem" => options.network.stem = value.parse()?,
             "channels" => options.network.channels = value.parse()?,
             "hidden" => options.network.hidden = value.parse()?,
@@ -47,6 +55,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Progress::Epoch(epoch) => println!("{:6.0} s {epoch:?}", start.elapsed().as_secs_f32()),
             Progress::Loading { done, of } if done == of => {
                 println!("{:6.0} s {of} clips read", start.elapsed().as_secs_f32());
+            }
+            Progress::Teaching { done, of } if done % 320 == 0 || done == of => {
+                println!("{:6.0} s taught {done} of {of}", start.elapsed().as_secs_f32());
             }
             Progress::Step { epoch: 1, done, of, loss } if done % 10 == 0 => {
                 println!("{:6.0} s {done}/{of} {loss}", start.elapsed().as_secs_f32());

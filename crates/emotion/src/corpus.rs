@@ -1,6 +1,7 @@
 //! Labelled speech: manifests, audio files, and clips as the network sees them.
 
 pub mod audio;
+pub mod background;
 pub mod clip;
 pub mod manifest;
 pub mod telephony;
@@ -16,7 +17,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum CorpusError {
     /// A file could not be read.
-    #[error("{path}: {source}")]
+    #[error("{path} can't be read")]
     Read {
         /// The file.
         path: PathBuf,

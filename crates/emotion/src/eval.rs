@@ -21,7 +21,7 @@ use crate::{
     metrics::{Confusion, Figure, RiskPoint, auc, bootstrap, calibration_error, risk_coverage},
     model::{Licence, Model},
     rng::Rng,
-    train::score,
+    train::validate::score,
 };
 
 /// What to evaluate on, and how.

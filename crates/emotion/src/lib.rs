@@ -25,6 +25,7 @@ pub mod mark;
 pub mod metrics;
 pub mod model;
 pub mod network;
+mod norm;
 pub mod pace;
 pub mod rng;
 pub mod train;

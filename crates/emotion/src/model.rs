@@ -36,7 +36,7 @@ const SUM_KEY: &str = "sidetone.sha256";
 #[non_exhaustive]
 pub enum ModelError {
     /// The file could not be read.
-    #[error("{path}: {source}")]
+    #[error("{path} can't be read or written")]
     Read {
         /// The file.
         path: PathBuf,

@@ -9,160 +9,22 @@
 //! at, it differentiates cheaply, and the very same lines run over a whole clip in training and over half a second
 //! with carried context in a call. Every step of speech passes the encoder once.
 
+mod config;
+mod pooling;
+
 use std::collections::HashMap;
 
 use candle_core::{D, DType, Device, Result, Tensor};
 use candle_nn::ops;
-use serde::{Deserialize, Serialize};
 
-use crate::{class::CLASSES, rng::Rng};
+pub use config::NetworkConfig;
 
-/// Shape of a network. Stored in each model file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NetworkConfig {
-    /// Values in a step.
-    pub inputs: usize,
-    /// Channels at 40 steps a second.
-    pub stem: usize,
-    /// Channels at 20 frames a second.
-    pub channels: usize,
-    /// Dilation of each residual block, in frames.
-    pub dilations: Vec<usize>,
-    /// Attention heads; a divisor of `channels`.
-    pub heads: usize,
-    /// Width of the attention's and the head's hidden layers.
-    pub hidden: usize,
-}
-
-impl Default for NetworkConfig {
-    fn default() -> Self {
-        Self {
-            inputs: 112,
-            stem: 128,
-            channels: 160,
-            dilations: vec![1, 2, 4, 1, 2, 4],
-            heads: 4,
-            hidden: 96,
-        }
-    }
-}
+use crate::{norm::LayerNorm, rng::Rng};
 
 /// Taps of the stem's and the blocks' convolutions.
 const TAPS: usize = 3;
 /// Steps that make one frame.
 pub const STEPS_PER_FRAME: usize = 2;
-
-/// Added to a pooled variance before its root, which has no slope at zero.
-const SPREAD_FLOOR: f64 = 1e-5;
-
-/// How a tensor starts out in training.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Init {
-    Zeros,
-    Ones,
-    /// Normal with this deviation.
-    Normal(f32),
-}
-
-impl NetworkConfig {
-    /// Whether the sizes make a network; a reason if not.
-    pub fn check(&self) -> std::result::Result<(), String> {
-        let sizes = [self.inputs, self.stem, self.channels, self.heads, self.hidden];
-        if sizes.iter().any(|n| *n == 0 || *n > 4096) {
-            return Err(format!("a size is 0 or beyond 4096: {sizes:?}"));
-        }
-        if self.dilations.is_empty()
-            || self.dilations.len() > 64
-            || self.dilations.iter().any(|d| *d == 0 || *d > 64)
-        {
-            return Err(format!("dilations out of range: {:?}", self.dilations));
-        }
-        if !self.channels.is_multiple_of(self.heads) {
-            return Err(format!("{} heads do not divide {} channels", self.heads, self.channels));
-        }
-        Ok(())
-    }
-
-    /// Name, shape and first value of every tensor, in a fixed order.
-    fn tensors(&self) -> Vec<(String, Vec<usize>, Init)> {
-        let mut all = Vec::new();
-        let mut linear = |name: &str, from: usize, to: usize, gain: f32| {
-            all.push((format!("{name}.weight"), vec![from, to], Init::Normal(gain / (from as f32).sqrt())));
-            all.push((format!("{name}.bias"), vec![to], Init::Zeros));
-        };
-        let relu = std::f32::consts::SQRT_2;
-        linear("stem", TAPS * self.inputs, self.stem, relu);
-        linear("down", 2 * STEPS_PER_FRAME * self.stem, self.channels, 1.0);
-        for block in 0..self.dilations.len() {
-            linear(&format!("block{block}.conv"), TAPS * self.channels, self.channels, relu);
-            // Blocks start near the identity, or a deep stack of them learns slowly at first.
-            linear(&format!("block{block}.mix"), self.channels, self.channels, 0.3);
-        }
-        linear("attention.hidden", self.channels, self.hidden, relu);
-        linear("attention.score", self.hidden, self.heads, 0.3);
-        linear("head.hidden", 2 * self.channels, self.hidden, relu);
-        linear("head.class", self.hidden, CLASSES, 0.3);
-        linear("head.affect", self.hidden, 3, 0.3);
-        let mut norm = |name: &str, size: usize| {
-            all.push((format!("{name}.scale"), vec![size], Init::Ones));
-            all.push((format!("{name}.shift"), vec![size], Init::Zeros));
-        };
-        norm("stem.norm", self.stem);
-        for block in 0..self.dilations.len() {
-            norm(&format!("block{block}.norm"), self.channels);
-        }
-        norm("final.norm", self.channels);
-        norm("head.norm", 2 * self.channels);
-        // Fixed affine map of the inputs to about zero mean and unit variance, measured on the training clips.
-        all.push(("input.shift".into(), vec![self.inputs], Init::Zeros));
-        all.push(("input.scale".into(), vec![self.inputs], Init::Ones));
-        all
-    }
-
-    /// Names and shapes of the tensors that a file of this network must hold.
-    pub fn shapes(&self) -> Vec<(String, Vec<usize>)> {
-        self.tensors().into_iter().map(|(name, shape, _)| (name, shape)).collect()
-    }
-
-    /// Number of parameters.
-    pub fn parameters(&self) -> usize {
-        self.shapes().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
-    }
-
-    /// First values for training.
-    ///
-    /// # Errors
-    /// Only if the device fails.
-    pub fn initial(&self, rng: &mut Rng, device: &Device) -> Result<Vec<(String, Tensor)>> {
-        self.tensors()
-            .into_iter()
-            .map(|(name, shape, init)| {
-                let count = shape.iter().product();
-                let values: Vec<f32> = (0..count)
-                    .map(|_| match init {
-                        Init::Zeros => 0.0,
-                        Init::Ones => 1.0,
-                        Init::Normal(deviation) => deviation * rng.normal(),
-                    })
-                    .collect();
-                Ok((name, Tensor::from_vec(values, shape, device)?))
-            })
-            .collect()
-    }
-
-    /// Context carried by each convolution in turn: steps or frames, and channels.
-    fn contexts(&self) -> Vec<(usize, usize)> {
-        let mut contexts = vec![(TAPS - 1, self.inputs), (1, STEPS_PER_FRAME * self.stem)];
-        contexts.extend(self.dilations.iter().map(|dilation| ((TAPS - 1) * dilation, self.channels)));
-        contexts
-    }
-
-    /// Values in one frame as the encoder gives it: its channels, then the attention's scores.
-    pub fn frame(&self) -> usize {
-        self.channels + self.heads
-    }
-}
 
 /// What the encoder carries from one chunk of a call to the next: the last inputs of each convolution.
 #[derive(Debug, Clone, PartialEq)]
@@ -226,7 +88,9 @@ struct Norm {
 
 impl Norm {
     fn forward(&self, x: &Tensor, training: bool) -> Result<Tensor> {
-        if training {
+        if training && x.device().is_cpu() {
+            x.contiguous()?.apply_op3(&self.scale, &self.shift, LayerNorm { epsilon: 1e-5 })
+        } else if training {
             // The fused form does not differentiate.
             ops::layer_norm_slow(x, &self.scale, &self.shift, 1e-5)
         } else {
@@ -258,6 +122,7 @@ pub struct Network {
     head_hidden: Linear,
     head_class: Linear,
     head_affect: Linear,
+    tensors: HashMap<String, Tensor>,
     device: Device,
 }
 
@@ -325,9 +190,25 @@ impl Network {
             head_hidden: linear("head.hidden")?,
             head_class: linear("head.class")?,
             head_affect: linear("head.affect")?,
+            tensors: tensors.clone(),
             device: device.clone(),
             config,
         })
+    }
+
+    /// Copies of its tensors, by name in a fixed order.
+    ///
+    /// # Errors
+    /// Only if the device fails.
+    pub fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
+        self.config
+            .shapes()
+            .into_iter()
+            .map(|(name, _)| match self.tensors.get(&name) {
+                Some(tensor) => Ok((name, tensor.copy()?)),
+                None => candle_core::bail!("tensor {name} is missing"),
+            })
+            .collect()
     }
 
     /// Its shape.
@@ -428,81 +309,6 @@ impl Network {
         let x = self.final_norm.forward(&x, training)?;
         let scores = self.attention_score.forward(&self.attention_hidden.forward(&x)?.relu()?)?;
         Tensor::cat(&[&x, &scores], D::Minus1)
-    }
-
-    /// Pools each row's window of frames and reads the heads, differentiably. `frames` is `[batch, window, frame]`,
-    /// `mask` `[batch, window]` with 1 where a frame is there and 0 where the window is padded.
-    ///
-    /// # Errors
-    /// Shapes that do not fit.
-    pub fn pool(&self, frames: &Tensor, mask: &Tensor, dropout: Option<&mut Dropout<'_>>) -> Result<Outputs> {
-        let (batch, window, _) = frames.dims3()?;
-        let (channels, heads) = (self.config.channels, self.config.heads);
-        let x = frames.narrow(2, 0, channels)?.reshape((batch, window, heads, channels / heads))?;
-        let scores = frames.narrow(2, channels, heads)?;
-        let absent = ((mask - 1.0)? * 1e4)?.unsqueeze(2)?;
-        let weights = ops::softmax(&scores.broadcast_add(&absent)?, 1)?.unsqueeze(3)?;
-        let mean = x.broadcast_mul(&weights)?.sum_keepdim(1)?;
-        let spread = x.broadcast_sub(&mean)?.sqr()?.broadcast_mul(&weights)?.sum_keepdim(1)?;
-        let deviation = (spread + SPREAD_FLOOR)?.sqrt()?;
-        let pooled =
-            Tensor::cat(&[mean.reshape((batch, channels))?, deviation.reshape((batch, channels))?], 1)?;
-        self.conclude(&pooled, dropout)
-    }
-
-    /// The same pooling of one window, frame by frame, for use: values by channel, means before deviations. A few
-    /// thousand multiplications in plain loops are a tenth of what the tensor form costs.
-    pub fn pooled<'f>(&self, frames: impl Iterator<Item = &'f [f32]> + Clone) -> Vec<f32> {
-        let (channels, heads) = (self.config.channels, self.config.heads);
-        let width = channels / heads;
-        let split = |frame: &'f [f32]| frame.split_at_checked(channels).unwrap_or_default();
-        let mut largest = vec![f32::NEG_INFINITY; heads];
-        for (_, scores) in frames.clone().map(split) {
-            largest.iter_mut().zip(scores).for_each(|(most, score)| *most = most.max(*score));
-        }
-        let mut totals = vec![0.0f32; heads];
-        let mut means = vec![0.0f32; channels];
-        let mut squares = vec![0.0f32; channels];
-        for (values, scores) in frames.map(split) {
-            for (head, ((score, most), total)) in scores.iter().zip(&largest).zip(&mut totals).enumerate() {
-                let weight = (score - most).exp();
-                *total += weight;
-                let range = head * width..(head + 1) * width;
-                let (Some(x), Some(mean), Some(square)) =
-                    (values.get(range.clone()), means.get_mut(range.clone()), squares.get_mut(range))
-                else {
-                    continue;
-                };
-                for ((x, mean), square) in x.iter().zip(mean).zip(square) {
-                    *mean += weight * x;
-                    *square += weight * x * x;
-                }
-            }
-        }
-        for ((mean, square), total) in means.chunks_mut(width).zip(squares.chunks_mut(width)).zip(&totals) {
-            for (mean, square) in mean.iter_mut().zip(square) {
-                *mean /= total;
-                *square = ((*square / total - *mean * *mean).max(0.0) + SPREAD_FLOOR as f32).sqrt();
-            }
-        }
-        means.extend(squares);
-        means
-    }
-
-    /// Reads the heads from pooled windows, `[batch, 2 * channels]`.
-    ///
-    /// # Errors
-    /// Shapes that do not fit.
-    pub fn conclude(&self, pooled: &Tensor, dropout: Option<&mut Dropout<'_>>) -> Result<Outputs> {
-        let x = self.head_norm.forward(pooled, dropout.is_some())?;
-        let x = match dropout {
-            Some(dropout) => {
-                let x = dropout.apply(&x)?;
-                dropout.apply(&self.head_hidden.forward(&x)?.relu()?)?
-            }
-            None => self.head_hidden.forward(&x)?.relu()?,
-        };
-        Ok(Outputs { logits: self.head_class.forward(&x)?, affect: self.head_affect.forward(&x)?, hidden: x })
     }
 }
 

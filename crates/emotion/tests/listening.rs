@@ -5,8 +5,9 @@ mod common;
 
 use std::time::Duration;
 
+use candle_core::{DType, Tensor};
 use common::{caller, estimates, listener, telephone};
-use sidetone_emotion::{Abstention, Estimate, FrameMark, Model, estimate_due};
+use sidetone_emotion::{Abstention, Class, Estimate, FrameMark, Model, corpus::Clip, estimate_due};
 
 fn speech() -> Vec<i16> {
     telephone(&caller()[..24 * 8000])
@@ -50,6 +51,35 @@ fn packets_of_any_length_and_the_whole_at_once_give_the_same() {
             estimates
         };
         assert!(largest_difference(&strip(&packets), &strip(&other)) < 1e-4, "packets of {packet}");
+    }
+}
+
+#[test]
+fn a_stream_gives_what_the_whole_gives_at_once() {
+    let model = Model::embedded().unwrap();
+    let network = model.network();
+    let pcm = speech();
+    let streamed = estimates(&model, &pcm, 160, FrameMark::Audio);
+    // Every step of the clip at once, from a fresh state, and the first estimates' windows pooled out of it.
+    let clip = Clip::new(&pcm, &model.meta().features);
+    let steps = Tensor::from_vec(
+        clip.values.clone(),
+        (1, clip.steps, model.meta().features.dimensions()),
+        network.device(),
+    )
+    .unwrap();
+    let frames = network.encode(&steps, &mut [&mut network.fresh_state()]).unwrap();
+    for (count, streamed) in streamed.iter().take(6).enumerate() {
+        let window = 20 + 10 * count;
+        let mask = Tensor::ones((1, window), DType::F32, network.device()).unwrap();
+        let outputs = network.pool(&frames.narrow(1, 0, window).unwrap(), &mask, None).unwrap();
+        let row = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let whole = model.meta().calibration.read(&row(&outputs.logits), &row(&outputs.affect));
+        assert!((streamed.distress - whole.distress).abs() < 1e-4, "{window}");
+        assert!((streamed.valence - whole.valence).abs() < 1e-4, "{window}");
+        for (class, probability) in Class::ALL.into_iter().zip(whole.probabilities) {
+            assert!((streamed.probability(class) - probability).abs() < 1e-4, "{window}, {class:?}");
+        }
     }
 }
 

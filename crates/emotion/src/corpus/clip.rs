@@ -37,6 +37,15 @@ impl Clip {
     }
 }
 
+impl Clip {
+    /// Drops what lies behind the first `steps`, of `size` values each.
+    pub(crate) fn truncate(&mut self, steps: usize, size: usize) {
+        self.steps = self.steps.min(steps);
+        self.values.truncate(self.steps * size);
+        self.ends.truncate(self.steps);
+    }
+}
+
 fn hear(mut frontend: Frontend, pcm: &[i16]) -> Vec<Step> {
     frontend.push(pcm, FrameMark::Audio);
     // The detector lags by a block and its lookahead; let it see the end.

@@ -8,10 +8,13 @@ use std::{
 
 use crate::{class::Class, corpus::CorpusError};
 
+/// The label of speech that nobody has labelled: it serves distillation alone.
+pub const UNLABELLED: &str = "unlabelled";
+
 /// One clip.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Where the audio is, below the corpus root.
+    /// Where the audio is: absolute, or from the corpus root.
     pub path: PathBuf,
     /// The label as the corpus has it.
     pub emotion: String,
@@ -45,7 +48,7 @@ impl Manifest {
     /// Reads a manifest.
     ///
     /// # Errors
-    /// An unreadable file, a missing column, an empty path, emotion, speaker or corpus, or a path that leaves the root.
+    /// An unreadable file, a missing column, or an empty path, emotion, speaker or corpus.
     pub fn read(path: &Path) -> Result<Self, CorpusError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| CorpusError::Read { path: path.to_owned(), source })?;
@@ -68,9 +71,6 @@ impl Manifest {
                 _ => Err(wrong(line, format!("{} is empty", headers.get(column).unwrap_or_default()))),
             };
             let path = PathBuf::from(filled(columns.0)?);
-            if path.is_absolute() || path.components().any(|part| part.as_os_str() == "..") {
-                return Err(wrong(line, format!("{} leaves the root", path.display())));
-            }
             entries.push(Entry {
                 path,
                 emotion: filled(columns.1)?,
@@ -99,6 +99,12 @@ impl Manifest {
     pub fn speakers(&self, corpus: &str) -> Vec<String> {
         let of_corpus = self.entries.iter().filter(|entry| entry.corpus == corpus);
         of_corpus.map(|entry| entry.speaker.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Whether nothing of a corpus is labelled.
+    pub fn is_unlabelled(&self, corpus: &str) -> bool {
+        let mut own = self.entries.iter().filter(|entry| entry.corpus == corpus);
+        own.all(|entry| entry.emotion == UNLABELLED)
     }
 
     /// The classes that a corpus has labels for.

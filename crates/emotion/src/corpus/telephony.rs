@@ -4,7 +4,10 @@
 use serde::{Deserialize, Serialize};
 use sidetone_codec::{AnalysisBand, Codec, CodecError, Decoder, Encoder, OpusSettings};
 
-use crate::{corpus::audio::resample, rng::Rng};
+use crate::{
+    corpus::{audio::resample, background},
+    rng::Rng,
+};
 
 /// The way from the caller's mouth to the analysis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -126,38 +129,103 @@ fn coded(codec: &Codec, pcm: &[i16], loss: f32, rng: &mut Rng) -> Result<Vec<i16
     Ok(heard)
 }
 
-/// How strongly training varies a clip.
+/// How strongly training varies a clip: first its sound, once for each variant; then its features, each time it is heard.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Augmentation {
-    /// Largest change of speed and pitch, as a fraction.
+    /// Largest change of speed and pitch together, as a fraction.
     pub speed: f32,
     /// Largest change of level in dB.
     pub gain_db: f32,
     /// Largest tilt of the line's frequency response in dB over the band.
     pub tilt_db: f32,
-    /// Probability of added noise.
+    /// Probability of added noise, comfort noise among it.
     pub noise: f32,
+    /// Probability of other voices behind.
+    pub babble: f32,
+    /// Probability of music behind.
+    pub music: f32,
     /// Probability of a room.
     pub room: f32,
     /// Probability of lost packets.
     pub loss: f32,
+    /// Whether codecs other than G.711 are used.
+    pub codecs: bool,
+    /// Largest shift of the formants, as a fraction, in the features.
+    pub formants: f32,
+    /// Largest shift of the pitch in semitones, in the features.
+    pub intonation: f32,
+    /// Largest change of tempo, as a fraction, in the features.
+    pub tempo: f32,
+    /// Spread of the line's colour in dB, in the features.
+    pub colour_db: f32,
+    /// Probability of a raised noise floor, in the features.
+    pub floor: f32,
+    /// Whether bands and stretches of time are blanked.
+    pub blank: bool,
 }
 
 impl Default for Augmentation {
     fn default() -> Self {
-        Self { speed: 0.12, gain_db: 12.0, tilt_db: 6.0, noise: 0.4, room: 0.25, loss: 0.25 }
+        Self {
+            speed: 0.12,
+            gain_db: 12.0,
+            tilt_db: 6.0,
+            noise: 0.3,
+            babble: 0.15,
+            music: 0.1,
+            room: 0.25,
+            loss: 0.25,
+            codecs: true,
+            formants: 0.15,
+            intonation: 3.0,
+            tempo: 0.15,
+            colour_db: 2.0,
+            floor: 0.25,
+            blank: true,
+        }
     }
 }
 
 impl Augmentation {
-    /// A clip as another caller on another line might have sounded, and how many times as long it is.
+    /// No variation: every clip as recorded, through G.711 µ-law.
+    pub fn none() -> Self {
+        Self {
+            speed: 0.0,
+            gain_db: 0.0,
+            tilt_db: 0.0,
+            noise: 0.0,
+            babble: 0.0,
+            music: 0.0,
+            room: 0.0,
+            loss: 0.0,
+            codecs: false,
+            formants: 0.0,
+            intonation: 0.0,
+            tempo: 0.0,
+            colour_db: 0.0,
+            floor: 0.0,
+            blank: false,
+        }
+    }
+
+    /// A clip as another caller on another line might have sounded, and how many times as long it is. `others` are
+    /// clips to make babble of.
     #[must_use]
-    pub fn apply(&self, pcm: &[i16], rng: &mut Rng) -> (Vec<i16>, f32) {
+    pub fn apply(&self, pcm: &[i16], others: &[&[i16]], rng: &mut Rng) -> (Vec<i16>, f32) {
         let mut x: Vec<f32> = pcm.iter().map(|&x| f32::from(x)).collect();
         let mut speed = 1.0;
         if self.speed > 0.0 && rng.chance(0.7) {
             speed += rng.between(-self.speed, self.speed);
             x = resample(&x, speed);
+        }
+        if rng.chance(self.babble) {
+            let behind = background::babble(others, rng);
+            background::mix(&mut x, &behind, rng.between(6.0, 25.0), rng);
+        }
+        if rng.chance(self.music) {
+            let behind = background::music(rng);
+            background::mix(&mut x, &behind, rng.between(6.0, 25.0), rng);
         }
         if rng.chance(self.room) {
             room(&mut x, rng);
@@ -169,11 +237,17 @@ impl Augmentation {
         let gain = 10f32.powf(rng.between(-self.gain_db, self.gain_db) / 20.0).min(32000.0 / peak);
         x.iter_mut().for_each(|x| *x *= gain);
         if rng.chance(self.noise) {
-            let power = x.iter().map(|x| x * x).sum::<f32>() / x.len().max(1) as f32;
-            noise(&mut x, power, rng.between(8.0, 35.0), rng);
+            if rng.chance(0.3) {
+                let behind = background::comfort_noise(8000, rng);
+                background::mix(&mut x, &behind, rng.between(12.0, 40.0), rng);
+            } else {
+                let power = x.iter().map(|x| x * x).sum::<f32>() / x.len().max(1) as f32;
+                noise(&mut x, power, rng.between(8.0, 35.0), rng);
+            }
         }
         let pcm: Vec<i16> = x.into_iter().map(|x| x.clamp(-32768.0, 32767.0) as i16).collect();
         let band = match rng.below(8) {
+            _ if !self.codecs => Band::G711,
             0 => Band::Wide,
             1 => Band::G722,
             2 => Band::Opus,
@@ -247,8 +321,8 @@ mod tests {
     fn the_same_seed_gives_the_same_clip() {
         let pcm: Vec<i16> = (0..8000).map(|n| ((n * 37) % 4001 - 2000) as i16).collect();
         let augmentation = Augmentation::default();
-        let first = augmentation.apply(&pcm, &mut Rng::new(5));
-        assert_eq!(first, augmentation.apply(&pcm, &mut Rng::new(5)));
-        assert_ne!(first, augmentation.apply(&pcm, &mut Rng::new(6)));
+        let first = augmentation.apply(&pcm, &[&pcm], &mut Rng::new(5));
+        assert_eq!(first, augmentation.apply(&pcm, &[&pcm], &mut Rng::new(5)));
+        assert_ne!(first, augmentation.apply(&pcm, &[&pcm], &mut Rng::new(6)));
     }
 }

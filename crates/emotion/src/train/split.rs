@@ -19,11 +19,16 @@ pub struct Split {
 
 impl Split {
     /// Splits each corpus: `test` and `validation` name speakers to be kept apart; in a corpus where one of them names
-    /// none, a fifth of the rest are drawn for testing, a seventh for validation, at least one each if there are enough.
+    /// none, a fifth of the rest are drawn for testing, a seventh for validation, at least one each if there are enough. A
+    /// corpus without labels is for training alone.
     pub fn new(manifest: &Manifest, test: &[String], validation: &[String], seed: u64) -> Self {
         let mut split = Self::default();
         for corpus in manifest.corpora() {
             let speakers = manifest.speakers(&corpus);
+            if manifest.is_unlabelled(&corpus) {
+                split.train.extend(speakers);
+                continue;
+            }
             let named = |list: &[String]| -> Vec<String> {
                 speakers.iter().filter(|speaker| list.contains(speaker)).cloned().collect()
             };

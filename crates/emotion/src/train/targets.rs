@@ -9,7 +9,7 @@ use candle_nn::ops;
 
 use crate::{
     class::{CLASSES, Class, affect_of_label},
-    corpus::{Entry, Manifest},
+    corpus::{Entry, Manifest, manifest::UNLABELLED},
     network::Outputs,
 };
 
@@ -47,7 +47,7 @@ pub(crate) struct Target {
 impl Teaching {
     pub(crate) fn new(manifest: &Manifest) -> Self {
         let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
-        for entry in &manifest.entries {
+        for entry in manifest.entries.iter().filter(|entry| entry.emotion != UNLABELLED) {
             *counts.entry((entry.corpus.clone(), entry.emotion.clone())).or_default() += 1;
         }
         let labels = counts.keys().cloned().enumerate().map(|(place, key)| (key, place)).collect();
@@ -81,7 +81,19 @@ impl Teaching {
         self.labels.len()
     }
 
+    /// What a clip teaches; an [`UNLABELLED`] one teaches nothing but what the teacher says of it.
     pub(crate) fn target(&self, entry: &Entry) -> Option<Target> {
+        if entry.emotion == UNLABELLED {
+            return Some(Target {
+                classes: vec![0.0; CLASSES],
+                class_mask: vec![1.0; CLASSES],
+                class_weight: 0.0,
+                labels: vec![0.0; self.labels.len()],
+                label_mask: vec![1.0; self.labels.len()],
+                weight: 0.0,
+                affect: [0.0; 3],
+            });
+        }
         let affect = affect_of_label(&entry.emotion, &entry.intensity)?;
         let key = (entry.corpus.clone(), entry.emotion.clone());
         let place = *self.labels.get(&key)?;

@@ -1,247 +1,206 @@
-//! The teacher of a distillation: the stem and the first blocks of Whisper's encoder (Radford et al. 2022; MIT).
+//! The teacher of a distillation: what the first blocks of Whisper's encoder say of each clip.
 //!
 //! Most of what tells emotions apart is found there, learnt from far more speech than any emotional corpus holds. The
-//! network is asked to predict these features, frame by frame, from its own causal and noisy view, beside the labels.
-//! Weights come from a safetensors file that `models/teacher/` makes; they are used in training only.
+//! network is asked to predict it from its own causal and noisy view, beside the labels: frame by frame, and as the mean
+//! and the deviation of the whole clip. Weights come from a safetensors file that `models/teacher/` makes; they are used
+//! in training only.
 
-#![allow(clippy::indexing_slicing)] // spectra and filters of sizes fixed here
+#![allow(clippy::indexing_slicing)] // rows of a fixed width
 
 use std::{collections::HashMap, path::Path};
 
-use candle_core::{D, Device, Module, Result, Tensor};
-use candle_nn::{Conv1d, Conv1dConfig, LayerNorm, Linear, ops};
+use candle_core::{Device, Result};
 use half::f16;
-use realfft::RealFftPlanner;
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
-use crate::corpus::audio::resample;
+use super::whisper::Whisper;
 
-const FFT: usize = 400;
-const HOP: usize = 160;
-const BANDS: usize = 80;
-const HEADS: usize = 6;
 /// Samples at 8 kHz between the rows that are kept: 40 ms.
-pub(crate) const ROW: usize = 320;
+const ROW: usize = 320;
 /// How much later than the sound the network predicts its features: it may look so far ahead. In samples at 8 kHz.
 const LATENESS: f64 = 600.0;
+/// Standardised values beyond this are cut off: a few of Whisper's channels are huge at times and must not drown the
+/// rest.
+const MOST: f32 = 4.0;
 
-struct Block {
-    norm1: LayerNorm,
-    query: Linear,
-    key: Linear,
-    value: Linear,
-    out: Linear,
-    norm2: LayerNorm,
-    mlp0: Linear,
-    mlp1: Linear,
+/// The teacher's network, and what it said of each clip, by the clip's path.
+pub(super) struct Teacher {
+    network: Whisper,
+    known: HashMap<String, Vec<f16>>,
+    rows: Standard,
+    summaries: Standard,
 }
 
-/// The teacher's network, and what it said of each clip so far.
-pub(crate) struct Teacher {
-    conv1: Conv1d,
-    conv2: Conv1d,
-    positions: Tensor,
-    blocks: Vec<Block>,
-    filters: Vec<(usize, Vec<f32>)>,
-    width: usize,
+/// Zero mean and unit variance for each of some values.
+#[derive(Default)]
+struct Standard {
     mean: Vec<f32>,
     scale: Vec<f32>,
-    known: HashMap<usize, Vec<f16>>,
-    device: Device,
+}
+
+impl Standard {
+    fn of<'a>(rows: impl Iterator<Item = &'a [f32]>, width: usize) -> Self {
+        let (mut sums, mut squares, mut count) = (vec![0.0f64; width], vec![0.0f64; width], 0.0f64);
+        for row in rows {
+            for ((x, sum), square) in row.iter().zip(&mut sums).zip(&mut squares) {
+                *sum += f64::from(*x);
+                *square += f64::from(*x).powi(2);
+            }
+            count += 1.0;
+        }
+        let count = count.max(1.0);
+        let mean: Vec<f32> = sums.iter().map(|sum| (sum / count) as f32).collect();
+        let scale = squares
+            .iter()
+            .zip(&mean)
+            .map(|(square, mean)| (1.0 / (square / count - f64::from(*mean).powi(2)).max(1e-4).sqrt()) as f32)
+            .collect();
+        Self { mean, scale }
+    }
+
+    fn apply(&self, row: &mut [f32]) {
+        for ((x, mean), scale) in row.iter_mut().zip(&self.mean).zip(&self.scale) {
+            *x = ((*x - mean) * scale).clamp(-MOST, MOST);
+        }
+    }
 }
 
 impl Teacher {
-    /// Reads the weights.
-    pub(crate) fn open(path: &Path, device: &Device) -> Result<Self> {
-        let tensors = candle_core::safetensors::load(path, device)?;
-        let get = |name: &str| match tensors.get(name) {
-            Some(tensor) => tensor.to_dtype(candle_core::DType::F32),
-            None => candle_core::bail!("{}: no tensor {name}", path.display()),
-        };
-        let linear = |name: &str| {
-            let bias = get(&format!("{name}.bias"))?;
-            Ok::<_, candle_core::Error>(Linear::new(get(&format!("{name}.weight"))?, Some(bias)))
-        };
-        let norm = |name: &str| {
-            let bias = get(&format!("{name}.bias"))?;
-            Ok::<_, candle_core::Error>(LayerNorm::new(get(&format!("{name}.weight"))?, bias, 1e-5))
-        };
-        let conv = |name: &str, stride: usize| {
-            let config = Conv1dConfig { padding: 1, stride, ..Default::default() };
-            let bias = get(&format!("{name}.bias"))?;
-            Ok::<_, candle_core::Error>(Conv1d::new(get(&format!("{name}.weight"))?, Some(bias), config))
-        };
-        let mut blocks = Vec::new();
-        while tensors.contains_key(&format!("block{}.query.weight", blocks.len())) {
-            let part = |name: &str| format!("block{}.{name}", blocks.len());
-            blocks.push(Block {
-                norm1: norm(&part("norm1"))?,
-                query: linear(&part("query"))?,
-                key: linear(&part("key"))?,
-                value: linear(&part("value"))?,
-                out: linear(&part("out"))?,
-                norm2: norm(&part("norm2"))?,
-                mlp0: linear(&part("mlp0"))?,
-                mlp1: linear(&part("mlp1"))?,
-            });
-        }
-        let positions = get("positions")?;
-        let width = positions.dim(1)?;
-        Ok(Self {
-            conv1: conv("conv1", 1)?,
-            conv2: conv("conv2", 2)?,
-            positions,
-            blocks,
-            filters: filters(),
-            width,
-            mean: vec![0.0; width],
-            scale: vec![1.0; width],
-            known: HashMap::new(),
-            device: device.clone(),
-        })
-    }
-
-    /// Values in a row.
-    pub(crate) fn width(&self) -> usize {
-        self.width
-    }
-
-    /// Sets zero mean and unit variance from what is said of these clips.
-    pub(crate) fn standardise<'a>(&mut self, clips: impl Iterator<Item = (usize, &'a [i16])>) -> Result<()> {
-        let (mut sums, mut squares, mut count) = (vec![0.0f64; self.width], vec![0.0f64; self.width], 0.0f64);
-        for (key, pcm) in clips {
-            self.hear(key, pcm)?;
-            for row in self.known.get(&key).map_or(&[][..], Vec::as_slice).chunks_exact(self.width) {
-                for ((x, sum), square) in row.iter().zip(&mut sums).zip(&mut squares) {
-                    *sum += x.to_f64();
-                    *square += x.to_f64() * x.to_f64();
+    /// Reads the weights, and what was said before from `cache` if that is there.
+    pub(super) fn open(path: &Path, cache: Option<&Path>, device: &Device) -> Result<Self> {
+        let network = Whisper::open(path, device)?;
+        let mut known = HashMap::new();
+        if let Some(bytes) = cache.and_then(|path| std::fs::read(path).ok()) {
+            let file = SafeTensors::deserialize(&bytes).map_err(candle_core::Error::wrap)?;
+            for (name, view) in file.tensors() {
+                let fits = view.dtype() == Dtype::F16 && view.shape().get(1) == Some(&network.width());
+                if !fits {
+                    candle_core::bail!("the teacher's cache is of another teacher: remove it");
                 }
-                count += 1.0;
+                let values = view.data().chunks_exact(2).map(|x| f16::from_le_bytes([x[0], x[1]])).collect();
+                known.insert(name, values);
             }
         }
-        let count = count.max(1.0);
-        for n in 0..self.width {
-            let mean = sums[n] / count;
-            self.mean[n] = mean as f32;
-            self.scale[n] = (1.0 / (squares[n] / count - mean * mean).max(1e-4).sqrt()) as f32;
+        Ok(Self { network, known, rows: Standard::default(), summaries: Standard::default() })
+    }
+
+    /// Hears `clips` (path and PCM), which are all that it will know. Tells how many are done.
+    pub(super) fn hear(&mut self, clips: &[(&str, &[i16])], done: &mut dyn FnMut(usize)) -> Result<()> {
+        for (place, (name, pcm)) in clips.iter().enumerate() {
+            if !self.known.contains_key(*name) {
+                let said = self.network.encode(pcm)?;
+                self.known.insert((*name).to_owned(), said);
+            }
+            done(place + 1);
         }
+        let heard: std::collections::HashSet<&str> = clips.iter().map(|(name, _)| *name).collect();
+        self.known.retain(|name, _| heard.contains(name.as_str()));
+        let width = self.network.width();
+        // In the clips' order, so that sums are the same each time; of many, a part will do.
+        let stride = clips.len().div_ceil(400).max(1);
+        let wide = |name: &str| -> Vec<f32> {
+            self.known.get(name).map_or(Vec::new(), |said| said.iter().map(|x| x.to_f32()).collect())
+        };
+        let sample: Vec<Vec<f32>> = clips.iter().step_by(stride).map(|(name, _)| wide(name)).collect();
+        self.rows = Standard::of(sample.iter().flat_map(|rows| rows.chunks_exact(width)), width);
+        let summaries: Vec<Vec<f32>> = clips
+            .iter()
+            .map(|(name, _)| {
+                let mut rows = wide(name);
+                rows.chunks_exact_mut(width).for_each(|row| self.rows.apply(row));
+                summary(&rows, width)
+            })
+            .collect();
+        self.summaries = Standard::of(summaries.iter().map(Vec::as_slice), 2 * width);
         Ok(())
     }
 
-    /// What is said of clip `key`, standardised, a row for each frame that ends at one of `ends` (samples at 8 kHz of a
-    /// copy that is `speed` times as long).
-    pub(crate) fn rows(&mut self, key: usize, pcm: &[i16], ends: &[u64], speed: f32) -> Result<Vec<f32>> {
-        self.hear(key, pcm)?;
-        let known = self.known.get(&key).map_or(&[][..], Vec::as_slice);
-        let last = (known.len() / self.width).saturating_sub(1);
-        let mut rows = Vec::with_capacity(ends.len() * self.width);
+    /// Writes what was said so far, for the next training.
+    pub(super) fn store(&self, path: &Path) -> Result<()> {
+        let data: Vec<(&String, Vec<u8>)> = self
+            .known
+            .iter()
+            .map(|(name, said)| (name, said.iter().flat_map(|x| x.to_le_bytes()).collect()))
+            .collect();
+        let views = data
+            .iter()
+            .map(|(name, bytes)| {
+                let shape = vec![bytes.len() / 2 / self.width(), self.width()];
+                TensorView::new(Dtype::F16, shape, bytes).map(|view| (name.as_str(), view))
+            })
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .map_err(candle_core::Error::wrap)?;
+        let bytes = safetensors::serialize(views, None).map_err(candle_core::Error::wrap)?;
+        Ok(std::fs::write(path, bytes)?)
+    }
+
+    /// Values in a row; a summary has twice as many.
+    pub(super) fn width(&self) -> usize {
+        self.network.width()
+    }
+
+    /// What is said of a clip, standardised, a row for each frame that ends at one of `ends` (samples at 8 kHz of a copy
+    /// that is `speed` times as long). `None` for a clip that was not heard.
+    pub(super) fn rows(&self, name: &str, ends: &[u64], speed: f32) -> Option<Vec<f32>> {
+        let (known, width) = (self.known.get(name)?, self.width());
+        let last = (known.len() / width).checked_sub(1)?;
+        let mut rows = Vec::with_capacity(ends.len() * width);
         for end in ends {
             let time = (*end as f64 / f64::from(speed) - LATENESS).max(0.0);
-            let row = ((time / ROW as f64) as usize).min(last) * self.width;
-            let said = known.get(row..row + self.width).unwrap_or_default();
-            rows.extend(said.iter().zip(&self.mean).zip(&self.scale).map(|((x, mean), scale)| {
-                // A few of Whisper's channels are huge at times: they must not drown the rest.
-                ((x.to_f32() - mean) * scale).clamp(-4.0, 4.0)
-            }));
+            let row = ((time / ROW as f64) as usize).min(last) * width;
+            rows.extend(known[row..row + width].iter().map(|x| x.to_f32()));
         }
-        Ok(rows)
+        rows.chunks_exact_mut(width).for_each(|row| self.rows.apply(row));
+        Some(rows)
     }
 
-    fn hear(&mut self, key: usize, pcm: &[i16]) -> Result<()> {
-        if !self.known.contains_key(&key) {
-            let said = self.encode(pcm)?;
-            self.known.insert(key, said);
-        }
-        Ok(())
-    }
-
-    fn encode(&self, pcm: &[i16]) -> Result<Vec<f16>> {
-        let mel = log_mel(pcm, &self.filters);
-        let frames = mel.len() / BANDS;
-        let mel = Tensor::from_vec(mel, (1, frames, BANDS), &self.device)?.transpose(1, 2)?.contiguous()?;
-        let x = self.conv1.forward(&mel)?.gelu_erf()?;
-        let x = self.conv2.forward(&x)?.gelu_erf()?.transpose(1, 2)?.contiguous()?;
-        let length = x.dim(1)?.min(self.positions.dim(0)?);
-        let mut x =
-            x.narrow(1, 0, length)?.broadcast_add(&self.positions.narrow(0, 0, length)?)?.squeeze(0)?;
-        for block in &self.blocks {
-            x = (&x + block.attend(&block.norm1.forward(&x)?)?)?;
-            let y = block.mlp0.forward(&block.norm2.forward(&x)?)?.gelu_erf()?;
-            x = (x + block.mlp1.forward(&y)?)?;
-        }
-        let pairs = length / 2;
-        let rows = x.narrow(0, 0, pairs * 2)?.reshape((pairs, 2, self.width))?.mean(1)?;
-        Ok(rows.flatten_all()?.to_vec1::<f32>()?.into_iter().map(f16::from_f32).collect())
+    /// Mean and deviation of some of [`rows`](Self::rows), standardised over the clips.
+    pub(super) fn summary(&self, rows: &[f32]) -> Vec<f32> {
+        let mut summary = summary(rows, self.width());
+        self.summaries.apply(&mut summary);
+        summary
     }
 }
 
-impl Block {
-    fn attend(&self, x: &Tensor) -> Result<Tensor> {
-        let (length, width) = x.dims2()?;
-        let split = |y: Tensor| y.reshape((length, HEADS, width / HEADS))?.transpose(0, 1)?.contiguous();
-        let scale = ((width / HEADS) as f64).powf(-0.5);
-        let query = (split(self.query.forward(x)?)? * scale)?;
-        let key = split(self.key.forward(x)?)?;
-        let value = split(self.value.forward(x)?)?;
-        let weights = ops::softmax(&query.matmul(&key.transpose(1, 2)?.contiguous()?)?, D::Minus1)?;
-        let y = weights.matmul(&value)?.transpose(0, 1)?.contiguous()?.reshape((length, width))?;
-        self.out.forward(&y)
-    }
-}
-
-/// Whisper's log-mel spectrogram of 8 kHz PCM, frame by frame: 16 kHz, 25 ms Hann windows every 10 ms, clamped eight
-/// decades below the loudest value, then centred.
-fn log_mel(pcm: &[i16], filters: &[(usize, Vec<f32>)]) -> Vec<f32> {
-    let narrow: Vec<f32> = pcm.iter().map(|&x| f32::from(x) / 32768.0).collect();
-    let wide = resample(&narrow, 2.0);
-    let frames = wide.len() / HOP;
-    let at = |n: isize| {
-        // Reflected at both ends.
-        let last = wide.len() as isize - 1;
-        let n = n.abs();
-        let n = if n > last { 2 * last - n } else { n };
-        wide.get(n.max(0) as usize).copied().unwrap_or(0.0)
-    };
-    let plan = RealFftPlanner::<f32>::new().plan_fft_forward(FFT);
-    let (mut input, mut output) = (plan.make_input_vec(), plan.make_output_vec());
-    let mut mel = Vec::with_capacity(frames * BANDS);
-    for frame in 0..frames {
-        for (n, slot) in input.iter_mut().enumerate() {
-            let hann = 0.5 - 0.5 * (std::f32::consts::TAU * n as f32 / FFT as f32).cos();
-            *slot = hann * at((frame * HOP + n) as isize - (FFT / 2) as isize);
-        }
-        let done = plan.process(&mut input, &mut output);
-        debug_assert!(done.is_ok());
-        for (first, weights) in filters {
-            let power: f32 = output[*first..].iter().zip(weights).map(|(x, w)| x.norm_sqr() * w).sum();
-            mel.push(power.max(1e-10).log10());
+/// Mean and deviation over rows, side by side.
+fn summary(rows: &[f32], width: usize) -> Vec<f32> {
+    let (mut sums, mut squares) = (vec![0.0f32; width], vec![0.0f32; width]);
+    for row in rows.chunks_exact(width) {
+        for ((x, sum), square) in row.iter().zip(&mut sums).zip(&mut squares) {
+            *sum += x;
+            *square += x * x;
         }
     }
-    let loudest = mel.iter().copied().fold(f32::MIN, f32::max);
-    mel.iter_mut().for_each(|x| *x = (x.max(loudest - 8.0) + 4.0) / 4.0);
-    mel
+    let count = (rows.len() / width).max(1) as f32;
+    let deviations: Vec<f32> = squares
+        .iter()
+        .zip(&sums)
+        .map(|(square, sum)| (square / count - (sum / count).powi(2)).max(0.0).sqrt())
+        .collect();
+    sums.iter_mut().for_each(|sum| *sum /= count);
+    sums.extend(deviations);
+    sums
 }
 
-/// The mel filters of Slaney's Auditory Toolbox, each of unit area, as Whisper uses them.
-fn filters() -> Vec<(usize, Vec<f32>)> {
-    let to_hz = |mel: f32| {
-        if mel < 15.0 { mel * 200.0 / 3.0 } else { 1000.0 * ((mel - 15.0) * 6.4f32.ln() / 27.0).exp() }
-    };
-    let top = 15.0 + (8000.0f32 / 1000.0).ln() / (6.4f32.ln() / 27.0);
-    let edge = |n: usize| to_hz(top * n as f32 / (BANDS + 1) as f32);
-    let bin = 16000.0 / FFT as f32;
-    (0..BANDS)
-        .map(|band| {
-            let (left, centre, right) = (edge(band), edge(band + 1), edge(band + 2));
-            let first = (left / bin).ceil() as usize;
-            let last = ((right / bin).floor() as usize).min(FFT / 2);
-            let weights = (first..=last)
-                .map(|n| {
-                    let hz = n as f32 * bin;
-                    let slope = ((hz - left) / (centre - left)).min((right - hz) / (right - centre));
-                    slope.max(0.0) * 2.0 / (right - left)
-                })
-                .collect();
-            (first, weights)
-        })
-        .collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_is_mean_and_deviation() {
+        assert_eq!(summary(&[1.0, 5.0, 3.0, 5.0], 2), [2.0, 5.0, 1.0, 0.0]);
+        assert_eq!(summary(&[], 2), [0.0; 4]);
+    }
+
+    #[test]
+    fn standardised_values_have_zero_mean_unit_variance_and_an_end() {
+        let rows = [[0.0f32, 100.0], [2.0, 100.0], [4.0, 100.0]];
+        let standard = Standard::of(rows.iter().map(|row| &row[..]), 2);
+        let mut row = [4.0, 100.0];
+        standard.apply(&mut row);
+        assert!((row[0] - 1.2247).abs() < 1e-3 && row[1].abs() < 1e-3);
+        let mut far = [1e6, 100.0];
+        standard.apply(&mut far);
+        assert_eq!(far[0], MOST);
+    }
 }

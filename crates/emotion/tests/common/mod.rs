@@ -53,7 +53,12 @@ pub(crate) fn estimates(model: &Arc<Model>, pcm: &[i16], packet: usize, mark: Fr
 
 /// The demo's caller: synthetic speech of this project's own making.
 pub(crate) fn caller() -> Vec<i16> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo/caller.wav");
+    recording(Path::new("demo/caller.wav"))
+}
+
+/// A recording of the repository.
+pub(crate) fn recording(path: &Path) -> Vec<i16> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
     hound::WavReader::open(path).unwrap().samples::<i16>().map(Result::unwrap).collect()
 }
 

@@ -1,0 +1,343 @@
+//! The training under way: epochs of varied clips, the loss against labels and teacher, the average that is kept.
+
+use std::collections::{BTreeMap, HashMap};
+
+use candle_core::{DType, Device, Tensor};
+
+use super::{
+    Epoch, Progress, TrainError, TrainOptions,
+    batch::{crop, mask, stack},
+    optimiser::Optimiser,
+    sounds::{Sound, evenly, standardise},
+    targets::{self, Target, Teaching},
+    teacher::Teacher,
+    validate::{recalls, score_all, surprise},
+    warp::warp,
+};
+use crate::{
+    corpus::{Clip, Entry, Manifest, manifest::UNLABELLED},
+    features::FeatureConfig,
+    model::Model,
+    network::{Dropout, Network, NetworkConfig, STEPS_PER_FRAME},
+    rng::Rng,
+};
+
+/// Epochs that a score is averaged over.
+const SMOOTHED: usize = 5;
+
+/// A clip of an epoch, varied.
+struct Heard {
+    clip: Clip,
+    target: Target,
+    /// What the teacher says, a row a frame, and its summary; empty for a clip that it was not asked about.
+    taught: Vec<f32>,
+    summary: Vec<f32>,
+}
+
+/// A linear reading of the network's inner values that training alone needs.
+type Head = (Tensor, Tensor);
+
+/// The teacher with the heads that predict it.
+struct Taught {
+    teacher: Teacher,
+    frames: Head,
+    summary: Head,
+}
+
+/// Everything that an epoch changes or needs.
+pub(super) struct Trainer<'a> {
+    pub(super) options: &'a TrainOptions,
+    pub(super) features: FeatureConfig,
+    pub(super) device: Device,
+    teaching: Teaching,
+    fixed: HashMap<String, Tensor>,
+    pub(super) optimiser: Optimiser,
+    network: Network,
+    labels: Head,
+    taught: Option<Taught>,
+    /// Variations made so far, by clip and number.
+    varied: HashMap<(usize, usize), (Clip, f32)>,
+    /// The mean of each input: what a masked value is set to.
+    blank: Vec<f32>,
+    pub(super) history: Vec<Epoch>,
+    pub(super) best: usize,
+    pub(super) best_weights: HashMap<String, Tensor>,
+}
+
+impl<'a> Trainer<'a> {
+    pub(super) fn new(
+        options: &'a TrainOptions,
+        training: &[&Sound],
+        progress: &mut dyn FnMut(Progress) -> bool,
+    ) -> Result<Self, TrainError> {
+        let device = device();
+        let features = FeatureConfig::default();
+        let entries = training.iter().map(|sound| sound.entry.clone()).collect();
+        let teaching = Teaching::new(&Manifest { entries });
+        let teacher = match &options.teacher {
+            Some(path) => Some(teach(options, path, training, &device, progress)?),
+            None => None,
+        };
+
+        let mut rng = Rng::derive(options.seed, 0);
+        let start = options.start.as_deref().map(Model::open).transpose()?;
+        let shape = start.as_ref().map_or(&options.network, |model| model.network().config()).clone();
+        let mut initial = match &start {
+            Some(model) => model.network().tensors()?,
+            None => shape.initial(&mut rng, &device)?,
+        };
+        let fixed = match &start {
+            Some(_) => initial.iter().filter(|(name, _)| name.starts_with("input.")).cloned().collect(),
+            None => standardise(training, &features, &device)?,
+        };
+        initial.retain(|(name, _)| !name.starts_with("input."));
+        let mut head = |name: &str, from: usize, to: usize, gain: f32| -> Result<(), TrainError> {
+            let deviation = gain / (from as f32).sqrt();
+            let values: Vec<f32> = (0..from * to).map(|_| deviation * rng.normal()).collect();
+            initial.push((format!("{name}.weight"), Tensor::from_vec(values, (from, to), &device)?));
+            initial.push((format!("{name}.bias"), Tensor::zeros(to, DType::F32, &device)?));
+            Ok(())
+        };
+        let (channels, hidden) = (shape.channels, shape.hidden);
+        head("labels", hidden, teaching.labels(), 0.3)?;
+        if let Some(teacher) = &teacher {
+            head("teacher", channels, teacher.width(), 1.0)?;
+            head("summary", hidden, 2 * teacher.width(), 1.0)?;
+        }
+        let optimiser = Optimiser::new(&initial, options.averaging, options.weight_decay)?;
+        let mut tensors = optimiser.tensors();
+        tensors.extend(fixed.clone());
+        let network = Network::new(shape, &tensors, &device)?;
+        let head = |name: &str| -> Result<Head, TrainError> {
+            let get = |part: &str| {
+                let name = format!("{name}.{part}");
+                tensors.get(&name).cloned().ok_or_else(|| TrainError::Nothing(format!("{name} is missing")))
+            };
+            Ok((get("weight")?, get("bias")?))
+        };
+        let taught = match teacher {
+            Some(teacher) => Some(Taught { teacher, frames: head("teacher")?, summary: head("summary")? }),
+            None => None,
+        };
+        let blank = match fixed.get("input.shift") {
+            Some(shift) => shift.neg()?.to_vec1()?,
+            None => Vec::new(),
+        };
+        Ok(Self {
+            taught,
+            blank,
+            varied: HashMap::new(),
+            labels: head("labels")?,
+            options,
+            features,
+            device,
+            teaching,
+            fixed,
+            optimiser,
+            network,
+            history: Vec::new(),
+            best: 0,
+            best_weights: HashMap::new(),
+        })
+    }
+
+    pub(super) fn finished(&self) -> bool {
+        let epoch = self.history.len();
+        epoch >= self.options.epochs || (self.best > 0 && epoch >= self.best + self.options.patience)
+    }
+
+    /// The network's shape.
+    pub(super) fn shape(&self) -> &NetworkConfig {
+        self.network.config()
+    }
+
+    /// The weights to keep.
+    pub(super) fn best_tensors(&self) -> HashMap<String, Tensor> {
+        let mut tensors =
+            if self.best_weights.is_empty() { self.optimiser.averaged() } else { self.best_weights.clone() };
+        tensors.extend(self.fixed.clone());
+        tensors
+    }
+
+    pub(super) fn epoch(
+        &mut self,
+        training: &[&Sound],
+        checked: &[(Entry, Clip)],
+        progress: &mut dyn FnMut(Progress) -> bool,
+    ) -> Result<Epoch, TrainError> {
+        let epoch = self.history.len() + 1;
+        let mut rng = Rng::derive(self.options.seed, epoch as u64);
+        let mut heard = self.vary(training, &mut rng)?;
+        // Clips of like length go together, or padding would be most of the work; the batches come in random order.
+        heard.sort_by_key(|heard| heard.clip.steps);
+        let mut batches: Vec<&[Heard]> = heard.chunks(self.options.batch.max(1)).collect();
+        rng.shuffle(&mut batches);
+        let of = batches.len();
+        let mut total = 0.0;
+        for (done, batch) in batches.into_iter().enumerate() {
+            let at = (epoch - 1) as f64 + done as f64 / of as f64;
+            let warm = (at + 1.0 / of as f64).min(1.0);
+            let fall = 0.5 + 0.5 * (std::f64::consts::PI * at / self.options.epochs as f64).cos();
+            let loss = self.step(batch, self.options.rate * warm * (0.02 + 0.98 * fall), &mut rng)?;
+            total += loss;
+            progress(Progress::Step { epoch, done: done + 1, of, loss });
+        }
+
+        let mut averaged = self.optimiser.averaged();
+        averaged.extend(self.fixed.clone());
+        let network = Network::new(self.shape().clone(), &averaged, &self.device)?;
+        let scored = score_all(&network, checked)?;
+        let validation = recalls(&scored);
+        let mean = validation.values().sum::<f64>() / validation.len().max(1) as f64;
+        let bare = mean - 0.05 * surprise(&scored);
+        let last: Vec<f64> =
+            self.history.iter().rev().map(|epoch| epoch.bare).take(SMOOTHED - 1).chain([bare]).collect();
+        let result = Epoch {
+            epoch,
+            loss: total / of.max(1) as f32,
+            bare,
+            score: last.iter().sum::<f64>() / last.len() as f64,
+            validation,
+        };
+        if self.history.iter().all(|earlier| earlier.score < result.score) {
+            self.best = epoch;
+            self.best_weights = self.optimiser.averaged();
+        }
+        self.history.push(result.clone());
+        Ok(result)
+    }
+
+    /// The epoch's clips, each varied anew.
+    fn vary(&mut self, training: &[&Sound], rng: &mut Rng) -> Result<Vec<Heard>, TrainError> {
+        let mut by_corpus: BTreeMap<&str, Vec<&Sound>> = BTreeMap::new();
+        for sound in training {
+            by_corpus.entry(&sound.entry.corpus).or_default().push(sound);
+        }
+        let others: Vec<&[i16]> = evenly(training, 200).iter().map(|sound| sound.pcm.as_slice()).collect();
+        let mut heard = Vec::new();
+        for mut sounds in by_corpus.into_values() {
+            rng.shuffle(&mut sounds);
+            let labelled = sounds.iter().any(|sound| sound.entry.emotion != UNLABELLED);
+            let least = if labelled { self.options.least_clips.min(self.options.most_clips) } else { 0 };
+            let count = sounds.len().clamp(least, self.options.most_clips);
+            for sound in sounds.into_iter().cycle().take(count) {
+                let Some(target) = self.teaching.target(&sound.entry) else { continue };
+                let (whole, speed) = self.variation(sound, &others, rng);
+                let part = crop(&whole, self.features.dimensions(), rng);
+                let mut clip = warp(&part, &self.features, &self.options.augmentation, rng);
+                clip.truncate(clip.steps / STEPS_PER_FRAME * STEPS_PER_FRAME, self.features.dimensions());
+                if clip.steps < STEPS_PER_FRAME {
+                    continue;
+                }
+                let ends = clip.ends.iter().skip(STEPS_PER_FRAME - 1).step_by(STEPS_PER_FRAME);
+                let ends: Vec<u64> = ends.copied().collect();
+                let (mut taught, mut summary) = (Vec::new(), Vec::new());
+                if let Some(Taught { teacher, .. }) = &self.taught
+                    && let Some(rows) = teacher.rows(&sound.name(), &ends, speed)
+                {
+                    summary = teacher.summary(&rows);
+                    taught = rows;
+                }
+                if self.options.augmentation.blank {
+                    mask(&mut clip, &self.features, &self.blank, rng);
+                }
+                heard.push(Heard { clip, target, taught, summary });
+            }
+        }
+        Ok(heard)
+    }
+
+    /// A clip as another caller might have sounded, and how many times as long it is.
+    fn variation(&mut self, sound: &Sound, others: &[&[i16]], rng: &mut Rng) -> (Clip, f32) {
+        let make = |rng: &mut Rng| {
+            let (pcm, speed) = self.options.augmentation.apply(&sound.pcm, others, rng);
+            (Clip::new(&pcm, &self.features), speed)
+        };
+        if self.options.variants == 0 {
+            return make(rng);
+        }
+        // Each from its own seed, so that a resumed training makes the same ones.
+        let key = (sound.key, rng.below(self.options.variants));
+        let part = (key.0 * self.options.variants + key.1) as u64 | 1 << 40;
+        let mut own = Rng::derive(self.options.seed, part);
+        self.varied.entry(key).or_insert_with(|| make(&mut own)).clone()
+    }
+
+    fn step(&mut self, batch: &[Heard], rate: f64, rng: &mut Rng) -> Result<f32, TrainError> {
+        let clips = batch.iter().map(|heard| &heard.clip);
+        let (steps, mask) = stack(clips, self.features.dimensions(), &self.device)?;
+        let mut dropout = Dropout { rng, rate: self.options.dropout };
+        let frames = self.network.encode_training(&steps, &mut dropout)?;
+        let outputs = self.network.pool(&frames, &mask, Some(&mut dropout))?;
+        let labels = read(&outputs.hidden, &self.labels)?;
+        let targets: Vec<&Target> = batch.iter().map(|heard| &heard.target).collect();
+        let mut loss = targets::loss(&outputs, &labels, &targets, &self.device)?;
+        if let Some(taught) = &self.taught {
+            let (rows, length, _) = frames.dims3()?;
+            let channels = self.shape().channels;
+            let said =
+                read(&frames.narrow(2, 0, channels)?.reshape((rows * length, channels))?, &taught.frames)?;
+            let width = said.dim(1)?;
+            let mut values = Vec::with_capacity(rows * length * width);
+            let mut summaries = Vec::with_capacity(rows * 2 * width);
+            let mut known = Vec::with_capacity(rows);
+            for (row, heard) in batch.iter().enumerate() {
+                values.extend_from_slice(&heard.taught);
+                values.resize((row + 1) * length * width, 0.0);
+                summaries.extend_from_slice(&heard.summary);
+                summaries.resize((row + 1) * 2 * width, 0.0);
+                known.push(if heard.taught.is_empty() { 0.0f32 } else { 1.0 });
+            }
+            let values = Tensor::from_vec(values, (rows * length, width), &self.device)?;
+            let known = Tensor::from_vec(known, (rows, 1), &self.device)?;
+            let present = mask.broadcast_mul(&known)?.reshape((rows * length, 1))?;
+            let frames_off = off(&said, &values, &present)?;
+            let summaries = Tensor::from_vec(summaries, (rows, 2 * width), &self.device)?;
+            let summary_off = off(&read(&outputs.hidden, &taught.summary)?, &summaries, &known)?;
+            let taught = (frames_off * self.options.teacher_weight)?;
+            loss = ((loss + taught)? + (summary_off * self.options.summary_weight)?)?;
+        }
+        self.optimiser.step(&loss.backward()?, rate)?;
+        Ok(loss.to_scalar()?)
+    }
+}
+
+fn read(x: &Tensor, (weight, bias): &Head) -> candle_core::Result<Tensor> {
+    x.matmul(weight)?.broadcast_add(bias)
+}
+
+/// Mean square error over the rows that `present` has.
+fn off(said: &Tensor, meant: &Tensor, present: &Tensor) -> candle_core::Result<Tensor> {
+    let error = (said - meant)?.sqr()?.mean_keepdim(1)?.mul(present)?.sum_all()?;
+    error.div(&(present.sum_all()? + 1e-6)?)
+}
+
+/// Lets the teacher hear the clips.
+fn teach(
+    options: &TrainOptions,
+    path: &std::path::Path,
+    training: &[&Sound],
+    device: &Device,
+    progress: &mut dyn FnMut(Progress) -> bool,
+) -> Result<Teacher, TrainError> {
+    let cache = options.teacher_cache.as_deref();
+    let mut teacher = Teacher::open(path, cache, device)?;
+    let names: Vec<String> = training.iter().map(|sound| sound.name()).collect();
+    let clips: Vec<(&str, &[i16])> =
+        names.iter().map(String::as_str).zip(training.iter().map(|sound| sound.pcm.as_slice())).collect();
+    let of = clips.len();
+    teacher.hear(&clips, &mut |done| {
+        if done % 16 == 0 || done == of {
+            progress(Progress::Teaching { done, of });
+        }
+    })?;
+    if let Some(cache) = cache {
+        teacher.store(cache)?;
+    }
+    Ok(teacher)
+}
+
+/// The first GPU in a build for one, the CPU otherwise.
+fn device() -> Device {
+    Device::cuda_if_available(0).unwrap_or(Device::Cpu)
+}

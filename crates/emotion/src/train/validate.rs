@@ -1,0 +1,115 @@
+//! What the averaged weights make of the validation speakers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{TrainError, batch::stack, calibrate::Sample};
+use crate::{
+    class::Class,
+    corpus::{Clip, Entry},
+    metrics::Confusion,
+    model,
+    network::{Network, Outputs, STEPS_PER_FRAME},
+};
+
+/// Raw outputs of whole clips, one after the other.
+pub(crate) fn score(network: &Network, clip: &Clip) -> candle_core::Result<(Vec<f32>, Vec<f32>)> {
+    let size = network.config().inputs;
+    let (steps, mask) = stack(std::iter::once(clip), size, network.device())?;
+    let frames = network.encode(&steps, &mut [&mut network.fresh_state()])?;
+    let Outputs { logits, affect, .. } = network.pool(&frames, &mask, None)?;
+    Ok((logits.flatten_all()?.to_vec1()?, affect.flatten_all()?.to_vec1()?))
+}
+
+/// A clip's raw outputs beside what it is.
+pub(super) struct Scored<'c> {
+    entry: &'c Entry,
+    logits: Vec<f32>,
+    affect: Vec<f32>,
+}
+
+pub(super) fn score_all<'c>(
+    network: &Network,
+    clips: &'c [(Entry, Clip)],
+) -> candle_core::Result<Vec<Scored<'c>>> {
+    clips
+        .iter()
+        .filter(|(_, clip)| clip.steps >= STEPS_PER_FRAME)
+        .map(|(entry, clip)| {
+            let (logits, affect) = score(network, clip)?;
+            Ok(Scored { entry, logits, affect })
+        })
+        .collect()
+}
+
+/// The classes that a corpus has labels for, in the network's order.
+fn own_classes<'c>(entries: impl Iterator<Item = &'c Entry>) -> BTreeMap<String, BTreeSet<Class>> {
+    let mut classes: BTreeMap<String, BTreeSet<Class>> = BTreeMap::new();
+    for entry in entries {
+        if let Some(class) = entry.class() {
+            classes.entry(entry.corpus.clone()).or_default().insert(class);
+        }
+    }
+    classes
+}
+
+/// Logits of a corpus's own classes, and the place of the meant one.
+fn restricted(scored: &Scored<'_>, own: &BTreeMap<String, BTreeSet<Class>>) -> Option<(Vec<f32>, usize)> {
+    let class = scored.entry.class()?;
+    let own = own.get(&scored.entry.corpus)?;
+    let place = own.iter().position(|other| *other == class)?;
+    Some((own.iter().filter_map(|class| scored.logits.get(class.index()).copied()).collect(), place))
+}
+
+/// Unweighted average recall by corpus, over its own classes.
+pub(super) fn recalls(scored: &[Scored<'_>]) -> BTreeMap<String, f64> {
+    let own = own_classes(scored.iter().map(|scored| scored.entry));
+    let mut pairs: BTreeMap<String, Vec<(usize, usize)>> = BTreeMap::new();
+    for item in scored {
+        if let Some((logits, meant)) = restricted(item, &own) {
+            let heard = (0..logits.len()).max_by(|a, b| {
+                let at = |n: &usize| logits.get(*n).copied().unwrap_or(f32::MIN);
+                at(a).total_cmp(&at(b))
+            });
+            pairs.entry(item.entry.corpus.clone()).or_default().push((meant, heard.unwrap_or(0)));
+        }
+    }
+    pairs
+        .into_iter()
+        .map(|(corpus, pairs)| (corpus, Confusion::new(Class::ALL.len(), pairs.into_iter()).uar()))
+        .collect()
+}
+
+/// Mean cross-entropy over each corpus's own classes, averaged over the corpora.
+pub(super) fn surprise(scored: &[Scored<'_>]) -> f64 {
+    let own = own_classes(scored.iter().map(|scored| scored.entry));
+    let mut sums: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+    for item in scored {
+        if let Some((logits, meant)) = restricted(item, &own) {
+            let p = model::softmax(logits.into_iter()).get(meant).copied().unwrap_or(0.0);
+            let sum = sums.entry(&item.entry.corpus).or_default();
+            sum.0 -= f64::from(p.max(1e-9).ln());
+            sum.1 += 1.0;
+        }
+    }
+    sums.values().map(|(sum, count)| sum / count).sum::<f64>() / sums.len().max(1) as f64
+}
+
+/// What calibration is fitted on: the speech corpora's clips, each over its corpus's own classes.
+pub(super) fn samples(network: &Network, checked: &[(Entry, Clip)]) -> Result<Vec<Sample>, TrainError> {
+    let scored = score_all(network, checked)?;
+    let own = own_classes(scored.iter().map(|scored| scored.entry));
+    Ok(scored
+        .iter()
+        .filter_map(|item| {
+            let (_, _, distressed) =
+                crate::class::affect_of_label(&item.entry.emotion, &item.entry.intensity)?;
+            let distress = item.affect.get(2).copied()?;
+            Some(Sample {
+                classes: restricted(item, &own),
+                logits: item.logits.clone(),
+                distress,
+                distressed,
+            })
+        })
+        .collect())
+}

@@ -1,0 +1,134 @@
+//! `sidetone model eval`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use sidetone_emotion::corpus::{Band, Manifest};
+use sidetone_emotion::eval::{EvalOptions, Evaluation, evaluate};
+use sidetone_emotion::metrics::Figure;
+
+use super::{Output, Weights, bar, plots, say, say_json, there};
+
+#[derive(Debug, Args)]
+pub(crate) struct Eval {
+    #[command(flatten)]
+    weights: Weights,
+    /// CSV with the columns path, emotion, speaker, corpus.
+    #[arg(long, value_name = "CSV")]
+    manifest: PathBuf,
+    /// The folder that the manifest's paths are in.
+    #[arg(long, value_name = "DIR")]
+    root: PathBuf,
+    /// The way from mouth to analysis.
+    #[arg(long, default_value = "g711", value_parser = band)]
+    band: Band,
+    /// Share of 20 ms packets lost, 0 to 1.
+    #[arg(long, default_value_t = 0.0)]
+    loss: f32,
+    /// Change of level in dB, before the band.
+    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
+    gain: f32,
+    /// Only these corpora.
+    #[arg(long, value_delimiter = ',')]
+    corpora: Vec<String>,
+    /// Draw confusion matrices, reliability and risk against coverage into this folder, as SVG and PNG.
+    #[arg(long, value_name = "DIR")]
+    plots: Option<PathBuf>,
+}
+
+fn band(text: &str) -> Result<Band, String> {
+    Band::from_name(text).ok_or_else(|| {
+        let names: Vec<&str> = Band::ALL.iter().map(|band| band.name()).collect();
+        format!("write one of {}", names.join(", "))
+    })
+}
+
+impl Eval {
+    pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
+        there(&self.manifest, &self.root)?;
+        let model = self.weights.load()?;
+        let mut manifest = Manifest::read(&self.manifest)?;
+        if !self.corpora.is_empty() {
+            manifest = manifest.filtered(|entry| self.corpora.contains(&entry.corpus));
+        }
+        let options =
+            EvalOptions { band: self.band, loss: self.loss, gain_db: self.gain, ..EvalOptions::default() };
+        let bar = bar("hearing");
+        let evaluation = evaluate(&model, &manifest, &self.root, &options, &mut |done, of| {
+            bar.set_length(of as u64);
+            bar.set_position(done as u64);
+        })?;
+        bar.finish_and_clear();
+        if let Some(folder) = &self.plots {
+            plots::draw(&evaluation, folder)?;
+        }
+        if output.json {
+            say_json(&evaluation)?;
+        } else {
+            print(&evaluation);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+pub(super) fn figure(figure: Option<&Figure>) -> String {
+    figure.map_or_else(|| "-".to_owned(), |f| format!("{:.3} [{:.3}, {:.3}]", f.value, f.low, f.high))
+}
+
+fn print(evaluation: &Evaluation) {
+    say(format_args!(
+        "{} ({} weights), band {}, loss {:.0} %; intervals are 95 %, over speakers",
+        evaluation.model,
+        evaluation.licence.name(),
+        evaluation.band.name(),
+        evaluation.loss * 100.0
+    ));
+    if evaluation.heard_before > 0 {
+        say(format_args!(
+            "left out: {} clips of speakers that the model was trained on",
+            evaluation.heard_before
+        ));
+    }
+    if evaluation.unmapped > 0 {
+        say(format_args!("left out: {} clips whose label is no class", evaluation.unmapped));
+    }
+    for corpus in &evaluation.corpora {
+        say(format_args!("\n{}: {} clips, {} speakers", corpus.corpus, corpus.clips, corpus.speakers));
+        for set in &corpus.sets {
+            say(format_args!(
+                "  {:<8} {} classes  UAR {}  calibration error {:.3}",
+                set.set,
+                set.classes.len(),
+                figure(set.uar.as_ref()),
+                set.calibration_error
+            ));
+        }
+        say(format_args!(
+            "  distress against calm and neutral, AUC {}",
+            figure(corpus.distress_against_calm.as_ref())
+        ));
+        say(format_args!(
+            "  anger and fear against calm and neutral, AUC {}",
+            figure(corpus.alarm_against_calm.as_ref())
+        ));
+        for (name, value) in [
+            ("as recorded less this band", corpus.wide_less_band),
+            ("length alone would give", corpus.length_only),
+            ("level alone would give", corpus.level_only),
+        ] {
+            if let Some(value) = value {
+                say(format_args!("  {name:<34} {value:+.3}"));
+            }
+        }
+        for slice in &corpus.slices {
+            say(format_args!("  {} {:<31} {:.3} ({} clips)", slice.by, slice.value, slice.uar, slice.clips));
+        }
+    }
+    if let Some(cost) = evaluation.cpu_ms_per_second {
+        say(format_args!(
+            "\n{cost:.2} ms of CPU for each second of speech, {} parameters",
+            evaluation.parameters
+        ));
+    }
+}
