@@ -100,7 +100,7 @@ mod tests {
 
     /// Text that looks as if it came from a PBX, with some that does not.
     fn piece() -> impl Strategy<Value = String> {
-        let known = [
+        const KNOWN: &[&str] = &[
             "Event: Newchannel\r\nChannel: PJSIP/a-1\r\nUniqueid: 1.2\r\nLinkedid: 1.2\r\n\r\n",
             "Event: Rename\r\nNewname: PJSIP/a-2\r\nUniqueid: 1.2\r\n\r\n",
             "Event: Hangup\r\nUniqueid: 1.2\r\n\r\n",
@@ -117,7 +117,7 @@ mod tests {
             "{\"type\":\"ChannelVarset\",\"channel\":{\"id\":\"1.2\",\"name\":\"PJSIP/a\"},\"variable\":\"SIDETONE_TELL_TIER\",\"value\":\"x\"}\n",
             "{\"type\":\"ChannelDestroyed\",\"channel\":{\"id\":\"1.2\",\"name\":\"PJSIP/a\"}}\n",
         ];
-        prop_oneof![4 => prop::sample::select(&known[..]).prop_map(str::to_owned), 1 => "(?s).{0,40}"]
+        prop_oneof![4 => prop::sample::select(KNOWN).prop_map(str::to_owned), 1 => "(?s).{0,40}"]
     }
 
     proptest! {

@@ -65,24 +65,64 @@ impl Asterisk {
                     .replace("192.0.2.10", &sidetone.ip().to_string());
                 // The prompts are there to be played; music is a package of its own.
                 let text = text.replace("/usr/share/asterisk/moh", "/usr/share/asterisk/sounds/en");
+                let text = text.replace("/etc/asterisk/sounds", &format!("{inside}/sounds"));
                 std::fs::write(etc.join(file.file_name().unwrap()), text).unwrap();
             }
         }
+        std::fs::create_dir_all(outside.join("sounds")).unwrap();
+        for sound in std::fs::read_dir(repository().join("deploy/asterisk/sounds")).unwrap() {
+            let sound = sound.unwrap().path();
+            std::fs::copy(&sound, outside.join("sounds").join(sound.file_name().unwrap())).unwrap();
+        }
         std::fs::write(etc.join("asterisk.conf"), DIRECTORIES.replace('@', &inside)).unwrap();
         std::fs::write(etc.join("extensions.d/test.conf"), dialplan).unwrap();
+        let process = Self::run(&root, &inside);
+        let mut asterisk = Self { process, root, inside };
+        asterisk.wait_until_ready();
+        asterisk
+    }
+
+    fn run(root: &Path, inside: &str) -> Process {
         // Mounts of its own, which go away with it.
         let script = format!(
             "mount -t proc proc {0}/proc && mount --bind /dev {0}/dev && exec chroot {0} asterisk -f -C {inside}/etc/asterisk.conf",
             root.display()
         );
         let arguments = ["-m", "sh", "-c", &script].map(str::to_owned);
-        let process = Process::start("asterisk", Path::new("unshare"), &arguments, &outside);
-        let mut asterisk = Self { process, root, inside };
+        Process::start("asterisk", Path::new("unshare"), &arguments, &root.join(&inside[1..]))
+    }
+
+    fn wait_until_ready(&mut self) {
         until("Asterisk to be ready", || {
-            assert!(asterisk.process.is_running(), "Asterisk ended at once:\n{}", asterisk.process.output());
-            asterisk.process.output().contains("Asterisk Ready.").then_some(())
+            assert!(self.process.is_running(), "Asterisk ended at once:\n{}", self.process.output());
+            self.process.output().contains("Asterisk Ready.").then_some(())
         });
-        asterisk
+    }
+
+    /// Ends it at once, its calls with it.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Cuts all connections to one of its TCP ports.
+    ///
+    /// # Panics
+    /// When `ss` (iproute2) can't.
+    pub fn cut(&self, port: u16) {
+        let own = self.inside.trim_start_matches("/tmp/sidetone-");
+        let filter = format!("src {own} sport = :{port}");
+        let output = Command::new("ss").args(["-K", "-H", "state", "established", &filter]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Starts it again with the files that it had.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_again(&mut self) {
+        self.process.kill();
+        self.process = Self::run(&self.root, &self.inside);
+        self.wait_until_ready();
     }
 
     /// What it has printed so far.

@@ -61,6 +61,10 @@ impl Reader {
         }
         let Some(end) = self.end_of_headers() else {
             self.searched = self.buffer.len().saturating_sub(2);
+            let first = memchr::memchr(b'\n', &self.buffer).and_then(|end| self.buffer.get(..end));
+            if first.is_some_and(|line| !line.contains(&b':')) {
+                return Err(Fault::Malformed("a header without a colon"));
+            }
             if self.buffer.len() > HEADERS {
                 return Err(Fault::Malformed("headers without end"));
             }
@@ -166,7 +170,7 @@ mod tests {
     #[test]
     fn frames_are_read_however_they_are_cut() {
         let bytes = b"Content-Type: auth/request\n\nContent-Type: command/reply\nReply-Text: +OK accepted\n\n\
-            Content-Length: 11\nContent-Type: text/event-json\n\n{\"a\":\"\\n\\n\"}Content-Type: api/response\r\nContent-Length: 4\r\n\r\n+OK\n";
+            Content-Length: 12\nContent-Type: text/event-json\n\n{\"a\":\"\\n\\n\"}Content-Type: api/response\r\nContent-Length: 4\r\n\r\n+OK\n";
         for cut in 1..bytes.len() {
             let mut reader = Reader::default();
             let mut frames = Vec::new();
@@ -187,6 +191,7 @@ mod tests {
     fn what_is_no_frame_is_noticed() {
         for wrong in [
             "HTTP/1.1 400 Bad Request\r\n\r\n",
+            "SSH-2.0-OpenSSH_9.2\r\n",
             "Content-Length: many\n\n",
             "Content-Length: -1\n\n",
             "Content-Length: 99999999999999999999\n\n",

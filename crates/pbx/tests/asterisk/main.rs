@@ -1,0 +1,8 @@
+//! The links to Asterisk, against Asterisk 22 with the configuration in `deploy/asterisk`. Takes root, and SIPp.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a failure is the message
+
+#[path = "../common/mod.rs"]
+mod common;
+mod dialplans;
+mod links;
+mod office;

@@ -1,0 +1,201 @@
+//! The link to FreeSWITCH against a peer that follows its published protocol.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a failure is the message
+
+#[path = "../common/mod.rs"]
+mod common;
+mod peer;
+mod shipped;
+
+use std::time::Duration;
+
+use common::{Sidetone, run, until};
+use peer::{FreeSwitch, PASSWORD};
+use serde_json::json;
+
+async fn connected(pbx: &FreeSwitch) -> Sidetone {
+    let sidetone = Sidetone::start(&pbx.config(PASSWORD));
+    until("the link", async || sidetone.counts().connected.then_some(())).await;
+    sidetone
+}
+
+async fn variable(pbx: &FreeSwitch, uuid: &str, name: &str, value: &str) {
+    until(&format!("{name}={value}"), async || {
+        (pbx.variable(uuid, name).as_deref() == Some(value)).then_some(())
+    })
+    .await;
+}
+
+#[test]
+fn the_channel_of_a_call_is_found_and_set() {
+    run(async {
+        let pbx = FreeSwitch::start().await;
+        pbx.creates("before", Some("call-0@carrier"));
+        let sidetone = connected(&pbx).await;
+        let mut before = sidetone.call("call-0@carrier");
+        variable(&pbx, "before", "SIDETONE_STATE", "unknown").await;
+        before.alert("frustration", "rising");
+        variable(&pbx, "before", "SIDETONE_STATE", "frustrated").await;
+
+        let mut call = sidetone.call("call-1@carrier");
+        pbx.creates("other", Some("call-9@carrier"));
+        // As FreeSWITCH does when it calls: the Call-ID comes with the first answer.
+        pbx.creates("mine", None);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        pbx.sets("mine", "sip_call_id", "call-1@carrier");
+        variable(&pbx, "mine", "SIDETONE_ALERT", "none").await;
+        call.update(-0.25, "negative");
+        variable(&pbx, "mine", "SIDETONE_VALENCE", "-0.25").await;
+        variable(&pbx, "mine", "SIDETONE_AROUSAL", "0.25").await;
+        variable(&pbx, "mine", "SIDETONE_STATE", "negative").await;
+        call.alert("distress", "rising");
+        variable(&pbx, "mine", "SIDETONE_ALERT", "distress").await;
+        call.consent("opted-out", true);
+        variable(&pbx, "mine", "SIDETONE_CONSENT", "opted-out").await;
+        assert_eq!(pbx.variable("mine", "SIDETONE_STATE"), None, "taken back");
+        assert_eq!(pbx.variable("mine", "SIDETONE_VALENCE"), None);
+        assert_eq!(pbx.variable("other", "SIDETONE_STATE"), None);
+        assert_eq!(sidetone.counts().failed, 0);
+    });
+}
+
+#[test]
+fn events_are_fired_for_all_to_see() {
+    run(async {
+        let pbx = FreeSwitch::start().await;
+        let sidetone = connected(&pbx).await;
+        pbx.creates("mine", Some("call-1@carrier"));
+        let mut call = sidetone.call("call-1@carrier");
+        variable(&pbx, "mine", "SIDETONE_STATE", "unknown").await;
+        call.alert("frustration", "rising");
+        let id = call.id();
+        call.ends();
+        let events = until("two events", async || Some(pbx.custom()).filter(|it| it.len() == 2)).await;
+        let alert = &events[0];
+        assert_eq!(alert["event-subclass"], "sidetone::affect");
+        assert_eq!(alert["sidetone-kind"], "affect.alert");
+        assert_eq!(alert["sidetone-call"], id);
+        assert_eq!(alert["sidetone-sip-call-id"], "call-1@carrier");
+        assert_eq!(alert["sidetone-channel-uuid"], "mine");
+        assert_eq!(alert["sidetone-state"], "frustrated");
+        assert_eq!(alert["sidetone-alert"], "frustration");
+        let body: serde_json::Value = serde_json::from_str(&alert["_body"]).unwrap();
+        assert_eq!(body["data"]["alert"], "frustration");
+        assert_eq!(events[1]["sidetone-kind"], "call.ended");
+        assert_eq!(pbx.swallowed(), 0, "a Unique-ID would have kept the event to the channel");
+    });
+}
+
+#[test]
+fn what_freeswitch_tells_is_heard() {
+    run(async {
+        let pbx = FreeSwitch::start().await;
+        let sidetone = connected(&pbx).await;
+        let _call = sidetone.call("call-1@carrier");
+        pbx.creates("mine", Some("call-1@carrier"));
+        pbx.tells(
+            "mine",
+            &[("Consent", "granted"), ("sidetone_tell_queue", "billing"), ("sidetone-tier", "health")],
+        );
+        pbx.sets("mine", "sidetone_tell_agent", "Ada");
+        pbx.answers("mine");
+        pbx.answers("mine");
+        pbx.sets("mine", "sidetone_tell_agent", "Bob");
+        pbx.answers("mine");
+        let mut told =
+            until("five tellings", async || Some(sidetone.told()).filter(|it| it.len() >= 5)).await;
+        told.sort_by_key(|(_, telling)| telling.to_string());
+        let expected = [
+            json!({ "agent": "Ada" }),
+            json!({ "agent": "Bob" }),
+            json!({ "consent": "granted" }),
+            json!({ "queue": "billing" }),
+            json!({ "tier": "health" }),
+        ];
+        assert_eq!(
+            told,
+            expected.map(|it| ("call-1@carrier".to_owned(), it)),
+            "each once, however often it is shown"
+        );
+    });
+}
+
+#[test]
+fn after_a_restart_everything_is_said_again() {
+    run(async {
+        let pbx = FreeSwitch::start().await;
+        let sidetone = connected(&pbx).await;
+        pbx.creates("mine", Some("call-1@carrier"));
+        let mut call = sidetone.call("call-1@carrier");
+        variable(&pbx, "mine", "SIDETONE_STATE", "unknown").await;
+        pbx.lingers();
+        call.update(0.5, "positive");
+        variable(&pbx, "mine", "SIDETONE_STATE", "positive").await;
+        assert_eq!(pbx.logins(), 1, "one that lingers goes on");
+        // All is lost, and something happens meanwhile.
+        pbx.goodbye();
+        until("the end of the link", async || (!sidetone.counts().connected).then_some(())).await;
+        for name in ["SIDETONE_STATE", "SIDETONE_ALERT"] {
+            pbx.sets("mine", name, "forgotten");
+        }
+        call.alert("distress", "rising");
+        variable(&pbx, "mine", "SIDETONE_STATE", "distressed").await;
+        variable(&pbx, "mine", "SIDETONE_ALERT", "distress").await;
+        variable(&pbx, "mine", "SIDETONE_VALENCE", "-0.60").await;
+        until("the alert", async || (!pbx.custom().is_empty()).then_some(())).await;
+        let counts = sidetone.counts();
+        assert_eq!((counts.connects, counts.disconnects, pbx.logins()), (2, 1, 2));
+    });
+}
+
+#[test]
+fn a_wrong_password_is_tried_again_at_leisure() {
+    run(async {
+        let pbx = FreeSwitch::start().await;
+        let sidetone = Sidetone::start(&pbx.config("wrong"));
+        until("two refusals", async || (sidetone.counts().disconnects >= 2).then_some(())).await;
+        let counts = sidetone.counts();
+        assert_eq!((counts.connected, counts.connects), (false, 0));
+        assert!(pbx.commands().len() <= 3, "{:?}", pbx.commands());
+    });
+}
+
+#[test]
+fn users_of_a_domain_log_in_too() {
+    run(async {
+        let pbx = FreeSwitch::start().await;
+        let sidetone = Sidetone::start(&format!("{}user = \"ada@pbx\"\n", pbx.config(PASSWORD)));
+        until("the link", async || sidetone.counts().connected.then_some(())).await;
+    });
+}
+
+#[test]
+fn a_channel_that_has_gone_is_no_failure() {
+    run(async {
+        let pbx = FreeSwitch::start().await;
+        let sidetone = connected(&pbx).await;
+        pbx.creates("mine", Some("call-1@carrier"));
+        let mut call = sidetone.call("call-1@carrier");
+        variable(&pbx, "mine", "SIDETONE_STATE", "unknown").await;
+        pbx.destroys("mine");
+        call.alert("frustration", "rising");
+        call.ends();
+        until("both events", async || (pbx.custom().len() == 2).then_some(())).await;
+        assert_eq!(sidetone.counts().failed, 0);
+        assert_eq!(sidetone.counts().calls_not_found, 0, "it had been found");
+    });
+}
+
+#[test]
+fn what_waits_is_sent_before_the_end() {
+    run(async {
+        let pbx = FreeSwitch::start().await;
+        let sidetone = connected(&pbx).await;
+        pbx.creates("mine", Some("call-1@carrier"));
+        let call = sidetone.call("call-1@carrier");
+        variable(&pbx, "mine", "SIDETONE_STATE", "unknown").await;
+        call.ends();
+        sidetone.links.shutdown(Duration::from_secs(5)).await;
+        assert_eq!(pbx.custom().len(), 1);
+        until("goodbye", async || pbx.commands().last().filter(|it| *it == "exit").map(|_| ())).await;
+    });
+}
