@@ -1,0 +1,18 @@
+//! Every parser of the crate; the first byte says which.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sidetone_pbx::fuzz;
+
+const BODIES: &[fn(&[u8])] = &[
+    fuzz::ami,
+    fuzz::ari,
+    fuzz::esl,
+    fuzz::injection,
+];
+
+fuzz_target!(|data: &[u8]| {
+    if let Some((choice, data)) = data.split_first() {
+        BODIES[usize::from(*choice) % BODIES.len()](data);
+    }
+});
