@@ -2,19 +2,20 @@
 //! other. Pure: told the time, it hands out jobs and takes their outcomes.
 
 mod channels;
+mod hearing;
+mod jobs;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sidetone_consent::{Source, Telling};
+use sidetone_consent::Telling;
 use sidetone_events::{CallId, Happening, Kind, Published};
 
 use crate::counts::{LinkKind, Tally};
 use crate::fault::Fault;
-use crate::text::is_id;
 use crate::variables::{Mood, Values, Variable};
-use crate::{Hear, Raw, Told};
+use crate::{Hear, Raw};
 use channels::Channels;
 
 /// Jobs under way at once.
@@ -29,14 +30,6 @@ const STALE: Duration = Duration::from_secs(30);
 const HELD: usize = 256;
 /// Longest that such a telling waits.
 const HELD_FOR: Duration = Duration::from_secs(10);
-/// When a channel's Call-ID is asked for: at once, and so long after each time that there was none yet.
-const ASK_AFTER: [Duration; 5] = [
-    Duration::from_millis(50),
-    Duration::from_millis(200),
-    Duration::from_millis(800),
-    Duration::from_secs(3),
-    Duration::from_secs(10),
-];
 /// A call whose channel is unknown for so long is worth another look at all channels.
 const LOST_AFTER: Duration = Duration::from_secs(3);
 /// Least time between two such looks.
@@ -169,8 +162,6 @@ impl Board {
         &self.purpose
     }
 
-    // === from the bus
-
     /// Something happened in some call.
     pub(crate) fn take(&mut self, now: Duration, published: &Arc<Published>) {
         let event = &published.event;
@@ -225,8 +216,6 @@ impl Board {
         }
     }
 
-    // === the connection
-
     /// Logged in: everything is to be said again.
     pub(crate) fn came_up(&mut self, now: Duration) {
         self.up = true;
@@ -257,344 +246,6 @@ impl Board {
     /// Nothing waits and nothing is under way.
     pub(crate) fn is_idle(&self) -> bool {
         self.jobs.is_empty() && self.events.is_empty() && self.unset.is_empty()
-    }
-
-    // === from the PBX
-
-    /// There is such a channel, whose Call-ID is `sip` if the PBX says so itself.
-    pub(crate) fn channel_seen(
-        &mut self,
-        now: Duration,
-        id: &str,
-        name: &str,
-        linked: Option<&str>,
-        sip: Option<&str>,
-    ) {
-        if !is_id(id) || !is_id(name) {
-            return;
-        }
-        let linked = linked.filter(|linked| is_id(linked));
-        let Some(is_new) = self.channels.seen(id, name, linked) else { return };
-        match sip.filter(|sip| !sip.is_empty() && sip.len() <= LONGEST_SIP) {
-            Some(sip) => self.channel_found(id, sip),
-            None if is_new || self.channels.get(id).is_some_and(|it| it.sip.is_none() && !it.asking) => {
-                self.ask(now, id);
-            }
-            None => {}
-        }
-    }
-
-    /// The channel has another name, and may carry another call.
-    pub(crate) fn channel_renamed(&mut self, now: Duration, id: &str, name: &str) {
-        if let Some(channel) = self.channels.get_mut(id)
-            && is_id(name)
-        {
-            channel.name = name.into();
-            channel.asked = 0;
-            if !channel.asking {
-                self.ask(now, id);
-            }
-        }
-    }
-
-    /// There is no such channel any more.
-    pub(crate) fn channel_gone(&mut self, id: &str) {
-        self.channels.gone(id);
-    }
-
-    /// The PBX says `name` is `value` of the call that the channel `id` belongs to. Of a channel that is no SIP channel, or
-    /// carries no call of Sidetone's, it is said of the one call that is linked with it.
-    pub(crate) fn heard(&mut self, now: Duration, id: &str, linked: Option<&str>, name: &str, value: &str) {
-        let Some(telling) = self.understand(name, value) else { return };
-        let own = self.channels.get(id).and_then(|channel| channel.sip.clone());
-        if let Some(sip) = &own
-            && self.by_sip.contains_key(sip)
-        {
-            return self.tell_on(sip, telling);
-        }
-        let linked = linked.map(Arc::from).or_else(|| self.channels.get(id)?.linked.clone());
-        if let Some(sip) = linked.and_then(|linked| self.one_call_of(&linked)) {
-            return self.tell_on(&sip, telling);
-        }
-        match own {
-            // The call may be so new that the bus has not yet said so; whoever hears it will know.
-            Some(sip) => self.tell_on(&sip, telling),
-            None if self.channels.get(id).is_some_and(|channel| channel.asking) => {
-                if self.held.len() >= HELD {
-                    self.held.pop_front();
-                    Tally::add(&self.tally.told_in_vain, 1);
-                }
-                self.held.push_back(Held { until: now + HELD_FOR, channel: id.into(), telling });
-            }
-            None => Tally::add(&self.tally.told_in_vain, 1),
-        }
-    }
-
-    /// The same of a call that is named by its Call-ID.
-    pub(crate) fn heard_of_call(&mut self, sip: &str, name: &str, value: &str) {
-        if let Some(telling) = self.understand(name, value) {
-            self.tell_on(sip, telling);
-        }
-    }
-
-    /// The id of the channel that the PBX calls so, by name or id.
-    pub(crate) fn channel_called(&self, called: &str) -> Option<Arc<str>> {
-        self.channels.id(called).or_else(|| self.channels.named(called))
-    }
-
-    fn understand(&mut self, name: &str, value: &str) -> Option<Telling> {
-        match Telling::parse(name, value) {
-            Ok(telling) => Some(telling),
-            Err(why) => {
-                Tally::add(&self.tally.told_in_vain, 1);
-                self.complain(&why.to_string(), "the PBX tells something that means nothing");
-                None
-            }
-        }
-    }
-
-    fn tell_on(&self, sip: &str, telling: Telling) {
-        Tally::add(&self.tally.told, 1);
-        let source = match self.purpose.kind {
-            LinkKind::Ami => Source::Ami,
-            LinkKind::Ari => Source::Ari,
-            LinkKind::Esl => Source::Esl,
-        };
-        (self.hear)(Told { sip_call_id: sip.to_owned(), source, telling });
-    }
-
-    /// The call of Sidetone's in a conversation, if there is exactly one.
-    fn one_call_of(&self, linked: &str) -> Option<Arc<str>> {
-        let mut calls = self.channels.calls_linked(linked).filter(|sip| self.by_sip.contains_key(*sip));
-        let first = calls.next()?;
-        calls.all(|other| other == first).then(|| Arc::clone(first))
-    }
-
-    // === channels and calls
-
-    fn ask(&mut self, now: Duration, id: &str) {
-        let Some(id) = self.channels.id(id) else { return };
-        let Some(channel) = self.channels.get_mut(&id) else { return };
-        let wait = match channel.asked.checked_sub(1) {
-            None => Duration::ZERO,
-            Some(times) => match ASK_AFTER.get(times) {
-                Some(wait) => *wait,
-                // A channel without a Call-ID, or one that keeps it to itself.
-                None => return self.nobody_knows(&id),
-            },
-        };
-        channel.asked += 1;
-        channel.asking = true;
-        self.asks.insert((now + wait, id));
-    }
-
-    fn channel_found(&mut self, id: &str, sip: &str) {
-        self.channels.found(id, sip);
-        if let Some(channel) = self.channels.get_mut(id) {
-            channel.asking = false;
-        }
-        let sip: Arc<str> = sip.into();
-        if let Some(call) = self.by_sip.get(&sip).and_then(|call| self.calls.get_mut(call)) {
-            call.seen = true;
-            self.set_on_all(&sip);
-        }
-        for held in self.held_of(id) {
-            // Through the front door, since the channel may be linked to a call of Sidetone's without carrying one.
-            let linked = self.channels.get(id).and_then(|channel| channel.linked.clone());
-            let call = if self.by_sip.contains_key(&sip) {
-                Some(Arc::clone(&sip))
-            } else {
-                linked.and_then(|linked| self.one_call_of(&linked))
-            };
-            self.tell_on(&call.unwrap_or_else(|| Arc::clone(&sip)), held.telling);
-        }
-    }
-
-    /// The channel's Call-ID can't be had.
-    fn nobody_knows(&mut self, id: &str) {
-        if let Some(channel) = self.channels.get_mut(id) {
-            channel.asking = false;
-        }
-        let held = self.held_of(id).len();
-        Tally::add(&self.tally.told_in_vain, held);
-    }
-
-    fn held_of(&mut self, id: &str) -> Vec<Held> {
-        let (of, others) = std::mem::take(&mut self.held).into_iter().partition(|held| &*held.channel == id);
-        self.held = others;
-        let of: VecDeque<Held> = of;
-        of.into()
-    }
-
-    /// The call's channels may lack a value.
-    fn set_on_all(&mut self, sip: &str) {
-        if !self.purpose.variables || !self.up {
-            return;
-        }
-        let ids = self.channels.of_call(sip).to_vec();
-        for id in ids {
-            if let Some(call) = self.by_sip.get(sip).and_then(|call| self.calls.get_mut(call)) {
-                call.seen = true;
-            }
-            self.queue(&id);
-        }
-    }
-
-    fn queue(&mut self, id: &Arc<str>) {
-        if let Some(channel) = self.channels.get_mut(id)
-            && !std::mem::replace(&mut channel.queued, true)
-        {
-            self.unset.push_back(Arc::clone(id));
-        }
-    }
-
-    // === jobs
-
-    /// The next thing for the PBX to do, if it may have one more at a time.
-    pub(crate) fn next_job(&mut self, now: Duration) -> Option<(JobId, Job)> {
-        if !self.up || self.jobs.len() >= WINDOW {
-            return None;
-        }
-        let job = self.choose(now)?;
-        self.last_job += 1;
-        self.jobs.insert(self.last_job, job.clone());
-        self.due.push_back((now + PATIENCE, self.last_job));
-        Some((self.last_job, job))
-    }
-
-    fn choose(&mut self, now: Duration) -> Option<Job> {
-        if std::mem::take(&mut self.list) {
-            self.listed = now;
-            return Some(Job::List);
-        }
-        while self.asks.first().is_some_and(|(at, _)| *at <= now) {
-            let Some((_, id)) = self.asks.pop_first() else { break };
-            if let Some(channel) = self.channels.get(&id) {
-                return Some(Job::Find { name: Arc::clone(&channel.name), id });
-            }
-        }
-        // In turn, so that neither keeps the other from being sent.
-        self.tell_next = !self.tell_next;
-        if self.tell_next {
-            self.next_event(now).or_else(|| self.next_set())
-        } else {
-            self.next_set().or_else(|| self.next_event(now))
-        }
-    }
-
-    /// The oldest event that is worth telling; before it, what its call's channels lack, so that whoever acts on the event
-    /// finds the variables set.
-    fn next_event(&mut self, now: Duration) -> Option<Job> {
-        self.drop_stale(now);
-        let front = self.events.front()?;
-        let ids: Vec<Arc<str>> = self.channels.of_call(&front.sip).to_vec();
-        for id in &ids {
-            if self.channels.get(id).is_some_and(|channel| channel.queued)
-                && let Some(job) = self.set(id)
-            {
-                return Some(job);
-            }
-        }
-        let mut tell = self.events.pop_front()?;
-        tell.channel = ids.first().and_then(|id| {
-            let channel = self.channels.get(id)?;
-            Some((Arc::clone(id), Arc::clone(&channel.name)))
-        });
-        Some(Job::Tell(Box::new(tell)))
-    }
-
-    fn drop_stale(&mut self, now: Duration) {
-        while self.events.front().is_some_and(|it| now.saturating_sub(it.at) > STALE) {
-            self.events.pop_front();
-            Tally::add(&self.tally.dropped, 1);
-        }
-    }
-
-    fn next_set(&mut self) -> Option<Job> {
-        for _ in 0..self.unset.len() {
-            let id = self.unset.pop_front()?;
-            if let Some(job) = self.set(&id) {
-                // There may be more; it goes to the back, so that every channel gets its turn.
-                if self.channels.get(&id).is_some_and(|channel| channel.queued) {
-                    self.unset.push_back(id);
-                }
-                return Some(job);
-            }
-        }
-        None
-    }
-
-    /// What the channel lacks and is not being set already.
-    fn set(&mut self, id: &Arc<str>) -> Option<Job> {
-        let channel = self.channels.get_mut(id)?;
-        let call = channel.sip.as_ref().and_then(|sip| self.by_sip.get(sip));
-        let Some(call) = call.and_then(|call| self.calls.get(call)) else {
-            channel.queued = false;
-            return None;
-        };
-        let values = call.mood.values();
-        let mut lacking: Vec<(Variable, Box<str>)> = values
-            .since(&channel.sent)
-            .filter(|(variable, _)| !channel.busy.contains(variable))
-            .map(|(variable, value)| (variable, value.into()))
-            .collect();
-        if !self.together {
-            lacking.truncate(1);
-        }
-        if lacking.is_empty() {
-            channel.queued = false;
-            return None;
-        }
-        for (variable, value) in &lacking {
-            channel.sent.set(*variable, value);
-            channel.busy.push(*variable);
-        }
-        channel.queued = values.since(&channel.sent).any(|(variable, _)| !channel.busy.contains(&variable));
-        Some(Job::Set { id: Arc::clone(id), changes: lacking })
-    }
-
-    /// A job has ended. One that is not known, or not any more, is nobody's business.
-    pub(crate) fn done(&mut self, now: Duration, job: JobId, outcome: Outcome) {
-        let Some(job) = self.jobs.remove(&job) else { return };
-        match (job, outcome) {
-            (Job::Find { id, .. }, Outcome::Found(Some(sip)))
-                if !sip.is_empty() && sip.len() <= LONGEST_SIP =>
-            {
-                self.channel_found(&id, &sip);
-            }
-            (Job::Find { id, .. }, Outcome::Refused(why)) => {
-                self.complain(&why, "the PBX won't say which call a channel carries");
-                self.nobody_knows(&id);
-            }
-            (Job::Find { id, .. }, Outcome::Gone) => {
-                self.nobody_knows(&id);
-                self.channels.gone(&id);
-            }
-            (Job::Find { id, .. }, _) => self.ask(now, &id),
-            (Job::Set { id, changes }, outcome) => {
-                match outcome {
-                    Outcome::Gone => self.channels.gone(&id),
-                    Outcome::Refused(why) => {
-                        Tally::add(&self.tally.failed, changes.len());
-                        self.complain(&why, "the PBX refuses to set a variable");
-                    }
-                    Outcome::Done | Outcome::Found(_) => Tally::add(&self.tally.sent, changes.len()),
-                }
-                if let Some(channel) = self.channels.get_mut(&id) {
-                    channel.busy.retain(|busy| !changes.iter().any(|(variable, _)| variable == busy));
-                    self.queue(&id);
-                }
-            }
-            (Job::Tell(_), Outcome::Refused(why)) => {
-                Tally::add(&self.tally.failed, 1);
-                self.complain(&why, "the PBX refuses an event");
-            }
-            (Job::Tell(_), _) => Tally::add(&self.tally.sent, 1),
-            (Job::List, Outcome::Refused(why)) => {
-                self.complain(&why, "the PBX won't name its channels");
-            }
-            (Job::List, _) => {}
-        }
     }
 
     /// Time has passed.

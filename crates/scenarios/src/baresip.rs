@@ -75,6 +75,28 @@ impl Baresip {
     /// When it is not installed, or does not start.
     #[must_use]
     pub fn start(own: Ipv4Addr, user: &str, account: &str, codec: Codec, voice: f64) -> Self {
+        let seconds = 40; // longer than any call here, since baresip hangs up at the end
+        let sound = audio::sweep(codec.baresip().1, seconds, voice);
+        Self::start_with(own, user, account, codec, &sound, audio::sweep(8_000, seconds, voice))
+    }
+
+    /// As [`Self::start`], with G.711 and a sound of one's own at 8 kHz. It hangs up at the end of it.
+    ///
+    /// # Panics
+    /// When it is not installed, or does not start.
+    #[must_use]
+    pub fn start_saying(own: Ipv4Addr, user: &str, account: &str, sound: Vec<f64>) -> Self {
+        Self::start_with(own, user, account, Codec::Pcmu, &sound.clone(), sound)
+    }
+
+    fn start_with(
+        own: Ipv4Addr,
+        user: &str,
+        account: &str,
+        codec: Codec,
+        sound: &[f64],
+        played: Vec<f64>,
+    ) -> Self {
         let dir = tempfile::Builder::new().prefix("sidetone-baresip-").tempdir().unwrap();
         let (name, rate, channels) = codec.baresip();
         let config = CONFIG
@@ -87,8 +109,7 @@ impl Baresip {
             .unwrap();
         std::fs::write(dir.path().join("contacts"), "").unwrap();
         std::fs::create_dir(dir.path().join("heard")).unwrap();
-        let seconds = 40; // longer than any call here, since baresip hangs up at the end
-        audio::write(&dir.path().join("played.wav"), &audio::sweep(rate, seconds, voice), rate, channels);
+        audio::write(&dir.path().join("played.wav"), sound, rate, channels);
         let arguments = ["-f".to_owned(), dir.path().display().to_string()];
         let mut process = Process::start("baresip", Path::new("baresip"), &arguments, dir.path());
         let control = until("baresip's control port (is it installed? `make peers` does it)", || {
@@ -96,7 +117,7 @@ impl Baresip {
             TcpStream::connect((own, 4444)).ok()
         });
         control.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-        Self { process, control, inbox: String::new(), dir, played: audio::sweep(8_000, seconds, voice) }
+        Self { process, control, inbox: String::new(), dir, played }
     }
 
     /// Gives a command of baresip's menu: `dial`, `hold`, `resume`, `hangup`, `transfer`.

@@ -1,14 +1,14 @@
 use std::sync::Mutex;
 
 use serde_json::json;
-use sidetone_consent::Say;
+use sidetone_consent::{Say, Source};
 use sidetone_events::{
     Bus, CallEnded, CallRef, CallStarted, Cause, Direction, Narrator, NumberHasher, Parties, Secret,
     Timestamp,
 };
 
 use super::*;
-use crate::CallIdentity;
+use crate::{CallIdentity, Told};
 
 const MS: Duration = Duration::from_millis(1);
 const S: Duration = Duration::from_secs(1);

@@ -4,5 +4,6 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod dialplans;
+mod events;
 mod links;
 mod office;

@@ -57,6 +57,11 @@ impl Office {
         Self { asterisk, sidetone, net, dir: tempfile::tempdir().unwrap() }
     }
 
+    /// Where its manager interface is.
+    pub(crate) fn manager(&self) -> std::net::SocketAddr {
+        self.net.at(host::PBX, 5038)
+    }
+
     /// Somebody calls `number`.
     pub(crate) fn dial(&self, number: &str, name: &str) -> Caller {
         let sip = format!("{name}@carrier.example");

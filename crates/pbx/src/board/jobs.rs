@@ -1,0 +1,179 @@
+//! What goes to the PBX: which job comes next, and what its outcome means.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Board, Job, JobId, LONGEST_SIP, Outcome, PATIENCE, STALE, WINDOW};
+use crate::counts::Tally;
+use crate::variables::Variable;
+
+impl Board {
+    /// The call's channels may lack a value.
+    pub(super) fn set_on_all(&mut self, sip: &str) {
+        if !self.purpose.variables || !self.up {
+            return;
+        }
+        let ids = self.channels.of_call(sip).to_vec();
+        for id in ids {
+            if let Some(call) = self.by_sip.get(sip).and_then(|call| self.calls.get_mut(call)) {
+                call.seen = true;
+            }
+            self.queue(&id);
+        }
+    }
+
+    pub(super) fn queue(&mut self, id: &Arc<str>) {
+        if let Some(channel) = self.channels.get_mut(id)
+            && !std::mem::replace(&mut channel.queued, true)
+        {
+            self.unset.push_back(Arc::clone(id));
+        }
+    }
+
+    /// The next thing for the PBX to do, if it may have one more at a time.
+    pub(crate) fn next_job(&mut self, now: Duration) -> Option<(JobId, Job)> {
+        if !self.up || self.jobs.len() >= WINDOW {
+            return None;
+        }
+        let job = self.choose(now)?;
+        self.last_job += 1;
+        self.jobs.insert(self.last_job, job.clone());
+        self.due.push_back((now + PATIENCE, self.last_job));
+        Some((self.last_job, job))
+    }
+
+    pub(super) fn choose(&mut self, now: Duration) -> Option<Job> {
+        if std::mem::take(&mut self.list) {
+            self.listed = now;
+            return Some(Job::List);
+        }
+        while self.asks.first().is_some_and(|(at, _)| *at <= now) {
+            let Some((_, id)) = self.asks.pop_first() else { break };
+            if let Some(channel) = self.channels.get(&id) {
+                return Some(Job::Find { name: Arc::clone(&channel.name), id });
+            }
+        }
+        // In turn, so that neither keeps the other from being sent.
+        self.tell_next = !self.tell_next;
+        if self.tell_next {
+            self.next_event(now).or_else(|| self.next_set())
+        } else {
+            self.next_set().or_else(|| self.next_event(now))
+        }
+    }
+
+    /// The oldest event that is worth telling; before it, what its call's channels lack, so that whoever acts on the event
+    /// finds the variables set.
+    pub(super) fn next_event(&mut self, now: Duration) -> Option<Job> {
+        self.drop_stale(now);
+        let front = self.events.front()?;
+        let ids: Vec<Arc<str>> = self.channels.of_call(&front.sip).to_vec();
+        for id in &ids {
+            if self.channels.get(id).is_some_and(|channel| channel.queued)
+                && let Some(job) = self.set(id)
+            {
+                return Some(job);
+            }
+        }
+        let mut tell = self.events.pop_front()?;
+        tell.channel = ids.first().and_then(|id| {
+            let channel = self.channels.get(id)?;
+            Some((Arc::clone(id), Arc::clone(&channel.name)))
+        });
+        Some(Job::Tell(Box::new(tell)))
+    }
+
+    pub(super) fn drop_stale(&mut self, now: Duration) {
+        while self.events.front().is_some_and(|it| now.saturating_sub(it.at) > STALE) {
+            self.events.pop_front();
+            Tally::add(&self.tally.dropped, 1);
+        }
+    }
+
+    pub(super) fn next_set(&mut self) -> Option<Job> {
+        for _ in 0..self.unset.len() {
+            let id = self.unset.pop_front()?;
+            if let Some(job) = self.set(&id) {
+                // There may be more; it goes to the back, so that every channel gets its turn.
+                if self.channels.get(&id).is_some_and(|channel| channel.queued) {
+                    self.unset.push_back(id);
+                }
+                return Some(job);
+            }
+        }
+        None
+    }
+
+    /// What the channel lacks and is not being set already.
+    pub(super) fn set(&mut self, id: &Arc<str>) -> Option<Job> {
+        let channel = self.channels.get_mut(id)?;
+        let call = channel.sip.as_ref().and_then(|sip| self.by_sip.get(sip));
+        let Some(call) = call.and_then(|call| self.calls.get(call)) else {
+            channel.queued = false;
+            return None;
+        };
+        let values = call.mood.values();
+        let mut lacking: Vec<(Variable, Box<str>)> = values
+            .since(&channel.sent)
+            .filter(|(variable, _)| !channel.busy.contains(variable))
+            .map(|(variable, value)| (variable, value.into()))
+            .collect();
+        if !self.together {
+            lacking.truncate(1);
+        }
+        if lacking.is_empty() {
+            channel.queued = false;
+            return None;
+        }
+        for (variable, value) in &lacking {
+            channel.sent.set(*variable, value);
+            channel.busy.push(*variable);
+        }
+        channel.queued = values.since(&channel.sent).any(|(variable, _)| !channel.busy.contains(&variable));
+        Some(Job::Set { id: Arc::clone(id), changes: lacking })
+    }
+
+    /// A job has ended. One that is not known, or not any more, is nobody's business.
+    pub(crate) fn done(&mut self, now: Duration, job: JobId, outcome: Outcome) {
+        let Some(job) = self.jobs.remove(&job) else { return };
+        match (job, outcome) {
+            (Job::Find { id, .. }, Outcome::Found(Some(sip)))
+                if !sip.is_empty() && sip.len() <= LONGEST_SIP =>
+            {
+                self.channel_found(&id, &sip);
+            }
+            (Job::Find { id, .. }, Outcome::Refused(why)) => {
+                self.complain(&why, "the PBX won't say which call a channel carries");
+                self.nobody_knows(&id);
+            }
+            (Job::Find { id, .. }, Outcome::Gone) => {
+                self.nobody_knows(&id);
+                self.channels.gone(&id);
+            }
+            (Job::Find { id, .. }, _) => self.ask(now, &id),
+            (Job::Set { id, changes }, outcome) => {
+                match outcome {
+                    Outcome::Gone => self.channels.gone(&id),
+                    Outcome::Refused(why) => {
+                        Tally::add(&self.tally.failed, changes.len());
+                        self.complain(&why, "the PBX refuses to set a variable");
+                    }
+                    Outcome::Done | Outcome::Found(_) => Tally::add(&self.tally.sent, changes.len()),
+                }
+                if let Some(channel) = self.channels.get_mut(&id) {
+                    channel.busy.retain(|busy| !changes.iter().any(|(variable, _)| variable == busy));
+                    self.queue(&id);
+                }
+            }
+            (Job::Tell(_), Outcome::Refused(why)) => {
+                Tally::add(&self.tally.failed, 1);
+                self.complain(&why, "the PBX refuses an event");
+            }
+            (Job::Tell(_), _) => Tally::add(&self.tally.sent, 1),
+            (Job::List, Outcome::Refused(why)) => {
+                self.complain(&why, "the PBX won't name its channels");
+            }
+            (Job::List, _) => {}
+        }
+    }
+}
