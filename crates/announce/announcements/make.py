@@ -29,7 +29,7 @@ def spoken(text, entry):
 
 
 def by_kokoro(tts, text, entry):
-    samples, rate = tts.create(text, voice=entry["voice"], speed=0.95, lang=entry["phonemes"])
+    samples, rate = tts.create(text, voice=entry["voice"], speed=1.0, lang=entry["phonemes"])
     return np.asarray(samples, dtype=np.float64), rate
 
 

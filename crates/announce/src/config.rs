@@ -9,12 +9,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Announcements {
-    /// Language of callers of whom nothing else is known, as an RFC 5646 tag.
-    pub language: String,
     /// Whether the announcement takes the place of what the other side says, or is laid over it.
     pub mode: Mode,
-    /// When it begins.
-    pub when: Moment,
     /// Who hears it.
     pub to: Hearer,
     /// How loud, in LUFS (ITU-R BS.1770).
@@ -28,9 +24,7 @@ pub struct Announcements {
 impl Default for Announcements {
     fn default() -> Self {
         Self {
-            language: "en".to_owned(),
             mode: Mode::default(),
-            when: Moment::default(),
             to: Hearer::default(),
             loudness: -23.0,
             most_mixed: 50,
@@ -50,26 +44,13 @@ pub enum Mode {
     Duck,
 }
 
-/// When an announcement begins.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Moment {
-    /// When the call is answered.
-    #[default]
-    Answer,
-    /// With the early media, if the callee sends any; else when the call is answered.
-    Early,
-}
-
-/// Who hears an announcement.
+/// Who hears the announcement that tells of the analysis. The customer always does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hearer {
     /// The customer.
     #[default]
     Customer,
-    /// Whoever the PBX has put on the line.
-    Agent,
-    /// Both.
+    /// Both parties.
     Both,
 }

@@ -21,7 +21,7 @@ pub mod library;
 pub mod playback;
 
 pub use clip::Clip;
-pub use config::{Announcements, Hearer, Mode, Moment};
+pub use config::{Announcements, Hearer, Mode};
 pub use encoded::Encoded;
 pub use library::Library;
 pub use playback::{Frame, Playback, Voice};

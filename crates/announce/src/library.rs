@@ -37,11 +37,12 @@ pub struct Found {
 }
 
 impl Library {
-    /// Loads what comes with Sidetone and what the operator has put in its place.
+    /// Loads what comes with Sidetone and what the operator has put in its place. `language` is that of callers of whom
+    /// nothing else is known, an RFC 5646 tag.
     ///
     /// # Errors
     /// [`ClipError`]: a recording of the operator's can't be used.
-    pub fn load(config: &Announcements) -> Result<Self, ClipError> {
+    pub fn load(config: &Announcements, language: &str) -> Result<Self, ClipError> {
         let mut clips = BTreeMap::new();
         for (name, language, bytes) in builtin::FILES {
             let replaced = config.files.get(*name).is_some_and(|languages| languages.contains_key(*language));
@@ -56,7 +57,7 @@ impl Library {
                 clips.insert((name.clone(), language.clone()), clip);
             }
         }
-        Ok(Self { clips, language: config.language.clone(), encoded: Mutex::default() })
+        Ok(Self { clips, language: language.to_owned(), encoded: Mutex::default() })
     }
 
     /// A clip in a language; failing that in the language without its region, in the configured one, in English.

@@ -207,7 +207,8 @@ impl Calls {
 
     fn fact(&mut self, fact: &CallFact) {
         let (key, happening) = match *fact {
-            CallFact::Started { .. } => return,
+            // Nobody consents in a recording.
+            CallFact::Started { .. } | CallFact::Told { .. } | CallFact::Digit { .. } => return,
             CallFact::Ringing { key, .. } => (key, Happening::Ringing),
             CallFact::Answered { key, .. } => (key, Happening::Answered),
             CallFact::Held { key, by, .. } => (key, Happening::Held(by)),

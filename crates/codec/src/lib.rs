@@ -27,6 +27,7 @@
 //! | [`g722`] | sub-band ADPCM at 64 kbit/s | ITU-T G.722 |
 //! | [`noise`] | comfort noise | RFC 3389 |
 //! | [`conceal`] | filling lost packets | ITU-T G.711 Appendix I |
+//! | [`dtmf`] | keys in the sound itself | ITU-T Q.23, Q.24 |
 //! | [`file`] | audio files, whole | RIFF, FLAC, RFC 7845 |
 //! | [`resample`] | rates to rates, exactly counted | |
 //!
@@ -38,6 +39,7 @@ mod band;
 mod codec;
 pub mod conceal;
 mod decoder;
+pub mod dtmf;
 mod encoder;
 mod error;
 pub mod file;

@@ -7,5 +7,5 @@ mod call;
 mod ear;
 mod worker;
 
-pub use call::{CallAnalysis, leg};
+pub use call::{CallAnalysis, leg, sample};
 pub use worker::{Outcome, Work, Worker, WorkerCounters};

@@ -1,14 +1,19 @@
 //! The call book: what is known of every call that is up, and the events that follow from it.
 
+mod consent;
 mod entry;
 mod quality;
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::Sender;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use sidetone_consent::policy::{Facts, Settings};
+use sidetone_consent::{Input, Medium, Policy, Source, State, Telling};
 use sidetone_events::{
     Bus, CallAnswered, CallHeld, CallId, CallMedia, CallRef, CallResumed, CallStarted, CallUntappable,
     Direction, MediaProblem, MediaState, NumberHasher, Parties, Timestamp,
@@ -17,12 +22,13 @@ use sidetone_insight::{Insight, Phase as AlertPhase, Thresholds};
 use sidetone_sip::Face;
 use sidetone_sip::anchor::{CallFact, CallKey, Cause};
 
+use consent::Consent;
 use entry::Entry;
 pub use entry::{CallView, LegView, Phase, StreamView};
 use quality::Change;
 
 use crate::analysis::{Outcome, Work, leg};
-use crate::config::Disclosure;
+use crate::disclosure::Disclosure;
 use crate::media::{Notice, PlanChange};
 use crate::signalling::RoutedTo;
 use crate::words;
@@ -40,6 +46,10 @@ pub struct Calls {
     workers: Vec<Sender<Work>>,
     epoch: Instant,
     epoch_wall: Timestamp,
+    /// What telling callers takes; there from the moment that media is.
+    disclosure: OnceLock<Disclosure>,
+    /// Announcements that are laid over speech.
+    mixing: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -48,8 +58,36 @@ struct Inner {
     routed_order: VecDeque<String>,
     calls: HashMap<CallKey, Entry>,
     thresholds: Thresholds,
+    settings: Settings,
+    excluded: Option<Excluded>,
     media_timeout: Duration,
     counters: CallCounters,
+}
+
+/// What calls go by; it may change while they are up, for those to come.
+#[derive(Default)]
+pub struct Rules {
+    /// When a caller counts as upset.
+    pub thresholds: Thresholds,
+    /// A call whose media is silent for so long is dropped.
+    pub media_timeout: Duration,
+    /// How callers are told.
+    pub consent: Settings,
+    /// Who is never listened to.
+    pub excluded: Option<Excluded>,
+}
+
+/// Whether a customer's number is on the list of those who are never listened to.
+pub type Excluded = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
+impl Inner {
+    fn rule(&mut self, rules: Rules) {
+        let Rules { thresholds, media_timeout, consent, excluded } = rules;
+        self.thresholds = thresholds;
+        self.media_timeout = media_timeout;
+        self.settings = consent;
+        self.excluded = excluded;
+    }
 }
 
 /// Sums over all calls, for metrics.
@@ -81,9 +119,32 @@ pub struct CallCounters {
     pub alerts_raised: u64,
     /// Alerts that calmed.
     pub alerts_calmed: u64,
+    /// Announcements begun.
+    pub announcements: u64,
+    /// Customers who could not be told.
+    pub announcement_failures: u64,
+    /// Customers who objected.
+    pub opted_out: u64,
+    /// Customers who did not agree.
+    pub declined: u64,
+    /// Times that a customer could be listened to from then on.
+    pub consents: u64,
+    /// Consent receipts that could not be filed.
+    pub receipts_lost: u64,
+    /// Headers of ours that could not be understood.
+    pub tellings_unknown: u64,
 }
 
 impl CallCounters {
+    fn consent(&mut self, state: State) {
+        match state {
+            State::Given => self.consents += 1,
+            State::OptedOut => self.opted_out += 1,
+            State::Declined => self.declined += 1,
+            _ => {}
+        }
+    }
+
     fn count(&mut self, insight: &Insight) {
         match insight {
             Insight::AffectUpdate(_) => self.affect_updates += 1,
@@ -101,25 +162,55 @@ impl Calls {
         bus: Bus,
         hasher: NumberHasher,
         workers: Vec<Sender<Work>>,
-        thresholds: Thresholds,
-        media_timeout: Duration,
+        rules: Rules,
         epoch: Instant,
     ) -> Self {
-        let inner = Inner { thresholds, media_timeout, ..Inner::default() };
+        let mut inner = Inner::default();
+        inner.rule(rules);
         let elapsed = u64::try_from(epoch.elapsed().as_millis()).unwrap_or(0);
         let epoch_wall = Timestamp::from_unix_millis(Timestamp::now().unix_millis().saturating_sub(elapsed));
-        Self { inner: Mutex::new(inner), bus, hasher, workers, epoch, epoch_wall }
+        let (disclosure, mixing) = (OnceLock::new(), AtomicUsize::new(0));
+        Self { inner: Mutex::new(inner), bus, hasher, workers, epoch, epoch_wall, disclosure, mixing }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes new thresholds for calls to come.
-    pub fn reload(&self, thresholds: Thresholds, media_timeout: Duration) {
-        let mut inner = self.lock();
-        inner.thresholds = thresholds;
-        inner.media_timeout = media_timeout;
+    /// Takes new rules, for calls to come.
+    pub fn reload(&self, rules: Rules) {
+        self.lock().rule(rules);
+    }
+
+    /// From now on callers can be told.
+    pub(crate) fn disclose_by(&self, disclosure: Disclosure) {
+        // Set once, at the start.
+        let _ = self.disclosure.set(disclosure);
+    }
+
+    /// How telling callers stands.
+    pub(crate) fn disclosure(&self) -> Option<&Disclosure> {
+        self.disclosure.get()
+    }
+
+    fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    fn mixing(&self) -> usize {
+        self.mixing.load(Relaxed)
+    }
+
+    fn mix(&self, by: isize) {
+        let _ = self.mixing.fetch_update(Relaxed, Relaxed, |now| Some(now.saturating_add_signed(by)));
+    }
+
+    /// How a call is known to its PBX: its Call-ID as it is, and the PBX's name.
+    #[must_use]
+    pub fn identity(&self, id: &CallId) -> Option<(String, String)> {
+        let inner = self.lock();
+        let entry = inner.calls.values().find(|entry| entry.call().id == *id)?;
+        Some((entry.sip_call_id().to_owned(), entry.pbx().to_owned()))
     }
 
     /// The calls that are up, oldest first.
@@ -176,14 +267,13 @@ impl Calls {
         }
     }
 
-    /// The SIP core has noticed something. Returns the call and the worker its packets are to be copied to, when
-    /// that is to begin.
-    pub(crate) fn fact(&self, fact: CallFact) -> Option<(CallKey, usize)> {
+    /// The SIP core has noticed something.
+    pub(crate) fn fact(&self, fact: CallFact) {
         let mut guard = self.lock();
         let inner = &mut *guard;
         match fact {
             CallFact::Started { key, call_id, from_face, from, to, at } => {
-                return self.started(inner, key, call_id, from_face, &from, &to, at);
+                self.started(inner, key, call_id, from_face, &from, &to, at);
             }
             CallFact::Ringing { key, .. } => {
                 if let Some(entry) = inner.calls.get_mut(&key) {
@@ -198,6 +288,7 @@ impl Calls {
                     tracing::info!(call = %entry.call().id, "call answered");
                     self.bus.publish(entry.tell(at, CallAnswered { waited }));
                 }
+                self.consent(inner, key, at, Input::Answered);
             }
             CallFact::Held { key, by, at } => {
                 if let Some(entry) = inner.calls.get_mut(&key) {
@@ -222,7 +313,27 @@ impl Calls {
                     self.bus.publish(entry.tell(self.epoch.elapsed(), happening));
                 }
             }
+            CallFact::Told { key, by, name, value, at } => match Telling::parse(&name, &value) {
+                Ok(telling) => {
+                    let source = match by {
+                        Face::Trunk => Source::TrunkHeader,
+                        Face::Pbx => Source::PbxHeader,
+                    };
+                    self.hear(inner, key, at, &telling, source);
+                }
+                Err(unknown) => {
+                    inner.counters.tellings_unknown += 1;
+                    tracing::debug!(%unknown, "an X-Sidetone header has no meaning");
+                }
+            },
+            CallFact::Digit { key, by, digit, .. } => {
+                if by == Face::Trunk {
+                    self.key_pressed(inner, key, digit, Medium::Info);
+                }
+            }
             CallFact::Ended { key, by, status, cause, at } => {
+                self.consent(inner, key, at, Input::Ended);
+                self.file(inner, key);
                 if let Some(entry) = inner.calls.get_mut(&key) {
                     entry.end(self.epoch.elapsed(), by, status, cause, at);
                     self.order(entry, Work::Finish(key, at));
@@ -230,7 +341,6 @@ impl Calls {
                 self.close_if_done(inner, key);
             }
         }
-        None
     }
 
     #[allow(clippy::too_many_arguments)] // The fields of one fact.
@@ -243,12 +353,10 @@ impl Calls {
         from: &str,
         to: &str,
         at: Duration,
-    ) -> Option<(CallKey, usize)> {
+    ) {
         let routed = inner.routed.remove(&sip_call_id);
         // A call whose trunk isn't known is not analysed: nothing says that its caller was told.
         let RoutedTo { trunk, pbx, disclosure } = routed.unwrap_or_default();
-        let worker = (disclosure != Disclosure::None && !self.workers.is_empty())
-            .then(|| usize::try_from(key.0).unwrap_or(0) % self.workers.len());
         let direction = match from_face {
             Face::Trunk => Direction::Inbound,
             Face::Pbx => Direction::Outbound,
@@ -263,16 +371,52 @@ impl Calls {
             direction,
             Parties { caller: from, callee: to },
         );
-        let mut entry = Entry::new(key, call, began, sip_call_id, pbx, at, worker);
+        let customer = if direction == Direction::Inbound { from } else { to };
+        let facts = Facts {
+            trunk: trunk.clone(),
+            // Without anybody to listen there is nothing to tell anyone of.
+            trunk_policy: if self.workers.is_empty() { Policy::Never } else { disclosure },
+            dialled: to.to_owned(),
+            ..Facts::default()
+        };
+        let consent = Consent::new(&inner.settings, facts, direction == Direction::Outbound, at);
+        let listed = consent.concerns() && inner.excluded.as_ref().is_some_and(|excluded| excluded(customer));
+        let mut entry = Entry::new(key, call, began, sip_call_id, pbx, at, consent);
         inner.counters.started += 1;
-        tracing::info!(call = %entry.call().id, %trunk, pbx = entry.pbx(), ?direction, analysed = worker.is_some(), "call started");
-        self.order(
-            &entry,
-            Work::Begin { call: key, origin: at, thresholds: Box::new(inner.thresholds.clone()) },
-        );
-        self.bus.publish(entry.tell(at, CallStarted { analysed: worker.is_some() }));
+        let policy = entry.consent.machine.terms().policy;
+        tracing::info!(call = %entry.call().id, %trunk, pbx = entry.pbx(), ?direction, ?policy, "call started");
+        let analysed = policy == Policy::GivenUpstream && !listed;
+        self.bus.publish(entry.tell(at, CallStarted { analysed }));
         inner.calls.insert(key, entry);
-        worker.map(|worker| (key, worker))
+        if listed {
+            self.consent(inner, key, at, Input::Listed);
+        }
+        self.drive(inner, key, at);
+    }
+
+    /// Gives a call to a worker, if its consent may depend on what is heard.
+    fn attend_to(&self, inner: &mut Inner, key: CallKey) {
+        let thresholds = inner.thresholds.clone();
+        let in_band = inner.settings.in_band_digits;
+        let Some(entry) = inner.calls.get_mut(&key) else { return };
+        if entry.worker().is_some() || !entry.consent.concerns() || self.workers.is_empty() {
+            return;
+        }
+        entry.engage(usize::try_from(key.0).unwrap_or(0) % self.workers.len());
+        let thresholds = Box::new(thresholds);
+        self.order(entry, Work::Begin { call: key, origin: entry.origin(), thresholds, in_band });
+        for (stream, plan) in entry.plans() {
+            self.order(entry, Work::Plan { call: key, stream, plan: Box::new(plan.clone()) });
+        }
+        if let Some(at) = entry.answered_at() {
+            self.order(entry, Work::Answered(key, at));
+        }
+        for (face, since) in entry.holds() {
+            self.order(entry, Work::Held(key, face, since));
+        }
+        if let Some(disclosure) = self.disclosure.get() {
+            disclosure.tap(key, entry.worker());
+        }
     }
 
     /// Tells the call's worker, if one listens to it.
@@ -283,14 +427,28 @@ impl Calls {
         }
     }
 
-    /// SDP has agreed on something. Returns the worker that the call's packets are to be copied to.
-    pub(crate) fn plan(&self, now: Duration, change: PlanChange) -> Option<usize> {
-        let mut inner = self.lock();
-        let entry = inner.calls.get_mut(&change.call)?;
+    /// SDP has agreed on something.
+    pub(crate) fn plan(&self, now: Duration, change: PlanChange) {
+        let mut guard = self.lock();
+        let inner = &mut *guard;
         let PlanChange { call, stream, plan } = change;
+        let Some(entry) = inner.calls.get_mut(&call) else { return };
         self.order(entry, Work::Plan { call, stream, plan: Box::new(plan.clone()) });
         entry.plan(now, stream, plan);
-        entry.worker()
+        // A stream that is new has to be told who listens.
+        if let (Some(disclosure), Some(worker)) = (self.disclosure.get(), entry.worker()) {
+            disclosure.tap(call, Some(worker));
+        }
+        self.revoice(entry, call);
+        let Some((_, plan)) = entry.talk() else { return };
+        let input = match plan {
+            plan if plan.answered && plan.tappable.is_err() => Input::Untappable,
+            plan if !plan.answered && plan.trunk.remote_rtp.is_some() && plan.pbx.remote_rtp.is_some() => {
+                Input::EarlyMedia
+            }
+            _ => return,
+        };
+        self.consent(inner, call, now, input);
     }
 
     /// The media plane has something to say. Returns the calls that should be taken down.
@@ -320,6 +478,7 @@ impl Calls {
                     self.bus.publish(entry.tell(now, media_event(change)));
                 }
             }
+            Notice::Playing(key, toward, id, how) => self.playing(inner, now, key, toward, id, how),
             Notice::Closed(key, reports) => {
                 if let Some(entry) = inner.calls.get_mut(&key) {
                     entry.media_closed(reports);
@@ -357,13 +516,21 @@ impl Calls {
         match outcome {
             Outcome::Insight(key, at, insight) => {
                 let Some(entry) = inner.calls.get_mut(&key) else { return };
+                // It was on its way when consent was withdrawn, or paused.
+                if !entry.consent.machine.may_analyse() && !entry.is_over() {
+                    return;
+                }
+                if entry.consent.machine.record().erased {
+                    return;
+                }
                 inner.counters.count(&insight);
                 entry.insight(&insight);
                 self.bus.publish(entry.tell_at(at, *insight));
             }
+            Outcome::Key(key, digit, medium) => self.key_pressed(inner, key, digit, medium),
             Outcome::Finished(key, summary, timeline) => {
                 if let Some(entry) = inner.calls.get_mut(&key) {
-                    entry.sum_up(Some(*summary), timeline);
+                    entry.sum_up(summary.map(|summary| *summary), timeline);
                 }
                 self.close_if_done(inner, key);
             }

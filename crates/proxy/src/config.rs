@@ -9,7 +9,10 @@ mod peers;
 mod units;
 
 pub use check::{Fault, check};
-pub use peers::{AllowEntry, Disclosure, Host, Peer};
+pub use peers::{AllowEntry, Host, Peer};
+pub use sidetone_announce::Announcements;
+pub use sidetone_consent::Policy;
+pub use sidetone_consent::policy::Settings as Consent;
 pub use sidetone_insight::Period;
 pub use units::PortRange;
 
@@ -18,6 +21,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sidetone_events::Secret;
 use sidetone_sip::Transport;
 
 /// The whole configuration.
@@ -43,6 +47,12 @@ pub struct Config {
     /// How it listens.
     #[serde(default)]
     pub analysis: Analysis,
+    /// How callers are told, and who is never listened to.
+    #[serde(default)]
+    pub consent: Consent,
+    /// What announcements sound like.
+    #[serde(default)]
+    pub announcement: Announcements,
     /// Where events go.
     #[serde(default)]
     pub events: sidetone_events::config::EventsConfig,
@@ -296,8 +306,11 @@ impl Default for Control {
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Http {
-    /// Where /metrics, /healthz, /readyz and /events are served: an address, or `off`.
+    /// Where /metrics, /healthz, /readyz, /events and /policy are served: an address, or `off`.
     pub listen: HttpListen,
+    /// Who shows it may tell Sidetone of calls and announce into them, under /api; without it nobody may. At least 16
+    /// bytes: text, or `{ file = "…" }`.
+    pub token: Option<Secret>,
 }
 
 /// Where HTTP is served, if at all.

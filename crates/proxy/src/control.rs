@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use sidetone_consent::{Source, Telling};
 use sidetone_events::{Kind, Subscription};
+use sidetone_sip::Face;
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -48,6 +50,57 @@ pub enum Request {
     },
     /// Read the configuration again, as SIGHUP does.
     Reload,
+    /// Take something that somebody knows of a call.
+    Tell {
+        /// Either id.
+        id: String,
+        /// consent, analysis, queue, agent, call-type, tier, language or party.
+        name: String,
+        /// What of it.
+        value: String,
+    },
+    /// Announce something into a call.
+    Announce {
+        /// Either id.
+        id: String,
+        /// Which announcement.
+        name: String,
+        /// In which language; else the configured one.
+        language: Option<String>,
+        /// To whom.
+        #[serde(default)]
+        to: Toward,
+    },
+}
+
+/// Who hears an announcement of the operator's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Toward {
+    /// The customer.
+    #[default]
+    Customer,
+    /// The agent.
+    Agent,
+    /// Both.
+    Both,
+}
+
+impl Toward {
+    pub(crate) fn faces(self) -> Vec<Face> {
+        match self {
+            Self::Customer => vec![Face::Trunk],
+            Self::Agent => vec![Face::Pbx],
+            Self::Both => vec![Face::Trunk, Face::Pbx],
+        }
+    }
+}
+
+/// What was asked is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// Always true.
+    pub done: bool,
 }
 
 /// An answer that is no success.
@@ -154,6 +207,19 @@ async fn serve(stream: UnixStream, shared: Arc<Shared>) -> io::Result<()> {
                 answer(&mut writer, &Failure { error }).await
             }
         },
+        Request::Tell { id, name, value } => match Telling::parse(&name, &value) {
+            Ok(telling) if shared.calls().told(&id, &telling, Source::Cli) => {
+                answer(&mut writer, &Done { done: true }).await
+            }
+            Ok(_) => answer(&mut writer, &no_call(&id)).await,
+            Err(unknown) => answer(&mut writer, &Failure { error: unknown.to_string() }).await,
+        },
+        Request::Announce { id, name, language, to } => {
+            match shared.calls().play(&id, &name, language.as_deref(), to.faces()) {
+                Ok(()) => answer(&mut writer, &Done { done: true }).await,
+                Err(error) => answer(&mut writer, &Failure { error }).await,
+            }
+        }
         Request::Tail { call: None } => tail(shared.tail(), None, &mut reader, &mut writer).await,
         Request::Tail { call: Some(id) } => {
             // Before the look-up, so that an end in between is not missed.

@@ -1,5 +1,7 @@
 //! Metrics, health and the live event stream, by HTTP.
 
+mod api;
+
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -8,12 +10,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::Listener;
-use sidetone_events::StallGuard;
+use serde::Deserialize;
+use sidetone_consent::page::{self, Language};
+use sidetone_events::{Revealed, StallGuard};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -36,6 +40,7 @@ const MOST_CONNECTIONS: usize = 256;
 pub(crate) async fn start(
     listen: SocketAddr,
     heartbeat: Duration,
+    token: Option<Revealed>,
     shared: Arc<Shared>,
 ) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind(listen).await.map_err(|error| {
@@ -49,8 +54,14 @@ pub(crate) async fn start(
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
-        .with_state(shared)
+        .route("/policy", get(policy))
+        .with_state(Arc::clone(&shared))
         .merge(events);
+    // Without a token nothing can be changed from here.
+    let router = match token {
+        Some(token) => router.merge(api::router(token, shared)),
+        None => router,
+    };
     alarm.watch("the HTTP server", async move {
         let listener = Limited::new(StallGuard::new(listener, STALLED_AFTER), MOST_CONNECTIONS, idle);
         if let Err(error) = axum::serve(listener, router).await {
@@ -70,6 +81,30 @@ async fn ready(State(shared): State<Arc<Shared>>) -> Response {
         None => "ready\n".into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
     }
+}
+
+/// `?lang=de`
+#[derive(Debug, Deserialize)]
+struct Asked {
+    lang: Option<String>,
+}
+
+/// The page that tells callers what is done here, in the language asked for.
+async fn policy(
+    State(shared): State<Arc<Shared>>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Response {
+    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let (facts, fallback) = shared.policy();
+    let language = Language::choose(asked.lang.as_deref(), accepted, fallback);
+    let own = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_LANGUAGE, language.tag()),
+        (header::VARY, "Accept-Language"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors *"),
+    ];
+    (own, page::render(&facts, language)).into_response()
 }
 
 /// A listener that accepts only while fewer than so many of its connections are open.

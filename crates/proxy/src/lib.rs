@@ -10,6 +10,7 @@ pub mod analysis;
 mod calls;
 pub mod config;
 pub mod control;
+mod disclosure;
 mod http;
 mod media;
 mod metrics;

@@ -2,23 +2,32 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use sidetone_announce::Library;
+use sidetone_consent::Moment;
+use sidetone_consent::list::{List, Lookup};
+use sidetone_consent::log::{Log, Writer};
+use sidetone_consent::page::{self, PageFacts};
 use sidetone_emotion::model::Model;
-use sidetone_events::{Bus, NumberHasher, Sinks, Subscription};
+use sidetone_events::{Bus, CallId, NumberHasher, Revealed, Sinks, Subscription, Timestamp};
+use sidetone_pbx::config::Links;
+use sidetone_pbx::{CallIdentity, PbxLinks, Told};
 use sidetone_sip::anchor::{Anchor, Cause};
 use sidetone_sip::proxy::{Listener, Proxy, Settings};
 use tokio::sync::mpsc::Receiver;
 
 use crate::alarm::Alarm;
 use crate::analysis::{Work, Worker, WorkerCounters};
-use crate::calls::Calls;
+use crate::calls::{Calls, Excluded, Rules};
 use crate::config::{Analysis, Config, LogFormat, Media, Sip};
 use crate::control::{self, ControlSocket};
+use crate::disclosure::Disclosure;
 use crate::media::{Engine, Notice};
 use crate::signalling::{Core, Signalling};
 use crate::stats::Stats;
@@ -30,6 +39,12 @@ const TAP_RING: usize = 4 * 1024 * 1024;
 const MOST_NOTICES: usize = 1_024;
 /// The most m-lines of a call, and of streams in an offer.
 const MOST_STREAMS: usize = 16;
+/// A token of fewer bytes could be guessed.
+const LEAST_TOKEN: usize = 16;
+/// The running build.
+pub(crate) const BUILD: &str = concat!("sidetone ", env!("CARGO_PKG_VERSION"));
+/// Consent receipts that wait for the disk; beyond it they are lost, which is counted and told.
+const MOST_RECEIPTS: usize = 10_000;
 /// How long sinks may take to deliver what is queued when the process ends.
 const LAST_EVENTS: Duration = Duration::from_secs(5);
 
@@ -39,6 +54,21 @@ pub enum StartError {
     /// A socket, thread or file could not be had.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// An announcement can't be used.
+    #[error("announcement: {0}")]
+    Announcement(String),
+    /// The token for changes by HTTP can't be read, or is too short.
+    #[error("http.token: {0}")]
+    Token(String),
+    /// The list of numbers that are never analysed can't be used.
+    #[error("{0}")]
+    List(String),
+    /// The log of consent receipts can't be used.
+    #[error("{0}")]
+    Receipts(String),
+    /// A link to a PBX could not be started.
+    #[error("pbx: {0}")]
+    Links(String),
     /// A sink could not be started.
     #[error("events: {0}")]
     Events(String),
@@ -61,6 +91,9 @@ pub(crate) struct Shared {
     calls: Arc<Calls>,
     bus: Bus,
     sinks: Mutex<Option<Sinks>>,
+    links: Mutex<Option<PbxLinks>>,
+    /// Name and SHA-256 of the model, if one is loaded.
+    model: Option<(String, String)>,
     event_stream: axum::Router,
     workers: Vec<Arc<WorkerCounters>>,
     reload: Reload,
@@ -103,15 +136,12 @@ impl Server {
         .map_err(|error| StartError::Events(error.to_string()))?;
 
         let listening = listening(&config);
+        let model = listening
+            .first()
+            .map(|worker| (worker.model.meta().name.clone(), worker.model.sha256().to_owned()));
         let orders: Vec<Sender<Work>> = listening.iter().map(|worker| worker.orders.clone()).collect();
-        let calls = Arc::new(Calls::new(
-            bus.clone(),
-            hasher,
-            orders,
-            config.analysis.thresholds.clone(),
-            config.media.timeout.into(),
-            epoch,
-        ));
+        let excluded = excluded(&config).map_err(StartError::List)?;
+        let calls = Arc::new(Calls::new(bus.clone(), hasher, orders, rules(&config, excluded), epoch));
         let mut taps: Vec<Vec<tap::TapSender>> = (0..config.media.threads).map(|_| Vec::new()).collect();
         let mut workers = Vec::new();
         for (number, worker) in listening.into_iter().enumerate() {
@@ -120,6 +150,12 @@ impl Server {
 
         let (notices, inbox) = tokio::sync::mpsc::channel(MOST_NOTICES);
         let engine = Engine::start(config.media.clone(), taps, &notices, epoch, random::number())?;
+        calls.disclose_by(disclosure(
+            &config,
+            &engine,
+            &calls,
+            model.as_ref().map(|(_, sha256)| sha256.as_str()),
+        )?);
         let core =
             Core::new(Arc::clone(&config), proxy(&config, engine), Arc::clone(&calls), random::number());
         let alarm = Alarm::new();
@@ -131,6 +167,8 @@ impl Server {
             calls: Arc::clone(&calls),
             bus,
             sinks: Mutex::new(Some(sinks)),
+            links: Mutex::new(None),
+            model,
             event_stream,
             workers,
             reload,
@@ -138,10 +176,16 @@ impl Server {
         });
         let heartbeat = config.events.stream.heartbeat.0;
         let http = match config.http.listen.address() {
-            Some(listen) => Some(http::start(listen, heartbeat, Arc::clone(&shared)).await?),
+            Some(listen) => {
+                let token = config.http.token.as_ref().map(|token| token.reveal(LEAST_TOKEN)).transpose();
+                let token = token.map_err(|error| StartError::Token(error.to_string()))?;
+                Some(http::start(listen, heartbeat, token, Arc::clone(&shared)).await?)
+            }
             None => None,
         };
         let control = control::start(&config.control.socket, Arc::clone(&shared)).await?;
+        let links = links(&config, &shared)?;
+        *shared.links.lock().unwrap_or_else(PoisonError::into_inner) = links;
         // Last, so that no call is taken by a process that can't be had whole.
         alarm.vital("the call book", attend(Arc::clone(&signalling), calls, inbox));
         signalling.serve();
@@ -207,6 +251,10 @@ impl Server {
         while !self.shared.calls.is_empty() && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        let links = self.shared.links.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(links) = links {
+            links.shutdown(LAST_EVENTS).await;
+        }
         let sinks = self.shared.sinks.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(sinks) = sinks {
             sinks.shutdown(LAST_EVENTS).await;
@@ -221,6 +269,13 @@ impl Shared {
 
     pub(crate) fn alarm(&self) -> &Alarm {
         &self.alarm
+    }
+
+    /// What the policy page says, and the language of those who ask for none that it has.
+    pub(crate) fn policy(&self) -> (PageFacts, page::Language) {
+        let config = Arc::clone(self.signalling.core().config());
+        let fallback = page::Language::of_tag(&config.consent.language).unwrap_or_default();
+        (policy(&config, self.model.clone()), fallback)
     }
 
     pub(crate) fn event_stream(&self) -> axum::Router {
@@ -249,14 +304,18 @@ impl Shared {
         })?;
         let old = Arc::clone(self.signalling.core().config());
         let needs_restart = frozen(&old, &config);
-        self.calls.reload(config.analysis.thresholds.clone(), config.media.timeout.into());
+        let excluded = excluded(&config).inspect_err(|error| {
+            tracing::error!(error, "the configuration could not be reloaded; the old one stays in force");
+        })?;
+        self.calls.reload(rules(&config, excluded));
         self.signalling.set_nameservers(&config.sip.nameservers);
         // What can't change while sockets are open stays as it was, so that what is shown is what is in force.
         let sip = Sip { nameservers: config.sip.nameservers.clone(), ..old.sip.clone() };
         let media = Media { timeout: config.media.timeout, ..old.media.clone() };
         let analysis = Analysis { thresholds: config.analysis.thresholds.clone(), ..old.analysis.clone() };
         let (events, http, control) = (old.events.clone(), old.http.clone(), old.control.clone());
-        let config = Config { sip, media, analysis, events, http, control, ..config };
+        let announcement = old.announcement.clone();
+        let config = Config { sip, media, analysis, announcement, events, http, control, ..config };
         self.signalling.core().reload(Arc::new(config));
         tracing::info!(?needs_restart, "configuration reloaded");
         Ok(Reloaded { needs_restart })
@@ -265,11 +324,13 @@ impl Shared {
     pub(crate) fn stats(&self) -> Stats {
         let mut core = self.signalling.core();
         let sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
         Stats::gather(
             &mut core,
             &self.calls,
             &self.workers,
             sinks.as_ref().map(Sinks::counts).unwrap_or_default(),
+            links.as_ref().map(PbxLinks::counts).unwrap_or_default(),
             self.bus.published(),
             self.signalling.connections(),
             self.alarm.panics(),
@@ -294,6 +355,8 @@ fn frozen(old: &Config, new: &Config) -> Vec<&'static str> {
         ("media", differ(&old_media, &new_media)),
         ("analysis.model", old.analysis.model != new.analysis.model),
         ("analysis.workers", old.analysis.workers != new.analysis.workers),
+        ("announcement", old.announcement != new.announcement),
+        ("consent.receipts", old.consent.receipts != new.consent.receipts),
         ("events", old.events != new.events),
         ("http", differ(&old.http, &new.http)),
         ("control", differ(&old.control, &new.control)),
@@ -302,6 +365,135 @@ fn frozen(old: &Config, new: &Config) -> Vec<&'static str> {
     .into_iter()
     .filter_map(|(table, changed)| changed.then_some(table))
     .collect()
+}
+
+/// What the policy page says of a configuration.
+fn policy(config: &Config, model: Option<(String, String)>) -> PageFacts {
+    let consent = &config.consent;
+    let mut policies: Vec<_> = config.trunks.iter().map(|trunk| trunk.disclosure).collect();
+    policies.extend(consent.rules.iter().filter_map(|rule| rule.policy));
+    let mut sinks = Vec::new();
+    if config.pbxs.iter().any(|pbx| !pbx.links().is_empty()) {
+        sinks.push(page::Sink::PhoneSystem);
+    }
+    let host = |url: &str| {
+        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+        rest.split(['/', ':', '?']).next().unwrap_or_default().to_owned()
+    };
+    sinks.extend(config.events.webhooks.iter().map(|webhook| page::Sink::Webhook(host(&webhook.url))));
+    if config.events.file.is_some() {
+        sinks.push(page::Sink::File);
+    }
+    if config.http.listen.address().is_some() {
+        sinks.extend([page::Sink::Screens, page::Sink::Metrics]);
+    }
+    PageFacts {
+        operator: consent.operator.clone(),
+        policies,
+        opt_out_digit: consent.opt_out_digit,
+        opt_in_digit: consent.opt_in_digit,
+        never_tiers: consent.never_tiers.clone(),
+        has_list: consent.do_not_analyse.is_some(),
+        exclude_withheld: consent.exclude_withheld,
+        has_receipts: consent.receipts.is_some(),
+        receipts_days: consent.receipts_days,
+        sinks,
+        build: BUILD.to_owned(),
+        model,
+        made: Moment::from_unix_millis(Timestamp::now().unix_millis()),
+    }
+}
+
+/// What calls go by.
+fn rules(config: &Config, excluded: Option<Excluded>) -> Rules {
+    Rules {
+        thresholds: config.analysis.thresholds.clone(),
+        media_timeout: config.media.timeout.into(),
+        consent: config.consent.clone(),
+        excluded,
+    }
+}
+
+/// Who is never listened to. Where the list can't be read, nobody is listened to.
+fn excluded(config: &Config) -> Result<Option<Excluded>, String> {
+    let Some(path) = &config.consent.do_not_analyse else { return Ok(None) };
+    let key = config.events.number_salt.as_ref().map(|salt| salt.reveal(1)).transpose();
+    let key = key.map_err(|error| format!("events.number_salt: {error}"))?;
+    let list = List::open(path, key.as_ref().map(Revealed::bytes), &config.consent.numbering)
+        .map_err(|error| format!("consent.do_not_analyse: {error}"))?;
+    let withheld = config.consent.exclude_withheld;
+    Ok(Some(Box::new(move |number: &str| match list.look_up(number) {
+        Lookup::Listed => true,
+        Lookup::NotListed => false,
+        Lookup::Withheld => withheld,
+    })))
+}
+
+/// What telling callers takes.
+fn disclosure(
+    config: &Config,
+    engine: &Engine,
+    calls: &Arc<Calls>,
+    model: Option<&str>,
+) -> Result<Disclosure, StartError> {
+    let library = Library::load(&config.announcement, &config.consent.language)
+        .map_err(|error| StartError::Announcement(error.to_string()))?;
+    let receipts = match &config.consent.receipts {
+        Some(folder) => Some(receipts(folder, config.consent.receipts_days)?),
+        None => None,
+    };
+    let book = Arc::downgrade(calls);
+    let failed = Box::new(move |call, id, failure| {
+        if let Some(book) = book.upgrade() {
+            book.announcement_failed(call, id, failure);
+        }
+    });
+    let announcements = config.announcement.clone();
+    let model = model.map(str::to_owned);
+    let started =
+        Disclosure::start(Arc::new(library), announcements, engine.announcer(), receipts, model, failed)?;
+    Ok(started)
+}
+
+/// Opens the log of receipts and starts its writer.
+fn receipts(folder: &Path, days: Option<u32>) -> Result<Writer, StartError> {
+    let wrong = |error: &dyn std::fmt::Display| {
+        StartError::Receipts(format!("consent.receipts {}: {error}", folder.display()))
+    };
+    let now = Moment::from_unix_millis(Timestamp::now().unix_millis());
+    let (log, opened) = Log::open(folder, BUILD, now).map_err(|error| wrong(&error))?;
+    if let Some(damage) = &opened.damage {
+        tracing::error!(damage, "the log of consent receipts has been tampered with or damaged");
+    }
+    Writer::start(log, MOST_RECEIPTS, days, now, |trouble| {
+        tracing::error!(?trouble, "consent receipts are in trouble");
+    })
+    .map_err(|error| wrong(&error))
+}
+
+/// Starts the links to PBXs, if there are any.
+fn links(config: &Config, shared: &Arc<Shared>) -> Result<Option<PbxLinks>, StartError> {
+    let links: Vec<(String, Links)> = config
+        .pbxs
+        .iter()
+        .map(|pbx| (pbx.name.clone(), pbx.links()))
+        .filter(|(_, links)| !links.is_empty())
+        .collect();
+    if links.is_empty() {
+        return Ok(None);
+    }
+    let (book, told) = (Arc::downgrade(&shared.calls), Arc::downgrade(&shared.calls));
+    let raw = Arc::new(move |id: &CallId| {
+        let (sip_call_id, pbx) = book.upgrade()?.identity(id)?;
+        Some(CallIdentity { sip_call_id, pbx })
+    });
+    let hear = Arc::new(move |what: Told| {
+        if let Some(calls) = told.upgrade() {
+            calls.told(&what.sip_call_id, &what.telling, what.source);
+        }
+    });
+    let started = PbxLinks::start(links, &shared.bus, raw, hear);
+    started.map(Some).map_err(|error| StartError::Links(error.to_string()))
 }
 
 fn proxy(config: &Config, engine: Engine) -> Proxy<Anchor<Engine>> {
@@ -405,7 +597,10 @@ async fn attend(signalling: Arc<Signalling>, calls: Arc<Calls>, mut inbox: Recei
                     });
                 }
             }
-            _ = sweep.tick() => calls.close_overdue(signalling.now()),
+            _ = sweep.tick() => {
+                calls.close_overdue(signalling.now());
+                calls.consent_timeouts(signalling.now());
+            }
         }
     }
 }

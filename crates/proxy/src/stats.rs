@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 use sidetone_events::SinkCounts;
+use sidetone_pbx::LinkCounts;
 use sidetone_sip::Face;
 
 use crate::analysis::WorkerCounters;
 use crate::calls::{CallCounters, Calls};
+use crate::disclosure::Disclosure;
 use crate::media::RelayTotals;
 use crate::metrics::Page;
 use crate::server::sum;
@@ -45,6 +47,10 @@ pub struct Stats {
     pub events: u64,
     /// What became of them.
     pub sinks: Vec<SinkCounts>,
+    /// Links to PBXs.
+    pub links: Vec<LinkCounts>,
+    /// Consent receipts that have been written; absent where none are kept.
+    pub receipts: Option<u64>,
     /// Probed hosts.
     pub hosts: Vec<HostStats>,
 }
@@ -95,6 +101,10 @@ pub struct MediaStats {
     pub unwatched_sockets: u64,
     /// Reports of a relay thread that nobody took in time.
     pub reports_dropped: u64,
+    /// Packets of announcements.
+    pub announced: u64,
+    /// Packets that an announcement took the place of.
+    pub held: u64,
     /// Copies for analysis that found their ring full.
     pub tap_dropped: u64,
     /// Closed streams that carried packets one way only.
@@ -143,6 +153,7 @@ impl Stats {
         calls: &Calls,
         workers: &[Arc<WorkerCounters>],
         sinks: Vec<SinkCounts>,
+        links: Vec<LinkCounts>,
         events: u64,
         connections: usize,
         task_panics: u64,
@@ -221,6 +232,8 @@ impl Stats {
                 ]),
                 unwatched_sockets: total(|totals| &totals.unwatched),
                 reports_dropped: total(|totals| &totals.reports_dropped),
+                announced: total(|totals| &totals.announced),
+                held: total(|totals| &totals.held),
                 tap_dropped: total(|totals| &totals.tap_dropped),
                 one_way_streams: total(|totals| &totals.one_way_streams),
             },
@@ -236,6 +249,8 @@ impl Stats {
             },
             events,
             sinks,
+            links,
+            receipts: calls.disclosure().and_then(Disclosure::receipts).map(|receipts| receipts.written),
             hosts,
         }
     }
@@ -267,6 +282,8 @@ impl Stats {
         self.sip_metrics(&page);
         self.media_metrics(&page);
         self.analysis_metrics(&page);
+        self.consent_metrics(&page);
+        self.link_metrics(&page);
         let hosts: Vec<[&str; 3]> =
             self.hosts.iter().map(|h| [h.face, h.peer.as_str(), h.host.as_str()]).collect();
         let up: Vec<(&[&str], f64)> =
@@ -380,6 +397,69 @@ impl Stats {
             "Closed streams that carried packets one way only.",
             media.one_way_streams,
         );
+    }
+
+    fn consent_metrics(&self, page: &Page) {
+        let totals = &self.totals;
+        page.counter("announcements_total", "Announcements begun, by party.", totals.announcements);
+        page.counter(
+            "announcement_failures_total",
+            "Customers who could not be told; their calls are not analysed.",
+            totals.announcement_failures,
+        );
+        page.counter("announcement_packets_total", "Packets of announcements.", self.media.announced);
+        page.counter(
+            "held_packets_total",
+            "Packets that an announcement took the place of.",
+            self.media.held,
+        );
+        page.counters(
+            "consents_total",
+            "What became of customers' consent.",
+            &["outcome"],
+            &[
+                (&["given"], totals.consents),
+                (&["declined"], totals.declined),
+                (&["opted_out"], totals.opted_out),
+            ],
+        );
+        if let Some(written) = self.receipts {
+            page.counter("receipts_total", "Consent receipts written.", written);
+        }
+        page.counter("receipts_lost_total", "Consent receipts lost.", totals.receipts_lost);
+        page.counter(
+            "tellings_unknown_total",
+            "X-Sidetone headers that have no meaning.",
+            totals.tellings_unknown,
+        );
+    }
+
+    fn link_metrics(&self, page: &Page) {
+        let labels: Vec<[&str; 2]> =
+            self.links.iter().map(|link| [link.pbx.as_str(), link.kind.name()]).collect();
+        let up: Vec<(&[&str], f64)> = labels
+            .iter()
+            .zip(&self.links)
+            .map(|(labels, link)| (labels.as_slice(), f64::from(u8::from(link.connected))))
+            .collect();
+        page.gauges("link_up", "1 while the link to the PBX is logged in.", &["pbx", "kind"], &up);
+        for (name, help, value) in [
+            (
+                "link_sent_total",
+                "Events and variables that a PBX has taken.",
+                (|link: &LinkCounts| link.sent) as fn(&LinkCounts) -> u64,
+            ),
+            ("link_dropped_total", "Events dropped since a link was slow or down.", |link| link.dropped),
+            ("link_failed_total", "What a PBX has refused.", |link| link.failed),
+            ("link_disconnects_total", "Times a link was lost.", |link| link.disconnects),
+        ] {
+            let values: Vec<(&[&str], u64)> = labels
+                .iter()
+                .zip(&self.links)
+                .map(|(labels, link)| (labels.as_slice(), value(link)))
+                .collect();
+            page.counters(name, help, &["pbx", "kind"], &values);
+        }
     }
 
     fn analysis_metrics(&self, page: &Page) {

@@ -142,13 +142,30 @@ impl RtpHeader {
         if self.payload_type > 127 {
             return Err(RtpError::PayloadType(self.payload_type));
         }
-        out.reserve(FIXED_HEADER);
-        out.push(2 << 6);
-        out.push(u8::from(self.marker) << 7 | self.payload_type);
-        out.extend_from_slice(&self.sequence.to_be_bytes());
-        out.extend_from_slice(&self.timestamp.to_be_bytes());
-        out.extend_from_slice(&self.ssrc.to_be_bytes());
+        out.extend_from_slice(&self.bytes());
         Ok(())
+    }
+
+    /// Writes the header over the first 12 bytes of `packet`, whose payload stands behind them.
+    ///
+    /// # Errors
+    /// [`RtpError::PayloadType`] if the payload type has more than seven bits, [`RtpError::Truncated`] if there are not
+    /// 12 bytes; nothing is written.
+    pub fn put(&self, packet: &mut [u8]) -> Result<(), RtpError> {
+        if self.payload_type > 127 {
+            return Err(RtpError::PayloadType(self.payload_type));
+        }
+        let have = packet.len();
+        let place = packet.first_chunk_mut().ok_or(RtpError::Truncated { need: FIXED_HEADER, have })?;
+        *place = self.bytes();
+        Ok(())
+    }
+
+    fn bytes(&self) -> [u8; FIXED_HEADER] {
+        let [s, t] = self.sequence.to_be_bytes();
+        let [a, b, c, d] = self.timestamp.to_be_bytes();
+        let [e, f, g, h] = self.ssrc.to_be_bytes();
+        [2 << 6, u8::from(self.marker) << 7 | self.payload_type, s, t, a, b, c, d, e, f, g, h]
     }
 }
 

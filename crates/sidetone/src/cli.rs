@@ -52,6 +52,10 @@ enum Command {
     Drain(control::Drain),
     /// Read the configuration again without dropping calls.
     Reload(control::Reload),
+    /// Tell Sidetone something of a call: consent, queue, agent, tier, and what else it may go by.
+    Tell(control::Tell),
+    /// Play an announcement into a call that is up.
+    Announce(control::Announce),
     /// Put recordings (WAV, pcap, pcapng) through the very same pipeline, faster than real time.
     Analyze(analyze::Analyze),
     /// Place a real call through Sidetone on this machine and watch it, no PBX needed.
@@ -83,6 +87,8 @@ impl Cli {
             Command::Stats(stats) => stats.run(output),
             Command::Drain(drain) => drain.run(output),
             Command::Reload(reload) => reload.run(output),
+            Command::Tell(tell) => tell.run(output),
+            Command::Announce(announce) => announce.run(output),
             Command::Analyze(analyze) => analyze.run(output),
             Command::Demo(demo) => demo.run(output),
             Command::Model(model) => model.run(output),

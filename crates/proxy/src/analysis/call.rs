@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sidetone_consent::Medium;
 use sidetone_emotion::class::Class as Heard;
 use sidetone_emotion::estimate::{Abstention as Declined, Estimate};
 use sidetone_emotion::leg::{Facing, Leg as EmotionLeg};
@@ -19,15 +20,23 @@ use sidetone_insight::{
 use sidetone_sip::Face;
 use sidetone_sip::anchor::{MediaKind, StreamPlan};
 
-use super::ear::Ear;
+use super::ear::{Ear, Keys};
 
 /// Streams of a call that are kept in mind. Calls have one audio stream, seldom two.
 const MAX_STREAMS: usize = 16;
 
-/// Listens to one call. Times given to it are on the process's clock; what comes out is in the call's own time,
+/// Listens to one call, from the moment that it may. Before, and after it no longer may, it hears keys and nothing else:
+/// there is no listener then that a frame could reach.
+///
+/// Times given to it are on the process's clock; what comes out is in the call's own time,
 /// which begins at `origin`.
 pub struct CallAnalysis {
     origin: Duration,
+    model: Arc<Model>,
+    thresholds: Thresholds,
+    listening: bool,
+    /// Something was listened to, and is not erased without a trace in the summary.
+    listened: bool,
     customer: Ear,
     agent: Ear,
     insight: Call,
@@ -42,25 +51,60 @@ pub struct CallAnalysis {
 }
 
 impl CallAnalysis {
-    /// A call of which nothing has been heard. The face says who speaks: the customer on the trunk's, the agent on
-    /// the PBX's; only the former gets a listener.
+    /// A call of which nothing has been heard, and nothing may be. With `in_band`, keys are also heard that come as
+    /// tones in the customer's sound.
     #[must_use]
-    pub fn new(origin: Duration, thresholds: Thresholds, model: &Arc<Model>) -> Self {
-        let ear = |facing| match EmotionLeg::facing(facing) {
-            EmotionLeg::Customer(leg) => Ear::listening(Listener::new(leg, Arc::clone(model))),
-            EmotionLeg::Agent(_) => Ear::attending(),
-        };
+    pub fn new(origin: Duration, thresholds: Thresholds, model: &Arc<Model>, in_band: bool) -> Self {
         Self {
             origin,
-            customer: ear(Facing::Trunk),
-            agent: ear(Facing::Pbx),
-            insight: Call::new(thresholds),
+            model: Arc::clone(model),
+            listening: false,
+            listened: false,
+            customer: Ear::deaf(Some(Keys::new(in_band))),
+            agent: Ear::deaf(None),
+            insight: Call::new(thresholds.clone()),
+            thresholds,
             plans: BTreeMap::new(),
             stream: None,
             holds: [false; 2],
             ready: VecDeque::new(),
             heard_before: Duration::ZERO,
         }
+    }
+
+    /// There is consent: listens from now on. The face says who speaks: the customer on the trunk's, the agent on the
+    /// PBX's; only the former gets a listener.
+    pub fn listen(&mut self) {
+        if std::mem::replace(&mut self.listening, true) {
+            return;
+        }
+        self.listened = true;
+        self.heard_before = Duration::ZERO;
+        for facing in [Facing::Trunk, Facing::Pbx] {
+            match EmotionLeg::facing(facing) {
+                EmotionLeg::Customer(leg) => {
+                    self.customer.listen(Listener::new(leg, Arc::clone(&self.model)))
+                }
+                EmotionLeg::Agent(_) => self.agent.attend(),
+            }
+        }
+    }
+
+    /// There is no consent any more: listens to nothing from now on. With `erase`, what was inferred is gone too.
+    pub fn deafen(&mut self, erase: bool) {
+        self.listening = false;
+        self.customer.deafen();
+        self.agent.deafen();
+        if erase {
+            self.insight = Call::new(self.thresholds.clone());
+            self.insight.forget_affect();
+            self.ready.clear();
+        }
+    }
+
+    /// The next key that the customer has pressed.
+    pub fn poll_key(&mut self) -> Option<(char, Medium)> {
+        self.customer.poll_key()
     }
 
     fn ear(&mut self, face: Face) -> &mut Ear {
@@ -150,22 +194,28 @@ impl CallAnalysis {
         let now = self.call_time(now);
         self.customer.advance(now);
         self.agent.advance(now);
-        self.collect();
-        self.insight.advance(now);
-        self.gather();
+        if self.listening {
+            self.collect();
+            self.insight.advance(now);
+            self.gather();
+        }
     }
 
-    /// The call has ended. What is still to be told stays in [`poll`](Self::poll).
-    pub fn finish(&mut self, now: Duration) -> (Summary, Vec<TimelinePoint>) {
+    /// The call has ended. What is still to be told stays in [`poll`](Self::poll). There is no summary of a call that
+    /// was never listened to; one of which all was erased says so.
+    pub fn finish(&mut self, now: Duration) -> Option<(Summary, Vec<TimelinePoint>)> {
         let end = self.call_time(now);
         self.customer.finish(end);
         self.agent.finish(end);
+        if !self.listened {
+            return None;
+        }
         Self::estimate(std::iter::once(&mut *self));
         self.collect();
         self.insight.advance(end);
         let summary = self.insight.summary(end);
         self.gather();
-        (summary, self.insight.timeline())
+        Some((summary, self.insight.timeline()))
     }
 
     /// Runs the network once for every call that has enough new speech; returns how many estimates came out.
@@ -255,7 +305,8 @@ pub fn leg(face: Face) -> Leg {
 }
 
 /// The network's words in the insight's.
-fn sample(estimate: &Estimate) -> AffectSample {
+#[must_use]
+pub fn sample(estimate: &Estimate) -> AffectSample {
     AffectSample {
         valence: estimate.valence,
         arousal: estimate.arousal,

@@ -1,5 +1,6 @@
 //! One leg's way from RTP packets to marked 8 kHz PCM, and to what may be heard in it.
 
+mod keys;
 #[cfg(test)]
 pub(super) mod testing;
 #[cfg(test)]
@@ -9,6 +10,7 @@ mod timeline;
 use std::time::Duration;
 
 use sidetone_codec::{AnalysisBand, Codec, Decoder};
+use sidetone_consent::Medium;
 use sidetone_emotion::listener::Listener;
 use sidetone_emotion::mark::FrameMark;
 use sidetone_emotion::pace::SyllableCounter;
@@ -18,15 +20,19 @@ use sidetone_rtp::reorder::{Packet, Played, Reorder, Settings, Timing};
 use sidetone_rtp::telephone_event::Tracker;
 use sidetone_sip::anchor::EndPlan;
 
+pub(super) use keys::Keys;
 use timeline::{RATE, Timeline, samples};
 
 /// The longest loss that is concealed, in samples: 1 s. Concealment has long faded by then.
 const LONGEST_CONCEALED: u64 = RATE;
 
-/// A leg's ear. What it may do is fixed when it is made: only one made of a [`Listener`], which needs a customer's
-/// leg, leads to the network.
+/// A leg's ear. It begins deaf to all but keys; what it may do later is in what it is given: only a [`Listener`], which
+/// needs a customer's leg, leads to the network.
 pub(super) struct Ear {
     role: Role,
+    /// Media time when the role was taken up: what it says of time counts from there.
+    role_since: u64,
+    keys: Option<Keys>,
     pace: SyllableCounter,
     syllables: u32,
     formats: Vec<(u8, Codec)>,
@@ -50,6 +56,8 @@ pub(super) struct Ear {
 
 /// What an ear leads to.
 enum Role {
+    /// Nothing: there is no consent, or no longer.
+    Deaf,
     /// Conduct and, through the network, affect.
     Listening(Box<Listener>),
     /// Conduct only.
@@ -64,19 +72,39 @@ struct Decoding {
 }
 
 impl Ear {
-    /// The customer's ear.
-    pub(super) fn listening(listener: Listener) -> Self {
-        Self::new(Role::Listening(Box::new(listener)))
+    /// An ear that hears keys only, if `keys` says so also those that are in the sound.
+    pub(super) fn deaf(keys: Option<Keys>) -> Self {
+        Self { keys, ..Self::new(Role::Deaf) }
     }
 
-    /// The agent's ear: no emotion is heard by it.
-    pub(super) fn attending() -> Self {
-        Self::new(Role::Attending(Box::new(SpeechDetector::new())))
+    /// Leads to the network from now on. Only a customer's leg can be made into a listener.
+    pub(super) fn listen(&mut self, listener: Listener) {
+        self.take_up(Role::Listening(Box::new(listener)));
+    }
+
+    /// Hears who talks when from now on, and nothing of how.
+    pub(super) fn attend(&mut self) {
+        self.take_up(Role::Attending(Box::new(SpeechDetector::new())));
+    }
+
+    /// Leads to nothing from now on; what was being made of the sound is dropped.
+    pub(super) fn deafen(&mut self) {
+        self.take_up(Role::Deaf);
+    }
+
+    fn take_up(&mut self, role: Role) {
+        self.role = role;
+        self.role_since = self.timeline.pushed();
+        self.pace = SyllableCounter::new();
+        self.syllables = 0;
+        self.voiced = 0;
     }
 
     fn new(role: Role) -> Self {
         Self {
             role,
+            role_since: 0,
+            keys: None,
             pace: SyllableCounter::new(),
             syllables: 0,
             formats: Vec::new(),
@@ -141,6 +169,9 @@ impl Ear {
     pub(super) fn advance(&mut self, now: Duration) {
         self.play(now);
         self.events.advance(now);
+        if let Some(keys) = &mut self.keys {
+            keys.events(&mut self.events);
+        }
         let fill = self.timeline.due(now);
         if fill > 0 {
             self.silence(fill, self.unless_event(FrameMark::ComfortNoise));
@@ -158,6 +189,7 @@ impl Ear {
         match &mut self.role {
             Role::Listening(listener) => listener.finish(),
             Role::Attending(detector) => detector.finish(),
+            Role::Deaf => {}
         }
     }
 
@@ -321,6 +353,12 @@ impl Ear {
             other => other,
         };
         self.timeline.push(pcm.len() as u64);
+        if let Some(keys) = &mut self.keys {
+            keys.sound(pcm, mark);
+        }
+        if matches!(self.role, Role::Deaf) {
+            return;
+        }
         if mark.is_voice() {
             self.voiced += pcm.len() as u64;
             self.syllables += self.pace.push(pcm);
@@ -328,6 +366,7 @@ impl Ear {
         match &mut self.role {
             Role::Listening(listener) => listener.push(pcm, mark),
             Role::Attending(detector) => detector.push(pcm, mark),
+            Role::Deaf => {}
         }
     }
 
@@ -336,9 +375,14 @@ impl Ear {
         self.decoder.as_ref().map_or(0, |decoding| decoding.codec.samples(ticks, AnalysisBand::RATE) as u64)
     }
 
-    /// From media time to call time.
+    /// From the role's time to call time.
     pub(super) fn call_time(&self, media: Duration) -> Duration {
-        self.timeline.call_time(media)
+        self.timeline.call_time(samples(self.role_since) + media)
+    }
+
+    /// The next key that the party has pressed.
+    pub(super) fn poll_key(&mut self) -> Option<(char, Medium)> {
+        self.keys.as_mut()?.poll()
     }
 
     /// The next piece of speech, in call time.
@@ -346,6 +390,7 @@ impl Ear {
         let segment = match &mut self.role {
             Role::Listening(listener) => listener.poll_speech(),
             Role::Attending(detector) => detector.poll(),
+            Role::Deaf => None,
         }?;
         Some((self.call_time(segment.from), self.call_time(segment.to)))
     }
@@ -358,14 +403,14 @@ impl Ear {
     pub(super) fn listener(&self) -> Option<&Listener> {
         match &self.role {
             Role::Listening(listener) => Some(listener),
-            Role::Attending(_) => None,
+            Role::Attending(_) | Role::Deaf => None,
         }
     }
 
     pub(super) fn listener_mut(&mut self) -> Option<&mut Listener> {
         match &mut self.role {
             Role::Listening(listener) => Some(listener),
-            Role::Attending(_) => None,
+            Role::Attending(_) | Role::Deaf => None,
         }
     }
 

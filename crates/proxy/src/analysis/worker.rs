@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use sidetone_consent::Medium;
 use sidetone_emotion::model::Model;
 use sidetone_insight::{Insight, Summary, Thresholds, TimelinePoint};
 use sidetone_sip::Face;
@@ -26,7 +27,7 @@ const IDLE: Duration = Duration::from_millis(200);
 /// What the call book asks of a worker.
 #[derive(Debug)]
 pub enum Work {
-    /// Listen to a call from now on. `origin` is when its INVITE was seen.
+    /// Hear the keys of a call from now on. `origin` is when its INVITE was seen.
     Begin {
         /// The call.
         call: CallKey,
@@ -34,6 +35,17 @@ pub enum Work {
         origin: Duration,
         /// When its caller counts as upset.
         thresholds: Box<Thresholds>,
+        /// Whether keys are also heard in the sound.
+        in_band: bool,
+    },
+    /// There is consent: listen.
+    Listen(CallKey),
+    /// There is none, or no longer: listen to nothing but keys.
+    Deafen {
+        /// The call.
+        call: CallKey,
+        /// What was inferred is to be forgotten.
+        erase: bool,
     },
     /// SDP has agreed on something.
     Plan {
@@ -59,8 +71,10 @@ pub enum Work {
 pub enum Outcome {
     /// Something worth an event, with its time in the call.
     Insight(CallKey, Duration, Box<Insight>),
-    /// The call's summary and its timeline; nothing more comes for it.
-    Finished(CallKey, Box<Summary>, Vec<TimelinePoint>),
+    /// The customer pressed a key.
+    Key(CallKey, char, Medium),
+    /// The call's summary and its timeline, if it was listened to; nothing more comes for it.
+    Finished(CallKey, Option<Box<Summary>>, Vec<TimelinePoint>),
     /// The analysis of this call broke; the call itself goes on.
     Broken(CallKey),
 }
@@ -153,9 +167,10 @@ impl Worker {
 
     fn obey(&self, calls: &mut Calls, work: Work) {
         match work {
-            Work::Begin { call, origin, thresholds } => {
-                let begun =
-                    catch_unwind(AssertUnwindSafe(|| CallAnalysis::new(origin, *thresholds, &self.model)));
+            Work::Begin { call, origin, thresholds, in_band } => {
+                let begun = catch_unwind(AssertUnwindSafe(|| {
+                    CallAnalysis::new(origin, *thresholds, &self.model, in_band)
+                }));
                 match begun {
                     Ok(analysis) => drop(calls.insert(call, analysis)),
                     Err(_) => self.give_up(calls, call),
@@ -163,6 +178,10 @@ impl Worker {
             }
             Work::Plan { call, stream, plan } => {
                 self.contain(calls, call, |analysis| analysis.plan(stream, &plan));
+            }
+            Work::Listen(call) => self.contain(calls, call, CallAnalysis::listen),
+            Work::Deafen { call, erase } => {
+                self.contain(calls, call, |analysis| analysis.deafen(erase));
             }
             Work::Answered(call, at) => self.contain(calls, call, |analysis| analysis.answered(at)),
             Work::Held(call, face, at) => self.contain(calls, call, |analysis| analysis.held(face, at)),
@@ -176,9 +195,10 @@ impl Worker {
     fn finish(&self, calls: &mut Calls, key: CallKey, at: Duration) {
         let Some(mut call) = calls.remove(&key) else { return };
         let finished = catch_unwind(AssertUnwindSafe(|| {
-            let (summary, timeline) = call.finish(at);
+            let finished = call.finish(at);
             self.tell(key, &mut call);
-            Outcome::Finished(key, Box::new(summary), timeline)
+            let (summary, timeline) = finished.unzip();
+            Outcome::Finished(key, summary.map(Box::new), timeline.unwrap_or_default())
         }));
         match finished {
             Ok(outcome) => (self.report)(outcome),
@@ -226,6 +246,9 @@ impl Worker {
 
     fn tell(&self, key: CallKey, call: &mut CallAnalysis) {
         self.counters.model_ms.fetch_add(u64::try_from(call.take_heard().as_millis()).unwrap_or(0), Relaxed);
+        while let Some((digit, medium)) = call.poll_key() {
+            (self.report)(Outcome::Key(key, digit, medium));
+        }
         while let Some((at, insight)) = call.poll() {
             (self.report)(Outcome::Insight(key, at, Box::new(insight)));
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
+use sidetone_consent::{Party, Policy, State};
 use sidetone_events::{
     CallEnded, CallRef, CodecName, Direction, Event, Happening, LegMedia, MediaQuality, Narrator, Timestamp,
 };
@@ -11,6 +12,7 @@ use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Phase as AlertPhas
 use sidetone_sip::Face;
 use sidetone_sip::anchor::{CallKey, Cause, EndPlan, MediaKind, StreamPlan};
 
+use super::consent::Consent;
 use super::quality::{Change, Watch};
 use crate::analysis::leg;
 use crate::media::{EndReport, StreamReport};
@@ -56,6 +58,8 @@ pub(super) struct Entry {
     reports: BTreeMap<usize, StreamReport>,
     watch: Watch,
     worker: Option<usize>,
+    pub(super) consent: Consent,
+    began: Timestamp,
     media_open: bool,
     end: Option<End>,
     /// Since when the call waits for its media and its summary: it is told late that a BYE ended it.
@@ -82,10 +86,12 @@ impl Entry {
         sip_call_id: String,
         pbx: String,
         origin: Duration,
-        worker: Option<usize>,
+        consent: Consent,
     ) -> Self {
         Self {
             key,
+            consent,
+            began,
             narrator: Narrator::new(call, began),
             sip_call_id,
             pbx,
@@ -96,7 +102,7 @@ impl Entry {
             plans: BTreeMap::new(),
             reports: BTreeMap::new(),
             watch: Watch::new(origin),
-            worker,
+            worker: None,
             media_open: true,
             end: None,
             closing_since: None,
@@ -123,6 +129,62 @@ impl Entry {
     /// The worker that listens to it, if one does.
     pub(super) fn worker(&self) -> Option<usize> {
         self.worker
+    }
+
+    /// From now on this worker listens to it.
+    pub(super) fn engage(&mut self, worker: usize) {
+        self.worker = Some(worker);
+    }
+
+    /// When its INVITE was seen.
+    pub(super) fn began(&self) -> Timestamp {
+        self.began
+    }
+
+    /// Zero of the call's own time, on the process's clock.
+    pub(super) fn origin(&self) -> Duration {
+        self.origin
+    }
+
+    /// Its Call-ID as it stands in the INVITE.
+    pub(super) fn sip_call_id(&self) -> &str {
+        &self.sip_call_id
+    }
+
+    /// Forgets what was inferred of the customer.
+    pub(super) fn forget(&mut self) {
+        self.affect = None;
+        self.alert = None;
+        self.conduct = None;
+        self.summary = None;
+        self.timeline.clear();
+    }
+
+    /// The stream that the parties talk on, and what is agreed about it.
+    pub(super) fn talk(&self) -> Option<(usize, &StreamPlan)> {
+        let stream = self.conversation()?;
+        Some((stream, self.plans.get(&stream)?))
+    }
+
+    /// What is agreed about a stream.
+    pub(super) fn stream_plan(&self, stream: usize) -> Option<&StreamPlan> {
+        self.plans.get(&stream)
+    }
+
+    /// What is agreed about each stream.
+    pub(super) fn plans(&self) -> impl Iterator<Item = (usize, &StreamPlan)> {
+        self.plans.iter().map(|(stream, plan)| (*stream, plan))
+    }
+
+    /// Since when the call is answered.
+    pub(super) fn answered_at(&self) -> Option<Duration> {
+        self.answered_at
+    }
+
+    /// Since when each face holds the other.
+    pub(super) fn holds(&self) -> impl Iterator<Item = (Face, Duration)> {
+        let [trunk, pbx] = self.held_since;
+        [(Face::Trunk, trunk), (Face::Pbx, pbx)].into_iter().filter_map(|(face, since)| Some((face, since?)))
     }
 
     /// Whether Sidetone's id or the SIP Call-ID is this.
@@ -244,6 +306,11 @@ impl Entry {
         self.answered_at.is_some()
     }
 
+    /// Whether the call is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.end.is_some()
+    }
+
     /// Whether the call is over and everyone has reported.
     pub(super) fn is_done(&self) -> bool {
         self.end.is_some() && !self.media_open && self.worker.is_none()
@@ -308,7 +375,12 @@ impl Entry {
             phase: self.phase(),
             age_ms: millis(now.saturating_sub(self.origin)),
             talking_ms: self.answered_at.map(|at| millis(now.saturating_sub(at))),
-            analysed: self.worker.is_some(),
+            analysed: self.worker.is_some() && self.consent.machine.may_analyse(),
+            consent: self.consent.machine.state(),
+            policy: self.consent.machine.terms().policy,
+            queue: self.consent.facts.queue.clone(),
+            agent: self.consent.agent.clone(),
+            party: self.consent.party,
             affect: self.affect.clone(),
             alert: self.alert,
             conduct: self.conduct.clone(),
@@ -381,6 +453,16 @@ pub struct CallView {
     pub talking_ms: Option<u64>,
     /// Whether the customer is listened to.
     pub analysed: bool,
+    /// Whether the customer may be listened to, and how that came about.
+    pub consent: State,
+    /// How callers of this kind are told.
+    pub policy: Policy,
+    /// The queue, as the PBX names it.
+    pub queue: Option<String>,
+    /// The agent, as the PBX names them.
+    pub agent: Option<String>,
+    /// Who talks on the PBX's side, as the PBX says.
+    pub party: Option<Party>,
     /// The customer's latest state.
     pub affect: Option<AffectUpdate>,
     /// The alert that is up.

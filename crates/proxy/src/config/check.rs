@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Config, Disclosure, Peer};
+use super::{Config, Peer, Policy};
 
 /// One thing wrong: where, what, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +98,7 @@ pub fn check(config: &Config) -> Vec<Fault> {
                     format!("`{}` is taken by another trunk or PBX", peer.name),
                 ));
             }
-            if table == "pbx" && peer.disclosure != Disclosure::None {
+            if table == "pbx" && peer.disclosure != Policy::Never {
                 faults.push(Fault::fatal(
                     format!("{table}.{index}.disclosure"),
                     "belongs to a trunk: it is callers who are told",
@@ -106,7 +106,7 @@ pub fn check(config: &Config) -> Vec<Fault> {
             }
         }
     }
-    if !config.trunks.is_empty() && config.trunks.iter().all(|trunk| trunk.disclosure == Disclosure::None) {
+    if !config.trunks.is_empty() && config.trunks.iter().all(|trunk| trunk.disclosure == Policy::Never) {
         faults.push(Fault::warning(
             "trunk.0.disclosure",
             "no trunk states how callers are told, so calls are carried but none is analysed; where callers hear the announcement before they get here, write disclosure = \"given-upstream\"",

@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use sidetone_consent::Policy;
+use sidetone_pbx::config::{Ami, Ari, Esl, Links};
+
 use super::units::serde_by_text;
 
 /// `[[trunk]]` or `[[pbx]]`: hosts that count as one peer.
@@ -24,20 +27,24 @@ pub struct Peer {
     /// Whether the host part of the Request-URI is replaced by the chosen host's address. Off, it leaves as it came.
     #[serde(default)]
     pub rewrite_uri: bool,
-    /// Trunks only: how callers on it have been told that a machine listens to their tone.
+    /// Trunks only: how callers on it are told that a machine listens to their tone. Nothing is inferred before they
+    /// are.
     #[serde(default)]
-    pub disclosure: Disclosure,
+    pub disclosure: Policy,
+    /// PBXs only: Asterisk's manager interface, by which it is told what Sidetone hears, and tells what it knows.
+    pub ami: Option<Ami>,
+    /// PBXs only: the same by Asterisk's REST interface.
+    pub ari: Option<Ari>,
+    /// PBXs only: the same by FreeSWITCH's event socket.
+    pub esl: Option<Esl>,
 }
 
-/// How callers are told. Nothing is inferred before they are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Disclosure {
-    /// They are not: calls are carried, never analysed.
-    #[default]
-    None,
-    /// The operator states that every caller on this trunk has heard the announcement before the call gets here.
-    GivenUpstream,
+impl Peer {
+    /// How it is spoken to, beside SIP.
+    #[must_use]
+    pub fn links(&self) -> Links {
+        Links { ami: self.ami.clone(), ari: self.ari.clone(), esl: self.esl.clone() }
+    }
 }
 
 /// One host of a peer.

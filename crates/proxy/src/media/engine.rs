@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use sidetone_announce::{Playback, Voice};
 use sidetone_rtp::latch::Policy;
 use sidetone_sip::Face;
 use sidetone_sip::anchor::{CallKey, Exhausted, IpFamily, LocalMedia, MediaPlane, StreamPlan};
@@ -16,6 +17,7 @@ use tokio::sync::mpsc::Sender;
 use super::ports::PortPool;
 use super::report::{Notice, RelayTotals};
 use super::thread::{Command, Orders, Pace, RelayThread};
+use super::voiceover::PlayId;
 use crate::config::{Latching, Media};
 use crate::tap::TapSender;
 
@@ -50,8 +52,48 @@ pub struct PlanChange {
     pub plan: StreamPlan,
 }
 
+/// Plays announcements into calls. A copy of it may be used from anywhere: nothing here waits.
+#[derive(Clone)]
+pub struct Announcer {
+    threads: Vec<Arc<Orders>>,
+}
+
+impl Announcer {
+    /// Plays something to the party on a face of a call's stream, in the place of what is playing there. How it goes is
+    /// told by [`Notice::Playing`].
+    pub fn play(&self, call: CallKey, stream: usize, toward: Face, id: PlayId, playback: Playback) {
+        self.tell(call, Command::Play { call, stream, toward, id, playback: Box::new(playback) });
+    }
+
+    /// Goes on in other formats.
+    pub fn revoice(&self, call: CallKey, stream: usize, toward: Face, voices: Vec<Voice>) {
+        self.tell(call, Command::Revoice { call, stream, toward, voices });
+    }
+
+    /// Stops it.
+    pub fn hush(&self, call: CallKey, toward: Face, id: PlayId) {
+        self.tell(call, Command::Hush { call, toward, id });
+    }
+
+    /// From now on a call's packets are copied to this worker, or to none.
+    pub fn tap(&self, call: CallKey, worker: Option<usize>) {
+        self.tell(call, Command::Tap { call, worker });
+    }
+
+    fn tell(&self, call: CallKey, command: Command) {
+        if let Some(orders) = self.threads.get(thread_of(call, self.threads.len())) {
+            orders.give(command);
+        }
+    }
+}
+
+/// A call stays on one thread.
+fn thread_of(call: CallKey, threads: usize) -> usize {
+    usize::try_from(call.0).unwrap_or(0) % threads.max(1)
+}
+
 struct Handle {
-    orders: Orders,
+    orders: Arc<Orders>,
     totals: Arc<RelayTotals>,
     join: Option<JoinHandle<()>>,
 }
@@ -89,7 +131,7 @@ impl Engine {
             let (thread, orders) = RelayThread::new(notices.clone(), taps, Arc::clone(&totals), pace, epoch)?;
             let join =
                 std::thread::Builder::new().name(format!("relay-{number}")).spawn(move || thread.run())?;
-            threads.push(Handle { orders, totals, join: Some(join) });
+            threads.push(Handle { orders: Arc::new(orders), totals, join: Some(join) });
         }
         let pool = PortPool::new(config.ports, seed);
         Ok(Self {
@@ -103,9 +145,10 @@ impl Engine {
         })
     }
 
-    /// From now on a call's packets are copied to this worker, or to none.
-    pub fn tap(&self, call: CallKey, worker: Option<usize>) {
-        self.tell(call, Command::Tap { call, worker });
+    /// A handle by which announcements are played.
+    #[must_use]
+    pub fn announcer(&self) -> Announcer {
+        Announcer { threads: self.threads.iter().map(|thread| Arc::clone(&thread.orders)).collect() }
     }
 
     /// What SDP has agreed on since the last time.
@@ -144,8 +187,7 @@ impl Engine {
     }
 
     fn tell(&self, call: CallKey, command: Command) {
-        let number = usize::try_from(call.0).unwrap_or(0) % self.threads.len().max(1);
-        if let Some(thread) = self.threads.get(number) {
+        if let Some(thread) = self.threads.get(thread_of(call, self.threads.len())) {
             thread.orders.give(command);
         }
     }

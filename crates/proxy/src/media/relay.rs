@@ -3,14 +3,17 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sidetone_rtp::header::RtpView;
+use sidetone_announce::{Playback, Voice};
+use sidetone_rtp::header::{FIXED_HEADER, RtpMut, RtpView};
 use sidetone_rtp::latch::{Latch, Policy};
+use sidetone_rtp::splice::{Content, Verdict};
 use sidetone_rtp::stats::StreamStats;
 use sidetone_rtp::{PacketKind, classify};
 use sidetone_sip::Face;
 use sidetone_sip::anchor::{EndPlan, MediaKind, StreamPlan, Untappable};
 
 use super::report::{EndReport, StreamReport};
+use super::voiceover::{PlayId, Spoken, Voiceover};
 
 /// Which of a stream's two ports on a face.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +25,10 @@ pub(super) enum Component {
 /// What to do with a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// Send it from the other face's port `via` to `to`.
-    Forward { via: Component, to: SocketAddr, audio: bool },
+    /// Send it from the other face's port `via` to `to`. Where its header was changed, `original` is what it was.
+    Forward { via: Component, to: SocketAddr, audio: bool, original: Option<[u8; FIXED_HEADER]> },
+    /// An announcement takes its place.
+    Held { audio: bool },
     /// It came from someone who has no business here.
     Rejected,
     /// Nobody is known to send it to.
@@ -46,6 +51,12 @@ struct End {
     mux: bool,
     stats: StreamStats,
     clock_rates: [u32; 128],
+    /// Payload types that this party sends telephone-events with, a bit each.
+    events: u128,
+    /// Whether it wants media at all.
+    receives: bool,
+    /// What it hears that is not from the other party.
+    voiceover: Voiceover,
     octets: u64,
     rtcp_packets: u64,
     rejected: u64,
@@ -55,13 +66,16 @@ struct End {
 }
 
 impl End {
-    fn new(policy: Policy) -> Self {
+    fn new(policy: Policy, seed: u64) -> Self {
         Self {
             rtp: Latch::new(policy),
             rtcp: Latch::rtcp(policy),
             mux: false,
             stats: StreamStats::new(),
             clock_rates: [8_000; 128],
+            events: 0,
+            receives: true,
+            voiceover: Voiceover::new(seed),
             octets: 0,
             rtcp_packets: 0,
             rejected: 0,
@@ -75,15 +89,31 @@ impl End {
         self.rtp.expect(plan.remote_rtp, plan.signalled_from);
         self.rtcp.expect(plan.remote_rtcp.or(plan.remote_rtp), plan.signalled_from);
         self.mux = plan.mux;
+        self.receives = plan.direction.receives();
     }
 
     /// Payload types mean what the receiver's SDP says they mean (RFC 3264 §5.1).
     fn clocks_from(&mut self, receiver: &EndPlan) {
+        self.events = 0;
         for format in &receiver.formats {
+            if format.encoding.eq_ignore_ascii_case("telephone-event") {
+                self.events |= 1_u128.checked_shl(format.payload_type.into()).unwrap_or(0);
+            }
             if let Some(rate) = self.clock_rates.get_mut(usize::from(format.payload_type)) {
                 *rate = format.clock_rate;
             }
         }
+    }
+
+    /// Fits a packet of this party's in with what the other one is played.
+    fn fit(&self, toward: &mut Voiceover, now: Duration, packet: &RtpView<'_>, clock: u32) -> Verdict {
+        let event = self.events.checked_shr(packet.payload_type().into()).unwrap_or(0) & 1 == 1;
+        let content = if event { Content::Event } else { Content::Sound };
+        let verdict = toward.splice.forward(now, packet, clock, content);
+        if verdict == Verdict::Held {
+            toward.held(packet.payload_type(), packet.payload());
+        }
+        verdict
     }
 
     /// Where to send what is meant for this party.
@@ -114,18 +144,84 @@ impl End {
 }
 
 impl Relay {
-    pub(super) fn new(policy: Policy) -> Self {
-        Self { trunk: End::new(policy), pbx: End::new(policy), readable: true }
+    /// A stream that nothing is known of. `seed` should be unpredictable: should an announcement begin a stream, its
+    /// numbers follow from it.
+    pub(super) fn new(policy: Policy, seed: u64) -> Self {
+        Self { trunk: End::new(policy, seed), pbx: End::new(policy, !seed), readable: true }
+    }
+
+    fn end(&mut self, face: Face) -> &mut End {
+        match face {
+            Face::Trunk => &mut self.trunk,
+            Face::Pbx => &mut self.pbx,
+        }
     }
 
     /// Takes what SDP has agreed on.
-    pub(super) fn plan(&mut self, plan: &StreamPlan) {
+    pub(super) fn plan(&mut self, now: Duration, plan: &StreamPlan) {
         self.readable = plan.kind == MediaKind::Audio
             && !matches!(plan.tappable, Err(Untappable::Dtls | Untappable::T38));
         self.trunk.expect(&plan.trunk);
         self.pbx.expect(&plan.pbx);
         self.trunk.clocks_from(&plan.pbx);
         self.pbx.clocks_from(&plan.trunk);
+        for end in [&mut self.trunk, &mut self.pbx] {
+            let reachable = end.receives && end.rtp.target().is_some();
+            end.voiceover.reachable(now, reachable);
+        }
+    }
+
+    /// Begins an announcement toward a party; returns the one that it takes the place of, and how much of that was
+    /// played.
+    pub(super) fn play(
+        &mut self,
+        now: Duration,
+        toward: Face,
+        id: PlayId,
+        playback: Playback,
+    ) -> Option<(PlayId, Duration)> {
+        let end = self.end(toward);
+        let before = end.voiceover.play(now, id, playback);
+        let reachable = end.receives && end.rtp.target().is_some();
+        end.voiceover.reachable(now, reachable);
+        before
+    }
+
+    /// Stops an announcement, or whichever plays; returns how much of it was played.
+    pub(super) fn stop(&mut self, toward: Face, id: Option<PlayId>) -> Option<(PlayId, Duration)> {
+        self.end(toward).voiceover.stop(id)
+    }
+
+    /// Other formats for the announcement that plays.
+    pub(super) fn revoice(&mut self, toward: Face, voices: Vec<Voice>) {
+        self.end(toward).voiceover.revoice(voices);
+    }
+
+    /// When the next packet of an announcement is due.
+    pub(super) fn due(&self, toward: Face) -> Option<Duration> {
+        match toward {
+            Face::Trunk => self.trunk.voiceover.due(),
+            Face::Pbx => self.pbx.voiceover.due(),
+        }
+    }
+
+    /// Writes the next packet of an announcement, and says where it goes.
+    pub(super) fn speak(
+        &mut self,
+        now: Duration,
+        toward: Face,
+        packet: &mut Vec<u8>,
+    ) -> (Spoken, Option<SocketAddr>) {
+        let source = self.end(toward.other()).stats.snapshot().payload_type;
+        let end = self.end(toward);
+        let to = end.rtp.target();
+        match to.filter(|_| end.receives) {
+            Some(to) => (end.voiceover.speak(now, source, packet), Some(to)),
+            None => {
+                end.voiceover.reachable(now, false);
+                (Spoken::Nothing, None)
+            }
+        }
     }
 
     /// A packet from the party on `face`, taken from that face's port `component`.
@@ -135,12 +231,12 @@ impl Relay {
         face: Face,
         component: Component,
         source: SocketAddr,
-        packet: &[u8],
+        packet: &mut [u8],
     ) -> Outcome {
         let readable = self.readable;
         let (from, toward) = match face {
-            Face::Trunk => (&mut self.trunk, &self.pbx),
-            Face::Pbx => (&mut self.pbx, &self.trunk),
+            Face::Trunk => (&mut self.trunk, &mut self.pbx),
+            Face::Pbx => (&mut self.pbx, &mut self.trunk),
         };
         let kind = classify(packet);
         let latch = match component {
@@ -167,18 +263,38 @@ impl Relay {
             from.octets += packet.len() as u64;
         }
         let mut audio = false;
+        let mut original = None;
         if rtp && readable {
             if let Ok(view) = RtpView::parse(packet) {
                 let clock = from.clock_rates.get(usize::from(view.payload_type())).copied().unwrap_or(8_000);
                 from.stats.receive(now, &view, clock);
                 audio = true;
+                match from.fit(&mut toward.voiceover, now, &view, clock) {
+                    Verdict::AsItIs => {}
+                    Verdict::Held => return Outcome::Held { audio },
+                    Verdict::As(stamp) => {
+                        original = packet.first_chunk().copied();
+                        if let Ok(mut header) = RtpMut::parse(packet) {
+                            header.set_ssrc(stamp.ssrc);
+                            header.set_sequence(stamp.sequence);
+                            header.set_timestamp(stamp.timestamp);
+                            header.set_marker(stamp.marker);
+                        }
+                    }
+                }
             }
         } else if kind == PacketKind::Rtcp {
             from.rtcp_packets += 1;
+            if readable {
+                from.voiceover.splice.from_listener(packet);
+                if !toward.voiceover.splice.from_source(now, packet) {
+                    return Outcome::Held { audio };
+                }
+            }
         }
         let component = if kind == PacketKind::Rtcp && readable { Component::Rtcp } else { component };
         match toward.target(component) {
-            Some((via, to)) => Outcome::Forward { via, to, audio },
+            Some((via, to)) => Outcome::Forward { via, to, audio, original },
             None => {
                 from.undeliverable += 1;
                 Outcome::Undeliverable
@@ -228,8 +344,8 @@ mod tests {
     }
 
     fn relay(mux: bool) -> Relay {
-        let mut relay = Relay::new(Policy::Signalled);
-        relay.plan(&plan(end(CARRIER, mux), end(PBX, mux)));
+        let mut relay = Relay::new(Policy::Signalled, 1);
+        relay.plan(ms(0), &plan(end(CARRIER, mux), end(PBX, mux)));
         relay
     }
 
@@ -256,9 +372,10 @@ mod tests {
     #[test]
     fn audio_goes_to_the_other_party_both_ways() {
         let mut relay = relay(false);
-        let to = |address| Outcome::Forward { via: Component::Rtp, to: at(address), audio: true };
-        assert_eq!(relay.packet(ms(0), Face::Trunk, Component::Rtp, at(CARRIER), &rtp(1)), to(PBX));
-        assert_eq!(relay.packet(ms(1), Face::Pbx, Component::Rtp, at(PBX), &rtp(1)), to(CARRIER));
+        let to =
+            |address| Outcome::Forward { via: Component::Rtp, to: at(address), audio: true, original: None };
+        assert_eq!(relay.packet(ms(0), Face::Trunk, Component::Rtp, at(CARRIER), &mut rtp(1)), to(PBX));
+        assert_eq!(relay.packet(ms(1), Face::Pbx, Component::Rtp, at(PBX), &mut rtp(1)), to(CARRIER));
         assert_eq!(relay.report(0).trunk.packets, 1);
     }
 
@@ -266,9 +383,12 @@ mod tests {
     fn a_party_behind_nat_is_answered_where_it_sends_from() {
         let mut relay = relay(false);
         let behind_nat = at("192.0.2.1:51234");
-        relay.packet(ms(0), Face::Trunk, Component::Rtp, behind_nat, &rtp(1));
-        let back = relay.packet(ms(1), Face::Pbx, Component::Rtp, at(PBX), &rtp(1));
-        assert_eq!(back, Outcome::Forward { via: Component::Rtp, to: behind_nat, audio: true });
+        relay.packet(ms(0), Face::Trunk, Component::Rtp, behind_nat, &mut rtp(1));
+        let back = relay.packet(ms(1), Face::Pbx, Component::Rtp, at(PBX), &mut rtp(1));
+        assert_eq!(
+            back,
+            Outcome::Forward { via: Component::Rtp, to: behind_nat, audio: true, original: None }
+        );
     }
 
     #[test]
@@ -276,20 +396,23 @@ mod tests {
         let mut relay = relay(false);
         for n in 0..50 {
             assert_eq!(
-                relay.packet(ms(n), Face::Trunk, Component::Rtp, at(ATTACKER), &rtp(n as u16)),
+                relay.packet(ms(n), Face::Trunk, Component::Rtp, at(ATTACKER), &mut rtp(n as u16)),
                 Outcome::Rejected
             );
         }
-        relay.packet(ms(60), Face::Trunk, Component::Rtp, at(CARRIER), &rtp(1));
+        relay.packet(ms(60), Face::Trunk, Component::Rtp, at(CARRIER), &mut rtp(1));
         for n in 0..500 {
             let sprayed = SocketAddr::new(at(ATTACKER).ip(), 1_024 + n);
             assert_eq!(
-                relay.packet(ms(10_000), Face::Trunk, Component::Rtp, sprayed, &rtp(n)),
+                relay.packet(ms(10_000), Face::Trunk, Component::Rtp, sprayed, &mut rtp(n)),
                 Outcome::Rejected
             );
         }
-        let back = relay.packet(ms(10_001), Face::Pbx, Component::Rtp, at(PBX), &rtp(1));
-        assert_eq!(back, Outcome::Forward { via: Component::Rtp, to: at(CARRIER), audio: true });
+        let back = relay.packet(ms(10_001), Face::Pbx, Component::Rtp, at(PBX), &mut rtp(1));
+        assert_eq!(
+            back,
+            Outcome::Forward { via: Component::Rtp, to: at(CARRIER), audio: true, original: None }
+        );
         assert_eq!(relay.report(0).trunk.rejected, 550);
     }
 
@@ -299,8 +422,11 @@ mod tests {
         let neighbour = at("192.0.2.1:9999");
         for n in 0..200_u16 {
             let now = ms(u64::from(n) * 20);
-            relay.packet(now, Face::Trunk, Component::Rtp, at(CARRIER), &rtp(n));
-            assert_eq!(relay.packet(now, Face::Trunk, Component::Rtp, neighbour, &rtp(n)), Outcome::Rejected);
+            relay.packet(now, Face::Trunk, Component::Rtp, at(CARRIER), &mut rtp(n));
+            assert_eq!(
+                relay.packet(now, Face::Trunk, Component::Rtp, neighbour, &mut rtp(n)),
+                Outcome::Rejected
+            );
         }
     }
 
@@ -308,9 +434,15 @@ mod tests {
     fn what_is_no_media_teaches_no_address() {
         let mut relay = relay(false);
         let moved = at("192.0.2.1:7777");
-        assert_eq!(relay.packet(ms(0), Face::Trunk, Component::Rtp, moved, b"hello"), Outcome::Rejected);
-        let back = relay.packet(ms(1), Face::Pbx, Component::Rtp, at(PBX), &rtp(1));
-        assert_eq!(back, Outcome::Forward { via: Component::Rtp, to: at(CARRIER), audio: true });
+        assert_eq!(
+            relay.packet(ms(0), Face::Trunk, Component::Rtp, moved, &mut b"hello".to_vec()),
+            Outcome::Rejected
+        );
+        let back = relay.packet(ms(1), Face::Pbx, Component::Rtp, at(PBX), &mut rtp(1));
+        assert_eq!(
+            back,
+            Outcome::Forward { via: Component::Rtp, to: at(CARRIER), audio: true, original: None }
+        );
     }
 
     #[test]
@@ -318,13 +450,18 @@ mod tests {
         let mut apart = relay(false);
         let from = at("192.0.2.1:4001");
         assert_eq!(
-            apart.packet(ms(0), Face::Trunk, Component::Rtcp, from, &RTCP),
-            Outcome::Forward { via: Component::Rtcp, to: at("198.51.100.1:6001"), audio: false }
+            apart.packet(ms(0), Face::Trunk, Component::Rtcp, from, &mut RTCP.clone()),
+            Outcome::Forward {
+                via: Component::Rtcp,
+                to: at("198.51.100.1:6001"),
+                audio: false,
+                original: None
+            }
         );
         let mut shared = relay(true);
         assert_eq!(
-            shared.packet(ms(0), Face::Trunk, Component::Rtp, at(CARRIER), &RTCP),
-            Outcome::Forward { via: Component::Rtp, to: at(PBX), audio: false }
+            shared.packet(ms(0), Face::Trunk, Component::Rtp, at(CARRIER), &mut RTCP.clone()),
+            Outcome::Forward { via: Component::Rtp, to: at(PBX), audio: false, original: None }
         );
         assert_eq!(shared.report(0).trunk.rtcp_packets, 1);
     }
@@ -335,26 +472,34 @@ mod tests {
         let mut held = end(PBX, false);
         held.remote_rtp = None;
         held.remote_rtcp = None;
-        relay.plan(&plan(end(CARRIER, false), held));
-        let sent = relay.packet(ms(0), Face::Trunk, Component::Rtp, at(CARRIER), &rtp(1));
+        relay.plan(ms(0), &plan(end(CARRIER, false), held));
+        let sent = relay.packet(ms(0), Face::Trunk, Component::Rtp, at(CARRIER), &mut rtp(1));
         assert_eq!(sent, Outcome::Undeliverable);
-        relay.plan(&plan(end(CARRIER, false), end("198.51.100.1:6002", false)));
-        let sent = relay.packet(ms(20), Face::Trunk, Component::Rtp, at(CARRIER), &rtp(2));
-        assert_eq!(sent, Outcome::Forward { via: Component::Rtp, to: at("198.51.100.1:6002"), audio: true });
+        relay.plan(ms(0), &plan(end(CARRIER, false), end("198.51.100.1:6002", false)));
+        let sent = relay.packet(ms(20), Face::Trunk, Component::Rtp, at(CARRIER), &mut rtp(2));
+        assert_eq!(
+            sent,
+            Outcome::Forward {
+                via: Component::Rtp,
+                to: at("198.51.100.1:6002"),
+                audio: true,
+                original: None
+            }
+        );
     }
 
     #[test]
     fn a_fax_passes_as_it_is() {
-        let mut relay = Relay::new(Policy::Signalled);
+        let mut relay = Relay::new(Policy::Signalled, 1);
         let fax = StreamPlan {
             kind: MediaKind::Image,
             tappable: Err(Untappable::T38),
             ..plan(end(CARRIER, false), end(PBX, false))
         };
-        relay.plan(&fax);
-        let sent = relay.packet(ms(0), Face::Trunk, Component::Rtp, at(CARRIER), &[0, 1, 2, 3, 4]);
-        assert_eq!(sent, Outcome::Forward { via: Component::Rtp, to: at(PBX), audio: false });
-        let sent = relay.packet(ms(0), Face::Trunk, Component::Rtp, at(ATTACKER), &[0, 1, 2, 3, 4]);
+        relay.plan(ms(0), &fax);
+        let sent = relay.packet(ms(0), Face::Trunk, Component::Rtp, at(CARRIER), &mut [0, 1, 2, 3, 4]);
+        assert_eq!(sent, Outcome::Forward { via: Component::Rtp, to: at(PBX), audio: false, original: None });
+        let sent = relay.packet(ms(0), Face::Trunk, Component::Rtp, at(ATTACKER), &mut [0, 1, 2, 3, 4]);
         assert_eq!(sent, Outcome::Rejected);
     }
 }

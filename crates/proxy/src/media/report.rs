@@ -7,6 +7,8 @@ use serde::Serialize;
 use sidetone_sip::Face;
 use sidetone_sip::anchor::CallKey;
 
+use super::voiceover::{PlayId, Playing};
+
 /// What one party of a stream sent, and what became of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct EndReport {
@@ -64,6 +66,8 @@ impl StreamReport {
 pub enum Notice {
     /// Once a second: every stream's state.
     Reports(Vec<(CallKey, StreamReport)>),
+    /// An announcement toward a party has begun or is over.
+    Playing(CallKey, Face, PlayId, Playing),
     /// A call's sockets are closed; its last state.
     Closed(CallKey, Vec<StreamReport>),
 }
@@ -89,6 +93,10 @@ pub struct RelayTotals {
     pub unwatched: AtomicU64,
     /// Reports that found nobody to take them.
     pub reports_dropped: AtomicU64,
+    /// Packets of announcements.
+    pub announced: AtomicU64,
+    /// Packets that an announcement took the place of.
+    pub held: AtomicU64,
     /// Streams open now.
     pub streams: AtomicU64,
     /// Streams that closed having heard one side only.

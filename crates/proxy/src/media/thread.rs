@@ -1,6 +1,7 @@
 //! The relay thread: epoll, receive, forward, then copy.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind};
 use std::net::UdpSocket as StdSocket;
 use std::sync::Arc;
@@ -11,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token, Waker};
+use sidetone_announce::{Playback, Voice};
+use sidetone_rtp::header::FIXED_HEADER;
 use sidetone_rtp::latch::Policy;
 use sidetone_sip::Face;
 use sidetone_sip::anchor::{CallKey, StreamPlan};
@@ -19,9 +22,12 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::relay::{Component, Outcome, Relay};
 use super::report::{Notice, RelayTotals, StreamReport};
+use super::timer::Timer;
+use super::voiceover::{PlayId, Playing, Spoken};
 use crate::tap::{TapSender, Tapped};
 
 const WAKE: Token = Token(usize::MAX);
+const TIMER: Token = Token(usize::MAX - 1);
 /// Packets taken from one socket before the others get their turn.
 const FAIR_SHARE: usize = 64;
 /// How often reports go out.
@@ -36,6 +42,12 @@ pub(super) enum Command {
     Plan { call: CallKey, stream: usize, plan: Box<StreamPlan> },
     /// Copy this call's packets to the worker, or to none.
     Tap { call: CallKey, worker: Option<usize> },
+    /// Play something to the party on a face.
+    Play { call: CallKey, stream: usize, toward: Face, id: PlayId, playback: Box<Playback> },
+    /// Go on playing in other formats.
+    Revoice { call: CallKey, stream: usize, toward: Face, voices: Vec<Voice> },
+    /// Stop playing it.
+    Hush { call: CallKey, toward: Face, id: PlayId },
     /// Close the call's sockets and say how it went.
     Close { call: CallKey },
     /// End the thread.
@@ -76,7 +88,7 @@ pub(super) struct RelayThread {
     /// Told to end.
     ended: bool,
     notices: Sender<Notice>,
-    /// Closed calls that `notices` had no room for: one a call, so no more than there were calls.
+    /// Closed calls and announcements that `notices` had no room for: a few a call.
     unsaid: VecDeque<Notice>,
     taps: Vec<TapSender>,
     totals: Arc<RelayTotals>,
@@ -91,6 +103,11 @@ pub(super) struct RelayThread {
     calls: HashMap<CallKey, Vec<usize>>,
     /// Sockets that still had packets when their turn was over.
     unfinished: VecDeque<usize>,
+    timer: Timer,
+    /// A packet of an announcement's in the making.
+    speech: Vec<u8>,
+    /// Where the numbers of streams of our own come from.
+    seeds: RandomState,
     batch: Batch,
     /// When the thread last had something to do.
     woken: Duration,
@@ -143,6 +160,8 @@ struct Batch {
     undeliverable: u64,
     send_errors: u64,
     tap_dropped: u64,
+    announced: u64,
+    held: u64,
 }
 
 impl RelayThread {
@@ -155,6 +174,7 @@ impl RelayThread {
     ) -> io::Result<(Self, Orders)> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKE)?;
+        let timer = Timer::new(poll.registry(), TIMER)?;
         let (sender, commands) = mpsc::channel();
         let given = Arc::new(AtomicBool::new(false));
         let orders = Orders { commands: sender, given: Arc::clone(&given), waker };
@@ -176,6 +196,9 @@ impl RelayThread {
             free_streams: Vec::new(),
             calls: HashMap::new(),
             unfinished: VecDeque::new(),
+            timer,
+            speech: Vec::with_capacity(2_048),
+            seeds: RandomState::new(),
             batch: Batch::default(),
             woken: Duration::ZERO,
         };
@@ -199,8 +222,10 @@ impl RelayThread {
             }
             if self.streams_open() >= self.pace.coalesce_from && self.unfinished.is_empty() {
                 // The rest of the tick only: what the work took is not waited for twice.
-                let spent = self.epoch.elapsed().saturating_sub(self.woken);
-                std::thread::sleep(self.pace.tick.saturating_sub(spent));
+                let now = self.epoch.elapsed();
+                let rest = self.pace.tick.saturating_sub(now.saturating_sub(self.woken));
+                let due = self.timer.next().map_or(rest, |due| due.saturating_sub(now));
+                std::thread::sleep(rest.min(due));
             }
         }
     }
@@ -225,10 +250,14 @@ impl RelayThread {
             }
         }
         for event in &*events {
-            if event.token() != WAKE && !self.is_queued(event.token().0) {
-                self.drain(event.token().0, buffer);
+            match event.token() {
+                WAKE => {}
+                TIMER => self.timer.rang(),
+                Token(number) if self.is_queued(number) => {}
+                Token(number) => self.drain(number, buffer),
             }
         }
+        self.announce();
         self.publish();
         self.say_unsaid();
         !self.ended
@@ -257,10 +286,10 @@ impl RelayThread {
                 // Linux reports an earlier send's ICMP error here; the next packet is unharmed.
                 Err(_) => continue,
             };
-            let Some(packet) = buffer.get(..length) else { continue };
+            let Some(packet) = buffer.get_mut(..length) else { continue };
             let now = self.epoch.elapsed();
             match stream.relay.packet(now, port.face, port.component, source, packet) {
-                Outcome::Forward { via, to, audio } => {
+                Outcome::Forward { via, to, audio, original } => {
                     let out = stream
                         .port(port.face.other(), via, to.is_ipv6())
                         .and_then(|out| self.ports.get(out)?.as_ref());
@@ -272,18 +301,19 @@ impl RelayThread {
                         Some(Err(_)) => self.batch.send_errors += 1,
                         None => self.batch.undeliverable += 1,
                     }
-                    if audio
-                        && let Some(tap) = stream.tap.and_then(|tap| self.taps.get_mut(tap))
-                        && !tap.send(&Tapped {
-                            call: stream.call,
-                            stream: u16::try_from(stream.index).unwrap_or(u16::MAX),
-                            face: port.face,
-                            at: now,
-                            packet,
-                        })
+                    if let (Some(original), Some(header)) =
+                        (original, packet.first_chunk_mut::<FIXED_HEADER>())
                     {
-                        self.batch.tap_dropped += 1;
-                        stream.relay.unheard(port.face);
+                        *header = original;
+                    }
+                    if audio {
+                        copy(stream, &mut self.taps, &mut self.batch, port.face, now, packet);
+                    }
+                }
+                Outcome::Held { audio } => {
+                    self.batch.held += 1;
+                    if audio {
+                        copy(stream, &mut self.taps, &mut self.batch, port.face, now, packet);
                     }
                 }
                 Outcome::Rejected => self.batch.rejected += 1,
@@ -292,6 +322,52 @@ impl RelayThread {
         }
         // epoll is edge-triggered here: what is left would never be announced again.
         self.finish_later(number);
+    }
+
+    /// Sends what is due of announcements.
+    fn announce(&mut self) {
+        let now = self.epoch.elapsed();
+        while let Some((at, number, toward)) = self.timer.take(now) {
+            let Some(Some(stream)) = self.streams.get_mut(number) else { continue };
+            if stream.relay.due(toward) != Some(at) {
+                continue; // It was stopped, or is due at another time by now.
+            }
+            let call = stream.call;
+            match stream.relay.speak(now, toward, &mut self.speech) {
+                (Spoken::Packet { began }, Some(to)) => {
+                    let out = stream
+                        .port(toward, Component::Rtp, to.is_ipv6())
+                        .and_then(|out| self.ports.get(out)?.as_ref());
+                    match out.map(|out| out.socket.send_to(&self.speech, to)) {
+                        Some(Ok(_)) => self.batch.announced += 1,
+                        Some(Err(_)) => self.batch.send_errors += 1,
+                        None => self.batch.undeliverable += 1,
+                    }
+                    if let Some(id) = began {
+                        self.unsaid.push_back(Notice::Playing(call, toward, id, Playing::Began));
+                    }
+                }
+                (Spoken::Over(id, played), _) => {
+                    let ended = Playing::Ended { whole: true, played };
+                    self.unsaid.push_back(Notice::Playing(call, toward, id, ended));
+                }
+                (Spoken::Packet { .. } | Spoken::Nothing, _) => {}
+            }
+            if let Some(next) = stream.relay.due(toward) {
+                self.timer.note(next, number, toward);
+            }
+        }
+        self.timer.set(now);
+    }
+
+    /// Notes when a stream's announcements are due.
+    fn note_due(&mut self, number: usize) {
+        let Some(Some(stream)) = self.streams.get(number) else { return };
+        for toward in [Face::Trunk, Face::Pbx] {
+            if let Some(at) = stream.relay.due(toward) {
+                self.timer.note(at, number, toward);
+            }
+        }
     }
 
     fn is_queued(&self, number: usize) -> bool {
@@ -316,6 +392,8 @@ impl RelayThread {
             (&totals.undeliverable, batch.undeliverable),
             (&totals.send_errors, batch.send_errors),
             (&totals.tap_dropped, batch.tap_dropped),
+            (&totals.announced, batch.announced),
+            (&totals.held, batch.held),
         ] {
             if more > 0 {
                 total.fetch_add(more, Relaxed);
@@ -336,10 +414,21 @@ impl RelayThread {
                     self.open(call, stream, face, rtp, rtcp);
                 }
                 Ok(Command::Plan { call, stream, plan }) => {
-                    if let Some(stream) = self.stream(call, stream) {
-                        stream.relay.plan(&plan);
+                    let now = self.epoch.elapsed();
+                    if let Some((number, stream)) = self.stream(call, stream) {
+                        stream.relay.plan(now, &plan);
+                        self.note_due(number);
                     }
                 }
+                Ok(Command::Play { call, stream, toward, id, playback }) => {
+                    self.play(call, stream, toward, id, *playback);
+                }
+                Ok(Command::Revoice { call, stream, toward, voices }) => {
+                    if let Some((_, stream)) = self.stream(call, stream) {
+                        stream.relay.revoice(toward, voices);
+                    }
+                }
+                Ok(Command::Hush { call, toward, id }) => self.hush(call, toward, id),
                 Ok(Command::Tap { call, worker }) => {
                     for index in self.calls.get(&call).into_iter().flatten() {
                         if let Some(Some(stream)) = self.streams.get_mut(*index) {
@@ -357,21 +446,45 @@ impl RelayThread {
         }
     }
 
-    fn stream(&mut self, call: CallKey, index: usize) -> Option<&mut Stream> {
+    fn play(&mut self, call: CallKey, stream: usize, toward: Face, id: PlayId, playback: Playback) {
+        let now = self.epoch.elapsed();
+        let ended = |id, played| Notice::Playing(call, toward, id, Playing::Ended { whole: false, played });
+        let Some((number, stream)) = self.stream(call, stream) else {
+            return self.unsaid.push_back(ended(id, Duration::ZERO));
+        };
+        if let Some((before, played)) = stream.relay.play(now, toward, id, playback) {
+            self.unsaid.push_back(ended(before, played));
+        }
+        self.note_due(number);
+    }
+
+    fn hush(&mut self, call: CallKey, toward: Face, id: PlayId) {
+        for number in self.calls.get(&call).into_iter().flatten() {
+            if let Some(Some(stream)) = self.streams.get_mut(*number)
+                && let Some((id, played)) = stream.relay.stop(toward, Some(id))
+            {
+                let ended = Playing::Ended { whole: false, played };
+                self.unsaid.push_back(Notice::Playing(call, toward, id, ended));
+            }
+        }
+    }
+
+    fn stream(&mut self, call: CallKey, index: usize) -> Option<(usize, &mut Stream)> {
         let numbers = self.calls.get(&call)?;
         let number = *numbers.iter().find(
             |number| matches!(self.streams.get(**number), Some(Some(stream)) if stream.index == index),
         )?;
-        self.streams.get_mut(number)?.as_mut()
+        Some((number, self.streams.get_mut(number)?.as_mut()?))
     }
 
     fn open(&mut self, call: CallKey, index: usize, face: Face, rtp: StdSocket, rtcp: StdSocket) {
         if self.stream(call, index).is_none() {
+            let seed = self.seeds.hash_one((call, index, self.ports_opened));
             let tap = self.calls.get(&call).and_then(|numbers| {
                 numbers.iter().find_map(|number| self.streams.get(*number)?.as_ref()?.tap)
             });
             let stream =
-                Stream { call, index, relay: Relay::new(self.pace.policy), sockets: Vec::new(), tap };
+                Stream { call, index, relay: Relay::new(self.pace.policy, seed), sockets: Vec::new(), tap };
             let number = place(&mut self.streams, &mut self.free_streams, stream);
             self.calls.entry(call).or_default().push(number);
             self.totals.streams.store(self.streams_open() as u64, Relaxed);
@@ -424,8 +537,14 @@ impl RelayThread {
     fn close(&mut self, call: CallKey) {
         let mut reports = Vec::new();
         for number in self.calls.remove(&call).unwrap_or_default() {
-            let Some(stream) = self.streams.get_mut(number).and_then(Option::take) else { continue };
+            let Some(mut stream) = self.streams.get_mut(number).and_then(Option::take) else { continue };
             self.free_streams.push(number);
+            for toward in [Face::Trunk, Face::Pbx] {
+                if let Some((id, played)) = stream.relay.stop(toward, None) {
+                    let ended = Playing::Ended { whole: false, played };
+                    self.unsaid.push_back(Notice::Playing(call, toward, id, ended));
+                }
+            }
             for placed in &stream.sockets {
                 self.unregister(placed.number);
             }
@@ -464,6 +583,23 @@ impl RelayThread {
         {
             self.totals.reports_dropped.fetch_add(1, Relaxed);
         }
+    }
+}
+
+/// Copies a packet to whoever listens to its call.
+fn copy(
+    stream: &mut Stream,
+    taps: &mut [TapSender],
+    batch: &mut Batch,
+    face: Face,
+    at: Duration,
+    packet: &[u8],
+) {
+    let Some(tap) = stream.tap.and_then(|tap| taps.get_mut(tap)) else { return };
+    let index = u16::try_from(stream.index).unwrap_or(u16::MAX);
+    if !tap.send(&Tapped { call: stream.call, stream: index, face, at, packet }) {
+        batch.tap_dropped += 1;
+        stream.relay.unheard(face);
     }
 }
 

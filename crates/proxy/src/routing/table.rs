@@ -6,7 +6,7 @@ use sidetone_sip::Face;
 
 use super::address::HostAddress;
 use super::weight;
-use crate::config::{Config, Disclosure, Peer};
+use crate::config::{Config, Peer, Policy};
 
 /// The peers, ready for look-ups.
 #[derive(Debug, Clone)]
@@ -104,8 +104,8 @@ impl Table {
 
     /// How callers on this trunk are told; a PBX tells nobody.
     #[must_use]
-    pub fn disclosure(&self, peer: PeerRef) -> Disclosure {
-        self.entry(peer).map_or(Disclosure::None, |entry| entry.peer.disclosure)
+    pub fn disclosure(&self, peer: PeerRef) -> Policy {
+        self.entry(peer).map_or(Policy::Never, |entry| entry.peer.disclosure)
     }
 
     /// Hosts for a call from `peer`, in the order they are to be tried: the peers it may go to in order, within

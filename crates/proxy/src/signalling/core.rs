@@ -14,7 +14,7 @@ use sidetone_sip::uri::{Uri, UriView};
 use sidetone_sip::{Face, Flow, Method, Transport};
 
 use crate::calls::Calls;
-use crate::config::{Config, Disclosure, Listen};
+use crate::config::{Config, Listen, Policy};
 use crate::media::Engine;
 use crate::routing::{
     Admission, Candidate, Health, HostAddress, HostState, Limits, PeerRef, Refused, Table, Where,
@@ -61,7 +61,7 @@ pub struct RoutedTo {
     /// The PBX's name.
     pub pbx: String,
     /// How the caller has been told; the weakest of all trunks that the call may go out by.
-    pub disclosure: Disclosure,
+    pub disclosure: Policy,
 }
 
 /// What was refused, for metrics.
@@ -287,8 +287,10 @@ impl Core {
         match from.face {
             Face::Trunk => RoutedTo { trunk: name, pbx: first, disclosure: self.table.disclosure(from) },
             Face::Pbx => {
-                let told = to.iter().all(|trunk| self.table.disclosure(*trunk) != Disclosure::None);
-                let disclosure = if told { Disclosure::GivenUpstream } else { Disclosure::None };
+                // Which of them it will be is not known yet: only what holds for all of them holds.
+                let mut policies = to.iter().map(|trunk| self.table.disclosure(*trunk));
+                let one = policies.next().unwrap_or_default();
+                let disclosure = if policies.all(|other| other == one) { one } else { Policy::Never };
                 RoutedTo { trunk: first, pbx: name, disclosure }
             }
         }
@@ -347,15 +349,10 @@ impl Core {
     pub(super) fn settle(&mut self, now: Duration) {
         let anchor = self.proxy.passage();
         while let Some(fact) = anchor.poll_fact() {
-            if let Some((call, worker)) = self.calls.fact(fact) {
-                anchor.media().tap(call, Some(worker));
-            }
+            self.calls.fact(fact);
         }
         for change in anchor.media().take_changes() {
-            let call = change.call;
-            if let Some(worker) = self.calls.plan(now, change) {
-                anchor.media().tap(call, Some(worker));
-            }
+            self.calls.plan(now, change);
         }
         anchor.media().close_released();
     }

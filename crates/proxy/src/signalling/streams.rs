@@ -354,8 +354,7 @@ mod tests {
             Bus::new(),
             NumberHasher::with_random_salt().unwrap(),
             Vec::new(),
-            config.analysis.thresholds.clone(),
-            LONG,
+            crate::calls::Rules { media_timeout: LONG, ..Default::default() },
             epoch,
         );
         let core = Core::new(Arc::new(config), Proxy::new(settings, anchor, 1), Arc::new(calls), 1);

@@ -1,4 +1,4 @@
-//! Commands that speak to the running process over its Unix socket: calls, call, tail, stats, drain, reload.
+//! Commands that speak to the running process over its Unix socket: calls, call, tail, stats, drain, reload, tell, announce.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::{Value, json};
-use sidetone_proxy::control::Request;
+use sidetone_proxy::control::{Request, Toward};
 
 use super::view::{Paint, clock};
 use super::{Output, say, say_json};
@@ -305,6 +305,75 @@ impl Reload {
                     key.as_str().unwrap_or("?")
                 ));
             }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Tell {
+    /// Sidetone's id of the call, or its SIP Call-ID.
+    id: String,
+    /// What it is about: consent, analysis, queue, agent, call-type, tier, language or party.
+    name: String,
+    /// What there is to say: `granted` or `refused` of consent, `start` or `stop` of analysis, …
+    value: String,
+    #[command(flatten)]
+    running: Running,
+}
+
+impl Tell {
+    pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
+        let Self { id, name, value, running } = self;
+        let answer = running.ask_once(&Request::Tell { id, name, value })?;
+        if output.json {
+            say_json(&answer)?
+        } else {
+            say("told")
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Announce {
+    /// Sidetone's id of the call, or its SIP Call-ID.
+    id: String,
+    /// Which announcement: its name in the configuration, or notice or opt-in.
+    name: String,
+    /// In which language; else the configured one.
+    #[arg(long)]
+    language: Option<String>,
+    /// Who hears it.
+    #[arg(long, value_enum, default_value = "customer")]
+    to: Hearer,
+    #[command(flatten)]
+    running: Running,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Hearer {
+    /// The customer.
+    Customer,
+    /// The agent.
+    Agent,
+    /// Both.
+    Both,
+}
+
+impl Announce {
+    pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
+        let to = match self.to {
+            Hearer::Customer => Toward::Customer,
+            Hearer::Agent => Toward::Agent,
+            Hearer::Both => Toward::Both,
+        };
+        let request = Request::Announce { id: self.id, name: self.name, language: self.language, to };
+        let answer = self.running.ask_once(&request)?;
+        if output.json {
+            say_json(&answer)?
+        } else {
+            say("it begins in a moment")
         }
         Ok(ExitCode::SUCCESS)
     }

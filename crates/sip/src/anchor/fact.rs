@@ -65,6 +65,30 @@ pub enum CallFact {
         /// Why.
         reason: Untappable,
     },
+    /// A message bore a header of ours, `X-Sidetone-Queue: billing`.
+    Told {
+        /// Which call.
+        key: CallKey,
+        /// The face that the message came from.
+        by: Face,
+        /// The header's name without the prefix.
+        name: String,
+        /// Its value, cut off at a few hundred characters.
+        value: String,
+        /// When.
+        at: Duration,
+    },
+    /// A key was pressed, told by INFO.
+    Digit {
+        /// Which call.
+        key: CallKey,
+        /// The face of the party that pressed it.
+        by: Face,
+        /// `0` to `9`, `*`, `#`, `A` to `D`.
+        digit: char,
+        /// When.
+        at: Duration,
+    },
     /// The call is over and its ports are free.
     Ended {
         /// Which call.

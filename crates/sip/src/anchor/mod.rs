@@ -29,6 +29,7 @@ mod dialog;
 mod exchange;
 mod fact;
 mod farewell;
+mod hearsay;
 mod lead;
 mod passage;
 mod plan;
@@ -40,6 +41,7 @@ use std::time::Duration;
 
 use call::Call;
 pub use fact::{CallFact, Cause};
+pub use hearsay::HEADER_PREFIX;
 pub use plan::{EndPlan, StreamPlan, Untappable};
 pub use ports::{Exhausted, MediaPlane};
 

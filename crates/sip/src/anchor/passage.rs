@@ -23,7 +23,7 @@ pub(super) struct Position {
 
 impl<M: MediaPlane> Passage for Anchor<M> {
     fn request(&mut self, ctx: &Passing, request: &Message, edit: &mut Edit) -> Result<(), Refusal> {
-        match request.method() {
+        let passed = match request.method() {
             Some(Method::INVITE) => self.invite(ctx, request, edit),
             Some(Method::ACK) => {
                 self.ack(ctx, request, edit);
@@ -36,11 +36,17 @@ impl<M: MediaPlane> Passage for Anchor<M> {
                 Ok(())
             }
             _ => Ok(()),
+        };
+        // Afterwards: of an INVITE that begins a call nothing is known before.
+        if passed.is_ok() {
+            self.overhear(ctx, request, ctx.from);
         }
+        passed
     }
 
     fn response(&mut self, ctx: &Passing, response: &Message, edit: &mut Edit) {
         let (Some(status), Some(cseq)) = (response.status(), response.cseq()) else { return };
+        self.overhear(ctx, response, ctx.from.other());
         if cseq.method == Method::BYE && status >= 200 {
             return self.bye_answered(ctx.now, response, ctx.from.other(), status);
         }

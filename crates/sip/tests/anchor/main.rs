@@ -8,6 +8,7 @@ mod basic;
 mod early_media;
 mod ending;
 mod fork;
+mod hearsay;
 mod hold;
 mod ice;
 mod ipv6;

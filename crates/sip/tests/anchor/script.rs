@@ -289,6 +289,8 @@ impl Script {
                 CallFact::Held { by, .. } => format!("held by {}", by.as_str()),
                 CallFact::Resumed { by, .. } => format!("resumed by {}", by.as_str()),
                 CallFact::Untappable { stream, reason, .. } => format!("untappable {stream}: {reason}"),
+                CallFact::Told { by, name, value, .. } => format!("{} says {name}: {value}", by.as_str()),
+                CallFact::Digit { by, digit, .. } => format!("{} pressed {digit}", by.as_str()),
                 CallFact::Ended { by, status, cause, .. } => {
                     let by = by.map_or("nobody", Face::as_str);
                     let status = status.map_or(String::new(), |s| format!(" {s}"));

@@ -11,7 +11,9 @@ use crate::analysis::ear::testing::{Datagram, Phone, caller, ms, plan, rejected}
 const TEN: Duration = ms(10_000);
 
 fn call(plans: &[(usize, StreamPlan)]) -> CallAnalysis {
-    let mut call = CallAnalysis::new(Duration::ZERO, Thresholds::default(), &Model::embedded().unwrap());
+    let mut call =
+        CallAnalysis::new(Duration::ZERO, Thresholds::default(), &Model::embedded().unwrap(), true);
+    call.listen();
     for (stream, plan) in plans {
         call.plan(*stream, plan);
     }
@@ -89,7 +91,9 @@ fn a_key_press_never_reaches_the_listener() {
 
 #[test]
 fn silence_and_early_media_do_not_count_as_heard() {
-    let mut call = CallAnalysis::new(Duration::ZERO, Thresholds::default(), &Model::embedded().unwrap());
+    let mut call =
+        CallAnalysis::new(Duration::ZERO, Thresholds::default(), &Model::embedded().unwrap(), true);
+    call.listen();
     call.plan(0, &plan(Ok(())));
     let mut phone = Phone::new(TEN);
     assert_eq!(customer(&mut call, 0, &second(&mut phone)), Duration::ZERO);

@@ -60,6 +60,11 @@ impl Timeline {
         }
     }
 
+    /// The samples given on so far.
+    pub(super) fn pushed(&self) -> u64 {
+        self.pushed
+    }
+
     /// So many samples were given on.
     pub(super) fn push(&mut self, count: u64) {
         self.pushed += count;

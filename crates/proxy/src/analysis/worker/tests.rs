@@ -21,7 +21,7 @@ fn worker(inbox: Receiver<Work>, taps: Vec<TapReceiver>, report: Box<dyn Fn(Outc
 }
 
 fn begin(call: CallKey) -> Work {
-    Work::Begin { call, origin: Duration::ZERO, thresholds: Box::default() }
+    Work::Begin { call, origin: Duration::ZERO, thresholds: Box::default(), in_band: true }
 }
 
 fn broken(outcomes: &mpsc::Receiver<Outcome>) -> Vec<CallKey> {

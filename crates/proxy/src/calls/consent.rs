@@ -1,0 +1,431 @@
+//! The consent of one call in the book: what its machine asks for, done; what happens, told to it.
+
+use std::time::Duration;
+
+use sidetone_announce::{Hearer, Mode};
+use sidetone_consent::policy::{Decision, Facts, Settings};
+use sidetone_consent::{
+    Action, Failure, Input, Machine, Medium, Moment, Party, Receipt, Recording, Source, State, Telling,
+};
+use sidetone_events::{Announcement, AnnouncementPhase, ConsentChanged};
+use sidetone_insight::Leg;
+use sidetone_sip::Face;
+use sidetone_sip::anchor::CallKey;
+
+use super::entry::Entry;
+use super::{Calls, Inner};
+use crate::analysis::{Work, leg};
+use crate::disclosure::{Job, formats};
+use crate::media::{PlayId, Playing};
+
+/// How an announcement's name and language are cut for events.
+const LONGEST_NAME: usize = 64;
+const LONGEST_LANGUAGE: usize = 35;
+
+/// One call's consent.
+#[derive(Debug)]
+pub(super) struct Consent {
+    pub(super) machine: Machine,
+    pub(super) facts: Facts,
+    decision: Decision,
+    /// The call goes to the customer, not from them.
+    to_customer: bool,
+    playing: Option<Act>,
+    plays: u64,
+    /// Who has it, as the PBX says.
+    pub(super) agent: Option<String>,
+    /// Who talks on the PBX's side, as the PBX says.
+    pub(super) party: Option<Party>,
+    /// The receipt has been filed.
+    filed: bool,
+}
+
+/// An announcement under way.
+#[derive(Debug)]
+struct Act {
+    id: PlayId,
+    stream: usize,
+    found: sidetone_announce::library::Found,
+    mode: Mode,
+    toward: Vec<Face>,
+    /// It is there to tell of the analysis; others are the operator's own.
+    discloses: bool,
+}
+
+impl Consent {
+    pub(super) fn new(settings: &Settings, facts: Facts, to_customer: bool, now: Duration) -> Self {
+        let decision = settings.decide(&facts);
+        let machine = Machine::new(settings.terms(&decision, to_customer), now);
+        Self {
+            machine,
+            facts,
+            decision,
+            to_customer,
+            playing: None,
+            plays: 0,
+            agent: None,
+            party: None,
+            filed: false,
+        }
+    }
+
+    /// Whether anything that may happen could lead to analysis, or to an announcement.
+    pub(super) fn concerns(&self) -> bool {
+        self.machine.state() != State::Excluded
+    }
+
+    /// Takes a fact that policy may depend on.
+    fn tell(&mut self, settings: &Settings, now: Duration, telling: &Telling) {
+        if self.facts.tell(telling) {
+            self.decision = settings.decide(&self.facts);
+            self.machine.retell(now, settings.terms(&self.decision, self.to_customer));
+        }
+    }
+
+    /// What is filed when the call is over.
+    fn receipt(&self, entry: &Entry, ended: Moment, model: Option<String>) -> Receipt {
+        let call = entry.call();
+        let hashed =
+            |hash: Option<sidetone_events::HashedNumber>| hash.and_then(|hash| hash.to_string().parse().ok());
+        let (customer, dialled) =
+            if self.to_customer { (call.callee, call.callee) } else { (call.caller, call.callee) };
+        Receipt {
+            call: call.id.to_string(),
+            started: Moment::from_unix_millis(entry.began().unix_millis()),
+            ended,
+            to_customer: self.to_customer,
+            customer: hashed(customer),
+            dialled: hashed(dialled),
+            trunk: self.facts.trunk.clone(),
+            queue: self.facts.queue.clone(),
+            tier: self.facts.tier.clone(),
+            call_type: self.facts.call_type.clone(),
+            reason: self.decision.reason.clone(),
+            record: self.machine.record(),
+            build: crate::server::BUILD.to_owned(),
+            model,
+        }
+    }
+}
+
+impl Calls {
+    /// Something happened that a call's consent depends on.
+    pub(super) fn consent(&self, inner: &mut Inner, key: CallKey, now: Duration, input: Input) {
+        let Some(entry) = inner.calls.get_mut(&key) else { return };
+        entry.consent.machine.input(now, input);
+        self.drive(inner, key, now);
+    }
+
+    /// Does what a call's consent asks for.
+    pub(super) fn drive(&self, inner: &mut Inner, key: CallKey, now: Duration) {
+        self.attend_to(inner, key);
+        let Inner { calls, counters, .. } = inner;
+        let Some(entry) = calls.get_mut(&key) else { return };
+        while let Some(action) = entry.consent.machine.poll() {
+            match action {
+                Action::Announce => {
+                    if let Err(failure) = self.announce(entry, key) {
+                        entry.consent.machine.input(now, Input::AnnouncementFailed(failure));
+                    }
+                }
+                Action::StopAnnouncing => {
+                    if !self.hush(entry, key) {
+                        entry.consent.machine.input(now, Input::AnnouncementEnded { whole: false });
+                    }
+                }
+                Action::BeginAnalysis => self.order(entry, Work::Listen(key)),
+                Action::PauseAnalysis => self.order(entry, Work::Deafen { call: key, erase: false }),
+                Action::StopAnalysis { erase } => {
+                    self.order(entry, Work::Deafen { call: key, erase });
+                    if erase {
+                        entry.forget();
+                    }
+                }
+                Action::Changed { state, by, erased } => {
+                    counters.consent(state);
+                    let call = entry.call().id;
+                    tracing::info!(%call, %state, by = by.name(), "consent changed");
+                    let policy = entry.consent.machine.terms().policy;
+                    let event = entry.tell(now, ConsentChanged { state, policy, by, erased });
+                    self.bus.publish(event);
+                }
+                Action::Alarm(failure) => {
+                    counters.announcement_failures += 1;
+                    let call = entry.call().id;
+                    tracing::warn!(%call, %failure, "the customer could not be told: the call goes on, and is not analysed");
+                    let what = entry.consent.decision.clone();
+                    let event = entry.tell(
+                        now,
+                        Announcement {
+                            phase: AnnouncementPhase::Failed,
+                            toward: Leg::Customer,
+                            name: cut(&what.announcement.unwrap_or_default(), LONGEST_NAME),
+                            language: cut(&what.language, LONGEST_LANGUAGE),
+                            played: Duration::ZERO,
+                        },
+                    );
+                    self.bus.publish(event);
+                }
+            }
+        }
+    }
+
+    /// Plays the announcement of the policy in force.
+    fn announce(&self, entry: &mut Entry, key: CallKey) -> Result<(), Failure> {
+        let disclosure = self.disclosure.get().ok_or(Failure::NoMedia)?;
+        let name = entry.consent.decision.announcement.clone().ok_or(Failure::NotFound)?;
+        let language = entry.consent.decision.language.clone();
+        let found = disclosure.library.find(&name, Some(&language)).ok_or(Failure::NotFound)?;
+        let recording = Recording {
+            name: found.name.clone(),
+            language: found.language.clone(),
+            sha256: found.clip.digest().to_owned(),
+        };
+        let toward = match disclosure.announcements.to {
+            Hearer::Customer => vec![Face::Trunk],
+            Hearer::Both => vec![Face::Trunk, Face::Pbx],
+        };
+        self.start_playing(entry, key, found, disclosure.announcements.mode, toward, true)?;
+        entry.consent.machine.recording(recording);
+        Ok(())
+    }
+
+    fn start_playing(
+        &self,
+        entry: &mut Entry,
+        key: CallKey,
+        found: sidetone_announce::library::Found,
+        mode: Mode,
+        toward: Vec<Face>,
+        discloses: bool,
+    ) -> Result<(), Failure> {
+        let disclosure = self.disclosure.get().ok_or(Failure::NoMedia)?;
+        let id = PlayId(entry.consent.plays + 1);
+        let (stream, plan) = entry.talk().ok_or(Failure::NoMedia)?;
+        if plan.tappable.is_err() {
+            return Err(Failure::Codec);
+        }
+        let mode = match mode {
+            Mode::Duck if self.mixing() >= disclosure.announcements.most_mixed => Mode::Replace,
+            mode => mode,
+        };
+        for face in &toward {
+            let (formats, ptime) = formats(plan, *face);
+            let found = found.clone();
+            let (call, toward) = (key, *face);
+            disclosure.play(Job { call, stream, toward, id, found, formats, ptime, mode, again: false });
+        }
+        if mode == Mode::Duck {
+            self.mix(1);
+        }
+        entry.consent.plays = id.0;
+        entry.consent.playing = Some(Act { id, stream, found, mode, toward, discloses });
+        Ok(())
+    }
+
+    /// Stops the announcement; false if none plays.
+    fn hush(&self, entry: &Entry, key: CallKey) -> bool {
+        let (Some(act), Some(disclosure)) = (&entry.consent.playing, self.disclosure.get()) else {
+            return false;
+        };
+        for toward in &act.toward {
+            disclosure.hush(key, *toward, act.id);
+        }
+        true
+    }
+
+    /// An announcement of the operator's own: into any call that is up, unless one plays there.
+    ///
+    /// # Errors
+    /// Why not, in words for the operator.
+    pub fn play(
+        &self,
+        id: &str,
+        name: &str,
+        language: Option<&str>,
+        toward: Vec<Face>,
+    ) -> Result<(), String> {
+        let mut guard = self.lock();
+        let entry = guard
+            .calls
+            .values_mut()
+            .find(|entry| entry.is(id))
+            .ok_or_else(|| format!("no call {id} is up; `sidetone calls` lists those that are"))?;
+        let disclosure = self.disclosure.get().ok_or("Sidetone is still starting; try again")?;
+        let found = disclosure.library.find(name, language).ok_or_else(|| {
+            let names: std::collections::BTreeSet<&str> =
+                disclosure.library.names().map(|(name, _)| name).collect();
+            let names = names.into_iter().collect::<Vec<_>>().join(", ");
+            format!("no announcement is called {name}; there are: {names}")
+        })?;
+        if entry.consent.playing.is_some() {
+            return Err("an announcement plays in this call already; two are never heard at once".to_owned());
+        }
+        let key = entry.key();
+        self.start_playing(entry, key, found, disclosure.announcements.mode, toward, false)
+            .map_err(|failure| format!("it can't be played: {failure}"))
+    }
+
+    /// What the relay says of an announcement.
+    pub(super) fn playing(
+        &self,
+        inner: &mut Inner,
+        now: Duration,
+        key: CallKey,
+        toward: Face,
+        id: PlayId,
+        how: Playing,
+    ) {
+        let Some(entry) = inner.calls.get_mut(&key) else { return };
+        let Some(act) = entry.consent.playing.as_mut().filter(|act| act.id == id) else { return };
+        let (name, language) = (act.found.name.clone(), act.found.language.clone());
+        let discloses = act.discloses;
+        let (phase, played) = match how {
+            Playing::Began => (AnnouncementPhase::Started, Duration::ZERO),
+            Playing::Ended { whole: true, played } => (AnnouncementPhase::Finished, played),
+            Playing::Ended { whole: false, played } => (AnnouncementPhase::Interrupted, played),
+        };
+        if let Playing::Ended { .. } = how {
+            act.toward.retain(|face| *face != toward);
+            if act.toward.is_empty() {
+                if act.mode == Mode::Duck {
+                    self.mix(-1);
+                }
+                entry.consent.playing = None;
+            }
+        }
+        if phase == AnnouncementPhase::Started {
+            inner.counters.announcements += 1;
+        }
+        let announcement = Announcement {
+            phase,
+            toward: leg(toward),
+            name: cut(&name, LONGEST_NAME),
+            language: cut(&language, LONGEST_LANGUAGE),
+            played,
+        };
+        self.bus.publish(entry.tell(now, announcement));
+        // What the agent hears changes nothing about what the customer knows.
+        if discloses && toward == Face::Trunk {
+            let input = match how {
+                Playing::Began => Input::AnnouncementBegan,
+                Playing::Ended { whole, .. } => Input::AnnouncementEnded { whole },
+            };
+            self.consent(inner, key, now, input);
+        }
+    }
+
+    /// An announcement could not be made ready.
+    pub(crate) fn announcement_failed(&self, key: CallKey, id: PlayId, failure: Failure) {
+        let now = self.now();
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        let Some(entry) = inner.calls.get_mut(&key) else { return };
+        let Some(act) = entry.consent.playing.take_if(|act| act.id == id) else { return };
+        if act.mode == Mode::Duck {
+            self.mix(-1);
+        }
+        if act.discloses {
+            self.consent(inner, key, now, Input::AnnouncementFailed(failure));
+        }
+    }
+
+    /// SDP has changed: an announcement that plays goes on in what is agreed now.
+    pub(super) fn revoice(&self, entry: &Entry, key: CallKey) {
+        let (Some(act), Some(disclosure)) = (&entry.consent.playing, self.disclosure.get()) else { return };
+        let Some(plan) = entry.stream_plan(act.stream) else { return };
+        for toward in &act.toward {
+            let (formats, ptime) = formats(plan, *toward);
+            if !formats.is_empty() {
+                disclosure.play(Job {
+                    call: key,
+                    stream: act.stream,
+                    toward: *toward,
+                    id: act.id,
+                    found: act.found.clone(),
+                    formats,
+                    ptime,
+                    mode: act.mode,
+                    again: true,
+                });
+            }
+        }
+    }
+
+    /// Somebody says something of a call.
+    pub(super) fn hear(
+        &self,
+        inner: &mut Inner,
+        key: CallKey,
+        now: Duration,
+        telling: &Telling,
+        source: Source,
+    ) {
+        let Inner { calls, settings, .. } = inner;
+        let Some(entry) = calls.get_mut(&key) else { return };
+        match telling {
+            Telling::Consent(say) => entry.consent.machine.input(now, Input::Told { say: *say, source }),
+            Telling::Analysis(on) => entry.consent.machine.input(now, Input::Analysis { on: *on, source }),
+            // Only the PBX knows who sits where; the carrier's word on it is not asked for.
+            _ if source == Source::TrunkHeader => return,
+            Telling::Agent(agent) => entry.consent.agent = Some(agent.clone()),
+            Telling::Party(party) => entry.consent.party = Some(*party),
+            Telling::Queue(_) | Telling::CallType(_) | Telling::Tier(_) | Telling::Language(_) => {
+                entry.consent.tell(settings, now, telling);
+            }
+        }
+        self.drive(inner, key, now);
+    }
+
+    /// What a PBX, the API or the command line tells of a call; false if there is no such call.
+    pub fn told(&self, id: &str, telling: &Telling, source: Source) -> bool {
+        let now = self.now();
+        let mut guard = self.lock();
+        let key = guard.calls.values().find(|entry| entry.is(id)).map(Entry::key);
+        if let Some(key) = key {
+            self.hear(&mut guard, key, now, telling, source);
+        }
+        key.is_some()
+    }
+
+    /// The customer has pressed a key.
+    pub(super) fn key_pressed(&self, inner: &mut Inner, key: CallKey, digit: char, medium: Medium) {
+        self.consent(inner, key, self.now(), Input::Digit { digit, medium });
+    }
+
+    /// Lets time pass for those whose consent waits for something.
+    pub(crate) fn consent_timeouts(&self, now: Duration) {
+        let mut guard = self.lock();
+        let due: Vec<CallKey> = guard
+            .calls
+            .values()
+            .filter(|entry| entry.consent.machine.next_timeout().is_some_and(|at| at <= now))
+            .map(Entry::key)
+            .collect();
+        for key in due {
+            if let Some(entry) = guard.calls.get_mut(&key) {
+                entry.consent.machine.timeout(now);
+            }
+            self.drive(&mut guard, key, now);
+        }
+    }
+
+    /// Files the receipt of a call that is over.
+    pub(super) fn file(&self, inner: &mut Inner, key: CallKey) {
+        let Inner { calls, counters, .. } = inner;
+        let (Some(entry), Some(disclosure)) = (calls.get_mut(&key), self.disclosure.get()) else { return };
+        if std::mem::replace(&mut entry.consent.filed, true) {
+            return;
+        }
+        let ended = Moment::from_unix_millis(self.epoch_wall.after(self.now()).unix_millis());
+        let receipt = entry.consent.receipt(entry, ended, disclosure.model.clone());
+        if !disclosure.receipt(receipt) {
+            counters.receipts_lost += 1;
+            tracing::error!(call = %entry.call().id, "a consent receipt could not be filed: too many wait for the disk");
+        }
+    }
+}
+
+fn cut(text: &str, longest: usize) -> String {
+    text.chars().take(longest).collect()
+}

@@ -1,0 +1,153 @@
+//! Telling callers: announcements made ready and played, and the receipts of it.
+//!
+//! Whether a call is to be told is decided by `sidetone_consent`; when and what has been played comes back from the
+//! relay threads. In between, a thread of its own makes the payloads: encoding a new format takes milliseconds, which
+//! nobody who holds a lock has.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+
+use sidetone_announce::library::Found;
+use sidetone_announce::{Announcements, Library, Mode, Playback};
+use sidetone_codec::Codec;
+use sidetone_consent::log::Writer;
+use sidetone_consent::{Failure, Receipt};
+use sidetone_sip::Face;
+use sidetone_sip::anchor::{CallKey, StreamPlan};
+
+use crate::media::{Announcer, PlayId};
+
+/// The packet length of listeners who ask for none (RFC 3551 §4.2).
+const USUAL_PTIME: u16 = 20;
+
+/// What telling takes.
+pub(crate) struct Disclosure {
+    pub(crate) library: Arc<Library>,
+    pub(crate) announcements: Announcements,
+    announcer: Announcer,
+    jobs: Sender<Job>,
+    receipts: Option<Writer>,
+    /// SHA-256 of the model, for receipts.
+    pub(crate) model: Option<String>,
+}
+
+/// Something to be played.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) call: CallKey,
+    pub(crate) stream: usize,
+    pub(crate) toward: Face,
+    pub(crate) id: PlayId,
+    pub(crate) found: Found,
+    pub(crate) formats: Vec<(u8, Codec)>,
+    pub(crate) ptime: u16,
+    pub(crate) mode: Mode,
+    /// It plays already, and goes on in these formats.
+    pub(crate) again: bool,
+}
+
+/// What is told of a job that can't be done.
+pub(crate) type Failed = Box<dyn Fn(CallKey, PlayId, Failure) + Send>;
+
+impl Disclosure {
+    pub(crate) fn start(
+        library: Arc<Library>,
+        announcements: Announcements,
+        announcer: Announcer,
+        receipts: Option<Writer>,
+        model: Option<String>,
+        failed: Failed,
+    ) -> io::Result<Self> {
+        let (jobs, inbox) = channel::<Job>();
+        let this = Self {
+            library: Arc::clone(&library),
+            announcements,
+            announcer: announcer.clone(),
+            jobs,
+            receipts,
+            model,
+        };
+        let work = move || {
+            warm(&library);
+            for job in inbox {
+                if let Err(failure) = carry_out(&library, &announcer, &job) {
+                    failed(job.call, job.id, failure);
+                }
+            }
+        };
+        std::thread::Builder::new().name("announce".to_owned()).spawn(work)?;
+        Ok(this)
+    }
+
+    pub(crate) fn play(&self, job: Job) {
+        // A thread that is gone plays nothing; the consent's own deadline says so then.
+        let _ = self.jobs.send(job);
+    }
+
+    pub(crate) fn hush(&self, call: CallKey, toward: Face, id: PlayId) {
+        self.announcer.hush(call, toward, id);
+    }
+
+    pub(crate) fn tap(&self, call: CallKey, worker: Option<usize>) {
+        self.announcer.tap(call, worker);
+    }
+
+    /// Files a receipt; false if it is lost.
+    pub(crate) fn receipt(&self, receipt: Receipt) -> bool {
+        self.receipts.as_ref().is_none_or(|receipts| receipts.submit(receipt))
+    }
+
+    /// Receipts written and lost.
+    pub(crate) fn receipts(&self) -> Option<sidetone_consent::log::Counters> {
+        self.receipts.as_ref().map(Writer::counters)
+    }
+}
+
+/// Encodes what most calls will ask for, before the first one does.
+fn warm(library: &Library) {
+    let names: Vec<(String, String)> =
+        library.names().map(|(name, language)| (name.to_owned(), language.to_owned())).collect();
+    for (name, language) in names {
+        if let Some(found) = library.find(&name, Some(&language)) {
+            let usual = [Codec::Pcmu, Codec::Pcma, Codec::G722].map(|codec| (0, codec));
+            let _ = library.voices(&found.clip, usual, USUAL_PTIME);
+        }
+    }
+}
+
+fn carry_out(library: &Library, announcer: &Announcer, job: &Job) -> Result<(), Failure> {
+    let voices = library.voices(&job.found.clip, job.formats.iter().copied(), job.ptime);
+    if voices.is_empty() {
+        return Err(Failure::Codec);
+    }
+    if job.again {
+        announcer.revoice(job.call, job.stream, job.toward, voices);
+        return Ok(());
+    }
+    let playback = Playback::new(voices, job.mode).ok().flatten().ok_or(Failure::Codec)?;
+    announcer.play(job.call, job.stream, job.toward, job.id, playback);
+    Ok(())
+}
+
+/// The formats in which a party may be sent sound: those that both parties have listed, numbered as it wants them; and
+/// the packet length it asked for, in milliseconds.
+pub(crate) fn formats(plan: &StreamPlan, toward: Face) -> (Vec<(u8, Codec)>, u16) {
+    let (target, other) = (plan.end(toward), plan.end(toward.other()));
+    let both = target
+        .formats
+        .iter()
+        .filter(|format| {
+            other.formats.iter().any(|theirs| {
+                theirs.encoding.eq_ignore_ascii_case(&format.encoding)
+                    && theirs.clock_rate == format.clock_rate
+            })
+        })
+        .filter_map(|format| {
+            let codec =
+                Codec::from_rtpmap(&format.encoding, format.clock_rate, format.channels, &format.fmtp)?;
+            codec.is_audio().then_some((format.payload_type, codec))
+        })
+        .collect();
+    (both, target.ptime_ms.unwrap_or(USUAL_PTIME))
+}

@@ -1,0 +1,75 @@
+//! When the next packet of an announcement is due, to the microsecond.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use sidetone_sip::Face;
+
+/// Packets due within this are sent together: fewer wake-ups, for a jitter that no listener notices.
+const TOGETHER: Duration = Duration::from_micros(200);
+
+/// What is due when. epoll counts in milliseconds, which is too coarse for a steady pace: a timer descriptor wakes it.
+pub(super) struct Timer {
+    descriptor: TimerFd,
+    due: BinaryHeap<Reverse<(Duration, usize, bool)>>,
+    /// What the descriptor is set to.
+    set: Option<Duration>,
+}
+
+impl Timer {
+    pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
+        let descriptor =
+            TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
+        registry.register(&mut SourceFd(&descriptor.as_fd().as_raw_fd()), token, Interest::READABLE)?;
+        Ok(Self { descriptor, due: BinaryHeap::new(), set: None })
+    }
+
+    /// Something is due toward one face of a stream. What was noted before for it stays: whoever takes it out asks the
+    /// stream whether it holds.
+    pub(super) fn note(&mut self, at: Duration, stream: usize, face: Face) {
+        self.due.push(Reverse((at, stream, face == Face::Pbx)));
+    }
+
+    /// What is due, one after the other.
+    pub(super) fn take(&mut self, now: Duration) -> Option<(Duration, usize, Face)> {
+        let Reverse((at, stream, pbx)) = *self.due.peek()?;
+        if at > now + TOGETHER {
+            return None;
+        }
+        self.due.pop();
+        Some((at, stream, if pbx { Face::Pbx } else { Face::Trunk }))
+    }
+
+    /// When the next thing is due.
+    pub(super) fn next(&self) -> Option<Duration> {
+        self.due.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    /// Sets the descriptor to what is due next.
+    pub(super) fn set(&mut self, now: Duration) {
+        let next = self.next();
+        if next == self.set {
+            return;
+        }
+        self.set = next;
+        let Some(next) = next else { return };
+        // Zero would disarm it.
+        let wait = next.saturating_sub(now).max(Duration::from_micros(1));
+        let expiration = Expiration::OneShot(TimeSpec::from_duration(wait));
+        if self.descriptor.set(expiration, TimerSetTimeFlags::empty()).is_err() {
+            self.set = None;
+        }
+    }
+
+    /// It has gone off; it is set anew for what is due next.
+    pub(super) fn rang(&mut self) {
+        self.set = None;
+    }
+}

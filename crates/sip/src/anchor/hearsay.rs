@@ -1,0 +1,69 @@
+//! What messages say to Sidetone beside their business: its own headers, and keys pressed by INFO.
+
+use super::ports::MediaPlane;
+use super::{Anchor, CallFact, CallKey};
+use crate::Face;
+use crate::message::{Message, Method, Name};
+use crate::proxy::Passing;
+
+/// What the names of Sidetone's own headers begin with. They pass on like any other header.
+pub const HEADER_PREFIX: &str = "X-Sidetone-";
+/// The most such headers of a message that are heard.
+const MOST_HEADERS: usize = 16;
+/// The longest value that is heard, in characters.
+const LONGEST_VALUE: usize = 200;
+
+impl<M: MediaPlane> Anchor<M> {
+    /// Listens to what a message of a call says to us. `requester` is the face from which its request came.
+    pub(super) fn overhear(&mut self, ctx: &Passing, message: &Message, requester: Face) {
+        let Some(position) = self.find(message, requester) else { return };
+        let key = position.key;
+        let headers: Vec<(String, String)> = message
+            .headers()
+            .filter_map(|header| {
+                let (prefix, rest) = header.name_text.split_at_checked(HEADER_PREFIX.len())?;
+                let ours = prefix.eq_ignore_ascii_case(HEADER_PREFIX);
+                ours.then(|| (rest.to_owned(), header.text().chars().take(LONGEST_VALUE).collect()))
+            })
+            .take(MOST_HEADERS)
+            .collect();
+        for (name, value) in headers {
+            self.tell(CallFact::Told { key, by: ctx.from, name, value, at: ctx.now });
+        }
+        if message.method() == Some(Method::INFO) {
+            self.overhear_key(ctx, key, message);
+        }
+    }
+
+    fn overhear_key(&mut self, ctx: &Passing, key: CallKey, info: &Message) {
+        let kind = info.header(Name::ContentType).map(|header| header.text().to_ascii_lowercase());
+        let kind = kind.as_deref().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+        let Ok(body) = std::str::from_utf8(info.body()) else { return };
+        let signal = match kind {
+            "application/dtmf" => Some(body),
+            "application/dtmf-relay" => body.lines().find_map(|line| {
+                let (name, value) = line.split_once('=')?;
+                name.trim().eq_ignore_ascii_case("signal").then_some(value)
+            }),
+            _ => None,
+        };
+        if let Some(digit) = signal.and_then(digit) {
+            self.tell(CallFact::Digit { key, by: ctx.from, digit, at: ctx.now });
+        }
+    }
+}
+
+/// A key, as its sign or as the number of its event (RFC 4733 §3.2).
+fn digit(signal: &str) -> Option<char> {
+    let signal = signal.trim();
+    let mut signs = signal.chars();
+    match (signs.next(), signs.next()) {
+        (Some(sign @ ('0'..='9' | '*' | '#')), None) => Some(sign),
+        (Some(sign @ ('A'..='D' | 'a'..='d')), None) => Some(sign.to_ascii_uppercase()),
+        _ => match signal {
+            "10" => Some('*'),
+            "11" => Some('#'),
+            _ => None,
+        },
+    }
+}
