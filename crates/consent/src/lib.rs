@@ -10,8 +10,10 @@ pub mod log;
 pub mod machine;
 mod moment;
 pub mod numbering;
+pub mod page;
 pub mod policy;
 pub mod receipt;
+pub mod report;
 mod words;
 
 pub use list::List;

@@ -13,6 +13,7 @@ pub use matching::Dialled;
 
 use crate::machine::Terms;
 use crate::numbering::Numbering;
+use crate::page::Operator;
 use crate::{Policy, Telling};
 
 /// `[consent]`: how callers are told, and who is never listened to.
@@ -46,6 +47,8 @@ pub struct Settings {
     pub exclude_withheld: bool,
     /// How numbers without a country code are to be read.
     pub numbering: Numbering,
+    /// Who runs the calls, for the policy page.
+    pub operator: Operator,
     /// What applies to which calls. The first that matches decides; where none does, the trunk's `disclosure`.
     pub rules: Vec<Rule>,
 }
@@ -66,6 +69,7 @@ impl Default for Settings {
             do_not_analyse: None,
             exclude_withheld: false,
             numbering: Numbering::default(),
+            operator: Operator::default(),
             rules: Vec::new(),
         }
     }

@@ -1,0 +1,67 @@
+//! What the page says, whatever the language. `{out}` and `{in}` are keys, `{operator}` is a name.
+
+pub(super) struct Texts {
+    /// In place of `{operator}` where the operator has given no name.
+    pub(super) us: &'static str,
+    /// What the choice of languages is called.
+    pub(super) languages: &'static str,
+    pub(super) heading: &'static str,
+    pub(super) lead: &'static str,
+
+    pub(super) what: &'static str,
+    pub(super) what_happens: [&'static str; 3],
+    pub(super) what_not: [&'static str; 5],
+    pub(super) nothing_happens: &'static str,
+
+    pub(super) told: &'static str,
+    pub(super) told_upstream: &'static str,
+    pub(super) told_notice: &'static str,
+    pub(super) told_opt_in: &'static str,
+    pub(super) told_elsewhere: &'static str,
+
+    pub(super) object: &'static str,
+    pub(super) object_key: &'static str,
+    pub(super) object_say: &'static str,
+    pub(super) object_list: &'static str,
+    pub(super) object_free: &'static str,
+
+    pub(super) never: &'static str,
+    pub(super) never_tiers: &'static str,
+    /// The usual tiers in this language; others are shown as the operator named them.
+    pub(super) tier: fn(&str) -> Option<&'static str>,
+    pub(super) never_list: &'static str,
+    pub(super) never_withheld: &'static str,
+    pub(super) never_lines: &'static str,
+
+    pub(super) kept: &'static str,
+    /// Heads of the table's columns: what, for how long.
+    pub(super) kept_head: [&'static str; 2],
+    pub(super) kept_voice: &'static str,
+    pub(super) kept_voice_long: &'static str,
+    pub(super) kept_estimates: &'static str,
+    pub(super) kept_estimates_long: &'static str,
+    pub(super) kept_receipts: &'static str,
+    pub(super) kept_receipts_days: &'static str,
+    pub(super) kept_receipts_open: &'static str,
+
+    pub(super) who: &'static str,
+    pub(super) sink_phone: &'static str,
+    pub(super) sink_screens: &'static str,
+    pub(super) sink_webhook: &'static str,
+    pub(super) sink_file: &'static str,
+    pub(super) sink_metrics: &'static str,
+    pub(super) sink_nobody: &'static str,
+
+    pub(super) rights: &'static str,
+    pub(super) rights_are: [&'static str; 2],
+
+    pub(super) contact: &'static str,
+    pub(super) contact_missing: &'static str,
+    pub(super) email: &'static str,
+    pub(super) phone: &'static str,
+    pub(super) privacy: &'static str,
+    pub(super) authority: &'static str,
+
+    pub(super) made: &'static str,
+    pub(super) made_model: &'static str,
+}

@@ -1,0 +1,95 @@
+//! The report in words, as Markdown that reads well without being rendered.
+
+use std::fmt;
+
+use super::{Report, Subject};
+use crate::Policy;
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "# Compliance report\n")?;
+        writeln!(f, "Made {} by {}.", self.made, self.build)?;
+        if let Some(digest) = &self.program_sha256 {
+            writeln!(f, "Program: SHA-256 {digest}")?;
+        }
+        match &self.model {
+            Some(model) => {
+                writeln!(f, "Model: {}, {} parameters, {}", model.name, model.parameters, model.licence)?;
+                writeln!(f, "Weights: SHA-256 {}", model.sha256)?;
+                if !model.card_sha256.is_empty() {
+                    writeln!(f, "Card: SHA-256 {}", model.card_sha256)?;
+                }
+            }
+            None => writeln!(f, "Model: none")?,
+        }
+        writeln!(f, "\nThis states what the program does. It is no legal advice.")?;
+
+        writeln!(f, "\n## What is inferred")?;
+        for path in &self.paths {
+            let about = match path.about {
+                Subject::Customer => "customer",
+                Subject::Agent => "agent",
+                Subject::Both => "both sides",
+            };
+            let active = if path.active { "in use" } else { "not in use" };
+            let emotion = if path.recognises_emotion { "yes" } else { "no" };
+            writeln!(f, "\n### {} ({about}, {active})\n", path.name)?;
+            writeln!(f, "- from: {}", path.input)?;
+            writeln!(f, "- to: {}", path.output)?;
+            writeln!(f, "- emotion recognition: {emotion}")?;
+            writeln!(f, "- only if: {}", path.gate)?;
+            writeln!(f, "- seen to by: {}", path.enforced_by)?;
+            writeln!(f, "- law: {}", path.law)?;
+        }
+
+        writeln!(f, "\n## What this build has no code for\n")?;
+        self.absent.iter().try_for_each(|absent| writeln!(f, "- {absent}"))?;
+
+        writeln!(f, "\n## How callers are told\n")?;
+        for trunk in &self.trunks {
+            writeln!(f, "- trunk {}: {}", trunk.trunk, name(trunk.policy))?;
+        }
+        for (index, rule) in self.rules.iter().enumerate() {
+            let mut conditions: Vec<String> = [
+                ("trunk", rule.trunk.clone()),
+                ("dialled", rule.dialled.as_ref().map(ToString::to_string)),
+                ("queue", rule.queue.clone()),
+                ("tier", rule.tier.clone()),
+                ("call type", rule.call_type.clone()),
+            ]
+            .into_iter()
+            .filter_map(|(what, is)| is.map(|is| format!("{what} {is}")))
+            .collect();
+            if conditions.is_empty() {
+                conditions.push("every call".to_owned());
+            }
+            let policy = rule.policy.map_or("as the trunk says", name);
+            writeln!(f, "- rule {index}, {}: {policy}", conditions.join(", "))?;
+        }
+        if !self.never_tiers.is_empty() {
+            writeln!(f, "- tiers never analysed: {}", self.never_tiers.join(", "))?;
+        }
+        writeln!(f, "- key that refuses: {}", self.opt_out_digit)?;
+
+        writeln!(f, "\n## What is kept\n")?;
+        for retention in &self.retention {
+            writeln!(f, "- {} in {}: {}", retention.what, retention.at, retention.kept)?;
+        }
+
+        if !self.remarks.is_empty() {
+            writeln!(f, "\n## To be looked at\n")?;
+            self.remarks.iter().try_for_each(|remark| writeln!(f, "- {remark}"))?;
+        }
+        Ok(())
+    }
+}
+
+fn name(policy: Policy) -> &'static str {
+    match policy {
+        Policy::Never => "never analysed",
+        Policy::GivenUpstream => "told before the call gets here (given-upstream)",
+        Policy::Notice => "told by Sidetone, may refuse (notice)",
+        Policy::OptIn => "asked by Sidetone, must agree (opt-in)",
+        Policy::AnnounceElsewhere => "told by the PBX (announce-elsewhere)",
+    }
+}
