@@ -170,17 +170,15 @@ impl Board {
         // An answer may come from another PBX than the one that was tried first.
         if first || event.kind() == Kind::CallAnswered {
             match (self.raw)(&id) {
-                Some(identity) if identity.pbx == self.purpose.pbx => {
-                    if first && identity.sip_call_id.len() <= LONGEST_SIP {
-                        let sip: Arc<str> = identity.sip_call_id.into();
-                        let seen = !self.channels.of_call(&sip).is_empty();
-                        self.by_sip.insert(Arc::clone(&sip), id);
-                        self.calls.insert(id, Call { sip, mood: Mood::new(), since: now, seen });
-                    }
+                Some(identity) if identity.pbx != self.purpose.pbx => self.forget(&id),
+                Some(identity) if first && identity.sip_call_id.len() <= LONGEST_SIP => {
+                    let sip: Arc<str> = identity.sip_call_id.into();
+                    let seen = !self.channels.of_call(&sip).is_empty();
+                    self.by_sip.insert(Arc::clone(&sip), id);
+                    self.calls.insert(id, Call { sip, mood: Mood::new(), since: now, seen });
                 }
-                Some(_) => self.forget(&id),
-                // It has ended meanwhile; what is known of it still holds.
-                None => {}
+                // Known already; or it has ended meanwhile, and what is known of it still holds.
+                Some(_) | None => {}
             }
         }
         let Some(call) = self.calls.get_mut(&id) else { return };

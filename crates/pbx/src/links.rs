@@ -69,6 +69,7 @@ impl PbxLinks {
     ///
     /// # Errors
     /// When a configuration can't be meant.
+    #[allow(clippy::needless_pass_by_value)] // each link keeps a share of them
     pub fn start(pbxs: Vec<(String, Links)>, bus: &Bus, raw: Raw, hear: Hear) -> Result<Self, StartError> {
         for (pbx, links) in &pbxs {
             links.validate(pbx)?;

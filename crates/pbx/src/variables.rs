@@ -157,6 +157,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    #[allow(clippy::needless_pass_by_value)] // reads better
     fn happening(kind: &str, data: serde_json::Value) -> Happening {
         serde_json::from_value(json!({ "kind": kind, "data": data })).unwrap()
     }

@@ -1,5 +1,6 @@
 //! PBXs that are dead, slow or lying cost nothing.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a failure is the message
+#![allow(clippy::needless_pass_by_value)] // reads better where it is called
 
 mod common;
 

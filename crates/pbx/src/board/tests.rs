@@ -120,6 +120,7 @@ fn words(job: &Job) -> String {
     }
 }
 
+#[allow(clippy::needless_pass_by_value)] // reads better
 fn happening(kind: &str, data: serde_json::Value) -> Happening {
     serde_json::from_value(json!({ "kind": kind, "data": data })).unwrap()
 }
