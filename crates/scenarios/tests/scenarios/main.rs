@@ -4,6 +4,7 @@
 mod admission;
 mod asterisk_agent;
 mod asterisk_inbound;
+mod asterisk_links;
 mod asterisk_softphone;
 mod basic;
 mod cancel;
