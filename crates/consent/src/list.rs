@@ -100,7 +100,16 @@ impl List {
         if fs::metadata(path).map_err(file)?.len() > LARGEST {
             return Err(file(io::Error::new(io::ErrorKind::FileTooLarge, "larger than any list")));
         }
-        let text = fs::read_to_string(path).map_err(file)?;
+        Self::read(path, &fs::read_to_string(path).map_err(file)?, key, numbering)
+    }
+
+    /// As [`List::open`], from the file's text.
+    pub(crate) fn read(
+        path: &Path,
+        text: &str,
+        key: Option<&[u8]>,
+        numbering: &Numbering,
+    ) -> Result<Self, ListError> {
         let mut lines = text.lines().enumerate();
         let format = |line, problem| ListError::Format { path: path.to_owned(), line, problem };
         let header = lines.next().map(|(_, line)| line).unwrap_or_default();

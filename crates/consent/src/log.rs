@@ -17,7 +17,7 @@
 //! - It proves that nothing was changed since, not that what was written was true.
 
 mod file;
-mod line;
+pub(crate) mod line;
 mod verify;
 mod writer;
 

@@ -164,6 +164,8 @@ fn a_plain_number_in_the_file_is_refused_with_its_line() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))] // each writes files
+
     /// Whatever a caller's number says, it is looked up in peace; and what was listed is found as it was written.
     #[test]
     fn any_text_is_looked_up(number in "\\PC{0,40}", other in "[+0-9 ()-]{0,20}") {

@@ -6,7 +6,7 @@ mod common;
 
 use common::moment;
 use sidetone_consent::Policy;
-use sidetone_consent::policy::Settings;
+
 use sidetone_consent::report::{ModelFacts, Report, ReportFacts, SinkFacts, Subject};
 
 fn facts(settings: &str) -> ReportFacts {

@@ -99,7 +99,7 @@ impl Entry {
 
 /// Why a line can't be believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Unbelievable {
+pub(crate) enum Unbelievable {
     /// It is no line of a log.
     Unreadable,
     /// It isn't what was written; these fields differ, as far as that can be told.
@@ -121,7 +121,7 @@ impl Line {
     }
 
     /// Reads a line, without its end.
-    pub(super) fn read(text: &str) -> Result<Self, Unbelievable> {
+    pub(crate) fn read(text: &str) -> Result<Self, Unbelievable> {
         let raw: Raw = serde_json::from_str(text).map_err(|_| Unbelievable::Unreadable)?;
         let (front, end) = text.rsplit_once(HASH).ok_or(Unbelievable::Unreadable)?;
         let right =
