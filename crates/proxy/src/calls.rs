@@ -60,6 +60,8 @@ struct Inner {
     thresholds: Thresholds,
     settings: Settings,
     excluded: Option<Excluded>,
+    /// Calls just answered, whose plans are still on their way.
+    answered: Vec<(CallKey, Duration)>,
     media_timeout: Duration,
     counters: CallCounters,
 }
@@ -288,7 +290,7 @@ impl Calls {
                     tracing::info!(call = %entry.call().id, "call answered");
                     self.bus.publish(entry.tell(at, CallAnswered { waited }));
                 }
-                self.consent(inner, key, at, Input::Answered);
+                inner.answered.push((key, at));
             }
             CallFact::Held { key, by, at } => {
                 if let Some(entry) = inner.calls.get_mut(&key) {
@@ -399,7 +401,8 @@ impl Calls {
         let thresholds = inner.thresholds.clone();
         let in_band = inner.settings.in_band_digits;
         let Some(entry) = inner.calls.get_mut(&key) else { return };
-        if entry.worker().is_some() || !entry.consent.concerns() || self.workers.is_empty() {
+        if entry.worker().is_some() || entry.is_over() || !entry.consent.concerns() || self.workers.is_empty()
+        {
             return;
         }
         entry.engage(usize::try_from(key.0).unwrap_or(0) % self.workers.len());
@@ -449,6 +452,15 @@ impl Calls {
             _ => return,
         };
         self.consent(inner, call, now, input);
+    }
+
+    /// All that one message meant for calls has been told. Whoever was answered by it can be told of the analysis now:
+    /// only now is it known where their media goes.
+    pub(crate) fn settled(&self) {
+        let mut inner = self.lock();
+        for (key, at) in std::mem::take(&mut inner.answered) {
+            self.consent(&mut inner, key, at, Input::Answered);
+        }
     }
 
     /// The media plane has something to say. Returns the calls that should be taken down.

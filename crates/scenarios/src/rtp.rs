@@ -277,6 +277,61 @@ pub fn speak(speaker: &mut End, listener: &mut End, speech: &[i16]) {
     }
 }
 
+/// What arrived while two ends talked, in order.
+#[derive(Debug, Default)]
+pub struct Arrived {
+    /// At the first end.
+    pub at_a: Vec<Vec<u8>>,
+    /// At the second.
+    pub at_b: Vec<Vec<u8>>,
+}
+
+/// Both ends send a packet every 20 ms, for `packets` packets: the first end silence, the second noise. `each` may send
+/// more. Returns what arrived.
+///
+/// # Panics
+/// When a packet can't be sent.
+pub fn converse(
+    a: &mut End,
+    b: &mut End,
+    packets: u32,
+    mut each: impl FnMut(u32, &mut End, &mut End),
+) -> Arrived {
+    let mut arrived = Arrived::default();
+    let start = Instant::now();
+    for n in 0..packets {
+        let silence = a.packet_of(n == 0, &[0xff; 160]);
+        a.send(&silence);
+        let noise = b.packet(n == 0);
+        b.send(&noise);
+        each(n, a, b);
+        let next = start + Duration::from_millis(20) * (n + 1);
+        while Instant::now() < next {
+            arrived.at_a.extend(a.receive().map(|(packet, _)| packet));
+            arrived.at_b.extend(b.receive().map(|(packet, _)| packet));
+        }
+    }
+    arrived
+}
+
+/// Presses a key: a telephone-event of 100 ms with its three ends (RFC 4733 §2.5.1.4).
+///
+/// # Panics
+/// When a packet can't be sent.
+pub fn press(end: &mut End, payload_type: u8, digit: u8) {
+    let start = end.timestamp();
+    for (n, (last, duration)) in
+        [(false, 160_u16), (false, 320), (false, 480), (true, 800), (true, 800), (true, 800)]
+            .iter()
+            .enumerate()
+    {
+        let [high, low] = duration.to_be_bytes();
+        let report = [digit, if *last { 0x8a } else { 0x0a }, high, low];
+        let packet = end.event_packet(payload_type, n == 0, start, &report);
+        end.send(&packet);
+    }
+}
+
 /// G.711 µ-law of one sample.
 fn ulaw(sample: i16) -> u8 {
     const BIAS: u16 = 0x84;

@@ -106,10 +106,30 @@ pub fn check(config: &Config) -> Vec<Fault> {
             }
         }
     }
-    if !config.trunks.is_empty() && config.trunks.iter().all(|trunk| trunk.disclosure == Policy::Never) {
+    let trunks: Vec<&str> = config.trunks.iter().map(|trunk| trunk.name.as_str()).collect();
+    faults.extend(config.consent.faults(&trunks).into_iter().map(|fault| Fault {
+        key: fault.key,
+        problem: fault.problem,
+        fatal: fault.fatal,
+    }));
+    for (index, trunk) in config.trunks.iter().enumerate() {
+        if !trunk.links().is_empty() {
+            faults.push(Fault::fatal(format!("trunk.{index}"), "ami, ari and esl belong to a [[pbx]]"));
+        }
+    }
+    for (index, pbx) in config.pbxs.iter().enumerate() {
+        if let Err(error) = pbx.links().validate(&pbx.name) {
+            faults.push(Fault::fatal(format!("pbx.{index}.{}", error.key), error.why));
+        }
+    }
+    let no_rule = config.consent.rules.iter().all(|rule| rule.policy.unwrap_or_default() == Policy::Never);
+    if no_rule
+        && !config.trunks.is_empty()
+        && config.trunks.iter().all(|trunk| trunk.disclosure == Policy::Never)
+    {
         faults.push(Fault::warning(
             "trunk.0.disclosure",
-            "no trunk states how callers are told, so calls are carried but none is analysed; where callers hear the announcement before they get here, write disclosure = \"given-upstream\"",
+            "no trunk states how callers are told, so calls are carried but none is analysed; write disclosure = \"notice\" to have Sidetone announce it, or \"given-upstream\" where callers hear of it before they get here",
         ));
     }
     faults

@@ -354,6 +354,7 @@ impl Core {
         for change in anchor.media().take_changes() {
             self.calls.plan(now, change);
         }
+        self.calls.settled();
         anchor.media().close_released();
     }
 

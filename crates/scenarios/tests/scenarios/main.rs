@@ -8,6 +8,7 @@ mod asterisk_links;
 mod asterisk_softphone;
 mod basic;
 mod cancel;
+mod consent;
 mod deployment;
 mod dns;
 mod drain;

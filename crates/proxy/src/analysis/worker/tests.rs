@@ -60,6 +60,7 @@ fn an_order_holds_for_the_packets_behind_it_and_the_end_comes_last() {
     }
     for order in [
         begin(ONE),
+        Work::Listen(ONE),
         Work::Plan { call: ONE, stream: 0, plan: Box::new(plan(Ok(()))) },
         Work::Answered(ONE, ms(3_900)),
         Work::Finish(ONE, ms(10_000)),

@@ -1,0 +1,299 @@
+//! Callers are told, in one unbroken stream, and decide; before that, and after they object, nobody listens.
+
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use sidetone_announce::{Clip, Encoded};
+use sidetone_codec::Codec;
+use sidetone_scenarios::call::{Call, Toward};
+use sidetone_scenarios::net::{Net, host};
+use sidetone_scenarios::rtp::{Arrived, converse, press, speak};
+use sidetone_scenarios::sidetone::{Setup, of_kind};
+use sidetone_scenarios::sipp::Plan;
+use sidetone_scenarios::{repository, until};
+
+/// Payload type of telephone-events in the scenario.
+const EVENTS: u8 = 101;
+
+/// A second and a half of speech, as an operator's own recording.
+fn recording(folder: &Path) -> PathBuf {
+    let mut reader = hound::WavReader::open(repository().join("demo/agent.wav")).unwrap();
+    let path = folder.join("announcement.wav");
+    let mut writer = hound::WavWriter::create(&path, reader.spec()).unwrap();
+    let samples: Vec<i16> = reader.samples().map(Result::unwrap).collect();
+    let loudest = (0..samples.len() - 12_000).step_by(4_000).max_by_key(|from| {
+        samples[*from..from + 12_000].iter().map(|x| i64::from(x.unsigned_abs())).sum::<i64>()
+    });
+    for sample in &samples[loudest.unwrap()..][..12_000] {
+        writer.write_sample(*sample).unwrap();
+    }
+    writer.finalize().unwrap();
+    path
+}
+
+/// The payloads that a listener is to get.
+fn payloads(path: &Path) -> Vec<Vec<u8>> {
+    let clip = Clip::read("announcement", Cursor::new(std::fs::read(path).unwrap()), -23.0).unwrap();
+    let encoded = Encoded::new(&clip, &Codec::Pcmu, 20).unwrap();
+    (0..encoded.packets()).map(|n| encoded.payload(n).unwrap().to_vec()).collect()
+}
+
+fn start(disclosure: &str, more: &str) -> (Call, tempfile::TempDir, Vec<Vec<u8>>) {
+    start_toward(disclosure, more, Toward::Pbx)
+}
+
+fn start_toward(disclosure: &str, more: &str, toward: Toward) -> (Call, tempfile::TempDir, Vec<Vec<u8>>) {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = recording(folder.path());
+    let net = Net::lease();
+    let mut setup = Setup::usual(&net);
+    setup.disclosure = disclosure.to_owned();
+    setup.more = format!(
+        "{more}\n[announcement.files.notice]\nen = {recording:?}\n[announcement.files.opt-in]\nen = {recording:?}\n"
+    );
+    let (caller, callee) = match toward {
+        Toward::Pbx => (host::TRUNK, host::PBX),
+        Toward::Trunk => (host::PBX, host::TRUNK),
+    };
+    let mut uac = Plan::new("talk", "uac", net.at(caller, 5060));
+    uac.remote = Some(net.at(host::SIDETONE, 5060));
+    let uas = Plan::new("talk", "uas", net.at(callee, 5060));
+    let mut call = Call::start_with(net, &setup, uac, uas);
+    call.answered();
+    let payloads = payloads(&recording);
+    (call, folder, payloads)
+}
+
+fn header(packet: &[u8]) -> (u32, u16, u32) {
+    (
+        u32::from_be_bytes(packet[8..12].try_into().unwrap()),
+        u16::from_be_bytes(packet[2..4].try_into().unwrap()),
+        u32::from_be_bytes(packet[4..8].try_into().unwrap()),
+    )
+}
+
+/// One SSRC, no sequence number left out, timestamps that run on.
+fn assert_one_stream(packets: &[Vec<u8>]) {
+    for pair in packets.windows(2) {
+        let (before, after) = (header(&pair[0]), header(&pair[1]));
+        assert_eq!(after.0, before.0, "SSRC");
+        assert_eq!(after.1, before.1.wrapping_add(1), "sequence");
+        if pair[1][1] & 0x7f == 0 && pair[0][1] & 0x7f == 0 {
+            assert_eq!(after.2.wrapping_sub(before.2), 160, "timestamp");
+        }
+    }
+}
+
+/// Where the announcement stands among packets: its first and last.
+fn announcement(packets: &[Vec<u8>], payloads: &[Vec<u8>]) -> (usize, usize) {
+    let first = packets.iter().position(|packet| packet[12..] == payloads[0]).expect("its first packet");
+    (first, first + payloads.len())
+}
+
+fn states(events: &[Value]) -> Vec<(&str, &str)> {
+    of_kind(events, "consent.changed")
+        .iter()
+        .map(|event| (event["data"]["state"].as_str().unwrap(), event["data"]["by"].as_str().unwrap()))
+        .collect()
+}
+
+fn speech() -> Vec<i16> {
+    let mut reader = hound::WavReader::open(repository().join("demo/caller.wav")).unwrap();
+    reader.samples().map(Result::unwrap).skip(24 * 8_000).take(5 * 8_000).collect()
+}
+
+fn talk(call: &mut Call, packets: u32) -> Arrived {
+    converse(&mut call.caller_media, &mut call.callee_media, packets, |_, _, _| {})
+}
+
+fn heard_ms(call: &Call) -> f64 {
+    call.sidetone.metric("sidetone_analysis_audio_seconds_total") * 1e3
+}
+
+#[test]
+fn the_customer_is_told_in_one_unbroken_stream_and_then_listened_to() {
+    let (mut call, _folder, payloads) = start("notice", "");
+    let arrived = talk(&mut call, 150);
+    assert_one_stream(&arrived.at_a);
+    let (first, end) = announcement(&arrived.at_a, &payloads);
+    for (packet, payload) in arrived.at_a[first..end].iter().zip(&payloads) {
+        assert_eq!(&packet[12..], payload, "every packet of the announcement, and nothing between");
+    }
+    assert!(arrived.at_a.len() > end + 20, "the agent is heard again");
+    // The agent hears the customer all the time, byte for byte.
+    assert_eq!(arrived.at_b.len(), 150);
+    let since_told = 20.0 * (arrived.at_a.len() - end) as f64;
+    assert!(heard_ms(&call) <= since_told + 100.0, "nothing of before it was told");
+    speak(&mut call.caller_media, &mut call.callee_media, &speech());
+    assert!(heard_ms(&call) > 1_000.0);
+    call.caller.open_gate();
+    let events = call.finish(6);
+    assert_eq!(states(&events), [("announcing", "policy"), ("given", "policy")]);
+    let phases: Vec<_> =
+        of_kind(&events, "announcement").iter().map(|event| event["data"]["phase"].clone()).collect();
+    assert_eq!(phases, ["started", "finished"]);
+    assert!(!of_kind(&events, "affect.update").is_empty());
+}
+
+#[test]
+fn the_customer_who_is_called_is_told_too() {
+    let (mut call, _folder, payloads) = start_toward("notice", "", Toward::Trunk);
+    let arrived = talk(&mut call, 120);
+    assert_one_stream(&arrived.at_b);
+    announcement(&arrived.at_b, &payloads);
+    assert!(arrived.at_a.iter().all(|packet| packet[12..] != payloads[3]), "the agent hears none of it");
+    call.caller.open_gate();
+    assert_eq!(states(&call.finish(6)), [("announcing", "policy"), ("given", "policy")]);
+}
+
+#[test]
+fn who_presses_nine_while_being_told_is_never_listened_to() {
+    let (mut call, _folder, _) = start("notice", "");
+    let arrived = converse(&mut call.caller_media, &mut call.callee_media, 100, |n, caller, _| {
+        if n == 40 {
+            press(caller, EVENTS, 9);
+        }
+    });
+    assert_one_stream(&arrived.at_a);
+    speak(&mut call.caller_media, &mut call.callee_media, &speech());
+    assert_eq!(heard_ms(&call), 0.0, "not one frame reached the model");
+    call.caller.open_gate();
+    let events = call.finish(6);
+    assert_eq!(states(&events), [("announcing", "policy"), ("opted-out", "digit")]);
+    assert!(of_kind(&events, "affect.update").is_empty());
+    assert_eq!(of_kind(&events, "call.ended")[0]["data"]["summary"], Value::Null);
+}
+
+#[test]
+fn who_presses_nine_later_is_forgotten() {
+    let (mut call, _folder, _) = start("notice", "");
+    talk(&mut call, 100);
+    speak(&mut call.caller_media, &mut call.callee_media, &speech());
+    until("an update", || (!of_kind(&call.sidetone.events(), "affect.update").is_empty()).then_some(()));
+    press(&mut call.caller_media, EVENTS, 9);
+    until("the objection", || {
+        states(&call.sidetone.events()).contains(&("opted-out", "digit")).then_some(())
+    });
+    let heard = heard_ms(&call);
+    assert!(heard > 1_000.0);
+    speak(&mut call.caller_media, &mut call.callee_media, &speech());
+    assert_eq!(heard_ms(&call), heard, "nothing more reached the model");
+    call.caller.open_gate();
+    let events = call.finish(6);
+    let objection = events.iter().position(|event| event["data"]["state"] == "opted-out").unwrap();
+    assert_eq!(events[objection]["data"]["erased"], true);
+    assert!(of_kind(&events[objection..], "affect.update").is_empty());
+    let summary = &of_kind(&events, "call.ended")[0]["data"]["summary"];
+    assert_eq!(summary["analysis"]["erased"], true);
+}
+
+#[test]
+fn a_key_in_the_sound_counts_like_any_other() {
+    let (mut call, _folder, _) = start("notice", "");
+    talk(&mut call, 100);
+    let nine: Vec<i16> = (0..2_400)
+        .map(|n| {
+            let t = f64::from(n) / 8_000.0 * std::f64::consts::TAU;
+            (6_000.0 * (852.0 * t).sin() + 6_000.0 * (1_477.0 * t).sin()) as i16
+        })
+        .collect();
+    speak(&mut call.caller_media, &mut call.callee_media, &nine);
+    until("the objection", || {
+        states(&call.sidetone.events()).contains(&("opted-out", "digit-in-band")).then_some(())
+    });
+    call.caller.open_gate();
+    call.finish(6);
+}
+
+#[test]
+fn only_who_agrees_is_listened_to_where_that_is_asked() {
+    let (mut call, _folder, _) = start("opt-in", "[consent]\npatience = \"60s\"\n");
+    talk(&mut call, 100);
+    speak(&mut call.caller_media, &mut call.callee_media, &speech());
+    assert_eq!(heard_ms(&call), 0.0);
+    press(&mut call.caller_media, EVENTS, 1);
+    until("the agreement", || states(&call.sidetone.events()).contains(&("given", "digit")).then_some(()));
+    speak(&mut call.caller_media, &mut call.callee_media, &speech());
+    assert!(heard_ms(&call) > 1_000.0);
+    call.caller.open_gate();
+    let events = call.finish(6);
+    assert_eq!(states(&events), [("announcing", "policy"), ("asked", "policy"), ("given", "digit")]);
+}
+
+#[test]
+fn silence_is_no_agreement() {
+    let (mut call, _folder, _) = start("opt-in", "[consent]\npatience = \"1s\"\n");
+    talk(&mut call, 100);
+    until("the end of patience", || {
+        states(&call.sidetone.events()).contains(&("declined", "policy")).then_some(())
+    });
+    speak(&mut call.caller_media, &mut call.callee_media, &speech());
+    assert_eq!(heard_ms(&call), 0.0);
+    call.caller.open_gate();
+    call.finish(6);
+}
+
+#[test]
+fn the_pbx_may_announce_and_say_so() {
+    let (mut call, _folder, _) = start("announce-elsewhere", "");
+    speak(&mut call.caller_media, &mut call.callee_media, &speech());
+    assert_eq!(heard_ms(&call), 0.0);
+    let id = call.sidetone.command(&["calls", "--json"]);
+    let id =
+        serde_json::from_str::<Value>(id.lines().next().unwrap()).unwrap()["id"].as_str().unwrap().to_owned();
+    call.sidetone.command(&["tell", &id, "consent", "announced"]);
+    until("consent", || states(&call.sidetone.events()).contains(&("given", "cli")).then_some(()));
+    speak(&mut call.caller_media, &mut call.callee_media, &speech());
+    assert!(heard_ms(&call) > 1_000.0);
+    call.sidetone.command(&["tell", &id, "consent", "refused"]);
+    until("the refusal", || states(&call.sidetone.events()).contains(&("opted-out", "cli")).then_some(()));
+    call.caller.open_gate();
+    call.finish(6);
+}
+
+#[test]
+fn an_announcement_laid_over_speech_leaves_both_to_be_heard() {
+    let (mut call, _folder, payloads) = start("notice", "[announcement]\nmode = \"duck\"\n");
+    let arrived = talk(&mut call, 150);
+    assert_one_stream(&arrived.at_a);
+    let sounding = |payload: &[u8]| payload.iter().any(|byte| *byte != payload[0]);
+    let alone = |packet: &&Vec<u8>| sounding(&packet[12..]) && payloads.contains(&packet[12..].to_vec());
+    // When it begins, nothing of the agent's has been held back yet that could lie under it.
+    assert!(arrived.at_a.iter().filter(alone).count() <= 2, "it is heard over the agent");
+    let decode = |payload: &[u8]| -> Vec<f64> {
+        payload.iter().map(|byte| f64::from(sidetone_codec::g711::from_ulaw(*byte))).collect()
+    };
+    let clip: Vec<f64> = payloads.iter().flat_map(|payload| decode(payload)).collect();
+    let heard: Vec<f64> = arrived.at_a.iter().flat_map(|packet| decode(&packet[12..])).collect();
+    let best = (0..heard.len() - clip.len())
+        .step_by(160)
+        .map(|from| correlation(&heard[from..from + clip.len()], &clip))
+        .fold(0.0, f64::max);
+    assert!((0.2..0.99).contains(&best), "correlation with the announcement alone: {best}");
+    call.caller.open_gate();
+    assert_eq!(states(&call.finish(6)), [("announcing", "policy"), ("given", "policy")]);
+}
+
+fn correlation(a: &[f64], b: &[f64]) -> f64 {
+    let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt().max(1.0)
+}
+
+#[test]
+fn hanging_up_in_mid_announcement_leaves_nothing_behind_but_a_receipt() {
+    let receipts = tempfile::tempdir().unwrap();
+    let more = format!("[consent]\nreceipts = {:?}\n", receipts.path());
+    let (mut call, _folder, _) = start("notice", &more);
+    talk(&mut call, 30);
+    call.caller.open_gate();
+    let dir = receipts.path().to_owned();
+    let events = call.finish(6);
+    assert!(!states(&events).iter().any(|(state, _)| *state == "given"));
+    let text: String = std::fs::read_dir(dir)
+        .unwrap()
+        .filter_map(|entry| std::fs::read_to_string(entry.unwrap().path()).ok())
+        .collect();
+    assert!(text.contains("\"policy\":\"notice\""), "{text}");
+    assert!(!text.contains("15550100"), "no number");
+}
