@@ -116,7 +116,7 @@ fn it_says_only_what_is_so() {
         "an announcement at the start of the call tells you",
         "never to analyse calls from your number",
         "withheld numbers",
-        "receipt of your consent",
+        "receipt of your answer",
         "Calls about: bereavement, health, Kulanz",
         "crm.example.org",
         "Model:",

@@ -2,6 +2,8 @@
 
 mod analyze;
 mod check;
+mod compliance;
+mod consent;
 mod control;
 mod demo;
 mod man;
@@ -63,6 +65,12 @@ enum Command {
     /// Look at, train or evaluate the network that hears feeling.
     #[command(subcommand)]
     Model(model::Model),
+    /// Check, show and export receipts of consent; keep the list of numbers that are never analysed.
+    #[command(subcommand)]
+    Consent(consent::Consent),
+    /// What a compliance officer asks for.
+    #[command(subcommand)]
+    Compliance(compliance::Compliance),
     /// Print shell completions: `sidetone completions bash > /etc/bash_completion.d/sidetone`.
     Completions(man::Completions),
     /// Write man pages into a folder.
@@ -92,6 +100,8 @@ impl Cli {
             Command::Analyze(analyze) => analyze.run(output),
             Command::Demo(demo) => demo.run(output),
             Command::Model(model) => model.run(output),
+            Command::Consent(consent) => consent.run(output),
+            Command::Compliance(compliance) => compliance.run(output),
             Command::Completions(completions) => completions.run(),
             Command::Man(man) => man.run(output),
         }

@@ -4,4 +4,5 @@
 mod analyze;
 mod command_line;
 mod common;
+mod consent;
 mod demo;

@@ -1,0 +1,125 @@
+//! `sidetone compliance`: what a compliance officer asks for.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use sha2::{Digest, Sha256};
+use sidetone_consent::Moment;
+use sidetone_consent::report::{ModelFacts, Report, ReportFacts, SinkFacts};
+use sidetone_emotion::model::Model;
+use sidetone_events::Timestamp;
+use sidetone_proxy::config::Config;
+
+use super::{ConfigFile, Output, say, say_json};
+use crate::config;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Compliance {
+    /// List every path by which something is inferred, its legal gate, what is kept how long, and what runs.
+    Report(ReportOn),
+}
+
+impl Compliance {
+    pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Report(report) => report.run(output),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportOn {
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+impl ReportOn {
+    fn run(self, output: Output) -> anyhow::Result<ExitCode> {
+        let (config, _) = match config::load(&self.config.config) {
+            Ok(loaded) => loaded,
+            Err(problems) => {
+                let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                bail!("{}", problems.join("\n"));
+            }
+        };
+        let report = Report::new(&facts(&config)?);
+        if output.json {
+            say_json(&report)?;
+        } else {
+            say(report.to_string().trim_end());
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn facts(config: &Config) -> anyhow::Result<ReportFacts> {
+    Ok(ReportFacts {
+        build: format!("{} {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")),
+        program_sha256: own_checksum(),
+        made: Moment::from_unix_millis(Timestamp::now().unix_millis()),
+        settings: config.consent.clone(),
+        trunks: config.trunks.iter().map(|trunk| (trunk.name.clone(), trunk.disclosure)).collect(),
+        model: Some(model(config)?),
+        sinks: sinks(config),
+        numbers_salted: config.events.number_salt.is_some(),
+    })
+}
+
+/// SHA-256 of the program that runs, where the system lets it read itself.
+fn own_checksum() -> Option<String> {
+    let program = std::fs::read(std::env::current_exe().ok()?).ok()?;
+    Some(Sha256::digest(program).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn model(config: &Config) -> anyhow::Result<ModelFacts> {
+    let model = match &config.analysis.model {
+        Some(path) => Model::open(path).with_context(|| format!("analysis.model {}", path.display()))?,
+        None => Model::embedded()?,
+    };
+    let meta = model.meta();
+    Ok(ModelFacts {
+        name: meta.name.clone(),
+        sha256: model.sha256().to_owned(),
+        card_sha256: meta.card_sha256.clone(),
+        licence: meta.licence.name().to_owned(),
+        parameters: model.parameters(),
+    })
+}
+
+fn sinks(config: &Config) -> Vec<SinkFacts> {
+    let events = &config.events;
+    let mut sinks = Vec::new();
+    let mut add = |key: String, what: String, kept: String| sinks.push(SinkFacts { key, what, kept });
+    if events.stdout {
+        add("events.stdout".into(), "standard output".into(), "by whatever collects it".into());
+    }
+    if let Some(file) = &events.file {
+        let megabytes = file.max_bytes.saturating_mul(u64::from(file.keep) + 1).div_ceil(1 << 20);
+        let kept = format!("until {megabytes} MiB are full; bounded by size, not by time");
+        add("events.file".into(), file.path.display().to_string(), kept);
+    }
+    for (index, webhook) in events.webhooks.iter().enumerate() {
+        // A path may hold a token.
+        let host = webhook.url.split('/').take(3).collect::<Vec<_>>().join("/");
+        add(format!("events.webhook.{index}"), host, "by the receiver".into());
+    }
+    add(
+        "http./events".into(),
+        "live stream for screens".into(),
+        format!("the newest {} events, in memory, for clients that come back", events.stream.replay),
+    );
+    for (index, pbx) in config.pbxs.iter().enumerate() {
+        let links = pbx.links();
+        for (there, kind) in
+            [(links.ami.is_some(), "ami"), (links.ari.is_some(), "ari"), (links.esl.is_some(), "esl")]
+        {
+            if there {
+                let kept =
+                    "as channel variables for the length of the call, and in the PBX's own records".into();
+                add(format!("pbx.{index}.{kind}"), format!("PBX {}", pbx.name), kept);
+            }
+        }
+    }
+    sinks
+}
