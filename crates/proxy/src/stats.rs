@@ -148,6 +148,7 @@ pub struct HostStats {
 const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "6xx"];
 
 impl Stats {
+    #[allow(clippy::too_many_arguments)] // Everything that counts, each from its own place.
     pub(crate) fn gather(
         core: &mut Core,
         calls: &Calls,

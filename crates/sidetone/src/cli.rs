@@ -37,6 +37,7 @@ pub(crate) struct Output {
 }
 
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant)] // There is one, and it is made once.
 enum Command {
     /// Run the proxy in the foreground until SIGTERM or Ctrl-C.
     Run(run::Run),

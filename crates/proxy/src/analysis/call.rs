@@ -83,7 +83,7 @@ impl CallAnalysis {
         for facing in [Facing::Trunk, Facing::Pbx] {
             match EmotionLeg::facing(facing) {
                 EmotionLeg::Customer(leg) => {
-                    self.customer.listen(Listener::new(leg, Arc::clone(&self.model)))
+                    self.customer.listen(Listener::new(leg, Arc::clone(&self.model)));
                 }
                 EmotionLeg::Agent(_) => self.agent.attend(),
             }

@@ -16,16 +16,17 @@ use sidetone_scenarios::{repository, until};
 /// Payload type of telephone-events in the scenario.
 const EVENTS: u8 = 101;
 
-/// A second and a half of speech, as an operator's own recording.
-fn recording(folder: &Path) -> PathBuf {
+/// So much speech, as an operator's own recording.
+fn recording(folder: &Path, seconds: f64) -> PathBuf {
+    let length = (seconds * 8_000.0) as usize;
     let mut reader = hound::WavReader::open(repository().join("demo/agent.wav")).unwrap();
     let path = folder.join("announcement.wav");
     let mut writer = hound::WavWriter::create(&path, reader.spec()).unwrap();
     let samples: Vec<i16> = reader.samples().map(Result::unwrap).collect();
-    let loudest = (0..samples.len() - 12_000).step_by(4_000).max_by_key(|from| {
-        samples[*from..from + 12_000].iter().map(|x| i64::from(x.unsigned_abs())).sum::<i64>()
+    let loudest = (0..samples.len() - length).step_by(4_000).max_by_key(|from| {
+        samples[*from..from + length].iter().map(|x| i64::from(x.unsigned_abs())).sum::<i64>()
     });
-    for sample in &samples[loudest.unwrap()..][..12_000] {
+    for sample in &samples[loudest.unwrap()..][..length] {
         writer.write_sample(*sample).unwrap();
     }
     writer.finalize().unwrap();
@@ -44,8 +45,18 @@ fn start(disclosure: &str, more: &str) -> (Call, tempfile::TempDir, Vec<Vec<u8>>
 }
 
 fn start_toward(disclosure: &str, more: &str, toward: Toward) -> (Call, tempfile::TempDir, Vec<Vec<u8>>) {
+    start_scenario("talk", 1.5, disclosure, more, toward)
+}
+
+fn start_scenario(
+    scenario: &str,
+    seconds: f64,
+    disclosure: &str,
+    more: &str,
+    toward: Toward,
+) -> (Call, tempfile::TempDir, Vec<Vec<u8>>) {
     let folder = tempfile::tempdir().unwrap();
-    let recording = recording(folder.path());
+    let recording = recording(folder.path(), seconds);
     let net = Net::lease();
     let mut setup = Setup::usual(&net);
     setup.disclosure = disclosure.to_owned();
@@ -56,9 +67,9 @@ fn start_toward(disclosure: &str, more: &str, toward: Toward) -> (Call, tempfile
         Toward::Pbx => (host::TRUNK, host::PBX),
         Toward::Trunk => (host::PBX, host::TRUNK),
     };
-    let mut uac = Plan::new("talk", "uac", net.at(caller, 5060));
+    let mut uac = Plan::new(scenario, "uac", net.at(caller, 5060));
     uac.remote = Some(net.at(host::SIDETONE, 5060));
-    let uas = Plan::new("talk", "uas", net.at(callee, 5060));
+    let uas = Plan::new(scenario, "uas", net.at(callee, 5060));
     let mut call = Call::start_with(net, &setup, uac, uas);
     call.answered();
     let payloads = payloads(&recording);
@@ -145,6 +156,56 @@ fn the_customer_who_is_called_is_told_too() {
     assert!(arrived.at_a.iter().all(|packet| packet[12..] != payloads[3]), "the agent hears none of it");
     call.caller.open_gate();
     assert_eq!(states(&call.finish(6)), [("announcing", "policy"), ("given", "policy")]);
+}
+
+#[test]
+fn the_codec_may_change_in_mid_announcement() {
+    let (mut call, _folder, payloads) = start_scenario("reinvite-codec", 3.0, "notice", "", Toward::Pbx);
+    let gate = &mut call.caller;
+    let arrived = converse(&mut call.caller_media, &mut call.callee_media, 200, |n, caller, callee| {
+        if n == 50 {
+            gate.open_gate();
+        } else if n == 80 {
+            caller.payload_type(8);
+            callee.payload_type(8);
+        }
+    });
+    assert_one_stream(&arrived.at_a);
+    let ulaw = |byte: &u8| f64::from(sidetone_codec::g711::from_ulaw(*byte));
+    let alaw = |byte: &u8| f64::from(sidetone_codec::g711::from_alaw(*byte));
+    let clip: Vec<f64> = payloads.iter().flatten().map(ulaw).collect();
+    let (first, _) = announcement(&arrived.at_a, &payloads[..1]);
+    let packets = &arrived.at_a[first..first + payloads.len()];
+    let kinds: std::collections::BTreeSet<u8> = packets.iter().map(|packet| packet[1] & 0x7f).collect();
+    assert_eq!(kinds, std::collections::BTreeSet::from([0, 8]), "it began in the one and ended in the other");
+    let heard: Vec<f64> = packets
+        .iter()
+        .flat_map(|packet| {
+            let decode: fn(&u8) -> f64 = if packet[1] & 0x7f == 8 { alaw } else { ulaw };
+            packet[12..].iter().map(decode).collect::<Vec<f64>>()
+        })
+        .collect();
+    assert!(correlation(&heard, &clip) > 0.99, "not a sample is left out or repeated");
+    call.caller.open_gate();
+    assert_eq!(states(&call.finish(9)), [("announcing", "policy"), ("given", "policy")]);
+}
+
+#[test]
+fn a_customer_who_holds_in_mid_announcement_is_told_when_back() {
+    let (mut call, _folder, payloads) = start_scenario("hold-sendonly", 3.0, "notice", "", Toward::Pbx);
+    let gate = &mut call.caller;
+    let arrived = converse(&mut call.caller_media, &mut call.callee_media, 350, |n, _, _| {
+        if n == 50 || n == 180 {
+            gate.open_gate();
+        }
+    });
+    let whole = payloads.len();
+    let told = arrived.at_a.iter().filter(|packet| payloads.contains(&packet[12..].to_vec())).count();
+    assert!((whole..2 * whole).contains(&told), "{told} of {whole} packets");
+    let events = call.sidetone.events();
+    assert_eq!(states(&events), [("announcing", "policy"), ("given", "policy")]);
+    call.caller.open_gate();
+    call.finish(12);
 }
 
 #[test]

@@ -327,9 +327,9 @@ impl Tell {
         let Self { id, name, value, running } = self;
         let answer = running.ask_once(&Request::Tell { id, name, value })?;
         if output.json {
-            say_json(&answer)?
+            say_json(&answer)?;
         } else {
-            say("told")
+            say("told");
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -371,9 +371,9 @@ impl Announce {
         let request = Request::Announce { id: self.id, name: self.name, language: self.language, to };
         let answer = self.running.ask_once(&request)?;
         if output.json {
-            say_json(&answer)?
+            say_json(&answer)?;
         } else {
-            say("it begins in a moment")
+            say("it begins in a moment");
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -18,6 +18,7 @@ use sidetone_emotion::model::Model as Network;
 use super::{Output, say, say_json};
 
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant)] // There is one, and it is made once.
 pub(super) enum Model {
     /// What a model is: size, classes, licence, who it was trained on.
     Info(Info),

@@ -113,9 +113,9 @@ fn network(text: &str) -> Result<NetworkConfig, String> {
     let changes: serde_json::Map<String, Value> =
         serde_json::from_str(text).map_err(|error| error.to_string())?;
     let mut whole = json!(NetworkConfig::default());
-    for (key, value) in changes {
+    if let Some(whole) = whole.as_object_mut() {
         // A key that is none makes an error below, for the shape takes no unknown ones.
-        whole[key] = value;
+        whole.extend(changes);
     }
     let network: NetworkConfig = serde_json::from_value(whole).map_err(|error| error.to_string())?;
     network.check().map(|()| network)
