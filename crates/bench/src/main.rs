@@ -71,6 +71,15 @@ fn main() -> anyhow::Result<ExitCode> {
             }
         }
     }
+    if settings.only.contains(&Part::Announcing) {
+        for number in 1..=settings.runs {
+            say(format_args!("run {number} of {}: announcing", settings.runs));
+            match media::announcing::measure(&settings, &stage) {
+                Ok(run) => runs.announcing.push(run),
+                Err(error) => note(error.context("announcing")),
+            }
+        }
+    }
     let after = Bustle::now();
     let report = Report {
         machine: Machine::look(&settings.sidetone),

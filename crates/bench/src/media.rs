@@ -1,5 +1,6 @@
 //! Forwarding: CPU time per packet, delay and loss, of any relay that can be asked to connect two parties.
 
+pub(crate) mod announcing;
 mod bencode;
 mod generator;
 mod rtpengine;

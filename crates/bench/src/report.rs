@@ -41,6 +41,7 @@ pub(crate) struct Runs {
     pub(crate) forwarding: Vec<media::Run>,
     pub(crate) signalling: Vec<signalling::Run>,
     pub(crate) analysis: Vec<analysis::Run>,
+    pub(crate) announcing: Vec<media::announcing::Run>,
 }
 
 /// One relay with one number of calls.
@@ -201,6 +202,7 @@ impl Report {
         if !self.signalling.is_empty() {
             self.print_signalling(out)?;
         }
+        self.print_announcing(out)?;
         self.print_analysis(out)?;
         self.failures
             .iter()
@@ -292,6 +294,28 @@ impl Report {
             out,
             "With SDP Sidetone also opens, rewrites and closes four media ports a call; Kamailio does not."
         )
+    }
+
+    fn print_announcing(&self, out: &mut impl Write) -> io::Result<()> {
+        let Some(first) = self.runs.announcing.first() else { return Ok(()) };
+        writeln!(
+            out,
+            "\nAnnouncements, {} callers at once: how far from 20 ms the packets come apart, in ms",
+            first.calls
+        )?;
+        for run in &self.runs.announcing {
+            writeln!(
+                out,
+                "median {:.3}, 99 % {:.3}, 99.9 % {:.3}; {} packets, {} seams; {:.1} CPU us a packet",
+                run.off_p50_us / 1e3,
+                run.off_p99_us / 1e3,
+                run.off_p999_us / 1e3,
+                run.packets,
+                run.seams,
+                run.whole_us
+            )?;
+        }
+        Ok(())
     }
 
     fn print_analysis(&self, out: &mut impl Write) -> io::Result<()> {

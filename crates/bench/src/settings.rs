@@ -19,7 +19,12 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "FILE", default_value = "target/bench/report.json")]
     pub(crate) json: PathBuf,
     /// Parts to measure.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "forwarding,signalling,analysis")]
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "forwarding,signalling,announcing,analysis"
+    )]
     pub(crate) only: Vec<Part>,
     /// Runs of everything; their median is reported.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
@@ -30,6 +35,9 @@ pub(crate) struct Settings {
     /// Calls at once that are also listened to, all on one CPU.
     #[arg(long, value_delimiter = ',', default_value = "50,100,200")]
     pub(crate) heard_calls: Vec<usize>,
+    /// Callers who are told something at once.
+    #[arg(long, default_value_t = 200)]
+    pub(crate) announced_calls: usize,
     /// Length of the measured window.
     #[arg(long, value_parser = seconds, default_value = "5", value_name = "SECONDS")]
     pub(crate) window: Duration,
@@ -53,6 +61,8 @@ pub(crate) enum Part {
     Signalling,
     /// CPU per second of audio.
     Analysis,
+    /// How evenly announcements to many callers at once arrive.
+    Announcing,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -3,6 +3,7 @@
 //! All packets of a period are spread evenly over it, as those of independent phones are. A leg's socket is read
 //! just before the leg sends: the kernel has stamped what arrived meanwhile, so that nobody has to wake up for it.
 
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
@@ -63,6 +64,29 @@ impl Leg {
     /// Where to send, and what to say.
     pub(crate) fn aim(&mut self, to: SocketAddr, speech: Arc<[u8]>, start: usize) {
         (self.to, self.speech, self.start) = (to, speech, start);
+    }
+
+    /// Takes all that has arrived: by sequence number its timestamp, and when it came, in ns of the wall clock.
+    pub(crate) fn collect(&self, arrived: &mut BTreeMap<u16, (u32, u64)>) -> anyhow::Result<()> {
+        let (mut buffer, mut control) = ([0; 2_048], nix::cmsg_space!(TimeSpec));
+        loop {
+            let mut parts = [IoSliceMut::new(&mut buffer)];
+            let received =
+                recvmsg::<()>(self.socket.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::empty());
+            let stamp = match received {
+                Ok(message) => message.cmsgs()?.find_map(|control| match control {
+                    ControlMessageOwned::ScmTimestampns(stamp) => Some(nanos(stamp)),
+                    _ => None,
+                }),
+                Err(Errno::EAGAIN) => return Ok(()),
+                Err(Errno::EINTR) => continue,
+                Err(error) => return Err(error).context("receiving"),
+            };
+            let [_, _, s, t, a, b, c, d, ..] = buffer;
+            if let Some(stamp) = stamp {
+                arrived.insert(u16::from_be_bytes([s, t]), (u32::from_be_bytes([a, b, c, d]), stamp));
+            }
+        }
     }
 
     fn payload(&self, period: u32) -> &[u8] {

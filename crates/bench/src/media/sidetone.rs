@@ -18,6 +18,7 @@ use crate::program::{Class, Launch, Program, Stage};
 pub(crate) enum Disclosure {
     None,
     GivenUpstream,
+    Notice,
 }
 
 /// A configuration for the benchmark: one carrier, one PBX, no limits that matter, nothing else switched on.
@@ -32,6 +33,7 @@ pub(crate) fn config(
     let disclosure = match disclosure {
         Disclosure::None => "none",
         Disclosure::GivenUpstream => "given-upstream",
+        Disclosure::Notice => "notice",
     };
     format!(
         r#"[sip]
