@@ -20,6 +20,10 @@ fn source() -> impl Strategy<Value = Source> {
         Source::Policy,
         Source::List,
         Source::Digit(Medium::Info),
+        // Often, since all that it may do is restrict.
+        Source::TrunkHeader,
+        Source::TrunkHeader,
+        Source::TrunkHeader,
         Source::TrunkHeader,
         Source::PbxHeader,
         Source::Ami,
@@ -65,7 +69,7 @@ fn input() -> impl Strategy<Value = Input> {
         2 => (prop::sample::select(vec![Say::Announced, Say::Granted]), source())
             .prop_map(|(say, source)| Input::Told { say, source }),
         1 => source().prop_map(|source| Input::Told { say: Say::Refused, source }),
-        2 => (any::<bool>(), source()).prop_map(|(on, source)| Input::Analysis { on, source }),
+        4 => (any::<bool>(), source()).prop_map(|(on, source)| Input::Analysis { on, source }),
         1 => Just(Input::Listed),
         1 => Just(Input::Untappable),
         1 => Just(Input::Ended),
@@ -199,6 +203,8 @@ proptest! {
                     Action::StopAnalysis { .. } => observer.listening = false,
                     Action::Changed { state, erased, .. } => {
                         prop_assert!(was != State::OptedOut, "a refusal is final");
+                        // Who was excluded after having been listened to is never listened to again.
+                        observer.barred |= state == State::Excluded && !machine.record().analysed.is_empty();
                         prop_assert!(!erased || !machine.record().analysed.is_empty());
                         prop_assert!(erased || state != State::Declined || machine.record().analysed.is_empty());
                     }

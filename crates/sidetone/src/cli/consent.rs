@@ -166,13 +166,12 @@ fn at_log(path: &Path, error: log::LogError) -> anyhow::Error {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "which", required = true, multiple = false, args = ["list", "config"])]
 pub(super) struct Number {
     /// The number, best as +49301234567; or a SIP or tel URI.
     #[arg(allow_hyphen_values = true)]
     number: String,
     /// The list. Begun by `exclude` where there is none.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "config", required_unless_present = "config")]
     list: Option<PathBuf>,
     /// The configuration file, which names the list, its salt, and the country that numbers are read in.
     #[arg(long, short, value_name = "FILE")]
