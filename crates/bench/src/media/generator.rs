@@ -275,6 +275,11 @@ fn sleep_until(due: Duration) -> anyhow::Result<u64> {
     Ok(now(ClockId::CLOCK_MONOTONIC)?.saturating_sub(due_ns))
 }
 
+/// Now, in ns of the clock that the kernel stamps with.
+pub(crate) fn wall_clock() -> anyhow::Result<u64> {
+    now(ClockId::CLOCK_REALTIME)
+}
+
 fn now(clock: ClockId) -> anyhow::Result<u64> {
     Ok(nanos(clock_gettime(clock)?))
 }
