@@ -3,6 +3,7 @@
 
 mod admission;
 mod asterisk_agent;
+mod asterisk_announcement;
 mod asterisk_inbound;
 mod asterisk_links;
 mod asterisk_softphone;
