@@ -67,16 +67,17 @@ impl Class {
     /// have one clear counterpart here.
     pub fn from_label(label: &str) -> Option<Self> {
         Some(match label.trim().to_ascii_lowercase().as_str() {
-            "anger" | "angry" | "ang" | "frustration" | "frustrated" | "rage" | "annoyance" => Self::Anger,
-            "happiness" | "happy" | "hap" | "joy" | "amusement" | "elation" | "excitement" | "excited" => {
-                Self::Happiness
-            }
-            "sadness" | "sad" | "disappointment" => Self::Sadness,
-            "fear" | "fearful" | "fea" | "anxiety" | "anxious" => Self::Fear,
+            "anger" | "angry" | "ang" | "frustration" | "frustrated" | "rage" | "annoyance" | "annoyed"
+            | "irritation" | "irritated" => Self::Anger,
+            "happiness" | "happy" | "hap" | "joy" | "amusement" | "elation" | "excitement" | "excited"
+            | "cheerful" => Self::Happiness,
+            "sadness" | "sad" | "disappointment" | "disappointed" => Self::Sadness,
+            "fear" | "fearful" | "fea" | "afraid" | "scared" | "anxiety" | "anxious" => Self::Fear,
             "disgust" | "disgusted" | "dis" | "contempt" => Self::Disgust,
-            "surprise" | "surprised" | "sur" | "surprise_positive" | "surprise_negative" => Self::Surprise,
+            "surprise" | "surprised" | "sur" | "surprise_positive" | "surprise_negative"
+            | "pleasant_surprise" | "ps" => Self::Surprise,
             "calm" | "contentment" | "serenity" | "relief" => Self::Calm,
-            "neutral" | "neu" => Self::Neutral,
+            "neutral" | "neu" | "normal" => Self::Neutral,
             "boredom" | "bored" => Self::Boredom,
             _ => return None,
         })

@@ -7,6 +7,7 @@ mod batch;
 pub(crate) mod calibrate;
 mod card;
 mod checkpoint;
+mod command;
 pub(crate) mod optimiser;
 mod options;
 mod sounds;
@@ -110,6 +111,7 @@ pub fn train(
     let report = Report {
         model: path,
         card: options.out.join("CARD.md"),
+        parameters: model.parameters(),
         history: trainer.history.clone(),
         best: trainer.best,
         test: evaluation

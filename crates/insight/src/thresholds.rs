@@ -55,8 +55,8 @@ pub struct SmoothingThresholds {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AlertThresholds {
-    /// Score that raises an alert once it has held for `sustain`, `(0, 1]`. Above one half, because with a calibrated
-    /// probability half of the alerts at one half are false.
+    /// Score that raises an alert once it has held for `sustain`, `(0, 1]`. Chosen with `sustain` so that an hour of calm
+    /// speech, of speech over babble, of hold music and of prompts raises at most one: see `docs/MODEL.md`.
     pub raise: f32,
     /// Score at or below which the caller counts as calm, `[0, raise)`. The distance to `raise` is what keeps noise
     /// from turning an alert off and on: three standard deviations of the smoothed score on steady speech.
@@ -138,9 +138,9 @@ impl Default for SmoothingThresholds {
 impl Default for AlertThresholds {
     fn default() -> Self {
         Self {
-            raise: 0.6,
-            calm: 0.4,
-            sustain: Period::from_millis(1_500),
+            raise: 0.75,
+            calm: 0.55,
+            sustain: Period::from_millis(2_500),
             calm_for: Period::from_secs(4),
             shortest: Period::from_secs(5),
             cooldown: Period::from_secs(30),
@@ -149,7 +149,7 @@ impl Default for AlertThresholds {
             arousal: -0.1,
             arousal_gain: 0.15,
             usual: 0.2,
-            allowance: 0.15,
+            allowance: 0.1,
             margin: 0.15,
         }
     }

@@ -32,7 +32,7 @@ fn unknown_keys_are_refused() {
 #[test]
 fn what_cannot_be_meant_is_named() {
     let wrong = |text: &str| toml::from_str::<Thresholds>(text).unwrap().validate().unwrap_err().to_string();
-    assert_eq!(wrong("[alerts]\ncalm = 0.7\n"), "alerts.calm must be at least 0 and below alerts.raise");
+    assert_eq!(wrong("[alerts]\ncalm = 0.8\n"), "alerts.calm must be at least 0 and below alerts.raise");
     assert_eq!(wrong("[alerts]\nraise = nan\n"), "alerts.raise must be above 0 and at most 1");
     assert_eq!(wrong("[conduct]\nevery = \"0s\"\n"), "conduct.every must be 1s to 10m");
     assert_eq!(wrong("timeline_points = 5\n"), "timeline_points must be 60 to 3600");

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::command;
 use crate::{
     corpus::Manifest,
     eval::Evaluation,
@@ -53,16 +54,28 @@ fn render(
         )?;
     }
     writeln!(card, "\n## Training\n")?;
+    let start = match &options.start {
+        Some(_) => "adapted from another model of this project",
+        None => "from random weights",
+    };
+    let teacher = match &options.teacher {
+        Some(_) => {
+            "; distilled from the first blocks of Whisper's encoder (MIT), frame by frame and clip by clip"
+        }
+        None => "",
+    };
     writeln!(
         card,
-        "{} parameters; seed {}; epoch {} of {} kept (best on the validation speakers); at most {} clips of a corpus \
-         an epoch; each varied by speed, gain, line tilt, room, noise, G.711 and loss.\n",
-        options.network.parameters(),
+        "{} parameters, {start}{teacher}; seed {}; epoch {} of {} kept (best on the validation speakers, over five \
+         epochs); at most {} clips of a corpus an epoch. Each is varied by speed, gain, line tilt, room, noise, babble, \
+         music, codec and loss, and by formants, intonation, tempo, colour and noise floor of its features.\n",
+        report.parameters,
         options.seed,
         report.best,
         report.history.len(),
         options.most_clips,
     )?;
+    writeln!(card, "```sh\n{}\n```\n", command::line(options))?;
     if let Some(evaluation) = &report.evaluation {
         figures(card, evaluation)?;
     }

@@ -164,6 +164,8 @@ pub struct Report {
     pub card: PathBuf,
     /// Who was on which side.
     pub split: Split,
+    /// Parameters of the network.
+    pub parameters: usize,
     /// Every epoch.
     pub history: Vec<Epoch>,
     /// The epoch whose weights were kept.

@@ -1,0 +1,148 @@
+//! Training, adapting, judging and budgeting a model, as an operator does with their own labelled calls.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use crate::common::{json_lines, sidetone, stdout};
+
+/// Pulses through a resonance, syllable by syllable: slow and low, or quick, high and lively.
+fn voice(lively: bool, seed: u32) -> Vec<i16> {
+    let mut state = seed.wrapping_mul(2_654_435_761).max(1);
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state as f32 / u32::MAX as f32
+    };
+    let base = (100.0 + 60.0 * random()) * if lively { 1.7 } else { 1.0 };
+    let (mut pcm, mut phase, mut past) = (Vec::new(), 0.0f32, [0.0f32; 2]);
+    while pcm.len() < 14_000 {
+        let length = if lively { 1000 } else { 1900 };
+        let angle = std::f32::consts::TAU * (500.0 + 900.0 * random()) / 8000.0;
+        let bend = if lively { 0.6 * random() - 0.3 } else { 0.0 };
+        for n in 0..length {
+            let part = n as f32 / length as f32;
+            phase += base * (1.0 + bend * (part - 0.5)) / 8000.0;
+            let pulse = if phase >= 1.0 { 1.0 } else { 0.0 };
+            phase = phase.fract();
+            let x = pulse + 1.92 * angle.cos() * past[0] - 0.9216 * past[1];
+            past = [x, past[0]];
+            pcm.push((1500.0 * x * (std::f32::consts::PI * part).sin().max(0.1)) as i16);
+        }
+    }
+    pcm
+}
+
+/// Eight speakers, some with a label that is no class; the manifest has no more columns than it must.
+fn make_corpus(root: &Path) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut table = String::from("path,emotion,speaker,corpus\n");
+    for speaker in 0..8 {
+        for clip in 0..8 {
+            let name = format!("{speaker}-{clip}.wav");
+            let mut file = hound::WavWriter::create(root.join(&name), spec).unwrap();
+            for x in voice(clip % 2 == 0, speaker * 8 + clip + 1) {
+                file.write_sample(x).unwrap();
+            }
+            file.finalize().unwrap();
+            let emotion = match clip {
+                7 => "perplexity",
+                _ if clip % 2 == 0 => "anger",
+                _ => "neutral",
+            };
+            // Paths may be absolute too.
+            let path = if clip == 0 { root.join(&name).display().to_string() } else { name };
+            writeln!(table, "{path},{emotion},caller{speaker},calls").unwrap();
+        }
+    }
+    fs::write(root.join("labels.csv"), table).unwrap();
+}
+
+const TINY: &str = r#"{"stem":16,"channels":24,"dilations":[1,2],"heads":2,"hidden":16}"#;
+
+#[test]
+fn an_operator_trains_judges_adapts_and_budgets_on_their_own_calls() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    make_corpus(root);
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let (manifest, base) = (text(&root.join("labels.csv")), text(root));
+    let (first, second) = (text(&root.join("first")), text(&root.join("second")));
+    let data = ["--manifest", &manifest, "--root", &base];
+    let split = ["--test", "caller6,caller7", "--validation", "caller5"];
+
+    let train = |out: &str, more: &[&str]| {
+        let command = ["model", "train", "--out", out, "--epochs", "5", "--batch", "8", "--rate", "0.006"];
+        json_lines(&[&command, &data[..], &split[..], more, &["--json"]].concat())
+    };
+    let lines = train(&first, &["--name", "ours", "--network", TINY]);
+    assert_eq!(lines.len(), 6, "five epochs and the report");
+    let report = &lines[5];
+    assert_eq!(report["split"]["test"].as_array().unwrap().len(), 2);
+    let card = fs::read_to_string(root.join("first/CARD.md")).unwrap();
+    assert!(card.contains("--test caller6,caller7 --validation caller5"), "{card}");
+
+    let weights = text(&root.join("first/model.safetensors"));
+    let info = stdout(&["model", "info", "--model", &weights]);
+    assert!(info.starts_with("ours"), "{info}");
+
+    // A model of one's own is adapted by the same command; the card says so.
+    train(&second, &["--from", &weights, "--name", "adapted"]);
+    assert!(fs::read_to_string(root.join("second/CARD.md")).unwrap().contains("adapted from another model"));
+
+    let plots = text(&root.join("plots"));
+    let judged = ["model", "eval", "--model", &weights, "--plots", &plots, "--loss", "0.03", "--json"];
+    let evaluation = &json_lines(&[&judged[..], &data[..]].concat())[0];
+    assert_eq!(evaluation["unmapped"], 2, "two clips of the test speakers have a label that is no class");
+    assert!(evaluation["corpora"][0]["sets"][0]["uar"]["value"].as_f64().unwrap() > 0.7, "{evaluation}");
+    for plot in ["calls-native-confusion", "calls-native-reliability", "calls-risk-coverage"] {
+        for kind in ["svg", "png"] {
+            assert!(root.join("plots").join(format!("{plot}.{kind}")).is_file(), "{plot}.{kind}");
+        }
+    }
+
+    let budget = ["model", "budget", "--model", &weights, "--hours", "0.1", "--json"];
+    let scenes = &json_lines(&[&budget[..], &data[..]].concat())[0];
+    assert_eq!(scenes.as_array().unwrap().len(), 3);
+    assert!(scenes[0]["estimates"].as_u64().unwrap() > 100);
+}
+
+#[test]
+fn what_is_missing_is_said_once_and_with_a_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = folder.path().to_string_lossy().into_owned();
+    for command in [["model", "train"], ["model", "eval"]] {
+        let mut line = command.to_vec();
+        line.extend(["--manifest", "/nowhere/labels.csv", "--root", &base]);
+        if command[1] == "train" {
+            line.extend(["--out", &base]);
+        }
+        let output = sidetone(&line);
+        assert!(!output.status.success());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(said.matches("/nowhere/labels.csv").count(), 1, "{said}");
+        assert!(said.contains("write a CSV with the columns path, emotion, speaker and corpus"), "{said}");
+    }
+    fs::write(folder.path().join("labels.csv"), "path,emotion,speaker,corpus\ngone.wav,anger,a,c\n").unwrap();
+    let manifest = folder.path().join("labels.csv");
+    let output = sidetone(&["model", "eval", "--manifest", &manifest.to_string_lossy(), "--root", &base]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said.matches("gone.wav").count(), 1, "{said}");
+    assert!(said.contains("No such file"), "{said}");
+}
+
+#[test]
+fn a_file_that_is_no_model_is_refused_with_a_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    fs::write(&path, b"RIFF....WAVE").unwrap();
+    let output = sidetone(&["model", "info", "--model", &path.to_string_lossy()]);
+    assert!(!output.status.success());
+    assert!(String::from_utf8(output.stderr).unwrap().contains("not a complete safetensors file"));
+}
