@@ -13,6 +13,7 @@ const BODIES: &[fn(&[u8])] = &[
     fuzz::reorder_clocks,
     fuzz::stats,
     fuzz::latch,
+    fuzz::splice,
 ];
 
 fuzz_target!(|data: &[u8]| {

@@ -282,7 +282,7 @@ impl Calls {
                     entry.ring();
                 }
             }
-            CallFact::Answered { key, at } => {
+            CallFact::Answered { key, at, .. } => {
                 if let Some(entry) = inner.calls.get_mut(&key) {
                     inner.counters.answered += 1;
                     let waited = entry.answer(at);
@@ -452,6 +452,13 @@ impl Calls {
             _ => return,
         };
         self.consent(inner, call, now, input);
+    }
+
+    /// Another peer has answered than the one that the call was meant for first.
+    pub(crate) fn answered_by(&self, key: CallKey, face: Face, peer: &str) {
+        if let Some(entry) = self.lock().calls.get_mut(&key) {
+            entry.answered_by(face, peer);
+        }
     }
 
     /// All that one message meant for calls has been told. Whoever was answered by it can be told of the analysis now:

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use crate::latch::{Latch, Policy, Verdict};
 use crate::reorder::{Played, Reorder, Settings, Timing};
+use crate::rtcp::Compound;
+use crate::splice::{Content, Splice};
 use crate::telephone_event::{Change, Tracker};
 use crate::{RtpMut, RtpView, StreamStats, classify, redundancy, rtcp, telephone_event};
 
@@ -247,4 +249,25 @@ pub fn latch(data: &[u8]) {
         let ips = [stated.map(|s| s.ip()), signalled];
         assert!(latch.target().is_none_or(|target| ips.contains(&Some(target.ip()))));
     }
+}
+
+/// RTCP of a spliced stream, in every mode: never longer, never a panic, and still RTCP if it was.
+pub fn splice(data: &[u8]) {
+    let Some((&mode, data)) = data.split_first() else { return };
+    let mut splice = Splice::new(u64::from(mode));
+    if mode & 1 == 1 {
+        splice.begin();
+        splice.insert(Duration::ZERO, 160, 8_000, 160);
+    }
+    if mode & 2 == 2 {
+        splice.end();
+    }
+    if let Ok(view) = RtpView::parse(data) {
+        splice.forward(Duration::from_millis(20), &view, 8_000, Content::Sound);
+    }
+    let mut control = data.to_vec();
+    let was = Compound::parse_reduced(&control).is_ok();
+    splice.from_source(Duration::from_millis(40), &mut control);
+    splice.from_listener(&mut control);
+    assert_eq!(Compound::parse_reduced(&control).is_ok(), was);
 }

@@ -72,4 +72,9 @@ proptest! {
     fn latch(data in vec(prop_oneof![any::<u8>(), 0u8..16], 0..400)) {
         fuzz::latch(&data);
     }
+
+    #[test]
+    fn splice(data in vec(prop_oneof![any::<u8>(), 0u8..16], 0..400)) {
+        fuzz::splice(&data);
+    }
 }

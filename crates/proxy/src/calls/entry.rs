@@ -49,6 +49,8 @@ pub(super) struct Entry {
     key: CallKey,
     narrator: Narrator,
     sip_call_id: String,
+    /// The trunk that it runs by. Events name the one that it was meant for, the same throughout.
+    trunk: String,
     pbx: String,
     origin: Duration,
     answered_at: Option<Duration>,
@@ -92,6 +94,7 @@ impl Entry {
             key,
             consent,
             began,
+            trunk: call.trunk.clone(),
             narrator: Narrator::new(call, began),
             sip_call_id,
             pbx,
@@ -129,6 +132,15 @@ impl Entry {
     /// The worker that listens to it, if one does.
     pub(super) fn worker(&self) -> Option<usize> {
         self.worker
+    }
+
+    /// The peer on `face` that has answered.
+    pub(super) fn answered_by(&mut self, face: Face, peer: &str) {
+        let name = match face {
+            Face::Trunk => &mut self.trunk,
+            Face::Pbx => &mut self.pbx,
+        };
+        peer.clone_into(name);
     }
 
     /// From now on this worker listens to it.
@@ -368,7 +380,7 @@ impl Entry {
             id: call.id.to_string(),
             sip_call_id: call.sip_call_id.to_string(),
             direction: call.direction,
-            trunk: call.trunk.clone(),
+            trunk: self.trunk.clone(),
             pbx: self.pbx.clone(),
             caller: call.caller.map(|hash| hash.to_string()),
             callee: call.callee.map(|hash| hash.to_string()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sidetone_sip::anchor::{Anchor, CallKey, Cause};
+use sidetone_sip::anchor::{Anchor, CallFact, CallKey, Cause};
 use sidetone_sip::proxy::{
     Decision, Destination, Output, ProbeKey, Proxy, RouteKey, RouteKind, RouteQuery, Target,
 };
@@ -349,6 +349,11 @@ impl Core {
     pub(super) fn settle(&mut self, now: Duration) {
         let anchor = self.proxy.passage();
         while let Some(fact) = anchor.poll_fact() {
+            if let CallFact::Answered { key, by, .. } = fact
+                && let Some(peer) = self.table.who(by)
+            {
+                self.calls.answered_by(key, peer.face, self.table.name(peer));
+            }
             self.calls.fact(fact);
         }
         for change in anchor.media().take_changes() {

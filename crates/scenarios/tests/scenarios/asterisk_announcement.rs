@@ -29,7 +29,10 @@ fn told(codec: Codec) {
     phone.wait_event("CALL_ESTABLISHED");
     until("consent", || {
         let events = sidetone.events();
-        of_kind(&events, "consent.changed").iter().any(|event| event["data"]["state"] == "given").then_some(())
+        of_kind(&events, "consent.changed")
+            .iter()
+            .any(|event| event["data"]["state"] == "given")
+            .then_some(())
     });
     let announcement = announcement();
     // Each second of it that holds speech is there, and nothing beside it: no double voice, no gap.

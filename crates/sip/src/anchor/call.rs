@@ -296,10 +296,10 @@ impl Call {
     }
 
     /// The first 2xx.
-    pub(super) fn answer<M>(&mut self, tools: &mut Tools<'_, M>, now: Duration) {
+    pub(super) fn answer<M>(&mut self, tools: &mut Tools<'_, M>, now: Duration, by: SocketAddr) {
         if self.phase != Phase::Answered {
             self.phase = Phase::Answered;
-            tools.tell(CallFact::Answered { key: self.key, at: now });
+            tools.tell(CallFact::Answered { key: self.key, by, at: now });
             if self.sealed {
                 tools.tell(CallFact::Untappable { key: self.key, stream: 0, reason: Untappable::Sealed });
             }

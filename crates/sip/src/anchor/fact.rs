@@ -1,6 +1,7 @@
 //! What becomes of a call.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{CallKey, Counters, Settings, Untappable};
@@ -35,6 +36,8 @@ pub enum CallFact {
     Answered {
         /// Which call.
         key: CallKey,
+        /// The neighbour that the answer came from.
+        by: SocketAddr,
         /// When.
         at: Duration,
     },

@@ -1,0 +1,18 @@
+//! Every parser of the crate; the first byte says which.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sidetone_consent::fuzz;
+
+const BODIES: &[fn(&[u8])] = &[
+    fuzz::line,
+    fuzz::list,
+    fuzz::number,
+    fuzz::told,
+];
+
+fuzz_target!(|data: &[u8]| {
+    if let Some((choice, data)) = data.split_first() {
+        BODIES[usize::from(*choice) % BODIES.len()](data);
+    }
+});
