@@ -270,7 +270,15 @@ hosts = [{ to = "sip:192.0.2.2" }]
         assert_eq!(example.analysis.thresholds, bare.analysis.thresholds);
         assert_eq!(example.events, bare.events);
         let tables = |config: &Config| {
-            serde_json::json!([config.limits, config.health, config.http, config.log, config.control])
+            serde_json::json!([
+                config.limits,
+                config.health,
+                config.http,
+                config.log,
+                config.control,
+                config.consent,
+                config.announcement,
+            ])
         };
         assert_eq!(tables(&example), tables(&bare));
     }
