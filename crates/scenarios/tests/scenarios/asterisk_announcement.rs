@@ -39,7 +39,8 @@ fn told(codec: Codec) {
     until("all of the announcement in the softphone's own recording", || {
         let heard = phone.heard();
         let spoken = |second: &&[f64]| second.iter().map(|x| x * x).sum::<f64>() > 1.0;
-        announcement
+        // From where its recording has surely begun: the announcement begins with silence.
+        announcement[800..]
             .chunks_exact(8_000)
             .filter(spoken)
             .all(|second| audio::likeness(&heard, second) > 0.75)
