@@ -28,7 +28,7 @@
 //! | [`noise`] | comfort noise | RFC 3389 |
 //! | [`conceal`] | filling lost packets | ITU-T G.711 Appendix I |
 //! | [`dtmf`] | keys in the sound itself | ITU-T Q.23, Q.24 |
-//! | [`file`] | audio files, whole | RIFF, FLAC, RFC 7845 |
+//! | [`mod@file`] | audio files, whole | RIFF, FLAC, RFC 7845 |
 //! | [`resample`] | rates to rates, exactly counted | |
 //!
 //! Opus is libopus (RFC 6716, 7587), L16 is RFC 3551 §4.5.11. Any payload of any length is safe to
