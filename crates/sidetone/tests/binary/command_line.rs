@@ -7,7 +7,21 @@ fn every_command_is_in_the_help_and_the_completions() {
     let help = stdout(&["--help"]);
     let completions = stdout(&["completions", "bash"]);
     for command in [
-        "run", "check", "calls", "call", "tail", "stats", "drain", "reload", "analyze", "demo", "model", "consent", "compliance",
+        "run",
+        "check",
+        "calls",
+        "call",
+        "tail",
+        "stats",
+        "drain",
+        "reload",
+        "tell",
+        "announce",
+        "analyze",
+        "demo",
+        "model",
+        "consent",
+        "compliance",
         "man",
     ] {
         assert!(help.contains(command) && completions.contains(command), "{command}");
