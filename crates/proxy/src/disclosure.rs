@@ -5,13 +5,13 @@
 //! nobody who holds a lock has.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sidetone_announce::library::Found;
 use sidetone_announce::{Announcements, Library, Mode, Playback};
 use sidetone_codec::Codec;
-use sidetone_consent::log::Writer;
+use sidetone_consent::log::{Counters, Writer};
 use sidetone_consent::{Failure, Receipt};
 use sidetone_sip::Face;
 use sidetone_sip::anchor::{CallKey, StreamPlan};
@@ -27,7 +27,7 @@ pub(crate) struct Disclosure {
     pub(crate) announcements: Announcements,
     announcer: Announcer,
     jobs: Sender<Job>,
-    receipts: Option<Writer>,
+    receipts: Mutex<Option<Writer>>,
     /// SHA-256 of the model, for receipts.
     pub(crate) model: Option<String>,
 }
@@ -65,7 +65,7 @@ impl Disclosure {
             announcements,
             announcer: announcer.clone(),
             jobs,
-            receipts,
+            receipts: Mutex::new(receipts),
             model,
         };
         let work = move || {
@@ -95,12 +95,24 @@ impl Disclosure {
 
     /// Files a receipt; false if it is lost.
     pub(crate) fn receipt(&self, receipt: Receipt) -> bool {
-        self.receipts.as_ref().is_none_or(|receipts| receipts.submit(receipt))
+        self.writer().as_ref().is_none_or(|receipts| receipts.submit(receipt))
     }
 
     /// Receipts written and lost.
-    pub(crate) fn receipts(&self) -> Option<sidetone_consent::log::Counters> {
-        self.receipts.as_ref().map(Writer::counters)
+    pub(crate) fn receipts(&self) -> Option<Counters> {
+        self.writer().as_ref().map(Writer::counters)
+    }
+
+    /// Brings what has been filed to the disk, and files no more. This waits for the disk.
+    pub(crate) fn close(&self) {
+        let writer = self.writer().take();
+        if let Some(writer) = writer {
+            writer.close();
+        }
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Option<Writer>> {
+        self.receipts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

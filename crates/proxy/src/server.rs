@@ -251,6 +251,16 @@ impl Server {
         while !self.shared.calls.is_empty() && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        // The receipts of the calls that were just taken down are filed by now.
+        let calls = Arc::clone(&self.shared.calls);
+        let closed = tokio::task::spawn_blocking(move || {
+            if let Some(disclosure) = calls.disclosure() {
+                disclosure.close();
+            }
+        });
+        if tokio::time::timeout(LAST_EVENTS, closed).await.is_err() {
+            tracing::error!("consent receipts could not be brought to the disk in time");
+        }
         let links = self.shared.links.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(links) = links {
             links.shutdown(LAST_EVENTS).await;

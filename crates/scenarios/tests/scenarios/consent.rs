@@ -98,8 +98,11 @@ fn assert_one_stream(packets: &[Vec<u8>]) {
 
 /// Where the announcement stands among packets: its first and last.
 fn announcement(packets: &[Vec<u8>], payloads: &[Vec<u8>]) -> (usize, usize) {
-    let first = packets.iter().position(|packet| packet[12..] == payloads[0]).expect("its first packet");
-    (first, first + payloads.len())
+    // It begins with silence, which others may send too.
+    let sounding = |payload: &Vec<u8>| payload.iter().any(|byte| *byte != payload[0]);
+    let word = payloads.iter().position(sounding).unwrap_or(0);
+    let at = packets.iter().position(|packet| packet[12..] == payloads[word]).expect("its first word");
+    (at - word, at - word + payloads.len())
 }
 
 fn states(events: &[Value]) -> Vec<(&str, &str)> {
@@ -174,7 +177,7 @@ fn the_codec_may_change_in_mid_announcement() {
     let ulaw = |byte: &u8| f64::from(sidetone_codec::g711::from_ulaw(*byte));
     let alaw = |byte: &u8| f64::from(sidetone_codec::g711::from_alaw(*byte));
     let clip: Vec<f64> = payloads.iter().flatten().map(ulaw).collect();
-    let (first, _) = announcement(&arrived.at_a, &payloads[..1]);
+    let (first, _) = announcement(&arrived.at_a, &payloads[..20]);
     let packets = &arrived.at_a[first..first + payloads.len()];
     let kinds: std::collections::BTreeSet<u8> = packets.iter().map(|packet| packet[1] & 0x7f).collect();
     assert_eq!(kinds, std::collections::BTreeSet::from([0, 8]), "it began in the one and ended in the other");
@@ -334,6 +337,30 @@ fn an_announcement_laid_over_speech_leaves_both_to_be_heard() {
     assert!((0.2..0.99).contains(&best), "correlation with the announcement alone: {best}");
     call.caller.open_gate();
     assert_eq!(states(&call.finish(6)), [("announcing", "policy"), ("given", "policy")]);
+}
+
+#[test]
+fn an_operator_may_announce_to_both_parties() {
+    let (mut call, _folder, payloads) = start("given-upstream", "");
+    talk(&mut call, 20);
+    let calls = call.sidetone.command(&["calls", "--json"]);
+    let calls: Value = serde_json::from_str(calls.lines().next().unwrap()).unwrap();
+    call.sidetone.command(&["announce", calls["id"].as_str().unwrap(), "notice", "--to", "both"]);
+    let arrived = talk(&mut call, 150);
+    for packets in [&arrived.at_a, &arrived.at_b] {
+        assert_one_stream(packets);
+        let (first, end) = announcement(packets, &payloads);
+        assert!(
+            packets[first..end].iter().zip(&payloads).all(|(packet, payload)| packet[12..] == payload[..])
+        );
+        assert!(packets.len() > end + 10, "the other party is heard again");
+    }
+    call.caller.open_gate();
+    let events = call.finish(6);
+    let finished =
+        of_kind(&events, "announcement").iter().filter(|e| e["data"]["phase"] == "finished").count();
+    assert_eq!(finished, 2);
+    assert_eq!(states(&events), [("given", "policy")]);
 }
 
 fn correlation(a: &[f64], b: &[f64]) -> f64 {
