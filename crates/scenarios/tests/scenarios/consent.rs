@@ -385,3 +385,17 @@ fn hanging_up_in_mid_announcement_leaves_nothing_behind_but_a_receipt() {
     assert!(text.contains("\"policy\":\"notice\""), "{text}");
     assert!(!text.contains("15550100"), "no number");
 }
+
+#[test]
+fn a_header_of_the_carrier_s_may_refuse_and_the_pbx_s_is_believed() {
+    let (mut call, _folder, payloads) = start_scenario("consent-header", 1.5, "notice", "", Toward::Pbx);
+    let arrived = talk(&mut call, 60);
+    assert!(arrived.at_a.iter().all(|packet| !payloads[20..40].contains(&packet[12..].to_vec())));
+    let calls = call.sidetone.command(&["calls", "--json"]);
+    let calls: Value = serde_json::from_str(calls.lines().next().unwrap()).unwrap();
+    assert_eq!((&calls["queue"], &calls["consent"]), (&"billing".into(), &"opted-out".into()));
+    speak(&mut call.caller_media, &mut call.callee_media, &speech());
+    assert_eq!(heard_ms(&call), 0.0);
+    call.caller.open_gate();
+    assert_eq!(states(&call.finish(6)), [("opted-out", "trunk-header")]);
+}
