@@ -144,7 +144,7 @@ impl<'a> Command<'a> {
     pub(crate) fn header(self, name: &str, value: &str) -> Self {
         self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(b": ");
-        self.out.extend_from_slice(one_line(value).as_bytes());
+        self.out.extend_from_slice(tame(&one_line(value)).as_bytes());
         self.out.push(b'\n');
         self
     }
@@ -162,10 +162,44 @@ impl<'a> Command<'a> {
     }
 }
 
+/// FreeSWITCH takes every command that holds both `reload` or `unload` and `mod_event_socket`, in whatever case and in
+/// whichever header, for the order to do just that (`parse_command`). Callers choose their Call-IDs and names, so one of
+/// the two words must not get through.
+fn tame(value: &str) -> String {
+    const WORD: &str = "mod_event_socket";
+    let mut tamed = String::with_capacity(value.len());
+    let mut rest = value;
+    // ASCII letters keep their places when they become small.
+    while let Some((before, found)) =
+        rest.to_ascii_lowercase().find(WORD).and_then(|at| rest.split_at_checked(at))
+    {
+        tamed.push_str(before);
+        let (word, after) = found.split_at_checked(WORD.len()).unwrap_or((found, ""));
+        tamed.push_str(&word.replace('_', "-"));
+        rest = after;
+    }
+    tamed + rest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn no_caller_can_have_the_event_socket_restarted() {
+        for (value, tamed) in [
+            ("reload-mod_event_socket@carrier", "reload-mod-event-socket@carrier"),
+            ("MOD_event_SOCKETmod_event_socket", "MOD-event-SOCKETmod-event-socket"),
+            ("mod_event_socke", "mod_event_socke"),
+            ("ümod_event_socketß_", "ümod-event-socketß_"),
+        ] {
+            let mut out = Vec::new();
+            Command::new(&mut out, "sendevent CUSTOM").header("Sidetone-SIP-Call-ID", value).end();
+            let sent = String::from_utf8(out).unwrap();
+            assert_eq!(sent, format!("sendevent CUSTOM\nSidetone-SIP-Call-ID: {tamed}\n\n"));
+        }
+    }
 
     #[test]
     fn frames_are_read_however_they_are_cut() {
@@ -217,7 +251,7 @@ mod tests {
             let mut reader = Reader::default();
             reader.push(&out);
             let frame = reader.next().unwrap().unwrap();
-            let sent = one_line(&value);
+            let sent = tame(&one_line(&value));
             prop_assert_eq!(frame.get("Value").unwrap(), sent.trim_start_matches(' '));
             prop_assert_eq!(frame.headers.len(), 3);
             prop_assert_eq!(frame.body, body.as_bytes());

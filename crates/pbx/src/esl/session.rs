@@ -1,9 +1,13 @@
 //! A conversation with FreeSWITCH's event socket, without the connection.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use sidetone_events::Revealed;
 
@@ -98,8 +102,10 @@ impl EslSession {
             return Err(Fault::Malformed("an answer without a question"));
         };
         let said = frame.reply();
-        let wrong = said.starts_with('-');
-        let gone = || said.starts_with("-ERR No such channel") || said.starts_with("-ERR no such channel");
+        // A Call-ID may begin with a hyphen too, but holds no space.
+        let wrong = said.starts_with("-ERR ") || said.starts_with("-USAGE: ");
+        // Older ones write it `No Such Channel!`.
+        let gone = || after_prefix(&said, "-ERR No such channel").is_some();
         match asked {
             Asked::Login if !said.starts_with("+OK") => return Err(Fault::Refused(shown(&said))),
             Asked::Login => {
@@ -129,8 +135,7 @@ impl EslSession {
     }
 
     fn event(&mut self, now: Duration, body: &[u8], board: &mut Board) -> Result<(), Fault> {
-        let event: Map<String, Value> =
-            serde_json::from_slice(body).map_err(|_| Fault::Malformed("an event that is none"))?;
+        let event: Map<String, Value> = json(body).map_err(|_| Fault::Malformed("an event that is none"))?;
         let get = |name: &str| text(event.get(name)).unwrap_or_default();
         let (kind, id, name) = (get("Event-Name"), get("Unique-ID"), get("Channel-Name"));
         let linked = text(event.get("Channel-Call-UUID"));
@@ -273,13 +278,17 @@ fn list(now: Duration, body: &[u8], board: &mut Board) -> Result<(), Fault> {
         #[serde(default)]
         call_uuid: String,
     }
-    let list: List =
-        serde_json::from_slice(body).map_err(|_| Fault::Malformed("a list of channels that is none"))?;
+    let list: List = json(body).map_err(|_| Fault::Malformed("a list of channels that is none"))?;
     for row in list.rows.iter().filter(|row| is_sip(&row.name)) {
         let linked = Some(row.call_uuid.as_str()).filter(|linked| !linked.is_empty());
         board.channel_seen(now, &row.uuid, &row.name, linked, None);
     }
     Ok(())
+}
+
+/// FreeSWITCH puts names and headers of the caller's into its JSON byte for byte, and those need not be UTF-8.
+fn json<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
+    serde_json::from_str(&String::from_utf8_lossy(body))
 }
 
 /// A header's value; of one that was given several times, the last.

@@ -169,6 +169,123 @@ fn users_of_a_domain_log_in_too() {
     });
 }
 
+/// The rights that docs/PBX.md asks for are enough, and FreeSWITCH's answer that lists them is not cut.
+#[test]
+fn a_user_needs_no_more_rights_than_those_documented() {
+    run(async {
+        let pbx = FreeSwitch::start().await;
+        let manual = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/PBX.md");
+        let manual = std::fs::read_to_string(manual).unwrap();
+        let of = |name: &str| {
+            let after = manual.split_once(&format!("{name}\" value=\"")).unwrap().1;
+            after.split_once('"').unwrap().0.to_owned()
+        };
+        pbx.grants(&of("esl-allowed-events"), &of("esl-allowed-api"));
+        let sidetone = Sidetone::start(&format!("{}user = \"ada@pbx\"\n", pbx.config(PASSWORD)));
+        until("the link", async || sidetone.counts().connected.then_some(())).await;
+        pbx.creates("mine", Some("call-1@carrier"));
+        let mut call = sidetone.call("call-1@carrier");
+        call.alert("frustration", "rising");
+        variable(&pbx, "mine", "SIDETONE_ALERT", "frustration").await;
+        until("the event", async || (!pbx.custom().is_empty()).then_some(())).await;
+        assert_eq!(sidetone.counts().failed, 0);
+    });
+}
+
+#[test]
+fn what_a_user_may_not_do_is_counted_and_the_rest_goes_on() {
+    run(async {
+        let pbx = FreeSwitch::start().await;
+        let all = "CHANNEL_CREATE CHANNEL_PROGRESS CHANNEL_PROGRESS_MEDIA CHANNEL_ANSWER CHANNEL_BRIDGE \
+            CHANNEL_UNBRIDGE CHANNEL_PARK CHANNEL_UNPARK CHANNEL_UUID CHANNEL_DESTROY SHUTDOWN CUSTOM sidetone::tell";
+        pbx.grants(all, "show uuid_getvar uptime");
+        let sidetone = Sidetone::start(&format!("{}user = \"ada@pbx\"\n", pbx.config(PASSWORD)));
+        until("the link", async || sidetone.counts().connected.then_some(())).await;
+        pbx.creates("mine", Some("call-1@carrier"));
+        let mut call = sidetone.call("call-1@carrier");
+        call.alert("frustration", "rising");
+        until("the event", async || (!pbx.custom().is_empty()).then_some(())).await;
+        until("the refusal", async || (sidetone.counts().failed > 0).then_some(())).await;
+        assert!(sidetone.counts().connected);
+    });
+}
+
+#[test]
+fn who_may_not_hear_the_events_is_refused() {
+    run(async {
+        let pbx = FreeSwitch::start().await;
+        pbx.grants("CHANNEL_CREATE", "show");
+        let sidetone = Sidetone::start(&format!("{}user = \"ada@pbx\"\n", pbx.config(PASSWORD)));
+        until("two refusals", async || (sidetone.counts().disconnects >= 2).then_some(())).await;
+        let counts = sidetone.counts();
+        assert_eq!((counts.connected, counts.connects, counts.malformed), (false, 0, 0));
+    });
+}
+
+/// The access list is looked at before anything is asked: a refusal stands where the question for the password would.
+#[test]
+fn who_is_not_on_the_access_list_keeps_the_password_to_itself() {
+    run(async {
+        let pbx = FreeSwitch::start().await;
+        pbx.closes_its_door();
+        let sidetone = Sidetone::start(&pbx.config(PASSWORD));
+        until("two refusals", async || (sidetone.counts().disconnects >= 2).then_some(())).await;
+        let counts = sidetone.counts();
+        assert_eq!((counts.connects, counts.malformed), (0, 0));
+        assert_eq!(pbx.commands(), Vec::<String>::new());
+    });
+}
+
+/// FreeSWITCH looks for `reload` and `mod_event_socket` in all of a command, headers included. Call-IDs and names are the
+/// caller's to choose.
+#[test]
+fn no_caller_can_have_the_event_socket_restarted() {
+    run(async {
+        let pbx = FreeSwitch::start().await;
+        let sidetone = connected(&pbx).await;
+        pbx.creates("mine", Some("reload-Mod_event_socket@carrier"));
+        let mut call = sidetone.call("reload-Mod_event_socket@carrier");
+        variable(&pbx, "mine", "SIDETONE_STATE", "unknown").await;
+        call.alert("frustration", "rising");
+        call.ends();
+        until("both events", async || (pbx.custom().len() == 2).then_some(())).await;
+        assert_eq!((pbx.reloads(), sidetone.counts().connects), (0, 1));
+        let event = &pbx.custom()[0];
+        assert_eq!(event["sidetone-sip-call-id"], "reload-Mod-event-socket@carrier");
+        assert_eq!(event["sidetone-channel-uuid"], "mine");
+    });
+}
+
+/// `-ERR` is a refusal; a hyphen alone is how some telephones begin their Call-IDs.
+#[test]
+fn a_call_id_may_begin_with_a_hyphen() {
+    run(async {
+        let pbx = FreeSwitch::start().await;
+        pbx.creates("mine", Some("-1234@carrier"));
+        let sidetone = connected(&pbx).await;
+        let _call = sidetone.call("-1234@carrier");
+        variable(&pbx, "mine", "SIDETONE_STATE", "unknown").await;
+    });
+}
+
+/// An event that another program has posted has its Content-Length twice.
+#[test]
+fn other_programs_tell_with_sendevent() {
+    run(async {
+        let pbx = FreeSwitch::start().await;
+        let sidetone = connected(&pbx).await;
+        let _call = sidetone.call("call-1@carrier");
+        let headers = [
+            ("Event-Subclass", "sidetone::tell"),
+            ("Sidetone-SIP-Call-ID", "call-1@carrier"),
+            ("Consent", "refused"),
+        ];
+        pbx.posts(&headers, "{}");
+        let told = until("the telling", async || sidetone.told().pop()).await;
+        assert_eq!(told, ("call-1@carrier".to_owned(), json!({ "consent": "refused" })));
+    });
+}
+
 #[test]
 fn a_channel_that_has_gone_is_no_failure() {
     run(async {

@@ -1,5 +1,6 @@
 //! A FreeSWITCH as its event socket shows it: mod_event_socket's framing, replies and quirks, and of mod_commands what a link
-//! uses. Written after FreeSWITCH 1.10.
+//! uses. Written after the source of 1.10: `mod_event_socket.c` (`listener_run`, `read_packet`, `parse_command`, `api_exec`),
+//! `switch_event.c` and `mod_commands.c`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -7,10 +8,13 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 
 pub(crate) const PASSWORD: &str = "ClueCon";
+/// Bytes of the buffer that a reply is written into (`reply` in `listener_run`); what is longer is cut.
+const REPLY: usize = 512;
 
 #[derive(Default)]
 struct State {
@@ -22,12 +26,18 @@ struct State {
     swallowed: usize,
     logins: usize,
     commands: Vec<String>,
+    /// How often the module was made to load anew.
+    reloads: usize,
+    /// The access list turns everybody away.
+    closed: bool,
+    /// What `userauth` grants (`esl-allowed-events`, `esl-allowed-api`).
+    granted: Option<(String, String)>,
 }
 
 #[derive(Clone)]
 enum Push {
-    Event(Arc<str>),
-    /// Ends all connections, with the notice that a real one gives.
+    Event(Arc<[u8]>),
+    /// Ends all connections, as `kill_all_listeners` does.
     Goodbye,
     /// A notice that the connection will linger, which is none of an inbound connection's business.
     Linger,
@@ -53,10 +63,9 @@ impl FreeSwitch {
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let (state, pushed) = (Arc::clone(&serving.state), serving.push.subscribe());
-                let this = serving.clone();
+                let (this, pushed) = (serving.clone(), serving.push.subscribe());
                 tokio::spawn(async move {
-                    let _ = this.serve(stream, state, pushed).await;
+                    let _ = this.serve(stream, pushed).await;
                 });
             }
         });
@@ -67,9 +76,21 @@ impl FreeSwitch {
         format!("[esl]\naddress = \"{}\"\npassword = \"{password}\"\n", self.address)
     }
 
+    /// From now on the access list turns everybody away.
+    pub(crate) fn closes_its_door(&self) {
+        self.state.lock().unwrap().closed = true;
+    }
+
+    /// What users may do.
+    pub(crate) fn grants(&self, events: &str, api: &str) {
+        self.state.lock().unwrap().granted = Some((events.to_owned(), api.to_owned()));
+    }
+
     /// A channel comes up; mod_sofia shows its Call-ID as a variable, if it is known yet.
     pub(crate) fn creates(&self, uuid: &str, sip: Option<&str>) {
-        let name = format!("sofia/sidetone/{uuid}@192.0.2.10");
+        // A channel is named after whoever calls, which is theirs to choose.
+        let user = sip.and_then(|sip| sip.split('@').next()).unwrap_or(uuid);
+        let name = format!("sofia/sidetone/{user}@192.0.2.10");
         let mut variables = BTreeMap::new();
         if let Some(sip) = sip {
             variables.insert("sip_call_id".to_owned(), sip.to_owned());
@@ -114,12 +135,26 @@ impl FreeSwitch {
         put("Channel-Name", &name);
         put("Unique-ID", uuid);
         put("Channel-Call-UUID", uuid);
+        put("Caller-Caller-ID-Name", "Jürgen");
         put("Caller-Caller-ID-Number", "+15550100");
         for (variable, value) in variables {
             event.insert(format!("variable_{variable}"), json!(value));
         }
         event.insert("variable_multiset".to_owned(), json!(["a", "b"]));
-        let _ = self.push.send(Push::Event(Value::Object(event).to_string().into()));
+        let _ = self.push.send(Push::Event(as_the_caller_wrote_it(&Value::Object(event)).into()));
+    }
+
+    /// Another program posts an event with `sendevent`. Its Content-Length is a header of the event's, and comes again with
+    /// the body (`switch_event_serialize_json_obj`).
+    pub(crate) fn posts(&self, headers: &[(&str, &str)], body: &str) {
+        let mut json = String::from("{\"Command\":\"sendevent CUSTOM\",\"Event-Name\":\"CUSTOM\"");
+        let length = body.len().to_string();
+        let all = headers.iter().copied().chain([("Content-Length", &*length), ("Content-Length", &*length)]);
+        for (name, value) in all.chain([("_body", body)]) {
+            json.push_str(&format!(",{}:{}", json!(name), json!(value)));
+        }
+        json.push('}');
+        let _ = self.push.send(Push::Event(json.into_bytes().into()));
     }
 
     pub(crate) fn goodbye(&self) {
@@ -150,124 +185,243 @@ impl FreeSwitch {
         self.state.lock().unwrap().swallowed
     }
 
-    async fn serve(
-        self,
-        stream: TcpStream,
-        state: Arc<Mutex<State>>,
-        mut pushed: broadcast::Receiver<Push>,
-    ) -> std::io::Result<()> {
+    pub(crate) fn reloads(&self) -> usize {
+        self.state.lock().unwrap().reloads
+    }
+
+    /// `listener_run`.
+    async fn serve(self, stream: TcpStream, mut pushed: broadcast::Receiver<Push>) -> std::io::Result<()> {
         let (read, mut write) = stream.into_split();
         let mut read = BufReader::new(read);
+        if self.state.lock().unwrap().closed {
+            let message = "Access Denied, go away.\n";
+            let head = format!("Content-Type: text/rude-rejection\nContent-Length: {}\n\n", message.len());
+            write.write_all(head.as_bytes()).await?;
+            write.write_all(message.as_bytes()).await?;
+            return disconnect(&mut write, GOODBYE).await;
+        }
         write.write_all(b"Content-Type: auth/request\n\n").await?;
-        let (mut known, mut events) = (false, Vec::new());
+        let mut listener = Listener::default();
         loop {
-            // Commands are read whole before the next event goes out, as mod_event_socket does.
-            let mut first = String::new();
+            // What waits goes out before the first byte of the next command is taken, and not while one is being read.
             tokio::select! {
-                length = read.read_line(&mut first) => if length? == 0 { return Ok(()) },
+                there = read.fill_buf() => if there?.is_empty() { return Ok(()) },
                 push = pushed.recv() => {
                     match push {
-                        Ok(Push::Event(json)) if wanted(&events, &json) => {
-                            let head = format!("Content-Length: {}\nContent-Type: text/event-json\n\n", json.len());
-                            // In two pieces, and those cut where it hurts.
-                            write.write_all(head.as_bytes()).await?;
-                            let (one, two) = json.as_bytes().split_at(json.len() / 2);
-                            write.write_all(one).await?;
-                            tokio::task::yield_now().await;
-                            write.write_all(two).await?;
+                        Ok(Push::Event(json)) if listener.wants(&json) => send(&mut write, &json).await?,
+                        Ok(Push::Goodbye) => {
+                            return disconnect(&mut write, "The system is being shut down.\n").await;
                         }
-                        Ok(Push::Goodbye) => return disconnect(&mut write).await,
-                        Ok(Push::Linger) => {
-                            write
-                                .write_all(
-                                    b"Content-Type: text/disconnect-notice\nControlled-Session-UUID: x\n\
-                                      Content-Disposition: linger\nChannel-Name: sofia/x\nLinger-Time: 0\nContent-Length: 0\n\n",
-                                )
-                                .await?;
-                        }
+                        Ok(Push::Linger) => write.write_all(LINGER).await?,
                         _ => {}
                     }
                     continue;
                 }
             }
-            let command = first.trim_end().to_owned();
-            if command.is_empty() {
-                continue;
+            let Some(command) = Order::read(&mut read).await? else { continue };
+            match self.obey(&mut listener, command) {
+                Reply::Line(reply) => {
+                    // `~` stands before replies that bring headers of their own. All are cut to the buffer.
+                    let text = match reply.strip_prefix('~') {
+                        Some(whole) => whole.get(..REPLY - 2).unwrap_or(whole).to_owned(),
+                        None => format!("Reply-Text: {}\n\n", reply.get(..REPLY - 1).unwrap_or(&reply)),
+                    };
+                    write.write_all(format!("Content-Type: command/reply\n{text}").as_bytes()).await?;
+                }
+                Reply::Api(output) => {
+                    let output = if output.is_empty() { "-ERR no reply\n".to_owned() } else { output };
+                    let output: Vec<u8> = as_latin_1(&output);
+                    let head = format!("Content-Type: api/response\nContent-Length: {}\n\n", output.len());
+                    write.write_all(head.as_bytes()).await?;
+                    write.write_all(&output).await?;
+                }
             }
-            let mut headers = HashMap::new();
-            loop {
-                let mut line = String::new();
-                read.read_line(&mut line).await?;
-                let line = line.trim_end_matches(['\r', '\n']);
-                if line.is_empty() {
-                    break;
-                }
-                if let Some((name, value)) = line.split_once(':') {
-                    headers.insert(name.to_ascii_lowercase(), value.trim_start_matches(' ').to_owned());
-                }
+            if listener.done {
+                return disconnect(&mut write, GOODBYE).await;
             }
-            if let Some(length) = headers.get("content-length") {
-                let mut body = vec![0; length.parse().unwrap()];
-                read.read_exact(&mut body).await?;
-                headers.insert("_body".to_owned(), String::from_utf8(body).unwrap());
-            }
-            state.lock().unwrap().commands.push(command.clone());
-            let reply = if !known {
-                known = command == format!("auth {PASSWORD}")
-                    || command == format!("userauth ada@pbx:{PASSWORD}");
-                if known {
-                    state.lock().unwrap().logins += 1;
-                    "+OK accepted".to_owned()
-                } else {
-                    "-ERR invalid".to_owned()
-                }
-            } else if let Some(names) = command.strip_prefix("event json ") {
-                events = names.split(' ').map(str::to_owned).collect();
-                "+OK event listener enabled json".to_owned()
-            } else if command == "exit" {
-                "+OK bye".to_owned()
-            } else if command == "sendevent CUSTOM" {
-                let mut state = state.lock().unwrap();
-                match headers.get("unique-id") {
-                    Some(uuid) if state.channels.contains_key(uuid) => state.swallowed += 1,
-                    _ => state.custom.push(headers),
-                }
-                "+OK 1c2d3e4f-0000-4c4c-9d9d-6b7c8d9e0f1a".to_owned()
-            } else if let Some(api) = command.strip_prefix("api ") {
-                let body = answer(&mut state.lock().unwrap(), api);
-                let head = format!("Content-Type: api/response\nContent-Length: {}\n\n", body.len());
-                write.write_all(head.as_bytes()).await?;
-                write.write_all(body.as_bytes()).await?;
-                continue;
-            } else {
-                "-ERR command not found".to_owned()
+        }
+    }
+
+    /// `parse_command`.
+    fn obey(&self, listener: &mut Listener, mut order: Order) -> Reply {
+        let mut state = self.state.lock().unwrap();
+        state.commands.push(order.line.clone());
+        let line = |text: &str| Reply::Line(text.to_owned());
+        let whole = order.whole.to_ascii_lowercase();
+        if (whole.contains("reload") || whole.contains("unload")) && whole.contains("mod_event_socket") {
+            state.reloads += 1;
+            let _ = self.push.send(Push::Goodbye);
+            return Reply::Api("+OK Job-UUID: 7f2a9e9e-0000-4c4c-9d9d-6b7c8d9e0f1a\n".to_owned());
+        }
+        let command = order.line.as_str();
+        if command.starts_with("exit") {
+            listener.done = true;
+            return line("+OK bye");
+        }
+        if !listener.known {
+            let user = command.strip_prefix("userauth ");
+            let right = match (command.strip_prefix("auth "), user) {
+                (Some(password), _) => password == PASSWORD,
+                (_, Some(user)) => user == format!("ada@pbx:{PASSWORD}"),
+                // Anything else is not understood yet, and the connection stays.
+                (None, None) => return line("-ERR command not found"),
             };
-            let reply_line = format!("Content-Type: command/reply\nReply-Text: {reply}\n\n");
-            write.write_all(reply_line.as_bytes()).await?;
-            if reply == "-ERR invalid" || reply == "+OK bye" {
-                return disconnect(&mut write).await;
+            if !right {
+                listener.done = true;
+                return line("-ERR invalid");
             }
+            (listener.known, state.logins) = (true, state.logins + 1);
+            if user.is_none() {
+                return line("+OK accepted");
+            }
+            let granted = state.granted.clone();
+            let (events, api) = granted.clone().unwrap_or_else(|| ("all".to_owned(), "all".to_owned()));
+            listener.granted = granted;
+            return Reply::Line(format!(
+                "~Reply-Text: +OK accepted\nAllowed-Events: {events}\nAllowed-API: {api}\nAllowed-LOG: true\n\n"
+            ));
+        }
+        if let Some(names) = command.strip_prefix("event json ") {
+            return line(if listener.listen(names) {
+                "+OK event listener enabled json"
+            } else {
+                "-ERR permission denied"
+            });
+        }
+        if command == "sendevent CUSTOM" {
+            order.headers.insert("command".to_owned(), order.line.clone());
+            match order.headers.get("unique-id") {
+                Some(uuid) if state.channels.contains_key(uuid) => state.swallowed += 1,
+                _ => state.custom.push(order.headers),
+            }
+            return line("+OK 1c2d3e4f-0000-4c4c-9d9d-6b7c8d9e0f1a");
+        }
+        if command.starts_with("linger") {
+            return line("-ERR not controlling a session");
+        }
+        match command.strip_prefix("api ") {
+            Some(api) if listener.may_call(api) => Reply::Api(answer(&mut state, api)),
+            Some(_) => line("-ERR permission denied"),
+            None => line("-ERR command not found"),
         }
     }
 }
 
-async fn disconnect(write: &mut (impl AsyncWriteExt + Unpin)) -> std::io::Result<()> {
-    let body = "Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n";
-    let head = format!("Content-Type: text/disconnect-notice\nContent-Length: {}\n\n", body.len());
-    write.write_all(head.as_bytes()).await?;
-    write.write_all(body.as_bytes()).await
+enum Reply {
+    Line(String),
+    Api(String),
 }
 
-fn wanted(events: &[String], json: &str) -> bool {
-    let event: Map<String, Value> = serde_json::from_str(json).unwrap();
-    let get = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
-    let custom = events.iter().position(|it| it == "CUSTOM");
-    match get("Event-Name") {
-        "CUSTOM" => custom.is_some_and(|at| events[at..].iter().any(|it| it == get("Event-Subclass"))),
-        name => events.iter().take(custom.unwrap_or(events.len())).any(|it| it == name),
+/// What a connection has been told, and may do.
+#[derive(Default)]
+struct Listener {
+    known: bool,
+    done: bool,
+    events: Vec<String>,
+    custom: Vec<String>,
+    granted: Option<(String, String)>,
+}
+
+impl Listener {
+    /// Adds to what is listened to. What stands after CUSTOM are subclasses; names that are none are passed over.
+    fn listen(&mut self, names: &str) -> bool {
+        let granted = self.granted.clone();
+        let granted = granted.as_ref().map(|(events, _)| events.split(' ').collect::<Vec<_>>());
+        for name in names.split(' ') {
+            if granted.as_ref().is_some_and(|granted| !granted.contains(&name)) {
+                return false;
+            }
+            let subclass = self.events.iter().any(|it| it == "CUSTOM");
+            if subclass { &mut self.custom } else { &mut self.events }.push(name.to_owned());
+        }
+        true
+    }
+
+    fn may_call(&self, api: &str) -> bool {
+        let name = api.split(' ').next().unwrap();
+        self.granted.as_ref().is_none_or(|(_, apis)| apis.split(' ').any(|it| it == name))
+    }
+
+    fn wants(&self, json: &[u8]) -> bool {
+        let event: Map<String, Value> = serde_json::from_str(&String::from_utf8_lossy(json)).unwrap();
+        let get = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
+        let name = get("Event-Name");
+        let subclass = name != "CUSTOM" || self.custom.iter().any(|it| it == get("Event-Subclass"));
+        self.events.iter().any(|it| it == name) && subclass
     }
 }
 
+/// A command as `read_packet` takes it: a line, headers, and a body if one of them is Content-Length.
+struct Order {
+    line: String,
+    headers: HashMap<String, String>,
+    /// All but the body.
+    whole: String,
+}
+
+impl Order {
+    async fn read(read: &mut BufReader<OwnedReadHalf>) -> std::io::Result<Option<Self>> {
+        let (mut whole, mut lines) = (String::new(), Vec::new());
+        loop {
+            let mut line = String::new();
+            if read.read_line(&mut line).await? == 0 {
+                return Ok(None);
+            }
+            whole.push_str(&line);
+            match line.trim_end_matches(['\r', '\n']) {
+                // Empty lines before a command are none of it.
+                "" if lines.is_empty() => return Ok(None),
+                "" => break,
+                line => lines.push(line.to_owned()),
+            }
+        }
+        let mut lines = lines.into_iter();
+        let line = lines.next().unwrap();
+        let pairs = lines.filter_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            Some((name.to_ascii_lowercase(), value.trim_start_matches(' ').to_owned()))
+        });
+        let mut headers: HashMap<_, _> = pairs.collect();
+        if let Some(length) = headers.get("content-length") {
+            let mut body = vec![0; length.parse().unwrap()];
+            read.read_exact(&mut body).await?;
+            headers.insert("_body".to_owned(), String::from_utf8(body).unwrap());
+        }
+        Ok(Some(Self { line, headers, whole }))
+    }
+}
+
+const GOODBYE: &str = "Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n";
+const LINGER: &[u8] = b"Content-Type: text/disconnect-notice\nControlled-Session-UUID: x\n\
+    Content-Disposition: linger\nChannel-Name: sofia/x\nLinger-Time: 0\nContent-Length: 0\n\n";
+
+/// `send_disconnect`, for a connection that controls no session.
+async fn disconnect(write: &mut OwnedWriteHalf, message: &str) -> std::io::Result<()> {
+    let head = format!("Content-Type: text/disconnect-notice\nContent-Length: {}\n\n", message.len());
+    write.write_all(head.as_bytes()).await?;
+    write.write_all(message.as_bytes()).await
+}
+
+/// An event, in two pieces, and those cut where it hurts.
+async fn send(write: &mut OwnedWriteHalf, json: &[u8]) -> std::io::Result<()> {
+    let head = format!("Content-Length: {}\nContent-Type: text/event-json\n\n", json.len());
+    write.write_all(head.as_bytes()).await?;
+    let (one, two) = json.split_at(json.len() / 2);
+    write.write_all(one).await?;
+    tokio::task::yield_now().await;
+    write.write_all(two).await
+}
+
+/// JSON with the bytes that a caller's telephone sent, which is Latin-1 here: cJSON writes them as they are.
+fn as_the_caller_wrote_it(json: &Value) -> Vec<u8> {
+    as_latin_1(&json.to_string())
+}
+
+fn as_latin_1(text: &str) -> Vec<u8> {
+    text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect()
+}
+
+/// Of mod_commands what a link uses.
 fn answer(state: &mut State, api: &str) -> String {
     let (name, rest) = api.split_once(' ').unwrap_or((api, ""));
     let (uuid, rest) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -277,7 +431,10 @@ fn answer(state: &mut State, api: &str) -> String {
                 .channels
                 .iter()
                 .map(|(uuid, (name, _))| {
-                    json!({ "uuid": uuid, "direction": "inbound", "name": name, "state": "CS_EXECUTE", "call_uuid": "" })
+                    json!({
+                        "uuid": uuid, "direction": "inbound", "name": name, "state": "CS_EXECUTE",
+                        "cid_name": "Jürgen", "call_uuid": ""
+                    })
                 })
                 .collect();
             if rows.is_empty() {
