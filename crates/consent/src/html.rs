@@ -1,17 +1,25 @@
-//! Writing HTML in which every text is escaped.
+//! Writing HTML in which every text is escaped, in one look: self-contained, without script, fit for telephones and paper.
 
 use std::fmt::Write as _;
 
-use super::Language;
+const STYLE: &str = include_str!("html/style.css");
 
-const STYLE: &str = include_str!("page.css");
-
-pub(super) struct Html {
+/// A page in the making.
+pub(crate) struct Html {
     out: String,
 }
 
+/// A page in another language.
+pub(crate) struct Other {
+    pub(crate) tag: &'static str,
+    /// The language's own name for itself.
+    pub(crate) name: &'static str,
+    /// It is the one that is being read.
+    pub(crate) here: bool,
+}
+
 impl Html {
-    pub(super) fn new(language: &str, title: &str) -> Self {
+    pub(crate) fn new(language: &str, title: &str) -> Self {
         let title = escape(title);
         let mut out = String::with_capacity(16 << 10);
         let _ = write!(
@@ -28,11 +36,10 @@ impl Html {
         let _ = writeln!(self.out, "<{tag}>{}</{tag}>", escape(text));
     }
 
-    pub(super) fn languages(&mut self, label: &str, current: Language) {
+    pub(crate) fn languages(&mut self, label: &str, languages: impl IntoIterator<Item = Other>) {
         let _ = writeln!(self.out, "<nav aria-label=\"{}\">\n<ul>", escape(label));
-        for language in Language::ALL {
-            let (tag, name) = (language.tag(), language.name());
-            let here = if language == current { " aria-current=\"page\"" } else { "" };
+        for Other { tag, name, here } in languages {
+            let here = if here { " aria-current=\"page\"" } else { "" };
             let _ = writeln!(
                 self.out,
                 "<li><a href=\"?lang={tag}\" hreflang=\"{tag}\" lang=\"{tag}\"{here}>{name}</a></li>"
@@ -41,60 +48,94 @@ impl Html {
         self.out.push_str("</ul>\n</nav>\n");
     }
 
-    pub(super) fn begin_main(&mut self) {
+    pub(crate) fn begin_main(&mut self) {
         self.out.push_str("<main>\n");
     }
 
-    pub(super) fn end_main(&mut self) {
+    pub(crate) fn end_main(&mut self) {
         self.out.push_str("</main>\n");
     }
 
-    pub(super) fn h1(&mut self, text: &str) {
+    pub(crate) fn h1(&mut self, text: &str) {
         self.tagged("h1", text);
     }
 
-    pub(super) fn h2(&mut self, text: &str) {
+    pub(crate) fn h2(&mut self, text: &str) {
         self.tagged("h2", text);
     }
 
-    pub(super) fn lead(&mut self, text: &str) {
+    pub(crate) fn h3(&mut self, text: &str) {
+        self.tagged("h3", text);
+    }
+
+    pub(crate) fn lead(&mut self, text: &str) {
         let _ = writeln!(self.out, "<p class=\"lead\">{}</p>", escape(text));
     }
 
     /// A paragraph that stands out.
-    pub(super) fn callout(&mut self, text: &str) {
+    pub(crate) fn callout(&mut self, text: &str) {
         let _ = writeln!(self.out, "<p class=\"callout\">{}</p>", escape(text));
     }
 
-    pub(super) fn paragraph(&mut self, text: &str) {
+    /// A list that stands out, under a title.
+    pub(crate) fn callout_list(&mut self, title: &str, items: &[String]) {
+        let _ = writeln!(self.out, "<div class=\"callout\">\n<h2>{}</h2>", escape(title));
+        self.list(items);
+        self.out.push_str("</div>\n");
+    }
+
+    pub(crate) fn paragraph(&mut self, text: &str) {
         self.tagged("p", text);
     }
 
-    pub(super) fn paragraphs(&mut self, texts: &[String]) {
+    pub(crate) fn paragraphs(&mut self, texts: &[String]) {
         texts.iter().for_each(|text| self.paragraph(text));
     }
 
-    pub(super) fn list(&mut self, items: &[String]) {
+    pub(crate) fn list(&mut self, items: &[String]) {
         self.out.push_str("<ul>\n");
         items.iter().for_each(|item| self.tagged("li", item));
         self.out.push_str("</ul>\n");
     }
 
-    pub(super) fn table(&mut self, head: [&str; 2], rows: &[(&str, String)]) {
-        let [what, long] = head.map(escape);
-        let _ = writeln!(
-            self.out,
-            "<table>\n<thead><tr><th scope=\"col\">{what}</th><th scope=\"col\">{long}</th></tr></thead>\n<tbody>"
-        );
-        for (what, long) in rows {
-            let (what, long) = (escape(what), escape(long));
-            let _ = writeln!(self.out, "<tr><th scope=\"row\">{what}</th><td>{long}</td></tr>");
+    /// A table whose first column names what the others say something of.
+    pub(crate) fn table<const N: usize>(&mut self, head: [&str; N], rows: &[[String; N]]) {
+        self.out.push_str("<table>\n<thead><tr>");
+        for title in head {
+            let _ = write!(self.out, "<th scope=\"col\">{}</th>", escape(title));
+        }
+        self.out.push_str("</tr></thead>\n<tbody>\n");
+        for row in rows {
+            self.row(row);
         }
         self.out.push_str("</tbody>\n</table>\n");
     }
 
+    /// A table of names and what they stand for, without a head.
+    pub(crate) fn facts(&mut self, rows: &[(&str, String)]) {
+        self.out.push_str("<table>\n<tbody>\n");
+        for (name, fact) in rows {
+            self.row(&[(*name).to_owned(), fact.clone()]);
+        }
+        self.out.push_str("</tbody>\n</table>\n");
+    }
+
+    fn row(&mut self, cells: &[String]) {
+        self.out.push_str("<tr>");
+        for (place, cell) in cells.iter().enumerate() {
+            let cell = escape(cell);
+            let _ = match place {
+                0 => write!(self.out, "<th scope=\"row\">{cell}</th>"),
+                // A checksum breaks anywhere, and is compared figure by figure.
+                _ if is_checksum(&cell) => write!(self.out, "<td><code>{cell}</code></td>"),
+                _ => write!(self.out, "<td>{cell}</td>"),
+            };
+        }
+        self.out.push_str("</tr>\n");
+    }
+
     /// Lines of label, text and link.
-    pub(super) fn address(&mut self, lines: &[(String, String, Option<String>)]) {
+    pub(crate) fn address(&mut self, lines: &[(String, String, Option<String>)]) {
         self.out.push_str("<address>\n");
         for (label, text, link) in lines {
             if !label.is_empty() {
@@ -108,32 +149,22 @@ impl Html {
         self.out.push_str("</address>\n");
     }
 
-    pub(super) fn footer(&mut self, text: &str) {
+    pub(crate) fn footer(&mut self, text: &str) {
         let _ = writeln!(self.out, "<footer>\n<p>{}</p>\n</footer>", escape(text));
     }
 
-    pub(super) fn finish(mut self) -> String {
+    pub(crate) fn finish(mut self) -> String {
         self.out.push_str("</body>\n</html>\n");
         self.out
     }
 }
 
-impl Language {
-    /// Its own name for itself.
-    fn name(self) -> &'static str {
-        match self {
-            Self::English => "English",
-            Self::German => "Deutsch",
-            Self::French => "Français",
-            Self::Spanish => "Español",
-            Self::Italian => "Italiano",
-            Self::Portuguese => "Português",
-        }
-    }
+fn is_checksum(text: &str) -> bool {
+    text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Fit for text and for values of attributes in double quotes.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -7,6 +7,7 @@
 #[doc(hidden)]
 pub mod fuzz;
 mod hex;
+mod html;
 pub mod list;
 pub mod log;
 pub mod machine;

@@ -7,7 +7,6 @@ mod de;
 mod en;
 mod es;
 mod fr;
-mod html;
 mod it;
 mod pt;
 mod texts;
@@ -15,8 +14,8 @@ mod texts;
 use serde::{Deserialize, Serialize};
 
 use crate::Policy;
+use crate::html::{Html, Other};
 use crate::moment::Moment;
-use html::Html;
 use texts::Texts;
 
 /// `[consent.operator]`: who runs the calls, as callers know them.
@@ -119,6 +118,18 @@ impl Language {
         }
     }
 
+    /// Its own name for itself.
+    fn name(self) -> &'static str {
+        match self {
+            Self::English => "English",
+            Self::German => "Deutsch",
+            Self::French => "Français",
+            Self::Spanish => "Español",
+            Self::Italian => "Italiano",
+            Self::Portuguese => "Português",
+        }
+    }
+
     /// The language of a tag, whatever region it names: `de-AT` is German.
     #[must_use]
     pub fn of_tag(tag: &str) -> Option<Self> {
@@ -168,7 +179,10 @@ pub fn render(facts: &PageFacts, language: Language) -> String {
     let operator = name.unwrap_or(texts.us);
     let title = name.map_or_else(|| texts.heading.to_owned(), |name| format!("{} – {name}", texts.heading));
     let mut page = Html::new(language.tag(), &title);
-    page.languages(texts.languages, language);
+    page.languages(
+        texts.languages,
+        Language::ALL.map(|it| Other { tag: it.tag(), name: it.name(), here: it == language }),
+    );
     page.begin_main();
     page.h1(texts.heading);
     page.lead(&fill(texts.lead, facts, operator));
@@ -230,15 +244,15 @@ pub fn render(facts: &PageFacts, language: Language) -> String {
 
         page.h2(texts.kept);
         let mut kept = vec![
-            (texts.kept_voice, texts.kept_voice_long.to_owned()),
-            (texts.kept_estimates, texts.kept_estimates_long.to_owned()),
+            [texts.kept_voice, texts.kept_voice_long].map(str::to_owned),
+            [texts.kept_estimates, texts.kept_estimates_long].map(str::to_owned),
         ];
         if facts.has_receipts {
             let long = match facts.receipts_days {
                 Some(days) => texts.kept_receipts_days.replace("{days}", &days.to_string()),
                 None => texts.kept_receipts_open.to_owned(),
             };
-            kept.push((texts.kept_receipts, long));
+            kept.push([texts.kept_receipts.to_owned(), long]);
         }
         page.table(texts.kept_head, &kept);
 

@@ -3,8 +3,10 @@
 //!
 //! It is made from the configuration and the build, not from what somebody remembers. Facts, not legal advice.
 
+mod html;
 mod paths;
 mod text;
+mod words;
 
 use serde::Serialize;
 

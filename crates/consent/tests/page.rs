@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::moment;
+use common::{moment, well_formed};
 use proptest::prelude::*;
 use sidetone_consent::Policy;
 use sidetone_consent::page::{Language, Operator, PageFacts, Sink, render};
@@ -37,23 +37,6 @@ fn facts() -> PageFacts {
         model: Some(("open-2".into(), "ab".repeat(32))),
         made: moment("2026-11-23T08:00:00Z"),
     }
-}
-
-/// Whether each tag that is opened is closed, in order.
-fn well_formed(page: &str) -> Result<(), String> {
-    let mut open = Vec::new();
-    for tag in page.split('<').skip(1) {
-        let tag = tag.split('>').next().unwrap();
-        let name = tag.split([' ', '\n']).next().unwrap();
-        if let Some(name) = name.strip_prefix('/') {
-            if open.pop() != Some(name) {
-                return Err(format!("</{name}> closes nothing"));
-            }
-        } else if !matches!(name, "!doctype" | "meta" | "br") {
-            open.push(name);
-        }
-    }
-    if open.is_empty() { Ok(()) } else { Err(format!("open: {open:?}")) }
 }
 
 #[test]

@@ -4,7 +4,9 @@
 
 mod common;
 
-use common::moment;
+use common::{moment, well_formed};
+use proptest::prelude::*;
+use serde_json::Value;
 use sidetone_consent::Policy;
 
 use sidetone_consent::report::{ModelFacts, Report, ReportFacts, SinkFacts, Subject};
@@ -99,4 +101,77 @@ fn it_can_be_read_by_machines() {
     assert_eq!(value["paths"][0]["name"], "customer-voice-affect");
     assert_eq!(value["trunks"][0]["policy"], "notice");
     assert_eq!(value["model"]["sha256"], "ab".repeat(32));
+}
+
+const RULED: &str = r#"
+    receipts = "/var/lib/sidetone/receipts"
+    [[rules]]
+    dialled = "+33*"
+    queue = "surveys"
+    policy = "opt-in"
+    [[rules]]
+    language = "es"
+"#;
+
+/// The texts in a value, however deep.
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(all) => all.iter().flat_map(texts).collect(),
+        Value::Object(all) => all.values().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn unescaped(page: &str) -> String {
+    let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+    entities.iter().fold(page.to_owned(), |page, (entity, c)| page.replace(entity, c))
+}
+
+#[test]
+fn the_page_leaves_nothing_out() {
+    for settings in [GOOD, RULED, ""] {
+        let report = Report::new(&facts(settings));
+        let page = report.to_html();
+        well_formed(&page).unwrap();
+        let page = unescaped(page.split("</style>").nth(1).unwrap());
+        let value = serde_json::to_value(&report).unwrap();
+        // The languages of announcements are nothing that compliance asks for, on paper either.
+        for text in texts(&value).into_iter().filter(|text| *text != "es") {
+            assert!(page.contains(text), "{text}\n{page}");
+        }
+        assert!(page.contains("105000 parameters") && page.contains("no legal advice"));
+    }
+    let page = Report::new(&facts(RULED)).to_html();
+    for said in ["Rule 0: dialled +33*, queue surveys", "Rule 1: every call", "To be looked at"] {
+        assert!(page.contains(said), "{said}");
+    }
+    assert!(!Report::new(&facts(GOOD)).to_html().contains("To be looked at"));
+}
+
+#[test]
+fn the_page_needs_nothing_from_elsewhere() {
+    let page = Report::new(&facts(GOOD)).to_html();
+    for foreign in ["<script", "src=", "@import", "url(", "<link", "onload", "javascript:"] {
+        assert!(!page.contains(foreign), "{foreign}");
+    }
+}
+
+proptest! {
+    /// Whatever things are called, the page stays a page.
+    #[test]
+    fn every_text_of_the_page_is_escaped(text in "[<>&\"'a-z/={}\\PC]{1,40}") {
+        let hostile = format!("<script>{text}</script>\"><img src=x onerror='{text}'>");
+        let mut facts = facts(RULED);
+        facts.build = hostile.clone();
+        facts.trunks = vec![(hostile.clone(), Policy::Notice)];
+        facts.program_sha256 = Some(hostile.clone());
+        facts.settings.never_tiers = vec![hostile.clone()];
+        facts.settings.rules[0].queue = Some(hostile.clone());
+        facts.settings.receipts = Some(hostile.clone().into());
+        facts.sinks[0].key = hostile;
+        let page = Report::new(&facts).to_html();
+        prop_assert!(well_formed(&page).is_ok(), "{:?}", well_formed(&page));
+        prop_assert!(!page.contains("<script") && !page.contains("<img"));
+    }
 }

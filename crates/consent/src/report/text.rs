@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use super::{Report, Subject};
-use crate::Policy;
+use super::{Report, words};
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -22,17 +21,12 @@ impl fmt::Display for Report {
             }
             None => writeln!(f, "Model: none")?,
         }
-        writeln!(f, "\nThis states what the program does. It is no legal advice.")?;
+        writeln!(f, "\n{}", words::DISCLAIMER)?;
 
         writeln!(f, "\n## What is inferred")?;
         for path in &self.paths {
-            let about = match path.about {
-                Subject::Customer => "customer",
-                Subject::Agent => "agent",
-                Subject::Both => "both sides",
-            };
-            let active = if path.active { "in use" } else { "not in use" };
-            let emotion = if path.recognises_emotion { "yes" } else { "no" };
+            let (about, active) = (words::subject(path.about), words::in_use(path.active));
+            let emotion = words::yes(path.recognises_emotion);
             writeln!(f, "\n### {} ({about}, {active})\n", path.name)?;
             writeln!(f, "- from: {}", path.input)?;
             writeln!(f, "- to: {}", path.output)?;
@@ -47,24 +41,11 @@ impl fmt::Display for Report {
 
         writeln!(f, "\n## How callers are told\n")?;
         for trunk in &self.trunks {
-            writeln!(f, "- trunk {}: {}", trunk.trunk, name(trunk.policy))?;
+            writeln!(f, "- trunk {}: {}", trunk.trunk, words::policy(trunk.policy))?;
         }
         for (index, rule) in self.rules.iter().enumerate() {
-            let mut conditions: Vec<String> = [
-                ("trunk", rule.trunk.clone()),
-                ("dialled", rule.dialled.as_ref().map(ToString::to_string)),
-                ("queue", rule.queue.clone()),
-                ("tier", rule.tier.clone()),
-                ("call type", rule.call_type.clone()),
-            ]
-            .into_iter()
-            .filter_map(|(what, is)| is.map(|is| format!("{what} {is}")))
-            .collect();
-            if conditions.is_empty() {
-                conditions.push("every call".to_owned());
-            }
-            let policy = rule.policy.map_or("as the trunk says", name);
-            writeln!(f, "- rule {index}, {}: {policy}", conditions.join(", "))?;
+            let (conditions, policy) = (words::conditions(rule), words::ruled(rule));
+            writeln!(f, "- rule {index}, {conditions}: {policy}")?;
         }
         if !self.never_tiers.is_empty() {
             writeln!(f, "- tiers never analysed: {}", self.never_tiers.join(", "))?;
@@ -81,15 +62,5 @@ impl fmt::Display for Report {
             self.remarks.iter().try_for_each(|remark| writeln!(f, "- {remark}"))?;
         }
         Ok(())
-    }
-}
-
-fn name(policy: Policy) -> &'static str {
-    match policy {
-        Policy::Never => "never analysed",
-        Policy::GivenUpstream => "told before the call gets here (given-upstream)",
-        Policy::Notice => "told by Sidetone, may refuse (notice)",
-        Policy::OptIn => "asked by Sidetone, must agree (opt-in)",
-        Policy::AnnounceElsewhere => "told by the PBX (announce-elsewhere)",
     }
 }

@@ -49,3 +49,20 @@ pub fn receipt(call: &str, ended: &str) -> Receipt {
         model: Some("cd".repeat(32)),
     }
 }
+
+/// Whether each tag that is opened is closed, in order.
+pub fn well_formed(page: &str) -> Result<(), String> {
+    let mut open = Vec::new();
+    for tag in page.split('<').skip(1) {
+        let tag = tag.split('>').next().unwrap();
+        let name = tag.split([' ', '\n']).next().unwrap();
+        if let Some(name) = name.strip_prefix('/') {
+            if open.pop() != Some(name) {
+                return Err(format!("</{name}> closes nothing"));
+            }
+        } else if !matches!(name, "!doctype" | "meta" | "br") {
+            open.push(name);
+        }
+    }
+    if open.is_empty() { Ok(()) } else { Err(format!("open: {open:?}")) }
+}

@@ -1,9 +1,10 @@
 //! `sidetone compliance`: what a compliance officer asks for.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
 use sha2::{Digest, Sha256};
 use sidetone_consent::Moment;
 use sidetone_consent::report::{ModelFacts, Report, ReportFacts, SinkFacts};
@@ -32,6 +33,9 @@ impl Compliance {
 pub(super) struct ReportOn {
     #[command(flatten)]
     config: ConfigFile,
+    /// Write it to this file as a page that can be read, printed and filed.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    html: Option<PathBuf>,
 }
 
 impl ReportOn {
@@ -44,8 +48,14 @@ impl ReportOn {
             }
         };
         let report = Report::new(&facts(&config)?);
+        if let Some(path) = &self.html {
+            std::fs::write(path, report.to_html())
+                .with_context(|| format!("{} can't be written", path.display()))?;
+        }
         if output.json {
             say_json(&report)?;
+        } else if let Some(path) = &self.html {
+            say(format_args!("report written to {}", path.display()));
         } else {
             say(report.to_string().trim_end());
         }

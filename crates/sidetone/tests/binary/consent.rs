@@ -135,3 +135,19 @@ fn the_report_states_paths_gates_and_checksums() {
     assert_eq!(report["model"]["sha256"], model["sha256"]);
     assert_eq!(report["program_sha256"].as_str().unwrap().len(), 64);
 }
+
+#[test]
+fn the_report_can_be_had_as_a_page() {
+    let config = repository("deploy/sidetone.example.toml");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.html");
+    let file = file.to_str().unwrap();
+    let report = &json_lines(&["compliance", "report", "--json", "--html", file, "--config", &config])[0];
+    let page = fs::read_to_string(file).unwrap();
+    for fact in [&report["model"]["sha256"], &report["program_sha256"], &report["made"]] {
+        assert!(page.contains(fact.as_str().unwrap()), "{fact}");
+    }
+    assert!(stdout(&["compliance", "report", "--html", file, "--config", &config]).contains(file));
+    let nowhere = sidetone(&["compliance", "report", "--html", "/nonexistent/r.html", "--config", &config]);
+    assert!(!nowhere.status.success());
+}
