@@ -208,7 +208,11 @@ impl Calls {
     fn fact(&mut self, fact: &CallFact) {
         let (key, happening) = match *fact {
             // Nobody consents in a recording.
-            CallFact::Started { .. } | CallFact::Told { .. } | CallFact::Digit { .. } => return,
+            CallFact::Started { .. }
+            | CallFact::Told { .. }
+            | CallFact::Digit { .. }
+            | CallFact::Referred { .. }
+            | CallFact::Replaces { .. } => return,
             CallFact::Ringing { key, .. } => (key, Happening::Ringing),
             CallFact::Answered { key, .. } => (key, Happening::Answered),
             CallFact::Held { key, by, .. } => (key, Happening::Held(by)),

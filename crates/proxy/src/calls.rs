@@ -3,6 +3,7 @@
 mod consent;
 mod entry;
 mod quality;
+mod transfer;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::AtomicUsize;
@@ -26,6 +27,7 @@ use consent::Consent;
 use entry::Entry;
 pub use entry::{CallView, LegView, Phase, StreamView};
 use quality::Change;
+use transfer::Transfers;
 
 use crate::analysis::{Outcome, Work, leg};
 use crate::disclosure::Disclosure;
@@ -57,6 +59,7 @@ struct Inner {
     routed: HashMap<String, RoutedTo>,
     routed_order: VecDeque<String>,
     calls: HashMap<CallKey, Entry>,
+    transfers: Transfers,
     thresholds: Thresholds,
     settings: Settings,
     excluded: Option<Excluded>,
@@ -333,6 +336,10 @@ impl Calls {
                     self.key_pressed(inner, key, digit, Medium::Info);
                 }
             }
+            CallFact::Referred { key, by, user, replaces, at } => {
+                self.referred(inner, at, key, by, &user, replaces);
+            }
+            CallFact::Replaces { key, call_id, at } => self.arrived(inner, at, key, Some(&call_id)),
             CallFact::Ended { key, by, status, cause, at } => {
                 self.consent(inner, key, at, Input::Ended);
                 self.file(inner, key);
@@ -393,6 +400,7 @@ impl Calls {
         if listed {
             self.consent(inner, key, at, Input::Listed);
         }
+        self.arrived(inner, at, key, None);
         self.drive(inner, key, at);
     }
 

@@ -26,7 +26,7 @@ pub(crate) struct Disclosure {
     pub(crate) library: Arc<Library>,
     pub(crate) announcements: Announcements,
     announcer: Announcer,
-    jobs: Sender<Job>,
+    orders: Sender<Order>,
     receipts: Mutex<Option<Writer>>,
     /// SHA-256 of the model, for receipts.
     pub(crate) model: Option<String>,
@@ -47,6 +47,13 @@ pub(crate) struct Job {
     pub(crate) again: bool,
 }
 
+/// What the thread that makes payloads is asked to do, in this order.
+#[derive(Debug)]
+enum Order {
+    Play(Job),
+    Hush { call: CallKey, toward: Face, id: PlayId },
+}
+
 /// What is told of a job that can't be done.
 pub(crate) type Failed = Box<dyn Fn(CallKey, PlayId, Failure) + Send>;
 
@@ -59,20 +66,25 @@ impl Disclosure {
         model: Option<String>,
         failed: Failed,
     ) -> io::Result<Self> {
-        let (jobs, inbox) = channel::<Job>();
+        let (orders, inbox) = channel();
         let this = Self {
             library: Arc::clone(&library),
             announcements,
             announcer: announcer.clone(),
-            jobs,
+            orders,
             receipts: Mutex::new(receipts),
             model,
         };
         let work = move || {
             warm(&library);
-            for job in inbox {
-                if let Err(failure) = carry_out(&library, &announcer, &job) {
-                    failed(job.call, job.id, failure);
+            for order in inbox {
+                match order {
+                    Order::Play(job) => {
+                        if let Err(failure) = carry_out(&library, &announcer, &job) {
+                            failed(job.call, job.id, failure);
+                        }
+                    }
+                    Order::Hush { call, toward, id } => announcer.hush(call, toward, id),
                 }
             }
         };
@@ -82,11 +94,13 @@ impl Disclosure {
 
     pub(crate) fn play(&self, job: Job) {
         // A thread that is gone plays nothing; the consent's own deadline says so then.
-        let _ = self.jobs.send(job);
+        let _ = self.orders.send(Order::Play(job));
     }
 
+    /// Stops what plays at once, and what is still being made ready as soon as it is.
     pub(crate) fn hush(&self, call: CallKey, toward: Face, id: PlayId) {
         self.announcer.hush(call, toward, id);
+        let _ = self.orders.send(Order::Hush { call, toward, id });
     }
 
     pub(crate) fn tap(&self, call: CallKey, worker: Option<usize>) {

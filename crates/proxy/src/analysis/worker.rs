@@ -128,22 +128,27 @@ impl Worker {
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             let began = Instant::now();
-            // Orders before packets, so that a plan holds for what comes under it; but the end after them, for
-            // what was copied before the end was told is in the rings.
-            let mut ended = Vec::new();
-            for work in first.into_iter().chain(self.inbox.try_iter()) {
-                match work {
-                    Work::Finish(call, at) => ended.push((call, at)),
-                    work => self.obey(&mut calls, work),
-                }
-            }
-            self.hear(&mut calls);
-            for (call, at) in ended {
-                self.finish(&mut calls, call, at);
-            }
-            self.think(&mut calls);
+            self.take(&mut calls, first);
+            self.think(&mut calls, self.epoch.elapsed());
             self.counters.calls.store(calls.len() as u64, Relaxed);
             self.counters.busy_us.fetch_add(u64::try_from(began.elapsed().as_micros()).unwrap_or(0), Relaxed);
+        }
+    }
+
+    /// Takes what has been ordered and what has been copied.
+    fn take(&mut self, calls: &mut Calls, first: Option<Work>) {
+        // Orders before packets, so that a plan holds for what comes under it; but the end after them, for what was
+        // copied before the end was told is in the rings.
+        let mut ended = Vec::new();
+        for work in first.into_iter().chain(self.inbox.try_iter()) {
+            match work {
+                Work::Finish(call, at) => ended.push((call, at)),
+                work => self.obey(calls, work),
+            }
+        }
+        self.hear(calls);
+        for (call, at) in ended {
+            self.finish(calls, call, at);
         }
     }
 
@@ -219,9 +224,8 @@ impl Worker {
         give_up(calls, key, &self.counters, &*self.report);
     }
 
-    /// Advances every call to now, runs the network for all that are due, and reports.
-    fn think(&self, calls: &mut Calls) {
-        let now = self.epoch.elapsed();
+    /// Advances every call to `now`, runs the network for all that are due, and reports.
+    fn think(&self, calls: &mut Calls, now: Duration) {
         for key in calls.keys().copied().collect::<Vec<_>>() {
             self.contain(calls, key, |call| call.advance(now));
         }

@@ -18,6 +18,9 @@ use crate::analysis::{Work, leg};
 use crate::disclosure::{Job, formats};
 use crate::media::{PlayId, Playing};
 
+/// Most announcements of a call that have been stopped and have yet to be over.
+const MOST_LEAVING: usize = 8;
+
 /// How an announcement's name and language are cut for events.
 const LONGEST_NAME: usize = 64;
 const LONGEST_LANGUAGE: usize = 35;
@@ -31,6 +34,8 @@ pub(super) struct Consent {
     /// The call goes to the customer, not from them.
     to_customer: bool,
     playing: Option<Act>,
+    /// Stopped to make room for the one that plays, and not yet over.
+    leaving: Vec<Act>,
     plays: u64,
     /// Who has it, as the PBX says.
     pub(super) agent: Option<String>,
@@ -62,6 +67,7 @@ impl Consent {
             decision,
             to_customer,
             playing: None,
+            leaving: Vec::new(),
             plays: 0,
             agent: None,
             party: None,
@@ -80,6 +86,19 @@ impl Consent {
             self.decision = settings.decide(&self.facts);
             self.machine.retell(now, settings.terms(&self.decision, self.to_customer));
         }
+    }
+
+    /// One of the announcements that are under way.
+    fn act(&mut self, id: PlayId) -> Option<&mut Act> {
+        self.playing.iter_mut().chain(&mut self.leaving).find(|act| act.id == id)
+    }
+
+    /// It is over; returns it.
+    fn over(&mut self, id: PlayId) -> Option<Act> {
+        self.playing.take_if(|act| act.id == id).or_else(|| {
+            let place = self.leaving.iter().position(|act| act.id == id)?;
+            Some(self.leaving.remove(place))
+        })
     }
 
     /// What is filed when the call is over.
@@ -119,6 +138,7 @@ impl Calls {
     /// Does what a call's consent asks for.
     pub(super) fn drive(&self, inner: &mut Inner, key: CallKey, now: Duration) {
         self.attend_to(inner, key);
+        let mut refused = None;
         let Inner { calls, counters, .. } = inner;
         let Some(entry) = calls.get_mut(&key) else { return };
         while let Some(action) = entry.consent.machine.poll() {
@@ -143,6 +163,9 @@ impl Calls {
                 }
                 Action::Changed { state, by, erased } => {
                     counters.consent(state);
+                    if state == State::OptedOut {
+                        refused = Some(by);
+                    }
                     let call = entry.call().id;
                     tracing::info!(%call, %state, by = by.name(), "consent changed");
                     let policy = entry.consent.machine.terms().policy;
@@ -167,6 +190,9 @@ impl Calls {
                     self.bus.publish(event);
                 }
             }
+        }
+        if let Some(by) = refused {
+            self.refusal_spreads(inner, now, key, by);
         }
     }
 
@@ -205,12 +231,19 @@ impl Calls {
         if plan.tappable.is_err() {
             return Err(Failure::Codec);
         }
+        let plan = plan.clone();
+        // Only the customer's being told may take the place of what the operator wanted said: two are never heard at once.
+        self.hush(entry, key);
+        entry.consent.leaving.extend(entry.consent.playing.take());
+        if entry.consent.leaving.len() > MOST_LEAVING {
+            self.count_off(&entry.consent.leaving.remove(0));
+        }
         let mode = match mode {
             Mode::Duck if self.mixing() >= disclosure.announcements.most_mixed => Mode::Replace,
             mode => mode,
         };
         for face in &toward {
-            let (formats, ptime) = formats(plan, *face);
+            let (formats, ptime) = formats(&plan, *face);
             let found = found.clone();
             let (call, toward) = (key, *face);
             disclosure.play(Job { call, stream, toward, id, found, formats, ptime, mode, again: false });
@@ -221,6 +254,13 @@ impl Calls {
         entry.consent.plays = id.0;
         entry.consent.playing = Some(Act { id, stream, found, mode, toward, discloses });
         Ok(())
+    }
+
+    /// An announcement is mixed no longer.
+    fn count_off(&self, act: &Act) {
+        if act.mode == Mode::Duck {
+            self.mix(-1);
+        }
     }
 
     /// Stops the announcement; false if none plays.
@@ -277,7 +317,7 @@ impl Calls {
         how: Playing,
     ) {
         let Some(entry) = inner.calls.get_mut(&key) else { return };
-        let Some(act) = entry.consent.playing.as_mut().filter(|act| act.id == id) else { return };
+        let Some(act) = entry.consent.act(id) else { return };
         let (name, language) = (act.found.name.clone(), act.found.language.clone());
         let discloses = act.discloses;
         let (phase, played) = match how {
@@ -287,11 +327,10 @@ impl Calls {
         };
         if let Playing::Ended { .. } = how {
             act.toward.retain(|face| *face != toward);
-            if act.toward.is_empty() {
-                if act.mode == Mode::Duck {
-                    self.mix(-1);
-                }
-                entry.consent.playing = None;
+            if act.toward.is_empty()
+                && let Some(act) = entry.consent.over(id)
+            {
+                self.count_off(&act);
             }
         }
         if phase == AnnouncementPhase::Started {
@@ -321,10 +360,8 @@ impl Calls {
         let mut guard = self.lock();
         let inner = &mut *guard;
         let Some(entry) = inner.calls.get_mut(&key) else { return };
-        let Some(act) = entry.consent.playing.take_if(|act| act.id == id) else { return };
-        if act.mode == Mode::Duck {
-            self.mix(-1);
-        }
+        let Some(act) = entry.consent.over(id) else { return };
+        self.count_off(&act);
         if act.discloses {
             self.consent(inner, key, now, Input::AnnouncementFailed(failure));
         }

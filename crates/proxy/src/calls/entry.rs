@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 use sidetone_consent::{Party, Policy, State};
 use sidetone_events::{
-    CallEnded, CallRef, CodecName, Direction, Event, Happening, LegMedia, MediaQuality, Narrator, Timestamp,
+    CallEnded, CallRef, CodecName, Direction, Event, Happening, HashedNumber, LegMedia, MediaQuality,
+    Narrator, Timestamp,
 };
 use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Phase as AlertPhase, Summary, TimelinePoint};
 use sidetone_sip::Face;
@@ -197,6 +198,14 @@ impl Entry {
     pub(super) fn holds(&self) -> impl Iterator<Item = (Face, Duration)> {
         let [trunk, pbx] = self.held_since;
         [(Face::Trunk, trunk), (Face::Pbx, pbx)].into_iter().filter_map(|(face, since)| Some((face, since?)))
+    }
+
+    /// The customer's number, hashed.
+    pub(super) fn customer(&self) -> Option<HashedNumber> {
+        match self.call().direction {
+            Direction::Inbound => self.call().caller,
+            Direction::Outbound => self.call().callee,
+        }
     }
 
     /// Whether Sidetone's id or the SIP Call-ID is this.

@@ -92,6 +92,28 @@ pub enum CallFact {
         /// When.
         at: Duration,
     },
+    /// A party asks the other one to call somebody else (REFER).
+    Referred {
+        /// Which call.
+        key: CallKey,
+        /// The face of the party that asks.
+        by: Face,
+        /// User part of whom to call. Empty when there is none.
+        user: String,
+        /// The Call-ID of the call that the new one is to replace, if it is to replace one.
+        replaces: Option<String>,
+        /// When.
+        at: Duration,
+    },
+    /// The call takes the place of another one (Replaces).
+    Replaces {
+        /// Which call.
+        key: CallKey,
+        /// The other one's Call-ID.
+        call_id: String,
+        /// When.
+        at: Duration,
+    },
     /// The call is over and its ports are free.
     Ended {
         /// Which call.

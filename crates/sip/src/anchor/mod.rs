@@ -35,6 +35,7 @@ mod passage;
 mod plan;
 mod ports;
 mod setup;
+mod transfer;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;

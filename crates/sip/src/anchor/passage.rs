@@ -40,6 +40,7 @@ impl<M: MediaPlane> Passage for Anchor<M> {
         // Afterwards: of an INVITE that begins a call nothing is known before.
         if passed.is_ok() {
             self.overhear(ctx, request, ctx.from);
+            self.notice_transfer(ctx, request);
         }
         passed
     }

@@ -22,5 +22,6 @@ mod retransmission;
 mod rtcp;
 mod streams;
 mod through_proxy;
+mod transfer;
 mod untappable;
 mod update;

@@ -291,6 +291,11 @@ impl Script {
                 CallFact::Untappable { stream, reason, .. } => format!("untappable {stream}: {reason}"),
                 CallFact::Told { by, name, value, .. } => format!("{} says {name}: {value}", by.as_str()),
                 CallFact::Digit { by, digit, .. } => format!("{} pressed {digit}", by.as_str()),
+                CallFact::Referred { by, user, replaces, .. } => {
+                    let instead = replaces.map(|call| format!(" instead of {call}")).unwrap_or_default();
+                    format!("{} refers to {user}{instead}", by.as_str())
+                }
+                CallFact::Replaces { call_id, .. } => format!("replaces {call_id}"),
                 CallFact::Ended { by, status, cause, .. } => {
                     let by = by.map_or("nobody", Face::as_str);
                     let status = status.map_or(String::new(), |s| format!(" {s}"));
