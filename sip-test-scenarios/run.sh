@@ -71,7 +71,7 @@ part() {
     shift 2
     sipp "$@" -sf "$here/$name/$part.xml" -i "$at" -p 5060 -ci "$at" -cp 5061 -t "$transport" -m 1 -nostdin \
         -mi "$at" -mp 40000 -rtp_echo -s +15550123 \
-        -key rtp_at "IP4 $at" -key rtp_port 40000 -key rtp_at_2 "IP4 $at" -key rtp_port_2 40010 \
+        -key rtp_at "IP4 $at" -key rtp_port 40000 -key rtp_at_2 "IP4 $at" -key rtp_port_2 40010 -key tier bereavement \
         -trace_msg -message_file "$work/$part.messages" -trace_err -error_file "$work/$part.errors" > "$work/$part.screen" 2>&1
 }
 

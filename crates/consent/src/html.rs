@@ -113,7 +113,7 @@ impl Html {
 
     /// A table of names and what they stand for, without a head.
     pub(crate) fn facts(&mut self, rows: &[(&str, String)]) {
-        self.out.push_str("<table>\n<tbody>\n");
+        self.out.push_str("<table class=\"facts\">\n<tbody>\n");
         for (name, fact) in rows {
             self.row(&[(*name).to_owned(), fact.clone()]);
         }

@@ -319,7 +319,10 @@ fn contact(page: &mut Html, facts: &PageFacts, texts: &Texts) {
 }
 
 fn fill(text: &str, facts: &PageFacts, operator: &str) -> String {
-    text.replace("{out}", &facts.opt_out_digit.to_string())
+    // A key stays on the line of the word before it.
+    text.replace(" {out}", &format!("\u{a0}{}", facts.opt_out_digit))
+        .replace(" {in}", &format!("\u{a0}{}", facts.opt_in_digit))
+        .replace("{out}", &facts.opt_out_digit.to_string())
         .replace("{in}", &facts.opt_in_digit.to_string())
         .replace("{operator}", operator)
 }

@@ -76,6 +76,18 @@ impl Call {
         Self { net, sidetone, caller, callee, caller_media, callee_media }
     }
 
+    /// Ends the scenario as [`Self::finish`] does, and starts another one through the same Sidetone.
+    #[must_use]
+    pub fn followed_by(mut self, messages: usize, uac: Plan, uas: Plan) -> Self {
+        self.caller.finish();
+        self.callee.finish();
+        self.check(messages);
+        let Self { net, sidetone, caller_media, callee_media, .. } = self;
+        // The next one binds the same ports.
+        drop((caller_media, callee_media));
+        Self::through(net, sidetone, uac, uas)
+    }
+
     /// Waits for the first ACK to reach the callee, and aims both ends' media at what their last SDP said.
     pub fn answered(&mut self) {
         self.callee.wait_received("ACK", 1);
@@ -98,9 +110,13 @@ impl Call {
     pub fn finish(mut self, messages: usize) -> Vec<Value> {
         self.caller.finish();
         self.callee.finish();
+        self.check(messages);
+        self.sidetone.finish()
+    }
+
+    fn check(&self, messages: usize) {
         let own = [IpAddr::V4(self.net.v4(host::SIDETONE)), self.net.at_v6(0).ip()];
         passage::check(&self.caller.seen(), &self.callee.seen(), &own, messages);
-        self.sidetone.finish()
     }
 }
 

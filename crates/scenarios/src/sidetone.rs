@@ -32,6 +32,8 @@ pub struct Setup {
     pub sip: String,
     /// `[media]`.
     pub media: String,
+    /// More keys under `[http]`.
+    pub http: String,
     /// More tables.
     pub more: String,
 }
@@ -73,6 +75,7 @@ impl Setup {
             disclosure: "given-upstream".to_owned(),
             sip: String::new(),
             media: format!("address = \"{}\"\nports = \"30000-30199\"\n", net.v4(host::SIDETONE)),
+            http: String::new(),
             more: String::new(),
         }
     }
@@ -113,7 +116,7 @@ impl Setup {
         }
         write!(toml, "[events.file]\npath = {:?}\n", dir.join("events.jsonl")).unwrap();
         write!(toml, "[control]\nsocket = {:?}\n", dir.join("control.sock")).unwrap();
-        write!(toml, "[http]\nlisten = \"{}\"\n", net.at(host::SIDETONE, 9464)).unwrap();
+        write!(toml, "[http]\nlisten = \"{}\"\n{}", net.at(host::SIDETONE, 9464), self.http).unwrap();
         toml.push_str(&self.more);
         toml
     }
@@ -195,9 +198,25 @@ impl Sidetone {
     /// Fetches a page: status and body.
     #[must_use]
     pub fn get(&self, path: &str) -> Option<(u16, String)> {
+        self.http(&format!("GET {path} HTTP/1.1\r\n"), "")
+    }
+
+    /// Posts JSON, with a token: status and body.
+    #[must_use]
+    pub fn post(&self, path: &str, token: &str, body: &Value) -> Option<(u16, String)> {
+        let body = body.to_string();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n",
+            body.len()
+        );
+        self.http(&head, &body)
+    }
+
+    fn http(&self, head: &str, body: &str) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(self.http).ok()?;
         stream.set_read_timeout(Some(crate::GUARD)).ok()?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: sidetone\r\nConnection: close\r\n\r\n").ok()?;
+        write!(stream, "{head}Host: sidetone\r\nConnection: close\r\n\r\n{body}").ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         let (head, body) = answer.split_once("\r\n\r\n")?;
@@ -236,14 +255,25 @@ impl Sidetone {
     /// # Panics
     /// When the command fails.
     pub fn command(&self, arguments: &[&str]) -> String {
+        self.try_command(arguments).unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
+    }
+
+    /// As [`Self::command`], where it may fail.
+    ///
+    /// # Errors
+    /// What it said of its failure.
+    ///
+    /// # Panics
+    /// When it can't be run.
+    pub fn try_command(&self, arguments: &[&str]) -> Result<String, String> {
         let socket = self.dir.path().join("control.sock");
         let output = std::process::Command::new(binary())
             .args(arguments)
             .args(["--socket".as_ref(), socket.as_os_str()])
             .output()
             .unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        let said = if output.status.success() { Ok(output.stdout) } else { Err(output.stderr) };
+        said.map(|text| String::from_utf8(text).unwrap()).map_err(|text| String::from_utf8(text).unwrap())
     }
 
     /// The events written so far.

@@ -10,7 +10,7 @@ impl Report {
         let mut page = Html::new("en", &format!("Compliance report – {}", self.made.day()));
         page.begin_main();
         page.h1("Compliance report");
-        page.lead(&format!("Made {} by {}. {}", self.made, self.build, words::DISCLAIMER));
+        page.lead(&format!("Made on {} by {}. {}", self.made.day(), self.build, words::DISCLAIMER));
         if !self.remarks.is_empty() {
             page.callout_list("To be looked at", &self.remarks);
         }
@@ -25,8 +25,8 @@ impl Report {
         page.table(["What", "Where", "How long"], &kept);
         page.end_main();
         page.footer(&format!(
-            "Made by {} from its configuration. Version {} of this report.",
-            self.build, self.version
+            "Made by {} from its configuration, {}. Version {} of this report.",
+            self.build, self.made, self.version
         ));
         page.finish()
     }

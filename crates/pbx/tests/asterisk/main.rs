@@ -8,3 +8,6 @@ mod dialplans;
 mod events;
 mod links;
 mod office;
+#[path = "../../examples/whisper.rs"]
+#[allow(dead_code, unreachable_pub)] // a program of its own
+mod whisper;
