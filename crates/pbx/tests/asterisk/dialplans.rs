@@ -1,8 +1,7 @@
 //! The dialplans that are shipped, in a real Asterisk.
 
-use crate::common::{run, until};
+use crate::common::run;
 use crate::office::{By, Office};
-use crate::whisper::Ari;
 
 #[test]
 fn an_upset_caller_is_passed_from_the_bot_to_a_person() {
@@ -36,7 +35,7 @@ fn an_upset_caller_goes_first_in_the_queue() {
         upset.alert("distress", "rising");
         office.prints("1?Set(QUEUE_PRIO=10)").await;
         office.prints("Queue(\"PJSIP/sidetone-00000001\"").await;
-        let first = until("both in the queue", async || {
+        let first = crate::common::until("both in the queue", async || {
             let queue = office.asterisk.ask("queue show support");
             let callers: Vec<_> = queue.lines().filter(|line| line.contains("wait:")).collect();
             (callers.len() == 2).then(|| callers[0].to_owned())
@@ -55,9 +54,18 @@ exten => 721,1,Answer()
 ";
 
 #[test]
-fn a_supervisor_is_shown_a_call_that_goes_wrong() {
+fn a_supervisor_is_shown_by_ami_a_call_that_goes_wrong() {
+    a_supervisor_is_shown_a_call_that_goes_wrong(By::Ami);
+}
+
+#[test]
+fn a_supervisor_is_shown_by_ari_a_call_that_goes_wrong() {
+    a_supervisor_is_shown_a_call_that_goes_wrong(By::Ari);
+}
+
+fn a_supervisor_is_shown_a_call_that_goes_wrong(by: By) {
     run(async {
-        let office = Office::open(By::Ami, WITHOUT_AN_AGENT).await;
+        let office = Office::open(by, WITHOUT_AN_AGENT).await;
         let ada = office.dial("730", "ada");
         let mut call = office.sidetone.call(&ada.sip);
         office.prints("watch@affect-supervisor").await;
@@ -65,13 +73,13 @@ fn a_supervisor_is_shown_a_call_that_goes_wrong() {
             let lamps = office.asterisk.ask("core show hint caller-upset");
             lamps.contains(state)
         };
-        until("a dark lamp", async || lamp("State:Idle").then_some(())).await;
+        crate::common::until("a dark lamp", async || lamp("State:Idle").then_some(())).await;
         call.alert("frustration", "rising");
-        until("a lamp that is lit", async || lamp("State:InUse").then_some(())).await;
+        crate::common::until("a lamp that is lit", async || lamp("State:InUse").then_some(())).await;
         office.prints("SidetoneSupervisor,Alert: frustration,Watched: PJSIP/sidetone-00000000").await;
         office.prints("ChanSpy").await;
         call.alert("frustration", "calmed");
-        until("a dark lamp again", async || lamp("State:Idle").then_some(())).await;
+        crate::common::until("a dark lamp again", async || lamp("State:Idle").then_some(())).await;
         drop(ada);
     });
 }
@@ -80,50 +88,5 @@ fn a_supervisor_is_shown_a_call_that_goes_wrong() {
 const WITHOUT_AN_AGENT: &str = "[trying-out](+)
 exten => 730,1,Answer()
  same => n,Originate(Local/watch@affect-supervisor/n,app,Wait,36000,,10,av(WATCHED=${CHANNEL}))
- same => n,Wait(600)
-";
-
-/// The example `whisper` is an application of the REST interface: Sidetone's event reaches it, and it whispers into the
-/// agent's channel only.
-#[test]
-fn an_agent_is_whispered_to_when_the_caller_grows_upset() {
-    run(async {
-        let office = Office::open(By::AriTo("supervisor"), WITH_AN_AGENT).await;
-        let whisper = Ari {
-            at: office.rest().to_string(),
-            application: "supervisor".to_owned(),
-            user: "sidetone".to_owned(),
-            password: "change-me".to_owned(),
-        };
-        let listening = tokio::spawn(async move { whisper.listen().await });
-        until("the application", async || {
-            office.asterisk.ask("ari show apps").contains("supervisor").then_some(())
-        })
-        .await;
-        let ada = office.dial("740", "ada");
-        let mut call = office.sidetone.call(&ada.sip);
-        let channels = || office.asterisk.ask("core show channels concise");
-        until("a conversation", async || (channels().matches("!Up!").count() >= 3).then_some(())).await;
-        call.alert("frustration", "rising");
-        let snoop = until("a whisper", async || {
-            let channels = channels();
-            channels.lines().find(|line| line.starts_with("Snoop/")).map(str::to_owned)
-        })
-        .await;
-        let callers_own = channels();
-        let caller = callers_own.lines().find(|line| line.starts_with("PJSIP/sidetone-")).unwrap();
-        let caller = caller.rsplit('!').next().unwrap();
-        assert!(!snoop.starts_with(&format!("Snoop/{caller}-")), "the caller hears none of it: {snoop}");
-        until("its end", async || (!channels().contains("Snoop/")).then_some(())).await;
-        call.alert("frustration", "calmed");
-        assert!(!listening.is_finished(), "it goes on listening");
-    });
-}
-
-/// The agent is played by the dialplan.
-const WITH_AN_AGENT: &str = "[trying-out](+)
-exten => 740,1,Answer()
- same => n,Dial(Local/agent@trying-out/n)
-exten => agent,1,Answer()
  same => n,Wait(600)
 ";

@@ -8,6 +8,3 @@ mod dialplans;
 mod events;
 mod links;
 mod office;
-#[path = "../../examples/whisper.rs"]
-#[allow(dead_code, unreachable_pub)] // a program of its own
-mod whisper;

@@ -28,8 +28,6 @@ pub(crate) struct Caller {
 pub(crate) enum By {
     Ami,
     Ari,
-    /// And events are posted to this application.
-    AriTo(&'static str),
 }
 
 pub(crate) fn config(by: By, net: &Net, password: &str) -> String {
@@ -42,9 +40,6 @@ pub(crate) fn config(by: By, net: &Net, password: &str) -> String {
             "[ari]\nurl = \"http://{}/ari\"\nusername = \"sidetone\"\npassword = \"{password}\"\n",
             net.at(host::PBX, 8088)
         ),
-        By::AriTo(application) => {
-            format!("{}notify = [{application:?}]\n", config(By::Ari, net, password))
-        }
     }
 }
 
@@ -65,11 +60,6 @@ impl Office {
     /// Where its manager interface is.
     pub(crate) fn manager(&self) -> std::net::SocketAddr {
         self.net.at(host::PBX, 5038)
-    }
-
-    /// Where its REST interface is.
-    pub(crate) fn rest(&self) -> std::net::SocketAddr {
-        self.net.at(host::PBX, 8088)
     }
 
     /// Somebody calls `number`.

@@ -8,6 +8,11 @@ const APPLICATIONS: [&str; 10] =
 const VARIABLES: [&str; 5] =
     ["SIDETONE_VALENCE", "SIDETONE_AROUSAL", "SIDETONE_STATE", "SIDETONE_ALERT", "SIDETONE_CONSENT"];
 
+/// Variables that FreeSWITCH acts on: of mod_callcenter (`callcenter_function`), and of the core's bridge.
+const SET: [&str; 2] = ["cc_base_score", "hangup_after_bridge"];
+/// Commands of mod_commands.
+const COMMANDS: [&str; 4] = ["uuid_getvar", "uuid_setvar", "bgapi", "originate"];
+
 fn shipped() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/freeswitch")
 }
@@ -29,6 +34,10 @@ fn every_file_is_well_formed_and_every_application_known() {
         for action in document.descendants().filter(|it| it.has_tag_name("action")) {
             let application = action.attribute("application").unwrap();
             assert!(APPLICATIONS.contains(&application), "{}: {application}", file.display());
+            if application == "set" {
+                let name = action.attribute("data").unwrap().split('=').next().unwrap();
+                assert!(SET.contains(&name), "{}: {name}", file.display());
+            }
             if application == "event" {
                 let data = action.attribute("data").unwrap();
                 assert!(data.starts_with("Event-Name=CUSTOM,Event-Subclass=sidetone::tell,"), "{data}");
@@ -40,6 +49,24 @@ fn every_file_is_well_formed_and_every_application_known() {
         for name in text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
             let known = !name.starts_with("SIDETONE_") || VARIABLES.contains(&name);
             assert!(known, "{}: {name}", file.display());
+        }
+    }
+}
+
+#[test]
+fn scripts_use_commands_that_there_are() {
+    let files = files("lua");
+    assert!(!files.is_empty());
+    for (file, text) in files {
+        let commands = text.split("executeString(\"").skip(1).flat_map(|after| {
+            let command = after.split('"').next().unwrap();
+            // `bgapi` runs another command.
+            command.split_whitespace().filter(|word| !word.starts_with('{')).take(2).collect::<Vec<_>>()
+        });
+        let commands: Vec<_> = commands.collect();
+        assert!(commands.len() >= 3, "{commands:?}");
+        for command in commands {
+            assert!(COMMANDS.contains(&command), "{}: {command}", file.display());
         }
     }
 }

@@ -96,12 +96,12 @@ fn a_refusal_keeps_the_model_from_hearing_more_than_100_ms_of_what_follows() {
             Work::Plan { call: ONE, stream: 0, plan },
             Work::Answered(ONE, ms(3_900)),
         ];
-        begun.map(|order| orders.send(order).unwrap());
+        begun.into_iter().for_each(|order| orders.send(order).unwrap());
         let mut phone = Phone::new(ms(4_000));
-        let mut packets = phone.speak(&caller(ms(4_000), ms(9_000)));
+        let mut packets = phone.speak(&caller(ms(4_000), ms(14_000)));
         let pressed = phone.at;
         packets.extend(if in_band { phone.speak(&nine()) } else { phone.press() });
-        packets.extend(phone.speak(&caller(ms(9_000), ms(14_000))));
+        packets.extend(phone.speak(&caller(ms(14_000), ms(24_000))));
         let (mut keys, mut insights) = (0, 0);
         for (at, packet) in packets {
             assert!(tap.send(&Tapped { call: ONE, stream: 0, face: Face::Trunk, at, packet: &packet }));
@@ -116,7 +116,7 @@ fn a_refusal_keeps_the_model_from_hearing_more_than_100_ms_of_what_follows() {
                     Outcome::Insight(..) if keys == 0 => insights += 1,
                     // The book drops what was on its way, which is of the same round.
                     Outcome::Insight(_, when, _) => {
-                        assert!(when <= at && at <= pressed + ms(120), "{when:?}")
+                        assert!(when <= at && at <= pressed + ms(120), "{when:?}");
                     }
                     other => panic!("{other:?}"),
                 }
@@ -129,7 +129,7 @@ fn a_refusal_keeps_the_model_from_hearing_more_than_100_ms_of_what_follows() {
             (said - ms(20)..=said + ms(100)).contains(&heard),
             "in band: {in_band}; {heard:?} of {said:?}"
         );
-        worker.take(&mut calls, Some(Work::Finish(ONE, ms(14_000))));
+        worker.take(&mut calls, Some(Work::Finish(ONE, ms(24_500))));
         let Ok(Outcome::Finished(ONE, summary, timeline)) = outcomes.try_recv() else { panic!("no end") };
         assert!(timeline.is_empty(), "what was inferred is erased");
         assert!(summary.is_none_or(|summary| summary.analysis.erased));
