@@ -121,7 +121,7 @@ impl Sipp {
         let (at, tcp) = (self.plan.at, self.plan.tcp);
         until(&format!("SIPp to listen at {at} (is it installed? `make peers` does it)"), || {
             assert!(self.process.is_running(), "SIPp ended at once:\n{}", self.process.output());
-            let taken = if tcp { TcpStream::connect(at).is_ok() } else { UdpSocket::bind(at).is_err() };
+            let taken = if tcp { TcpStream::connect(at).is_ok() } else { is_bound(at) };
             taken.then_some(())
         });
     }
@@ -272,6 +272,21 @@ impl Sipp {
     }
 }
 
+/// Whether somebody has a UDP socket at this address. To ask by binding one would be to take it from whoever is about to.
+fn is_bound(at: SocketAddr) -> bool {
+    let words = |octets: &[u8]| -> String {
+        let word = |four: &[u8]| format!("{:08X}", u32::from_ne_bytes(four.try_into().unwrap()));
+        octets.chunks_exact(4).map(word).collect()
+    };
+    let (table, address) = match at.ip() {
+        IpAddr::V4(ip) => ("/proc/net/udp", words(&ip.octets())),
+        IpAddr::V6(ip) => ("/proc/net/udp6", words(&ip.octets())),
+    };
+    let local = format!("{address}:{:04X}", at.port());
+    let sockets = std::fs::read_to_string(table).unwrap();
+    sockets.lines().any(|socket| socket.split_whitespace().nth(1) == Some(local.as_str()))
+}
+
 /// A copy of a scenario whose gates wait for the test. As they stand they open by themselves after a few seconds, for
 /// whoever runs SIPp by hand; on a slow machine that would be before the test has come to them.
 fn with_patient_gates(file: &Path, name: &str, dir: &Path) -> PathBuf {
@@ -293,5 +308,21 @@ fn in_sdp(ip: IpAddr) -> String {
     match ip {
         IpAddr::V4(ip) => format!("IP4 {ip}"),
         IpAddr::V6(ip) => format!("IP6 {ip}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_is_seen_while_it_is_bound() {
+        for ip in ["127.0.0.1", "::1"] {
+            let socket = UdpSocket::bind((ip, 0)).unwrap();
+            let at = socket.local_addr().unwrap();
+            assert!(is_bound(at), "{at}");
+            drop(socket);
+            assert!(!is_bound(at), "{at}");
+        }
     }
 }
