@@ -19,6 +19,7 @@ use sidetone_events::{Bus, CallId, NumberHasher, Revealed, Sinks, Subscription, 
 use sidetone_pbx::config::Links;
 use sidetone_pbx::{CallIdentity, PbxLinks, Told};
 use sidetone_sip::anchor::{Anchor, Cause};
+use sidetone_sip::aside::{Asides, Legs, SERVICE_USER};
 use sidetone_sip::proxy::{Listener, Proxy, Settings};
 use tokio::sync::mpsc::Receiver;
 
@@ -29,7 +30,7 @@ use crate::config::{Analysis, Config, LogFormat, Media, Sip};
 use crate::control::{self, ControlSocket};
 use crate::disclosure::Disclosure;
 use crate::media::{Engine, Notice};
-use crate::signalling::{Core, Signalling};
+use crate::signalling::{BySip, Core, Signalling};
 use crate::stats::Stats;
 use crate::{http, random, tap};
 
@@ -302,7 +303,7 @@ impl Shared {
             tracing::info!(draining, "drain");
         }
         core.drain(draining);
-        DrainState { draining, calls: core.proxy().passage_ref().calls() }
+        DrainState { draining, calls: core.anchor().calls() }
     }
 
     pub(crate) fn reload(&self) -> Result<Reloaded, String> {
@@ -332,15 +333,17 @@ impl Shared {
     }
 
     pub(crate) fn stats(&self) -> Stats {
+        // Before the core is locked: what is told by SIP is counted there.
+        let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let links = links.as_ref().map(PbxLinks::counts).unwrap_or_default();
         let mut core = self.signalling.core();
         let sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
-        let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
         Stats::gather(
             &mut core,
             &self.calls,
             &self.workers,
             sinks.as_ref().map(Sinks::counts).unwrap_or_default(),
-            links.as_ref().map(PbxLinks::counts).unwrap_or_default(),
+            links,
             self.bus.published(),
             self.signalling.connections(),
             self.alarm.panics(),
@@ -502,15 +505,17 @@ fn links(config: &Config, shared: &Arc<Shared>) -> Result<Option<PbxLinks>, Star
             calls.told(&what.sip_call_id, &what.telling, what.source);
         }
     });
-    let started = PbxLinks::start(links, &shared.bus, raw, hear);
+    let by_sip = Arc::new(BySip(Arc::downgrade(&shared.signalling)));
+    let started = PbxLinks::start(links, &shared.bus, raw, hear, by_sip);
     started.map(Some).map_err(|error| StartError::Links(error.to_string()))
 }
 
-fn proxy(config: &Config, engine: Engine) -> Proxy<Anchor<Engine>> {
+fn proxy(config: &Config, engine: Engine) -> Proxy<Asides<Anchor<Engine>>> {
     let listeners =
         config.sip.listen.iter().map(|listen| Listener::bound(listen.transport, listen.addr)).collect();
     let settings = Settings {
         hostnames: config.sip.hostnames.clone(),
+        service_user: by_sip(config, |sip| sip.notify).then(|| SERVICE_USER.to_owned()),
         failover_after: config.sip.failover_after.into(),
         max_transactions: config.sip.max_transactions,
         udp_limit: config.sip.udp_limit,
@@ -523,7 +528,13 @@ fn proxy(config: &Config, engine: Engine) -> Proxy<Anchor<Engine>> {
         max_streams: MOST_STREAMS,
         ..sidetone_sip::anchor::Settings::default()
     };
-    Proxy::new(settings, Anchor::new(engine, anchor), random::number())
+    let legs = Legs::new(&settings, by_sip(config, |sip| sip.info));
+    Proxy::new(settings, Asides::new(Anchor::new(engine, anchor), legs), random::number())
+}
+
+/// Whether any PBX is told by SIP in that way.
+fn by_sip(config: &Config, way: impl Fn(&sidetone_pbx::config::Sip) -> bool) -> bool {
+    config.pbxs.iter().filter_map(|pbx| pbx.sip.as_ref()).any(way)
 }
 
 /// A worker before it is started: the orders' channel has to exist before the call book, which the worker reports to.
