@@ -81,9 +81,7 @@ impl Emotion {
     fn of_alert(event: &Event, alert: &Alert) -> Self {
         let lasted = alert.lasted.map(|lasted| u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX));
         let (name, categories) = match alert.alert {
-            AlertKind::Frustration => {
-                ("frustration", vec![("anger", Some(alert.score), alert.confidence)])
-            }
+            AlertKind::Frustration => ("frustration", vec![("anger", Some(alert.score), alert.confidence)]),
             AlertKind::Distress => ("distress", Vec::new()),
         };
         let phase = match alert.phase {
@@ -97,7 +95,11 @@ impl Emotion {
             valence: alert.valence,
             arousal: alert.arousal,
             confidence: alert.confidence,
-            more: vec![("alert", name.to_owned()), ("phase", phase.to_owned()), ("score", share(alert.score))],
+            more: vec![
+                ("alert", name.to_owned()),
+                ("phase", phase.to_owned()),
+                ("score", share(alert.score)),
+            ],
         }
     }
 

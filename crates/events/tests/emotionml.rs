@@ -9,9 +9,7 @@ use common::{BEGAN, a_call, call, hasher};
 use proptest::prelude::*;
 use roxmltree::{Document, Node};
 use sidetone_events::emotionml::{self, CATEGORIES, DIMENSIONS, NAMESPACE};
-use sidetone_events::{
-    CallId, CallRef, Direction, Event, Happening, Kind, Narrator, Parties, Timestamp,
-};
+use sidetone_events::{CallId, CallRef, Direction, Event, Happening, Kind, Narrator, Parties, Timestamp};
 use sidetone_insight::{Alert, AlertKind, CustomerOnly, Phase};
 
 fn one(kind: Kind) -> Event {
@@ -89,7 +87,12 @@ fn an_alert_that_is_over_has_its_beginning_and_length() {
     assert_eq!(named(emotion, "category", "anger").unwrap().attribute("value"), Some("0.25"));
     let distress = narrator.tell(
         Duration::from_secs(101),
-        Happening::AffectAlert(Alert { alert: AlertKind::Distress, phase: Phase::Rising, lasted: None, ..alert }),
+        Happening::AffectAlert(Alert {
+            alert: AlertKind::Distress,
+            phase: Phase::Rising,
+            lasted: None,
+            ..alert
+        }),
     );
     let text = emotionml::document(&distress).unwrap();
     assert!(!text.contains("<category") && text.contains("alert=\"distress\" phase=\"rising\""), "{text}");

@@ -35,6 +35,8 @@ pub struct Aside {
     pub body: Bytes,
     /// What it is about.
     pub nature: Nature,
+    /// Whether it is the last of its call: as [`InDialog::end`], but together with it.
+    pub last: bool,
 }
 
 /// What an aside is about.
@@ -135,6 +137,7 @@ impl Clerk {
                 content_type: self.format.content_type(),
                 body,
                 nature: nature(event),
+                last: kind == Kind::CallEnded,
             });
         }
         if kind == Kind::CallEnded {
@@ -173,11 +176,7 @@ const fn nature(event: &Event) -> Nature {
 }
 
 /// Takes events in until it is told to go, and then waits until what they told has arrived, for as long as there is time.
-pub(crate) async fn run(
-    mut clerk: Clerk,
-    mut bus: Subscription,
-    mut stop: watch::Receiver<Option<Instant>>,
-) {
+pub(crate) async fn run(mut clerk: Clerk, mut bus: Subscription, mut stop: watch::Receiver<Option<Instant>>) {
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     let until = loop {
         tokio::select! {
@@ -204,3 +203,6 @@ pub(crate) async fn run(
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,7 @@ use tokio::sync::mpsc::Receiver;
 use crate::alarm::Alarm;
 use crate::analysis::{Work, Worker, WorkerCounters};
 use crate::calls::{Calls, Excluded, Rules};
-use crate::config::{Analysis, Config, LogFormat, Media, Sip};
+use crate::config::{Analysis, Config, LogFormat, Media, Peer, Sip};
 use crate::control::{self, ControlSocket};
 use crate::disclosure::Disclosure;
 use crate::media::{Engine, Notice};
@@ -326,7 +326,12 @@ impl Shared {
         let analysis = Analysis { thresholds: config.analysis.thresholds.clone(), ..old.analysis.clone() };
         let (events, http, control) = (old.events.clone(), old.http.clone(), old.control.clone());
         let announcement = old.announcement.clone();
-        let config = Config { sip, media, analysis, announcement, events, http, control, ..config };
+        let pbxs = config.pbxs.into_iter().map(|pbx| {
+            let links = old.pbxs.iter().find(|it| it.name == pbx.name).map(Peer::links);
+            pbx.with_links(links.unwrap_or_default())
+        });
+        let pbxs = pbxs.collect();
+        let config = Config { sip, media, analysis, announcement, events, http, control, pbxs, ..config };
         self.signalling.core().reload(Arc::new(config));
         tracing::info!(?needs_restart, "configuration reloaded");
         Ok(Reloaded { needs_restart })
@@ -369,6 +374,7 @@ fn frozen(old: &Config, new: &Config) -> Vec<&'static str> {
         ("analysis.model", old.analysis.model != new.analysis.model),
         ("analysis.workers", old.analysis.workers != new.analysis.workers),
         ("announcement", old.announcement != new.announcement),
+        ("pbx.ami, pbx.ari, pbx.esl, pbx.sip", links_of(old) != links_of(new)),
         ("consent.receipts", old.consent.receipts != new.consent.receipts),
         ("events", old.events != new.events),
         ("http", differ(&old.http, &new.http)),
@@ -378,6 +384,12 @@ fn frozen(old: &Config, new: &Config) -> Vec<&'static str> {
     .into_iter()
     .filter_map(|(table, changed)| changed.then_some(table))
     .collect()
+}
+
+/// The links of each PBX that has some.
+fn links_of(config: &Config) -> Vec<(String, Links)> {
+    let links = config.pbxs.iter().map(|pbx| (pbx.name.clone(), pbx.links()));
+    links.filter(|(_, links)| !links.is_empty()).collect()
 }
 
 /// What the policy page says of a configuration.
@@ -486,12 +498,7 @@ fn receipts(folder: &Path, days: Option<u32>) -> Result<Writer, StartError> {
 
 /// Starts the links to PBXs, if there are any.
 fn links(config: &Config, shared: &Arc<Shared>) -> Result<Option<PbxLinks>, StartError> {
-    let links: Vec<(String, Links)> = config
-        .pbxs
-        .iter()
-        .map(|pbx| (pbx.name.clone(), pbx.links()))
-        .filter(|(_, links)| !links.is_empty())
-        .collect();
+    let links = links_of(config);
     if links.is_empty() {
         return Ok(None);
     }

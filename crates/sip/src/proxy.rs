@@ -53,7 +53,8 @@ use bytes::Bytes;
 
 pub use counters::{Counters, Requests, Responses};
 pub use output::{
-    Answer, Decision, Destination, MAX_TARGETS, Output, OwnKey, ProbeKey, RouteKey, RouteKind, RouteQuery, Target,
+    Answer, Decision, Destination, MAX_TARGETS, Output, OwnKey, ProbeKey, RouteKey, RouteKind, RouteQuery,
+    Target,
 };
 pub use passage::{Passage, Passing, Refusal, Unobserved};
 pub use settings::{Listener, Settings};

@@ -47,6 +47,13 @@ impl Peer {
     pub fn links(&self) -> Links {
         Links { ami: self.ami.clone(), ari: self.ari.clone(), esl: self.esl.clone(), sip: self.sip.clone() }
     }
+
+    /// The same, with other links.
+    #[must_use]
+    pub fn with_links(self, links: Links) -> Self {
+        let Links { ami, ari, esl, sip } = links;
+        Self { ami, ari, esl, sip, ..self }
+    }
 }
 
 /// One host of a peer.

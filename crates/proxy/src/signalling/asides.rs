@@ -10,7 +10,7 @@ use bytes::Bytes;
 use sidetone_pbx::{Aside, InDialog, InDialogCounts};
 use sidetone_sip::aside::{Ask, LegId, Nature, Parcel, SubscriptionId};
 use sidetone_sip::proxy::{Answer, Decision, Destination, OwnKey};
-use sidetone_sip::{Face, Message};
+use sidetone_sip::{Face, Message, Method};
 
 use super::Signalling;
 use super::core::{Core, reject};
@@ -34,7 +34,7 @@ pub(super) struct Wanting {
 }
 
 impl Core {
-    /// Answers a SUBSCRIBE to ourselves.
+    /// Answers a SUBSCRIBE to ourselves, and refuses whatever else comes in its dialog.
     pub(super) fn subscribe(
         &mut self,
         now: Duration,
@@ -49,6 +49,9 @@ impl Core {
         let sip = self.config().pbxs.iter().find(granted).and_then(|pbx| pbx.sip.as_ref());
         let Some(sip) = sip.filter(|sip| sip.notify) else { return reject(403, "Forbidden", None) };
         let Ok(message) = Message::parse(request.clone()) else { return reject(400, "Bad Request", None) };
+        if message.method() != Some(Method::SUBSCRIBE) {
+            return reject(481, "Dialog Does Not Exist", None);
+        }
         let pbx: Arc<str> = name.into();
         let content_type = sip.format.content_type();
         let ask = Ask { request: &message, tag, contact, pbx: &pbx, content_type };
@@ -74,6 +77,9 @@ impl Core {
         }
         if aside.info {
             self.proxy.passage().legs().tell(now, &aside.pbx, &aside.sip_call_id, &parcel);
+        }
+        if aside.last {
+            self.notifier.end(&aside.pbx, &aside.sip_call_id);
         }
     }
 
@@ -103,7 +109,10 @@ impl Core {
         });
         let Some(to) = to else {
             if place.is_none() && !places.is_empty() {
-                tracing::warn!(pbx, "an INFO or NOTIFY was not sent: its address is not in the PBX's `allow` list");
+                tracing::warn!(
+                    pbx,
+                    "an INFO or NOTIFY was not sent: its address is not in the PBX's `allow` list"
+                );
             }
             return self.aside_ended(now, id, Answer::Unsent);
         };
@@ -202,13 +211,12 @@ impl InDialog for BySip {
         let Some(signalling) = self.0.upgrade() else { return InDialogCounts::default() };
         let core = signalling.core();
         let ledgers = [core.notifier.ledger(), core.proxy.passage_ref().legs_ref().ledger()];
-        ledgers.into_iter().map(|ledger| ledger.counts(pbx)).fold(
-            InDialogCounts::default(),
-            |sum, counts| InDialogCounts {
+        ledgers.into_iter().map(|ledger| ledger.counts(pbx)).fold(InDialogCounts::default(), |sum, counts| {
+            InDialogCounts {
                 sent: sum.sent + counts.sent,
                 failed: sum.failed + counts.failed,
                 dropped: sum.dropped + counts.dropped,
-            },
-        )
+            }
+        })
     }
 }

@@ -60,7 +60,10 @@ mod tests {
         assert!(event.is("x-sidetone-affect") && !event.is("X-Sidetone-Affect"));
         assert_eq!(event.id().and_then(|id| id.value), Some("7"));
         assert_eq!(event.value("call-id").as_deref(), Some("a\"b\\c@h"));
-        assert_eq!(EventHeader::parse(b"dialog;call-id=a@b").unwrap().value("call-id").as_deref(), Some("a@b"));
+        assert_eq!(
+            EventHeader::parse(b"dialog;call-id=a@b").unwrap().value("call-id").as_deref(),
+            Some("a@b")
+        );
     }
 
     #[test]

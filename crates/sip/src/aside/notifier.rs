@@ -151,7 +151,8 @@ impl Notifier {
             Some(None) => return Reply::refuse(400, "Bad Request (malformed Expires)"),
         };
         if !lasts.is_zero() && lasts < SHORTEST {
-            return Reply::refuse(423, "Interval Too Small").with("Min-Expires", SHORTEST.as_secs().to_string());
+            return Reply::refuse(423, "Interval Too Small")
+                .with("Min-Expires", SHORTEST.as_secs().to_string());
         }
         let taken = match request.to_tag() {
             Some(tag) => self.renew(now, ask, tag, lasts),
@@ -164,9 +165,9 @@ impl Notifier {
                     .with("Contact", ask.contact)
                     .with("Expires", lasts.as_secs().to_string());
                 // The subscriber's route set is made of them (RFC 3261 §12.1.1).
-                request.headers_named(Name::RecordRoute).fold(reply, |reply, header| {
-                    reply.with("Record-Route", header.text())
-                })
+                request
+                    .headers_named(Name::RecordRoute)
+                    .fold(reply, |reply, header| reply.with("Record-Route", header.text()))
             }
         }
     }

@@ -11,8 +11,8 @@ const MOST_STEPS: usize = 64;
 /// How the peer's numbers are to be changed so that, with ours between, each request of the direction is numbered higher
 /// than the one before (RFC 3261 §12.2.1.1).
 ///
-/// Until something has been slipped in, nothing is changed. What is added to a number never changes afterwards, so a
-/// retransmission, an ACK and a RAck mean the same request on either side.
+/// Until something has been slipped in, nothing is changed. What is added to a number that has been used never changes
+/// afterwards, so a retransmission, an ACK and a RAck mean the same request on either side.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Numbering {
     /// The peer's highest so far, as it came.
@@ -42,31 +42,29 @@ impl Numbering {
 
     /// A request of the peer's passes, with this number: gives the one to send it on with.
     pub fn pass(&mut self, number: u32) -> u32 {
-        if self.seen.is_some_and(|seen| number <= seen) {
-            return self.sent_as(number);
-        }
-        self.seen = Some(number);
-        let before = self.steps.back().map_or(self.base, |step| step.add);
-        let least = self.sent.map_or(0, |sent| sent.saturating_add(1));
-        let add = before.max(least.saturating_sub(number));
-        if add != before {
-            self.steps.push_back(Step { from: number, add });
-            if self.steps.len() > MOST_STEPS {
-                self.base = self.steps.pop_front().map_or(self.base, |step| step.add);
-            }
-        }
-        let sent = number.saturating_add(add);
+        let sent = self.sent_as(number);
+        self.seen = self.seen.max(Some(number));
         self.sent = self.sent.max(Some(sent));
         sent
     }
 
-    /// A number for a request of our own; `None` when they run out.
+    /// A number for a request of our own; `None` when they run out. Every number that the peer has not used yet moves up, so
+    /// that none of its requests, however late, can get this one.
     pub fn take(&mut self) -> Option<u32> {
         let number = self.sent.map_or(1, |sent| sent.saturating_add(1));
         if number >= LAST {
             return None;
         }
         self.sent = Some(number);
+        let from = self.seen.map_or(0, |seen| seen.saturating_add(1));
+        let add = (number + 1).saturating_sub(from);
+        match self.steps.back_mut().filter(|step| step.from == from) {
+            Some(step) => step.add = add,
+            None => self.steps.push_back(Step { from, add }),
+        }
+        if self.steps.len() > MOST_STEPS {
+            self.base = self.steps.pop_front().map_or(self.base, |step| step.add);
+        }
         Some(number)
     }
 
@@ -106,7 +104,7 @@ mod tests {
 
     #[test]
     fn the_peer_begins_after_us_at_any_number() {
-        for (first, sent) in [(0, 2), (1, 2), (2, 2), (4_711, 4_711)] {
+        for (first, sent) in [(0, 2), (1, 3), (4_711, 4_713)] {
             let mut numbers = Numbering::new();
             assert_eq!(numbers.take(), Some(1));
             assert_eq!(numbers.pass(first), sent);
@@ -124,6 +122,16 @@ mod tests {
         assert_eq!(numbers.take(), Some(LAST - 1));
         assert_eq!(numbers.take(), None);
         assert_eq!(numbers.pass(LAST - 1), LAST);
+    }
+
+    #[test]
+    fn what_is_late_gets_a_number_of_its_own() {
+        let mut numbers = Numbering::new();
+        numbers.pass(7);
+        assert_eq!(numbers.take(), Some(8));
+        assert_eq!(numbers.pass(9), 10);
+        assert_eq!(numbers.pass(8), 9, "below the last, so the PBX refuses it, as it would have anyway");
+        assert_eq!(numbers.take(), Some(11));
     }
 
     #[derive(Debug, Clone)]

@@ -226,7 +226,8 @@ impl<P: Passage> Proxy<P> {
         }
         let ctx = Passing { now, from: exchange.from, source: exchange.source, toward: target.to.remote };
         self.passage.request(&ctx, request, &mut edit).map_err(Obstacle::Refused)?;
-        let renumbered = self.passage.number(&ctx, request).and_then(|number| renumber(request, number, &mut edit));
+        let renumbered =
+            self.passage.number(&ctx, request).and_then(|number| renumber(request, number, &mut edit));
         let bytes = edit.apply(request);
         if let Some(exchange) = self.exchanges.get_mut(key) {
             exchange.renumbered = renumbered;

@@ -119,7 +119,8 @@ pub enum RouteKind {
         /// A sip URI.
         next_hop: Uri,
     },
-    /// A SUBSCRIBE to [`super::Settings::service_user`], which is us: nothing to be sent on, but to be answered.
+    /// For [`super::Settings::service_user`], which is us: a SUBSCRIBE, or what comes in a dialog with it. Nothing to be
+    /// sent on, but to be answered.
     Own {
         /// As it came.
         request: Bytes,

@@ -24,13 +24,7 @@ pub(super) struct Own {
 impl<P: Passage> Proxy<P> {
     /// Sends a request that is not an INVITE, all of it but the Via. Its end follows as [`Output::Answered`], after timer F at
     /// the latest. Provisional responses are not told.
-    pub fn originate(
-        &mut self,
-        now: Duration,
-        to: Destination,
-        head: RequestBuilder,
-        body: Bytes,
-    ) -> OwnKey {
+    pub fn originate(&mut self, now: Duration, to: Destination, head: RequestBuilder, body: Bytes) -> OwnKey {
         self.last_own += 1;
         let own = OwnKey(self.last_own);
         self.own.insert(own, Own { head, body, udp: None });
@@ -43,7 +37,8 @@ impl<P: Passage> Proxy<P> {
     }
 
     fn launch_own(&mut self, now: Duration, own: OwnKey, to: Destination, udp_only: bool) {
-        let start = |transport| Client::NonInvite(NonInviteClient::start(now, &self.settings.timers, transport));
+        let start =
+            |transport| Client::NonInvite(NonInviteClient::start(now, &self.settings.timers, transport));
         let slot = self.attempts.insert(|_| Attempt::new(Owner::Own(own), start(to.transport), to));
         let branch = self.tokens.branch(slot, 0);
         let written = |to: &Destination| {

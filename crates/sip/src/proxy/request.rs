@@ -167,11 +167,12 @@ impl<P: Passage> Proxy<P> {
         })
     }
 
-    /// A SUBSCRIBE to our service user.
+    /// Something for our service user: a SUBSCRIBE, or what comes in the dialog that one has made.
     fn own_query(&self, exchange: &Exchange, request: &Message, uri: &str) -> Option<RouteKind> {
         let user = self.settings.service_user.as_deref()?;
         let uri = UriView::parse(uri).ok()?;
-        let meant = request.method() == Some(Method::SUBSCRIBE) && uri.user() == Some(user);
+        let may_be = request.method() == Some(Method::SUBSCRIBE) || request.to_tag().is_some();
+        let meant = may_be && uri.user() == Some(user);
         if !meant || !self.local.is_our_uri(&uri) {
             return None;
         }

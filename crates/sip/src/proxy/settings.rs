@@ -33,8 +33,8 @@ pub struct Settings {
     pub listeners: Vec<Listener>,
     /// Further host names that mean this proxy in a Route or a Request-URI.
     pub hostnames: Vec<String>,
-    /// The user part by which SUBSCRIBEs are addressed to this proxy itself ([`super::RouteKind::Own`]); without one,
-    /// every SUBSCRIBE is sent on.
+    /// The user part by which SUBSCRIBEs and what follows them are addressed to this proxy itself
+    /// ([`super::RouteKind::Own`]); without one, all are sent on.
     pub service_user: Option<String>,
     /// Transaction timers.
     pub timers: Timers,

@@ -11,5 +11,7 @@
 mod info;
 mod numbers;
 mod office;
+mod originate;
 mod relay;
+mod service;
 mod subscribe;

@@ -24,8 +24,8 @@ fn every_later_request_is_numbered_higher_and_its_answer_as_it_came() {
     office.carrier_asks("INFO", 10, 11, 200);
     office.tell(Nature::Affect, "{}");
     office.info_taken(12);
-    office.carrier_asks("OPTIONS", 14, 15, 200);
-    office.carrier_asks("BYE", 15, 17, 200) ;
+    office.carrier_asks("OPTIONS", 14, 16, 200);
+    office.carrier_asks("BYE", 15, 17, 200);
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn what_comes_out_of_order_stays_out_of_order() {
     let mut office = told_once();
     office.carrier_asks("UPDATE", 9, 10, 200);
     // The PBX refuses it, as it would have without us (RFC 3261 §12.2.2).
-    office.carrier_asks("OPTIONS", 8, 8, 500);
+    office.carrier_asks("OPTIONS", 8, 9, 500);
     office.carrier_asks("BYE", 10, 11, 200);
 }
 

@@ -104,8 +104,7 @@ impl Office {
                             _ if query.source.remote == addr(CARRIER) => addr(PBX),
                             _ => addr(CARRIER),
                         };
-                        let from =
-                            if query.source.remote == addr(CARRIER) { Face::Trunk } else { Face::Pbx };
+                        let from = if query.source.remote == addr(CARRIER) { Face::Trunk } else { Face::Pbx };
                         let to = Destination { transport: Transport::Udp, local: addr(US), remote };
                         let decision = Decision::Forward { from, targets: vec![Target::from(to)] };
                         self.proxy.decide(self.now, query.key, decision);
@@ -170,8 +169,7 @@ impl Office {
     /// Something is to be told to the PBX.
     pub fn tell(&mut self, nature: Nature, body: &str) {
         let pbx = Arc::clone(&self.pbx);
-        let parcel =
-            Parcel { content_type: "application/json", body: Bytes::from(body.to_owned()), nature };
+        let parcel = Parcel { content_type: "application/json", body: Bytes::from(body.to_owned()), nature };
         let now = self.now;
         self.proxy.passage().legs().tell(now, &pbx, "call", &parcel);
         // As the shell does whenever it has had to do with the core.

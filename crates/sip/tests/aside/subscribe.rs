@@ -47,8 +47,7 @@ impl Desk {
     }
 
     fn tell(&mut self, nature: Nature, body: &str) {
-        let parcel =
-            Parcel { content_type: "application/json", body: Bytes::from(body.to_owned()), nature };
+        let parcel = Parcel { content_type: "application/json", body: Bytes::from(body.to_owned()), nature };
         self.notifier.tell(self.now, &self.pbx, "a@b", &parcel);
     }
 
@@ -219,9 +218,10 @@ fn who_says_when_is_asked_again_then() {
     // Not until tomorrow, though.
     desk.tell(Nature::Reading, "r3");
     desk.notify(Answer::Final { status: 500, retry_after: Some(secs(86_400)) });
-    desk.tell(Nature::Reading, "r4");
+    desk.tell(Nature::Reading, "grows stale");
     desk.pass(secs(60));
-    assert!(desk.notify(OK).is_some());
+    desk.tell(Nature::Affect, "news");
+    assert_eq!(desk.notified().1, "news");
 }
 
 #[test]

@@ -278,8 +278,10 @@ impl Leg {
     /// A request of the PBX's.
     fn hear_request(&mut self, request: &Message, method: Method<'_>) {
         let Some(cseq) = request.cseq() else { return };
-        if matches!(method, Method::INVITE | Method::UPDATE | Method::SUBSCRIBE | Method::NOTIFY | Method::REFER)
-        {
+        if matches!(
+            method,
+            Method::INVITE | Method::UPDATE | Method::SUBSCRIBE | Method::NOTIFY | Method::REFER
+        ) {
             self.dialog.refresh(request);
         }
         // What comes late says nothing new.
