@@ -536,7 +536,11 @@ fn proxy(config: &Config, engine: Engine) -> Proxy<Asides<Anchor<Engine>>> {
         ..sidetone_sip::anchor::Settings::default()
     };
     let legs = Legs::new(&settings, by_sip(config, |sip| sip.info));
-    Proxy::new(settings, Asides::new(Anchor::new(engine, anchor), legs), random::number())
+    Proxy::new(
+        settings,
+        Asides::new(Anchor::new(engine, anchor), legs, by_sip(config, |_| true)),
+        random::number(),
+    )
 }
 
 /// Whether any PBX is told by SIP in that way.

@@ -377,7 +377,7 @@ pub fn asides(data: &[u8]) {
         Transport::Udp,
         "192.0.2.1:5060".parse().unwrap(),
     )]);
-    let mut asides = Asides::new(crate::proxy::Unobserved, Legs::new(&settings, true));
+    let mut asides = Asides::new(crate::proxy::Unobserved, Legs::new(&settings, true), true);
     let mut notifier = Notifier::new();
     let pbx: std::sync::Arc<str> = "pbx".into();
     let parcel =

@@ -358,7 +358,7 @@ mod tests {
             crate::calls::Rules { media_timeout: LONG, ..Default::default() },
             epoch,
         );
-        let asides = Asides::new(anchor, Legs::new(&settings, false));
+        let asides = Asides::new(anchor, Legs::new(&settings, false), false);
         let core = Core::new(Arc::new(config), Proxy::new(settings, asides, 1), Arc::new(calls), 1);
         (Signalling::bind(core, Alarm::new(), epoch).unwrap(), port)
     }

@@ -29,21 +29,18 @@ fn a_call(scenario: &str, sip: &str) -> Call {
     call
 }
 
-/// A SIPp that subscribes to that call, from another port of the same machine.
+/// A SIPp that subscribes to that call, from a port of its own.
 fn subscriber(call: &Call, from: u8, accept: &str) -> Sipp {
-    start_subscriber(call, Plan::new("affect-notify", "uas-subscriber", call.net.at(from, 5080)), accept)
-}
-
-fn start_subscriber(call: &Call, mut plan: Plan, accept: &str) -> Sipp {
+    let mut plan = Plan::new("affect-notify", "uas-subscriber", call.net.at(from, 5080));
     plan.remote = Some(call.net.at(host::SIDETONE, 5060));
     let watched = call.callee.seen().iter().find_map(|seen| seen.header("Call-ID")).unwrap();
-    let own = ["-cid_str", "subscription-%u-%p@test"];
-    plan.options = own
-        .iter()
-        .chain(&["-key", "watched", &watched, "-key", "accepted", accept])
-        .map(|it| (*it).to_owned())
-        .collect();
-    Sipp::start(plan, call.sidetone.dir())
+    let options =
+        ["-cid_str", "subscription-%u-%p@test", "-key", "watched", &watched, "-key", "accepted", accept];
+    plan.options = options.map(str::to_owned).to_vec();
+    // There may be several, each with files of its own.
+    let dir = call.sidetone.dir().join(from.to_string());
+    std::fs::create_dir_all(&dir).unwrap();
+    Sipp::start(plan, &dir)
 }
 
 fn requests(seen: &[Seen], way: Way) -> Vec<&Seen> {
@@ -137,8 +134,7 @@ fn after_an_objection_no_feeling_is_told() {
     let objected = |seen: &Seen| seen.way == Way::Received && body(seen).contains("\"state\":\"opted-out\"");
     first.wait_for("the objection", 1, objected);
     speak(&mut call.caller_media, &mut call.callee_media, &speech());
-    let plan = Plan::new("affect-notify", "uas-subscriber", call.net.at(host::SECOND, 5080));
-    let mut second = start_subscriber(&call, plan, "application/json");
+    let mut second = subscriber(&call, host::SECOND, "application/json");
     let notify = second.wait_received("NOTIFY", 1);
     assert!(objected(&notify), "the state is the objection");
     call.caller.open_gate();

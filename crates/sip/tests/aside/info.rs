@@ -78,7 +78,7 @@ fn it_may_change_its_mind_in_mid_call() {
     let listed = |office: &mut Office, number, value: &str| {
         let update = pbx("UPDATE", number, &format!("Recv-Info: {value}\r\n"));
         // Each in a transaction of its own, whatever its number.
-        office.send(PBX, update.replace("z9hG4bK", &format!("z9hG4bK{value}{}", number)));
+        office.send(PBX, update.replace("z9hG4bK", &format!("z9hG4bK{value}{number}")));
         let update = office.take(CARRIER, &format!("UPDATE {number}"));
         office.answer(CARRIER, &update, 200, &[]);
         office.take(PBX, &format!("200 {number}"));

@@ -67,13 +67,17 @@ pub struct Office {
 
 impl Office {
     pub fn new() -> Self {
+        Self::guarding(true)
+    }
+
+    pub fn guarding(guards: bool) -> Self {
         let settings = Settings::new(vec![
             Listener::bound(Transport::Udp, addr(US)),
             Listener::bound(Transport::Tcp, addr(US)),
         ]);
         let legs = Legs::new(&settings, true);
         Self {
-            proxy: Proxy::new(settings, Asides::new(Seen::default(), legs), 7),
+            proxy: Proxy::new(settings, Asides::new(Seen::default(), legs, guards), 7),
             now: secs(1_000),
             pbx: "office".into(),
             inbox: BTreeMap::new(),

@@ -29,3 +29,11 @@ fn other_packages_pass_as_they_came() {
     office.send(PBX, pbx("NOTIFY", 21, "Event: presence\r\nSubscription-State: active\r\n"));
     office.take(CARRIER, "NOTIFY 21");
 }
+
+#[test]
+fn where_it_is_not_in_use_it_passes_like_any_other() {
+    let mut office = Office::guarding(false);
+    office.inbound(&[RECV]);
+    office.send(CARRIER, carrier("INFO", 8, "Info-Package: x-sidetone-affect\r\n"));
+    office.take(PBX, "INFO 8");
+}
