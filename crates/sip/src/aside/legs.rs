@@ -39,8 +39,8 @@ struct Leg {
     numbering: Numbering,
     /// Whether the PBX lists our package in Recv-Info.
     accepts: bool,
-    /// What that was said in: number and status of the PBX's last response, number of its last request.
-    said_in: (u32, u16, u32),
+    /// The messages that this was last said in.
+    said: Said,
     stage: Stage,
     /// Nothing more is sent here.
     muted: bool,
@@ -51,6 +51,15 @@ struct Leg {
     busy: bool,
     queued: bool,
     expires: Duration,
+}
+
+/// In which messages the PBX has last said for which packages it is ready: an older one that comes late says nothing new.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Said {
+    /// Number in CSeq of a request of its own.
+    request: u32,
+    /// Number in CSeq and status of a response.
+    response: (u32, u16),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -259,7 +268,8 @@ impl Legs {
 
     /// Forgets dialogs that are over.
     pub fn timeout(&mut self, now: Duration) {
-        while let Some(&(_, id)) = self.deadlines.first().filter(|(at, _)| *at <= now) {
+        while let Some(&(at, id)) = self.deadlines.first().filter(|(at, _)| *at <= now) {
+            self.deadlines.remove(&(at, id));
             self.remove(id);
         }
     }

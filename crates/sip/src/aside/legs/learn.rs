@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::dialog::{self, Dialog};
 use super::super::{EventHeader, accepts};
-use super::{LIFETIME, LINGER, Leg, LegId, Legs, MOST, Numbering, Offer, Outbox, SETUP, Stage};
+use super::{LIFETIME, LINGER, Leg, LegId, Legs, MOST, Numbering, Offer, Outbox, SETUP, Said, Stage};
 use crate::Face;
 use crate::message::{Edit, Message, Method, Name};
 use crate::name_addr::NameAddr;
@@ -229,7 +229,7 @@ impl Legs {
                 dialog,
                 numbering,
                 accepts,
-                said_in: (0, 0, 0),
+                said: Said::default(),
                 stage: Stage::Early,
                 muted: false,
                 failures: 0,
@@ -285,10 +285,10 @@ impl Leg {
             self.dialog.refresh(request);
         }
         // What comes late says nothing new.
-        if cseq.number > self.said_in.2
+        if cseq.number > self.said.request
             && let Some(accepts) = accepts(request)
         {
-            self.said_in.2 = cseq.number;
+            self.said.request = cseq.number;
             self.accepts = accepts;
         }
     }
@@ -298,10 +298,10 @@ impl Leg {
         if matches!(method, Method::INVITE | Method::UPDATE) {
             self.dialog.refresh(response);
         }
-        let (last, last_status, _) = self.said_in;
-        let is_new = number > last || number == last && status > last_status;
-        if is_new && let Some(accepts) = accepts(response) {
-            (self.said_in.0, self.said_in.1) = (number, status);
+        if (number, status) > self.said.response
+            && let Some(accepts) = accepts(response)
+        {
+            self.said.response = (number, status);
             self.accepts = accepts;
         }
     }
