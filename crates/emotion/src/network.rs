@@ -6,15 +6,16 @@
 //!          classes, valence, arousal, distress <--head-- mean and deviation <--attention over the trailing window
 //! ```
 //! Each convolution is written as a concatenation of shifted views and one matrix product: that is what a CPU is good
-//! at, it differentiates cheaply, and the very same lines run over a whole clip in training and over half a second
-//! with carried context in a call. Every step of speech passes the encoder once.
+//! at, and it differentiates cheaply. Training runs it in tensors over whole clips, here; a call runs it half a second at a
+//! time with carried context, in `streaming`. Every step of speech passes the encoder once.
 
 mod config;
 mod pooling;
+mod streaming;
 
 use std::collections::HashMap;
 
-use candle_core::{D, DType, Device, Result, Tensor};
+use candle_core::{D, Device, Result, Tensor};
 use candle_nn::ops;
 
 pub use config::NetworkConfig;
@@ -232,99 +233,32 @@ impl Network {
         )
     }
 
-    /// Encodes a chunk of a batch of calls in use: `steps` is `[batch, steps, inputs]` with an even number of steps,
-    /// `states` one a row, which move on. Returns `[batch, steps / 2, frame]`.
-    ///
-    /// # Errors
-    /// Shapes that do not fit.
-    pub fn encode(&self, steps: &Tensor, states: &mut [&mut State]) -> Result<Tensor> {
-        let mut carried = Vec::new();
-        for (layer, (length, channels)) in self.config.contexts().into_iter().enumerate() {
-            let mut values = Vec::with_capacity(states.len() * length * channels);
-            for state in states.iter() {
-                match state.0.get(layer) {
-                    Some(context) if context.len() == length * channels => values.extend_from_slice(context),
-                    _ => candle_core::bail!("a state belongs to another network"),
-                }
-            }
-            carried.push(Tensor::from_vec(values, (states.len(), length, channels), &self.device)?);
-        }
-        let mut moved = Vec::with_capacity(carried.len());
-        let frames = self.run(steps, &carried, &mut moved, None)?;
-        for (layer, context) in moved.into_iter().enumerate() {
-            let rows = context.flatten_from(1)?.to_vec2::<f32>()?;
-            for (state, row) in states.iter_mut().zip(rows) {
-                if let Some(slot) = state.0.get_mut(layer) {
-                    *slot = row;
-                }
-            }
-        }
-        Ok(frames)
-    }
-
-    /// Encodes whole clips from a fresh state, differentiably.
+    /// Encodes whole clips from a fresh state, differentiably: `[batch, steps, inputs]` with an even number of steps to
+    /// `[batch, steps / 2, frame]`.
     ///
     /// # Errors
     /// Shapes that do not fit.
     pub fn encode_training(&self, steps: &Tensor, dropout: &mut Dropout<'_>) -> Result<Tensor> {
-        let batch = steps.dim(0)?;
-        let carried = self
-            .config
-            .contexts()
-            .into_iter()
-            .map(|(length, channels)| Tensor::zeros((batch, length, channels), DType::F32, &self.device))
-            .collect::<Result<Vec<_>>>()?;
-        self.run(steps, &carried, &mut Vec::new(), Some(dropout))
-    }
-
-    fn run(
-        &self,
-        steps: &Tensor,
-        carried: &[Tensor],
-        moved: &mut Vec<Tensor>,
-        mut dropout: Option<&mut Dropout<'_>>,
-    ) -> Result<Tensor> {
-        let training = dropout.is_some();
         let (batch, length, _) = steps.dims3()?;
-        let mut carried = carried.iter();
-        let mut context = || match carried.next() {
-            Some(context) => Ok(context),
-            None => candle_core::bail!("a context is missing"),
-        };
-
         let x = steps.broadcast_add(&self.shift)?.broadcast_mul(&self.scale)?;
-        let x = convolve(&x, context()?, &self.stem, TAPS, 1, moved)?;
-        let x = self.stem_norm.forward(&x.relu()?, training)?;
+        let x = convolve(&x, &self.stem, TAPS, 1)?;
+        let x = self.stem_norm.forward(&x.relu()?, true)?;
         let x = x.reshape((batch, length / STEPS_PER_FRAME, STEPS_PER_FRAME * self.config.stem))?;
-        let mut x = convolve(&x, context()?, &self.down, 2, 1, moved)?;
+        let mut x = convolve(&x, &self.down, 2, 1)?;
         for block in &self.blocks {
-            let y = block.norm.forward(&x, training)?;
-            let y = convolve(&y, context()?, &block.conv, TAPS, block.dilation, moved)?.relu()?;
-            let y = match dropout.as_deref_mut() {
-                Some(dropout) => dropout.apply(&y)?,
-                None => y,
-            };
-            x = (x + block.mix.forward(&y)?)?;
+            let y = convolve(&block.norm.forward(&x, true)?, &block.conv, TAPS, block.dilation)?;
+            x = (x + block.mix.forward(&dropout.apply(&y.relu()?)?)?)?;
         }
-        let x = self.final_norm.forward(&x, training)?;
+        let x = self.final_norm.forward(&x, true)?;
         let scores = self.attention_score.forward(&self.attention_hidden.forward(&x)?.relu()?)?;
         Tensor::cat(&[&x, &scores], D::Minus1)
     }
 }
 
-/// A causal convolution over `[batch, length, channels]`, whose earlier inputs are `context`; what the next chunk needs
-/// is put into `moved`.
-fn convolve(
-    x: &Tensor,
-    context: &Tensor,
-    kernel: &Linear,
-    taps: usize,
-    dilation: usize,
-    moved: &mut Vec<Tensor>,
-) -> Result<Tensor> {
+/// A causal convolution over `[batch, length, channels]`; before the first step lies nothing.
+fn convolve(x: &Tensor, kernel: &Linear, taps: usize, dilation: usize) -> Result<Tensor> {
     let length = x.dim(1)?;
-    let padded = Tensor::cat(&[context, x], 1)?;
-    moved.push(padded.narrow(1, length, padded.dim(1)? - length)?);
+    let padded = x.pad_with_zeros(1, (taps - 1) * dilation, 0)?;
     // Made contiguous one by one: a concatenation of strided views would go element by element.
     let shifted = (0..taps)
         .map(|tap| padded.narrow(1, tap * dilation, length)?.contiguous())
@@ -334,6 +268,8 @@ fn convolve(
 
 #[cfg(test)]
 mod tests {
+    use candle_core::DType;
+
     use super::*;
 
     fn network() -> Network {

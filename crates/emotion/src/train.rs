@@ -8,6 +8,7 @@ pub(crate) mod calibrate;
 mod card;
 mod checkpoint;
 mod command;
+pub mod folds;
 pub(crate) mod optimiser;
 mod options;
 mod sounds;
@@ -19,7 +20,11 @@ pub(crate) mod validate;
 mod warp;
 mod whisper;
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::Path,
+    sync::Arc,
+};
 
 use candle_core::Tensor;
 
@@ -29,7 +34,7 @@ pub use split::Split;
 use crate::{
     class::Class,
     corpus::{Clip, Entry, Manifest},
-    eval::{CorpusReport, EvalError, EvalOptions, evaluate},
+    eval::{CorpusReport, EvalError, EvalOptions, Evaluation, evaluate},
     model::{self, Meta, Model},
     network::Network,
 };
@@ -58,7 +63,8 @@ pub fn train(
         sounds.iter().filter(|sound| side.contains(&sound.entry.speaker)).collect()
     };
     let (training, validation) = (evenly(&on(&split.train), options.pool), on(&split.validation));
-    if training.is_empty() || validation.is_empty() {
+    let unchecked = options.validation.iter().any(|name| name == split::NO_VALIDATION);
+    if training.is_empty() || (validation.is_empty() && !unchecked) {
         return Err(TrainError::Nothing(format!(
             "{} training and {} validation clips: name at least three speakers",
             training.len(),
@@ -100,14 +106,7 @@ pub fn train(
     // Tried as it will be read: in half precision, through the very code of `sidetone model eval`.
     model::write(&path, &meta, &best)?;
     let model = Model::from_bytes(&read(&path)?)?;
-    let tested = manifest.filtered(|entry| split.test.contains(&entry.speaker));
-    let figures = EvalOptions { against_wide: false, ..EvalOptions::default() };
-    let evaluation = match evaluate(&model, &tested, &options.root, &figures, &mut |_, _| {}) {
-        Ok(evaluation) => Some(evaluation),
-        Err(EvalError::Nothing { .. }) => None,
-        Err(EvalError::Corpus(error)) => return Err(error.into()),
-        Err(EvalError::Network(error)) => return Err(error.into()),
-    };
+    let evaluation = evaluated(&model, &manifest, &split.test, &options.root)?;
     let report = Report {
         model: path,
         card: options.out.join("CARD.md"),
@@ -122,7 +121,14 @@ pub fn train(
         evaluation,
         split,
     };
-    let card = card::write(options, &manifest, &report);
+    let card = card::write(&card::Card {
+        name: &options.name,
+        licence: options.licence,
+        training: &card::training(options, &report),
+        manifest: &manifest,
+        split: &report.split,
+        evaluation: report.evaluation.as_ref(),
+    });
     meta.card_sha256 = model::card_checksum(&card);
     model::write(&report.model, &meta, &best)?;
     save(&report.card, card.as_bytes())?;
@@ -130,6 +136,23 @@ pub fn train(
     save(&options.out.join("training.json"), &json.unwrap_or_default())?;
     Model::open(&report.model)?;
     Ok(report)
+}
+
+/// The figures on the test speakers, if there are any.
+fn evaluated(
+    model: &Arc<Model>,
+    manifest: &Manifest,
+    test: &BTreeSet<String>,
+    root: &Path,
+) -> Result<Option<Evaluation>, TrainError> {
+    let tested = manifest.filtered(|entry| test.contains(&entry.speaker));
+    let figures = EvalOptions { against_wide: false, ..EvalOptions::default() };
+    match evaluate(model, &tested, root, &figures, &mut |_, _| {}) {
+        Ok(evaluation) => Ok(Some(evaluation)),
+        Err(EvalError::Nothing { .. }) => Ok(None),
+        Err(EvalError::Corpus(error)) => Err(error.into()),
+        Err(EvalError::Network(error)) => Err(error.into()),
+    }
 }
 
 fn native_recall(report: &CorpusReport) -> Option<(String, f64)> {

@@ -5,49 +5,9 @@ mod common;
 
 use std::path::Path;
 
-use common::{cadence, caller, listener, music, noise, recording, telephone, tones};
-use sidetone_emotion::{Class as Heard, Estimate, FrameMark, Model, corpus::Band, estimate_due, rng::Rng};
-use sidetone_insight::{
-    Abstention, AffectSample, Alert, AlertKind, Call, Class, Insight, Leg, Phase, Thresholds,
-};
-
-fn class(heard: Heard) -> Class {
-    Class::ALL[Heard::ALL.iter().position(|class| *class == heard).unwrap()]
-}
-
-fn sample(estimate: &Estimate) -> AffectSample {
-    AffectSample {
-        valence: estimate.valence,
-        arousal: estimate.arousal,
-        distress: estimate.distress,
-        confidence: estimate.confidence,
-        classes: estimate.classes.iter().map(|(heard, share)| (class(*heard), *share)).collect(),
-        abstained: estimate.abstained.map(|_| Abstention::Unsure),
-    }
-}
-
-/// The alerts of a call whose customer is heard saying `pcm`.
-fn alerts(pcm: &[i16]) -> Vec<Alert> {
-    let mut listener = listener(&Model::embedded().unwrap());
-    let mut call = Call::new(Thresholds::default());
-    let mut all = Vec::new();
-    for packet in pcm.chunks(160) {
-        listener.push(packet, FrameMark::Audio);
-        while let Some(segment) = listener.poll_speech() {
-            call.speech(Leg::Customer, segment.from, segment.to);
-        }
-        for (_, estimate) in estimate_due(&mut [&mut listener]) {
-            call.affect(estimate.at, &sample(&estimate));
-        }
-        call.advance(listener.heard());
-        while let Some((_, insight)) = call.poll() {
-            if let Insight::Alert(alert) = insight {
-                all.push(alert);
-            }
-        }
-    }
-    all
-}
+use common::{alerts::alerts, cadence, caller, music, noise, recording, telephone, tones};
+use sidetone_emotion::{corpus::Band, rng::Rng};
+use sidetone_insight::{Alert, AlertKind, Phase};
 
 fn turns(alerts: &[Alert]) -> Vec<(AlertKind, Phase)> {
     alerts.iter().map(|alert| (alert.alert, alert.phase)).collect()

@@ -23,6 +23,7 @@
 mod bus;
 mod call_ref;
 pub mod config;
+pub mod emotionml;
 mod event;
 #[doc(hidden)]
 pub mod fuzz;

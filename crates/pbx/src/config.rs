@@ -1,4 +1,4 @@
-//! `[pbx.ami]`, `[pbx.ari]` and `[pbx.esl]` in the configuration file: how a PBX is spoken to.
+//! `[pbx.ami]`, `[pbx.ari]`, `[pbx.esl]` and `[pbx.sip]` in the configuration file: how a PBX is spoken to.
 
 use std::path::PathBuf;
 
@@ -15,6 +15,8 @@ pub struct Links {
     pub ari: Option<Ari>,
     /// FreeSWITCH's event socket.
     pub esl: Option<Esl>,
+    /// SIP itself, for any PBX.
+    pub sip: Option<Sip>,
 }
 
 /// `[pbx.ami]`: Asterisk's manager interface.
@@ -94,6 +96,59 @@ pub struct Esl {
     pub variables: bool,
 }
 
+/// `[pbx.sip]`: INFO and NOTIFY, for any PBX that asks for them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sip {
+    /// Kinds of events that are told. Without it: those of the other links, or alerts alone with EmotionML.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<Vec<Kind>>,
+    /// What the bodies are written in.
+    #[serde(default)]
+    pub format: Format,
+    /// Whether the PBX may subscribe to its calls, and is told by NOTIFY.
+    #[serde(default = "yes")]
+    pub notify: bool,
+    /// Whether the PBX is told by INFO in the calls' own dialogs where it lists the package in Recv-Info. From the first
+    /// such INFO on the CSeq of the carrier's requests in that dialog is changed on its way to the PBX.
+    #[serde(default)]
+    pub info: bool,
+}
+
+/// What events are written in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// The events' own JSON.
+    #[default]
+    Json,
+    /// EmotionML 1.0, which has words for `affect` events only.
+    EmotionMl,
+}
+
+impl Format {
+    /// The type of the bodies.
+    #[must_use]
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::EmotionMl => "application/emotionml+xml",
+        }
+    }
+}
+
+impl Sip {
+    /// Kinds of events that are told.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<Kind> {
+        match (&self.events, self.format) {
+            (Some(kinds), _) => kinds.clone(),
+            (None, Format::Json) => default_events(),
+            (None, Format::EmotionMl) => vec![Kind::AffectAlert],
+        }
+    }
+}
+
 fn default_events() -> Vec<Kind> {
     vec![Kind::AffectAlert, Kind::ConsentChanged, Kind::CallEnded]
 }
@@ -158,13 +213,28 @@ impl Links {
                 }
             }
         }
+        if let Some(sip) = &self.sip {
+            if !sip.notify && !sip.info {
+                let why = "is false, and so is info: nothing would ever be told; set one of them, or leave [pbx.sip] out";
+                return Err(wrong("sip.notify", why.to_owned()));
+            }
+            let beyond = |kind: &&Kind| !matches!(kind, Kind::AffectUpdate | Kind::AffectAlert);
+            if sip.format == Format::EmotionMl
+                && let Some(kind) = sip.kinds().iter().find(beyond)
+            {
+                let why = format!(
+                    "names {kind}, for which EmotionML has no words; leave it out, or write format = \"json\""
+                );
+                return Err(wrong("sip.events", why));
+            }
+        }
         Ok(())
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ami.is_none() && self.ari.is_none() && self.esl.is_none()
+        self.ami.is_none() && self.ari.is_none() && self.esl.is_none() && self.sip.is_none()
     }
 }
 
@@ -238,10 +308,22 @@ mod tests {
                 "ari.application",
             ),
             ("[esl]\naddress = \"h:1\"\npassword = \"b\"\nuser = \"nobody\"", "esl.user"),
+            ("[sip]\nnotify = false", "sip.notify"),
+            ("[sip]\nformat = \"emotionml\"\nevents = [\"affect.alert\", \"call.ended\"]", "sip.events"),
         ] {
             let error = read(wrong).validate("office").unwrap_err();
             assert_eq!((error.key, error.pbx.as_str()), (key, "office"), "{wrong}");
         }
+    }
+
+    #[test]
+    fn sip_needs_nothing_but_its_table() {
+        let json = read("[sip]\n").sip.unwrap();
+        assert!(json.notify && !json.info);
+        assert_eq!(json.kinds(), default_events());
+        let links = read("[sip]\nformat = \"emotionml\"\ninfo = true\n");
+        links.validate("pbx").unwrap();
+        assert_eq!(links.sip.unwrap().kinds(), [Kind::AffectAlert]);
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub enum LinkKind {
     Ari,
     /// FreeSWITCH's event socket.
     Esl,
+    /// INFO and NOTIFY.
+    Sip,
 }
 
 impl LinkKind {
@@ -25,6 +27,7 @@ impl LinkKind {
             Self::Ami => "ami",
             Self::Ari => "ari",
             Self::Esl => "esl",
+            Self::Sip => "sip",
         }
     }
 }
@@ -42,7 +45,7 @@ pub struct LinkCounts {
     pub pbx: String,
     /// Which interface.
     pub kind: LinkKind,
-    /// Whether it is up: connected and logged in.
+    /// Whether it is up: connected and logged in. SIP is always up: it needs no connection.
     pub connected: bool,
     /// Times it came up.
     pub connects: u64,

@@ -1,9 +1,10 @@
-//! Links to PBXs: what Sidetone hears, told to Asterisk and FreeSWITCH, and what they know, told to Sidetone.
+//! Links to PBXs: what Sidetone hears, told to Asterisk, FreeSWITCH and others, and what they know, told to Sidetone.
 //!
 //! [`PbxLinks`] runs one task for each configured link: Asterisk's manager interface (AMI), Asterisk's REST interface
-//! (ARI), FreeSWITCH's event socket (ESL). Each finds the channel of a call by its SIP Call-ID, which Sidetone passes
+//! (ARI), FreeSWITCH's event socket (ESL), or SIP itself. The first three have a connection of their own: each finds the channel of a call by its SIP Call-ID, which Sidetone passes
 //! through unchanged, sets the `SIDETONE_…` variables on it, and posts the events that the operator selected. What a
-//! dialplan says of a call comes back as [`Told`]. `docs/PBX.md` describes it from the operator's side.
+//! dialplan says of a call comes back as [`Told`]. SIP only tells, by way of whoever carries the calls' signalling
+//! ([`InDialog`]). `docs/PBX.md` describes it from the operator's side.
 //!
 //! # A PBX may be dead, slow or lying
 //!
@@ -31,6 +32,7 @@ mod fault;
 pub mod fuzz;
 mod link;
 mod links;
+mod sip;
 mod tcp;
 mod text;
 mod variables;
@@ -43,6 +45,7 @@ use sidetone_events::CallId;
 pub use config::ConfigError;
 pub use counts::{LinkCounts, LinkKind};
 pub use links::{PbxLinks, StartError};
+pub use sip::{Aside, InDialog, InDialogCounts, Nature};
 
 /// What a PBX says of a call.
 #[derive(Clone, PartialEq, Eq)]

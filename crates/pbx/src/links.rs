@@ -15,6 +15,7 @@ use crate::config::{self, ConfigError, Links};
 use crate::counts::{LinkCounts, LinkKind, Tally};
 use crate::esl::EslSession;
 use crate::link::{self, Desk, Peer};
+use crate::sip::{self, Clerk, InDialog, InDialogCounts};
 use crate::{Hear, Raw};
 
 /// Events that may wait at the bus for a link, which takes them in at once unless the machine is overloaded.
@@ -32,19 +33,19 @@ pub enum StartError {
 }
 
 /// The running links, each a task of its own.
-#[derive(Debug)]
 pub struct PbxLinks {
     tasks: JoinSet<()>,
     stop: watch::Sender<Option<Instant>>,
     links: Vec<Watched>,
 }
 
-#[derive(Debug)]
 struct Watched {
     pbx: String,
     kind: LinkKind,
     tally: Arc<Tally>,
     missed: Missed,
+    /// Who counts what is told by SIP.
+    by_sip: Option<Arc<dyn InDialog>>,
 }
 
 /// The bus keeps count under the name of the subscription.
@@ -61,6 +62,12 @@ impl Missed {
     }
 }
 
+impl std::fmt::Debug for PbxLinks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PbxLinks").field("links", &self.links.len()).finish_non_exhaustive()
+    }
+}
+
 impl PbxLinks {
     /// Starts all links of `pbxs`, each given by its name and its links. Returns at once: a PBX that can't be reached
     /// is tried again for as long as it takes.
@@ -70,13 +77,22 @@ impl PbxLinks {
     /// # Errors
     /// When a configuration can't be meant.
     #[allow(clippy::needless_pass_by_value)] // each link keeps a share of them
-    pub fn start(pbxs: Vec<(String, Links)>, bus: &Bus, raw: Raw, hear: Hear) -> Result<Self, StartError> {
+    pub fn start(
+        pbxs: Vec<(String, Links)>,
+        bus: &Bus,
+        raw: Raw,
+        hear: Hear,
+        in_dialog: Arc<dyn InDialog>,
+    ) -> Result<Self, StartError> {
         for (pbx, links) in &pbxs {
             links.validate(pbx)?;
         }
         let (stop, stopped) = watch::channel(None);
         let mut started = Self { tasks: JoinSet::new(), stop, links: Vec::new() };
-        for (pbx, links) in pbxs {
+        for (pbx, mut links) in pbxs {
+            if let Some(sip) = links.sip.take() {
+                started.add_sip(&pbx, &sip, bus, &raw, &in_dialog, stopped.clone());
+            }
             for (kind, events, variables, peer) in peers(&pbx, links)? {
                 let tally = Arc::new(Tally::default());
                 let purpose = Purpose { pbx: pbx.clone(), kind, events, variables };
@@ -87,16 +103,39 @@ impl PbxLinks {
                 let seed = getrandom::u64().map_err(StartError::Random)?;
                 started.tasks.spawn(link::run(desk, peer, seed));
                 let missed = Missed { bus: bus.clone(), name };
-                started.links.push(Watched { pbx: pbx.clone(), kind, tally, missed });
+                started.links.push(Watched { pbx: pbx.clone(), kind, tally, missed, by_sip: None });
             }
         }
         Ok(started)
     }
 
+    fn add_sip(
+        &mut self,
+        pbx: &str,
+        sip: &config::Sip,
+        bus: &Bus,
+        raw: &Raw,
+        in_dialog: &Arc<dyn InDialog>,
+        stopped: watch::Receiver<Option<Instant>>,
+    ) {
+        let name = format!("pbx {pbx} {}", LinkKind::Sip);
+        let subscription = bus.subscribe(&name, QUEUE, &[]);
+        let clerk = Clerk::new(pbx, sip, Arc::clone(raw), Arc::clone(in_dialog));
+        self.tasks.spawn(sip::run(clerk, subscription, stopped));
+        let missed = Missed { bus: bus.clone(), name };
+        self.links.push(Watched {
+            pbx: pbx.to_owned(),
+            kind: LinkKind::Sip,
+            tally: Arc::default(),
+            missed,
+            by_sip: Some(Arc::clone(in_dialog)),
+        });
+    }
+
     /// What became of each link.
     #[must_use]
     pub fn counts(&self) -> Vec<LinkCounts> {
-        self.links.iter().map(|it| it.tally.counts(&it.pbx, it.kind, it.missed.count())).collect()
+        self.links.iter().map(Watched::counts).collect()
     }
 
     /// Sends what waits, for `patience` at most, and ends all links. Dropping them instead ends them at once.
@@ -105,6 +144,19 @@ impl PbxLinks {
         let all = async { while self.tasks.join_next().await.is_some() {} };
         // A moment more, to say goodbye.
         let _ = tokio::time::timeout(patience + Duration::from_millis(500), all).await;
+    }
+}
+
+impl Watched {
+    fn counts(&self) -> LinkCounts {
+        let counts = self.tally.counts(&self.pbx, self.kind, self.missed.count());
+        match &self.by_sip {
+            None => counts,
+            Some(by_sip) => {
+                let InDialogCounts { sent, failed, dropped } = by_sip.counts(&self.pbx);
+                LinkCounts { connected: true, sent, failed, dropped: counts.dropped + dropped, ..counts }
+            }
+        }
     }
 }
 

@@ -218,6 +218,13 @@ impl Calls {
         Some((entry.sip_call_id().to_owned(), entry.pbx().to_owned()))
     }
 
+    /// Whether there is a call with that PBX and that SIP Call-ID.
+    #[must_use]
+    pub fn is_with(&self, sip_call_id: &str, pbx: &str) -> bool {
+        let inner = self.lock();
+        inner.calls.values().any(|entry| entry.sip_call_id() == sip_call_id && entry.pbx() == pbx)
+    }
+
     /// The calls that are up, oldest first.
     #[must_use]
     pub fn list(&self) -> Vec<CallView> {

@@ -19,17 +19,18 @@ use sidetone_events::{Bus, CallId, NumberHasher, Revealed, Sinks, Subscription, 
 use sidetone_pbx::config::Links;
 use sidetone_pbx::{CallIdentity, PbxLinks, Told};
 use sidetone_sip::anchor::{Anchor, Cause};
+use sidetone_sip::aside::{Asides, Legs, SERVICE_USER};
 use sidetone_sip::proxy::{Listener, Proxy, Settings};
 use tokio::sync::mpsc::Receiver;
 
 use crate::alarm::Alarm;
 use crate::analysis::{Work, Worker, WorkerCounters};
 use crate::calls::{Calls, Excluded, Rules};
-use crate::config::{Analysis, Config, LogFormat, Media, Sip};
+use crate::config::{Analysis, Config, LogFormat, Media, Peer, Sip};
 use crate::control::{self, ControlSocket};
 use crate::disclosure::Disclosure;
 use crate::media::{Engine, Notice};
-use crate::signalling::{Core, Signalling};
+use crate::signalling::{BySip, Core, Signalling};
 use crate::stats::Stats;
 use crate::{http, random, tap};
 
@@ -302,7 +303,7 @@ impl Shared {
             tracing::info!(draining, "drain");
         }
         core.drain(draining);
-        DrainState { draining, calls: core.proxy().passage_ref().calls() }
+        DrainState { draining, calls: core.anchor().calls() }
     }
 
     pub(crate) fn reload(&self) -> Result<Reloaded, String> {
@@ -325,22 +326,29 @@ impl Shared {
         let analysis = Analysis { thresholds: config.analysis.thresholds.clone(), ..old.analysis.clone() };
         let (events, http, control) = (old.events.clone(), old.http.clone(), old.control.clone());
         let announcement = old.announcement.clone();
-        let config = Config { sip, media, analysis, announcement, events, http, control, ..config };
+        let pbxs = config.pbxs.into_iter().map(|pbx| {
+            let links = old.pbxs.iter().find(|it| it.name == pbx.name).map(Peer::links);
+            pbx.with_links(links.unwrap_or_default())
+        });
+        let pbxs = pbxs.collect();
+        let config = Config { sip, media, analysis, announcement, events, http, control, pbxs, ..config };
         self.signalling.core().reload(Arc::new(config));
         tracing::info!(?needs_restart, "configuration reloaded");
         Ok(Reloaded { needs_restart })
     }
 
     pub(crate) fn stats(&self) -> Stats {
+        // Before the core is locked: what is told by SIP is counted there.
+        let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let links = links.as_ref().map(PbxLinks::counts).unwrap_or_default();
         let mut core = self.signalling.core();
         let sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
-        let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
         Stats::gather(
             &mut core,
             &self.calls,
             &self.workers,
             sinks.as_ref().map(Sinks::counts).unwrap_or_default(),
-            links.as_ref().map(PbxLinks::counts).unwrap_or_default(),
+            links,
             self.bus.published(),
             self.signalling.connections(),
             self.alarm.panics(),
@@ -366,6 +374,7 @@ fn frozen(old: &Config, new: &Config) -> Vec<&'static str> {
         ("analysis.model", old.analysis.model != new.analysis.model),
         ("analysis.workers", old.analysis.workers != new.analysis.workers),
         ("announcement", old.announcement != new.announcement),
+        ("pbx.ami, pbx.ari, pbx.esl, pbx.sip", links_of(old) != links_of(new)),
         ("consent.receipts", old.consent.receipts != new.consent.receipts),
         ("events", old.events != new.events),
         ("http", differ(&old.http, &new.http)),
@@ -375,6 +384,12 @@ fn frozen(old: &Config, new: &Config) -> Vec<&'static str> {
     .into_iter()
     .filter_map(|(table, changed)| changed.then_some(table))
     .collect()
+}
+
+/// The links of each PBX that has some.
+fn links_of(config: &Config) -> Vec<(String, Links)> {
+    let links = config.pbxs.iter().map(|pbx| (pbx.name.clone(), pbx.links()));
+    links.filter(|(_, links)| !links.is_empty()).collect()
 }
 
 /// What the policy page says of a configuration.
@@ -483,12 +498,7 @@ fn receipts(folder: &Path, days: Option<u32>) -> Result<Writer, StartError> {
 
 /// Starts the links to PBXs, if there are any.
 fn links(config: &Config, shared: &Arc<Shared>) -> Result<Option<PbxLinks>, StartError> {
-    let links: Vec<(String, Links)> = config
-        .pbxs
-        .iter()
-        .map(|pbx| (pbx.name.clone(), pbx.links()))
-        .filter(|(_, links)| !links.is_empty())
-        .collect();
+    let links = links_of(config);
     if links.is_empty() {
         return Ok(None);
     }
@@ -502,15 +512,17 @@ fn links(config: &Config, shared: &Arc<Shared>) -> Result<Option<PbxLinks>, Star
             calls.told(&what.sip_call_id, &what.telling, what.source);
         }
     });
-    let started = PbxLinks::start(links, &shared.bus, raw, hear);
+    let by_sip = Arc::new(BySip(Arc::downgrade(&shared.signalling)));
+    let started = PbxLinks::start(links, &shared.bus, raw, hear, by_sip);
     started.map(Some).map_err(|error| StartError::Links(error.to_string()))
 }
 
-fn proxy(config: &Config, engine: Engine) -> Proxy<Anchor<Engine>> {
+fn proxy(config: &Config, engine: Engine) -> Proxy<Asides<Anchor<Engine>>> {
     let listeners =
         config.sip.listen.iter().map(|listen| Listener::bound(listen.transport, listen.addr)).collect();
     let settings = Settings {
         hostnames: config.sip.hostnames.clone(),
+        service_user: by_sip(config, |sip| sip.notify).then(|| SERVICE_USER.to_owned()),
         failover_after: config.sip.failover_after.into(),
         max_transactions: config.sip.max_transactions,
         udp_limit: config.sip.udp_limit,
@@ -523,7 +535,17 @@ fn proxy(config: &Config, engine: Engine) -> Proxy<Anchor<Engine>> {
         max_streams: MOST_STREAMS,
         ..sidetone_sip::anchor::Settings::default()
     };
-    Proxy::new(settings, Anchor::new(engine, anchor), random::number())
+    let legs = Legs::new(&settings, by_sip(config, |sip| sip.info));
+    Proxy::new(
+        settings,
+        Asides::new(Anchor::new(engine, anchor), legs, by_sip(config, |_| true)),
+        random::number(),
+    )
+}
+
+/// Whether any PBX is told by SIP in that way.
+fn by_sip(config: &Config, way: impl Fn(&sidetone_pbx::config::Sip) -> bool) -> bool {
+    config.pbxs.iter().filter_map(|pbx| pbx.sip.as_ref()).any(way)
 }
 
 /// A worker before it is started: the orders' channel has to exist before the call book, which the worker reports to.

@@ -3,6 +3,7 @@
 //! The core stands behind one mutex. Whoever has bytes, a due timer or a DNS answer locks it, hands them in, sends
 //! what comes out, and lets go; it is held for microseconds and never across an await.
 
+mod asides;
 mod core;
 mod streams;
 mod udp;
@@ -19,6 +20,8 @@ use sidetone_sip::{Flow, Transport};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
+pub(crate) use self::asides::BySip;
+use self::asides::Wanting;
 pub use self::core::{Core, RoutedTo};
 use self::streams::Streams;
 use self::udp::UdpSockets;
@@ -128,14 +131,36 @@ impl Signalling {
 
     /// Carries out what the core wants until it wants nothing more.
     fn flush(self: &Arc<Self>, core: &mut Core, now: Duration) {
-        while let Some(output) = core.poll() {
-            match output {
-                Output::Send { bytes, to, connect } => self.send(core, now, bytes, to, connect),
-                Output::Route(query) => self.route(core, now, query),
-                Output::Probed { key, status } => core.probed(key, status),
+        loop {
+            while let Some(output) = core.poll() {
+                match output {
+                    Output::Send { bytes, to, connect } => self.send(core, now, bytes, to, connect),
+                    Output::Route(query) => self.route(core, now, query),
+                    Output::Probed { key, status } => core.probed(key, status),
+                    Output::Answered { key, answer } => core.answered(now, key, answer),
+                }
+            }
+            // What is told comes after what it is about: a SUBSCRIBE is answered before its NOTIFY.
+            match core.next_aside(now) {
+                Some(wanting) => self.tell(core, now, wanting),
+                None => break,
             }
         }
         core.settle(now);
+    }
+
+    /// At once where no name has to be looked up, else as soon as DNS has spoken.
+    fn tell(self: &Arc<Self>, core: &mut Core, now: Duration, wanting: Wanting) {
+        let Wanting { id, pbx, hop } = wanting;
+        if let Some(place) = Resolver::literal(&hop) {
+            return core.aside_located(now, id, &pbx, &[place]);
+        }
+        let (this, resolver) = (Arc::clone(self), self.resolver());
+        self.alarm.watch("a look-up", async move {
+            let found = tokio::time::timeout(LOOK_UP_WITHIN, resolver.locate(&hop)).await;
+            let places = found.unwrap_or_default();
+            this.with(|core, now| core.aside_located(now, id, &pbx, &places));
+        });
     }
 
     fn send(self: &Arc<Self>, core: &mut Core, now: Duration, bytes: Bytes, to: Destination, connect: bool) {

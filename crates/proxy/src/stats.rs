@@ -78,6 +78,10 @@ pub struct SipStats {
     pub failovers: u64,
     /// Client transactions without an answer in time.
     pub timeouts: u64,
+    /// Subscriptions of PBXs to their calls.
+    pub subscriptions: usize,
+    /// Dialogs in which a PBX takes INFO.
+    pub info_legs: usize,
 }
 
 /// The relay threads' numbers.
@@ -171,10 +175,11 @@ impl Stats {
             .collect();
         let refused = core.counters();
         let draining = core.draining();
+        let (subscriptions, info_legs) = core.listeners_by_sip();
         let proxy = core.proxy();
         let counters = *proxy.counters();
         let transactions = proxy.transactions();
-        let anchor = proxy.passage();
+        let anchor = proxy.passage().inner();
         let anchored = *anchor.counters();
         let up = anchor.calls();
         let media = anchor.media();
@@ -218,6 +223,8 @@ impl Stats {
                 ]),
                 failovers: counters.failovers,
                 timeouts: counters.timeouts,
+                subscriptions,
+                info_legs,
             },
             media: MediaStats {
                 streams: total(|totals| &totals.streams),
@@ -323,6 +330,8 @@ impl Stats {
         let sip = &self.sip;
         page.gauge("sip_transactions", "SIP transactions held.", sip.transactions as f64);
         page.gauge("sip_connections", "TCP connections open.", sip.connections as f64);
+        page.gauge("sip_subscriptions", "Subscriptions of PBXs to their calls.", sip.subscriptions as f64);
+        page.gauge("sip_info_legs", "Dialogs in which a PBX takes INFO.", sip.info_legs as f64);
         by_label(page, "sip_requests_total", "SIP requests received, by method.", "method", &sip.requests);
         by_label(
             page,

@@ -58,7 +58,7 @@ impl Bench {
                         let decision = Decision::Forward { from: Face::Trunk, targets: vec![pbx.clone()] };
                         self.proxy.decide(self.now, query.key, decision);
                     }
-                    Output::Probed { .. } => {}
+                    Output::Probed { .. } | Output::Answered { .. } => {}
                 }
             }
         }

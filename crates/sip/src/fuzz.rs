@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::anchor::{Anchor, CallKey, Exhausted, MediaPlane, Settings, StreamPlan};
+use crate::aside::{Asides, Ask, EventHeader, Legs, Nature, Notifier, Parcel, accepts};
 use crate::cseq::CSeq;
 use crate::framing::{Frame, Framer};
 use crate::host::HostPort;
@@ -155,6 +156,10 @@ pub fn values(data: &[u8]) {
         let _ = (value.tag(), value.uri());
     }
     let _ = CSeq::parse(data);
+    if let Some(event) = EventHeader::parse(data) {
+        assert!(event.id().is_none_or(|id| data.get(id.span).is_some()));
+        assert!(event.value("call-id").is_none_or(|value| value.len() <= data.len()));
+    }
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(host) = text.parse::<HostPort>() {
         assert_eq!(host.to_string().parse::<HostPort>(), Ok(host));
@@ -364,4 +369,68 @@ pub fn proxy(data: &[u8]) {
         drain(&mut proxy, now);
     }
     assert_eq!(proxy.transactions(), 0);
+}
+
+/// Asides: whatever a PBX sends, what we write in its dialogs can be read, and queues stay bounded.
+pub fn asides(data: &[u8]) {
+    let settings = crate::proxy::Settings::new(vec![crate::proxy::Listener::bound(
+        Transport::Udp,
+        "192.0.2.1:5060".parse().unwrap(),
+    )]);
+    let mut asides = Asides::new(crate::proxy::Unobserved, Legs::new(&settings, true), true);
+    let mut notifier = Notifier::new();
+    let pbx: std::sync::Arc<str> = "pbx".into();
+    let parcel =
+        Parcel { content_type: "application/json", body: Bytes::from_static(b"{}"), nature: Nature::Affect };
+    let address: SocketAddr = "192.0.2.77:5060".parse().unwrap();
+    let source =
+        Flow { transport: Transport::Udp, local: "192.0.2.1:5060".parse().unwrap(), remote: address };
+    // Messages lie behind one another, each after a byte that says which way it goes.
+    for (step, piece) in data.split(|&byte| byte == 0).take(32).enumerate() {
+        let Some((&way, bytes)) = piece.split_first() else { continue };
+        let Ok(message) = Message::parse(Bytes::copy_from_slice(bytes)) else { continue };
+        let now = Duration::from_secs(step as u64);
+        let _ = accepts(&message);
+        let from = if way % 2 == 0 { Face::Trunk } else { Face::Pbx };
+        let ctx = Passing { now, from, source, toward: address };
+        let mut edit = Edit::new();
+        if message.is_request() {
+            if asides.request(&ctx, &message, &mut edit).is_ok() {
+                let number = asides.number(&ctx, &message);
+                assert_eq!(number, asides.number(&ctx, &message), "the same each time it is asked for");
+            }
+            let ask = Ask {
+                request: &message,
+                tag: "us",
+                contact: "<sip:sidetone@192.0.2.1>",
+                pbx: &pbx,
+                content_type: "application/json",
+            };
+            let reply = notifier.subscribe(now, &ask, |_| true);
+            assert!((200..600).contains(&reply.status));
+            notifier.tell(now, &pbx, message.call_id(), &parcel);
+        } else {
+            asides.response(&ctx, &message, &mut edit);
+        }
+        assert!(Message::parse(edit.apply(&message)).is_ok());
+        asides.legs().tell(now, &pbx, message.call_id(), &parcel);
+        while let Some((id, ..)) = asides.legs().wanting(now) {
+            match asides.legs().write(id) {
+                Some(draft) => written(&draft),
+                None => asides.legs().spared(id),
+            }
+        }
+        while let Some((id, ..)) = notifier.wanting(now) {
+            if let Some(draft) = notifier.write(now, id) {
+                written(&draft);
+            }
+        }
+    }
+}
+
+fn written(draft: &crate::aside::Draft) {
+    let bytes = draft.head.via("SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx").body(&draft.body);
+    let message = Message::parse(bytes).expect("what we write can be read");
+    assert_eq!(message.body(), &draft.body[..]);
+    assert_eq!(message.values(Name::Via).count(), 1);
 }

@@ -32,6 +32,7 @@ mod failure;
 mod forward;
 mod local;
 mod output;
+mod own;
 pub mod passage;
 mod probe;
 mod refusals;
@@ -45,21 +46,23 @@ mod timeout;
 mod token;
 mod validate;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 pub use counters::{Counters, Requests, Responses};
 pub use output::{
-    Decision, Destination, MAX_TARGETS, Output, ProbeKey, RouteKey, RouteKind, RouteQuery, Target,
+    Answer, Decision, Destination, MAX_TARGETS, Output, OwnKey, ProbeKey, RouteKey, RouteKind, RouteQuery,
+    Target,
 };
 pub use passage::{Passage, Passing, Refusal, Unobserved};
 pub use settings::{Listener, Settings};
 
 use attempt::Attempt;
 use exchange::Exchange;
-use local::Local;
+pub(crate) use local::Local;
+use own::Own;
 use refusals::Refusals;
 use table::{Key, Table};
 use token::Tokens;
@@ -86,6 +89,8 @@ pub struct Proxy<P> {
     timers: TimerQueue,
     refusals: Refusals,
     probes: u64,
+    own: HashMap<OwnKey, Own>,
+    last_own: u64,
     outputs: VecDeque<Output>,
     counters: Counters,
 }
@@ -109,6 +114,8 @@ impl<P: Passage> Proxy<P> {
             timers: TimerQueue::default(),
             refusals: Refusals::default(),
             probes: 0,
+            own: HashMap::new(),
+            last_own: 0,
             outputs: VecDeque::new(),
             counters: Counters::default(),
         }

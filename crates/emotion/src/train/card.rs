@@ -1,59 +1,77 @@
 //! The model card that training writes beside the weights.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
-use super::command;
-use crate::{
-    corpus::Manifest,
-    eval::Evaluation,
-    metrics::Figure,
-    model::Licence,
-    train::{Report, TrainOptions},
-};
+use super::{Report, Split, TrainOptions, command};
+use crate::{corpus::Manifest, eval::Evaluation, metrics::Figure, model::Licence};
 
-/// The card's text.
-pub(super) fn write(options: &TrainOptions, manifest: &Manifest, report: &Report) -> String {
-    let mut card = String::new();
-    let _ = render(&mut card, options, manifest, report);
-    card
+/// What a card is written from.
+pub(super) struct Card<'a> {
+    /// The model's name.
+    pub(super) name: &'a str,
+    pub(super) licence: Licence,
+    /// How it was trained, in Markdown.
+    pub(super) training: &'a str,
+    pub(super) manifest: &'a Manifest,
+    pub(super) split: &'a Split,
+    /// On the test speakers.
+    pub(super) evaluation: Option<&'a Evaluation>,
 }
 
-fn render(
-    card: &mut String,
-    options: &TrainOptions,
-    manifest: &Manifest,
-    report: &Report,
-) -> std::fmt::Result {
-    writeln!(card, "# {}\n", options.name)?;
-    let licence = match options.licence {
+/// The card's text.
+pub(super) fn write(card: &Card<'_>) -> String {
+    let mut text = String::new();
+    let _ = render(&mut text, card);
+    text
+}
+
+fn render(text: &mut String, card: &Card<'_>) -> std::fmt::Result {
+    writeln!(text, "# {}\n", card.name)?;
+    let licence = match card.licence {
         Licence::Open => "**Open** weights: every corpus below allows any use.",
         Licence::Research => "**Research** weights: some of the data allows research and evaluation only.",
     };
-    writeln!(card, "{licence}\n")?;
-    writeln!(card, "## Data and split\n")?;
-    writeln!(card, "Speakers are whole on one side: none is heard in training and tested on.\n")?;
+    writeln!(text, "{licence}\n")?;
+    writeln!(text, "## Data and split\n")?;
+    writeln!(text, "Speakers are whole on one side: none is heard in training and tested on.\n")?;
     writeln!(
-        card,
+        text,
         "| corpus | clips | training speakers | validation | test |\n| --- | --- | --- | --- | --- |"
     )?;
-    for corpus in manifest.corpora() {
-        let speakers = manifest.speakers(&corpus);
-        let clips = manifest.entries.iter().filter(|entry| entry.corpus == corpus).count();
-        let on = |side: &std::collections::BTreeSet<String>| {
+    for corpus in card.manifest.corpora() {
+        let speakers = card.manifest.speakers(&corpus);
+        let clips = card.manifest.entries.iter().filter(|entry| entry.corpus == corpus).count();
+        let on = |side: &BTreeSet<String>| {
             let names: Vec<&str> =
                 speakers.iter().filter(|name| side.contains(*name)).map(String::as_str).collect();
             if names.len() > 8 { names.len().to_string() } else { names.join(", ") }
         };
-        let split = &report.split;
-        writeln!(
-            card,
-            "| {corpus} | {clips} | {} | {} | {} |",
-            on(&split.train),
-            on(&split.validation),
-            on(&split.test)
-        )?;
+        let Split { train, validation, test } = card.split;
+        writeln!(text, "| {corpus} | {clips} | {} | {} | {} |", on(train), on(validation), on(test))?;
     }
-    writeln!(card, "\n## Training\n")?;
+    writeln!(text, "{TRAINING}\n{}\n", card.training.trim())?;
+    if let Some(evaluation) = card.evaluation {
+        figures(text, evaluation)?;
+    }
+    writeln!(
+        text,
+        "\n## Limits\n\nThe speech is acted. Valence and arousal are read off the category by a fixed table: weak \
+         supervision. Confidence is calibrated on acted speech and says nothing of another population. It hears \
+         customers only, and is no ground for a decision about a person."
+    )
+}
+
+/// Where a card says how its model was trained.
+const TRAINING: &str = "\n## Training\n";
+
+/// What a card says of that.
+pub(super) fn training_said(card: &str) -> Option<&str> {
+    let (_, after) = card.split_once(TRAINING)?;
+    Some(after.split("\n## ").next().unwrap_or(after).trim())
+}
+
+/// How `sidetone model train` came to its weights.
+pub(super) fn training(options: &TrainOptions, report: &Report) -> String {
     let start = match &options.start {
         Some(_) => "adapted from another model of this project",
         None => "from random weights",
@@ -64,26 +82,20 @@ fn render(
         }
         None => "",
     };
-    writeln!(
-        card,
-        "{} parameters, {start}{teacher}; seed {}; epoch {} of {} kept (best on the validation speakers, over five \
-         epochs); at most {} clips of a corpus an epoch. Each is varied by speed, gain, line tilt, room, noise, babble, \
-         music, codec and loss, and by formants, intonation, tempo, colour and noise floor of its features.\n",
+    let kept = if report.split.validation.is_empty() {
+        format!("{} epochs", report.history.len())
+    } else {
+        let (best, all) = (report.best, report.history.len());
+        format!("epoch {best} of {all} kept (best on the validation speakers, over five epochs)")
+    };
+    format!(
+        "{} parameters, {start}{teacher}; seed {}; {kept}; at most {} clips of a corpus an epoch. Each is varied by speed, gain, line tilt, room, noise, babble, \
+         music, codec and loss, and by formants, intonation, tempo, colour and noise floor of its \
+         features.\n\n```sh\n{}\n```",
         report.parameters,
         options.seed,
-        report.best,
-        report.history.len(),
         options.most_clips,
-    )?;
-    writeln!(card, "```sh\n{}\n```\n", command::line(options))?;
-    if let Some(evaluation) = &report.evaluation {
-        figures(card, evaluation)?;
-    }
-    writeln!(
-        card,
-        "\n## Limits\n\nThe speech is acted. Valence and arousal are read off the category by a fixed table: weak \
-         supervision. Confidence is calibrated on acted speech and says nothing of another population. It hears \
-         customers only, and is no ground for a decision about a person."
+        command::line(options)
     )
 }
 

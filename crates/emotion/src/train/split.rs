@@ -6,12 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::{corpus::Manifest, rng::Rng};
 
+/// Named as the only validation speaker, it keeps nobody apart: training goes to its last epoch and nothing is calibrated.
+pub const NO_VALIDATION: &str = "none";
+
 /// Speakers by what they are for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Split {
     /// The weights are fitted on these.
     pub train: BTreeSet<String>,
-    /// Stopping and calibration are decided on these.
+    /// Stopping and calibration are decided on these; nobody, if [`NO_VALIDATION`] was asked for.
     pub validation: BTreeSet<String>,
     /// Nothing is decided on these; the card's figures come from them.
     pub test: BTreeSet<String>,
@@ -42,7 +45,7 @@ impl Split {
             if kept.is_empty() && others.len() >= 3 {
                 kept = others.split_off(others.len() - (others.len() / 5).max(1));
             }
-            if tuned.is_empty() && others.len() >= 2 {
+            if tuned.is_empty() && others.len() >= 2 && !validation.iter().any(|name| name == NO_VALIDATION) {
                 tuned = others.split_off(others.len() - (others.len() / 7).max(1));
             }
             split.test.extend(kept);
@@ -70,6 +73,8 @@ mod tests {
             intensity: String::new(),
         };
         let manifest = Manifest { entries: (0..60).map(entry).collect() };
+        let all = Split::new(&manifest, &["s3".to_owned()], &[NO_VALIDATION.to_owned()], 1);
+        assert!(all.validation.is_empty() && all.train.len() == 10);
         for (test, seed) in [(vec![], 1), (vec!["s3".to_owned()], 2)] {
             let split = Split::new(&manifest, &test, &[], seed);
             assert!(split.train.is_disjoint(&split.test) && split.train.is_disjoint(&split.validation));

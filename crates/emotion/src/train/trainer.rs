@@ -199,7 +199,8 @@ impl<'a> Trainer<'a> {
             score: last.iter().sum::<f64>() / last.len() as f64,
             validation,
         };
-        if self.history.iter().all(|earlier| earlier.score < result.score) {
+        // With nobody to ask, the last epoch is the one to keep.
+        if checked.is_empty() || self.history.iter().all(|earlier| earlier.score < result.score) {
             self.best = epoch;
             self.best_weights = self.optimiser.averaged();
         }

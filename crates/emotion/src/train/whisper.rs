@@ -14,7 +14,8 @@ use crate::corpus::audio::resample;
 const FFT: usize = 400;
 const HOP: usize = 160;
 const BANDS: usize = 80;
-const HEADS: usize = 6;
+/// Width of an attention head, in every size of Whisper.
+const HEAD: usize = 64;
 
 struct Block {
     norm1: LayerNorm,
@@ -115,8 +116,8 @@ impl Whisper {
 impl Block {
     fn attend(&self, x: &Tensor) -> Result<Tensor> {
         let (length, width) = x.dims2()?;
-        let split = |y: Tensor| y.reshape((length, HEADS, width / HEADS))?.transpose(0, 1)?.contiguous();
-        let scale = ((width / HEADS) as f64).powf(-0.5);
+        let split = |y: Tensor| y.reshape((length, width / HEAD, HEAD))?.transpose(0, 1)?.contiguous();
+        let scale = (HEAD as f64).powf(-0.5);
         let query = (split(self.query.forward(x)?)? * scale)?;
         let key = split(self.key.forward(x)?)?;
         let value = split(self.value.forward(x)?)?;

@@ -1,6 +1,8 @@
 //! Sounds of our own making, and helpers to listen to them.
 #![allow(dead_code, clippy::unwrap_used, clippy::panic)]
 
+pub(crate) mod alerts;
+
 use std::{path::Path, sync::Arc};
 
 use sidetone_emotion::{

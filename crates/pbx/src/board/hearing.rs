@@ -119,6 +119,8 @@ impl Board {
             LinkKind::Ami => Source::Ami,
             LinkKind::Ari => Source::Ari,
             LinkKind::Esl => Source::Esl,
+            // By SIP a PBX tells with headers, which do not come this way.
+            LinkKind::Sip => Source::PbxHeader,
         };
         (self.hear)(Told { sip_call_id: sip.to_owned(), source, telling });
     }

@@ -11,13 +11,29 @@ use sidetone_events::{
     Bus, CallEnded, CallId, CallRef, CallStarted, Cause, Direction, Happening, Narrator, NumberHasher,
     Parties, Secret, Timestamp,
 };
-use sidetone_pbx::{CallIdentity, Hear, LinkCounts, PbxLinks, Raw, Told};
+use sidetone_pbx::{Aside, CallIdentity, Hear, InDialog, InDialogCounts, LinkCounts, PbxLinks, Raw, Told};
 
 /// The name of the PBX in all tests.
 pub(crate) const PBX: &str = "office";
 const BEGAN: u64 = 1_772_357_400_125;
 /// A guard against hanging, nothing else.
 const GUARD: Duration = Duration::from_secs(30);
+
+/// Nobody who could tell anything by SIP.
+struct NoSip;
+
+impl InDialog for NoSip {
+    fn tell(&self, _: Aside) {}
+    fn withdraw(&self, _: &Arc<str>, _: &str) {}
+    fn end(&self, _: &Arc<str>, _: &str) {}
+    fn close(&self, _: &Arc<str>) {}
+    fn is_idle(&self) -> bool {
+        true
+    }
+    fn counts(&self, _: &str) -> InDialogCounts {
+        InDialogCounts::default()
+    }
+}
 
 /// Sidetone as its links see it.
 pub(crate) struct Sidetone {
@@ -42,7 +58,7 @@ impl Sidetone {
             move |it| told.lock().unwrap().push(it)
         });
         let pbxs = vec![(PBX.to_owned(), toml::from_str(toml).unwrap())];
-        let links = PbxLinks::start(pbxs, &bus, raw, hear).unwrap();
+        let links = PbxLinks::start(pbxs, &bus, raw, hear, Arc::new(NoSip)).unwrap();
         Self { bus, links, told, alive }
     }
 

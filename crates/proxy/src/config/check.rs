@@ -114,7 +114,7 @@ pub fn check(config: &Config) -> Vec<Fault> {
     }));
     for (index, trunk) in config.trunks.iter().enumerate() {
         if !trunk.links().is_empty() {
-            faults.push(Fault::fatal(format!("trunk.{index}"), "ami, ari and esl belong to a [[pbx]]"));
+            faults.push(Fault::fatal(format!("trunk.{index}"), "ami, ari, esl and sip belong to a [[pbx]]"));
         }
     }
     for (index, pbx) in config.pbxs.iter().enumerate() {

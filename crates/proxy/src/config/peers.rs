@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use sidetone_consent::Policy;
-use sidetone_pbx::config::{Ami, Ari, Esl, Links};
+use sidetone_pbx::config::{self, Ami, Ari, Esl, Links};
 
 use super::units::serde_by_text;
 
@@ -37,13 +37,22 @@ pub struct Peer {
     pub ari: Option<Ari>,
     /// PBXs only: the same by FreeSWITCH's event socket.
     pub esl: Option<Esl>,
+    /// PBXs only: it is told by SIP itself, as far as it asks for that.
+    pub sip: Option<config::Sip>,
 }
 
 impl Peer {
     /// How it is spoken to, beside SIP.
     #[must_use]
     pub fn links(&self) -> Links {
-        Links { ami: self.ami.clone(), ari: self.ari.clone(), esl: self.esl.clone() }
+        Links { ami: self.ami.clone(), ari: self.ari.clone(), esl: self.esl.clone(), sip: self.sip.clone() }
+    }
+
+    /// The same, with other links.
+    #[must_use]
+    pub fn with_links(self, links: Links) -> Self {
+        let Links { ami, ari, esl, sip } = links;
+        Self { ami, ari, esl, sip, ..self }
     }
 }
 

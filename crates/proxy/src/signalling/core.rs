@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sidetone_sip::anchor::{Anchor, CallFact, CallKey, Cause};
+use sidetone_sip::aside::{Asides, Notifier};
 use sidetone_sip::proxy::{
-    Decision, Destination, Output, ProbeKey, Proxy, RouteKey, RouteKind, RouteQuery, Target,
+    Decision, Destination, Output, OwnKey, ProbeKey, Proxy, RouteKey, RouteKind, RouteQuery, Target,
 };
 use sidetone_sip::uri::{Uri, UriView};
 use sidetone_sip::{Face, Flow, Method, Transport};
 
+use super::asides::AsideId;
 use crate::calls::Calls;
 use crate::config::{Config, Listen, Policy};
 use crate::media::Engine;
@@ -29,9 +31,12 @@ const MOST_STRANGERS: usize = 1_000;
 /// The core and its surroundings.
 pub struct Core {
     config: Arc<Config>,
-    proxy: Proxy<Anchor<Engine>>,
-    calls: Arc<Calls>,
-    table: Table,
+    pub(super) proxy: Proxy<Asides<Anchor<Engine>>>,
+    pub(super) notifier: Notifier,
+    /// Requests of our own under way, and who waits for their end.
+    pub(super) own: HashMap<OwnKey, AsideId>,
+    pub(super) calls: Arc<Calls>,
+    pub(super) table: Table,
     admission: Admission,
     health: Health,
     probes: HashMap<ProbeKey, (Face, String, Where)>,
@@ -82,13 +87,20 @@ pub struct Counters {
 impl Core {
     /// A core for a configuration that has passed `config::check`.
     #[must_use]
-    pub fn new(config: Arc<Config>, proxy: Proxy<Anchor<Engine>>, calls: Arc<Calls>, seed: u64) -> Self {
+    pub fn new(
+        config: Arc<Config>,
+        proxy: Proxy<Asides<Anchor<Engine>>>,
+        calls: Arc<Calls>,
+        seed: u64,
+    ) -> Self {
         Self {
             table: Table::new(&config),
             admission: Admission::new(limits(&config)),
             health: Health::new(config.health.down_after),
             config,
             proxy,
+            notifier: Notifier::new(),
+            own: HashMap::new(),
             calls,
             probes: HashMap::new(),
             pending: HashMap::new(),
@@ -114,8 +126,17 @@ impl Core {
     }
 
     /// The SIP core proper.
-    pub fn proxy(&mut self) -> &mut Proxy<Anchor<Engine>> {
+    pub fn proxy(&mut self) -> &mut Proxy<Asides<Anchor<Engine>>> {
         &mut self.proxy
+    }
+
+    /// What follows the calls' offers and answers.
+    pub fn anchor(&mut self) -> &mut Anchor<Engine> {
+        self.proxy.passage().inner()
+    }
+
+    pub(super) fn anchor_ref(&self) -> &Anchor<Engine> {
+        self.proxy.passage_ref().inner_ref()
     }
 
     /// What was refused.
@@ -162,17 +183,18 @@ impl Core {
 
     pub(super) fn timeout(&mut self, now: Duration) {
         self.proxy.timeout(now);
-        self.proxy.passage().timeout(now);
+        self.anchor().timeout(now);
+        self.asides_timeout(now);
     }
 
     pub(super) fn next_timeout(&self) -> Option<Duration> {
-        let due = [self.proxy.next_timeout(), self.proxy.passage_ref().next_timeout()];
+        let due = [self.proxy.next_timeout(), self.anchor_ref().next_timeout(), self.asides_next_timeout()];
         due.into_iter().flatten().min()
     }
 
     /// Takes a call down on our side.
     pub fn terminate(&mut self, now: Duration, call: CallKey, cause: Cause) -> bool {
-        self.proxy.passage().terminate(now, call, cause)
+        self.anchor().terminate(now, call, cause)
     }
 
     pub(super) fn poll(&mut self) -> Option<Output> {
@@ -192,6 +214,9 @@ impl Core {
             // An answer would tell scanners that somebody is here, and could be aimed at a third party.
             return Err(Decision::Drop);
         };
+        if let RouteKind::Own { request, tag, contact } = &query.kind {
+            return Err(self.subscribe(now, from, request, tag, contact));
+        }
         if self.pending.len() >= MOST_PENDING {
             return Err(reject(503, "Busy", Some(self.admission.retry_after())));
         }
@@ -210,6 +235,8 @@ impl Core {
                     .into_iter()
                     .collect()
             }
+            // Never beyond the answer above.
+            RouteKind::Own { .. } => Vec::new(),
             RouteKind::Initial => {
                 if new_call {
                     self.admit(now, &query)?;
@@ -234,13 +261,13 @@ impl Core {
     }
 
     fn is_of_a_call(&self, from: Face, query: &RouteQuery) -> bool {
-        let anchor = self.proxy.passage_ref();
+        let anchor = self.anchor_ref();
         let held = |to_tag: &String| anchor.holds(&query.call_id, &query.from_tag, to_tag, from);
         query.to_tag.as_ref().is_some_and(held)
     }
 
     fn admit(&mut self, now: Duration, query: &RouteQuery) -> Result<(), Decision> {
-        let up = self.proxy.passage_ref().calls();
+        let up = self.anchor_ref().calls();
         let admitted = self.admission.admit(now, up, (&query.call_id, &query.from_tag));
         admitted.map_err(|refused| self.refuse(refused))
     }
@@ -347,7 +374,7 @@ impl Core {
 
     /// Passes on what the messages just handled meant for calls.
     pub(super) fn settle(&mut self, now: Duration) {
-        let anchor = self.proxy.passage();
+        let anchor = self.proxy.passage().inner();
         while let Some(fact) = anchor.poll_fact() {
             if let CallFact::Answered { key, by, .. } = fact
                 && let Some(peer) = self.table.who(by)
@@ -365,7 +392,7 @@ impl Core {
 
     /// The listener from which to send: of the right transport and family; among several, the one whose address the
     /// system itself would send from.
-    fn local_toward(&mut self, transport: Transport, remote: SocketAddr) -> Option<SocketAddr> {
+    pub(super) fn local_toward(&mut self, transport: Transport, remote: SocketAddr) -> Option<SocketAddr> {
         let fitting: Vec<SocketAddr> = self
             .config
             .sip
@@ -409,7 +436,7 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-fn reject(status: u16, reason: &str, retry_after: Option<Duration>) -> Decision {
+pub(super) fn reject(status: u16, reason: &str, retry_after: Option<Duration>) -> Decision {
     let headers = retry_after
         .map(|after| ("Retry-After".to_owned(), after.as_secs().max(1).to_string()))
         .into_iter()

@@ -310,6 +310,7 @@ async fn write(mut writer: impl AsyncWrite + Unpin, mut queue: Receiver<Bytes>, 
 mod tests {
     use sidetone_events::{Bus, NumberHasher};
     use sidetone_sip::anchor::Anchor;
+    use sidetone_sip::aside::{Asides, Legs};
     use sidetone_sip::proxy::{Listener, Proxy, Settings};
     use tokio::sync::mpsc::channel;
 
@@ -357,7 +358,8 @@ mod tests {
             crate::calls::Rules { media_timeout: LONG, ..Default::default() },
             epoch,
         );
-        let core = Core::new(Arc::new(config), Proxy::new(settings, anchor, 1), Arc::new(calls), 1);
+        let asides = Asides::new(anchor, Legs::new(&settings, false), false);
+        let core = Core::new(Arc::new(config), Proxy::new(settings, asides, 1), Arc::new(calls), 1);
         (Signalling::bind(core, Alarm::new(), epoch).unwrap(), port)
     }
 

@@ -73,6 +73,32 @@ fn by_ari_the_upset_are_passed_to_a_person() {
     the_dialplan_branches(ari, 8088);
 }
 
+/// Asterisk lists no INFO package of ours, and knows nothing of our subscriptions: by SIP it is told nothing, while AMI
+/// tells it all.
+#[test]
+fn by_sip_asterisk_is_told_nothing_it_has_not_asked_for() {
+    let net = Net::lease();
+    let asterisk = Asterisk::start(net.v4(host::PBX), net.at(host::SIDETONE, 5060), "");
+    let mut setup = Setup::for_softphones(&net);
+    setup.more.push_str(&ami(&net));
+    setup
+        .more
+        .push_str("[pbx.sip]\ninfo = true\nevents = [\"affect.update\", \"affect.alert\", \"call.ended\"]\n");
+    let sidetone = Sidetone::start(&net, &setup);
+    let mut phone = caller(&net);
+    phone.command("dial", &format!("sip:710@{}", sidetone.sip()));
+    phone.wait_event("CALL_ESTABLISHED");
+    until("the apology", || asterisk.output().contains("/sorry").then_some(()));
+    phone.command("hangup", "");
+    phone.wait_event("CALL_CLOSED");
+    let (_, page) = sidetone.get("/metrics").unwrap();
+    let by_sip: Vec<&str> =
+        page.lines().filter(|it| it.contains("kind=\"sip\"") && !it.contains("link_up")).collect();
+    assert_eq!(by_sip.len(), 4, "{by_sip:?}");
+    assert!(by_sip.iter().all(|it| it.ends_with(" 0")), "{by_sip:?}");
+    assert!(!of_kind(&sidetone.finish(), "affect.alert").is_empty());
+}
+
 /// Sidetone waits for the PBX to say that the caller has agreed, and stops when it says that they have not.
 fn the_pbx_says_so(link: fn(&Net) -> String) {
     let net = Net::lease();

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a failure is the message
 
 mod admission;
+mod affect_by_sip;
 mod asterisk_agent;
 mod asterisk_announcement;
 mod asterisk_inbound;

@@ -1,6 +1,7 @@
-//! `sidetone model`: look at, train, evaluate, count false alerts.
+//! `sidetone model`: look at, train, calibrate, evaluate, count false alerts.
 
 mod budget;
+mod calibrate;
 mod eval;
 mod plots;
 mod train;
@@ -24,6 +25,8 @@ pub(super) enum Model {
     Info(Info),
     /// Train a model from labelled speech. Goes on where an interrupted training stopped.
     Train(train::Train),
+    /// Calibrate a model on what models trained alike make of speakers that they do not know.
+    Calibrate(calibrate::Calibrate),
     /// Measure a model on labelled speech of speakers it never heard.
     Eval(eval::Eval),
     /// Count the alerts that an hour without any reason for one raises: calm speech strung into calls, music, prompts.
@@ -35,6 +38,7 @@ impl Model {
         match self {
             Self::Info(info) => info.run(output),
             Self::Train(train) => train.run(output),
+            Self::Calibrate(calibrate) => calibrate.run(output),
             Self::Eval(eval) => eval.run(output),
             Self::Budget(budget) => budget.run(output),
         }

@@ -134,6 +134,14 @@ impl RequestBuilder {
         self
     }
 
+    /// The same with a Via on top: for requests that are written before it is known where they go.
+    #[must_use]
+    pub fn via(&self, value: &str) -> Self {
+        let at = memchr::memchr(b'\n', &self.head).map_or(self.head.len(), |end| end + 1);
+        let (first, rest) = self.head.split_at_checked(at).unwrap_or((&self.head, &[]));
+        Self { head: [first, &line("Via", value), rest].concat() }
+    }
+
     /// The request, without a body.
     #[must_use]
     pub fn build(self) -> Bytes {
@@ -217,6 +225,7 @@ pub const fn reason_phrase(status: u16) -> &'static str {
         422 => "Session Interval Too Small",
         423 => "Interval Too Brief",
         440 => "Max-Breadth Exceeded",
+        469 => "Bad Info Package",
         480 => "Temporarily Unavailable",
         481 => "Call/Transaction Does Not Exist",
         482 => "Loop Detected",

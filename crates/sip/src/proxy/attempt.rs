@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::output::{Destination, ProbeKey};
+use super::output::{Destination, OwnKey, ProbeKey};
 use super::table::Key;
 use crate::message::Method;
 use crate::transaction::{Client, NonInviteClient, earlier};
@@ -38,6 +38,7 @@ pub(super) struct Attempt {
 pub(super) enum Owner {
     Exchange(Key),
     Probe(ProbeKey),
+    Own(OwnKey),
 }
 
 /// Whether the request is being cancelled.

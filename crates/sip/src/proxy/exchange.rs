@@ -38,6 +38,8 @@ pub(super) struct Exchange {
     pub(super) timed_out: bool,
     /// The Reason lines of the CANCEL that ended it, if one did.
     pub(super) cancelled: Option<Vec<u8>>,
+    /// The number in CSeq that it came with, if it is sent on with another.
+    pub(super) renumbered: Option<u32>,
     /// The last response sent.
     pub(super) last: Option<Bytes>,
 }

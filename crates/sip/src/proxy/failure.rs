@@ -51,6 +51,10 @@ impl<P: Passage> Proxy<P> {
                 self.probe_failed(probe);
                 self.tidy_attempt(key);
             }
+            Owner::Own(own) => {
+                self.tidy_attempt(key);
+                self.own_failed(now, own);
+            }
             Owner::Exchange(exchange) => {
                 self.tidy_attempt(key);
                 if !disowned {

@@ -11,7 +11,7 @@ use super::output::{Decision, Destination, MAX_TARGETS, RouteKey, Target};
 use super::passage::{Passage, Passing, Refusal};
 use super::table::Key;
 use super::{Proxy, token};
-use crate::message::{Edit, Message, Method, Name};
+use crate::message::{Edit, Message, Method, Name, reason_phrase};
 use crate::transaction::{Client, InviteClient, NonInviteClient, Server};
 use crate::{Face, Transport};
 
@@ -55,6 +55,11 @@ impl<P: Passage> Proxy<P> {
                 self.counters.unrouted += 1;
                 let headers: Vec<_> = headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
                 self.respond(now, key, status.clamp(300, 699), &reason, &headers);
+            }
+            Decision::Accept { status, headers } => {
+                let headers: Vec<_> = headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+                let status = status.clamp(200, 299);
+                self.respond(now, key, status, reason_phrase(status), &headers);
             }
             Decision::Drop => {
                 self.counters.unrouted += 1;
@@ -144,7 +149,7 @@ impl<P: Passage> Proxy<P> {
     }
 
     /// The TCP destination for a request that is too large for UDP (RFC 3261 §18.1.1).
-    fn tcp_instead(
+    pub(super) fn tcp_instead(
         &self,
         now: Duration,
         to: &Destination,
@@ -221,8 +226,21 @@ impl<P: Passage> Proxy<P> {
         }
         let ctx = Passing { now, from: exchange.from, source: exchange.source, toward: target.to.remote };
         self.passage.request(&ctx, request, &mut edit).map_err(Obstacle::Refused)?;
-        Ok(edit.apply(request))
+        let renumbered =
+            self.passage.number(&ctx, request).and_then(|number| renumber(request, number, &mut edit));
+        let bytes = edit.apply(request);
+        if let Some(exchange) = self.exchanges.get_mut(key) {
+            exchange.renumbered = renumbered;
+        }
+        Ok(bytes)
     }
+}
+
+/// Puts another number into CSeq; gives back the one that stood there.
+fn renumber(request: &Message, number: u32, edit: &mut Edit) -> Option<u32> {
+    let (header, cseq) = (request.header(Name::CSeq)?, request.cseq()?);
+    edit.replace_value(&header, &format!("{number} {}", cseq.method));
+    Some(cseq.number)
 }
 
 /// Record-Route or Path, by which later requests come through here; both ways if they are reached differently

@@ -25,13 +25,15 @@ pub(super) struct Place {
     pub(super) record_route: String,
     /// A Path value.
     pub(super) path: String,
+    /// A URI with a user part put in, as a Contact has it.
+    contact: (String, String),
     /// host:port.
     pub(super) advertised: String,
 }
 
 /// All listeners, and further names.
 #[derive(Debug)]
-pub(super) struct Local {
+pub(crate) struct Local {
     places: Vec<Place>,
     names: Vec<String>,
 }
@@ -51,8 +53,15 @@ impl Place {
             via: format!("SIP/2.0/{} {advertised};branch=", listener.transport.as_via()),
             record_route: format!("<sip:{advertised}{transport};lr>"),
             path: format!("<sip:{PATH_USER}@{advertised}{transport};lr>"),
+            contact: ("<sip:".to_owned(), format!("@{advertised}{transport}>")),
             advertised,
         }
+    }
+
+    /// A Contact value, for a user of ours.
+    pub(super) fn contact(&self, user: &str) -> String {
+        let (before, after) = &self.contact;
+        format!("{before}{user}{after}")
     }
 
     /// Whether neighbours reach both by the same address and transport, so that one Record-Route does for both.
@@ -62,7 +71,7 @@ impl Place {
 }
 
 impl Local {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
         Self {
             places: settings.listeners.iter().map(Place::new).collect(),
             names: settings.hostnames.iter().map(|n| n.to_ascii_lowercase()).collect(),
@@ -106,7 +115,7 @@ impl Local {
     }
 
     /// Whether a URI's host and port mean this proxy.
-    pub(super) fn is_our_uri(&self, uri: &UriView<'_>) -> bool {
+    pub(crate) fn is_our_uri(&self, uri: &UriView<'_>) -> bool {
         uri.is_sip() && self.is_us(uri.host(), uri.port())
     }
 

@@ -1,6 +1,7 @@
 //! What the proxy asks of its shell, and what the shell answers.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -49,6 +50,29 @@ pub enum Output {
         /// Status of the final response; `None` when none came or the transport failed.
         status: Option<u16>,
     },
+    /// A request of our own has come to its end.
+    Answered {
+        /// What [`super::Proxy::originate`] returned.
+        key: OwnKey,
+        /// How.
+        answer: Answer,
+    },
+}
+
+/// How a request of our own ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// With a final response.
+    Final {
+        /// 200 to 699.
+        status: u16,
+        /// Its Retry-After, if it has one that can be read.
+        retry_after: Option<Duration>,
+    },
+    /// Nobody answered in time.
+    Silence,
+    /// It could not be sent.
+    Unsent,
 }
 
 /// Names a request that waits for its [`Decision`].
@@ -58,6 +82,10 @@ pub struct RouteKey(pub(super) Key);
 /// Names a probe under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProbeKey(pub(super) u64);
+
+/// Names a request of our own under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OwnKey(pub(super) u64);
 
 /// A request in need of a destination.
 #[derive(Debug, Clone)]
@@ -91,6 +119,16 @@ pub enum RouteKind {
         /// A sip URI.
         next_hop: Uri,
     },
+    /// For [`super::Settings::service_user`], which is us: a SUBSCRIBE, or what comes in a dialog with it. Nothing to be
+    /// sent on, but to be answered.
+    Own {
+        /// As it came.
+        request: Bytes,
+        /// The tag that its To gets in the answer, if it has none.
+        tag: String,
+        /// Our Contact, as its sender reaches us.
+        contact: String,
+    },
 }
 
 /// What becomes of a request.
@@ -111,6 +149,13 @@ pub enum Decision {
         /// Reason phrase.
         reason: String,
         /// Further headers of the response, such as Retry-After.
+        headers: Vec<(String, String)>,
+    },
+    /// Accept it, as far as it is [`RouteKind::Own`].
+    Accept {
+        /// Final status, 200 to 299.
+        status: u16,
+        /// Further headers of the response.
         headers: Vec<(String, String)>,
     },
     /// Say nothing: for those who have no business here. Nothing has been sent to them before.

@@ -42,6 +42,13 @@ pub trait Passage {
     /// answer an ACK).
     fn request(&mut self, ctx: &Passing, request: &Message, edit: &mut Edit) -> Result<(), Refusal>;
 
+    /// The number that the request's CSeq shall have when it is forwarded, if not the one that it came with. Asked after
+    /// [`Passage::request`]; for one request the answer is always the same. Its responses bear the number that it came
+    /// with again before [`Passage::response`] sees them.
+    fn number(&mut self, _: &Passing, _: &Message) -> Option<u32> {
+        None
+    }
+
     /// A response, provisional or final, is about to be forwarded upstream.
     fn response(&mut self, ctx: &Passing, response: &Message, edit: &mut Edit);
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Proxy;
 use super::exchange::{Exchange, Stage};
-use super::output::{Output, RouteKey, RouteQuery};
+use super::output::{Output, RouteKey, RouteKind, RouteQuery};
 use super::passage::Passage;
 use super::reply::ReplyPath;
 use super::table::Key;
@@ -13,6 +13,7 @@ use super::validate::{self, Instead, Valid};
 use crate::message::{Message, Method, ParseError, ResponseBuilder};
 use crate::transaction::key::ServerKey;
 use crate::transaction::{InviteServer, NonInviteServer, OnRequest, Server};
+use crate::uri::UriView;
 use crate::{Face, Flow};
 
 /// Methods that this proxy passes on, as its answer to OPTIONS has them. It passes on any other too.
@@ -138,6 +139,7 @@ impl<P: Passage> Proxy<P> {
             best: None,
             timed_out: false,
             cancelled: None,
+            renumbered: None,
             last: None,
             request: Some(Box::new(request)),
         });
@@ -145,8 +147,41 @@ impl<P: Passage> Proxy<P> {
             self.by_id.insert(id, key);
         }
         self.wake_exchange(key);
-        let query = self.exchanges.get(key).and_then(|exchange| route_query(key, exchange));
+        let query = self.exchanges.get(key).and_then(|exchange| self.route_query(key, exchange));
         self.outputs.extend(query.map(Output::Route));
+    }
+
+    fn route_query(&self, key: Key, exchange: &Exchange) -> Option<RouteQuery> {
+        let (request, plan) = (exchange.request.as_ref()?, exchange.plan.as_ref()?);
+        let uri = plan.request_uri.as_ref().map_or(request.request_uri()?, |uri| uri.as_str());
+        let own = plan.ends_here().then(|| self.own_query(exchange, request, uri)).flatten();
+        Some(RouteQuery {
+            key: RouteKey(key),
+            kind: own.unwrap_or_else(|| plan.kind.clone()),
+            method: request.method()?.as_str().to_owned(),
+            request_uri: uri.to_owned(),
+            source: exchange.source,
+            call_id: request.call_id().to_owned(),
+            from_tag: request.from_tag().unwrap_or_default().to_owned(),
+            to_tag: request.to_tag().map(str::to_owned),
+        })
+    }
+
+    /// Something for our service user: a SUBSCRIBE, or what comes in the dialog that one has made.
+    fn own_query(&self, exchange: &Exchange, request: &Message, uri: &str) -> Option<RouteKind> {
+        let user = self.settings.service_user.as_deref()?;
+        let uri = UriView::parse(uri).ok()?;
+        let may_be = request.method() == Some(Method::SUBSCRIBE) || request.to_tag().is_some();
+        let meant = may_be && uri.user() == Some(user);
+        if !meant || !self.local.is_our_uri(&uri) {
+            return None;
+        }
+        let place = self.local.place(exchange.source.transport, exchange.source.local)?;
+        Some(RouteKind::Own {
+            request: request.bytes(),
+            tag: self.tokens.to_tag(request),
+            contact: place.contact(user),
+        })
     }
 
     fn on_retransmission(&mut self, key: Key) {
@@ -178,21 +213,6 @@ impl<P: Passage> Proxy<P> {
         let at = self.exchanges.get(key).and_then(Exchange::next_timeout);
         self.timers.set(exchange_timer(key), at);
     }
-}
-
-fn route_query(key: Key, exchange: &Exchange) -> Option<RouteQuery> {
-    let (request, plan) = (exchange.request.as_ref()?, exchange.plan.as_ref()?);
-    let uri = plan.request_uri.as_ref().map_or(request.request_uri()?, |uri| uri.as_str());
-    Some(RouteQuery {
-        key: RouteKey(key),
-        kind: plan.kind.clone(),
-        method: request.method()?.as_str().to_owned(),
-        request_uri: uri.to_owned(),
-        source: exchange.source,
-        call_id: request.call_id().to_owned(),
-        from_tag: request.from_tag().unwrap_or_default().to_owned(),
-        to_tag: request.to_tag().map(str::to_owned),
-    })
 }
 
 /// Even timer ids are exchanges', odd ones attempts'.

@@ -5,12 +5,13 @@ use std::time::Duration;
 use super::Proxy;
 use super::attempt::{Attempt, Cancel, Owner};
 use super::exchange::{Exchange, Failure};
-use super::output::{Output, ProbeKey};
+use super::output::{Answer, Output, ProbeKey};
 use super::passage::{Passage, Passing};
 use super::table::Key;
 use super::token::Branch;
 use crate::Flow;
 use crate::message::{self, Edit, Message, Method, Name};
+use crate::scan;
 use crate::transaction::{Client, OnResponse};
 
 impl<P: Passage> Proxy<P> {
@@ -63,8 +64,16 @@ impl<P: Passage> Proxy<P> {
                 }
                 self.tidy_attempt(key);
             }
+            Owner::Own(own) => {
+                if status >= 200 {
+                    let retry_after = retry_after(&response);
+                    self.own_ended(own, Answer::Final { status, retry_after });
+                }
+                self.tidy_attempt(key);
+            }
             Owner::Exchange(exchange) => {
-                if std::mem::take(&mut attempt.switched) {
+                let Some(response) = self.as_it_was_asked(exchange, response) else { return };
+                if self.attempts.get_mut(key).is_some_and(|attempt| std::mem::take(&mut attempt.switched)) {
                     self.drop_udp_fallback(exchange);
                 }
                 match status {
@@ -76,6 +85,17 @@ impl<P: Passage> Proxy<P> {
                 self.tidy_exchange(exchange);
             }
         }
+    }
+
+    /// The response with the CSeq of the request as it came.
+    fn as_it_was_asked(&self, exchange: Key, response: Message) -> Option<Message> {
+        let Some(number) = self.exchanges.get(exchange).and_then(|exchange| exchange.renumbered) else {
+            return Some(response);
+        };
+        let (header, cseq) = (response.header(Name::CSeq)?, response.cseq()?);
+        let mut edit = Edit::new();
+        edit.replace_value(&header, &format!("{number} {}", cseq.method));
+        Message::parse(edit.apply(&response)).ok()
     }
 
     /// TCP works, so UDP need not be tried.
@@ -208,11 +228,18 @@ impl<P: Passage> Proxy<P> {
     pub(super) fn exchange_of(&self, attempt: &Attempt) -> Option<&Exchange> {
         match attempt.owner {
             Owner::Exchange(key) => self.exchanges.get(key),
-            Owner::Probe(_) => None,
+            Owner::Probe(_) | Owner::Own(_) => None,
         }
     }
 
     pub(super) fn probe_failed(&mut self, key: ProbeKey) {
         self.outputs.push_back(Output::Probed { key, status: None });
     }
+}
+
+/// Whole seconds; a comment and parameters may follow (RFC 3261 §20.33).
+fn retry_after(response: &Message) -> Option<Duration> {
+    let value = response.header(Name::RetryAfter)?.value;
+    let digits = value.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(value.len());
+    value.get(..digits).and_then(scan::decimal).map(Duration::from_secs)
 }

@@ -136,6 +136,7 @@ mod tests {
         match &plan.kind {
             RouteKind::Onward { next_hop } => next_hop.as_str(),
             RouteKind::Initial => "initial",
+            RouteKind::Own { .. } => "ours",
         }
     }
 

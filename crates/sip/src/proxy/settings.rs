@@ -33,6 +33,9 @@ pub struct Settings {
     pub listeners: Vec<Listener>,
     /// Further host names that mean this proxy in a Route or a Request-URI.
     pub hostnames: Vec<String>,
+    /// The user part by which SUBSCRIBEs and what follows them are addressed to this proxy itself
+    /// ([`super::RouteKind::Own`]); without one, all are sent on.
+    pub service_user: Option<String>,
     /// Transaction timers.
     pub timers: Timers,
     /// How long a target may stay entirely silent before the next one is tried.
@@ -66,6 +69,7 @@ impl Default for Settings {
         Self {
             listeners: Vec::new(),
             hostnames: Vec::new(),
+            service_user: None,
             timers: Timers::default(),
             failover_after: Duration::from_secs(4),
             route_within: Duration::from_secs(5),

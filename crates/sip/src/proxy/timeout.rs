@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Proxy;
 use super::attempt::{Cancel, Owner};
 use super::exchange::Stage;
+use super::output::Answer;
 use super::passage::Passage;
 use super::table::Key;
 use crate::transaction::{Client, ClientTimeout, ServerTimeout, is_due};
@@ -86,6 +87,10 @@ impl<P: Passage> Proxy<P> {
         let (owner, disowned) = (attempt.owner, attempt.disowned);
         match owner {
             Owner::Probe(probe) => self.probe_failed(probe),
+            Owner::Own(own) => {
+                self.tidy_attempt(key);
+                self.own_ended(own, Answer::Silence);
+            }
             Owner::Exchange(exchange_key) => {
                 self.tidy_attempt(key);
                 let Some(exchange) = self.exchanges.get_mut(exchange_key) else { return };
@@ -100,6 +105,9 @@ impl<P: Passage> Proxy<P> {
     /// A target hasn't said a word, and there is another.
     fn silence(&mut self, now: Duration, key: Key) {
         let Some(attempt) = self.attempts.get_mut(key) else { return };
+        if let Owner::Own(own) = attempt.owner {
+            return self.own_is_silent(now, key, own);
+        }
         let Owner::Exchange(exchange_key) = attempt.owner else { return };
         if !is_due(attempt.silent_until, now) {
             return;

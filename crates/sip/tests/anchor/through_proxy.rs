@@ -46,7 +46,7 @@ impl Wire {
                     let targets = vec![Target::from(to)];
                     self.proxy.decide(self.now, query.key, Decision::Forward { from, targets });
                 }
-                Output::Probed { .. } => {}
+                Output::Probed { .. } | Output::Answered { .. } => {}
             }
         }
     }

@@ -135,6 +135,47 @@ fn near_values() -> impl Strategy<Value = Vec<u8>> {
     vec(piece, 0..12).prop_map(|pieces| pieces.concat().into_bytes())
 }
 
+/// Messages of one dialog and a subscription, with what a peer may say in them, one behind another.
+fn near_asides() -> impl Strategy<Value = Vec<u8>> {
+    let start = prop::sample::select(vec![
+        "0INVITE sip:agent@pbx SIP/2.0\r\nFrom: <sip:a@b>;tag=c\r\nTo: <sip:p@b>\r\nCSeq: 1 INVITE\r\n",
+        "1SIP/2.0 200 OK\r\nFrom: <sip:a@b>;tag=c\r\nTo: <sip:p@b>;tag=p\r\nCSeq: 1 INVITE\r\n",
+        "1SIP/2.0 180 OK\r\nFrom: <sip:a@b>;tag=c\r\nTo: <sip:p@b>;tag=p\r\nCSeq: 1 INVITE\r\n",
+        "0ACK sip:agent@pbx SIP/2.0\r\nFrom: <sip:a@b>;tag=c\r\nTo: <sip:p@b>;tag=p\r\nCSeq: 1 ACK\r\n",
+        "0PRACK sip:agent@pbx SIP/2.0\r\nFrom: <sip:a@b>;tag=c\r\nTo: <sip:p@b>;tag=p\r\nCSeq: 4294967295 PRACK\r\n",
+        "0UPDATE sip:agent@pbx SIP/2.0\r\nFrom: <sip:a@b>;tag=c\r\nTo: <sip:p@b>;tag=p\r\nCSeq: 2 UPDATE\r\n",
+        "1UPDATE sip:a@b SIP/2.0\r\nFrom: <sip:p@b>;tag=p\r\nTo: <sip:a@b>;tag=c\r\nCSeq: 2 UPDATE\r\n",
+        "1NOTIFY sip:a@b SIP/2.0\r\nFrom: <sip:p@b>;tag=p\r\nTo: <sip:a@b>;tag=c\r\nCSeq: 3 NOTIFY\r\n",
+        "1INVITE sip:a@b SIP/2.0\r\nFrom: <sip:p@b>;tag=p\r\nTo: <sip:a@b>\r\nCSeq: 7 INVITE\r\n",
+        "0SIP/2.0 200 OK\r\nFrom: <sip:p@b>;tag=p\r\nTo: <sip:a@b>;tag=c\r\nCSeq: 7 INVITE\r\n",
+        "1SUBSCRIBE sip:sidetone@us SIP/2.0\r\nFrom: <sip:p@b>;tag=s\r\nTo: <sip:us@b>\r\nCSeq: 1 SUBSCRIBE\r\n",
+        "1SUBSCRIBE sip:sidetone@us SIP/2.0\r\nFrom: <sip:p@b>;tag=s\r\nTo: <sip:us@b>;tag=us\r\nCSeq: 2 SUBSCRIBE\r\n",
+    ]);
+    let header = prop::sample::select(vec![
+        "Contact: <sip:p@192.0.2.9>\r\n",
+        "Contact: *\r\n",
+        "Record-Route: <sip:192.0.2.1;lr>\r\n",
+        "Record-Route: <sip:p1;lr>, <sip:192.0.2.1:5060;lr>\r\n",
+        "Record-Route: <sip:strict>\r\n",
+        "Recv-Info: x-sidetone-affect\r\n",
+        "Recv-Info: nil\r\n",
+        "Recv-Info: \r\n",
+        "RAck: 1 1 INVITE\r\n",
+        "RAck: 99999999999 x\r\n",
+        "Event: refer;id=2\r\n",
+        "Event: x-sidetone-affect;call-id=\"x\";id=9\r\n",
+        "Event: x-sidetone-affect;call-id=\r\n",
+        "Expires: 0\r\n",
+        "Expires: 4294967296\r\n",
+        "Accept: */*\r\n",
+        "\u{e9}: \"\r\n",
+    ]);
+    let message = (start, vec(header, 0..6)).prop_map(|(start, headers)| {
+        format!("{start}Call-ID: x\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\n{}\r\n", headers.concat())
+    });
+    vec(message, 0..12).prop_map(|messages| messages.join("\0").into_bytes())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
@@ -161,4 +202,14 @@ proptest! {
     fn sdp_of_pieces(data in near_sdp()) { fuzz::sdp(&data); }
     #[test]
     fn anchor_of_any_steps(data in vec(any::<u8>(), 0..240)) { fuzz::anchor(&data); }
+
+    #[test]
+    fn asides_of_any_bytes(data in vec(any::<u8>(), 0..300)) {
+        fuzz::asides(&data);
+    }
+
+    #[test]
+    fn asides_of_pieces(data in near_asides()) {
+        fuzz::asides(&data);
+    }
 }

@@ -2,6 +2,8 @@
 //! is one.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,10 +12,11 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use serde::Serialize;
+use serde_json::json;
 use sidetone_emotion::corpus::{Band, Manifest, audio};
 use sidetone_emotion::model::Model as Network;
 use sidetone_emotion::rng::Rng;
-use sidetone_emotion::{Class, Facing, FrameMark, Leg, Listener, estimate_due};
+use sidetone_emotion::{Class, Estimate, Facing, FrameMark, Leg, Listener, estimate_due};
 use sidetone_insight::{Call, Insight, Leg as Side, Phase, Thresholds};
 use sidetone_proxy::analysis::sample;
 
@@ -44,6 +47,9 @@ pub(crate) struct Budget {
     /// Hours of calm speech to string together.
     #[arg(long, default_value_t = 2.0)]
     hours: f64,
+    /// Writes every estimate, a JSON object a line: to choose thresholds by.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
     /// What order clips come in, and how long the pauses are, comes from this.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -83,6 +89,7 @@ impl Budget {
         let bar = bar("listening");
         bar.set_length((2 * calls + sounds.len() + speakers.0.len()) as u64);
         let mut scenes = Vec::new();
+        let mut trace = Trace::open(self.trace.as_deref())?;
         let mut rng = Rng::new(self.seed);
 
         let mut calm = Tally::new("calm speech, one speaker a call");
@@ -90,7 +97,7 @@ impl Budget {
         for number in 0..calls {
             let Some(speaker) = speakers.0.get(number % speakers.0.len()) else { continue };
             let voice = string(&speaker.calm, CALL, &mut rng);
-            calm.hear(&model, &voice);
+            calm.hear(&model, &voice, &mut trace)?;
             bar.inc(1);
             let babble = speakers.babble(CALL, &mut rng);
             let mixed: Vec<i16> = voice
@@ -98,7 +105,7 @@ impl Budget {
                 .zip(&babble)
                 .map(|(x, y)| (f32::from(*x) + 0.316 * y).clamp(-32768.0, 32767.0) as i16)
                 .collect();
-            crowd.hear(&model, &mixed);
+            crowd.hear(&model, &mixed, &mut trace)?;
             bar.inc(1);
         }
         scenes.extend([calm.done(), crowd.done()]);
@@ -107,14 +114,14 @@ impl Budget {
         for speaker in speakers.0.iter().filter(|speaker| !speaker.alarmed.is_empty()) {
             let mut voice = string(&speaker.calm, BEFORE, &mut rng);
             voice.extend(string(&speaker.alarmed, AFTER, &mut rng));
-            upset.hear(&model, &voice);
+            upset.hear(&model, &voice, &mut trace)?;
             bar.inc(1);
         }
         scenes.push(upset.done());
 
         let mut others = Tally::new("music and prompts");
         for file in &sounds {
-            others.hear(&model, &audio::read(file)?);
+            others.hear(&model, &audio::read(file)?, &mut trace)?;
             bar.inc(1);
         }
         if !sounds.is_empty() {
@@ -221,6 +228,39 @@ fn string(clips: &[Vec<i16>], length: usize, rng: &mut Rng) -> Vec<i16> {
     pcm
 }
 
+/// Where estimates are written, if anywhere.
+struct Trace(Option<BufWriter<File>>);
+
+impl Trace {
+    fn open(path: Option<&Path>) -> anyhow::Result<Self> {
+        let open = |path: &Path| {
+            File::create(path)
+                .map(BufWriter::new)
+                .with_context(|| format!("{} can't be written", path.display()))
+        };
+        Ok(Self(path.map(open).transpose()?))
+    }
+
+    /// One estimate of the scene's next call.
+    fn note(&mut self, scene: &Scene, estimate: &Estimate) -> anyhow::Result<()> {
+        let Some(file) = &mut self.0 else { return Ok(()) };
+        let classes: BTreeMap<&str, f32> =
+            estimate.classes.iter().map(|(class, share)| (class.name(), *share)).collect();
+        let line = json!({
+            "scene": scene.scene,
+            "call": scene.calls,
+            "at": estimate.at.as_secs_f64(),
+            "valence": estimate.valence,
+            "arousal": estimate.arousal,
+            "distress": estimate.distress,
+            "confidence": estimate.confidence,
+            "abstained": estimate.abstained.is_some(),
+            "classes": classes,
+        });
+        Ok(writeln!(file, "{line}")?)
+    }
+}
+
 /// Counts over the calls of a scene.
 struct Tally {
     scene: Scene,
@@ -233,8 +273,8 @@ impl Tally {
     }
 
     /// One call whose customer is heard saying `voice`.
-    fn hear(&mut self, model: &Arc<Network>, voice: &[i16]) {
-        let Leg::Customer(customer) = Leg::facing(Facing::Trunk) else { return };
+    fn hear(&mut self, model: &Arc<Network>, voice: &[i16], trace: &mut Trace) -> anyhow::Result<()> {
+        let Leg::Customer(customer) = Leg::facing(Facing::Trunk) else { return Ok(()) };
         let mut listener = Listener::new(customer, model.clone());
         let mut bare = Thresholds::default();
         bare.alerts.allowance = 0.0;
@@ -253,6 +293,7 @@ impl Tally {
             }
             for (_, estimate) in estimate_due(&mut [&mut listener]) {
                 self.scene.estimates += 1;
+                trace.note(&self.scene, &estimate)?;
                 self.abstained += usize::from(estimate.abstained.is_some());
                 calls.iter_mut().for_each(|call| call.affect(estimate.at, &sample(&estimate)));
             }
@@ -272,6 +313,7 @@ impl Tally {
         self.scene.alerts += alerts;
         self.scene.alerts_without_baseline += without;
         self.scene.calls_with_alert += usize::from(alerts > 0);
+        Ok(())
     }
 
     fn done(mut self) -> Scene {

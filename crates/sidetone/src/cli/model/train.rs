@@ -35,7 +35,8 @@ pub(crate) struct Train {
     /// Speakers kept for testing. A fifth of a corpus of which none is named is drawn.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     test: Vec<String>,
-    /// Speakers that decide when to stop, and on whom confidence is calibrated. A seventh is drawn likewise.
+    /// Speakers that decide when to stop, and on whom confidence is calibrated. A seventh is drawn likewise. `none` keeps
+    /// nobody apart: all epochs are trained, and `sidetone model calibrate` is to follow.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     validation: Vec<String>,
     /// A model to adapt instead of starting from nothing.

@@ -112,7 +112,7 @@ impl World {
                     let decision = self.route(&query);
                     self.proxy.decide(self.now, query.key, decision);
                 }
-                Output::Probed { .. } => {}
+                Output::Probed { .. } | Output::Answered { .. } => {}
             }
         }
         let mut out = Vec::new();
@@ -135,6 +135,7 @@ impl World {
                 let uri = next_hop.view();
                 uri.host_ip().zip(uri.port()).map(SocketAddr::from)
             }
+            RouteKind::Own { .. } => None,
         };
         let Some(remote) = remote else { return Decision::Drop };
         let from = if self.phones[&query.source.remote].calls { Face::Trunk } else { Face::Pbx };

@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sidetone_sip::message::{Edit, Message};
 use sidetone_sip::proxy::{
-    Decision, Destination, Listener, Output, Passage, Passing, Proxy, Refusal, RouteKind, RouteQuery,
+    Answer, Decision, Destination, Listener, Output, Passage, Passing, Proxy, Refusal, RouteKind, RouteQuery,
     Settings, Target,
 };
 use sidetone_sip::{Face, Flow, Transport};
@@ -92,6 +92,8 @@ pub struct Net {
     /// Connections that the shell holds open; others have to be opened with `connect`.
     pub connections: Vec<Destination>,
     pub probed: Vec<Option<u16>>,
+    /// How requests of our own ended.
+    pub answers: Vec<Answer>,
 }
 
 pub fn settings() -> Settings {
@@ -129,6 +131,7 @@ impl Net {
             unreachable: Vec::new(),
             connections: Vec::new(),
             probed: Vec::new(),
+            answers: Vec::new(),
         }
     }
 
@@ -169,6 +172,7 @@ impl Net {
                     self.proxy.decide(self.now, query.key, decision);
                 }
                 Output::Probed { status, .. } => self.probed.push(status),
+                Output::Answered { answer, .. } => self.answers.push(answer),
             }
         }
     }
@@ -190,6 +194,7 @@ impl Net {
     pub fn route(&self, query: &RouteQuery) -> Decision {
         let from = if query.source.remote.ip() == addr(CARRIER).ip() { Face::Trunk } else { Face::Pbx };
         let targets = match (&query.kind, from) {
+            (RouteKind::Own { .. }, _) => return Decision::Drop,
             (RouteKind::Initial, Face::Trunk) => self.pbx.clone(),
             (RouteKind::Initial, Face::Pbx) => vec![udp(CARRIER)],
             (RouteKind::Onward { next_hop }, _) => {

@@ -1,4 +1,4 @@
-//! `cost [MODEL] FILE...`: CPU time per second of speech for voice activity, features and network, alone and in a batch,
+//! `listening_cost [MODEL] FILE...`: CPU time per second of speech for voice activity, features and network, alone and in a batch,
 //! on clips of 4 s cut from the files; medians of five rounds, as JSON. Run it with `RAYON_NUM_THREADS=1`; it reads
 //! this thread's CPU time, so neighbours do not matter much.
 #![allow(clippy::print_stdout)]
@@ -42,7 +42,7 @@ fn main() -> Result<(), Failure> {
     let model = match files.first() {
         Some(first) if first.ends_with(".safetensors") => Model::open(Path::new(&files.remove(0)))?,
         Some(_) => Model::embedded()?,
-        None => return Err("usage: cost [MODEL] FILE...".into()),
+        None => return Err("usage: listening_cost [MODEL] FILE...".into()),
     };
     let mut clips: Vec<Vec<i16>> = Vec::new();
     for file in &files {

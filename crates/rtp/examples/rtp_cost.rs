@@ -1,4 +1,4 @@
-//! What the RTP functions cost a packet: `cargo run --release -p sidetone-rtp --example cost`.
+//! What the RTP functions cost a packet: `cargo run --release -p sidetone-rtp --example rtp_cost`.
 #![allow(clippy::print_stdout)]
 
 use std::hint::black_box;

@@ -1,5 +1,5 @@
 //! What each codec costs for 20 ms of one direction:
-//! `cargo run --release -p sidetone-codec --example cost`.
+//! `cargo run --release -p sidetone-codec --example codec_cost`.
 #![allow(clippy::print_stdout)]
 
 use std::hint::black_box;

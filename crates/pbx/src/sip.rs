@@ -1,0 +1,208 @@
+//! The link by SIP: which events are told of which calls, and in what words. How they travel is not known here.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sidetone_consent::State as Consent;
+use sidetone_events::{CallId, Event, Happening, Kind, Published, Subscription, emotionml};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::Raw;
+use crate::config::{Format, Sip};
+
+/// How often calls are checked for having gone without an event saying so.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How often, at the end, it is looked whether everything has been told.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Something to be told to a PBX by SIP.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Aside {
+    /// The name of the `[[pbx]]`.
+    pub pbx: Arc<str>,
+    /// The SIP Call-ID of the call that it is about.
+    pub sip_call_id: Arc<str>,
+    /// Whether by NOTIFY, to those who have subscribed.
+    pub notify: bool,
+    /// Whether by INFO, if the PBX has said that it takes it.
+    pub info: bool,
+    /// Type of the body.
+    pub content_type: &'static str,
+    /// One event.
+    pub body: Bytes,
+    /// What it is about.
+    pub nature: Nature,
+    /// Whether it is the last of its call: as [`InDialog::end`], but together with it.
+    pub last: bool,
+}
+
+/// What an aside is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nature {
+    /// How the customer feels at the moment; the next one replaces it.
+    Reading,
+    /// Something else of how the customer feels.
+    Affect,
+    /// Anything else.
+    Plain,
+}
+
+/// Tells by SIP. Must not block.
+pub trait InDialog: Send + Sync {
+    /// Tells it when its turn comes, or drops and counts it.
+    fn tell(&self, aside: Aside);
+    /// The customer of that call has objected: what of their feelings has not been told yet is not told any more.
+    fn withdraw(&self, pbx: &Arc<str>, sip_call_id: &str);
+    /// That call is over, as far as that PBX is concerned.
+    fn end(&self, pbx: &Arc<str>, sip_call_id: &str);
+    /// Nothing more will come for that PBX.
+    fn close(&self, pbx: &Arc<str>);
+    /// Whether nothing waits and nothing is under way.
+    fn is_idle(&self) -> bool;
+    /// What became of what was told to that PBX.
+    fn counts(&self, pbx: &str) -> InDialogCounts;
+}
+
+/// What became of what was told by SIP.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InDialogCounts {
+    /// Taken by the PBX.
+    pub sent: u64,
+    /// Refused, or not answered.
+    pub failed: u64,
+    /// Never sent.
+    pub dropped: u64,
+}
+
+impl std::fmt::Debug for Aside {
+    /// Without the Call-ID, which may hold a number.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut aside = f.debug_struct("Aside");
+        aside.field("pbx", &self.pbx).field("nature", &self.nature).finish_non_exhaustive()
+    }
+}
+
+/// Sorts events into asides.
+pub(crate) struct Clerk {
+    pbx: Arc<str>,
+    kinds: Vec<Kind>,
+    format: Format,
+    notify: bool,
+    info: bool,
+    raw: Raw,
+    out: Arc<dyn InDialog>,
+    /// The calls of this PBX, with their Call-IDs.
+    calls: HashMap<CallId, Arc<str>>,
+}
+
+impl Clerk {
+    pub(crate) fn new(pbx: &str, sip: &Sip, raw: Raw, out: Arc<dyn InDialog>) -> Self {
+        let Sip { format, notify, info, .. } = *sip;
+        Self { pbx: pbx.into(), kinds: sip.kinds(), format, notify, info, raw, out, calls: HashMap::new() }
+    }
+
+    /// Something happened in some call.
+    pub(crate) fn take(&mut self, published: &Published) {
+        let event = &published.event;
+        let (id, kind) = (event.call.id, event.kind());
+        let first = !self.calls.contains_key(&id);
+        // An answer may come from another PBX than the one that was tried first.
+        if first || kind == Kind::CallAnswered {
+            match (self.raw)(&id) {
+                Some(identity) if *identity.pbx != *self.pbx => self.forget(&id),
+                Some(identity) if first => {
+                    self.calls.insert(id, identity.sip_call_id.into());
+                }
+                // Known already; or it has ended meanwhile, and what is known of it still holds.
+                Some(_) | None => {}
+            }
+        }
+        let Some(call) = self.calls.get(&id).cloned() else { return };
+        if let Happening::ConsentChanged(change) = &event.happening
+            && (change.erased || change.state == Consent::OptedOut)
+        {
+            self.out.withdraw(&self.pbx, &call);
+        }
+        if self.kinds.contains(&kind)
+            && let Some(body) = self.body(published)
+        {
+            self.out.tell(Aside {
+                pbx: Arc::clone(&self.pbx),
+                sip_call_id: call,
+                notify: self.notify,
+                info: self.info,
+                content_type: self.format.content_type(),
+                body,
+                nature: nature(event),
+                last: kind == Kind::CallEnded,
+            });
+        }
+        if kind == Kind::CallEnded {
+            self.forget(&id);
+        }
+    }
+
+    fn body(&self, published: &Published) -> Option<Bytes> {
+        match self.format {
+            Format::Json => Some(Bytes::copy_from_slice(published.json.as_bytes())),
+            Format::EmotionMl => emotionml::document(&published.event).map(Bytes::from),
+        }
+    }
+
+    fn forget(&mut self, id: &CallId) {
+        if let Some(call) = self.calls.remove(id) {
+            self.out.end(&self.pbx, &call);
+        }
+    }
+
+    /// Forgets calls that are gone though nothing has said so.
+    fn sweep(&mut self) {
+        let gone: Vec<CallId> = self.calls.keys().filter(|id| (self.raw)(id).is_none()).copied().collect();
+        for id in gone {
+            self.forget(&id);
+        }
+    }
+}
+
+const fn nature(event: &Event) -> Nature {
+    match event.happening {
+        Happening::AffectUpdate(_) => Nature::Reading,
+        Happening::AffectAlert(_) => Nature::Affect,
+        _ => Nature::Plain,
+    }
+}
+
+/// Takes events in until it is told to go, and then waits until what they told has arrived, for as long as there is time.
+pub(crate) async fn run(mut clerk: Clerk, mut bus: Subscription, mut stop: watch::Receiver<Option<Instant>>) {
+    let mut sweep = tokio::time::interval(SWEEP_EVERY);
+    let until = loop {
+        tokio::select! {
+            event = bus.recv() => match event {
+                Some(event) => clerk.take(&event),
+                None => break Instant::now(),
+            },
+            // Whoever could say so being gone says so too.
+            _ = stop.changed() => break stop.borrow().unwrap_or_else(Instant::now),
+            _ = sweep.tick() => {
+                // A call that has just ended may still have its last event waiting.
+                while let Some(event) = bus.try_recv() {
+                    clerk.take(&event);
+                }
+                clerk.sweep();
+            }
+        }
+    };
+    while let Some(event) = bus.try_recv() {
+        clerk.take(&event);
+    }
+    clerk.out.close(&clerk.pbx);
+    while !clerk.out.is_idle() && Instant::now() < until {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,222 @@
+//! What is told to PBXs by SIP: subscriptions are granted here, and INFO and NOTIFY find their way.
+//!
+//! Whatever their route says, they go to addresses that the PBX in question may send from (`allow`), and to nobody else.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use sidetone_pbx::{Aside, InDialog, InDialogCounts};
+use sidetone_sip::aside::{Ask, LegId, Nature, Parcel, SubscriptionId};
+use sidetone_sip::proxy::{Answer, Decision, Destination, OwnKey};
+use sidetone_sip::{Face, Message, Method};
+
+use super::Signalling;
+use super::core::{Core, reject};
+use crate::config::Peer;
+use crate::routing::{HostAddress, PeerRef, Where};
+
+/// Who has something to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AsideId {
+    /// A leg of a call, by INFO.
+    Info(LegId),
+    /// A subscriber, by NOTIFY.
+    Notify(SubscriptionId),
+}
+
+/// Something to be told, and by which host it goes.
+pub(super) struct Wanting {
+    pub(super) id: AsideId,
+    pub(super) pbx: Arc<str>,
+    pub(super) hop: HostAddress,
+}
+
+impl Core {
+    /// Answers a SUBSCRIBE to ourselves, and refuses whatever else comes in its dialog.
+    pub(super) fn subscribe(
+        &mut self,
+        now: Duration,
+        from: PeerRef,
+        request: &Bytes,
+        tag: &str,
+        contact: &str,
+    ) -> Decision {
+        // How a customer feels is not for the carrier to know.
+        let name = self.table.name(from).to_owned();
+        let granted = |pbx: &&Peer| from.face == Face::Pbx && pbx.name == name;
+        let sip = self.config().pbxs.iter().find(granted).and_then(|pbx| pbx.sip.as_ref());
+        let Some(sip) = sip.filter(|sip| sip.notify) else { return reject(403, "Forbidden", None) };
+        let Ok(message) = Message::parse(request.clone()) else { return reject(400, "Bad Request", None) };
+        if message.method() != Some(Method::SUBSCRIBE) {
+            return reject(481, "Dialog Does Not Exist", None);
+        }
+        let pbx: Arc<str> = name.into();
+        let content_type = sip.format.content_type();
+        let ask = Ask { request: &message, tag, contact, pbx: &pbx, content_type };
+        let calls = Arc::clone(&self.calls);
+        let reply = self.notifier.subscribe(now, &ask, |call| calls.is_with(call, &pbx));
+        if reply.status < 300 {
+            Decision::Accept { status: reply.status, headers: reply.headers }
+        } else {
+            let (status, reason) = (reply.status, reply.reason.to_owned());
+            Decision::Reject { status, reason, headers: reply.headers }
+        }
+    }
+
+    fn tell(&mut self, now: Duration, aside: &Aside) {
+        let nature = match aside.nature {
+            sidetone_pbx::Nature::Reading => Nature::Reading,
+            sidetone_pbx::Nature::Affect => Nature::Affect,
+            sidetone_pbx::Nature::Plain => Nature::Plain,
+        };
+        let parcel = Parcel { content_type: aside.content_type, body: aside.body.clone(), nature };
+        if aside.notify {
+            self.notifier.tell(now, &aside.pbx, &aside.sip_call_id, &parcel);
+        }
+        if aside.info {
+            self.proxy.passage().legs().tell(now, &aside.pbx, &aside.sip_call_id, &parcel);
+        }
+        if aside.last {
+            self.notifier.end(&aside.pbx, &aside.sip_call_id);
+        }
+    }
+
+    /// The next that has something to be told. To be handed back by [`Self::aside_located`].
+    pub(super) fn next_aside(&mut self, now: Duration) -> Option<Wanting> {
+        loop {
+            let legs = self.proxy.passage().legs();
+            let (id, pbx, hop) = if let Some((id, pbx, hop)) = legs.wanting(now) {
+                (AsideId::Info(id), pbx, hop)
+            } else {
+                let (id, pbx, hop) = self.notifier.wanting(now)?;
+                (AsideId::Notify(id), pbx, hop)
+            };
+            match HostAddress::of(&hop.view()) {
+                Some(hop) => return Some(Wanting { id, pbx, hop }),
+                None => self.aside_ended(now, id, Answer::Unsent),
+            }
+        }
+    }
+
+    /// The addresses of a host that something is to be told by are known: it goes to the first that is the PBX's.
+    pub(super) fn aside_located(&mut self, now: Duration, id: AsideId, pbx: &str, places: &[Where]) {
+        let place = places.iter().find(|(_, remote)| self.is_of(pbx, *remote)).copied();
+        let to = place.and_then(|(transport, remote)| {
+            let local = self.local_toward(transport, remote)?;
+            Some(Destination { transport, local, remote })
+        });
+        let Some(to) = to else {
+            if place.is_none() && !places.is_empty() {
+                tracing::warn!(
+                    pbx,
+                    "an INFO or NOTIFY was not sent: its address is not in the PBX's `allow` list"
+                );
+            }
+            return self.aside_ended(now, id, Answer::Unsent);
+        };
+        let draft = match id {
+            AsideId::Info(leg) => {
+                let legs = self.proxy.passage().legs();
+                let draft = legs.write(leg);
+                if draft.is_none() {
+                    legs.spared(leg);
+                }
+                draft
+            }
+            AsideId::Notify(subscription) => self.notifier.write(now, subscription),
+        };
+        if let Some(draft) = draft {
+            let key = self.proxy.originate(now, to, draft.head, draft.body);
+            self.own.insert(key, id);
+        }
+    }
+
+    fn is_of(&self, pbx: &str, remote: SocketAddr) -> bool {
+        let who = self.table.who(remote).filter(|peer| peer.face == Face::Pbx);
+        who.is_some_and(|peer| self.table.name(peer) == pbx)
+    }
+
+    /// A request of our own has come to its end.
+    pub(super) fn answered(&mut self, now: Duration, key: OwnKey, answer: Answer) {
+        if let Some(id) = self.own.remove(&key) {
+            self.aside_ended(now, id, answer);
+        }
+    }
+
+    fn aside_ended(&mut self, now: Duration, id: AsideId, answer: Answer) {
+        match id {
+            AsideId::Info(leg) => self.proxy.passage().legs().answered(leg, answer),
+            AsideId::Notify(subscription) => self.notifier.answered(now, subscription, answer),
+        }
+    }
+
+    pub(super) fn asides_timeout(&mut self, now: Duration) {
+        self.proxy.passage().legs().timeout(now);
+        self.notifier.timeout(now);
+    }
+
+    pub(super) fn asides_next_timeout(&self) -> Option<Duration> {
+        let due = [self.proxy.passage_ref().legs_ref().next_timeout(), self.notifier.next_timeout()];
+        due.into_iter().flatten().min()
+    }
+
+    /// Subscriptions that are up, and dialogs in which a PBX takes INFO.
+    #[must_use]
+    pub fn listeners_by_sip(&self) -> (usize, usize) {
+        (self.notifier.len(), self.proxy.passage_ref().legs_ref().ready())
+    }
+}
+
+/// Tells by the calls' own signalling.
+pub(crate) struct BySip(pub(crate) Weak<Signalling>);
+
+impl BySip {
+    fn with(&self, act: impl FnOnce(&mut Core, Duration)) {
+        if let Some(signalling) = self.0.upgrade() {
+            signalling.with(act);
+        }
+    }
+}
+
+impl InDialog for BySip {
+    fn tell(&self, aside: Aside) {
+        self.with(|core, now| core.tell(now, &aside));
+    }
+
+    fn withdraw(&self, pbx: &Arc<str>, sip_call_id: &str) {
+        self.with(|core, _| {
+            core.notifier.withdraw(pbx, sip_call_id);
+            core.proxy.passage().legs().withdraw(pbx, sip_call_id);
+        });
+    }
+
+    fn end(&self, pbx: &Arc<str>, sip_call_id: &str) {
+        self.with(|core, _| core.notifier.end(pbx, sip_call_id));
+    }
+
+    fn close(&self, pbx: &Arc<str>) {
+        self.with(|core, _| core.notifier.close(pbx));
+    }
+
+    fn is_idle(&self) -> bool {
+        self.0.upgrade().is_none_or(|signalling| {
+            let core = signalling.core();
+            core.notifier.is_idle() && core.proxy.passage_ref().legs_ref().is_idle()
+        })
+    }
+
+    fn counts(&self, pbx: &str) -> InDialogCounts {
+        let Some(signalling) = self.0.upgrade() else { return InDialogCounts::default() };
+        let core = signalling.core();
+        let ledgers = [core.notifier.ledger(), core.proxy.passage_ref().legs_ref().ledger()];
+        ledgers.into_iter().map(|ledger| ledger.counts(pbx)).fold(InDialogCounts::default(), |sum, counts| {
+            InDialogCounts {
+                sent: sum.sent + counts.sent,
+                failed: sum.failed + counts.failed,
+                dropped: sum.dropped + counts.dropped,
+            }
+        })
+    }
+}

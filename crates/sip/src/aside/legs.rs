@@ -1,0 +1,320 @@
+//! INFO into the dialogs of calls: which PBX is ready for it, and how it fits between the requests of its peer (RFC 6086).
+
+mod learn;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::dialog::Dialog;
+use super::numbering::Numbering;
+use super::outbox::Outbox;
+use super::{Draft, Ledger, PACKAGE, Parcel};
+use crate::message::Method;
+use crate::proxy::{Answer, Local, Settings};
+use crate::uri::Uri;
+
+/// Dialogs that are watched at once; more are not told anything.
+const MOST: usize = 40_000;
+/// How long a dialog is watched that isn't answered.
+const SETUP: Duration = Duration::from_secs(300);
+/// How long a dialog is watched: as long as a call may last, and a little longer.
+const LIFETIME: Duration = Duration::from_secs(25 * 3_600);
+/// How long one is watched after its BYE has been answered: its peer may still repeat itself.
+const LINGER: Duration = Duration::from_secs(40);
+/// After so many failures in a row a PBX is told nothing more in this dialog.
+const MOST_FAILURES: u8 = 3;
+
+/// Names the PBX's leg of a dialog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LegId(u64);
+
+/// A dialog through us, seen by the PBX: what we have to know to speak in it as if we were its peer.
+#[derive(Debug)]
+struct Leg {
+    name: String,
+    call: String,
+    /// From our peer on the trunk's side to the PBX.
+    dialog: Dialog,
+    numbering: Numbering,
+    /// Whether the PBX lists our package in Recv-Info.
+    accepts: bool,
+    /// The messages that this was last said in.
+    said: Said,
+    stage: Stage,
+    /// Nothing more is sent here.
+    muted: bool,
+    failures: u8,
+    outbox: Outbox,
+    /// Whose link has something to tell here.
+    pbx: Option<Arc<str>>,
+    busy: bool,
+    queued: bool,
+    expires: Duration,
+}
+
+/// In which messages the PBX has last said for which packages it is ready: an older one that comes late says nothing new.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Said {
+    /// Number in CSeq of a request of its own.
+    request: u32,
+    /// Number in CSeq and status of a response.
+    response: (u32, u16),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// No 2xx yet.
+    Early,
+    /// A 2xx has passed, its ACK hasn't.
+    Answered,
+    /// The ACK has passed: either side may send what it likes.
+    Up,
+    /// A BYE has passed.
+    Ending,
+}
+
+/// An INVITE from the PBX whose dialogs are yet to come.
+#[derive(Debug)]
+struct Offer {
+    accepts: bool,
+    target: Option<Uri>,
+    routes: Vec<Uri>,
+    expires: Duration,
+}
+
+/// All dialogs between trunk and PBX.
+#[derive(Debug)]
+pub struct Legs {
+    local: Local,
+    enabled: bool,
+    legs: HashMap<LegId, Leg>,
+    /// Call-ID, the trunk's side's tag, the PBX's tag.
+    by_name: HashMap<String, LegId>,
+    by_call: HashMap<String, Vec<LegId>>,
+    /// By Call-ID and the PBX's tag.
+    offers: HashMap<String, Offer>,
+    deadlines: BTreeSet<(Duration, LegId)>,
+    swept: Duration,
+    queue: VecDeque<LegId>,
+    ledger: Ledger,
+    last_id: u64,
+}
+
+impl Legs {
+    /// Without dialogs. Watches none unless it is `enabled`.
+    #[must_use]
+    pub fn new(settings: &Settings, enabled: bool) -> Self {
+        Self {
+            local: Local::new(settings),
+            enabled,
+            legs: HashMap::new(),
+            by_name: HashMap::new(),
+            by_call: HashMap::new(),
+            offers: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            swept: Duration::ZERO,
+            queue: VecDeque::new(),
+            ledger: Ledger::default(),
+            last_id: 0,
+        }
+    }
+
+    /// Whether dialogs are watched at all.
+    #[must_use]
+    pub const fn enabled(&self) -> bool {
+        self.enabled
+    }
+
+    /// How many dialogs are watched.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.legs.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.legs.is_empty()
+    }
+
+    /// In how many dialogs the PBX is ready for our package.
+    #[must_use]
+    pub fn ready(&self) -> usize {
+        self.legs.values().filter(|leg| leg.is_ready()).count()
+    }
+
+    /// Whether nothing waits to be told, and no INFO is under way.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.legs.values().all(|leg| !leg.busy && !leg.has_something())
+    }
+
+    /// What became of parcels.
+    #[must_use]
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Something is to be told of a call, to one PBX. Legs that have not said that they are ready are not told.
+    pub fn tell(&mut self, now: Duration, pbx: &Arc<str>, call: &str, parcel: &Parcel) {
+        let ids = self.by_call.get(call).cloned().unwrap_or_default();
+        for id in ids {
+            let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.is_ready()) else { continue };
+            if leg.stage == Stage::Ending {
+                self.ledger.dropped(pbx, 1);
+                continue;
+            }
+            leg.pbx = Some(Arc::clone(pbx));
+            let dropped = leg.outbox.push(now, parcel.clone());
+            self.ledger.dropped(pbx, dropped);
+            self.enqueue(id);
+        }
+    }
+
+    /// The customer has objected: nothing that waits and tells how they feel is told any more.
+    pub fn withdraw(&mut self, pbx: &Arc<str>, call: &str) {
+        for id in self.by_call.get(call).cloned().unwrap_or_default() {
+            if let Some(leg) = self.legs.get_mut(&id) {
+                let dropped = leg.outbox.withdraw();
+                self.ledger.dropped(pbx, dropped);
+            }
+        }
+    }
+
+    /// The next leg that has something to be told, and where to. Its INFO is to be [`write`](Self::write)n, or else
+    /// [`answered`](Self::answered) as not sent.
+    pub fn wanting(&mut self, now: Duration) -> Option<(LegId, Arc<str>, Uri)> {
+        while let Some(id) = self.queue.pop_front() {
+            let Some(leg) = self.legs.get_mut(&id) else { continue };
+            leg.queued = false;
+            let Some(pbx) = leg.pbx.clone() else { continue };
+            let stale = leg.outbox.expire(now);
+            self.ledger.dropped(&pbx, stale);
+            if !leg.has_something() {
+                continue;
+            }
+            match leg.dialog.next_hop() {
+                Some(hop) => {
+                    leg.busy = true;
+                    return Some((id, pbx, hop));
+                }
+                None => self.mute(id),
+            }
+        }
+        None
+    }
+
+    /// The INFO of a leg that was [`wanting`](Self::wanting), to be sent at once: what its peer sends from now on is numbered
+    /// above it.
+    pub fn write(&mut self, id: LegId) -> Option<Draft> {
+        let leg = self.legs.get_mut(&id).filter(|leg| leg.stage == Stage::Up && leg.is_ready())?;
+        if leg.outbox.is_empty() {
+            return None;
+        }
+        let number = leg.numbering.take()?;
+        let head = leg.dialog.request(Method::INFO, number)?;
+        let parcel = leg.outbox.take()?;
+        let head = head
+            .header("Info-Package", PACKAGE)
+            .header("Content-Disposition", "Info-Package")
+            .header("Content-Type", parcel.content_type);
+        Some(Draft { head, body: parcel.body })
+    }
+
+    /// Nothing was written or sent after all.
+    pub fn spared(&mut self, id: LegId) {
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.busy = false;
+        }
+    }
+
+    /// What became of an INFO. Whatever it is, it is our own affair: the call goes on.
+    pub fn answered(&mut self, id: LegId, answer: Answer) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        leg.busy = false;
+        let Some(pbx) = leg.pbx.clone() else { return };
+        let counts = self.ledger.of(&pbx);
+        if let Answer::Final { status: 200..300, .. } = answer {
+            counts.sent += 1;
+            leg.failures = 0;
+            return self.enqueue(id);
+        }
+        counts.failed += 1;
+        leg.failures = leg.failures.saturating_add(1);
+        match answer {
+            // It wants none of this package any more, until it lists it anew (RFC 6086 §4.2.2).
+            Answer::Final { status: 469, .. } => {
+                leg.accepts = false;
+                let dropped = leg.outbox.clear();
+                self.ledger.dropped(&pbx, dropped);
+            }
+            // Busy, or out of order for a moment.
+            Answer::Final { status: 491 | 500 | 503, .. } | Answer::Unsent
+                if leg.failures < MOST_FAILURES =>
+            {
+                self.enqueue(id);
+            }
+            // It knows no such dialog (481), does not answer (408), can't do with it (405, 415, 501, …).
+            Answer::Final { .. } | Answer::Silence | Answer::Unsent => self.mute(id),
+        }
+    }
+
+    /// When [`Self::timeout`] is next wanted.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Duration> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Forgets dialogs that are over.
+    pub fn timeout(&mut self, now: Duration) {
+        while let Some(&(at, id)) = self.deadlines.first().filter(|(at, _)| *at <= now) {
+            self.deadlines.remove(&(at, id));
+            self.remove(id);
+        }
+    }
+
+    fn mute(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        leg.muted = true;
+        let dropped = leg.outbox.clear();
+        if let Some(pbx) = leg.pbx.clone() {
+            self.ledger.dropped(&pbx, dropped);
+        }
+    }
+
+    fn enqueue(&mut self, id: LegId) {
+        if let Some(leg) = self.legs.get_mut(&id)
+            && leg.has_something()
+            && !std::mem::replace(&mut leg.queued, true)
+        {
+            self.queue.push_back(id);
+        }
+    }
+
+    fn remove(&mut self, id: LegId) {
+        let Some(mut leg) = self.legs.remove(&id) else { return };
+        if let Some(pbx) = &leg.pbx {
+            self.ledger.dropped(pbx, leg.outbox.clear());
+        }
+        self.by_name.remove(&leg.name);
+        self.deadlines.remove(&(leg.expires, id));
+        if let Some(ids) = self.by_call.get_mut(&leg.call) {
+            ids.retain(|other| *other != id);
+            if ids.is_empty() {
+                self.by_call.remove(&leg.call);
+            }
+        }
+    }
+}
+
+impl Leg {
+    /// Whether the PBX wants to be told.
+    const fn is_ready(&self) -> bool {
+        self.accepts && !self.muted
+    }
+
+    fn has_something(&self) -> bool {
+        self.is_ready() && self.stage == Stage::Up && !self.busy && !self.outbox.is_empty()
+    }
+}

@@ -1,0 +1,362 @@
+//! What the messages of a dialog tell of it as they pass.
+
+use std::time::Duration;
+
+use super::super::dialog::{self, Dialog};
+use super::super::{EventHeader, accepts};
+use super::{LIFETIME, LINGER, Leg, LegId, Legs, MOST, Numbering, Offer, Outbox, SETUP, Said, Stage};
+use crate::Face;
+use crate::message::{Edit, Message, Method, Name};
+use crate::name_addr::NameAddr;
+use crate::proxy::Passing;
+use crate::scan;
+use crate::uri::Uri;
+
+/// Offers are swept this often.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+
+impl Legs {
+    /// A request is about to be forwarded. What it says of requests by their numbers is translated in `edit`.
+    pub(in super::super) fn request(&mut self, ctx: &Passing, request: &Message, edit: &mut Edit) {
+        let Some(method) = request.method() else { return };
+        let Some(to_tag) = request.to_tag() else {
+            if ctx.from == Face::Pbx && method == Method::INVITE {
+                self.offer(ctx.now, request);
+            }
+            return;
+        };
+        let from_tag = request.from_tag().unwrap_or_default();
+        let (trunk_tag, pbx_tag) = match ctx.from {
+            Face::Trunk => (from_tag, to_tag),
+            Face::Pbx => (to_tag, from_tag),
+        };
+        let known = self.by_name.get(&name(request.call_id(), trunk_tag, pbx_tag)).copied();
+        // A request may overtake the response that made its dialog.
+        let found = known.or_else(|| {
+            (ctx.from == Face::Trunk).then(|| self.adopt(ctx.now, request, Name::From, Name::To)).flatten()
+        });
+        let Some(id) = found else { return };
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        match ctx.from {
+            Face::Trunk => leg.translate_onward(request, edit),
+            Face::Pbx => {
+                leg.translate_back(request, edit);
+                leg.hear_request(request, method);
+            }
+        }
+        match method {
+            Method::ACK if leg.stage == Stage::Answered => leg.stage = Stage::Up,
+            Method::BYE => leg.stage = Stage::Ending,
+            _ => {}
+        }
+        self.enqueue(id);
+    }
+
+    /// The number that a request of the trunk's side is to be sent on with, if not its own.
+    pub(in super::super) fn number(&mut self, ctx: &Passing, request: &Message) -> Option<u32> {
+        if ctx.from != Face::Trunk {
+            return None;
+        }
+        let name = name(request.call_id(), request.from_tag()?, request.to_tag()?);
+        let leg = self.by_name.get(&name).and_then(|id| self.legs.get_mut(id))?;
+        let cseq = request.cseq()?;
+        let number = match cseq.method {
+            Method::ACK | Method::CANCEL => leg.numbering.sent_as(cseq.number),
+            _ => leg.numbering.pass(cseq.number),
+        };
+        (number != cseq.number).then_some(number)
+    }
+
+    /// A response is about to be forwarded; it bears the number that its request came with.
+    pub(in super::super) fn response(&mut self, ctx: &Passing, response: &Message) {
+        let (Some(status), Some(cseq)) = (response.status(), response.cseq()) else { return };
+        // From and To are those of the request.
+        let from_tag = response.from_tag().unwrap_or_default();
+        let Some(to_tag) = response.to_tag() else { return };
+        let (trunk_tag, pbx_tag) = match ctx.from {
+            Face::Pbx => (from_tag, to_tag),
+            Face::Trunk => (to_tag, from_tag),
+        };
+        let name = name(response.call_id(), trunk_tag, pbx_tag);
+        let mut found = self.by_name.get(&name).copied();
+        if cseq.method == Method::INVITE && (101..300).contains(&status) && found.is_none() {
+            found = match ctx.from {
+                Face::Pbx => self.called(ctx.now, response, name),
+                Face::Trunk => self.adopt(ctx.now, response, Name::To, Name::From),
+            };
+        }
+        if cseq.method == Method::INVITE && status >= 300 {
+            self.refused(response, trunk_tag, pbx_tag);
+        }
+        let Some(id) = found else { return };
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if ctx.from == Face::Pbx && status < 300 {
+            leg.hear_response(response, cseq.number, cseq.method, status);
+        }
+        match cseq.method {
+            Method::INVITE if (200..300).contains(&status) && leg.stage == Stage::Early => {
+                leg.stage = Stage::Answered;
+                self.watch(id, ctx.now + LIFETIME);
+            }
+            Method::BYE if status >= 200 => self.parted(ctx.now, id, status),
+            _ => {}
+        }
+        self.enqueue(id);
+    }
+
+    /// The proxy itself ended a request.
+    pub(in super::super) fn concluded(&mut self, now: Duration, request: &Message, status: u16) {
+        let (Some(method), Some(from_tag)) = (request.method(), request.from_tag()) else { return };
+        match (method, request.to_tag()) {
+            // The face isn't told: it is one or the other.
+            (Method::INVITE, None) => {
+                self.refused(request, from_tag, "");
+                self.refused(request, "", from_tag);
+            }
+            (Method::BYE, Some(to_tag)) => {
+                for (trunk_tag, pbx_tag) in [(from_tag, to_tag), (to_tag, from_tag)] {
+                    let found = self.by_name.get(&name(request.call_id(), trunk_tag, pbx_tag)).copied();
+                    if let Some(id) = found {
+                        self.parted(now, id, status);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A BYE has been answered; unless with a challenge, the dialog is over.
+    fn parted(&mut self, now: Duration, id: LegId, status: u16) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if matches!(status, 401 | 407) {
+            leg.stage = Stage::Up;
+            return self.enqueue(id);
+        }
+        let dropped = leg.outbox.clear();
+        if let Some(pbx) = leg.pbx.clone() {
+            self.ledger.dropped(&pbx, dropped);
+        }
+        self.watch(id, now + LINGER);
+    }
+
+    /// The INVITE has failed: of its dialogs, those that nobody has answered will never be.
+    fn refused(&mut self, message: &Message, trunk_tag: &str, pbx_tag: &str) {
+        let call_id = message.call_id();
+        self.offers.remove(&offer_name(call_id, pbx_tag));
+        let early = |id: &&LegId| {
+            let leg = self.legs.get(id);
+            leg.is_some_and(|leg| leg.stage == Stage::Early && leg.is_between(trunk_tag, pbx_tag))
+        };
+        let gone: Vec<LegId> =
+            self.by_call.get(call_id).map_or(&[][..], Vec::as_slice).iter().filter(early).copied().collect();
+        for id in gone {
+            self.remove(id);
+        }
+    }
+
+    /// The PBX calls.
+    fn offer(&mut self, now: Duration, invite: &Message) {
+        if now.saturating_sub(self.swept) >= SWEEP_EVERY {
+            self.swept = now;
+            self.offers.retain(|_, offer| offer.expires > now);
+        }
+        let Some(routes) = dialog::record_routes(invite) else { return };
+        if self.offers.len() >= MOST || is_signed(invite) {
+            return;
+        }
+        let offer = Offer {
+            accepts: accepts(invite).unwrap_or(false),
+            target: dialog::contact(invite),
+            routes,
+            expires: now + SETUP,
+        };
+        let name = offer_name(invite.call_id(), invite.from_tag().unwrap_or_default());
+        self.offers.insert(name, offer);
+    }
+
+    /// A dialog of a call that the PBX makes: `message` has the trunk's side in the header `trunk`, and the PBX in `pbx`.
+    fn adopt(&mut self, now: Duration, message: &Message, trunk: Name, pbx: Name) -> Option<LegId> {
+        let tag = |name| NameAddr::parse(message.header(name)?.value).ok()?.tag();
+        let (trunk_tag, pbx_tag) = (tag(trunk)?, tag(pbx)?);
+        // Its peer reaches the PBX through us only if we stand in the route set.
+        if message.status().is_some() && !self.routes_by_us(message)? {
+            return None;
+        }
+        let offer = self.offers.get(&offer_name(message.call_id(), pbx_tag))?;
+        let (local, remote) = (message.header(trunk)?.text(), message.header(pbx)?.text());
+        let mut dialog = Dialog::new(message.call_id(), &local, &remote)?;
+        (dialog.target, dialog.routes) = (offer.target.clone(), offer.routes.clone());
+        let accepts = offer.accepts;
+        let name = name(message.call_id(), trunk_tag, pbx_tag);
+        self.begin(now, name, dialog, Numbering::new(), accepts)
+    }
+
+    /// A dialog of a call that the PBX takes.
+    fn called(&mut self, now: Duration, response: &Message, name: String) -> Option<LegId> {
+        if is_signed(response) {
+            return None;
+        }
+        let routes = self.routes_below_us(response)?;
+        let (from, to) = (response.header(Name::From)?.text(), response.header(Name::To)?.text());
+        let mut dialog = Dialog::new(response.call_id(), &from, &to)?;
+        (dialog.target, dialog.routes) = (dialog::contact(response), routes);
+        let mut numbering = Numbering::new();
+        numbering.pass(response.cseq()?.number);
+        self.begin(now, name, dialog, numbering, false)
+    }
+
+    fn begin(
+        &mut self,
+        now: Duration,
+        name: String,
+        dialog: Dialog,
+        numbering: Numbering,
+        accepts: bool,
+    ) -> Option<LegId> {
+        if self.legs.len() >= MOST {
+            return None;
+        }
+        self.last_id += 1;
+        let id = LegId(self.last_id);
+        let call = dialog.call_id.clone();
+        self.by_name.insert(name.clone(), id);
+        self.by_call.entry(call.clone()).or_default().push(id);
+        self.legs.insert(
+            id,
+            Leg {
+                name,
+                call,
+                dialog,
+                numbering,
+                accepts,
+                said: Said::default(),
+                stage: Stage::Early,
+                muted: false,
+                failures: 0,
+                outbox: Outbox::default(),
+                pbx: None,
+                busy: false,
+                queued: false,
+                expires: Duration::ZERO,
+            },
+        );
+        self.watch(id, now + SETUP);
+        Some(id)
+    }
+
+    fn watch(&mut self, id: LegId, until: Duration) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        self.deadlines.remove(&(leg.expires, id));
+        leg.expires = until;
+        self.deadlines.insert((until, id));
+    }
+
+    fn routes_by_us(&self, message: &Message) -> Option<bool> {
+        Some(dialog::record_routes(message)?.iter().any(|uri| self.local.is_our_uri(&uri.view())))
+    }
+
+    /// The hops from us to the PBX that has answered, the nearest first. `None` if we are no hop: then its peer's requests
+    /// need not pass here, and can't be numbered.
+    fn routes_below_us(&self, response: &Message) -> Option<Vec<Uri>> {
+        let mut routes = dialog::record_routes(response)?;
+        let us = routes.iter().position(|uri| self.local.is_our_uri(&uri.view()))?;
+        routes.truncate(us);
+        routes.reverse();
+        Some(routes)
+    }
+}
+
+impl Leg {
+    /// Whether those are its tags, as far as they are given.
+    fn is_between(&self, trunk_tag: &str, pbx_tag: &str) -> bool {
+        let mut tags = self.name.rsplit('\n');
+        let (pbx, trunk) = (tags.next(), tags.next());
+        // Of an INVITE that failed only its sender's tag says which dialogs it would have made.
+        trunk == Some(trunk_tag) || pbx == Some(pbx_tag)
+    }
+
+    /// A request of the PBX's.
+    fn hear_request(&mut self, request: &Message, method: Method<'_>) {
+        let Some(cseq) = request.cseq() else { return };
+        if matches!(
+            method,
+            Method::INVITE | Method::UPDATE | Method::SUBSCRIBE | Method::NOTIFY | Method::REFER
+        ) {
+            self.dialog.refresh(request);
+        }
+        // What comes late says nothing new.
+        if cseq.number > self.said.request
+            && let Some(accepts) = accepts(request)
+        {
+            self.said.request = cseq.number;
+            self.accepts = accepts;
+        }
+    }
+
+    /// A response of the PBX's that is no refusal.
+    fn hear_response(&mut self, response: &Message, number: u32, method: Method<'_>, status: u16) {
+        if matches!(method, Method::INVITE | Method::UPDATE) {
+            self.dialog.refresh(response);
+        }
+        if (number, status) > self.said.response
+            && let Some(accepts) = accepts(response)
+        {
+            self.said.response = (number, status);
+            self.accepts = accepts;
+        }
+    }
+
+    /// What a request of the peer's says of its earlier requests, in the PBX's terms.
+    fn translate_onward(&self, request: &Message, edit: &mut Edit) {
+        // RFC 3262 §7.2: `RAck: 1 4711 INVITE`; the second is the CSeq of the INVITE.
+        if let Some(header) = request.header(Name::RAck)
+            && let Some((before, number, after)) = rack(header.value)
+        {
+            let sent = self.numbering.sent_as(number);
+            if sent != number {
+                edit.replace_value(&header, &format!("{before} {sent} {after}"));
+            }
+        }
+        translate_refer_id(request, edit, |number| self.numbering.sent_as(number));
+    }
+
+    /// What a request of the PBX's says of its peer's, in the peer's terms.
+    fn translate_back(&self, request: &Message, edit: &mut Edit) {
+        translate_refer_id(request, edit, |number| self.numbering.came_as(number));
+    }
+}
+
+/// `Event: refer;id=4711`: the id is the CSeq of the REFER (RFC 3515 §2.4.6).
+fn translate_refer_id(request: &Message, edit: &mut Edit, translate: impl Fn(u32) -> u32) {
+    let Some(header) = request.header(Name::Event) else { return };
+    let Some(event) = EventHeader::parse(header.value).filter(|event| event.is("refer")) else { return };
+    let Some((id, value)) = event.id().and_then(|id| Some((id.clone(), id.value?))) else { return };
+    let Ok(number) = value.parse::<u32>() else { return };
+    let other = translate(number);
+    if other != number {
+        let start = header.value_range().start;
+        let end = start + id.span.end;
+        edit.splice(end - value.len()..end, other.to_string());
+    }
+}
+
+/// Takes a RAck apart: response number, CSeq number, method.
+fn rack(value: &[u8]) -> Option<(&str, u32, &str)> {
+    let mut words = scan::text(value)?.split_ascii_whitespace();
+    let (response, number, method) = (words.next()?, words.next()?, words.next()?);
+    words.next().is_none().then_some(())?;
+    Some((response, number.parse().ok()?, method))
+}
+
+/// An Identity of RFC 4474's signs the CSeq; such a dialog is left alone. That of RFC 8224 doesn't.
+fn is_signed(message: &Message) -> bool {
+    message.headers_called("Identity-Info").next().is_some()
+}
+
+fn name(call_id: &str, trunk_tag: &str, pbx_tag: &str) -> String {
+    [call_id, trunk_tag, pbx_tag].join("\n")
+}
+
+fn offer_name(call_id: &str, pbx_tag: &str) -> String {
+    [call_id, pbx_tag].join("\n")
+}

@@ -1,0 +1,85 @@
+//! Asides: what is told to a PBX in dialogs of its own signalling, and never to the other side.
+//!
+//! Two ways, both of which carry the same parcels:
+//!
+//! | way | module | whose dialog |
+//! | --- | --- | --- |
+//! | NOTIFY (RFC 6665) | [`notifier`] | the PBX's own, made by its SUBSCRIBE to us |
+//! | INFO (RFC 6086) | [`legs`], [`passage`] | the call's, between carrier and PBX; we are a proxy in it |
+//!
+//! NOTIFY is the clean way: a dialog between two parties, each with its own CSeq. INFO is for PBXs that can't subscribe.
+//! There the PBX must take our INFO for its peer's, so it has to fit between the peer's requests: it is numbered above
+//! the last of them, and whatever the peer sends afterwards is numbered higher than it came ([`numbering`]), with every
+//! mention of such a number translated on its way. That is done in dialogs into which something was slipped, from then
+//! on, and in no other; and nothing is slipped in unless the PBX has listed our package in Recv-Info.
+//!
+//! Both are told the time and hand out requests to be sent; neither resolves a name nor sends a byte. At most one
+//! request of ours is under way in a dialog. What waits is bounded, and grows stale.
+
+mod dialog;
+mod event;
+mod ledger;
+pub mod legs;
+pub mod notifier;
+pub mod numbering;
+mod outbox;
+pub mod passage;
+mod recv_info;
+mod subscription;
+
+use bytes::Bytes;
+
+pub use ledger::{Counts, Ledger};
+pub use legs::{LegId, Legs};
+pub use notifier::{Ask, Notifier, Reply, SubscriptionId};
+pub use passage::Asides;
+
+pub(crate) use event::EventHeader;
+pub(crate) use recv_info::accepts;
+
+use crate::message::RequestBuilder;
+
+/// The name of both: Info-Package (RFC 6086 §7) and event package (RFC 6665 §5.4.1). Neither is registered.
+pub const PACKAGE: &str = "x-sidetone-affect";
+
+/// The user part by which a PBX subscribes: `sip:sidetone@HOST`.
+pub const SERVICE_USER: &str = "sidetone";
+
+/// Something to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parcel {
+    /// Of the body.
+    pub content_type: &'static str,
+    /// One event.
+    pub body: Bytes,
+    /// How it may be treated while it waits.
+    pub nature: Nature,
+}
+
+/// What a parcel tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nature {
+    /// How the customer seems to feel right now: a newer one takes its place.
+    Reading,
+    /// Something else about how the customer feels.
+    Affect,
+    /// Nothing of the kind.
+    Plain,
+}
+
+impl Nature {
+    /// Whether it must not be told any more once the customer has objected.
+    #[must_use]
+    pub const fn is_affect(self) -> bool {
+        matches!(self, Self::Reading | Self::Affect)
+    }
+}
+
+/// A request to be sent, without its Via.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// Start line and headers.
+    pub head: RequestBuilder,
+    /// The body; its Content-Type stands in `head`.
+    pub body: Bytes,
+}

@@ -1,0 +1,94 @@
+//! Where messages pass: dialogs are watched, numbers put right, and nothing of ours let through to the other side.
+
+use std::time::Duration;
+
+use super::{EventHeader, Legs, PACKAGE};
+use crate::message::{Edit, Message, Method, Name};
+use crate::proxy::{Passage, Passing, Refusal};
+
+/// A passage with eyes for [`Legs`], around another.
+#[derive(Debug)]
+pub struct Asides<P> {
+    inner: P,
+    legs: Legs,
+    guards: bool,
+}
+
+impl<P> Asides<P> {
+    /// Around `inner`, which sees every message as if nothing were ever slipped in. If it `guards`, requests of our package
+    /// don't pass; where we make none ourselves, they are nobody's business.
+    #[must_use]
+    pub const fn new(inner: P, legs: Legs, guards: bool) -> Self {
+        Self { inner, legs, guards }
+    }
+
+    /// The passage within.
+    pub const fn inner(&mut self) -> &mut P {
+        &mut self.inner
+    }
+
+    /// The same, to look at only.
+    #[must_use]
+    pub const fn inner_ref(&self) -> &P {
+        &self.inner
+    }
+
+    /// The dialogs.
+    pub const fn legs(&mut self) -> &mut Legs {
+        &mut self.legs
+    }
+
+    /// The same, to look at only.
+    #[must_use]
+    pub const fn legs_ref(&self) -> &Legs {
+        &self.legs
+    }
+}
+
+impl<P: Passage> Passage for Asides<P> {
+    fn request(&mut self, ctx: &Passing, request: &Message, edit: &mut Edit) -> Result<(), Refusal> {
+        if self.guards && is_ours(request) {
+            // Only we make these, and only for the PBX. One that comes by is forged, or was sent back to us by a PBX that
+            // passes calls on; neither is to be believed, nor to be told to the carrier.
+            return Err(Refusal { status: 403, reason: "Not For Relay".to_owned() });
+        }
+        self.inner.request(ctx, request, edit)?;
+        if self.legs.enabled() {
+            self.legs.request(ctx, request, edit);
+        }
+        Ok(())
+    }
+
+    fn number(&mut self, ctx: &Passing, request: &Message) -> Option<u32> {
+        if self.legs.enabled() { self.legs.number(ctx, request) } else { self.inner.number(ctx, request) }
+    }
+
+    fn response(&mut self, ctx: &Passing, response: &Message, edit: &mut Edit) {
+        if self.legs.enabled() {
+            self.legs.response(ctx, response);
+        }
+        self.inner.response(ctx, response, edit);
+    }
+
+    fn concluded(&mut self, now: Duration, request: &Message, status: u16) {
+        if self.legs.enabled() {
+            self.legs.concluded(now, request, status);
+        }
+        self.inner.concluded(now, request, status);
+    }
+}
+
+/// Whether a request is of our package.
+fn is_ours(request: &Message) -> bool {
+    match request.method() {
+        Some(Method::INFO) => request.headers_called("Info-Package").any(|header| {
+            let name = header.value.split(|&byte| byte == b';').next().unwrap_or_default();
+            name.trim_ascii().eq_ignore_ascii_case(PACKAGE.as_bytes())
+        }),
+        Some(Method::NOTIFY) => request
+            .header(Name::Event)
+            .and_then(|header| EventHeader::parse(header.value))
+            .is_some_and(|event| event.is(PACKAGE)),
+        _ => false,
+    }
+}

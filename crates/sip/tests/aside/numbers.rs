@@ -1,0 +1,165 @@
+//! After an INFO has been slipped in, both sides still see one consistent dialog.
+
+use sidetone_sip::aside::Nature;
+use sidetone_sip::message::Name;
+
+use crate::office::{CARRIER, Office, PBX, RECV, carrier, pbx, secs};
+
+/// A call in which one INFO has been taken: it was number 8, after the INVITE's 7.
+fn told_once() -> Office {
+    let mut office = Office::new();
+    office.inbound(&[RECV]);
+    office.tell(Nature::Affect, "{}");
+    office.info_taken(8);
+    office
+}
+
+#[test]
+fn every_later_request_is_numbered_higher_and_its_answer_as_it_came() {
+    let mut office = told_once();
+    office.carrier_asks("INVITE", 8, 9, 200);
+    office.send(CARRIER, carrier("ACK", 8, ""));
+    office.take(PBX, "ACK 9");
+    office.carrier_asks("UPDATE", 9, 10, 200);
+    office.carrier_asks("INFO", 10, 11, 200);
+    office.tell(Nature::Affect, "{}");
+    office.info_taken(12);
+    office.carrier_asks("OPTIONS", 14, 16, 200);
+    office.carrier_asks("BYE", 15, 17, 200);
+}
+
+#[test]
+fn the_passage_within_never_notices() {
+    let mut office = told_once();
+    office.carrier_asks("INVITE", 8, 9, 200);
+    let seen = office.proxy.passage_ref().inner_ref();
+    assert_eq!(seen.requests, ["7 INVITE", "7 ACK", "8 INVITE"]);
+    assert_eq!(seen.responses, ["7 INVITE", "8 INVITE"]);
+}
+
+#[test]
+fn an_ack_to_what_came_before_keeps_its_number() {
+    let mut office = told_once();
+    office.send(CARRIER, carrier("ACK", 7, ""));
+    office.take(PBX, "ACK 7");
+}
+
+#[test]
+fn retransmissions_are_what_they_were() {
+    let mut office = told_once();
+    let request = office.carrier_asks("UPDATE", 8, 9, 200);
+    office.send(CARRIER, carrier("UPDATE", 8, ""));
+    office.take(CARRIER, "200 8");
+    office.nothing(PBX);
+    // One that is lost is sent again as it was first, an INFO between or not.
+    office.send(CARRIER, carrier("UPDATE", 9, ""));
+    let first = office.take(PBX, "UPDATE 10");
+    office.tell(Nature::Affect, "{}");
+    office.take(PBX, "INFO 11");
+    office.pass(secs(1));
+    let again = office.take(PBX, "UPDATE 10");
+    assert_eq!(first.as_bytes(), again.as_bytes());
+    assert_eq!(request.call_id(), again.call_id());
+    // A 2xx that comes twice has the caller's number both times, and so has its ACK.
+    let mut office = told_once();
+    let invite = office.carrier_asks("INVITE", 8, 9, 200);
+    office.answer(PBX, &invite, 200, &[]);
+    office.take(CARRIER, "200 8");
+    for _ in 0..2 {
+        office.send(CARRIER, carrier("ACK", 8, ""));
+        office.take(PBX, "ACK 9");
+    }
+}
+
+#[test]
+fn a_prack_names_the_invite_as_the_pbx_knows_it() {
+    let mut office = told_once();
+    office.send(CARRIER, carrier("INVITE", 8, "Supported: 100rel\r\n"));
+    office.take(CARRIER, "100 8");
+    let invite = office.take(PBX, "INVITE 9");
+    office.answer(PBX, &invite, 183, &[("Require", "100rel"), ("RSeq", "4711")]);
+    office.take(CARRIER, "183 8");
+    office.send(CARRIER, carrier("PRACK", 9, "RAck: 4711  8\tINVITE\r\n"));
+    let prack = office.take(PBX, "PRACK 10");
+    assert_eq!(prack.header(Name::RAck).unwrap().value, b"4711 9 INVITE");
+    office.answer(PBX, &prack, 200, &[]);
+    office.take(CARRIER, "200 9");
+}
+
+#[test]
+fn a_cancel_bears_the_number_of_its_invite() {
+    let mut office = told_once();
+    office.send(CARRIER, carrier("INVITE", 8, ""));
+    office.take(CARRIER, "100 8");
+    let invite = office.take(PBX, "INVITE 9");
+    office.answer(PBX, &invite, 180, &[]);
+    office.take(CARRIER, "180 8");
+    let branch = "z9hG4bKINVITE8";
+    office.send(CARRIER, carrier("CANCEL", 8, "").replace("z9hG4bKCANCEL8", branch));
+    office.take(CARRIER, "200 8");
+    let cancel = office.take(PBX, "CANCEL 9");
+    assert_eq!(cancel.top_via().unwrap().branch(), invite.top_via().unwrap().branch());
+    office.answer(PBX, &cancel, 200, &[]);
+    office.answer(PBX, &invite, 487, &[]);
+    office.take(CARRIER, "487 8");
+    office.take(PBX, "ACK 9");
+    office.carrier_asks("BYE", 9, 10, 200);
+}
+
+#[test]
+fn a_challenge_is_answered_with_the_next_number() {
+    for status in [401, 407] {
+        let mut office = told_once();
+        office.carrier_asks("INVITE", 8, 9, status);
+        office.take(PBX, "ACK 9");
+        office.carrier_asks("INVITE", 9, 10, 200);
+        office.carrier_asks("BYE", 10, 11, status);
+        office.carrier_asks("BYE", 11, 12, 200);
+    }
+}
+
+#[test]
+fn what_comes_out_of_order_stays_out_of_order() {
+    let mut office = told_once();
+    office.carrier_asks("UPDATE", 9, 10, 200);
+    // The PBX refuses it, as it would have without us (RFC 3261 §12.2.2).
+    office.carrier_asks("OPTIONS", 8, 9, 500);
+    office.carrier_asks("BYE", 10, 11, 200);
+}
+
+#[test]
+fn requests_of_the_pbx_are_left_alone() {
+    let mut office = told_once();
+    office.send(PBX, pbx("UPDATE", 20, ""));
+    let update = office.take(CARRIER, "UPDATE 20");
+    office.answer(CARRIER, &update, 200, &[]);
+    office.take(PBX, "200 20");
+    office.tell(Nature::Affect, "{}");
+    office.nothing(CARRIER);
+    // It has moved: its Contact counts from now on.
+    let info = office.take("203.0.113.20:5062", "INFO 9");
+    assert_eq!(info.request_uri(), Some("sip:agent@203.0.113.20:5062"));
+}
+
+#[test]
+fn a_transfer_s_reports_name_the_refer_as_the_carrier_knows_it() {
+    let mut office = told_once();
+    office.carrier_asks("REFER", 8, 9, 202);
+    office.send(PBX, pbx("NOTIFY", 20, "Event: refer ; id=9\r\nSubscription-State: active\r\n"));
+    let notify = office.take(CARRIER, "NOTIFY 20");
+    assert_eq!(notify.header(Name::Event).unwrap().value, b"refer ; id=8");
+    office.send(CARRIER, carrier("SUBSCRIBE", 9, "Event: refer;id=8;x=y\r\nExpires: 0\r\n"));
+    let subscribe = office.take(PBX, "SUBSCRIBE 10");
+    assert_eq!(subscribe.header(Name::Event).unwrap().value, b"refer;id=9;x=y");
+}
+
+#[test]
+fn without_an_info_nothing_is_changed() {
+    let mut office = Office::new();
+    office.inbound(&[RECV]);
+    let sent = carrier("UPDATE", 8, "");
+    office.send(CARRIER, sent.clone());
+    let arrived = office.take(PBX, "UPDATE 8");
+    let cut = |text: &str| text.split_once("From:").unwrap().1.to_owned();
+    assert_eq!(cut(&String::from_utf8_lossy(arrived.as_bytes())), cut(&sent));
+}
