@@ -154,6 +154,24 @@ fn a_transfer_s_reports_name_the_refer_as_the_carrier_knows_it() {
 }
 
 #[test]
+fn a_transfer_that_the_pbx_asked_for_keeps_the_pbx_s_number() {
+    let mut office = told_once();
+    office.send(PBX, pbx("REFER", 20, "Refer-To: <sip:x@y>\r\n"));
+    let refer = office.take(CARRIER, "REFER 20");
+    office.answer(CARRIER, &refer, 202, &[]);
+    office.take(PBX, "202 20");
+    // The carrier's reports bear the number of the PBX's REFER, which nobody has changed.
+    office.send(CARRIER, carrier("NOTIFY", 8, "Event: refer;id=20\r\nSubscription-State: active\r\n"));
+    let notify = office.take(PBX, "NOTIFY 9");
+    assert_eq!(notify.header(Name::Event).unwrap().value, b"refer;id=20");
+    office.answer(PBX, &notify, 200, &[]);
+    office.take(CARRIER, "200 8");
+    office.send(PBX, pbx("SUBSCRIBE", 21, "Event: refer;id=20\r\nExpires: 0\r\n"));
+    let subscribe = office.take(CARRIER, "SUBSCRIBE 21");
+    assert_eq!(subscribe.header(Name::Event).unwrap().value, b"refer;id=20");
+}
+
+#[test]
 fn without_an_info_nothing_is_changed() {
     let mut office = Office::new();
     office.inbound(&[RECV]);

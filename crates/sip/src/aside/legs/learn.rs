@@ -38,9 +38,9 @@ impl Legs {
         let Some(id) = found else { return };
         let Some(leg) = self.legs.get_mut(&id) else { return };
         match ctx.from {
-            Face::Trunk => leg.translate_onward(request, edit),
+            Face::Trunk => leg.translate_onward(request, method, edit),
             Face::Pbx => {
-                leg.translate_back(request, edit);
+                leg.translate_back(request, method, edit);
                 leg.hear_request(request, method);
             }
         }
@@ -307,7 +307,7 @@ impl Leg {
     }
 
     /// What a request of the peer's says of its earlier requests, in the PBX's terms.
-    fn translate_onward(&self, request: &Message, edit: &mut Edit) {
+    fn translate_onward(&self, request: &Message, method: Method<'_>, edit: &mut Edit) {
         // RFC 3262 §7.2: `RAck: 1 4711 INVITE`; the second is the CSeq of the INVITE.
         if let Some(header) = request.header(Name::RAck)
             && let Some((before, number, after)) = rack(header.value)
@@ -317,12 +317,18 @@ impl Leg {
                 edit.replace_value(&header, &format!("{before} {sent} {after}"));
             }
         }
-        translate_refer_id(request, edit, |number| self.numbering.sent_as(number));
+        // It subscribes to reports on a REFER of its own. In a NOTIFY it reports on one of the PBX's.
+        if method == Method::SUBSCRIBE {
+            translate_refer_id(request, edit, |number| self.numbering.sent_as(number));
+        }
     }
 
     /// What a request of the PBX's says of its peer's, in the peer's terms.
-    fn translate_back(&self, request: &Message, edit: &mut Edit) {
-        translate_refer_id(request, edit, |number| self.numbering.came_as(number));
+    fn translate_back(&self, request: &Message, method: Method<'_>, edit: &mut Edit) {
+        // It reports on a REFER of its peer's. With a SUBSCRIBE it asks for reports on one of its own.
+        if method == Method::NOTIFY {
+            translate_refer_id(request, edit, |number| self.numbering.came_as(number));
+        }
     }
 }
 
