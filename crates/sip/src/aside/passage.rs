@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{EventHeader, Legs, PACKAGE};
-use crate::message::{Edit, Message, Method, Name};
+use super::{Legs, PACKAGE};
+use crate::message::{Edit, Header, Message, Method, Name};
 use crate::proxy::{Passage, Passing, Refusal};
 
 /// A passage with eyes for [`Legs`], around another.
@@ -78,17 +78,15 @@ impl<P: Passage> Passage for Asides<P> {
     }
 }
 
-/// Whether a request is of our package.
+/// Whether a request is of our package, or might be taken for it: by its name in any case, whatever follows.
 fn is_ours(request: &Message) -> bool {
+    let named = |header: Header<'_>| {
+        let name = header.value.split(|&byte| byte == b';').next().unwrap_or_default();
+        name.trim_ascii().eq_ignore_ascii_case(PACKAGE.as_bytes())
+    };
     match request.method() {
-        Some(Method::INFO) => request.headers_called("Info-Package").any(|header| {
-            let name = header.value.split(|&byte| byte == b';').next().unwrap_or_default();
-            name.trim_ascii().eq_ignore_ascii_case(PACKAGE.as_bytes())
-        }),
-        Some(Method::NOTIFY) => request
-            .header(Name::Event)
-            .and_then(|header| EventHeader::parse(header.value))
-            .is_some_and(|event| event.is(PACKAGE)),
+        Some(Method::INFO) => request.headers_called("Info-Package").any(named),
+        Some(Method::NOTIFY) => request.headers_named(Name::Event).any(named),
         _ => false,
     }
 }

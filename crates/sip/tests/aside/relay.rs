@@ -15,7 +15,13 @@ fn neither_side_can_pass_our_package_on() {
     office.take(PBX, "403 20");
     office.send(PBX, pbx("NOTIFY", 21, "Event: x-sidetone-affect;id=1\r\nSubscription-State: active\r\n"));
     office.take(PBX, "403 21");
+    // However it is written: whoever reads it may not mind.
+    office.send(CARRIER, carrier("NOTIFY", 9, "Event: X-Sidetone-Affect\r\nSubscription-State: active\r\n"));
+    office.take(CARRIER, "403 9");
+    office.send(CARRIER, carrier("NOTIFY", 10, "Event: x-sidetone-affect;;id=\"\r\n"));
+    office.take(CARRIER, "403 10");
     office.nothing(CARRIER);
+    office.nothing(PBX);
 }
 
 #[test]
