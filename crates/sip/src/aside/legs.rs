@@ -94,6 +94,8 @@ pub struct Legs {
     by_call: HashMap<String, Vec<LegId>>,
     /// By Call-ID and the PBX's tag.
     offers: HashMap<String, Offer>,
+    /// INVITEs of the trunk's that sign their CSeq, by Call-ID and its tag, and until when they are remembered.
+    signed: HashMap<String, Duration>,
     deadlines: BTreeSet<(Duration, LegId)>,
     swept: Duration,
     queue: VecDeque<LegId>,
@@ -112,6 +114,7 @@ impl Legs {
             by_name: HashMap::new(),
             by_call: HashMap::new(),
             offers: HashMap::new(),
+            signed: HashMap::new(),
             deadlines: BTreeSet::new(),
             swept: Duration::ZERO,
             queue: VecDeque::new(),

@@ -295,6 +295,27 @@ fn a_dialog_that_need_not_come_by_us_is_left_alone() {
 }
 
 #[test]
+fn a_dialog_whose_invite_signs_its_number_is_left_alone() {
+    let mut office = Office::new();
+    let signed = "Identity: \"abc=\"\r\nIdentity-Info: <https://carrier.example/c>;alg=rsa-sha1\r\nContent-Length";
+    office.send(CARRIER, carrier_calls(7).replace("Content-Length", signed));
+    office.take(CARRIER, "100 7");
+    let invite = office.take(PBX, "INVITE 7");
+    office.answer(PBX, &invite, 180, &[RECV]);
+    office.take(CARRIER, "180 7");
+    office.pass(secs(170));
+    office.answer(PBX, &invite, 183, &[RECV]);
+    office.take(CARRIER, "183 7");
+    office.pass(secs(170));
+    office.answer(PBX, &invite, 200, &[RECV]);
+    office.take(CARRIER, "200 7");
+    office.send(CARRIER, carrier("ACK", 7, ""));
+    office.take(PBX, "ACK 7");
+    office.tell(Nature::Affect, "{}");
+    office.nothing(PBX);
+}
+
+#[test]
 fn calls_that_come_to_nothing_are_forgotten() {
     let mut office = Office::new();
     office.send(CARRIER, carrier_calls(7));

@@ -14,14 +14,18 @@ use crate::uri::Uri;
 
 /// Offers are swept this often.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
+/// Longest Call-ID and tag, together, of an INVITE that is remembered, in bytes.
+const LONGEST_NAME: usize = 1_024;
 
 impl Legs {
     /// A request is about to be forwarded. What it says of requests by their numbers is translated in `edit`.
     pub(in super::super) fn request(&mut self, ctx: &Passing, request: &Message, edit: &mut Edit) {
         let Some(method) = request.method() else { return };
         let Some(to_tag) = request.to_tag() else {
-            if ctx.from == Face::Pbx && method == Method::INVITE {
-                self.offer(ctx.now, request);
+            match ctx.from {
+                Face::Pbx if method == Method::INVITE => self.offer(ctx.now, request),
+                Face::Trunk if method == Method::INVITE && is_signed(request) => self.signed(ctx.now, request),
+                Face::Pbx | Face::Trunk => {}
             }
             return;
         };
@@ -154,12 +158,26 @@ impl Legs {
         }
     }
 
-    /// The PBX calls.
-    fn offer(&mut self, now: Duration, invite: &Message) {
+    fn sweep(&mut self, now: Duration) {
         if now.saturating_sub(self.swept) >= SWEEP_EVERY {
             self.swept = now;
             self.offers.retain(|_, offer| offer.expires > now);
+            self.signed.retain(|_, expires| *expires > now);
         }
+    }
+
+    /// The carrier calls, and has signed the number too.
+    fn signed(&mut self, now: Duration, invite: &Message) {
+        self.sweep(now);
+        let name = offer_name(invite.call_id(), invite.from_tag().unwrap_or_default());
+        if self.signed.len() < MOST && name.len() <= LONGEST_NAME {
+            self.signed.insert(name, now + SETUP);
+        }
+    }
+
+    /// The PBX calls.
+    fn offer(&mut self, now: Duration, invite: &Message) {
+        self.sweep(now);
         let Some(routes) = dialog::record_routes(invite) else { return };
         if self.offers.len() >= MOST || is_signed(invite) {
             return;
@@ -171,7 +189,9 @@ impl Legs {
             expires: now + SETUP,
         };
         let name = offer_name(invite.call_id(), invite.from_tag().unwrap_or_default());
-        self.offers.insert(name, offer);
+        if name.len() <= LONGEST_NAME {
+            self.offers.insert(name, offer);
+        }
     }
 
     /// A dialog of a call that the PBX makes: `message` has the trunk's side in the header `trunk`, and the PBX in `pbx`.
@@ -193,7 +213,9 @@ impl Legs {
 
     /// A dialog of a call that the PBX takes.
     fn called(&mut self, now: Duration, response: &Message, name: String) -> Option<LegId> {
-        if is_signed(response) {
+        let invite = offer_name(response.call_id(), response.from_tag().unwrap_or_default());
+        if let Some(expires) = self.signed.get_mut(&invite) {
+            *expires = now + SETUP;
             return None;
         }
         let routes = self.routes_below_us(response)?;
