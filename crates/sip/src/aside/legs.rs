@@ -25,6 +25,9 @@ const LINGER: Duration = Duration::from_secs(40);
 /// After so many failures in a row a PBX is told nothing more in this dialog.
 const MOST_FAILURES: u8 = 3;
 
+/// Requests of the peer's in one dialog that are waited for; with more, the oldest no longer is.
+const MOST_OPEN: usize = 32;
+
 /// Names the PBX's leg of a dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LegId(u64);
@@ -37,6 +40,8 @@ struct Leg {
     /// From our peer on the trunk's side to the PBX.
     dialog: Dialog,
     numbering: Numbering,
+    /// What of the peer's the PBX may not have seen yet: no number above it may be used before it has.
+    open: Open,
     /// Whether the PBX lists our package in Recv-Info.
     accepts: bool,
     /// The messages that this was last said in.
@@ -60,6 +65,40 @@ struct Said {
     request: u32,
     /// Number in CSeq and status of a response.
     response: (u32, u16),
+}
+
+/// Requests of the peer's that are under way. Should a higher number reach the PBX before one of them, by loss or by
+/// another transport, it would have to refuse that one (RFC 3261 §12.2.2), and the call might not survive it.
+#[derive(Debug, Default)]
+struct Open {
+    /// Numbers in CSeq of those without a final response.
+    unanswered: BTreeSet<u32>,
+    /// That of an INVITE that was accepted, until its ACK has passed.
+    unacknowledged: Option<u32>,
+}
+
+impl Open {
+    fn none(&self) -> bool {
+        self.unanswered.is_empty() && self.unacknowledged.is_none()
+    }
+
+    fn asked(&mut self, number: u32) {
+        self.unanswered.insert(number);
+        if self.unanswered.len() > MOST_OPEN {
+            self.unanswered.pop_first();
+        }
+    }
+
+    fn answered(&mut self, number: u32, invite_accepted: bool) {
+        // A copy of a 2xx comes after the ACK to the first.
+        if self.unanswered.remove(&number) && invite_accepted {
+            self.unacknowledged = Some(number);
+        }
+    }
+
+    fn acknowledged(&mut self, number: u32) {
+        self.unacknowledged.take_if(|open| *open <= number);
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,10 +250,7 @@ impl Legs {
     /// The INFO of a leg that was [`wanting`](Self::wanting), to be sent at once: what its peer sends from now on is numbered
     /// above it.
     pub fn write(&mut self, id: LegId) -> Option<Draft> {
-        let leg = self.legs.get_mut(&id).filter(|leg| leg.stage == Stage::Up && leg.is_ready())?;
-        if leg.outbox.is_empty() {
-            return None;
-        }
+        let leg = self.legs.get_mut(&id).filter(|leg| leg.may_be_told() && !leg.outbox.is_empty())?;
         let number = leg.numbering.take()?;
         let head = leg.dialog.request(Method::INFO, number)?;
         let parcel = leg.outbox.take()?;
@@ -317,7 +353,12 @@ impl Leg {
         self.accepts && !self.muted
     }
 
+    /// Whether an INFO may be sent now, and harms nothing of its peer's.
+    fn may_be_told(&self) -> bool {
+        self.is_ready() && self.stage == Stage::Up && self.open.none()
+    }
+
     fn has_something(&self) -> bool {
-        self.is_ready() && self.stage == Stage::Up && !self.busy && !self.outbox.is_empty()
+        self.may_be_told() && !self.busy && !self.outbox.is_empty()
     }
 }

@@ -99,6 +99,8 @@ fn it_may_change_its_mind_in_mid_call() {
     let invite = office.take(PBX, "INVITE 9");
     office.answer(PBX, &invite, 200, &[RECV]);
     office.take(CARRIER, "200 8");
+    office.send(CARRIER, carrier("ACK", 8, ""));
+    office.take(PBX, "ACK 9");
     office.tell(Nature::Affect, "{}");
     office.take(PBX, "INFO 10");
 }
@@ -205,6 +207,8 @@ fn a_package_refused_is_told_again_once_it_is_listed_again() {
     let invite = office.take(PBX, "INVITE 9");
     office.answer(PBX, &invite, 200, &[RECV]);
     office.take(CARRIER, "200 8");
+    office.send(CARRIER, carrier("ACK", 8, ""));
+    office.take(PBX, "ACK 9");
     office.tell(Nature::Affect, "{}");
     office.take(PBX, "INFO 10");
 }

@@ -51,11 +51,10 @@ fn retransmissions_are_what_they_were() {
     office.send(CARRIER, carrier("UPDATE", 8, ""));
     office.take(CARRIER, "200 8");
     office.nothing(PBX);
-    // One that is lost is sent again as it was first, an INFO between or not.
+    // One that is lost is sent again as it was first, before an INFO that waits.
     office.send(CARRIER, carrier("UPDATE", 9, ""));
     let first = office.take(PBX, "UPDATE 10");
     office.tell(Nature::Affect, "{}");
-    office.take(PBX, "INFO 11");
     office.pass(secs(1));
     let again = office.take(PBX, "UPDATE 10");
     assert_eq!(first.as_bytes(), again.as_bytes());
@@ -69,6 +68,88 @@ fn retransmissions_are_what_they_were() {
         office.send(CARRIER, carrier("ACK", 8, ""));
         office.take(PBX, "ACK 9");
     }
+}
+
+/// Were an INFO sent while a request of the carrier's is lost, delayed, or on its way by TCP for its size, the PBX would
+/// see the higher number first, and have to refuse the lower with 500 (RFC 3261 §12.2.2).
+#[test]
+fn an_info_waits_for_the_carrier_s_request_to_be_answered() {
+    let mut office = told_once();
+    office.send(CARRIER, carrier("UPDATE", 8, ""));
+    let update = office.take(PBX, "UPDATE 9");
+    office.tell(Nature::Affect, "{}");
+    office.nothing(PBX);
+    office.answer(PBX, &update, 200, &[]);
+    office.take(CARRIER, "200 8");
+    office.info_taken(10);
+    // Two at once, answered in another order.
+    office.send(CARRIER, carrier("UPDATE", 9, ""));
+    office.send(CARRIER, carrier("OPTIONS", 10, ""));
+    let (update, options) = (office.take(PBX, "UPDATE 11"), office.take(PBX, "OPTIONS 12"));
+    office.tell(Nature::Affect, "{}");
+    office.answer(PBX, &options, 200, &[]);
+    office.nothing(PBX);
+    office.answer(PBX, &update, 500, &[]);
+    office.take(CARRIER, "200 10");
+    office.take(CARRIER, "500 9");
+    office.info_taken(13);
+}
+
+#[test]
+fn an_info_waits_for_the_ack_of_a_re_invite() {
+    let mut office = told_once();
+    office.send(CARRIER, carrier("INVITE", 8, ""));
+    office.take(CARRIER, "100 8");
+    let invite = office.take(PBX, "INVITE 9");
+    office.tell(Nature::Affect, "{}");
+    for _ in 0..2 {
+        office.answer(PBX, &invite, 200, &[]);
+        office.take(CARRIER, "200 8");
+        office.nothing(PBX);
+    }
+    office.send(CARRIER, carrier("ACK", 8, ""));
+    office.take(PBX, "ACK 9");
+    office.info_taken(10);
+    // A copy of that 2xx, still on its way, holds nothing up.
+    office.answer(PBX, &invite, 200, &[]);
+    office.take(CARRIER, "200 8");
+    office.tell(Nature::Affect, "{}");
+    office.info_taken(11);
+    // One that fails is acknowledged by us.
+    office.send(CARRIER, carrier("INVITE", 9, ""));
+    office.take(CARRIER, "100 9");
+    let invite = office.take(PBX, "INVITE 12");
+    office.tell(Nature::Affect, "{}");
+    office.nothing(PBX);
+    office.answer(PBX, &invite, 488, &[]);
+    office.take(PBX, "ACK 12");
+    office.take(CARRIER, "488 9");
+    office.info_taken(13);
+}
+
+#[test]
+fn an_info_waits_no_longer_than_the_carrier_does() {
+    let mut office = told_once();
+    office.send(CARRIER, carrier("UPDATE", 8, ""));
+    office.pass(secs(20));
+    office.tell(Nature::Affect, "{}");
+    office.pass(secs(12));
+    for _ in 0..11 {
+        office.take(PBX, "UPDATE 9");
+    }
+    office.take(CARRIER, "100 8");
+    office.info_taken(10);
+    // Of a re-INVITE that nobody answers we make an end ourselves.
+    office.send(CARRIER, carrier("INVITE", 9, ""));
+    office.pass(secs(20));
+    office.tell(Nature::Affect, "{}");
+    office.pass(secs(12));
+    for _ in 0..7 {
+        office.take(PBX, "INVITE 11");
+    }
+    office.take(CARRIER, "100 9");
+    office.take(CARRIER, "408 9");
+    office.info_taken(12);
 }
 
 #[test]

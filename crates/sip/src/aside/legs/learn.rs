@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::dialog::{self, Dialog};
 use super::super::{EventHeader, accepts};
-use super::{LIFETIME, LINGER, Leg, LegId, Legs, MOST, Numbering, Offer, Outbox, SETUP, Said, Stage};
+use super::{LIFETIME, LINGER, Leg, LegId, Legs, MOST, Numbering, Offer, Open, Outbox, SETUP, Said, Stage};
 use crate::Face;
 use crate::message::{Edit, Message, Method, Name};
 use crate::name_addr::NameAddr;
@@ -42,7 +42,12 @@ impl Legs {
         let Some(id) = found else { return };
         let Some(leg) = self.legs.get_mut(&id) else { return };
         match ctx.from {
-            Face::Trunk => leg.translate_onward(request, method, edit),
+            Face::Trunk => {
+                leg.translate_onward(request, method, edit);
+                if let Some(cseq) = request.cseq().filter(|_| method == Method::ACK) {
+                    leg.open.acknowledged(cseq.number);
+                }
+            }
             Face::Pbx => {
                 leg.translate_back(request, method, edit);
                 leg.hear_request(request, method);
@@ -66,7 +71,10 @@ impl Legs {
         let cseq = request.cseq()?;
         let number = match cseq.method {
             Method::ACK | Method::CANCEL => leg.numbering.sent_as(cseq.number),
-            _ => leg.numbering.pass(cseq.number),
+            _ => {
+                leg.open.asked(cseq.number);
+                leg.numbering.pass(cseq.number)
+            }
         };
         (number != cseq.number).then_some(number)
     }
@@ -97,6 +105,9 @@ impl Legs {
         if ctx.from == Face::Pbx && status < 300 {
             leg.hear_response(response, cseq.number, cseq.method, status);
         }
+        if ctx.from == Face::Pbx && status >= 200 {
+            leg.open.answered(cseq.number, cseq.method == Method::INVITE && status < 300);
+        }
         match cseq.method {
             Method::INVITE if (200..300).contains(&status) && leg.stage == Stage::Early => {
                 leg.stage = Stage::Answered;
@@ -111,6 +122,13 @@ impl Legs {
     /// The proxy itself ended a request.
     pub(in super::super) fn concluded(&mut self, now: Duration, request: &Message, status: u16) {
         let (Some(method), Some(from_tag)) = (request.method(), request.from_tag()) else { return };
+        if let (Some(cseq), Some(to_tag)) = (request.cseq(), request.to_tag())
+            && let Some(&id) = self.by_name.get(&name(request.call_id(), from_tag, to_tag))
+            && let Some(leg) = self.legs.get_mut(&id)
+        {
+            leg.open.answered(cseq.number, false);
+            self.enqueue(id);
+        }
         match (method, request.to_tag()) {
             // The face isn't told: it is one or the other.
             (Method::INVITE, None) => {
@@ -250,6 +268,7 @@ impl Legs {
                 call,
                 dialog,
                 numbering,
+                open: Open::default(),
                 accepts,
                 said: Said::default(),
                 stage: Stage::Early,
