@@ -16,7 +16,9 @@ use crate::uri::Uri;
 
 /// Dialogs that are watched at once; more are not told anything.
 const MOST: usize = 40_000;
-/// How long a dialog is watched that isn't answered.
+/// Of these, with one Call-ID: every message that ends one looks through them.
+const MOST_OF_A_CALL: usize = 16;
+/// How long a dialog is watched that isn't answered, or whose BYE was refused: it may be sent again.
 const SETUP: Duration = Duration::from_secs(300);
 /// How long a dialog is watched: as long as a call may last, and a little longer.
 const LIFETIME: Duration = Duration::from_secs(25 * 3_600);

@@ -301,7 +301,8 @@ fn a_dialog_that_need_not_come_by_us_is_left_alone() {
 #[test]
 fn a_dialog_whose_invite_signs_its_number_is_left_alone() {
     let mut office = Office::new();
-    let signed = "Identity: \"abc=\"\r\nIdentity-Info: <https://carrier.example/c>;alg=rsa-sha1\r\nContent-Length";
+    let signed =
+        "Identity: \"abc=\"\r\nIdentity-Info: <https://carrier.example/c>;alg=rsa-sha1\r\nContent-Length";
     office.send(CARRIER, carrier_calls(7).replace("Content-Length", signed));
     office.take(CARRIER, "100 7");
     let invite = office.take(PBX, "INVITE 7");
@@ -317,6 +318,22 @@ fn a_dialog_whose_invite_signs_its_number_is_left_alone() {
     office.take(PBX, "ACK 7");
     office.tell(Nature::Affect, "{}");
     office.nothing(PBX);
+}
+
+#[test]
+fn one_call_id_can_hold_only_so_many_dialogs() {
+    let mut office = Office::new();
+    for number in 0..100 {
+        let invite = carrier_calls(7).replace("tag=c", &format!("tag=c{number}"));
+        office.send(CARRIER, invite.replace("z9hG4bKi7", &format!("z9hG4bKi{number}")));
+        office.take(CARRIER, "100 7");
+        let invite = office.take(PBX, "INVITE 7");
+        office.answer(PBX, &invite, 180, &[RECV]);
+        office.take(CARRIER, "180 7");
+    }
+    assert_eq!(office.proxy.passage_ref().legs_ref().len(), 16);
+    office.pass(secs(400));
+    assert!(office.proxy.passage_ref().legs_ref().is_empty());
 }
 
 #[test]

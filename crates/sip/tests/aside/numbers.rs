@@ -200,6 +200,23 @@ fn a_challenge_is_answered_with_the_next_number() {
 }
 
 #[test]
+fn a_bye_that_is_refused_may_be_sent_again() {
+    let mut office = told_once();
+    office.carrier_asks("BYE", 8, 9, 503);
+    office.pass(secs(120));
+    office.tell(Nature::Plain, "the call is over as far as we know");
+    office.nothing(PBX);
+    office.carrier_asks("BYE", 9, 10, 200);
+    office.pass(secs(41));
+    assert!(office.proxy.passage_ref().legs_ref().is_empty());
+    // That one finds no dialog any more, and is not waited for as long.
+    let mut office = told_once();
+    office.carrier_asks("BYE", 8, 9, 481);
+    office.pass(secs(41));
+    assert!(office.proxy.passage_ref().legs_ref().is_empty());
+}
+
+#[test]
 fn what_comes_out_of_order_stays_out_of_order() {
     let mut office = told_once();
     office.carrier_asks("UPDATE", 9, 10, 200);

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use super::super::dialog::{self, Dialog};
 use super::super::{EventHeader, accepts};
-use super::{LIFETIME, LINGER, Leg, LegId, Legs, MOST, Numbering, Offer, Open, Outbox, SETUP, Said, Stage};
+use super::{
+    LIFETIME, LINGER, Leg, LegId, Legs, MOST, MOST_OF_A_CALL, Numbering, Offer, Open, Outbox, SETUP, Said,
+    Stage,
+};
 use crate::Face;
 use crate::message::{Edit, Message, Method, Name};
 use crate::name_addr::NameAddr;
@@ -24,7 +27,9 @@ impl Legs {
         let Some(to_tag) = request.to_tag() else {
             match ctx.from {
                 Face::Pbx if method == Method::INVITE => self.offer(ctx.now, request),
-                Face::Trunk if method == Method::INVITE && is_signed(request) => self.signed(ctx.now, request),
+                Face::Trunk if method == Method::INVITE && is_signed(request) => {
+                    self.signed(ctx.now, request)
+                }
                 Face::Pbx | Face::Trunk => {}
             }
             return;
@@ -158,7 +163,9 @@ impl Legs {
         if let Some(pbx) = leg.pbx.clone() {
             self.ledger.dropped(&pbx, dropped);
         }
-        self.watch(id, now + LINGER);
+        // Without a dialog, or without an answer, its sender takes it to be over too (RFC 3261 §15.1.1).
+        let over = matches!(status, ..300 | 408 | 481);
+        self.watch(id, now + if over { LINGER } else { SETUP });
     }
 
     /// The INVITE has failed: of its dialogs, those that nobody has answered will never be.
@@ -253,7 +260,8 @@ impl Legs {
         numbering: Numbering,
         accepts: bool,
     ) -> Option<LegId> {
-        if self.legs.len() >= MOST {
+        let of_call = self.by_call.get(&dialog.call_id).map_or(0, Vec::len);
+        if self.legs.len() >= MOST || of_call >= MOST_OF_A_CALL {
             return None;
         }
         self.last_id += 1;
