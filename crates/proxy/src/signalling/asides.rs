@@ -2,6 +2,7 @@
 //!
 //! Whatever their route says, they go to addresses that the PBX in question may send from (`allow`), and to nobody else.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::config::Peer;
 use crate::routing::{HostAddress, PeerRef, Where};
 
 /// Who has something to be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum AsideId {
     /// A leg of a call, by INFO.
     Info(LegId),
@@ -80,6 +81,22 @@ impl Core {
         }
         if aside.last {
             self.notifier.end(&aside.pbx, &aside.sip_call_id);
+        }
+    }
+
+    /// What the customer felt is not told any more: not what waits, nor again what is under way.
+    fn withdraw(&mut self, pbx: &Arc<str>, sip_call_id: &str) {
+        let infos = self.proxy.passage().legs().withdraw(pbx, sip_call_id);
+        let notifies = self.notifier.withdraw(pbx, sip_call_id);
+        let under_way: HashSet<AsideId> =
+            infos.into_iter().map(AsideId::Info).chain(notifies.into_iter().map(AsideId::Notify)).collect();
+        if under_way.is_empty() {
+            return;
+        }
+        let keys: Vec<OwnKey> =
+            self.own.iter().filter(|(_, id)| under_way.contains(id)).map(|(key, _)| *key).collect();
+        for key in keys {
+            self.proxy.recall(key);
         }
     }
 
@@ -186,10 +203,7 @@ impl InDialog for BySip {
     }
 
     fn withdraw(&self, pbx: &Arc<str>, sip_call_id: &str) {
-        self.with(|core, _| {
-            core.notifier.withdraw(pbx, sip_call_id);
-            core.proxy.passage().legs().withdraw(pbx, sip_call_id);
-        });
+        self.with(|core, _| core.withdraw(pbx, sip_call_id));
     }
 
     fn end(&self, pbx: &Arc<str>, sip_call_id: &str) {

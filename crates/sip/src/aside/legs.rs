@@ -56,6 +56,8 @@ struct Leg {
     /// Whose link has something to tell here.
     pbx: Option<Arc<str>>,
     busy: bool,
+    /// The INFO under way tells how the customer feels.
+    feels: bool,
     queued: bool,
     expires: Duration,
 }
@@ -216,14 +218,20 @@ impl Legs {
         }
     }
 
-    /// The customer has objected: nothing that waits and tells how they feel is told any more.
-    pub fn withdraw(&mut self, pbx: &Arc<str>, call: &str) {
+    /// The customer has objected: nothing that waits and tells how they feel is told any more. Gives the legs in which an
+    /// INFO that does is under way: it should be [recalled](crate::proxy::Proxy::recall), lest it be sent again.
+    pub fn withdraw(&mut self, pbx: &Arc<str>, call: &str) -> Vec<LegId> {
+        let mut under_way = Vec::new();
         for id in self.by_call.get(call).cloned().unwrap_or_default() {
             if let Some(leg) = self.legs.get_mut(&id) {
                 let dropped = leg.outbox.withdraw();
                 self.ledger.dropped(pbx, dropped);
+                if leg.feels {
+                    under_way.push(id);
+                }
             }
         }
+        under_way
     }
 
     /// The next leg that has something to be told, and where to. Its INFO is to be [`write`](Self::write)n, or else
@@ -256,6 +264,7 @@ impl Legs {
         let number = leg.numbering.take()?;
         let head = leg.dialog.request(Method::INFO, number)?;
         let parcel = leg.outbox.take()?;
+        leg.feels = parcel.nature.is_affect();
         let head = head
             .header("Info-Package", PACKAGE)
             .header("Content-Disposition", "Info-Package")
@@ -274,8 +283,13 @@ impl Legs {
     pub fn answered(&mut self, id: LegId, answer: Answer) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.busy = false;
+        leg.feels = false;
         let Some(pbx) = leg.pbx.clone() else { return };
         let counts = self.ledger.of(&pbx);
+        if answer == Answer::Recalled {
+            counts.dropped += 1;
+            return self.enqueue(id);
+        }
         if let Answer::Final { status: 200..300, .. } = answer {
             counts.sent += 1;
             leg.failures = 0;
@@ -297,7 +311,7 @@ impl Legs {
                 self.enqueue(id);
             }
             // It knows no such dialog (481), does not answer (408), can't do with it (405, 415, 501, …).
-            Answer::Final { .. } | Answer::Silence | Answer::Unsent => self.mute(id),
+            Answer::Final { .. } | Answer::Silence | Answer::Unsent | Answer::Recalled => self.mute(id),
         }
     }
 

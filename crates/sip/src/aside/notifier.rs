@@ -109,16 +109,23 @@ impl Notifier {
         }
     }
 
-    /// The customer has objected: nothing of how they feel is told any more, nor remembered.
-    pub fn withdraw(&mut self, pbx: &Arc<str>, call: &str) {
-        let Some(told) = self.calls.get_mut(&(Arc::clone(pbx), call.to_owned())) else { return };
-        told.affect = None;
-        for id in &told.subscriptions {
-            if let Some(subscription) = self.subscriptions.get_mut(id) {
-                let dropped = subscription.outbox.withdraw();
-                self.ledger.dropped(pbx, dropped);
+    /// The customer has objected: nothing of how they feel is told any more, nor remembered. Gives the subscriptions of
+    /// which a NOTIFY that tells of it is under way: it should be [recalled](crate::proxy::Proxy::recall), lest it be sent
+    /// again.
+    pub fn withdraw(&mut self, pbx: &Arc<str>, call: &str) -> Vec<SubscriptionId> {
+        if let Some(told) = self.calls.get_mut(&(Arc::clone(pbx), call.to_owned())) {
+            told.affect = None;
+        }
+        let mut under_way = Vec::new();
+        // Those of a call that is over, too, whose last words may still wait.
+        for (id, subscription) in self.subscriptions.iter_mut().filter(|(_, it)| it.is_about(pbx, call)) {
+            let dropped = subscription.outbox.withdraw();
+            self.ledger.dropped(pbx, dropped);
+            if subscription.feels {
+                under_way.push(*id);
             }
         }
+        under_way
     }
 
     /// A call is over, as far as this PBX is concerned: its subscriptions end once everything has been told.
@@ -181,6 +188,7 @@ impl Notifier {
     pub fn answered(&mut self, now: Duration, id: SubscriptionId, answer: Answer) {
         let Some(subscription) = self.subscriptions.get_mut(&id) else { return };
         subscription.busy = false;
+        subscription.feels = false;
         let carried = std::mem::take(&mut subscription.carries);
         let counts = self.ledger.of(&subscription.pbx);
         match answer {
@@ -195,6 +203,12 @@ impl Notifier {
                 subscription.paused_until = Some(now + after.min(LONGEST_PAUSE));
                 let expires = subscription.expires;
                 return self.schedule(id, expires);
+            }
+            Answer::Recalled => {
+                counts.dropped += u64::from(carried);
+                // What holds instead, and the last word, if it was that.
+                subscription.owes_state = true;
+                subscription.last = false;
             }
             Answer::Final { .. } | Answer::Silence | Answer::Unsent => {
                 // An empty NOTIFY that fails is a failure too: nobody is told any more.

@@ -59,6 +59,8 @@ pub(super) struct Subscription {
     pub(super) busy: bool,
     /// That one bears a parcel.
     pub(super) carries: bool,
+    /// That tells how the customer feels.
+    pub(super) feels: bool,
     /// That one is the last.
     pub(super) last: bool,
     /// The subscriber has asked to be left alone until then.
@@ -73,6 +75,11 @@ impl Subscription {
         !self.busy
             && self.paused_until.is_none()
             && (self.owes_state || self.ending.is_some() || !self.outbox.is_empty())
+    }
+
+    /// Whether it is that PBX's, and about that call.
+    pub(super) fn is_about(&self, pbx: &Arc<str>, call: &str) -> bool {
+        self.call == call && self.pbx == *pbx
     }
 
     /// When something is next due.
@@ -102,6 +109,7 @@ impl Subscription {
             .header("Event", &event)
             .header("Subscription-State", &state);
         self.carries = parcel.is_some();
+        self.feels = parcel.as_ref().is_some_and(|parcel| parcel.nature.is_affect());
         let body = match parcel {
             Some(parcel) => {
                 head = head.header("Content-Type", parcel.content_type);

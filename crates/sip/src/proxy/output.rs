@@ -73,6 +73,8 @@ pub enum Answer {
     Silence,
     /// It could not be sent.
     Unsent,
+    /// It was taken back by [`super::Proxy::recall`]; whether it had arrived is not known.
+    Recalled,
 }
 
 /// Names a request that waits for its [`Decision`].

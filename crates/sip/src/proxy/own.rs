@@ -19,6 +19,8 @@ pub(super) struct Own {
     body: Bytes,
     /// It went over TCP for its size alone: where UDP would have taken it.
     udp: Option<Destination>,
+    /// The try that is under way.
+    attempt: Option<Key>,
 }
 
 impl<P: Passage> Proxy<P> {
@@ -27,13 +29,24 @@ impl<P: Passage> Proxy<P> {
     pub fn originate(&mut self, now: Duration, to: Destination, head: RequestBuilder, body: Bytes) -> OwnKey {
         self.last_own += 1;
         let own = OwnKey(self.last_own);
-        self.own.insert(own, Own { head, body, udp: None });
+        self.own.insert(own, Own { head, body, udp: None, attempt: None });
         if self.is_full(true) {
             self.own_ended(own, Answer::Unsent);
         } else {
             self.launch_own(now, own, to, false);
         }
         own
+    }
+
+    /// What a request of our own says is not to be said any more: it is not sent again, nor another way. What has left can't
+    /// be called back, and its answer, if one comes, isn't told.
+    pub fn recall(&mut self, key: OwnKey) {
+        let attempt = self.own.get(&key).and_then(|own| own.attempt);
+        self.own_ended(key, Answer::Recalled);
+        if let Some((slot, attempt)) = attempt.and_then(|slot| Some((slot, self.attempts.get_mut(slot)?))) {
+            attempt.client.terminate();
+            self.tidy_attempt(slot);
+        }
     }
 
     fn launch_own(&mut self, now: Duration, own: OwnKey, to: Destination, udp_only: bool) {
@@ -68,6 +81,7 @@ impl<P: Passage> Proxy<P> {
         }
         if let Some(own) = self.own.get_mut(&own) {
             own.udp = switched.then_some(to);
+            own.attempt = Some(slot);
         }
         self.counters.tcp_switches += u64::from(switched);
         self.send(bytes, place, true);

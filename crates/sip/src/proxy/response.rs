@@ -72,7 +72,9 @@ impl<P: Passage> Proxy<P> {
                 self.tidy_attempt(key);
             }
             Owner::Exchange(exchange) => {
-                let Some(response) = self.as_it_was_asked(exchange, response) else { return };
+                let Some(response) = self.as_it_was_asked(exchange, response) else {
+                    return self.tidy_attempt(key);
+                };
                 if self.attempts.get_mut(key).is_some_and(|attempt| std::mem::take(&mut attempt.switched)) {
                     self.drop_udp_fallback(exchange);
                 }

@@ -159,11 +159,31 @@ fn an_objection_takes_back_what_waits() {
     office.tell(Nature::Plain, "first");
     office.tell(Nature::Affect, "upset");
     office.tell(Nature::Plain, "objection");
-    let pbx = office.pbx.clone();
-    office.proxy.passage().legs().withdraw(&pbx, "call");
+    office.withdraw();
     office.info_taken(8);
     assert_eq!(office.info_taken(9).body(), b"objection");
     office.nothing(PBX);
+}
+
+#[test]
+fn an_objection_takes_back_what_would_be_sent_again() {
+    let mut office = Office::new();
+    office.inbound(&[RECV]);
+    office.tell(Nature::Affect, "upset");
+    let upset = office.take(PBX, "INFO 8");
+    office.withdraw();
+    assert_eq!(office.answers, [Answer::Recalled]);
+    office.tell(Nature::Plain, "objection");
+    let info = office.take(PBX, "INFO 9");
+    assert_eq!(info.body(), b"objection");
+    office.answer(PBX, &info, 200, &[]);
+    office.pass(secs(40));
+    office.nothing(PBX);
+    // It has arrived after all: nobody minds.
+    office.answer(PBX, &upset, 200, &[]);
+    office.nothing(CARRIER);
+    assert_eq!(counts(&office), Counts { sent: 1, failed: 0, dropped: 1 });
+    office.carrier_asks("BYE", 8, 10, 200);
 }
 
 /// What a refusal does: whether the next is told all the same.

@@ -180,6 +180,18 @@ impl Office {
         self.drain();
     }
 
+    /// The customer objects: what is under way is taken back, as by the shell.
+    pub fn withdraw(&mut self) {
+        let pbx = Arc::clone(&self.pbx);
+        let legs = self.proxy.passage().legs().withdraw(&pbx, "call");
+        let keys: Vec<_> =
+            self.under_way.iter().filter(|(_, leg)| legs.contains(leg)).map(|(key, _)| *key).collect();
+        for key in keys {
+            self.proxy.recall(key);
+        }
+        self.drain();
+    }
+
     /// The peer answers a request that has reached it.
     pub fn answer(&mut self, peer: &str, request: &Message, status: u16, headers: &[(&str, &str)]) {
         let tag = if peer == PBX { "p" } else { "c" };

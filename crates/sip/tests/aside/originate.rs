@@ -104,6 +104,25 @@ fn tcp_that_says_nothing_gives_way_to_udp() {
 }
 
 #[test]
+fn what_is_recalled_is_sent_no_further() {
+    for size in [10, 2_000] {
+        let mut proxy = proxy();
+        let key = originate(&mut proxy, size);
+        let (_, place) = sent(&mut proxy);
+        proxy.recall(key);
+        assert_eq!(answered(&mut proxy, key), Answer::Recalled);
+        // Neither again, nor by UDP in place of TCP.
+        proxy.send_failed(secs(1), &place);
+        for second in 2..60 {
+            proxy.timeout(secs(second));
+        }
+        proxy.recall(key);
+        assert!(proxy.poll().is_none());
+        assert_eq!(proxy.transactions(), 0);
+    }
+}
+
+#[test]
 fn what_cant_be_sent_ends_at_once() {
     let mut proxy = Proxy::new(Settings::new(vec![Listener::bound(Transport::Tcp, addr(US))]), Unobserved, 7);
     let key = originate(&mut proxy, 10);

@@ -239,6 +239,45 @@ fn an_objection_is_remembered_no_further() {
 }
 
 #[test]
+fn an_objection_takes_back_the_notify_under_way() {
+    let mut desk = Desk::new();
+    let pbx = desk.pbx.clone();
+    assert_eq!(desk.status(&subscribe(1, "", EVENT, "")), 200);
+    desk.notified();
+    desk.tell(Nature::Plain, "held");
+    assert_eq!(desk.notified().1, "held");
+    desk.tell(Nature::Affect, "rising");
+    let (id, ..) = desk.notifier.wanting(desk.now).unwrap();
+    assert!(desk.notifier.withdraw(&pbx, "a@b").is_empty(), "nothing has been written yet");
+    desk.notifier.answered(desk.now, id, Answer::Unsent);
+    // The last one too.
+    let mut desk = Desk::new();
+    desk.tell(Nature::Affect, "rising");
+    assert_eq!(desk.status(&subscribe(1, "", EVENT, "Expires: 0\r\n")), 200);
+    let (id, ..) = desk.notifier.wanting(desk.now).unwrap();
+    assert_eq!(desk.notifier.write(desk.now, id).unwrap().body, "rising");
+    assert_eq!(desk.notifier.withdraw(&pbx, "a@b"), [id]);
+    desk.notifier.answered(desk.now, id, Answer::Recalled);
+    assert_eq!(desk.notified(), told("terminated;reason=timeout", ""));
+    assert!(desk.notifier.is_empty());
+    assert_eq!(desk.notifier.ledger().counts("office"), Counts { sent: 0, failed: 0, dropped: 1 });
+}
+
+#[test]
+fn what_a_call_that_is_over_still_had_to_tell_is_taken_back_too() {
+    let mut desk = Desk::new();
+    let pbx = desk.pbx.clone();
+    assert_eq!(desk.status(&subscribe(1, "", EVENT, "")), 200);
+    desk.notify(Answer::Final { status: 503, retry_after: Some(secs(10)) });
+    desk.tell(Nature::Affect, "rising");
+    desk.tell(Nature::Plain, "ended");
+    desk.notifier.end(&pbx, "a@b");
+    desk.notifier.withdraw(&pbx, "a@b");
+    desk.pass(secs(10));
+    assert_eq!(desk.notified(), told("terminated;reason=noresource", "ended"));
+}
+
+#[test]
 fn at_the_end_everyone_is_told() {
     let mut desk = Desk::new();
     assert_eq!(desk.status(&subscribe(1, "", EVENT, "")), 200);

@@ -28,7 +28,7 @@ impl Legs {
             match ctx.from {
                 Face::Pbx if method == Method::INVITE => self.offer(ctx.now, request),
                 Face::Trunk if method == Method::INVITE && is_signed(request) => {
-                    self.signed(ctx.now, request)
+                    self.signed(ctx.now, request);
                 }
                 Face::Pbx | Face::Trunk => {}
             }
@@ -285,6 +285,7 @@ impl Legs {
                 outbox: Outbox::default(),
                 pbx: None,
                 busy: false,
+                feels: false,
                 queued: false,
                 expires: Duration::ZERO,
             },
