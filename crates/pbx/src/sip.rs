@@ -96,12 +96,15 @@ pub(crate) struct Clerk {
     out: Arc<dyn InDialog>,
     /// The calls of this PBX, with their Call-IDs.
     calls: HashMap<CallId, Arc<str>>,
+    /// Events that the bus had to drop.
+    lost: u64,
 }
 
 impl Clerk {
     pub(crate) fn new(pbx: &str, sip: &Sip, raw: Raw, out: Arc<dyn InDialog>) -> Self {
         let Sip { format, notify, info, .. } = *sip;
-        Self { pbx: pbx.into(), kinds: sip.kinds(), format, notify, info, raw, out, calls: HashMap::new() }
+        let (pbx, kinds) = (pbx.into(), sip.kinds());
+        Self { pbx, kinds, format, notify, info, raw, out, calls: HashMap::new(), lost: 0 }
     }
 
     /// Something happened in some call.
@@ -158,9 +161,24 @@ impl Clerk {
         }
     }
 
-    /// Forgets calls that are gone though nothing has said so.
+    /// Takes an event of the bus, and looks whether others were lost.
+    fn take_from(&mut self, bus: &Subscription, published: &Published) {
+        self.take(published);
+        // Only now: what was lost up to here is older than whatever comes.
+        let lost = bus.counts().dropped;
+        if lost != self.lost {
+            self.lost = lost;
+            // Any customer may have objected in what was lost. Nobody who has is told of for want of knowing.
+            for call in self.calls.values() {
+                self.out.withdraw(&self.pbx, call);
+            }
+        }
+    }
+
+    /// Forgets calls that are gone, or another PBX's, though nothing has said so.
     fn sweep(&mut self) {
-        let gone: Vec<CallId> = self.calls.keys().filter(|id| (self.raw)(id).is_none()).copied().collect();
+        let ours = |id: &CallId| (self.raw)(id).is_some_and(|identity| *identity.pbx == *self.pbx);
+        let gone: Vec<CallId> = self.calls.keys().filter(|id| !ours(id)).copied().collect();
         for id in gone {
             self.forget(&id);
         }
@@ -181,7 +199,7 @@ pub(crate) async fn run(mut clerk: Clerk, mut bus: Subscription, mut stop: watch
     let until = loop {
         tokio::select! {
             event = bus.recv() => match event {
-                Some(event) => clerk.take(&event),
+                Some(event) => clerk.take_from(&bus, &event),
                 None => break Instant::now(),
             },
             // Whoever could say so being gone says so too.
@@ -189,14 +207,14 @@ pub(crate) async fn run(mut clerk: Clerk, mut bus: Subscription, mut stop: watch
             _ = sweep.tick() => {
                 // A call that has just ended may still have its last event waiting.
                 while let Some(event) = bus.try_recv() {
-                    clerk.take(&event);
+                    clerk.take_from(&bus, &event);
                 }
                 clerk.sweep();
             }
         }
     };
     while let Some(event) = bus.try_recv() {
-        clerk.take(&event);
+        clerk.take_from(&bus, &event);
     }
     clerk.out.close(&clerk.pbx);
     while !clerk.out.is_idle() && Instant::now() < until {

@@ -85,7 +85,7 @@ impl Desk {
     fn happens(&mut self, call: &mut Narrator, happening: impl Into<Happening>) -> Vec<String> {
         self.bus.publish(call.tell(Duration::ZERO, happening));
         while let Some(event) = self.heard.try_recv() {
-            self.clerk.take(&event);
+            self.clerk.take_from(&self.heard, &event);
         }
         self.notes.taken()
     }
@@ -151,6 +151,23 @@ fn an_objection_is_passed_on_before_it_is_told() {
 }
 
 #[test]
+fn an_objection_may_be_among_what_was_lost() {
+    let mut desk = Desk::new("");
+    let (mut call, mut other) = (desk.call(1, "office"), desk.call(2, "office"));
+    assert_eq!(desk.happens(&mut call, alert()), ["n call-1 affect.alert Affect"]);
+    // The queue holds 64.
+    desk.bus.publish(call.tell(Duration::ZERO, consent("opted-out", true)));
+    for _ in 0..63 {
+        desk.bus.publish(other.tell(Duration::ZERO, CallStarted { analysed: true }));
+    }
+    let mut told = desk.happens(&mut other, alert());
+    assert_eq!(told.pop().unwrap(), "n call-2 affect.alert Affect");
+    told.sort();
+    assert_eq!(told, ["withdraw call-1", "withdraw call-2"]);
+    assert_eq!(desk.happens(&mut other, alert()), ["n call-2 affect.alert Affect"], "once");
+}
+
+#[test]
 fn emotionml_has_words_for_feelings_only() {
     let mut desk = Desk::new("format = \"emotionml\"");
     let mut call = desk.call(1, "office");
@@ -168,6 +185,12 @@ fn calls_that_vanish_are_ended() {
     desk.alive.lock().unwrap().clear();
     desk.clerk.sweep();
     assert_eq!(desk.notes.taken(), ["end call-1"]);
+    // Another PBX has answered, but that was not heard.
+    let mut call = desk.call(2, "office");
+    desk.happens(&mut call, CallStarted { analysed: true });
+    desk.call(2, "elsewhere");
+    desk.clerk.sweep();
+    assert_eq!(desk.notes.taken(), ["end call-2"]);
 }
 
 #[tokio::test]
