@@ -60,6 +60,8 @@ struct Inner {
     routed_order: VecDeque<String>,
     calls: HashMap<CallKey, Entry>,
     transfers: Transfers,
+    /// The same by SIP Call-ID, of which a call that comes back to us has the same.
+    by_sip: HashMap<String, Vec<CallKey>>,
     thresholds: Thresholds,
     settings: Settings,
     excluded: Option<Excluded>,
@@ -86,6 +88,22 @@ pub struct Rules {
 pub type Excluded = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
 impl Inner {
+    fn enter(&mut self, key: CallKey, entry: Entry) {
+        self.by_sip.entry(entry.sip_call_id().to_owned()).or_default().push(key);
+        self.calls.insert(key, entry);
+    }
+
+    fn strike(&mut self, key: CallKey) -> Option<Entry> {
+        let entry = self.calls.remove(&key)?;
+        if let Some(keys) = self.by_sip.get_mut(entry.sip_call_id()) {
+            keys.retain(|other| *other != key);
+            if keys.is_empty() {
+                self.by_sip.remove(entry.sip_call_id());
+            }
+        }
+        Some(entry)
+    }
+
     fn rule(&mut self, rules: Rules) {
         let Rules { thresholds, media_timeout, consent, excluded } = rules;
         self.thresholds = thresholds;
@@ -222,7 +240,9 @@ impl Calls {
     #[must_use]
     pub fn is_with(&self, sip_call_id: &str, pbx: &str) -> bool {
         let inner = self.lock();
-        inner.calls.values().any(|entry| entry.sip_call_id() == sip_call_id && entry.pbx() == pbx)
+        // Asked with the SIP core locked, once for each SUBSCRIBE: no search through all calls.
+        let keys = inner.by_sip.get(sip_call_id).map_or(&[][..], Vec::as_slice);
+        keys.iter().filter_map(|key| inner.calls.get(key)).any(|entry| entry.pbx() == pbx)
     }
 
     /// The calls that are up, oldest first.
@@ -403,7 +423,7 @@ impl Calls {
         tracing::info!(call = %entry.call().id, %trunk, pbx = entry.pbx(), ?direction, ?policy, "call started");
         let analysed = policy == Policy::GivenUpstream && !listed;
         self.bus.publish(entry.tell(at, CallStarted { analysed }));
-        inner.calls.insert(key, entry);
+        inner.enter(key, entry);
         if listed {
             self.consent(inner, key, at, Input::Listed);
         }
@@ -537,7 +557,7 @@ impl Calls {
             .collect();
         for key in overdue {
             inner.counters.closed_overdue += 1;
-            if let Some(entry) = inner.calls.remove(&key) {
+            if let Some(entry) = inner.strike(key) {
                 self.close(&mut inner.counters, entry);
             }
         }
@@ -581,7 +601,7 @@ impl Calls {
 
     fn close_if_done(&self, inner: &mut Inner, key: CallKey) {
         if inner.calls.get(&key).is_some_and(Entry::is_done)
-            && let Some(entry) = inner.calls.remove(&key)
+            && let Some(entry) = inner.strike(key)
         {
             self.close(&mut inner.counters, entry);
         }

@@ -144,13 +144,13 @@ impl Notifier {
             // It has come again after its transaction was over: it is answered as before.
             return Ok(());
         }
-        if !known(&call) {
-            return Err(Reply::refuse(404, "Not Found"));
-        }
         let key = (Arc::clone(ask.pbx), call.into_owned());
         let of_call = self.calls.get(&key).map_or(0, |told| told.subscriptions.len());
         if self.subscriptions.len() >= MOST || of_call >= MOST_OF_A_CALL {
             return Err(Reply::refuse(503, "Too Many Subscriptions").with("Retry-After", "60"));
+        }
+        if !known(&key.1) {
+            return Err(Reply::refuse(404, "Not Found"));
         }
         let Some(dialog) = dialog(request, ask.tag).filter(|dialog| dialog.next_hop().is_some()) else {
             return Err(Reply::refuse(400, "Bad Request (no Contact or route to send NOTIFY by)"));
