@@ -25,12 +25,13 @@ pub(super) struct Own {
 
 impl<P: Passage> Proxy<P> {
     /// Sends a request that is not an INVITE, all of it but the Via. Its end follows as [`Output::Answered`], after timer F at
-    /// the latest. Provisional responses are not told.
+    /// the latest. Provisional responses are not told. Not sent if half of the room for transactions is taken.
     pub fn originate(&mut self, now: Duration, to: Destination, head: RequestBuilder, body: Bytes) -> OwnKey {
         self.last_own += 1;
         let own = OwnKey(self.last_own);
         self.own.insert(own, Own { head, body, udp: None, attempt: None });
-        if self.is_full(true) {
+        // Calls come first.
+        if self.transactions() >= self.settings.max_transactions / 2 {
             self.own_ended(own, Answer::Unsent);
         } else {
             self.launch_own(now, own, to, false);

@@ -3,7 +3,7 @@
 use sidetone_sip::aside::Nature;
 use sidetone_sip::message::Name;
 
-use crate::office::{CARRIER, Office, PBX, RECV, carrier, pbx, secs};
+use crate::office::{CARRIER, Office, PBX, RECV, carrier, carrier_calls, pbx, secs};
 
 /// A call in which one INFO has been taken: it was number 8, after the INVITE's 7.
 fn told_once() -> Office {
@@ -214,6 +214,95 @@ fn a_bye_that_is_refused_may_be_sent_again() {
     office.carrier_asks("BYE", 8, 9, 481);
     office.pass(secs(41));
     assert!(office.proxy.passage_ref().legs_ref().is_empty());
+}
+
+/// Two of the agent's phones answer: two dialogs of one INVITE, each with numbers of its own.
+#[test]
+fn each_dialog_of_a_forked_invite_has_its_own_numbers() {
+    let mut office = Office::new();
+    let within = |message: String, tag: &str| message.replace("tag=p", &format!("tag={tag}"));
+    office.send(CARRIER, carrier_calls(7));
+    office.take(CARRIER, "100 7");
+    let invite = office.take(PBX, "INVITE 7");
+    for (tag, status) in [("p1", 180), ("p2", 183), ("p2", 200), ("p1", 200)] {
+        office.answer_as(PBX, tag, &invite, status, &[RECV]);
+        let response = office.take(CARRIER, &format!("{status} 7"));
+        assert_eq!(response.to_tag(), Some(tag));
+    }
+    // Of the first nobody has heard yet.
+    office.send(CARRIER, within(carrier("ACK", 7, ""), "p2"));
+    office.take(PBX, "ACK 7");
+    for _ in 0..2 {
+        office.tell(Nature::Affect, "{}");
+        let info = office.take(PBX, &format!("INFO {}", if office.answers.is_empty() { 8 } else { 9 }));
+        assert_eq!(info.to_tag(), Some("p2"));
+        office.answer(PBX, &info, 200, &[]);
+    }
+    office.send(CARRIER, within(carrier("ACK", 7, ""), "p1"));
+    office.take(PBX, "ACK 7");
+    // What had waited there: both, as neither is a reading.
+    for number in [8, 9] {
+        assert_eq!(office.info_taken(number).to_tag(), Some("p1"));
+    }
+    office.tell(Nature::Affect, "{}");
+    for _ in 0..2 {
+        office.info_taken(10);
+    }
+    // The caller keeps the first. Both count from the INVITE's 7.
+    for (tag, sent) in [("p2", 11), ("p1", 11)] {
+        office.send(CARRIER, within(carrier("BYE", 8, ""), tag).replace("KBYE", &format!("K{tag}")));
+        let bye = office.take(PBX, &format!("BYE {sent}"));
+        assert_eq!(bye.to_tag(), Some(tag));
+        office.answer(PBX, &bye, 200, &[]);
+        office.take(CARRIER, "200 8");
+    }
+    office.pass(secs(60));
+    assert!(office.proxy.passage_ref().legs_ref().is_empty());
+}
+
+/// A PBX that lists the package dies after its 180, and another takes the call.
+#[test]
+fn what_a_pbx_that_failed_has_said_is_not_held_for_the_next() {
+    let mut office = Office::new();
+    office.another = Some("203.0.113.21:5060");
+    office.send(CARRIER, carrier_calls(7));
+    office.take(CARRIER, "100 7");
+    let invite = office.take(PBX, "INVITE 7");
+    office.answer_as(PBX, "p0", &invite, 180, &[RECV]);
+    office.take(CARRIER, "180 7");
+    office.answer_as(PBX, "p0", &invite, 503, &[]);
+    office.take(PBX, "ACK 7");
+    let invite = office.take("203.0.113.21:5060", "INVITE 7");
+    office.answer(PBX, &invite, 200, &[]);
+    office.take(CARRIER, "200 7");
+    office.send(CARRIER, carrier("ACK", 7, ""));
+    office.take(PBX, "ACK 7");
+    office.tell(Nature::Affect, "{}");
+    office.nothing(PBX);
+    office.carrier_asks("BYE", 8, 8, 200);
+    office.pass(secs(400));
+    assert!(office.proxy.passage_ref().legs_ref().is_empty());
+}
+
+#[test]
+fn numbers_near_the_end_of_their_range_are_left_alone() {
+    for number in [(1 << 31) - (1 << 16), (1 << 31) - 2, u32::MAX - 1] {
+        let mut office = Office::new();
+        office.send(CARRIER, carrier_calls(number));
+        office.take(CARRIER, &format!("100 {number}"));
+        let invite = office.take(PBX, &format!("INVITE {number}"));
+        office.answer(PBX, &invite, 200, &[RECV]);
+        office.take(CARRIER, &format!("200 {number}"));
+        office.send(CARRIER, carrier("ACK", number, ""));
+        office.take(PBX, &format!("ACK {number}"));
+        for _ in 0..3 {
+            office.tell(Nature::Affect, "{}");
+        }
+        office.nothing(PBX);
+        office.carrier_asks("BYE", number + 1, number + 1, 200);
+        office.pass(secs(60));
+        assert!(office.proxy.passage_ref().legs_ref().is_empty());
+    }
 }
 
 #[test]

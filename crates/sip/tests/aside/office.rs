@@ -63,6 +63,8 @@ pub struct Office {
     /// INFOs under way.
     under_way: BTreeMap<sidetone_sip::proxy::OwnKey, sidetone_sip::aside::LegId>,
     pub answers: Vec<Answer>,
+    /// Where calls go if the PBX fails.
+    pub another: Option<&'static str>,
 }
 
 impl Office {
@@ -83,6 +85,7 @@ impl Office {
             inbox: BTreeMap::new(),
             under_way: BTreeMap::new(),
             answers: Vec::new(),
+            another: None,
         }
     }
 
@@ -110,7 +113,10 @@ impl Office {
                         };
                         let from = if query.source.remote == addr(CARRIER) { Face::Trunk } else { Face::Pbx };
                         let to = Destination { transport: Transport::Udp, local: addr(US), remote };
-                        let decision = Decision::Forward { from, targets: vec![Target::from(to)] };
+                        let another = self.another.filter(|_| query.to_tag.is_none());
+                        let another = another.map(|remote| Destination { remote: addr(remote), ..to });
+                        let targets = [to].into_iter().chain(another).map(Target::from).collect();
+                        let decision = Decision::Forward { from, targets };
                         self.proxy.decide(self.now, query.key, decision);
                     }
                     Output::Probed { .. } => {}
@@ -194,7 +200,18 @@ impl Office {
 
     /// The peer answers a request that has reached it.
     pub fn answer(&mut self, peer: &str, request: &Message, status: u16, headers: &[(&str, &str)]) {
-        let tag = if peer == PBX { "p" } else { "c" };
+        self.answer_as(peer, if peer == PBX { "p" } else { "c" }, request, status, headers);
+    }
+
+    /// The same, by one of several that do.
+    pub fn answer_as(
+        &mut self,
+        peer: &str,
+        tag: &str,
+        request: &Message,
+        status: u16,
+        headers: &[(&str, &str)],
+    ) {
         let mut response = ResponseBuilder::new(request, status).to_tag(tag);
         for header in request.headers_named(Name::RecordRoute) {
             response = response.header("Record-Route", &header.text());

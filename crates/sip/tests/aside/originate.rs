@@ -123,6 +123,20 @@ fn what_is_recalled_is_sent_no_further() {
 }
 
 #[test]
+fn calls_come_first() {
+    let mut settings = Settings::new(vec![Listener::bound(Transport::Udp, addr(US))]);
+    settings.max_transactions = 8;
+    let mut proxy = Proxy::new(settings, Unobserved, 7);
+    for _ in 0..4 {
+        originate(&mut proxy, 10);
+        sent(&mut proxy);
+    }
+    let key = originate(&mut proxy, 10);
+    assert_eq!(answered(&mut proxy, key), Answer::Unsent);
+    assert_eq!(proxy.transactions(), 4);
+}
+
+#[test]
 fn what_cant_be_sent_ends_at_once() {
     let mut proxy = Proxy::new(Settings::new(vec![Listener::bound(Transport::Tcp, addr(US))]), Unobserved, 7);
     let key = originate(&mut proxy, 10);
