@@ -20,7 +20,7 @@ const MOST: usize = 40_000;
 const MOST_OF_A_CALL: usize = 16;
 /// How long a dialog is watched that isn't answered, or whose BYE was refused: it may be sent again.
 const SETUP: Duration = Duration::from_secs(300);
-/// How long a dialog is watched: as long as a call may last, and a little longer.
+/// How long a dialog is watched that nobody refreshes: as long as a call may last, and a little longer.
 const LIFETIME: Duration = Duration::from_secs(25 * 3_600);
 /// How long one is watched after its BYE has been answered: its peer may still repeat itself.
 const LINGER: Duration = Duration::from_secs(40);

@@ -285,6 +285,29 @@ fn what_a_pbx_that_failed_has_said_is_not_held_for_the_next() {
 }
 
 #[test]
+fn a_call_that_refreshes_itself_is_watched_for_as_long_as_it_lasts() {
+    let mut office = told_once();
+    for (number, method) in (8..16).zip(["UPDATE", "INVITE"].into_iter().cycle()) {
+        office.pass(secs(12 * 3_600));
+        office.carrier_asks(method, number, number + 1, 200);
+        if method == "INVITE" {
+            office.send(CARRIER, carrier("ACK", number, ""));
+            office.take(PBX, &format!("ACK {}", number + 1));
+        }
+    }
+    // The PBX may do it as well.
+    office.pass(secs(24 * 3_600));
+    office.send(PBX, pbx("UPDATE", 20, ""));
+    let update = office.take(CARRIER, "UPDATE 20");
+    office.answer(CARRIER, &update, 200, &[]);
+    office.take(PBX, "200 20");
+    office.pass(secs(24 * 3_600));
+    office.carrier_asks("BYE", 16, 17, 200);
+    office.pass(secs(60));
+    assert!(office.proxy.passage_ref().legs_ref().is_empty());
+}
+
+#[test]
 fn numbers_near_the_end_of_their_range_are_left_alone() {
     for number in [(1 << 31) - (1 << 16), (1 << 31) - 2, u32::MAX - 1] {
         let mut office = Office::new();

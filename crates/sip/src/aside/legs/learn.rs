@@ -118,6 +118,10 @@ impl Legs {
                 leg.stage = Stage::Answered;
                 self.watch(id, ctx.now + LIFETIME);
             }
+            // The session is refreshed: it lives (RFC 4028).
+            Method::INVITE | Method::UPDATE if (200..300).contains(&status) && leg.stage == Stage::Up => {
+                self.watch(id, ctx.now + LIFETIME);
+            }
             Method::BYE if status >= 200 => self.parted(ctx.now, id, status),
             _ => {}
         }
