@@ -31,6 +31,8 @@ use crate::uri::Uri;
 const MOST_CALLS: usize = 20_000;
 /// Less is refused as too brief (RFC 6665 §4.2.1.1).
 const SHORTEST: Duration = Duration::from_secs(60);
+/// However soon a subscriber wants its next NOTIFY after it has refused one.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest that a subscriber can have us wait before its next NOTIFY.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -200,7 +202,8 @@ impl Notifier {
             }
             Answer::Final { status: 500.., retry_after: Some(after) } if !subscription.last => {
                 counts.failed += u64::from(carried);
-                subscription.paused_until = Some(now + after.min(LONGEST_PAUSE));
+                subscription.owes_state |= subscription.tells_state;
+                subscription.paused_until = Some(now + after.clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
                 let expires = subscription.expires;
                 return self.schedule(id, expires);
             }

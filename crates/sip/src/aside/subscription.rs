@@ -59,7 +59,9 @@ pub(super) struct Subscription {
     pub(super) busy: bool,
     /// That one bears a parcel.
     pub(super) carries: bool,
-    /// That tells how the customer feels.
+    /// That one tells the state that was owed.
+    pub(super) tells_state: bool,
+    /// That one tells how the customer feels.
     pub(super) feels: bool,
     /// That one is the last.
     pub(super) last: bool,
@@ -89,14 +91,20 @@ impl Subscription {
 
     /// Writes the next NOTIFY. `state` is what holds for the call now, for a NOTIFY that owes it.
     pub(super) fn write(&mut self, now: Duration, state: Option<Parcel>) -> Option<Draft> {
-        let parcel = if std::mem::take(&mut self.owes_state) { state } else { self.outbox.take() };
+        let waiting = self.outbox.take();
+        if waiting.is_some() && self.ending.is_some() {
+            self.owes_state = false;
+        }
+        // The state is newer than all that waits, and is told after it.
+        self.tells_state = waiting.is_none() && std::mem::take(&mut self.owes_state);
+        let parcel = if self.tells_state { state } else { waiting };
         self.said += 1;
         let event = match &self.id {
             Some(id) => format!("{PACKAGE};id={id}"),
             None => PACKAGE.to_owned(),
         };
         // The last word comes after everything else has been said.
-        let ending = self.ending.filter(|_| self.outbox.is_empty());
+        let ending = self.ending.filter(|_| self.outbox.is_empty() && !self.owes_state);
         self.last = ending.is_some();
         let state = match ending {
             Some(ending) => format!("terminated;reason={}", ending.word()),

@@ -225,6 +225,44 @@ fn who_says_when_is_asked_again_then() {
 }
 
 #[test]
+fn the_state_owed_comes_after_what_waits() {
+    let mut desk = Desk::new();
+    assert_eq!(desk.status(&subscribe(1, "", EVENT, "")), 200);
+    let (id, ..) = desk.notifier.wanting(desk.now).unwrap();
+    desk.notifier.write(desk.now, id).unwrap();
+    desk.tell(Nature::Affect, "rising");
+    desk.tell(Nature::Affect, "calmed");
+    assert_eq!(desk.status(&subscribe(2, ";tag=us", EVENT, "")), 200);
+    desk.notifier.answered(desk.now, id, OK);
+    let bodies: Vec<String> = (0..3).map(|_| desk.notified().1).collect();
+    assert_eq!(bodies, ["rising", "calmed", "calmed"], "never an older one after a newer one");
+    assert!(desk.notify(OK).is_none());
+    // The last word is the last event, state owed or not.
+    assert_eq!(desk.status(&subscribe(3, ";tag=us", EVENT, "")), 200);
+    desk.tell(Nature::Plain, "ended");
+    let pbx = desk.pbx.clone();
+    desk.notifier.end(&pbx, "a@b");
+    assert_eq!(desk.notified(), told("terminated;reason=noresource", "ended"));
+}
+
+#[test]
+fn a_state_that_was_refused_for_now_is_still_owed() {
+    let mut desk = Desk::new();
+    desk.tell(Nature::Affect, "rising");
+    assert_eq!(desk.status(&subscribe(1, "", EVENT, "")), 200);
+    // Not at once again, either, whatever it says.
+    for _ in 0..3 {
+        desk.notify(Answer::Final { status: 503, retry_after: Some(secs(0)) }).unwrap();
+        assert!(desk.notify(OK).is_none());
+        desk.notifier.timeout(desk.now);
+        assert!(desk.notify(OK).is_none());
+        desk.pass(secs(1));
+    }
+    assert_eq!(desk.notified(), told("active;expires=3597", "rising"));
+    assert!(desk.notify(OK).is_none());
+}
+
+#[test]
 fn an_objection_is_remembered_no_further() {
     let mut desk = Desk::new();
     assert_eq!(desk.status(&subscribe(1, "", EVENT, "")), 200);

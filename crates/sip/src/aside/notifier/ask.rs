@@ -176,6 +176,7 @@ impl Notifier {
             ending: lasts.is_zero().then_some(Ending::Timeout),
             busy: false,
             carries: false,
+            tells_state: false,
             feels: false,
             last: false,
             paused_until: None,
