@@ -6,7 +6,7 @@ use super::Proxy;
 use super::exchange::Exchange;
 use super::passage::Passage;
 use super::table::Key;
-use crate::message::ResponseBuilder;
+use crate::message::{ResponseBuilder, reason_phrase};
 use crate::transaction::Server;
 
 impl<P: Passage> Proxy<P> {
@@ -14,7 +14,13 @@ impl<P: Passage> Proxy<P> {
     pub(super) fn conclude(&mut self, now: Duration, key: Key) {
         let Some(exchange) = self.exchanges.get_mut(key).filter(|e| e.is_pending()) else { return };
         if let Some(best) = exchange.best.take() {
+            let invite = matches!(exchange.server, Some(Server::Invite(_)));
             let sent = self.forward_response(now, key, &best.response, &best.source);
+            if invite && !sent {
+                // It lacks the Vias of those who asked, and they would wait for ever.
+                let status = best.response.status().unwrap_or(502);
+                return self.respond(now, key, status, reason_phrase(status), &[]);
+            }
             let request = self.exchanges.get_mut(key).and_then(Exchange::settle);
             if let Some(request) = request.filter(|_| !sent) {
                 // A 408 to a non-INVITE stays here (RFC 4320 §4.2).

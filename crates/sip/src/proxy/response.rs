@@ -12,7 +12,7 @@ use super::token::Branch;
 use crate::Flow;
 use crate::message::{self, Edit, Message, Method, Name};
 use crate::scan;
-use crate::transaction::{Client, OnResponse};
+use crate::transaction::{Client, OnResponse, Server};
 
 impl<P: Passage> Proxy<P> {
     pub(super) fn on_response(&mut self, now: Duration, flow: &Flow, response: Message) {
@@ -134,8 +134,12 @@ impl<P: Passage> Proxy<P> {
     }
 
     fn on_success(&mut self, now: Duration, flow: &Flow, key: Key, response: &Message) {
-        self.forward_response(now, key, response, flow);
+        let sent = self.forward_response(now, key, response, flow);
         if let Some(exchange) = self.exchanges.get_mut(key).filter(|e| e.is_pending()) {
+            if !sent && matches!(exchange.server, Some(Server::Invite(_))) {
+                // It lacks the Vias of those who asked, and they would wait for ever.
+                return self.respond(now, key, 502, "Bad Gateway", &[]);
+            }
             exchange.settle();
             self.cancel_attempts(now, key);
         }

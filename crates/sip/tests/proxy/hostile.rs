@@ -150,3 +150,25 @@ proptest! {
         sidetone_sip::fuzz::proxy(&chunks.collect::<Vec<_>>().join(&0xff));
     }
 }
+
+#[test]
+fn an_invite_whose_answer_lacks_the_caller_s_via_is_not_kept_for_ever() {
+    for (status, told) in [(200, 502), (486, 486), (503, 503)] {
+        let mut net = Net::new();
+        net.send(CARRIER, invite(CARRIER, "c1"));
+        let sent = net.take(PBX, "INVITE");
+        let answer = String::from_utf8(reply(&sent, status, "b", PBX)).unwrap();
+        let line = answer.lines().filter(|line| line.starts_with("Via:")).nth(1).unwrap();
+        net.send(PBX, answer.replace(&format!("{line}\r\n"), ""));
+        let end = net.now + secs(1000);
+        while let Some(at) = net.proxy.next_timeout() {
+            assert!(at < end);
+            net.now = net.now.max(at);
+            net.proxy.timeout(net.now);
+            net.drain();
+        }
+        let last = net.all(CARRIER).into_iter().next_back().unwrap();
+        assert_eq!(last.message.status(), Some(told));
+        assert_eq!(net.proxy.transactions(), 0);
+    }
+}
