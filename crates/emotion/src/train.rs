@@ -71,10 +71,18 @@ pub fn train(
             validation.len()
         )));
     }
+    // Who was heard before is heard still, whatever the manifest says of them.
+    let (mut heard, mut corpora) = (BTreeSet::new(), BTreeSet::from_iter(manifest.corpora()));
+    heard.extend(split.train.union(&split.validation).cloned());
+    if let Some(path) = &options.start {
+        let before = Model::open(path)?;
+        heard.extend(before.meta().heard.iter().cloned());
+        corpora.extend(before.meta().corpora.iter().cloned());
+    }
     let mut trainer = Trainer::new(options, &training, progress)?;
     // Validation hears a fixed G.711 line, and of a large corpus only a part.
-    let heard = evenly(&validation, options.most_clips / 3);
-    let checked: Vec<(Entry, Clip)> = heard.iter().map(|sound| hear(sound, &trainer.features)).collect();
+    let checked = evenly(&validation, options.most_clips / 3);
+    let checked: Vec<(Entry, Clip)> = checked.iter().map(|sound| hear(sound, &trainer.features)).collect();
 
     trainer.restore()?;
     while !trainer.finished() {
@@ -92,9 +100,9 @@ pub fn train(
     let mut meta = Meta {
         name: options.name.clone(),
         licence: options.licence,
-        corpora: manifest.corpora(),
-        held_out: split.test.iter().cloned().collect(),
-        heard: split.train.union(&split.validation).cloned().collect(),
+        corpora: corpora.into_iter().collect(),
+        held_out: split.test.difference(&heard).cloned().collect(),
+        heard: heard.into_iter().collect(),
         seed: options.seed,
         features: trainer.features.clone(),
         network: trainer.shape().clone(),
