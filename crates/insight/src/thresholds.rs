@@ -61,8 +61,13 @@ pub struct AlertThresholds {
     /// Score at or below which the caller counts as calm, `[0, raise)`. The distance to `raise` is what keeps noise
     /// from turning an alert off and on: three standard deviations of the smoothed score on steady speech.
     pub calm: f32,
+    /// Memory of the score, in seconds of speech. Shorter than the state's: the model's windows overlap by seconds, and
+    /// what comes on top of them is delay.
+    pub memory: Period,
     /// Speech for which the score must stay at `raise` or above without a break.
     pub sustain: Period,
+    /// The same before the caller's own manner at first is known: longer, for it can't be allowed for yet.
+    pub sustain_at_first: Period,
     /// Speech for which the score must stay at `calm` or below without a break. Longer than `sustain`: a pause for
     /// breath is not peace.
     pub calm_for: Period,
@@ -138,9 +143,11 @@ impl Default for SmoothingThresholds {
 impl Default for AlertThresholds {
     fn default() -> Self {
         Self {
-            raise: 0.75,
+            raise: 0.8,
             calm: 0.55,
-            sustain: Period::from_millis(2_500),
+            memory: Period::from_secs(1),
+            sustain: Period::from_millis(1_500),
+            sustain_at_first: Period::from_secs(4),
             calm_for: Period::from_secs(4),
             shortest: Period::from_secs(5),
             cooldown: Period::from_secs(30),
@@ -207,7 +214,9 @@ impl Thresholds {
                 "alerts.calm",
                 "at least 0 and below alerts.raise",
             ),
+            (between(alerts.memory, 100, 60_000), "alerts.memory", "100ms to 1m"),
             (between(alerts.sustain, 0, 60_000), "alerts.sustain", "at most 1m"),
+            (between(alerts.sustain_at_first, 0, 60_000), "alerts.sustain_at_first", "at most 1m"),
             (between(alerts.calm_for, 0, 600_000), "alerts.calm_for", "at most 10m"),
             (between(alerts.shortest, 0, 600_000), "alerts.shortest", "at most 10m"),
             (between(alerts.cooldown, 0, 3_600_000), "alerts.cooldown", "at most 1h"),

@@ -109,15 +109,32 @@ fn a_single_outburst_is_no_alert() {
 #[test]
 fn evidence_half_gathered_lapses() {
     let mut talk = Talk::new();
-    talk.says(10, &calm());
-    while talk.updates().last().unwrap().1.distress < 0.75 {
-        talk.says(1, &angry());
-    }
+    talk.says(10, &calm()).says(2, &angry());
     assert_eq!(talk.rises(), 0, "it is high, but not for long enough yet");
     talk.pauses(60).says(1, &angry());
     assert_eq!(talk.rises(), 0, "what was before the long pause no longer counts");
     talk.says(2, &angry());
     assert_eq!(talk.rises(), 1);
+}
+
+#[test]
+fn before_the_callers_manner_is_known_it_takes_longer() {
+    let mut talk = Talk::new();
+    talk.says(3, &angry());
+    assert_eq!(talk.rises(), 0, "it may be how they speak");
+    talk.says(4, &angry());
+    assert_eq!(talk.rises(), 1, "who is furious from the first word is heard all the same");
+}
+
+#[test]
+fn an_upset_whose_kind_is_uncertain_is_heard_as_soon() {
+    let after = |confidence: f32| {
+        let mut talk = Talk::new();
+        let angry = AffectSample { confidence, ..angry() };
+        talk.says(10, &calm()).says(10, &angry);
+        talk.alerts().first().unwrap().0
+    };
+    assert_eq!(after(0.35), after(0.95));
 }
 
 #[test]

@@ -75,6 +75,8 @@ pub(crate) struct Evidence {
     pub(crate) valence: f32,
     pub(crate) arousal: f32,
     pub(crate) confidence: f32,
+    /// Whether the caller's own manner at first is known and allowed for.
+    pub(crate) known: bool,
 }
 
 impl Evidence {
@@ -118,7 +120,8 @@ impl Watch {
                 } else {
                     score >= rival
                 };
-            let turn = self.of_mut(kind).step(at, span, score, may_rise, thresholds)?;
+            let sustain = if evidence.known { thresholds.sustain } else { thresholds.sustain_at_first };
+            let turn = self.of_mut(kind).step(at, span, score, may_rise, sustain.into(), thresholds)?;
             Some(Alert {
                 leg: CustomerOnly,
                 alert: kind,
@@ -183,6 +186,7 @@ impl Trigger {
         span: Duration,
         score: f32,
         may_rise: bool,
+        sustain: Duration,
         thresholds: &AlertThresholds,
     ) -> Option<Option<Duration>> {
         let beyond = match self.since {
@@ -191,7 +195,7 @@ impl Trigger {
         };
         self.streak = if beyond { self.streak.saturating_add(span) } else { Duration::ZERO };
         match self.since {
-            None if self.streak >= thresholds.sustain.into() && beyond && at >= self.quiet_until => {
+            None if self.streak >= sustain && beyond && at >= self.quiet_until => {
                 self.since = Some(at);
                 self.streak = Duration::ZERO;
                 Some(None)

@@ -18,62 +18,29 @@ pub(crate) struct Smooth {
     pub(crate) confidence: f32,
     classes: Option<[f32; Class::ALL.len()]>,
     slow_valence: f32,
+    quick: Quick,
     trend: Trend,
     mood: State,
     baseline: Baseline,
 }
 
-/// The weight that a sample of `span` gets against a memory of `memory`.
-fn gain(span: Duration, weight: f32, memory: Duration) -> f32 {
-    let memory = memory.as_secs_f32();
-    if memory > 0.0 { 1.0 - (-span.as_secs_f32() * weight / memory).exp() } else { 1.0 }
+/// What alerts go by: the same, forgotten sooner and with every usable estimate counting alike. The model's windows of
+/// four seconds are smooth enough by themselves, and how sure it is of the class says nothing of the distress: an upset
+/// voice is often one of which it can't say whether it is angry or afraid.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Quick {
+    pub(crate) valence: f32,
+    pub(crate) arousal: f32,
+    pub(crate) distress: f32,
+    classes: Option<[f32; Class::ALL.len()]>,
 }
 
-fn approach(value: &mut f32, target: f32, gain: f32) {
-    *value += (target - *value) * gain;
-}
-
-impl Smooth {
-    pub(crate) fn take(&mut self, sample: &Sound, thresholds: &SmoothingThresholds) {
-        self.baseline.take(sample, thresholds.baseline.into());
-        if !self.started {
-            *self = Self {
-                started: true,
-                valence: sample.valence,
-                arousal: sample.arousal,
-                distress: sample.distress,
-                confidence: sample.confidence,
-                classes: sample.classes,
-                slow_valence: sample.valence,
-                baseline: std::mem::take(&mut self.baseline),
-                ..Self::default()
-            };
-        } else {
-            let fast = gain(sample.span, sample.confidence, thresholds.memory.into());
-            approach(&mut self.valence, sample.valence, fast);
-            approach(&mut self.arousal, sample.arousal, fast);
-            approach(&mut self.distress, sample.distress, fast);
-            approach(
-                &mut self.confidence,
-                sample.confidence,
-                gain(sample.span, 1.0, thresholds.memory.into()),
-            );
-            match (&mut self.classes, sample.classes) {
-                (Some(held), Some(new)) => {
-                    held.iter_mut().zip(new).for_each(|(held, new)| approach(held, new, fast));
-                }
-                (held, new) => *held = new.or(*held),
-            }
-            let slow = gain(sample.span, sample.confidence, thresholds.trend_memory.into());
-            approach(&mut self.slow_valence, sample.valence, slow);
-        }
-        self.trend = trend(self.trend, self.valence - self.slow_valence, thresholds.trend);
-        self.mood = mood(self.mood, self.valence, thresholds.mood);
-    }
-
-    /// An estimate that was declined: nothing moves but the confidence.
-    pub(crate) fn abstain(&mut self, span: Duration, thresholds: &SmoothingThresholds) {
-        approach(&mut self.confidence, 0.0, gain(span, 1.0, thresholds.memory.into()));
+impl Quick {
+    fn take(&mut self, sample: &Sound, gain: f32) {
+        approach(&mut self.valence, sample.valence, gain);
+        approach(&mut self.arousal, sample.arousal, gain);
+        approach(&mut self.distress, sample.distress, gain);
+        blend(&mut self.classes, sample.classes, gain);
     }
 
     /// Share of the upset that is anger rather than fear or sadness, `[0, 1]`.
@@ -87,6 +54,76 @@ impl Smooth {
         let all = hot + share(Class::Fear) + share(Class::Sadness);
         if all >= 0.05 { hot / all } else { (0.5 + self.arousal).clamp(0.0, 1.0) }
     }
+}
+
+/// The weight that a sample of `span` gets against a memory of `memory`.
+fn gain(span: Duration, weight: f32, memory: Duration) -> f32 {
+    let memory = memory.as_secs_f32();
+    if memory > 0.0 { 1.0 - (-span.as_secs_f32() * weight / memory).exp() } else { 1.0 }
+}
+
+fn approach(value: &mut f32, target: f32, gain: f32) {
+    *value += (target - *value) * gain;
+}
+
+fn blend(held: &mut Option<[f32; Class::ALL.len()]>, new: Option<[f32; Class::ALL.len()]>, gain: f32) {
+    match (&mut *held, new) {
+        (Some(held), Some(new)) => held.iter_mut().zip(new).for_each(|(held, new)| approach(held, new, gain)),
+        (_, new) => *held = new.or(*held),
+    }
+}
+
+impl Smooth {
+    /// Takes a usable sample; alerts remember for `alert_memory`.
+    pub(crate) fn take(&mut self, sample: &Sound, thresholds: &SmoothingThresholds, alert_memory: Duration) {
+        let quick = if self.started { gain(sample.span, 1.0, alert_memory) } else { 1.0 };
+        self.quick.take(sample, quick);
+        self.baseline.take(sample, thresholds.baseline.into());
+        if !self.started {
+            *self = Self {
+                started: true,
+                valence: sample.valence,
+                arousal: sample.arousal,
+                distress: sample.distress,
+                confidence: sample.confidence,
+                classes: sample.classes,
+                slow_valence: sample.valence,
+                baseline: std::mem::take(&mut self.baseline),
+                quick: self.quick,
+                ..Self::default()
+            };
+        } else {
+            let fast = gain(sample.span, sample.confidence, thresholds.memory.into());
+            approach(&mut self.valence, sample.valence, fast);
+            approach(&mut self.arousal, sample.arousal, fast);
+            approach(&mut self.distress, sample.distress, fast);
+            approach(
+                &mut self.confidence,
+                sample.confidence,
+                gain(sample.span, 1.0, thresholds.memory.into()),
+            );
+            blend(&mut self.classes, sample.classes, fast);
+            let slow = gain(sample.span, sample.confidence, thresholds.trend_memory.into());
+            approach(&mut self.slow_valence, sample.valence, slow);
+        }
+        self.trend = trend(self.trend, self.valence - self.slow_valence, thresholds.trend);
+        self.mood = mood(self.mood, self.valence, thresholds.mood);
+    }
+
+    /// An estimate that was declined: nothing moves but the confidence.
+    pub(crate) fn abstain(&mut self, span: Duration, thresholds: &SmoothingThresholds) {
+        approach(&mut self.confidence, 0.0, gain(span, 1.0, thresholds.memory.into()));
+    }
+
+    /// What alerts go by.
+    pub(crate) fn quick(&self) -> &Quick {
+        &self.quick
+    }
+
+    /// Whether it is known how this caller sounds at first.
+    pub(crate) fn knows_baseline(&self) -> bool {
+        self.baseline.settled
+    }
 
     /// The caller's own distress at first, once known.
     pub(crate) fn baseline_distress(&self) -> Option<f32> {
@@ -95,7 +132,7 @@ impl Smooth {
 
     /// How much more agitated than at first, `[-2, 2]`; 0 until the baseline is known.
     pub(crate) fn arousal_gain(&self) -> f32 {
-        self.baseline.settled().map_or(0.0, |own| self.arousal - own.arousal)
+        self.baseline.settled().map_or(0.0, |own| self.quick.arousal - own.arousal)
     }
 
     pub(crate) fn relative(&self) -> Option<Relative> {

@@ -71,7 +71,7 @@ impl AffectTrack {
             return Outcome::default();
         }
         self.judged = self.judged.saturating_add(span);
-        self.smooth.take(&sound, &thresholds.smoothing);
+        self.smooth.take(&sound, &thresholds.smoothing, thresholds.alerts.memory.into());
         let smooth = &self.smooth;
         self.edges.take(
             at,
@@ -160,10 +160,11 @@ impl AffectTrack {
 fn evidence(smooth: &Smooth, thresholds: &Thresholds) -> Evidence {
     let alerts = &thresholds.alerts;
     let own = smooth.baseline_distress().map_or(0.0, |own| (own - alerts.usual).clamp(0.0, alerts.allowance));
-    let upset = (smooth.distress - own).clamp(0.0, 1.0);
-    let heat = smooth.heat();
-    let unpleasant = smooth.valence <= alerts.valence;
-    let agitated = smooth.arousal >= alerts.arousal || smooth.arousal_gain() >= alerts.arousal_gain;
+    let quick = smooth.quick();
+    let upset = (quick.distress - own).clamp(0.0, 1.0);
+    let heat = quick.heat();
+    let unpleasant = quick.valence <= alerts.valence;
+    let agitated = quick.arousal >= alerts.arousal || smooth.arousal_gain() >= alerts.arousal_gain;
     Evidence {
         frustration: upset * (2.0 * heat).min(1.0),
         distress: upset * (2.0 * (1.0 - heat)).min(1.0),
@@ -172,6 +173,7 @@ fn evidence(smooth: &Smooth, thresholds: &Thresholds) -> Evidence {
         valence: smooth.valence,
         arousal: smooth.arousal,
         confidence: smooth.confidence,
+        known: smooth.knows_baseline(),
     }
 }
 
