@@ -146,7 +146,7 @@ impl Default for AlertThresholds {
             raise: 0.8,
             calm: 0.55,
             memory: Period::from_secs(1),
-            sustain: Period::from_millis(1_500),
+            sustain: Period::from_millis(2_500),
             sustain_at_first: Period::from_secs(4),
             calm_for: Period::from_secs(4),
             shortest: Period::from_secs(5),
