@@ -1,4 +1,4 @@
-"""Trains the network on a GPU for as long as patience lasts, taught by what Whisper base hears: minutes on an H100.
+"""Trains the network on a GPU for as long as patience lasts, taught by what Whisper base hears: minutes on an H200.
 
     cargo run --release -p sidetone-emotion --example clips -- labels.csv ROOT clips.safetensors
     python clips.py --manifest labels.csv --clips clips.safetensors --out packed.safetensors ...

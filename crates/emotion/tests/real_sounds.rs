@@ -32,7 +32,7 @@ fn hold_music_raises_no_alert() {
 }
 
 #[test]
-fn an_hour_of_prompts_raises_at_most_one_alert() {
+fn half_an_hour_of_prompts_raises_at_most_one_alert() {
     let prompts = sounds("asterisk/usr/share/asterisk/sounds/en_US_f_Allison");
     assert!(prompts.len() >= 300);
     let pause = noise(0.7, 10.0, 5);
@@ -47,7 +47,7 @@ fn an_hour_of_prompts_raises_at_most_one_alert() {
             call.clear();
         }
     }
-    // Half an hour is what there is of them.
+    // There is no more of them.
     assert!(samples > 1200 * 8000, "{} s", samples / 8000);
     assert!(raised <= 1, "{raised} alerts");
 }

@@ -9,7 +9,11 @@ use sidetone_emotion::{
     eval::{EvalError, EvalOptions, evaluate},
     network::NetworkConfig,
     rng::Rng,
-    train::{Progress, TrainError, TrainOptions, train},
+    train::{
+        Progress, TrainError, TrainOptions,
+        folds::{FoldOptions, calibrate_by_folds},
+        train,
+    },
 };
 
 /// A voice: pulses through two formants, syllable by syllable. `lively` is higher, faster and more varied.
@@ -119,4 +123,53 @@ fn training_learns_replays_resumes_and_is_judged_on_strangers() {
     let known = manifest.filtered(|entry| whole.split.train.contains(&entry.speaker));
     let nothing = evaluate(&model, &known, root, &options, &mut |_, _| {});
     assert!(matches!(nothing, Err(EvalError::Nothing { heard_before, unmapped: 0 }) if heard_before > 0));
+}
+
+#[test]
+fn a_model_that_heard_everybody_is_calibrated_by_those_that_did_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    make_corpus(root);
+    let without = |names: &[&str], out: &str| {
+        let mut options = options(root, out);
+        options.epochs = 2;
+        options.validation = vec!["none".into()];
+        options.test = names.iter().map(|name| (*name).to_owned()).collect();
+        options
+    };
+    let all = train(&without(&["speaker7"], "all"), &mut |_| true).unwrap();
+    let fold = train(&without(&["speaker7", "speaker0", "speaker4"], "fold"), &mut |_| true).unwrap();
+    assert_eq!(all.best, 2, "with nobody to ask, the last epoch is kept");
+
+    let mut options = FoldOptions {
+        model: all.model.clone(),
+        folds: vec![fold.model],
+        manifest: root.join("clips.csv"),
+        root: root.to_owned(),
+        out: root.join("calibrated"),
+        recipe: "Made for a test.".into(),
+        most_clips: 100,
+    };
+    let report = calibrate_by_folds(&options, &mut |_| true).unwrap();
+    // The two that the fold has not heard; the one that neither has is for testing alone.
+    assert_eq!(report.clips, 16);
+    assert_ne!(report.calibration.temperature, 1.0);
+    let calibrated = Model::open(&report.model).unwrap();
+    assert_eq!(calibrated.meta().calibration, report.calibration);
+    assert_eq!(calibrated.meta().held_out, ["speaker7"]);
+    assert_eq!(report.evaluation.unwrap().corpora[0].clips, 8);
+    let card = fs::read_to_string(root.join("calibrated/CARD.md")).unwrap();
+    for part in ["Made for a test.", "sidetone model train", "16 clips of 2 speakers"] {
+        assert!(card.contains(part), "{part}: {card}");
+    }
+
+    // A fold that has heard everybody can't calibrate.
+    options.folds = vec![all.model.clone()];
+    assert!(matches!(calibrate_by_folds(&options, &mut |_| true), Err(TrainError::Nothing(_))));
+
+    // Who was heard by the model before is heard, even if now named for testing.
+    let mut later = without(&["speaker0", "speaker7"], "later");
+    later.start = Some(all.model);
+    let later = train(&later, &mut |_| true).unwrap();
+    assert_eq!(Model::open(&later.model).unwrap().meta().held_out, ["speaker7"]);
 }

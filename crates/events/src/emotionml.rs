@@ -11,7 +11,7 @@
 
 use std::fmt::Write as _;
 
-use sidetone_insight::{AffectUpdate, Alert, AlertKind, Class, Phase, State};
+use sidetone_insight::{AffectUpdate, Alert, AlertKind, Class, Phase};
 
 use crate::event::{Event, Happening, SCHEMA_ID};
 
@@ -74,7 +74,7 @@ impl Emotion {
             valence: update.valence,
             arousal: update.arousal,
             confidence: update.confidence,
-            more: vec![("state", state(update.state).to_owned()), ("distress", share(update.distress))],
+            more: vec![("state", update.state.word().to_owned()), ("distress", share(update.distress))],
         }
     }
 
@@ -157,16 +157,6 @@ const fn category(class: Class) -> Option<&'static str> {
         Class::Disgust => Some("disgust"),
         Class::Surprise => Some("surprise"),
         Class::Calm | Class::Neutral | Class::Boredom => None,
-    }
-}
-
-const fn state(state: State) -> &'static str {
-    match state {
-        State::Neutral => "neutral",
-        State::Positive => "positive",
-        State::Negative => "negative",
-        State::Frustrated => "frustrated",
-        State::Distressed => "distressed",
     }
 }
 

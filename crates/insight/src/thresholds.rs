@@ -59,7 +59,7 @@ pub struct AlertThresholds {
     /// speech, of speech over babble, of hold music and of prompts raises at most one: see `docs/MODEL.md`.
     pub raise: f32,
     /// Score at or below which the caller counts as calm, `[0, raise)`. The distance to `raise` is what keeps noise
-    /// from turning an alert off and on: three standard deviations of the smoothed score on steady speech.
+    /// from turning an alert off and on.
     pub calm: f32,
     /// Memory of the score, in seconds of speech. Shorter than the state's: the model's windows overlap by seconds, and
     /// what comes on top of them is delay.

@@ -128,21 +128,10 @@ impl Mood {
         let (alert, state) = match (self.frustration, self.distress) {
             (true, _) => ("frustration", "frustrated"),
             (false, true) => ("distress", "distressed"),
-            (false, false) => ("none", word(told)),
+            (false, false) => ("none", told.word()),
         };
         self.values.set(Variable::Alert, alert);
         self.values.set(Variable::State, state);
-    }
-}
-
-/// The state's word, as events write it.
-fn word(state: State) -> &'static str {
-    match state {
-        State::Neutral => "neutral",
-        State::Positive => "positive",
-        State::Negative => "negative",
-        State::Frustrated => "frustrated",
-        State::Distressed => "distressed",
     }
 }
 

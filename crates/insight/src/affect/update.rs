@@ -70,6 +70,20 @@ pub enum State {
     Distressed,
 }
 
+impl State {
+    /// The word that events write.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Neutral => "neutral",
+            Self::Positive => "positive",
+            Self::Negative => "negative",
+            Self::Frustrated => "frustrated",
+            Self::Distressed => "distressed",
+        }
+    }
+}
+
 /// Where valence is going, over the last ten seconds or so of the customer's speech.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
