@@ -63,7 +63,7 @@ pub fn train(
         sounds.iter().filter(|sound| side.contains(&sound.entry.speaker)).collect()
     };
     let (training, validation) = (evenly(&on(&split.train), options.pool), on(&split.validation));
-    let unchecked = options.validation.iter().any(|name| name == split::NO_VALIDATION);
+    let unchecked = options.validation.iter().any(|name| name == split::NOBODY);
     if training.is_empty() || (validation.is_empty() && !unchecked) {
         return Err(TrainError::Nothing(format!(
             "{} training and {} validation clips: name at least three speakers",

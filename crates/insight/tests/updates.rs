@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Talk, angry, call, calm, ms, sample};
-use sidetone_insight::{Abstention, AffectSample, Class, Insight, Leg, State, Trend};
+use sidetone_insight::{Abstention, AffectSample, Class, Insight, Leg, Phase, State, Trend};
 
 #[test]
 fn one_update_for_each_second_of_speech() {
@@ -106,6 +106,18 @@ fn the_state_follows_the_alert() {
     assert_eq!(at_alert.state, State::Frustrated, "an update comes with the alert");
     talk.says(20, &sample(-0.4, -0.3, 0.2, &[]));
     assert_eq!(talk.updates().last().unwrap().1.state, State::Negative);
+}
+
+#[test]
+fn the_distress_told_is_what_alerts_go_by() {
+    // A model that is sure of the distress and not of the class: weighed by confidence it would be told too late.
+    let unsure = |sample: AffectSample| AffectSample { confidence: 0.3, ..sample };
+    let mut talk = Talk::new();
+    talk.says(12, &calm()).says(6, &unsure(angry())).says(10, &unsure(calm()));
+    let at = |phase| talk.alerts().into_iter().find(|(_, alert)| alert.phase == phase).unwrap();
+    let told = |at| talk.updates().into_iter().find(|(then, _)| *then == at).unwrap().1.distress;
+    let ((rose, rising), (fell, calmed)) = (at(Phase::Rising), at(Phase::Calmed));
+    assert!(told(rose) >= rising.score && told(fell) <= calmed.score + 0.1, "{} {}", told(rose), told(fell));
 }
 
 #[test]

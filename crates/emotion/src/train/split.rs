@@ -6,15 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{corpus::Manifest, rng::Rng};
 
-/// Named as the only validation speaker, it keeps nobody apart: training goes to its last epoch and nothing is calibrated.
-pub const NO_VALIDATION: &str = "none";
+/// Named among the test or validation speakers, it has nobody drawn for a corpus that names none. Without validation speakers
+/// training goes to its last epoch and nothing is calibrated; without test speakers the card has no figures.
+pub const NOBODY: &str = "none";
 
 /// Speakers by what they are for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Split {
     /// The weights are fitted on these.
     pub train: BTreeSet<String>,
-    /// Stopping and calibration are decided on these; nobody, if [`NO_VALIDATION`] was asked for.
+    /// Stopping and calibration are decided on these.
     pub validation: BTreeSet<String>,
     /// Nothing is decided on these; the card's figures come from them.
     pub test: BTreeSet<String>,
@@ -22,8 +23,8 @@ pub struct Split {
 
 impl Split {
     /// Splits each corpus: `test` and `validation` name speakers to be kept apart; in a corpus where one of them names
-    /// none, a fifth of the rest are drawn for testing, a seventh for validation, at least one each if there are enough. A
-    /// corpus without labels is for training alone.
+    /// none, a fifth of the rest are drawn for testing, a seventh for validation, at least one each if there are enough, unless it
+    /// names [`NOBODY`]. A corpus without labels is for training alone.
     pub fn new(manifest: &Manifest, test: &[String], validation: &[String], seed: u64) -> Self {
         let mut split = Self::default();
         for corpus in manifest.corpora() {
@@ -42,10 +43,11 @@ impl Split {
                 .cloned()
                 .collect();
             Rng::derive(seed, speakers.len() as u64).shuffle(&mut others);
-            if kept.is_empty() && others.len() >= 3 {
+            let drawn = |list: &[String]| !list.iter().any(|name| name == NOBODY);
+            if kept.is_empty() && others.len() >= 3 && drawn(test) {
                 kept = others.split_off(others.len() - (others.len() / 5).max(1));
             }
-            if tuned.is_empty() && others.len() >= 2 && !validation.iter().any(|name| name == NO_VALIDATION) {
+            if tuned.is_empty() && others.len() >= 2 && drawn(validation) {
                 tuned = others.split_off(others.len() - (others.len() / 7).max(1));
             }
             split.test.extend(kept);
@@ -73,8 +75,11 @@ mod tests {
             intensity: String::new(),
         };
         let manifest = Manifest { entries: (0..60).map(entry).collect() };
-        let all = Split::new(&manifest, &["s3".to_owned()], &[NO_VALIDATION.to_owned()], 1);
-        assert!(all.validation.is_empty() && all.train.len() == 10);
+        let nobody = [NOBODY.to_owned()];
+        let validated = Split::new(&manifest, &["s3".to_owned()], &nobody, 1);
+        assert!(validated.validation.is_empty() && validated.train.len() == 10);
+        let all = Split::new(&manifest, &nobody, &nobody, 1);
+        assert_eq!(all.train.len(), 11);
         for (test, seed) in [(vec![], 1), (vec!["s3".to_owned()], 2)] {
             let split = Split::new(&manifest, &test, &[], seed);
             assert!(split.train.is_disjoint(&split.test) && split.train.is_disjoint(&split.validation));

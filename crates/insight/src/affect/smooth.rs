@@ -14,7 +14,6 @@ pub(crate) struct Smooth {
     started: bool,
     pub(crate) valence: f32,
     pub(crate) arousal: f32,
-    pub(crate) distress: f32,
     pub(crate) confidence: f32,
     classes: Option<[f32; Class::ALL.len()]>,
     slow_valence: f32,
@@ -84,7 +83,6 @@ impl Smooth {
                 started: true,
                 valence: sample.valence,
                 arousal: sample.arousal,
-                distress: sample.distress,
                 confidence: sample.confidence,
                 classes: sample.classes,
                 slow_valence: sample.valence,
@@ -96,7 +94,6 @@ impl Smooth {
             let fast = gain(sample.span, sample.confidence, thresholds.memory.into());
             approach(&mut self.valence, sample.valence, fast);
             approach(&mut self.arousal, sample.arousal, fast);
-            approach(&mut self.distress, sample.distress, fast);
             approach(
                 &mut self.confidence,
                 sample.confidence,
@@ -113,6 +110,11 @@ impl Smooth {
     /// An estimate that was declined: nothing moves but the confidence.
     pub(crate) fn abstain(&mut self, span: Duration, thresholds: &SmoothingThresholds) {
         approach(&mut self.confidence, 0.0, gain(span, 1.0, thresholds.memory.into()));
+    }
+
+    /// What is told of distress is what alerts go by, or the two would contradict each other.
+    pub(crate) fn distress(&self) -> f32 {
+        self.quick.distress
     }
 
     /// What alerts go by.
@@ -139,7 +141,7 @@ impl Smooth {
         self.baseline.settled().map(|own| Relative {
             valence: round3(self.valence - own.valence),
             arousal: round3(self.arousal - own.arousal),
-            distress: round3(self.distress - own.distress),
+            distress: round3(self.distress() - own.distress),
         })
     }
 

@@ -85,7 +85,7 @@ impl AffectTrack {
             self.watch.step(at, span, &evidence(smooth, thresholds), &thresholds.alerts).collect();
         alerts.iter().for_each(|alert| note(&mut self.alerts, at, alert));
         Outcome {
-            reading: Some([smooth.valence, smooth.arousal, smooth.distress]),
+            reading: Some([smooth.valence, smooth.arousal, smooth.distress()]),
             update: self.update(&alerts),
             alerts,
         }
@@ -111,7 +111,7 @@ impl AffectTrack {
             leg: CustomerOnly,
             valence: round3(smooth.valence),
             arousal: round3(smooth.arousal),
-            distress: round3(smooth.distress),
+            distress: round3(smooth.distress()),
             confidence: round3(smooth.confidence),
             state: match self.watch.up() {
                 Some(AlertKind::Frustration) => State::Frustrated,

@@ -20,7 +20,7 @@ pub struct AffectUpdate {
     pub valence: f32,
     /// Quiet to agitated, `[-1, 1]`, smoothed.
     pub arousal: f32,
-    /// Probability that the caller is upset, `[0, 1]`, smoothed.
+    /// Probability that the caller is upset, `[0, 1]`, smoothed over `alerts.memory`: what alerts go by.
     pub distress: f32,
     /// Confidence in the three above, `[0, 1]`, smoothed; abstentions pull it towards 0.
     pub confidence: f32,

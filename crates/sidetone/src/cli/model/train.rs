@@ -32,7 +32,7 @@ pub(crate) struct Train {
     /// Use only these corpora.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     corpora: Vec<String>,
-    /// Speakers kept for testing. A fifth of a corpus of which none is named is drawn.
+    /// Speakers kept for testing. A fifth of a corpus of which none is named is drawn, unless `none` is among the names.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     test: Vec<String>,
     /// Speakers that decide when to stop, and on whom confidence is calibrated. A seventh is drawn likewise. `none` keeps
