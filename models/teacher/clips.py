@@ -17,6 +17,8 @@ import torch
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from telephone import resample
+
 STEP, BEFORE, AFTER = 200, 1000, 400
 
 
@@ -126,8 +128,6 @@ class Clips:
     def cut(self, clips, length, speed, whole=False):
         """Waveforms `[batch, length]` of a stretch of each clip, `speed` times as long, at their own level; which steps of
         them are speech `[batch, steps]`, and which samples are of the clip."""
-        from telephone import resample
-
         spare = (self.length[clips] - length / speed).clamp_min(0)
         offset = torch.zeros_like(spare) if whole else spare * torch.rand(len(clips), device=self.device)
         offset = (offset / STEP).floor().long() * STEP
@@ -136,7 +136,8 @@ class Clips:
         inside = within < self.length[clips][:, None]
         index = (self.start[clips][:, None] + within).clamp_max(len(self.pcm) - 1)
         x = decode(self.pcm[index]) * self.level[clips][:, None] * inside
-        x = resample(F_pad(x, length), speed)[:, :length] if not whole else F_pad(x, length)[:, :length]
+        x = torch.nn.functional.pad(x, (0, max(0, length - x.shape[1])))
+        x = (x if whole else resample(x, speed))[:, :length]
         ends = STEP * torch.arange(1, length // STEP + 1, device=self.device)
         source = offset[:, None] + ends / speed[:, None]
         step = ((source / STEP).round().long() - 1).clamp_min(0)
@@ -144,10 +145,6 @@ class Clips:
         gate = self.gate[(self.gate_start[clips][:, None] + step).clamp_max(len(self.gate) - 1)].bool() & inside
         valid = offset[:, None] + torch.arange(length, device=self.device) / speed[:, None] < self.length[clips][:, None]
         return x, gate, valid
-
-
-def F_pad(x, length):
-    return torch.nn.functional.pad(x, (0, max(0, length - x.shape[1])))
 
 
 if __name__ == "__main__":

@@ -89,7 +89,8 @@ pub struct AlertThresholds {
     /// up to this much, `[0, 1]`, and is taken off their score. Bounded, so that a caller who is furious from
     /// the first word is still heard.
     pub allowance: f32,
-    /// While one kind is up, the other must lead it by this much to rise beside it, `[0, 1]`: one upset is one alert.
+    /// While one kind is up, the other must lead it by this much to rise beside it, `[0, 1]`: one upset is one alert, and its kind
+    /// is often in doubt at first.
     pub margin: f32,
 }
 
@@ -157,7 +158,7 @@ impl Default for AlertThresholds {
             arousal_gain: 0.15,
             usual: 0.2,
             allowance: 0.1,
-            margin: 0.15,
+            margin: 0.4,
         }
     }
 }

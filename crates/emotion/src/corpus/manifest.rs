@@ -1,18 +1,21 @@
-//! The list of clips: a CSV with the columns `path`, `emotion`, `speaker`, `corpus`; `sex`, `lang`, `intensity` and
-//! `sentence` if there are.
+//! The list of clips: a CSV with the columns `path`, `emotion`, `speaker`, `corpus`; `sex`, `lang` and `intensity` if there
+//! are; and columns named after classes, with what several listeners or a teacher made of a clip.
 
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
 };
 
-use crate::{class::Class, corpus::CorpusError};
+use crate::{
+    class::{CLASSES, Class},
+    corpus::CorpusError,
+};
 
 /// The label of speech that nobody has labelled: it serves distillation alone.
 pub const UNLABELLED: &str = "unlabelled";
 
 /// One clip.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// Where the audio is: absolute, or from the corpus root.
     pub path: PathBuf,
@@ -28,6 +31,8 @@ pub struct Entry {
     pub lang: String,
     /// Acted intensity, empty if unknown.
     pub intensity: String,
+    /// How listeners, or a teacher, divide between the classes; sums to 1. `None` if nobody was asked.
+    pub shares: Option<[f32; CLASSES]>,
 }
 
 impl Entry {
@@ -35,6 +40,24 @@ impl Entry {
     pub fn class(&self) -> Option<Class> {
         Class::from_label(&self.emotion)
     }
+}
+
+/// The shares in a line, brought to a sum of 1; an empty cell is 0, and a line of zeros says nothing.
+fn shares(record: &csv::StringRecord, columns: &[(Class, usize)]) -> Result<Option<[f32; CLASSES]>, String> {
+    let mut shares = [0.0f32; CLASSES];
+    for (class, column) in columns {
+        let text = record.get(*column).unwrap_or_default();
+        let share = if text.is_empty() { Some(0.0) } else { text.parse().ok() };
+        let share = share.filter(|share: &f32| share.is_finite() && *share >= 0.0);
+        let Some(share) = share else {
+            return Err(format!("{} is {text:?}: write a number of votes or a share", class.name()));
+        };
+        if let Some(slot) = shares.get_mut(class.index()) {
+            *slot = share;
+        }
+    }
+    let sum: f32 = shares.iter().sum();
+    Ok((sum > 0.0).then(|| shares.map(|share| share / sum)))
 }
 
 /// A manifest's clips, in its order.
@@ -48,7 +71,8 @@ impl Manifest {
     /// Reads a manifest.
     ///
     /// # Errors
-    /// An unreadable file, a missing column, or an empty path, emotion, speaker or corpus.
+    /// An unreadable file, a missing column, an empty path, emotion, speaker or corpus, or a share that is no number from 0
+    /// on.
     pub fn read(path: &Path) -> Result<Self, CorpusError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| CorpusError::Read { path: path.to_owned(), source })?;
@@ -59,6 +83,8 @@ impl Manifest {
         let needed = |name: &str| place(name).ok_or_else(|| wrong(1, format!("there is no column {name:?}")));
         let columns = (needed("path")?, needed("emotion")?, needed("speaker")?, needed("corpus")?);
         let optional = (place("sex"), place("lang"), place("intensity"));
+        let classes: Vec<(Class, usize)> =
+            Class::ALL.into_iter().filter_map(|class| Some((class, place(class.name())?))).collect();
 
         let mut entries = Vec::new();
         for record in reader.records() {
@@ -79,6 +105,7 @@ impl Manifest {
                 sex: optional.0.map(cell).unwrap_or_default(),
                 lang: optional.1.map(cell).unwrap_or_default(),
                 intensity: optional.2.map(cell).unwrap_or_default(),
+                shares: shares(&record, &classes).map_err(|reason| wrong(line, reason))?,
             });
         }
         Ok(Self { entries })
@@ -110,5 +137,30 @@ impl Manifest {
     /// The classes that a corpus has labels for.
     pub fn classes(&self, corpus: &str) -> BTreeSet<Class> {
         self.entries.iter().filter(|entry| entry.corpus == corpus).filter_map(Entry::class).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Manifest, CorpusError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clips.csv");
+        std::fs::write(&path, format!("path,emotion,speaker,corpus,neutral,anger\n{line}\n")).unwrap();
+        Manifest::read(&path)
+    }
+
+    #[test]
+    fn votes_become_shares() {
+        let shares = |line| read(line).unwrap().entries.first().unwrap().shares;
+        let mut expected = [0.0; CLASSES];
+        (expected[Class::Anger.index()], expected[Class::Neutral.index()]) = (0.75, 0.25);
+        assert_eq!(shares("a.wav,anger,s,c,1,3"), Some(expected));
+        assert_eq!(shares("a.wav,anger,s,c,,"), None);
+        for wrong in ["x", "-1", "NaN", "inf"] {
+            let error = read(&format!("a.wav,anger,s,c,0,{wrong}")).unwrap_err().to_string();
+            assert!(error.contains('2') && error.contains("anger"), "{error}");
+        }
     }
 }

@@ -39,6 +39,7 @@ pub(super) fn line(options: &TrainOptions) -> String {
         "most_clips",
         "least_clips",
         "pool",
+        "shares_weight",
         "teacher_weight",
         "summary_weight",
     ] {

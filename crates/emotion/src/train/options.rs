@@ -62,6 +62,8 @@ pub struct TrainOptions {
     /// Variations of a clip that are made once and heard in turn; 0 to make every one anew, which costs about as much
     /// time again as the network's own work.
     pub variants: usize,
+    /// How much the manifest's shares count beside its label, 0 to 1, where it has any.
+    pub shares_weight: f32,
     /// Whisper's first blocks, to distil from: see `models/teacher/`.
     pub teacher: Option<PathBuf>,
     /// Where what the teacher said is kept for the next training. Changes nothing but the time.
@@ -99,6 +101,7 @@ impl TrainOptions {
             network: NetworkConfig::default(),
             augmentation: Augmentation::default(),
             variants: 0,
+            shares_weight: 0.5,
             teacher: None,
             teacher_cache: None,
             teacher_weight: 0.5,

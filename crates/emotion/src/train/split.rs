@@ -73,6 +73,7 @@ mod tests {
             sex: String::new(),
             lang: String::new(),
             intensity: String::new(),
+            shares: None,
         };
         let manifest = Manifest { entries: (0..60).map(entry).collect() };
         let nobody = [NOBODY.to_owned()];

@@ -30,6 +30,8 @@ pub(crate) struct Teaching {
     classes: BTreeMap<String, [f32; CLASSES]>,
     /// How much a corpus's mapped classes count for the class head.
     class_weight: BTreeMap<String, f32>,
+    /// How much shares count beside the label.
+    shares_weight: f32,
 }
 
 /// What one clip teaches.
@@ -45,7 +47,7 @@ pub(crate) struct Target {
 }
 
 impl Teaching {
-    pub(crate) fn new(manifest: &Manifest) -> Self {
+    pub(crate) fn new(manifest: &Manifest, shares_weight: f32) -> Self {
         let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
         for entry in manifest.entries.iter().filter(|entry| entry.emotion != UNLABELLED) {
             *counts.entry((entry.corpus.clone(), entry.emotion.clone())).or_default() += 1;
@@ -73,7 +75,7 @@ impl Teaching {
             let foreign = own.iter().any(|(label, _)| Class::from_label(label).is_none());
             class_weight.insert(corpus, if foreign { 0.3 } else { 1.0 });
         }
-        Self { labels, weights, classes, class_weight }
+        Self { labels, weights, classes, class_weight, shares_weight }
     }
 
     /// Outputs of the auxiliary head: one for each label of each corpus.
@@ -105,16 +107,38 @@ impl Teaching {
         }
         let class_mask = self.classes.get(&entry.corpus)?.to_vec();
         let class = entry.class();
+        let mut classes = smoothed(class.map(Class::index), &class_mask);
+        let mut affect = [affect.0, affect.1, affect.2];
+        if let Some(shares) = entry.shares.as_ref().and_then(|shares| within(shares, &class_mask)) {
+            let mix = |value: &mut f32, meant: f32| *value += (meant - *value) * self.shares_weight;
+            classes.iter_mut().zip(&shares).for_each(|(value, share)| mix(value, *share));
+            affect.iter_mut().zip(affect_of_shares(&shares)).for_each(|(value, meant)| mix(value, meant));
+        }
         Some(Target {
-            classes: smoothed(class.map(Class::index), &class_mask),
+            classes,
             class_weight: if class.is_some() { *self.class_weight.get(&entry.corpus)? } else { 0.0 },
             class_mask,
             labels: smoothed(Some(place), &label_mask),
             label_mask,
             weight: *self.weights.get(&key)?,
-            affect: [affect.0, affect.1, affect.2],
+            affect,
         })
     }
+}
+
+/// Shares of the classes that a corpus has, if there is anything left of them.
+fn within(shares: &[f32; CLASSES], mask: &[f32]) -> Option<Vec<f32>> {
+    let own: Vec<f32> = shares.iter().zip(mask).map(|(share, mask)| share * mask).collect();
+    let sum: f32 = own.iter().sum();
+    (sum > 0.0).then(|| own.into_iter().map(|share| share / sum).collect())
+}
+
+/// The mean valence, arousal and distress of the classes.
+fn affect_of_shares(shares: &[f32]) -> [f32; 3] {
+    Class::ALL.into_iter().zip(shares).fold([0.0; 3], |[valence, arousal, distress], (class, share)| {
+        let (pleasant, agitated) = class.valence_arousal();
+        [valence + share * pleasant, arousal + share * agitated, distress + share * class.distress()]
+    })
 }
 
 fn smoothed(place: Option<usize>, mask: &[f32]) -> Vec<f32> {
@@ -173,4 +197,46 @@ fn cross_entropy(logits: &Tensor, target: &Tensor, mask: &Tensor) -> Result<Tens
 fn weighted(losses: &Tensor, weights: &Tensor) -> Result<Tensor> {
     let total = (weights.sum_all()? + 1e-6)?;
     losses.mul(weights)?.sum_all()?.div(&total)?.reshape((1, 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(emotion: &str, shares: Option<[f32; CLASSES]>) -> Entry {
+        Entry {
+            path: "a.wav".into(),
+            emotion: emotion.into(),
+            speaker: "s".into(),
+            corpus: "c".into(),
+            sex: String::new(),
+            lang: String::new(),
+            intensity: String::new(),
+            shares,
+        }
+    }
+
+    #[test]
+    fn listeners_who_disagree_soften_the_target() {
+        let shares = |anger, happiness, boredom| {
+            let mut shares = [0.0; CLASSES];
+            shares[Class::Anger.index()] = anger;
+            shares[Class::Happiness.index()] = happiness;
+            shares[Class::Boredom.index()] = boredom;
+            Some(shares)
+        };
+        let known = Manifest { entries: vec![entry("anger", None), entry("happiness", None)] };
+        let taught = |shares, weight| Teaching::new(&known, weight).target(&entry("anger", shares)).unwrap();
+        let sum = |target: &Target| target.classes.iter().sum::<f32>();
+
+        let alone = taught(None, 0.5);
+        let torn = taught(shares(0.5, 0.5, 0.0), 0.5);
+        assert!((sum(&alone) - 1.0).abs() < 1e-6 && (sum(&torn) - 1.0).abs() < 1e-6);
+        assert!(torn.classes[0] < alone.classes[0] && torn.classes[1] > alone.classes[1]);
+        assert!(torn.affect[0] > alone.affect[0] && torn.affect[2] < alone.affect[2]);
+        // Nothing of a class that the corpus hasn't, and nothing of what has no weight.
+        assert_eq!(taught(shares(0.3, 0.3, 0.4), 0.5).classes, torn.classes);
+        assert_eq!(taught(shares(0.0, 0.0, 1.0), 0.5).classes, alone.classes);
+        assert_eq!(taught(shares(0.5, 0.5, 0.0), 0.0).classes, alone.classes);
+    }
 }

@@ -73,7 +73,7 @@ impl<'a> Trainer<'a> {
         let device = device();
         let features = FeatureConfig::default();
         let entries = training.iter().map(|sound| sound.entry.clone()).collect();
-        let teaching = Teaching::new(&Manifest { entries });
+        let teaching = Teaching::new(&Manifest { entries }, options.shares_weight);
         let teacher = match &options.teacher {
             Some(path) => Some(teach(options, path, training, &device, progress)?),
             None => None,

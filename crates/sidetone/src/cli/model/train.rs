@@ -14,7 +14,8 @@ use super::{Output, bar, say, say_json, there};
 
 #[derive(Debug, Args)]
 pub(crate) struct Train {
-    /// CSV with the columns path, emotion, speaker, corpus; sex, lang and intensity are used if there.
+    /// CSV with the columns path, emotion, speaker, corpus; sex, lang and intensity are used if there, and so are columns named
+    /// after classes (anger, happiness, ...) with the votes of several listeners.
     #[arg(long, value_name = "CSV")]
     manifest: PathBuf,
     /// The folder that the manifest's relative paths are in.
@@ -81,6 +82,9 @@ pub(crate) struct Train {
     /// How clips are varied, as a JSON object of what differs from the default, such as {"speed": 0.05}.
     #[arg(long, value_name = "JSON", value_parser = augmentation, default_value = "{}")]
     augment: Augmentation,
+    /// How much such votes count beside the label, 0 to 1.
+    #[arg(long, default_value_t = defaults().shares_weight, value_name = "SHARE", value_parser = share)]
+    shares_weight: f32,
     /// A teacher to distil from: see models/teacher.
     #[arg(long, value_name = "FILE")]
     teacher: Option<PathBuf>,
@@ -104,6 +108,11 @@ fn defaults() -> TrainOptions {
 
 fn licence(text: &str) -> Result<Licence, String> {
     serde_json::from_value(json!(text)).map_err(|_| "write open or research".to_owned())
+}
+
+fn share(text: &str) -> Result<f32, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "write a number from 0 to 1".to_owned())
 }
 
 fn augmentation(text: &str) -> Result<Augmentation, String> {
@@ -186,6 +195,7 @@ impl Train {
             pool: self.pool,
             variants: self.variants,
             augmentation: self.augment,
+            shares_weight: self.shares_weight,
             teacher: self.teacher,
             teacher_cache: self.teacher_cache,
             teacher_weight: self.teacher_weight,
