@@ -1,0 +1,167 @@
+//! The thread's turns, one at a time, between sockets on this machine.
+
+use std::fs::File;
+use std::net::UdpSocket as StdSocket;
+use std::os::fd::OwnedFd;
+
+use sidetone_sip::anchor::{Direction, EndPlan, MediaKind, StreamPlan};
+use tokio::sync::mpsc;
+
+use super::*;
+
+const CALL: CallKey = CallKey(1);
+const PACKET: [u8; 14] = [0x80, 0, 0, 1, 0, 0, 0, 160, 0, 0, 0, 7, 0xff, 0xff];
+
+fn socket() -> StdSocket {
+    let socket = StdSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_nonblocking(true).unwrap();
+    socket
+}
+
+fn toward(party: &StdSocket) -> EndPlan {
+    let at = party.local_addr().unwrap();
+    EndPlan {
+        remote_rtp: Some(at),
+        remote_rtcp: None,
+        signalled_from: Some(at.ip()),
+        mux: false,
+        formats: Vec::new(),
+        direction: Direction::SendRecv,
+        ptime_ms: None,
+        held: false,
+    }
+}
+
+/// A thread that doesn't run by itself, with one call between two parties.
+struct Desk {
+    thread: RelayThread,
+    orders: Orders,
+    told: mpsc::Receiver<Notice>,
+    totals: Arc<RelayTotals>,
+    events: Events,
+    buffer: Vec<u8>,
+    carrier: StdSocket,
+    pbx: StdSocket,
+    entrance: std::net::SocketAddr,
+}
+
+impl Desk {
+    fn new(notices: usize) -> Self {
+        let (notices, told) = mpsc::channel(notices);
+        let pace = Pace { tick: Duration::ZERO, coalesce_from: usize::MAX, policy: Policy::Signalled };
+        let totals = Arc::new(RelayTotals::default());
+        let (thread, orders) =
+            RelayThread::new(notices, Vec::new(), Arc::clone(&totals), pace, Instant::now()).unwrap();
+        let (rtp_trunk, rtp_pbx) = (socket(), socket());
+        let entrance = rtp_trunk.local_addr().unwrap();
+        for (face, rtp) in [(Face::Trunk, rtp_trunk), (Face::Pbx, rtp_pbx)] {
+            orders.give(Command::Open { call: CALL, stream: 0, face, rtp, rtcp: socket() });
+        }
+        let (events, buffer) = (Events::with_capacity(16), vec![0_u8; 2_048]);
+        let (carrier, pbx) = (socket(), socket());
+        let mut desk = Self { thread, orders, told, totals, events, buffer, carrier, pbx, entrance };
+        desk.turn();
+        desk
+    }
+
+    fn turn(&mut self) {
+        assert!(self.thread.turn(Duration::from_secs(5), &mut self.events, &mut self.buffer));
+    }
+
+    fn plan(&self) {
+        let plan = StreamPlan {
+            kind: MediaKind::Audio,
+            trunk: toward(&self.carrier),
+            pbx: toward(&self.pbx),
+            tappable: Ok(()),
+            answered: true,
+        };
+        self.orders.give(Command::Plan { call: CALL, stream: 0, plan: Box::new(plan) });
+    }
+
+    /// The place of the socket that the carrier sends to.
+    fn place(&self) -> usize {
+        let at = |port: &Port| port.socket.local_addr().unwrap() == self.entrance;
+        self.thread.ports.iter().find(|(_, port)| at(port)).unwrap().0
+    }
+
+    fn arrived(&self) -> Option<Vec<u8>> {
+        let mut arrived = [0; 64];
+        self.pbx.recv(&mut arrived).ok().map(|length| arrived[..length].to_vec())
+    }
+}
+
+/// A party may send the moment it has read the answer, and the answer leaves only after the plan is queued. So
+/// where a plan and a packet wait together, however late the thread gets its turn, the plan comes first.
+#[test]
+fn a_plan_holds_for_the_packets_that_came_after_it() {
+    let mut desk = Desk::new(16);
+    desk.plan();
+    desk.carrier.send_to(&PACKET, desk.entrance).unwrap();
+    desk.turn();
+    assert_eq!(desk.arrived().as_deref(), Some(PACKET.as_slice()), "forwarded in that same turn");
+    assert_eq!(desk.totals.packets.load(Relaxed), 1);
+}
+
+/// As above, but the thread had been woken by something else, and was kept from going on.
+#[test]
+fn a_plan_given_in_the_middle_of_a_turn_holds_for_the_packets_that_came_after_it() {
+    let mut desk = Desk::new(16);
+    let place = desk.place();
+    desk.plan();
+    desk.carrier.send_to(&PACKET, desk.entrance).unwrap();
+    desk.thread.drain(place, &mut desk.buffer);
+    assert_eq!(desk.arrived().as_deref(), Some(PACKET.as_slice()));
+}
+
+/// The place of a closed socket may be another call's by the time its last packet is looked at.
+#[test]
+fn a_packet_is_not_taken_for_one_of_the_socket_that_came_after_its_own() {
+    let mut desk = Desk::new(16);
+    desk.plan();
+    desk.turn();
+    let place = desk.place();
+    desk.orders.give(Command::Close { call: CALL });
+    for face in [Face::Trunk, Face::Pbx] {
+        desk.orders.give(Command::Open { call: CallKey(2), stream: 0, face, rtp: socket(), rtcp: socket() });
+    }
+    desk.carrier.send_to(&PACKET, desk.entrance).unwrap();
+    desk.thread.drain(place, &mut desk.buffer);
+    assert!(desk.thread.ports.contains(place), "the place is taken again");
+    desk.turn();
+    assert_eq!(desk.arrived(), None);
+    let judged = [&desk.totals.packets, &desk.totals.rejected, &desk.totals.undeliverable];
+    assert_eq!(judged.map(|total| total.load(Relaxed)), [0; 3]);
+}
+
+#[test]
+fn reports_are_dropped_and_counted_while_nobody_listens_and_a_close_is_told_in_the_end() {
+    let mut desk = Desk::new(1);
+    desk.thread.report();
+    desk.thread.report();
+    desk.orders.give(Command::Close { call: CALL });
+    desk.turn();
+    assert_eq!(desk.totals.reports_dropped.load(Relaxed), 1);
+    assert!(matches!(desk.told.try_recv(), Ok(Notice::Reports(_))));
+    assert!(desk.told.try_recv().is_err());
+    desk.orders.give(Command::Close { call: CallKey(2) });
+    desk.turn();
+    assert!(matches!(desk.told.try_recv(), Ok(Notice::Closed(CALL, _))));
+}
+
+/// A regular file can't be watched by epoll.
+#[test]
+fn a_socket_that_cannot_be_watched_is_counted() {
+    let mut desk = Desk::new(16);
+    let unwatchable =
+        || StdSocket::from(OwnedFd::from(File::open(std::env::current_exe().unwrap()).unwrap()));
+    desk.orders.give(Command::Open {
+        call: CallKey(2),
+        stream: 0,
+        face: Face::Trunk,
+        rtp: unwatchable(),
+        rtcp: socket(),
+    });
+    desk.turn();
+    assert_eq!(desk.totals.unwatched.load(Relaxed), 1);
+}
