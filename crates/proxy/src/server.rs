@@ -1,51 +1,44 @@
 //! Putting the parts together, and taking them apart again.
 
+mod listening;
+mod page;
+mod parts;
+mod reload;
+
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use sidetone_announce::Library;
-use sidetone_consent::Moment;
-use sidetone_consent::list::{List, Lookup};
-use sidetone_consent::log::{Log, Writer};
-use sidetone_consent::page::{self, PageFacts};
-use sidetone_emotion::model::Model;
-use sidetone_events::{Bus, CallId, NumberHasher, Revealed, Sinks, Subscription, Timestamp};
-use sidetone_pbx::config::Links;
-use sidetone_pbx::{CallIdentity, PbxLinks, Told};
-use sidetone_sip::anchor::{Anchor, Cause};
-use sidetone_sip::aside::{Asides, Legs, SERVICE_USER};
-use sidetone_sip::proxy::{Listener, Proxy, Settings};
+use sidetone_consent::page::{Language, PageFacts};
+use sidetone_events::{Bus, NumberHasher, Sinks, Subscription};
+use sidetone_pbx::PbxLinks;
+use sidetone_sip::anchor::Cause;
 use tokio::sync::mpsc::Receiver;
 
+use listening::listening;
+use parts::{disclosure, excluded, links, proxy, rules};
+pub use reload::{Reload, Reloaded};
+
 use crate::alarm::Alarm;
-use crate::analysis::{Work, Worker, WorkerCounters};
-use crate::calls::{Calls, Excluded, Rules};
-use crate::config::{Analysis, Config, LogFormat, Media, Peer, Sip};
+use crate::analysis::{Work, WorkerCounters};
+use crate::calls::Calls;
+use crate::config::Config;
 use crate::control::{self, ControlSocket};
-use crate::disclosure::Disclosure;
 use crate::media::{Engine, Notice};
-use crate::signalling::{BySip, Core, Signalling};
+use crate::signalling::{Core, Signalling};
 use crate::stats::Stats;
 use crate::{http, random, tap};
 
-/// Bytes of each tap ring: about ten seconds of a thousand legs' G.711.
-const TAP_RING: usize = 4 * 1024 * 1024;
 /// What relay threads may have said that nobody has taken in yet; beyond it reports are dropped and counted.
 const MOST_NOTICES: usize = 1_024;
-/// The most m-lines of a call, and of streams in an offer.
-const MOST_STREAMS: usize = 16;
 /// A token of fewer bytes could be guessed.
 const LEAST_TOKEN: usize = 16;
 /// The running build.
 pub(crate) const BUILD: &str = concat!("sidetone ", env!("CARGO_PKG_VERSION"));
-/// Consent receipts that wait for the disk; beyond it they are lost, which is counted and told.
-const MOST_RECEIPTS: usize = 10_000;
 /// How long sinks may take to deliver what is queued when the process ends.
 const LAST_EVENTS: Duration = Duration::from_secs(5);
 
@@ -75,9 +68,6 @@ pub enum StartError {
     Events(String),
 }
 
-/// Reads the configuration again; gives words for the operator if that fails.
-pub type Reload = Box<dyn Fn() -> Result<Config, String> + Send + Sync>;
-
 /// A running Sidetone. Dropping it ends everything.
 pub struct Server {
     shared: Arc<Shared>,
@@ -99,13 +89,6 @@ pub(crate) struct Shared {
     workers: Vec<Arc<WorkerCounters>>,
     reload: Reload,
     started: Instant,
-}
-
-/// What a reload has done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Reloaded {
-    /// Tables that have changed and take effect only after a restart.
-    pub needs_restart: Vec<&'static str>,
 }
 
 /// How a drain stands.
@@ -283,10 +266,10 @@ impl Shared {
     }
 
     /// What the policy page says, and the language of those who ask for none that it has.
-    pub(crate) fn policy(&self) -> (PageFacts, page::Language) {
+    pub(crate) fn policy(&self) -> (PageFacts, Language) {
         let config = Arc::clone(self.signalling.core().config());
-        let fallback = page::Language::of_tag(&config.consent.language).unwrap_or_default();
-        (policy(&config, self.model.clone()), fallback)
+        let fallback = Language::of_tag(&config.consent.language).unwrap_or_default();
+        (page::facts(&config, self.model.clone()), fallback)
     }
 
     pub(crate) fn event_stream(&self) -> axum::Router {
@@ -306,37 +289,6 @@ impl Shared {
         DrainState { draining, calls: core.anchor().calls() }
     }
 
-    pub(crate) fn reload(&self) -> Result<Reloaded, String> {
-        if let Some(sinks) = &*self.sinks.lock().unwrap_or_else(PoisonError::into_inner) {
-            sinks.reopen();
-        }
-        let config = (self.reload)().inspect_err(|error| {
-            tracing::error!(error, "the configuration could not be reloaded; the old one stays in force");
-        })?;
-        let old = Arc::clone(self.signalling.core().config());
-        let needs_restart = frozen(&old, &config);
-        let excluded = excluded(&config).inspect_err(|error| {
-            tracing::error!(error, "the configuration could not be reloaded; the old one stays in force");
-        })?;
-        self.calls.reload(rules(&config, excluded));
-        self.signalling.set_nameservers(&config.sip.nameservers);
-        // What can't change while sockets are open stays as it was, so that what is shown is what is in force.
-        let sip = Sip { nameservers: config.sip.nameservers.clone(), ..old.sip.clone() };
-        let media = Media { timeout: config.media.timeout, ..old.media.clone() };
-        let analysis = Analysis { thresholds: config.analysis.thresholds.clone(), ..old.analysis.clone() };
-        let (events, http, control) = (old.events.clone(), old.http.clone(), old.control.clone());
-        let announcement = old.announcement.clone();
-        let pbxs = config.pbxs.into_iter().map(|pbx| {
-            let links = old.pbxs.iter().find(|it| it.name == pbx.name).map(Peer::links);
-            pbx.with_links(links.unwrap_or_default())
-        });
-        let pbxs = pbxs.collect();
-        let config = Config { sip, media, analysis, announcement, events, http, control, pbxs, ..config };
-        self.signalling.core().reload(Arc::new(config));
-        tracing::info!(?needs_restart, "configuration reloaded");
-        Ok(Reloaded { needs_restart })
-    }
-
     pub(crate) fn stats(&self) -> Stats {
         // Before the core is locked: what is told by SIP is counted there.
         let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
@@ -354,262 +306,6 @@ impl Shared {
             self.alarm.panics(),
             self.started.elapsed(),
         )
-    }
-}
-
-/// Tables whose change needs a restart.
-fn frozen(old: &Config, new: &Config) -> Vec<&'static str> {
-    fn differ<T: Serialize>(old: &T, new: &T) -> bool {
-        serde_json::to_value(old).ok() != serde_json::to_value(new).ok()
-    }
-    let (mut old_sip, mut new_sip) = (old.sip.clone(), new.sip.clone());
-    old_sip.nameservers.clear();
-    new_sip.nameservers.clear();
-    let (mut old_media, new_media) = (old.media.clone(), new.media.clone());
-    old_media.timeout = new_media.timeout;
-    let formats: [&LogFormat; 2] = [&old.log.format, &new.log.format];
-    [
-        ("sip", differ(&old_sip, &new_sip)),
-        ("media", differ(&old_media, &new_media)),
-        ("analysis.model", old.analysis.model != new.analysis.model),
-        ("analysis.workers", old.analysis.workers != new.analysis.workers),
-        ("announcement", old.announcement != new.announcement),
-        ("pbx.ami, pbx.ari, pbx.esl, pbx.sip", links_of(old) != links_of(new)),
-        ("consent.receipts", old.consent.receipts != new.consent.receipts),
-        ("events", old.events != new.events),
-        ("http", differ(&old.http, &new.http)),
-        ("control", differ(&old.control, &new.control)),
-        ("log.format", formats[0] != formats[1]),
-    ]
-    .into_iter()
-    .filter_map(|(table, changed)| changed.then_some(table))
-    .collect()
-}
-
-/// The links of each PBX that has some.
-fn links_of(config: &Config) -> Vec<(String, Links)> {
-    let links = config.pbxs.iter().map(|pbx| (pbx.name.clone(), pbx.links()));
-    links.filter(|(_, links)| !links.is_empty()).collect()
-}
-
-/// What the policy page says of a configuration.
-fn policy(config: &Config, model: Option<(String, String)>) -> PageFacts {
-    let consent = &config.consent;
-    let mut policies: Vec<_> = config.trunks.iter().map(|trunk| trunk.disclosure).collect();
-    policies.extend(consent.rules.iter().filter_map(|rule| rule.policy));
-    let mut sinks = Vec::new();
-    if config.pbxs.iter().any(|pbx| !pbx.links().is_empty()) {
-        sinks.push(page::Sink::PhoneSystem);
-    }
-    let host = |url: &str| {
-        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-        rest.split(['/', ':', '?']).next().unwrap_or_default().to_owned()
-    };
-    sinks.extend(config.events.webhooks.iter().map(|webhook| page::Sink::Webhook(host(&webhook.url))));
-    if config.events.file.is_some() {
-        sinks.push(page::Sink::File);
-    }
-    if config.http.listen.address().is_some() {
-        sinks.extend([page::Sink::Screens, page::Sink::Metrics]);
-    }
-    PageFacts {
-        operator: consent.operator.clone(),
-        policies,
-        opt_out_digit: consent.opt_out_digit,
-        opt_in_digit: consent.opt_in_digit,
-        never_tiers: consent.never_tiers.clone(),
-        has_list: consent.do_not_analyse.is_some(),
-        exclude_withheld: consent.exclude_withheld,
-        has_receipts: consent.receipts.is_some(),
-        receipts_days: consent.receipts_days,
-        sinks,
-        build: BUILD.to_owned(),
-        model,
-        made: Moment::from_unix_millis(Timestamp::now().unix_millis()),
-    }
-}
-
-/// What calls go by.
-fn rules(config: &Config, excluded: Option<Excluded>) -> Rules {
-    Rules {
-        thresholds: config.analysis.thresholds.clone(),
-        media_timeout: config.media.timeout.into(),
-        consent: config.consent.clone(),
-        excluded,
-    }
-}
-
-/// Who is never listened to. Where the list can't be read, nobody is listened to.
-fn excluded(config: &Config) -> Result<Option<Excluded>, String> {
-    let Some(path) = &config.consent.do_not_analyse else { return Ok(None) };
-    let key = config.events.number_salt.as_ref().map(|salt| salt.reveal(1)).transpose();
-    let key = key.map_err(|error| format!("events.number_salt: {error}"))?;
-    let list = List::open(path, key.as_ref().map(Revealed::bytes), &config.consent.numbering)
-        .map_err(|error| format!("consent.do_not_analyse: {error}"))?;
-    let withheld = config.consent.exclude_withheld;
-    Ok(Some(Box::new(move |number: &str| match list.look_up(number) {
-        Lookup::Listed => true,
-        Lookup::NotListed => false,
-        Lookup::Withheld => withheld,
-    })))
-}
-
-/// What telling callers takes.
-fn disclosure(
-    config: &Config,
-    engine: &Engine,
-    calls: &Arc<Calls>,
-    model: Option<&str>,
-) -> Result<Disclosure, StartError> {
-    let library = Library::load(&config.announcement, &config.consent.language)
-        .map_err(|error| StartError::Announcement(error.to_string()))?;
-    let receipts = match &config.consent.receipts {
-        Some(folder) => Some(receipts(folder, config.consent.receipts_days)?),
-        None => None,
-    };
-    let book = Arc::downgrade(calls);
-    let failed = Box::new(move |call, id, failure| {
-        if let Some(book) = book.upgrade() {
-            book.announcement_failed(call, id, failure);
-        }
-    });
-    let announcements = config.announcement.clone();
-    let model = model.map(str::to_owned);
-    let started =
-        Disclosure::start(Arc::new(library), announcements, engine.announcer(), receipts, model, failed)?;
-    Ok(started)
-}
-
-/// Opens the log of receipts and starts its writer.
-fn receipts(folder: &Path, days: Option<u32>) -> Result<Writer, StartError> {
-    let wrong = |error: &dyn std::fmt::Display| {
-        StartError::Receipts(format!("consent.receipts {}: {error}", folder.display()))
-    };
-    let now = Moment::from_unix_millis(Timestamp::now().unix_millis());
-    let (log, opened) = Log::open(folder, BUILD, now).map_err(|error| wrong(&error))?;
-    if let Some(damage) = &opened.damage {
-        tracing::error!(damage, "the log of consent receipts has been tampered with or damaged");
-    }
-    Writer::start(log, MOST_RECEIPTS, days, now, |trouble| {
-        tracing::error!(?trouble, "consent receipts are in trouble");
-    })
-    .map_err(|error| wrong(&error))
-}
-
-/// Starts the links to PBXs, if there are any.
-fn links(config: &Config, shared: &Arc<Shared>) -> Result<Option<PbxLinks>, StartError> {
-    let links = links_of(config);
-    if links.is_empty() {
-        return Ok(None);
-    }
-    let (book, told) = (Arc::downgrade(&shared.calls), Arc::downgrade(&shared.calls));
-    let raw = Arc::new(move |id: &CallId| {
-        let (sip_call_id, pbx) = book.upgrade()?.identity(id)?;
-        Some(CallIdentity { sip_call_id, pbx })
-    });
-    let hear = Arc::new(move |what: Told| {
-        if let Some(calls) = told.upgrade() {
-            calls.told(&what.sip_call_id, &what.telling, what.source);
-        }
-    });
-    let by_sip = Arc::new(BySip(Arc::downgrade(&shared.signalling)));
-    let started = PbxLinks::start(links, &shared.bus, raw, hear, by_sip);
-    started.map(Some).map_err(|error| StartError::Links(error.to_string()))
-}
-
-fn proxy(config: &Config, engine: Engine) -> Proxy<Asides<Anchor<Engine>>> {
-    let listeners =
-        config.sip.listen.iter().map(|listen| Listener::bound(listen.transport, listen.addr)).collect();
-    let settings = Settings {
-        hostnames: config.sip.hostnames.clone(),
-        service_user: by_sip(config, |sip| sip.notify).then(|| SERVICE_USER.to_owned()),
-        failover_after: config.sip.failover_after.into(),
-        max_transactions: config.sip.max_transactions,
-        udp_limit: config.sip.udp_limit,
-        retry_after: config.limits.retry_after.into(),
-        ..Settings::new(listeners)
-    };
-    // The anchor's own bound stands above the limit that admission enforces and that a reload may raise.
-    let anchor = sidetone_sip::anchor::Settings {
-        max_calls: config.limits.calls.saturating_mul(4).max(10_000),
-        max_streams: MOST_STREAMS,
-        ..sidetone_sip::anchor::Settings::default()
-    };
-    let legs = Legs::new(&settings, by_sip(config, |sip| sip.info));
-    Proxy::new(
-        settings,
-        Asides::new(Anchor::new(engine, anchor), legs, by_sip(config, |_| true)),
-        random::number(),
-    )
-}
-
-/// Whether any PBX is told by SIP in that way.
-fn by_sip(config: &Config, way: impl Fn(&sidetone_pbx::config::Sip) -> bool) -> bool {
-    config.pbxs.iter().filter_map(|pbx| pbx.sip.as_ref()).any(way)
-}
-
-/// A worker before it is started: the orders' channel has to exist before the call book, which the worker reports to.
-struct Listening {
-    orders: Sender<Work>,
-    inbox: std::sync::mpsc::Receiver<Work>,
-    model: Arc<Model>,
-}
-
-/// Workers, if any trunk lets its callers be listened to.
-fn listening(config: &Config) -> Vec<Listening> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let count = if config.analysis.workers > 0 { config.analysis.workers } else { (cores / 2).max(1) };
-    let model = match &config.analysis.model {
-        Some(path) => Model::open(path),
-        None => Model::embedded(),
-    };
-    let model = match model {
-        Ok(model) => model,
-        // Calls come first: they are carried, and nothing is inferred.
-        Err(error) => {
-            tracing::error!(%error, "the model can't be loaded: calls are carried, none is analysed");
-            return Vec::new();
-        }
-    };
-    (0..count)
-        .map(|_| {
-            let (orders, inbox) = channel();
-            Listening { orders, inbox, model: Arc::clone(&model) }
-        })
-        .collect()
-}
-
-impl Listening {
-    fn start(
-        self,
-        number: usize,
-        taps: &mut [Vec<tap::TapSender>],
-        calls: &Arc<Calls>,
-        epoch: Instant,
-    ) -> io::Result<Arc<WorkerCounters>> {
-        let mut receivers = Vec::new();
-        for thread in taps {
-            let (sender, receiver) = tap::ring(TAP_RING);
-            thread.push(sender);
-            receivers.push(receiver);
-        }
-        let counters = Arc::new(WorkerCounters::default());
-        // The book holds the orders' sender: a strong reference here would keep both alive for ever.
-        let book = Arc::downgrade(calls);
-        let worker = Worker {
-            inbox: self.inbox,
-            taps: receivers,
-            model: self.model,
-            report: Box::new(move |outcome| {
-                if let Some(book) = book.upgrade() {
-                    book.outcome(outcome);
-                }
-            }),
-            counters: Arc::clone(&counters),
-            epoch,
-        };
-        std::thread::Builder::new().name(format!("hear-{number}")).spawn(move || worker.run())?;
-        Ok(counters)
     }
 }
 

@@ -1,0 +1,153 @@
+//! What a configuration asks for, made: rules, announcements and receipts, the SIP proxy, the links to PBXs.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sidetone_announce::Library;
+use sidetone_consent::Moment;
+use sidetone_consent::list::{List, Lookup};
+use sidetone_consent::log::{Log, Writer};
+use sidetone_events::{CallId, Revealed, Timestamp};
+use sidetone_pbx::config::Links;
+use sidetone_pbx::{CallIdentity, PbxLinks, Told};
+use sidetone_sip::anchor::Anchor;
+use sidetone_sip::aside::{Asides, Legs, SERVICE_USER};
+use sidetone_sip::proxy::{Listener, Proxy, Settings};
+
+use super::{BUILD, Shared, StartError};
+use crate::calls::{Calls, Excluded, Rules};
+use crate::config::Config;
+use crate::disclosure::Disclosure;
+use crate::media::Engine;
+use crate::random;
+use crate::signalling::BySip;
+
+/// The most m-lines of a call, and of streams in an offer.
+const MOST_STREAMS: usize = 16;
+/// Consent receipts that wait for the disk; beyond it they are lost, which is counted and told.
+const MOST_RECEIPTS: usize = 10_000;
+
+/// What calls go by.
+pub(super) fn rules(config: &Config, excluded: Option<Excluded>) -> Rules {
+    Rules {
+        thresholds: config.analysis.thresholds.clone(),
+        media_timeout: config.media.timeout.into(),
+        consent: config.consent.clone(),
+        excluded,
+    }
+}
+
+/// Who is never listened to. Where the list can't be read, nobody is listened to.
+pub(super) fn excluded(config: &Config) -> Result<Option<Excluded>, String> {
+    let Some(path) = &config.consent.do_not_analyse else { return Ok(None) };
+    let key = config.events.number_salt.as_ref().map(|salt| salt.reveal(1)).transpose();
+    let key = key.map_err(|error| format!("events.number_salt: {error}"))?;
+    let list = List::open(path, key.as_ref().map(Revealed::bytes), &config.consent.numbering)
+        .map_err(|error| format!("consent.do_not_analyse: {error}"))?;
+    let withheld = config.consent.exclude_withheld;
+    Ok(Some(Box::new(move |number: &str| match list.look_up(number) {
+        Lookup::Listed => true,
+        Lookup::NotListed => false,
+        Lookup::Withheld => withheld,
+    })))
+}
+
+/// What telling callers takes.
+pub(super) fn disclosure(
+    config: &Config,
+    engine: &Engine,
+    calls: &Arc<Calls>,
+    model: Option<&str>,
+) -> Result<Disclosure, StartError> {
+    let library = Library::load(&config.announcement, &config.consent.language)
+        .map_err(|error| StartError::Announcement(error.to_string()))?;
+    let receipts = match &config.consent.receipts {
+        Some(folder) => Some(receipts(folder, config.consent.receipts_days)?),
+        None => None,
+    };
+    let book = Arc::downgrade(calls);
+    let failed = Box::new(move |call, id, failure| {
+        if let Some(book) = book.upgrade() {
+            book.announcement_failed(call, id, failure);
+        }
+    });
+    let announcements = config.announcement.clone();
+    let model = model.map(str::to_owned);
+    let started =
+        Disclosure::start(Arc::new(library), announcements, engine.announcer(), receipts, model, failed)?;
+    Ok(started)
+}
+
+/// Opens the log of receipts and starts its writer.
+fn receipts(folder: &Path, days: Option<u32>) -> Result<Writer, StartError> {
+    let wrong = |error: &dyn std::fmt::Display| {
+        StartError::Receipts(format!("consent.receipts {}: {error}", folder.display()))
+    };
+    let now = Moment::from_unix_millis(Timestamp::now().unix_millis());
+    let (log, opened) = Log::open(folder, BUILD, now).map_err(|error| wrong(&error))?;
+    if let Some(damage) = &opened.damage {
+        tracing::error!(damage, "the log of consent receipts has been tampered with or damaged");
+    }
+    Writer::start(log, MOST_RECEIPTS, days, now, |trouble| {
+        tracing::error!(?trouble, "consent receipts are in trouble");
+    })
+    .map_err(|error| wrong(&error))
+}
+
+/// The links of each PBX that has some.
+pub(super) fn links_of(config: &Config) -> Vec<(String, Links)> {
+    let links = config.pbxs.iter().map(|pbx| (pbx.name.clone(), pbx.links()));
+    links.filter(|(_, links)| !links.is_empty()).collect()
+}
+
+/// Starts the links to PBXs, if there are any.
+pub(super) fn links(config: &Config, shared: &Arc<Shared>) -> Result<Option<PbxLinks>, StartError> {
+    let links = links_of(config);
+    if links.is_empty() {
+        return Ok(None);
+    }
+    let (book, told) = (Arc::downgrade(&shared.calls), Arc::downgrade(&shared.calls));
+    let raw = Arc::new(move |id: &CallId| {
+        let (sip_call_id, pbx) = book.upgrade()?.identity(id)?;
+        Some(CallIdentity { sip_call_id, pbx })
+    });
+    let hear = Arc::new(move |what: Told| {
+        if let Some(calls) = told.upgrade() {
+            calls.told(&what.sip_call_id, &what.telling, what.source);
+        }
+    });
+    let by_sip = Arc::new(BySip(Arc::downgrade(&shared.signalling)));
+    let started = PbxLinks::start(links, &shared.bus, raw, hear, by_sip);
+    started.map(Some).map_err(|error| StartError::Links(error.to_string()))
+}
+
+pub(super) fn proxy(config: &Config, engine: Engine) -> Proxy<Asides<Anchor<Engine>>> {
+    let listeners =
+        config.sip.listen.iter().map(|listen| Listener::bound(listen.transport, listen.addr)).collect();
+    let settings = Settings {
+        hostnames: config.sip.hostnames.clone(),
+        service_user: by_sip(config, |sip| sip.notify).then(|| SERVICE_USER.to_owned()),
+        failover_after: config.sip.failover_after.into(),
+        max_transactions: config.sip.max_transactions,
+        udp_limit: config.sip.udp_limit,
+        retry_after: config.limits.retry_after.into(),
+        ..Settings::new(listeners)
+    };
+    // The anchor's own bound stands above the limit that admission enforces and that a reload may raise.
+    let anchor = sidetone_sip::anchor::Settings {
+        max_calls: config.limits.calls.saturating_mul(4).max(10_000),
+        max_streams: MOST_STREAMS,
+        ..sidetone_sip::anchor::Settings::default()
+    };
+    let legs = Legs::new(&settings, by_sip(config, |sip| sip.info));
+    Proxy::new(
+        settings,
+        Asides::new(Anchor::new(engine, anchor), legs, by_sip(config, |_| true)),
+        random::number(),
+    )
+}
+
+/// Whether any PBX is told by SIP in that way.
+pub(super) fn by_sip(config: &Config, way: impl Fn(&sidetone_pbx::config::Sip) -> bool) -> bool {
+    config.pbxs.iter().filter_map(|pbx| pbx.sip.as_ref()).any(way)
+}

@@ -1,0 +1,81 @@
+//! Reading the configuration again while calls are up: what takes effect, and what needs a restart.
+
+use std::sync::{Arc, PoisonError};
+
+use serde::Serialize;
+
+use super::Shared;
+use super::parts::{excluded, links_of, rules};
+use crate::config::{Analysis, Config, LogFormat, Media, Peer, Sip};
+
+/// Reads the configuration again; gives words for the operator if that fails.
+pub type Reload = Box<dyn Fn() -> Result<Config, String> + Send + Sync>;
+
+/// What a reload has done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reloaded {
+    /// Tables that have changed and take effect only after a restart.
+    pub needs_restart: Vec<&'static str>,
+}
+
+impl Shared {
+    pub(crate) fn reload(&self) -> Result<Reloaded, String> {
+        if let Some(sinks) = &*self.sinks.lock().unwrap_or_else(PoisonError::into_inner) {
+            sinks.reopen();
+        }
+        let config = (self.reload)().inspect_err(|error| {
+            tracing::error!(error, "the configuration could not be reloaded; the old one stays in force");
+        })?;
+        let old = Arc::clone(self.signalling.core().config());
+        let needs_restart = frozen(&old, &config);
+        let excluded = excluded(&config).inspect_err(|error| {
+            tracing::error!(error, "the configuration could not be reloaded; the old one stays in force");
+        })?;
+        self.calls.reload(rules(&config, excluded));
+        self.signalling.set_nameservers(&config.sip.nameservers);
+        // What can't change while sockets are open stays as it was, so that what is shown is what is in force.
+        let sip = Sip { nameservers: config.sip.nameservers.clone(), ..old.sip.clone() };
+        let media = Media { timeout: config.media.timeout, ..old.media.clone() };
+        let analysis = Analysis { thresholds: config.analysis.thresholds.clone(), ..old.analysis.clone() };
+        let (events, http, control) = (old.events.clone(), old.http.clone(), old.control.clone());
+        let announcement = old.announcement.clone();
+        let pbxs = config.pbxs.into_iter().map(|pbx| {
+            let links = old.pbxs.iter().find(|it| it.name == pbx.name).map(Peer::links);
+            pbx.with_links(links.unwrap_or_default())
+        });
+        let pbxs = pbxs.collect();
+        let config = Config { sip, media, analysis, announcement, events, http, control, pbxs, ..config };
+        self.signalling.core().reload(Arc::new(config));
+        tracing::info!(?needs_restart, "configuration reloaded");
+        Ok(Reloaded { needs_restart })
+    }
+}
+
+/// Tables whose change needs a restart.
+fn frozen(old: &Config, new: &Config) -> Vec<&'static str> {
+    fn differ<T: Serialize>(old: &T, new: &T) -> bool {
+        serde_json::to_value(old).ok() != serde_json::to_value(new).ok()
+    }
+    let (mut old_sip, mut new_sip) = (old.sip.clone(), new.sip.clone());
+    old_sip.nameservers.clear();
+    new_sip.nameservers.clear();
+    let (mut old_media, new_media) = (old.media.clone(), new.media.clone());
+    old_media.timeout = new_media.timeout;
+    let formats: [&LogFormat; 2] = [&old.log.format, &new.log.format];
+    [
+        ("sip", differ(&old_sip, &new_sip)),
+        ("media", differ(&old_media, &new_media)),
+        ("analysis.model", old.analysis.model != new.analysis.model),
+        ("analysis.workers", old.analysis.workers != new.analysis.workers),
+        ("announcement", old.announcement != new.announcement),
+        ("pbx.ami, pbx.ari, pbx.esl, pbx.sip", links_of(old) != links_of(new)),
+        ("consent.receipts", old.consent.receipts != new.consent.receipts),
+        ("events", old.events != new.events),
+        ("http", differ(&old.http, &new.http)),
+        ("control", differ(&old.control, &new.control)),
+        ("log.format", formats[0] != formats[1]),
+    ]
+    .into_iter()
+    .filter_map(|(table, changed)| changed.then_some(table))
+    .collect()
+}
