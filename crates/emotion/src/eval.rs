@@ -18,8 +18,10 @@ use serde::Serialize;
 use crate::{
     class::{CLASSES, Class, ClassSet},
     corpus::{Band, Clip, CorpusError, Entry, Manifest, audio},
-    metrics::{Confusion, Figure, RiskPoint, auc, bootstrap, calibration_error, risk_coverage},
-    model::{Licence, Model},
+    metrics::{
+        Confusion, Figure, RiskPoint, auc, bootstrap, calibration_error, calibration_noise, risk_coverage,
+    },
+    model::{Calibration, Licence, Model},
     rng::Rng,
     train::validate::score,
 };
@@ -112,6 +114,8 @@ pub struct SetReport {
     pub confusion: Confusion,
     /// Expected calibration error.
     pub calibration_error: f64,
+    /// What it would be by chance, were the model perfectly calibrated: see [`calibration_noise`].
+    pub calibration_noise: f64,
     /// Risk against coverage.
     pub risk_coverage: Vec<RiskPoint>,
     /// Confidence against accuracy, in tenths of confidence; empty tenths are left out.
@@ -142,11 +146,13 @@ pub struct Slice {
     pub uar: f64,
 }
 
-/// A clip after the model has heard it.
+/// A clip after a model has heard it.
 struct Heard {
     entry: Entry,
     class: Class,
     logits: Vec<f32>,
+    /// Of the model that heard it.
+    calibration: Arc<Calibration>,
     distress: f32,
     /// Length in seconds and level in dB, of the recording.
     length: f32,
@@ -197,42 +203,20 @@ pub fn evaluate(
     let rounds = if options.against_wide && options.band != Band::Wide { 2 } else { 1 };
     let of = rounds * usable.entries.len();
     let meter = clock::CpuTime::start();
-    let mut reading = 0.0;
-    let mut seconds = 0.0;
-    let mut hear = |band: Band, done: &mut usize| -> Result<Vec<Heard>, EvalError> {
-        let mut rng = Rng::new(7);
-        let mut all = Vec::new();
-        for entry in &usable.entries {
-            let before = clock::CpuTime::start();
-            let recorded = audio::read(&root.join(&entry.path))?;
-            let pcm = band.over_line(&recorded, options.gain_db, options.loss, &mut rng);
-            reading += before.elapsed_ms().unwrap_or(0.0);
-            seconds += pcm.len() as f64 / 8000.0;
-            let clip = Clip::new(&pcm, &model.meta().features);
-            let Some(class) = entry.class() else { continue };
-            if clip.steps > 0 {
-                let (logits, affect) = score(model.network(), &clip)?;
-                let distress = model.meta().calibration.read(&logits, &affect).distress;
-                let power = recorded.iter().map(|x| f32::from(*x).powi(2)).sum::<f32>()
-                    / recorded.len().max(1) as f32;
-                let level = 10.0 * (power + 1.0).log10();
-                let length = recorded.len() as f32 / 8000.0;
-                all.push(Heard { entry: entry.clone(), class, logits, distress, length, level });
-            }
-            *done += 1;
-            progress(*done, of);
-        }
-        Ok(all)
+    let mut hearing = Hearing { root, options, progress, done: 0, of, reading_ms: 0.0, seconds: 0.0 };
+    let calibration = &model.meta().calibration;
+    let heard = hearing.hear(model, calibration, &usable, options.band)?;
+    let wide = match rounds {
+        2 => Some(hearing.hear(model, calibration, &usable, Band::Wide)?),
+        _ => None,
     };
-    let mut done = 0;
-    let heard = hear(options.band, &mut done)?;
-    let wide = if rounds == 2 { Some(hear(Band::Wide, &mut done)?) } else { None };
-    let cpu_ms_per_second = meter.elapsed_ms().map(|ms| (ms - reading) / seconds.max(1e-9));
+    let Hearing { reading_ms, seconds, .. } = hearing;
+    let cpu_ms_per_second = meter.elapsed_ms().map(|ms| (ms - reading_ms) / seconds.max(1e-9));
 
     let corpora = usable
         .corpora()
         .into_iter()
-        .map(|corpus| report(model, &corpus, &heard, wide.as_deref(), options.draws))
+        .map(|corpus| report(&corpus, &heard, wide.as_deref(), options.draws))
         .collect();
     Ok(Evaluation {
         model: model.meta().name.clone(),
@@ -248,18 +232,85 @@ pub fn evaluate(
     })
 }
 
-fn report(
-    model: &Model,
-    corpus: &str,
-    heard: &[Heard],
-    wide: Option<&[Heard]>,
-    draws: usize,
-) -> CorpusReport {
+/// A model with clips of speakers that it does not know, and a calibration in place of its own.
+pub(crate) struct Part<'m> {
+    pub(crate) model: &'m Model,
+    pub(crate) calibration: Calibration,
+    pub(crate) manifest: Manifest,
+}
+
+/// What several models make of clips of their own, taken together.
+pub(crate) fn evaluate_together(
+    parts: &[Part<'_>],
+    root: &Path,
+    options: &EvalOptions,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Vec<CorpusReport>, EvalError> {
+    let of = parts.iter().map(|part| part.manifest.entries.len()).sum();
+    let mut hearing = Hearing { root, options, progress, done: 0, of, reading_ms: 0.0, seconds: 0.0 };
+    let mut heard = Vec::new();
+    for Part { model, calibration, manifest } in parts {
+        heard.extend(hearing.hear(model, calibration, manifest, options.band)?);
+    }
+    let corpora: BTreeSet<&String> = heard.iter().map(|clip| &clip.entry.corpus).collect();
+    Ok(corpora.into_iter().map(|corpus| report(corpus, &heard, None, options.draws)).collect())
+}
+
+/// Hearing clips, and what it takes.
+struct Hearing<'a> {
+    root: &'a Path,
+    options: &'a EvalOptions,
+    progress: &'a mut dyn FnMut(usize, usize),
+    done: usize,
+    of: usize,
+    /// CPU time for what is not the model's work: reading, and the line.
+    reading_ms: f64,
+    /// Audio heard.
+    seconds: f64,
+}
+
+impl Hearing<'_> {
+    fn hear(
+        &mut self,
+        model: &Model,
+        calibration: &Calibration,
+        manifest: &Manifest,
+        band: Band,
+    ) -> Result<Vec<Heard>, EvalError> {
+        let mut rng = Rng::new(7);
+        let calibration = Arc::new(calibration.clone());
+        let mut all = Vec::new();
+        for entry in &manifest.entries {
+            let before = clock::CpuTime::start();
+            let recorded = audio::read(&self.root.join(&entry.path))?;
+            let pcm = band.over_line(&recorded, self.options.gain_db, self.options.loss, &mut rng);
+            self.reading_ms += before.elapsed_ms().unwrap_or(0.0);
+            self.seconds += pcm.len() as f64 / 8000.0;
+            let clip = Clip::new(&pcm, &model.meta().features);
+            let Some(class) = entry.class() else { continue };
+            if clip.steps > 0 {
+                let (logits, affect) = score(model.network(), &clip)?;
+                let distress = calibration.read(&logits, &affect).distress;
+                let power = recorded.iter().map(|x| f32::from(*x).powi(2)).sum::<f32>()
+                    / recorded.len().max(1) as f32;
+                let level = 10.0 * (power + 1.0).log10();
+                let length = recorded.len() as f32 / 8000.0;
+                let (entry, calibration) = (entry.clone(), Arc::clone(&calibration));
+                all.push(Heard { entry, class, logits, calibration, distress, length, level });
+            }
+            self.done += 1;
+            (self.progress)(self.done, self.of);
+        }
+        Ok(all)
+    }
+}
+
+fn report(corpus: &str, heard: &[Heard], wide: Option<&[Heard]>, draws: usize) -> CorpusReport {
     let own: Vec<&Heard> = heard.iter().filter(|clip| clip.entry.corpus == corpus).collect();
-    let native = native_recall(model, &own);
+    let native = native_recall(&own);
     let wide_less_band = wide.map(|wide| {
         let own: Vec<&Heard> = wide.iter().filter(|clip| clip.entry.corpus == corpus).collect();
-        native_recall(model, &own) - native
+        native_recall(&own) - native
     });
     let troubled =
         |class: Class| matches!(class, Class::Anger | Class::Fear | Class::Sadness | Class::Disgust);
@@ -275,7 +326,7 @@ fn report(
         let of: Vec<Class> = classes.iter().copied().filter(|class| set.contains(*class)).collect();
         // A set that leaves the corpus as it is would only repeat the row before.
         if of.len() >= 2 && sets.iter().all(|other| other.classes != of) {
-            sets.push(set_report(model, set, &of, &own, draws));
+            sets.push(set_report(set, &of, &own, draws));
         }
     }
     CorpusReport {
@@ -286,7 +337,7 @@ fn report(
         distress_against_rest: area(&troubled, &|class| !troubled(class)),
         distress_against_calm: area(&troubled, &quiet),
         alarm_against_calm: area(&alarmed, &quiet),
-        slices: slices(model, &own),
+        slices: slices(&own),
         wide_less_band,
         length_only: leaks::alone(
             &own.iter().map(|c| (c.entry.speaker.as_str(), c.class, c.length)).collect::<Vec<_>>(),
@@ -297,9 +348,9 @@ fn report(
     }
 }
 
-fn set_report(model: &Model, set: ClassSet, classes: &[Class], own: &[&Heard], draws: usize) -> SetReport {
+fn set_report(set: ClassSet, classes: &[Class], own: &[&Heard], draws: usize) -> SetReport {
     let answers: Vec<(&Heard, usize, usize, f32)> =
-        own.iter().filter_map(|clip| answer(model, clip, classes)).collect();
+        own.iter().filter_map(|clip| answer(clip, classes)).collect();
     let scored: Vec<(f32, bool)> =
         answers.iter().map(|(_, meant, given, confidence)| (*confidence, meant == given)).collect();
     let mut groups: BTreeMap<String, Vec<(usize, usize)>> = BTreeMap::new();
@@ -329,6 +380,7 @@ fn set_report(model: &Model, set: ClassSet, classes: &[Class], own: &[&Heard], d
         uar: bootstrap(&groups, draws, recall),
         confusion: Confusion::new(classes.len(), answers.iter().map(|(_, meant, given, _)| (*meant, *given))),
         calibration_error: calibration_error(&scored),
+        calibration_noise: calibration_noise(&scored),
         risk_coverage: risk_coverage(&scored),
         reliability,
     }
@@ -336,10 +388,9 @@ fn set_report(model: &Model, set: ClassSet, classes: &[Class], own: &[&Heard], d
 
 /// What the model answers when only `classes` are possible: places of the meant and of the given class, and the
 /// confidence. `None` for a clip of another class.
-fn answer<'c>(model: &Model, clip: &'c Heard, classes: &[Class]) -> Option<(&'c Heard, usize, usize, f32)> {
+fn answer<'c>(clip: &'c Heard, classes: &[Class]) -> Option<(&'c Heard, usize, usize, f32)> {
     let meant = classes.iter().position(|class| *class == clip.class)?;
-    let calibration = &model.meta().calibration;
-    let probabilities = calibration.probabilities(&clip.logits, |class| classes.contains(&class));
+    let probabilities = clip.calibration.probabilities(&clip.logits, |class| classes.contains(&class));
     let (given, confidence) = classes
         .iter()
         .map(|class| probabilities.get(class.index()).copied().unwrap_or(0.0))
@@ -348,20 +399,20 @@ fn answer<'c>(model: &Model, clip: &'c Heard, classes: &[Class]) -> Option<(&'c 
     Some((clip, meant, given, confidence))
 }
 
-fn native_recall(model: &Model, own: &[&Heard]) -> f64 {
+fn native_recall(own: &[&Heard]) -> f64 {
     let classes: Vec<Class> =
         own.iter().map(|clip| clip.class).collect::<BTreeSet<_>>().into_iter().collect();
-    let pairs = own.iter().filter_map(|clip| answer(model, clip, &classes));
+    let pairs = own.iter().filter_map(|clip| answer(clip, &classes));
     Confusion::new(CLASSES, pairs.map(|(_, meant, given, _)| (meant, given))).uar()
 }
 
-fn slices(model: &Model, own: &[&Heard]) -> Vec<Slice> {
+fn slices(own: &[&Heard]) -> Vec<Slice> {
     let classes: Vec<Class> =
         own.iter().map(|clip| clip.class).collect::<BTreeSet<_>>().into_iter().collect();
     let mut slices = Vec::new();
     for (by, get) in [("sex", (|entry| &entry.sex) as fn(&Entry) -> &String), ("lang", |entry| &entry.lang)] {
         let mut parts: BTreeMap<&String, Vec<(usize, usize)>> = BTreeMap::new();
-        for (clip, meant, given, _) in own.iter().filter_map(|clip| answer(model, clip, &classes)) {
+        for (clip, meant, given, _) in own.iter().filter_map(|clip| answer(clip, &classes)) {
             parts.entry(get(&clip.entry)).or_default().push((meant, given));
         }
         for (value, pairs) in parts.into_iter().filter(|(value, _)| !value.is_empty()) {

@@ -76,6 +76,21 @@ pub fn calibration_error(scored: &[(f32, bool)]) -> f64 {
     bins.iter().map(|(confidence, right, _)| (confidence - right).abs() / total).sum()
 }
 
+/// The calibration error that a perfectly calibrated model would show on the same clips: the mean over 200 drawings in which
+/// each answer is right just as often as its confidence says. On a hundred clips it is nearly .1; no error below it means
+/// anything.
+pub fn calibration_noise(scored: &[(f32, bool)]) -> f64 {
+    const DRAWS: u32 = 200;
+    let mut rng = Rng::new(5);
+    let mut drawn = scored.to_vec();
+    let mut sum = 0.0;
+    for _ in 0..DRAWS {
+        drawn.iter_mut().for_each(|(confidence, right)| *right = rng.chance(*confidence));
+        sum += calibration_error(&drawn);
+    }
+    sum / f64::from(DRAWS)
+}
+
 /// A point of the risk-coverage curve: the share of clips answered when the least sure are left out, and the share of
 /// wrong answers among them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -161,6 +176,17 @@ mod tests {
         let scored: Vec<(f32, bool)> = (0..100).map(|n| (0.75, n % 4 != 0)).collect();
         assert!(calibration_error(&scored) < 1e-9);
         assert!((calibration_error(&[(0.9, false)]) - 0.9).abs() < 1e-6);
+    }
+
+    #[test]
+    fn on_few_clips_even_perfect_confidence_shows_an_error() {
+        let confident = |clips: usize| -> Vec<(f32, bool)> {
+            (0..clips).map(|n| (0.3 + 0.69 * n as f32 / clips as f32, true)).collect()
+        };
+        let few = calibration_noise(&confident(100));
+        assert!((0.06..0.12).contains(&few), "{few}");
+        assert!(calibration_noise(&confident(10_000)) < few / 5.0);
+        assert_eq!(calibration_noise(&[]), 0.0);
     }
 
     #[test]

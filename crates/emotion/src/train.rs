@@ -136,6 +136,7 @@ pub fn train(
         manifest: &manifest,
         split: &report.split,
         evaluation: report.evaluation.as_ref(),
+        strangers: &[],
     });
     meta.card_sha256 = model::card_checksum(&card);
     model::write(&report.model, &meta, &best)?;
@@ -158,8 +159,7 @@ fn evaluated(
     match evaluate(model, &tested, root, &figures, &mut |_, _| {}) {
         Ok(evaluation) => Ok(Some(evaluation)),
         Err(EvalError::Nothing { .. }) => Ok(None),
-        Err(EvalError::Corpus(error)) => Err(error.into()),
-        Err(EvalError::Network(error)) => Err(error.into()),
+        Err(error) => Err(error.into()),
     }
 }
 

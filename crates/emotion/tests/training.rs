@@ -158,8 +158,11 @@ fn a_model_that_heard_everybody_is_calibrated_by_those_that_did_not() {
     assert_eq!(calibrated.meta().calibration, report.calibration);
     assert_eq!(calibrated.meta().held_out, ["speaker7"]);
     assert_eq!(report.evaluation.unwrap().corpora[0].clips, 8);
+    assert_eq!((report.strangers[0].clips, report.strangers[0].speakers), (16, 2));
     let card = fs::read_to_string(root.join("calibrated/CARD.md")).unwrap();
-    for part in ["Made for a test.", "sidetone model train", "16 clips of 2 speakers"] {
+    for part in
+        ["Made for a test.", "sidetone model train", "16 clips of 2 speakers", "## Figures of the folds"]
+    {
         assert!(card.contains(part), "{part}: {card}");
     }
 

@@ -5,6 +5,7 @@ use crate::model::{Calibration, softmax};
 /// A clip as calibration sees it.
 #[derive(Debug, Clone)]
 pub(crate) struct Sample {
+    pub(crate) speaker: String,
     /// Raw class logits of the classes that its corpus has; the meant one's place among them.
     pub(crate) classes: Option<(Vec<f32>, usize)>,
     /// Raw logits of all classes.
@@ -104,6 +105,7 @@ mod tests {
             .map(|_| {
                 let right = rng.chance(0.7);
                 Sample {
+                    speaker: String::new(),
                     classes: Some((vec![4.0, 0.0], usize::from(!right))),
                     logits: vec![4.0, 0.0],
                     distress: 3.0,

@@ -3,7 +3,12 @@
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::{Report, Split, TrainOptions, command};
-use crate::{corpus::Manifest, eval::Evaluation, metrics::Figure, model::Licence};
+use crate::{
+    corpus::Manifest,
+    eval::{CorpusReport, Evaluation},
+    metrics::Figure,
+    model::Licence,
+};
 
 /// What a card is written from.
 pub(super) struct Card<'a> {
@@ -16,6 +21,8 @@ pub(super) struct Card<'a> {
     pub(super) split: &'a Split,
     /// On the test speakers.
     pub(super) evaluation: Option<&'a Evaluation>,
+    /// Of the folds, on the speakers that each did not know.
+    pub(super) strangers: &'a [CorpusReport],
 }
 
 /// The card's text.
@@ -49,9 +56,14 @@ fn render(text: &mut String, card: &Card<'_>) -> std::fmt::Result {
         let Split { train, validation, test } = card.split;
         writeln!(text, "| {corpus} | {clips} | {} | {} | {} |", on(train), on(validation), on(test))?;
     }
-    writeln!(text, "{TRAINING}\n{}\n", card.training.trim())?;
+    writeln!(text, "{TRAINING}\n{}", card.training.trim())?;
+    if !card.strangers.is_empty() {
+        writeln!(text, "\n## Figures of the folds\n\n{OF_FOLDS} {HOW}\n")?;
+        figures(text, card.strangers)?;
+    }
     if let Some(evaluation) = card.evaluation {
-        figures(text, evaluation)?;
+        writeln!(text, "\n## Figures\n\n{OF_TEST} {HOW}\n")?;
+        figures(text, &evaluation.corpora)?;
     }
     writeln!(
         text,
@@ -60,6 +72,13 @@ fn render(text: &mut String, card: &Card<'_>) -> std::fmt::Result {
          customers only, and is no ground for a decision about a person."
     )
 }
+
+const OF_FOLDS: &str = "These weights have heard all of these speakers. Trainings like theirs that each left some out \
+                        were asked about those, each calibrated by the others:";
+const OF_TEST: &str = "On the test speakers, who had no say in anything above:";
+const HOW: &str = "8 kHz, G.711 µ-law, unweighted average recall (UAR) with 95 % intervals from drawing whole speakers; \
+                   expected calibration error (ECE), and what of it even perfect calibration would show on so few clips. With \
+                   few speakers the intervals are themselves rough.";
 
 /// Where a card says how its model was trained.
 const TRAINING: &str = "\n## Training\n";
@@ -99,31 +118,28 @@ pub(super) fn training(options: &TrainOptions, report: &Report) -> String {
     )
 }
 
-/// The figures on the test speakers.
-fn figures(card: &mut String, evaluation: &Evaluation) -> std::fmt::Result {
+/// The figures on each corpus.
+fn figures(card: &mut String, corpora: &[CorpusReport]) -> std::fmt::Result {
     let show = |figure: Option<Figure>| {
         figure.map_or("-".into(), |f| format!("{:.3} [{:.3}, {:.3}]", f.value, f.low, f.high))
     };
     let bare = |figure: Option<f64>| figure.map_or("-".into(), |x| format!("{x:.3}"));
-    writeln!(card, "## Figures\n")?;
     writeln!(
         card,
-        "On the test speakers, who had no say in anything above: 8 kHz, G.711 µ-law, unweighted average recall (UAR) \
-         with 95 % intervals from drawing whole speakers; expected calibration error (ECE). With few test speakers the \
-         intervals are themselves rough.\n"
+        "| corpus | classes | clips | UAR | ECE | by chance |\n| --- | --- | --- | --- | --- | --- |"
     )?;
-    writeln!(card, "| corpus | classes | clips | UAR | ECE |\n| --- | --- | --- | --- | --- |")?;
-    for corpus in &evaluation.corpora {
+    for corpus in corpora {
         for set in &corpus.sets {
             writeln!(
                 card,
-                "| {} | {} ({}) | {} | {} | {:.3} |",
+                "| {} | {} ({}) | {} | {} | {:.3} | {:.3} |",
                 corpus.corpus,
                 set.classes.len(),
                 set.set,
                 set.clips,
                 show(set.uar),
-                set.calibration_error
+                set.calibration_error,
+                set.calibration_noise
             )?;
         }
     }
@@ -132,7 +148,7 @@ fn figures(card: &mut String, evaluation: &Evaluation) -> std::fmt::Result {
         "\n| corpus | distress against calm and neutral, AUC | anger and fear against calm and neutral, AUC | distress \
          against the rest, AUC | UAR by clip length alone | by level alone |\n| --- | --- | --- | --- | --- | --- |"
     )?;
-    for corpus in &evaluation.corpora {
+    for corpus in corpora {
         writeln!(
             card,
             "| {} | {} | {} | {} | {} | {} |",

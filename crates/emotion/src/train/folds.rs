@@ -14,7 +14,9 @@ use std::{
 use candle_core::Tensor;
 
 use super::{
-    Progress, Split, TrainError, calibrate, card,
+    Progress, Split, TrainError,
+    calibrate::{self, Sample},
+    card,
     checkpoint::{read, save},
     evaluated,
     sounds::{Sound, evenly, hear, load},
@@ -22,7 +24,7 @@ use super::{
 };
 use crate::{
     corpus::{Clip, Entry, Manifest},
-    eval::Evaluation,
+    eval::{CorpusReport, EvalOptions, Evaluation, Part, evaluate_together},
     features::FeatureConfig,
     model::{self, Calibration, Model},
 };
@@ -58,6 +60,8 @@ pub struct FoldReport {
     pub clips: usize,
     /// The figures on speakers that the model has not heard, if the manifest has any.
     pub evaluation: Option<Evaluation>,
+    /// What each fold, calibrated by the others, makes of the speakers that it has not heard, taken together.
+    pub strangers: Vec<CorpusReport>,
 }
 
 /// Calibrates a model and writes it with its card.
@@ -77,14 +81,16 @@ pub fn calibrate_by_folds(
     let sounds = load(&manifest.filtered(|entry| apart.contains(&entry.speaker)), &options.root, progress)?;
 
     let features = FeatureConfig::default();
-    let mut found = Vec::new();
+    let mut found: Vec<Vec<Sample>> = Vec::new();
     for fold in &folds {
         let own: Vec<&Sound> =
             sounds.iter().filter(|sound| fold.apart.contains(&sound.entry.speaker)).collect();
         let clips: Vec<(Entry, Clip)> =
             evenly(&own, options.most_clips).iter().map(|sound| hear(sound, &features)).collect();
-        found.extend(samples(fold.model.network(), &clips)?);
+        found.push(samples(fold.model.network(), &clips)?);
     }
+    let strangers = strangers(&folds, &found, &manifest, options, progress)?;
+    let found = found.concat();
     if found.is_empty() {
         return Err(TrainError::Nothing(
             "the manifest has no clip of a speaker that a fold holds apart".into(),
@@ -116,7 +122,7 @@ pub fn calibrate_by_folds(
         options.recipe.trim(),
         card::training_said(&own).unwrap_or_default(),
         found.len(),
-        apart.len(),
+        found.iter().map(|sample| &sample.speaker).collect::<BTreeSet<_>>().len(),
         folds.len()
     );
     let card = card::write(&card::Card {
@@ -126,12 +132,38 @@ pub fn calibrate_by_folds(
         manifest: &manifest,
         split: &Split { train: heard, validation: BTreeSet::new(), test },
         evaluation: evaluation.as_ref(),
+        strangers: &strangers,
     });
     meta.card_sha256 = model::card_checksum(&card);
     model::write(&path, &meta, &tensors)?;
     save(&options.out.join("CARD.md"), card.as_bytes())?;
     Model::open(&path)?;
-    Ok(FoldReport { model: path, calibration: meta.calibration, clips: found.len(), evaluation })
+    Ok(FoldReport { model: path, calibration: meta.calibration, clips: found.len(), evaluation, strangers })
+}
+
+/// The figures of the folds on whom they don't know. What calibrates a fold has none of these speakers in it.
+fn strangers(
+    folds: &[Fold],
+    found: &[Vec<Sample>],
+    manifest: &Manifest,
+    options: &FoldOptions,
+    progress: &mut dyn FnMut(Progress) -> bool,
+) -> Result<Vec<CorpusReport>, TrainError> {
+    let parts = folds.iter().map(|fold| {
+        let others = found.iter().flatten().filter(|sample| !fold.apart.contains(&sample.speaker));
+        let known: Vec<Sample> = others.cloned().collect();
+        Part {
+            model: &fold.model,
+            calibration: calibrate::calibrate(&known),
+            manifest: manifest
+                .filtered(|entry| fold.apart.contains(&entry.speaker) && entry.class().is_some()),
+        }
+    });
+    let parts: Vec<Part<'_>> = parts.collect();
+    let heard = evaluate_together(&parts, &options.root, &EvalOptions::default(), &mut |done, of| {
+        progress(Progress::Loading { done, of });
+    });
+    Ok(heard?)
 }
 
 /// A model trained like the one to calibrate.

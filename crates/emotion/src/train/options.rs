@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Split;
 use crate::{
     corpus::{CorpusError, telephony::Augmentation},
-    eval::Evaluation,
+    eval::{EvalError, Evaluation},
     model::{Licence, ModelError},
     network::NetworkConfig,
 };
@@ -209,4 +209,14 @@ pub enum TrainError {
         /// The checkpoint.
         path: PathBuf,
     },
+}
+
+impl From<EvalError> for TrainError {
+    fn from(error: EvalError) -> Self {
+        match error {
+            EvalError::Corpus(error) => Self::Corpus(error),
+            EvalError::Network(error) => Self::Network(error),
+            EvalError::Nothing { .. } => Self::Nothing(error.to_string()),
+        }
+    }
 }

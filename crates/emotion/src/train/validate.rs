@@ -105,6 +105,7 @@ pub(super) fn samples(network: &Network, checked: &[(Entry, Clip)]) -> Result<Ve
                 crate::class::affect_of_label(&item.entry.emotion, &item.entry.intensity)?;
             let distress = item.affect.get(2).copied()?;
             Some(Sample {
+                speaker: item.entry.speaker.clone(),
                 classes: restricted(item, &own),
                 logits: item.logits.clone(),
                 distress,

@@ -9,6 +9,7 @@ use serde_json::json;
 use sidetone_emotion::train::Progress;
 use sidetone_emotion::train::folds::{FoldOptions, calibrate_by_folds};
 
+use super::eval::figure;
 use super::{Output, bar, say, say_json, there};
 
 #[derive(Debug, Args)]
@@ -70,6 +71,7 @@ impl Calibrate {
                 "calibration": report.calibration,
                 "clips": report.clips,
                 "evaluation": report.evaluation,
+                "strangers": report.strangers,
             }))?;
         } else {
             say(format_args!(
@@ -78,6 +80,18 @@ impl Calibrate {
                 report.model.display()
             ));
             say(format_args!("temperature of the classes: {:.3}", report.calibration.temperature));
+            for corpus in &report.strangers {
+                let Some(set) = corpus.sets.first() else { continue };
+                say(format_args!(
+                    "{}, {} speakers that each fold did not know: unweighted average recall {}, calibration error {:.3}, of which \
+                     chance {:.3}",
+                    corpus.corpus,
+                    corpus.speakers,
+                    figure(set.uar.as_ref()),
+                    set.calibration_error,
+                    set.calibration_noise
+                ));
+            }
         }
         Ok(ExitCode::SUCCESS)
     }

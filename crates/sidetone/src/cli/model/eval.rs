@@ -97,11 +97,12 @@ fn print(evaluation: &Evaluation) {
         say(format_args!("\n{}: {} clips, {} speakers", corpus.corpus, corpus.clips, corpus.speakers));
         for set in &corpus.sets {
             say(format_args!(
-                "  {:<8} {} classes  UAR {}  calibration error {:.3}",
+                "  {:<8} {} classes  UAR {}  calibration error {:.3}, of which chance {:.3}",
                 set.set,
                 set.classes.len(),
                 figure(set.uar.as_ref()),
-                set.calibration_error
+                set.calibration_error,
+                set.calibration_noise
             ));
         }
         say(format_args!(
