@@ -89,8 +89,8 @@ pub struct AlertThresholds {
     /// up to this much, `[0, 1]`, and is taken off their score. Bounded, so that a caller who is furious from
     /// the first word is still heard.
     pub allowance: f32,
-    /// While one kind is up, the other must lead it by this much to rise beside it, `[0, 1]`: one upset is one alert, and its kind
-    /// is often in doubt at first.
+    /// While one kind is up, the other must lead it by this much to rise beside it, `[0, 1]`: one upset is one alert. Not by
+    /// much, or an alert would calm, of the wrong kind, before the other rises.
     pub margin: f32,
 }
 
@@ -158,7 +158,7 @@ impl Default for AlertThresholds {
             arousal_gain: 0.15,
             usual: 0.2,
             allowance: 0.1,
-            margin: 0.4,
+            margin: 0.15,
         }
     }
 }
