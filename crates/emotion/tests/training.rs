@@ -166,6 +166,14 @@ fn a_model_that_heard_everybody_is_calibrated_by_those_that_did_not() {
         assert!(card.contains(part), "{part}: {card}");
     }
 
+    // Whom two folds have left out only the first is asked about; the same fold again has nobody left.
+    let fewer = train(&without(&["speaker7", "speaker0", "speaker1"], "fewer"), &mut |_| true).unwrap();
+    options.folds.push(fewer.model);
+    let report = calibrate_by_folds(&options, &mut |_| true).unwrap();
+    assert_eq!((report.clips, report.strangers[0].clips), (24, 24));
+    options.folds.push(options.folds[0].clone());
+    assert!(matches!(calibrate_by_folds(&options, &mut |_| true), Err(TrainError::Nothing(_))));
+
     // A fold that has heard everybody can't calibrate.
     options.folds = vec![all.model.clone()];
     assert!(matches!(calibrate_by_folds(&options, &mut |_| true), Err(TrainError::Nothing(_))));

@@ -89,8 +89,8 @@ pub struct AlertThresholds {
     /// up to this much, `[0, 1]`, and is taken off their score. Bounded, so that a caller who is furious from
     /// the first word is still heard.
     pub allowance: f32,
-    /// While one kind is up, the other must lead it by this much to rise beside it, `[0, 1]`: one upset is one alert. Not by
-    /// much, or an alert would calm, of the wrong kind, before the other rises.
+    /// While one kind is up, the other must lead it by this much to rise beside it, `[0, 1]`: one upset is one alert.
+    /// Small, or the first would be told as calmed before the other rises, while the caller is as upset as ever.
     pub margin: f32,
 }
 

@@ -5,6 +5,7 @@ mod counters;
 mod entry;
 mod quality;
 mod transfer;
+mod view;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::AtomicUsize;
@@ -26,9 +27,10 @@ use sidetone_sip::anchor::{CallFact, CallKey, Cause};
 use consent::Consent;
 pub use counters::CallCounters;
 use entry::Entry;
-pub use entry::{CallView, LegView, Phase, StreamView};
+pub use entry::Phase;
 use quality::Change;
 use transfer::Transfers;
+pub use view::{CallView, LegView, StreamView};
 
 use crate::analysis::{Outcome, Work, leg};
 use crate::disclosure::Disclosure;

@@ -31,7 +31,8 @@ pub struct Entry {
     pub lang: String,
     /// Acted intensity, empty if unknown.
     pub intensity: String,
-    /// How listeners, or a teacher, divide between the classes; sums to 1. `None` if nobody was asked.
+    /// How listeners, or a teacher, divide between the classes; sums to 1. `None` if nobody was asked. Counts beside a label
+    /// only: a clip without one teaches nothing by it.
     pub shares: Option<[f32; CLASSES]>,
 }
 

@@ -74,11 +74,12 @@ pub fn calibrate_by_folds(
 ) -> Result<FoldReport, TrainError> {
     let model = Model::open(&options.model)?;
     let heard: BTreeSet<String> = model.meta().heard.iter().cloned().collect();
-    let folds = options.folds.iter().map(|path| fold(path, &model, &heard)).collect::<Result<Vec<_>, _>>()?;
-    let apart: BTreeSet<String> = folds.iter().flat_map(|fold| fold.apart.clone()).collect();
+    let mut asked = BTreeSet::new();
+    let folds = options.folds.iter().map(|path| fold(path, &model, &heard, &mut asked));
+    let folds = folds.collect::<Result<Vec<_>, _>>()?;
     let manifest =
         Manifest::read(&options.manifest)?.filtered(|entry| model.meta().corpora.contains(&entry.corpus));
-    let sounds = load(&manifest.filtered(|entry| apart.contains(&entry.speaker)), &options.root, progress)?;
+    let sounds = load(&manifest.filtered(|entry| asked.contains(&entry.speaker)), &options.root, progress)?;
 
     let features = FeatureConfig::default();
     let mut found: Vec<Vec<Sample>> = Vec::new();
@@ -169,19 +170,29 @@ fn strangers(
 /// A model trained like the one to calibrate.
 struct Fold {
     model: Arc<Model>,
-    /// Speakers that the other has heard and this one has not. Those that neither has heard are for testing.
+    /// Speakers that the other has heard and this one has not, nor a fold named before it been asked about: each counts once.
+    /// Those that neither has heard are for testing.
     apart: BTreeSet<String>,
 }
 
-fn fold(path: &Path, model: &Model, heard: &BTreeSet<String>) -> Result<Fold, TrainError> {
+fn fold(
+    path: &Path,
+    model: &Model,
+    heard: &BTreeSet<String>,
+    asked: &mut BTreeSet<String>,
+) -> Result<Fold, TrainError> {
     let fold = Model::open(path)?;
     if fold.meta().network != model.meta().network {
         return Err(TrainError::Nothing(format!("{} is of another shape than the model", path.display())));
     }
     let own: BTreeSet<String> = fold.meta().heard.iter().cloned().collect();
-    let apart: BTreeSet<String> = heard.difference(&own).cloned().collect();
+    let mut apart: BTreeSet<String> = heard.difference(&own).cloned().collect();
+    apart.retain(|speaker| asked.insert(speaker.clone()));
     if apart.is_empty() {
-        return Err(TrainError::Nothing(format!("{} has heard whomever the model has", path.display())));
+        return Err(TrainError::Nothing(format!(
+            "{} has heard whomever the model has, but for those that a fold before it is asked about",
+            path.display()
+        )));
     }
     Ok(Fold { model: fold, apart })
 }

@@ -1,5 +1,6 @@
 //! What the policy page says of a configuration.
 
+use axum::http::Uri;
 use sidetone_consent::Moment;
 use sidetone_consent::page::{PageFacts, Sink};
 use sidetone_events::Timestamp;
@@ -16,10 +17,6 @@ pub(super) fn facts(config: &Config, model: Option<(String, String)>) -> PageFac
     if config.pbxs.iter().any(|pbx| !pbx.links().is_empty()) {
         sinks.push(Sink::PhoneSystem);
     }
-    let host = |url: &str| {
-        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-        rest.split(['/', ':', '?']).next().unwrap_or_default().to_owned()
-    };
     sinks.extend(config.events.webhooks.iter().map(|webhook| Sink::Webhook(host(&webhook.url))));
     if config.events.file.is_some() {
         sinks.push(Sink::File);
@@ -41,5 +38,27 @@ pub(super) fn facts(config: &Config, model: Option<(String, String)>) -> PageFac
         build: BUILD.to_owned(),
         model,
         made: Moment::from_unix_millis(Timestamp::now().unix_millis()),
+    }
+}
+
+/// Where a webhook goes, without the credentials, path or query that its URL may hold: the page is public.
+fn host(url: &str) -> String {
+    let host = url.parse::<Uri>().ok().and_then(|url| url.host().map(str::to_owned));
+    host.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::host;
+
+    #[test]
+    fn of_a_webhook_only_the_host_is_public() {
+        for (url, expected) in [
+            ("https://crm.example.com/hooks/s3cret?key=1", "crm.example.com"),
+            ("https://user:s3cret@crm.example.com:8443/x", "crm.example.com"),
+            ("http://[::1]:9000/x", "[::1]"),
+        ] {
+            assert_eq!(host(url), expected);
+        }
     }
 }
