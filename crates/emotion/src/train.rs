@@ -8,6 +8,7 @@ pub(crate) mod calibrate;
 mod card;
 mod checkpoint;
 mod command;
+mod device;
 pub mod folds;
 pub(crate) mod optimiser;
 mod options;
@@ -26,9 +27,9 @@ use std::{
     sync::Arc,
 };
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
-pub use options::{Epoch, Progress, Report, TrainError, TrainOptions};
+pub use options::{Epoch, Processor, Progress, Report, TrainError, TrainOptions};
 pub use split::Split;
 
 use crate::{
@@ -93,8 +94,8 @@ pub fn train(
         }
     }
 
-    let best: HashMap<String, Tensor> = trainer.best_tensors();
-    let network = Network::new(trainer.shape().clone(), &best, &trainer.device)?;
+    let best: HashMap<String, Tensor> = trainer.best_tensors()?;
+    let network = Network::new(trainer.shape().clone(), &best, &Device::Cpu)?;
     let samples = samples(&network, &checked)?;
     let calibration = calibrate::calibrate(&samples);
     let mut meta = Meta {
@@ -119,6 +120,7 @@ pub fn train(
         model: path,
         card: options.out.join("CARD.md"),
         parameters: model.parameters(),
+        processor: Processor::from(&trainer.device),
         history: trainer.history.clone(),
         best: trainer.best,
         test: evaluation

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
-use super::{Report, Split, TrainOptions, command};
+use super::{Processor, Report, Split, TrainOptions, command};
 use crate::{
     corpus::Manifest,
     eval::{CorpusReport, Evaluation},
@@ -107,8 +107,12 @@ pub(super) fn training(options: &TrainOptions, report: &Report) -> String {
         let (best, all) = (report.best, report.history.len());
         format!("epoch {best} of {all} kept (best on the validation speakers, over five epochs)")
     };
+    let processor = match report.processor {
+        Processor::Cpu => "",
+        Processor::Gpu => " on a GPU, so not reproducible to the bit",
+    };
     format!(
-        "{} parameters, {start}{teacher}; seed {}; {kept}; at most {} clips of a corpus an epoch. Each is varied by speed, gain, line tilt, room, noise, babble, \
+        "{} parameters, {start}{teacher}; seed {}{processor}; {kept}; at most {} clips of a corpus an epoch. Each is varied by speed, gain, line tilt, room, noise, babble, \
          music, codec and loss, and by formants, intonation, tempo, colour and noise floor of its \
          features.\n\n```sh\n{}\n```",
         report.parameters,

@@ -114,6 +114,8 @@ impl TrainOptions {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "snake_case", tag = "phase")]
 pub enum Progress {
+    /// Training begins.
+    Begun(Processor),
     /// Reading audio.
     Loading {
         /// Clips read.
@@ -143,6 +145,25 @@ pub enum Progress {
     Epoch(Epoch),
 }
 
+/// What training computes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Processor {
+    /// The CPU: the same seed gives the same weights to the bit.
+    Cpu,
+    /// A GPU, which adds up in an order of its own.
+    Gpu,
+}
+
+impl std::fmt::Display for Processor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Cpu => "CPU",
+            Self::Gpu => "GPU",
+        })
+    }
+}
+
 /// What an epoch came to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Epoch {
@@ -169,6 +190,8 @@ pub struct Report {
     pub split: Split,
     /// Parameters of the network.
     pub parameters: usize,
+    /// What it was computed on.
+    pub processor: Processor,
     /// Every epoch.
     pub history: Vec<Epoch>,
     /// The epoch whose weights were kept.

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use candle_core::{DType, Device, Tensor};
 
 use super::{
-    Epoch, Progress, TrainError, TrainOptions,
+    Epoch, Processor, Progress, TrainError, TrainOptions,
     batch::{crop, mask, stack},
+    device::{device, moved},
     optimiser::Optimiser,
     sounds::{Sound, evenly, standardise},
     targets::{self, Target, Teaching},
@@ -70,7 +71,8 @@ impl<'a> Trainer<'a> {
         training: &[&Sound],
         progress: &mut dyn FnMut(Progress) -> bool,
     ) -> Result<Self, TrainError> {
-        let device = device();
+        let device = device()?;
+        progress(Progress::Begun(Processor::from(&device)));
         let features = FeatureConfig::default();
         let entries = training.iter().map(|sound| sound.entry.clone()).collect();
         let teaching = Teaching::new(&Manifest { entries }, options.shares_weight);
@@ -83,7 +85,9 @@ impl<'a> Trainer<'a> {
         let start = options.start.as_deref().map(Model::open).transpose()?;
         let shape = start.as_ref().map_or(&options.network, |model| model.network().config()).clone();
         let mut initial = match &start {
-            Some(model) => model.network().tensors()?,
+            Some(model) => {
+                moved(model.network().tensors()?.into_iter().collect(), &device)?.into_iter().collect()
+            }
             None => shape.initial(&mut rng, &device)?,
         };
         let fixed = match &start {
@@ -151,12 +155,19 @@ impl<'a> Trainer<'a> {
         self.network.config()
     }
 
-    /// The weights to keep.
-    pub(super) fn best_tensors(&self) -> HashMap<String, Tensor> {
-        let mut tensors =
-            if self.best_weights.is_empty() { self.optimiser.averaged() } else { self.best_weights.clone() };
+    /// The weights to keep, on the CPU.
+    pub(super) fn best_tensors(&self) -> candle_core::Result<HashMap<String, Tensor>> {
+        if self.best_weights.is_empty() { self.averaged() } else { self.whole(self.best_weights.clone()) }
+    }
+
+    /// The averaged weights as they stand, on the CPU.
+    fn averaged(&self) -> candle_core::Result<HashMap<String, Tensor>> {
+        self.whole(self.optimiser.averaged())
+    }
+
+    fn whole(&self, mut tensors: HashMap<String, Tensor>) -> candle_core::Result<HashMap<String, Tensor>> {
         tensors.extend(self.fixed.clone());
-        tensors
+        moved(tensors, &Device::Cpu)
     }
 
     pub(super) fn epoch(
@@ -183,9 +194,8 @@ impl<'a> Trainer<'a> {
             progress(Progress::Step { epoch, done: done + 1, of, loss });
         }
 
-        let mut averaged = self.optimiser.averaged();
-        averaged.extend(self.fixed.clone());
-        let network = Network::new(self.shape().clone(), &averaged, &self.device)?;
+        // Asked as it will be in use: clip by clip, on the CPU.
+        let network = Network::new(self.shape().clone(), &self.averaged()?, &Device::Cpu)?;
         let scored = score_all(&network, checked)?;
         let validation = recalls(&scored);
         let mean = validation.values().sum::<f64>() / validation.len().max(1) as f64;
@@ -336,9 +346,4 @@ fn teach(
         teacher.store(cache)?;
     }
     Ok(teacher)
-}
-
-/// The first GPU in a build for one, the CPU otherwise.
-fn device() -> Device {
-    Device::cuda_if_available(0).unwrap_or(Device::Cpu)
 }

@@ -138,6 +138,11 @@ impl Train {
         let bar = bar("reading");
         let report = train(&options, &mut |progress| {
             match progress {
+                Progress::Begun(processor) => {
+                    if !output.json {
+                        bar.suspend(|| say(format_args!("training on the {processor}")));
+                    }
+                }
                 Progress::Loading { done, of } => {
                     bar.set_length(of as u64);
                     bar.set_position(done as u64);
