@@ -1,7 +1,7 @@
 //! Where training computes: on a GPU, where both the build (feature `cuda`) and the machine have one. Calls are always heard on the
-//! CPU: the way to a GPU and back takes longer than a network this small.
+//! CPU: a network this small isn't worth the way to a GPU and back.
 
-use std::{collections::HashMap, path::Path};
+use std::path::Path;
 
 use candle_core::{Device, Tensor};
 
@@ -16,23 +16,21 @@ const DRIVERS: [&str; 2] = ["/dev/nvidiactl", "/dev/dxg"];
 /// There is a GPU which can't be used.
 pub(super) fn device() -> Result<Device, TrainError> {
     let visible = std::env::var("CUDA_VISIBLE_DEVICES").ok();
-    // Asked first: without a driver to load, CUDA would panic.
-    if !cfg!(feature = "cuda")
-        || hidden(visible.as_deref())
-        || !DRIVERS.iter().any(|at| Path::new(at).exists())
-    {
-        return Ok(Device::Cpu);
+    let driver = DRIVERS.iter().any(|at| Path::new(at).exists());
+    match choose(cfg!(feature = "cuda"), visible.as_deref(), driver) {
+        Processor::Cpu => Ok(Device::Cpu),
+        Processor::Gpu => Device::new_cuda(0).map_err(|error| {
+            TrainError::Nothing(format!(
+                "the GPU can't be used ({error}); CUDA_VISIBLE_DEVICES=-1 trains on the CPU"
+            ))
+        }),
     }
-    Device::new_cuda(0).map_err(|error| {
-        TrainError::Nothing(format!(
-            "the GPU can't be used ({error}); CUDA_VISIBLE_DEVICES=-1 trains on the CPU"
-        ))
-    })
 }
 
-/// Whether CUDA is told to see no GPU.
-fn hidden(visible: Option<&str>) -> bool {
-    visible.is_some_and(|list| matches!(list.trim(), "" | "-1"))
+/// `visible` is how CUDA is told which GPUs to see. Without a driver to load it would panic, so that is asked first.
+fn choose(built: bool, visible: Option<&str>, driver: bool) -> Processor {
+    let hidden = visible.is_some_and(|list| matches!(list.trim(), "" | "-1"));
+    if built && driver && !hidden { Processor::Gpu } else { Processor::Cpu }
 }
 
 impl From<&Device> for Processor {
@@ -42,10 +40,10 @@ impl From<&Device> for Processor {
 }
 
 /// The same tensors on another device; those that are there already are shared, not copied.
-pub(super) fn moved(
-    tensors: HashMap<String, Tensor>,
+pub(super) fn moved<Named: FromIterator<(String, Tensor)>>(
+    tensors: impl IntoIterator<Item = (String, Tensor)>,
     to: &Device,
-) -> candle_core::Result<HashMap<String, Tensor>> {
+) -> candle_core::Result<Named> {
     tensors.into_iter().map(|(name, tensor)| Ok((name, tensor.to_device(to)?))).collect()
 }
 
@@ -54,15 +52,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_gpu_can_be_hidden() {
-        assert!(hidden(Some("")) && hidden(Some("-1 ")));
-        assert!(!hidden(None) && !hidden(Some("0")) && !hidden(Some("GPU-1")));
-    }
-
-    #[test]
-    fn without_a_driver_training_is_on_the_cpu() {
-        if !DRIVERS.iter().any(|at| Path::new(at).exists()) {
-            assert!(device().unwrap().is_cpu());
+    fn a_gpu_takes_a_build_for_it_a_driver_and_leave() {
+        assert_eq!(choose(true, None, true), Processor::Gpu);
+        assert_eq!(choose(true, Some("0"), true), Processor::Gpu);
+        for (built, visible, driver) in
+            [(false, None, true), (true, None, false), (true, Some(""), true), (true, Some("-1 "), true)]
+        {
+            assert_eq!(choose(built, visible, driver), Processor::Cpu, "{built} {visible:?} {driver}");
         }
     }
 }

@@ -85,9 +85,7 @@ impl<'a> Trainer<'a> {
         let start = options.start.as_deref().map(Model::open).transpose()?;
         let shape = start.as_ref().map_or(&options.network, |model| model.network().config()).clone();
         let mut initial = match &start {
-            Some(model) => {
-                moved(model.network().tensors()?.into_iter().collect(), &device)?.into_iter().collect()
-            }
+            Some(model) => moved(model.network().tensors()?, &device)?,
             None => shape.initial(&mut rng, &device)?,
         };
         let fixed = match &start {
