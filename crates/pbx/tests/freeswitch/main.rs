@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a failure is the message
 #![allow(clippy::needless_pass_by_value)] // reads better where it is called
 
+mod commands;
 #[path = "../common/mod.rs"]
 mod common;
+mod dialplan;
 mod peer;
 mod shipped;
+mod supervisor;
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 //! uses. Written after the source of 1.10: `mod_event_socket.c` (`listener_run`, `read_packet`, `parse_command`, `api_exec`),
 //! `switch_event.c` and `mod_commands.c`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -12,14 +12,16 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 
+use crate::commands::{Ring, answer};
+
 pub(crate) const PASSWORD: &str = "ClueCon";
 /// Bytes of the buffer that a reply is written into (`reply` in `listener_run`); what is longer is cut.
 const REPLY: usize = 512;
 
 #[derive(Default)]
-struct State {
+pub(crate) struct State {
     /// By uuid: name, and variables.
-    channels: BTreeMap<String, (String, BTreeMap<String, String>)>,
+    pub(crate) channels: BTreeMap<String, (String, BTreeMap<String, String>)>,
     /// Events CUSTOM that everyone could see: headers by lower-case name, and the body as `_body`.
     custom: Vec<HashMap<String, String>>,
     /// Events that a Unique-ID kept to one channel.
@@ -32,6 +34,11 @@ struct State {
     closed: bool,
     /// What `userauth` grants (`esl-allowed-events`, `esl-allowed-api`).
     granted: Option<(String, String)>,
+    /// What `luarun` was given.
+    pub(crate) started: Vec<String>,
+    pub(crate) rings: Vec<Ring>,
+    /// How the telephones that will be rung answer; without one nobody does.
+    pub(crate) answers: VecDeque<String>,
 }
 
 #[derive(Clone)]
@@ -187,6 +194,24 @@ impl FreeSwitch {
 
     pub(crate) fn reloads(&self) -> usize {
         self.state.lock().unwrap().reloads
+    }
+
+    /// A command, from a script.
+    pub(crate) fn api(&self, command: &str) -> String {
+        answer(&mut self.state.lock().unwrap(), command)
+    }
+
+    /// What `luarun` was given since this was last asked.
+    pub(crate) fn started(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.lock().unwrap().started)
+    }
+
+    pub(crate) fn rings(&self) -> Vec<Ring> {
+        self.state.lock().unwrap().rings.clone()
+    }
+
+    pub(crate) fn will_answer(&self, answers: &[&str]) {
+        self.state.lock().unwrap().answers.extend(answers.iter().map(|it| (*it).to_owned()));
     }
 
     /// `listener_run`.
@@ -419,49 +444,4 @@ fn as_the_caller_wrote_it(json: &Value) -> Vec<u8> {
 
 fn as_latin_1(text: &str) -> Vec<u8> {
     text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect()
-}
-
-/// Of mod_commands what a link uses.
-fn answer(state: &mut State, api: &str) -> String {
-    let (name, rest) = api.split_once(' ').unwrap_or((api, ""));
-    let (uuid, rest) = rest.split_once(' ').unwrap_or((rest, ""));
-    match name {
-        "show" if uuid == "channels" && rest == "as json" => {
-            let rows: Vec<Value> = state
-                .channels
-                .iter()
-                .map(|(uuid, (name, _))| {
-                    json!({
-                        "uuid": uuid, "direction": "inbound", "name": name, "state": "CS_EXECUTE",
-                        "cid_name": "Jürgen", "call_uuid": ""
-                    })
-                })
-                .collect();
-            if rows.is_empty() {
-                return "{\"row_count\":0}\n".to_owned();
-            }
-            json!({ "row_count": rows.len(), "rows": rows }).to_string()
-        }
-        "uuid_getvar" => match state.channels.get(uuid) {
-            None => "-ERR No such channel!\n".to_owned(),
-            Some((_, variables)) => variables.get(rest).cloned().unwrap_or_else(|| "_undef_".to_owned()),
-        },
-        "uuid_setvar_multi" => match state.channels.get_mut(uuid) {
-            None => "-ERR No such channel!\n-USAGE: <uuid> <var>=<value>;<var>=<value>...\n".to_owned(),
-            Some((_, variables)) => {
-                for pair in rest.split(';') {
-                    let (name, value) = pair.split_once('=').unwrap();
-                    // An empty value unsets.
-                    if value.is_empty() {
-                        variables.remove(name);
-                    } else {
-                        variables.insert(name.to_owned(), value.to_owned());
-                    }
-                }
-                "+OK\n".to_owned()
-            }
-        },
-        "uptime" => "4711\n".to_owned(),
-        _ => format!("-ERR {name} Command not found!\n"),
-    }
 }

@@ -3,18 +3,48 @@
 use std::path::{Path, PathBuf};
 
 /// Applications of mod_dptools and mod_callcenter, as FreeSWITCH 1.10 names them.
-const APPLICATIONS: [&str; 10] =
-    ["answer", "bridge", "callcenter", "echo", "event", "log", "playback", "set", "sleep", "transfer"];
+const APPLICATIONS: [&str; 11] = [
+    "answer",
+    "bridge",
+    "callcenter",
+    "echo",
+    "event",
+    "execute_extension",
+    "log",
+    "playback",
+    "set",
+    "sleep",
+    "transfer",
+];
 const VARIABLES: [&str; 5] =
     ["SIDETONE_VALENCE", "SIDETONE_AROUSAL", "SIDETONE_STATE", "SIDETONE_ALERT", "SIDETONE_CONSENT"];
 
-/// Variables that FreeSWITCH acts on: of mod_callcenter (`callcenter_function`), and of the core's bridge.
-const SET: [&str; 2] = ["cc_base_score", "hangup_after_bridge"];
-/// Commands of mod_commands.
-const COMMANDS: [&str; 4] = ["uuid_getvar", "uuid_setvar", "bgapi", "originate"];
+/// Variables that FreeSWITCH acts on: of mod_callcenter (`callcenter_function`), and of the core's bridge and transfer.
+const SET: [&str; 3] = ["cc_base_score", "force_transfer_context", "hangup_after_bridge"];
+/// Commands of mod_commands and mod_lua.
+const COMMANDS: [&str; 4] = ["uuid_getvar", "uuid_setvar", "luarun", "originate"];
 
-fn shipped() -> PathBuf {
+/// Where the files are.
+pub(crate) fn shipped() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/freeswitch")
+}
+
+/// Where the sounds are that both PBXs play.
+pub(crate) fn sounds() -> PathBuf {
+    shipped().join("../asterisk/sounds")
+}
+
+fn text(file: &str) -> String {
+    std::fs::read_to_string(shipped().join(file)).unwrap()
+}
+
+/// A setting of a file of configuration.
+fn param(file: &str, name: &str) -> String {
+    let text = text(file);
+    let document = roxmltree::Document::parse(&text).unwrap();
+    let param =
+        document.descendants().find(|it| it.has_tag_name("param") && it.attribute("name") == Some(name));
+    param.unwrap_or_else(|| panic!("{file} has no {name}")).attribute("value").unwrap().to_owned()
 }
 
 fn files(extension: &str) -> Vec<(PathBuf, String)> {
@@ -58,11 +88,8 @@ fn scripts_use_commands_that_there_are() {
     let files = files("lua");
     assert!(!files.is_empty());
     for (file, text) in files {
-        let commands = text.split("executeString(\"").skip(1).flat_map(|after| {
-            let command = after.split('"').next().unwrap();
-            // `bgapi` runs another command.
-            command.split_whitespace().filter(|word| !word.starts_with('{')).take(2).collect::<Vec<_>>()
-        });
+        let commands =
+            text.split("executeString(\"").skip(1).map(|after| after.split([' ', '"']).next().unwrap());
         let commands: Vec<_> = commands.collect();
         assert!(commands.len() >= 3, "{commands:?}");
         for command in commands {
@@ -71,7 +98,57 @@ fn scripts_use_commands_that_there_are() {
     }
 }
 
-/// Each `transfer` leads to an extension that is there, in the order in which FreeSWITCH looks.
+/// `fs_cli` runs the last `-x` only; and it must be told of the socket once that listens elsewhere.
+#[test]
+fn the_commands_of_the_readme_all_run() {
+    let readme = text("README.md");
+    let blocks = readme.split("```sh\n").skip(1).map(|it| it.split("```").next().unwrap());
+    let lines: Vec<&str> = blocks.flat_map(str::lines).filter(|it| it.starts_with("fs_cli")).collect();
+    assert!(lines.iter().all(|line| line.matches("-x ").count() == 1), "{lines:?}");
+    let at = |command: &str| {
+        lines.iter().position(|it| it.contains(command)).unwrap_or_else(|| panic!("{command} is missing"))
+    };
+    assert!(at("reloadacl") < at("sofia profile sidetone start"), "the profile's list comes first");
+    let moved = at("reload mod_event_socket");
+    let socket = "autoload_configs/event_socket.conf.xml";
+    let (ip, port) = (param(socket, "listen-ip"), param(socket, "listen-port"));
+    let told = format!("fs_cli -H {ip} -P {port} -p {} ", param(socket, "password"));
+    for (number, line) in lines.iter().enumerate() {
+        assert_eq!(line.starts_with(&told), number > moved, "{line}");
+    }
+    // fs_cli on that machine comes from the address that it connects to.
+    let list = param(socket, "apply-inbound-acl");
+    let acl = text("autoload_configs/acl.conf.xml");
+    let acl = roxmltree::Document::parse(&acl).unwrap();
+    let list = acl.descendants().find(|it| it.attribute("name") == Some(&*list)).unwrap();
+    assert!(list.children().any(|it| it.attribute("cidr") == Some(&*format!("{ip}/32"))), "{ip} is let in");
+    assert!(readme.contains(&format!("address = \"{ip}:{port}\"")));
+}
+
+#[test]
+fn the_profile_takes_late_offers_and_outlives_no_dead_call() {
+    let profile = "sip_profiles/sidetone.xml";
+    assert_eq!(param(profile, "enable-3pcc"), "true");
+    let example = std::fs::read_to_string(shipped().join("../sidetone.example.toml")).unwrap();
+    let media: toml::Value = toml::from_str(&example).unwrap();
+    let ours = media["media"]["timeout"].as_str().unwrap().strip_suffix('s').unwrap().parse::<u32>().unwrap();
+    for name in ["rtp-timeout-sec", "rtp-hold-timeout-sec"] {
+        assert!(
+            param(profile, name).parse::<u32>().unwrap() > ours,
+            "{name}: Sidetone ends a dead call first"
+        );
+    }
+}
+
+/// A stock installation has no such user.
+#[test]
+fn the_readme_says_who_has_to_exist() {
+    let script = text("scripts/sidetone_supervisor.lua");
+    let user = script.split("local supervisor = \"user/").nth(1).unwrap().split('"').next().unwrap();
+    assert!(text("README.md").contains(&format!("<user id=\"{user}\">")));
+}
+
+/// Each way within a dialplan leads to an extension that is there, in the order in which FreeSWITCH looks.
 #[test]
 fn every_transfer_arrives() {
     let text = std::fs::read_to_string(shipped().join("dialplan/affect.xml")).unwrap();
@@ -82,7 +159,10 @@ fn every_transfer_arrives() {
         .map(|it| it.attribute("expression").unwrap().trim_matches(['^', '$', '(', ')']))
         .flat_map(|expression| expression.split('|'))
         .collect();
-    let transfers = document.descendants().filter(|it| it.attribute("application") == Some("transfer"));
+    let leads = |it: &roxmltree::Node<'_, '_>| {
+        matches!(it.attribute("application"), Some("transfer" | "execute_extension"))
+    };
+    let transfers = document.descendants().filter(leads);
     let mut count = 0;
     for transfer in transfers {
         let (to, rest) = transfer.attribute("data").unwrap().split_once(' ').unwrap();
