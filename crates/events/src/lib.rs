@@ -46,7 +46,7 @@ pub use id::{CallId, EventId, IdError};
 pub use narrator::Narrator;
 pub use number::{HashedNumber, NumberHasher, NumberHasherError};
 pub use secret::{Revealed, Secret, SecretError};
-pub use sink::sse::{Hub, StallGuard, StreamCounts};
+pub use sink::sse::{Hub, STREAM_PATH, StallGuard, StreamCounts};
 pub use sink::webhook::signature;
 pub use sink::{SinkError, Sinks};
 pub use time::Timestamp;

@@ -1,6 +1,8 @@
-//! Metrics, health and the live event stream, by HTTP.
+//! Metrics, health and the live event stream, by HTTP. What is served is described in `docs/openapi.json`.
 
 mod api;
+mod openapi;
+mod problem;
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,8 +14,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use axum::serve::Listener;
 use serde::Deserialize;
 use sidetone_consent::page::{self, Language};
@@ -50,18 +53,9 @@ pub(crate) async fn start(
     let events = shared.event_stream();
     let alarm = shared.alarm().clone();
     let idle = IDLE_AFTER.max(heartbeat.saturating_mul(2));
-    let router = Router::new()
-        .route("/metrics", get(metrics))
-        .route("/healthz", get(|| async { "alive\n" }))
-        .route("/readyz", get(ready))
-        .route("/policy", get(policy))
-        .with_state(Arc::clone(&shared))
-        .merge(events);
-    // Without a token nothing can be changed from here.
-    let router = match token {
-        Some(token) => router.merge(api::router(token, shared)),
-        None => router,
-    };
+    let router = router(token, shared).merge(events);
+    // Around all of it, so that every error has the one shape.
+    let router = router.fallback(problem::no_such_path).layer(map_response(problem::shaped));
     alarm.watch("the HTTP server", async move {
         let listener = Limited::new(StallGuard::new(listener, STALLED_AFTER), MOST_CONNECTIONS, idle);
         if let Err(error) = axum::serve(listener, router).await {
@@ -69,6 +63,30 @@ pub(crate) async fn start(
         }
     });
     Ok(bound)
+}
+
+/// A path and what it takes.
+type Route = (&'static str, MethodRouter<Arc<Shared>>);
+
+/// What anybody who reaches the port may look at.
+fn pages() -> [Route; 5] {
+    [
+        ("/metrics", get(metrics)),
+        ("/healthz", get(|| async { "alive\n" })),
+        ("/readyz", get(ready)),
+        ("/policy", get(policy)),
+        ("/openapi.json", get(openapi::document)),
+    ]
+}
+
+fn router(token: Option<Revealed>, shared: Arc<Shared>) -> Router {
+    let pages = pages().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
+    let pages = pages.with_state(Arc::clone(&shared));
+    // Without a token nothing can be changed from here.
+    match token {
+        Some(token) => pages.merge(api::router(token, shared)),
+        None => pages,
+    }
 }
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
@@ -79,7 +97,7 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
 async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     match shared.stats().unready() {
         None => "ready\n".into_response(),
-        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
+        Some(why) => problem::problem(StatusCode::SERVICE_UNAVAILABLE, why.to_string()),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::id::{CallId, EventId};
 use crate::secret::Revealed;
 use crate::sink::SinkError;
 pub use guard::StallGuard;
+pub use http::STREAM_PATH;
 use ring::{Ring, Taken};
 
 /// The least token.

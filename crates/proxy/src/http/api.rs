@@ -2,25 +2,34 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use serde::Deserialize;
-use serde_json::json;
 use sidetone_consent::{Source, Telling};
 use sidetone_events::Revealed;
 
+use super::Route;
+use super::problem::problem;
 use crate::control::Toward;
 use crate::server::Shared;
 
+/// Most bytes of a request: a name and a value are some hundred.
+const LONGEST: usize = 16 * 1024;
+
+/// What may be changed, and where.
+pub(super) fn routes() -> [Route; 2] {
+    [("/api/calls/{id}/tell", post(tell)), ("/api/calls/{id}/announce", post(announce))]
+}
+
 /// The routes, behind the token.
 pub(super) fn router(token: Revealed, shared: Arc<Shared>) -> Router {
-    Router::new()
-        .route("/api/calls/{id}/tell", post(tell))
-        .route("/api/calls/{id}/announce", post(announce))
+    let router = routes().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
+    router
+        .layer(DefaultBodyLimit::max(LONGEST))
         .route_layer(from_fn_with_state(Arc::new(token), authorised))
         .with_state(shared)
 }
@@ -35,12 +44,8 @@ async fn authorised(State(token): State<Arc<Revealed>>, request: Request, next: 
         return next.run(request).await;
     }
     let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
-    (
-        StatusCode::UNAUTHORIZED,
-        challenge,
-        problem("send `Authorization: Bearer` with the token of http.token"),
-    )
-        .into_response()
+    let said = "send `Authorization: Bearer` with the token of http.token";
+    (challenge, problem(StatusCode::UNAUTHORIZED, said)).into_response()
 }
 
 /// Takes the same time wherever the two differ.
@@ -59,11 +64,11 @@ struct Tell {
 
 async fn tell(State(shared): State<Arc<Shared>>, Path(id): Path<String>, Json(tell): Json<Tell>) -> Response {
     match Telling::parse(&tell.name, &tell.value) {
-        Err(unknown) => (StatusCode::BAD_REQUEST, problem(&unknown.to_string())).into_response(),
+        Err(unknown) => problem(StatusCode::BAD_REQUEST, unknown.to_string()),
         Ok(telling) if shared.calls().told(&id, &telling, Source::Api) => {
             StatusCode::NO_CONTENT.into_response()
         }
-        Ok(_) => (StatusCode::NOT_FOUND, problem("no such call is up")).into_response(),
+        Ok(_) => no_such_call(),
     }
 }
 
@@ -81,14 +86,17 @@ async fn announce(
     Path(id): Path<String>,
     Json(what): Json<Announce>,
 ) -> Response {
+    if shared.calls().find(&id).is_none() {
+        return no_such_call();
+    }
     match shared.calls().play(&id, &what.name, what.language.as_deref(), what.to.faces()) {
         Ok(()) => StatusCode::ACCEPTED.into_response(),
-        Err(error) => (StatusCode::CONFLICT, problem(&error)).into_response(),
+        Err(error) => problem(StatusCode::CONFLICT, error),
     }
 }
 
-fn problem(error: &str) -> Json<serde_json::Value> {
-    Json(json!({ "error": error }))
+fn no_such_call() -> Response {
+    problem(StatusCode::NOT_FOUND, "no such call is up")
 }
 
 #[cfg(test)]

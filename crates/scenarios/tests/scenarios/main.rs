@@ -21,6 +21,7 @@ mod forking;
 mod hearing;
 mod hold;
 mod hostile;
+mod http_api;
 mod ipv6;
 mod large_invite;
 mod late_offer;

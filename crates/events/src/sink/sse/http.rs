@@ -22,10 +22,13 @@ use crate::id::EventId;
 /// How long a client is asked to wait before it comes back.
 const COME_BACK: Duration = Duration::from_secs(2);
 
+/// Where the stream is served.
+pub const STREAM_PATH: &str = "/events";
+
 impl Hub {
-    /// Serves the stream at `/events`.
+    /// Serves the stream at [`STREAM_PATH`].
     pub fn router(self: &Arc<Self>) -> Router {
-        Router::new().route("/events", get(listen)).with_state(Arc::clone(self))
+        Router::new().route(STREAM_PATH, get(listen)).with_state(Arc::clone(self))
     }
 
     fn lets_in(&self, headers: &HeaderMap) -> bool {

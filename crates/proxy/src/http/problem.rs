@@ -1,0 +1,91 @@
+//! Errors as JSON, in one shape whoever makes them: `{"status": 404, "error": "no such call is up"}`.
+//!
+//! Only what is no HTTP at all (a malformed request line, headers beyond the library's limits) is answered without a body,
+//! by hyper itself.
+
+use axum::Json;
+use axum::body::to_bytes;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// Most bytes of a text that are kept: what axum writes of a request that it can't read is one line.
+const LONGEST: usize = 4 * 1024;
+
+/// The body of every answer with a status from 400 on.
+#[derive(Debug, Serialize)]
+struct Problem {
+    status: u16,
+    /// What is wrong and what to do, for people; the wording may change.
+    error: String,
+}
+
+/// An answer that says what is wrong.
+pub(super) fn problem(status: StatusCode, error: impl Into<String>) -> Response {
+    (status, Json(Problem { status: status.as_u16(), error: error.into() })).into_response()
+}
+
+/// What is served at no path of ours.
+pub(super) async fn no_such_path() -> Response {
+    problem(StatusCode::NOT_FOUND, "no such path; /openapi.json lists those that there are")
+}
+
+/// Gives an error its shape where axum or the event stream has written a line of text, or nothing.
+pub(super) async fn shaped(response: Response) -> Response {
+    let status = response.status();
+    let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|it| it == "application/json");
+    if !(status.is_client_error() || status.is_server_error()) || is_json {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let text = to_bytes(body, LONGEST).await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).trim().to_owned();
+    let allowed = parts.headers.get(header::ALLOW).and_then(|it| it.to_str().ok());
+    let text = match (text.is_empty(), allowed) {
+        (false, _) => text,
+        (true, Some(methods)) => format!("this path takes {methods}"),
+        (true, None) => status.canonical_reason().unwrap_or("error").to_owned(),
+    };
+    // Retry-After, WWW-Authenticate and Allow stay; the new body has a type and a length of its own.
+    parts.headers.remove(header::CONTENT_TYPE);
+    parts.headers.remove(header::CONTENT_LENGTH);
+    let mut shaped = problem(status, text);
+    for (name, value) in &parts.headers {
+        shaped.headers_mut().append(name, value.clone());
+    }
+    shaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn body(response: Response) -> serde_json::Value {
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json");
+        serde_json::from_slice(&to_bytes(response.into_body(), LONGEST).await.unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_line_of_text_becomes_an_object_and_headers_stay() {
+        let full = (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], "too many listeners\n");
+        let shaped = shaped(full.into_response()).await;
+        assert_eq!(shaped.headers()[header::RETRY_AFTER], "5");
+        assert_eq!(body(shaped).await, serde_json::json!({ "status": 503, "error": "too many listeners" }));
+    }
+
+    #[tokio::test]
+    async fn an_empty_error_says_what_the_path_takes() {
+        let empty = (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET,HEAD")]).into_response();
+        assert_eq!(body(shaped(empty).await).await["error"], "this path takes GET,HEAD");
+        let empty = StatusCode::PAYLOAD_TOO_LARGE.into_response();
+        assert_eq!(body(shaped(empty).await).await["error"], "Payload Too Large");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_error_or_has_the_shape_passes() {
+        let text = shaped("alive\n".into_response()).await;
+        assert_eq!(to_bytes(text.into_body(), LONGEST).await.unwrap(), "alive\n");
+        let object = shaped(problem(StatusCode::NOT_FOUND, "no such call is up")).await;
+        assert_eq!(body(object).await["error"], "no such call is up");
+    }
+}
