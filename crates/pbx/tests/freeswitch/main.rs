@@ -1,5 +1,5 @@
 //! The link to FreeSWITCH against a peer that follows its published protocol.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a failure is the message
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a failure is the message
 #![allow(clippy::needless_pass_by_value)] // reads better where it is called
 
 mod commands;
