@@ -15,10 +15,15 @@ BENCH_ARGS ?=
 # Seconds that each fuzz target runs.
 FUZZ_SECONDS ?= 20
 
-.PHONY: help demo test lint bench fuzz build release setup peers clean
+# What `make deb` packages: the optimised binary, or another one that is built already.
+RELEASE := $(TARGET)/release/sidetone
+BINARY ?= $(RELEASE)
+PACKAGES := $(TARGET)/package
+
+.PHONY: help demo test lint deny bench fuzz build release deb deb-test image setup peers clean
 
 help: ## list the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 setup: ## install the libraries that the build needs (libopus)
 	@tools/setup.sh build
@@ -38,10 +43,14 @@ test: setup peers ## everything that must hold, against real peers
 peers: ## install the real peers that the tests talk to
 	@tools/peers/install.sh $(TEST_PEERS)
 
-lint: setup ## formatting, clippy with warnings denied, documentation
+lint: setup ## formatting, clippy with warnings denied, documentation, licences if cargo-deny is there
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+	@tools/deny.sh if-there
+
+deny: ## licences, doubled crates and advisories of all dependencies
+	@tools/deny.sh
 
 bench: setup ## Sidetone beside rtpengine and Kamailio, and what listening costs
 	@tools/peers/install.sh $(BENCH_PEERS)
@@ -52,6 +61,21 @@ fuzz: ## every fuzz target for FUZZ_SECONDS (default 20) each
 
 release: setup ## the optimised binary, target/release/sidetone
 	$(CARGO) build --release -p sidetone
+
+deb: setup ## Debian packages of the optimised binary, in target/package (BINARY=… for another one)
+	@tools/setup.sh package
+	@[ "$(BINARY)" != "$(RELEASE)" ] || $(CARGO) build --release -p sidetone
+	@tools/package/deb.sh $(BINARY) $(PACKAGES)
+
+image: deb ## an OCI image of the package, without a container engine, in target/package
+	@deb=$$(ls -t $(PACKAGES)/sidetone_*.deb | head -n 1) && tools/package/image.py "$$deb" "$${deb%.deb}.oci.tar"
+
+# Not in `make test`: it takes root and, the first time, a minute for the root file system. It packages the binary of the tests.
+deb-test: setup ## package the debug binary, install and start it in a clean Debian, then the same as an image
+	@tools/setup.sh package
+	@tools/peers/install.sh debian
+	$(CARGO) build --workspace
+	@tools/package/test.sh $(TARGET)/debug/sidetone
 
 clean: ## remove what was built, and the peers
 	$(CARGO) clean

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what building (`tools/setup.sh build`) or fuzzing (`tools/setup.sh fuzz`) lacks. Quick when all is there.
+# Installs what building (`tools/setup.sh build`), fuzzing (`fuzz`) or packaging (`package`) lacks. Quick when all is there.
 set -euo pipefail
 
 as_root() {
@@ -45,8 +45,17 @@ fuzz() {
     fi
 }
 
+package() {
+    local missing=()
+    command -v dpkg-shlibdeps >/dev/null || missing+=(dpkg-dev)
+    command -v objcopy >/dev/null || missing+=(binutils)
+    command -v python3 >/dev/null || missing+=(python3)
+    [ "${#missing[@]}" = 0 ] || apt_install "${missing[@]}"
+}
+
 case "${1:-}" in
     build) build ;;
     fuzz) fuzz ;;
-    *) echo "usage: $0 build|fuzz" >&2; exit 2 ;;
+    package) package ;;
+    *) echo "usage: $0 build|fuzz|package" >&2; exit 2 ;;
 esac

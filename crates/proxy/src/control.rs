@@ -42,6 +42,8 @@ pub enum Request {
     },
     /// Counters.
     Stats,
+    /// Whether it is well.
+    Health,
     /// Take no new calls, or take them again.
     Drain {
         /// Take them again.
@@ -94,6 +96,15 @@ impl Toward {
             Self::Both => vec![Face::Trunk, Face::Pbx],
         }
     }
+}
+
+/// How it is: whoever reads this knows that it lives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// Always true.
+    pub alive: bool,
+    /// Why no new calls should be sent here, if so.
+    pub unready: Option<String>,
 }
 
 /// What was asked is done.
@@ -198,6 +209,9 @@ async fn serve(stream: UnixStream, shared: Arc<Shared>) -> io::Result<()> {
             None => answer(&mut writer, &no_call(&id)).await,
         },
         Request::Stats => answer(&mut writer, &shared.stats()).await,
+        Request::Health => {
+            answer(&mut writer, &Health { alive: true, unready: shared.stats().unready() }).await
+        }
         Request::Drain { cancel } => answer(&mut writer, &shared.drain(!cancel)).await,
         Request::Reload => match shared.reload() {
             Ok(reloaded) => answer(&mut writer, &reloaded).await,

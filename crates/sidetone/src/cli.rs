@@ -51,6 +51,8 @@ enum Command {
     Tail(control::Tail),
     /// Show counters.
     Stats(control::Stats),
+    /// Ask the running process whether it is well: exit status 0 if it answers, and with --ready if calls may come.
+    Health(control::Health),
     /// Take no new calls (those that are up go on), or take them again with --cancel.
     Drain(control::Drain),
     /// Read the configuration again without dropping calls.
@@ -94,6 +96,7 @@ impl Cli {
             Command::Call(call) => call.run(output),
             Command::Tail(tail) => tail.run(output),
             Command::Stats(stats) => stats.run(output),
+            Command::Health(health) => health.run(output),
             Command::Drain(drain) => drain.run(output),
             Command::Reload(reload) => reload.run(output),
             Command::Tell(tell) => tell.run(output),

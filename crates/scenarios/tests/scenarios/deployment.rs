@@ -67,6 +67,7 @@ fn every_configuration_that_is_shipped_is_a_good_one() {
     }
 }
 
+/// With its man page, which the unit names: a clean verdict has no line at all.
 #[test]
 fn systemd_finds_no_fault_with_the_unit() {
     if Command::new("systemd-analyze").arg("--version").output().is_err() {
@@ -75,9 +76,153 @@ fn systemd_finds_no_fault_with_the_unit() {
     }
     let unit = std::fs::read_to_string(repository().join("deploy/systemd/sidetone.service")).unwrap();
     let dir = tempfile::tempdir().unwrap();
+    succeeds(Command::new(binary()).arg("man").arg(dir.path().join("man/man1")));
+    let has_man = Command::new("man").arg("--version").output().is_ok();
     let file = dir.path().join("sidetone.service");
     std::fs::write(&file, unit.replace("/usr/bin/sidetone", binary().to_str().unwrap())).unwrap();
-    succeeds(Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&file));
+    let output = Command::new("systemd-analyze")
+        .args(["verify", if has_man { "--man=yes" } else { "--man=no" }])
+        .arg(&file)
+        .env("MANPATH", dir.path().join("man"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}");
+}
+
+/// The unit runs commands that there are, and passes on the secrets that the manuals read.
+#[test]
+fn the_unit_and_the_manuals_agree() {
+    let deploy = repository().join("deploy");
+    let unit = std::fs::read_to_string(deploy.join("systemd/sidetone.service")).unwrap();
+    let values = |name: &str| -> Vec<String> {
+        unit.lines()
+            .filter_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+            .map(str::to_owned)
+            .collect()
+    };
+    for command in ["ExecStartPre", "ExecStart", "ExecReload"] {
+        let command = values(command).pop().unwrap();
+        let subcommand = command.strip_prefix("/usr/bin/sidetone ").unwrap().split(' ').next().unwrap();
+        succeeds(Command::new(binary()).args([subcommand, "--help"]));
+    }
+    let passed = values("LoadCredential");
+    let mut read = 0;
+    for manual in ["docs/PBX.md", "docs/EVENTS.md", "docs/CONSENT.md", "deploy/sidetone.example.toml"] {
+        let text = std::fs::read_to_string(repository().join(manual)).unwrap();
+        for after in text.split("/run/credentials/").skip(1) {
+            let path =
+                after.split(|c: char| !c.is_ascii_alphanumeric() && !"-._/".contains(c)).next().unwrap();
+            let name = path.strip_prefix("sidetone.service/").unwrap_or_else(|| panic!("{manual}: {path}"));
+            assert!(passed.iter().any(|it| it == name), "{manual}: the unit passes on no {name}");
+            read += 1;
+        }
+    }
+    assert!(read >= 4, "the manuals name {read}");
+    let account = std::fs::read_to_string(deploy.join("systemd/sidetone.sysusers")).unwrap();
+    let user = values("User").pop().unwrap();
+    assert!(account.lines().any(|line| line.starts_with(&format!("u {user} "))), "{user} has no account");
+}
+
+/// Debian's tools take what they are given: the package of the binary that the other tests run.
+#[test]
+fn the_debian_package_holds_what_it_should() {
+    for tool in ["dpkg-deb", "dpkg-shlibdeps", "objcopy", "python3"] {
+        if Command::new(tool).arg("--version").output().is_err() {
+            eprintln!("{tool} is not on this machine; no package is made");
+            return;
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let script = repository().join("tools/package/deb.sh");
+    succeeds(Command::new(script).arg(binary()).arg(dir.path()).env("DEB_COMPRESSION", "none"));
+    let packages = files(dir.path(), "deb");
+    let of = |name: &str| {
+        let named = |path: &&PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with(name);
+        packages.iter().find(named).unwrap_or_else(|| panic!("{packages:?}"))
+    };
+    let root = dir.path().join("root");
+    succeeds(Command::new("dpkg-deb").arg("--raw-extract").arg(of("sidetone_")).arg(&root));
+    for file in [
+        "DEBIAN/postinst",
+        "DEBIAN/prerm",
+        "DEBIAN/postrm",
+        "etc/sidetone/sidetone.toml",
+        "usr/lib/systemd/system/sidetone.service",
+        "usr/lib/sysusers.d/sidetone.conf",
+        "usr/share/man/man1/sidetone.1.gz",
+        "usr/share/man/man1/sidetone-health.1.gz",
+        "usr/share/bash-completion/completions/sidetone",
+        "usr/share/zsh/vendor-completions/_sidetone",
+        "usr/share/fish/vendor_completions.d/sidetone.fish",
+        "usr/share/doc/sidetone/copyright",
+        "usr/share/doc/sidetone/changelog.gz",
+        "usr/share/doc/sidetone/openapi.json",
+        "usr/share/doc/sidetone/examples/freeswitch/README.md",
+    ] {
+        assert!(root.join(file).is_file(), "{file} is missing");
+    }
+    let conffiles = std::fs::read_to_string(root.join("DEBIAN/conffiles")).unwrap();
+    assert_eq!(conffiles.trim(), "/etc/sidetone/sidetone.toml");
+    let control = std::fs::read_to_string(root.join("DEBIAN/control")).unwrap();
+    assert!(control.contains("libopus0") && control.contains("libc6"), "{control}");
+    // No symbols in the one, all of them in the other, by the id that debuggers go by.
+    let packaged = root.join("usr/bin/sidetone");
+    succeeds(Command::new(&packaged).arg("--version"));
+    let size = |path: &Path| std::fs::metadata(path).unwrap().len();
+    assert!(size(&packaged) < size(&binary()) * 3 / 4, "{} bytes", size(&packaged));
+    let symbols = dir.path().join("symbols");
+    succeeds(Command::new("dpkg-deb").arg("--raw-extract").arg(of("sidetone-dbgsym_")).arg(&symbols));
+    let debug = files(&symbols.join("usr/lib/debug/.build-id"), "debug");
+    assert_eq!(debug.len(), 1);
+    assert!(size(&debug[0]) > 1_000_000);
+    bill_of_materials(&root.join("usr/share/doc/sidetone/sbom.cdx.json"));
+}
+
+/// CycloneDX: each crate once, with a version, a licence and where it came from; nothing of the tests' own.
+fn bill_of_materials(file: &Path) {
+    let bill: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!((bill["bomFormat"].as_str(), bill["specVersion"].as_str()), (Some("CycloneDX"), Some("1.5")));
+    assert_eq!(bill["metadata"]["component"]["name"], "sidetone");
+    let components = bill["components"].as_array().unwrap();
+    let mut names = std::collections::BTreeSet::new();
+    for component in components {
+        let purl = component["purl"].as_str().unwrap();
+        assert!(names.insert(purl), "{purl} stands there twice");
+        assert!(component["licenses"][0]["expression"].is_string(), "{purl} has no licence");
+        let own = component["name"].as_str().unwrap().starts_with("sidetone-");
+        assert!(
+            own || component["hashes"][0]["content"].as_str().unwrap().len() == 64,
+            "{purl} has no checksum"
+        );
+    }
+    let has = |name: &str| names.iter().any(|purl| purl.starts_with(&format!("pkg:cargo/{name}@")));
+    for name in ["tokio", "candle-core", "sidetone-sip"] {
+        assert!(has(name), "{name} is missing");
+    }
+    for name in ["proptest", "jsonschema", "sidetone-scenarios", "serde_derive"] {
+        assert!(!has(name), "{name} is in no binary");
+    }
+    for dependency in bill["dependencies"].as_array().unwrap() {
+        for on in dependency["dependsOn"].as_array().unwrap() {
+            assert!(names.contains(on.as_str().unwrap()), "{on} is not listed");
+        }
+    }
+}
+
+/// The probe that containers have instead of curl.
+#[test]
+fn health_answers_by_its_exit_status() {
+    let net = Net::lease();
+    let mut sidetone = Sidetone::usual(&net);
+    assert!(sidetone.command(&["health", "--ready"]).contains("ready for calls"));
+    sidetone.command(&["drain"]);
+    let json: serde_json::Value = serde_json::from_str(&sidetone.command(&["health", "--json"])).unwrap();
+    assert_eq!(json, serde_json::json!({ "alive": true, "unready": "draining" }));
+    sidetone.try_command(&["health", "--ready"]).unwrap_err();
+    sidetone.stop();
+    let error = sidetone.try_command(&["health"]).unwrap_err();
+    assert!(error.contains("no running Sidetone"), "{error}");
 }
 
 /// Every file below a folder with this ending.
@@ -141,11 +286,23 @@ fn the_compose_file_names_only_what_exists() {
                 "volumes",
                 "ports",
                 "depends_on",
+                "healthcheck",
                 "command",
                 "environment",
             ],
         );
         assert!(service["build"].is_badvalue() != service["image"].is_badvalue(), "{name}: built or fetched");
+        let check = &service["healthcheck"];
+        known(check, &["test", "interval", "timeout", "retries", "start_period"]);
+        let test: Vec<&str> = check["test"].as_vec().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+        assert_eq!(test[0], "CMD", "{name}: not every image has a shell");
+        if test[1] == "sidetone" {
+            succeeds(Command::new(binary()).args(&test[2..]).arg("--help"));
+        }
+        for (on, how) in service["depends_on"].as_hash().into_iter().flatten() {
+            assert!(file["services"].as_hash().unwrap().contains_key(on), "{name} depends on {on:?}");
+            assert_eq!(how["condition"].as_str(), Some("service_healthy"));
+        }
         if !service["build"].is_badvalue() {
             known(&service["build"], &["context", "dockerfile", "args"]);
             let context = repository().join(service["build"]["context"].as_str().unwrap());

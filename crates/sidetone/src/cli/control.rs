@@ -1,4 +1,7 @@
-//! Commands that speak to the running process over its Unix socket: calls, call, tail, stats, drain, reload, tell, announce.
+//! Commands that speak to the running process over its Unix socket: calls, call, tail, stats, health, drain, reload, tell,
+//! announce.
+
+mod health;
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -12,6 +15,7 @@ use sidetone_proxy::control::{Request, Toward};
 
 use super::view::{Paint, clock};
 use super::{Output, say, say_json};
+pub(super) use health::Health;
 
 /// How the running process is found.
 #[derive(Debug, Args)]

@@ -1,0 +1,37 @@
+//! `sidetone health`: a probe for containers and scripts, which need neither curl nor a shell for it.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::Value;
+use sidetone_proxy::control::Request;
+
+use super::super::{Output, say, say_json};
+use super::Running;
+
+#[derive(Debug, Args)]
+pub(in super::super) struct Health {
+    /// Succeed only if new calls may be sent here: not draining, and on each side some host is up.
+    #[arg(long)]
+    ready: bool,
+    #[command(flatten)]
+    running: Running,
+}
+
+impl Health {
+    /// 0 if it is healthy, 1 if not: the codes that Docker and systemd know.
+    pub(in super::super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
+        let answer = self.running.ask_once(&Request::Health)?;
+        let unready = answer.get("unready").and_then(Value::as_str);
+        if output.json {
+            say_json(&answer)?;
+        } else {
+            match unready {
+                None => say("alive, and ready for calls"),
+                Some(why) => say(format_args!("alive, and not ready for calls: {why}")),
+            }
+        }
+        let healthy = !self.ready || unready.is_none();
+        Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
