@@ -10,8 +10,8 @@ use crate::latch::{Latch, Policy, Verdict};
 use crate::reorder::{Played, Reorder, Settings, Timing};
 use crate::rtcp::Compound;
 use crate::splice::{Content, Splice};
-use crate::telephone_event::{Change, Tracker};
-use crate::{RtpMut, RtpView, StreamStats, classify, redundancy, rtcp, telephone_event};
+use crate::telephone_event::{Change, Sources, Tracker};
+use crate::{RtpHeader, RtpMut, RtpView, StreamStats, classify, redundancy, rtcp, telephone_event};
 
 /// Header view and rewriting.
 pub fn header(data: &[u8]) {
@@ -69,6 +69,7 @@ pub fn redundancy(data: &[u8]) {
 /// A stream of telephone-event packets cut from the data: every event is told exactly once.
 pub fn telephone_event(data: &[u8]) {
     let mut tracker = Tracker::new();
+    let mut sources = Sources::default();
     let mut now = Duration::ZERO;
     let mut open = None;
     let mut check = |tracker: &mut Tracker| {
@@ -87,6 +88,26 @@ pub fn telephone_event(data: &[u8]) {
         now += Duration::from_millis(u64::from(delay) * 2);
         let _ = telephone_event::reports(payload).count();
         tracker.receive(now, u32::from(stamp) * 257, flags & 1 != 0, payload);
+        let header = RtpHeader {
+            payload_type: 96 + (flags >> 6),
+            marker: flags & 1 != 0,
+            sequence: u16::from(delay),
+            timestamp: u32::from(stamp) * 257,
+            ssrc: u32::from(flags >> 4 & 3) * u32::from(stamp),
+        };
+        let mut packet = Vec::new();
+        if header.write(&mut packet).is_ok() {
+            packet.extend_from_slice(payload);
+            if let Ok(view) = RtpView::parse(&packet) {
+                if flags & 2 == 0 {
+                    sources.receive(now, &view);
+                } else {
+                    sources.suspect(now, &view);
+                }
+            }
+        }
+        while sources.poll().is_some() {}
+        sources.advance(now);
         if flags == 0xff {
             tracker.restart(now);
         }
@@ -94,6 +115,8 @@ pub fn telephone_event(data: &[u8]) {
     }
     tracker.advance(now + Tracker::SILENCE);
     check(&mut tracker);
+    sources.advance(now + Tracker::SILENCE);
+    assert!(sources.current().is_none(), "nor does one of another source outlast it");
     assert!(open.is_none() && tracker.current().is_none(), "silence ends every event");
 }
 

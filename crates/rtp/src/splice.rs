@@ -60,6 +60,8 @@ pub struct Splice {
     newest: Option<Sent>,
     /// The event under way: its timestamp at the source, and at the listener.
     event: Option<(u32, u32)>,
+    /// The SSRC of the source's newest sound.
+    sound: Option<u32>,
     /// What the listener has been sent under the present SSRC, modulo 2^32.
     packets: u32,
     octets: u32,
@@ -121,11 +123,19 @@ impl Splice {
             timestamp: second as u32,
             marker: true,
         };
-        Self { mode: Mode::Watching, newest: None, event: None, packets: 0, octets: 0, own }
+        Self { mode: Mode::Watching, newest: None, event: None, sound: None, packets: 0, octets: 0, own }
     }
 
     /// A packet of the source's wants to go on. `clock` is the RTP clock of its payload in Hz.
     pub fn forward(&mut self, now: Duration, packet: &RtpView<'_>, clock: u32, content: Content) -> Verdict {
+        match content {
+            Content::Sound => self.sound = Some(packet.ssrc()),
+            // Events under an SSRC of their own are a stream of their own: nothing of ours is joined to it.
+            Content::Event if self.sound.is_some_and(|sound| sound != packet.ssrc()) => {
+                return Verdict::AsItIs;
+            }
+            Content::Event => {}
+        }
         let verdict = match self.mode {
             Mode::Watching => self.watch(now, packet, clock, content),
             Mode::Inserting => match content {
@@ -195,8 +205,13 @@ impl Splice {
     fn watch(&mut self, now: Duration, packet: &RtpView<'_>, clock: u32, content: Content) -> Verdict {
         if self.newest.is_some_and(|newest| newest.ssrc != packet.ssrc()) {
             self.newest = None;
+            self.event = None;
             self.packets = 0;
             self.octets = 0;
+        }
+        if content == Content::Event {
+            // Should a key be held when sound of ours begins, its packets go on bearing this timestamp.
+            self.event = Some((packet.timestamp(), packet.timestamp()));
         }
         self.note(now, packet.ssrc(), packet.sequence(), packet.timestamp(), clock, content);
         Verdict::AsItIs

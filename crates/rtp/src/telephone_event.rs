@@ -2,10 +2,13 @@
 //!
 //! A key press travels as a run of packets that repeat the same timestamp with a growing duration,
 //! its end three times over. [`reports`] reads one payload; [`Tracker`] turns the run into one
-//! [`Change::Started`] and one [`Change::Ended`], whatever the network lost of it.
+//! [`Change::Started`] and one [`Change::Ended`], whatever the network lost of it; [`Sources`] does so for a
+//! stream whose sender counts its events apart from its audio.
 
+mod sources;
 mod tracker;
 
+pub use sources::Sources;
 pub use tracker::{Change, Tracker};
 
 /// An event code (RFC 4733 §7, IANA "audio/telephone-event" registry).

@@ -178,6 +178,52 @@ fn digits_pass_while_sound_is_held_back() {
     assert_eq!(sound.timestamp, next.timestamp.wrapping_add(160));
 }
 
+#[test]
+fn a_key_that_is_held_while_an_announcement_begins_keeps_its_timestamp() {
+    let mut splice = Splice::new(1);
+    sound(&mut splice, 0, 7, 1);
+    let pressed =
+        |splice: &mut Splice, at, n| forward(splice, at, &packet(7, n, 4_444), Content::Event).unwrap();
+    let first = pressed(&mut splice, 20, 2);
+    assert_eq!((first.sequence, first.timestamp), (2, 4_444));
+    splice.begin();
+    let ours = splice.insert(ms(30), 160, CLOCK, 160);
+    assert_eq!(ours.sequence, 3);
+    for (at, n) in [(40, 3), (60, 4)] {
+        assert_eq!(pressed(&mut splice, at, n).timestamp, 4_444);
+    }
+    splice.end();
+    assert_eq!(pressed(&mut splice, 80, 5).timestamp, 4_444);
+    sound(&mut splice, 100, 7, 6).unwrap();
+    assert_eq!(pressed(&mut splice, 110, 7).timestamp, 4_444);
+}
+
+#[test]
+fn events_under_an_ssrc_of_their_own_pass_untouched_and_disturb_nothing() {
+    let mut splice = Splice::new(1);
+    let mut last = sound(&mut splice, 0, 7, 1).unwrap();
+    let as_it_is = |splice: &mut Splice, at, n| {
+        let event = forward(splice, at, &packet(9, n, 4_444), Content::Event).unwrap();
+        assert_eq!((event.ssrc, event.sequence, event.timestamp), (9, n, 4_444));
+    };
+    as_it_is(&mut splice, 1, 500);
+    splice.begin();
+    for n in 1..5 {
+        let ours = splice.insert(ms(20 * u64::from(n)), 160, CLOCK, 160);
+        assert_follows(last, ours);
+        last = ours;
+        as_it_is(&mut splice, 20 * u64::from(n) + 1, 500 + n);
+    }
+    splice.end();
+    as_it_is(&mut splice, 95, 505);
+    for n in 2..6 {
+        let joined = sound(&mut splice, 80 + 20 * (u64::from(n) - 1), 7, n).unwrap();
+        assert_follows(last, joined);
+        last = joined;
+        as_it_is(&mut splice, 85 + 20 * (u64::from(n) - 1), 505 + n);
+    }
+}
+
 /// A sender report about `ssrc`, with a report block about `about` and a CNAME.
 fn report(ssrc: u32, timestamp: u32, about: u32, highest: u32) -> Vec<u8> {
     let mut out = vec![0x81, 200, 0, 12];
@@ -272,6 +318,7 @@ proptest! {
         let mut splice = Splice::new(9);
         let mut sequences = [100_u16, 60_000];
         let mut newest: Option<Stamp> = None;
+        let mut sounding = None;
         let mut at = 0;
         for step in steps {
             at += 20;
@@ -279,11 +326,18 @@ proptest! {
                 Step::Sound { ssrc, skip } => {
                     let sequence = &mut sequences[ssrc as usize];
                     *sequence = sequence.wrapping_add(skip);
+                    sounding = Some(ssrc);
                     sound(&mut splice, at, ssrc, *sequence)
                 }
                 Step::Event => {
                     sequences[0] = sequences[0].wrapping_add(1);
-                    forward(&mut splice, at, &packet(0, sequences[0], 5), Content::Event)
+                    let event = forward(&mut splice, at, &packet(0, sequences[0], 5), Content::Event);
+                    if sounding.is_some_and(|ssrc| ssrc != 0) {
+                        // Of a stream of its own, beside this one.
+                        prop_assert_eq!(event.map(|event| (event.ssrc, event.sequence)), Some((0, sequences[0])));
+                        continue;
+                    }
+                    event
                 }
                 Step::Begin => { splice.begin(); None }
                 Step::End => { splice.end(); None }

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sidetone_rtp::telephone_event::{Change, Event, Report, Tracker};
+use sidetone_rtp::telephone_event::{Change, Event, Report, Sources, Tracker};
+use sidetone_rtp::{RtpHeader, RtpView};
 
 /// One packet of an event: when, timestamp, marker, payload.
 #[derive(Debug, Clone)]
@@ -179,4 +180,83 @@ proptest! {
         prop_assert_eq!(started(&changes).iter().collect::<String>(), digits.clone());
         prop_assert_eq!(changes.len(), digits.len() * 2);
     }
+}
+
+/// One report in a packet.
+fn reported(ssrc: u32, sequence: u16, payload_type: u8, timestamp: u32, report: [u8; 4]) -> Vec<u8> {
+    let mut packet = Vec::new();
+    let header = RtpHeader { ssrc, sequence, payload_type, timestamp, ..RtpHeader::default() };
+    header.write(&mut packet).unwrap();
+    packet.extend(report);
+    packet
+}
+
+fn told(sources: &mut Sources) -> Vec<char> {
+    started(&std::iter::from_fn(|| sources.poll()).collect::<Vec<_>>())
+}
+
+#[test]
+fn each_ssrc_has_its_own_events_and_their_number_is_bounded() {
+    let mut sources = Sources::default();
+    let mut keys = Vec::new();
+    for n in 0..100_u8 {
+        // Timestamps that would be stragglers, were they of one sender.
+        let packet = reported(n.into(), 7, 101, 1_000 - u32::from(n), [n % 10, 10, 0, 160]);
+        sources.receive(Duration::from_millis(n.into()), &RtpView::parse(&packet).unwrap());
+        keys.extend(told(&mut sources));
+    }
+    let pressed: Vec<char> = (0..100_u8).map(|n| char::from(b'0' + n % 10)).collect();
+    assert_eq!(keys, pressed);
+}
+
+/// What comes of packets whose number nobody has announced.
+fn suspected(packets: &[Vec<u8>]) -> Vec<char> {
+    let mut sources = Sources::default();
+    let mut keys = Vec::new();
+    for (n, packet) in packets.iter().enumerate() {
+        sources.suspect(Duration::from_millis(20 * n as u64), &RtpView::parse(packet).unwrap());
+        keys.extend(told(&mut sources));
+    }
+    keys
+}
+
+#[test]
+fn an_unannounced_event_is_taken_when_two_packets_agree() {
+    let press = |n: u16| reported(1, n, 97, 800, [9, if n > 5 { 0x8a } else { 10 }, 0, (n * 10) as u8]);
+    assert_eq!(suspected(&(1..9).map(press).collect::<Vec<_>>()), ['9'], "once, however many packets");
+    assert_eq!(suspected(&[press(3), press(7)]), ['9']);
+    assert_eq!(suspected(&[press(3)]), []);
+    assert_eq!(suspected(&[press(3), press(3)]), [], "a network that doubles packets");
+    assert_eq!(suspected(&[press(7), press(7), press(7)]), ['9'], "three ends of one number");
+    assert_eq!(suspected(&[press(3), press(3), press(3)]), []);
+}
+
+#[test]
+fn sound_of_four_bytes_under_an_unannounced_number_is_no_key() {
+    // Silence descriptions and low-rate frames: the timestamp moves on with each.
+    let frames: Vec<_> =
+        (0..500_u16).map(|n| reported(1, n, 97, u32::from(n) * 160, [9, 10, 0, 160])).collect();
+    assert_eq!(suspected(&frames), []);
+    for wrong in [[16, 10, 0, 160], [9, 0x4a, 0, 160]] {
+        assert_eq!(suspected(&[reported(1, 1, 97, 800, wrong), reported(1, 2, 97, 800, wrong)]), []);
+    }
+    let of = |payload_type| [1, 2].map(|n| reported(1, n, payload_type, 800, [9, 10, 0, 160]));
+    assert_eq!(suspected(&of(0)), [], "PCMU");
+    assert_eq!(suspected(&of(13)), [], "comfort noise");
+    assert_eq!(suspected(&of(101)), ['9']);
+    let mut shrinking = of(97);
+    shrinking[1][15] = 80;
+    assert_eq!(suspected(&shrinking), [], "a press does not grow shorter");
+}
+
+#[test]
+fn a_sender_whose_clock_stands_still_is_heard() {
+    let mut sources = Sources::default();
+    let mut keys = Vec::new();
+    for (n, event) in [1_u8, 1, 9, 9, 4].into_iter().enumerate() {
+        let packet = reported(1, n as u16, 101, 0, [event, 10, 0, 160]);
+        sources.receive(Duration::from_millis(20 * n as u64), &RtpView::parse(&packet).unwrap());
+        keys.extend(told(&mut sources));
+    }
+    assert_eq!(keys, ['1', '9', '4']);
 }

@@ -128,7 +128,13 @@ impl Tracker {
                 current.duration = current.duration.max(report.duration);
                 current.heard = now;
             }
-            Some(current) if ticks_between(current.segment, start) <= 0 => return,
+            // Of an event before this one. Another key at the same timestamp is a sender whose clock stands still.
+            Some(current)
+                if report.event == current.event && ticks_between(current.segment, start) <= 0
+                    || ticks_between(current.segment, start) < 0 =>
+            {
+                return;
+            }
             current => {
                 if current.is_none() && self.is_straggler(now, start, marker, report) {
                     return;

@@ -1,6 +1,7 @@
 //! What messages say to Sidetone beside their business: its own headers, and keys pressed by INFO.
 
 use super::ports::MediaPlane;
+use super::pressed::keys;
 use super::{Anchor, CallFact, CallKey};
 use crate::Face;
 use crate::message::{Message, Method, Name};
@@ -30,40 +31,17 @@ impl<M: MediaPlane> Anchor<M> {
         for (name, value) in headers {
             self.tell(CallFact::Told { key, by: ctx.from, name, value, at: ctx.now });
         }
-        if message.method() == Some(Method::INFO) {
+        // KPML and some senders of telephone-events report by NOTIFY.
+        if matches!(message.method(), Some(Method::INFO | Method::NOTIFY)) {
             self.overhear_key(ctx, key, message);
         }
     }
 
-    fn overhear_key(&mut self, ctx: &Passing, key: CallKey, info: &Message) {
-        let kind = info.header(Name::ContentType).map(|header| header.text().to_ascii_lowercase());
-        let kind = kind.as_deref().unwrap_or_default().split(';').next().unwrap_or_default().trim();
-        let Ok(body) = std::str::from_utf8(info.body()) else { return };
-        let signal = match kind {
-            "application/dtmf" => Some(body),
-            "application/dtmf-relay" => body.lines().find_map(|line| {
-                let (name, value) = line.split_once('=')?;
-                name.trim().eq_ignore_ascii_case("signal").then_some(value)
-            }),
-            _ => None,
-        };
-        if let Some(digit) = signal.and_then(digit) {
+    fn overhear_key(&mut self, ctx: &Passing, key: CallKey, message: &Message) {
+        let kind =
+            message.header(Name::ContentType).map(|header| header.text().into_owned()).unwrap_or_default();
+        for digit in keys(&kind, message.body()) {
             self.tell(CallFact::Digit { key, by: ctx.from, digit, at: ctx.now });
         }
-    }
-}
-
-/// A key, as its sign or as the number of its event (RFC 4733 §3.2).
-fn digit(signal: &str) -> Option<char> {
-    let signal = signal.trim();
-    let mut signs = signal.chars();
-    match (signs.next(), signs.next()) {
-        (Some(sign @ ('0'..='9' | '*' | '#')), None) => Some(sign),
-        (Some(sign @ ('A'..='D' | 'a'..='d')), None) => Some(sign.to_ascii_uppercase()),
-        _ => match signal {
-            "10" => Some('*'),
-            "11" => Some('#'),
-            _ => None,
-        },
     }
 }

@@ -34,6 +34,7 @@ mod lead;
 mod passage;
 mod plan;
 mod ports;
+mod pressed;
 mod setup;
 mod transfer;
 

@@ -17,7 +17,7 @@ fn headers_of_ours_are_heard_wherever_they_stand() {
 }
 
 #[test]
-fn keys_are_heard_in_both_forms_of_info() {
+fn keys_are_heard_in_every_form_of_info() {
     let mut s = Script::new();
     s.talk();
     s.facts();
@@ -32,6 +32,10 @@ fn keys_are_heard_in_both_forms_of_info() {
     assert_eq!(info("application/dtmf-relay; v=1", "signal= # \r\n"), ["trunk pressed #"; 2]);
     assert_eq!(info("Application/DTMF", "11"), ["trunk pressed #"; 2]);
     assert_eq!(info("application/dtmf", "d"), ["trunk pressed D"; 2]);
+    assert_eq!(info("application/dtmf-relay", "Signal: 9\r\n"), ["trunk pressed 9"; 2]);
+    assert_eq!(info("audio/telephone-event", "d=9\r\n"), ["trunk pressed 9"; 2]);
+    let nortel = "p=Digit-Collection\r\ny=Digits\r\n\r\nd=9\r\n";
+    assert_eq!(info("application/vnd.nortelnetworks.digits", nortel), ["trunk pressed 9"; 2]);
     for (kind, body) in [
         ("application/dtmf", "99"),
         ("application/dtmf-relay", "Duration=9"),
