@@ -4,16 +4,17 @@ mod api;
 mod openapi;
 mod problem;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
@@ -23,7 +24,7 @@ use sidetone_consent::page::{self, Language};
 use sidetone_events::{Revealed, StallGuard};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::server::Shared;
@@ -33,7 +34,10 @@ const STALLED_AFTER: Duration = Duration::from_secs(30);
 /// A client to which nothing was sent for this long loses its connection, however it passes the time: an answer to a
 /// request takes milliseconds, and a stream of events has a heartbeat.
 const IDLE_AFTER: Duration = Duration::from_secs(60);
-/// Connections at once; more wait in the kernel's queue. Calls share the process's descriptors with them.
+/// A client has this long to send its first request, however it passes the time.
+const ASKED_WITHIN: Duration = Duration::from_secs(10);
+/// Connections at once; beyond it the one that has been without a whole request for longest makes room. Calls share the
+/// process's descriptors with them.
 const MOST_CONNECTIONS: usize = 256;
 
 /// Binds the page server and starts it; returns the address bound. `heartbeat` is that of the event stream.
@@ -56,6 +60,11 @@ pub(crate) async fn start(
     let router = router(token, shared).merge(events);
     // Around all of it, so that every error has the one shape.
     let router = router.fallback(problem::no_such_path).layer(map_response(problem::shaped));
+    // A connection that waits for its next request would hold a place: whoever has been answered is let go.
+    let router = router.layer(map_response(|mut response: Response| async {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response
+    }));
     alarm.watch("the HTTP server", async move {
         let listener = Limited::new(StallGuard::new(listener, STALLED_AFTER), MOST_CONNECTIONS, idle);
         if let Err(error) = axum::serve(listener, router).await {
@@ -125,16 +134,84 @@ async fn policy(
     (own, page::render(&facts, language)).into_response()
 }
 
-/// A listener that accepts only while fewer than so many of its connections are open.
+/// A listener of whose connections no more than so many are open.
 struct Limited<L> {
     listener: L,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     idle: Duration,
+}
+
+/// Who is connected.
+struct Places {
+    most: usize,
+    taken: Mutex<Taken>,
+    freed: Notify,
+}
+
+#[derive(Default)]
+struct Taken {
+    next: u64,
+    /// In the order in which they came; with a way to end each that has not been sent anything yet.
+    open: BTreeMap<u64, Option<oneshot::Sender<()>>>,
+}
+
+impl Places {
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place, if need be that of the client which has been asking for longest without an end: hundreds of requests that
+    /// are never finished must not keep a whole one from being heard.
+    fn take(self: &Arc<Self>) -> Option<Place> {
+        let mut taken = self.taken();
+        if taken.open.len() >= self.most {
+            let oldest = taken.open.iter().find_map(|(number, end)| end.is_some().then_some(*number))?;
+            // Dropping the sender ends the connection.
+            taken.open.remove(&oldest);
+        }
+        let (end, ended) = oneshot::channel();
+        let number = taken.next;
+        taken.next += 1;
+        taken.open.insert(number, Some(end));
+        Some(Place { places: Arc::clone(self), number, ended: Some(ended) })
+    }
+}
+
+/// A connection's place; free when dropped.
+struct Place {
+    places: Arc<Places>,
+    number: u64,
+    /// Resolves when the place is wanted for another; none once something was sent, from when on it is kept.
+    ended: Option<oneshot::Receiver<()>>,
+}
+
+impl Place {
+    fn keep(&mut self) {
+        if self.ended.is_some()
+            && let Some(end) = self.places.taken().open.get_mut(&self.number)
+        {
+            // The receiver first: what the sender's end says must not be heard.
+            self.ended = None;
+            *end = None;
+        }
+    }
+
+    fn is_wanted(&mut self, context: &mut Context<'_>) -> bool {
+        self.ended.as_mut().is_some_and(|ended| Pin::new(ended).poll(context).is_ready())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.places.taken().open.remove(&self.number);
+        self.places.freed.notify_one();
+    }
 }
 
 impl<L> Limited<L> {
     fn new(listener: L, most: usize, idle: Duration) -> Self {
-        Self { listener, places: Arc::new(Semaphore::new(most)), idle }
+        let places = Places { most, taken: Mutex::default(), freed: Notify::new() };
+        Self { listener, places: Arc::new(places), idle }
     }
 }
 
@@ -143,10 +220,15 @@ impl<L: Listener> Listener for Limited<L> {
     type Addr = L::Addr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        // The semaphore is never closed, so there always is a place in the end.
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
         let (stream, peer) = self.listener.accept().await;
-        (Placed::new(stream, place, self.idle), peer)
+        let place = loop {
+            match self.places.take() {
+                Some(place) => break place,
+                // All of them are being served.
+                None => self.places.freed.notified().await,
+            }
+        };
+        (Placed::new(stream, Some(place), ASKED_WITHIN.min(self.idle), self.idle), peer)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
@@ -157,22 +239,30 @@ impl<L: Listener> Listener for Limited<L> {
 /// A connection that frees its place when it is dropped, and that ends when nothing was sent on it for too long.
 struct Placed<S> {
     stream: S,
-    _place: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
     idle: Duration,
     end: Pin<Box<Sleep>>,
 }
 
 impl<S> Placed<S> {
-    fn new(stream: S, place: Option<OwnedSemaphorePermit>, idle: Duration) -> Self {
-        Self { stream, _place: place, idle, end: Box::pin(sleep(idle)) }
+    fn new(stream: S, place: Option<Place>, asked_within: Duration, idle: Duration) -> Self {
+        Self { stream, place, idle, end: Box::pin(sleep(asked_within)) }
     }
 
     fn sent(&mut self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if matches!(outcome, Poll::Ready(Ok(1..))) {
             let end = Instant::now() + self.idle;
             self.end.as_mut().reset(end);
+            if let Some(place) = &mut self.place {
+                place.keep();
+            }
         }
         outcome
+    }
+
+    fn is_over(&mut self, context: &mut Context<'_>) -> bool {
+        let wanted = self.place.as_mut().is_some_and(|place| place.is_wanted(context));
+        wanted || self.end.as_mut().poll(context).is_ready()
     }
 }
 
@@ -182,7 +272,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Placed<S> {
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.end.as_mut().poll(context).is_ready() {
+        if self.is_over(context) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         Pin::new(&mut self.stream).poll_read(context, into)
@@ -228,16 +318,45 @@ mod tests {
 
     use super::*;
 
+    /// Ends a test that would wait for ever; no assertion depends on how long it is.
+    const LONG: Duration = Duration::from_secs(60);
+
     #[tokio::test]
-    async fn a_connection_beyond_the_limit_waits_for_a_place() {
+    async fn a_connection_beyond_the_limit_takes_the_place_of_one_that_has_not_asked() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let mut limited = Limited::new(listener, 2, LONG);
+        let mut clients = Vec::new();
+        let mut served = Vec::new();
+        for _ in 0..2 {
+            clients.push(TcpStream::connect(addr).await.unwrap());
+            served.push(limited.accept().await.0);
+        }
+        // The first has its answer, so it is the second that has to go.
+        served[0].write_all(b"answer").await.unwrap();
+        clients.push(TcpStream::connect(addr).await.unwrap());
+        served.push(tokio::time::timeout(LONG, limited.accept()).await.unwrap().0);
+        let error = tokio::time::timeout(LONG, served[1].read_u8()).await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        for number in [0, 2] {
+            clients[number].write_all(b"x").await.unwrap();
+            assert_eq!(served[number].read_u8().await.unwrap(), b'x');
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_beyond_the_limit_waits_while_all_are_served() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let mut limited = Limited::new(listener, 1, IDLE_AFTER);
-        let _clients = [TcpStream::connect(addr).await.unwrap(), TcpStream::connect(addr).await.unwrap()];
-        let (first, _) = limited.accept().await;
+        let mut clients =
+            vec![TcpStream::connect(addr).await.unwrap(), TcpStream::connect(addr).await.unwrap()];
+        let (mut first, _) = limited.accept().await;
+        first.write_all(b"answer").await.unwrap();
         let soon = Duration::from_millis(50);
         assert!(tokio::time::timeout(soon, limited.accept()).await.is_err());
         drop(first);
+        clients.push(TcpStream::connect(addr).await.unwrap());
         limited.accept().await;
     }
 
@@ -245,7 +364,7 @@ mod tests {
     async fn a_client_that_drips_its_request_loses_its_place() {
         let (mut client, server) = tokio::io::duplex(64);
         let soon = Duration::from_millis(40);
-        let mut placed = Placed::new(server, None, soon);
+        let mut placed = Placed::new(server, None, soon, LONG);
         tokio::spawn(async move {
             while client.write_all(b"G").await.is_ok() {
                 sleep(soon / 8).await;
@@ -262,7 +381,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_is_sent_something_keeps_its_place_for_longer() {
         let (_client, server) = tokio::io::duplex(64);
-        let mut placed = Placed::new(server, None, IDLE_AFTER);
+        let mut placed = Placed::new(server, None, ASKED_WITHIN, IDLE_AFTER);
         let end = placed.end.deadline();
         sleep(Duration::from_millis(5)).await;
         placed.write_all(b":").await.unwrap();

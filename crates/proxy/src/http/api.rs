@@ -35,17 +35,22 @@ pub(super) fn router(token: Revealed, shared: Arc<Shared>) -> Router {
 }
 
 async fn authorised(State(token): State<Arc<Revealed>>, request: Request, next: Next) -> Response {
-    let given = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
-        .unwrap_or_default();
-    if same(given, token.bytes()) {
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
+    if same(given.unwrap_or_default(), token.bytes()) {
         return next.run(request).await;
     }
     let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
     let said = "send `Authorization: Bearer` with the token of http.token";
     (challenge, problem(StatusCode::UNAUTHORIZED, said)).into_response()
+}
+
+/// The token in a value of Authorization. The scheme's name is in any case, with any number of spaces behind it
+/// (RFC 9110 §11.1, §11.4).
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    const SCHEME: &[u8] = b"bearer";
+    let (scheme, token) = value.split_at_checked(SCHEME.len())?;
+    let spaced = scheme.eq_ignore_ascii_case(SCHEME) && token.first() == Some(&b' ');
+    spaced.then(|| token.trim_ascii())
 }
 
 /// Takes the same time wherever the two differ.
@@ -101,7 +106,17 @@ fn no_such_call() -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::same;
+    use super::{bearer, same};
+
+    #[test]
+    fn the_scheme_is_read_in_any_case() {
+        for value in ["Bearer abc", "bearer abc", "BEARER   abc "] {
+            assert_eq!(bearer(value.as_bytes()), Some(&b"abc"[..]), "{value}");
+        }
+        for value in ["", "Bearer", "Bearerabc", "Basic abc", "abc"] {
+            assert_eq!(bearer(value.as_bytes()), None, "{value}");
+        }
+    }
 
     #[test]
     fn only_the_whole_token_is_the_token() {
