@@ -14,6 +14,8 @@ use sidetone_codec::{Resampler, UnsupportedRate};
 pub const RATE: u32 = 48_000;
 /// Announcements of more than this are taken for a mistake.
 const LONGEST: Duration = Duration::from_secs(120);
+/// No recording of that length is larger, in bytes; a device may have no end at all.
+const LARGEST: u64 = 128 * 1024 * 1024;
 /// Peaks stay this far from full scale, in dB: companding and concealment add a little.
 const HEADROOM_DB: f64 = 3.0;
 /// Silence before the first word. A telephone that was just answered opens its ear late, and the predictors of an ADPCM
@@ -88,7 +90,10 @@ impl Clip {
         let read = |source| ClipError::Read { name: name.to_owned(), source };
         let damaged = |error: std::io::Error| read(FileError::Damaged(error.to_string()));
         let mut bytes = Vec::new();
-        source.read_to_end(&mut bytes).map_err(damaged)?;
+        source.by_ref().take(LARGEST + 1).read_to_end(&mut bytes).map_err(damaged)?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(ClipError::TooLong { name: name.to_owned() });
+        }
         let digest = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let sound = file::read(std::io::Cursor::new(bytes)).map_err(read)?;
         if sound.samples.len() as f64 > LONGEST.as_secs_f64() * f64::from(sound.rate) {

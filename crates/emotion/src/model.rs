@@ -7,6 +7,7 @@
 use std::{
     collections::HashMap,
     fmt::Write as _,
+    io::Read as _,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
@@ -227,15 +228,19 @@ impl Model {
     /// # Errors
     /// See [`ModelError`]; each says what is wrong with the file.
     pub fn open(path: &Path) -> Result<Arc<Self>, ModelError> {
-        let read = |path: &Path| {
-            std::fs::read(path).map_err(|source| ModelError::Read { path: path.to_owned(), source })
+        // The size that the system states is no bound: a device such as /dev/zero states none, and never ends.
+        let read = |path: &Path| -> Result<Vec<u8>, ModelError> {
+            let failed = |source| ModelError::Read { path: path.to_owned(), source };
+            let file = std::fs::File::open(path).map_err(failed)?;
+            let size = file.metadata().map_err(failed)?.len();
+            if size > LARGEST {
+                return Err(ModelError::TooLarge(size));
+            }
+            let mut bytes = Vec::new();
+            file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
+            let size = bytes.len() as u64;
+            if size > LARGEST { Err(ModelError::TooLarge(size)) } else { Ok(bytes) }
         };
-        let size = std::fs::metadata(path)
-            .map_err(|source| ModelError::Read { path: path.to_owned(), source })?
-            .len();
-        if size > LARGEST {
-            return Err(ModelError::TooLarge(size));
-        }
         let model = Self::from_bytes(&read(path)?)?;
         let card = path.with_file_name("CARD.md");
         if !model.meta.card_sha256.is_empty() && card.exists() {

@@ -61,6 +61,11 @@ fn a_missing_or_foreign_file_is_named() {
 }
 
 #[test]
+fn a_file_without_an_end_is_refused() {
+    assert!(matches!(Model::open(std::path::Path::new("/dev/zero")), Err(ModelError::TooLarge(_))));
+}
+
+#[test]
 fn a_file_cut_off_anywhere_is_refused() {
     let (_folder, path) = folder_with_model("");
     let bytes = fs::read(&path).unwrap();

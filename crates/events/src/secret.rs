@@ -1,6 +1,7 @@
 //! Text that must never be shown.
 
 use std::fmt;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -55,7 +56,7 @@ impl Secret {
     pub fn reveal(&self, least: usize) -> Result<Revealed, SecretError> {
         let text = match &self.0 {
             Kept::Here(text) => text.clone(),
-            Kept::File(path) => match std::fs::read_to_string(path) {
+            Kept::File(path) => match read(path) {
                 Ok(text) => text.trim_end().to_owned(),
                 Err(why) => return Err(SecretError::Unreadable { path: path.clone(), why }),
             },
@@ -65,6 +66,18 @@ impl Secret {
         }
         Ok(Revealed(text.into_bytes()))
     }
+}
+
+/// No file of a secret is longer, in bytes; a device may have no end at all.
+const LONGEST: u64 = 64 * 1024;
+
+fn read(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    let read = std::fs::File::open(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
+    if read as u64 > LONGEST {
+        return Err(std::io::Error::new(ErrorKind::FileTooLarge, "it is far too long for a secret"));
+    }
+    Ok(text)
 }
 
 /// A secret in use.

@@ -1,6 +1,7 @@
 //! Reading `sidetone.toml`, and saying what is wrong with it so that it can be mended: file, line, key, remedy.
 
 use std::fmt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -62,8 +63,16 @@ pub(crate) fn parse(file: &Path, text: &str) -> Loaded {
     judge(file, text, check)
 }
 
+/// More of a file is not read, in bytes: a device may have no end at all.
+const LONGEST: u64 = 4 * 1024 * 1024;
+
 fn read(file: &Path) -> Result<String, Vec<Problem>> {
-    std::fs::read_to_string(file).map_err(|error| {
+    let text = std::fs::File::open(file).and_then(|opened| {
+        let mut text = String::new();
+        opened.take(LONGEST).read_to_string(&mut text)?;
+        Ok(text)
+    });
+    text.map_err(|error| {
         vec![Problem {
             file: file.to_owned(),
             line: None,

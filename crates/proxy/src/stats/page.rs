@@ -18,6 +18,11 @@ impl Stats {
         page.gauge("uptime_seconds", "Seconds since the start.", self.uptime_s as f64);
         page.gauge("draining", "1 while new calls are refused.", f64::from(u8::from(self.draining)));
         page.counter("task_panics_total", "Tasks that have panicked: each is a bug.", self.task_panics);
+        page.counter(
+            "log_lines_dropped_total",
+            "Log lines dropped since whoever reads the log is too slow.",
+            crate::log_writer::dropped(),
+        );
         self.session_metrics(&page);
         self.sip_metrics(&page);
         self.media_metrics(&page);

@@ -2,12 +2,14 @@
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sidetone_proxy::Server;
 use sidetone_proxy::config::{Config, Log, LogFormat};
+use sidetone_proxy::log_writer::LogWriter;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::reload::Handle;
@@ -35,7 +37,7 @@ impl Run {
             }
         };
         let format = if output.json { LogFormat::Json } else { config.log.format };
-        let filter = log_to_stderr(&Log { format, level: config.log.level.clone() })?;
+        let (filter, _last_words) = log_to_stderr(&Log { format, level: config.log.level.clone() })?;
         for warning in warnings {
             tracing::warn!("{warning}");
         }
@@ -121,17 +123,31 @@ async fn serve(
     Ok(ExitCode::SUCCESS)
 }
 
+/// How long a process that ends waits for its last lines to be read.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
+/// Has what was logged written before the process ends, however it ends.
+struct LastWords(LogWriter);
+
+impl Drop for LastWords {
+    fn drop(&mut self) {
+        self.0.flush_within(LAST_LINES);
+    }
+}
+
 /// Starts logging; the handle changes the level later.
-fn log_to_stderr(log: &Log) -> anyhow::Result<Handle<EnvFilter, Registry>> {
+fn log_to_stderr(log: &Log) -> anyhow::Result<(Handle<EnvFilter, Registry>, LastWords)> {
     let filter = config::log_filter(&log.level).map_err(|problem| anyhow!("log.level {problem}"))?;
     let (filter, handle) = tracing_subscriber::reload::Layer::new(filter);
     let registry = tracing_subscriber::registry().with(filter);
+    let writer = LogWriter::start(std::io::stderr()).context("no thread can be had to write the log")?;
+    let last_words = LastWords(writer.clone());
     let layer = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(move || writer.clone())
         .with_ansi(std::io::stderr().is_terminal());
     match log.format {
         LogFormat::Text => registry.with(layer.with_target(false)).try_init()?,
         LogFormat::Json => registry.with(layer.json()).try_init()?,
     }
-    Ok(handle)
+    Ok((handle, last_words))
 }
