@@ -27,6 +27,6 @@ pub const fn untappable(reason: anchor::Untappable) -> sidetone_events::Untappab
         anchor::Untappable::T38 => Told::Fax,
         anchor::Untappable::NotAudio | anchor::Untappable::NotRelayed => Told::NotAudio,
         anchor::Untappable::UnknownCodec => Told::UnknownCodec,
-        anchor::Untappable::Sealed => Told::Unreadable,
+        anchor::Untappable::Sealed | anchor::Untappable::Unreadable => Told::Unreadable,
     }
 }

@@ -86,9 +86,92 @@ impl<'a> NameAddr<'a> {
     }
 }
 
+/// The URI in a value of From or To, as leniently: between the last brackets, or from the word that begins one on.
+#[must_use]
+pub fn uri(value: &[u8]) -> Option<&str> {
+    if let Ok(value) = NameAddr::parse(value)
+        && value.uri().is_ok()
+    {
+        return Some(value.uri);
+    }
+    let bracketed = memchr::memrchr(b'<', value).and_then(|at| {
+        let inner = value.get(at + 1..)?;
+        inner.get(..memchr::memchr(b'>', inner)?)
+    });
+    let bare = || {
+        let begins = |at: &usize| {
+            let rest = value.get(*at..).unwrap_or_default();
+            [&b"sip:"[..], b"sips:", b"tel:"]
+                .iter()
+                .any(|scheme| rest.get(..scheme.len()).is_some_and(|word| word.eq_ignore_ascii_case(scheme)))
+        };
+        let at = (0..value.len()).find(begins)?;
+        let ends = |&byte: &u8| matches!(byte, b';' | b',' | b'"' | b'>') || scan::is_lws(byte);
+        value.get(at..)?.split(ends).next()
+    };
+    bracketed.or_else(bare).map(scan::trim).and_then(scan::text).filter(|uri| !uri.is_empty())
+}
+
+/// The tag in a value of From or To, of which nothing else has to be in order: display names come without brackets
+/// around the URI, with quotes in quotes, and with quotes that never close.
+#[must_use]
+pub fn tag(value: &[u8]) -> Option<&str> {
+    if let Ok(value) = NameAddr::parse(value) {
+        return value.tag().filter(|tag| !tag.is_empty());
+    }
+    // The header's own parameters stand behind the last bracket, or, without brackets, behind the first semicolon.
+    let end = memchr::memrchr(b'>', value).map_or(0, |at| at + 1);
+    let params = value.get(end..)?;
+    let named = params.split(|&byte| byte == b';').skip(1).find_map(|param| {
+        let equals = memchr::memchr(b'=', param)?;
+        let (name, tag) = param.split_at_checked(equals)?;
+        scan::trim(name).eq_ignore_ascii_case(b"tag").then(|| scan::trim(tag.get(1..).unwrap_or_default()))
+    })?;
+    let whole = !named.is_empty() && named.iter().all(|&byte| scan::is_token(byte));
+    scan::text(named).filter(|_| whole)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tag_is_found_in_whatever_stands_around_it() {
+        for odd in [
+            "\"Anonymous\" sip:anonymous@192.0.2.1;tag=a1",
+            "\"\"unknown\"\" <sip:200@192.0.2.1>;tag=a1",
+            "\"Sami\\\" <sip:100@192.0.2.1>;tag=a1",
+            "\"open <sip:a@b;tag=not-this>;x=y; TAG = a1",
+            "<sip:a@b>;tag=a1;",
+            "<sip:a@b>;;tag=a1",
+            "<sip:a@b;user=phone;>;tag=a1",
+            "<sip:a@>;tag=a1",
+            "<>;tag=a1",
+        ] {
+            assert_eq!(tag(odd.as_bytes()), Some("a1"), "{odd}");
+        }
+        assert_eq!(tag(b"<sip:a@b>;x=\xe9;tag=a1"), Some("a1"));
+        for none in
+            ["", "<sip:a@b", "\"tag=a\" <sip:b>", "<sip:a@b;tag=x>", "<sip:a>;tag=", "<sip:a>;tag=a b"]
+        {
+            assert_eq!(tag(none.as_bytes()), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn the_uri_is_found_too() {
+        for (odd, wanted) in [
+            ("\"Anonymous\" sip:100@192.0.2.1;tag=a1", "sip:100@192.0.2.1"),
+            ("\"\"unknown\"\" <sip:100@192.0.2.1>;tag=a1", "sip:100@192.0.2.1"),
+            ("\"Sami\\\" <tel:+49>;tag=a1", "tel:+49"),
+            ("\"open <sip:a@b>;tag=1", "sip:a@b"),
+            ("Bob TEL:100", "TEL:100"),
+            ("sip:a@b;tag=1", "sip:a@b"),
+        ] {
+            assert_eq!(uri(odd.as_bytes()), Some(wanted), "{odd}");
+        }
+        assert_eq!(uri(b"\"nobody\" at all"), None);
+    }
 
     #[test]
     fn quoted_folded_and_bare() {
@@ -115,15 +198,9 @@ mod tests {
 
     #[test]
     fn unbalanced() {
-        for bad in [
-            "",
-            "<>",
-            "\"Mr. J. User <sip:j.user@example.com>",
-            "<sip:a@b",
-            "a \"b\" <sip:c@d>",
-            "<sip:a>;;",
-            "sip:a>",
-        ] {
+        for bad in
+            ["", "<>", "\"Mr. J. User <sip:j.user@example.com>", "<sip:a@b", "a \"b\" <sip:c@d>", "sip:a>"]
+        {
             assert!(NameAddr::parse(bad.as_bytes()).is_err(), "{bad}");
         }
     }

@@ -5,7 +5,8 @@ use std::ops::Range;
 use crate::scan::{self, Cursor};
 
 /// The parameters that follow a Via, a name-addr or another header value, read in order.
-/// Names compare without case. White space and folds around `;` and `=` are allowed.
+/// Names compare without case. White space and folds around `;` and `=` are allowed, and so are empty ones: a semicolon
+/// too many, between two or at the end, says nothing, and many stacks write it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Params<'a> {
     bytes: &'a [u8],
@@ -105,6 +106,12 @@ fn step<'a>(cursor: &mut Cursor<'a>, base: usize) -> Result<Option<Param<'a>>, M
         return Err(MalformedParams);
     }
     cursor.skip_lws();
+    while cursor.eat(b';') {
+        cursor.skip_lws();
+    }
+    if cursor.peek().is_none() {
+        return Ok(None);
+    }
     let start = cursor.at();
     let name = cursor.take_while(scan::is_token);
     if name.is_empty() {
@@ -145,10 +152,18 @@ mod tests {
     }
 
     #[test]
-    fn empty_parameters_are_malformed() {
-        assert!(Params::parse(b";;x", 0).is_err());
-        assert!(Params::parse(b";a=\"b", 0).is_err());
-        assert!(Params::parse(b" x", 0).is_err());
-        assert!(Params::parse(b";", 0).is_err());
+    fn semicolons_too_many_say_nothing() {
+        for text in [";;tag=a", ";tag=a;", "; ;\r\n ;tag=a ; ;"] {
+            let params = Params::parse(text.as_bytes(), 0).unwrap();
+            assert_eq!((params.iter().count(), params.value("tag")), (1, Some("a")), "{text}");
+        }
+        assert_eq!(Params::parse(b";", 0).unwrap().iter().count(), 0);
+    }
+
+    #[test]
+    fn malformed_parameters() {
+        for text in [";a=\"b", " x", ";=x", ";;,"] {
+            assert!(Params::parse(text.as_bytes(), 0).is_err(), "{text}");
+        }
     }
 }

@@ -12,7 +12,9 @@
 //!   [`Settings::failover_after`], couldn't be reached, or answered 503. Every other final response is forwarded as
 //!   it came. If all fail, the best response that was received is forwarded, a 503 too (RFC 3261 §16.7 step 6
 //!   would have it turned into a 500, but here its neighbours shall see what they would see without us); if none was
-//!   received it is a 408 after silence, else a 503.
+//!   received it is a 503.
+//! - A call is not left in silence until timer B: if the last target too was silent for as long, it gets a 503 with
+//!   Retry-After. A re-INVITE has all of timer B, and a call that rang until timer C gets a 408.
 //! - A silent target that speaks up after all is cancelled; if it accepts at once, its 2xx is forwarded.
 //! - Responses to no known transaction are dropped, 2xx included (RFC 6026 §7.3). Until 64 × T1 after the first 2xx
 //!   the transaction is known, and each 2xx is forwarded, whatever its To tag.

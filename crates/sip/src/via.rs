@@ -178,7 +178,7 @@ mod tests {
             "SIP/2.0/UDP [::1",
             "SIP/2.0/UDP h:x",
             "SIP/2.0/UDP h:99999",
-            "SIP/2.0/UDP h;;",
+            "SIP/2.0/UDP h;;,",
             "SIP/2.0/UDP h x",
         ] {
             assert!(Via::parse(bad.as_bytes()).is_err(), "{bad}");

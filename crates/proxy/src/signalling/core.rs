@@ -28,6 +28,11 @@ const MOST_PENDING: usize = 10_000;
 const STRANGER_EVERY: Duration = Duration::from_secs(60);
 const MOST_STRANGERS: usize = 1_000;
 
+/// How long a call is offered to hosts of which none has answered its probes, to all of them together.
+const THOUGH_ALL_DOWN: Duration = Duration::from_secs(2);
+/// The least that each of them gets: an INVITE and its first repetition (RFC 3261 §17.1.1.2, T1), with time to answer.
+const THOUGH_DOWN: Duration = Duration::from_millis(700);
+
 /// The core and its surroundings.
 pub struct Core {
     config: Arc<Config>,
@@ -283,9 +288,14 @@ impl Core {
                 return self.proxy.decide(now, key, reject(403, "No Relay", None));
             }
         }
-        // A host that is down is avoided while another is up; if all are down, they get their chance.
+        // A host that is down is avoided while another is up. If all are down, they get their chance, since what is known of
+        // them is as old as the last probe: a PBX that has just come back would turn calls away until the next. But a
+        // short one: one that still is away must not keep the caller, or the carrier's next route, waiting.
+        let mut patience = None;
         if located.iter().any(|(place, _)| !self.health.is_down(*place)) {
             located.retain(|(place, _)| !self.health.is_down(*place));
+        } else if let Ok(hosts @ 1..) = u32::try_from(located.len()) {
+            patience = Some((THOUGH_ALL_DOWN / hosts).max(THOUGH_DOWN));
         }
         let targets: Vec<Target> = located
             .iter()
@@ -294,7 +304,7 @@ impl Core {
                 let to = Destination { transport: *transport, local, remote: *remote };
                 let rewrite_uri =
                     if candidate.rewrite_uri { aimed_at(&pending.request_uri, *remote) } else { None };
-                Some(Target { to, rewrite_uri })
+                Some(Target { to, rewrite_uri, patience })
             })
             .collect();
         if targets.is_empty() {

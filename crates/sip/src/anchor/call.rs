@@ -66,6 +66,8 @@ pub(super) struct Call {
     reported: Vec<Option<Untappable>>,
     held: Vec<Face>,
     ringing: bool,
+    /// SDP that can't be read has been told of.
+    unreadable: bool,
     /// The family that each face's party uses for its media, once it has said so.
     families: [Option<IpFamily>; 2],
 }
@@ -87,6 +89,7 @@ impl Call {
             reported: Vec::new(),
             held: Vec::new(),
             ringing: false,
+            unreadable: false,
             families: [None; 2],
         }
     }
@@ -187,6 +190,10 @@ impl Call {
         let here = self.family_mut(from).unwrap_or(hint);
         let mut places = Vec::with_capacity(streams.len());
         for (i, stream) in streams.iter_mut().enumerate() {
+            if stream.unreadable {
+                places.push(Place::Rejected);
+                continue;
+            }
             if !stream.is_relayed() {
                 places.push(Place::Untouched);
                 continue;
@@ -286,6 +293,18 @@ impl Call {
             }
             _ => {}
         }
+    }
+
+    /// An m-line, or all of a description, can't be read. Told once, and only where no audio that can be read stands
+    /// beside it.
+    pub(super) fn tell_unreadable<M>(&mut self, tools: &mut Tools<'_, M>, streams: &[Stream]) {
+        tools.counters.unreadable += 1;
+        let heard = streams.iter().any(|stream| stream.kind == MediaKind::Audio && !stream.unreadable);
+        if heard || std::mem::replace(&mut self.unreadable, true) {
+            return;
+        }
+        let stream = streams.iter().position(|stream| stream.unreadable).unwrap_or_default();
+        tools.tell(CallFact::Untappable { key: self.key, stream, reason: Untappable::Unreadable });
     }
 
     /// The callee's side is working on it: told once.

@@ -18,6 +18,12 @@ struct Passed<'m> {
     streams: Vec<Stream>,
 }
 
+impl Passed<'_> {
+    fn is_all_unreadable(&self) -> bool {
+        !self.streams.is_empty() && self.streams.iter().all(|stream| stream.unreadable)
+    }
+}
+
 /// Why an offer can't pass.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Obstacle {
@@ -61,6 +67,8 @@ impl<M: MediaPlane> Anchor<M> {
             Carried::Sdp(passed) if passed.streams.len() > self.settings.max_streams => {
                 Err(Obstacle::TooManyStreams)
             }
+            // One that can't be read beside others is rejected on its way; where there is no other, nothing is left.
+            Carried::Sdp(passed) if passed.is_all_unreadable() => Err(Obstacle::Malformed),
             Carried::Sdp(passed) => {
                 self.lead(ctx, key, request, passed, edit, true).map_err(|Exhausted| Obstacle::NoPorts)
             }
@@ -96,6 +104,9 @@ impl<M: MediaPlane> Anchor<M> {
         let Some(call) = calls.get_mut(&key).filter(|call| !call.sealed) else { return Ok(None) };
         let hint = family(ctx.toward);
         let places = call.places(&mut tools, &mut passed.streams, ctx.from, hint, strict)?;
+        if passed.streams.iter().any(|stream| stream.unreadable) {
+            call.tell_unreadable(&mut tools, &passed.streams);
+        }
         let patches = sdp::rewrite(&passed.description, &passed.streams, &places, ice);
         write(message, edit, &passed.located, patches);
         let signalled_from = ctx.source.remote.ip().to_canonical();
@@ -118,7 +129,10 @@ impl<M: MediaPlane> Anchor<M> {
             }
             Ok(Carried::Nothing) => None,
             Err(_) => {
-                self.counters.unreadable += 1;
+                let (mut tools, calls) = self.tools();
+                if let Some(call) = calls.get_mut(&key) {
+                    call.tell_unreadable(&mut tools, &[]);
+                }
                 None
             }
         }

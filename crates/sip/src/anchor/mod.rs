@@ -101,7 +101,8 @@ pub struct Counters {
     pub refused_ports: u64,
     /// Requests refused for SDP that can't be read, or has too many m-lines.
     pub refused_sdp: u64,
-    /// SDP in responses and ACKs that couldn't be read and passed as it was.
+    /// Descriptions that couldn't be read: an m-line in them, which was rejected on its way, or, in responses and ACKs,
+    /// all of it, which passed as it was.
     pub unreadable: u64,
     /// Bodies that passed unread since they are encrypted, signed or compressed.
     pub sealed: u64,

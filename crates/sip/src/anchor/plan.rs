@@ -77,6 +77,9 @@ pub enum Untappable {
     /// The SDP is encrypted, signed or compressed: it doesn't come through us.
     #[error("sealed")]
     Sealed,
+    /// The m-line can't be read; it was rejected on its way, or the whole description passed as it was.
+    #[error("unreadable")]
+    Unreadable,
 }
 
 /// The plan for m-line `index`, as far as it is known; `None` when neither party has such an m-line.
@@ -102,10 +105,17 @@ fn stream(party: Option<&Party>, index: usize) -> Option<(&Stream, IpAddr)> {
 
 fn end(party: Option<(&Stream, IpAddr)>, closed: bool, mux: bool, held: bool) -> EndPlan {
     let Some((stream, signalled_from)) = party else { return EndPlan::default() };
-    let remote_rtp = stream.rtp.filter(|_| !closed);
+    // Without an address in the description, media is sent where the party's signalling comes from, until its own media
+    // has shown the way: a name is not looked up for the length of a call's setup, and usually names that very host.
+    let guess = |add| {
+        let port: u16 = stream.port_alone?.checked_add(add)?;
+        Some(SocketAddr::new(signalled_from, port))
+    };
+    let remote_rtp = stream.rtp.or_else(|| guess(0)).filter(|_| !closed);
+    let remote_rtcp = stream.rtcp.or_else(|| guess(1)).filter(|_| !closed);
     EndPlan {
         remote_rtp,
-        remote_rtcp: if mux { remote_rtp } else { stream.rtcp.filter(|_| !closed) },
+        remote_rtcp: if mux { remote_rtp } else { remote_rtcp },
         signalled_from: Some(signalled_from),
         mux,
         formats: stream.formats.clone(),

@@ -8,9 +8,10 @@ use super::passage::name;
 use super::ports::MediaPlane;
 use super::{Anchor, CallFact, CallKey, Cause};
 use crate::Face;
-use crate::message::{Edit, Message};
-use crate::name_addr::NameAddr;
+use crate::message::{Edit, Message, Name};
+use crate::name_addr;
 use crate::proxy::{Passing, Refusal};
+use crate::uri::UriView;
 
 /// Longest user part in a fact, in characters.
 const MAX_USER: usize = 128;
@@ -45,8 +46,10 @@ impl<M: MediaPlane> Anchor<M> {
         self.calls.insert(key, Call::new(key, name, ctx.from, initial));
         self.set_deadline(key, ctx.now + self.settings.setup);
         self.counters.calls += 1;
-        let user = |value: Option<NameAddr<'_>>| {
-            let uri = value.and_then(|v| v.uri().ok());
+        // However odd the header is: numbers that must not be analysed are looked for in it.
+        let user = |name| {
+            let uri = request.header(name).and_then(|header| name_addr::uri(header.value));
+            let uri = uri.and_then(|uri| UriView::parse(uri).ok());
             let user = uri.and_then(|u| u.user_unescaped()).unwrap_or_default();
             user.chars().take(MAX_USER).collect::<String>()
         };
@@ -54,8 +57,8 @@ impl<M: MediaPlane> Anchor<M> {
             key,
             call_id: request.call_id().to_owned(),
             from_face: ctx.from,
-            from: user(request.from()),
-            to: user(request.to()),
+            from: user(Name::From),
+            to: user(Name::To),
             at: ctx.now,
         });
         self.offer_initial(ctx, key, request, edit)

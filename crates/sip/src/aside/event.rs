@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn nonsense() {
-        for bad in ["", ";id=1", "refer;;", "refer;id=\"1", "a b"] {
+        for bad in ["", ";id=1", "refer;;,", "refer;id=\"1", "a b"] {
             assert!(EventHeader::parse(bad.as_bytes()).is_none(), "{bad}");
         }
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::edit::{line, one_line};
 use super::{Message, Method, Name, StartLine};
-use crate::name_addr::NameAddr;
+use crate::name_addr;
 
 /// A response to a request: Via, From, To, Call-ID and CSeq are copied byte for byte.
 #[derive(Clone, Debug)]
@@ -96,11 +96,11 @@ impl<'a> ResponseBuilder<'a> {
     fn copy_to(&self, out: &mut Vec<u8>) {
         let Some(to) = self.request.header(Name::To) else { return };
         let bytes = self.request.as_bytes();
-        let tagged = NameAddr::parse(to.value).ok().and_then(|to| to.tag()).is_some();
+        let tagged = name_addr::tag(to.value).is_some();
         match self.to_tag.as_deref().filter(|_| !tagged) {
             Some(tag) => {
                 out.extend_from_slice(bytes.get(to.line.start..to.value_range.end).unwrap_or_default());
-                out.extend_from_slice(b";tag=");
+                out.extend_from_slice(if to.value.ends_with(b";") { b"tag=" } else { b";tag=" });
                 out.extend(one_line(tag));
                 out.extend_from_slice(bytes.get(to.value_range.end..to.line.end).unwrap_or_default());
             }

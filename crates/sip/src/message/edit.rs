@@ -177,7 +177,7 @@ impl Edit {
     #[must_use]
     pub fn apply(&self, message: &Message) -> Bytes {
         let length = self.content_length(message);
-        if self.splices.is_empty() && length.is_none() {
+        if self.splices.is_empty() && length.is_empty() {
             return message.bytes();
         }
         let mut order: Vec<&Splice> = self.splices.iter().chain(&length).collect();
@@ -199,26 +199,26 @@ impl Edit {
         Bytes::from(out)
     }
 
-    fn content_length(&self, message: &Message) -> Option<Splice> {
+    /// Every Content-Length, should there be several: they were equal, and stay so.
+    fn content_length(&self, message: &Message) -> Vec<Splice> {
         let body = message.body_range();
         let edits = || self.splices.iter().filter(|s| s.at.start >= body.start);
         let header = message.header(Name::ContentLength);
         let added: usize = edits().map(|s| s.with.len()).sum();
         let removed: usize = edits().map(|s| s.at.len()).sum();
         if added == removed && !(self.state_length && header.is_none()) {
-            return None;
+            return Vec::new();
         }
-        let length = (body.len() + added).saturating_sub(removed);
-        Some(match header {
-            Some(header) if header.value_range.is_empty() => {
-                Splice { at: header.value_range(), with: format!(" {length}").into_bytes() }
-            }
-            Some(header) => Splice { at: header.value_range(), with: length.to_string().into_bytes() },
-            None => {
-                let at = message.headers_end as usize;
-                Splice { at: at..at, with: line("Content-Length", &length.to_string()) }
-            }
-        })
+        let length = (body.len() + added).saturating_sub(removed).to_string();
+        if header.is_none() {
+            let at = message.headers_end as usize;
+            return vec![Splice { at: at..at, with: line("Content-Length", &length) }];
+        }
+        let stated = |header: Header<'_>| {
+            let space = if header.value_range.is_empty() { " " } else { "" };
+            Splice { at: header.value_range(), with: format!("{space}{length}").into_bytes() }
+        };
+        message.headers_named(Name::ContentLength).map(stated).collect()
     }
 }
 

@@ -27,13 +27,13 @@ pub enum Flaw {
     /// The headers don't end.
     #[error("truncated headers")]
     Truncated,
-    /// A line without a colon, with a name that isn't a token, or a fold with nothing before it.
+    /// A NUL or a lone CR in a header, or a fold with nothing before it.
     #[error("malformed header")]
     Header,
     /// A header that every message carries is missing.
     #[error("missing header")]
     MissingHeader,
-    /// A header that may stand only once stands twice.
+    /// A header that may stand only once stands twice, or Content-Length twice with different lengths.
     #[error("repeated header")]
     RepeatedHeader,
     /// Call-ID isn't text.
@@ -48,10 +48,10 @@ pub enum Flaw {
     /// The first Via is malformed.
     #[error("malformed Via")]
     Via,
-    /// From is malformed.
+    /// From is empty.
     #[error("malformed From")]
     From,
-    /// To is malformed.
+    /// To is empty.
     #[error("malformed To")]
     To,
     /// Content-Length isn't a number.

@@ -26,7 +26,7 @@ pub(crate) use parse::{fields, head};
 
 use crate::cseq::CSeq;
 use crate::list::Values;
-use crate::name_addr::NameAddr;
+use crate::name_addr::{self, NameAddr};
 use crate::scan;
 use crate::via::Via;
 
@@ -270,16 +270,16 @@ impl Message {
         NameAddr::parse(self.header(Name::To)?.value).ok()
     }
 
-    /// The tag in From.
+    /// The tag in From, however odd the rest of it is.
     #[must_use]
     pub fn from_tag(&self) -> Option<&str> {
-        self.from()?.tag()
+        name_addr::tag(self.header(Name::From)?.value)
     }
 
-    /// The tag in To.
+    /// The tag in To, however odd the rest of it is.
     #[must_use]
     pub fn to_tag(&self) -> Option<&str> {
-        self.to()?.tag()
+        name_addr::tag(self.header(Name::To)?.value)
     }
 
     /// The Call-ID; empty in a flawed message without one.

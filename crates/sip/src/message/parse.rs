@@ -7,7 +7,6 @@ use bytes::Bytes;
 use super::{Flaw, Line, Message, Method, Name, ParseError, Start};
 use crate::cseq::CSeq;
 use crate::list::Values;
-use crate::name_addr::NameAddr;
 use crate::scan;
 use crate::via::Via;
 
@@ -31,9 +30,8 @@ impl Default for Limits {
 
 /// Headers that stand exactly once in every message, but for Via, which stands at least once.
 const MANDATORY: [Name; 5] = [Name::Via, Name::From, Name::To, Name::CallId, Name::CSeq];
-/// Headers that stand at most once.
-const SINGLE: [Name; 6] =
-    [Name::From, Name::To, Name::CallId, Name::CSeq, Name::ContentLength, Name::MaxForwards];
+/// Headers that dialogs and transactions are told apart by: two of them, and neighbours would choose differently.
+const SINGLE: [Name; 4] = [Name::From, Name::To, Name::CallId, Name::CSeq];
 
 pub(super) fn parse(bytes: Bytes, limits: &Limits) -> Result<Message, ParseError> {
     let lead = bytes.iter().position(|b| !matches!(b, b'\r' | b'\n')).unwrap_or(bytes.len());
@@ -147,14 +145,25 @@ struct Index {
     lines: Vec<Line>,
     headers_end: usize,
     body: usize,
+    /// Lines that are no header fields.
+    odd: usize,
     flaw: Option<Flaw>,
 }
 
 /// Indexes header fields up to the empty line. After a flaw it goes on, so that an answer can be built.
 fn index(bytes: &[u8], first: usize, limits: &Limits) -> Index {
-    let mut index =
-        Index { lines: Vec::with_capacity(24), headers_end: bytes.len(), body: bytes.len(), flaw: None };
+    let mut index = Index {
+        lines: Vec::with_capacity(24),
+        headers_end: bytes.len(),
+        body: bytes.len(),
+        odd: 0,
+        flaw: None,
+    };
     let mut at = first;
+    if matches!(bytes.get(at), Some(b' ' | b'\t')) {
+        // A fold with nothing before it: some take it for a part of the start line, others for a header.
+        index.flaw = Some(Flaw::Header);
+    }
     loop {
         let Some(mut line) = physical_line(bytes, at) else {
             index.flaw = index.flaw.or(Some(Flaw::Truncated));
@@ -186,9 +195,18 @@ fn index(bytes: &[u8], first: usize, limits: &Limits) -> Index {
             index.flaw = index.flaw.or(Some(Flaw::TooManyHeaders));
             return index;
         }
-        match field(bytes, start, head, text_end, at).filter(|_| clean) {
+        if !clean {
+            index.flaw = index.flaw.or(Some(Flaw::Header));
+        }
+        // A line that is no header field is nothing that a proxy needs: it is passed over, and stays in the message
+        // (RFC 3261 §16.3 step 1). It counts toward the limit, so that looking for it costs no more than others do.
+        match field(bytes, start, head, text_end, at) {
             Some(line) => index.lines.push(line),
-            None => index.flaw = index.flaw.or(Some(Flaw::Header)),
+            None if index.odd < limits.headers => index.odd += 1,
+            None => {
+                index.flaw = index.flaw.or(Some(Flaw::TooManyHeaders));
+                return index;
+            }
         }
     }
 }
@@ -270,13 +288,21 @@ fn presence(message: &Message) -> Option<Flaw> {
     if MANDATORY.iter().any(|&name| count(name) == 0) {
         return Some(Flaw::MissingHeader);
     }
-    SINGLE.iter().any(|&name| count(name) > 1).then_some(Flaw::RepeatedHeader)
+    let lengths_differ = || {
+        let mut lengths = message.headers_named(Name::ContentLength).map(|h| scan::decimal(h.value));
+        let first = lengths.next();
+        lengths.any(|length| Some(length) != first)
+    };
+    (SINGLE.iter().any(|&name| count(name) > 1) || lengths_differ()).then_some(Flaw::RepeatedHeader)
 }
 
 /// The values that routing and answering rest on.
 fn values(message: &Message) -> Option<Flaw> {
     let value = |name| message.header(name).map(|header| header.value).unwrap_or_default();
-    let via = message.headers_named(Name::Via).all(|h| !h.value.is_empty());
+    // Every Via is read on the way: ours when the request comes round again, the others' when the response goes back.
+    let proper = |value: &[u8]| value.first().is_some_and(|&byte| scan::is_token(byte));
+    let via =
+        message.headers_named(Name::Via).all(|h| !h.value.is_empty() && h.values().all(|v| proper(v.bytes)));
     let top = Values::new(value(Name::Via)).next();
     if !via || top.is_none_or(|v| Via::parse(v.bytes).is_err()) {
         return Some(Flaw::Via);
@@ -285,10 +311,11 @@ fn values(message: &Message) -> Option<Flaw> {
     if message.method().is_some_and(|method| method != cseq.method) {
         return Some(Flaw::MethodMismatch);
     }
-    if NameAddr::parse(value(Name::From)).is_err() {
+    // Of these two a proxy needs the tags only: what else is odd in them is for the parties to make out.
+    if value(Name::From).is_empty() {
         return Some(Flaw::From);
     }
-    if NameAddr::parse(value(Name::To)).is_err() {
+    if value(Name::To).is_empty() {
         return Some(Flaw::To);
     }
     let call_id = value(Name::CallId);

@@ -31,6 +31,11 @@ impl<P: Passage> Proxy<P> {
             self.tidy_exchange(key);
         } else if exchange.cancelled.is_some() {
             self.respond(now, key, 487, "Request Terminated", &[]);
+        } else if exchange.unanswered && !exchange.rang_out {
+            // Nobody there has seen the call, so that the caller's next choice may try it at once (RFC 3261 §21.5.4).
+            self.counters.unanswered += 1;
+            let after = self.settings.retry_after.as_secs().max(1).to_string();
+            self.respond(now, key, 503, "Service Unavailable", &[("Retry-After", &after)]);
         } else if exchange.timed_out {
             self.respond(now, key, 408, "Request Timeout", &[]);
         } else {

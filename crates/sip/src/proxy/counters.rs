@@ -31,6 +31,8 @@ pub struct Counters {
     pub transport_failures: u64,
     /// Client transactions that ended by timer B or F, or some time after CANCEL.
     pub timeouts: u64,
+    /// Calls answered with 503 since no target said a word in time.
+    pub unanswered: u64,
     /// INVITEs given up by timer C.
     pub timer_c: u64,
     /// Empty or blank messages: keep-alives.

@@ -32,10 +32,14 @@ pub(super) struct Exchange {
     /// Still to be tried.
     pub(super) candidates: VecDeque<Candidate>,
     pub(super) attempts: Vec<Key>,
+    /// Whether timer C has ended a target's ringing.
+    pub(super) rang_out: bool,
     /// The best failure so far, to be forwarded if nothing better comes.
     pub(super) best: Option<Box<Failure>>,
     /// Whether a target stayed silent.
     pub(super) timed_out: bool,
+    /// Whether an INVITE's target was given up since it had not said a word.
+    pub(super) unanswered: bool,
     /// The Reason lines of the CANCEL that ended it, if one did.
     pub(super) cancelled: Option<Vec<u8>>,
     /// The number in CSeq that it came with, if it is sent on with another.

@@ -128,17 +128,21 @@ impl<P: Passage> Proxy<P> {
         let Some(exchange) = self.exchanges.get_mut(key) else { return Ok(()) };
         if let Some(udp) = switched_from {
             self.counters.tcp_switches += 1;
-            let target = Target { to: udp, rewrite_uri: target.rewrite_uri.clone() };
+            let target = Target { to: udp, ..target.clone() };
             exchange.candidates.push_front(Candidate { target, udp_only: true });
         }
         exchange.attempts.push(slot);
         let more = !exchange.candidates.is_empty();
+        // Who calls isn't left in silence for the half minute that timer B takes. In a call that is up a lost re-INVITE has
+        // that time: ending it early would end the call.
+        let begins = invite && exchange.request.as_ref().is_some_and(|request| request.to_tag().is_none());
+        let patience = target.patience.unwrap_or(self.settings.failover_after);
         if let Some(attempt) = self.attempts.get_mut(slot) {
             attempt.client = start(target.to.transport);
             attempt.nonce = branch.nonce;
             attempt.to = target.to;
             attempt.sent = bytes.clone();
-            attempt.silent_until = more.then(|| now + self.settings.failover_after);
+            attempt.silent_until = (more || begins).then(|| now + patience);
             attempt.patient_until = invite.then(|| now + self.settings.timers.c);
             attempt.switched = switched_from.is_some();
         }
@@ -244,11 +248,12 @@ fn renumber(request: &Message, number: u32, edit: &mut Edit) -> Option<u32> {
 }
 
 /// Record-Route or Path, by which later requests come through here; both ways if they are reached differently
-/// (RFC 5658 §5.1).
+/// (RFC 5658 §5.1). Path only where the one who registers supports it (RFC 3327 §5.2): a registrar that takes its
+/// absence from Supported seriously answers 420 otherwise.
 fn leave_trace(exchange: &Exchange, request: &Message, out: &Place, local: &Local, edit: &mut Edit) {
     let Some(method) = request.method() else { return };
     let path = method == Method::REGISTER;
-    if !path && !makes_dialog(method, request) {
+    if if path { !request.lists(Name::Supported, "path") } else { !makes_dialog(method, request) } {
         return;
     }
     let name = if path { Name::Path } else { Name::RecordRoute };

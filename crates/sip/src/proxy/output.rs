@@ -174,10 +174,13 @@ pub struct Target {
     pub to: Destination,
     /// The Request-URI to send it with, when it isn't to stay as it came.
     pub rewrite_uri: Option<Uri>,
+    /// How long it may stay entirely silent, where [`super::Settings::failover_after`] would be too long: a host that is
+    /// believed to be down.
+    pub patience: Option<Duration>,
 }
 
 impl From<Destination> for Target {
     fn from(to: Destination) -> Self {
-        Self { to, rewrite_uri: None }
+        Self { to, rewrite_uri: None, patience: None }
     }
 }

@@ -138,6 +138,8 @@ impl<P: Passage> Proxy<P> {
             attempts: Vec::new(),
             best: None,
             timed_out: false,
+            unanswered: false,
+            rang_out: false,
             cancelled: None,
             renumbered: None,
             last: None,

@@ -152,6 +152,7 @@ impl<P: Passage> Proxy<P> {
         let unavailable = response.status() == Some(503);
         if ran_out {
             exchange.timed_out = true;
+            exchange.rang_out = true;
         } else {
             exchange.offer(Failure { response, source: *flow });
         }

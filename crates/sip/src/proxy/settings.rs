@@ -38,7 +38,7 @@ pub struct Settings {
     pub service_user: Option<String>,
     /// Transaction timers.
     pub timers: Timers,
-    /// How long a target may stay entirely silent before the next one is tried.
+    /// How long a target may stay entirely silent before the next one is tried or, of a new call, a 503 given.
     pub failover_after: Duration,
     /// How long the shell may take to answer [`super::Output::Route`]; then the request gets a 503.
     pub route_within: Duration,

@@ -118,7 +118,8 @@ impl<P: Passage> Proxy<P> {
         }
         attempt.disowned = true;
         attempt.client.stop_retransmitting();
-        if matches!(attempt.client, Client::Invite(_)) {
+        let invite = matches!(attempt.client, Client::Invite(_));
+        if invite {
             attempt.cancel = Cancel::WhenAnswered;
         }
         let switched = std::mem::take(&mut attempt.switched).then_some(attempt.to.remote);
@@ -128,6 +129,7 @@ impl<P: Passage> Proxy<P> {
         self.tidy_attempt(key);
         if let Some(exchange) = self.exchanges.get_mut(exchange_key) {
             exchange.timed_out = true;
+            exchange.unanswered |= invite;
         }
         self.advance(now, exchange_key, true);
     }

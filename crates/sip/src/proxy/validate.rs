@@ -75,9 +75,11 @@ fn request_uri(request: &Message) -> Result<UriView<'_>, Instead> {
         return Err(refuse(400, "Bad Request (headers in Request-URI)"));
     }
     match uri.scheme() {
-        Scheme::Sip | Scheme::Tel => Ok(uri),
+        // Configuration or a Route says where it goes, so nobody here need understand a `tel:`, a `urn:service:sos` or
+        // any other scheme (RFC 3261 §16.3 step 2): the PBX or the carrier does, or refuses it.
+        Scheme::Sip | Scheme::Tel | Scheme::Other => Ok(uri),
         // sips asks for TLS on every hop, which isn't spoken here (RFC 5630 §5.2).
-        Scheme::Sips | Scheme::Other => Err(refuse(416, "Unsupported URI Scheme")),
+        Scheme::Sips => Err(refuse(416, "Unsupported URI Scheme")),
     }
 }
 

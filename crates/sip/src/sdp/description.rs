@@ -31,8 +31,10 @@ struct Line {
 struct MediaIndex {
     lines: Range<usize>,
     kind: Range<usize>,
+    /// Empty where an unreadable line has no word in the port's place.
     port: Range<usize>,
     port_number: u16,
+    readable: bool,
     protocol: Range<usize>,
     formats: Range<usize>,
 }
@@ -40,15 +42,12 @@ struct MediaIndex {
 /// Why a description can't be anchored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum SdpError {
-    /// It doesn't begin with `v=`.
+    /// It neither begins with `v=` nor has an m= line.
     #[error("not a session description")]
     NoVersion,
     /// More lines than any session needs.
     #[error("too many lines")]
     TooManyLines,
-    /// An m= line without media, port, protocol and format.
-    #[error("malformed m= line")]
-    Media,
 }
 
 /// A c= line.
@@ -93,10 +92,11 @@ pub struct Media<'a, 'd> {
 }
 
 impl<'a> Description<'a> {
-    /// Indexes the lines.
+    /// Indexes the lines. An m= line that can't be read has its place among the others: what the session's other streams
+    /// are doesn't depend on it.
     ///
     /// # Errors
-    /// When it isn't a session description, or an m= line is unreadable.
+    /// When it isn't a session description.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, SdpError> {
         let mut lines = Vec::with_capacity(32);
         let mut at = 0;
@@ -111,7 +111,8 @@ impl<'a> Description<'a> {
             }
             at = end;
         }
-        if lines.first().is_none_or(|line| line.kind != b'v') {
+        // Whoever forgets the version describes media all the same.
+        if lines.first().is_none_or(|line| line.kind != b'v') && !lines.iter().any(|line| line.kind == b'm') {
             return Err(SdpError::NoVersion);
         }
         let starts: Vec<usize> =
@@ -121,7 +122,8 @@ impl<'a> Description<'a> {
         for (i, &start) in starts.iter().enumerate() {
             let end = starts.get(i + 1).copied().unwrap_or(lines.len());
             let value = lines.get(start).map(|line| line.value.clone()).unwrap_or_default();
-            media.push(media_line(bytes, value, start..end).ok_or(SdpError::Media)?);
+            let index = media_line(bytes, value.clone(), start..end);
+            media.push(index.unwrap_or_else(|| unreadable_line(bytes, value, start..end)));
         }
         Ok(Self { bytes, lines, session_lines, media })
     }
@@ -202,7 +204,13 @@ impl<'a> Media<'a, '_> {
         self.index.port_number
     }
 
-    /// Where the port stands, without the `/count` that may follow.
+    /// Whether the m= line has media, port, protocol and format. If not, its port counts as 0.
+    #[must_use]
+    pub const fn is_readable(&self) -> bool {
+        self.index.readable
+    }
+
+    /// Where the port stands, without the `/count` that may follow; empty where there is none.
     #[must_use]
     pub fn port_range(&self) -> Range<usize> {
         self.index.port.clone()
@@ -292,15 +300,37 @@ fn media_line(bytes: &[u8], value: Range<usize>, lines: Range<usize>) -> Option<
     let port_number = u16::try_from(scan::decimal(digits.as_bytes())?).ok()?;
     let (_, protocol) = word(&mut cursor, value.start)?;
     let formats = value.start + cursor.at()..value.end;
-    scan::text(bytes.get(formats.clone())?)?;
     Some(MediaIndex {
         lines,
         kind,
         port: port.start..port.start + digits.len(),
         port_number,
+        readable: true,
         protocol,
         formats,
     })
+}
+
+/// What there is of an m= line that isn't one.
+fn unreadable_line(bytes: &[u8], value: Range<usize>, lines: Range<usize>) -> MediaIndex {
+    let mut cursor = Cursor::new(bytes.get(value.clone()).unwrap_or_default());
+    let nothing = value.end..value.end;
+    let mut next = || {
+        cursor.skip_lws();
+        let start = value.start + cursor.at();
+        let word = cursor.take_while(|b| !scan::is_lws(b));
+        if word.is_empty() { nothing.clone() } else { start..start + word.len() }
+    };
+    let (kind, port) = (next(), next());
+    MediaIndex {
+        lines,
+        kind,
+        port,
+        port_number: 0,
+        readable: false,
+        protocol: nothing.clone(),
+        formats: nothing,
+    }
 }
 
 /// `nettype addrtype address[/ttl[/count]]`

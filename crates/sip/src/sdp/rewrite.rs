@@ -9,6 +9,7 @@
 //! Not touched: everything else. o= names the session, not an address to send to, and endpoints tell a
 //! changed description by it, so it stays. a=crypto and a=fingerprint stay: the relay doesn't end SRTP.
 //! An m-line that is rejected (port 0) or can't be relayed stays, and a c= of 0.0.0.0 (hold) stays a hold.
+//! One that can't be read is rejected on its way: nobody could say where its media would go.
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
@@ -76,6 +77,9 @@ pub fn rewrite(description: &Description<'_>, streams: &[Stream], places: &[Plac
     if let (Some(connection), Some(ip)) = (&session, first) {
         lead(connection, ip, &mut out);
     }
+    if let Some(connection) = session.as_ref().filter(|_| first.is_none() && leads_nowhere(streams)) {
+        lead(connection, connection.family.unwrap_or(IpFamily::V4).unspecified(), &mut out);
+    }
     let session_changed = !out.is_empty();
     for ((i, media), stream) in description.media().enumerate().zip(streams) {
         match place(i) {
@@ -87,7 +91,17 @@ pub fn rewrite(description: &Description<'_>, streams: &[Stream], places: &[Plac
                     insert_connection(&media, family, address, &mut out);
                 }
             }
-            Place::Rejected => out.push(Patch { at: media.port_range(), with: b"0".to_vec() }),
+            Place::Rejected => {
+                let at = media.port_range();
+                if !at.is_empty() {
+                    out.push(Patch { at, with: b"0".to_vec() });
+                }
+                // Nothing is to be sent there, and still it is no address for the other side to know.
+                for connection in media.connections() {
+                    let nowhere = connection.family.unwrap_or(IpFamily::V4).unspecified();
+                    lead(&connection, first.unwrap_or(nowhere), &mut out);
+                }
+            }
             Place::Local(local) => {
                 out.push(Patch { at: media.port_range(), with: local.rtp.port().to_string().into_bytes() });
                 let mut own = false;
@@ -113,6 +127,11 @@ pub fn rewrite(description: &Description<'_>, streams: &[Stream], places: &[Plac
     }
     out.sort_by_key(|patch| (patch.at.start, patch.at.end));
     out
+}
+
+/// Whether a description is left without a stream for what stands in it cannot be read.
+fn leads_nowhere(streams: &[Stream]) -> bool {
+    streams.iter().any(|stream| stream.unreadable) && streams.iter().all(|stream| stream.rejected)
 }
 
 /// Attributes that offer other ways for the media than the c= and m= lines.

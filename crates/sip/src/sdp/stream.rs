@@ -106,10 +106,14 @@ pub struct Stream {
     pub security: Security,
     /// Port 0: rejected, removed, or not wanted.
     pub rejected: bool,
+    /// The m= line can't be read; then it counts as rejected.
+    pub unreadable: bool,
     /// `0.0.0.0` or `::`: nothing is to be sent there.
     pub nowhere: bool,
     /// Where the party wants its media; `None` when rejected, nowhere, multicast, or only a name is given.
     pub rtp: Option<SocketAddr>,
+    /// The port at which it wants its media, where the description names no address: a host name in c=, or no c= at all.
+    pub port_alone: Option<u16>,
     /// Where the party wants its RTCP.
     pub rtcp: Option<SocketAddr>,
     /// Family of the c= line, unless it is nowhere.
@@ -186,7 +190,8 @@ impl Session {
     fn stream(&self, media: &Media<'_, '_>) -> Stream {
         let connection = media.connection();
         let nowhere = connection.as_ref().is_some_and(super::Connection::is_nowhere);
-        let ip = connection.as_ref().and_then(|c| c.ip).and_then(unicast);
+        let stated = connection.as_ref().and_then(|c| c.ip);
+        let ip = stated.and_then(unicast);
         let rejected = media.port() == 0;
         let rtp = ip.filter(|_| !rejected).map(|ip| SocketAddr::new(ip, media.port()));
         let carriage = carriage(media.protocol());
@@ -197,8 +202,10 @@ impl Session {
             carriage,
             security: self.security(media.protocol(), &own),
             rejected,
+            unreadable: !media.is_readable(),
             nowhere,
             rtp,
+            port_alone: (stated.is_none() && !rejected).then(|| media.port()),
             rtcp: rtp.filter(|_| carriage == Carriage::Rtp).and_then(|rtp| rtcp(media, rtp)),
             family: connection.filter(|_| !nowhere).and_then(|c| c.ip.map(IpFamily::of).or(c.family)),
             mux: own.mux,
@@ -383,6 +390,35 @@ mod tests {
             ]
         );
         assert_eq!(all[0].family, Some(IpFamily::V6));
+    }
+
+    #[test]
+    fn a_port_without_an_address() {
+        let all = streams(
+            "v=0\nm=audio 4000 RTP/AVP 0\nm=audio 4002 RTP/AVP 0\nc=IN IP4 sbc.example\n\
+             m=audio 4004 RTP/AVP 0\nc=IN IP4 0.0.0.0\nm=audio 4006 RTP/AVP 0\nc=IN IP4 192.0.2.1\n\
+             m=audio 0 RTP/AVP 0\n",
+        );
+        let alone: Vec<_> = all.iter().map(|stream| stream.port_alone).collect();
+        assert_eq!(alone, [Some(4000), Some(4002), None, None, None]);
+        assert_eq!(all[1].family, Some(IpFamily::V4), "the name is said to be one of IPv4");
+    }
+
+    #[test]
+    fn an_unreadable_line_keeps_its_place() {
+        let all = streams("c=IN IP4 192.0.2.1\nm=video - RTP/AVP 96\nm=x\nm=audio 4000 RTP/AVP 0\nm=\n");
+        let seen: Vec<_> = all.iter().map(|s| (s.kind, s.unreadable, s.rejected)).collect();
+        use MediaKind as K;
+        assert_eq!(
+            seen,
+            [
+                (K::Video, true, true),
+                (K::Other, true, true),
+                (K::Audio, false, false),
+                (K::Other, true, true)
+            ]
+        );
+        assert_eq!(all[2].rtp, Some("192.0.2.1:4000".parse().unwrap()));
     }
 
     #[test]

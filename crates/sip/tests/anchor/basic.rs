@@ -113,3 +113,18 @@ fn line_ends_and_odd_spacing_survive() {
         .replace("4002/2", "30006/2");
     assert_eq!(std::str::from_utf8(out.body()).unwrap(), expected);
 }
+
+/// A host name in c=, or no c= at all: media goes where the signalling comes from, until the party's own shows the way.
+#[test]
+fn a_description_without_an_address() {
+    let named = audio("192.0.2.1", 4000).replace("c=IN IP4 192.0.2.1", "c=IN IP4 sbc.example");
+    let without = audio("10.0.0.2", 5000).replace("c=IN IP4 10.0.0.2\r\n", "");
+    let mut s = Script::new();
+    let offer = s.request(Caller, "INVITE 1", None, &named).unwrap();
+    let answer = s.response(Caller, 200, "INVITE 1", "b", &without);
+    assert_eq!((led(&offer).as_str(), led(&answer).as_str()), ("198.51.100.2:30002", "198.51.100.1:30000"));
+    assert_eq!(s.media(0), "192.0.2.1:4000 - 10.0.0.2:5000");
+    let plan = s.plan(0);
+    assert_eq!(plan.trunk.remote_rtcp, Some("192.0.2.1:4001".parse().unwrap()));
+    assert_eq!(plan.pbx.remote_rtcp, Some("10.0.0.2:5001".parse().unwrap()));
+}

@@ -2,7 +2,7 @@
 
 use sidetone_sip::anchor::Settings;
 
-use crate::script::{Callee, Caller, Script, audio};
+use crate::script::{Callee, Caller, Script, audio, led_all};
 
 fn status(result: Result<sidetone_sip::Message, sidetone_sip::proxy::Refusal>) -> u16 {
     result.unwrap_err().status
@@ -64,8 +64,12 @@ fn too_many_calls() {
 
 #[test]
 fn unreadable_sdp() {
-    for body in ["m=audio", "v=0\r\nm=audio x RTP/AVP 0\r\n", "v=0\r\nm=audio 99999 RTP/AVP 0\r\n", "\0\0\0"]
-    {
+    for (body, after) in [
+        ("m=audio", "m=audio"),
+        ("v=0\r\nm=audio x RTP/AVP 0\r\n", "v=0\r\nm=audio 0 RTP/AVP 0\r\n"),
+        ("v=0\r\nm=audio 99999 RTP/AVP 0\r\n", "v=0\r\nm=audio 0 RTP/AVP 0\r\n"),
+        ("\0\0\0", "\0\0\0"),
+    ] {
         let mut s = Script::new();
         assert_eq!(status(s.request(Caller, "INVITE 1", None, body)), 400, "{body}");
         s.nothing_left();
@@ -73,9 +77,25 @@ fn unreadable_sdp() {
         s.talk();
         assert_eq!(status(s.request(Caller, "INVITE 2", Some("b"), body)), 400, "{body}");
         let out = s.response(Caller, 200, "UPDATE 3", "b", body);
-        assert_eq!(out.body(), body.as_bytes());
+        assert_eq!(out.body(), after.as_bytes());
+        assert_eq!(s.facts(), ["untappable 0: unreadable"]);
         s.bye(Caller, 4);
     }
+}
+
+/// One m-line that can't be read costs that stream, not the call: on its way it is rejected, in offer and answer alike.
+#[test]
+fn one_unreadable_line_among_others() {
+    let mut s = Script::new();
+    let odd = "m=video - RTP/AVP 96\r\nc=IN IP4 10.0.0.9\r\n";
+    let offer = s.request(Caller, "INVITE 1", None, &(audio("192.0.2.1", 4000) + odd)).unwrap();
+    assert_eq!(led_all(&offer), ["198.51.100.2:30002", "198.51.100.2:0"]);
+    let answer = s.response(Caller, 200, "INVITE 1", "b", &(audio("10.0.0.2", 5000) + odd));
+    assert_eq!(led_all(&answer), ["198.51.100.1:30000", "198.51.100.1:0"]);
+    assert!(!String::from_utf8_lossy(answer.body()).contains("c=IN IP4 10."));
+    assert_eq!(s.media(0), "192.0.2.1:4000 - 10.0.0.2:5000");
+    assert_eq!(s.facts(), ["started +15550100 to 4711", "answered"], "what can be heard is heard");
+    assert!(s.anchor.counters().unreadable >= 2);
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn a_name_for_an_address() {
     let offer = s.request(Caller, "INVITE 1", None, &sdp).unwrap();
     assert_eq!(led_all(&offer), ["198.51.100.2:30002"]);
     s.response(Caller, 200, "INVITE 1", "b", &audio("10.0.0.2", 5000));
-    assert_eq!(s.media(0), "? - 10.0.0.2:5000");
+    assert_eq!(s.media(0), "192.0.2.1:4000 - 10.0.0.2:5000", "where the signalling comes from");
     assert_eq!(s.plan(0).trunk.signalled_from, Some("192.0.2.1".parse().unwrap()));
 }
 

@@ -3,7 +3,7 @@
 use crate::sim::*;
 use sidetone_sip::Face;
 use sidetone_sip::message::Name;
-use sidetone_sip::proxy::{Decision, Target};
+use sidetone_sip::proxy::{Decision, Destination, Target};
 
 fn two() -> (Net, Draft) {
     let mut net = Net::new();
@@ -117,13 +117,76 @@ fn a_failure_that_was_received_beats_one_made_up_here() {
 }
 
 #[test]
-fn when_all_are_silent_the_caller_gets_408() {
+fn when_all_are_silent_the_caller_gets_503_and_when_to_try_again() {
     let (mut net, _) = two();
-    net.pass(ms(35_900));
+    net.pass(ms(7_990));
     net.nothing(CARRIER);
-    net.pass(ms(200));
+    net.pass(ms(20));
+    let refused = net.take(CARRIER, "503");
+    assert_eq!(refused.header(Name::RetryAfter).unwrap().text(), "5");
+    assert_eq!(net.proxy.passage().concluded, [("INVITE".to_owned(), 503)]);
+    assert_eq!(net.proxy.counters().unanswered, 1);
+    net.all(PBX);
+    net.all(PBX2);
+    net.pass(secs(60));
+    net.nothing(PBX);
+    net.finish();
+}
+
+/// Its caller has had a 503: a target that rings after all rings for nobody.
+#[test]
+fn the_only_target_is_given_up_too_and_cancelled_if_it_rings_after_all() {
+    let mut net = Net::new();
+    net.send(CARRIER, invite(CARRIER, "c1"));
+    net.take(CARRIER, "100");
+    net.pass(ms(4_010));
+    net.take(CARRIER, "503");
+    let sent = net.all(PBX).remove(0).message;
+    net.send(PBX, reply(&sent, 180, "b", PBX));
+    let cancel = net.take(PBX, "CANCEL");
+    net.send(PBX, reply(&cancel, 200, "b", PBX));
+    net.send(PBX, reply(&sent, 487, "b", PBX));
+    net.take(PBX, "ACK");
+    net.nothing(CARRIER);
+    net.pass(secs(60));
+    net.finish();
+}
+
+/// A lost re-INVITE must not end a call that is up.
+#[test]
+fn within_a_dialog_silence_lasts_as_long_as_the_rfc_has_it() {
+    let mut net = Net::new();
+    let mut again = invite(CARRIER, "c1");
+    again = again.tagged("b").header("Route: <sip:192.0.2.1:5060;lr>").uri(&format!("sip:b@{PBX}"));
+    net.send(CARRIER, again);
+    net.take(CARRIER, "100");
+    net.pass(secs(31));
+    net.nothing(CARRIER);
+    net.pass(secs(2));
     net.take(CARRIER, "408");
-    assert_eq!(net.proxy.passage().concluded, [("INVITE".to_owned(), 408)]);
+    net.all(PBX);
+    net.pass(secs(60));
+    net.finish();
+}
+
+/// A host that is believed to be down is asked for a moment only.
+#[test]
+fn a_target_may_have_less_patience() {
+    let mut net = Net::new();
+    net.hold_routes = true;
+    net.send(CARRIER, invite(CARRIER, "c1"));
+    let query = net.asked.pop().unwrap();
+    let target = |to| Target { patience: Some(ms(500)), ..Target::from(to) };
+    let targets = vec![target(udp(PBX)), target(udp(PBX2))];
+    net.decide(&query, Decision::Forward { from: Face::Trunk, targets });
+    net.take(CARRIER, "100");
+    net.pass(ms(990));
+    net.nothing(CARRIER);
+    net.pass(ms(20));
+    net.take(CARRIER, "503");
+    net.all(PBX);
+    net.all(PBX2);
+    net.pass(secs(60));
     net.finish();
 }
 
@@ -225,7 +288,10 @@ fn a_target_may_have_its_own_request_uri() {
     net.hold_routes = true;
     net.send(CARRIER, invite(CARRIER, "c1"));
     let query = net.asked.remove(0);
-    let target = |uri: Option<&str>, to| Target { to, rewrite_uri: uri.map(|u| u.parse().unwrap()) };
+    let target = |uri: Option<&str>, to: Destination| Target {
+        rewrite_uri: uri.map(|u| u.parse().unwrap()),
+        ..Target::from(to)
+    };
     let targets = vec![target(Some("sip:100@pbx.example"), udp(PBX)), target(None, udp(PBX2))];
     net.decide(&query, Decision::Forward { from: Face::Trunk, targets });
     let sent = net.take(PBX, "INVITE");

@@ -27,10 +27,22 @@ fn a_registration_and_a_request_that_follows_its_path() {
     net.finish();
 }
 
+/// RFC 3327 §5.2: whoever registers has to ask for it.
+#[test]
+fn without_support_for_it_no_path_is_left() {
+    let mut net = Net::new();
+    net.send(CARRIER, draft("REGISTER", CARRIER, "r1").header("Supported: outbound"));
+    let register = net.take(PBX, "REGISTER");
+    assert!(register.header(Name::Path).is_none());
+    assert_eq!(register.header(Name::Supported).unwrap().text(), "outbound");
+    net.finish();
+}
+
 #[test]
 fn a_path_that_is_there_already_stays_below() {
     let mut net = Net::new();
-    net.send(CARRIER, draft("REGISTER", CARRIER, "r1").header("Path: <sip:p2.example;lr>"));
+    let register = draft("REGISTER", CARRIER, "r1").header("Supported: gruu, PATH");
+    net.send(CARRIER, register.header("Path: <sip:p2.example;lr>"));
     let register = net.take(PBX, "REGISTER");
     let path: Vec<_> = register.values(Name::Path).map(|v| std::str::from_utf8(v).unwrap()).collect();
     assert_eq!(path, ["<sip:path@192.0.2.1:5060;lr>", "<sip:p2.example;lr>"]);
@@ -41,7 +53,7 @@ fn a_path_that_is_there_already_stays_below() {
 fn a_change_of_transport_leaves_two_the_registrars_on_top() {
     let mut net = Net::new();
     net.pbx = vec![udp(PBX6)];
-    net.send_tcp(CARRIER, draft("REGISTER", CARRIER, "r1"));
+    net.send_tcp(CARRIER, draft("REGISTER", CARRIER, "r1").header("Supported: path"));
     let register = net.take(PBX6, "REGISTER");
     let path: Vec<_> = register.values(Name::Path).map(|v| std::str::from_utf8(v).unwrap()).collect();
     assert_eq!(path, ["<sip:path@[2001:db8::1]:5060;lr>", "<sip:path@192.0.2.1:5060;transport=tcp;lr>"]);

@@ -2,6 +2,7 @@
 
 use crate::sim::*;
 use sidetone_sip::message::Name;
+use sidetone_sip::proxy::Settings;
 
 #[test]
 fn a_repeated_invite_gets_the_last_response_again_and_goes_nowhere() {
@@ -32,7 +33,7 @@ fn a_repeated_invite_gets_the_last_response_again_and_goes_nowhere() {
 
 #[test]
 fn an_unanswered_invite_is_sent_at_doubling_intervals_until_timer_b() {
-    let mut net = Net::new();
+    let mut net = Net::with(Settings { failover_after: secs(60), ..settings() });
     net.send(CARRIER, invite(CARRIER, "c1"));
     let start = net.now;
     net.pass(secs(40));
@@ -132,7 +133,7 @@ fn a_repeated_bye_gets_its_200_again_and_a_repeated_200_is_absorbed() {
 
 #[test]
 fn over_tcp_nothing_is_sent_again() {
-    let mut net = Net::new();
+    let mut net = Net::with(Settings { failover_after: secs(60), ..settings() });
     net.pbx = vec![tcp(PBX)];
     let call = invite(CARRIER, "c1").via(&format!("SIP/2.0/TCP {CARRIER};branch=z9hG4bKx"));
     net.send_tcp(CARRIER, &call);

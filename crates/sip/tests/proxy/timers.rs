@@ -1,10 +1,12 @@
 //! Requests that nobody finishes: each timer ends them, and says so where the RFCs want it said.
 
+use sidetone_sip::proxy::Settings;
+
 use crate::sim::*;
 
 #[test]
-fn timer_b_ends_a_silent_call_with_408() {
-    let mut net = Net::new();
+fn timer_b_ends_a_call_whose_target_may_be_silent_for_as_long() {
+    let mut net = Net::with(Settings { failover_after: secs(60), ..settings() });
     let call = invite(CARRIER, "c1");
     net.send(CARRIER, &call);
     net.take(CARRIER, "100");

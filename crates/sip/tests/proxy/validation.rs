@@ -17,17 +17,36 @@ fn refused(request: impl Into<Vec<u8>>, status: &str) -> sidetone_sip::Message {
 #[test]
 fn schemes_that_cannot_be_sent_to() {
     refused(invite(CARRIER, "c").uri("sips:bob@example.com"), "416");
-    refused(invite(CARRIER, "c").uri("mailto:bob@example.com"), "416");
     refused(invite(CARRIER, "c").uri("sip:bob@ex*mple.com"), "400");
     refused(invite(CARRIER, "c").uri("sip:bob@example.com?Subject=x"), "400");
 }
 
+/// Configuration says where they go, so nobody here has to understand them; an emergency call least of all.
 #[test]
-fn telephone_numbers_are_routed() {
-    let mut net = Net::new();
-    net.send(CARRIER, invite(CARRIER, "c").uri("tel:+15550100"));
-    assert_eq!(net.take(PBX, "INVITE").request_uri(), Some("tel:+15550100"));
-    net.finish();
+fn telephone_numbers_emergency_calls_and_unknown_schemes_are_routed() {
+    for uri in ["tel:+15550100", "urn:service:sos", "urn:service:sos.police", "mailto:bob@example.com"] {
+        let mut net = Net::new();
+        net.send(CARRIER, invite(CARRIER, "c").uri(uri));
+        assert_eq!(net.take(PBX, "INVITE").request_uri(), Some(uri));
+        net.finish();
+    }
+}
+
+/// RFC 3261 §16.3 step 1, both ways: neither a 400 for the caller nor a call that is answered and never hears of it.
+#[test]
+fn a_line_that_is_no_header_passes_with_the_rest() {
+    for odd in ["X Bad Name: 1", "garbage", "X-Foo(1): bob"] {
+        let mut net = Net::new();
+        net.send(CARRIER, invite(CARRIER, "c").header(odd));
+        let sent = net.take(PBX, "INVITE");
+        let line = format!("\r\n{odd}\r\n");
+        let has_it = |m: &sidetone_sip::Message| String::from_utf8_lossy(m.as_bytes()).contains(&line);
+        assert!(has_it(&sent), "{odd}");
+        let accepted = String::from_utf8(reply(&sent, 200, "b", PBX)).unwrap();
+        net.send(PBX, accepted.replacen("\r\n", &line, 1));
+        net.take(CARRIER, "100");
+        assert!(has_it(&net.take(CARRIER, "200")), "{odd}");
+    }
 }
 
 #[test]

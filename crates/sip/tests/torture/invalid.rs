@@ -9,7 +9,6 @@ pub(super) const NAMES: &[&str] = &[
     "ncl",
     "scalar02",
     "scalarlg",
-    "quotbal",
     "ltgtruri",
     "lwsruri",
     "lwsstart",
@@ -20,8 +19,6 @@ pub(super) const NAMES: &[&str] = &[
     "mismatch02",
     "bigcode",
     "insuf",
-    "unkscm",
-    "novelsc",
     "bext01",
     "multi01",
     "mcl01",
@@ -70,11 +67,6 @@ fn scalarlg_response_scalar_fields_with_overlarge_values() {
 }
 
 #[test]
-fn quotbal_unterminated_quoted_string_in_display_name() {
-    answered("quotbal", 400, "Bad Request (malformed To)");
-}
-
-#[test]
 fn ltgtruri_brackets_around_the_request_uri() {
     answered("ltgtruri", 400, "Bad Request (malformed start line)");
 }
@@ -118,12 +110,6 @@ fn bigcode_overlarge_response_code() {
 #[test]
 fn insuf_missing_required_header_fields() {
     answered("insuf", 400, "Bad Request (missing header)");
-}
-
-#[test]
-fn schemes_that_nobody_routes() {
-    answered("unkscm", 416, "Unsupported URI Scheme");
-    answered("novelsc", 416, "Unsupported URI Scheme");
 }
 
 #[test]

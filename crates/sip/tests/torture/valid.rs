@@ -25,6 +25,10 @@ pub(super) const NAMES: &[&str] = &[
     "regbadct",
     "badaspec",
     "baddn",
+    "quotbal",
+    // §3.3.3: a scheme that nobody here need know, since configuration says where requests go.
+    "unkscm",
+    "novelsc",
     // §3.2: told apart as RFC 2543 does.
     "badbranch",
     // §3.3: for the far end to judge.

@@ -104,3 +104,48 @@ fn bytes_that_are_not_text() {
     assert_eq!(m.headers_called("x").next().unwrap().value, b"\xff\xfe");
     assert_eq!(m.body(), b"\xff\0\r\n\r\n");
 }
+
+/// RFC 3261 §16.3 step 1: what a proxy need not read, well-formed or not, is ignored and stays.
+#[test]
+fn what_is_odd_and_not_needed_is_passed_over() {
+    for odd in [
+        "X Bad Name: 1\r\n",
+        "garbage\r\n",
+        ": x\r\n",
+        "X-Foo(1): bob\r\n with a fold\r\n",
+        "X-\u{e9}: bob\r\n",
+        "Max-Forwards: 70\r\nMax-Forwards: 69\r\n",
+        "Content-Length: 0\r\nl: 0\r\n",
+    ] {
+        for start in ["OPTIONS sip:a@b SIP/2.0", "SIP/2.0 200 OK"] {
+            let text = format!("{start}\r\n{odd}{}Subject: s\r\n\r\n", five("OPTIONS"));
+            let m = message(&text);
+            assert_eq!(m.as_bytes(), text.as_bytes());
+            assert_eq!((m.call_id(), m.from_tag()), ("x@y", Some("1")), "{odd}");
+            assert_eq!(m.header(Name::Subject).unwrap().value, b"s");
+        }
+    }
+}
+
+#[test]
+fn of_from_and_to_only_the_tag_is_needed() {
+    let from = "\"\"unknown\"\" <sip:a@example.com>;tag=1;";
+    let to = "\"Bob\" sip:b@example.com;tag=2";
+    let text = format!("OPTIONS sip:a@b SIP/2.0\r\n{}\r\n", five("OPTIONS"))
+        .replace("<sip:a@example.com>;tag=1", from)
+        .replace("<sip:b@example.com>", to);
+    let m = message(&text);
+    assert_eq!((m.from_tag(), m.to_tag()), (Some("1"), Some("2")));
+    // A tag is added only where there is none, and stands where a parser finds it.
+    let answer = |text: &str| {
+        let m = message(text);
+        message(
+            std::str::from_utf8(&sidetone_sip::message::ResponseBuilder::new(&m, 404).to_tag("t").build())
+                .unwrap(),
+        )
+    };
+    assert_eq!(answer(&text).to_tag(), Some("2"));
+    for bare in ["\"Bob\" sip:b@example.com", "<sip:b@example.com>;", "\"open <sip:b@example.com>"] {
+        assert_eq!(answer(&text.replace(to, bare)).to_tag(), Some("t"), "{bare}");
+    }
+}
