@@ -25,6 +25,7 @@
 //! | --- | --- | --- |
 //! | [`g711`] | PCMU, PCMA | ITU-T G.711, G.191 |
 //! | [`g722`] | sub-band ADPCM at 64 kbit/s | ITU-T G.722 |
+//! | [`gsm`] | GSM full rate, in WAV files | ETSI EN 300 961 (GSM 06.10) |
 //! | [`noise`] | comfort noise | RFC 3389 |
 //! | [`conceal`] | filling lost packets | ITU-T G.711 Appendix I |
 //! | [`dtmf`] | keys in the sound itself | ITU-T Q.23, Q.24 |
@@ -47,6 +48,7 @@ pub mod file;
 pub mod fuzz;
 pub mod g711;
 pub mod g722;
+pub mod gsm;
 mod l16;
 pub mod noise;
 mod opus;

@@ -5,6 +5,9 @@
 //! flat to 85 % of the lower rate's Nyquist frequency, 70 dB down from 100 % on. So nothing aliases,
 //! and speech brought to 8 kHz keeps what a telephone keeps: everything to 3.4 kHz.
 //!
+//! Rates with so little in common that L would be large (8012 Hz, from a sound card's own clock) share a table of 640
+//! sets: the set next below is taken, which errs by less than 1/640 of a sample, 50 dB below the sound.
+//!
 //! **Counting.** After n input samples exactly ceil(n L / M) have come out, whatever the blocks; there
 //! is no start-up and nothing to flush. What comes out is late by [`Resampler::delay`], which is fixed.
 //!
@@ -29,7 +32,7 @@ pub struct UnsupportedRate {
 const RATES: std::ops::RangeInclusive<u32> = 4_000..=192_000;
 
 /// The most sets of coefficients: 11025 to 48000 Hz takes 640.
-const MAX_PHASES: u32 = 640;
+const MOST_SETS: u32 = 640;
 
 /// Samples that are filtered at once.
 const BLOCK: usize = 480;
@@ -41,11 +44,13 @@ const LANES: usize = 8;
 #[derive(Debug, Clone)]
 pub struct Resampler {
     from: u32,
-    /// Sets of coefficients (L) and the step through them for each output (M).
+    /// Phases between two inputs (L) and the step through them for each output (M).
     phases: u32,
     step: u32,
+    /// Sets of coefficients: one a phase, if there are not too many.
+    sets: u32,
     taps: usize,
-    /// `phases` times `taps`, each set in the order of the input.
+    /// `sets` times `taps`, each set in the order of the input.
     coefficients: Box<[f32]>,
     /// The last `taps - 1` inputs, and room for a block.
     buffer: Box<[f32]>,
@@ -58,8 +63,7 @@ impl Resampler {
     /// A resampler between two rates in Hz, 4000 to 192000.
     ///
     /// # Errors
-    /// [`UnsupportedRate`] outside of that, and for rates with so little in common that they need
-    /// more than 640 phases.
+    /// [`UnsupportedRate`] outside of that.
     pub fn new(from: u32, to: u32) -> Result<Self, UnsupportedRate> {
         let unsupported = UnsupportedRate { from, to };
         if !RATES.contains(&from) || !RATES.contains(&to) {
@@ -67,15 +71,13 @@ impl Resampler {
         }
         let common = greatest_common_divisor(from, to);
         let (phases, step) = (to / common, from / common);
-        if phases > MAX_PHASES {
-            return Err(unsupported);
-        }
-        let (taps, coefficients) =
-            if from == to { (1, vec![1.0]) } else { design(from, from.min(to), phases) };
+        let sets = phases.min(MOST_SETS);
+        let (taps, coefficients) = if from == to { (1, vec![1.0]) } else { design(from, from.min(to), sets) };
         Ok(Self {
             from,
             phases,
             step,
+            sets,
             taps,
             coefficients: coefficients.into_boxed_slice(),
             buffer: vec![0.0; taps - 1 + BLOCK].into_boxed_slice(),
@@ -99,7 +101,8 @@ impl Resampler {
             }
             while self.whole < block.len() {
                 let window = &self.buffer[self.whole..self.whole + self.taps];
-                let set = &self.coefficients[self.phase as usize * self.taps..][..self.taps];
+                let set = u64::from(self.phase) * u64::from(self.sets) / u64::from(self.phases);
+                let set = &self.coefficients[set as usize * self.taps..][..self.taps];
                 out.push(weigh(window, set));
                 let ahead = self.phase + self.step;
                 self.whole += (ahead / self.phases) as usize;
@@ -117,9 +120,7 @@ impl Resampler {
         if self.step == self.phases {
             return Duration::ZERO;
         }
-        Duration::from_secs_f64(
-            (self.taps as f64 / 2.0 - 0.5 / f64::from(self.phases)) / f64::from(self.from),
-        )
+        Duration::from_secs_f64((self.taps as f64 / 2.0 - 0.5 / f64::from(self.sets)) / f64::from(self.from))
     }
 
     /// Forgets the past, as if new.

@@ -123,9 +123,24 @@ fn eight_khz_passes_as_it_is() {
 
 #[test]
 fn rates_that_make_no_sense_are_refused() {
-    for (from, to) in [(0, 8000), (8000, 0), (3999, 8000), (200_000, 8000), (8000, u32::MAX), (44_101, 8000)]
-    {
+    for (from, to) in [(0, 8000), (8000, 0), (3999, 8000), (200_000, 8000), (8000, u32::MAX)] {
         assert_eq!(Resampler::new(from, to).unwrap_err(), UnsupportedRate { from, to });
+    }
+}
+
+#[test]
+fn rates_with_nothing_in_common_are_served_too() {
+    for from in [4_001, 7_999, 8_012, 11_127, 44_056, 48_001, 191_999] {
+        let seconds = resample(from, 8000, &tone(from, 440.0, 10_000.0, 2.0)).len();
+        assert_eq!(seconds, 16_000, "{from}: to the sample");
+        for hertz in [300.0, 1000.0, 3000.0].into_iter().filter(|hertz| *hertz < 0.4 * f64::from(from)) {
+            let response = response(from, 8000, hertz);
+            assert!(response.abs() < 0.1, "{hertz} Hz from {from}: {response:.2} dB");
+        }
+        for hertz in [4200.0, 9000.0].into_iter().filter(|hertz| *hertz < f64::from(from) / 2.0) {
+            let response = response(from, 8000, hertz);
+            assert!(response < -45.0, "{hertz} Hz from {from}: {response:.1} dB");
+        }
     }
 }
 
