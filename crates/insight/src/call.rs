@@ -83,6 +83,11 @@ impl Call {
         outcome.update.into_iter().for_each(|update| self.tell(at, Insight::AffectUpdate(update)));
     }
 
+    /// Only one leg can be heard, as in a recording of one channel: shares of talk, and silence of both, are not told.
+    pub fn one_sided(&mut self) {
+        self.meter.one_sided();
+    }
+
     /// `leg` put the other one on hold.
     pub fn hold(&mut self, leg: Leg, at: Duration) {
         self.meter.hold(leg, at);

@@ -28,7 +28,7 @@ pub struct Conduct {
     pub overlap: Duration,
     /// Overlaps long enough to be noticed.
     pub overlaps: u32,
-    /// Neither talked for so long, in all, counted from the first word.
+    /// Neither talked for so long, in all, counted from the first word; 0 of a recording that has one leg only.
     #[serde(rename = "silence_ms", with = "millis")]
     pub silence: Duration,
     /// The longest of these silences.
@@ -48,7 +48,8 @@ pub struct LegConduct {
     /// Talked for so long.
     #[serde(rename = "talk_ms", with = "millis")]
     pub talk: Duration,
-    /// Their part of all talk, `[0, 1]`; the two parts add up to 1. `None` before the first word.
+    /// Their part of all talk, `[0, 1]`; the two parts add up to 1. `None` before the first word, and in a recording that
+    /// has one leg only.
     pub talk_share: Option<f32>,
     /// Times they took the floor.
     pub turns: u32,

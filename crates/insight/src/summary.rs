@@ -26,8 +26,9 @@ pub struct Summary {
     pub analysis: Analysis,
 }
 
-/// The customer's valence over a call. `start` and `end` are confidence-weighted means over the first and the last
-/// ten seconds of judged speech (over its halves when there is less than twenty).
+/// The customer's valence over a call, by the smoothed line that its updates tell. `start` and `end` are means over the
+/// first and the last ten seconds of judged speech (over its halves when there is less than twenty); they lie between
+/// `lowest` and `highest`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sentiment {
@@ -37,9 +38,9 @@ pub struct Sentiment {
     pub end: f32,
     /// `end - start`, `[-2, 2]`: above 0, the caller left happier than they came.
     pub shift: f32,
-    /// The lowest point of smoothed valence.
+    /// The update with the lowest valence.
     pub lowest: Moment,
-    /// The highest point of smoothed valence.
+    /// The update with the highest valence.
     pub highest: Moment,
 }
 

@@ -73,22 +73,17 @@ impl AffectTrack {
         self.judged = self.judged.saturating_add(span);
         self.smooth.take(&sound, &thresholds.smoothing, thresholds.alerts.memory.into());
         let smooth = &self.smooth;
-        self.edges.take(
-            at,
-            span,
-            sound.valence,
-            sound.confidence,
-            smooth.valence,
-            thresholds.smoothing.edge.into(),
-        );
         let alerts: Vec<Alert> =
             self.watch.step(at, span, &evidence(smooth, thresholds), &thresholds.alerts).collect();
         alerts.iter().for_each(|alert| note(&mut self.alerts, at, alert));
-        Outcome {
-            reading: Some([smooth.valence, smooth.arousal, smooth.distress()]),
-            update: self.update(&alerts),
-            alerts,
+        let reading = Some([smooth.valence, smooth.arousal, smooth.distress()]);
+        let told_before = self.told_at;
+        let update = self.update(&alerts);
+        if let Some(update) = &update {
+            let span = self.judged.saturating_sub(told_before);
+            self.edges.take(at, span, update.valence, thresholds.smoothing.edge.into());
         }
+        Outcome { reading, update, alerts }
     }
 
     /// Speech that an estimate stands for: the time since the one before, at most one hop. The model gives its first

@@ -39,6 +39,8 @@ pub(crate) struct Meter {
     /// Who talked last, and until when, if the other could still answer them.
     floor: Option<(Leg, Duration)>,
     begun: bool,
+    /// One leg can't be heard at all: nothing is known of shares and of silence.
+    one_sided: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -80,6 +82,11 @@ impl Meter {
         if !self.on_hold() {
             self.talker_mut(leg).pace.syllables(count);
         }
+    }
+
+    /// One leg isn't there to be heard.
+    pub(crate) fn one_sided(&mut self) {
+        self.one_sided = true;
     }
 
     /// `leg` put the other on hold.
@@ -221,15 +228,18 @@ impl Meter {
     }
 
     pub(crate) fn conduct(&self, is_final: bool, thresholds: &ConductThresholds) -> Conduct {
-        let all = self.customer.talk.saturating_add(self.agent.talk);
+        // Of one leg alone nothing is a share of anything, and its pauses are not the call's.
+        let all =
+            if self.one_sided { Duration::ZERO } else { self.customer.talk.saturating_add(self.agent.talk) };
+        let heard = |silence: Duration| if self.one_sided { Duration::ZERO } else { whole(silence) };
         Conduct {
             is_final,
             customer: self.customer.conduct(all, thresholds),
             agent: self.agent.conduct(all, thresholds),
             overlap: whole(self.overlap.total),
             overlaps: self.overlap.noticed,
-            silence: whole(self.silence.total),
-            longest_silence: whole(self.silence.longest),
+            silence: heard(self.silence.total),
+            longest_silence: heard(self.silence.longest),
             hold: whole(self.hold_total),
             holds: self.holds,
         }
