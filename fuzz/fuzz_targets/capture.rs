@@ -10,6 +10,7 @@ const BODIES: &[fn(&[u8])] = &[
     fuzz::datagrams,
     fuzz::calls,
     fuzz::frames,
+    fuzz::audio,
 ];
 
 fuzz_target!(|data: &[u8]| {

@@ -3,30 +3,27 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufReader, Read};
 
-use sidetone_capture::Kind;
+use sidetone_capture::audio::{Container, Reader};
 use sidetone_capture::calls::{Calls, Happening, Options};
 use sidetone_capture::datagrams::Datagrams;
-use sidetone_capture::wav;
+use sidetone_capture::{Kind, open};
 
 fn main() -> Result<(), Box<dyn Error>> {
     for path in std::env::args().skip(1) {
-        let mut file = BufReader::new(File::open(&path)?);
-        let mut beginning = [0; 12];
-        let read = file.read(&mut beginning)?;
-        file.rewind()?;
-        match Kind::of(beginning.get(..read).unwrap_or_default()) {
-            Some(Kind::Wav) => audio(&path, file)?,
-            Some(Kind::Capture) => capture(&path, file)?,
-            None => println!("{path}: neither WAV nor capture"),
+        let (kind, file) = open(BufReader::new(File::open(&path)?))?;
+        match kind {
+            Kind::Audio(container) => audio(&path, container, file)?,
+            Kind::Capture => capture(&path, file)?,
+            other => println!("{path}: {other:?}"),
         }
     }
     Ok(())
 }
 
-fn audio(path: &str, file: impl Read) -> Result<(), Box<dyn Error>> {
-    let mut reader = wav::Reader::new(file)?;
+fn audio(path: &str, container: Container, file: impl Read) -> Result<(), Box<dyn Error>> {
+    let mut reader = Reader::new(container, file)?;
     let mut channels = vec![Vec::new(); reader.format().channels];
     let mut frames = 0;
     let mut peaks = vec![0; channels.len()];
@@ -40,8 +37,7 @@ fn audio(path: &str, file: impl Read) -> Result<(), Box<dyn Error>> {
             *peak = channel.drain(..).map(i16::unsigned_abs).fold(*peak, u16::max);
         }
     }
-    let (format, stated, cut) = (reader.format(), reader.frames(), reader.truncated());
-    println!("{path}: {format:?}, {frames} frames (header: {stated:?}, truncated: {cut}), peaks {peaks:?}");
+    println!("{path}: {:?}, {frames} frames, {:?}, peaks {peaks:?}", reader.format(), reader.defect());
     Ok(())
 }
 
@@ -49,7 +45,7 @@ fn capture(path: &str, file: impl Read) -> Result<(), Box<dyn Error>> {
     let mut datagrams = Datagrams::new(file)?;
     let mut calls = Calls::new(Options::default());
     for datagram in datagrams.by_ref() {
-        calls.observe(&datagram);
+        calls.observe(datagram);
     }
     let (recordings, counters) = calls.finish();
     println!("{path}: {:?}\n  {counters:?}", datagrams.counters());

@@ -3,21 +3,31 @@
 //! The signalling goes through the same [`sidetone_sip::anchor`] that follows calls live, so offer and answer, hold,
 //! early media, forks and failures mean the same here as there. A capture may show a call at several hops (it was
 //! taken on a proxy, or on a loopback interface): each message then passes more than once, and of each party only one
-//! of the flows of audio is taken.
+//! of the flows of audio is taken. Where a hop has changed the call's names and addresses, the payloads tell.
 //!
 //! RTP that no signalling explains becomes calls of its own: flows in opposite directions between the same two
-//! addresses are one call's two parties.
+//! addresses are one call's two parties. Who of them is the customer is not known then, and said to be so.
+//!
+//! What a capture holds is put in order of time first, and copies of packets are dropped; so all of it is gathered
+//! before anything is made of it.
 
 mod addresses;
 mod bare;
+mod clock;
+mod copies;
+mod customer;
 mod formats;
+mod framed;
+mod hops;
 mod parties;
 mod recording;
 mod signalling;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use bytes::Bytes;
 use sidetone_rtp::{PacketKind, RtpView, classify};
 use sidetone_sip::Face;
 use sidetone_sip::anchor::{CallFact, CallKey, Format, MediaKind, StreamPlan};
@@ -25,52 +35,37 @@ use sidetone_sip::anchor::{CallFact, CallKey, Format, MediaKind, StreamPlan};
 use crate::datagrams::{Datagram, Transport};
 use addresses::{Addresses, Owner, Route};
 use bare::BareRtp;
+use copies::Copies;
+pub use customer::{Customer, CustomerError, Known, Place};
 pub use formats::{FormatError, format};
+use framed::Framed;
 use parties::Parties;
-pub use recording::{Happening, Origin, Recording};
+pub use recording::{Happening, Origin, Recording, Voice};
 use signalling::{Heard, Signalling};
 
 /// Most calls that are told apart; audio of more is counted as dropped.
 pub const MOST_CALLS: usize = 10_000;
-/// A capture that lasts longer than this has a broken clock: what comes later counts as coming then.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+/// Bytes that a datagram takes beside its own, while it is kept and where it ends up.
+const OVERHEAD: usize = 2 * size_of::<Datagram>();
+/// TCP streams of which it is remembered that they carry SIP.
+const MOST_STREAMS: usize = 65_536;
 /// How long after its end audio still belongs to a call; what comes later is dropped.
 const FAREWELL: Duration = Duration::from_secs(5);
-
-/// Which of the two parties is the customer: the one whose feelings may be looked at.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Customer {
-    /// Who placed the call; without signalling, whose audio came first.
-    #[default]
-    Caller,
-    /// Who was called.
-    Callee,
-}
-
-impl Customer {
-    /// The face on which the caller is: the customer is on the trunk's, the agent on the PBX's.
-    fn caller_face(self) -> Face {
-        match self {
-            Self::Caller => Face::Trunk,
-            Self::Callee => Face::Pbx,
-        }
-    }
-}
 
 /// What has to be known beside the capture.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Who is the customer.
-    pub customer: Customer,
+    /// Who is the customer, if somebody says so. Else it is who placed the call, where the capture shows that.
+    pub customer: Option<Customer>,
     /// Formats of RTP without signalling, beside those that RFC 3551 fixes: see [`format()`].
     pub formats: Vec<Format>,
-    /// Bytes of audio kept in memory; what goes beyond is dropped and counted.
+    /// Bytes of signalling and audio kept in memory; what goes beyond is dropped and counted.
     pub most_bytes: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { customer: Customer::default(), formats: Vec::new(), most_bytes: 2 << 30 }
+        Self { customer: None, formats: Vec::new(), most_bytes: 2 << 30 }
     }
 }
 
@@ -86,8 +81,18 @@ pub struct Counters {
     pub packets: u64,
     /// RTP packets that came by another hop, or after their call's end.
     pub redundant: u64,
-    /// RTP packets dropped since [`Options::most_bytes`] or [`MOST_CALLS`] was reached.
+    /// SIP and RTP dropped since [`Options::most_bytes`] or [`MOST_CALLS`] was reached.
     pub dropped: u64,
+    /// RTP packets dropped since they had come before, byte for byte, between the same addresses.
+    pub copies: u64,
+    /// Datagrams that stood in the file behind later ones, by more than ordinary disorder.
+    pub out_of_order: u64,
+    /// By how much they did, at most.
+    pub farthest_out_of_order: Duration,
+    /// Times that the capture's clock was set back while audio went on.
+    pub clock_set_back: u64,
+    /// Calls left out since they are another view of one that is there, from its other face.
+    pub other_views: u64,
     /// Datagrams that are neither SIP nor audio: RTCP, other media, other protocols.
     pub other: u64,
 }
@@ -96,6 +101,103 @@ pub struct Counters {
 #[derive(Debug)]
 pub struct Calls {
     options: Options,
+    /// What may be of calls, as the capture has it.
+    gathered: Vec<Datagram>,
+    /// TCP streams that have been found to carry SIP.
+    sip_streams: HashSet<Route>,
+    framed: Framed,
+    counters: Counters,
+    /// Bytes that may still be kept.
+    room: usize,
+}
+
+impl Calls {
+    /// Nothing heard yet.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self {
+            gathered: Vec::new(),
+            sip_streams: HashSet::new(),
+            framed: Framed::default(),
+            counters: Counters::default(),
+            room: options.most_bytes,
+            options,
+        }
+    }
+
+    /// Takes the capture's next datagram.
+    pub fn observe(&mut self, datagram: Datagram) {
+        let is_of_calls = match datagram.transport {
+            Transport::Udp => signalling::is_sip(&datagram.payload) || rtp(&datagram.payload).is_some(),
+            Transport::Tcp { follows } => {
+                let route = (datagram.src, datagram.dst);
+                let is_sip = self.carries_sip(route, &datagram.payload);
+                if !is_sip {
+                    for packet in self.framed.push(route, follows, &datagram.payload) {
+                        let transport = Transport::Udp;
+                        self.gather(Datagram { payload: packet, transport, ..datagram.clone() });
+                    }
+                }
+                is_sip
+            }
+        };
+        if is_of_calls {
+            self.gather(datagram);
+        } else {
+            self.counters.other += 1;
+        }
+    }
+
+    /// Whether a TCP stream is SIP, by these bytes or by earlier ones.
+    fn carries_sip(&mut self, route: Route, bytes: &[u8]) -> bool {
+        if self.sip_streams.contains(&route) {
+            return true;
+        }
+        let is_sip = signalling::beginning(bytes).is_some() && self.sip_streams.len() < MOST_STREAMS;
+        if is_sip {
+            self.sip_streams.insert(route);
+        }
+        is_sip
+    }
+
+    fn gather(&mut self, datagram: Datagram) {
+        match self.room.checked_sub(datagram.payload.len() + OVERHEAD) {
+            Some(room) => {
+                self.room = room;
+                self.gathered.push(datagram);
+            }
+            None => self.counters.dropped += 1,
+        }
+    }
+
+    /// No more datagrams come: the calls, by when they began. Those that were refused or never answered are among
+    /// them, with whatever was heard of them.
+    #[must_use]
+    pub fn finish(mut self) -> (Vec<Recording>, Counters) {
+        let mended = clock::mend(&mut self.gathered);
+        self.counters.out_of_order = mended.out_of_order;
+        self.counters.farthest_out_of_order = mended.farthest;
+        self.counters.clock_set_back = mended.set_back;
+        let began = self.gathered.first().map(|datagram| datagram.at).unwrap_or_default();
+        let mut follower = Follower::new(began, self.counters);
+        let mut copies = Copies::default();
+        for datagram in self.gathered {
+            if datagram.transport == Transport::Udp
+                && rtp(&datagram.payload).is_some()
+                && copies.is_copy(&datagram)
+            {
+                follower.counters.copies += 1;
+            } else {
+                follower.observe(datagram);
+            }
+        }
+        follower.finish(&self.options)
+    }
+}
+
+/// Makes calls of datagrams, which come to it in order of time.
+#[derive(Debug)]
+struct Follower {
     signalling: Signalling,
     addresses: Addresses,
     recordings: Vec<Recording>,
@@ -105,77 +207,63 @@ pub struct Calls {
     bare: BareRtp,
     counters: Counters,
     /// When the capture began, and how long it has lasted.
-    began: Option<Duration>,
+    began: Duration,
     now: Duration,
-    /// Bytes of audio that may still be kept.
-    room: usize,
 }
 
-impl Calls {
-    /// Nothing heard yet.
-    #[must_use]
-    pub fn new(options: Options) -> Self {
+impl Follower {
+    fn new(began: Duration, counters: Counters) -> Self {
         Self {
-            signalling: Signalling::new(options.customer.caller_face()),
+            signalling: Signalling::new(),
             addresses: Addresses::default(),
             recordings: Vec::new(),
             parties: Vec::new(),
             open: HashMap::new(),
             bare: BareRtp::default(),
-            counters: Counters::default(),
-            began: None,
+            counters,
+            began,
             now: Duration::ZERO,
-            room: options.most_bytes,
-            options,
         }
     }
 
-    /// What became of the datagrams so far.
-    #[must_use]
-    pub fn counters(&self) -> Counters {
-        self.counters
-    }
-
-    /// Takes the capture's next datagram.
-    pub fn observe(&mut self, datagram: &Datagram) {
-        let began = *self.began.get_or_insert(datagram.at);
-        // Captures from several interfaces, and clocks that are set, go back at times; calls don't.
-        self.now = datagram.at.saturating_sub(began).min(LONGEST).max(self.now);
-        match self.signalling.observe(self.now, datagram) {
+    fn observe(&mut self, datagram: Datagram) {
+        self.now = datagram.at.saturating_sub(self.began);
+        match self.signalling.observe(self.now, &datagram) {
             Heard::Messages { read, malformed } => {
                 self.counters.messages += read;
                 self.counters.malformed += malformed;
-                self.follow(began);
+                self.follow();
             }
             Heard::Nothing if datagram.transport == Transport::Udp => self.media(datagram),
             Heard::Nothing => self.counters.other += 1,
         }
     }
 
-    /// No more datagrams come: the calls, by when they began. Those that were refused or never answered are among
-    /// them, with whatever was heard of them.
-    #[must_use]
-    pub fn finish(mut self) -> (Vec<Recording>, Counters) {
-        let began = self.began.unwrap_or_default();
-        let bare = self.bare.finish(began, &self.options);
-        for recording in bare {
+    fn finish(mut self, options: &Options) -> (Vec<Recording>, Counters) {
+        let mut orphans = self.signalling.take_orphans();
+        let is_known = |call_id: &str| {
+            self.recordings
+                .iter()
+                .any(|call| matches!(call.origin(), Origin::Sip { call_id: id, .. } if id == call_id))
+        };
+        orphans.retain(|orphan| !is_known(&orphan.call_id));
+        for recording in self.bare.finish(self.began, options, &orphans) {
             self.counters.packets += recording.packets() as u64;
             self.recordings.push(recording);
         }
+        self.counters.other_views = hops::leave_one_each(&mut self.recordings);
+        self.recordings.iter_mut().for_each(|recording| recording.settle(options.customer));
         self.recordings.sort_by_key(Recording::began);
         (self.recordings, self.counters)
     }
 
     /// Takes over what the signalling has found out.
-    fn follow(&mut self, began: Duration) {
+    fn follow(&mut self) {
         let facts: Vec<CallFact> = std::iter::from_fn(|| self.signalling.poll_fact()).collect();
         for fact in &facts {
             if let CallFact::Started { key, call_id, from, to, at, .. } = fact {
-                self.begin(
-                    *key,
-                    began + *at,
-                    Origin::Sip { call_id: call_id.clone(), from: from.clone(), to: to.clone() },
-                );
+                let origin = Origin::Sip { call_id: call_id.clone(), from: from.clone(), to: to.clone() };
+                self.begin(*key, self.began + *at, origin, self.signalling.has_seen_invite(call_id));
             }
         }
         for (key, stream, plan) in self.signalling.take_plans() {
@@ -186,10 +274,10 @@ impl Calls {
         }
     }
 
-    fn begin(&mut self, key: CallKey, began: Duration, origin: Origin) {
+    fn begin(&mut self, key: CallKey, began: Duration, origin: Origin, caller_is_known: bool) {
         if self.recordings.len() < MOST_CALLS {
             self.open.insert(key, self.recordings.len());
-            self.recordings.push(Recording::begun(origin, began));
+            self.recordings.push(Recording::begun(origin, began, caller_is_known));
             self.parties.push(Parties::default());
         }
     }
@@ -198,8 +286,12 @@ impl Calls {
         let Some(&call) = self.open.get(&key) else { return };
         let is_audio = plan.kind == MediaKind::Audio;
         for face in [Face::Trunk, Face::Pbx] {
-            if let Some(address) = plan.end(face).remote_rtp {
-                self.addresses.claim(address, Owner { call, stream, face, is_audio });
+            let end = plan.end(face);
+            let Some(address) = end.remote_rtp else { continue };
+            let owner = Owner { call, stream, face, is_audio };
+            self.addresses.claim(address, owner);
+            if let Some(ip) = end.signalled_from.filter(|ip| *ip != address.ip()) {
+                self.addresses.suspect(SocketAddr::new(ip, address.port()), owner);
             }
         }
         self.record(call, |recording, at| recording.plan(at, stream, plan));
@@ -237,41 +329,34 @@ impl Calls {
 
     /// Now, since the Unix epoch.
     fn clock(&self) -> Duration {
-        self.began.unwrap_or_default() + self.now
+        self.began + self.now
     }
 
-    fn media(&mut self, datagram: &Datagram) {
-        let Some(rtp) = rtp(&datagram.payload) else {
+    fn media(&mut self, datagram: Datagram) {
+        let Some(source) = rtp(&datagram.payload).map(|rtp| (rtp.ssrc(), rtp.sequence())) else {
             self.counters.other += 1;
             return;
         };
         let route = (datagram.src, datagram.dst);
         match self.addresses.sender(route) {
-            Some(sender) if sender.is_audio => self.audio(sender, route, &datagram.payload),
+            Some(sender) if sender.is_audio => self.audio(sender, route, datagram.payload),
             Some(_) => self.counters.other += 1,
-            None => match self.bare.observe(self.now, route, &rtp, &datagram.payload, self.room) {
-                Ok(room) => self.room = room,
-                Err(bare::Full) => self.counters.dropped += 1,
-            },
+            None => self.bare.observe(self.now, route, source, datagram.payload),
         }
     }
 
     /// A packet of a call's audio.
-    fn audio(&mut self, sender: Owner, route: Route, rtp: &[u8]) {
+    fn audio(&mut self, sender: Owner, route: Route, rtp: Bytes) {
         let Owner { call, stream, face, .. } = sender;
         let now = self.clock();
         let is_over = self.recordings.get(call).is_none_or(|recording| recording.was_over(now, FAREWELL));
         let is_heard =
             self.parties.get_mut(call).is_some_and(|parties| parties.accepts(self.now, face, stream, route));
-        let size = rtp.len() + recording::OVERHEAD;
         if is_over || !is_heard {
             self.counters.redundant += 1;
-        } else if size > self.room {
-            self.counters.dropped += 1;
         } else {
-            self.room -= size;
             self.counters.packets += 1;
-            self.record(call, |recording, at| recording.packet(at, stream, face, rtp));
+            self.record(call, |recording, at| recording.packet(at, stream, face, route.0, rtp));
         }
     }
 }

@@ -1,13 +1,16 @@
 //! From captured frames to what programs sent: UDP datagrams and TCP streams, with their addresses and times.
 //!
-//! Fragments are put together again, TCP segments put in order, both within bounds. Whatever can't be used is counted
+//! VLAN tags, labels and tunnels are looked through. Fragments are put together again, TCP segments put in order, both within bounds. Whatever can't be used is counted
 //! in [`Counters`] and passed over; checksums are not looked at, since a machine that captures its own traffic sees
 //! them before its network card fills them in.
 
+mod exported;
 mod fragments;
 mod ip;
 mod link;
 mod streams;
+mod tunnel;
+mod unread;
 
 use std::collections::VecDeque;
 use std::io::Read;
@@ -17,9 +20,16 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::pcap::{Link, PcapError, Reader};
+use exported::Exported;
 use fragments::Fragments;
 use ip::{Packet, Part};
+use link::Refused;
 use streams::Streams;
+use unread::Tally;
+pub use unread::Unread;
+
+/// Tunnels within tunnels that are looked through.
+const MOST_TUNNELS: usize = 8;
 
 /// What one program sent to another, as it arrived where it was captured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,8 +71,14 @@ pub struct Counters {
     pub not_transport: u64,
     /// Packets whose headers contradict themselves.
     pub malformed: u64,
-    /// Packets of which only the beginning was captured (a snap length too short for audio).
+    /// Packets of which only the beginning was captured: the snap length was too short.
     pub cut: u64,
+    /// The most bytes that were captured of one of those.
+    pub snap_length: usize,
+    /// Frames without a time of their own: simple packets of pcapng carry none.
+    pub untimed: u64,
+    /// Packets that came inside others: by a tunnel, or from a mirroring switch or a capture agent.
+    pub tunnelled: u64,
     /// Fragmented packets that never became whole, or whose fragments overlap.
     pub fragments_lost: u64,
     /// Places in TCP streams where bytes are missing.
@@ -96,6 +112,16 @@ impl<R: Read> Datagrams<R> {
         self.damage.as_ref()
     }
 
+    /// Whether the file ended in the middle of a frame.
+    pub fn truncated(&self) -> bool {
+        self.reader.truncated()
+    }
+
+    /// Protocols that were recognised and not read, with their frames; the most frequent first.
+    pub fn unread(&self) -> Vec<(Unread, u64)> {
+        self.unwrap.unread.by_frequency()
+    }
+
     /// Bytes read of the file so far.
     pub fn position(&self) -> u64 {
         self.reader.position()
@@ -111,7 +137,11 @@ impl<R: Read> Iterator for Datagrams<R> {
                 return Some(datagram);
             }
             match self.reader.next_frame() {
-                Ok(Some(frame)) => self.unwrap.frame(frame.at, frame.link, frame.bytes),
+                Ok(Some(frame)) => {
+                    self.unwrap.counters.untimed += u64::from(!frame.timed);
+                    let whole = frame.bytes.len() >= frame.original as usize;
+                    self.unwrap.frame(frame.at, frame.link, frame.bytes, whole);
+                }
                 Ok(None) if self.unwrap.ended => return None,
                 Ok(None) => self.unwrap.end(),
                 Err(error) => self.damage = Some(error),
@@ -127,26 +157,63 @@ pub(crate) struct Unwrap {
     streams: Streams,
     ready: VecDeque<Datagram>,
     counters: Counters,
+    unread: Tally,
     ended: bool,
 }
 
+/// What a TURN server's ChannelData message carries (RFC 8656 section 12.4), to the byte: RFC 7983 keeps the first
+/// bytes 64 to 79 for these, and RTP begins with 128 at least.
+fn channel_data(payload: &[u8]) -> Option<&[u8]> {
+    let &[64..=79, _, high, low, ref rest @ ..] = payload else { return None };
+    let length = usize::from(u16::from_be_bytes([high, low]));
+    let padding = rest.len().checked_sub(length)?;
+    (length > 0 && padding < 4).then(|| rest.get(..length)).flatten()
+}
+
 impl Unwrap {
-    /// Takes one frame; what comes of it is appended to what is ready.
-    pub(crate) fn frame(&mut self, at: Duration, link: Link, frame: &[u8]) {
+    /// Takes one frame; what comes of it is appended to what is ready. `whole` says that all of it was captured.
+    pub(crate) fn frame(&mut self, at: Duration, link: Link, frame: &[u8], whole: bool) {
         self.counters.frames += 1;
-        let Some(packet) = link::network_layer(link, frame) else {
-            self.counters.not_ip += 1;
-            return;
-        };
+        let lost = self.lost();
+        if link == Link::ExportedPdu {
+            self.exported(at, exported::wireshark(frame));
+        } else {
+            match link::network_layer(link, frame) {
+                Ok(packet) => self.ip(at, packet, 0),
+                Err(refused) => self.refused(refused),
+            }
+        }
+        if !whole && self.lost() > lost {
+            self.counters.snap_length = self.counters.snap_length.max(frame.len());
+        }
+    }
+
+    /// Packets that could not be used though they are IP.
+    fn lost(&self) -> u64 {
+        self.counters.cut + self.counters.malformed
+    }
+
+    fn refused(&mut self, refused: Refused) {
+        match refused {
+            Refused::Malformed => self.counters.malformed += 1,
+            Refused::Other(unread) => {
+                self.counters.not_ip += 1;
+                self.unread.count(unread);
+            }
+        }
+    }
+
+    /// Takes an IP packet that came inside so many others.
+    fn ip(&mut self, at: Duration, packet: &[u8], depth: usize) {
         match Packet::parse(packet) {
-            Ok(packet) => self.packet(at, packet),
+            Ok(packet) => self.packet(at, packet, depth),
             Err(ip::Refused::NotIp) => self.counters.not_ip += 1,
             Err(ip::Refused::Malformed) => self.counters.malformed += 1,
             Err(ip::Refused::Cut) => self.counters.cut += 1,
         }
     }
 
-    fn packet(&mut self, at: Duration, packet: Packet<'_>) {
+    fn packet(&mut self, at: Duration, packet: Packet<'_>, depth: usize) {
         let Packet { src, dst, protocol, part, payload } = packet;
         let put_together;
         let payload = match part {
@@ -160,22 +227,60 @@ impl Unwrap {
                 &put_together
             }
         };
+        if let Some(carried) = tunnel::in_ip(protocol, payload) {
+            return self.carried(at, carried, depth);
+        }
         match ip::transport_layer(protocol, payload) {
-            Ok(ip::Segment::Udp { src_port, dst_port, payload }) => self.ready.push_back(Datagram {
-                at,
-                src: SocketAddr::new(src, src_port),
-                dst: SocketAddr::new(dst, dst_port),
-                transport: Transport::Udp,
-                payload: Bytes::copy_from_slice(payload),
-            }),
+            Ok(ip::Segment::Udp { src_port, dst_port, payload }) => {
+                let (src, dst) = (SocketAddr::new(src, src_port), SocketAddr::new(dst, dst_port));
+                if exported::is_hep(payload) {
+                    self.exported(at, exported::hep(payload));
+                } else if let Some(carried) = tunnel::in_udp(src_port, dst_port, payload) {
+                    self.carried(at, carried, depth);
+                } else {
+                    self.datagram(at, src, dst, payload);
+                }
+            }
             Ok(ip::Segment::Tcp { src_port, dst_port, segment }) => {
                 let (src, dst) = (SocketAddr::new(src, src_port), SocketAddr::new(dst, dst_port));
                 self.streams.push(at, src, dst, segment, &mut self.ready);
                 self.counters.stream_gaps = self.streams.gaps();
             }
-            Ok(ip::Segment::Other) => self.counters.not_transport += 1,
+            Ok(ip::Segment::Other(number)) => {
+                self.counters.not_transport += 1;
+                self.unread.count(Unread::IpProtocol(number));
+            }
             Err(()) => self.counters.malformed += 1,
         }
+    }
+
+    /// Goes on with what a tunnel carries.
+    fn carried(&mut self, at: Duration, carried: Result<&[u8], Refused>, depth: usize) {
+        if depth == MOST_TUNNELS {
+            self.counters.malformed += 1;
+            return;
+        }
+        match carried {
+            Ok(packet) => {
+                self.counters.tunnelled += 1;
+                self.ip(at, packet, depth + 1);
+            }
+            Err(refused) => self.refused(refused),
+        }
+    }
+
+    fn exported(&mut self, at: Duration, exported: Option<Exported<'_>>) {
+        let Some(Exported { src, dst, at: stated, payload }) = exported else {
+            self.counters.malformed += 1;
+            return;
+        };
+        self.counters.tunnelled += 1;
+        self.datagram(stated.unwrap_or(at), src, dst, payload);
+    }
+
+    fn datagram(&mut self, at: Duration, src: SocketAddr, dst: SocketAddr, payload: &[u8]) {
+        let payload = Bytes::copy_from_slice(channel_data(payload).unwrap_or(payload));
+        self.ready.push_back(Datagram { at, src, dst, transport: Transport::Udp, payload });
     }
 
     /// No more frames come: gives out what was waiting for something before it.

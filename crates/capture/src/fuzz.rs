@@ -4,10 +4,12 @@
 
 use std::time::Duration;
 
+use crate::audio;
 use crate::calls::{Calls, Happening, Options, Recording};
 use crate::datagrams::{Datagrams, Transport, Unwrap};
 use crate::pcap::{self, Link};
 use crate::wav;
+use crate::{Kind, open};
 
 /// A WAV file: channels stay equally long, and no more comes out than went in.
 pub fn wav(bytes: &[u8]) {
@@ -16,7 +18,25 @@ pub fn wav(bytes: &[u8]) {
     while reader.read(&mut channels).expect("memory can be read") > 0 {}
     let samples: usize = channels.iter().map(Vec::len).sum();
     assert!(channels.iter().all(|channel| channel.len() * channels.len() == samples));
-    assert!(samples * reader.format().encoding.bytes() <= bytes.len());
+    // No coding makes more of a byte than GSM: 320 samples of 65.
+    assert!(samples <= bytes.len() * 5);
+}
+
+/// An audio file of any kind: it ends, its channels stay equally long, and what comes out is bounded by what went in.
+pub fn audio(bytes: &[u8]) {
+    let Ok((Kind::Audio(container), input)) = open(bytes) else { return };
+    let Ok(mut reader) = audio::Reader::new(container, input) else { return };
+    let mut channels = vec![Vec::new(); reader.format().channels];
+    let mut samples = 0;
+    while reader.read(&mut channels).expect("memory can be read") > 0 {
+        let length = channels.first().map_or(0, Vec::len);
+        assert!(channels.iter().all(|channel| channel.len() == length));
+        samples += length;
+        channels.iter_mut().for_each(Vec::clear);
+    }
+    // A byte of FLAC can stand for a block of 65,535 equal samples, a byte of Opus for 120 ms.
+    assert!(samples <= (bytes.len() + 1) * 65_535);
+    let _ = reader.defect();
 }
 
 /// A capture file: it ends, and no more comes out than went in.
@@ -42,19 +62,19 @@ pub fn datagrams(bytes: &[u8]) {
 /// apart can become fragments and segments of one another.
 pub fn frames(bytes: &[u8]) {
     let Some((choice, mut rest)) = bytes.split_first() else { return };
-    let link =
-        [Link::Ip, Link::Ethernet, Link::LinuxCooked, Link::LinuxCooked2, Link::Loopback, Link::Other(7)]
-            .into_iter()
-            .cycle()
-            .nth(usize::from(*choice))
-            .expect("endless");
+    let link: Link = [101, 1, 113, 276, 0, 9, 51, 104, 204, 239, 252, 7]
+        .map(Link::from)
+        .into_iter()
+        .cycle()
+        .nth(usize::from(*choice))
+        .expect("endless");
     let mut unwrap = Unwrap::default();
     let mut at = Duration::ZERO;
     let mut total = 0;
     while let Some((length, after)) = rest.split_first() {
         let (frame, after) = after.split_at(usize::from(*length).min(after.len()));
         at += Duration::from_millis(u64::from(*length));
-        unwrap.frame(at, link, frame);
+        unwrap.frame(at, link, frame, length % 2 == 0);
         total += unwrap.take().map(|datagram| datagram.payload.len()).sum::<usize>();
         rest = after;
     }
@@ -73,7 +93,7 @@ pub fn calls(bytes: &[u8]) {
     let mut given = 0;
     for datagram in datagrams.by_ref() {
         given += datagram.payload.len();
-        calls.observe(&datagram);
+        calls.observe(datagram);
     }
     let (recordings, _) = calls.finish();
     let mut heard = 0;

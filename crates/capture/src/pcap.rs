@@ -53,6 +53,18 @@ pub enum Link {
     LinuxCooked,
     /// Linux "cooked", version 2 (276).
     LinuxCooked2,
+    /// PPP, with HDLC-like framing or without (9, 50).
+    Ppp,
+    /// PPP behind a byte that says which way it went (204).
+    PppWithDirection,
+    /// A session of PPP over Ethernet, from its own header on (51).
+    PppoeSession,
+    /// Cisco's HDLC (104).
+    CiscoHdlc,
+    /// Linux's netfilter log (239).
+    NetfilterLog,
+    /// Messages taken out of their packets, as Wireshark exports them (252).
+    ExportedPdu,
     /// Anything else, by its number in the registry; its frames are skipped.
     Other(u16),
 }
@@ -62,8 +74,14 @@ impl From<u16> for Link {
         match number {
             0 | 108 => Self::Loopback,
             1 => Self::Ethernet,
+            9 | 50 => Self::Ppp,
             12 | 14 | 101 | 228 | 229 => Self::Ip,
+            51 => Self::PppoeSession,
+            104 => Self::CiscoHdlc,
             113 => Self::LinuxCooked,
+            204 => Self::PppWithDirection,
+            239 => Self::NetfilterLog,
+            252 => Self::ExportedPdu,
             276 => Self::LinuxCooked2,
             other => Self::Other(other),
         }
@@ -79,6 +97,12 @@ impl Link {
             Self::Ip => 101,
             Self::LinuxCooked => 113,
             Self::LinuxCooked2 => 276,
+            Self::Ppp => 9,
+            Self::PppWithDirection => 204,
+            Self::PppoeSession => 51,
+            Self::CiscoHdlc => 104,
+            Self::NetfilterLog => 239,
+            Self::ExportedPdu => 252,
             Self::Other(number) => number,
         }
     }
@@ -93,6 +117,10 @@ pub struct Frame<'a> {
     pub link: Link,
     /// What was captured of it.
     pub bytes: &'a [u8],
+    /// How many bytes it had on the wire: more than were captured where the snap length was shorter.
+    pub original: u32,
+    /// Whether the file says when it was captured. A simple packet of pcapng does not: `at` is then the last time known.
+    pub timed: bool,
 }
 
 /// Reads frames from a pcap or pcapng file.
@@ -101,6 +129,7 @@ pub struct Reader<R> {
     input: Input<R>,
     format: Format,
     ended: bool,
+    truncated: bool,
 }
 
 #[derive(Debug)]
@@ -122,7 +151,7 @@ impl<R: Read> Reader<R> {
         } else {
             Format::Classic(classic::Classic::open(magic, &mut input)?)
         };
-        Ok(Self { input, format, ended: false })
+        Ok(Self { input, format, ended: false, truncated: false })
     }
 
     /// The next frame; none at the end. A file that ends in the middle of a frame (its recorder was killed) ends
@@ -139,7 +168,20 @@ impl<R: Read> Reader<R> {
             Format::Ng(ng) => ng.next(&mut self.input),
         };
         self.ended = !matches!(frame, Ok(Some(_)));
-        Ok(frame?.map(|Stamp { at, link }| Frame { at, link, bytes: self.input.frame() }))
+        let frame = frame?;
+        self.truncated = frame.is_none() && self.input.is_within_a_piece();
+        Ok(frame.map(|Stamp { at, link, original, timed }| Frame {
+            at,
+            link,
+            bytes: self.input.frame(),
+            original,
+            timed,
+        }))
+    }
+
+    /// Whether the file has ended in the middle of a frame: its recorder was killed, or its disk was full.
+    pub fn truncated(&self) -> bool {
+        self.truncated
     }
 
     /// Bytes read of the file so far.
@@ -152,4 +194,6 @@ impl<R: Read> Reader<R> {
 struct Stamp {
     at: Duration,
     link: Link,
+    original: u32,
+    timed: bool,
 }

@@ -20,7 +20,7 @@ fn two_flows_between_the_same_addresses_are_a_call() {
     assert_eq!(recording.began(), EPOCH + std::time::Duration::from_millis(500));
     assert_eq!(story(recording)[1..], ["answered", "30 from trunk, 30 from pbx"]);
     assert_eq!(counters.packets, 60);
-    let (recordings, _) = heard(&capture, Options { customer: Customer::Callee, ..Options::default() });
+    let (recordings, _) = heard(&capture, Options { customer: Some(Customer::Callee), ..Options::default() });
     assert_eq!(recordings[0].packets(), 60);
 }
 

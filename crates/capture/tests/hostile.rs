@@ -132,6 +132,15 @@ proptest! {
     }
 
     #[test]
+    fn damaged_audio(bytes in prop_oneof![
+        damaged(include_bytes!("fixtures/call.flac").to_vec()),
+        damaged(include_bytes!("fixtures/call-opus.ogg").to_vec()),
+        damaged(include_bytes!("fixtures/call-vorbis.ogg").to_vec()),
+    ]) {
+        fuzz::audio(&bytes);
+    }
+
+    #[test]
     fn damaged_captures(bytes in prop_oneof![damaged(pcap_file()), damaged(pcapng_file())]) {
         fuzz::pcap(&bytes);
         fuzz::datagrams(&bytes);

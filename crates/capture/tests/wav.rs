@@ -194,3 +194,88 @@ fn what_cannot_be_read_is_told() {
     assert!(matches!(Reader::new(&b"fLaC"[..]), Err(WavError::Damaged(_))));
     assert!(matches!(Reader::new(&b"RIFF\0\0\0\0WAVEdata\0\0\0\0"[..]), Err(WavError::Damaged(_))));
 }
+
+#[test]
+fn the_bits_are_believed_before_the_bytes_of_a_frame() {
+    let audio: Vec<u8> = [1i16, -1, 2, -2].iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    for align in [0u16, 1, 2, 4, 16, 32] {
+        for channels in [1, 2] {
+            let mut body = fmt(1, channels, 8000, 16);
+            body[12..14].copy_from_slice(&align.to_le_bytes());
+            let (_, read) = whole(&file(0, &body, audio.len() as u32, &audio));
+            assert_eq!(read.len(), usize::from(channels));
+            assert_eq!(read.iter().map(Vec::len).sum::<usize>(), 4, "align {align}, {channels} channels");
+        }
+    }
+    // 24 bits that stand in four bytes are the exception: what the frame says is possible there.
+    let mut body = fmt(1, 1, 8000, 24);
+    body[12..14].copy_from_slice(&4u16.to_le_bytes());
+    assert_eq!(whole(&file(0, &body, 4, &[0, 0, 0x34, 0x12])).1, [[0x1234]]);
+}
+
+#[test]
+fn a_size_that_is_too_small_does_not_hide_the_rest() {
+    let audio: Vec<u8> = (0..100u8).flat_map(|n| [n | 0x80, 0x01]).collect();
+    for stated in [0, 2, 50] {
+        let file = file(36 + audio.len() as u32, &fmt(1, 1, 8000, 16), stated, &audio);
+        let (reader, channels) = whole(&file);
+        assert_eq!((channels[0].len(), reader.runs_on(), reader.truncated()), (100, true, false), "{stated}");
+    }
+}
+
+#[test]
+fn a_second_chunk_of_audio_is_read_on() {
+    let mut file = file(0, &fmt(1, 1, 8000, 16), 2, &[1, 0]);
+    file.extend(b"LIST\x03\0\0\0abc\0data\x04\0\0\0\x02\0\x03\0");
+    assert_eq!(whole(&file).1, [[1, 2, 3]]);
+}
+
+#[test]
+fn an_odd_chunk_without_its_padding_is_passed_over() {
+    for padding in [&b"\0"[..], b""] {
+        let mut file = b"RIFF\0\0\0\0WAVELIST\x03\0\0\0abc".to_vec();
+        file.extend(padding);
+        file.extend(b"fmt \x10\0\0\0");
+        file.extend(fmt(1, 1, 8000, 16));
+        file.extend(b"data\x02\0\0\0\x07\0");
+        assert_eq!(whole(&file).1, [[7]]);
+    }
+}
+
+#[test]
+fn rf64_without_its_sizes_runs_to_the_end() {
+    let mut file = b"RF64\xff\xff\xff\xffWAVEds64\x1c\0\0\0".to_vec();
+    file.extend([0; 28]);
+    file.extend(b"fmt \x10\0\0\0");
+    file.extend(fmt(1, 1, 8000, 16));
+    file.extend(b"data\xff\xff\xff\xff\x01\0\x02\0\x03\0\x04\0\x05\0");
+    assert_eq!(whole(&file).1, [[1, 2, 3, 4, 5]]);
+}
+
+#[test]
+fn rifx_is_big_endian_and_what_only_says_so_is_not() {
+    let mut big =
+        b"RIFX\0\0\0\x26WAVEfmt \0\0\0\x10\0\x01\0\x01\0\0\x1f\x40\0\0\x3e\x80\0\x02\0\x10data\0\0\0\x02"
+            .to_vec();
+    big.extend([0x12, 0x34]);
+    assert_eq!(whole(&big).1, [[0x1234]]);
+    let mut little = file(0, &fmt(1, 1, 8000, 16), 2, &[0x34, 0x12]);
+    little[3] = b'X';
+    assert_eq!(whole(&little).1, [[0x1234]]);
+}
+
+#[test]
+fn numbers_that_were_never_scaled_are() {
+    let audio: Vec<u8> = [0f32, 1000.0, -20_000.0].iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    assert_eq!(whole(&file(0, &fmt(3, 1, 8000, 32), 12, &audio)).1, [[0, 1000, -20_000]]);
+}
+
+#[test]
+fn gsm_is_decoded() {
+    let mut body = fmt(0x31, 1, 8000, 0);
+    body[12..14].copy_from_slice(&65u16.to_le_bytes());
+    body.extend([2, 0, 0x40, 1]);
+    let blocks = [0; 65 * 3];
+    let (reader, channels) = whole(&file(0, &body, 195, &blocks));
+    assert_eq!((reader.format().encoding, channels[0].len()), (Encoding::Gsm, 960));
+}

@@ -25,12 +25,15 @@ const MARGIN: f32 = 24.0;
 
 /// Everything that is drawn of one call. Times count from the call's beginning; what lies behind `duration` is drawn at
 /// its end, what is no number is left out.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct CallChart {
     /// What call this is.
     pub title: String,
     /// More of it, in small letters: date, codec, source.
     pub subtitle: String,
+    /// The names of the two parties, for the lanes of who speaks: by default customer and agent. An empty second name says
+    /// that only one can be heard, and leaves its lane out.
+    pub parties: [String; 2],
     /// How long the call was; of more than 100 hours, the first 100 are drawn.
     pub duration: Duration,
     /// The customer's affect over time, in order.
@@ -51,6 +54,26 @@ pub struct CallChart {
     pub alerts: Vec<Alert>,
     /// The call in a few words.
     pub summary: Vec<Fact>,
+}
+
+impl Default for CallChart {
+    fn default() -> Self {
+        Self {
+            title: String::new(),
+            subtitle: String::new(),
+            parties: ["Customer".to_owned(), "Agent".to_owned()],
+            duration: Duration::ZERO,
+            customer: Vec::new(),
+            threshold: None,
+            customer_speech: Vec::new(),
+            agent_speech: Vec::new(),
+            holds: Vec::new(),
+            announcements: Vec::new(),
+            dtmf: Vec::new(),
+            alerts: Vec::new(),
+            summary: Vec::new(),
+        }
+    }
 }
 
 /// One estimate of the customer's affect.

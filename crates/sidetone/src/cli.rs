@@ -61,7 +61,7 @@ enum Command {
     Tell(control::Tell),
     /// Play an announcement into a call that is up.
     Announce(control::Announce),
-    /// Put recordings (WAV, pcap, pcapng) through the very same pipeline, faster than real time.
+    /// Put recordings (audio files, packet captures) through the very same pipeline, faster than real time.
     Analyze(analyze::Analyze),
     /// Place a real call through Sidetone on this machine and watch it, no PBX needed.
     Demo(demo::Demo),

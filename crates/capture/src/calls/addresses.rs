@@ -31,6 +31,9 @@ pub(super) type Route = (SocketAddr, SocketAddr);
 pub(super) struct Addresses {
     named: HashMap<SocketAddr, Owner>,
     found: HashMap<SocketAddr, Owner>,
+    /// The named ports at the addresses that signalling came from: where audio comes from when both parties named
+    /// private addresses.
+    outside: HashMap<SocketAddr, Owner>,
 }
 
 impl Addresses {
@@ -39,6 +42,13 @@ impl Addresses {
         if self.named.len() < MOST_ADDRESSES || self.named.contains_key(&address) {
             self.named.insert(address, owner);
             self.found.remove(&address);
+        }
+    }
+
+    /// A party that named another address signals from this one, and may have its audio there.
+    pub(super) fn suspect(&mut self, address: SocketAddr, owner: Owner) {
+        if self.outside.len() < MOST_ADDRESSES || self.outside.contains_key(&address) {
+            self.outside.insert(address, owner);
         }
     }
 
@@ -59,7 +69,8 @@ impl Addresses {
             }
             return Some(sender);
         }
-        self.found.get(&src).copied().or_else(|| self.found.get(&dst).map(other))
+        let found = self.found.get(&src).copied().or_else(|| self.found.get(&dst).map(other));
+        found.or_else(|| self.outside.get(&src).copied()).or_else(|| self.outside.get(&dst).map(other))
     }
 }
 
@@ -91,6 +102,20 @@ mod tests {
         addresses.claim(addr(2), owner(0, Face::Pbx));
         assert_eq!(addresses.sender((addr(50), addr(2))), Some(owner(0, Face::Trunk)));
         assert_eq!(addresses.sender((addr(51), addr(50))), Some(owner(0, Face::Pbx)));
+    }
+
+    #[test]
+    fn parties_behind_address_translation_are_known_by_where_they_signal_from() {
+        let mut addresses = Addresses::default();
+        addresses.suspect(addr(1), owner(0, Face::Trunk));
+        assert_eq!(addresses.sender((addr(1), addr(2))), Some(owner(0, Face::Trunk)));
+        assert_eq!(addresses.sender((addr(2), addr(1))), Some(owner(0, Face::Pbx)));
+        addresses.claim(addr(1), owner(1, Face::Pbx));
+        assert_eq!(
+            addresses.sender((addr(1), addr(2))),
+            Some(owner(1, Face::Pbx)),
+            "a named address goes before"
+        );
     }
 
     #[test]

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sidetone_rtp::RtpView;
+use bytes::Bytes;
 use sidetone_sip::Face;
 use sidetone_sip::anchor::{Direction, EndPlan, Format, MediaKind, StreamPlan};
 
 use super::addresses::Route;
-use super::recording::{OVERHEAD, Origin, Recording};
-use super::{Happening, Options, Parties, formats};
+use super::recording::{Origin, Recording};
+use super::signalling::Orphan;
+use super::{Happening, MOST_CALLS, Options, Parties, formats};
 
 /// Flows that may turn out to be RTP; beyond it the one that was silent longest is forgotten.
 const MOST_FLOWS: usize = 4096;
@@ -21,13 +22,18 @@ const ORDERLY: f64 = 0.5;
 /// A sequence number follows on another if it is ahead of it by no more than this.
 const NEAR: u16 = 100;
 
-/// There is no room for another packet.
-pub(super) struct Full;
+/// Audio that pauses longer than this, both ways, and comes back from another source is another call.
+const BETWEEN_CALLS: Duration = Duration::from_secs(30);
+
+/// A flow's way and source.
+type Key = (SocketAddr, SocketAddr, u32);
 
 /// Flows that look like RTP.
 #[derive(Debug, Default)]
 pub(super) struct BareRtp {
-    flows: HashMap<(SocketAddr, SocketAddr, u32), Flow>,
+    flows: HashMap<Key, Flow>,
+    /// Flows that have paused so long that what came next was another.
+    ended: Vec<(Key, Flow)>,
 }
 
 #[derive(Debug)]
@@ -36,8 +42,7 @@ struct Flow {
     sequence: u16,
     /// Packets that follow on the one before.
     orderly: usize,
-    packets: Vec<(Duration, Vec<u8>)>,
-    bytes: usize,
+    packets: Vec<(Duration, Bytes)>,
 }
 
 impl Flow {
@@ -51,54 +56,59 @@ impl Flow {
 }
 
 impl BareRtp {
-    /// Takes a packet that may be RTP, if it fits into `room` bytes; gives the room that is left.
+    /// Takes a packet that may be RTP, with its source and sequence number.
     pub(super) fn observe(
         &mut self,
         now: Duration,
         (src, dst): Route,
-        rtp: &RtpView<'_>,
-        bytes: &[u8],
-        room: usize,
-    ) -> Result<usize, Full> {
-        let size = bytes.len() + OVERHEAD;
-        let mut room = room.checked_sub(size).ok_or(Full)?;
-        let key = (src, dst, rtp.ssrc());
+        (ssrc, sequence): (u32, u16),
+        bytes: Bytes,
+    ) {
+        let key = (src, dst, ssrc);
         if self.flows.len() == MOST_FLOWS && !self.flows.contains_key(&key) {
-            room += self.forget();
+            self.rest();
         }
-        let flow = self.flows.entry(key).or_insert_with(|| Flow {
-            last: now,
-            sequence: rtp.sequence(),
-            orderly: 0,
-            packets: Vec::new(),
-            bytes: 0,
-        });
-        let ahead = rtp.sequence().wrapping_sub(flow.sequence);
-        flow.orderly += usize::from((1..=NEAR).contains(&ahead));
-        flow.sequence = rtp.sequence();
+        let new = || Flow { last: now, sequence, orderly: 0, packets: Vec::new() };
+        let flow = self.flows.entry(key).or_insert_with(new);
+        let ahead = sequence.wrapping_sub(flow.sequence);
+        let follows = (1..=NEAR).contains(&ahead);
+        if !follows && now.saturating_sub(flow.last) > BETWEEN_CALLS {
+            let ended = std::mem::replace(flow, new());
+            if ended.is_rtp() {
+                self.ended.push((key, ended));
+            }
+        } else {
+            flow.orderly += usize::from(follows);
+        }
+        flow.sequence = sequence;
         flow.last = now;
-        flow.bytes += size;
-        flow.packets.push((now, bytes.to_vec()));
-        Ok(room)
+        flow.packets.push((now, bytes));
     }
 
-    /// Forgets the flow that was silent longest; gives the bytes that it held.
-    fn forget(&mut self) -> usize {
+    /// Makes room: takes the flow that was silent longest for ended.
+    fn rest(&mut self) {
         let oldest = self.flows.iter().min_by_key(|(_, flow)| flow.last).map(|(key, _)| *key);
-        oldest.and_then(|key| self.flows.remove(&key)).map_or(0, |flow| flow.bytes)
+        let oldest = oldest.and_then(|key| self.flows.remove_entry(&key));
+        self.ended.extend(oldest.filter(|(_, flow)| flow.is_rtp()));
     }
 
-    /// The calls that the flows are. `began` is when the capture did, since the Unix epoch.
-    pub(super) fn finish(self, began: Duration, options: &Options) -> Vec<Recording> {
-        let mut flows: Vec<_> = self.flows.into_iter().filter(|(_, flow)| flow.is_rtp()).collect();
+    /// The calls that the flows are. `began` is when the capture did, since the Unix epoch; `orphans` are descriptions
+    /// of audio in calls whose beginning was not captured.
+    pub(super) fn finish(self, began: Duration, options: &Options, orphans: &[Orphan]) -> Vec<Recording> {
+        let mut flows = self.ended;
+        flows.extend(self.flows.into_iter().filter(|(_, flow)| flow.is_rtp()));
         flows.sort_by_key(|(key, flow)| (flow.first(), *key));
         let formats = formats::assumed(&options.formats);
         let mut calls: Vec<Pair> = Vec::new();
         for ((src, dst, _), flow) in flows {
-            let known = calls.iter().position(|call| call.is_between(src, dst));
-            let known = known.or_else(|| calls.iter().position(|call| call.is_answered_by(src, dst, &flow)));
+            // Of several calls between the same addresses, the latest is the one that may still go on.
+            let known = calls.iter().rposition(|call| call.is_between(src, dst, &flow));
+            let known = known.or_else(|| calls.iter().rposition(|call| call.is_answered_by(src, dst, &flow)));
             let index = known.unwrap_or(calls.len());
             if known.is_none() {
+                if calls.len() == MOST_CALLS {
+                    continue;
+                }
                 calls.push(Pair {
                     caller: (src, dst),
                     callee: None,
@@ -111,7 +121,7 @@ impl BareRtp {
                 call.take(src, dst, flow);
             }
         }
-        calls.into_iter().map(|call| call.recording(began, options, &formats)).collect()
+        calls.into_iter().map(|call| call.recording(began, &formats, orphans)).collect()
     }
 }
 
@@ -130,14 +140,15 @@ struct Packet {
     at: Duration,
     by_caller: bool,
     route: Route,
-    bytes: Vec<u8>,
+    bytes: Bytes,
 }
 
 impl Pair {
-    /// Whether a flow goes between the same two addresses, in either direction.
-    fn is_between(&self, src: SocketAddr, dst: SocketAddr) -> bool {
+    /// Whether a flow goes between the same two addresses, in either direction, and no long silence lies between.
+    fn is_between(&self, src: SocketAddr, dst: SocketAddr, flow: &Flow) -> bool {
         let (a, b) = self.caller;
-        (src, dst) == (a, b) || (src, dst) == (b, a) || self.callee == Some((src, dst))
+        let is_between = (src, dst) == (a, b) || (src, dst) == (b, a) || self.callee == Some((src, dst));
+        is_between && flow.first() <= self.to + BETWEEN_CALLS
     }
 
     /// Whether a flow goes back between the same machines while the first one runs: some phones send from another
@@ -160,29 +171,52 @@ impl Pair {
         self.packets.extend(flow.packets.into_iter().map(packet));
     }
 
-    fn recording(mut self, began: Duration, options: &Options, formats: &[Format]) -> Recording {
+    /// How the call is known: by its addresses or, where a later message of it describes one of them, by that.
+    fn origin(&self, orphans: &[Orphan]) -> Origin {
+        let (caller, callee) = self.caller;
+        let by = |address| orphans.iter().rfind(|orphan: &&Orphan| orphan.address == address);
+        let sip = |orphan: &Orphan, from: &str, to: &str| Origin::Sip {
+            call_id: orphan.call_id.clone(),
+            from: from.to_owned(),
+            to: to.to_owned(),
+        };
+        by(caller)
+            .map(|orphan| sip(orphan, &orphan.name, &orphan.other))
+            .or_else(|| by(callee).map(|orphan| sip(orphan, &orphan.other, &orphan.name)))
+            .unwrap_or(Origin::Rtp { caller, callee })
+    }
+
+    fn recording(mut self, began: Duration, formats: &[Format], orphans: &[Orphan]) -> Recording {
         self.packets.sort_by_key(|packet| packet.at);
         let (caller, callee) = self.caller;
-        let mut recording = Recording::begun(Origin::Rtp { caller, callee }, began + self.from);
-        let end = |address| EndPlan {
-            remote_rtp: Some(address),
-            formats: formats.to_vec(),
-            direction: Direction::SendRecv,
-            ..EndPlan::default()
+        let mut recording = Recording::begun(self.origin(orphans), began + self.from, false);
+        let end = |address| {
+            // What somebody has agreed on goes before what is usual.
+            let told = orphans.iter().rfind(|orphan| orphan.address == address);
+            let told = told.map(|orphan| orphan.formats.as_slice()).unwrap_or_default();
+            let is_told =
+                |format: &&Format| !told.iter().any(|other| other.payload_type == format.payload_type);
+            EndPlan {
+                remote_rtp: Some(address),
+                formats: told.iter().chain(formats.iter().filter(is_told)).cloned().collect(),
+                direction: Direction::SendRecv,
+                ..EndPlan::default()
+            }
         };
-        let caller_face = options.customer.caller_face();
-        let (trunk, pbx) = match caller_face {
-            Face::Trunk => (end(caller), end(callee)),
-            Face::Pbx => (end(callee), end(caller)),
+        let plan = StreamPlan {
+            kind: MediaKind::Audio,
+            trunk: end(caller),
+            pbx: end(callee),
+            tappable: Ok(()),
+            answered: true,
         };
-        let plan = StreamPlan { kind: MediaKind::Audio, trunk, pbx, tappable: Ok(()), answered: true };
         recording.plan(Duration::ZERO, 0, plan);
         recording.fact(Duration::ZERO, Happening::Answered);
         let mut parties = Parties::default();
         for Packet { at, by_caller, route, bytes } in self.packets {
-            let face = if by_caller { caller_face } else { caller_face.other() };
+            let face = if by_caller { Face::Trunk } else { Face::Pbx };
             if parties.accepts(at, face, 0, route) {
-                recording.packet(at.saturating_sub(self.from), 0, face, &bytes);
+                recording.packet(at.saturating_sub(self.from), 0, face, route.0, bytes);
             }
         }
         recording

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use bytes::Bytes;
 use sidetone_rtp::RtpView;
 use sidetone_sip::Face;
 use sidetone_sip::anchor::{Cause, StreamPlan, Untappable};
 
-/// Bytes that a packet takes beside its own.
-pub(super) const OVERHEAD: usize = size_of::<(Duration, Entry)>();
+use super::customer::{Customer, Known};
 
 /// How a call became known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,29 +85,47 @@ pub struct Recording {
     ended: Option<Duration>,
     entries: Vec<(Duration, Entry)>,
     plans: Vec<StreamPlan>,
-    audio: Vec<u8>,
-    packets: usize,
+    /// Of the party on the trunk's and on the PBX's face.
+    voices: [Voice; 2],
+    caller_is_known: bool,
+    customer: Known,
+    /// The customer is the one who was called.
+    turned: bool,
+}
+
+/// What is known of a party's audio as a whole.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Voice {
+    /// Where it came from first.
+    pub from: Option<SocketAddr>,
+    /// RTP packets.
+    pub packets: usize,
+    /// Packets with the sequence number of the one before: of these, all but the first are taken for copies.
+    pub standing: usize,
+    last: Option<u16>,
 }
 
 /// A [`Happening`], with what it borrows kept elsewhere.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Entry {
     Plan { stream: usize, plan: usize },
-    Packet { stream: u16, face: Face, length: u16, offset: usize },
+    Packet { stream: u16, face: Face, rtp: Bytes },
     Fact(Happening<'static>),
 }
 
 impl Recording {
-    /// A call of which nothing has been heard.
-    pub(super) fn begun(origin: Origin, began: Duration) -> Self {
+    /// A call of which nothing has been heard. Until [`Recording::settle`], the caller is on the trunk's face.
+    pub(super) fn begun(origin: Origin, began: Duration, caller_is_known: bool) -> Self {
         Self {
             origin,
             began,
             ended: None,
             entries: Vec::new(),
             plans: Vec::new(),
-            audio: Vec::new(),
-            packets: 0,
+            voices: <[Voice; 2]>::default(),
+            caller_is_known,
+            customer: Known::No,
+            turned: false,
         }
     }
 
@@ -123,11 +141,91 @@ impl Recording {
         self.entries.push((at, Entry::Fact(fact)));
     }
 
-    pub(super) fn packet(&mut self, at: Duration, stream: usize, face: Face, rtp: &[u8]) {
-        let (Ok(stream), Ok(length)) = (u16::try_from(stream), u16::try_from(rtp.len())) else { return };
-        self.entries.push((at, Entry::Packet { stream, face, length, offset: self.audio.len() }));
-        self.audio.extend_from_slice(rtp);
-        self.packets += 1;
+    pub(super) fn packet(&mut self, at: Duration, stream: usize, face: Face, from: SocketAddr, rtp: Bytes) {
+        let Ok(stream) = u16::try_from(stream) else { return };
+        let sequence = RtpView::parse(&rtp).map(|rtp| rtp.sequence()).ok();
+        let [trunk, pbx] = &mut self.voices;
+        let voice = if face == Face::Trunk { trunk } else { pbx };
+        voice.from.get_or_insert(from);
+        voice.packets += 1;
+        voice.standing += usize::from(voice.last == sequence);
+        voice.last = sequence;
+        self.entries.push((at, Entry::Packet { stream, face, rtp }));
+    }
+
+    /// Decides which party is the customer, and puts it on the trunk's face.
+    pub(super) fn settle(&mut self, customer: Option<Customer>) {
+        let callee = match customer {
+            None => {
+                self.customer = if self.caller_is_known { Known::Signalled } else { Known::No };
+                return;
+            }
+            Some(Customer::Caller) => Some(false),
+            Some(Customer::Callee) => Some(true),
+            Some(Customer::At(place)) => {
+                let is_there =
+                    |face| self.addresses(face).into_iter().flatten().any(|address| place.is(address));
+                match [Face::Trunk, Face::Pbx].map(is_there) {
+                    [true, false] => Some(false),
+                    [false, true] => Some(true),
+                    // Neither, or both: a machine that talks to itself.
+                    _ => None,
+                }
+            }
+        };
+        self.customer = if callee.is_some() { Known::Named } else { Known::No };
+        if callee == Some(true) {
+            self.turn();
+        }
+    }
+
+    /// Addresses that a party has sent from, and wanted its audio at.
+    fn addresses(&self, face: Face) -> [Option<SocketAddr>; 2] {
+        [self.voice(face).from, self.plans.last().and_then(|plan| plan.end(face).remote_rtp)]
+    }
+
+    /// The parties change their faces.
+    fn turn(&mut self) {
+        self.turned = true;
+        self.voices.swap(0, 1);
+        for plan in &mut self.plans {
+            std::mem::swap(&mut plan.trunk, &mut plan.pbx);
+        }
+        for (_, entry) in &mut self.entries {
+            match entry {
+                Entry::Packet { face, .. }
+                | Entry::Fact(
+                    Happening::Held(face)
+                    | Happening::Resumed(face)
+                    | Happening::Ended { by: Some(face), .. },
+                ) => *face = face.other(),
+                Entry::Plan { .. } | Entry::Fact(_) => {}
+            }
+        }
+    }
+
+    /// Whether the capture shows who placed the call: its first INVITE.
+    pub(super) fn caller_is_known(&self) -> bool {
+        self.caller_is_known
+    }
+
+    /// How the party on the trunk's face is known to be the customer.
+    #[must_use]
+    pub fn customer(&self) -> Known {
+        self.customer
+    }
+
+    /// Whether the party on the trunk's face was called, as far as it is known who called.
+    #[must_use]
+    pub fn customer_was_called(&self) -> bool {
+        self.turned
+    }
+
+    /// What is known of the audio of the party on `face`.
+    #[must_use]
+    pub fn voice(&self, face: Face) -> Voice {
+        let [trunk, pbx] = self.voices;
+        if face == Face::Trunk { trunk } else { pbx }
     }
 
     /// How the call became known.
@@ -162,18 +260,19 @@ impl Recording {
     /// How many RTP packets were heard.
     #[must_use]
     pub fn packets(&self) -> usize {
-        self.packets
+        self.voices.iter().map(|voice| voice.packets).sum()
     }
 
     /// All that happened, in order; times count from [`Recording::began`].
     pub fn replay(&self) -> impl Iterator<Item = (Duration, Happening<'_>)> {
         self.entries.iter().filter_map(|(at, entry)| {
-            let happening = match *entry {
-                Entry::Fact(fact) => fact,
-                Entry::Plan { stream, plan } => Happening::Plan { stream, plan: self.plans.get(plan)? },
-                Entry::Packet { stream, face, length, offset } => {
-                    let rtp = self.audio.get(offset..offset + usize::from(length))?;
-                    Happening::Packet { stream: usize::from(stream), face, rtp }
+            let happening = match entry {
+                Entry::Fact(fact) => *fact,
+                Entry::Plan { stream, plan } => {
+                    Happening::Plan { stream: *stream, plan: self.plans.get(*plan)? }
+                }
+                Entry::Packet { stream, face, rtp } => {
+                    Happening::Packet { stream: usize::from(*stream), face: *face, rtp }
                 }
             };
             Some((*at, happening))

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sidetone_sip::anchor::{
-    self, Anchor, CallFact, CallKey, Exhausted, IpFamily, LocalMedia, MediaPlane, StreamPlan,
+    self, Anchor, CallFact, CallKey, Exhausted, Format, IpFamily, LocalMedia, MediaPlane, StreamPlan,
 };
 use sidetone_sip::framing::{Frame, Framer};
 use sidetone_sip::message::Limits;
+use sidetone_sip::name_addr::NameAddr;
 use sidetone_sip::proxy::{Passage, Passing};
+use sidetone_sip::sdp::{self, Description};
 use sidetone_sip::{Edit, Face, Flow, Message, Method};
 
 use super::MOST_CALLS;
@@ -18,6 +20,8 @@ use crate::datagrams::{Datagram, Transport};
 
 /// TCP streams whose messages are followed; beyond it the one idle longest is forgotten.
 const MOST_STREAMS: usize = 128;
+/// Letters of a party's name that are kept.
+const LONGEST_NAME: usize = 128;
 /// Names of callers remembered.
 const MOST_CALLERS: usize = MOST_CALLS * 4;
 
@@ -33,10 +37,27 @@ pub(super) enum Heard {
 #[derive(Debug)]
 pub(super) struct Signalling {
     anchor: Anchor<Plans>,
-    caller_face: Face,
+    /// Call-IDs of which the first INVITE was seen.
+    invited: HashSet<String>,
+    /// Descriptions of calls whose INVITE was not captured.
+    orphans: Vec<Orphan>,
     /// Call-ID and tag of those who have sent the first INVITE.
     callers: HashSet<(String, String)>,
     streams: HashMap<(SocketAddr, SocketAddr), Stream>,
+}
+
+/// The face that callers are put on until it is decided who the customer is.
+const CALLER: Face = Face::Trunk;
+
+/// Where a party of a call wants its audio, from a message of a dialog whose beginning was not captured.
+#[derive(Debug, Clone)]
+pub(super) struct Orphan {
+    pub(super) call_id: String,
+    /// The party's own name, and the other party's: user parts of From and To.
+    pub(super) name: String,
+    pub(super) other: String,
+    pub(super) address: SocketAddr,
+    pub(super) formats: Vec<Format>,
 }
 
 /// A TCP stream.
@@ -48,11 +69,12 @@ struct Stream {
 }
 
 impl Signalling {
-    pub(super) fn new(caller_face: Face) -> Self {
+    pub(super) fn new() -> Self {
         let settings = anchor::Settings { max_calls: MOST_CALLS, ..anchor::Settings::default() };
         Self {
             anchor: Anchor::new(Plans::default(), settings),
-            caller_face,
+            invited: HashSet::new(),
+            orphans: Vec::new(),
             callers: HashSet::new(),
             streams: HashMap::new(),
         }
@@ -61,6 +83,16 @@ impl Signalling {
     /// The next thing that became known of a call.
     pub(super) fn poll_fact(&mut self) -> Option<CallFact> {
         self.anchor.poll_fact()
+    }
+
+    /// Whether the first INVITE of a call was seen: then it is known who placed it.
+    pub(super) fn has_seen_invite(&self, call_id: &str) -> bool {
+        self.invited.contains(call_id)
+    }
+
+    /// What was described in calls whose INVITE was not captured.
+    pub(super) fn take_orphans(&mut self) -> Vec<Orphan> {
+        std::mem::take(&mut self.orphans)
     }
 
     /// What has been agreed on since it was asked last.
@@ -138,6 +170,12 @@ impl Signalling {
     /// Leads one message past the anchor; false if it isn't one.
     fn message(&mut self, now: Duration, flow: &Flow, bytes: Bytes) -> bool {
         let Ok(message) = Message::parse(bytes) else { return false };
+        let opens = message.method() == Some(Method::INVITE) && message.to_tag().is_none();
+        if opens && self.invited.len() < MOST_CALLS {
+            self.invited.insert(message.call_id().to_owned());
+        } else if !self.invited.contains(message.call_id()) && self.orphans.len() < MOST_CALLS {
+            self.orphans.extend(orphan(&message));
+        }
         let requester = self.requester(&message);
         let from = if message.is_request() { requester } else { requester.other() };
         let ctx = Passing { now, from, source: *flow, toward: flow.local };
@@ -156,16 +194,35 @@ impl Signalling {
         let name = |tag: Option<&str>| (message.call_id().to_owned(), tag.unwrap_or_default().to_owned());
         let (from, to) = (name(message.from_tag()), name(message.to_tag()));
         if self.callers.contains(&from) {
-            return self.caller_face;
+            return CALLER;
         }
         if message.to_tag().is_some() && self.callers.contains(&to) {
-            return self.caller_face.other();
+            return CALLER.other();
         }
         if message.method() == Some(Method::INVITE) && self.callers.len() < MOST_CALLERS {
             self.callers.insert(from);
         }
-        self.caller_face
+        CALLER
     }
+}
+
+/// What a message of an unknown call says of its sender's audio.
+fn orphan(message: &Message) -> Option<Orphan> {
+    let description = Description::parse(message.body()).ok()?;
+    let stream = sdp::Stream::all(&description).into_iter().find(|stream| stream.rtp.is_some())?;
+    let user = |name: Option<NameAddr<'_>>| {
+        let uri = name.and_then(|name| name.uri().ok());
+        uri.and_then(|uri| uri.user_unescaped()).unwrap_or_default().chars().take(LONGEST_NAME).collect()
+    };
+    let (from, to) = (user(message.from()), user(message.to()));
+    let (name, other) = if message.is_request() { (from, to) } else { (to, from) };
+    Some(Orphan {
+        call_id: message.call_id().to_owned(),
+        name,
+        other,
+        address: stream.rtp?,
+        formats: stream.formats,
+    })
 }
 
 /// The response as the anchor expects it: on its way through a proxy, whose own Via is the topmost.
@@ -178,7 +235,7 @@ fn received_by_a_proxy(response: &Message) -> Option<Message> {
 }
 
 /// Whether a datagram begins as SIP does.
-fn is_sip(bytes: &[u8]) -> bool {
+pub(super) fn is_sip(bytes: &[u8]) -> bool {
     let bytes = bytes.trim_ascii_start();
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
     line.starts_with(b"SIP/2.0 ")
@@ -187,7 +244,7 @@ fn is_sip(bytes: &[u8]) -> bool {
 
 /// Where in a stretch of a stream a SIP message seems to begin: at its first byte or, if the stretch is the middle of
 /// something, at a later line. The beginning of a start line is enough, as far as it goes.
-fn beginning(bytes: &[u8]) -> Option<usize> {
+pub(super) fn beginning(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let ended = line.last() == Some(&b'\n');

@@ -6,6 +6,7 @@ use super::streams::Segment as Stretch;
 
 const TCP: u8 = 6;
 const UDP: u8 = 17;
+const AUTHENTICATION: u8 = 51;
 
 /// More extension headers than any packet has.
 const MOST_EXTENSIONS: usize = 16;
@@ -72,12 +73,21 @@ impl<'a> Packet<'a> {
         } else {
             Part::Fragment { id: u32::from(u16::from_be_bytes([i0, i1])), offset, last: !more }
         };
+        let payload = bytes.get(header..length).ok_or(Refused::Cut)?;
+        // An authentication header (RFC 4302) stands before the whole packet's payload, as it does in IPv6.
+        let (protocol, payload) = match part {
+            Part::Whole if protocol == AUTHENTICATION => {
+                let (protocol, _, payload) = pass_extensions(protocol, payload)?;
+                (protocol, payload)
+            }
+            _ => (protocol, payload),
+        };
         Ok(Self {
             src: Ipv4Addr::new(s0, s1, s2, s3).into(),
             dst: Ipv4Addr::new(d0, d1, d2, d3).into(),
             protocol,
             part,
-            payload: bytes.get(header..length).ok_or(Refused::Cut)?,
+            payload,
         })
     }
 
@@ -106,7 +116,6 @@ fn pass_extensions(mut next: u8, mut bytes: &[u8]) -> Result<(u8, Part, &[u8]), 
     const HOP_BY_HOP: u8 = 0;
     const ROUTING: u8 = 43;
     const FRAGMENT: u8 = 44;
-    const AUTHENTICATION: u8 = 51;
     const DESTINATION: u8 = 60;
     const MOBILITY: u8 = 135;
     for _ in 0..MOST_EXTENSIONS {
@@ -140,9 +149,18 @@ fn pass_extensions(mut next: u8, mut bytes: &[u8]) -> Result<(u8, Part, &[u8]), 
 /// What a whole IP payload carries.
 #[derive(Debug)]
 pub(super) enum Segment<'a> {
-    Udp { src_port: u16, dst_port: u16, payload: &'a [u8] },
-    Tcp { src_port: u16, dst_port: u16, segment: Stretch<'a> },
-    Other,
+    Udp {
+        src_port: u16,
+        dst_port: u16,
+        payload: &'a [u8],
+    },
+    Tcp {
+        src_port: u16,
+        dst_port: u16,
+        segment: Stretch<'a>,
+    },
+    /// Another protocol, by its number.
+    Other(u8),
 }
 
 /// Reads the UDP or TCP header.
@@ -179,6 +197,6 @@ pub(super) fn transport_layer(protocol: u8, bytes: &[u8]) -> Result<Segment<'_>,
             })
         }
         (UDP | TCP, _) => Err(()),
-        _ => Ok(Segment::Other),
+        (other, _) => Ok(Segment::Other(other)),
     }
 }

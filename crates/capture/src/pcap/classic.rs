@@ -32,7 +32,9 @@ impl Classic {
     }
 
     pub(super) fn next<R: Read>(&mut self, input: &mut Input<R>) -> Result<Option<Stamp>, PcapError> {
-        let Some([s0, s1, s2, s3, f0, f1, f2, f3, l0, l1, l2, l3, ..]) = input.array::<16>()? else {
+        input.begin_piece();
+        let Some([s0, s1, s2, s3, f0, f1, f2, f3, l0, l1, l2, l3, o0, o1, o2, o3]) = input.array::<16>()?
+        else {
             return Ok(None);
         };
         let seconds = self.order.u32([s0, s1, s2, s3]);
@@ -42,6 +44,7 @@ impl Classic {
         if !input.read_frame(self.order.u32([l0, l1, l2, l3]))? {
             return Ok(None);
         }
-        Ok(Some(Stamp { at: Duration::from_secs(u64::from(seconds)) + fraction, link: self.link }))
+        let at = Duration::from_secs(u64::from(seconds)) + fraction;
+        Ok(Some(Stamp { at, link: self.link, original: self.order.u32([o0, o1, o2, o3]), timed: true }))
     }
 }

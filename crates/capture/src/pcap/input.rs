@@ -9,12 +9,14 @@ use super::{LONGEST_FRAME, PcapError};
 pub(super) struct Input<R> {
     reader: R,
     position: u64,
+    /// Where the frame or block begins that is being read.
+    piece: u64,
     frame: Vec<u8>,
 }
 
 impl<R: Read> Input<R> {
     pub(super) fn new(reader: R) -> Self {
-        Self { reader, position: 0, frame: Vec::new() }
+        Self { reader, position: 0, piece: 0, frame: Vec::new() }
     }
 
     pub(super) fn position(&self) -> u64 {
@@ -28,14 +30,29 @@ impl<R: Read> Input<R> {
     /// The next `N` bytes; none if the file ends before.
     pub(super) fn array<const N: usize>(&mut self) -> io::Result<Option<[u8; N]>> {
         let mut bytes = [0; N];
-        match self.reader.read_exact(&mut bytes) {
-            Ok(()) => {
-                self.position += N as u64;
-                Ok(Some(bytes))
+        let mut rest = &mut bytes[..];
+        while !rest.is_empty() {
+            match self.reader.read(rest) {
+                Ok(0) => return Ok(None),
+                Ok(read) => {
+                    self.position += read as u64;
+                    rest = rest.split_at_mut_checked(read).map(|(_, rest)| rest).unwrap_or_default();
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
-            Err(error) => Err(error),
         }
+        Ok(Some(bytes))
+    }
+
+    /// The next frame or block begins here.
+    pub(super) fn begin_piece(&mut self) {
+        self.piece = self.position;
+    }
+
+    /// Whether some of a frame or block has been read.
+    pub(super) fn is_within_a_piece(&self) -> bool {
+        self.position > self.piece
     }
 
     /// Reads `length` bytes as the frame; false if the file ends before.

@@ -57,6 +57,7 @@ impl Ng {
 
     pub(super) fn next<R: Read>(&mut self, input: &mut Input<R>) -> Result<Option<Stamp>, PcapError> {
         loop {
+            input.begin_piece();
             let Some(kind) = input.array()? else { return Ok(None) };
             if kind == SECTION {
                 if !self.section(input)? {
@@ -140,7 +141,7 @@ impl Ng {
         if body < 20 {
             return Err(input.damaged("a packet block that is too short"));
         }
-        let Some([i0, i1, i2, i3, h0, h1, h2, h3, t0, t1, t2, t3, l0, l1, l2, l3, _, _, _, _]) =
+        let Some([i0, i1, i2, i3, h0, h1, h2, h3, t0, t1, t2, t3, l0, l1, l2, l3, o0, o1, o2, o3]) =
             input.array()?
         else {
             return Ok((false, None));
@@ -163,7 +164,8 @@ impl Ng {
         let ticks =
             u64::from(self.order.u32([h0, h1, h2, h3])) << 32 | u64::from(self.order.u32([t0, t1, t2, t3]));
         self.last = interface.time(ticks);
-        Ok((true, Some(Stamp { at: self.last, link: interface.link })))
+        let original = self.order.u32([o0, o1, o2, o3]);
+        Ok((true, Some(Stamp { at: self.last, link: interface.link, original, timed: true })))
     }
 
     fn simple_packet<R: Read>(
@@ -179,14 +181,15 @@ impl Ng {
             0 => u32::MAX,
             limit => limit,
         };
-        let length = self.order.u32(original).min(snapped);
+        let original = self.order.u32(original);
+        let length = original.min(snapped);
         let rest = body
             .checked_sub(4 + u64::from(length))
             .ok_or_else(|| input.damaged("a packet longer than its block"))?;
         if !input.read_frame(length)? || !input.skip(rest)? {
             return Ok((false, None));
         }
-        Ok((true, Some(Stamp { at: self.last, link: interface.link })))
+        Ok((true, Some(Stamp { at: self.last, link: interface.link, original, timed: false })))
     }
 }
 

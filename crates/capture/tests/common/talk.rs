@@ -72,7 +72,7 @@ impl Talk {
 pub(crate) fn heard(capture: &[u8], options: Options) -> (Vec<Recording>, Counters) {
     let mut calls = Calls::new(options);
     for datagram in Datagrams::new(capture).unwrap() {
-        calls.observe(&datagram);
+        calls.observe(datagram);
     }
     calls.finish()
 }

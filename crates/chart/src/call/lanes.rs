@@ -23,7 +23,8 @@ const WIDEST_CAP: f32 = 120.0;
 pub(super) struct Lanes<'a> {
     chart: &'a CallChart,
     customer: Area,
-    agent: Area,
+    /// Missing where only one party can be heard.
+    agent: Option<Area>,
     /// Holds, announcements and keys; only where there are any.
     line: Option<Area>,
 }
@@ -31,29 +32,33 @@ pub(super) struct Lanes<'a> {
 impl<'a> Lanes<'a> {
     pub(super) fn place(chart: &'a CallChart, plane: &Plane, top: f32) -> Self {
         let lane = |y| Area { x: plane.left, y, width: plane.width(), height: HEIGHT };
-        let (customer, agent) = (lane(top), lane(top + HEIGHT + GAP));
+        let customer = lane(top);
+        let [_, second] = &chart.parties;
+        let agent = (!second.is_empty()).then(|| lane(top + HEIGHT + GAP));
         let quiet = chart.holds.is_empty() && chart.announcements.is_empty() && chart.dtmf.is_empty();
-        let line = (!quiet).then(|| lane(agent.bottom() + GAP));
+        let line = (!quiet).then(|| lane(agent.unwrap_or(customer).bottom() + GAP));
         Self { chart, customer, agent, line }
     }
 
     /// Where the lowest lane ends.
     pub(super) fn bottom(&self) -> f32 {
-        self.line.unwrap_or(self.agent).bottom()
+        self.line.or(self.agent).unwrap_or(self.customer).bottom()
     }
 
     /// Grounds and names.
     pub(super) fn draw_ground(&self, scene: &mut Scene) {
+        let [first, second] = self.chart.parties.clone().map(|party| format!("{party} speaks"));
         let lanes = [
-            (Some(self.customer), "Customer speaks", Ink::Customer),
-            (Some(self.agent), "Agent speaks", Ink::Muted),
+            (Some(self.customer), first.as_str(), Ink::Customer),
+            (self.agent, second.as_str(), Ink::Muted),
             (self.line, "On the line", Ink::Muted),
         ];
         for (area, name, ink) in lanes {
             let Some(area) = area else { continue };
             scene.add(Mark::rect(area).round(5.0).fill(Ink::Panel));
             let [_, middle] = area.middle();
-            scene.add(Mark::text(MARGIN, middle + 4.5, 13.0, name).bold().fill(ink));
+            let room = area.x - MARGIN - 6.0;
+            scene.add(Mark::text(MARGIN, middle + 4.5, 13.0, name).bold().fill(ink).fit(room));
         }
     }
 
@@ -62,8 +67,9 @@ impl<'a> Lanes<'a> {
         let customer = plane.ranges(&self.chart.customer_speech, JOINED);
         let agent = plane.ranges(&self.chart.agent_speech, JOINED);
         for (ranges, lane, ink) in
-            [(&customer, self.customer, Ink::Customer), (&agent, self.agent, Ink::Agent)]
+            [(&customer, Some(self.customer), Ink::Customer), (&agent, self.agent, Ink::Agent)]
         {
+            let Some(lane) = lane else { continue };
             for [from, to] in ranges {
                 let area = Area { x: *from, y: lane.y + 4.0, width: to - from, height: lane.height - 8.0 };
                 scene.add(Mark::rect(area).round(3.0).fill(ink));

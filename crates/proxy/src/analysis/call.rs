@@ -90,6 +90,19 @@ impl CallAnalysis {
         }
     }
 
+    /// Hears who talks when, of both, and nothing of how: for recordings in which nobody knows who the customer is.
+    pub fn attend(&mut self) {
+        self.listening = true;
+        self.listened = true;
+        self.customer.attend();
+        self.agent.attend();
+    }
+
+    /// Only one leg is there to be heard, as in a recording of one channel.
+    pub fn one_sided(&mut self) {
+        self.insight.one_sided();
+    }
+
     /// There is no consent any more: listens to nothing from now on. With `erase`, what was inferred is gone too.
     pub fn deafen(&mut self, erase: bool) {
         self.listening = false;

@@ -1,42 +1,55 @@
 //! `sidetone analyze`: recordings through the very same pipeline as live calls, as fast as the machine can.
 
+mod audio;
 mod capture;
 mod drawing;
+mod inputs;
+mod outcome;
 mod replay;
-mod wav;
+mod report;
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
-use clap::{Args, ValueEnum};
+use anyhow::Context;
+use clap::Args;
 use sidetone_capture::Kind;
+use sidetone_capture::audio::Defect;
+use sidetone_capture::calls::Customer;
 use sidetone_emotion::model::Model;
-use sidetone_events::{Event, Happening, NumberHasher, Secret};
-use sidetone_insight::Summary;
+use sidetone_events::{NumberHasher, Secret};
 
-use super::view::{Paint, clock, kind_word};
+use super::view::Paint;
 use super::{Output, model, say, say_json};
-use replay::Heard;
+use inputs::Input;
+use outcome::Outcome;
+use replay::{Heard, Roles};
+use report::Row;
 
 #[derive(Debug, Args)]
+#[command(after_help = outcome::EXIT_STATUSES)]
 pub(super) struct Analyze {
-    /// WAV (mono: the customer; stereo: a leg a channel), pcap or pcapng (SIP and RTP, or bare RTP).
+    /// WAV, FLAC, Ogg Opus or Vorbis (mono: the customer; stereo: a leg a channel), pcap or pcapng (SIP and RTP, or bare
+    /// RTP); folders with such files; - for standard input.
     #[arg(required = true, value_name = "FILES")]
     files: Vec<PathBuf>,
-    /// Who the customer is: in a stereo WAV the party on the left is the caller, on the right the callee.
-    #[arg(long, value_enum, default_value = "caller")]
-    customer: Party,
+    /// Who the customer is: caller, callee, or the address that their audio comes from (10.1.2.3 or 10.1.2.3:4000). In a
+    /// stereo file the caller is on the left, the callee on the right. By default it is who placed the call; where a
+    /// capture doesn't show that (no INVITE), nobody is judged until this says.
+    #[arg(long, value_name = "PARTY")]
+    customer: Option<Customer>,
     /// Draw each call's timeline into this folder, as SVG and PNG.
     #[arg(long, value_name = "DIR")]
     plots: Option<PathBuf>,
     /// Print events as they come, not only the summary. With --json they are always printed.
     #[arg(long)]
     events: bool,
+    /// Print one line a call, as the table that closes a report of several calls.
+    #[arg(long, conflicts_with = "events")]
+    table: bool,
     /// Formats of bare RTP, beside those with fixed payload types: 111=opus/48000/2.
     #[arg(long = "codec", value_name = "PT=NAME/RATE", value_parser = sidetone_capture::calls::format)]
     codecs: Vec<sidetone_sip::anchor::Format>,
@@ -48,18 +61,9 @@ pub(super) struct Analyze {
     salt: Option<String>,
 }
 
-/// A party of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Party {
-    /// Who calls.
-    Caller,
-    /// Who is called.
-    Callee,
-}
-
 /// What every file is analysed with.
 struct Bench {
-    customer: Party,
+    customer: Option<Customer>,
     model: Arc<Model>,
     hasher: NumberHasher,
     formats: Vec<sidetone_sip::anchor::Format>,
@@ -75,55 +79,125 @@ impl Analyze {
             Some(salt) => NumberHasher::salted(&Secret::new(salt.as_str())),
             None => NumberHasher::with_random_salt(),
         }?;
-        let bench = Bench { customer: self.customer, model, hasher, formats: self.codecs.clone() };
-        let mut failed = false;
-        let mut names = Names::default();
-        for file in &self.files {
-            if let Err(error) = self.one(file, &bench, &mut names, output) {
-                failed = true;
-                eprintln!("sidetone: {}: {error:#}", file.display());
-            }
+        if let Some(folder) = &self.plots {
+            std::fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))?;
         }
-        Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-    }
-
-    fn one(&self, file: &Path, bench: &Bench, names: &mut Names, output: Output) -> anyhow::Result<()> {
-        let mut input = File::open(file).context("can't be opened; is the path right?")?;
-        let size = input.metadata().map_or(0, |metadata| metadata.len());
-        let mut beginning = Vec::new();
-        input.by_ref().take(12).read_to_end(&mut beginning)?;
-        input.rewind()?;
-        let bar = model::bar("hearing");
-        bar.set_length(size);
-        let input = BufReader::new(bar.wrap_read(input));
-        let calls = match Kind::of(&beginning) {
-            Some(Kind::Wav) => vec![wav::analyse(file, input, bench)?],
-            Some(Kind::Capture) => capture::analyse(input, bench)?,
-            None => bail!("is neither WAV nor pcap nor pcapng; convert it to one of them"),
-        };
-        bar.finish_and_clear();
-        if calls.is_empty() {
-            bail!(
-                "holds no call: neither SIP with RTP nor RTP of a known payload type (name others with --codec)"
+        let bench = Bench { customer: self.customer, model, hasher, formats: self.codecs.clone() };
+        let mut report = Report { names: Names::default(), rows: Vec::new(), passed_over: 0, read: 0 };
+        let mut worst = Outcome::Whole;
+        for input in inputs::gather(&self.files) {
+            let outcome = match input {
+                Ok(input) => self.one(&input, &bench, &mut report, output).unwrap_or_else(|error| {
+                    eprintln!("sidetone: {}: {error:#}", input.name());
+                    Outcome::Unread
+                }),
+                Err(reason) => {
+                    eprintln!("sidetone: {reason}");
+                    Outcome::Unread
+                }
+            };
+            worst = worst.min(outcome);
+        }
+        if report.passed_over > 0 {
+            eprintln!(
+                "sidetone: {} other files in folders are no recordings, and passed over",
+                report.passed_over
             );
         }
-        for (number, call) in calls.iter().enumerate() {
-            self.report(file, number, call, names, output)?;
+        if report.read == 0 && worst == Outcome::Whole {
+            eprintln!("sidetone: no recording is there to be analysed");
+            worst = Outcome::Nothing;
         }
-        Ok(())
+        if !output.json && (self.table || report.rows.len() > 1) {
+            if !self.table {
+                say("");
+            }
+            report::table(report.rows).into_iter().for_each(say);
+        }
+        Ok(worst.into())
+    }
+
+    fn one(
+        &self,
+        input: &Input,
+        bench: &Bench,
+        report: &mut Report,
+        output: Output,
+    ) -> anyhow::Result<Outcome> {
+        let bar = model::bar("hearing");
+        let counted = bar.clone();
+        let (kind, file) = input.open(|file, size| {
+            counted.set_length(size.unwrap_or(0));
+            Box::new(counted.wrap_read(file)) as Box<dyn Read>
+        })?;
+        if input.passes_over(kind) {
+            bar.finish_and_clear();
+            report.passed_over += 1;
+            return Ok(Outcome::Whole);
+        }
+        report.read += 1;
+        let name = input.name();
+        let note = |text: &dyn std::fmt::Display| eprintln!("sidetone: {name}: {text}");
+        let file = BufReader::new(file);
+        let (calls, damaged) = match kind {
+            Kind::Audio(container) => {
+                let (heard, defect) = audio::analyse(input, container, file, bench)?;
+                bar.finish_and_clear();
+                if let Some(defect) = &defect {
+                    note(defect);
+                }
+                (Vec::from_iter(heard), defect.is_some_and(|defect| defect != Defect::Size))
+            }
+            Kind::Capture => {
+                let found = capture::analyse(file, bench)?;
+                bar.finish_and_clear();
+                found.notes.iter().for_each(|text| note(text));
+                (found.calls, found.damaged)
+            }
+            Kind::Empty => {
+                note(&"is empty");
+                return Ok(Outcome::Nothing);
+            }
+            Kind::Other(Some((what, remedy))) => anyhow::bail!("is {what}, which isn't read; {remedy}"),
+            Kind::Other(None) => anyhow::bail!(
+                "is neither audio (WAV, FLAC, Ogg) nor a capture (pcap, pcapng); convert it to one of them"
+            ),
+        };
+        for (number, call) in calls.iter().enumerate() {
+            let name = if number > 0 { format!("{name}, call {}", number + 1) } else { name.clone() };
+            self.report(&name, input, call, report, output)?;
+        }
+        let mut outcome = if damaged { Outcome::Damaged } else { Outcome::Whole };
+        if calls.is_empty() {
+            note(
+                &"holds nothing to analyse: no audio, no SIP with RTP, and no RTP of a known payload type (name others with --codec)",
+            );
+        }
+        if !calls.iter().any(|call| call.has_audio) {
+            outcome = outcome.min(Outcome::Nothing);
+        }
+        if let Some(Roles::Unknown { one, other }) =
+            calls.iter().map(|call| &call.roles).find(|roles| matches!(roles, Roles::Unknown { .. }))
+        {
+            note(&format_args!(
+                "it isn't known who the customer is, so nobody is judged: say --customer {one} or --customer {other}"
+            ));
+            outcome = outcome.min(Outcome::NobodyJudged);
+        }
+        Ok(outcome)
     }
 
     fn report(
         &self,
-        file: &Path,
-        number: usize,
+        name: &str,
+        input: &Input,
         call: &Heard,
-        names: &mut Names,
+        report: &mut Report,
         output: Output,
     ) -> anyhow::Result<()> {
         if output.json {
             call.events.iter().try_for_each(say_json)?;
-        } else {
+        } else if !self.table {
             if self.events {
                 let paint = Paint::detect();
                 for event in &call.events {
@@ -132,23 +206,29 @@ impl Analyze {
                     say(super::control::one_line(&event, paint));
                 }
             }
-            say(format_args!(
-                "{}{}",
-                file.display(),
-                if number > 0 { format!(", call {}", number + 1) } else { String::new() }
-            ));
-            sum_up(call);
+            report::call(name, call);
         }
+        report.rows.push(Row::of(name, call));
         if let Some(folder) = &self.plots {
-            std::fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))?;
-            let name = names.free(&file.file_stem().unwrap_or_default().to_string_lossy());
-            let path = drawing::draw(&name, call, folder)?;
-            if !output.json {
+            let stem = input.path().and_then(Path::file_stem).unwrap_or_else(|| "standard-input".as_ref());
+            let path = drawing::draw(&report.names.free(&stem.to_string_lossy()), call, folder)?;
+            if !output.json && !self.table {
                 say(format_args!("  drawn as {} and .png", path.display()));
             }
         }
         Ok(())
     }
+}
+
+/// What gathers over all inputs.
+#[derive(Debug)]
+struct Report {
+    names: Names,
+    rows: Vec<Row>,
+    /// Files in folders that are no recordings.
+    passed_over: usize,
+    /// Recordings.
+    read: usize,
 }
 
 /// The names of pictures drawn so far: neither a file's further calls nor a file of the same name in another folder
@@ -166,59 +246,6 @@ impl Names {
             number += 1;
         }
         name
-    }
-}
-
-fn sum_up(call: &Heard) {
-    let Summary { duration, sentiment, conduct, analysis, .. } = &call.summary;
-    say(format_args!(
-        "  {} of call, {:.0} s of the customer's speech judged, {} estimates, {} declined",
-        clock(*duration),
-        analysis.judged.as_secs_f32(),
-        analysis.estimates,
-        analysis.abstained
-    ));
-    match sentiment {
-        Some(sentiment) => say(format_args!(
-            "  sounds {:+.2} at the start, {:+.2} at the end (shift {:+.2}); lowest {:+.2} at {}",
-            sentiment.start,
-            sentiment.end,
-            sentiment.shift,
-            sentiment.lowest.valence,
-            clock(sentiment.lowest.at)
-        )),
-        None => say("  too little speech to say how the customer sounds"),
-    }
-    for alert in call.events.iter().filter_map(alert) {
-        say(alert);
-    }
-    if let Some(share) = conduct.customer.talk_share {
-        say(format_args!(
-            "  talk: customer {:.0} %, agent {:.0} %; overlap {:.1} s, longest silence {:.1} s, on hold {:.0} s",
-            share * 100.0,
-            (1.0 - share) * 100.0,
-            conduct.overlap.as_secs_f32(),
-            conduct.longest_silence.as_secs_f32(),
-            conduct.hold.as_secs_f32()
-        ));
-    }
-    let speed = call.summary.duration.as_secs_f64() / call.took.as_secs_f64().max(1e-6);
-    say(format_args!("  heard in {:.2} s: {speed:.0} times faster than real time", call.took.as_secs_f64()));
-}
-
-fn alert(event: &Event) -> Option<String> {
-    match &event.happening {
-        Happening::AffectAlert(alert) => Some(
-            format!(
-                "  {}  {} {:?}, score {:.2}",
-                clock(event.at),
-                kind_word(alert.alert),
-                alert.phase,
-                alert.score
-            )
-            .to_lowercase(),
-        ),
-        _ => None,
     }
 }
 

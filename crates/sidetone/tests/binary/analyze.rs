@@ -1,5 +1,12 @@
 //! `sidetone analyze` on the demo's own speech.
 
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use sidetone_capture::pcap::Writer;
+
 use super::common::{assert_valid, json_lines, of_kind, repository, sidetone, stdout};
 
 #[test]
@@ -56,17 +63,24 @@ fn a_timeline_is_drawn() {
 
 #[test]
 fn what_cannot_be_read_is_said_and_fails() {
-    for (name, content, wanted) in [
-        ("text.wav", b"hello".as_slice(), "neither WAV nor pcap"),
-        ("cut.wav", b"RIFF\x00\x00\x00\x00WAVEfmt ", "WAV"),
-        ("empty.pcap", b"", "neither WAV nor pcap"),
+    for (name, content, wanted, status) in [
+        ("text.wav", b"hello".as_slice(), "neither audio", 3),
+        ("cut.wav", b"RIFF\x00\x00\x00\x00WAVEfmt ", "WAV", 3),
+        ("music.mp3", b"\xFF\xFB\x90\x00 and so on", "ffmpeg", 3),
+        ("empty.pcap", b"", "is empty", 5),
+        (
+            "silent.wav",
+            b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data\0\0\0\0",
+            "nothing to analyse",
+            5,
+        ),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, content).unwrap();
         let output = sidetone(&["analyze", &path.to_string_lossy()]);
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success() && error.contains(wanted), "{name}: {error}");
+        assert_eq!((output.status.code(), error.contains(wanted)), (Some(status), true), "{name}: {error}");
     }
 }
 
@@ -85,4 +99,141 @@ fn stereo_of(left: &str, right: &str, to: &std::path::Path) {
         writer.write_sample(right).unwrap();
     }
     writer.finalize().unwrap();
+}
+
+/// Ten seconds of the demo's two parties as bare RTP, the agent a moment ahead.
+fn bare_capture(to: &Path) {
+    let read = |path: &str| -> Vec<i16> {
+        hound::WavReader::open(repository(path)).unwrap().samples().map(Result::unwrap).take(80_000).collect()
+    };
+    let legs = [
+        (read("demo/agent.wav"), "10.2.2.20:6000", "10.1.1.10:4000", 0xB_u32),
+        (read("demo/caller.wav"), "10.1.1.10:4000", "10.2.2.20:6000", 0xA),
+    ];
+    let mut writer = Writer::new(Vec::new()).unwrap();
+    for n in 0..500_u16 {
+        for (offset, (samples, src, dst, ssrc)) in legs.iter().enumerate() {
+            let mut packet = vec![0x80, 0];
+            packet.extend(n.to_be_bytes());
+            packet.extend((u32::from(n) * 160).to_be_bytes());
+            packet.extend(ssrc.to_be_bytes());
+            let samples = &samples[usize::from(n) * 160..][..160];
+            packet.extend(samples.iter().map(|sample| sidetone_codec::g711::to_ulaw(*sample)));
+            let at = Duration::from_millis(1_700_000_000_000 + u64::from(n) * 20 + offset as u64);
+            writer.udp(at, src.parse().unwrap(), dst.parse().unwrap(), &packet).unwrap();
+        }
+    }
+    std::fs::write(to, writer.into_inner()).unwrap();
+}
+
+fn text(output: &Output) -> (Option<i32>, String, String) {
+    let read = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), read(&output.stdout), read(&output.stderr))
+}
+
+#[test]
+fn in_bare_audio_nobody_is_judged_until_the_customer_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bare.pcap");
+    bare_capture(&path);
+    let path = path.to_string_lossy();
+    let (status, out, error) = text(&sidetone(&["analyze", &path]));
+    assert_eq!(status, Some(6), "{error}");
+    assert!(out.contains("nobody judged") && out.contains("talk: 10.2.2.20:6000"), "{out}");
+    assert!(error.contains("--customer 10.2.2.20:6000 or --customer 10.1.1.10:4000"), "{error}");
+    let events = sidetone(&["analyze", "--json", &path]).stdout;
+    let events: Vec<serde_json::Value> =
+        String::from_utf8(events).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_valid(&events);
+    assert_eq!(events[0]["data"]["analysed"], false);
+    assert_eq!(
+        events.iter().map(|event| event["kind"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["call.started", "call.answered", "call.ended"]
+    );
+    assert!(events.last().unwrap()["data"]["summary"].is_null());
+
+    // The customer named, whoever was first to be heard, is judged as the same person's recording is.
+    let judged = |customer: &str| {
+        let events = json_lines(&["analyze", "--json", "--customer", customer, &path]);
+        assert_valid(&events);
+        events.last().unwrap()["data"]["summary"]["conduct"]["customer"]["talk_ms"].as_u64().unwrap()
+    };
+    assert_eq!(judged("10.1.1.10"), judged("callee"));
+    assert_eq!(judged("10.2.2.20:6000"), judged("caller"));
+    assert_ne!(judged("10.1.1.10"), judged("10.2.2.20"));
+}
+
+#[test]
+fn of_one_channel_no_agent_is_made_up() {
+    let events = json_lines(&["analyze", "--json", &repository("demo/caller.wav")]);
+    let conduct = &events.last().unwrap()["data"]["summary"]["conduct"];
+    assert!(
+        conduct["customer"]["talk_share"].is_null() && conduct["agent"]["talk_share"].is_null(),
+        "{conduct}"
+    );
+    assert_eq!((conduct["agent"]["talk_ms"].as_u64(), conduct["silence_ms"].as_u64()), (Some(0), Some(0)));
+    let report = stdout(&["analyze", &repository("demo/caller.wav")]);
+    assert!(
+        report.contains("the other party isn't in this recording") && !report.contains("agent 0 %"),
+        "{report}"
+    );
+}
+
+#[test]
+fn folders_and_standard_input_are_recordings_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let within = folder.path().join("2026/november");
+    std::fs::create_dir_all(&within).unwrap();
+    std::fs::copy(repository("demo/caller.wav"), within.join("b.wav")).unwrap();
+    std::fs::write(folder.path().join("notes.txt"), "not a recording").unwrap();
+    std::fs::write(folder.path().join(".hidden.wav"), "neither").unwrap();
+    bare_capture(&folder.path().join("a.pcap"));
+    let path = folder.path().to_string_lossy();
+    let (status, out, error) = text(&sidetone(&["analyze", "--table", "--customer", "callee", &path]));
+    assert_eq!(status, Some(0), "{error}");
+    assert!(error.contains("1 other files in folders"), "{error}");
+    let rows: Vec<&str> = out.lines().collect();
+    // In order of names, each folder's own files where its name stands.
+    assert_eq!(rows.len(), 3, "{out}");
+    assert!(
+        rows[0].starts_with("began (UTC)") && rows[1].ends_with("b.wav") && rows[2].ends_with("a.pcap"),
+        "{out}"
+    );
+    assert!(rows[2].starts_with("2023-11-14 22:13:20"), "{out}");
+
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sidetone"))
+        .args(["analyze", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let wav = std::fs::read(repository("demo/caller.wav")).unwrap();
+    child.stdin.take().unwrap().write_all(&wav).unwrap();
+    let (status, out, error) = text(&child.wait_with_output().unwrap());
+    assert_eq!((status, out.starts_with("standard input\n")), (Some(0), true), "{out}{error}");
+}
+
+#[test]
+fn what_is_there_of_a_cut_file_is_analysed_and_said_to_be_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = folder.path().join("whole.pcap");
+    bare_capture(&whole);
+    let mut bytes = std::fs::read(&whole).unwrap();
+    bytes.truncate(bytes.len() - 30);
+    let cut = folder.path().join("cut.pcap");
+    std::fs::write(&cut, bytes).unwrap();
+    let (status, out, error) = text(&sidetone(&["analyze", "--customer", "callee", &cut.to_string_lossy()]));
+    assert_eq!(status, Some(4), "{error}");
+    assert!(error.contains("ends in the middle of a frame") && out.contains(" of call, "), "{error}{out}");
+}
+
+#[test]
+fn exit_statuses_are_told_by_help() {
+    let help = stdout(&["analyze", "--help"]);
+    for status in
+        ["Exit status", "  3  an input could not be read", "  6  a call was heard and nobody judged"]
+    {
+        assert!(help.contains(status), "{help}");
+    }
 }

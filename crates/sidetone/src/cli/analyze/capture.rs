@@ -1,43 +1,204 @@
 //! The calls of a packet capture.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::time::Duration;
 
-use anyhow::bail;
-use sidetone_capture::calls::{Calls, Customer, Happening, Options, Origin, Recording};
-use sidetone_capture::datagrams::Datagrams;
+use sidetone_capture::calls::{Calls, Counters, Happening, Known, Options, Origin, Recording};
+use sidetone_capture::datagrams::{self, Datagrams};
+use sidetone_codec::Codec;
 use sidetone_events::{CallHeld, CallResumed, CallUntappable, Parties, Timestamp};
 use sidetone_proxy::analysis::leg;
 use sidetone_proxy::words;
+use sidetone_rtp::RtpView;
 use sidetone_sip::Face;
 
-use super::replay::{End, Heard, Replay};
-use super::{Bench, Party};
+use super::super::model;
+use super::Bench;
+use super::replay::{End, Heard, Replay, Roles, Told};
 
-pub(super) fn analyse(input: impl Read, bench: &Bench) -> anyhow::Result<Vec<Heard>> {
-    let customer = match bench.customer {
-        Party::Caller => Customer::Caller,
-        Party::Callee => Customer::Callee,
-    };
-    let mut calls = Calls::new(Options { customer, formats: bench.formats.clone(), ..Options::default() });
+/// What a capture has given.
+pub(super) struct Found {
+    pub(super) calls: Vec<Heard>,
+    /// What is to be said of the capture as a whole.
+    pub(super) notes: Vec<String>,
+    /// Whether it is damaged, or cut off.
+    pub(super) damaged: bool,
+}
+
+pub(super) fn analyse(input: impl Read, bench: &Bench) -> anyhow::Result<Found> {
+    let options = Options { customer: bench.customer, formats: bench.formats.clone(), ..Options::default() };
+    let mut calls = Calls::new(options);
     let mut datagrams = Datagrams::new(input)?;
     for datagram in &mut datagrams {
-        calls.observe(&datagram);
+        calls.observe(datagram);
     }
+    let mut notes = Vec::new();
     if let Some(damage) = datagrams.damage() {
-        eprintln!("sidetone: the capture is damaged ({damage}); what stands before that is heard");
+        notes.push(format!("is damaged ({damage}); what stands before that is heard"));
+    } else if datagrams.truncated() {
+        notes.push("ends in the middle of a frame; what stands before that is heard".to_owned());
     }
-    let (recordings, counters) = calls.finish();
-    if counters.dropped > 0 {
-        eprintln!(
-            "sidetone: {} packets were left out: the capture holds more audio than fits",
-            counters.dropped
-        );
+    let damaged = !notes.is_empty();
+    let frames = datagrams.counters();
+    let (mut recordings, counters) = calls.finish();
+    if frames.untimed > 0 && frames.untimed == frames.frames {
+        // All at one instant, they would be heard in no time, and both parties at once.
+        notes.push(format!(
+            "carries no times ({} simple packets of pcapng): who spoke when can't be told; capture again, with dumpcap or tcpdump",
+            frames.untimed
+        ));
+        recordings.clear();
     }
+    notes.extend(of_frames(&frames));
+    let unread = datagrams.unread().into_iter().filter(|(unread, _)| !unread.is_ordinary());
+    notes.extend(unread.map(|(unread, count)| format!("{count} frames of {unread} are not read")));
+    notes.extend(of_calls(&counters));
     if recordings.is_empty() && counters.messages > 0 {
-        bail!("holds {} SIP messages, but no call", counters.messages);
+        notes.push(format!("holds {} SIP messages, but no call", counters.messages));
     }
-    Ok(recordings.iter().map(|recording| hear(recording, bench)).collect())
+    let bar = model::bar("hearing calls");
+    bar.set_length(recordings.len() as u64);
+    let calls = recordings
+        .iter()
+        .map(|recording| {
+            let heard = hear(recording, bench);
+            bar.inc(1);
+            heard
+        })
+        .collect();
+    bar.finish_and_clear();
+    Ok(Found { calls, notes, damaged })
+}
+
+/// What was lost of frames.
+fn of_frames(counters: &datagrams::Counters) -> Vec<String> {
+    let datagrams::Counters { frames, cut, snap_length, untimed, fragments_lost, stream_gaps, .. } =
+        *counters;
+    let mut notes = Vec::new();
+    if cut > 0 || snap_length > 0 {
+        notes.push(format!(
+            "{cut} of {frames} packets were cut off by the capture's snap length ({snap_length} bytes) and are lost: capture with `tcpdump -s 0`",
+        ));
+    }
+    if untimed > 0 && untimed < frames {
+        notes.push(format!("{untimed} of {frames} frames carry no time (simple packets): they are taken to come right behind the one before"));
+    }
+    if fragments_lost > 0 {
+        notes.push(format!("{fragments_lost} fragmented packets are not there whole, and lost"));
+    }
+    if stream_gaps > 0 {
+        notes.push(format!("{stream_gaps} pieces of TCP streams are missing"));
+    }
+    notes
+}
+
+/// What was put right, and left out.
+fn of_calls(counters: &Counters) -> Vec<String> {
+    let Counters {
+        dropped, copies, out_of_order, farthest_out_of_order, clock_set_back, other_views, ..
+    } = *counters;
+    let mut notes = Vec::new();
+    if copies > 0 {
+        notes.push(format!("{copies} packets were captured more than once; their copies are dropped"));
+    }
+    if out_of_order > 0 {
+        notes.push(format!(
+            "{out_of_order} packets stand out of time order, by up to {:.1} s; they are sorted",
+            farthest_out_of_order.as_secs_f64()
+        ));
+    }
+    if clock_set_back > 0 {
+        notes.push(format!(
+            "the clock was set back {clock_set_back} times while audio went on; times behind that are moved"
+        ));
+    }
+    if other_views > 0 {
+        notes.push(format!(
+            "{other_views} calls are another view of one that is told, from its other side, and left out"
+        ));
+    }
+    if dropped > 0 {
+        notes.push(format!("{dropped} packets were left out: the capture holds more audio than fits"));
+    }
+    notes
+}
+
+/// The parties' addresses, as far as audio has come from them.
+fn ends(recording: &Recording) -> [String; 2] {
+    let address = |face| recording.voice(face).from.map(|address| address.to_string());
+    let planned = match recording.origin() {
+        Origin::Rtp { caller, callee } => [Some(caller.to_string()), Some(callee.to_string())],
+        Origin::Sip { .. } => [None, None],
+    };
+    let [trunk, pbx] = [address(Face::Trunk), address(Face::Pbx)];
+    let [one, other] = planned;
+    let (one, other) = if recording.customer_was_called() { (other, one) } else { (one, other) };
+    [trunk.or(one), pbx.or(other)].map(|address| address.unwrap_or_else(|| "nobody heard".to_owned()))
+}
+
+/// Which party is the customer, and how that is known.
+fn roles(recording: &Recording) -> Roles {
+    let [one, other] = ends(recording);
+    let role = if recording.customer_was_called() { "called" } else { "placed the call" };
+    match (recording.customer(), recording.origin()) {
+        (Known::No, _) => Roles::Unknown { one, other },
+        (Known::Signalled, _) => {
+            Roles::Known("the one who placed the call (if that was the agent: --customer callee)".to_owned())
+        }
+        (Known::Named, Origin::Sip { .. }) => {
+            Roles::Known(format!("the one who {}", if role == "called" { "was called" } else { role }))
+        }
+        (Known::Named, Origin::Rtp { .. }) => Roles::Known(format!("{one}, as --customer has it")),
+    }
+}
+
+/// Why audio that came was not heard.
+fn unheard(recording: &Recording) -> (Vec<String>, bool) {
+    let mut formats: BTreeMap<u8, (String, bool)> = BTreeMap::new();
+    let mut met: BTreeMap<u8, u64> = BTreeMap::new();
+    for (_, happening) in recording.replay() {
+        match happening {
+            Happening::Plan { plan, .. } => {
+                for format in
+                    plan.trunk.formats.iter().chain(&plan.pbx.formats).filter(|f| !f.encoding.is_empty())
+                {
+                    let codec = Codec::from_rtpmap(
+                        &format.encoding,
+                        format.clock_rate,
+                        format.channels,
+                        &format.fmtp,
+                    );
+                    formats.insert(format.payload_type, (format.encoding.clone(), codec.is_some()));
+                }
+            }
+            Happening::Packet { rtp, .. } => {
+                if let Ok(rtp) = RtpView::parse(rtp) {
+                    *met.entry(rtp.payload_type()).or_default() += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut notes = Vec::new();
+    let mut decodable = 0;
+    for (payload_type, packets) in &met {
+        match formats.get(payload_type) {
+            Some((_, true)) => decodable += packets,
+            Some((encoding, false)) => notes.push(format!("{packets} packets of {encoding}, which is not decoded here")),
+            None => notes.push(format!(
+                "{packets} packets of payload type {payload_type}, which nothing explains: name it, as in --codec {payload_type}=opus/48000/2"
+            )),
+        }
+    }
+    for (face, who) in [(Face::Trunk, 0), (Face::Pbx, 1)] {
+        let voice = recording.voice(face);
+        if voice.standing > voice.packets / 2 {
+            let address = ends(recording).get(who).cloned().unwrap_or_default();
+            notes.push(format!("the RTP of {address} doesn't count its packets ({} of {} repeat a sequence number): it is not heard", voice.standing, voice.packets));
+        }
+    }
+    (notes, decodable > 0)
 }
 
 fn hear(recording: &Recording, bench: &Bench) -> Heard {
@@ -47,7 +208,22 @@ fn hear(recording: &Recording, bench: &Bench) -> Heard {
         Origin::Sip { call_id, from, to } => (call_id.clone(), from.as_str(), to.as_str()),
         Origin::Rtp { caller, callee } => (format!("{caller}-{callee}"), "", ""),
     };
-    let mut replay = Replay::of(&name, "capture", Parties { caller: from, callee: to }, began, bench);
+    let is_signalled = matches!(recording.origin(), Origin::Sip { .. });
+    let silent = |face| recording.voice(face).packets == 0;
+    let told = Told {
+        name: &name,
+        source: "capture",
+        parties: Parties { caller: from, callee: to },
+        began,
+        outbound: recording.customer_was_called(),
+        roles: roles(recording),
+        alone: match (silent(Face::Trunk), silent(Face::Pbx)) {
+            (true, false) => Some(Face::Pbx),
+            (false, true) => Some(Face::Trunk),
+            _ => None,
+        },
+    };
+    let mut replay = Replay::of(told, bench);
     let mut held: [Option<Duration>; 2] = [None; 2];
     let mut end = End::UNTOLD;
     let mut last = Duration::ZERO;
@@ -81,5 +257,10 @@ fn hear(recording: &Recording, bench: &Bench) -> Heard {
             }
         }
     }
-    replay.finish(last, end)
+    let (mut notes, has_audio) = unheard(recording);
+    if recording.packets() == 0 {
+        notes.push("no audio of this call is in the capture".to_owned());
+    }
+    let [one, other] = ends(recording);
+    Heard { is_signalled, ends: Some((one, other)), notes, has_audio, ..replay.finish(last, end) }
 }

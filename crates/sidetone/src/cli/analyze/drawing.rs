@@ -9,7 +9,7 @@ use sidetone_events::Happening;
 use sidetone_insight::{Phase, TimelinePoint};
 
 use super::super::view::{clock, kind_word};
-use super::replay::Heard;
+use super::replay::{Heard, Roles};
 
 /// A step of the timeline counts as talk from this share on.
 const TALK: f32 = 0.3;
@@ -52,9 +52,22 @@ fn chart(name: &str, call: &Heard) -> CallChart {
             _ => None,
         })
         .collect();
+    let (subtitle, parties) = match &call.roles {
+        Roles::Known(_) if call.one_sided => {
+            ("only one party is in this recording", ["Customer".to_owned(), String::new()])
+        }
+        Roles::Known(_) => (
+            "only the customer's voice is judged; of the agent, only when they talk",
+            ["Customer".to_owned(), "Agent".to_owned()],
+        ),
+        Roles::Unknown { one, other } => {
+            ("it isn't known who the customer is, so nobody is judged", [one.clone(), other.clone()])
+        }
+    };
     CallChart {
         title: name.to_owned(),
-        subtitle: "only the customer's voice is judged; of the agent, only when they talk".to_owned(),
+        subtitle: subtitle.to_owned(),
+        parties,
         duration: call.summary.duration,
         customer,
         customer_speech: spans(&call.timeline, |step| step.customer_talk),
@@ -89,7 +102,8 @@ fn facts(call: &Heard) -> Vec<Fact> {
     }
     let alerts = &call.summary.alerts;
     facts.push(fact("alerts", (alerts.frustration + alerts.distress).to_string()));
-    if let Some(share) = call.summary.conduct.customer.talk_share {
+    let share = call.summary.conduct.customer.talk_share;
+    if let (Some(share), Roles::Known(_)) = (share, &call.roles) {
         facts.push(fact("customer's share of talk", format!("{:.0} %", share * 100.0)));
     }
     facts

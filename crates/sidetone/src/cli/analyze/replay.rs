@@ -8,14 +8,56 @@ use sidetone_events::{
 };
 use sidetone_insight::{Leg, Summary, Thresholds, TimelinePoint};
 use sidetone_proxy::analysis::CallAnalysis;
+use sidetone_sip::Face;
 
-use super::{Bench, Party};
+use super::Bench;
 
 /// How often the pipeline is advanced, in the call's time.
 pub(super) const STEP: Duration = Duration::from_millis(100);
 
+/// Who the two parties are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Roles {
+    /// The party on the trunk's face is the customer, in words.
+    Known(String),
+    /// Who of them is the customer isn't known: their addresses.
+    Unknown {
+        /// Whose audio came first.
+        one: String,
+        /// The other.
+        other: String,
+    },
+}
+
+/// A recorded call, before it is heard.
+pub(super) struct Told<'a> {
+    /// Its name: a Call-ID, addresses, or the file's name. The same name gives the same call id each time.
+    pub(super) name: &'a str,
+    /// What it comes from, in place of a trunk.
+    pub(super) source: &'a str,
+    pub(super) parties: Parties<'a>,
+    pub(super) began: Timestamp,
+    /// Whether the customer was called.
+    pub(super) outbound: bool,
+    pub(super) roles: Roles,
+    /// Which party can be heard, if only one can.
+    pub(super) alone: Option<Face>,
+}
+
 /// A call that has been heard to its end.
 pub(super) struct Heard {
+    pub(super) call: CallRef,
+    pub(super) began: Timestamp,
+    /// Whether signalling names it.
+    pub(super) is_signalled: bool,
+    /// The addresses of a call that nothing else names.
+    pub(super) ends: Option<(String, String)>,
+    pub(super) roles: Roles,
+    pub(super) one_sided: bool,
+    /// What else is to be said of it.
+    pub(super) notes: Vec<String>,
+    /// Whether some audio of it could be decoded.
+    pub(super) has_audio: bool,
     pub(super) events: Vec<Event>,
     pub(super) summary: Summary,
     pub(super) timeline: Vec<TimelinePoint>,
@@ -39,6 +81,10 @@ impl End {
 /// A call being heard. Its time begins at zero.
 pub(super) struct Replay {
     pub(super) analysis: CallAnalysis,
+    call: CallRef,
+    start: Timestamp,
+    roles: Roles,
+    one_sided: bool,
     narrator: Narrator,
     events: Vec<Event>,
     advanced: Duration,
@@ -46,23 +92,40 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    pub(super) fn new(call: CallRef, began: Timestamp, bench: &Bench) -> Self {
+    pub(super) fn of(told: Told<'_>, bench: &Bench) -> Self {
+        let Told { name, source, parties, began, outbound, roles, alone } = told;
+        let direction = if outbound { Direction::Outbound } else { Direction::Inbound };
+        let id = CallId::new(began, u128::from(fingerprint(name.as_bytes())));
+        let call = CallRef::new(&bench.hasher, id, name, source, direction, parties);
         let mut analysis = CallAnalysis::new(Duration::ZERO, Thresholds::default(), &bench.model, false);
-        // Whoever has a recording answers for its having been made lawfully.
-        analysis.listen();
-        let mut narrator = Narrator::new(call, began);
-        let events = vec![narrator.tell(Duration::ZERO, CallStarted { analysed: true })];
-        Self { analysis, narrator, events, advanced: Duration::ZERO, began: Instant::now() }
+        let judged = matches!(roles, Roles::Known(_));
+        if judged {
+            // Whoever has a recording answers for its having been made lawfully.
+            analysis.listen();
+        } else {
+            analysis.attend();
+        }
+        if alone.is_some() {
+            analysis.one_sided();
+        }
+        let mut narrator = Narrator::new(call.clone(), began);
+        let events = vec![narrator.tell(Duration::ZERO, CallStarted { analysed: judged })];
+        Self {
+            analysis,
+            call,
+            start: began,
+            roles,
+            one_sided: alone.is_some(),
+            narrator,
+            events,
+            advanced: Duration::ZERO,
+            began: Instant::now(),
+        }
     }
 
-    /// A call known by `name`, and the same one each time it is heard. `trunk` says what it comes from.
-    pub(super) fn of(name: &str, trunk: &str, parties: Parties<'_>, began: Timestamp, bench: &Bench) -> Self {
-        let direction = match bench.customer {
-            Party::Caller => Direction::Inbound,
-            Party::Callee => Direction::Outbound,
-        };
-        let id = CallId::new(began, u128::from(fingerprint(name.as_bytes())));
-        Self::new(CallRef::new(&bench.hasher, id, name, trunk, direction, parties), began, bench)
+    /// Whether it is known who the customer is.
+    fn is_judged(&self) -> bool {
+        matches!(self.roles, Roles::Known(_))
     }
 
     /// The call was answered.
@@ -90,6 +153,10 @@ impl Replay {
 
     fn tell(&mut self) {
         while let Some((at, insight)) = self.analysis.poll() {
+            // Conduct is told by role: of parties without one it would be a guess.
+            if !self.is_judged() {
+                continue;
+            }
             let event = self.narrator.tell(at, insight);
             self.events.push(event);
         }
@@ -104,10 +171,30 @@ impl Replay {
             .unwrap_or_else(|| (sidetone_insight::Call::new(Thresholds::default()).summary(now), Vec::new()));
         self.tell();
         let End { cause, by, sip_status } = end;
-        let ended = CallEnded { cause, by, sip_status, summary: Some(summary.clone()), media: None };
+        let judged = self.is_judged();
+        let ended = CallEnded {
+            cause,
+            by: by.filter(|_| judged),
+            sip_status,
+            summary: judged.then(|| summary.clone()),
+            media: None,
+        };
         let event = self.narrator.tell(now, ended);
         self.events.push(event);
-        Heard { events: self.events, summary, timeline, took: self.began.elapsed() }
+        Heard {
+            call: self.call,
+            began: self.start,
+            is_signalled: false,
+            ends: None,
+            roles: self.roles,
+            one_sided: self.one_sided,
+            notes: Vec::new(),
+            has_audio: true,
+            events: self.events,
+            summary,
+            timeline,
+            took: self.began.elapsed(),
+        }
     }
 }
 

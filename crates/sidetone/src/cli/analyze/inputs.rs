@@ -1,0 +1,101 @@
+//! What is to be analysed: files, folders with all that is in them, and standard input.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use sidetone_capture::{Kind, Opened, open};
+
+/// Folders within folders that are gone into.
+const DEEPEST: usize = 32;
+
+/// One recording.
+#[derive(Debug)]
+pub(super) enum Input {
+    /// Named by the user: it has to be a recording.
+    File(PathBuf),
+    /// Found in a folder: other files may lie there too.
+    Found(PathBuf),
+    /// Standard input.
+    Standard,
+}
+
+impl Input {
+    /// Its name, as messages and headings have it.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::File(path) | Self::Found(path) => path.display().to_string(),
+            Self::Standard => "standard input".to_owned(),
+        }
+    }
+
+    /// The file's path, if it is one.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) | Self::Found(path) => Some(path),
+            Self::Standard => None,
+        }
+    }
+
+    /// Opens it, counting on `wrap` what is read; gives also how long it is, if that is known.
+    pub(super) fn open(
+        &self,
+        wrap: impl FnOnce(Box<dyn Read>, Option<u64>) -> Box<dyn Read>,
+    ) -> anyhow::Result<Opened<Box<dyn Read>>> {
+        let (input, size): (Box<dyn Read>, _) = match self.path() {
+            Some(path) => {
+                let file = File::open(path).context("can't be opened; is the path right?")?;
+                let size =
+                    file.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
+                (Box::new(file), size)
+            }
+            None => (Box::new(io::stdin().lock()), None),
+        };
+        open(wrap(input, size)).context("can't be read")
+    }
+
+    /// Whether a file of this kind is to be passed over in silence: one that lies beside recordings.
+    pub(super) fn passes_over(&self, kind: Kind) -> bool {
+        matches!(self, Self::Found(_)) && matches!(kind, Kind::Other(None))
+    }
+}
+
+/// The recordings that the arguments name; folders in order of their files' names. Files whose names begin with a dot,
+/// and links to folders, are passed over. A folder that can't be listed comes back as a reason.
+pub(super) fn gather(arguments: &[PathBuf]) -> Vec<Result<Input, String>> {
+    let mut inputs = Vec::new();
+    for path in arguments {
+        if path.as_os_str() == "-" {
+            inputs.push(Ok(Input::Standard));
+        } else if path.is_dir() {
+            folder(path, 0, &mut inputs);
+        } else {
+            inputs.push(Ok(Input::File(path.clone())));
+        }
+    }
+    inputs
+}
+
+fn folder(path: &Path, depth: usize, inputs: &mut Vec<Result<Input, String>>) {
+    let entries = match std::fs::read_dir(path).and_then(|entries| entries.collect::<io::Result<Vec<_>>>()) {
+        Ok(mut entries) => {
+            entries.sort_by_key(std::fs::DirEntry::file_name);
+            entries
+        }
+        Err(error) => return inputs.push(Err(format!("{}: can't be listed: {error}", path.display()))),
+    };
+    for entry in entries {
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() && depth < DEEPEST => folder(&entry.path(), depth + 1, inputs),
+            // A pipe or a device in a folder would be waited for.
+            Ok(kind) if kind.is_file() || kind.is_symlink() && entry.path().is_file() => {
+                inputs.push(Ok(Input::Found(entry.path())));
+            }
+            _ => {}
+        }
+    }
+}
