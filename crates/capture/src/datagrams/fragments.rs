@@ -3,7 +3,7 @@
 //! Bounded in packets, fragments, bytes and time. A packet with overlapping fragments is given up (RFC 5722 asks that
 //! of IPv6; on IPv4 it is as surely an attack or damage).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -15,6 +15,9 @@ const MOST_FRAGMENTS: usize = 128;
 const LONGEST: usize = 65_535;
 /// How long the fragments of a packet may take (RFC 8200 section 4.5: 60 s; captures see no such delays).
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How late copies of fragments may be. An identification isn't used again so soon.
+const MIRRORED: Duration = Duration::from_millis(100);
 
 /// What fragments of one packet have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,6 +32,8 @@ pub(super) struct Key {
 #[derive(Debug, Default)]
 pub(super) struct Fragments {
     packets: HashMap<Key, Partial>,
+    /// Packets that have just become whole: their fragments may come once more, from a mirror.
+    done: VecDeque<(Key, Duration)>,
     lost: u64,
 }
 
@@ -56,6 +61,12 @@ impl Fragments {
         last: bool,
         bytes: &[u8],
     ) -> Option<Vec<u8>> {
+        while self.done.front().is_some_and(|(_, when)| at.saturating_sub(*when) > MIRRORED) {
+            self.done.pop_front();
+        }
+        if self.done.iter().any(|(done, _)| *done == key) {
+            return None;
+        }
         if self.packets.get(&key).is_some_and(|packet| at.saturating_sub(packet.since) > PATIENCE) {
             self.give_up(&key);
         }
@@ -72,6 +83,10 @@ impl Fragments {
         }
         let whole = packet.whole()?;
         self.packets.remove(&key);
+        if self.done.len() == MOST_PACKETS {
+            self.done.pop_front();
+        }
+        self.done.push_back((key, at));
         Some(whole)
     }
 

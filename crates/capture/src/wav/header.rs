@@ -11,6 +11,8 @@ const UNKNOWN_TO_SOX: u32 = 0x7FFF_F000;
 /// `fmt ` chunks are 16, 18 or 40 bytes; what follows in a longer one is not looked at.
 const LONGEST_FMT: u32 = 40;
 
+/// More audio than this was never recorded: the field was filled with ones.
+const BELIEVED: u64 = 1 << 48;
 /// The longest `fmt ` chunk believed in; in the other byte order every chunk of a real file is far longer.
 const LONGEST_BELIEVED: u32 = 4096;
 
@@ -74,7 +76,7 @@ impl Header {
                     let format = format.ok_or(WavError::Damaged("data chunk before the fmt chunk"))?;
                     let riff_size = u64::from(order.u32([s0, s1, s2, s3]));
                     let audio = match size {
-                        UNKNOWN if wide => wide_audio.filter(|audio| *audio > 0),
+                        UNKNOWN if wide => wide_audio.filter(|audio| (1..BELIEVED).contains(audio)),
                         UNKNOWN | UNKNOWN_TO_SOX => None,
                         // Zero is what a recorder writes first and fills in when it ends. Only if the file as a whole
                         // claims to go on behind this chunk, it may be meant: what stands there will tell.

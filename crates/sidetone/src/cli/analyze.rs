@@ -176,9 +176,11 @@ impl Analyze {
         if !calls.iter().any(|call| call.has_audio) {
             outcome = outcome.min(Outcome::Nothing);
         }
-        if let Some(Roles::Unknown { one, other }) =
-            calls.iter().map(|call| &call.roles).find(|roles| matches!(roles, Roles::Unknown { .. }))
-        {
+        let unknown = calls.iter().filter(|call| call.has_audio).find_map(|call| match &call.roles {
+            Roles::Unknown { one, other } => Some((one, other)),
+            Roles::Known(_) => None,
+        });
+        if let Some((one, other)) = unknown {
             note(&format_args!(
                 "it isn't known who the customer is, so nobody is judged: say --customer {one} or --customer {other}"
             ));

@@ -54,7 +54,7 @@ pub(super) fn analyse(input: impl Read, bench: &Bench) -> anyhow::Result<Found> 
     let unread = datagrams.unread().into_iter().filter(|(unread, _)| !unread.is_ordinary());
     notes.extend(unread.map(|(unread, count)| format!("{count} frames of {unread} are not read")));
     notes.extend(of_calls(&counters));
-    if recordings.is_empty() && counters.messages > 0 {
+    if recordings.is_empty() && counters.messages > 0 && frames.untimed == 0 {
         notes.push(format!("holds {} SIP messages, but no call", counters.messages));
     }
     let bar = model::bar("hearing calls");
@@ -191,14 +191,17 @@ fn unheard(recording: &Recording) -> (Vec<String>, bool) {
             )),
         }
     }
+    let mut stands = false;
     for (face, who) in [(Face::Trunk, 0), (Face::Pbx, 1)] {
         let voice = recording.voice(face);
         if voice.standing > voice.packets / 2 {
+            stands = true;
             let address = ends(recording).get(who).cloned().unwrap_or_default();
             notes.push(format!("the RTP of {address} doesn't count its packets ({} of {} repeat a sequence number): it is not heard", voice.standing, voice.packets));
         }
     }
-    (notes, decodable > 0)
+    // A party that should have been heard and was not leaves a call half analysed.
+    (notes, decodable > 0 && !stands)
 }
 
 fn hear(recording: &Recording, bench: &Bench) -> Heard {
