@@ -266,9 +266,24 @@ fn any_chart() -> impl Strategy<Value = CallChart> {
                 dtmf,
                 alerts,
                 summary,
+                ..CallChart::default()
             }
         },
     )
+}
+
+#[test]
+fn lanes_bear_the_parties_names_and_one_is_left_out_that_cannot_be_heard() {
+    let drawn = |parties: [&str; 2]| {
+        let parties = parties.map(str::to_owned);
+        CallChart { parties, duration: Duration::from_secs(60), ..CallChart::default() }.scene().svg()
+    };
+    let usual = CallChart { duration: Duration::from_secs(60), ..CallChart::default() }.scene().svg();
+    assert!(usual.contains("Customer speaks") && usual.contains("Agent speaks"));
+    let alone = drawn(["Customer", ""]);
+    assert!(alone.contains("Customer speaks") && alone.matches(" speaks").count() == 1);
+    let bare = drawn(["10.0.0.1:4000", "10.0.0.2:6000"]);
+    assert!(bare.contains("10.0.0.1:4000") && bare.contains("10.0.0.2:6000") && !bare.contains("Agent"));
 }
 
 proptest! {

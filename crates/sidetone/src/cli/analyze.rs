@@ -100,7 +100,7 @@ impl Analyze {
         }
         if report.passed_over > 0 {
             eprintln!(
-                "sidetone: {} other files in folders are no recordings, and passed over",
+                "sidetone: files in folders that are no recordings, and passed over: {}",
                 report.passed_over
             );
         }

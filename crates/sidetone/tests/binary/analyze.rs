@@ -180,6 +180,16 @@ fn of_one_channel_no_agent_is_made_up() {
 }
 
 #[test]
+fn two_channels_of_one_sound_are_one_leg() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("twice.wav");
+    let caller = repository("demo/caller.wav");
+    stereo_of(&caller, &caller, &path);
+    let report = stdout(&["analyze", &path.to_string_lossy()]);
+    assert!(report.contains("both channels, which are the same") && !report.contains("agent 5"), "{report}");
+}
+
+#[test]
 fn folders_and_standard_input_are_recordings_too() {
     let folder = tempfile::tempdir().unwrap();
     let within = folder.path().join("2026/november");
@@ -191,7 +201,7 @@ fn folders_and_standard_input_are_recordings_too() {
     let path = folder.path().to_string_lossy();
     let (status, out, error) = text(&sidetone(&["analyze", "--table", "--customer", "callee", &path]));
     assert_eq!(status, Some(0), "{error}");
-    assert!(error.contains("1 other files in folders"), "{error}");
+    assert!(error.contains("no recordings, and passed over: 1"), "{error}");
     let rows: Vec<&str> = out.lines().collect();
     // In order of names, each folder's own files where its name stands.
     assert_eq!(rows.len(), 3, "{out}");

@@ -17,6 +17,9 @@ use super::replay::{End, Heard, Replay, Roles, Told};
 /// Samples given to the pipeline at once: 20 ms at 8 kHz, as a packet would bring them.
 const PIECE: usize = 160;
 
+/// Channels that are the same for so long are the same throughout.
+const COMPARED_SECONDS: usize = 20;
+
 /// Hears a file; gives also what is wrong with it.
 pub(super) fn analyse(
     input: &Input,
@@ -26,16 +29,23 @@ pub(super) fn analyse(
 ) -> anyhow::Result<(Option<Heard>, Option<Defect>)> {
     let mut reader = Reader::new(container, file)?;
     let format = reader.format();
+    let mut raw = vec![Vec::new(); format.channels];
+    let same = read_beginning(&mut reader, &mut raw)?;
     let right = bench.customer == Some(Customer::Callee);
-    let (faces, roles): (&[Face], _) = match (format.channels, bench.customer) {
-        (1, _) => (
+    let alone = format.channels == 1 || same;
+    let (faces, roles): (&[Face], _) = match bench.customer {
+        _ if same => (
+            &[Face::Trunk],
+            known("both channels, which are the same (of both parties mixed, the agent would be judged too)"),
+        ),
+        _ if alone => (
             &[Face::Trunk],
             known(
                 "the only channel, taken for the customer's alone (of both mixed, the agent would be judged too)",
             ),
         ),
         // An address names no channel.
-        (_, Some(Customer::At(_))) => {
+        Some(Customer::At(_)) => {
             (&[Face::Trunk, Face::Pbx], Roles::Unknown { one: "left".to_owned(), other: "right".to_owned() })
         }
         _ if right => (&[Face::Pbx, Face::Trunk], known("the right channel")),
@@ -58,14 +68,14 @@ pub(super) fn analyse(
         began,
         outbound: right,
         roles,
-        alone: (format.channels == 1).then_some(Face::Trunk),
+        alone: alone.then_some(Face::Trunk),
     };
     let mut replay = Replay::of(told, bench);
     replay.answered(Duration::ZERO);
     let mut given = 0;
-    let mut raw = vec![Vec::new(); legs.len()];
+    // What was read to compare the channels comes first.
+    let mut read = raw.first().map_or(0, Vec::len);
     loop {
-        let read = reader.read(&mut raw).context("can't be read")?;
         for ((_, band, pcm), raw) in legs.iter_mut().zip(&mut raw) {
             band.push(raw, pcm);
             raw.clear();
@@ -82,9 +92,23 @@ pub(super) fn analyse(
         if read == 0 {
             break;
         }
+        raw.iter_mut().for_each(Vec::clear);
+        read = reader.read(&mut raw).context("can't be read")?;
     }
     let heard = (given > 0).then(|| replay.finish(at(given), End::UNTOLD));
     Ok((heard, reader.defect()))
+}
+
+/// Reads the first seconds; says whether the two channels are one sound, which makes them one leg.
+fn read_beginning(reader: &mut Reader<impl Read>, raw: &mut [Vec<i16>]) -> anyhow::Result<bool> {
+    let enough = COMPARED_SECONDS * reader.format().rate as usize;
+    while raw.first().is_some_and(|channel| channel.len() < enough) {
+        if reader.read(raw).context("can't be read")? == 0 {
+            break;
+        }
+    }
+    let sounds = |channel: &[i16]| channel.iter().any(|sample| *sample != 0);
+    Ok(matches!(raw, [left, right] if left == right && sounds(left)))
 }
 
 fn known(customer: &str) -> Roles {

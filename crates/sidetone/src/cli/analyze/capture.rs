@@ -52,7 +52,7 @@ pub(super) fn analyse(input: impl Read, bench: &Bench) -> anyhow::Result<Found> 
     }
     notes.extend(of_frames(&frames));
     let unread = datagrams.unread().into_iter().filter(|(unread, _)| !unread.is_ordinary());
-    notes.extend(unread.map(|(unread, count)| format!("{count} frames of {unread} are not read")));
+    notes.extend(unread.map(|(unread, count)| format!("not read: {unread}, {count} frames")));
     notes.extend(of_calls(&counters));
     if recordings.is_empty() && counters.messages > 0 && frames.untimed == 0 {
         notes.push(format!("holds {} SIP messages, but no call", counters.messages));
@@ -85,10 +85,10 @@ fn of_frames(counters: &datagrams::Counters) -> Vec<String> {
         notes.push(format!("{untimed} of {frames} frames carry no time (simple packets): they are taken to come right behind the one before"));
     }
     if fragments_lost > 0 {
-        notes.push(format!("{fragments_lost} fragmented packets are not there whole, and lost"));
+        notes.push(format!("fragmented packets that are not there whole, and lost: {fragments_lost}"));
     }
     if stream_gaps > 0 {
-        notes.push(format!("{stream_gaps} pieces of TCP streams are missing"));
+        notes.push(format!("gaps in TCP streams: {stream_gaps}"));
     }
     notes
 }
@@ -110,12 +110,12 @@ fn of_calls(counters: &Counters) -> Vec<String> {
     }
     if clock_set_back > 0 {
         notes.push(format!(
-            "the clock was set back {clock_set_back} times while audio went on; times behind that are moved"
+            "the clock was set back while audio went on ({clock_set_back} ×); times behind that are moved"
         ));
     }
     if other_views > 0 {
         notes.push(format!(
-            "{other_views} calls are another view of one that is told, from its other side, and left out"
+            "left out, as another view of a call that is told: {other_views} (captured on its other side too)"
         ));
     }
     if dropped > 0 {
@@ -140,17 +140,18 @@ fn ends(recording: &Recording) -> [String; 2] {
 /// Which party is the customer, and how that is known.
 fn roles(recording: &Recording) -> Roles {
     let [one, other] = ends(recording);
-    let role = if recording.customer_was_called() { "called" } else { "placed the call" };
-    match (recording.customer(), recording.origin()) {
-        (Known::No, _) => Roles::Unknown { one, other },
+    let customer = match (recording.customer(), recording.origin()) {
+        (Known::No, _) => return Roles::Unknown { one, other },
         (Known::Signalled, _) => {
-            Roles::Known("the one who placed the call (if that was the agent: --customer callee)".to_owned())
+            "the one who placed the call (if that was the agent: --customer callee)".to_owned()
         }
-        (Known::Named, Origin::Sip { .. }) => {
-            Roles::Known(format!("the one who {}", if role == "called" { "was called" } else { role }))
+        (Known::Named, Origin::Sip { .. }) if recording.customer_was_called() => {
+            "the one who was called".to_owned()
         }
-        (Known::Named, Origin::Rtp { .. }) => Roles::Known(format!("{one}, as --customer has it")),
-    }
+        (Known::Named, Origin::Sip { .. }) => "the one who placed the call".to_owned(),
+        (Known::Named, Origin::Rtp { .. }) => format!("{one}, as --customer has it"),
+    };
+    Roles::Known(customer)
 }
 
 /// Why audio that came was not heard.
