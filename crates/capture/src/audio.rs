@@ -84,9 +84,9 @@ pub struct Reader<R: Read>(Source<R>);
 
 #[derive(Debug)]
 enum Source<R: Read> {
-    Wav(wav::Reader<R>),
-    Flac(flac::Reader<R>),
-    Xiph(xiph::Reader<R>),
+    Wav(Box<wav::Reader<R>>),
+    Flac(Box<flac::Reader<R>>),
+    Xiph(Box<xiph::Reader<R>>),
 }
 
 impl<R: Read> Reader<R> {
@@ -96,9 +96,9 @@ impl<R: Read> Reader<R> {
     /// When it isn't such a file, or one that can't be read: see [`AudioError`].
     pub fn new(container: Container, input: R) -> Result<Self, AudioError> {
         Ok(Self(match container {
-            Container::Wav => Source::Wav(wav::Reader::new(input)?),
-            Container::Flac => Source::Flac(flac::Reader::new(input)?),
-            Container::Ogg => Source::Xiph(xiph::Reader::new(input)?),
+            Container::Wav => Source::Wav(Box::new(wav::Reader::new(input)?)),
+            Container::Flac => Source::Flac(Box::new(flac::Reader::new(input)?)),
+            Container::Ogg => Source::Xiph(Box::new(xiph::Reader::new(input)?)),
         }))
     }
 

@@ -176,7 +176,7 @@ impl Unwrap {
         self.counters.frames += 1;
         let lost = self.lost();
         if link == Link::ExportedPdu {
-            self.exported(at, exported::wireshark(frame));
+            self.exported(at, exported::wireshark(frame).as_ref());
         } else {
             match link::network_layer(link, frame) {
                 Ok(packet) => self.ip(at, packet, 0),
@@ -234,7 +234,7 @@ impl Unwrap {
             Ok(ip::Segment::Udp { src_port, dst_port, payload }) => {
                 let (src, dst) = (SocketAddr::new(src, src_port), SocketAddr::new(dst, dst_port));
                 if exported::is_hep(payload) {
-                    self.exported(at, exported::hep(payload));
+                    self.exported(at, exported::hep(payload).as_ref());
                 } else if let Some(carried) = tunnel::in_udp(src_port, dst_port, payload) {
                     self.carried(at, carried, depth);
                 } else {
@@ -269,8 +269,8 @@ impl Unwrap {
         }
     }
 
-    fn exported(&mut self, at: Duration, exported: Option<Exported<'_>>) {
-        let Some(Exported { src, dst, at: stated, payload }) = exported else {
+    fn exported(&mut self, at: Duration, exported: Option<&Exported<'_>>) {
+        let Some(&Exported { src, dst, at: stated, payload }) = exported else {
             self.counters.malformed += 1;
             return;
         };
