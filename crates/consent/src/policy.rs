@@ -111,6 +111,8 @@ pub struct Facts {
     pub queue: Option<String>,
     /// The empathy tier.
     pub tier: Option<String>,
+    /// The call was up before Sidetone was: whether its caller was told, or has objected, is lost.
+    pub resumed: bool,
     /// What it is about.
     pub call_type: Option<String>,
     /// The customer's language, if the PBX knows it.
@@ -158,6 +160,8 @@ pub enum Reason {
     Rule(usize),
     /// The empathy tier, which is never analysed.
     Tier(String),
+    /// The call was up before Sidetone was.
+    Resumed,
 }
 
 impl std::fmt::Display for Reason {
@@ -166,6 +170,9 @@ impl std::fmt::Display for Reason {
             Self::Trunk => f.write_str("the trunk's disclosure"),
             Self::Rule(index) => write!(f, "consent.rules.{index}"),
             Self::Tier(tier) => write!(f, "calls of tier {tier} are never analysed"),
+            Self::Resumed => {
+                f.write_str("a call from before a restart, whose consent is lost, is never analysed")
+            }
         }
     }
 }
@@ -185,6 +192,8 @@ impl Settings {
             .enumerate()
             .find(|(_, rule)| (never_tier.is_none() || rule.tier.is_some()) && rule.matches(facts));
         let (policy, reason) = match (rule, never_tier) {
+            // Nobody is told twice in a call, and an objection made before must hold.
+            _ if facts.resumed => (Policy::Never, Reason::Resumed),
             (None, Some(tier)) => (Policy::Never, Reason::Tier(tier.to_owned())),
             (None, None) => (facts.trunk_policy, Reason::Trunk),
             (Some((index, rule)), _) => match (rule.policy, never_tier) {

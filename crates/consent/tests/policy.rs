@@ -57,6 +57,17 @@ fn the_first_rule_that_matches_decides() {
     assert_eq!((decision.policy, decision.announcement.as_deref()), (Policy::OptIn, Some("paris")));
 }
 
+/// Whether its caller was told, or has objected, was known to a process that is no more.
+#[test]
+fn a_call_from_before_a_restart_is_never_analysed_whatever_a_rule_says() {
+    let settings = settings(RULES);
+    for facts in [call(), Facts { dialled: "+3312345".into(), ..call() }] {
+        let decision = settings.decide(&Facts { resumed: true, ..facts });
+        assert_eq!((decision.policy, decision.reason), (Policy::Never, Reason::Resumed));
+        assert_eq!(decision.announcement, None);
+    }
+}
+
 #[test]
 fn every_condition_must_match() {
     let settings = settings(RULES);

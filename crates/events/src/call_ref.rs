@@ -19,6 +19,8 @@ pub enum Direction {
     Inbound,
     /// From the PBX to the carrier: the customer was called.
     Outbound,
+    /// The call was up before this Sidetone was, and a request within it made it known: who had called is not.
+    Unknown,
 }
 
 /// The call that an event is about; the same in all events of the call.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sidetone_consent::Telling;
-use sidetone_events::{CallId, Happening, Kind, Published};
+use sidetone_events::{CallId, Direction, Happening, Kind, Published};
 
 use crate::counts::{LinkKind, Tally};
 use crate::fault::Fault;
@@ -175,7 +175,9 @@ impl Board {
                     let sip: Arc<str> = identity.sip_call_id.into();
                     let seen = !self.channels.of_call(&sip).is_empty();
                     self.by_sip.insert(Arc::clone(&sip), id);
-                    self.calls.insert(id, Call { sip, mood: Mood::new(), since: now, seen });
+                    let resumed = event.call.direction == Direction::Unknown;
+                    let mood = if resumed { Mood::resumed() } else { Mood::new() };
+                    self.calls.insert(id, Call { sip, mood, since: now, seen });
                 }
                 // Known already; or it has ended meanwhile, and what is known of it still holds.
                 Some(_) | None => {}

@@ -83,6 +83,15 @@ impl Mood {
         mood
     }
 
+    /// Of a call that was up before this Sidetone: whatever another one has set on its channel holds no more.
+    pub(crate) fn resumed() -> Self {
+        let mut mood = Self::new();
+        for variable in [Variable::Valence, Variable::Arousal, Variable::Consent] {
+            mood.values.set(variable, "");
+        }
+        mood
+    }
+
     pub(crate) fn values(&self) -> &Values {
         &self.values
     }
@@ -184,6 +193,13 @@ mod tests {
     fn a_call_begins_unknown() {
         let told = told(&Mood::new());
         assert_eq!(told, [("SIDETONE_STATE", "unknown".into()), ("SIDETONE_ALERT", "none".into())]);
+    }
+
+    #[test]
+    fn what_another_sidetone_has_set_on_a_channel_is_taken_back() {
+        let told = told(&Mood::resumed());
+        let values: Vec<&str> = told.iter().map(|(_, value)| value.as_str()).collect();
+        assert_eq!((told.len(), values), (Variable::ALL.len(), vec!["", "", "unknown", "none", ""]));
     }
 
     #[test]

@@ -330,11 +330,14 @@ impl Calls {
     ) {
         let routed = inner.routed.remove(&sip_call_id);
         // A call whose trunk isn't known is not analysed: nothing says that its caller was told.
-        let RoutedTo { trunk, pbx, disclosure } = routed.unwrap_or_default();
+        let RoutedTo { trunk, pbx, disclosure, resumed } = routed.unwrap_or_default();
         let direction = match from_face {
+            // Either party may renew a dialog, so the sender says nothing about who had called whom.
+            _ if resumed => Direction::Unknown,
             Face::Trunk => Direction::Inbound,
             Face::Pbx => Direction::Outbound,
         };
+        let (from, to) = if resumed { ("", "") } else { (from, to) };
         let began = self.epoch_wall.after(at);
         let entropy = u128::from(crate::random::number()) << 64 | u128::from(crate::random::number());
         let call = CallRef::new(
@@ -351,6 +354,7 @@ impl Calls {
             // Without anybody to listen there is nothing to tell anyone of.
             trunk_policy: if self.workers.is_empty() { Policy::Never } else { disclosure },
             dialled: to.to_owned(),
+            resumed,
             ..Facts::default()
         };
         let consent = Consent::new(&inner.settings, facts, direction == Direction::Outbound, at);

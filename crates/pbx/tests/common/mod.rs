@@ -64,11 +64,20 @@ impl Sidetone {
 
     /// A call begins that the PBX knows by this Call-ID.
     pub(crate) fn call(&self, sip: &str) -> Call {
+        self.call_of(sip, Direction::Inbound)
+    }
+
+    /// One that was up before Sidetone was is made known by a request within it.
+    pub(crate) fn resumed(&self, sip: &str) -> Call {
+        self.call_of(sip, Direction::Unknown)
+    }
+
+    fn call_of(&self, sip: &str, direction: Direction) -> Call {
         let mut alive = self.alive.lock().unwrap();
         let id = CallId::new(Timestamp::from_unix_millis(BEGAN), alive.len() as u128 + 1);
         let hasher = NumberHasher::salted(&Secret::new("a salt for nothing but tests")).unwrap();
         let parties = Parties { caller: "+15550100", callee: "+15550123" };
-        let call = CallRef::new(&hasher, id, sip, "carrier", Direction::Inbound, parties);
+        let call = CallRef::new(&hasher, id, sip, "carrier", direction, parties);
         alive.insert(id, CallIdentity { sip_call_id: sip.to_owned(), pbx: PBX.to_owned() });
         drop(alive);
         let narrator = Narrator::new(call, Timestamp::from_unix_millis(BEGAN));

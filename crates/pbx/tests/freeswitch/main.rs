@@ -67,6 +67,32 @@ fn the_channel_of_a_call_is_found_and_set() {
     });
 }
 
+/// Sidetone was killed in mid-call and has no memory of it: what it had set says nothing any more.
+#[test]
+fn what_was_set_before_a_restart_of_sidetone_is_taken_back() {
+    run(async {
+        let pbx = FreeSwitch::start().await;
+        pbx.creates("mine", Some("call-1@carrier"));
+        for (name, value) in [
+            ("STATE", "frustrated"),
+            ("ALERT", "frustration"),
+            ("VALENCE", "-0.60"),
+            ("AROUSAL", "0.70"),
+            ("CONSENT", "given"),
+        ] {
+            pbx.sets("mine", &format!("SIDETONE_{name}"), value);
+        }
+        let sidetone = connected(&pbx).await;
+        let _call = sidetone.resumed("call-1@carrier");
+        variable(&pbx, "mine", "SIDETONE_STATE", "unknown").await;
+        variable(&pbx, "mine", "SIDETONE_ALERT", "none").await;
+        for name in ["SIDETONE_VALENCE", "SIDETONE_AROUSAL", "SIDETONE_CONSENT"] {
+            taken_back(&pbx, "mine", name).await;
+        }
+        assert_eq!(sidetone.counts().failed, 0);
+    });
+}
+
 #[test]
 fn events_are_fired_for_all_to_see() {
     run(async {

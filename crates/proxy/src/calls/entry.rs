@@ -205,6 +205,7 @@ impl Entry {
         match self.call().direction {
             Direction::Inbound => self.call().caller,
             Direction::Outbound => self.call().callee,
+            Direction::Unknown => None,
         }
     }
 

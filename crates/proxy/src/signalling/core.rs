@@ -59,6 +59,8 @@ struct Pending {
     request_uri: String,
     /// Of a new call: between whom it runs.
     routed: Option<RoutedTo>,
+    /// Of an INVITE in a dialog that isn't known: the peer that sent it.
+    resumed: Option<String>,
     /// It names its next hop itself and is no part of a dialog: it may go to peers of the other face only.
     peers_only: bool,
 }
@@ -72,6 +74,8 @@ pub struct RoutedTo {
     pub pbx: String,
     /// How the caller has been told; the weakest of all trunks that the call may go out by.
     pub disclosure: Policy,
+    /// The call was up before this process: a request within its dialog has made it known.
+    pub resumed: bool,
 }
 
 /// What was refused, for metrics.
@@ -261,7 +265,9 @@ impl Core {
         let routed = (invite && initial).then(|| self.routed(from, &peers));
         let RouteQuery { key, request_uri, call_id, to_tag, .. } = query;
         let peers_only = !initial && to_tag.is_none();
-        self.pending.insert(key, Pending { from: from.face, call_id, request_uri, routed, peers_only });
+        let resumed = (new_call && to_tag.is_some()).then(|| self.table.name(from).to_owned());
+        let pending = Pending { from: from.face, call_id, request_uri, routed, resumed, peers_only };
+        self.pending.insert(key, pending);
         Ok(candidates)
     }
 
@@ -312,7 +318,9 @@ impl Core {
             let retry_after = self.admission.retry_after();
             return self.proxy.decide(now, key, reject(503, "No Host Reachable", Some(retry_after)));
         }
-        if let Some(routed) = pending.routed {
+        let first = targets.first().map(|target| target.to.remote);
+        let resumed = pending.resumed.map(|sender| self.resumed(pending.from, sender, first));
+        if let Some(routed) = resumed.or(pending.routed) {
             self.calls.routed(&pending.call_id, routed);
         }
         self.proxy.decide(now, key, Decision::Forward { from: pending.from, targets });
@@ -322,15 +330,28 @@ impl Core {
         let first = to.first().map_or("", |peer| self.table.name(*peer)).to_owned();
         let name = self.table.name(from).to_owned();
         match from.face {
-            Face::Trunk => RoutedTo { trunk: name, pbx: first, disclosure: self.table.disclosure(from) },
+            Face::Trunk => {
+                RoutedTo { trunk: name, pbx: first, disclosure: self.table.disclosure(from), resumed: false }
+            }
             Face::Pbx => {
                 // Which of them it will be is not known yet: only what holds for all of them holds.
                 let mut policies = to.iter().map(|trunk| self.table.disclosure(*trunk));
                 let one = policies.next().unwrap_or_default();
                 let disclosure = if policies.all(|other| other == one) { one } else { Policy::Never };
-                RoutedTo { trunk: first, pbx: name, disclosure }
+                RoutedTo { trunk: first, pbx: name, disclosure, resumed: false }
             }
         }
+    }
+
+    /// The peers of a call that was up before this process, as far as addresses tell. What its caller was told is lost.
+    fn resumed(&self, from: Face, sender: String, toward: Option<SocketAddr>) -> RoutedTo {
+        let other = toward.and_then(|remote| self.table.who(remote)).filter(|peer| peer.face != from);
+        let other = other.map(|peer| self.table.name(peer).to_owned()).unwrap_or_default();
+        let (trunk, pbx) = match from {
+            Face::Trunk => (sender, other),
+            Face::Pbx => (other, sender),
+        };
+        RoutedTo { trunk, pbx, disclosure: Policy::Never, resumed: true }
     }
 
     fn refuse(&mut self, refused: Refused) -> Decision {

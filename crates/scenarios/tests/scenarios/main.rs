@@ -30,6 +30,7 @@ mod other_methods;
 mod prack;
 mod refusals;
 mod reinvite;
+mod resumed;
 mod rtcp;
 mod session_timer;
 mod tcp;
