@@ -1,5 +1,5 @@
 //! FLAC, Ogg Opus and Ogg Vorbis as flac 1.4.2, opusenc 0.2 and oggenc 1.4.2 write them: two seconds of two speakers.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use sidetone_capture::audio::{AudioError, Container, Defect, Format, Reader};
 use sidetone_capture::{Kind, open};
