@@ -85,6 +85,12 @@ pub enum ListError {
     /// The number is withheld or empty.
     #[error("there is no number in `{0}`; write it as +49301234567")]
     NoNumber(String),
+    /// It is neither a number nor written as a name.
+    #[error(
+        "`{0}` is no telephone number; write one as +49301234567, an extension as 1001, a name without a number as \
+         sip:alice@example.org"
+    )]
+    NoTelephone(String),
     /// The system gives no random numbers.
     #[error("no random salt can be had for a new list: {0}")]
     NoRandom(getrandom::Error),
@@ -203,9 +209,13 @@ impl List {
     ///
     /// # Errors
     /// When there is no number in it, or the file can't be written.
-    pub fn exclude(&mut self, number: &str, now: Moment) -> Result<bool, ListError> {
+    pub fn exclude(&mut self, entered: &str, now: Moment) -> Result<bool, ListError> {
         let number =
-            self.numbering.canonical(number).ok_or_else(|| ListError::NoNumber(number.to_owned()))?;
+            self.numbering.canonical(entered).ok_or_else(|| ListError::NoNumber(entered.to_owned()))?;
+        // A slip of the keyboard would be listed as a name that nobody has, and the caller be listened to.
+        if !self.numbering.is_meant(entered) {
+            return Err(ListError::NoTelephone(entered.to_owned()));
+        }
         let hash = self.hash(&number);
         if self.numbers.contains_key(&hash) {
             return Ok(false);

@@ -90,6 +90,8 @@ pub enum Input {
     Listed,
     /// The media can't be listened to (encrypted, no audio, no known codec).
     Untappable,
+    /// Whoever listened has broken down, and listens no more.
+    AnalysisLost,
     /// The call is over. Of what comes after it only refusals count: they still erase. Where a call ends while an
     /// announcement plays, tell this first: an announcement cut off by hanging up has not failed.
     Ended,
@@ -190,6 +192,8 @@ pub struct Machine {
     /// The carrier wants no analysis; nobody else can undo it.
     paused_by_trunk: bool,
     untappable: bool,
+    /// Whoever listened has broken down.
+    lost: bool,
     running: bool,
     deadline: Option<Duration>,
     actions: VecDeque<Action>,
@@ -215,6 +219,7 @@ impl Machine {
             paused: false,
             paused_by_trunk: false,
             untappable: false,
+            lost: false,
             running: false,
             deadline: None,
             actions: VecDeque::new(),
@@ -252,6 +257,7 @@ impl Machine {
             Input::Told { say, source } => self.told(now, say, source),
             Input::Analysis { on, source } => self.want(on, source),
             Input::Untappable => self.lose_media(now),
+            Input::AnalysisLost => self.lost = true,
         }
         self.reconcile(now);
     }
@@ -327,12 +333,19 @@ impl Machine {
         self.record.clone()
     }
 
+    /// States when the customer's voice was really listened to, times since [`Machine::new`], each from the first packet
+    /// to the last. Of the times for which there was consent the record then keeps those in which there was something
+    /// to hear. Told once the call is over; of a call of which it is never told the record keeps all.
+    pub fn heard(&mut self, heard: &[(Duration, Duration)]) {
+        self.record.heard(heard);
+    }
+
     fn announces(&self) -> bool {
         matches!(self.terms.policy, Policy::Notice | Policy::OptIn)
     }
 
     fn held_back(&self) -> bool {
-        self.paused || self.paused_by_trunk || self.untappable
+        self.paused || self.paused_by_trunk || self.untappable || self.lost
     }
 
     /// Whether nothing that may still happen makes this a call to be analysed.

@@ -65,6 +65,20 @@ impl Numbering {
         self.country.is_none() && matches!(self.written(text), Written::Plain(digits) if digits.len() > 6)
     }
 
+    /// Whether somebody who enters `text` can mean it: digits, no more than a number has (ITU-T E.164 §6: 15, and here
+    /// the prefixes before them), or a name that is written as one, in a SIP URI.
+    pub(crate) fn is_meant(&self, text: &str) -> bool {
+        match self.written(text) {
+            Written::Withheld => false,
+            Written::International(digits) => (4..=15).contains(&digits.len()),
+            Written::Plain(digits) => digits.len() <= 20,
+            Written::Name(_) => {
+                let text = text.trim().to_ascii_lowercase();
+                (text.starts_with("sip:") || text.starts_with("sips:")) && text.contains('@')
+            }
+        }
+    }
+
     /// Every number that `text` may stand for, the likeliest first: a carrier may leave out the `+` of an
     /// international number, or send a national one. Whoever looks for a refusal must look for all of them.
     pub(crate) fn readings(&self, text: &str) -> Vec<String> {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sidetone_insight::Period;
 
 pub use check::Fault;
+pub(crate) use check::is_language;
 pub use matching::Dialled;
 
 use crate::machine::Terms;
@@ -47,6 +48,9 @@ pub struct Settings {
     pub exclude_withheld: bool,
     /// How numbers without a country code are to be read.
     pub numbering: Numbering,
+    /// The basis on which the operator relies for listening (GDPR Art. 6(1)), for receipts that are exported. Left out,
+    /// exports claim none: which it is, only the operator can say.
+    pub lawful_basis: Option<LawfulBasis>,
     /// Who runs the calls, for the policy page.
     pub operator: Operator,
     /// What applies to which calls. The first that matches decides; where none does, the trunk's `disclosure`.
@@ -69,10 +73,29 @@ impl Default for Settings {
             do_not_analyse: None,
             exclude_withheld: false,
             numbering: Numbering::default(),
+            lawful_basis: None,
             operator: Operator::default(),
             rules: Vec::new(),
         }
     }
+}
+
+/// A lawful basis, by the names of draft-howe-vcon-lawful-basis-00 (GDPR Art. 6(1) a to f).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LawfulBasis {
+    /// The customer has consented.
+    Consent,
+    /// A contract with the customer calls for it.
+    Contract,
+    /// The law calls for it.
+    LegalObligation,
+    /// Somebody's life depends on it.
+    VitalInterests,
+    /// It is a task in the public interest.
+    PublicTask,
+    /// The operator's interests outweigh the customer's.
+    LegitimateInterests,
 }
 
 /// `[[consent.rules]]`: what applies to calls of one kind. Conditions that are left out match every call; those given

@@ -12,7 +12,7 @@ pub use vcon::Export;
 
 use crate::machine::Record;
 use crate::moment::Moment;
-use crate::policy::Reason;
+use crate::policy::{LawfulBasis, Reason};
 
 /// The consent record of one call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,9 @@ pub struct Receipt {
     pub call_type: Option<String>,
     /// Why that policy.
     pub reason: Reason,
+    /// The basis on which the operator relies, as configured (`consent.lawful_basis`); absent where nobody has said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lawful_basis: Option<LawfulBasis>,
     /// How it went.
     pub record: Record,
     /// The build that ran.

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::policy::is_language;
+
 /// How the callers of a call are told, and what their silence means.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -179,7 +181,7 @@ pub enum Telling {
 }
 
 impl Telling {
-    /// The longest text that is taken; more is cut off.
+    /// The longest text that is taken, in characters.
     pub const LONGEST: usize = 64;
 
     /// Reads a name and a value as headers (`X-Sidetone-Queue: billing`), channel variables and the API give them; the name without
@@ -209,11 +211,13 @@ impl Telling {
                 "bot" | "ivr" => Party::Bot,
                 _ => return Err(unknown("human or bot")),
             }),
-            "queue" => Self::Queue(text(value)),
-            "agent" => Self::Agent(text(value)),
-            "call-type" => Self::CallType(text(value)),
-            "tier" => Self::Tier(text(value)),
-            "language" => Self::Language(text(value)),
+            "queue" => Self::Queue(text(value).ok_or_else(|| unknown(TEXT))?),
+            "agent" => Self::Agent(text(value).ok_or_else(|| unknown(TEXT))?),
+            "call-type" => Self::CallType(text(value).ok_or_else(|| unknown(TEXT))?),
+            "tier" => Self::Tier(text(value).ok_or_else(|| unknown(TEXT))?),
+            "language" => {
+                Self::Language(tag(value).ok_or_else(|| unknown("a language tag, as en or pt-BR"))?)
+            }
             _ => {
                 return Err(unknown(
                     "one of consent, analysis, queue, agent, call-type, tier, language, party",
@@ -223,10 +227,23 @@ impl Telling {
     }
 }
 
-/// Printable, and short enough for a label.
-fn text(value: &str) -> String {
-    value.chars().filter(|c| !c.is_control()).take(Telling::LONGEST).collect()
+/// What a text should be.
+const TEXT: &str = "1 to 64 printable characters";
+
+/// A text as it stands, if it is printable, and short enough for a label. Nothing is cut off: half a tier's name is
+/// another tier.
+fn text(value: &str) -> Option<String> {
+    let printable = !value.is_empty() && !value.chars().any(char::is_control);
+    (printable && value.chars().count() <= Telling::LONGEST).then(|| value.to_owned())
 }
+
+/// A language tag (RFC 5646 §2.1).
+fn tag(value: &str) -> Option<String> {
+    (value.len() <= LONGEST_TAG && is_language(value)).then(|| value.to_owned())
+}
+
+/// The longest language tag that is taken (RFC 5646 §4.4.1).
+const LONGEST_TAG: usize = 35;
 
 /// Something was told that has no meaning. The value is not repeated: it may hold a number.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

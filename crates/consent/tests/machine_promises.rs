@@ -72,6 +72,7 @@ fn input() -> impl Strategy<Value = Input> {
         4 => (any::<bool>(), source()).prop_map(|(on, source)| Input::Analysis { on, source }),
         1 => Just(Input::Listed),
         1 => Just(Input::Untappable),
+        1 => Just(Input::AnalysisLost),
         1 => Just(Input::Ended),
     ]
 }

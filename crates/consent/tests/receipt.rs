@@ -7,6 +7,7 @@ mod common;
 use common::{moment, receipt};
 use serde_json::json;
 use sidetone_consent::log::find;
+use sidetone_consent::policy::LawfulBasis;
 use sidetone_consent::receipt::Export;
 use sidetone_consent::{HashedNumber, Log, Receipt};
 
@@ -47,7 +48,8 @@ fn it_is_told_in_words() {
 fn it_is_exported_as_a_vcon_that_the_drafts_schema_takes() {
     let folder = tempfile::tempdir().unwrap();
     let mut log = Log::open(folder.path(), "sidetone 0.1.0", moment("2026-11-23T08:00:00Z")).unwrap().0;
-    let written = receipt("call-1", "2026-11-23T09:00:00Z");
+    let basis = Some(LawfulBasis::LegitimateInterests);
+    let written = Receipt { lawful_basis: basis, ..receipt("call-1", "2026-11-23T09:00:00Z") };
     log.append(&written).unwrap();
     log.sync().unwrap();
     let (id, lines) = find(folder.path(), "call-1").unwrap();
@@ -99,4 +101,21 @@ fn it_is_exported_as_a_vcon_that_the_drafts_schema_takes() {
     // The line travels along, so that its hash can be checked by whoever gets it.
     assert_eq!(vcon["attachments"][1]["body"], json!(lines[0].text));
     assert_eq!(export.vcon(), vcon, "the same each time");
+}
+
+#[test]
+fn a_vcon_claims_no_basis_that_nobody_has_stated() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = Log::open(folder.path(), "sidetone 0.1.0", moment("2026-11-23T08:00:00Z")).unwrap().0;
+    let written = receipt("call-1", "2026-11-23T09:00:00Z");
+    log.append(&written).unwrap();
+    log.sync().unwrap();
+    let (id, lines) = find(folder.path(), "call-1").unwrap();
+    let vcon = Export { receipt: &written, log: &id, line: &lines[0] }.vcon();
+    assert_eq!(vcon["extensions"], json!([]));
+    let purposes: Vec<_> = vcon["attachments"].as_array().unwrap().iter().map(|it| &it["purpose"]).collect();
+    assert_eq!(purposes, ["sidetone_consent_receipt"]);
+    assert!(!vcon.to_string().contains("legitimate"));
+    let text = serde_json::to_string(&written).unwrap();
+    assert!(!text.contains("lawful_basis"), "{text}");
 }

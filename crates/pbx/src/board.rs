@@ -112,7 +112,8 @@ pub(crate) struct Board {
     hear: Hear,
     tally: Arc<Tally>,
     calls: HashMap<CallId, Call>,
-    by_sip: HashMap<Arc<str>, CallId>,
+    /// The calls of a Call-ID: one, but for calls that pass this PBX twice.
+    by_sip: HashMap<Arc<str>, Vec<CallId>>,
     channels: Channels,
     asks: BTreeSet<(Duration, Arc<str>)>,
     unset: VecDeque<Arc<str>>,
@@ -174,7 +175,7 @@ impl Board {
                 Some(identity) if first && identity.sip_call_id.len() <= LONGEST_SIP => {
                     let sip: Arc<str> = identity.sip_call_id.into();
                     let seen = !self.channels.of_call(&sip).is_empty();
-                    self.by_sip.insert(Arc::clone(&sip), id);
+                    self.by_sip.entry(Arc::clone(&sip)).or_default().push(id);
                     let resumed = event.call.direction == Direction::Unknown;
                     let mood = if resumed { Mood::resumed() } else { Mood::new() };
                     self.calls.insert(id, Call { sip, mood, since: now, seen });
@@ -211,8 +212,14 @@ impl Board {
     }
 
     fn forget(&mut self, id: &CallId) {
-        if let Some(call) = self.calls.remove(id) {
+        let Some(call) = self.calls.remove(id) else { return };
+        let Some(calls) = self.by_sip.get_mut(&call.sip) else { return };
+        calls.retain(|other| other != id);
+        if calls.is_empty() {
             self.by_sip.remove(&call.sip);
+        } else {
+            // The channels of the one that is left can be told from others again.
+            self.set_on_all(&call.sip);
         }
     }
 
@@ -276,7 +283,10 @@ impl Board {
             let raw = Arc::clone(&self.raw);
             self.calls.retain(|id, _| raw(id).is_some());
             let calls = &self.calls;
-            self.by_sip.retain(|_, id| calls.contains_key(id));
+            self.by_sip.retain(|_, ids| {
+                ids.retain(|id| calls.contains_key(id));
+                !ids.is_empty()
+            });
         }
         Ok(())
     }

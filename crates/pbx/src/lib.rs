@@ -50,6 +50,8 @@ pub use sip::{Aside, InDialog, InDialogCounts, Nature};
 /// What a PBX says of a call.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Told {
+    /// The name of the `[[pbx]]` that says so: it has a say in its own calls and in nobody else's.
+    pub pbx: String,
     /// The call's SIP Call-ID. Whether there is such a call is for the receiver to see.
     pub sip_call_id: String,
     /// Which interface it came by.
@@ -77,7 +79,10 @@ impl std::fmt::Debug for Told {
     /// Without the Call-ID, which may hold a number.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut told = f.debug_struct("Told");
-        told.field("source", &self.source).field("telling", &self.telling).finish_non_exhaustive()
+        told.field("pbx", &self.pbx)
+            .field("source", &self.source)
+            .field("telling", &self.telling)
+            .finish_non_exhaustive()
     }
 }
 

@@ -5,7 +5,9 @@
 
 mod call;
 mod ear;
+mod inbox;
 mod worker;
 
 pub use call::{CallAnalysis, leg, sample};
+pub use inbox::{Closed, Inbox, Orders, inbox};
 pub use worker::{Outcome, Work, Worker, WorkerCounters};

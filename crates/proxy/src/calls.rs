@@ -3,6 +3,7 @@
 mod consent;
 mod counters;
 mod entry;
+mod lookup;
 mod quality;
 mod transfer;
 mod view;
@@ -10,7 +11,6 @@ mod view;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc::Sender;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,11 +28,12 @@ use consent::Consent;
 pub use counters::CallCounters;
 use entry::Entry;
 pub use entry::Phase;
+pub use lookup::{NotOne, NotTaken};
 use quality::Change;
 use transfer::Transfers;
 pub use view::{CallView, LegView, StreamView};
 
-use crate::analysis::{Outcome, Work, leg};
+use crate::analysis::{Orders, Outcome, Work, leg};
 use crate::disclosure::Disclosure;
 use crate::media::{Notice, PlanChange};
 use crate::signalling::RoutedTo;
@@ -48,7 +49,7 @@ pub struct Calls {
     inner: Mutex<Inner>,
     bus: Bus,
     hasher: NumberHasher,
-    workers: Vec<Sender<Work>>,
+    workers: Vec<Orders>,
     epoch: Instant,
     epoch_wall: Timestamp,
     /// What telling callers takes; there from the moment that media is.
@@ -119,13 +120,7 @@ impl Inner {
 impl Calls {
     /// An empty book. Events go to `bus`; calls are shared out among `workers`.
     #[must_use]
-    pub fn new(
-        bus: Bus,
-        hasher: NumberHasher,
-        workers: Vec<Sender<Work>>,
-        rules: Rules,
-        epoch: Instant,
-    ) -> Self {
+    pub fn new(bus: Bus, hasher: NumberHasher, workers: Vec<Orders>, rules: Rules, epoch: Instant) -> Self {
         let mut inner = Inner::default();
         inner.rule(rules);
         let elapsed = u64::try_from(epoch.elapsed().as_millis()).unwrap_or(0);
@@ -194,10 +189,14 @@ impl Calls {
     }
 
     /// One call, by Sidetone's id or by SIP Call-ID.
-    #[must_use]
-    pub fn find(&self, id: &str) -> Option<CallView> {
+    ///
+    /// # Errors
+    /// When there is none, or more than one has that Call-ID.
+    pub fn find(&self, id: &str) -> Result<CallView, NotOne> {
         let now = self.epoch.elapsed();
-        self.lock().calls.values().find(|entry| entry.is(id)).map(|entry| entry.view(now))
+        let inner = self.lock();
+        let key = inner.locate(id)?;
+        inner.calls.get(&key).map(|entry| entry.view(now)).ok_or_else(|| NotOne::Unknown(id.to_owned()))
     }
 
     /// The calls in the book.
@@ -289,7 +288,13 @@ impl Calls {
                         Face::Trunk => Source::TrunkHeader,
                         Face::Pbx => Source::PbxHeader,
                     };
-                    self.hear(inner, key, at, &telling, source);
+                    match self.check_language(&telling) {
+                        Ok(()) => self.hear(inner, key, at, &telling, source),
+                        Err(unknown) => {
+                            inner.counters.tellings_unknown += 1;
+                            tracing::debug!(%unknown, "an X-Sidetone header has no meaning");
+                        }
+                    }
                 }
                 Err(unknown) => {
                     inner.counters.tellings_unknown += 1;
@@ -307,10 +312,13 @@ impl Calls {
             CallFact::Replaces { key, call_id, at } => self.arrived(inner, at, key, Some(&call_id)),
             CallFact::Ended { key, by, status, cause, at } => {
                 self.consent(inner, key, at, Input::Ended);
-                self.file(inner, key);
                 if let Some(entry) = inner.calls.get_mut(&key) {
                     entry.end(self.epoch.elapsed(), by, status, cause, at);
                     self.order(entry, Work::Finish(key, at));
+                    // A worker has yet to say what was heard; the receipt waits for that.
+                    if entry.worker().is_none() {
+                        self.file(inner, key);
+                    }
                 }
                 self.close_if_done(inner, key);
             }
@@ -378,8 +386,8 @@ impl Calls {
         let thresholds = inner.thresholds.clone();
         let in_band = inner.settings.in_band_digits;
         let Some(entry) = inner.calls.get_mut(&key) else { return };
-        if entry.worker().is_some() || entry.is_over() || !entry.consent.concerns() || self.workers.is_empty()
-        {
+        let wanted = !entry.is_over() && entry.is_sound() && entry.consent.concerns();
+        if entry.worker().is_some() || !wanted || self.workers.is_empty() {
             return;
         }
         entry.engage(usize::try_from(key.0).unwrap_or(0) % self.workers.len());
@@ -403,7 +411,7 @@ impl Calls {
     fn order(&self, entry: &Entry, work: Work) {
         if let Some(worker) = entry.worker().and_then(|worker| self.workers.get(worker)) {
             // A worker that is gone will not report either; `close_overdue` closes its calls.
-            let _ = worker.send(work);
+            worker.give(work);
         }
     }
 
@@ -499,6 +507,7 @@ impl Calls {
             .collect();
         for key in overdue {
             inner.counters.closed_overdue += 1;
+            self.file(inner, key);
             if let Some(entry) = inner.strike(key) {
                 self.close(&mut inner.counters, entry);
             }
@@ -524,32 +533,38 @@ impl Calls {
                 self.bus.publish(entry.tell_at(at, *insight));
             }
             Outcome::Key(key, digit, medium) => self.key_pressed(inner, key, digit, medium),
-            Outcome::Finished(key, summary, timeline) => {
+            Outcome::Finished { call: key, summary, timeline, heard } => {
                 if let Some(entry) = inner.calls.get_mut(&key) {
+                    entry.consent.machine.heard(&heard);
                     entry.sum_up(summary.map(|summary| *summary), timeline);
                 }
+                self.file(inner, key);
                 self.close_if_done(inner, key);
             }
             Outcome::Broken(key) => {
                 inner.counters.analysis_broken += 1;
                 if let Some(entry) = inner.calls.get_mut(&key) {
                     tracing::error!(call = %entry.call().id, "the analysis of this call broke and was given up; the call goes on");
-                    entry.sum_up(None, Vec::new());
+                    entry.broke();
                 }
+                self.consent(inner, key, self.now(), Input::AnalysisLost);
                 self.close_if_done(inner, key);
             }
         }
     }
 
     fn close_if_done(&self, inner: &mut Inner, key: CallKey) {
-        if inner.calls.get(&key).is_some_and(Entry::is_done)
-            && let Some(entry) = inner.strike(key)
-        {
+        if !inner.calls.get(&key).is_some_and(Entry::is_done) {
+            return;
+        }
+        self.file(inner, key);
+        if let Some(entry) = inner.strike(key) {
             self.close(&mut inner.counters, entry);
         }
     }
 
-    fn close(&self, counters: &mut CallCounters, entry: Entry) {
+    fn close(&self, counters: &mut CallCounters, mut entry: Entry) {
+        self.forget_acts(&mut entry);
         let counter = match entry.cause() {
             Some(Cause::MediaTimeout) => &mut counters.media_timeouts,
             _ if !entry.was_answered() => &mut counters.unanswered,

@@ -205,8 +205,8 @@ async fn serve(stream: UnixStream, shared: Arc<Shared>) -> io::Result<()> {
     match request {
         Request::Calls => answer(&mut writer, &shared.calls().list()).await,
         Request::Call { id } => match shared.calls().find(&id) {
-            Some(call) => answer(&mut writer, &call).await,
-            None => answer(&mut writer, &no_call(&id)).await,
+            Ok(call) => answer(&mut writer, &call).await,
+            Err(error) => answer(&mut writer, &Failure { error: error.to_string() }).await,
         },
         Request::Stats => answer(&mut writer, &shared.stats()).await,
         Request::Health => {
@@ -222,10 +222,10 @@ async fn serve(stream: UnixStream, shared: Arc<Shared>) -> io::Result<()> {
             }
         },
         Request::Tell { id, name, value } => match Telling::parse(&name, &value) {
-            Ok(telling) if shared.calls().told(&id, &telling, Source::Cli) => {
-                answer(&mut writer, &Done { done: true }).await
-            }
-            Ok(_) => answer(&mut writer, &no_call(&id)).await,
+            Ok(telling) => match shared.calls().told(&id, &telling, Source::Cli) {
+                Ok(()) => answer(&mut writer, &Done { done: true }).await,
+                Err(error) => answer(&mut writer, &Failure { error: error.to_string() }).await,
+            },
             Err(unknown) => answer(&mut writer, &Failure { error: unknown.to_string() }).await,
         },
         Request::Announce { id, name, language, to } => {
@@ -240,8 +240,8 @@ async fn serve(stream: UnixStream, shared: Arc<Shared>) -> io::Result<()> {
             let events = shared.tail();
             match shared.calls().find(&id) {
                 // Events carry the Call-ID masked if it holds a number; Sidetone's own id names the call anyhow.
-                Some(call) => tail(events, Some(&call.id), &mut reader, &mut writer).await,
-                None => answer(&mut writer, &no_call(&id)).await,
+                Ok(call) => tail(events, Some(&call.id), &mut reader, &mut writer).await,
+                Err(error) => answer(&mut writer, &Failure { error: error.to_string() }).await,
             }
         }
     }
@@ -274,10 +274,6 @@ async fn tail(
             return Ok(());
         }
     }
-}
-
-fn no_call(id: &str) -> Failure {
-    Failure { error: format!("no call {id} is up; `sidetone calls` lists those that are") }
 }
 
 async fn answer(writer: &mut (impl AsyncWrite + Unpin), value: &impl Serialize) -> io::Result<()> {

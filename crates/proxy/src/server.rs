@@ -8,7 +8,6 @@ mod reload;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,7 +23,7 @@ use parts::{disclosure, excluded, links, proxy, rules};
 pub use reload::{Reload, Reloaded};
 
 use crate::alarm::Alarm;
-use crate::analysis::{Work, WorkerCounters};
+use crate::analysis::{Orders, WorkerCounters};
 use crate::calls::Calls;
 use crate::config::Config;
 use crate::control::{self, ControlSocket};
@@ -119,11 +118,11 @@ impl Server {
         }
         .map_err(|error| StartError::Events(error.to_string()))?;
 
-        let listening = listening(&config);
+        let mut listening = listening(&config);
         let model = listening
             .first()
             .map(|worker| (worker.model.meta().name.clone(), worker.model.sha256().to_owned()));
-        let orders: Vec<Sender<Work>> = listening.iter().map(|worker| worker.orders.clone()).collect();
+        let orders: Vec<Orders> = listening.iter_mut().filter_map(|worker| worker.orders.take()).collect();
         let excluded = excluded(&config).map_err(StartError::List)?;
         let calls = Arc::new(Calls::new(bus.clone(), hasher, orders, rules(&config, excluded), epoch));
         let mut taps: Vec<Vec<tap::TapSender>> = (0..config.media.threads).map(|_| Vec::new()).collect();
@@ -235,7 +234,8 @@ impl Server {
         while !self.shared.calls.is_empty() && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        // The receipts of the calls that were just taken down are filed by now.
+        // Those of calls that were just taken down are filed by now, but for calls whose worker does not answer.
+        self.shared.calls.file_all();
         let calls = Arc::clone(&self.shared.calls);
         let closed = tokio::task::spawn_blocking(move || {
             if let Some(disclosure) = calls.disclosure() {

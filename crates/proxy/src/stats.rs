@@ -106,6 +106,8 @@ pub struct MediaStats {
     pub unwatched_sockets: u64,
     /// Reports of a relay thread that nobody took in time.
     pub reports_dropped: u64,
+    /// Closed calls and announcements that a relay thread could not tell of.
+    pub notices_lost: u64,
     /// Packets of announcements.
     pub announced: u64,
     /// Packets that an announcement took the place of.
@@ -125,6 +127,8 @@ pub struct AnalysisStats {
     pub calls: u64,
     /// Packets heard.
     pub packets: u64,
+    /// Of these, packets in which only keys were heard, since the worker was behind.
+    pub shed: u64,
     /// Customers' audio given to the network's ear, in milliseconds.
     pub model_ms: u64,
     /// Runs of the network.
@@ -135,6 +139,8 @@ pub struct AnalysisStats {
     pub busy_us: u64,
     /// Calls whose analysis broke.
     pub panics: u64,
+    /// Calls whose analysis was given up since too many of their orders waited.
+    pub abandoned: u64,
 }
 
 /// A probed host.
@@ -241,6 +247,7 @@ impl Stats {
                 ]),
                 unwatched_sockets: total(|totals| &totals.unwatched),
                 reports_dropped: total(|totals| &totals.reports_dropped),
+                notices_lost: total(|totals| &totals.notices_lost),
                 announced: total(|totals| &totals.announced),
                 held: total(|totals| &totals.held),
                 tap_dropped: total(|totals| &totals.tap_dropped),
@@ -250,11 +257,13 @@ impl Stats {
                 workers: workers.len(),
                 calls: sum(workers, |worker| &worker.calls),
                 packets: sum(workers, |worker| &worker.packets),
+                shed: sum(workers, |worker| &worker.shed),
                 model_ms: sum(workers, |worker| &worker.model_ms),
                 batches: sum(workers, |worker| &worker.batches),
                 estimates: sum(workers, |worker| &worker.estimates),
                 busy_us: sum(workers, |worker| &worker.busy_us),
                 panics: sum(workers, |worker| &worker.panics),
+                abandoned: sum(workers, |worker| &worker.abandoned),
             },
             events,
             sinks,

@@ -34,7 +34,7 @@ pub struct Tapped<'a> {
 #[must_use]
 pub fn ring(bytes: usize) -> (TapSender, TapReceiver) {
     let (producer, consumer) = RingBuffer::new(bytes);
-    (TapSender { producer }, TapReceiver { consumer, scratch: vec![0; MAX_PACKET] })
+    (TapSender { producer }, TapReceiver { consumer, scratch: vec![0; MAX_PACKET], taken: 0 })
 }
 
 /// The relay's end.
@@ -90,6 +90,8 @@ impl Split<'_> {
 pub struct TapReceiver {
     consumer: Consumer<u8>,
     scratch: Vec<u8>,
+    /// Bytes taken out so far.
+    taken: u64,
 }
 
 impl TapReceiver {
@@ -115,10 +117,16 @@ impl TapReceiver {
         })
     }
 
-    /// Bytes waiting.
+    /// Bytes taken out so far.
     #[must_use]
-    pub fn backlog(&self) -> usize {
-        self.consumer.slots()
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// What [`taken`](Self::taken) will be when all that waits now has been taken out.
+    #[must_use]
+    pub fn put_in(&self) -> u64 {
+        self.taken + self.consumer.slots() as u64
     }
 
     fn read(&mut self, out: &mut [u8]) -> Option<()> {
@@ -128,6 +136,7 @@ impl TapReceiver {
         head.copy_from_slice(first);
         tail.copy_from_slice(second);
         chunk.commit_all();
+        self.taken += out.len() as u64;
         Some(())
     }
 }

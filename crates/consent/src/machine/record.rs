@@ -1,5 +1,7 @@
 //! What is remembered of a call's consent, for its receipt.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::Failure;
@@ -22,7 +24,7 @@ pub struct Record {
     pub announcements: Vec<Announcement>,
     /// Each change of state.
     pub changes: Vec<Change>,
-    /// When the customer was listened to.
+    /// When the customer was listened to: from the first sound of theirs that was, to the end of listening.
     pub analysed: Vec<Span>,
     /// Whether what was inferred has been erased.
     pub erased: bool,
@@ -99,11 +101,6 @@ impl Record {
         }
     }
 
-    /// Whether the customer may be listened to, as it stands.
-    pub(crate) fn state_was_given(&self) -> bool {
-        self.outcome == State::Given
-    }
-
     pub(super) fn was_analysed(&self) -> bool {
         !self.analysed.is_empty()
     }
@@ -152,6 +149,20 @@ impl Record {
 
     pub(super) fn analysis_began(&mut self, from_ms: u64) {
         keep(&mut self.analysed, Span { from_ms, to_ms: None }, &mut self.left_out);
+    }
+
+    /// Consent without sound is no listening: keeps the spans in which something was heard, from then on.
+    pub(super) fn heard(&mut self, heard: &[(Duration, Duration)]) {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.analysed.retain_mut(|span| {
+            let to = span.to_ms.unwrap_or(u64::MAX);
+            let inside = heard.iter().map(|(first, last)| (millis(*first), millis(*last)));
+            let first =
+                inside.filter(|(first, last)| *last >= span.from_ms && *first <= to).map(|(first, _)| first);
+            let Some(first) = first.min() else { return false };
+            span.from_ms = span.from_ms.max(first);
+            true
+        });
     }
 
     pub(super) fn analysis_stopped(&mut self, at_ms: u64) {

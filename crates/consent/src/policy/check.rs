@@ -108,7 +108,7 @@ fn no_language(key: &str, language: &str) -> Fault {
 }
 
 /// Whether `tag` looks like an RFC 5646 tag: that much keeps paths and markup out of it.
-fn is_language(tag: &str) -> bool {
+pub(crate) fn is_language(tag: &str) -> bool {
     let mut parts = tag.split('-');
     parts
         .next()

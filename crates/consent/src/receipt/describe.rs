@@ -40,7 +40,8 @@ impl fmt::Display for Receipt {
         if self.record.untappable {
             writeln!(f, "media     could not be listened to")?;
         }
-        if self.record.erased {
+        // With erasure everything is dropped, whether or not there was anything yet.
+        if self.record.erased && !self.record.analysed.is_empty() {
             writeln!(f, "erased    what had been inferred")?;
         }
         if self.record.left_out > 0 {

@@ -6,8 +6,8 @@
 use serde_json::{Value, json};
 
 use super::Receipt;
+use crate::State;
 use crate::log::Line;
-use crate::{Policy, Source, State};
 
 /// What may be exported: a receipt, with the line of the log that proves it.
 #[derive(Debug, Clone)]
@@ -23,15 +23,13 @@ pub struct Export<'a> {
 impl Export<'_> {
     /// The vCon, unsigned.
     ///
-    /// The lawful basis is stated as Sidetone sees it: `consent` where the customer agreed or was asked to, else
-    /// `legitimate_interests`. Which basis the operator relies on is for the operator to say.
+    /// Which lawful basis the operator relies on only the operator can say: without one in the receipt there is no
+    /// attachment that claims one.
     #[must_use]
     pub fn vcon(&self) -> Value {
         let Receipt { record, started, ended, .. } = self.receipt;
         let decided =
             record.changes.last().map_or(*started, |change| started.after_millis(change.at_ms)).to_string();
-        let asked = record.policy == Policy::OptIn
-            || record.state_was_given() && !matches!(record.by, Source::Policy);
         let mut customer = json!({ "name": "customer" });
         if let (Some(number), Some(customer)) = (&self.receipt.customer, customer.as_object_mut()) {
             customer.insert("uuid".to_owned(), json!(format!("sidetone-number:{number}")));
@@ -47,8 +45,8 @@ impl Export<'_> {
                 "hash": format!("sha-256:{}", self.line.hash),
             },
         });
-        let basis = json!({
-            "lawful_basis": if asked { "consent" } else { "legitimate_interests" },
+        let claimed = self.receipt.lawful_basis.map(|basis| json!({
+            "lawful_basis": basis,
             "expiration": ended.to_string(),
             "purpose_grants": [{
                 "purpose": "sentiment_analysis",
@@ -58,7 +56,7 @@ impl Export<'_> {
             }],
             "proof_mechanisms": [proof],
             "metadata": { "policy": record.policy, "outcome": record.outcome, "by": record.by },
-        });
+        }));
         let attachment = |purpose: &str, body: Value| {
             json!({
                 // The core draft calls it `purpose`, the extension still `type`.
@@ -72,10 +70,13 @@ impl Export<'_> {
                 "body": body,
             })
         };
+        let claim = claimed.clone().map(|basis| attachment("lawful_basis", basis));
+        let receipt = attachment("sidetone_consent_receipt", json!(self.line.text));
+        let attachments: Vec<Value> = claim.into_iter().chain([receipt]).collect();
         json!({
             "vcon": "0.4.0",
             "uuid": self.uuid(),
-            "extensions": ["lawful_basis"],
+            "extensions": claimed.iter().map(|_| "lawful_basis").collect::<Vec<_>>(),
             "created_at": ended.to_string(),
             "subject": format!("Consent to analysis, call {}", self.receipt.call),
             "parties": [customer, { "name": "contact centre" }],
@@ -85,10 +86,7 @@ impl Export<'_> {
                 "duration": ended.unix_millis().saturating_sub(started.unix_millis()) as f64 / 1000.0,
                 "parties": if self.receipt.to_customer { [1, 0] } else { [0, 1] },
             }],
-            "attachments": [
-                attachment("lawful_basis", basis),
-                attachment("sidetone_consent_receipt", json!(self.line.text)),
-            ],
+            "attachments": attachments,
         })
     }
 

@@ -44,6 +44,7 @@ pub fn receipt(call: &str, ended: &str) -> Receipt {
         tier: None,
         call_type: None,
         reason: Reason::Rule(0),
+        lawful_basis: None,
         record: machine.record(),
         build: "sidetone 0.1.0".to_owned(),
         model: Some("cd".repeat(32)),

@@ -122,7 +122,8 @@ impl Board {
             // By SIP a PBX tells with headers, which do not come this way.
             LinkKind::Sip => Source::PbxHeader,
         };
-        (self.hear)(Told { sip_call_id: sip.to_owned(), source, telling });
+        let pbx = self.purpose.pbx.clone();
+        (self.hear)(Told { pbx, sip_call_id: sip.to_owned(), source, telling });
     }
 
     /// The call of Sidetone's in a conversation, if there is exactly one.
@@ -154,8 +155,8 @@ impl Board {
             channel.asking = false;
         }
         let sip: Arc<str> = sip.into();
-        if let Some(call) = self.by_sip.get(&sip).and_then(|call| self.calls.get_mut(call)) {
-            call.seen = true;
+        if self.by_sip.contains_key(&sip) {
+            self.see(&sip);
             self.set_on_all(&sip);
         }
         for held in self.held_of(id) {

@@ -15,10 +15,17 @@ impl Board {
         }
         let ids = self.channels.of_call(sip).to_vec();
         for id in ids {
-            if let Some(call) = self.by_sip.get(sip).and_then(|call| self.calls.get_mut(call)) {
+            self.see(sip);
+            self.queue(&id);
+        }
+    }
+
+    /// A channel of these calls has been seen.
+    pub(super) fn see(&mut self, sip: &str) {
+        for id in self.by_sip.get(sip).into_iter().flatten() {
+            if let Some(call) = self.calls.get_mut(id) {
                 call.seen = true;
             }
-            self.queue(&id);
         }
     }
 
@@ -107,7 +114,12 @@ impl Board {
     /// What the channel lacks and is not being set already.
     pub(super) fn set(&mut self, id: &Arc<str>) -> Option<Job> {
         let channel = self.channels.get_mut(id)?;
-        let call = channel.sip.as_ref().and_then(|sip| self.by_sip.get(sip));
+        // Of two calls with one Call-ID nobody can say which a channel carries: nothing is set rather than the other
+        // caller's mood.
+        let call = channel.sip.as_ref().and_then(|sip| match self.by_sip.get(sip)?.as_slice() {
+            [call] => Some(call),
+            _ => None,
+        });
         let Some(call) = call.and_then(|call| self.calls.get(call)) else {
             channel.queued = false;
             return None;

@@ -54,12 +54,18 @@ impl Desk {
     }
 
     fn call(&mut self, number: u32, pbx: &str) -> Spoken {
+        self.call_as(number, &format!("call-{number}@carrier"), pbx)
+    }
+
+    fn call_as(&mut self, number: u32, sip: &str, pbx: &str) -> Spoken {
         let id = CallId::new(Timestamp::from_unix_millis(1_772_357_400_125), u128::from(number));
         let hasher = NumberHasher::salted(&Secret::new("a salt for nothing but tests")).unwrap();
-        let sip = format!("call-{number}@carrier");
         let parties = Parties { caller: "+15550100", callee: "+15550123" };
-        let call = CallRef::new(&hasher, id, &sip, "carrier", Direction::Inbound, parties);
-        self.alive.lock().unwrap().insert(id, CallIdentity { sip_call_id: sip, pbx: pbx.to_owned() });
+        let call = CallRef::new(&hasher, id, sip, "carrier", Direction::Inbound, parties);
+        self.alive
+            .lock()
+            .unwrap()
+            .insert(id, CallIdentity { sip_call_id: sip.to_owned(), pbx: pbx.to_owned() });
         let mut spoken = Spoken(Narrator::new(call, Timestamp::from_unix_millis(1_772_357_400_125)));
         self.happens(&mut spoken, CallStarted { analysed: true }.into());
         spoken
@@ -381,7 +387,7 @@ fn what_a_channel_tells_is_of_its_call() {
     assert_eq!((sip(1), &told[1].telling), ("call-1@carrier", &Telling::Agent("Ada".to_owned())));
     assert_eq!((sip(2), &told[2].telling), ("call-1@carrier", &Telling::Queue("billing".to_owned())));
     assert_eq!((sip(3), &told[3].telling), ("call-9", &Telling::Tier("health".to_owned())));
-    assert!(told.iter().all(|it| it.source == Source::Ami));
+    assert!(told.iter().all(|it| it.source == Source::Ami && it.pbx == "office"));
     assert_eq!((desk.count(|it| &it.told), desk.count(|it| &it.told_in_vain)), (4, 3));
 }
 
@@ -413,4 +419,19 @@ fn two_calls_in_one_conversation_are_not_mixed_up() {
     desk.seen("b", Some("call-2@carrier"));
     desk.board.heard(desk.now, "local", Some("conversation"), "consent", "granted");
     assert!(desk.told.lock().unwrap().is_empty(), "whose consent that is can't be known");
+}
+
+#[test]
+fn of_two_calls_with_one_call_id_neither_is_shown_the_others_values() {
+    let mut desk = Desk::new(LinkKind::Esl);
+    desk.up();
+    let _one = desk.call(1, "office");
+    let mut two = desk.call_as(2, "call-1@carrier", "office");
+    desk.seen("a", Some("call-1@carrier"));
+    let jobs = desk.jobs(|_| Outcome::Done);
+    assert!(jobs.is_empty(), "{jobs:?}");
+    // When one is gone the channel can only be the other's.
+    desk.ends(&mut two);
+    let jobs = desk.jobs(|_| Outcome::Done);
+    assert!(jobs.iter().any(|job| job.starts_with("set a ")), "{jobs:?}");
 }

@@ -24,6 +24,8 @@ use super::ear::{Ear, Keys};
 
 /// Streams of a call that are kept in mind. Calls have one audio stream, seldom two.
 const MAX_STREAMS: usize = 16;
+/// Stretches of listening that are told apart; beyond it the last one grows.
+const MOST_STRETCHES: usize = 32;
 
 /// Listens to one call, from the moment that it may. Before, and after it no longer may, it hears keys and nothing else:
 /// there is no listener then that a frame could reach.
@@ -47,7 +49,8 @@ pub struct CallAnalysis {
     /// Whether the party on the trunk's and on the PBX's face holds the other.
     holds: [bool; 2],
     ready: VecDeque<(Duration, Insight)>,
-    heard_before: Duration,
+    /// When the customer's voice reached the network.
+    heard: Vec<(Duration, Duration)>,
 }
 
 impl CallAnalysis {
@@ -68,24 +71,25 @@ impl CallAnalysis {
             stream: None,
             holds: [false; 2],
             ready: VecDeque::new(),
-            heard_before: Duration::ZERO,
+            heard: Vec::new(),
         }
     }
 
-    /// There is consent: listens from now on. The face says who speaks: the customer on the trunk's, the agent on the
-    /// PBX's; only the former gets a listener.
-    pub fn listen(&mut self) {
+    /// There is consent since `since`: listens to packets that came no earlier, whenever their turn is. The face says
+    /// who speaks: the customer on the trunk's, the agent on the PBX's; only the former gets a listener. Both wait for
+    /// the customer's consent, for conduct is a statement about the conversation.
+    pub fn listen(&mut self, since: Duration) {
         if std::mem::replace(&mut self.listening, true) {
             return;
         }
         self.listened = true;
-        self.heard_before = Duration::ZERO;
+        let since = self.call_time(since);
         for facing in [Facing::Trunk, Facing::Pbx] {
             match EmotionLeg::facing(facing) {
                 EmotionLeg::Customer(leg) => {
-                    self.customer.listen(Listener::new(leg, Arc::clone(&self.model)));
+                    self.customer.listen(Listener::new(leg, Arc::clone(&self.model)), since);
                 }
-                EmotionLeg::Agent(_) => self.agent.attend(),
+                EmotionLeg::Agent(_) => self.agent.attend(since),
             }
         }
     }
@@ -94,8 +98,8 @@ impl CallAnalysis {
     pub fn attend(&mut self) {
         self.listening = true;
         self.listened = true;
-        self.customer.attend();
-        self.agent.attend();
+        self.customer.attend(Duration::ZERO);
+        self.agent.attend(Duration::ZERO);
     }
 
     /// Only one leg is there to be heard, as in a recording of one channel.
@@ -106,6 +110,7 @@ impl CallAnalysis {
     /// There is no consent any more: listens to nothing from now on. With `erase`, what was inferred is gone too.
     pub fn deafen(&mut self, erase: bool) {
         self.listening = false;
+        self.note_heard();
         self.customer.deafen();
         self.agent.deafen();
         if erase {
@@ -113,6 +118,23 @@ impl CallAnalysis {
             self.insight.forget_affect();
             self.ready.clear();
         }
+    }
+
+    /// Keeps in mind what was heard in the stretch of listening that ends; a call has few of them.
+    fn note_heard(&mut self) {
+        let Some(heard) = self.customer.take_span() else { return };
+        let full = self.heard.len() >= MOST_STRETCHES;
+        match self.heard.last_mut() {
+            Some(last) if full => last.1 = heard.1,
+            _ => self.heard.push(heard),
+        }
+    }
+
+    /// When in the call the customer's voice reached the network: from the first packet to the last of each stretch of
+    /// listening. Whole when the call is finished; erasing leaves it, for it says nothing of anybody.
+    #[must_use]
+    pub fn heard(&self) -> Vec<(Duration, Duration)> {
+        self.heard.clone()
     }
 
     /// The next key that the customer has pressed.
@@ -165,27 +187,27 @@ impl CallAnalysis {
     /// The party on `face` put the other one on hold.
     pub fn held(&mut self, face: Face, at: Duration) {
         let at = self.call_time(at);
-        self.hold(face, true);
+        self.hold(at, face, true);
         self.insight.hold(leg(face), at);
     }
 
     /// The party on `face` took the hold back.
     pub fn resumed(&mut self, face: Face, at: Duration) {
         let at = self.call_time(at);
-        self.hold(face, false);
+        self.hold(at, face, false);
         self.insight.resume(leg(face), at);
     }
 
     /// Both may hold at once; there is a conversation again when neither does.
-    fn hold(&mut self, face: Face, held: bool) {
+    fn hold(&mut self, at: Duration, face: Face, held: bool) {
         let [trunk, pbx] = &mut self.holds;
         match face {
             Face::Trunk => *trunk = held,
             Face::Pbx => *pbx = held,
         }
         let held = *trunk || *pbx;
-        self.customer.held(held);
-        self.agent.held(held);
+        self.customer.held(at, held);
+        self.agent.held(at, held);
     }
 
     /// A copied RTP packet from the party on `face`.
@@ -193,6 +215,14 @@ impl CallAnalysis {
         if self.stream == Some(stream) {
             let at = self.call_time(at);
             self.ear(face).packet(at, packet);
+        }
+    }
+
+    /// The same when there is no time to listen: the customer's keys are heard in it and nothing else.
+    pub fn skim(&mut self, at: Duration, stream: usize, face: Face, packet: &[u8]) {
+        if self.stream == Some(stream) {
+            let at = self.call_time(at);
+            self.ear(face).skim(at, packet);
         }
     }
 
@@ -220,6 +250,7 @@ impl CallAnalysis {
         let end = self.call_time(now);
         self.customer.finish(end);
         self.agent.finish(end);
+        self.note_heard();
         if !self.listened {
             return None;
         }
@@ -231,10 +262,15 @@ impl CallAnalysis {
         Some((summary, self.insight.timeline()))
     }
 
+    /// Whether enough new speech waits for the network.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        self.customer.listener().is_some_and(Listener::is_due)
+    }
+
     /// Runs the network once for every call that has enough new speech; returns how many estimates came out.
     pub fn estimate<'a>(calls: impl Iterator<Item = &'a mut CallAnalysis>) -> usize {
-        let mut due: Vec<&mut CallAnalysis> =
-            calls.filter(|call| call.customer.listener().is_some_and(Listener::is_due)).collect();
+        let mut due: Vec<&mut CallAnalysis> = calls.filter(|call| call.is_due()).collect();
         let mut listeners: Vec<&mut Listener> =
             due.iter_mut().filter_map(|call| call.customer.listener_mut()).collect();
         let estimates = estimate_due(&mut listeners);
@@ -279,10 +315,7 @@ impl CallAnalysis {
 
     /// The customer's voice that has reached the network's features since the last time.
     pub fn take_heard(&mut self) -> Duration {
-        let heard = self.customer.listened();
-        let new = heard.saturating_sub(self.heard_before);
-        self.heard_before = heard;
-        new
+        self.customer.take_listened()
     }
 }
 

@@ -1,6 +1,9 @@
 //! One leg's way from RTP packets to marked 8 kHz PCM, and to what may be heard in it.
 
+mod formats;
+mod gate;
 mod keys;
+mod spans;
 #[cfg(test)]
 pub(super) mod testing;
 #[cfg(test)]
@@ -17,39 +20,56 @@ use sidetone_emotion::pace::SyllableCounter;
 use sidetone_emotion::vad::SpeechDetector;
 use sidetone_rtp::RtpView;
 use sidetone_rtp::reorder::{Packet, Played, Reorder, Settings, Timing};
-use sidetone_rtp::telephone_event::Tracker;
+use sidetone_rtp::telephone_event::Sources;
 use sidetone_sip::anchor::EndPlan;
 
+use formats::{Formats, Role as Kind};
+use gate::{Admission, Gate};
 pub(super) use keys::Keys;
+use spans::Spans;
 use timeline::{RATE, Timeline, samples};
 
 /// The longest loss that is concealed, in samples: 1 s. Concealment has long faded by then.
 const LONGEST_CONCEALED: u64 = RATE;
+/// How far an event's sequence number may be from the newest for it to count in the audio's order.
+const NEIGHBOURS: std::ops::RangeInclusive<i16> = -32..=64;
+/// Silence, a tenth of a second of it.
+const ZEROS: [i16; 800] = [0; 800];
 
 /// A leg's ear. It begins deaf to all but keys; what it may do later is in what it is given: only a [`Listener`], which
 /// needs a customer's leg, leads to the network.
 pub(super) struct Ear {
     role: Role,
-    /// Media time when the role was taken up: what it says of time counts from there.
+    /// What of the sound reaches the role.
+    gate: Gate,
+    /// Samples that had been given on when the role first heard something: what it says of time counts from there.
     role_since: u64,
     keys: Option<Keys>,
     pace: SyllableCounter,
     syllables: u32,
-    formats: Vec<(u8, Codec)>,
+    formats: Formats,
     decoder: Option<Decoding>,
     /// Taken out while its packets are worked on, since it lends out one payload at a time.
     reorder: Option<Box<Reorder>>,
-    events: Tracker,
+    /// Followed apart from the audio's order: an event may be numbered by itself.
+    events: Sources,
+    /// SSRC and sequence number of the newest packet that was put in order.
+    ordered: Option<(u32, u16)>,
     /// The newest packet was a telephone-event.
     after_event: bool,
     /// Ticks lost, to be concealed once the packet behind them is known: it may hold what was lost.
     lost: u32,
     resync: bool,
     timeline: Timeline,
-    /// Samples that were given on as a voice.
+    /// Samples of voice that reached the network, until they are taken.
     voiced: u64,
-    early: bool,
-    held: bool,
+    /// When the first and the last packet came whose voice did.
+    span: Option<(Duration, Duration)>,
+    /// When the newest sound came.
+    came: Duration,
+    /// Since when the call is answered.
+    answered: Option<Duration>,
+    held: Spans,
     native: Vec<i16>,
     pcm: Vec<i16>,
 }
@@ -77,84 +97,83 @@ impl Ear {
         Self { keys, ..Self::new(Role::Deaf) }
     }
 
-    /// Leads to the network from now on. Only a customer's leg can be made into a listener.
-    pub(super) fn listen(&mut self, listener: Listener) {
-        self.take_up(Role::Listening(Box::new(listener)));
+    /// Leads packets that come from call time `since` on to the network. Only a customer's leg can be made into a
+    /// listener.
+    pub(super) fn listen(&mut self, listener: Listener, since: Duration) {
+        self.take_up(Role::Listening(Box::new(listener)), Gate::since(since));
     }
 
-    /// Hears who talks when from now on, and nothing of how.
-    pub(super) fn attend(&mut self) {
-        self.take_up(Role::Attending(Box::new(SpeechDetector::new())));
+    /// Hears who talks when in what comes from call time `since` on, and nothing of how.
+    pub(super) fn attend(&mut self, since: Duration) {
+        self.take_up(Role::Attending(Box::new(SpeechDetector::new())), Gate::since(since));
     }
 
     /// Leads to nothing from now on; what was being made of the sound is dropped.
     pub(super) fn deafen(&mut self) {
-        self.take_up(Role::Deaf);
+        self.take_up(Role::Deaf, Gate::SHUT);
     }
 
-    fn take_up(&mut self, role: Role) {
+    fn take_up(&mut self, role: Role, gate: Gate) {
         self.role = role;
+        self.gate = gate;
         self.role_since = self.timeline.pushed();
         self.pace = SyllableCounter::new();
         self.syllables = 0;
-        self.voiced = 0;
     }
 
     fn new(role: Role) -> Self {
         Self {
             role,
+            gate: Gate::SHUT,
             role_since: 0,
             keys: None,
             pace: SyllableCounter::new(),
             syllables: 0,
-            formats: Vec::new(),
+            formats: Formats::default(),
             decoder: None,
             reorder: Some(Box::new(Reorder::new(Settings::default()))),
-            events: Tracker::new(),
+            events: Sources::default(),
+            ordered: None,
             after_event: false,
             lost: 0,
             resync: false,
             timeline: Timeline::default(),
             voiced: 0,
-            early: true,
-            held: false,
+            span: None,
+            came: Duration::ZERO,
+            answered: None,
+            held: Spans::default(),
             native: Vec::new(),
             pcm: Vec::new(),
         }
     }
 
-    /// Payload types mean what the receiver's SDP says; a number that only the sender lists is taken at its word.
+    /// The parties have described what they send and take.
     ///
     /// The decoder stays until a packet comes that needs another one: most re-INVITEs change nothing about it.
     pub(super) fn expect(&mut self, receiver: &EndPlan, sender: &EndPlan) {
-        self.formats.clear();
-        for format in receiver.formats.iter().chain(&sender.formats) {
-            if self.formats.iter().any(|(known, _)| *known == format.payload_type) {
-                continue;
-            }
-            let codec =
-                Codec::from_rtpmap(&format.encoding, format.clock_rate, format.channels, &format.fmtp);
-            if let Some(codec) = codec {
-                self.formats.push((format.payload_type, codec));
-            }
-        }
+        self.formats = Formats::new(receiver, sender);
     }
 
-    pub(super) fn answered(&mut self, _at: Duration) {
-        self.early = false;
+    pub(super) fn answered(&mut self, at: Duration) {
+        self.answered.get_or_insert(at);
     }
 
-    pub(super) fn held(&mut self, held: bool) {
-        self.held = held;
+    pub(super) fn held(&mut self, at: Duration, held: bool) {
+        self.held.change(at, held);
     }
 
     fn codec(&self, payload_type: u8) -> Option<&Codec> {
-        self.formats.iter().find(|(known, _)| *known == payload_type).map(|(_, codec)| codec)
+        self.formats.codec(payload_type)
     }
 
     /// A packet that came at call time `at`.
     pub(super) fn packet(&mut self, at: Duration, packet: &[u8]) {
         let Ok(view) = RtpView::parse(packet) else { return };
+        if self.hear_key(at, &view) && !self.is_in_order(&view) {
+            return;
+        }
+        self.ordered = Some((view.ssrc(), view.sequence()));
         let timing = self.codec(view.payload_type()).map_or(Timing::default(), |codec| Timing {
             clock_rate: codec.clock_rate(),
             duration: codec.duration(view.payload()),
@@ -163,6 +182,40 @@ impl Ear {
             reorder.push(at, &view, timing);
         }
         self.play(at);
+    }
+
+    /// Hears whether a packet tells of a key; true if it can be nothing else. A key is heard when its packet comes, not
+    /// when its turn is.
+    fn hear_key(&mut self, at: Duration, view: &RtpView<'_>) -> bool {
+        let is_event = match self.formats.role(view.payload_type()) {
+            Kind::Event => {
+                self.events.receive(at, view);
+                true
+            }
+            Kind::Suspect => self.events.suspect(at, view),
+            Kind::Other => false,
+        };
+        if let Some(keys) = &mut self.keys {
+            keys.events(&mut self.events);
+        }
+        is_event
+    }
+
+    /// Whether an event's number is one of the audio's, so that the audio's order would miss it.
+    fn is_in_order(&self, event: &RtpView<'_>) -> bool {
+        self.ordered.is_some_and(|(ssrc, newest)| {
+            ssrc == event.ssrc() && NEIGHBOURS.contains(&event.sequence().wrapping_sub(newest).cast_signed())
+        })
+    }
+
+    /// The same when there is no time to listen: only keys are heard in it, to everything else it is lost.
+    pub(super) fn skim(&mut self, at: Duration, packet: &[u8]) {
+        self.gate.raise(at + Duration::from_micros(1));
+        if self.keys.as_ref().is_some_and(Keys::hear_tones) {
+            self.packet(at, packet);
+        } else if let Ok(view) = RtpView::parse(packet) {
+            self.hear_key(at, &view);
+        }
     }
 
     /// Time has come to `now` in the call.
@@ -196,7 +249,10 @@ impl Ear {
     /// Decoded audio that never was packets, at 8 kHz.
     pub(super) fn pcm(&mut self, pcm: &[i16]) {
         self.timeline.begin_with_call();
-        self.early = false;
+        self.answered.get_or_insert(Duration::ZERO);
+        // It came when its place in the call is.
+        let at = self.timeline.call_time(samples(self.timeline.pushed()));
+        self.pass(at);
         self.give(pcm, FrameMark::Audio);
     }
 
@@ -210,7 +266,6 @@ impl Ear {
                 Played::Restart { .. } => {
                     self.conceal();
                     self.decoder = None;
-                    self.events.restart(now);
                     self.after_event = false;
                     self.resync = true;
                 }
@@ -224,10 +279,7 @@ impl Ear {
             self.leap_to(packet.arrived);
         }
         match self.codec(packet.payload_type) {
-            Some(Codec::TelephoneEvent { .. }) => {
-                self.events.receive(packet.arrived, packet.timestamp, packet.marker, packet.payload);
-                self.after_event = true;
-            }
+            Some(Codec::TelephoneEvent { .. }) => self.after_event = true,
             // What follows is silence by its timestamps; what it would sound like is of no interest here.
             Some(Codec::ComfortNoise { .. }) => {}
             Some(codec) => {
@@ -245,12 +297,16 @@ impl Ear {
         if !self.decoder.as_ref().is_some_and(fits) {
             // What was lost was the old codec's.
             self.conceal();
-            let Ok(decoder) = Decoder::for_analysis(&codec) else { return };
-            let Ok(band) = AnalysisBand::new(decoder.native_rate(), decoder.channels()) else { return };
-            self.decoder = Some(Decoding { payload_type: packet.payload_type, codec, decoder, band });
+            let Some(decoder) = Decoding::new(packet.payload_type, codec) else { return };
+            self.decoder = Some(decoder);
         }
         self.recover(packet.payload);
         self.timeline.arrived(packet.arrived);
+        if self.pass(packet.arrived) == Admission::Afresh
+            && let Some(decoder) = Decoding::new(packet.payload_type, codec)
+        {
+            self.decoder = Some(decoder);
+        }
         let Some(decoding) = &mut self.decoder else { return };
         self.native.clear();
         let decoded = decoding.decoder.decode(packet.payload, &mut self.native).is_ok();
@@ -261,6 +317,17 @@ impl Ear {
             decoding.decoder.conceal(missing, &mut self.native);
         }
         self.banded(self.unless_event(if decoded { FrameMark::Audio } else { FrameMark::Concealed }));
+    }
+
+    /// Whether sound that came at `at` goes on to the role.
+    fn pass(&mut self, at: Duration) -> Admission {
+        self.came = at;
+        let opened = self.gate.is_open();
+        let admission = self.gate.admit(at);
+        if self.gate.is_open() && !opened {
+            self.role_since = self.timeline.pushed();
+        }
+        admission
     }
 
     /// Packets that held so many ticks were lost.
@@ -330,7 +397,6 @@ impl Ear {
     }
 
     fn silence(&mut self, samples: u64, mark: FrameMark) {
-        const ZEROS: [i16; 800] = [0; 800];
         let mut left = usize::try_from(samples).unwrap_or(0);
         while left > 0 {
             let piece = left.min(ZEROS.len());
@@ -347,24 +413,41 @@ impl Ear {
     }
 
     fn give(&mut self, pcm: &[i16], mark: FrameMark) {
+        let early = self.answered.is_none_or(|answered| self.came < answered);
         let mark = match mark {
-            FrameMark::Audio | FrameMark::Concealed if self.held => FrameMark::Hold,
-            FrameMark::Audio | FrameMark::Concealed if self.early => FrameMark::Early,
+            FrameMark::Audio | FrameMark::Concealed if self.held.at(self.came) => FrameMark::Hold,
+            FrameMark::Audio | FrameMark::Concealed if early => FrameMark::Early,
             other => other,
         };
         self.timeline.push(pcm.len() as u64);
         if let Some(keys) = &mut self.keys {
             keys.sound(pcm, mark);
         }
-        if matches!(self.role, Role::Deaf) {
+        if !self.gate.is_open() {
             return;
         }
+        if !self.gate.is_shut() {
+            return self.hear(pcm, mark);
+        }
+        // Time goes on for the role, and nothing is heard in it.
+        for piece in pcm.chunks(ZEROS.len()) {
+            self.hear(ZEROS.get(..piece.len()).unwrap_or_default(), FrameMark::ComfortNoise);
+        }
+    }
+
+    /// Sound that has been admitted.
+    fn hear(&mut self, pcm: &[i16], mark: FrameMark) {
         if mark.is_voice() {
-            self.voiced += pcm.len() as u64;
             self.syllables += self.pace.push(pcm);
         }
         match &mut self.role {
-            Role::Listening(listener) => listener.push(pcm, mark),
+            Role::Listening(listener) => {
+                if mark.is_voice() {
+                    self.voiced += pcm.len() as u64;
+                    self.span = Some((self.span.map_or(self.came, |(first, _)| first), self.came));
+                }
+                listener.push(pcm, mark);
+            }
             Role::Attending(detector) => detector.push(pcm, mark),
             Role::Deaf => {}
         }
@@ -414,13 +497,26 @@ impl Ear {
         }
     }
 
-    /// The voice that was given to the listener: no silence, no tones, nothing of before the answer or on hold.
-    pub(super) fn listened(&self) -> Duration {
-        self.listener().map_or(Duration::ZERO, |_| samples(self.voiced))
+    /// The voice that has reached the listener since the last time: no silence, no tones, nothing of before the answer
+    /// or on hold.
+    pub(super) fn take_listened(&mut self) -> Duration {
+        samples(std::mem::take(&mut self.voiced))
+    }
+
+    /// When the first and the last packet came whose voice reached the listener since the last time.
+    pub(super) fn take_span(&mut self) -> Option<(Duration, Duration)> {
+        self.span.take()
     }
 }
 
 impl Decoding {
+    /// A decoder that remembers nothing; none if there is none for this.
+    fn new(payload_type: u8, codec: Codec) -> Option<Self> {
+        let decoder = Decoder::for_analysis(&codec).ok()?;
+        let band = AnalysisBand::new(decoder.native_rate(), decoder.channels()).ok()?;
+        Some(Self { payload_type, codec, decoder, band })
+    }
+
     /// Ticks in samples of what the decoder makes.
     fn native(&self, ticks: u32) -> usize {
         self.codec.samples(ticks, self.decoder.native_rate())

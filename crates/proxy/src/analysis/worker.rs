@@ -1,83 +1,43 @@
 //! A worker thread: drains its tap rings, advances its calls, and runs the network once for all of them.
+//!
+//! Orders come first. They are looked for before each packet and before each run of the network, so that an objection
+//! waits for one packet at most, however much else waits. A worker that falls behind drops sound, never orders and
+//! never keys: from a ring whose oldest packet is [`MOST_BEHIND`] old it takes keys only until it has caught up.
 
+mod order;
+mod ring;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use sidetone_consent::Medium;
 use sidetone_emotion::model::Model;
-use sidetone_insight::{Insight, Summary, Thresholds, TimelinePoint};
-use sidetone_sip::Face;
-use sidetone_sip::anchor::{CallKey, StreamPlan};
+use sidetone_sip::anchor::CallKey;
 
 use super::call::CallAnalysis;
+use super::inbox::Inbox;
 use crate::tap::TapReceiver;
+pub use order::{Outcome, Work};
+use ring::{Ring, Urgency};
 
 /// Pause between two looks at the rings: fresh enough for events that come once a second.
 const PACE: Duration = Duration::from_millis(10);
 /// Pause while no call is heard.
 const IDLE: Duration = Duration::from_millis(200);
-
-/// What the call book asks of a worker.
-#[derive(Debug)]
-pub enum Work {
-    /// Hear the keys of a call from now on. `origin` is when its INVITE was seen.
-    Begin {
-        /// The call.
-        call: CallKey,
-        /// Zero of the call's own time.
-        origin: Duration,
-        /// When its caller counts as upset.
-        thresholds: Box<Thresholds>,
-        /// Whether keys are also heard in the sound.
-        in_band: bool,
-    },
-    /// There is consent: listen.
-    Listen(CallKey),
-    /// There is none, or no longer: listen to nothing but keys.
-    Deafen {
-        /// The call.
-        call: CallKey,
-        /// What was inferred is to be forgotten.
-        erase: bool,
-    },
-    /// SDP has agreed on something.
-    Plan {
-        /// The call.
-        call: CallKey,
-        /// Index of the m-line.
-        stream: usize,
-        /// The new state.
-        plan: Box<StreamPlan>,
-    },
-    /// The call was answered.
-    Answered(CallKey, Duration),
-    /// The party on this face put the other one on hold.
-    Held(CallKey, Face, Duration),
-    /// It took the hold back.
-    Resumed(CallKey, Face, Duration),
-    /// The call is over: sum it up.
-    Finish(CallKey, Duration),
-}
-
-/// What a worker has found out.
-#[derive(Debug)]
-pub enum Outcome {
-    /// Something worth an event, with its time in the call.
-    Insight(CallKey, Duration, Box<Insight>),
-    /// The customer pressed a key.
-    Key(CallKey, char, Medium),
-    /// The call's summary and its timeline, if it was listened to; nothing more comes for it.
-    Finished(CallKey, Option<Box<Summary>>, Vec<TimelinePoint>),
-    /// The analysis of this call broke; the call itself goes on.
-    Broken(CallKey),
-}
+/// Packets taken from all rings before calls are advanced and the network runs.
+const ROUND: usize = 4_096;
+/// Packets taken from one ring before the others get their turn.
+const SHARE: usize = 64;
+/// Calls whose speech goes through the network between two looks at the orders.
+const BATCH: usize = 32;
+/// A packet that has waited for this long is too old to be worth listening to.
+pub const MOST_BEHIND: Duration = Duration::from_secs(2);
+/// A ring is listened to again when its oldest packet is no older: else sound would go on coming and going.
+pub const CAUGHT_UP: Duration = Duration::from_millis(200);
 
 /// What a worker has done, for metrics.
 #[derive(Debug, Default)]
@@ -86,6 +46,8 @@ pub struct WorkerCounters {
     pub calls: AtomicU64,
     /// Packets taken from the rings.
     pub packets: AtomicU64,
+    /// Of these, packets in which only keys were heard, for the worker was behind.
+    pub shed: AtomicU64,
     /// Runs of the network.
     pub batches: AtomicU64,
     /// Estimates that came out of them, abstentions included.
@@ -94,6 +56,8 @@ pub struct WorkerCounters {
     pub model_ms: AtomicU64,
     /// Calls whose analysis panicked and was given up.
     pub panics: AtomicU64,
+    /// Calls whose analysis was given up since too many of their orders waited.
+    pub abandoned: AtomicU64,
     /// CPU time spent working, in microseconds.
     pub busy_us: AtomicU64,
 }
@@ -101,166 +65,259 @@ pub struct WorkerCounters {
 /// The calls that a worker listens to.
 type Calls = HashMap<CallKey, CallAnalysis>;
 
-/// A worker in the making; [`Worker::run`] is its thread.
+/// A worker: [`Worker::run`] is its thread.
 pub struct Worker {
     /// Orders from the call book.
-    pub inbox: Receiver<Work>,
-    /// A ring from each relay thread.
-    pub taps: Vec<TapReceiver>,
-    /// The network.
-    pub model: Arc<Model>,
-    /// Where outcomes go. Called on the worker's thread.
-    pub report: Box<dyn Fn(Outcome) + Send>,
-    /// What the worker has done.
-    pub counters: Arc<WorkerCounters>,
-    /// Zero of all times.
-    pub epoch: Instant,
+    inbox: Inbox,
+    rings: Vec<Ring>,
+    model: Arc<Model>,
+    report: Box<dyn Fn(Outcome) + Send>,
+    counters: Arc<WorkerCounters>,
+    epoch: Instant,
+    calls: Calls,
+    /// Calls that are over, and of which something may still wait in the rings.
+    ending: Vec<Ending>,
+}
+
+/// The end of a call.
+#[derive(Debug)]
+struct Ending {
+    call: CallKey,
+    at: Duration,
+    /// What each ring will have given out when all that was copied before the end is heard.
+    heard_at: Vec<u64>,
 }
 
 impl Worker {
+    /// A worker that has no calls.
+    ///
+    /// `taps` holds a ring from each relay thread; outcomes go to `report`, which is called on the worker's thread; all
+    /// times count from `epoch`.
+    #[must_use]
+    pub fn new(
+        inbox: Inbox,
+        taps: Vec<TapReceiver>,
+        model: Arc<Model>,
+        report: Box<dyn Fn(Outcome) + Send>,
+        counters: Arc<WorkerCounters>,
+        epoch: Instant,
+    ) -> Self {
+        let rings = taps.into_iter().map(Ring::new).collect();
+        Self { inbox, rings, model, report, counters, epoch, calls: Calls::new(), ending: Vec::new() }
+    }
+
     /// Works until the call book is gone.
     pub fn run(mut self) {
-        let mut calls = Calls::new();
         loop {
-            let first = match self.inbox.recv_timeout(if calls.is_empty() { IDLE } else { PACE }) {
-                Ok(work) => Some(work),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return,
+            let wait = match (self.rings.iter().any(Ring::has_more), self.calls.is_empty()) {
+                (true, _) => Duration::ZERO,
+                (false, true) => IDLE,
+                (false, false) => PACE,
             };
+            if self.inbox.wait(wait).is_err() {
+                return;
+            }
             let began = Instant::now();
-            self.take(&mut calls, first);
-            self.think(&mut calls, self.epoch.elapsed());
-            self.counters.calls.store(calls.len() as u64, Relaxed);
+            self.round(self.epoch.elapsed());
+            self.counters.calls.store(self.calls.len() as u64, Relaxed);
             self.counters.busy_us.fetch_add(u64::try_from(began.elapsed().as_micros()).unwrap_or(0), Relaxed);
         }
     }
 
-    /// Takes what has been ordered and what has been copied.
-    fn take(&mut self, calls: &mut Calls, first: Option<Work>) {
-        // Orders before packets, so that a plan holds for what comes under it; but the end after them, for what was
-        // copied before the end was told is in the rings.
-        let mut ended = Vec::new();
-        for work in first.into_iter().chain(self.inbox.try_iter()) {
-            match work {
-                Work::Finish(call, at) => ended.push((call, at)),
-                work => self.obey(calls, work),
+    /// Takes what has been ordered, then what has been copied, up to a budget; then runs the network.
+    fn round(&mut self, now: Duration) {
+        self.obey();
+        self.hear(now);
+        self.finish_heard();
+        self.think(now);
+    }
+
+    /// Carries out what has been ordered.
+    fn obey(&mut self) {
+        while self.inbox.any() {
+            for work in self.inbox.take() {
+                self.carry_out(work);
             }
-        }
-        self.hear(calls);
-        for (call, at) in ended {
-            self.finish(calls, call, at);
         }
     }
 
-    fn hear(&mut self, calls: &mut Calls) {
-        let mut packets = 0;
-        for tap in &mut self.taps {
-            while let Some(tapped) = tap.receive() {
-                packets += 1;
-                let key = tapped.call;
-                let Some(call) = calls.get_mut(&key) else { continue };
-                let heard = catch_unwind(AssertUnwindSafe(|| {
-                    call.packet(tapped.at, usize::from(tapped.stream), tapped.face, tapped.packet);
-                }));
-                if heard.is_err() {
-                    give_up(calls, key, &self.counters, &*self.report);
-                }
-            }
-        }
-        self.counters.packets.fetch_add(packets, Relaxed);
-    }
-
-    fn obey(&self, calls: &mut Calls, work: Work) {
+    fn carry_out(&mut self, work: Work) {
         match work {
             Work::Begin { call, origin, thresholds, in_band } => {
-                let begun = catch_unwind(AssertUnwindSafe(|| {
-                    CallAnalysis::new(origin, *thresholds, &self.model, in_band)
-                }));
+                let model = &self.model;
+                let begun =
+                    catch_unwind(AssertUnwindSafe(|| CallAnalysis::new(origin, *thresholds, model, in_band)));
                 match begun {
-                    Ok(analysis) => drop(calls.insert(call, analysis)),
-                    Err(_) => self.give_up(calls, call),
+                    Ok(analysis) => drop(self.calls.insert(call, analysis)),
+                    Err(_) => self.broke(call),
                 }
             }
-            Work::Plan { call, stream, plan } => {
-                self.contain(calls, call, |analysis| analysis.plan(stream, &plan));
+            Work::Plan { call, stream, plan } => self.contain(call, |analysis| analysis.plan(stream, &plan)),
+            Work::Listen(call, since) => self.contain(call, |analysis| analysis.listen(since)),
+            Work::Deafen { call, erase } => self.contain(call, |analysis| analysis.deafen(erase)),
+            Work::Answered(call, at) => self.contain(call, |analysis| analysis.answered(at)),
+            Work::Held(call, face, at) => self.contain(call, |analysis| analysis.held(face, at)),
+            Work::Resumed(call, face, at) => self.contain(call, |analysis| analysis.resumed(face, at)),
+            Work::Abandon(call) => {
+                if self.calls.remove(&call).is_some() {
+                    self.counters.abandoned.fetch_add(1, Relaxed);
+                    (self.report)(Outcome::Broken(call));
+                }
             }
-            Work::Listen(call) => self.contain(calls, call, CallAnalysis::listen),
-            Work::Deafen { call, erase } => {
-                self.contain(calls, call, |analysis| analysis.deafen(erase));
+            // What was copied before the end was told is in the rings: the end comes when that has been heard.
+            Work::Finish(call, at) => {
+                let heard_at = self.rings.iter().map(Ring::put_in).collect();
+                self.ending.push(Ending { call, at, heard_at });
             }
-            Work::Answered(call, at) => self.contain(calls, call, |analysis| analysis.answered(at)),
-            Work::Held(call, face, at) => self.contain(calls, call, |analysis| analysis.held(face, at)),
-            Work::Resumed(call, face, at) => {
-                self.contain(calls, call, |analysis| analysis.resumed(face, at));
-            }
-            Work::Finish(call, at) => self.finish(calls, call, at),
         }
     }
 
-    fn finish(&self, calls: &mut Calls, key: CallKey, at: Duration) {
-        let Some(mut call) = calls.remove(&key) else { return };
+    /// Hears packets, the rings in turn.
+    fn hear(&mut self, now: Duration) {
+        let mut left = ROUND;
+        let (mut heard, mut shed) = (0, 0);
+        while left > 0 {
+            let before = left;
+            for ring in 0..self.rings.len() {
+                for _ in 0..SHARE.min(left) {
+                    self.obey();
+                    match self.hear_one(now, ring) {
+                        Some(Urgency::InTime) => heard += 1,
+                        Some(Urgency::Late) => shed += 1,
+                        None => break,
+                    }
+                    left -= 1;
+                }
+            }
+            if left == before {
+                break;
+            }
+        }
+        self.obey();
+        self.counters.packets.fetch_add(heard + shed, Relaxed);
+        self.counters.shed.fetch_add(shed, Relaxed);
+    }
+
+    /// Hears the next packet of a ring, if it has one.
+    fn hear_one(&mut self, now: Duration, ring: usize) -> Option<Urgency> {
+        let (tapped, urgency) = self.rings.get_mut(ring)?.next(now)?;
+        let key = tapped.call;
+        let Some(call) = self.calls.get_mut(&key) else { return Some(urgency) };
+        let (stream, face) = (usize::from(tapped.stream), tapped.face);
+        let heard = catch_unwind(AssertUnwindSafe(|| match urgency {
+            Urgency::InTime => call.packet(tapped.at, stream, face, tapped.packet),
+            Urgency::Late => call.skim(tapped.at, stream, face, tapped.packet),
+        }));
+        if heard.is_err() {
+            self.give_up(key);
+        } else {
+            // At once: the packet behind it may be one that the key forbids to hear.
+            self.tell_keys(key);
+        }
+        Some(urgency)
+    }
+
+    /// Sums up the calls that are over, when all of them has been heard.
+    fn finish_heard(&mut self) {
+        let rings = &self.rings;
+        let is_heard = |ending: &mut Ending| {
+            rings.iter().zip(&ending.heard_at).all(|(ring, heard_at)| ring.taken() >= *heard_at)
+        };
+        let ended: Vec<Ending> = self.ending.extract_if(.., is_heard).collect();
+        for Ending { call, at, .. } in ended {
+            self.finish(call, at);
+        }
+    }
+
+    fn finish(&mut self, key: CallKey, at: Duration) {
+        let Some(mut call) = self.calls.remove(&key) else { return };
         let finished = catch_unwind(AssertUnwindSafe(|| {
             let finished = call.finish(at);
-            self.tell(key, &mut call);
+            tell(key, &mut call, &self.counters, &self.report);
             let (summary, timeline) = finished.unzip();
-            Outcome::Finished(key, summary.map(Box::new), timeline.unwrap_or_default())
+            let (summary, timeline) = (summary.map(Box::new), timeline.unwrap_or_default());
+            Outcome::Finished { call: key, summary, timeline, heard: call.heard() }
         }));
         match finished {
             Ok(outcome) => (self.report)(outcome),
-            Err(_) => self.give_up(calls, key),
+            Err(_) => self.broke(key),
         }
     }
 
     /// Does something with a call's analysis, if there is one. If that panics, the analysis is given up; the others
     /// and the worker go on.
-    fn contain(&self, calls: &mut Calls, key: CallKey, act: impl FnOnce(&mut CallAnalysis)) {
-        let Some(call) = calls.get_mut(&key) else { return };
+    fn contain(&mut self, key: CallKey, act: impl FnOnce(&mut CallAnalysis)) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
         if catch_unwind(AssertUnwindSafe(|| act(call))).is_err() {
-            self.give_up(calls, key);
+            self.give_up(key);
         }
     }
 
-    fn give_up(&self, calls: &mut Calls, key: CallKey) {
-        give_up(calls, key, &self.counters, &*self.report);
+    fn give_up(&mut self, key: CallKey) {
+        self.calls.remove(&key);
+        self.broke(key);
+    }
+
+    fn broke(&self, key: CallKey) {
+        self.counters.panics.fetch_add(1, Relaxed);
+        (self.report)(Outcome::Broken(key));
     }
 
     /// Advances every call to `now`, runs the network for all that are due, and reports.
-    fn think(&self, calls: &mut Calls, now: Duration) {
-        for key in calls.keys().copied().collect::<Vec<_>>() {
-            self.contain(calls, key, |call| call.advance(now));
+    fn think(&mut self, now: Duration) {
+        for key in self.keys() {
+            self.contain(key, |call| call.advance(now));
+            self.tell_keys(key);
         }
-        let estimated = catch_unwind(AssertUnwindSafe(|| CallAnalysis::estimate(calls.values_mut())));
-        match estimated {
+        let due = self.calls.iter().filter(|(_, call)| call.is_due()).map(|(key, _)| *key);
+        for keys in due.collect::<Vec<_>>().chunks(BATCH) {
+            self.obey();
+            self.estimate(keys);
+        }
+        for key in self.keys() {
+            let Some(call) = self.calls.get_mut(&key) else { continue };
+            let (counters, report) = (&self.counters, &self.report);
+            if catch_unwind(AssertUnwindSafe(|| tell(key, call, counters, report))).is_err() {
+                self.give_up(key);
+            }
+        }
+    }
+
+    fn keys(&self) -> Vec<CallKey> {
+        self.calls.keys().copied().collect()
+    }
+
+    /// Runs the network for those of some calls that are due.
+    fn estimate(&mut self, keys: &[CallKey]) {
+        let keys: HashSet<CallKey> = keys.iter().copied().collect();
+        let calls = self.calls.iter_mut().filter(|(key, _)| keys.contains(key)).map(|(_, call)| call);
+        match catch_unwind(AssertUnwindSafe(|| CallAnalysis::estimate(calls))) {
             Ok(0) => {}
             Ok(estimates) => {
                 self.counters.batches.fetch_add(1, Relaxed);
                 self.counters.estimates.fetch_add(estimates as u64, Relaxed);
             }
             // Which call it was can't be told, so none of this batch is trusted any more.
-            Err(_) => {
-                for key in calls.keys().copied().collect::<Vec<_>>() {
-                    self.give_up(calls, key);
-                }
-            }
-        }
-        for key in calls.keys().copied().collect::<Vec<_>>() {
-            self.contain(calls, key, |call| self.tell(key, call));
+            Err(_) => keys.iter().for_each(|key| self.give_up(*key)),
         }
     }
 
-    fn tell(&self, key: CallKey, call: &mut CallAnalysis) {
-        self.counters.model_ms.fetch_add(u64::try_from(call.take_heard().as_millis()).unwrap_or(0), Relaxed);
+    /// Tells of the keys that a call's customer has pressed.
+    fn tell_keys(&mut self, key: CallKey) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
         while let Some((digit, medium)) = call.poll_key() {
             (self.report)(Outcome::Key(key, digit, medium));
-        }
-        while let Some((at, insight)) = call.poll() {
-            (self.report)(Outcome::Insight(key, at, Box::new(insight)));
         }
     }
 }
 
-fn give_up(calls: &mut Calls, key: CallKey, counters: &WorkerCounters, report: &dyn Fn(Outcome)) {
-    counters.panics.fetch_add(1, Relaxed);
-    calls.remove(&key);
-    report(Outcome::Broken(key));
+/// Tells what has been found out of a call.
+fn tell(key: CallKey, call: &mut CallAnalysis, counters: &WorkerCounters, report: &dyn Fn(Outcome)) {
+    counters.model_ms.fetch_add(u64::try_from(call.take_heard().as_millis()).unwrap_or(0), Relaxed);
+    while let Some((digit, medium)) = call.poll_key() {
+        report(Outcome::Key(key, digit, medium));
+    }
+    while let Some((at, insight)) = call.poll() {
+        report(Outcome::Insight(key, at, Box::new(insight)));
+    }
 }

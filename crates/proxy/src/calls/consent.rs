@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sidetone_announce::{Hearer, Mode};
-use sidetone_consent::policy::{Decision, Facts, Settings};
+use sidetone_consent::policy::{Decision, Facts, LawfulBasis, Settings};
 use sidetone_consent::{
     Action, Failure, Input, Machine, Medium, Moment, Party, Receipt, Recording, Source, State, Telling,
 };
@@ -41,6 +41,8 @@ pub(super) struct Consent {
     pub(super) agent: Option<String>,
     /// Who talks on the PBX's side, as the PBX says.
     pub(super) party: Option<Party>,
+    /// As configured when the call began.
+    lawful_basis: Option<LawfulBasis>,
     /// The receipt has been filed.
     filed: bool,
 }
@@ -71,6 +73,7 @@ impl Consent {
             plays: 0,
             agent: None,
             party: None,
+            lawful_basis: settings.lawful_basis,
             filed: false,
         }
     }
@@ -120,6 +123,7 @@ impl Consent {
             tier: self.facts.tier.clone(),
             call_type: self.facts.call_type.clone(),
             reason: self.decision.reason.clone(),
+            lawful_basis: self.lawful_basis,
             record: self.machine.record(),
             build: crate::server::BUILD.to_owned(),
             model,
@@ -153,7 +157,9 @@ impl Calls {
                         entry.consent.machine.input(now, Input::AnnouncementEnded { whole: false });
                     }
                 }
-                Action::BeginAnalysis => self.order(entry, Work::Listen(key)),
+                // Told the time anew: `now` is when a batch of messages began to be read, and the last of them may have
+                // come a little later.
+                Action::BeginAnalysis => self.order(entry, Work::Listen(key, now.max(self.now()))),
                 Action::PauseAnalysis => self.order(entry, Work::Deafen { call: key, erase: false }),
                 Action::StopAnalysis { erase } => {
                     self.order(entry, Work::Deafen { call: key, erase });
@@ -263,6 +269,12 @@ impl Calls {
         }
     }
 
+    /// Counts off announcements whose end was never told.
+    pub(super) fn forget_acts(&self, entry: &mut Entry) {
+        let Consent { playing, leaving, .. } = &mut entry.consent;
+        playing.take().iter().chain(&std::mem::take(leaving)).for_each(|act| self.count_off(act));
+    }
+
     /// Stops the announcement; false if none plays.
     fn hush(&self, entry: &Entry, key: CallKey) -> bool {
         let (Some(act), Some(disclosure)) = (&entry.consent.playing, self.disclosure.get()) else {
@@ -286,11 +298,8 @@ impl Calls {
         toward: Vec<Face>,
     ) -> Result<(), String> {
         let mut guard = self.lock();
-        let entry = guard
-            .calls
-            .values_mut()
-            .find(|entry| entry.is(id))
-            .ok_or_else(|| format!("no call {id} is up; `sidetone calls` lists those that are"))?;
+        let key = guard.locate(id).map_err(|error| error.to_string())?;
+        let entry = guard.calls.get_mut(&key).ok_or("the call has just ended")?;
         let disclosure = self.disclosure.get().ok_or("Sidetone is still starting; try again")?;
         let found = disclosure.library.find(name, language).ok_or_else(|| {
             let names: std::collections::BTreeSet<&str> =
@@ -298,10 +307,14 @@ impl Calls {
             let names = names.into_iter().collect::<Vec<_>>().join(", ");
             format!("no announcement is called {name}; there are: {names}")
         })?;
+        if let Some(language) = language.filter(|asked| !is_in(&found.language, asked)) {
+            let known = disclosure.library.names().filter(|(known, _)| *known == name);
+            let known = known.map(|(_, language)| language).collect::<Vec<_>>().join(", ");
+            return Err(format!("{name} is not there in `{language}`; it is in {known}"));
+        }
         if entry.consent.playing.is_some() {
             return Err("an announcement plays in this call already; two are never heard at once".to_owned());
         }
-        let key = entry.key();
         self.start_playing(entry, key, found, disclosure.announcements.mode, toward, false)
             .map_err(|failure| format!("it can't be played: {failure}"))
     }
@@ -414,17 +427,6 @@ impl Calls {
         self.drive(inner, key, now);
     }
 
-    /// What a PBX, the API or the command line tells of a call; false if there is no such call.
-    pub fn told(&self, id: &str, telling: &Telling, source: Source) -> bool {
-        let now = self.now();
-        let mut guard = self.lock();
-        let key = guard.calls.values().find(|entry| entry.is(id)).map(Entry::key);
-        if let Some(key) = key {
-            self.hear(&mut guard, key, now, telling, source);
-        }
-        key.is_some()
-    }
-
     /// The customer has pressed a key.
     pub(super) fn key_pressed(&self, inner: &mut Inner, key: CallKey, digit: char, medium: Medium) {
         self.consent(inner, key, self.now(), Input::Digit { digit, medium });
@@ -447,6 +449,14 @@ impl Calls {
         }
     }
 
+    /// Files the receipts of calls whose last word nobody waits for any more.
+    pub(crate) fn file_all(&self) {
+        let mut guard = self.lock();
+        let over: Vec<CallKey> =
+            guard.calls.values().filter(|entry| entry.is_over()).map(Entry::key).collect();
+        over.into_iter().for_each(|key| self.file(&mut guard, key));
+    }
+
     /// Files the receipt of a call that is over.
     pub(super) fn file(&self, inner: &mut Inner, key: CallKey) {
         let Inner { calls, counters, .. } = inner;
@@ -454,13 +464,19 @@ impl Calls {
         if std::mem::replace(&mut entry.consent.filed, true) {
             return;
         }
-        let ended = Moment::from_unix_millis(self.epoch_wall.after(self.now()).unix_millis());
+        let ended = entry.ended_at().unwrap_or_else(|| self.now());
+        let ended = Moment::from_unix_millis(self.epoch_wall.after(ended).unix_millis());
         let receipt = entry.consent.receipt(entry, ended, disclosure.model.clone());
         if !disclosure.receipt(receipt) {
             counters.receipts_lost += 1;
             tracing::error!(call = %entry.call().id, "a consent receipt could not be filed: too many wait for the disk");
         }
     }
+}
+
+/// Whether a recording in one language is what was asked for: in it, or in it without its region.
+fn is_in(language: &str, asked: &str) -> bool {
+    language == asked || asked.split('-').next() == Some(language)
 }
 
 fn cut(text: &str, longest: usize) -> String {

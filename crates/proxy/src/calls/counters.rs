@@ -45,8 +45,10 @@ pub struct CallCounters {
     pub consents: u64,
     /// Consent receipts that could not be filed.
     pub receipts_lost: u64,
-    /// Headers of ours that could not be understood.
+    /// What was told of calls and could not be understood.
     pub tellings_unknown: u64,
+    /// What a PBX told of a call that is not its own, or of two that it does not tell apart.
+    pub tellings_unplaced: u64,
 }
 
 impl CallCounters {

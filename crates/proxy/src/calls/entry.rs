@@ -19,6 +19,9 @@ use crate::analysis::leg;
 use crate::media::{EndReport, StreamReport};
 use crate::words;
 
+/// After so many breakdowns of its analysis a call is carried without.
+const MOST_BROKEN: u32 = 3;
+
 /// How far a call is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -61,6 +64,8 @@ pub(super) struct Entry {
     reports: BTreeMap<usize, StreamReport>,
     watch: Watch,
     worker: Option<usize>,
+    /// Times that its analysis broke.
+    broken: u32,
     pub(super) consent: Consent,
     began: Timestamp,
     media_open: bool,
@@ -107,6 +112,7 @@ impl Entry {
             reports: BTreeMap::new(),
             watch: Watch::new(origin),
             worker: None,
+            broken: 0,
             media_open: true,
             end: None,
             closing_since: None,
@@ -147,6 +153,22 @@ impl Entry {
     /// From now on this worker listens to it.
     pub(super) fn engage(&mut self, worker: usize) {
         self.worker = Some(worker);
+    }
+
+    /// Its analysis has broken down and is given up.
+    pub(super) fn broke(&mut self) {
+        self.broken += 1;
+        self.sum_up(None, Vec::new());
+    }
+
+    /// Whether a worker may still hear its keys: one that breaks them again and again is left alone.
+    pub(super) fn is_sound(&self) -> bool {
+        self.broken < MOST_BROKEN
+    }
+
+    /// When it was over.
+    pub(super) fn ended_at(&self) -> Option<Duration> {
+        self.end.map(|end| end.at)
     }
 
     /// When its INVITE was seen.
@@ -207,11 +229,6 @@ impl Entry {
             Direction::Outbound => self.call().callee,
             Direction::Unknown => None,
         }
-    }
-
-    /// Whether Sidetone's id or the SIP Call-ID is this.
-    pub(super) fn is(&self, id: &str) -> bool {
-        self.sip_call_id == id || self.call().id.to_string() == id
     }
 
     /// An event at a time on the process's clock.

@@ -14,6 +14,7 @@ use sidetone_events::Revealed;
 
 use super::Route;
 use super::problem::problem;
+use crate::calls::{NotOne, NotTaken};
 use crate::control::Toward;
 use crate::server::Shared;
 
@@ -70,10 +71,11 @@ struct Tell {
 async fn tell(State(shared): State<Arc<Shared>>, Path(id): Path<String>, Json(tell): Json<Tell>) -> Response {
     match Telling::parse(&tell.name, &tell.value) {
         Err(unknown) => problem(StatusCode::BAD_REQUEST, unknown.to_string()),
-        Ok(telling) if shared.calls().told(&id, &telling, Source::Api) => {
-            StatusCode::NO_CONTENT.into_response()
-        }
-        Ok(_) => no_such_call(),
+        Ok(telling) => match shared.calls().told(&id, &telling, Source::Api) {
+            Ok(()) => StatusCode::NO_CONTENT.into_response(),
+            Err(NotTaken::NotOne(error)) => no_one_call(&error),
+            Err(error) => problem(StatusCode::BAD_REQUEST, error.to_string()),
+        },
     }
 }
 
@@ -91,8 +93,8 @@ async fn announce(
     Path(id): Path<String>,
     Json(what): Json<Announce>,
 ) -> Response {
-    if shared.calls().find(&id).is_none() {
-        return no_such_call();
+    if let Err(error) = shared.calls().find(&id) {
+        return no_one_call(&error);
     }
     match shared.calls().play(&id, &what.name, what.language.as_deref(), what.to.faces()) {
         Ok(()) => StatusCode::ACCEPTED.into_response(),
@@ -100,8 +102,11 @@ async fn announce(
     }
 }
 
-fn no_such_call() -> Response {
-    problem(StatusCode::NOT_FOUND, "no such call is up")
+fn no_one_call(error: &NotOne) -> Response {
+    match error {
+        NotOne::Unknown(_) => problem(StatusCode::NOT_FOUND, "no such call is up"),
+        NotOne::Several { .. } => problem(StatusCode::CONFLICT, error.to_string()),
+    }
 }
 
 #[cfg(test)]

@@ -93,6 +93,8 @@ pub struct RelayTotals {
     pub unwatched: AtomicU64,
     /// Reports that found nobody to take them.
     pub reports_dropped: AtomicU64,
+    /// Closed calls and announcements that nobody could be told of.
+    pub notices_lost: AtomicU64,
     /// Packets of announcements.
     pub announced: AtomicU64,
     /// Packets that an announcement took the place of.

@@ -3,6 +3,7 @@
 mod orders;
 #[cfg(test)]
 mod tests;
+mod unsaid;
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::RandomState;
@@ -23,6 +24,7 @@ use sidetone_sip::anchor::CallKey;
 use slab::Slab;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
+use unsaid::Unsaid;
 
 use super::relay::{Component, Outcome, Relay};
 use super::report::{Notice, RelayTotals, StreamReport};
@@ -54,7 +56,7 @@ pub(super) struct RelayThread {
     ended: bool,
     notices: Sender<Notice>,
     /// Closed calls and announcements that `notices` had no room for: a few a call.
-    unsaid: VecDeque<Notice>,
+    unsaid: Unsaid,
     taps: Vec<TapSender>,
     totals: Arc<RelayTotals>,
     pace: Pace,
@@ -147,7 +149,7 @@ impl RelayThread {
             given,
             ended: false,
             notices,
-            unsaid: VecDeque::new(),
+            unsaid: Unsaid::new(Arc::clone(&totals)),
             taps,
             totals,
             pace,
@@ -220,7 +222,7 @@ impl RelayThread {
         }
         self.announce();
         self.publish();
-        self.say_unsaid();
+        self.unsaid.say(&self.notices);
         !self.ended
     }
 
@@ -351,16 +353,6 @@ impl RelayThread {
         ] {
             if more > 0 {
                 total.fetch_add(more, Relaxed);
-            }
-        }
-    }
-
-    /// Says what must not be lost, as far as there is room.
-    fn say_unsaid(&mut self) {
-        while let Some(notice) = self.unsaid.pop_front() {
-            if let Err(TrySendError::Full(notice)) = self.notices.try_send(notice) {
-                self.unsaid.push_front(notice);
-                return;
             }
         }
     }

@@ -2,12 +2,11 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
 use sidetone_emotion::model::Model;
 
-use crate::analysis::{Work, Worker, WorkerCounters};
+use crate::analysis::{Inbox, Orders, Worker, WorkerCounters, inbox};
 use crate::calls::Calls;
 use crate::config::Config;
 use crate::tap;
@@ -17,8 +16,9 @@ const TAP_RING: usize = 4 * 1024 * 1024;
 
 /// A worker before it is started: the orders' channel has to exist before the call book, which the worker reports to.
 pub(super) struct Listening {
-    pub(super) orders: Sender<Work>,
-    inbox: Receiver<Work>,
+    /// Until the call book takes them.
+    pub(super) orders: Option<Orders>,
+    inbox: Inbox,
     pub(super) model: Arc<Model>,
 }
 
@@ -40,8 +40,8 @@ pub(super) fn listening(config: &Config) -> Vec<Listening> {
     };
     (0..count)
         .map(|_| {
-            let (orders, inbox) = channel();
-            Listening { orders, inbox, model: Arc::clone(&model) }
+            let (orders, inbox) = inbox();
+            Listening { orders: Some(orders), inbox, model: Arc::clone(&model) }
         })
         .collect()
 }
@@ -63,18 +63,12 @@ impl Listening {
         let counters = Arc::new(WorkerCounters::default());
         // The book holds the orders' sender: a strong reference here would keep both alive for ever.
         let book = Arc::downgrade(calls);
-        let worker = Worker {
-            inbox: self.inbox,
-            taps: receivers,
-            model: self.model,
-            report: Box::new(move |outcome| {
-                if let Some(book) = book.upgrade() {
-                    book.outcome(outcome);
-                }
-            }),
-            counters: Arc::clone(&counters),
-            epoch,
-        };
+        let report = Box::new(move |outcome| {
+            if let Some(book) = book.upgrade() {
+                book.outcome(outcome);
+            }
+        });
+        let worker = Worker::new(self.inbox, receivers, self.model, report, Arc::clone(&counters), epoch);
         std::thread::Builder::new().name(format!("hear-{number}")).spawn(move || worker.run())?;
         Ok(counters)
     }

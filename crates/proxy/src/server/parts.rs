@@ -113,7 +113,7 @@ pub(super) fn links(config: &Config, shared: &Arc<Shared>) -> Result<Option<PbxL
     });
     let hear = Arc::new(move |what: Told| {
         if let Some(calls) = told.upgrade() {
-            calls.told(&what.sip_call_id, &what.telling, what.source);
+            calls.told_by_pbx(&what.pbx, &what.sip_call_id, &what.telling, what.source);
         }
     });
     let by_sip = Arc::new(BySip(Arc::downgrade(&shared.signalling)));

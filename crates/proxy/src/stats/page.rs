@@ -135,6 +135,11 @@ impl Stats {
             media.reports_dropped,
         );
         page.counter(
+            "media_notices_lost_total",
+            "Closed calls and announcements that a relay thread could not tell of.",
+            media.notices_lost,
+        );
+        page.counter(
             "tap_dropped_total",
             "Copies for analysis that found their ring full.",
             media.tap_dropped,
@@ -176,8 +181,13 @@ impl Stats {
         page.counter("receipts_lost_total", "Consent receipts lost.", totals.receipts_lost);
         page.counter(
             "tellings_unknown_total",
-            "X-Sidetone headers that have no meaning.",
+            "What headers and PBXs told of calls that has no meaning.",
             totals.tellings_unknown,
+        );
+        page.counter(
+            "tellings_unplaced_total",
+            "What a PBX told of a call that is not its own, or of two that it does not tell apart.",
+            totals.tellings_unplaced,
         );
     }
 
@@ -213,6 +223,11 @@ impl Stats {
         let analysis = &self.analysis;
         page.gauge("analysis_calls", "Calls being listened to.", analysis.calls as f64);
         page.counter("analysis_packets_total", "Packets heard.", analysis.packets);
+        page.counter(
+            "analysis_shed_packets_total",
+            "Packets in which only keys were heard, since the worker was behind.",
+            analysis.shed,
+        );
         page.seconds(
             "analysis_audio_seconds_total",
             "Customers' audio given to the network's ear.",
@@ -226,6 +241,11 @@ impl Stats {
             Duration::from_micros(analysis.busy_us),
         );
         page.counter("analysis_panics_total", "Calls whose analysis broke.", analysis.panics);
+        page.counter(
+            "analysis_abandoned_total",
+            "Calls whose analysis was given up since too many of their orders waited.",
+            analysis.abandoned,
+        );
         page.counter("affect_updates_total", "affect.update events.", self.totals.affect_updates);
         page.counters(
             "affect_alerts_total",

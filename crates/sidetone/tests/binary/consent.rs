@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use sidetone_consent::machine::{Input, Machine};
-use sidetone_consent::policy::{Facts, Settings};
+use sidetone_consent::policy::{Facts, LawfulBasis, Settings};
 use sidetone_consent::{Log, Moment, Policy, Receipt};
 
 use super::common::{json_lines, repository, sidetone, stdout};
@@ -12,7 +12,7 @@ use super::common::{json_lines, repository, sidetone, stdout};
 /// A day with a receipt of each of `calls`.
 fn a_day(folder: &Path, calls: &[&str]) {
     let ended: Moment = "2026-11-23T09:00:00Z".parse().unwrap();
-    let settings = Settings::default();
+    let settings = Settings { lawful_basis: Some(LawfulBasis::Consent), ..Settings::default() };
     let decision = settings.decide(&Facts { trunk_policy: Policy::GivenUpstream, ..Facts::default() });
     let mut log = Log::open(folder, "sidetone test", ended).unwrap().0;
     for call in calls {
@@ -31,6 +31,7 @@ fn a_day(folder: &Path, calls: &[&str]) {
             tier: None,
             call_type: None,
             reason: decision.reason.clone(),
+            lawful_basis: settings.lawful_basis,
             record: machine.record(),
             build: "sidetone test".to_owned(),
             model: None,

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use sidetone_emotion::model::Model;
-use sidetone_insight::Thresholds;
+use sidetone_insight::{Insight, Thresholds};
 use sidetone_sip::Face;
 use sidetone_sip::anchor::{StreamPlan, Untappable};
 
@@ -10,10 +10,19 @@ use crate::analysis::ear::testing::{Datagram, Phone, caller, ms, plan, rejected}
 
 const TEN: Duration = ms(10_000);
 
+/// An answered call that may not be listened to.
+fn unheard() -> CallAnalysis {
+    let mut call =
+        CallAnalysis::new(Duration::ZERO, Thresholds::default(), &Model::embedded().unwrap(), true);
+    call.plan(0, &plan(Ok(())));
+    call.answered(Duration::ZERO);
+    call
+}
+
 fn call(plans: &[(usize, StreamPlan)]) -> CallAnalysis {
     let mut call =
         CallAnalysis::new(Duration::ZERO, Thresholds::default(), &Model::embedded().unwrap(), true);
-    call.listen();
+    call.listen(Duration::ZERO);
     for (stream, plan) in plans {
         call.plan(*stream, plan);
     }
@@ -93,7 +102,7 @@ fn a_key_press_never_reaches_the_listener() {
 fn silence_and_early_media_do_not_count_as_heard() {
     let mut call =
         CallAnalysis::new(Duration::ZERO, Thresholds::default(), &Model::embedded().unwrap(), true);
-    call.listen();
+    call.listen(Duration::ZERO);
     call.plan(0, &plan(Ok(())));
     let mut phone = Phone::new(TEN);
     assert_eq!(customer(&mut call, 0, &second(&mut phone)), Duration::ZERO);
@@ -103,4 +112,149 @@ fn silence_and_early_media_do_not_count_as_heard() {
     call.advance(phone.at);
     assert_eq!(call.take_heard(), Duration::ZERO);
     assert_eq!(customer(&mut call, 0, &second(&mut phone)), ms(1_000));
+}
+
+/// What is inferred of a call in which the customer says `before` until there is consent, half a packet's time after
+/// the packet of that moment has come.
+fn inferred(
+    opus: bool,
+    before: &[i16],
+    lost: impl Fn(Duration) -> bool,
+) -> (Vec<(Duration, Insight)>, Duration) {
+    let mut call = unheard();
+    let mut phone = Phone::new(TEN);
+    if opus {
+        phone.opus();
+    }
+    let mut packets = phone.speak(before);
+    let consent = phone.at - ms(10);
+    if opus {
+        // What an encoder remembers of what was said before is in the packets themselves; here it is not to be.
+        phone.opus();
+    }
+    packets.extend(phone.speak(&caller(ms(15_000), ms(20_000))));
+    let mut told = Vec::new();
+    let mut heard = Duration::ZERO;
+    let mut consented = false;
+    for (at, packet) in packets.iter().filter(|(at, _)| !lost(*at)) {
+        if !consented && *at > consent {
+            consented = true;
+            // The order comes when its time has passed, as it does from another thread.
+            call.listen(consent);
+        }
+        call.packet(*at, 0, Face::Trunk, packet);
+        call.advance(*at);
+        CallAnalysis::estimate(std::iter::once(&mut call));
+        heard += call.take_heard();
+        told.extend(std::iter::from_fn(|| call.poll()));
+    }
+    (told, heard)
+}
+
+#[test]
+fn nothing_that_was_said_before_consent_can_be_told_from_what_is_inferred() {
+    let consent = TEN + ms(3_000);
+    // Lost packets around the consent are made up from their neighbours.
+    let around = |at: Duration| (consent - ms(60)..consent + ms(60)).contains(&at) && at != consent;
+    let (speech, silence) = (caller(ms(4_000), ms(7_000)), vec![0; 24_000]);
+    let none: fn(Duration) -> bool = |_| false;
+    for opus in [false, true] {
+        for lost in [&none as &dyn Fn(Duration) -> bool, &around] {
+            let (one, heard) = inferred(opus, &speech, lost);
+            let (other, also) = inferred(opus, &silence, lost);
+            assert!(one.iter().any(|(_, told)| matches!(told, Insight::AffectUpdate(_))), "{one:?}");
+            assert_eq!((heard, one), (also, other), "opus: {opus}");
+        }
+    }
+}
+
+#[test]
+fn a_packet_from_before_consent_is_not_heard_when_its_turn_comes_after() {
+    let mut call = unheard();
+    let mut phone = Phone::new(TEN);
+    let mut packets = second(&mut phone);
+    // The 25th is held up on the way: those behind it come before consent and wait for it in the reorder buffer.
+    let (_, late) = packets.remove(25);
+    for (at, packet) in &packets[..26] {
+        call.packet(*at, 0, Face::Trunk, packet);
+    }
+    let consent = packets[25].0 + ms(10);
+    call.listen(consent);
+    call.packet(consent, 0, Face::Trunk, &late);
+    for (at, packet) in &packets[26..] {
+        call.packet(*at, 0, Face::Trunk, packet);
+    }
+    let came_since = 1 + packets[26..].len() as u64;
+    assert_eq!(call.take_heard(), ms(20) * u32::try_from(came_since).unwrap());
+}
+
+#[test]
+fn a_second_consent_opens_for_nothing_that_came_between() {
+    let mut call = call(&[(0, plan(Ok(())))]);
+    let mut phone = Phone::new(TEN);
+    assert_eq!(customer(&mut call, 0, &second(&mut phone)), ms(1_000));
+    let between = second(&mut phone);
+    call.deafen(false);
+    call.listen(phone.at);
+    assert_eq!(customer(&mut call, 0, &between), Duration::ZERO);
+    assert_eq!(customer(&mut call, 0, &second(&mut phone)), ms(1_000));
+    call.finish(phone.at);
+    assert_eq!(call.heard(), [(TEN, TEN + ms(980)), (TEN + ms(2_000), TEN + ms(2_980))]);
+}
+
+#[test]
+fn a_stream_that_begins_anew_is_no_way_around_consent() {
+    let mut call = unheard();
+    let mut phone = Phone::new(TEN);
+    let before = second(&mut phone);
+    let mut again = Phone::new(phone.at);
+    again.opus();
+    let (early, late) = (second(&mut again), second(&mut again));
+    call.listen(again.at - ms(1_000));
+    assert_eq!(customer(&mut call, 0, &[before, early].concat()), Duration::ZERO);
+    assert_eq!(customer(&mut call, 0, &late), ms(1_000));
+}
+
+#[test]
+fn an_agent_is_not_measured_before_the_customer_has_consented() {
+    let mut call = unheard();
+    let mut phone = Phone::new(TEN);
+    let (before, since) =
+        (phone.speak(&caller(ms(4_000), ms(9_000))), phone.speak(&caller(ms(15_000), ms(20_000))));
+    call.listen(since[0].0);
+    for (at, packet) in before.iter().chain(&since) {
+        call.packet(*at, 0, Face::Pbx, packet);
+        call.advance(*at);
+    }
+    let (summary, _) = call.finish(phone.at).unwrap();
+    let talked = summary.conduct.agent.talk;
+    assert!(talked > ms(2_000) && talked <= ms(5_000), "{talked:?}");
+}
+
+#[test]
+fn recorded_sound_is_heard_from_its_own_place_on() {
+    let mut call = unheard();
+    call.listen(ms(500));
+    for piece in caller(TEN, TEN + ms(2_000)).chunks(800) {
+        call.pcm(Face::Trunk, piece);
+    }
+    assert_eq!(call.take_heard(), ms(1_500));
+}
+
+#[test]
+fn the_answer_and_a_hold_divide_packets_by_their_own_times() {
+    let mut call =
+        CallAnalysis::new(Duration::ZERO, Thresholds::default(), &Model::embedded().unwrap(), true);
+    call.plan(0, &plan(Ok(())));
+    call.listen(Duration::ZERO);
+    let mut phone = Phone::new(TEN);
+    let packets: Vec<_> = (0..5).flat_map(|_| second(&mut phone)).collect();
+    // All of this is known before the first packet's turn.
+    call.answered(TEN + ms(1_000));
+    call.held(Face::Pbx, TEN + ms(2_000));
+    call.resumed(Face::Pbx, TEN + ms(4_000));
+    assert_eq!(customer(&mut call, 0, &packets[..50]), Duration::ZERO, "before the answer");
+    assert_eq!(customer(&mut call, 0, &packets[50..100]), ms(1_000));
+    assert_eq!(customer(&mut call, 0, &packets[100..200]), Duration::ZERO, "on hold");
+    assert_eq!(customer(&mut call, 0, &packets[200..]), ms(1_000));
 }

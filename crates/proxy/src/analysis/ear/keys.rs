@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use sidetone_codec::dtmf::Detector;
 use sidetone_consent::Medium;
 use sidetone_emotion::mark::FrameMark;
-use sidetone_rtp::telephone_event::{Change, Tracker};
+use sidetone_rtp::telephone_event::{Change, Sources};
 
 /// Keys that nobody has taken yet. More are pressed by nobody in earnest.
 const MOST: usize = 32;
@@ -24,8 +24,13 @@ impl Keys {
         Self { tones: in_band.then(Detector::new), pressed: VecDeque::new() }
     }
 
+    /// Whether keys are heard in the sound.
+    pub(super) fn hear_tones(&self) -> bool {
+        self.tones.is_some()
+    }
+
     /// Takes what has become of telephone-events. A key counts from its beginning.
-    pub(super) fn events(&mut self, events: &mut Tracker) {
+    pub(super) fn events(&mut self, events: &mut Sources) {
         while let Some(change) = events.poll() {
             if let Change::Started { event, .. } = change
                 && let Some(digit) = event.digit()

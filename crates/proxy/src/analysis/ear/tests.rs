@@ -8,7 +8,7 @@ type Speech = Vec<(Duration, Duration)>;
 /// Hears packets as a worker does, and tells when there was speech.
 fn hear(packets: &[Datagram], until: Duration) -> Speech {
     let mut ear = Ear::deaf(None);
-    ear.attend();
+    ear.attend(Duration::ZERO);
     ear.expect(&end(), &end());
     ear.answered(Duration::ZERO);
     let mut speech = Vec::new();

@@ -207,6 +207,6 @@ impl RelayThread {
         }
         self.totals.streams.store(self.streams.len() as u64, Relaxed);
         self.unsaid.push_back(Notice::Closed(call, reports));
-        self.say_unsaid();
+        self.unsaid.say(&self.notices);
     }
 }

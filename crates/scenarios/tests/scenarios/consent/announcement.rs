@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use sidetone_scenarios::call::Toward;
+use sidetone_scenarios::call::{Call, Toward};
 use sidetone_scenarios::rtp::{converse, speak};
 use sidetone_scenarios::sidetone::of_kind;
 
 use super::{
-    Case, announcement, assert_one_stream, assert_told_once, correlation, heard_ms, id, phases, speech,
-    start, states, talk, told, until_announcing, until_state,
+    Case, EVENTS, announcement, assert_one_stream, assert_told_once, correlation, header, heard_ms, id,
+    phases, speech, start, states, talk, told, until_announcing, until_state,
 };
 
 #[test]
@@ -157,4 +157,32 @@ fn hanging_up_in_mid_announcement_leaves_nothing_behind_but_a_receipt() {
         .collect();
     assert!(text.contains("\"policy\":\"notice\""), "{text}");
     assert!(!text.contains("15550100"), "no number");
+}
+
+/// RFC 4733 §2.2: all packets of an event bear the timestamp of its beginning, or the PBX counts two presses.
+#[test]
+fn a_key_held_while_an_announcement_to_both_begins_is_one_press() {
+    let (mut call, _folder, payloads) = Case { disclosure: "none", ..Case::default() }.answered();
+    talk(&mut call, 20);
+    let id = id(&call);
+    let pressed = call.caller_media.timestamp();
+    let Call { caller_media, callee_media, sidetone, .. } = &mut call;
+    let arrived = converse(caller_media, callee_media, 100, |n, caller, _| {
+        if n == 20 {
+            sidetone.command(&["announce", &id, "notice", "--to", "both"]);
+        }
+        let Some(k) = n.checked_sub(10).filter(|k| *k < 60) else { return };
+        let [high, low] = (160 * (k as u16 + 1)).to_be_bytes();
+        let report = [5, if k >= 57 { 0x8a } else { 10 }, high, low];
+        let event = caller.event_packet(EVENTS, k == 0, pressed, &report);
+        caller.send(&event);
+    });
+    assert!(told(&arrived.at_b, &payloads) > 20, "the announcement began while the key was held");
+    assert_one_stream(&arrived.at_b);
+    let events: Vec<_> = arrived.at_b.iter().filter(|packet| packet[1] & 0x7f == EVENTS).collect();
+    assert_eq!(events.len(), 60, "each of them passed");
+    let timestamps: BTreeSet<u32> = events.iter().map(|packet| header(packet).2).collect();
+    assert_eq!(timestamps, BTreeSet::from([pressed]));
+    call.caller.open_gate();
+    call.finish(6);
 }

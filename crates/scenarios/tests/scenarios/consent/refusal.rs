@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 use sidetone_scenarios::call::Call;
-use sidetone_scenarios::rtp::{converse, press, speak};
+use sidetone_scenarios::rtp::{build, converse, press, speak};
 use sidetone_scenarios::sidetone::{binary, of_kind};
 use sidetone_scenarios::until;
 
 use super::{
-    Case, EVENTS, TOKEN, assert_no_affect, assert_nobody_listened, assert_one_stream, heard_ms, id, speech,
-    start, states, talk, told, until_announcing, until_state, view,
+    Case, EVENTS, TOKEN, assert_no_affect, assert_nobody_listened, assert_one_stream, header, heard_ms, id,
+    speech, start, states, talk, told, until_announcing, until_state, view,
 };
 
 #[test]
@@ -70,6 +70,33 @@ fn is_forgotten(scenario: &str, by: &str, messages: usize, refuse: impl FnOnce(&
 #[test]
 fn by_key_as_a_telephone_event() {
     is_forgotten("talk", "digit", 6, |call| press(&mut call.caller_media, EVENTS, 9));
+}
+
+/// While the caller's audio goes on, events come between it that are numbered by themselves.
+fn press_between(call: &mut Call, ssrc: impl Fn(u32) -> u32, first: u16) {
+    let (audio, _, timestamp) = header(&call.caller_media.packet(false));
+    converse(&mut call.caller_media, &mut call.callee_media, 60, |n, caller, _| {
+        let Some(k) = n.checked_sub(20).filter(|k| *k < 9) else { return };
+        let [high, low] = (160 * (k.min(5) as u16 + 1)).to_be_bytes();
+        let report = [9, if k >= 5 { 0x8a } else { 10 }, high, low];
+        let sequence = first.wrapping_add(k as u16);
+        caller.send(&build(EVENTS, k == 0, sequence, timestamp, ssrc(audio), &report));
+    });
+}
+
+#[test]
+fn by_key_under_an_ssrc_of_its_own() {
+    is_forgotten("talk", "digit", 6, |call| press_between(call, |_| 0x9999, 7_000));
+}
+
+#[test]
+fn by_key_in_a_count_of_its_own_far_from_the_audio_s() {
+    is_forgotten("talk", "digit", 6, |call| press_between(call, |audio| audio, 40_000));
+}
+
+#[test]
+fn by_key_under_a_number_that_nobody_has_listed() {
+    is_forgotten("talk", "digit", 6, |call| press(&mut call.caller_media, 97, 9));
 }
 
 #[test]

@@ -1,0 +1,78 @@
+//! What the numbers of payload types mean on a leg (RFC 3264 §5.1), by both parties' descriptions.
+
+use sidetone_codec::Codec;
+use sidetone_sip::anchor::EndPlan;
+use sidetone_sip::sdp::Format;
+
+/// The payload types of one direction.
+#[derive(Debug, Default)]
+pub(super) struct Formats {
+    known: Vec<(u8, Codec)>,
+    /// Numbers that either party has listed, a bit each, whether or not it can be decoded.
+    listed: u128,
+    /// Numbers that carry telephone-events for one party and something else for the other.
+    disputed: u128,
+}
+
+/// What a packet is to keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It holds telephone-events.
+    Event,
+    /// It may: nobody has listed its number, or each for something else.
+    Suspect,
+    /// It does not.
+    Other,
+}
+
+impl Formats {
+    /// Numbers mean what the receiver's description says; a number that only the sender lists is taken at its word.
+    pub(super) fn new(receiver: &EndPlan, sender: &EndPlan) -> Self {
+        let mut this = Self::default();
+        let mut events = [0; 2];
+        let mut others = [0; 2];
+        for (party, plan) in [receiver, sender].into_iter().enumerate() {
+            for format in &plan.formats {
+                let number = bit(format.payload_type);
+                this.listed |= number;
+                let of = if format.encoding.eq_ignore_ascii_case("telephone-event") {
+                    &mut events
+                } else {
+                    &mut others
+                };
+                if let Some(of) = of.get_mut(party) {
+                    *of |= number;
+                }
+                if this.codec(format.payload_type).is_some() {
+                    continue;
+                }
+                let Format { encoding, clock_rate, channels, fmtp, .. } = format;
+                if let Some(codec) = Codec::from_rtpmap(encoding, *clock_rate, *channels, fmtp) {
+                    this.known.push((format.payload_type, codec));
+                }
+            }
+        }
+        let ([mine, theirs], [other_mine, other_theirs]) = (events, others);
+        this.disputed = (mine & other_theirs) | (theirs & other_mine);
+        this
+    }
+
+    pub(super) fn codec(&self, payload_type: u8) -> Option<&Codec> {
+        self.known.iter().find(|(known, _)| *known == payload_type).map(|(_, codec)| codec)
+    }
+
+    /// Whether a packet under that number holds keys.
+    pub(super) fn role(&self, payload_type: u8) -> Role {
+        if self.listed & bit(payload_type) == 0 || self.disputed & bit(payload_type) != 0 {
+            Role::Suspect
+        } else if matches!(self.codec(payload_type), Some(Codec::TelephoneEvent { .. })) {
+            Role::Event
+        } else {
+            Role::Other
+        }
+    }
+}
+
+fn bit(payload_type: u8) -> u128 {
+    1_u128.checked_shl(payload_type.into()).unwrap_or(0)
+}

@@ -1,0 +1,128 @@
+//! Which call is meant: by Sidetone's own id, by SIP Call-ID, by what a PBX says of its own calls.
+//!
+//! Two calls may have one Call-ID: a PBX that sends a call back through Sidetone without ending it keeps the Call-ID, and a
+//! carrier may forge one. So a Call-ID leads to a call only where no other has it.
+
+#[cfg(test)]
+mod tests;
+
+use sidetone_consent::{Say, Source, Telling};
+use sidetone_sip::anchor::CallKey;
+
+use super::entry::Entry;
+use super::{Calls, Inner};
+
+/// Most ids that an error lists.
+const MOST_LISTED: usize = 8;
+
+/// Why a name does not lead to one call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotOne {
+    /// It is nobody's.
+    #[error("no call {0} is up; `sidetone calls` lists those that are")]
+    Unknown(String),
+    /// More than one call has that SIP Call-ID.
+    #[error("more than one call has the SIP Call-ID {id}; name the call by Sidetone's own id: {}", .ids.join(" or "))]
+    Several {
+        /// What was asked for.
+        id: String,
+        /// Sidetone's ids of those calls, a few of them.
+        ids: Vec<String>,
+    },
+}
+
+/// Why something that is told of a call is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// It is not clear of which call.
+    #[error(transparent)]
+    NotOne(#[from] NotOne),
+    /// No announcement is in that language, so that nothing could follow from it.
+    #[error("no announcement is in `{language}`; there are announcements in {}", .known.join(", "))]
+    Language {
+        /// As it was told.
+        language: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+}
+
+impl Inner {
+    /// The call of that id: Sidetone's own, which no caller can take for itself, else the SIP Call-ID.
+    pub(super) fn locate(&self, id: &str) -> Result<CallKey, NotOne> {
+        let own = |entry: &&Entry| entry.call().id.to_string() == id;
+        if let Some(entry) = self.calls.values().find(own) {
+            return Ok(entry.key());
+        }
+        match self.by_sip.get(id).map_or(&[][..], Vec::as_slice) {
+            [] => Err(NotOne::Unknown(id.to_owned())),
+            [key] => Ok(*key),
+            keys => {
+                let named = keys.iter().filter_map(|key| self.calls.get(key));
+                let ids = named.map(|entry| entry.call().id.to_string()).take(MOST_LISTED).collect();
+                Err(NotOne::Several { id: id.to_owned(), ids })
+            }
+        }
+    }
+}
+
+impl Calls {
+    /// What the API or the command line tells of a call.
+    ///
+    /// # Errors
+    /// [`NotTaken`]: nothing has come of it then.
+    pub fn told(&self, id: &str, telling: &Telling, source: Source) -> Result<(), NotTaken> {
+        let now = self.now();
+        let mut guard = self.lock();
+        let key = guard.locate(id)?;
+        self.check_language(telling)?;
+        self.hear(&mut guard, key, now, telling, source);
+        Ok(())
+    }
+
+    /// What a PBX tells of one of its own calls, which it knows by SIP Call-ID.
+    ///
+    /// Where two of its calls have that Call-ID it can't be known which is meant. What withdraws consent or stops analysis
+    /// then holds for both: too little is inferred rather than too much. Anything else is taken for neither, and counted.
+    pub(crate) fn told_by_pbx(&self, pbx: &str, sip_call_id: &str, telling: &Telling, source: Source) {
+        let now = self.now();
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        let of_pbx = |key: &CallKey| inner.calls.get(key).is_some_and(|entry| entry.pbx() == pbx);
+        let keys = inner.by_sip.get(sip_call_id).map_or(&[][..], Vec::as_slice);
+        let keys: Vec<CallKey> = keys.iter().copied().filter(of_pbx).collect();
+        let withdraws = matches!(telling, Telling::Consent(Say::Refused) | Telling::Analysis(false));
+        if keys.is_empty() || keys.len() > 1 && !withdraws {
+            inner.counters.tellings_unplaced += 1;
+            tracing::warn!(
+                pbx,
+                calls = keys.len(),
+                "a PBX tells something of a call that is not one of its own, or of two"
+            );
+            return;
+        }
+        if let Err(error) = self.check_language(telling) {
+            inner.counters.tellings_unknown += 1;
+            tracing::warn!(pbx, %error, "a PBX tells something that means nothing");
+            return;
+        }
+        for key in keys {
+            self.hear(inner, key, now, telling, source);
+        }
+    }
+
+    /// Whether anything can follow from a language: some announcement is in it, or in it without its region.
+    pub(super) fn check_language(&self, telling: &Telling) -> Result<(), NotTaken> {
+        let (Telling::Language(language), Some(disclosure)) = (telling, self.disclosure.get()) else {
+            return Ok(());
+        };
+        let base = language.split('-').next().unwrap_or(language);
+        let known: std::collections::BTreeSet<&str> =
+            disclosure.library.names().map(|(_, language)| language).collect();
+        if known.contains(language.as_str()) || known.contains(base) {
+            return Ok(());
+        }
+        let known = known.into_iter().map(str::to_owned).collect();
+        Err(NotTaken::Language { language: language.clone(), known })
+    }
+}

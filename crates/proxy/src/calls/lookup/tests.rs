@@ -1,0 +1,102 @@
+use std::time::{Duration, Instant};
+
+use sidetone_consent::{Policy, Say, Source, State, Telling};
+use sidetone_events::{Bus, NumberHasher};
+use sidetone_sip::Face;
+use sidetone_sip::anchor::{CallFact, CallKey};
+
+use super::NotOne;
+use crate::analysis::{Inbox, inbox};
+use crate::calls::{CallView, Calls, NotTaken, Rules};
+use crate::signalling::RoutedTo;
+
+/// A book with calls that wait for consent, each given by PBX and Call-ID.
+fn book(calls: &[(&str, &str)]) -> (Calls, Inbox) {
+    let (orders, inbox) = inbox();
+    let hasher = NumberHasher::with_random_salt().unwrap();
+    let book = Calls::new(Bus::new(), hasher, vec![orders], Rules::default(), Instant::now());
+    for (n, (pbx, call_id)) in calls.iter().enumerate() {
+        let routed = RoutedTo {
+            trunk: "carrier".to_owned(),
+            pbx: (*pbx).to_owned(),
+            disclosure: Policy::AnnounceElsewhere,
+            ..RoutedTo::default()
+        };
+        book.routed(call_id, routed);
+        book.fact(CallFact::Started {
+            key: CallKey(n as u64),
+            call_id: (*call_id).to_owned(),
+            from_face: Face::Trunk,
+            from: "+4930".to_owned(),
+            to: "+4940".to_owned(),
+            at: Duration::from_millis(n as u64),
+        });
+    }
+    (book, inbox)
+}
+
+fn states(book: &Calls) -> Vec<State> {
+    let mut calls: Vec<CallView> = book.list();
+    calls.sort_by_key(|call| std::cmp::Reverse(call.age_ms));
+    calls.iter().map(|call| call.consent).collect()
+}
+
+const ANNOUNCED: Telling = Telling::Consent(Say::Announced);
+const REFUSED: Telling = Telling::Consent(Say::Refused);
+
+#[test]
+fn a_pbx_speaks_for_its_own_calls_only() {
+    let (book, _inbox) = book(&[("office", "a@x"), ("shop", "b@x")]);
+    for telling in [ANNOUNCED, REFUSED, Telling::Tier("health".to_owned())] {
+        book.told_by_pbx("shop", "a@x", &telling, Source::Ami);
+    }
+    assert_eq!(states(&book), [State::Pending, State::Pending]);
+    assert_eq!(book.counters().tellings_unplaced, 3);
+    book.told_by_pbx("office", "a@x", &ANNOUNCED, Source::Ami);
+    assert_eq!(states(&book), [State::Given, State::Pending]);
+}
+
+#[test]
+fn of_two_calls_with_one_call_id_each_pbx_means_its_own() {
+    let (book, _inbox) = book(&[("office", "a@x"), ("shop", "a@x")]);
+    book.told_by_pbx("shop", "a@x", &ANNOUNCED, Source::Esl);
+    assert_eq!(states(&book), [State::Pending, State::Given]);
+}
+
+#[test]
+fn what_one_pbx_says_of_two_of_its_calls_at_once_can_only_withdraw() {
+    let (book, _inbox) = book(&[("office", "a@x"), ("office", "a@x")]);
+    book.told_by_pbx("office", "a@x", &ANNOUNCED, Source::Ami);
+    assert_eq!(states(&book), [State::Pending, State::Pending]);
+    assert_eq!(book.counters().tellings_unplaced, 1);
+    book.told_by_pbx("office", "a@x", &REFUSED, Source::Ami);
+    assert_eq!(states(&book), [State::OptedOut, State::OptedOut]);
+}
+
+#[test]
+fn an_operator_has_to_say_which_of_two_calls_is_meant() {
+    let (book, _inbox) = book(&[("office", "a@x"), ("shop", "a@x")]);
+    let error = book.told("a@x", &REFUSED, Source::Cli).unwrap_err();
+    let NotTaken::NotOne(NotOne::Several { ids, .. }) = &error else { panic!("{error}") };
+    assert!(ids.len() == 2 && error.to_string().contains(&ids[0]), "{error}");
+    assert!(matches!(book.find("a@x"), Err(NotOne::Several { .. })));
+    assert!(matches!(book.find("elsewhere"), Err(NotOne::Unknown(_))));
+    book.told(&ids[1], &REFUSED, Source::Cli).unwrap();
+    assert_eq!(states(&book).iter().filter(|state| **state == State::OptedOut).count(), 1);
+    assert!(book.play("a@x", "notice", None, vec![Face::Trunk]).unwrap_err().contains("more than one call"));
+}
+
+#[test]
+fn a_call_id_that_looks_like_another_calls_own_id_leads_nowhere_else() {
+    let (book, _inbox) = book(&[("office", "a@x")]);
+    let id = book.list()[0].id.clone();
+    book.fact(CallFact::Started {
+        key: CallKey(7),
+        call_id: id.clone(),
+        from_face: Face::Trunk,
+        from: String::new(),
+        to: String::new(),
+        at: Duration::from_millis(5),
+    });
+    assert_eq!(book.find(&id).unwrap().sip_call_id, "a@x");
+}
