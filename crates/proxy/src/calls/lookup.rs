@@ -111,6 +111,13 @@ impl Calls {
         }
     }
 
+    /// Whether more than one call of a PBX has that Call-ID, so that it does not say which is meant.
+    pub(crate) fn is_shared(&self, sip_call_id: &str, pbx: &str) -> bool {
+        let inner = self.lock();
+        let keys = inner.by_sip.get(sip_call_id).map_or(&[][..], Vec::as_slice);
+        keys.iter().filter_map(|key| inner.calls.get(key)).filter(|entry| entry.pbx() == pbx).count() > 1
+    }
+
     /// Whether anything can follow from a language: some announcement is in it, or in it without its region.
     pub(super) fn check_language(&self, telling: &Telling) -> Result<(), NotTaken> {
         let (Telling::Language(language), Some(disclosure)) = (telling, self.disclosure.get()) else {

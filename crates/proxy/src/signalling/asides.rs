@@ -72,6 +72,11 @@ impl Core {
             sidetone_pbx::Nature::Affect => Nature::Affect,
             sidetone_pbx::Nature::Plain => Nature::Plain,
         };
+        if self.calls.is_shared(&aside.sip_call_id, &aside.pbx) {
+            // By SIP a call is known by its Call-ID alone: how one caller feels would be told of both.
+            tracing::debug!(pbx = &*aside.pbx, "two calls have one Call-ID: nothing is told of them by SIP");
+            return;
+        }
         let parcel = Parcel { content_type: aside.content_type, body: aside.body.clone(), nature };
         if aside.notify {
             self.notifier.tell(now, &aside.pbx, &aside.sip_call_id, &parcel);

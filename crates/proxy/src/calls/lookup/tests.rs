@@ -69,6 +69,10 @@ fn what_one_pbx_says_of_two_of_its_calls_at_once_can_only_withdraw() {
     book.told_by_pbx("office", "a@x", &ANNOUNCED, Source::Ami);
     assert_eq!(states(&book), [State::Pending, State::Pending]);
     assert_eq!(book.counters().tellings_unplaced, 1);
+    assert!(
+        book.is_shared("a@x", "office") && !book.is_shared("a@x", "shop"),
+        "nor is the PBX told of either"
+    );
     book.told_by_pbx("office", "a@x", &REFUSED, Source::Ami);
     assert_eq!(states(&book), [State::OptedOut, State::OptedOut]);
 }
