@@ -1,5 +1,6 @@
 //! One leg's way from RTP packets to marked 8 kHz PCM, and to what may be heard in it.
 
+mod decoding;
 mod formats;
 mod gate;
 mod keys;
@@ -12,7 +13,7 @@ mod timeline;
 
 use std::time::Duration;
 
-use sidetone_codec::{AnalysisBand, Codec, Decoder};
+use sidetone_codec::Codec;
 use sidetone_consent::Medium;
 use sidetone_emotion::listener::Listener;
 use sidetone_emotion::mark::FrameMark;
@@ -23,14 +24,13 @@ use sidetone_rtp::reorder::{Packet, Played, Reorder, Settings, Timing};
 use sidetone_rtp::telephone_event::Sources;
 use sidetone_sip::anchor::EndPlan;
 
+use decoding::Decoding;
 use formats::{Formats, Role as Kind};
 use gate::{Admission, Gate};
 pub(super) use keys::Keys;
 use spans::Spans;
-use timeline::{RATE, Timeline, samples};
+use timeline::{Timeline, samples};
 
-/// The longest loss that is concealed, in samples: 1 s. Concealment has long faded by then.
-const LONGEST_CONCEALED: u64 = RATE;
 /// How far an event's sequence number may be from the newest for it to count in the audio's order.
 const NEIGHBOURS: std::ops::RangeInclusive<i16> = -32..=64;
 /// Silence, a tenth of a second of it.
@@ -82,13 +82,6 @@ enum Role {
     Listening(Box<Listener>),
     /// Conduct only.
     Attending(Box<SpeechDetector>),
-}
-
-struct Decoding {
-    payload_type: u8,
-    codec: Codec,
-    decoder: Decoder,
-    band: AnalysisBand,
 }
 
 impl Ear {
@@ -291,34 +284,6 @@ impl Ear {
         }
     }
 
-    fn audio(&mut self, codec: Codec, packet: &Packet<'_>) {
-        let fits =
-            |decoding: &Decoding| decoding.payload_type == packet.payload_type && decoding.codec == codec;
-        if !self.decoder.as_ref().is_some_and(fits) {
-            // What was lost was the old codec's.
-            self.conceal();
-            let Some(decoder) = Decoding::new(packet.payload_type, codec) else { return };
-            self.decoder = Some(decoder);
-        }
-        self.recover(packet.payload);
-        self.timeline.arrived(packet.arrived);
-        if self.pass(packet.arrived) == Admission::Afresh
-            && let Some(decoder) = Decoding::new(packet.payload_type, codec)
-        {
-            self.decoder = Some(decoder);
-        }
-        let Some(decoding) = &mut self.decoder else { return };
-        self.native.clear();
-        let decoded = decoding.decoder.decode(packet.payload, &mut self.native).is_ok();
-        if !decoded {
-            // A payload that can't be decoded sounds as if it had been lost.
-            self.native.clear();
-            let missing = decoding.native(packet.duration);
-            decoding.decoder.conceal(missing, &mut self.native);
-        }
-        self.banded(self.unless_event(if decoded { FrameMark::Audio } else { FrameMark::Concealed }));
-    }
-
     /// Whether sound that came at `at` goes on to the role.
     fn pass(&mut self, at: Duration) -> Admission {
         self.came = at;
@@ -330,70 +295,9 @@ impl Ear {
         admission
     }
 
-    /// Packets that held so many ticks were lost.
-    fn lose(&mut self, ticks: u32) {
-        let fill = self.in_samples(ticks);
-        let told = self.timeline.redeem(fill);
-        if told == 0 && fill <= LONGEST_CONCEALED {
-            self.lost = self.lost.saturating_add(ticks);
-            return;
-        }
-        // After a stretch that was written as silence there is nothing to continue.
-        self.conceal();
-        self.silence(fill - told, self.unless_event(FrameMark::Concealed));
-        self.settle_decoder();
-    }
-
-    /// Nothing was sent for so many ticks.
-    fn pause(&mut self, ticks: u32) {
-        self.conceal();
-        let fill = self.in_samples(ticks);
-        let told = self.timeline.redeem(fill);
-        let mark = if self.after_event { FrameMark::Dtmf } else { FrameMark::ComfortNoise };
-        self.silence(fill - told, self.unless_event(mark));
-        self.settle_decoder();
-    }
-
-    /// Silence was written past the decoder: it is not to fade over from what it last decoded.
-    fn settle_decoder(&mut self) {
-        if let Some(decoding) = &mut self.decoder {
-            self.native.clear();
-            decoding.decoder.idle(0, &mut self.native);
-        }
-    }
-
-    /// Makes up what was lost before this payload, with its help.
-    fn recover(&mut self, following: &[u8]) {
-        self.fill_in(|decoder, samples, out| decoder.recover(samples, following, out));
-    }
-
-    /// Makes up what was lost, when nothing of use follows.
-    fn conceal(&mut self) {
-        self.fill_in(Decoder::conceal);
-    }
-
-    fn fill_in(&mut self, make_up: impl FnOnce(&mut Decoder, usize, &mut Vec<i16>)) {
-        let lost = std::mem::take(&mut self.lost);
-        let Some(decoding) = self.decoder.as_mut().filter(|_| lost > 0) else { return };
-        self.native.clear();
-        let missing = decoding.native(lost);
-        make_up(&mut decoding.decoder, missing, &mut self.native);
-        self.banded(self.unless_event(FrameMark::Concealed));
-    }
-
     /// While a telephone-event goes on, whatever sounds is that.
     fn unless_event(&self, mark: FrameMark) -> FrameMark {
         if self.events.current().is_some() { FrameMark::Dtmf } else { mark }
-    }
-
-    /// What the decoder made, brought to 8 kHz and given on.
-    fn banded(&mut self, mark: FrameMark) {
-        let Some(decoding) = &mut self.decoder else { return };
-        let mut pcm = std::mem::take(&mut self.pcm);
-        pcm.clear();
-        decoding.band.push(&self.native, &mut pcm);
-        self.give(&pcm, mark);
-        self.pcm = pcm;
     }
 
     fn silence(&mut self, samples: u64, mark: FrameMark) {
@@ -453,11 +357,6 @@ impl Ear {
         }
     }
 
-    /// Ticks of what was decoded last. Before that there is no stream that could have a gap.
-    fn in_samples(&self, ticks: u32) -> u64 {
-        self.decoder.as_ref().map_or(0, |decoding| decoding.codec.samples(ticks, AnalysisBand::RATE) as u64)
-    }
-
     /// From the role's time to call time.
     pub(super) fn call_time(&self, media: Duration) -> Duration {
         self.timeline.call_time(samples(self.role_since) + media)
@@ -506,19 +405,5 @@ impl Ear {
     /// When the first and the last packet came whose voice reached the listener since the last time.
     pub(super) fn take_span(&mut self) -> Option<(Duration, Duration)> {
         self.span.take()
-    }
-}
-
-impl Decoding {
-    /// A decoder that remembers nothing; none if there is none for this.
-    fn new(payload_type: u8, codec: Codec) -> Option<Self> {
-        let decoder = Decoder::for_analysis(&codec).ok()?;
-        let band = AnalysisBand::new(decoder.native_rate(), decoder.channels()).ok()?;
-        Some(Self { payload_type, codec, decoder, band })
-    }
-
-    /// Ticks in samples of what the decoder makes.
-    fn native(&self, ticks: u32) -> usize {
-        self.codec.samples(ticks, self.decoder.native_rate())
     }
 }

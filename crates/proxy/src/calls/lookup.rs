@@ -48,13 +48,22 @@ pub enum NotTaken {
 }
 
 impl Inner {
+    /// The calls of a Call-ID: those that are up, else those that are over and wait for their last word. A call that was
+    /// refused and tried again, as with a password, is the second one.
+    fn of_call_id(&self, call_id: &str, of: impl Fn(&Entry) -> bool) -> Vec<CallKey> {
+        let keys = self.by_sip.get(call_id).map_or(&[][..], Vec::as_slice);
+        let all = || keys.iter().filter_map(|key| self.calls.get(key)).filter(|entry| of(entry));
+        let up: Vec<CallKey> = all().filter(|entry| !entry.is_over()).map(Entry::key).collect();
+        if up.is_empty() { all().map(Entry::key).collect() } else { up }
+    }
+
     /// The call of that id: Sidetone's own, which no caller can take for itself, else the SIP Call-ID.
     pub(super) fn locate(&self, id: &str) -> Result<CallKey, NotOne> {
         let own = |entry: &&Entry| entry.call().id.to_string() == id;
         if let Some(entry) = self.calls.values().find(own) {
             return Ok(entry.key());
         }
-        match self.by_sip.get(id).map_or(&[][..], Vec::as_slice) {
+        match self.of_call_id(id, |_| true).as_slice() {
             [] => Err(NotOne::Unknown(id.to_owned())),
             [key] => Ok(*key),
             keys => {
@@ -88,17 +97,18 @@ impl Calls {
         let now = self.now();
         let mut guard = self.lock();
         let inner = &mut *guard;
-        let of_pbx = |key: &CallKey| inner.calls.get(key).is_some_and(|entry| entry.pbx() == pbx);
-        let keys = inner.by_sip.get(sip_call_id).map_or(&[][..], Vec::as_slice);
-        let keys: Vec<CallKey> = keys.iter().copied().filter(of_pbx).collect();
+        let keys = inner.of_call_id(sip_call_id, |entry| entry.pbx() == pbx);
         let withdraws = matches!(telling, Telling::Consent(Say::Refused) | Telling::Analysis(false));
         if keys.is_empty() || keys.len() > 1 && !withdraws {
             inner.counters.tellings_unplaced += 1;
-            tracing::warn!(
-                pbx,
-                calls = keys.len(),
-                "a PBX tells something of a call that is not one of its own, or of two"
-            );
+            // Of calls that never came by Sidetone a PBX may tell as often as it likes.
+            if !keys.is_empty() {
+                tracing::warn!(
+                    pbx,
+                    calls = keys.len(),
+                    "a PBX tells something of calls that it does not tell apart"
+                );
+            }
             return;
         }
         if let Err(error) = self.check_language(telling) {
@@ -113,9 +123,7 @@ impl Calls {
 
     /// Whether more than one call of a PBX has that Call-ID, so that it does not say which is meant.
     pub(crate) fn is_shared(&self, sip_call_id: &str, pbx: &str) -> bool {
-        let inner = self.lock();
-        let keys = inner.by_sip.get(sip_call_id).map_or(&[][..], Vec::as_slice);
-        keys.iter().filter_map(|key| inner.calls.get(key)).filter(|entry| entry.pbx() == pbx).count() > 1
+        self.lock().of_call_id(sip_call_id, |entry| entry.pbx() == pbx).len() > 1
     }
 
     /// Whether anything can follow from a language: some announcement is in it, or in it without its region.

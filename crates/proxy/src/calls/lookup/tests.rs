@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use sidetone_consent::{Policy, Say, Source, State, Telling};
 use sidetone_events::{Bus, NumberHasher};
 use sidetone_sip::Face;
-use sidetone_sip::anchor::{CallFact, CallKey};
+use sidetone_sip::anchor::{CallFact, CallKey, Cause};
 
 use super::NotOne;
 use crate::analysis::{Inbox, inbox};
@@ -103,4 +103,15 @@ fn a_call_id_that_looks_like_another_calls_own_id_leads_nowhere_else() {
         at: Duration::from_millis(5),
     });
     assert_eq!(book.find(&id).unwrap().sip_call_id, "a@x");
+}
+
+#[test]
+fn of_a_call_that_was_refused_and_tried_again_the_second_is_meant() {
+    let (book, _inbox) = book(&[("office", "a@x"), ("office", "a@x")]);
+    let (status, at) = (Some(407), Duration::from_millis(9));
+    book.fact(CallFact::Ended { key: CallKey(0), by: None, status, cause: Cause::Rejected, at });
+    assert!(!book.is_shared("a@x", "office"));
+    book.told_by_pbx("office", "a@x", &ANNOUNCED, Source::Ami);
+    assert_eq!(book.find("a@x").unwrap().consent, State::Given);
+    assert_eq!(book.counters().tellings_unplaced, 0);
 }

@@ -1,0 +1,128 @@
+//! From payloads to PCM: what was lost is made up, and what must not be remembered is forgotten.
+
+use sidetone_codec::{AnalysisBand, Codec, Decoder};
+use sidetone_emotion::mark::FrameMark;
+use sidetone_rtp::reorder::Packet;
+
+use super::Ear;
+use super::gate::Admission;
+use super::timeline::RATE;
+
+/// The longest loss that is concealed, in samples: 1 s. Concealment has long faded by then.
+const LONGEST_CONCEALED: u64 = RATE;
+
+/// A decoder, and what it decodes.
+pub(super) struct Decoding {
+    payload_type: u8,
+    codec: Codec,
+    decoder: Decoder,
+    band: AnalysisBand,
+}
+
+impl Ear {
+    pub(super) fn audio(&mut self, codec: Codec, packet: &Packet<'_>) {
+        let fits =
+            |decoding: &Decoding| decoding.payload_type == packet.payload_type && decoding.codec == codec;
+        if !self.decoder.as_ref().is_some_and(fits) {
+            // What was lost was the old codec's.
+            self.conceal();
+            let Some(decoder) = Decoding::new(packet.payload_type, codec) else { return };
+            self.decoder = Some(decoder);
+        }
+        self.recover(packet.payload);
+        self.timeline.arrived(packet.arrived);
+        if self.pass(packet.arrived) == Admission::Afresh {
+            self.decoder = Decoding::new(packet.payload_type, codec);
+        }
+        let Some(decoding) = &mut self.decoder else { return };
+        self.native.clear();
+        let decoded = decoding.decoder.decode(packet.payload, &mut self.native).is_ok();
+        if !decoded {
+            // A payload that can't be decoded sounds as if it had been lost.
+            self.native.clear();
+            let missing = decoding.native(packet.duration);
+            decoding.decoder.conceal(missing, &mut self.native);
+        }
+        self.banded(self.unless_event(if decoded { FrameMark::Audio } else { FrameMark::Concealed }));
+    }
+
+    /// Packets that held so many ticks were lost.
+    pub(super) fn lose(&mut self, ticks: u32) {
+        let fill = self.in_samples(ticks);
+        let told = self.timeline.redeem(fill);
+        if told == 0 && fill <= LONGEST_CONCEALED {
+            self.lost = self.lost.saturating_add(ticks);
+            return;
+        }
+        // After a stretch that was written as silence there is nothing to continue.
+        self.conceal();
+        self.silence(fill - told, self.unless_event(FrameMark::Concealed));
+        self.settle_decoder();
+    }
+
+    /// Nothing was sent for so many ticks.
+    pub(super) fn pause(&mut self, ticks: u32) {
+        self.conceal();
+        let fill = self.in_samples(ticks);
+        let told = self.timeline.redeem(fill);
+        let mark = if self.after_event { FrameMark::Dtmf } else { FrameMark::ComfortNoise };
+        self.silence(fill - told, self.unless_event(mark));
+        self.settle_decoder();
+    }
+
+    /// Silence was written past the decoder: it is not to fade over from what it last decoded.
+    fn settle_decoder(&mut self) {
+        if let Some(decoding) = &mut self.decoder {
+            self.native.clear();
+            decoding.decoder.idle(0, &mut self.native);
+        }
+    }
+
+    /// Makes up what was lost before this payload, with its help.
+    fn recover(&mut self, following: &[u8]) {
+        self.fill_in(|decoder, samples, out| decoder.recover(samples, following, out));
+    }
+
+    /// Makes up what was lost, when nothing of use follows.
+    pub(super) fn conceal(&mut self) {
+        self.fill_in(Decoder::conceal);
+    }
+
+    fn fill_in(&mut self, make_up: impl FnOnce(&mut Decoder, usize, &mut Vec<i16>)) {
+        let lost = std::mem::take(&mut self.lost);
+        let Some(decoding) = self.decoder.as_mut().filter(|_| lost > 0) else { return };
+        self.native.clear();
+        let missing = decoding.native(lost);
+        make_up(&mut decoding.decoder, missing, &mut self.native);
+        self.banded(self.unless_event(FrameMark::Concealed));
+    }
+
+    /// What the decoder made, brought to 8 kHz and given on.
+    fn banded(&mut self, mark: FrameMark) {
+        let Some(decoding) = &mut self.decoder else { return };
+        let mut pcm = std::mem::take(&mut self.pcm);
+        pcm.clear();
+        decoding.band.push(&self.native, &mut pcm);
+        self.give(&pcm, mark);
+        self.pcm = pcm;
+    }
+
+    /// Ticks of what was decoded last. Before that there is no stream that could have a gap.
+    fn in_samples(&self, ticks: u32) -> u64 {
+        self.decoder.as_ref().map_or(0, |decoding| decoding.codec.samples(ticks, AnalysisBand::RATE) as u64)
+    }
+}
+
+impl Decoding {
+    /// A decoder that remembers nothing; none if there is none for this.
+    fn new(payload_type: u8, codec: Codec) -> Option<Self> {
+        let decoder = Decoder::for_analysis(&codec).ok()?;
+        let band = AnalysisBand::new(decoder.native_rate(), decoder.channels()).ok()?;
+        Some(Self { payload_type, codec, decoder, band })
+    }
+
+    /// Ticks in samples of what the decoder makes.
+    fn native(&self, ticks: u32) -> usize {
+        self.codec.samples(ticks, self.decoder.native_rate())
+    }
+}
