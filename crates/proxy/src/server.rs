@@ -1,5 +1,6 @@
 //! Putting the parts together, and taking them apart again.
 
+mod dialog_key;
 mod listening;
 mod page;
 mod parts;

@@ -3,6 +3,7 @@
 //! The core stands behind one mutex. Whoever has bytes, a due timer or a DNS answer locks it, hands them in, sends
 //! what comes out, and lets go; it is held for microseconds and never across an await.
 
+mod access;
 mod asides;
 mod core;
 mod streams;
@@ -20,6 +21,7 @@ use sidetone_sip::{Flow, Transport};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
+pub(crate) use self::access::neighbour;
 pub(crate) use self::asides::BySip;
 use self::asides::Wanting;
 pub use self::core::{Core, RoutedTo};

@@ -61,6 +61,8 @@ pub struct Stats {
 pub struct SipStats {
     /// Transactions held now.
     pub transactions: usize,
+    /// Requests held with the dialogs that they have made, or may still make.
+    pub dialogs: usize,
     /// TCP connections open now.
     pub connections: usize,
     /// Requests received, by method.
@@ -185,7 +187,7 @@ impl Stats {
         let (subscriptions, info_legs) = core.listeners_by_sip();
         let proxy = core.proxy();
         let counters = *proxy.counters();
-        let transactions = proxy.transactions();
+        let (transactions, dialogs) = (proxy.transactions(), proxy.dialogs());
         let anchor = proxy.passage().inner();
         let anchored = *anchor.counters();
         let up = anchor.calls();
@@ -207,11 +209,15 @@ impl Stats {
                 ("rate", refused.refused_rate),
                 ("draining", refused.refused_draining),
                 ("unroutable", refused.unroutable),
+                ("no_dialog", refused.no_dialog),
+                ("no_relay", refused.no_relay),
+                ("merged", refused.merged),
                 ("no_ports", anchored.refused_ports),
                 ("bad_sdp", anchored.refused_sdp),
             ]),
             sip: SipStats {
                 transactions,
+                dialogs,
                 connections,
                 requests: counters.requests.by_name().into(),
                 responses_in: CLASSES.into_iter().zip(counters.responses_in.0).collect(),
@@ -226,6 +232,8 @@ impl Stats {
                     ("overloaded", counters.overloaded),
                     ("misdirected_response", counters.misdirected_responses),
                     ("stray_response", counters.stray_responses),
+                    ("foreign_response", counters.foreign_responses),
+                    ("answer_withheld", counters.answers_withheld),
                     ("stray_cancel", counters.stray_cancels),
                 ]),
                 failovers: counters.failovers,

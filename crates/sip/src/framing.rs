@@ -39,8 +39,9 @@ pub enum Frame {
 pub struct Broken {
     /// What is wrong.
     pub flaw: FrameFlaw,
-    /// The headers of the message, when [`crate::Message::parse`] will refuse them too: handed to the
-    /// proxy before the connection is closed, they get the sender its 400.
+    /// The headers of the message, if they have ended: given to
+    /// [`Proxy::receive_broken`](crate::proxy::Proxy::receive_broken) before the connection is closed, they get the sender
+    /// its 400 or 513.
     pub head: Option<Bytes>,
 }
 
@@ -143,12 +144,15 @@ impl Framer {
 
     /// The length of the message at the buffer's start, once its headers are complete.
     fn find_length(&mut self) -> Result<Option<usize>, Broken> {
-        let broken = |flaw| Err(Broken { flaw, head: None });
         let Some(head_len) = self.head_length() else {
             if self.buffer.len() > self.limits.message {
-                return broken(FrameFlaw::TooLarge);
+                return Err(Broken { flaw: FrameFlaw::TooLarge, head: None });
             }
             return Ok(None);
+        };
+        let broken = |flaw| {
+            let head = self.buffer.get(..head_len.min(self.limits.message)).map(Bytes::copy_from_slice);
+            Err(Broken { flaw, head })
         };
         let Some(lines) = head(&self.buffer, &self.limits) else { return broken(FrameFlaw::Headers) };
         let mut stated = None;
@@ -157,10 +161,7 @@ impl Framer {
             match (length, stated) {
                 (Some(length), None) => stated = Some(length),
                 (Some(length), Some(before)) if length == before => {}
-                _ => {
-                    let head = self.buffer.get(..head_len).map(Bytes::copy_from_slice);
-                    return Err(Broken { flaw: FrameFlaw::ContentLength, head });
-                }
+                _ => return broken(FrameFlaw::ContentLength),
             }
         }
         let Some(body) = stated else { return broken(FrameFlaw::NoContentLength) };

@@ -29,10 +29,13 @@ mod attempt;
 mod cancel;
 mod conclude;
 mod counters;
+mod dialogs;
 mod exchange;
 mod failure;
 mod forward;
+mod leash;
 mod local;
+mod neighbours;
 mod output;
 mod own;
 pub mod passage;
@@ -43,17 +46,21 @@ mod request;
 mod response;
 mod route;
 mod settings;
+mod stamp;
 mod table;
 mod timeout;
 mod token;
 mod validate;
 
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 pub use counters::{Counters, Requests, Responses};
+pub use dialogs::{Standing, Way};
+pub use neighbours::Neighbour;
 pub use output::{
     Answer, Decision, Destination, MAX_TARGETS, Output, OwnKey, ProbeKey, RouteKey, RouteKind, RouteQuery,
     Target,
@@ -62,14 +69,19 @@ pub use passage::{Passage, Passing, Refusal, Unobserved};
 pub use settings::{Listener, Settings};
 
 use attempt::Attempt;
+use dialogs::Dialogs;
 use exchange::Exchange;
+use leash::Leash;
 pub(crate) use local::Local;
+use neighbours::Neighbours;
 use own::Own;
 use refusals::Refusals;
+use stamp::Stamps;
 use table::{Key, Table};
 use token::Tokens;
 
 use crate::Flow;
+use crate::framing::FrameFlaw;
 use crate::message::{Flaw, Message};
 use crate::transaction::key::{ByServerKey, Keying};
 use crate::transaction::timer_queue::TimerQueue;
@@ -90,6 +102,10 @@ pub struct Proxy<P> {
     attempts: Table<Attempt>,
     timers: TimerQueue,
     refusals: Refusals,
+    neighbours: Neighbours,
+    leash: Leash,
+    dialogs: Dialogs,
+    stamps: Option<Stamps>,
     probes: u64,
     own: HashMap<OwnKey, Own>,
     last_own: u64,
@@ -106,10 +122,15 @@ impl<P: Passage> Proxy<P> {
         let mut key = || (split_mix(&mut state), split_mix(&mut state));
         Self {
             local: Local::new(&settings),
-            settings,
             passage,
             keying: Keying::new(key()),
             tokens: Tokens::new(key()),
+            neighbours: Neighbours::default(),
+            leash: Leash::default(),
+            dialogs: Dialogs::new(key(), settings.max_dialogs, settings.timers.long()),
+            #[allow(clippy::cast_possible_truncation)] // half of the bits is enough
+            stamps: settings.dialog_key.map(|secret| Stamps::new(secret, key().0 as u32)),
+            settings,
             exchanges: Table::default(),
             by_id: ByServerKey::default(),
             attempts: Table::default(),
@@ -129,8 +150,32 @@ impl<P: Passage> Proxy<P> {
             Ok(message) if message.is_request() => self.on_request(now, flow, message),
             Ok(message) => self.on_response(now, flow, message),
             Err(error) if error.flaw == Flaw::Empty => self.counters.keep_alives += 1,
-            Err(error) => self.on_malformed(flow, &error),
+            Err(error) => self.on_malformed(now, flow, &error),
         }
+    }
+
+    /// Takes in the head of a message in a stream that can't be followed any further. Its sender gets a 400 or 513, to be
+    /// sent before the connection is closed.
+    pub fn receive_broken(&mut self, now: Duration, flow: &Flow, head: Bytes, flaw: FrameFlaw) {
+        self.on_broken(now, flow, head, flaw);
+    }
+
+    /// Says which peer an address belongs to: dialogs run between peers. Until then nobody is one, and no dialog is known.
+    pub fn name_peers(&mut self, naming: impl Fn(SocketAddr) -> Option<Neighbour> + Send + Sync + 'static) {
+        self.neighbours = Neighbours::new(naming);
+    }
+
+    /// Whether a dialog that only a mark proves leads to that peer.
+    #[must_use]
+    pub fn leads_to(&self, way: &Way, peer: Neighbour) -> bool {
+        let Some(stamps) = &self.stamps else { return false };
+        way.mark.is_some_and(|mark| mark == stamps.peer(peer))
+    }
+
+    /// Requests that are held with the dialogs that they have made, or may still make.
+    #[must_use]
+    pub fn dialogs(&self) -> usize {
+        self.dialogs.len()
     }
 
     /// Takes out the next thing for the shell to do.

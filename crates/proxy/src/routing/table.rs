@@ -3,10 +3,17 @@
 use std::net::SocketAddr;
 
 use sidetone_sip::Face;
+use sidetone_sip::host::Host;
+use sidetone_sip::proxy::Neighbour;
 
 use super::address::HostAddress;
 use super::weight;
-use crate::config::{Config, Peer, Policy};
+use crate::config::{AllowEntry, Config, Peer, Policy};
+use crate::signalling::neighbour;
+
+const DEFAULT_PORT: u16 = 5060;
+/// Ports below it belong to services of the system.
+const FIRST_FREE_PORT: u16 = 1_024;
 
 /// The peers, ready for look-ups.
 #[derive(Debug, Clone)]
@@ -94,6 +101,45 @@ impl Table {
             }
         }
         best.map(|(_, peer)| peer)
+    }
+
+    /// What the proxy core calls a peer.
+    #[must_use]
+    pub fn neighbour(&self, peer: PeerRef) -> Neighbour {
+        neighbour(peer.face, self.name(peer))
+    }
+
+    /// Whether calls of `from` may go to `to`.
+    #[must_use]
+    pub fn may_call(&self, from: PeerRef, to: PeerRef) -> bool {
+        let listed = self.entry(from).is_some_and(|entry| {
+            entry.peer.to.is_empty() || entry.peer.to.iter().any(|name| name == self.name(to))
+        });
+        from.face != to.face && listed
+    }
+
+    /// Whether a peer speaks SIP at that port of an address of its own, as far as the configuration says: a host of it has the
+    /// port, or `allow` names it. Behind a name without a port there may be any but the system's (RFC 3263 §4.2).
+    #[must_use]
+    pub fn serves(&self, peer: PeerRef, at: SocketAddr) -> bool {
+        let Some(entry) = self.entry(peer) else { return false };
+        let named = entry.peer.allow.contains(&AllowEntry::Socket(at));
+        named
+            || entry.hosts.iter().any(|host| match (host.address.host.port, &host.address.host.host) {
+                (Some(port), _) => port == at.port(),
+                (None, Host::Ip(_)) => at.port() == DEFAULT_PORT,
+                (None, Host::Name(_)) => at.port() >= FIRST_FREE_PORT,
+            })
+    }
+
+    /// The peer that has a host at exactly that address, by literal.
+    #[must_use]
+    pub fn host_at(&self, at: SocketAddr) -> Option<PeerRef> {
+        let is_there = |host: &HostAddress| {
+            matches!(host.host.host, Host::Ip(ip) if ip == at.ip())
+                && host.host.port.unwrap_or(DEFAULT_PORT) == at.port()
+        };
+        self.hosts().find(|(_, host)| is_there(host)).map(|(peer, _)| peer)
     }
 
     /// A peer's name.
@@ -210,6 +256,17 @@ mod tests {
             *first.entry(candidates[0].address.clone()).or_insert(0) += 1;
         }
         assert_eq!(first[&HostAddress::parse("sip:10.0.0.1").unwrap()], 750);
+    }
+
+    #[test]
+    fn a_peer_is_relayed_to_where_its_calls_may_go_and_at_its_own_ports_only() {
+        let table = table(&TRUNK.replace("name = \"t\"", "name = \"t\"\nto = [\"b\"]"));
+        let who = |source: &str| table.who(source.parse().unwrap()).unwrap();
+        let (trunk, a, b) = (who("192.0.2.9:5060"), who("10.1.1.1:5060"), who("10.9.1.1:5060"));
+        assert!(table.may_call(trunk, b) && !table.may_call(trunk, a));
+        assert!(table.may_call(a, trunk) && !table.may_call(a, b) && !table.may_call(trunk, trunk));
+        let serves = |at: &str| table.serves(b, at.parse().unwrap());
+        assert!(serves("10.9.1.1:5060") && serves("127.0.0.1:5070") && !serves("10.9.1.1:5038"));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use sidetone_sip::anchor::Anchor;
 use sidetone_sip::aside::{Asides, Legs, SERVICE_USER};
 use sidetone_sip::proxy::{Listener, Proxy, Settings};
 
-use super::{BUILD, Shared, StartError};
+use super::{BUILD, Shared, StartError, dialog_key};
 use crate::calls::{Calls, Excluded, Rules};
 use crate::config::Config;
 use crate::disclosure::Disclosure;
@@ -131,6 +131,7 @@ pub(super) fn proxy(config: &Config, engine: Engine) -> Proxy<Asides<Anchor<Engi
         max_transactions: config.sip.max_transactions,
         udp_limit: config.sip.udp_limit,
         retry_after: config.limits.retry_after.into(),
+        dialog_key: dialog_key::load(config.sip.dialog_key.as_deref()),
         ..Settings::new(listeners)
     };
     // The anchor's own bound stands above the limit that admission enforces and that a reload may raise.

@@ -8,12 +8,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use sidetone_sip::anchor::{Anchor, CallFact, CallKey, Cause};
 use sidetone_sip::aside::{Asides, Notifier};
+use sidetone_sip::framing::FrameFlaw;
 use sidetone_sip::proxy::{
-    Decision, Destination, Output, OwnKey, ProbeKey, Proxy, RouteKey, RouteKind, RouteQuery, Target,
+    Decision, Destination, Output, OwnKey, ProbeKey, Proxy, RouteKey, RouteKind, RouteQuery, Target, Way,
 };
 use sidetone_sip::uri::{Uri, UriView};
 use sidetone_sip::{Face, Flow, Method, Transport};
 
+use super::access::Reach;
 use super::asides::AsideId;
 use crate::calls::Calls;
 use crate::config::{Config, Listen, Policy};
@@ -48,7 +50,7 @@ pub struct Core {
     pending: HashMap<RouteKey, Pending>,
     strangers: HashMap<IpAddr, Duration>,
     sources: HashMap<IpAddr, IpAddr>,
-    counters: Counters,
+    pub(super) counters: Counters,
     dice: u64,
 }
 
@@ -59,10 +61,10 @@ struct Pending {
     request_uri: String,
     /// Of a new call: between whom it runs.
     routed: Option<RoutedTo>,
-    /// Of an INVITE in a dialog that isn't known: the peer that sent it.
+    /// Of an INVITE in a dialog that only a mark proves, and that is of no call here: the peer that sent it.
     resumed: Option<String>,
-    /// It names its next hop itself and is no part of a dialog: it may go to peers of the other face only.
-    peers_only: bool,
+    source: SocketAddr,
+    reach: Reach,
 }
 
 /// Which peers a call runs between.
@@ -91,6 +93,12 @@ pub struct Counters {
     pub refused_draining: u64,
     /// Requests for which no host could be found.
     pub unroutable: u64,
+    /// Requests that say they are part of a dialog, from whoever is no party to one that is held.
+    pub no_dialog: u64,
+    /// Requests for a host that their sender's may not go to.
+    pub no_relay: u64,
+    /// Requests under the Call-ID and tag of another peer's.
+    pub merged: u64,
 }
 
 impl Core {
@@ -102,7 +110,7 @@ impl Core {
         calls: Arc<Calls>,
         seed: u64,
     ) -> Self {
-        Self {
+        let mut core = Self {
             table: Table::new(&config),
             admission: Admission::new(limits(&config)),
             health: Health::new(config.health.down_after),
@@ -117,7 +125,9 @@ impl Core {
             sources: HashMap::new(),
             counters: Counters::default(),
             dice: seed | 1,
-        }
+        };
+        core.name_peers();
+        core
     }
 
     /// Takes a new configuration, as far as it can change while calls are up.
@@ -126,6 +136,7 @@ impl Core {
         self.admission.set_limits(limits(&config));
         self.health.set_down_after(config.health.down_after);
         self.config = config;
+        self.name_peers();
     }
 
     /// The configuration in force.
@@ -183,7 +194,16 @@ impl Core {
     }
 
     pub(super) fn receive(&mut self, now: Duration, flow: &Flow, message: Bytes) {
-        self.proxy.receive(now, flow, message);
+        if self.lets_in(now, flow, &message) {
+            self.proxy.receive(now, flow, message);
+        }
+    }
+
+    /// The head of a message in a stream that can't be followed any further.
+    pub(super) fn receive_broken(&mut self, now: Duration, flow: &Flow, head: Bytes, flaw: FrameFlaw) {
+        if self.lets_in(now, flow, &head) {
+            self.proxy.receive_broken(now, flow, head, flaw);
+        }
     }
 
     pub(super) fn send_failed(&mut self, now: Duration, to: &Destination) {
@@ -218,8 +238,8 @@ impl Core {
     /// Hosts that a request may go to, or what to answer instead.
     pub(super) fn route(&mut self, now: Duration, query: RouteQuery) -> Result<Vec<Candidate>, Decision> {
         let Some(from) = self.table.who(query.source.remote) else {
-            self.counters.strangers += 1;
-            self.name_stranger(now, query.source.remote.ip());
+            // It was a peer's when the request came: the configuration has been reloaded.
+            self.count_stranger(now, query.source.remote.ip());
             // An answer would tell scanners that somebody is here, and could be aimed at a third party.
             return Err(Decision::Drop);
         };
@@ -229,15 +249,20 @@ impl Core {
         if self.pending.len() >= MOST_PENDING {
             return Err(reject(503, "Busy", Some(self.admission.retry_after())));
         }
+        let onward = matches!(query.kind, RouteKind::Onward { .. });
+        let reach = self.reach(&query, onward)?;
         let invite = query.method == Method::INVITE.as_str();
-        // A tag alone proves nothing: whoever is no party of a call that is up begins one.
-        let new_call = invite && !self.is_of_a_call(from.face, &query);
-        let candidates = match &query.kind {
-            RouteKind::Onward { next_hop } => {
-                // A new call that brings its own Route is a new call all the same.
-                if new_call {
-                    self.admit(now, &query)?;
-                }
+        // In a dialog that is held, it is no new call. One that only a mark proves counts as one, unless it is up.
+        let held = match &reach {
+            Reach::Dialog(way) => way.hop.is_some() || self.is_of_a_call(from.face, &query),
+            Reach::Configured | Reach::Relay { .. } => false,
+        };
+        if invite && !held {
+            // A new call that brings its own Route is a new call all the same.
+            self.admit(now, &query)?;
+        }
+        let candidates = match (&query.kind, &reach) {
+            (RouteKind::Onward { next_hop }, _) => {
                 let address = HostAddress::of(&next_hop.view());
                 address
                     .map(|address| Candidate { peer: None, address, rewrite_uri: false })
@@ -245,11 +270,10 @@ impl Core {
                     .collect()
             }
             // Never beyond the answer above.
-            RouteKind::Own { .. } => Vec::new(),
-            RouteKind::Initial => {
-                if new_call {
-                    self.admit(now, &query)?;
-                }
+            (RouteKind::Own { .. }, _) => Vec::new(),
+            // Its sender takes us for the other party.
+            (RouteKind::Initial, Reach::Dialog(way)) => self.hop_of(way, from),
+            (RouteKind::Initial, _) => {
                 let mut dice = self.dice;
                 let candidates = self.table.candidates(from, || roll(&mut dice));
                 self.dice = dice;
@@ -260,13 +284,13 @@ impl Core {
             self.counters.unroutable += 1;
             return Err(reject(404, "No Route", None));
         }
-        let initial = matches!(query.kind, RouteKind::Initial);
+        let initial = matches!(reach, Reach::Configured);
         let peers: Vec<PeerRef> = candidates.iter().filter_map(|candidate| candidate.peer).collect();
         let routed = (invite && initial).then(|| self.routed(from, &peers));
-        let RouteQuery { key, request_uri, call_id, to_tag, .. } = query;
-        let peers_only = !initial && to_tag.is_none();
-        let resumed = (new_call && to_tag.is_some()).then(|| self.table.name(from).to_owned());
-        let pending = Pending { from: from.face, call_id, request_uri, routed, resumed, peers_only };
+        let RouteQuery { key, request_uri, call_id, to_tag, source, .. } = query;
+        let source = source.remote;
+        let resumed = (invite && !held && to_tag.is_some()).then(|| self.table.name(from).to_owned());
+        let pending = Pending { from: from.face, call_id, request_uri, routed, resumed, source, reach };
         self.pending.insert(key, pending);
         Ok(candidates)
     }
@@ -286,13 +310,20 @@ impl Core {
     /// The addresses of a request's candidates are known.
     pub(super) fn located(&mut self, now: Duration, key: RouteKey, mut located: Vec<(Where, Candidate)>) {
         let Some(pending) = self.pending.remove(&key) else { return };
-        if pending.peers_only {
-            let other = pending.from.other();
-            located.retain(|((_, remote), _)| self.table.who(*remote).is_some_and(|peer| peer.face == other));
-            if located.is_empty() {
-                self.counters.unroutable += 1;
-                return self.proxy.decide(now, key, reject(403, "No Relay", None));
-            }
+        let known = !located.is_empty();
+        located.retain(|(place, _)| self.may_reach(pending.source, &pending.reach, *place));
+        if let (true, Reach::Dialog(Way { hop: Some(hop), named: true, .. })) =
+            (located.is_empty(), &pending.reach)
+        {
+            // The party's own Contact leads nowhere, or where it has no business: behind NAT it knows no better. It is where
+            // it was last reached.
+            let place = (hop.transport, hop.remote);
+            let address = HostAddress { host: hop.remote.into(), transport: Some(hop.transport) };
+            located.push((place, Candidate { peer: None, address, rewrite_uri: false }));
+        }
+        if known && located.is_empty() {
+            self.counters.no_relay += 1;
+            return self.proxy.decide(now, key, reject(403, "No Relay", None));
         }
         // A host that is down is avoided while another is up. If all are down, they get their chance, since what is known of
         // them is as old as the last probe: a PBX that has just come back would turn calls away until the next. But a
@@ -364,7 +395,9 @@ impl Core {
         reject(503, refused.reason(), Some(self.admission.retry_after()))
     }
 
-    fn name_stranger(&mut self, now: Duration, ip: IpAddr) {
+    /// Counts a message from an address that is nobody's, and names the address in the log now and then.
+    pub(super) fn count_stranger(&mut self, now: Duration, ip: IpAddr) {
+        self.counters.strangers += 1;
         if self.strangers.len() >= MOST_STRANGERS {
             self.strangers.retain(|_, at| now.saturating_sub(*at) < STRANGER_EVERY);
         }

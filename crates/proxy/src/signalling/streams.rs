@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(10);
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(10);
 /// A silent connection is asked whether it still lives after this long, then this often, and given up after this many.
 const KEEP_ALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(5), 3);
+/// How long a connection stays open after the last message, for that to arrive.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 const PONG: Bytes = Bytes::from_static(b"\r\n");
 
 /// A connection is named by the listener it belongs to and the far end.
@@ -189,12 +192,25 @@ impl Signalling {
         }
         let (reader, writer) = stream.into_split();
         let flow = Flow { transport: Transport::Tcp, local: name.0, remote: name.1 };
-        tokio::select! {
-            () = self.read(reader, &flow, &connection.queue) => {}
-            () = write(writer, queue, WRITE_PATIENCE) => {}
-            () = connection.closed.notified() => {}
+        let mut reader = reader;
+        let written = {
+            let mut writing = pin!(write(writer, queue, WRITE_PATIENCE));
+            tokio::select! {
+                () = self.read(&mut reader, &flow, &connection.queue) => {}
+                _ = &mut writing => return self.left(name, &connection),
+                () = connection.closed.notified() => return self.left(name, &connection),
+            }
+            self.left(name, &connection);
+            // Nobody can send here any more, so the writer ends with the last message that is queued: it may be the answer
+            // that says why the connection is closed.
+            drop(connection);
+            timeout(LAST_WORDS, writing).await.ok().flatten()
+        };
+        // Closed with bytes unread, the connection would be reset, and the answer lost on its way.
+        if let Some(mut writer) = written {
+            let _ = writer.shutdown().await;
+            let _ = timeout(LAST_WORDS, discard(reader)).await;
         }
-        self.left(name, &connection);
     }
 
     /// A connection has ended. Whoever took it out of the map before has told the core already.
@@ -221,7 +237,7 @@ impl Signalling {
                 Err(Closed::Broken(broken)) => {
                     tracing::debug!(flaw = %broken.flaw, "a TCP connection was closed for what it sent");
                     if let Some(head) = broken.head {
-                        self.with(|core, now| self.received(core, now, flow, head));
+                        self.with(|core, now| core.receive_broken(now, flow, head, broken.flaw));
                     }
                     return;
                 }
@@ -297,10 +313,26 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
     }
 }
 
-/// Writes what is queued until the peer is gone, or has read nothing of a message for too long.
-async fn write(mut writer: impl AsyncWrite + Unpin, mut queue: Receiver<Bytes>, patience: Duration) {
+/// Writes what is queued until nobody can queue any more, and gives the writer back; or nothing once the peer is gone, or has
+/// read nothing of a message for too long.
+async fn write<W: AsyncWrite + Unpin>(
+    mut writer: W,
+    mut queue: Receiver<Bytes>,
+    patience: Duration,
+) -> Option<W> {
     while let Some(bytes) = queue.recv().await {
         if !matches!(timeout(patience, writer.write_all(&bytes)).await, Ok(Ok(()))) {
+            return None;
+        }
+    }
+    Some(writer)
+}
+
+/// Reads what still comes, up to a bound, for nobody.
+async fn discard(mut reader: impl AsyncRead + Unpin) {
+    let mut buffer = vec![0; 16_384];
+    for _ in 0..64 {
+        if !matches!(reader.read(&mut buffer).await, Ok(1..)) {
             return;
         }
     }

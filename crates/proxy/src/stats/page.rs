@@ -66,6 +66,7 @@ impl Stats {
     fn sip_metrics(&self, page: &Page) {
         let sip = &self.sip;
         page.gauge("sip_transactions", "SIP transactions held.", sip.transactions as f64);
+        page.gauge("sip_dialogs", "Dialog-making SIP requests held with their dialogs.", sip.dialogs as f64);
         page.gauge("sip_connections", "TCP connections open.", sip.connections as f64);
         page.gauge("sip_subscriptions", "Subscriptions of PBXs to their calls.", sip.subscriptions as f64);
         page.gauge("sip_info_legs", "Dialogs in which a PBX takes INFO.", sip.info_legs as f64);

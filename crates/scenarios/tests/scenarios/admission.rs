@@ -100,29 +100,6 @@ fn a_loop_comes_to_an_end() {
     sidetone.finish();
 }
 
-/// Whoever is let in may still not pass its calls off as parts of calls that are up.
-#[test]
-fn an_invented_tag_does_not_get_round_the_rate() {
-    let net = Net::lease();
-    let mut setup = Setup::usual(&net);
-    setup.more = "[limits]\ncalls = 10\ncalls_per_second = 1\n".to_owned();
-    let sidetone = Sidetone::start(&net, &setup);
-    let _pbx = Raw::bind(net.at(host::PBX, 5060), sidetone.sip());
-    let raw = Raw::bind(net.at(host::TRUNK, 5060), sidetone.sip());
-    let send = |id: &str| {
-        let uri = format!("sip:agent@{}", net.at(host::PBX, 5060));
-        let route = format!("Route: <sip:{};lr>\r\n", sidetone.sip());
-        let request = raw.request("INVITE", &uri, id, &route);
-        raw.send(request.replace(&format!("To: <{uri}>"), &format!("To: <{uri}>;tag=made-up")).as_bytes());
-    };
-    for n in 0..20 {
-        send(&format!("invented{n}"));
-    }
-    let refused = raw.response();
-    assert_eq!(refused.status(), Some(503));
-    assert!(refused.start_line().contains("Rate"), "{}", refused.start_line());
-}
-
 /// The answer to a challenge is the same call (RFC 3261 §22.2).
 #[test]
 fn a_call_that_is_challenged_takes_up_the_rate_once() {

@@ -1,5 +1,6 @@
 //! What messages say to Sidetone beside their business: its own headers, and keys pressed by INFO.
 
+use super::passage::callee_tag;
 use super::ports::MediaPlane;
 use super::pressed::keys;
 use super::{Anchor, CallFact, CallKey};
@@ -19,6 +20,15 @@ impl<M: MediaPlane> Anchor<M> {
     pub(super) fn overhear(&mut self, ctx: &Passing, message: &Message, requester: Face) {
         let Some(position) = self.find(message, requester) else { return };
         let key = position.key;
+        // The names of a call can be written into any request. Only the INVITE that begins it and what is sent in one of its
+        // dialogs, or answered there, is part of it.
+        let method = message.method().or_else(|| Some(message.cseq()?.method));
+        let tag = callee_tag(position.requester, message);
+        let within = message.to_tag().is_some()
+            && self.calls.get(&key).is_some_and(|call| call.dialogs.iter().any(|dialog| dialog.tag == tag));
+        if !within && method != Some(Method::INVITE) {
+            return;
+        }
         let headers: Vec<(String, String)> = message
             .headers()
             .filter_map(|header| {

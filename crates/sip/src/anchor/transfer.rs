@@ -15,7 +15,8 @@ impl<M: MediaPlane> Anchor<M> {
     /// Takes notice of a request that moves a conversation to another call.
     pub(super) fn notice_transfer(&mut self, ctx: &Passing, request: &Message) {
         let moves = match request.method() {
-            Some(Method::REFER) => true,
+            // Outside of the call's dialogs it moves nobody, whatever names it bears.
+            Some(Method::REFER) => request.to_tag().is_some(),
             Some(Method::INVITE) => request.to_tag().is_none(),
             _ => false,
         };

@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 /// Numbers must stay below 2^31 (RFC 3261 §8.1.1.5). From here on none is slipped in, so that those that come after still
 /// fit.
 const LAST: u32 = (1 << 31) - (1 << 16);
+/// The highest number that may be used.
+const HIGHEST: u32 = (1 << 31) - 1;
 /// Steps that are remembered. Each lies between two of the peer's requests; what is older is long answered.
 const MOST_STEPS: usize = 64;
 
@@ -21,7 +23,7 @@ pub struct Numbering {
     sent: Option<u32>,
     /// What is added to numbers before the first step.
     base: u32,
-    /// Rising, in both members.
+    /// Rising, by the number from which each holds on either side.
     steps: VecDeque<Step>,
 }
 
@@ -42,6 +44,13 @@ impl Numbering {
 
     /// A request of the peer's passes, with this number: gives the one to send it on with.
     pub fn pass(&mut self, number: u32) -> u32 {
+        let is_new = self.seen.is_none_or(|seen| number > seen);
+        let leaps = self.sent.is_none_or(|sent| number > sent);
+        // The peer has leapt to a number that with what is added would be too high: from here on nothing need be added,
+        // since the number is above all that were sent.
+        if is_new && leaps && number <= HIGHEST && self.sent_as(number) > HIGHEST {
+            self.step(number, 0);
+        }
         let sent = self.sent_as(number);
         self.seen = self.seen.max(Some(number));
         self.sent = self.sent.max(Some(sent));
@@ -57,7 +66,12 @@ impl Numbering {
         }
         self.sent = Some(number);
         let from = self.seen.map_or(0, |seen| seen.saturating_add(1));
-        let add = (number + 1).saturating_sub(from);
+        self.step(from, (number + 1).saturating_sub(from));
+        Some(number)
+    }
+
+    /// From that number of the peer's on, so much is added.
+    fn step(&mut self, from: u32, add: u32) {
         match self.steps.back_mut().filter(|step| step.from == from) {
             Some(step) => step.add = add,
             None => self.steps.push_back(Step { from, add }),
@@ -65,7 +79,6 @@ impl Numbering {
         if self.steps.len() > MOST_STEPS {
             self.base = self.steps.pop_front().map_or(self.base, |step| step.add);
         }
-        Some(number)
     }
 
     /// The number by which our side of the peer's request `number` is known.
@@ -122,6 +135,26 @@ mod tests {
         assert_eq!(numbers.take(), Some(LAST - 1));
         assert_eq!(numbers.take(), None);
         assert_eq!(numbers.pass(LAST - 1), LAST);
+    }
+
+    #[test]
+    fn a_leap_to_the_highest_numbers_stays_below_two_to_the_31() {
+        let mut numbers = Numbering::new();
+        numbers.pass(1);
+        for sent in 2..8 {
+            assert_eq!(numbers.take(), Some(sent));
+        }
+        assert_eq!(numbers.pass(2), 8);
+        for number in [HIGHEST - 1, HIGHEST] {
+            assert_eq!(numbers.pass(number), number);
+            assert_eq!((numbers.sent_as(number), numbers.came_as(number)), (number, number));
+        }
+        assert_eq!((numbers.sent_as(2), numbers.came_as(8)), (8, 2), "what came before means what it meant");
+        assert_eq!(numbers.take(), None);
+        let mut numbers = Numbering::new();
+        numbers.pass(LAST - 2);
+        assert_eq!(numbers.take(), Some(LAST - 1));
+        assert_eq!(numbers.pass(HIGHEST), HIGHEST);
     }
 
     #[test]

@@ -12,7 +12,7 @@ impl<P: Passage> Proxy<P> {
     pub(super) fn on_ack(&mut self, now: Duration, flow: &Flow, request: Message) {
         let Some(via) = request.top_via() else { return };
         self.counters.requests.count(Method::ACK);
-        let id = self.keying.server(&request, &via, Method::INVITE);
+        let id = self.keying.server(&request, &via, Method::INVITE, self.source(flow));
         if let Some(&key) = self.by_id.get(&id) {
             let timers = &self.settings.timers;
             let server = self.exchanges.get_mut(key).and_then(|e| e.server.as_mut());

@@ -17,13 +17,13 @@ impl<P: Passage> Proxy<P> {
     pub(super) fn on_cancel(&mut self, now: Duration, flow: &Flow, request: &Message) {
         let Some(via) = request.top_via() else { return };
         self.counters.requests.count(Method::CANCEL);
-        let id = self.keying.server(request, &via, Method::INVITE);
+        let id = self.keying.server(request, &via, Method::INVITE, self.source(flow));
         let Some(&key) = self.by_id.get(&id) else {
             self.counters.stray_cancels += 1;
-            return self.answer(request, flow, 481, "Call/Transaction Does Not Exist", &[]);
+            return self.answer(now, request, flow, 481, "Call/Transaction Does Not Exist", &[]);
         };
         self.counters.cancels += 1;
-        self.answer(request, flow, 200, "OK", &[]);
+        self.answer_freely(request, flow, 200, "OK", &[]);
         let Some(exchange) = self.exchanges.get_mut(key) else { return };
         if exchange.cancelled.is_some() || !exchange.is_pending() {
             return;

@@ -6,7 +6,7 @@ use super::Proxy;
 use super::exchange::Exchange;
 use super::passage::Passage;
 use super::table::Key;
-use crate::message::{ResponseBuilder, reason_phrase};
+use crate::message::{Message, ResponseBuilder, reason_phrase};
 use crate::transaction::Server;
 
 impl<P: Passage> Proxy<P> {
@@ -25,7 +25,7 @@ impl<P: Passage> Proxy<P> {
             if let Some(request) = request.filter(|_| !sent) {
                 // A 408 to a non-INVITE stays here (RFC 4320 §4.2).
                 let status = best.response.status().unwrap_or(408);
-                self.passage.concluded(now, &request, status);
+                self.concluded(now, key, &request, status);
             }
             self.cancel_attempts(now, key);
             self.tidy_exchange(key);
@@ -74,9 +74,17 @@ impl<P: Passage> Proxy<P> {
             self.counters.responses_out.count(status);
             self.send(bytes, reply.to, reply.connect);
         }
-        self.passage.concluded(now, &request, status);
+        self.concluded(now, key, &request, status);
         self.cancel_attempts(now, key);
         self.tidy_exchange(key);
+    }
+
+    /// Those who have seen a request pass hear of its end. Of one that was never sent on they know nothing, and what they
+    /// know by the same names is another's.
+    pub(super) fn concluded(&mut self, now: Duration, key: Key, request: &Message, status: u16) {
+        let Some(exchange) = self.exchanges.get(key).filter(|exchange| exchange.passed) else { return };
+        self.dialogs.concluded(now, request, exchange.from);
+        self.passage.concluded(now, request, status);
     }
 
     /// 100 Trying, unless something has been said already.

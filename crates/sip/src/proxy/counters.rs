@@ -55,6 +55,11 @@ pub struct Counters {
     pub misdirected_responses: u64,
     /// Responses to no transaction known here (RFC 6026 §7.3: not forwarded).
     pub stray_responses: u64,
+    /// Responses from elsewhere than where the request was sent.
+    pub foreign_responses: u64,
+    /// Answers that were not sent, since they would have been more, or larger, than what a source that may be forged should
+    /// draw.
+    pub answers_withheld: u64,
     /// ACKs absorbed or dropped: to failures, to stateless refusals, or that couldn't be routed.
     pub acks_absorbed: u64,
     /// CANCELs that met an INVITE.

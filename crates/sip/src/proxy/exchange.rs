@@ -29,6 +29,10 @@ pub(super) struct Exchange {
     pub(super) stage: Stage,
     pub(super) plan: Option<Box<RoutePlan>>,
     pub(super) loops: u64,
+    /// A mark proves that it belongs to a dialog which isn't held any more; whether its sender began that.
+    pub(super) proven: Option<bool>,
+    /// The passage has seen it, and is to hear of its end.
+    pub(super) passed: bool,
     /// Still to be tried.
     pub(super) candidates: VecDeque<Candidate>,
     pub(super) attempts: Vec<Key>,

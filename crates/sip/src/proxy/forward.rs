@@ -5,15 +5,17 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::attempt::{Attempt, Owner};
+use super::dialogs::Passed;
 use super::exchange::{Candidate, Exchange, Stage};
 use super::local::{Local, Place};
 use super::output::{Decision, Destination, MAX_TARGETS, RouteKey, Target};
 use super::passage::{Passage, Passing, Refusal};
+use super::stamp::Bound;
 use super::table::Key;
 use super::{Proxy, token};
 use crate::message::{Edit, Message, Method, Name, reason_phrase};
 use crate::transaction::{Client, InviteClient, NonInviteClient, Server};
-use crate::{Face, Transport};
+use crate::{Face, Flow, Transport};
 
 /// Max-Forwards for a request that has none (RFC 3261 §16.6 step 3).
 const MAX_FORWARDS: u8 = 70;
@@ -53,6 +55,9 @@ impl<P: Passage> Proxy<P> {
             }
             Decision::Reject { status, reason, headers } => {
                 self.counters.unrouted += 1;
+                if let (None, Some(Server::Invite(server))) = (&exchange.last, &mut exchange.server) {
+                    server.answer_quietly();
+                }
                 let headers: Vec<_> = headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
                 self.respond(now, key, status.clamp(300, 699), &reason, &headers);
             }
@@ -118,6 +123,9 @@ impl<P: Passage> Proxy<P> {
                 None => Ok((bytes, None)),
             }
         });
+        if let Some(exchange) = self.exchanges.get_mut(key) {
+            exchange.passed |= !matches!(composed, Err(Obstacle::NoListener));
+        }
         let (bytes, switched_from) = match composed {
             Ok(composed) => composed,
             Err(obstacle) => {
@@ -218,7 +226,8 @@ impl<P: Passage> Proxy<P> {
         edit.fill_received(request, exchange.source.remote);
         // Zero was refused when the request came.
         let _ = edit.count_down_hops(request, MAX_FORWARDS);
-        leave_trace(exchange, request, out, &self.local, &mut edit);
+        let mark = self.mark(request, &exchange.source, &target.to);
+        leave_trace(exchange, request, out, &self.local, mark.as_deref(), &mut edit);
         if let Some(plan) = &exchange.plan {
             plan.apply(request, &mut edit);
             if let Some(uri) = target.rewrite_uri.as_ref().or(plan.request_uri.as_ref()) {
@@ -230,6 +239,11 @@ impl<P: Passage> Proxy<P> {
         }
         let ctx = Passing { now, from: exchange.from, source: exchange.source, toward: target.to.remote };
         self.passage.request(&ctx, request, &mut edit).map_err(Obstacle::Refused)?;
+        let passed = Passed { request, source: &exchange.source, to: target.to, proven: exchange.proven };
+        if !self.dialogs.request(now, passed, &self.neighbours) {
+            let reason = "Too Many Dialogs".to_owned();
+            return Err(Obstacle::Refused(Refusal { status: 503, reason }));
+        }
         let renumbered =
             self.passage.number(&ctx, request).and_then(|number| renumber(request, number, &mut edit));
         let bytes = edit.apply(request);
@@ -237,6 +251,15 @@ impl<P: Passage> Proxy<P> {
             exchange.renumbered = renumbered;
         }
         Ok(bytes)
+    }
+
+    /// The mark by which the dialogs that a request may make are recognised after a restart.
+    fn mark(&self, request: &Message, source: &Flow, to: &Destination) -> Option<String> {
+        let stamps = self.stamps.as_ref().filter(|_| request.to_tag().is_none())?;
+        let (caller, callee) = (self.neighbours.of(source.remote)?, self.neighbours.of(to.remote)?);
+        let caller_tag = request.from_tag().unwrap_or_default();
+        let bound = Bound { call_id: request.call_id(), caller_tag, caller_face: caller.face };
+        Some(stamps.mint(bound, caller, callee))
     }
 }
 
@@ -250,14 +273,21 @@ fn renumber(request: &Message, number: u32, edit: &mut Edit) -> Option<u32> {
 /// Record-Route or Path, by which later requests come through here; both ways if they are reached differently
 /// (RFC 5658 §5.1). Path only where the one who registers supports it (RFC 3327 §5.2): a registrar that takes its
 /// absence from Supported seriously answers 420 otherwise.
-fn leave_trace(exchange: &Exchange, request: &Message, out: &Place, local: &Local, edit: &mut Edit) {
+fn leave_trace(
+    exchange: &Exchange,
+    request: &Message,
+    out: &Place,
+    local: &Local,
+    mark: Option<&str>,
+    edit: &mut Edit,
+) {
     let Some(method) = request.method() else { return };
     let path = method == Method::REGISTER;
     if if path { !request.lists(Name::Supported, "path") } else { !makes_dialog(method, request) } {
         return;
     }
     let name = if path { Name::Path } else { Name::RecordRoute };
-    let value = |place: &'_ Place| if path { place.path.clone() } else { place.record_route.clone() };
+    let value = |place: &'_ Place| if path { place.path.clone() } else { place.record_route(mark) };
     edit.push_first(request, name, &value(out));
     let came = local.place(exchange.source.transport, exchange.source.local);
     if let Some(came) = came.filter(|came| !came.reached_like(out)) {

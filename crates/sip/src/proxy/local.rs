@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::settings::{Listener, Settings};
+use super::stamp;
 use crate::Transport;
 use crate::host::{self, Host};
 use crate::uri::UriView;
@@ -22,7 +23,7 @@ pub(super) struct Place {
     /// Up to and with `;branch=`.
     pub(super) via: String,
     /// A Record-Route value.
-    pub(super) record_route: String,
+    record_route: String,
     /// A Path value.
     pub(super) path: String,
     /// A URI with a user part put in, as a Contact has it.
@@ -62,6 +63,14 @@ impl Place {
     pub(super) fn contact(&self, user: &str) -> String {
         let (before, after) = &self.contact;
         format!("{before}{user}{after}")
+    }
+
+    /// The Record-Route value with a mark in it, if there is one.
+    pub(super) fn record_route(&self, mark: Option<&str>) -> String {
+        match (mark, self.record_route.strip_suffix('>')) {
+            (Some(mark), Some(open)) => format!("{open};{}={mark}>", stamp::PARAM),
+            _ => self.record_route.clone(),
+        }
     }
 
     /// Whether neighbours reach both by the same address and transport, so that one Record-Route does for both.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::dialogs::Standing;
 use super::table::Key;
 use crate::uri::Uri;
 use crate::{Face, Flow, Transport};
@@ -96,6 +97,8 @@ pub struct RouteQuery {
     pub key: RouteKey,
     /// How its destination is to be found.
     pub kind: RouteKind,
+    /// Whether it belongs to a dialog.
+    pub standing: Standing,
     /// As written.
     pub method: String,
     /// As written; what a strict router had hidden in Route is back in place.

@@ -53,7 +53,7 @@ pub trait Passage {
     fn response(&mut self, ctx: &Passing, response: &Message, edit: &mut Edit);
 
     /// The proxy itself ended `request` (as it was received) with a final response of its own making: 408, 487,
-    /// 503, a rejection by the routing decision, ... Not called for responses that [`Passage::response`] saw.
+    /// 503, ... Called only if [`Passage::request`] saw the request, and not for responses that [`Passage::response`] saw.
     fn concluded(&mut self, now: Duration, request: &Message, status: u16);
 }
 

@@ -3,15 +3,20 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::Proxy;
+use super::dialogs::{Names, Standing, Way};
 use super::exchange::{Exchange, Stage};
+use super::leash::Leash;
 use super::output::{Output, RouteKey, RouteKind, RouteQuery};
 use super::passage::Passage;
 use super::reply::ReplyPath;
 use super::table::Key;
 use super::validate::{self, Instead, Valid};
+use crate::framing::FrameFlaw;
 use crate::message::{Message, Method, ParseError, ResponseBuilder};
-use crate::transaction::key::ServerKey;
+use crate::transaction::key::{ServerKey, Source};
 use crate::transaction::{InviteServer, NonInviteServer, OnRequest, Server};
 use crate::uri::UriView;
 use crate::{Face, Flow};
@@ -20,11 +25,32 @@ use crate::{Face, Flow};
 const ALLOW: &str = "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, NOTIFY, OPTIONS, PRACK, PUBLISH, REFER, REGISTER, SUBSCRIBE, UPDATE";
 
 impl<P: Passage> Proxy<P> {
-    pub(super) fn on_malformed(&mut self, flow: &Flow, error: &ParseError) {
+    pub(super) fn on_malformed(&mut self, now: Duration, flow: &Flow, error: &ParseError) {
         match error.answerable().filter(|m| m.method() != Some(Method::ACK)) {
             Some(request) => {
                 self.counters.malformed_answered += 1;
-                self.answer(request, flow, error.status(), &error.reason(), &[]);
+                self.answer(now, request, flow, error.status(), &error.reason(), &[]);
+            }
+            None => self.counters.malformed_dropped += 1,
+        }
+    }
+
+    /// The head of a message in a stream that can't be followed any further: its sender is told why, since the connection
+    /// is about to be closed.
+    pub(super) fn on_broken(&mut self, now: Duration, flow: &Flow, head: Bytes, flaw: FrameFlaw) {
+        let parsed = Message::parse(head);
+        let view = match &parsed {
+            Ok(message) => Some(message).filter(|message| message.is_request()),
+            Err(error) => error.answerable(),
+        };
+        match view.filter(|message| message.method() != Some(Method::ACK)) {
+            Some(request) => {
+                self.counters.malformed_answered += 1;
+                let (status, reason) = match flaw {
+                    FrameFlaw::TooLarge => (513, "Message Too Large".to_owned()),
+                    flaw => (400, format!("Bad Request ({flaw})")),
+                };
+                self.answer(now, request, flow, status, &reason, &[]);
             }
             None => self.counters.malformed_dropped += 1,
         }
@@ -37,7 +63,7 @@ impl<P: Passage> Proxy<P> {
             Method::CANCEL => return self.on_cancel(now, flow, &request),
             _ => {}
         }
-        let id = self.keying.server(&request, &via, method);
+        let id = self.keying.server(&request, &via, method, self.source(flow));
         if let Some(&known) = self.by_id.get(&id) {
             self.counters.retransmissions_in += 1;
             return self.on_retransmission(known);
@@ -45,19 +71,25 @@ impl<P: Passage> Proxy<P> {
         self.counters.requests.count(method);
         let valid = match self.check(&request, method, flow) {
             Ok(valid) => valid,
-            Err(instead) => return self.do_instead(&request, flow, &instead),
+            Err(instead) => return self.do_instead(now, &request, flow, &instead),
         };
         let in_dialog = request.to_tag().is_some();
         if self.is_full(in_dialog) {
             self.counters.overloaded += 1;
             let after = self.settings.retry_after.as_secs().to_string();
-            return self.answer(&request, flow, 503, "Service Unavailable", &[("Retry-After", &after)]);
+            return self.answer(now, &request, flow, 503, "Service Unavailable", &[("Retry-After", &after)]);
         }
         let server = match method {
             Method::INVITE => Server::Invite(InviteServer::start(now, flow.transport)),
             _ => Server::NonInvite(NonInviteServer::start(now, &self.settings.timers, flow.transport)),
         };
         self.ask_for_route(now, flow, request, valid, Some((server, id)));
+    }
+
+    /// What tells the transactions of one source from another's.
+    pub(super) fn source(&self, flow: &Flow) -> Source {
+        let peer = self.neighbours.of(flow.remote).map(|peer| peer.id);
+        Source { ip: flow.remote.ip(), peer }
     }
 
     /// The checks of RFC 3261 §16.3.
@@ -72,9 +104,9 @@ impl<P: Passage> Proxy<P> {
         self.transactions() >= max
     }
 
-    fn do_instead(&mut self, request: &Message, flow: &Flow, instead: &Instead) {
+    fn do_instead(&mut self, now: Duration, request: &Message, flow: &Flow, instead: &Instead) {
         match instead {
-            Instead::Answer => self.answer(request, flow, 200, "OK", &[("Allow", ALLOW)]),
+            Instead::Answer => self.answer(now, request, flow, 200, "OK", &[("Allow", ALLOW)]),
             Instead::Refuse { status, reason, unsupported } => {
                 match status {
                     400 => self.counters.malformed_answered += 1,
@@ -85,13 +117,32 @@ impl<P: Passage> Proxy<P> {
                     _ => self.counters.refused += 1,
                 }
                 let header = unsupported.as_deref().map(|options| ("Unsupported", options));
-                self.answer(request, flow, *status, reason, header.as_slice());
+                self.answer(now, request, flow, *status, reason, header.as_slice());
             }
         }
     }
 
-    /// A final response for which nothing is remembered: if it is lost, the request comes again and so does this.
+    /// A final response for which nothing is remembered: if it is lost, the request comes again and so does this. Over UDP
+    /// the source may be forged, so what it draws is bounded in number and size.
     pub(super) fn answer(
+        &mut self,
+        now: Duration,
+        request: &Message,
+        flow: &Flow,
+        status: u16,
+        reason: &str,
+        headers: &[(&str, &str)],
+    ) {
+        let reliable = flow.transport.is_reliable();
+        if !reliable && !self.leash.take(now, flow.remote.ip()) {
+            self.counters.answers_withheld += 1;
+            return;
+        }
+        self.answer_freely(request, flow, status, reason, headers);
+    }
+
+    /// The same, where the request belongs to one that was taken already.
+    pub(super) fn answer_freely(
         &mut self,
         request: &Message,
         flow: &Flow,
@@ -107,9 +158,14 @@ impl<P: Passage> Proxy<P> {
         for (name, value) in headers {
             response = response.header(name, value);
         }
+        let bytes = response.build();
+        if !flow.transport.is_reliable() && !Leash::fits(request.as_bytes().len(), bytes.len()) {
+            self.counters.answers_withheld += 1;
+            return;
+        }
         self.counters.responses_out.count(status);
         self.counters.responses_made += 1;
-        self.send(response.build(), reply.to, reply.connect);
+        self.send(bytes, reply.to, reply.connect);
     }
 
     /// Puts a request aside until the shell has said where it goes.
@@ -134,6 +190,8 @@ impl<P: Passage> Proxy<P> {
             stage: Stage::Routing { until },
             plan: Some(Box::new(valid.plan)),
             loops: valid.loops,
+            proven: None,
+            passed: false,
             candidates: VecDeque::new(),
             attempts: Vec::new(),
             best: None,
@@ -149,24 +207,68 @@ impl<P: Passage> Proxy<P> {
             self.by_id.insert(id, key);
         }
         self.wake_exchange(key);
-        let query = self.exchanges.get(key).and_then(|exchange| self.route_query(key, exchange));
-        self.outputs.extend(query.map(Output::Route));
+        let asked = self.exchanges.get(key).and_then(|exchange| self.route_query(now, key, exchange));
+        let Some((query, proven)) = asked else { return };
+        if let Some(exchange) = self.exchanges.get_mut(key) {
+            exchange.proven = proven;
+        }
+        self.outputs.push_back(Output::Route(query));
     }
 
-    fn route_query(&self, key: Key, exchange: &Exchange) -> Option<RouteQuery> {
+    /// What the shell is asked, and whether a mark proves that the request's sender began its dialog.
+    fn route_query(
+        &self,
+        now: Duration,
+        key: Key,
+        exchange: &Exchange,
+    ) -> Option<(RouteQuery, Option<bool>)> {
         let (request, plan) = (exchange.request.as_ref()?, exchange.plan.as_ref()?);
         let uri = plan.request_uri.as_ref().map_or(request.request_uri()?, |uri| uri.as_str());
         let own = plan.ends_here().then(|| self.own_query(exchange, request, uri)).flatten();
-        Some(RouteQuery {
+        let kind = own.unwrap_or_else(|| plan.kind.clone());
+        let (standing, proven) = self.standing(now, exchange, request, &kind);
+        let query = RouteQuery {
             key: RouteKey(key),
-            kind: own.unwrap_or_else(|| plan.kind.clone()),
+            kind,
+            standing,
             method: request.method()?.as_str().to_owned(),
             request_uri: uri.to_owned(),
             source: exchange.source,
             call_id: request.call_id().to_owned(),
             from_tag: request.from_tag().unwrap_or_default().to_owned(),
             to_tag: request.to_tag().map(str::to_owned),
-        })
+        };
+        Some((query, proven))
+    }
+
+    /// Whether the request belongs to a dialog: one that is held, or else one that a mark of an earlier life proves.
+    fn standing(
+        &self,
+        now: Duration,
+        exchange: &Exchange,
+        request: &Message,
+        kind: &RouteKind,
+    ) -> (Standing, Option<bool>) {
+        let next = match kind {
+            RouteKind::Onward { next_hop } => next_hop.view().host_port(),
+            RouteKind::Initial | RouteKind::Own { .. } => None,
+        };
+        let Some(method) = request.method() else { return (Standing::Unknown, None) };
+        let (names, source) = (Names::of(request), &exchange.source);
+        let standing = self.dialogs.standing(now, method, names, source, next.as_ref(), &self.neighbours);
+        let proven = || {
+            let mark = exchange.plan.as_ref()?.mark.as_deref()?;
+            let from = self.neighbours.of(source.remote)?;
+            let tags = (names.from_tag, names.to_tag?);
+            self.stamps.as_ref()?.prove(mark, names.call_id, tags, from)
+        };
+        match (standing, proven()) {
+            (Standing::Unknown, Some(proven)) => {
+                let way = Way { hop: None, named: false, mark: Some(proven.far) };
+                (Standing::Within(way), Some(proven.by_caller))
+            }
+            (standing, _) => (standing, None),
+        }
     }
 
     /// Something for our service user: a SUBSCRIBE, or what comes in the dialog that one has made.

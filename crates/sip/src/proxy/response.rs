@@ -32,6 +32,11 @@ impl<P: Passage> Proxy<P> {
             self.counters.stray_responses += 1;
             return;
         };
+        // Only whoever was asked may answer.
+        if !self.neighbours.are_one(attempt.to.remote, flow.remote) {
+            self.counters.foreign_responses += 1;
+            return;
+        }
         if let (Method::CANCEL, Cancel::Sent { client, .. }) = (cseq.method, &mut attempt.cancel) {
             client.response(now, &self.settings.timers, status);
             return self.tidy_attempt(key);
@@ -203,6 +208,7 @@ impl<P: Passage> Proxy<P> {
         }
         let ctx =
             Passing { now, from: exchange.far_face(), source: *source, toward: exchange.reply.to.remote };
+        self.dialogs.response(now, response, source, exchange.from, &self.local, &self.neighbours);
         self.passage.response(&ctx, response, &mut edit);
         let bytes = edit.apply(response);
         exchange.keep(status, &bytes);

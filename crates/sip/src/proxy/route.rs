@@ -2,6 +2,7 @@
 
 use super::local::Local;
 use super::output::RouteKind;
+use super::stamp;
 use crate::message::{Edit, Message, Name};
 use crate::name_addr::NameAddr;
 use crate::uri::{Uri, UriView};
@@ -12,6 +13,8 @@ pub(super) struct RoutePlan {
     pub(super) kind: RouteKind,
     /// Another Request-URI, for the sake of a strict router before or after us.
     pub(super) request_uri: Option<Uri>,
+    /// The mark in a Route value of ours.
+    pub(super) mark: Option<String>,
     routes: Routes,
 }
 
@@ -40,15 +43,18 @@ impl RoutePlan {
         let mut target = *uri;
         let mut request_uri = None;
         let mut strict = false;
+        let mut mark = None;
         // A strict router sent us our own Record-Route as Request-URI, and put the target last (§16.4).
         let is_ours = uri.userinfo().is_none() && uri.is_loose() && local.is_our_uri(uri);
         if let Some((last, before)) = left.split_last().filter(|_| is_ours) {
+            mark = uri.param_value(stamp::PARAM);
             (target, left, strict) = (*last, before, true);
             request_uri = Some(last.to_owned());
         }
         let mut by_path = false;
         while let Some((first, rest)) = left.split_first().filter(|(first, _)| local.is_our_uri(first)) {
             by_path |= Local::is_our_path(first);
+            mark = mark.or_else(|| first.param_value(stamp::PARAM));
             left = rest;
         }
         let pops = values.len() - left.len();
@@ -75,7 +81,7 @@ impl RoutePlan {
         } else {
             Routes::Pop(pops)
         };
-        Ok(Self { kind, request_uri, routes })
+        Ok(Self { kind, request_uri, mark: mark.map(str::to_owned), routes })
     }
 
     /// Whether nothing but ourselves stood in Route.

@@ -47,6 +47,11 @@ pub struct Settings {
     /// Requests being worked on, and targets being tried for them, at most. Beyond it new requests get a 503 with
     /// Retry-After, for which no state is kept.
     pub max_transactions: usize,
+    /// Requests that may have made dialogs, and are held with these, at most. Beyond it, new ones get a 503.
+    pub max_dialogs: usize,
+    /// Seals the marks by which dialogs are recognised after a restart: the same in every life, and known to nobody else.
+    /// Without one, dialogs of an earlier life are unknown.
+    pub dialog_key: Option<[u8; 16]>,
     /// The Retry-After of that 503; whole seconds.
     pub retry_after: Duration,
     /// A request of more octets than this goes over TCP even if its target says UDP, when there is a TCP listener
@@ -75,6 +80,8 @@ impl Default for Settings {
             route_within: Duration::from_secs(5),
             probe_within: Duration::from_secs(4),
             max_transactions: 100_000,
+            max_dialogs: 100_000,
+            dialog_key: None,
             retry_after: Duration::from_secs(5),
             udp_limit: 1300,
             tcp_refused_for: Duration::from_secs(600),

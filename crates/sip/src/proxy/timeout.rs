@@ -13,6 +13,7 @@ use crate::transaction::{Client, ClientTimeout, ServerTimeout, is_due};
 impl<P: Passage> Proxy<P> {
     /// Acts on everything that is due.
     pub fn timeout(&mut self, now: Duration) {
+        self.dialogs.expire(now);
         while let Some(id) = self.timers.pop_due(now) {
             let slot = id / 2;
             if id % 2 == 0 {
@@ -47,7 +48,7 @@ impl<P: Passage> Proxy<P> {
             ServerTimeout::Ended => {
                 exchange.last = None;
                 if let Some(request) = exchange.settle() {
-                    self.passage.concluded(now, &request, 408);
+                    self.concluded(now, key, &request, 408);
                 }
             }
         }

@@ -18,6 +18,8 @@ pub struct InviteServer {
     interval: Duration,
     /// Timer H, I or L, as the state has it.
     expires_at: Option<Duration>,
+    /// A failure is repeated only when the INVITE is.
+    quiet: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +41,15 @@ impl InviteServer {
             send_at: Some(now + TRYING_WITHIN),
             interval: Duration::ZERO,
             expires_at: None,
+            quiet: false,
         }
+    }
+
+    /// From now on a failure goes out once for each copy of the INVITE, and not by timer G: nothing shows that the source
+    /// address is not forged, and nobody shall be sent more than was asked in its name. If the failure is lost, the INVITE
+    /// comes again; so this is not for INVITEs that have had a provisional response, after which they don't.
+    pub fn answer_quietly(&mut self) {
+        self.quiet = true;
     }
 
     /// The INVITE arrived again.
@@ -86,7 +96,7 @@ impl InviteServer {
             (State::Proceeding, 300..) => {
                 self.enter(State::Completed, Some(now + timers.long()));
                 self.interval = timers.t1;
-                self.send_at = (!self.reliable).then(|| now + timers.t1);
+                self.send_at = (!self.reliable && !self.quiet).then(|| now + timers.t1);
                 true
             }
             (State::Accepted | State::Completed | State::Confirmed, 200..=299) => true,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::net::IpAddr;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
@@ -15,6 +16,13 @@ use crate::via::{MAGIC_COOKIE, Via};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ServerKey(u128);
 
+/// Where a request came from: the host, and the peer if several share it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source {
+    pub(crate) ip: IpAddr,
+    pub(crate) peer: Option<u64>,
+}
+
 /// Makes [`ServerKey`]s.
 #[derive(Debug, Clone)]
 pub(crate) struct Keying {
@@ -26,10 +34,24 @@ impl Keying {
         Self { hasher: SipHasher13::new_with_keys(key.0, key.1) }
     }
 
-    /// The transaction of a request that has just arrived, whose topmost Via is `via`. ACK and CANCEL are asked for
-    /// with `method` INVITE, and find the INVITE they belong to.
-    pub(crate) fn server(&self, request: &Message, via: &Via<'_>, method: Method<'_>) -> ServerKey {
+    /// The transaction of a request that has just arrived from `source`, whose topmost Via is `via`. ACK and CANCEL are
+    /// asked for with `method` INVITE, and find the INVITE they belong to.
+    ///
+    /// Whoever repeats another's Via and branch from elsewhere has a transaction of its own: nobody can cancel a call by
+    /// knowing how it was asked for.
+    pub(crate) fn server(
+        &self,
+        request: &Message,
+        via: &Via<'_>,
+        method: Method<'_>,
+        source: Source,
+    ) -> ServerKey {
         let mut hash = Fields(self.hasher);
+        match source.ip.to_canonical() {
+            IpAddr::V4(ip) => hash.add(&ip.octets()),
+            IpAddr::V6(ip) => hash.add(&ip.octets()),
+        }
+        hash.add(&source.peer.unwrap_or(0).to_be_bytes());
         match unique_branch(via) {
             Some(branch) => {
                 hash.add(b"3261");
@@ -106,6 +128,10 @@ mod tests {
     use super::*;
 
     fn key(via: &str, method: Method<'_>, to: &str) -> ServerKey {
+        key_from(via, method, to, Source { ip: [192, 0, 2, 1].into(), peer: None })
+    }
+
+    fn key_from(via: &str, method: Method<'_>, to: &str, source: Source) -> ServerKey {
         let text = format!(
             "{method} sip:bob@biloxi.example SIP/2.0\r\nVia: {via}\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>{to}\r\n\
              Call-ID: x\r\nCSeq: 7 {method}\r\n\r\n"
@@ -113,7 +139,7 @@ mod tests {
         let message = Message::parse(Bytes::from(text)).unwrap();
         let via = message.top_via().unwrap();
         let method = if method == Method::ACK || method == Method::CANCEL { Method::INVITE } else { method };
-        Keying::new((1, 2)).server(&message, &via, method)
+        Keying::new((1, 2)).server(&message, &via, method, source)
     }
 
     #[test]
@@ -129,6 +155,17 @@ mod tests {
             assert_eq!(invite, key(via, Method::CANCEL, ""), "{via}");
             assert_ne!(invite, key(via, Method::BYE, ""), "{via}");
         }
+    }
+
+    #[test]
+    fn the_same_via_from_elsewhere_is_another_transaction() {
+        let key = |ip: [u8; 4], peer| {
+            let source = Source { ip: ip.into(), peer };
+            key_from("SIP/2.0/UDP h;branch=z9hG4bK1", Method::CANCEL, "", source)
+        };
+        assert_eq!(key([192, 0, 2, 1], Some(1)), key([192, 0, 2, 1], Some(1)));
+        assert_ne!(key([192, 0, 2, 1], Some(1)), key([192, 0, 2, 2], Some(1)));
+        assert_ne!(key([192, 0, 2, 1], Some(1)), key([192, 0, 2, 1], Some(2)));
     }
 
     #[test]

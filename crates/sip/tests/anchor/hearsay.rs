@@ -25,7 +25,7 @@ fn keys_are_heard_in_every_form_of_info() {
     let mut info = |kind: &str, body: &str| {
         cseq += 1;
         let more = format!("Content-Type: {kind}\r\n");
-        s.request_with(Caller, &format!("INFO {cseq}"), Some("callee"), &more, body).unwrap();
+        s.request_with(Caller, &format!("INFO {cseq}"), Some("b"), &more, body).unwrap();
         s.facts()
     };
     assert_eq!(info("application/dtmf-relay", "Signal=9\r\nDuration=160\r\n"), ["trunk pressed 9"; 2]);
@@ -54,4 +54,23 @@ fn a_flood_of_headers_is_bounded() {
     let facts = s.facts();
     assert_eq!(facts.len(), 1 + 2 * 16);
     assert!(facts.iter().all(|fact| fact.len() < 230));
+}
+
+/// A call's names can be written into any request.
+#[test]
+fn what_is_no_part_of_the_call_s_dialog_is_not_heard() {
+    let mut s = Script::new();
+    s.talk();
+    s.facts();
+    let more = "Content-Type: application/dtmf\r\nX-Sidetone-Consent: granted\r\n";
+    for to_tag in [None, Some("another")] {
+        s.request_with(Caller, "INFO 10", to_tag, more, "1").unwrap();
+        s.request_with(Caller, "REFER 11", to_tag, "Refer-To: <sip:9@x>\r\n", "").unwrap();
+        assert!(
+            s.facts().iter().all(|fact| !fact.contains("says") && !fact.contains("pressed")),
+            "{to_tag:?}"
+        );
+    }
+    s.request_with(Caller, "INFO 12", Some("b"), more, "1").unwrap();
+    assert_eq!(s.facts().len(), 4);
 }

@@ -273,7 +273,7 @@ fn what_a_pbx_that_failed_has_said_is_not_held_for_the_next() {
     office.answer_as(PBX, "p0", &invite, 503, &[]);
     office.take(PBX, "ACK 7");
     let invite = office.take("203.0.113.21:5060", "INVITE 7");
-    office.answer(PBX, &invite, 200, &[]);
+    office.answer_as("203.0.113.21:5060", "p", &invite, 200, &[]);
     office.take(CARRIER, "200 7");
     office.send(CARRIER, carrier("ACK", 7, ""));
     office.take(PBX, "ACK 7");

@@ -132,7 +132,7 @@ fn a_cancel_before_the_route_is_known_ends_the_call_here() {
     net.send(CARRIER, call.cancel());
     net.take(CARRIER, "200");
     net.take(CARRIER, "487");
-    assert_eq!(net.proxy.passage().concluded, [("INVITE".to_owned(), 487)]);
+    assert!(net.proxy.passage().concluded.is_empty(), "the passage has not seen it pass");
     let query = net.asked.remove(0);
     let late = net.route(&query);
     net.decide(&query, late);

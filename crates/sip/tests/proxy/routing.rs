@@ -71,7 +71,7 @@ fn a_rejection_is_answered_and_its_ack_absorbed() {
     net.take(CARRIER, "503");
     assert!(net.asked.is_empty(), "a copy isn't routed again");
     net.send(CARRIER, call.ack(no.to_tag().unwrap()));
-    assert_eq!(net.proxy.passage().concluded, [("INVITE".to_owned(), 503)]);
+    assert!(net.proxy.passage().concluded.is_empty(), "the passage has not seen it pass");
     net.finish();
 }
 

@@ -1,0 +1,79 @@
+//! The secret by which dialogs are recognised after a restart, kept in a file.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+const BYTES: usize = 16;
+
+/// The secret in that file, or in systemd's state directory if none is named. `None`, which is logged, if it can neither be
+/// read nor made: calls are carried all the same, and only a restart ends those that are up.
+pub(super) fn load(named: Option<&Path>) -> Option<[u8; BYTES]> {
+    let path = named.map(Path::to_owned).or_else(in_state_directory)?;
+    match read(&path).or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => make(&path),
+        _ => Err(error),
+    }) {
+        Ok(key) => Some(key),
+        Err(error) => {
+            tracing::warn!(
+                %error, path = %path.display(),
+                "the dialog key can't be had: requests in calls that are up now will be refused after a restart"
+            );
+            None
+        }
+    }
+}
+
+fn in_state_directory() -> Option<PathBuf> {
+    let folders = std::env::var_os("STATE_DIRECTORY")?;
+    // Several are separated by colons.
+    Some(std::env::split_paths(&folders).next()?.join("dialog.key"))
+}
+
+fn read(path: &Path) -> io::Result<[u8; BYTES]> {
+    // Nobody's secret is longer; a device or another file named by mistake is not read to its end.
+    let mut bytes = Vec::new();
+    io::Read::read_to_end(&mut io::Read::take(fs::File::open(path)?, BYTES as u64 + 1), &mut bytes)?;
+    let wrong = |_| io::Error::new(io::ErrorKind::InvalidData, "not a key: 16 bytes are expected");
+    bytes.try_into().map_err(wrong)
+}
+
+fn make(path: &Path) -> io::Result<[u8; BYTES]> {
+    let mut key = [0; BYTES];
+    getrandom::fill(&mut key).map_err(io::Error::other)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(&key)?;
+    file.sync_all()?;
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_for_its_owner_and_read_afterwards() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("dialog.key");
+        let made = load(Some(&path)).unwrap();
+        assert_eq!(load(Some(&path)), Some(made));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_ne!(made, [0; BYTES]);
+    }
+
+    #[test]
+    fn what_is_no_key_is_no_key() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, bytes) in [("short", 15), ("long", 17), ("empty", 0)] {
+            let path = dir.path().join(name);
+            fs::write(&path, vec![1; bytes]).unwrap();
+            assert_eq!(load(Some(&path)), None, "{name}");
+        }
+        assert_eq!(load(Some(Path::new("/dev/zero"))), None);
+        assert_eq!(load(Some(&dir.path().join("no/such/folder"))), None);
+    }
+}

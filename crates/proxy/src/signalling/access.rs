@@ -1,0 +1,201 @@
+//! Who is let in, and how far a request may go.
+//!
+//! Strangers are refused before a byte of theirs is parsed. A request that says it is part of a dialog is let through only in
+//! a dialog that is held, by one of its two parties, and only toward the other. Any other goes where the configuration sends
+//! it, and to no host that it merely names.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use sidetone_sip::host::HostPort;
+use sidetone_sip::proxy::{Decision, Neighbour, RouteQuery, Standing, Way};
+use sidetone_sip::{Flow, Method};
+
+use super::core::{Core, reject};
+use crate::routing::{Candidate, HostAddress, PeerRef, Where};
+
+/// How far a request may go.
+#[derive(Debug, Clone)]
+pub(super) enum Reach {
+    /// To the hosts of the peers that its sender's calls go to, as configured.
+    Configured,
+    /// To those peers, though it names the host itself. `registered`: the host is a Contact that has been registered.
+    Relay { registered: bool },
+    /// To the other party of its dialog.
+    Dialog(Way),
+}
+
+/// Whether a message is a response, or at any rate no request: nothing is ever answered to one.
+pub(super) fn is_response(message: &[u8]) -> bool {
+    let text = message.trim_ascii_start();
+    text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/"))
+}
+
+/// Methods that mean something in a dialog only (RFC 3261 §13.2.2.4, §15; RFC 3262, RFC 3311).
+fn is_for_dialogs(method: &str) -> bool {
+    [Method::ACK, Method::BYE, Method::PRACK, Method::UPDATE].iter().any(|known| known.as_str() == method)
+}
+
+/// How far away an address is, by its kind: nobody may be sent to one that is nearer than the party that names it.
+fn distance(ip: IpAddr) -> u8 {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) if ip.is_loopback() => 0,
+        IpAddr::V6(ip) if ip.is_loopback() => 0,
+        IpAddr::V4(ip) => {
+            // RFC 6598: shared between a carrier and its customers.
+            let shared = ip.octets()[0] == 100 && (64..128).contains(&ip.octets()[1]);
+            2 - u8::from(ip.is_private() || ip.is_link_local() || shared)
+        }
+        IpAddr::V6(ip) => 2 - u8::from(ip.is_unique_local() || ip.is_unicast_link_local()),
+    }
+}
+
+/// Whether an address is one host's.
+fn is_one_host(ip: IpAddr) -> bool {
+    let ip = ip.to_canonical();
+    !(ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST))
+}
+
+impl Core {
+    /// Whether what comes from there is looked at, and counts what isn't. Responses are: they come from wherever a request of
+    /// ours was sent, which the proxy sees to, and draw no answer.
+    pub(super) fn lets_in(&mut self, now: std::time::Duration, flow: &Flow, message: &[u8]) -> bool {
+        if self.table.who(flow.remote).is_some() || is_response(message) {
+            return true;
+        }
+        self.count_stranger(now, flow.remote.ip());
+        false
+    }
+
+    /// Says to the proxy which peer an address belongs to.
+    pub(super) fn name_peers(&mut self) {
+        let table = self.table.clone();
+        self.proxy.name_peers(move |addr| table.who(addr).map(|peer| table.neighbour(peer)));
+    }
+
+    /// How far a request may go by what it says of itself, or the refusal that it gets.
+    pub(super) fn reach(&mut self, query: &RouteQuery, onward: bool) -> Result<Reach, Decision> {
+        match &query.standing {
+            Standing::Within(way) => Ok(Reach::Dialog(way.clone())),
+            Standing::Unknown => Err(self.refuse_stray(&query.method)),
+            Standing::Outside { .. } if is_for_dialogs(&query.method) => {
+                Err(self.refuse_stray(&query.method))
+            }
+            Standing::Taken => {
+                self.counters.merged += 1;
+                // RFC 3261 §8.2.2.2: the same request, by another way.
+                Err(reject(482, "Merged Request", None))
+            }
+            Standing::Outside { registered } if onward => Ok(Reach::Relay { registered: *registered }),
+            Standing::Outside { .. } => Ok(Reach::Configured),
+        }
+    }
+
+    fn refuse_stray(&mut self, method: &str) -> Decision {
+        self.counters.no_dialog += 1;
+        if method == Method::ACK.as_str() {
+            return Decision::Drop;
+        }
+        reject(481, "Call/Transaction Does Not Exist", None)
+    }
+
+    /// The other party's own address, for a request in a dialog that doesn't say where it is to go.
+    pub(super) fn hop_of(&self, way: &Way, from: PeerRef) -> Vec<Candidate> {
+        match way.hop {
+            Some(hop) => {
+                let address =
+                    HostAddress { host: HostPort::from(hop.remote), transport: Some(hop.transport) };
+                vec![Candidate { peer: None, address, rewrite_uri: false }]
+            }
+            None => {
+                let mut candidates = self.table.candidates(from, || 0.0);
+                candidates.retain(|candidate| candidate.peer.is_some_and(|peer| self.leads_to(way, peer)));
+                candidates
+            }
+        }
+    }
+
+    fn leads_to(&self, way: &Way, peer: PeerRef) -> bool {
+        self.proxy.leads_to(way, self.table.neighbour(peer))
+    }
+
+    /// Whether a request from `source` may be sent to that place.
+    pub(super) fn may_reach(&self, source: SocketAddr, reach: &Reach, place: Where) -> bool {
+        let remote = place.1;
+        if matches!(reach, Reach::Configured) {
+            return true;
+        }
+        if self.is_own_socket(remote) || !is_one_host(remote.ip()) {
+            return false;
+        }
+        let peer = self.table.who(remote);
+        match reach {
+            Reach::Configured => true,
+            Reach::Relay { registered } => {
+                let ends = self.table.who(source).zip(peer);
+                ends.is_some_and(|(from, to)| {
+                    self.table.may_call(from, to) && (*registered || self.table.serves(to, remote))
+                })
+            }
+            Reach::Dialog(way) => match way.hop {
+                Some(hop) if hop.remote == remote => true,
+                Some(hop) => {
+                    let party = self.table.who(hop.remote);
+                    let strays = peer.is_some() && peer != party;
+                    let named = way.named && distance(remote.ip()) >= distance(hop.remote.ip());
+                    !strays && (named || peer.is_some_and(|peer| self.table.serves(peer, remote)))
+                }
+                None => peer.is_some_and(|peer| self.leads_to(way, peer) && self.table.serves(peer, remote)),
+            },
+        }
+    }
+
+    /// Whether we listen there ourselves, for whatever.
+    fn is_own_socket(&self, at: SocketAddr) -> bool {
+        let config = self.config();
+        let sip = || config.sip.listen.iter().map(|listen| listen.addr);
+        let media = &config.media;
+        let own_v4 = [Some(media.address), media.address_trunk, media.address_pbx];
+        let own_v4 = own_v4.into_iter().flatten().map(IpAddr::V4);
+        let mut own = own_v4.chain(media.ipv6.map(IpAddr::V6)).chain(sip().map(|addr| addr.ip()));
+        let ip = at.ip().to_canonical();
+        let is_ours = own.any(|own| own == ip) || ip.is_loopback();
+        let http = config.http.listen.address().is_some_and(|http| {
+            http.port() == at.port() && (http.ip() == ip || http.ip().is_unspecified() && is_ours)
+        });
+        let relayed = is_ours && (media.ports.first..=media.ports.last).contains(&at.port());
+        http || relayed && self.table.host_at(at).is_none() || sip().any(|addr| addr == at)
+    }
+}
+
+/// What stands for a peer's name in marks that outlive the process (FNV-1a, 64 bits).
+pub(crate) fn neighbour(face: sidetone_sip::Face, name: &str) -> Neighbour {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    Neighbour { face, id: name.bytes().fold(0xcbf2_9ce4_8422_2325, step) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_party_names_no_host_that_is_nearer_than_itself() {
+        let far = |ip: &str| distance(ip.parse().unwrap());
+        assert_eq!(["127.0.0.1", "::1", "::ffff:127.0.0.1"].map(far), [0; 3]);
+        assert_eq!(
+            ["10.0.0.1", "192.168.1.1", "169.254.1.1", "100.64.0.1", "fd00::1", "fe80::1"].map(far),
+            [1; 6]
+        );
+        assert_eq!(["192.0.2.1", "100.128.0.1", "2001:db8::1"].map(far), [2; 3]);
+        assert!(!is_one_host(Ipv4Addr::UNSPECIFIED.into()) && !is_one_host(std::net::Ipv6Addr::UNSPECIFIED.into()));
+        assert!(!is_one_host([224, 0, 0, 1].into()) && !is_one_host([255; 4].into()));
+        assert!(is_one_host([192, 0, 2, 1].into()));
+    }
+
+    #[test]
+    fn only_what_can_not_be_a_request_is_taken_for_a_response() {
+        assert!(is_response(b"SIP/2.0 200 OK\r\n") && is_response(b"\r\n sip/2.0 200 OK\r\n"));
+        for request in [&b"OPTIONS sip:a SIP/2.0\r\n"[..], b"", b"SIP", b"\r\n", b"XSIP/2.0 200 OK"] {
+            assert!(!is_response(request));
+        }
+    }
+}
