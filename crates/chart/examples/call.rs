@@ -75,6 +75,7 @@ fn call(length: f32) -> CallChart {
             "22 November 2026, 14:03 · carrier → asterisk · G.711 µ-law · customer on the carrier's side"
                 .into(),
         duration: seconds(length),
+        parties: ["Customer".to_owned(), "Agent".to_owned()],
         customer: points,
         threshold: Some(0.55),
         customer_speech: customer,
