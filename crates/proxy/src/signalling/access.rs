@@ -186,7 +186,10 @@ mod tests {
             [1; 6]
         );
         assert_eq!(["192.0.2.1", "100.128.0.1", "2001:db8::1"].map(far), [2; 3]);
-        assert!(!is_one_host(Ipv4Addr::UNSPECIFIED.into()) && !is_one_host(std::net::Ipv6Addr::UNSPECIFIED.into()));
+        assert!(
+            !is_one_host(Ipv4Addr::UNSPECIFIED.into())
+                && !is_one_host(std::net::Ipv6Addr::UNSPECIFIED.into())
+        );
         assert!(!is_one_host([224, 0, 0, 1].into()) && !is_one_host([255; 4].into()));
         assert!(is_one_host([192, 0, 2, 1].into()));
     }
