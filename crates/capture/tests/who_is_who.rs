@@ -5,7 +5,7 @@
 mod common;
 
 use common::talk::*;
-use sidetone_capture::calls::{Customer, Known, Options, Origin};
+use sidetone_capture::calls::{Customer, Known, Options, Origin, Recording};
 use sidetone_capture::pcap::{Link, Writer};
 use sidetone_sip::Face;
 
@@ -125,7 +125,7 @@ fn frames_out_of_order_tell_the_same_story() {
     ];
     for order in orders {
         let (calls, counters) = heard(&joined(order), Options::default());
-        assert_eq!(calls.iter().map(story).collect::<Vec<_>>(), [told.clone()]);
+        assert_eq!(calls.iter().map(story).collect::<Vec<_>>(), std::slice::from_ref(&told));
         assert!(counters.out_of_order > 0 && counters.clock_set_back == 0, "{counters:?}");
     }
 }
@@ -152,7 +152,7 @@ fn bare_calls_on_the_same_ports_with_time_between_are_two() {
     let later = |voice: Voice| Voice { ssrc: voice.ssrc + 7, ..voice };
     talk.speak(&later(Voice::caller()), &later(Voice::callee()), 20);
     let (calls, _) = talk.heard(Options::default());
-    assert_eq!(calls.iter().map(|call| call.packets()).collect::<Vec<_>>(), [60, 40]);
+    assert_eq!(calls.iter().map(Recording::packets).collect::<Vec<_>>(), [60, 40]);
     // A pause in which a party sends nothing is no end.
     let mut talk = Talk::new();
     talk.speak(&Voice::caller(), &Voice::callee(), 30).wait(20_000);

@@ -31,6 +31,8 @@ impl From<Flow> for Destination {
 
 /// Something for the shell to do.
 #[derive(Debug, Clone)]
+// One is made a request, and moved twice: a box would cost more than it saves.
+#[allow(clippy::large_enum_variant)]
 pub enum Output {
     /// Send these bytes as one message.
     Send {

@@ -78,7 +78,7 @@ pub(super) fn gather(arguments: &[PathBuf]) -> Vec<Result<Input, String>> {
 }
 
 fn folder(path: &Path, depth: usize, inputs: &mut Vec<Result<Input, String>>) {
-    let entries = match std::fs::read_dir(path).and_then(|entries| entries.collect::<io::Result<Vec<_>>>()) {
+    let entries = match std::fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
         Ok(mut entries) => {
             entries.sort_by_key(std::fs::DirEntry::file_name);
             entries

@@ -43,7 +43,7 @@ pub(super) fn call(heading: &str, call: &Heard) {
     let length = clock(*duration);
     match &call.roles {
         Roles::Unknown { .. } => {
-            say(format_args!("  {length} of call, nobody judged: it isn't known who the customer is"))
+            say(format_args!("  {length} of call, nobody judged: it isn't known who the customer is"));
         }
         Roles::Known(customer) => {
             say(format_args!(
