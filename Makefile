@@ -33,7 +33,8 @@ build: setup ## build the binary that demo and tests use
 
 demo: setup ## a call through Sidetone on this machine, live, no PBX needed
 	@echo "building (the first time takes some minutes; the network's library is large)"
-	$(CARGO) build -p sidetone
+	@# The whole workspace, as the tests build it: for the binary alone cargo would choose other features, and compile anew.
+	$(CARGO) build --workspace
 	$(TARGET)/debug/sidetone demo $(DEMO_ARGS)
 
 test: setup peers ## everything that must hold, against real peers
@@ -45,6 +46,7 @@ peers: ## install the real peers that the tests talk to
 
 lint: setup ## formatting, clippy with warnings denied, documentation, licences if cargo-deny is there
 	$(CARGO) fmt --all --check
+	@tools/features.sh
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 	@tools/deny.sh if-there

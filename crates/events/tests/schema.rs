@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use common::{a_call, a_happening_of_each_kind, narrator, narrator_of};
-use jsonschema::Validator;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sidetone_consent::{Policy, Source, State as ConsentState};
@@ -18,18 +17,10 @@ use sidetone_events::{
     MediaQuality, MediaState, SCHEMA, SCHEMA_ID, Untappable, fuzz,
 };
 use sidetone_insight::{Abstention, AffectSample, Call, Class, Leg, Thresholds};
+use sidetone_scenarios::schema::Schema;
 
-fn validator() -> Validator {
-    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
-    jsonschema::meta::validate(&schema).unwrap();
-    jsonschema::draft202012::new(&schema).unwrap()
-}
-
-#[track_caller]
-fn valid(validator: &Validator, event: &Value) {
-    let faults: Vec<_> =
-        validator.iter_errors(event).map(|fault| format!("{}: {fault}", fault.instance_path())).collect();
-    assert!(faults.is_empty(), "{faults:#?}\n{event:#}");
+fn schema() -> Schema {
+    Schema::of(&serde_json::from_str(SCHEMA).unwrap())
 }
 
 fn value(event: &Event) -> Value {
@@ -44,7 +35,7 @@ fn examples() -> PathBuf {
 /// `SIDETONE_WRITE_EXAMPLES=1 cargo test -p sidetone-events --test schema`.
 #[test]
 fn every_kind_has_an_example_that_the_code_writes() {
-    let validator = validator();
+    let schema = schema();
     let mut kinds = BTreeSet::new();
     for event in a_call() {
         let path = examples().join(format!("{}.json", event.kind()));
@@ -54,7 +45,7 @@ fn every_kind_has_an_example_that_the_code_writes() {
         }
         let example = std::fs::read_to_string(&path).unwrap();
         assert_eq!(example, written, "{}", path.display());
-        valid(&validator, &serde_json::from_str(&example).unwrap());
+        schema.assert_valid(&serde_json::from_str(&example).unwrap());
         assert_eq!(serde_json::from_str::<Event>(&example).unwrap(), event);
         kinds.insert(event.kind());
     }
@@ -109,9 +100,9 @@ fn everything_in_the_schema_is_described() {
 /// Changes that make an event invalid, each tried on each kind's example.
 #[test]
 fn the_schema_refuses_what_is_no_event() {
-    let validator = validator();
+    let schema = schema();
     let refuses =
-        |why: &str, event: &Value| assert!(!validator.is_valid(event), "lets through: {why}\n{event:#}");
+        |why: &str, event: &Value| assert!(!schema.is_valid(event), "lets through: {why}\n{event:#}");
     for event in a_call().iter().map(value) {
         for member in event.as_object().unwrap().keys() {
             let mut without = event.clone();
@@ -159,13 +150,13 @@ fn the_schema_refuses_what_is_no_event() {
 
 #[test]
 fn no_kind_may_carry_the_data_of_another() {
-    let validator = validator();
+    let schema = schema();
     let events: Vec<_> = a_call().iter().map(value).collect();
     for event in &events {
         for other in events.iter().filter(|other| other["kind"] != event["kind"]) {
             let mut mixed = event.clone();
             mixed["data"] = other["data"].clone();
-            assert!(!validator.is_valid(&mixed), "{} with the data of {}", event["kind"], other["kind"]);
+            assert!(!schema.is_valid(&mixed), "{} with the data of {}", event["kind"], other["kind"]);
             assert!(serde_json::from_value::<Event>(mixed).is_err());
         }
     }
@@ -173,20 +164,20 @@ fn no_kind_may_carry_the_data_of_another() {
 
 #[test]
 fn nobody_can_say_how_an_agent_feels() {
-    let validator = validator();
+    let schema = schema();
     for event in a_call().iter().map(value).filter(|event| event["data"]["leg"] == "customer") {
         if !event["kind"].as_str().unwrap().starts_with("affect.") {
             continue;
         }
         let mut agents = event.clone();
         agents["data"]["leg"] = json!("agent");
-        assert!(!validator.is_valid(&agents));
+        assert!(!schema.is_valid(&agents));
         assert!(serde_json::from_value::<Event>(agents).is_err());
     }
     for member in ["valence", "arousal", "distress", "emotion"] {
         let mut conduct = a_call().iter().map(value).find(|event| event["kind"] == "conduct").unwrap();
         conduct["data"]["agent"][member] = json!(0.5);
-        assert!(!validator.is_valid(&conduct));
+        assert!(!schema.is_valid(&conduct));
         assert!(serde_json::from_value::<Event>(conduct).is_err());
     }
 }
@@ -317,7 +308,7 @@ proptest! {
         (by, sip_status) in (proptest::option::of(any_leg()), proptest::option::of(300u16..700)),
         object: bool,
     ) {
-        let validator = validator();
+        let schema = schema();
         let mut narrator = narrator_of(entropy);
         let mut call = Call::new(Thresholds::default());
         let mut events: Vec<Event> = signalling.into_iter().map(|(at, it)| narrator.tell(at, it)).collect();
@@ -343,7 +334,7 @@ proptest! {
         events.push(narrator.tell(at, ended));
         for (place, event) in events.iter().enumerate() {
             prop_assert_eq!(event.seq, place as u64 + 1);
-            valid(&validator, &value(event));
+            schema.assert_valid(&value(event));
             let again: Event = serde_json::from_str(&serde_json::to_string(event).unwrap()).unwrap();
             prop_assert_eq!(&again, event);
         }

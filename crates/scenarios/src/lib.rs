@@ -18,6 +18,7 @@ pub mod net;
 pub mod passage;
 pub mod process;
 pub mod rtp;
+pub mod schema;
 pub mod sidetone;
 pub mod sip;
 pub mod sipp;

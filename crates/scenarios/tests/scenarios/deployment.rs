@@ -200,7 +200,7 @@ fn bill_of_materials(file: &Path) {
     for name in ["tokio", "candle-core", "sidetone-sip"] {
         assert!(has(name), "{name} is missing");
     }
-    for name in ["proptest", "jsonschema", "sidetone-scenarios", "serde_derive"] {
+    for name in ["proptest", "boon", "sidetone-scenarios", "serde_derive"] {
         assert!(!has(name), "{name} is in no binary");
     }
     for dependency in bill["dependencies"].as_array().unwrap() {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use sidetone_scenarios::schema::Schema;
 
 /// Runs the binary to its end.
 pub(crate) fn sidetone(arguments: &[&str]) -> Output {
@@ -30,11 +31,9 @@ pub(crate) fn repository(path: &str) -> String {
 
 /// Checks events against the committed schema.
 pub(crate) fn assert_valid(events: &[Value]) {
-    let schema = serde_json::from_str(sidetone_events::SCHEMA).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
+    let schema = Schema::of(&serde_json::from_str(sidetone_events::SCHEMA).unwrap());
     for event in events {
-        let errors: Vec<String> = validator.iter_errors(event).map(|error| error.to_string()).collect();
-        assert!(errors.is_empty(), "{event}: {errors:?}");
+        schema.assert_valid(event);
     }
 }
 
