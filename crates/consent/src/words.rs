@@ -176,6 +176,8 @@ pub enum Telling {
     Language(String),
     /// Who talks on the PBX's side.
     Party(Party),
+    /// Whether whoever talks on the trunk's side is a customer. `false` is final.
+    Customer(bool),
 }
 
 impl Telling {
@@ -209,6 +211,11 @@ impl Telling {
                 "bot" | "ivr" => Party::Bot,
                 _ => return Err(unknown("human or bot")),
             }),
+            "customer" => Self::Customer(match word.as_str() {
+                "yes" | "true" | "on" => true,
+                "no" | "false" | "off" => false,
+                _ => return Err(unknown("yes or no")),
+            }),
             "queue" => Self::Queue(text(value)),
             "agent" => Self::Agent(text(value)),
             "call-type" => Self::CallType(text(value)),
@@ -216,7 +223,7 @@ impl Telling {
             "language" => Self::Language(text(value)),
             _ => {
                 return Err(unknown(
-                    "one of consent, analysis, queue, agent, call-type, tier, language, party",
+                    "one of consent, analysis, queue, agent, call-type, tier, language, party, customer",
                 ));
             }
         })

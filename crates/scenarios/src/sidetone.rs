@@ -28,6 +28,8 @@ pub struct Setup {
     pub allow_pbx: Vec<String>,
     /// How callers are told that they are listened to.
     pub disclosure: String,
+    /// More keys of the carrier.
+    pub trunk_keys: String,
     /// More keys under `[sip]`.
     pub sip: String,
     /// `[media]`.
@@ -73,6 +75,7 @@ impl Setup {
             allow_trunk: vec![net.v4(host::TRUNK).to_string()],
             allow_pbx: vec![net.v4(host::PBX).to_string(), net.v4(host::SECOND).to_string()],
             disclosure: "given-upstream".to_owned(),
+            trunk_keys: String::new(),
             sip: String::new(),
             media: format!("address = \"{}\"\nports = \"30000-30199\"\n", net.v4(host::SIDETONE)),
             http: String::new(),
@@ -91,7 +94,7 @@ impl Setup {
 
     fn toml(&self, net: &Net, dir: &std::path::Path) -> String {
         let mut toml = format!("[sip]\nlisten = {:?}\n{}\n[media]\n{}\n", self.listen, self.sip, self.media);
-        let disclosure = format!("disclosure = {:?}\n", self.disclosure);
+        let disclosure = format!("disclosure = {:?}\n{}", self.disclosure, self.trunk_keys);
         for (face, name, hosts, allow, more) in [
             ("trunk", "carrier", &self.trunk, &self.allow_trunk, disclosure.as_str()),
             ("pbx", "pbx", &self.pbx, &self.allow_pbx, ""),

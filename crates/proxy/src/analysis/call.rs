@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sidetone_consent::Medium;
+use sidetone_consent::permit::Permission;
+use sidetone_consent::{ListeningPermit, Medium, RecordingPermit};
 use sidetone_emotion::class::Class as Heard;
 use sidetone_emotion::estimate::{Abstention as Declined, Estimate};
-use sidetone_emotion::leg::{Facing, Leg as EmotionLeg};
 use sidetone_emotion::listener::{Listener, estimate_due};
 use sidetone_emotion::model::Model;
 use sidetone_insight::{
@@ -72,22 +72,26 @@ impl CallAnalysis {
         }
     }
 
-    /// There is consent: listens from now on. The face says who speaks: the customer on the trunk's, the agent on the
-    /// PBX's; only the former gets a listener.
-    pub fn listen(&mut self) {
+    /// There is consent, and here is the permit: listens from now on.
+    pub fn listen(&mut self, permit: ListeningPermit) {
+        self.begin(permit);
+    }
+
+    /// It is a recording, and its owner answers for it: listens from now on.
+    pub fn listen_to_recording(&mut self, permit: RecordingPermit) {
+        self.begin(permit);
+    }
+
+    /// The customer speaks on the trunk's face and gets the one listener that the permit makes; of the agent, on the PBX's,
+    /// nothing is heard but when speech is.
+    fn begin(&mut self, permit: impl Permission) {
         if std::mem::replace(&mut self.listening, true) {
             return;
         }
         self.listened = true;
         self.heard_before = Duration::ZERO;
-        for facing in [Facing::Trunk, Facing::Pbx] {
-            match EmotionLeg::facing(facing) {
-                EmotionLeg::Customer(leg) => {
-                    self.customer.listen(Listener::new(leg, Arc::clone(&self.model)));
-                }
-                EmotionLeg::Agent(_) => self.agent.attend(),
-            }
-        }
+        self.customer.listen(Listener::new(permit, Arc::clone(&self.model)));
+        self.agent.attend();
     }
 
     /// Hears who talks when, of both, and nothing of how: for recordings in which nobody knows who the customer is.

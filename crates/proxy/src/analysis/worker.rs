@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use sidetone_consent::Medium;
+use sidetone_consent::{ListeningPermit, Medium};
 use sidetone_emotion::model::Model;
 use sidetone_insight::{Insight, Summary, Thresholds, TimelinePoint};
 use sidetone_sip::Face;
@@ -38,8 +38,8 @@ pub enum Work {
         /// Whether keys are also heard in the sound.
         in_band: bool,
     },
-    /// There is consent: listen.
-    Listen(CallKey),
+    /// There is consent: listen to the call that the permit is for.
+    Listen(ListeningPermit),
     /// There is none, or no longer: listen to nothing but keys.
     Deafen {
         /// The call.
@@ -184,7 +184,10 @@ impl Worker {
             Work::Plan { call, stream, plan } => {
                 self.contain(calls, call, |analysis| analysis.plan(stream, &plan));
             }
-            Work::Listen(call) => self.contain(calls, call, CallAnalysis::listen),
+            Work::Listen(permit) => {
+                let call = CallKey(permit.call());
+                self.contain(calls, call, |analysis| analysis.listen(permit));
+            }
             Work::Deafen { call, erase } => {
                 self.contain(calls, call, |analysis| analysis.deafen(erase));
             }

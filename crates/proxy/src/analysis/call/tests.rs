@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use sidetone_consent::permit::{RecordingPermit, Stated};
 use sidetone_emotion::model::Model;
 use sidetone_insight::Thresholds;
 use sidetone_sip::Face;
@@ -13,7 +14,7 @@ const TEN: Duration = ms(10_000);
 fn call(plans: &[(usize, StreamPlan)]) -> CallAnalysis {
     let mut call =
         CallAnalysis::new(Duration::ZERO, Thresholds::default(), &Model::embedded().unwrap(), true);
-    call.listen();
+    call.listen_to_recording(RecordingPermit::new(Stated::Material));
     for (stream, plan) in plans {
         call.plan(*stream, plan);
     }
@@ -93,7 +94,7 @@ fn a_key_press_never_reaches_the_listener() {
 fn silence_and_early_media_do_not_count_as_heard() {
     let mut call =
         CallAnalysis::new(Duration::ZERO, Thresholds::default(), &Model::embedded().unwrap(), true);
-    call.listen();
+    call.listen_to_recording(RecordingPermit::new(Stated::Material));
     call.plan(0, &plan(Ok(())));
     let mut phone = Phone::new(TEN);
     assert_eq!(customer(&mut call, 0, &second(&mut phone)), Duration::ZERO);

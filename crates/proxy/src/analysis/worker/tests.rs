@@ -1,6 +1,9 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
+use sidetone_consent::policy::{Facts, Settings};
+use sidetone_consent::{Input, Machine, Policy};
+
 use super::*;
 use crate::analysis::ear::testing::{Phone, caller, ms, plan};
 use crate::tap::{TapReceiver, Tapped, ring};
@@ -22,6 +25,15 @@ fn worker(inbox: Receiver<Work>, taps: Vec<TapReceiver>, report: Box<dyn Fn(Outc
 
 fn begin(call: CallKey) -> Work {
     Work::Begin { call, origin: Duration::ZERO, thresholds: Box::default(), in_band: true }
+}
+
+/// What the consent machine of a call gives whose callers were told before.
+fn permit(call: CallKey) -> ListeningPermit {
+    let settings = Settings::default();
+    let decision = settings.decide(&Facts { trunk_policy: Policy::GivenUpstream, ..Facts::default() });
+    let mut machine = Machine::new(settings.terms(&decision, false), Duration::ZERO).of_call(call.0);
+    machine.input(Duration::ZERO, Input::Answered);
+    machine.permit().unwrap()
 }
 
 fn broken(outcomes: &mpsc::Receiver<Outcome>) -> Vec<CallKey> {
@@ -60,7 +72,7 @@ fn an_order_holds_for_the_packets_behind_it_and_the_end_comes_last() {
     }
     for order in [
         begin(ONE),
-        Work::Listen(ONE),
+        Work::Listen(permit(ONE)),
         Work::Plan { call: ONE, stream: 0, plan: Box::new(plan(Ok(()))) },
         Work::Answered(ONE, ms(3_900)),
         Work::Finish(ONE, ms(10_000)),
@@ -92,7 +104,7 @@ fn a_refusal_keeps_the_model_from_hearing_more_than_100_ms_of_what_follows() {
         let plan = Box::new(plan(Ok(())));
         let begun = [
             begin(ONE),
-            Work::Listen(ONE),
+            Work::Listen(permit(ONE)),
             Work::Plan { call: ONE, stream: 0, plan },
             Work::Answered(ONE, ms(3_900)),
         ];
