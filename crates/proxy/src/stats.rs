@@ -198,9 +198,11 @@ impl Stats {
             refused: BTreeMap::from([
                 ("stranger", refused.strangers),
                 ("full", refused.refused_full),
+                ("share", refused.refused_share),
                 ("rate", refused.refused_rate),
                 ("draining", refused.refused_draining),
                 ("unroutable", refused.unroutable),
+                ("unanswered", counters.unanswered),
                 ("no_ports", anchored.refused_ports),
                 ("bad_sdp", anchored.refused_sdp),
             ]),

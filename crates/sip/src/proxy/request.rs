@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Proxy;
 use super::exchange::{Exchange, Stage};
+use super::lost::Loss;
 use super::output::{Output, RouteKey, RouteKind, RouteQuery};
 use super::passage::Passage;
 use super::reply::ReplyPath;
@@ -26,7 +27,10 @@ impl<P: Passage> Proxy<P> {
                 self.counters.malformed_answered += 1;
                 self.answer(request, flow, error.status(), &error.reason(), &[]);
             }
-            None => self.counters.malformed_dropped += 1,
+            None => {
+                self.counters.malformed_dropped += 1;
+                self.losses.note(flow, Loss::Malformed(error.flaw));
+            }
         }
     }
 

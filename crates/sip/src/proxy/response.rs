@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Proxy;
 use super::attempt::{Attempt, Cancel, Owner};
 use super::exchange::{Exchange, Failure};
+use super::lost::Loss;
 use super::output::{Answer, Output, ProbeKey};
 use super::passage::{Passage, Passing};
 use super::table::Key;
@@ -24,12 +25,14 @@ impl<P: Passage> Proxy<P> {
         let branch = via.branch().and_then(Branch::parse);
         let Some(branch) = branch.filter(|_| self.local.is_us(via.host, via.port)) else {
             self.counters.misdirected_responses += 1;
+            self.losses.note(flow, Loss::Misdirected);
             return;
         };
         let found =
             self.attempts.key_at(branch.slot).and_then(|key| Some((key, self.attempts.get_mut(key)?)));
         let Some((key, attempt)) = found.filter(|(_, attempt)| attempt.nonce == branch.nonce) else {
             self.counters.stray_responses += 1;
+            self.losses.note(flow, Loss::Stray);
             return;
         };
         if let (Method::CANCEL, Cancel::Sent { client, .. }) = (cseq.method, &mut attempt.cancel) {
@@ -38,6 +41,7 @@ impl<P: Passage> Proxy<P> {
         }
         if !attempt.is_of(cseq.method) {
             self.counters.stray_responses += 1;
+            self.losses.note(flow, Loss::Stray);
             return;
         }
         match attempt.client.response(now, &self.settings.timers, status) {
@@ -135,6 +139,12 @@ impl<P: Passage> Proxy<P> {
 
     fn on_success(&mut self, now: Duration, flow: &Flow, key: Key, response: &Message) {
         let sent = self.forward_response(now, key, response, flow);
+        if !sent
+            && self.exchanges.get(key).is_some_and(|exchange| exchange.unanswered && !exchange.is_pending())
+        {
+            self.counters.stray_responses += 1;
+            self.losses.note(flow, Loss::TooLate);
+        }
         if let Some(exchange) = self.exchanges.get_mut(key).filter(|e| e.is_pending()) {
             if !sent && matches!(exchange.server, Some(Server::Invite(_))) {
                 // It lacks the Vias of those who asked, and they would wait for ever.
@@ -191,6 +201,7 @@ impl<P: Passage> Proxy<P> {
         // A response that ends here would be one to a request of our own (§16.7 step 3).
         if response.values(Name::Via).nth(1).is_none() {
             self.counters.misdirected_responses += 1;
+            self.losses.note(source, Loss::Misdirected);
             return false;
         }
         if !server.respond(now, &self.settings.timers, status) {
@@ -201,6 +212,7 @@ impl<P: Passage> Proxy<P> {
         if exchange.reply.to.transport.is_reliable() {
             edit.state_content_length();
         }
+        self.contacts.apply(response, source, &mut edit);
         let ctx =
             Passing { now, from: exchange.far_face(), source: *source, toward: exchange.reply.to.remote };
         self.passage.response(&ctx, response, &mut edit);
