@@ -205,6 +205,7 @@ impl Stats {
                 ("unroutable", refused.unroutable),
                 ("no_ports", anchored.refused_ports),
                 ("bad_sdp", anchored.refused_sdp),
+                ("media_address", anchored.refused_aims),
             ]),
             sip: SipStats {
                 transactions,

@@ -14,6 +14,7 @@ use sidetone_sip::anchor::{CallKey, Exhausted, IpFamily, LocalMedia, MediaPlane,
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::mpsc::Sender;
 
+use super::aim::Aim;
 use super::ports::PortPool;
 use super::report::{Notice, RelayTotals};
 use super::thread::{Command, Orders, Pace, RelayThread};
@@ -32,6 +33,7 @@ const BIND_TRIES: usize = 64;
 pub struct Engine {
     config: Media,
     pool: PortPool,
+    aim: Aim,
     epoch: Instant,
     threads: Vec<Handle>,
     calls: HashMap<CallKey, Taken>,
@@ -146,6 +148,7 @@ impl Engine {
         Ok(Self {
             config,
             pool,
+            aim: Aim::new(Vec::new()),
             epoch,
             threads,
             calls: HashMap::new(),
@@ -153,6 +156,13 @@ impl Engine {
             closing: Vec::new(),
             exhausted: 0,
         })
+    }
+
+    /// Tells it of sockets of ours that are no media sockets: SDP must not aim media there.
+    #[must_use]
+    pub fn guarding(mut self, others: Vec<SocketAddr>) -> Self {
+        self.aim = Aim::new(others);
+        self
     }
 
     /// A handle by which announcements are played.
@@ -173,6 +183,7 @@ impl Engine {
         for (call, taken) in std::mem::take(&mut self.closing) {
             self.tell(call, Command::Close { call });
             for local in taken.locals {
+                self.aim.release(local);
                 let (ip, port) = (local.rtp.ip(), local.rtp.port());
                 if taken.flowed {
                     self.pool.lay_to_rest(now, ip, port);
@@ -258,8 +269,13 @@ impl MediaPlane for Engine {
         };
         let local = LocalMedia { rtp: SocketAddr::new(ip, port), rtcp: SocketAddr::new(ip, port + 1) };
         self.tell(call, Command::Open { call, stream, face, rtp, rtcp });
+        self.aim.hold(call, face, local);
         self.calls.entry(call).or_default().locals.push(local);
         Ok(local)
+    }
+
+    fn admits(&self, call: CallKey, face: Face, address: SocketAddr) -> bool {
+        self.aim.admits(&self.config, call, face, address)
     }
 
     fn apply(&mut self, call: CallKey, stream: usize, plan: &StreamPlan) {

@@ -15,6 +15,7 @@ use sidetone_sip::uri::{Uri, UriView};
 use sidetone_sip::{Face, Flow, Method, Transport};
 
 use super::asides::AsideId;
+use super::liveness::Asked;
 use crate::calls::Calls;
 use crate::config::{Config, Listen, Policy};
 use crate::media::Engine;
@@ -45,6 +46,9 @@ pub struct Core {
     admission: Admission,
     health: Health,
     probes: HashMap<ProbeKey, (Face, String, Where)>,
+    /// Calls without media whose parties have been asked; of which there are no more than calls.
+    pub(super) asked: HashMap<CallKey, Asked>,
+    pub(super) hosts_asked: HashMap<ProbeKey, (CallKey, Face)>,
     pending: HashMap<RouteKey, Pending>,
     strangers: HashMap<IpAddr, Duration>,
     sources: HashMap<IpAddr, IpAddr>,
@@ -108,6 +112,8 @@ impl Core {
             own: HashMap::new(),
             calls,
             probes: HashMap::new(),
+            asked: HashMap::new(),
+            hosts_asked: HashMap::new(),
             pending: HashMap::new(),
             strangers: HashMap::new(),
             sources: HashMap::new(),
@@ -370,7 +376,10 @@ impl Core {
     }
 
     /// A probe has its answer, or none.
-    pub(super) fn probed(&mut self, key: ProbeKey, status: Option<u16>) {
+    pub(super) fn probed(&mut self, now: Duration, key: ProbeKey, status: Option<u16>) {
+        if let Some((call, face)) = self.hosts_asked.remove(&key) {
+            return self.host_answered(now, call, face, status);
+        }
         let Some((face, name, place)) = self.probes.remove(&key) else { return };
         if let Some(state) = self.health.probed(face, &name, place, status) {
             let remote = place.1;
@@ -390,6 +399,9 @@ impl Core {
                 && let Some(peer) = self.table.who(by)
             {
                 self.calls.answered_by(key, peer.face, self.table.name(peer));
+            }
+            if let CallFact::Ended { key, .. } = fact {
+                self.asked.remove(&key);
             }
             self.calls.fact(fact);
         }
