@@ -2,6 +2,7 @@
 
 mod consent;
 mod counters;
+mod decisions;
 mod entry;
 mod quality;
 mod transfer;
@@ -20,7 +21,7 @@ use sidetone_events::{
     Bus, CallAnswered, CallHeld, CallId, CallMedia, CallRef, CallResumed, CallStarted, CallUntappable,
     Direction, MediaProblem, MediaState, NumberHasher, Parties, Timestamp,
 };
-use sidetone_insight::Thresholds;
+use sidetone_insight::{Insight, Phase as AlertPhase, Thresholds};
 use sidetone_sip::Face;
 use sidetone_sip::anchor::{CallFact, CallKey, Cause};
 
@@ -154,6 +155,11 @@ impl Calls {
         self.disclosure.get()
     }
 
+    /// The time of day at zero of the process's clock.
+    pub(crate) fn epoch_wall(&self) -> Timestamp {
+        self.epoch_wall
+    }
+
     fn now(&self) -> Duration {
         self.epoch.elapsed()
     }
@@ -172,6 +178,19 @@ impl Calls {
         let inner = self.lock();
         let entry = inner.calls.values().find(|entry| entry.call().id == *id)?;
         Some((entry.sip_call_id().to_owned(), entry.pbx().to_owned()))
+    }
+
+    /// Sidetone's id of the call with that SIP Call-ID, as it stands in SIP.
+    pub(crate) fn known_as(&self, sip_call_id: &str) -> Option<CallId> {
+        let inner = self.lock();
+        let key = inner.by_sip.get(sip_call_id)?.last()?;
+        Some(inner.calls.get(key)?.call().id)
+    }
+
+    /// The SIP Call-ID, as it stands in SIP, of a call with this id of Sidetone's.
+    pub(crate) fn raw_id(&self, id: &str) -> Option<String> {
+        let id: CallId = id.parse().ok()?;
+        self.identity(&id).map(|(sip_call_id, _)| sip_call_id)
     }
 
     /// Whether there is a call with that PBX and that SIP Call-ID.
@@ -193,11 +212,15 @@ impl Calls {
         calls
     }
 
-    /// One call, by Sidetone's id or by SIP Call-ID.
+    /// One call, by Sidetone's id, by its SIP Call-ID, or by how its id ends if no other call's ends so.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<CallView> {
         let now = self.epoch.elapsed();
-        self.lock().calls.values().find(|entry| entry.is(id)).map(|entry| entry.view(now))
+        let inner = self.lock();
+        let exact = inner.calls.values().find(|entry| entry.is(id));
+        let mut ending = inner.calls.values().filter(|entry| entry.id_ends_with(id));
+        let found = exact.or_else(|| ending.next().filter(|_| ending.next().is_none()))?;
+        Some(found.view(now))
     }
 
     /// The calls in the book.
@@ -255,7 +278,7 @@ impl Calls {
                     inner.counters.answered += 1;
                     let waited = entry.answer(at);
                     self.order(entry, Work::Answered(key, at));
-                    tracing::info!(call = %entry.call().id, "call answered");
+                    tracing::info!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, waited_ms = waited.as_millis(), "call answered");
                     self.bus.publish(entry.tell(at, CallAnswered { waited }));
                 }
                 inner.answered.push((key, at));
@@ -263,6 +286,7 @@ impl Calls {
             CallFact::Held { key, by, at } => {
                 if let Some(entry) = inner.calls.get_mut(&key) {
                     entry.hold(by, at);
+                    tracing::info!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, by = by.as_str(), "call held");
                     self.order(entry, Work::Held(key, by, at));
                     self.bus.publish(entry.tell(at, CallHeld { by: leg(by) }));
                 }
@@ -270,6 +294,7 @@ impl Calls {
             CallFact::Resumed { key, by, at } => {
                 if let Some(entry) = inner.calls.get_mut(&key) {
                     let held = entry.resume(by, at);
+                    tracing::info!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, by = by.as_str(), "call resumed");
                     self.order(entry, Work::Resumed(key, by, at));
                     self.bus.publish(entry.tell(at, CallResumed { by: leg(by), held }));
                 }
@@ -277,7 +302,7 @@ impl Calls {
             CallFact::Untappable { key, stream, reason } => {
                 if let Some(entry) = inner.calls.get_mut(&key) {
                     inner.counters.untappable += 1;
-                    tracing::info!(call = %entry.call().id, stream, %reason, "a stream is relayed but can't be heard");
+                    tracing::info!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, stream, %reason, "a stream is relayed but can't be heard");
                     let stream = u32::try_from(stream).unwrap_or(u32::MAX);
                     let happening = CallUntappable { stream, reason: words::untappable(reason) };
                     self.bus.publish(entry.tell(self.epoch.elapsed(), happening));
@@ -358,7 +383,7 @@ impl Calls {
         let mut entry = Entry::new(key, call, began, sip_call_id, pbx, at, consent);
         inner.counters.started += 1;
         let policy = entry.consent.machine.terms().policy;
-        tracing::info!(call = %entry.call().id, %trunk, pbx = entry.pbx(), ?direction, ?policy, "call started");
+        tracing::info!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, %trunk, pbx = entry.pbx(), ?direction, ?policy, "call started");
         let analysed = policy == Policy::GivenUpstream && !listed;
         self.bus.publish(entry.tell(at, CallStarted { analysed }));
         inner.enter(key, entry);
@@ -410,6 +435,7 @@ impl Calls {
         let PlanChange { call, stream, plan } = change;
         let Some(entry) = inner.calls.get_mut(&call) else { return };
         self.order(entry, Work::Plan { call, stream, plan: Box::new(plan.clone()) });
+        decisions::agreed(entry.call(), stream, &plan);
         entry.plan(now, stream, plan);
         // A stream that is new has to be told who listens.
         if let (Some(disclosure), Some(worker)) = (self.disclosure.get(), entry.worker()) {
@@ -453,17 +479,17 @@ impl Calls {
                 for (key, report) in reports {
                     let Some(entry) = inner.calls.get_mut(&key) else { continue };
                     let Some(change) = entry.media(now, report, inner.media_timeout) else { continue };
-                    let call = entry.call().id;
+                    let (call, sip_call_id) = (entry.call().id, &entry.call().sip_call_id);
                     match change {
                         Change::OneWay { silent, .. } => {
                             inner.counters.one_way += 1;
-                            tracing::warn!(%call, silent = silent.as_str(), "one-way audio: nothing comes from this side");
+                            tracing::warn!(%call, %sip_call_id, silent = silent.as_str(), "one-way audio: nothing comes from this side");
                         }
                         Change::Restored { silent, .. } => {
-                            tracing::info!(%call, silent = silent.as_str(), "audio comes from this side again");
+                            tracing::info!(%call, %sip_call_id, silent = silent.as_str(), "audio comes from this side again");
                         }
                         Change::TimedOut { .. } => {
-                            tracing::warn!(%call, "no media for too long: the call is taken down");
+                            tracing::warn!(%call, %sip_call_id, "no media for too long: the call is taken down");
                             dead.push(key);
                         }
                     }
@@ -516,6 +542,15 @@ impl Calls {
                     return;
                 }
                 inner.counters.count(&insight);
+                if let Insight::Alert(alert) = &*insight {
+                    let (call, sip_call_id) = (entry.call().id, &entry.call().sip_call_id);
+                    // The kind stays out: the log can't be made to forget when the customer objects.
+                    let phase = match alert.phase {
+                        AlertPhase::Rising => "rising",
+                        AlertPhase::Calmed => "calmed",
+                    };
+                    tracing::info!(%call, %sip_call_id, phase, "alert told");
+                }
                 entry.insight(&insight);
                 self.bus.publish(entry.tell_at(at, *insight));
             }
@@ -529,7 +564,7 @@ impl Calls {
             Outcome::Broken(key) => {
                 inner.counters.analysis_broken += 1;
                 if let Some(entry) = inner.calls.get_mut(&key) {
-                    tracing::error!(call = %entry.call().id, "the analysis of this call broke and was given up; the call goes on");
+                    tracing::error!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, "the analysis of this call broke and was given up; the call goes on");
                     entry.sum_up(None, Vec::new());
                 }
                 self.close_if_done(inner, key);
@@ -553,8 +588,11 @@ impl Calls {
             _ => &mut counters.ended_otherwise,
         };
         *counter += 1;
-        let (call, cause) = (entry.call().id, entry.cause().map_or("", Cause::as_str));
-        tracing::info!(%call, cause, "call ended");
+        let cause = entry.cause().map_or("", Cause::as_str);
+        let (by, status) = entry.ended_by();
+        let talked_ms = entry.talked().map(|talked| talked.as_millis());
+        let (call, sip_call_id) = (entry.call().id, &entry.call().sip_call_id);
+        tracing::info!(%call, %sip_call_id, cause, by, status, talked_ms, "call ended");
         self.bus.publish(entry.ended_event(self.epoch.elapsed()));
     }
 }

@@ -19,6 +19,9 @@ use crate::analysis::leg;
 use crate::media::{EndReport, StreamReport};
 use crate::words;
 
+/// Letters of an id's end by which a call may be named: 30 random bits.
+const SHORT_ID: usize = 6;
+
 /// How far a call is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -208,9 +211,14 @@ impl Entry {
         }
     }
 
-    /// Whether Sidetone's id or the SIP Call-ID is this.
+    /// Whether Sidetone's id is this, or the SIP Call-ID, as it is or as events show it.
     pub(super) fn is(&self, id: &str) -> bool {
-        self.sip_call_id == id || self.call().id.to_string() == id
+        self.sip_call_id == id || self.call().id.to_string() == id || self.call().sip_call_id.as_str() == id
+    }
+
+    /// Whether Sidetone's id ends so, in enough letters to mean it.
+    pub(super) fn id_ends_with(&self, end: &str) -> bool {
+        end.len() >= SHORT_ID && self.call().id.to_string().ends_with(&end.to_ascii_uppercase())
     }
 
     /// An event at a time on the process's clock.
@@ -321,6 +329,17 @@ impl Entry {
 
     pub(super) fn cause(&self) -> Option<Cause> {
         self.end.map(|end| end.cause)
+    }
+
+    /// Who ended the call, if a party did, and the status that refused it.
+    pub(super) fn ended_by(&self) -> (Option<&'static str>, Option<u16>) {
+        let by = self.end.and_then(|end| end.by).map(Face::as_str);
+        (by, self.end.and_then(|end| end.status))
+    }
+
+    /// For how long its parties talked.
+    pub(super) fn talked(&self) -> Option<Duration> {
+        Some(self.end?.at.saturating_sub(self.answered_at?))
     }
 
     pub(super) fn was_answered(&self) -> bool {

@@ -55,12 +55,11 @@ pub(super) fn excluded(config: &Config) -> Result<Option<Excluded>, String> {
 /// What telling callers takes.
 pub(super) fn disclosure(
     config: &Config,
+    library: Library,
     engine: &Engine,
     calls: &Arc<Calls>,
     model: Option<&str>,
 ) -> Result<Disclosure, StartError> {
-    let library = Library::load(&config.announcement, &config.consent.language)
-        .map_err(|error| StartError::Announcement(error.to_string()))?;
     let receipts = match &config.consent.receipts {
         Some(folder) => Some(receipts(folder, config.consent.receipts_days)?),
         None => None,
