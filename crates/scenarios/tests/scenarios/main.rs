@@ -33,5 +33,6 @@ mod reinvite;
 mod rtcp;
 mod session_timer;
 mod tcp;
+mod trace;
 mod transfer;
 mod update;
