@@ -241,7 +241,7 @@ impl Calls {
         let mut guard = self.lock();
         let inner = &mut *guard;
         match fact {
-            CallFact::Started { key, call_id, from_face, from, to, at } => {
+            CallFact::Started { key, call_id, from_face, from, to, at, .. } => {
                 self.started(inner, key, call_id, from_face, &from, &to, at);
             }
             CallFact::Ringing { key, .. } => {

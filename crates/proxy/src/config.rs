@@ -246,6 +246,8 @@ pub struct Limits {
     pub calls: usize,
     /// New calls a second, with a burst of one second's worth.
     pub calls_per_second: u32,
+    /// How long a call may ring with nothing new heard of it (timer C, RFC 3261 §16.8).
+    pub ring: Period,
     /// The Retry-After that a refused call is given.
     pub retry_after: Period,
     /// How long `drain` and SIGTERM wait for calls to end by themselves.
@@ -257,6 +259,7 @@ impl Default for Limits {
         Self {
             calls: 2_000,
             calls_per_second: 100,
+            ring: Period::from_secs(185),
             retry_after: Period::from_secs(10),
             drain: Period::from_secs(30),
         }

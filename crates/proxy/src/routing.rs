@@ -4,11 +4,15 @@ mod address;
 mod admission;
 mod dns;
 mod health;
+mod lookups;
+mod shares;
 mod table;
 mod weight;
 
 pub use address::HostAddress;
-pub use admission::{Admission, Limits, Refused};
+pub use admission::{Admission, Limits, Refused, Wanted};
 pub use dns::{Resolver, Where};
 pub use health::{Health, HostState};
+pub use lookups::Lookups;
+pub use shares::{PeerName, Shares, usual_share};
 pub use table::{Candidate, PeerRef, Table};

@@ -296,7 +296,7 @@ impl Shared {
         let links = links.as_ref().map(PbxLinks::counts).unwrap_or_default();
         let mut core = self.signalling.core();
         let sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
-        Stats::gather(
+        let mut stats = Stats::gather(
             &mut core,
             &self.calls,
             &self.workers,
@@ -306,7 +306,10 @@ impl Shared {
             self.signalling.connections(),
             self.alarm.panics(),
             self.started.elapsed(),
-        )
+        );
+        stats.refused.insert("connection", self.signalling.connections_refused());
+        stats.refused.insert("lookup", self.signalling.lookups_refused());
+        stats
     }
 }
 

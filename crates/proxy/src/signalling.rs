@@ -28,7 +28,7 @@ pub use self::core::{Core, RoutedTo};
 use self::streams::Streams;
 use self::udp::UdpSockets;
 use crate::alarm::Alarm;
-use crate::routing::{Candidate, Resolver};
+use crate::routing::{Candidate, Lookups, PeerName, Resolver};
 
 /// How long names may take before a call goes on with what has been found. Less than the core's own patience.
 const LOOK_UP_WITHIN: Duration = Duration::from_secs(2);
@@ -43,6 +43,7 @@ pub struct Signalling {
     listeners: Mutex<Vec<(SocketAddr, TcpListener)>>,
     alarm: Alarm,
     resolver: Mutex<Arc<Resolver>>,
+    lookups: Arc<Lookups>,
     timer: Notify,
 }
 
@@ -69,6 +70,7 @@ impl Signalling {
             listeners: Mutex::new(listeners),
             alarm,
             resolver,
+            lookups: Arc::default(),
             timer: Notify::new(),
         }))
     }
@@ -159,7 +161,8 @@ impl Signalling {
         }
         let (this, resolver) = (Arc::clone(self), self.resolver());
         self.alarm.watch("a look-up", async move {
-            let found = tokio::time::timeout(LOOK_UP_WITHIN, resolver.locate(&hop)).await;
+            let found = this.lookups.locate(&resolver, &hop, Some(&pbx));
+            let found = tokio::time::timeout(LOOK_UP_WITHIN, found).await;
             let places = found.unwrap_or_default();
             this.with(|core, now| core.aside_located(now, id, &pbx, &places));
         });
@@ -179,6 +182,7 @@ impl Signalling {
     /// Answers at once where no name has to be looked up, else as soon as DNS has spoken.
     fn route(self: &Arc<Self>, core: &mut Core, now: Duration, query: RouteQuery) {
         let key = query.key;
+        let source = query.source.remote;
         let candidates = match core.route(now, query) {
             Ok(candidates) => candidates,
             Err(decision) => return core.decide(now, key, decision),
@@ -190,20 +194,37 @@ impl Signalling {
                 .collect();
             return core.located(now, key, located);
         }
+        let waiting = core.asker(source).and_then(|peer| Some((self.lookups.wait(&peer.1)?, peer)));
+        let Some((waiting, peer)) = waiting else {
+            let decision = core.too_many_lookups();
+            return core.decide(now, key, decision);
+        };
         let this = Arc::clone(self);
-        self.alarm.watch("a look-up", async move { this.look_up(key, candidates).await });
+        self.alarm.watch("a look-up", async move {
+            this.look_up(key, candidates, peer).await;
+            drop(waiting);
+        });
     }
 
-    async fn look_up(self: Arc<Self>, key: RouteKey, candidates: Vec<Candidate>) {
+    /// Look-ups and requests that found no room.
+    #[must_use]
+    pub fn lookups_refused(&self) -> u64 {
+        self.lookups.refused()
+    }
+
+    async fn look_up(self: Arc<Self>, key: RouteKey, candidates: Vec<Candidate>, peer: PeerName) {
         let resolver = self.resolver();
         // All at once, in order, and against one clock: a dead name must not hold up a live one behind it.
         let deadline = tokio::time::Instant::now() + LOOK_UP_WITHIN;
         let lookups: Vec<_> = candidates
             .into_iter()
             .map(|candidate| {
-                let resolver = Arc::clone(&resolver);
+                let (resolver, lookups) = (Arc::clone(&resolver), Arc::clone(&self.lookups));
                 let address = candidate.address.clone();
-                (tokio::spawn(async move { resolver.locate(&address).await }), candidate)
+                // A configured name is looked up whoever calls it; one that a request brings, at its peer's expense.
+                let asker = candidate.peer.is_none().then(|| Arc::clone(&peer.1));
+                let lookup = async move { lookups.locate(&resolver, &address, asker.as_deref()).await };
+                (tokio::spawn(lookup), candidate)
             })
             .collect();
         let mut located = Vec::new();

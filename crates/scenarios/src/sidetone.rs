@@ -28,6 +28,8 @@ pub struct Setup {
     pub allow_pbx: Vec<String>,
     /// How callers are told that they are listened to.
     pub disclosure: String,
+    /// More keys of the PBX.
+    pub pbx_more: String,
     /// More keys under `[sip]`.
     pub sip: String,
     /// `[media]`.
@@ -73,6 +75,7 @@ impl Setup {
             allow_trunk: vec![net.v4(host::TRUNK).to_string()],
             allow_pbx: vec![net.v4(host::PBX).to_string(), net.v4(host::SECOND).to_string()],
             disclosure: "given-upstream".to_owned(),
+            pbx_more: String::new(),
             sip: String::new(),
             media: format!("address = \"{}\"\nports = \"30000-30199\"\n", net.v4(host::SIDETONE)),
             http: String::new(),
@@ -94,7 +97,7 @@ impl Setup {
         let disclosure = format!("disclosure = {:?}\n", self.disclosure);
         for (face, name, hosts, allow, more) in [
             ("trunk", "carrier", &self.trunk, &self.allow_trunk, disclosure.as_str()),
-            ("pbx", "pbx", &self.pbx, &self.allow_pbx, ""),
+            ("pbx", "pbx", &self.pbx, &self.allow_pbx, self.pbx_more.as_str()),
         ] {
             let hosts: Vec<String> = hosts
                 .iter()

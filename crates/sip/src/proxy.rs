@@ -28,6 +28,7 @@ mod ack;
 mod attempt;
 mod cancel;
 mod conclude;
+mod contact;
 mod counters;
 mod dialogs;
 mod exchange;
@@ -35,6 +36,7 @@ mod failure;
 mod forward;
 mod leash;
 mod local;
+mod lost;
 mod neighbours;
 mod output;
 mod own;
@@ -54,12 +56,14 @@ mod validate;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 pub use counters::{Counters, Requests, Responses};
 pub use dialogs::{Standing, Way};
+pub use lost::{Loss, Lost};
 pub use neighbours::Neighbour;
 pub use output::{
     Answer, Decision, Destination, MAX_TARGETS, Output, OwnKey, ProbeKey, RouteKey, RouteKind, RouteQuery,
@@ -69,10 +73,12 @@ pub use passage::{Passage, Passing, Refusal, Unobserved};
 pub use settings::{Listener, Settings};
 
 use attempt::Attempt;
+use contact::ContactFixes;
 use dialogs::Dialogs;
 use exchange::Exchange;
 use leash::Leash;
 pub(crate) use local::Local;
+use lost::Losses;
 use neighbours::Neighbours;
 use own::Own;
 use refusals::Refusals;
@@ -110,6 +116,8 @@ pub struct Proxy<P> {
     own: HashMap<OwnKey, Own>,
     last_own: u64,
     outputs: VecDeque<Output>,
+    losses: Losses,
+    contacts: ContactFixes,
     counters: Counters,
 }
 
@@ -140,6 +148,8 @@ impl<P: Passage> Proxy<P> {
             own: HashMap::new(),
             last_own: 0,
             outputs: VecDeque::new(),
+            losses: Losses::default(),
+            contacts: ContactFixes::default(),
             counters: Counters::default(),
         }
     }
@@ -181,6 +191,17 @@ impl<P: Passage> Proxy<P> {
     /// Takes out the next thing for the shell to do.
     pub fn poll(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// Takes out the next message that went nowhere, for the log; the counters have it too.
+    pub fn poll_lost(&mut self) -> Option<Lost> {
+        self.losses.take()
+    }
+
+    /// From now on host and port in the Contact of whoever `of` says so are replaced by where the message came from: of
+    /// neighbours whose own can't be reached.
+    pub fn fix_contacts(&mut self, of: Arc<dyn Fn(SocketAddr) -> bool + Send + Sync>) {
+        self.contacts = ContactFixes::of(of);
     }
 
     /// When [`timeout`](Self::timeout) is next wanted.

@@ -56,6 +56,9 @@ pub fn check(config: &Config) -> Vec<Fault> {
     if config.limits.calls_per_second == 0 {
         faults.push(Fault::fatal("limits.calls_per_second", "is 0, so every call would be refused"));
     }
+    if config.limits.ring.0 < std::time::Duration::from_secs(10) {
+        faults.push(Fault::fatal("limits.ring", "must be at least 10s: nobody answers sooner"));
+    }
     let interval = config.health.options_interval.0;
     if !interval.is_zero() && interval < std::time::Duration::from_secs(1) {
         faults.push(Fault::fatal("health.options_interval", "must be at least 1s, or 0s for no probes"));
@@ -157,12 +160,20 @@ fn check_peer(faults: &mut Vec<Fault>, key: &str, peer: &Peer, others: &[Peer]) 
             faults.push(Fault::fatal(format!("{key}.hosts.{index}.to"), problem));
         }
     }
-    for (index, name) in peer.to.iter().enumerate() {
-        if !others.iter().any(|other| other.name == *name) {
-            faults.push(Fault::fatal(
-                format!("{key}.to.{index}"),
-                format!("`{name}` is no peer on the other face"),
-            ));
+    for (list, names) in [("to", &peer.to), ("overflow", &peer.overflow)] {
+        for (index, name) in names.iter().enumerate() {
+            if !others.iter().any(|other| other.name == *name) {
+                faults.push(Fault::fatal(
+                    format!("{key}.{list}.{index}"),
+                    format!("`{name}` is no peer on the other face"),
+                ));
+            }
         }
+    }
+    if peer.calls == Some(0) {
+        faults.push(Fault::fatal(
+            format!("{key}.calls"),
+            "is 0, so every call from this peer would be refused",
+        ));
     }
 }

@@ -27,6 +27,16 @@ pub struct Peer {
     /// Whether the host part of the Request-URI is replaced by the chosen host's address. Off, it leaves as it came.
     #[serde(default)]
     pub rewrite_uri: bool,
+    /// The peers on the other face that its calls go to once no host of those in `to` is up or answers; they get none
+    /// otherwise.
+    #[serde(default)]
+    pub overflow: Vec<String>,
+    /// How many calls begun by it may be up at once; without it, all of `limits.calls` but a quarter.
+    pub calls: Option<usize>,
+    /// Whether host and port in its Contact are replaced by where its messages come from: for a peer behind a NAT or in a
+    /// container, whose own can't be reached.
+    #[serde(default)]
+    pub fix_contact: bool,
     /// Trunks only: how callers on it are told that a machine listens to their tone. Nothing is inferred before they
     /// are.
     #[serde(default)]

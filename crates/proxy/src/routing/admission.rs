@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+use super::shares::{PeerName, usual_share};
+
 /// A caller may repeat an INVITE within this time, as it does after 401, 407 or 422, without taking up the rate again.
 const REPEATED_WITHIN: Duration = Duration::from_secs(32);
 /// How often.
@@ -27,6 +29,8 @@ pub struct Limits {
 pub enum Refused {
     /// As many calls as allowed are up.
     Full,
+    /// As many of this peer's calls as are its share are up.
+    Share,
     /// Calls come faster than allowed.
     TooFast,
     /// Sidetone is being drained.
@@ -39,21 +43,65 @@ impl Refused {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::Full => "Call Limit Reached",
+            Self::Share => "Call Share Reached",
             Self::TooFast => "Call Rate Limit Reached",
             Self::Draining => "Draining",
         }
     }
 }
 
-/// A token bucket and a drain switch.
+/// Token buckets, for all and for each peer, and a drain switch.
 #[derive(Debug)]
 pub struct Admission {
     limits: Limits,
     draining: bool,
+    all: Bucket,
+    peers: HashMap<PeerName, Bucket>,
+    recent: Recent,
+}
+
+/// How many calls are up, and who wants another.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Who begins it.
+    pub peer: &'a PeerName,
+    /// Calls that are up.
+    pub up: usize,
+    /// Of those, the ones that this peer has begun.
+    pub of_peer: usize,
+    /// How many of them it may have.
+    pub share: usize,
+    /// The call's name: Call-ID and From's tag.
+    pub call: (&'a str, &'a str),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
     /// Thousandths of a call.
     tokens: u64,
     refilled: Duration,
-    recent: Recent,
+}
+
+impl Bucket {
+    /// Full.
+    fn new(now: Duration, rate: u64) -> Self {
+        Self { tokens: rate * 1_000, refilled: now }
+    }
+
+    /// Whether there is a call in it.
+    fn refill(&mut self, now: Duration, rate: u64) -> bool {
+        let passed = now.saturating_sub(self.refilled);
+        let earned = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX).saturating_mul(rate);
+        if earned > 0 {
+            self.tokens = self.tokens.saturating_add(earned).min(rate * 1_000);
+            self.refilled = now;
+        }
+        self.tokens >= 1_000
+    }
+
+    fn take(&mut self) {
+        self.tokens = self.tokens.saturating_sub(1_000);
+    }
 }
 
 /// Calls admitted a short time ago, by a keyed hash of their names.
@@ -100,8 +148,8 @@ impl Admission {
         Self {
             limits,
             draining: false,
-            tokens: u64::from(limits.calls_per_second) * 1_000,
-            refilled: Duration::ZERO,
+            all: Bucket::new(Duration::ZERO, limits.calls_per_second.into()),
+            peers: HashMap::new(),
             recent: Recent::default(),
         }
     }
@@ -109,6 +157,8 @@ impl Admission {
     /// Changes the limits; calls that are up stay up.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
+        // Peers may have gone.
+        self.peers.clear();
     }
 
     /// What a refused caller is told to wait.
@@ -128,29 +178,35 @@ impl Admission {
         self.draining
     }
 
-    /// Takes a new call, with `up` calls already there. `call` names it: Call-ID and From's tag.
+    /// Takes a new call. No peer gets all of the room, nor all of the rate: of both a quarter is left to the others, unless
+    /// its configuration gives it another share of the room.
     ///
     /// # Errors
     /// Why it is not taken.
-    pub fn admit(&mut self, now: Duration, up: usize, call: (&str, &str)) -> Result<(), Refused> {
+    pub fn admit(&mut self, now: Duration, wanted: &Wanted<'_>) -> Result<(), Refused> {
         if self.draining {
             return Err(Refused::Draining);
         }
-        if up >= self.limits.calls {
+        if wanted.up >= self.limits.calls {
             return Err(Refused::Full);
         }
-        let call = self.recent.keys.hash_one(call);
+        if wanted.of_peer >= wanted.share {
+            return Err(Refused::Share);
+        }
+        let call = self.recent.keys.hash_one(wanted.call);
         if self.recent.repeats(now, call) {
             return Ok(());
         }
-        let rate = u64::from(self.limits.calls_per_second);
-        let passed = now.saturating_sub(self.refilled);
-        let earned = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX).saturating_mul(rate);
-        if earned > 0 {
-            self.tokens = self.tokens.saturating_add(earned).min(rate * 1_000);
-            self.refilled = now;
+        let rate = self.limits.calls_per_second;
+        let share = usual_share(usize::try_from(rate).unwrap_or(usize::MAX)) as u64;
+        let rate = u64::from(rate);
+        let theirs = self.peers.entry(wanted.peer.clone()).or_insert_with(|| Bucket::new(now, share));
+        let (all, own) = (self.all.refill(now, rate), theirs.refill(now, share));
+        if !all || !own {
+            return Err(Refused::TooFast);
         }
-        self.tokens = self.tokens.checked_sub(1_000).ok_or(Refused::TooFast)?;
+        self.all.take();
+        theirs.take();
         self.recent.remember(call);
         Ok(())
     }
@@ -164,10 +220,36 @@ mod tests {
         Admission::new(Limits { calls, calls_per_second, retry_after: Duration::from_secs(1) })
     }
 
+    fn admit_call(
+        admission: &mut Admission,
+        now: Duration,
+        up: usize,
+        call: (&str, &str),
+    ) -> Result<(), Refused> {
+        let peer = (sidetone_sip::Face::Trunk, "a".into());
+        admission.admit(now, &Wanted { peer: &peer, up, of_peer: 0, share: usize::MAX, call })
+    }
+
     /// A new call each time.
     fn admit(admission: &mut Admission, now: Duration, up: usize) -> Result<(), Refused> {
         let call = crate::random::number().to_string();
-        admission.admit(now, up, (&call, "tag"))
+        admit_call(admission, now, up, (&call, "tag"))
+    }
+
+    #[test]
+    fn a_peer_has_neither_all_of_the_room_nor_all_of_the_rate() {
+        let mut admission = admission(100, 8);
+        let (a, b): (PeerName, PeerName) =
+            ((sidetone_sip::Face::Trunk, "a".into()), (sidetone_sip::Face::Pbx, "b".into()));
+        let mut ask = |peer, of_peer| {
+            let call = crate::random::number().to_string();
+            let wanted = Wanted { peer, up: 75, of_peer, share: 75, call: (&call, "tag") };
+            admission.admit(Duration::ZERO, &wanted)
+        };
+        assert_eq!(ask(&a, 75), Err(Refused::Share));
+        let taken = (0..20).filter(|_| ask(&a, 0).is_ok()).count();
+        assert_eq!((taken, ask(&a, 0)), (6, Err(Refused::TooFast)));
+        assert_eq!((ask(&b, 0), ask(&b, 0), ask(&b, 0)), (Ok(()), Ok(()), Err(Refused::TooFast)));
     }
 
     #[test]
@@ -179,7 +261,8 @@ mod tests {
 
     #[test]
     fn the_rate_holds_over_any_second() {
-        let mut admission = admission(1_000_000, 10);
+        // One peer's share of thirteen is ten.
+        let mut admission = admission(1_000_000, 13);
         let taken =
             (0..5_000).filter(|ms| admit(&mut admission, Duration::from_millis(*ms), 0).is_ok()).count();
         // The sixtieth is due at five seconds sharp, the next a tenth of a second later.
@@ -202,23 +285,23 @@ mod tests {
     fn an_invite_repeated_with_credentials_is_the_same_call_but_not_for_ever() {
         let mut admission = admission(10, 1);
         let call = ("call", "tag");
-        assert_eq!(admission.admit(Duration::ZERO, 0, call), Ok(()));
-        assert_eq!(admission.admit(Duration::ZERO, 0, call), Ok(()));
-        assert_eq!(admission.admit(Duration::ZERO, 0, ("call", "other")), Err(Refused::TooFast));
-        assert_eq!(admission.admit(Duration::ZERO, 0, call), Ok(()));
-        assert_eq!(admission.admit(Duration::ZERO, 0, call), Err(Refused::TooFast));
+        assert_eq!(admit_call(&mut admission, Duration::ZERO, 0, call), Ok(()));
+        assert_eq!(admit_call(&mut admission, Duration::ZERO, 0, call), Ok(()));
+        assert_eq!(admit_call(&mut admission, Duration::ZERO, 0, ("call", "other")), Err(Refused::TooFast));
+        assert_eq!(admit_call(&mut admission, Duration::ZERO, 0, call), Ok(()));
+        assert_eq!(admit_call(&mut admission, Duration::ZERO, 0, call), Err(Refused::TooFast));
     }
 
     #[test]
     fn a_call_is_forgotten_after_a_while() {
         let mut admission = admission(10, 1);
         let (first, second) = (("call", "tag"), ("next", "tag"));
-        assert_eq!(admission.admit(Duration::ZERO, 0, first), Ok(()));
+        assert_eq!(admit_call(&mut admission, Duration::ZERO, 0, first), Ok(()));
         for _ in 0..2 {
             let at = Duration::from_secs(70);
-            assert_eq!(admission.admit(at, 0, second), Ok(()));
+            assert_eq!(admit_call(&mut admission, at, 0, second), Ok(()));
         }
-        assert_eq!(admission.admit(Duration::from_secs(140), 0, ("third", "tag")), Ok(()));
-        assert_eq!(admission.admit(Duration::from_secs(140), 0, first), Err(Refused::TooFast));
+        assert_eq!(admit_call(&mut admission, Duration::from_secs(140), 0, ("third", "tag")), Ok(()));
+        assert_eq!(admit_call(&mut admission, Duration::from_secs(140), 0, first), Err(Refused::TooFast));
     }
 }

@@ -1,12 +1,15 @@
 //! From the source of a request to the hosts it may go to.
 
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 use sidetone_sip::Face;
 use sidetone_sip::host::Host;
 use sidetone_sip::proxy::Neighbour;
 
 use super::address::HostAddress;
+use super::shares::usual_share;
 use super::weight;
 use crate::config::{AllowEntry, Config, Peer, Policy};
 use crate::signalling::neighbour;
@@ -20,6 +23,7 @@ const FIRST_FREE_PORT: u16 = 1_024;
 pub struct Table {
     trunks: Vec<PeerEntry>,
     pbxs: Vec<PeerEntry>,
+    generation: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -41,7 +45,12 @@ pub struct PeerRef {
     /// Trunk or PBX.
     pub face: Face,
     index: usize,
+    /// Of the table that it was taken from: after a reload another peer may stand at its place.
+    generation: u64,
 }
+
+/// Numbers the tables.
+static GENERATIONS: AtomicU64 = AtomicU64::new(0);
 
 /// A host a call may be sent to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +83,8 @@ impl Table {
                 })
                 .collect()
         };
-        Self { trunks: entries(&config.trunks), pbxs: entries(&config.pbxs) }
+        let generation = GENERATIONS.fetch_add(1, Relaxed);
+        Self { trunks: entries(&config.trunks), pbxs: entries(&config.pbxs), generation }
     }
 
     fn side(&self, face: Face) -> &[PeerEntry] {
@@ -85,7 +95,7 @@ impl Table {
     }
 
     fn entry(&self, peer: PeerRef) -> Option<&PeerEntry> {
-        self.side(peer.face).get(peer.index)
+        self.side(peer.face).get(peer.index).filter(|_| peer.generation == self.generation)
     }
 
     /// The peer whose `allow` fits a source best; none if no entry fits.
@@ -96,7 +106,7 @@ impl Table {
             for (index, entry) in self.side(face).iter().enumerate() {
                 let fit = entry.peer.allow.iter().map(|allow| allow.fit(source)).max().unwrap_or(0);
                 if fit > best.map_or(0, |(fit, _)| fit) {
-                    best = Some((fit, PeerRef { face, index }));
+                    best = Some((fit, PeerRef { face, index, generation: self.generation }));
                 }
             }
         }
@@ -142,6 +152,25 @@ impl Table {
         self.hosts().find(|(_, host)| is_there(host)).map(|(peer, _)| peer)
     }
 
+    /// Whether this peer still stands in the table; one from before a reload does not.
+    #[must_use]
+    pub fn holds(&self, peer: PeerRef) -> bool {
+        self.entry(peer).is_some()
+    }
+
+    /// How many calls begun by this peer may be up at once, of `limit` in all.
+    #[must_use]
+    pub fn share(&self, peer: PeerRef, limit: usize) -> usize {
+        let stated = self.entry(peer).and_then(|entry| entry.peer.calls);
+        stated.map_or_else(|| usual_share(limit), |calls| calls.min(limit))
+    }
+
+    /// Whether the Contact of what comes from there is to be replaced by where it comes from.
+    #[must_use]
+    pub fn fixes_contact(&self, source: SocketAddr) -> bool {
+        self.who(source).and_then(|peer| self.entry(peer)).is_some_and(|entry| entry.peer.fix_contact)
+    }
+
     /// A peer's name.
     #[must_use]
     pub fn name(&self, peer: PeerRef) -> &str {
@@ -161,23 +190,26 @@ impl Table {
         let Some(source) = self.entry(from) else { return Vec::new() };
         let face = from.face.other();
         let others = self.side(face);
-        let wanted: Vec<usize> = if source.peer.to.is_empty() {
-            (0..others.len()).collect()
-        } else {
-            source
-                .peer
-                .to
-                .iter()
-                .filter_map(|name| others.iter().position(|o| o.peer.name == *name))
-                .collect()
+        let overflow = &source.peer.overflow;
+        let named = |names: &[String]| -> Vec<usize> {
+            names.iter().filter_map(|name| others.iter().position(|o| o.peer.name == *name)).collect()
         };
+        let mut wanted = if source.peer.to.is_empty() {
+            (0..others.len())
+                .filter(|index| others.get(*index).is_some_and(|o| !overflow.contains(&o.peer.name)))
+                .collect()
+        } else {
+            named(&source.peer.to)
+        };
+        wanted
+            .extend(named(overflow).into_iter().filter(|index| !wanted.contains(index)).collect::<Vec<_>>());
         let mut candidates = Vec::new();
         for index in wanted {
             let Some(entry) = others.get(index) else { continue };
             let hosts: Vec<&HostEntry> = entry.hosts.iter().collect();
             for host in weight::ordered(hosts, |host| (host.priority, host.weight), &mut draw) {
                 candidates.push(Candidate {
-                    peer: Some(PeerRef { face, index }),
+                    peer: Some(PeerRef { face, index, generation: self.generation }),
                     address: host.address.clone(),
                     rewrite_uri: entry.peer.rewrite_uri,
                 });
@@ -190,7 +222,8 @@ impl Table {
     pub fn hosts(&self) -> impl Iterator<Item = (PeerRef, &HostAddress)> {
         [Face::Trunk, Face::Pbx].into_iter().flat_map(move |face| {
             self.side(face).iter().enumerate().flat_map(move |(index, entry)| {
-                entry.hosts.iter().map(move |host| (PeerRef { face, index }, &host.address))
+                let peer = PeerRef { face, index, generation: self.generation };
+                entry.hosts.iter().map(move |host| (peer, &host.address))
             })
         })
     }
@@ -256,6 +289,38 @@ mod tests {
             *first.entry(candidates[0].address.clone()).or_insert(0) += 1;
         }
         assert_eq!(first[&HostAddress::parse("sip:10.0.0.1").unwrap()], 750);
+    }
+
+    /// A reference that outlives a reload must not name whoever stands at its place then.
+    #[test]
+    fn a_reference_from_before_a_reload_names_nobody() {
+        let before = table(TRUNK);
+        let peer = before.who("192.0.2.9:5060".parse().unwrap()).unwrap();
+        let after = table(&TRUNK.replace("name = \"t\"", "name = \"other\""));
+        assert!(before.holds(peer) && !after.holds(peer));
+        assert_eq!((before.name(peer), after.name(peer)), ("t", ""));
+        assert!(after.candidates(peer, || 0.0).is_empty());
+    }
+
+    #[test]
+    fn overflow_comes_behind_all_others_and_only_there() {
+        let hosts = |more: &str| {
+            let table = table(&TRUNK.replace("name = \"t\"", &format!("name = \"t\"\n{more}")));
+            let from = table.who("192.0.2.9:5060".parse().unwrap()).unwrap();
+            let all = table.candidates(from, || 0.0);
+            all.iter().map(|candidate| table.name(candidate.peer.unwrap()).to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(hosts("overflow = [\"a\"]"), ["b", "a", "a", "a"]);
+        assert_eq!(hosts("to = [\"a\"]\noverflow = [\"b\"]"), ["a", "a", "a", "b"]);
+    }
+
+    #[test]
+    fn a_peer_s_share_is_stated_or_all_but_a_quarter() {
+        let of = |more: &str| {
+            let table = table(&TRUNK.replace("name = \"t\"", &format!("name = \"t\"\n{more}")));
+            table.share(table.who("192.0.2.9:5060".parse().unwrap()).unwrap(), 100)
+        };
+        assert_eq!((of(""), of("calls = 30"), of("calls = 3000")), (75, 30, 100));
     }
 
     #[test]

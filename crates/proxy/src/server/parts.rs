@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sidetone_announce::Library;
 use sidetone_consent::Moment;
@@ -13,6 +14,7 @@ use sidetone_pbx::{CallIdentity, PbxLinks, Told};
 use sidetone_sip::anchor::Anchor;
 use sidetone_sip::aside::{Asides, Legs, SERVICE_USER};
 use sidetone_sip::proxy::{Listener, Proxy, Settings};
+use sidetone_sip::transaction::Timers;
 
 use super::{BUILD, Shared, StartError, dialog_key};
 use crate::calls::{Calls, Excluded, Rules};
@@ -24,6 +26,8 @@ use crate::signalling::BySip;
 
 /// The most m-lines of a call, and of streams in an offer.
 const MOST_STREAMS: usize = 16;
+/// How much longer than it may ring a call that nothing is heard of is kept.
+const SETUP_BEYOND_RING: Duration = Duration::from_secs(115);
 /// Consent receipts that wait for the disk; beyond it they are lost, which is counted and told.
 const MOST_RECEIPTS: usize = 10_000;
 
@@ -124,6 +128,7 @@ pub(super) fn links(config: &Config, shared: &Arc<Shared>) -> Result<Option<PbxL
 pub(super) fn proxy(config: &Config, engine: Engine) -> Proxy<Asides<Anchor<Engine>>> {
     let listeners =
         config.sip.listen.iter().map(|listen| Listener::bound(listen.transport, listen.addr)).collect();
+    let ring: Duration = config.limits.ring.into();
     let settings = Settings {
         hostnames: config.sip.hostnames.clone(),
         service_user: by_sip(config, |sip| sip.notify).then(|| SERVICE_USER.to_owned()),
@@ -132,12 +137,15 @@ pub(super) fn proxy(config: &Config, engine: Engine) -> Proxy<Asides<Anchor<Engi
         udp_limit: config.sip.udp_limit,
         retry_after: config.limits.retry_after.into(),
         dialog_key: dialog_key::load(config.sip.dialog_key.as_deref()),
+        timers: Timers { c: ring, ..Timers::default() },
         ..Settings::new(listeners)
     };
     // The anchor's own bound stands above the limit that admission enforces and that a reload may raise.
     let anchor = sidetone_sip::anchor::Settings {
         max_calls: config.limits.calls.saturating_mul(4).max(10_000),
         max_streams: MOST_STREAMS,
+        // Timer C ends a call first.
+        setup: ring + SETUP_BEYOND_RING,
         ..sidetone_sip::anchor::Settings::default()
     };
     let legs = Legs::new(&settings, by_sip(config, |sip| sip.info));

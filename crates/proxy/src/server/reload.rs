@@ -69,6 +69,7 @@ fn frozen(old: &Config, new: &Config) -> Vec<&'static str> {
         ("analysis.workers", old.analysis.workers != new.analysis.workers),
         ("announcement", old.announcement != new.announcement),
         ("pbx.ami, pbx.ari, pbx.esl, pbx.sip", links_of(old) != links_of(new)),
+        ("limits.ring", old.limits.ring != new.limits.ring),
         ("consent.receipts", old.consent.receipts != new.consent.receipts),
         ("events", old.events != new.events),
         ("http", differ(&old.http, &new.http)),

@@ -126,7 +126,7 @@ impl Core {
     pub(super) fn aside_located(&mut self, now: Duration, id: AsideId, pbx: &str, places: &[Where]) {
         let place = places.iter().find(|(_, remote)| self.is_of(pbx, *remote)).copied();
         let to = place.and_then(|(transport, remote)| {
-            let local = self.local_toward(transport, remote)?;
+            let local = self.local_toward(now, transport, remote)?;
             Some(Destination { transport, local, remote })
         });
         let Some(to) = to else {

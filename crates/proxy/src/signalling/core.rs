@@ -10,7 +10,8 @@ use sidetone_sip::anchor::{Anchor, CallFact, CallKey, Cause};
 use sidetone_sip::aside::{Asides, Notifier};
 use sidetone_sip::framing::FrameFlaw;
 use sidetone_sip::proxy::{
-    Decision, Destination, Output, OwnKey, ProbeKey, Proxy, RouteKey, RouteKind, RouteQuery, Target, Way,
+    Decision, Destination, Loss, Lost, Output, OwnKey, ProbeKey, Proxy, RouteKey, RouteKind, RouteQuery,
+    Target, Way,
 };
 use sidetone_sip::uri::{Uri, UriView};
 use sidetone_sip::{Face, Flow, Method, Transport};
@@ -21,13 +22,20 @@ use crate::calls::Calls;
 use crate::config::{Config, Listen, Policy};
 use crate::media::Engine;
 use crate::routing::{
-    Admission, Candidate, Health, HostAddress, HostState, Limits, PeerRef, Refused, Table, Where,
+    Admission, Candidate, Health, HostAddress, HostState, Limits, PeerName, PeerRef, Refused, Shares, Table,
+    Wanted, Where,
 };
 
-/// Requests that wait for DNS at once; beyond it new ones are refused.
-const MOST_PENDING: usize = 10_000;
-/// A stranger is named in the log this often at most.
+/// Addresses for which the system has been asked where it would send from.
+const MOST_SOURCES: usize = 4_096;
+/// How long its answer holds: interfaces and routes change while calls are up.
+const SOURCE_HOLDS: Duration = Duration::from_secs(30);
+/// A stranger is named in the log this often at most, and so is a peer whose messages go nowhere for one reason.
 const STRANGER_EVERY: Duration = Duration::from_secs(60);
+/// The table of strangers is searched for room this often at most, however many packets find it full.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// Peers and reasons remembered for that.
+const MOST_LOSSES: usize = 256;
 const MOST_STRANGERS: usize = 1_000;
 
 /// How long a call is offered to hosts of which none has answered its probes, to all of them together.
@@ -49,7 +57,11 @@ pub struct Core {
     probes: HashMap<ProbeKey, (Face, String, Where)>,
     pending: HashMap<RouteKey, Pending>,
     strangers: HashMap<IpAddr, Duration>,
-    sources: HashMap<IpAddr, IpAddr>,
+    strangers_swept: Duration,
+    sources: HashMap<IpAddr, (IpAddr, Duration)>,
+    shares: Shares,
+    /// When a loss of this kind was last told, and how many more there have been.
+    losses: HashMap<(IpAddr, Loss), (Duration, u64)>,
     pub(super) counters: Counters,
     dice: u64,
 }
@@ -87,6 +99,8 @@ pub struct Counters {
     pub strangers: u64,
     /// Calls refused because enough are up.
     pub refused_full: u64,
+    /// Calls refused because enough of their peer's are up.
+    pub refused_share: u64,
     /// Calls refused because they come too fast.
     pub refused_rate: u64,
     /// Calls refused because of a drain.
@@ -122,12 +136,21 @@ impl Core {
             probes: HashMap::new(),
             pending: HashMap::new(),
             strangers: HashMap::new(),
+            strangers_swept: Duration::ZERO,
             sources: HashMap::new(),
+            shares: Shares::default(),
+            losses: HashMap::new(),
             counters: Counters::default(),
             dice: seed | 1,
         };
         core.name_peers();
+        core.fix_contacts();
         core
+    }
+
+    fn fix_contacts(&mut self) {
+        let table = Arc::new(self.table.clone());
+        self.proxy.fix_contacts(Arc::new(move |source| table.fixes_contact(source)));
     }
 
     /// Takes a new configuration, as far as it can change while calls are up.
@@ -137,6 +160,8 @@ impl Core {
         self.health.set_down_after(config.health.down_after);
         self.config = config;
         self.name_peers();
+        self.fix_contacts();
+        self.sources.clear();
     }
 
     /// The configuration in force.
@@ -174,12 +199,6 @@ impl Core {
     #[must_use]
     pub fn draining(&self) -> bool {
         self.admission.draining()
-    }
-
-    /// The peer that a source belongs to.
-    #[must_use]
-    pub fn who(&self, source: SocketAddr) -> Option<PeerRef> {
-        self.table.who(source)
     }
 
     /// Every host that is to be probed.
@@ -246,9 +265,6 @@ impl Core {
         if let RouteKind::Own { request, tag, contact } = &query.kind {
             return Err(self.subscribe(now, from, request, tag, contact));
         }
-        if self.pending.len() >= MOST_PENDING {
-            return Err(reject(503, "Busy", Some(self.admission.retry_after())));
-        }
         let onward = matches!(query.kind, RouteKind::Onward { .. });
         let reach = self.reach(&query, onward)?;
         let invite = query.method == Method::INVITE.as_str();
@@ -259,7 +275,7 @@ impl Core {
         };
         if invite && !held {
             // A new call that brings its own Route is a new call all the same.
-            self.admit(now, &query)?;
+            self.admit(now, from, &query)?;
         }
         let candidates = match (&query.kind, &reach) {
             (RouteKind::Onward { next_hop }, _) => {
@@ -301,10 +317,59 @@ impl Core {
         query.to_tag.as_ref().is_some_and(held)
     }
 
-    fn admit(&mut self, now: Duration, query: &RouteQuery) -> Result<(), Decision> {
-        let up = self.anchor_ref().calls();
-        let admitted = self.admission.admit(now, up, (&query.call_id, &query.from_tag));
+    fn admit(&mut self, now: Duration, from: PeerRef, query: &RouteQuery) -> Result<(), Decision> {
+        // Nobody who calls for help from a desk hears that enough calls are up (RFC 5031); a drain lets the PBX find another
+        // way for it. From a trunk the same URN would be a way round the limits.
+        if from.face == Face::Pbx && is_emergency(&query.request_uri) && !self.admission.draining() {
+            return Ok(());
+        }
+        let peer = self.peer_name(from);
+        let wanted = Wanted {
+            peer: &peer,
+            up: self.anchor_ref().calls(),
+            of_peer: self.shares.of(&peer),
+            share: self.table.share(from, self.config.limits.calls),
+            call: (&query.call_id, &query.from_tag),
+        };
+        let admitted = self.admission.admit(now, &wanted);
         admitted.map_err(|refused| self.refuse(refused))
+    }
+
+    fn peer_name(&self, peer: PeerRef) -> PeerName {
+        (peer.face, self.table.name(peer).into())
+    }
+
+    /// The peer that a request came from, by name: whose look-ups it takes part in.
+    pub(super) fn asker(&self, source: SocketAddr) -> Option<PeerName> {
+        self.table.who(source).map(|peer| self.peer_name(peer))
+    }
+
+    /// What becomes of a request whose host can't be looked up since too many are.
+    pub(super) fn too_many_lookups(&mut self) -> Decision {
+        self.counters.unroutable += 1;
+        reject(503, "Too Many Names", Some(self.admission.retry_after()))
+    }
+
+    /// Names a peer whose messages went nowhere, once in a while for each reason; counters have every one.
+    fn tell_lost(&mut self, now: Duration, lost: Lost) {
+        let Some(peer) = self.table.who(lost.source.remote) else { return };
+        let full = self.losses.len() >= MOST_LOSSES;
+        if full {
+            self.losses.retain(|_, (at, _)| now.saturating_sub(*at) < STRANGER_EVERY);
+        }
+        let kind = (lost.source.remote.ip(), lost.why);
+        if let Some((at, more)) = self.losses.get_mut(&kind)
+            && now.saturating_sub(*at) < STRANGER_EVERY
+        {
+            *more += 1;
+            return;
+        }
+        if self.losses.len() >= MOST_LOSSES {
+            return;
+        }
+        let more = self.losses.insert(kind, (now, 0)).map_or(0, |(_, more)| more);
+        let (peer, remote) = (self.table.name(peer), lost.source.remote);
+        tracing::warn!(peer, %remote, why = %lost.why, more, "a SIP message was dropped");
     }
 
     /// The addresses of a request's candidates are known.
@@ -337,7 +402,7 @@ impl Core {
         let targets: Vec<Target> = located
             .iter()
             .filter_map(|((transport, remote), candidate)| {
-                let local = self.local_toward(*transport, *remote)?;
+                let local = self.local_toward(now, *transport, *remote)?;
                 let to = Destination { transport: *transport, local, remote: *remote };
                 let rewrite_uri =
                     if candidate.rewrite_uri { aimed_at(&pending.request_uri, *remote) } else { None };
@@ -388,6 +453,7 @@ impl Core {
     fn refuse(&mut self, refused: Refused) -> Decision {
         let counter = match refused {
             Refused::Full => &mut self.counters.refused_full,
+            Refused::Share => &mut self.counters.refused_share,
             Refused::TooFast => &mut self.counters.refused_rate,
             Refused::Draining => &mut self.counters.refused_draining,
         };
@@ -398,7 +464,8 @@ impl Core {
     /// Counts a message from an address that is nobody's, and names the address in the log now and then.
     pub(super) fn count_stranger(&mut self, now: Duration, ip: IpAddr) {
         self.counters.strangers += 1;
-        if self.strangers.len() >= MOST_STRANGERS {
+        if self.strangers.len() >= MOST_STRANGERS && now.saturating_sub(self.strangers_swept) >= SWEEP_EVERY {
+            self.strangers_swept = now;
             self.strangers.retain(|_, at| now.saturating_sub(*at) < STRANGER_EVERY);
         }
         // A flood from everywhere is counted, not told one by one.
@@ -413,7 +480,11 @@ impl Core {
     /// Starts a health probe.
     pub(super) fn probe(&mut self, now: Duration, peer: PeerRef, place: Where) {
         let (transport, remote) = place;
-        let Some(local) = self.local_toward(transport, remote) else { return };
+        // A reload may have come while its name was looked up.
+        if !self.table.holds(peer) {
+            return;
+        }
+        let Some(local) = self.local_toward(now, transport, remote) else { return };
         let key = self.proxy.probe(now, Destination { transport, local, remote }, &format!("sip:{remote}"));
         self.probes.insert(key, (peer.face, self.table.name(peer).to_owned(), place));
     }
@@ -438,8 +509,20 @@ impl Core {
 
     /// Passes on what the messages just handled meant for calls.
     pub(super) fn settle(&mut self, now: Duration) {
+        while let Some(lost) = self.proxy.poll_lost() {
+            self.tell_lost(now, lost);
+        }
         let anchor = self.proxy.passage().inner();
         while let Some(fact) = anchor.poll_fact() {
+            match &fact {
+                CallFact::Started { key, source, .. } => {
+                    if let Some(peer) = self.table.who(*source) {
+                        self.shares.begun(*key, (peer.face, self.table.name(peer).into()));
+                    }
+                }
+                CallFact::Ended { key, .. } => self.shares.ended(*key),
+                _ => {}
+            }
             if let CallFact::Answered { key, by, .. } = fact
                 && let Some(peer) = self.table.who(by)
             {
@@ -456,7 +539,12 @@ impl Core {
 
     /// The listener from which to send: of the right transport and family; among several, the one whose address the
     /// system itself would send from.
-    pub(super) fn local_toward(&mut self, transport: Transport, remote: SocketAddr) -> Option<SocketAddr> {
+    pub(super) fn local_toward(
+        &mut self,
+        now: Duration,
+        transport: Transport,
+        remote: SocketAddr,
+    ) -> Option<SocketAddr> {
         let fitting: Vec<SocketAddr> = self
             .config
             .sip
@@ -471,12 +559,14 @@ impl Core {
         if fitting.len() < 2 {
             return first;
         }
-        let source = self.source_toward(remote);
+        let source = self.source_toward(now, remote);
         fitting.into_iter().find(|addr| Some(addr.ip()) == source).or(first)
     }
 
-    fn source_toward(&mut self, remote: SocketAddr) -> Option<IpAddr> {
-        if let Some(source) = self.sources.get(&remote.ip()) {
+    fn source_toward(&mut self, now: Duration, remote: SocketAddr) -> Option<IpAddr> {
+        if let Some((source, at)) = self.sources.get(&remote.ip())
+            && now.saturating_sub(*at) < SOURCE_HOLDS
+        {
             return Some(*source);
         }
         // Connecting a UDP socket sends nothing; it only asks the routing table.
@@ -484,10 +574,10 @@ impl Core {
         let socket = UdpSocket::bind(any).ok()?;
         socket.connect(remote).ok()?;
         let source = socket.local_addr().ok()?.ip();
-        if self.sources.len() >= MOST_PENDING {
+        if self.sources.len() >= MOST_SOURCES {
             self.sources.clear();
         }
-        self.sources.insert(remote.ip(), source);
+        self.sources.insert(remote.ip(), (source, now));
         Some(source)
     }
 }
@@ -506,6 +596,13 @@ pub(super) fn reject(status: u16, reason: &str, retry_after: Option<Duration>) -
         .into_iter()
         .collect();
     Decision::Reject { status, reason: reason.to_owned(), headers }
+}
+
+/// A call for help (RFC 5031).
+fn is_emergency(request_uri: &str) -> bool {
+    const URN: &str = "urn:service:sos";
+    let (start, rest) = request_uri.split_at_checked(URN.len()).unwrap_or_default();
+    start.eq_ignore_ascii_case(URN) && (rest.is_empty() || rest.starts_with('.'))
 }
 
 /// The Request-URI with another host: user and parameters stay.

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use bytes::Bytes;
 use sidetone_sip::framing::{Broken, Frame, Framer};
 use sidetone_sip::message::Limits;
 use sidetone_sip::proxy::Destination;
-use sidetone_sip::{Flow, Transport};
+use sidetone_sip::{Face, Flow, Transport};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -20,6 +22,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Core, Signalling};
+use crate::routing::{PeerName, usual_share};
 
 /// Messages waiting for one connection; a peer that lets more pile up is cut off.
 const QUEUE: usize = 512;
@@ -46,6 +49,7 @@ type Name = (SocketAddr, SocketAddr);
 pub(super) struct Streams {
     open: Mutex<HashMap<Name, Connection>>,
     most: usize,
+    refused: AtomicU64,
 }
 
 /// One connection, as those who send on it hold it.
@@ -54,11 +58,28 @@ struct Connection {
     queue: Sender<Bytes>,
     /// Told when the connection is taken out of the map: its task must not outlive its place there.
     closed: Arc<Notify>,
+    /// Whose it is; none of an address that is no peer's.
+    owner: Option<PeerName>,
 }
 
 impl Streams {
     pub(super) fn new(most: usize) -> Self {
-        Self { open: Mutex::new(HashMap::new()), most }
+        Self { open: Mutex::new(HashMap::new()), most, refused: AtomicU64::new(0) }
+    }
+
+    /// Whether a peer may have one more beside these. Of all places no peer gets more than half, and all trunks and
+    /// strangers together leave a quarter to the PBXs: however many connections a carrier holds and says nothing on, agents
+    /// can call.
+    fn has_room<'a>(&self, owner: Option<&PeerName>, others: impl Iterator<Item = &'a Connection>) -> bool {
+        let (mut all, mut theirs, mut outside) = (0, 0, 0);
+        let is_pbx = |owner: Option<&PeerName>| owner.is_some_and(|(face, _)| *face == Face::Pbx);
+        for connection in others {
+            all += 1;
+            theirs += usize::from(connection.owner.as_ref() == owner);
+            outside += usize::from(!is_pbx(connection.owner.as_ref()));
+        }
+        let each = self.most.div_ceil(2);
+        all < self.most && theirs < each && (is_pbx(owner) || outside < usual_share(self.most))
     }
 
     fn map(&self) -> std::sync::MutexGuard<'_, HashMap<Name, Connection>> {
@@ -66,13 +87,20 @@ impl Streams {
     }
 
     /// Makes room for a connection; none if there are too many. An older one of that name is closed.
-    fn enter(&self, name: Name) -> Option<(Connection, Receiver<Bytes>)> {
+    fn enter(&self, name: Name, owner: Option<PeerName>) -> Option<(Connection, Receiver<Bytes>)> {
         let mut open = self.map();
-        if open.len() >= self.most {
+        let others = open.iter().filter(|(other, _)| **other != name).map(|(_, connection)| connection);
+        if !self.has_room(owner.as_ref(), others) {
+            // Told at its first time and each time that it has doubled: whoever fills the table also fills a log.
+            let refused = self.refused.fetch_add(1, Relaxed) + 1;
+            if refused.is_power_of_two() {
+                let peer = owner.as_ref().map(|(_, name)| &**name);
+                tracing::warn!(peer, remote = %name.1, refused, "a TCP connection was refused: its peer has its share of sip.max_connections");
+            }
             return None;
         }
         let (queue, receiver) = channel(QUEUE);
-        let connection = Connection { queue, closed: Arc::new(Notify::new()) };
+        let connection = Connection { queue, closed: Arc::new(Notify::new()), owner };
         if let Some(older) = open.insert(name, connection.clone()) {
             older.closed.notify_one();
         }
@@ -122,15 +150,22 @@ impl Signalling {
         self.streams.len()
     }
 
+    /// TCP connections that found no room.
+    #[must_use]
+    pub fn connections_refused(&self) -> u64 {
+        self.streams.refused.load(Relaxed)
+    }
+
     pub(super) async fn serve_tcp(self: Arc<Self>, local: SocketAddr, listener: TcpListener) {
         loop {
             match listener.accept().await {
                 Ok((stream, remote)) => {
                     // Strangers don't even get a connection to hold.
-                    if self.core().who(remote).is_none() {
+                    let owner = self.core().asker(remote);
+                    if owner.is_none() {
                         continue;
                     }
-                    if let Some((connection, receiver)) = self.streams.enter((local, remote)) {
+                    if let Some((connection, receiver)) = self.streams.enter((local, remote), owner) {
                         let this = Arc::clone(&self);
                         let alarm = this.alarm.clone();
                         alarm.watch(
@@ -162,7 +197,7 @@ impl Signalling {
             }
             return;
         }
-        let entered = if connect_if_need_be { self.streams.enter(name) } else { None };
+        let entered = if connect_if_need_be { self.streams.enter(name, core.asker(to.remote)) } else { None };
         let Some((connection, receiver)) = entered else {
             return core.send_failed(now, &to);
         };
@@ -446,13 +481,34 @@ mod tests {
     async fn a_newer_connection_of_the_same_name_closes_the_older() {
         let streams = Streams::new(2);
         let name = ("127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap());
-        let (older, _queue) = streams.enter(name).unwrap();
-        let (newer, _queue) = streams.enter(name).unwrap();
+        let (older, _queue) = streams.enter(name, None).unwrap();
+        let (newer, _queue) = streams.enter(name, None).unwrap();
         timeout(LONG, older.closed.notified()).await.unwrap();
         assert!(!streams.leave(name, &older), "the older one must not close the newer");
         assert_eq!(streams.len(), 1);
         assert!(streams.leave(name, &newer));
         assert_eq!(streams.len(), 0);
+    }
+
+    /// Idle connections of one trunk leave room for the next trunk, and those of all trunks for the PBXs.
+    #[test]
+    fn no_peer_has_all_the_connections() {
+        let streams = Streams::new(20);
+        let mut port = 0;
+        let mut open = |peer: Option<PeerName>, tries| {
+            let entered = (0..tries).filter(|_| {
+                port += 1;
+                let name = ("127.0.0.1:1".parse().unwrap(), SocketAddr::from(([127, 0, 0, 2], port)));
+                streams.enter(name, peer.clone()).is_some()
+            });
+            entered.count()
+        };
+        let peer = |face, name: &str| Some((face, name.into()));
+        assert_eq!(open(peer(Face::Trunk, "a"), 30), 10);
+        assert_eq!(open(peer(Face::Trunk, "b"), 30), 5);
+        assert_eq!(open(None, 30), 0);
+        assert_eq!(open(peer(Face::Pbx, "c"), 30), 5);
+        assert_eq!(streams.refused.load(Relaxed), 20 + 25 + 30 + 25);
     }
 
     #[tokio::test]

@@ -18,6 +18,8 @@ pub enum CallFact {
         call_id: String,
         /// The face the caller is on.
         from_face: Face,
+        /// The neighbour that the INVITE came from.
+        source: SocketAddr,
         /// User part of From: usually the caller's number. Empty when there is none.
         from: String,
         /// User part of To: usually the dialled number. Empty when there is none.

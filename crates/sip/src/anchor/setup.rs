@@ -57,6 +57,7 @@ impl<M: MediaPlane> Anchor<M> {
             key,
             call_id: request.call_id().to_owned(),
             from_face: ctx.from,
+            source: ctx.source.remote,
             from: user(Name::From),
             to: user(Name::To),
             at: ctx.now,

@@ -237,6 +237,7 @@ impl<P: Passage> Proxy<P> {
         if target.to.transport.is_reliable() {
             edit.state_content_length();
         }
+        self.contacts.apply(request, &exchange.source, &mut edit);
         let ctx = Passing { now, from: exchange.from, source: exchange.source, toward: target.to.remote };
         self.passage.request(&ctx, request, &mut edit).map_err(Obstacle::Refused)?;
         let passed = Passed { request, source: &exchange.source, to: target.to, proven: exchange.proven };

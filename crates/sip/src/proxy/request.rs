@@ -9,6 +9,7 @@ use super::Proxy;
 use super::dialogs::{Names, Standing, Way};
 use super::exchange::{Exchange, Stage};
 use super::leash::Leash;
+use super::lost::Loss;
 use super::output::{Output, RouteKey, RouteKind, RouteQuery};
 use super::passage::Passage;
 use super::reply::ReplyPath;
@@ -31,7 +32,10 @@ impl<P: Passage> Proxy<P> {
                 self.counters.malformed_answered += 1;
                 self.answer(now, request, flow, error.status(), &error.reason(), &[]);
             }
-            None => self.counters.malformed_dropped += 1,
+            None => {
+                self.counters.malformed_dropped += 1;
+                self.losses.note(flow, Loss::Malformed(error.flaw));
+            }
         }
     }
 
@@ -52,7 +56,10 @@ impl<P: Passage> Proxy<P> {
                 };
                 self.answer(now, request, flow, status, &reason, &[]);
             }
-            None => self.counters.malformed_dropped += 1,
+            None => {
+                self.counters.malformed_dropped += 1;
+                self.losses.note(flow, Loss::Unframed(flaw));
+            }
         }
     }
 

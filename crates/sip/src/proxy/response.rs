@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Proxy;
 use super::attempt::{Attempt, Cancel, Owner};
 use super::exchange::{Exchange, Failure};
+use super::lost::Loss;
 use super::output::{Answer, Output, ProbeKey};
 use super::passage::{Passage, Passing};
 use super::table::Key;
@@ -24,17 +25,20 @@ impl<P: Passage> Proxy<P> {
         let branch = via.branch().and_then(Branch::parse);
         let Some(branch) = branch.filter(|_| self.local.is_us(via.host, via.port)) else {
             self.counters.misdirected_responses += 1;
+            self.losses.note(flow, Loss::Misdirected);
             return;
         };
         let found =
             self.attempts.key_at(branch.slot).and_then(|key| Some((key, self.attempts.get_mut(key)?)));
         let Some((key, attempt)) = found.filter(|(_, attempt)| attempt.nonce == branch.nonce) else {
             self.counters.stray_responses += 1;
+            self.losses.note(flow, Loss::Stray);
             return;
         };
         // Only whoever was asked may answer.
         if !self.neighbours.are_one(attempt.to.remote, flow.remote) {
             self.counters.foreign_responses += 1;
+            self.losses.note(flow, Loss::Foreign);
             return;
         }
         if let (Method::CANCEL, Cancel::Sent { client, .. }) = (cseq.method, &mut attempt.cancel) {
@@ -43,6 +47,7 @@ impl<P: Passage> Proxy<P> {
         }
         if !attempt.is_of(cseq.method) {
             self.counters.stray_responses += 1;
+            self.losses.note(flow, Loss::Stray);
             return;
         }
         match attempt.client.response(now, &self.settings.timers, status) {
@@ -140,6 +145,11 @@ impl<P: Passage> Proxy<P> {
 
     fn on_success(&mut self, now: Duration, flow: &Flow, key: Key, response: &Message) {
         let sent = self.forward_response(now, key, response, flow);
+        let over = self.exchanges.get(key).is_none_or(|exchange| !exchange.is_pending());
+        if !sent && over && response.values(Name::Via).nth(1).is_some() {
+            self.counters.stray_responses += 1;
+            self.losses.note(flow, Loss::TooLate);
+        }
         if let Some(exchange) = self.exchanges.get_mut(key).filter(|e| e.is_pending()) {
             if !sent && matches!(exchange.server, Some(Server::Invite(_))) {
                 // It lacks the Vias of those who asked, and they would wait for ever.
@@ -196,6 +206,7 @@ impl<P: Passage> Proxy<P> {
         // A response that ends here would be one to a request of our own (§16.7 step 3).
         if response.values(Name::Via).nth(1).is_none() {
             self.counters.misdirected_responses += 1;
+            self.losses.note(source, Loss::Misdirected);
             return false;
         }
         if !server.respond(now, &self.settings.timers, status) {
@@ -206,6 +217,7 @@ impl<P: Passage> Proxy<P> {
         if exchange.reply.to.transport.is_reliable() {
             edit.state_content_length();
         }
+        self.contacts.apply(response, source, &mut edit);
         let ctx =
             Passing { now, from: exchange.far_face(), source: *source, toward: exchange.reply.to.remote };
         self.dialogs.response(now, response, source, exchange.from, &self.local, &self.neighbours);

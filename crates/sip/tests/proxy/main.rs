@@ -10,6 +10,7 @@
 
 mod basic_call;
 mod cancel_race;
+mod contact;
 mod dialogs;
 mod double_record_route;
 mod failover;

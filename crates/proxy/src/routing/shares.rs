@@ -1,0 +1,70 @@
+//! Who has begun the calls that are up: no peer may have them all.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sidetone_sip::Face;
+use sidetone_sip::anchor::CallKey;
+
+/// A peer as it outlives a reload: by name, not by its place in a table.
+pub type PeerName = (Face, Arc<str>);
+
+/// How many calls each peer has begun.
+#[derive(Debug, Default)]
+pub struct Shares {
+    begun_by: HashMap<CallKey, PeerName>,
+    calls: HashMap<PeerName, usize>,
+}
+
+impl Shares {
+    /// A call of this peer's is up.
+    pub fn begun(&mut self, call: CallKey, peer: PeerName) {
+        if self.begun_by.insert(call, peer.clone()).is_none() {
+            *self.calls.entry(peer).or_insert(0) += 1;
+        }
+    }
+
+    /// A call is over.
+    pub fn ended(&mut self, call: CallKey) {
+        let Some(peer) = self.begun_by.remove(&call) else { return };
+        if let Some(calls) = self.calls.get_mut(&peer) {
+            *calls -= 1;
+            if *calls == 0 {
+                self.calls.remove(&peer);
+            }
+        }
+    }
+
+    /// How many calls of this peer's are up.
+    #[must_use]
+    pub fn of(&self, peer: &PeerName) -> usize {
+        self.calls.get(peer).copied().unwrap_or(0)
+    }
+}
+
+/// What one peer may have of a limit that all share, where its configuration doesn't say: all but a quarter, so that no
+/// trunk, however many of its calls ring, keeps the others and the PBXs from theirs.
+#[must_use]
+pub const fn usual_share(limit: usize) -> usize {
+    limit - limit / 4
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_counted_by_who_began_them() {
+        let mut shares = Shares::default();
+        let (a, b): (PeerName, PeerName) = ((Face::Trunk, "a".into()), (Face::Pbx, "a".into()));
+        shares.begun(CallKey(1), a.clone());
+        shares.begun(CallKey(2), a.clone());
+        shares.begun(CallKey(3), b.clone());
+        shares.ended(CallKey(2));
+        shares.ended(CallKey(9));
+        assert_eq!((shares.of(&a), shares.of(&b)), (1, 1));
+        shares.ended(CallKey(1));
+        assert_eq!(shares.of(&a), 0);
+        assert_eq!([0, 1, 2, 3, 4, 100].map(usual_share), [0, 1, 2, 3, 3, 75]);
+    }
+}
