@@ -77,7 +77,8 @@ pub enum Sink {
     /// Another program, by webhook, at this host.
     Webhook(String),
     /// A file kept on the operator's machine.
-    File,
+    /// For how many days at most; `None` is until somebody deletes it.
+    File(Option<u32>),
     /// Counts without persons, for supervision of the technology.
     Metrics,
 }
@@ -266,7 +267,8 @@ pub fn render(facts: &PageFacts, language: Language) -> String {
                 Sink::PhoneSystem => texts.sink_phone.to_owned(),
                 Sink::Screens => texts.sink_screens.to_owned(),
                 Sink::Webhook(host) => texts.sink_webhook.replace("{host}", host),
-                Sink::File => texts.sink_file.to_owned(),
+                Sink::File(None) => texts.sink_file.to_owned(),
+                Sink::File(Some(days)) => texts.sink_file_days.replace("{days}", &days.to_string()),
                 Sink::Metrics => texts.sink_metrics.to_owned(),
             })
             .collect();

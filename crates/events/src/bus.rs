@@ -1,12 +1,16 @@
 //! Hands events to every sink without waiting for any.
 
 mod block_on;
+mod erasures;
 mod queue;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::time::Duration;
 
-use crate::event::{Event, Kind};
+use crate::event::{Event, Happening, Kind};
+use crate::id::CallId;
+pub(crate) use erasures::{Erasure, Erasures};
 pub use queue::SinkCounts;
 use queue::{Popped, Queue};
 
@@ -17,6 +21,14 @@ pub struct Published {
     pub event: Event,
     /// Its JSON, on one line and without a line end.
     pub json: Box<str>,
+}
+
+impl Published {
+    /// Every part of an event can be written as JSON; should one ever not be, no event is better than a broken one.
+    pub(crate) fn new(event: Event) -> Option<Arc<Self>> {
+        let json = serde_json::to_string(&event).ok()?.into_boxed_str();
+        Some(Arc::new(Self { event, json }))
+    }
 }
 
 /// Hands each event to every subscriber.
@@ -33,6 +45,7 @@ pub struct Bus {
 struct Shared {
     queues: RwLock<Vec<Arc<Queue>>>,
     published: AtomicU64,
+    erasures: Arc<Erasures>,
 }
 
 impl Bus {
@@ -43,18 +56,29 @@ impl Bus {
     }
 
     /// Hands `event` to everyone. Without a subscriber it isn't even written.
+    ///
+    /// A `consent.changed` that says `erased` takes back what was inferred in its call before: whoever has not been given
+    /// it yet never will be, and sinks that keep events erase it.
     pub fn publish(&self, event: Event) {
         self.shared.published.fetch_add(1, Ordering::Relaxed);
+        if let Happening::ConsentChanged(change) = &event.happening
+            && change.erased
+        {
+            self.erase(event.call.id, event.seq);
+        }
         let queues = self.shared.queues.read().unwrap_or_else(PoisonError::into_inner);
         let kind = event.kind();
         let mut wanting = queues.iter().filter(|queue| queue.wants(kind)).peekable();
         if wanting.peek().is_none() {
             return;
         }
-        // Every part of an event can be written as JSON; should one ever not be, no event is better than a broken one.
-        let Ok(json) = serde_json::to_string(&event) else { return };
-        let published = Arc::new(Published { event, json: json.into_boxed_str() });
+        let Some(published) = Published::new(event) else { return };
         wanting.for_each(|queue| queue.push(Arc::clone(&published)));
+    }
+
+    /// Takes back what was inferred in a call, as far as its events' numbers are below `before`.
+    pub fn erase(&self, call: CallId, before: u64) {
+        self.shared.erasures.note(Erasure { call, before });
     }
 
     /// How many events have been published.
@@ -68,7 +92,8 @@ impl Bus {
     pub fn subscribe(&self, name: &str, capacity: usize, kinds: &[Kind]) -> Subscription {
         let queue = Arc::new(Queue::new(name, capacity, kinds));
         self.shared.queues.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&queue));
-        Subscription { queue, shared: Arc::downgrade(&self.shared) }
+        let erasures = Arc::clone(&self.shared.erasures);
+        Subscription { queue, shared: Arc::downgrade(&self.shared), erasures }
     }
 
     /// Ends all subscriptions; what is queued can still be received.
@@ -90,6 +115,7 @@ impl Bus {
 pub struct Subscription {
     queue: Arc<Queue>,
     shared: Weak<Shared>,
+    erasures: Arc<Erasures>,
 }
 
 impl Subscription {
@@ -97,7 +123,11 @@ impl Subscription {
     pub async fn recv(&mut self) -> Option<Arc<Published>> {
         loop {
             match self.queue.pop() {
-                Popped::Event(event) => return Some(event),
+                Popped::Event(event) => {
+                    if let Some(event) = self.current(event) {
+                        return Some(event);
+                    }
+                }
                 Popped::Closed => return None,
                 Popped::Empty => self.queue.pushed().await,
             }
@@ -106,15 +136,45 @@ impl Subscription {
 
     /// The next event if there is one.
     pub fn try_recv(&mut self) -> Option<Arc<Published>> {
-        match self.queue.pop() {
-            Popped::Event(event) => Some(event),
-            Popped::Closed | Popped::Empty => None,
+        loop {
+            match self.queue.pop() {
+                Popped::Event(event) => {
+                    if let Some(event) = self.current(event) {
+                        return Some(event);
+                    }
+                }
+                Popped::Closed | Popped::Empty => return None,
+            }
         }
     }
 
     /// As [`recv`](Self::recv), for a thread of its own: blocks it.
     pub fn recv_blocking(&mut self) -> Option<Arc<Published>> {
         block_on::block_on(self.recv())
+    }
+
+    /// As [`recv_blocking`](Self::recv_blocking), for so long at most.
+    pub(crate) fn recv_within(&mut self, patience: Duration) -> Waited {
+        match block_on::block_on_for(self.recv(), patience) {
+            Some(Some(event)) => Waited::Event(event),
+            Some(None) => Waited::Closed,
+            None => Waited::InVain,
+        }
+    }
+
+    /// An event as it may be given on now: without what has been erased since. `None` if nothing is left of it that is
+    /// wanted here.
+    pub(crate) fn current(&self, published: Arc<Published>) -> Option<Arc<Published>> {
+        match self.erasures.redacted(&published.event) {
+            None => Some(published),
+            Some(event) if self.queue.wants(event.kind()) => Published::new(event),
+            Some(_) => None,
+        }
+    }
+
+    /// What has been erased since `cursor`.
+    pub(crate) fn erased_since(&self, cursor: &mut u64) -> Vec<Erasure> {
+        self.erasures.since(cursor)
     }
 
     /// What became of this subscription's events.
@@ -136,6 +196,16 @@ impl Drop for Subscription {
             queues.retain(|queue| !Arc::ptr_eq(queue, &self.queue));
         }
     }
+}
+
+/// What came of waiting for an event.
+pub(crate) enum Waited {
+    /// One came.
+    Event(Arc<Published>),
+    /// None did, in the time given.
+    InVain,
+    /// None will: the bus is closed and all has been received.
+    Closed,
 }
 
 /// Where a sink counts what it did.

@@ -63,6 +63,9 @@ pub struct FileConfig {
     /// Rotated files kept beside the current one.
     #[serde(default = "FileConfig::default_keep")]
     pub keep: u32,
+    /// Days that an event is kept, however small the files are; 0 sets no limit.
+    #[serde(default = "FileConfig::default_keep_days")]
+    pub keep_days: u32,
     /// Kinds of events written; all, if empty.
     #[serde(default)]
     pub kinds: Vec<Kind>,
@@ -75,6 +78,10 @@ impl FileConfig {
 
     const fn default_keep() -> u32 {
         7
+    }
+
+    const fn default_keep_days() -> u32 {
+        30
     }
 }
 

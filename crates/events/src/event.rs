@@ -15,8 +15,8 @@ use crate::time::Timestamp;
 
 pub use data::{
     Announcement, AnnouncementPhase, CallAnswered, CallEnded, CallHeld, CallMedia, CallResumed, CallStarted,
-    CallUntappable, Cause, CodecName, ConsentChanged, Happening, LegMedia, MediaProblem, MediaQuality,
-    MediaState, Untappable,
+    CallUntappable, Cause, CodecName, ConsentChanged, Erased, Happening, LegMedia, MediaProblem,
+    MediaQuality, MediaState, Untappable,
 };
 pub use kind::Kind;
 
@@ -53,6 +53,31 @@ impl Event {
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.happening.kind()
+    }
+
+    /// Whether it tells anything that was inferred of the customer, or measured in their voice.
+    #[must_use]
+    pub fn infers(&self) -> bool {
+        match &self.happening {
+            Happening::AffectUpdate(_) | Happening::AffectAlert(_) | Happening::Conduct(_) => true,
+            Happening::CallEnded(ended) => ended.summary.is_some(),
+            _ => false,
+        }
+    }
+
+    /// The same event with that taken out: `call.ended` without its summary; in place of the others, [`Erased`].
+    #[must_use]
+    pub fn without_inferences(&self) -> Self {
+        let happening = match &self.happening {
+            Happening::AffectUpdate(_) | Happening::AffectAlert(_) | Happening::Conduct(_) => {
+                Happening::Erased(Erased {})
+            }
+            Happening::CallEnded(ended) => {
+                Happening::CallEnded(Box::new(CallEnded { summary: None, ..CallEnded::clone(ended) }))
+            }
+            other => other.clone(),
+        };
+        Self { happening, ..self.clone() }
     }
 }
 

@@ -39,7 +39,7 @@ pub use bus::{Bus, Published, SinkCounts, Subscription};
 pub use call_ref::{CallRef, Direction, Parties, SipCallId};
 pub use event::{
     Announcement, AnnouncementPhase, CallAnswered, CallEnded, CallHeld, CallMedia, CallResumed, CallStarted,
-    CallUntappable, Cause, CodecName, ConsentChanged, Event, Happening, Kind, LegMedia, MediaProblem,
+    CallUntappable, Cause, CodecName, ConsentChanged, Erased, Event, Happening, Kind, LegMedia, MediaProblem,
     MediaQuality, MediaState, SCHEMA, SCHEMA_ID, Untappable,
 };
 pub use id::{CallId, EventId, IdError};

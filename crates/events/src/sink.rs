@@ -79,8 +79,8 @@ impl Sinks {
             tasks
                 .push(lines::spawn("events-stdout", subscription, lines::Stdout).map_err(SinkError::Thread)?);
         }
-        if let (Some(file), Some(settings)) = (file, config.file.as_ref()) {
-            let subscription = bus.subscribe("file", config.queue, &settings.kinds);
+        if let Some(file) = file {
+            let subscription = bus.subscribe("file", config.queue, &file.needs());
             tallies.push(subscription.tally());
             reopen = Some(file.reopener());
             tasks.push(lines::spawn("events-file", subscription, file).map_err(SinkError::Thread)?);
@@ -140,6 +140,9 @@ pub(crate) fn check(config: &EventsConfig) -> Result<(), SinkError> {
         }
         if file.keep == 0 || file.keep > 1_000 {
             return wrong("events.file.keep", "must be 1 to 1000");
+        }
+        if file.keep_days > 36_500 {
+            return wrong("events.file.keep_days", "must be 1 to 36500, or 0 for no limit");
         }
     }
     if config.webhooks.len() > 16 {

@@ -16,6 +16,7 @@ number_salt = { file = "/run/credentials/number-salt" }
 path = "/var/lib/sidetone/events.jsonl"
 max_bytes = 67_108_864
 keep = 7
+keep_days = 30
 kinds = ["affect.alert", "call.ended"]
 
 [[webhook]]

@@ -14,7 +14,7 @@ use sidetone_insight::Leg;
 const FOREVER: Duration = Duration::from_secs(60);
 
 fn config(path: &Path, max_bytes: u64, keep: u32) -> EventsConfig {
-    let file = FileConfig { path: path.to_owned(), max_bytes, keep, kinds: vec![] };
+    let file = FileConfig { path: path.to_owned(), max_bytes, keep, keep_days: 0, kinds: vec![] };
     EventsConfig { file: Some(file), ..EventsConfig::default() }
 }
 

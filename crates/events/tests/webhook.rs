@@ -392,3 +392,30 @@ async fn what_cannot_be_meant_is_refused_at_the_start() {
     let batch = WebhookConfig { batch: 0, ..webhook("https://host.example/") };
     assert_eq!(refused(batch), "events.webhook.batch: must be 1 to 1000");
 }
+
+/// The receiver is down when a customer objects: what it has not been given by then it never is.
+#[tokio::test]
+async fn a_request_that_waits_for_its_next_try_forgets_what_a_customer_objects_to() {
+    let (address, mut receiver) = server(vec![Treat::After("1"), Treat::Status(204)]).await;
+    let config = WebhookConfig {
+        retry_after: Period::from_millis(500),
+        retry_at_most: Period::from_millis(1_000),
+        kinds: vec![Kind::CallStarted, Kind::AffectUpdate],
+        ..webhook(&format!("http://{address}/hook"))
+    };
+    let (bus, sinks) = start(config, 100);
+    a_call().into_iter().for_each(|event| bus.publish(event));
+    let kinds = |received: Received| received.events().iter().map(Event::kind).collect::<Vec<_>>();
+    let mut first = kinds(next(&mut receiver).await);
+    bus.erase(a_call()[0].call.id, u64::MAX);
+    let mut second = kinds(next(&mut receiver).await);
+    if first.len() == 1 {
+        // The first went alone; the other was still in the queue.
+        first.push(Kind::AffectUpdate);
+    }
+    assert_eq!(first, [Kind::CallStarted, Kind::AffectUpdate]);
+    second.dedup();
+    assert_eq!(second, [Kind::CallStarted]);
+    let counts = finished(sinks).await;
+    assert_eq!((counts.delivered, counts.failed), (1, 0));
+}

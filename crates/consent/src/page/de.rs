@@ -30,7 +30,7 @@ pub(super) const TEXTS: Texts = Texts {
     object_key: "Drücken Sie jederzeit während des Gesprächs die Taste {out}.",
     object_say: "Oder sagen Sie es der Person, mit der Sie sprechen.",
     object_list: "Oder bitten Sie uns unter der Adresse unten, Gespräche von Ihrer Nummer nie auszuwerten. Wir bewahren Ihre Nummer dann in verschlüsselter Form auf und nutzen sie für nichts anderes.",
-    object_free: "Die Auswertung endet dann sofort, und was im Gespräch geschätzt wurde, wird gelöscht. Das Gespräch geht wie gewohnt weiter, und Sie haben keinen Nachteil. Einen Grund brauchen Sie nicht zu nennen.",
+    object_free: "Die Auswertung endet dann sofort, und was im Gespräch geschätzt wurde, wird gelöscht, auch in unseren eigenen Dateien. Wer vorher eine Schätzung erhalten hat, wird angewiesen, sie zu löschen. Das Gespräch geht wie gewohnt weiter, und Sie haben keinen Nachteil. Einen Grund brauchen Sie nicht zu nennen.",
     never: "Gespräche, die nie ausgewertet werden",
     never_tiers: "Gespräche zu: {tiers}",
     tier: |tier| match tier {
@@ -55,6 +55,7 @@ pub(super) const TEXTS: Texts = Texts {
     sink_screens: "Die Menschen in unserem Kundendienst, auf ihren Bildschirmen",
     sink_webhook: "Ein weiteres Programm, das wir betreiben oder betreiben lassen, bei {host}",
     sink_file: "Eine Datei auf unserem eigenen Rechner, zur Auswertung",
+    sink_file_days: "Eine Datei auf unserem eigenen Rechner, zur Auswertung, höchstens {days} Tage lang",
     sink_metrics: "Unsere Technik, als bloße Zählwerte, die zu keiner Person führen",
     sink_nobody: "Niemand außerhalb dieses Programms.",
     rights: "Ihre Rechte",

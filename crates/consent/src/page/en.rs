@@ -30,7 +30,7 @@ pub(super) const TEXTS: Texts = Texts {
     object_key: "Press {out} on your telephone, at any time during the call.",
     object_say: "Or tell the person you are talking to.",
     object_list: "Or ask us, at the address below, never to analyse calls from your number. We then keep your number in a coded form that we use for nothing else.",
-    object_free: "Analysis then stops at once, and what was estimated during the call is erased. The call goes on as usual, and you have no disadvantage. You need give no reason.",
+    object_free: "Analysis then stops at once, and what was estimated during the call is erased, in our own files too. Those who had been given an estimate before are told to erase it. The call goes on as usual, and you have no disadvantage. You need give no reason.",
     never: "Calls that are never analysed",
     never_tiers: "Calls about: {tiers}",
     tier: |tier| match tier {
@@ -55,6 +55,7 @@ pub(super) const TEXTS: Texts = Texts {
     sink_screens: "The people in our customer service, on their screens",
     sink_webhook: "A further program that we run or have run for us, at {host}",
     sink_file: "A file on our own machine, for evaluation",
+    sink_file_days: "A file on our own machine, for evaluation, for {days} days at most",
     sink_metrics: "Our technicians, as mere counts that lead to no person",
     sink_nobody: "Nobody outside this program.",
     rights: "Your rights",

@@ -30,7 +30,7 @@ pub(super) const TEXTS: Texts = Texts {
     object_key: "Pulse {out} en su teléfono, en cualquier momento de la llamada.",
     object_say: "O dígaselo a la persona con la que habla.",
     object_list: "O pídanos, en la dirección indicada abajo, que no analicemos nunca las llamadas de su número. Guardaremos entonces su número en forma cifrada y no lo usaremos para nada más.",
-    object_free: "El análisis se detiene de inmediato y lo estimado durante la llamada se borra. La llamada continúa con normalidad y usted no sufre ninguna desventaja. No tiene que dar motivos.",
+    object_free: "El análisis se detiene de inmediato y lo estimado durante la llamada se borra, también en nuestros propios archivos. A quienes ya habían recibido una estimación se les indica que la borren. La llamada continúa con normalidad y usted no sufre ninguna desventaja. No tiene que dar motivos.",
     never: "Llamadas que nunca se analizan",
     never_tiers: "Llamadas sobre: {tiers}",
     tier: |tier| match tier {
@@ -55,6 +55,7 @@ pub(super) const TEXTS: Texts = Texts {
     sink_screens: "Las personas de nuestro servicio de atención, en sus pantallas",
     sink_webhook: "Otro programa, nuestro o gestionado por encargo nuestro, en {host}",
     sink_file: "Un archivo en nuestra propia máquina, para evaluación",
+    sink_file_days: "Un archivo en nuestra propia máquina, para evaluación, como máximo {days} días",
     sink_metrics: "Nuestros técnicos, como meros recuentos que no conducen a ninguna persona",
     sink_nobody: "Nadie fuera de este programa.",
     rights: "Sus derechos",

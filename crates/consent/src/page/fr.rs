@@ -30,7 +30,7 @@ pub(super) const TEXTS: Texts = Texts {
     object_key: "Appuyez sur la touche {out} de votre téléphone, à tout moment de l’appel.",
     object_say: "Ou dites-le à la personne avec qui vous parlez.",
     object_list: "Ou demandez-nous, à l’adresse ci-dessous, de ne jamais analyser les appels de votre numéro. Nous conservons alors votre numéro sous une forme codée qui ne sert à rien d’autre.",
-    object_free: "L’analyse cesse aussitôt, et ce qui a été estimé pendant l’appel est effacé. L’appel continue normalement et vous ne subissez aucun désavantage. Vous n’avez pas à donner de raison.",
+    object_free: "L’analyse cesse aussitôt, et ce qui a été estimé pendant l’appel est effacé, y compris dans nos propres fichiers. Ceux qui avaient déjà reçu une estimation sont avisés de l’effacer. L’appel continue normalement et vous ne subissez aucun désavantage. Vous n’avez pas à donner de raison.",
     never: "Les appels qui ne sont jamais analysés",
     never_tiers: "Les appels concernant : {tiers}",
     tier: |tier| match tier {
@@ -55,6 +55,7 @@ pub(super) const TEXTS: Texts = Texts {
     sink_screens: "Les personnes de notre service client, sur leurs écrans",
     sink_webhook: "Un autre programme, exploité par nous ou pour nous, à l’adresse {host}",
     sink_file: "Un fichier sur notre propre machine, à des fins d’évaluation",
+    sink_file_days: "Un fichier sur notre propre machine, à des fins d’évaluation, pendant {days} jours au plus",
     sink_metrics: "Nos techniciens, sous forme de simples décomptes qui ne mènent à personne",
     sink_nobody: "Personne en dehors de ce programme.",
     rights: "Vos droits",

@@ -30,7 +30,7 @@ pub(super) const TEXTS: Texts = Texts {
     object_key: "Prema {out} sul suo telefono, in qualsiasi momento della telefonata.",
     object_say: "Oppure lo dica alla persona con cui parla.",
     object_list: "Oppure ci chieda, all’indirizzo qui sotto, di non analizzare mai le chiamate dal suo numero. In tal caso conserviamo il suo numero in forma cifrata e non lo usiamo per altro.",
-    object_free: "L’analisi si ferma subito e quanto è stato stimato durante la telefonata viene cancellato. La telefonata continua come al solito e lei non ha alcuno svantaggio. Non deve dare spiegazioni.",
+    object_free: "L’analisi si ferma subito e quanto è stato stimato durante la telefonata viene cancellato, anche nei nostri file. A chi aveva già ricevuto una stima viene indicato di cancellarla. La telefonata continua come al solito e lei non ha alcuno svantaggio. Non deve dare spiegazioni.",
     never: "Telefonate che non vengono mai analizzate",
     never_tiers: "Telefonate che riguardano: {tiers}",
     tier: |tier| match tier {
@@ -55,6 +55,7 @@ pub(super) const TEXTS: Texts = Texts {
     sink_screens: "Le persone del nostro servizio clienti, sui loro schermi",
     sink_webhook: "Un altro programma, gestito da noi o per nostro conto, presso {host}",
     sink_file: "Un file sulla nostra macchina, a scopo di valutazione",
+    sink_file_days: "Un file sulla nostra macchina, a scopo di valutazione, per {days} giorni al massimo",
     sink_metrics: "I nostri tecnici, come semplici conteggi che non portano a nessuna persona",
     sink_nobody: "Nessuno al di fuori di questo programma.",
     rights: "I suoi diritti",

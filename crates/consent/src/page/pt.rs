@@ -30,7 +30,7 @@ pub(super) const TEXTS: Texts = Texts {
     object_key: "Pressione {out} no seu telefone, a qualquer momento da chamada.",
     object_say: "Ou diga isso à pessoa com quem está falando.",
     object_list: "Ou peça-nos, no endereço abaixo, que nunca analisemos chamadas do seu número. Guardaremos então o seu número em forma codificada e não o usaremos para mais nada.",
-    object_free: "A análise para imediatamente, e o que foi estimado durante a chamada é apagado. A chamada continua normalmente e você não sofre nenhuma desvantagem. Não é preciso dar um motivo.",
+    object_free: "A análise para imediatamente, e o que foi estimado durante a chamada é apagado, também em nossos próprios arquivos. Quem já havia recebido uma estimativa é avisado para apagá-la. A chamada continua normalmente e você não sofre nenhuma desvantagem. Não é preciso dar um motivo.",
     never: "Chamadas que nunca são analisadas",
     never_tiers: "Chamadas sobre: {tiers}",
     tier: |tier| match tier {
@@ -55,6 +55,7 @@ pub(super) const TEXTS: Texts = Texts {
     sink_screens: "As pessoas do nosso atendimento, nas suas telas",
     sink_webhook: "Outro programa, operado por nós ou em nosso nome, em {host}",
     sink_file: "Um arquivo na nossa própria máquina, para avaliação",
+    sink_file_days: "Um arquivo na nossa própria máquina, para avaliação, por {days} dias no máximo",
     sink_metrics: "Os nossos técnicos, como simples contagens que não levam a nenhuma pessoa",
     sink_nobody: "Ninguém fora deste programa.",
     rights: "Os seus direitos",

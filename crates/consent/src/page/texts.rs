@@ -49,6 +49,8 @@ pub(super) struct Texts {
     pub(super) sink_screens: &'static str,
     pub(super) sink_webhook: &'static str,
     pub(super) sink_file: &'static str,
+    /// With `{days}`.
+    pub(super) sink_file_days: &'static str,
     pub(super) sink_metrics: &'static str,
     pub(super) sink_nobody: &'static str,
 

@@ -35,6 +35,8 @@ pub enum Happening {
     AffectAlert(Alert),
     #[serde(rename = "conduct")]
     Conduct(Conduct),
+    #[serde(rename = "erased")]
+    Erased(Erased),
     #[serde(rename = "call.ended")]
     CallEnded(Box<CallEnded>),
 }
@@ -55,6 +57,7 @@ impl Happening {
             Self::AffectUpdate(_) => Kind::AffectUpdate,
             Self::AffectAlert(_) => Kind::AffectAlert,
             Self::Conduct(_) => Kind::Conduct,
+            Self::Erased(_) => Kind::Erased,
             Self::CallEnded(_) => Kind::CallEnded,
         }
     }
@@ -87,7 +90,8 @@ happens!(
     CallUntappable,
     CallMedia,
     ConsentChanged,
-    Announcement
+    Announcement,
+    Erased
 );
 
 impl From<CallEnded> for Happening {
@@ -240,6 +244,12 @@ pub enum AnnouncementPhase {
     /// It could not be played.
     Failed,
 }
+
+/// Here stood something that was inferred of the customer, and has been erased. It is never told live: it stands in the
+/// events file, and reaches those who ask late for what they missed, so that the numbers of a call's events have no gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Erased {}
 
 /// The call is over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -49,6 +49,8 @@ kinds! {
     AffectAlert = "affect.alert",
     /// How both parties talk.
     Conduct = "conduct",
+    /// Something that was inferred stood here, and has been erased.
+    Erased = "erased",
     /// The call is over.
     CallEnded = "call.ended",
 }

@@ -1,16 +1,31 @@
-//! A file of JSON lines that is rotated by size.
+//! A file of JSON lines that is rotated by size, forgets by age, and takes back what customers object to.
+//!
+//! What is erased is overwritten where it stands: the line keeps its length and its envelope, its `kind` becomes
+//! `erased`, and spaces fill the rest. So whoever follows the file goes on following it, no other line is copied or moved,
+//! a full disk is no obstacle, and a crash leaves a state from which the erasure is simply done again. Encrypting what
+//! is inferred under a key for each call would have cost the file its worth, which is that every tool can read it.
+
+mod erasing;
+mod expiry;
+mod places;
+mod redact;
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use super::SinkError;
-use super::lines::LineWriter;
+use super::lines::{LineWriter, Written, line};
+use crate::bus::{Erasure, Published};
 use crate::config::FileConfig;
+use crate::event::Kind;
+use erasing::Owed;
+use places::Places;
 
 /// `PATH`, `PATH.1` (the one before), … `PATH.keep`. No file outgrows `max_bytes` unless one line does, and no line is
 /// split between two files or left unfinished.
@@ -19,9 +34,17 @@ pub(crate) struct RotatingFile {
     path: PathBuf,
     max_bytes: u64,
     keep: u32,
+    keep_days: u32,
+    kinds: Vec<Kind>,
     file: Option<File>,
+    /// The same file, open to be overwritten: what is opened for appending can only be appended to.
+    overwrite: Option<Arc<File>>,
     size: u64,
     reopen: Reopen,
+    /// Where the lines stand that may have to be erased.
+    places: Places,
+    owed: Owed,
+    swept: Option<Instant>,
 }
 
 /// Asks for the file to be opened anew.
@@ -40,15 +63,24 @@ impl RotatingFile {
             path: config.path.clone(),
             max_bytes: config.max_bytes,
             keep: config.keep.max(1),
+            keep_days: config.keep_days,
+            kinds: config.kinds.clone(),
             file: None,
+            overwrite: None,
             size: 0,
             reopen: Reopen::default(),
+            places: Places::default(),
+            owed: Owed::of(&config.path),
+            swept: None,
         };
         match file.ready() {
             Ok(_) => {}
             Err(why) => return Err(SinkError::File { path: config.path.display().to_string(), why }),
         }
         file.prune();
+        // What a crash has interrupted.
+        file.settle();
+        file.tend();
         Ok(file)
     }
 
@@ -56,18 +88,43 @@ impl RotatingFile {
         self.reopen.clone()
     }
 
+    /// The kinds of events that it has to be given: those that are written, and those that tell of the calls they are in.
+    pub(crate) fn needs(&self) -> Vec<Kind> {
+        let mut kinds = self.kinds.clone();
+        if !kinds.is_empty() {
+            kinds.extend([Kind::CallStarted, Kind::ConsentChanged, Kind::CallEnded]);
+        }
+        kinds
+    }
+
     /// The open file, opened first if it isn't.
     fn ready(&mut self) -> io::Result<&mut File> {
         if self.file.is_none() {
             // Readable by the owner and the group only: what is inferred about people is nobody else's business.
             let file = OpenOptions::new().append(true).create(true).mode(0o640).open(&self.path)?;
-            self.size = file.metadata()?.len();
+            let metadata = file.metadata()?;
+            self.size = metadata.len();
+            self.overwrite = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .open(&self.path)
+                .ok()
+                .filter(|again| again.metadata().is_ok_and(|it| (it.dev(), it.ino()) == identity(&metadata)))
+                .map(Arc::new);
             self.file = Some(file);
         }
         self.file.as_mut().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }
 
-    fn write_line(&mut self, line: &str) -> io::Result<()> {
+    fn write_event(&mut self, published: &Published) -> io::Result<()> {
+        let at = self.write_line(&line(published))?;
+        let event = &published.event;
+        self.places.wrote(event, self.overwrite.as_ref(), at, published.json.len());
+        Ok(())
+    }
+
+    /// Returns where the line begins.
+    fn write_line(&mut self, line: &str) -> io::Result<u64> {
         if self.reopen.0.swap(false, Ordering::AcqRel) {
             self.file = None;
         }
@@ -76,12 +133,13 @@ impl RotatingFile {
         if self.size > 0 && self.size.saturating_add(length) > self.max_bytes {
             self.rotate()?;
         }
+        self.ready()?;
         let size = self.size;
         let file = self.ready()?;
         match file.write_all(line.as_bytes()) {
             Ok(()) => {
                 self.size = size.saturating_add(length);
-                Ok(())
+                Ok(size)
             }
             Err(why) => {
                 // A full disk may have taken half a line.
@@ -112,19 +170,49 @@ impl RotatingFile {
 }
 
 impl LineWriter for RotatingFile {
-    fn write(&mut self, lines: &[String]) -> (usize, io::Result<()>) {
-        for (written, line) in lines.iter().enumerate() {
-            if let Err(why) = self.write_line(line) {
-                return (written, Err(why));
+    fn write(&mut self, events: &[Arc<Published>]) -> Written {
+        let mut unwanted = 0;
+        for (written, event) in events.iter().enumerate() {
+            let kind = event.event.kind();
+            let wanted = self.kinds.is_empty() || self.kinds.contains(&kind);
+            if !wanted {
+                unwanted += 1;
+            } else if let Err(why) = self.write_event(event) {
+                return Written { events: written, unwanted, failure: Some(why) };
             }
+            self.places.passed(&event.event);
         }
-        (lines.len(), Ok(()))
+        Written { events: events.len(), unwanted, failure: None }
+    }
+
+    fn erase(&mut self, erasures: &[Erasure]) {
+        self.owed.add(erasures);
+        self.settle();
+    }
+
+    fn tend(&mut self) {
+        if self.owed.is_due() {
+            self.settle();
+        }
+        if self.swept.is_none_or(|swept| swept.elapsed() >= expiry::EVERY) {
+            self.swept = Some(Instant::now());
+            self.expire(crate::time::Timestamp::now());
+        }
     }
 }
 
+fn identity(metadata: &fs::Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
+}
+
 fn numbered(path: &Path, number: u32) -> PathBuf {
+    beside(path, &format!(".{number}"))
+}
+
+/// The path with something behind it.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
-    name.push(format!(".{number}"));
+    name.push(suffix);
     PathBuf::from(name)
 }
 
@@ -142,7 +230,7 @@ mod tests {
 
     fn file(folder: &Path, max_bytes: u64, keep: u32) -> RotatingFile {
         let path = folder.join("events.jsonl");
-        RotatingFile::open(&FileConfig { path, max_bytes, keep, kinds: vec![] }).unwrap()
+        RotatingFile::open(&FileConfig { path, max_bytes, keep, keep_days: 0, kinds: vec![] }).unwrap()
     }
 
     fn read(folder: &Path, name: &str) -> String {
@@ -203,7 +291,13 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_not_there_is_named() {
-        let config = FileConfig { path: "/nowhere/at/all".into(), max_bytes: 10, keep: 1, kinds: vec![] };
+        let config = FileConfig {
+            path: "/nowhere/at/all".into(),
+            max_bytes: 10,
+            keep: 1,
+            keep_days: 0,
+            kinds: vec![],
+        };
         let refused = RotatingFile::open(&config).unwrap_err().to_string();
         assert!(refused.starts_with("events.file: can't open /nowhere/at/all: "), "{refused}");
     }
@@ -218,7 +312,9 @@ mod tests {
             let mut file = file(folder.path(), 64, keep);
             let lines: Vec<String> =
                 lengths.iter().enumerate().map(|(place, length)| format!("{place}{}\n", "x".repeat(*length))).collect();
-            prop_assert_eq!(file.write(&lines).0, lines.len());
+            for line in &lines {
+                file.write_line(line).unwrap();
+            }
             let mut kept = String::new();
             for number in (1..=keep).rev() {
                 let part = read(folder.path(), &format!("events.jsonl.{number}"));

@@ -2,19 +2,39 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::bus::{Published, Subscription};
+use crate::bus::{Erasure, Published, Subscription, Waited};
 
-/// Lines written in one go at most.
+/// Events written in one go at most.
 const BATCH: usize = 64;
+/// How often a writer looks after what it has written while no event comes.
+const TEND_EVERY: Duration = Duration::from_secs(1);
 
-/// Takes lines. Each has its line end.
+/// What became of some events.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    /// How many have been written, the first ones.
+    pub(crate) events: usize,
+    /// How many of all were not meant for this writer.
+    pub(crate) unwanted: usize,
+    /// Why the others were not. They are lost.
+    pub(crate) failure: Option<io::Error>,
+}
+
+/// Takes events, a line each.
 pub(crate) trait LineWriter: Send + 'static {
-    /// Writes `lines`, whole, in order. How many were written counts as delivered; the others are lost.
-    fn write(&mut self, lines: &[String]) -> (usize, io::Result<()>);
+    /// Writes `events`, whole, in order.
+    fn write(&mut self, events: &[Arc<Published>]) -> Written;
+
+    /// Erases what was inferred in these calls from all that it has written.
+    fn erase(&mut self, _erasures: &[Erasure]) {}
+
+    /// Called every second or so.
+    fn tend(&mut self) {}
 }
 
 /// Standard output.
@@ -22,11 +42,12 @@ pub(crate) trait LineWriter: Send + 'static {
 pub(crate) struct Stdout;
 
 impl LineWriter for Stdout {
-    fn write(&mut self, lines: &[String]) -> (usize, io::Result<()>) {
+    fn write(&mut self, events: &[Arc<Published>]) -> Written {
+        let lines: String = events.iter().map(|event| line(event)).collect();
         let mut out = io::stdout().lock();
-        match out.write_all(lines.concat().as_bytes()).and_then(|()| out.flush()) {
-            Ok(()) => (lines.len(), Ok(())),
-            Err(why) => (0, Err(why)),
+        match out.write_all(lines.as_bytes()).and_then(|()| out.flush()) {
+            Ok(()) => Written { events: events.len(), ..Written::default() },
+            Err(why) => Written { failure: Some(why), ..Written::default() },
         }
     }
 }
@@ -50,37 +71,53 @@ pub(crate) fn spawn(
 
 fn drain(subscription: &mut Subscription, writer: &mut impl LineWriter) {
     let tally = subscription.tally();
-    let mut faulty = false;
-    while let Some(first) = subscription.recv_blocking() {
-        let mut lines = vec![line(&first)];
-        while lines.len() < BATCH
+    let (mut faulty, mut erased) = (false, 0);
+    loop {
+        let first = match subscription.recv_within(TEND_EVERY) {
+            Waited::Event(event) => Some(event),
+            Waited::InVain => None,
+            Waited::Closed => break,
+        };
+        let mut events: Vec<Arc<Published>> = first.into_iter().collect();
+        while !events.is_empty()
+            && events.len() < BATCH
             && let Some(next) = subscription.try_recv()
         {
-            lines.push(line(&next));
+            events.push(next);
         }
-        let (written, result) = writer.write(&lines);
-        tally.delivered(written);
-        tally.failed(lines.len() - written);
-        match result {
-            Err(why) if why.kind() == io::ErrorKind::BrokenPipe => {
+        let Written { events: written, unwanted, failure } = writer.write(&events);
+        tally.delivered(written.saturating_sub(unwanted));
+        tally.failed(events.len() - written);
+        // After writing: of what was taken from the queue before the erasure some may have been written just now.
+        let erasures = subscription.erased_since(&mut erased);
+        if !erasures.is_empty() {
+            writer.erase(&erasures);
+        }
+        writer.tend();
+        match failure {
+            Some(why) if why.kind() == io::ErrorKind::BrokenPipe => {
                 tracing::warn!(sink = tally.counts().name, "nobody reads the events any more");
                 return;
             }
-            Err(why) if !faulty => {
+            Some(why) if !faulty => {
                 tracing::warn!(sink = tally.counts().name, %why, "events can't be written and are lost");
                 faulty = true;
             }
-            Err(_) => {}
-            Ok(()) if faulty => {
+            None if faulty && !events.is_empty() => {
                 tracing::info!(sink = tally.counts().name, "events are written again");
                 faulty = false;
             }
-            Ok(()) => {}
+            Some(_) | None => {}
         }
+    }
+    let erasures = subscription.erased_since(&mut erased);
+    if !erasures.is_empty() {
+        writer.erase(&erasures);
     }
 }
 
-fn line(published: &Arc<Published>) -> String {
+/// An event as a line, with its line end.
+pub(crate) fn line(published: &Published) -> String {
     let mut line = String::with_capacity(published.json.len() + 1);
     line.push_str(&published.json);
     line.push('\n');

@@ -87,6 +87,7 @@ impl Hub {
     /// Moves events from the bus into the ring until the bus is closed.
     pub(crate) async fn run(self: Arc<Self>, mut subscription: Subscription) {
         let tally = subscription.tally();
+        let mut erased = 0;
         while let Some(event) = subscription.recv().await {
             let mut count = 1;
             {
@@ -95,6 +96,10 @@ impl Hub {
                 while let Some(event) = subscription.try_recv() {
                     ring.push(event);
                     count += 1;
+                }
+                let erasures = subscription.erased_since(&mut erased);
+                if !erasures.is_empty() {
+                    ring.erase(&erasures);
                 }
             }
             tally.delivered(count);

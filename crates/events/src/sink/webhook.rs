@@ -60,9 +60,13 @@ impl Webhook {
             let began = tokio::time::Instant::now();
             let mut retry = Retry::new(&self.config, seed(&events));
             let delivery = events.first().map(|it| it.event.id.to_string()).unwrap_or_default();
-            let body = body(&events);
             loop {
-                let outcome = self.post(&delivery, body.clone()).await;
+                // While a receiver could not be reached, a customer may have objected.
+                events = events.into_iter().filter_map(|event| subscription.current(event)).collect();
+                if events.is_empty() {
+                    break;
+                }
+                let outcome = self.post(&delivery, body(&events)).await;
                 match retry.after(&outcome, began.elapsed()) {
                     Verdict::Delivered => {
                         tally.delivered(events.len());

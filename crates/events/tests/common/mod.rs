@@ -7,9 +7,9 @@ use std::time::Duration;
 use sidetone_consent::{Policy, Source, State as ConsentState};
 use sidetone_events::{
     Announcement, AnnouncementPhase, CallAnswered, CallEnded, CallHeld, CallId, CallMedia, CallRef,
-    CallResumed, CallStarted, CallUntappable, Cause, CodecName, ConsentChanged, Direction, Event, Happening,
-    LegMedia, MediaProblem, MediaQuality, MediaState, Narrator, NumberHasher, Parties, Secret, Timestamp,
-    Untappable,
+    CallResumed, CallStarted, CallUntappable, Cause, CodecName, ConsentChanged, Direction, Erased, Event,
+    Happening, LegMedia, MediaProblem, MediaQuality, MediaState, Narrator, NumberHasher, Parties, Secret,
+    Timestamp, Untappable,
 };
 use sidetone_insight::{
     AffectUpdate, Alert, AlertKind, AlertSpan, Alerts, Analysis, Class, Conduct, CustomerOnly, Leg,
@@ -88,6 +88,7 @@ pub(crate) fn a_happening_of_each_kind() -> Vec<(u64, Happening)> {
             }
             .into(),
         ),
+        (97_000, Erased {}.into()),
         (184_220, ended().into()),
     ]
 }

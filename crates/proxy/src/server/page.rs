@@ -18,9 +18,10 @@ pub(super) fn facts(config: &Config, model: Option<(String, String)>) -> PageFac
         sinks.push(Sink::PhoneSystem);
     }
     sinks.extend(config.events.webhooks.iter().map(|webhook| Sink::Webhook(host(&webhook.url))));
-    if config.events.file.is_some() {
-        sinks.push(Sink::File);
-    }
+    sinks.extend(config.events.file.as_ref().map(|file| {
+        let days = Some(file.keep_days).filter(|days| *days > 0);
+        Sink::File(days)
+    }));
     if config.http.listen.address().is_some() {
         sinks.extend([Sink::Screens, Sink::Metrics]);
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::bus::Published;
+use crate::bus::{Erasure, Published};
 use crate::id::EventId;
 
 /// A bounded run of events, the oldest of which is at place `start`.
@@ -37,6 +37,18 @@ impl Ring {
             self.start += 1;
         }
         self.events.push_back(event);
+    }
+
+    /// Takes out what was inferred and is erased. Places stay what they were.
+    pub(super) fn erase(&mut self, erasures: &[Erasure]) {
+        for held in &mut self.events {
+            if held.event.infers()
+                && erasures.iter().any(|erasure| erasure.covers(&held.event))
+                && let Some(rest) = Published::new(held.event.without_inferences())
+            {
+                *held = rest;
+            }
+        }
     }
 
     pub(super) fn close(&mut self) {

@@ -1,0 +1,85 @@
+//! Where the lines stand that hold what was inferred in calls that are up: what an objection has to erase.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::sync::Arc;
+
+use crate::event::{Event, Happening};
+use crate::id::CallId;
+
+/// Most lines that are remembered, of all calls together: some 40 MB. Beyond it all places are forgotten, and the calls
+/// that were up then are looked for by reading the files.
+const MOST: usize = 1 << 20;
+
+/// One line.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// The file, whatever it is called by now.
+    pub(super) file: Arc<File>,
+    /// Its first byte.
+    pub(super) at: u64,
+    /// Bytes, without the line end.
+    pub(super) length: usize,
+}
+
+/// The places by call. Of a call that stands here every place is known.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    calls: HashMap<CallId, Vec<Place>>,
+    count: usize,
+}
+
+impl Places {
+    /// A line has been written.
+    pub(super) fn wrote(&mut self, event: &Event, file: Option<&Arc<File>>, at: u64, length: usize) {
+        if !event.infers() {
+            return;
+        }
+        let call = event.call.id;
+        let Some(file) = file else {
+            // A file that can't be overwritten by its handle: it is read anew when there is something to erase.
+            self.forget(call);
+            return;
+        };
+        if let Some(places) = self.calls.get_mut(&call) {
+            places.push(Place { file: Arc::clone(file), at, length });
+            self.count += 1;
+            self.bound();
+        }
+    }
+
+    /// An event has gone by, written or not.
+    pub(super) fn passed(&mut self, event: &Event) {
+        match event.happening {
+            Happening::CallStarted(_) => {
+                self.calls.entry(event.call.id).or_default();
+                self.count += 1;
+                self.bound();
+            }
+            Happening::CallEnded(_) => self.forget(event.call.id),
+            _ => {}
+        }
+    }
+
+    /// The places of a call; `None` if they are not all known.
+    pub(super) fn of(&self, call: CallId) -> Option<Vec<Place>> {
+        self.calls.get(&call).cloned()
+    }
+
+    /// Lines have moved: nothing is known any more.
+    pub(super) fn forget_all(&mut self) {
+        *self = Self::default();
+    }
+
+    fn forget(&mut self, call: CallId) {
+        if let Some(places) = self.calls.remove(&call) {
+            self.count = self.count.saturating_sub(places.len() + 1);
+        }
+    }
+
+    fn bound(&mut self) {
+        if self.count > MOST {
+            self.forget_all();
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! One line without what was inferred, in as many bytes as it had.
+
+use crate::event::{Event, Kind};
+use crate::id::CallId;
+
+/// What stands before a call's id: the first thing of that look in a line is the envelope's.
+const CALL: &[u8] = b"\"call\":{\"id\":\"";
+const KIND: &[u8] = b"\"kind\":\"";
+/// What takes the place of a line's kind and data.
+const ERASED: &[u8] = b"\"kind\":\"erased\",\"data\":{}}";
+/// Characters of a call's id.
+const ID: usize = 26;
+
+/// The call that a line tells of.
+pub(super) fn call_of(line: &[u8]) -> Option<CallId> {
+    let rest = line.get(find(line, CALL)? + CALL.len()..)?;
+    std::str::from_utf8(rest.get(..ID)?).ok()?.parse().ok()
+}
+
+/// The line without what was inferred, of the same length; `None` if there is nothing in it, or if its number (`seq`) is
+/// not below `before`. A line that a crash has left half overwritten is told by its beginning.
+pub(super) fn redacted(line: &[u8], before: u64) -> Option<Vec<u8>> {
+    let mut rest = match serde_json::from_slice::<Event>(line) {
+        Ok(event) if event.seq >= before || !event.infers() => return None,
+        Ok(event) => serde_json::to_vec(&event.without_inferences()).ok()?,
+        Err(_) => stump(line)?,
+    };
+    if rest.len() > line.len() {
+        rest = stump(line)?;
+    }
+    rest.resize(line.len(), b' ');
+    Some(rest)
+}
+
+/// The envelope of a line that can't be read whole, if it is of a kind that is inferred.
+fn stump(line: &[u8]) -> Option<Vec<u8>> {
+    let kind = find(line, KIND)?;
+    let name = line.get(kind + KIND.len()..)?;
+    let inferred = [Kind::AffectUpdate, Kind::AffectAlert, Kind::Conduct, Kind::CallEnded, Kind::Erased];
+    if !inferred.iter().any(|kind| name.starts_with(kind.name().as_bytes())) {
+        return None;
+    }
+    let envelope = line.get(..kind)?;
+    let stump = [envelope, ERASED].concat();
+    (stump.len() <= line.len()).then_some(stump)
+}
+
+fn find(line: &[u8], needle: &[u8]) -> Option<usize> {
+    line.windows(needle.len()).position(|window| window == needle)
+}
