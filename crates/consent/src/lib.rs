@@ -14,8 +14,10 @@ pub mod machine;
 mod moment;
 pub mod numbering;
 pub mod page;
+pub mod permit;
 pub mod policy;
 pub mod receipt;
+mod replace;
 pub mod report;
 mod words;
 
@@ -23,5 +25,6 @@ pub use list::List;
 pub use log::{Entry, Log};
 pub use machine::{Action, Failure, Input, Machine, Record, Recording, Terms};
 pub use moment::Moment;
+pub use permit::{ListeningPermit, RecordingPermit};
 pub use receipt::{HashedNumber, Receipt};
 pub use words::{Medium, Party, Policy, Say, Source, State, Telling, UnknownTelling};

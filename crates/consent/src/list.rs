@@ -13,8 +13,8 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -23,6 +23,7 @@ use sha2::Sha256;
 use crate::hex;
 use crate::moment::Moment;
 use crate::numbering::Numbering;
+use crate::replace;
 
 const MAGIC: &str = "sidetone-do-not-analyse";
 /// Hexadecimal digits of a hashed number: all 256 bits, so that no innocent number is taken for a listed one.
@@ -164,22 +165,30 @@ impl List {
         key: Option<&[u8]>,
         numbering: &Numbering,
     ) -> Result<(Self, bool), ListError> {
-        if path.exists() {
+        if fs::symlink_metadata(path).is_ok() {
             return Self::open(path, key, numbering).map(|list| (list, false));
         }
+        let list = Self::empty(path, key, numbering)?;
+        list.save()?;
+        Ok((list, true))
+    }
+
+    /// A list without a number, and without a file so far.
+    ///
+    /// # Errors
+    /// When no salt can be had for it.
+    pub fn empty(path: &Path, key: Option<&[u8]>, numbering: &Numbering) -> Result<Self, ListError> {
         let mut salt = [0; 16];
         getrandom::fill(&mut salt).map_err(ListError::NoRandom)?;
         let salt = hex::encode(&salt);
-        let list = Self {
+        Ok(Self {
             path: path.to_owned(),
             key: combined(&salt, key),
             salt,
             keyed: key.is_some(),
             numbers: HashMap::new(),
             numbering: numbering.clone(),
-        };
-        list.save()?;
-        Ok((list, true))
+        })
     }
 
     /// Reads the file again.
@@ -281,7 +290,6 @@ impl List {
         hex::encode(&mac.finalize().into_bytes())
     }
 
-    /// Replaces the file in one step: a reader sees the old list or the new one.
     fn save(&self) -> Result<(), ListError> {
         let keyed = if self.keyed { "yes" } else { "no" };
         let mut text = format!("{MAGIC} 1 salt={} keyed={keyed} check={}\n", self.salt, self.check());
@@ -290,24 +298,7 @@ impl List {
         for (number, since) in numbers {
             let _ = writeln!(text, "{}", format_args!("{number} {since}").to_string().trim_end());
         }
-        let mut beside = self.path.clone().into_os_string();
-        beside.push(".new");
-        let beside = PathBuf::from(beside);
-        let mut options = File::options();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let written = options.open(&beside).and_then(|mut file| {
-            #[cfg(unix)]
-            if let Ok(old) = fs::metadata(&self.path) {
-                // Who could read it still can.
-                file.set_permissions(old.permissions())?;
-            }
-            file.write_all(text.as_bytes())?;
-            file.sync_data()
-        });
-        written
-            .and_then(|()| fs::rename(&beside, &self.path))
+        replace::replace(&self.path, text.as_bytes())
             .map_err(|why| ListError::File { path: self.path.clone(), why })
     }
 }

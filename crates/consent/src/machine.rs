@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use record::{Announcement, Change, Record, Recording, Span};
 
-use crate::{Medium, Policy, Say, Source, State};
+use crate::{ListeningPermit, Medium, Policy, Say, Source, State};
 
 /// How long an announcement that was asked for may take to begin.
 pub const BEGINS_WITHIN: Duration = Duration::from_secs(10);
@@ -195,10 +195,13 @@ pub struct Machine {
     /// Whoever listened has broken down.
     lost: bool,
     running: bool,
+    /// Something may have been inferred that is not erased.
+    inferred: bool,
     deadline: Option<Duration>,
     actions: VecDeque<Action>,
     record: Record,
     start: Duration,
+    call: Option<u64>,
 }
 
 impl Machine {
@@ -221,9 +224,11 @@ impl Machine {
             untappable: false,
             lost: false,
             running: false,
+            inferred: false,
             deadline: None,
             actions: VecDeque::new(),
             start: now,
+            call: None,
             terms,
         };
         if machine.terms.policy == Policy::Never {
@@ -314,6 +319,18 @@ impl Machine {
     #[must_use]
     pub fn may_analyse(&self) -> bool {
         self.state == State::Given && !self.held_back() && !self.ended
+    }
+
+    /// Says which call it is the machine of: one that does not know gives no permits.
+    #[must_use]
+    pub fn of_call(self, call: u64) -> Self {
+        Self { call: Some(call), ..self }
+    }
+
+    /// The permission to listen to the customer, while it stands.
+    #[must_use]
+    pub fn permit(&self) -> Option<ListeningPermit> {
+        self.call.filter(|_| self.running && self.may_analyse()).map(ListeningPermit::new)
     }
 
     /// What the call goes by.
@@ -501,8 +518,11 @@ impl Machine {
         if self.running {
             self.stop_analysis(now, false);
         } else if self.state != State::Given {
-            // Hanging up answers a question as silence does.
-            self.record.erased |= self.stop_unagreed(now);
+            // Hanging up answers a question as silence does. Whoever keeps events has to be told of it.
+            let inferred = self.inferred;
+            if self.stop_unagreed(now) && inferred {
+                self.change(now, self.state, Source::Policy, true);
+            }
         }
         self.ended = true;
         self.deadline = None;
@@ -614,6 +634,7 @@ impl Machine {
         }
         self.running = may;
         if may {
+            self.inferred = true;
             self.record.analysis_began(self.since_start(now));
             self.actions.push_back(Action::BeginAnalysis);
         } else {
@@ -627,6 +648,7 @@ impl Machine {
             self.record.analysis_stopped(self.since_start(now));
         }
         self.running = false;
+        self.inferred &= !erase;
         self.actions.push_back(Action::StopAnalysis { erase });
     }
 

@@ -46,6 +46,8 @@ pub struct Settings {
     pub do_not_analyse: Option<PathBuf>,
     /// Whether callers who withhold their number are never analysed: the list can't know them.
     pub exclude_withheld: bool,
+    /// The list of the agents' own numbers: who talks from or at one of them is no customer; left out, there is none.
+    pub agent_numbers: Option<PathBuf>,
     /// How numbers without a country code are to be read.
     pub numbering: Numbering,
     /// The basis on which the operator relies for listening (GDPR Art. 6(1)), for receipts that are exported. Left out,
@@ -72,6 +74,7 @@ impl Default for Settings {
             receipts_days: None,
             do_not_analyse: None,
             exclude_withheld: false,
+            agent_numbers: None,
             numbering: Numbering::default(),
             lawful_basis: None,
             operator: Operator::default(),
@@ -140,17 +143,60 @@ pub struct Facts {
     pub call_type: Option<String>,
     /// The customer's language, if the PBX knows it.
     pub language: Option<String>,
+    /// Who is taken to talk on the trunk's face, as long as nobody says.
+    pub presumed: Presumed,
+    /// Whether a customer does, as the PBX says.
+    pub customer: Option<bool>,
+}
+
+/// Who is taken to talk on the trunk's face.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Presumed {
+    /// A customer: who calls, or whom a trunk or PBX with `analyse_outbound` calls.
+    #[default]
+    Customer,
+    /// Whom the PBX has called, who may be anybody.
+    Dialled,
+    /// Whom the PBX has called in place of somebody else: an agent's mobile, as like as not.
+    Diverted,
+    /// An agent: the number is on the list of their own.
+    Agent,
+}
+
+impl Facts {
+    /// Why whoever talks on the trunk's face can't be listened to as a customer, if so.
+    fn no_customer(&self) -> Option<Reason> {
+        match (self.presumed, self.customer) {
+            (Presumed::Agent, _) => Some(Reason::AgentNumber),
+            (_, Some(false)) => Some(Reason::NoCustomer),
+            (Presumed::Customer, _) | (_, Some(true)) => None,
+            (Presumed::Dialled, None) => Some(Reason::Outbound),
+            (Presumed::Diverted, None) => Some(Reason::Diverted),
+        }
+    }
 }
 
 impl Facts {
     /// Takes over what was told, if policy may depend on it; whether that changed anything.
     pub fn tell(&mut self, telling: &Telling) -> bool {
+        if let Telling::Customer(customer) = telling {
+            // Who once was said to be no customer does not become one.
+            let changed = self.customer != Some(*customer) && self.customer != Some(false);
+            if changed {
+                self.customer = Some(*customer);
+            }
+            return changed;
+        }
         let (fact, text) = match telling {
             Telling::Queue(text) => (&mut self.queue, text),
             Telling::Tier(text) => (&mut self.tier, text),
             Telling::CallType(text) => (&mut self.call_type, text),
             Telling::Language(text) => (&mut self.language, text),
-            Telling::Consent(_) | Telling::Analysis(_) | Telling::Agent(_) | Telling::Party(_) => {
+            Telling::Consent(_)
+            | Telling::Analysis(_)
+            | Telling::Agent(_)
+            | Telling::Party(_)
+            | Telling::Customer(_) => {
                 return false;
             }
         };
@@ -185,6 +231,24 @@ pub enum Reason {
     Tier(String),
     /// The call was up before Sidetone was.
     Resumed,
+    /// Nobody has said that whom the PBX calls is a customer.
+    Outbound,
+    /// The call was diverted on its way out, and nobody has said that whom it reaches is a customer.
+    Diverted,
+    /// Whoever is on the trunk's side has one of the agents' own numbers.
+    AgentNumber,
+    /// The PBX says that no customer is on the trunk's side.
+    NoCustomer,
+}
+
+impl Reason {
+    /// Whether it forbids for good: nothing that becomes known later undoes it.
+    fn binds(&self) -> bool {
+        match self {
+            Self::Trunk | Self::Outbound | Self::Diverted => false,
+            Self::Rule(_) | Self::Tier(_) | Self::Resumed | Self::AgentNumber | Self::NoCustomer => true,
+        }
+    }
 }
 
 impl std::fmt::Display for Reason {
@@ -196,6 +260,10 @@ impl std::fmt::Display for Reason {
             Self::Resumed => {
                 f.write_str("a call from before a restart, whose consent is lost, is never analysed")
             }
+            Self::Outbound => f.write_str("nobody said that whom the PBX called is a customer"),
+            Self::Diverted => f.write_str("the call was diverted on its way out, maybe to an agent"),
+            Self::AgentNumber => f.write_str("the number is one of the agents' own"),
+            Self::NoCustomer => f.write_str("the PBX said that it was no customer"),
         }
     }
 }
@@ -204,6 +272,10 @@ impl Settings {
     /// What applies to a call of which this is known.
     #[must_use]
     pub fn decide(&self, facts: &Facts) -> Decision {
+        if let Some(reason) = facts.no_customer() {
+            let language = self.language.clone();
+            return Decision { policy: Policy::Never, language, announcement: None, reason };
+        }
         let never_tier = facts
             .tier
             .as_deref()
@@ -247,7 +319,7 @@ impl Settings {
     pub fn terms(&self, decision: &Decision, to_customer: bool) -> Terms {
         Terms {
             policy: decision.policy,
-            binding: decision.policy == Policy::Never && decision.reason != Reason::Trunk,
+            binding: decision.policy == Policy::Never && decision.reason.binds(),
             opt_out_digit: self.opt_out_digit,
             opt_in_digit: self.opt_in_digit,
             patience: self.patience.0,

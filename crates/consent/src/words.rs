@@ -178,6 +178,8 @@ pub enum Telling {
     Language(String),
     /// Who talks on the PBX's side.
     Party(Party),
+    /// Whether whoever talks on the trunk's side is a customer. `false` is final.
+    Customer(bool),
 }
 
 impl Telling {
@@ -211,6 +213,11 @@ impl Telling {
                 "bot" | "ivr" => Party::Bot,
                 _ => return Err(unknown("human or bot")),
             }),
+            "customer" => Self::Customer(match word.as_str() {
+                "yes" | "true" | "on" => true,
+                "no" | "false" | "off" => false,
+                _ => return Err(unknown("yes or no")),
+            }),
             "queue" => Self::Queue(text(value).ok_or_else(|| unknown(TEXT))?),
             "agent" => Self::Agent(text(value).ok_or_else(|| unknown(TEXT))?),
             "call-type" => Self::CallType(text(value).ok_or_else(|| unknown(TEXT))?),
@@ -220,7 +227,7 @@ impl Telling {
             }
             _ => {
                 return Err(unknown(
-                    "one of consent, analysis, queue, agent, call-type, tier, language, party",
+                    "one of consent, analysis, queue, agent, call-type, tier, language, party, customer",
                 ));
             }
         })

@@ -106,6 +106,8 @@ struct Observer {
     trunk_stopped: bool,
     ended: bool,
     listening: bool,
+    /// Something may have been inferred that is not erased.
+    inferred: bool,
 }
 
 impl Observer {
@@ -176,7 +178,7 @@ proptest! {
                 Step::Retell(terms) => machine.retell(now, terms),
             }
             policies.push(machine.terms().policy);
-            let mut first = true;
+            let (mut first, mut untold) = (true, false);
             while let Some(action) = machine.poll() {
                 if refused && first {
                     prop_assert_eq!(action, Action::StopAnalysis { erase: true });
@@ -196,13 +198,19 @@ proptest! {
                         prop_assert!(!observer.listening);
                         prop_assert!(observer.may_listen(machine.terms().policy, &policies), "{observer:?} {:?}", machine.terms());
                         observer.listening = true;
+                        observer.inferred = true;
                     }
                     Action::PauseAnalysis => {
                         prop_assert!(observer.listening);
                         observer.listening = false;
                     }
-                    Action::StopAnalysis { .. } => observer.listening = false,
+                    Action::StopAnalysis { erase } => {
+                        observer.listening = false;
+                        untold |= erase && observer.inferred;
+                        observer.inferred &= !erase;
+                    }
                     Action::Changed { state, erased, .. } => {
+                        untold &= !erased;
                         prop_assert!(was != State::OptedOut, "a refusal is final");
                         // Who was excluded after having been listened to is never listened to again.
                         observer.barred |= state == State::Excluded && !machine.record().analysed.is_empty();
@@ -212,6 +220,7 @@ proptest! {
                     Action::Alarm(_) => prop_assert!(!observer.ended),
                 }
             }
+            prop_assert!(!untold, "whoever keeps events is told of each erasure");
             prop_assert!(!refused || !first, "a refusal is answered");
             prop_assert_eq!(observer.listening, machine.may_analyse());
             let record = machine.record();

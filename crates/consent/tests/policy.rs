@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // tests
 
-use sidetone_consent::policy::{Facts, Reason, Settings};
+use sidetone_consent::policy::{Facts, Presumed, Reason, Settings};
 use sidetone_consent::{Policy, Telling};
 
 fn settings(text: &str) -> Settings {
@@ -165,4 +165,33 @@ fn what_is_wrong_is_named_with_its_key() {
         one("consent.rules.0.announcement", false)
     );
     assert!(toml::from_str::<Settings>("[[rules]]\ndialled = ''\npolicy = 'never'").is_err());
+}
+
+/// Who is taken for a customer, before and after somebody says.
+#[test]
+fn nobody_is_listened_to_who_may_be_an_agent() {
+    let settings = settings(RULES);
+    let reason = |presumed, customer: &[bool]| {
+        let mut facts = Facts { presumed, ..call() };
+        for customer in customer {
+            facts.tell(&Telling::Customer(*customer));
+        }
+        let decision = settings.decide(&facts);
+        let binding = settings.terms(&decision, true).binding;
+        assert_eq!(decision.policy == Policy::Never, decision.reason != Reason::Rule(1), "{decision:?}");
+        (decision.reason, binding)
+    };
+    let allowed = (Reason::Rule(1), false);
+    let no = (Reason::NoCustomer, true);
+    assert_eq!(reason(Presumed::Customer, &[]), allowed);
+    assert_eq!(reason(Presumed::Dialled, &[]), (Reason::Outbound, false));
+    assert_eq!(reason(Presumed::Diverted, &[]), (Reason::Diverted, false));
+    for presumed in [Presumed::Customer, Presumed::Dialled, Presumed::Diverted] {
+        assert_eq!(reason(presumed, &[true]), allowed);
+        assert_eq!(reason(presumed, &[true, false]), no);
+        assert_eq!(reason(presumed, &[false, true]), no, "who is no customer does not become one");
+    }
+    for customer in [&[][..], &[true], &[false]] {
+        assert_eq!(reason(Presumed::Agent, customer), (Reason::AgentNumber, true));
+    }
 }

@@ -3,8 +3,9 @@
 
 use std::path::Path;
 
+use sidetone_consent::permit::{RecordingPermit, Stated};
 use sidetone_emotion::{
-    Facing, FrameMark, Leg, Listener, Model,
+    FrameMark, Listener, Model,
     corpus::{Band, audio},
     estimate_due,
 };
@@ -14,8 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let name = arguments.next().ok_or("usage: listen MODEL|embedded FILE...")?;
     let model = if name == "embedded" { Model::embedded()? } else { Model::open(Path::new(&name))? };
     for file in arguments {
-        let Leg::Customer(customer) = Leg::facing(Facing::Trunk) else { continue };
-        let mut listener = Listener::new(customer, model.clone());
+        let mut listener = Listener::new(RecordingPermit::new(Stated::Customer), model.clone());
         for packet in Band::G711.through(&audio::read(Path::new(&file))?).chunks(160) {
             listener.push(packet, FrameMark::Audio);
             for (_, estimate) in estimate_due(&mut [&mut listener]) {

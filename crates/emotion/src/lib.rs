@@ -2,10 +2,11 @@
 //! evaluation. Knows nothing of calls, packets or PBXs.
 //!
 //! ```
-//! use sidetone_emotion::{leg::{Facing, Leg}, listener::{Listener, estimate_due}, mark::FrameMark, model::Model};
+//! use sidetone_consent::permit::{RecordingPermit, Stated};
+//! use sidetone_emotion::{listener::{Listener, estimate_due}, mark::FrameMark, model::Model};
 //!
-//! let Leg::Customer(customer) = Leg::facing(Facing::Trunk) else { unreachable!() };
-//! let mut listener = Listener::new(customer, Model::embedded()?);
+//! let permit = RecordingPermit::new(Stated::Material);
+//! let mut listener = Listener::new(permit, Model::embedded()?);
 //! listener.push(&[0i16; 8000], FrameMark::Audio); // a second of silence
 //! assert!(estimate_due(&mut [&mut listener]).is_empty());
 //! # Ok::<(), sidetone_emotion::model::ModelError>(())
@@ -19,7 +20,6 @@ pub mod estimate;
 pub mod eval;
 pub mod features;
 pub mod frontend;
-pub mod leg;
 pub mod listener;
 pub mod mark;
 pub mod metrics;
@@ -33,7 +33,6 @@ pub mod vad;
 
 pub use class::Class;
 pub use estimate::{Abstention, Estimate, Evidence};
-pub use leg::{AgentLeg, CustomerLeg, Facing, Leg};
 pub use listener::{Listener, estimate_due};
 pub use mark::FrameMark;
 pub use model::Model;

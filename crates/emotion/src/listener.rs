@@ -3,12 +3,12 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use candle_core::Tensor;
+use sidetone_consent::permit::Permission;
 
 use crate::{
     class::Class,
     estimate::{Abstention, Estimate, Evidence},
     frontend::{Frontend, Step},
-    leg::CustomerLeg,
     mark::FrameMark,
     model::Model,
     network::{STEPS_PER_FRAME, State},
@@ -42,7 +42,13 @@ struct Frame {
     concealed: f32,
 }
 
-/// The ear on one customer's leg. Only a [`CustomerLeg`] makes one.
+/// The ear on one customer's leg. Only a permit makes one: of a live call that is what its consent machine gives, for as
+/// long as there is consent ([`sidetone_consent::permit`]).
+///
+/// ```compile_fail,E0277
+/// use sidetone_emotion::{Listener, Model};
+/// let listener = Listener::new((), Model::embedded().unwrap()); // nobody has agreed to anything
+/// ```
 #[derive(Debug)]
 pub struct Listener {
     model: Arc<Model>,
@@ -55,9 +61,9 @@ pub struct Listener {
 
 impl Listener {
     /// A listener at media time zero.
-    // The leg is taken by value: it is the permission, and it is used up.
-    pub fn new(leg: CustomerLeg, model: Arc<Model>) -> Self {
-        let _permission = leg;
+    // The permit is taken by value: it is used up.
+    pub fn new(permit: impl Permission, model: Arc<Model>) -> Self {
+        drop(permit);
         Self::unchecked(model, true)
     }
 

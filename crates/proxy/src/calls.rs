@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use sidetone_consent::policy::{Facts, Settings};
+use sidetone_consent::policy::{Facts, Presumed, Settings};
 use sidetone_consent::{Input, Medium, Policy, Source, Telling};
 use sidetone_events::{
     Bus, CallAnswered, CallHeld, CallId, CallMedia, CallRef, CallResumed, CallStarted, CallUntappable,
@@ -22,7 +22,7 @@ use sidetone_events::{
 };
 use sidetone_insight::Thresholds;
 use sidetone_sip::Face;
-use sidetone_sip::anchor::{CallFact, CallKey, Cause};
+use sidetone_sip::anchor::{CallFact, CallKey, Cause, Claims};
 
 use consent::Consent;
 pub use counters::CallCounters;
@@ -68,7 +68,7 @@ struct Inner {
     by_sip: HashMap<String, Vec<CallKey>>,
     thresholds: Thresholds,
     settings: Settings,
-    excluded: Option<Excluded>,
+    numbers: Numbers,
     /// Calls just answered, whose plans are still on their way.
     answered: Vec<(CallKey, Duration)>,
     media_timeout: Duration,
@@ -84,12 +84,21 @@ pub struct Rules {
     pub media_timeout: Duration,
     /// How callers are told.
     pub consent: Settings,
-    /// Who is never listened to.
-    pub excluded: Option<Excluded>,
+    /// Who is never listened to, and who is no customer.
+    pub numbers: Numbers,
 }
 
-/// Whether a customer's number is on the list of those who are never listened to.
-pub type Excluded = Box<dyn Fn(&str) -> bool + Send + Sync>;
+/// Whether one of the numbers that are given for a party is on a list.
+pub type OnList = Box<dyn Fn(&[&str]) -> bool + Send + Sync>;
+
+/// The lists of numbers.
+#[derive(Default)]
+pub struct Numbers {
+    /// Customers who are never listened to.
+    pub excluded: Option<OnList>,
+    /// The agents' own numbers.
+    pub agents: Option<OnList>,
+}
 
 impl Inner {
     fn enter(&mut self, key: CallKey, entry: Entry) {
@@ -109,11 +118,11 @@ impl Inner {
     }
 
     fn rule(&mut self, rules: Rules) {
-        let Rules { thresholds, media_timeout, consent, excluded } = rules;
+        let Rules { thresholds, media_timeout, consent, numbers } = rules;
         self.thresholds = thresholds;
         self.media_timeout = media_timeout;
         self.settings = consent;
-        self.excluded = excluded;
+        self.numbers = numbers;
     }
 }
 
@@ -241,8 +250,8 @@ impl Calls {
         let mut guard = self.lock();
         let inner = &mut *guard;
         match fact {
-            CallFact::Started { key, call_id, from_face, from, to, at, .. } => {
-                self.started(inner, key, call_id, from_face, &from, &to, at);
+            CallFact::Started { key, call_id, from_face, from, to, claims, at, .. } => {
+                self.started(inner, key, call_id, from_face, &from, &to, &claims, at);
             }
             CallFact::Ringing { key, .. } => {
                 if let Some(entry) = inner.calls.get_mut(&key) {
@@ -334,11 +343,12 @@ impl Calls {
         from_face: Face,
         from: &str,
         to: &str,
+        claims: &Claims,
         at: Duration,
     ) {
         let routed = inner.routed.remove(&sip_call_id);
         // A call whose trunk isn't known is not analysed: nothing says that its caller was told.
-        let RoutedTo { trunk, pbx, disclosure, resumed } = routed.unwrap_or_default();
+        let RoutedTo { trunk, pbx, disclosure, resumed, to_customers } = routed.unwrap_or_default();
         let direction = match from_face {
             // Either party may renew a dialog, so the sender says nothing about who had called whom.
             _ if resumed => Direction::Unknown,
@@ -356,8 +366,21 @@ impl Calls {
             direction,
             Parties { caller: from, callee: to },
         );
+        // Whoever is on the trunk's face goes by several numbers: the one in From may be withheld, the one in To another's.
         let customer = if direction == Direction::Inbound { from } else { to };
+        let numbers: Vec<&str> =
+            [customer].into_iter().chain(claims.users.iter().map(String::as_str)).collect();
+        let is_on = |list: &Option<OnList>| list.as_ref().is_some_and(|is_on| is_on(&numbers));
+        let presumed = match direction {
+            _ if is_on(&inner.numbers.agents) => Presumed::Agent,
+            // Of a call from before a restart nobody is listened to, whoever it is.
+            Direction::Inbound | Direction::Unknown => Presumed::Customer,
+            Direction::Outbound if claims.diverted => Presumed::Diverted,
+            Direction::Outbound if to_customers => Presumed::Customer,
+            Direction::Outbound => Presumed::Dialled,
+        };
         let facts = Facts {
+            presumed,
             trunk: trunk.clone(),
             // Without anybody to listen there is nothing to tell anyone of.
             trunk_policy: if self.workers.is_empty() { Policy::Never } else { disclosure },
@@ -365,8 +388,9 @@ impl Calls {
             resumed,
             ..Facts::default()
         };
-        let consent = Consent::new(&inner.settings, facts, direction == Direction::Outbound, at);
-        let listed = consent.concerns() && inner.excluded.as_ref().is_some_and(|excluded| excluded(customer));
+        let consent = Consent::new(&inner.settings, key, facts, direction == Direction::Outbound, at);
+        // Also of calls that nothing allows to be analysed so far: the PBX may still say that a customer is reached.
+        let listed = is_on(&inner.numbers.excluded);
         let mut entry = Entry::new(key, call, began, sip_call_id, pbx, at, consent);
         inner.counters.started += 1;
         let policy = entry.consent.machine.terms().policy;

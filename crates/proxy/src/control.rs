@@ -56,7 +56,7 @@ pub enum Request {
     Tell {
         /// Either id.
         id: String,
-        /// consent, analysis, queue, agent, call-type, tier, language or party.
+        /// consent, analysis, queue, agent, call-type, tier, language, party or customer.
         name: String,
         /// What of it.
         value: String,

@@ -20,7 +20,7 @@ use sidetone_sip::anchor::Cause;
 use tokio::sync::mpsc::Receiver;
 
 use listening::listening;
-use parts::{disclosure, excluded, links, proxy, rules};
+use parts::{disclosure, links, numbers, proxy, rules};
 pub use reload::{Reload, Reloaded};
 
 use crate::alarm::Alarm;
@@ -124,8 +124,8 @@ impl Server {
             .first()
             .map(|worker| (worker.model.meta().name.clone(), worker.model.sha256().to_owned()));
         let orders: Vec<Orders> = listening.iter_mut().filter_map(|worker| worker.orders.take()).collect();
-        let excluded = excluded(&config).map_err(StartError::List)?;
-        let calls = Arc::new(Calls::new(bus.clone(), hasher, orders, rules(&config, excluded), epoch));
+        let numbers = numbers(&config, None).map_err(StartError::List)?;
+        let calls = Arc::new(Calls::new(bus.clone(), hasher, orders, rules(&config, numbers), epoch));
         let mut taps: Vec<Vec<tap::TapSender>> = (0..config.media.threads).map(|_| Vec::new()).collect();
         let mut workers = Vec::new();
         for (number, worker) in listening.into_iter().enumerate() {

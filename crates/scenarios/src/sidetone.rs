@@ -30,6 +30,8 @@ pub struct Setup {
     pub disclosure: String,
     /// More keys of the PBX.
     pub pbx_more: String,
+    /// More keys of the carrier.
+    pub trunk_keys: String,
     /// More keys under `[sip]`.
     pub sip: String,
     /// `[media]`.
@@ -76,6 +78,7 @@ impl Setup {
             allow_pbx: vec![net.v4(host::PBX).to_string(), net.v4(host::SECOND).to_string()],
             disclosure: "given-upstream".to_owned(),
             pbx_more: String::new(),
+            trunk_keys: String::new(),
             sip: String::new(),
             media: format!("address = \"{}\"\nports = \"30000-30199\"\n", net.v4(host::SIDETONE)),
             http: String::new(),
@@ -94,7 +97,7 @@ impl Setup {
 
     fn toml(&self, net: &Net, dir: &std::path::Path) -> String {
         let mut toml = format!("[sip]\nlisten = {:?}\n{}\n[media]\n{}\n", self.listen, self.sip, self.media);
-        let disclosure = format!("disclosure = {:?}\n", self.disclosure);
+        let disclosure = format!("disclosure = {:?}\n{}", self.disclosure, self.trunk_keys);
         for (face, name, hosts, allow, more) in [
             ("trunk", "carrier", &self.trunk, &self.allow_trunk, disclosure.as_str()),
             ("pbx", "pbx", &self.pbx, &self.allow_pbx, self.pbx_more.as_str()),

@@ -52,6 +52,12 @@ impl Settings {
                 "has no effect: without `receipts` none are kept",
             ));
         }
+        if self.agent_numbers.is_some() && self.agent_numbers == self.do_not_analyse {
+            faults.push(Fault::fatal(
+                "consent.agent_numbers",
+                "is the file of do_not_analyse too; give the agents' numbers a file of their own",
+            ));
+        }
         if let Some(problem) = self.numbering.problem() {
             faults.push(Fault::fatal("consent.numbering", problem));
         }

@@ -42,7 +42,7 @@ pub enum Subject {
 
 /// What this build has no code for.
 pub(super) const ABSENT: [&str; 5] = [
-    "emotion of agents (a program that listens to an agent's leg does not compile)",
+    "emotion of agents (a listener takes the permit of the customer's side, of which there is one a call)",
     "recognising who speaks by the voice",
     "speech recognition: what the words mean",
     "writing audio to disk",
@@ -63,7 +63,7 @@ pub(super) fn all(facts: &ReportFacts) -> Vec<InferencePath> {
             output: "valence, arousal, distress, class probabilities, confidence, every second or so",
             recognises_emotion: true,
             gate: consent.clone(),
-            enforced_by: "consent state machine (before it no frame reaches the model); CustomerLeg type",
+            enforced_by: "consent state machine (before it no frame reaches the model), which alone gives the permit to listen",
             law: "AI Act Art. 50(3): the exposed person is told; GDPR Art. 6, 7, 13, 21: legal basis, objection. \
                   Art. 5(1)(f) concerns the workplace: not customers",
         },
@@ -98,7 +98,7 @@ pub(super) fn all(facts: &ReportFacts) -> Vec<InferencePath> {
             recognises_emotion: false,
             gate: "the call is analysed; no emotion is inferred of an agent, whatever is configured"
                 .to_owned(),
-            enforced_by: "type system: only a CustomerLeg can be given to the model",
+            enforced_by: "the agent's ear leads to no listener; a listener takes a permit, and there is one a call",
             law: "AI Act Art. 5(1)(f): no inferring of emotions at work; national law on monitoring of staff \
                   (in Germany § 87(1) no. 6 BetrVG: works council)",
         },

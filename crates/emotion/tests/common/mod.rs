@@ -5,8 +5,9 @@ pub(crate) mod alerts;
 
 use std::{path::Path, sync::Arc};
 
+use sidetone_consent::permit::{RecordingPermit, Stated};
 use sidetone_emotion::{
-    Estimate, Facing, FrameMark, Leg, Listener, Model, estimate_due,
+    Estimate, FrameMark, Listener, Model, estimate_due,
     features::FeatureConfig,
     model::{self, Calibration, Licence, Meta},
     network::NetworkConfig,
@@ -36,10 +37,7 @@ pub(crate) fn write_random_model(path: &Path, card_sha256: &str) -> Meta {
 }
 
 pub(crate) fn listener(model: &Arc<Model>) -> Listener {
-    match Leg::facing(Facing::Trunk) {
-        Leg::Customer(customer) => Listener::new(customer, model.clone()),
-        Leg::Agent(_) => panic!("the trunk's side is the customer's"),
-    }
+    Listener::new(RecordingPermit::new(Stated::Material), model.clone())
 }
 
 /// Pushes `pcm` in packets of `packet` samples, estimating after each.

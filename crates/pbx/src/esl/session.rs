@@ -26,7 +26,8 @@ const TELLS: &str = "sidetone::affect";
 /// The subclass of the events that Sidetone listens to.
 const HEARS: &str = "sidetone::tell";
 /// What may be told, as headers of such an event.
-const NAMES: [&str; 8] = ["consent", "analysis", "queue", "agent", "call-type", "tier", "language", "party"];
+const NAMES: [&str; 9] =
+    ["consent", "analysis", "queue", "agent", "call-type", "tier", "language", "party", "customer"];
 /// Variables that have been told, so that each event of a channel does not tell them again.
 const REMEMBERED: usize = 20_000;
 

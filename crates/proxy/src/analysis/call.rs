@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sidetone_consent::Medium;
+use sidetone_consent::permit::Permission;
+use sidetone_consent::{ListeningPermit, Medium, RecordingPermit};
 use sidetone_emotion::class::Class as Heard;
 use sidetone_emotion::estimate::{Abstention as Declined, Estimate};
-use sidetone_emotion::leg::{Facing, Leg as EmotionLeg};
 use sidetone_emotion::listener::{Listener, estimate_due};
 use sidetone_emotion::model::Model;
 use sidetone_insight::{
@@ -75,23 +75,28 @@ impl CallAnalysis {
         }
     }
 
-    /// There is consent since `since`: listens to packets that came no earlier, whenever their turn is. The face says
-    /// who speaks: the customer on the trunk's, the agent on the PBX's; only the former gets a listener. Both wait for
-    /// the customer's consent, for conduct is a statement about the conversation.
-    pub fn listen(&mut self, since: Duration) {
+    /// There is consent since `since`, and here is the permit: listens to packets that came no earlier, whenever their
+    /// turn is.
+    pub fn listen(&mut self, permit: ListeningPermit, since: Duration) {
+        self.begin(permit, since);
+    }
+
+    /// It is a recording, and its owner answers for it: listens to all of it.
+    pub fn listen_to_recording(&mut self, permit: RecordingPermit) {
+        self.begin(permit, Duration::ZERO);
+    }
+
+    /// The customer speaks on the trunk's face and gets the one listener that the permit makes; of the agent, on the PBX's,
+    /// nothing is heard but when speech is. Both wait for the customer's consent, for conduct is a statement about the
+    /// conversation.
+    fn begin(&mut self, permit: impl Permission, since: Duration) {
         if std::mem::replace(&mut self.listening, true) {
             return;
         }
         self.listened = true;
         let since = self.call_time(since);
-        for facing in [Facing::Trunk, Facing::Pbx] {
-            match EmotionLeg::facing(facing) {
-                EmotionLeg::Customer(leg) => {
-                    self.customer.listen(Listener::new(leg, Arc::clone(&self.model)), since);
-                }
-                EmotionLeg::Agent(_) => self.agent.attend(since),
-            }
-        }
+        self.customer.listen(Listener::new(permit, Arc::clone(&self.model)), since);
+        self.agent.attend(since);
     }
 
     /// Hears who talks when, of both, and nothing of how: for recordings in which nobody knows who the customer is.

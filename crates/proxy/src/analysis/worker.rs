@@ -153,7 +153,10 @@ impl Worker {
                 }
             }
             Work::Plan { call, stream, plan } => self.contain(call, |analysis| analysis.plan(stream, &plan)),
-            Work::Listen(call, since) => self.contain(call, |analysis| analysis.listen(since)),
+            Work::Listen(permit, since) => {
+                let call = CallKey(permit.call());
+                self.contain(call, |analysis| analysis.listen(permit, since));
+            }
             Work::Deafen { call, erase } => self.contain(call, |analysis| analysis.deafen(erase)),
             Work::Answered(call, at) => self.contain(call, |analysis| analysis.answered(at)),
             Work::Held(call, face, at) => self.contain(call, |analysis| analysis.held(face, at)),

@@ -60,9 +60,15 @@ struct Act {
 }
 
 impl Consent {
-    pub(super) fn new(settings: &Settings, facts: Facts, to_customer: bool, now: Duration) -> Self {
+    pub(super) fn new(
+        settings: &Settings,
+        key: CallKey,
+        facts: Facts,
+        to_customer: bool,
+        now: Duration,
+    ) -> Self {
         let decision = settings.decide(&facts);
-        let machine = Machine::new(settings.terms(&decision, to_customer), now);
+        let machine = Machine::new(settings.terms(&decision, to_customer), now).of_call(key.0);
         Self {
             machine,
             facts,
@@ -157,9 +163,14 @@ impl Calls {
                         entry.consent.machine.input(now, Input::AnnouncementEnded { whole: false });
                     }
                 }
-                // Told the time anew: `now` is when a batch of messages began to be read, and the last of them may have
-                // come a little later.
-                Action::BeginAnalysis => self.order(entry, Work::Listen(key, now.max(self.now()))),
+                Action::BeginAnalysis => {
+                    // None, if what follows in the queue has taken it back already.
+                    if let Some(permit) = entry.consent.machine.permit() {
+                        // Told the time anew: `now` is when a batch of messages began to be read, and the last of them
+                        // may have come a little later.
+                        self.order(entry, Work::Listen(permit, now.max(self.now())));
+                    }
+                }
                 Action::PauseAnalysis => self.order(entry, Work::Deafen { call: key, erase: false }),
                 Action::StopAnalysis { erase } => {
                     self.order(entry, Work::Deafen { call: key, erase });
@@ -416,11 +427,17 @@ impl Calls {
         match telling {
             Telling::Consent(say) => entry.consent.machine.input(now, Input::Told { say: *say, source }),
             Telling::Analysis(on) => entry.consent.machine.input(now, Input::Analysis { on: *on, source }),
+            // The carrier's side may restrict, as with consent.
+            Telling::Customer(false) => entry.consent.tell(settings, now, telling),
             // Only the PBX knows who sits where; the carrier's word on it is not asked for.
             _ if source == Source::TrunkHeader => return,
             Telling::Agent(agent) => entry.consent.agent = Some(agent.clone()),
             Telling::Party(party) => entry.consent.party = Some(*party),
-            Telling::Queue(_) | Telling::CallType(_) | Telling::Tier(_) | Telling::Language(_) => {
+            Telling::Queue(_)
+            | Telling::CallType(_)
+            | Telling::Tier(_)
+            | Telling::Language(_)
+            | Telling::Customer(true) => {
                 entry.consent.tell(settings, now, telling);
             }
         }

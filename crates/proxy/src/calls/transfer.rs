@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use sidetone_consent::{Input, Say, Source, State};
-use sidetone_events::{Direction, HashedNumber};
+use sidetone_events::{CallId, Direction, HashedNumber};
 use sidetone_sip::Face;
 use sidetone_sip::anchor::CallKey;
 
@@ -23,8 +23,9 @@ pub(super) struct Transfers(VecDeque<Transfer>);
 #[derive(Debug)]
 struct Transfer {
     until: Duration,
-    /// The call that is left.
+    /// The call that is left, and its name in events.
     from: CallKey,
+    from_id: CallId,
     customer: Option<HashedNumber>,
     /// Whom the customer is to call.
     target: Option<HashedNumber>,
@@ -70,6 +71,11 @@ impl Transfers {
         Some(goal)
     }
 
+    /// The calls that were left for this one.
+    fn led_to(&self, call: CallKey) -> Vec<(CallKey, CallId)> {
+        self.0.iter().filter(|it| it.to == Some(call)).map(|it| (it.from, it.from_id)).collect()
+    }
+
     /// The customer of a call has refused; returns the calls that this holds for too.
     fn refused(&mut self, call: CallKey, by: Source) -> Vec<CallKey> {
         let of_it = self.0.iter_mut().filter(|it| it.from == call);
@@ -101,6 +107,7 @@ impl Calls {
         let transfer = Transfer {
             until: now + COMES_WITHIN,
             from: key,
+            from_id: entry.call().id,
             customer: entry.customer(),
             target: self.hasher.hash(user),
             replaces,
@@ -132,10 +139,18 @@ impl Calls {
         }
     }
 
-    /// The customer of a call has refused: so has the same customer in the call that this one was transferred to.
+    /// The customer of a call has refused: so has the same customer in the call that this one was transferred to. To the
+    /// customer the call that it came from is the same one: what was inferred there goes too.
     pub(super) fn refusal_spreads(&self, inner: &mut Inner, now: Duration, key: CallKey, by: Source) {
         for to in inner.transfers.refused(key, by) {
             self.consent(inner, to, now, Input::Told { say: Say::Refused, source: by });
+        }
+        for (from, id) in inner.transfers.led_to(key) {
+            if inner.calls.contains_key(&from) {
+                self.consent(inner, from, now, Input::Told { say: Say::Refused, source: by });
+            } else {
+                self.bus.erase(id, u64::MAX);
+            }
         }
     }
 }
@@ -149,7 +164,7 @@ fn refusal(inner: &Inner, key: CallKey) -> Option<Source> {
 #[cfg(test)]
 mod tests {
     use sidetone_consent::Medium;
-    use sidetone_events::{NumberHasher, Secret};
+    use sidetone_events::{NumberHasher, Secret, Timestamp};
 
     use super::*;
 
@@ -163,6 +178,7 @@ mod tests {
         Transfer {
             until: COMES_WITHIN,
             from: CallKey(1),
+            from_id: CallId::new(Timestamp::from_unix_millis(1), 1),
             customer: hash("+15550100"),
             target: hash(target),
             replaces: replaces.map(str::to_owned),
@@ -210,6 +226,8 @@ mod tests {
         assert!(transfers.refused(CallKey(9), BY_KEY).is_empty());
         assert!(found(&mut transfers, now, call(2, "+15550100", "+15550142"), None));
         assert_eq!(transfers.refused(CallKey(1), BY_KEY), [CallKey(2)]);
+        assert_eq!(transfers.led_to(CallKey(2)).len(), 1);
+        assert!(transfers.led_to(CallKey(1)).is_empty());
     }
 
     #[test]

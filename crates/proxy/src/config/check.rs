@@ -125,6 +125,15 @@ pub fn check(config: &Config) -> Vec<Fault> {
             faults.push(Fault::fatal(format!("pbx.{index}.{}", error.key), error.why));
         }
     }
+    for (index, trunk) in config.trunks.iter().enumerate() {
+        let rules = config.consent.rules.iter().any(|rule| rule.policy.unwrap_or_default() != Policy::Never);
+        if trunk.analyse_outbound && trunk.disclosure == Policy::Never && !rules {
+            faults.push(Fault::warning(
+                format!("trunk.{index}.analyse_outbound"),
+                "has no effect: `disclosure` does not say how those who are called are told",
+            ));
+        }
+    }
     let no_rule = config.consent.rules.iter().all(|rule| rule.policy.unwrap_or_default() == Policy::Never);
     if no_rule
         && !config.trunks.is_empty()

@@ -41,6 +41,10 @@ pub struct Peer {
     /// are.
     #[serde(default)]
     pub disclosure: Policy,
+    /// Whether whom the PBX calls is a customer, for calls to this trunk or, at a PBX, from it. Off, calls out are analysed
+    /// only where the PBX says of one that a customer is reached.
+    #[serde(default)]
+    pub analyse_outbound: bool,
     /// PBXs only: Asterisk's manager interface, by which it is told what Sidetone hears, and tells what it knows.
     pub ami: Option<Ami>,
     /// PBXs only: the same by Asterisk's REST interface.

@@ -183,6 +183,12 @@ impl Table {
         self.entry(peer).map_or(Policy::Never, |entry| entry.peer.disclosure)
     }
 
+    /// Whether whom a PBX calls by way of it is a customer.
+    #[must_use]
+    pub fn analyses_outbound(&self, peer: PeerRef) -> bool {
+        self.entry(peer).is_some_and(|entry| entry.peer.analyse_outbound)
+    }
+
     /// Hosts for a call from `peer`, in the order they are to be tried: the peers it may go to in order, within
     /// each by priority, within one priority drawn by weight (RFC 2782). `draw` gives numbers in `[0, 1)`.
     #[must_use]

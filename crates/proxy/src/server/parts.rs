@@ -17,7 +17,7 @@ use sidetone_sip::proxy::{Listener, Proxy, Settings};
 use sidetone_sip::transaction::Timers;
 
 use super::{BUILD, Shared, StartError, dialog_key};
-use crate::calls::{Calls, Excluded, Rules};
+use crate::calls::{Calls, Numbers, OnList, Rules};
 use crate::config::Config;
 use crate::disclosure::Disclosure;
 use crate::media::Engine;
@@ -32,28 +32,74 @@ const SETUP_BEYOND_RING: Duration = Duration::from_secs(115);
 const MOST_RECEIPTS: usize = 10_000;
 
 /// What calls go by.
-pub(super) fn rules(config: &Config, excluded: Option<Excluded>) -> Rules {
+pub(super) fn rules(config: &Config, numbers: Numbers) -> Rules {
     Rules {
         thresholds: config.analysis.thresholds.clone(),
         media_timeout: config.media.timeout.into(),
         consent: config.consent.clone(),
-        excluded,
+        numbers,
     }
 }
 
-/// Who is never listened to. Where the list can't be read, nobody is listened to.
-pub(super) fn excluded(config: &Config) -> Result<Option<Excluded>, String> {
-    let Some(path) = &config.consent.do_not_analyse else { return Ok(None) };
-    let key = config.events.number_salt.as_ref().map(|salt| salt.reveal(1)).transpose();
-    let key = key.map_err(|error| format!("events.number_salt: {error}"))?;
-    let list = List::open(path, key.as_ref().map(Revealed::bytes), &config.consent.numbering)
-        .map_err(|error| format!("consent.do_not_analyse: {error}"))?;
+/// The lists of numbers. `before` is the configuration that was in force until now.
+pub(super) fn numbers(config: &Config, before: Option<&Config>) -> Result<Numbers, String> {
+    let before = before.map(|config| &config.consent);
     let withheld = config.consent.exclude_withheld;
-    Ok(Some(Box::new(move |number: &str| match list.look_up(number) {
-        Lookup::Listed => true,
-        Lookup::NotListed => false,
-        Lookup::Withheld => withheld,
-    })))
+    let excluded = config.consent.do_not_analyse.as_ref();
+    let excluded = excluded.map(|path| {
+        let had = before.is_some_and(|before| before.do_not_analyse.as_ref() == Some(path));
+        list(config, "consent.do_not_analyse", path, had)
+    });
+    let agents = config.consent.agent_numbers.as_ref();
+    let agents = agents.map(|path| {
+        let had = before.is_some_and(|before| before.agent_numbers.as_ref() == Some(path));
+        list(config, "consent.agent_numbers", path, had)
+    });
+    let (excluded, agents) = (excluded.transpose()?, agents.transpose()?);
+    let is_on = |list: &List, number: &&str| list.look_up(number) == Lookup::Listed;
+    Ok(Numbers {
+        excluded: excluded.map(|list| -> OnList {
+            Box::new(move |numbers: &[&str]| {
+                let unknown = || numbers.first().is_none_or(|it| list.look_up(it) == Lookup::Withheld);
+                numbers.iter().any(|number| is_on(&list, number)) || (withheld && unknown())
+            })
+        }),
+        agents: agents.map(|list| -> OnList {
+            Box::new(move |numbers: &[&str]| numbers.iter().any(|number| is_on(&list, number)))
+        }),
+    })
+}
+
+/// A list of numbers. One that can't be read and understood ends the start: nobody knows who is on it. One that is not there
+/// has usually not been begun, so it is begun; unless it was there before (`had`), or its very folder is missing.
+fn list(config: &Config, key: &str, path: &Path, had: bool) -> Result<List, String> {
+    let salt = config.events.number_salt.as_ref().map(|salt| salt.reveal(1)).transpose();
+    let salt = salt.map_err(|error| format!("events.number_salt: {error}"))?;
+    let salt = salt.as_ref().map(Revealed::bytes);
+    let numbering = &config.consent.numbering;
+    let wrong = |error: &dyn std::fmt::Display| format!("{key}: {error}");
+    if path.try_exists().unwrap_or(true) {
+        return List::open(path, salt, numbering).map_err(|error| wrong(&error));
+    }
+    let name = path.display();
+    if had {
+        return Err(format!(
+            "{key}: {name} is gone; restore it, or begin a new one with `sidetone consent exclude`"
+        ));
+    }
+    if !path.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir()) {
+        return Err(format!("{key}: the folder of {name} is missing; make it, or mend the path"));
+    }
+    match List::open_or_begin(path, salt, numbering) {
+        Ok((list, _)) => {
+            tracing::warn!(key, path = %name, "there was no list; an empty one has been begun. If there should have been one, restore it and reload");
+            Ok(list)
+        }
+        Err(error) => {
+            tracing::warn!(key, path = %name, %error, "there is no list, and none can be begun here: no number is on it. If there should have been one, restore it and reload");
+            List::empty(path, salt, numbering).map_err(|error| wrong(&error))
+        }
+    }
 }
 
 /// What telling callers takes.

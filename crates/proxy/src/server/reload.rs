@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use serde::Serialize;
 
 use super::Shared;
-use super::parts::{excluded, links_of, rules};
+use super::parts::{links_of, numbers, rules};
 use crate::config::{Analysis, Config, LogFormat, Media, Peer, Sip};
 
 /// Reads the configuration again; gives words for the operator if that fails.
@@ -28,10 +28,10 @@ impl Shared {
         })?;
         let old = Arc::clone(self.signalling.core().config());
         let needs_restart = frozen(&old, &config);
-        let excluded = excluded(&config).inspect_err(|error| {
+        let numbers = numbers(&config, Some(&old)).inspect_err(|error| {
             tracing::error!(error, "the configuration could not be reloaded; the old one stays in force");
         })?;
-        self.calls.reload(rules(&config, excluded));
+        self.calls.reload(rules(&config, numbers));
         self.signalling.set_nameservers(&config.sip.nameservers);
         // What can't change while sockets are open stays as it was, so that what is shown is what is in force.
         let sip = Sip { nameservers: config.sip.nameservers.clone(), ..old.sip.clone() };

@@ -90,6 +90,8 @@ pub struct RoutedTo {
     pub disclosure: Policy,
     /// The call was up before this process: a request within its dialog has made it known.
     pub resumed: bool,
+    /// Whether whom the PBX calls is a customer, as the configuration says.
+    pub to_customers: bool,
 }
 
 /// What was refused, for metrics.
@@ -426,15 +428,21 @@ impl Core {
         let first = to.first().map_or("", |peer| self.table.name(*peer)).to_owned();
         let name = self.table.name(from).to_owned();
         match from.face {
-            Face::Trunk => {
-                RoutedTo { trunk: name, pbx: first, disclosure: self.table.disclosure(from), resumed: false }
-            }
+            Face::Trunk => RoutedTo {
+                trunk: name,
+                pbx: first,
+                disclosure: self.table.disclosure(from),
+                resumed: false,
+                to_customers: false,
+            },
             Face::Pbx => {
                 // Which of them it will be is not known yet: only what holds for all of them holds.
                 let mut policies = to.iter().map(|trunk| self.table.disclosure(*trunk));
                 let one = policies.next().unwrap_or_default();
                 let disclosure = if policies.all(|other| other == one) { one } else { Policy::Never };
-                RoutedTo { trunk: first, pbx: name, disclosure, resumed: false }
+                let to_customers = self.table.analyses_outbound(from)
+                    || (!to.is_empty() && to.iter().all(|trunk| self.table.analyses_outbound(*trunk)));
+                RoutedTo { trunk: first, pbx: name, disclosure, resumed: false, to_customers }
             }
         }
     }
@@ -447,7 +455,7 @@ impl Core {
             Face::Trunk => (sender, other),
             Face::Pbx => (other, sender),
         };
-        RoutedTo { trunk, pbx, disclosure: Policy::Never, resumed: true }
+        RoutedTo { trunk, pbx, disclosure: Policy::Never, resumed: true, to_customers: false }
     }
 
     fn refuse(&mut self, refused: Refused) -> Decision {

@@ -34,6 +34,7 @@ fn a_call(toward: Toward, speaker: Speaker, told: bool) -> Heard {
     if !told {
         setup.disclosure = "none".to_owned();
     }
+    setup.trunk_keys = "analyse_outbound = true\n".to_owned();
     let (caller, callee) = match toward {
         Toward::Pbx => (host::TRUNK, host::PBX),
         Toward::Trunk => (host::PBX, host::TRUNK),

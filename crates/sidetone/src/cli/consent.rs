@@ -179,6 +179,9 @@ pub(super) struct Number {
     /// With --list: the country code that national numbers are read in, as 49.
     #[arg(long, value_name = "CODE", requires = "list")]
     country: Option<String>,
+    /// With --config: the list of the agents' own numbers (`consent.agent_numbers`), who are no customers.
+    #[arg(long, conflicts_with = "list")]
+    agents: bool,
 }
 
 /// The list's file, and what is needed to read it.
@@ -199,8 +202,13 @@ impl Number {
             let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
             anyhow::anyhow!("{}", problems.join("\n"))
         })?;
-        let Some(path) = config.consent.do_not_analyse else {
-            bail!("{} names no list; add do_not_analyse = \"FILE\" under [consent]", file.display());
+        let (key, path) = if self.agents {
+            ("agent_numbers", config.consent.agent_numbers)
+        } else {
+            ("do_not_analyse", config.consent.do_not_analyse)
+        };
+        let Some(path) = path else {
+            bail!("{} names no list; add {key} = \"FILE\" under [consent]", file.display());
         };
         let salt = config
             .events

@@ -318,7 +318,7 @@ impl Reload {
 pub(super) struct Tell {
     /// Sidetone's id of the call, or its SIP Call-ID.
     id: String,
-    /// What it is about: consent, analysis, queue, agent, call-type, tier, language or party.
+    /// What it is about: consent, analysis, queue, agent, call-type, tier, language, party or customer.
     name: String,
     /// What there is to say: `granted` or `refused` of consent, `start` or `stop` of analysis, …
     value: String,

@@ -124,6 +124,25 @@ fn a_list_made_with_the_configurations_salt_wants_the_configuration() {
 }
 
 #[test]
+fn the_agents_own_numbers_have_a_list_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let (list, agents) = (folder.path().join("list"), folder.path().join("agents"));
+    let config = folder.path().join("s.toml");
+    let example = fs::read_to_string(repository("deploy/sidetone.example.toml")).unwrap();
+    let keys = format!("\n[consent]\ndo_not_analyse = {list:?}\nagent_numbers = {agents:?}\n");
+    fs::write(&config, example.replacen("\n[consent]\n", &keys, 1)).unwrap();
+    let config = config.to_str().unwrap();
+    stdout(&["consent", "exclude", "+491701234567", "--agents", "--config", config]);
+    assert!(
+        stdout(&["consent", "check", "+491701234567", "--agents", "--config", config])
+            .contains("on the list")
+    );
+    assert!(agents.exists() && !list.exists());
+    let output = sidetone(&["consent", "exclude", "1", "--agents", "--list", list.to_str().unwrap()]);
+    assert!(!output.status.success());
+}
+
+#[test]
 fn the_report_states_paths_gates_and_checksums() {
     let config = repository("deploy/sidetone.example.toml");
     let said = stdout(&["compliance", "report", "--config", &config]);

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{CallKey, Counters, Settings, Untappable};
+use super::{CallKey, Claims, Counters, Settings, Untappable};
 use crate::Face;
 
 /// One thing to know about a call. `at` is the `now` of the message that told it.
@@ -24,6 +24,8 @@ pub enum CallFact {
         from: String,
         /// User part of To: usually the dialled number. Empty when there is none.
         to: String,
+        /// What else it says of the party on the trunk's face.
+        claims: Claims,
         /// When.
         at: Duration,
     },

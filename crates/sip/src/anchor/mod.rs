@@ -25,6 +25,7 @@
 //! - An early session of its own (RFC 3959) isn't the session: its description passes as it is.
 
 mod call;
+mod claims;
 mod dialog;
 mod exchange;
 mod fact;
@@ -42,6 +43,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use call::Call;
+pub use claims::Claims;
 pub use fact::{CallFact, Cause};
 pub use hearsay::HEADER_PREFIX;
 pub use plan::{EndPlan, StreamPlan, Untappable};

@@ -6,7 +6,7 @@ use super::call::{Call, Initial, Phase};
 use super::dialog::Kind;
 use super::passage::name;
 use super::ports::MediaPlane;
-use super::{Anchor, CallFact, CallKey, Cause};
+use super::{Anchor, CallFact, CallKey, Cause, Claims};
 use crate::Face;
 use crate::message::{Edit, Message, Name};
 use crate::name_addr;
@@ -60,6 +60,7 @@ impl<M: MediaPlane> Anchor<M> {
             source: ctx.source.remote,
             from: user(Name::From),
             to: user(Name::To),
+            claims: Claims::of(request, ctx.from),
             at: ctx.now,
         });
         self.offer_initial(ctx, key, request, edit)

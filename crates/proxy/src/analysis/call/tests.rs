@@ -1,13 +1,15 @@
 use std::time::Duration;
 
+use sidetone_consent::permit::{RecordingPermit, Stated};
 use sidetone_emotion::model::Model;
 use sidetone_insight::{Insight, Thresholds};
 use sidetone_sip::Face;
-use sidetone_sip::anchor::{StreamPlan, Untappable};
+use sidetone_sip::anchor::{CallKey, StreamPlan, Untappable};
 
 use super::CallAnalysis;
-use crate::analysis::ear::testing::{Datagram, Phone, caller, ms, plan, rejected};
+use crate::analysis::ear::testing::{Datagram, Phone, caller, ms, permit, plan, rejected};
 
+const ONE: CallKey = CallKey(1);
 const TEN: Duration = ms(10_000);
 
 /// An answered call that may not be listened to.
@@ -22,7 +24,7 @@ fn unheard() -> CallAnalysis {
 fn call(plans: &[(usize, StreamPlan)]) -> CallAnalysis {
     let mut call =
         CallAnalysis::new(Duration::ZERO, Thresholds::default(), &Model::embedded().unwrap(), true);
-    call.listen(Duration::ZERO);
+    call.listen_to_recording(RecordingPermit::new(Stated::Material));
     for (stream, plan) in plans {
         call.plan(*stream, plan);
     }
@@ -102,7 +104,7 @@ fn a_key_press_never_reaches_the_listener() {
 fn silence_and_early_media_do_not_count_as_heard() {
     let mut call =
         CallAnalysis::new(Duration::ZERO, Thresholds::default(), &Model::embedded().unwrap(), true);
-    call.listen(Duration::ZERO);
+    call.listen_to_recording(RecordingPermit::new(Stated::Material));
     call.plan(0, &plan(Ok(())));
     let mut phone = Phone::new(TEN);
     assert_eq!(customer(&mut call, 0, &second(&mut phone)), Duration::ZERO);
@@ -140,7 +142,7 @@ fn inferred(
         if !consented && *at > consent {
             consented = true;
             // The order comes when its time has passed, as it does from another thread.
-            call.listen(consent);
+            call.listen(permit(ONE), consent);
         }
         call.packet(*at, 0, Face::Trunk, packet);
         call.advance(*at);
@@ -179,7 +181,7 @@ fn a_packet_from_before_consent_is_not_heard_when_its_turn_comes_after() {
         call.packet(*at, 0, Face::Trunk, packet);
     }
     let consent = packets[25].0 + ms(10);
-    call.listen(consent);
+    call.listen(permit(ONE), consent);
     call.packet(consent, 0, Face::Trunk, &late);
     for (at, packet) in &packets[26..] {
         call.packet(*at, 0, Face::Trunk, packet);
@@ -195,7 +197,7 @@ fn a_second_consent_opens_for_nothing_that_came_between() {
     assert_eq!(customer(&mut call, 0, &second(&mut phone)), ms(1_000));
     let between = second(&mut phone);
     call.deafen(false);
-    call.listen(phone.at);
+    call.listen(permit(ONE), phone.at);
     assert_eq!(customer(&mut call, 0, &between), Duration::ZERO);
     assert_eq!(customer(&mut call, 0, &second(&mut phone)), ms(1_000));
     call.finish(phone.at);
@@ -210,7 +212,7 @@ fn a_stream_that_begins_anew_is_no_way_around_consent() {
     let mut again = Phone::new(phone.at);
     again.opus();
     let (early, late) = (second(&mut again), second(&mut again));
-    call.listen(again.at - ms(1_000));
+    call.listen(permit(ONE), again.at - ms(1_000));
     assert_eq!(customer(&mut call, 0, &[before, early].concat()), Duration::ZERO);
     assert_eq!(customer(&mut call, 0, &late), ms(1_000));
 }
@@ -221,7 +223,7 @@ fn an_agent_is_not_measured_before_the_customer_has_consented() {
     let mut phone = Phone::new(TEN);
     let (before, since) =
         (phone.speak(&caller(ms(4_000), ms(9_000))), phone.speak(&caller(ms(15_000), ms(20_000))));
-    call.listen(since[0].0);
+    call.listen(permit(ONE), since[0].0);
     for (at, packet) in before.iter().chain(&since) {
         call.packet(*at, 0, Face::Pbx, packet);
         call.advance(*at);
@@ -234,7 +236,7 @@ fn an_agent_is_not_measured_before_the_customer_has_consented() {
 #[test]
 fn recorded_sound_is_heard_from_its_own_place_on() {
     let mut call = unheard();
-    call.listen(ms(500));
+    call.listen(permit(ONE), ms(500));
     for piece in caller(TEN, TEN + ms(2_000)).chunks(800) {
         call.pcm(Face::Trunk, piece);
     }
@@ -246,7 +248,7 @@ fn the_answer_and_a_hold_divide_packets_by_their_own_times() {
     let mut call =
         CallAnalysis::new(Duration::ZERO, Thresholds::default(), &Model::embedded().unwrap(), true);
     call.plan(0, &plan(Ok(())));
-    call.listen(Duration::ZERO);
+    call.listen_to_recording(RecordingPermit::new(Stated::Material));
     let mut phone = Phone::new(TEN);
     let packets: Vec<_> = (0..5).flat_map(|_| second(&mut phone)).collect();
     // All of this is known before the first packet's turn.

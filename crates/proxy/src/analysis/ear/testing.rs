@@ -4,8 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use sidetone_codec::{Codec, Encoder, OpusSettings};
+use sidetone_consent::policy::{Facts, Settings};
+use sidetone_consent::{Input, ListeningPermit, Machine, Policy};
 use sidetone_rtp::RtpHeader;
-use sidetone_sip::anchor::{EndPlan, MediaKind, StreamPlan, Untappable};
+use sidetone_sip::anchor::{CallKey, EndPlan, MediaKind, StreamPlan, Untappable};
 use sidetone_sip::sdp::Format;
 
 pub(in super::super) type Datagram = (Duration, Vec<u8>);
@@ -21,6 +23,15 @@ pub(in super::super) fn caller(from: Duration, to: Duration) -> Vec<i16> {
     let sample = |at: Duration| data + usize::try_from(at.as_millis()).unwrap() * 16;
     let bytes = &wav[sample(from)..sample(to)];
     bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+}
+
+/// Given by the consent machine of a call whose caller was told before.
+pub(in super::super) fn permit(call: CallKey) -> ListeningPermit {
+    let settings = Settings::default();
+    let decision = settings.decide(&Facts { trunk_policy: Policy::GivenUpstream, ..Facts::default() });
+    let mut machine = Machine::new(settings.terms(&decision, false), Duration::ZERO).of_call(call.0);
+    machine.input(Duration::ZERO, Input::Answered);
+    machine.permit().unwrap()
 }
 
 /// Sends 20 ms packets on a media clock.

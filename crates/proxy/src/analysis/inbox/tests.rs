@@ -4,7 +4,7 @@ use sidetone_sip::Face;
 use sidetone_sip::anchor::CallKey;
 
 use super::{Closed, MOST_WAITING, inbox};
-use crate::analysis::ear::testing::{ms, plan, rejected};
+use crate::analysis::ear::testing::{ms, permit, plan, rejected};
 use crate::analysis::worker::Work;
 
 const ONE: CallKey = CallKey(1);
@@ -21,7 +21,7 @@ fn a_call_that_floods_is_given_up_and_another_calls_objection_arrives() {
     for n in 0..100_000 {
         orders.give(held(n));
     }
-    orders.give(Work::Listen(ONE, ms(1)));
+    orders.give(Work::Listen(permit(ONE), ms(1)));
     orders.give(Work::Deafen { call: TWO, erase: true });
     let taken = inbox.take();
     assert!(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sidetone_consent::Medium;
+use sidetone_consent::{ListeningPermit, Medium};
 use sidetone_insight::{Insight, Summary, Thresholds, TimelinePoint};
 use sidetone_sip::Face;
 use sidetone_sip::anchor::{CallKey, StreamPlan};
@@ -21,8 +21,8 @@ pub enum Work {
         /// Whether keys are also heard in the sound.
         in_band: bool,
     },
-    /// There is consent since then: listen to packets that came no earlier.
-    Listen(CallKey, Duration),
+    /// There is consent since then: listen to packets of the permit's call that came no earlier.
+    Listen(ListeningPermit, Duration),
     /// There is none, or no longer: listen to nothing but keys. What waits is not heard either.
     Deafen {
         /// The call.
@@ -57,8 +57,8 @@ impl Work {
     pub fn call(&self) -> CallKey {
         match self {
             Self::Begin { call, .. } | Self::Deafen { call, .. } | Self::Plan { call, .. } => *call,
-            Self::Listen(call, _)
-            | Self::Answered(call, _)
+            Self::Listen(permit, _) => CallKey(permit.call()),
+            Self::Answered(call, _)
             | Self::Held(call, ..)
             | Self::Resumed(call, ..)
             | Self::Abandon(call)

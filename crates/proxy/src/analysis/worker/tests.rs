@@ -4,7 +4,7 @@ use std::time::Duration;
 use sidetone_sip::Face;
 
 use super::*;
-use crate::analysis::ear::testing::{Datagram, Phone, caller, ms, plan};
+use crate::analysis::ear::testing::{Datagram, Phone, caller, ms, permit, plan};
 use crate::analysis::inbox::{Orders, inbox};
 use crate::tap::{TapSender, Tapped, ring};
 
@@ -90,7 +90,7 @@ fn a_panic_in_an_order_costs_its_call_alone() {
 #[test]
 fn a_call_with_too_many_orders_is_given_up_alone() {
     let mut bench = Bench::new();
-    bench.order([begin(ONE), Work::Listen(ONE, ms(0)), begin(TWO)]);
+    bench.order([begin(ONE), Work::Listen(permit(ONE), ms(0)), begin(TWO)]);
     bench.worker.round(ms(0));
     bench.order((0..1_000).map(|n| Work::Held(ONE, Face::Pbx, ms(n))));
     bench.worker.round(ms(10));
@@ -105,7 +105,7 @@ fn the_end_of_a_call_comes_when_all_of_it_is_heard() {
     // More than a round takes: of two calls, side by side.
     let packets = Phone::new(ms(4_000)).speak(&caller(ms(4_000), ms(28_000)));
     bench.order(answered(ONE));
-    bench.order([Work::Listen(ONE, ms(0))]);
+    bench.order([Work::Listen(permit(ONE), ms(0))]);
     for _ in 0..4 {
         bench.copy(TWO, &packets);
     }
@@ -133,7 +133,7 @@ fn of_what_waits_only_that_which_came_after_consent_reaches_the_model() {
             bench.worker.round(ms(3_950));
         }
         bench.copy(ONE, &packets);
-        bench.order([Work::Listen(ONE, ms(consent))]);
+        bench.order([Work::Listen(permit(ONE), ms(consent))]);
         bench.worker.round(ms(5_600));
         let expected = came_since(&packets, ms(consent));
         assert!(expected > ms(800) && expected < ms(900));
@@ -160,7 +160,7 @@ fn a_worker_that_is_behind_drops_the_oldest_sound_and_hears_the_keys_in_it() {
         packets.extend(phone.speak(&caller(ms(15_000), ms(20_000))));
         let now = phone.at;
         bench.order(answered(ONE));
-        bench.order([Work::Listen(ONE, ms(4_000))]);
+        bench.order([Work::Listen(permit(ONE), ms(4_000))]);
         bench.copy(ONE, &packets);
         bench.worker.round(now);
         let keys = bench.outcomes.try_iter().filter(|told| matches!(told, Outcome::Key(ONE, ..))).count();
@@ -195,7 +195,7 @@ fn an_objection_in_the_ring_is_carried_out_before_the_packet_behind_it() {
     let after = phone.speak(&caller(ms(5_000), ms(5_800)));
     let other = Phone::new(ms(4_000)).speak(&caller(ms(4_000), ms(6_000)));
     bench.order(answered(ONE).into_iter().chain(answered(TWO)));
-    bench.order([Work::Listen(ONE, ms(4_000)), Work::Listen(TWO, ms(4_000))]);
+    bench.order([Work::Listen(permit(ONE), ms(4_000)), Work::Listen(permit(TWO), ms(4_000))]);
     let mut all: Vec<_> = [(ONE, before), (ONE, pressed), (ONE, after), (TWO, other)]
         .into_iter()
         .flat_map(|(call, packets)| packets.into_iter().map(move |packet| (call, packet)))
@@ -217,7 +217,7 @@ fn an_objection_from_elsewhere_does_not_wait_for_the_rest_of_a_round() {
     let mut signal = Phone::new(ms(4_500));
     let packets = Phone::new(ms(4_000)).speak(&caller(ms(4_000), ms(5_900)));
     bench.order(answered(ONE).into_iter().chain(answered(TWO)));
-    bench.order([Work::Listen(ONE, ms(4_000))]);
+    bench.order([Work::Listen(permit(ONE), ms(4_000))]);
     bench.copy(ONE, &packets[..20]);
     bench.copy(TWO, &signal.press());
     bench.copy(ONE, &packets[20..]);
@@ -230,11 +230,11 @@ fn what_came_while_consent_was_withdrawn_is_not_heard_when_it_comes_back() {
     let mut bench = Bench::new();
     let packets = Phone::new(ms(4_000)).speak(&caller(ms(4_000), ms(5_500)));
     bench.order(answered(ONE));
-    bench.order([Work::Listen(ONE, ms(4_000))]);
+    bench.order([Work::Listen(permit(ONE), ms(4_000))]);
     bench.copy(ONE, &packets[..25]);
     bench.worker.round(ms(4_500));
     bench.copy(ONE, &packets[25..]);
-    bench.order([Work::Deafen { call: ONE, erase: false }, Work::Listen(ONE, ms(5_000))]);
+    bench.order([Work::Deafen { call: ONE, erase: false }, Work::Listen(permit(ONE), ms(5_000))]);
     bench.worker.round(ms(5_500));
     assert_eq!(bench.heard(), ms(500) + came_since(&packets, ms(5_000)));
 }
@@ -252,7 +252,7 @@ fn a_refusal_keeps_the_model_from_hearing_more_than_100_ms_of_what_follows() {
     for in_band in [false, true] {
         let mut bench = refusing();
         bench.order(answered(ONE));
-        bench.order([Work::Listen(ONE, ms(3_900))]);
+        bench.order([Work::Listen(permit(ONE), ms(3_900))]);
         let mut phone = Phone::new(ms(4_000));
         let mut packets = phone.speak(&caller(ms(4_000), ms(14_000)));
         let pressed = phone.at;

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use sidetone_consent::{Policy, Say, Source, State, Telling};
 use sidetone_events::{Bus, NumberHasher};
 use sidetone_sip::Face;
-use sidetone_sip::anchor::{CallFact, CallKey, Cause};
+use sidetone_sip::anchor::{CallFact, CallKey, Cause, Claims};
 
 use super::NotOne;
 use crate::analysis::{Inbox, inbox};
@@ -30,6 +30,7 @@ fn book(calls: &[(&str, &str)]) -> (Calls, Inbox) {
             source: std::net::SocketAddr::from(([192, 0, 2, 2], 5060)),
             from: "+4930".to_owned(),
             to: "+4940".to_owned(),
+            claims: Claims::default(),
             at: Duration::from_millis(n as u64),
         });
     }
@@ -102,6 +103,7 @@ fn a_call_id_that_looks_like_another_calls_own_id_leads_nowhere_else() {
         source: std::net::SocketAddr::from(([192, 0, 2, 2], 5060)),
         from: String::new(),
         to: String::new(),
+        claims: Claims::default(),
         at: Duration::from_millis(5),
     });
     assert_eq!(book.find(&id).unwrap().sip_call_id, "a@x");

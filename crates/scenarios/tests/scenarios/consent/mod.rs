@@ -1,8 +1,10 @@
 //! Callers are told, in one unbroken stream, and decide; before that, and after they object, nobody listens.
 
+mod agents;
 mod agreement;
 mod announcement;
 mod early;
+mod lists;
 mod overlap;
 mod refusal;
 mod transfer;
@@ -37,12 +39,25 @@ struct Case<'a> {
     toward: Toward,
     /// More options for the callee's SIPp.
     callee: &'a [&'a str],
+    /// More options for the caller's SIPp.
+    caller: &'a [&'a str],
+    /// Whom the PBX calls counts as a customer.
+    analyse_outbound: bool,
 }
 
 impl Default for Case<'_> {
     fn default() -> Self {
         let (scenario, disclosure, toward) = ("talk", "notice", Toward::Pbx);
-        Self { scenario, seconds: 1.5, disclosure, more: "", toward, callee: &[] }
+        Self {
+            scenario,
+            seconds: 1.5,
+            disclosure,
+            more: "",
+            toward,
+            callee: &[],
+            caller: &[],
+            analyse_outbound: true,
+        }
     }
 }
 
@@ -61,7 +76,9 @@ impl Case<'_> {
              [announcement.files.other]\nen = {other:?}\n",
             self.more
         );
-        let (uac, mut uas) = plans(&net, self.scenario, self.toward);
+        setup.trunk_keys = format!("analyse_outbound = {}\n", self.analyse_outbound);
+        let (mut uac, mut uas) = plans(&net, self.scenario, self.toward);
+        uac.options.extend(self.caller.iter().map(|option| (*option).to_owned()));
         uas.options.extend(self.callee.iter().map(|option| (*option).to_owned()));
         (Call::start_with(net, &setup, uac, uas), folder, payloads(&recording))
     }
@@ -225,6 +242,26 @@ fn heard_ms(call: &Call) -> f64 {
 fn assert_nobody_listened(call: &Call) {
     assert_eq!(heard_ms(call), 0.0, "not one frame reached the model");
     assert_no_affect(&call.sidetone.events());
+}
+
+/// What is inferred of a customer, as it would stand in a file.
+const INFERRED: [&str; 5] =
+    ["affect.update", "affect.alert", "\"kind\":\"conduct\"", "\"valence\":", "\"talk_share\":"];
+
+/// Every line of every file below Sidetone's folder that holds anything inferred.
+fn lines_that_infer(folder: &Path) -> Vec<String> {
+    let mut lines = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            lines.extend(lines_that_infer(&path));
+        } else if path.is_file() {
+            let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+            let infers = |line: &&str| INFERRED.iter().any(|word| line.contains(word));
+            lines.extend(text.lines().filter(infers).map(|line| format!("{}: {line}", path.display())));
+        }
+    }
+    lines
 }
 
 fn assert_no_affect(events: &[Value]) {

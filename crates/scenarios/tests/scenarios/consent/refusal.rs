@@ -8,7 +8,7 @@ use sidetone_scenarios::until;
 
 use super::{
     Case, EVENTS, TOKEN, assert_no_affect, assert_nobody_listened, assert_one_stream, header, heard_ms, id,
-    speech, start, states, talk, told, until_announcing, until_state, view,
+    lines_that_infer, speech, start, states, talk, told, until_announcing, until_state, view,
 };
 
 #[test]
@@ -52,8 +52,12 @@ fn is_forgotten(scenario: &str, by: &str, messages: usize, refuse: impl FnOnce(&
     until_state(&call, "given", "policy");
     speak(&mut call.caller_media, &mut call.callee_media, &speech());
     until("an update", || (!of_kind(&call.sidetone.events(), "affect.update").is_empty()).then_some(()));
+    assert!(!lines_that_infer(call.sidetone.dir()).is_empty());
     refuse(&mut call);
     until_state(&call, "opted-out", by);
+    until("nothing to be left of it in any file", || {
+        lines_that_infer(call.sidetone.dir()).is_empty().then_some(())
+    });
     let heard = heard_ms(&call);
     assert!(heard > 1_000.0);
     speak(&mut call.caller_media, &mut call.callee_media, &speech());

@@ -4,10 +4,11 @@ use sidetone_scenarios::call::{Call, Toward, media_of};
 use sidetone_scenarios::net::host;
 use sidetone_scenarios::rtp::{End, converse, press, speak};
 use sidetone_scenarios::sidetone::of_kind;
+use sidetone_scenarios::until;
 
 use super::{
     Case, EVENTS, assert_no_affect, assert_nobody_listened, assert_one_stream, assert_told_once, heard_ms,
-    phases, plans, speech, states, talk, told, until_announcing, until_state,
+    lines_that_infer, phases, plans, speech, states, talk, told, until_announcing, until_state,
 };
 
 /// The agent refers the customer elsewhere and hangs up, in the middle of the announcement.
@@ -100,6 +101,25 @@ fn who_was_told_is_told_again_after_a_transfer() {
     call.caller.open_gate();
     let told = [("announcing", "policy"), ("given", "policy")];
     assert_eq!(states(&call.finish(6)), [told, told].concat());
+}
+
+/// To the customer it is one conversation.
+#[test]
+fn a_refusal_after_a_transfer_clears_what_was_inferred_before_it() {
+    let case = Case { scenario: "transfer-blind", disclosure: "given-upstream", ..Case::default() };
+    let (mut call, _folder, _) = case.answered();
+    speak(&mut call.caller_media, &mut call.callee_media, &speech());
+    until("an update", || (!of_kind(&call.sidetone.events(), "affect.update").is_empty()).then_some(()));
+    call.callee.open_gate();
+    let mut call = arrives(call, "talk");
+    assert!(!lines_that_infer(call.sidetone.dir()).is_empty());
+    press(&mut call.caller_media, EVENTS, 9);
+    until_state(&call, "opted-out", "digit");
+    until("nothing to be left of it in any file", || {
+        lines_that_infer(call.sidetone.dir()).is_empty().then_some(())
+    });
+    call.caller.open_gate();
+    call.finish(6);
 }
 
 /// As most PBXs do it: the dialog with the customer stays, and other media come from elsewhere.

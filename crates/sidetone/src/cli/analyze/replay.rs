@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use sidetone_consent::permit::{RecordingPermit, Stated};
 use sidetone_events::{
     CallAnswered, CallEnded, CallId, CallRef, CallStarted, Cause, Direction, Event, Happening, Narrator,
     Parties, Timestamp,
@@ -101,7 +102,7 @@ impl Replay {
         let judged = matches!(roles, Roles::Known(_));
         if judged {
             // Whoever has a recording answers for its having been made lawfully.
-            analysis.listen(Duration::ZERO);
+            analysis.listen_to_recording(RecordingPermit::new(Stated::Customer));
         } else {
             analysis.attend();
         }

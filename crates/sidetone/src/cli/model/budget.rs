@@ -13,10 +13,11 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde::Serialize;
 use serde_json::json;
+use sidetone_consent::permit::{RecordingPermit, Stated};
 use sidetone_emotion::corpus::{Band, Manifest, audio};
 use sidetone_emotion::model::Model as Network;
 use sidetone_emotion::rng::Rng;
-use sidetone_emotion::{Class, Estimate, Facing, FrameMark, Leg, Listener, estimate_due};
+use sidetone_emotion::{Class, Estimate, FrameMark, Listener, estimate_due};
 use sidetone_insight::{Call, Insight, Leg as Side, Phase, Thresholds};
 use sidetone_proxy::analysis::sample;
 
@@ -274,8 +275,7 @@ impl Tally {
 
     /// One call whose customer is heard saying `voice`.
     fn hear(&mut self, model: &Arc<Network>, voice: &[i16], trace: &mut Trace) -> anyhow::Result<()> {
-        let Leg::Customer(customer) = Leg::facing(Facing::Trunk) else { return Ok(()) };
-        let mut listener = Listener::new(customer, model.clone());
+        let mut listener = Listener::new(RecordingPermit::new(Stated::Material), model.clone());
         let mut bare = Thresholds::default();
         bare.alerts.allowance = 0.0;
         bare.alerts.arousal_gain = 2.0;
