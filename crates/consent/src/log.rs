@@ -111,6 +111,9 @@ pub enum LogError {
     /// The system gives no random numbers.
     #[error("no random id can be had for a new log: {0}")]
     NoRandom(getrandom::Error),
+    /// Writing has panicked.
+    #[error("writing has panicked; this is a bug, please report it with the lines above")]
+    Panicked,
     /// A record can't be written down.
     #[error("a record can't be written down: {0}")]
     Json(#[from] serde_json::Error),

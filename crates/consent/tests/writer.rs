@@ -105,6 +105,45 @@ fn a_disk_that_never_works_does_not_keep_the_program_from_ending() {
     assert_eq!((written, lost), (0, 3));
 }
 
+/// Panics at its first receipt.
+struct Panicking {
+    receipts: Arc<Mutex<Vec<String>>>,
+    panicked: bool,
+}
+
+impl Store for Panicking {
+    fn append(&mut self, receipt: &Receipt) -> Result<(), LogError> {
+        assert!(std::mem::replace(&mut self.panicked, true), "tried out");
+        self.receipts.lock().unwrap().push(receipt.call.clone());
+        Ok(())
+    }
+    fn append_lost(&mut self, _receipts: u64) -> Result<(), LogError> {
+        Ok(())
+    }
+    fn sync(&mut self) -> Result<(), LogError> {
+        Ok(())
+    }
+    fn expire(&mut self, _now: Moment, _days: u32) -> Result<(), LogError> {
+        unreachable!("tried out")
+    }
+}
+
+#[test]
+fn a_panic_in_writing_is_told_and_loses_no_receipt() {
+    let receipts = Arc::new(Mutex::new(Vec::new()));
+    let store = Panicking { receipts: Arc::clone(&receipts), panicked: false };
+    let (tell, told) = channel();
+    let alarm = move |trouble| {
+        let _ = tell.send(trouble);
+    };
+    let writer = Writer::start(store, 8, Some(30), moment("2026-11-23T00:00:00Z"), alarm).unwrap();
+    assert!(matches!(told.recv().unwrap(), Trouble::NotExpiring(LogError::Panicked)));
+    assert!(writer.submit(receipt("1", "2026-11-23T09:00:00Z")));
+    assert!(matches!(told.recv().unwrap(), Trouble::Failing(LogError::Panicked)));
+    assert_eq!(writer.close().written, 1);
+    assert_eq!(*receipts.lock().unwrap(), ["1"]);
+}
+
 #[test]
 fn what_is_too_old_is_looked_for_once_a_day() {
     let (tried, _tries) = channel();

@@ -266,6 +266,16 @@ impl Default for Limits {
     }
 }
 
+impl Config {
+    /// Whether any trunk or rule lets callers be listened to.
+    #[must_use]
+    pub fn listens_to_any(&self) -> bool {
+        let rules = self.consent.rules.iter().map(|rule| rule.policy.unwrap_or_default());
+        let trunks = self.trunks.iter().map(|trunk| trunk.disclosure);
+        trunks.chain(rules).any(|policy| policy != Policy::Never)
+    }
+}
+
 /// `[health]`
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]

@@ -5,8 +5,9 @@
 //! nobody who holds a lock has.
 
 use std::io;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use sidetone_announce::library::Found;
 use sidetone_announce::{Announcements, Library, Mode, Playback};
@@ -16,8 +17,13 @@ use sidetone_consent::{Failure, Receipt};
 use sidetone_sip::Face;
 use sidetone_sip::anchor::{CallKey, StreamPlan};
 
+use crate::alarm::{Alarm, Heartbeat};
 use crate::media::{Announcer, PlayId};
 
+/// Announcements that wait to be made ready. Making one takes milliseconds, so thousands mean a thread that hangs.
+const MOST_WAITING: usize = 16_384;
+/// How often the thread that makes payloads comes round when nothing is to be done.
+const LOOKS_UP: Duration = Duration::from_secs(1);
 /// The packet length of listeners who ask for none (RFC 3551 §4.2).
 const USUAL_PTIME: u16 = 20;
 
@@ -26,7 +32,7 @@ pub(crate) struct Disclosure {
     pub(crate) library: Arc<Library>,
     pub(crate) announcements: Announcements,
     announcer: Announcer,
-    orders: Sender<Order>,
+    orders: SyncSender<Order>,
     receipts: Mutex<Option<Writer>>,
     /// SHA-256 of the model, for receipts.
     pub(crate) model: Option<String>,
@@ -54,6 +60,14 @@ enum Order {
     Hush { call: CallKey, toward: Face, id: PlayId },
 }
 
+/// What receipts take.
+pub(crate) struct Filing {
+    /// The thread that writes them, where they are kept.
+    pub(crate) receipts: Option<Writer>,
+    /// SHA-256 of the model.
+    pub(crate) model: Option<String>,
+}
+
 /// What is told of a job that can't be done.
 pub(crate) type Failed = Box<dyn Fn(CallKey, PlayId, Failure) + Send>;
 
@@ -62,45 +76,54 @@ impl Disclosure {
         library: Arc<Library>,
         announcements: Announcements,
         announcer: Announcer,
-        receipts: Option<Writer>,
-        model: Option<String>,
+        filing: Filing,
         failed: Failed,
+        epoch: Instant,
+        alarm: &Alarm,
     ) -> io::Result<Self> {
-        let (orders, inbox) = channel();
+        let (orders, inbox) = sync_channel(MOST_WAITING);
         let this = Self {
             library: Arc::clone(&library),
             announcements,
             announcer: announcer.clone(),
             orders,
-            receipts: Mutex::new(receipts),
-            model,
+            receipts: Mutex::new(filing.receipts),
+            model: filing.model,
         };
+        let beat = Heartbeat::new("announce", epoch.elapsed());
+        let (its_beat, its_alarm) = (beat.clone(), alarm.clone());
         let work = move || {
-            warm(&library);
-            for order in inbox {
-                match order {
-                    Order::Play(job) => {
-                        if let Err(failure) = carry_out(&library, &announcer, &job) {
-                            failed(job.call, job.id, failure);
+            let beat = || its_beat.beat(epoch.elapsed());
+            its_alarm.contain(&its_beat, || warm(&library, beat));
+            loop {
+                beat();
+                match inbox.recv_timeout(LOOKS_UP) {
+                    Ok(Order::Play(job)) => {
+                        let done = its_alarm.contain(&its_beat, || carry_out(&library, &announcer, &job));
+                        // Nothing can be played of what panics in the making.
+                        if let Err(failure) = done.unwrap_or(Err(Failure::Codec)) {
+                            its_alarm.contain(&its_beat, || failed(job.call, job.id, failure));
                         }
                     }
-                    Order::Hush { call, toward, id } => announcer.hush(call, toward, id),
+                    Ok(Order::Hush { call, toward, id }) => announcer.hush(call, toward, id),
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 }
             }
         };
-        std::thread::Builder::new().name("announce".to_owned()).spawn(work)?;
+        alarm.thread(beat, false, work)?;
         Ok(this)
     }
 
     pub(crate) fn play(&self, job: Job) {
-        // A thread that is gone plays nothing; the consent's own deadline says so then.
-        let _ = self.orders.send(Order::Play(job));
+        // One that there is no room for is not played; the consent's own deadline says so then, and nobody is listened to.
+        let _ = self.orders.try_send(Order::Play(job));
     }
 
     /// Stops what plays at once, and what is still being made ready as soon as it is.
     pub(crate) fn hush(&self, call: CallKey, toward: Face, id: PlayId) {
         self.announcer.hush(call, toward, id);
-        let _ = self.orders.send(Order::Hush { call, toward, id });
+        let _ = self.orders.try_send(Order::Hush { call, toward, id });
     }
 
     pub(crate) fn tap(&self, call: CallKey, worker: Option<usize>) {
@@ -131,7 +154,7 @@ impl Disclosure {
 }
 
 /// Encodes what most calls will ask for, before the first one does.
-fn warm(library: &Library) {
+fn warm(library: &Library, done: impl Fn()) {
     let names: Vec<(String, String)> =
         library.names().map(|(name, language)| (name.to_owned(), language.to_owned())).collect();
     for (name, language) in names {
@@ -139,6 +162,7 @@ fn warm(library: &Library) {
             let usual = [Codec::Pcmu, Codec::Pcma, Codec::G722].map(|codec| (0, codec));
             let _ = library.voices(&found.clip, usual, USUAL_PTIME);
         }
+        done();
     }
 }
 

@@ -127,22 +127,24 @@ impl Server {
         let numbers = numbers(&config, None).map_err(StartError::List)?;
         let calls = Arc::new(Calls::new(bus.clone(), hasher, orders, rules(&config, numbers), epoch));
         let mut taps: Vec<Vec<tap::TapSender>> = (0..config.media.threads).map(|_| Vec::new()).collect();
+        let alarm = Alarm::new();
         let mut workers = Vec::new();
         for (number, worker) in listening.into_iter().enumerate() {
-            workers.push(worker.start(number, &mut taps, &calls, epoch)?);
+            workers.push(worker.start(number, &mut taps, &calls, epoch, &alarm)?);
         }
 
         let (notices, inbox) = tokio::sync::mpsc::channel(MOST_NOTICES);
-        let engine = Engine::start(config.media.clone(), taps, &notices, epoch, random::number())?;
+        let engine = Engine::start(config.media.clone(), taps, &notices, epoch, random::number(), &alarm)?;
         calls.disclose_by(disclosure(
             &config,
             &engine,
             &calls,
             model.as_ref().map(|(_, sha256)| sha256.as_str()),
+            epoch,
+            &alarm,
         )?);
         let core =
             Core::new(Arc::clone(&config), proxy(&config, engine), Arc::clone(&calls), random::number());
-        let alarm = Alarm::new();
         let signalling = Signalling::bind(core, alarm.clone(), epoch)?;
 
         let shared = Arc::new(Shared {
@@ -171,7 +173,7 @@ impl Server {
         let links = links(&config, &shared)?;
         *shared.links.lock().unwrap_or_else(PoisonError::into_inner) = links;
         // Last, so that no call is taken by a process that can't be had whole.
-        alarm.vital("the call book", attend(Arc::clone(&signalling), calls, inbox));
+        alarm.vital("the call book", attend(Arc::clone(&signalling), calls, alarm.clone(), inbox));
         signalling.serve();
         Ok(Self { shared, http, _control: Some(control) })
     }
@@ -184,7 +186,7 @@ impl Server {
 
     /// Waits until a part without which no call can be served has broken down, and names it. The process should end then
     /// with a failure, and be started again.
-    pub async fn broken(&self) -> &'static str {
+    pub async fn broken(&self) -> Arc<str> {
         self.shared.alarm.fallen().await
     }
 
@@ -304,7 +306,8 @@ impl Shared {
             links,
             self.bus.published(),
             self.signalling.connections(),
-            self.alarm.panics(),
+            &self.alarm,
+            self.model.is_some(),
             self.started.elapsed(),
         );
         stats.refused.insert("connection", self.signalling.connections_refused());
@@ -314,11 +317,12 @@ impl Shared {
 }
 
 /// Takes what the relay threads say into the call book.
-async fn attend(signalling: Arc<Signalling>, calls: Arc<Calls>, mut inbox: Receiver<Notice>) {
+async fn attend(signalling: Arc<Signalling>, calls: Arc<Calls>, alarm: Alarm, mut inbox: Receiver<Notice>) {
     let mut sweep = tokio::time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {
             notice = inbox.recv() => {
+                // No relay thread is left to say anything: this task ends, and with it the process.
                 let Some(notice) = notice else { return };
                 let dead = calls.notice(signalling.now(), notice);
                 if !dead.is_empty() {
@@ -332,6 +336,8 @@ async fn attend(signalling: Arc<Signalling>, calls: Arc<Calls>, mut inbox: Recei
             _ = sweep.tick() => {
                 calls.close_overdue(signalling.now());
                 calls.consent_timeouts(signalling.now());
+                // Asked for what it logs.
+                let _ = alarm.missed(signalling.now());
             }
         }
     }

@@ -12,6 +12,7 @@ use sidetone_events::SinkCounts;
 use sidetone_pbx::LinkCounts;
 use sidetone_sip::Face;
 
+use crate::alarm::Alarm;
 use crate::analysis::WorkerCounters;
 use crate::calls::{CallCounters, Calls};
 use crate::disclosure::Disclosure;
@@ -26,8 +27,12 @@ pub struct Stats {
     pub version: &'static str,
     /// Since when it runs.
     pub uptime_s: u64,
-    /// Tasks that have panicked.
+    /// Panics of tasks and threads.
     pub task_panics: u64,
+    /// Threads that should run and do not, each with the reason.
+    pub threads_missed: Vec<String>,
+    /// Whether callers should be listened to, and the model could not be loaded.
+    pub model_missing: bool,
     /// Whether new calls are refused.
     pub draining: bool,
     /// Calls that are up.
@@ -110,6 +115,8 @@ pub struct MediaStats {
     pub reports_dropped: u64,
     /// Closed calls and announcements that a relay thread could not tell of.
     pub notices_lost: u64,
+    /// Orders that a relay thread which hangs was not given any more.
+    pub orders_lost: u64,
     /// Packets of announcements.
     pub announced: u64,
     /// Packets that an announcement took the place of.
@@ -170,7 +177,8 @@ impl Stats {
         links: Vec<LinkCounts>,
         events: u64,
         connections: usize,
-        task_panics: u64,
+        alarm: &Alarm,
+        model: bool,
         uptime: Duration,
     ) -> Self {
         let hosts = core
@@ -184,6 +192,7 @@ impl Stats {
             .collect();
         let refused = core.counters();
         let draining = core.draining();
+        let model_missing = !model && core.config().listens_to_any();
         let (subscriptions, info_legs) = core.listeners_by_sip();
         let proxy = core.proxy();
         let counters = *proxy.counters();
@@ -198,7 +207,9 @@ impl Stats {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             uptime_s: uptime.as_secs(),
-            task_panics,
+            task_panics: alarm.panics(),
+            threads_missed: alarm.missed(uptime),
+            model_missing,
             draining,
             calls: up,
             calls_in_book: calls.len(),
@@ -258,6 +269,7 @@ impl Stats {
                 unwatched_sockets: total(|totals| &totals.unwatched),
                 reports_dropped: total(|totals| &totals.reports_dropped),
                 notices_lost: total(|totals| &totals.notices_lost),
+                orders_lost: total(|totals| &totals.orders_lost),
                 announced: total(|totals| &totals.announced),
                 held: total(|totals| &totals.held),
                 tap_dropped: total(|totals| &totals.tap_dropped),
@@ -288,6 +300,12 @@ impl Stats {
     pub fn unready(&self) -> Option<String> {
         if self.draining {
             return Some("draining".to_owned());
+        }
+        if let Some(missed) = self.threads_missed.first() {
+            return Some(missed.clone());
+        }
+        if self.model_missing {
+            return Some("the model could not be loaded: calls are carried, none is analysed".to_owned());
         }
         for face in [Face::Trunk, Face::Pbx] {
             let mut hosts = self.hosts.iter().filter(|host| host.face == face.as_str()).peekable();

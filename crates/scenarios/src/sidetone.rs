@@ -164,6 +164,15 @@ impl Sidetone {
     /// When it does not get ready.
     #[must_use]
     pub fn start(net: &Net, setup: &Setup) -> Self {
+        Self::start_until(net, setup, "/readyz")
+    }
+
+    /// Starts it and waits until a page says that all is well.
+    ///
+    /// # Panics
+    /// When none does.
+    #[must_use]
+    pub fn start_until(net: &Net, setup: &Setup, page: &str) -> Self {
         let dir = tempfile::Builder::new().prefix("sidetone-scenario-").tempdir().unwrap();
         let config = dir.path().join("sidetone.toml");
         std::fs::write(&config, setup.toml(net, dir.path())).unwrap();
@@ -173,7 +182,7 @@ impl Sidetone {
         let mut sidetone = Self { process, dir, http, own: net.at(host::SIDETONE, 5060), ended: false };
         until_within(std::time::Duration::from_secs(60), "Sidetone to be ready", || {
             assert!(sidetone.process.is_running(), "Sidetone ended at once:\n{}", sidetone.process.output());
-            sidetone.get("/readyz").filter(|(status, _)| *status == 200).map(|_| ())
+            sidetone.get(page).filter(|(status, _)| *status == 200).map(|_| ())
         });
         sidetone
     }

@@ -1,5 +1,6 @@
 //! Writing receipts without making a call wait.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel};
@@ -239,12 +240,15 @@ impl<S: Store, A: Fn(Trouble)> Work<S, A> {
         }
     }
 
+    /// A store that panics has failed like one that errs: the thread goes on, and tries again.
     fn try_write(&mut self, batch: &[Receipt], appended: &mut usize) -> Result<(), LogError> {
-        for receipt in batch.iter().skip(*appended) {
-            self.store.append(receipt)?;
-            *appended += 1;
-        }
-        self.store.sync()
+        contain(|| {
+            for receipt in batch.iter().skip(*appended) {
+                self.store.append(receipt)?;
+                *appended += 1;
+            }
+            self.store.sync()
+        })
     }
 
     /// Tells the log what was lost, and the alarm that it is over.
@@ -252,7 +256,7 @@ impl<S: Store, A: Fn(Trouble)> Work<S, A> {
         self.watch_losses();
         let lost = self.shared.lost.load(Ordering::Relaxed);
         let new = lost - self.noted;
-        if new > 0 && self.store.append_lost(new).and_then(|()| self.store.sync()).is_err() {
+        if new > 0 && contain(|| self.store.append_lost(new).and_then(|()| self.store.sync())).is_err() {
             return;
         }
         self.noted = lost;
@@ -276,8 +280,12 @@ impl<S: Store, A: Fn(Trouble)> Work<S, A> {
             return;
         }
         self.day = day;
-        if let Err(error) = self.store.expire(now, days) {
+        if let Err(error) = contain(|| self.store.expire(now, days)) {
             (self.alarm)(Trouble::NotExpiring(error));
         }
     }
+}
+
+fn contain(work: impl FnOnce() -> Result<(), LogError>) -> Result<(), LogError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(LogError::Panicked))
 }

@@ -1,6 +1,7 @@
 //! Events as JSON lines, written by a thread of their own: a write may block for as long as it likes.
 
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,7 +61,10 @@ pub(crate) fn spawn(
 ) -> io::Result<JoinHandle<()>> {
     let (done, finished) = oneshot::channel::<()>();
     std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-        drain(&mut subscription, &mut writer);
+        // A panic costs the lines that were being written; the sink goes on.
+        while catch_unwind(AssertUnwindSafe(|| drain(&mut subscription, &mut writer))).is_err() {
+            tracing::error!(sink = subscription.tally().counts().name, "a sink has panicked; this is a bug");
+        }
         drop(done);
     })?;
     // The thread itself is never joined: a blocked write must not hold the process back.

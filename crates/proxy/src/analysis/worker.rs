@@ -20,6 +20,7 @@ use sidetone_sip::anchor::CallKey;
 
 use super::call::CallAnalysis;
 use super::inbox::Inbox;
+use crate::alarm::{Alarm, Heartbeat};
 use crate::tap::TapReceiver;
 pub use order::{Outcome, Work};
 use ring::{Ring, Urgency};
@@ -65,7 +66,7 @@ pub struct WorkerCounters {
 /// The calls that a worker listens to.
 type Calls = HashMap<CallKey, CallAnalysis>;
 
-/// A worker: [`Worker::run`] is its thread.
+/// A worker: `run` is its thread.
 pub struct Worker {
     /// Orders from the call book.
     inbox: Inbox,
@@ -106,9 +107,11 @@ impl Worker {
         Self { inbox, rings, model, report, counters, epoch, calls: Calls::new(), ending: Vec::new() }
     }
 
-    /// Works until the call book is gone.
-    pub fn run(mut self) {
+    /// Works until the call book is gone. What panics outside of a single call's analysis costs all calls theirs: which of
+    /// them it was can't be told.
+    pub(crate) fn run(mut self, beat: &Heartbeat, alarm: &Alarm) {
         loop {
+            beat.beat(self.epoch.elapsed());
             let wait = match (self.rings.iter().any(Ring::has_more), self.calls.is_empty()) {
                 (true, _) => Duration::ZERO,
                 (false, true) => IDLE,
@@ -118,7 +121,9 @@ impl Worker {
                 return;
             }
             let began = Instant::now();
-            self.round(self.epoch.elapsed());
+            if alarm.contain(beat, || self.round(self.epoch.elapsed())).is_none() {
+                self.keys().into_iter().for_each(|key| self.give_up(key));
+            }
             self.counters.calls.store(self.calls.len() as u64, Relaxed);
             self.counters.busy_us.fetch_add(u64::try_from(began.elapsed().as_micros()).unwrap_or(0), Relaxed);
         }

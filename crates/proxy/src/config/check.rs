@@ -134,11 +134,7 @@ pub fn check(config: &Config) -> Vec<Fault> {
             ));
         }
     }
-    let no_rule = config.consent.rules.iter().all(|rule| rule.policy.unwrap_or_default() == Policy::Never);
-    if no_rule
-        && !config.trunks.is_empty()
-        && config.trunks.iter().all(|trunk| trunk.disclosure == Policy::Never)
-    {
+    if !config.trunks.is_empty() && !config.listens_to_any() {
         faults.push(Fault::warning(
             "trunk.0.disclosure",
             "no trunk states how callers are told, so calls are carried but none is analysed; write disclosure = \"notice\" to have Sidetone announce it, or \"given-upstream\" where callers hear of it before they get here",

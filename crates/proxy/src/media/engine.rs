@@ -18,6 +18,7 @@ use super::ports::PortPool;
 use super::report::{Notice, RelayTotals};
 use super::thread::{Command, Orders, Pace, RelayThread};
 use super::voiceover::PlayId;
+use crate::alarm::{Alarm, Heartbeat};
 use crate::config::{Latching, Media};
 use crate::tap::TapSender;
 
@@ -31,6 +32,7 @@ const BIND_TRIES: usize = 64;
 /// The media plane, as the SIP core sees it.
 pub struct Engine {
     config: Media,
+    epoch: Instant,
     pool: PortPool,
     threads: Vec<Handle>,
     calls: HashMap<CallKey, Vec<LocalMedia>>,
@@ -93,6 +95,7 @@ fn thread_of(call: CallKey, threads: usize) -> usize {
 }
 
 struct Handle {
+    beat: Heartbeat,
     orders: Arc<Orders>,
     totals: Arc<RelayTotals>,
     join: Option<JoinHandle<()>>,
@@ -118,6 +121,7 @@ impl Engine {
         notices: &Sender<Notice>,
         epoch: Instant,
         seed: u64,
+        alarm: &Alarm,
     ) -> io::Result<Self> {
         let policy = match config.latching {
             Latching::Sdp => Policy::Sdp,
@@ -129,13 +133,15 @@ impl Engine {
         for (number, taps) in taps.into_iter().enumerate() {
             let totals = Arc::new(RelayTotals::default());
             let (thread, orders) = RelayThread::new(notices.clone(), taps, Arc::clone(&totals), pace, epoch)?;
-            let join =
-                std::thread::Builder::new().name(format!("relay-{number}")).spawn(move || thread.run())?;
-            threads.push(Handle { orders: Arc::new(orders), totals, join: Some(join) });
+            let beat = Heartbeat::new(&format!("relay-{number}"), epoch.elapsed());
+            let (its_beat, its_alarm) = (beat.clone(), alarm.clone());
+            let join = alarm.thread(beat.clone(), true, move || thread.run(&its_beat, &its_alarm))?;
+            threads.push(Handle { beat, orders: Arc::new(orders), totals, join: Some(join) });
         }
         let pool = PortPool::new(config.ports, seed);
         Ok(Self {
             config,
+            epoch,
             pool,
             threads,
             calls: HashMap::new(),
@@ -228,6 +234,12 @@ impl MediaPlane for Engine {
         face: Face,
         family: IpFamily,
     ) -> Result<LocalMedia, Exhausted> {
+        let thread = self.threads.get(thread_of(call, self.threads.len())).ok_or(Exhausted)?;
+        // Whoever calls is better served elsewhere than by a thread that carries nothing.
+        if thread.beat.hangs(self.epoch.elapsed()) {
+            self.exhausted += 1;
+            return Err(Exhausted);
+        }
         let ip = self.config.address_toward(face, family == IpFamily::V6).ok_or(Exhausted)?;
         let Some((rtp, rtcp, port)) = self.bind(ip) else {
             self.exhausted += 1;

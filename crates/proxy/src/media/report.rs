@@ -95,6 +95,8 @@ pub struct RelayTotals {
     pub reports_dropped: AtomicU64,
     /// Closed calls and announcements that nobody could be told of.
     pub notices_lost: AtomicU64,
+    /// Orders that a thread which hangs was not given any more.
+    pub orders_lost: AtomicU64,
     /// Packets of announcements.
     pub announced: AtomicU64,
     /// Packets that an announcement took the place of.

@@ -9,8 +9,8 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::RandomState;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
@@ -30,12 +30,15 @@ use super::relay::{Component, Outcome, Relay};
 use super::report::{Notice, RelayTotals, StreamReport};
 use super::timer::Timer;
 use super::voiceover::{Playing, Spoken};
+use crate::alarm::{Alarm, Heartbeat};
 use crate::tap::{TapSender, Tapped};
 
 const WAKE: Token = Token(usize::MAX);
 const TIMER: Token = Token(usize::MAX - 1);
 /// Packets taken from one socket before the others get their turn.
 const FAIR_SHARE: usize = 64;
+/// Turns that may panic one after the other. Each loses one packet or order; a thread that does nothing else is of no use.
+const MOST_PANICS: usize = 1_000;
 /// How often reports go out.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
@@ -52,6 +55,8 @@ pub(super) struct RelayThread {
     commands: Receiver<Command>,
     /// Raised with every order, so that whether there is one can be asked before each packet.
     given: Arc<AtomicBool>,
+    /// Orders that wait.
+    waiting: Arc<AtomicUsize>,
     /// Told to end.
     ended: bool,
     notices: Sender<Notice>,
@@ -142,11 +147,19 @@ impl RelayThread {
         let timer = Timer::new(poll.registry(), TIMER)?;
         let (sender, commands) = mpsc::channel();
         let given = Arc::new(AtomicBool::new(false));
-        let orders = Orders { commands: sender, given: Arc::clone(&given), waker };
+        let waiting = Arc::<AtomicUsize>::default();
+        let orders = Orders {
+            commands: sender,
+            given: Arc::clone(&given),
+            waker,
+            waiting: Arc::clone(&waiting),
+            totals: Arc::clone(&totals),
+        };
         let thread = Self {
             poll,
             commands,
             given,
+            waiting,
             ended: false,
             notices,
             unsaid: Unsaid::new(Arc::clone(&totals)),
@@ -168,19 +181,34 @@ impl RelayThread {
         Ok((thread, orders))
     }
 
-    /// Runs until told to stop or until the control side is gone.
-    pub(super) fn run(mut self) {
+    /// Runs until told to stop or until the control side is gone. A turn that panics loses the packet or order that it was
+    /// at; the calls go on.
+    ///
+    /// # Errors
+    /// When nothing can be relayed any more.
+    pub(super) fn run(mut self, beat: &Heartbeat, alarm: &Alarm) -> io::Result<()> {
         let mut events = Events::with_capacity(1_024);
         let mut buffer = vec![0_u8; 65_536];
         let mut next_report = REPORT_EVERY;
+        let mut panics = 0;
         loop {
+            beat.beat(self.epoch.elapsed());
             let wait = next_report.saturating_sub(self.epoch.elapsed());
-            if !self.turn(wait, &mut events, &mut buffer) {
-                return;
+            match alarm.contain(beat, || self.turn(wait, &mut events, &mut buffer)) {
+                Some(Ok(true)) => panics = 0,
+                Some(Ok(false)) => return Ok(()),
+                Some(Err(error)) => return Err(error),
+                None => {
+                    panics += 1;
+                    if panics > MOST_PANICS {
+                        return Err(io::Error::other("it panics at every turn"));
+                    }
+                    self.pick_up();
+                }
             }
             let now = self.epoch.elapsed();
             if now >= next_report {
-                self.report();
+                alarm.contain(beat, || self.report());
                 next_report = now + REPORT_EVERY;
             }
             if self.streams.len() >= self.pace.coalesce_from && self.unfinished.is_empty() {
@@ -193,14 +221,24 @@ impl RelayThread {
         }
     }
 
+    /// Goes on after a turn that panicked: what that turn had taken note of and not done is looked for again, for epoll
+    /// and the orders' flag tell of it once only.
+    fn pick_up(&mut self) {
+        self.given.store(true, Relaxed);
+        self.unfinished = self.ports.iter().map(|(number, _)| number).collect();
+        self.ports.iter_mut().for_each(|(_, port)| port.queued = true);
+        let streams: Vec<usize> = self.streams.iter().map(|(number, _)| number).collect();
+        streams.into_iter().for_each(|number| self.note_due(number));
+    }
+
     /// Waits for something to do, for at most `wait`, and does it; false if the thread is to end.
-    fn turn(&mut self, wait: Duration, events: &mut Events, buffer: &mut [u8]) -> bool {
+    fn turn(&mut self, wait: Duration, events: &mut Events, buffer: &mut [u8]) -> io::Result<bool> {
         let wait = if self.unfinished.is_empty() { wait } else { Duration::ZERO };
         match self.poll.poll(events, Some(wait)) {
             Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::Interrupted => return true,
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(true),
             // An epoll descriptor that fails is a bug or a dying process; either way nothing can be relayed.
-            Err(_) => return false,
+            Err(error) => return Err(error),
         }
         self.woken = self.epoch.elapsed();
         self.obey();
@@ -223,7 +261,7 @@ impl RelayThread {
         self.announce();
         self.publish();
         self.unsaid.say(&self.notices);
-        !self.ended
+        Ok(!self.ended)
     }
 
     /// Forwards what waits on one socket, up to a fair share.

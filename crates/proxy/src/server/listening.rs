@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use sidetone_emotion::model::Model;
 
+use crate::alarm::{Alarm, Heartbeat};
 use crate::analysis::{Inbox, Orders, Worker, WorkerCounters, inbox};
 use crate::calls::Calls;
 use crate::config::Config;
@@ -53,6 +54,7 @@ impl Listening {
         taps: &mut [Vec<tap::TapSender>],
         calls: &Arc<Calls>,
         epoch: Instant,
+        alarm: &Alarm,
     ) -> io::Result<Arc<WorkerCounters>> {
         let mut receivers = Vec::new();
         for thread in taps {
@@ -69,7 +71,12 @@ impl Listening {
             }
         });
         let worker = Worker::new(self.inbox, receivers, self.model, report, Arc::clone(&counters), epoch);
-        std::thread::Builder::new().name(format!("hear-{number}")).spawn(move || worker.run())?;
+        let beat = Heartbeat::new(&format!("hear-{number}"), epoch.elapsed());
+        let (its_beat, its_alarm) = (beat.clone(), alarm.clone());
+        alarm.thread(beat, false, move || {
+            worker.run(&its_beat, &its_alarm);
+            Ok(())
+        })?;
         Ok(counters)
     }
 }

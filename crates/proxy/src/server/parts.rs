@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sidetone_announce::Library;
 use sidetone_consent::Moment;
@@ -17,9 +17,10 @@ use sidetone_sip::proxy::{Listener, Proxy, Settings};
 use sidetone_sip::transaction::Timers;
 
 use super::{BUILD, Shared, StartError, dialog_key};
+use crate::alarm::Alarm;
 use crate::calls::{Calls, Numbers, OnList, Rules};
 use crate::config::Config;
-use crate::disclosure::Disclosure;
+use crate::disclosure::{Disclosure, Filing};
 use crate::media::Engine;
 use crate::random;
 use crate::signalling::BySip;
@@ -108,6 +109,8 @@ pub(super) fn disclosure(
     engine: &Engine,
     calls: &Arc<Calls>,
     model: Option<&str>,
+    epoch: Instant,
+    alarm: &Alarm,
 ) -> Result<Disclosure, StartError> {
     let library = Library::load(&config.announcement, &config.consent.language)
         .map_err(|error| StartError::Announcement(error.to_string()))?;
@@ -122,10 +125,9 @@ pub(super) fn disclosure(
         }
     });
     let announcements = config.announcement.clone();
-    let model = model.map(str::to_owned);
-    let started =
-        Disclosure::start(Arc::new(library), announcements, engine.announcer(), receipts, model, failed)?;
-    Ok(started)
+    let filing = Filing { receipts, model: model.map(str::to_owned) };
+    let library = Arc::new(library);
+    Ok(Disclosure::start(library, announcements, engine.announcer(), filing, failed, epoch, alarm)?)
 }
 
 /// Opens the log of receipts and starts its writer.

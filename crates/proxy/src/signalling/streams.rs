@@ -415,7 +415,8 @@ mod tests {
         .unwrap();
         let epoch = std::time::Instant::now();
         let (notices, _inbox) = channel(16);
-        let engine = Engine::start(config.media.clone(), vec![Vec::new()], &notices, epoch, 1).unwrap();
+        let engine =
+            Engine::start(config.media.clone(), vec![Vec::new()], &notices, epoch, 1, &Alarm::new()).unwrap();
         let settings = Settings::new(vec![Listener::bound(Transport::Tcp, port)]);
         let anchor = Anchor::new(engine, sidetone_sip::anchor::Settings::default());
         let calls = Calls::new(

@@ -17,7 +17,17 @@ impl Stats {
         page.gauges("info", "The running build.", &["version"], &[(&[self.version], 1.0)]);
         page.gauge("uptime_seconds", "Seconds since the start.", self.uptime_s as f64);
         page.gauge("draining", "1 while new calls are refused.", f64::from(u8::from(self.draining)));
-        page.counter("task_panics_total", "Tasks that have panicked: each is a bug.", self.task_panics);
+        page.counter("task_panics_total", "Panics of tasks and threads: each is a bug.", self.task_panics);
+        page.gauge(
+            "threads_missed",
+            "Threads that have broken down or hang; /readyz says which.",
+            self.threads_missed.len() as f64,
+        );
+        page.gauge(
+            "model_missing",
+            "1 if callers should be listened to and the model could not be loaded.",
+            f64::from(u8::from(self.model_missing)),
+        );
         page.counter(
             "log_lines_dropped_total",
             "Log lines dropped since whoever reads the log is too slow.",
@@ -139,6 +149,11 @@ impl Stats {
             "media_notices_lost_total",
             "Closed calls and announcements that a relay thread could not tell of.",
             media.notices_lost,
+        );
+        page.counter(
+            "media_orders_lost_total",
+            "Orders that a relay thread which hangs was not given any more.",
+            media.orders_lost,
         );
         page.counter(
             "tap_dropped_total",

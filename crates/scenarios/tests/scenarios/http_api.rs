@@ -218,3 +218,28 @@ fn a_call_is_told_of_and_announced_into() {
     call.caller.open_gate();
     call.finish(6);
 }
+
+/// Calls come first, so it runs; but where callers should be listened to, whoever watches over it has to know.
+#[test]
+fn a_model_that_cannot_be_loaded_fails_readiness_where_callers_should_be_listened_to() {
+    let net = Net::lease();
+    let mut setup = Setup::usual(&net);
+    setup.more = "[analysis]\nmodel = \"/dev/null\"\n".to_owned();
+    let sidetone = Sidetone::start_until(&net, &setup, "/healthz");
+    let (status, body) = sidetone.get("/readyz").unwrap();
+    assert_eq!(status, 503);
+    assert!(body.contains("the model could not be loaded"), "{body}");
+    let (_, metrics) = sidetone.get("/metrics").unwrap();
+    assert!(metrics.contains("sidetone_model_missing 1"), "{metrics}");
+    assert!(metrics.contains("sidetone_threads_missed 0"), "{metrics}");
+}
+
+#[test]
+fn a_sidetone_that_listens_to_nobody_is_ready_without_a_model() {
+    let net = Net::lease();
+    let mut setup = Setup::usual(&net);
+    setup.disclosure = "never".to_owned();
+    setup.more = "[analysis]\nmodel = \"/dev/null\"\n".to_owned();
+    let sidetone = Sidetone::start(&net, &setup);
+    assert!(sidetone.get("/metrics").unwrap().1.contains("sidetone_model_missing 0"));
+}

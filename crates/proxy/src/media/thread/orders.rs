@@ -3,8 +3,8 @@
 use std::hash::BuildHasher;
 use std::net::UdpSocket as StdSocket;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::mpsc::{self, TryRecvError};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use sidetone_sip::anchor::{CallKey, StreamPlan};
 
 use super::{Placed, Port, RelayThread, Stream};
 use crate::media::relay::{Component, Relay};
-use crate::media::report::Notice;
+use crate::media::report::{Notice, RelayTotals};
 use crate::media::voiceover::{PlayId, Playing};
 
 /// What the control side asks of a relay thread.
@@ -38,18 +38,33 @@ pub(in crate::media) enum Command {
     Close { call: CallKey },
     /// End the thread.
     Stop,
+    /// Panic, to see what becomes of the others.
+    #[cfg(test)]
+    Panic,
 }
+
+/// Orders that may wait: some hundred calls set up at once. Beyond it only those go through that give something back.
+pub(super) const MOST_WAITING: usize = 65_536;
 
 /// The control side's end of a relay thread.
 pub(in crate::media) struct Orders {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) given: Arc<AtomicBool>,
     pub(super) waker: Waker,
+    pub(super) waiting: Arc<AtomicUsize>,
+    pub(super) totals: Arc<RelayTotals>,
 }
 
 impl Orders {
-    /// Gives an order. It is carried out before any packet that comes after this returns.
+    /// Gives an order. It is carried out before any packet that comes after this returns. A thread that hangs holds so many
+    /// at most; what comes then is dropped and counted.
     pub(in crate::media) fn give(&self, command: Command) {
+        let gives_back = matches!(command, Command::Close { .. } | Command::Stop);
+        if self.waiting.load(Relaxed) >= MOST_WAITING && !gives_back {
+            self.totals.orders_lost.fetch_add(1, Relaxed);
+            return;
+        }
+        self.waiting.fetch_add(1, Relaxed);
         // A thread that is gone can't be told anything; its calls have no media either way.
         if self.commands.send(command).is_ok() {
             self.given.store(true, Release);
@@ -67,7 +82,11 @@ impl RelayThread {
         // Lowered before the look: what is ordered meanwhile raises it again.
         self.given.swap(false, AcqRel);
         loop {
-            match self.commands.try_recv() {
+            let order = self.commands.try_recv();
+            if order.is_ok() {
+                self.waiting.fetch_sub(1, Relaxed);
+            }
+            match order {
                 Ok(Command::Open { call, stream, face, rtp, rtcp }) => {
                     self.open(call, stream, face, rtp, rtcp);
                 }
@@ -99,6 +118,8 @@ impl RelayThread {
                     self.ended = true;
                     return;
                 }
+                #[cfg(test)]
+                Ok(Command::Panic) => panic!("ordered to"),
                 Err(TryRecvError::Empty) => return,
             }
         }

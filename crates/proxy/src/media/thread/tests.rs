@@ -32,6 +32,16 @@ fn toward(party: &StdSocket) -> EndPlan {
     }
 }
 
+fn plan(carrier: &StdSocket, pbx: &StdSocket) -> StreamPlan {
+    StreamPlan {
+        kind: MediaKind::Audio,
+        trunk: toward(carrier),
+        pbx: toward(pbx),
+        tappable: Ok(()),
+        answered: true,
+    }
+}
+
 /// A thread that doesn't run by itself, with one call between two parties.
 struct Desk {
     thread: RelayThread,
@@ -65,18 +75,12 @@ impl Desk {
     }
 
     fn turn(&mut self) {
-        assert!(self.thread.turn(Duration::from_secs(5), &mut self.events, &mut self.buffer));
+        assert!(self.thread.turn(Duration::from_secs(5), &mut self.events, &mut self.buffer).unwrap());
     }
 
     fn plan(&self) {
-        let plan = StreamPlan {
-            kind: MediaKind::Audio,
-            trunk: toward(&self.carrier),
-            pbx: toward(&self.pbx),
-            tappable: Ok(()),
-            answered: true,
-        };
-        self.orders.give(Command::Plan { call: CALL, stream: 0, plan: Box::new(plan) });
+        let plan = Box::new(plan(&self.carrier, &self.pbx));
+        self.orders.give(Command::Plan { call: CALL, stream: 0, plan });
     }
 
     /// The place of the socket that the carrier sends to.
@@ -164,4 +168,51 @@ fn a_socket_that_cannot_be_watched_is_counted() {
     });
     desk.turn();
     assert_eq!(desk.totals.unwatched.load(Relaxed), 1);
+}
+
+/// Before, the thread was gone, with the audio of all its calls, and nobody was told.
+#[test]
+fn a_turn_that_panics_costs_its_order_and_no_call() {
+    let Desk { thread, orders, told: _told, totals, carrier, pbx, entrance, .. } = Desk::new(16);
+    let (alarm, beat) = (Alarm::new(), Heartbeat::new("relay-0", Duration::ZERO));
+    let its_alarm = alarm.clone();
+    let running = std::thread::spawn(move || thread.run(&beat, &its_alarm));
+    orders.give(Command::Panic);
+    // Given behind the order that panics, and in the same turn as likely as not.
+    let plan = plan(&carrier, &pbx);
+    orders.give(Command::Plan { call: CALL, stream: 0, plan: Box::new(plan) });
+    pbx.set_nonblocking(false).unwrap();
+    pbx.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    carrier.send_to(&PACKET, entrance).unwrap();
+    let mut arrived = [0; 64];
+    assert_eq!(pbx.recv(&mut arrived).unwrap(), PACKET.len());
+    assert_eq!(alarm.panics(), 1);
+    orders.give(Command::Stop);
+    assert!(running.join().unwrap().is_ok());
+    assert_eq!(orders.waiting.load(Relaxed), 0);
+    assert_eq!(totals.orders_lost.load(Relaxed), 0);
+}
+
+#[test]
+fn a_thread_that_can_do_nothing_but_panic_ends_with_an_error() {
+    let Desk { thread, orders, .. } = Desk::new(16);
+    for _ in 0..=MOST_PANICS {
+        orders.give(Command::Panic);
+    }
+    let (alarm, beat) = (Alarm::new(), Heartbeat::new("relay-0", Duration::ZERO));
+    assert!(thread.run(&beat, &alarm).is_err());
+}
+
+/// A thread that hangs is given no more than it can ever carry out; what gives something back always gets through.
+#[test]
+fn orders_for_a_thread_that_hangs_are_bounded() {
+    let mut desk = Desk::new(16);
+    for _ in 0..super::orders::MOST_WAITING + 5 {
+        desk.orders.give(Command::Tap { call: CALL, worker: None });
+    }
+    desk.orders.give(Command::Close { call: CALL });
+    assert_eq!(desk.totals.orders_lost.load(Relaxed), 5);
+    desk.turn();
+    assert!(matches!(desk.told.try_recv(), Ok(Notice::Closed(CALL, _))));
+    assert_eq!(desk.orders.waiting.load(Relaxed), 0);
 }
