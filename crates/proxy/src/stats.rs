@@ -99,6 +99,8 @@ pub struct MediaStats {
     pub streams: u64,
     /// RTP ports in use.
     pub ports: usize,
+    /// RTP ports that rest from an ended call before they are used again.
+    pub ports_resting: usize,
     /// Times no port could be had.
     pub ports_exhausted: u64,
     /// Packets forwarded.
@@ -257,6 +259,7 @@ impl Stats {
             media: MediaStats {
                 streams: total(|totals| &totals.streams),
                 ports: media.ports_taken(),
+                ports_resting: media.ports_resting(),
                 ports_exhausted: media.exhausted(),
                 packets: total(|totals| &totals.packets),
                 octets: total(|totals| &totals.octets),

@@ -14,21 +14,36 @@
 //!
 //! A source that isn't permitted is rejected, always, and nothing about it is remembered but a count.
 //!
+//! **Too early.** A party can't send to a port that nobody has told it of. Until [`Latch::announce`] every
+//! packet is therefore a stray, usually of the call that had the port before; its source is never learnt
+//! afterwards ([`Rejection::Stray`]), unless SDP names it.
+//!
 //! **First.** While nothing is latched, the first packet from a permitted source latches it.
 //!
-//! **After that** only the latched source is accepted. Another permitted source takes its place,
-//! [`Relatched`](Verdict::Relatched), only
-//! - (a) when new SDP has moved the address and the latched source is one from before the move; or
-//!   when the source is *exactly* the address that the SDP names and the latched one isn't. Both
-//!   only within `relatch_after` of the first packet since that SDP (for the very first SDP too);
-//! - (b) when the latched source has been silent for `relatch_after`.
+//! **After that** only the latched source is accepted. Which other permitted source takes its place,
+//! [`Relatched`](Verdict::Relatched), and after which silence of the latched one:
+//!
+//! | the challenger | [`Policy::Sdp`] | [`Policy::Signalled`] | [`Policy::Open`] |
+//! | --- | --- | --- | --- |
+//! | comes from exactly the address that the SDP names | at once | at once | at once |
+//! | is the source that was displaced under this SDP | – | at once | at once |
+//! | carries the latched stream's SSRC: a NAT has given the party another port | – | 3 s | 3 s |
+//! | another one, while the latched source is not established | – | 3 s | 3 s |
+//! | another one, the latched source is established, but not at the SDP's address | – | 30 s | 30 s |
+//! | another one, the latched source is exactly the SDP's address | – | never | 30 s |
+//! | another one, SDP has moved the address and the latched source is from before | – | at once, for 3 s | at once, for 3 s |
+//!
+//! The 3 s are [`Latch::RTP_SILENCE`]; for RTCP they are [`Latch::RTCP_SILENCE`], 15 s. The 30 s are
+//! [`Latch::ESTABLISHED`] times as long, for RTCP 150 s. A source is established once it has been heard over
+//! so long a time: a stray packet is not. The 3 s after a move count from the first permitted packet since.
 //!
 //! New SDP under which the latched source is no longer permitted un-latches it at once.
 //!
-//! So a third party whose IP isn't permitted never gets in, whatever it sends and when; and one
-//! that shares a permitted IP (the same NAT, the same PBX host) can't take a stream that is live,
-//! but for the first moments after SDP has moved. What such a neighbour can still do is be first:
-//! latch before the party itself has sent anything, from an address that the SDP does not name.
+//! So a third party whose IP isn't permitted never gets in, whatever it sends and when. One that shares a
+//! permitted IP (the same NAT, the same SBC) can't take a stream that is live, but for the first moments
+//! after SDP has moved; nor one that is silent, before the time in the table; and it loses it again to the first packet
+//! from the SDP's own address or from the party that it took it from. What such a neighbour can still do is be
+//! first: latch before the party itself has sent anything, from an address that the SDP does not name.
 //!
 //! **Where media goes**, [`Latch::target`]: to the latched source; before one is latched, to the
 //! address in the SDP; to nobody while the SDP names no address (`c=0.0.0.0`). After a move, a
@@ -36,7 +51,7 @@
 //! party that had been learnt elsewhere (behind a NAT, the SDP's address leads nowhere) keeps its
 //! learnt one until a source of the new SDP is heard.
 //!
-//! RTCP has a latch of its own under the same rule, [`Latch::rtcp`], with a longer silence, for its
+//! RTCP has a latch of its own under the same rule, [`Latch::rtcp`], with longer silences, for its
 //! packets come seconds apart.
 //!
 //! A latch is to be asked only about packets that are what they should be: it can't know that a
@@ -82,8 +97,10 @@ impl Verdict {
 pub enum Rejection {
     /// The policy does not permit that source.
     NotPermitted,
-    /// The source is permitted, but another one is latched and live.
+    /// The source is permitted, but another one is latched.
     Occupied,
+    /// It sent before the party could know of the port: it belongs to a call that had the port before.
+    Stray,
 }
 
 /// What a latch has turned away and let change, in packets.
@@ -91,14 +108,15 @@ pub enum Rejection {
 pub struct LatchCounters {
     /// Rejected: source not permitted.
     pub not_permitted: u64,
-    /// Rejected: another source is latched and live.
+    /// Rejected: another source is latched.
     pub occupied: u64,
+    /// Rejected: the source sent before the port was announced.
+    pub strays: u64,
     /// Times that the latch moved to another source.
     pub relatched: u64,
 }
 
-/// How good a claim a source has to the stream. A better one takes over in the first moments
-/// after SDP moved; see the module's rule (a).
+/// How good a claim a source has to the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Claim {
     /// Latched before the SDP moved; the flag says that it was exactly the SDP's address then.
@@ -110,14 +128,6 @@ enum Claim {
 }
 
 impl Claim {
-    fn rank(self) -> u8 {
-        match self {
-            Claim::Stale { .. } => 0,
-            Claim::Learnt => 1,
-            Claim::Exact => 2,
-        }
-    }
-
     fn outdated(self) -> Self {
         match self {
             Claim::Stale { .. } => self,
@@ -130,11 +140,28 @@ impl Claim {
 #[derive(Debug, Clone, Copy)]
 struct Latched {
     source: SocketAddr,
+    /// Of its newest packet.
+    ssrc: Option<u32>,
+    /// When it was first heard, and last.
+    since: Duration,
     heard: Duration,
     claim: Claim,
 }
 
-/// The time in which a better claim wins: `relatch_after` from the first packet since the SDP.
+/// How a source takes another's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    /// By a claim of its own: the other one has none any more.
+    Rightfully,
+    /// Only since the other one has been silent for long: should that one be heard again, the place is its.
+    Abandoned,
+}
+
+/// Strays that are remembered. One port has one late sender, seldom two; who comes after these is counted no less, and
+/// may be learnt once the port is announced.
+const MOST_STRAYS: usize = 4;
+
+/// The time in which a source of the new SDP takes over from one of the old: `relatch_after` from the first packet since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Window {
     Unopened,
@@ -153,16 +180,23 @@ pub struct Latch {
     reachable: bool,
     signalled: Option<IpAddr>,
     latched: Option<Latched>,
+    /// The established source that the latched one has taken the place of, under this SDP, and its SSRC.
+    displaced: Option<(SocketAddr, Option<u32>)>,
+    announced: bool,
+    strays: [Option<SocketAddr>; MOST_STRAYS],
     window: Window,
     counters: LatchCounters,
 }
 
 impl Latch {
-    /// Silence after which another permitted source may take an RTP stream.
+    /// Silence after which a NAT's new port takes an RTP stream, or any permitted source one that is not established.
     pub const RTP_SILENCE: Duration = Duration::from_secs(3);
     /// The same for RTCP, whose packets are at least 2.5 s apart (RFC 3550 §6.2: 5 s on average,
     /// randomised by half either way), and of which one may be lost.
     pub const RTCP_SILENCE: Duration = Duration::from_secs(15);
+    /// So many times as long an established source must be silent before just any permitted source takes its place: longer
+    /// than speakers pause whose phones send nothing meanwhile.
+    pub const ESTABLISHED: u32 = 10;
 
     /// A latch for RTP that expects nobody yet.
     #[must_use]
@@ -175,6 +209,9 @@ impl Latch {
             reachable: false,
             signalled: None,
             latched: None,
+            displaced: None,
+            announced: true,
+            strays: [None; MOST_STRAYS],
             window: Window::Unopened,
             counters: LatchCounters::default(),
         }
@@ -186,7 +223,7 @@ impl Latch {
         Self::new(policy).with_relatch_after(Self::RTCP_SILENCE)
     }
 
-    /// Sets the silence after which another permitted source may take the stream.
+    /// Sets the silence after which another source may take the stream: the 3 s of the [module's](self) table.
     #[must_use]
     pub fn with_relatch_after(mut self, silence: Duration) -> Self {
         self.relatch_after = silence;
@@ -199,6 +236,18 @@ impl Latch {
     pub fn asymmetric(mut self) -> Self {
         self.asymmetric = true;
         self
+    }
+
+    /// For a port that the party has not been told of yet, and that another call may have had.
+    #[must_use]
+    pub fn unannounced(mut self) -> Self {
+        self.announced = false;
+        self
+    }
+
+    /// The party is being told of the port: from now on it may send.
+    pub fn announce(&mut self) {
+        self.announced = true;
     }
 
     /// Tells the latch what SDP and signalling say about the party: the address its SDP names
@@ -216,6 +265,7 @@ impl Latch {
         if moved {
             self.stated = remote;
             self.window = Window::Unopened;
+            self.displaced = None;
         }
         if let Some(latched) = self.latched {
             self.latched = self.permits(latched.source).then(|| Latched {
@@ -231,17 +281,24 @@ impl Latch {
         }
     }
 
-    /// Judges a packet that came from `source` at `now`.
+    /// Judges a packet that came from `source` at `now`, and says nothing of its sender but that.
     #[inline]
     pub fn accept(&mut self, now: Duration, source: SocketAddr) -> Verdict {
+        self.accept_stream(now, source, None)
+    }
+
+    /// Judges a packet that came from `source` at `now` with that SSRC: that of RTP, or of RTCP's sender.
+    #[inline]
+    pub fn accept_stream(&mut self, now: Duration, source: SocketAddr, ssrc: Option<u32>) -> Verdict {
         if let Some(latched) = &mut self.latched
             && latched.source == source
             && self.window != Window::Unopened
         {
             latched.heard = now;
+            latched.ssrc = ssrc;
             return Verdict::Accept;
         }
-        self.consider(now, canonical(source))
+        self.consider(now, canonical(source), ssrc)
     }
 
     /// Where media to this party goes.
@@ -270,7 +327,11 @@ impl Latch {
         self.counters
     }
 
-    fn consider(&mut self, now: Duration, source: SocketAddr) -> Verdict {
+    fn consider(&mut self, now: Duration, source: SocketAddr, ssrc: Option<u32>) -> Verdict {
+        if self.is_stray(source) {
+            self.counters.strays += 1;
+            return Verdict::Reject(Rejection::Stray);
+        }
         if !self.permits(source) {
             self.counters.not_permitted += 1;
             return Verdict::Reject(Rejection::NotPermitted);
@@ -284,24 +345,59 @@ impl Latch {
             }
         };
         let claim = if self.stated == Some(source) { Claim::Exact } else { Claim::Learnt };
-        let challenger = Latched { source, heard: now, claim };
+        let challenger = Latched { source, ssrc, since: now, heard: now, claim };
         let Some(latched) = &mut self.latched else {
             self.latched = Some(challenger);
             return Verdict::Accept;
         };
         if latched.source == source {
             latched.heard = now;
+            latched.ssrc = ssrc;
             return Verdict::Accept;
         }
-        let silent = now.saturating_sub(latched.heard) >= self.relatch_after;
-        let outranked = now < until && claim.rank() > latched.claim.rank();
-        if silent || outranked {
-            *latched = challenger;
-            self.counters.relatched += 1;
-            return Verdict::Relatched;
+        let latched = *latched;
+        let Some(taken) = self.taken(&latched, &challenger, until) else {
+            self.counters.occupied += 1;
+            return Verdict::Reject(Rejection::Occupied);
+        };
+        self.displaced = (taken == Taken::Abandoned).then_some((latched.source, latched.ssrc));
+        self.latched = Some(challenger);
+        self.counters.relatched += 1;
+        Verdict::Relatched
+    }
+
+    /// How the challenger takes the latched source's place, if it does: the module's table.
+    fn taken(&self, latched: &Latched, challenger: &Latched, until: Duration) -> Option<Taken> {
+        let now = challenger.heard;
+        let returns = |(source, ssrc)| source == challenger.source || same(ssrc, challenger.ssrc);
+        let moved = now < until && matches!(latched.claim, Claim::Stale { .. });
+        if challenger.claim == Claim::Exact || moved || self.displaced.is_some_and(returns) {
+            return Some(Taken::Rightfully);
         }
-        self.counters.occupied += 1;
-        Verdict::Reject(Rejection::Occupied)
+        let silent = now.saturating_sub(latched.heard);
+        if same(latched.ssrc, challenger.ssrc) {
+            return (silent >= self.relatch_after).then_some(Taken::Rightfully);
+        }
+        let established = latched.heard.saturating_sub(latched.since) >= self.relatch_after;
+        match latched.claim {
+            Claim::Exact if self.policy != Policy::Open => None,
+            Claim::Learnt | Claim::Stale { .. } if !established => {
+                (silent >= self.relatch_after).then_some(Taken::Rightfully)
+            }
+            _ => (silent >= self.relatch_after.saturating_mul(Self::ESTABLISHED)).then_some(Taken::Abandoned),
+        }
+    }
+
+    /// Whether the source sent before the port was announced, and SDP does not name it. Remembers it if that is so now.
+    fn is_stray(&mut self, source: SocketAddr) -> bool {
+        let known = self.strays.contains(&Some(source));
+        if self.announced {
+            return known && self.stated != Some(source);
+        }
+        if !known && let Some(free) = self.strays.iter_mut().find(|stray| stray.is_none()) {
+            *free = Some(source);
+        }
+        true
     }
 
     fn permits(&self, source: SocketAddr) -> bool {
@@ -314,6 +410,11 @@ impl Latch {
             Policy::Open => true,
         }
     }
+}
+
+/// Whether two packets are known to be of one stream.
+fn same(one: Option<u32>, other: Option<u32>) -> bool {
+    one.is_some() && one == other
 }
 
 /// The same address without IPv4-in-IPv6 mapping, flow label and scope, so that equal peers are

@@ -47,14 +47,115 @@ fn a_neighbour_cannot_take_a_live_stream() {
     assert_eq!(latch.target(), Some(phone));
 }
 
+/// Has a source sent for so long, a packet each 20 ms, beginning at `from`.
+fn talk(latch: &mut Latch, from: u64, to: u64, source: &str, ssrc: u32) {
+    for now in (from..=to).step_by(20) {
+        assert!(latch.accept_stream(ms(now), at(source), Some(ssrc)).is_accepted(), "{source} at {now}");
+    }
+}
+
+/// The windows of the table, to the millisecond, for a source that was learnt.
 #[test]
-fn after_silence_a_permitted_source_takes_over() {
+fn an_established_source_keeps_its_stream_through_thirty_seconds_of_silence() {
+    for policy in [Policy::Signalled, Policy::Open] {
+        let mut latch = Latch::new(policy);
+        latch.expect(Some(at("192.168.1.5:4000")), Some(ip("203.0.113.7")));
+        talk(&mut latch, 0, 4_000, "203.0.113.7:61000", 1);
+        let neighbour = at("203.0.113.7:61002");
+        for now in [7_000, 20_000, 33_999] {
+            assert_eq!(
+                latch.accept_stream(ms(now), neighbour, Some(2)),
+                Verdict::Reject(Rejection::Occupied),
+                "{policy:?} {now}"
+            );
+        }
+        assert_eq!(latch.accept_stream(ms(34_000), neighbour, Some(2)), Verdict::Relatched, "{policy:?}");
+        assert_eq!(
+            latch.accept_stream(ms(34_001), at("203.0.113.7:61000"), Some(1)),
+            Verdict::Relatched,
+            "whom it was taken from has it back at once"
+        );
+        assert_eq!(
+            latch.accept_stream(ms(34_002), neighbour, Some(2)),
+            Verdict::Reject(Rejection::Occupied),
+            "and keeps it"
+        );
+    }
+}
+
+#[test]
+fn the_sdp_address_keeps_its_stream_however_long_it_is_silent() {
+    let mut latch = Latch::new(Policy::Signalled);
+    latch.expect(Some(at("203.0.113.7:4000")), Some(ip("203.0.113.7")));
+    latch.accept_stream(ms(0), at("203.0.113.7:4000"), Some(1));
+    for now in [3_000, 31_000, 3_600_000] {
+        let neighbour = latch.accept_stream(ms(now), at("203.0.113.7:4002"), Some(2));
+        assert_eq!(neighbour, Verdict::Reject(Rejection::Occupied), "{now}");
+    }
+    assert_eq!(latch.accept_stream(ms(3_600_020), at("203.0.113.7:4000"), Some(1)), Verdict::Accept);
+}
+
+/// Under the open policy a party may come from anywhere later on; but the address that its SDP names is still its own.
+#[test]
+fn the_open_policy_gives_up_a_silent_sdp_address_but_not_for_good() {
+    let mut latch = Latch::new(Policy::Open);
+    latch.expect(Some(at("203.0.113.7:4000")), None);
+    latch.accept_stream(ms(0), at("203.0.113.7:4000"), Some(1));
+    let elsewhere = at("198.51.100.1:9");
+    assert!(!latch.accept_stream(ms(29_999), elsewhere, Some(2)).is_accepted());
+    assert_eq!(latch.accept_stream(ms(30_000), elsewhere, Some(2)), Verdict::Relatched);
+    assert_eq!(latch.accept_stream(ms(30_020), at("203.0.113.7:4000"), Some(3)), Verdict::Relatched);
+    assert!(!latch.accept_stream(ms(30_040), elsewhere, Some(2)).is_accepted());
+}
+
+#[test]
+fn a_stream_that_a_nat_gave_another_port_is_known_by_its_ssrc() {
     let mut latch = natted();
-    latch.accept(ms(0), at("203.0.113.7:61000"));
-    assert!(!latch.accept(ms(2999), at("203.0.113.7:61002")).is_accepted());
-    assert_eq!(latch.accept(ms(3000), at("203.0.113.7:61002")), Verdict::Relatched);
-    assert_eq!(latch.accept(ms(3001), at("203.0.113.7:61000")), Verdict::Reject(Rejection::Occupied));
+    talk(&mut latch, 0, 4_000, "203.0.113.7:61000", 1);
+    let (moved, neighbour) = (at("203.0.113.7:61004"), at("203.0.113.7:61002"));
+    assert!(!latch.accept_stream(ms(6_999), moved, Some(1)).is_accepted(), "a live stream is never taken");
+    assert!(!latch.accept_stream(ms(7_000), neighbour, Some(2)).is_accepted());
+    assert_eq!(latch.accept_stream(ms(7_000), moved, Some(1)), Verdict::Relatched);
+    assert_eq!(latch.target(), Some(moved));
+}
+
+/// One packet is no stream: whoever sent it must not keep the party out for long.
+#[test]
+fn a_source_that_is_not_established_is_given_up_after_three_seconds() {
+    let mut latch = natted();
+    latch.accept_stream(ms(0), at("203.0.113.7:9"), Some(9));
+    assert!(!latch.accept_stream(ms(2_999), at("203.0.113.7:61000"), Some(1)).is_accepted());
+    assert_eq!(latch.accept_stream(ms(3_000), at("203.0.113.7:61000"), Some(1)), Verdict::Relatched);
     assert_eq!(latch.accept(ms(60_000), at("198.51.100.1:61002")), Verdict::Reject(Rejection::NotPermitted));
+}
+
+#[test]
+fn the_sdp_address_wins_at_any_time_even_against_a_live_stream() {
+    for policy in [Policy::Signalled, Policy::Open] {
+        let mut latch = Latch::new(policy);
+        latch.expect(Some(at("203.0.113.7:4000")), None);
+        talk(&mut latch, 0, 60_000, "203.0.113.7:9", 9);
+        assert_eq!(latch.accept_stream(ms(60_001), at("203.0.113.7:4000"), Some(1)), Verdict::Relatched);
+        assert!(!latch.accept_stream(ms(60_002), at("203.0.113.7:9"), Some(9)).is_accepted());
+    }
+}
+
+/// The call before has ended, its party still sends: behind an SBC it has the very address of the new party's.
+#[test]
+fn who_sends_before_the_port_is_announced_is_never_learnt() {
+    let mut latch = Latch::new(Policy::Signalled).unannounced();
+    latch.expect(Some(at("203.0.113.7:4000")), Some(ip("203.0.113.1")));
+    let late = at("203.0.113.7:20000");
+    assert_eq!(latch.accept_stream(ms(0), late, Some(7)), Verdict::Reject(Rejection::Stray));
+    latch.announce();
+    for now in [20, 5_000, 600_000] {
+        assert_eq!(latch.accept_stream(ms(now), late, Some(7)), Verdict::Reject(Rejection::Stray));
+    }
+    assert_eq!(latch.source(), None);
+    assert_eq!(latch.counters().strays, 4);
+    assert_eq!(latch.accept_stream(ms(600_020), at("203.0.113.7:61000"), Some(1)), Verdict::Accept, "NAT");
+    latch.expect(Some(late), None);
+    assert!(latch.accept_stream(ms(600_040), late, Some(8)).is_accepted(), "SDP has given the port to this call");
 }
 
 #[test]
@@ -157,7 +258,7 @@ fn the_open_policy_still_keeps_a_live_stream() {
         Verdict::Relatched,
         "the named address is better"
     );
-    assert_eq!(latch.accept(ms(3020), at("198.51.100.2:2")), Verdict::Relatched);
+    assert!(!latch.accept(ms(3020), at("198.51.100.2:2")).is_accepted());
 }
 
 #[test]

@@ -34,13 +34,22 @@ pub struct Engine {
     config: Media,
     epoch: Instant,
     pool: PortPool,
+    epoch: Instant,
     threads: Vec<Handle>,
-    calls: HashMap<CallKey, Vec<LocalMedia>>,
+    calls: HashMap<CallKey, Taken>,
     changes: Vec<PlanChange>,
     /// Calls whose sockets are to be closed once their last facts have been passed on.
-    closing: Vec<(CallKey, Vec<LocalMedia>)>,
+    closing: Vec<(CallKey, Taken)>,
     /// Times no port could be had.
     exhausted: u64,
+}
+
+/// What a call has of the pool.
+#[derive(Debug, Default)]
+struct Taken {
+    locals: Vec<LocalMedia>,
+    /// Both parties have described their media at some time: packets may come, also after the call's end.
+    flowed: bool,
 }
 
 /// What SDP has newly agreed on for one stream, for those who listen.
@@ -143,6 +152,7 @@ impl Engine {
             config,
             epoch,
             pool,
+            epoch,
             threads,
             calls: HashMap::new(),
             changes: Vec::new(),
@@ -165,12 +175,18 @@ impl Engine {
     /// Closes the sockets of calls that were released. Apart from `release`, so that whoever hears of the closing has
     /// heard of the call before.
     pub fn close_released(&mut self) {
-        for (call, locals) in std::mem::take(&mut self.closing) {
+        let now = self.epoch.elapsed();
+        for (call, taken) in std::mem::take(&mut self.closing) {
             self.tell(call, Command::Close { call });
-            for local in locals {
-                // The relay closes the sockets a moment later; should the port be taken again at once, `bind` passes
-                // over it while it is still held.
-                self.pool.give_back(local.rtp.ip(), local.rtp.port());
+            for local in taken.locals {
+                let (ip, port) = (local.rtp.ip(), local.rtp.port());
+                if taken.flowed {
+                    self.pool.lay_to_rest(now, ip, port);
+                } else {
+                    // The relay closes the sockets a moment later; should the port be taken again at once, `bind` passes
+                    // over it while it is still held.
+                    self.pool.give_back(ip, port);
+                }
             }
         }
     }
@@ -186,6 +202,12 @@ impl Engine {
         self.pool.taken()
     }
 
+    /// RTP ports that rest from an ended call.
+    #[must_use]
+    pub fn ports_resting(&self) -> usize {
+        self.pool.resting()
+    }
+
     /// Times no port could be had.
     #[must_use]
     pub fn exhausted(&self) -> u64 {
@@ -199,10 +221,11 @@ impl Engine {
     }
 
     fn bind(&mut self, ip: IpAddr) -> Option<(UdpSocket, UdpSocket, u16)> {
+        let now = self.epoch.elapsed();
         let mut busy = Vec::new();
         let mut bound = None;
         while bound.is_none() && busy.len() < BIND_TRIES {
-            let Some(port) = self.pool.take(ip) else { break };
+            let Some(port) = self.pool.take(now, ip) else { break };
             match (socket(ip, port), socket(ip, port + 1)) {
                 (Ok(rtp), Ok(rtcp)) => bound = Some((rtp, rtcp, port)),
                 _ => busy.push(port),
@@ -247,11 +270,17 @@ impl MediaPlane for Engine {
         };
         let local = LocalMedia { rtp: SocketAddr::new(ip, port), rtcp: SocketAddr::new(ip, port + 1) };
         self.tell(call, Command::Open { call, stream, face, rtp, rtcp });
-        self.calls.entry(call).or_default().push(local);
+        self.calls.entry(call).or_default().locals.push(local);
         Ok(local)
     }
 
     fn apply(&mut self, call: CallKey, stream: usize, plan: &StreamPlan) {
+        if plan.trunk.signalled_from.is_some()
+            && plan.pbx.signalled_from.is_some()
+            && let Some(taken) = self.calls.get_mut(&call)
+        {
+            taken.flowed = true;
+        }
         self.tell(call, Command::Plan { call, stream, plan: Box::new(plan.clone()) });
         self.changes.push(PlanChange { call, stream, plan: plan.clone() });
     }

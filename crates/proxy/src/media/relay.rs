@@ -68,8 +68,8 @@ struct End {
 impl End {
     fn new(policy: Policy, seed: u64) -> Self {
         Self {
-            rtp: Latch::new(policy),
-            rtcp: Latch::rtcp(policy),
+            rtp: Latch::new(policy).unannounced(),
+            rtcp: Latch::rtcp(policy).unannounced(),
             mux: false,
             stats: StreamStats::new(),
             clock_rates: [8_000; 128],
@@ -85,7 +85,13 @@ impl End {
         }
     }
 
-    fn expect(&mut self, plan: &EndPlan) {
+    /// Takes what this party has said of its media. It knows of our port once the `other` one's description has passed on
+    /// to it: that is the message our port stands in.
+    fn expect(&mut self, plan: &EndPlan, other: &EndPlan) {
+        if other.signalled_from.is_some() {
+            self.rtp.announce();
+            self.rtcp.announce();
+        }
         self.rtp.expect(plan.remote_rtp, plan.signalled_from);
         self.rtcp.expect(plan.remote_rtcp.or(plan.remote_rtp), plan.signalled_from);
         self.mux = plan.mux;
@@ -161,8 +167,8 @@ impl Relay {
     pub(super) fn plan(&mut self, now: Duration, plan: &StreamPlan) {
         self.readable = plan.kind == MediaKind::Audio
             && !matches!(plan.tappable, Err(Untappable::Dtls | Untappable::T38));
-        self.trunk.expect(&plan.trunk);
-        self.pbx.expect(&plan.pbx);
+        self.trunk.expect(&plan.trunk, &plan.pbx);
+        self.pbx.expect(&plan.pbx, &plan.trunk);
         self.trunk.clocks_from(&plan.pbx);
         self.pbx.clocks_from(&plan.trunk);
         for end in [&mut self.trunk, &mut self.pbx] {
@@ -249,7 +255,7 @@ impl Relay {
             Component::Rtcp => kind == PacketKind::Rtcp || !readable,
         };
         let known = if teaches {
-            latch.accept(now, source).is_accepted()
+            latch.accept_stream(now, source, ssrc(kind, packet)).is_accepted()
         } else {
             latch.source() == Some(source) || latch.target() == Some(source)
         };
@@ -313,6 +319,16 @@ impl Relay {
     pub(super) fn report(&self, stream: usize) -> StreamReport {
         StreamReport { stream, trunk: self.trunk.report(), pbx: self.pbx.report() }
     }
+}
+
+/// Of RTP its SSRC, of RTCP its sender's.
+fn ssrc(kind: PacketKind, packet: &[u8]) -> Option<u32> {
+    let at = match kind {
+        PacketKind::Rtp => 8..12,
+        PacketKind::Rtcp => 4..8,
+        _ => return None,
+    };
+    packet.get(at)?.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
 }
 
 #[cfg(test)]
@@ -428,6 +444,40 @@ mod tests {
                 Outcome::Rejected
             );
         }
+    }
+
+    /// The call that had the port before has ended, and its party behind the same SBC still sends.
+    #[test]
+    fn the_last_calls_late_sender_is_not_heard_in_the_next() {
+        let mut relay = Relay::new(Policy::Signalled, 1);
+        let late = at("192.0.2.1:20000");
+        let mut sent = |relay: &mut Relay, now, source| {
+            relay.packet(ms(now), Face::Trunk, Component::Rtp, source, &mut rtp(now as u16))
+        };
+        assert_eq!(sent(&mut relay, 0, late), Outcome::Rejected);
+        // The INVITE has passed: the carrier has said where it is, and has not been told where we are.
+        relay.plan(ms(5), &plan(end(CARRIER, false), EndPlan::default()));
+        assert_eq!(sent(&mut relay, 10, late), Outcome::Rejected);
+        relay.plan(ms(15), &plan(end(CARRIER, false), end(PBX, false)));
+        assert_eq!(sent(&mut relay, 20, late), Outcome::Rejected);
+        let behind_nat = at("192.0.2.1:51234");
+        assert!(matches!(sent(&mut relay, 30, behind_nat), Outcome::Forward { .. }));
+        assert_eq!(sent(&mut relay, 60_000, late), Outcome::Rejected);
+        assert_eq!(relay.report(0).trunk.packets, 1);
+    }
+
+    #[test]
+    fn the_address_in_sdp_wins_the_stream_back_at_once() {
+        let mut relay = relay(false);
+        let neighbour = at("192.0.2.1:9999");
+        for n in 0..500_u16 {
+            let now = ms(u64::from(n) * 20);
+            relay.packet(now, Face::Trunk, Component::Rtp, neighbour, &mut rtp(n));
+        }
+        let party = relay.packet(ms(10_000), Face::Trunk, Component::Rtp, at(CARRIER), &mut rtp(1));
+        assert!(matches!(party, Outcome::Forward { .. }));
+        let back = relay.packet(ms(10_001), Face::Pbx, Component::Rtp, at(PBX), &mut rtp(1));
+        assert!(matches!(back, Outcome::Forward { to, .. } if to == at(CARRIER)));
     }
 
     #[test]

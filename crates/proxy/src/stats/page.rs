@@ -120,6 +120,7 @@ impl Stats {
         let media = &self.media;
         page.gauge("streams", "Media streams open.", media.streams as f64);
         page.gauge("ports_used", "RTP ports in use.", media.ports as f64);
+        page.gauge("ports_resting", "RTP ports that rest from an ended call.", media.ports_resting as f64);
         page.counter("ports_exhausted_total", "Times no RTP port could be had.", media.ports_exhausted);
         page.counter("packets_total", "Media packets forwarded.", media.packets);
         page.counter("bytes_total", "Bytes of them.", media.octets);
