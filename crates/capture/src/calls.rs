@@ -301,6 +301,7 @@ impl Follower {
         let (key, happening) = match *fact {
             // Nobody consents in a recording.
             CallFact::Started { .. }
+            | CallFact::Misaimed { .. }
             | CallFact::Told { .. }
             | CallFact::Digit { .. }
             | CallFact::Referred { .. }

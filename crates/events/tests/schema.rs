@@ -198,15 +198,20 @@ fn any_signalling() -> impl Strategy<Value = Happening> {
         Untappable::NotAudio,
         Untappable::UnknownCodec,
         Untappable::Unreadable,
+        Untappable::UnknownPayloadType,
+        Untappable::Undecodable,
     ]);
-    let problem = prop_oneof![Just(MediaProblem::OneWay), Just(MediaProblem::Timeout)];
-    let state = prop_oneof![Just(MediaState::Lost), Just(MediaState::Restored)];
+    let problem =
+        prop_oneof![Just(MediaProblem::OneWay), Just(MediaProblem::Timeout), Just(MediaProblem::Rejected)];
+    let heard = prop_oneof![Just(MediaState::Lost), Just(MediaState::Restored)];
+    let state = prop_oneof![Just(MediaState::Lost), Just(MediaState::Restored), Just(MediaState::Kept)];
     prop_oneof![
         any::<bool>().prop_map(|analysed| CallStarted { analysed }.into()),
         any_millis().prop_map(|waited| CallAnswered { waited }.into()),
         any_leg().prop_map(|by| CallHeld { by }.into()),
         (any_leg(), any_millis()).prop_map(|(by, held)| CallResumed { by, held }.into()),
-        (any::<u32>(), untappable).prop_map(|(stream, reason)| CallUntappable { stream, reason }.into()),
+        (any::<u32>(), untappable, proptest::option::of(any_leg()), heard)
+            .prop_map(|(stream, reason, leg, state)| CallUntappable { stream, reason, leg, state }.into()),
         (problem, state, proptest::option::of(any_leg()), any_millis())
             .prop_map(|(problem, state, leg, silent)| CallMedia { problem, state, leg, silent }.into()),
         any_consent(),
@@ -259,8 +264,15 @@ fn any_media() -> impl Strategy<Value = LegMedia> {
         CodecName::L16,
         CodecName::Other,
     ]));
-    (codec, any::<u64>(), any::<u64>(), 0.0f32..1e6, any::<u64>()).prop_map(
-        |(codec, packets, lost, jitter_ms, unheard)| LegMedia { codec, packets, lost, jitter_ms, unheard },
+    (codec, any::<u64>(), any::<u64>(), 0.0f32..1e6, any::<u64>(), any::<u64>()).prop_map(
+        |(codec, packets, lost, jitter_ms, unheard, rejected)| LegMedia {
+            codec,
+            packets,
+            lost,
+            jitter_ms,
+            unheard,
+            rejected,
+        },
     )
 }
 

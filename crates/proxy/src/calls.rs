@@ -100,6 +100,22 @@ pub struct Numbers {
     pub agents: Option<OnList>,
 }
 
+/// What the parties of a silent call say of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Judged {
+    /// Both still have it, as far as could be asked.
+    Alive,
+    /// Neither could be asked.
+    Unknown,
+    /// One has it no longer: by its own word, which is the status, or since it and its host are silent.
+    Gone {
+        /// Which one.
+        face: Face,
+        /// 481 or 408.
+        status: Option<u16>,
+    },
+}
+
 impl Inner {
     fn enter(&mut self, key: CallKey, entry: Entry) {
         self.by_sip.entry(entry.sip_call_id().to_owned()).or_default().push(key);
@@ -287,8 +303,16 @@ impl Calls {
                     inner.counters.untappable += 1;
                     tracing::info!(call = %entry.call().id, stream, %reason, "a stream is relayed but can't be heard");
                     let stream = u32::try_from(stream).unwrap_or(u32::MAX);
-                    let happening = CallUntappable { stream, reason: words::untappable(reason) };
+                    let (reason, state) = (words::untappable(reason), MediaState::Lost);
+                    let happening = CallUntappable { stream, reason, leg: None, state };
                     self.bus.publish(entry.tell(self.epoch.elapsed(), happening));
+                }
+            }
+            CallFact::Misaimed { key, by } => {
+                inner.counters.misaimed += 1;
+                if let Some(entry) = inner.calls.get(&key) {
+                    let (call, by) = (entry.call().id, by.as_str());
+                    tracing::warn!(%call, by, "an answer aims media at this host, multicast or nobody: none is sent there");
                 }
             }
             CallFact::Told { key, by, name, value, at } => match Telling::parse(&name, &value) {
@@ -479,11 +503,12 @@ impl Calls {
         }
     }
 
-    /// The media plane has something to say. Returns the calls that should be taken down.
+    /// The media plane has something to say. Returns the calls that have fallen silent: whether they are still up is to be
+    /// asked of their parties, and told by [`Self::judged`].
     pub(crate) fn notice(&self, now: Duration, notice: Notice) -> Vec<CallKey> {
         let mut guard = self.lock();
         let inner = &mut *guard;
-        let mut dead = Vec::new();
+        let mut fallen_silent = Vec::new();
         match notice {
             Notice::Reports(reports) => {
                 for (key, report) in reports {
@@ -498,10 +523,27 @@ impl Calls {
                         Change::Restored { silent, .. } => {
                             tracing::info!(%call, silent = silent.as_str(), "audio comes from this side again");
                         }
-                        Change::TimedOut { .. } => {
-                            tracing::warn!(%call, "no media for too long: the call is taken down");
-                            dead.push(key);
+                        Change::Rejected { face, from, .. } => {
+                            inner.counters.one_way += 1;
+                            let source = from.map(|ip| ip.to_string()).unwrap_or_default();
+                            tracing::warn!(
+                                %call, side = face.as_str(), source,
+                                "one-way audio: all that comes from this side is rejected, since neither its SDP nor its signalling names this source; see `media.latching`"
+                            );
                         }
+                        Change::Admitted { face, .. } => {
+                            tracing::info!(%call, side = face.as_str(), "what comes from this side is let in again");
+                        }
+                        Change::TimedOut { for_, again } => {
+                            fallen_silent.push(key);
+                            if again {
+                                continue;
+                            }
+                            inner.counters.silences += 1;
+                            let silent_s = for_.as_secs();
+                            tracing::warn!(%call, silent_s, "no media from either side: both are asked whether the call is still up");
+                        }
+                        Change::Flows { .. } => tracing::info!(%call, "media flow again after a silence"),
                     }
                     self.bus.publish(entry.tell(now, media_event(change)));
                 }
@@ -514,7 +556,33 @@ impl Calls {
                 self.close_if_done(inner, key);
             }
         }
-        dead
+        fallen_silent
+    }
+
+    /// The parties of a silent call have been asked. Returns whether it is to be ended: one of them has no such call any more,
+    /// and nothing has come since.
+    pub(crate) fn judged(&self, now: Duration, key: CallKey, judged: Judged) -> bool {
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        let Some(entry) = inner.calls.get_mut(&key) else { return false };
+        let Some(since) = entry.quiet() else { return false };
+        let (call, silent_s) = (entry.call().id, now.saturating_sub(since).as_secs());
+        match judged {
+            Judged::Gone { face, status } => {
+                let (side, status) = (face.as_str(), status.unwrap_or_default());
+                tracing::warn!(%call, silent_s, side, status, "no media, and this side has no such call any more (status 0: it is silent): both sides are sent BYE, the ports are released");
+                return true;
+            }
+            Judged::Alive => {
+                tracing::info!(%call, silent_s, "no media, but both sides still have the call: it goes on");
+            }
+            Judged::Unknown => {
+                tracing::warn!(%call, silent_s, "no media, and neither side could be asked: the call goes on");
+            }
+        }
+        inner.counters.silences_kept += 1;
+        self.bus.publish(entry.tell(now, silence(MediaState::Kept, now.saturating_sub(since))));
+        false
     }
 
     /// Closes ended calls whose media or analysis never reported back.
@@ -602,6 +670,10 @@ impl Calls {
     }
 }
 
+const fn silence(state: MediaState, silent: Duration) -> CallMedia {
+    CallMedia { problem: MediaProblem::Timeout, state, leg: None, silent }
+}
+
 fn media_event(change: Change) -> CallMedia {
     match change {
         Change::OneWay { silent, for_ } => CallMedia {
@@ -616,8 +688,19 @@ fn media_event(change: Change) -> CallMedia {
             leg: Some(leg(silent)),
             silent: for_,
         },
-        Change::TimedOut { for_ } => {
-            CallMedia { problem: MediaProblem::Timeout, state: MediaState::Lost, leg: None, silent: for_ }
-        }
+        Change::TimedOut { for_, .. } => silence(MediaState::Lost, for_),
+        Change::Flows { for_ } => silence(MediaState::Restored, for_),
+        Change::Rejected { face, for_, .. } => CallMedia {
+            problem: MediaProblem::Rejected,
+            state: MediaState::Lost,
+            leg: Some(leg(face)),
+            silent: for_,
+        },
+        Change::Admitted { face, for_ } => CallMedia {
+            problem: MediaProblem::Rejected,
+            state: MediaState::Restored,
+            leg: Some(leg(face)),
+            silent: for_,
+        },
     }
 }

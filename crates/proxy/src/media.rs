@@ -12,6 +12,7 @@
 //! A relay thread owns its sockets and streams outright. It takes no lock, allocates nothing for a packet, logs
 //! nothing and waits for nobody; what it has to say goes out once a second, or when a call closes.
 
+mod aim;
 mod engine;
 mod ports;
 mod relay;

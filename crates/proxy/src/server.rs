@@ -134,7 +134,10 @@ impl Server {
         }
 
         let (notices, inbox) = tokio::sync::mpsc::channel(MOST_NOTICES);
-        let engine = Engine::start(config.media.clone(), taps, &notices, epoch, random::number(), &alarm)?;
+        let listening_at =
+            config.sip.listen.iter().map(|listen| listen.addr).chain(config.http.listen.address());
+        let engine = Engine::start(config.media.clone(), taps, &notices, epoch, random::number(), &alarm)?
+            .guarding(listening_at.collect());
         calls.disclose_by(disclosure(
             &config,
             &engine,
@@ -324,11 +327,11 @@ async fn attend(signalling: Arc<Signalling>, calls: Arc<Calls>, alarm: Alarm, mu
             notice = inbox.recv() => {
                 // No relay thread is left to say anything: this task ends, and with it the process.
                 let Some(notice) = notice else { return };
-                let dead = calls.notice(signalling.now(), notice);
-                if !dead.is_empty() {
+                let silent = calls.notice(signalling.now(), notice);
+                if !silent.is_empty() {
                     signalling.with(|core, now| {
-                        for call in dead {
-                            core.terminate(now, call, Cause::MediaTimeout);
+                        for call in silent {
+                            core.ask(now, call);
                         }
                     });
                 }

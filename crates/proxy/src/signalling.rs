@@ -6,6 +6,7 @@
 mod access;
 mod asides;
 mod core;
+mod liveness;
 mod streams;
 mod udp;
 
@@ -140,7 +141,7 @@ impl Signalling {
                 match output {
                     Output::Send { bytes, to, connect } => self.send(core, now, bytes, to, connect),
                     Output::Route(query) => self.route(core, now, query),
-                    Output::Probed { key, status } => core.probed(key, status),
+                    Output::Probed { key, status } => core.probed(now, key, status),
                     Output::Answered { key, answer } => core.answered(now, key, answer),
                 }
             }

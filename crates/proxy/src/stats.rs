@@ -229,6 +229,7 @@ impl Stats {
                 ("unanswered", counters.unanswered),
                 ("no_ports", anchored.refused_ports),
                 ("bad_sdp", anchored.refused_sdp),
+                ("media_address", anchored.refused_aims),
             ]),
             sip: SipStats {
                 transactions,

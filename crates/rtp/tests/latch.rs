@@ -155,7 +155,10 @@ fn who_sends_before_the_port_is_announced_is_never_learnt() {
     assert_eq!(latch.counters().strays, 4);
     assert_eq!(latch.accept_stream(ms(600_020), at("203.0.113.7:61000"), Some(1)), Verdict::Accept, "NAT");
     latch.expect(Some(late), None);
-    assert!(latch.accept_stream(ms(600_040), late, Some(8)).is_accepted(), "SDP has given the port to this call");
+    assert!(
+        latch.accept_stream(ms(600_040), late, Some(8)).is_accepted(),
+        "SDP has given the port to this call"
+    );
 }
 
 #[test]

@@ -137,7 +137,7 @@ pub struct CallResumed {
     pub held: Duration,
 }
 
-/// A media stream can't be listened to. It is relayed all the same.
+/// A media stream can't be listened to, or can be again. It is relayed all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CallUntappable {
@@ -145,6 +145,10 @@ pub struct CallUntappable {
     pub stream: u32,
     /// Why not.
     pub reason: Untappable,
+    /// Whose voice can't be heard; `None` if it is both.
+    pub leg: Option<Leg>,
+    /// Whether that begins or is over.
+    pub state: MediaState,
 }
 
 /// Why a stream can't be listened to.
@@ -163,6 +167,10 @@ pub enum Untappable {
     UnknownCodec,
     /// Its description couldn't be understood.
     Unreadable,
+    /// Its packets bear a payload type that no description explains.
+    UnknownPayloadType,
+    /// Its packets can't be decoded as what they should be: cut, or of another codec than they say.
+    Undecodable,
 }
 
 /// Media of one leg don't arrive as they should, or do so again.
@@ -173,7 +181,7 @@ pub struct CallMedia {
     pub problem: MediaProblem,
     /// Whether it begins or is over.
     pub state: MediaState,
-    /// The leg that nothing is heard from; `None` if neither is.
+    /// The leg that nothing is heard from, or whose packets are rejected; `None` if neither is heard.
     pub leg: Option<Leg>,
     /// For how long nothing has been, or had been, heard.
     #[serde(rename = "silent_ms", with = "millis")]
@@ -188,6 +196,8 @@ pub enum MediaProblem {
     OneWay,
     /// Packets come from neither.
     Timeout,
+    /// All packets of one leg come from addresses that `media.latching` does not permit: none is passed on.
+    Rejected,
 }
 
 /// Whether a problem begins or is over.
@@ -198,6 +208,8 @@ pub enum MediaState {
     Lost,
     /// Packets come again.
     Restored,
+    /// Of a `timeout`: both parties were asked, and the call is still up by their word; it goes on.
+    Kept,
 }
 
 /// Whether the customer may be listened to has changed.
@@ -311,6 +323,8 @@ pub struct LegMedia {
     pub jitter_ms: f32,
     /// Packets that were heard by nobody here, because analysis was behind. Forwarding is never affected.
     pub unheard: u64,
+    /// Packets that were not passed on, since they came from an address that `media.latching` does not permit.
+    pub rejected: u64,
 }
 
 /// A codec, as SDP names it. Not text: what a peer writes into its SDP doesn't get into an event.

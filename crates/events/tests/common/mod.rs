@@ -50,7 +50,11 @@ pub(crate) fn a_call() -> Vec<Event> {
 pub(crate) fn a_happening_of_each_kind() -> Vec<(u64, Happening)> {
     vec![
         (0, CallStarted { analysed: true }.into()),
-        (120, CallUntappable { stream: 1, reason: Untappable::NotAudio }.into()),
+        (
+            120,
+            CallUntappable { stream: 1, reason: Untappable::NotAudio, leg: None, state: MediaState::Lost }
+                .into(),
+        ),
         (6_480, CallAnswered { waited: ms(6_480) }.into()),
         (
             6_480,
@@ -209,6 +213,7 @@ pub(crate) fn ended() -> CallEnded {
                 lost: 13,
                 jitter_ms: 2.4,
                 unheard: 0,
+                rejected: 0,
             },
             agent: LegMedia {
                 codec: Some(CodecName::Pcma),
@@ -216,6 +221,7 @@ pub(crate) fn ended() -> CallEnded {
                 lost: 0,
                 jitter_ms: 0.3,
                 unheard: 0,
+                rejected: 0,
             },
         }),
     }

@@ -15,11 +15,17 @@ pub struct CallCounters {
     pub hung_up: u64,
     /// Calls that were never answered: refused, cancelled, unreachable.
     pub unanswered: u64,
-    /// Calls taken down since no media came.
+    /// Calls ended, toward both parties, since no media came and one of them had no such call any more.
     pub media_timeouts: u64,
     /// Calls that ended otherwise: by the operator, by a time limit.
     pub ended_otherwise: u64,
-    /// Times that one side was silent while the other sent.
+    /// Times that a call fell silent on both sides for longer than `media.timeout`.
+    pub silences: u64,
+    /// Times that the parties of such a call were asked and it went on.
+    pub silences_kept: u64,
+    /// Answers that aimed media where it must not go.
+    pub misaimed: u64,
+    /// Times that one side was silent while the other sent, or sent and was rejected.
     pub one_way: u64,
     /// Streams that could not be read.
     pub untappable: u64,

@@ -295,10 +295,20 @@ impl Entry {
         let newest =
             self.reports.values().flat_map(|report| [report.trunk.last_heard, report.pbx.last_heard]).max();
         let held = self.held();
+        if self.conversation() == Some(report.stream)
+            && let Some(change) = self.watch.rejected(now, &report)
+        {
+            return Some(change);
+        }
         if let Some(change) = self.watch.timed_out(now, newest.flatten(), held, timeout) {
             return Some(change);
         }
         if self.conversation() == Some(report.stream) { self.watch.one_way(now, &report) } else { None }
+    }
+
+    /// Since when nothing has come from either side, if that was told and still holds.
+    pub(super) fn quiet(&self) -> Option<Duration> {
+        self.watch.quiet().filter(|_| self.end.is_none())
     }
 
     pub(super) fn media_closed(&mut self, reports: Vec<StreamReport>) {
@@ -378,6 +388,7 @@ impl Entry {
             packets: end.packets,
             lost: end.lost,
             jitter_ms: end.jitter_ms as f32,
+            rejected: end.rejected,
             unheard: if analysed { end.unheard } else { 0 },
         };
         Some(MediaQuality {

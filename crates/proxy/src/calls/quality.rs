@@ -1,5 +1,6 @@
-//! Whether a call's media flow as they should: one-way audio, and silence on both sides.
+//! Whether a call's media flow as they should: one-way audio, packets that latching rejects, silence on both sides.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use sidetone_rtp::one_way::{End, Flow, Heard, OneWayDetector};
@@ -18,9 +19,29 @@ pub(super) enum Change {
     OneWay { silent: Face, for_: Duration },
     /// It sends again.
     Restored { silent: Face, for_: Duration },
-    /// Nothing has come from either side for longer than allowed.
-    TimedOut { for_: Duration },
+    /// Nothing has come from either side for longer than allowed; told each time that so long has passed, `again` if
+    /// nothing has come since it was told before.
+    TimedOut { for_: Duration, again: bool },
+    /// Something comes again after that.
+    Flows { for_: Duration },
+    /// All that comes from this side is rejected; the newest of it came from there.
+    Rejected { face: Face, from: Option<IpAddr>, for_: Duration },
+    /// Something from this side is let in again.
+    Admitted { face: Face, for_: Duration },
 }
+
+/// What had come from one side when something was last let in, and what has become of it since.
+#[derive(Debug, Clone, Copy, Default)]
+struct Side {
+    packets: u64,
+    rejected: u64,
+    /// Since when all that came was rejected.
+    since: Option<Duration>,
+    told: bool,
+}
+
+/// So many packets make a stream, and not a stray: a second of audio.
+const STREAM: u64 = 50;
 
 /// Watches one call.
 #[derive(Debug)]
@@ -29,11 +50,23 @@ pub(super) struct Watch {
     may_send: [Option<Duration>; 2],
     silent: Option<(Face, Duration)>,
     active: Duration,
+    /// Since when nothing comes from either side, once that was told.
+    quiet: Option<Duration>,
+    trunk: Side,
+    pbx: Side,
 }
 
 impl Watch {
     pub(super) fn new(now: Duration) -> Self {
-        Self { one_way: OneWayDetector::new(ONE_WAY_AFTER), may_send: [None; 2], silent: None, active: now }
+        Self {
+            one_way: OneWayDetector::new(ONE_WAY_AFTER),
+            may_send: [None; 2],
+            silent: None,
+            active: now,
+            quiet: None,
+            trunk: Side::default(),
+            pbx: Side::default(),
+        }
     }
 
     /// SDP has agreed on something, or the call was answered or held: who may send from now on?
@@ -67,7 +100,13 @@ impl Watch {
         held: bool,
         timeout: Duration,
     ) -> Option<Change> {
-        self.active = self.active.max(newest.unwrap_or_default());
+        let newest = newest.unwrap_or_default();
+        if let Some(since) = self.quiet.filter(|since| newest > *since) {
+            self.quiet = None;
+            self.active = self.active.max(newest);
+            return Some(Change::Flows { for_: newest.saturating_sub(since) });
+        }
+        self.active = self.active.max(newest);
         if held || timeout.is_zero() {
             self.active = now;
         }
@@ -75,8 +114,39 @@ impl Watch {
         if silent_for < timeout || timeout.is_zero() {
             return None;
         }
+        let again = self.quiet.is_some();
+        let since = *self.quiet.get_or_insert(self.active);
         self.active = now;
-        Some(Change::TimedOut { for_: silent_for })
+        Some(Change::TimedOut { for_: now.saturating_sub(since), again })
+    }
+
+    /// Since when nothing has come from either side, if that was told and still holds.
+    pub(super) fn quiet(&self) -> Option<Duration> {
+        self.quiet
+    }
+
+    /// Whether all that comes from a side is rejected for where it comes from; to be asked once a second, of the
+    /// conversation's stream.
+    pub(super) fn rejected(&mut self, now: Duration, report: &StreamReport) -> Option<Change> {
+        for (face, end, side) in
+            [(Face::Trunk, &report.trunk, &mut self.trunk), (Face::Pbx, &report.pbx, &mut self.pbx)]
+        {
+            if end.packets > side.packets {
+                let told = side.since.filter(|_| side.told);
+                *side = Side { packets: end.packets, rejected: end.rejected, ..Side::default() };
+                if let Some(since) = told {
+                    return Some(Change::Admitted { face, for_: now.saturating_sub(since) });
+                }
+            } else if end.rejected > side.rejected {
+                let since = *side.since.get_or_insert(now);
+                let for_ = now.saturating_sub(since);
+                if !side.told && for_ >= ONE_WAY_AFTER && end.rejected - side.rejected >= STREAM {
+                    side.told = true;
+                    return Some(Change::Rejected { face, from: end.rejected_from, for_ });
+                }
+            }
+        }
+        None
     }
 
     /// Whether the conversation's stream flows one way only; to be asked once a second.
@@ -90,10 +160,14 @@ impl Watch {
         )?;
         match flow {
             Flow::OneWay { silent } => {
-                let (face, last, since) = match silent {
-                    End::A => (Face::Trunk, report.trunk.last_heard, trunk_since),
-                    End::B => (Face::Pbx, report.pbx.last_heard, pbx_since),
+                let (face, last, since, side) = match silent {
+                    End::A => (Face::Trunk, report.trunk.last_heard, trunk_since, self.trunk),
+                    End::B => (Face::Pbx, report.pbx.last_heard, pbx_since, self.pbx),
                 };
+                // It sends, and is rejected: that is told instead.
+                if side.since.is_some() {
+                    return None;
+                }
                 let from = last.max(since).unwrap_or(now);
                 self.silent = Some((face, from));
                 Some(Change::OneWay { silent: face, for_: now.saturating_sub(from) })
@@ -174,6 +248,54 @@ mod tests {
         for now in 100..159 {
             assert_eq!(watch.timed_out(s(now), Some(s(70)), false, TIMEOUT), None, "{now}");
         }
-        assert_eq!(watch.timed_out(s(159), None, false, TIMEOUT), Some(Change::TimedOut { for_: s(60) }));
+        assert_eq!(
+            watch.timed_out(s(159), None, false, TIMEOUT),
+            Some(Change::TimedOut { for_: s(60), again: false })
+        );
+    }
+
+    /// It is told anew each time, so that it is asked about anew; and taken back once, when something comes.
+    #[test]
+    fn silence_that_goes_on_is_told_again_and_its_end_once() {
+        let mut watch = Watch::new(s(0));
+        let mut at = |now, newest| watch.timed_out(s(now), newest, false, TIMEOUT);
+        assert_eq!(at(10, Some(s(10))), None);
+        assert_eq!(at(70, Some(s(10))), Some(Change::TimedOut { for_: s(60), again: false }));
+        assert_eq!(at(129, Some(s(10))), None);
+        assert_eq!(at(130, Some(s(10))), Some(Change::TimedOut { for_: s(120), again: true }));
+        assert_eq!(at(140, Some(s(140))), Some(Change::Flows { for_: s(130) }));
+        assert_eq!(at(141, Some(s(141))), None);
+        assert_eq!(at(201, Some(s(141))), Some(Change::TimedOut { for_: s(60), again: false }));
+    }
+
+    fn rejected(count: u64, packets: u64) -> StreamReport {
+        let from = Some("198.51.100.9".parse().unwrap());
+        let trunk = EndReport { rejected: count, packets, rejected_from: from, ..EndReport::default() };
+        let pbx = EndReport { last_heard: Some(s(count / 50)), packets: count, ..EndReport::default() };
+        StreamReport { stream: 0, trunk, pbx }
+    }
+
+    #[test]
+    fn a_stream_that_is_rejected_is_told_once_with_its_source_and_is_not_called_silent() {
+        let mut watch = Watch::new(s(0));
+        watch.plan(s(0), &plan(Direction::SendRecv, Direction::SendRecv), true);
+        let mut told = Vec::new();
+        for now in 1..60 {
+            let report = rejected(50 * now, 0);
+            told.extend(watch.rejected(s(now), &report));
+            told.extend(watch.one_way(s(now), &report));
+        }
+        let from = Some("198.51.100.9".parse().unwrap());
+        assert_eq!(told, [Change::Rejected { face: Face::Trunk, from, for_: s(5) }]);
+        let admitted = Some(Change::Admitted { face: Face::Trunk, for_: s(59) });
+        assert_eq!(watch.rejected(s(60), &rejected(3_000, 1)), admitted);
+    }
+
+    #[test]
+    fn a_few_strays_are_no_stream() {
+        let mut watch = Watch::new(s(0));
+        for now in 1..40 {
+            assert_eq!(watch.rejected(s(now), &rejected(now, 0)), None);
+        }
     }
 }

@@ -14,6 +14,7 @@ use sidetone_sip::anchor::{CallKey, Exhausted, IpFamily, LocalMedia, MediaPlane,
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::mpsc::Sender;
 
+use super::aim::Aim;
 use super::ports::PortPool;
 use super::report::{Notice, RelayTotals};
 use super::thread::{Command, Orders, Pace, RelayThread};
@@ -34,7 +35,7 @@ pub struct Engine {
     config: Media,
     epoch: Instant,
     pool: PortPool,
-    epoch: Instant,
+    aim: Aim,
     threads: Vec<Handle>,
     calls: HashMap<CallKey, Taken>,
     changes: Vec<PlanChange>,
@@ -152,13 +153,20 @@ impl Engine {
             config,
             epoch,
             pool,
-            epoch,
+            aim: Aim::new(Vec::new()),
             threads,
             calls: HashMap::new(),
             changes: Vec::new(),
             closing: Vec::new(),
             exhausted: 0,
         })
+    }
+
+    /// Tells it of sockets of ours that are no media sockets: SDP must not aim media there.
+    #[must_use]
+    pub fn guarding(mut self, others: Vec<SocketAddr>) -> Self {
+        self.aim = Aim::new(others);
+        self
     }
 
     /// A handle by which announcements are played.
@@ -179,6 +187,7 @@ impl Engine {
         for (call, taken) in std::mem::take(&mut self.closing) {
             self.tell(call, Command::Close { call });
             for local in taken.locals {
+                self.aim.release(local);
                 let (ip, port) = (local.rtp.ip(), local.rtp.port());
                 if taken.flowed {
                     self.pool.lay_to_rest(now, ip, port);
@@ -270,8 +279,13 @@ impl MediaPlane for Engine {
         };
         let local = LocalMedia { rtp: SocketAddr::new(ip, port), rtcp: SocketAddr::new(ip, port + 1) };
         self.tell(call, Command::Open { call, stream, face, rtp, rtcp });
+        self.aim.hold(call, face, local);
         self.calls.entry(call).or_default().locals.push(local);
         Ok(local)
+    }
+
+    fn admits(&self, call: CallKey, face: Face, address: SocketAddr) -> bool {
+        self.aim.admits(&self.config, call, face, address)
     }
 
     fn apply(&mut self, call: CallKey, stream: usize, plan: &StreamPlan) {

@@ -119,7 +119,10 @@ mod tests {
     fn each_address_has_all_ports() {
         let mut pool = PortPool::new(PortRange { first: 30_000, last: 30_003 }, 7);
         let other = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
-        assert_eq!([pool.take(NOW, HERE), pool.take(NOW, HERE), pool.take(NOW, HERE)].iter().flatten().count(), 2);
+        assert_eq!(
+            [pool.take(NOW, HERE), pool.take(NOW, HERE), pool.take(NOW, HERE)].iter().flatten().count(),
+            2
+        );
         assert!(pool.take(NOW, other).is_some());
     }
 

@@ -1,6 +1,6 @@
 //! One relayed stream, without its sockets: given a packet and where it came from, where does it go?
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use sidetone_announce::{Playback, Voice};
@@ -60,6 +60,7 @@ struct End {
     octets: u64,
     rtcp_packets: u64,
     rejected: u64,
+    rejected_from: Option<IpAddr>,
     undeliverable: u64,
     unheard: u64,
     last_heard: Option<Duration>,
@@ -79,6 +80,7 @@ impl End {
             octets: 0,
             rtcp_packets: 0,
             rejected: 0,
+            rejected_from: None,
             undeliverable: 0,
             unheard: 0,
             last_heard: None,
@@ -141,6 +143,7 @@ impl End {
             jitter_ms: seen.jitter_ms,
             rtcp_packets: self.rtcp_packets,
             rejected: self.rejected,
+            rejected_from: self.rejected_from,
             undeliverable: self.undeliverable,
             payload_type: seen.payload_type,
             last_heard: self.last_heard,
@@ -261,6 +264,7 @@ impl Relay {
         };
         if !known {
             from.rejected += 1;
+            from.rejected_from = Some(source.ip());
             return Outcome::Rejected;
         }
         let rtp = component == Component::Rtp && kind == PacketKind::Rtp;
@@ -451,7 +455,7 @@ mod tests {
     fn the_last_calls_late_sender_is_not_heard_in_the_next() {
         let mut relay = Relay::new(Policy::Signalled, 1);
         let late = at("192.0.2.1:20000");
-        let mut sent = |relay: &mut Relay, now, source| {
+        let sent = |relay: &mut Relay, now, source| {
             relay.packet(ms(now), Face::Trunk, Component::Rtp, source, &mut rtp(now as u16))
         };
         assert_eq!(sent(&mut relay, 0, late), Outcome::Rejected);

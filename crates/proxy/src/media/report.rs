@@ -1,5 +1,6 @@
 //! What a relay thread says of itself.
 
+use std::net::IpAddr;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -28,6 +29,9 @@ pub struct EndReport {
     pub rtcp_packets: u64,
     /// Packets refused because of where they came from.
     pub rejected: u64,
+    /// Where the newest of them came from.
+    #[serde(skip)]
+    pub rejected_from: Option<IpAddr>,
     /// Packets with nowhere to go: the other party's address isn't known, or is on hold.
     pub undeliverable: u64,
     /// Payload type of the newest packet.
@@ -103,6 +107,6 @@ pub struct RelayTotals {
     pub held: AtomicU64,
     /// Streams open now.
     pub streams: AtomicU64,
-    /// Streams that closed having heard one side only.
+    /// Streams that closed having heard one side only, or neither since all that came was rejected.
     pub one_way_streams: AtomicU64,
 }

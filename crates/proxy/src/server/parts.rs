@@ -197,11 +197,8 @@ pub(super) fn proxy(config: &Config, engine: Engine) -> Proxy<Asides<Anchor<Engi
         ..sidetone_sip::anchor::Settings::default()
     };
     let legs = Legs::new(&settings, by_sip(config, |sip| sip.info));
-    Proxy::new(
-        settings,
-        Asides::new(Anchor::new(engine, anchor), legs, by_sip(config, |_| true)),
-        random::number(),
-    )
+    let anchor = Anchor::new(engine, anchor).standing_at(&settings);
+    Proxy::new(settings, Asides::new(anchor, legs, by_sip(config, |_| true)), random::number())
 }
 
 /// Whether any PBX is told by SIP in that way.

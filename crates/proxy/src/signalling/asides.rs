@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sidetone_pbx::{Aside, InDialog, InDialogCounts};
+use sidetone_sip::anchor::CallKey;
 use sidetone_sip::aside::{Ask, LegId, Nature, Parcel, SubscriptionId};
 use sidetone_sip::proxy::{Answer, Decision, Destination, OwnKey};
 use sidetone_sip::{Face, Message, Method};
@@ -25,6 +26,10 @@ pub(super) enum AsideId {
     Info(LegId),
     /// A subscriber, by NOTIFY.
     Notify(SubscriptionId),
+    /// A party of a silent call, by OPTIONS: is it there?
+    Question(CallKey, Face),
+    /// A party of a call that we have ended, by BYE. What it says to that changes nothing.
+    Farewell,
 }
 
 /// Something to be told, and by which host it goes.
@@ -147,6 +152,8 @@ impl Core {
                 }
                 draft
             }
+            // Sent at once, and never looked up.
+            AsideId::Question(..) | AsideId::Farewell => None,
             AsideId::Notify(subscription) => self.notifier.write(now, subscription),
         };
         if let Some(draft) = draft {
@@ -171,6 +178,8 @@ impl Core {
         match id {
             AsideId::Info(leg) => self.proxy.passage().legs().answered(leg, answer),
             AsideId::Notify(subscription) => self.notifier.answered(now, subscription, answer),
+            AsideId::Question(call, face) => self.party_answered(now, call, face, answer),
+            AsideId::Farewell => {}
         }
     }
 

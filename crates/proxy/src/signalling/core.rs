@@ -18,6 +18,7 @@ use sidetone_sip::{Face, Flow, Method, Transport};
 
 use super::access::Reach;
 use super::asides::AsideId;
+use super::liveness::Asked;
 use crate::calls::Calls;
 use crate::config::{Config, Listen, Policy};
 use crate::media::Engine;
@@ -55,6 +56,9 @@ pub struct Core {
     admission: Admission,
     health: Health,
     probes: HashMap<ProbeKey, (Face, String, Where)>,
+    /// Calls without media whose parties have been asked; of which there are no more than calls.
+    pub(super) asked: HashMap<CallKey, Asked>,
+    pub(super) hosts_asked: HashMap<ProbeKey, (CallKey, Face)>,
     pending: HashMap<RouteKey, Pending>,
     strangers: HashMap<IpAddr, Duration>,
     strangers_swept: Duration,
@@ -136,6 +140,8 @@ impl Core {
             own: HashMap::new(),
             calls,
             probes: HashMap::new(),
+            asked: HashMap::new(),
+            hosts_asked: HashMap::new(),
             pending: HashMap::new(),
             strangers: HashMap::new(),
             strangers_swept: Duration::ZERO,
@@ -503,7 +509,10 @@ impl Core {
     }
 
     /// A probe has its answer, or none.
-    pub(super) fn probed(&mut self, key: ProbeKey, status: Option<u16>) {
+    pub(super) fn probed(&mut self, now: Duration, key: ProbeKey, status: Option<u16>) {
+        if let Some((call, face)) = self.hosts_asked.remove(&key) {
+            return self.host_answered(now, call, face, status);
+        }
         let Some((face, name, place)) = self.probes.remove(&key) else { return };
         if let Some(state) = self.health.probed(face, &name, place, status) {
             let remote = place.1;
@@ -535,6 +544,9 @@ impl Core {
                 && let Some(peer) = self.table.who(by)
             {
                 self.calls.answered_by(key, peer.face, self.table.name(peer));
+            }
+            if let CallFact::Ended { key, .. } = fact {
+                self.asked.remove(&key);
             }
             self.calls.fact(fact);
         }

@@ -66,8 +66,19 @@ impl Stats {
         );
         page.counter(
             "one_way_sessions_total",
-            "Times one side was silent while the other sent.",
+            "Times one side was silent, or rejected for its source, while the other sent.",
             totals.one_way,
+        );
+        page.counter("silent_sessions_total", "Times no media came from either side.", totals.silences);
+        page.counter(
+            "silent_sessions_kept_total",
+            "Times the parties of a silent call were asked and it went on.",
+            totals.silences_kept,
+        );
+        page.counter(
+            "misaimed_answers_total",
+            "Answers that aimed media at this host, multicast or nobody.",
+            totals.misaimed,
         );
         page.counter("untappable_streams_total", "Streams relayed that can't be heard.", totals.untappable);
         by_label(page, "refused_total", "Requests and calls refused, by reason.", "reason", &self.refused);

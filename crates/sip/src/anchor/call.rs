@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::dialog::{Dialog, Party, Side, View};
 use super::plan::{self, StreamPlan, Untappable};
 use super::ports::{Exhausted, MediaPlane, Ports};
+use super::reach::Whereabouts;
 use super::{CallFact, CallKey, Cause, Counters, Settings, fact};
 use crate::Face;
 use crate::sdp::{IpFamily, MediaKind, Place, Stream};
@@ -28,6 +29,8 @@ pub(super) enum Phase {
 pub(super) struct Initial {
     pub(super) cseq: u32,
     pub(super) offer: Option<Arc<Party>>,
+    /// Where the caller is.
+    pub(super) caller: Option<Whereabouts>,
     /// Branches of the caller's side that wait for a final response: several if the call was forked before
     /// it came here.
     pub(super) branches: Vec<String>,
@@ -123,7 +126,7 @@ impl Call {
     /// The caller tries again: after a challenge, with more to say.
     pub(super) fn restart(&mut self, cseq: u32) {
         self.phase = Phase::Setup;
-        self.initial = Initial { cseq, offer: None, branches: Vec::new() };
+        self.initial = Initial { cseq, offer: None, caller: None, branches: Vec::new() };
         self.ringing = false;
         self.forget_target();
     }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::reach::Whereabouts;
 use crate::Face;
 use crate::sdp::Stream;
 
@@ -156,6 +157,8 @@ pub(super) struct Dialog {
     pub(super) confirmed: bool,
     /// Who has sent a BYE, and when.
     pub(super) bye: Option<(Face, Duration)>,
+    /// Where the caller and the callee are.
+    pub(super) whereabouts: [Option<Whereabouts>; 2],
     agreed: View,
     /// By an unreliable 18x: in force, but not settled.
     preview: Option<View>,
@@ -170,6 +173,7 @@ impl Dialog {
             tag,
             confirmed: false,
             bye: None,
+            whereabouts: [None, None],
             agreed: View::default(),
             preview: None,
             offers: Vec::new(),
@@ -177,6 +181,15 @@ impl Dialog {
         };
         dialog.request(Tx { by: Side::Caller, kind: Kind::Invite, cseq }, offer);
         dialog
+    }
+
+    /// Where that party is.
+    pub(super) const fn party_mut(&mut self, side: Side) -> Option<&mut Whereabouts> {
+        let [caller, callee] = &mut self.whereabouts;
+        match side {
+            Side::Caller => caller.as_mut(),
+            Side::Callee => callee.as_mut(),
+        }
     }
 
     /// What is in force.

@@ -72,6 +72,13 @@ pub enum CallFact {
         /// Why.
         reason: Untappable,
     },
+    /// A party's answer aims media at an address where it must not go: none is sent there.
+    Misaimed {
+        /// Which call.
+        key: CallKey,
+        /// The face of the party that said so.
+        by: Face,
+    },
     /// A message bore a header of ours, `X-Sidetone-Queue: billing`.
     Told {
         /// Which call.

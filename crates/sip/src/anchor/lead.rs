@@ -1,11 +1,13 @@
 //! The edit itself: a message's SDP is found, read, and led through our ports.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::call::family;
 use super::dialog::Party;
 use super::ports::{Exhausted, MediaPlane};
-use super::{Anchor, CallKey};
+use super::{Anchor, CallFact, CallKey};
+use crate::Face;
 use crate::message::{Edit, Message, Method};
 use crate::proxy::{Passing, Refusal};
 use crate::sdp::body::{self, Found, Located};
@@ -29,6 +31,7 @@ impl Passed<'_> {
 pub(super) enum Obstacle {
     Malformed,
     TooManyStreams,
+    Misaimed,
     NoPorts,
 }
 
@@ -69,6 +72,9 @@ impl<M: MediaPlane> Anchor<M> {
             }
             // One that can't be read beside others is rejected on its way; where there is no other, nothing is left.
             Carried::Sdp(passed) if passed.is_all_unreadable() => Err(Obstacle::Malformed),
+            Carried::Sdp(passed) if passed.streams.iter().any(|s| self.is_misaimed(key, ctx.from, s)) => {
+                Err(Obstacle::Misaimed)
+            }
             Carried::Sdp(passed) => {
                 self.lead(ctx, key, request, passed, edit, true).map_err(|Exhausted| Obstacle::NoPorts)
             }
@@ -122,7 +128,10 @@ impl<M: MediaPlane> Anchor<M> {
         edit: &mut Edit,
     ) -> Option<Arc<Party>> {
         match Carried::read(message) {
-            Ok(Carried::Sdp(passed)) => self.lead(ctx, key, message, passed, edit, false).ok().flatten(),
+            Ok(Carried::Sdp(mut passed)) => {
+                self.take_aim(key, ctx.from, &mut passed.streams);
+                self.lead(ctx, key, message, passed, edit, false).ok().flatten()
+            }
             Ok(Carried::Sealed) => {
                 self.seal(key);
                 None
@@ -138,6 +147,26 @@ impl<M: MediaPlane> Anchor<M> {
         }
     }
 
+    fn is_misaimed(&self, key: CallKey, from: Face, stream: &Stream) -> bool {
+        let refused = |at: Option<SocketAddr>| at.is_some_and(|at| !self.media.admits(key, from, at));
+        stream.is_relayed() && (stream.forbidden || refused(stream.rtp) || refused(stream.rtcp))
+    }
+
+    /// Takes the aim away from streams that have a wrong one, where nothing can be refused.
+    fn take_aim(&mut self, key: CallKey, by: Face, streams: &mut [Stream]) {
+        let mut misaimed = 0;
+        for stream in streams {
+            if self.is_misaimed(key, by, stream) {
+                (stream.rtp, stream.rtcp) = (None, None);
+                misaimed += 1;
+            }
+        }
+        if misaimed > 0 {
+            self.counters.misaimed += misaimed;
+            self.tell(CallFact::Misaimed { key, by });
+        }
+    }
+
     fn seal(&mut self, key: CallKey) {
         self.counters.sealed += 1;
         if let Some(call) = self.calls.get_mut(&key) {
@@ -150,11 +179,13 @@ impl<M: MediaPlane> Anchor<M> {
         let (status, reason) = match obstacle {
             Obstacle::Malformed => (400, "Malformed SDP"),
             Obstacle::TooManyStreams => (488, "Too Many Streams"),
+            Obstacle::Misaimed => (488, "Media Address Not Acceptable"),
             Obstacle::NoPorts if new_call => (503, "No Media Port"),
             Obstacle::NoPorts => (488, "No Media Port"),
         };
         match obstacle {
             Obstacle::NoPorts => self.counters.refused_ports += 1,
+            Obstacle::Misaimed => self.counters.refused_aims += 1,
             Obstacle::Malformed | Obstacle::TooManyStreams => self.counters.refused_sdp += 1,
         }
         Refusal { status, reason: reason.to_owned() }

@@ -20,6 +20,8 @@
 //!   `a=inactive`, or `c=0.0.0.0`.
 //! - A re-INVITE of a call that isn't known (we were restarted) makes the call known: its media comes
 //!   through us from then on.
+//! - SDP that aims media at an address where it must not go ([`MediaPlane::admits`]; multicast, broadcast) is refused
+//!   with 488 in a request. In a response, which can't be refused, nothing is sent there, and that is told.
 //! - SDP that is encrypted, signed or compressed can't be edited: the call passes, and is reported
 //!   [`Untappable::Sealed`].
 //! - An early session of its own (RFC 3959) isn't the session: its description passes as it is.
@@ -36,6 +38,7 @@ mod passage;
 mod plan;
 mod ports;
 mod pressed;
+mod reach;
 mod setup;
 mod transfer;
 
@@ -46,8 +49,10 @@ use call::Call;
 pub use claims::Claims;
 pub use fact::{CallFact, Cause};
 pub use hearsay::HEADER_PREFIX;
+use passage::callee_tag;
 pub use plan::{EndPlan, StreamPlan, Untappable};
 pub use ports::{Exhausted, MediaPlane};
+pub use reach::Reach;
 
 use crate::Face;
 pub use crate::sdp::{Direction, Format, Ice, IpFamily, LocalMedia, MediaKind};
@@ -103,6 +108,10 @@ pub struct Counters {
     pub refused_ports: u64,
     /// Requests refused for SDP that can't be read, or has too many m-lines.
     pub refused_sdp: u64,
+    /// Requests refused for SDP that aims media at an address where it must not go.
+    pub refused_aims: u64,
+    /// m-lines in responses and ACKs that do so: nothing is sent there.
+    pub misaimed: u64,
     /// Descriptions that couldn't be read: an m-line in them, which was rejected on its way, or, in responses and ACKs,
     /// all of it, which passed as it was.
     pub unreadable: u64,
@@ -123,6 +132,8 @@ pub struct Counters {
 pub struct Anchor<M> {
     media: M,
     settings: Settings,
+    /// Who we are in Record-Route.
+    local: Option<crate::proxy::Local>,
     calls: HashMap<CallKey, Call>,
     /// Call-ID, caller's tag and caller's face to the call.
     names: HashMap<String, CallKey>,
@@ -139,6 +150,7 @@ impl<M: MediaPlane> Anchor<M> {
         Self {
             media,
             settings,
+            local: None,
             calls: HashMap::new(),
             names: HashMap::new(),
             deadlines: BTreeSet::new(),

@@ -39,6 +39,7 @@ impl<M: MediaPlane> Passage for Anchor<M> {
         };
         // Afterwards: of an INVITE that begins a call nothing is known before.
         if passed.is_ok() {
+            self.note_sender(ctx, request);
             self.overhear(ctx, request, ctx.from);
             self.notice_transfer(ctx, request);
         }
@@ -61,6 +62,9 @@ impl<M: MediaPlane> Passage for Anchor<M> {
             _ if status == 100 => {}
             Kind::Invite => self.invite_response(ctx, position.key, tx, status, response, edit),
             _ => self.other_response(ctx, position.key, tx, status, response, edit),
+        }
+        if (101..300).contains(&status) && matches!(kind, Kind::Invite | Kind::Update) {
+            self.note_answerer(ctx, response);
         }
     }
 

@@ -21,6 +21,12 @@ pub trait MediaPlane {
         family: IpFamily,
     ) -> Result<LocalMedia, Exhausted>;
 
+    /// Whether media may be sent to that address, if the party on `face` says so in its SDP: it must not be led at
+    /// ourselves or at others on this host.
+    fn admits(&self, _call: CallKey, _face: Face, _address: std::net::SocketAddr) -> bool {
+        true
+    }
+
     /// What is negotiated for a stream has changed.
     fn apply(&mut self, call: CallKey, stream: usize, plan: &StreamPlan);
 

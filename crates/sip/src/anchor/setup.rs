@@ -41,7 +41,7 @@ impl<M: MediaPlane> Anchor<M> {
         let key = CallKey(self.next_key);
         self.next_key += 1;
         let name = name(request.call_id(), request.from_tag().unwrap_or_default(), ctx.from);
-        let initial = Initial { cseq: cseq.number, offer: None, branches: Vec::new() };
+        let initial = Initial { cseq: cseq.number, offer: None, caller: None, branches: Vec::new() };
         self.names.insert(name.clone(), key);
         self.calls.insert(key, Call::new(key, name, ctx.from, initial));
         self.set_deadline(key, ctx.now + self.settings.setup);

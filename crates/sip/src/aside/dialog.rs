@@ -11,21 +11,21 @@ const LONGEST: usize = 1_024;
 
 /// One side's view of a dialog: it writes to the other.
 #[derive(Debug, Clone)]
-pub(super) struct Dialog {
-    pub(super) call_id: String,
+pub(crate) struct Dialog {
+    pub(crate) call_id: String,
     /// From, tag included.
-    pub(super) local: String,
+    pub(crate) local: String,
     /// To, tag included.
-    pub(super) remote: String,
+    pub(crate) remote: String,
     /// Where the other side is to be reached: its Contact.
-    pub(super) target: Option<Uri>,
+    pub(crate) target: Option<Uri>,
     /// URIs to go by, the nearest first.
-    pub(super) routes: Vec<Uri>,
+    pub(crate) routes: Vec<Uri>,
 }
 
 impl Dialog {
     /// From the values of From and To as they stand in a message, with `routes` to be set afterwards.
-    pub(super) fn new(call_id: &str, local: &str, remote: &str) -> Option<Self> {
+    pub(crate) fn new(call_id: &str, local: &str, remote: &str) -> Option<Self> {
         if [call_id, local, remote].iter().any(|value| value.len() > LONGEST) {
             return None;
         }
@@ -40,7 +40,7 @@ impl Dialog {
 
     /// Where its next request is to be sent. `None` if it can't be: no Contact, or one of another scheme; or the first
     /// hop is a strict router, for whom requests of our own are not rewritten.
-    pub(super) fn next_hop(&self) -> Option<Uri> {
+    pub(crate) fn next_hop(&self) -> Option<Uri> {
         let target = self.target.as_ref()?;
         let hop = self.routes.first().unwrap_or(target);
         let passable = self.routes.is_empty() || hop.view().is_loose();
@@ -48,7 +48,7 @@ impl Dialog {
     }
 
     /// The head of a request.
-    pub(super) fn request(&self, method: Method<'_>, cseq: u32) -> Option<RequestBuilder> {
+    pub(crate) fn request(&self, method: Method<'_>, cseq: u32) -> Option<RequestBuilder> {
         let mut head = RequestBuilder::new(method, self.target.as_ref()?.as_str());
         for route in &self.routes {
             head = head.header("Route", &format!("<{}>", route.as_str()));
@@ -63,7 +63,7 @@ impl Dialog {
     }
 
     /// The other side has moved: takes the Contact of its message, if it has one.
-    pub(super) fn refresh(&mut self, message: &Message) {
+    pub(crate) fn refresh(&mut self, message: &Message) {
         if let Some(target) = contact(message) {
             self.target = Some(target);
         }
@@ -71,13 +71,13 @@ impl Dialog {
 }
 
 /// The Contact of a message.
-pub(super) fn contact(message: &Message) -> Option<Uri> {
+pub(crate) fn contact(message: &Message) -> Option<Uri> {
     let value = message.first_value(Name::Contact)?;
     owned(NameAddr::parse(value).ok()?.uri().ok()?)
 }
 
 /// The URIs in Record-Route, from the top. `None` if one can't be read, or there are too many.
-pub(super) fn record_routes(message: &Message) -> Option<Vec<Uri>> {
+pub(crate) fn record_routes(message: &Message) -> Option<Vec<Uri>> {
     let values: Vec<&[u8]> = message.values(Name::RecordRoute).take(MOST_ROUTES + 1).collect();
     if values.len() > MOST_ROUTES {
         return None;

@@ -272,6 +272,24 @@ impl Legs {
         Some(Draft { head, body: parcel.body })
     }
 
+    /// The highest number that has been sent to the PBX in the dialog of that Call-ID, tag of the trunk's side and tag of the
+    /// PBX's; `None` for one that is not watched.
+    #[must_use]
+    pub fn latest(&self, names: &[String; 3]) -> Option<u32> {
+        self.legs.get(self.by_name.get(&names.join("\n"))?)?.numbering.latest()
+    }
+
+    /// We send the PBX a BYE there: gives its number, and tells nothing more.
+    pub fn farewell(&mut self, now: Duration, names: &[String; 3]) -> Option<u32> {
+        let id = *self.by_name.get(&names.join("\n"))?;
+        let leg = self.legs.get_mut(&id)?;
+        leg.stage = Stage::Ending;
+        let number = leg.numbering.take();
+        self.mute(id);
+        self.watch(id, now + LINGER);
+        number
+    }
+
     /// Nothing was written or sent after all.
     pub fn spared(&mut self, id: LegId) {
         if let Some(leg) = self.legs.get_mut(&id) {

@@ -16,7 +16,7 @@
 //! Both are told the time and hand out requests to be sent; neither resolves a name nor sends a byte. At most one
 //! request of ours is under way in a dialog. What waits is bounded, and grows stale.
 
-mod dialog;
+pub(crate) mod dialog;
 mod event;
 mod ledger;
 pub mod legs;

@@ -81,6 +81,12 @@ impl Numbering {
         }
     }
 
+    /// The highest number that was sent on, ours included.
+    #[must_use]
+    pub const fn latest(&self) -> Option<u32> {
+        self.sent
+    }
+
     /// The number by which our side of the peer's request `number` is known.
     #[must_use]
     pub fn sent_as(&self, number: u32) -> u32 {

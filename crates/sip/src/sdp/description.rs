@@ -35,6 +35,8 @@ struct MediaIndex {
     port: Range<usize>,
     port_number: u16,
     readable: bool,
+    /// Where the port stands, with the `/count` that may follow.
+    ports: Range<usize>,
     protocol: Range<usize>,
     formats: Range<usize>,
 }
@@ -200,7 +202,7 @@ impl<'a> Media<'a, '_> {
 
     /// The port; 0 when the stream is rejected, removed or not wanted.
     #[must_use]
-    pub const fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.index.port_number
     }
 
@@ -214,6 +216,12 @@ impl<'a> Media<'a, '_> {
     #[must_use]
     pub fn port_range(&self) -> Range<usize> {
         self.index.port.clone()
+    }
+
+    /// Where the port stands, with the `/count` that may follow: how many ports, one after the other.
+    #[must_use]
+    pub fn ports_range(&self) -> Range<usize> {
+        self.index.ports.clone()
     }
 
     /// `RTP/AVP`, `udptl`, `TCP/MSRP`, …
@@ -304,6 +312,7 @@ fn media_line(bytes: &[u8], value: Range<usize>, lines: Range<usize>) -> Option<
         lines,
         kind,
         port: port.start..port.start + digits.len(),
+        ports: port,
         port_number,
         readable: true,
         protocol,
@@ -325,6 +334,7 @@ fn unreadable_line(bytes: &[u8], value: Range<usize>, lines: Range<usize>) -> Me
     MediaIndex {
         lines,
         kind,
+        ports: port.clone(),
         port,
         port_number: 0,
         readable: false,

@@ -1,6 +1,7 @@
 //! The edits that bring the media through us.
 //!
-//! Touched: the port of an m= line; the address (and, across families, the addrtype) of its c= line;
+//! Touched: the port of an m= line, with the count of ports that may follow, for we have one; the address (and, across
+//! families, the addrtype) of its c= line;
 //! port and address of a=rtcp. A c= or a=rtcp line is added only where the media would go astray without
 //! it. Lines that would lead the media around us are taken out: ICE candidates and credentials
 //! (RFC 8839) and alternative addresses (RFC 6947). Endpoints then fall back on the c= and m= lines,
@@ -92,7 +93,7 @@ pub fn rewrite(description: &Description<'_>, streams: &[Stream], places: &[Plac
                 }
             }
             Place::Rejected => {
-                let at = media.port_range();
+                let at = media.ports_range();
                 if !at.is_empty() {
                     out.push(Patch { at, with: b"0".to_vec() });
                 }
@@ -103,7 +104,7 @@ pub fn rewrite(description: &Description<'_>, streams: &[Stream], places: &[Plac
                 }
             }
             Place::Local(local) => {
-                out.push(Patch { at: media.port_range(), with: local.rtp.port().to_string().into_bytes() });
+                out.push(Patch { at: media.ports_range(), with: local.rtp.port().to_string().into_bytes() });
                 let mut own = false;
                 for connection in media.connections() {
                     lead(&connection, local.rtp.ip(), &mut out);

@@ -110,7 +110,10 @@ pub struct Stream {
     pub unreadable: bool,
     /// `0.0.0.0` or `::`: nothing is to be sent there.
     pub nowhere: bool,
-    /// Where the party wants its media; `None` when rejected, nowhere, multicast, or only a name is given.
+    /// Its address, or that of its RTCP, is one that media must not be sent to on a stranger's word: multicast,
+    /// broadcast, "this network" other than nowhere.
+    pub forbidden: bool,
+    /// Where the party wants its media; `None` when rejected, nowhere, forbidden, or only a name is given.
     pub rtp: Option<SocketAddr>,
     /// The port at which it wants its media, where the description names no address: a host name in c=, or no c= at all.
     pub port_alone: Option<u16>,
@@ -195,6 +198,7 @@ impl Session {
         let rejected = media.port() == 0;
         let rtp = ip.filter(|_| !rejected).map(|ip| SocketAddr::new(ip, media.port()));
         let carriage = carriage(media.protocol());
+        let rtcp_at = media.rtcp().and_then(|rtcp| rtcp.connection);
         let mut formats = if carriage == Carriage::Rtp { formats(media) } else { Vec::new() };
         let own = Attributes::read(media, &mut formats);
         Stream {
@@ -204,6 +208,7 @@ impl Session {
             rejected,
             unreadable: !media.is_readable(),
             nowhere,
+            forbidden: !rejected && (is_forbidden(connection.as_ref()) || is_forbidden(rtcp_at.as_ref())),
             rtp,
             port_alone: (stated.is_none() && !rejected).then(|| media.port()),
             rtcp: rtp.filter(|_| carriage == Carriage::Rtp).and_then(|rtp| rtcp(media, rtp)),
@@ -261,11 +266,23 @@ fn carriage(protocol: &str) -> Carriage {
     }
 }
 
-/// An address that media may be sent to on a stranger's word: no multicast, no broadcast, not nowhere.
+/// An address that media may be sent to on a stranger's word: no multicast, no broadcast, not nowhere. Of 0.0.0.0/8 the
+/// rest is "this host on this network" (RFC 1122 §3.2.1.3), never a destination.
 fn unicast(ip: IpAddr) -> Option<IpAddr> {
-    let ip = ip.to_canonical();
-    let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
-    (!ip.is_unspecified() && !ip.is_multicast() && !broadcast).then_some(ip)
+    let ip = match ip.to_canonical() {
+        // IPv4-compatible addresses are deprecated (RFC 4291 §2.5.5.1), and some systems still read the IPv4 in them.
+        IpAddr::V6(v6) if !v6.is_loopback() => v6.to_ipv4().map_or(IpAddr::V6(v6), IpAddr::V4),
+        ip => ip,
+    };
+    let never = match ip {
+        IpAddr::V4(v4) => v4.is_broadcast() || v4.octets().first() == Some(&0),
+        IpAddr::V6(v6) => v6.is_unspecified(),
+    };
+    (!never && !ip.is_multicast()).then_some(ip)
+}
+
+fn is_forbidden(connection: Option<&super::Connection<'_>>) -> bool {
+    connection.is_some_and(|at| !at.is_nowhere() && at.ip.is_some_and(|ip| unicast(ip).is_none()))
 }
 
 fn rtcp(media: &Media<'_, '_>, rtp: SocketAddr) -> Option<SocketAddr> {
@@ -433,5 +450,41 @@ mod tests {
         assert!(!all[2].nowhere && all[2].rtp.is_none());
         assert!(all[3].rtp.is_some() && all[3].rtcp.is_none());
         assert!(all[4].rejected && all[4].rtp.is_none());
+        assert_eq!(all.iter().map(|s| s.forbidden).collect::<Vec<_>>(), [false, false, true, false, false]);
+    }
+
+    #[test]
+    fn addresses_that_are_nobodys() {
+        for (address, forbidden) in [
+            ("IN IP4 0.0.0.0", false),
+            ("IN IP4 0.1.2.3", true),
+            ("IN IP4 255.255.255.255", true),
+            ("IN IP4 239.1.1.1/32", true),
+            ("IN IP6 ::", false),
+            ("IN IP6 ff02::1", true),
+            ("IN IP6 ::ffff:224.0.0.1", true),
+            ("IN IP6 ::224.0.0.1", true),
+            ("IN IP4 media.example.com", false),
+            ("IN IP4 192.0.2.255", false),
+        ] {
+            let [stream] = &streams(&format!("v=0\nc={address}\nm=audio 4000 RTP/AVP 0\n"))[..] else {
+                panic!()
+            };
+            assert_eq!(stream.forbidden, forbidden, "{address}");
+            let rtcp = format!("v=0\nc=IN IP4 192.0.2.1\nm=audio 4000 RTP/AVP 0\na=rtcp:53020 {address}\n");
+            assert_eq!(streams(&rtcp)[0].forbidden, forbidden, "RTCP at {address}");
+        }
+        let mapped = streams("v=0\nc=IN IP6 ::127.0.0.1\nm=audio 4000 RTP/AVP 0\n");
+        assert_eq!(mapped[0].rtp, Some("127.0.0.1:4000".parse().unwrap()), "judged as what it is");
+    }
+
+    #[test]
+    fn a_number_that_no_port_has() {
+        let all = streams(
+            "v=0\nc=IN IP4 192.0.2.1\nm=audio 70000 RTP/AVP 0\nm=audio 99999999999999999999 RTP/AVP 0\nm=audio 6000/65535 RTP/AVP 0\n",
+        );
+        let seen: Vec<_> =
+            all.iter().map(|s| (s.unreadable, s.rejected, s.rtp.map(|rtp| rtp.port()))).collect();
+        assert_eq!(seen, [(true, true, None), (true, true, None), (false, false, Some(6_000))]);
     }
 }

@@ -26,6 +26,8 @@ pub struct FakeMedia {
     pub applied: usize,
     pub released: Vec<CallKey>,
     pub left: Option<usize>,
+    /// Nothing is sent there.
+    pub refuses: Option<IpAddr>,
     next: u16,
 }
 
@@ -53,6 +55,10 @@ impl MediaPlane for FakeMedia {
         let local = LocalMedia { rtp: SocketAddr::new(ip, port), rtcp: SocketAddr::new(ip, port + 1) };
         assert!(self.reserved.insert((call, stream, face, family), local).is_none(), "asked for twice");
         Ok(local)
+    }
+
+    fn admits(&self, _: CallKey, _: Face, address: SocketAddr) -> bool {
+        self.refuses != Some(address.ip())
     }
 
     fn apply(&mut self, call: CallKey, stream: usize, plan: &StreamPlan) {
@@ -289,6 +295,7 @@ impl Script {
                 CallFact::Held { by, .. } => format!("held by {}", by.as_str()),
                 CallFact::Resumed { by, .. } => format!("resumed by {}", by.as_str()),
                 CallFact::Untappable { stream, reason, .. } => format!("untappable {stream}: {reason}"),
+                CallFact::Misaimed { by, .. } => format!("{} aims astray", by.as_str()),
                 CallFact::Told { by, name, value, .. } => format!("{} says {name}: {value}", by.as_str()),
                 CallFact::Digit { by, digit, .. } => format!("{} pressed {digit}", by.as_str()),
                 CallFact::Referred { by, user, replaces, .. } => {

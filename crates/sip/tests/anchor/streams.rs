@@ -98,8 +98,8 @@ fn a_name_for_an_address() {
 fn no_media_is_sent_to_multicast_or_broadcast() {
     for ip in ["224.2.1.1/127", "255.255.255.255"] {
         let mut s = Script::new();
-        s.request(Caller, "INVITE 1", None, &audio(ip, 4000)).unwrap();
-        s.response(Caller, 200, "INVITE 1", "b", &audio("10.0.0.2", 5000));
-        assert_eq!(s.media(0), "? - 10.0.0.2:5000");
+        s.request(Caller, "INVITE 1", None, &audio("192.0.2.1", 4000)).unwrap();
+        s.response(Caller, 200, "INVITE 1", "b", &audio(ip, 5000));
+        assert_eq!(s.media(0), "192.0.2.1:4000 - ?");
     }
 }

@@ -221,7 +221,9 @@ impl RelayThread {
             }
             let report = stream.relay.report(stream.index);
             self.totals.lost.fetch_add(report.trunk.lost + report.pbx.lost, Relaxed);
-            if (report.trunk.packets == 0) != (report.pbx.packets == 0) {
+            let silent = [report.trunk, report.pbx].map(|end| end.packets == 0);
+            let turned_away = report.trunk.rejected + report.pbx.rejected > 0;
+            if matches!(silent, [true, false] | [false, true]) || (silent == [true; 2] && turned_away) {
                 self.totals.one_way_streams.fetch_add(1, Relaxed);
             }
             reports.push(report);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sidetone_capture::calls::{Calls, Counters, Happening, Known, Options, Origin, Recording};
 use sidetone_capture::datagrams::{self, Datagrams};
 use sidetone_codec::Codec;
-use sidetone_events::{CallHeld, CallResumed, CallUntappable, Parties, Timestamp};
+use sidetone_events::{CallHeld, CallResumed, CallUntappable, MediaState, Parties, Timestamp};
 use sidetone_proxy::analysis::leg;
 use sidetone_proxy::words;
 use sidetone_rtp::RtpView;
@@ -253,7 +253,8 @@ fn hear(recording: &Recording, bench: &Bench) -> Heard {
             }
             Happening::Untappable { stream, reason } => {
                 let stream = u32::try_from(stream).unwrap_or(u32::MAX);
-                replay.happened(at, CallUntappable { stream, reason: words::untappable(reason) });
+                let (reason, state) = (words::untappable(reason), MediaState::Lost);
+                replay.happened(at, CallUntappable { stream, reason, leg: None, state });
             }
             Happening::Packet { stream, face, rtp } => replay.analysis.packet(at, stream, face, rtp),
             Happening::Ended { by, status, cause } => {

@@ -298,7 +298,7 @@ impl Legs {
         Some(id)
     }
 
-    fn watch(&mut self, id: LegId, until: Duration) {
+    pub(super) fn watch(&mut self, id: LegId, until: Duration) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         self.deadlines.remove(&(leg.expires, id));
         leg.expires = until;

@@ -1,0 +1,133 @@
+//! Where SDP may aim media: not at ourselves, not at what listens on this host's loopback.
+//!
+//! A relay sends wherever a party says that it wants its media. Aimed at a socket of this host, our own among them, it
+//! would speak there with the trust that a neighbour has; aimed in a circle, one packet would go round for ever.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+
+use sidetone_sip::Face;
+use sidetone_sip::anchor::{CallKey, LocalMedia};
+
+use crate::config::Media;
+
+/// Who holds which of our media sockets, and what else is ours.
+#[derive(Debug)]
+pub(super) struct Aim {
+    /// Sockets that are no media sockets: SIP, HTTP.
+    others: Vec<SocketAddr>,
+    sockets: HashMap<SocketAddr, (CallKey, Face)>,
+}
+
+impl Aim {
+    pub(super) fn new(others: Vec<SocketAddr>) -> Self {
+        Self { others, sockets: HashMap::new() }
+    }
+
+    /// A call has these sockets now.
+    pub(super) fn hold(&mut self, call: CallKey, face: Face, local: LocalMedia) {
+        for socket in [local.rtp, local.rtcp] {
+            self.sockets.insert(socket, (call, face));
+        }
+    }
+
+    /// It has them no longer.
+    pub(super) fn release(&mut self, local: LocalMedia) {
+        for socket in [local.rtp, local.rtcp] {
+            self.sockets.remove(&socket);
+        }
+    }
+
+    /// Whether a party of `call` on `face` may have its media sent to `address`.
+    ///
+    /// One of our media sockets may be named by a PBX only, and only that of another call on its own face: a PBX that
+    /// connects two calls of ours with each other and steps out of the media (FreeSWITCH's bypass, Asterisk's
+    /// `direct_media`) tells each where the other one is. No circle comes of that, for media leaves by the trunks.
+    pub(super) fn admits(&self, config: &Media, call: CallKey, face: Face, address: SocketAddr) -> bool {
+        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        if let Some((holder, side)) = self.sockets.get(&address) {
+            return face == Face::Pbx && *side == Face::Pbx && *holder != call;
+        }
+        if self.others.iter().any(|other| is_at(*other, address, config)) {
+            return false;
+        }
+        let here = config.address_toward(face, address.is_ipv6());
+        !address.ip().is_loopback() || here.is_some_and(|here| here.is_loopback())
+    }
+}
+
+/// Whether a socket bound to `bound` takes what is sent to `address`.
+fn is_at(bound: SocketAddr, address: SocketAddr, config: &Media) -> bool {
+    let ours = |ip: IpAddr| {
+        ip.is_loopback()
+            || [Face::Trunk, Face::Pbx]
+                .iter()
+                .any(|face| config.address_toward(*face, ip.is_ipv6()) == Some(ip))
+    };
+    bound.port() == address.port()
+        && (bound.ip().to_canonical() == address.ip() || (bound.ip().is_unspecified() && ours(address.ip())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: CallKey = CallKey(1);
+    const OTHER: CallKey = CallKey(2);
+
+    fn at(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    fn config(address: &str) -> Media {
+        let text = format!("address = \"192.0.2.1\"\naddress_pbx = \"{address}\"\nipv6 = \"2001:db8::1\"");
+        toml::from_str(&text).unwrap()
+    }
+
+    fn local(rtp: &str) -> LocalMedia {
+        let rtp = at(rtp);
+        LocalMedia { rtp, rtcp: SocketAddr::new(rtp.ip(), rtp.port() + 1) }
+    }
+
+    #[test]
+    fn loopback_only_where_our_own_media_is_there() {
+        let aim = Aim::new(Vec::new());
+        for address in ["127.0.0.1:4000", "127.9.9.9:4000", "[::ffff:127.0.0.1]:4000"] {
+            let admits = |config: &Media, face| aim.admits(config, ONE, face, at(address));
+            assert!(!admits(&config("10.0.0.1"), Face::Pbx), "{address}");
+            assert!(admits(&config("127.0.0.1"), Face::Pbx), "{address}");
+            assert!(!admits(&config("127.0.0.1"), Face::Trunk), "{address}");
+        }
+        assert!(!aim.admits(&config("127.0.0.1"), ONE, Face::Pbx, at("[::1]:4000")));
+        assert!(aim.admits(&config("10.0.0.1"), ONE, Face::Pbx, at("10.0.0.1:4000")), "a PBX on this host");
+    }
+
+    #[test]
+    fn nobody_aims_at_our_signalling() {
+        let aim = Aim::new(vec![at("192.0.2.1:5060"), at("0.0.0.0:9464")]);
+        for address in ["192.0.2.1:5060", "192.0.2.1:9464", "127.0.0.1:9464", "[::ffff:192.0.2.1]:5060"] {
+            for face in [Face::Trunk, Face::Pbx] {
+                assert!(!aim.admits(&config("127.0.0.1"), ONE, face, at(address)), "{address}");
+            }
+        }
+        assert!(aim.admits(&config("10.0.0.1"), ONE, Face::Trunk, at("203.0.113.1:5060")));
+    }
+
+    #[test]
+    fn only_a_pbx_connects_two_calls_of_ours() {
+        let mut aim = Aim::new(Vec::new());
+        let (trunk, pbx) = (local("192.0.2.1:30000"), local("10.0.0.1:30002"));
+        aim.hold(ONE, Face::Trunk, trunk);
+        aim.hold(ONE, Face::Pbx, pbx);
+        let config = config("10.0.0.1");
+        let admits = |aim: &Aim, call, face, to| aim.admits(&config, call, face, to);
+        assert!(admits(&aim, OTHER, Face::Pbx, pbx.rtp));
+        assert!(!admits(&aim, ONE, Face::Pbx, pbx.rtp), "its own call's: a circle");
+        assert!(!admits(&aim, OTHER, Face::Pbx, trunk.rtp));
+        for to in [trunk.rtp, trunk.rtcp, pbx.rtp] {
+            assert!(!admits(&aim, OTHER, Face::Trunk, to), "{to}");
+        }
+        aim.release(trunk);
+        assert!(admits(&aim, OTHER, Face::Trunk, trunk.rtp), "nobody's any more");
+    }
+}

@@ -1,0 +1,229 @@
+//! Calls without media: is anybody still there?
+//!
+//! Silence on both sides is no proof that a call is over: both may suppress silence, or one holds without saying so. Nor
+//! may a call that *is* over keep its ports, and a PBX its channel, until somebody notices. So both parties are asked, each by an
+//! OPTIONS that seems to be its peer's, with a number in CSeq that uses none up (see `sidetone_sip::anchor::Reach`).
+//!
+//! | a party's answer | the party counts as |
+//! | --- | --- |
+//! | any final response but the next two, 500 for the number in CSeq included | alive |
+//! | 481 (it knows no such call), 408 (a hop beyond can't reach it) | gone |
+//! | silence, or the request can't be sent; its host answers an OPTIONS outside of calls | alive: not the call's own word, but none against it |
+//! | silence, or the request can't be sent; its host is silent too | gone |
+//!
+//! If one is gone, both are sent BYE and the call's media is released. If none is, the call goes on as it was, and both are asked
+//! again after the next `media.timeout`.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use sidetone_sip::anchor::{Anchor, CallKey, Cause, Reach};
+use sidetone_sip::aside::Asides;
+use sidetone_sip::proxy::{Answer, Destination, Proxy};
+use sidetone_sip::{Face, Method};
+
+use super::asides::AsideId;
+use super::core::Core;
+use crate::calls::Judged;
+use crate::media::Engine;
+use crate::routing::{HostAddress, Resolver};
+
+/// The highest number in CSeq (RFC 3261 §8.1.1.5).
+const LAST_NUMBER: u32 = (1 << 31) - 1;
+
+/// What is known of a party of a silent call.
+#[derive(Debug, Clone, Copy, Default)]
+struct Heard {
+    /// In the dialog.
+    dialog: Word,
+    /// Of its host.
+    host: Word,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Word {
+    /// It was not asked, since how is not known.
+    #[default]
+    Unasked,
+    Awaited,
+    Silence,
+    Lives,
+    Gone(u16),
+}
+
+/// What to think of a party.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Party {
+    Unknown,
+    Awaited,
+    Alive,
+    Gone(Option<u16>),
+}
+
+impl Heard {
+    const fn party(self) -> Party {
+        match (self.dialog, self.host) {
+            (Word::Lives, _) => Party::Alive,
+            (Word::Gone(status), _) => Party::Gone(Some(status)),
+            (Word::Unasked, _) => Party::Unknown,
+            (Word::Awaited, _) | (Word::Silence, Word::Awaited) => Party::Awaited,
+            (Word::Silence, Word::Silence) => Party::Gone(None),
+            (Word::Silence, _) => Party::Alive,
+        }
+    }
+}
+
+/// A silent call whose parties have been asked.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    trunk: Heard,
+    pbx: Heard,
+}
+
+impl Asked {
+    fn of(&mut self, face: Face) -> &mut Heard {
+        match face {
+            Face::Trunk => &mut self.trunk,
+            Face::Pbx => &mut self.pbx,
+        }
+    }
+
+    /// The verdict, once there is one.
+    fn judged(&self) -> Option<Judged> {
+        let parties = [(Face::Trunk, self.trunk.party()), (Face::Pbx, self.pbx.party())];
+        for (face, party) in parties {
+            if let Party::Gone(status) = party {
+                return Some(Judged::Gone { face, status });
+            }
+        }
+        let are = |wanted| parties.iter().any(|(_, party)| *party == wanted);
+        if are(Party::Awaited) {
+            None
+        } else if are(Party::Alive) {
+            Some(Judged::Alive)
+        } else {
+            Some(Judged::Unknown)
+        }
+    }
+}
+
+impl Core {
+    /// Asks both parties of a call whether it is still up.
+    pub(crate) fn ask(&mut self, now: Duration, call: CallKey) {
+        if self.asked.contains_key(&call) {
+            return;
+        }
+        let mut asked = Asked::default();
+        for face in [Face::Trunk, Face::Pbx] {
+            let Some((reach, to)) = self.way_to(now, call, face) else { continue };
+            let number = self.latest_number(&reach, face);
+            let Some(head) = reach.request(Method::OPTIONS, number) else { continue };
+            let key = self.proxy.originate(now, to, head, Bytes::new());
+            self.own.insert(key, AsideId::Question(call, face));
+            let key = self.proxy.probe(now, to, &format!("sip:{}", to.remote));
+            self.hosts_asked.insert(key, (call, face));
+            *asked.of(face) = Heard { dialog: Word::Awaited, host: Word::Awaited };
+        }
+        self.asked.insert(call, asked);
+        self.judge(now, call);
+    }
+
+    /// A party has answered, or has not.
+    pub(super) fn party_answered(&mut self, now: Duration, call: CallKey, face: Face, answer: Answer) {
+        let word = match answer {
+            Answer::Final { status: status @ (408 | 481), .. } => Word::Gone(status),
+            Answer::Final { .. } => Word::Lives,
+            Answer::Silence | Answer::Unsent | Answer::Recalled => Word::Silence,
+        };
+        if let Some(asked) = self.asked.get_mut(&call) {
+            asked.of(face).dialog = word;
+        }
+        self.judge(now, call);
+    }
+
+    /// Its host has.
+    pub(super) fn host_answered(&mut self, now: Duration, call: CallKey, face: Face, status: Option<u16>) {
+        if let Some(asked) = self.asked.get_mut(&call) {
+            asked.of(face).host = status.map_or(Word::Silence, |_| Word::Lives);
+        }
+        self.judge(now, call);
+    }
+
+    fn judge(&mut self, now: Duration, call: CallKey) {
+        let Some(judged) = self.asked.get(&call).and_then(Asked::judged) else { return };
+        self.asked.remove(&call);
+        // Media that has come back in the meantime outweighs every word.
+        if self.calls.judged(now, call, judged) {
+            self.hang_up(now, call, Cause::MediaTimeout);
+        }
+    }
+
+    /// Ends a call toward both parties: each is sent a BYE that seems to be its peer's, and the media is released.
+    pub(crate) fn hang_up(&mut self, now: Duration, call: CallKey, cause: Cause) -> bool {
+        for face in [Face::Trunk, Face::Pbx] {
+            let Some((reach, to)) = self.way_to(now, call, face) else { continue };
+            let next = (reach.number < LAST_NUMBER).then_some(reach.number + 1);
+            let number = match face {
+                Face::Trunk => next,
+                Face::Pbx => self.proxy.passage().legs().farewell(now, &reach.names).or(next),
+            };
+            let Some(head) = number.and_then(|number| reach.request(Method::BYE, number)) else { continue };
+            let key = self.proxy.originate(now, to, head, Bytes::new());
+            self.own.insert(key, AsideId::Farewell);
+        }
+        self.terminate(now, call, cause)
+    }
+
+    /// How a party is written to, and where: by the book if that is an address of a peer's on its face, else the way that its
+    /// messages come. Nobody is written to who is no peer.
+    fn way_to(&mut self, now: Duration, call: CallKey, face: Face) -> Option<(Reach, Destination)> {
+        let reach = self.anchor_ref().reach(call, face)?;
+        let by_book = HostAddress::of(&reach.hop.view()).and_then(|hop| Resolver::literal(&hop));
+        let back = (reach.source.transport, reach.source.remote);
+        let ways = [by_book, Some(back)].into_iter().flatten();
+        let is_peer = |remote| self.table.who(remote).is_some_and(|peer| peer.face == face);
+        let (transport, remote) = ways.into_iter().find(|(_, remote)| is_peer(*remote))?;
+        let local = self.local_toward(now, transport, remote)?;
+        Some((reach, Destination { transport, local, remote }))
+    }
+
+    /// The highest number that a party has seen in the dialog, our own INFO included.
+    fn latest_number(&self, reach: &Reach, face: Face) -> u32 {
+        let proxy: &Proxy<Asides<Anchor<Engine>>> = &self.proxy;
+        let ours = match face {
+            Face::Trunk => None,
+            Face::Pbx => proxy.passage_ref().legs_ref().latest(&reach.names),
+        };
+        ours.unwrap_or(reach.number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(trunk: (Word, Word), pbx: (Word, Word)) -> Option<Judged> {
+        let heard = |(dialog, host)| Heard { dialog, host };
+        Asked { trunk: heard(trunk), pbx: heard(pbx) }.judged()
+    }
+
+    /// The table above.
+    #[test]
+    fn silence_is_judged_by_both_parties() {
+        use Word::{Awaited, Gone, Lives, Silence, Unasked};
+        let waits = (Awaited, Awaited);
+        let lives = (Lives, Awaited);
+        assert_eq!(judged(waits, waits), None);
+        assert_eq!(judged(lives, waits), None);
+        assert_eq!(judged(lives, lives), Some(Judged::Alive));
+        assert_eq!(
+            judged(waits, (Gone(481), Awaited)),
+            Some(Judged::Gone { face: Face::Pbx, status: Some(481) })
+        );
+        assert_eq!(judged((Silence, Awaited), lives), None);
+        assert_eq!(judged((Silence, Lives), lives), Some(Judged::Alive));
+        assert_eq!(judged((Silence, Silence), lives), Some(Judged::Gone { face: Face::Trunk, status: None }));
+        assert_eq!(judged((Unasked, Unasked), lives), Some(Judged::Alive));
+        assert_eq!(judged((Unasked, Unasked), (Unasked, Unasked)), Some(Judged::Unknown));
+    }
+}

@@ -1,0 +1,174 @@
+//! How each party of a call is reached by a request of our own, which it must take for its peer's.
+//!
+//! A proxy has no dialog to send in. What it can do is write as the peer would: with the peer's From, to the party's
+//! Contact, along the hops between (RFC 3261 §12.2.1.1). That leaves the numbers in CSeq, which belong to the peer: were
+//! one of them used up, the peer's next request would come with a number that the party has seen, and be refused. So
+//! - a question (OPTIONS) bears the number of the peer's *latest* request. Numbers may stay, they must not fall
+//!   (§12.2.2), and no state changes: whoever holds the dialog answers 200, or 500 where it wants them to rise; whoever
+//!   does not, 481. Where the peer has not sent a request yet, the number is 0, below any that it may begin with.
+//! - a farewell (BYE) bears the next one. Nothing comes after it.
+
+use super::ports::MediaPlane;
+use super::{Anchor, CallKey, callee_tag, dialog::Side};
+use crate::aside::dialog::{self, Dialog as Writing};
+use crate::message::{Message, Method, Name, RequestBuilder};
+use crate::proxy::{Local, Passing};
+use crate::uri::Uri;
+use crate::{Face, Flow};
+
+/// Where a party of a dialog is, as it or the hops before it have said.
+#[derive(Clone, Debug)]
+pub(super) struct Whereabouts {
+    /// Its own From or To, tag included.
+    name: String,
+    target: Option<Uri>,
+    /// From us on to it, the nearest first; `None` if that can't be told.
+    routes: Option<Vec<Uri>>,
+    /// The way that its messages come.
+    source: Flow,
+    /// The highest number in CSeq of its requests.
+    number: Option<u32>,
+}
+
+impl Whereabouts {
+    /// Of the party that has sent an INVITE outside of a dialog.
+    pub(super) fn of_inviter(ctx: &Passing, invite: &Message) -> Option<Self> {
+        Some(Self {
+            name: invite.header(Name::From)?.text().into_owned(),
+            target: dialog::contact(invite),
+            routes: dialog::record_routes(invite),
+            source: ctx.source,
+            number: invite.cseq().map(|cseq| cseq.number),
+        })
+    }
+
+    /// Of the party that has answered it.
+    fn of_invited(ctx: &Passing, response: &Message, local: Option<&Local>) -> Option<Self> {
+        Some(Self {
+            name: response.header(Name::To)?.text().into_owned(),
+            target: dialog::contact(response),
+            routes: routes_below(response, local),
+            source: ctx.source,
+            number: None,
+        })
+    }
+}
+
+/// The hops from us to whoever has answered.
+fn routes_below(response: &Message, local: Option<&Local>) -> Option<Vec<Uri>> {
+    let mut routes = dialog::record_routes(response)?;
+    let us = match local {
+        Some(local) => routes.iter().position(|uri| local.is_our_uri(&uri.view()))?,
+        // Nobody has said who we are: told apart only where there is nothing to be told apart.
+        None => routes.is_empty().then_some(0)?,
+    };
+    routes.truncate(us);
+    routes.reverse();
+    Some(routes)
+}
+
+/// What it takes to write to one party of a call.
+#[derive(Clone, Debug)]
+pub struct Reach {
+    /// Call-ID, and the tags of the party on the trunk's and on the PBX's side.
+    pub names: [String; 3],
+    /// Where its next request is to be sent by the book.
+    pub hop: Uri,
+    /// The way that its own messages come, for one whose Contact leads nowhere from here.
+    pub source: Flow,
+    /// The highest number in CSeq of the requests that its peer has sent it; 0 if there were none.
+    pub number: u32,
+    writing: Writing,
+}
+
+impl Reach {
+    /// The head of a request with that number.
+    #[must_use]
+    pub fn request(&self, method: Method<'_>, number: u32) -> Option<RequestBuilder> {
+        self.writing.request(method, number)
+    }
+}
+
+impl<M: MediaPlane> Anchor<M> {
+    /// Tells the anchor by which names and addresses we stand in Record-Route.
+    #[must_use]
+    pub fn standing_at(mut self, settings: &crate::proxy::Settings) -> Self {
+        self.local = Some(Local::new(settings));
+        self
+    }
+
+    /// How the party of a call on a face is reached; `None` if the call is not answered, or that is not known.
+    #[must_use]
+    pub fn reach(&self, key: CallKey, face: Face) -> Option<Reach> {
+        let call = self.calls.get(&key)?;
+        let tag = call.active.as_deref()?;
+        let dialog = call.dialogs.iter().find(|dialog| dialog.tag == tag && dialog.confirmed)?;
+        let [caller, callee] = &dialog.whereabouts;
+        let (caller, callee) = (caller.as_ref()?, callee.as_ref()?);
+        let side = if face == call.caller_face { Side::Caller } else { Side::Callee };
+        let (party, peer) = match side {
+            Side::Caller => (caller, callee),
+            Side::Callee => (callee, caller),
+        };
+        let mut parts = call.name.split('\n');
+        let (call_id, caller_tag) = (parts.next()?, parts.next()?);
+        let mut writing = Writing::new(call_id, &peer.name, &party.name)?;
+        (writing.target, writing.routes) = (party.target.clone(), party.routes.clone()?);
+        let (trunk_tag, pbx_tag) = match call.caller_face {
+            Face::Trunk => (caller_tag, tag),
+            Face::Pbx => (tag, caller_tag),
+        };
+        Some(Reach {
+            names: [call_id, trunk_tag, pbx_tag].map(str::to_owned),
+            hop: writing.next_hop()?,
+            source: party.source,
+            number: peer.number.unwrap_or(0),
+            writing,
+        })
+    }
+
+    /// A request of a dialog passes: what it says of where its sender is.
+    pub(super) fn note_sender(&mut self, ctx: &Passing, request: &Message) {
+        let (Some(position), Some(cseq)) = (self.find(request, ctx.from), request.cseq()) else { return };
+        let tag = callee_tag(position.requester, request);
+        let Some(call) = self.calls.get_mut(&position.key) else { return };
+        let invite = position.requester == Side::Caller && cseq.method == Method::INVITE;
+        // One that has a To tag too made the call known: we had been restarted.
+        let initial = invite && (request.to_tag().is_none() || call.initial.caller.is_none());
+        if initial && cseq.number == call.initial.cseq {
+            call.initial.caller = Whereabouts::of_inviter(ctx, request);
+            return;
+        }
+        let Some(dialog) = call.dialog(tag) else { return };
+        let Some(party) = dialog.party_mut(position.requester) else { return };
+        party.source = ctx.source;
+        if !matches!(cseq.method, Method::ACK | Method::CANCEL) {
+            party.number = party.number.max(Some(cseq.number));
+        }
+        if matches!(cseq.method, Method::INVITE | Method::UPDATE) {
+            party.target = dialog::contact(request).or(party.target.take());
+        }
+    }
+
+    /// A response to an INVITE or UPDATE passes, no refusal: what it says of where its sender is.
+    pub(super) fn note_answerer(&mut self, ctx: &Passing, response: &Message) {
+        let requester = ctx.from.other();
+        let (Some(position), Some(cseq)) = (self.find(response, requester), response.cseq()) else { return };
+        let tag = callee_tag(position.requester, response);
+        let known = Whereabouts::of_invited(ctx, response, self.local.as_ref());
+        let Some(call) = self.calls.get_mut(&position.key) else { return };
+        let initial = position.requester == Side::Caller && cseq.number == call.initial.cseq;
+        let caller = call.initial.caller.clone();
+        let Some(dialog) = call.dialog(tag) else { return };
+        if initial && cseq.method == Method::INVITE {
+            let [from, to] = &mut dialog.whereabouts;
+            *from = from.take().or(caller);
+            // What it has sent since the dialog began stays known when the answer passes again.
+            let number = to.as_ref().and_then(|callee| callee.number);
+            *to = known.map(|known| Whereabouts { number, ..known });
+        } else if let Some(party) = dialog.party_mut(position.requester.other()) {
+            party.source = ctx.source;
+            party.target = dialog::contact(response).or(party.target.take());
+        }
+    }
+}
