@@ -366,7 +366,8 @@ impl Machine {
     }
 
     /// Whether nothing that may still happen makes this a call to be analysed.
-    fn is_final(&self) -> bool {
+    #[must_use]
+    pub fn is_final(&self) -> bool {
         match self.state {
             State::OptedOut => true,
             State::Excluded => self.excluded_for_good,

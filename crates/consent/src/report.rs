@@ -29,6 +29,8 @@ pub struct ReportFacts {
     pub settings: Settings,
     /// Name and `disclosure` of each trunk.
     pub trunks: Vec<(String, Policy)>,
+    /// Names of the trunks and PBXs with `analyse_outbound`: whom they call is taken for a customer.
+    pub outbound: Vec<String>,
     /// The model; `None` if analysis is switched off.
     pub model: Option<ModelFacts>,
     /// Where results go, and how long they are kept there.
@@ -82,6 +84,9 @@ pub struct Report {
     pub absent: Vec<&'static str>,
     /// How callers are told, by trunk.
     pub trunks: Vec<TrunkPolicy>,
+    /// The trunks and PBXs whose calls out are analysed; of others only those of which the PBX says that a customer is
+    /// reached.
+    pub outbound: Vec<String>,
     /// What departs from that.
     pub rules: Vec<Rule>,
     /// Tiers never analysed.
@@ -132,6 +137,7 @@ impl Report {
                 .iter()
                 .map(|(trunk, policy)| TrunkPolicy { trunk: trunk.clone(), policy: *policy })
                 .collect(),
+            outbound: facts.outbound.clone(),
             rules: settings.rules.clone(),
             never_tiers: settings.never_tiers.clone(),
             opt_out_digit: settings.opt_out_digit,
@@ -181,6 +187,10 @@ fn retention(facts: &ReportFacts) -> Vec<Retention> {
         let long = "until the number is taken off the list".to_owned();
         kept.push(entry("do-not-analyse list (numbers hashed)", &path.display().to_string(), long));
     }
+    if let Some(path) = &facts.settings.agent_numbers {
+        let long = "until the number is taken off the list".to_owned();
+        kept.push(entry("list of the agents' own numbers (hashed)", &path.display().to_string(), long));
+    }
     kept.extend(facts.sinks.iter().map(|sink| entry("events", &sink.key, sink.kept.clone())));
     kept
 }
@@ -207,6 +217,11 @@ fn remarks(facts: &ReportFacts) -> Vec<String> {
     remark(
         analyses && settings.do_not_analyse.is_none(),
         "there is no do-not-analyse list: set consent.do_not_analyse, so that an objection holds for later calls",
+    );
+    remark(
+        analyses && !facts.outbound.is_empty() && settings.agent_numbers.is_none(),
+        "calls out are analysed, and there is no list of the agents' own numbers: set consent.agent_numbers, or an agent \
+         who is called at a mobile or at home is taken for a customer",
     );
     remark(
         analyses && settings.do_not_analyse.is_some() && settings.numbering.country.is_none(),

@@ -18,6 +18,7 @@ fn facts(settings: &str) -> ReportFacts {
         made: moment("2026-11-23T08:00:00Z"),
         settings: toml::from_str(settings).unwrap(),
         trunks: vec![("carrier".into(), Policy::Notice), ("old".into(), Policy::Never)],
+        outbound: Vec::new(),
         model: Some(ModelFacts {
             name: "open".into(),
             sha256: "ab".repeat(32),
@@ -70,7 +71,25 @@ fn no_path_recognises_an_agents_emotion() {
         assert!(!path.recognises_emotion || path.about == Subject::Customer, "{}", path.name);
         assert!(!path.gate.is_empty() && !path.law.is_empty());
     }
-    assert_eq!(report.paths.iter().filter(|path| path.about == Subject::Agent).count(), 1);
+    let of_agents: Vec<_> = report.paths.iter().filter(|path| path.about == Subject::Agent).collect();
+    let in_use: Vec<_> = of_agents.iter().filter(|path| path.active).map(|path| path.name).collect();
+    assert_eq!((of_agents.len(), in_use), (2, vec!["agent-conduct"]));
+}
+
+/// Whether agents who are reached over the trunk are left out is what a works council asks first.
+#[test]
+fn it_says_how_agents_over_the_trunk_are_left_out() {
+    let mut facts = facts(GOOD);
+    facts.outbound = vec!["carrier".into()];
+    let report = Report::new(&facts);
+    let remarks = report.remarks.join("\n");
+    assert!(remarks.contains("consent.agent_numbers"), "{remarks}");
+    assert!(report.to_string().contains("calls out by carrier: whom they reach is taken for a customer"));
+    facts.settings.agent_numbers = Some("/var/lib/sidetone/agents".into());
+    let report = Report::new(&facts);
+    assert!(report.remarks.is_empty(), "{:?}", report.remarks);
+    assert!(report.paths.iter().any(|path| path.name == "agent-number-look-up" && path.active));
+    assert!(report.retention.iter().any(|kept| kept.at == "/var/lib/sidetone/agents"));
 }
 
 #[test]
@@ -169,6 +188,7 @@ proptest! {
         facts.settings.never_tiers = vec![hostile.clone()];
         facts.settings.rules[0].queue = Some(hostile.clone());
         facts.settings.receipts = Some(hostile.clone().into());
+        facts.outbound = vec![hostile.clone()];
         facts.sinks[0].key = hostile;
         let page = Report::new(&facts).to_html();
         prop_assert!(well_formed(&page).is_ok(), "{:?}", well_formed(&page));

@@ -2,6 +2,7 @@
 
 mod block_on;
 mod erasures;
+mod owed;
 mod queue;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +12,7 @@ use std::time::Duration;
 use crate::event::{Event, Happening, Kind};
 use crate::id::CallId;
 pub(crate) use erasures::{Erasure, Erasures};
+pub(crate) use owed::Owed;
 pub use queue::SinkCounts;
 use queue::{Popped, Queue};
 
@@ -79,6 +81,11 @@ impl Bus {
     /// Takes back what was inferred in a call, as far as its events' numbers are below `before`.
     pub fn erase(&self, call: CallId, before: u64) {
         self.shared.erasures.note(Erasure { call, before });
+    }
+
+    /// From now on each erasure is owed by this file too, and noted there before anybody learns of it.
+    pub(crate) fn owe(&self, file: &Arc<Owed>) {
+        self.shared.erasures.owe(Arc::downgrade(file));
     }
 
     /// How many events have been published.
@@ -225,6 +232,12 @@ impl Tally {
 
     pub(crate) fn retried(&self) {
         self.queue.retries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// States of how many calls something is still to be erased, and how many files could not be looked into for that.
+    pub(crate) fn erasures(&self, (owed, beyond): (u64, u64)) {
+        self.queue.erasures_owed.store(owed, Ordering::Relaxed);
+        self.queue.erasures_beyond.store(beyond, Ordering::Relaxed);
     }
 
     pub(crate) fn counts(&self) -> SinkCounts {

@@ -80,6 +80,7 @@ impl Sinks {
                 .push(lines::spawn("events-stdout", subscription, lines::Stdout).map_err(SinkError::Thread)?);
         }
         if let Some(file) = file {
+            bus.owe(file.owed());
             let subscription = bus.subscribe("file", config.queue, &file.needs());
             tallies.push(subscription.tally());
             reopen = Some(file.reopener());

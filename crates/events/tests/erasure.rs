@@ -3,11 +3,14 @@
 
 mod common;
 
-use std::os::unix::fs::MetadataExt;
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use common::{a_happening_of_each_kind, narrator_of};
+use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
 use sidetone_consent::{Medium, Policy, Source, State};
 use sidetone_events::config::{EventsConfig, FileConfig};
 use sidetone_events::{Bus, ConsentChanged, Event, Happening, Kind, Narrator, Sinks, Timestamp};
@@ -217,4 +220,89 @@ async fn no_event_is_kept_longer_than_was_said() {
         events(folder.path()).iter().map(|event| (now - event.time.unix_millis()) / DAY).collect();
     assert_eq!(kept.len(), 2);
     assert!(kept.iter().all(|days| *days < 7), "{kept:?}");
+}
+
+fn zipped(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn unzipped(path: &Path) -> String {
+    let mut text = String::new();
+    MultiGzDecoder::new(std::fs::File::open(path).unwrap()).read_to_string(&mut text).unwrap();
+    text
+}
+
+/// A log rotator has moved the file away and compressed it while the call was up.
+#[tokio::test]
+async fn it_is_taken_out_of_a_file_that_a_log_rotator_has_compressed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.jsonl");
+    let bus = Bus::new();
+    let sinks = Sinks::start(&config(&path, 1 << 20, &[]), &bus).unwrap();
+    let (mut objects, mut stays) = (narrator_of(1), narrator_of(2));
+    let (mine, theirs) = (call(&mut objects), call(&mut stays));
+    mine.iter().chain(&theirs).for_each(|event| bus.publish(event.clone()));
+    until_written(&sinks, mine.len() + theirs.len()).await;
+    // As gzip does it: the new file beside the old one, which then goes.
+    let (archive, opaque) = (beside(&path, ".1.gz"), beside(&path, "-20260228.xz"));
+    std::fs::write(&archive, zipped(&std::fs::read_to_string(&path).unwrap())).unwrap();
+    std::fs::set_permissions(&archive, std::fs::Permissions::from_mode(0o604)).unwrap();
+    let written = std::time::SystemTime::now() - Duration::from_secs(600);
+    std::fs::File::options().append(true).open(&archive).unwrap().set_modified(written).unwrap();
+    std::fs::write(&opaque, "no matter").unwrap();
+    let old = beside(&path, "-20200101.gz");
+    std::fs::write(&old, "from before the call: it is not even looked into").unwrap();
+    std::fs::File::options().append(true).open(&old).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    sinks.reopen();
+    bus.publish(objection(&mut objects));
+    let counts = sinks.shutdown(FOREVER).await;
+    assert_eq!(
+        (counts[0].erasures_owed, counts[0].erasures_beyond),
+        (0, 1),
+        "the xz file can't be looked into"
+    );
+
+    let left: Vec<Event> =
+        unzipped(&archive).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let expected: Vec<Event> = mine.iter().map(Event::without_inferences).chain(theirs).collect();
+    assert_eq!(left, expected);
+    let metadata = std::fs::metadata(&archive).unwrap();
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o604);
+    assert_eq!(metadata.modified().unwrap(), written, "rotators tell by its time when a file is to go");
+    let mut names: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(
+        names,
+        ["events.jsonl", "events.jsonl-20200101.gz", "events.jsonl-20260228.xz", "events.jsonl.1.gz"]
+    );
+}
+
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+/// A rotator that copies the file and cuts it short (`copytruncate`): what stands where a line stood is another line.
+#[tokio::test]
+async fn it_finds_the_copy_of_a_file_that_was_cut_short() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.jsonl");
+    let bus = Bus::new();
+    let sinks = Sinks::start(&config(&path, 1 << 20, &[]), &bus).unwrap();
+    let mut objects = narrator_of(1);
+    let mine = call(&mut objects);
+    mine.iter().for_each(|event| bus.publish(event.clone()));
+    until_written(&sinks, mine.len()).await;
+    std::fs::copy(&path, beside(&path, ".1")).unwrap();
+    std::fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+    bus.publish(objection(&mut objects));
+    sinks.shutdown(FOREVER).await;
+    let events = events(folder.path());
+    assert!(!events.iter().any(Event::infers), "{events:#?}");
+    assert_eq!(events.len(), mine.len() + 1);
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sidetone_consent::{Source, Telling};
+use sidetone_consent::{Source, State, Telling};
 use sidetone_events::{Kind, Subscription};
 use sidetone_sip::Face;
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -112,6 +112,15 @@ pub struct Health {
 pub struct Done {
     /// Always true.
     pub done: bool,
+}
+
+/// What was told of a call has been taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Always true.
+    pub done: bool,
+    /// Where the call's consent stands then, which need not have changed.
+    pub consent: State,
 }
 
 /// An answer that is no success.
@@ -223,7 +232,7 @@ async fn serve(stream: UnixStream, shared: Arc<Shared>) -> io::Result<()> {
         },
         Request::Tell { id, name, value } => match Telling::parse(&name, &value) {
             Ok(telling) => match shared.calls().told(&id, &telling, Source::Cli) {
-                Ok(()) => answer(&mut writer, &Done { done: true }).await,
+                Ok(consent) => answer(&mut writer, &Told { done: true, consent }).await,
                 Err(error) => answer(&mut writer, &Failure { error: error.to_string() }).await,
             },
             Err(unknown) => answer(&mut writer, &Failure { error: unknown.to_string() }).await,

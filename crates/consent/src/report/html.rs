@@ -84,6 +84,9 @@ impl Report {
             .iter()
             .map(|trunk| [format!("Trunk {}", trunk.trunk), words::policy(trunk.policy).to_owned()])
             .collect();
+        rows.extend(
+            self.outbound.iter().map(|name| [format!("Calls out by {name}"), words::OUTBOUND.to_owned()]),
+        );
         for (index, rule) in self.rules.iter().enumerate() {
             let calls = format!("Rule {index}: {}", words::conditions(rule));
             rows.push([calls, words::ruled(rule).to_owned()]);

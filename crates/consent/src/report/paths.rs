@@ -130,6 +130,17 @@ pub(super) fn all(facts: &ReportFacts) -> Vec<InferencePath> {
             law: "GDPR Art. 21",
         },
         InferencePath {
+            name: "agent-number-look-up",
+            about: Subject::Agent,
+            active: told && facts.settings.agent_numbers.is_some(),
+            input: "the number on the trunk's side, hashed",
+            output: "one of the agents' own numbers or not",
+            recognises_emotion: false,
+            gate: "none: it is how agents who are reached over the trunk are left out".to_owned(),
+            enforced_by: "looked up before anything else; a list that can't be read stops the start",
+            law: "AI Act Art. 5(1)(f): no inferring of emotions at work, wherever the agent works",
+        },
+        InferencePath {
             name: "stream-quality",
             about: Subject::Both,
             active: true,

@@ -43,6 +43,9 @@ impl fmt::Display for Report {
         for trunk in &self.trunks {
             writeln!(f, "- trunk {}: {}", trunk.trunk, words::policy(trunk.policy))?;
         }
+        for name in &self.outbound {
+            writeln!(f, "- calls out by {name}: {}", words::OUTBOUND)?;
+        }
         for (index, rule) in self.rules.iter().enumerate() {
             let (conditions, policy) = (words::conditions(rule), words::ruled(rule));
             writeln!(f, "- rule {index}, {conditions}: {policy}")?;

@@ -6,6 +6,9 @@ use crate::policy::Rule;
 
 pub(super) const DISCLAIMER: &str = "This states what the program does. It is no legal advice.";
 
+/// Of calls out that are analysed without the PBX's word.
+pub(super) const OUTBOUND: &str = "whom they reach is taken for a customer";
+
 pub(super) fn policy(policy: Policy) -> &'static str {
     match policy {
         Policy::Never => "never analysed",

@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock, Weak};
 
+use super::owed::Owed;
 use crate::event::Event;
 use crate::id::CallId;
 
@@ -28,6 +29,8 @@ impl Erasure {
 /// The erasures so far, for whoever hands out or keeps events.
 #[derive(Debug, Default)]
 pub(crate) struct Erasures {
+    /// The files that have to do each of them.
+    owing: RwLock<Vec<Weak<Owed>>>,
     inner: RwLock<Inner>,
     any: AtomicBool,
 }
@@ -41,7 +44,20 @@ struct Inner {
 }
 
 impl Erasures {
+    /// From now on this file owes every erasure.
+    pub(crate) fn owe(&self, file: Weak<Owed>) {
+        let mut owing = self.owing.write().unwrap_or_else(PoisonError::into_inner);
+        owing.retain(|file| file.strong_count() > 0);
+        owing.push(file);
+    }
+
     pub(crate) fn note(&self, erasure: Erasure) {
+        // First where a kill can't reach it, then where everybody learns of it.
+        for file in self.owing.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            if let Some(file) = file.upgrade() {
+                file.add(&erasure);
+            }
+        }
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         let before = inner.before.entry(erasure.call).or_default();
         *before = erasure.before.max(*before);
@@ -102,6 +118,18 @@ mod tests {
         assert!(erasures.since(&mut cursor).is_empty());
         erasures.note(erasure(3));
         assert_eq!(erasures.since(&mut cursor), [erasure(3)]);
+    }
+
+    /// Killed the moment after whoever objects was told that it is done: nothing of this process runs any more.
+    #[test]
+    fn an_erasure_is_noted_before_anybody_learns_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let note = folder.path().join("events.jsonl.erasing");
+        let file = std::sync::Arc::new(Owed::read(note.clone()));
+        let erasures = Erasures::default();
+        erasures.owe(std::sync::Arc::downgrade(&file));
+        erasures.note(erasure(1));
+        assert_eq!(Owed::read(note).calls(), HashMap::from([(erasure(1).call, 9)]));
     }
 
     #[test]

@@ -27,6 +27,10 @@ pub struct SinkCounts {
     pub failed: u64,
     /// Attempts after the first.
     pub retries: u64,
+    /// Calls of which something is still to be erased from what it keeps.
+    pub erasures_owed: u64,
+    /// Files that could not be looked into for something to erase.
+    pub erasures_beyond: u64,
 }
 
 /// Drops the oldest when full.
@@ -40,6 +44,8 @@ pub(super) struct Queue {
     pub(super) delivered: AtomicU64,
     pub(super) failed: AtomicU64,
     pub(super) retries: AtomicU64,
+    pub(super) erasures_owed: AtomicU64,
+    pub(super) erasures_beyond: AtomicU64,
 }
 
 pub(super) enum Popped {
@@ -60,6 +66,8 @@ impl Queue {
             delivered: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             retries: AtomicU64::new(0),
+            erasures_owed: AtomicU64::new(0),
+            erasures_beyond: AtomicU64::new(0),
         }
     }
 
@@ -103,6 +111,8 @@ impl Queue {
             delivered: self.delivered.load(Ordering::Relaxed),
             failed: self.failed.load(Ordering::Relaxed),
             retries: self.retries.load(Ordering::Relaxed),
+            erasures_owed: self.erasures_owed.load(Ordering::Relaxed),
+            erasures_beyond: self.erasures_beyond.load(Ordering::Relaxed),
         }
     }
 }

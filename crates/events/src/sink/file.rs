@@ -2,11 +2,12 @@
 //!
 //! What is erased is overwritten where it stands: the line keeps its length and its envelope, its `kind` becomes
 //! `erased`, and spaces fill the rest. So whoever follows the file goes on following it, no other line is copied or moved,
-//! a full disk is no obstacle, and a crash leaves a state from which the erasure is simply done again. Encrypting what
+//! no room on the disk is taken, and a crash leaves a state from which the erasure is simply done again. Encrypting what
 //! is inferred under a key for each call would have cost the file its worth, which is that every tool can read it.
 
 mod erasing;
 mod expiry;
+mod gzip;
 mod places;
 mod redact;
 
@@ -21,10 +22,10 @@ use std::time::Instant;
 
 use super::SinkError;
 use super::lines::{LineWriter, Written, line};
-use crate::bus::{Erasure, Published};
+use crate::bus::{Owed, Published};
 use crate::config::FileConfig;
 use crate::event::Kind;
-use erasing::Owed;
+use erasing::Trying;
 use places::Places;
 
 /// `PATH`, `PATH.1` (the one before), … `PATH.keep`. No file outgrows `max_bytes` unless one line does, and no line is
@@ -43,7 +44,8 @@ pub(crate) struct RotatingFile {
     reopen: Reopen,
     /// Where the lines stand that may have to be erased.
     places: Places,
-    owed: Owed,
+    owed: Arc<Owed>,
+    trying: Trying,
     swept: Option<Instant>,
 }
 
@@ -70,7 +72,8 @@ impl RotatingFile {
             size: 0,
             reopen: Reopen::default(),
             places: Places::default(),
-            owed: Owed::of(&config.path),
+            owed: Arc::new(Owed::read(beside(&config.path, ".erasing"))),
+            trying: Trying::default(),
             swept: None,
         };
         match file.ready() {
@@ -86,6 +89,11 @@ impl RotatingFile {
 
     pub(crate) fn reopener(&self) -> Reopen {
         self.reopen.clone()
+    }
+
+    /// What it has to erase, for the bus to add to.
+    pub(crate) fn owed(&self) -> &Arc<Owed> {
+        &self.owed
     }
 
     /// The kinds of events that it has to be given: those that are written, and those that tell of the calls they are in.
@@ -185,19 +193,22 @@ impl LineWriter for RotatingFile {
         Written { events: events.len(), unwanted, failure: None }
     }
 
-    fn erase(&mut self, erasures: &[Erasure]) {
-        self.owed.add(erasures);
-        self.settle();
-    }
-
     fn tend(&mut self) {
-        if self.owed.is_due() {
+        if self.is_due() {
             self.settle();
         }
         if self.swept.is_none_or(|swept| swept.elapsed() >= expiry::EVERY) {
             self.swept = Some(Instant::now());
             self.expire(crate::time::Timestamp::now());
         }
+    }
+
+    fn finish(&mut self) {
+        self.settle();
+    }
+
+    fn erasures(&self) -> (u64, u64) {
+        (self.owed.count(), self.beyond())
     }
 }
 

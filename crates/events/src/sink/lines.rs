@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::bus::{Erasure, Published, Subscription, Waited};
+use crate::bus::{Published, Subscription, Waited};
 
 /// Events written in one go at most.
 const BATCH: usize = 64;
@@ -31,11 +31,16 @@ pub(crate) trait LineWriter: Send + 'static {
     /// Writes `events`, whole, in order.
     fn write(&mut self, events: &[Arc<Published>]) -> Written;
 
-    /// Erases what was inferred in these calls from all that it has written.
-    fn erase(&mut self, _erasures: &[Erasure]) {}
-
-    /// Called every second or so.
+    /// Called after each `write`, and every second or so: looks after what is written.
     fn tend(&mut self) {}
+
+    /// Nothing more comes: looks after what is written once more.
+    fn finish(&mut self) {}
+
+    /// Of how many calls something is still to be erased, and how many files could not be looked into for that.
+    fn erasures(&self) -> (u64, u64) {
+        (0, 0)
+    }
 }
 
 /// Standard output.
@@ -75,7 +80,7 @@ pub(crate) fn spawn(
 
 fn drain(subscription: &mut Subscription, writer: &mut impl LineWriter) {
     let tally = subscription.tally();
-    let (mut faulty, mut erased) = (false, 0);
+    let mut faulty = false;
     loop {
         let first = match subscription.recv_within(TEND_EVERY) {
             Waited::Event(event) => Some(event),
@@ -92,12 +97,9 @@ fn drain(subscription: &mut Subscription, writer: &mut impl LineWriter) {
         let Written { events: written, unwanted, failure } = writer.write(&events);
         tally.delivered(written.saturating_sub(unwanted));
         tally.failed(events.len() - written);
-        // After writing: of what was taken from the queue before the erasure some may have been written just now.
-        let erasures = subscription.erased_since(&mut erased);
-        if !erasures.is_empty() {
-            writer.erase(&erasures);
-        }
+        // After writing: of what was taken from the queue before an erasure some may have been written just now.
         writer.tend();
+        tally.erasures(writer.erasures());
         match failure {
             Some(why) if why.kind() == io::ErrorKind::BrokenPipe => {
                 tracing::warn!(sink = tally.counts().name, "nobody reads the events any more");
@@ -114,10 +116,8 @@ fn drain(subscription: &mut Subscription, writer: &mut impl LineWriter) {
             Some(_) | None => {}
         }
     }
-    let erasures = subscription.erased_since(&mut erased);
-    if !erasures.is_empty() {
-        writer.erase(&erasures);
-    }
+    writer.finish();
+    tally.erasures(writer.erasures());
 }
 
 /// An event as a line, with its line end.

@@ -132,7 +132,8 @@ fn ari_refuses_a_wrong_password() {
 const TELLING: &str = "[trying-out](+)
 exten => 701,1,Answer()
  same => n,Set(SIDETONE_TELL_QUEUE=bill\\,\"ing\\\\)
- same => n,UserEvent(SidetoneTell,Consent: granted,Tier: health)
+ same => n,UserEvent(SidetoneTell,Consent: granted,Tier: health,Customer: Yes)
+ same => n,Set(SIDETONE_TELL_CUSTOMER=no)
  same => n,Set(SIDETONE_TELL_MOOD=grand)
  same => n,Wait(600)
 ";
@@ -143,10 +144,12 @@ fn what_the_dialplan_tells_is_heard(by: By) {
         let ada = office.dial("701", "ada");
         let _call = office.sidetone.call(&ada.sip);
         let mut told =
-            until("three tellings", async || Some(office.sidetone.told()).filter(|it| it.len() >= 3)).await;
+            until("five tellings", async || Some(office.sidetone.told()).filter(|it| it.len() >= 5)).await;
         told.sort_by_key(|(_, telling)| telling.to_string());
         let expected = [
             serde_json::json!({ "consent": "granted" }),
+            serde_json::json!({ "customer": false }),
+            serde_json::json!({ "customer": true }),
             serde_json::json!({ "queue": "bill\\,\"ing\\\\" }),
             serde_json::json!({ "tier": "health" }),
         ];

@@ -129,20 +129,28 @@ fn what_freeswitch_tells_is_heard() {
         pbx.creates("mine", Some("call-1@carrier"));
         pbx.tells(
             "mine",
-            &[("Consent", "granted"), ("sidetone_tell_queue", "billing"), ("sidetone-tier", "health")],
+            &[
+                ("Consent", "granted"),
+                ("sidetone_tell_queue", "billing"),
+                ("sidetone-tier", "health"),
+                ("Customer", "yes"),
+            ],
         );
+        pbx.sets("mine", "sidetone_tell_customer", "no");
         pbx.sets("mine", "sidetone_tell_agent", "Ada");
         pbx.answers("mine");
         pbx.answers("mine");
         pbx.sets("mine", "sidetone_tell_agent", "Bob");
         pbx.answers("mine");
         let mut told =
-            until("five tellings", async || Some(sidetone.told()).filter(|it| it.len() >= 5)).await;
+            until("seven tellings", async || Some(sidetone.told()).filter(|it| it.len() >= 7)).await;
         told.sort_by_key(|(_, telling)| telling.to_string());
         let expected = [
             json!({ "agent": "Ada" }),
             json!({ "agent": "Bob" }),
             json!({ "consent": "granted" }),
+            json!({ "customer": false }),
+            json!({ "customer": true }),
             json!({ "queue": "billing" }),
             json!({ "tier": "health" }),
         ];

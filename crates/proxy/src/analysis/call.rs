@@ -32,6 +32,15 @@ const MOST_STRETCHES: usize = 32;
 ///
 /// Times given to it are on the process's clock; what comes out is in the call's own time,
 /// which begins at `origin`.
+///
+/// A live call takes the permit of a live call, and no other:
+///
+/// ```compile_fail,E0308
+/// use sidetone_consent::permit::{RecordingPermit, Stated};
+/// fn listen(call: &mut sidetone_proxy::analysis::CallAnalysis) {
+///     call.listen(RecordingPermit::new(Stated::Customer), std::time::Duration::ZERO);
+/// }
+/// ```
 pub struct CallAnalysis {
     origin: Duration,
     model: Arc<Model>,

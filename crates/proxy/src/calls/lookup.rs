@@ -6,7 +6,7 @@
 #[cfg(test)]
 mod tests;
 
-use sidetone_consent::{Say, Source, Telling};
+use sidetone_consent::{Say, Source, State, Telling};
 use sidetone_sip::anchor::CallKey;
 
 use super::entry::Entry;
@@ -45,6 +45,12 @@ pub enum NotTaken {
         /// Those that there are.
         known: Vec<String>,
     },
+    /// It would allow what has been refused for good, so that nothing could follow from it.
+    #[error("the call's consent is `{0}`, which is final: nothing that is told allows analysis any more")]
+    Final(State),
+    /// It would allow what there is nothing left of.
+    #[error("the call is over: nothing is left of it that could be analysed")]
+    Over,
 }
 
 impl Inner {
@@ -76,17 +82,19 @@ impl Inner {
 }
 
 impl Calls {
-    /// What the API or the command line tells of a call.
+    /// What the API or the command line tells of a call. Returns where the call stands then: that something is taken does
+    /// not mean that it changes anything.
     ///
     /// # Errors
     /// [`NotTaken`]: nothing has come of it then.
-    pub fn told(&self, id: &str, telling: &Telling, source: Source) -> Result<(), NotTaken> {
+    pub fn told(&self, id: &str, telling: &Telling, source: Source) -> Result<State, NotTaken> {
         let now = self.now();
         let mut guard = self.lock();
         let key = guard.locate(id)?;
         self.check_language(telling)?;
+        guard.calls.get(&key).map_or(Ok(()), |entry| check_allowing(entry, telling))?;
         self.hear(&mut guard, key, now, telling, source);
-        Ok(())
+        Ok(guard.calls.get(&key).map_or(State::Pending, |entry| entry.consent.machine.state()))
     }
 
     /// What a PBX tells of one of its own calls, which it knows by SIP Call-ID.
@@ -98,7 +106,10 @@ impl Calls {
         let mut guard = self.lock();
         let inner = &mut *guard;
         let keys = inner.of_call_id(sip_call_id, |entry| entry.pbx() == pbx);
-        let withdraws = matches!(telling, Telling::Consent(Say::Refused) | Telling::Analysis(false));
+        let withdraws = matches!(
+            telling,
+            Telling::Consent(Say::Refused) | Telling::Analysis(false) | Telling::Customer(false)
+        );
         if keys.is_empty() || keys.len() > 1 && !withdraws {
             inner.counters.tellings_unplaced += 1;
             // Of calls that never came by Sidetone a PBX may tell as often as it likes.
@@ -139,5 +150,23 @@ impl Calls {
         }
         let known = known.into_iter().map(str::to_owned).collect();
         Err(NotTaken::Language { language: language.clone(), known })
+    }
+}
+
+/// Whether what is told may still allow anything, if that is what it is for. A refusal is taken at any time.
+fn check_allowing(entry: &Entry, telling: &Telling) -> Result<(), NotTaken> {
+    match telling {
+        Telling::Consent(Say::Announced | Say::Granted)
+        | Telling::Analysis(true)
+        | Telling::Customer(true) => {}
+        _ => return Ok(()),
+    }
+    let machine = &entry.consent.machine;
+    if machine.is_final() {
+        Err(NotTaken::Final(machine.state()))
+    } else if entry.is_over() {
+        Err(NotTaken::Over)
+    } else {
+        Ok(())
     }
 }

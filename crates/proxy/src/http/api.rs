@@ -72,8 +72,11 @@ async fn tell(State(shared): State<Arc<Shared>>, Path(id): Path<String>, Json(te
     match Telling::parse(&tell.name, &tell.value) {
         Err(unknown) => problem(StatusCode::BAD_REQUEST, unknown.to_string()),
         Ok(telling) => match shared.calls().told(&id, &telling, Source::Api) {
-            Ok(()) => StatusCode::NO_CONTENT.into_response(),
+            Ok(_) => StatusCode::NO_CONTENT.into_response(),
             Err(NotTaken::NotOne(error)) => no_one_call(&error),
+            Err(error @ (NotTaken::Final(_) | NotTaken::Over)) => {
+                problem(StatusCode::CONFLICT, error.to_string())
+            }
             Err(error) => problem(StatusCode::BAD_REQUEST, error.to_string()),
         },
     }

@@ -291,12 +291,23 @@ impl Stats {
             ("sink_dropped_total", "Events dropped since a sink's queue was full.", |s| s.dropped),
             ("sink_failed_total", "Events given up, by sink.", |s| s.failed),
             ("sink_retries_total", "Deliveries tried again, by sink.", |s| s.retries),
+            (
+                "sink_erasures_beyond_total",
+                "Compressed files that could not be looked into for what a customer objects to.",
+                |s| s.erasures_beyond,
+            ),
         ] {
             let names: Vec<[&str; 1]> = self.sinks.iter().map(|sink| [sink.name.as_str()]).collect();
             let values: Vec<(&[&str], u64)> =
                 names.iter().zip(&self.sinks).map(|(name, sink)| (name.as_slice(), value(sink))).collect();
             page.counters(name, help, &["sink"], &values);
         }
+        let owed = self.sinks.iter().map(|sink| sink.erasures_owed).sum::<u64>();
+        page.gauge(
+            "sink_erasures_owed",
+            "Calls of which something is still to be erased from files.",
+            owed as f64,
+        );
     }
 }
 

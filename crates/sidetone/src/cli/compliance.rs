@@ -70,10 +70,17 @@ fn facts(config: &Config) -> anyhow::Result<ReportFacts> {
         made: Moment::from_unix_millis(Timestamp::now().unix_millis()),
         settings: config.consent.clone(),
         trunks: config.trunks.iter().map(|trunk| (trunk.name.clone(), trunk.disclosure)).collect(),
+        outbound: outbound(config),
         model: Some(model(config)?),
         sinks: sinks(config),
         numbers_salted: config.events.number_salt.is_some(),
     })
+}
+
+/// The trunks and PBXs whose calls out reach customers, as the configuration says.
+fn outbound(config: &Config) -> Vec<String> {
+    let peers = config.trunks.iter().chain(&config.pbxs);
+    peers.filter(|peer| peer.analyse_outbound).map(|peer| peer.name.clone()).collect()
 }
 
 /// SHA-256 of the program that runs, where the system lets it read itself.
@@ -106,7 +113,11 @@ fn sinks(config: &Config) -> Vec<SinkFacts> {
     }
     if let Some(file) = &events.file {
         let megabytes = file.max_bytes.saturating_mul(u64::from(file.keep) + 1).div_ceil(1 << 20);
-        let kept = format!("until {megabytes} MiB are full; bounded by size, not by time");
+        let kept = match file.keep_days {
+            0 => format!("until {megabytes} MiB are full; bounded by size, not by time"),
+            days => format!("{days} days, or until {megabytes} MiB are full"),
+        };
+        let kept = format!("{kept}; erased at once when the customer refuses");
         add("events.file".into(), file.path.display().to_string(), kept);
     }
     for (index, webhook) in events.webhooks.iter().enumerate() {

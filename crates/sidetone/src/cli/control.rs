@@ -333,7 +333,7 @@ impl Tell {
         if output.json {
             say_json(&answer)?;
         } else {
-            say("told");
+            say(format_args!("told; the call's consent is {}", text(&answer, "consent")));
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -1,135 +1,128 @@
 //! Erasing what customers have objected to, from every file that it stands in.
 //!
 //! What is to be erased is first noted in `PATH.erasing`, so that a crash in between is made good at the next start. The
-//! lines of calls that are up are found by their places; only for others are the files read.
+//! lines of calls that are up are found by their places; only for others are the files read, as far as they are young
+//! enough. Files that a log rotator has compressed with gzip are compressed anew; those of other kinds can't be looked into,
+//! which is logged and counted.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::places::Place;
-use super::{RotatingFile, beside, ignore_missing, redact};
-use crate::bus::Erasure;
+use super::{RotatingFile, gzip, redact};
 use crate::id::CallId;
+use crate::time::Timestamp;
 
 /// How long an erasure that failed waits for the next try.
 const AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// The longest line that is looked into: no event is nearly as long.
 const LONGEST: u64 = 1 << 20;
-/// The largest note that is read: more calls than can be up.
-const LARGEST: u64 = 16 << 20;
-/// Endings of files that can't be overwritten in place.
-const COMPRESSED: [&str; 5] = ["gz", "xz", "bz2", "zst", "lz4"];
+/// Endings of files that can't be looked into.
+const OPAQUE: [&str; 5] = ["xz", "bz2", "zst", "lz4", "Z"];
+/// How often an archive that ends too early is tried again: it may still be written. Beyond it nobody waits for its end.
+const TRIES: u32 = 20;
+/// How far the clock may have been set back while a call was up, for a file that holds it to be found.
+const SLACK: Duration = Duration::from_secs(86_400);
 
-/// Erasures that are not done yet.
-#[derive(Debug)]
-pub(super) struct Owed {
-    note: PathBuf,
-    /// By call, the number of the event from which on nothing is erased.
-    calls: HashMap<CallId, u64>,
-    /// Calls of which nothing is known but what the files say.
-    search: bool,
+/// How the erasing goes.
+#[derive(Debug, Default)]
+pub(super) struct Trying {
+    /// When an erasure that failed is tried again.
     again: Option<Instant>,
+    /// Failures since the last success.
+    failures: u32,
+    /// The note of what is owed could not be written, and that has been said.
+    unnoted: bool,
+    /// Files that could not be looked into.
+    beyond: u64,
 }
 
-impl Owed {
-    /// What the note beside `path` says is still to be done.
-    pub(super) fn of(path: &Path) -> Self {
-        let note = beside(path, ".erasing");
-        let mut owed = Self { note, calls: HashMap::new(), search: true, again: None };
-        let text = File::open(&owed.note).and_then(|file| {
-            let mut text = String::new();
-            file.take(LARGEST).read_to_string(&mut text).map(|_| text)
-        });
-        for line in text.unwrap_or_default().lines() {
-            // A line cut short names no call: its erasure had not begun, and its call's number is not known.
-            let parsed = line.split_once(' ').and_then(|(call, before)| {
-                Some(Erasure { call: call.parse().ok()?, before: before.parse().ok()? })
-            });
-            owed.add(parsed.as_slice());
-        }
-        owed
-    }
-
-    pub(super) fn add(&mut self, erasures: &[Erasure]) {
-        for erasure in erasures {
-            let before = self.calls.entry(erasure.call).or_default();
-            *before = erasure.before.max(*before);
-        }
-    }
-
-    pub(super) fn is_due(&self) -> bool {
-        !self.calls.is_empty() && self.again.is_none_or(|again| Instant::now() >= again)
-    }
-
-    /// Brings to the disk what is about to be done.
-    fn write_down(&self) -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o640).open(&self.note)?;
-        let lines: String = self.calls.iter().map(|(call, before)| format!("{call} {before}\n")).collect();
-        file.write_all(lines.as_bytes())?;
-        file.sync_data()
-    }
-
-    /// All is done.
-    fn clear(&mut self) -> io::Result<()> {
-        self.calls.clear();
-        self.search = false;
-        self.again = None;
-        ignore_missing(fs::remove_file(&self.note))
-    }
+/// What came of it.
+#[derive(Debug, Default)]
+struct Erased {
+    lines: usize,
+    /// Files that can't be looked into and may hold some of it.
+    beyond: Vec<PathBuf>,
 }
 
 impl RotatingFile {
+    /// Whether there is something to be erased, and it is time to.
+    pub(super) fn is_due(&self) -> bool {
+        !self.owed.is_empty() && self.trying.again.is_none_or(|again| Instant::now() >= again)
+    }
+
+    /// Files so far that could not be looked into.
+    pub(super) fn beyond(&self) -> u64 {
+        self.trying.beyond
+    }
+
     /// Does what is owed, as far as it can; what fails is tried again later.
     pub(super) fn settle(&mut self) {
-        if self.owed.calls.is_empty() {
+        let calls = self.owed.calls();
+        if calls.is_empty() {
             return;
         }
-        match self.erase_owed() {
-            Ok(lines) => {
+        self.note_down();
+        match self.erase_calls(&calls) {
+            Ok(Erased { lines, beyond }) => {
+                (self.trying.again, self.trying.failures) = (None, 0);
+                self.trying.beyond += beyond.len() as u64;
+                for path in beyond {
+                    tracing::error!(path = %path.display(), "a compressed events file can't be looked into: what had been inferred of a customer who objects may stand in it; delete it, or erase by hand");
+                }
                 if lines > 0 {
                     tracing::info!(
-                        calls = self.owed.calls.len(),
+                        calls = calls.len(),
                         lines,
                         "erased from the events file what had been inferred"
                     );
                 }
-                if let Err(why) = self.owed.clear() {
+                if let Err(why) = self.owed.done(&calls) {
                     tracing::warn!(%why, "the note of erasures that are done can't be removed; they are done again at the next start");
                 }
             }
             Err(why) => {
-                if self.owed.again.is_none() {
-                    tracing::error!(%why, calls = self.owed.calls.len(), path = %self.path.display(), "what had been inferred can't be erased from the events file yet; it is tried again");
+                if self.trying.again.is_none() {
+                    tracing::error!(%why, calls = calls.len(), path = %self.path.display(), "what had been inferred can't be erased from the events file yet; it is tried again");
                 }
-                self.owed.again = Some(Instant::now() + AGAIN_AFTER);
+                self.trying.again = Some(Instant::now() + AGAIN_AFTER);
+                self.trying.failures = self.trying.failures.saturating_add(1);
             }
         }
     }
 
-    fn erase_owed(&mut self) -> io::Result<usize> {
+    /// Brings the note to the disk. Where that fails, as on a full one, it is erased all the same: that takes no room, and
+    /// the note is only for the case of a crash in between.
+    fn note_down(&mut self) {
+        match self.owed.sync() {
+            Ok(()) => self.trying.unnoted = false,
+            Err(why) => {
+                if !std::mem::replace(&mut self.trying.unnoted, true) {
+                    tracing::warn!(%why, note = %self.owed.note().display(), "what is to be erased can't be noted; it is erased, but a crash before the end would leave the rest");
+                }
+            }
+        }
+    }
+
+    fn erase_calls(&mut self, calls: &HashMap<CallId, u64>) -> io::Result<Erased> {
         let mut known = Vec::new();
-        let mut search = self.owed.search;
-        for (call, before) in &self.owed.calls {
+        let mut search = false;
+        for (call, before) in calls {
             match self.places.of(*call) {
                 Some(places) => known.extend(places.into_iter().map(|place| (place, *call, *before))),
                 None => search = true,
             }
         }
-        if known.is_empty() && !search {
-            return Ok(0);
-        }
-        self.owed.write_down()?;
-        let mut lines = 0;
+        let mut erased = Erased::default();
         let mut touched: Vec<Arc<File>> = Vec::new();
         for (place, call, before) in known {
             match overwrite(&place, call, before)? {
-                Some(erased) => lines += usize::from(erased),
+                Some(done) => erased.lines += usize::from(done),
                 // The file was cut short by somebody else: the line may stand anywhere.
                 None => search = true,
             }
@@ -139,17 +132,43 @@ impl RotatingFile {
         }
         for file in touched {
             file.sync_data()?;
+            // Whoever has deleted the file may have copied it before, as a rotator does that compresses it.
+            search |= file.metadata()?.nlink() == 0;
         }
         if search {
-            for path in self.family()? {
-                lines += erase_in(&path, &self.owed.calls)?;
-            }
+            self.search(calls, &mut erased)?;
         }
-        Ok(lines)
+        Ok(erased)
     }
 
-    /// The file, and whatever it was rotated to, by this process or by another rotator.
-    fn family(&self) -> io::Result<Vec<PathBuf>> {
+    /// Reads all files that may hold one of these calls.
+    fn search(&self, calls: &HashMap<CallId, u64>, erased: &mut Erased) -> io::Result<()> {
+        let began = calls.keys().map(|call| call.began()).min().filter(|began| *began < Timestamp::now());
+        // A call that is still to begin has a clock behind it that was set back: then no file's time says anything.
+        let began = UNIX_EPOCH + Duration::from_millis(began.map_or(0, Timestamp::unix_millis));
+        let since = began.checked_sub(SLACK).unwrap_or(UNIX_EPOCH);
+        // What goes wrong with one file is no reason to leave the others as they are.
+        let mut failure = None;
+        for path in self.family(since)? {
+            let done = match path.extension().and_then(|end| end.to_str()) {
+                Some("gz") => gzip::erase_in(&path, calls),
+                Some(end) if OPAQUE.contains(&end) => {
+                    erased.beyond.push(path);
+                    continue;
+                }
+                _ => erase_in(&path, calls),
+            };
+            match done {
+                Ok(lines) => erased.lines += lines,
+                Err(why) if self.trying.failures >= TRIES && is_broken(&why) => erased.beyond.push(path),
+                Err(why) => failure = Some(io::Error::new(why.kind(), format!("{}: {why}", path.display()))),
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// The file, and whatever it was rotated to, by this process or by another rotator, as far as it was written since then.
+    fn family(&self, since: SystemTime) -> io::Result<Vec<PathBuf>> {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let mut family = Vec::new();
@@ -158,17 +177,23 @@ impl RotatingFile {
             let other = path.file_name().unwrap_or_default().to_string_lossy();
             let Some(rest) = other.strip_prefix(&name) else { continue };
             let rotated = rest.is_empty() || rest.starts_with(['.', '-']);
-            if !rotated || path == self.owed.note || !path.is_file() {
+            if !rotated || other.contains(".erasing") {
                 continue;
             }
-            if path.extension().is_some_and(|end| COMPRESSED.iter().any(|it| end == *it)) {
-                tracing::warn!(path = %path.display(), "a compressed events file can't be looked into: what was inferred may stand in it");
-            } else {
+            // One that has gone meanwhile is its rotator's business; its copy has another name.
+            let Ok(metadata) = fs::metadata(&path) else { continue };
+            if metadata.is_file() && metadata.modified().is_ok_and(|at| at >= since) {
                 family.push(path);
             }
         }
         Ok(family)
     }
+}
+
+/// Whether an archive can't be read whole, whatever the disk does.
+fn is_broken(why: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    matches!(why.kind(), InvalidData | InvalidInput | UnexpectedEof)
 }
 
 /// Overwrites one line; whether there was anything to erase. `None` if something else stands there by now.
@@ -179,7 +204,7 @@ fn overwrite(place: &Place, call: CallId, before: u64) -> io::Result<Option<bool
         Err(why) if why.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         Err(why) => return Err(why),
     }
-    if redact::call_of(&line) != Some(call) {
+    if redact::call_of(&line) != Some(call) || redact::seq_of(&line) != Some(place.seq) {
         return Ok(None);
     }
     let Some(rest) = redact::redacted(&line, before) else { return Ok(Some(false)) };
@@ -190,26 +215,68 @@ fn overwrite(place: &Place, call: CallId, before: u64) -> io::Result<Option<bool
 /// Overwrites what was inferred in these calls, wherever it stands in a file; returns in how many lines.
 fn erase_in(path: &Path, calls: &HashMap<CallId, u64>) -> io::Result<usize> {
     let file = OpenOptions::new().read(true).write(true).open(path)?;
-    let mut reader = BufReader::new(&file);
-    let (mut at, mut lines, mut line) = (0, 0, Vec::new());
-    loop {
-        line.clear();
-        let read = reader.by_ref().take(LONGEST).read_until(b'\n', &mut line)?;
-        if read == 0 {
-            break;
-        }
-        if line.last() == Some(&b'\n') {
-            line.pop();
-        }
-        let before = redact::call_of(&line).and_then(|call| calls.get(&call));
-        if let Some(rest) = before.and_then(|before| redact::redacted(&line, *before)) {
-            file.write_all_at(&rest, at)?;
-            lines += 1;
-        }
-        at += read as u64;
-    }
+    let mut lines = 0;
+    each_line(&mut BufReader::new(&file), |at, line| {
+        let Some(rest) = rest_of(line, calls) else { return Ok(()) };
+        lines += 1;
+        file.write_all_at(&rest, at)
+    })?;
     if lines > 0 {
         file.sync_data()?;
     }
     Ok(lines)
+}
+
+/// The line, without its end, as far as it is left by these erasures; `None` if they don't touch it.
+pub(super) fn rest_of(line: &[u8], calls: &HashMap<CallId, u64>) -> Option<Vec<u8>> {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let before = calls.get(&redact::call_of(line)?)?;
+    redact::redacted(line, *before)
+}
+
+/// Goes through lines with their ends, each with the place of its first byte. What is too long for a line comes in pieces.
+pub(super) fn each_line(
+    reader: &mut impl BufRead,
+    mut look: impl FnMut(u64, &[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    let (mut at, mut line) = (0, Vec::new());
+    loop {
+        line.clear();
+        let read = reader.by_ref().take(LONGEST).read_until(b'\n', &mut line)?;
+        if read == 0 {
+            return Ok(());
+        }
+        look(at, &line)?;
+        at += read as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::Erasure;
+    use crate::config::FileConfig;
+    use crate::sink::lines::LineWriter;
+
+    /// An archive that a rotator has not written to its end yet: what is owed is owed until it has, and not for ever.
+    #[test]
+    fn an_archive_that_can_t_be_read_is_tried_again_and_then_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.jsonl");
+        let config = FileConfig { path, max_bytes: 1 << 20, keep: 1, keep_days: 0, kinds: vec![] };
+        let mut file = RotatingFile::open(&config).unwrap();
+        let archive = folder.path().join("events.jsonl.1.gz");
+        fs::write(&archive, b"\x1f\x8b\x08 not to its end").unwrap();
+        file.owed().add(&Erasure { call: CallId::new(Timestamp::now(), 1), before: 9 });
+        file.settle();
+        assert_eq!(file.erasures(), (1, 0));
+        assert!(!file.is_due() && file.owed.note().exists(), "not at once");
+        for _ in 1..TRIES {
+            file.settle();
+        }
+        assert_eq!(file.erasures(), (1, 0));
+        file.settle();
+        assert_eq!(file.erasures(), (0, 1));
+        assert!(!file.owed.note().exists());
+    }
 }

@@ -20,6 +20,8 @@ pub(super) struct Place {
     pub(super) at: u64,
     /// Bytes, without the line end.
     pub(super) length: usize,
+    /// The event's number in its call.
+    pub(super) seq: u64,
 }
 
 /// The places by call. Of a call that stands here every place is known.
@@ -42,7 +44,7 @@ impl Places {
             return;
         };
         if let Some(places) = self.calls.get_mut(&call) {
-            places.push(Place { file: Arc::clone(file), at, length });
+            places.push(Place { file: Arc::clone(file), at, length, seq: event.seq });
             self.count += 1;
             self.bound();
         }

@@ -5,6 +5,7 @@ use crate::id::CallId;
 
 /// What stands before a call's id: the first thing of that look in a line is the envelope's.
 const CALL: &[u8] = b"\"call\":{\"id\":\"";
+const SEQ: &[u8] = b"\"seq\":";
 const KIND: &[u8] = b"\"kind\":\"";
 /// What takes the place of a line's kind and data.
 const ERASED: &[u8] = b"\"kind\":\"erased\",\"data\":{}}";
@@ -15,6 +16,13 @@ const ID: usize = 26;
 pub(super) fn call_of(line: &[u8]) -> Option<CallId> {
     let rest = line.get(find(line, CALL)? + CALL.len()..)?;
     std::str::from_utf8(rest.get(..ID)?).ok()?.parse().ok()
+}
+
+/// The number, in its call, of the event that a line tells.
+pub(super) fn seq_of(line: &[u8]) -> Option<u64> {
+    let rest = line.get(find(line, SEQ)? + SEQ.len()..)?;
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    std::str::from_utf8(rest.get(..digits)?).ok()?.parse().ok()
 }
 
 /// The line without what was inferred, of the same length; `None` if there is nothing in it, or if its number (`seq`) is

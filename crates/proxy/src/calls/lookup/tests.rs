@@ -119,3 +119,30 @@ fn of_a_call_that_was_refused_and_tried_again_the_second_is_meant() {
     assert_eq!(book.find("a@x").unwrap().consent, State::Given);
     assert_eq!(book.counters().tellings_unplaced, 0);
 }
+
+/// "Done" would be a lie to whoever believes that the call is analysed from then on.
+#[test]
+fn an_operator_is_told_that_a_refusal_is_final() {
+    let (book, _inbox) = book(&[("office", "a@x")]);
+    book.told("a@x", &REFUSED, Source::Cli).unwrap();
+    let granted = Telling::Consent(Say::Granted);
+    for telling in [ANNOUNCED, granted, Telling::Analysis(true), Telling::Customer(true)] {
+        let error = book.told("a@x", &telling, Source::Cli).unwrap_err();
+        assert_eq!(error, NotTaken::Final(State::OptedOut), "{error}");
+    }
+    // To refuse once more, to stop, or to name the agent is as good as ever.
+    for telling in
+        [REFUSED, Telling::Analysis(false), Telling::Customer(false), Telling::Agent("Ada".to_owned())]
+    {
+        book.told("a@x", &telling, Source::Cli).unwrap();
+    }
+    assert_eq!(states(&book), [State::OptedOut]);
+}
+
+#[test]
+fn who_was_said_to_be_no_customer_does_not_become_one() {
+    let (book, _inbox) = book(&[("office", "a@x")]);
+    book.told("a@x", &Telling::Customer(false), Source::Api).unwrap();
+    let error = book.told("a@x", &Telling::Customer(true), Source::Api).unwrap_err();
+    assert_eq!(error, NotTaken::Final(State::Excluded));
+}

@@ -64,9 +64,10 @@ fn who_refuses_before_the_pbx_has_announced_is_never_listened_to() {
     let id = id(&call);
     call.sidetone.command(&["tell", &id, "consent", "refused"]);
     until_state(&call, "opted-out", "cli");
-    call.sidetone.command(&["tell", &id, "consent", "announced"]);
-    call.sidetone.command(&["tell", &id, "consent", "granted"]);
-    call.sidetone.command(&["tell", &id, "analysis", "start"]);
+    for (name, value) in [("consent", "announced"), ("consent", "granted"), ("analysis", "start")] {
+        let error = call.sidetone.try_command(&["tell", &id, name, value]).unwrap_err();
+        assert!(error.contains("`opted-out`, which is final"), "{error}");
+    }
     speak(&mut call.caller_media, &mut call.callee_media, &speech());
     assert_nobody_listened(&call);
     call.caller.open_gate();

@@ -1,0 +1,239 @@
+//! Erasures that a file still owes, and the note of them beside it.
+//!
+//! The note is written before anybody is told of the objection, so that a process which is killed at any moment after
+//! makes it good at its next start. It is appended to at once and brought to the disk by the file's own thread, before
+//! that begins to erase: a kill loses nothing, and a power cut what came in the last few milliseconds.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::Erasure;
+use crate::id::CallId;
+
+/// The largest note that is read: more calls than can be up.
+const LARGEST: u64 = 16 << 20;
+
+/// What one file owes. The bus adds to it, the file's writer takes out what is done.
+#[derive(Debug)]
+pub(crate) struct Owed {
+    note: PathBuf,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// By call, the number of the event from which on nothing is erased.
+    calls: HashMap<CallId, u64>,
+    file: Option<File>,
+    /// Whether something is owed that the note lacks.
+    unwritten: bool,
+}
+
+impl Owed {
+    /// What the note at this path says is still to be done.
+    pub(crate) fn read(note: PathBuf) -> Self {
+        let mut inner = Inner::default();
+        let text = File::open(&note).and_then(|file| {
+            let mut text = String::new();
+            file.take(LARGEST).read_to_string(&mut text).map(|_| text)
+        });
+        for line in text.unwrap_or_default().lines() {
+            // A line cut short names no call: its writer died before anybody was told of the objection.
+            let parsed = line.split_once(' ').and_then(|(call, before)| {
+                Some(Erasure { call: call.parse().ok()?, before: before.parse().ok()? })
+            });
+            if let Some(erasure) = parsed {
+                inner.add(&erasure);
+            }
+        }
+        Self { note, inner: Mutex::new(inner) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the note stands.
+    pub(crate) fn note(&self) -> &Path {
+        &self.note
+    }
+
+    /// Adds an erasure, and appends it to the note. Some fifty bytes, and not waited for until they are on the disk: it
+    /// is called by whoever tells of an objection.
+    pub(crate) fn add(&self, erasure: &Erasure) {
+        let mut inner = self.lock();
+        inner.add(erasure);
+        if inner.append(&self.note, erasure).is_err() {
+            inner.unwritten = true;
+        }
+    }
+
+    /// What is owed.
+    pub(crate) fn calls(&self) -> HashMap<CallId, u64> {
+        self.lock().calls.clone()
+    }
+
+    /// Of how many calls something is.
+    pub(crate) fn count(&self) -> u64 {
+        self.lock().calls.len() as u64
+    }
+
+    /// Whether nothing is.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count() == 0
+    }
+
+    /// Brings the note to the disk, with what could not be written to it so far.
+    ///
+    /// # Errors
+    /// When it can't be written, as on a full disk. What is owed is owed all the same.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        let file = {
+            let mut inner = self.lock();
+            if inner.unwritten {
+                inner.rewrite(&self.note)?;
+            }
+            inner.file.as_ref().map(File::try_clone).transpose()?
+        };
+        // Not under the lock: a disk may take its time, and whoever tells of an objection has none.
+        let Some(file) = file else { return Ok(()) };
+        file.sync_data()?;
+        // And its name, where the file system can.
+        if let Some(folder) = self.note.parent().and_then(|folder| File::open(folder).ok()) {
+            let _ = folder.sync_all();
+        }
+        Ok(())
+    }
+
+    /// These have been done. What has been added meanwhile stays owed.
+    ///
+    /// # Errors
+    /// When the note can't be changed. At the next start they are then done again, which does no harm.
+    pub(crate) fn done(&self, done: &HashMap<CallId, u64>) -> io::Result<()> {
+        let mut inner = self.lock();
+        inner.calls.retain(|call, before| done.get(call).is_none_or(|done| *done < *before));
+        if !inner.calls.is_empty() {
+            return inner.rewrite(&self.note);
+        }
+        (inner.file, inner.unwritten) = (None, false);
+        match fs::remove_file(&self.note) {
+            Err(why) if why.kind() != io::ErrorKind::NotFound => Err(why),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Inner {
+    fn add(&mut self, erasure: &Erasure) {
+        let before = self.calls.entry(erasure.call).or_default();
+        *before = erasure.before.max(*before);
+    }
+
+    fn append(&mut self, note: &Path, erasure: &Erasure) -> io::Result<()> {
+        if self.file.is_none() {
+            self.file = Some(OpenOptions::new().append(true).create(true).mode(0o640).open(note)?);
+        }
+        let Some(file) = &mut self.file else { return Ok(()) };
+        // In one go, so that a kill leaves the line or none. The line end stands before it as well: a note may end in half
+        // a line, if the disk was full.
+        file.write_all(format!("\n{} {}\n", erasure.call, erasure.before).as_bytes())
+    }
+
+    /// Replaces the note in one step.
+    fn rewrite(&mut self, note: &Path) -> io::Result<()> {
+        let mut new = note.as_os_str().to_owned();
+        new.push(".new");
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&new)?;
+        let lines: String = self.calls.iter().map(|(call, before)| format!("{call} {before}\n")).collect();
+        let written = file.write_all(lines.as_bytes()).and_then(|()| fs::rename(&new, note));
+        if let Err(why) = written {
+            let _ = fs::remove_file(&new);
+            return Err(why);
+        }
+        // Opened anew to append the next.
+        self.file = Some(OpenOptions::new().append(true).open(note)?);
+        self.unwritten = false;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    fn erasure(call: u128, before: u64) -> Erasure {
+        Erasure { call: CallId::new(Timestamp::from_unix_millis(1), call), before }
+    }
+
+    fn owed(folder: &Path) -> Owed {
+        Owed::read(folder.join("note"))
+    }
+
+    #[test]
+    fn whoever_starts_after_a_kill_finds_all_that_was_owed() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = owed(folder.path());
+        [erasure(1, 9), erasure(2, 4), erasure(1, 3)].iter().for_each(|it| first.add(it));
+        // No `sync`, no drop: killed.
+        assert_eq!(owed(folder.path()).calls(), first.calls());
+        assert_eq!(first.calls().len(), 2);
+        assert_eq!(first.calls()[&erasure(1, 0).call], 9);
+        // And goes on with the same note.
+        let second = owed(folder.path());
+        second.add(&erasure(3, 1));
+        assert_eq!(owed(folder.path()).calls().len(), 3);
+    }
+
+    #[test]
+    fn what_is_added_while_others_are_done_stays_owed() {
+        let folder = tempfile::tempdir().unwrap();
+        let owed = owed(folder.path());
+        owed.add(&erasure(1, 9));
+        owed.add(&erasure(2, 4));
+        let done = owed.calls();
+        owed.add(&erasure(1, 12));
+        owed.add(&erasure(3, 1));
+        owed.done(&done).unwrap();
+        assert_eq!(owed.calls(), HashMap::from([(erasure(1, 0).call, 12), (erasure(3, 0).call, 1)]));
+        assert_eq!(self::owed(folder.path()).calls(), owed.calls());
+        owed.add(&erasure(4, 1));
+        assert_eq!(self::owed(folder.path()).calls(), owed.calls());
+        owed.done(&owed.calls()).unwrap();
+        assert!(owed.is_empty() && !owed.note().exists());
+    }
+
+    #[test]
+    fn a_line_cut_short_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = owed(folder.path());
+        first.add(&erasure(1, 9));
+        let mut text = fs::read_to_string(first.note()).unwrap();
+        text.push_str(&erasure(2, 9).call.to_string()[..9]);
+        fs::write(first.note(), text).unwrap();
+        let second = owed(folder.path());
+        second.add(&erasure(3, 7));
+        assert_eq!(
+            owed(folder.path()).calls(),
+            HashMap::from([(erasure(1, 0).call, 9), (erasure(3, 0).call, 7)])
+        );
+    }
+
+    /// The folder is gone, or the disk full: it is owed all the same, and noted as soon as it can be.
+    #[test]
+    fn what_can_t_be_noted_is_noted_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("inside");
+        let owed = owed(&inside);
+        owed.add(&erasure(1, 9));
+        assert!(owed.sync().is_err());
+        assert_eq!(owed.calls().len(), 1);
+        fs::create_dir(&inside).unwrap();
+        owed.sync().unwrap();
+        assert_eq!(self::owed(&inside).calls(), owed.calls());
+    }
+}
