@@ -15,4 +15,4 @@ pub use dns::{Resolver, Where};
 pub use health::{Health, HostState};
 pub use lookups::Lookups;
 pub use shares::{PeerName, Shares, usual_share};
-pub use table::{Candidate, PeerRef, Table};
+pub use table::{Candidate, FIRST_FREE_PORT, PeerRef, Table};

@@ -34,6 +34,7 @@ mod dialogs;
 mod exchange;
 mod failure;
 mod forward;
+mod held;
 mod leash;
 mod local;
 mod lost;
@@ -76,6 +77,7 @@ use attempt::Attempt;
 use contact::ContactFixes;
 use dialogs::Dialogs;
 use exchange::Exchange;
+use held::Held;
 use leash::Leash;
 pub(crate) use local::Local;
 use lost::Losses;
@@ -105,6 +107,7 @@ pub struct Proxy<P> {
     tokens: Tokens,
     exchanges: Table<Exchange>,
     by_id: ByServerKey<Key>,
+    held: Held,
     attempts: Table<Attempt>,
     timers: TimerQueue,
     refusals: Refusals,
@@ -141,6 +144,7 @@ impl<P: Passage> Proxy<P> {
             settings,
             exchanges: Table::default(),
             by_id: ByServerKey::default(),
+            held: Held::default(),
             attempts: Table::default(),
             timers: TimerQueue::default(),
             refusals: Refusals::default(),
@@ -191,6 +195,12 @@ impl<P: Passage> Proxy<P> {
     /// Takes out the next thing for the shell to do.
     pub fn poll(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// A message of that peer's never came whole: counted and told as those that can't be read are.
+    pub fn lost(&mut self, flow: &Flow, why: Loss) {
+        self.counters.malformed_dropped += 1;
+        self.losses.note(flow, why);
     }
 
     /// Takes out the next message that went nowhere, for the log; the counters have it too.

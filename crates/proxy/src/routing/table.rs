@@ -16,7 +16,7 @@ use crate::signalling::neighbour;
 
 const DEFAULT_PORT: u16 = 5060;
 /// Ports below it belong to services of the system.
-const FIRST_FREE_PORT: u16 = 1_024;
+pub const FIRST_FREE_PORT: u16 = 1_024;
 
 /// The peers, ready for look-ups.
 #[derive(Debug, Clone)]
@@ -140,6 +140,12 @@ impl Table {
                 (None, Host::Ip(_)) => at.port() == DEFAULT_PORT,
                 (None, Host::Name(_)) => at.port() >= FIRST_FREE_PORT,
             })
+    }
+
+    /// The peers of which a host bears that name, whatever the ports.
+    pub fn named_like(&self, address: &HostAddress) -> impl Iterator<Item = PeerRef> {
+        let wanted = address.host.host.clone();
+        self.hosts().filter(move |(_, host)| host.host.host == wanted).map(|(peer, _)| peer)
     }
 
     /// The peer that has a host at exactly that address, by literal.

@@ -1,17 +1,18 @@
 //! Who is let in, and how far a request may go.
 //!
 //! Strangers are refused before a byte of theirs is parsed. A request that says it is part of a dialog is let through only in
-//! a dialog that is held, by one of its two parties, and only toward the other. Any other goes where the configuration sends
+//! a dialog that is held, by one of its two parties, and only toward the other: to where that was heard, or to an address in
+//! its `allow`. Any other goes where the configuration sends
 //! it, and to no host that it merely names.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use sidetone_sip::host::HostPort;
+use sidetone_sip::host::{Host, HostPort};
 use sidetone_sip::proxy::{Decision, Neighbour, RouteQuery, Standing, Way};
 use sidetone_sip::{Flow, Method};
 
 use super::core::{Core, reject};
-use crate::routing::{Candidate, HostAddress, PeerRef, Where};
+use crate::routing::{Candidate, FIRST_FREE_PORT, HostAddress, PeerRef, Where};
 
 /// How far a request may go.
 #[derive(Debug, Clone)]
@@ -139,12 +140,39 @@ impl Core {
             Reach::Dialog(way) => match way.hop {
                 Some(hop) if hop.remote == remote => true,
                 Some(hop) => {
-                    let party = self.table.who(hop.remote);
-                    let strays = peer.is_some() && peer != party;
-                    let named = way.named && distance(remote.ip()) >= distance(hop.remote.ip());
-                    !strays && (named || peer.is_some_and(|peer| self.table.serves(peer, remote)))
+                    // A third party's address is nobody's business, whoever names it: there is no other way to it than by
+                    // the party itself. Neither are the system's services on the party's own hosts.
+                    let near = distance(remote.ip()) < distance(hop.remote.ip());
+                    let named = way.named && !near && remote.port() >= FIRST_FREE_PORT;
+                    peer.is_some_and(|peer| {
+                        Some(peer) == self.table.who(hop.remote) && (named || self.table.serves(peer, remote))
+                    })
                 }
                 None => peer.is_some_and(|peer| self.leads_to(way, peer) && self.table.serves(peer, remote)),
+            },
+        }
+    }
+
+    /// Whether the host that a request names may be looked up for it at all: nobody has us ask name servers for what will be
+    /// refused whatever they say. Addresses need no look-up, and are judged when they are known, as in [`Self::may_reach`].
+    pub(super) fn may_look_up(&self, from: PeerRef, reach: &Reach, host: &HostAddress) -> bool {
+        if matches!(host.host.host, Host::Ip(_)) {
+            return true;
+        }
+        match reach {
+            Reach::Configured => true,
+            Reach::Relay { registered } => {
+                *registered || self.table.named_like(host).any(|peer| self.table.may_call(from, peer))
+            }
+            Reach::Dialog(way) => match way.hop {
+                Some(hop) => {
+                    way.named || {
+                        let party = self.table.who(hop.remote);
+                        self.table.named_like(host).any(|peer| Some(peer) == party)
+                    }
+                }
+                // A keyed mark has proven the dialog, and what its party had named is forgotten.
+                None => true,
             },
         }
     }

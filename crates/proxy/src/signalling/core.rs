@@ -233,6 +233,11 @@ impl Core {
         }
     }
 
+    /// A message that never came whole.
+    pub(super) fn lost(&mut self, flow: &Flow, why: Loss) {
+        self.proxy.lost(flow, why);
+    }
+
     pub(super) fn send_failed(&mut self, now: Duration, to: &Destination) {
         self.proxy.send_failed(now, to);
     }
@@ -288,6 +293,10 @@ impl Core {
         let candidates = match (&query.kind, &reach) {
             (RouteKind::Onward { next_hop }, _) => {
                 let address = HostAddress::of(&next_hop.view());
+                if address.as_ref().is_some_and(|address| !self.may_look_up(from, &reach, address)) {
+                    self.counters.no_relay += 1;
+                    return Err(reject(403, "No Relay", None));
+                }
                 address
                     .map(|address| Candidate { peer: None, address, rewrite_uri: false })
                     .into_iter()

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sidetone_sip::framing::{Broken, Frame, Framer};
 use sidetone_sip::message::Limits;
-use sidetone_sip::proxy::Destination;
+use sidetone_sip::proxy::{Destination, Loss};
 use sidetone_sip::{Face, Flow, Transport};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -271,13 +271,15 @@ impl Signalling {
                 // Where one message ends is lost, so everything after it would be guesswork.
                 Err(Closed::Broken(broken)) => {
                     tracing::debug!(flaw = %broken.flaw, "a TCP connection was closed for what it sent");
-                    if let Some(head) = broken.head {
-                        self.with(|core, now| core.receive_broken(now, flow, head, broken.flaw));
-                    }
+                    self.with(|core, now| match broken.head {
+                        Some(head) => core.receive_broken(now, flow, head, broken.flaw),
+                        None => core.lost(flow, Loss::Unframed(broken.flaw)),
+                    });
                     return;
                 }
                 Err(Closed::Slow) => {
                     tracing::debug!(peer = %flow.remote, "a TCP connection was closed for a message that never ended");
+                    self.with(|core, _| core.lost(flow, Loss::Unfinished));
                     return;
                 }
                 Err(Closed::Ended) => return,

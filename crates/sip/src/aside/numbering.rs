@@ -48,7 +48,7 @@ impl Numbering {
         let leaps = self.sent.is_none_or(|sent| number > sent);
         // The peer has leapt to a number that with what is added would be too high: from here on nothing need be added,
         // since the number is above all that were sent.
-        if is_new && leaps && number <= HIGHEST && self.sent_as(number) > HIGHEST {
+        if is_new && leaps && self.unbounded(number) > HIGHEST {
             self.step(number, 0);
         }
         let sent = self.sent_as(number);
@@ -87,9 +87,16 @@ impl Numbering {
         self.sent
     }
 
-    /// The number by which our side of the peer's request `number` is known.
+    /// The number by which our side of the peer's request `number` is known. A peer that counts one by one to the top runs
+    /// out of numbers earlier for what was slipped in; the last of its requests share the highest number, which the PBX
+    /// takes: it refuses lower ones only (RFC 3261 §12.2.2).
     #[must_use]
     pub fn sent_as(&self, number: u32) -> u32 {
+        // Beyond it the peer breaks the rule by itself, and is left to.
+        self.unbounded(number).min(HIGHEST.max(number))
+    }
+
+    fn unbounded(&self, number: u32) -> u32 {
         let step = self.steps.iter().rfind(|step| step.from <= number);
         number.saturating_add(step.map_or(self.base, |step| step.add))
     }
@@ -161,6 +168,22 @@ mod tests {
         numbers.pass(LAST - 2);
         assert_eq!(numbers.take(), Some(LAST - 1));
         assert_eq!(numbers.pass(HIGHEST), HIGHEST);
+    }
+
+    #[test]
+    fn a_peer_that_counts_one_by_one_to_the_top_never_gets_beyond_it() {
+        let mut numbers = Numbering::new();
+        numbers.pass(LAST - 4);
+        assert_eq!((numbers.take(), numbers.take()), (Some(LAST - 3), Some(LAST - 2)));
+        let mut last = LAST - 2;
+        for number in LAST - 3..=HIGHEST {
+            let sent = numbers.pass(number);
+            assert!(sent >= last && sent <= HIGHEST, "{number}: {sent} after {last}");
+            assert_eq!(numbers.sent_as(number), sent);
+            last = sent;
+        }
+        assert_eq!(last, HIGHEST);
+        assert_eq!(numbers.came_as(HIGHEST - 1), HIGHEST - 3);
     }
 
     #[test]

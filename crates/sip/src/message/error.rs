@@ -36,7 +36,7 @@ pub enum Flaw {
     /// A header that may stand only once stands twice, or Content-Length twice with different lengths.
     #[error("repeated header")]
     RepeatedHeader,
-    /// Call-ID isn't text.
+    /// Call-ID is empty.
     #[error("malformed Call-ID")]
     CallId,
     /// CSeq is malformed or out of range.

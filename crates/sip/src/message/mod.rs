@@ -40,6 +40,8 @@ pub struct Message {
     headers_end: u32,
     body: u32,
     excess: u32,
+    /// The Call-ID, where its bytes are not UTF-8; see [`Message::call_id`].
+    call_id: Option<Box<str>>,
 }
 
 /// The start line's index.
@@ -282,10 +284,13 @@ impl Message {
         name_addr::tag(self.header(Name::To)?.value)
     }
 
-    /// The Call-ID; empty in a flawed message without one.
+    /// The Call-ID; empty in a flawed message without one. Bytes that are not UTF-8 are read as Latin-1, which some devices
+    /// send, and a space is put behind them: no Call-ID ends in one, so that this one is no other's. On the wire it stays
+    /// as it came.
     #[must_use]
     pub fn call_id(&self) -> &str {
-        self.header(Name::CallId).and_then(|h| scan::text(h.value)).unwrap_or_default()
+        let written = || self.header(Name::CallId).and_then(|h| scan::text(h.value));
+        self.call_id.as_deref().or_else(written).unwrap_or_default()
     }
 
     /// The CSeq; `None` only in a flawed message.

@@ -60,7 +60,9 @@ pub(super) fn parse(bytes: Bytes, limits: &Limits) -> Result<Message, ParseError
         headers_end: offset(index.headers_end),
         body: offset(index.body),
         excess: 0,
+        call_id: None,
     };
+    message.call_id = message.header(Name::CallId).and_then(|header| latin1(header.value));
     flaw =
         flaw.or_else(|| presence(&message)).or_else(|| values(&message)).or_else(|| cut_body(&mut message));
     match flaw {
@@ -318,8 +320,15 @@ fn values(message: &Message) -> Option<Flaw> {
     if value(Name::To).is_empty() {
         return Some(Flaw::To);
     }
-    let call_id = value(Name::CallId);
-    (call_id.is_empty() || scan::text(call_id).is_none()).then_some(Flaw::CallId)
+    value(Name::CallId).is_empty().then_some(Flaw::CallId)
+}
+
+/// A value that isn't UTF-8, read as Latin-1, with a space behind it; none if it is UTF-8.
+fn latin1(value: &[u8]) -> Option<Box<str>> {
+    if scan::text(value).is_some() {
+        return None;
+    }
+    Some(value.iter().map(|&byte| char::from(byte)).chain([' ']).collect())
 }
 
 /// Holds the body to its Content-Length.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Proxy;
+use super::lost::Loss;
 use super::passage::Passage;
 use crate::Flow;
 use crate::message::{Message, Method};
@@ -31,8 +32,11 @@ impl<P: Passage> Proxy<P> {
         }
         // Nothing may answer an ACK, so one that can't pass is dropped.
         match self.check(&request, Method::ACK, flow) {
-            Ok(valid) if !self.is_full(true) => self.ask_for_route(now, flow, request, valid, None),
-            _ => self.counters.acks_absorbed += 1,
+            Ok(valid) if !self.is_full(flow, true) => self.ask_for_route(now, flow, request, valid, None),
+            _ => {
+                self.counters.acks_absorbed += 1;
+                self.losses.note(flow, Loss::Ack);
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Proxy;
 use super::exchange::Exchange;
+use super::lost::Loss;
 use super::passage::Passage;
 use super::table::Key;
 use crate::message::{Message, ResponseBuilder, reason_phrase};
@@ -56,6 +57,7 @@ impl<P: Passage> Proxy<P> {
         let Some(request) = exchange.settle() else { return };
         let Some(server) = &mut exchange.server else {
             self.counters.acks_absorbed += 1;
+            self.losses.note(&exchange.source, Loss::Ack);
             return self.tidy_exchange(key);
         };
         if server.respond(now, &self.settings.timers, status) {

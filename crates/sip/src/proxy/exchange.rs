@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::neighbours::Neighbour;
 use super::output::Target;
 use super::reply::ReplyPath;
 use super::route::RoutePlan;
@@ -23,6 +24,8 @@ pub(super) struct Exchange {
     /// As received; given up once a final response has been sent.
     pub(super) request: Option<Box<Message>>,
     pub(super) source: Flow,
+    /// Whose it is, as it was when the request came.
+    pub(super) peer: Option<Neighbour>,
     pub(super) reply: ReplyPath,
     /// The face that the request came from; what it is before the decision doesn't matter.
     pub(super) from: Face,

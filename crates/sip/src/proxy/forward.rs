@@ -8,6 +8,7 @@ use super::attempt::{Attempt, Owner};
 use super::dialogs::Passed;
 use super::exchange::{Candidate, Exchange, Stage};
 use super::local::{Local, Place};
+use super::lost::Loss;
 use super::output::{Decision, Destination, MAX_TARGETS, RouteKey, Target};
 use super::passage::{Passage, Passing, Refusal};
 use super::stamp::Bound;
@@ -68,6 +69,9 @@ impl<P: Passage> Proxy<P> {
             }
             Decision::Drop => {
                 self.counters.unrouted += 1;
+                if exchange.server.is_none() {
+                    self.losses.note(&exchange.source, Loss::Ack);
+                }
                 self.forget(key);
             }
         }
@@ -101,7 +105,7 @@ impl<P: Passage> Proxy<P> {
     fn launch(&mut self, now: Duration, key: Key, candidate: Candidate) -> Result<(), Obstacle> {
         let timers = self.settings.timers;
         let Some(exchange) = self.exchanges.get(key) else { return Ok(()) };
-        let loops = exchange.loops;
+        let (loops, peer) = (exchange.loops, exchange.peer);
         let invite = matches!(exchange.server, Some(Server::Invite(_)));
         let start = |transport| {
             if invite {
@@ -113,6 +117,7 @@ impl<P: Passage> Proxy<P> {
         let Candidate { mut target, udp_only } = candidate;
         let attempt = Attempt::new(Owner::Exchange(key), start(target.to.transport), target.to);
         let slot = self.attempts.insert(|_| attempt);
+        self.held.add(peer);
         let branch = self.tokens.branch(slot, loops);
         let composed = self.compose(now, key, &target, branch).and_then(|bytes| {
             match self.tcp_instead(now, &target.to, bytes.len(), udp_only) {
@@ -130,6 +135,7 @@ impl<P: Passage> Proxy<P> {
             Ok(composed) => composed,
             Err(obstacle) => {
                 self.attempts.remove(slot);
+                self.held.release(peer);
                 return Err(obstacle);
             }
         };
@@ -201,7 +207,12 @@ impl<P: Passage> Proxy<P> {
                 self.counters.requests_forwarded += 1;
                 self.send(bytes, to, true);
             }
-            Err(_) => self.counters.acks_absorbed += 1,
+            Err(_) => {
+                self.counters.acks_absorbed += 1;
+                if let Some(exchange) = self.exchanges.get(key) {
+                    self.losses.note(&exchange.source, Loss::Ack);
+                }
+            }
         }
         self.forget(key);
     }

@@ -30,6 +30,9 @@ pub enum Loss {
     /// A response to no request of ours that is under way.
     #[error("a response to no request that is under way here")]
     Stray,
+    /// A response whose CSeq names another method than the request had, in another case too (RFC 3261 §7.1, §17.1.3).
+    #[error("a response whose CSeq names another method than its request")]
+    OtherMethod,
     /// A response that came from elsewhere than where the request went.
     #[error("a response from elsewhere than where the request was sent")]
     Foreign,
@@ -39,6 +42,15 @@ pub enum Loss {
     /// A request was accepted after its sender had been told that it failed, or had given it up.
     #[error("a request was accepted after it had been given up")]
     TooLate,
+    /// An ACK that belongs to no dialog, or leads to nobody: nothing may be answered to it.
+    #[error("an ACK that leads nowhere")]
+    Ack,
+    /// A request over UDP whose answer would have been one too many, or too large for it.
+    #[error("its answer was withheld: too many for one address, or too large for what was asked")]
+    Withheld,
+    /// A message that had begun in a stream did not end in time.
+    #[error("its connection was closed: the message never ended")]
+    Unfinished,
 }
 
 /// What has been lost and not told yet.

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::Proxy;
 use super::dialogs::{Names, Standing, Way};
 use super::exchange::{Exchange, Stage};
 use super::leash::Leash;
@@ -15,6 +14,7 @@ use super::passage::Passage;
 use super::reply::ReplyPath;
 use super::table::Key;
 use super::validate::{self, Instead, Valid};
+use super::{Proxy, held};
 use crate::framing::FrameFlaw;
 use crate::message::{Message, Method, ParseError, ResponseBuilder};
 use crate::transaction::key::{ServerKey, Source};
@@ -81,7 +81,7 @@ impl<P: Passage> Proxy<P> {
             Err(instead) => return self.do_instead(now, &request, flow, &instead),
         };
         let in_dialog = request.to_tag().is_some();
-        if self.is_full(in_dialog) {
+        if self.is_full(flow, in_dialog) {
             self.counters.overloaded += 1;
             let after = self.settings.retry_after.as_secs().to_string();
             return self.answer(now, &request, flow, 503, "Service Unavailable", &[("Retry-After", &after)]);
@@ -104,11 +104,13 @@ impl<P: Passage> Proxy<P> {
         validate::validate(request, method, flow, &self.local, &self.tokens)
     }
 
-    /// Requests in dialogs are let in a little longer: what can't end stays.
-    pub(super) fn is_full(&self, in_dialog: bool) -> bool {
-        let max = self.settings.max_transactions;
-        let max = if in_dialog { max.saturating_add(max / 4) } else { max };
-        self.transactions() >= max
+    /// Whether there is no room for a request that came by `flow`: in all, or in its peer's share. Requests in dialogs are let
+    /// in a little longer: what can't end stays.
+    pub(super) fn is_full(&self, flow: &Flow, in_dialog: bool) -> bool {
+        let most = self.settings.max_transactions;
+        let max = if in_dialog { most.saturating_add(most / 4) } else { most };
+        let theirs = self.held.of(self.neighbours.of(flow.remote));
+        self.transactions() >= max || theirs >= held::share(most, in_dialog)
     }
 
     fn do_instead(&mut self, now: Duration, request: &Message, flow: &Flow, instead: &Instead) {
@@ -143,6 +145,7 @@ impl<P: Passage> Proxy<P> {
         let reliable = flow.transport.is_reliable();
         if !reliable && !self.leash.take(now, flow.remote.ip()) {
             self.counters.answers_withheld += 1;
+            self.losses.note(flow, Loss::Withheld);
             return;
         }
         self.answer_freely(request, flow, status, reason, headers);
@@ -168,6 +171,7 @@ impl<P: Passage> Proxy<P> {
         let bytes = response.build();
         if !flow.transport.is_reliable() && !Leash::fits(request.as_bytes().len(), bytes.len()) {
             self.counters.answers_withheld += 1;
+            self.losses.note(flow, Loss::Withheld);
             return;
         }
         self.counters.responses_out.count(status);
@@ -188,10 +192,13 @@ impl<P: Passage> Proxy<P> {
         let reply = ReplyPath::of(flow, &via);
         let (server, id) = transaction.unzip();
         let until = now + self.settings.route_within;
+        let peer = self.neighbours.of(flow.remote);
+        self.held.add(peer);
         let key = self.exchanges.insert(|_| Exchange {
             server,
             id,
             source: *flow,
+            peer,
             reply,
             from: Face::Trunk,
             stage: Stage::Routing { until },
@@ -313,7 +320,9 @@ impl<P: Passage> Proxy<P> {
         }
         let routing = matches!(exchange.stage, Stage::Routing { .. });
         if ended && !routing && exchange.attempts.is_empty() {
-            self.exchanges.remove(key);
+            if let Some(exchange) = self.exchanges.remove(key) {
+                self.held.release(exchange.peer);
+            }
             self.timers.set(exchange_timer(key), None);
         } else {
             self.wake_exchange(key);

@@ -47,7 +47,7 @@ impl<P: Passage> Proxy<P> {
         }
         if !attempt.is_of(cseq.method) {
             self.counters.stray_responses += 1;
-            self.losses.note(flow, Loss::Stray);
+            self.losses.note(flow, Loss::OtherMethod);
             return;
         }
         match attempt.client.response(now, &self.settings.timers, status) {
@@ -245,6 +245,7 @@ impl<P: Passage> Proxy<P> {
         if let Owner::Exchange(exchange) = owner {
             if let Some(exchange) = self.exchanges.get_mut(exchange) {
                 exchange.attempts.retain(|a| *a != key);
+                self.held.release(exchange.peer);
             }
             self.tidy_exchange(exchange);
         }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::sim::*;
-use sidetone_sip::message::Name;
-use sidetone_sip::proxy::{Loss, Settings};
+use sidetone_sip::message::{Flaw, Name};
+use sidetone_sip::proxy::{Decision, Loss, Settings};
 
 /// The PBX in its container names an address that leads nowhere, and is reached all the same.
 #[test]
@@ -54,4 +54,47 @@ fn what_goes_nowhere_is_told() {
     assert!(net.proxy.poll_lost().is_none());
     net.send(PBX, reply(&sent, 200, "b", PBX));
     assert_eq!(net.proxy.poll_lost().map(|lost| lost.why), Some(Loss::TooLate));
+}
+
+/// RFC 3261 §18.3: a response that is shorter than it says is discarded; §7.1: methods are compared with case. Either way
+/// the call goes on as if it had not come, and whoever runs this hears why.
+#[test]
+fn a_response_that_may_not_be_taken_is_counted_and_told() {
+    let mut net = Net::new();
+    net.send(CARRIER, invite(CARRIER, "c1"));
+    let sent = net.take(PBX, "INVITE");
+    net.take(CARRIER, "100");
+    let ok = String::from_utf8(reply(&sent, 200, "b", PBX)).unwrap();
+    net.send(PBX, ok.replace("Content-Length: 0", "Content-Length: 10"));
+    assert_eq!(net.proxy.poll_lost().map(|lost| lost.why), Some(Loss::Malformed(Flaw::ShortBody)));
+    assert_eq!(net.proxy.counters().malformed_dropped, 1);
+    net.send(PBX, ok.replace("CSeq: 1 INVITE", "CSeq: 1 invite"));
+    assert_eq!(net.proxy.poll_lost().map(|lost| lost.why), Some(Loss::OtherMethod));
+    assert_eq!(net.proxy.counters().stray_responses, 1);
+    net.nothing(CARRIER);
+    net.send(PBX, ok);
+    net.take(CARRIER, "200");
+    assert!(net.proxy.poll_lost().is_none());
+    // A request that is shorter than it says gets its 400.
+    net.send(CARRIER, invite(CARRIER, "c2").text().replace("Content-Length: ", "Content-Length: 9"));
+    net.take(CARRIER, "400");
+    net.nothing(PBX);
+    net.finish();
+}
+
+/// Nothing may be answered to an ACK, so that nobody but the log says that one was dropped.
+#[test]
+fn an_ack_that_leads_nowhere_is_told() {
+    let mut net = Net::new();
+    net.hold_routes = true;
+    net.send(CARRIER, draft("ACK", CARRIER, "c1").tagged("b"));
+    let asked = net.asked.pop().unwrap();
+    net.decide(&asked, Decision::Drop);
+    assert_eq!(net.proxy.poll_lost().map(|lost| lost.why), Some(Loss::Ack));
+    net.send(CARRIER, draft("ACK", CARRIER, "c2").tagged("b"));
+    let asked = net.asked.pop().unwrap();
+    net.decide(&asked, Decision::Reject { status: 403, reason: "No Relay".into(), headers: Vec::new() });
+    assert_eq!(net.proxy.poll_lost().map(|lost| lost.why), Some(Loss::Ack));
+    net.nothing(CARRIER);
+    net.finish();
 }

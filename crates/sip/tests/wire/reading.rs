@@ -149,3 +149,20 @@ fn of_from_and_to_only_the_tag_is_needed() {
         assert_eq!(answer(&text.replace(to, bare)).to_tag(), Some("t"), "{bare}");
     }
 }
+
+/// Some devices put what they are called into the Call-ID, in Latin-1.
+#[test]
+fn a_call_id_that_is_no_utf_8_is_read_and_stays_as_it_came() {
+    let with = |call_id: &[u8]| {
+        let text = format!("OPTIONS sip:a@b SIP/2.0\r\n{}\r\n", five("OPTIONS"));
+        let (before, after) = text.split_once("x@y").unwrap();
+        let bytes = [before.as_bytes(), call_id, after.as_bytes()].concat();
+        (sidetone_sip::Message::parse(Bytes::from(bytes.clone())).unwrap(), bytes)
+    };
+    let (latin, bytes) = with(b"caf\xe9@10.0.0.1");
+    assert_eq!(latin.call_id(), "caf\u{e9}@10.0.0.1 ");
+    assert_eq!(latin.as_bytes(), bytes);
+    let (utf8, _) = with("caf\u{e9}@10.0.0.1".as_bytes());
+    assert_ne!(latin.call_id(), utf8.call_id(), "two calls are two");
+    assert_ne!(with(b"\xe9").0.call_id(), with(b"\xe8").0.call_id());
+}
