@@ -19,6 +19,7 @@ use siphasher::sip128::{Hasher128, SipHasher13 as SipHasher128};
 
 pub(super) use learn::Passed;
 
+use super::held::{self, Held};
 use super::neighbours::{Neighbour, Neighbours};
 use super::output::Destination;
 use crate::host::{Host, HostPort};
@@ -45,6 +46,8 @@ struct SetKey(u128);
 /// What one request may become.
 #[derive(Debug)]
 struct Set {
+    /// Whose share of the room it takes.
+    peer: Neighbour,
     caller: End,
     /// Where the request was sent: whoever is there may begin a dialog.
     tried: Vec<Destination>,
@@ -144,6 +147,7 @@ pub(super) struct Dialogs {
     names: SipHasher128,
     hosts: SipHasher13,
     sets: HashMap<SetKey, Set>,
+    held: Held,
     deadlines: BTreeSet<(Duration, SetKey)>,
     /// Contacts that REGISTER has bound, hashed, and until when.
     bindings: HashMap<u64, Duration>,
@@ -158,6 +162,7 @@ impl Dialogs {
             names: SipHasher128::new_with_keys(key.0, key.1),
             hosts: SipHasher13::new_with_keys(key.1, key.0),
             sets: HashMap::new(),
+            held: Held::default(),
             deadlines: BTreeSet::new(),
             bindings: HashMap::new(),
             most,
@@ -294,11 +299,18 @@ impl Dialogs {
         hash.finish()
     }
 
+    /// Whether there is room for one more set of this peer's.
+    fn has_room(&self, peer: Neighbour) -> bool {
+        self.sets.len() < self.most && self.held.of(Some(peer)) < held::share(self.most, false)
+    }
+
     /// Forgets what is over.
     pub(super) fn expire(&mut self, now: Duration) {
         while let Some(&(at, key)) = self.deadlines.first().filter(|(at, _)| *at <= now) {
             self.deadlines.remove(&(at, key));
-            self.sets.remove(&key);
+            if let Some(set) = self.sets.remove(&key) {
+                self.held.release(Some(set.peer));
+            }
         }
     }
 

@@ -1,10 +1,10 @@
-//! Which peer holds how many of the transactions: no peer may have them all.
+//! Which peer holds how many of the transactions, and of the dialogs: no peer may have them all.
 
 use std::collections::HashMap;
 
 use super::neighbours::Neighbour;
 
-/// Requests being worked on and targets being tried for them, by the peer that sent the request.
+/// Entries of a table that all peers share, by the peer that began them.
 #[derive(Debug, Default)]
 pub(super) struct Held(HashMap<Neighbour, usize>);
 

@@ -333,6 +333,23 @@ fn dialogs_are_bounded() {
     assert_eq!(net.proxy.dialogs(), 2);
 }
 
+/// One carrier's subscriptions and calls leave room for what others begin.
+#[test]
+fn no_peer_has_all_the_dialogs() {
+    let mut net = named(Settings { max_dialogs: 8, ..settings() });
+    for n in 0..8 {
+        net.send(CARRIER, draft("SUBSCRIBE", CARRIER, &format!("c{n}")));
+    }
+    assert_eq!((net.all(PBX).len(), net.proxy.dialogs()), (6, 6));
+    net.send(OTHER, invite(OTHER, "o1"));
+    net.send(OTHER, invite(OTHER, "o2"));
+    assert_eq!(net.proxy.dialogs(), 8);
+    net.pass(secs(1_000));
+    net.send(CARRIER, draft("SUBSCRIBE", CARRIER, "again"));
+    net.pass(secs(4));
+    assert_eq!(net.proxy.dialogs(), 1, "what is over takes no room");
+}
+
 #[test]
 fn only_whoever_was_asked_may_answer() {
     let mut net = net();

@@ -76,7 +76,6 @@ impl Dialogs {
         let Passed { request, source, to, .. } = passed;
         let key = self.key(names.call_id, names.from_tag, from.face);
         let hosts = self.hosts_in(request, None);
-        let most = self.most;
         let cseq = request.cseq().map_or(0, |cseq| cseq.number);
         // Another peer's has failed: what is tried by this one is a new one.
         let caller = source.remote;
@@ -86,11 +85,13 @@ impl Dialogs {
             self.expire(now);
         }
         if !self.sets.contains_key(&key) {
-            if self.sets.len() >= most {
+            if !self.has_room(from) {
                 return false;
             }
+            self.held.add(Some(from));
             let caller = End { hop: Destination::from(*source), targets: Vec::new() };
             let set = Set {
+                peer: from,
                 caller,
                 tried: Vec::new(),
                 dialogs: Vec::new(),
@@ -309,7 +310,7 @@ impl Dialogs {
         method: Method<'_>,
     ) -> Option<Found> {
         self.expire(now);
-        if self.sets.len() >= self.most {
+        if !self.has_room(from) {
             return None;
         }
         let to_tag = names.to_tag?;
@@ -322,15 +323,19 @@ impl Dialogs {
         let end = |hop| End { hop, targets: Vec::new() };
         let key = self.key(names.call_id, caller_tag, face);
         let tag = self.tag(callee_tag);
-        let set = self.sets.entry(key).or_insert_with(|| Set {
-            caller: end(caller),
-            tried: Vec::new(),
-            dialogs: Vec::new(),
-            cseq: 0,
-            invite: true,
-            failed: false,
-            open_until: Duration::ZERO,
-            until: Duration::ZERO,
+        let set = self.sets.entry(key).or_insert_with(|| {
+            self.held.add(Some(from));
+            Set {
+                peer: from,
+                caller: end(caller),
+                tried: Vec::new(),
+                dialogs: Vec::new(),
+                cseq: 0,
+                invite: true,
+                failed: false,
+                open_until: Duration::ZERO,
+                until: Duration::ZERO,
+            }
         });
         let index = set.begin(Dialog {
             tag,
