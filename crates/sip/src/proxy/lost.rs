@@ -39,8 +39,8 @@ pub enum Loss {
     /// A response whose first Via isn't ours, or that has no other behind it.
     #[error("a response whose Via leads nowhere from here")]
     Misdirected,
-    /// A request was accepted after its sender had been told that it failed, or had given it up.
-    #[error("a request was accepted after it had been given up")]
+    /// The final response to a request whose sender had been told that it failed, or had given it up.
+    #[error("the answer to a request that had been given up")]
     TooLate,
     /// An ACK that belongs to no dialog, or leads to nobody: nothing may be answered to it.
     #[error("an ACK that leads nowhere")]

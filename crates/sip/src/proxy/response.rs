@@ -83,6 +83,8 @@ impl<P: Passage> Proxy<P> {
             }
             Owner::Exchange(exchange) => {
                 let Some(response) = self.as_it_was_asked(exchange, response) else {
+                    self.counters.stray_responses += 1;
+                    self.losses.note(flow, Loss::Stray);
                     return self.tidy_attempt(key);
                 };
                 if self.attempts.get_mut(key).is_some_and(|attempt| std::mem::take(&mut attempt.switched)) {
@@ -163,7 +165,15 @@ impl<P: Passage> Proxy<P> {
     fn on_failure(&mut self, now: Duration, flow: &Flow, key: Key, exchange_key: Key, response: Message) {
         let Some(attempt) = self.attempts.get(key) else { return };
         let (ran_out, disowned) = (attempt.ran_out, attempt.disowned);
-        let Some(exchange) = self.exchanges.get_mut(exchange_key).filter(|e| e.is_pending()) else { return };
+        let Some(exchange) = self.exchanges.get_mut(exchange_key) else { return };
+        if !exchange.is_pending() {
+            // A target that lost to another, or was cancelled, has nothing to add. One that was given up for its silence has.
+            if exchange.unanswered && response.status() != Some(487) {
+                self.counters.stray_responses += 1;
+                self.losses.note(flow, Loss::TooLate);
+            }
+            return;
+        }
         let unavailable = response.status() == Some(503);
         if ran_out {
             exchange.timed_out = true;

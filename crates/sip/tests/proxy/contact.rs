@@ -56,6 +56,19 @@ fn what_goes_nowhere_is_told() {
     assert_eq!(net.proxy.poll_lost().map(|lost| lost.why), Some(Loss::TooLate));
 }
 
+/// A PBX that says no after its caller was told that nobody answers.
+#[test]
+fn a_failure_that_comes_too_late_is_told() {
+    let mut net = Net::with(Settings { failover_after: secs(4), ..settings() });
+    net.send(CARRIER, invite(CARRIER, "c1"));
+    let sent = net.take(PBX, "INVITE");
+    net.pass(secs(5));
+    net.send(PBX, reply(&sent, 486, "b", PBX));
+    assert_eq!(net.proxy.poll_lost().map(|lost| lost.why), Some(Loss::TooLate));
+    assert_eq!(net.proxy.counters().stray_responses, 1);
+    assert!(net.all(PBX).iter().any(|arrived| describe(&arrived.message) == "ACK"));
+}
+
 /// RFC 3261 §18.3: a response that is shorter than it says is discarded; §7.1: methods are compared with case. Either way
 /// the call goes on as if it had not come, and whoever runs this hears why.
 #[test]
