@@ -71,6 +71,10 @@ fn fixed(uri: &UriView<'_>, source: &Flow) -> Option<String> {
     if stated == (Some(ip), source.remote.port(), source.transport) {
         return None;
     }
+    // The port that a connection comes from ends with it; the one that its own host states outlives it.
+    if source.transport.is_reliable() && stated.0 == Some(ip) {
+        return None;
+    }
     let mut text = String::from("sip:");
     if let Some(user) = uri.userinfo() {
         text += user;
@@ -123,6 +127,7 @@ mod tests {
             led("sip:y@10.255.255.1", Transport::Tcp).as_deref(),
             Some("sip:y@198.51.100.7:40123;transport=tcp")
         );
+        assert_eq!(led("sip:y@198.51.100.7:5070;transport=tcp", Transport::Tcp), None);
         for right in ["sip:y@198.51.100.7:40123", "tel:+1555", "sips:y@10.0.0.1"] {
             assert_eq!(led(right, Transport::Udp), None, "{right}");
         }
