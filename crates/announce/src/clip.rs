@@ -78,7 +78,15 @@ impl Clip {
     /// # Errors
     /// [`ClipError`].
     pub fn open(path: &Path, loudness: f64) -> Result<Self, ClipError> {
-        let file = File::open(path).map_err(|source| ClipError::Open { path: path.to_owned(), source })?;
+        let unreadable = |source| ClipError::Open { path: path.to_owned(), source };
+        let there = std::fs::metadata(path).map_err(unreadable)?;
+        if !there.is_file() {
+            return Err(unreadable(std::io::Error::other("it is no regular file")));
+        }
+        if there.len() > LARGEST {
+            return Err(unreadable(std::io::Error::other("it is larger than two minutes of sound can be")));
+        }
+        let file = File::open(path).map_err(unreadable)?;
         Self::read(&path.display().to_string(), BufReader::new(file), loudness)
     }
 

@@ -25,6 +25,18 @@ pub struct Library {
 
 type Key = (String, Codec, u16);
 
+/// A recording that can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct BadClip {
+    /// The announcement's name.
+    pub name: String,
+    /// Its language.
+    pub language: String,
+    /// Why not.
+    pub error: ClipError,
+}
+
 /// A clip that was looked up.
 #[derive(Debug, Clone)]
 pub struct Found {
@@ -41,21 +53,38 @@ impl Library {
     /// nothing else is known, an RFC 5646 tag.
     ///
     /// # Errors
-    /// [`ClipError`]: a recording of the operator's can't be used.
-    pub fn load(config: &Announcements, language: &str) -> Result<Self, ClipError> {
+    /// Every recording of the operator's that can't be used.
+    pub fn load(config: &Announcements, language: &str) -> Result<Self, Vec<BadClip>> {
         let mut clips = BTreeMap::new();
+        let mut bad = Vec::new();
+        let refused = |name: &str, language: &str, error| BadClip {
+            name: name.to_owned(),
+            language: language.to_owned(),
+            error,
+        };
         for (name, language, bytes) in builtin::FILES {
             let replaced = config.files.get(*name).is_some_and(|languages| languages.contains_key(*language));
             if !replaced {
-                let clip = Clip::read(&format!("{name} ({language})"), Cursor::new(*bytes), config.loudness)?;
-                clips.insert(((*name).to_owned(), (*language).to_owned()), Arc::new(clip));
+                match Clip::read(&format!("{name} ({language})"), Cursor::new(*bytes), config.loudness) {
+                    Ok(clip) => {
+                        clips.insert(((*name).to_owned(), (*language).to_owned()), Arc::new(clip));
+                    }
+                    Err(error) => bad.push(refused(name, language, error)),
+                }
             }
         }
         for (name, languages) in &config.files {
             for (language, path) in languages {
-                let clip = Arc::new(Clip::open(path, config.loudness)?);
-                clips.insert((name.clone(), language.clone()), clip);
+                match Clip::open(path, config.loudness) {
+                    Ok(clip) => {
+                        clips.insert((name.clone(), language.clone()), Arc::new(clip));
+                    }
+                    Err(error) => bad.push(refused(name, language, error)),
+                }
             }
+        }
+        if !bad.is_empty() {
+            return Err(bad);
         }
         Ok(Self { clips, language: language.to_owned(), encoded: Mutex::default() })
     }

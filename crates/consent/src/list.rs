@@ -104,7 +104,11 @@ impl List {
     /// When it can't be read whole and understood: half a list is none.
     pub fn open(path: &Path, key: Option<&[u8]>, numbering: &Numbering) -> Result<Self, ListError> {
         let file = |why| ListError::File { path: path.to_owned(), why };
-        if fs::metadata(path).map_err(file)?.len() > LARGEST {
+        let there = fs::metadata(path).map_err(file)?;
+        if !there.is_file() {
+            return Err(file(io::Error::other("it is no regular file")));
+        }
+        if there.len() > LARGEST {
             return Err(file(io::Error::new(io::ErrorKind::FileTooLarge, "larger than any list")));
         }
         Self::read(path, &fs::read_to_string(path).map_err(file)?, key, numbering)

@@ -238,6 +238,32 @@ impl Log {
         Ok((log, opened))
     }
 
+    /// Does what [`Self::open`] does with a log that is there but lock it and write to it: another process may hold it.
+    ///
+    /// # Errors
+    /// What would keep the log from being opened.
+    pub fn examine(folder: &Path) -> Result<(), LogError> {
+        let there = match fs::metadata(folder) {
+            Ok(there) => there,
+            // It will be made.
+            Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(why) => return Err(LogError::File { path: folder.to_owned(), why }),
+        };
+        if !there.is_dir() {
+            return at(folder, Err(io::ErrorKind::NotADirectory.into()));
+        }
+        let lock = folder.join(LOCK);
+        if lock.exists() {
+            at(&lock, File::options().write(true).open(&lock))?;
+        }
+        let noted = read_head(folder)?;
+        if let Some(last) = segments(folder)?.last() {
+            last.inspect(noted.as_ref())?;
+            at(&last.path, File::options().read(true).write(true).open(&last.path))?;
+        }
+        Ok(())
+    }
+
     fn begin(
         folder: &Path,
         build: &str,

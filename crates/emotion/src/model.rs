@@ -37,7 +37,7 @@ const SUM_KEY: &str = "sidetone.sha256";
 #[non_exhaustive]
 pub enum ModelError {
     /// The file could not be read.
-    #[error("{path} can't be read or written")]
+    #[error("{path} can't be read or written: {source}")]
     Read {
         /// The file.
         path: PathBuf,
@@ -223,7 +223,8 @@ impl std::fmt::Debug for Model {
 }
 
 impl Model {
-    /// Reads a model, and checks the `CARD.md` beside it if there is one.
+    /// Reads a model: a safetensors file, or a folder that holds `model.safetensors`. Checks the `CARD.md` beside it if
+    /// there is one.
     ///
     /// # Errors
     /// See [`ModelError`]; each says what is wrong with the file.
@@ -241,6 +242,9 @@ impl Model {
             let size = bytes.len() as u64;
             if size > LARGEST { Err(ModelError::TooLarge(size)) } else { Ok(bytes) }
         };
+        if std::fs::metadata(path).is_ok_and(|there| there.is_dir()) {
+            return Self::open(&path.join("model.safetensors"));
+        }
         let model = Self::from_bytes(&read(path)?)?;
         let card = path.with_file_name("CARD.md");
         if !model.meta.card_sha256.is_empty() && card.exists() {

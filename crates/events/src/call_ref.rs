@@ -88,7 +88,9 @@ impl CallRef {
 pub struct SipCallId(String);
 
 impl SipCallId {
-    fn shown(hasher: &NumberHasher, call_id: &str, parties: Parties<'_>) -> Self {
+    /// The Call-ID as it may be shown of a call between these two.
+    #[must_use]
+    pub fn shown(hasher: &NumberHasher, call_id: &str, parties: Parties<'_>) -> Self {
         let digits: String = call_id.chars().filter(char::is_ascii_digit).collect();
         let tells = [parties.caller, parties.callee].into_iter().any(|party| match normalise(party) {
             Party::Withheld => false,

@@ -120,6 +120,13 @@ impl NumberHasher {
         Some(HashedNumber(self.digest(domain, text.as_bytes())))
     }
 
+    /// What stands for a word that holds a telephone number where no number may be shown, such as a tag: the same for the
+    /// same word and salt.
+    #[must_use]
+    pub fn mask(&self, word: &str) -> String {
+        format!("x{}", hex::encode(&self.digest("sidetone.word.v1", word.as_bytes())))
+    }
+
     /// A short digest of `text` within `domain`.
     pub(crate) fn digest(&self, domain: &str, text: &[u8]) -> [u8; KEPT] {
         let mut mac = self.key.clone();

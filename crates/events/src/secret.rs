@@ -1,10 +1,13 @@
 //! Text that must never be shown.
 
 use std::fmt;
-use std::io::{ErrorKind, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// The largest file that is taken for a secret, in bytes.
+const LARGEST: u64 = 64 * 1024;
 
 /// A key, a salt or a token from the configuration: `"text"`, or `{ file = "PATH" }` for one that lives in a file of
 /// its own (a systemd credential, a mounted secret). It is neither printed nor written back.
@@ -26,7 +29,7 @@ pub enum SecretError {
         /// The file.
         path: PathBuf,
         /// Why.
-        why: std::io::Error,
+        why: io::Error,
     },
     /// It is too short to be one.
     #[error("a secret holds at least {least} bytes")]
@@ -49,6 +52,15 @@ impl Secret {
         Self(Kept::File(path.as_ref().to_owned()))
     }
 
+    /// The file that it lives in, if it lives in one.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match &self.0 {
+            Kept::Here(_) => None,
+            Kept::File(path) => Some(path),
+        }
+    }
+
     /// The secret itself, if it has at least `least` bytes.
     ///
     /// # Errors
@@ -68,16 +80,17 @@ impl Secret {
     }
 }
 
-/// No file of a secret is longer, in bytes; a device may have no end at all.
-const LONGEST: u64 = 64 * 1024;
-
-fn read(path: &Path) -> std::io::Result<String> {
-    let mut text = String::new();
-    let read = std::fs::File::open(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
-    if read as u64 > LONGEST {
-        return Err(std::io::Error::new(ErrorKind::FileTooLarge, "it is far too long for a secret"));
+/// Reads a file that holds a secret: regular, and no larger than any secret, so that a device or a pipe named by mistake
+/// neither fills the memory nor is waited for.
+fn read(path: &Path) -> io::Result<String> {
+    let file = std::fs::metadata(path)?;
+    if !file.is_file() {
+        return Err(io::Error::other("it is no regular file"));
     }
-    Ok(text)
+    if file.len() > LARGEST {
+        return Err(io::Error::other(format!("it is larger than any secret ({LARGEST} bytes)")));
+    }
+    std::fs::read_to_string(path)
 }
 
 /// A secret in use.

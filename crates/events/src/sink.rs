@@ -129,6 +129,24 @@ impl Sinks {
     }
 }
 
+/// Everything in `config` that would keep [`Sinks::start`] from starting, found without starting anything or making a
+/// file; with each the number of the webhook that it concerns, from 0, if it concerns one.
+pub(crate) fn examine(config: &EventsConfig) -> Vec<(Option<usize>, SinkError)> {
+    let mut faults = Vec::new();
+    faults.extend(check(config).err().map(|fault| (None, fault)));
+    if let Some(settings) = &config.file
+        && let Err(why) = file::probe(&settings.path)
+    {
+        faults.push((None, SinkError::File { path: settings.path.display().to_string(), why }));
+    }
+    faults.extend(Hub::new(&config.stream).err().map(|fault| (None, fault)));
+    for (number, settings) in config.webhooks.iter().enumerate() {
+        let webhook = webhook::Webhook::new(settings, Arc::new(Timestamp::now));
+        faults.extend(webhook.err().map(|fault| (Some(number), fault)));
+    }
+    faults
+}
+
 /// Refuses what can't be meant, whoever asks: `sidetone check` does so without starting anything.
 pub(crate) fn check(config: &EventsConfig) -> Result<(), SinkError> {
     let wrong = |key: &'static str, why: &str| Err(SinkError::Config { key, why: why.to_owned() });

@@ -132,6 +132,26 @@ impl PbxLinks {
         });
     }
 
+    /// Does everything that [`Self::start`] does with one PBX's links but start them: reads their secrets and
+    /// certificates.
+    ///
+    /// # Errors
+    /// For each link the first value that can't be meant or had.
+    #[must_use]
+    pub fn examine(pbx: &str, links: &Links) -> Vec<ConfigError> {
+        let Links { ami, ari, esl, sip } = links.clone();
+        let none = Links::default;
+        let each = [
+            Links { ami, ..none() },
+            Links { ari, ..none() },
+            Links { esl, ..none() },
+            Links { sip, ..none() },
+        ];
+        each.into_iter()
+            .filter_map(|link| link.validate(pbx).and_then(|()| peers(pbx, link).map(drop)).err())
+            .collect()
+    }
+
     /// What became of each link.
     #[must_use]
     pub fn counts(&self) -> Vec<LinkCounts> {

@@ -2,6 +2,7 @@
 
 mod consent;
 mod counters;
+mod decisions;
 mod entry;
 mod lookup;
 mod quality;
@@ -20,7 +21,7 @@ use sidetone_events::{
     Bus, CallAnswered, CallHeld, CallId, CallMedia, CallRef, CallResumed, CallStarted, CallUntappable,
     Direction, MediaProblem, MediaState, NumberHasher, Parties, Timestamp,
 };
-use sidetone_insight::Thresholds;
+use sidetone_insight::{Insight, Phase as AlertPhase, Thresholds};
 use sidetone_sip::Face;
 use sidetone_sip::anchor::{CallFact, CallKey, Cause, Claims};
 
@@ -174,6 +175,11 @@ impl Calls {
         self.disclosure.get()
     }
 
+    /// The time of day at zero of the process's clock.
+    pub(crate) fn epoch_wall(&self) -> Timestamp {
+        self.epoch_wall
+    }
+
     fn now(&self) -> Duration {
         self.epoch.elapsed()
     }
@@ -192,6 +198,19 @@ impl Calls {
         let inner = self.lock();
         let entry = inner.calls.values().find(|entry| entry.call().id == *id)?;
         Some((entry.sip_call_id().to_owned(), entry.pbx().to_owned()))
+    }
+
+    /// Sidetone's id of the call with that SIP Call-ID, as it stands in SIP.
+    pub(crate) fn known_as(&self, sip_call_id: &str) -> Option<CallId> {
+        let inner = self.lock();
+        let key = inner.by_sip.get(sip_call_id)?.last()?;
+        Some(inner.calls.get(key)?.call().id)
+    }
+
+    /// The SIP Call-ID, as it stands in SIP, of a call with this id of Sidetone's.
+    pub(crate) fn raw_id(&self, id: &str) -> Option<String> {
+        let id: CallId = id.parse().ok()?;
+        self.identity(&id).map(|(sip_call_id, _)| sip_call_id)
     }
 
     /// Whether there is a call with that PBX and that SIP Call-ID.
@@ -279,7 +298,7 @@ impl Calls {
                     inner.counters.answered += 1;
                     let waited = entry.answer(at);
                     self.order(entry, Work::Answered(key, at));
-                    tracing::info!(call = %entry.call().id, "call answered");
+                    tracing::info!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, waited_ms = waited.as_millis(), "call answered");
                     self.bus.publish(entry.tell(at, CallAnswered { waited }));
                 }
                 inner.answered.push((key, at));
@@ -287,6 +306,7 @@ impl Calls {
             CallFact::Held { key, by, at } => {
                 if let Some(entry) = inner.calls.get_mut(&key) {
                     entry.hold(by, at);
+                    tracing::info!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, by = by.as_str(), "call held");
                     self.order(entry, Work::Held(key, by, at));
                     self.bus.publish(entry.tell(at, CallHeld { by: leg(by) }));
                 }
@@ -294,6 +314,7 @@ impl Calls {
             CallFact::Resumed { key, by, at } => {
                 if let Some(entry) = inner.calls.get_mut(&key) {
                     let held = entry.resume(by, at);
+                    tracing::info!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, by = by.as_str(), "call resumed");
                     self.order(entry, Work::Resumed(key, by, at));
                     self.bus.publish(entry.tell(at, CallResumed { by: leg(by), held }));
                 }
@@ -301,7 +322,7 @@ impl Calls {
             CallFact::Untappable { key, stream, reason } => {
                 if let Some(entry) = inner.calls.get_mut(&key) {
                     inner.counters.untappable += 1;
-                    tracing::info!(call = %entry.call().id, stream, %reason, "a stream is relayed but can't be heard");
+                    tracing::info!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, stream, %reason, "a stream is relayed but can't be heard");
                     let stream = u32::try_from(stream).unwrap_or(u32::MAX);
                     let (reason, state) = (words::untappable(reason), MediaState::Lost);
                     let happening = CallUntappable { stream, reason, leg: None, state };
@@ -418,7 +439,7 @@ impl Calls {
         let mut entry = Entry::new(key, call, began, sip_call_id, pbx, at, consent);
         inner.counters.started += 1;
         let policy = entry.consent.machine.terms().policy;
-        tracing::info!(call = %entry.call().id, %trunk, pbx = entry.pbx(), ?direction, ?policy, "call started");
+        tracing::info!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, %trunk, pbx = entry.pbx(), ?direction, ?policy, "call started");
         let analysed = policy == Policy::GivenUpstream && !listed;
         self.bus.publish(entry.tell(at, CallStarted { analysed }));
         inner.enter(key, entry);
@@ -470,6 +491,7 @@ impl Calls {
         let PlanChange { call, stream, plan } = change;
         let Some(entry) = inner.calls.get_mut(&call) else { return };
         self.order(entry, Work::Plan { call, stream, plan: Box::new(plan.clone()) });
+        decisions::agreed(entry.call(), stream, &plan);
         entry.plan(now, stream, plan);
         // A stream that is new has to be told who listens.
         if let (Some(disclosure), Some(worker)) = (self.disclosure.get(), entry.worker()) {
@@ -514,25 +536,25 @@ impl Calls {
                 for (key, report) in reports {
                     let Some(entry) = inner.calls.get_mut(&key) else { continue };
                     let Some(change) = entry.media(now, report, inner.media_timeout) else { continue };
-                    let call = entry.call().id;
+                    let (call, sip_call_id) = (entry.call().id, &entry.call().sip_call_id);
                     match change {
                         Change::OneWay { silent, .. } => {
                             inner.counters.one_way += 1;
-                            tracing::warn!(%call, silent = silent.as_str(), "one-way audio: nothing comes from this side");
+                            tracing::warn!(%call, %sip_call_id, silent = silent.as_str(), "one-way audio: nothing comes from this side");
                         }
                         Change::Restored { silent, .. } => {
-                            tracing::info!(%call, silent = silent.as_str(), "audio comes from this side again");
+                            tracing::info!(%call, %sip_call_id, silent = silent.as_str(), "audio comes from this side again");
                         }
                         Change::Rejected { face, from, .. } => {
                             inner.counters.one_way += 1;
                             let source = from.map(|ip| ip.to_string()).unwrap_or_default();
                             tracing::warn!(
-                                %call, side = face.as_str(), source,
+                                %call, %sip_call_id, side = face.as_str(), source,
                                 "one-way audio: all that comes from this side is rejected, since neither its SDP nor its signalling names this source; see `media.latching`"
                             );
                         }
                         Change::Admitted { face, .. } => {
-                            tracing::info!(%call, side = face.as_str(), "what comes from this side is let in again");
+                            tracing::info!(%call, %sip_call_id, side = face.as_str(), "what comes from this side is let in again");
                         }
                         Change::TimedOut { for_, again } => {
                             fallen_silent.push(key);
@@ -541,9 +563,9 @@ impl Calls {
                             }
                             inner.counters.silences += 1;
                             let silent_s = for_.as_secs();
-                            tracing::warn!(%call, silent_s, "no media from either side: both are asked whether the call is still up");
+                            tracing::warn!(%call, %sip_call_id, silent_s, "no media from either side: both are asked whether the call is still up");
                         }
-                        Change::Flows { .. } => tracing::info!(%call, "media flow again after a silence"),
+                        Change::Flows { .. } => tracing::info!(%call, %sip_call_id, "media flow again after a silence"),
                     }
                     self.bus.publish(entry.tell(now, media_event(change)));
                 }
@@ -570,14 +592,14 @@ impl Calls {
         match judged {
             Judged::Gone { face, status } => {
                 let (side, status) = (face.as_str(), status.unwrap_or_default());
-                tracing::warn!(%call, silent_s, side, status, "no media, and this side has no such call any more (status 0: it is silent): both sides are sent BYE, the ports are released");
+                tracing::warn!(%call, %sip_call_id, silent_s, side, status, "no media, and this side has no such call any more (status 0: it is silent): both sides are sent BYE, the ports are released");
                 return true;
             }
             Judged::Alive => {
                 tracing::info!(%call, silent_s, "no media, but both sides still have the call: it goes on");
             }
             Judged::Unknown => {
-                tracing::warn!(%call, silent_s, "no media, and neither side could be asked: the call goes on");
+                tracing::warn!(%call, %sip_call_id, silent_s, "no media, and neither side could be asked: the call goes on");
             }
         }
         inner.counters.silences_kept += 1;
@@ -621,6 +643,15 @@ impl Calls {
                     return;
                 }
                 inner.counters.count(&insight);
+                if let Insight::Alert(alert) = &*insight {
+                    let (call, sip_call_id) = (entry.call().id, &entry.call().sip_call_id);
+                    // The kind stays out: the log can't be made to forget when the customer objects.
+                    let phase = match alert.phase {
+                        AlertPhase::Rising => "rising",
+                        AlertPhase::Calmed => "calmed",
+                    };
+                    tracing::info!(%call, %sip_call_id, phase, "alert told");
+                }
                 entry.insight(&insight);
                 self.bus.publish(entry.tell_at(at, *insight));
             }
@@ -636,7 +667,7 @@ impl Calls {
             Outcome::Broken(key) => {
                 inner.counters.analysis_broken += 1;
                 if let Some(entry) = inner.calls.get_mut(&key) {
-                    tracing::error!(call = %entry.call().id, "the analysis of this call broke and was given up; the call goes on");
+                    tracing::error!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, "the analysis of this call broke and was given up; the call goes on");
                     entry.broke();
                 }
                 self.consent(inner, key, self.now(), Input::AnalysisLost);
@@ -664,8 +695,11 @@ impl Calls {
             _ => &mut counters.ended_otherwise,
         };
         *counter += 1;
-        let (call, cause) = (entry.call().id, entry.cause().map_or("", Cause::as_str));
-        tracing::info!(%call, cause, "call ended");
+        let cause = entry.cause().map_or("", Cause::as_str);
+        let (by, status) = entry.ended_by();
+        let talked_ms = entry.talked().map(|talked| talked.as_millis());
+        let (call, sip_call_id) = (entry.call().id, &entry.call().sip_call_id);
+        tracing::info!(%call, %sip_call_id, cause, by, status, talked_ms, "call ended");
         self.bus.publish(entry.ended_event(self.epoch.elapsed()));
     }
 }

@@ -9,6 +9,7 @@ mod peers;
 mod units;
 
 pub use check::{Fault, check};
+pub(crate) use check::{events_fault, media_addresses};
 pub use peers::{AllowEntry, Host, Peer};
 pub use sidetone_announce::Announcements;
 pub use sidetone_consent::Policy;

@@ -3,6 +3,8 @@
 //! Whoever may open the socket may command Sidetone, so it is made with mode 0600 in a directory that its owner
 //! controls; that file permission is the token.
 
+mod trace;
+
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -39,6 +41,14 @@ pub enum Request {
     Tail {
         /// Of one call that is up only, and no longer than it is; either id.
         call: Option<String>,
+    },
+    /// The signalling of one call that is up, or of the next ones, with what happens between, a line each, until they are
+    /// over or the client hangs up. Redacted.
+    Trace {
+        /// Of this call; either id.
+        call: Option<String>,
+        /// Of so many calls that begin from now on.
+        next: Option<usize>,
     },
     /// Counters.
     Stats,
@@ -243,6 +253,13 @@ async fn serve(stream: UnixStream, shared: Arc<Shared>) -> io::Result<()> {
                 Err(error) => answer(&mut writer, &Failure { error }).await,
             }
         }
+        Request::Trace { call, next } => match (call, next.unwrap_or(1)) {
+            (None, next) if next == 0 || next > trace::MOST_CALLS => {
+                let error = format!("from 1 to {} calls can be traced at once", trace::MOST_CALLS);
+                answer(&mut writer, &Failure { error }).await
+            }
+            (call, next) => trace::trace(&shared, call.as_deref(), next, &mut reader, &mut writer).await,
+        },
         Request::Tail { call: None } => tail(shared.tail(), None, &mut reader, &mut writer).await,
         Request::Tail { call: Some(id) } => {
             // Before the look-up, so that an end in between is not missed.

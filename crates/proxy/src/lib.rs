@@ -21,10 +21,11 @@ mod server;
 mod signalling;
 mod stats;
 mod tap;
+mod trace;
 pub mod words;
 
 pub use calls::{CallCounters, CallView, LegView, Phase, StreamView};
 pub use media::{EndReport, PortPool, StreamReport};
 pub use routing::HostAddress;
-pub use server::{Reloaded, Server, StartError};
+pub use server::{Prepared, Reloaded, Server, StartError};
 pub use stats::Stats;

@@ -4,6 +4,7 @@ mod dialog_key;
 mod listening;
 mod page;
 mod parts;
+mod prepared;
 mod reload;
 
 use std::io;
@@ -14,13 +15,14 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use sidetone_consent::page::{Language, PageFacts};
-use sidetone_events::{Bus, NumberHasher, Sinks, Subscription};
+use sidetone_events::{Bus, Sinks, Subscription};
 use sidetone_pbx::PbxLinks;
 use sidetone_sip::anchor::Cause;
 use tokio::sync::mpsc::Receiver;
 
 use listening::listening;
-use parts::{disclosure, links, numbers, proxy, rules};
+use parts::{Missing, disclosure, links, numbers, proxy, rules};
+pub use prepared::Prepared;
 pub use reload::{Reload, Reloaded};
 
 use crate::alarm::Alarm;
@@ -31,6 +33,7 @@ use crate::control::{self, ControlSocket};
 use crate::media::{Engine, Notice};
 use crate::signalling::{Core, Signalling};
 use crate::stats::Stats;
+use crate::trace::{Trace, Tracer, Wanted};
 use crate::{http, random, tap};
 
 /// What relay threads may have said that nobody has taken in yet; beyond it reports are dropped and counted.
@@ -48,15 +51,9 @@ pub enum StartError {
     /// A socket, thread or file could not be had.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// An announcement can't be used.
-    #[error("announcement: {0}")]
-    Announcement(String),
-    /// The token for changes by HTTP can't be read, or is too short.
-    #[error("http.token: {0}")]
-    Token(String),
-    /// The list of numbers that are never analysed can't be used.
-    #[error("{0}")]
-    List(String),
+    /// The configuration can't be run; everything that is wrong with it.
+    #[error("{}", .0.join("; "))]
+    Config(Vec<String>),
     /// The log of consent receipts can't be used.
     #[error("{0}")]
     Receipts(String),
@@ -101,30 +98,44 @@ pub struct DrainState {
 }
 
 impl Server {
-    /// Starts everything a configuration names, on the current tokio runtime. The configuration has passed
-    /// `config::check`.
+    /// Prepares a configuration and starts everything that it names, on the current tokio runtime.
     ///
     /// # Errors
-    /// When something it needs can't be had. The process should end then: what had been started is not taken back.
+    /// As [`Self::launch`], and when [`Prepared::new`] finds a fault that keeps it from running.
     pub async fn start(config: Config, reload: Reload) -> Result<Self, StartError> {
+        let (prepared, faults) = Prepared::new(config);
+        match prepared {
+            Some(prepared) => Self::launch(prepared, reload).await,
+            None => Err(StartError::Config(
+                faults
+                    .into_iter()
+                    .filter(|fault| fault.fatal)
+                    .map(|fault| format!("{} {}", fault.key, fault.problem))
+                    .collect(),
+            )),
+        }
+    }
+
+    /// Binds and starts everything that a configuration names, on the current tokio runtime.
+    ///
+    /// # Errors
+    /// When a socket, a thread or a file can't be had. The process should end then: what had been started is not taken
+    /// back.
+    pub async fn launch(prepared: Prepared, reload: Reload) -> Result<Self, StartError> {
         let epoch = Instant::now();
-        let config = Arc::new(config);
+        let Prepared { config, hasher, library, model, http_token } = prepared;
         let bus = Bus::new();
         let sinks =
             Sinks::start(&config.events, &bus).map_err(|error| StartError::Events(error.to_string()))?;
         let event_stream = sinks.hub().router();
-        let hasher = match &config.events.number_salt {
-            Some(salt) => NumberHasher::salted(salt),
-            None => NumberHasher::with_random_salt(),
-        }
-        .map_err(|error| StartError::Events(error.to_string()))?;
 
-        let mut listening = listening(&config);
+        let mut listening = listening(&config, model.as_ref());
         let model = listening
             .first()
             .map(|worker| (worker.model.meta().name.clone(), worker.model.sha256().to_owned()));
         let orders: Vec<Orders> = listening.iter_mut().filter_map(|worker| worker.orders.take()).collect();
-        let numbers = numbers(&config, None).map_err(StartError::List)?;
+        let tracing_hasher = hasher.clone();
+        let numbers = numbers(&config, None, Missing::Begun).map_err(|error| StartError::Config(vec![error]))?;
         let calls = Arc::new(Calls::new(bus.clone(), hasher, orders, rules(&config, numbers), epoch));
         let mut taps: Vec<Vec<tap::TapSender>> = (0..config.media.threads).map(|_| Vec::new()).collect();
         let alarm = Alarm::new();
@@ -140,6 +151,7 @@ impl Server {
             .guarding(listening_at.collect());
         calls.disclose_by(disclosure(
             &config,
+            library,
             &engine,
             &calls,
             model.as_ref().map(|(_, sha256)| sha256.as_str()),
@@ -148,7 +160,8 @@ impl Server {
         )?);
         let core =
             Core::new(Arc::clone(&config), proxy(&config, engine), Arc::clone(&calls), random::number());
-        let signalling = Signalling::bind(core, alarm.clone(), epoch)?;
+        let tracer = Tracer::start(tracing_hasher, &calls, calls.epoch_wall())?;
+        let signalling = Signalling::bind(core, alarm.clone(), tracer, epoch)?;
 
         let shared = Arc::new(Shared {
             signalling: Arc::clone(&signalling),
@@ -165,11 +178,7 @@ impl Server {
         });
         let heartbeat = config.events.stream.heartbeat.0;
         let http = match config.http.listen.address() {
-            Some(listen) => {
-                let token = config.http.token.as_ref().map(|token| token.reveal(LEAST_TOKEN)).transpose();
-                let token = token.map_err(|error| StartError::Token(error.to_string()))?;
-                Some(http::start(listen, heartbeat, token, Arc::clone(&shared)).await?)
-            }
+            Some(listen) => Some(http::start(listen, heartbeat, http_token, Arc::clone(&shared)).await?),
             None => None,
         };
         let control = control::start(&config.control.socket, Arc::clone(&shared)).await?;
@@ -284,6 +293,11 @@ impl Shared {
 
     pub(crate) fn tail(&self) -> Subscription {
         self.bus.subscribe("tail", 4_096, &[])
+    }
+
+    /// Begins a trace; `None` when enough are under way.
+    pub(crate) fn trace(&self, wanted: Wanted) -> Option<Trace> {
+        self.signalling.tracer().open(wanted)
     }
 
     pub(crate) fn drain(&self, draining: bool) -> DrainState {

@@ -30,6 +30,7 @@ use self::streams::Streams;
 use self::udp::UdpSockets;
 use crate::alarm::Alarm;
 use crate::routing::{Candidate, Lookups, PeerName, Resolver};
+use crate::trace::Tracer;
 
 /// How long names may take before a call goes on with what has been found. Less than the core's own patience.
 const LOOK_UP_WITHIN: Duration = Duration::from_secs(2);
@@ -46,6 +47,8 @@ pub struct Signalling {
     resolver: Mutex<Arc<Resolver>>,
     lookups: Arc<Lookups>,
     timer: Notify,
+    /// Shows what comes and goes to whoever looks.
+    tracer: Tracer,
 }
 
 impl Signalling {
@@ -53,7 +56,7 @@ impl Signalling {
     ///
     /// # Errors
     /// When a socket can't be bound; the error names it.
-    pub(crate) fn bind(core: Core, alarm: Alarm, epoch: Instant) -> io::Result<Arc<Self>> {
+    pub(crate) fn bind(core: Core, alarm: Alarm, tracer: Tracer, epoch: Instant) -> io::Result<Arc<Self>> {
         let sip = core.config().sip.clone();
         let udp = UdpSockets::bind(sip.listen.iter().filter(|listen| listen.transport == Transport::Udp))?;
         let listeners = sip
@@ -73,6 +76,7 @@ impl Signalling {
             resolver,
             lookups: Arc::default(),
             timer: Notify::new(),
+            tracer,
         }))
     }
 
@@ -131,7 +135,13 @@ impl Signalling {
 
     /// One message from the network.
     fn received(&self, core: &mut Core, now: Duration, flow: &Flow, message: Bytes) {
+        self.tracer.received(now, flow, &message, || core.peer(flow.remote));
         core.receive(now, flow, message);
+    }
+
+    /// What shows messages to whoever looks.
+    pub(crate) fn tracer(&self) -> &Tracer {
+        &self.tracer
     }
 
     /// Carries out what the core wants until it wants nothing more.
@@ -139,7 +149,10 @@ impl Signalling {
         loop {
             while let Some(output) = core.poll() {
                 match output {
-                    Output::Send { bytes, to, connect } => self.send(core, now, bytes, to, connect),
+                    Output::Send { bytes, to, connect } => {
+                        self.tracer.sent(now, &to, &bytes, || core.peer(to.remote));
+                        self.send(core, now, bytes, to, connect);
+                    }
                     Output::Route(query) => self.route(core, now, query),
                     Output::Probed { key, status } => core.probed(now, key, status),
                     Output::Answered { key, answer } => core.answered(now, key, answer),

@@ -9,6 +9,9 @@ mod demo;
 mod man;
 mod model;
 mod run;
+mod stats;
+mod story;
+mod trace;
 mod view;
 
 use std::io::Write;
@@ -49,8 +52,10 @@ enum Command {
     Call(control::Call),
     /// Follow events as they happen.
     Tail(control::Tail),
+    /// Follow the signalling of a call as a ladder, and write it into a capture; redacted.
+    Trace(trace::Trace),
     /// Show counters.
-    Stats(control::Stats),
+    Stats(stats::Stats),
     /// Ask the running process whether it is well: exit status 0 if it answers, and with --ready if calls may come.
     Health(control::Health),
     /// Take no new calls (those that are up go on), or take them again with --cancel.
@@ -86,6 +91,11 @@ impl Cli {
         matches!(self.command, Command::Model(_))
     }
 
+    /// Whether results and errors are printed as JSON.
+    pub(crate) fn json(&self) -> bool {
+        self.output.json
+    }
+
     /// Does what was asked.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let output = self.output;
@@ -95,6 +105,7 @@ impl Cli {
             Command::Calls(calls) => calls.run(output),
             Command::Call(call) => call.run(output),
             Command::Tail(tail) => tail.run(output),
+            Command::Trace(trace) => trace.run(output),
             Command::Stats(stats) => stats.run(output),
             Command::Health(health) => health.run(output),
             Command::Drain(drain) => drain.run(output),

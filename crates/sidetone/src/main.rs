@@ -8,17 +8,42 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misread(&error),
+    };
     if !cli.trains() {
         one_thread_a_worker();
     }
+    let json = cli.json();
     match cli.run() {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("sidetone: {error:#}");
+            complain(json, &format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error on standard error: a line, or with `--json` an object.
+fn complain(json: bool, error: &str) {
+    if json {
+        eprintln!("{}", serde_json::json!({ "error": error }));
+    } else {
+        eprintln!("sidetone: {error}");
+    }
+}
+
+/// A command line that can't be understood, or a question for help.
+fn misread(error: &clap::Error) -> ExitCode {
+    let json = std::env::args_os().skip(1).take_while(|it| it != "--").any(|it| it == "--json");
+    if json && error.use_stderr() {
+        complain(true, error.render().to_string().trim_end());
+    } else {
+        // Nobody is left to tell when this fails.
+        let _ = error.print();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 /// Keeps Candle to the thread that calls it, unless the operator has said otherwise.

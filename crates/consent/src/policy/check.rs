@@ -1,5 +1,7 @@
 //! What can be wrong with settings that read well.
 
+use sidetone_insight::did_you_mean;
+
 use super::Settings;
 use crate::Policy;
 
@@ -83,7 +85,7 @@ impl Settings {
             {
                 faults.push(Fault::fatal(
                     key("trunk"),
-                    format!("`{trunk}` is no trunk; known are {}", trunks.join(", ")),
+                    format!("`{trunk}` is no trunk; {}", did_you_mean(trunk, trunks.iter().copied())),
                 ));
             }
             if rule.policy.is_none() && rule.language.is_none() && rule.announcement.is_none() {

@@ -177,6 +177,22 @@ impl RotatingFile {
     }
 }
 
+/// Whether a file could be written to, found without making it: it can, or it is not there and its folder is.
+pub(super) fn probe(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(there) if there.is_file() => OpenOptions::new().append(true).open(path).map(drop),
+        Ok(_) => Err(io::Error::other("it is no regular file")),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new("."));
+            // Whether a file could be made in it is for those to say who may ask the system for more than the standard
+            // library does.
+            if fs::metadata(folder)?.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }
+        }
+        Err(why) => Err(why),
+    }
+}
+
 impl LineWriter for RotatingFile {
     fn write(&mut self, events: &[Arc<Published>]) -> Written {
         let mut unwanted = 0;

@@ -184,7 +184,8 @@ impl Calls {
                         refused = Some(by);
                     }
                     let call = entry.call().id;
-                    tracing::info!(%call, %state, by = by.name(), "consent changed");
+                    let sip_call_id = &entry.call().sip_call_id;
+                    tracing::info!(%call, %sip_call_id, %state, by = by.name(), "consent changed");
                     let policy = entry.consent.machine.terms().policy;
                     let event = entry.tell(now, ConsentChanged { state, policy, by, erased });
                     self.bus.publish(event);
@@ -192,7 +193,8 @@ impl Calls {
                 Action::Alarm(failure) => {
                     counters.announcement_failures += 1;
                     let call = entry.call().id;
-                    tracing::warn!(%call, %failure, "the customer could not be told: the call goes on, and is not analysed");
+                    let sip_call_id = &entry.call().sip_call_id;
+                    tracing::warn!(%call, %sip_call_id, %failure, "the customer could not be told: the call goes on, and is not analysed");
                     let what = entry.consent.decision.clone();
                     let event = entry.tell(
                         now,
@@ -360,6 +362,9 @@ impl Calls {
         if phase == AnnouncementPhase::Started {
             inner.counters.announcements += 1;
         }
+        let (call, sip_call_id) = (entry.call().id, &entry.call().sip_call_id);
+        let (side, played_ms) = (toward.as_str(), played.as_millis());
+        tracing::info!(%call, %sip_call_id, ?phase, name, language, side, played_ms, "announcement");
         let announcement = Announcement {
             phase,
             toward: leg(toward),
@@ -486,7 +491,7 @@ impl Calls {
         let receipt = entry.consent.receipt(entry, ended, disclosure.model.clone());
         if !disclosure.receipt(receipt) {
             counters.receipts_lost += 1;
-            tracing::error!(call = %entry.call().id, "a consent receipt could not be filed: too many wait for the disk");
+            tracing::error!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, "a consent receipt could not be filed: too many wait for the disk");
         }
     }
 }

@@ -21,6 +21,8 @@ use crate::words;
 
 /// After so many breakdowns of its analysis a call is carried without.
 const MOST_BROKEN: u32 = 3;
+/// Letters of an id's end by which a call may be named: 30 random bits.
+const SHORT_ID: usize = 6;
 
 /// How far a call is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -231,6 +233,16 @@ impl Entry {
         }
     }
 
+    /// Whether the SIP Call-ID is this, as events and the log show it: a part of it may be hashed.
+    pub(super) fn is_shown_as(&self, sip_call_id: &str) -> bool {
+        self.call().sip_call_id.as_str() == sip_call_id
+    }
+
+    /// Whether Sidetone's id ends so, in enough letters to mean it.
+    pub(super) fn id_ends_with(&self, end: &str) -> bool {
+        end.len() >= SHORT_ID && self.call().id.to_string().ends_with(&end.to_ascii_uppercase())
+    }
+
     /// An event at a time on the process's clock.
     pub(super) fn tell(&mut self, now: Duration, happening: impl Into<Happening>) -> Event {
         self.narrator.tell(now.saturating_sub(self.origin), happening)
@@ -349,6 +361,17 @@ impl Entry {
 
     pub(super) fn cause(&self) -> Option<Cause> {
         self.end.map(|end| end.cause)
+    }
+
+    /// Who ended the call, if a party did, and the status that refused it.
+    pub(super) fn ended_by(&self) -> (Option<&'static str>, Option<u16>) {
+        let by = self.end.and_then(|end| end.by).map(Face::as_str);
+        (by, self.end.and_then(|end| end.status))
+    }
+
+    /// For how long its parties talked.
+    pub(super) fn talked(&self) -> Option<Duration> {
+        Some(self.end?.at.saturating_sub(self.answered_at?))
     }
 
     pub(super) fn was_answered(&self) -> bool {

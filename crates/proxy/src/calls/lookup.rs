@@ -21,8 +21,8 @@ pub enum NotOne {
     /// It is nobody's.
     #[error("no call {0} is up; `sidetone calls` lists those that are")]
     Unknown(String),
-    /// More than one call has that SIP Call-ID.
-    #[error("more than one call has the SIP Call-ID {id}; name the call by Sidetone's own id: {}", .ids.join(" or "))]
+    /// More than one call has that SIP Call-ID, or an id that ends so.
+    #[error("more than one call is meant by {id}; name the call by Sidetone's own id: {}", .ids.join(" or "))]
     Several {
         /// What was asked for.
         id: String,
@@ -58,18 +58,19 @@ impl Inner {
     /// refused and tried again, as with a password, is the second one.
     fn of_call_id(&self, call_id: &str, of: impl Fn(&Entry) -> bool) -> Vec<CallKey> {
         let keys = self.by_sip.get(call_id).map_or(&[][..], Vec::as_slice);
-        let all = || keys.iter().filter_map(|key| self.calls.get(key)).filter(|entry| of(entry));
-        let up: Vec<CallKey> = all().filter(|entry| !entry.is_over()).map(Entry::key).collect();
-        if up.is_empty() { all().map(Entry::key).collect() } else { up }
+        up_first(keys.iter().filter_map(|key| self.calls.get(key)).filter(|entry| of(entry)).collect())
     }
 
-    /// The call of that id: Sidetone's own, which no caller can take for itself, else the SIP Call-ID.
+    /// The call of that id: Sidetone's own, which no caller can take for itself; else the SIP Call-ID, as it is or as the log
+    /// shows it, or the end of Sidetone's id, if that means one call only.
     pub(super) fn locate(&self, id: &str) -> Result<CallKey, NotOne> {
         let own = |entry: &&Entry| entry.call().id.to_string() == id;
         if let Some(entry) = self.calls.values().find(own) {
             return Ok(entry.key());
         }
-        match self.of_call_id(id, |_| true).as_slice() {
+        // A caller chooses its Call-ID: one that looks like the end of another call's id must not hide that call.
+        let named = |entry: &&Entry| entry.sip_call_id() == id || entry.is_shown_as(id) || entry.id_ends_with(id);
+        match up_first(self.calls.values().filter(named).collect()).as_slice() {
             [] => Err(NotOne::Unknown(id.to_owned())),
             [key] => Ok(*key),
             keys => {
@@ -79,6 +80,16 @@ impl Inner {
             }
         }
     }
+}
+
+/// Those calls that are up, or all if none is, the oldest first.
+fn up_first(mut entries: Vec<&Entry>) -> Vec<CallKey> {
+    if entries.iter().any(|entry| !entry.is_over()) {
+        entries.retain(|entry| !entry.is_over());
+    }
+    let mut keys: Vec<CallKey> = entries.into_iter().map(Entry::key).collect();
+    keys.sort_unstable();
+    keys
 }
 
 impl Calls {

@@ -1,8 +1,13 @@
-//! What can be wrong with a configuration that reads well.
+//! What can be wrong with a configuration that reads well, as far as its own text tells.
 
-use std::collections::HashSet;
+mod peers;
+mod sockets;
 
-use super::{Config, Peer, Policy};
+pub(crate) use sockets::media_addresses;
+
+use sidetone_events::SinkError;
+
+use super::{Config, Policy};
 
 /// One thing wrong: where, what, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,15 +21,18 @@ pub struct Fault {
 }
 
 impl Fault {
-    fn fatal(key: impl Into<String>, problem: impl Into<String>) -> Self {
+    pub(crate) fn fatal(key: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { key: key.into(), problem: problem.into(), fatal: true }
     }
-    fn warning(key: impl Into<String>, problem: impl Into<String>) -> Self {
+    pub(crate) fn warning(key: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { key: key.into(), problem: problem.into(), fatal: false }
     }
 }
 
-/// Everything wrong with a configuration, fatal or not.
+/// More threads than this listen no faster on any machine.
+const MOST_WORKERS: usize = 256;
+
+/// Everything wrong with a configuration that its own text tells, fatal or not.
 #[must_use]
 pub fn check(config: &Config) -> Vec<Fault> {
     let mut faults = Vec::new();
@@ -39,7 +47,7 @@ pub fn check(config: &Config) -> Vec<Fault> {
         faults.push(Fault::fatal("pbx", "is missing: without a [[pbx]] there is nowhere to take calls to"));
     }
     if config.media.threads == 0 || config.media.threads > 64 {
-        faults.push(Fault::fatal("media.threads", "must be 1 to 64"));
+        faults.push(Fault::fatal("media.threads", "must be 1 to 64; one carries about a thousand calls"));
     }
     if config.media.tick.0 > std::time::Duration::from_millis(10) {
         faults.push(Fault::fatal("media.tick", "delays every packet by up to this much; 10ms is the most"));
@@ -58,6 +66,24 @@ pub fn check(config: &Config) -> Vec<Fault> {
     }
     if config.limits.ring.0 < std::time::Duration::from_secs(10) {
         faults.push(Fault::fatal("limits.ring", "must be at least 10s: nobody answers sooner"));
+    }
+    for (key, nothing) in [
+        ("sip.max_transactions", config.sip.max_transactions == 0),
+        ("sip.max_connections", config.sip.max_connections == 0),
+        ("health.down_after", config.health.down_after == 0),
+    ] {
+        if nothing {
+            faults.push(Fault::fatal(key, "must be at least 1; leave it out for the default"));
+        }
+    }
+    if config.analysis.workers > MOST_WORKERS {
+        faults.push(Fault::fatal(
+            "analysis.workers",
+            format!("is more than {MOST_WORKERS}; 0 takes one for every two cores"),
+        ));
+    }
+    if !(-60.0..=-10.0).contains(&config.announcement.loudness) {
+        faults.push(Fault::fatal("announcement.loudness", "must be -60 to -10 LUFS; -23 is the usual"));
     }
     let interval = config.health.options_interval.0;
     if !interval.is_zero() && interval < std::time::Duration::from_secs(1) {
@@ -86,39 +112,16 @@ pub fn check(config: &Config) -> Vec<Fault> {
             format!("must be {}", error.must),
         ));
     }
-    if let Err(error) = config.events.validate() {
-        faults.push(Fault::fatal("events", error.to_string()));
-    }
-    let mut names = HashSet::new();
-    for (table, peers, others) in
-        [("trunk", &config.trunks, &config.pbxs), ("pbx", &config.pbxs, &config.trunks)]
-    {
-        for (index, peer) in peers.iter().enumerate() {
-            check_peer(&mut faults, &format!("{table}.{index}"), peer, others);
-            if !names.insert(peer.name.as_str()) {
-                faults.push(Fault::fatal(
-                    format!("{table}.{index}.name"),
-                    format!("`{}` is taken by another trunk or PBX", peer.name),
-                ));
-            }
-            if table == "pbx" && peer.disclosure != Policy::Never {
-                faults.push(Fault::fatal(
-                    format!("{table}.{index}.disclosure"),
-                    "belongs to a trunk: it is callers who are told",
-                ));
-            }
-        }
-    }
+    peers::check(config, &mut faults);
+    sockets::check(config, &mut faults);
     let trunks: Vec<&str> = config.trunks.iter().map(|trunk| trunk.name.as_str()).collect();
     faults.extend(config.consent.faults(&trunks).into_iter().map(|fault| Fault {
         key: fault.key,
         problem: fault.problem,
         fatal: fault.fatal,
     }));
-    for (index, trunk) in config.trunks.iter().enumerate() {
-        if !trunk.links().is_empty() {
-            faults.push(Fault::fatal(format!("trunk.{index}"), "ami, ari, esl and sip belong to a [[pbx]]"));
-        }
+    if let Err(error) = config.events.validate() {
+        faults.push(events_fault(None, &error));
     }
     for (index, pbx) in config.pbxs.iter().enumerate() {
         if let Err(error) = pbx.links().validate(&pbx.name) {
@@ -143,42 +146,22 @@ pub fn check(config: &Config) -> Vec<Fault> {
     faults
 }
 
-fn check_peer(faults: &mut Vec<Fault>, key: &str, peer: &Peer, others: &[Peer]) {
-    if peer.name.is_empty() || !peer.name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
-        faults.push(Fault::fatal(
-            format!("{key}.name"),
-            "may hold letters, digits, '-', '_' and '.' only, since it becomes a metrics label",
-        ));
-    }
-    if peer.hosts.is_empty() {
-        faults.push(Fault::fatal(
-            format!("{key}.hosts"),
-            "names no host; write [{ to = \"sip:192.0.2.1:5060\" }]",
-        ));
-    }
-    if peer.allow.is_empty() {
-        faults
-            .push(Fault::warning(format!("{key}.allow"), "is empty, so no request from this peer is taken"));
-    }
-    for (index, host) in peer.hosts.iter().enumerate() {
-        if let Err(problem) = crate::routing::HostAddress::parse(&host.to) {
-            faults.push(Fault::fatal(format!("{key}.hosts.{index}.to"), problem));
+/// A fault of `[events]`; `webhook` is the number of the one that it concerns, from 0.
+pub(crate) fn events_fault(webhook: Option<usize>, error: &SinkError) -> Fault {
+    let (key, problem) = match error {
+        SinkError::File { path, why } => {
+            let problem = format!(
+                "`{path}` can't be written: {why}; make its folder, and let Sidetone's user write there"
+            );
+            ("events.file.path", problem)
         }
-    }
-    for (list, names) in [("to", &peer.to), ("overflow", &peer.overflow)] {
-        for (index, name) in names.iter().enumerate() {
-            if !others.iter().any(|other| other.name == *name) {
-                faults.push(Fault::fatal(
-                    format!("{key}.{list}.{index}"),
-                    format!("`{name}` is no peer on the other face"),
-                ));
-            }
-        }
-    }
-    if peer.calls == Some(0) {
-        faults.push(Fault::fatal(
-            format!("{key}.calls"),
-            "is 0, so every call from this peer would be refused",
-        ));
-    }
+        SinkError::Thread(why) => ("events", why.to_string()),
+        SinkError::Config { key, why } => (*key, why.clone()),
+        SinkError::Secret { key, why } => (*key, why.to_string()),
+    };
+    let key = match (webhook, key.strip_prefix("events.webhook.")) {
+        (Some(number), Some(rest)) => format!("events.webhook.{number}.{rest}"),
+        _ => key.to_owned(),
+    };
+    Fault::fatal(key, problem)
 }

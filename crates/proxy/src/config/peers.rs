@@ -108,6 +108,22 @@ pub enum AllowEntry {
 }
 
 impl AllowEntry {
+    /// The same for every way of writing it: what a network's address says beyond its bits is cut off.
+    #[must_use]
+    pub fn normal(&self) -> Self {
+        match *self {
+            Self::Socket(socket) => Self::Socket(socket),
+            Self::Network { ip: IpAddr::V4(ip), bits } => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
+                Self::Network { ip: IpAddr::V4((ip.to_bits() & mask).into()), bits }
+            }
+            Self::Network { ip: IpAddr::V6(ip), bits } => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
+                Self::Network { ip: IpAddr::V6((ip.to_bits() & mask).into()), bits }
+            }
+        }
+    }
+
     /// How closely the entry fits the source: 0 not at all, then by bits, a socket closest.
     #[must_use]
     pub fn fit(&self, source: SocketAddr) -> u16 {

@@ -24,25 +24,15 @@ pub(super) struct Listening {
 }
 
 /// Workers, if any trunk lets its callers be listened to.
-pub(super) fn listening(config: &Config) -> Vec<Listening> {
+pub(super) fn listening(config: &Config, model: Option<&Arc<Model>>) -> Vec<Listening> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let count = if config.analysis.workers > 0 { config.analysis.workers } else { (cores / 2).max(1) };
-    let model = match &config.analysis.model {
-        Some(path) => Model::open(path),
-        None => Model::embedded(),
-    };
-    let model = match model {
-        Ok(model) => model,
-        // Calls come first: they are carried, and nothing is inferred.
-        Err(error) => {
-            tracing::error!(%error, "the model can't be loaded: calls are carried, none is analysed");
-            return Vec::new();
-        }
-    };
+    // Calls come first: without a model they are carried, and nothing is inferred.
+    let Some(model) = model else { return Vec::new() };
     (0..count)
         .map(|_| {
             let (orders, inbox) = inbox();
-            Listening { orders: Some(orders), inbox, model: Arc::clone(&model) }
+            Listening { orders: Some(orders), inbox, model: Arc::clone(model) }
         })
         .collect()
 }

@@ -42,19 +42,32 @@ pub(super) fn rules(config: &Config, numbers: Numbers) -> Rules {
     }
 }
 
+/// What becomes of a list that is not there yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// An empty one is written.
+    Begun,
+    /// It counts as empty, and nothing is written.
+    Empty,
+}
+
 /// The lists of numbers. `before` is the configuration that was in force until now.
-pub(super) fn numbers(config: &Config, before: Option<&Config>) -> Result<Numbers, String> {
+pub(super) fn numbers(
+    config: &Config,
+    before: Option<&Config>,
+    missing: Missing,
+) -> Result<Numbers, String> {
     let before = before.map(|config| &config.consent);
     let withheld = config.consent.exclude_withheld;
     let excluded = config.consent.do_not_analyse.as_ref();
     let excluded = excluded.map(|path| {
         let had = before.is_some_and(|before| before.do_not_analyse.as_ref() == Some(path));
-        list(config, "consent.do_not_analyse", path, had)
+        list(config, "consent.do_not_analyse", path, had, missing)
     });
     let agents = config.consent.agent_numbers.as_ref();
     let agents = agents.map(|path| {
         let had = before.is_some_and(|before| before.agent_numbers.as_ref() == Some(path));
-        list(config, "consent.agent_numbers", path, had)
+        list(config, "consent.agent_numbers", path, had, missing)
     });
     let (excluded, agents) = (excluded.transpose()?, agents.transpose()?);
     let is_on = |list: &List, number: &&str| list.look_up(number) == Lookup::Listed;
@@ -73,7 +86,7 @@ pub(super) fn numbers(config: &Config, before: Option<&Config>) -> Result<Number
 
 /// A list of numbers. One that can't be read and understood ends the start: nobody knows who is on it. One that is not there
 /// has usually not been begun, so it is begun; unless it was there before (`had`), or its very folder is missing.
-fn list(config: &Config, key: &str, path: &Path, had: bool) -> Result<List, String> {
+fn list(config: &Config, key: &str, path: &Path, had: bool, missing: Missing) -> Result<List, String> {
     let salt = config.events.number_salt.as_ref().map(|salt| salt.reveal(1)).transpose();
     let salt = salt.map_err(|error| format!("events.number_salt: {error}"))?;
     let salt = salt.as_ref().map(Revealed::bytes);
@@ -91,6 +104,9 @@ fn list(config: &Config, key: &str, path: &Path, had: bool) -> Result<List, Stri
     if !path.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir()) {
         return Err(format!("{key}: the folder of {name} is missing; make it, or mend the path"));
     }
+    if missing == Missing::Empty {
+        return List::empty(path, salt, numbering).map_err(|error| wrong(&error));
+    }
     match List::open_or_begin(path, salt, numbering) {
         Ok((list, _)) => {
             tracing::warn!(key, path = %name, "there was no list; an empty one has been begun. If there should have been one, restore it and reload");
@@ -106,14 +122,13 @@ fn list(config: &Config, key: &str, path: &Path, had: bool) -> Result<List, Stri
 /// What telling callers takes.
 pub(super) fn disclosure(
     config: &Config,
+    library: Library,
     engine: &Engine,
     calls: &Arc<Calls>,
     model: Option<&str>,
     epoch: Instant,
     alarm: &Alarm,
 ) -> Result<Disclosure, StartError> {
-    let library = Library::load(&config.announcement, &config.consent.language)
-        .map_err(|error| StartError::Announcement(error.to_string()))?;
     let receipts = match &config.consent.receipts {
         Some(folder) => Some(receipts(folder, config.consent.receipts_days)?),
         None => None,

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use serde::Serialize;
 
 use super::Shared;
-use super::parts::{links_of, numbers, rules};
+use super::parts::{Missing, links_of, numbers, rules};
 use crate::config::{Analysis, Config, LogFormat, Media, Peer, Sip};
 
 /// Reads the configuration again; gives words for the operator if that fails.
@@ -28,7 +28,7 @@ impl Shared {
         })?;
         let old = Arc::clone(self.signalling.core().config());
         let needs_restart = frozen(&old, &config);
-        let numbers = numbers(&config, Some(&old)).inspect_err(|error| {
+        let numbers = numbers(&config, Some(&old), Missing::Begun).inspect_err(|error| {
             tracing::error!(error, "the configuration could not be reloaded; the old one stays in force");
         })?;
         self.calls.reload(rules(&config, numbers));

@@ -209,6 +209,12 @@ impl Core {
         self.admission.draining()
     }
 
+    /// Face and name of the peer that a source belongs to.
+    pub(super) fn peer(&self, source: SocketAddr) -> Option<(Face, String)> {
+        let peer = self.table.who(source)?;
+        Some((peer.face, self.table.name(peer).to_owned()))
+    }
+
     /// Every host that is to be probed.
     #[must_use]
     pub fn hosts(&self) -> Vec<(PeerRef, HostAddress)> {

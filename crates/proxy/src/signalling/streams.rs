@@ -429,8 +429,11 @@ mod tests {
             epoch,
         );
         let asides = Asides::new(anchor, Legs::new(&settings, false), false);
-        let core = Core::new(Arc::new(config), Proxy::new(settings, asides, 1), Arc::new(calls), 1);
-        (Signalling::bind(core, Alarm::new(), epoch).unwrap(), port)
+        let calls = Arc::new(calls);
+        let hasher = NumberHasher::with_random_salt().unwrap();
+        let tracer = crate::trace::Tracer::start(hasher, &calls, calls.epoch_wall()).unwrap();
+        let core = Core::new(Arc::new(config), Proxy::new(settings, asides, 1), calls, 1);
+        (Signalling::bind(core, Alarm::new(), tracer, epoch).unwrap(), port)
     }
 
     fn signalling() -> (Arc<Signalling>, SocketAddr) {

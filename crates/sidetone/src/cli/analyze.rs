@@ -22,7 +22,7 @@ use sidetone_capture::calls::Customer;
 use sidetone_emotion::model::Model;
 use sidetone_events::{NumberHasher, Secret};
 
-use super::view::Paint;
+use super::story::Page;
 use super::{Output, model, say, say_json};
 use inputs::Input;
 use outcome::Outcome;
@@ -201,11 +201,11 @@ impl Analyze {
             call.events.iter().try_for_each(say_json)?;
         } else if !self.table {
             if self.events {
-                let paint = Paint::detect();
+                let page = Page::detect();
                 for event in &call.events {
                     // By way of text, in which a single-precision number has no more digits than it means.
                     let event = serde_json::from_str(&serde_json::to_string(event)?)?;
-                    say(super::control::one_line(&event, paint));
+                    page.lines(&event).into_iter().for_each(say);
                 }
             }
             report::call(name, call);

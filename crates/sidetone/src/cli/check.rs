@@ -1,4 +1,4 @@
-//! `sidetone check`.
+//! `sidetone check`: everything that `sidetone run` does with a configuration, up to binding its sockets.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,18 +18,19 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
-        let (usable, problems) = match config::examine(&self.file) {
-            Ok((_, warnings)) => (true, warnings),
-            Err(problems) => (false, problems),
-        };
+        let (prepared, problems) = config::prepare(&self.file);
+        let usable = prepared.is_some() && problems.iter().all(|problem| !problem.fatal);
         if output.json {
             say_json(&json!({ "file": self.file, "usable": usable, "problems": problems }))?;
         } else {
             for problem in &problems {
                 say(problem);
             }
-            if usable {
-                say(format_args!("{}: can be run", self.file.display()));
+            let file = self.file.display();
+            match (usable, prepared.is_some()) {
+                (true, _) => say(format_args!("{file}: can be run")),
+                (false, true) => say(format_args!("{file}: can be run, but not as it is meant")),
+                (false, false) => say(format_args!("{file}: can't be run")),
             }
         }
         Ok(if usable { ExitCode::SUCCESS } else { ExitCode::FAILURE })

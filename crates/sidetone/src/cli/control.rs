@@ -1,4 +1,4 @@
-//! Commands that speak to the running process over its Unix socket: calls, call, tail, stats, health, drain, reload, tell,
+//! Commands that speak to the running process over its Unix socket: calls, call, tail, health, drain, reload, tell,
 //! announce.
 
 mod health;
@@ -13,13 +13,14 @@ use clap::Args;
 use serde_json::{Value, json};
 use sidetone_proxy::control::{Request, Toward};
 
-use super::view::{Paint, clock};
+use super::story::Page;
+use super::view::clock;
 use super::{Output, say, say_json};
 pub(super) use health::Health;
 
 /// How the running process is found.
 #[derive(Debug, Args)]
-struct Running {
+pub(super) struct Running {
     /// Its control socket. Without it, the socket named in the configuration file.
     #[arg(long, env = "SIDETONE_SOCKET", value_name = "PATH")]
     socket: Option<PathBuf>,
@@ -42,8 +43,16 @@ impl Running {
             }
             None => default,
         };
-        match crate::config::load(file) {
-            Ok((config, _)) => Ok(config.control.socket),
+        match crate::config::control_socket(file) {
+            Ok((socket, problems)) => {
+                for problem in &problems {
+                    eprintln!("{problem}");
+                }
+                if !problems.is_empty() {
+                    eprintln!("warning: the file can't be read whole; going on with {}", socket.display());
+                }
+                Ok(socket)
+            }
             Err(problems) => {
                 let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
                 bail!("{}\nmend the file, or name the socket with --socket", problems.join("\n"));
@@ -51,7 +60,11 @@ impl Running {
         }
     }
 
-    fn ask(&self, request: &Request) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Value>> + use<>> {
+    /// A request with one answer or many, as they come.
+    pub(super) fn ask(
+        &self,
+        request: &Request,
+    ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Value>> + use<>> {
         let stream = connect(&self.socket()?)?;
         let mut line = serde_json::to_vec(request)?;
         line.push(b'\n');
@@ -64,7 +77,7 @@ impl Running {
     }
 
     /// A request with one answer.
-    fn ask_once(&self, request: &Request) -> anyhow::Result<Value> {
+    pub(super) fn ask_once(&self, request: &Request) -> anyhow::Result<Value> {
         let answer =
             self.ask(request)?.next().context("Sidetone hung up without an answer; see its log")??;
         if let Some(error) = answer.get("error").and_then(Value::as_str) {
@@ -155,24 +168,6 @@ impl Call {
     }
 }
 
-#[derive(Debug, Args)]
-pub(super) struct Stats {
-    #[command(flatten)]
-    running: Running,
-}
-
-impl Stats {
-    pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
-        let stats = self.running.ask_once(&Request::Stats)?;
-        if output.json {
-            say_json(&stats)?;
-        } else {
-            tree(&stats, 0);
-        }
-        Ok(ExitCode::SUCCESS)
-    }
-}
-
 /// Prints an object as an indented list.
 fn tree(value: &Value, depth: usize) {
     let indent = "  ".repeat(depth);
@@ -209,7 +204,7 @@ pub(super) struct Tail {
 
 impl Tail {
     pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
-        let paint = Paint::detect();
+        let page = Page::detect();
         for event in self.running.ask(&Request::Tail { call: self.call.clone() })? {
             let event = event?;
             if let Some(error) = event.get("error").and_then(Value::as_str) {
@@ -218,34 +213,11 @@ impl Tail {
             if output.json {
                 say_json(&event)?;
             } else {
-                say(one_line(&event, paint));
+                page.lines(&event).into_iter().for_each(say);
             }
         }
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// An event on one line, the scalar values of its data behind it.
-pub(super) fn one_line(event: &Value, paint: Paint) -> String {
-    let kind = text(event, "kind");
-    let call = event.get("call").map_or("-", |call| text(call, "id"));
-    let mut line = format!("{} {} {kind:<15}", paint.dim(text(event, "time")), paint.dim(call));
-    let painted = |words: String| match kind {
-        "affect.alert" if words.contains("phase=rising") => paint.red(words),
-        "affect.alert" => paint.green(words),
-        _ => words,
-    };
-    let mut words = String::new();
-    for (key, value) in event.get("data").and_then(Value::as_object).into_iter().flatten() {
-        match value {
-            Value::String(value) => words.push_str(&format!(" {key}={value}")),
-            Value::Number(value) => words.push_str(&format!(" {key}={value}")),
-            Value::Bool(value) => words.push_str(&format!(" {key}={value}")),
-            Value::Null | Value::Array(_) | Value::Object(_) => {}
-        }
-    }
-    line.push_str(&painted(words));
-    line
 }
 
 #[derive(Debug, Args)]

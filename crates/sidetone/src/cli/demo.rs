@@ -17,7 +17,7 @@ use sidetone_softphone::{
 };
 
 use super::run::runtime;
-use super::view::{Paint, Panel, Screen, clock, kind_word};
+use super::view::{Paint, Panel, Screen, clock, kind_word, width, wrap};
 use super::{Output, say, say_json};
 
 /// The two sides of the demo's conversation and what is said when; `demo/README.md` tells how they were made.
@@ -121,7 +121,7 @@ async fn call(codec: Codec, output: Output) -> anyhow::Result<Outcome> {
     let answered = answering.await??;
 
     let status = format!("{} > {sidetone} > agent   {codec}, answered", caller.address());
-    let mut panel = Panel::new("sidetone demo: a call through Sidetone on this machine", status);
+    let mut panel = Panel::new("sidetone demo: a call through this machine", status, width());
     let turns: Vec<Turn> = serde_json::from_str(TIMELINE).context("the demo's timeline can't be read")?;
     let live = !output.json && std::io::stdout().is_terminal();
     let mut told = Vec::new();
@@ -202,7 +202,7 @@ fn config(
         listen = ["udp:{sidetone}"]
         [media]
         address = "{ip}"
-        ports = "20000-49999"
+        ports = "{ports}"
         [http]
         listen = "off"
         [control]
@@ -221,6 +221,8 @@ fn config(
         allow = ["{agent}"]
         "#,
         ip = sidetone.ip(),
+        // On the side of SIP's own port, which the system has chosen, that has more room.
+        ports = if sidetone.port() > 40_000 { "20000-39999" } else { "40001-59999" },
     );
     toml::from_str(&text).context("the demo's configuration can't be read")
 }
@@ -276,42 +278,46 @@ fn sum_up(outcome: &Outcome) {
     let paint = Paint::detect();
     let tick = |good: bool| if good { paint.green("ok  ") } else { paint.red("FAIL") };
     say("");
-    say(format_args!("{} the call went through and was hung up", tick(outcome.completed)));
+    tell(&tick(outcome.completed), "the call went through and was hung up");
     for (way, verdict) in
         [("caller to agent", &outcome.caller_to_agent), ("agent to caller", &outcome.agent_to_caller)]
     {
-        say(format_args!(
-            "{} media {way}: {} packets sent, {} arrived byte for byte",
-            tick(verdict.byte_identical),
-            verdict.sent,
-            verdict.identical
-        ));
+        let (sent, identical) = (verdict.sent, verdict.identical);
+        let words = format!("{way}: {sent} packets sent, {identical} arrived byte for byte");
+        tell(&tick(verdict.byte_identical), &words);
     }
-    say(format_args!(
-        "{} {} affect updates, {} alerts raised, {} calmed",
-        tick(outcome.affect_updates > 0),
-        outcome.affect_updates,
-        outcome.alerts_rising,
-        outcome.alerts_calmed
-    ));
+    let words = format!(
+        "{} affect updates, {} alerts raised, {} calmed",
+        outcome.affect_updates, outcome.alerts_rising, outcome.alerts_calmed
+    );
+    tell(&tick(outcome.affect_updates > 0), &words);
     let Some(summary) = &outcome.summary else {
-        return say(format_args!("{} no summary came", tick(false)));
+        return tell(&tick(false), "no summary came");
     };
     if let Some(sentiment) = &summary.sentiment {
-        say(format_args!(
-            "     the caller: {:+.2} at the start, {:+.2} at the lowest ({}), {:+.2} at the end; shift {:+.2}",
+        let words = format!(
+            "the caller: {:+.2} at the start, {:+.2} at the lowest ({}), {:+.2} at the end; shift {:+.2}",
             sentiment.start,
             sentiment.lowest.valence,
             clock(sentiment.lowest.at),
             sentiment.end,
             sentiment.shift
-        ));
+        );
+        tell("    ", &words);
     }
-    say(format_args!(
-        "     {:.0} s of the caller's speech judged: {} estimates, {} declined",
+    let words = format!(
+        "{:.0} s of the caller's speech judged: {} estimates, {} declined",
         summary.analysis.judged.as_secs_f32(),
         summary.analysis.estimates,
         summary.analysis.abstained
-    ));
-    say("     the agent's voice was not judged at all");
+    );
+    tell("    ", &words);
+    tell("    ", "the agent's voice was not judged at all");
+}
+
+/// A sign of four columns and words beside it, wrapped where the terminal is narrow.
+fn tell(sign: &str, words: &str) {
+    for (number, line) in wrap(words, width().saturating_sub(6).max(20), 4).iter().enumerate() {
+        say(format_args!("{} {line}", if number == 0 { sign } else { "    " }));
+    }
 }

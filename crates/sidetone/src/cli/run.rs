@@ -7,16 +7,16 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use sidetone_proxy::Server;
 use sidetone_proxy::config::{Config, Log, LogFormat};
 use sidetone_proxy::log_writer::LogWriter;
+use sidetone_proxy::{Prepared, Server};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::reload::Handle;
 use tracing_subscriber::{Registry, layer::SubscriberExt, util::SubscriberInitExt};
 
 use super::{ConfigFile, Output};
-use crate::config;
+use crate::config::{self, Problem};
 
 #[derive(Debug, Args)]
 pub(super) struct Run {
@@ -27,29 +27,28 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
         let file = self.file.config;
-        let (config, warnings) = match config::load(&file) {
-            Ok(loaded) => loaded,
-            Err(problems) => {
-                for problem in &problems {
-                    eprintln!("{problem}");
+        let (prepared, problems) = config::prepare(&file);
+        let Some(prepared) = prepared else {
+            for problem in &problems {
+                if output.json {
+                    eprintln!("{}", serde_json::to_string(problem)?)
+                } else {
+                    eprintln!("{problem}")
                 }
-                bail!("{} can't be run; mend it, and try it with `sidetone check`", file.display());
             }
+            bail!("{} can't be run; mend it, and try it with `sidetone check`", file.display());
         };
-        let format = if output.json { LogFormat::Json } else { config.log.format };
-        let (filter, _last_words) = log_to_stderr(&Log { format, level: config.log.level.clone() })?;
-        for warning in warnings {
-            tracing::warn!("{warning}");
-        }
+        let log = &prepared.config().log;
+        let format = if output.json { LogFormat::Json } else { log.format };
+        let (filter, _last_words) = log_to_stderr(&Log { format, ..log.clone() })?;
+        tell(&problems);
         let reload = {
             let file = file.clone();
             Box::new(move || {
                 let (config, warnings) = config::load(&file).map_err(|problems| {
                     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
                 })?;
-                for warning in warnings {
-                    tracing::warn!("{warning}");
-                }
+                tell(&warnings);
                 match config::log_filter(&config.log.level) {
                     Ok(level) => {
                         let _ = filter.reload(level);
@@ -59,8 +58,15 @@ impl Run {
                 Ok(config)
             })
         };
-        raise_descriptor_limit(config.limits.calls);
-        runtime()?.block_on(serve(config, reload))
+        raise_descriptor_limit(prepared.config().limits.calls);
+        runtime()?.block_on(serve(prepared, reload))
+    }
+}
+
+/// Puts what is wrong with a configuration that runs nevertheless into the log.
+fn tell(problems: &[Problem]) {
+    for problem in problems {
+        if problem.fatal { tracing::error!("{problem}") } else { tracing::warn!("{problem}") }
     }
 }
 
@@ -88,14 +94,14 @@ pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 }
 
 async fn serve(
-    config: Config,
+    prepared: Prepared,
     reload: Box<dyn Fn() -> Result<Config, String> + Send + Sync>,
 ) -> anyhow::Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
-    let listen: Vec<String> = config.sip.listen.iter().map(ToString::to_string).collect();
-    let server = Server::start(config, reload).await?;
+    let listen: Vec<String> = prepared.config().sip.listen.iter().map(ToString::to_string).collect();
+    let server = Server::launch(prepared, reload).await?;
     let http = server.http().map(|addr| addr.to_string());
     tracing::info!(listen = listen.join(" "), http, version = env!("CARGO_PKG_VERSION"), "sidetone is ready");
     loop {

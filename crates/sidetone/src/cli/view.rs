@@ -7,7 +7,10 @@ use std::time::Duration;
 use sidetone_insight::{AffectUpdate, Alert, AlertKind, Conduct, Insight, Phase, State, Trend};
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-const WIDTH: usize = 78;
+/// The widest that a panel is drawn.
+const WIDEST: usize = 78;
+/// The narrowest: below it lines are cut off by the terminal.
+const NARROWEST: usize = 50;
 /// Columns that a name stands in, before the line's content.
 const NAMES: usize = 11;
 
@@ -22,15 +25,19 @@ pub(super) struct Panel {
     pub(super) clock: Duration,
     /// What is being said, if known: speaker and words.
     pub(super) caption: Option<(String, String)>,
+    /// Columns that it may take.
+    width: usize,
     history: Vec<(Duration, AffectUpdate)>,
     alerts: Vec<(Duration, Alert)>,
     conduct: Conduct,
 }
 
 impl Panel {
-    /// A panel that has seen nothing yet.
-    pub(super) fn new(title: impl Into<String>, status: impl Into<String>) -> Self {
-        Self { title: title.into(), status: status.into(), ..Self::default() }
+    /// A panel that has seen nothing yet, for a terminal of so many columns.
+    pub(super) fn new(title: impl Into<String>, status: impl Into<String>, columns: usize) -> Self {
+        // A line as long as the terminal is wide would wrap in some.
+        let width = columns.saturating_sub(2).clamp(NARROWEST, WIDEST);
+        Self { title: title.into(), status: status.into(), width, ..Self::default() }
     }
 
     /// Takes something new about the call.
@@ -47,9 +54,9 @@ impl Panel {
         let paint = Paint(colour);
         let mut lines = Vec::new();
         let clock = clock(self.clock);
-        let gap = WIDTH.saturating_sub(self.title.chars().count() + clock.len());
+        let gap = self.width.saturating_sub(self.title.chars().count() + clock.len());
         lines.push(format!("{}{}{}", paint.bold(&self.title), " ".repeat(gap), paint.bold(&clock)));
-        lines.push(paint.dim(&self.status));
+        lines.push(paint.dim(cut(&self.status, self.width)));
         lines.push(String::new());
         let latest = self.history.last().map(|(_, update)| update);
         lines.push(self.curve("valence", latest.map(|u| u.valence), |u| (u.valence + 1.0) / 2.0, paint));
@@ -57,10 +64,12 @@ impl Panel {
         lines.push(self.curve("upset", latest.map(|u| u.distress), |u| u.distress, paint));
         lines.push(row("sounds", &latest.map_or_else(|| "(listening)".to_owned(), |u| mood(u, paint))));
         lines.push(row("alert", &self.alert_line(paint)));
-        lines.push(row("talk", &self.talk_line(paint)));
+        let [shares, pauses] = self.talk_lines(paint);
+        lines.push(row("talk", &shares));
+        lines.push(row("", &pauses));
         lines.push(String::new());
         let (who, words) = self.caption.clone().unwrap_or_default();
-        let mut words = wrap(&words, WIDTH - NAMES - 1, 2).into_iter();
+        let mut words = wrap(&words, self.width - NAMES - 1, 2).into_iter();
         lines.push(row(&who, &words.next().unwrap_or_default()));
         lines.push(row("", &words.next().unwrap_or_default()));
         lines
@@ -73,7 +82,7 @@ impl Panel {
         height: impl Fn(&AffectUpdate) -> f32,
         paint: Paint,
     ) -> String {
-        let columns = WIDTH - NAMES - 9;
+        let columns = self.width - NAMES - 9;
         let skip = self.history.len().saturating_sub(columns);
         let mut bars = String::new();
         for (_, update) in self.history.iter().skip(skip) {
@@ -102,19 +111,25 @@ impl Panel {
         }
     }
 
-    fn talk_line(&self, paint: Paint) -> String {
+    /// Who talks how much, and how they get along.
+    fn talk_lines(&self, paint: Paint) -> [String; 2] {
         let conduct = &self.conduct;
-        let Some(share) = conduct.customer.talk_share else { return paint.dim("-") };
-        let filled = (share * 20.0).round().clamp(0.0, 20.0) as usize;
-        format!(
-            "caller {:>3.0} % {}{} agent {:>3.0} %   overlap {:.1} s   longest silence {:.1} s",
+        let Some(share) = conduct.customer.talk_share else { return [paint.dim("-"), String::new()] };
+        let bar = (self.width - NAMES).saturating_sub(27).min(24);
+        let filled = (share * bar as f32).round().clamp(0.0, bar as f32) as usize;
+        let shares = format!(
+            "caller {:>3.0} % {}{} agent {:>3.0} %",
             share * 100.0,
             "█".repeat(filled),
-            paint.dim("█".repeat(20 - filled)),
+            paint.dim("█".repeat(bar - filled)),
             (1.0 - share) * 100.0,
+        );
+        let pauses = format!(
+            "overlap {:.1} s, longest silence {:.1} s",
             conduct.overlap.as_secs_f32(),
             conduct.longest_silence.as_secs_f32(),
-        )
+        );
+        [shares, pauses]
     }
 }
 
@@ -156,8 +171,21 @@ pub(super) fn clock(at: Duration) -> String {
     format!("{:02}:{:02}", at.as_secs() / 60, at.as_secs() % 60)
 }
 
+/// Text in so many columns; what is cut off is told by an ellipsis.
+pub(super) fn cut(text: &str, columns: usize) -> String {
+    if text.chars().count() <= columns {
+        return text.to_owned();
+    }
+    text.chars().take(columns.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// Columns of the terminal; 80 where there is none.
+pub(super) fn width() -> usize {
+    terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0))
+}
+
 /// Breaks text into lines; what does not fit into `most` lines ends in an ellipsis.
-fn wrap(text: &str, width: usize, most: usize) -> Vec<String> {
+pub(super) fn wrap(text: &str, width: usize, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         let full = lines.len() == most;
@@ -236,25 +264,34 @@ mod tests {
 
     #[test]
     fn the_panel_fits_and_shows_the_state() {
-        let mut panel =
-            Panel { title: "demo".to_owned(), clock: Duration::from_secs(75), ..Panel::default() };
-        panel.caption = Some(("caller".to_owned(), "many words ".repeat(40)));
-        let empty = panel.lines(false);
-        let update: AffectUpdate = serde_json::from_value(serde_json::json!({
-            "leg": "customer", "valence": -0.5, "arousal": 0.7, "distress": 0.9, "confidence": 0.6,
-            "state": "frustrated", "trend": "worsening", "relative": null, "classes": {}, "speech_ms": 1000,
-            "estimates": 2, "abstained": 0
-        }))
-        .unwrap();
-        for second in 0..500 {
-            panel.take(Duration::from_secs(second), &Insight::AffectUpdate(update.clone()));
+        for columns in [60, 80, 200] {
+            let status = "127.0.0.1:40000 > 127.0.0.1:40001 > agent   PCMU, answered, and more besides";
+            let mut panel = Panel::new("demo", status, columns);
+            panel.clock = Duration::from_secs(75);
+            panel.caption = Some(("caller".to_owned(), "many words ".repeat(40)));
+            let empty = panel.lines(false);
+            let update: AffectUpdate = serde_json::from_value(serde_json::json!({
+                "leg": "customer", "valence": -0.5, "arousal": 0.7, "distress": 0.9, "confidence": 0.6,
+                "state": "frustrated", "trend": "worsening", "relative": null, "classes": {}, "speech_ms": 1000,
+                "estimates": 2, "abstained": 0
+            }))
+            .unwrap();
+            for second in 0..500 {
+                panel.take(Duration::from_secs(second), &Insight::AffectUpdate(update.clone()));
+            }
+            let mut conduct = Conduct::default();
+            conduct.customer.talk_share = Some(0.55);
+            panel.take(Duration::from_secs(500), &Insight::Conduct(conduct));
+            let lines = panel.lines(false);
+            assert_eq!(lines.len(), empty.len());
+            assert!(lines.len() < 24);
+            assert!(lines.iter().all(|line| line.chars().count() < columns), "{columns}: {lines:#?}");
+            let text = lines.join("\n");
+            assert!(
+                text.contains("01:15") && text.contains("frustrated, worsening") && text.contains("-0.50")
+            );
+            assert!(text.contains('…'));
         }
-        let lines = panel.lines(false);
-        assert_eq!(lines.len(), empty.len());
-        assert!(lines.iter().all(|line| line.chars().count() <= WIDTH + 1), "{lines:#?}");
-        let text = lines.join("\n");
-        assert!(text.contains("01:15") && text.contains("frustrated, worsening") && text.contains("-0.50"));
-        assert!(text.contains('…'));
     }
 
     #[test]

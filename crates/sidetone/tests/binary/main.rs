@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod analyze;
+mod check;
 mod command_line;
 mod common;
 mod consent;

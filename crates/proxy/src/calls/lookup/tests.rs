@@ -146,3 +146,23 @@ fn who_was_said_to_be_no_customer_does_not_become_one() {
     let error = book.told("a@x", &Telling::Customer(true), Source::Api).unwrap_err();
     assert_eq!(error, NotTaken::Final(State::Excluded));
 }
+
+#[test]
+fn the_end_of_an_id_names_a_call_unless_another_calls_own_call_id_is_the_same() {
+    let (book, _inbox) = book(&[("office", "a@x"), ("office", "b@x")]);
+    let id = book.find("b@x").unwrap().id;
+    let end = &id[id.len() - 8..];
+    assert_eq!(book.find(end).unwrap().id, id);
+    assert_eq!(book.find(&end.to_lowercase()).unwrap().id, id);
+    assert!(matches!(book.find(&id[id.len() - 5..]), Err(NotOne::Unknown(_))), "too short to be meant");
+    assert!(matches!(book.find(""), Err(NotOne::Unknown(_))));
+    book.fact(CallFact::Started {
+        key: CallKey(7),
+        call_id: end.to_owned(),
+        from_face: Face::Trunk,
+        from: String::new(),
+        to: String::new(),
+        at: Duration::from_millis(5),
+    });
+    assert!(matches!(book.find(end), Err(NotOne::Several { .. })), "a caller can't hide another's call");
+}

@@ -1,0 +1,255 @@
+//! Peers that can't be reached, can't be told from each other, or are ourselves.
+
+use std::net::{IpAddr, SocketAddr};
+
+use sidetone_insight::did_you_mean;
+use sidetone_sip::host::Host;
+use sidetone_sip::{Face, Transport};
+
+use super::Fault;
+use crate::config::{AllowEntry, Config, Peer, Policy};
+use crate::routing::{HostAddress, Resolver, Table};
+
+const FACES: [(Face, &str); 2] = [(Face::Trunk, "trunk"), (Face::Pbx, "pbx")];
+
+fn of(config: &Config, face: Face) -> &[Peer] {
+    match face {
+        Face::Trunk => &config.trunks,
+        Face::Pbx => &config.pbxs,
+    }
+}
+
+/// What a peer is called in a message.
+fn called(face: Face, peer: &Peer) -> String {
+    let kind = match face {
+        Face::Trunk => "trunk",
+        Face::Pbx => "pbx",
+    };
+    format!("{kind} \"{}\"", peer.name)
+}
+
+pub(super) fn check(config: &Config, faults: &mut Vec<Fault>) {
+    let mut names: Vec<(&str, String)> = Vec::new();
+    for (face, kind) in FACES {
+        for (index, peer) in of(config, face).iter().enumerate() {
+            let key = format!("{kind}.{index}");
+            if let Some((_, first)) = names.iter().find(|(name, _)| *name == peer.name) {
+                let problem = format!("`{}` is taken by {first}; each needs a name of its own", peer.name);
+                faults.push(Fault::fatal(format!("{key}.name"), problem));
+            }
+            names.push((&peer.name, called(face, peer)));
+            alone(faults, &key, peer, of(config, face.other()));
+            hosts(config, faults, &key, face, peer);
+            if face == Face::Pbx && peer.disclosure != Policy::Never {
+                faults.push(Fault::fatal(
+                    format!("{key}.disclosure"),
+                    "belongs to a trunk: it is callers who are told; move it to the [[trunk]]",
+                ));
+            }
+            if face == Face::Trunk && !peer.links().is_empty() {
+                faults.push(Fault::fatal(
+                    key,
+                    "has links, and ami, ari, esl and sip belong to a [[pbx]]; move them there",
+                ));
+            }
+        }
+    }
+    allows(config, faults);
+    sources(config, faults);
+}
+
+/// What is wrong with a peer by itself.
+fn alone(faults: &mut Vec<Fault>, key: &str, peer: &Peer, others: &[Peer]) {
+    if peer.name.is_empty() || !peer.name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
+        faults.push(Fault::fatal(
+            format!("{key}.name"),
+            "may hold letters, digits, '-', '_' and '.' only, since it becomes a metrics label",
+        ));
+    }
+    if peer.hosts.is_empty() {
+        faults.push(Fault::fatal(
+            format!("{key}.hosts"),
+            "names no host; write [{ to = \"sip:192.0.2.1:5060\" }]",
+        ));
+    }
+    if peer.allow.is_empty() {
+        faults.push(Fault::warning(
+            format!("{key}.allow"),
+            "is empty, so no request from this peer is taken; name its addresses, for example [\"192.0.2.0/24\"]",
+        ));
+    }
+    for (list, names) in [("to", &peer.to), ("overflow", &peer.overflow)] {
+        for (index, name) in names.iter().enumerate() {
+            let key = format!("{key}.{list}.{index}");
+            if !others.iter().any(|other| other.name == *name) {
+                let known = did_you_mean(name, others.iter().map(|other| other.name.as_str()));
+                let problem = format!("`{name}` is no peer on the other face; {known}");
+                faults.push(Fault::fatal(key, problem));
+            } else if names.iter().take(index).any(|earlier| earlier == name) {
+                let problem = format!("`{name}` stands here twice; the second is never tried");
+                faults.push(Fault::warning(key, problem));
+            }
+        }
+    }
+    if peer.calls == Some(0) {
+        faults.push(Fault::fatal(
+            format!("{key}.calls"),
+            "is 0, so every call from this peer would be refused; leave it out for no share of its own",
+        ));
+    }
+}
+
+/// Hosts that can't be read, and those that are ourselves: a call sent there would come back until it is refused as a loop.
+fn hosts(config: &Config, faults: &mut Vec<Fault>, key: &str, face: Face, peer: &Peer) {
+    for (index, host) in peer.hosts.iter().enumerate() {
+        let key = format!("{key}.hosts.{index}.to");
+        let address = match HostAddress::parse(&host.to) {
+            Ok(address) => address,
+            Err(problem) => {
+                faults.push(Fault::fatal(key, problem));
+                continue;
+            }
+        };
+        let to = &host.to;
+        if let Host::Name(name) = &address.host.host {
+            if config.sip.hostnames.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+                let problem = format!(
+                    "`{to}` is Sidetone itself, by sip.hostnames: its calls would come back; name the peer's own address"
+                );
+                faults.push(Fault::fatal(key, problem));
+            }
+            continue;
+        }
+        let Some((transport, at)) = Resolver::literal(&address) else { continue };
+        if at.ip().is_unspecified() || at.ip().is_multicast() {
+            let problem = format!("`{to}` is no address of one host; name the peer's own address");
+            faults.push(Fault::fatal(key, problem));
+        } else if is_ours(config, transport, at) {
+            let problem = format!(
+                "`{to}` is Sidetone itself (sip.listen): its calls would come back; name the peer's own address and port"
+            );
+            faults.push(Fault::fatal(key, problem));
+        } else if !config
+            .sip
+            .listen
+            .iter()
+            .any(|own| own.transport == transport && own.addr.is_ipv4() == at.is_ipv4())
+        {
+            let family = if at.is_ipv4() { "IPv4" } else { "IPv6" };
+            let by = transport.as_param().to_uppercase();
+            let problem = format!(
+                "`{to}` is reached by {by} over {family}, and sip.listen has no such socket to send from; add one"
+            );
+            faults.push(Fault::fatal(key, problem));
+        } else if let Some(other) = twin(config, face, (transport, at)) {
+            let problem = format!(
+                "`{to}` is a host of {other} too: what comes from there can't be told apart, and calls would be sent back to where they came from"
+            );
+            faults.push(Fault::warning(key, problem));
+        }
+    }
+}
+
+fn is_ours(config: &Config, transport: Transport, at: SocketAddr) -> bool {
+    config.sip.listen.iter().any(|own| own.transport == transport && own.addr == at)
+}
+
+/// A peer of the other face with the same host. Told once, of the PBX.
+fn twin(config: &Config, face: Face, place: (Transport, SocketAddr)) -> Option<String> {
+    if face == Face::Trunk {
+        return None;
+    }
+    let has = |peer: &&Peer| {
+        let mut hosts = peer.hosts.iter().filter_map(|host| HostAddress::parse(&host.to).ok());
+        hosts.any(|host| Resolver::literal(&host) == Some(place))
+    };
+    config.trunks.iter().find(has).map(|trunk| called(Face::Trunk, trunk))
+}
+
+/// Entries of `allow` that two peers share: the first in the file would get all that comes from there.
+fn allows(config: &Config, faults: &mut Vec<Fault>) {
+    let mut seen: Vec<(AllowEntry, Face, &Peer)> = Vec::new();
+    for (face, kind) in FACES {
+        for (index, peer) in of(config, face).iter().enumerate() {
+            for (number, entry) in peer.allow.iter().enumerate() {
+                let key = format!("{kind}.{index}.allow.{number}");
+                if let Some((_, other_face, other)) =
+                    seen.iter().find(|(earlier, ..)| earlier.normal() == entry.normal())
+                {
+                    let first = called(*other_face, other);
+                    faults.push(if std::ptr::eq(*other, peer) {
+                        Fault::warning(key, format!("`{entry}` stands here twice; one of them is enough"))
+                    } else if *other_face == face {
+                        Fault::warning(key, format!("`{entry}` is allowed to {first} too, which gets all that comes from there; tell them apart by IP:PORT"))
+                    } else {
+                        Fault::fatal(key, format!("`{entry}` is allowed to {first} too, so nobody could say who is the customer; tell them apart by narrower networks or by IP:PORT"))
+                    });
+                } else if face == Face::Trunk && matches!(entry, AllowEntry::Network { bits: 0, .. }) {
+                    faults.push(Fault::warning(
+                        key,
+                        format!("`{entry}` lets everybody call as this carrier; name the carrier's networks"),
+                    ));
+                } else if let Some((_, other_face, other)) = seen
+                    .iter()
+                    .find(|(earlier, other_face, _)| *other_face != face && nested(*earlier, *entry))
+                {
+                    faults.push(Fault::warning(
+                        key,
+                        format!(
+                            "`{entry}` and an entry of {} hold addresses in common; what comes from those counts for the narrower entry",
+                            called(*other_face, other)
+                        ),
+                    ));
+                }
+                seen.push((*entry, face, peer));
+            }
+        }
+    }
+}
+
+/// Whether one network lies within the other. An entry with a port says of itself that it is to be told apart.
+fn nested(a: AllowEntry, b: AllowEntry) -> bool {
+    let (AllowEntry::Network { ip: one, bits: short }, AllowEntry::Network { ip: two, bits: long }) = (a, b)
+    else {
+        return false;
+    };
+    let within = |net: AllowEntry, ip: IpAddr| net.fit(SocketAddr::new(ip, 0)) > 0;
+    if short <= long { within(a, two) } else { within(b, one) }
+}
+
+/// Whether requests that come from a peer's own hosts would count as that peer's.
+fn sources(config: &Config, faults: &mut Vec<Fault>) {
+    let table = Table::new(config);
+    for (face, kind) in FACES {
+        for (index, peer) in of(config, face).iter().enumerate() {
+            if peer.allow.is_empty() {
+                continue;
+            }
+            for (number, host) in peer.hosts.iter().enumerate() {
+                let Some((transport, at)) =
+                    HostAddress::parse(&host.to).ok().as_ref().and_then(Resolver::literal)
+                else {
+                    continue;
+                };
+                let key = format!("{kind}.{index}.hosts.{number}.to");
+                let to = &host.to;
+                match table.who(at) {
+                    Some(found) if found.face == face => {}
+                    // Told as what it is already.
+                    _ if is_ours(config, transport, at) || twin(config, face, (transport, at)).is_some() => {}
+                    Some(found) => {
+                        let other = format!("{} \"{}\"", found.face.as_str(), table.name(found));
+                        faults.push(Fault::fatal(key, format!(
+                            "`{to}` is let in as {other}, whose `allow` holds its address more closely, so the two sides of its calls would be taken for each other; narrow that `allow`, or add this address to the `allow` of {}",
+                            called(face, peer)
+                        )));
+                    }
+                    None => faults.push(Fault::warning(key, format!(
+                        "`{to}` is in no `allow`, so what this host sends (a hang-up, a call) is not taken; add its address to the `allow` of {}",
+                        called(face, peer)
+                    ))),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Sockets of one configuration that would get into each other's way.
+
+use std::net::{IpAddr, SocketAddr};
+
+use sidetone_sip::Transport;
+
+use super::Fault;
+use crate::config::{Config, Listen};
+
+/// Our own sockets against each other: the same one named twice, HTTP on SIP's, media ports over either.
+pub(super) fn check(config: &Config, faults: &mut Vec<Fault>) {
+    let listens = &config.sip.listen;
+    for (index, listen) in listens.iter().enumerate() {
+        if listens.iter().take(index).any(|earlier| earlier == listen) {
+            let problem = format!("`{listen}` stands here twice; a socket is bound once");
+            faults.push(Fault::fatal(format!("sip.listen.{index}"), problem));
+        }
+        if listen.addr.port() == 0 {
+            let problem = format!("`{listen}` names no port, and peers must know it; write 5060");
+            faults.push(Fault::fatal(format!("sip.listen.{index}"), problem));
+        }
+    }
+    if let Some(http) = config.http.listen.address() {
+        for listen in listens.iter().filter(|listen| overlap(listen.addr, http)) {
+            faults.push(match listen.transport {
+                Transport::Tcp => Fault::fatal(
+                    "http.listen",
+                    format!("`{http}` is where SIP listens, as {listen}; take another port, for example 9464"),
+                ),
+                Transport::Udp => Fault::warning(
+                    "http.listen",
+                    format!(
+                        "`{http}` is the address of {listen}: a peer that takes to TCP there (RFC 3261 18.1.1) meets HTTP; take another port"
+                    ),
+                ),
+            });
+        }
+    }
+    media(config, faults);
+}
+
+/// Media ports over another socket's: a call would be given a port that is taken, or a firewall opened for media would
+/// open more.
+fn media(config: &Config, faults: &mut Vec<Fault>) {
+    let ports = config.media.ports;
+    let within = |at: SocketAddr| {
+        (ports.first..=ports.last).contains(&at.port())
+            && media_addresses(config).any(|ip| same_ip(ip, at.ip()))
+    };
+    for listen in config.sip.listen.iter().filter(|listen| within(listen.addr)) {
+        let Listen { transport, addr } = listen;
+        faults.push(match transport {
+            Transport::Udp => Fault::fatal(
+                "media.ports",
+                format!("{ports} holds port {}, on which SIP listens; move either", addr.port()),
+            ),
+            Transport::Tcp => opened("SIP by TCP", &ports.to_string(), *addr),
+        });
+    }
+    if let Some(http) = config.http.listen.address().filter(|http| within(*http)) {
+        faults.push(opened("HTTP", &ports.to_string(), http));
+    }
+}
+
+fn opened(what: &str, ports: &str, at: SocketAddr) -> Fault {
+    let port = at.port();
+    let problem = format!(
+        "{ports} holds port {port}, on which {what} listens: a firewall that lets media in lets everybody in there; move either"
+    );
+    Fault::warning("media.ports", problem)
+}
+
+/// Every address that media ports are bound on.
+pub(crate) fn media_addresses(config: &Config) -> impl Iterator<Item = IpAddr> {
+    let media = &config.media;
+    let faces = [media.address_trunk, media.address_pbx].map(|own| own.unwrap_or(media.address));
+    faces.into_iter().map(IpAddr::V4).chain(media.ipv6.map(IpAddr::V6))
+}
+
+fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+    a.port() == b.port() && same_ip(a.ip(), b.ip())
+}
+
+/// Whether sockets on both addresses would meet; a wildcard meets everything.
+fn same_ip(a: IpAddr, b: IpAddr) -> bool {
+    // An IPv6 wildcard takes IPv4 as well, unless the system says otherwise.
+    a == b
+        || a.is_unspecified() && (a.is_ipv6() || b.is_ipv4())
+        || b.is_unspecified() && (b.is_ipv6() || a.is_ipv4())
+}

@@ -1,0 +1,178 @@
+//! What an operator sees of a call's signalling: `log.level = "debug"`, `sidetone trace`, and each refusal in the log.
+//!
+//! The SIP core hands over the bytes that it takes and sends, and only where somebody looks: nobody looking costs it one
+//! load of an atomic and one look at the first bytes. A thread of its own makes them fit to be shown ([`redact`]); what it
+//! can't keep up with is dropped and counted, and nothing ever waits for it.
+
+mod desk;
+mod redact;
+mod refusals;
+mod session;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Duration;
+
+use bytes::Bytes;
+use sidetone_events::{NumberHasher, Timestamp};
+use sidetone_sip::proxy::Destination;
+use sidetone_sip::{Face, Flow};
+use tokio::sync::mpsc;
+
+pub(crate) use session::{Traced, Wanted};
+
+use crate::calls::Calls;
+use desk::Desk;
+use session::Session;
+
+/// Messages that may wait to be made ready; beyond it they are dropped and counted.
+const MOST_WAITING: usize = 4_096;
+/// Messages of one trace that may wait for its reader.
+const MOST_UNREAD: usize = 2_048;
+/// Traces at once.
+const MOST_SESSIONS: usize = 8;
+/// Refusals a second that are looked at where nobody traces.
+const MOST_REFUSALS: u64 = 100;
+/// Under this name the log's filter knows what is told of SIP.
+const TARGET: &str = "sidetone::sip";
+
+/// Which way a message goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// From a peer to Sidetone.
+    In,
+    /// From Sidetone to a peer.
+    Out,
+}
+
+/// One message, as it was on the wire.
+#[derive(Debug)]
+struct Seen {
+    at: Duration,
+    way: Way,
+    flow: Flow,
+    /// The peer at the other end, if its address is one's.
+    peer: Option<(Face, String)>,
+    bytes: Bytes,
+}
+
+enum Note {
+    Seen(Seen),
+    Open(Session),
+}
+
+/// Where the SIP side hands messages over.
+#[derive(Debug)]
+pub(crate) struct Tracer {
+    notes: SyncSender<Note>,
+    sessions: Arc<AtomicUsize>,
+    lost: Arc<AtomicU64>,
+    /// The second in which refusals were counted last, and how many.
+    refusals: (AtomicU64, AtomicU64),
+}
+
+impl Tracer {
+    /// Starts the thread that makes messages ready. `wall` is the time of day at zero of the process's clock.
+    ///
+    /// # Errors
+    /// When the thread can't be started.
+    pub(crate) fn start(hasher: NumberHasher, calls: &Arc<Calls>, wall: Timestamp) -> std::io::Result<Self> {
+        let (notes, inbox) = sync_channel(MOST_WAITING);
+        let lost = Arc::new(AtomicU64::new(0));
+        let desk = Desk::new(hasher, Arc::downgrade(calls), wall, Arc::clone(&lost));
+        std::thread::Builder::new().name("trace".to_owned()).spawn(move || desk.run(&inbox))?;
+        Ok(Self { notes, sessions: Arc::default(), lost, refusals: Default::default() })
+    }
+
+    /// A message has come.
+    pub(crate) fn received(
+        &self,
+        at: Duration,
+        flow: &Flow,
+        bytes: &Bytes,
+        peer: impl FnOnce() -> Option<(Face, String)>,
+    ) {
+        if self.is_wanted(at, bytes) {
+            self.hand_over(Seen { at, way: Way::In, flow: *flow, peer: peer(), bytes: bytes.clone() });
+        }
+    }
+
+    /// A message goes out.
+    pub(crate) fn sent(
+        &self,
+        at: Duration,
+        to: &Destination,
+        bytes: &Bytes,
+        peer: impl FnOnce() -> Option<(Face, String)>,
+    ) {
+        if self.is_wanted(at, bytes) {
+            let flow = Flow { transport: to.transport, local: to.local, remote: to.remote };
+            self.hand_over(Seen { at, way: Way::Out, flow, peer: peer(), bytes: bytes.clone() });
+        }
+    }
+
+    fn is_wanted(&self, at: Duration, bytes: &[u8]) -> bool {
+        self.sessions.load(Relaxed) > 0
+            || tracing::enabled!(target: TARGET, tracing::Level::DEBUG)
+            || is_refusal(bytes) && self.has_room(at)
+    }
+
+    /// Whether one more refusal is looked at in this second: a flood of them is counted by the core, and told by its metric.
+    fn has_room(&self, at: Duration) -> bool {
+        let (second, count) = &self.refusals;
+        if second.swap(at.as_secs(), Relaxed) != at.as_secs() {
+            count.store(0, Relaxed);
+        }
+        count.fetch_add(1, Relaxed) < MOST_REFUSALS
+    }
+
+    fn hand_over(&self, seen: Seen) {
+        if self.notes.try_send(Note::Seen(seen)).is_err() {
+            self.lost.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Begins a trace; `None` when enough are under way.
+    pub(crate) fn open(&self, wanted: Wanted) -> Option<Trace> {
+        let more = |open: usize| (open < MOST_SESSIONS).then_some(open + 1);
+        self.sessions.fetch_update(Relaxed, Relaxed, more).ok()?;
+        // From here on the place is given back by the trace's end.
+        let place = Place(Arc::clone(&self.sessions));
+        let (sender, messages) = mpsc::channel(MOST_UNREAD);
+        self.notes.try_send(Note::Open(Session::new(wanted, sender))).ok()?;
+        Some(Trace { messages, _place: place })
+    }
+}
+
+/// A trace under way; it ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    messages: mpsc::Receiver<Traced>,
+    _place: Place,
+}
+
+impl Trace {
+    /// The next message of the calls that are traced.
+    pub(crate) async fn next(&mut self) -> Option<Traced> {
+        self.messages.recv().await
+    }
+}
+
+#[derive(Debug)]
+struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Whether a message is a final response that refuses, by its first bytes alone.
+fn is_refusal(bytes: &[u8]) -> bool {
+    matches!(bytes.strip_prefix(b"SIP/2.0 "), Some([b'3'..=b'6', ..]))
+}
+
+#[cfg(test)]
+mod tests;

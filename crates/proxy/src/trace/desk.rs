@@ -1,0 +1,103 @@
+//! The thread that makes messages fit to be shown and gives them to whoever looks.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Weak};
+
+use sidetone_events::{NumberHasher, Timestamp};
+
+use super::redact::{self, Belongs, Shown};
+use super::refusals::{self, Refusals};
+use super::session::Session;
+use super::{Note, Seen, TARGET, Way};
+use crate::calls::Calls;
+
+pub(super) struct Desk {
+    hasher: NumberHasher,
+    calls: Weak<Calls>,
+    /// The time of day at zero of the process's clock.
+    wall: Timestamp,
+    lost: Arc<AtomicU64>,
+    lost_told: u64,
+    sessions: Vec<Session>,
+    refusals: Refusals,
+}
+
+impl Desk {
+    pub(super) fn new(
+        hasher: NumberHasher,
+        calls: Weak<Calls>,
+        wall: Timestamp,
+        lost: Arc<AtomicU64>,
+    ) -> Self {
+        Self { hasher, calls, wall, lost, lost_told: 0, sessions: Vec::new(), refusals: Refusals::default() }
+    }
+
+    /// Works until the SIP side is gone.
+    pub(super) fn run(mut self, inbox: &Receiver<Note>) {
+        for note in inbox {
+            // A message that breaks its reader must not blind the operator to all that follow.
+            if catch_unwind(AssertUnwindSafe(|| self.take(note))).is_err() {
+                tracing::error!(
+                    "a message could not be made ready for the log; this is a bug, please report it"
+                );
+            }
+        }
+    }
+
+    fn take(&mut self, note: Note) {
+        match note {
+            Note::Open(session) => self.sessions.push(session),
+            Note::Seen(seen) => self.show(&seen),
+        }
+        self.sessions.retain(Session::is_read);
+        let lost = self.lost.load(Relaxed);
+        if lost > self.lost_told {
+            tracing::warn!(
+                messages = lost - self.lost_told,
+                "SIP came faster than it could be shown; calls are not affected"
+            );
+            self.lost_told = lost;
+        }
+    }
+
+    fn show(&mut self, seen: &Seen) {
+        let Some((shown, belongs)) = redact::message(&self.hasher, &seen.bytes) else {
+            let Seen { flow, bytes, .. } = seen;
+            tracing::debug!(target: TARGET, remote = %flow.remote, transport = flow.transport.as_param(), bytes = bytes.len(), "something that is no SIP message");
+            return;
+        };
+        if let Some(by) = self.refusals.by(seen, &shown, &belongs.call_id) {
+            let call = self.calls.upgrade().and_then(|calls| calls.known_as(&belongs.call_id));
+            refusals::tell(by, seen, &shown, call);
+        }
+        if tracing::enabled!(target: TARGET, tracing::Level::DEBUG) {
+            self.log(seen, &shown, &belongs);
+        }
+        let time = self.wall.after(seen.at);
+        let since = u64::try_from(seen.at.as_micros()).unwrap_or(u64::MAX);
+        let unix_us = self.wall.unix_millis().saturating_mul(1_000).saturating_add(since);
+        for session in &mut self.sessions {
+            session.take(seen, time, unix_us, &shown, &belongs);
+        }
+    }
+
+    fn log(&self, seen: &Seen, shown: &Shown, belongs: &Belongs) {
+        let call = self.calls.upgrade().and_then(|calls| calls.known_as(&belongs.call_id));
+        let call = call.map(|call| call.to_string());
+        let call = call.as_deref().unwrap_or("-");
+        let (side, peer) =
+            seen.peer.as_ref().map_or(("stranger", "-"), |(face, name)| (face.as_str(), name.as_str()));
+        let (way, remote, transport) = (seen.way, seen.flow.remote, seen.flow.transport.as_param());
+        let way = match way {
+            Way::In => "received",
+            Way::Out => "sent",
+        };
+        let sip_call_id = &shown.call_id;
+        let text = shown.text();
+        let text = text.trim_end().replace("\r\n", "\n    ");
+        tracing::debug!(target: TARGET, %call, %sip_call_id, side, peer, %remote, transport, "{way}\n    {text}");
+    }
+}

@@ -1,0 +1,153 @@
+//! SIP messages as they may be shown: who calls whom is hashed, and what isn't known to be harmless is left out.
+//!
+//! A message is not cleaned but written anew from what is understood of it, so that a header nobody thought of tells its
+//! name and its length and nothing else. Hashes are those of the events: one number, one hash. Addresses of machines stay,
+//! and so does the Call-ID unless it holds a number. Of bodies only session descriptions are shown, without names and keys.
+
+mod fields;
+mod numbers;
+mod sdp;
+
+use bytes::Bytes;
+use sidetone_events::{NumberHasher, Parties, SipCallId};
+use sidetone_sip::Method;
+use sidetone_sip::message::{Message, Name, StartLine};
+use sidetone_sip::uri::UriView;
+
+use numbers::Numbers;
+
+/// Header lines that are shown of one message.
+const MOST_HEADERS: usize = 128;
+
+/// A SIP message as it may be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shown {
+    /// The first line.
+    pub(crate) start: String,
+    /// Of a request.
+    pub(crate) method: Option<String>,
+    /// Of a response.
+    pub(crate) status: Option<u16>,
+    /// Of a response: its reason phrase.
+    pub(crate) reason: String,
+    /// Number and method of CSeq.
+    pub(crate) cseq: Option<(u32, String)>,
+    /// Whether To has a tag: a dialog's request, or a final response.
+    pub(crate) to_tag: bool,
+    /// Call-ID, as events show it unless another party's number stands in it.
+    pub(crate) call_id: String,
+    /// The topmost branch: what one transaction's messages share.
+    pub(crate) branch: Option<String>,
+    headers: Vec<(String, String)>,
+    body: String,
+    /// What its session description offers or answers, on one line.
+    pub(crate) media: Option<String>,
+}
+
+impl Shown {
+    /// The whole message, as SIP again.
+    pub(crate) fn text(&self) -> String {
+        let mut text = format!("{}\r\n", self.start);
+        for (name, value) in &self.headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        text.push_str(&format!("Content-Length: {}\r\n\r\n{}", self.body.len(), self.body));
+        text
+    }
+}
+
+/// What is needed of a message to know which call it belongs to; never shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Belongs {
+    pub(crate) call_id: String,
+    /// The Call-ID as the call's events show it.
+    pub(crate) in_events: String,
+}
+
+/// Reads a message for showing; `None` for what is no SIP message.
+pub(crate) fn message(hasher: &NumberHasher, bytes: &Bytes) -> Option<(Shown, Belongs)> {
+    let message = Message::parse(bytes.clone()).ok()?;
+    let numbers = Numbers::of(&message);
+    let field = fields::Fields::new(hasher, &numbers);
+    let (start, method, status, reason) = match message.start() {
+        StartLine::Request { method, uri } => {
+            let method = field.method(method);
+            (format!("{method} {} SIP/2.0", field.uri(uri)), Some(method), None, String::new())
+        }
+        StartLine::Response { status, reason } => {
+            let reason = field.text(&String::from_utf8_lossy(reason));
+            (format!("SIP/2.0 {status} {reason}"), None, Some(status), reason)
+        }
+    };
+    let call_id = message.call_id().to_owned();
+    let user =
+        |of: Option<&str>| of.and_then(|uri| UriView::parse(uri).ok()).map(|uri| user(&uri).to_owned());
+    let caller = user(message.from().map(|from| from.uri)).unwrap_or_default();
+    let callee = user(message.to().map(|to| to.uri)).unwrap_or_default();
+    let in_events =
+        SipCallId::shown(hasher, &call_id, Parties { caller: &caller, callee: &callee }).to_string();
+    let shown_id = if numbers.stand_in(&call_id) && in_events == call_id {
+        hasher.mask(&call_id)
+    } else {
+        in_events.clone()
+    };
+
+    let is_sdp = message
+        .header(Name::ContentType)
+        .is_some_and(|it| it.text().to_ascii_lowercase().starts_with("application/sdp"));
+    let (mut body, mut media) = (String::new(), None);
+    let mut headers = Vec::new();
+    for header in message.headers().take(MOST_HEADERS) {
+        match header.name {
+            Name::ContentLength => {}
+            Name::CallId => headers.push(("Call-ID".to_owned(), shown_id.clone())),
+            _ => headers.push((field.name(&header), field.value(&header, &shown_id, &call_id))),
+        }
+    }
+    if is_sdp {
+        body = sdp::redacted(&field, message.body());
+        media = sdp::summary(&body);
+    } else if !message.body().is_empty() {
+        headers.push(("X-Body-Left-Out".to_owned(), format!("{} bytes", message.body().len())));
+    }
+    let shown = Shown {
+        start,
+        method,
+        status,
+        reason,
+        cseq: message.cseq().map(|cseq| (cseq.number, field.method(cseq.method))),
+        to_tag: message.to_tag().is_some(),
+        call_id: shown_id,
+        branch: message.top_via().and_then(|via| via.branch().map(|branch| field.word(branch))),
+        headers,
+        body,
+        media,
+    };
+    Some((shown, Belongs { call_id, in_events }))
+}
+
+/// User part of a sip or tel URI.
+fn user<'a>(uri: &UriView<'a>) -> &'a str {
+    uri.user().unwrap_or_default()
+}
+
+/// Methods that have names of their own; any other one might be anything.
+const METHODS: [Method<'static>; 14] = [
+    Method::ACK,
+    Method::BYE,
+    Method::CANCEL,
+    Method::INFO,
+    Method::INVITE,
+    Method::MESSAGE,
+    Method::NOTIFY,
+    Method::OPTIONS,
+    Method::PRACK,
+    Method::PUBLISH,
+    Method::REFER,
+    Method::REGISTER,
+    Method::SUBSCRIBE,
+    Method::UPDATE,
+];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,295 @@
+//! Header fields, and the URIs, hosts and words in them.
+
+use std::fmt::Write as _;
+
+use sidetone_events::NumberHasher;
+use sidetone_sip::Method;
+use sidetone_sip::aside::SERVICE_USER;
+use sidetone_sip::host;
+use sidetone_sip::list::Values;
+use sidetone_sip::message::Header;
+use sidetone_sip::name_addr::NameAddr;
+use sidetone_sip::params::Params;
+use sidetone_sip::uri::{Scheme, UriView};
+use sidetone_sip::via::Via;
+
+use super::METHODS;
+use super::numbers::Numbers;
+
+/// The longest value that is shown, in characters.
+const LONGEST: usize = 256;
+/// Digits in a row from which text is taken for a number of some kind.
+const RUN: usize = 5;
+
+/// Headers that hold addresses.
+const ADDRESSES: [&str; 18] = [
+    "from",
+    "to",
+    "contact",
+    "route",
+    "record-route",
+    "service-route",
+    "path",
+    "p-asserted-identity",
+    "p-preferred-identity",
+    "p-called-party-id",
+    "p-associated-uri",
+    "remote-party-id",
+    "diversion",
+    "history-info",
+    "refer-to",
+    "referred-by",
+    "reply-to",
+    "target-uri",
+];
+/// Headers of which the RFCs say that they hold words, numbers of their own and software's names.
+const TEXTS: [&str; 30] = [
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "allow",
+    "allow-events",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-type",
+    "date",
+    "error-info",
+    "event",
+    "info-package",
+    "max-breadth",
+    "mime-version",
+    "organization",
+    "p-early-media",
+    "priority",
+    "privacy",
+    "proxy-require",
+    "reason",
+    "recv-info",
+    "refer-sub",
+    "request-disposition",
+    "require",
+    "server",
+    "subscription-state",
+    "supported",
+    "unsupported",
+    "user-agent",
+];
+/// Headers that count: their numbers are nobody's.
+const COUNTS: [&str; 9] = [
+    "cseq",
+    "expires",
+    "max-forwards",
+    "min-expires",
+    "min-se",
+    "rack",
+    "retry-after",
+    "rseq",
+    "session-expires",
+];
+/// Parameters whose values say nothing of a person.
+const PARAMS: [&str; 24] = [
+    "branch",
+    "cause",
+    "counter",
+    "expires",
+    "index",
+    "lr",
+    "maddr",
+    "method",
+    "ob",
+    "party",
+    "privacy",
+    "q",
+    "reason",
+    "received",
+    "refresher",
+    "rport",
+    "screen",
+    "tag",
+    "to-tag",
+    "from-tag",
+    "transport",
+    "ttl",
+    "user",
+    "early-only",
+];
+
+/// Writes fields of one message.
+pub(super) struct Fields<'a> {
+    hasher: &'a NumberHasher,
+    numbers: &'a Numbers,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) const fn new(hasher: &'a NumberHasher, numbers: &'a Numbers) -> Self {
+        Self { hasher, numbers }
+    }
+
+    /// A header's name: what its sender made up may hold anything.
+    pub(super) fn name(&self, header: &Header<'_>) -> String {
+        let known = header.name.as_str();
+        if known.is_empty() { self.word(header.name_text) } else { known.to_owned() }
+    }
+
+    /// A header's value. `call_id` is how the message's own is shown.
+    pub(super) fn value(&self, header: &Header<'_>, shown_id: &str, call_id: &str) -> String {
+        let name = match header.name.as_str() {
+            "" => header.name_text.to_ascii_lowercase(),
+            known => known.to_ascii_lowercase(),
+        };
+        let left_out = || format!("({} bytes)", header.value.len());
+        let listed = |write: &dyn Fn(&[u8]) -> Option<String>| {
+            let values: Vec<String> =
+                Values::new(header.value).map(|value| write(value.bytes).unwrap_or_else(left_out)).collect();
+            values.join(", ")
+        };
+        match name.as_str() {
+            "via" => listed(&|value| self.via(value)),
+            name if COUNTS.contains(&name) => self.count(&header.text()),
+            "replaces" | "target-dialog" | "in-reply-to" => self.replaces(&header.text(), shown_id, call_id),
+            name if ADDRESSES.contains(&name) => listed(&|value| self.address(value)),
+            name if TEXTS.contains(&name) => self.text(&header.text()),
+            _ => left_out(),
+        }
+    }
+
+    pub(super) fn method(&self, method: Method<'_>) -> String {
+        if METHODS.contains(&method) { method.as_str().to_owned() } else { self.word(method.as_str()) }
+    }
+
+    fn via(&self, value: &[u8]) -> Option<String> {
+        let via = Via::parse(value).ok()?;
+        let mut text = format!("SIP/2.0/{} {}", self.word(via.transport), self.host(via.host));
+        if let Some(port) = via.port {
+            let _ = write!(text, ":{port}");
+        }
+        self.params(&mut text, &via.params);
+        Some(text)
+    }
+
+    fn address(&self, value: &[u8]) -> Option<String> {
+        if value == b"*" {
+            return Some("*".to_owned());
+        }
+        let address = NameAddr::parse(value).ok()?;
+        let mut text = format!("<{}>", self.uri(address.uri));
+        self.params(&mut text, &address.params);
+        Some(text)
+    }
+
+    fn params(&self, text: &mut String, params: &Params<'_>) {
+        for param in params {
+            self.param(text, param.name, param.value);
+        }
+    }
+
+    fn param(&self, text: &mut String, name: &str, value: Option<&str>) {
+        let _ = write!(text, ";{}", self.word(name));
+        let known = PARAMS.contains(&name.to_ascii_lowercase().as_str());
+        match value {
+            Some(value) if known && host::literal(value).is_some() => _ = write!(text, "={value}"),
+            Some(value) if known => _ = write!(text, "={}", self.word(value)),
+            Some(_) => text.push_str("=-"),
+            None => {}
+        }
+    }
+
+    /// Another call's id, and the tags of its dialog.
+    fn replaces(&self, value: &str, shown_id: &str, call_id: &str) -> String {
+        let (id, rest) = value.split_once(';').map_or((value, ""), |(id, rest)| (id.trim(), rest));
+        let mut text = if id == call_id { shown_id.to_owned() } else { self.word(id) };
+        for param in rest.split(';').filter(|param| !param.trim().is_empty()) {
+            let (name, value) =
+                param.split_once('=').map_or((param, None), |(name, value)| (name, Some(value.trim())));
+            self.param(&mut text, name.trim(), value);
+        }
+        text
+    }
+
+    /// A URI with its user hashed.
+    pub(super) fn uri(&self, uri: &str) -> String {
+        let left_out = || format!("sip:({}-bytes)", uri.len());
+        let Ok(view) = UriView::parse(uri) else { return left_out() };
+        let scheme = match view.scheme() {
+            Scheme::Sip => "sip",
+            Scheme::Sips => "sips",
+            Scheme::Tel => return format!("tel:{}", self.user(uri)),
+            Scheme::Other if uri.to_ascii_lowercase().starts_with("urn:service:") => return self.word(uri),
+            Scheme::Other => return left_out(),
+        };
+        let mut text = format!("{scheme}:");
+        if let Some(user) = view.userinfo() {
+            // A password, if there is one, goes with the user.
+            let _ = write!(text, "{}@", self.user(user));
+        }
+        text.push_str(&self.host(view.host()));
+        if let Some(port) = view.port() {
+            let _ = write!(text, ":{port}");
+        }
+        for (name, value) in view.params() {
+            self.param(&mut text, name, value);
+        }
+        text
+    }
+
+    fn user(&self, user: &str) -> String {
+        if user == SERVICE_USER {
+            return user.to_owned();
+        }
+        self.hasher.hash(user).map_or_else(|| "anonymous".to_owned(), |hash| hash.to_string())
+    }
+
+    /// A host: an address as it is, a name unless a number stands in it.
+    pub(super) fn host(&self, host: &str) -> String {
+        if host::literal(host).is_some() { host.to_owned() } else { self.word(host) }
+    }
+
+    /// A word that somebody has made up: as it is, unless a number of the message's stands in it.
+    pub(super) fn word(&self, word: &str) -> String {
+        let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '<' | '>' | ',' | ';' | '"');
+        if self.numbers.stand_in(word) || word.len() > LONGEST || !word.chars().all(plain) {
+            self.hasher.mask(word)
+        } else {
+            word.to_owned()
+        }
+    }
+
+    /// Counters and words, unless a number of the message's stands among them.
+    fn count(&self, text: &str) -> String {
+        if self.numbers.stand_in(text) {
+            return format!("({} bytes)", text.len());
+        }
+        text.split_ascii_whitespace().map(|word| self.plain(word)).collect::<Vec<_>>().join(" ")
+    }
+
+    /// A word, or its hash if it is no ordinary one.
+    fn plain(&self, word: &str) -> String {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ';' | '=' | '(' | ')');
+        if word.len() <= 64 && word.chars().all(plain) { word.to_owned() } else { self.hasher.mask(word) }
+    }
+
+    /// Text: without long runs of digits, and left out if a number of the message's stands in it.
+    pub(super) fn text(&self, text: &str) -> String {
+        if self.numbers.stand_in(text) {
+            return format!("({} bytes)", text.len());
+        }
+        let mut shown = String::new();
+        let mut run = String::new();
+        for c in text.chars().filter(|c| !c.is_control()).take(LONGEST).chain([' ']) {
+            if c.is_ascii_digit() {
+                run.push(c);
+                continue;
+            }
+            if run.len() >= RUN {
+                let _ = write!(shown, "({} digits)", run.len());
+            } else {
+                shown.push_str(&run);
+            }
+            run.clear();
+            shown.push(c);
+        }
+        shown.truncate(shown.trim_end().len());
+        shown
+    }
+}

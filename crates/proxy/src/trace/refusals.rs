@@ -1,0 +1,88 @@
+//! Each INVITE that is refused stands in the log, with its status and whose answer that was.
+
+use std::collections::VecDeque;
+
+use sidetone_events::CallId;
+use sidetone_sip::Face;
+
+use super::redact::Shown;
+use super::{Seen, Way};
+
+/// Refusals that are remembered, to tell whose they are and to pass over repetitions.
+const MOST: usize = 512;
+
+/// One refusal: Call-ID, number of the INVITE, status.
+type Key = (String, u32, u16);
+
+#[derive(Debug, Default)]
+pub(super) struct Refusals {
+    /// Those that came from a peer, and from which side.
+    came: VecDeque<(Key, Face)>,
+    /// Those that were told.
+    told: VecDeque<Key>,
+}
+
+/// Who has refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    Side(Face),
+    Sidetone,
+}
+
+impl By {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Side(face) => face.as_str(),
+            Self::Sidetone => "sidetone",
+        }
+    }
+}
+
+impl Refusals {
+    /// Who has refused an INVITE, if this message says so for the first time.
+    pub(super) fn by(&mut self, seen: &Seen, shown: &Shown, call_id: &str) -> Option<By> {
+        let status = shown.status.filter(|status| *status >= 300)?;
+        let (number, method) = shown.cseq.as_ref()?;
+        if method != "INVITE" {
+            return None;
+        }
+        let key = (call_id.to_owned(), *number, status);
+        if seen.way == Way::In {
+            if let Some((face, _)) = &seen.peer {
+                push(&mut self.came, (key, *face));
+            }
+            return None;
+        }
+        if self.told.contains(&key) {
+            return None;
+        }
+        let came = self.came.iter().find(|(came, _)| *came == key);
+        let by = came.map_or(By::Sidetone, |(_, face)| By::Side(*face));
+        push(&mut self.told, key);
+        Some(by)
+    }
+}
+
+fn push<T>(queue: &mut VecDeque<T>, item: T) {
+    if queue.len() >= MOST {
+        queue.pop_front();
+    }
+    queue.push_back(item);
+}
+
+/// Writes the line.
+pub(super) fn tell(by: By, seen: &Seen, shown: &Shown, call: Option<CallId>) {
+    let call = call.map(|call| call.to_string());
+    let call = call.as_deref().unwrap_or("-");
+    let (sip_call_id, status, reason) = (&shown.call_id, shown.status.unwrap_or(0), &shown.reason);
+    let caller = seen.peer.as_ref().map_or("-", |(_, name)| name.as_str());
+    let by = by.as_str();
+    match (status, by) {
+        // Asked for credentials, or taken back by the caller: neither is a refusal.
+        (401 | 407 | 487, _) => {
+            tracing::debug!(%call, %sip_call_id, status, reason, by, caller, "INVITE not accepted");
+        }
+        (_, "sidetone") => tracing::warn!(%call, %sip_call_id, status, reason, by, caller, "INVITE refused"),
+        _ => tracing::info!(%call, %sip_call_id, status, reason, by, caller, "INVITE refused"),
+    }
+}

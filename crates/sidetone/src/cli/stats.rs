@@ -1,0 +1,335 @@
+//! `sidetone stats`: the counters of the running process, for people by subject and with units, for programs as JSON.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::Value;
+use sidetone_proxy::control::Request;
+
+use super::control::Running;
+use super::view::{Paint, width, wrap};
+use super::{Output, say, say_json};
+
+/// Columns of a subject's name.
+const NAMES: usize = 10;
+
+#[derive(Debug, Args)]
+pub(super) struct Stats {
+    #[command(flatten)]
+    running: Running,
+}
+
+impl Stats {
+    pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
+        let stats = self.running.ask_once(&Request::Stats)?;
+        if output.json {
+            say_json(&stats)?;
+        } else {
+            page(&stats, width(), Paint::detect()).into_iter().for_each(say);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A subject's facts, those that are nothing left out where nothing is what one hopes for.
+struct Subject<'v> {
+    value: &'v Value,
+    facts: Vec<String>,
+}
+
+impl<'v> Subject<'v> {
+    fn of(value: &'v Value, key: &str) -> Self {
+        Self { value: value.get(key).unwrap_or(&Value::Null), facts: Vec::new() }
+    }
+
+    fn number(&self, key: &str) -> u64 {
+        self.value.get(key).and_then(Value::as_u64).unwrap_or(0)
+    }
+
+    /// A number that is always told.
+    fn always(mut self, key: &str, words: &str) -> Self {
+        self.facts.push(format!("{} {words}", grouped(self.number(key))));
+        self
+    }
+
+    /// A number that is told unless it is zero.
+    fn unless_none(mut self, key: &str, words: &str) -> Self {
+        if self.number(key) > 0 {
+            self.facts.push(format!("{} {words}", grouped(self.number(key))));
+        }
+        self
+    }
+
+    /// Every number of an inner table that is not zero, with words around its name.
+    fn each(mut self, key: &str, words: impl Fn(&str) -> String) -> Self {
+        for (name, value) in self.value.get(key).and_then(Value::as_object).into_iter().flatten() {
+            if let Some(number) = value.as_u64().filter(|number| *number > 0) {
+                self.facts.push(format!("{} {}", grouped(number), words(&name.replace('_', " "))));
+            }
+        }
+        self
+    }
+}
+
+/// The page, in so many columns.
+fn page(stats: &Value, width: usize, paint: Paint) -> Vec<String> {
+    let mut lines = Vec::new();
+    let uptime = stats.get("uptime_s").and_then(Value::as_u64).unwrap_or(0);
+    let version = stats.get("version").and_then(Value::as_str).unwrap_or("?");
+    let draining = stats.get("draining") == Some(&Value::Bool(true));
+    let state = if draining { paint.yellow("draining: no new calls") } else { paint.green("taking calls") };
+    lines.push(format!("{}, up for {}, {state}", paint.bold(format!("sidetone {version}")), lasted(uptime)));
+    let mut tell = |name: &str, facts: Vec<String>| {
+        if facts.is_empty() {
+            return;
+        }
+        for (number, line) in
+            wrap(&facts.join(", "), width.saturating_sub(NAMES).max(20), 20).iter().enumerate()
+        {
+            let name = if number == 0 { name } else { "" };
+            lines.push(format!("{}{line}", paint.dim(format!("{name:<NAMES$}"))));
+        }
+    };
+    let up = stats.get("calls").and_then(Value::as_u64).unwrap_or(0);
+    let mut calls = Subject::of(stats, "totals").always("started", "started").always("answered", "answered");
+    calls.facts.insert(0, format!("{} up", grouped(up)));
+    let calls = calls
+        .unless_none("hung_up", "hung up")
+        .unless_none("unanswered", "never answered")
+        .unless_none("media_timeouts", "ended for want of media")
+        .unless_none("ended_otherwise", "ended otherwise")
+        .unless_none("one_way", "with one-way audio")
+        .unless_none("untappable", "streams that can't be heard")
+        .unless_none("closed_overdue", "closed without their summary");
+    tell("calls", calls.facts);
+    tell("refused", Subject { value: stats, facts: Vec::new() }.each("refused", refusal).facts);
+    tell("consent", consent(stats));
+    let sip = Subject::of(stats, "sip")
+        .always("transactions", "transactions now")
+        .unless_none("connections", "TCP connections")
+        .each("requests", |name| format!("{name} received"))
+        .each("responses_in", |class| format!("{class} received"))
+        .each("responses_out", |class| format!("{class} sent"))
+        .unless_none("retransmissions_in", "retransmissions received")
+        .unless_none("retransmissions_out", "retransmissions sent")
+        .unless_none("failovers", "failovers")
+        .unless_none("timeouts", "timeouts")
+        .unless_none("subscriptions", "subscriptions")
+        .unless_none("info_legs", "dialogs with INFO")
+        .each("rejected", |name| format!("{name} messages"));
+    tell("SIP", sip.facts);
+    tell("media", media(stats));
+    tell("analysis", analysis(stats));
+    tell("events", events(stats));
+    tell("links", list(stats, "links", link));
+    tell(
+        "hosts",
+        list(stats, "hosts", |host| {
+            let up = if host.get("up") == Some(&Value::Bool(true)) { "up" } else { "DOWN" };
+            format!("{} {} {up}", text(host, "peer"), text(host, "host"))
+        }),
+    );
+    if let Some(panics) = stats.get("task_panics").and_then(Value::as_u64).filter(|panics| *panics > 0) {
+        lines.push(paint.red(format!("{panics} tasks have panicked: see the log, and report it")));
+    }
+    lines
+}
+
+fn refusal(reason: &str) -> String {
+    match reason {
+        "stranger" => "requests of strangers".to_owned(),
+        "full" => "calls beyond limits.calls".to_owned(),
+        "rate" => "calls beyond limits.calls_per_second".to_owned(),
+        "draining" => "calls while draining".to_owned(),
+        "unroutable" => "requests without a host to go to".to_owned(),
+        "no ports" => "calls without media ports".to_owned(),
+        "bad sdp" => "calls with unreadable SDP".to_owned(),
+        other => format!("by {other}"),
+    }
+}
+
+fn consent(stats: &Value) -> Vec<String> {
+    let totals = Subject::of(stats, "totals")
+        .unless_none("consents", "times given")
+        .unless_none("opted_out", "opted out")
+        .unless_none("declined", "not agreed")
+        .unless_none("announcements", "announcements")
+        .unless_none("announcement_failures", "announcements that failed")
+        .unless_none("receipts_lost", "receipts lost");
+    let mut facts = totals.facts;
+    if let Some(receipts) = stats.get("receipts").and_then(Value::as_u64) {
+        facts.push(format!("{} receipts written", grouped(receipts)));
+    }
+    facts
+}
+
+fn media(stats: &Value) -> Vec<String> {
+    let media = Subject::of(stats, "media");
+    let octets = media.number("octets");
+    let mut media = media
+        .always("streams", "streams now")
+        .always("ports", "ports taken")
+        .always("packets", "packets forwarded");
+    media.facts.push(bytes(octets));
+    let media = media
+        .unless_none("lost", "lost before they came")
+        .each("dropped", |reason| format!("dropped ({reason})"))
+        .unless_none("ports_exhausted", "times without a free port")
+        .unless_none("announced", "announcement packets")
+        .unless_none("held", "packets held back by announcements")
+        .unless_none("tap_dropped", "copies that analysis was too slow for")
+        .unless_none("one_way_streams", "one-way streams")
+        .unless_none("unwatched_sockets", "sockets that can't be watched")
+        .unless_none("reports_dropped", "reports dropped");
+    media.facts
+}
+
+fn analysis(stats: &Value) -> Vec<String> {
+    let analysis = Subject::of(stats, "analysis");
+    let seconds = |millis: u64| format!("{:.1} s", millis as f64 / 1000.0);
+    let (heard, busy) = (analysis.number("model_ms"), analysis.number("busy_us") / 1000);
+    let mut analysis = analysis
+        .always("workers", "workers")
+        .always("calls", "calls listened to")
+        .unless_none("packets", "packets heard")
+        .unless_none("estimates", "estimates");
+    if heard > 0 {
+        analysis.facts.push(format!("{} of customers' speech judged", seconds(heard)));
+        analysis.facts.push(format!("{} of CPU", seconds(busy)));
+    }
+    let totals = Subject::of(stats, "totals")
+        .unless_none("alerts_raised", "alerts raised")
+        .unless_none("alerts_calmed", "calmed")
+        .unless_none("affect_updates", "updates told");
+    analysis.facts.extend(totals.facts);
+    analysis.unless_none("panics", "calls whose analysis broke").facts
+}
+
+fn events(stats: &Value) -> Vec<String> {
+    let mut facts =
+        vec![format!("{} told", grouped(stats.get("events").and_then(Value::as_u64).unwrap_or(0)))];
+    facts.extend(list(stats, "sinks", |sink| {
+        let number = |key: &str| sink.get(key).and_then(Value::as_u64).unwrap_or(0);
+        let mut words = format!("{}: {} delivered", text(sink, "name"), grouped(number("delivered")));
+        for (key, what) in [("queued", "waiting"), ("dropped", "dropped"), ("failed", "failed")] {
+            if number(key) > 0 {
+                words.push_str(&format!(" {} {what}", grouped(number(key))));
+            }
+        }
+        words
+    }));
+    facts
+}
+
+fn link(link: &Value) -> String {
+    let number = |key: &str| link.get(key).and_then(Value::as_u64).unwrap_or(0);
+    let up = if link.get("connected") == Some(&Value::Bool(true)) { "up" } else { "DOWN" };
+    let mut words =
+        format!("{} {} {up} {} sent", text(link, "pbx"), text(link, "kind"), grouped(number("sent")));
+    for (key, what) in [("failed", "failed"), ("dropped", "dropped")] {
+        if number(key) > 0 {
+            words.push_str(&format!(" {} {what}", grouped(number(key))));
+        }
+    }
+    words
+}
+
+fn list(stats: &Value, key: &str, words: impl Fn(&Value) -> String) -> Vec<String> {
+    stats.get(key).and_then(Value::as_array).into_iter().flatten().map(words).collect()
+}
+
+fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+    value.get(key).and_then(Value::as_str).unwrap_or("-")
+}
+
+/// A number with its thousands apart.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// Bytes in the unit that suits them.
+fn bytes(number: u64) -> String {
+    let mut value = number as f64;
+    for unit in ["B", "kB", "MB", "GB"] {
+        if value < 1000.0 {
+            return if unit == "B" { format!("{number} B") } else { format!("{value:.1} {unit}") };
+        }
+        value /= 1000.0;
+    }
+    format!("{value:.1} TB")
+}
+
+/// How long something has lasted, in the two units that matter.
+fn lasted(seconds: u64) -> String {
+    let duration = Duration::from_secs(seconds).as_secs();
+    let (days, hours, minutes) = (duration / 86_400, duration / 3_600 % 24, duration / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, minutes) => format!("{minutes} min {} s", duration % 60),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn numbers_have_units_and_zeros_that_one_hopes_for_are_left_out() {
+        let stats = json!({
+            "version": "0.1.0", "uptime_s": 7_384, "task_panics": 0, "draining": false, "calls": 3, "calls_in_book": 3,
+            "totals": { "started": 12_345, "answered": 12_000, "hung_up": 11_900, "one_way": 0, "opted_out": 4 },
+            "refused": { "stranger": 7, "full": 0 },
+            "sip": {
+                "transactions": 9, "connections": 0, "requests": { "INVITE": 13_000, "MESSAGE": 0 },
+                "responses_in": { "2xx": 12_000 }, "responses_out": {}, "rejected": {}
+            },
+            "media": { "streams": 3, "ports": 12, "packets": 1_234_567, "octets": 212_345_678, "dropped": { "rejected_source": 2 } },
+            "analysis": { "workers": 1, "calls": 2, "model_ms": 65_000, "busy_us": 1_500_000 },
+            "events": 99, "sinks": [{ "name": "file", "delivered": 99, "queued": 0, "dropped": 0, "failed": 0 }],
+            "links": [], "hosts": [{ "face": "pbx", "peer": "asterisk", "host": "udp:10.0.0.5:5060", "up": false }]
+        });
+        for columns in [60, 80] {
+            let lines = page(&stats, columns, Paint(false));
+            assert!(lines.iter().all(|line| line.chars().count() <= columns), "{lines:#?}");
+            let text = lines.join("\n");
+            for said in [
+                "sidetone 0.1.0, up for 2 h 3 min, taking calls",
+                "calls     3 up, 12,345 started, 12,000 answered",
+                "refused   7 requests of strangers",
+                "4 opted out",
+                "1,234,567 packets",
+                "212.3 MB",
+                "65.0 s of customers' speech",
+                "asterisk udp:10.0.0.5:5060 DOWN",
+            ] {
+                assert!(text.contains(said), "no `{said}` in\n{text}");
+            }
+            assert!(!text.contains("MESSAGE") && !text.contains("one-way"), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_older_or_newer_process_is_shown_as_far_as_it_goes() {
+        assert!(!page(&json!({}), 80, Paint(false)).is_empty());
+    }
+
+    #[test]
+    fn numbers_are_legible() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([12, 12_345, 5_000_000_000_000].map(bytes), ["12 B", "12.3 kB", "5.0 TB"]);
+        assert_eq!([5, 65, 3_700, 90_000].map(lasted), ["5 s", "1 min 5 s", "1 h 1 min", "1 d 1 h"]);
+    }
+}

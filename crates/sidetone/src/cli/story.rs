@@ -1,0 +1,271 @@
+//! Events in words, for people who watch a terminal: `tail` and `trace`.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+
+use serde_json::Value;
+
+use super::view::{Paint, width, wrap};
+
+/// How much an event matters to whoever watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tone {
+    /// The usual course.
+    Plain,
+    /// A measurement among many.
+    Quiet,
+    /// Somebody should look.
+    Bad,
+    /// All is well again.
+    Good,
+}
+
+fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+    value.get(key).and_then(Value::as_str).unwrap_or("-")
+}
+
+fn seconds(value: &Value, key: &str) -> Option<String> {
+    let millis = value.get(key)?.as_f64()?;
+    Some(format!("{:.1} s", millis / 1000.0))
+}
+
+/// How events are written for people.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Page {
+    width: usize,
+    /// Whether somebody watches; what is read by a program is neither shortened nor wrapped.
+    terminal: bool,
+    paint: Paint,
+}
+
+/// Letters of an id's end that name a call.
+const SHORT_ID: usize = 6;
+
+impl Page {
+    /// As standard output asks for.
+    pub(super) fn detect() -> Self {
+        Self { width: width(), terminal: std::io::stdout().is_terminal(), paint: Paint::detect() }
+    }
+
+    /// An event: the time, the end of the call's id, and what happened; wrapped where the terminal is narrow.
+    pub(super) fn lines(self, event: &Value) -> Vec<String> {
+        let (tone, words) = super::story::words(event);
+        let id = event.get("call").map_or("-", |call| text(call, "id"));
+        let paint = |words: &str| match tone {
+            Tone::Plain => words.to_owned(),
+            Tone::Quiet => self.paint.dim(words),
+            Tone::Bad => self.paint.red(words),
+            Tone::Good => self.paint.green(words),
+        };
+        let time = text(event, "time");
+        if !self.terminal {
+            return vec![format!("{time} {id} {:<15} {words}", text(event, "kind"))];
+        }
+        let time = time.get(11..19).unwrap_or(time);
+        let short = id.len().checked_sub(SHORT_ID).and_then(|at| id.get(at..)).unwrap_or(id);
+        // The whole id once a call, for whoever wants to look at it or to copy it.
+        let words = if text(event, "kind") == "call.started" { format!("{words}, {id}") } else { words };
+        let margin = time.len() + short.len() + 4;
+        let mut lines = Vec::new();
+        for (number, words) in wrap(&words, self.width.saturating_sub(margin).max(20), 3).iter().enumerate() {
+            let front = if number == 0 { format!("{time}  {short}") } else { " ".repeat(margin - 2) };
+            lines.push(format!("{}  {}", self.paint.dim(front), paint(words)));
+        }
+        lines
+    }
+}
+
+/// What happened, on one line without time and call.
+pub(super) fn words(event: &Value) -> (Tone, String) {
+    let data = event.get("data").unwrap_or(&Value::Null);
+    let call = event.get("call").unwrap_or(&Value::Null);
+    match text(event, "kind") {
+        "call.started" => {
+            let way = match text(call, "direction") {
+                "outbound" => "out to",
+                _ => "in from",
+            };
+            (Tone::Plain, format!("call {way} {}", text(call, "trunk")))
+        }
+        "call.answered" => (Tone::Plain, format!("answered{}", after(" after ", seconds(data, "waited_ms")))),
+        "call.held" => (Tone::Plain, format!("held by {}", text(data, "by"))),
+        "call.resumed" => {
+            let held = after(" after ", seconds(data, "held_ms"));
+            (Tone::Plain, format!("resumed by {}{held}", text(data, "by")))
+        }
+        "call.untappable" => (Tone::Bad, format!("can't be heard: {}", text(data, "reason"))),
+        "call.media" => media(data),
+        "consent.changed" => {
+            let erased = if data.get("erased") == Some(&Value::Bool(true)) { "; erased" } else { "" };
+            let (state, policy, by) = (text(data, "state"), text(data, "policy"), text(data, "by"));
+            (Tone::Plain, format!("consent {state} (policy {policy}, by {by}){erased}"))
+        }
+        "announcement" => announcement(data),
+        "affect.update" => affect(data),
+        "affect.alert" => alert(data),
+        "conduct" => conduct(data),
+        "call.ended" => ended(data),
+        kind => (Tone::Plain, format!("{kind}{}", scalars(data))),
+    }
+}
+
+fn after(before: &str, what: Option<String>) -> String {
+    what.map_or_else(String::new, |what| format!("{before}{what}"))
+}
+
+fn media(data: &Value) -> (Tone, String) {
+    let leg = text(data, "leg");
+    let silent = after(" for ", seconds(data, "silent_ms"));
+    match (text(data, "problem"), text(data, "state")) {
+        ("one-way", "restored") => (Tone::Good, format!("audio from the {leg} again, missing{silent}")),
+        ("one-way", _) => (Tone::Bad, format!("no audio from the {leg}{silent}")),
+        (problem, state) => (Tone::Bad, format!("media {problem} {state}{silent}")),
+    }
+}
+
+fn announcement(data: &Value) -> (Tone, String) {
+    let (phase, name, language) = (text(data, "phase"), text(data, "name"), text(data, "language"));
+    let tone = if phase == "failed" { Tone::Bad } else { Tone::Plain };
+    let played = match phase {
+        "started" => String::new(),
+        _ => after(" after ", seconds(data, "played_ms")),
+    };
+    (tone, format!("announcement {name} ({language}) to the {} {phase}{played}", text(data, "toward")))
+}
+
+fn affect(data: &Value) -> (Tone, String) {
+    let number = |key: &str| data.get(key).and_then(Value::as_f64).unwrap_or(0.0);
+    let mut words = format!(
+        "{:<10} valence {:+.2} arousal {:+.2} upset {:.2}",
+        text(data, "state"),
+        number("valence"),
+        number("arousal"),
+        number("distress"),
+    );
+    let _ = write!(words, " sure {:.0} %", number("confidence") * 100.0);
+    (Tone::Quiet, words)
+}
+
+fn alert(data: &Value) -> (Tone, String) {
+    let kind = text(data, "alert");
+    if text(data, "phase") == "rising" {
+        (Tone::Bad, format!("ALERT {kind} rising"))
+    } else {
+        (Tone::Good, format!("{kind} calmed{}", after(" after ", seconds(data, "lasted_ms"))))
+    }
+}
+
+fn conduct(data: &Value) -> (Tone, String) {
+    let share = |leg: &str| data.get(leg).and_then(|leg| leg.get("talk_share")).and_then(Value::as_f64);
+    let mut words = "talk".to_owned();
+    match share("customer") {
+        Some(share) => {
+            _ = write!(words, " caller {:.0} % agent {:.0} %", share * 100.0, (1.0 - share) * 100.0)
+        }
+        None => words.push_str(" none yet"),
+    }
+    words.push_str(&after(", overlap ", seconds(data, "overlap_ms")));
+    (Tone::Quiet, words)
+}
+
+fn ended(data: &Value) -> (Tone, String) {
+    let cause = text(data, "cause");
+    let mut words = format!("ended: {cause}");
+    if let Some(by) = data.get("by").and_then(Value::as_str) {
+        let _ = write!(words, " by {by}");
+    }
+    if let Some(status) = data.get("sip_status").and_then(Value::as_u64) {
+        let _ = write!(words, ", SIP {status}");
+    }
+    let tone = if matches!(cause, "hangup" | "cancelled") { Tone::Plain } else { Tone::Bad };
+    (tone, words)
+}
+
+/// What a kind that this build does not know says of itself.
+fn scalars(data: &Value) -> String {
+    let mut words = String::new();
+    for (key, value) in data.as_object().into_iter().flatten() {
+        match value {
+            Value::String(value) => _ = write!(words, " {key}={value}"),
+            Value::Number(value) => _ = write!(words, " {key}={value}"),
+            Value::Bool(value) => _ = write!(words, " {key}={value}"),
+            Value::Null | Value::Array(_) | Value::Object(_) => {}
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_line_wraps_where_people_watch_and_is_whole_where_programs_read() {
+        let event = json!({
+            "kind": "announcement", "time": "2026-03-01T09:30:00.125Z", "call": { "id": "01JN8X0Q3GZP5T7W9Y1B2C4D6E" },
+            "data": { "phase": "finished", "toward": "customer", "name": "notice", "language": "en", "played_ms": 4200 }
+        });
+        let page = |width, terminal| Page { width, terminal, paint: Paint(false) };
+        let narrow = page(60, true).lines(&event);
+        assert_eq!(narrow[0], "09:30:00  2C4D6E  announcement notice (en) to the customer");
+        assert_eq!(narrow[1], "                  finished after 4.2 s");
+        let piped = page(60, false).lines(&event);
+        assert_eq!(
+            piped,
+            [
+                "2026-03-01T09:30:00.125Z 01JN8X0Q3GZP5T7W9Y1B2C4D6E announcement    announcement notice (en) to the customer finished after 4.2 s"
+            ]
+        );
+    }
+
+    #[test]
+    fn every_kind_has_words_that_fit_a_narrow_terminal() {
+        let call = json!({ "id": "x", "trunk": "carrier", "direction": "inbound" });
+        for (kind, data, said) in [
+            ("call.started", json!({ "analysed": true }), "call in from carrier"),
+            ("call.answered", json!({ "waited_ms": 1500 }), "answered after 1.5 s"),
+            ("call.held", json!({ "by": "agent" }), "held by agent"),
+            ("call.resumed", json!({ "by": "agent", "held_ms": 2000 }), "resumed by agent after 2.0 s"),
+            ("call.untappable", json!({ "stream": 0, "reason": "srtp" }), "can't be heard: srtp"),
+            (
+                "call.media",
+                json!({ "problem": "one-way", "state": "lost", "leg": "agent", "silent_ms": 3000 }),
+                "no audio from the agent for 3.0 s",
+            ),
+            (
+                "consent.changed",
+                json!({ "state": "opted-out", "policy": "notice", "by": "key", "erased": true }),
+                "consent opted-out (policy notice, by key); erased",
+            ),
+            (
+                "announcement",
+                json!({ "phase": "finished", "toward": "customer", "name": "notice", "language": "en", "played_ms": 4200 }),
+                "announcement notice (en) to the customer finished after 4.2 s",
+            ),
+            (
+                "affect.alert",
+                json!({ "alert": "frustration", "phase": "rising" }),
+                "ALERT frustration rising",
+            ),
+            (
+                "call.ended",
+                json!({ "cause": "rejected", "by": "agent", "sip_status": 486 }),
+                "ended: rejected by agent, SIP 486",
+            ),
+            (
+                "conduct",
+                json!({ "customer": { "talk_share": 0.55 }, "overlap_ms": 800 }),
+                "talk caller 55 % agent 45 %, overlap 0.8 s",
+            ),
+        ] {
+            let (_, words) = words(&json!({ "kind": kind, "call": call, "data": data }));
+            assert_eq!(words, said);
+        }
+        let affect = json!({ "state": "frustrated", "valence": -0.5, "arousal": 0.5, "distress": 0.9, "confidence": 0.8 });
+        let (tone, words) = words(&json!({ "kind": "affect.update", "call": call, "data": affect }));
+        assert_eq!(tone, Tone::Quiet);
+        assert!(words.len() <= 60, "{words}");
+    }
+}

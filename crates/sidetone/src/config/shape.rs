@@ -1,0 +1,178 @@
+//! Text that is no configuration: unknown keys, words and types. One mistake hides none of the others: what is wrong is
+//! blanked out and the rest read again.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use sidetone_insight::{did_you_mean, nearest};
+use sidetone_proxy::config::Config;
+use toml::de::DeTable;
+
+use super::Problem;
+use super::place::{self, Site};
+
+/// Mistakes that are told of one file; beyond them it is no configuration.
+const MOST: usize = 50;
+/// Keys whose values are never repeated.
+const SECRETS: [&str; 6] = ["secret", "old_secret", "password", "token", "number_salt", "file"];
+
+/// Reads a configuration.
+///
+/// # Errors
+/// Everything in it that can't be read, as far as one mistake can be told from the next.
+pub(super) fn read(file: &Path, text: &str) -> Result<Config, Vec<Problem>> {
+    let mut left = text.to_owned();
+    let mut problems = Vec::new();
+    let mut blanked: HashSet<String> = HashSet::new();
+    while problems.len() < MOST {
+        let error = match toml::from_str::<Config>(&left) {
+            Ok(config) if problems.is_empty() => return Ok(config),
+            Ok(_) => break,
+            Err(error) => error,
+        };
+        let tree = DeTable::parse(&left).ok();
+        if tree.is_none() && !problems.is_empty() {
+            // Blanking has left no TOML: what else is wrong shows once this is mended.
+            break;
+        }
+        let at = error.span().map(|span| span.start);
+        let site = tree.as_ref().zip(at).and_then(|(tree, at)| place::at(tree, &left, at));
+        let (key, problem) = explain(error.message(), site.as_ref());
+        if key.as_ref().is_some_and(|key| blanked.contains(key)) {
+            break;
+        }
+        problems.push(Problem {
+            file: file.to_owned(),
+            line: at.map(|at| place::line_of(&left, at)),
+            key: key.as_ref().map(|key| place::said(tree.as_ref(), key)),
+            path: key.clone(),
+            problem,
+            fatal: true,
+        });
+        let Some((from, to)) = site.as_ref().and_then(|site| site.whole) else { break };
+        drop(tree);
+        let Some(wrong) = left.get(from..to) else { break };
+        // Lines are counted on what is left, so each keeps its place.
+        let ends = "\n".repeat(wrong.matches('\n').count());
+        let instead = wrong.split_once('=').and_then(|(name, _)| sample(name.trim()));
+        left.replace_range(from..to, &format!("{}{ends}", instead.unwrap_or_default()));
+        blanked.extend(key);
+        blanked.extend(site.map(|site| site.key));
+    }
+    Err(problems)
+}
+
+/// What stands in for a key that must be there, while the rest is read.
+fn sample(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "listen" => "listen = [\"udp:127.0.0.1:5060\"]",
+        "allow" => "allow = []",
+        "to" => "to = \"sip:127.0.0.1\"",
+        "name" => "name = \"x\"",
+        "path" => "path = \"x\"",
+        "url" => "url = \"x\"",
+        "secret" => "secret = \"x\"",
+        "address" => "address = \"127.0.0.1\"",
+        "username" => "username = \"x\"",
+        _ => return None,
+    })
+}
+
+/// The key that an error concerns, and what is wrong with it in words for the operator.
+fn explain(message: &str, site: Option<&Site>) -> (Option<String>, String) {
+    let message = message.replace('\n', " ");
+    let key = site.map(|site| site.key.clone());
+    let inside = |name: &str| match &key {
+        Some(key) => format!("{key}.{name}"),
+        None => name.to_owned(),
+    };
+    if let Some((unknown, known)) = word_and_known(&message, "unknown field `") {
+        let problem = match nearest(unknown, known.iter().copied()) {
+            Some(meant) => format!("is no key here; did you mean `{meant}`?"),
+            None => format!("is no key here; {}", did_you_mean(unknown, known)),
+        };
+        return (key.or_else(|| Some(unknown.to_owned())), problem);
+    }
+    if let Some((unknown, known)) = word_and_known(&message, "unknown variant `") {
+        return (key, format!("`{unknown}` is not known; {}", did_you_mean(unknown, known)));
+    }
+    if let Some(name) = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+        return (Some(inside(name)), format!("is missing and has no default; {}", example(name)));
+    }
+    if message == "duplicate key" {
+        return (key, "stands here twice; leave one of them out".to_owned());
+    }
+    if let Some(rest) = message.strip_prefix("invalid type: ") {
+        let (found, wanted) = rest.split_once(", expected ").unwrap_or((rest, "something else"));
+        return (key, format!("is {}, where {} belongs", kind(found), belongs(wanted)));
+    }
+    if let Some(rest) = message.strip_prefix("invalid value: ") {
+        let (found, wanted) = rest.split_once(", expected ").unwrap_or((rest, "something else"));
+        let secret =
+            key.as_deref().and_then(|key| key.rsplit('.').next()).is_some_and(|it| SECRETS.contains(&it));
+        let found = if secret { kind(found).to_owned() } else { found.replace("integer ", "") };
+        return (key, format!("is {found}, where {} belongs", belongs(wanted)));
+    }
+    if site.is_none() {
+        let problem = format!(
+            "this is no TOML: {message}; a line reads `name = value`, with text in quotes, or `[table]`"
+        );
+        return (None, problem);
+    }
+    (key, message)
+}
+
+/// Takes serde's "unknown field `x`, expected one of `a`, `b`" apart.
+fn word_and_known<'m>(message: &'m str, start: &str) -> Option<(&'m str, Vec<&'m str>)> {
+    let (unknown, rest) = message.strip_prefix(start)?.split_once('`')?;
+    Some((unknown, rest.split('`').skip(1).step_by(2).collect()))
+}
+
+/// A type, for people; never the value, which may be a secret.
+fn kind(found: &str) -> &'static str {
+    match found.split(' ').next().unwrap_or_default() {
+        "string" => "text in quotes",
+        "integer" => "a whole number",
+        "floating" => "a number",
+        "boolean" => "true or false",
+        "sequence" => "a list",
+        "map" => "a table",
+        _ => "of another kind",
+    }
+}
+
+fn belongs(wanted: &str) -> String {
+    match wanted {
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" | "u64" | "usize" => "a whole number from 0 on",
+        "i32" | "i64" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false (without quotes)",
+        "a string" | "a borrowed string" | "str" => "text in quotes",
+        "a sequence" => "a list, [\"…\", \"…\"],",
+        "a character" => "one character in quotes",
+        "a map" => "a table",
+        other if other.starts_with("struct") => "a table",
+        other => return other.to_owned(),
+    }
+    .to_owned()
+}
+
+/// What to write for a key that must be there.
+fn example(key: &str) -> &'static str {
+    match key {
+        "sip" => "write [sip] and under it listen = [\"udp:192.0.2.10:5060\"]",
+        "media" => "write [media] and under it address = \"192.0.2.10\"",
+        "listen" => "write for example listen = [\"udp:192.0.2.10:5060\"]",
+        "name" => "write for example name = \"carrier\"",
+        "allow" => "write for example allow = [\"192.0.2.0/24\"]",
+        "to" => "write for example to = \"sip:192.0.2.1:5060\"",
+        "path" => "write for example path = \"/var/log/sidetone/events.jsonl\"",
+        "url" => "write where it is, for example \"https://example.org/sidetone\"",
+        "secret" => "write { file = \"PATH\" } of a file that holds it",
+        "address" => "write HOST:PORT",
+        "username" => "write the user that the PBX knows",
+        _ => "deploy/sidetone.example.toml shows it",
+    }
+}
