@@ -40,5 +40,6 @@ mod session_timer;
 mod silence;
 mod strangers;
 mod tcp;
+mod trace;
 mod transfer;
 mod update;

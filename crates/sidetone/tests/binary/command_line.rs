@@ -12,6 +12,7 @@ fn every_command_is_in_the_help_and_the_completions() {
         "calls",
         "call",
         "tail",
+        "trace",
         "stats",
         "drain",
         "reload",
