@@ -69,7 +69,8 @@ impl Inner {
             return Ok(entry.key());
         }
         // A caller chooses its Call-ID: one that looks like the end of another call's id must not hide that call.
-        let named = |entry: &&Entry| entry.sip_call_id() == id || entry.is_shown_as(id) || entry.id_ends_with(id);
+        let named =
+            |entry: &&Entry| entry.sip_call_id() == id || entry.is_shown_as(id) || entry.id_ends_with(id);
         match up_first(self.calls.values().filter(named).collect()).as_slice() {
             [] => Err(NotOne::Unknown(id.to_owned())),
             [key] => Ok(*key),

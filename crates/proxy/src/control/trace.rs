@@ -10,8 +10,8 @@ use sidetone_events::{Kind, Published};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::{Failure, answer, no_call};
-use crate::calls::CallView;
+use super::{Failure, answer};
+use crate::calls::{CallView, NotOne};
 use crate::server::Shared;
 use crate::trace::{Traced, Wanted};
 
@@ -73,9 +73,14 @@ pub(super) async fn trace(
     let mut events = shared.tail();
     let (wanted, opening, most, mut lanes) = match id {
         Some(id) => {
-            let found =
-                shared.calls().find(id).and_then(|view| Some((shared.calls().raw_id(&view.id)?, view)));
-            let Some((raw, view)) = found else { return answer(writer, &no_call(id)).await };
+            let known = shared.calls().find(id).and_then(|view| {
+                let raw = shared.calls().raw_id(&view.id).ok_or_else(|| NotOne::Unknown(id.to_owned()))?;
+                Ok((raw, view))
+            });
+            let (raw, view) = match known {
+                Ok(known) => known,
+                Err(error) => return answer(writer, &Failure { error: error.to_string() }).await,
+            };
             let lanes = vec![Lane::new(view.sip_call_id.clone(), true)];
             (Wanted::Call(raw), Opening::Call { call: 1, view: Box::new(view) }, 1, lanes)
         }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 
 use sidetone_events::{NumberHasher, Timestamp};
 
-use super::redact::{self, Belongs, Shown};
+use super::redact::{self, Belongs, Remembered, Shown};
 use super::refusals::{self, Refusals};
 use super::session::Session;
 use super::{Note, Seen, TARGET, Way};
@@ -23,6 +23,7 @@ pub(super) struct Desk {
     lost_told: u64,
     sessions: Vec<Session>,
     refusals: Refusals,
+    numbers: Remembered,
 }
 
 impl Desk {
@@ -32,7 +33,8 @@ impl Desk {
         wall: Timestamp,
         lost: Arc<AtomicU64>,
     ) -> Self {
-        Self { hasher, calls, wall, lost, lost_told: 0, sessions: Vec::new(), refusals: Refusals::default() }
+        let (refusals, numbers) = (Refusals::default(), Remembered::default());
+        Self { hasher, calls, wall, lost, lost_told: 0, sessions: Vec::new(), refusals, numbers }
     }
 
     /// Works until the SIP side is gone.
@@ -64,14 +66,14 @@ impl Desk {
     }
 
     fn show(&mut self, seen: &Seen) {
-        let Some((shown, belongs)) = redact::message(&self.hasher, &seen.bytes) else {
+        let Some((shown, belongs)) = redact::message(&self.hasher, &mut self.numbers, &seen.bytes) else {
             let Seen { flow, bytes, .. } = seen;
             tracing::debug!(target: TARGET, remote = %flow.remote, transport = flow.transport.as_param(), bytes = bytes.len(), "something that is no SIP message");
             return;
         };
         if let Some(by) = self.refusals.by(seen, &shown, &belongs.call_id) {
             let call = self.calls.upgrade().and_then(|calls| calls.known_as(&belongs.call_id));
-            refusals::tell(by, seen, &shown, call);
+            refusals::tell(by, seen, &shown, &belongs, call);
         }
         if tracing::enabled!(target: TARGET, tracing::Level::DEBUG) {
             self.log(seen, &shown, &belongs);

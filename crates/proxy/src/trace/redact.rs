@@ -12,9 +12,11 @@ use bytes::Bytes;
 use sidetone_events::{NumberHasher, Parties, SipCallId};
 use sidetone_sip::Method;
 use sidetone_sip::message::{Message, Name, StartLine};
+use sidetone_sip::name_addr;
 use sidetone_sip::uri::UriView;
 
 use numbers::Numbers;
+pub(crate) use numbers::Remembered;
 
 /// Header lines that are shown of one message.
 const MOST_HEADERS: usize = 128;
@@ -62,12 +64,21 @@ pub(crate) struct Belongs {
     pub(crate) call_id: String,
     /// The Call-ID as the call's events show it.
     pub(crate) in_events: String,
+    /// Whether From withholds the caller's number, so that the Call-ID can't be held against it.
+    pub(crate) withheld: bool,
 }
 
 /// Reads a message for showing; `None` for what is no SIP message.
-pub(crate) fn message(hasher: &NumberHasher, bytes: &Bytes) -> Option<(Shown, Belongs)> {
+///
+/// What a call's messages have told of its numbers is remembered: the INVITE's P-Asserted-Identity stands in no response,
+/// and the Call-ID that was made of it does.
+pub(crate) fn message(
+    hasher: &NumberHasher,
+    remembered: &mut Remembered,
+    bytes: &Bytes,
+) -> Option<(Shown, Belongs)> {
     let message = Message::parse(bytes.clone()).ok()?;
-    let numbers = Numbers::of(&message);
+    let numbers = remembered.with(message.call_id(), &Numbers::of(&message));
     let field = fields::Fields::new(hasher, &numbers);
     let (start, method, status, reason) = match message.start() {
         StartLine::Request { method, uri } => {
@@ -80,10 +91,8 @@ pub(crate) fn message(hasher: &NumberHasher, bytes: &Bytes) -> Option<(Shown, Be
         }
     };
     let call_id = message.call_id().to_owned();
-    let user =
-        |of: Option<&str>| of.and_then(|uri| UriView::parse(uri).ok()).map(|uri| user(&uri).to_owned());
-    let caller = user(message.from().map(|from| from.uri)).unwrap_or_default();
-    let callee = user(message.to().map(|to| to.uri)).unwrap_or_default();
+    let caller = user(&message, Name::From);
+    let callee = user(&message, Name::To);
     let in_events =
         SipCallId::shown(hasher, &call_id, Parties { caller: &caller, callee: &callee }).to_string();
     let shown_id = if numbers.stand_in(&call_id) && in_events == call_id {
@@ -123,12 +132,15 @@ pub(crate) fn message(hasher: &NumberHasher, bytes: &Bytes) -> Option<(Shown, Be
         body,
         media,
     };
-    Some((shown, Belongs { call_id, in_events }))
+    let withheld = hasher.hash(&caller).is_none();
+    Some((shown, Belongs { call_id, in_events, withheld }))
 }
 
-/// User part of a sip or tel URI.
-fn user<'a>(uri: &UriView<'a>) -> &'a str {
-    uri.user().unwrap_or_default()
+/// The user part of the URI in From or To, however odd the header is; as the call's own events read it.
+fn user(message: &Message, name: Name) -> String {
+    let uri = message.header(name).and_then(|header| name_addr::uri(header.value));
+    let uri = uri.and_then(|uri| UriView::parse(uri).ok());
+    uri.and_then(|uri| uri.user_unescaped()).unwrap_or_default().into_owned()
 }
 
 /// Methods that have names of their own; any other one might be anything.

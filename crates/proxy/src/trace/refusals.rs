@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use sidetone_events::CallId;
 use sidetone_sip::Face;
 
-use super::redact::Shown;
+use super::redact::{Belongs, Shown};
 use super::{Seen, Way};
 
 /// Refusals that are remembered, to tell whose they are and to pass over repetitions.
@@ -71,10 +71,12 @@ fn push<T>(queue: &mut VecDeque<T>, item: T) {
 }
 
 /// Writes the line.
-pub(super) fn tell(by: By, seen: &Seen, shown: &Shown, call: Option<CallId>) {
+pub(super) fn tell(by: By, seen: &Seen, shown: &Shown, belongs: &Belongs, call: Option<CallId>) {
     let call = call.map(|call| call.to_string());
     let call = call.as_deref().unwrap_or("-");
-    let (sip_call_id, status, reason) = (&shown.call_id, shown.status.unwrap_or(0), &shown.reason);
+    // The same Call-ID as in the call's other lines. Where From names nobody, one that might hold a number is masked.
+    let sip_call_id = if belongs.withheld { &shown.call_id } else { &belongs.in_events };
+    let (status, reason) = (shown.status.unwrap_or(0), &shown.reason);
     let caller = seen.peer.as_ref().map_or("-", |(_, name)| name.as_str());
     let by = by.as_str();
     match (status, by) {

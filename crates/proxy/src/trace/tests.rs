@@ -123,7 +123,12 @@ mod refused {
     use super::*;
 
     fn by(refusals: &mut Refusals, way: Way, peer: Option<(Face, String)>, bytes: Bytes) -> Option<By> {
-        let (shown, belongs) = redact::message(&NumberHasher::with_random_salt().unwrap(), &bytes).unwrap();
+        let (shown, belongs) = redact::message(
+            &NumberHasher::with_random_salt().unwrap(),
+            &mut redact::Remembered::default(),
+            &bytes,
+        )
+        .unwrap();
         let seen = Seen { at: Duration::ZERO, way, flow: flow(), peer, bytes };
         refusals.by(&seen, &shown, &belongs.call_id)
     }

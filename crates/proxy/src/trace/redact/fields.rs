@@ -20,9 +20,17 @@ use super::numbers::Numbers;
 const LONGEST: usize = 256;
 /// Digits in a row from which text is taken for a number of some kind.
 const RUN: usize = 5;
+/// The same in an attribute of SDP, where clock rates, bit rates and ports stand.
+const RUN_IN_SDP: usize = 7;
+/// Hexadecimal digits in a row that may be a device's own address or serial number.
+const SERIAL: usize = 12;
+/// The longest name of a parameter that isn't known.
+const LONGEST_PARAM: usize = 24;
+/// The longest name of a header that RFCs don't know.
+const LONGEST_NAME: usize = 40;
 
 /// Headers that hold addresses.
-const ADDRESSES: [&str; 18] = [
+pub(super) const ADDRESSES: [&str; 18] = [
     "from",
     "to",
     "contact",
@@ -43,7 +51,7 @@ const ADDRESSES: [&str; 18] = [
     "target-uri",
 ];
 /// Headers of which the RFCs say that they hold words, numbers of their own and software's names.
-const TEXTS: [&str; 30] = [
+const TEXTS: [&str; 29] = [
     "accept",
     "accept-encoding",
     "accept-language",
@@ -59,7 +67,6 @@ const TEXTS: [&str; 30] = [
     "info-package",
     "max-breadth",
     "mime-version",
-    "organization",
     "p-early-media",
     "priority",
     "privacy",
@@ -129,7 +136,12 @@ impl<'a> Fields<'a> {
     /// A header's name: what its sender made up may hold anything.
     pub(super) fn name(&self, header: &Header<'_>) -> String {
         let known = header.name.as_str();
-        if known.is_empty() { self.word(header.name_text) } else { known.to_owned() }
+        if !known.is_empty() {
+            return known.to_owned();
+        }
+        let name = header.name_text;
+        let plain = name.len() <= LONGEST_NAME && !name.bytes().any(|byte| byte.is_ascii_digit());
+        if plain { self.word(name) } else { self.hasher.mask(name) }
     }
 
     /// A header's value. `call_id` is how the message's own is shown.
@@ -185,8 +197,10 @@ impl<'a> Fields<'a> {
     }
 
     fn param(&self, text: &mut String, name: &str, value: Option<&str>) {
-        let _ = write!(text, ";{}", self.word(name));
         let known = PARAMS.contains(&name.to_ascii_lowercase().as_str());
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        let named = known || name.len() <= LONGEST_PARAM && name.bytes().all(plain);
+        let _ = write!(text, ";{}", if named { self.word(name) } else { self.hasher.mask(name) });
         match value {
             Some(value) if known && host::literal(value).is_some() => _ = write!(text, "={value}"),
             Some(value) if known => _ = write!(text, "={}", self.word(value)),
@@ -255,41 +269,76 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Counters and words, unless a number of the message's stands among them.
+    /// Counters and what belongs to them; of anything else its length.
     fn count(&self, text: &str) -> String {
         if self.numbers.stand_in(text) {
             return format!("({} bytes)", text.len());
         }
-        text.split_ascii_whitespace().map(|word| self.plain(word)).collect::<Vec<_>>().join(" ")
-    }
-
-    /// A word, or its hash if it is no ordinary one.
-    fn plain(&self, word: &str) -> String {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ';' | '=' | '(' | ')');
-        if word.len() <= 64 && word.chars().all(plain) { word.to_owned() } else { self.hasher.mask(word) }
+        let counter = |word: &str| word.len() <= 10 && word.bytes().all(|byte| byte.is_ascii_digit());
+        let known = |word: &str| {
+            let number = word.split_once('=').map_or(word, |(_, number)| number);
+            counter(number)
+                || matches!(word, "refresher=uac" | "refresher=uas")
+                || METHODS.iter().any(|method| method.as_str() == word)
+        };
+        let words = text.split_inclusive([' ', ';']).map(|piece| {
+            let word = piece.trim_end_matches([' ', ';']);
+            let end = piece.get(word.len()..).unwrap_or_default();
+            let word = if word.is_empty() || known(word) { word.to_owned() } else { self.hasher.mask(word) };
+            format!("{word}{end}")
+        });
+        words.collect()
     }
 
     /// Text: without long runs of digits, and left out if a number of the message's stands in it.
     pub(super) fn text(&self, text: &str) -> String {
+        self.text_with(text, RUN)
+    }
+
+    /// The value of an attribute of SDP.
+    pub(super) fn attribute(&self, text: &str) -> String {
+        self.text_with(text, RUN_IN_SDP)
+    }
+
+    fn text_with(&self, text: &str, longest: usize) -> String {
         if self.numbers.stand_in(text) {
             return format!("({} bytes)", text.len());
         }
         let mut shown = String::new();
         let mut run = String::new();
-        for c in text.chars().filter(|c| !c.is_control()).take(LONGEST).chain([' ']) {
-            if c.is_ascii_digit() {
+        let plain = text.chars().filter(|c| !c.is_control()).take(LONGEST);
+        for c in plain.chain([' ']) {
+            if c.is_ascii_hexdigit() {
                 run.push(c);
                 continue;
             }
-            if run.len() >= RUN {
-                let _ = write!(shown, "({} digits)", run.len());
-            } else {
-                shown.push_str(&run);
-            }
+            shown.push_str(&harmless(&run, longest));
             run.clear();
-            shown.push(c);
+            // Other scripts have digits of their own.
+            shown.push(if c.is_ascii() { c } else { '?' });
         }
         shown.truncate(shown.trim_end().len());
         shown
     }
+}
+
+/// A run of hexadecimal digits, unless it is a serial number, with long runs of decimal ones told by their length.
+fn harmless(run: &str, longest: usize) -> String {
+    if run.len() >= SERIAL && run.bytes().any(|byte| byte.is_ascii_digit()) {
+        return format!("({} hex digits)", run.len());
+    }
+    let mut shown = String::new();
+    let mut rest = run;
+    while !rest.is_empty() {
+        let decimal = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let other = rest.bytes().skip(decimal).take_while(|byte| !byte.is_ascii_digit()).count();
+        if decimal >= longest {
+            let _ = write!(shown, "({decimal} digits)");
+        } else {
+            shown.push_str(rest.get(..decimal).unwrap_or_default());
+        }
+        shown.push_str(rest.get(decimal..decimal + other).unwrap_or_default());
+        rest = rest.get(decimal + other..).unwrap_or_default();
+    }
+    shown
 }

@@ -1,22 +1,37 @@
-//! The telephone numbers in a message, so that they are found again where they don't belong.
+//! The telephone numbers of a call, so that they are found again where they don't belong.
+
+use std::collections::{HashMap, VecDeque};
 
 use sidetone_sip::message::Message;
+
+use super::fields::ADDRESSES;
 
 /// Digits by which a number is recognised: the subscriber's part is the same in the national and the international format.
 const TAIL: usize = 7;
 /// Fewer digits are an extension's, or no number at all, and stand in every other word by chance.
 const LEAST: usize = 5;
-/// Numbers that are looked for; a message with more of them is no call's.
+/// Numbers that are looked for; a call with more of them is no call.
 const MOST: usize = 64;
+/// Digits in a row that may be a number, where the numbers of a call are not known.
+const SUSPECT: usize = 7;
+/// Calls whose numbers are remembered, about 100 bytes each; the one heard of first goes first.
+const MOST_CALLS: usize = 2_048;
 
-/// How the numbers of a message end.
-#[derive(Debug, Default)]
-pub(super) struct Numbers(Vec<String>);
+/// How the numbers of a call end.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Numbers {
+    tails: Vec<String>,
+    /// Whether the request that began it was seen. A response repeats From, To and Call-ID, and need not repeat the
+    /// number that the Call-ID was made of.
+    whole: bool,
+}
 
 impl Numbers {
     /// From every URI and every display name of a message, whatever header they stand in.
     pub(super) fn of(message: &Message) -> Self {
-        let mut numbers = Self::default();
+        // Without a tag in To a request begins something; what follows refers to it.
+        let whole = message.method().is_some() && message.to_tag().is_none();
+        let mut numbers = Self { tails: Vec::new(), whole };
         let head = message.as_bytes().get(..message.body_range().start).unwrap_or_default();
         let head = sidetone_sip::uri::unescape(&String::from_utf8_lossy(head)).into_owned();
         let lower = head.to_ascii_lowercase();
@@ -31,34 +46,88 @@ impl Numbers {
         for quoted in head.split('"').skip(1).step_by(2) {
             numbers.add(quoted);
         }
+        // Display names without quotes, and addresses that are none: `From: 030 1234567 <sip:anonymous@invalid>`.
+        for header in message.headers() {
+            let name = header.name.as_str();
+            let name = if name.is_empty() { header.name_text } else { name };
+            if ADDRESSES.contains(&name.to_ascii_lowercase().as_str()) {
+                let value = header.text();
+                for part in value.split(',') {
+                    numbers.add(part.split(['<', ';', '@']).next().unwrap_or_default());
+                }
+            }
+        }
         numbers
+    }
+
+    fn join(&mut self, other: &Self) {
+        self.whole |= other.whole;
+        other.tails.iter().for_each(|tail| self.remember(tail));
     }
 
     fn add(&mut self, text: &str) {
         let digits = digits(text);
-        if digits.len() < LEAST || self.0.len() >= MOST {
-            return;
-        }
-        let tail = digits.get(digits.len().saturating_sub(TAIL)..).unwrap_or(&digits).to_owned();
-        if !self.0.contains(&tail) {
-            self.0.push(tail);
+        if digits.len() >= LEAST {
+            self.remember(digits.get(digits.len().saturating_sub(TAIL)..).unwrap_or(&digits));
         }
     }
 
-    /// Whether one of them stands in `text`, in whatever grouping.
-    pub(super) fn stand_in(&self, text: &str) -> bool {
-        if self.0.is_empty() {
-            return false;
+    fn remember(&mut self, tail: &str) {
+        if self.tails.len() < MOST && !self.tails.iter().any(|known| known == tail) {
+            self.tails.push(tail.to_owned());
         }
-        let plain = digits(text);
-        let plain_unescaped = text.contains('%').then(|| digits(&sidetone_sip::uri::unescape(text)));
-        self.0.iter().any(|tail| {
-            plain.contains(tail.as_str())
-                || plain_unescaped.as_ref().is_some_and(|text| text.contains(tail.as_str()))
+    }
+
+    /// Whether one of them stands in `text`, in whatever grouping, or what can only be a number.
+    pub(super) fn stand_in(&self, text: &str) -> bool {
+        let unescaped = text.contains('%').then(|| sidetone_sip::uri::unescape(text));
+        [Some(text), unescaped.as_deref()].into_iter().flatten().any(|text| {
+            let plain = digits(text);
+            self.tails.iter().any(|tail| plain.contains(tail.as_str()))
+                || text.split('+').skip(1).any(|after| leading_digits(after) >= SUSPECT)
+                || !self.whole && longest_run(text) >= SUSPECT
         })
+    }
+}
+
+/// The numbers of calls, from one message to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Remembered {
+    calls: HashMap<String, Numbers>,
+    order: VecDeque<String>,
+}
+
+impl Remembered {
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Adds a message's numbers to those of its call; gives them all.
+    pub(super) fn with(&mut self, call_id: &str, numbers: &Numbers) -> Numbers {
+        if let Some(known) = self.calls.get_mut(call_id) {
+            known.join(numbers);
+            return known.clone();
+        }
+        if self.order.len() >= MOST_CALLS
+            && let Some(first) = self.order.pop_front()
+        {
+            self.calls.remove(&first);
+        }
+        self.order.push_back(call_id.to_owned());
+        self.calls.insert(call_id.to_owned(), numbers.clone());
+        numbers.clone()
     }
 }
 
 fn digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
+}
+
+fn leading_digits(text: &str) -> usize {
+    text.bytes().take_while(u8::is_ascii_digit).count()
+}
+
+fn longest_run(text: &str) -> usize {
+    text.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0)
 }

@@ -77,7 +77,7 @@ fn attribute(field: &Fields<'_>, value: &str) -> String {
     let known = ATTRIBUTES.contains(&name.to_ascii_lowercase().as_str());
     match value {
         None => field.word(name),
-        Some(value) if known => format!("{}:{}", field.word(name), field.text(value)),
+        Some(value) if known => format!("{}:{}", field.word(name), field.attribute(value)),
         // Of a key, which cipher it is for.
         Some(value) if name.eq_ignore_ascii_case("crypto") => {
             let suite: Vec<&str> = value.split_ascii_whitespace().take(2).collect();
