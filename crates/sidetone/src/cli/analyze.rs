@@ -201,7 +201,7 @@ impl Analyze {
             call.events.iter().try_for_each(say_json)?;
         } else if !self.table {
             if self.events {
-                let page = Page::detect();
+                let mut page = Page::detect();
                 for event in &call.events {
                     // By way of text, in which a single-precision number has no more digits than it means.
                     let event = serde_json::from_str(&serde_json::to_string(event)?)?;

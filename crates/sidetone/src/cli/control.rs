@@ -204,7 +204,7 @@ pub(super) struct Tail {
 
 impl Tail {
     pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
-        let page = Page::detect();
+        let mut page = Page::detect();
         for event in self.running.ask(&Request::Tail { call: self.call.clone() })? {
             let event = event?;
             if let Some(error) = event.get("error").and_then(Value::as_str) {

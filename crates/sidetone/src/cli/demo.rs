@@ -9,7 +9,7 @@ use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use sidetone_events::{Event, Happening};
-use sidetone_insight::{Insight, Phase, Summary};
+use sidetone_insight::{Alert, Insight, Phase, Summary};
 use sidetone_proxy::Server;
 use sidetone_proxy::config::Config;
 use sidetone_softphone::{
@@ -17,7 +17,7 @@ use sidetone_softphone::{
 };
 
 use super::run::runtime;
-use super::view::{Paint, Panel, Screen, clock, kind_word, width, wrap};
+use super::view::{Paint, Panel, Screen, clock, kind_word, still_up, width, wrap};
 use super::{Output, say, say_json};
 
 /// The two sides of the demo's conversation and what is said when; `demo/README.md` tells how they were made.
@@ -130,6 +130,7 @@ async fn call(codec: Codec, output: Output) -> anyhow::Result<Outcome> {
     let mut screen = Screen::default();
     let paint = Paint::detect();
     let mut captions = 0;
+    let mut alerts = Vec::new();
     loop {
         ensure!(began.elapsed() < PATIENCE, "the call did not end within {} s", PATIENCE.as_secs());
         tokio::select! {
@@ -138,7 +139,7 @@ async fn call(codec: Codec, output: Output) -> anyhow::Result<Outcome> {
                 if output.json {
                     say(&event.json);
                 } else if !live {
-                    plain(&event.event, paint);
+                    plain(&event.event, &mut alerts, paint);
                 }
                 show(&mut panel, &event.event);
                 let over = matches!(event.event.happening, Happening::CallEnded(_));
@@ -238,12 +239,20 @@ fn show(panel: &mut Panel, event: &Event) {
 }
 
 /// What is worth a line where no panel can be drawn.
-fn plain(event: &Event, paint: Paint) {
+fn plain(event: &Event, alerts: &mut Vec<(Duration, Alert)>, paint: Paint) {
     let at = clock(event.at);
     match &event.happening {
         Happening::AffectAlert(alert) => {
-            let line = format!("{at}  alert   {} {:?}", kind_word(alert.alert), alert.phase).to_lowercase();
-            say(if alert.phase == Phase::Rising { paint.red(line) } else { paint.green(line) });
+            alerts.push((event.at, *alert));
+            let kind = kind_word(alert.alert);
+            say(match (alert.phase, still_up(alerts)) {
+                (Phase::Rising, _) => paint.red(format!("{at}  alert   {kind} rising")),
+                // "Calmed" would be true of the alert and false of the caller.
+                (Phase::Calmed, Some((_, other))) => {
+                    paint.red(format!("{at}  alert   {kind} has become {}", kind_word(other.alert)))
+                }
+                (Phase::Calmed, None) => paint.green(format!("{at}  alert   {kind} calmed")),
+            });
         }
         Happening::AffectUpdate(update) => say(paint.dim(format!(
             "{at}  affect  valence {:+.2}  arousal {:+.2}  upset {:.2}  {:?}",

@@ -107,6 +107,7 @@ fn page(stats: &Value, width: usize, paint: Paint) -> Vec<String> {
     tell("consent", consent(stats));
     let sip = Subject::of(stats, "sip")
         .always("transactions", "transactions now")
+        .unless_none("dialogs", "dialogs held")
         .unless_none("connections", "TCP connections")
         .each("requests", |name| format!("{name} received"))
         .each("responses_in", |class| format!("{class} received"))
@@ -117,7 +118,7 @@ fn page(stats: &Value, width: usize, paint: Paint) -> Vec<String> {
         .unless_none("timeouts", "timeouts")
         .unless_none("subscriptions", "subscriptions")
         .unless_none("info_legs", "dialogs with INFO")
-        .each("rejected", |name| format!("{name} messages"));
+        .each("rejected", rejected);
     tell("SIP", sip.facts);
     tell("media", media(stats));
     tell("analysis", analysis(stats));
@@ -140,12 +141,29 @@ fn refusal(reason: &str) -> String {
     match reason {
         "stranger" => "requests of strangers".to_owned(),
         "full" => "calls beyond limits.calls".to_owned(),
+        "share" => "calls beyond their peer's share".to_owned(),
+        "unanswered" => "calls that no host answered".to_owned(),
+        "no dialog" => "requests in dialogs that are not held".to_owned(),
+        "no relay" => "requests to hosts of no peer".to_owned(),
+        "merged" => "requests that came twice, by two ways".to_owned(),
         "rate" => "calls beyond limits.calls_per_second".to_owned(),
         "draining" => "calls while draining".to_owned(),
         "unroutable" => "requests without a host to go to".to_owned(),
         "no ports" => "calls without media ports".to_owned(),
         "bad sdp" => "calls with unreadable SDP".to_owned(),
         other => format!("by {other}"),
+    }
+}
+
+fn rejected(reason: &str) -> String {
+    match reason {
+        "malformed dropped" => "malformed and dropped".to_owned(),
+        "malformed answered" => "malformed and refused".to_owned(),
+        "refused" => "requests refused".to_owned(),
+        "loop" => "requests that went in a circle".to_owned(),
+        "overloaded" => "requests refused for want of room".to_owned(),
+        "answer withheld" => "answers withheld".to_owned(),
+        other => format!("{other}s"),
     }
 }
 
@@ -156,6 +174,8 @@ fn consent(stats: &Value) -> Vec<String> {
         .unless_none("declined", "not agreed")
         .unless_none("announcements", "announcements")
         .unless_none("announcement_failures", "announcements that failed")
+        .unless_none("tellings_unknown", "tellings without a meaning")
+        .unless_none("tellings_unplaced", "tellings of no one call")
         .unless_none("receipts_lost", "receipts lost");
     let mut facts = totals.facts;
     if let Some(receipts) = stats.get("receipts").and_then(Value::as_u64) {
@@ -181,7 +201,8 @@ fn media(stats: &Value) -> Vec<String> {
         .unless_none("tap_dropped", "copies that analysis was too slow for")
         .unless_none("one_way_streams", "one-way streams")
         .unless_none("unwatched_sockets", "sockets that can't be watched")
-        .unless_none("reports_dropped", "reports dropped");
+        .unless_none("reports_dropped", "reports dropped")
+        .unless_none("notices_lost", "notices lost");
     media.facts
 }
 
@@ -193,6 +214,7 @@ fn analysis(stats: &Value) -> Vec<String> {
         .always("workers", "workers")
         .always("calls", "calls listened to")
         .unless_none("packets", "packets heard")
+        .unless_none("shed", "packets shed")
         .unless_none("estimates", "estimates");
     if heard > 0 {
         analysis.facts.push(format!("{} of customers' speech judged", seconds(heard)));
@@ -203,7 +225,10 @@ fn analysis(stats: &Value) -> Vec<String> {
         .unless_none("alerts_calmed", "calmed")
         .unless_none("affect_updates", "updates told");
     analysis.facts.extend(totals.facts);
-    analysis.unless_none("panics", "calls whose analysis broke").facts
+    analysis
+        .unless_none("panics", "calls whose analysis broke")
+        .unless_none("abandoned", "calls given up for want of time")
+        .facts
 }
 
 fn events(stats: &Value) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! Events in words, for people who watch a terminal: `tail` and `trace`.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 
@@ -30,12 +31,44 @@ fn seconds(value: &Value, key: &str) -> Option<String> {
 }
 
 /// How events are written for people.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Page {
     width: usize,
     /// Whether somebody watches; what is read by a program is neither shortened nor wrapped.
     terminal: bool,
     paint: Paint,
+    upsets: Upsets,
+}
+
+/// Calls whose alerts are remembered; whoever watches more of them is told less of each.
+const MOST_UPSETS: usize = 10_000;
+
+/// The alerts that are up, by call. One kind may end while the other has risen: the caller has then not calmed down.
+#[derive(Debug, Default)]
+pub(super) struct Upsets(HashMap<String, Vec<String>>);
+
+impl Upsets {
+    /// Takes an event; of an alert that ends, the alert of that call that stays up.
+    fn note(&mut self, event: &Value) -> Option<String> {
+        let data = event.get("data")?;
+        let id = text(event.get("call")?, "id");
+        match (text(event, "kind"), text(data, "phase")) {
+            ("call.ended", _) => _ = self.0.remove(id),
+            ("affect.alert", "rising") => {
+                if self.0.len() >= MOST_UPSETS {
+                    self.0.clear();
+                }
+                self.0.entry(id.to_owned()).or_default().push(text(data, "alert").to_owned());
+            }
+            ("affect.alert", _) => {
+                let up = self.0.get_mut(id)?;
+                up.retain(|kind| kind != text(data, "alert"));
+                return up.last().cloned();
+            }
+            _ => {}
+        }
+        None
+    }
 }
 
 /// Letters of an id's end that name a call.
@@ -44,12 +77,17 @@ const SHORT_ID: usize = 6;
 impl Page {
     /// As standard output asks for.
     pub(super) fn detect() -> Self {
-        Self { width: width(), terminal: std::io::stdout().is_terminal(), paint: Paint::detect() }
+        Self {
+            width: width(),
+            terminal: std::io::stdout().is_terminal(),
+            paint: Paint::detect(),
+            upsets: Upsets::default(),
+        }
     }
 
     /// An event: the time, the end of the call's id, and what happened; wrapped where the terminal is narrow.
-    pub(super) fn lines(self, event: &Value) -> Vec<String> {
-        let (tone, words) = super::story::words(event);
+    pub(super) fn lines(&mut self, event: &Value) -> Vec<String> {
+        let (tone, words) = words(event, &mut self.upsets);
         let id = event.get("call").map_or("-", |call| text(call, "id"));
         let paint = |words: &str| match tone {
             Tone::Plain => words.to_owned(),
@@ -76,7 +114,8 @@ impl Page {
 }
 
 /// What happened, on one line without time and call.
-pub(super) fn words(event: &Value) -> (Tone, String) {
+pub(super) fn words(event: &Value, upsets: &mut Upsets) -> (Tone, String) {
+    let still_up = upsets.note(event);
     let data = event.get("data").unwrap_or(&Value::Null);
     let call = event.get("call").unwrap_or(&Value::Null);
     match text(event, "kind") {
@@ -102,7 +141,7 @@ pub(super) fn words(event: &Value) -> (Tone, String) {
         }
         "announcement" => announcement(data),
         "affect.update" => affect(data),
-        "affect.alert" => alert(data),
+        "affect.alert" => alert(data, still_up.as_deref()),
         "conduct" => conduct(data),
         "call.ended" => ended(data),
         kind => (Tone::Plain, format!("{kind}{}", scalars(data))),
@@ -146,12 +185,13 @@ fn affect(data: &Value) -> (Tone, String) {
     (Tone::Quiet, words)
 }
 
-fn alert(data: &Value) -> (Tone, String) {
+fn alert(data: &Value, still_up: Option<&str>) -> (Tone, String) {
     let kind = text(data, "alert");
-    if text(data, "phase") == "rising" {
-        (Tone::Bad, format!("ALERT {kind} rising"))
-    } else {
-        (Tone::Good, format!("{kind} calmed{}", after(" after ", seconds(data, "lasted_ms"))))
+    let lasted = after(" after ", seconds(data, "lasted_ms"));
+    match (text(data, "phase"), still_up) {
+        ("rising", _) => (Tone::Bad, format!("ALERT {kind} rising")),
+        (_, Some(other)) => (Tone::Bad, format!("{kind} has become {other}{lasted}")),
+        (_, None) => (Tone::Good, format!("{kind} calmed{lasted}")),
     }
 }
 
@@ -207,7 +247,7 @@ mod tests {
             "kind": "announcement", "time": "2026-03-01T09:30:00.125Z", "call": { "id": "01JN8X0Q3GZP5T7W9Y1B2C4D6E" },
             "data": { "phase": "finished", "toward": "customer", "name": "notice", "language": "en", "played_ms": 4200 }
         });
-        let page = |width, terminal| Page { width, terminal, paint: Paint(false) };
+        let page = |width, terminal| Page { width, terminal, paint: Paint(false), upsets: Upsets::default() };
         let narrow = page(60, true).lines(&event);
         assert_eq!(narrow[0], "09:30:00  2C4D6E  announcement notice (en) to the customer");
         assert_eq!(narrow[1], "                  finished after 4.2 s");
@@ -260,12 +300,28 @@ mod tests {
                 "talk caller 55 % agent 45 %, overlap 0.8 s",
             ),
         ] {
-            let (_, words) = words(&json!({ "kind": kind, "call": call, "data": data }));
+            let (_, words) =
+                words(&json!({ "kind": kind, "call": call, "data": data }), &mut Upsets::default());
             assert_eq!(words, said);
         }
         let affect = json!({ "state": "frustrated", "valence": -0.5, "arousal": 0.5, "distress": 0.9, "confidence": 0.8 });
-        let (tone, words) = words(&json!({ "kind": "affect.update", "call": call, "data": affect }));
+        let event = json!({ "kind": "affect.update", "call": call, "data": affect });
+        let (tone, words) = words(&event, &mut Upsets::default());
         assert_eq!(tone, Tone::Quiet);
         assert!(words.len() <= 60, "{words}");
+    }
+
+    #[test]
+    fn a_caller_who_is_still_upset_is_not_told_to_be_calm() {
+        let mut upsets = Upsets::default();
+        let mut told = |id: &str, alert: &str, phase: &str| {
+            let data = json!({ "alert": alert, "phase": phase });
+            words(&json!({ "kind": "affect.alert", "call": { "id": id }, "data": data }), &mut upsets).1
+        };
+        told("a", "distress", "rising");
+        told("a", "frustration", "rising");
+        assert_eq!(told("b", "distress", "calmed"), "distress calmed");
+        assert_eq!(told("a", "distress", "calmed"), "distress has become frustration");
+        assert_eq!(told("a", "frustration", "calmed"), "frustration calmed");
     }
 }

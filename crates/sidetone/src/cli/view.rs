@@ -99,7 +99,9 @@ impl Panel {
     }
 
     fn alert_line(&self, paint: Paint) -> String {
-        let Some((at, alert)) = self.alerts.last() else { return paint.dim("none") };
+        let Some((at, last)) = self.alerts.last() else { return paint.dim("none") };
+        // One kind may end after the other has risen: then the caller is as upset as before.
+        let (at, alert) = still_up(&self.alerts).unwrap_or((at, last));
         let kind = kind_word(alert.alert);
         match alert.phase {
             Phase::Rising => paint.red(format!("{kind} rising since {}", clock(*at))),
@@ -131,6 +133,13 @@ impl Panel {
         );
         [shares, pauses]
     }
+}
+
+/// The alert that is up, the latest if both kinds are, and since when.
+pub(super) fn still_up(alerts: &[(Duration, Alert)]) -> Option<(&Duration, &Alert)> {
+    let latest = |kind| alerts.iter().rfind(|(_, alert)| alert.alert == kind);
+    let up = AlertKind::ALL.into_iter().filter_map(latest).filter(|(_, alert)| alert.phase == Phase::Rising);
+    up.max_by_key(|(at, _)| *at).map(|(at, alert)| (at, alert))
 }
 
 /// The word for an alert's kind.

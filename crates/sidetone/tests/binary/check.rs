@@ -142,7 +142,7 @@ fn check_fails_exactly_where_run_would() {
         (
             other(
                 "name = \"asterisk\"",
-                "name = \"asterisk\"\n[pbx.ami]\naddress = \"127.0.0.1:5038\"\nusername = \"x\"\nsecret_file = \"/nowhere/secret\"\n[[pbx]]\nname = \"second\"",
+                "name = \"asterisk\"\nallow = [\"127.77.0.4\"]\nhosts = [{ to = \"sip:127.77.0.4\" }]\n[pbx.ami]\naddress = \"127.0.0.1:5038\"\nusername = \"x\"\nsecret_file = \"/nowhere/secret\"\n[[pbx]]\nname = \"second\"",
             ),
             &["pbx \"asterisk\" ami"],
         ),

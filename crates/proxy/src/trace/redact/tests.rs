@@ -51,7 +51,7 @@ fn what_an_operator_needs_is_shown_and_nothing_of_who_calls_whom() {
         "Call-ID: a84b4c76e66710@pc33.carrier.example\r\n",
         "CSeq: 314159 INVITE\r\n",
         "User-Agent: Asterisk PBX 18.10.0\r\n",
-        "Authorization: (79 bytes)\r\n",
+        "Authorization: (74 bytes)\r\n",
         "X-Sidetone-Agent: (5 bytes)\r\n",
         "Supported: 100rel, timer\r\n",
         "o=- 2890844526 2890844527 IN IP4 192.0.2.1\r\n",

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
-use crate::cli::story::{self, Tone};
+use crate::cli::story::{self, Tone, Upsets};
 use crate::cli::view::{Paint, cut};
 
 /// Columns before the first lane: seconds since the first message, and a call's number where there are several.
@@ -27,6 +27,7 @@ pub(super) struct Ladder {
     origin: Option<u64>,
     calls: BTreeMap<u64, Lanes>,
     known: HashSet<String>,
+    upsets: Upsets,
 }
 
 /// What is remembered of one call.
@@ -41,9 +42,9 @@ struct Lanes {
 
 impl Ladder {
     pub(super) fn new(width: usize, paint: Paint, many: bool, whole: bool) -> Self {
-        let (calls, known) = (BTreeMap::new(), HashSet::new());
+        let (calls, known, upsets) = (BTreeMap::new(), HashSet::new(), Upsets::default());
         let width = width.clamp(WIDTHS.0, WIDTHS.1);
-        Self { width, paint, many, whole, headed: false, origin: None, calls, known }
+        Self { width, paint, many, whole, headed: false, origin: None, calls, known, upsets }
     }
 
     /// The lines that one line of the trace becomes.
@@ -227,7 +228,7 @@ impl Ladder {
                 return Vec::new();
             }
         }
-        let (tone, words) = story::words(event);
+        let (tone, words) = story::words(event, &mut self.upsets);
         let words = if kind == "call.started" {
             format!("{words}, {}", event.get("call").map_or("-", |call| text(call, "id")))
         } else {
