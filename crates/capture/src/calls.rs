@@ -241,12 +241,9 @@ impl Follower {
 
     fn finish(mut self, options: &Options) -> (Vec<Recording>, Counters) {
         let mut orphans = self.signalling.take_orphans();
-        let is_known = |call_id: &str| {
-            self.recordings
-                .iter()
-                .any(|call| matches!(call.origin(), Origin::Sip { call_id: id, .. } if id == call_id))
-        };
-        orphans.retain(|orphan| !is_known(&orphan.call_id));
+        let known: HashSet<&str> = self.recordings.iter().filter_map(Recording::call_id).collect();
+        orphans.retain(|orphan| !known.contains(orphan.call_id.as_str()));
+        self.counters.dropped += self.bare.dropped();
         for recording in self.bare.finish(self.began, options, &orphans) {
             self.counters.packets += recording.packets() as u64;
             self.recordings.push(recording);

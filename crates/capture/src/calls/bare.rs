@@ -15,6 +15,8 @@ use super::{Happening, MOST_CALLS, Options, Parties, formats};
 
 /// Flows that may turn out to be RTP; beyond it the one that was silent longest is forgotten.
 const MOST_FLOWS: usize = 4096;
+/// Flows that have ended and are kept; the packets of more are dropped.
+const MOST_ENDED: usize = 65_536;
 /// Fewer packets than this prove nothing: other protocols look like RTP now and then.
 const FEWEST: usize = 10;
 /// Sequence numbers of RTP follow on each other at least this often.
@@ -34,6 +36,7 @@ pub(super) struct BareRtp {
     flows: HashMap<Key, Flow>,
     /// Flows that have paused so long that what came next was another.
     ended: Vec<(Key, Flow)>,
+    dropped: u64,
 }
 
 #[derive(Debug)]
@@ -73,23 +76,38 @@ impl BareRtp {
         let ahead = sequence.wrapping_sub(flow.sequence);
         let follows = (1..=NEAR).contains(&ahead);
         if !follows && now.saturating_sub(flow.last) > BETWEEN_CALLS {
-            let ended = std::mem::replace(flow, new());
-            if ended.is_rtp() {
-                self.ended.push((key, ended));
-            }
-        } else {
-            flow.orderly += usize::from(follows);
+            let ended = std::mem::replace(flow, Flow { packets: vec![(now, bytes)], ..new() });
+            return self.keep(key, ended);
         }
+        flow.orderly += usize::from(follows);
         flow.sequence = sequence;
         flow.last = now;
         flow.packets.push((now, bytes));
     }
 
+    /// Keeps a flow that has ended, if it was RTP.
+    fn keep(&mut self, key: Key, flow: Flow) {
+        if !flow.is_rtp() {
+            return;
+        }
+        if self.ended.len() < MOST_ENDED {
+            self.ended.push((key, flow));
+        } else {
+            self.dropped += flow.packets.len() as u64;
+        }
+    }
+
+    /// Packets of flows beyond those that are kept.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
     /// Makes room: takes the flow that was silent longest for ended.
     fn rest(&mut self) {
         let oldest = self.flows.iter().min_by_key(|(_, flow)| flow.last).map(|(key, _)| *key);
-        let oldest = oldest.and_then(|key| self.flows.remove_entry(&key));
-        self.ended.extend(oldest.filter(|(_, flow)| flow.is_rtp()));
+        if let Some((key, flow)) = oldest.and_then(|key| self.flows.remove_entry(&key)) {
+            self.keep(key, flow);
+        }
     }
 
     /// The calls that the flows are. `began` is when the capture did, since the Unix epoch; `orphans` are descriptions

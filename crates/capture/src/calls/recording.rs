@@ -234,6 +234,14 @@ impl Recording {
         &self.origin
     }
 
+    /// Its Call-ID, if signalling names it.
+    pub(super) fn call_id(&self) -> Option<&str> {
+        match &self.origin {
+            Origin::Sip { call_id, .. } => Some(call_id),
+            Origin::Rtp { .. } => None,
+        }
+    }
+
     /// When its INVITE, or its first packet, was captured: since the Unix epoch.
     #[must_use]
     pub fn began(&self) -> Duration {
