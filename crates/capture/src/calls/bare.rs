@@ -240,3 +240,27 @@ impl Pair {
         recording
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flows_that_have_ended_are_bounded_and_the_packets_of_more_are_counted() {
+        let mut bare = BareRtp::default();
+        let at = |port| std::net::SocketAddr::from(([192, 0, 2, 1], port));
+        let rtp = || Flow {
+            last: Duration::ZERO,
+            sequence: 0,
+            orderly: FEWEST,
+            packets: vec![(Duration::ZERO, Bytes::new()); FEWEST],
+        };
+        for ssrc in 0..MOST_ENDED + 3 {
+            bare.keep((at(4_000), at(5_000), ssrc as u32), rtp());
+        }
+        assert_eq!(bare.ended.len(), MOST_ENDED);
+        assert_eq!(bare.dropped(), 3 * FEWEST as u64);
+        bare.keep((at(4_000), at(5_000), 0), Flow { packets: Vec::new(), ..rtp() });
+        assert_eq!(bare.dropped(), 3 * FEWEST as u64, "what is no RTP is no loss");
+    }
+}
