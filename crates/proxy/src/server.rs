@@ -135,7 +135,8 @@ impl Server {
             .map(|worker| (worker.model.meta().name.clone(), worker.model.sha256().to_owned()));
         let orders: Vec<Orders> = listening.iter_mut().filter_map(|worker| worker.orders.take()).collect();
         let tracing_hasher = hasher.clone();
-        let numbers = numbers(&config, None, Missing::Begun).map_err(|error| StartError::Config(vec![error]))?;
+        let numbers =
+            numbers(&config, None, Missing::Begun).map_err(|error| StartError::Config(vec![error]))?;
         let calls = Arc::new(Calls::new(bus.clone(), hasher, orders, rules(&config, numbers), epoch));
         let mut taps: Vec<Vec<tap::TapSender>> = (0..config.media.threads).map(|_| Vec::new()).collect();
         let alarm = Alarm::new();

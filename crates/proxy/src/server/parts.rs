@@ -52,11 +52,7 @@ pub(super) enum Missing {
 }
 
 /// The lists of numbers. `before` is the configuration that was in force until now.
-pub(super) fn numbers(
-    config: &Config,
-    before: Option<&Config>,
-    missing: Missing,
-) -> Result<Numbers, String> {
+pub(super) fn numbers(config: &Config, before: Option<&Config>, missing: Missing) -> Result<Numbers, String> {
     let before = before.map(|config| &config.consent);
     let withheld = config.consent.exclude_withheld;
     let excluded = config.consent.do_not_analyse.as_ref();

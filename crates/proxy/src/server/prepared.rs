@@ -110,7 +110,10 @@ impl Faults {
 
 fn list_fault(problem: &str) -> Fault {
     let (key, problem) = problem.split_once(": ").unwrap_or(("consent.do_not_analyse", problem));
-    Fault::fatal(key, format!("can't be used: {problem}; `sidetone consent exclude NUMBER --list FILE` begins a list"))
+    Fault::fatal(
+        key,
+        format!("can't be used: {problem}; `sidetone consent exclude NUMBER --list FILE` begins a list"),
+    )
 }
 
 fn model(config: &Config, faults: &mut Faults) -> Option<Arc<Model>> {

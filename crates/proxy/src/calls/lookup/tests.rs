@@ -160,8 +160,10 @@ fn the_end_of_an_id_names_a_call_unless_another_calls_own_call_id_is_the_same() 
         key: CallKey(7),
         call_id: end.to_owned(),
         from_face: Face::Trunk,
+        source: std::net::SocketAddr::from(([192, 0, 2, 2], 5060)),
         from: String::new(),
         to: String::new(),
+        claims: Claims::default(),
         at: Duration::from_millis(5),
     });
     assert!(matches!(book.find(end), Err(NotOne::Several { .. })), "a caller can't hide another's call");
