@@ -565,7 +565,9 @@ impl Calls {
                             let silent_s = for_.as_secs();
                             tracing::warn!(%call, %sip_call_id, silent_s, "no media from either side: both are asked whether the call is still up");
                         }
-                        Change::Flows { .. } => tracing::info!(%call, %sip_call_id, "media flow again after a silence"),
+                        Change::Flows { .. } => {
+                            tracing::info!(%call, %sip_call_id, "media flow again after a silence")
+                        }
                     }
                     self.bus.publish(entry.tell(now, media_event(change)));
                 }

@@ -132,6 +132,9 @@ pub(super) fn words(event: &Value, upsets: &mut Upsets) -> (Tone, String) {
             let held = after(" after ", seconds(data, "held_ms"));
             (Tone::Plain, format!("resumed by {}{held}", text(data, "by")))
         }
+        "call.untappable" if text(data, "state") == "restored" => {
+            (Tone::Good, format!("can be heard again, was: {}", text(data, "reason")))
+        }
         "call.untappable" => (Tone::Bad, format!("can't be heard: {}", text(data, "reason"))),
         "call.media" => media(data),
         "consent.changed" => {
