@@ -566,7 +566,7 @@ impl Calls {
                             tracing::warn!(%call, %sip_call_id, silent_s, "no media from either side: both are asked whether the call is still up");
                         }
                         Change::Flows { .. } => {
-                            tracing::info!(%call, %sip_call_id, "media flow again after a silence")
+                            tracing::info!(%call, %sip_call_id, "media flow again after a silence");
                         }
                     }
                     self.bus.publish(entry.tell(now, media_event(change)));
@@ -591,6 +591,7 @@ impl Calls {
         let Some(entry) = inner.calls.get_mut(&key) else { return false };
         let Some(since) = entry.quiet() else { return false };
         let (call, silent_s) = (entry.call().id, now.saturating_sub(since).as_secs());
+        let sip_call_id = &entry.call().sip_call_id;
         match judged {
             Judged::Gone { face, status } => {
                 let (side, status) = (face.as_str(), status.unwrap_or_default());
@@ -598,7 +599,7 @@ impl Calls {
                 return true;
             }
             Judged::Alive => {
-                tracing::info!(%call, silent_s, "no media, but both sides still have the call: it goes on");
+                tracing::info!(%call, %sip_call_id, silent_s, "no media, but both sides still have the call: it goes on");
             }
             Judged::Unknown => {
                 tracing::warn!(%call, %sip_call_id, silent_s, "no media, and neither side could be asked: the call goes on");
