@@ -31,9 +31,9 @@ impl Run {
         let Some(prepared) = prepared else {
             for problem in &problems {
                 if output.json {
-                    eprintln!("{}", serde_json::to_string(problem)?)
+                    eprintln!("{}", serde_json::to_string(problem)?);
                 } else {
-                    eprintln!("{problem}")
+                    eprintln!("{problem}");
                 }
             }
             bail!("{} can't be run; mend it, and try it with `sidetone check`", file.display());

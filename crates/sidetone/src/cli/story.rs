@@ -203,7 +203,7 @@ fn conduct(data: &Value) -> (Tone, String) {
     let mut words = "talk".to_owned();
     match share("customer") {
         Some(share) => {
-            _ = write!(words, " caller {:.0} % agent {:.0} %", share * 100.0, (1.0 - share) * 100.0)
+            _ = write!(words, " caller {:.0} % agent {:.0} %", share * 100.0, (1.0 - share) * 100.0);
         }
         None => words.push_str(" none yet"),
     }
