@@ -42,6 +42,8 @@ const MOST_NOTICES: usize = 1_024;
 const LEAST_TOKEN: usize = 16;
 /// The running build.
 pub(crate) const BUILD: &str = concat!("sidetone ", env!("CARGO_PKG_VERSION"));
+/// How long parties may take to answer the BYE that they are sent when the process ends: two repetitions over UDP.
+const LAST_BYES: Duration = Duration::from_secs(2);
 /// How long sinks may take to deliver what is queued when the process ends.
 const LAST_EVENTS: Duration = Duration::from_secs(5);
 
@@ -161,7 +163,7 @@ impl Server {
         )?);
         let core =
             Core::new(Arc::clone(&config), proxy(&config, engine), Arc::clone(&calls), random::number());
-        let tracer = Tracer::start(tracing_hasher, &calls, calls.epoch_wall())?;
+        let tracer = Tracer::start(tracing_hasher, &calls, calls.epoch_wall(), epoch, &alarm)?;
         let signalling = Signalling::bind(core, alarm.clone(), tracer, epoch)?;
 
         let shared = Arc::new(Shared {
@@ -237,15 +239,19 @@ impl Server {
         }
     }
 
-    /// Takes the calls that are still up out of the book, so that each has its `call.ended`, and lets the sinks
-    /// deliver what is queued.
+    /// Ends the calls that are still up: their media goes with this process, so both parties are sent BYE rather than left
+    /// with a call that nobody hears. Each has its `call.ended`; the sinks deliver what is queued.
     pub async fn shutdown(self) {
         let keys = self.shared.calls.keys();
         self.shared.signalling.with(|core, now| {
             for key in keys {
-                core.terminate(now, key, Cause::Operator);
+                core.hang_up(now, key, Cause::Operator);
             }
         });
+        let deadline = tokio::time::Instant::now() + LAST_BYES;
+        while self.shared.signalling.core().farewells() > 0 && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         let deadline = tokio::time::Instant::now() + LAST_EVENTS;
         while !self.shared.calls.is_empty() && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sidetone_events::{NumberHasher, Timestamp};
@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 
 pub(crate) use session::{Traced, Wanted};
 
+use crate::alarm::{Alarm, Heartbeat};
 use crate::calls::Calls;
 use desk::Desk;
 use session::Session;
@@ -78,11 +79,22 @@ impl Tracer {
     ///
     /// # Errors
     /// When the thread can't be started.
-    pub(crate) fn start(hasher: NumberHasher, calls: &Arc<Calls>, wall: Timestamp) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        hasher: NumberHasher,
+        calls: &Arc<Calls>,
+        wall: Timestamp,
+        epoch: Instant,
+        alarm: &Alarm,
+    ) -> std::io::Result<Self> {
         let (notes, inbox) = sync_channel(MOST_WAITING);
         let lost = Arc::new(AtomicU64::new(0));
         let desk = Desk::new(hasher, Arc::downgrade(calls), wall, Arc::clone(&lost));
-        std::thread::Builder::new().name("trace".to_owned()).spawn(move || desk.run(&inbox))?;
+        let beat = Heartbeat::new("trace", epoch.elapsed());
+        let (its_beat, its_alarm) = (beat.clone(), alarm.clone());
+        alarm.thread(beat, false, move || {
+            desk.run(&inbox, epoch, &its_beat, &its_alarm);
+            Ok(())
+        })?;
         Ok(Self { notes, sessions: Arc::default(), lost, refusals: Default::default() })
     }
 

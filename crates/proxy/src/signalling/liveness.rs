@@ -174,6 +174,11 @@ impl Core {
         self.terminate(now, call, cause)
     }
 
+    /// BYEs of ours that have no answer yet.
+    pub(crate) fn farewells(&self) -> usize {
+        self.own.values().filter(|id| matches!(id, AsideId::Farewell)).count()
+    }
+
     /// How a party is written to, and where: by the book if that is an address of a peer's on its face, else the way that its
     /// messages come. Nobody is written to who is no peer.
     fn way_to(&mut self, now: Duration, call: CallKey, face: Face) -> Option<(Reach, Destination)> {

@@ -431,7 +431,8 @@ mod tests {
         let asides = Asides::new(anchor, Legs::new(&settings, false), false);
         let calls = Arc::new(calls);
         let hasher = NumberHasher::with_random_salt().unwrap();
-        let tracer = crate::trace::Tracer::start(hasher, &calls, calls.epoch_wall()).unwrap();
+        let tracer =
+            crate::trace::Tracer::start(hasher, &calls, calls.epoch_wall(), epoch, &Alarm::new()).unwrap();
         let core = Core::new(Arc::new(config), Proxy::new(settings, asides, 1), calls, 1);
         (Signalling::bind(core, Alarm::new(), tracer, epoch).unwrap(), port)
     }

@@ -1,10 +1,10 @@
 //! The thread that makes messages fit to be shown and gives them to whoever looks.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use sidetone_events::{NumberHasher, Timestamp};
 
@@ -12,7 +12,11 @@ use super::redact::{self, Belongs, Remembered, Shown};
 use super::refusals::{self, Refusals};
 use super::session::Session;
 use super::{Note, Seen, TARGET, Way};
+use crate::alarm::{Alarm, Heartbeat};
 use crate::calls::Calls;
+
+/// How often the thread comes round when nothing is to be shown.
+const LOOKS_UP: Duration = Duration::from_secs(1);
 
 pub(super) struct Desk {
     hasher: NumberHasher,
@@ -38,13 +42,14 @@ impl Desk {
     }
 
     /// Works until the SIP side is gone.
-    pub(super) fn run(mut self, inbox: &Receiver<Note>) {
-        for note in inbox {
-            // A message that breaks its reader must not blind the operator to all that follow.
-            if catch_unwind(AssertUnwindSafe(|| self.take(note))).is_err() {
-                tracing::error!(
-                    "a message could not be made ready for the log; this is a bug, please report it"
-                );
+    pub(super) fn run(mut self, inbox: &Receiver<Note>, epoch: Instant, beat: &Heartbeat, alarm: &Alarm) {
+        loop {
+            beat.beat(epoch.elapsed());
+            match inbox.recv_timeout(LOOKS_UP) {
+                // A message that breaks its reader must not blind the operator to all that follow.
+                Ok(note) => drop(alarm.contain(beat, || self.take(note))),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }

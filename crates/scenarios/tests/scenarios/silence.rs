@@ -201,3 +201,23 @@ fn a_pbx_killed_in_mid_call_ends_the_call_toward_the_carrier() {
     let events = sidetone.finish();
     assert_eq!(ended(&events), "media-timeout");
 }
+
+/// Their media goes with the process, so parties that are not told would sit in a call without sound.
+#[test]
+fn calls_that_outlast_the_drain_are_ended_toward_both_parties() {
+    let net = Net::lease();
+    let mut setup = Setup::usual(&net);
+    setup.more = "[limits]\ndrain = \"1s\"\n".to_owned();
+    let mut sidetone = Sidetone::start(&net, &setup);
+    let pbx = Raw::bind(net.at(host::PBX, 5060), sidetone.sip());
+    let raw = Raw::bind(net.at(host::TRUNK, 5060), sidetone.sip());
+    let caller = Caller::call(raw, "sip:+15550123@sidetone.example", Some(&pbx));
+    sidetone.process().signal("TERM");
+    for party in [&caller.raw, &pbx] {
+        let bye = party.request_within(GUARD).expect("the BYE");
+        assert!(bye.start_line().starts_with("BYE "), "{}", bye.start_line());
+        party.answer(&bye, "200 OK");
+    }
+    assert!(sidetone.process().wait().success());
+    assert_eq!(ended(&sidetone.events()), "operator");
+}
