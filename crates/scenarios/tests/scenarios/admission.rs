@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sidetone_scenarios::call::Call;
+use sidetone_scenarios::dns::NameServer;
 use sidetone_scenarios::net::{Net, host};
 use sidetone_scenarios::sidetone::{Host, SESSIONS, Setup, Sidetone};
 use sidetone_scenarios::sip::Raw;
@@ -88,8 +89,12 @@ fn an_extension_that_the_proxy_must_know_and_does_not() {
 fn a_loop_comes_to_an_end() {
     let net = Net::lease();
     let mut setup = Setup::usual(&net);
-    // Both the PBX and the carrier are Sidetone itself.
-    setup.pbx = vec![Host::udp(net.at(host::SIDETONE, 5060), 1)];
+    // Both the PBX and the carrier are Sidetone itself, which by their name nobody can tell from the configuration.
+    let dir = tempfile::tempdir().unwrap();
+    let names =
+        NameServer::start(&net, dir.path(), 60, &[("itself.test", net.v4(host::SIDETONE).into())], &[]);
+    setup.sip = format!("nameservers = [\"{}\"]\n", names.at());
+    setup.pbx = vec![Host { to: "sip:itself.test:5060".to_owned(), priority: 1 }];
     setup.trunk = setup.pbx.clone();
     setup.allow_pbx.push(net.v4(host::SIDETONE).to_string());
     let sidetone = Sidetone::start(&net, &setup);

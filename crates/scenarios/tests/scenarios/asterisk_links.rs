@@ -130,9 +130,13 @@ fn the_pbx_says_so(link: fn(&Net) -> String) {
         found.unwrap_or_else(|| panic!("no {kind} {state} in {events:#?}"))
     };
     let (given, refused) = (place("consent.changed", "given"), place("consent.changed", "opted-out"));
-    let affect: Vec<usize> = (0..events.len()).filter(|at| events[*at]["kind"] == "affect.update").collect();
-    assert!(!affect.is_empty(), "{events:#?}");
-    assert!(affect.iter().all(|at| (given..refused).contains(at)), "{given} {affect:?} {refused}");
+    // What was inferred in between is erased: where each stood is all that is left of it.
+    let at =
+        |kind: &str| -> Vec<usize> { (0..events.len()).filter(|at| events[*at]["kind"] == kind).collect() };
+    let erased = at("erased");
+    assert!(!erased.is_empty(), "{events:#?}");
+    assert!(erased.iter().all(|at| (given..refused).contains(at)), "{given} {erased:?} {refused}");
+    assert!(at("affect.update").is_empty(), "{events:#?}");
 }
 
 #[test]
