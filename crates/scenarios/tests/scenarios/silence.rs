@@ -219,5 +219,5 @@ fn calls_that_outlast_the_drain_are_ended_toward_both_parties() {
         party.answer(&bye, "200 OK");
     }
     assert!(sidetone.process().wait().success());
-    assert_eq!(ended(&sidetone.events()), "operator");
+    assert_eq!(ended(&sidetone.events()), "terminated");
 }
