@@ -14,7 +14,7 @@ pub const REST: Duration = Duration::from_secs(5);
 /// Free RTP ports (even; RFC 3550 §11 puts RTCP on the odd one above), an own list for each local address.
 ///
 /// Ports are handed out in shuffled order, so that nobody can guess the next one. A returned port goes to the back of the
-/// queue, and one that media has flown by is not handed out before it has rested for [`REST`], even if no other is free.
+/// queue, and one that media has flown by is not handed out before it has rested for a while (`REST`), even if no other is free.
 #[derive(Debug)]
 pub struct PortPool {
     range: PortRange,
