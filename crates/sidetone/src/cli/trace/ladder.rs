@@ -69,7 +69,7 @@ impl Ladder {
         let (id, sip) = (text(line, "id"), text(line, "sip_call_id"));
         let age = line.get("age_ms").and_then(Value::as_u64).unwrap_or(0) / 1000;
         let state = format!(
-            "{} by {} to {}, {}, up for {}:{:02}; what came before was not watched",
+            "{} by {} to {}, {}, up for {}:{:02}",
             text(line, "direction"),
             text(line, "trunk"),
             text(line, "pbx"),
@@ -77,7 +77,12 @@ impl Ladder {
             age / 60,
             age % 60,
         );
-        let mut lines = vec![format!("call {id}"), format!("Call-ID {sip}"), state];
+        let mut lines = vec![
+            format!("call {id}"),
+            format!("Call-ID {sip}"),
+            state,
+            "what came before was not watched".to_owned(),
+        ];
         lines.iter_mut().for_each(|line| *line = self.paint.dim(cut(line, self.width)));
         lines
     }
