@@ -9,5 +9,6 @@ mod inbox;
 mod worker;
 
 pub use call::{CallAnalysis, leg, sample};
+pub use ear::{Audible, Inaudible};
 pub use inbox::{Closed, Inbox, Orders, inbox};
 pub use worker::{Outcome, Work, Worker, WorkerCounters};

@@ -34,7 +34,7 @@ use quality::Change;
 use transfer::Transfers;
 pub use view::{CallView, LegView, StreamView};
 
-use crate::analysis::{Orders, Outcome, Work, leg};
+use crate::analysis::{Audible, Orders, Outcome, Work, leg};
 use crate::disclosure::Disclosure;
 use crate::media::{Notice, PlanChange};
 use crate::signalling::RoutedTo;
@@ -500,7 +500,7 @@ impl Calls {
         self.revoice(entry, call);
         let Some((_, plan)) = entry.talk() else { return };
         let input = match plan {
-            plan if plan.answered && plan.tappable.is_err() => Input::Untappable,
+            plan if plan.answered && plan.is_agreed() && plan.tappable.is_err() => Input::Untappable,
             plan if !plan.answered && plan.trunk.remote_rtp.is_some() && plan.pbx.remote_rtp.is_some() => {
                 Input::EarlyMedia
             }
@@ -659,6 +659,20 @@ impl Calls {
                 self.bus.publish(entry.tell_at(at, *insight));
             }
             Outcome::Key(key, digit, medium) => self.key_pressed(inner, key, digit, medium),
+            Outcome::Audible(key, stream, face, Audible { restored, reason }) => {
+                let Some(entry) = inner.calls.get_mut(&key).filter(|entry| !entry.is_over()) else { return };
+                let (call, side, reason) = (entry.call().id, face.as_str(), words::inaudible(reason));
+                if restored {
+                    tracing::info!(%call, stream, side, "there is sound in what comes from this side again");
+                } else {
+                    inner.counters.untappable += 1;
+                    tracing::warn!(%call, stream, side, ?reason, "packets come from this side, and no sound can be made of them");
+                }
+                let state = if restored { MediaState::Restored } else { MediaState::Lost };
+                let stream = u32::try_from(stream).unwrap_or(u32::MAX);
+                let happening = CallUntappable { stream, reason, leg: Some(leg(face)), state };
+                self.bus.publish(entry.tell(self.epoch.elapsed(), happening));
+            }
             Outcome::Finished { call: key, summary, timeline, heard } => {
                 if let Some(entry) = inner.calls.get_mut(&key) {
                     entry.consent.machine.heard(&heard);

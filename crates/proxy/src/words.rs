@@ -17,6 +17,18 @@ pub const fn cause(cause: anchor::Cause) -> sidetone_events::Cause {
     }
 }
 
+/// Why packets can't be heard.
+#[must_use]
+pub const fn inaudible(reason: crate::analysis::Inaudible) -> sidetone_events::Untappable {
+    use crate::analysis::Inaudible;
+    use sidetone_events::Untappable as Told;
+    match reason {
+        Inaudible::UnknownCodec => Told::UnknownCodec,
+        Inaudible::UnknownPayloadType => Told::UnknownPayloadType,
+        Inaudible::Undecodable => Told::Undecodable,
+    }
+}
+
 /// Why a stream can't be listened to.
 #[must_use]
 pub const fn untappable(reason: anchor::Untappable) -> sidetone_events::Untappable {

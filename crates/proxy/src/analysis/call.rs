@@ -20,7 +20,7 @@ use sidetone_insight::{
 use sidetone_sip::Face;
 use sidetone_sip::anchor::{MediaKind, StreamPlan};
 
-use super::ear::{Ear, Keys};
+use super::ear::{Audible, Ear, Keys};
 
 /// Streams of a call that are kept in mind. Calls have one audio stream, seldom two.
 const MAX_STREAMS: usize = 16;
@@ -183,7 +183,12 @@ impl CallAnalysis {
             .plans
             .iter()
             .max_by_key(|(stream, plan)| (readiness(plan), self.stream == Some(**stream), Reverse(**stream)));
-        self.stream = best.map(|(stream, _)| *stream);
+        let best_stream = best.map(|(stream, _)| *stream);
+        if self.stream != best_stream {
+            self.stream = best_stream;
+            self.customer.turn();
+            self.agent.turn();
+        }
         if let Some((_, plan)) = best {
             // What a party sends is numbered by the other party's SDP (RFC 3264 §5.1).
             self.customer.expect(&plan.pbx, &plan.trunk);
@@ -325,6 +330,14 @@ impl CallAnalysis {
     /// The next thing to tell, with its time in the call.
     pub fn poll(&mut self) -> Option<(Duration, Insight)> {
         self.ready.pop_front()
+    }
+
+    /// Whether a party's packets can be heard, if that has changed: with the m-line and the party's face.
+    pub fn poll_audible(&mut self) -> Option<(usize, Face, Audible)> {
+        let stream = self.stream?;
+        [Face::Trunk, Face::Pbx]
+            .into_iter()
+            .find_map(|face| self.ear(face).poll_audible().map(|audible| (stream, face, audible)))
     }
 
     /// The customer's voice that has reached the network's features since the last time.

@@ -1,5 +1,6 @@
 //! One leg's way from RTP packets to marked 8 kHz PCM, and to what may be heard in it.
 
+mod audibility;
 mod decoding;
 mod formats;
 mod gate;
@@ -24,6 +25,8 @@ use sidetone_rtp::reorder::{Packet, Played, Reorder, Settings, Timing};
 use sidetone_rtp::telephone_event::Sources;
 use sidetone_sip::anchor::EndPlan;
 
+use audibility::Audibility;
+pub use audibility::{Audible, Inaudible};
 use decoding::Decoding;
 use formats::{Formats, Role as Kind};
 use gate::{Admission, Gate};
@@ -47,6 +50,7 @@ pub(super) struct Ear {
     keys: Option<Keys>,
     pace: SyllableCounter,
     syllables: u32,
+    audibility: Audibility,
     formats: Formats,
     decoder: Option<Decoding>,
     /// Taken out while its packets are worked on, since it lends out one payload at a time.
@@ -122,6 +126,7 @@ impl Ear {
             keys: None,
             pace: SyllableCounter::new(),
             syllables: 0,
+            audibility: Audibility::default(),
             formats: Formats::default(),
             decoder: None,
             reorder: Some(Box::new(Reorder::new(Settings::default()))),
@@ -162,9 +167,15 @@ impl Ear {
 
     /// A packet that came at call time `at`.
     pub(super) fn packet(&mut self, at: Duration, packet: &[u8]) {
-        let Ok(view) = RtpView::parse(packet) else { return };
-        if self.hear_key(at, &view) && !self.is_in_order(&view) {
+        let Ok(view) = RtpView::parse(packet) else {
+            return self.audibility.packet(at, Err(Inaudible::Undecodable));
+        };
+        let is_key = self.hear_key(at, &view);
+        if is_key && !self.is_in_order(&view) {
             return;
+        }
+        if !is_key && let Some(reason) = self.formats.unheard(view.payload_type()) {
+            self.audibility.packet(at, Err(reason));
         }
         self.ordered = Some((view.ssrc(), view.sequence()));
         let timing = self.codec(view.payload_type()).map_or(Timing::default(), |codec| Timing {
@@ -214,6 +225,7 @@ impl Ear {
     /// Time has come to `now` in the call.
     pub(super) fn advance(&mut self, now: Duration) {
         self.play(now);
+        self.audibility.advance(now);
         self.events.advance(now);
         if let Some(keys) = &mut self.keys {
             keys.events(&mut self.events);
@@ -360,6 +372,16 @@ impl Ear {
     /// From the role's time to call time.
     pub(super) fn call_time(&self, media: Duration) -> Duration {
         self.timeline.call_time(samples(self.role_since) + media)
+    }
+
+    /// Another stream is listened to from now on.
+    pub(super) fn turn(&mut self) {
+        self.audibility = Audibility::default();
+    }
+
+    /// Whether there is sound in what comes, if that has changed.
+    pub(super) fn poll_audible(&mut self) -> Option<Audible> {
+        self.audibility.poll()
     }
 
     /// The next key that the party has pressed.

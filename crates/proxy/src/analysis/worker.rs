@@ -325,6 +325,9 @@ fn tell(key: CallKey, call: &mut CallAnalysis, counters: &WorkerCounters, report
     while let Some((digit, medium)) = call.poll_key() {
         report(Outcome::Key(key, digit, medium));
     }
+    while let Some((stream, face, audible)) = call.poll_audible() {
+        report(Outcome::Audible(key, stream, face, audible));
+    }
     while let Some((at, insight)) = call.poll() {
         report(Outcome::Insight(key, at, Box::new(insight)));
     }

@@ -289,8 +289,7 @@ impl MediaPlane for Engine {
     }
 
     fn apply(&mut self, call: CallKey, stream: usize, plan: &StreamPlan) {
-        if plan.trunk.signalled_from.is_some()
-            && plan.pbx.signalled_from.is_some()
+        if plan.is_agreed()
             && let Some(taken) = self.calls.get_mut(&call)
         {
             taken.flowed = true;

@@ -275,10 +275,11 @@ impl Relay {
         let mut audio = false;
         let mut original = None;
         if rtp && readable {
+            // Also what can't be parsed: whoever listens says of it that it can't be heard.
+            audio = true;
             if let Ok(view) = RtpView::parse(packet) {
                 let clock = from.clock_rates.get(usize::from(view.payload_type())).copied().unwrap_or(8_000);
                 from.stats.receive(now, &view, clock);
-                audio = true;
                 match from.fit(&mut toward.voiceover, now, &view, clock) {
                     Verdict::AsItIs => {}
                     Verdict::Held => return Outcome::Held { audio },

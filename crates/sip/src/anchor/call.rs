@@ -258,6 +258,7 @@ impl Call {
             let Some(plan) = plan::plan(&view, i, self.caller_face, answered) else { continue };
             if let Err(reason) = plan.tappable
                 && answered
+                && plan.is_agreed()
                 && *reported != Some(reason)
                 && plan.trunk.remote_rtp.or(plan.pbx.remote_rtp).is_some()
             {

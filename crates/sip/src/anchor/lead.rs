@@ -21,6 +21,13 @@ struct Passed<'m> {
 }
 
 impl Passed<'_> {
+    /// Whether an m-line behind the first `most` asks for media, or there are too many to be kept in mind. Such as are turned
+    /// down stay where they are for the length of a call (RFC 3264 §8) and cost nothing.
+    fn is_beyond(&self, most: usize) -> bool {
+        self.streams.len() > most.saturating_mul(TURNED_DOWN)
+            || self.streams.iter().skip(most).any(|stream| !stream.rejected)
+    }
+
     fn is_all_unreadable(&self) -> bool {
         !self.streams.is_empty() && self.streams.iter().all(|stream| stream.unreadable)
     }
@@ -34,6 +41,9 @@ pub(super) enum Obstacle {
     Misaimed,
     NoPorts,
 }
+
+/// So many times the most m-lines that ask for media may stand in a description, those that are turned down included.
+const TURNED_DOWN: usize = 4;
 
 /// What a body holds.
 enum Carried<'m> {
@@ -67,7 +77,7 @@ impl<M: MediaPlane> Anchor<M> {
         edit: &mut Edit,
     ) -> Result<Option<Arc<Party>>, Obstacle> {
         match Carried::read(request).map_err(|_| Obstacle::Malformed)? {
-            Carried::Sdp(passed) if passed.streams.len() > self.settings.max_streams => {
+            Carried::Sdp(passed) if passed.is_beyond(self.settings.max_streams) => {
                 Err(Obstacle::TooManyStreams)
             }
             // One that can't be read beside others is rejected on its way; where there is no other, nothing is left.

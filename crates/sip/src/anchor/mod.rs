@@ -66,7 +66,7 @@ pub struct CallKey(pub u64);
 pub struct Settings {
     /// Most calls at once; more are refused with 503.
     pub max_calls: usize,
-    /// Most m-lines of a call; an offer with more is refused with 488.
+    /// Most m-lines of a call that ask for media; an offer with more is refused with 488.
     pub max_streams: usize,
     /// Most dialogs that a call may fork into; beyond, the oldest early one is forgotten.
     pub max_forks: usize,

@@ -15,13 +15,19 @@ pub struct StreamPlan {
     pub trunk: EndPlan,
     /// The party on the PBX's side.
     pub pbx: EndPlan,
-    /// Whether it can be listened to.
+    /// Whether it can be listened to. Nothing is held against one that a party has turned down.
     pub tappable: Result<(), Untappable>,
     /// The call is answered; before, what flows is early media.
     pub answered: bool,
 }
 
 impl StreamPlan {
+    /// Whether both parties have described it: an offer alone says what may be, not what is.
+    #[must_use]
+    pub const fn is_agreed(&self) -> bool {
+        self.trunk.signalled_from.is_some() && self.pbx.signalled_from.is_some()
+    }
+
     /// The party on that face.
     #[must_use]
     pub const fn end(&self, face: Face) -> &EndPlan {
@@ -87,7 +93,9 @@ pub(super) fn plan(view: &View, index: usize, caller_face: Face, answered: bool)
     let caller = stream(view.caller.as_deref(), index);
     let callee = stream(view.callee.as_deref(), index);
     let either = caller.or(callee)?.0;
-    let closed = [caller, callee].iter().flatten().any(|(s, _)| s.rejected);
+    // An answer that leaves an m-line out has not taken it (RFC 3264 §6 forbids it, and it is done).
+    let left_out = view.caller.is_some() && view.callee.is_some() && (caller.is_none() || callee.is_none());
+    let closed = left_out || [caller, callee].iter().flatten().any(|(s, _)| s.rejected);
     let mux = [caller, callee].iter().all(|end| end.is_some_and(|(s, _)| s.mux));
     let end = |side, party| end(party, closed, mux, view.holds(side, index));
     let (caller_end, callee_end) = (end(Side::Caller, caller), end(Side::Callee, callee));
@@ -95,7 +103,8 @@ pub(super) fn plan(view: &View, index: usize, caller_face: Face, answered: bool)
         Face::Trunk => (caller_end, callee_end),
         Face::Pbx => (callee_end, caller_end),
     };
-    let tappable = tappable(caller.map(|(s, _)| s), callee.map(|(s, _)| s));
+    // Of a stream that one party has turned down there is nothing to be heard, however it was offered.
+    let tappable = if closed { Ok(()) } else { tappable(caller.map(|(s, _)| s), callee.map(|(s, _)| s)) };
     Some(StreamPlan { kind: either.kind, trunk, pbx, tappable, answered })
 }
 

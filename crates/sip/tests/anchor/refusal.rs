@@ -119,3 +119,17 @@ fn too_many_streams_in_a_response() {
     assert_eq!(s.anchor.media().reserved.len(), 32);
     s.bye(Caller, 2);
 }
+
+/// RFC 3264 §8: an m-line that was turned down keeps its place for the length of a call.
+#[test]
+fn m_lines_that_are_turned_down_are_not_counted() {
+    let mut s = Script::new();
+    let many = audio("192.0.2.1", 4000) + &"m=video 0 RTP/AVP 96\r\n".repeat(40);
+    s.request(Caller, "INVITE 1", None, &many).unwrap();
+    assert_eq!(s.anchor.media().reserved.len(), 2);
+    let beyond =
+        audio("192.0.2.1", 4000) + &"m=video 0 RTP/AVP 96\r\n".repeat(15) + "m=audio 4002 RTP/AVP 0\r\n";
+    assert_eq!(status(Script::new().request(Caller, "INVITE 1", None, &beyond)), 488);
+    let endless = audio("192.0.2.1", 4000) + &"m=video 0 RTP/AVP 96\r\n".repeat(64);
+    assert_eq!(status(Script::new().request(Caller, "INVITE 1", None, &endless)), 488);
+}

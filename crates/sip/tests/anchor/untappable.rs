@@ -89,3 +89,45 @@ fn msrp_passes_by() {
     let (_, facts) = call(&msrp("192.0.2.1"), &msrp("10.0.0.2"));
     assert_eq!(facts, ["untappable 1: not-relayed"]);
 }
+
+/// A PBX that offers both, encrypted first, and a party that takes the plain one: an answer decides what is heard.
+#[test]
+fn an_encrypted_m_line_that_the_answer_turns_down_is_not_told() {
+    let two = |ip: &str, encrypted: u16, plain: u16| {
+        audio(ip, encrypted).replace("RTP/AVP", "RTP/SAVP")
+            + "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\n"
+            + &format!("m=audio {plain} RTP/AVP 0\r\n")
+    };
+    let (mut s, facts) = call(&two("192.0.2.1", 4000, 4002), &two("10.0.0.2", 0, 5002));
+    assert!(facts.is_empty(), "{facts:?}");
+    assert_eq!((s.plan(0).tappable, s.plan(1).tappable), (Ok(()), Ok(())));
+    assert_eq!((s.media(0), s.media(1)), ("? - ?".to_owned(), "192.0.2.1:4002 - 10.0.0.2:5002".to_owned()));
+    // One that is taken up is told still.
+    let (_, facts) = call(&two("192.0.2.1", 4000, 4002), &two("10.0.0.2", 5000, 0));
+    assert_eq!(facts, ["untappable 0: srtp"]);
+}
+
+#[test]
+fn an_answer_that_leaves_an_m_line_out_has_not_taken_it() {
+    let crypto = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\n";
+    let offer = audio("192.0.2.1", 4000) + "m=audio 4002 RTP/SAVP 0\r\n" + crypto;
+    let (mut s, facts) = call(&offer, &audio("10.0.0.2", 5000));
+    assert!(facts.is_empty(), "{facts:?}");
+    assert_eq!((s.media(0), s.media(1)), ("192.0.2.1:4000 - 10.0.0.2:5000".to_owned(), "? - ?".to_owned()));
+}
+
+/// The 2xx of a late offer is an offer; the ACK has the answer.
+#[test]
+fn an_offer_in_a_response_is_judged_by_the_answer_in_the_ack() {
+    let crypto = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\n";
+    let offer = |encrypted: u16, ip: &str| {
+        audio(ip, encrypted).replace("RTP/AVP", "RTP/SAVP") + crypto + "m=audio 5002 RTP/AVP 0\r\n"
+    };
+    let mut s = Script::new();
+    s.request(Caller, "INVITE 1", None, "").unwrap();
+    s.response(Caller, 200, "INVITE 1", "b", &offer(5000, "10.0.0.2"));
+    s.request(Caller, "ACK 1", Some("b"), &offer(0, "192.0.2.1")).unwrap();
+    let facts = s.facts();
+    assert!(!facts.iter().any(|fact| fact.starts_with("untappable")), "{facts:?}");
+    assert_eq!(s.media(1), "192.0.2.1:5002 - 10.0.0.2:5002");
+}

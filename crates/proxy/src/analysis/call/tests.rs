@@ -8,6 +8,7 @@ use sidetone_sip::anchor::{CallKey, StreamPlan, Untappable};
 
 use super::CallAnalysis;
 use crate::analysis::ear::testing::{Datagram, Phone, caller, ms, permit, plan, rejected};
+use crate::analysis::{Audible, Inaudible};
 
 const ONE: CallKey = CallKey(1);
 const TEN: Duration = ms(10_000);
@@ -259,4 +260,92 @@ fn the_answer_and_a_hold_divide_packets_by_their_own_times() {
     assert_eq!(customer(&mut call, 0, &packets[50..100]), ms(1_000));
     assert_eq!(customer(&mut call, 0, &packets[100..200]), Duration::ZERO, "on hold");
     assert_eq!(customer(&mut call, 0, &packets[200..]), ms(1_000));
+}
+
+/// Twelve seconds of a stream that something was done to, and two as they should be: what is told, and when.
+fn told_of(spoil: impl Fn(&mut Vec<u8>)) -> Vec<(Duration, Audible)> {
+    let (mut call, mut phone) = (unheard(), Phone::new(Duration::ZERO));
+    let mut packets = phone.speak(&caller(ms(4_000), ms(16_000)));
+    packets.iter_mut().for_each(|(_, packet)| spoil(packet));
+    packets.extend(phone.speak(&caller(ms(16_000), ms(18_000))));
+    let mut told = Vec::new();
+    for (at, packet) in &packets {
+        call.packet(*at, 0, Face::Trunk, packet);
+        call.advance(*at);
+        while let Some((stream, face, audible)) = call.poll_audible() {
+            assert_eq!((stream, face), (0, Face::Trunk));
+            told.push((*at, audible));
+        }
+    }
+    told
+}
+
+/// What is wrong with a packet.
+type Spoil<'a> = &'a dyn Fn(&mut Vec<u8>);
+
+#[test]
+fn packets_that_yield_no_sound_are_told_with_their_reason_and_taken_back() {
+    let number = |payload_type: u8| move |packet: &mut Vec<u8>| packet[1] = (packet[1] & 0x80) | payload_type;
+    let cases: [(&str, Spoil<'_>, Inaudible); 5] = [
+        ("a number that nobody has listed", &number(77), Inaudible::UnknownPayloadType),
+        ("a header and nothing behind it", &|packet| packet.truncate(12), Inaudible::Undecodable),
+        ("another version of RTP", &|packet| packet[0] = 0, Inaudible::Undecodable),
+        (
+            "padding longer than the packet",
+            &|packet| {
+                packet[0] |= 0x20;
+                *packet.last_mut().unwrap() = 255;
+            },
+            Inaudible::Undecodable,
+        ),
+        ("SRTP under the name of RTP", &|packet| packet.extend([7; 10]), Inaudible::Undecodable),
+    ];
+    for (name, spoil, reason) in cases {
+        let told = told_of(spoil);
+        let [(lost_at, lost), (restored_at, restored)] = told[..] else { panic!("{name}: {told:?}") };
+        assert_eq!(
+            (lost, restored),
+            (Audible { restored: false, reason }, Audible { restored: true, reason }),
+            "{name}"
+        );
+        assert!((ms(10_000)..ms(11_100)).contains(&lost_at), "{name}: {lost_at:?}");
+        assert!((ms(12_400)..ms(14_000)).contains(&restored_at), "{name}: {restored_at:?}");
+    }
+    assert_eq!(told_of(|_| {}), []);
+}
+
+/// RFC 2198, and a codec that is not decoded here, beside one that is.
+#[test]
+fn a_listed_number_of_another_codec_is_told_as_such() {
+    for encoding in ["red", "G729", "X-ODD", "telephone-eventual"] {
+        let mut both = plan(Ok(()));
+        for end in [&mut both.trunk, &mut both.pbx] {
+            let mut format = end.formats[0].clone();
+            (format.payload_type, format.encoding) = (103, encoding.to_owned());
+            end.formats.push(format);
+        }
+        let (mut call, mut phone) = (unheard(), Phone::new(Duration::ZERO));
+        call.plan(0, &both);
+        let mut told = Vec::new();
+        for (at, mut packet) in phone.speak(&caller(ms(4_000), ms(16_000))) {
+            packet[1] = 103;
+            call.packet(at, 0, Face::Pbx, &packet);
+            call.advance(at);
+            told.extend(call.poll_audible());
+        }
+        let lost = Audible { restored: false, reason: Inaudible::UnknownCodec };
+        assert_eq!(told, [(0, Face::Pbx, lost)], "{encoding}");
+    }
+}
+
+/// Keys and comfort noise are not sound that is missing.
+#[test]
+fn a_held_key_is_no_stream_that_can_not_be_heard() {
+    let (mut call, mut phone) = (unheard(), Phone::new(Duration::ZERO));
+    let packets: Vec<Datagram> = (0..75).flat_map(|_| phone.press()).collect();
+    for (at, packet) in &packets {
+        call.packet(*at, 0, Face::Trunk, packet);
+        call.advance(*at);
+        assert_eq!(call.poll_audible(), None, "{at:?}");
+    }
 }

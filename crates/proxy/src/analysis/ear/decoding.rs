@@ -5,6 +5,7 @@ use sidetone_emotion::mark::FrameMark;
 use sidetone_rtp::reorder::Packet;
 
 use super::Ear;
+use super::audibility::Inaudible;
 use super::gate::Admission;
 use super::timeline::RATE;
 
@@ -26,7 +27,9 @@ impl Ear {
         if !self.decoder.as_ref().is_some_and(fits) {
             // What was lost was the old codec's.
             self.conceal();
-            let Some(decoder) = Decoding::new(packet.payload_type, codec) else { return };
+            let Some(decoder) = Decoding::new(packet.payload_type, codec) else {
+                return self.audibility.packet(packet.arrived, Err(Inaudible::UnknownCodec));
+            };
             self.decoder = Some(decoder);
         }
         self.recover(packet.payload);
@@ -37,6 +40,9 @@ impl Ear {
         let Some(decoding) = &mut self.decoder else { return };
         self.native.clear();
         let decoded = decoding.decoder.decode(packet.payload, &mut self.native).is_ok();
+        let fits = self.audibility.fits(&codec, packet.sequence, packet.timestamp, packet.duration);
+        let sounds = decoded && fits && !self.native.is_empty();
+        self.audibility.packet(packet.arrived, if sounds { Ok(()) } else { Err(Inaudible::Undecodable) });
         if !decoded {
             // A payload that can't be decoded sounds as if it had been lost.
             self.native.clear();

@@ -4,6 +4,8 @@ use sidetone_codec::Codec;
 use sidetone_sip::anchor::EndPlan;
 use sidetone_sip::sdp::Format;
 
+use super::audibility::Inaudible;
+
 /// The payload types of one direction.
 #[derive(Debug, Default)]
 pub(super) struct Formats {
@@ -59,6 +61,17 @@ impl Formats {
 
     pub(super) fn codec(&self, payload_type: u8) -> Option<&Codec> {
         self.known.iter().find(|(known, _)| *known == payload_type).map(|(_, codec)| codec)
+    }
+
+    /// Why a packet under that number can't be heard, if its number alone says so.
+    pub(super) fn unheard(&self, payload_type: u8) -> Option<Inaudible> {
+        if self.codec(payload_type).is_some() {
+            None
+        } else if self.listed & bit(payload_type) == 0 {
+            Some(Inaudible::UnknownPayloadType)
+        } else {
+            Some(Inaudible::UnknownCodec)
+        }
     }
 
     /// Whether a packet under that number holds keys.

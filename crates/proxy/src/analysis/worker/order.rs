@@ -7,6 +7,8 @@ use sidetone_insight::{Insight, Summary, Thresholds, TimelinePoint};
 use sidetone_sip::Face;
 use sidetone_sip::anchor::{CallKey, StreamPlan};
 
+use crate::analysis::ear::Audible;
+
 /// What the call book asks of a worker.
 #[derive(Debug)]
 pub enum Work {
@@ -74,6 +76,8 @@ pub enum Outcome {
     Insight(CallKey, Duration, Box<Insight>),
     /// The customer pressed a key.
     Key(CallKey, char, Medium),
+    /// The packets of the party on that face, of that m-line, can't be heard, or can be again.
+    Audible(CallKey, usize, Face, Audible),
     /// Nothing more comes for the call.
     Finished {
         /// The call.

@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use sidetone_consent::permit::{RecordingPermit, Stated};
 use sidetone_events::{
-    CallAnswered, CallEnded, CallId, CallRef, CallStarted, Cause, Direction, Event, Happening, Narrator,
-    Parties, Timestamp,
+    CallAnswered, CallEnded, CallId, CallRef, CallStarted, CallUntappable, Cause, Direction, Event,
+    Happening, MediaState, Narrator, Parties, Timestamp,
 };
 use sidetone_insight::{Leg, Summary, Thresholds, TimelinePoint};
-use sidetone_proxy::analysis::CallAnalysis;
+use sidetone_proxy::analysis::{Audible, CallAnalysis, leg};
+use sidetone_proxy::words;
 use sidetone_sip::Face;
 
 use super::Bench;
@@ -153,6 +154,16 @@ impl Replay {
     }
 
     fn tell(&mut self) {
+        while let Some((stream, face, Audible { restored, reason })) = self.analysis.poll_audible() {
+            let stream = u32::try_from(stream).unwrap_or(u32::MAX);
+            let state = if restored { MediaState::Restored } else { MediaState::Lost };
+            // Whose voice it is is not said where nobody knows.
+            let leg = self.is_judged().then(|| leg(face));
+            self.happened(
+                self.advanced,
+                CallUntappable { stream, reason: words::inaudible(reason), leg, state },
+            );
+        }
         while let Some((at, insight)) = self.analysis.poll() {
             // Conduct is told by role: of parties without one it would be a guess.
             if !self.is_judged() {

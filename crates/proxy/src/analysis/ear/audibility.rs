@@ -1,0 +1,254 @@
+//! Whether what arrives can be heard. Packets that yield no sound for ten seconds are told of, once, with the reason; that is
+//! taken back when sound comes after all.
+//!
+//! A second is judged by its majority, since a decoder makes something of many a packet that was never meant for it. What
+//! carries no sound by its nature (telephone-events, comfort noise) counts on neither side.
+
+use std::time::Duration;
+
+use sidetone_codec::Codec;
+
+/// So long packets must yield no sound before that is told.
+const UNHEARD: Duration = Duration::from_secs(10);
+/// What is judged at once.
+const SECOND: Duration = Duration::from_secs(1);
+/// A pause that divides one stream from the next: what keeps a NAT's port open (RFC 6263) comes more seldom.
+const PAUSE: Duration = Duration::from_secs(2);
+/// So many packets make a stream: a second of audio.
+const STREAM: u32 = 50;
+/// By how much SRTP makes a payload longer: its authentication tag of 32 or 80 bits (RFC 3711 §5.2), 128 bits of AEAD
+/// (RFC 7714 §12), each also with a key identifier of four octets.
+const SRTP_TAGS: [u32; 6] = [4, 8, 10, 14, 16, 20];
+
+/// Why packets can't be heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inaudible {
+    /// Their payload type is described, as something that is not decoded here.
+    UnknownCodec,
+    /// Nobody has described their payload type.
+    UnknownPayloadType,
+    /// They can't be decoded as what they should be: cut, encrypted, or of another codec.
+    Undecodable,
+}
+
+/// Something that has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Audible {
+    /// Whether there is sound again; else there is none.
+    pub restored: bool,
+    /// Why there was, or is, none.
+    pub reason: Inaudible,
+}
+
+/// Counts of packets: heard, and by reason not.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    heard: u32,
+    codec: u32,
+    payload_type: u32,
+    undecodable: u32,
+}
+
+impl Counts {
+    const fn unheard(self) -> u32 {
+        self.codec.saturating_add(self.payload_type).saturating_add(self.undecodable)
+    }
+
+    fn count(&mut self, heard: Result<(), Inaudible>) {
+        let count = match heard {
+            Ok(()) => &mut self.heard,
+            Err(Inaudible::UnknownCodec) => &mut self.codec,
+            Err(Inaudible::UnknownPayloadType) => &mut self.payload_type,
+            Err(Inaudible::Undecodable) => &mut self.undecodable,
+        };
+        *count = count.saturating_add(1);
+    }
+
+    fn add(&mut self, other: Self) {
+        self.codec = self.codec.saturating_add(other.codec);
+        self.payload_type = self.payload_type.saturating_add(other.payload_type);
+        self.undecodable = self.undecodable.saturating_add(other.undecodable);
+    }
+
+    fn reason(self) -> Inaudible {
+        if self.codec >= self.payload_type.max(self.undecodable) {
+            Inaudible::UnknownCodec
+        } else if self.payload_type >= self.undecodable {
+            Inaudible::UnknownPayloadType
+        } else {
+            Inaudible::Undecodable
+        }
+    }
+}
+
+/// The audio packet before.
+#[derive(Debug, Clone, Copy)]
+struct Before {
+    sequence: u64,
+    timestamp: u32,
+    duration: u32,
+}
+
+/// Watches the packets of one leg.
+#[derive(Debug, Default)]
+pub(super) struct Audibility {
+    /// When the second began that is being counted, with its first packet.
+    begun: Option<Duration>,
+    second: Counts,
+    /// When the seconds without sound began, and what came in them.
+    since: Option<Duration>,
+    unheard: Counts,
+    newest: Duration,
+    before: Option<Before>,
+    told: Option<Inaudible>,
+    change: Option<Audible>,
+}
+
+impl Audibility {
+    /// A packet came at `at` that should carry sound; whether it yielded any.
+    pub(super) fn packet(&mut self, at: Duration, heard: Result<(), Inaudible>) {
+        self.advance(at);
+        if at.saturating_sub(self.newest) > PAUSE {
+            (self.since, self.unheard) = (None, Counts::default());
+        }
+        self.newest = self.newest.max(at);
+        self.begun.get_or_insert(at);
+        self.second.count(heard);
+    }
+
+    /// Time has come to `now`.
+    pub(super) fn advance(&mut self, now: Duration) {
+        let Some(begun) = self.begun.filter(|begun| now.saturating_sub(*begun) >= SECOND) else { return };
+        self.begun = None;
+        let second = std::mem::take(&mut self.second);
+        if second.heard >= second.unheard() {
+            (self.since, self.unheard) = (None, Counts::default());
+            if let Some(reason) = self.told.take() {
+                self.change = Some(Audible { restored: true, reason });
+            }
+            return;
+        }
+        let since = *self.since.get_or_insert(begun);
+        self.unheard.add(second);
+        let long = (begun + SECOND).saturating_sub(since) >= UNHEARD;
+        if long && self.told.is_none() && self.unheard.unheard() >= STREAM {
+            let reason = self.unheard.reason();
+            self.told = Some(reason);
+            self.change = Some(Audible { restored: false, reason });
+        }
+    }
+
+    /// Whether an audio packet can be what it says: one that is longer than the time to the next is encrypted, or of another
+    /// codec. Any bytes can be decoded as G.711, and sound like noise.
+    pub(super) fn fits(&mut self, codec: &Codec, sequence: u64, timestamp: u32, duration: u32) -> bool {
+        let before = self.before.replace(Before { sequence, timestamp, duration });
+        let Some(before) = before.filter(|before| before.sequence + 1 == sequence) else {
+            return true;
+        };
+        let step = timestamp.wrapping_sub(before.timestamp);
+        let Some(excess) = before.duration.checked_sub(step).filter(|_| step > 0) else { return true };
+        match codec {
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => !SRTP_TAGS.contains(&excess),
+            // The first octet, in which an Opus packet says how long it is, is encrypted too.
+            Codec::Opus(_) => excess == 0,
+            _ => true,
+        }
+    }
+
+    /// What has changed since the last time.
+    pub(super) fn poll(&mut self) -> Option<Audible> {
+        self.change.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    /// Sends a packet each 20 ms; says what was told, and when.
+    fn run(
+        this: &mut Audibility,
+        from: u64,
+        to: u64,
+        heard: impl Fn(u64) -> Option<Result<(), Inaudible>>,
+    ) -> Vec<(u64, Audible)> {
+        let mut told = Vec::new();
+        for now in (from..to).step_by(20) {
+            if let Some(heard) = heard(now) {
+                this.packet(ms(now), heard);
+            }
+            this.advance(ms(now));
+            told.extend(this.poll().map(|change| (now, change)));
+        }
+        told
+    }
+
+    const LOST: Audible = Audible { restored: false, reason: Inaudible::UnknownPayloadType };
+
+    #[test]
+    fn ten_seconds_without_sound_are_told_once_and_taken_back_once() {
+        let mut this = Audibility::default();
+        assert_eq!(run(&mut this, 0, 5_000, |_| Some(Ok(()))), []);
+        let unheard = |_| Some(Err(Inaudible::UnknownPayloadType));
+        assert_eq!(run(&mut this, 5_000, 60_000, unheard), [(15_000, LOST)]);
+        assert_eq!(
+            run(&mut this, 60_000, 90_000, |_| Some(Ok(()))),
+            [(61_000, Audible { restored: true, ..LOST })]
+        );
+        assert_eq!(run(&mut this, 90_000, 99_900, unheard), []);
+    }
+
+    #[test]
+    fn the_reason_is_that_of_the_most() {
+        let mut this = Audibility::default();
+        let mixed = |now| {
+            let cut = now % 200 == 0;
+            Some(Err(if cut { Inaudible::Undecodable } else { Inaudible::UnknownCodec }))
+        };
+        let told = run(&mut this, 0, 12_000, mixed);
+        assert_eq!(told, [(10_000, Audible { restored: false, reason: Inaudible::UnknownCodec })]);
+    }
+
+    /// Half of what an encrypted Opus stream says happens to be decodable.
+    #[test]
+    fn a_second_is_judged_by_its_majority() {
+        let mut this = Audibility::default();
+        let third = |now| Some(if now % 60 == 0 { Ok(()) } else { Err(Inaudible::Undecodable) });
+        assert_eq!(run(&mut this, 0, 11_000, third).len(), 1);
+        let mut this = Audibility::default();
+        let damaged = |now| Some(if now % 60 == 0 { Err(Inaudible::Undecodable) } else { Ok(()) });
+        assert_eq!(run(&mut this, 0, 60_000, damaged), []);
+    }
+
+    #[test]
+    fn silence_and_keep_alives_are_no_stream() {
+        let mut this = Audibility::default();
+        assert_eq!(run(&mut this, 0, 60_000, |_| None), []);
+        let seldom = |now| (now % 15_000 == 0).then_some(Err(Inaudible::UnknownPayloadType));
+        assert_eq!(run(&mut this, 60_000, 4_000_000, seldom), []);
+        let now_and_then = |now| (now % 1_000 == 0).then_some(Err(Inaudible::UnknownPayloadType));
+        assert_eq!(run(&mut this, 4_000_000, 4_030_000, now_and_then), []);
+    }
+
+    #[test]
+    fn what_is_longer_than_its_time_is_encrypted() {
+        let fits = |codec: &Codec, duration, step: u32| {
+            let mut this = Audibility::default();
+            (0..5_u16).all(|n| this.fits(codec, n.into(), u32::from(n) * step, duration))
+        };
+        for codec in [Codec::Pcmu, Codec::Pcma, Codec::G722] {
+            assert!(fits(&codec, 160, 160) && fits(&codec, 160, 8_000), "{codec:?}");
+            assert!(fits(&codec, 240, 160), "a careless clock");
+            for tag in SRTP_TAGS {
+                assert!(!fits(&codec, 160 + tag, 160), "{codec:?} {tag}");
+            }
+        }
+        let opus = Codec::from_rtpmap("opus", 48_000, 2, "").unwrap();
+        assert!(fits(&opus, 960, 960) && fits(&opus, 960, 19_200));
+        assert!(!fits(&opus, 2_880, 960));
+    }
+}
