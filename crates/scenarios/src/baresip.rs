@@ -42,6 +42,8 @@ pub struct Baresip {
     played: Vec<f64>,
 }
 
+// No jitter buffer: Asterisk's packet-to-packet bridge begins a new count of sequence numbers in the middle of a stream, and
+// where that count is the lower one baresip 1.0 takes every further packet for late, and is deaf for good.
 const CONFIG: &str = "poll_method epoll
 sip_listen @IP:5060
 sip_trans_def udp
@@ -53,7 +55,7 @@ ausrc_channels @CHANNELS
 auplay_channels @CHANNELS
 rtp_ports 40000-40100
 rtcp_enable yes
-jitter_buffer_delay 1-5
+jitter_buffer_delay 0-0
 module_path /usr/lib/baresip/modules
 module g711.so
 module g722.so
@@ -203,8 +205,11 @@ impl Baresip {
             }
             assert!(
                 start.elapsed() < GUARD,
-                "{what}: heard {} samples, of which the last are like the sound sought by {best:.2} only",
-                heard.len()
+                "{what}: heard {} samples, of which the last are like the sound sought by {best:.2} only; \
+                 it receives {} bit/s and printed:\n{}",
+                heard.len(),
+                self.receiving(),
+                self.process.output().replace('\r', "\n").trim()
             );
         }
     }
