@@ -44,9 +44,11 @@ test: setup peers ## everything that must hold, against real peers
 peers: ## install the real peers that the tests talk to
 	@tools/peers/install.sh $(TEST_PEERS)
 
-lint: setup ## formatting, clippy with warnings denied, documentation, licences if cargo-deny is there
+lint: ## formatting, clippy with warnings denied, documentation, structure, licences if cargo-deny is there
+	@tools/setup.sh lint
 	$(CARGO) fmt --all --check
 	@tools/features.sh
+	@python3 tools/structure.py
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 	@tools/deny.sh if-there

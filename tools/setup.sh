@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what building (`tools/setup.sh build`), fuzzing (`fuzz`) or packaging (`package`) lacks. Quick when all is there.
+# Installs what building (`tools/setup.sh build`), fuzzing (`fuzz`), the lints (`lint`) or packaging (`package`) lacks. Quick when all is there.
 set -euo pipefail
 
 as_root() {
@@ -45,6 +45,11 @@ fuzz() {
     fi
 }
 
+lint() {
+    build
+    command -v python3 >/dev/null || apt_install python3
+}
+
 package() {
     local missing=()
     command -v dpkg-shlibdeps >/dev/null || missing+=(dpkg-dev)
@@ -56,6 +61,7 @@ package() {
 case "${1:-}" in
     build) build ;;
     fuzz) fuzz ;;
+    lint) lint ;;
     package) package ;;
-    *) echo "usage: $0 build|fuzz|package" >&2; exit 2 ;;
+    *) echo "usage: $0 build|fuzz|lint|package" >&2; exit 2 ;;
 esac

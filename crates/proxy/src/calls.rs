@@ -6,6 +6,7 @@ mod decisions;
 mod entry;
 mod lookup;
 mod quality;
+mod receipts;
 mod transfer;
 mod view;
 
@@ -22,6 +23,7 @@ use sidetone_events::{
     Direction, MediaProblem, MediaState, NumberHasher, Parties, Timestamp,
 };
 use sidetone_insight::{Insight, Phase as AlertPhase, Thresholds};
+use sidetone_relay::Prompter;
 use sidetone_sip::Face;
 use sidetone_sip::anchor::{CallFact, CallKey, Cause, Claims};
 
@@ -31,14 +33,14 @@ use entry::Entry;
 pub use entry::Phase;
 pub use lookup::{NotOne, NotTaken};
 use quality::Change;
+pub(crate) use receipts::Receipts;
 use transfer::Transfers;
 pub use view::{CallView, LegView, StreamView};
 
-use crate::analysis::{Audible, Orders, Outcome, Work, leg};
-use crate::disclosure::Disclosure;
-use crate::media::{Notice, PlanChange};
 use crate::signalling::RoutedTo;
 use crate::words;
+use sidetone_hear::{Audible, Orders, Outcome, Work, leg};
+use sidetone_relay::{Notice, PlanChange};
 
 /// Calls whose route is known and whose INVITE has not passed yet.
 const MOST_ROUTED: usize = 10_000;
@@ -53,8 +55,9 @@ pub struct Calls {
     workers: Vec<Orders>,
     epoch: Instant,
     epoch_wall: Timestamp,
-    /// What telling callers takes; there from the moment that media is.
-    disclosure: OnceLock<Disclosure>,
+    /// Has announcements played; there from the moment that media is.
+    prompter: OnceLock<Prompter>,
+    receipts: OnceLock<Receipts>,
     /// Announcements that are laid over speech.
     mixing: AtomicUsize,
 }
@@ -151,8 +154,8 @@ impl Calls {
         inner.rule(rules);
         let elapsed = u64::try_from(epoch.elapsed().as_millis()).unwrap_or(0);
         let epoch_wall = Timestamp::from_unix_millis(Timestamp::now().unix_millis().saturating_sub(elapsed));
-        let (disclosure, mixing) = (OnceLock::new(), AtomicUsize::new(0));
-        Self { inner: Mutex::new(inner), bus, hasher, workers, epoch, epoch_wall, disclosure, mixing }
+        let (prompter, receipts, mixing) = (OnceLock::new(), OnceLock::new(), AtomicUsize::new(0));
+        Self { inner: Mutex::new(inner), bus, hasher, workers, epoch, epoch_wall, prompter, receipts, mixing }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -164,15 +167,16 @@ impl Calls {
         self.lock().rule(rules);
     }
 
-    /// From now on callers can be told.
-    pub(crate) fn disclose_by(&self, disclosure: Disclosure) {
-        // Set once, at the start.
-        let _ = self.disclosure.set(disclosure);
+    /// From now on callers can be told, and receipts of it are filed.
+    pub(crate) fn disclose_by(&self, prompter: Prompter, receipts: Receipts) {
+        // Both are set once, at the start.
+        let _ = self.prompter.set(prompter);
+        let _ = self.receipts.set(receipts);
     }
 
-    /// How telling callers stands.
-    pub(crate) fn disclosure(&self) -> Option<&Disclosure> {
-        self.disclosure.get()
+    /// Where receipts are filed.
+    pub(crate) fn receipts(&self) -> Option<&Receipts> {
+        self.receipts.get()
     }
 
     /// The time of day at zero of the process's clock.
@@ -471,8 +475,8 @@ impl Calls {
         for (face, since) in entry.holds() {
             self.order(entry, Work::Held(key, face, since));
         }
-        if let Some(disclosure) = self.disclosure.get() {
-            disclosure.tap(key, entry.worker());
+        if let Some(prompter) = self.prompter.get() {
+            prompter.tap(key, entry.worker());
         }
     }
 
@@ -494,8 +498,8 @@ impl Calls {
         decisions::agreed(entry.call(), stream, &plan);
         entry.plan(now, stream, plan);
         // A stream that is new has to be told who listens.
-        if let (Some(disclosure), Some(worker)) = (self.disclosure.get(), entry.worker()) {
-            disclosure.tap(call, Some(worker));
+        if let (Some(prompter), Some(worker)) = (self.prompter.get(), entry.worker()) {
+            prompter.tap(call, Some(worker));
         }
         self.revoice(entry, call);
         let Some((_, plan)) = entry.talk() else { return };

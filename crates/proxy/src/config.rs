@@ -15,9 +15,9 @@ pub use sidetone_announce::Announcements;
 pub use sidetone_consent::Policy;
 pub use sidetone_consent::policy::Settings as Consent;
 pub use sidetone_insight::Period;
-pub use units::PortRange;
+pub use sidetone_relay::config::{Latching, Media, PortRange};
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -155,88 +155,6 @@ impl std::fmt::Display for Listen {
         };
         write!(f, "{transport}:{}", self.addr)
     }
-}
-
-/// `[media]`
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Media {
-    /// IPv4 address written into SDP, on both faces unless one of the next two says otherwise.
-    #[serde(default = "Media::default_address")]
-    pub address: Ipv4Addr,
-    /// IPv4 address toward the carrier.
-    pub address_trunk: Option<Ipv4Addr>,
-    /// IPv4 address toward the PBX.
-    pub address_pbx: Option<Ipv4Addr>,
-    /// IPv6 address; without it, calls over IPv6 are refused with 488.
-    pub ipv6: Option<std::net::Ipv6Addr>,
-    /// UDP ports to take media ports from; each stream takes an even and an odd one on each face.
-    #[serde(default = "Media::default_ports")]
-    pub ports: PortRange,
-    /// Relay threads.
-    #[serde(default = "Media::default_threads")]
-    pub threads: usize,
-    /// When a call's media has been silent on both sides for this long, both parties are asked whether it is still up. If one
-    /// has no such call any more it is ended toward both; else it goes on. Calls on hold are exempt; `0s` asks nobody.
-    #[serde(default = "Media::default_timeout")]
-    pub timeout: Period,
-    /// Who may be learnt as the source of a leg's media: `sdp`, `signalled` (default) or `open`.
-    #[serde(default)]
-    pub latching: Latching,
-    /// Pause between two looks at the sockets once more than `coalesce_from` streams are up: fewer wake-ups for at
-    /// most this much delay. `0ms` turns it off.
-    #[serde(default = "Media::default_tick")]
-    pub tick: Period,
-    /// Streams from which `tick` applies.
-    #[serde(default = "Media::default_coalesce")]
-    pub coalesce_from: usize,
-}
-
-impl Media {
-    const fn default_address() -> Ipv4Addr {
-        Ipv4Addr::LOCALHOST
-    }
-    const fn default_ports() -> PortRange {
-        PortRange { first: 30_000, last: 39_999 }
-    }
-    const fn default_threads() -> usize {
-        1
-    }
-    fn default_timeout() -> Period {
-        Period::from_secs(60)
-    }
-    fn default_tick() -> Period {
-        Period::from_millis(1)
-    }
-    const fn default_coalesce() -> usize {
-        32
-    }
-
-    /// The address to put into SDP toward one face.
-    #[must_use]
-    pub fn address_toward(&self, face: sidetone_sip::Face, v6: bool) -> Option<IpAddr> {
-        if v6 {
-            return self.ipv6.map(IpAddr::V6);
-        }
-        let own = match face {
-            sidetone_sip::Face::Trunk => self.address_trunk,
-            sidetone_sip::Face::Pbx => self.address_pbx,
-        };
-        Some(IpAddr::V4(own.unwrap_or(self.address)))
-    }
-}
-
-/// Whom a leg's media may come from; the rules stand in `sidetone_rtp::latch`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Latching {
-    /// Only the address in SDP.
-    Sdp,
-    /// That address or the one its SIP came from, any port.
-    #[default]
-    Signalled,
-    /// Whoever comes first. Weaker: only for carriers whose media comes from addresses that nothing announces.
-    Open,
 }
 
 /// `[limits]`

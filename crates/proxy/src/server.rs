@@ -21,20 +21,21 @@ use sidetone_sip::anchor::Cause;
 use tokio::sync::mpsc::Receiver;
 
 use listening::listening;
-use parts::{Missing, disclosure, links, numbers, proxy, rules};
+use parts::{Missing, links, numbers, prompter, proxy, receipts, rules};
 pub use prepared::Prepared;
 pub use reload::{Reload, Reloaded};
 
-use crate::alarm::Alarm;
-use crate::analysis::{Orders, WorkerCounters};
 use crate::calls::Calls;
 use crate::config::Config;
 use crate::control::{self, ControlSocket};
-use crate::media::{Engine, Notice};
 use crate::signalling::{Core, Signalling};
 use crate::stats::Stats;
 use crate::trace::{Trace, Tracer, Wanted};
-use crate::{http, random, tap};
+use crate::{http, random};
+use sidetone_hear::{Orders, WorkerCounters};
+use sidetone_relay::{Engine, Notice};
+use sidetone_tap::TapSender;
+use sidetone_watch::Alarm;
 
 /// What relay threads may have said that nobody has taken in yet; beyond it reports are dropped and counted.
 const MOST_NOTICES: usize = 1_024;
@@ -140,7 +141,7 @@ impl Server {
         let numbers =
             numbers(&config, None, Missing::Begun).map_err(|error| StartError::Config(vec![error]))?;
         let calls = Arc::new(Calls::new(bus.clone(), hasher, orders, rules(&config, numbers), epoch));
-        let mut taps: Vec<Vec<tap::TapSender>> = (0..config.media.threads).map(|_| Vec::new()).collect();
+        let mut taps: Vec<Vec<TapSender>> = (0..config.media.threads).map(|_| Vec::new()).collect();
         let alarm = Alarm::new();
         let mut workers = Vec::new();
         for (number, worker) in listening.into_iter().enumerate() {
@@ -152,15 +153,9 @@ impl Server {
             config.sip.listen.iter().map(|listen| listen.addr).chain(config.http.listen.address());
         let engine = Engine::start(config.media.clone(), taps, &notices, epoch, random::number(), &alarm)?
             .guarding(listening_at.collect());
-        calls.disclose_by(disclosure(
-            &config,
-            library,
-            &engine,
-            &calls,
-            model.as_ref().map(|(_, sha256)| sha256.as_str()),
-            epoch,
-            &alarm,
-        )?);
+        let sha256 = model.as_ref().map(|(_, sha256)| sha256.as_str());
+        let receipts = receipts(&config, sha256)?;
+        calls.disclose_by(prompter(&config, library, &engine, &calls, epoch, &alarm)?, receipts);
         let core =
             Core::new(Arc::clone(&config), proxy(&config, engine), Arc::clone(&calls), random::number());
         let tracer = Tracer::start(tracing_hasher, &calls, calls.epoch_wall(), epoch, &alarm)?;
@@ -260,8 +255,8 @@ impl Server {
         self.shared.calls.file_all();
         let calls = Arc::clone(&self.shared.calls);
         let closed = tokio::task::spawn_blocking(move || {
-            if let Some(disclosure) = calls.disclosure() {
-                disclosure.close();
+            if let Some(receipts) = calls.receipts() {
+                receipts.close();
             }
         });
         if tokio::time::timeout(LAST_EVENTS, closed).await.is_err() {

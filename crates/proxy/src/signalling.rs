@@ -28,9 +28,9 @@ use self::asides::Wanting;
 pub use self::core::{Core, RoutedTo};
 use self::streams::Streams;
 use self::udp::UdpSockets;
-use crate::alarm::Alarm;
 use crate::routing::{Candidate, Lookups, PeerName, Resolver};
 use crate::trace::Tracer;
+use sidetone_watch::Alarm;
 
 /// How long names may take before a call goes on with what has been found. Less than the core's own patience.
 const LOOK_UP_WITHIN: Duration = Duration::from_secs(2);

@@ -12,13 +12,13 @@ use sidetone_events::SinkCounts;
 use sidetone_pbx::LinkCounts;
 use sidetone_sip::Face;
 
-use crate::alarm::Alarm;
-use crate::analysis::WorkerCounters;
+use crate::calls::Receipts;
 use crate::calls::{CallCounters, Calls};
-use crate::disclosure::Disclosure;
-use crate::media::RelayTotals;
 use crate::server::sum;
 use crate::signalling::Core;
+use sidetone_hear::WorkerCounters;
+use sidetone_relay::RelayTotals;
+use sidetone_watch::Alarm;
 
 /// Counters and gauges of the whole process.
 #[derive(Debug, Clone, Serialize)]
@@ -294,7 +294,7 @@ impl Stats {
             events,
             sinks,
             links,
-            receipts: calls.disclosure().and_then(Disclosure::receipts).map(|receipts| receipts.written),
+            receipts: calls.receipts().and_then(Receipts::counters).map(|receipts| receipts.written),
             hosts,
         }
     }

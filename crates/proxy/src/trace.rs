@@ -23,10 +23,10 @@ use tokio::sync::mpsc;
 
 pub(crate) use session::{Traced, Wanted};
 
-use crate::alarm::{Alarm, Heartbeat};
 use crate::calls::Calls;
 use desk::Desk;
 use session::Session;
+use sidetone_watch::{Alarm, Heartbeat};
 
 /// Messages that may wait to be made ready; beyond it they are dropped and counted.
 const MOST_WAITING: usize = 4_096;

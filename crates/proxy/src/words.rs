@@ -19,9 +19,9 @@ pub const fn cause(cause: anchor::Cause) -> sidetone_events::Cause {
 
 /// Why packets can't be heard.
 #[must_use]
-pub const fn inaudible(reason: crate::analysis::Inaudible) -> sidetone_events::Untappable {
-    use crate::analysis::Inaudible;
+pub const fn inaudible(reason: sidetone_hear::Inaudible) -> sidetone_events::Untappable {
     use sidetone_events::Untappable as Told;
+    use sidetone_hear::Inaudible;
     match reason {
         Inaudible::UnknownCodec => Told::UnknownCodec,
         Inaudible::UnknownPayloadType => Told::UnknownPayloadType,

@@ -14,9 +14,8 @@ use sidetone_sip::anchor::CallKey;
 
 use super::entry::Entry;
 use super::{Calls, Inner};
-use crate::analysis::{Work, leg};
-use crate::disclosure::{Job, formats};
-use crate::media::{PlayId, Playing};
+use sidetone_hear::{Work, leg};
+use sidetone_relay::{Job, PlayId, Playing, formats};
 
 /// Most announcements of a call that have been stopped and have yet to be over.
 const MOST_LEAVING: usize = 8;
@@ -217,20 +216,20 @@ impl Calls {
 
     /// Plays the announcement of the policy in force.
     fn announce(&self, entry: &mut Entry, key: CallKey) -> Result<(), Failure> {
-        let disclosure = self.disclosure.get().ok_or(Failure::NoMedia)?;
+        let prompter = self.prompter.get().ok_or(Failure::NoMedia)?;
         let name = entry.consent.decision.announcement.clone().ok_or(Failure::NotFound)?;
         let language = entry.consent.decision.language.clone();
-        let found = disclosure.library.find(&name, Some(&language)).ok_or(Failure::NotFound)?;
+        let found = prompter.library().find(&name, Some(&language)).ok_or(Failure::NotFound)?;
         let recording = Recording {
             name: found.name.clone(),
             language: found.language.clone(),
             sha256: found.clip.digest().to_owned(),
         };
-        let toward = match disclosure.announcements.to {
+        let toward = match prompter.announcements().to {
             Hearer::Customer => vec![Face::Trunk],
             Hearer::Both => vec![Face::Trunk, Face::Pbx],
         };
-        self.start_playing(entry, key, found, disclosure.announcements.mode, toward, true)?;
+        self.start_playing(entry, key, found, prompter.announcements().mode, toward, true)?;
         entry.consent.machine.recording(recording);
         Ok(())
     }
@@ -244,7 +243,7 @@ impl Calls {
         toward: Vec<Face>,
         discloses: bool,
     ) -> Result<(), Failure> {
-        let disclosure = self.disclosure.get().ok_or(Failure::NoMedia)?;
+        let prompter = self.prompter.get().ok_or(Failure::NoMedia)?;
         let id = PlayId(entry.consent.plays + 1);
         let (stream, plan) = entry.talk().ok_or(Failure::NoMedia)?;
         if plan.tappable.is_err() {
@@ -258,14 +257,14 @@ impl Calls {
             self.count_off(&entry.consent.leaving.remove(0));
         }
         let mode = match mode {
-            Mode::Duck if self.mixing() >= disclosure.announcements.most_mixed => Mode::Replace,
+            Mode::Duck if self.mixing() >= prompter.announcements().most_mixed => Mode::Replace,
             mode => mode,
         };
         for face in &toward {
             let (formats, ptime) = formats(&plan, *face);
             let found = found.clone();
             let (call, toward) = (key, *face);
-            disclosure.play(Job { call, stream, toward, id, found, formats, ptime, mode, again: false });
+            prompter.play(Job { call, stream, toward, id, found, formats, ptime, mode, again: false });
         }
         if mode == Mode::Duck {
             self.mix(1);
@@ -290,11 +289,11 @@ impl Calls {
 
     /// Stops the announcement; false if none plays.
     fn hush(&self, entry: &Entry, key: CallKey) -> bool {
-        let (Some(act), Some(disclosure)) = (&entry.consent.playing, self.disclosure.get()) else {
+        let (Some(act), Some(prompter)) = (&entry.consent.playing, self.prompter.get()) else {
             return false;
         };
         for toward in &act.toward {
-            disclosure.hush(key, *toward, act.id);
+            prompter.hush(key, *toward, act.id);
         }
         true
     }
@@ -313,22 +312,22 @@ impl Calls {
         let mut guard = self.lock();
         let key = guard.locate(id).map_err(|error| error.to_string())?;
         let entry = guard.calls.get_mut(&key).ok_or("the call has just ended")?;
-        let disclosure = self.disclosure.get().ok_or("Sidetone is still starting; try again")?;
-        let found = disclosure.library.find(name, language).ok_or_else(|| {
+        let prompter = self.prompter.get().ok_or("Sidetone is still starting; try again")?;
+        let found = prompter.library().find(name, language).ok_or_else(|| {
             let names: std::collections::BTreeSet<&str> =
-                disclosure.library.names().map(|(name, _)| name).collect();
+                prompter.library().names().map(|(name, _)| name).collect();
             let names = names.into_iter().collect::<Vec<_>>().join(", ");
             format!("no announcement is called {name}; there are: {names}")
         })?;
         if let Some(language) = language.filter(|asked| !is_in(&found.language, asked)) {
-            let known = disclosure.library.names().filter(|(known, _)| *known == name);
+            let known = prompter.library().names().filter(|(known, _)| *known == name);
             let known = known.map(|(_, language)| language).collect::<Vec<_>>().join(", ");
             return Err(format!("{name} is not there in `{language}`; it is in {known}"));
         }
         if entry.consent.playing.is_some() {
             return Err("an announcement plays in this call already; two are never heard at once".to_owned());
         }
-        self.start_playing(entry, key, found, disclosure.announcements.mode, toward, false)
+        self.start_playing(entry, key, found, prompter.announcements().mode, toward, false)
             .map_err(|failure| format!("it can't be played: {failure}"))
     }
 
@@ -398,12 +397,12 @@ impl Calls {
 
     /// SDP has changed: an announcement that plays goes on in what is agreed now.
     pub(super) fn revoice(&self, entry: &Entry, key: CallKey) {
-        let (Some(act), Some(disclosure)) = (&entry.consent.playing, self.disclosure.get()) else { return };
+        let (Some(act), Some(prompter)) = (&entry.consent.playing, self.prompter.get()) else { return };
         let Some(plan) = entry.stream_plan(act.stream) else { return };
         for toward in &act.toward {
             let (formats, ptime) = formats(plan, *toward);
             if !formats.is_empty() {
-                disclosure.play(Job {
+                prompter.play(Job {
                     call: key,
                     stream: act.stream,
                     toward: *toward,
@@ -482,14 +481,14 @@ impl Calls {
     /// Files the receipt of a call that is over.
     pub(super) fn file(&self, inner: &mut Inner, key: CallKey) {
         let Inner { calls, counters, .. } = inner;
-        let (Some(entry), Some(disclosure)) = (calls.get_mut(&key), self.disclosure.get()) else { return };
+        let (Some(entry), Some(receipts)) = (calls.get_mut(&key), self.receipts.get()) else { return };
         if std::mem::replace(&mut entry.consent.filed, true) {
             return;
         }
         let ended = entry.ended_at().unwrap_or_else(|| self.now());
         let ended = Moment::from_unix_millis(self.epoch_wall.after(ended).unix_millis());
-        let receipt = entry.consent.receipt(entry, ended, disclosure.model.clone());
-        if !disclosure.receipt(receipt) {
+        let receipt = entry.consent.receipt(entry, ended, receipts.model.clone());
+        if !receipts.file(receipt) {
             counters.receipts_lost += 1;
             tracing::error!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, "a consent receipt could not be filed: too many wait for the disk");
         }

@@ -15,9 +15,9 @@ use sidetone_sip::anchor::{CallKey, Cause, EndPlan, MediaKind, StreamPlan};
 use super::consent::Consent;
 use super::quality::{Change, Watch};
 use super::view::{CallView, LegView, StreamView, codec_name};
-use crate::analysis::leg;
-use crate::media::{EndReport, StreamReport};
 use crate::words;
+use sidetone_hear::leg;
+use sidetone_relay::{EndReport, StreamReport};
 
 /// After so many breakdowns of its analysis a call is carried without.
 const MOST_BROKEN: u32 = 3;

@@ -151,12 +151,12 @@ impl Calls {
 
     /// Whether anything can follow from a language: some announcement is in it, or in it without its region.
     pub(super) fn check_language(&self, telling: &Telling) -> Result<(), NotTaken> {
-        let (Telling::Language(language), Some(disclosure)) = (telling, self.disclosure.get()) else {
+        let (Telling::Language(language), Some(prompter)) = (telling, self.prompter.get()) else {
             return Ok(());
         };
         let base = language.split('-').next().unwrap_or(language);
         let known: std::collections::BTreeSet<&str> =
-            disclosure.library.names().map(|(_, language)| language).collect();
+            prompter.library().names().map(|(_, language)| language).collect();
         if known.contains(language.as_str()) || known.contains(base) {
             return Ok(());
         }

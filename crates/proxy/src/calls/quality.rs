@@ -7,7 +7,7 @@ use sidetone_rtp::one_way::{End, Flow, Heard, OneWayDetector};
 use sidetone_sip::Face;
 use sidetone_sip::anchor::{Direction, MediaKind, StreamPlan};
 
-use crate::media::StreamReport;
+use sidetone_relay::StreamReport;
 
 /// How long a side may be silent before the call counts as one-way: comfort noise and hold music pause less.
 const ONE_WAY_AFTER: Duration = Duration::from_secs(5);
@@ -186,7 +186,7 @@ mod tests {
     use sidetone_sip::anchor::EndPlan;
 
     use super::*;
-    use crate::media::EndReport;
+    use sidetone_relay::EndReport;
 
     const TIMEOUT: Duration = Duration::from_secs(60);
 

@@ -7,7 +7,7 @@ use sidetone_insight::{AffectUpdate, Alert, Conduct};
 use sidetone_sip::anchor::EndPlan;
 
 use super::entry::Phase;
-use crate::media::EndReport;
+use sidetone_relay::EndReport;
 
 /// One call. Numbers appear as their hashes.
 #[derive(Debug, Clone, Serialize)]

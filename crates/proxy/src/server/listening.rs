@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use sidetone_emotion::model::Model;
 
-use crate::alarm::{Alarm, Heartbeat};
-use crate::analysis::{Inbox, Orders, Worker, WorkerCounters, inbox};
 use crate::calls::Calls;
 use crate::config::Config;
-use crate::tap;
+use sidetone_hear::{Inbox, Orders, Worker, WorkerCounters, inbox};
+use sidetone_tap::{TapSender, ring};
+use sidetone_watch::{Alarm, Heartbeat};
 
 /// Bytes of each tap ring: about ten seconds of a thousand legs' G.711.
 const TAP_RING: usize = 4 * 1024 * 1024;
@@ -41,14 +41,14 @@ impl Listening {
     pub(super) fn start(
         self,
         number: usize,
-        taps: &mut [Vec<tap::TapSender>],
+        taps: &mut [Vec<TapSender>],
         calls: &Arc<Calls>,
         epoch: Instant,
         alarm: &Alarm,
     ) -> io::Result<Arc<WorkerCounters>> {
         let mut receivers = Vec::new();
         for thread in taps {
-            let (sender, receiver) = tap::ring(TAP_RING);
+            let (sender, receiver) = ring(TAP_RING);
             thread.push(sender);
             receivers.push(receiver);
         }

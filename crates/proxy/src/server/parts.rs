@@ -17,13 +17,12 @@ use sidetone_sip::proxy::{Listener, Proxy, Settings};
 use sidetone_sip::transaction::Timers;
 
 use super::{BUILD, Shared, StartError, dialog_key};
-use crate::alarm::Alarm;
-use crate::calls::{Calls, Numbers, OnList, Rules};
+use crate::calls::{Calls, Numbers, OnList, Receipts, Rules};
 use crate::config::Config;
-use crate::disclosure::{Disclosure, Filing};
-use crate::media::Engine;
 use crate::random;
 use crate::signalling::BySip;
+use sidetone_relay::{Engine, Prompter};
+use sidetone_watch::Alarm;
 
 /// The most m-lines of a call, and of streams in an offer.
 const MOST_STREAMS: usize = 16;
@@ -115,34 +114,36 @@ fn list(config: &Config, key: &str, path: &Path, had: bool, missing: Missing) ->
     }
 }
 
-/// What telling callers takes.
-pub(super) fn disclosure(
+/// Starts the prompter.
+pub(super) fn prompter(
     config: &Config,
     library: Library,
     engine: &Engine,
     calls: &Arc<Calls>,
-    model: Option<&str>,
     epoch: Instant,
     alarm: &Alarm,
-) -> Result<Disclosure, StartError> {
-    let receipts = match &config.consent.receipts {
-        Some(folder) => Some(receipts(folder, config.consent.receipts_days)?),
-        None => None,
-    };
+) -> Result<Prompter, StartError> {
     let book = Arc::downgrade(calls);
     let failed = Box::new(move |call, id, failure| {
         if let Some(book) = book.upgrade() {
             book.announcement_failed(call, id, failure);
         }
     });
-    let announcements = config.announcement.clone();
-    let filing = Filing { receipts, model: model.map(str::to_owned) };
-    let library = Arc::new(library);
-    Ok(Disclosure::start(library, announcements, engine.announcer(), filing, failed, epoch, alarm)?)
+    let (library, announcements) = (Arc::new(library), config.announcement.clone());
+    Ok(Prompter::start(library, announcements, engine.announcer(), failed, epoch, alarm)?)
+}
+
+/// Where receipts are filed, of calls that this model listens to.
+pub(super) fn receipts(config: &Config, model: Option<&str>) -> Result<Receipts, StartError> {
+    let writer = match &config.consent.receipts {
+        Some(folder) => Some(receipt_log(folder, config.consent.receipts_days)?),
+        None => None,
+    };
+    Ok(Receipts::new(writer, model.map(str::to_owned)))
 }
 
 /// Opens the log of receipts and starts its writer.
-fn receipts(folder: &Path, days: Option<u32>) -> Result<Writer, StartError> {
+fn receipt_log(folder: &Path, days: Option<u32>) -> Result<Writer, StartError> {
     let wrong = |error: &dyn std::fmt::Display| {
         StartError::Receipts(format!("consent.receipts {}: {error}", folder.display()))
     };

@@ -21,11 +21,11 @@ use super::asides::AsideId;
 use super::liveness::Asked;
 use crate::calls::Calls;
 use crate::config::{Config, Listen, Policy};
-use crate::media::Engine;
 use crate::routing::{
     Admission, Candidate, Health, HostAddress, HostState, Limits, PeerName, PeerRef, Refused, Shares, Table,
     Wanted, Where,
 };
+use sidetone_relay::Engine;
 
 /// Addresses for which the system has been asked where it would send from.
 const MOST_SOURCES: usize = 4_096;

@@ -25,8 +25,8 @@ use sidetone_sip::{Face, Method};
 use super::asides::AsideId;
 use super::core::Core;
 use crate::calls::Judged;
-use crate::media::Engine;
 use crate::routing::{HostAddress, Resolver};
+use sidetone_relay::Engine;
 
 /// The highest number in CSeq (RFC 3261 §8.1.1.5).
 const LAST_NUMBER: u32 = (1 << 31) - 1;

@@ -384,10 +384,10 @@ mod tests {
     use tokio::sync::mpsc::channel;
 
     use super::*;
-    use crate::alarm::Alarm;
     use crate::calls::Calls;
     use crate::config::Config;
-    use crate::media::Engine;
+    use sidetone_relay::Engine;
+    use sidetone_watch::Alarm;
 
     const OPTIONS: &[u8] = b"OPTIONS sip:127.0.0.1 SIP/2.0\r\nContent-Length: 0\r\n\r\n";
     const SOON: Duration = Duration::from_millis(40);

@@ -12,8 +12,8 @@ use super::redact::{self, Belongs, Remembered, Shown};
 use super::refusals::{self, Refusals};
 use super::session::Session;
 use super::{Note, Seen, TARGET, Way};
-use crate::alarm::{Alarm, Heartbeat};
 use crate::calls::Calls;
+use sidetone_watch::{Alarm, Heartbeat};
 
 /// How often the thread comes round when nothing is to be shown.
 const LOOKS_UP: Duration = Duration::from_secs(1);

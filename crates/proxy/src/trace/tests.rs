@@ -13,7 +13,7 @@ fn tracer() -> (Tracer, Arc<Calls>) {
     let calls =
         Arc::new(Calls::new(Bus::new(), hasher.clone(), Vec::new(), Rules::default(), Instant::now()));
     let wall = Timestamp::from_unix_millis(1_000_000);
-    (Tracer::start(hasher, &calls, wall, Instant::now(), &crate::alarm::Alarm::new()).unwrap(), calls)
+    (Tracer::start(hasher, &calls, wall, Instant::now(), &sidetone_watch::Alarm::new()).unwrap(), calls)
 }
 
 fn flow() -> Flow {

@@ -6,9 +6,9 @@ use sidetone_sip::Face;
 use sidetone_sip::anchor::{CallFact, CallKey, Cause, Claims};
 
 use super::NotOne;
-use crate::analysis::{Inbox, inbox};
 use crate::calls::{CallView, Calls, NotTaken, Rules};
 use crate::signalling::RoutedTo;
+use sidetone_hear::{Inbox, inbox};
 
 /// A book with calls that wait for consent, each given by PBX and Call-ID.
 fn book(calls: &[(&str, &str)]) -> (Calls, Inbox) {

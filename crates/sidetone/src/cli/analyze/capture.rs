@@ -8,7 +8,7 @@ use sidetone_capture::calls::{Calls, Counters, Happening, Known, Options, Origin
 use sidetone_capture::datagrams::{self, Datagrams};
 use sidetone_codec::Codec;
 use sidetone_events::{CallHeld, CallResumed, CallUntappable, MediaState, Parties, Timestamp};
-use sidetone_proxy::analysis::leg;
+use sidetone_hear::leg;
 use sidetone_proxy::words;
 use sidetone_rtp::RtpView;
 use sidetone_sip::Face;

@@ -7,8 +7,8 @@ use sidetone_events::{
     CallAnswered, CallEnded, CallId, CallRef, CallStarted, CallUntappable, Cause, Direction, Event,
     Happening, MediaState, Narrator, Parties, Timestamp,
 };
+use sidetone_hear::{Audible, CallAnalysis, leg};
 use sidetone_insight::{Leg, Summary, Thresholds, TimelinePoint};
-use sidetone_proxy::analysis::{Audible, CallAnalysis, leg};
 use sidetone_proxy::words;
 use sidetone_sip::Face;
 

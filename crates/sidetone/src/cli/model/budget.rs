@@ -18,8 +18,8 @@ use sidetone_emotion::corpus::{Band, Manifest, audio};
 use sidetone_emotion::model::Model as Network;
 use sidetone_emotion::rng::Rng;
 use sidetone_emotion::{Class, Estimate, FrameMark, Listener, estimate_due};
+use sidetone_hear::sample;
 use sidetone_insight::{Call, Insight, Leg as Side, Phase, Thresholds};
-use sidetone_proxy::analysis::sample;
 
 use super::{Output, Weights, bar, say, say_json, there};
 

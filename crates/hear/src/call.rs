@@ -1,0 +1,415 @@
+//! One call's pipeline: packets or PCM of both legs in, insights out.
+
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sidetone_consent::permit::Permission;
+use sidetone_consent::{ListeningPermit, Medium, RecordingPermit};
+use sidetone_emotion::class::Class as Heard;
+use sidetone_emotion::estimate::{Abstention as Declined, Estimate};
+use sidetone_emotion::listener::{Listener, estimate_due};
+use sidetone_emotion::model::Model;
+use sidetone_insight::{
+    Abstention, AffectSample, Call, Class, Insight, Leg, Summary, Thresholds, TimelinePoint,
+};
+use sidetone_sip::Face;
+use sidetone_sip::anchor::{MediaKind, StreamPlan};
+
+use super::ear::{Audible, Ear, Keys};
+
+/// Streams of a call that are kept in mind. Calls have one audio stream, seldom two.
+const MAX_STREAMS: usize = 16;
+/// Stretches of listening that are told apart; beyond it the last one grows.
+const MOST_STRETCHES: usize = 32;
+
+/// Listens to one call, from the moment that it may. Before, and after it no longer may, it hears keys and nothing else:
+/// there is no listener then that a frame could reach.
+///
+/// Times given to it are on the process's clock; what comes out is in the call's own time,
+/// which begins at `origin`.
+///
+/// A live call takes the permit of a live call, and no other:
+///
+/// ```compile_fail,E0308
+/// use sidetone_consent::permit::{RecordingPermit, Stated};
+/// fn listen(call: &mut sidetone_hear::CallAnalysis) {
+///     call.listen(RecordingPermit::new(Stated::Customer), std::time::Duration::ZERO);
+/// }
+/// ```
+pub struct CallAnalysis {
+    origin: Duration,
+    model: Arc<Model>,
+    thresholds: Thresholds,
+    listening: bool,
+    /// Something was listened to, and is not erased without a trace in the summary.
+    listened: bool,
+    customer: Ear,
+    agent: Ear,
+    insight: Call,
+    /// The streams that could be listened to.
+    plans: BTreeMap<usize, StreamPlan>,
+    /// The one that is.
+    stream: Option<usize>,
+    /// Whether the party on the trunk's and on the PBX's face holds the other.
+    holds: [bool; 2],
+    ready: VecDeque<(Duration, Insight)>,
+    /// When the customer's voice reached the network.
+    heard: Vec<(Duration, Duration)>,
+}
+
+impl CallAnalysis {
+    /// A call of which nothing has been heard, and nothing may be. With `in_band`, keys are also heard that come as
+    /// tones in the customer's sound.
+    #[must_use]
+    pub fn new(origin: Duration, thresholds: Thresholds, model: &Arc<Model>, in_band: bool) -> Self {
+        Self {
+            origin,
+            model: Arc::clone(model),
+            listening: false,
+            listened: false,
+            customer: Ear::deaf(Some(Keys::new(in_band))),
+            agent: Ear::deaf(None),
+            insight: Call::new(thresholds.clone()),
+            thresholds,
+            plans: BTreeMap::new(),
+            stream: None,
+            holds: [false; 2],
+            ready: VecDeque::new(),
+            heard: Vec::new(),
+        }
+    }
+
+    /// There is consent since `since`, and here is the permit: listens to packets that came no earlier, whenever their
+    /// turn is.
+    pub fn listen(&mut self, permit: ListeningPermit, since: Duration) {
+        self.begin(permit, since);
+    }
+
+    /// It is a recording, and its owner answers for it: listens to all of it.
+    pub fn listen_to_recording(&mut self, permit: RecordingPermit) {
+        self.begin(permit, Duration::ZERO);
+    }
+
+    /// The customer speaks on the trunk's face and gets the one listener that the permit makes; of the agent, on the PBX's,
+    /// nothing is heard but when speech is. Both wait for the customer's consent, for conduct is a statement about the
+    /// conversation.
+    fn begin(&mut self, permit: impl Permission, since: Duration) {
+        if std::mem::replace(&mut self.listening, true) {
+            return;
+        }
+        self.listened = true;
+        let since = self.call_time(since);
+        self.customer.listen(Listener::new(permit, Arc::clone(&self.model)), since);
+        self.agent.attend(since);
+    }
+
+    /// Hears who talks when, of both, and nothing of how: for recordings in which nobody knows who the customer is.
+    pub fn attend(&mut self) {
+        self.listening = true;
+        self.listened = true;
+        self.customer.attend(Duration::ZERO);
+        self.agent.attend(Duration::ZERO);
+    }
+
+    /// Only one leg is there to be heard, as in a recording of one channel.
+    pub fn one_sided(&mut self) {
+        self.insight.one_sided();
+    }
+
+    /// There is no consent any more: listens to nothing from now on. With `erase`, what was inferred is gone too.
+    pub fn deafen(&mut self, erase: bool) {
+        self.listening = false;
+        self.note_heard();
+        self.customer.deafen();
+        self.agent.deafen();
+        if erase {
+            self.insight = Call::new(self.thresholds.clone());
+            self.insight.forget_affect();
+            self.ready.clear();
+        }
+    }
+
+    /// Keeps in mind what was heard in the stretch of listening that ends; a call has few of them.
+    fn note_heard(&mut self) {
+        let Some(heard) = self.customer.take_span() else { return };
+        let full = self.heard.len() >= MOST_STRETCHES;
+        match self.heard.last_mut() {
+            Some(last) if full => last.1 = heard.1,
+            _ => self.heard.push(heard),
+        }
+    }
+
+    /// When in the call the customer's voice reached the network: from the first packet to the last of each stretch of
+    /// listening. Whole when the call is finished; erasing leaves it, for it says nothing of anybody.
+    #[must_use]
+    pub fn heard(&self) -> Vec<(Duration, Duration)> {
+        self.heard.clone()
+    }
+
+    /// The next key that the customer has pressed.
+    pub fn poll_key(&mut self) -> Option<(char, Medium)> {
+        self.customer.poll_key()
+    }
+
+    fn ear(&mut self, face: Face) -> &mut Ear {
+        match face {
+            Face::Trunk => &mut self.customer,
+            Face::Pbx => &mut self.agent,
+        }
+    }
+
+    fn call_time(&self, at: Duration) -> Duration {
+        at.saturating_sub(self.origin)
+    }
+
+    /// SDP has agreed on something.
+    pub fn plan(&mut self, stream: usize, plan: &StreamPlan) {
+        if readiness(plan) == Readiness::None {
+            self.plans.remove(&stream);
+        } else if self.plans.len() < MAX_STREAMS || self.plans.contains_key(&stream) {
+            self.plans.insert(stream, plan.clone());
+        }
+        self.choose();
+    }
+
+    /// Listens to the readiest stream; among equals to the one that is listened to, else to the first.
+    fn choose(&mut self) {
+        let best = self
+            .plans
+            .iter()
+            .max_by_key(|(stream, plan)| (readiness(plan), self.stream == Some(**stream), Reverse(**stream)));
+        let best_stream = best.map(|(stream, _)| *stream);
+        if self.stream != best_stream {
+            self.stream = best_stream;
+            self.customer.turn();
+            self.agent.turn();
+        }
+        if let Some((_, plan)) = best {
+            // What a party sends is numbered by the other party's SDP (RFC 3264 §5.1).
+            self.customer.expect(&plan.pbx, &plan.trunk);
+            self.agent.expect(&plan.trunk, &plan.pbx);
+        }
+    }
+
+    /// The call was answered: what comes now is conversation.
+    pub fn answered(&mut self, at: Duration) {
+        let at = self.call_time(at);
+        self.customer.answered(at);
+        self.agent.answered(at);
+    }
+
+    /// The party on `face` put the other one on hold.
+    pub fn held(&mut self, face: Face, at: Duration) {
+        let at = self.call_time(at);
+        self.hold(at, face, true);
+        self.insight.hold(leg(face), at);
+    }
+
+    /// The party on `face` took the hold back.
+    pub fn resumed(&mut self, face: Face, at: Duration) {
+        let at = self.call_time(at);
+        self.hold(at, face, false);
+        self.insight.resume(leg(face), at);
+    }
+
+    /// Both may hold at once; there is a conversation again when neither does.
+    fn hold(&mut self, at: Duration, face: Face, held: bool) {
+        let [trunk, pbx] = &mut self.holds;
+        match face {
+            Face::Trunk => *trunk = held,
+            Face::Pbx => *pbx = held,
+        }
+        let held = *trunk || *pbx;
+        self.customer.held(at, held);
+        self.agent.held(at, held);
+    }
+
+    /// A copied RTP packet from the party on `face`.
+    pub fn packet(&mut self, at: Duration, stream: usize, face: Face, packet: &[u8]) {
+        if self.stream == Some(stream) {
+            let at = self.call_time(at);
+            self.ear(face).packet(at, packet);
+        }
+    }
+
+    /// The same when there is no time to listen: the customer's keys are heard in it and nothing else.
+    pub fn skim(&mut self, at: Duration, stream: usize, face: Face, packet: &[u8]) {
+        if self.stream == Some(stream) {
+            let at = self.call_time(at);
+            self.ear(face).skim(at, packet);
+        }
+    }
+
+    /// Decoded audio of the party on `face`, 8 kHz mono, following what was given before: for recordings that never
+    /// were packets.
+    pub fn pcm(&mut self, face: Face, pcm: &[i16]) {
+        self.ear(face).pcm(pcm);
+    }
+
+    /// Time has come to `now`.
+    pub fn advance(&mut self, now: Duration) {
+        let now = self.call_time(now);
+        self.customer.advance(now);
+        self.agent.advance(now);
+        if self.listening {
+            self.collect();
+            self.insight.advance(now);
+            self.gather();
+        }
+    }
+
+    /// The call has ended. What is still to be told stays in [`poll`](Self::poll). There is no summary of a call that
+    /// was never listened to; one of which all was erased says so.
+    pub fn finish(&mut self, now: Duration) -> Option<(Summary, Vec<TimelinePoint>)> {
+        let end = self.call_time(now);
+        self.customer.finish(end);
+        self.agent.finish(end);
+        self.note_heard();
+        if !self.listened {
+            return None;
+        }
+        Self::estimate(std::iter::once(&mut *self));
+        self.collect();
+        self.insight.advance(end);
+        let summary = self.insight.summary(end);
+        self.gather();
+        Some((summary, self.insight.timeline()))
+    }
+
+    /// Whether enough new speech waits for the network.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        self.customer.listener().is_some_and(Listener::is_due)
+    }
+
+    /// Runs the network once for every call that has enough new speech; returns how many estimates came out.
+    pub fn estimate<'a>(calls: impl Iterator<Item = &'a mut CallAnalysis>) -> usize {
+        let mut due: Vec<&mut CallAnalysis> = calls.filter(|call| call.is_due()).collect();
+        let mut listeners: Vec<&mut Listener> =
+            due.iter_mut().filter_map(|call| call.customer.listener_mut()).collect();
+        let estimates = estimate_due(&mut listeners);
+        let count = estimates.len();
+        for (index, estimate) in estimates {
+            if let Some(call) = due.get_mut(index) {
+                call.take(&estimate);
+            }
+        }
+        count
+    }
+
+    fn take(&mut self, estimate: &Estimate) {
+        let at = self.customer.call_time(estimate.at);
+        self.insight.affect(at, &sample(estimate));
+        self.gather();
+    }
+
+    /// Hands what the ears have noticed to the insight.
+    fn collect(&mut self) {
+        for (leg, ear) in [(Leg::Customer, &mut self.customer), (Leg::Agent, &mut self.agent)] {
+            while let Some((from, to)) = ear.poll_speech() {
+                self.insight.speech(leg, from, to);
+            }
+            let syllables = ear.take_syllables();
+            if syllables > 0 {
+                self.insight.syllables(leg, syllables);
+            }
+        }
+    }
+
+    fn gather(&mut self) {
+        while let Some(told) = self.insight.poll() {
+            self.ready.push_back(told);
+        }
+    }
+
+    /// The next thing to tell, with its time in the call.
+    pub fn poll(&mut self) -> Option<(Duration, Insight)> {
+        self.ready.pop_front()
+    }
+
+    /// Whether a party's packets can be heard, if that has changed: with the m-line and the party's face.
+    pub fn poll_audible(&mut self) -> Option<(usize, Face, Audible)> {
+        let stream = self.stream?;
+        [Face::Trunk, Face::Pbx]
+            .into_iter()
+            .find_map(|face| self.ear(face).poll_audible().map(|audible| (stream, face, audible)))
+    }
+
+    /// The customer's voice that has reached the network's features since the last time.
+    pub fn take_heard(&mut self) -> Duration {
+        self.customer.take_listened()
+    }
+}
+
+/// How far a stream is from carrying speech that can be heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Readiness {
+    /// It can't be, or is rejected.
+    None,
+    /// One party has not said yet where it wants its media, or wants none for now.
+    Half,
+    /// Media flows both ways.
+    Open,
+}
+
+fn readiness(plan: &StreamPlan) -> Readiness {
+    if plan.kind != MediaKind::Audio || plan.tappable.is_err() {
+        return Readiness::None;
+    }
+    match (plan.trunk.remote_rtp, plan.pbx.remote_rtp) {
+        (Some(_), Some(_)) => Readiness::Open,
+        (None, None) => Readiness::None,
+        _ => Readiness::Half,
+    }
+}
+
+/// Who speaks on a face.
+#[must_use]
+pub fn leg(face: Face) -> Leg {
+    match face {
+        Face::Trunk => Leg::Customer,
+        Face::Pbx => Leg::Agent,
+    }
+}
+
+/// The network's words in the insight's.
+#[must_use]
+pub fn sample(estimate: &Estimate) -> AffectSample {
+    AffectSample {
+        valence: estimate.valence,
+        arousal: estimate.arousal,
+        distress: estimate.distress,
+        confidence: estimate.confidence,
+        classes: estimate.classes.iter().map(|(heard, share)| (class(*heard), *share)).collect(),
+        abstained: estimate.abstained.map(abstention),
+    }
+}
+
+fn class(heard: Heard) -> Class {
+    match heard {
+        Heard::Anger => Class::Anger,
+        Heard::Happiness => Class::Happiness,
+        Heard::Sadness => Class::Sadness,
+        Heard::Fear => Class::Fear,
+        Heard::Disgust => Class::Disgust,
+        Heard::Surprise => Class::Surprise,
+        Heard::Calm => Class::Calm,
+        Heard::Neutral => Class::Neutral,
+        Heard::Boredom => Class::Boredom,
+    }
+}
+
+fn abstention(declined: Declined) -> Abstention {
+    match declined {
+        Declined::TooLittleSpeech => Abstention::TooLittleSpeech,
+        Declined::LowSnr => Abstention::TooNoisy,
+        Declined::TooMuchLoss => Abstention::TooMuchLoss,
+        Declined::LowConfidence => Abstention::Unsure,
+        _ => Abstention::Fault,
+    }
+}

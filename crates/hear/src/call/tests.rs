@@ -1,0 +1,351 @@
+use std::time::Duration;
+
+use sidetone_consent::permit::{RecordingPermit, Stated};
+use sidetone_emotion::model::Model;
+use sidetone_insight::{Insight, Thresholds};
+use sidetone_sip::Face;
+use sidetone_sip::anchor::{CallKey, StreamPlan, Untappable};
+
+use super::CallAnalysis;
+use crate::ear::testing::{Datagram, Phone, caller, ms, permit, plan, rejected};
+use crate::{Audible, Inaudible};
+
+const ONE: CallKey = CallKey(1);
+const TEN: Duration = ms(10_000);
+
+/// An answered call that may not be listened to.
+fn unheard() -> CallAnalysis {
+    let mut call =
+        CallAnalysis::new(Duration::ZERO, Thresholds::default(), &Model::embedded().unwrap(), true);
+    call.plan(0, &plan(Ok(())));
+    call.answered(Duration::ZERO);
+    call
+}
+
+fn call(plans: &[(usize, StreamPlan)]) -> CallAnalysis {
+    let mut call =
+        CallAnalysis::new(Duration::ZERO, Thresholds::default(), &Model::embedded().unwrap(), true);
+    call.listen_to_recording(RecordingPermit::new(Stated::Material));
+    for (stream, plan) in plans {
+        call.plan(*stream, plan);
+    }
+    call.answered(Duration::ZERO);
+    call
+}
+
+/// The customer's packets; how much voice of them reached the listener.
+fn customer(call: &mut CallAnalysis, stream: usize, packets: &[Datagram]) -> Duration {
+    for (at, packet) in packets {
+        call.packet(*at, stream, Face::Trunk, packet);
+        call.advance(*at);
+    }
+    call.take_heard()
+}
+
+fn second(phone: &mut Phone) -> Vec<Datagram> {
+    phone.speak(&caller(TEN, TEN + ms(1_000)))
+}
+
+#[test]
+fn a_hold_by_both_ends_when_neither_holds() {
+    let (mut call, mut phone) = (call(&[(0, plan(Ok(())))]), Phone::new(TEN));
+    assert_eq!(customer(&mut call, 0, &second(&mut phone)), ms(1_000));
+    call.held(Face::Trunk, phone.at);
+    call.held(Face::Pbx, phone.at);
+    assert_eq!(customer(&mut call, 0, &second(&mut phone)), Duration::ZERO);
+    call.resumed(Face::Trunk, phone.at);
+    assert_eq!(customer(&mut call, 0, &second(&mut phone)), Duration::ZERO);
+    call.resumed(Face::Pbx, phone.at);
+    assert_eq!(customer(&mut call, 0, &second(&mut phone)), ms(1_000));
+}
+
+#[test]
+fn what_becomes_encrypted_is_no_longer_heard() {
+    let (mut call, mut phone) = (call(&[(0, plan(Ok(())))]), Phone::new(TEN));
+    assert_eq!(customer(&mut call, 0, &second(&mut phone)), ms(1_000));
+    call.plan(0, &plan(Err(Untappable::Srtp)));
+    assert_eq!(customer(&mut call, 0, &second(&mut phone)), Duration::ZERO);
+    call.plan(0, &plan(Ok(())));
+    assert!(customer(&mut call, 0, &second(&mut phone)) > ms(900));
+}
+
+#[test]
+fn the_same_plan_again_changes_nothing() {
+    let (mut call, mut phone) = (call(&[(0, plan(Ok(())))]), Phone::new(TEN));
+    for _ in 0..3 {
+        assert_eq!(customer(&mut call, 0, &second(&mut phone)), ms(1_000));
+        call.plan(0, &plan(Ok(())));
+    }
+}
+
+#[test]
+fn a_rejected_first_stream_gives_way_to_the_second() {
+    let mut offered = plan(Ok(()));
+    offered.pbx.remote_rtp = None;
+    let mut call = call(&[(0, offered.clone()), (1, offered)]);
+    let mut phone = Phone::new(TEN);
+    assert_eq!(customer(&mut call, 0, &second(&mut phone)), ms(1_000), "the first, for all that is known");
+    call.plan(0, &rejected());
+    call.plan(1, &plan(Ok(())));
+    assert_eq!(customer(&mut call, 0, &second(&mut phone)), Duration::ZERO);
+    assert!(customer(&mut call, 1, &second(&mut phone)) > ms(900));
+    call.plan(1, &rejected());
+    assert_eq!(customer(&mut call, 1, &second(&mut phone)), Duration::ZERO);
+}
+
+#[test]
+fn a_key_press_never_reaches_the_listener() {
+    let (mut call, mut phone) = (call(&[(0, plan(Ok(())))]), Phone::new(TEN));
+    assert_eq!(customer(&mut call, 0, &second(&mut phone)), ms(1_000));
+    assert_eq!(customer(&mut call, 0, &phone.press()), Duration::ZERO);
+    assert_eq!(customer(&mut call, 0, &second(&mut phone)), ms(1_000), "and the gap it left is none either");
+}
+
+#[test]
+fn silence_and_early_media_do_not_count_as_heard() {
+    let mut call =
+        CallAnalysis::new(Duration::ZERO, Thresholds::default(), &Model::embedded().unwrap(), true);
+    call.listen_to_recording(RecordingPermit::new(Stated::Material));
+    call.plan(0, &plan(Ok(())));
+    let mut phone = Phone::new(TEN);
+    assert_eq!(customer(&mut call, 0, &second(&mut phone)), Duration::ZERO);
+    call.answered(phone.at);
+    assert_eq!(customer(&mut call, 0, &second(&mut phone)), ms(1_000));
+    phone.pause(ms(3_000));
+    call.advance(phone.at);
+    assert_eq!(call.take_heard(), Duration::ZERO);
+    assert_eq!(customer(&mut call, 0, &second(&mut phone)), ms(1_000));
+}
+
+/// What is inferred of a call in which the customer says `before` until there is consent, half a packet's time after
+/// the packet of that moment has come.
+fn inferred(
+    opus: bool,
+    before: &[i16],
+    lost: impl Fn(Duration) -> bool,
+) -> (Vec<(Duration, Insight)>, Duration) {
+    let mut call = unheard();
+    let mut phone = Phone::new(TEN);
+    if opus {
+        phone.opus();
+    }
+    let mut packets = phone.speak(before);
+    let consent = phone.at - ms(10);
+    if opus {
+        // What an encoder remembers of what was said before is in the packets themselves; here it is not to be.
+        phone.opus();
+    }
+    packets.extend(phone.speak(&caller(ms(15_000), ms(20_000))));
+    let mut told = Vec::new();
+    let mut heard = Duration::ZERO;
+    let mut consented = false;
+    for (at, packet) in packets.iter().filter(|(at, _)| !lost(*at)) {
+        if !consented && *at > consent {
+            consented = true;
+            // The order comes when its time has passed, as it does from another thread.
+            call.listen(permit(ONE), consent);
+        }
+        call.packet(*at, 0, Face::Trunk, packet);
+        call.advance(*at);
+        CallAnalysis::estimate(std::iter::once(&mut call));
+        heard += call.take_heard();
+        told.extend(std::iter::from_fn(|| call.poll()));
+    }
+    (told, heard)
+}
+
+#[test]
+fn nothing_that_was_said_before_consent_can_be_told_from_what_is_inferred() {
+    let consent = TEN + ms(3_000);
+    // Lost packets around the consent are made up from their neighbours.
+    let around = |at: Duration| (consent - ms(60)..consent + ms(60)).contains(&at) && at != consent;
+    let (speech, silence) = (caller(ms(4_000), ms(7_000)), vec![0; 24_000]);
+    let none: fn(Duration) -> bool = |_| false;
+    for opus in [false, true] {
+        for lost in [&none as &dyn Fn(Duration) -> bool, &around] {
+            let (one, heard) = inferred(opus, &speech, lost);
+            let (other, also) = inferred(opus, &silence, lost);
+            assert!(one.iter().any(|(_, told)| matches!(told, Insight::AffectUpdate(_))), "{one:?}");
+            assert_eq!((heard, one), (also, other), "opus: {opus}");
+        }
+    }
+}
+
+#[test]
+fn a_packet_from_before_consent_is_not_heard_when_its_turn_comes_after() {
+    let mut call = unheard();
+    let mut phone = Phone::new(TEN);
+    let mut packets = second(&mut phone);
+    // The 25th is held up on the way: those behind it come before consent and wait for it in the reorder buffer.
+    let (_, late) = packets.remove(25);
+    for (at, packet) in &packets[..26] {
+        call.packet(*at, 0, Face::Trunk, packet);
+    }
+    let consent = packets[25].0 + ms(10);
+    call.listen(permit(ONE), consent);
+    call.packet(consent, 0, Face::Trunk, &late);
+    for (at, packet) in &packets[26..] {
+        call.packet(*at, 0, Face::Trunk, packet);
+    }
+    let came_since = 1 + packets[26..].len() as u64;
+    assert_eq!(call.take_heard(), ms(20) * u32::try_from(came_since).unwrap());
+}
+
+#[test]
+fn a_second_consent_opens_for_nothing_that_came_between() {
+    let mut call = call(&[(0, plan(Ok(())))]);
+    let mut phone = Phone::new(TEN);
+    assert_eq!(customer(&mut call, 0, &second(&mut phone)), ms(1_000));
+    let between = second(&mut phone);
+    call.deafen(false);
+    call.listen(permit(ONE), phone.at);
+    assert_eq!(customer(&mut call, 0, &between), Duration::ZERO);
+    assert_eq!(customer(&mut call, 0, &second(&mut phone)), ms(1_000));
+    call.finish(phone.at);
+    assert_eq!(call.heard(), [(TEN, TEN + ms(980)), (TEN + ms(2_000), TEN + ms(2_980))]);
+}
+
+#[test]
+fn a_stream_that_begins_anew_is_no_way_around_consent() {
+    let mut call = unheard();
+    let mut phone = Phone::new(TEN);
+    let before = second(&mut phone);
+    let mut again = Phone::new(phone.at);
+    again.opus();
+    let (early, late) = (second(&mut again), second(&mut again));
+    call.listen(permit(ONE), again.at - ms(1_000));
+    assert_eq!(customer(&mut call, 0, &[before, early].concat()), Duration::ZERO);
+    assert_eq!(customer(&mut call, 0, &late), ms(1_000));
+}
+
+#[test]
+fn an_agent_is_not_measured_before_the_customer_has_consented() {
+    let mut call = unheard();
+    let mut phone = Phone::new(TEN);
+    let (before, since) =
+        (phone.speak(&caller(ms(4_000), ms(9_000))), phone.speak(&caller(ms(15_000), ms(20_000))));
+    call.listen(permit(ONE), since[0].0);
+    for (at, packet) in before.iter().chain(&since) {
+        call.packet(*at, 0, Face::Pbx, packet);
+        call.advance(*at);
+    }
+    let (summary, _) = call.finish(phone.at).unwrap();
+    let talked = summary.conduct.agent.talk;
+    assert!(talked > ms(2_000) && talked <= ms(5_000), "{talked:?}");
+}
+
+#[test]
+fn recorded_sound_is_heard_from_its_own_place_on() {
+    let mut call = unheard();
+    call.listen(permit(ONE), ms(500));
+    for piece in caller(TEN, TEN + ms(2_000)).chunks(800) {
+        call.pcm(Face::Trunk, piece);
+    }
+    assert_eq!(call.take_heard(), ms(1_500));
+}
+
+#[test]
+fn the_answer_and_a_hold_divide_packets_by_their_own_times() {
+    let mut call =
+        CallAnalysis::new(Duration::ZERO, Thresholds::default(), &Model::embedded().unwrap(), true);
+    call.plan(0, &plan(Ok(())));
+    call.listen_to_recording(RecordingPermit::new(Stated::Material));
+    let mut phone = Phone::new(TEN);
+    let packets: Vec<_> = (0..5).flat_map(|_| second(&mut phone)).collect();
+    // All of this is known before the first packet's turn.
+    call.answered(TEN + ms(1_000));
+    call.held(Face::Pbx, TEN + ms(2_000));
+    call.resumed(Face::Pbx, TEN + ms(4_000));
+    assert_eq!(customer(&mut call, 0, &packets[..50]), Duration::ZERO, "before the answer");
+    assert_eq!(customer(&mut call, 0, &packets[50..100]), ms(1_000));
+    assert_eq!(customer(&mut call, 0, &packets[100..200]), Duration::ZERO, "on hold");
+    assert_eq!(customer(&mut call, 0, &packets[200..]), ms(1_000));
+}
+
+/// Twelve seconds of a stream that something was done to, and two as they should be: what is told, and when.
+fn told_of(spoil: impl Fn(&mut Vec<u8>)) -> Vec<(Duration, Audible)> {
+    let (mut call, mut phone) = (unheard(), Phone::new(Duration::ZERO));
+    let mut packets = phone.speak(&caller(ms(4_000), ms(16_000)));
+    packets.iter_mut().for_each(|(_, packet)| spoil(packet));
+    packets.extend(phone.speak(&caller(ms(16_000), ms(18_000))));
+    let mut told = Vec::new();
+    for (at, packet) in &packets {
+        call.packet(*at, 0, Face::Trunk, packet);
+        call.advance(*at);
+        while let Some((stream, face, audible)) = call.poll_audible() {
+            assert_eq!((stream, face), (0, Face::Trunk));
+            told.push((*at, audible));
+        }
+    }
+    told
+}
+
+/// What is wrong with a packet.
+type Spoil<'a> = &'a dyn Fn(&mut Vec<u8>);
+
+#[test]
+fn packets_that_yield_no_sound_are_told_with_their_reason_and_taken_back() {
+    let number = |payload_type: u8| move |packet: &mut Vec<u8>| packet[1] = (packet[1] & 0x80) | payload_type;
+    let cases: [(&str, Spoil<'_>, Inaudible); 5] = [
+        ("a number that nobody has listed", &number(77), Inaudible::UnknownPayloadType),
+        ("a header and nothing behind it", &|packet| packet.truncate(12), Inaudible::Undecodable),
+        ("another version of RTP", &|packet| packet[0] = 0, Inaudible::Undecodable),
+        (
+            "padding longer than the packet",
+            &|packet| {
+                packet[0] |= 0x20;
+                *packet.last_mut().unwrap() = 255;
+            },
+            Inaudible::Undecodable,
+        ),
+        ("SRTP under the name of RTP", &|packet| packet.extend([7; 10]), Inaudible::Undecodable),
+    ];
+    for (name, spoil, reason) in cases {
+        let told = told_of(spoil);
+        let [(lost_at, lost), (restored_at, restored)] = told[..] else { panic!("{name}: {told:?}") };
+        assert_eq!(
+            (lost, restored),
+            (Audible { restored: false, reason }, Audible { restored: true, reason }),
+            "{name}"
+        );
+        assert!((ms(10_000)..ms(11_100)).contains(&lost_at), "{name}: {lost_at:?}");
+        assert!((ms(12_400)..ms(14_000)).contains(&restored_at), "{name}: {restored_at:?}");
+    }
+    assert_eq!(told_of(|_| {}), []);
+}
+
+/// RFC 2198, and a codec that is not decoded here, beside one that is.
+#[test]
+fn a_listed_number_of_another_codec_is_told_as_such() {
+    for encoding in ["red", "G729", "X-ODD", "telephone-eventual"] {
+        let mut both = plan(Ok(()));
+        for end in [&mut both.trunk, &mut both.pbx] {
+            let mut format = end.formats[0].clone();
+            (format.payload_type, format.encoding) = (103, encoding.to_owned());
+            end.formats.push(format);
+        }
+        let (mut call, mut phone) = (unheard(), Phone::new(Duration::ZERO));
+        call.plan(0, &both);
+        let mut told = Vec::new();
+        for (at, mut packet) in phone.speak(&caller(ms(4_000), ms(16_000))) {
+            packet[1] = 103;
+            call.packet(at, 0, Face::Pbx, &packet);
+            call.advance(at);
+            told.extend(call.poll_audible());
+        }
+        let lost = Audible { restored: false, reason: Inaudible::UnknownCodec };
+        assert_eq!(told, [(0, Face::Pbx, lost)], "{encoding}");
+    }
+}
+
+/// Keys and comfort noise are not sound that is missing.
+#[test]
+fn a_held_key_is_no_stream_that_can_not_be_heard() {
+    let (mut call, mut phone) = (unheard(), Phone::new(Duration::ZERO));
+    let packets: Vec<Datagram> = (0..75).flat_map(|_| phone.press()).collect();
+    for (at, packet) in &packets {
+        call.packet(*at, 0, Face::Trunk, packet);
+        call.advance(*at);
+        assert_eq!(call.poll_audible(), None, "{at:?}");
+    }
+}

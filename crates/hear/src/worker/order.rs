@@ -1,0 +1,95 @@
+//! What passes between the call book and a worker.
+
+use std::time::Duration;
+
+use sidetone_consent::{ListeningPermit, Medium};
+use sidetone_insight::{Insight, Summary, Thresholds, TimelinePoint};
+use sidetone_sip::Face;
+use sidetone_sip::anchor::{CallKey, StreamPlan};
+
+use crate::ear::Audible;
+
+/// What the call book asks of a worker.
+#[derive(Debug)]
+pub enum Work {
+    /// Hear the keys of a call from now on. `origin` is when its INVITE was seen.
+    Begin {
+        /// The call.
+        call: CallKey,
+        /// Zero of the call's own time.
+        origin: Duration,
+        /// When its caller counts as upset.
+        thresholds: Box<Thresholds>,
+        /// Whether keys are also heard in the sound.
+        in_band: bool,
+    },
+    /// There is consent since then: listen to packets of the permit's call that came no earlier.
+    Listen(ListeningPermit, Duration),
+    /// There is none, or no longer: listen to nothing but keys. What waits is not heard either.
+    Deafen {
+        /// The call.
+        call: CallKey,
+        /// What was inferred is to be forgotten.
+        erase: bool,
+    },
+    /// SDP has agreed on something.
+    Plan {
+        /// The call.
+        call: CallKey,
+        /// Index of the m-line.
+        stream: usize,
+        /// The new state.
+        plan: Box<StreamPlan>,
+    },
+    /// The call was answered.
+    Answered(CallKey, Duration),
+    /// The party on this face put the other one on hold.
+    Held(CallKey, Face, Duration),
+    /// It took the hold back.
+    Resumed(CallKey, Face, Duration),
+    /// More orders waited than may: hear nothing of this call any more. Given by the inbox itself.
+    Abandon(CallKey),
+    /// The call is over: sum it up.
+    Finish(CallKey, Duration),
+}
+
+impl Work {
+    /// The call that it is about.
+    #[must_use]
+    pub fn call(&self) -> CallKey {
+        match self {
+            Self::Begin { call, .. } | Self::Deafen { call, .. } | Self::Plan { call, .. } => *call,
+            Self::Listen(permit, _) => CallKey(permit.call()),
+            Self::Answered(call, _)
+            | Self::Held(call, ..)
+            | Self::Resumed(call, ..)
+            | Self::Abandon(call)
+            | Self::Finish(call, _) => *call,
+        }
+    }
+}
+
+/// What a worker has found out.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Something worth an event, with its time in the call.
+    Insight(CallKey, Duration, Box<Insight>),
+    /// The customer pressed a key.
+    Key(CallKey, char, Medium),
+    /// The packets of the party on that face, of that m-line, can't be heard, or can be again.
+    Audible(CallKey, usize, Face, Audible),
+    /// Nothing more comes for the call.
+    Finished {
+        /// The call.
+        call: CallKey,
+        /// Its summary, if it was listened to.
+        summary: Option<Box<Summary>>,
+        /// Its timeline; empty if it was not listened to.
+        timeline: Vec<TimelinePoint>,
+        /// When in the call the customer's voice reached the network: the first and the last packet of each stretch
+        /// of listening in which one did.
+        heard: Vec<(Duration, Duration)>,
+    },
+    /// The analysis of this call broke; the call itself goes on.
+    Broken(CallKey),
+}

@@ -1,0 +1,42 @@
+//! The receipts of calls: what was disclosed, asked and answered, filed when a call is over.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use sidetone_consent::Receipt;
+use sidetone_consent::log::{Counters, Writer};
+
+/// Where receipts are filed, if they are kept at all.
+pub(crate) struct Receipts {
+    /// Until it is closed.
+    writer: Mutex<Option<Writer>>,
+    /// SHA-256 of the model that listens.
+    pub(super) model: Option<String>,
+}
+
+impl Receipts {
+    pub(crate) fn new(writer: Option<Writer>, model: Option<String>) -> Self {
+        Self { writer: Mutex::new(writer), model }
+    }
+
+    /// Files a receipt; false if it is lost.
+    pub(super) fn file(&self, receipt: Receipt) -> bool {
+        self.writer().as_ref().is_none_or(|writer| writer.submit(receipt))
+    }
+
+    /// Receipts written and lost.
+    pub(crate) fn counters(&self) -> Option<Counters> {
+        self.writer().as_ref().map(Writer::counters)
+    }
+
+    /// Brings what has been filed to the disk, and files no more. This waits for the disk.
+    pub(crate) fn close(&self) {
+        let writer = self.writer().take();
+        if let Some(writer) = writer {
+            writer.close();
+        }
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Option<Writer>> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,148 @@
+//! `[media]` of the configuration: addresses, ports, threads, and whom media may come from.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sidetone_insight::Period;
+use sidetone_sip::Face;
+
+/// `[media]`
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Media {
+    /// IPv4 address written into SDP, on both faces unless one of the next two says otherwise.
+    #[serde(default = "Media::default_address")]
+    pub address: Ipv4Addr,
+    /// IPv4 address toward the carrier.
+    pub address_trunk: Option<Ipv4Addr>,
+    /// IPv4 address toward the PBX.
+    pub address_pbx: Option<Ipv4Addr>,
+    /// IPv6 address; without it, calls over IPv6 are refused with 488.
+    pub ipv6: Option<std::net::Ipv6Addr>,
+    /// UDP ports to take media ports from; each stream takes an even and an odd one on each face.
+    #[serde(default = "Media::default_ports")]
+    pub ports: PortRange,
+    /// Relay threads.
+    #[serde(default = "Media::default_threads")]
+    pub threads: usize,
+    /// When a call's media has been silent on both sides for this long, both parties are asked whether it is still up. If one
+    /// has no such call any more it is ended toward both; else it goes on. Calls on hold are exempt; `0s` asks nobody.
+    #[serde(default = "Media::default_timeout")]
+    pub timeout: Period,
+    /// Who may be learnt as the source of a leg's media: `sdp`, `signalled` (default) or `open`.
+    #[serde(default)]
+    pub latching: Latching,
+    /// Pause between two looks at the sockets once more than `coalesce_from` streams are up: fewer wake-ups for at
+    /// most this much delay. `0ms` turns it off.
+    #[serde(default = "Media::default_tick")]
+    pub tick: Period,
+    /// Streams from which `tick` applies.
+    #[serde(default = "Media::default_coalesce")]
+    pub coalesce_from: usize,
+}
+
+impl Media {
+    const fn default_address() -> Ipv4Addr {
+        Ipv4Addr::LOCALHOST
+    }
+    const fn default_ports() -> PortRange {
+        PortRange { first: 30_000, last: 39_999 }
+    }
+    const fn default_threads() -> usize {
+        1
+    }
+    fn default_timeout() -> Period {
+        Period::from_secs(60)
+    }
+    fn default_tick() -> Period {
+        Period::from_millis(1)
+    }
+    const fn default_coalesce() -> usize {
+        32
+    }
+
+    /// The address to put into SDP toward one face.
+    #[must_use]
+    pub fn address_toward(&self, face: Face, v6: bool) -> Option<IpAddr> {
+        if v6 {
+            return self.ipv6.map(IpAddr::V6);
+        }
+        let own = match face {
+            Face::Trunk => self.address_trunk,
+            Face::Pbx => self.address_pbx,
+        };
+        Some(IpAddr::V4(own.unwrap_or(self.address)))
+    }
+}
+
+/// Whom a leg's media may come from; the rules stand in `sidetone_rtp::latch`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Latching {
+    /// Only the address in SDP.
+    Sdp,
+    /// That address or the one its SIP came from, any port.
+    #[default]
+    Signalled,
+    /// Whoever comes first. Weaker: only for carriers whose media comes from addresses that nothing announces.
+    Open,
+}
+
+/// UDP ports, `FIRST-LAST`, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PortRange {
+    /// Lowest port.
+    pub first: u16,
+    /// Highest port.
+    pub last: u16,
+}
+
+impl FromStr for PortRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not a range of ports; write FIRST-LAST, as in 30000-39999");
+        let (first, last) = text.split_once('-').ok_or_else(wrong)?;
+        let first: u16 = first.trim().parse().map_err(|_| wrong())?;
+        let last: u16 = last.trim().parse().map_err(|_| wrong())?;
+        if first < 1024 || last < first || last - first < 3 {
+            return Err(format!("{text}: a range holds at least four ports, none below 1024"));
+        }
+        Ok(Self { first, last })
+    }
+}
+
+impl std::fmt::Display for PortRange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.first, self.last)
+    }
+}
+
+impl TryFrom<String> for PortRange {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<PortRange> for String {
+    fn from(ports: PortRange) -> Self {
+        ports.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn port_ranges_hold_at_least_one_stream() {
+        assert_eq!("30000-30003".parse(), Ok(PortRange { first: 30_000, last: 30_003 }));
+        for wrong in ["30000", "30003-30000", "80-90", "30000-30002", "x-y"] {
+            assert!(wrong.parse::<PortRange>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! The control side of the media plane: what the SIP core asks, turned into sockets and commands.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use sidetone_announce::{Playback, Voice};
+use sidetone_rtp::latch::Policy;
+use sidetone_sip::Face;
+use sidetone_sip::anchor::{CallKey, Exhausted, IpFamily, LocalMedia, MediaPlane, StreamPlan};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::sync::mpsc::Sender;
+
+use super::aim::Aim;
+use super::ports::PortPool;
+use super::report::{Notice, RelayTotals};
+use super::thread::{Command, Orders, Pace, RelayThread};
+use super::voiceover::PlayId;
+use crate::config::{Latching, Media};
+use sidetone_tap::TapSender;
+use sidetone_watch::{Alarm, Heartbeat};
+
+/// Differentiated services code point of voice, "expedited forwarding" (RFC 3246, RFC 4594 §4.1), as a TOS byte.
+const TOS_EXPEDITED: u32 = 46 << 2;
+/// A quarter of a second of a flood, and many seconds of a call.
+const RECEIVE_BUFFER: usize = 256 * 1024;
+/// Ports that another program holds are passed over, but not for ever.
+const BIND_TRIES: usize = 64;
+
+/// The media plane, as the SIP core sees it.
+pub struct Engine {
+    config: Media,
+    epoch: Instant,
+    pool: PortPool,
+    aim: Aim,
+    threads: Vec<Handle>,
+    calls: HashMap<CallKey, Taken>,
+    changes: Vec<PlanChange>,
+    /// Calls whose sockets are to be closed once their last facts have been passed on.
+    closing: Vec<(CallKey, Taken)>,
+    /// Times no port could be had.
+    exhausted: u64,
+}
+
+/// What a call has of the pool.
+#[derive(Debug, Default)]
+struct Taken {
+    locals: Vec<LocalMedia>,
+    /// Both parties have described their media at some time: packets may come, also after the call's end.
+    flowed: bool,
+}
+
+/// What SDP has newly agreed on for one stream, for those who listen.
+#[derive(Debug, Clone)]
+pub struct PlanChange {
+    /// The call.
+    pub call: CallKey,
+    /// Index of the m-line.
+    pub stream: usize,
+    /// The new state.
+    pub plan: StreamPlan,
+}
+
+/// Plays announcements into calls. A copy of it may be used from anywhere: nothing here waits.
+#[derive(Clone)]
+pub struct Announcer {
+    threads: Vec<Arc<Orders>>,
+}
+
+impl Announcer {
+    /// Plays something to the party on a face of a call's stream, in the place of what is playing there. How it goes is
+    /// told by [`Notice::Playing`].
+    pub fn play(&self, call: CallKey, stream: usize, toward: Face, id: PlayId, playback: Playback) {
+        self.tell(call, Command::Play { call, stream, toward, id, playback: Box::new(playback) });
+    }
+
+    /// Goes on in other formats.
+    pub fn revoice(&self, call: CallKey, stream: usize, toward: Face, voices: Vec<Voice>) {
+        self.tell(call, Command::Revoice { call, stream, toward, voices });
+    }
+
+    /// Stops it.
+    pub fn hush(&self, call: CallKey, toward: Face, id: PlayId) {
+        self.tell(call, Command::Hush { call, toward, id });
+    }
+
+    /// From now on a call's packets are copied to this worker, or to none.
+    pub fn tap(&self, call: CallKey, worker: Option<usize>) {
+        self.tell(call, Command::Tap { call, worker });
+    }
+
+    fn tell(&self, call: CallKey, command: Command) {
+        if let Some(orders) = self.threads.get(thread_of(call, self.threads.len())) {
+            orders.give(command);
+        }
+    }
+}
+
+/// A call stays on one thread.
+fn thread_of(call: CallKey, threads: usize) -> usize {
+    usize::try_from(call.0).unwrap_or(0) % threads.max(1)
+}
+
+struct Handle {
+    beat: Heartbeat,
+    orders: Arc<Orders>,
+    totals: Arc<RelayTotals>,
+    join: Option<JoinHandle<()>>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.orders.give(Command::Stop);
+        if let Some(join) = self.join.take() {
+            let _ = join.join();
+        }
+    }
+}
+
+impl Engine {
+    /// Starts the relay threads. `taps` holds, for each thread, the ring to each worker.
+    ///
+    /// # Errors
+    /// When the system gives no thread or no epoll descriptor.
+    pub fn start(
+        config: Media,
+        taps: Vec<Vec<TapSender>>,
+        notices: &Sender<Notice>,
+        epoch: Instant,
+        seed: u64,
+        alarm: &Alarm,
+    ) -> io::Result<Self> {
+        let policy = match config.latching {
+            Latching::Sdp => Policy::Sdp,
+            Latching::Signalled => Policy::Signalled,
+            Latching::Open => Policy::Open,
+        };
+        let pace = Pace { tick: config.tick.into(), coalesce_from: config.coalesce_from, policy };
+        let mut threads = Vec::new();
+        for (number, taps) in taps.into_iter().enumerate() {
+            let totals = Arc::new(RelayTotals::default());
+            let (thread, orders) = RelayThread::new(notices.clone(), taps, Arc::clone(&totals), pace, epoch)?;
+            let beat = Heartbeat::new(&format!("relay-{number}"), epoch.elapsed());
+            let (its_beat, its_alarm) = (beat.clone(), alarm.clone());
+            let join = alarm.thread(beat.clone(), true, move || thread.run(&its_beat, &its_alarm))?;
+            threads.push(Handle { beat, orders: Arc::new(orders), totals, join: Some(join) });
+        }
+        let pool = PortPool::new(config.ports, seed);
+        Ok(Self {
+            config,
+            epoch,
+            pool,
+            aim: Aim::new(Vec::new()),
+            threads,
+            calls: HashMap::new(),
+            changes: Vec::new(),
+            closing: Vec::new(),
+            exhausted: 0,
+        })
+    }
+
+    /// Tells it of sockets of ours that are no media sockets: SDP must not aim media there.
+    #[must_use]
+    pub fn guarding(mut self, others: Vec<SocketAddr>) -> Self {
+        self.aim = Aim::new(others);
+        self
+    }
+
+    /// A handle by which announcements are played.
+    #[must_use]
+    pub fn announcer(&self) -> Announcer {
+        Announcer { threads: self.threads.iter().map(|thread| Arc::clone(&thread.orders)).collect() }
+    }
+
+    /// What SDP has agreed on since the last time.
+    pub fn take_changes(&mut self) -> Vec<PlanChange> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Closes the sockets of calls that were released. Apart from `release`, so that whoever hears of the closing has
+    /// heard of the call before.
+    pub fn close_released(&mut self) {
+        let now = self.epoch.elapsed();
+        for (call, taken) in std::mem::take(&mut self.closing) {
+            self.tell(call, Command::Close { call });
+            for local in taken.locals {
+                self.aim.release(local);
+                let (ip, port) = (local.rtp.ip(), local.rtp.port());
+                if taken.flowed {
+                    self.pool.lay_to_rest(now, ip, port);
+                } else {
+                    // The relay closes the sockets a moment later; should the port be taken again at once, `bind` passes
+                    // over it while it is still held.
+                    self.pool.give_back(ip, port);
+                }
+            }
+        }
+    }
+
+    /// Each thread's sums.
+    pub fn totals(&self) -> impl Iterator<Item = &Arc<RelayTotals>> {
+        self.threads.iter().map(|thread| &thread.totals)
+    }
+
+    /// RTP ports in use.
+    #[must_use]
+    pub fn ports_taken(&self) -> usize {
+        self.pool.taken()
+    }
+
+    /// RTP ports that rest from an ended call.
+    #[must_use]
+    pub fn ports_resting(&self) -> usize {
+        self.pool.resting()
+    }
+
+    /// Times no port could be had.
+    #[must_use]
+    pub fn exhausted(&self) -> u64 {
+        self.exhausted
+    }
+
+    fn tell(&self, call: CallKey, command: Command) {
+        if let Some(thread) = self.threads.get(thread_of(call, self.threads.len())) {
+            thread.orders.give(command);
+        }
+    }
+
+    fn bind(&mut self, ip: IpAddr) -> Option<(UdpSocket, UdpSocket, u16)> {
+        let now = self.epoch.elapsed();
+        let mut busy = Vec::new();
+        let mut bound = None;
+        while bound.is_none() && busy.len() < BIND_TRIES {
+            let Some(port) = self.pool.take(now, ip) else { break };
+            match (socket(ip, port), socket(ip, port + 1)) {
+                (Ok(rtp), Ok(rtcp)) => bound = Some((rtp, rtcp, port)),
+                _ => busy.push(port),
+            }
+        }
+        for port in busy {
+            self.pool.give_back(ip, port);
+        }
+        bound
+    }
+}
+
+fn socket(ip: IpAddr, port: u16) -> io::Result<UdpSocket> {
+    let domain = if ip.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    // Best effort: a system that refuses these still relays.
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    let _ = if ip.is_ipv4() { socket.set_tos_v4(TOS_EXPEDITED) } else { socket.set_tclass_v6(TOS_EXPEDITED) };
+    socket.bind(&SocketAddr::new(ip, port).into())?;
+    Ok(socket.into())
+}
+
+impl MediaPlane for Engine {
+    fn reserve(
+        &mut self,
+        call: CallKey,
+        stream: usize,
+        face: Face,
+        family: IpFamily,
+    ) -> Result<LocalMedia, Exhausted> {
+        let thread = self.threads.get(thread_of(call, self.threads.len())).ok_or(Exhausted)?;
+        // Whoever calls is better served elsewhere than by a thread that carries nothing.
+        if thread.beat.hangs(self.epoch.elapsed()) {
+            self.exhausted += 1;
+            return Err(Exhausted);
+        }
+        let ip = self.config.address_toward(face, family == IpFamily::V6).ok_or(Exhausted)?;
+        let Some((rtp, rtcp, port)) = self.bind(ip) else {
+            self.exhausted += 1;
+            return Err(Exhausted);
+        };
+        let local = LocalMedia { rtp: SocketAddr::new(ip, port), rtcp: SocketAddr::new(ip, port + 1) };
+        self.tell(call, Command::Open { call, stream, face, rtp, rtcp });
+        self.aim.hold(call, face, local);
+        self.calls.entry(call).or_default().locals.push(local);
+        Ok(local)
+    }
+
+    fn admits(&self, call: CallKey, face: Face, address: SocketAddr) -> bool {
+        self.aim.admits(&self.config, call, face, address)
+    }
+
+    fn apply(&mut self, call: CallKey, stream: usize, plan: &StreamPlan) {
+        if plan.is_agreed()
+            && let Some(taken) = self.calls.get_mut(&call)
+        {
+            taken.flowed = true;
+        }
+        self.tell(call, Command::Plan { call, stream, plan: Box::new(plan.clone()) });
+        self.changes.push(PlanChange { call, stream, plan: plan.clone() });
+    }
+
+    fn release(&mut self, call: CallKey) {
+        self.closing.push((call, self.calls.remove(&call).unwrap_or_default()));
+    }
+}

@@ -1,0 +1,30 @@
+//! The media plane: ports, relay threads, and the control side that the SIP core speaks to.
+//!
+//! ```text
+//!  SIP core --MediaPlane--> Engine --Command--> relay thread --forward--> peer
+//!                             ^                      | copy
+//!                             '------- Notice -------'---> tap ring --> analysis worker
+//! ```
+//!
+//! An announcement is played by the relay thread itself: its packets are ready before it begins, so that each is a copy
+//! and a header. Its clock is a timer beside the sockets.
+//!
+//! A relay thread owns its sockets and streams outright. It takes no lock, allocates nothing for a packet, logs
+//! nothing and waits for nobody; what it has to say goes out once a second, or when a call closes.
+
+mod aim;
+pub mod config;
+mod engine;
+mod ports;
+mod prompter;
+mod relay;
+mod report;
+mod thread;
+mod timer;
+mod voiceover;
+
+pub use engine::{Announcer, Engine, PlanChange};
+pub use ports::PortPool;
+pub use prompter::{Failed, Job, Prompter, formats};
+pub use report::{EndReport, Notice, RelayTotals, StreamReport};
+pub use voiceover::{PlayId, Playing};

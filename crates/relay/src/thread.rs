@@ -1,0 +1,425 @@
+//! The relay thread: epoll, receive, forward, then copy.
+
+mod orders;
+#[cfg(test)]
+mod tests;
+mod unsaid;
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::RandomState;
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+use mio::net::UdpSocket;
+use mio::{Events, Poll, Token, Waker};
+pub(super) use orders::{Command, Orders};
+use sidetone_rtp::header::FIXED_HEADER;
+use sidetone_rtp::latch::Policy;
+use sidetone_sip::Face;
+use sidetone_sip::anchor::CallKey;
+use slab::Slab;
+use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::TrySendError;
+use unsaid::Unsaid;
+
+use super::relay::{Component, Outcome, Relay};
+use super::report::{Notice, RelayTotals, StreamReport};
+use super::timer::Timer;
+use super::voiceover::{Playing, Spoken};
+use sidetone_tap::{TapSender, Tapped};
+use sidetone_watch::{Alarm, Heartbeat};
+
+const WAKE: Token = Token(usize::MAX);
+const TIMER: Token = Token(usize::MAX - 1);
+/// Packets taken from one socket before the others get their turn.
+const FAIR_SHARE: usize = 64;
+/// Turns that may panic one after the other. Each loses one packet or order; a thread that does nothing else is of no use.
+const MOST_PANICS: usize = 1_000;
+/// How often reports go out.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+
+/// How a relay thread works.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    pub(super) tick: Duration,
+    pub(super) coalesce_from: usize,
+    pub(super) policy: Policy,
+}
+
+pub(super) struct RelayThread {
+    poll: Poll,
+    commands: Receiver<Command>,
+    /// Raised with every order, so that whether there is one can be asked before each packet.
+    given: Arc<AtomicBool>,
+    /// Orders that wait.
+    waiting: Arc<AtomicUsize>,
+    /// Told to end.
+    ended: bool,
+    notices: Sender<Notice>,
+    /// Closed calls and announcements that `notices` had no room for: a few a call.
+    unsaid: Unsaid,
+    taps: Vec<TapSender>,
+    totals: Arc<RelayTotals>,
+    pace: Pace,
+    epoch: Instant,
+    ports: Slab<Port>,
+    /// Sockets taken so far.
+    ports_opened: u64,
+    streams: Slab<Stream>,
+    calls: HashMap<CallKey, Vec<usize>>,
+    /// Sockets that still had packets when their turn was over.
+    unfinished: VecDeque<usize>,
+    timer: Timer,
+    /// A packet of an announcement's in the making.
+    speech: Vec<u8>,
+    /// Where the numbers of streams of our own come from.
+    seeds: RandomState,
+    batch: Batch,
+    /// When the thread last had something to do.
+    woken: Duration,
+}
+
+struct Port {
+    socket: UdpSocket,
+    stream: usize,
+    face: Face,
+    component: Component,
+    /// Tells it from one that had the same place before.
+    opened: u64,
+    /// Stands in `unfinished`. epoll announces a socket again with every packet; it must not queue twice.
+    queued: bool,
+}
+
+struct Stream {
+    call: CallKey,
+    index: usize,
+    relay: Relay,
+    sockets: Vec<Placed>,
+    tap: Option<usize>,
+}
+
+/// Where one of a stream's sockets stands in the thread's table. There are four, or eight if the call has changed
+/// its address family, so a look through them is quicker than a map.
+#[derive(Clone, Copy)]
+struct Placed {
+    face: Face,
+    component: Component,
+    v6: bool,
+    number: usize,
+}
+
+impl Stream {
+    fn port(&self, face: Face, component: Component, v6: bool) -> Option<usize> {
+        self.sockets
+            .iter()
+            .find(|placed| placed.face == face && placed.component == component && placed.v6 == v6)
+            .map(|placed| placed.number)
+    }
+}
+
+/// Sums of one batch, added to the shared totals when it ends.
+#[derive(Default)]
+struct Batch {
+    packets: u64,
+    octets: u64,
+    rejected: u64,
+    undeliverable: u64,
+    send_errors: u64,
+    tap_dropped: u64,
+    announced: u64,
+    held: u64,
+}
+
+impl RelayThread {
+    pub(super) fn new(
+        notices: Sender<Notice>,
+        taps: Vec<TapSender>,
+        totals: Arc<RelayTotals>,
+        pace: Pace,
+        epoch: Instant,
+    ) -> io::Result<(Self, Orders)> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKE)?;
+        let timer = Timer::new(poll.registry(), TIMER)?;
+        let (sender, commands) = mpsc::channel();
+        let given = Arc::new(AtomicBool::new(false));
+        let waiting = Arc::<AtomicUsize>::default();
+        let orders = Orders {
+            commands: sender,
+            given: Arc::clone(&given),
+            waker,
+            waiting: Arc::clone(&waiting),
+            totals: Arc::clone(&totals),
+        };
+        let thread = Self {
+            poll,
+            commands,
+            given,
+            waiting,
+            ended: false,
+            notices,
+            unsaid: Unsaid::new(Arc::clone(&totals)),
+            taps,
+            totals,
+            pace,
+            epoch,
+            ports: Slab::new(),
+            ports_opened: 0,
+            streams: Slab::new(),
+            calls: HashMap::new(),
+            unfinished: VecDeque::new(),
+            timer,
+            speech: Vec::with_capacity(2_048),
+            seeds: RandomState::new(),
+            batch: Batch::default(),
+            woken: Duration::ZERO,
+        };
+        Ok((thread, orders))
+    }
+
+    /// Runs until told to stop or until the control side is gone. A turn that panics loses the packet or order that it was
+    /// at; the calls go on.
+    ///
+    /// # Errors
+    /// When nothing can be relayed any more.
+    pub(super) fn run(mut self, beat: &Heartbeat, alarm: &Alarm) -> io::Result<()> {
+        let mut events = Events::with_capacity(1_024);
+        let mut buffer = vec![0_u8; 65_536];
+        let mut next_report = REPORT_EVERY;
+        let mut panics = 0;
+        loop {
+            beat.beat(self.epoch.elapsed());
+            let wait = next_report.saturating_sub(self.epoch.elapsed());
+            match alarm.contain(beat, || self.turn(wait, &mut events, &mut buffer)) {
+                Some(Ok(true)) => panics = 0,
+                Some(Ok(false)) => return Ok(()),
+                Some(Err(error)) => return Err(error),
+                None => {
+                    panics += 1;
+                    if panics > MOST_PANICS {
+                        return Err(io::Error::other("it panics at every turn"));
+                    }
+                    self.pick_up();
+                }
+            }
+            let now = self.epoch.elapsed();
+            if now >= next_report {
+                alarm.contain(beat, || self.report());
+                next_report = now + REPORT_EVERY;
+            }
+            if self.streams.len() >= self.pace.coalesce_from && self.unfinished.is_empty() {
+                // The rest of the tick only: what the work took is not waited for twice.
+                let now = self.epoch.elapsed();
+                let rest = self.pace.tick.saturating_sub(now.saturating_sub(self.woken));
+                let due = self.timer.next().map_or(rest, |due| due.saturating_sub(now));
+                std::thread::sleep(rest.min(due));
+            }
+        }
+    }
+
+    /// Goes on after a turn that panicked: what that turn had taken note of and not done is looked for again, for epoll
+    /// and the orders' flag tell of it once only.
+    fn pick_up(&mut self) {
+        self.given.store(true, Relaxed);
+        self.unfinished = self.ports.iter().map(|(number, _)| number).collect();
+        self.ports.iter_mut().for_each(|(_, port)| port.queued = true);
+        let streams: Vec<usize> = self.streams.iter().map(|(number, _)| number).collect();
+        streams.into_iter().for_each(|number| self.note_due(number));
+    }
+
+    /// Waits for something to do, for at most `wait`, and does it; false if the thread is to end.
+    fn turn(&mut self, wait: Duration, events: &mut Events, buffer: &mut [u8]) -> io::Result<bool> {
+        let wait = if self.unfinished.is_empty() { wait } else { Duration::ZERO };
+        match self.poll.poll(events, Some(wait)) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(true),
+            // An epoll descriptor that fails is a bug or a dying process; either way nothing can be relayed.
+            Err(error) => return Err(error),
+        }
+        self.woken = self.epoch.elapsed();
+        self.obey();
+        for _ in 0..self.unfinished.len() {
+            if let Some(number) = self.unfinished.pop_front() {
+                if let Some(port) = self.ports.get_mut(number) {
+                    port.queued = false;
+                }
+                self.drain(number, buffer);
+            }
+        }
+        for event in &*events {
+            match event.token() {
+                WAKE => {}
+                TIMER => self.timer.rang(),
+                Token(number) if self.is_queued(number) => {}
+                Token(number) => self.drain(number, buffer),
+            }
+        }
+        self.announce();
+        self.publish();
+        self.unsaid.say(&self.notices);
+        Ok(!self.ended)
+    }
+
+    /// Forwards what waits on one socket, up to a fair share.
+    fn drain(&mut self, number: usize, buffer: &mut [u8]) {
+        let Some(port) = self.ports.get(number) else { return };
+        let opened = port.opened;
+        for _ in 0..FAIR_SHARE {
+            let Some(port) = self.ports.get(number) else { return };
+            let received = port.socket.recv_from(buffer);
+            // A party may send the moment it has read the answer, and by then the plan was given: so a packet is judged
+            // after the orders that were there when it came, however long this thread was kept from its work.
+            self.obey();
+            let Some(port) = self.ports.get(number).filter(|port| port.opened == opened) else { return };
+            let Some(stream) = self.streams.get_mut(port.stream) else { return };
+            let (length, source) = match received {
+                Ok(received) => received,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                // Linux reports an earlier send's ICMP error here; the next packet is unharmed.
+                Err(_) => continue,
+            };
+            let Some(packet) = buffer.get_mut(..length) else { continue };
+            let now = self.epoch.elapsed();
+            match stream.relay.packet(now, port.face, port.component, source, packet) {
+                Outcome::Forward { via, to, audio, original } => {
+                    let out =
+                        stream.port(port.face.other(), via, to.is_ipv6()).and_then(|out| self.ports.get(out));
+                    match out.map(|out| out.socket.send_to(packet, to)) {
+                        Some(Ok(_)) => {
+                            self.batch.packets += 1;
+                            self.batch.octets += length as u64;
+                        }
+                        Some(Err(_)) => self.batch.send_errors += 1,
+                        None => self.batch.undeliverable += 1,
+                    }
+                    if let (Some(original), Some(header)) =
+                        (original, packet.first_chunk_mut::<FIXED_HEADER>())
+                    {
+                        *header = original;
+                    }
+                    if audio {
+                        copy(stream, &mut self.taps, &mut self.batch, port.face, now, packet);
+                    }
+                }
+                Outcome::Held { audio } => {
+                    self.batch.held += 1;
+                    if audio {
+                        copy(stream, &mut self.taps, &mut self.batch, port.face, now, packet);
+                    }
+                }
+                Outcome::Rejected => self.batch.rejected += 1,
+                Outcome::Undeliverable => self.batch.undeliverable += 1,
+            }
+        }
+        // epoll is edge-triggered here: what is left would never be announced again.
+        self.finish_later(number);
+    }
+
+    /// Sends what is due of announcements.
+    fn announce(&mut self) {
+        let now = self.epoch.elapsed();
+        while let Some((at, number, toward)) = self.timer.take(now) {
+            let Some(stream) = self.streams.get_mut(number) else { continue };
+            if stream.relay.due(toward) != Some(at) {
+                continue; // It was stopped, or is due at another time by now.
+            }
+            let call = stream.call;
+            match stream.relay.speak(now, toward, &mut self.speech) {
+                (Spoken::Packet { began }, Some(to)) => {
+                    let out =
+                        stream.port(toward, Component::Rtp, to.is_ipv6()).and_then(|out| self.ports.get(out));
+                    match out.map(|out| out.socket.send_to(&self.speech, to)) {
+                        Some(Ok(_)) => self.batch.announced += 1,
+                        Some(Err(_)) => self.batch.send_errors += 1,
+                        None => self.batch.undeliverable += 1,
+                    }
+                    if let Some(id) = began {
+                        self.unsaid.push_back(Notice::Playing(call, toward, id, Playing::Began));
+                    }
+                }
+                (Spoken::Over(id, played), _) => {
+                    let ended = Playing::Ended { whole: true, played };
+                    self.unsaid.push_back(Notice::Playing(call, toward, id, ended));
+                }
+                (Spoken::Packet { .. } | Spoken::Nothing, _) => {}
+            }
+            if let Some(next) = stream.relay.due(toward) {
+                self.timer.note(next, number, toward);
+            }
+        }
+        self.timer.set(now);
+    }
+
+    /// Notes when a stream's announcements are due.
+    fn note_due(&mut self, number: usize) {
+        let Some(stream) = self.streams.get(number) else { return };
+        for toward in [Face::Trunk, Face::Pbx] {
+            if let Some(at) = stream.relay.due(toward) {
+                self.timer.note(at, number, toward);
+            }
+        }
+    }
+
+    fn is_queued(&self, number: usize) -> bool {
+        self.ports.get(number).is_some_and(|port| port.queued)
+    }
+
+    fn finish_later(&mut self, number: usize) {
+        if let Some(port) = self.ports.get_mut(number)
+            && !std::mem::replace(&mut port.queued, true)
+        {
+            self.unfinished.push_back(number);
+        }
+    }
+
+    fn publish(&mut self) {
+        let batch = std::mem::take(&mut self.batch);
+        let totals = &self.totals;
+        for (total, more) in [
+            (&totals.packets, batch.packets),
+            (&totals.octets, batch.octets),
+            (&totals.rejected, batch.rejected),
+            (&totals.undeliverable, batch.undeliverable),
+            (&totals.send_errors, batch.send_errors),
+            (&totals.tap_dropped, batch.tap_dropped),
+            (&totals.announced, batch.announced),
+            (&totals.held, batch.held),
+        ] {
+            if more > 0 {
+                total.fetch_add(more, Relaxed);
+            }
+        }
+    }
+
+    fn report(&mut self) {
+        let reports: Vec<(CallKey, StreamReport)> =
+            self.streams.iter().map(|(_, stream)| (stream.call, stream.relay.report(stream.index))).collect();
+        // The next ones say it all again.
+        if !reports.is_empty()
+            && let Err(TrySendError::Full(_)) = self.notices.try_send(Notice::Reports(reports))
+        {
+            self.totals.reports_dropped.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+/// Copies a packet to whoever listens to its call.
+fn copy(
+    stream: &mut Stream,
+    taps: &mut [TapSender],
+    batch: &mut Batch,
+    face: Face,
+    at: Duration,
+    packet: &[u8],
+) {
+    let Some(tap) = stream.tap.and_then(|tap| taps.get_mut(tap)) else { return };
+    let index = u16::try_from(stream.index).unwrap_or(u16::MAX);
+    if !tap.send(&Tapped { call: stream.call, stream: index, face, at, packet }) {
+        batch.tap_dropped += 1;
+        stream.relay.unheard(face);
+    }
+}

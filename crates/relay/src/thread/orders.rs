@@ -1,0 +1,235 @@
+//! What a relay thread is ordered to do, and how it does it: opens and closes sockets, takes plans, plays announcements.
+
+use std::hash::BuildHasher;
+use std::net::UdpSocket as StdSocket;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::mpsc::{self, TryRecvError};
+use std::time::Duration;
+
+use mio::net::UdpSocket;
+use mio::{Interest, Token, Waker};
+use sidetone_announce::{Playback, Voice};
+use sidetone_sip::Face;
+use sidetone_sip::anchor::{CallKey, StreamPlan};
+
+use super::{Placed, Port, RelayThread, Stream};
+use crate::relay::{Component, Relay};
+use crate::report::{Notice, RelayTotals};
+use crate::voiceover::{PlayId, Playing};
+
+/// What the control side asks of a relay thread.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Take these two sockets, toward one face of one stream.
+    Open { call: CallKey, stream: usize, face: Face, rtp: StdSocket, rtcp: StdSocket },
+    /// SDP has agreed on something.
+    Plan { call: CallKey, stream: usize, plan: Box<StreamPlan> },
+    /// Copy this call's packets to the worker, or to none.
+    Tap { call: CallKey, worker: Option<usize> },
+    /// Play something to the party on a face.
+    Play { call: CallKey, stream: usize, toward: Face, id: PlayId, playback: Box<Playback> },
+    /// Go on playing in other formats.
+    Revoice { call: CallKey, stream: usize, toward: Face, voices: Vec<Voice> },
+    /// Stop playing it.
+    Hush { call: CallKey, toward: Face, id: PlayId },
+    /// Close the call's sockets and say how it went.
+    Close { call: CallKey },
+    /// End the thread.
+    Stop,
+    /// Panic, to see what becomes of the others.
+    #[cfg(test)]
+    Panic,
+}
+
+/// Orders that may wait: some hundred calls set up at once. Beyond it only those go through that give something back.
+pub(super) const MOST_WAITING: usize = 65_536;
+
+/// The control side's end of a relay thread.
+pub(crate) struct Orders {
+    pub(super) commands: mpsc::Sender<Command>,
+    pub(super) given: Arc<AtomicBool>,
+    pub(super) waker: Waker,
+    pub(super) waiting: Arc<AtomicUsize>,
+    pub(super) totals: Arc<RelayTotals>,
+}
+
+impl Orders {
+    /// Gives an order. It is carried out before any packet that comes after this returns. A thread that hangs holds so many
+    /// at most; what comes then is dropped and counted.
+    pub(crate) fn give(&self, command: Command) {
+        let gives_back = matches!(command, Command::Close { .. } | Command::Stop);
+        if self.waiting.load(Relaxed) >= MOST_WAITING && !gives_back {
+            self.totals.orders_lost.fetch_add(1, Relaxed);
+            return;
+        }
+        self.waiting.fetch_add(1, Relaxed);
+        // A thread that is gone can't be told anything; its calls have no media either way.
+        if self.commands.send(command).is_ok() {
+            self.given.store(true, Release);
+            let _ = self.waker.wake();
+        }
+    }
+}
+
+impl RelayThread {
+    /// Carries out what was ordered since the last time.
+    pub(super) fn obey(&mut self) {
+        if !self.given.load(Relaxed) {
+            return;
+        }
+        // Lowered before the look: what is ordered meanwhile raises it again.
+        self.given.swap(false, AcqRel);
+        loop {
+            let order = self.commands.try_recv();
+            if order.is_ok() {
+                self.waiting.fetch_sub(1, Relaxed);
+            }
+            match order {
+                Ok(Command::Open { call, stream, face, rtp, rtcp }) => {
+                    self.open(call, stream, face, rtp, rtcp);
+                }
+                Ok(Command::Plan { call, stream, plan }) => {
+                    let now = self.epoch.elapsed();
+                    if let Some((number, stream)) = self.stream(call, stream) {
+                        stream.relay.plan(now, &plan);
+                        self.note_due(number);
+                    }
+                }
+                Ok(Command::Play { call, stream, toward, id, playback }) => {
+                    self.play(call, stream, toward, id, *playback);
+                }
+                Ok(Command::Revoice { call, stream, toward, voices }) => {
+                    if let Some((_, stream)) = self.stream(call, stream) {
+                        stream.relay.revoice(toward, voices);
+                    }
+                }
+                Ok(Command::Hush { call, toward, id }) => self.hush(call, toward, id),
+                Ok(Command::Tap { call, worker }) => {
+                    for index in self.calls.get(&call).into_iter().flatten() {
+                        if let Some(stream) = self.streams.get_mut(*index) {
+                            stream.tap = worker;
+                        }
+                    }
+                }
+                Ok(Command::Close { call }) => self.close(call),
+                Ok(Command::Stop) | Err(TryRecvError::Disconnected) => {
+                    self.ended = true;
+                    return;
+                }
+                #[cfg(test)]
+                Ok(Command::Panic) => panic!("ordered to"),
+                Err(TryRecvError::Empty) => return,
+            }
+        }
+    }
+
+    fn play(&mut self, call: CallKey, stream: usize, toward: Face, id: PlayId, playback: Playback) {
+        let now = self.epoch.elapsed();
+        let ended = |id, played| Notice::Playing(call, toward, id, Playing::Ended { whole: false, played });
+        let Some((number, stream)) = self.stream(call, stream) else {
+            return self.unsaid.push_back(ended(id, Duration::ZERO));
+        };
+        if let Some((before, played)) = stream.relay.play(now, toward, id, playback) {
+            self.unsaid.push_back(ended(before, played));
+        }
+        self.note_due(number);
+    }
+
+    fn hush(&mut self, call: CallKey, toward: Face, id: PlayId) {
+        for number in self.calls.get(&call).into_iter().flatten() {
+            if let Some(stream) = self.streams.get_mut(*number)
+                && let Some((id, played)) = stream.relay.stop(toward, Some(id))
+            {
+                let ended = Playing::Ended { whole: false, played };
+                self.unsaid.push_back(Notice::Playing(call, toward, id, ended));
+            }
+        }
+    }
+
+    fn stream(&mut self, call: CallKey, index: usize) -> Option<(usize, &mut Stream)> {
+        let of = |number: &usize| self.streams.get(*number).is_some_and(|stream| stream.index == index);
+        let number = self.calls.get(&call)?.iter().copied().find(of)?;
+        Some((number, self.streams.get_mut(number)?))
+    }
+
+    fn open(&mut self, call: CallKey, index: usize, face: Face, rtp: StdSocket, rtcp: StdSocket) {
+        let number = match self.stream(call, index) {
+            Some((number, _)) => number,
+            None => self.begin(call, index),
+        };
+        for (component, socket) in [(Component::Rtp, rtp), (Component::Rtcp, rtcp)] {
+            let v6 = socket.local_addr().is_ok_and(|local| local.is_ipv6());
+            let Some(port) = self.register(number, face, component, socket) else { continue };
+            if let Some(stream) = self.streams.get_mut(number) {
+                stream.sockets.push(Placed { face, component, v6, number: port });
+            }
+        }
+    }
+
+    fn begin(&mut self, call: CallKey, index: usize) -> usize {
+        let seed = self.seeds.hash_one((call, index, self.ports_opened));
+        let numbers = self.calls.entry(call).or_default();
+        let tap = numbers.iter().find_map(|number| self.streams.get(*number)?.tap);
+        let relay = Relay::new(self.pace.policy, seed);
+        let number = self.streams.insert(Stream { call, index, relay, sockets: Vec::new(), tap });
+        numbers.push(number);
+        self.totals.streams.store(self.streams.len() as u64, Relaxed);
+        number
+    }
+
+    fn register(
+        &mut self,
+        stream: usize,
+        face: Face,
+        component: Component,
+        socket: StdSocket,
+    ) -> Option<usize> {
+        let mut socket = UdpSocket::from_std(socket);
+        let place = self.ports.vacant_entry();
+        let number = place.key();
+        if self.poll.registry().register(&mut socket, Token(number), Interest::READABLE).is_err() {
+            self.totals.unwatched.fetch_add(1, Relaxed);
+            return None;
+        }
+        self.ports_opened += 1;
+        place.insert(Port { socket, stream, face, component, opened: self.ports_opened, queued: false });
+        // Packets may have come before the socket was watched.
+        self.finish_later(number);
+        Some(number)
+    }
+
+    fn unregister(&mut self, number: usize) {
+        if let Some(mut port) = self.ports.try_remove(number) {
+            let _ = self.poll.registry().deregister(&mut port.socket);
+        }
+    }
+
+    fn close(&mut self, call: CallKey) {
+        let mut reports = Vec::new();
+        for number in self.calls.remove(&call).unwrap_or_default() {
+            let Some(mut stream) = self.streams.try_remove(number) else { continue };
+            for toward in [Face::Trunk, Face::Pbx] {
+                if let Some((id, played)) = stream.relay.stop(toward, None) {
+                    let ended = Playing::Ended { whole: false, played };
+                    self.unsaid.push_back(Notice::Playing(call, toward, id, ended));
+                }
+            }
+            for placed in &stream.sockets {
+                self.unregister(placed.number);
+            }
+            let report = stream.relay.report(stream.index);
+            self.totals.lost.fetch_add(report.trunk.lost + report.pbx.lost, Relaxed);
+            let silent = [report.trunk, report.pbx].map(|end| end.packets == 0);
+            let turned_away = report.trunk.rejected + report.pbx.rejected > 0;
+            if matches!(silent, [true, false] | [false, true]) || (silent == [true; 2] && turned_away) {
+                self.totals.one_way_streams.fetch_add(1, Relaxed);
+            }
+            reports.push(report);
+        }
+        self.totals.streams.store(self.streams.len() as u64, Relaxed);
+        self.unsaid.push_back(Notice::Closed(call, reports));
+        self.unsaid.say(&self.notices);
+    }
+}
