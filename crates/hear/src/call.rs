@@ -20,6 +20,8 @@ use sidetone_insight::{
 use sidetone_sip::Face;
 use sidetone_sip::anchor::{MediaKind, StreamPlan};
 
+use sidetone_tap::Arrival;
+
 use super::ear::{Audible, Ear, Keys};
 
 /// Streams of a call that are kept in mind. Calls have one audio stream, seldom two.
@@ -230,10 +232,18 @@ impl CallAnalysis {
     }
 
     /// A copied RTP packet from the party on `face`.
-    pub fn packet(&mut self, at: Duration, stream: usize, face: Face, packet: &[u8]) {
-        if self.stream == Some(stream) {
-            let at = self.call_time(at);
-            self.ear(face).packet(at, packet);
+    pub fn packet(&mut self, came: impl Into<Arrival>, stream: usize, face: Face, packet: &[u8]) {
+        if self.stream != Some(stream) {
+            return;
+        }
+        let Arrival { earliest, latest } = came.into();
+        let (earliest, at) = (self.call_time(earliest), self.call_time(latest));
+        let ear = self.ear(face);
+        if ear.is_heard_since().is_some_and(|since| earliest < since && since <= at) {
+            // It may have waited in its socket since before there was consent.
+            ear.skim(at, packet);
+        } else {
+            ear.packet(at, packet);
         }
     }
 

@@ -43,6 +43,8 @@ const ZEROS: [i16; 800] = [0; 800];
 /// needs a customer's leg, leads to the network.
 pub(super) struct Ear {
     role: Role,
+    /// From when on its party may be heard.
+    since: Option<Duration>,
     /// What of the sound reaches the role.
     gate: Gate,
     /// Samples that had been given on when the role first heard something: what it says of time counts from there.
@@ -97,22 +99,28 @@ impl Ear {
     /// Leads packets that come from call time `since` on to the network. Only a customer's leg can be made into a
     /// listener.
     pub(super) fn listen(&mut self, listener: Listener, since: Duration) {
-        self.take_up(Role::Listening(Box::new(listener)), Gate::since(since));
+        self.take_up(Role::Listening(Box::new(listener)), Some(since));
     }
 
     /// Hears who talks when in what comes from call time `since` on, and nothing of how.
     pub(super) fn attend(&mut self, since: Duration) {
-        self.take_up(Role::Attending(Box::new(SpeechDetector::new())), Gate::since(since));
+        self.take_up(Role::Attending(Box::new(SpeechDetector::new())), Some(since));
     }
 
     /// Leads to nothing from now on; what was being made of the sound is dropped.
     pub(super) fn deafen(&mut self) {
-        self.take_up(Role::Deaf, Gate::SHUT);
+        self.take_up(Role::Deaf, None);
     }
 
-    fn take_up(&mut self, role: Role, gate: Gate) {
+    /// From when on its party may be heard, if it may.
+    pub(super) fn is_heard_since(&self) -> Option<Duration> {
+        self.since
+    }
+
+    fn take_up(&mut self, role: Role, since: Option<Duration>) {
         self.role = role;
-        self.gate = gate;
+        self.since = since;
+        self.gate = since.map_or(Gate::SHUT, Gate::since);
         self.role_since = self.timeline.pushed();
         self.pace = SyllableCounter::new();
         self.syllables = 0;
@@ -121,6 +129,7 @@ impl Ear {
     fn new(role: Role) -> Self {
         Self {
             role,
+            since: None,
             gate: Gate::SHUT,
             role_since: 0,
             keys: None,

@@ -213,8 +213,8 @@ impl Worker {
         let Some(call) = self.calls.get_mut(&key) else { return Some(urgency) };
         let (stream, face) = (usize::from(tapped.stream), tapped.face);
         let heard = catch_unwind(AssertUnwindSafe(|| match urgency {
-            Urgency::InTime => call.packet(tapped.at, stream, face, tapped.packet),
-            Urgency::Late => call.skim(tapped.at, stream, face, tapped.packet),
+            Urgency::InTime => call.packet(tapped.came, stream, face, tapped.packet),
+            Urgency::Late => call.skim(tapped.came.latest, stream, face, tapped.packet),
         }));
         if heard.is_err() {
             self.give_up(key);

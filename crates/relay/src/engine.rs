@@ -273,12 +273,13 @@ impl MediaPlane for Engine {
             return Err(Exhausted);
         }
         let ip = self.config.address_toward(face, family == IpFamily::V6).ok_or(Exhausted)?;
+        let bound = self.epoch.elapsed();
         let Some((rtp, rtcp, port)) = self.bind(ip) else {
             self.exhausted += 1;
             return Err(Exhausted);
         };
         let local = LocalMedia { rtp: SocketAddr::new(ip, port), rtcp: SocketAddr::new(ip, port + 1) };
-        self.tell(call, Command::Open { call, stream, face, rtp, rtcp });
+        self.tell(call, Command::Open { call, stream, face, rtp, rtcp, bound });
         self.aim.hold(call, face, local);
         self.calls.entry(call).or_default().locals.push(local);
         Ok(local)

@@ -30,7 +30,7 @@ use super::relay::{Component, Outcome, Relay};
 use super::report::{Notice, RelayTotals, StreamReport};
 use super::timer::Timer;
 use super::voiceover::{Playing, Spoken};
-use sidetone_tap::{TapSender, Tapped};
+use sidetone_tap::{Arrival, TapSender, Tapped};
 use sidetone_watch::{Alarm, Heartbeat};
 
 const WAKE: Token = Token(usize::MAX);
@@ -39,6 +39,8 @@ const TIMER: Token = Token(usize::MAX - 1);
 const FAIR_SHARE: usize = 64;
 /// Turns that may panic one after the other. Each loses one packet or order; a thread that does nothing else is of no use.
 const MOST_PANICS: usize = 1_000;
+/// Sockets that one look names at most.
+const MOST_EVENTS: usize = 1_024;
 /// How often reports go out.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
@@ -81,6 +83,10 @@ pub(super) struct RelayThread {
     batch: Batch,
     /// When the thread last had something to do.
     woken: Duration,
+    /// Every socket that the last look at them did not name was empty then. Taken before that look.
+    looked: Duration,
+    /// The same of the look before it: what the last one named came later, unless it stands in `unfinished`.
+    empty: Duration,
 }
 
 struct Port {
@@ -92,6 +98,8 @@ struct Port {
     opened: u64,
     /// Stands in `unfinished`. epoll announces a socket again with every packet; it must not queue twice.
     queued: bool,
+    /// While it does: what waits in it came no earlier.
+    earliest: Option<Duration>,
 }
 
 struct Stream {
@@ -177,6 +185,8 @@ impl RelayThread {
             seeds: RandomState::new(),
             batch: Batch::default(),
             woken: Duration::ZERO,
+            looked: Duration::ZERO,
+            empty: Duration::ZERO,
         };
         Ok((thread, orders))
     }
@@ -187,7 +197,7 @@ impl RelayThread {
     /// # Errors
     /// When nothing can be relayed any more.
     pub(super) fn run(mut self, beat: &Heartbeat, alarm: &Alarm) -> io::Result<()> {
-        let mut events = Events::with_capacity(1_024);
+        let mut events = Events::with_capacity(MOST_EVENTS);
         let mut buffer = vec![0_u8; 65_536];
         let mut next_report = REPORT_EVERY;
         let mut panics = 0;
@@ -226,7 +236,10 @@ impl RelayThread {
     fn pick_up(&mut self) {
         self.given.store(true, Relaxed);
         self.unfinished = self.ports.iter().map(|(number, _)| number).collect();
-        self.ports.iter_mut().for_each(|(_, port)| port.queued = true);
+        for (_, port) in &mut self.ports {
+            port.queued = true;
+            port.earliest.get_or_insert(self.empty);
+        }
         let streams: Vec<usize> = self.streams.iter().map(|(number, _)| number).collect();
         streams.into_iter().for_each(|number| self.note_due(number));
     }
@@ -234,6 +247,7 @@ impl RelayThread {
     /// Waits for something to do, for at most `wait`, and does it; false if the thread is to end.
     fn turn(&mut self, wait: Duration, events: &mut Events, buffer: &mut [u8]) -> io::Result<bool> {
         let wait = if self.unfinished.is_empty() { wait } else { Duration::ZERO };
+        let looking = self.epoch.elapsed();
         match self.poll.poll(events, Some(wait)) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(true),
@@ -241,6 +255,11 @@ impl RelayThread {
             Err(error) => return Err(error),
         }
         self.woken = self.epoch.elapsed();
+        self.empty = self.looked;
+        // A look that finds more than it can name says nothing of the others.
+        if events.iter().count() < MOST_EVENTS {
+            self.looked = looking;
+        }
         self.obey();
         for _ in 0..self.unfinished.len() {
             if let Some(number) = self.unfinished.pop_front() {
@@ -266,8 +285,9 @@ impl RelayThread {
 
     /// Forwards what waits on one socket, up to a fair share.
     fn drain(&mut self, number: usize, buffer: &mut [u8]) {
-        let Some(port) = self.ports.get(number) else { return };
+        let Some(port) = self.ports.get_mut(number) else { return };
         let opened = port.opened;
+        let earliest = port.earliest.take().unwrap_or(self.empty);
         for _ in 0..FAIR_SHARE {
             let Some(port) = self.ports.get(number) else { return };
             let received = port.socket.recv_from(buffer);
@@ -284,6 +304,7 @@ impl RelayThread {
             };
             let Some(packet) = buffer.get_mut(..length) else { continue };
             let now = self.epoch.elapsed();
+            let came = Arrival { earliest, latest: now };
             match stream.relay.packet(now, port.face, port.component, source, packet) {
                 Outcome::Forward { via, to, audio, original } => {
                     let out =
@@ -302,13 +323,13 @@ impl RelayThread {
                         *header = original;
                     }
                     if audio {
-                        copy(stream, &mut self.taps, &mut self.batch, port.face, now, packet);
+                        copy(stream, &mut self.taps, &mut self.batch, port.face, came, packet);
                     }
                 }
                 Outcome::Held { audio } => {
                     self.batch.held += 1;
                     if audio {
-                        copy(stream, &mut self.taps, &mut self.batch, port.face, now, packet);
+                        copy(stream, &mut self.taps, &mut self.batch, port.face, came, packet);
                     }
                 }
                 Outcome::Rejected => self.batch.rejected += 1,
@@ -316,7 +337,7 @@ impl RelayThread {
             }
         }
         // epoll is edge-triggered here: what is left would never be announced again.
-        self.finish_later(number);
+        self.finish_later(number, earliest);
     }
 
     /// Sends what is due of announcements.
@@ -368,11 +389,12 @@ impl RelayThread {
         self.ports.get(number).is_some_and(|port| port.queued)
     }
 
-    fn finish_later(&mut self, number: usize) {
-        if let Some(port) = self.ports.get_mut(number)
-            && !std::mem::replace(&mut port.queued, true)
-        {
-            self.unfinished.push_back(number);
+    fn finish_later(&mut self, number: usize, earliest: Duration) {
+        if let Some(port) = self.ports.get_mut(number) {
+            port.earliest = Some(earliest);
+            if !std::mem::replace(&mut port.queued, true) {
+                self.unfinished.push_back(number);
+            }
         }
     }
 
@@ -413,12 +435,12 @@ fn copy(
     taps: &mut [TapSender],
     batch: &mut Batch,
     face: Face,
-    at: Duration,
+    came: Arrival,
     packet: &[u8],
 ) {
     let Some(tap) = stream.tap.and_then(|tap| taps.get_mut(tap)) else { return };
     let index = u16::try_from(stream.index).unwrap_or(u16::MAX);
-    if !tap.send(&Tapped { call: stream.call, stream: index, face, at, packet }) {
+    if !tap.send(&Tapped { call: stream.call, stream: index, face, came, packet }) {
         batch.tap_dropped += 1;
         stream.relay.unheard(face);
     }

@@ -9,11 +9,29 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use sidetone_sip::Face;
 use sidetone_sip::anchor::CallKey;
 
-/// Bytes of a record's header: call (8), arrival in µs (8), stream (2), face (1), unused (1), length (2).
-const HEADER: usize = 22;
+/// Bytes of a record's header: call (8), earliest and latest arrival in µs (8 each), stream (2), face (1), unused (1),
+/// length (2).
+const HEADER: usize = 30;
 
 /// The largest packet that is copied: an Ethernet frame's worth. Larger ones are relayed, not heard.
 pub const MAX_PACKET: usize = 1_500;
+
+/// When a packet came, as far as the thread that took it from its socket can tell: that thread may have been kept from its
+/// work while the packet waited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    /// It came no earlier: its socket was empty then.
+    pub earliest: Duration,
+    /// It was taken from the socket, so it came no later.
+    pub latest: Duration,
+}
+
+impl From<Duration> for Arrival {
+    /// The time is exact.
+    fn from(at: Duration) -> Self {
+        Self { earliest: at, latest: at }
+    }
+}
 
 /// One copied packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +42,8 @@ pub struct Tapped<'a> {
     pub stream: u16,
     /// The face whose party sent it.
     pub face: Face,
-    /// When the relay took it from the socket.
-    pub at: Duration,
+    /// When it came.
+    pub came: Arrival,
     /// RTP, header and all.
     pub packet: &'a [u8],
 }
@@ -54,7 +72,10 @@ impl TapSender {
         let (first, second) = chunk.as_mut_slices();
         let mut out = Split { first, second };
         out.put(&tapped.call.0.to_le_bytes());
-        out.put(&u64::try_from(tapped.at.as_micros()).unwrap_or(u64::MAX).to_le_bytes());
+        let Arrival { earliest, latest } = tapped.came;
+        for time in [earliest, latest] {
+            out.put(&u64::try_from(time.as_micros()).unwrap_or(u64::MAX).to_le_bytes());
+        }
         out.put(&tapped.stream.to_le_bytes());
         out.put(&[u8::from(tapped.face == Face::Pbx), 0]);
         out.put(&u16::try_from(length).unwrap_or(0).to_le_bytes());
@@ -100,7 +121,10 @@ impl TapReceiver {
         let mut header = [0; HEADER];
         self.read(&mut header)?;
         let (call, rest) = header.split_first_chunk::<8>()?;
-        let (at, rest) = rest.split_first_chunk::<8>()?;
+        let (earliest, rest) = rest.split_first_chunk::<8>()?;
+        let (latest, rest) = rest.split_first_chunk::<8>()?;
+        let [earliest, latest] =
+            [earliest, latest].map(|time| Duration::from_micros(u64::from_le_bytes(*time)));
         let &[stream_low, stream_high, face, _, len_low, len_high] = rest else { return None };
         let length = usize::from(u16::from_le_bytes([len_low, len_high])).min(MAX_PACKET);
         // A record is committed whole, so its packet is there when its header is.
@@ -112,7 +136,7 @@ impl TapReceiver {
             call: CallKey(u64::from_le_bytes(*call)),
             stream: u16::from_le_bytes([stream_low, stream_high]),
             face: if face == 1 { Face::Pbx } else { Face::Trunk },
-            at: Duration::from_micros(u64::from_le_bytes(*at)),
+            came: Arrival { earliest, latest },
             packet: self.scratch.get(..length)?,
         })
     }
@@ -150,7 +174,10 @@ mod tests {
             call: CallKey(n),
             stream: 1,
             face: if n.is_multiple_of(2) { Face::Trunk } else { Face::Pbx },
-            at: Duration::from_micros(n * 20_000),
+            came: Arrival {
+                earliest: Duration::from_micros(n * 20_000 - n),
+                latest: Duration::from_micros(n * 20_000),
+            },
             packet,
         }
     }

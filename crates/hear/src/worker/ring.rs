@@ -29,7 +29,7 @@ impl Ring {
     /// The oldest packet.
     pub(super) fn next(&mut self, now: Duration) -> Option<(Tapped<'_>, Urgency)> {
         let tapped = self.tap.receive()?;
-        let waited = now.saturating_sub(tapped.at);
+        let waited = now.saturating_sub(tapped.came.latest);
         self.behind = waited > if self.behind { CAUGHT_UP } else { MOST_BEHIND };
         Some((tapped, if self.behind { Urgency::Late } else { Urgency::InTime }))
     }

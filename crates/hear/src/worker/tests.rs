@@ -6,7 +6,7 @@ use sidetone_sip::Face;
 use super::*;
 use crate::ear::testing::{Datagram, Phone, caller, ms, permit, plan};
 use crate::inbox::{Orders, inbox};
-use sidetone_tap::{TapSender, Tapped, ring};
+use sidetone_tap::{Arrival, TapSender, Tapped, ring};
 
 const ONE: CallKey = CallKey(1);
 const TWO: CallKey = CallKey(2);
@@ -47,8 +47,20 @@ impl Bench {
     /// Puts packets of the customer's into the ring, where they wait.
     fn copy(&mut self, call: CallKey, packets: &[Datagram]) {
         for (at, packet) in packets {
-            let tapped = Tapped { call, stream: 0, face: Face::Trunk, at: *at, packet };
+            let tapped = Tapped { call, stream: 0, face: Face::Trunk, came: (*at).into(), packet };
             assert!(self.tap.send(&tapped), "the ring is full");
+        }
+    }
+
+    /// The same for packets that waited in their socket for a relay thread that was kept from its work until `taken`:
+    /// how long each waited is not known, but that the socket was empty at `empty`.
+    fn copy_late(&mut self, call: CallKey, packets: &[Datagram], empty: Duration, taken: Duration) {
+        for (_, packet) in packets {
+            let came = Arrival { earliest: empty, latest: taken };
+            assert!(
+                self.tap.send(&Tapped { call, stream: 0, face: Face::Trunk, came, packet }),
+                "the ring is full"
+            );
         }
     }
 
@@ -223,6 +235,26 @@ fn an_objection_from_elsewhere_does_not_wait_for_the_rest_of_a_round() {
     bench.copy(ONE, &packets[20..]);
     bench.worker.round(ms(5_900));
     assert_eq!(bench.heard(), ms(400));
+}
+
+/// A relay thread that was kept from its work takes packets from its sockets after consent that came before it.
+#[test]
+fn what_may_have_come_before_consent_is_not_heard() {
+    let mut bench = Bench::new();
+    let packets = Phone::new(ms(4_000)).speak(&caller(ms(4_000), ms(6_000)));
+    let (consent, taken) = (ms(5_000), ms(5_500));
+    let (late, rest): (Vec<_>, Vec<_>) = packets.into_iter().partition(|(at, _)| *at <= taken);
+    bench.order(answered(ONE));
+    bench.order([Work::Listen(permit(ONE), consent)]);
+    bench.copy_late(ONE, &late, ms(3_990), taken);
+    bench.copy(ONE, &rest);
+    bench.worker.round(ms(6_000));
+    assert!(rest.len() >= 20);
+    assert_eq!(
+        bench.heard(),
+        came_since(&rest, taken),
+        "of what was said by half a second after consent nothing"
+    );
 }
 
 #[test]

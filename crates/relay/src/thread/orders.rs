@@ -22,8 +22,8 @@ use crate::voiceover::{PlayId, Playing};
 /// What the control side asks of a relay thread.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Take these two sockets, toward one face of one stream.
-    Open { call: CallKey, stream: usize, face: Face, rtp: StdSocket, rtcp: StdSocket },
+    /// Take these two sockets, toward one face of one stream; they were empty when they were `bound`.
+    Open { call: CallKey, stream: usize, face: Face, rtp: StdSocket, rtcp: StdSocket, bound: Duration },
     /// SDP has agreed on something.
     Plan { call: CallKey, stream: usize, plan: Box<StreamPlan> },
     /// Copy this call's packets to the worker, or to none.
@@ -87,8 +87,8 @@ impl RelayThread {
                 self.waiting.fetch_sub(1, Relaxed);
             }
             match order {
-                Ok(Command::Open { call, stream, face, rtp, rtcp }) => {
-                    self.open(call, stream, face, rtp, rtcp);
+                Ok(Command::Open { call, stream, face, rtp, rtcp, bound }) => {
+                    self.open(call, stream, face, rtp, rtcp, bound);
                 }
                 Ok(Command::Plan { call, stream, plan }) => {
                     let now = self.epoch.elapsed();
@@ -154,14 +154,22 @@ impl RelayThread {
         Some((number, self.streams.get_mut(number)?))
     }
 
-    fn open(&mut self, call: CallKey, index: usize, face: Face, rtp: StdSocket, rtcp: StdSocket) {
+    fn open(
+        &mut self,
+        call: CallKey,
+        index: usize,
+        face: Face,
+        rtp: StdSocket,
+        rtcp: StdSocket,
+        bound: Duration,
+    ) {
         let number = match self.stream(call, index) {
             Some((number, _)) => number,
             None => self.begin(call, index),
         };
         for (component, socket) in [(Component::Rtp, rtp), (Component::Rtcp, rtcp)] {
             let v6 = socket.local_addr().is_ok_and(|local| local.is_ipv6());
-            let Some(port) = self.register(number, face, component, socket) else { continue };
+            let Some(port) = self.register(number, face, component, socket, bound) else { continue };
             if let Some(stream) = self.streams.get_mut(number) {
                 stream.sockets.push(Placed { face, component, v6, number: port });
             }
@@ -185,6 +193,7 @@ impl RelayThread {
         face: Face,
         component: Component,
         socket: StdSocket,
+        bound: Duration,
     ) -> Option<usize> {
         let mut socket = UdpSocket::from_std(socket);
         let place = self.ports.vacant_entry();
@@ -194,9 +203,17 @@ impl RelayThread {
             return None;
         }
         self.ports_opened += 1;
-        place.insert(Port { socket, stream, face, component, opened: self.ports_opened, queued: false });
+        place.insert(Port {
+            socket,
+            stream,
+            face,
+            component,
+            opened: self.ports_opened,
+            queued: false,
+            earliest: None,
+        });
         // Packets may have come before the socket was watched.
-        self.finish_later(number);
+        self.finish_later(number, bound);
         Some(number)
     }
 

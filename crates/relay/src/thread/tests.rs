@@ -57,15 +57,30 @@ struct Desk {
 
 impl Desk {
     fn new(notices: usize) -> Self {
+        Self::with(notices, Vec::new())
+    }
+
+    fn tapped(taps: Vec<TapSender>) -> Self {
+        Self::with(16, taps)
+    }
+
+    fn with(notices: usize, taps: Vec<TapSender>) -> Self {
         let (notices, told) = mpsc::channel(notices);
         let pace = Pace { tick: Duration::ZERO, coalesce_from: usize::MAX, policy: Policy::Signalled };
         let totals = Arc::new(RelayTotals::default());
         let (thread, orders) =
-            RelayThread::new(notices, Vec::new(), Arc::clone(&totals), pace, Instant::now()).unwrap();
+            RelayThread::new(notices, taps, Arc::clone(&totals), pace, Instant::now()).unwrap();
         let (rtp_trunk, rtp_pbx) = (socket(), socket());
         let entrance = rtp_trunk.local_addr().unwrap();
         for (face, rtp) in [(Face::Trunk, rtp_trunk), (Face::Pbx, rtp_pbx)] {
-            orders.give(Command::Open { call: CALL, stream: 0, face, rtp, rtcp: socket() });
+            orders.give(Command::Open {
+                call: CALL,
+                stream: 0,
+                face,
+                rtp,
+                rtcp: socket(),
+                bound: Duration::ZERO,
+            });
         }
         let (events, buffer) = (Events::with_capacity(16), vec![0_u8; 2_048]);
         let (carrier, pbx) = (socket(), socket());
@@ -127,7 +142,14 @@ fn a_packet_is_not_taken_for_one_of_the_socket_that_came_after_its_own() {
     let place = desk.place();
     desk.orders.give(Command::Close { call: CALL });
     for face in [Face::Trunk, Face::Pbx] {
-        desk.orders.give(Command::Open { call: CallKey(2), stream: 0, face, rtp: socket(), rtcp: socket() });
+        desk.orders.give(Command::Open {
+            call: CallKey(2),
+            stream: 0,
+            face,
+            rtp: socket(),
+            rtcp: socket(),
+            bound: Duration::ZERO,
+        });
     }
     desk.carrier.send_to(&PACKET, desk.entrance).unwrap();
     desk.thread.drain(place, &mut desk.buffer);
@@ -165,6 +187,7 @@ fn a_socket_that_cannot_be_watched_is_counted() {
         face: Face::Trunk,
         rtp: unwatchable(),
         rtcp: socket(),
+        bound: Duration::ZERO,
     });
     desk.turn();
     assert_eq!(desk.totals.unwatched.load(Relaxed), 1);
@@ -215,4 +238,41 @@ fn orders_for_a_thread_that_hangs_are_bounded() {
     desk.turn();
     assert!(matches!(desk.told.try_recv(), Ok(Notice::Closed(CALL, _))));
     assert_eq!(desk.orders.waiting.load(Relaxed), 0);
+}
+
+/// However late the thread gets to its work, a packet's earliest time is before it came, and its latest after.
+#[test]
+fn a_packet_that_waited_is_said_to_have_come_no_later_than_it_did() {
+    let (tap, mut copies) = sidetone_tap::ring(1 << 16);
+    let mut desk = Desk::tapped(vec![tap]);
+    desk.plan();
+    desk.orders.give(Command::Tap { call: CALL, worker: Some(0) });
+    desk.turn();
+    let more_than_a_share = FAIR_SHARE + 3;
+    let sent = desk.thread.epoch.elapsed();
+    for number in 0..more_than_a_share {
+        let mut packet = PACKET;
+        packet[3] = u8::try_from(number).unwrap();
+        desk.carrier.send_to(&packet, desk.entrance).unwrap();
+    }
+    let consent = desk.thread.epoch.elapsed();
+    while desk.thread.epoch.elapsed() <= consent + Duration::from_millis(1) {}
+    let mut taken = 0;
+    // The second turn finishes what the first had no time for.
+    for _ in 0..2 {
+        desk.turn();
+        while let Some(copy) = copies.receive() {
+            assert!(copy.came.earliest <= sent, "{:?}, sent at {sent:?}", copy.came);
+            assert!(copy.came.latest > consent, "{:?}, taken after {consent:?}", copy.came);
+            taken += 1;
+        }
+    }
+    assert_eq!(taken, more_than_a_share);
+    // What comes in time is not in doubt for longer than the look before.
+    let before = desk.thread.epoch.elapsed();
+    desk.orders.give(Command::Tap { call: CALL, worker: Some(0) });
+    desk.turn();
+    desk.carrier.send_to(&PACKET, desk.entrance).unwrap();
+    desk.turn();
+    assert!(copies.receive().unwrap().came.earliest >= before);
 }
