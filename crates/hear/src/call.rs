@@ -48,9 +48,13 @@ pub struct CallAnalysis {
     model: Arc<Model>,
     thresholds: Thresholds,
     listening: bool,
+    /// Keys are also heard that come as tones.
+    in_band: bool,
     /// Something was listened to, and is not erased without a trace in the summary.
     listened: bool,
     customer: Ear,
+    /// On further streams the customer's keys are heard and nothing else: an objection holds wherever it is pressed.
+    beside: BTreeMap<usize, Ear>,
     agent: Ear,
     insight: Call,
     /// The streams that could be listened to.
@@ -75,6 +79,8 @@ impl CallAnalysis {
             listening: false,
             listened: false,
             customer: Ear::deaf(Some(Keys::new(in_band))),
+            beside: BTreeMap::new(),
+            in_band,
             agent: Ear::deaf(None),
             insight: Call::new(thresholds.clone()),
             thresholds,
@@ -155,7 +161,7 @@ impl CallAnalysis {
 
     /// The next key that the customer has pressed.
     pub fn poll_key(&mut self) -> Option<(char, Medium)> {
-        self.customer.poll_key()
+        self.customer.poll_key().or_else(|| self.beside.values_mut().find_map(Ear::poll_key))
     }
 
     fn ear(&mut self, face: Face) -> &mut Ear {
@@ -196,6 +202,11 @@ impl CallAnalysis {
             self.customer.expect(&plan.pbx, &plan.trunk);
             self.agent.expect(&plan.trunk, &plan.pbx);
         }
+        self.beside.retain(|stream, _| self.plans.contains_key(stream) && self.stream != Some(*stream));
+        for (stream, plan) in self.plans.iter().filter(|(stream, _)| self.stream != Some(**stream)) {
+            let keys = || Ear::deaf(Some(Keys::new(self.in_band)));
+            self.beside.entry(*stream).or_insert_with(keys).expect(&plan.pbx, &plan.trunk);
+        }
     }
 
     /// The call was answered: what comes now is conversation.
@@ -233,11 +244,14 @@ impl CallAnalysis {
 
     /// A copied RTP packet from the party on `face`.
     pub fn packet(&mut self, came: impl Into<Arrival>, stream: usize, face: Face, packet: &[u8]) {
-        if self.stream != Some(stream) {
-            return;
-        }
         let Arrival { earliest, latest } = came.into();
         let (earliest, at) = (self.call_time(earliest), self.call_time(latest));
+        if self.stream != Some(stream) {
+            if let Some(ear) = self.beside.get_mut(&stream).filter(|_| face == Face::Trunk) {
+                ear.packet(at, packet);
+            }
+            return;
+        }
         let ear = self.ear(face);
         if ear.is_heard_since().is_some_and(|since| earliest < since && since <= at) {
             // It may have waited in its socket since before there was consent.
@@ -249,9 +263,11 @@ impl CallAnalysis {
 
     /// The same when there is no time to listen: the customer's keys are heard in it and nothing else.
     pub fn skim(&mut self, at: Duration, stream: usize, face: Face, packet: &[u8]) {
+        let at = self.call_time(at);
         if self.stream == Some(stream) {
-            let at = self.call_time(at);
             self.ear(face).skim(at, packet);
+        } else if let Some(ear) = self.beside.get_mut(&stream).filter(|_| face == Face::Trunk) {
+            ear.skim(at, packet);
         }
     }
 
@@ -266,6 +282,7 @@ impl CallAnalysis {
         let now = self.call_time(now);
         self.customer.advance(now);
         self.agent.advance(now);
+        self.beside.values_mut().for_each(|ear| ear.advance(now));
         if self.listening {
             self.collect();
             self.insight.advance(now);

@@ -5,6 +5,7 @@ mod decoding;
 mod formats;
 mod gate;
 mod keys;
+mod redundancy;
 mod spans;
 #[cfg(test)]
 pub(super) mod testing;
@@ -21,7 +22,7 @@ use sidetone_emotion::mark::FrameMark;
 use sidetone_emotion::pace::SyllableCounter;
 use sidetone_emotion::vad::SpeechDetector;
 use sidetone_rtp::RtpView;
-use sidetone_rtp::reorder::{Packet, Played, Reorder, Settings, Timing};
+use sidetone_rtp::reorder::{Packet, Played, Pushed, Reorder, Settings, Timing};
 use sidetone_rtp::telephone_event::Sources;
 use sidetone_sip::anchor::EndPlan;
 
@@ -179,8 +180,19 @@ impl Ear {
         let Ok(view) = RtpView::parse(packet) else {
             return self.audibility.packet(at, Err(Inaudible::Undecodable));
         };
-        let is_key = self.hear_key(at, &view);
-        if is_key && !self.is_in_order(&view) {
+        if self.formats.is_redundant(view.payload_type()) {
+            return match redundancy::primary(&view).as_deref().map(RtpView::parse) {
+                Some(Ok(primary)) => self.encoded(at, &primary),
+                _ => self.audibility.packet(at, Err(Inaudible::Undecodable)),
+            };
+        }
+        self.encoded(at, &view);
+    }
+
+    /// A packet of one encoding.
+    fn encoded(&mut self, at: Duration, view: &RtpView<'_>) {
+        let is_key = self.hear_key(at, view);
+        if is_key && !self.is_in_order(view) {
             return;
         }
         if !is_key && let Some(reason) = self.formats.unheard(view.payload_type()) {
@@ -191,8 +203,12 @@ impl Ear {
             clock_rate: codec.clock_rate(),
             duration: codec.duration(view.payload()),
         });
-        if let Some(reorder) = &mut self.reorder {
-            reorder.push(at, &view, timing);
+        let is_audio = self.codec(view.payload_type()).is_some_and(Codec::is_audio);
+        if let Some(reorder) = &mut self.reorder
+            && reorder.push(at, view, timing) != Pushed::Queued
+            && is_audio
+        {
+            self.audibility.superfluous(at);
         }
         self.play(at);
     }
@@ -227,7 +243,13 @@ impl Ear {
         if self.keys.as_ref().is_some_and(Keys::hear_tones) {
             self.packet(at, packet);
         } else if let Ok(view) = RtpView::parse(packet) {
-            self.hear_key(at, &view);
+            if self.formats.is_redundant(view.payload_type()) {
+                if let Some(Ok(primary)) = redundancy::primary(&view).as_deref().map(RtpView::parse) {
+                    self.hear_key(at, &primary);
+                }
+            } else {
+                self.hear_key(at, &view);
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use sidetone_consent::permit::{RecordingPermit, Stated};
 use sidetone_emotion::model::Model;
 use sidetone_insight::{Insight, Thresholds};
 use sidetone_sip::Face;
-use sidetone_sip::anchor::{CallKey, StreamPlan, Untappable};
+use sidetone_sip::anchor::{CallKey, Format, StreamPlan, Untappable};
 
 use super::CallAnalysis;
 use crate::ear::testing::{Datagram, Phone, caller, ms, permit, plan, rejected};
@@ -314,10 +314,10 @@ fn packets_that_yield_no_sound_are_told_with_their_reason_and_taken_back() {
     assert_eq!(told_of(|_| {}), []);
 }
 
-/// RFC 2198, and a codec that is not decoded here, beside one that is.
+/// A codec that is not decoded here, beside one that is.
 #[test]
 fn a_listed_number_of_another_codec_is_told_as_such() {
-    for encoding in ["red", "G729", "X-ODD", "telephone-eventual"] {
+    for encoding in ["G729", "X-ODD", "telephone-eventual"] {
         let mut both = plan(Ok(()));
         for end in [&mut both.trunk, &mut both.pbx] {
             let mut format = end.formats[0].clone();
@@ -348,4 +348,73 @@ fn a_held_key_is_no_stream_that_can_not_be_heard() {
         call.advance(*at);
         assert_eq!(call.poll_audible(), None, "{at:?}");
     }
+}
+
+/// Both m-lines of a call are open, the first is listened to, and the customer presses a key on the second.
+#[test]
+fn keys_are_heard_on_every_open_stream() {
+    let mut call = unheard();
+    call.plan(1, &plan(Ok(())));
+    let (mut first, mut second) = (Phone::new(TEN), Phone::new(TEN));
+    customer(&mut call, 0, &first.speak(&caller(TEN, TEN + ms(100))));
+    customer(&mut call, 1, &second.press());
+    assert_eq!(call.poll_key().map(|(digit, _)| digit), Some('5'));
+    assert_eq!(call.poll_key(), None);
+    for (at, packet) in second.press() {
+        call.packet(at, 1, Face::Pbx, &packet);
+    }
+    assert_eq!(call.poll_key(), None, "what an agent presses is nobody's choice but the agent's");
+}
+
+/// RFC 2198, listed by one party only: keys and voice in it are heard.
+#[test]
+fn what_is_sent_redundantly_is_heard() {
+    let red = |(at, packet): Datagram| {
+        let (header, payload) = packet.split_at(12);
+        let mut redundant = header.to_vec();
+        redundant[1] = header[1] & 0x80 | 121;
+        // A copy of two bytes from one packet before.
+        redundant.extend([0x80 | header[1] & 0x7f, 0x02, 0x80, 2, header[1] & 0x7f, 0xff, 0xff]);
+        redundant.extend(payload);
+        (at, redundant)
+    };
+    let mut plan = plan(Ok(()));
+    plan.trunk.formats.push(Format {
+        payload_type: 121,
+        encoding: "red".to_owned(),
+        clock_rate: 8_000,
+        channels: 1,
+        fmtp: "0/101".to_owned(),
+    });
+    let (mut call, mut phone) = (call(&[(0, plan)]), Phone::new(TEN));
+    let voice: Vec<Datagram> = second(&mut phone).into_iter().map(red).collect();
+    assert_eq!(customer(&mut call, 0, &voice), ms(1_000));
+    let key: Vec<Datagram> = phone.press().into_iter().map(red).collect();
+    customer(&mut call, 0, &key);
+    assert_eq!(call.poll_key().map(|(digit, _)| digit), Some('5'));
+}
+
+/// A sender whose sequence numbers stand still or run backwards is heard once, and then never: that is told.
+#[test]
+fn a_sender_that_counts_wrongly_is_told_of() {
+    for count in [|_: u16| 7, |n: u16| 60_000 - n] {
+        let (mut call, mut phone) = (call(&[(0, plan(Ok(())))]), Phone::new(TEN));
+        let mut packets = phone.speak(&caller(TEN, TEN + ms(14_000)));
+        for (n, (_, packet)) in packets.iter_mut().enumerate() {
+            packet[2..4].copy_from_slice(&count(u16::try_from(n).unwrap()).to_be_bytes());
+        }
+        customer(&mut call, 0, &packets);
+        let (_, _, audible) = call.poll_audible().expect("told");
+        assert_eq!(audible, Audible { restored: false, reason: Inaudible::Undecodable });
+    }
+}
+
+/// Comfort noise is sent under its number whether or not a description lists it.
+#[test]
+fn comfort_noise_that_nobody_has_listed_is_no_fault() {
+    let (mut call, mut phone) = (call(&[(0, plan(Ok(())))]), Phone::new(TEN));
+    let mut packets = phone.speak(&caller(TEN, TEN + ms(14_000)));
+    packets.iter_mut().for_each(|(_, packet)| packet[1] = 13);
+    customer(&mut call, 0, &packets);
+    assert_eq!(call.poll_audible(), None);
 }

@@ -47,11 +47,22 @@ struct Counts {
     codec: u32,
     payload_type: u32,
     undecodable: u32,
+    /// Of no use beside the others: too late, or come before by their numbers.
+    superfluous: u32,
 }
 
 impl Counts {
     const fn unheard(self) -> u32 {
         self.codec.saturating_add(self.payload_type).saturating_add(self.undecodable)
+    }
+
+    /// Superfluous packets are a network's doing where others are heard. Where none is, their sender counts wrongly.
+    const fn judged(mut self) -> Self {
+        if self.heard == 0 {
+            self.undecodable = self.undecodable.saturating_add(self.superfluous);
+        }
+        self.superfluous = 0;
+        self
     }
 
     fn count(&mut self, heard: Result<(), Inaudible>) {
@@ -116,11 +127,19 @@ impl Audibility {
         self.second.count(heard);
     }
 
+    /// A packet came at `at` that is too late, or has come before by its number.
+    pub(super) fn superfluous(&mut self, at: Duration) {
+        self.advance(at);
+        self.newest = self.newest.max(at);
+        self.begun.get_or_insert(at);
+        self.second.superfluous = self.second.superfluous.saturating_add(1);
+    }
+
     /// Time has come to `now`.
     pub(super) fn advance(&mut self, now: Duration) {
         let Some(begun) = self.begun.filter(|begun| now.saturating_sub(*begun) >= SECOND) else { return };
         self.begun = None;
-        let second = std::mem::take(&mut self.second);
+        let second = std::mem::take(&mut self.second).judged();
         if second.heard >= second.unheard() {
             (self.since, self.unheard) = (None, Counts::default());
             if let Some(reason) = self.told.take() {

@@ -6,6 +6,9 @@ use sidetone_sip::sdp::Format;
 
 use super::audibility::Inaudible;
 
+/// The number of comfort noise (RFC 3389), and the one that it had before: sent also where no description lists it.
+const COMFORT_NOISE: [u8; 2] = [13, 19];
+
 /// The payload types of one direction.
 #[derive(Debug, Default)]
 pub(super) struct Formats {
@@ -14,6 +17,8 @@ pub(super) struct Formats {
     listed: u128,
     /// Numbers that carry telephone-events for one party and something else for the other.
     disputed: u128,
+    /// Numbers that carry several encodings in one packet (RFC 2198).
+    redundant: u128,
 }
 
 /// What a packet is to keys.
@@ -37,6 +42,9 @@ impl Formats {
             for format in &plan.formats {
                 let number = bit(format.payload_type);
                 this.listed |= number;
+                if format.encoding.eq_ignore_ascii_case("red") {
+                    this.redundant |= number;
+                }
                 let of = if format.encoding.eq_ignore_ascii_case("telephone-event") {
                     &mut events
                 } else {
@@ -63,9 +71,14 @@ impl Formats {
         self.known.iter().find(|(known, _)| *known == payload_type).map(|(_, codec)| codec)
     }
 
+    /// Whether packets under that number hold several encodings (RFC 2198).
+    pub(super) fn is_redundant(&self, payload_type: u8) -> bool {
+        self.redundant & bit(payload_type) != 0
+    }
+
     /// Why a packet under that number can't be heard, if its number alone says so.
     pub(super) fn unheard(&self, payload_type: u8) -> Option<Inaudible> {
-        if self.codec(payload_type).is_some() {
+        if self.codec(payload_type).is_some() || COMFORT_NOISE.contains(&payload_type) {
             None
         } else if self.listed & bit(payload_type) == 0 {
             Some(Inaudible::UnknownPayloadType)

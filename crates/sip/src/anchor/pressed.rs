@@ -8,15 +8,53 @@
 //! | `application/vnd.nortelnetworks.digits` | `d=9` below `p=Digit-Collection` | Nortel, Avaya |
 //! | `application/kpml-response+xml` | `digits="9"` | RFC 4730 |
 //!
+//! Such a body may also be a part of a multipart one. Values may stand in quotes, and an event's number may have a zero before it.
+//!
 //! A key counts once for each report of it; whoever takes keys for a choice is not harmed by hearing it twice.
 
 /// The most keys of a body that are taken.
 const MOST: usize = 16;
+/// The most parts of a multipart body that are looked at.
+const MOST_PARTS: usize = 8;
 
 /// The keys that a body reports, `0` to `9`, `*`, `#`, `A` to `D`. `kind` is its content type, parameters and all.
 pub(super) fn keys(kind: &str, body: &[u8]) -> Vec<char> {
+    let mut keys = match boundary(kind) {
+        Some(boundary) => parts(&boundary, body).flat_map(|(kind, body)| keys_of_part(kind, body)).collect(),
+        None => keys_of_part(kind, body),
+    };
+    keys.truncate(MOST);
+    keys
+}
+
+/// The boundary of a multipart body (RFC 2046 §5.1.1), with its two hyphens.
+fn boundary(kind: &str) -> Option<String> {
+    let mut fields = kind.split(';');
+    let kind = fields.next()?.trim().to_ascii_lowercase();
+    kind.starts_with("multipart/").then_some(())?;
+    let named = |field: &str| {
+        let (name, value) = field.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("boundary").then(|| format!("--{}", value.trim().trim_matches('"')))
+    };
+    fields.find_map(named)
+}
+
+/// The parts between boundaries: content type and body.
+fn parts<'a>(boundary: &'a str, body: &'a [u8]) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+    let whole = text(body).unwrap_or_default();
+    whole.split(boundary).skip(1).take(MOST_PARTS).filter_map(|part| {
+        let part = part.trim_start_matches([' ', '\t']);
+        let part = part.strip_prefix("\r\n").or_else(|| part.strip_prefix('\n'))?;
+        let (head, body) = part.split_once("\r\n\r\n").or_else(|| part.split_once("\n\n"))?;
+        let kind = fields(head)
+            .find(|(name, _)| name.eq_ignore_ascii_case("content-type") || name.eq_ignore_ascii_case("c"));
+        Some((kind?.1, body.as_bytes()))
+    })
+}
+
+fn keys_of_part(kind: &str, body: &[u8]) -> Vec<char> {
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let mut keys = match kind.as_str() {
+    match kind.as_str() {
         "audio/telephone-event" if event(body).is_some() => event(body).into_iter().collect(),
         "application/dtmf" | "application/dtmf-relay" | "audio/telephone-event" => {
             text(body).and_then(signal).into_iter().collect()
@@ -24,9 +62,7 @@ pub(super) fn keys(kind: &str, body: &[u8]) -> Vec<char> {
         "application/vnd.nortelnetworks.digits" => text(body).map(collected).unwrap_or_default(),
         "application/kpml-response+xml" => text(body).map(response).unwrap_or_default(),
         _ => Vec::new(),
-    };
-    keys.truncate(MOST);
-    keys
+    }
 }
 
 fn text(body: &[u8]) -> Option<&str> {
@@ -67,8 +103,13 @@ fn collected(body: &str) -> Vec<char> {
 
 /// The attribute `digits` of a KPML response (RFC 4730 §5.3).
 fn response(body: &str) -> Vec<char> {
-    let Some((_, rest)) = body.split_once("<kpml-response") else { return Vec::new() };
-    let element = rest.split('>').next().unwrap_or_default();
+    // The element may have a prefix of its namespace.
+    let named = |tag: &&str| {
+        let name = tag.split(|c: char| c.is_whitespace() || c == '>' || c == '/').next().unwrap_or_default();
+        name.rsplit(':').next() == Some("kpml-response")
+    };
+    let Some(element) = body.split('<').skip(1).find(named) else { return Vec::new() };
+    let element = element.split('>').next().unwrap_or_default();
     let value = element.split_once("digits").and_then(|(_, rest)| {
         let rest = rest.trim_start().strip_prefix('=')?.trim_start();
         let quote = rest.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
@@ -84,7 +125,11 @@ fn signs(value: &str) -> Vec<char> {
 
 /// A key, as its sign, as its name or as the number of its event (RFC 4733 §3.2).
 fn digit(signal: &str) -> Option<char> {
-    let signal = signal.trim();
+    let signal = signal.trim().trim_matches(['"', '\'']).trim();
+    let signal = match signal.strip_prefix('0') {
+        Some(number) if number.len() == 1 && number.bytes().all(|byte| byte.is_ascii_digit()) => number,
+        _ => signal,
+    };
     let mut signs = signal.chars();
     match (signs.next(), signs.next()) {
         (Some(sign @ ('0'..='9' | '*' | '#')), None) => Some(sign),
@@ -133,6 +178,17 @@ mod tests {
                 "9",
             ),
             ("application/kpml-response+xml", "<kpml-response digits = '*9'></kpml-response>", "*9"),
+            ("application/kpml-response+xml", "<k:kpml-response xmlns:k='urn:x' digits='9'/>", "9"),
+            ("application/dtmf-relay", "Signal=\"9\"\r\n", "9"),
+            ("application/dtmf-relay", "Signal=09\r\nDuration=100\r\n", "9"),
+            ("application/dtmf-relay", "Signal=0\r\n", "0"),
+            ("application/dtmf-relay", "Signal=00\r\n", "0"),
+            (
+                "multipart/mixed;boundary=\"xx\"",
+                "--xx\r\nContent-Type: text/plain\r\n\r\n5\r\n--xx\r\nContent-Type: application/dtmf-relay\r\n\r\nSignal=9\r\n--xx--\r\n",
+                "9",
+            ),
+            ("Multipart/Mixed; Boundary=b", "--b\nc: application/dtmf\n\n9\n--b--\n", "9"),
         ] {
             assert_eq!(told(kind, body.as_bytes()), pressed, "{kind} {body:?}");
         }
@@ -144,6 +200,10 @@ mod tests {
     fn all_else_is_no_key() {
         for (kind, body) in [
             ("application/dtmf", "99"),
+            ("application/dtmf-relay", "Signal=0a\r\n"),
+            ("multipart/mixed", "--xx\r\nContent-Type: application/dtmf\r\n\r\n9\r\n--xx--\r\n"),
+            ("multipart/mixed;boundary=xx", "--yy\r\nContent-Type: application/dtmf\r\n\r\n9\r\n--yy--\r\n"),
+            ("application/kpml-response+xml", "<kpml-responses digits=\"9\"/>"),
             ("application/dtmf", ""),
             ("application/dtmf-relay", "Duration=9"),
             ("application/dtmf-relay", "Signal=\r\n"),
