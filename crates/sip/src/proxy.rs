@@ -63,7 +63,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub use counters::{Counters, Requests, Responses};
-pub use dialogs::{Standing, Way};
+pub use dialogs::{Registered, Standing, Way};
 pub use lost::{Loss, Lost};
 pub use neighbours::Neighbour;
 pub use output::{

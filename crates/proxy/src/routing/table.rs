@@ -129,16 +129,21 @@ impl Table {
     }
 
     /// Whether a peer speaks SIP at that port of an address of its own, as far as the configuration says: a host of it has the
-    /// port, or `allow` names it. Behind a name without a port there may be any but the system's (RFC 3263 §4.2).
+    /// port, or `allow` names it. Behind a name without a port there may be any (RFC 3263 §4.2): those that the name leads
+    /// to, where `host` is that very name, else the default one.
     #[must_use]
-    pub fn serves(&self, peer: PeerRef, at: SocketAddr) -> bool {
+    pub fn serves(&self, peer: PeerRef, at: SocketAddr, host: Option<&HostAddress>) -> bool {
         let Some(entry) = self.entry(peer) else { return false };
         let named = entry.peer.allow.contains(&AllowEntry::Socket(at));
         named
-            || entry.hosts.iter().any(|host| match (host.address.host.port, &host.address.host.host) {
-                (Some(port), _) => port == at.port(),
-                (None, Host::Ip(_)) => at.port() == DEFAULT_PORT,
-                (None, Host::Name(_)) => at.port() >= FIRST_FREE_PORT,
+            || entry.hosts.iter().any(|own| match own.address.host.port {
+                Some(port) => port == at.port(),
+                None => {
+                    let by_name = |host: &HostAddress| {
+                        matches!(host.host.host, Host::Name(_)) && host.host == own.address.host
+                    };
+                    at.port() == DEFAULT_PORT || host.is_some_and(by_name)
+                }
             })
     }
 
@@ -342,8 +347,24 @@ mod tests {
         let (trunk, a, b) = (who("192.0.2.9:5060"), who("10.1.1.1:5060"), who("10.9.1.1:5060"));
         assert!(table.may_call(trunk, b) && !table.may_call(trunk, a));
         assert!(table.may_call(a, trunk) && !table.may_call(a, b) && !table.may_call(trunk, trunk));
-        let serves = |at: &str| table.serves(b, at.parse().unwrap());
+        let serves = |at: &str| table.serves(b, at.parse().unwrap(), None);
         assert!(serves("10.9.1.1:5060") && serves("127.0.0.1:5070") && !serves("10.9.1.1:5038"));
+    }
+
+    /// Its SRV records say which ports a name without one has. A message that names a port says nothing.
+    #[test]
+    fn behind_a_name_without_a_port_are_the_ports_that_it_leads_to() {
+        let named = TRUNK.replace("sip:192.0.2.1", "sip:sbc.example");
+        let table = table(&named);
+        let trunk = table.who("192.0.2.9:5060".parse().unwrap()).unwrap();
+        let serves = |at: &str, host: &str| {
+            table.serves(trunk, at.parse().unwrap(), Some(&HostAddress::parse(host).unwrap()))
+        };
+        assert!(serves("192.0.2.9:5083", "sip:SBC.example"));
+        assert!(serves("192.0.2.9:5060", "sip:192.0.2.9"));
+        for host in ["sip:192.0.2.9:6379", "sip:sbc.example:6379", "sip:other.example"] {
+            assert!(!serves("192.0.2.9:6379", host), "{host}");
+        }
     }
 
     #[test]

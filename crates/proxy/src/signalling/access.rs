@@ -3,24 +3,30 @@
 //! Strangers are refused before a byte of theirs is parsed. A request that says it is part of a dialog is let through only in
 //! a dialog that is held, by one of its two parties, and only toward the other: to where that was heard, or to an address in
 //! its `allow`. Any other goes where the configuration sends
-//! it, and to no host that it merely names.
+//! it, and to no host that it merely names; or to a Contact that its sender's own registrar has accepted, on the side of
+//! the peer that registered it.
+//!
+//! What a party names is bounded the same for all messages, our own among them: [`Core::may_reach_party`].
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use sidetone_sip::host::{Host, HostPort};
-use sidetone_sip::proxy::{Decision, Neighbour, RouteQuery, Standing, Way};
+use sidetone_sip::proxy::{Decision, Destination, Neighbour, Registered, RouteQuery, Standing, Way};
 use sidetone_sip::{Flow, Method};
 
 use super::core::{Core, reject};
 use crate::routing::{Candidate, FIRST_FREE_PORT, HostAddress, PeerRef, Where};
+
+/// Addresses remembered to which configured hosts have led.
+const MOST_SERVED: usize = 4_096;
 
 /// How far a request may go.
 #[derive(Debug, Clone)]
 pub(super) enum Reach {
     /// To the hosts of the peers that its sender's calls go to, as configured.
     Configured,
-    /// To those peers, though it names the host itself. `registered`: the host is a Contact that has been registered.
-    Relay { registered: bool },
+    /// To those peers, though it names the host itself; at the hosts that they have registered with its sender, too.
+    Relay { registered: Vec<Registered> },
     /// To the other party of its dialog.
     Dialog(Way),
 }
@@ -86,7 +92,7 @@ impl Core {
                 // RFC 3261 §8.2.2.2: the same request, by another way.
                 Err(reject(482, "Merged Request", None))
             }
-            Standing::Outside { registered } if onward => Ok(Reach::Relay { registered: *registered }),
+            Standing::Outside { registered } if onward => Ok(Reach::Relay { registered: registered.clone() }),
             Standing::Outside { .. } => Ok(Reach::Configured),
         }
     }
@@ -119,38 +125,84 @@ impl Core {
         self.proxy.leads_to(way, self.table.neighbour(peer))
     }
 
-    /// Whether a request from `source` may be sent to that place.
-    pub(super) fn may_reach(&self, source: SocketAddr, reach: &Reach, place: Where) -> bool {
+    /// Whether a request from `source` may be sent to that place, to which the host that it names, or the configuration,
+    /// has led.
+    pub(super) fn may_reach(
+        &self,
+        source: SocketAddr,
+        reach: &Reach,
+        place: Where,
+        host: &HostAddress,
+    ) -> bool {
         let remote = place.1;
         if matches!(reach, Reach::Configured) {
             return true;
         }
-        if self.is_own_socket(remote) || !is_one_host(remote.ip()) {
+        if !self.is_fit(remote) {
             return false;
         }
         let peer = self.table.who(remote);
         match reach {
             Reach::Configured => true,
             Reach::Relay { registered } => {
-                let ends = self.table.who(source).zip(peer);
-                ends.is_some_and(|(from, to)| {
-                    self.table.may_call(from, to) && (*registered || self.table.serves(to, remote))
-                })
+                let Some((from, to)) = self.table.who(source).zip(peer) else { return false };
+                let name = self.table.neighbour(to);
+                let mut bound = registered.iter().filter(|registered| registered.peer == name);
+                self.table.may_call(from, to)
+                    && (bound.any(|bound| self.may_reach_party(&bound.heard, true, place, Some(host)))
+                        || self.serves(to, remote, Some(host)))
             }
-            Reach::Dialog(way) => match way.hop {
-                Some(hop) if hop.remote == remote => true,
-                Some(hop) => {
-                    // A third party's address is nobody's business, whoever names it: there is no other way to it than by
-                    // the party itself. Neither are the system's services on the party's own hosts.
-                    let near = distance(remote.ip()) < distance(hop.remote.ip());
-                    let named = way.named && !near && remote.port() >= FIRST_FREE_PORT;
-                    peer.is_some_and(|peer| {
-                        Some(peer) == self.table.who(hop.remote) && (named || self.table.serves(peer, remote))
-                    })
+            Reach::Dialog(way) => match &way.hop {
+                Some(hop) => self.may_reach_party(hop, way.named, place, Some(host)),
+                None => {
+                    peer.is_some_and(|peer| self.leads_to(way, peer) && self.serves(peer, remote, Some(host)))
                 }
-                None => peer.is_some_and(|peer| self.leads_to(way, peer) && self.table.serves(peer, remote)),
             },
         }
+    }
+
+    /// Whether what is meant for a party may be sent to that place: to where the party was last heard, or to its peer's
+    /// other addresses. A third party's address is nobody's business, whoever names it: there is no other way to it than by
+    /// the party itself. Neither are the system's services on the party's own hosts. `named`: the party has named the host
+    /// itself.
+    pub(super) fn may_reach_party(
+        &self,
+        party: &Destination,
+        named: bool,
+        place: Where,
+        host: Option<&HostAddress>,
+    ) -> bool {
+        let (_, remote) = place;
+        if !self.is_fit(remote) {
+            return false;
+        }
+        if place == (party.transport, party.remote) {
+            return true;
+        }
+        let Some(peer) = self.table.who(remote).filter(|peer| Some(*peer) == self.table.who(party.remote))
+        else {
+            return false;
+        };
+        let near = distance(remote.ip()) < distance(party.remote.ip());
+        named && !near && remote.port() >= FIRST_FREE_PORT || self.serves(peer, remote, host)
+    }
+
+    /// Whether anything may be sent there, whatever a message names.
+    fn is_fit(&self, remote: SocketAddr) -> bool {
+        !self.is_own_socket(remote) && is_one_host(remote.ip())
+    }
+
+    /// Whether a peer speaks SIP at that port of its, as the configuration says or the names in it have led.
+    fn serves(&self, peer: PeerRef, at: SocketAddr, host: Option<&HostAddress>) -> bool {
+        self.served.contains(&at) || self.table.serves(peer, at, host)
+    }
+
+    /// A configured host was found to be there.
+    pub(super) fn note_served(&mut self, at: SocketAddr) {
+        if self.served.len() >= MOST_SERVED {
+            self.served.clear();
+        }
+        self.served.insert(at);
     }
 
     /// Whether the host that a request names may be looked up for it at all: nobody has us ask name servers for what will be
@@ -162,7 +214,8 @@ impl Core {
         match reach {
             Reach::Configured => true,
             Reach::Relay { registered } => {
-                *registered || self.table.named_like(host).any(|peer| self.table.may_call(from, peer))
+                !registered.is_empty()
+                    || self.table.named_like(host).any(|peer| self.table.may_call(from, peer))
             }
             Reach::Dialog(way) => match way.hop {
                 Some(hop) => {

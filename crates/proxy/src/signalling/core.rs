@@ -63,6 +63,8 @@ pub struct Core {
     strangers: HashMap<IpAddr, Duration>,
     strangers_swept: Duration,
     sources: HashMap<IpAddr, (IpAddr, Duration)>,
+    /// Addresses to which configured hosts have led: by a name without a port they are known only once it was looked up.
+    pub(super) served: HashSet<SocketAddr>,
     shares: Shares,
     /// When a loss of this kind was last told, and how many more there have been.
     losses: HashMap<(IpAddr, Loss), (Duration, u64)>,
@@ -146,6 +148,7 @@ impl Core {
             strangers: HashMap::new(),
             strangers_swept: Duration::ZERO,
             sources: HashMap::new(),
+            served: HashSet::new(),
             shares: Shares::default(),
             losses: HashMap::new(),
             counters: Counters::default(),
@@ -170,6 +173,7 @@ impl Core {
         self.name_peers();
         self.fix_contacts();
         self.sources.clear();
+        self.served.clear();
     }
 
     /// The configuration in force.
@@ -399,7 +403,12 @@ impl Core {
     pub(super) fn located(&mut self, now: Duration, key: RouteKey, mut located: Vec<(Where, Candidate)>) {
         let Some(pending) = self.pending.remove(&key) else { return };
         let known = !located.is_empty();
-        located.retain(|(place, _)| self.may_reach(pending.source, &pending.reach, *place));
+        for ((_, remote), _) in located.iter().filter(|(_, candidate)| candidate.peer.is_some()) {
+            self.note_served(*remote);
+        }
+        located.retain(|(place, candidate)| {
+            self.may_reach(pending.source, &pending.reach, *place, &candidate.address)
+        });
         if let (true, Reach::Dialog(Way { hop: Some(hop), named: true, .. })) =
             (located.is_empty(), &pending.reach)
         {
@@ -513,6 +522,7 @@ impl Core {
         if !self.table.holds(peer) {
             return;
         }
+        self.note_served(remote);
         let Some(local) = self.local_toward(now, transport, remote) else { return };
         let key = self.proxy.probe(now, Destination { transport, local, remote }, &format!("sip:{remote}"));
         self.probes.insert(key, (peer.face, self.table.name(peer).to_owned(), place));

@@ -33,6 +33,7 @@ mod other_media;
 mod other_methods;
 mod prack;
 mod refusals;
+mod registration;
 mod reinvite;
 mod relay;
 mod resumed;

@@ -14,7 +14,7 @@ const METHODS: [&str; 10] =
 const SOON: Duration = Duration::from_millis(200);
 
 /// Two trunks and two PBXs.
-fn setup(net: &Net) -> Setup {
+pub(crate) fn setup(net: &Net) -> Setup {
     let mut setup = Setup::usual(net);
     setup.allow_pbx = vec![net.v4(host::PBX).to_string()];
     setup.more = format!(
@@ -28,16 +28,16 @@ fn setup(net: &Net) -> Setup {
     setup
 }
 
-struct Office {
-    sidetone: Sidetone,
-    carrier: Raw,
-    second: Raw,
-    pbx: Raw,
-    other: Raw,
+pub(crate) struct Office {
+    pub(crate) sidetone: Sidetone,
+    pub(crate) carrier: Raw,
+    pub(crate) second: Raw,
+    pub(crate) pbx: Raw,
+    pub(crate) other: Raw,
 }
 
 impl Office {
-    fn open(net: &Net, setup: &Setup) -> Self {
+    pub(crate) fn open(net: &Net, setup: &Setup) -> Self {
         let sidetone = Sidetone::start(net, setup);
         let at = |host| Raw::bind(net.at(host, 5060), sidetone.sip());
         let (carrier, second) = (at(host::TRUNK), at(host::ELSEWHERE));
@@ -45,7 +45,7 @@ impl Office {
         Self { sidetone, carrier, second, pbx, other }
     }
 
-    fn nobody_got_anything(&self) {
+    pub(crate) fn nobody_got_anything(&self) {
         for (name, raw) in [("second", &self.second), ("pbx", &self.pbx), ("other", &self.other)] {
             if let Some(request) = raw.request_within(SOON) {
                 panic!("{name} got {}", request.start_line());
@@ -53,7 +53,7 @@ impl Office {
         }
     }
 
-    fn refused(&self, reason: &str) -> usize {
+    pub(crate) fn refused(&self, reason: &str) -> usize {
         let (_, page) = self.sidetone.get("/metrics").unwrap();
         let start = format!("sidetone_refused_total{{reason=\"{reason}\"}}");
         let line = page.lines().find(|line| line.starts_with(&start));

@@ -7,6 +7,7 @@
 //!
 //! Names are kept as keyed hashes: what a set costs doesn't depend on how long a peer makes its Call-ID.
 
+mod bindings;
 mod learn;
 
 use std::collections::{BTreeSet, HashMap};
@@ -17,7 +18,10 @@ use std::time::Duration;
 use siphasher::sip::SipHasher13;
 use siphasher::sip128::{Hasher128, SipHasher13 as SipHasher128};
 
+pub use bindings::Registered;
 pub(super) use learn::Passed;
+
+use bindings::Bindings;
 
 use super::held::{self, Held};
 use super::neighbours::{Neighbour, Neighbours};
@@ -30,14 +34,14 @@ use crate::{Face, Flow};
 const MOST_DIALOGS: usize = 32;
 /// Addresses that one party has given of itself in a dialog: its Contacts and Record-Routes.
 const MOST_TARGETS: usize = 8;
-/// Contacts that REGISTER has bound.
-const MOST_BINDINGS: usize = 20_000;
 /// How long a dialog is held that nobody has accepted: timer C ends its INVITE before.
 const SETUP: Duration = Duration::from_secs(300);
 /// How long a session is held that nobody refreshes: as long as a call may last, and a little longer.
 const LIFETIME: Duration = Duration::from_secs(25 * 3_600);
-/// How long a subscription is held that states no duration.
+/// How long a subscription or a registration is held that states no duration.
 const SUBSCRIPTION: Duration = Duration::from_secs(3_600);
+/// The longest that a peer may bind a Contact or subscribe without saying so again.
+const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 
 /// Call-ID, the tag of whoever sent the first request, and that party's face.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -101,8 +105,8 @@ impl End {
 pub enum Standing {
     /// To no dialog, and it doesn't say so.
     Outside {
-        /// Its next hop is the Contact of a REGISTER that has passed here.
-        registered: bool,
+        /// The peers that have registered its next hop with its sender.
+        registered: Vec<Registered>,
     },
     /// It bears the Call-ID and From tag of another peer's request, which isn't over.
     Taken,
@@ -149,8 +153,7 @@ pub(super) struct Dialogs {
     sets: HashMap<SetKey, Set>,
     held: Held,
     deadlines: BTreeSet<(Duration, SetKey)>,
-    /// Contacts that REGISTER has bound, hashed, and until when.
-    bindings: HashMap<u64, Duration>,
+    bindings: Bindings,
     most: usize,
     /// How long messages of something that is over may still come: 64 × T1.
     linger: Duration,
@@ -164,7 +167,7 @@ impl Dialogs {
             sets: HashMap::new(),
             held: Held::default(),
             deadlines: BTreeSet::new(),
-            bindings: HashMap::new(),
+            bindings: Bindings::default(),
             most,
             linger,
         }
@@ -200,8 +203,8 @@ impl Dialogs {
             Some(_) => Standing::Unknown,
             None if self.is_taken(now, names, source.remote, from, neighbours) => Standing::Taken,
             None => {
-                let bound = |next| self.bindings.get(&self.host(next)).is_some_and(|until| *until > now);
-                Standing::Outside { registered: next.is_some_and(bound) }
+                let bound = |next| self.bindings.of(now, self.host(next), from);
+                Standing::Outside { registered: next.map(bound).unwrap_or_default() }
             }
         }
     }
@@ -209,7 +212,7 @@ impl Dialogs {
     const fn nobody(names: Names<'_>) -> Standing {
         match names.to_tag {
             Some(_) => Standing::Unknown,
-            None => Standing::Outside { registered: false },
+            None => Standing::Outside { registered: Vec::new() },
         }
     }
 

@@ -231,6 +231,14 @@ impl<P: Passage> Proxy<P> {
         let ctx =
             Passing { now, from: exchange.far_face(), source: *source, toward: exchange.reply.to.remote };
         self.dialogs.response(now, response, source, exchange.from, &self.local, &self.neighbours);
+        let register =
+            exchange.request.as_deref().filter(|request| request.method() == Some(Method::REGISTER));
+        if let Some((register, peer)) = register.zip(exchange.peer)
+            && (200..300).contains(&status)
+        {
+            let asked = (register, &exchange.source, peer);
+            self.dialogs.registered(now, asked, (response, source.remote), &self.neighbours);
+        }
         self.passage.response(&ctx, response, &mut edit);
         let bytes = edit.apply(response);
         exchange.keep(status, &bytes);

@@ -2,7 +2,7 @@
 
 use crate::sim::*;
 use sidetone_sip::message::{Message, Name};
-use sidetone_sip::proxy::{Decision, Neighbour, RouteKind, Settings, Standing, Target};
+use sidetone_sip::proxy::{Decision, Neighbour, Registered, RouteKind, Settings, Standing, Target};
 use sidetone_sip::{Face, Flow, Transport};
 
 /// Another carrier that is let in.
@@ -123,7 +123,7 @@ fn the_names_of_a_call_that_failed_are_free_for_another_trunk() {
     net.send(OTHER, retried);
     net.hold_routes = false;
     let query = net.asked.pop().unwrap();
-    assert_eq!(query.standing, Standing::Outside { registered: false });
+    assert_eq!(query.standing, Standing::Outside { registered: Vec::new() });
     net.decide(&query, Decision::Forward { from: Face::Trunk, targets: vec![Target::from(udp(PBX))] });
     let sent = net.take(PBX, "INVITE");
     net.send(PBX, reply(&sent, 200, "b", PBX));
@@ -303,19 +303,94 @@ fn a_mark_in_record_route_proves_a_dialog_to_the_next_life_and_to_its_parties_on
     assert_eq!(stand_only(&mut before, CARRIER, caller.request("INVITE", CARRIER, 8)), Standing::Unknown);
 }
 
-#[test]
-fn what_was_registered_is_a_host_that_may_be_called() {
-    let mut net = net();
-    net.send(
-        PBX,
-        draft("REGISTER", PBX, "r1").without("Contact").header("Contact: <sip:pbx@203.0.113.20:5099>"),
-    );
-    net.take(CARRIER, "REGISTER");
+/// What a request of that peer's for the host is told of registrations, by the peer that made them.
+fn registered(net: &mut Net, from: &str, host: &str) -> Vec<Registered> {
     let path = format!("Route: <sip:path@{US};lr>");
-    for (uri, registered) in [("sip:pbx@203.0.113.20:5099", true), ("sip:pbx@203.0.113.20:5038", false)] {
-        let call = invite(CARRIER, &format!("c{registered}")).uri(uri).header(&path);
-        assert_eq!(stand_only(&mut net, CARRIER, call), Standing::Outside { registered });
+    let ask = draft("OPTIONS", from, &format!("o{}", net.asked.len()))
+        .via(&format!("SIP/2.0/UDP {from};branch=z9hG4bKo{}", net.proxy.counters().unrouted))
+        .uri(&format!("sip:pbx@{host}"))
+        .header(&path);
+    let Standing::Outside { registered } = stand_only(net, from, ask) else { panic!("not outside") };
+    registered
+}
+
+/// A REGISTER with those Contacts passes from the PBX to the carrier, which answers so.
+fn register(net: &mut Net, call: &str, contacts: &[&str], status: u16, listed: &[(&str, &str)]) {
+    let mut register = draft("REGISTER", PBX, call).without("Contact");
+    for contact in contacts {
+        register = register.header(&format!("Contact: {contact}"));
     }
+    net.send(PBX, register);
+    let sent = net.take(CARRIER, "REGISTER");
+    let mut response = sidetone_sip::message::ResponseBuilder::new(&sent, status).to_tag("r");
+    for (name, value) in listed {
+        response = response.header(name, value);
+    }
+    net.send(CARRIER, response.build().to_vec());
+    net.take(PBX, &status.to_string());
+}
+
+const SPARE: &str = "203.0.113.20:5099";
+
+#[test]
+fn a_contact_that_the_registrar_has_accepted_may_be_called_by_it_and_by_nobody_else() {
+    let mut net = net();
+    let contact = format!("<sip:pbx@{SPARE}>");
+    register(&mut net, "r1", &[&contact], 200, &[("Contact", &format!("{contact};expires=600"))]);
+    let pbx = Neighbour { face: Face::Pbx, id: 1 };
+    assert_eq!(registered(&mut net, CARRIER, SPARE), [Registered { peer: pbx, heard: udp(PBX) }]);
+    for (from, host) in [(OTHER, SPARE), (PBX2, SPARE), (PBX, SPARE), (CARRIER, "203.0.113.20:5038")] {
+        assert_eq!(registered(&mut net, from, host), [], "{from} {host}");
+    }
+    // The registrar had granted ten minutes.
+    net.pass(secs(700));
+    assert_eq!(registered(&mut net, CARRIER, SPARE), []);
+}
+
+#[test]
+fn what_no_registrar_has_accepted_binds_nothing() {
+    let mut net = net();
+    let contact = format!("<sip:pbx@{SPARE}>");
+    let listed = format!("{contact};expires=600");
+    net.send(PBX, draft("REGISTER", PBX, "r0").without("Contact").header(&format!("Contact: {contact}")));
+    net.take(CARRIER, "REGISTER");
+    assert_eq!(registered(&mut net, CARRIER, SPARE), [], "not answered yet");
+    for (n, (status, answer)) in [
+        (403, vec![("Contact", listed.as_str())]),
+        (401, vec![("Contact", &listed)]),
+        (302, vec![("Contact", &listed)]),
+        // It lists what others have registered, and not this one.
+        (200, vec![("Contact", "<sip:pbx@203.0.113.20:5077>;expires=600")]),
+        (200, vec![]),
+        (200, vec![("Contact", &contact), ("Expires", "0")]),
+        (200, vec![("Contact", "<sip:pbx@203.0.113.20:5099>;expires=0")]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        register(&mut net, &format!("r{}", n + 1), &[&contact], status, &answer);
+        assert_eq!(registered(&mut net, CARRIER, SPARE), [], "{status} {answer:?}");
+        assert_eq!(registered(&mut net, CARRIER, "203.0.113.20:5077"), []);
+    }
+}
+
+/// Neither a third party's, nor one on the registrar's own side.
+#[test]
+fn an_address_of_another_peer_s_is_not_bound_though_the_registrar_accepts_it() {
+    let mut net = net();
+    for (n, host) in ["203.0.113.21:5060", "198.51.100.66:5060", "198.51.100.10:6379", "192.0.2.200:5060"]
+        .iter()
+        .enumerate()
+    {
+        let contact = format!("<sip:pbx@{host}>");
+        let listed = format!("{contact};expires=600");
+        register(&mut net, &format!("r{n}"), &[&contact], 200, &[("Contact", &listed)]);
+        assert_eq!(registered(&mut net, CARRIER, host), [], "{host}");
+    }
+    // Whose a name is shows when it is looked up: the peer stands beside it.
+    let contact = "<sip:pbx@victim.example:6379>";
+    register(&mut net, "rn", &[contact], 200, &[("Contact", contact)]);
+    assert_eq!(registered(&mut net, CARRIER, "victim.example:6379")[0].peer.face, Face::Pbx);
 }
 
 #[test]

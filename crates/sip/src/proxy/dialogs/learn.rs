@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Dialog, Dialogs, End, Found, LIFETIME, MOST_BINDINGS, MOST_DIALOGS, Names, SETUP, SUBSCRIPTION, Set,
-    SetKey,
+    Dialog, Dialogs, End, Found, LIFETIME, LONGEST, MOST_DIALOGS, Names, SETUP, SUBSCRIPTION, Set, SetKey,
 };
 use crate::host::HostPort;
 use crate::message::{Message, Method, Name};
@@ -15,9 +14,6 @@ use crate::proxy::neighbours::{Neighbour, Neighbours};
 use crate::proxy::output::Destination;
 use crate::uri::UriView;
 use crate::{Face, Flow, scan};
-
-/// The longest that a peer may bind a Contact or subscribe without saying so again.
-const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 
 /// A request on its way.
 #[derive(Debug, Clone, Copy)]
@@ -42,10 +38,6 @@ impl Dialogs {
         let (Some(method), Some(from)) = (request.method(), neighbours.of(source.remote)) else {
             return true;
         };
-        if method == Method::REGISTER {
-            self.bind(now, request);
-            return true;
-        }
         let names = Names::of(request);
         let found = self.find(now, method, names, source.remote, from, neighbours).or_else(|| {
             let by_caller = proven?;
@@ -365,27 +357,6 @@ impl Dialogs {
         hosts.extend(message.first_value(Name::Contact).and_then(host));
         let spare = hosts.len().saturating_sub(super::MOST_TARGETS);
         hosts.iter().skip(spare).map(|host| self.host(host)).collect()
-    }
-
-    /// A registration passes: whoever is called by it is called at its Contact.
-    fn bind(&mut self, now: Duration, register: &Message) {
-        let lasts = register.header(Name::Expires).and_then(|header| scan::decimal(header.value));
-        let until = now + lasts.map_or(SUBSCRIPTION, Duration::from_secs).min(LONGEST) + self.linger;
-        let uris = register.values(Name::Contact).take(super::MOST_TARGETS);
-        let hosts: Vec<u64> = uris
-            .filter_map(|value| NameAddr::parse(value).ok()?.uri().ok()?.host_port())
-            .map(|host| self.host(&host))
-            .collect();
-        for host in hosts {
-            if self.bindings.len() >= MOST_BINDINGS && !self.bindings.contains_key(&host) {
-                self.bindings.retain(|_, until| *until > now);
-                if self.bindings.len() >= MOST_BINDINGS {
-                    return;
-                }
-            }
-            let known = self.bindings.entry(host).or_default();
-            *known = until.max(*known);
-        }
     }
 }
 

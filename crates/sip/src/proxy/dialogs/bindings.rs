@@ -1,0 +1,203 @@
+//! Contacts that a registrar has accepted: by them, and by nothing that a REGISTER merely asks for, a peer may be called at
+//! a host that no configuration names.
+//!
+//! A binding holds between two peers. Only the registrar's peer may use it, only toward the peer that registered, and a
+//! literal address is bound only if it is that peer's own.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::{Dialogs, LONGEST, SUBSCRIPTION};
+use crate::host::{Host, HostPort};
+use crate::message::{Message, Name};
+use crate::name_addr::NameAddr;
+use crate::proxy::held::{self, Held};
+use crate::proxy::neighbours::{Neighbour, Neighbours};
+use crate::proxy::output::Destination;
+use crate::{Flow, scan};
+
+/// Hosts that are bound, over all peers.
+const MOST: usize = 20_000;
+/// Peers that have the same host bound at the same registrar.
+const MOST_OF_A_HOST: usize = 8;
+/// Contacts of one REGISTER that are looked at.
+const MOST_ASKED: usize = 8;
+/// Contacts of its 2xx that are looked at: it lists whatever else is registered for the same user (RFC 3261 §10.3).
+const MOST_LISTED: usize = 128;
+/// The table is searched for bindings that have run out this often at most, however many requests find it full.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// A peer that may be called at a host which it has registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Registered {
+    /// The peer that registered.
+    pub peer: Neighbour,
+    /// Where its REGISTER came from.
+    pub heard: Destination,
+}
+
+#[derive(Debug)]
+struct Binding {
+    registered: Registered,
+    until: Duration,
+}
+
+/// All of them, by hashed host and registrar.
+#[derive(Debug, Default)]
+pub(super) struct Bindings {
+    by_host: HashMap<(u64, Neighbour), Vec<Binding>>,
+    held: Held,
+    len: usize,
+    swept: Duration,
+}
+
+impl Bindings {
+    /// The peers that have registered that host with `registrar`.
+    pub(super) fn of(&self, now: Duration, host: u64, registrar: Neighbour) -> Vec<Registered> {
+        let bound = self.by_host.get(&(host, registrar)).map_or(&[][..], Vec::as_slice);
+        bound.iter().filter(|binding| binding.until > now).map(|binding| binding.registered).collect()
+    }
+
+    fn bind(&mut self, now: Duration, host: u64, registrar: Neighbour, binding: Binding) {
+        let peer = binding.registered.peer;
+        let known = self.by_host.get_mut(&(host, registrar));
+        if let Some(known) =
+            known.and_then(|known| known.iter_mut().find(|known| known.registered.peer == peer))
+        {
+            // Several users of a PBX are registered with one host, so the end of one of them ends nothing here.
+            known.until = known.until.max(binding.until);
+            known.registered = binding.registered;
+            return;
+        }
+        if self.is_full(peer) {
+            self.sweep(now);
+        }
+        if self.is_full(peer) {
+            return;
+        }
+        let bound = self.by_host.entry((host, registrar)).or_default();
+        if bound.len() < MOST_OF_A_HOST {
+            bound.push(binding);
+            self.held.add(Some(peer));
+            self.len += 1;
+        }
+    }
+
+    fn is_full(&self, peer: Neighbour) -> bool {
+        self.len >= MOST || self.held.of(Some(peer)) >= held::share(MOST, false)
+    }
+
+    fn sweep(&mut self, now: Duration) {
+        if now.saturating_sub(self.swept) < SWEEP_EVERY {
+            return;
+        }
+        self.swept = now;
+        let (held, len) = (&mut self.held, &mut self.len);
+        self.by_host.retain(|_, bound| {
+            bound.retain(|binding| {
+                let lasts = binding.until > now;
+                if !lasts {
+                    held.release(Some(binding.registered.peer));
+                    *len -= 1;
+                }
+                lasts
+            });
+            !bound.is_empty()
+        });
+    }
+}
+
+impl Dialogs {
+    /// A REGISTER of `peer`'s was answered with a 2xx by whoever is at `registrar`: what it asked for and the answer lists
+    /// is bound.
+    pub(in crate::proxy) fn registered(
+        &mut self,
+        now: Duration,
+        (register, source, peer): (&Message, &Flow, Neighbour),
+        (answer, registrar): (&Message, SocketAddr),
+        neighbours: &Neighbours,
+    ) {
+        let Some(registrar) = neighbours.of(registrar).filter(|registrar| registrar.face != peer.face) else {
+            return;
+        };
+        let listed: Vec<_> = contacts(answer).take(MOST_LISTED).collect();
+        let of_all = seconds(answer).or_else(|| seconds(register)).unwrap_or(SUBSCRIPTION);
+        for (asked, _) in contacts(register).take(MOST_ASKED) {
+            if !may_be_of(&asked, peer, neighbours) {
+                continue;
+            }
+            let host = self.host(&asked);
+            let granted = listed.iter().filter(|(listed, _)| self.host(listed) == host);
+            let lasts = granted.map(|(_, lasts)| lasts.unwrap_or(of_all)).max().unwrap_or_default();
+            if lasts.is_zero() {
+                continue;
+            }
+            let registered = Registered { peer, heard: Destination::from(*source) };
+            let until = now + lasts.min(LONGEST) + self.linger;
+            self.bindings.bind(now, host, registrar, Binding { registered, until });
+        }
+    }
+}
+
+/// Whether a host may be one of that peer's: of a name it is known only when it is looked up.
+fn may_be_of(host: &HostPort, peer: Neighbour, neighbours: &Neighbours) -> bool {
+    match host.host {
+        Host::Ip(ip) => neighbours.of(SocketAddr::new(ip, host.port.unwrap_or(5060))) == Some(peer),
+        Host::Name(_) => true,
+    }
+}
+
+/// The hosts in Contact, and how long each is to last, if it says so itself.
+fn contacts(message: &Message) -> impl Iterator<Item = (HostPort, Option<Duration>)> {
+    message.values(Name::Contact).filter_map(|value| {
+        let contact = NameAddr::parse(value).ok()?;
+        let host = contact.uri().ok()?.host_port()?;
+        let expires = contact.params.value("expires").and_then(|value| scan::decimal(value.as_bytes()));
+        Some((host, expires.map(Duration::from_secs)))
+    })
+}
+
+/// The Expires header's.
+fn seconds(message: &Message) -> Option<Duration> {
+    message.header(Name::Expires).and_then(|header| scan::decimal(header.value)).map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Face, Transport};
+
+    const PBX: Neighbour = Neighbour { face: Face::Pbx, id: 1 };
+
+    fn trunk(id: u64) -> Neighbour {
+        Neighbour { face: Face::Trunk, id }
+    }
+
+    fn binding(peer: Neighbour, until: u64) -> Binding {
+        let at = |addr: &str| addr.parse().unwrap();
+        let heard = Destination {
+            transport: Transport::Udp,
+            local: at("192.0.2.1:5060"),
+            remote: at("198.51.100.1:5060"),
+        };
+        Binding { registered: Registered { peer, heard }, until: Duration::from_secs(until) }
+    }
+
+    #[test]
+    fn no_peer_has_all_the_room_and_what_has_run_out_takes_none() {
+        let mut bindings = Bindings::default();
+        let now = Duration::from_secs(10);
+        for host in 0..MOST as u64 {
+            bindings.bind(now, host, PBX, binding(trunk(1), 20));
+        }
+        assert_eq!(bindings.len, held::share(MOST, false));
+        bindings.bind(now, 0, PBX, binding(trunk(2), 20));
+        let of: Vec<u64> = bindings.of(now, 0, PBX).iter().map(|registered| registered.peer.id).collect();
+        assert_eq!(of, [1, 2]);
+        assert!(bindings.of(now, 0, Neighbour { face: Face::Pbx, id: 2 }).is_empty());
+        bindings.bind(Duration::from_secs(30), 70_000, PBX, binding(trunk(1), 40));
+        assert_eq!((bindings.len, bindings.by_host.len()), (1, 1));
+        assert_eq!(bindings.held.of(Some(trunk(1))), 1);
+    }
+}
