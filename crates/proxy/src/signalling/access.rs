@@ -187,6 +187,11 @@ impl Core {
         named && !near && remote.port() >= FIRST_FREE_PORT || self.serves(peer, remote, host)
     }
 
+    /// Whether an address that a peer names for messages of our own is fit for them, beside being its.
+    pub(super) fn may_be_told(&self, peer: PeerRef, remote: SocketAddr) -> bool {
+        self.is_fit(remote) && (remote.port() >= FIRST_FREE_PORT || self.serves(peer, remote, None))
+    }
+
     /// Whether anything may be sent there, whatever a message names.
     fn is_fit(&self, remote: SocketAddr) -> bool {
         !self.is_own_socket(remote) && is_one_host(remote.ip())

@@ -1,6 +1,7 @@
 //! What is told to PBXs by SIP: subscriptions are granted here, and INFO and NOTIFY find their way.
 //!
-//! Whatever their route says, they go to addresses that the PBX in question may send from (`allow`), and to nobody else.
+//! Whatever their route says, they go to addresses that the PBX in question may send from (`allow`), and to nobody else; nor
+//! do they go to the system's services there.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -129,7 +130,7 @@ impl Core {
 
     /// The addresses of a host that something is to be told by are known: it goes to the first that is the PBX's.
     pub(super) fn aside_located(&mut self, now: Duration, id: AsideId, pbx: &str, places: &[Where]) {
-        let place = places.iter().find(|(_, remote)| self.is_of(pbx, *remote)).copied();
+        let place = places.iter().find(|(_, remote)| self.may_tell(pbx, *remote)).copied();
         let to = place.and_then(|(transport, remote)| {
             let local = self.local_toward(now, transport, remote)?;
             Some(Destination { transport, local, remote })
@@ -138,7 +139,7 @@ impl Core {
             if place.is_none() && !places.is_empty() {
                 tracing::warn!(
                     pbx,
-                    "an INFO or NOTIFY was not sent: its address is not in the PBX's `allow` list"
+                    "an INFO or NOTIFY was not sent: its address is not in the PBX's `allow` list, or a port of the system's"
                 );
             }
             return self.aside_ended(now, id, Answer::Unsent);
@@ -162,9 +163,9 @@ impl Core {
         }
     }
 
-    fn is_of(&self, pbx: &str, remote: SocketAddr) -> bool {
+    fn may_tell(&self, pbx: &str, remote: SocketAddr) -> bool {
         let who = self.table.who(remote).filter(|peer| peer.face == Face::Pbx);
-        who.is_some_and(|peer| self.table.name(peer) == pbx)
+        who.is_some_and(|peer| self.table.name(peer) == pbx && self.may_be_told(peer, remote))
     }
 
     /// A request of our own has come to its end.

@@ -179,15 +179,15 @@ impl Core {
         self.own.values().filter(|id| matches!(id, AsideId::Farewell)).count()
     }
 
-    /// How a party is written to, and where: by the book if that is an address of a peer's on its face, else the way that its
+    /// How a party is written to, and where: by the book if a request of its peer's might go there too, else the way that its
     /// messages come. Nobody is written to who is no peer.
     fn way_to(&mut self, now: Duration, call: CallKey, face: Face) -> Option<(Reach, Destination)> {
         let reach = self.anchor_ref().reach(call, face)?;
+        let heard = Destination::from(reach.source);
+        self.table.who(heard.remote).filter(|peer| peer.face == face)?;
         let by_book = HostAddress::of(&reach.hop.view()).and_then(|hop| Resolver::literal(&hop));
-        let back = (reach.source.transport, reach.source.remote);
-        let ways = [by_book, Some(back)].into_iter().flatten();
-        let is_peer = |remote| self.table.who(remote).is_some_and(|peer| peer.face == face);
-        let (transport, remote) = ways.into_iter().find(|(_, remote)| is_peer(*remote))?;
+        let by_book = by_book.filter(|place| self.may_reach_party(&heard, true, *place, None));
+        let (transport, remote) = by_book.unwrap_or((heard.transport, heard.remote));
         let local = self.local_toward(now, transport, remote)?;
         Some((reach, Destination { transport, local, remote }))
     }

@@ -38,7 +38,15 @@ pub(crate) struct Caller {
 impl Caller {
     /// Calls and takes the answer, which `callee` gives when it is not a PBX of its own.
     pub(crate) fn call(raw: Raw, uri: &str, callee: Option<&Raw>) -> Self {
+        let contact = raw.at().to_string();
+        Self::call_naming(raw, uri, &contact, callee)
+    }
+
+    /// The same, with another host in its Contact than its own.
+    fn call_naming(raw: Raw, uri: &str, contact: &str, callee: Option<&Raw>) -> Self {
+        let own = format!("Contact: <sip:raw@{}>", raw.at());
         let invite = raw.request("INVITE", uri, "silent", "");
+        let invite = invite.replace(&own, &format!("Contact: <sip:raw@{contact}>"));
         raw.send(invite.replace("Content-Length: 0\r\n\r\n", &body(&raw)).as_bytes());
         if let Some(callee) = callee {
             accept(callee, &callee.request_within(GUARD).expect("the INVITE"));
@@ -185,6 +193,36 @@ fn a_party_that_knows_no_such_call_ends_it_toward_the_other() {
     let events = sidetone.finish();
     assert_eq!(ended(&events), "media-timeout");
     assert_eq!(timeouts(&events), [&json!("lost")]);
+}
+
+/// Our own requests obey the rule that its peer's in the dialog do: neither a third party nor a service on the party's own
+/// host is written to, whatever its Contact says.
+#[test]
+fn a_party_that_names_another_s_address_is_asked_where_it_spoke_from() {
+    for (host, port, transport) in [
+        (host::ELSEWHERE, 5060, ""),
+        (host::PBX, 5060, ""),
+        (host::TRUNK, 69, ""),
+        (host::TRUNK, 22, ";transport=tcp"),
+    ] {
+        let net = Net::lease();
+        let mut setup = super::relay::setup(&net);
+        setup.media.push_str("timeout = \"2s\"\n");
+        let sidetone = Sidetone::start(&net, &setup);
+        let at = |host| Raw::bind(net.at(host, 5060), sidetone.sip());
+        let (pbx, raw, second) = (at(host::PBX), at(host::TRUNK), at(host::ELSEWHERE));
+        let contact = format!("{}{transport}", net.at(host, port));
+        let caller = Caller::call_naming(raw, "sip:+15550123@sidetone.example", &contact, Some(&pbx));
+        pbx.answer(&question(&pbx), "200 OK");
+        let asked = question(&caller.raw);
+        assert!(asked.start_line().contains(&contact), "{}", asked.start_line());
+        caller.raw.answer(&asked, "481 Call/Transaction Does Not Exist");
+        for party in [&caller.raw, &pbx] {
+            party.answer(&wait_for(party, "BYE ", GUARD), "200 OK");
+        }
+        assert_eq!(second.request_within(Duration::from_millis(200)), None, "{contact}");
+        assert_eq!(ended(&sidetone.finish()), "media-timeout");
+    }
 }
 
 /// Its host is silent too: the call is ended toward the carrier, whose channel would else stay up.
