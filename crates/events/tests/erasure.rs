@@ -306,3 +306,25 @@ async fn it_finds_the_copy_of_a_file_that_was_cut_short() {
     assert!(!events.iter().any(Event::infers), "{events:#?}");
     assert_eq!(events.len(), mine.len() + 1);
 }
+
+/// Somebody has made copies while the call was up, and everything of ours is where it was.
+#[tokio::test]
+async fn it_finds_copies_that_were_made_beside_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.jsonl");
+    let bus = Bus::new();
+    let sinks = Sinks::start(&config(&path, 1 << 20, &[]), &bus).unwrap();
+    let mut objects = narrator_of(1);
+    let mine = call(&mut objects);
+    mine.iter().for_each(|event| bus.publish(event.clone()));
+    until_written(&sinks, mine.len()).await;
+    let (copy, archive) = (beside(&path, "-20260228"), beside(&path, ".gz"));
+    std::fs::copy(&path, &copy).unwrap();
+    std::fs::write(&archive, zipped(&std::fs::read_to_string(&path).unwrap())).unwrap();
+    bus.publish(objection(&mut objects));
+    sinks.shutdown(FOREVER).await;
+    for text in [std::fs::read_to_string(&copy).unwrap(), unzipped(&archive)] {
+        let left: Vec<Event> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(left, mine.iter().map(Event::without_inferences).collect::<Vec<_>>());
+    }
+}

@@ -11,6 +11,7 @@ mod gzip;
 mod places;
 mod redact;
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -28,6 +29,9 @@ use crate::event::Kind;
 use erasing::Trying;
 use places::Places;
 
+/// Files of our own that are told from copies that somebody else made. One that is forgotten is read once more.
+const MOST_OWN: usize = 1_024;
+
 /// `PATH`, `PATH.1` (the one before), … `PATH.keep`. No file outgrows `max_bytes` unless one line does, and no line is
 /// split between two files or left unfinished.
 #[derive(Debug)]
@@ -41,6 +45,8 @@ pub(crate) struct RotatingFile {
     /// The same file, open to be overwritten: what is opened for appending can only be appended to.
     overwrite: Option<Arc<File>>,
     size: u64,
+    /// Device and inode of the files written so far, as far as they are kept.
+    own: VecDeque<(u64, u64)>,
     reopen: Reopen,
     /// Where the lines stand that may have to be erased.
     places: Places,
@@ -70,6 +76,7 @@ impl RotatingFile {
             file: None,
             overwrite: None,
             size: 0,
+            own: VecDeque::new(),
             reopen: Reopen::default(),
             places: Places::default(),
             owed: Arc::new(Owed::read(beside(&config.path, ".erasing"))),
@@ -112,6 +119,11 @@ impl RotatingFile {
             let file = OpenOptions::new().append(true).create(true).mode(0o640).open(&self.path)?;
             let metadata = file.metadata()?;
             self.size = metadata.len();
+            self.own.retain(|known| *known != identity(&metadata));
+            self.own.push_back(identity(&metadata));
+            if self.own.len() > MOST_OWN {
+                self.own.pop_front();
+            }
             self.overwrite = OpenOptions::new()
                 .read(true)
                 .write(true)

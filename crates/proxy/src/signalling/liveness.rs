@@ -160,6 +160,10 @@ impl Core {
 
     /// Ends a call toward both parties: each is sent a BYE that seems to be its peer's, and the media is released.
     pub(crate) fn hang_up(&mut self, now: Duration, call: CallKey, cause: Cause) -> bool {
+        if let Some(reach) = self.anchor_ref().reach(call, Face::Trunk) {
+            let [call_id, trunk_tag, pbx_tag] = &reach.names;
+            self.proxy.hung_up(now, call_id, trunk_tag, pbx_tag);
+        }
         for face in [Face::Trunk, Face::Pbx] {
             let Some((reach, to)) = self.way_to(now, call, face) else { continue };
             let next = (reach.number < LAST_NUMBER).then_some(reach.number + 1);

@@ -312,7 +312,7 @@ impl Dialogs {
         while let Some(&(at, key)) = self.deadlines.first().filter(|(at, _)| *at <= now) {
             self.deadlines.remove(&(at, key));
             if let Some(set) = self.sets.remove(&key) {
-                self.held.release(Some(set.peer));
+                self.held.release(Some(set.peer), 1);
             }
         }
     }

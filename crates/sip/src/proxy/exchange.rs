@@ -26,6 +26,8 @@ pub(super) struct Exchange {
     pub(super) source: Flow,
     /// Whose it is, as it was when the request came.
     pub(super) peer: Option<Neighbour>,
+    /// As how many transactions it counts, and each of its attempts.
+    pub(super) weight: usize,
     pub(super) reply: ReplyPath,
     /// The face that the request came from; what it is before the decision doesn't matter.
     pub(super) from: Face,

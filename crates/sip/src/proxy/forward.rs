@@ -105,7 +105,7 @@ impl<P: Passage> Proxy<P> {
     fn launch(&mut self, now: Duration, key: Key, candidate: Candidate) -> Result<(), Obstacle> {
         let timers = self.settings.timers;
         let Some(exchange) = self.exchanges.get(key) else { return Ok(()) };
-        let (loops, peer) = (exchange.loops, exchange.peer);
+        let (loops, peer, weight) = (exchange.loops, exchange.peer, exchange.weight);
         let invite = matches!(exchange.server, Some(Server::Invite(_)));
         let start = |transport| {
             if invite {
@@ -117,7 +117,7 @@ impl<P: Passage> Proxy<P> {
         let Candidate { mut target, udp_only } = candidate;
         let attempt = Attempt::new(Owner::Exchange(key), start(target.to.transport), target.to);
         let slot = self.attempts.insert(|_| attempt);
-        self.held.add(peer);
+        self.held.add(peer, weight);
         let branch = self.tokens.branch(slot, loops);
         let composed = self.compose(now, key, &target, branch).and_then(|bytes| {
             match self.tcp_instead(now, &target.to, bytes.len(), udp_only) {
@@ -135,7 +135,7 @@ impl<P: Passage> Proxy<P> {
             Ok(composed) => composed,
             Err(obstacle) => {
                 self.attempts.remove(slot);
-                self.held.release(peer);
+                self.held.release(peer, weight);
                 return Err(obstacle);
             }
         };

@@ -4,31 +4,50 @@ use std::collections::HashMap;
 
 use super::neighbours::Neighbour;
 
+/// Bytes of a request that count as one transaction: more than almost all have. A longer one counts as several, so that the
+/// bound of transactions bounds memory too.
+const UNIT: usize = 4_096;
+
+/// As how many transactions a request of that many bytes counts.
+pub(super) const fn weight(bytes: usize) -> usize {
+    if bytes > UNIT { bytes.div_ceil(UNIT) } else { 1 }
+}
+
 /// Entries of a table that all peers share, by the peer that began them.
 #[derive(Debug, Default)]
-pub(super) struct Held(HashMap<Neighbour, usize>);
+pub(super) struct Held {
+    by_peer: HashMap<Neighbour, usize>,
+    total: usize,
+}
 
 impl Held {
-    /// One more for this peer. Of addresses that belong to none no account is kept: whoever they are, they are let in for
+    /// That much more for this peer. Of addresses that belong to none no account is kept: whoever they are, they are let in for
     /// another reason.
-    pub(super) fn add(&mut self, peer: Option<Neighbour>) {
+    pub(super) fn add(&mut self, peer: Option<Neighbour>, weight: usize) {
+        self.total += weight;
         if let Some(peer) = peer {
-            *self.0.entry(peer).or_insert(0) += 1;
+            *self.by_peer.entry(peer).or_insert(0) += weight;
         }
     }
 
-    /// One less.
-    pub(super) fn release(&mut self, peer: Option<Neighbour>) {
+    /// That much less.
+    pub(super) fn release(&mut self, peer: Option<Neighbour>, weight: usize) {
+        self.total = self.total.saturating_sub(weight);
         let Some(peer) = peer else { return };
-        let Some(held) = self.0.get_mut(&peer) else { return };
-        *held = held.saturating_sub(1);
+        let Some(held) = self.by_peer.get_mut(&peer) else { return };
+        *held = held.saturating_sub(weight);
         if *held == 0 {
-            self.0.remove(&peer);
+            self.by_peer.remove(&peer);
         }
     }
 
     pub(super) fn of(&self, peer: Option<Neighbour>) -> usize {
-        peer.and_then(|peer| self.0.get(&peer)).copied().unwrap_or(0)
+        peer.and_then(|peer| self.by_peer.get(&peer)).copied().unwrap_or(0)
+    }
+
+    /// Of all peers together.
+    pub(super) const fn total(&self) -> usize {
+        self.total
     }
 }
 
@@ -48,14 +67,15 @@ mod tests {
     fn each_peer_has_an_account_of_its_own() {
         let peer = |id| Some(Neighbour { face: Face::Trunk, id });
         let mut held = Held::default();
-        held.add(peer(1));
-        held.add(peer(1));
-        held.add(peer(2));
-        held.release(peer(1));
-        held.release(peer(3));
-        assert_eq!([peer(1), peer(2), peer(3), None].map(|peer| held.of(peer)), [1, 1, 0, 0]);
-        held.release(peer(1));
-        assert_eq!(held.0.len(), 1, "who holds nothing takes no room");
+        held.add(peer(1), 1);
+        held.add(peer(1), 1);
+        held.add(peer(2), 3);
+        held.release(peer(1), 1);
+        held.release(peer(3), 1);
+        assert_eq!([peer(1), peer(2), peer(3), None].map(|peer| held.of(peer)), [1, 3, 0, 0]);
+        held.release(peer(1), 1);
+        assert_eq!(held.by_peer.len(), 1, "who holds nothing takes no room");
+        assert_eq!([weight(0), weight(UNIT), weight(UNIT + 1), weight(60_000)], [1, 1, 2, 15]);
         assert_eq!((share(100, false), share(100, true), share(1, false)), (75, 87, 1));
     }
 }

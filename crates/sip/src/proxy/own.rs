@@ -24,6 +24,11 @@ pub(super) struct Own {
 }
 
 impl<P: Passage> Proxy<P> {
+    /// The parties of a dialog have been sent a BYE of our own: the dialog is over, but for what crosses the BYE.
+    pub fn hung_up(&mut self, now: Duration, call_id: &str, trunk_tag: &str, pbx_tag: &str) {
+        self.dialogs.hung_up(now, call_id, trunk_tag, pbx_tag);
+    }
+
     /// Sends a request that is not an INVITE, all of it but the Via. Its end follows as [`Output::Answered`], after timer F at
     /// the latest. Provisional responses are not told. Not sent if half of the room for transactions is taken.
     pub fn originate(&mut self, now: Duration, to: Destination, head: RequestBuilder, body: Bytes) -> OwnKey {

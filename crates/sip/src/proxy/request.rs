@@ -110,7 +110,7 @@ impl<P: Passage> Proxy<P> {
         let most = self.settings.max_transactions;
         let max = if in_dialog { most.saturating_add(most / 4) } else { most };
         let theirs = self.held.of(self.neighbours.of(flow.remote));
-        self.transactions() >= max || theirs >= held::share(most, in_dialog)
+        self.transactions().max(self.held.total()) >= max || theirs >= held::share(most, in_dialog)
     }
 
     fn do_instead(&mut self, now: Duration, request: &Message, flow: &Flow, instead: &Instead) {
@@ -193,12 +193,14 @@ impl<P: Passage> Proxy<P> {
         let (server, id) = transaction.unzip();
         let until = now + self.settings.route_within;
         let peer = self.neighbours.of(flow.remote);
-        self.held.add(peer);
+        let weight = held::weight(request.as_bytes().len());
+        self.held.add(peer, weight);
         let key = self.exchanges.insert(|_| Exchange {
             server,
             id,
             source: *flow,
             peer,
+            weight,
             reply,
             from: Face::Trunk,
             stage: Stage::Routing { until },
@@ -321,7 +323,7 @@ impl<P: Passage> Proxy<P> {
         let routing = matches!(exchange.stage, Stage::Routing { .. });
         if ended && !routing && exchange.attempts.is_empty() {
             if let Some(exchange) = self.exchanges.remove(key) {
-                self.held.release(exchange.peer);
+                self.held.release(exchange.peer, exchange.weight);
             }
             self.timers.set(exchange_timer(key), None);
         } else {

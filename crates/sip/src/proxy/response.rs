@@ -263,7 +263,7 @@ impl<P: Passage> Proxy<P> {
         if let Owner::Exchange(exchange) = owner {
             if let Some(exchange) = self.exchanges.get_mut(exchange) {
                 exchange.attempts.retain(|a| *a != key);
-                self.held.release(exchange.peer);
+                self.held.release(exchange.peer, exchange.weight);
             }
             self.tidy_exchange(exchange);
         }

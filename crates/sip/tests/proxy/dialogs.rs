@@ -59,6 +59,26 @@ fn stand_only(net: &mut Net, from: &str, request: Draft) -> Standing {
     query.standing
 }
 
+/// The proxy has hung up by BYEs of its own: nothing but what crosses them passes, and soon nothing at all.
+#[test]
+fn a_dialog_that_the_proxy_has_hung_up_is_over() {
+    for by_caller in [true, false] {
+        let mut net = net();
+        let (caller, callee) = call(&mut net);
+        let tag = |end: &str| end.split_once(";tag=").unwrap().1.to_owned();
+        net.proxy.hung_up(net.now, &caller.call_id, &tag(&caller.local), &tag(&callee.local));
+        let (dialog, from) = if by_caller { (&caller, CARRIER) } else { (&callee, PBX) };
+        for method in ["INVITE", "INFO", "UPDATE"] {
+            let standing = stand_only(&mut net, from, dialog.request(method, from, 7));
+            assert_eq!(standing, Standing::Unknown, "{method}");
+        }
+        assert!(matches!(stand_only(&mut net, from, dialog.request("BYE", from, 8)), Standing::Within(_)));
+        net.pass(secs(40));
+        assert_eq!(stand_only(&mut net, from, dialog.request("BYE", from, 9)), Standing::Unknown);
+        assert_eq!(net.proxy.dialogs(), 0, "its room is free");
+    }
+}
+
 #[test]
 fn both_parties_are_within_and_each_is_led_to_the_other() {
     let mut net = net();

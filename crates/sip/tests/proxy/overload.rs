@@ -46,6 +46,20 @@ fn a_flood_does_not_grow_anything() {
     net.finish();
 }
 
+/// Long requests count as several: what is bounded is memory.
+#[test]
+fn long_requests_fill_the_room_sooner() {
+    let mut net = Net::with(sidetone_sip::proxy::Settings { max_transactions: 100, ..settings() });
+    let long = "x".repeat(40_000);
+    let mut passed = 0;
+    for n in 0..20 {
+        net.send_tcp(CARRIER, draft("MESSAGE", CARRIER, &format!("m{n}")).body(&long));
+        passed += net.anywhere().filter(|arrived| describe(&arrived.message).contains("MESSAGE")).count();
+    }
+    // Each counts as ten, and so does its target.
+    assert_eq!((passed, net.proxy.counters().overloaded), (5, 15));
+}
+
 /// A carrier that fills its share leaves room for the PBX's calls, and can still end its own.
 #[test]
 fn no_peer_has_all_the_transactions() {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::places::Place;
-use super::{RotatingFile, gzip, redact};
+use super::{RotatingFile, gzip, identity, redact};
 use crate::id::CallId;
 use crate::time::Timestamp;
 
@@ -135,10 +135,22 @@ impl RotatingFile {
             // Whoever has deleted the file may have copied it before, as a rotator does that compresses it.
             search |= file.metadata()?.nlink() == 0;
         }
-        if search {
+        if search || self.has_copies(calls)? {
             self.search(calls, &mut erased)?;
         }
         Ok(erased)
+    }
+
+    /// Whether there is a file that somebody else may have copied from ours since one of these calls began.
+    fn has_copies(&self, calls: &HashMap<CallId, u64>) -> io::Result<bool> {
+        let began = calls.keys().map(|call| call.began().unix_millis()).min().unwrap_or(0);
+        for path in self.family(UNIX_EPOCH + Duration::from_millis(began))? {
+            let ours = fs::metadata(&path).is_ok_and(|file| self.own.contains(&identity(&file)));
+            if !ours {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Reads all files that may hold one of these calls.

@@ -79,7 +79,7 @@ impl Bindings {
         let bound = self.by_host.entry((host, registrar)).or_default();
         if bound.len() < MOST_OF_A_HOST {
             bound.push(binding);
-            self.held.add(Some(peer));
+            self.held.add(Some(peer), 1);
             self.len += 1;
         }
     }
@@ -98,7 +98,7 @@ impl Bindings {
             bound.retain(|binding| {
                 let lasts = binding.until > now;
                 if !lasts {
-                    held.release(Some(binding.registered.peer));
+                    held.release(Some(binding.registered.peer), 1);
                     *len -= 1;
                 }
                 lasts

@@ -80,7 +80,7 @@ impl Dialogs {
             if !self.has_room(from) {
                 return false;
             }
-            self.held.add(Some(from));
+            self.held.add(Some(from), 1);
             let caller = End { hop: Destination::from(*source), targets: Vec::new() };
             let set = Set {
                 peer: from,
@@ -276,6 +276,17 @@ impl Dialogs {
         }
     }
 
+    /// A BYE of the proxy's own has been sent to the parties of a dialog, whose initial request came by either face.
+    pub(in crate::proxy) fn hung_up(&mut self, now: Duration, call_id: &str, trunk_tag: &str, pbx_tag: &str) {
+        let names = Names { call_id, from_tag: trunk_tag, to_tag: Some(pbx_tag) };
+        if let Some((key, index, _)) = self.dialog_of(names, Face::Trunk)
+            && let Some(dialog) = self.sets.get_mut(&key).and_then(|set| set.dialogs.get_mut(index))
+        {
+            dialog.end(now, self.linger);
+            self.reschedule(key);
+        }
+    }
+
     /// The dialog of a request that came by `requester`'s face, whoever sent it: that was looked into when it came.
     fn dialog_of(&self, names: Names<'_>, requester: Face) -> Option<(SetKey, usize, bool)> {
         let to_tag = names.to_tag.unwrap_or_default();
@@ -316,7 +327,7 @@ impl Dialogs {
         let key = self.key(names.call_id, caller_tag, face);
         let tag = self.tag(callee_tag);
         let set = self.sets.entry(key).or_insert_with(|| {
-            self.held.add(Some(from));
+            self.held.add(Some(from), 1);
             Set {
                 peer: from,
                 caller: end(caller),
