@@ -16,9 +16,11 @@ mod bare;
 mod clock;
 mod copies;
 mod customer;
+mod doubt;
 mod formats;
 mod framed;
 mod hops;
+mod hosts;
 mod parties;
 mod recording;
 mod signalling;
@@ -37,8 +39,10 @@ use addresses::{Addresses, Owner, Route};
 use bare::BareRtp;
 use copies::Copies;
 pub use customer::{Customer, CustomerError, Known, Place};
+pub use doubt::Doubt;
 pub use formats::{FormatError, format};
 use framed::Framed;
+use hosts::Host;
 use parties::Parties;
 pub use recording::{Happening, Origin, Recording, Voice};
 use signalling::{Heard, Signalling};
@@ -248,7 +252,12 @@ impl Follower {
             self.counters.packets += recording.packets() as u64;
             self.recordings.push(recording);
         }
+        for recording in &mut self.recordings {
+            let doubt = recording.call_id().and_then(|call_id| self.signalling.doubt(call_id));
+            doubt.into_iter().for_each(|doubt| recording.doubt_that(doubt));
+        }
         self.counters.other_views = hops::leave_one_each(&mut self.recordings);
+        hosts::doubt(&mut self.recordings);
         self.recordings.iter_mut().for_each(|recording| recording.settle(options.customer));
         self.recordings.sort_by_key(Recording::began);
         (self.recordings, self.counters)
@@ -258,9 +267,11 @@ impl Follower {
     fn follow(&mut self) {
         let facts: Vec<CallFact> = std::iter::from_fn(|| self.signalling.poll_fact()).collect();
         for fact in &facts {
-            if let CallFact::Started { key, call_id, from, to, at, .. } = fact {
+            if let CallFact::Started { key, call_id, from, to, at, source, .. } = fact {
                 let origin = Origin::Sip { call_id: call_id.clone(), from: from.clone(), to: to.clone() };
-                self.begin(*key, self.began + *at, origin, self.signalling.has_seen_invite(call_id));
+                // Without the first INVITE it is not known who has placed the call.
+                let placer = self.signalling.has_seen_invite(call_id).then(|| Host::at(*source));
+                self.begin(*key, self.began + *at, origin, placer);
             }
         }
         for (key, stream, plan) in self.signalling.take_plans() {
@@ -271,10 +282,10 @@ impl Follower {
         }
     }
 
-    fn begin(&mut self, key: CallKey, began: Duration, origin: Origin, caller_is_known: bool) {
+    fn begin(&mut self, key: CallKey, began: Duration, origin: Origin, placer: Option<Host>) {
         if self.recordings.len() < MOST_CALLS {
             self.open.insert(key, self.recordings.len());
-            self.recordings.push(Recording::begun(origin, began, caller_is_known));
+            self.recordings.push(Recording::begun(origin, began, placer));
             self.parties.push(Parties::default());
         }
     }
@@ -286,7 +297,10 @@ impl Follower {
             let end = plan.end(face);
             let Some(address) = end.remote_rtp else { continue };
             let owner = Owner { call, stream, face, is_audio };
-            self.addresses.claim(address, owner);
+            let before = self.addresses.claim(address, owner);
+            if let Some(other) = before.filter(|other| other.call != call && other.face != face && is_audio) {
+                self.contradict(call, other.call);
+            }
             if let Some(ip) = end.signalled_from.filter(|ip| *ip != address.ip()) {
                 self.addresses.suspect(SocketAddr::new(ip, address.port()), owner);
             }
@@ -294,7 +308,24 @@ impl Follower {
         self.record(call, |recording, at| recording.plan(at, stream, plan));
     }
 
+    /// The caller of one of these calls and the called party of the other have named one address for their audio. Ports
+    /// are used again when a call is over.
+    fn contradict(&mut self, call: usize, earlier: usize) {
+        if self.recordings.get(earlier).is_some_and(|recording| recording.ended().is_none()) {
+            for index in [call, earlier] {
+                if let Some(recording) = self.recordings.get_mut(index) {
+                    recording.doubt_that(Doubt::SharedAddress);
+                }
+            }
+        }
+    }
+
     fn fact(&mut self, fact: &CallFact) {
+        if let CallFact::Answered { key, by, .. } = fact
+            && let Some(recording) = self.open.get(key).and_then(|call| self.recordings.get_mut(*call))
+        {
+            recording.answered_by(Host::at(*by));
+        }
         let (key, happening) = match *fact {
             // Nobody consents in a recording.
             CallFact::Started { .. }

@@ -37,12 +37,13 @@ pub(super) struct Addresses {
 }
 
 impl Addresses {
-    /// A party wants its media there.
-    pub(super) fn claim(&mut self, address: SocketAddr, owner: Owner) {
-        if self.named.len() < MOST_ADDRESSES || self.named.contains_key(&address) {
-            self.named.insert(address, owner);
-            self.found.remove(&address);
+    /// A party wants its media there. Gives who had named that address before.
+    pub(super) fn claim(&mut self, address: SocketAddr, owner: Owner) -> Option<Owner> {
+        if self.named.len() >= MOST_ADDRESSES && !self.named.contains_key(&address) {
+            return None;
         }
+        self.found.remove(&address);
+        self.named.insert(address, owner)
     }
 
     /// A party that named another address signals from this one, and may have its audio there.

@@ -207,7 +207,7 @@ impl Pair {
     fn recording(mut self, began: Duration, formats: &[Format], orphans: &[Orphan]) -> Recording {
         self.packets.sort_by_key(|packet| packet.at);
         let (caller, callee) = self.caller;
-        let mut recording = Recording::begun(self.origin(orphans), began + self.from, false);
+        let mut recording = Recording::begun(self.origin(orphans), began + self.from, None);
         let end = |address| {
             // What somebody has agreed on goes before what is usual.
             let told = orphans.iter().rfind(|orphan| orphan.address == address);

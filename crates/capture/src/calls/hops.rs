@@ -10,6 +10,7 @@ use std::time::Duration;
 use sidetone_rtp::RtpView;
 use sidetone_sip::Face;
 
+use super::doubt::Doubt;
 use super::recording::{Happening, Origin, Recording};
 
 /// How long a payload takes from hop to hop at most, a jitter buffer included.
@@ -45,14 +46,31 @@ struct Common {
 /// Leaves of each conversation the one call that tells most of it; gives how many were left out.
 pub(super) fn leave_one_each(recordings: &mut Vec<Recording>) -> u64 {
     let voices = Voices::of(recordings);
+    let views: Vec<(usize, usize, bool)> = voices
+        .pairs()
+        .into_iter()
+        .filter_map(|(a, b)| voices.one_conversation(a, b).map(|crossed| (a, b, crossed)))
+        .collect();
+    // Of every two views, before any is left out: a third one may stand between them.
+    for (a, b, _) in views.iter().filter(|(_, _, crossed)| *crossed) {
+        let are_signalled =
+            [a, b].iter().all(|index| recordings.get(**index).is_some_and(Recording::caller_is_known));
+        for index in [a, b].into_iter().filter(|_| are_signalled) {
+            if let Some(recording) = recordings.get_mut(*index) {
+                recording.doubt_that(Doubt::LegsContradict);
+            }
+        }
+    }
     let mut gone = vec![false; recordings.len()];
-    for (a, b) in voices.pairs() {
+    for (a, b, crossed) in views {
         let is_gone = |index: usize| gone.get(index).copied().unwrap_or(true);
-        if is_gone(a) || is_gone(b) || !voices.are_one_conversation(a, b) {
+        if is_gone(a) || is_gone(b) {
             continue;
         }
-        let (Some(first), Some(second)) = (recordings.get(a), recordings.get(b)) else { continue };
-        let loser = if worth(first) >= worth(second) { b } else { a };
+        let Ok([first, second]) = recordings.get_disjoint_mut([a, b]) else { continue };
+        let (winner, view, loser) =
+            if worth(first) >= worth(second) { (first, second, b) } else { (second, first, a) };
+        winner.absorb(view, crossed);
         if let Some(gone) = gone.get_mut(loser) {
             *gone = true;
         }
@@ -131,9 +149,11 @@ impl Voices {
         pairs
     }
 
-    fn are_one_conversation(&self, a: usize, b: usize) -> bool {
+    /// Whether two calls are one conversation, and if so whether the caller of one is the one called in the other.
+    fn one_conversation(&self, a: usize, b: usize) -> Option<bool> {
         let straight = |face: Face| face;
-        self.agree(a, b, straight) || self.agree(a, b, Face::other)
+        let crossed = || self.agree(a, b, Face::other).then_some(true);
+        self.agree(a, b, straight).then_some(false).or_else(crossed)
     }
 
     /// Whether each party of one call is the party of the other that `turned` says. Music for those who wait is the same

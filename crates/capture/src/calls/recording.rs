@@ -10,6 +10,8 @@ use sidetone_sip::Face;
 use sidetone_sip::anchor::{Cause, StreamPlan, Untappable};
 
 use super::customer::{Customer, Known};
+use super::doubt::Doubt;
+use super::hosts::{Host, MOST_HOSTS};
 
 /// How a call became known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +89,13 @@ pub struct Recording {
     plans: Vec<StreamPlan>,
     /// Of the party on the trunk's and on the PBX's face.
     voices: [Voice; 2],
-    caller_is_known: bool,
+    /// Who has placed the call, if its first INVITE was captured.
+    placer: Option<Host>,
+    /// Who has answered it, at each hop that it was seen at.
+    called: Vec<Host>,
+    /// Further addresses of the parties, from another leg of the conversation; as with `voices`.
+    elsewhere: [Vec<SocketAddr>; 2],
+    doubt: Option<Doubt>,
     customer: Known,
     /// The customer is the one who was called.
     turned: bool,
@@ -115,7 +123,7 @@ enum Entry {
 
 impl Recording {
     /// A call of which nothing has been heard. Until [`Recording::settle`], the caller is on the trunk's face.
-    pub(super) fn begun(origin: Origin, began: Duration, caller_is_known: bool) -> Self {
+    pub(super) fn begun(origin: Origin, began: Duration, placer: Option<Host>) -> Self {
         Self {
             origin,
             began,
@@ -123,7 +131,10 @@ impl Recording {
             entries: Vec::new(),
             plans: Vec::new(),
             voices: <[Voice; 2]>::default(),
-            caller_is_known,
+            placer,
+            called: Vec::new(),
+            elsewhere: <[Vec<SocketAddr>; 2]>::default(),
+            doubt: None,
             customer: Known::No,
             turned: false,
         }
@@ -157,14 +168,16 @@ impl Recording {
     pub(super) fn settle(&mut self, customer: Option<Customer>) {
         let callee = match customer {
             None => {
-                self.customer = if self.caller_is_known { Known::Signalled } else { Known::No };
+                let shows = self.placer.is_some() && self.doubt.is_none();
+                self.customer = if shows { Known::Signalled } else { Known::No };
                 return;
             }
+            // Each party was called in one leg and, as it seems, calls in the other.
+            Some(Customer::Caller | Customer::Callee) if self.doubt == Some(Doubt::LegsContradict) => None,
             Some(Customer::Caller) => Some(false),
             Some(Customer::Callee) => Some(true),
             Some(Customer::At(place)) => {
-                let is_there =
-                    |face| self.addresses(face).into_iter().flatten().any(|address| place.is(address));
+                let is_there = |face| self.addresses(face).any(|address| place.is(address));
                 match [Face::Trunk, Face::Pbx].map(is_there) {
                     [true, false] => Some(false),
                     [false, true] => Some(true),
@@ -180,14 +193,81 @@ impl Recording {
     }
 
     /// Addresses that a party has sent from, and wanted its audio at.
-    fn addresses(&self, face: Face) -> [Option<SocketAddr>; 2] {
-        [self.voice(face).from, self.plans.last().and_then(|plan| plan.end(face).remote_rtp)]
+    fn addresses(&self, face: Face) -> impl Iterator<Item = SocketAddr> {
+        let planned = self.plans.last().and_then(|plan| plan.end(face).remote_rtp);
+        let [trunk, pbx] = &self.elsewhere;
+        let elsewhere = if face == Face::Trunk { trunk } else { pbx };
+        self.voice(face).from.into_iter().chain(planned).chain(elsewhere.iter().copied())
+    }
+
+    /// The address that tells a party from the other one, if audio of it was captured: its own rather than that of a
+    /// host which relays both.
+    #[must_use]
+    pub fn address(&self, face: Face) -> Option<SocketAddr> {
+        let first = self.voice(face).from?;
+        let is_shared =
+            |address: &SocketAddr| self.addresses(face.other()).any(|other| other.ip() == address.ip());
+        Some(self.addresses(face).find(|address| !is_shared(address)).unwrap_or(first))
+    }
+
+    /// Takes from another view of the conversation, which is to be left out, what only that shows. `crossed` says that
+    /// the caller there is the one called here.
+    pub(super) fn absorb(&mut self, view: &Self, crossed: bool) {
+        if let Some(doubt) = view.doubt {
+            self.doubt_that(doubt);
+        }
+        for host in &view.called {
+            self.answered_by(*host);
+        }
+        // Where both parties were called, each is known by the address of its own leg.
+        if crossed && self.doubt == Some(Doubt::LegsContradict) {
+            let [trunk, pbx] = &mut self.elsewhere;
+            for (ours, theirs) in [(trunk, Face::Pbx), (pbx, Face::Trunk)] {
+                let room = MOST_HOSTS.saturating_sub(ours.len());
+                ours.extend(view.addresses(theirs).take(room));
+            }
+        }
+    }
+
+    /// Something speaks against taking the caller for the customer; what was said first stays, but where the legs of
+    /// the conversation contradict each other.
+    pub(super) fn doubt_that(&mut self, doubt: Doubt) {
+        if doubt == Doubt::LegsContradict || self.doubt.is_none() {
+            self.doubt = Some(doubt);
+        }
+    }
+
+    /// A host has answered the call. The one who placed the conversation is not called in it: a PBX that hands a call
+    /// back to where it came from, by a proxy for both sides, calls the agent there.
+    pub(super) fn answered_by(&mut self, host: Host) {
+        let is_news = self.placer != Some(host) && !self.called.contains(&host);
+        if is_news && self.called.len() < MOST_HOSTS {
+            self.called.push(host);
+        }
+    }
+
+    /// Who has placed the call, if that was captured.
+    pub(super) fn placer(&self) -> Option<Host> {
+        self.placer
+    }
+
+    /// Who has answered it.
+    pub(super) fn called(&self) -> &[Host] {
+        &self.called
+    }
+
+    /// From the answer to the end, since the Unix epoch, if it was answered.
+    pub(super) fn talk(&self) -> Option<(Duration, Duration)> {
+        let is_answer = |entry: &Entry| matches!(entry, Entry::Fact(Happening::Answered));
+        let (answered, _) = self.entries.iter().find(|(_, entry)| is_answer(entry))?;
+        Some((self.began + *answered, self.began + self.duration()))
     }
 
     /// The parties change their faces.
     fn turn(&mut self) {
         self.turned = true;
         self.voices.swap(0, 1);
+        self.elsewhere.swap(0, 1);
         for plan in &mut self.plans {
             std::mem::swap(&mut plan.trunk, &mut plan.pbx);
         }
@@ -206,13 +286,19 @@ impl Recording {
 
     /// Whether the capture shows who placed the call: its first INVITE.
     pub(super) fn caller_is_known(&self) -> bool {
-        self.caller_is_known
+        self.placer.is_some()
     }
 
     /// How the party on the trunk's face is known to be the customer.
     #[must_use]
     pub fn customer(&self) -> Known {
         self.customer
+    }
+
+    /// Why the capture does not show who the customer is, though it has the call's INVITE.
+    #[must_use]
+    pub fn doubt(&self) -> Option<Doubt> {
+        self.doubt
     }
 
     /// Whether the party on the trunk's face was called, as far as it is known who called.

@@ -9,13 +9,14 @@ use sidetone_sip::anchor::{
     self, Anchor, CallFact, CallKey, Exhausted, Format, IpFamily, LocalMedia, MediaPlane, StreamPlan,
 };
 use sidetone_sip::framing::{Frame, Framer};
-use sidetone_sip::message::Limits;
+use sidetone_sip::message::{Limits, Name};
 use sidetone_sip::name_addr::NameAddr;
 use sidetone_sip::proxy::{Passage, Passing};
 use sidetone_sip::sdp::{self, Description};
 use sidetone_sip::{Edit, Face, Flow, Message, Method};
 
 use super::MOST_CALLS;
+use super::doubt::Doubt;
 use crate::datagrams::{Datagram, Transport};
 
 /// TCP streams whose messages are followed; beyond it the one idle longest is forgotten.
@@ -37,13 +38,21 @@ pub(super) enum Heard {
 #[derive(Debug)]
 pub(super) struct Signalling {
     anchor: Anchor<Plans>,
-    /// Call-IDs of which the first INVITE was seen.
-    invited: HashSet<String>,
+    /// First INVITEs, by Call-ID.
+    invited: HashMap<String, Invited>,
     /// Descriptions of calls whose INVITE was not captured.
     orphans: Vec<Orphan>,
     /// Call-ID and tag of those who have sent the first INVITE.
     callers: HashSet<(String, String)>,
     streams: HashMap<(SocketAddr, SocketAddr), Stream>,
+}
+
+/// What the first INVITE of a call says of the one who placed it.
+#[derive(Debug)]
+struct Invited {
+    /// The tag in From.
+    from_tag: String,
+    doubt: Option<Doubt>,
 }
 
 /// The face that callers are put on until it is decided who the customer is.
@@ -73,7 +82,7 @@ impl Signalling {
         let settings = anchor::Settings { max_calls: MOST_CALLS, ..anchor::Settings::default() };
         Self {
             anchor: Anchor::new(Plans::default(), settings),
-            invited: HashSet::new(),
+            invited: HashMap::new(),
             orphans: Vec::new(),
             callers: HashSet::new(),
             streams: HashMap::new(),
@@ -87,7 +96,12 @@ impl Signalling {
 
     /// Whether the first INVITE of a call was seen: then it is known who placed it.
     pub(super) fn has_seen_invite(&self, call_id: &str) -> bool {
-        self.invited.contains(call_id)
+        self.invited.contains_key(call_id)
+    }
+
+    /// What its first INVITEs say against taking the one who placed a call for the customer.
+    pub(super) fn doubt(&self, call_id: &str) -> Option<Doubt> {
+        self.invited.get(call_id).and_then(|invited| invited.doubt)
     }
 
     /// What was described in calls whose INVITE was not captured.
@@ -172,8 +186,8 @@ impl Signalling {
         let Ok(message) = Message::parse(bytes) else { return false };
         let opens = message.method() == Some(Method::INVITE) && message.to_tag().is_none();
         if opens && self.invited.len() < MOST_CALLS {
-            self.invited.insert(message.call_id().to_owned());
-        } else if !self.invited.contains(message.call_id()) && self.orphans.len() < MOST_CALLS {
+            self.invited(&message);
+        } else if !self.invited.contains_key(message.call_id()) && self.orphans.len() < MOST_CALLS {
             self.orphans.extend(orphan(&message));
         }
         let requester = self.requester(&message);
@@ -187,6 +201,26 @@ impl Signalling {
             self.anchor.response(&ctx, &message, &mut edit);
         }
         true
+    }
+
+    /// Takes note of a first INVITE, or of its copy at another hop.
+    fn invited(&mut self, invite: &Message) {
+        let tag = invite.from_tag().unwrap_or_default();
+        let known = self
+            .invited
+            .entry(invite.call_id().to_owned())
+            .or_insert_with(|| Invited { from_tag: tag.to_owned(), doubt: None });
+        // The compact form of Referred-By is b.
+        let is_referred =
+            ["Referred-By", "b"].iter().any(|name| invite.headers_called(name).next().is_some());
+        let doubt = if known.from_tag != tag {
+            Some(Doubt::TwoPlacers)
+        } else if invite.header(Name::Replaces).is_some() {
+            Some(Doubt::Replaces)
+        } else {
+            is_referred.then_some(Doubt::Referred)
+        };
+        known.doubt = known.doubt.or(doubt);
     }
 
     /// The face of whoever sent the request that a message is, or answers.

@@ -38,7 +38,8 @@ pub(super) struct Analyze {
     files: Vec<PathBuf>,
     /// Who the customer is: caller, callee, or the address that their audio comes from (10.1.2.3 or 10.1.2.3:4000). In a
     /// stereo file the caller is on the left, the callee on the right. By default it is who placed the call; where a
-    /// capture doesn't show that (no INVITE), nobody is judged until this says.
+    /// capture doesn't show that (no INVITE) or contradicts it (both legs of a dialler, transfers), nobody is judged
+    /// until this says.
     #[arg(long, value_name = "PARTY")]
     customer: Option<Customer>,
     /// Draw each call's timeline into this folder, as SVG and PNG.
@@ -176,13 +177,20 @@ impl Analyze {
         if !calls.iter().any(|call| call.has_audio) {
             outcome = outcome.min(Outcome::Nothing);
         }
-        let unknown = calls.iter().filter(|call| call.has_audio).find_map(|call| match &call.roles {
-            Roles::Unknown { one, other } => Some((one, other)),
+        let mut unknown = calls.iter().filter(|call| call.has_audio).filter_map(|call| match &call.roles {
+            Roles::Unknown { one, other, doubt } => Some((one, other, doubt)),
             Roles::Known(_) => None,
         });
-        if let Some((one, other)) = unknown {
+        if let Some((one, other, doubt)) = unknown.next() {
+            let parties = [one, other].into_iter().filter(|party| *party != capture::NOBODY);
+            let remedy = parties.map(|party| format!("--customer {party}")).collect::<Vec<_>>().join(" or ");
+            let why = doubt.map_or_else(String::new, |doubt| format!(" ({doubt})"));
+            let more = match unknown.count() {
+                0 => String::new(),
+                more => format!("; the same holds of {more} more calls here"),
+            };
             note(&format_args!(
-                "it isn't known who the customer is, so nobody is judged: say --customer {one} or --customer {other}"
+                "it isn't known who the customer is{why}, so nobody is judged: say {remedy}{more}"
             ));
             outcome = outcome.min(Outcome::NobodyJudged);
         }

@@ -46,7 +46,8 @@ pub(super) fn analyse(
         ),
         // An address names no channel.
         Some(Customer::At(_)) => {
-            (&[Face::Trunk, Face::Pbx], Roles::Unknown { one: "left".to_owned(), other: "right".to_owned() })
+            let (one, other) = ("left".to_owned(), "right".to_owned());
+            (&[Face::Trunk, Face::Pbx], Roles::Unknown { one, other, doubt: None })
         }
         _ if right => (&[Face::Pbx, Face::Trunk], known("the right channel")),
         _ => (&[Face::Trunk, Face::Pbx], known("the left channel")),

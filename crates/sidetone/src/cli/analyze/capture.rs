@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::time::Duration;
 
-use sidetone_capture::calls::{Calls, Counters, Happening, Known, Options, Origin, Recording};
+use sidetone_capture::calls::{Calls, Counters, Doubt, Happening, Known, Options, Origin, Recording};
 use sidetone_capture::datagrams::{self, Datagrams};
 use sidetone_codec::Codec;
 use sidetone_events::{CallHeld, CallResumed, CallUntappable, MediaState, Parties, Timestamp};
@@ -124,9 +124,12 @@ fn of_calls(counters: &Counters) -> Vec<String> {
     notes
 }
 
+/// In place of the address of a party that was not heard.
+pub(super) const NOBODY: &str = "nobody heard";
+
 /// The parties' addresses, as far as audio has come from them.
 fn ends(recording: &Recording) -> [String; 2] {
-    let address = |face| recording.voice(face).from.map(|address| address.to_string());
+    let address = |face| recording.address(face).map(|address| address.to_string());
     let planned = match recording.origin() {
         Origin::Rtp { caller, callee } => [Some(caller.to_string()), Some(callee.to_string())],
         Origin::Sip { .. } => [None, None],
@@ -134,16 +137,19 @@ fn ends(recording: &Recording) -> [String; 2] {
     let [trunk, pbx] = [address(Face::Trunk), address(Face::Pbx)];
     let [one, other] = planned;
     let (one, other) = if recording.customer_was_called() { (other, one) } else { (one, other) };
-    [trunk.or(one), pbx.or(other)].map(|address| address.unwrap_or_else(|| "nobody heard".to_owned()))
+    [trunk.or(one), pbx.or(other)].map(|address| address.unwrap_or_else(|| NOBODY.to_owned()))
 }
 
 /// Which party is the customer, and how that is known.
 fn roles(recording: &Recording) -> Roles {
     let [one, other] = ends(recording);
     let customer = match (recording.customer(), recording.origin()) {
-        (Known::No, _) => return Roles::Unknown { one, other },
+        (Known::No, _) => return Roles::Unknown { one, other, doubt: recording.doubt() },
         (Known::Signalled, _) => {
             "the one who placed the call (if that was the agent: --customer callee)".to_owned()
+        }
+        (Known::Named, _) if recording.doubt() == Some(Doubt::LegsContradict) => {
+            format!("{one}, as --customer has it")
         }
         (Known::Named, Origin::Sip { .. }) if recording.customer_was_called() => {
             "the one who was called".to_owned()

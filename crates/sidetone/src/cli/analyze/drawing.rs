@@ -60,7 +60,7 @@ fn chart(name: &str, call: &Heard) -> CallChart {
             "only the customer's voice is judged; of the agent, only when they talk",
             ["Customer".to_owned(), "Agent".to_owned()],
         ),
-        Roles::Unknown { one, other } => {
+        Roles::Unknown { one, other, .. } => {
             ("it isn't known who the customer is, so nobody is judged", [one.clone(), other.clone()])
         }
     };

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use sidetone_capture::calls::Doubt;
 use sidetone_consent::permit::{RecordingPermit, Stated};
 use sidetone_events::{
     CallAnswered, CallEnded, CallId, CallRef, CallStarted, CallUntappable, Cause, Direction, Event,
@@ -28,6 +29,8 @@ pub(super) enum Roles {
         one: String,
         /// The other.
         other: String,
+        /// Why the capture does not tell, though it shows who placed the call.
+        doubt: Option<Doubt>,
     },
 }
 

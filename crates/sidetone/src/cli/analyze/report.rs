@@ -42,8 +42,11 @@ pub(super) fn call(heading: &str, call: &Heard) {
     let Summary { duration, sentiment, conduct, analysis, .. } = &call.summary;
     let length = clock(*duration);
     match &call.roles {
-        Roles::Unknown { .. } => {
+        Roles::Unknown { doubt, .. } => {
             say(format_args!("  {length} of call, nobody judged: it isn't known who the customer is"));
+            if let Some(doubt) = doubt {
+                say(format_args!("  who placed the call is no answer: {doubt}"));
+            }
         }
         Roles::Known(customer) => {
             say(format_args!(
@@ -69,7 +72,7 @@ pub(super) fn call(heading: &str, call: &Heard) {
     call.events.iter().filter_map(alert).for_each(say);
     let (one, other) = match &call.roles {
         Roles::Known(_) => ("customer", "agent"),
-        Roles::Unknown { one, other } => (one.as_str(), other.as_str()),
+        Roles::Unknown { one, other, .. } => (one.as_str(), other.as_str()),
     };
     if call.one_sided {
         let talk = conduct.customer.talk.max(conduct.agent.talk);
