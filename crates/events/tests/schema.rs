@@ -196,6 +196,7 @@ fn any_signalling() -> impl Strategy<Value = Happening> {
         Untappable::Dtls,
         Untappable::Fax,
         Untappable::NotAudio,
+        Untappable::NotRelayed,
         Untappable::UnknownCodec,
         Untappable::Unreadable,
         Untappable::UnknownPayloadType,

@@ -326,7 +326,12 @@ impl Calls {
             CallFact::Untappable { key, stream, reason } => {
                 if let Some(entry) = inner.calls.get_mut(&key) {
                     inner.counters.untappable += 1;
-                    tracing::info!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, stream, %reason, "a stream is relayed but can't be heard");
+                    let (call, sip_call_id) = (entry.call().id, &entry.call().sip_call_id);
+                    if reason.goes_around() {
+                        tracing::warn!(%call, %sip_call_id, stream, %reason, "a stream can't be heard, and may go past Sidetone");
+                    } else {
+                        tracing::info!(%call, %sip_call_id, stream, %reason, "a stream is relayed but can't be heard");
+                    }
                     let stream = u32::try_from(stream).unwrap_or(u32::MAX);
                     let (reason, state) = (words::untappable(reason), MediaState::Lost);
                     let happening = CallUntappable { stream, reason, leg: None, state };

@@ -43,6 +43,8 @@ pub struct Stats {
     pub totals: CallCounters,
     /// Calls refused, by reason.
     pub refused: BTreeMap<&'static str, u64>,
+    /// Session descriptions that passed as they were, or in part, so that media may go past Sidetone, by reason.
+    pub unled: BTreeMap<&'static str, u64>,
     /// The SIP core.
     pub sip: SipStats,
     /// The relay threads.
@@ -230,6 +232,12 @@ impl Stats {
                 ("no_ports", anchored.refused_ports),
                 ("bad_sdp", anchored.refused_sdp),
                 ("media_address", anchored.refused_aims),
+            ]),
+            unled: BTreeMap::from([
+                ("sealed", anchored.sealed),
+                ("early_session", anchored.early_sessions),
+                ("unreadable", anchored.unreadable),
+                ("no_call", anchored.strays),
             ]),
             sip: SipStats {
                 transactions,

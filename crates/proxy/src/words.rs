@@ -37,7 +37,8 @@ pub const fn untappable(reason: anchor::Untappable) -> sidetone_events::Untappab
         anchor::Untappable::Srtp => Told::Srtp,
         anchor::Untappable::Dtls => Told::Dtls,
         anchor::Untappable::T38 => Told::Fax,
-        anchor::Untappable::NotAudio | anchor::Untappable::NotRelayed => Told::NotAudio,
+        anchor::Untappable::NotAudio => Told::NotAudio,
+        anchor::Untappable::NotRelayed | anchor::Untappable::EarlySession => Told::NotRelayed,
         anchor::Untappable::UnknownCodec => Told::UnknownCodec,
         anchor::Untappable::Sealed | anchor::Untappable::Unreadable => Told::Unreadable,
     }

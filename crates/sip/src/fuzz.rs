@@ -50,9 +50,13 @@ pub fn message(data: &[u8]) {
         last = line.end;
     }
     assert!(last <= message.body_range().start);
-    if let Found::Sdp(located) = body::find(&message) {
-        assert!(message.body().get(located.range).is_some());
+    let Found { session, early, .. } = body::find(&message);
+    let mut known: Vec<std::ops::Range<usize>> = Vec::new();
+    for located in session.into_iter().chain(early) {
+        assert!(message.body().get(located.range.clone()).is_some());
         assert!(located.length.is_none_or(|at| message.body().get(at).is_some()));
+        assert!(known.iter().all(|at| at.end <= located.range.start || located.range.end <= at.start));
+        known.push(located.range);
     }
     edits(&message);
     if message.is_request() {

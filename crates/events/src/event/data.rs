@@ -137,7 +137,8 @@ pub struct CallResumed {
     pub held: Duration,
 }
 
-/// A media stream can't be listened to, or can be again. It is relayed all the same.
+/// A media stream can't be listened to, or can be again. It is relayed all the same, but for what is
+/// [`Untappable::NotRelayed`] and some of what is [`Untappable::Unreadable`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CallUntappable {
@@ -163,9 +164,11 @@ pub enum Untappable {
     Fax,
     /// Not audio.
     NotAudio,
+    /// It goes from party to party: over TCP or an unknown protocol, or as an early session (RFC 3959).
+    NotRelayed,
     /// In a codec that Sidetone doesn't decode.
     UnknownCodec,
-    /// Its description couldn't be understood.
+    /// Its description couldn't be understood, and may have passed as it was.
     Unreadable,
     /// Its packets bear a payload type that no description explains.
     UnknownPayloadType,

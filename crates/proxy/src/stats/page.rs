@@ -82,6 +82,13 @@ impl Stats {
         );
         page.counter("untappable_streams_total", "Streams relayed that can't be heard.", totals.untappable);
         by_label(page, "refused_total", "Requests and calls refused, by reason.", "reason", &self.refused);
+        by_label(
+            page,
+            "unled_descriptions_total",
+            "Messages with SDP that passed, in whole or in part, without being led through Sidetone, by reason.",
+            "reason",
+            &self.unled,
+        );
     }
 
     fn sip_metrics(&self, page: &Page) {

@@ -203,7 +203,12 @@ fn media(stats: &Value) -> Vec<String> {
         .unless_none("unwatched_sockets", "sockets that can't be watched")
         .unless_none("reports_dropped", "reports dropped")
         .unless_none("notices_lost", "notices lost");
-    media.facts
+    let unled = Subject { value: stats, facts: Vec::new() };
+    media
+        .facts
+        .into_iter()
+        .chain(unled.each("unled", |reason| format!("SDP bodies not led ({reason})")).facts)
+        .collect()
 }
 
 fn analysis(stats: &Value) -> Vec<String> {

@@ -62,8 +62,10 @@ pub(super) struct Call {
     /// Tag of the dialog that steers the media.
     pub(super) active: Option<String>,
     pub(super) deadline: Duration,
-    /// SDP that can't be read was seen: nothing is edited any more.
+    /// The last offer is sealed: nothing is edited until the next.
     pub(super) sealed: bool,
+    /// An early session's description has passed as it is: those that follow it do too.
+    pub(super) early_apart: bool,
     ports: Ports,
     applied: Vec<Option<StreamPlan>>,
     reported: Vec<Option<Untappable>>,
@@ -71,6 +73,8 @@ pub(super) struct Call {
     ringing: bool,
     /// SDP that can't be read has been told of.
     unreadable: bool,
+    /// Why media may go around us; told when the call is answered.
+    around: Vec<Untappable>,
     /// The family that each face's party uses for its media, once it has said so.
     families: [Option<IpFamily>; 2],
 }
@@ -87,12 +91,14 @@ impl Call {
             active: None,
             deadline: Duration::ZERO,
             sealed: false,
+            early_apart: false,
             ports: Ports::default(),
             applied: Vec::new(),
             reported: Vec::new(),
             held: Vec::new(),
             ringing: false,
             unreadable: false,
+            around: Vec::new(),
             families: [None; 2],
         }
     }
@@ -323,9 +329,21 @@ impl Call {
         if self.phase != Phase::Answered {
             self.phase = Phase::Answered;
             tools.tell(CallFact::Answered { key: self.key, by, at: now });
-            if self.sealed {
-                tools.tell(CallFact::Untappable { key: self.key, stream: 0, reason: Untappable::Sealed });
+            for &reason in &self.around {
+                tools.tell(CallFact::Untappable { key: self.key, stream: 0, reason });
             }
+        }
+    }
+
+    /// A description passes as it is, so that media may go around us. Each reason is told once, and not before the call is
+    /// answered.
+    pub(super) fn tell_around<M>(&mut self, tools: &mut Tools<'_, M>, reason: Untappable) {
+        if self.around.contains(&reason) {
+            return;
+        }
+        self.around.push(reason);
+        if self.phase == Phase::Answered {
+            tools.tell(CallFact::Untappable { key: self.key, stream: 0, reason });
         }
     }
 

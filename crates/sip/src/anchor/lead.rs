@@ -1,4 +1,4 @@
-//! The edit itself: a message's SDP is found, read, and led through our ports.
+//! The edit itself: a message's SDP is found, read, and led through our ports; what can't be led is told.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::call::family;
 use super::dialog::Party;
 use super::ports::{Exhausted, MediaPlane};
-use super::{Anchor, CallFact, CallKey};
+use super::{Anchor, CallFact, CallKey, Untappable};
 use crate::Face;
 use crate::message::{Edit, Message, Method};
 use crate::proxy::{Passing, Refusal};
@@ -46,24 +46,42 @@ pub(super) enum Obstacle {
 const TURNED_DOWN: usize = 4;
 
 /// What a body holds.
-enum Carried<'m> {
-    Nothing,
-    Sealed,
-    Sdp(Passed<'m>),
+struct Carried<'m> {
+    /// The session's descriptions, the one that counts first. All are led alike: parsers choose differently among several.
+    session: Vec<Passed<'m>>,
+    /// One that should be the session's can't be read.
+    unreadable: bool,
+    /// An early session's passes as it is.
+    early: bool,
+    sealed: bool,
+    astray: bool,
 }
 
 impl<'m> Carried<'m> {
-    fn read(message: &'m Message) -> Result<Self, SdpError> {
-        match body::find(message) {
-            Found::Nothing => Ok(Self::Nothing),
-            Found::Sealed => Ok(Self::Sealed),
-            Found::Sdp(located) => {
-                let bytes = message.body().get(located.range.clone()).unwrap_or_default();
-                let description = Description::parse(bytes)?;
-                let streams = Stream::all(&description);
-                Ok(Self::Sdp(Passed { located, description, streams }))
+    /// `early_apart`: the parties have shown that they tell an early session from the session. Who doesn't takes the only
+    /// description there is for the session's, whatever its Content-Disposition.
+    fn read(message: &'m Message, early_apart: bool) -> Self {
+        let Found { mut session, mut early, sealed, astray } = body::find(message);
+        if session.is_empty() && !early_apart {
+            session = std::mem::take(&mut early);
+        }
+        let mut carried =
+            Self { session: Vec::new(), unreadable: false, early: !early.is_empty(), sealed, astray };
+        for located in session {
+            let bytes = message.body().get(located.range.clone()).unwrap_or_default();
+            match Description::parse(bytes) {
+                Ok(description) => {
+                    let streams = Stream::all(&description);
+                    carried.session.push(Passed { located, description, streams });
+                }
+                Err(SdpError::NoVersion | SdpError::TooManyLines) => carried.unreadable = true,
             }
         }
+        carried
+    }
+
+    fn streams(&self) -> impl Iterator<Item = &Stream> {
+        self.session.iter().flat_map(|passed| &passed.streams)
     }
 }
 
@@ -76,42 +94,68 @@ impl<M: MediaPlane> Anchor<M> {
         request: &Message,
         edit: &mut Edit,
     ) -> Result<Option<Arc<Party>>, Obstacle> {
-        match Carried::read(request).map_err(|_| Obstacle::Malformed)? {
-            Carried::Sdp(passed) if passed.is_beyond(self.settings.max_streams) => {
-                Err(Obstacle::TooManyStreams)
+        let carried = self.carried(key, request);
+        // An m-line that can't be read beside others is rejected on its way; where there is no other, nothing is left.
+        if carried.unreadable || carried.session.iter().any(Passed::is_all_unreadable) {
+            return Err(Obstacle::Malformed);
+        }
+        if carried.session.iter().any(|passed| passed.is_beyond(self.settings.max_streams)) {
+            return Err(Obstacle::TooManyStreams);
+        }
+        if carried.streams().any(|stream| self.is_misaimed(key, ctx.from, stream)) {
+            return Err(Obstacle::Misaimed);
+        }
+        self.note_around(key, &carried);
+        let begins = match request.method() {
+            Some(Method::INVITE) => true,
+            Some(Method::UPDATE) => !carried.session.is_empty() || carried.sealed,
+            _ => false,
+        };
+        if let Some(call) = self.calls.get_mut(&key).filter(|_| begins) {
+            // A sealed offer's answer must pass as it is too; with the next offer that is over.
+            call.sealed = carried.sealed && carried.session.is_empty();
+        }
+        if carried.session.is_empty() && !carried.sealed && request.method() == Some(Method::INVITE) {
+            let (mut tools, calls) = self.tools();
+            if let Some(call) = calls.get_mut(&key) {
+                let from = (ctx.from, family(ctx.source.remote));
+                let toward = (ctx.from.other(), family(ctx.toward));
+                call.reserve_ahead(&mut tools, from, toward).map_err(|Exhausted| Obstacle::NoPorts)?;
             }
-            // One that can't be read beside others is rejected on its way; where there is no other, nothing is left.
-            Carried::Sdp(passed) if passed.is_all_unreadable() => Err(Obstacle::Malformed),
-            Carried::Sdp(passed) if passed.streams.iter().any(|s| self.is_misaimed(key, ctx.from, s)) => {
-                Err(Obstacle::Misaimed)
-            }
-            Carried::Sdp(passed) => {
-                self.lead(ctx, key, request, passed, edit, true).map_err(|Exhausted| Obstacle::NoPorts)
-            }
-            Carried::Sealed => {
-                self.seal(key);
-                Ok(None)
-            }
-            Carried::Nothing => {
-                let (mut tools, calls) = self.tools();
-                let invite = request.method() == Some(Method::INVITE);
-                if let Some(call) = calls.get_mut(&key).filter(|_| invite) {
-                    let from = (ctx.from, family(ctx.source.remote));
-                    let toward = (ctx.from.other(), family(ctx.toward));
-                    call.reserve_ahead(&mut tools, from, toward).map_err(|Exhausted| Obstacle::NoPorts)?;
-                }
-                Ok(None)
-            }
+        }
+        self.lead(ctx, key, request, carried.session, edit, true).map_err(|Exhausted| Obstacle::NoPorts)
+    }
+
+    fn carried<'m>(&self, key: CallKey, message: &'m Message) -> Carried<'m> {
+        Carried::read(message, self.calls.get(&key).is_some_and(|call| call.early_apart))
+    }
+
+    /// Takes in what passes as it is, so that media may go around us.
+    fn note_around(&mut self, key: CallKey, carried: &Carried<'_>) {
+        let (mut tools, calls) = self.tools();
+        tools.counters.sealed += u64::from(carried.sealed);
+        tools.counters.early_sessions += u64::from(carried.early);
+        let Some(call) = calls.get_mut(&key) else { return };
+        if carried.sealed {
+            call.tell_around(&mut tools, Untappable::Sealed);
+            call.sealed |= carried.session.is_empty();
+        }
+        if carried.early {
+            call.tell_around(&mut tools, Untappable::EarlySession);
+            call.early_apart = true;
+        }
+        if carried.astray || carried.unreadable {
+            call.tell_unreadable(&mut tools, &[]);
         }
     }
 
-    /// Leads a description's media through us. Gives what its author said of it.
+    /// Leads a body's descriptions through us. Gives what their author said of it: in the first.
     fn lead(
         &mut self,
         ctx: &Passing,
         key: CallKey,
         message: &Message,
-        mut passed: Passed<'_>,
+        session: Vec<Passed<'_>>,
         edit: &mut Edit,
         strict: bool,
     ) -> Result<Option<Arc<Party>>, Exhausted> {
@@ -119,14 +163,18 @@ impl<M: MediaPlane> Anchor<M> {
         let (mut tools, calls) = self.tools();
         let Some(call) = calls.get_mut(&key).filter(|call| !call.sealed) else { return Ok(None) };
         let hint = family(ctx.toward);
-        let places = call.places(&mut tools, &mut passed.streams, ctx.from, hint, strict)?;
-        if passed.streams.iter().any(|stream| stream.unreadable) {
-            call.tell_unreadable(&mut tools, &passed.streams);
+        let mut party = None;
+        for mut passed in session {
+            let places = call.places(&mut tools, &mut passed.streams, ctx.from, hint, strict)?;
+            if passed.streams.iter().any(|stream| stream.unreadable) {
+                call.tell_unreadable(&mut tools, &passed.streams);
+            }
+            let patches = sdp::rewrite(&passed.description, &passed.streams, &places, ice);
+            write(message, edit, &passed.located, patches);
+            let signalled_from = ctx.source.remote.ip().to_canonical();
+            party.get_or_insert_with(|| Arc::new(Party { streams: passed.streams, signalled_from }));
         }
-        let patches = sdp::rewrite(&passed.description, &passed.streams, &places, ice);
-        write(message, edit, &passed.located, patches);
-        let signalled_from = ctx.source.remote.ip().to_canonical();
-        Ok(Some(Arc::new(Party { streams: passed.streams, signalled_from })))
+        Ok(party)
     }
 
     /// As [`Self::lead`], where nothing can be refused.
@@ -137,24 +185,12 @@ impl<M: MediaPlane> Anchor<M> {
         message: &Message,
         edit: &mut Edit,
     ) -> Option<Arc<Party>> {
-        match Carried::read(message) {
-            Ok(Carried::Sdp(mut passed)) => {
-                self.take_aim(key, ctx.from, &mut passed.streams);
-                self.lead(ctx, key, message, passed, edit, false).ok().flatten()
-            }
-            Ok(Carried::Sealed) => {
-                self.seal(key);
-                None
-            }
-            Ok(Carried::Nothing) => None,
-            Err(_) => {
-                let (mut tools, calls) = self.tools();
-                if let Some(call) = calls.get_mut(&key) {
-                    call.tell_unreadable(&mut tools, &[]);
-                }
-                None
-            }
+        let mut carried = self.carried(key, message);
+        self.note_around(key, &carried);
+        if let Some(first) = carried.session.first_mut() {
+            self.take_aim(key, ctx.from, &mut first.streams);
         }
+        self.lead(ctx, key, message, carried.session, edit, false).ok().flatten()
     }
 
     fn is_misaimed(&self, key: CallKey, from: Face, stream: &Stream) -> bool {
@@ -174,13 +210,6 @@ impl<M: MediaPlane> Anchor<M> {
         if misaimed > 0 {
             self.counters.misaimed += misaimed;
             self.tell(CallFact::Misaimed { key, by });
-        }
-    }
-
-    fn seal(&mut self, key: CallKey) {
-        self.counters.sealed += 1;
-        if let Some(call) = self.calls.get_mut(&key) {
-            call.sealed = true;
         }
     }
 

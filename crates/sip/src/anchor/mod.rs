@@ -22,9 +22,12 @@
 //!   through us from then on.
 //! - SDP that aims media at an address where it must not go ([`MediaPlane::admits`]; multicast, broadcast) is refused
 //!   with 488 in a request. In a response, which can't be refused, nothing is sent there, and that is told.
-//! - SDP that is encrypted, signed or compressed can't be edited: the call passes, and is reported
+//! - Whatever a peer could take for the session's description is led: parts of a multipart, all of them; bodies whose type
+//!   or Content-Disposition says something else, or nothing. Media follow the first. See [`crate::sdp::body`].
+//! - SDP that is encrypted, signed, compressed or elsewhere can't be edited: it passes, as does its answer, and is reported
 //!   [`Untappable::Sealed`].
-//! - An early session of its own (RFC 3959) isn't the session: its description passes as it is.
+//! - An early session that stands beside the session (RFC 3959) isn't the session: its description passes as it is, and is
+//!   reported [`Untappable::EarlySession`].
 
 mod call;
 mod claims;
@@ -112,11 +115,13 @@ pub struct Counters {
     pub refused_aims: u64,
     /// m-lines in responses and ACKs that do so: nothing is sent there.
     pub misaimed: u64,
-    /// Descriptions that couldn't be read: an m-line in them, which was rejected on its way, or, in responses and ACKs,
-    /// all of it, which passed as it was.
+    /// Descriptions that couldn't be read: an m-line in them, which was rejected on its way; in responses and ACKs,
+    /// all of it, which passed as it was; and m= lines outside of any description, which passed too.
     pub unreadable: u64,
-    /// Bodies that passed unread since they are encrypted, signed or compressed.
+    /// Bodies that passed unread since they are encrypted, signed, compressed or elsewhere.
     pub sealed: u64,
+    /// Descriptions of early sessions that passed as they were.
+    pub early_sessions: u64,
     /// m-lines whose port became 0 for want of ports where nothing could be refused.
     pub streams_dropped: u64,
     /// Messages with SDP of calls that aren't known, passed as they were.

@@ -11,7 +11,7 @@ use super::{Anchor, CallKey};
 use crate::Face;
 use crate::message::{Edit, Message, Method};
 use crate::proxy::{Passage, Passing, Refusal};
-use crate::sdp::body::{self, Found};
+use crate::sdp::body;
 
 /// Where a message stands in a call.
 #[derive(Clone, Copy)]
@@ -117,7 +117,7 @@ impl<M: MediaPlane> Anchor<M> {
     }
 
     pub(super) fn count_stray(&mut self, message: &Message) {
-        if body::find(message) != Found::Nothing {
+        if !body::find(message).is_nothing() {
             self.counters.strays += 1;
         }
     }

@@ -80,12 +80,26 @@ pub enum Untappable {
     /// TCP or an unknown protocol: it doesn't come through us.
     #[error("not-relayed")]
     NotRelayed,
-    /// The SDP is encrypted, signed or compressed: it doesn't come through us.
+    /// The SDP is encrypted, signed, compressed or elsewhere: the media may not come through us.
     #[error("sealed")]
     Sealed,
+    /// An early session stands beside the session (RFC 3959): its media don't come through us.
+    #[error("early-session")]
+    EarlySession,
     /// The m-line can't be read; it was rejected on its way, or the whole description passed as it was.
     #[error("unreadable")]
     Unreadable,
+}
+
+impl Untappable {
+    /// Whether media may go from party to party, around us.
+    #[must_use]
+    pub const fn goes_around(self) -> bool {
+        match self {
+            Self::NotRelayed | Self::Sealed | Self::EarlySession | Self::Unreadable => true,
+            Self::Srtp | Self::Dtls | Self::T38 | Self::NotAudio | Self::UnknownCodec => false,
+        }
+    }
 }
 
 /// The plan for m-line `index`, as far as it is known; `None` when neither party has such an m-line.
@@ -138,7 +152,7 @@ fn end(party: Option<(&Stream, IpAddr)>, closed: bool, mux: bool, held: bool) ->
 fn tappable(caller: Option<&Stream>, callee: Option<&Stream>) -> Result<(), Untappable> {
     let ends = || [caller, callee].into_iter().flatten();
     let Some(first) = ends().next() else { return Ok(()) };
-    if first.carriage == Carriage::Unrelayable {
+    if ends().any(|s| s.carriage == Carriage::Unrelayable) {
         return Err(Untappable::NotRelayed);
     }
     match first.kind {

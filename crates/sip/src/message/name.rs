@@ -11,6 +11,7 @@ pub enum Name {
     ContentDisposition,
     ContentEncoding,
     ContentLength,
+    ContentTransferEncoding,
     ContentType,
     CSeq,
     Date,
@@ -42,7 +43,7 @@ pub enum Name {
 }
 
 /// Known names with their canonical text and compact form (RFC 3261 §7.3.3 and the IANA registry), by length.
-const TABLE: [(Name, &str, Option<u8>); 33] = [
+const TABLE: [(Name, &str, Option<u8>); 34] = [
     (Name::To, "To", Some(b't')),
     (Name::Via, "Via", Some(b'v')),
     (Name::CSeq, "CSeq", None),
@@ -76,10 +77,11 @@ const TABLE: [(Name, &str, Option<u8>); 33] = [
     (Name::ContentEncoding, "Content-Encoding", Some(b'e')),
     (Name::ContentDisposition, "Content-Disposition", None),
     (Name::PAssertedIdentity, "P-Asserted-Identity", None),
+    (Name::ContentTransferEncoding, "Content-Transfer-Encoding", None),
 ];
 
 /// Longest name in the table.
-const LONGEST: usize = 19;
+const LONGEST: usize = 25;
 
 /// For each length, how many names in the table are shorter.
 #[allow(clippy::indexing_slicing)] // evaluated by the compiler

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use super::IpFamily;
+use super::lines::{self, Line};
 use crate::scan::{self, Cursor};
 
 /// Most lines that are read; a description with more is refused.
@@ -17,14 +18,6 @@ pub struct Description<'a> {
     /// Index of the first m= line, or the number of lines.
     session_lines: usize,
     media: Vec<MediaIndex>,
-}
-
-#[derive(Clone, Debug)]
-struct Line {
-    kind: u8,
-    value: Range<usize>,
-    /// From the kind's letter to the end of the line end.
-    whole: Range<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -84,6 +77,8 @@ pub struct RtcpPort<'a> {
     pub port_range: Range<usize>,
     /// The address, when stated.
     pub connection: Option<Connection<'a>>,
+    /// What stands behind the port and is no address; empty if nothing does.
+    pub unreadable: Range<usize>,
 }
 
 /// One m= line and what belongs to it.
@@ -101,17 +96,11 @@ impl<'a> Description<'a> {
     /// When it isn't a session description.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, SdpError> {
         let mut lines = Vec::with_capacity(32);
-        let mut at = 0;
-        while at < bytes.len() {
-            let rest = bytes.get(at..).unwrap_or_default();
-            let end = memchr::memchr(b'\n', rest).map_or(bytes.len(), |lf| at + lf + 1);
+        for line in lines::lines(bytes) {
             if lines.len() == MAX_LINES {
                 return Err(SdpError::TooManyLines);
             }
-            if let Some(line) = line(bytes, at..end) {
-                lines.push(line);
-            }
-            at = end;
+            lines.push(line);
         }
         // Whoever forgets the version describes media all the same.
         if lines.first().is_none_or(|line| line.kind != b'v') && !lines.iter().any(|line| line.kind == b'm') {
@@ -141,10 +130,20 @@ impl<'a> Description<'a> {
         self.media.iter().map(|index| Media { description: self, index })
     }
 
-    /// The session's c= line.
+    /// The session's c= line: the first that can be read.
     #[must_use]
     pub fn connection(&self) -> Option<Connection<'a>> {
-        self.connections(0..self.session_lines).next()
+        self.session_connections().next()
+    }
+
+    /// The session's c= lines. One is the rule; of more, some parsers take the first and some the last.
+    pub(super) fn session_connections(&self) -> impl Iterator<Item = Connection<'a>> {
+        self.connections(0..self.session_lines)
+    }
+
+    /// The values of c= lines of the session that can't be read.
+    pub(super) fn unreadable_session_connections(&self) -> impl Iterator<Item = Range<usize>> {
+        self.unreadable_connections(0..self.session_lines)
     }
 
     /// The session's attributes: `(name, value)`.
@@ -152,13 +151,22 @@ impl<'a> Description<'a> {
         self.attributes_in(0..self.session_lines)
     }
 
-    /// Whole lines of attributes that `wanted` picks, in all sections.
-    pub(super) fn attribute_lines(&self, wanted: impl Fn(&str) -> bool) -> Vec<Range<usize>> {
-        self.lines
-            .iter()
-            .filter(|line| self.attribute(line).is_some_and(|(name, _)| wanted(name)))
-            .map(|line| line.whole.clone())
-            .collect()
+    /// Whole lines of attributes that `wanted` picks by what follows `a=`, in all sections.
+    pub(super) fn attribute_lines(&self, wanted: impl Fn(&[u8]) -> bool) -> Vec<Range<usize>> {
+        self.attributes_where(0..self.lines.len(), wanted).map(|line| line.whole.clone()).collect()
+    }
+
+    /// Whole lines of the session's own attributes that `wanted` picks.
+    pub(super) fn session_attribute_lines(&self, wanted: impl Fn(&[u8]) -> bool) -> Vec<Range<usize>> {
+        self.attributes_where(0..self.session_lines, wanted).map(|line| line.whole.clone()).collect()
+    }
+
+    fn attributes_where(
+        &self,
+        lines: Range<usize>,
+        wanted: impl Fn(&[u8]) -> bool,
+    ) -> impl Iterator<Item = &Line> {
+        self.of_kind(lines, b'a').filter(move |line| wanted(self.slice(&line.value)))
     }
 
     fn slice(&self, range: &Range<usize>) -> &'a [u8] {
@@ -177,11 +185,19 @@ impl<'a> Description<'a> {
         self.of_kind(lines, b'c').filter_map(|line| connection(self.bytes, line.value.clone()))
     }
 
+    /// The values of c= lines that can't be read, but for those of networks that no datagram travels.
+    fn unreadable_connections(&self, lines: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let elsewhere = |value: &[u8]| {
+            let network = Cursor::new(scan::trim(value)).take_while(scan::is_token);
+            [&b"TN"[..], b"ATM", b"PSTN"].contains(&network)
+        };
+        self.of_kind(lines, b'c').map(|line| line.value.clone()).filter(move |value| {
+            connection(self.bytes, value.clone()).is_none() && !elsewhere(self.slice(value))
+        })
+    }
+
     fn attribute(&self, line: &Line) -> Option<(&'a str, Option<&'a str>)> {
-        if line.kind != b'a' {
-            return None;
-        }
-        let text = scan::text(self.slice(&line.value))?;
+        let text = scan::text(self.slice(&line.value))?.trim_start();
         Some(match text.split_once(':') {
             Some((name, value)) => (name, Some(value)),
             None => (text.trim_end(), None),
@@ -240,6 +256,11 @@ impl<'a> Media<'a, '_> {
         self.description.connections(self.index.lines.clone())
     }
 
+    /// The values of its own c= lines that can't be read.
+    pub(super) fn unreadable_connections(&self) -> impl Iterator<Item = Range<usize>> {
+        self.description.unreadable_connections(self.index.lines.clone())
+    }
+
     /// The c= that holds for it: its own, or the session's.
     #[must_use]
     pub fn connection(&self) -> Option<Connection<'a>> {
@@ -251,11 +272,19 @@ impl<'a> Media<'a, '_> {
         self.description.attributes_in(self.index.lines.clone())
     }
 
-    /// Its a=rtcp line.
+    /// Its a=rtcp line: the first that can be read.
     #[must_use]
     pub fn rtcp(&self) -> Option<RtcpPort<'a>> {
+        self.rtcp_lines().find_map(Result::ok)
+    }
+
+    /// Its a=rtcp lines; of one that can't be read, where it lies.
+    pub(super) fn rtcp_lines(&self) -> impl Iterator<Item = Result<RtcpPort<'a>, Range<usize>>> {
         let d = self.description;
-        d.of_kind(self.index.lines.clone(), b'a').find_map(|line| rtcp_line(d.bytes, line.value.clone()))
+        d.attributes_where(self.index.lines.clone(), |attribute| {
+            name_of(attribute).eq_ignore_ascii_case(b"rtcp")
+        })
+        .map(|line| rtcp_line(d.bytes, line.value.clone()).ok_or_else(|| line.whole.clone()))
     }
 
     /// Where a c= line of its own may be inserted (RFC 8866 §5: after m= and i=), and the line end used
@@ -275,21 +304,24 @@ impl<'a> Media<'a, '_> {
     fn after(&self, line: Option<&Line>) -> (usize, &'static [u8]) {
         let Some(line) = line else { return (self.description.bytes.len(), b"\r\n") };
         let end = self.description.slice(&(line.value.end..line.whole.end));
-        (line.whole.end, if end == b"\n" { b"\n" } else { b"\r\n" })
+        let end: &[u8] = match end {
+            b"\n" => b"\n",
+            b"\r" => b"\r",
+            _ => b"\r\n",
+        };
+        (line.whole.end, end)
     }
 
     /// Whether the place after a line is one where a line has ended.
     pub(super) fn is_terminated(&self, place: usize) -> bool {
-        place.checked_sub(1).and_then(|last| self.description.bytes.get(last)) == Some(&b'\n')
+        let last = place.checked_sub(1).and_then(|last| self.description.bytes.get(last));
+        matches!(last, Some(b'\n' | b'\r'))
     }
 }
 
-fn line(bytes: &[u8], whole: Range<usize>) -> Option<Line> {
-    let text = bytes.get(whole.clone())?;
-    let text = text.strip_suffix(b"\n").unwrap_or(text);
-    let text = text.strip_suffix(b"\r").unwrap_or(text);
-    let [kind, b'=', ..] = text else { return None };
-    Some(Line { kind: *kind, value: whole.start + 2..whole.start + text.len(), whole })
+/// The name in what follows `a=`.
+pub(super) fn name_of(attribute: &[u8]) -> &[u8] {
+    scan::trim(attribute.split(|&byte| byte == b':').next().unwrap_or_default())
 }
 
 /// The next word and where it lies, given where the cursor's slice begins.
@@ -363,10 +395,14 @@ fn connection(bytes: &[u8], value: Range<usize>) -> Option<Connection<'_>> {
 
 /// `rtcp:port [nettype addrtype address]`
 fn rtcp_line(bytes: &[u8], value: Range<usize>) -> Option<RtcpPort<'_>> {
-    let text = bytes.get(value.clone())?.strip_prefix(b"rtcp:")?;
-    let base = value.end - text.len();
-    let mut cursor = Cursor::new(text);
+    let text = bytes.get(value.clone())?;
+    let base = value.start + memchr::memchr(b':', text)? + 1;
+    let mut cursor = Cursor::new(bytes.get(base..value.end)?);
     let (digits, port_range) = word(&mut cursor, base)?;
     let port = u16::try_from(scan::decimal(digits.as_bytes())?).ok()?;
-    Some(RtcpPort { port, port_range, connection: connection(bytes, base + cursor.at()..value.end) })
+    let behind = base + cursor.at();
+    let connection = connection(bytes, behind..value.end);
+    let blank = connection.is_some() || scan::trim(bytes.get(behind..value.end)?).is_empty();
+    let unreadable = if blank { behind..behind } else { behind..value.end };
+    Some(RtcpPort { port, port_range, connection, unreadable })
 }

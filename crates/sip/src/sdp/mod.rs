@@ -7,11 +7,12 @@
 //! | [`mod@rewrite`] | the edits that bring the media through us |
 //! | [`body`] | where in a message's body the description is |
 //!
-//! Lines end in CRLF or LF; the last may end in nothing. A line that isn't `x=…` is passed over, and
-//! stays.
+//! Lines end in CRLF, LF or CR; the last may end in nothing. A line that isn't `x=…` is passed over, and
+//! stays. Parsers differ in what they let pass, so everything is read as the most lenient of them would read it.
 
 pub mod body;
 mod description;
+mod lines;
 pub mod rewrite;
 pub mod stream;
 

@@ -1,11 +1,12 @@
 //! The edits that bring the media through us.
 //!
 //! Touched: the port of an m= line, with the count of ports that may follow, for we have one; the address (and, across
-//! families, the addrtype) of its c= line;
-//! port and address of a=rtcp. A c= or a=rtcp line is added only where the media would go astray without
-//! it. Lines that would lead the media around us are taken out: ICE candidates and credentials
-//! (RFC 8839) and alternative addresses (RFC 6947). Endpoints then fall back on the c= and m= lines,
-//! as RFC 8839 §4.2.5 has it; [`Ice::Pass`] leaves them in.
+//! families, the addrtype) of every c= line that is its or the session's, for parsers choose differently among several;
+//! port and address of a=rtcp. A c= line that can't be read is replaced. A c= or a=rtcp line is added only where the media
+//! would go astray without it. Lines that would lead the media around us are taken out: ICE candidates and credentials
+//! (RFC 8839), without which endpoints fall back on the c= and m= lines, as RFC 8839 §4.2.5 has it ([`Ice::Pass`] leaves
+//! them in); alternative addresses (RFC 6947, RFC 7006, optimal media routing of 3GPP TS 29.079); and an a=rtcp that is
+//! no m-line's.
 //!
 //! Not touched: everything else. o= names the session, not an address to send to, and endpoints tell a
 //! changed description by it, so it stays. a=crypto and a=fingerprint stay: the relay doesn't end SRTP.
@@ -15,6 +16,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
+use super::description::name_of;
 use super::{Carriage, Connection, Description, IpFamily, Media, Stream};
 
 /// A pair of our own ports.
@@ -69,17 +71,21 @@ pub fn rewrite(description: &Description<'_>, streams: &[Stream], places: &[Plac
         })
     };
     let session = description.connection();
+    let lead_session = |ip: IpAddr, out: &mut Vec<Patch>| {
+        description.session_connections().for_each(|connection| lead(&connection, ip, out));
+        description.unreadable_session_connections().for_each(|value| restate(value, ip, out));
+    };
     let relies = |media: &Media<'_, '_>| media.connections().next().is_none();
     // The session's c= follows the first stream that has none of its own.
     let first = locals()
         .find(|(i, _)| description.media().nth(*i).is_some_and(|m| relies(&m)))
         .or_else(|| locals().next())
         .map(|(_, local)| local.rtp.ip());
-    if let (Some(connection), Some(ip)) = (&session, first) {
-        lead(connection, ip, &mut out);
-    }
-    if let Some(connection) = session.as_ref().filter(|_| first.is_none() && leads_nowhere(streams)) {
-        lead(connection, connection.family.unwrap_or(IpFamily::V4).unspecified(), &mut out);
+    if let Some(ip) = first {
+        lead_session(ip, &mut out);
+    } else if leads_nowhere(streams) {
+        let family = session.as_ref().and_then(|connection| connection.family);
+        lead_session(family.unwrap_or(IpFamily::V4).unspecified(), &mut out);
     }
     let session_changed = !out.is_empty();
     for ((i, media), stream) in description.media().enumerate().zip(streams) {
@@ -102,12 +108,19 @@ pub fn rewrite(description: &Description<'_>, streams: &[Stream], places: &[Plac
                     let nowhere = connection.family.unwrap_or(IpFamily::V4).unspecified();
                     lead(&connection, first.unwrap_or(nowhere), &mut out);
                 }
+                for value in media.unreadable_connections() {
+                    restate(value, first.unwrap_or(IpFamily::V4.unspecified()), &mut out);
+                }
             }
             Place::Local(local) => {
                 out.push(Patch { at: media.ports_range(), with: local.rtp.port().to_string().into_bytes() });
                 let mut own = false;
                 for connection in media.connections() {
                     lead(&connection, local.rtp.ip(), &mut out);
+                    own = true;
+                }
+                for value in media.unreadable_connections() {
+                    restate(value, local.rtp.ip(), &mut out);
                     own = true;
                 }
                 let astray = match &session {
@@ -122,9 +135,11 @@ pub fn rewrite(description: &Description<'_>, streams: &[Stream], places: &[Plac
             }
         }
     }
-    if first.is_some() && ice == Ice::Strip {
-        let lines = description.attribute_lines(leads_around);
-        out.extend(lines.into_iter().map(|at| Patch { at, with: Vec::new() }));
+    if first.is_some() {
+        let ways = description.attribute_lines(|line| leads_around(line, ice));
+        // RFC 3605 §2.1: it means something to an m-line only. Of the session's own nobody could say whose it is.
+        let rtcp = description.session_attribute_lines(|line| name_of(line).eq_ignore_ascii_case(b"rtcp"));
+        out.extend(ways.into_iter().chain(rtcp).map(|at| Patch { at, with: Vec::new() }));
     }
     out.sort_by_key(|patch| (patch.at.start, patch.at.end));
     out
@@ -135,10 +150,31 @@ fn leads_nowhere(streams: &[Stream]) -> bool {
     streams.iter().any(|stream| stream.unreadable) && streams.iter().all(|stream| stream.rejected)
 }
 
-/// Attributes that offer other ways for the media than the c= and m= lines.
-fn leads_around(name: &str) -> bool {
-    matches!(name, "candidate" | "remote-candidates" | "end-of-candidates" | "altc")
-        || name.starts_with("ice-")
+/// Whether an attribute offers another way for the media than the c= and m= lines.
+fn leads_around(attribute: &[u8], ice: Ice) -> bool {
+    let name = name_of(attribute).to_ascii_lowercase();
+    match name.as_slice() {
+        b"candidate" | b"remote-candidates" | b"end-of-candidates" => ice == Ice::Strip,
+        [b'i', b'c', b'e', b'-', ..] => ice == Ice::Strip,
+        // Alternative addresses (RFC 6947; `alt` is its forerunner), connection capabilities (RFC 7006), optimal media routing.
+        b"altc" | b"alt" | b"ccap" | b"visited-realm" | b"secondary-realm" => true,
+        // An attribute that holds if the answer takes up the configuration (RFC 5939 §3.3.1): `acap:1 candidate:…`.
+        b"acap" => {
+            let inner = attribute.splitn(2, |&byte| byte == b':').nth(1).unwrap_or_default();
+            let number = inner.iter().take_while(|byte| byte.is_ascii_digit() || byte.is_ascii_whitespace());
+            let inner = inner.get(number.count()..).unwrap_or_default();
+            let nested = name_of(inner);
+            nested.eq_ignore_ascii_case(b"rtcp")
+                || (!nested.eq_ignore_ascii_case(b"acap") && leads_around(inner, ice))
+        }
+        _ => false,
+    }
+}
+
+/// States a c= anew whose value can't be read.
+fn restate(value: Range<usize>, ip: IpAddr, out: &mut Vec<Patch>) {
+    let with = format!("IN {} {}", IpFamily::of(ip).addrtype(), ip.to_canonical());
+    out.push(Patch { at: value, with: with.into_bytes() });
 }
 
 /// Points a c= (or the end of an a=rtcp) at us. Nowhere stays nowhere.
@@ -177,16 +213,29 @@ fn insert(media: &Media<'_, '_>, at: usize, end: &[u8], line: &str, out: &mut Ve
 }
 
 fn rtcp(media: &Media<'_, '_>, stream: &Stream, local: LocalMedia, out: &mut Vec<Patch>) {
-    if let Some(stated) = media.rtcp() {
+    let mut stated = false;
+    for line in media.rtcp_lines() {
+        let line = match line {
+            Ok(line) => line,
+            Err(at) => {
+                out.push(Patch { at, with: Vec::new() });
+                continue;
+            }
+        };
+        stated = true;
         // With rtcp-mux, the same port as RTP's says that RTCP has no other to fall back on (RFC 5761 §5.1.3).
-        let port = if stream.mux && stated.port == media.port() { local.rtp } else { local.rtcp }.port();
-        if stated.port != 0 {
-            out.push(Patch { at: stated.port_range, with: port.to_string().into_bytes() });
+        let port = if stream.mux && line.port == media.port() { local.rtp } else { local.rtcp }.port();
+        if line.port != 0 {
+            out.push(Patch { at: line.port_range, with: port.to_string().into_bytes() });
         }
-        if let Some(connection) = stated.connection {
+        if let Some(connection) = line.connection {
             lead(&connection, local.rtcp.ip(), out);
+        } else if !line.unreadable.is_empty() {
+            out.push(Patch { at: line.unreadable, with: Vec::new() });
         }
-    } else if stream.carriage == Carriage::Rtp && local.rtp.port().checked_add(1) != Some(local.rtcp.port()) {
+    }
+    let apart = local.rtp.port().checked_add(1) != Some(local.rtcp.port());
+    if !stated && stream.carriage == Carriage::Rtp && apart {
         let (at, end) = media.end_place();
         insert(media, at, end, &format!("a=rtcp:{}", local.rtcp.port()), out);
     }

@@ -4,6 +4,7 @@
 
 mod script;
 
+mod around;
 mod basic;
 mod early_media;
 mod ending;

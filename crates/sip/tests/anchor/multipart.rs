@@ -38,14 +38,6 @@ fn the_part_s_own_length_is_kept_true() {
 }
 
 #[test]
-fn an_early_session_is_not_the_session() {
-    let mut s = Script::new();
-    let body = mixed(&audio("192.0.2.1", 4000), "Content-Disposition: early-session\r\n");
-    let out = s.request_with(Caller, "INVITE 1", None, MIXED, &body).unwrap();
-    assert_eq!(out.body(), body.as_bytes());
-}
-
-#[test]
 fn without_sdp_it_is_a_late_offer() {
     let mut s = Script::new();
     let isup = "Content-Type: application/ISUP\r\n";
@@ -71,12 +63,4 @@ fn what_is_sealed_passes_and_so_does_its_answer() {
         assert_eq!(s.facts()[1..], ["answered", "untappable 0: sealed"]);
         s.bye(Caller, 2);
     }
-}
-
-#[test]
-fn a_body_without_a_type_speaks_for_itself() {
-    let s = Script::new();
-    let sdp = audio("192.0.2.1", 4000);
-    let message = s.build("INVITE sip:x@y SIP/2.0", Caller, "1 INVITE", None, "X: Content-Type\r\n", &sdp);
-    assert!(matches!(sidetone_sip::sdp::body::find(&message), sidetone_sip::sdp::body::Found::Sdp(_)));
 }
