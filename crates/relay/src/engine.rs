@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sidetone_announce::{Playback, Voice};
 use sidetone_rtp::latch::Policy;
@@ -16,7 +17,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::aim::Aim;
 use super::ports::PortPool;
-use super::report::{Notice, RelayTotals};
+use super::report::{Left, Notice, RelayTotals};
 use super::thread::{Command, Orders, Pace, RelayThread};
 use super::voiceover::PlayId;
 use crate::config::{Latching, Media};
@@ -41,6 +42,8 @@ pub struct Engine {
     changes: Vec<PlanChange>,
     /// Calls whose sockets are to be closed once their last facts have been passed on.
     closing: Vec<(CallKey, Taken)>,
+    /// Ports whose call is over, from the relay threads.
+    left: Receiver<Left>,
     /// Times no port could be had.
     exhausted: u64,
 }
@@ -140,9 +143,11 @@ impl Engine {
         };
         let pace = Pace { tick: config.tick.into(), coalesce_from: config.coalesce_from, policy };
         let mut threads = Vec::new();
+        let (leaving, left) = mpsc::channel();
         for (number, taps) in taps.into_iter().enumerate() {
             let totals = Arc::new(RelayTotals::default());
-            let (thread, orders) = RelayThread::new(notices.clone(), taps, Arc::clone(&totals), pace, epoch)?;
+            let (thread, orders) =
+                RelayThread::new(notices.clone(), leaving.clone(), taps, Arc::clone(&totals), pace, epoch)?;
             let beat = Heartbeat::new(&format!("relay-{number}"), epoch.elapsed());
             let (its_beat, its_alarm) = (beat.clone(), alarm.clone());
             let join = alarm.thread(beat.clone(), true, move || thread.run(&its_beat, &its_alarm))?;
@@ -158,6 +163,7 @@ impl Engine {
             calls: HashMap::new(),
             changes: Vec::new(),
             closing: Vec::new(),
+            left,
             exhausted: 0,
         })
     }
@@ -184,6 +190,7 @@ impl Engine {
     /// heard of the call before.
     pub fn close_released(&mut self) {
         let now = self.epoch.elapsed();
+        self.remember_senders(now);
         for (call, taken) in std::mem::take(&mut self.closing) {
             self.tell(call, Command::Close { call });
             for local in taken.locals {
@@ -229,8 +236,16 @@ impl Engine {
         }
     }
 
+    /// Takes in who sent to the ports of calls that have ended. A port that has rested since was told of long ago.
+    fn remember_senders(&mut self, now: Duration) {
+        while let Ok(Left { local, senders }) = self.left.try_recv() {
+            self.pool.remember(now, local, senders);
+        }
+    }
+
     fn bind(&mut self, ip: IpAddr) -> Option<(UdpSocket, UdpSocket, u16)> {
         let now = self.epoch.elapsed();
+        self.remember_senders(now);
         let mut busy = Vec::new();
         let mut bound = None;
         while bound.is_none() && busy.len() < BIND_TRIES {
@@ -279,7 +294,9 @@ impl MediaPlane for Engine {
             return Err(Exhausted);
         };
         let local = LocalMedia { rtp: SocketAddr::new(ip, port), rtcp: SocketAddr::new(ip, port + 1) };
-        self.tell(call, Command::Open { call, stream, face, rtp, rtcp, bound });
+        let now = self.epoch.elapsed();
+        let senders = Box::new([local.rtp, local.rtcp].map(|local| self.pool.senders(now, local)));
+        self.tell(call, Command::Open { call, stream, face, rtp, rtcp, bound, senders });
         self.aim.hold(call, face, local);
         self.calls.entry(call).or_default().locals.push(local);
         Ok(local)

@@ -1,8 +1,10 @@
 //! Which media ports are free.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
+
+use sidetone_rtp::latch::Senders;
 
 use crate::config::PortRange;
 
@@ -10,6 +12,10 @@ use crate::config::PortRange;
 /// in the next one. BYE and its answer take a second at most where they get through; a sender whose BYE got lost is told
 /// again within 0.5, 1.5, 3.5 s (RFC 3261 §17.1.2.1).
 pub(crate) const REST: Duration = Duration::from_secs(5);
+
+/// How long those who sent to a port are remembered. A sender that has not heard of its call's end stops within minutes, of its
+/// own or since its PBX hears no media; and devices that use one SSRC for ever are not to be shut out for ever.
+const MEMORY: Duration = Duration::from_secs(3_600);
 
 /// Free RTP ports (even; RFC 3550 §11 puts RTCP on the odd one above), an own list for each local address.
 ///
@@ -23,13 +29,22 @@ pub struct PortPool {
     /// With the end of their rest, which comes in this order.
     resting: VecDeque<(Duration, IpAddr, u16)>,
     taken: usize,
+    /// Who has sent to a port, RTCP's included, in its last call, and until when they are remembered: one entry a port.
+    senders: HashMap<SocketAddr, (Duration, Senders)>,
 }
 
 impl PortPool {
     /// A pool over `range`; `seed` orders it.
     #[must_use]
     pub fn new(range: PortRange, seed: u64) -> Self {
-        Self { range, seed, free: HashMap::new(), resting: VecDeque::new(), taken: 0 }
+        Self {
+            range,
+            seed,
+            free: HashMap::new(),
+            resting: VecDeque::new(),
+            taken: 0,
+            senders: HashMap::new(),
+        }
     }
 
     /// Takes the next free even port on an address. `now` never goes back.
@@ -57,6 +72,24 @@ impl PortPool {
             self.resting.push_back((now.saturating_add(REST), ip, port));
             self.taken = self.taken.saturating_sub(1);
         }
+    }
+
+    /// Takes note of who sent to a port of ours in the call that has ended.
+    pub fn remember(&mut self, now: Duration, local: SocketAddr, senders: Senders) {
+        if senders.iter().any(Option::is_some) {
+            self.senders.insert(local, (now.saturating_add(MEMORY), senders));
+        } else {
+            self.senders.remove(&local);
+        }
+    }
+
+    /// Who sent to a port in its last call.
+    #[must_use]
+    pub fn senders(&self, now: Duration, local: SocketAddr) -> Senders {
+        self.senders
+            .get(&local)
+            .filter(|(until, _)| now < *until)
+            .map_or_else(Senders::default, |(_, known)| *known)
     }
 
     /// RTP ports in use, over all addresses.
@@ -92,6 +125,8 @@ mod tests {
     use std::collections::HashSet;
     use std::net::Ipv4Addr;
 
+    use sidetone_rtp::latch::Sender;
+
     use super::*;
 
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -124,6 +159,21 @@ mod tests {
             2
         );
         assert!(pool.take(NOW, other).is_some());
+    }
+
+    #[test]
+    fn who_sent_to_a_port_is_remembered_for_its_next_call() {
+        let mut pool = PortPool::new(PortRange { first: 30_000, last: 30_001 }, 7);
+        let local = SocketAddr::new(HERE, 30_000);
+        let mut senders = Senders::default();
+        senders[0] = Some(Sender { address: SocketAddr::new(HERE, 9), ssrc: Some(7) });
+        pool.remember(NOW, local, senders);
+        assert_eq!(pool.senders(NOW + REST, local), senders);
+        assert_eq!(pool.senders(NOW + MEMORY, local), Senders::default());
+        assert_eq!(pool.senders(NOW, SocketAddr::new(HERE, 30_001)), Senders::default());
+        // The next call was silent: nobody goes on.
+        pool.remember(NOW, local, Senders::default());
+        assert_eq!(pool.senders(NOW, local), Senders::default());
     }
 
     #[test]

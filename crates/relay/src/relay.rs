@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sidetone_announce::{Playback, Voice};
 use sidetone_rtp::header::{FIXED_HEADER, RtpMut, RtpView};
-use sidetone_rtp::latch::{Latch, Policy};
+use sidetone_rtp::latch::{Latch, Policy, Senders};
 use sidetone_rtp::splice::{Content, Verdict};
 use sidetone_rtp::stats::StreamStats;
 use sidetone_rtp::{PacketKind, classify};
@@ -163,6 +163,24 @@ impl Relay {
         match face {
             Face::Trunk => &mut self.trunk,
             Face::Pbx => &mut self.pbx,
+        }
+    }
+
+    /// Tells of senders of the call that had a port before.
+    pub(super) fn beware(&mut self, face: Face, component: Component, of: &Senders) {
+        self.latch(face, component).beware(of);
+    }
+
+    /// Whoever has sent to a port.
+    pub(super) fn senders(&mut self, face: Face, component: Component) -> Senders {
+        self.latch(face, component).senders()
+    }
+
+    fn latch(&mut self, face: Face, component: Component) -> &mut Latch {
+        let end = self.end(face);
+        match component {
+            Component::Rtp => &mut end.rtp,
+            Component::Rtcp => &mut end.rtcp,
         }
     }
 
@@ -469,6 +487,24 @@ mod tests {
         assert!(matches!(sent(&mut relay, 30, behind_nat), Outcome::Forward { .. }));
         assert_eq!(sent(&mut relay, 60_000, late), Outcome::Rejected);
         assert_eq!(relay.report(0).trunk.packets, 1);
+    }
+
+    /// Its next packet comes after the next call has been announced at both sides.
+    #[test]
+    fn the_last_calls_sender_that_goes_on_is_not_heard_and_hears_nothing() {
+        let (mut last, mut next) = (relay(false), relay(false));
+        let late = at("192.0.2.1:20000");
+        for component in [Component::Rtp, Component::Rtcp] {
+            let sent = |relay: &mut Relay| {
+                let mut packet = if component == Component::Rtp { rtp(1) } else { RTCP.to_vec() };
+                relay.packet(ms(0), Face::Trunk, component, late, &mut packet)
+            };
+            assert!(matches!(sent(&mut last), Outcome::Forward { .. }));
+            next.beware(Face::Trunk, component, &last.senders(Face::Trunk, component));
+            assert_eq!(sent(&mut next), Outcome::Rejected, "{component:?}");
+        }
+        let back = next.packet(ms(1), Face::Pbx, Component::Rtp, at(PBX), &mut rtp(1));
+        assert!(matches!(back, Outcome::Forward { to, .. } if to == at(CARRIER)));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! What a relay thread says of itself.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use serde::Serialize;
+use sidetone_rtp::latch::Senders;
 use sidetone_sip::Face;
 use sidetone_sip::anchor::CallKey;
 
@@ -74,6 +75,15 @@ pub enum Notice {
     Playing(CallKey, Face, PlayId, Playing),
     /// A call's sockets are closed; its last state.
     Closed(CallKey, Vec<StreamReport>),
+}
+
+/// A port whose call is over, and who has sent to it.
+#[derive(Debug, Clone, Copy)]
+pub struct Left {
+    /// Our address.
+    pub local: SocketAddr,
+    /// Whoever may go on sending there.
+    pub senders: Senders,
 }
 
 /// Sums over all calls of one relay thread, for metrics. Written once a batch, never once a packet.

@@ -27,7 +27,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use unsaid::Unsaid;
 
 use super::relay::{Component, Outcome, Relay};
-use super::report::{Notice, RelayTotals, StreamReport};
+use super::report::{Left, Notice, RelayTotals, StreamReport};
 use super::timer::Timer;
 use super::voiceover::{Playing, Spoken};
 use sidetone_tap::{Arrival, TapSender, Tapped};
@@ -62,6 +62,9 @@ pub(super) struct RelayThread {
     /// Told to end.
     ended: bool,
     notices: Sender<Notice>,
+    /// Where ports are told of whose call is over. The control side takes them before it takes a port, so that no more than
+    /// there are ports ever wait.
+    left: mpsc::Sender<Left>,
     /// Closed calls and announcements that `notices` had no room for: a few a call.
     unsaid: Unsaid,
     taps: Vec<TapSender>,
@@ -145,6 +148,7 @@ struct Batch {
 impl RelayThread {
     pub(super) fn new(
         notices: Sender<Notice>,
+        left: mpsc::Sender<Left>,
         taps: Vec<TapSender>,
         totals: Arc<RelayTotals>,
         pace: Pace,
@@ -170,6 +174,7 @@ impl RelayThread {
             waiting,
             ended: false,
             notices,
+            left,
             unsaid: Unsaid::new(Arc::clone(&totals)),
             taps,
             totals,

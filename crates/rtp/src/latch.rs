@@ -18,6 +18,10 @@
 //! packet is therefore a stray, usually of the call that had the port before; its source is never learnt
 //! afterwards ([`Rejection::Stray`]), unless SDP names it.
 //!
+//! **Too late.** A sender of the call that had the port before may go on without a packet between the port's opening and its
+//! announcement. So whoever has sent to a port is told to its next latch ([`Latch::senders`], [`Latch::beware`]): such a sender
+//! is a stray as long as its SSRC is what it was. The same address with another SSRC is a new stream, and welcome.
+//!
 //! **First.** While nothing is latched, the first packet from a permitted source latches it.
 //!
 //! **After that** only the latched source is accepted. Which other permitted source takes its place,
@@ -99,7 +103,8 @@ pub enum Rejection {
     NotPermitted,
     /// The source is permitted, but another one is latched.
     Occupied,
-    /// It sent before the party could know of the port: it belongs to a call that had the port before.
+    /// It belongs to a call that had the port before: it sent before the party could know of the port, or goes on with that
+    /// call's stream.
     Stray,
 }
 
@@ -110,7 +115,7 @@ pub struct LatchCounters {
     pub not_permitted: u64,
     /// Rejected: another source is latched.
     pub occupied: u64,
-    /// Rejected: the source sent before the port was announced.
+    /// Rejected: the source sent before the port was announced, or was heard in the call before.
     pub strays: u64,
     /// Times that the latch moved to another source.
     pub relatched: u64,
@@ -148,6 +153,12 @@ struct Latched {
     claim: Claim,
 }
 
+impl Latched {
+    fn sender(self) -> Sender {
+        Sender { address: self.source, ssrc: self.ssrc }
+    }
+}
+
 /// How a source takes another's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Taken {
@@ -156,6 +167,22 @@ enum Taken {
     /// Only since the other one has been silent for long: should that one be heard again, the place is its.
     Abandoned,
 }
+
+/// Who has sent to a port: from where, with which SSRC if there was one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Sender {
+    /// Where the packets came from.
+    pub address: SocketAddr,
+    /// Of the newest of them.
+    pub ssrc: Option<u32>,
+}
+
+/// Senders to one port that may not have heard yet that their call is over.
+pub type Senders = [Option<Sender>; MOST_SENDERS];
+
+/// Senders that are remembered for a port's next call: its party, who it was before a transfer or two, and late ones of
+/// the call before.
+const MOST_SENDERS: usize = 6;
 
 /// Strays that are remembered. One port has one late sender, seldom two; who comes after these is counted no less, and
 /// may be learnt once the port is announced.
@@ -183,7 +210,11 @@ pub struct Latch {
     /// The established source that the latched one has taken the place of, under this SDP, and its SSRC.
     displaced: Option<(SocketAddr, Option<u32>)>,
     announced: bool,
-    strays: [Option<SocketAddr>; MOST_STRAYS],
+    strays: [Option<Sender>; MOST_STRAYS],
+    /// Of the call before.
+    late: Senders,
+    /// Sources that were latched and are not any more, the newest first.
+    former: Senders,
     window: Window,
     counters: LatchCounters,
 }
@@ -212,6 +243,8 @@ impl Latch {
             displaced: None,
             announced: true,
             strays: [None; MOST_STRAYS],
+            late: [None; MOST_SENDERS],
+            former: [None; MOST_SENDERS],
             window: Window::Unopened,
             counters: LatchCounters::default(),
         }
@@ -243,6 +276,26 @@ impl Latch {
     pub fn unannounced(mut self) -> Self {
         self.announced = false;
         self
+    }
+
+    /// Tells of senders of the call that had the port before, who may go on.
+    pub fn beware(&mut self, of: &Senders) {
+        for sender in of.iter().flatten() {
+            remember(&mut self.late, *sender);
+        }
+    }
+
+    /// Whoever has sent here, and may go on when the port has its next call: for that one's latch to [`Self::beware`] of.
+    #[must_use]
+    pub fn senders(&self) -> Senders {
+        let mut all = [None; MOST_SENDERS];
+        let latched = self.latched.map(Latched::sender);
+        let strays = self.strays.iter().flatten();
+        // The last to be remembered has its place for sure.
+        let by_rank =
+            self.late.iter().rev().flatten().chain(strays).chain(self.former.iter().rev().flatten());
+        by_rank.copied().chain(latched).for_each(|sender| remember(&mut all, sender));
+        all
     }
 
     /// The party is being told of the port: from now on it may send.
@@ -278,6 +331,9 @@ impl Latch {
                 },
                 ..latched
             });
+            if self.latched.is_none() {
+                remember(&mut self.former, latched.sender());
+            }
         }
     }
 
@@ -328,7 +384,7 @@ impl Latch {
     }
 
     fn consider(&mut self, now: Duration, source: SocketAddr, ssrc: Option<u32>) -> Verdict {
-        if self.is_stray(source) {
+        if self.is_stray(Sender { address: source, ssrc }) {
             self.counters.strays += 1;
             return Verdict::Reject(Rejection::Stray);
         }
@@ -361,6 +417,7 @@ impl Latch {
             return Verdict::Reject(Rejection::Occupied);
         };
         self.displaced = (taken == Taken::Abandoned).then_some((latched.source, latched.ssrc));
+        remember(&mut self.former, latched.sender());
         self.latched = Some(challenger);
         self.counters.relatched += 1;
         Verdict::Relatched
@@ -388,14 +445,15 @@ impl Latch {
         }
     }
 
-    /// Whether the source sent before the port was announced, and SDP does not name it. Remembers it if that is so now.
-    fn is_stray(&mut self, source: SocketAddr) -> bool {
-        let known = self.strays.contains(&Some(source));
+    /// Whether a source sent before the port was announced or goes on with the last call's stream, and SDP does not name it.
+    /// Remembers the source if it sends too early now.
+    fn is_stray(&mut self, sender: Sender) -> bool {
+        let known = self.strays.iter().flatten().any(|stray| stray.address == sender.address);
         if self.announced {
-            return known && self.stated != Some(source);
+            return (known || self.late.contains(&Some(sender))) && self.stated != Some(sender.address);
         }
         if !known && let Some(free) = self.strays.iter_mut().find(|stray| stray.is_none()) {
-            *free = Some(source);
+            *free = Some(sender);
         }
         true
     }
@@ -409,6 +467,17 @@ impl Latch {
             }
             Policy::Open => true,
         }
+    }
+}
+
+/// Puts a sender in front; of more than there is room for, the last is forgotten.
+fn remember(senders: &mut Senders, sender: Sender) {
+    let at = senders.iter().position(|known| *known == Some(sender)).unwrap_or(MOST_SENDERS - 1);
+    if let Some(moved) = senders.get_mut(..=at) {
+        moved.rotate_right(1);
+    }
+    if let Some(first) = senders.first_mut() {
+        *first = Some(sender);
     }
 }
 

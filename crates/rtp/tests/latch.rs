@@ -161,6 +161,59 @@ fn who_sends_before_the_port_is_announced_is_never_learnt() {
     );
 }
 
+/// The last call's sender goes on past the port's rest, and its next packet comes just after the next call was announced.
+#[test]
+fn a_sender_of_the_last_call_is_not_heard_in_the_next() {
+    for policy in [Policy::Signalled, Policy::Open, Policy::Sdp] {
+        let party = at("203.0.113.7:20000");
+        let mut last = Latch::new(policy);
+        last.expect(Some(party), None);
+        assert_eq!(last.accept_stream(ms(0), party, Some(7)), Verdict::Accept);
+
+        let mut next = Latch::new(policy).unannounced();
+        next.beware(&last.senders());
+        next.announce();
+        next.expect(Some(at("203.0.113.7:30000")), None);
+        for now in [10_000, 10_020, 600_000] {
+            assert!(!next.accept_stream(ms(now), party, Some(7)).is_accepted(), "{policy:?}");
+        }
+        assert_eq!(next.source(), None);
+        // A port later, the sender goes on still.
+        let mut third = Latch::new(policy);
+        third.beware(&next.senders());
+        third.expect(Some(at("203.0.113.7:40000")), None);
+        assert!(!third.accept_stream(ms(700_000), party, Some(7)).is_accepted(), "{policy:?}");
+        // The same address with a stream of its own is the next call's party, behind a NAT.
+        let fresh = next.accept_stream(ms(700_000), party, Some(8));
+        assert_eq!(fresh.is_accepted(), policy != Policy::Sdp, "{policy:?}");
+        // SDP has the last word.
+        third.expect(Some(party), None);
+        assert!(third.accept_stream(ms(700_020), party, Some(7)).is_accepted(), "{policy:?}");
+    }
+}
+
+/// Before a transfer, behind a NAT's old port, before the port was announced: all of them may go on.
+#[test]
+fn everybody_who_has_sent_is_told_to_the_next_call() {
+    let mut latch = Latch::new(Policy::Signalled).unannounced();
+    assert!(!latch.accept_stream(ms(0), at("203.0.113.7:9"), Some(1)).is_accepted(), "a stray");
+    latch.announce();
+    latch.expect(Some(at("203.0.113.7:4000")), None);
+    latch.accept_stream(ms(10), at("203.0.113.7:61000"), Some(2));
+    latch.accept_stream(ms(20), at("203.0.113.7:4000"), Some(3));
+    latch.expect(Some(at("198.51.100.9:5000")), None);
+    latch.accept_stream(ms(30), at("198.51.100.9:5000"), Some(4));
+    let mut known: Vec<Option<u32>> = latch.senders().iter().flatten().map(|sender| sender.ssrc).collect();
+    known.sort();
+    assert_eq!(known, [Some(1), Some(2), Some(3), Some(4)]);
+    // Bounded, whoever sends: the party itself is never forgotten.
+    for port in 1..200 {
+        latch.expect(Some(SocketAddr::new(ip("198.51.100.9"), 5000 + port)), None);
+        latch.accept_stream(ms(40), SocketAddr::new(ip("198.51.100.9"), 5000 + port), Some(5));
+    }
+    assert_eq!(latch.senders()[0].map(|sender| sender.address), Some(at("198.51.100.9:5199")));
+}
+
 #[test]
 fn the_sdp_address_beats_a_neighbour_who_was_first() {
     let mut latch = Latch::new(Policy::Signalled);

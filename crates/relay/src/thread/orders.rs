@@ -11,19 +11,29 @@ use std::time::Duration;
 use mio::net::UdpSocket;
 use mio::{Interest, Token, Waker};
 use sidetone_announce::{Playback, Voice};
+use sidetone_rtp::latch::Senders;
 use sidetone_sip::Face;
 use sidetone_sip::anchor::{CallKey, StreamPlan};
 
 use super::{Placed, Port, RelayThread, Stream};
 use crate::relay::{Component, Relay};
-use crate::report::{Notice, RelayTotals};
+use crate::report::{Left, Notice, RelayTotals};
 use crate::voiceover::{PlayId, Playing};
 
 /// What the control side asks of a relay thread.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Take these two sockets, toward one face of one stream; they were empty when they were `bound`.
-    Open { call: CallKey, stream: usize, face: Face, rtp: StdSocket, rtcp: StdSocket, bound: Duration },
+    /// Take these two sockets, toward one face of one stream. They were empty when they were `bound`, and to each its last
+    /// call's senders may go on.
+    Open {
+        call: CallKey,
+        stream: usize,
+        face: Face,
+        rtp: StdSocket,
+        rtcp: StdSocket,
+        bound: Duration,
+        senders: Box<[Senders; 2]>,
+    },
     /// SDP has agreed on something.
     Plan { call: CallKey, stream: usize, plan: Box<StreamPlan> },
     /// Copy this call's packets to the worker, or to none.
@@ -87,8 +97,13 @@ impl RelayThread {
                 self.waiting.fetch_sub(1, Relaxed);
             }
             match order {
-                Ok(Command::Open { call, stream, face, rtp, rtcp, bound }) => {
+                Ok(Command::Open { call, stream, face, rtp, rtcp, bound, senders }) => {
                     self.open(call, stream, face, rtp, rtcp, bound);
+                    if let Some((_, stream)) = self.stream(call, stream) {
+                        let [to_rtp, to_rtcp] = &*senders;
+                        stream.relay.beware(face, Component::Rtp, to_rtp);
+                        stream.relay.beware(face, Component::Rtcp, to_rtcp);
+                    }
                 }
                 Ok(Command::Plan { call, stream, plan }) => {
                     let now = self.epoch.elapsed();
@@ -234,6 +249,12 @@ impl RelayThread {
                 }
             }
             for placed in &stream.sockets {
+                let local = self.ports.get(placed.number).and_then(|port| port.socket.local_addr().ok());
+                if let Some(local) = local {
+                    let senders = stream.relay.senders(placed.face, placed.component);
+                    // Nobody is left to open the port anew if this fails.
+                    let _ = self.left.send(Left { local, senders });
+                }
                 self.unregister(placed.number);
             }
             let report = stream.relay.report(stream.index);

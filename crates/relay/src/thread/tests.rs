@@ -4,6 +4,7 @@ use std::fs::File;
 use std::net::UdpSocket as StdSocket;
 use std::os::fd::OwnedFd;
 
+use sidetone_rtp::latch::Senders;
 use sidetone_sip::anchor::{Direction, EndPlan, MediaKind, StreamPlan};
 use tokio::sync::mpsc;
 
@@ -16,6 +17,10 @@ fn socket() -> StdSocket {
     let socket = StdSocket::bind("127.0.0.1:0").unwrap();
     socket.set_nonblocking(true).unwrap();
     socket
+}
+
+fn open(call: CallKey, face: Face, rtp: StdSocket, senders: Box<[Senders; 2]>) -> Command {
+    Command::Open { call, stream: 0, face, rtp, rtcp: socket(), bound: Duration::ZERO, senders }
 }
 
 fn toward(party: &StdSocket) -> EndPlan {
@@ -47,6 +52,7 @@ struct Desk {
     thread: RelayThread,
     orders: Orders,
     told: mpsc::Receiver<Notice>,
+    left: Receiver<Left>,
     totals: Arc<RelayTotals>,
     events: Events,
     buffer: Vec<u8>,
@@ -68,23 +74,18 @@ impl Desk {
         let (notices, told) = mpsc::channel(notices);
         let pace = Pace { tick: Duration::ZERO, coalesce_from: usize::MAX, policy: Policy::Signalled };
         let totals = Arc::new(RelayTotals::default());
+        let (leaving, left) = std::sync::mpsc::channel();
         let (thread, orders) =
-            RelayThread::new(notices, taps, Arc::clone(&totals), pace, Instant::now()).unwrap();
+            RelayThread::new(notices, leaving, taps, Arc::clone(&totals), pace, Instant::now())
+                .unwrap();
         let (rtp_trunk, rtp_pbx) = (socket(), socket());
         let entrance = rtp_trunk.local_addr().unwrap();
         for (face, rtp) in [(Face::Trunk, rtp_trunk), (Face::Pbx, rtp_pbx)] {
-            orders.give(Command::Open {
-                call: CALL,
-                stream: 0,
-                face,
-                rtp,
-                rtcp: socket(),
-                bound: Duration::ZERO,
-            });
+            orders.give(open(CALL, face, rtp, Box::default()));
         }
         let (events, buffer) = (Events::with_capacity(16), vec![0_u8; 2_048]);
         let (carrier, pbx) = (socket(), socket());
-        let mut desk = Self { thread, orders, told, totals, events, buffer, carrier, pbx, entrance };
+        let mut desk = Self { thread, orders, told, left, totals, events, buffer, carrier, pbx, entrance };
         desk.turn();
         desk
     }
@@ -122,7 +123,37 @@ fn a_plan_holds_for_the_packets_that_came_after_it() {
     assert_eq!(desk.totals.packets.load(Relaxed), 1);
 }
 
-/// As above, but the thread had been woken by something else, and was kept from going on.
+/// A port is left with whoever has sent to it, and its next call hears nothing of them.
+#[test]
+fn the_last_calls_senders_are_told_with_the_port() {
+    let mut desk = Desk::new(16);
+    desk.plan();
+    desk.carrier.send_to(&PACKET, desk.entrance).unwrap();
+    desk.turn();
+    assert!(desk.arrived().is_some());
+    desk.orders.give(Command::Close { call: CALL });
+    desk.turn();
+    let left: Vec<Left> = desk.left.try_iter().collect();
+    assert_eq!(left.len(), 4, "two ports a face");
+    let its = left.iter().find(|left| left.local == desk.entrance).unwrap();
+    let late = its.senders[0].unwrap();
+    assert_eq!((late.address, late.ssrc), (desk.carrier.local_addr().unwrap(), Some(7)));
+
+    let (rtp_trunk, rtp_pbx, party) = (socket(), socket(), socket());
+    let entrance = rtp_trunk.local_addr().unwrap();
+    let call = CallKey(2);
+    desk.orders.give(open(call, Face::Trunk, rtp_trunk, Box::new([its.senders, Senders::default()])));
+    desk.orders.give(open(call, Face::Pbx, rtp_pbx, Box::default()));
+    desk.orders.give(Command::Plan { call, stream: 0, plan: Box::new(plan(&party, &desk.pbx)) });
+    desk.carrier.send_to(&PACKET, entrance).unwrap();
+    desk.turn();
+    assert_eq!((desk.arrived(), desk.totals.rejected.load(Relaxed)), (None, 1));
+    party.send_to(&PACKET, entrance).unwrap();
+    desk.turn();
+    assert!(desk.arrived().is_some());
+}
+
+/// As of a plan above, but the thread had been woken by something else, and was kept from going on.
 #[test]
 fn a_plan_given_in_the_middle_of_a_turn_holds_for_the_packets_that_came_after_it() {
     let mut desk = Desk::new(16);
@@ -142,14 +173,7 @@ fn a_packet_is_not_taken_for_one_of_the_socket_that_came_after_its_own() {
     let place = desk.place();
     desk.orders.give(Command::Close { call: CALL });
     for face in [Face::Trunk, Face::Pbx] {
-        desk.orders.give(Command::Open {
-            call: CallKey(2),
-            stream: 0,
-            face,
-            rtp: socket(),
-            rtcp: socket(),
-            bound: Duration::ZERO,
-        });
+        desk.orders.give(open(CallKey(2), face, socket(), Box::default()));
     }
     desk.carrier.send_to(&PACKET, desk.entrance).unwrap();
     desk.thread.drain(place, &mut desk.buffer);
@@ -188,6 +212,7 @@ fn a_socket_that_cannot_be_watched_is_counted() {
         rtp: unwatchable(),
         rtcp: socket(),
         bound: Duration::ZERO,
+        senders: Box::default(),
     });
     desk.turn();
     assert_eq!(desk.totals.unwatched.load(Relaxed), 1);
