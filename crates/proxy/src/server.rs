@@ -43,7 +43,7 @@ const MOST_NOTICES: usize = 1_024;
 const LEAST_TOKEN: usize = 16;
 /// The running build.
 pub(crate) const BUILD: &str = concat!("sidetone ", env!("CARGO_PKG_VERSION"));
-/// How long parties may take to answer the BYE that they are sent when the process ends: two repetitions over UDP.
+/// How long parties may take to answer the BYE, CANCEL or 503 that they are sent when the process ends: two repetitions over UDP.
 const LAST_BYES: Duration = Duration::from_secs(2);
 /// How long sinks may take to deliver what is queued when the process ends.
 const LAST_EVENTS: Duration = Duration::from_secs(5);
@@ -235,16 +235,18 @@ impl Server {
     }
 
     /// Ends the calls that are still up: their media goes with this process, so both parties are sent BYE rather than left
-    /// with a call that nobody hears. Each has its `call.ended`; the sinks deliver what is queued.
+    /// with a call that nobody hears. Of calls that are not answered yet the caller gets 503, and whoever is called a CANCEL.
+    /// Each has its `call.ended`; the sinks deliver what is queued.
     pub async fn shutdown(self) {
         let keys = self.shared.calls.keys();
         self.shared.signalling.with(|core, now| {
             for key in keys {
                 core.hang_up(now, key, Cause::Operator);
             }
+            core.proxy().abandon(now);
         });
         let deadline = tokio::time::Instant::now() + LAST_BYES;
-        while self.shared.signalling.core().farewells() > 0 && tokio::time::Instant::now() < deadline {
+        while self.shared.signalling.core().unconfirmed() > 0 && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let deadline = tokio::time::Instant::now() + LAST_EVENTS;

@@ -24,6 +24,7 @@
 //! - Responses go to where the request came from; `maddr` in Via is not obeyed.
 //! - `sips` is refused with 416, as TLS isn't spoken here.
 
+mod abandon;
 mod ack;
 mod attempt;
 mod cancel;
@@ -119,6 +120,8 @@ pub struct Proxy<P> {
     own: HashMap<OwnKey, Own>,
     last_own: u64,
     outputs: VecDeque<Output>,
+    /// INVITEs that were given up since the process ends.
+    abandoned: Vec<Key>,
     losses: Losses,
     contacts: ContactFixes,
     counters: Counters,
@@ -152,6 +155,7 @@ impl<P: Passage> Proxy<P> {
             own: HashMap::new(),
             last_own: 0,
             outputs: VecDeque::new(),
+            abandoned: Vec::new(),
             losses: Losses::default(),
             contacts: ContactFixes::default(),
             counters: Counters::default(),

@@ -178,9 +178,10 @@ impl Core {
         self.terminate(now, call, cause)
     }
 
-    /// BYEs of ours that have no answer yet.
-    pub(crate) fn farewells(&self) -> usize {
-        self.own.values().filter(|id| matches!(id, AsideId::Farewell)).count()
+    /// BYEs of ours that have no answer yet, and INVITEs given up whose end somebody has not confirmed.
+    pub(crate) fn unconfirmed(&self) -> usize {
+        let farewells = self.own.values().filter(|id| matches!(id, AsideId::Farewell)).count();
+        farewells + self.proxy.abandoned()
     }
 
     /// How a party is written to, and where: by the book if a request of its peer's might go there too, else the way that its

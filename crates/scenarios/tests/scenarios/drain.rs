@@ -1,7 +1,7 @@
-//! Graceful end under load: no call is lost, none is taken.
+//! Graceful end under load: no call is lost, none is taken; what isn't answered by the end is ended toward both sides.
 
 use sidetone_scenarios::net::{Net, host};
-use sidetone_scenarios::sidetone::{SESSIONS, Setup, Sidetone};
+use sidetone_scenarios::sidetone::{SESSIONS, Setup, Sidetone, of_kind};
 use sidetone_scenarios::sip::Raw;
 use sidetone_scenarios::sipp::{Plan, Sipp};
 use sidetone_scenarios::until;
@@ -65,4 +65,26 @@ fn a_drained_sidetone_stays_up_and_can_be_opened_again() {
     caller.finish();
     callee.finish();
     sidetone.finish();
+}
+
+/// A phone would ring on, and its caller wait, for a call that nobody carries any more.
+#[test]
+fn a_call_that_rings_at_the_end_is_cancelled_and_refused() {
+    let net = Net::lease();
+    let mut setup = Setup::usual(&net);
+    setup.more = "[limits]\ndrain = \"1s\"\n".to_owned();
+    let mut sidetone = Sidetone::start(&net, &setup);
+    let mut callee = Sipp::start(Plan::new("ended-ringing", "uas", net.at(host::PBX, 5060)), sidetone.dir());
+    let mut caller = Plan::new("ended-ringing", "uac", net.at(host::TRUNK, 5060));
+    caller.remote = Some(sidetone.sip());
+    let mut caller = Sipp::start(caller, sidetone.dir());
+    caller.wait_response(180, "INVITE", 1);
+    sidetone.process().signal("TERM");
+    // Both are content only with what they were promised: 503 and its ACK here, CANCEL, 487 and its ACK there.
+    caller.finish();
+    callee.finish();
+    assert!(sidetone.process().wait().success());
+    let events = sidetone.events();
+    assert_eq!(of_kind(&events, "call.answered").len(), 0);
+    assert_eq!(of_kind(&events, "call.ended")[0]["data"]["cause"], "terminated");
 }

@@ -139,6 +139,12 @@ impl InviteServer {
         self.state == State::Proceeding
     }
 
+    /// Whether a failure has been sent and not been acknowledged.
+    #[must_use]
+    pub fn awaits_ack(&self) -> bool {
+        self.state == State::Completed
+    }
+
     /// Whether a 2xx has been sent, so that copies and further 2xx may follow.
     #[must_use]
     pub fn is_accepted(&self) -> bool {

@@ -8,6 +8,7 @@
     clippy::indexing_slicing
 )]
 
+mod abandon;
 mod basic_call;
 mod cancel_race;
 mod contact;

@@ -1,0 +1,41 @@
+//! The end of the process: nobody who calls is left waiting, and nothing that rings goes on.
+
+use std::time::Duration;
+
+use super::Proxy;
+use super::attempt::Attempt;
+use super::exchange::Exchange;
+use super::passage::Passage;
+use super::table::Key;
+use crate::transaction::{Client, Server};
+
+impl<P: Passage> Proxy<P> {
+    /// Gives up every INVITE that has no final response: its sender gets a 503, so that the call may be tried elsewhere,
+    /// and whoever was asked a CANCEL, at once or with the first word that comes (RFC 3261 §9.1).
+    pub fn abandon(&mut self, now: Duration) {
+        let after = self.settings.retry_after.as_secs().max(1).to_string();
+        let is_open = |exchange: &Exchange| {
+            exchange.is_pending() && matches!(exchange.server, Some(Server::Invite(_)))
+        };
+        let open: Vec<Key> =
+            self.exchanges.iter().filter(|(_, exchange)| is_open(exchange)).map(|(key, _)| key).collect();
+        for key in &open {
+            self.respond(now, *key, 503, "Service Unavailable", &[("Retry-After", &after)]);
+        }
+        self.abandoned.extend(open);
+    }
+
+    /// INVITEs given up whose sender has not acknowledged the 503, or of which somebody asked has not confirmed the end.
+    #[must_use]
+    pub fn abandoned(&self) -> usize {
+        let waits = |attempt: &Attempt| match &attempt.client {
+            Client::Invite(client) => client.is_calling() || client.is_proceeding(),
+            Client::NonInvite(_) => false,
+        };
+        let is_open = |exchange: &Exchange| {
+            matches!(&exchange.server, Some(Server::Invite(server)) if server.awaits_ack())
+                || exchange.attempts.iter().filter_map(|key| self.attempts.get(*key)).any(waits)
+        };
+        self.abandoned.iter().filter_map(|key| self.exchanges.get(*key)).filter(|e| is_open(e)).count()
+    }
+}
