@@ -69,7 +69,7 @@ impl Core {
         if self.table.who(flow.remote).is_some() || is_response(message) {
             return true;
         }
-        self.count_stranger(now, flow.remote.ip());
+        self.count_stranger(now, flow.remote.ip(), "request");
         false
     }
 

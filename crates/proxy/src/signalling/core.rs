@@ -103,7 +103,7 @@ pub struct RoutedTo {
 /// What was refused, for metrics.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Counters {
-    /// Requests from addresses in no `allow` list.
+    /// Requests, and TCP connections, from addresses in no `allow` list.
     pub strangers: u64,
     /// Calls refused because enough are up.
     pub refused_full: u64,
@@ -281,7 +281,7 @@ impl Core {
     pub(super) fn route(&mut self, now: Duration, query: RouteQuery) -> Result<Vec<Candidate>, Decision> {
         let Some(from) = self.table.who(query.source.remote) else {
             // It was a peer's when the request came: the configuration has been reloaded.
-            self.count_stranger(now, query.source.remote.ip());
+            self.count_stranger(now, query.source.remote.ip(), "request");
             // An answer would tell scanners that somebody is here, and could be aimed at a third party.
             return Err(Decision::Drop);
         };
@@ -500,7 +500,8 @@ impl Core {
     }
 
     /// Counts a message from an address that is nobody's, and names the address in the log now and then.
-    pub(super) fn count_stranger(&mut self, now: Duration, ip: IpAddr) {
+    /// Something came from an address of no peer's: `sent` says what.
+    pub(super) fn count_stranger(&mut self, now: Duration, ip: IpAddr, sent: &str) {
         self.counters.strangers += 1;
         if self.strangers.len() >= MOST_STRANGERS && now.saturating_sub(self.strangers_swept) >= SWEEP_EVERY {
             self.strangers_swept = now;
@@ -511,7 +512,7 @@ impl Core {
         let named = self.strangers.get(&ip).is_some_and(|at| now.saturating_sub(*at) < STRANGER_EVERY);
         if !named && !full {
             self.strangers.insert(ip, now);
-            tracing::warn!(%ip, "a request came from an address in no `allow` list; add it to a [[trunk]] or [[pbx]] if it belongs there");
+            tracing::warn!(%ip, "a {sent} came from an address in no `allow` list; add it to a [[trunk]] or [[pbx]] if it belongs there");
         }
     }
 

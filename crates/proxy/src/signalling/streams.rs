@@ -161,7 +161,14 @@ impl Signalling {
             match listener.accept().await {
                 Ok((stream, remote)) => {
                     // Strangers don't even get a connection to hold.
-                    let owner = self.core().asker(remote);
+                    let owner = {
+                        let mut core = self.core();
+                        let owner = core.asker(remote);
+                        if owner.is_none() {
+                            core.count_stranger(self.now(), remote.ip(), "TCP connection");
+                        }
+                        owner
+                    };
                     if owner.is_none() {
                         continue;
                     }

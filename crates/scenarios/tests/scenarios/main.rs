@@ -28,6 +28,7 @@ mod interop;
 mod ipv6;
 mod large_invite;
 mod late_offer;
+mod late_sender;
 mod odd_sdp;
 mod other_media;
 mod other_methods;

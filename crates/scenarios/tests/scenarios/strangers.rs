@@ -98,8 +98,9 @@ fn a_stranger_hears_nothing_over_udp_whatever_it_sends() {
 #[test]
 fn a_stranger_hears_nothing_over_tcp() {
     let net = Net::lease();
-    let sidetone = Sidetone::usual(&net);
+    let mut sidetone = Sidetone::usual(&net);
     let stranger = Raw::bind(net.at(host::STRANGER, 5060), sidetone.sip());
+    let mut connections = 0;
     for method in ["OPTIONS", "INVITE", "CANCEL"] {
         for form in forms(&stranger, method, &sidetone.sip().to_string()) {
             // The kernel sends from 127.0.0.1, which is nobody's.
@@ -108,8 +109,13 @@ fn a_stranger_hears_nothing_over_tcp() {
             let _ = stream.write_all(form.as_bytes());
             // It is hung up on; that may come as a reset.
             assert_eq!(stream.read(&mut [0; 64]).unwrap_or(0), 0, "{form}");
+            connections += 1;
         }
     }
+    // Every connection is counted, and the address is named once.
+    assert_eq!(strangers(&sidetone), connections);
+    let told = sidetone.process().output();
+    assert_eq!(told.matches("a TCP connection came from an address in no `allow` list").count(), 1);
     sidetone.finish();
 }
 

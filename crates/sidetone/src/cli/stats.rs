@@ -139,7 +139,7 @@ fn page(stats: &Value, width: usize, paint: Paint) -> Vec<String> {
 
 fn refusal(reason: &str) -> String {
     match reason {
-        "stranger" => "requests of strangers".to_owned(),
+        "stranger" => "requests or connections of strangers".to_owned(),
         "full" => "calls beyond limits.calls".to_owned(),
         "share" => "calls beyond their peer's share".to_owned(),
         "unanswered" => "calls that no host answered".to_owned(),
@@ -339,7 +339,7 @@ mod tests {
             for said in [
                 "sidetone 0.1.0, up for 2 h 3 min, taking calls",
                 "calls 3 up, 12,345 started, 12,000 answered",
-                "refused 7 requests of strangers",
+                "refused 7 requests or connections of strangers",
                 "4 opted out",
                 "1,234,567 packets",
                 "212.3 MB",
