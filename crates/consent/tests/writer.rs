@@ -78,9 +78,11 @@ fn a_disk_that_fails_for_a_while_loses_what_does_not_fit_the_queue_and_says_so()
     assert!(!writer.submit(receipt("4", "2026-11-23T09:00:00Z")));
     assert!(!writer.submit(receipt("5", "2026-11-23T09:00:00Z")));
     tries.recv().unwrap(); // tried again, so that the loss is seen
+    let counters = writer.counters();
+    assert_eq!((counters.waiting, counters.written, counters.lost), (3, 0, 2));
     disk.works.store(true, Ordering::SeqCst);
     let counters = writer.close();
-    assert_eq!((counters.written, counters.lost), (3, 2));
+    assert_eq!((counters.written, counters.lost, counters.waiting), (3, 2, 0));
     assert!(counters.failures >= 1);
     let kept = disk.kept.lock().unwrap().clone();
     let receipt = |call: &str| Kept::Receipt(call.to_owned());
@@ -101,8 +103,8 @@ fn a_disk_that_never_works_does_not_keep_the_program_from_ending() {
     for call in ["1", "2", "3"] {
         assert!(writer.submit(receipt(call, "2026-11-23T09:00:00Z")));
     }
-    let Counters { written, lost, .. } = writer.close();
-    assert_eq!((written, lost), (0, 3));
+    let Counters { written, lost, waiting, .. } = writer.close();
+    assert_eq!((written, lost, waiting), (0, 3, 0));
 }
 
 /// Panics at its first receipt.
@@ -170,8 +172,33 @@ fn a_thousand_receipts_reach_the_log() {
     for call in 0..1_000 {
         assert!(writer.submit(receipt(&call.to_string(), "2026-11-23T09:00:00Z")));
     }
-    assert_eq!(writer.close(), Counters { written: 1_000, lost: 0, failures: 0 });
+    assert_eq!(writer.close(), Counters { written: 1_000, ..Counters::default() });
     let report = verify(folder.path(), None).unwrap();
     assert!(report.is_intact());
     assert_eq!(report.receipts, 1_000);
+}
+
+/// What operators read: the file and the system's own word for it, no program's notation.
+#[test]
+fn troubles_are_told_in_words() {
+    let full = || LogError::File {
+        path: "/var/lib/sidetone/receipts/2026-11-23-000000000001.jsonl".into(),
+        why: io::Error::from_raw_os_error(28),
+    };
+    for (trouble, said, is_over) in [
+        (
+            Trouble::Failing(full()),
+            "can't be written: /var/lib/sidetone/receipts/2026-11-23-000000000001.jsonl: No space left",
+            false,
+        ),
+        (Trouble::Losing, "are being lost", false),
+        (Trouble::Over { lost: 0 }, "written again; none was lost", true),
+        (Trouble::Over { lost: 7 }, "written again; 7 were lost", false),
+        (Trouble::NotExpiring(full()), "can't be deleted: /var/lib", false),
+    ] {
+        let words = trouble.to_string();
+        assert!(words.contains(said), "{words}");
+        assert!(!words.contains(['{', '}', '"']), "{words}");
+        assert_eq!(trouble.is_over(), is_over, "{words}");
+    }
 }

@@ -59,6 +59,10 @@ pub struct Stats {
     pub links: Vec<LinkCounts>,
     /// Consent receipts that have been written; absent where none are kept.
     pub receipts: Option<u64>,
+    /// Consent receipts in memory that are not on disk; absent where none are kept.
+    pub receipts_waiting: Option<u64>,
+    /// Attempts to write consent receipts that failed; absent where none are kept.
+    pub receipt_failures: Option<u64>,
     /// Probed hosts.
     pub hosts: Vec<HostStats>,
 }
@@ -205,6 +209,7 @@ impl Stats {
         let anchored = *anchor.counters();
         let up = anchor.calls();
         let media = anchor.media();
+        let receipts = calls.receipts().and_then(Receipts::counters);
         let total = |value: fn(&RelayTotals) -> &std::sync::atomic::AtomicU64| -> u64 {
             media.totals().map(|totals| value(totals).load(Relaxed)).sum()
         };
@@ -302,7 +307,9 @@ impl Stats {
             events,
             sinks,
             links,
-            receipts: calls.receipts().and_then(Receipts::counters).map(|receipts| receipts.written),
+            receipts: receipts.map(|receipts| receipts.written),
+            receipts_waiting: receipts.map(|receipts| receipts.waiting),
+            receipt_failures: receipts.map(|receipts| receipts.failures),
             hosts,
         }
     }

@@ -1,5 +1,6 @@
 //! Writing receipts without making a call wait.
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -74,6 +75,37 @@ pub enum Trouble {
     NotExpiring(LogError),
 }
 
+impl Trouble {
+    /// Whether it is good news: writing works again, and nothing is missing.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self, Self::Over { lost: 0 })
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failing(error) => write!(
+                f,
+                "consent receipts can't be written: {error}; they wait in memory and are tried again each second, until \
+                 that works or Sidetone ends"
+            ),
+            Self::Losing => f.write_str("consent receipts are being lost: too many wait for the disk"),
+            Self::Over { lost: 0 } => f.write_str("consent receipts are written again; none was lost"),
+            Self::Over { lost } => {
+                write!(
+                    f,
+                    "consent receipts are written again; {lost} were lost meanwhile, which the log of receipts says"
+                )
+            }
+            Self::NotExpiring(error) => {
+                write!(f, "consent receipts that have been kept long enough can't be deleted: {error}")
+            }
+        }
+    }
+}
+
 /// What a [`Writer`] has done so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -83,6 +115,8 @@ pub struct Counters {
     pub lost: u64,
     /// Attempts to write that failed.
     pub failures: u64,
+    /// Receipts that are in memory and not on disk.
+    pub waiting: u64,
 }
 
 #[derive(Debug, Default)]
@@ -90,6 +124,10 @@ struct Shared {
     written: AtomicU64,
     lost: AtomicU64,
     failures: AtomicU64,
+    /// Receipts handed over, those without room left out.
+    taken: AtomicU64,
+    /// Of those, the ones that were given up at the end.
+    given_up: AtomicU64,
 }
 
 /// A thread that writes receipts. [`Writer::submit`] never waits.
@@ -138,7 +176,10 @@ impl Writer {
     pub fn submit(&self, receipt: Receipt) -> bool {
         let Some(queue) = &self.queue else { return false };
         match queue.try_send(receipt) {
-            Ok(()) => true,
+            Ok(()) => {
+                self.shared.taken.fetch_add(1, Ordering::Relaxed);
+                true
+            }
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 self.shared.lost.fetch_add(1, Ordering::Relaxed);
                 false
@@ -149,10 +190,15 @@ impl Writer {
     /// What it has done so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let Shared { written, lost, failures, taken, given_up } = &*self.shared;
+        let (written, gone) = (load(written), load(given_up));
         Counters {
-            written: self.shared.written.load(Ordering::Relaxed),
-            lost: self.shared.lost.load(Ordering::Relaxed),
-            failures: self.shared.failures.load(Ordering::Relaxed),
+            written,
+            lost: load(lost),
+            failures: load(failures),
+            // A receipt may be on disk before it is counted as taken.
+            waiting: load(taken).saturating_sub(written + gone),
         }
     }
 
@@ -203,6 +249,7 @@ impl<S: Store, A: Fn(Trouble)> Work<S, A> {
             if !self.write(&mut batch) {
                 let given_up = batch.len() + self.waiting.try_iter().count();
                 self.shared.lost.fetch_add(given_up as u64, Ordering::Relaxed);
+                self.shared.given_up.fetch_add(given_up as u64, Ordering::Relaxed);
                 return;
             }
             self.expire(newest);

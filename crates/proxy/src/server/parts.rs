@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sidetone_announce::Library;
 use sidetone_consent::Moment;
 use sidetone_consent::list::{List, Lookup};
-use sidetone_consent::log::{Log, Writer};
+use sidetone_consent::log::{Log, Trouble, Writer};
 use sidetone_events::{CallId, Revealed, Timestamp};
 use sidetone_pbx::config::Links;
 use sidetone_pbx::{CallIdentity, PbxLinks, Told};
@@ -152,10 +152,14 @@ fn receipt_log(folder: &Path, days: Option<u32>) -> Result<Writer, StartError> {
     if let Some(damage) = &opened.damage {
         tracing::error!(damage, "the log of consent receipts has been tampered with or damaged");
     }
-    Writer::start(log, MOST_RECEIPTS, days, now, |trouble| {
-        tracing::error!(?trouble, "consent receipts are in trouble");
-    })
-    .map_err(|error| wrong(&error))
+    let alarm = |trouble: Trouble| {
+        if trouble.is_over() {
+            tracing::info!("{trouble}");
+        } else {
+            tracing::error!("{trouble}");
+        }
+    };
+    Writer::start(log, MOST_RECEIPTS, days, now, alarm).map_err(|error| wrong(&error))
 }
 
 /// The links of each PBX that has some.
