@@ -79,7 +79,7 @@ pub enum Notice {
 
 /// A port whose call is over, and who has sent to it.
 #[derive(Debug, Clone, Copy)]
-pub struct Left {
+pub(crate) struct Left {
     /// Our address.
     pub local: SocketAddr,
     /// Whoever may go on sending there.

@@ -162,4 +162,6 @@ const METHODS: [Method<'static>; 14] = [
 ];
 
 #[cfg(test)]
+mod dissected;
+#[cfg(test)]
 mod tests;

@@ -76,8 +76,7 @@ impl Desk {
         let totals = Arc::new(RelayTotals::default());
         let (leaving, left) = std::sync::mpsc::channel();
         let (thread, orders) =
-            RelayThread::new(notices, leaving, taps, Arc::clone(&totals), pace, Instant::now())
-                .unwrap();
+            RelayThread::new(notices, leaving, taps, Arc::clone(&totals), pace, Instant::now()).unwrap();
         let (rtp_trunk, rtp_pbx) = (socket(), socket());
         let entrance = rtp_trunk.local_addr().unwrap();
         for (face, rtp) in [(Face::Trunk, rtp_trunk), (Face::Pbx, rtp_pbx)] {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sidetone_scenarios::call::Call;
 use sidetone_scenarios::net::{Net, host};
-use sidetone_scenarios::rtp::{End, nothing};
+use sidetone_scenarios::rtp::nothing;
 use sidetone_scenarios::sidetone::Setup;
 use sidetone_scenarios::sipp::Plan;
 

@@ -14,9 +14,8 @@ impl<P: Passage> Proxy<P> {
     /// and whoever was asked a CANCEL, at once or with the first word that comes (RFC 3261 §9.1).
     pub fn abandon(&mut self, now: Duration) {
         let after = self.settings.retry_after.as_secs().max(1).to_string();
-        let is_open = |exchange: &Exchange| {
-            exchange.is_pending() && matches!(exchange.server, Some(Server::Invite(_)))
-        };
+        let is_open =
+            |exchange: &Exchange| exchange.is_pending() && matches!(exchange.server, Some(Server::Invite(_)));
         let open: Vec<Key> =
             self.exchanges.iter().filter(|(_, exchange)| is_open(exchange)).map(|(key, _)| key).collect();
         for key in &open {

@@ -160,6 +160,8 @@ impl<'a> Fields<'a> {
             "via" => listed(&|value| self.via(value)),
             name if COUNTS.contains(&name) => self.count(&header.text()),
             "replaces" | "target-dialog" | "in-reply-to" => self.replaces(&header.text(), shown_id, call_id),
+            // RFC 7989: 32 hexadecimal digits or nothing that tools can read. This one is the nil session's.
+            "session-id" => "0".repeat(32),
             name if ADDRESSES.contains(&name) => listed(&|value| self.address(value)),
             name if TEXTS.contains(&name) => self.text(&header.text()),
             _ => left_out(),

@@ -6,9 +6,10 @@ use super::fields::Fields;
 
 /// Lines that are shown of one description.
 const MOST_LINES: usize = 256;
+/// The longest name of a parameter that is shown where its value is not.
+const LONGEST_NAME: usize = 32;
 /// Attributes whose values say how media are sent, and nothing of a person.
-const ATTRIBUTES: [&str; 21] = [
-    "fmtp",
+const ATTRIBUTES: [&str; 20] = [
     "group",
     "ice-lite",
     "inactive",
@@ -77,14 +78,62 @@ fn attribute(field: &Fields<'_>, value: &str) -> String {
     let known = ATTRIBUTES.contains(&name.to_ascii_lowercase().as_str());
     match value {
         None => field.word(name),
+        Some(value) if name.eq_ignore_ascii_case("fmtp") => format!("fmtp:{}", parameters(field, value)),
         Some(value) if known => format!("{}:{}", field.word(name), field.attribute(value)),
-        // Of a key, which cipher it is for.
-        Some(value) if name.eq_ignore_ascii_case("crypto") => {
-            let suite: Vec<&str> = value.split_ascii_whitespace().take(2).collect();
-            format!("crypto:{} inline:(left-out)", words(&suite.join(" "), |word| field.word(word)))
-        }
+        Some(value) if name.eq_ignore_ascii_case("crypto") => crypto(field, value),
         Some(value) => format!("{}:({} bytes)", field.word(name), value.len()),
     }
+}
+
+/// `a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:…` (RFC 4568 §9.1) with zeros for a key: it is as long as the suite's, since
+/// tools take a description for malformed whose key is not.
+fn crypto(field: &Fields<'_>, value: &str) -> String {
+    let mut words = value.split_ascii_whitespace();
+    let tag = words.next().filter(|tag| tag.len() <= 2 && tag.bytes().all(|byte| byte.is_ascii_digit()));
+    let (Some(tag), Some(suite)) = (tag, words.next()) else {
+        return format!("x-crypto:({} bytes)", value.len());
+    };
+    format!("crypto:{tag} {} inline:{}", field.word(suite), zeros(key_octets(suite)))
+}
+
+/// Octets of a suite's master key and salt (RFC 4568 §6.2, RFC 6188 §4, RFC 7714 §14).
+fn key_octets(suite: &str) -> usize {
+    match suite.to_ascii_uppercase() {
+        gcm if gcm.starts_with("AEAD_AES_256") => 44,
+        gcm if gcm.starts_with("AEAD_AES_128") => 28,
+        cm if cm.starts_with("AES_256_CM") => 46,
+        cm if cm.starts_with("AES_192_CM") => 38,
+        _ => 30,
+    }
+}
+
+/// So many octets of zero in base64 (RFC 4648 §4).
+fn zeros(octets: usize) -> String {
+    let ending = ["", "AA==", "AAA="].get(octets % 3).copied().unwrap_or_default();
+    format!("{}{ending}", "AAAA".repeat(octets / 3))
+}
+
+/// The value of `a=fmtp`: `96 name=value;name=value`. A parameter of which something has to go gets a name that tools know no
+/// format of, since they decode the parameters that they know (`sprop-parameter-sets` is base64).
+fn parameters(field: &Fields<'_>, value: &str) -> String {
+    let (format, rest) = value.trim().split_once(' ').unwrap_or((value.trim(), ""));
+    let format = if format.len() <= 3 { field.word(format) } else { "0".to_owned() };
+    if field.attribute(value).starts_with('(') {
+        // A number may stand in several parameters, a piece in each.
+        return format!("{format} x-left-out=({} bytes)", value.len());
+    }
+    let shown = rest.split(';').map(|parameter| {
+        let shown = field.attribute(parameter);
+        if shown == parameter.trim_end() {
+            return parameter.to_owned();
+        }
+        let name = parameter.split('=').next().unwrap_or_default().trim();
+        let plain = name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-');
+        let name = if plain && name.len() <= LONGEST_NAME { field.word(name) } else { "left-out".to_owned() };
+        format!("x-{name}=({} bytes)", parameter.len())
+    });
+    let shown = shown.collect::<Vec<_>>().join(";");
+    format!("{format} {shown}").trim_end().to_owned()
 }
 
 /// What each m-line says, on one line: `audio 192.0.2.1:4000 PCMU telephone-event sendrecv`.
