@@ -54,7 +54,7 @@ for folder in run lib log; do
     [ "$folder" != run ] || at=/run/sidetone
     inside install -d -o sidetone -g sidetone "$at"
 done
-as_service $(command_of ExecStartPre) || fail "ExecStartPre"
+as_service /usr/bin/sidetone check || fail "sidetone check"
 chroot --userspec=sidetone:sidetone "$root" /usr/bin/env -i PATH=/usr/bin:/bin $(command_of ExecStart) >"$root/service.log" 2>&1 &
 service=$!
 for _ in $(seq 100); do

@@ -5,11 +5,13 @@
 //! checks that need no system.
 
 mod check;
+mod control;
 mod peers;
 mod units;
 
 pub use check::{Fault, check};
-pub(crate) use check::{events_fault, media_addresses};
+pub(crate) use check::{events_fault, media_named};
+pub use control::Control;
 pub use peers::{AllowEntry, Host, Peer};
 pub use sidetone_announce::Announcements;
 pub use sidetone_consent::Policy;
@@ -141,6 +143,10 @@ impl FromStr for Listen {
                 "{addr}: a wildcard address can't be written into Via and Record-Route; name each address"
             ));
         }
+        let broadcast = matches!(addr.ip(), IpAddr::V4(ip) if ip.is_broadcast());
+        if broadcast || addr.ip().is_multicast() {
+            return Err(format!("{addr} is no address of one host; name one of this machine's own"));
+        }
         Ok(Self { transport, addr })
     }
 }
@@ -223,20 +229,6 @@ pub struct Analysis {
     pub thresholds: sidetone_insight::Thresholds,
 }
 
-/// `[control]`
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Control {
-    /// Path of the Unix socket. Whoever may open it may command Sidetone: it is made with mode 0600.
-    pub socket: PathBuf,
-}
-
-impl Default for Control {
-    fn default() -> Self {
-        Self { socket: PathBuf::from("/run/sidetone/control.sock") }
-    }
-}
-
 /// `[http]`
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -281,9 +273,16 @@ impl FromStr for HttpListen {
         if text == "off" {
             return Ok(Self::Off);
         }
-        text.parse()
-            .map(Self::At)
-            .map_err(|_| format!("`{text}` is not ADDRESS:PORT, as in 127.0.0.1:9464, nor off"))
+        let at: SocketAddr = text
+            .parse()
+            .map_err(|_| format!("`{text}` is not ADDRESS:PORT, as in 127.0.0.1:9464, nor off"))?;
+        let broadcast = matches!(at.ip(), IpAddr::V4(ip) if ip.is_broadcast());
+        if broadcast || at.ip().is_multicast() {
+            return Err(format!(
+                "{at} is no address of one host; name one of this machine's own, as in 127.0.0.1:9464"
+            ));
+        }
+        Ok(Self::At(at))
     }
 }
 

@@ -6,7 +6,7 @@
 mod trace;
 
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
+use crate::config::Fault;
 use crate::server::Shared;
 
 /// The longest line taken from a client.
@@ -156,16 +157,18 @@ impl Drop for ControlSocket {
 ///
 /// # Errors
 /// When the path can't be bound, something other than a socket stands there, or another Sidetone serves it.
-pub(crate) async fn start(path: &Path, shared: Arc<Shared>) -> io::Result<ControlSocket> {
+pub(crate) async fn start(path: &Path, shared: Arc<Shared>) -> Result<ControlSocket, Fault> {
     if UnixStream::connect(path).await.is_ok() {
-        return Err(io::Error::new(
-            io::ErrorKind::AddrInUse,
-            format!("another Sidetone serves {}; stop it or set control.socket", path.display()),
-        ));
+        let problem =
+            format!("{}: another Sidetone serves it; stop that one or name another path", path.display());
+        return Err(Fault::fatal("control.socket", problem));
     }
     let listener = bind(path).map_err(|error| {
-        let path = path.display();
-        io::Error::new(error.kind(), format!("control.socket {path} can't be made: {error}"))
+        let problem = format!(
+            "{} can't be made: {error}; name a place that Sidetone's user may write to",
+            path.display()
+        );
+        Fault::fatal("control.socket", problem)
     })?;
     let alarm = shared.alarm().clone();
     alarm.clone().watch("the control socket", async move {
@@ -197,7 +200,8 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
         Err(error) => return Err(error),
     }
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+        // For this user alone: where others may make files, they must not change what stands in it.
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;
@@ -232,7 +236,7 @@ async fn serve(stream: UnixStream, shared: Arc<Shared>) -> io::Result<()> {
             answer(&mut writer, &Health { alive: true, unready: shared.stats().unready() }).await
         }
         Request::Drain { cancel } => answer(&mut writer, &shared.drain(!cancel)).await,
-        Request::Reload => match shared.reload() {
+        Request::Reload => match shared.reload().await {
             Ok(reloaded) => answer(&mut writer, &reloaded).await,
             Err(error) => {
                 let error =

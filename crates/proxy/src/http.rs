@@ -27,6 +27,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::binding::cant_bind;
+use crate::config::Fault;
 use crate::server::Shared;
 
 /// A client that takes nothing for this long loses its connection.
@@ -49,11 +51,10 @@ pub(crate) async fn start(
     heartbeat: Duration,
     token: Option<Revealed>,
     shared: Arc<Shared>,
-) -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind(listen).await.map_err(|error| {
-        io::Error::new(error.kind(), format!("http.listen {listen} can't be bound: {error}"))
-    })?;
-    let bound = listener.local_addr()?;
+) -> Result<SocketAddr, Fault> {
+    let cant = |why| cant_bind("http.listen", &listen.to_string(), listen, &why);
+    let listener = TcpListener::bind(listen).await.map_err(cant)?;
+    let bound = listener.local_addr().map_err(cant)?;
     let events = shared.event_stream();
     let alarm = shared.alarm().clone();
     let idle = IDLE_AFTER.max(heartbeat.saturating_mul(2));

@@ -5,6 +5,7 @@
 // Modules are private but for four; `pub` inside them means "for the whole crate", and the list below is the face.
 #![allow(unreachable_pub)]
 
+mod binding;
 mod calls;
 pub mod config;
 pub mod control;
@@ -21,6 +22,6 @@ pub mod words;
 
 pub use calls::{CallCounters, CallView, LegView, Phase, StreamView};
 pub use routing::HostAddress;
-pub use server::{Prepared, Reloaded, Server, StartError};
+pub use server::{Prepared, Reloaded, Reread, Server, StartError};
 pub use sidetone_relay::{EndReport, PortPool, StreamReport};
 pub use stats::Stats;

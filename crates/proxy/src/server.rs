@@ -23,10 +23,11 @@ use tokio::sync::mpsc::Receiver;
 use listening::listening;
 use parts::{Missing, links, numbers, prompter, proxy, receipts, rules};
 pub use prepared::Prepared;
-pub use reload::{Reload, Reloaded};
+use prepared::list_fault;
+pub use reload::{Reload, Reloaded, Reread};
 
 use crate::calls::Calls;
-use crate::config::Config;
+use crate::config::{Config, Fault, events_fault};
 use crate::control::{self, ControlSocket};
 use crate::signalling::{Core, Signalling};
 use crate::stats::Stats;
@@ -55,17 +56,17 @@ pub enum StartError {
     #[error(transparent)]
     Io(#[from] io::Error),
     /// The configuration can't be run; everything that is wrong with it.
-    #[error("{}", .0.join("; "))]
-    Config(Vec<String>),
-    /// The log of consent receipts can't be used.
-    #[error("{0}")]
-    Receipts(String),
+    #[error("{}", .0.iter().map(|fault| format!("{} {}", fault.key, fault.problem)).collect::<Vec<_>>().join("; "))]
+    Config(Vec<Fault>),
     /// A link to a PBX could not be started.
     #[error("pbx: {0}")]
     Links(String),
-    /// A sink could not be started.
-    #[error("events: {0}")]
-    Events(String),
+}
+
+impl From<Fault> for StartError {
+    fn from(fault: Fault) -> Self {
+        Self::Config(vec![fault])
+    }
 }
 
 /// A running Sidetone. Dropping it ends everything.
@@ -87,7 +88,7 @@ pub(crate) struct Shared {
     model: Option<(String, String)>,
     event_stream: axum::Router,
     workers: Vec<Arc<WorkerCounters>>,
-    reload: Reload,
+    reload: Mutex<Reload>,
     started: Instant,
 }
 
@@ -109,27 +110,20 @@ impl Server {
         let (prepared, faults) = Prepared::new(config);
         match prepared {
             Some(prepared) => Self::launch(prepared, reload).await,
-            None => Err(StartError::Config(
-                faults
-                    .into_iter()
-                    .filter(|fault| fault.fatal)
-                    .map(|fault| format!("{} {}", fault.key, fault.problem))
-                    .collect(),
-            )),
+            None => Err(StartError::Config(faults.into_iter().filter(|fault| fault.fatal).collect())),
         }
     }
 
     /// Binds and starts everything that a configuration names, on the current tokio runtime.
     ///
     /// # Errors
-    /// When a socket, a thread or a file can't be had. The process should end then: what had been started is not taken
+    /// When a socket, a thread or a file can't be had, with the key that names it. The process should end then: what had been started is not taken
     /// back.
     pub async fn launch(prepared: Prepared, reload: Reload) -> Result<Self, StartError> {
         let epoch = Instant::now();
         let Prepared { config, hasher, library, model, http_token } = prepared;
         let bus = Bus::new();
-        let sinks =
-            Sinks::start(&config.events, &bus).map_err(|error| StartError::Events(error.to_string()))?;
+        let sinks = Sinks::start(&config.events, &bus).map_err(|error| events_fault(None, &error))?;
         let event_stream = sinks.hub().router();
 
         let mut listening = listening(&config, model.as_ref());
@@ -138,8 +132,7 @@ impl Server {
             .map(|worker| (worker.model.meta().name.clone(), worker.model.sha256().to_owned()));
         let orders: Vec<Orders> = listening.iter_mut().filter_map(|worker| worker.orders.take()).collect();
         let tracing_hasher = hasher.clone();
-        let numbers =
-            numbers(&config, None, Missing::Begun).map_err(|error| StartError::Config(vec![error]))?;
+        let numbers = numbers(&config, None, Missing::Begun).map_err(|problem| list_fault(&problem))?;
         let calls = Arc::new(Calls::new(bus.clone(), hasher, orders, rules(&config, numbers), epoch));
         let mut taps: Vec<Vec<TapSender>> = (0..config.media.threads).map(|_| Vec::new()).collect();
         let alarm = Alarm::new();
@@ -171,7 +164,7 @@ impl Server {
             model,
             event_stream,
             workers,
-            reload,
+            reload: Mutex::new(reload),
             started: epoch,
         });
         let heartbeat = config.events.stream.heartbeat.0;
@@ -216,8 +209,8 @@ impl Server {
     ///
     /// # Errors
     /// What is wrong with the file; the old configuration stays in force.
-    pub fn reload(&self) -> Result<Reloaded, String> {
-        self.shared.reload()
+    pub async fn reload(&self) -> Result<Reloaded, String> {
+        self.shared.reload().await
     }
 
     /// Refuses new calls and waits until those that are up have ended, at most `limits.drain`; returns how many

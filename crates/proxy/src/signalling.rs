@@ -11,7 +11,6 @@ mod streams;
 mod udp;
 
 use std::collections::HashSet;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,6 +27,8 @@ use self::asides::Wanting;
 pub use self::core::{Core, RoutedTo};
 use self::streams::Streams;
 use self::udp::UdpSockets;
+use crate::binding::cant_bind;
+use crate::config::Fault;
 use crate::routing::{Candidate, Lookups, PeerName, Resolver};
 use crate::trace::Tracer;
 use sidetone_watch::Alarm;
@@ -55,16 +56,16 @@ impl Signalling {
     /// Binds every socket in the configuration. What comes waits in the kernel until [`Self::serve`].
     ///
     /// # Errors
-    /// When a socket can't be bound; the error names it.
-    pub(crate) fn bind(core: Core, alarm: Alarm, tracer: Tracer, epoch: Instant) -> io::Result<Arc<Self>> {
+    /// When a socket can't be bound; the fault names it.
+    pub(crate) fn bind(core: Core, alarm: Alarm, tracer: Tracer, epoch: Instant) -> Result<Arc<Self>, Fault> {
         let sip = core.config().sip.clone();
-        let udp = UdpSockets::bind(sip.listen.iter().filter(|listen| listen.transport == Transport::Udp))?;
-        let listeners = sip
-            .listen
-            .iter()
-            .filter(|listen| listen.transport == Transport::Tcp)
-            .map(|listen| Ok((listen.addr, streams::listen(listen.addr)?)))
-            .collect::<io::Result<Vec<_>>>()?;
+        let udp = UdpSockets::bind(&sip.listen)?;
+        let tcp = sip.listen.iter().enumerate().filter(|(_, listen)| listen.transport == Transport::Tcp);
+        let listeners = tcp.map(|(index, listen)| {
+            let cant = |why| cant_bind(format!("sip.listen.{index}"), &listen.to_string(), listen.addr, &why);
+            Ok((listen.addr, streams::listen(listen.addr).map_err(cant)?))
+        });
+        let listeners = listeners.collect::<Result<Vec<_>, Fault>>()?;
         let resolver = Mutex::new(Arc::new(Resolver::new(&sip.nameservers)));
         Ok(Arc::new(Self {
             core: Mutex::new(core),

@@ -56,7 +56,7 @@ impl fmt::Display for Problem {
 /// A configuration that can be run, and its warnings; or everything wrong with it.
 pub(crate) type Loaded<T> = Result<(T, Vec<Problem>), Vec<Problem>>;
 
-/// Reads a file and judges it by itself: what a reload does.
+/// Reads a file and judges it by itself, for commands that take only a part of it.
 pub(crate) fn load(file: &Path) -> Loaded<Config> {
     let text = read(file)?;
     let config = shape::read(file, &text)?;
@@ -71,16 +71,38 @@ pub(crate) fn load(file: &Path) -> Loaded<Config> {
 /// What comes is everything that was found wrong, and what can be run. The one fatal problem that does not keep it from
 /// running is that of a model: see [`Prepared::new`].
 pub(crate) fn prepare(file: &Path) -> (Option<Prepared>, Vec<Problem>) {
+    prepare_by(file, Prepared::new)
+}
+
+/// As [`prepare`], of a file for another machine.
+pub(crate) fn prepare_elsewhere(file: &Path) -> (Option<Prepared>, Vec<Problem>) {
+    prepare_by(file, Prepared::elsewhere)
+}
+
+/// As [`prepare`], in the process that runs by the file already: what a reload does.
+pub(crate) fn prepare_again(file: &Path) -> (Option<Prepared>, Vec<Problem>) {
+    prepare_by(file, Prepared::again)
+}
+
+fn prepare_by(
+    file: &Path,
+    prepare: impl Fn(Config) -> (Option<Prepared>, Vec<Fault>),
+) -> (Option<Prepared>, Vec<Problem>) {
     let read = read(file).and_then(|text| Ok((shape::read(file, &text)?, text)));
     let (config, text) = match read {
         Ok(read) => read,
         Err(problems) => return (None, problems),
     };
     let level = level_fault(&config.log.level);
-    let (prepared, mut faults) = Prepared::new(config);
+    let (prepared, mut faults) = prepare(config);
     let prepared = prepared.filter(|_| level.is_none());
     faults.extend(level);
     (prepared, explained(file, &text, faults))
+}
+
+/// Places what has shown only when sockets were bound in the file.
+pub(crate) fn place(file: &Path, faults: Vec<Fault>) -> Vec<Problem> {
+    explained(file, &read(file).unwrap_or_default(), faults)
 }
 
 fn read(file: &Path) -> Result<String, Vec<Problem>> {

@@ -3,7 +3,7 @@
 mod peers;
 mod sockets;
 
-pub(crate) use sockets::media_addresses;
+pub(crate) use sockets::media_named;
 
 use sidetone_events::SinkError;
 
@@ -29,6 +29,10 @@ impl Fault {
     }
 }
 
+/// More calls than this have no ports on one address.
+const MOST_CALLS: usize = 1_000_000;
+/// Hosts that are well answer after T1 at the latest (RFC 3261 §17.1.1.2), or an INVITE would be repeated.
+const SHORTEST_FAILOVER: std::time::Duration = std::time::Duration::from_millis(500);
 /// More threads than this listen no faster on any machine.
 const MOST_WORKERS: usize = 256;
 
@@ -59,6 +63,18 @@ pub fn check(config: &Config) -> Vec<Fault> {
         faults.push(Fault::fatal(
             "limits.calls",
             "is 0, so every call would be refused; to refuse new calls use `sidetone drain`",
+        ));
+    }
+    if config.limits.calls > MOST_CALLS {
+        faults.push(Fault::fatal(
+            "limits.calls",
+            format!("is more than {MOST_CALLS}, which no machine carries"),
+        ));
+    }
+    if config.sip.failover_after.0 < SHORTEST_FAILOVER {
+        faults.push(Fault::fatal(
+            "sip.failover_after",
+            "must be at least 500ms: a host that has not answered by then is given up, and every call with the last of them; 4s is the usual",
         ));
     }
     if config.limits.calls_per_second == 0 {

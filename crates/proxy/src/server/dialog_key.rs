@@ -5,7 +5,23 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::{AccessFlags, eaccess};
+
 const BYTES: usize = 16;
+
+/// Why the secret could not be had, if so, and in which file: what [`load`] would meet, without a file being made.
+pub(super) fn examine(named: Option<&Path>) -> Option<(PathBuf, io::Error)> {
+    let path = named.map(Path::to_owned).or_else(in_state_directory)?;
+    let why = match read(&path) {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = folder.unwrap_or_else(|| Path::new("."));
+            io::Error::from(eaccess(folder, AccessFlags::W_OK | AccessFlags::X_OK).err()?)
+        }
+        read => read.err()?,
+    };
+    Some((path, why))
+}
 
 /// The secret in that file, or in systemd's state directory if none is named. `None`, which is logged, if it can neither be
 /// read nor made: calls are carried all the same, and only a restart ends those that are up.
@@ -75,5 +91,21 @@ mod tests {
         }
         assert_eq!(load(Some(Path::new("/dev/zero"))), None);
         assert_eq!(load(Some(&dir.path().join("no/such/folder"))), None);
+    }
+
+    #[test]
+    fn what_would_keep_a_key_from_being_had_is_known_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("dialog.key");
+        assert!(examine(Some(&path)).is_none() && !path.exists(), "it can be made, and is not yet");
+        load(Some(&path)).unwrap();
+        assert!(examine(Some(&path)).is_none());
+        let short = dir.path().join("short");
+        fs::write(&short, [1; 15]).unwrap();
+        for wrong in [short, dir.path().join("no/such"), dir.path().to_owned(), path.join("below")] {
+            let (told, _) = examine(Some(&wrong)).unwrap_or_else(|| panic!("{}", wrong.display()));
+            assert_eq!(told, wrong);
+            assert_eq!(load(Some(&wrong)), None);
+        }
     }
 }

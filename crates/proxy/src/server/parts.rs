@@ -16,6 +16,7 @@ use sidetone_sip::aside::{Asides, Legs, SERVICE_USER};
 use sidetone_sip::proxy::{Listener, Proxy, Settings};
 use sidetone_sip::transaction::Timers;
 
+use super::prepared::receipts_fault;
 use super::{BUILD, Shared, StartError, dialog_key};
 use crate::calls::{Calls, Numbers, OnList, Receipts, Rules};
 use crate::config::Config;
@@ -144,9 +145,7 @@ pub(super) fn receipts(config: &Config, model: Option<&str>) -> Result<Receipts,
 
 /// Opens the log of receipts and starts its writer.
 fn receipt_log(folder: &Path, days: Option<u32>) -> Result<Writer, StartError> {
-    let wrong = |error: &dyn std::fmt::Display| {
-        StartError::Receipts(format!("consent.receipts {}: {error}", folder.display()))
-    };
+    let wrong = |error: &dyn std::fmt::Display| StartError::from(receipts_fault(error));
     let now = Moment::from_unix_millis(Timestamp::now().unix_millis());
     let (log, opened) = Log::open(folder, BUILD, now).map_err(|error| wrong(&error))?;
     if let Some(damage) = &opened.damage {

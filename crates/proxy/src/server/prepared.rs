@@ -2,6 +2,7 @@
 //! from and `sidetone check` only listens to. So the two can't disagree.
 
 mod files;
+mod sockets;
 
 use std::sync::Arc;
 
@@ -40,6 +41,22 @@ impl Prepared {
     /// carried without being analysed, and `/readyz` says so.
     #[must_use]
     pub fn new(config: Config) -> (Option<Self>, Vec<Fault>) {
+        Self::load(config, Held::ByNobody)
+    }
+
+    /// As [`Self::new`], for the process that runs already: its own sockets are not in its way.
+    #[must_use]
+    pub fn again(config: Config) -> (Option<Self>, Vec<Fault>) {
+        Self::load(config, Held::ByThisProcess)
+    }
+
+    /// As [`Self::new`], for another machine: nothing is said of what its addresses are.
+    #[must_use]
+    pub fn elsewhere(config: Config) -> (Option<Self>, Vec<Fault>) {
+        Self::load(config, Held::Elsewhere)
+    }
+
+    fn load(config: Config, held: Held) -> (Option<Self>, Vec<Fault>) {
         let mut faults = Faults(check(&config));
         let hasher = match &config.events.number_salt {
             Some(salt) => NumberHasher::salted(salt),
@@ -69,10 +86,10 @@ impl Prepared {
         if let Some(folder) = &config.consent.receipts
             && let Err(error) = Log::examine(folder)
         {
-            let problem = format!("can't be used: {error}; name a folder that Sidetone's user may write to");
-            faults.add(Fault::fatal("consent.receipts", problem));
+            faults.add(receipts_fault(&error));
         }
         files::check(&config, &mut faults);
+        sockets::check(&config, held, &mut faults);
         let fatal = faults.0.iter().any(|fault| fault.fatal);
         let model = model(&config, &mut faults);
         let parts = (hasher, library, token);
@@ -86,11 +103,28 @@ impl Prepared {
         (prepared, faults.0)
     }
 
+    /// The configuration, without what was loaded for it.
+    #[must_use]
+    pub fn into_config(self) -> Config {
+        Arc::unwrap_or_clone(self.config)
+    }
+
     /// The configuration.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
     }
+}
+
+/// Whose the sockets of a configuration may be that are in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// They would have to be free.
+    ByNobody,
+    /// This process has bound them.
+    ByThisProcess,
+    /// They are another machine's.
+    Elsewhere,
 }
 
 /// What has been found wrong, nothing of it twice.
@@ -108,12 +142,17 @@ impl Faults {
     }
 }
 
-fn list_fault(problem: &str) -> Fault {
+pub(super) fn list_fault(problem: &str) -> Fault {
     let (key, problem) = problem.split_once(": ").unwrap_or(("consent.do_not_analyse", problem));
     Fault::fatal(
         key,
         format!("can't be used: {problem}; `sidetone consent exclude NUMBER --list FILE` begins a list"),
     )
+}
+
+pub(super) fn receipts_fault(error: &dyn std::fmt::Display) -> Fault {
+    let problem = format!("can't be used: {error}; name a folder that Sidetone's user may write to");
+    Fault::fatal("consent.receipts", problem)
 }
 
 fn model(config: &Config, faults: &mut Faults) -> Option<Arc<Model>> {
@@ -143,27 +182,8 @@ fn library(config: &Config, faults: &mut Faults) -> Option<Library> {
             return None;
         }
     };
-    for (index, rule) in config.consent.rules.iter().enumerate() {
-        let Some(name) = rule.announcement.as_deref() else { continue };
-        let key = format!("consent.rules.{index}.announcement");
-        let mut names: Vec<&str> = library.names().map(|(name, _)| name).collect();
-        names.dedup();
-        if !names.contains(&name) {
-            let problem = format!(
-                "`{name}` is no announcement, so nobody under this rule could be told; {}",
-                did_you_mean(name, names)
-            );
-            faults.add(Fault::fatal(key, problem));
-        } else if library.find(name, rule.language.as_deref()).is_none() {
-            let spoken: Vec<&str> =
-                library.names().filter(|(known, _)| *known == name).map(|(_, language)| language).collect();
-            let asked = rule.language.as_deref().unwrap_or(language);
-            let problem = format!(
-                "`{name}` is there in {} only, and not in {asked}, {language} or en; add a recording, or set the rule's language",
-                spoken.join(", ")
-            );
-            faults.add(Fault::fatal(key, problem));
-        }
+    for fault in rule_faults(config, &library) {
+        faults.add(fault);
     }
     let announced = config.consent.announces()
         || config.trunks.iter().any(|trunk| matches!(trunk.disclosure, Policy::Notice | Policy::OptIn));
@@ -176,4 +196,32 @@ fn library(config: &Config, faults: &mut Faults) -> Option<Library> {
         faults.add(Fault::warning("consent.language", problem));
     }
     Some(library)
+}
+
+/// Rules that ask for an announcement which is not there, or not in a language that it can be had in.
+pub(super) fn rule_faults(config: &Config, library: &Library) -> Vec<Fault> {
+    let (language, mut faults) = (&config.consent.language, Vec::new());
+    for (index, rule) in config.consent.rules.iter().enumerate() {
+        let Some(name) = rule.announcement.as_deref() else { continue };
+        let key = format!("consent.rules.{index}.announcement");
+        let mut names: Vec<&str> = library.names().map(|(name, _)| name).collect();
+        names.dedup();
+        if !names.contains(&name) {
+            let problem = format!(
+                "`{name}` is no announcement, so nobody under this rule could be told; {}",
+                did_you_mean(name, names)
+            );
+            faults.push(Fault::fatal(key, problem));
+        } else if library.find(name, rule.language.as_deref()).is_none() {
+            let spoken: Vec<&str> =
+                library.names().filter(|(known, _)| *known == name).map(|(_, language)| language).collect();
+            let asked = rule.language.as_deref().unwrap_or(language);
+            let problem = format!(
+                "`{name}` is there in {} only, and not in {asked}, {language} or en; add a recording, or set the rule's language",
+                spoken.join(", ")
+            );
+            faults.push(Fault::fatal(key, problem));
+        }
+    }
+    faults
 }

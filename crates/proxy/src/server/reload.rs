@@ -6,31 +6,54 @@ use serde::Serialize;
 
 use super::Shared;
 use super::parts::{Missing, links_of, numbers, rules};
+use super::prepared::rule_faults;
 use crate::config::{Analysis, Config, LogFormat, Media, Peer, Sip};
 
-/// Reads the configuration again; gives words for the operator if that fails.
-pub type Reload = Box<dyn Fn() -> Result<Config, String> + Send + Sync>;
+/// Reads the configuration again and prepares it as for a start; gives words for the operator if it can't be run.
+pub type Reload = Box<dyn Fn() -> Result<Reread, String> + Send + Sync>;
+
+/// A configuration that could be started with.
+pub struct Reread {
+    /// What is to be in force.
+    pub config: Config,
+    /// What is wrong with it that does not keep it from running.
+    pub warnings: Vec<String>,
+    /// What follows once it is in force, and only then.
+    pub taken: Box<dyn FnOnce() + Send>,
+}
 
 /// What a reload has done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reloaded {
     /// Tables that have changed and take effect only after a restart.
     pub needs_restart: Vec<&'static str>,
+    /// What is wrong with the configuration that does not keep it from running.
+    pub warnings: Vec<String>,
 }
 
 impl Shared {
-    pub(crate) fn reload(&self) -> Result<Reloaded, String> {
+    /// Reads and takes the configuration. Models and announcements are loaded to try them, which takes a thread of its own:
+    /// SIP shares this one.
+    pub(crate) async fn reload(self: &Arc<Self>) -> Result<Reloaded, String> {
+        let this = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || this.reload_now()).await;
+        let done = done.unwrap_or_else(|_| Err("reading it broke down; please report this".to_owned()));
+        done.inspect_err(|error| {
+            tracing::error!(error, "the configuration could not be reloaded; the old one stays in force");
+        })
+    }
+
+    fn reload_now(&self) -> Result<Reloaded, String> {
         if let Some(sinks) = &*self.sinks.lock().unwrap_or_else(PoisonError::into_inner) {
             sinks.reopen();
         }
-        let config = (self.reload)().inspect_err(|error| {
-            tracing::error!(error, "the configuration could not be reloaded; the old one stays in force");
-        })?;
+        // Held to the end: of two reloads at once the later one is in force afterwards.
+        let reload = self.reload.lock().unwrap_or_else(PoisonError::into_inner);
+        let Reread { config, warnings, taken } = reload()?;
         let old = Arc::clone(self.signalling.core().config());
         let needs_restart = frozen(&old, &config);
-        let numbers = numbers(&config, Some(&old), Missing::Begun).inspect_err(|error| {
-            tracing::error!(error, "the configuration could not be reloaded; the old one stays in force");
-        })?;
+        self.can_be_told(&config)?;
+        let numbers = numbers(&config, Some(&old), Missing::Begun)?;
         self.calls.reload(rules(&config, numbers));
         self.signalling.set_nameservers(&config.sip.nameservers);
         // What can't change while sockets are open stays as it was, so that what is shown is what is in force.
@@ -46,8 +69,22 @@ impl Shared {
         let pbxs = pbxs.collect();
         let config = Config { sip, media, analysis, announcement, events, http, control, pbxs, ..config };
         self.signalling.core().reload(Arc::new(config));
+        taken();
         tracing::info!(?needs_restart, "configuration reloaded");
-        Ok(Reloaded { needs_restart })
+        Ok(Reloaded { needs_restart, warnings })
+    }
+
+    /// Whether the rules ask for announcements that this process has loaded: it takes no others before it is started anew,
+    /// and callers under such a rule could not be told.
+    fn can_be_told(&self, config: &Config) -> Result<(), String> {
+        let Some(disclosure) = self.calls.disclosure() else { return Ok(()) };
+        let faults = rule_faults(config, &disclosure.library);
+        if faults.is_empty() {
+            return Ok(());
+        }
+        let faults: Vec<String> =
+            faults.iter().map(|fault| format!("{} {}", fault.key, fault.problem)).collect();
+        Err(format!("{}; recordings that were added are there after a restart", faults.join("; ")))
     }
 }
 

@@ -128,10 +128,8 @@ impl Streams {
 pub(super) fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
-    socket
-        .bind(addr)
-        .and_then(|()| socket.listen(1_024))
-        .map_err(|error| io::Error::new(error.kind(), format!("tcp:{addr} can't be bound: {error}")))
+    socket.bind(addr)?;
+    socket.listen(1_024)
 }
 
 async fn connect(to: &Destination) -> io::Result<TcpStream> {

@@ -11,7 +11,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 
 use super::Signalling;
-use crate::config::Listen;
+use crate::binding::cant_bind;
+use crate::config::{Fault, Listen};
 
 /// Datagrams worked on before the lock is let go, which takes some 50 µs for each: timers, TCP and whoever else waits for
 /// the core have their turn in between.
@@ -25,16 +26,14 @@ pub(super) struct UdpSockets {
 }
 
 impl UdpSockets {
-    pub(super) fn bind<'a>(listens: impl Iterator<Item = &'a Listen>) -> io::Result<Self> {
-        let sockets = listens
-            .map(|listen| {
-                let socket = bind(listen.addr).map_err(|error| {
-                    io::Error::new(error.kind(), format!("{listen} can't be bound: {error}"))
-                })?;
-                Ok((listen.addr, socket))
-            })
-            .collect::<io::Result<_>>()?;
-        Ok(Self { sockets })
+    /// Those of the list that are UDP, which is `sip.listen`.
+    pub(super) fn bind(listens: &[Listen]) -> Result<Self, Fault> {
+        let udp = listens.iter().enumerate().filter(|(_, listen)| listen.transport == Transport::Udp);
+        let sockets = udp.map(|(index, listen)| {
+            let cant = |why| cant_bind(format!("sip.listen.{index}"), &listen.to_string(), listen.addr, &why);
+            Ok((listen.addr, bind(listen.addr).map_err(cant)?))
+        });
+        Ok(Self { sockets: sockets.collect::<Result<_, Fault>>()? })
     }
 
     pub(super) fn len(&self) -> usize {

@@ -39,7 +39,7 @@ impl Running {
             Some(named) => named,
             // Only a file that nobody named may be missing.
             None if matches!(default.try_exists(), Ok(false)) => {
-                return Ok(sidetone_proxy::config::Control::default().socket);
+                return Ok(sidetone_proxy::config::Control::default().served());
             }
             None => default,
         };
@@ -275,6 +275,13 @@ impl Reload {
             say_json(&answer)?;
         } else {
             say("reloaded");
+            answer
+                .get("warnings")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .for_each(say);
             for key in answer.get("needs_restart").and_then(Value::as_array).into_iter().flatten() {
                 say(format_args!(
                     "{} has changed and takes effect after a restart",

@@ -1,15 +1,16 @@
 //! `sidetone run`.
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use sidetone_proxy::config::{Config, Log, LogFormat};
+use sidetone_proxy::config::{Log, LogFormat};
 use sidetone_proxy::log_writer::LogWriter;
-use sidetone_proxy::{Prepared, Server};
+use sidetone_proxy::{Prepared, Reread, Server, StartError};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::reload::Handle;
@@ -44,23 +45,24 @@ impl Run {
         tell(&problems);
         let reload = {
             let file = file.clone();
-            Box::new(move || {
-                let (config, warnings) = config::load(&file).map_err(|problems| {
-                    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-                })?;
-                tell(&warnings);
-                match config::log_filter(&config.log.level) {
-                    Ok(level) => {
-                        let _ = filter.reload(level);
-                    }
-                    Err(problem) => tracing::warn!("log.level {problem}; the old one stays"),
-                }
-                Ok(config)
-            })
+            Box::new(move || reread(&file, &filter))
         };
         raise_descriptor_limit(prepared.config().limits.calls);
-        runtime()?.block_on(serve(prepared, reload))
+        runtime()?.block_on(serve(&file, prepared, reload))
     }
+}
+
+/// Prepares the configuration as for a start. The level of the log follows when all of it is in force.
+fn reread(file: &Path, filter: &Handle<EnvFilter, Registry>) -> Result<Reread, String> {
+    let (prepared, problems) = config::prepare_again(file);
+    let said = problems.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let Some(prepared) = prepared else { return Err(said.join("; ")) };
+    tell(&problems);
+    let config = prepared.into_config();
+    let level = config::log_filter(&config.log.level).map_err(|problem| format!("log.level {problem}"))?;
+    let filter = filter.clone();
+    let taken = Box::new(move || drop(filter.reload(level)));
+    Ok(Reread { config, warnings: said, taken })
 }
 
 /// Puts what is wrong with a configuration that runs nevertheless into the log.
@@ -74,7 +76,7 @@ fn tell(problems: &[Problem]) {
 fn raise_descriptor_limit(calls: usize) {
     let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
     let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-    let wanted = calls as u64 * 4 + 1_000;
+    let wanted = (calls as u64).saturating_mul(4).saturating_add(1_000);
     if hard < wanted {
         tracing::warn!(
             limit = hard,
@@ -94,21 +96,29 @@ pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 }
 
 async fn serve(
+    file: &Path,
     prepared: Prepared,
-    reload: Box<dyn Fn() -> Result<Config, String> + Send + Sync>,
+    reload: Box<dyn Fn() -> Result<Reread, String> + Send + Sync>,
 ) -> anyhow::Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     let listen: Vec<String> = prepared.config().sip.listen.iter().map(ToString::to_string).collect();
-    let server = Server::launch(prepared, reload).await?;
+    let server = match Server::launch(prepared, reload).await {
+        Ok(server) => server,
+        Err(StartError::Config(faults)) => {
+            let problems: Vec<String> = config::place(file, faults).iter().map(ToString::to_string).collect();
+            bail!("{}", problems.join("\n"));
+        }
+        Err(error) => return Err(error.into()),
+    };
     let http = server.http().map(|addr| addr.to_string());
     tracing::info!(listen = listen.join(" "), http, version = env!("CARGO_PKG_VERSION"), "sidetone is ready");
     loop {
         tokio::select! {
             _ = hang_up.recv() => {
                 // The outcome is logged; a process that runs is not ended by a file that can't be read.
-                let _ = server.reload();
+                let _ = server.reload().await;
             }
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,

@@ -15,8 +15,8 @@ use super::{Problem, read, shape};
 pub(crate) fn control_socket(file: &Path) -> Result<(PathBuf, Vec<Problem>), Vec<Problem>> {
     let text = read(file)?;
     match shape::read(file, &text) {
-        Ok(config) => Ok((config.control.socket, Vec::new())),
-        Err(problems) => Ok((named(&text).unwrap_or_else(|| Control::default().socket), problems)),
+        Ok(config) => Ok((config.control.served(), Vec::new())),
+        Err(problems) => Ok((named(&text).unwrap_or_else(|| Control::default().served()), problems)),
     }
 }
 

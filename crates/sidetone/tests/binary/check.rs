@@ -1,8 +1,8 @@
 //! `sidetone check` says of a configuration what `sidetone run` would do with it.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use super::common::{json_lines, sidetone, stdout};
 
@@ -37,16 +37,22 @@ fn write(dir: &Path, text: &str) -> String {
     file.display().to_string()
 }
 
-/// Whether `sidetone run` gets ready for calls with this file.
-fn runs(file: &str) -> bool {
+/// `sidetone run` with this file, when it is ready for calls or has ended; and what else it says.
+fn started(file: &str) -> (Child, bool, Lines<BufReader<ChildStderr>>) {
     let mut process = Command::new(env!("CARGO_BIN_EXE_sidetone"))
         .args(["run", "--config", file])
         .stderr(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(process.stderr.take().unwrap()).lines();
-    let ready = lines.map_while(Result::ok).any(|line| line.contains("sidetone is ready"));
+    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+    let ready = lines.by_ref().map_while(Result::ok).any(|line| line.contains("sidetone is ready"));
+    (process, ready, lines)
+}
+
+/// Whether `sidetone run` gets ready for calls with this file.
+fn runs(file: &str) -> bool {
+    let (mut process, ready, _) = started(file);
     process.kill().unwrap();
     process.wait().unwrap();
     ready
@@ -153,6 +159,88 @@ fn check_fails_exactly_where_run_would() {
         (more("[logg]\n"), &[":23: ", "logg is no key here; did you mean `log`?"]),
         (more("x = [\n"), &["this is no TOML"]),
     ];
+    fails_as_run_does(&bad);
+}
+
+#[test]
+fn check_fails_where_run_could_have_no_socket_or_file() {
+    let more = |tables: &str| format!("{GOOD}{tables}");
+    let other = |from: &str, to: &str| {
+        assert!(GOOD.contains(from), "{from}");
+        GOOD.replacen(from, to, 1)
+    };
+    let bad: Vec<(String, &[&str])> = vec![
+        (
+            other(
+                "listen = \"127.77.0.1:9464\"",
+                "listen = \"127.77.0.1:9464\"\ntoken = \"/etc/sidetone/api-token\"",
+            ),
+            &[":19: ", "http.token is a path", "write { file = "],
+        ),
+        (
+            more("[events]\nnumber_salt = \"/var/lib/sidetone/salt\"\n"),
+            &["events.number_salt is a path, which would itself be the secret"],
+        ),
+        (
+            other("[media]", "failover_after = \"0s\"\n[media]"),
+            &[":5: ", "sip.failover_after must be at least 500ms"],
+        ),
+        (more("[limits]\ncalls = 9223372036854775807\n"), &[":24: ", "limits.calls is more than 1000000"]),
+        (other("DIR/control.sock", ""), &[":22: ", "control.socket is empty"]),
+        (
+            other("DIR/control.sock", "/proc/sidetone/control.sock"),
+            &[":22: ", "control.socket", "name a place"],
+        ),
+        (other("DIR/control.sock", "DIR/s.toml/control.sock"), &["control.socket", "name a place"]),
+        (more("[consent]\nreceipts = \"/proc/receipts\"\n"), &[":24: ", "consent.receipts"]),
+        (more("[events.file]\npath = \"/proc/events.jsonl\"\n"), &[":24: ", "events.file.path"]),
+        (
+            other("\"udp:127.77.0.1:5060\"", "\"udp:192.0.2.77:5060\""),
+            &[":3: ", "sip.listen #1 names 192.0.2.77, and no interface", "write one that it has: 1"],
+        ),
+        (other("\"tcp:127.77.0.1:5060\"", "\"tcp:192.0.2.77:5060\""), &["sip.listen #2 names 192.0.2.77"]),
+        (
+            other("listen = \"127.77.0.1:9464\"", "listen = \"[2001:db8::77]:9464\""),
+            &[":18: ", "http.listen names 2001:db8::77, and no interface"],
+        ),
+        (
+            other("address = \"127.77.0.1\"", "address = \"192.0.2.77\""),
+            &[":6: ", "media.address names 192.0.2.77, and no interface"],
+        ),
+        (
+            other("address = \"127.77.0.1\"", "address_pbx = \"192.0.2.77\""),
+            &[":6: ", "media.address_pbx names 192.0.2.77"],
+        ),
+        (
+            other("address = \"127.77.0.1\"", "address = \"0.0.0.0\""),
+            &[":6: ", "media.address is 0.0.0.0, the wildcard", "write an address of this machine"],
+        ),
+        (
+            other("address = \"127.77.0.1\"", "address_trunk = \"0.0.0.0\""),
+            &["media.address_trunk is 0.0.0.0"],
+        ),
+        (other("address = \"127.77.0.1\"", "ipv6 = \"::\""), &[":6: ", "media.ipv6 is ::, the wildcard"]),
+        (other("address = \"127.77.0.1\"", "ipv6 = \"ff02::1\""), &["media.ipv6 is ff02::1, a multicast"]),
+        (other("address = \"127.77.0.1\"", "address = \"224.0.0.1\""), &["is 224.0.0.1, a multicast"]),
+        (
+            other("address = \"127.77.0.1\"", "address = \"255.255.255.255\""),
+            &["is 255.255.255.255, the broadcast address"],
+        ),
+        (
+            other("address = \"127.77.0.1\"", "address = \"127.255.255.255\""),
+            &[":6: ", "media.address `127.255.255.255` is a broadcast address here"],
+        ),
+        (
+            other("udp:127.77.0.1", "udp:224.0.0.1"),
+            &["sip.listen", "224.0.0.1:5060 is no address of one host"],
+        ),
+        (other("sip:127.77.0.3", "sip:255.255.255.255"), &["no address of one host"]),
+    ];
+    fails_as_run_does(&bad);
+}
+
+/// Each of these is refused by both, with these words.
+fn fails_as_run_does(bad: &[(String, &[&str])]) {
     let dir = tempfile::tempdir().unwrap();
     for (number, (text, words)) in bad.iter().enumerate() {
         let dir = dir.path().join(number.to_string());
@@ -165,9 +253,12 @@ fn check_fails_exactly_where_run_would() {
             assert!(said.contains(words), "no `{words}` in {said}");
         }
         assert!(!runs(&file), "{text} was checked as bad and runs");
+        if number > 0 {
+            continue;
+        }
         let json = &sidetone(&["check", "--json", &file]).stdout;
         let json: serde_json::Value = serde_json::from_slice(json).unwrap();
-        assert_eq!(json["usable"], false, "{json}");
+        assert_eq!((&json["runs"], &json["usable"]), (&false.into(), &false.into()), "{json}");
         assert!(
             json["problems"].as_array().unwrap().iter().any(|problem| problem["fatal"] == true),
             "{json}"
@@ -191,25 +282,79 @@ fn a_good_configuration_is_checked_as_one_and_runs() {
     }
 }
 
-/// Calls come first: this one fault does not keep them from being carried.
+/// Calls come first: this one fault does not keep them from being carried, and a start that depends on `check` neither.
 #[test]
-fn a_model_that_cant_be_loaded_is_an_error_that_run_survives() {
+fn a_model_that_cant_be_loaded_is_an_error_that_check_and_run_survive() {
     let dir = tempfile::tempdir().unwrap();
     for model in ["/nowhere/model", "/dev/zero", "DIR"] {
         let file = write(
             dir.path(),
             &format!("{GOOD}[analysis]\nmodel = \"{model}\"\n").replace("127.77.0", "127.77.1"),
         );
-        let checked = sidetone(&["check", &file]);
-        let said = String::from_utf8(checked.stdout).unwrap();
-        assert!(!checked.status.success(), "{said}");
+        let said = stdout(&["check", &file]);
         assert!(
             said.contains("s.toml:24: error: analysis.model can't be used: ")
-                && said.contains("calls would be carried"),
+                && said.contains("calls would be carried")
+                && said.ends_with("can be run, but not as it is meant\n"),
             "{said}"
         );
+        let json = &json_lines(&["check", "--json", &file])[0];
+        assert_eq!((&json["runs"], &json["usable"]), (&true.into(), &false.into()), "{json}");
+        assert!(!sidetone(&["check", "--strict", &file]).status.success());
         assert!(runs(&file), "{model}");
     }
+}
+
+/// What shows only when sockets are bound is said like everything else, and known to `check` where no Sidetone is up that
+/// could have them.
+#[test]
+fn a_socket_that_is_taken_is_named_with_its_line_and_a_remedy() {
+    let dir = tempfile::tempdir().unwrap();
+    let good = GOOD.replace("127.77.0", "127.77.2");
+    let udp = std::net::UdpSocket::bind("127.77.2.1:5060").unwrap();
+    let tcp = std::net::TcpListener::bind("127.77.2.1:9464").unwrap();
+    let served = std::os::unix::net::UnixListener::bind(dir.path().join("served.sock")).unwrap();
+    let file = write(dir.path(), &good);
+    let checked = sidetone(&["check", &file]);
+    let said = String::from_utf8(checked.stdout).unwrap();
+    assert!(!checked.status.success(), "{said}");
+    for words in [
+        "s.toml:3: error: sip.listen #1 `udp:127.77.2.1:5060` is in use already; ",
+        "s.toml:18: error: http.listen `127.77.2.1:9464` is in use already; ",
+        "or take another port",
+    ] {
+        assert!(said.contains(words), "{said}");
+    }
+    assert!(stdout(&["check", "--elsewhere", &file]).ends_with("can be run\n"));
+    // The sockets of a Sidetone that is up, as far as `check` can tell: nothing speaks against its configuration.
+    let file = write(dir.path(), &good.replace("control.sock", "served.sock"));
+    assert!(stdout(&["check", &file]).ends_with("can be run\n"));
+    let said = |file: &str| String::from_utf8(sidetone(&["run", "--config", file]).stderr).unwrap();
+    assert!(said(&file).contains("s.toml:3: error: sip.listen #1 `udp:127.77.2.1:5060` is in use already; "));
+    drop(udp);
+    assert!(said(&file).contains("s.toml:18: error: http.listen `127.77.2.1:9464` is in use already; "));
+    drop(tcp);
+    let said = said(&file);
+    assert!(
+        said.contains("s.toml:22: error: control.socket ")
+            && said.contains("another Sidetone serves it; stop"),
+        "{said}"
+    );
+    drop(served);
+}
+
+#[test]
+fn a_dialog_key_that_cant_be_had_is_warned_of() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("short"), "x").unwrap();
+    for path in ["DIR/no/dialog.key", "DIR/short", "DIR"] {
+        let file =
+            write(dir.path(), &GOOD.replacen("[media]", &format!("dialog_key = \"{path}\"\n[media]"), 1));
+        let said = stdout(&["check", &file]);
+        assert!(said.contains("s.toml:5: warning: sip.dialog_key ") && said.contains("16 bytes"), "{said}");
+    }
+    let file = write(dir.path(), &GOOD.replacen("[media]", "dialog_key = \"DIR/dialog.key\"\n[media]", 1));
+    assert!(!stdout(&["check", &file]).contains("dialog_key"));
 }
 
 #[test]
@@ -236,6 +381,71 @@ fn what_works_and_is_seldom_meant_is_warned_of() {
     }
     let json = &json_lines(&["check", "--json", &file])[0];
     assert_eq!(json["usable"], true, "{json}");
+}
+
+/// What `check` refuses a reload refuses too, and nothing of it is in force then.
+#[test]
+fn reload_takes_what_check_takes_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let good = GOOD.replace("127.77.0", "127.77.3");
+    let file = write(dir.path(), &good);
+    let (mut process, ready, log) = started(&file);
+    assert!(ready);
+    let reload = || {
+        let output = sidetone(&["reload", "--config", &file]);
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.success(), said)
+    };
+    for (more, words) in [
+        (
+            "[[consent.rules]]\nqueue = \"x\"\npolicy = \"notice\"\nannouncement = \"notise\"\n",
+            &["s.toml:26: error: consent.rules #1 announcement `notise`", "did you mean `notice`?"][..],
+        ),
+        (
+            "[announcement.files.notice]\nen = \"/nowhere.wav\"\n",
+            &["s.toml:24: error: announcement.files.notice.en"],
+        ),
+        ("[events]\nnumber_salt = { file = \"/nowhere/salt\" }\n", &["s.toml:24: error: events.number_salt"]),
+        ("[events.file]\npath = \"/proc/events\"\n", &["s.toml:24: error: events.file.path"]),
+        ("[log]\nlevel = \"debgu\"\n", &["s.toml:24: error: log.level"]),
+    ] {
+        let log = if more.starts_with("[log]") { "" } else { "[log]\nlevel = \"debug\"\n" };
+        write(dir.path(), &format!("{good}{more}{log}"));
+        let (done, said) = reload();
+        assert!(!done && said.contains("the old configuration stays in force"), "{said}");
+        for words in words {
+            assert!(said.contains(words), "no `{words}` in {said}");
+        }
+    }
+    // A recording that is there, which this process has not loaded.
+    let wav = dir.path().join("new.wav");
+    let mut writer = hound::WavWriter::create(
+        &wav,
+        hound::WavSpec {
+            channels: 1,
+            sample_rate: 8_000,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        },
+    )
+    .unwrap();
+    (0..8_000).for_each(|n| writer.write_sample(if n % 20 < 10 { 3_000_i16 } else { -3_000 }).unwrap());
+    writer.finalize().unwrap();
+    write(
+        dir.path(),
+        &format!(
+            "{good}[announcement.files.new]\nen = \"DIR/new.wav\"\n[[consent.rules]]\nqueue = \"x\"\npolicy = \"notice\"\nannouncement = \"new\"\n"
+        ),
+    );
+    let (done, told) = reload();
+    assert!(!done && told.contains("`new` is no announcement") && told.contains("after a restart"), "{told}");
+    write(dir.path(), &format!("{good}[analysis]\nmodel = \"/nowhere\"\n"));
+    let (done, told) = reload();
+    assert!(done && told.contains("reloaded") && told.contains("analysis.model can't be used"), "{told}");
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let log: Vec<String> = log.map_while(Result::ok).collect();
+    assert!(!log.iter().any(|line| line.contains(" DEBUG ")), "{log:#?}");
 }
 
 #[test]

@@ -121,7 +121,8 @@ fn hosts(config: &Config, faults: &mut Vec<Fault>, key: &str, face: Face, peer: 
             continue;
         }
         let Some((transport, at)) = Resolver::literal(&address) else { continue };
-        if at.ip().is_unspecified() || at.ip().is_multicast() {
+        let broadcast = matches!(at.ip(), IpAddr::V4(ip) if ip.is_broadcast());
+        if broadcast || at.ip().is_unspecified() || at.ip().is_multicast() {
             let problem = format!("`{to}` is no address of one host; name the peer's own address");
             faults.push(Fault::fatal(key, problem));
         } else if is_ours(config, transport, at) {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use sidetone_sip::Transport;
 
 use super::Fault;
-use crate::config::{Config, Listen};
+use crate::config::{Config, Listen, Media};
 
 /// Our own sockets against each other: the same one named twice, HTTP on SIP's, media ports over either.
 pub(super) fn check(config: &Config, faults: &mut Vec<Fault>) {
@@ -36,7 +36,32 @@ pub(super) fn check(config: &Config, faults: &mut Vec<Fault>) {
             });
         }
     }
+    for (key, ip) in media_named(&config.media) {
+        aim(config, key, ip, faults);
+    }
     media(config, faults);
+}
+
+/// An address that is written into SDP has to be one host's own, and one that peers reach.
+fn aim(config: &Config, key: &str, ip: IpAddr, faults: &mut Vec<Fault>) {
+    let what = match ip {
+        _ if ip.is_unspecified() => "the wildcard",
+        _ if ip.is_multicast() => "a multicast address",
+        IpAddr::V4(ip) if ip.is_broadcast() => "the broadcast address",
+        _ => {
+            if ip.is_loopback() && config.sip.listen.iter().all(|listen| !listen.addr.ip().is_loopback()) {
+                let problem = format!(
+                    "is {ip}, which peers on other machines can't send audio to; write the address that they reach"
+                );
+                faults.push(Fault::warning(key, problem));
+            }
+            return;
+        }
+    };
+    let problem = format!(
+        "is {ip}, {what}: peers are told by it where to send audio; write an address of this machine, for example 192.0.2.10"
+    );
+    faults.push(Fault::fatal(key, problem));
 }
 
 /// Media ports over another socket's: a call would be given a port that is taken, or a firewall opened for media would
@@ -70,11 +95,23 @@ fn opened(what: &str, ports: &str, at: SocketAddr) -> Fault {
     Fault::warning("media.ports", problem)
 }
 
+/// The addresses for media that are written in the configuration, each with its key.
+pub(crate) fn media_named(media: &Media) -> Vec<(&'static str, IpAddr)> {
+    let faces = [media.address_trunk, media.address_pbx];
+    let mut named: Vec<(&str, IpAddr)> = Vec::new();
+    // With one of its own on both faces, the common address is not used.
+    if faces.iter().any(Option::is_none) {
+        named.push(("media.address", media.address.into()));
+    }
+    let keys = ["media.address_trunk", "media.address_pbx"];
+    named.extend(keys.into_iter().zip(faces).filter_map(|(key, ip)| Some((key, ip?.into()))));
+    named.extend(media.ipv6.map(|ip| ("media.ipv6", ip.into())));
+    named
+}
+
 /// Every address that media ports are bound on.
-pub(crate) fn media_addresses(config: &Config) -> impl Iterator<Item = IpAddr> {
-    let media = &config.media;
-    let faces = [media.address_trunk, media.address_pbx].map(|own| own.unwrap_or(media.address));
-    faces.into_iter().map(IpAddr::V4).chain(media.ipv6.map(IpAddr::V6))
+fn media_addresses(config: &Config) -> impl Iterator<Item = IpAddr> {
+    media_named(&config.media).into_iter().map(|(_, ip)| ip)
 }
 
 fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
@@ -87,4 +124,19 @@ fn same_ip(a: IpAddr, b: IpAddr) -> bool {
     a == b
         || a.is_unspecified() && (a.is_ipv6() || b.is_ipv4())
         || b.is_unspecified() && (b.is_ipv6() || a.is_ipv4())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_that_are_used_are_named() {
+        let media: Media = toml::from_str("").unwrap();
+        assert_eq!(media_named(&media), [("media.address", [127, 0, 0, 1].into())]);
+        let text = "address_trunk = \"127.0.0.2\"\naddress_pbx = \"127.0.0.3\"\nipv6 = \"::1\"";
+        let named = media_named(&toml::from_str(text).unwrap());
+        let keys: Vec<&str> = named.into_iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["media.address_trunk", "media.address_pbx", "media.ipv6"]);
+    }
 }

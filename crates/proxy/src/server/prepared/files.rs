@@ -1,15 +1,17 @@
-//! Files and addresses that a configuration names: whether they can be had, and whether others could read what they must
-//! not.
+//! Files that a configuration names: whether they can be had, and whether others could read what they must not.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use nix::sys::statfs::{self, statfs};
 use nix::unistd::{AccessFlags, eaccess};
 
+use sidetone_events::Secret;
+
 use super::Faults;
-use crate::config::{Config, Fault, media_addresses};
+use crate::config::{Config, Fault};
+use crate::server::dialog_key;
 
 /// The longest path of a Unix socket, in bytes (`sockaddr_un`, less its final zero).
 const LONGEST_SOCKET: usize = 107;
@@ -19,20 +21,28 @@ pub(super) fn check(config: &Config, faults: &mut Faults) {
     if let Some(file) = &config.events.file
         && !file.path.exists()
     {
-        makeable("events.file.path", &file.path, true, faults);
+        makeable("events.file.path", &file.path, faults);
     }
     if let Some(folder) = &config.consent.receipts {
-        makeable("consent.receipts", &folder.join("lock"), true, faults);
+        makeable("consent.receipts", &folder.join("lock"), faults);
     }
     for (key, path) in secrets(config) {
         private(&key, &path, faults);
     }
-    addresses(config, faults);
+    for (key, secret) in texts(config) {
+        no_path(&key, secret, faults);
+    }
+    dialog_key(config, faults);
 }
 
 /// Whether the control socket could be made. That another Sidetone serves it shows only when it is bound.
 fn control(path: &Path, faults: &mut Faults) {
     const KEY: &str = "control.socket";
+    if path.as_os_str().is_empty() {
+        let problem =
+            "is empty; leave it out for the default, or write for example \"/run/sidetone/control.sock\"";
+        return faults.add(Fault::fatal(KEY, problem));
+    }
     if path.as_os_str().len() > LONGEST_SOCKET {
         let problem =
             format!("is longer than a socket's path may be ({LONGEST_SOCKET} bytes); name a shorter one");
@@ -46,18 +56,19 @@ fn control(path: &Path, faults: &mut Faults) {
             );
             faults.add(Fault::fatal(KEY, problem));
         }
-        // As whom the service runs is not known here, and its folder may be made for it when it starts.
-        _ => makeable(KEY, path, false, faults),
+        _ => makeable(KEY, path, faults),
     }
 }
 
 /// Whether a file could be made at `path`, with the folders above it where they are missing.
-fn makeable(key: &str, path: &Path, fatal: bool, faults: &mut Faults) {
+fn makeable(key: &str, path: &Path, faults: &mut Faults) {
     let mut folder = path.parent();
     while let Some(there) = folder {
         let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
         let refused = match std::fs::metadata(there) {
             Ok(found) if !found.is_dir() => Some(io::ErrorKind::NotADirectory.into()),
+            // Who may do everything is let in here, and nothing can be made nevertheless.
+            Ok(_) if is_of_the_kernel(there) => Some(io::ErrorKind::PermissionDenied.into()),
             Ok(_) => eaccess(there, AccessFlags::W_OK | AccessFlags::X_OK).err().map(io::Error::from),
             Err(why) if why.kind() == io::ErrorKind::NotFound => {
                 folder = there.parent();
@@ -70,9 +81,35 @@ fn makeable(key: &str, path: &Path, fatal: bool, faults: &mut Faults) {
             let problem = format!(
                 "{path} can't be made, because of {there}: {why}; name a place that Sidetone's user may write to"
             );
-            faults.add(Fault { key: key.to_owned(), problem, fatal });
+            faults.add(Fault::fatal(key, problem));
         }
         return;
+    }
+}
+
+/// Whether a folder is a window into the kernel (`/proc`, `/sys`), where no file can be made.
+fn is_of_the_kernel(folder: &Path) -> bool {
+    let kinds = [
+        statfs::PROC_SUPER_MAGIC,
+        statfs::SYSFS_MAGIC,
+        statfs::CGROUP_SUPER_MAGIC,
+        statfs::CGROUP2_SUPER_MAGIC,
+        statfs::DEVPTS_SUPER_MAGIC,
+        statfs::DEBUGFS_MAGIC,
+        statfs::TRACEFS_MAGIC,
+        statfs::SECURITYFS_MAGIC,
+    ];
+    statfs(folder).is_ok_and(|there| kinds.contains(&there.filesystem_type()))
+}
+
+/// Calls are carried without the key, so that none is refused for it.
+fn dialog_key(config: &Config, faults: &mut Faults) {
+    if let Some((path, why)) = dialog_key::examine(config.sip.dialog_key.as_deref()) {
+        let problem = format!(
+            "{} can't be used: {why}; requests in calls that are up would be refused after a restart; name a file of 16 bytes, or one that Sidetone's user may make",
+            path.display()
+        );
+        faults.add(Fault::warning("sip.dialog_key", problem));
     }
 }
 
@@ -107,6 +144,41 @@ fn secrets(config: &Config) -> Vec<(String, PathBuf)> {
     found.into_iter().filter_map(|(key, path)| Some((key, path?))).collect()
 }
 
+/// Secrets that may be written as text.
+fn texts(config: &Config) -> Vec<(String, &Secret)> {
+    let events = &config.events;
+    let named = [
+        ("events.number_salt", &events.number_salt),
+        ("events.stream.token", &events.stream.token),
+        ("http.token", &config.http.token),
+    ];
+    let mut found: Vec<(String, &Secret)> =
+        named.into_iter().filter_map(|(key, secret)| Some((key.to_owned(), secret.as_ref()?))).collect();
+    for (index, webhook) in events.webhooks.iter().enumerate() {
+        found.push((format!("events.webhook.{index}.secret"), &webhook.secret));
+        found
+            .extend(webhook.old_secret.iter().map(|old| (format!("events.webhook.{index}.old_secret"), old)));
+    }
+    found
+}
+
+/// Refuses a path where the secret itself stands: the path would be the secret, and it is in every manual.
+fn no_path(key: &str, secret: &Secret, faults: &mut Faults) {
+    if secret.file().is_some() {
+        return;
+    }
+    let Ok(text) = secret.reveal(1) else { return };
+    let Ok(text) = std::str::from_utf8(text.bytes()) else { return };
+    let path = Path::new(text);
+    // Base64 may begin with a slash too; its first part is no folder of the root's.
+    let folder = path.ancestors().filter(|above| above.as_os_str().len() > 1).last();
+    if path.is_absolute() && folder.is_some_and(|folder| folder != path && folder.is_dir()) {
+        let problem =
+            "is a path, which would itself be the secret; write { file = \"PATH\" } of a file that holds it";
+        faults.add(Fault::fatal(key, problem));
+    }
+}
+
 /// Warns of a secret that every user of the machine can read or change.
 fn private(key: &str, path: &Path, faults: &mut Faults) {
     // That it can't be had at all is told by whoever reads it.
@@ -118,35 +190,5 @@ fn private(key: &str, path: &Path, faults: &mut Faults) {
         let problem =
             format!("{path} is open to every user of this machine, who may {can} it; chmod o= {path}");
         faults.add(Fault::warning(key, problem));
-    }
-}
-
-/// Warns of addresses that this machine has not, since a configuration may be checked on another one.
-fn addresses(config: &Config, faults: &mut Faults) {
-    let mut named: Vec<(String, IpAddr)> = Vec::new();
-    for (index, listen) in config.sip.listen.iter().enumerate() {
-        named.push((format!("sip.listen.{index}"), listen.addr.ip()));
-    }
-    named.extend(media_addresses(config).map(|ip| (media_key(config, ip).to_owned(), ip)));
-    named.extend(config.http.listen.address().map(|at| ("http.listen".to_owned(), at.ip())));
-    named.dedup();
-    for (key, ip) in named {
-        let lacking = UdpSocket::bind(SocketAddr::new(ip, 0))
-            .is_err_and(|why| why.kind() == io::ErrorKind::AddrNotAvailable);
-        if lacking {
-            let problem =
-                format!("no interface of this machine has the address {ip}, so nothing can be bound there");
-            faults.add(Fault::warning(key, problem));
-        }
-    }
-}
-
-fn media_key(config: &Config, ip: IpAddr) -> &'static str {
-    let media = &config.media;
-    match ip {
-        IpAddr::V6(_) => "media.ipv6",
-        IpAddr::V4(ip) if media.address_trunk == Some(ip) => "media.address_trunk",
-        IpAddr::V4(ip) if media.address_pbx == Some(ip) => "media.address_pbx",
-        IpAddr::V4(_) => "media.address",
     }
 }
