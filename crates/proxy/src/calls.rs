@@ -37,7 +37,6 @@ pub(crate) use receipts::Receipts;
 use transfer::Transfers;
 pub use view::{CallView, LegView, StreamView};
 
-use crate::signalling::RoutedTo;
 use crate::words;
 use sidetone_hear::{Audible, Orders, Outcome, Work, leg};
 use sidetone_relay::{Notice, PlanChange};
@@ -77,6 +76,21 @@ struct Inner {
     answered: Vec<(CallKey, Duration)>,
     media_timeout: Duration,
     counters: CallCounters,
+}
+
+/// Which peers a call runs between.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RoutedTo {
+    /// The trunk's name.
+    pub trunk: String,
+    /// The PBX's name.
+    pub pbx: String,
+    /// How the caller has been told; the weakest of all trunks that the call may go out by.
+    pub disclosure: Policy,
+    /// The call was up before this process: a request within its dialog has made it known.
+    pub resumed: bool,
+    /// Whether whom the PBX calls is a customer, as the configuration says.
+    pub to_customers: bool,
 }
 
 /// What calls go by; it may change while they are up, for those to come.
@@ -172,6 +186,11 @@ impl Calls {
         // Both are set once, at the start.
         let _ = self.prompter.set(prompter);
         let _ = self.receipts.set(receipts);
+    }
+
+    /// Has announcements played.
+    pub(crate) fn prompter(&self) -> Option<&Prompter> {
+        self.prompter.get()
     }
 
     /// Where receipts are filed.

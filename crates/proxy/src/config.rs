@@ -19,7 +19,7 @@ pub use sidetone_consent::policy::Settings as Consent;
 pub use sidetone_insight::Period;
 pub use sidetone_relay::config::{Latching, Media, PortRange};
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 

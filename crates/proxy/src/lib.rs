@@ -25,3 +25,6 @@ pub use routing::HostAddress;
 pub use server::{Prepared, Reloaded, Reread, Server, StartError};
 pub use sidetone_relay::{EndReport, PortPool, StreamReport};
 pub use stats::Stats;
+
+/// The running build.
+pub(crate) const BUILD: &str = concat!("sidetone ", env!("CARGO_PKG_VERSION"));

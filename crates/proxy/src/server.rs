@@ -9,7 +9,6 @@ mod reload;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -42,8 +41,6 @@ use sidetone_watch::Alarm;
 const MOST_NOTICES: usize = 1_024;
 /// A token of fewer bytes could be guessed.
 const LEAST_TOKEN: usize = 16;
-/// The running build.
-pub(crate) const BUILD: &str = concat!("sidetone ", env!("CARGO_PKG_VERSION"));
 /// How long parties may take to answer the BYE, CANCEL or 503 that they are sent when the process ends: two repetitions over UDP.
 const LAST_BYES: Duration = Duration::from_secs(2);
 /// How long sinks may take to deliver what is queued when the process ends.
@@ -355,12 +352,4 @@ async fn attend(signalling: Arc<Signalling>, calls: Arc<Calls>, alarm: Alarm, mu
             }
         }
     }
-}
-
-/// Sums over the workers.
-pub(crate) fn sum(
-    workers: &[Arc<WorkerCounters>],
-    value: impl Fn(&WorkerCounters) -> &std::sync::atomic::AtomicU64,
-) -> u64 {
-    workers.iter().map(|worker| value(worker).load(Relaxed)).sum()
 }

@@ -21,10 +21,9 @@ use sidetone_sip::{Flow, Transport};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-pub(crate) use self::access::neighbour;
 pub(crate) use self::asides::BySip;
 use self::asides::Wanting;
-pub use self::core::{Core, RoutedTo};
+pub use self::core::Core;
 use self::streams::Streams;
 use self::udp::UdpSockets;
 use crate::binding::cant_bind;

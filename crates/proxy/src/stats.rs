@@ -4,7 +4,7 @@ mod page;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -14,7 +14,6 @@ use sidetone_sip::Face;
 
 use crate::calls::Receipts;
 use crate::calls::{CallCounters, Calls};
-use crate::server::sum;
 use crate::signalling::Core;
 use sidetone_hear::WorkerCounters;
 use sidetone_relay::RelayTotals;
@@ -210,7 +209,7 @@ impl Stats {
         let up = anchor.calls();
         let media = anchor.media();
         let receipts = calls.receipts().and_then(Receipts::counters);
-        let total = |value: fn(&RelayTotals) -> &std::sync::atomic::AtomicU64| -> u64 {
+        let total = |value: fn(&RelayTotals) -> &AtomicU64| -> u64 {
             media.totals().map(|totals| value(totals).load(Relaxed)).sum()
         };
         Self {
@@ -334,4 +333,9 @@ impl Stats {
         }
         None
     }
+}
+
+/// Sums over the workers.
+fn sum(workers: &[Arc<WorkerCounters>], value: impl Fn(&WorkerCounters) -> &AtomicU64) -> u64 {
+    workers.iter().map(|worker| value(worker).load(Relaxed)).sum()
 }

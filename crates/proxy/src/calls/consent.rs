@@ -130,7 +130,7 @@ impl Consent {
             reason: self.decision.reason.clone(),
             lawful_basis: self.lawful_basis,
             record: self.machine.record(),
-            build: crate::server::BUILD.to_owned(),
+            build: crate::BUILD.to_owned(),
             model,
         }
     }

@@ -5,7 +5,7 @@ use sidetone_consent::Moment;
 use sidetone_consent::page::{PageFacts, Sink};
 use sidetone_events::Timestamp;
 
-use super::BUILD;
+use crate::BUILD;
 use crate::config::Config;
 
 /// What the policy page says of a configuration.

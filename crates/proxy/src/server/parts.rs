@@ -17,7 +17,8 @@ use sidetone_sip::proxy::{Listener, Proxy, Settings};
 use sidetone_sip::transaction::Timers;
 
 use super::prepared::receipts_fault;
-use super::{BUILD, Shared, StartError, dialog_key};
+use super::{Shared, StartError, dialog_key};
+use crate::BUILD;
 use crate::calls::{Calls, Numbers, OnList, Receipts, Rules};
 use crate::config::Config;
 use crate::random;

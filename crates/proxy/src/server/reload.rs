@@ -77,8 +77,8 @@ impl Shared {
     /// Whether the rules ask for announcements that this process has loaded: it takes no others before it is started anew,
     /// and callers under such a rule could not be told.
     fn can_be_told(&self, config: &Config) -> Result<(), String> {
-        let Some(disclosure) = self.calls.disclosure() else { return Ok(()) };
-        let faults = rule_faults(config, &disclosure.library);
+        let Some(prompter) = self.calls.prompter() else { return Ok(()) };
+        let faults = rule_faults(config, prompter.library());
         if faults.is_empty() {
             return Ok(());
         }

@@ -11,7 +11,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use sidetone_sip::host::{Host, HostPort};
-use sidetone_sip::proxy::{Decision, Destination, Neighbour, Registered, RouteQuery, Standing, Way};
+use sidetone_sip::proxy::{Decision, Destination, Registered, RouteQuery, Standing, Way};
 use sidetone_sip::{Flow, Method};
 
 use super::core::{Core, reject};
@@ -251,12 +251,6 @@ impl Core {
         let relayed = is_ours && (media.ports.first..=media.ports.last).contains(&at.port());
         http || relayed && self.table.host_at(at).is_none() || sip().any(|addr| addr == at)
     }
-}
-
-/// What stands for a peer's name in marks that outlive the process (FNV-1a, 64 bits).
-pub(crate) fn neighbour(face: sidetone_sip::Face, name: &str) -> Neighbour {
-    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    Neighbour { face, id: name.bytes().fold(0xcbf2_9ce4_8422_2325, step) }
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use sidetone_sip::{Face, Flow, Method, Transport};
 use super::access::Reach;
 use super::asides::AsideId;
 use super::liveness::Asked;
-use crate::calls::Calls;
+use crate::calls::{Calls, RoutedTo};
 use crate::config::{Config, Listen, Policy};
 use crate::routing::{
     Admission, Candidate, Health, HostAddress, HostState, Limits, PeerName, PeerRef, Refused, Shares, Table,
@@ -83,21 +83,6 @@ struct Pending {
     resumed: Option<String>,
     source: SocketAddr,
     reach: Reach,
-}
-
-/// Which peers a call runs between.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RoutedTo {
-    /// The trunk's name.
-    pub trunk: String,
-    /// The PBX's name.
-    pub pbx: String,
-    /// How the caller has been told; the weakest of all trunks that the call may go out by.
-    pub disclosure: Policy,
-    /// The call was up before this process: a request within its dialog has made it known.
-    pub resumed: bool,
-    /// Whether whom the PBX calls is a customer, as the configuration says.
-    pub to_customers: bool,
 }
 
 /// What was refused, for metrics.

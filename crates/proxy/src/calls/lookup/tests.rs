@@ -6,8 +6,7 @@ use sidetone_sip::Face;
 use sidetone_sip::anchor::{CallFact, CallKey, Cause, Claims};
 
 use super::NotOne;
-use crate::calls::{CallView, Calls, NotTaken, Rules};
-use crate::signalling::RoutedTo;
+use crate::calls::{CallView, Calls, NotTaken, RoutedTo, Rules};
 use sidetone_hear::{Inbox, inbox};
 
 /// A book with calls that wait for consent, each given by PBX and Call-ID.
