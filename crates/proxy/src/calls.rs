@@ -61,6 +61,9 @@ pub struct Calls {
     mixing: AtomicUsize,
 }
 
+/// Calls that are remembered by their Call-ID after they have ended, for the log.
+const MOST_PAST: usize = 1_024;
+
 #[derive(Default)]
 struct Inner {
     routed: HashMap<String, RoutedTo>,
@@ -69,6 +72,8 @@ struct Inner {
     transfers: Transfers,
     /// The same by SIP Call-ID, of which a call that comes back to us has the same.
     by_sip: HashMap<String, Vec<CallKey>>,
+    /// SIP Call-IDs of the calls that ended last, with their ids: what is said of them afterwards names them too.
+    past: VecDeque<(String, CallId)>,
     thresholds: Thresholds,
     settings: Settings,
     numbers: Numbers,
@@ -148,6 +153,10 @@ impl Inner {
                 self.by_sip.remove(entry.sip_call_id());
             }
         }
+        if self.past.len() >= MOST_PAST {
+            self.past.pop_front();
+        }
+        self.past.push_back((entry.sip_call_id().to_owned(), entry.call().id));
         Some(entry)
     }
 
@@ -223,11 +232,12 @@ impl Calls {
         Some((entry.sip_call_id().to_owned(), entry.pbx().to_owned()))
     }
 
-    /// Sidetone's id of the call with that SIP Call-ID, as it stands in SIP.
+    /// Sidetone's id of the call with that SIP Call-ID, as it stands in SIP; of one that has just ended, too.
     pub(crate) fn known_as(&self, sip_call_id: &str) -> Option<CallId> {
         let inner = self.lock();
-        let key = inner.by_sip.get(sip_call_id)?.last()?;
-        Some(inner.calls.get(key)?.call().id)
+        let up = inner.by_sip.get(sip_call_id).and_then(|keys| inner.calls.get(keys.last()?));
+        let past = || inner.past.iter().rev().find(|(past, _)| past == sip_call_id).map(|(_, id)| *id);
+        up.map(|entry| entry.call().id).or_else(past)
     }
 
     /// The SIP Call-ID, as it stands in SIP, of a call with this id of Sidetone's.

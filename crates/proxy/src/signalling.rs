@@ -165,6 +165,7 @@ impl Signalling {
             }
         }
         core.settle(now);
+        self.tracer.settle();
     }
 
     /// At once where no name has to be looked up, else as soon as DNS has spoken.

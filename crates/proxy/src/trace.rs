@@ -9,10 +9,10 @@ mod redact;
 mod refusals;
 mod session;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -68,6 +68,9 @@ enum Note {
 #[derive(Debug)]
 pub(crate) struct Tracer {
     notes: SyncSender<Note>,
+    /// What is handed over when all that a message led to is done: its call is in the book then, so that the first message
+    /// of a call names it too.
+    held: Mutex<Vec<Seen>>,
     sessions: Arc<AtomicUsize>,
     lost: Arc<AtomicU64>,
     /// The second in which refusals were counted last, and how many.
@@ -95,7 +98,13 @@ impl Tracer {
             desk.run(&inbox, epoch, &its_beat, &its_alarm);
             Ok(())
         })?;
-        Ok(Self { notes, sessions: Arc::default(), lost, refusals: Default::default() })
+        Ok(Self {
+            notes,
+            held: Mutex::default(),
+            sessions: Arc::default(),
+            lost,
+            refusals: Default::default(),
+        })
     }
 
     /// A message has come.
@@ -141,8 +150,21 @@ impl Tracer {
     }
 
     fn hand_over(&self, seen: Seen) {
-        if self.notes.try_send(Note::Seen(seen)).is_err() {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.len() < MOST_WAITING {
+            held.push(seen);
+        } else {
             self.lost.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// What has been seen until now may be shown.
+    pub(crate) fn settle(&self) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        for seen in held.drain(..) {
+            if self.notes.try_send(Note::Seen(seen)).is_err() {
+                self.lost.fetch_add(1, Relaxed);
+            }
         }
     }
 

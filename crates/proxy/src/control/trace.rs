@@ -21,6 +21,8 @@ pub(super) const MOST_CALLS: usize = 1_000;
 const SETTLE: Duration = Duration::from_millis(150);
 /// After a call's end, for so long what is still said of it is waited for.
 const LINGER: Duration = Duration::from_secs(2);
+/// By how much an event's time may lie before the message that it comes of, in microseconds.
+const CUT_OFF: u64 = 1_999;
 /// Events that wait for the message that says whose they are.
 const MOST_STRAYS: usize = 512;
 
@@ -36,6 +38,42 @@ enum Opening {
     },
     /// So many calls are waited for.
     Waiting { calls: usize },
+}
+
+/// A line that waits for earlier ones.
+struct Waiting {
+    /// In microseconds since 1970.
+    at: u64,
+    came: Instant,
+    said: Said,
+}
+
+enum Said {
+    Message(String),
+    /// Of which call.
+    Event(usize, Arc<Published>),
+}
+
+impl Waiting {
+    /// Where it stands. An event's time is its call's beginning and its time in the call, each cut to the millisecond, so
+    /// it is early by up to two; and it follows what it comes of.
+    fn place(&self) -> (u64, bool) {
+        match self.said {
+            Said::Message(_) => (self.at, false),
+            Said::Event(..) => (self.at.saturating_add(CUT_OFF), true),
+        }
+    }
+
+    /// The line, an event's with the time that the ladder's clock shows.
+    fn line(&self, clock: u64) -> String {
+        match &self.said {
+            Said::Message(line) => format!("{line}\n"),
+            Said::Event(call, event) => {
+                let event = &event.json;
+                format!("{{\"trace\":\"event\",\"call\":{call},\"unix_us\":{clock},\"event\":{event}}}\n")
+            }
+        }
+    }
 }
 
 /// A call of the trace.
@@ -91,7 +129,8 @@ pub(super) async fn trace(
         return answer(writer, &Failure { error }).await;
     };
     answer(writer, &opening).await?;
-    let mut waiting: Vec<(u64, Instant, String)> = Vec::new();
+    let mut waiting: Vec<Waiting> = Vec::new();
+    let mut clock = 0;
     let mut strays: VecDeque<(Instant, Arc<Published>)> = VecDeque::new();
     let mut tick = tokio::time::interval(SETTLE / 3);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -102,7 +141,7 @@ pub(super) async fn trace(
                 let Some(message) = message else { return Ok(()) };
                 note_message(&mut lanes, &message);
                 let line = serde_json::to_string(&message)?;
-                waiting.push((message.time.unix_millis(), Instant::now(), line));
+                waiting.push(Waiting { at: message.unix_us, came: Instant::now(), said: Said::Message(line) });
             }
             event = events.recv() => {
                 let Some(event) = event else { return Ok(()) };
@@ -116,17 +155,19 @@ pub(super) async fn trace(
             _ = tick.tick() => {}
         }
         strays.retain(|(came, event)| match note_event(&mut lanes, event) {
-            Some(line) => {
-                waiting.push((event.event.time.unix_millis(), *came, line));
+            Some(call) => {
+                let at = event.event.time.unix_millis().saturating_mul(1_000);
+                waiting.push(Waiting { at, came: *came, said: Said::Event(call, Arc::clone(event)) });
                 false
             }
             None => came.elapsed() < SETTLE * 4,
         });
-        waiting.sort_by_key(|(time, ..)| *time);
-        let ready = waiting.iter().take_while(|(_, came, _)| came.elapsed() >= SETTLE).count();
-        for (_, _, line) in waiting.drain(..ready) {
-            writer.write_all(line.as_bytes()).await?;
-            writer.write_all(b"\n").await?;
+        waiting.sort_by_key(Waiting::place);
+        let ready = waiting.iter().take_while(|it| it.came.elapsed() >= SETTLE).count();
+        for waiting in waiting.drain(..ready) {
+            // What is said late stands below what was said before, and the clock with it.
+            clock = waiting.at.max(clock);
+            writer.write_all(waiting.line(clock).as_bytes()).await?;
         }
         for (index, lane) in lanes.iter_mut().enumerate().filter(|(_, lane)| !lane.closed) {
             if lane.is_done() && waiting.is_empty() {
@@ -157,8 +198,8 @@ fn note_message(lanes: &mut Vec<Lane>, message: &Traced) {
     }
 }
 
-/// The line of an event, if it is one of a call that is traced.
-fn note_event(lanes: &mut [Lane], event: &Published) -> Option<String> {
+/// The call that an event is of, from 1, if it is one that is traced.
+fn note_event(lanes: &mut [Lane], event: &Published) -> Option<usize> {
     let id = event.event.call.sip_call_id.as_str();
     let (index, lane) = lanes.iter_mut().enumerate().find(|(_, lane)| lane.in_events == id)?;
     lane.last = Instant::now();
@@ -167,5 +208,55 @@ fn note_event(lanes: &mut [Lane], event: &Published) -> Option<String> {
         Kind::CallEnded => lane.ended = true,
         _ => {}
     }
-    Some(format!("{{\"trace\":\"event\",\"call\":{},\"event\":{}}}", index + 1, event.json))
+    Some(index + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sidetone_events::{
+        Bus, CallId, CallRef, CallStarted, Direction, Narrator, NumberHasher, Parties, Timestamp,
+    };
+
+    use super::*;
+
+    /// 200.9 ms after a beginning at 1000.9 ms, which events call 1000 and 200: the message that it comes of was at
+    /// 1201.8 ms.
+    #[test]
+    fn an_event_stands_below_the_message_that_it_comes_of() {
+        let hasher = NumberHasher::with_random_salt().unwrap();
+        let began = Timestamp::from_unix_millis(1_000);
+        let parties = Parties { caller: "4420", callee: "4930" };
+        let call =
+            CallRef::new(&hasher, CallId::new(began, 1), "x@y", "carrier", Direction::Inbound, parties);
+        let bus = Bus::new();
+        let mut heard = bus.subscribe("test", 4, &[]);
+        let event =
+            Narrator::new(call, began).tell(Duration::from_micros(200_900), CallStarted { analysed: true });
+        bus.publish(event);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let event = runtime.block_on(heard.recv()).unwrap();
+        let at = event.event.time.unix_millis() * 1_000;
+        assert_eq!(at, 1_200_000);
+        let came = Instant::now();
+        let message = |at| Waiting { at, came, said: Said::Message(format!("{at}")) };
+        let mut waiting =
+            vec![Waiting { at, came, said: Said::Event(1, event) }, message(1_201_800), message(1_250_000)];
+        waiting.sort_by_key(Waiting::place);
+        let mut clock = 0;
+        let lines: Vec<String> = waiting
+            .iter()
+            .map(|waiting| {
+                clock = waiting.at.max(clock);
+                waiting.line(clock)
+            })
+            .collect();
+        assert_eq!((lines[0].as_str(), lines[2].as_str()), ("1201800\n", "1250000\n"));
+        assert!(
+            lines[1].starts_with("{\"trace\":\"event\",\"call\":1,\"unix_us\":1201800,\"event\":{"),
+            "{}",
+            lines[1]
+        );
+    }
 }

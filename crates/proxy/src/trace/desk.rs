@@ -103,8 +103,33 @@ impl Desk {
             Way::Out => "sent",
         };
         let sip_call_id = &shown.call_id;
-        let text = shown.text();
-        let text = text.trim_end().replace("\r\n", "\n    ");
-        tracing::debug!(target: TARGET, %call, %sip_call_id, side, peer, %remote, transport, "{way}\n    {text}");
+        let text = named(&shown.text(), call, sip_call_id);
+        tracing::debug!(target: TARGET, %call, %sip_call_id, side, peer, %remote, transport, "{way} call={call} sip_call_id={sip_call_id}{text}");
+    }
+}
+
+/// A message's lines, each with the names of its call in front: whoever looks for one call in the log finds all of it.
+fn named(text: &str, call: &str, sip_call_id: &str) -> String {
+    let lines = text.trim_end().lines().map(|line| format!("\n    {call} {sip_call_id} {line}"));
+    lines.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_line_of_a_message_names_its_call() {
+        let text = named("INVITE sip:x SIP/2.0\r\nCall-ID: a@b\r\n\r\nv=0\r\n", "01J", "a@b");
+        let lines: Vec<&str> = text.lines().skip(1).collect();
+        assert_eq!(
+            lines,
+            [
+                "    01J a@b INVITE sip:x SIP/2.0",
+                "    01J a@b Call-ID: a@b",
+                "    01J a@b ",
+                "    01J a@b v=0"
+            ]
+        );
     }
 }

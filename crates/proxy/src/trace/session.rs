@@ -29,7 +29,7 @@ pub(crate) struct Traced {
     /// When.
     pub(crate) time: Timestamp,
     /// The same since 1970, in microseconds: messages are often less than a millisecond apart.
-    unix_us: u64,
+    pub(crate) unix_us: u64,
     /// `in` or `out`, as seen from Sidetone.
     way: &'static str,
     /// `trunk` or `pbx`; absent where the address is none of a peer's.

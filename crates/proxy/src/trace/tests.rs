@@ -54,8 +54,10 @@ async fn the_next_calls_are_taken_up_and_no_more() {
     ] {
         tracer.received(at, &flow(), &bytes, || peer);
     }
+    tracer.settle();
     let to = Destination::from(flow());
     tracer.sent(at, &to, &response(486, "two", "INVITE"), carrier);
+    tracer.settle();
     let mut seen = Vec::new();
     for _ in 0..3 {
         let message = trace.next().await.unwrap();
@@ -95,6 +97,7 @@ async fn a_reader_that_does_not_read_loses_messages_and_is_told_so() {
     while given < MOST_UNREAD + 10 {
         let before = tracer.lost.load(Relaxed);
         tracer.received(Duration::from_secs(1), &flow(), &message, carrier);
+        tracer.settle();
         if tracer.lost.load(Relaxed) == before {
             given += 1;
         } else {
@@ -106,6 +109,7 @@ async fn a_reader_that_does_not_read_loses_messages_and_is_told_so() {
     while {
         let before = tracer.lost.load(Relaxed);
         tracer.received(Duration::from_secs(1), &flow(), &request("OPTIONS", "y", ";tag=2"), carrier);
+        tracer.settle();
         tracer.lost.load(Relaxed) != before
     } {}
     other.next().await.unwrap();
@@ -113,6 +117,7 @@ async fn a_reader_that_does_not_read_loses_messages_and_is_told_so() {
         trace.next().await.unwrap();
     }
     tracer.received(Duration::from_secs(2), &flow(), &message, carrier);
+    tracer.settle();
     let line = serde_json::to_value(trace.next().await.unwrap()).unwrap();
     assert_eq!(line["lost_before"], 10, "{line}");
 }

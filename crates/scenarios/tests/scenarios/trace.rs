@@ -90,12 +90,34 @@ fn the_next_call_is_drawn_and_captured_without_its_numbers() {
 
     // The log tells the same story: each line that concerns the call names it twice.
     let id = lines.iter().find_map(|line| line["event"]["call"]["id"].as_str()).unwrap();
-    for words in ["call started", "call answered", "call ended", "media agreed", "received\n"] {
+    for words in ["call started", "call answered", "call ended", "media agreed", " received call="] {
         assert!(log.contains(words), "no `{words}` in the log:\n{log}");
     }
+    let sip_call_id = lines.iter().find_map(|line| line["sip_call_id"].as_str()).unwrap();
     for line in log.lines().filter(|line| line.contains(id)) {
-        assert!(line.contains("sip_call_id="), "{line}");
+        assert!(line.contains(sip_call_id), "{line}");
     }
+    // A message's own lines too, of the first message and of the last: whoever looks for one id finds all of the call.
+    for message in
+        [" INVITE sip:", " Via: SIP/2.0/UDP", " v=0", " BYE sip:", " CSeq: 2 BYE", " SIP/2.0 200 OK"]
+    {
+        let said: Vec<&str> =
+            log.lines().filter(|line| line.starts_with("    ") && line.contains(message)).collect();
+        assert!(!said.is_empty(), "no `{message}` in the log");
+        for line in said {
+            assert!(line.contains(id) && line.contains(sip_call_id), "{line}");
+        }
+    }
+    assert!(!log.contains(&format!("call=- sip_call_id={sip_call_id}")), "{log}");
+    // What happens stands below the message that it comes of, and the clock never runs backwards.
+    let place = |words: &str| {
+        drawn.lines().position(|line| line.contains(words)).unwrap_or_else(|| panic!("{words}"))
+    };
+    assert!(place("* call in from") > place("─ INVITE "));
+    assert!(place("* answered") > place("200 OK ─"));
+    assert!(place("* ended: hangup") > place("─ BYE "));
+    let clock: Vec<f64> = drawn.lines().filter_map(|line| line.get(..8)?.trim().parse().ok()).collect();
+    assert!(clock.len() > 10 && clock.is_sorted(), "{drawn}");
     call.sidetone.finish();
 }
 
@@ -125,6 +147,15 @@ fn a_call_that_is_up_is_followed_from_now_on_and_one_that_is_not_is_refused() {
     call.talk("answered");
     let error = call.sidetone.try_command(&["trace", "no-such-call"]).unwrap_err();
     assert!(error.contains("no call no-such-call is up"), "{error}");
+    // Nor does it cost the capture of an earlier call, or leave an empty one.
+    let (old, new) = (call.sidetone.dir().join("old.pcap"), call.sidetone.dir().join("new.pcap"));
+    std::fs::write(&old, "precious").unwrap();
+    for capture in [&old, &new] {
+        let arguments = ["trace", "no-such-call", "--pcap", capture.to_str().unwrap()];
+        call.sidetone.try_command(&arguments).unwrap_err();
+    }
+    assert_eq!(std::fs::read_to_string(&old).unwrap(), "precious");
+    assert!(!new.exists());
     let calls = call.sidetone.command(&["calls", "--json"]);
     let id: Value = serde_json::from_str(&calls).unwrap();
     let id = id["id"].as_str().unwrap();

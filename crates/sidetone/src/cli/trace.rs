@@ -16,7 +16,7 @@ use sidetone_proxy::control::Request;
 use super::control::Running;
 use super::view::{Paint, width};
 use super::{Output, say, say_json};
-use capture::Capture;
+use capture::Place;
 use ladder::Ladder;
 
 /// Follow the signalling of a call, or of the next ones, until they are over. Numbers are hashed, keys left out.
@@ -40,8 +40,18 @@ pub(super) struct Trace {
 
 impl Trace {
     pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
-        // Before anything is asked, so that a file that can't be written costs no call.
-        let mut capture = self.pcap.as_deref().map(Capture::create).transpose()?;
+        // Before anything is asked, so that a file that can't be written costs no call; and nothing is done to it before a
+        // call is there, since an earlier capture may stand in it.
+        let mut place = self.pcap.as_deref().map(Place::find).transpose()?;
+        let followed = self.follow(output, &mut place);
+        if let Some(place) = place {
+            place.give_up();
+        }
+        followed.map(|()| ExitCode::SUCCESS)
+    }
+
+    fn follow(self, output: Output, place: &mut Option<Place>) -> anyhow::Result<()> {
+        let mut capture = None;
         let many = self.next.is_some_and(|next| next > 1);
         let mut ladder = Ladder::new(width(), Paint::detect(), many, self.messages);
         let request = Request::Trace { call: self.call.clone(), next: self.next.map(usize::from) };
@@ -49,6 +59,9 @@ impl Trace {
             let line = line?;
             if let Some(error) = line.get("error").and_then(Value::as_str) {
                 bail!("{error}");
+            }
+            if let Some(place) = place.take() {
+                capture = Some(place.begin()?);
             }
             if let Some(capture) = &mut capture {
                 capture.take(&line).context("the capture can't be written")?;
@@ -59,6 +72,6 @@ impl Trace {
                 ladder.take(&line).into_iter().for_each(say);
             }
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(())
     }
 }

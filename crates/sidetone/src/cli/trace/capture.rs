@@ -4,29 +4,59 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::Value;
 use sidetone_capture::pcap::Writer;
 
+/// A capture that is to be written: a file that can be, and that nothing has been done to yet.
+pub(super) struct Place {
+    path: PathBuf,
+    file: File,
+    /// It was not there before.
+    made: bool,
+}
+
+impl Place {
+    /// Opens the file, or makes it for its owner alone: who spoke with whom when is nobody else's business, hashed or not.
+    /// What stands in it stays until there is something to write.
+    pub(super) fn find(path: &Path) -> anyhow::Result<Self> {
+        let made = !path.exists();
+        let file = File::options().write(true).create(true).truncate(false).mode(0o600).open(path);
+        let file = file.with_context(|| format!("{} can't be written", path.display()))?;
+        Ok(Self { path: path.to_owned(), file, made })
+    }
+
+    /// Begins the capture, in place of what the file held.
+    pub(super) fn begin(self) -> anyhow::Result<Capture> {
+        let Self { path, file, .. } = self;
+        let begin = || {
+            // A pipe has no length.
+            if file.metadata()?.is_file() {
+                file.set_len(0)?;
+            }
+            let mut writer = Writer::new(BufWriter::new(file))?;
+            writer.flush()?;
+            Ok::<_, io::Error>(Capture(writer))
+        };
+        begin().with_context(|| format!("{} can't be written", path.display()))
+    }
+
+    /// Leaves no file behind that was not there before.
+    pub(super) fn give_up(self) {
+        if self.made {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
 /// A capture that is being written. Every message is a UDP datagram in it, whatever it travelled by: that is what all
 /// tools read without the rest of a TCP connection.
 pub(super) struct Capture(Writer<BufWriter<File>>);
 
 impl Capture {
-    /// Begins a file that only its owner may read: who spoke with whom when is nobody else's business, hashed or not.
-    pub(super) fn create(path: &Path) -> anyhow::Result<Self> {
-        let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path);
-        let file = file.with_context(|| format!("{} can't be written", path.display()))?;
-        let writer = Writer::new(BufWriter::new(file)).and_then(|mut writer| {
-            writer.flush()?;
-            Ok(writer)
-        });
-        Ok(Self(writer.with_context(|| format!("{} can't be written", path.display()))?))
-    }
-
     /// Takes a line of the trace; what is no message is passed over.
     pub(super) fn take(&mut self, line: &Value) -> io::Result<()> {
         let address = |key: &str| line.get(key).and_then(Value::as_str)?.parse::<SocketAddr>().ok();

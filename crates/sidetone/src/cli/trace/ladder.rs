@@ -239,7 +239,8 @@ impl Ladder {
         } else {
             words
         };
-        let at = millis(text(event, "time")).map(|at| at * 1_000);
+        let told = line.get("unix_us").and_then(Value::as_u64);
+        let at = told.or_else(|| millis(text(event, "time")).map(|at| at * 1_000));
         let front = self.front(line, at);
         let words = cut(&format!("* {words}"), self.width.saturating_sub(self.left()));
         let painted = match tone {
