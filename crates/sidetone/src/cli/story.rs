@@ -132,10 +132,13 @@ pub(super) fn words(event: &Value, upsets: &mut Upsets) -> (Tone, String) {
             let held = after(" after ", seconds(data, "held_ms"));
             (Tone::Plain, format!("resumed by {}{held}", text(data, "by")))
         }
-        "call.untappable" if text(data, "state") == "restored" => {
-            (Tone::Good, format!("can be heard again, was: {}", text(data, "reason")))
+        "call.untappable" if text(data, "state") == "restored" => (
+            Tone::Good,
+            format!("{} can be heard again, was: {}", whose_voice(data), untappable(text(data, "reason"))),
+        ),
+        "call.untappable" => {
+            (Tone::Bad, format!("{} can't be heard: {}", whose_voice(data), untappable(text(data, "reason"))))
         }
-        "call.untappable" => (Tone::Bad, format!("can't be heard: {}", text(data, "reason"))),
         "call.media" => media(data),
         "consent.changed" => {
             let erased = if data.get("erased") == Some(&Value::Bool(true)) { "; erased" } else { "" };
@@ -155,13 +158,45 @@ fn after(before: &str, what: Option<String>) -> String {
     what.map_or_else(String::new, |what| format!("{before}{what}"))
 }
 
+fn whose_voice(data: &Value) -> String {
+    data.get("leg")
+        .and_then(Value::as_str)
+        .map_or_else(|| "the stream".to_owned(), |leg| format!("the {leg}"))
+}
+
+/// Whose audio it is, where one leg's is meant.
+fn whose(data: &Value) -> String {
+    data.get("leg")
+        .and_then(Value::as_str)
+        .map_or_else(|| "either party".to_owned(), |leg| format!("the {leg}"))
+}
+
 fn media(data: &Value) -> (Tone, String) {
-    let leg = text(data, "leg");
+    let leg = whose(data);
     let silent = after(" for ", seconds(data, "silent_ms"));
     match (text(data, "problem"), text(data, "state")) {
-        ("one-way", "restored") => (Tone::Good, format!("audio from the {leg} again, missing{silent}")),
-        ("one-way", _) => (Tone::Bad, format!("no audio from the {leg}{silent}")),
-        (problem, state) => (Tone::Bad, format!("media {problem} {state}{silent}")),
+        ("one-way" | "timeout", "restored") => {
+            (Tone::Good, format!("audio from {leg} again, missing{silent}"))
+        }
+        ("one-way", _) => (Tone::Bad, format!("no audio from {leg}{silent}")),
+        ("rejected", "restored") => (Tone::Good, format!("audio from {leg} is taken again, was not{silent}")),
+        ("rejected", _) => {
+            (Tone::Bad, format!("no audio of {leg} is taken{silent}: wrong source (media.latching)"))
+        }
+        ("timeout", "kept") => (Tone::Plain, format!("silent{silent}; both still have the call, it goes on")),
+        ("timeout", _) => (Tone::Bad, format!("no audio from {leg}{silent}; both are asked")),
+        (problem, state) => (Tone::Bad, format!("media of {leg}: {problem} {state}{silent}")),
+    }
+}
+
+/// Why something can't be heard, in words.
+fn untappable(reason: &str) -> &str {
+    match reason {
+        "srtp" => "encrypted (SRTP)",
+        "dtls" => "encrypted (DTLS)",
+        "fax" => "a fax (T.38)",
+        "not-audio" => "not audio",
+        other => other,
     }
 }
 
@@ -271,7 +306,41 @@ mod tests {
             ("call.answered", json!({ "waited_ms": 1500 }), "answered after 1.5 s"),
             ("call.held", json!({ "by": "agent" }), "held by agent"),
             ("call.resumed", json!({ "by": "agent", "held_ms": 2000 }), "resumed by agent after 2.0 s"),
-            ("call.untappable", json!({ "stream": 0, "reason": "srtp" }), "can't be heard: srtp"),
+            (
+                "call.untappable",
+                json!({ "stream": 0, "reason": "srtp", "leg": null }),
+                "the stream can't be heard: encrypted (SRTP)",
+            ),
+            (
+                "call.untappable",
+                json!({ "stream": 0, "reason": "red", "leg": "customer", "state": "restored" }),
+                "the customer can be heard again, was: red",
+            ),
+            (
+                "call.media",
+                json!({ "problem": "rejected", "state": "lost", "leg": "customer", "silent_ms": 5000 }),
+                "no audio of the customer is taken for 5.0 s: wrong source (media.latching)",
+            ),
+            (
+                "call.media",
+                json!({ "problem": "rejected", "state": "restored", "leg": "customer", "silent_ms": 5000 }),
+                "audio from the customer is taken again, was not for 5.0 s",
+            ),
+            (
+                "call.media",
+                json!({ "problem": "timeout", "state": "lost", "leg": null, "silent_ms": 60000 }),
+                "no audio from either party for 60.0 s; both are asked",
+            ),
+            (
+                "call.media",
+                json!({ "problem": "timeout", "state": "kept", "leg": null, "silent_ms": 60000 }),
+                "silent for 60.0 s; both still have the call, it goes on",
+            ),
+            (
+                "call.media",
+                json!({ "problem": "timeout", "state": "restored", "leg": null, "silent_ms": 60000 }),
+                "audio from either party again, missing for 60.0 s",
+            ),
             (
                 "call.media",
                 json!({ "problem": "one-way", "state": "lost", "leg": "agent", "silent_ms": 3000 }),
