@@ -56,6 +56,17 @@ fn alerts_name_only_metrics_that_exist() {
         let probed = name == "sidetone_peer_up";
         assert!(probed || page.contains(&format!("# TYPE {name} ")), "{name} is no metric of Sidetone's");
     }
+    // Each refusal of a call is in the alert that tells of them, or is none of Sidetone's own making.
+    let alert = rules.lines().find(|line| line.contains("sidetone_refused_total")).unwrap();
+    let listed = alert.split("=~\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let listed: Vec<&str> = listed.split('|').collect();
+    let not_calls = ["stranger", "no_dialog", "no_relay", "merged", "connection", "draining"];
+    let reasons = page.lines().filter_map(|line| line.strip_prefix("sidetone_refused_total{reason=\""));
+    let reasons: Vec<&str> = reasons.filter_map(|rest| rest.split('"').next()).collect();
+    for reason in &reasons {
+        assert!(listed.contains(reason) != not_calls.contains(reason), "{reason}");
+    }
+    assert!(listed.iter().all(|reason| reasons.contains(reason)), "{listed:?} of {reasons:?}");
     sidetone.finish();
 }
 
