@@ -73,9 +73,6 @@ fn words(value: &str, write: impl Fn(&str) -> String) -> String {
     value.split_ascii_whitespace().map(write).collect::<Vec<_>>().join(" ")
 }
 
-/// What stands for a key: zeros, since a word that is no base64 has readers of captures give the whole body up.
-const NO_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-
 fn attribute(field: &Fields<'_>, value: &str) -> String {
     let (name, value) = value.split_once(':').map_or((value, None), |(name, value)| (name, Some(value)));
     let known = ATTRIBUTES.contains(&name.to_ascii_lowercase().as_str());
