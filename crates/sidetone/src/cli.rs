@@ -1,6 +1,7 @@
 //! The command line: one subject a file, every command with `--json`.
 
 mod analyze;
+mod calls;
 mod check;
 mod compliance;
 mod consent;
@@ -47,9 +48,9 @@ enum Command {
     /// Check a configuration file: what is wrong, where, and what to write instead.
     Check(check::Check),
     /// List the calls that are up.
-    Calls(control::Calls),
+    Calls(calls::Calls),
     /// Show one call, whole.
-    Call(control::Call),
+    Call(calls::Call),
     /// Follow events as they happen.
     Tail(control::Tail),
     /// Follow the signalling of a call as a ladder, and write it into a capture; redacted.

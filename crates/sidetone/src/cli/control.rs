@@ -1,5 +1,4 @@
-//! Commands that speak to the running process over its Unix socket: calls, call, tail, health, drain, reload, tell,
-//! announce.
+//! Commands that speak to the running process over its Unix socket: tail, health, drain, reload, tell, announce.
 
 mod health;
 
@@ -14,7 +13,6 @@ use serde_json::{Value, json};
 use sidetone_proxy::control::{Request, Toward};
 
 use super::story::Page;
-use super::view::clock;
 use super::{Output, say, say_json};
 pub(super) use health::Health;
 
@@ -100,102 +98,9 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or("-")
 }
 
-fn millis(value: &Value, key: &str) -> String {
-    let millis = value.get(key).and_then(Value::as_u64);
-    millis.map_or_else(|| "-".to_owned(), |millis| clock(std::time::Duration::from_millis(millis)))
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Calls {
-    #[command(flatten)]
-    running: Running,
-}
-
-impl Calls {
-    pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
-        let answer = self.running.ask_once(&Request::Calls)?;
-        let calls = answer.as_array().map(Vec::as_slice).unwrap_or_default();
-        if output.json {
-            for call in calls {
-                say_json(call)?;
-            }
-            return Ok(ExitCode::SUCCESS);
-        }
-        if calls.is_empty() {
-            say("no calls are up");
-            return Ok(ExitCode::SUCCESS);
-        }
-        say(format_args!(
-            "{:<26} {:<9} {:<9} {:>6}  {:<12} {:<12} {:<11} {:>7}",
-            "CALL", "DIRECTION", "PHASE", "AGE", "TRUNK", "PBX", "SOUNDS", "VALENCE"
-        ));
-        for call in calls {
-            let affect = call.get("affect").unwrap_or(&Value::Null);
-            let valence = affect.get("valence").and_then(Value::as_f64);
-            say(format_args!(
-                "{:<26} {:<9} {:<9} {:>6}  {:<12} {:<12} {:<11} {:>7}",
-                text(call, "id"),
-                text(call, "direction"),
-                text(call, "phase"),
-                millis(call, "age_ms"),
-                text(call, "trunk"),
-                text(call, "pbx"),
-                text(affect, "state"),
-                valence.map_or_else(|| "-".to_owned(), |valence| format!("{valence:+.2}")),
-            ));
-        }
-        Ok(ExitCode::SUCCESS)
-    }
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Call {
-    /// Sidetone's id of the call, or its SIP Call-ID.
-    id: String,
-    #[command(flatten)]
-    running: Running,
-}
-
-impl Call {
-    pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
-        let call = self.running.ask_once(&Request::Call { id: self.id.clone() })?;
-        if output.json {
-            say_json(&call)?;
-        } else {
-            tree(&call, 0);
-        }
-        Ok(ExitCode::SUCCESS)
-    }
-}
-
-/// Prints an object as an indented list.
-fn tree(value: &Value, depth: usize) {
-    let indent = "  ".repeat(depth);
-    let Some(object) = value.as_object() else { return };
-    for (key, value) in object {
-        let name = key.replace('_', " ");
-        match value {
-            Value::Object(inner) if inner.is_empty() => {}
-            Value::Object(_) => {
-                say(format_args!("{indent}{name}"));
-                tree(value, depth + 1);
-            }
-            Value::Array(list) if list.iter().all(Value::is_object) => {
-                for (number, item) in list.iter().enumerate() {
-                    say(format_args!("{indent}{name} {number}"));
-                    tree(item, depth + 1);
-                }
-            }
-            Value::String(text) => say(format_args!("{indent}{name:<28} {text}")),
-            Value::Null => say(format_args!("{indent}{name:<28} -")),
-            other => say(format_args!("{indent}{name:<28} {other}")),
-        }
-    }
-}
-
 #[derive(Debug, Args)]
 pub(super) struct Tail {
-    /// Only events of this call, until it ends: Sidetone's id or the SIP Call-ID.
+    /// Only events of this call, until it ends: Sidetone's id, its last letters (six or more), or the SIP Call-ID.
     #[arg(long)]
     call: Option<String>,
     #[command(flatten)]
@@ -295,7 +200,7 @@ impl Reload {
 
 #[derive(Debug, Args)]
 pub(super) struct Tell {
-    /// Sidetone's id of the call, or its SIP Call-ID.
+    /// Sidetone's id of the call, its last letters (six or more), or the SIP Call-ID.
     id: String,
     /// What it is about: consent, analysis, queue, agent, call-type, tier, language, party or customer.
     name: String,
@@ -320,7 +225,7 @@ impl Tell {
 
 #[derive(Debug, Args)]
 pub(super) struct Announce {
-    /// Sidetone's id of the call, or its SIP Call-ID.
+    /// Sidetone's id of the call, its last letters (six or more), or the SIP Call-ID.
     id: String,
     /// Which announcement: its name in the configuration, or notice or opt-in.
     name: String,

@@ -47,25 +47,24 @@ impl<'v> Subject<'v> {
         self.value.get(key).and_then(Value::as_u64).unwrap_or(0)
     }
 
-    /// A number that is always told.
+    /// A number that is always told. Of words for one and for many, `worker/workers`, those that suit it are taken.
     fn always(mut self, key: &str, words: &str) -> Self {
-        self.facts.push(format!("{} {words}", grouped(self.number(key))));
+        let number = self.number(key);
+        self.facts.push(format!("{} {}", grouped(number), worded(number, words)));
         self
     }
 
     /// A number that is told unless it is zero.
-    fn unless_none(mut self, key: &str, words: &str) -> Self {
-        if self.number(key) > 0 {
-            self.facts.push(format!("{} {words}", grouped(self.number(key))));
-        }
-        self
+    fn unless_none(self, key: &str, words: &str) -> Self {
+        if self.number(key) > 0 { self.always(key, words) } else { self }
     }
 
     /// Every number of an inner table that is not zero, with words around its name.
     fn each(mut self, key: &str, words: impl Fn(&str) -> String) -> Self {
         for (name, value) in self.value.get(key).and_then(Value::as_object).into_iter().flatten() {
             if let Some(number) = value.as_u64().filter(|number| *number > 0) {
-                self.facts.push(format!("{} {}", grouped(number), words(&name.replace('_', " "))));
+                let words = words(&name.replace('_', " "));
+                self.facts.push(format!("{} {}", grouped(number), worded(number, &words)));
             }
         }
         self
@@ -100,24 +99,24 @@ fn page(stats: &Value, width: usize, paint: Paint) -> Vec<String> {
         .unless_none("media_timeouts", "ended for want of media")
         .unless_none("ended_otherwise", "ended otherwise")
         .unless_none("one_way", "with one-way audio")
-        .unless_none("untappable", "streams that can't be heard")
+        .unless_none("untappable", "stream/streams that can't be heard")
         .unless_none("closed_overdue", "closed without their summary");
     tell("calls", calls.facts);
     tell("refused", Subject { value: stats, facts: Vec::new() }.each("refused", refusal).facts);
     tell("consent", consent(stats));
     let sip = Subject::of(stats, "sip")
-        .always("transactions", "transactions now")
-        .unless_none("dialogs", "dialogs held")
-        .unless_none("connections", "TCP connections")
+        .always("transactions", "transaction/transactions now")
+        .unless_none("dialogs", "dialog/dialogs held")
+        .unless_none("connections", "TCP connection/connections")
         .each("requests", |name| format!("{name} received"))
         .each("responses_in", |class| format!("{class} received"))
         .each("responses_out", |class| format!("{class} sent"))
-        .unless_none("retransmissions_in", "retransmissions received")
-        .unless_none("retransmissions_out", "retransmissions sent")
-        .unless_none("failovers", "failovers")
-        .unless_none("timeouts", "timeouts")
-        .unless_none("subscriptions", "subscriptions")
-        .unless_none("info_legs", "dialogs with INFO")
+        .unless_none("retransmissions_in", "retransmission/retransmissions received")
+        .unless_none("retransmissions_out", "retransmission/retransmissions sent")
+        .unless_none("failovers", "failover/failovers")
+        .unless_none("timeouts", "timeout/timeouts")
+        .unless_none("subscriptions", "subscription/subscriptions")
+        .unless_none("info_legs", "dialog/dialogs with INFO")
         .each("rejected", rejected);
     tell("SIP", sip.facts);
     tell("media", media(stats));
@@ -132,26 +131,28 @@ fn page(stats: &Value, width: usize, paint: Paint) -> Vec<String> {
         }),
     );
     if let Some(panics) = stats.get("task_panics").and_then(Value::as_u64).filter(|panics| *panics > 0) {
-        lines.push(paint.red(format!("{panics} tasks have panicked: see the log, and report it")));
+        let tasks = worded(panics, "task/tasks");
+        lines.push(paint.red(format!("{panics} {tasks} panicked: see the log, and report it")));
     }
     lines
 }
 
 fn refusal(reason: &str) -> String {
     match reason {
-        "stranger" => "requests or connections of strangers".to_owned(),
-        "full" => "calls beyond limits.calls".to_owned(),
-        "share" => "calls beyond their peer's share".to_owned(),
-        "unanswered" => "calls that no host answered".to_owned(),
-        "no dialog" => "requests in dialogs that are not held".to_owned(),
-        "no relay" => "requests to hosts of no peer".to_owned(),
-        "merged" => "requests that came twice, by two ways".to_owned(),
-        "rate" => "calls beyond limits.calls_per_second".to_owned(),
-        "draining" => "calls while draining".to_owned(),
-        "unroutable" => "requests without a host to go to".to_owned(),
-        "no ports" => "calls without media ports".to_owned(),
-        "bad sdp" => "calls with unreadable SDP".to_owned(),
-        other => format!("by {other}"),
+        "stranger" => "request or connection/requests or connections of strangers".to_owned(),
+        "full" => "call/calls beyond limits.calls".to_owned(),
+        "share" => "call/calls beyond a peer's share".to_owned(),
+        "unanswered" => "call/calls that no host answered".to_owned(),
+        "no dialog" => "request/requests in dialogs that are not held".to_owned(),
+        "no relay" => "request/requests to hosts of no peer".to_owned(),
+        "merged" => "request/requests that came twice, by two ways".to_owned(),
+        "rate" => "call/calls beyond limits.calls_per_second".to_owned(),
+        "draining" => "call/calls while draining".to_owned(),
+        "unroutable" => "request/requests without a host to go to".to_owned(),
+        "no ports" => "call/calls without media ports".to_owned(),
+        "bad sdp" => "call/calls with unreadable SDP".to_owned(),
+        "media address" => "call/calls with media aimed where it must not go".to_owned(),
+        other => format!("for {other}"),
     }
 }
 
@@ -159,28 +160,35 @@ fn rejected(reason: &str) -> String {
     match reason {
         "malformed dropped" => "malformed and dropped".to_owned(),
         "malformed answered" => "malformed and refused".to_owned(),
-        "refused" => "requests refused".to_owned(),
-        "loop" => "requests that went in a circle".to_owned(),
-        "overloaded" => "requests refused for want of room".to_owned(),
-        "answer withheld" => "answers withheld".to_owned(),
-        other => format!("{other}s"),
+        "refused" => "request/requests refused".to_owned(),
+        "loop" => "request/requests that went in a circle".to_owned(),
+        "overloaded" => "request/requests refused for want of room".to_owned(),
+        "answer withheld" => "answer/answers withheld".to_owned(),
+        other => match other.rsplit_once(' ') {
+            Some((front, last)) => format!("{front} {last}/{last}s"),
+            None => format!("{other}/{other}s"),
+        },
     }
 }
 
 fn consent(stats: &Value) -> Vec<String> {
     let totals = Subject::of(stats, "totals")
-        .unless_none("consents", "times given")
+        .unless_none("consents", "time/times given")
         .unless_none("opted_out", "opted out")
         .unless_none("declined", "not agreed")
-        .unless_none("announcements", "announcements")
-        .unless_none("announcement_failures", "announcements that failed")
-        .unless_none("tellings_unknown", "tellings without a meaning")
-        .unless_none("tellings_unplaced", "tellings of no one call")
-        .unless_none("receipts_lost", "receipts lost");
+        .unless_none("announcements", "announcement/announcements")
+        .unless_none("announcement_failures", "announcement/announcements that failed")
+        .unless_none("tellings_unknown", "telling/tellings without a meaning")
+        .unless_none("tellings_unplaced", "telling/tellings of no one call")
+        .unless_none("receipts_lost", "receipt/receipts lost");
     let mut facts = totals.facts;
     if let Some(receipts) = stats.get("receipts").and_then(Value::as_u64) {
-        facts.push(format!("{} receipts written", grouped(receipts)));
+        facts.push(format!("{} {} written", grouped(receipts), worded(receipts, "receipt/receipts")));
     }
+    let waiting = stats.get("receipts_waiting").and_then(Value::as_u64).filter(|waiting| *waiting > 0);
+    facts.extend(waiting.map(|waiting| {
+        format!("{} {} waiting for the disk", grouped(waiting), worded(waiting, "receipt/receipts"))
+    }));
     facts
 }
 
@@ -188,27 +196,24 @@ fn media(stats: &Value) -> Vec<String> {
     let media = Subject::of(stats, "media");
     let octets = media.number("octets");
     let mut media = media
-        .always("streams", "streams now")
-        .always("ports", "ports taken")
-        .always("packets", "packets forwarded");
+        .always("streams", "stream/streams now")
+        .always("ports", "port/ports taken")
+        .always("packets", "packet/packets forwarded");
     media.facts.push(bytes(octets));
     let media = media
         .unless_none("lost", "lost before they came")
-        .each("dropped", |reason| format!("dropped ({reason})"))
-        .unless_none("ports_exhausted", "times without a free port")
-        .unless_none("announced", "announcement packets")
-        .unless_none("held", "packets held back by announcements")
-        .unless_none("tap_dropped", "copies that analysis was too slow for")
-        .unless_none("one_way_streams", "one-way streams")
-        .unless_none("unwatched_sockets", "sockets that can't be watched")
-        .unless_none("reports_dropped", "reports dropped")
-        .unless_none("notices_lost", "notices lost");
+        .each("dropped", |reason| format!("packet/packets dropped ({reason})"))
+        .unless_none("ports_exhausted", "time/times without a free port")
+        .unless_none("announced", "announcement packet/packets")
+        .unless_none("held", "packet/packets held back by announcements")
+        .unless_none("tap_dropped", "copy/copies that analysis was too slow for")
+        .unless_none("one_way_streams", "one-way stream/streams")
+        .unless_none("unwatched_sockets", "socket/sockets that can't be watched")
+        .unless_none("reports_dropped", "report/reports dropped")
+        .unless_none("notices_lost", "notice/notices lost");
     let unled = Subject { value: stats, facts: Vec::new() };
-    media
-        .facts
-        .into_iter()
-        .chain(unled.each("unled", |reason| format!("SDP bodies not led ({reason})")).facts)
-        .collect()
+    let unled = unled.each("unled", |reason| format!("SDP body/bodies not led ({reason})"));
+    media.facts.into_iter().chain(unled.facts).collect()
 }
 
 fn analysis(stats: &Value) -> Vec<String> {
@@ -216,23 +221,23 @@ fn analysis(stats: &Value) -> Vec<String> {
     let seconds = |millis: u64| format!("{:.1} s", millis as f64 / 1000.0);
     let (heard, busy) = (analysis.number("model_ms"), analysis.number("busy_us") / 1000);
     let mut analysis = analysis
-        .always("workers", "workers")
-        .always("calls", "calls listened to")
-        .unless_none("packets", "packets heard")
-        .unless_none("shed", "packets shed")
-        .unless_none("estimates", "estimates");
+        .always("workers", "worker/workers")
+        .always("calls", "call/calls listened to")
+        .unless_none("packets", "packet/packets heard")
+        .unless_none("shed", "packet/packets shed")
+        .unless_none("estimates", "estimate/estimates");
     if heard > 0 {
-        analysis.facts.push(format!("{} of customers' speech judged", seconds(heard)));
+        analysis.facts.push(format!("{} of customers' audio listened to", seconds(heard)));
         analysis.facts.push(format!("{} of CPU", seconds(busy)));
     }
     let totals = Subject::of(stats, "totals")
-        .unless_none("alerts_raised", "alerts raised")
+        .unless_none("alerts_raised", "alert/alerts raised")
         .unless_none("alerts_calmed", "calmed")
-        .unless_none("affect_updates", "updates told");
+        .unless_none("affect_updates", "update/updates told");
     analysis.facts.extend(totals.facts);
     analysis
-        .unless_none("panics", "calls whose analysis broke")
-        .unless_none("abandoned", "calls given up for want of time")
+        .unless_none("panics", "call/calls whose analysis broke")
+        .unless_none("abandoned", "call/calls given up for want of time")
         .facts
 }
 
@@ -271,6 +276,16 @@ fn list(stats: &Value, key: &str, words: impl Fn(&Value) -> String) -> Vec<Strin
 
 fn text<'v>(value: &'v Value, key: &str) -> &'v str {
     value.get(key).and_then(Value::as_str).unwrap_or("-")
+}
+
+/// Of `worker/workers` and what follows, the word that suits the number.
+fn worded(number: u64, words: &str) -> String {
+    let suits = |word: &str| match word.split_once('/') {
+        Some((one, _)) if number == 1 => one.to_owned(),
+        Some((_, many)) => many.to_owned(),
+        None => word.to_owned(),
+    };
+    words.split(' ').map(suits).collect::<Vec<_>>().join(" ")
 }
 
 /// A number with its thousands apart.
@@ -321,7 +336,7 @@ mod tests {
         let stats = json!({
             "version": "0.1.0", "uptime_s": 7_384, "task_panics": 0, "draining": false, "calls": 3, "calls_in_book": 3,
             "totals": { "started": 12_345, "answered": 12_000, "hung_up": 11_900, "one_way": 0, "opted_out": 4 },
-            "refused": { "stranger": 7, "full": 0 },
+            "refused": { "stranger": 7, "full": 0, "media_address": 1 },
             "sip": {
                 "transactions": 9, "connections": 0, "requests": { "INVITE": 13_000, "MESSAGE": 0 },
                 "responses_in": { "2xx": 12_000 }, "responses_out": {}, "rejected": {}
@@ -339,11 +354,13 @@ mod tests {
             for said in [
                 "sidetone 0.1.0, up for 2 h 3 min, taking calls",
                 "calls 3 up, 12,345 started, 12,000 answered",
-                "refused 7 requests or connections of strangers",
+                "refused 1 call with media aimed where it must not go, 7 requests or connections of strangers",
+                "analysis 1 worker, 2 calls listened to",
+                "2 packets dropped (rejected source)",
                 "4 opted out",
                 "1,234,567 packets",
                 "212.3 MB",
-                "65.0 s of customers' speech",
+                "65.0 s of customers' audio",
                 "asterisk udp:10.0.0.5:5060 DOWN",
             ] {
                 assert!(text.contains(said), "no `{said}` in\n{text}");

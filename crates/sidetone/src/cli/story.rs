@@ -154,6 +154,15 @@ pub(super) fn words(event: &Value, upsets: &mut Upsets) -> (Tone, String) {
     }
 }
 
+/// The word that people are told for a state, the same wherever they look.
+pub(super) fn mood(state: &str) -> &str {
+    match state {
+        "positive" => "pleased",
+        "negative" => "displeased",
+        other => other,
+    }
+}
+
 fn after(before: &str, what: Option<String>) -> String {
     what.map_or_else(String::new, |what| format!("{before}{what}"))
 }
@@ -214,7 +223,7 @@ fn affect(data: &Value) -> (Tone, String) {
     let number = |key: &str| data.get(key).and_then(Value::as_f64).unwrap_or(0.0);
     let mut words = format!(
         "{:<10} valence {:+.2} arousal {:+.2} upset {:.2}",
-        text(data, "state"),
+        mood(text(data, "state")),
         number("valence"),
         number("arousal"),
         number("distress"),
