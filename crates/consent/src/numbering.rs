@@ -68,6 +68,10 @@ impl Numbering {
     /// Whether somebody who enters `text` can mean it: digits, no more than a number has (ITU-T E.164 §6: 15, and here
     /// the prefixes before them), or a name that is written as one, in a SIP URI.
     pub(crate) fn is_meant(&self, text: &str) -> bool {
+        // An option that was mistyped, `-5`: no number begins so.
+        if text.trim_start().starts_with('-') {
+            return false;
+        }
         match self.written(text) {
             Written::Withheld => false,
             Written::International(digits) => (4..=15).contains(&digits.len()),

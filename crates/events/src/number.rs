@@ -70,7 +70,7 @@ pub struct NumberHasher {
 pub enum NumberHasherError {
     /// The configured salt can't be used.
     #[error("number_salt: {0}")]
-    Salt(#[from] SecretError),
+    Salt(SecretError),
     /// The system gives no random numbers.
     #[error("no random salt can be had: {0}")]
     NoRandom(getrandom::Error),
@@ -82,7 +82,7 @@ impl NumberHasher {
     /// # Errors
     /// When the salt can't be read or has less than 16 bytes.
     pub fn salted(salt: &Secret) -> Result<Self, NumberHasherError> {
-        Ok(Self::keyed(salt.reveal(LEAST_SALT)?.bytes()))
+        Ok(Self::keyed(salt.reveal(LEAST_SALT).map_err(NumberHasherError::Salt)?.bytes()))
     }
 
     /// Hashes with a salt that nobody knows and that is gone with the process: calls of one number can be told to be

@@ -60,7 +60,7 @@ pub(crate) async fn start(
     let idle = IDLE_AFTER.max(heartbeat.saturating_mul(2));
     let router = router(token, shared).merge(events);
     // Around all of it, so that every error has the one shape.
-    let router = router.fallback(problem::no_such_path).layer(map_response(problem::shaped));
+    let router = problem::around(router);
     // A connection that waits for its next request would hold a place: whoever has been answered is let go.
     let router = router.layer(map_response(|mut response: Response| async {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

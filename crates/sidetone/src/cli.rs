@@ -147,3 +147,48 @@ pub(crate) fn say_json(value: &impl Serialize) -> anyhow::Result<()> {
     say(serde_json::to_string(value)?);
     Ok(())
 }
+
+/// An error on standard error: a line, or with `--json` an object.
+pub(crate) fn complain(json: bool, error: &str) {
+    on_standard_error(json, "error", error);
+}
+
+/// Something that is no error and is to be known, on standard error: a line, or with `--json` an object.
+pub(crate) fn remark(json: bool, note: &str) {
+    on_standard_error(json, "note", note);
+}
+
+fn on_standard_error(json: bool, key: &str, text: &str) {
+    if json {
+        eprintln!("{}", serde_json::json!({ key: text }));
+    } else {
+        eprintln!("sidetone: {text}");
+    }
+}
+
+/// An error with its causes. A cause that the words before it end in is not said twice.
+pub(crate) fn causes(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |mut said, cause| {
+        let cause = cause.to_string();
+        if !said.ends_with(&cause) {
+            if !said.is_empty() {
+                said.push_str(": ");
+            }
+            said.push_str(&cause);
+        }
+        said
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cause_is_said_twice() {
+        let error = anyhow::Error::msg("a secret holds at least 16 bytes");
+        let error = error.context("number_salt: a secret holds at least 16 bytes").context("x.toml");
+        assert_eq!(causes(&error), "x.toml: number_salt: a secret holds at least 16 bytes");
+        assert_eq!(causes(&anyhow::Error::msg("is empty")), "is empty");
+    }
+}

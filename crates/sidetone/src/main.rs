@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use cli::{causes, complain};
+
 fn main() -> ExitCode {
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
@@ -19,18 +21,9 @@ fn main() -> ExitCode {
     match cli.run() {
         Ok(code) => code,
         Err(error) => {
-            complain(json, &format!("{error:#}"));
+            complain(json, &causes(&error));
             ExitCode::FAILURE
         }
-    }
-}
-
-/// An error on standard error: a line, or with `--json` an object.
-fn complain(json: bool, error: &str) {
-    if json {
-        eprintln!("{}", serde_json::json!({ "error": error }));
-    } else {
-        eprintln!("sidetone: {error}");
     }
 }
 

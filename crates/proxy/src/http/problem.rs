@@ -3,10 +3,11 @@
 //! Only what is no HTTP at all (a malformed request line, headers beyond the library's limits) is answered without a body,
 //! by hyper itself.
 
-use axum::Json;
 use axum::body::to_bytes;
 use axum::http::{StatusCode, header};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
 use serde::Serialize;
 
 /// Most bytes of a text that are kept: what axum writes of a request that it can't read is one line.
@@ -26,12 +27,20 @@ pub(super) fn problem(status: StatusCode, error: impl Into<String>) -> Response 
 }
 
 /// What is served at no path of ours.
-pub(super) async fn no_such_path() -> Response {
+async fn no_such_path() -> Response {
     problem(StatusCode::NOT_FOUND, "no such path; /openapi.json lists those that there are")
 }
 
+/// Serves these paths, and gives every error of theirs and of any other path its shape.
+///
+/// What a path takes instead (Allow) axum writes on the answer of a path's own layers, so the shape is given outside of
+/// them.
+pub(super) fn around(paths: Router) -> Router {
+    Router::new().fallback_service(paths.fallback(no_such_path)).layer(map_response(shaped))
+}
+
 /// Gives an error its shape where axum or the event stream has written a line of text, or nothing.
-pub(super) async fn shaped(response: Response) -> Response {
+async fn shaped(response: Response) -> Response {
     let status = response.status();
     let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|it| it == "application/json");
     if !(status.is_client_error() || status.is_server_error()) || is_json {

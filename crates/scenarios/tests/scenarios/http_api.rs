@@ -155,6 +155,7 @@ fn every_path_answers_as_it_is_documented() {
         let to = path.replace("{id}", "x");
         let answer = ask(&net, "DELETE", &to, &[token, json], "");
         assert_eq!(answer.status, 405, "{path}: {answer:?}");
+        assert!(answer.body.contains("this path takes "), "{path}: {answer:?}");
         documented(&document, path, "DELETE", &answer);
         // The methods are those of the document; HEAD goes with GET.
         let allowed = answer.header("Allow").unwrap().to_lowercase();

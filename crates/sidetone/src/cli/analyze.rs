@@ -20,10 +20,10 @@ use sidetone_capture::Kind;
 use sidetone_capture::audio::Defect;
 use sidetone_capture::calls::Customer;
 use sidetone_emotion::model::Model;
-use sidetone_events::{NumberHasher, Secret};
+use sidetone_events::{NumberHasher, NumberHasherError, Secret};
 
 use super::story::Page;
-use super::{Output, model, say, say_json};
+use super::{Output, causes, complain, model, remark, say, say_json};
 use inputs::Input;
 use outcome::Outcome;
 use replay::{Heard, Roles};
@@ -36,8 +36,8 @@ pub(super) struct Analyze {
     /// RTP); folders with such files; - for standard input.
     #[arg(required = true, value_name = "FILES")]
     files: Vec<PathBuf>,
-    /// Who the customer is: caller, callee, or the address that their audio comes from (10.1.2.3 or 10.1.2.3:4000). In a
-    /// stereo file the caller is on the left, the callee on the right. By default it is who placed the call; where a
+    /// Who the customer is: caller or left, callee or right, or the address that their audio comes from (10.1.2.3 or
+    /// 10.1.2.3:4000). In a stereo file the caller is on the left, the callee on the right. By default it is who placed the call; where a
     /// capture doesn't show that (no INVITE) or contradicts it (both legs of a dialler, transfers), nobody is judged
     /// until this says.
     #[arg(long, value_name = "PARTY")]
@@ -77,8 +77,11 @@ impl Analyze {
             None => Model::embedded()?,
         };
         let hasher = match &self.salt {
-            Some(salt) => NumberHasher::salted(&Secret::new(salt.as_str())),
-            None => NumberHasher::with_random_salt(),
+            Some(salt) => NumberHasher::salted(&Secret::new(salt.as_str())).map_err(|error| match error {
+                NumberHasherError::Salt(why) => anyhow::anyhow!("--salt (or SIDETONE_NUMBER_SALT): {why}"),
+                other => other.into(),
+            }),
+            None => NumberHasher::with_random_salt().map_err(Into::into),
         }?;
         if let Some(folder) = &self.plots {
             std::fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))?;
@@ -86,27 +89,26 @@ impl Analyze {
         let bench = Bench { customer: self.customer, model, hasher, formats: self.codecs.clone() };
         let mut report = Report { names: Names::default(), rows: Vec::new(), passed_over: 0, read: 0 };
         let mut worst = Outcome::Whole;
+        let json = output.json;
         for input in inputs::gather(&self.files) {
             let outcome = match input {
                 Ok(input) => self.one(&input, &bench, &mut report, output).unwrap_or_else(|error| {
-                    eprintln!("sidetone: {}: {error:#}", input.name());
+                    complain(json, &format!("{}: {}", input.name(), causes(&error)));
                     Outcome::Unread
                 }),
                 Err(reason) => {
-                    eprintln!("sidetone: {reason}");
+                    complain(json, &reason);
                     Outcome::Unread
                 }
             };
             worst = worst.min(outcome);
         }
         if report.passed_over > 0 {
-            eprintln!(
-                "sidetone: files in folders that are no recordings, and passed over: {}",
-                report.passed_over
-            );
+            let passed_over = report.passed_over;
+            remark(json, &format!("files in folders that are no recordings, and passed over: {passed_over}"));
         }
         if report.read == 0 && worst == Outcome::Whole {
-            eprintln!("sidetone: no recording is there to be analysed");
+            complain(json, "no recording is there to be analysed");
             worst = Outcome::Nothing;
         }
         if !output.json && (self.table || report.rows.len() > 1) {
@@ -138,14 +140,15 @@ impl Analyze {
         }
         report.read += 1;
         let name = input.name();
-        let note = |text: &dyn std::fmt::Display| eprintln!("sidetone: {name}: {text}");
+        let note = |text: &dyn std::fmt::Display| remark(output.json, &format!("{name}: {text}"));
+        let wrong = |text: &dyn std::fmt::Display| complain(output.json, &format!("{name}: {text}"));
         let file = BufReader::new(file);
         let (calls, damaged) = match kind {
             Kind::Audio(container) => {
                 let (heard, defect) = audio::analyse(input, container, file, bench)?;
                 bar.finish_and_clear();
                 if let Some(defect) = &defect {
-                    note(defect);
+                    wrong(defect);
                 }
                 (Vec::from_iter(heard), defect.is_some_and(|defect| defect != Defect::Size))
             }
@@ -156,7 +159,7 @@ impl Analyze {
                 (found.calls, found.damaged)
             }
             Kind::Empty => {
-                note(&"is empty");
+                wrong(&"is empty");
                 return Ok(Outcome::Nothing);
             }
             Kind::Other(Some((what, remedy))) => anyhow::bail!("is {what}, which isn't read; {remedy}"),
@@ -170,7 +173,7 @@ impl Analyze {
         }
         let mut outcome = if damaged { Outcome::Damaged } else { Outcome::Whole };
         if calls.is_empty() {
-            note(
+            wrong(
                 &"holds nothing to analyse: no audio, no SIP with RTP, and no RTP of a known payload type (name others with --codec)",
             );
         }
@@ -189,7 +192,7 @@ impl Analyze {
                 0 => String::new(),
                 more => format!("; the same holds of {more} more calls here"),
             };
-            note(&format_args!(
+            wrong(&format_args!(
                 "it isn't known who the customer is{why}, so nobody is judged: say {remedy}{more}"
             ));
             outcome = outcome.min(Outcome::NobodyJudged);

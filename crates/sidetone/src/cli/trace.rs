@@ -21,9 +21,9 @@ use ladder::Ladder;
 
 /// Follow the signalling of a call, or of the next ones, until they are over. Numbers are hashed, keys left out.
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("which").args(["call", "next"]).required(true))]
 pub(super) struct Trace {
     /// A call that is up: Sidetone's id, the end of it, or the SIP Call-ID. What came before is not shown.
-    #[arg(required_unless_present = "next", conflicts_with = "next")]
     call: Option<String>,
     /// The next so many calls that begin, those that are refused included.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]

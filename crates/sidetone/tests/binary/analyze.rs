@@ -163,6 +163,80 @@ fn in_bare_audio_nobody_is_judged_until_the_customer_is_named() {
     assert_ne!(judged("10.1.1.10"), judged("10.2.2.20"));
 }
 
+/// Both legs of a conversation that a dialler has placed, the customer's first.
+fn diallers_capture(to: &Path) {
+    let read = |path: &str| -> Vec<i16> {
+        hound::WavReader::open(repository(path)).unwrap().samples().map(Result::unwrap).take(80_000).collect()
+    };
+    let (customer, agent) = (read("demo/caller.wav"), read("demo/agent.wav"));
+    let start = Duration::from_secs(1_700_000_000);
+    let mut writer = Writer::new(Vec::new()).unwrap();
+    let mut write = |at: Duration, src: &str, dst: &str, payload: &[u8]| {
+        writer.udp(start + at, src.parse().unwrap(), dst.parse().unwrap(), payload).unwrap();
+    };
+    let sdp = |ip: &str, port: u16| {
+        format!("v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n")
+    };
+    for (leg, ip, port, ours) in [(0_u64, "10.1.1.10", 4000, 7002), (1, "10.2.2.20", 6000, 7000)] {
+        let message = |start: &str, tag: &str, method: &str, sdp: &str| {
+            let length = sdp.len();
+            format!(
+                "{start}\r\nVia: SIP/2.0/UDP 10.3.3.3;branch=z9hG4bK{leg}{method}\r\nFrom: <sip:pbx@10.3.3.3>;tag=p{leg}\r\n\
+                 To: <sip:9@{ip}>{tag}\r\nCall-ID: {leg}@p\r\nCSeq: 1 {method}\r\nMax-Forwards: 70\r\n\
+                 Content-Type: application/sdp\r\nContent-Length: {length}\r\n\r\n{sdp}"
+            )
+        };
+        let (pbx, phone) = ("10.3.3.3:5060", format!("{ip}:5060"));
+        let at = |ms| Duration::from_millis(100 * leg + ms);
+        let invite = message(&format!("INVITE sip:9@{ip} SIP/2.0"), "", "INVITE", &sdp("10.3.3.3", ours));
+        let answer = message("SIP/2.0 200 OK", ";tag=q", "INVITE", &sdp(ip, port));
+        write(at(0), pbx, &phone, invite.as_bytes());
+        write(at(20), &phone, pbx, answer.as_bytes());
+        write(
+            at(40),
+            pbx,
+            &phone,
+            message(&format!("ACK sip:9@{ip} SIP/2.0"), ";tag=q", "ACK", "").as_bytes(),
+        );
+    }
+    for n in 0..500_u16 {
+        for (ssrc, (voice, src, dst)) in (1_u32..).zip([
+            (&customer, "10.1.1.10:4000", "10.3.3.3:7002"),
+            (&customer, "10.3.3.3:7000", "10.2.2.20:6000"),
+            (&agent, "10.2.2.20:6000", "10.3.3.3:7000"),
+            (&agent, "10.3.3.3:7002", "10.1.1.10:4000"),
+        ]) {
+            let mut packet = vec![0x80, 0];
+            packet.extend(n.to_be_bytes());
+            packet.extend((u32::from(n) * 160).to_be_bytes());
+            packet.extend(ssrc.to_be_bytes());
+            let samples = &voice[usize::from(n) * 160..][..160];
+            packet.extend(samples.iter().map(|sample| sidetone_codec::g711::to_ulaw(*sample)));
+            write(Duration::from_millis(500 + u64::from(n) * 20), src, dst, &packet);
+        }
+    }
+    std::fs::write(to, writer.into_inner()).unwrap();
+}
+
+#[test]
+fn of_a_diallers_two_legs_nobody_is_judged_until_an_address_names_the_customer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dialler.pcap");
+    diallers_capture(&path);
+    let path = path.to_string_lossy();
+    let (status, out, error) = text(&sidetone(&["analyze", &path]));
+    assert_eq!(status, Some(6), "{out}{error}");
+    assert!(out.contains("nobody judged") && out.contains("who placed the call is no answer"), "{out}");
+    assert!(error.contains("10.1.1.10:4000") && error.contains("10.2.2.20:6000"), "{error}");
+    assert!(!out.contains("estimates"), "{out}");
+    let speech = |customer: &str| {
+        let events = json_lines(&["analyze", "--json", "--customer", customer, &path]);
+        events.last().unwrap()["data"]["summary"]["conduct"]["customer"]["talk_ms"].as_u64().unwrap()
+    };
+    let (customer, agent) = (speech("10.1.1.10:4000"), speech("10.2.2.20"));
+    assert!(customer > 0 && agent > 0 && customer != agent, "{customer} {agent}");
+}
+
 #[test]
 fn of_one_channel_no_agent_is_made_up() {
     let events = json_lines(&["analyze", "--json", &repository("demo/caller.wav")]);
@@ -222,6 +296,7 @@ fn folders_and_standard_input_are_recordings_too() {
     child.stdin.take().unwrap().write_all(&wav).unwrap();
     let (status, out, error) = text(&child.wait_with_output().unwrap());
     assert_eq!((status, out.starts_with("standard input\n")), (Some(0), true), "{out}{error}");
+    assert!(!out.contains("1970-"), "{out}");
 }
 
 #[test]

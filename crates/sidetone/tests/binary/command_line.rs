@@ -74,3 +74,28 @@ fn the_embedded_model_states_what_it_is() {
     assert!(info["parameters"].as_u64().unwrap() <= 4_000_000);
     assert!(!info["meta"]["held_out"].as_array().unwrap().is_empty());
 }
+
+#[test]
+fn an_error_says_each_cause_once_and_is_json_where_that_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("text.wav");
+    std::fs::write(&text, "hello").unwrap();
+    let said = |arguments: &[&str]| String::from_utf8(sidetone(arguments).stderr).unwrap();
+    let salt = said(&["analyze", "--salt", "short", &text.to_string_lossy()]);
+    assert!(salt.contains("--salt") && salt.matches("at least 16 bytes").count() == 1, "{salt}");
+    let unread = said(&["--json", "analyze", &text.to_string_lossy()]);
+    let unread: serde_json::Value = serde_json::from_str(unread.trim_end()).unwrap();
+    assert!(unread["error"].as_str().unwrap().contains("neither audio"), "{unread}");
+}
+
+#[test]
+fn help_names_every_way_to_say_which_call() {
+    for command in ["call", "tell", "announce"] {
+        let help = stdout(&[command, "--help"]);
+        assert!(help.contains("last letters"), "{command}: {help}");
+    }
+    let trace = String::from_utf8(sidetone(&["trace"]).stderr).unwrap();
+    assert!(trace.contains("--next"), "{trace}");
+    let both = String::from_utf8(sidetone(&["trace", "abcdef", "--next", "1"]).stderr).unwrap();
+    assert!(both.contains("cannot be used with"), "{both}");
+}

@@ -171,3 +171,14 @@ fn the_report_can_be_had_as_a_page() {
     let nowhere = sidetone(&["compliance", "report", "--html", "/nonexistent/r.html", "--config", &config]);
     assert!(!nowhere.status.success());
 }
+
+#[test]
+fn what_looks_like_an_option_is_no_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("list");
+    for slip in ["-5", "-49301234567", " -5"] {
+        let output = sidetone(&["consent", "exclude", slip, "--list", &list.to_string_lossy()]);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && !list.exists(), "{slip}: {error}");
+    }
+}

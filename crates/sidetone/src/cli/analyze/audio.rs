@@ -57,9 +57,7 @@ pub(super) fn analyse(
         .map(|face| Ok((*face, AnalysisBand::new(format.rate, 1)?, Vec::new())))
         .collect::<anyhow::Result<Vec<_>>>()?;
     // A recording tells nothing of when it was made but the file's own date.
-    let modified =
-        input.path().and_then(|path| std::fs::metadata(path).ok()?.modified().ok()).unwrap_or(UNIX_EPOCH);
-    let unix = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let unix = input.modified().duration_since(UNIX_EPOCH).unwrap_or_default();
     let began = Timestamp::from_unix_millis(u64::try_from(unix.as_millis()).unwrap_or(0));
     let name = input.path().and_then(|path| path.file_name()).unwrap_or_default().to_string_lossy();
     let told = Told {

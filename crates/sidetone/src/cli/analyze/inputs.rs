@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::Context;
 use sidetone_capture::{Kind, Opened, open};
@@ -36,6 +37,13 @@ impl Input {
             Self::File(path) | Self::Found(path) => Some(path),
             Self::Standard => None,
         }
+    }
+
+    /// When it was made, as far as that is known: a file's own date. What comes by a pipe has none but now.
+    pub(super) fn modified(&self) -> SystemTime {
+        let path = self.path().unwrap_or(Path::new("/dev/stdin"));
+        let file = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file);
+        file.and_then(|file| file.modified().ok()).unwrap_or_else(SystemTime::now)
     }
 
     /// Opens it, counting on `wrap` what is read; gives also how long it is, if that is known.
