@@ -339,7 +339,7 @@ impl Calls {
             CallFact::Held { key, by, at } => {
                 if let Some(entry) = inner.calls.get_mut(&key) {
                     entry.hold(by, at);
-                    tracing::info!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, by = by.as_str(), "call held");
+                    tracing::info!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, by = words::party(by), "call held");
                     self.order(entry, Work::Held(key, by, at));
                     self.bus.publish(entry.tell(at, CallHeld { by: leg(by) }));
                 }
@@ -347,7 +347,7 @@ impl Calls {
             CallFact::Resumed { key, by, at } => {
                 if let Some(entry) = inner.calls.get_mut(&key) {
                     let held = entry.resume(by, at);
-                    tracing::info!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, by = by.as_str(), "call resumed");
+                    tracing::info!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, by = words::party(by), "call resumed");
                     self.order(entry, Work::Resumed(key, by, at));
                     self.bus.publish(entry.tell(at, CallResumed { by: leg(by), held }));
                 }
@@ -356,10 +356,11 @@ impl Calls {
                 if let Some(entry) = inner.calls.get_mut(&key) {
                     inner.counters.untappable += 1;
                     let (call, sip_call_id) = (entry.call().id, &entry.call().sip_call_id);
+                    let told = words::word(&words::untappable(reason));
                     if reason.goes_around() {
-                        tracing::warn!(%call, %sip_call_id, stream, %reason, "a stream can't be heard, and may go past Sidetone");
+                        tracing::warn!(%call, %sip_call_id, stream, reason = told, "a stream can't be heard, and may go past Sidetone");
                     } else {
-                        tracing::info!(%call, %sip_call_id, stream, %reason, "a stream is relayed but can't be heard");
+                        tracing::info!(%call, %sip_call_id, stream, reason = told, "a stream is relayed but can't be heard");
                     }
                     let stream = u32::try_from(stream).unwrap_or(u32::MAX);
                     let (reason, state) = (words::untappable(reason), MediaState::Lost);
@@ -370,7 +371,7 @@ impl Calls {
             CallFact::Misaimed { key, by } => {
                 inner.counters.misaimed += 1;
                 if let Some(entry) = inner.calls.get(&key) {
-                    let (call, by) = (entry.call().id, by.as_str());
+                    let (call, by) = (entry.call().id, words::party(by));
                     tracing::warn!(%call, by, "an answer aims media at this host, multicast or nobody: none is sent there");
                 }
             }
@@ -477,7 +478,7 @@ impl Calls {
         let mut entry = Entry::new(key, call, began, sip_call_id, pbx, at, consent);
         inner.counters.started += 1;
         let policy = entry.consent.machine.terms().policy;
-        tracing::info!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, %trunk, pbx = entry.pbx(), ?direction, ?policy, "call started");
+        tracing::info!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, %trunk, pbx = entry.pbx(), direction = words::word(&direction), policy = words::word(&policy), "call started");
         let analysed = policy == Policy::GivenUpstream && !listed;
         self.bus.publish(entry.tell(at, CallStarted { analysed }));
         inner.enter(key, entry);
@@ -578,21 +579,21 @@ impl Calls {
                     match change {
                         Change::OneWay { silent, .. } => {
                             inner.counters.one_way += 1;
-                            tracing::warn!(%call, %sip_call_id, silent = silent.as_str(), "one-way audio: nothing comes from this side");
+                            tracing::warn!(%call, %sip_call_id, leg = words::party(silent), "one-way audio: nothing comes from this side");
                         }
                         Change::Restored { silent, .. } => {
-                            tracing::info!(%call, %sip_call_id, silent = silent.as_str(), "audio comes from this side again");
+                            tracing::info!(%call, %sip_call_id, leg = words::party(silent), "audio comes from this side again");
                         }
                         Change::Rejected { face, from, .. } => {
                             inner.counters.one_way += 1;
                             let source = from.map(|ip| ip.to_string()).unwrap_or_default();
                             tracing::warn!(
-                                %call, %sip_call_id, side = face.as_str(), source,
+                                %call, %sip_call_id, leg = words::party(face), source,
                                 "one-way audio: all that comes from this side is rejected, since neither its SDP nor its signalling names this source; see `media.latching`"
                             );
                         }
                         Change::Admitted { face, .. } => {
-                            tracing::info!(%call, %sip_call_id, side = face.as_str(), "what comes from this side is let in again");
+                            tracing::info!(%call, %sip_call_id, leg = words::party(face), "what comes from this side is let in again");
                         }
                         Change::TimedOut { for_, again } => {
                             fallen_silent.push(key);
@@ -632,8 +633,8 @@ impl Calls {
         let sip_call_id = &entry.call().sip_call_id;
         match judged {
             Judged::Gone { face, status } => {
-                let (side, status) = (face.as_str(), status.unwrap_or_default());
-                tracing::warn!(%call, %sip_call_id, silent_s, side, status, "no media, and this side has no such call any more (status 0: it is silent): both sides are sent BYE, the ports are released");
+                let (leg, status) = (words::party(face), status.unwrap_or_default());
+                tracing::warn!(%call, %sip_call_id, silent_s, leg, status, "no media, and this side has no such call any more (status 0: it is silent): both sides are sent BYE, the ports are released");
                 return true;
             }
             Judged::Alive => {
@@ -699,12 +700,12 @@ impl Calls {
             Outcome::Key(key, digit, medium) => self.key_pressed(inner, key, digit, medium),
             Outcome::Audible(key, stream, face, Audible { restored, reason }) => {
                 let Some(entry) = inner.calls.get_mut(&key).filter(|entry| !entry.is_over()) else { return };
-                let (call, side, reason) = (entry.call().id, face.as_str(), words::inaudible(reason));
+                let (call, party, reason) = (entry.call().id, words::party(face), words::inaudible(reason));
                 if restored {
-                    tracing::info!(%call, stream, side, "there is sound in what comes from this side again");
+                    tracing::info!(%call, stream, leg = party, "there is sound in what comes from this side again");
                 } else {
                     inner.counters.untappable += 1;
-                    tracing::warn!(%call, stream, side, ?reason, "packets come from this side, and no sound can be made of them");
+                    tracing::warn!(%call, stream, leg = party, reason = words::word(&reason), "packets come from this side, and no sound can be made of them");
                 }
                 let state = if restored { MediaState::Restored } else { MediaState::Lost };
                 let stream = u32::try_from(stream).unwrap_or(u32::MAX);
@@ -750,7 +751,7 @@ impl Calls {
             _ => &mut counters.ended_otherwise,
         };
         *counter += 1;
-        let cause = entry.cause().map_or("", Cause::as_str);
+        let cause = entry.cause().map_or_else(String::new, |cause| words::word(&words::cause(cause)));
         let (by, status) = entry.ended_by();
         let talked_ms = entry.talked().map(|talked| talked.as_millis());
         let (call, sip_call_id) = (entry.call().id, &entry.call().sip_call_id);

@@ -1,6 +1,20 @@
 //! The SIP core's words in those of the event schema.
 
-use sidetone_sip::anchor;
+use serde::Serialize;
+use sidetone_sip::{Face, anchor};
+
+use crate::analysis::leg;
+
+/// The word that events have for something, for the log: one fact has one name wherever it is told.
+pub(crate) fn word(of: &impl Serialize) -> String {
+    // Whatever is no word in events has none here.
+    serde_json::to_value(of).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// A side's party, as events name it.
+pub(crate) fn party(face: Face) -> String {
+    word(&leg(face))
+}
 
 /// How a call ended.
 #[must_use]
@@ -9,7 +23,8 @@ pub const fn cause(cause: anchor::Cause) -> sidetone_events::Cause {
     match cause {
         anchor::Cause::Bye => Told::Hangup,
         anchor::Cause::Cancelled => Told::Cancelled,
-        anchor::Cause::Rejected => Told::Rejected,
+        // A refusal of our own has no party in `by`.
+        anchor::Cause::Rejected | anchor::Cause::Refused => Told::Rejected,
         anchor::Cause::Unreachable => Told::NoAnswer,
         anchor::Cause::MediaTimeout => Told::MediaTimeout,
         anchor::Cause::Operator => Told::Terminated,
@@ -41,5 +56,44 @@ pub const fn untappable(reason: anchor::Untappable) -> sidetone_events::Untappab
         anchor::Untappable::NotRelayed | anchor::Untappable::EarlySession => Told::NotRelayed,
         anchor::Untappable::UnknownCodec => Told::UnknownCodec,
         anchor::Untappable::Sealed | anchor::Untappable::Unreadable => Told::Unreadable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sidetone_consent::Policy;
+    use sidetone_events::{AnnouncementPhase, Direction, Untappable};
+
+    use super::*;
+
+    #[test]
+    fn the_log_has_the_words_of_the_events() {
+        let words = [
+            word(&cause(anchor::Cause::Bye)),
+            word(&cause(anchor::Cause::Unreachable)),
+            word(&Direction::Inbound),
+            word(&Policy::GivenUpstream),
+            word(&AnnouncementPhase::Started),
+            word(&Untappable::UnknownCodec),
+            party(Face::Trunk),
+            party(Face::Pbx),
+        ];
+        let events = [
+            "hangup",
+            "no-answer",
+            "inbound",
+            "given-upstream",
+            "started",
+            "unknown-codec",
+            "customer",
+            "agent",
+        ];
+        assert_eq!(words, events);
+        assert_eq!(word(&[1]), "", "no word");
+    }
+
+    #[test]
+    fn a_refusal_of_our_own_is_not_told_as_an_answer_that_nobody_gave() {
+        assert_eq!(cause(anchor::Cause::Refused), sidetone_events::Cause::Rejected);
     }
 }

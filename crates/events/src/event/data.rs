@@ -290,7 +290,7 @@ pub enum Cause {
     Hangup,
     /// The caller gave up before the answer.
     Cancelled,
-    /// It was refused with a final status.
+    /// It was refused with a final status; by Sidetone itself if no party did.
     Rejected,
     /// Nobody answered in time.
     NoAnswer,

@@ -16,6 +16,7 @@ use super::entry::Entry;
 use super::{Calls, Inner};
 use sidetone_hear::{Work, leg};
 use sidetone_relay::{Job, PlayId, Playing, formats};
+use crate::words;
 
 /// Most announcements of a call that have been stopped and have yet to be over.
 const MOST_LEAVING: usize = 8;
@@ -362,8 +363,8 @@ impl Calls {
             inner.counters.announcements += 1;
         }
         let (call, sip_call_id) = (entry.call().id, &entry.call().sip_call_id);
-        let (side, played_ms) = (toward.as_str(), played.as_millis());
-        tracing::info!(%call, %sip_call_id, ?phase, name, language, side, played_ms, "announcement");
+        let (hearer, played_ms) = (words::party(toward), played.as_millis());
+        tracing::info!(%call, %sip_call_id, phase = words::word(&phase), name, language, toward = hearer, played_ms, "announcement");
         let announcement = Announcement {
             phase,
             toward: leg(toward),

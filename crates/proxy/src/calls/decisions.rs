@@ -9,15 +9,15 @@ pub(super) fn agreed(call: &CallRef, stream: usize, plan: &StreamPlan) {
     if !tracing::enabled!(tracing::Level::DEBUG) {
         return;
     }
-    let (trunk, pbx) = (end(plan.end(Face::Trunk)), end(plan.end(Face::Pbx)));
+    let (customer, agent) = (end(plan.end(Face::Trunk)), end(plan.end(Face::Pbx)));
     let heard = plan.tappable.map_or_else(|reason| format!("no: {reason}"), |()| "yes".to_owned());
     tracing::debug!(
         call = %call.id,
         sip_call_id = %call.sip_call_id,
         stream,
-        kind = ?plan.kind,
-        trunk,
-        pbx,
+        kind = format!("{:?}", plan.kind).to_lowercase(),
+        customer,
+        agent,
         can_be_heard = heard,
         answered = plan.answered,
         "media agreed"

@@ -364,8 +364,8 @@ impl Entry {
     }
 
     /// Who ended the call, if a party did, and the status that refused it.
-    pub(super) fn ended_by(&self) -> (Option<&'static str>, Option<u16>) {
-        let by = self.end.and_then(|end| end.by).map(Face::as_str);
+    pub(super) fn ended_by(&self) -> (Option<String>, Option<u16>) {
+        let by = self.end.and_then(|end| end.by).map(words::party);
         (by, self.end.and_then(|end| end.status))
     }
 

@@ -139,7 +139,7 @@ fn page(stats: &Value, width: usize, paint: Paint) -> Vec<String> {
 
 fn refusal(reason: &str) -> String {
     match reason {
-        "stranger" => "request or connection/requests or connections of strangers".to_owned(),
+        "stranger" => "request/requests or connection/connections of strangers".to_owned(),
         "full" => "call/calls beyond limits.calls".to_owned(),
         "share" => "call/calls beyond a peer's share".to_owned(),
         "unanswered" => "call/calls that no host answered".to_owned(),

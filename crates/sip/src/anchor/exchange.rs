@@ -72,7 +72,7 @@ impl<M: MediaPlane> Anchor<M> {
             if initial {
                 let via = response.values(Name::Via).nth(1).and_then(|value| Via::parse(value).ok());
                 let branch = via.and_then(|via| via.branch()).unwrap_or_default();
-                self.invite_failed(ctx.now, key, status, branch, Some(ctx.from));
+                self.invite_failed(ctx.now, key, status, branch, Some(ctx.from), true);
             } else {
                 self.failed(ctx.now, key, tx, response);
             }

@@ -149,7 +149,9 @@ pub enum Cause {
     Cancelled,
     /// Refused by the called side.
     Rejected,
-    /// Never answered, or no target could be reached: a failure of the proxy's own making.
+    /// Refused here, before it could be put through: its description can't be carried, no port is left.
+    Refused,
+    /// Nobody answered in time, or no target could be reached.
     Unreachable,
     /// Ended by [`super::Anchor::terminate`] since its media fell silent.
     MediaTimeout,
@@ -167,6 +169,7 @@ impl Cause {
             Self::Bye => "bye",
             Self::Cancelled => "cancelled",
             Self::Rejected => "rejected",
+            Self::Refused => "refused",
             Self::Unreachable => "unreachable",
             Self::MediaTimeout => "media-timeout",
             Self::Operator => "operator",

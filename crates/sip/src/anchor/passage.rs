@@ -87,7 +87,7 @@ impl<M: MediaPlane> Passage for Anchor<M> {
         let tx = Tx { by: position.requester, kind, cseq: cseq.number };
         let initial = self.calls.get(&position.key).is_some_and(|call| is_initial(call, tx));
         if initial {
-            self.invite_failed(now, position.key, status, branch, None);
+            self.invite_failed(now, position.key, status, branch, None, true);
         } else {
             self.failed(now, position.key, tx, request);
         }

@@ -103,7 +103,7 @@ impl<M: MediaPlane> Anchor<M> {
         let new_call = self.calls.get(&key).is_some_and(|call| call.phase == Phase::Setup);
         let party = self.offer(ctx, key, request, edit).map_err(|obstacle| {
             let refusal = self.refuse(obstacle, new_call);
-            self.invite_failed(ctx.now, key, refusal.status, branch, None);
+            self.invite_failed(ctx.now, key, refusal.status, branch, None, false);
             refusal
         })?;
         let cseq = request.cseq().map(|cseq| cseq.number);
@@ -116,7 +116,8 @@ impl<M: MediaPlane> Anchor<M> {
         Ok(())
     }
 
-    /// The call's INVITE came to nothing, on that branch. `by`: the face that said so, if it wasn't us.
+    /// The call's INVITE came to nothing, on that branch. `by`: the face that said so, if it wasn't us;
+    /// `was_sent`: whether it had been let through, so that somebody might have answered.
     pub(super) fn invite_failed(
         &mut self,
         now: Duration,
@@ -124,6 +125,7 @@ impl<M: MediaPlane> Anchor<M> {
         status: u16,
         branch: &str,
         by: Option<Face>,
+        was_sent: bool,
     ) {
         let Some(call) = self.calls.get_mut(&key) else { return };
         let branches = &mut call.initial.branches;
@@ -140,7 +142,8 @@ impl<M: MediaPlane> Anchor<M> {
         let (by, cause) = match (status, by) {
             (487, _) => (Some(caller), Cause::Cancelled),
             (_, Some(face)) => (Some(face), Cause::Rejected),
-            (_, None) => (None, Cause::Unreachable),
+            (408 | 503 | 504, None) if was_sent => (None, Cause::Unreachable),
+            (_, None) => (None, Cause::Refused),
         };
         self.end(key, by, Some(status), cause, now);
     }

@@ -37,6 +37,7 @@ fn failures_of_the_proxy_s_own() {
         (408, "ended by nobody: unreachable 408"),
         (487, "ended by trunk: cancelled 487"),
         (503, "ended by nobody: unreachable 503"),
+        (500, "ended by nobody: refused 500"),
     ] {
         let mut s = ringing();
         s.concluded(Caller, "INVITE 1", None, status);
