@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sidetone_sip::{Face, anchor};
 
-use crate::analysis::leg;
+use sidetone_hear::leg;
 
 /// The word that events have for something, for the log: one fact has one name wherever it is told.
 pub(crate) fn word(of: &impl Serialize) -> String {

@@ -14,9 +14,9 @@ use sidetone_sip::anchor::CallKey;
 
 use super::entry::Entry;
 use super::{Calls, Inner};
+use crate::words;
 use sidetone_hear::{Work, leg};
 use sidetone_relay::{Job, PlayId, Playing, formats};
-use crate::words;
 
 /// Most announcements of a call that have been stopped and have yet to be over.
 const MOST_LEAVING: usize = 8;
