@@ -11,6 +11,7 @@ mod transfer;
 mod view;
 
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -66,8 +67,8 @@ const MOST_PAST: usize = 1_024;
 
 #[derive(Default)]
 struct Inner {
-    routed: HashMap<String, RoutedTo>,
-    routed_order: VecDeque<String>,
+    routed: HashMap<(String, SocketAddr), RoutedTo>,
+    routed_order: VecDeque<(String, SocketAddr)>,
     calls: HashMap<CallKey, Entry>,
     transfers: Transfers,
     /// The same by SIP Call-ID, of which a call that comes back to us has the same.
@@ -299,12 +300,14 @@ impl Calls {
         self.lock().counters
     }
 
-    /// An INVITE's way has been found; its call starts in a moment.
-    pub(crate) fn routed(&self, sip_call_id: &str, routed: RoutedTo) {
+    /// The way of an INVITE from `source` has been found; its call starts in a moment.
+    pub(crate) fn routed(&self, sip_call_id: &str, source: SocketAddr, routed: RoutedTo) {
         let mut inner = self.lock();
-        if inner.routed.insert(sip_call_id.to_owned(), routed).is_none() {
+        // Whoever else sends an INVITE of that Call-ID has a call of its own.
+        let name = (sip_call_id.to_owned(), source);
+        if inner.routed.insert(name.clone(), routed).is_none() {
             // Calls that have started stay in this order until it is full: cheaper than looking for each.
-            inner.routed_order.push_back(sip_call_id.to_owned());
+            inner.routed_order.push_back(name);
             if inner.routed_order.len() > MOST_ROUTED
                 && let Some(oldest) = inner.routed_order.pop_front()
             {
@@ -318,8 +321,8 @@ impl Calls {
         let mut guard = self.lock();
         let inner = &mut *guard;
         match fact {
-            CallFact::Started { key, call_id, from_face, from, to, claims, at, .. } => {
-                self.started(inner, key, call_id, from_face, &from, &to, &claims, at);
+            CallFact::Started { key, call_id, from_face, source, from, to, claims, at } => {
+                self.started(inner, key, call_id, (from_face, source), &from, &to, &claims, at);
             }
             CallFact::Ringing { key, .. } => {
                 if let Some(entry) = inner.calls.get_mut(&key) {
@@ -424,13 +427,13 @@ impl Calls {
         inner: &mut Inner,
         key: CallKey,
         sip_call_id: String,
-        from_face: Face,
+        (from_face, source): (Face, SocketAddr),
         from: &str,
         to: &str,
         claims: &Claims,
         at: Duration,
     ) {
-        let routed = inner.routed.remove(&sip_call_id);
+        let routed = inner.routed.remove(&(sip_call_id.clone(), source));
         // A call whose trunk isn't known is not analysed: nothing says that its caller was told.
         let RoutedTo { trunk, pbx, disclosure, resumed, to_customers } = routed.unwrap_or_default();
         let direction = match from_face {

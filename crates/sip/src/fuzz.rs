@@ -239,13 +239,13 @@ pub fn anchor(data: &[u8]) {
         let from = if what & 1 == 0 { Face::Trunk } else { Face::Pbx };
         let remote = if what & 2 == 0 { "192.0.2.1:5060" } else { "[2001:db8::1]:5060" }.parse().unwrap();
         let source = Flow { transport: Transport::Udp, local, remote };
-        let ctx = Passing { now, from, source, toward: remote };
+        let ctx = Passing { now, from, source, toward: remote, sender: None, caller: None };
         let message = Message::parse(step_message(what >> 2, cseq, tags, body)).expect("well formed");
         let mut edit = Edit::new();
         if message.is_request() {
             let refused = anchor.request(&ctx, &message, &mut edit).is_err();
             if refused || body & 0x80 != 0 {
-                anchor.concluded(now, &message, 408);
+                anchor.concluded(now, ctx.requester(), &message, 408);
             }
         } else {
             anchor.response(&ctx, &message, &mut edit);
@@ -396,7 +396,7 @@ pub fn asides(data: &[u8]) {
         let now = Duration::from_secs(step as u64);
         let _ = accepts(&message);
         let from = if way % 2 == 0 { Face::Trunk } else { Face::Pbx };
-        let ctx = Passing { now, from, source, toward: address };
+        let ctx = Passing { now, from, source, toward: address, sender: None, caller: None };
         let mut edit = Edit::new();
         if message.is_request() {
             if asides.request(&ctx, &message, &mut edit).is_ok() {
@@ -417,7 +417,7 @@ pub fn asides(data: &[u8]) {
             asides.response(&ctx, &message, &mut edit);
         }
         assert!(Message::parse(edit.apply(&message)).is_ok());
-        asides.legs().tell(now, &pbx, message.call_id(), &parcel);
+        asides.legs().tell(now, (&pbx, None), message.call_id(), &parcel);
         while let Some((id, ..)) = asides.legs().wanting(now) {
             match asides.legs().write(id) {
                 Some(draft) => written(&draft),

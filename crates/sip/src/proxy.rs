@@ -71,7 +71,7 @@ pub use output::{
     Answer, Decision, Destination, MAX_TARGETS, Output, OwnKey, ProbeKey, RouteKey, RouteKind, RouteQuery,
     Target,
 };
-pub use passage::{Passage, Passing, Refusal, Unobserved};
+pub use passage::{Passage, Passing, Refusal, Requester, Unobserved};
 pub use settings::{Listener, Settings};
 
 use attempt::Attempt;

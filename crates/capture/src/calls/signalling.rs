@@ -192,7 +192,7 @@ impl Signalling {
         }
         let requester = self.requester(&message);
         let from = if message.is_request() { requester } else { requester.other() };
-        let ctx = Passing { now, from, source: *flow, toward: flow.local };
+        let ctx = Passing { now, from, source: *flow, toward: flow.local, sender: None, caller: None };
         let mut edit = Edit::default();
         if message.is_request() {
             // A refusal is the anchor's own, and nobody is told: the call ends for it, which is what it would say.

@@ -193,7 +193,7 @@ impl Admission {
         if wanted.of_peer >= wanted.share {
             return Err(Refused::Share);
         }
-        let call = self.recent.keys.hash_one(wanted.call);
+        let call = self.recent.keys.hash_one((wanted.peer, wanted.call));
         if self.recent.repeats(now, call) {
             return Ok(());
         }

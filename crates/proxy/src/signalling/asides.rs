@@ -16,6 +16,7 @@ use sidetone_sip::proxy::{Answer, Decision, Destination, OwnKey};
 use sidetone_sip::{Face, Message, Method};
 
 use super::Signalling;
+use super::access::neighbour;
 use super::core::{Core, reject};
 use crate::config::Peer;
 use crate::routing::{HostAddress, PeerRef, Where};
@@ -88,7 +89,8 @@ impl Core {
             self.notifier.tell(now, &aside.pbx, &aside.sip_call_id, &parcel);
         }
         if aside.info {
-            self.proxy.passage().legs().tell(now, &aside.pbx, &aside.sip_call_id, &parcel);
+            let pbx = (&aside.pbx, Some(neighbour(Face::Pbx, &aside.pbx)));
+            self.proxy.passage().legs().tell(now, pbx, &aside.sip_call_id, &parcel);
         }
         if aside.last {
             self.notifier.end(&aside.pbx, &aside.sip_call_id);
@@ -97,7 +99,7 @@ impl Core {
 
     /// What the customer felt is not told any more: not what waits, nor again what is under way.
     fn withdraw(&mut self, pbx: &Arc<str>, sip_call_id: &str) {
-        let infos = self.proxy.passage().legs().withdraw(pbx, sip_call_id);
+        let infos = self.proxy.passage().legs().withdraw((pbx, Some(neighbour(Face::Pbx, pbx))), sip_call_id);
         let notifies = self.notifier.withdraw(pbx, sip_call_id);
         let under_way: HashSet<AsideId> =
             infos.into_iter().map(AsideId::Info).chain(notifies.into_iter().map(AsideId::Notify)).collect();

@@ -434,7 +434,7 @@ impl Core {
         let first = targets.first().map(|target| target.to.remote);
         let resumed = pending.resumed.map(|sender| self.resumed(pending.from, sender, first));
         if let Some(routed) = resumed.or(pending.routed) {
-            self.calls.routed(&pending.call_id, routed);
+            self.calls.routed(&pending.call_id, pending.source, routed);
         }
         self.proxy.decide(now, key, Decision::Forward { from: pending.from, targets });
     }

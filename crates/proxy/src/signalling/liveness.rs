@@ -160,16 +160,17 @@ impl Core {
 
     /// Ends a call toward both parties: each is sent a BYE that seems to be its peer's, and the media is released.
     pub(crate) fn hang_up(&mut self, now: Duration, call: CallKey, cause: Cause) -> bool {
-        if let Some(reach) = self.anchor_ref().reach(call, Face::Trunk) {
-            let [call_id, trunk_tag, pbx_tag] = &reach.names;
-            self.proxy.hung_up(now, call_id, trunk_tag, pbx_tag);
+        let reach = |face| self.anchor_ref().reach(call, face);
+        if let (Some(trunk), Some(pbx)) = (reach(Face::Trunk), reach(Face::Pbx)) {
+            let [call_id, trunk_tag, pbx_tag] = &trunk.names;
+            self.proxy.hung_up(now, call_id, [(trunk_tag, trunk.source), (pbx_tag, pbx.source)]);
         }
         for face in [Face::Trunk, Face::Pbx] {
             let Some((reach, to)) = self.way_to(now, call, face) else { continue };
             let next = (reach.number < LAST_NUMBER).then_some(reach.number + 1);
             let number = match face {
                 Face::Trunk => next,
-                Face::Pbx => self.proxy.passage().legs().farewell(now, &reach.names).or(next),
+                Face::Pbx => self.proxy.passage().legs().farewell(now, &reach.names, reach.caller).or(next),
             };
             let Some(head) = number.and_then(|number| reach.request(Method::BYE, number)) else { continue };
             let key = self.proxy.originate(now, to, head, Bytes::new());
@@ -202,7 +203,7 @@ impl Core {
         let proxy: &Proxy<Asides<Anchor<Engine>>> = &self.proxy;
         let ours = match face {
             Face::Trunk => None,
-            Face::Pbx => proxy.passage_ref().legs_ref().latest(&reach.names),
+            Face::Pbx => proxy.passage_ref().legs_ref().latest(&reach.names, reach.caller),
         };
         ours.unwrap_or(reach.number)
     }

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use sidetone_scenarios::net::{Net, host};
-use sidetone_scenarios::sidetone::{SESSIONS, Setup, Sidetone};
+use sidetone_scenarios::sidetone::{SESSIONS, Setup, Sidetone, of_kind};
 use sidetone_scenarios::sip::Raw;
 use sidetone_scenarios::trace::Seen;
 use sidetone_scenarios::{GUARD, until};
@@ -296,6 +296,46 @@ fn a_call_outlives_a_restart_and_a_forged_mark_does_not() {
     assert_eq!(office.second.response().status(), Some(481));
     call.hang_up(&office);
     office.sidetone.stop();
+}
+
+/// What is told of a call, and what applies to its caller, is its own trunk's, whoever else calls under its names.
+#[test]
+fn a_challenged_call_is_not_taken_over_by_another_trunk() {
+    let net = Net::lease();
+    let office = Office::open(&net, &setup(&net));
+    let invite = |from: &Raw, cseq: u8| {
+        let more = format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n", OFFER.len());
+        let invite = office.carrier.request("INVITE", "sip:+15550123@sidetone.example", "one", &more);
+        let invite = invite
+            .replace("branch=z9hG4bKone", &format!("branch=z9hG4bKone{cseq}"))
+            .replace(
+                &format!("Via: SIP/2.0/UDP {}", office.carrier.at()),
+                &format!("Via: SIP/2.0/UDP {}", from.at()),
+            )
+            .replace("CSeq: 1 ", &format!("CSeq: {cseq} "));
+        from.send(format!("{invite}{OFFER}").as_bytes());
+        office.pbx.request_within(GUARD).expect("the INVITE at the PBX")
+    };
+    let challenged = invite(&office.carrier, 1);
+    office.pbx.answer(&challenged, "407 Proxy Authentication Required");
+    assert_eq!(office.carrier.response().status(), Some(407));
+    assert!(office.pbx.request_within(GUARD).unwrap().start_line().starts_with("ACK "));
+    let contact = office.pbx.at().to_string();
+    for from in [&office.second, &office.carrier] {
+        let received = invite(from, 2);
+        let answer = accept(&received, &contact).replace(";tag=agent", &format!(";tag=at{}", from.at().ip()));
+        office.pbx.send(answer.as_bytes());
+        assert_eq!(from.response().status(), Some(200));
+    }
+    assert_eq!(office.sidetone.metric(SESSIONS), 2.0, "a call each");
+    let events = office.sidetone.finish();
+    let mut trunks: Vec<&str> = of_kind(&events, "call.answered")
+        .iter()
+        .map(|event| event["call"]["trunk"].as_str().unwrap())
+        .collect();
+    trunks.sort_unstable();
+    assert_eq!(trunks, ["carrier", "second"]);
+    assert_eq!(of_kind(&events, "call.started").len(), 2);
 }
 
 /// Behind NAT a party knows no better address of itself: it is answered where it was last reached.

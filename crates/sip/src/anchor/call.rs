@@ -11,6 +11,7 @@ use super::ports::{Exhausted, MediaPlane, Ports};
 use super::reach::Whereabouts;
 use super::{CallFact, CallKey, Cause, Counters, Settings, fact};
 use crate::Face;
+use crate::proxy::Neighbour;
 use crate::sdp::{IpFamily, MediaKind, Place, Stream};
 
 /// Where a call stands.
@@ -56,6 +57,8 @@ pub(super) struct Call {
     pub(super) key: CallKey,
     pub(super) name: String,
     pub(super) caller_face: Face,
+    /// The peer that has begun it.
+    pub(super) caller: Option<Neighbour>,
     pub(super) phase: Phase,
     pub(super) initial: Initial,
     pub(super) dialogs: Vec<Dialog>,
@@ -80,11 +83,17 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub(super) fn new(key: CallKey, name: String, caller_face: Face, initial: Initial) -> Self {
+    pub(super) fn new(
+        key: CallKey,
+        name: String,
+        (caller_face, caller): (Face, Option<Neighbour>),
+        initial: Initial,
+    ) -> Self {
         Self {
             key,
             name,
             caller_face,
+            caller,
             phase: Phase::Setup,
             initial,
             dialogs: Vec::new(),

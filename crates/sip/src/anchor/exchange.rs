@@ -20,7 +20,7 @@ impl<M: MediaPlane> Anchor<M> {
         edit: &mut Edit,
         kind: Kind,
     ) -> Result<(), Refusal> {
-        let (Some(position), Some(cseq)) = (self.find(request, ctx.from), request.cseq()) else {
+        let (Some(position), Some(cseq)) = (self.find(request, ctx.requester()), request.cseq()) else {
             self.count_stray(request);
             return Ok(());
         };
@@ -43,7 +43,7 @@ impl<M: MediaPlane> Anchor<M> {
     }
 
     pub(super) fn ack(&mut self, ctx: &Passing, request: &Message, edit: &mut Edit) {
-        let (Some(position), Some(cseq)) = (self.find(request, ctx.from), request.cseq()) else {
+        let (Some(position), Some(cseq)) = (self.find(request, ctx.requester()), request.cseq()) else {
             self.count_stray(request);
             return;
         };

@@ -6,13 +6,12 @@ use super::call::Phase;
 use super::passage::callee_tag;
 use super::ports::MediaPlane;
 use super::{Anchor, CallKey, Cause};
-use crate::Face;
 use crate::message::Message;
-use crate::proxy::Passing;
+use crate::proxy::{Passing, Requester};
 
 impl<M: MediaPlane> Anchor<M> {
     pub(super) fn bye(&mut self, ctx: &Passing, request: &Message) {
-        let Some(position) = self.find(request, ctx.from) else { return };
+        let Some(position) = self.find(request, ctx.requester()) else { return };
         let tag = callee_tag(position.requester, request);
         let Some(call) = self.calls.get_mut(&position.key) else { return };
         if let Some(dialog) = call.dialog(tag)
@@ -23,7 +22,13 @@ impl<M: MediaPlane> Anchor<M> {
         }
     }
 
-    pub(super) fn bye_answered(&mut self, now: Duration, message: &Message, requester: Face, status: u16) {
+    pub(super) fn bye_answered(
+        &mut self,
+        now: Duration,
+        message: &Message,
+        requester: Requester,
+        status: u16,
+    ) {
         if matches!(status, 401 | 407) {
             return;
         }

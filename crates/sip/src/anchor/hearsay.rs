@@ -4,9 +4,8 @@ use super::passage::callee_tag;
 use super::ports::MediaPlane;
 use super::pressed::keys;
 use super::{Anchor, CallFact, CallKey};
-use crate::Face;
 use crate::message::{Message, Method, Name};
-use crate::proxy::Passing;
+use crate::proxy::{Passing, Requester};
 
 /// What the names of Sidetone's own headers begin with. They pass on like any other header.
 pub const HEADER_PREFIX: &str = "X-Sidetone-";
@@ -16,8 +15,8 @@ const MOST_HEADERS: usize = 16;
 const LONGEST_VALUE: usize = 200;
 
 impl<M: MediaPlane> Anchor<M> {
-    /// Listens to what a message of a call says to us. `requester` is the face from which its request came.
-    pub(super) fn overhear(&mut self, ctx: &Passing, message: &Message, requester: Face) {
+    /// Listens to what a message of a call says to us. `requester` has sent the request that it is, or answers.
+    pub(super) fn overhear(&mut self, ctx: &Passing, message: &Message, requester: Requester) {
         let Some(position) = self.find(message, requester) else { return };
         let key = position.key;
         // The names of a call can be written into any request. Only the INVITE that begins it and what is sent in one of its

@@ -58,6 +58,7 @@ pub use ports::{Exhausted, MediaPlane};
 pub use reach::Reach;
 
 use crate::Face;
+use crate::proxy::Neighbour;
 pub use crate::sdp::{Direction, Format, Ice, IpFamily, LocalMedia, MediaKind};
 
 /// A call's name, unique for the anchor's life.
@@ -140,8 +141,8 @@ pub struct Anchor<M> {
     /// Who we are in Record-Route.
     local: Option<crate::proxy::Local>,
     calls: HashMap<CallKey, Call>,
-    /// Call-ID, caller's tag and caller's face to the call.
-    names: HashMap<String, CallKey>,
+    /// Call-ID, caller's tag and caller's face to the calls that bear them: one for each peer that begins such a call.
+    names: HashMap<String, Vec<(Option<Neighbour>, CallKey)>>,
     deadlines: BTreeSet<(Duration, CallKey)>,
     facts: VecDeque<CallFact>,
     counters: Counters,
@@ -248,7 +249,12 @@ impl<M: MediaPlane> Anchor<M> {
         at: Duration,
     ) -> bool {
         let Some(call) = self.calls.remove(&key) else { return false };
-        self.names.remove(&call.name);
+        if let Some(named) = self.names.get_mut(&call.name) {
+            named.retain(|(_, other)| *other != key);
+            if named.is_empty() {
+                self.names.remove(&call.name);
+            }
+        }
         self.deadlines.remove(&(call.deadline, key));
         self.media.release(key);
         self.tell(CallFact::Ended { key, by, status, cause, at });

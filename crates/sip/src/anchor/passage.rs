@@ -10,8 +10,8 @@ use super::setup::branch;
 use super::{Anchor, CallKey};
 use crate::Face;
 use crate::message::{Edit, Message, Method};
-use crate::proxy::{Passage, Passing, Refusal};
-use crate::sdp::body;
+use crate::proxy::{Passage, Passing, Refusal, Requester};
+use crate::sdp::body::{self, Found};
 
 /// Where a message stands in a call.
 #[derive(Clone, Copy)]
@@ -40,7 +40,7 @@ impl<M: MediaPlane> Passage for Anchor<M> {
         // Afterwards: of an INVITE that begins a call nothing is known before.
         if passed.is_ok() {
             self.note_sender(ctx, request);
-            self.overhear(ctx, request, ctx.from);
+            self.overhear(ctx, request, ctx.requester());
             self.notice_transfer(ctx, request);
         }
         passed
@@ -48,12 +48,13 @@ impl<M: MediaPlane> Passage for Anchor<M> {
 
     fn response(&mut self, ctx: &Passing, response: &Message, edit: &mut Edit) {
         let (Some(status), Some(cseq)) = (response.status(), response.cseq()) else { return };
-        self.overhear(ctx, response, ctx.from.other());
+        let requester = ctx.answered();
+        self.overhear(ctx, response, requester);
         if cseq.method == Method::BYE && status >= 200 {
-            return self.bye_answered(ctx.now, response, ctx.from.other(), status);
+            return self.bye_answered(ctx.now, response, requester, status);
         }
         let Some(kind) = kind(cseq.method) else { return };
-        let Some(position) = self.find(response, ctx.from.other()) else {
+        let Some(position) = self.find(response, requester) else {
             self.count_stray(response);
             return;
         };
@@ -68,26 +69,17 @@ impl<M: MediaPlane> Passage for Anchor<M> {
         }
     }
 
-    fn concluded(&mut self, now: Duration, request: &Message, status: u16) {
-        // The face isn't told; a call that passes here twice, by both faces, is told apart by its branch.
-        let positions = [Face::Trunk, Face::Pbx].map(|face| self.find(request, face).map(|p| (p, face)));
-        let branch = branch(request);
-        let known = |p: &(Position, Face)| {
-            self.calls.get(&p.0.key).is_some_and(|c| c.initial.branches.iter().any(|b| b == branch))
-        };
-        let mut found = positions.iter().flatten();
-        let Some(&(position, face)) = found.clone().find(|p| known(p)).or_else(|| found.next()) else {
-            return;
-        };
+    fn concluded(&mut self, now: Duration, requester: Requester, request: &Message, status: u16) {
+        let Some(position) = self.find(request, requester) else { return };
         let Some(cseq) = request.cseq() else { return };
         if cseq.method == Method::BYE {
-            return self.bye_answered(now, request, face, status);
+            return self.bye_answered(now, request, requester, status);
         }
         let Some(kind) = kind(cseq.method) else { return };
         let tx = Tx { by: position.requester, kind, cseq: cseq.number };
         let initial = self.calls.get(&position.key).is_some_and(|call| is_initial(call, tx));
         if initial {
-            self.invite_failed(now, position.key, status, branch, None, true);
+            self.invite_failed(now, position.key, status, branch(request), None, true);
         } else {
             self.failed(now, position.key, tx, request);
         }
@@ -105,15 +97,18 @@ impl<M: MediaPlane> Anchor<M> {
         (tools, &mut self.calls)
     }
 
-    /// The call of a message that belongs to a request which came from `requester`'s face.
-    pub(super) fn find(&self, message: &Message, requester: Face) -> Option<Position> {
+    /// The call of a message that belongs to a request of `requester`'s.
+    pub(super) fn find(&self, message: &Message, requester: Requester) -> Option<Position> {
         let call_id = message.call_id();
-        let from = name(call_id, message.from_tag().unwrap_or_default(), requester);
-        if let Some(&key) = self.names.get(&from) {
+        let named = |tag, face| {
+            let calls = self.names.get(&name(call_id, tag, face))?;
+            calls.iter().find(|(caller, _)| *caller == requester.caller).map(|(_, key)| *key)
+        };
+        if let Some(key) = named(message.from_tag().unwrap_or_default(), requester.from) {
             return Some(Position { key, requester: Side::Caller });
         }
-        let to = name(call_id, message.to_tag()?, requester.other());
-        self.names.get(&to).map(|&key| Position { key, requester: Side::Callee })
+        let key = named(message.to_tag()?, requester.from.other())?;
+        Some(Position { key, requester: Side::Callee })
     }
 
     pub(super) fn count_stray(&mut self, message: &Message) {

@@ -12,7 +12,7 @@ use super::ports::MediaPlane;
 use super::{Anchor, CallKey, callee_tag, dialog::Side};
 use crate::aside::dialog::{self, Dialog as Writing};
 use crate::message::{Message, Method, Name, RequestBuilder};
-use crate::proxy::{Local, Passing};
+use crate::proxy::{Local, Neighbour, Passing};
 use crate::uri::Uri;
 use crate::{Face, Flow};
 
@@ -72,6 +72,8 @@ fn routes_below(response: &Message, local: Option<&Local>) -> Option<Vec<Uri>> {
 pub struct Reach {
     /// Call-ID, and the tags of the party on the trunk's and on the PBX's side.
     pub names: [String; 3],
+    /// The peer that has begun the call.
+    pub caller: Option<Neighbour>,
     /// Where its next request is to be sent by the book.
     pub hop: Uri,
     /// The way that its own messages come, for one whose Contact leads nowhere from here.
@@ -120,6 +122,7 @@ impl<M: MediaPlane> Anchor<M> {
         };
         Some(Reach {
             names: [call_id, trunk_tag, pbx_tag].map(str::to_owned),
+            caller: call.caller,
             hop: writing.next_hop()?,
             source: party.source,
             number: peer.number.unwrap_or(0),
@@ -129,7 +132,9 @@ impl<M: MediaPlane> Anchor<M> {
 
     /// A request of a dialog passes: what it says of where its sender is.
     pub(super) fn note_sender(&mut self, ctx: &Passing, request: &Message) {
-        let (Some(position), Some(cseq)) = (self.find(request, ctx.from), request.cseq()) else { return };
+        let (Some(position), Some(cseq)) = (self.find(request, ctx.requester()), request.cseq()) else {
+            return;
+        };
         let tag = callee_tag(position.requester, request);
         let Some(call) = self.calls.get_mut(&position.key) else { return };
         let invite = position.requester == Side::Caller && cseq.method == Method::INVITE;
@@ -152,8 +157,9 @@ impl<M: MediaPlane> Anchor<M> {
 
     /// A response to an INVITE or UPDATE passes, no refusal: what it says of where its sender is.
     pub(super) fn note_answerer(&mut self, ctx: &Passing, response: &Message) {
-        let requester = ctx.from.other();
-        let (Some(position), Some(cseq)) = (self.find(response, requester), response.cseq()) else { return };
+        let (Some(position), Some(cseq)) = (self.find(response, ctx.answered()), response.cseq()) else {
+            return;
+        };
         let tag = callee_tag(position.requester, response);
         let known = Whereabouts::of_invited(ctx, response, self.local.as_ref());
         let Some(call) = self.calls.get_mut(&position.key) else { return };

@@ -25,7 +25,7 @@ impl<M: MediaPlane> Anchor<M> {
         request: &Message,
         edit: &mut Edit,
     ) -> Result<(), Refusal> {
-        match self.find(request, ctx.from) {
+        match self.find(request, ctx.requester()) {
             Some(_) if request.to_tag().is_some() => self.within(ctx, request, edit, Kind::Invite),
             Some(position) => self.invite_again(ctx, position.key, request, edit),
             None => self.new_call(ctx, request, edit),
@@ -42,8 +42,8 @@ impl<M: MediaPlane> Anchor<M> {
         self.next_key += 1;
         let name = name(request.call_id(), request.from_tag().unwrap_or_default(), ctx.from);
         let initial = Initial { cseq: cseq.number, offer: None, caller: None, branches: Vec::new() };
-        self.names.insert(name.clone(), key);
-        self.calls.insert(key, Call::new(key, name, ctx.from, initial));
+        self.names.entry(name.clone()).or_default().push((ctx.caller, key));
+        self.calls.insert(key, Call::new(key, name, (ctx.from, ctx.caller), initial));
         self.set_deadline(key, ctx.now + self.settings.setup);
         self.counters.calls += 1;
         // However odd the header is: numbers that must not be analysed are looked for in it.

@@ -20,7 +20,7 @@ impl<M: MediaPlane> Anchor<M> {
             Some(Method::INVITE) => request.to_tag().is_none(),
             _ => false,
         };
-        let Some(position) = moves.then(|| self.find(request, ctx.from)).flatten() else { return };
+        let Some(position) = moves.then(|| self.find(request, ctx.requester())).flatten() else { return };
         let (key, at) = (position.key, ctx.now);
         if request.method() == Some(Method::INVITE) {
             if let Some(replaces) = request.header(Name::Replaces) {

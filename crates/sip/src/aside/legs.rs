@@ -11,7 +11,7 @@ use super::numbering::Numbering;
 use super::outbox::Outbox;
 use super::{Draft, Ledger, PACKAGE, Parcel};
 use crate::message::Method;
-use crate::proxy::{Answer, Local, Settings};
+use crate::proxy::{Answer, Local, Neighbour, Settings};
 use crate::uri::Uri;
 
 /// Dialogs that are watched at once; more are not told anything.
@@ -39,6 +39,10 @@ pub struct LegId(u64);
 struct Leg {
     name: String,
     call: String,
+    /// The peer that has begun the call.
+    caller: Option<Neighbour>,
+    /// The PBX's.
+    at: Option<Neighbour>,
     /// From our peer on the trunk's side to the PBX.
     dialog: Dialog,
     numbering: Numbering,
@@ -132,12 +136,12 @@ pub struct Legs {
     local: Local,
     enabled: bool,
     legs: HashMap<LegId, Leg>,
-    /// Call-ID, the trunk's side's tag, the PBX's tag.
+    /// Call-ID, the trunk's side's tag, the PBX's tag, and the peer that has begun the call.
     by_name: HashMap<String, LegId>,
     by_call: HashMap<String, Vec<LegId>>,
-    /// By Call-ID and the PBX's tag.
+    /// By Call-ID, the PBX's tag and the PBX.
     offers: HashMap<String, Offer>,
-    /// INVITEs of the trunk's that sign their CSeq, by Call-ID and its tag, and until when they are remembered.
+    /// INVITEs of the trunk's that sign their CSeq, by Call-ID, its tag and the trunk, and until when they are remembered.
     signed: HashMap<String, Duration>,
     deadlines: BTreeSet<(Duration, LegId)>,
     swept: Duration,
@@ -202,10 +206,16 @@ impl Legs {
         &self.ledger
     }
 
-    /// Something is to be told of a call, to one PBX. Legs that have not said that they are ready are not told.
-    pub fn tell(&mut self, now: Duration, pbx: &Arc<str>, call: &str, parcel: &Parcel) {
-        let ids = self.by_call.get(call).cloned().unwrap_or_default();
-        for id in ids {
+    /// Something is to be told of a call, to one PBX, by its name and as the proxy names it. Legs that have not said that
+    /// they are ready are not told.
+    pub fn tell(
+        &mut self,
+        now: Duration,
+        (pbx, at): (&Arc<str>, Option<Neighbour>),
+        call: &str,
+        parcel: &Parcel,
+    ) {
+        for id in self.legs_of(call, at) {
             let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.is_ready()) else { continue };
             if leg.stage == Stage::Ending {
                 self.ledger.dropped(pbx, 1);
@@ -220,9 +230,9 @@ impl Legs {
 
     /// The customer has objected: nothing that waits and tells how they feel is told any more. Gives the legs in which an
     /// INFO that does is under way: it should be [recalled](crate::proxy::Proxy::recall), lest it be sent again.
-    pub fn withdraw(&mut self, pbx: &Arc<str>, call: &str) -> Vec<LegId> {
+    pub fn withdraw(&mut self, (pbx, at): (&Arc<str>, Option<Neighbour>), call: &str) -> Vec<LegId> {
         let mut under_way = Vec::new();
-        for id in self.by_call.get(call).cloned().unwrap_or_default() {
+        for id in self.legs_of(call, at) {
             if let Some(leg) = self.legs.get_mut(&id) {
                 let dropped = leg.outbox.withdraw();
                 self.ledger.dropped(pbx, dropped);
@@ -232,6 +242,13 @@ impl Legs {
             }
         }
         under_way
+    }
+
+    /// The legs of that Call-ID at that PBX: another PBX may have a call with the same.
+    fn legs_of(&self, call: &str, at: Option<Neighbour>) -> Vec<LegId> {
+        let ids = self.by_call.get(call).map_or(&[][..], Vec::as_slice);
+        let is_its = |id: &&LegId| self.legs.get(id).is_some_and(|leg| leg.at == at);
+        ids.iter().filter(is_its).copied().collect()
     }
 
     /// The next leg that has something to be told, and where to. Its INFO is to be [`write`](Self::write)n, or else
@@ -273,15 +290,15 @@ impl Legs {
     }
 
     /// The highest number that has been sent to the PBX in the dialog of that Call-ID, tag of the trunk's side and tag of the
-    /// PBX's; `None` for one that is not watched.
+    /// PBX's, which `caller` has begun; `None` for one that is not watched.
     #[must_use]
-    pub fn latest(&self, names: &[String; 3]) -> Option<u32> {
-        self.legs.get(self.by_name.get(&names.join("\n"))?)?.numbering.latest()
+    pub fn latest(&self, names: &[String; 3], caller: Option<Neighbour>) -> Option<u32> {
+        self.legs.get(self.by_name.get(&learn::named(names, caller))?)?.numbering.latest()
     }
 
     /// We send the PBX a BYE there: gives its number, and tells nothing more.
-    pub fn farewell(&mut self, now: Duration, names: &[String; 3]) -> Option<u32> {
-        let id = *self.by_name.get(&names.join("\n"))?;
+    pub fn farewell(&mut self, now: Duration, names: &[String; 3], caller: Option<Neighbour>) -> Option<u32> {
+        let id = *self.by_name.get(&learn::named(names, caller))?;
         let leg = self.legs.get_mut(&id)?;
         leg.stage = Stage::Ending;
         let number = leg.numbering.take();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Legs, PACKAGE};
 use crate::message::{Edit, Header, Message, Method, Name};
-use crate::proxy::{Passage, Passing, Refusal};
+use crate::proxy::{Passage, Passing, Refusal, Requester};
 
 /// A passage with eyes for [`Legs`], around another.
 #[derive(Debug)]
@@ -70,11 +70,11 @@ impl<P: Passage> Passage for Asides<P> {
         self.inner.response(ctx, response, edit);
     }
 
-    fn concluded(&mut self, now: Duration, request: &Message, status: u16) {
+    fn concluded(&mut self, now: Duration, requester: Requester, request: &Message, status: u16) {
         if self.legs.enabled() {
-            self.legs.concluded(now, request, status);
+            self.legs.concluded(now, requester, request, status);
         }
-        self.inner.concluded(now, request, status);
+        self.inner.concluded(now, requester, request, status);
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::dialogs::Asked;
 use super::output::{Destination, OwnKey, ProbeKey};
 use super::table::Key;
 use crate::message::Method;
@@ -18,6 +19,8 @@ pub(super) struct Attempt {
     pub(super) to: Destination,
     /// As sent: for retransmission, and to make ACK and CANCEL from. Given up with the final response.
     pub(super) sent: Bytes,
+    /// Call-ID and tags of the request, where its responses are sent on.
+    pub(super) asked: Option<Asked>,
     /// The ACK to a failure, for when that failure comes again.
     pub(super) ack: Option<Bytes>,
     pub(super) cancel: Cancel,
@@ -61,6 +64,7 @@ impl Attempt {
             client,
             to,
             sent: Bytes::new(),
+            asked: None,
             ack: None,
             cancel: Cancel::No,
             silent_until: None,

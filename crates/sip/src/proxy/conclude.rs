@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Proxy;
 use super::exchange::Exchange;
 use super::lost::Loss;
-use super::passage::Passage;
+use super::passage::{Passage, Requester};
 use super::table::Key;
 use crate::message::{Message, ResponseBuilder, reason_phrase};
 use crate::transaction::Server;
@@ -85,8 +85,11 @@ impl<P: Passage> Proxy<P> {
     /// know by the same names is another's.
     pub(super) fn concluded(&mut self, now: Duration, key: Key, request: &Message, status: u16) {
         let Some(exchange) = self.exchanges.get(key).filter(|exchange| exchange.passed) else { return };
-        self.dialogs.concluded(now, request, exchange.from);
-        self.passage.concluded(now, request, status);
+        if let Some(member) = exchange.member {
+            self.dialogs.concluded(now, member, request);
+        }
+        let requester = Requester { from: exchange.from, caller: exchange.caller };
+        self.passage.concluded(now, requester, request, status);
     }
 
     /// 100 Trying, unless something has been said already.

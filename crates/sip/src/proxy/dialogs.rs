@@ -3,14 +3,14 @@
 //! A tag in To says that a request is part of a dialog; only a dialog that is held here makes it so. An INVITE, SUBSCRIBE or
 //! REFER that is sent on opens a *set*: whatever dialogs come of it (RFC 3261 §12: one for each tag that answers) run between
 //! the peer that sent it and a peer that it was sent to. A request is in a dialog if it comes from the one and its tags
-//! fit, and it leaves toward the other.
+//! fit, and it leaves toward the other. Names alone lead nowhere: another peer that knows them has a set of its own.
 //!
 //! Names are kept as keyed hashes: what a set costs doesn't depend on how long a peer makes its Call-ID.
 
 mod bindings;
 mod learn;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hasher;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use siphasher::sip::SipHasher13;
 use siphasher::sip128::{Hasher128, SipHasher13 as SipHasher128};
 
 pub use bindings::Registered;
-pub(super) use learn::Passed;
+pub(super) use learn::{NoRoom, Passed};
 
 use bindings::Bindings;
 
@@ -43,15 +43,29 @@ const SUBSCRIPTION: Duration = Duration::from_secs(3_600);
 /// The longest that a peer may bind a Contact or subscribe without saying so again.
 const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 
-/// Call-ID, the tag of whoever sent the first request, and that party's face.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct SetKey(u128);
+/// Names a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct SetKey {
+    /// Stands for Call-ID, the tag of whoever sent the first request, and that party's face.
+    names: u128,
+    /// Stands for that party's peer: what others ask for under the same names is theirs.
+    caller: u64,
+}
+
+/// The set that a request is in, and which of the two parties sent it. Responses are in their request's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Member {
+    key: SetKey,
+    by_caller: bool,
+}
 
 /// What one request may become.
 #[derive(Debug)]
 struct Set {
     /// Whose share of the room it takes.
     peer: Neighbour,
+    /// The caller's peer, as it was called when the set was opened.
+    owner: Neighbour,
     caller: End,
     /// Where the request was sent: whoever is there may begin a dialog.
     tried: Vec<Destination>,
@@ -126,6 +140,8 @@ pub struct Way {
     pub named: bool,
     /// Stands for the other peer, where only a mark in the Route proves the dialog.
     pub(super) mark: Option<u32>,
+    /// The peer that has begun the dialog; `None` where only a mark proves it.
+    pub(super) caller: Option<Neighbour>,
 }
 
 /// What identifies the dialog of a message.
@@ -134,6 +150,21 @@ pub(super) struct Names<'a> {
     pub(super) call_id: &'a str,
     pub(super) from_tag: &'a str,
     pub(super) to_tag: Option<&'a str>,
+}
+
+/// Call-ID and tags of a request that has been sent on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Asked {
+    names: u128,
+    to_tag: Option<u64>,
+}
+
+impl Asked {
+    /// Whether a response with those names is to it. A tag that the request lacked is for the response to give.
+    pub(super) fn fits(self, response: Self) -> bool {
+        let tags = self.to_tag.zip(response.to_tag);
+        self.names == response.names && tags.is_none_or(|(asked, answered)| asked == answered)
+    }
 }
 
 /// Where a dialog was found.
@@ -150,7 +181,7 @@ struct Found {
 pub(super) struct Dialogs {
     names: SipHasher128,
     hosts: SipHasher13,
-    sets: HashMap<SetKey, Set>,
+    sets: BTreeMap<SetKey, Set>,
     held: Held,
     deadlines: BTreeSet<(Duration, SetKey)>,
     bindings: Bindings,
@@ -164,7 +195,7 @@ impl Dialogs {
         Self {
             names: SipHasher128::new_with_keys(key.0, key.1),
             hosts: SipHasher13::new_with_keys(key.1, key.0),
-            sets: HashMap::new(),
+            sets: BTreeMap::new(),
             held: Held::default(),
             deadlines: BTreeSet::new(),
             bindings: Bindings::default(),
@@ -197,7 +228,8 @@ impl Dialogs {
                 Some(dialog) if found.by_caller => &dialog.callee,
                 _ => &set.caller,
             };
-            return Standing::Within(Way { hop: Some(end.hop), named: is_named(end), mark: None });
+            let (hop, caller) = (Some(end.hop), Some(set.owner));
+            return Standing::Within(Way { hop, named: is_named(end), mark: None, caller });
         }
         match names.to_tag {
             Some(_) => Standing::Unknown,
@@ -228,29 +260,36 @@ impl Dialogs {
     ) -> Option<Found> {
         // Without a tag in To: the caller's, in a dialog with a callee of RFC 2543, which gave none.
         let to_tag = names.to_tag.unwrap_or_default();
-        let key = self.key(names.call_id, names.from_tag, from.face);
         let tag = self.tag(to_tag);
-        if let Some(set) = self.live(now, key).filter(|set| neighbours.are_one(set.caller.hop.remote, source))
-        {
+        for (key, set) in self.live(now, self.names(names.call_id, names.from_tag, from.face)) {
             let fits = |dialog: &Dialog| dialog.tag == tag && dialog.takes(now, method);
-            if let Some(index) = set.dialogs.iter().position(fits) {
+            if neighbours.are_one(set.caller.hop.remote, source)
+                && let Some(index) = set.dialogs.iter().position(fits)
+            {
                 return Some(Found { key, dialog: Some(index), by_caller: true });
             }
         }
         names.to_tag?;
-        let key = self.key(names.call_id, to_tag, from.face.other());
         let tag = self.tag(names.from_tag);
-        let set = self.live(now, key)?;
-        if let Some(index) = set.dialogs.iter().position(|dialog| dialog.tag == tag) {
-            let dialog = set.dialogs.get(index)?;
-            let fits = dialog.takes(now, method) && neighbours.are_one(dialog.callee.hop.remote, source);
+        let mut about_to_begin = None;
+        for (key, set) in self.live(now, self.names(names.call_id, to_tag, from.face.other())) {
+            let Some(index) = set.dialogs.iter().position(|dialog| dialog.tag == tag) else {
+                // A request may overtake the response that makes its dialog (RFC 6665 §4.1.2.4 expects it of NOTIFY).
+                let asked = set.tried.iter().any(|tried| neighbours.are_one(tried.remote, source));
+                if asked && now < set.open_until {
+                    about_to_begin = Some(Found { key, dialog: None, by_caller: false });
+                }
+                continue;
+            };
+            let fits = set.dialogs.get(index).is_some_and(|dialog| {
+                dialog.takes(now, method) && neighbours.are_one(dialog.callee.hop.remote, source)
+            });
             return fits.then_some(Found { key, dialog: Some(index), by_caller: false });
         }
-        // A request may overtake the response that makes its dialog (RFC 6665 §4.1.2.4 expects it of NOTIFY).
-        let asked = set.tried.iter().any(|tried| neighbours.are_one(tried.remote, source));
-        (asked && now < set.open_until).then_some(Found { key, dialog: None, by_caller: false })
+        about_to_begin
     }
 
+    /// Whether another peer's request under the same names isn't over. Whoever has used them too goes on with its own.
     fn is_taken(
         &self,
         now: Duration,
@@ -259,21 +298,39 @@ impl Dialogs {
         from: Neighbour,
         neighbours: &Neighbours,
     ) -> bool {
-        let set = self.live(now, self.key(names.call_id, names.from_tag, from.face));
-        set.is_some_and(|set| !set.is_vacant() && !neighbours.are_one(set.caller.hop.remote, source))
+        let mut taken = false;
+        for (_, set) in self.live(now, self.names(names.call_id, names.from_tag, from.face)) {
+            if neighbours.are_one(set.caller.hop.remote, source) {
+                return false;
+            }
+            taken |= !set.is_vacant();
+        }
+        taken
     }
 
-    fn live(&self, now: Duration, key: SetKey) -> Option<&Set> {
-        self.sets.get(&key).filter(|set| set.until > now)
+    /// The sets that have been opened under those names, each by another peer.
+    fn under(&self, names: u128) -> impl Iterator<Item = (SetKey, &Set)> {
+        let all = SetKey { names, caller: 0 }..=SetKey { names, caller: u64::MAX };
+        self.sets.range(all).map(|(key, set)| (*key, set))
     }
 
-    fn key(&self, call_id: &str, caller_tag: &str, caller_face: Face) -> SetKey {
+    fn live(&self, now: Duration, names: u128) -> impl Iterator<Item = (SetKey, &Set)> {
+        self.under(names).filter(move |(_, set)| set.until > now)
+    }
+
+    fn names(&self, call_id: &str, caller_tag: &str, caller_face: Face) -> u128 {
         let mut hash = self.names;
         for field in [call_id, caller_tag, caller_face.as_str()] {
             hash.write_u64(field.len() as u64);
             hash.write(field.as_bytes());
         }
-        SetKey(hash.finish128().as_u128())
+        hash.finish128().as_u128()
+    }
+
+    /// What a response has to repeat of its request (RFC 3261 §8.2.6.2).
+    pub(super) fn asked(&self, names: Names<'_>) -> Asked {
+        let names_of_request = self.names(names.call_id, names.from_tag, Face::Trunk);
+        Asked { names: names_of_request, to_tag: names.to_tag.map(|tag| self.tag(tag)) }
     }
 
     fn tag(&self, tag: &str) -> u64 {

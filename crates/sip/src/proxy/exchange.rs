@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::dialogs::Member;
 use super::neighbours::Neighbour;
 use super::output::Target;
 use super::reply::ReplyPath;
@@ -36,6 +37,10 @@ pub(super) struct Exchange {
     pub(super) loops: u64,
     /// A mark proves that it belongs to a dialog which isn't held any more; whether its sender began that.
     pub(super) proven: Option<bool>,
+    /// The peer that has begun the dialog it is in, or begins one with it.
+    pub(super) caller: Option<Neighbour>,
+    /// The set of dialogs that it is in, once it has been sent on.
+    pub(super) member: Option<Member>,
     /// The passage has seen it, and is to hear of its end.
     pub(super) passed: bool,
     /// Still to be tried.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::attempt::{Attempt, Owner};
-use super::dialogs::Passed;
+use super::dialogs::{Names, NoRoom, Passed};
 use super::exchange::{Candidate, Exchange, Stage};
 use super::local::{Local, Place};
 use super::lost::Loss;
@@ -151,11 +151,13 @@ impl<P: Passage> Proxy<P> {
         // that time: ending it early would end the call.
         let begins = invite && exchange.request.as_ref().is_some_and(|request| request.to_tag().is_none());
         let patience = target.patience.unwrap_or(self.settings.failover_after);
+        let asked = exchange.request.as_deref().map(|request| self.dialogs.asked(Names::of(request)));
         if let Some(attempt) = self.attempts.get_mut(slot) {
             attempt.client = start(target.to.transport);
             attempt.nonce = branch.nonce;
             attempt.to = target.to;
             attempt.sent = bytes.clone();
+            attempt.asked = asked;
             attempt.silent_until = (more || begins).then(|| now + patience);
             attempt.patient_until = invite.then(|| now + self.settings.timers.c);
             attempt.switched = switched_from.is_some();
@@ -249,18 +251,27 @@ impl<P: Passage> Proxy<P> {
             edit.state_content_length();
         }
         self.contacts.apply(request, &exchange.source, &mut edit);
-        let ctx = Passing { now, from: exchange.from, source: exchange.source, toward: target.to.remote };
+        // The callee's, in a dialog that only a mark proves: its caller is where the request goes.
+        let caller = exchange.caller.or_else(|| self.neighbours.of(target.to.remote));
+        let ctx = Passing {
+            now,
+            from: exchange.from,
+            source: exchange.source,
+            toward: target.to.remote,
+            sender: exchange.peer,
+            caller,
+        };
         self.passage.request(&ctx, request, &mut edit).map_err(Obstacle::Refused)?;
         let passed = Passed { request, source: &exchange.source, to: target.to, proven: exchange.proven };
-        if !self.dialogs.request(now, passed, &self.neighbours) {
-            let reason = "Too Many Dialogs".to_owned();
-            return Err(Obstacle::Refused(Refusal { status: 503, reason }));
-        }
+        let member = self.dialogs.request(now, passed, &self.neighbours).map_err(|NoRoom| {
+            Obstacle::Refused(Refusal { status: 503, reason: "Too Many Dialogs".to_owned() })
+        })?;
         let renumbered =
             self.passage.number(&ctx, request).and_then(|number| renumber(request, number, &mut edit));
         let bytes = edit.apply(request);
         if let Some(exchange) = self.exchanges.get_mut(key) {
             exchange.renumbered = renumbered;
+            (exchange.caller, exchange.member) = (caller, member);
         }
         Ok(bytes)
     }

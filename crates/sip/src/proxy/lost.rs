@@ -33,6 +33,9 @@ pub enum Loss {
     /// A response whose CSeq names another method than the request had, in another case too (RFC 3261 §7.1, §17.1.3).
     #[error("a response whose CSeq names another method than its request")]
     OtherMethod,
+    /// A response whose Call-ID or tags are not its request's.
+    #[error("a response with another Call-ID or tag than its request")]
+    OtherNames,
     /// A response that came from elsewhere than where the request went.
     #[error("a response from elsewhere than where the request was sent")]
     Foreign,

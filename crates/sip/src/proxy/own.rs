@@ -1,5 +1,6 @@
 //! Requests of our own beside probes: sent to one place, and their end told.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,9 +25,13 @@ pub(super) struct Own {
 }
 
 impl<P: Passage> Proxy<P> {
-    /// The parties of a dialog have been sent a BYE of our own: the dialog is over, but for what crosses the BYE.
-    pub fn hung_up(&mut self, now: Duration, call_id: &str, trunk_tag: &str, pbx_tag: &str) {
-        self.dialogs.hung_up(now, call_id, trunk_tag, pbx_tag);
+    /// The parties of a dialog, given by their tags and addresses, the trunk's first, have been sent a BYE of our own: the
+    /// dialog is over, but for what crosses the BYE.
+    pub fn hung_up(&mut self, now: Duration, call_id: &str, parties: [(&str, SocketAddr); 2]) {
+        let [(trunk_tag, trunk), (pbx_tag, pbx)] = parties;
+        if let (Some(trunk), Some(pbx)) = (self.neighbours.of(trunk), self.neighbours.of(pbx)) {
+            self.dialogs.hung_up(now, call_id, [(trunk_tag, trunk), (pbx_tag, pbx)]);
+        }
     }
 
     /// Sends a request that is not an INVITE, all of it but the Via. Its end follows as [`Output::Answered`], after timer F at

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::neighbours::Neighbour;
 use crate::message::{Edit, Message};
 use crate::{Face, Flow};
 
@@ -18,6 +19,34 @@ pub struct Passing {
     /// The address that the message is about to be sent to: the next hop of a request; for a response, the
     /// neighbour that the request came from. Its family is the one that SDP towards it should use.
     pub toward: SocketAddr,
+    /// The peer that the message itself came from, as far as addresses tell.
+    pub sender: Option<Neighbour>,
+    /// The peer whose request has begun the dialog that the message is in, or begins one. A call is told by it as much as by
+    /// its names, which anybody may write.
+    pub caller: Option<Neighbour>,
+}
+
+impl Passing {
+    /// Whose request it is, of a request.
+    #[must_use]
+    pub const fn requester(&self) -> Requester {
+        Requester { from: self.from, caller: self.caller }
+    }
+
+    /// Whose request it answers, of a response.
+    #[must_use]
+    pub const fn answered(&self) -> Requester {
+        Requester { from: self.from.other(), caller: self.caller }
+    }
+}
+
+/// Who sent a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Requester {
+    /// The face that the request came in by.
+    pub from: Face,
+    /// As in [`Passing::caller`].
+    pub caller: Option<Neighbour>,
 }
 
 /// A request that [`Passage::request`] will not let through: answered with this final response.
@@ -54,7 +83,7 @@ pub trait Passage {
 
     /// The proxy itself ended `request` (as it was received) with a final response of its own making: 408, 487,
     /// 503, ... Called only if [`Passage::request`] saw the request, and not for responses that [`Passage::response`] saw.
-    fn concluded(&mut self, now: Duration, request: &Message, status: u16);
+    fn concluded(&mut self, now: Duration, requester: Requester, request: &Message, status: u16);
 }
 
 /// Lets everything through unseen.
@@ -68,5 +97,5 @@ impl Passage for Unobserved {
 
     fn response(&mut self, _: &Passing, _: &Message, _: &mut Edit) {}
 
-    fn concluded(&mut self, _: Duration, _: &Message, _: u16) {}
+    fn concluded(&mut self, _: Duration, _: Requester, _: &Message, _: u16) {}
 }

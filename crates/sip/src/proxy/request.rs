@@ -207,6 +207,8 @@ impl<P: Passage> Proxy<P> {
             plan: Some(Box::new(valid.plan)),
             loops: valid.loops,
             proven: None,
+            caller: peer,
+            member: None,
             passed: false,
             candidates: VecDeque::new(),
             attempts: Vec::new(),
@@ -227,6 +229,9 @@ impl<P: Passage> Proxy<P> {
         let Some((query, proven)) = asked else { return };
         if let Some(exchange) = self.exchanges.get_mut(key) {
             exchange.proven = proven;
+            if let Standing::Within(way) = &query.standing {
+                exchange.caller = way.caller;
+            }
         }
         self.outputs.push_back(Output::Route(query));
     }
@@ -278,9 +283,11 @@ impl<P: Passage> Proxy<P> {
             let tags = (names.from_tag, names.to_tag?);
             self.stamps.as_ref()?.prove(mark, names.call_id, tags, from)
         };
+        let from_caller = |by_caller: bool| exchange.peer.filter(|_| by_caller);
         match (standing, proven()) {
             (Standing::Unknown, Some(proven)) => {
-                let way = Way { hop: None, named: false, mark: Some(proven.far) };
+                let caller = from_caller(proven.by_caller);
+                let way = Way { hop: None, named: false, mark: Some(proven.far), caller };
                 (Standing::Within(way), Some(proven.by_caller))
             }
             (standing, _) => (standing, None),

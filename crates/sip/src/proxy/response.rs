@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Proxy;
 use super::attempt::{Attempt, Cancel, Owner};
+use super::dialogs::Names;
 use super::exchange::{Exchange, Failure};
 use super::lost::Loss;
 use super::output::{Answer, Output, ProbeKey};
@@ -48,6 +49,12 @@ impl<P: Passage> Proxy<P> {
         if !attempt.is_of(cseq.method) {
             self.counters.stray_responses += 1;
             self.losses.note(flow, Loss::OtherMethod);
+            return;
+        }
+        // A response is its request's: other names in it would tell of another call what this one's party says.
+        if attempt.asked.is_some_and(|asked| !asked.fits(self.dialogs.asked(Names::of(&response)))) {
+            self.counters.stray_responses += 1;
+            self.losses.note(flow, Loss::OtherNames);
             return;
         }
         match attempt.client.response(now, &self.settings.timers, status) {
@@ -228,9 +235,17 @@ impl<P: Passage> Proxy<P> {
             edit.state_content_length();
         }
         self.contacts.apply(response, source, &mut edit);
-        let ctx =
-            Passing { now, from: exchange.far_face(), source: *source, toward: exchange.reply.to.remote };
-        self.dialogs.response(now, response, source, exchange.from, &self.local, &self.neighbours);
+        let ctx = Passing {
+            now,
+            from: exchange.far_face(),
+            source: *source,
+            toward: exchange.reply.to.remote,
+            sender: self.neighbours.of(source.remote),
+            caller: exchange.caller,
+        };
+        if let Some(member) = exchange.member {
+            self.dialogs.response(now, member, response, source, &self.local, &self.neighbours);
+        }
         let register =
             exchange.request.as_deref().filter(|request| request.method() == Some(Method::REGISTER));
         if let Some((register, peer)) = register.zip(exchange.peer)

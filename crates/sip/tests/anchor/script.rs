@@ -119,7 +119,14 @@ impl Script {
         };
         let from = if sender == Caller { self.caller_face } else { self.caller_face.other() };
         let local = "198.51.100.9:5060".parse().unwrap();
-        Passing { now: self.now, from, source: Flow { transport: Transport::Udp, local, remote }, toward }
+        Passing {
+            now: self.now,
+            from,
+            source: Flow { transport: Transport::Udp, local, remote },
+            toward,
+            sender: None,
+            caller: None,
+        }
     }
 
     pub fn build(
@@ -228,7 +235,8 @@ impl Script {
         let (method, number) = what.split_once(' ').unwrap();
         let cseq = format!("{number} {method}");
         let message = self.build(&format!("{method} sip:x@y SIP/2.0"), requester, &cseq, tag, "", "");
-        self.anchor.concluded(self.now, &message, status);
+        let requester = self.passing(requester).requester();
+        self.anchor.concluded(self.now, requester, &message, status);
     }
 
     // --- whole steps ---

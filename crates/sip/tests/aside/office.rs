@@ -9,8 +9,8 @@ use bytes::Bytes;
 use sidetone_sip::aside::{Asides, Legs, Nature, Parcel};
 use sidetone_sip::message::{Edit, Message, Name, ResponseBuilder};
 use sidetone_sip::proxy::{
-    Answer, Decision, Destination, Listener, Output, Passage, Passing, Proxy, Refusal, RouteKind, Settings,
-    Target,
+    Answer, Decision, Destination, Listener, Output, Passage, Passing, Proxy, Refusal, Requester, RouteKind,
+    Settings, Target,
 };
 use sidetone_sip::{Face, Flow, Transport};
 
@@ -47,7 +47,7 @@ impl Passage for Seen {
         }
     }
 
-    fn concluded(&mut self, _: Duration, _: &Message, _: u16) {}
+    fn concluded(&mut self, _: Duration, _: Requester, _: &Message, _: u16) {}
 }
 
 /// `7 INVITE`.
@@ -181,7 +181,7 @@ impl Office {
         let pbx = Arc::clone(&self.pbx);
         let parcel = Parcel { content_type: "application/json", body: Bytes::from(body.to_owned()), nature };
         let now = self.now;
-        self.proxy.passage().legs().tell(now, &pbx, "call", &parcel);
+        self.proxy.passage().legs().tell(now, (&pbx, None), "call", &parcel);
         // As the shell does whenever it has had to do with the core.
         self.drain();
     }
@@ -189,7 +189,7 @@ impl Office {
     /// The customer objects: what is under way is taken back, as by the shell.
     pub fn withdraw(&mut self) {
         let pbx = Arc::clone(&self.pbx);
-        let legs = self.proxy.passage().legs().withdraw(&pbx, "call");
+        let legs = self.proxy.passage().legs().withdraw((&pbx, None), "call");
         let keys: Vec<_> =
             self.under_way.iter().filter(|(_, leg)| legs.contains(leg)).map(|(key, _)| *key).collect();
         for key in keys {

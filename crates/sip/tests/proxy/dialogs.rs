@@ -66,7 +66,9 @@ fn a_dialog_that_the_proxy_has_hung_up_is_over() {
         let mut net = net();
         let (caller, callee) = call(&mut net);
         let tag = |end: &str| end.split_once(";tag=").unwrap().1.to_owned();
-        net.proxy.hung_up(net.now, &caller.call_id, &tag(&caller.local), &tag(&callee.local));
+        let parties = [(tag(&caller.local), addr(CARRIER)), (tag(&callee.local), addr(PBX))];
+        let [carrier, pbx] = &parties;
+        net.proxy.hung_up(net.now, &caller.call_id, [(&carrier.0, carrier.1), (&pbx.0, pbx.1)]);
         let (dialog, from) = if by_caller { (&caller, CARRIER) } else { (&callee, PBX) };
         for method in ["INVITE", "INFO", "UPDATE"] {
             let standing = stand_only(&mut net, from, dialog.request(method, from, 7));
@@ -150,6 +152,80 @@ fn the_names_of_a_call_that_failed_are_free_for_another_trunk() {
     let ok = net.all(OTHER).pop().unwrap().message;
     let bye = Dialog::of_caller(&ok).request("BYE", OTHER, 2);
     assert!(matches!(stand_only(&mut net, OTHER, bye), Standing::Within(_)));
+}
+
+/// It may still be answered by its own caller, and is nobody else's.
+#[test]
+fn under_the_names_of_a_challenged_call_each_trunk_has_a_call_of_its_own() {
+    let mut net = net();
+    net.send(CARRIER, invite(CARRIER, "c1"));
+    let sent = net.take(PBX, "INVITE");
+    net.send(PBX, reply(&sent, 407, "b", PBX));
+    net.take(PBX, "ACK");
+    let stolen = invite(CARRIER, "c1").cseq(2).via(&format!("SIP/2.0/UDP {OTHER};branch=z9hG4bKy"));
+    assert_eq!(begin(&mut net, OTHER, stolen), Standing::Outside { registered: Vec::new() });
+    let theirs = net.take(PBX, "INVITE");
+    net.send(PBX, reply(&theirs, 200, "theirs", PBX));
+    let thief = Dialog::of_caller(&net.all(OTHER).pop().unwrap().message);
+    // The caller answers the challenge.
+    let retried = invite(CARRIER, "c1").cseq(2);
+    assert_eq!(begin(&mut net, CARRIER, retried), Standing::Outside { registered: Vec::new() });
+    let own = net.take(PBX, "INVITE");
+    net.send(PBX, reply(&own, 200, "own", PBX));
+    let caller = Dialog::of_caller(&net.all(CARRIER).pop().unwrap().message);
+    let callers = net.proxy.passage().callers.clone();
+    let [first, second, third] = callers.as_slice() else { panic!("{callers:?}") };
+    assert!(first == third && first != second, "{callers:?}");
+    for (from, dialog, within) in
+        [(CARRIER, &caller, true), (OTHER, &thief, true), (CARRIER, &thief, false), (OTHER, &caller, false)]
+    {
+        let standing = stand_only(&mut net, from, dialog.request("BYE", from, 9));
+        assert_eq!(matches!(standing, Standing::Within(_)), within, "{from} {standing:?}");
+    }
+    // The PBX tells them apart by its own tags.
+    for (request, tag, hop) in [(&own, "own", CARRIER), (&theirs, "theirs", OTHER)] {
+        let bye = Dialog::of_callee(request, tag).request("BYE", PBX, 4);
+        let Standing::Within(way) = stand_only(&mut net, PBX, bye) else { panic!("{tag}") };
+        assert_eq!(way.hop, Some(udp(hop)));
+    }
+}
+
+/// A request that is forwarded as `Net` does from the carrier, from whichever trunk.
+fn begin(net: &mut Net, from: &str, request: Draft) -> Standing {
+    net.hold_routes = true;
+    net.send(from, request);
+    net.hold_routes = false;
+    let query = net.asked.pop().unwrap();
+    net.decide(&query, Decision::Forward { from: Face::Trunk, targets: vec![Target::from(udp(PBX))] });
+    query.standing
+}
+
+/// Whoever answers a request of one call says nothing of another, whatever names the answer bears.
+#[test]
+fn a_response_under_the_names_of_another_call_is_dropped() {
+    let mut net = net();
+    let (caller, callee) = call(&mut net);
+    begin(&mut net, OTHER, invite(OTHER, "c2"));
+    let sent = net.take(PBX, "INVITE");
+    net.send(PBX, reply(&sent, 200, "t", PBX));
+    net.all(OTHER);
+    net.send(PBX, Dialog::of_callee(&sent, "t").request("BYE", PBX, 2));
+    let bye = net.take(OTHER, "BYE");
+    let answer = String::from_utf8(reply(&bye, 200, "", OTHER)).unwrap();
+    let forged = answer
+        .replace(bye.call_id(), &callee.call_id)
+        .replace(&Dialog::of_callee(&sent, "t").local, &callee.local)
+        .replace(&Dialog::of_callee(&sent, "t").remote, &callee.remote);
+    let other_tag = answer.replace(";tag=t", ";tag=u");
+    for wrong in [forged, other_tag] {
+        assert_ne!(wrong, answer);
+        net.send(OTHER, wrong.into_bytes());
+        net.nothing(PBX);
+    }
+    assert_eq!(net.proxy.counters().stray_responses, 2);
+    assert!(matches!(stand_only(&mut net, CARRIER, caller.request("INFO", CARRIER, 3)), Standing::Within(_)));
+    net.send(OTHER, answer.into_bytes());
+    net.take(PBX, "200");
 }
 
 #[test]

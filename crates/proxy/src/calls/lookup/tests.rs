@@ -21,12 +21,13 @@ fn book(calls: &[(&str, &str)]) -> (Calls, Inbox) {
             disclosure: Policy::AnnounceElsewhere,
             ..RoutedTo::default()
         };
-        book.routed(call_id, routed);
+        let source = std::net::SocketAddr::from(([192, 0, 2, 2], 5060));
+        book.routed(call_id, source, routed);
         book.fact(CallFact::Started {
             key: CallKey(n as u64),
             call_id: (*call_id).to_owned(),
             from_face: Face::Trunk,
-            source: std::net::SocketAddr::from(([192, 0, 2, 2], 5060)),
+            source,
             from: "+4930".to_owned(),
             to: "+4940".to_owned(),
             claims: Claims::default(),

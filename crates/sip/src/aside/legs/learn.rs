@@ -11,7 +11,7 @@ use super::{
 use crate::Face;
 use crate::message::{Edit, Message, Method, Name};
 use crate::name_addr::NameAddr;
-use crate::proxy::Passing;
+use crate::proxy::{Neighbour, Passing, Requester};
 use crate::scan;
 use crate::uri::Uri;
 
@@ -26,9 +26,9 @@ impl Legs {
         let Some(method) = request.method() else { return };
         let Some(to_tag) = request.to_tag() else {
             match ctx.from {
-                Face::Pbx if method == Method::INVITE => self.offer(ctx.now, request),
+                Face::Pbx if method == Method::INVITE => self.offer(ctx, request),
                 Face::Trunk if method == Method::INVITE && is_signed(request) => {
-                    self.signed(ctx.now, request);
+                    self.signed(ctx, request);
                 }
                 Face::Pbx | Face::Trunk => {}
             }
@@ -39,10 +39,10 @@ impl Legs {
             Face::Trunk => (from_tag, to_tag),
             Face::Pbx => (to_tag, from_tag),
         };
-        let known = self.by_name.get(&name(request.call_id(), trunk_tag, pbx_tag)).copied();
+        let known = self.by_name.get(&name(request.call_id(), trunk_tag, pbx_tag, ctx.caller)).copied();
         // A request may overtake the response that made its dialog.
         let found = known.or_else(|| {
-            (ctx.from == Face::Trunk).then(|| self.adopt(ctx.now, request, Name::From, Name::To)).flatten()
+            (ctx.from == Face::Trunk).then(|| self.adopt(ctx, request, Name::From, Name::To)).flatten()
         });
         let Some(id) = found else { return };
         let Some(leg) = self.legs.get_mut(&id) else { return };
@@ -71,7 +71,7 @@ impl Legs {
         if ctx.from != Face::Trunk {
             return None;
         }
-        let name = name(request.call_id(), request.from_tag()?, request.to_tag()?);
+        let name = name(request.call_id(), request.from_tag()?, request.to_tag()?, ctx.caller);
         let leg = self.by_name.get(&name).and_then(|id| self.legs.get_mut(id))?;
         let cseq = request.cseq()?;
         let number = match cseq.method {
@@ -94,16 +94,16 @@ impl Legs {
             Face::Pbx => (from_tag, to_tag),
             Face::Trunk => (to_tag, from_tag),
         };
-        let name = name(response.call_id(), trunk_tag, pbx_tag);
+        let name = name(response.call_id(), trunk_tag, pbx_tag, ctx.caller);
         let mut found = self.by_name.get(&name).copied();
         if cseq.method == Method::INVITE && (101..300).contains(&status) && found.is_none() {
             found = match ctx.from {
-                Face::Pbx => self.called(ctx.now, response, name),
-                Face::Trunk => self.adopt(ctx.now, response, Name::To, Name::From),
+                Face::Pbx => self.called(ctx, response, name),
+                Face::Trunk => self.adopt(ctx, response, Name::To, Name::From),
             };
         }
         if cseq.method == Method::INVITE && status >= 300 {
-            self.refused(response, trunk_tag, pbx_tag);
+            self.refused(response, trunk_tag, pbx_tag, ctx.caller);
         }
         let Some(id) = found else { return };
         let Some(leg) = self.legs.get_mut(&id) else { return };
@@ -129,10 +129,17 @@ impl Legs {
     }
 
     /// The proxy itself ended a request.
-    pub(in super::super) fn concluded(&mut self, now: Duration, request: &Message, status: u16) {
+    pub(in super::super) fn concluded(
+        &mut self,
+        now: Duration,
+        requester: Requester,
+        request: &Message,
+        status: u16,
+    ) {
+        let caller = requester.caller;
         let (Some(method), Some(from_tag)) = (request.method(), request.from_tag()) else { return };
         if let (Some(cseq), Some(to_tag)) = (request.cseq(), request.to_tag())
-            && let Some(&id) = self.by_name.get(&name(request.call_id(), from_tag, to_tag))
+            && let Some(&id) = self.by_name.get(&name(request.call_id(), from_tag, to_tag, caller))
             && let Some(leg) = self.legs.get_mut(&id)
         {
             leg.open.answered(cseq.number, false);
@@ -141,12 +148,13 @@ impl Legs {
         match (method, request.to_tag()) {
             // The face isn't told: it is one or the other.
             (Method::INVITE, None) => {
-                self.refused(request, from_tag, "");
-                self.refused(request, "", from_tag);
+                self.refused(request, from_tag, "", caller);
+                self.refused(request, "", from_tag, caller);
             }
             (Method::BYE, Some(to_tag)) => {
                 for (trunk_tag, pbx_tag) in [(from_tag, to_tag), (to_tag, from_tag)] {
-                    let found = self.by_name.get(&name(request.call_id(), trunk_tag, pbx_tag)).copied();
+                    let names = name(request.call_id(), trunk_tag, pbx_tag, caller);
+                    let found = self.by_name.get(&names).copied();
                     if let Some(id) = found {
                         self.parted(now, id, status);
                     }
@@ -173,12 +181,14 @@ impl Legs {
     }
 
     /// The INVITE has failed: of its dialogs, those that nobody has answered will never be.
-    fn refused(&mut self, message: &Message, trunk_tag: &str, pbx_tag: &str) {
+    fn refused(&mut self, message: &Message, trunk_tag: &str, pbx_tag: &str, caller: Option<Neighbour>) {
         let call_id = message.call_id();
-        self.offers.remove(&offer_name(call_id, pbx_tag));
+        self.offers.remove(&offer_name(call_id, pbx_tag, caller));
         let early = |id: &&LegId| {
             let leg = self.legs.get(id);
-            leg.is_some_and(|leg| leg.stage == Stage::Early && leg.is_between(trunk_tag, pbx_tag))
+            leg.is_some_and(|leg| {
+                leg.stage == Stage::Early && leg.caller == caller && leg.is_between(trunk_tag, pbx_tag)
+            })
         };
         let gone: Vec<LegId> =
             self.by_call.get(call_id).map_or(&[][..], Vec::as_slice).iter().filter(early).copied().collect();
@@ -196,17 +206,17 @@ impl Legs {
     }
 
     /// The carrier calls, and has signed the number too.
-    fn signed(&mut self, now: Duration, invite: &Message) {
-        self.sweep(now);
-        let name = offer_name(invite.call_id(), invite.from_tag().unwrap_or_default());
+    fn signed(&mut self, ctx: &Passing, invite: &Message) {
+        self.sweep(ctx.now);
+        let name = offer_name(invite.call_id(), invite.from_tag().unwrap_or_default(), ctx.caller);
         if self.signed.len() < MOST && name.len() <= LONGEST_NAME {
-            self.signed.insert(name, now + SETUP);
+            self.signed.insert(name, ctx.now + SETUP);
         }
     }
 
     /// The PBX calls.
-    fn offer(&mut self, now: Duration, invite: &Message) {
-        self.sweep(now);
+    fn offer(&mut self, ctx: &Passing, invite: &Message) {
+        self.sweep(ctx.now);
         let Some(routes) = dialog::record_routes(invite) else { return };
         if self.offers.len() >= MOST || is_signed(invite) {
             return;
@@ -215,36 +225,38 @@ impl Legs {
             accepts: accepts(invite).unwrap_or(false),
             target: dialog::contact(invite),
             routes,
-            expires: now + SETUP,
+            expires: ctx.now + SETUP,
         };
-        let name = offer_name(invite.call_id(), invite.from_tag().unwrap_or_default());
+        let name = offer_name(invite.call_id(), invite.from_tag().unwrap_or_default(), ctx.caller);
         if name.len() <= LONGEST_NAME {
             self.offers.insert(name, offer);
         }
     }
 
     /// A dialog of a call that the PBX makes: `message` has the trunk's side in the header `trunk`, and the PBX in `pbx`.
-    fn adopt(&mut self, now: Duration, message: &Message, trunk: Name, pbx: Name) -> Option<LegId> {
+    fn adopt(&mut self, ctx: &Passing, message: &Message, trunk: Name, pbx: Name) -> Option<LegId> {
         let tag = |name| NameAddr::parse(message.header(name)?.value).ok()?.tag();
         let (trunk_tag, pbx_tag) = (tag(trunk)?, tag(pbx)?);
         // Its peer reaches the PBX through us only if we stand in the route set.
         if message.status().is_some() && !self.routes_by_us(message)? {
             return None;
         }
-        let offer = self.offers.get(&offer_name(message.call_id(), pbx_tag))?;
+        let offer = self.offers.get(&offer_name(message.call_id(), pbx_tag, ctx.caller))?;
         let (local, remote) = (message.header(trunk)?.text(), message.header(pbx)?.text());
         let mut dialog = Dialog::new(message.call_id(), &local, &remote)?;
         (dialog.target, dialog.routes) = (offer.target.clone(), offer.routes.clone());
         let accepts = offer.accepts;
-        let name = name(message.call_id(), trunk_tag, pbx_tag);
-        self.begin(now, name, dialog, Numbering::new(), accepts)
+        let name = name(message.call_id(), trunk_tag, pbx_tag, ctx.caller);
+        // The PBX's own call.
+        self.begin(ctx, ctx.caller, name, dialog, Numbering::new(), accepts)
     }
 
     /// A dialog of a call that the PBX takes.
-    fn called(&mut self, now: Duration, response: &Message, name: String) -> Option<LegId> {
-        let invite = offer_name(response.call_id(), response.from_tag().unwrap_or_default());
+    fn called(&mut self, ctx: &Passing, response: &Message, name: String) -> Option<LegId> {
+        let from_tag = response.from_tag().unwrap_or_default();
+        let invite = offer_name(response.call_id(), from_tag, ctx.caller);
         if let Some(expires) = self.signed.get_mut(&invite) {
-            *expires = now + SETUP;
+            *expires = ctx.now + SETUP;
             return None;
         }
         let routes = self.routes_below_us(response)?;
@@ -253,12 +265,13 @@ impl Legs {
         (dialog.target, dialog.routes) = (dialog::contact(response), routes);
         let mut numbering = Numbering::new();
         numbering.pass(response.cseq()?.number);
-        self.begin(now, name, dialog, numbering, false)
+        self.begin(ctx, ctx.sender, name, dialog, numbering, false)
     }
 
     fn begin(
         &mut self,
-        now: Duration,
+        ctx: &Passing,
+        at: Option<Neighbour>,
         name: String,
         dialog: Dialog,
         numbering: Numbering,
@@ -278,6 +291,8 @@ impl Legs {
             Leg {
                 name,
                 call,
+                caller: ctx.caller,
+                at,
                 dialog,
                 numbering,
                 open: Open::default(),
@@ -294,7 +309,7 @@ impl Legs {
                 expires: Duration::ZERO,
             },
         );
-        self.watch(id, now + SETUP);
+        self.watch(id, ctx.now + SETUP);
         Some(id)
     }
 
@@ -323,7 +338,8 @@ impl Legs {
 impl Leg {
     /// Whether those are its tags, as far as they are given.
     fn is_between(&self, trunk_tag: &str, pbx_tag: &str) -> bool {
-        let mut tags = self.name.rsplit('\n');
+        // The caller's peer stands behind them.
+        let mut tags = self.name.rsplit('\n').skip(1);
         let (pbx, trunk) = (tags.next(), tags.next());
         // Of an INVITE that failed only its sender's tag says which dialogs it would have made.
         trunk == Some(trunk_tag) || pbx == Some(pbx_tag)
@@ -413,10 +429,20 @@ fn is_signed(message: &Message) -> bool {
     message.headers_called("Identity-Info").next().is_some()
 }
 
-fn name(call_id: &str, trunk_tag: &str, pbx_tag: &str) -> String {
-    [call_id, trunk_tag, pbx_tag].join("\n")
+fn name(call_id: &str, trunk_tag: &str, pbx_tag: &str, caller: Option<Neighbour>) -> String {
+    [call_id, trunk_tag, pbx_tag, &word(caller)].join("\n")
 }
 
-fn offer_name(call_id: &str, pbx_tag: &str) -> String {
-    [call_id, pbx_tag].join("\n")
+/// The same, of names that lie ready.
+pub(super) fn named([call_id, trunk_tag, pbx_tag]: &[String; 3], caller: Option<Neighbour>) -> String {
+    name(call_id, trunk_tag, pbx_tag, caller)
+}
+
+fn offer_name(call_id: &str, tag: &str, caller: Option<Neighbour>) -> String {
+    [call_id, tag, &word(caller)].join("\n")
+}
+
+/// What stands for a peer in a name.
+fn word(peer: Option<Neighbour>) -> String {
+    peer.map(|peer| format!("{}:{:x}", peer.face.as_str(), peer.id)).unwrap_or_default()
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Dialog, Dialogs, End, Found, LIFETIME, LONGEST, MOST_DIALOGS, Names, SETUP, SUBSCRIPTION, Set, SetKey,
+    Dialog, Dialogs, End, Found, LIFETIME, LONGEST, MOST_DIALOGS, Member, Names, SETUP, SUBSCRIPTION, Set,
+    SetKey,
 };
 use crate::host::HostPort;
 use crate::message::{Message, Method, Name};
@@ -13,7 +14,11 @@ use crate::proxy::local::Local;
 use crate::proxy::neighbours::{Neighbour, Neighbours};
 use crate::proxy::output::Destination;
 use crate::uri::UriView;
-use crate::{Face, Flow, scan};
+use crate::{Flow, scan};
+
+/// Its peer, or all of them, have as many dialogs as may be held.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::proxy) struct NoRoom;
 
 /// A request on its way.
 #[derive(Debug, Clone, Copy)]
@@ -27,31 +32,36 @@ pub(in crate::proxy) struct Passed<'a> {
 }
 
 impl Dialogs {
-    /// A request is about to be sent on. Returns false if it would make a dialog for which there is no room.
+    /// A request is about to be sent on. Returns the set that it is in, if in any.
+    ///
+    /// # Errors
+    /// If it would make a dialog for which there is no room.
     pub(in crate::proxy) fn request(
         &mut self,
         now: Duration,
         passed: Passed<'_>,
         neighbours: &Neighbours,
-    ) -> bool {
+    ) -> Result<Option<Member>, NoRoom> {
         let Passed { request, source, to, proven } = passed;
         let (Some(method), Some(from)) = (request.method(), neighbours.of(source.remote)) else {
-            return true;
+            return Ok(None);
         };
         let names = Names::of(request);
         let found = self.find(now, method, names, source.remote, from, neighbours).or_else(|| {
             let by_caller = proven?;
-            self.take_up(now, names, from, source, to, by_caller, method)
+            let other = neighbours.of(to.remote)?;
+            self.take_up(now, names, (from, source), (other, to), by_caller, method)
         });
         match found {
             Some(found) => {
                 self.request_within(now, found, names, passed, method);
-                true
+                Ok(Some(Member { key: found.key, by_caller: found.by_caller }))
             }
             None if request.to_tag().is_none() && makes_dialogs(method) => {
-                self.open(now, names, from, passed, method, neighbours)
+                let opened = self.open(now, names, from, passed, method, neighbours);
+                opened.map(|key| Some(Member { key, by_caller: true }))
             }
-            None => true,
+            None => Ok(None),
         }
     }
 
@@ -63,27 +73,29 @@ impl Dialogs {
         passed: Passed<'_>,
         method: Method<'_>,
         neighbours: &Neighbours,
-    ) -> bool {
+    ) -> Result<SetKey, NoRoom> {
         self.expire(now);
         let Passed { request, source, to, .. } = passed;
-        let key = self.key(names.call_id, names.from_tag, from.face);
+        let names = self.names(names.call_id, names.from_tag, from.face);
         let hosts = self.hosts_in(request, None);
         let cseq = request.cseq().map_or(0, |cseq| cseq.number);
-        // Another peer's has failed: what is tried by this one is a new one.
-        let caller = source.remote;
-        let foreign = |set: &&Set| !neighbours.are_one(set.caller.hop.remote, caller);
-        if self.sets.get(&key).filter(foreign).is_some_and(Set::is_vacant) {
+        let is_its = |set: &Set| neighbours.are_one(set.caller.hop.remote, source.remote);
+        let own = self.under(names).find(|(_, set)| is_its(set)).map(|(key, _)| key);
+        let key = own.unwrap_or(SetKey { names, caller: from.id });
+        if own.is_none() {
+            // Nothing stands there, unless its caller's address has become another peer's.
             self.keep_until(key, now);
             self.expire(now);
         }
         if !self.sets.contains_key(&key) {
             if !self.has_room(from) {
-                return false;
+                return Err(NoRoom);
             }
             self.held.add(Some(from), 1);
             let caller = End { hop: Destination::from(*source), targets: Vec::new() };
             let set = Set {
                 peer: from,
+                owner: from,
                 caller,
                 tried: Vec::new(),
                 dialogs: Vec::new(),
@@ -95,7 +107,7 @@ impl Dialogs {
             };
             self.sets.insert(key, set);
         }
-        let Some(set) = self.sets.get_mut(&key) else { return true };
+        let Some(set) = self.sets.get_mut(&key) else { return Ok(key) };
         set.caller.hop = Destination::from(*source);
         hosts.into_iter().for_each(|host| set.caller.learn(host));
         if !set.tried.contains(&to) {
@@ -107,7 +119,7 @@ impl Dialogs {
         (set.cseq, set.invite, set.failed) = (cseq, method == Method::INVITE, false);
         set.open_until = now + SETUP;
         self.reschedule(key);
-        true
+        Ok(key)
     }
 
     fn request_within(
@@ -154,13 +166,13 @@ impl Dialogs {
         self.reschedule(found.key);
     }
 
-    /// A response is about to be sent back, to a request that came by `requester`'s face.
+    /// A response is about to be sent back, to a request that is in that set.
     pub(in crate::proxy) fn response(
         &mut self,
         now: Duration,
+        Member { key, by_caller }: Member,
         response: &Message,
         source: &Flow,
-        requester: Face,
         local: &Local,
         neighbours: &Neighbours,
     ) {
@@ -168,16 +180,14 @@ impl Dialogs {
         if status == 100 {
             return;
         }
-        let names = Names::of(response);
-        let key = self.key(names.call_id, names.from_tag, requester);
         let initial = |set: &&Set| set.cseq == cseq.number && set.invite == (cseq.method == Method::INVITE);
-        if self.sets.get(&key).filter(initial).is_some() && makes_dialogs(cseq.method) {
+        if by_caller && self.sets.get(&key).filter(initial).is_some() && makes_dialogs(cseq.method) {
             return match status {
                 ..300 => self.answered(now, key, response, source, local, neighbours),
                 _ => self.failed(now, key),
             };
         }
-        let Some((key, index, by_caller)) = self.dialog_of(names, requester) else { return };
+        let Some(index) = self.dialog_of(key, by_caller, Names::of(response)) else { return };
         let refreshed = status < 300 && refreshes(cseq.method);
         let hosts = if refreshed { self.hosts_in(response, Some(local)) } else { Vec::new() };
         let Some(set) = self.sets.get_mut(&key) else { return };
@@ -258,17 +268,20 @@ impl Dialogs {
         self.reschedule(key);
     }
 
-    /// The proxy itself has ended a request that had been sent on.
-    pub(in crate::proxy) fn concluded(&mut self, now: Duration, request: &Message, requester: Face) {
+    /// The proxy itself has ended a request that had been sent on, and is in that set.
+    pub(in crate::proxy) fn concluded(
+        &mut self,
+        now: Duration,
+        Member { key, by_caller }: Member,
+        request: &Message,
+    ) {
         let Some(cseq) = request.cseq() else { return };
-        let names = Names::of(request);
-        let key = self.key(names.call_id, names.from_tag, requester);
         if request.to_tag().is_none() {
             if self.sets.get(&key).is_some_and(|set| set.cseq == cseq.number) && makes_dialogs(cseq.method) {
                 self.failed(now, key);
             }
         } else if cseq.method == Method::BYE
-            && let Some((key, index, _)) = self.dialog_of(names, requester)
+            && let Some(index) = self.dialog_of(key, by_caller, Names::of(request))
             && let Some(dialog) = self.sets.get_mut(&key).and_then(|set| set.dialogs.get_mut(index))
         {
             dialog.end(now, self.linger);
@@ -276,39 +289,35 @@ impl Dialogs {
         }
     }
 
-    /// A BYE of the proxy's own has been sent to the parties of a dialog, whose initial request came by either face.
-    pub(in crate::proxy) fn hung_up(&mut self, now: Duration, call_id: &str, trunk_tag: &str, pbx_tag: &str) {
-        let names = Names { call_id, from_tag: trunk_tag, to_tag: Some(pbx_tag) };
-        if let Some((key, index, _)) = self.dialog_of(names, Face::Trunk)
-            && let Some(dialog) = self.sets.get_mut(&key).and_then(|set| set.dialogs.get_mut(index))
-        {
-            dialog.end(now, self.linger);
-            self.reschedule(key);
-        }
-    }
-
-    /// The dialog of a request that came by `requester`'s face, whoever sent it: that was looked into when it came.
-    fn dialog_of(&self, names: Names<'_>, requester: Face) -> Option<(SetKey, usize, bool)> {
-        let to_tag = names.to_tag.unwrap_or_default();
-        let sides =
-            [(names.from_tag, to_tag, requester, true), (to_tag, names.from_tag, requester.other(), false)];
-        sides.into_iter().find_map(|(caller_tag, callee_tag, face, by_caller)| {
-            let key = self.key(names.call_id, caller_tag, face);
+    /// BYEs of the proxy's own have been sent to the parties of a dialog: their tags, and which peers they are.
+    pub(in crate::proxy) fn hung_up(&mut self, now: Duration, call_id: &str, parties: [(&str, Neighbour); 2]) {
+        let [trunk, pbx] = parties;
+        for ((caller_tag, caller), (callee_tag, _)) in [(trunk, pbx), (pbx, trunk)] {
+            let names = self.names(call_id, caller_tag, caller.face);
+            let key = SetKey { names, caller: caller.id };
             let tag = self.tag(callee_tag);
-            let index = self.sets.get(&key)?.dialogs.iter().position(|dialog| dialog.tag == tag)?;
-            Some((key, index, by_caller))
-        })
+            let Some(set) = self.sets.get_mut(&key) else { continue };
+            if let Some(dialog) = set.dialogs.iter_mut().find(|dialog| dialog.tag == tag) {
+                dialog.end(now, self.linger);
+                self.reschedule(key);
+            }
+        }
+    }
+
+    /// Which dialog of its set a request was in, by its own names or its response's.
+    fn dialog_of(&self, key: SetKey, by_caller: bool, names: Names<'_>) -> Option<usize> {
+        let callee_tag = if by_caller { names.to_tag.unwrap_or_default() } else { names.from_tag };
+        let tag = self.tag(callee_tag);
+        self.sets.get(&key)?.dialogs.iter().position(|dialog| dialog.tag == tag)
     }
 
     /// A dialog that a mark proves is held again from now on.
-    #[allow(clippy::too_many_arguments)] // The two parties, and what is known of both.
     fn take_up(
         &mut self,
         now: Duration,
         names: Names<'_>,
-        from: Neighbour,
-        source: &Flow,
-        to: Destination,
+        (from, source): (Neighbour, &Flow),
+        (to, other): (Neighbour, Destination),
         by_caller: bool,
         method: Method<'_>,
     ) -> Option<Found> {
@@ -317,19 +326,21 @@ impl Dialogs {
             return None;
         }
         let to_tag = names.to_tag?;
-        let (sender, other) = (Destination::from(*source), to);
-        let (caller_tag, callee_tag, face, caller, callee) = if by_caller {
-            (names.from_tag, to_tag, from.face, sender, other)
+        let sender = Destination::from(*source);
+        let (caller_tag, callee_tag, owner, caller, callee) = if by_caller {
+            (names.from_tag, to_tag, from, sender, other)
         } else {
-            (to_tag, names.from_tag, from.face.other(), other, sender)
+            (to_tag, names.from_tag, to, other, sender)
         };
         let end = |hop| End { hop, targets: Vec::new() };
-        let key = self.key(names.call_id, caller_tag, face);
+        let names = self.names(names.call_id, caller_tag, owner.face);
+        let key = SetKey { names, caller: owner.id };
         let tag = self.tag(callee_tag);
         let set = self.sets.entry(key).or_insert_with(|| {
             self.held.add(Some(from), 1);
             Set {
                 peer: from,
+                owner,
                 caller: end(caller),
                 tried: Vec::new(),
                 dialogs: Vec::new(),

@@ -12,10 +12,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sidetone_sip::message::{Edit, Message};
+use sidetone_sip::message::{Edit, Message, Method};
 use sidetone_sip::proxy::{
-    Answer, Decision, Destination, Listener, Output, Passage, Passing, Proxy, Refusal, RouteKind, RouteQuery,
-    Settings, Target,
+    Answer, Decision, Destination, Listener, Neighbour, Output, Passage, Passing, Proxy, Refusal, Requester,
+    RouteKind, RouteQuery, Settings, Target,
 };
 use sidetone_sip::{Face, Flow, Transport};
 
@@ -57,12 +57,17 @@ pub struct Recorder {
     pub requests: Vec<(String, Face, SocketAddr)>,
     pub responses: Vec<(u16, Face, SocketAddr)>,
     pub concluded: Vec<(String, u16)>,
+    /// The peer that has begun the call, of each INVITE.
+    pub callers: Vec<Option<Neighbour>>,
     pub refuse: Option<u16>,
 }
 
 impl Passage for Recorder {
     fn request(&mut self, ctx: &Passing, request: &Message, _: &mut Edit) -> Result<(), Refusal> {
         self.requests.push((request.method().unwrap().to_string(), ctx.from, ctx.toward));
+        if request.method() == Some(Method::INVITE) {
+            self.callers.push(ctx.caller);
+        }
         match self.refuse {
             Some(status) => Err(Refusal { status, reason: "Refused".into() }),
             None => Ok(()),
@@ -73,7 +78,7 @@ impl Passage for Recorder {
         self.responses.push((response.status().unwrap(), ctx.from, ctx.toward));
     }
 
-    fn concluded(&mut self, _: Duration, request: &Message, status: u16) {
+    fn concluded(&mut self, _: Duration, _: Requester, request: &Message, status: u16) {
         self.concluded.push((request.method().unwrap().to_string(), status));
     }
 }
