@@ -15,4 +15,5 @@ pub use dns::{Resolver, Where};
 pub use health::{Health, HostState};
 pub use lookups::Lookups;
 pub use shares::{PeerName, Shares, usual_share};
+pub(crate) use table::neighbour;
 pub use table::{Candidate, FIRST_FREE_PORT, PeerRef, Table};

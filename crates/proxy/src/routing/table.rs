@@ -246,7 +246,7 @@ impl Table {
 }
 
 /// What stands for a peer's name in marks that outlive the process (FNV-1a, 64 bits).
-fn neighbour(face: Face, name: &str) -> Neighbour {
+pub(crate) fn neighbour(face: Face, name: &str) -> Neighbour {
     let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     Neighbour { face, id: name.bytes().fold(0xcbf2_9ce4_8422_2325, step) }
 }

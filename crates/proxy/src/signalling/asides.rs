@@ -16,10 +16,9 @@ use sidetone_sip::proxy::{Answer, Decision, Destination, OwnKey};
 use sidetone_sip::{Face, Message, Method};
 
 use super::Signalling;
-use super::access::neighbour;
 use super::core::{Core, reject};
 use crate::config::Peer;
-use crate::routing::{HostAddress, PeerRef, Where};
+use crate::routing::{HostAddress, PeerRef, Where, neighbour};
 
 /// Who has something to be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

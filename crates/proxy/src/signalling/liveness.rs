@@ -163,7 +163,11 @@ impl Core {
         let reach = |face| self.anchor_ref().reach(call, face);
         if let (Some(trunk), Some(pbx)) = (reach(Face::Trunk), reach(Face::Pbx)) {
             let [call_id, trunk_tag, pbx_tag] = &trunk.names;
-            self.proxy.hung_up(now, call_id, [(trunk_tag, trunk.source), (pbx_tag, pbx.source)]);
+            self.proxy.hung_up(
+                now,
+                call_id,
+                [(trunk_tag, trunk.source.remote), (pbx_tag, pbx.source.remote)],
+            );
         }
         for face in [Face::Trunk, Face::Pbx] {
             let Some((reach, to)) = self.way_to(now, call, face) else { continue };

@@ -11,7 +11,7 @@ use super::{Anchor, CallKey};
 use crate::Face;
 use crate::message::{Edit, Message, Method};
 use crate::proxy::{Passage, Passing, Refusal, Requester};
-use crate::sdp::body::{self, Found};
+use crate::sdp::body;
 
 /// Where a message stands in a call.
 #[derive(Clone, Copy)]

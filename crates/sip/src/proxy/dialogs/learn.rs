@@ -290,7 +290,12 @@ impl Dialogs {
     }
 
     /// BYEs of the proxy's own have been sent to the parties of a dialog: their tags, and which peers they are.
-    pub(in crate::proxy) fn hung_up(&mut self, now: Duration, call_id: &str, parties: [(&str, Neighbour); 2]) {
+    pub(in crate::proxy) fn hung_up(
+        &mut self,
+        now: Duration,
+        call_id: &str,
+        parties: [(&str, Neighbour); 2],
+    ) {
         let [trunk, pbx] = parties;
         for ((caller_tag, caller), (callee_tag, _)) in [(trunk, pbx), (pbx, trunk)] {
             let names = self.names(call_id, caller_tag, caller.face);
