@@ -213,17 +213,14 @@ impl Stats {
         if let Some(written) = self.receipts {
             page.counter("receipts_total", "Consent receipts written.", written);
         }
-        if let Some(waiting) = self.receipts_waiting {
-            let help = "Consent receipts in memory that are not on disk: the disk is slow, full or gone.";
-            page.gauge("receipts_waiting", help, waiting as f64);
-        }
-        if let Some(failures) = self.receipt_failures {
-            page.counter(
-                "receipt_failures_total",
-                "Attempts to write consent receipts that failed.",
-                failures,
-            );
-        }
+        // Always there, so that an alert may name it wherever it is loaded.
+        let help = "Consent receipts in memory that are not on disk: the disk is slow, full or gone.";
+        page.gauge("receipts_waiting", help, self.receipts_waiting.unwrap_or_default() as f64);
+        page.counter(
+            "receipt_failures_total",
+            "Attempts to write consent receipts that failed.",
+            self.receipt_failures.unwrap_or_default(),
+        );
         page.counter("receipts_lost_total", "Consent receipts lost.", totals.receipts_lost);
         page.counter(
             "tellings_unknown_total",

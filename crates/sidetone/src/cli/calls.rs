@@ -147,9 +147,7 @@ fn table(calls: &[Value], columns: usize) -> Vec<String> {
 /// One call, a line a subject, with units.
 fn page(call: &Value, columns: usize, paint: Paint) -> Vec<String> {
     let mut lines = Vec::new();
-    let talking = age(call, "talking_ms").map_or_else(String::new, |talking| format!(", {talking} of talk"));
-    let up = age(call, "age_ms").unwrap_or_default();
-    lines.push(format!("{} {}, up for {up}{talking}", paint.bold(text(call, "id")), text(call, "phase")));
+    lines.push(format!("{} {}", paint.bold(text(call, "id")), text(call, "phase")));
     let mut tell = |name: &str, facts: Vec<String>| {
         for (row, line) in
             wrap(&facts.join(", "), columns.saturating_sub(NAMES).max(20), 20).iter().enumerate()
@@ -158,6 +156,11 @@ fn page(call: &Value, columns: usize, paint: Paint) -> Vec<String> {
             lines.push(format!("{}{line}", paint.dim(format!("{name:<NAMES$}"))));
         }
     };
+    let up = age(call, "age_ms").map(|up| format!("up for {up}"));
+    tell(
+        "time",
+        up.into_iter().chain(age(call, "talking_ms").map(|talk| format!("talking for {talk}"))).collect(),
+    );
     tell("Call-ID", vec![text(call, "sip_call_id").to_owned()]);
     tell("route", vec![text(call, "direction").to_owned(), route(call)]);
     let parties = ["caller", "callee"].map(|party| told(call, party).map(|hash| format!("{party} {hash}")));
@@ -308,7 +311,7 @@ mod tests {
             assert!(lines.iter().all(|line| line.chars().count() <= columns), "{columns}: {lines:#?}");
             let text = lines.iter().flat_map(|line| line.split_whitespace()).collect::<Vec<_>>().join(" ");
             for said in [
-                "talking, up for 62:03, 61:40 of talk",
+                "time up for 62:03, talking for 61:40",
                 "route inbound, carrier-south > asterisk-2",
                 "queue billing",
                 "consent given, policy notice, listened to",
