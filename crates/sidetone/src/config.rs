@@ -1,5 +1,6 @@
 //! Reading `sidetone.toml`, and saying what is wrong with it so that it can be mended: file, line, key, remedy.
 
+mod headers;
 mod place;
 mod shape;
 mod socket;

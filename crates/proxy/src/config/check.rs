@@ -6,6 +6,7 @@ mod sockets;
 pub(crate) use sockets::media_named;
 
 use sidetone_events::SinkError;
+use sidetone_events::config::EventsConfig;
 
 use super::{Config, Policy};
 
@@ -136,9 +137,7 @@ pub fn check(config: &Config) -> Vec<Fault> {
         problem: fault.problem,
         fatal: fault.fatal,
     }));
-    if let Err(error) = config.events.validate() {
-        faults.push(events_fault(None, &error));
-    }
+    events(config, &mut faults);
     for (index, pbx) in config.pbxs.iter().enumerate() {
         if let Err(error) = pbx.links().validate(&pbx.name) {
             faults.push(Fault::fatal(format!("pbx.{index}.{}", error.key), error.why));
@@ -160,6 +159,27 @@ pub fn check(config: &Config) -> Vec<Fault> {
         ));
     }
     faults
+}
+
+/// Each webhook by itself, so that it is told which one is wrong.
+fn events(config: &Config, faults: &mut Vec<Fault>) {
+    let rest = EventsConfig { webhooks: Vec::new(), ..config.events.clone() };
+    if let Err(error) = rest.validate() {
+        faults.push(events_fault(None, &error));
+        return;
+    }
+    for (number, webhook) in config.events.webhooks.iter().enumerate() {
+        let one = EventsConfig { webhooks: vec![webhook.clone()], ..rest.clone() };
+        if let Err(error) = one.validate() {
+            faults.push(events_fault(Some(number), &error));
+        }
+    }
+    // What they must not have in common.
+    if let Err(error) = config.events.validate()
+        && !faults.iter().any(|fault| fault.key.starts_with("events."))
+    {
+        faults.push(events_fault(None, &error));
+    }
 }
 
 /// A fault of `[events]`; `webhook` is the number of the one that it concerns, from 0.

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use sidetone_insight::{did_you_mean, nearest};
 use sidetone_proxy::config::Config;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use super::Problem;
+use super::headers;
 use super::place::{self, Site};
 
 /// Mistakes that are told of one file; beyond them it is no configuration.
@@ -37,7 +38,15 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, Vec<Problem>> {
         }
         let at = error.span().map(|span| span.start);
         let site = tree.as_ref().zip(at).and_then(|(tree, at)| place::at(tree, &left, at));
-        let (key, problem) = explain(error.message(), site.as_ref());
+        let (mut key, mut problem) = explain(error.message(), site.as_ref());
+        let listed = tree.as_ref().zip(key.as_deref()).and_then(|(tree, key)| listed(tree.get_ref(), key));
+        if let Some(table) = listed {
+            problem = format!("is a list, where there is one table only; write [{table}], with one bracket");
+            key = Some(table);
+        }
+        if tree.is_none() && error.message() == "duplicate key" {
+            key = at.and_then(|at| word_at(&left, at));
+        }
         if key.as_ref().is_some_and(|key| blanked.contains(key)) {
             break;
         }
@@ -49,7 +58,21 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, Vec<Problem>> {
             problem,
             fatal: true,
         });
-        let Some((from, to)) = site.as_ref().and_then(|site| site.whole) else { break };
+        let Some((from, to)) = site.as_ref().and_then(|site| site.whole) else {
+            // A table: read as the one that was likely meant, or else passed over, so that it hides no other mistake.
+            let Some(path) =
+                site.map(|site| site.key).filter(|_| error.message().starts_with("unknown field"))
+            else {
+                break;
+            };
+            let meant = word_and_known(error.message(), "unknown field `")
+                .and_then(|(unknown, known)| nearest(unknown, known).map(str::to_owned));
+            drop(tree);
+            let Some(mended) = headers::read_on(&left, &path, meant.as_deref()) else { break };
+            left = mended;
+            blanked.insert(path);
+            continue;
+        };
         drop(tree);
         let Some(wrong) = left.get(from..to) else { break };
         // Lines are counted on what is left, so each keeps its place.
@@ -60,6 +83,34 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, Vec<Problem>> {
         blanked.extend(site.map(|site| site.key));
     }
     Err(problems)
+}
+
+/// Tables of which there is one.
+const SINGLE: [&str; 11] = [
+    "sip",
+    "media",
+    "limits",
+    "health",
+    "analysis",
+    "consent",
+    "announcement",
+    "events",
+    "control",
+    "http",
+    "log",
+];
+
+/// The table that such a key stands in, if it is written with two brackets.
+fn listed(tree: &DeTable<'_>, key: &str) -> Option<String> {
+    let table = key.split('.').next().filter(|table| SINGLE.contains(table))?;
+    let (_, value) = tree.iter().find(|(name, _)| name.get_ref() == table)?;
+    matches!(value.get_ref(), DeValue::Array(_)).then(|| table.to_owned())
+}
+
+/// The key that begins there, as it is written.
+fn word_at(text: &str, at: usize) -> Option<String> {
+    let word = text.get(at..)?.split(|c: char| c.is_whitespace() || "=]".contains(c)).next()?;
+    (!word.is_empty()).then(|| word.to_owned())
 }
 
 /// What stands in for a key that must be there, while the rest is read.
@@ -104,6 +155,12 @@ fn explain(message: &str, site: Option<&Site>) -> (Option<String>, String) {
     }
     if let Some(rest) = message.strip_prefix("invalid type: ") {
         let (found, wanted) = rest.split_once(", expected ").unwrap_or((rest, "something else"));
+        if found.starts_with("map") && wanted == "a sequence" {
+            let header = key.as_deref().map(headers::of).unwrap_or_default();
+            let problem =
+                format!("is one table, where there may be several; write [[{header}]], with two brackets");
+            return (key, problem);
+        }
         return (key, format!("is {}, where {} belongs", kind(found), belongs(wanted)));
     }
     if let Some(rest) = message.strip_prefix("invalid value: ") {

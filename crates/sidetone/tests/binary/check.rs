@@ -102,6 +102,12 @@ fn check_fails_exactly_where_run_would() {
             &["events.webhook #1 secret", "/nowhere"],
         ),
         (
+            more(
+                "[[events.webhook]]\nurl = \"https://a.example/\"\nsecret = \"sixteen bytes and more\"\n[[events.webhook]]\nurl = \"https://b.example/\"\nsecret = \"sixteen bytes and more\"\nbatch = 0\n",
+            ),
+            &[":29: ", "events.webhook #2 batch must be"],
+        ),
+        (
             more("[[consent.rules]]\nqueue = \"x\"\npolicy = \"notice\"\nannouncement = \"notise\"\n"),
             &["consent.rules #1 announcement `notise`", "did you mean `notice`?"],
         ),

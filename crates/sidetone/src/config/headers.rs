@@ -1,0 +1,60 @@
+//! Headers of tables that are called by a wrong name.
+
+use toml::de::DeTable;
+
+/// The header of the table with that path: `pbx.0.ami` stands below `[pbx.ami]`.
+pub(super) fn of(path: &str) -> String {
+    path.split('.').filter(|part| part.parse::<usize>().is_err()).collect::<Vec<_>>().join(".")
+}
+
+/// The text with a table that nobody knows called `meant`, or left out where it can't be that; each line keeps its number.
+/// `None` if neither leaves a text that can be read.
+pub(super) fn read_on(text: &str, path: &str, meant: Option<&str>) -> Option<String> {
+    let wrong = of(path);
+    let renamed = meant.map(|meant| {
+        let right =
+            wrong.rsplit_once('.').map_or_else(|| meant.to_owned(), |(above, _)| format!("{above}.{meant}"));
+        rewritten(text, &wrong, Some(&right))
+    });
+    let readable = |text: &String| text != "" && DeTable::parse(text).is_ok();
+    let others = |renamed: &String| renamed != text;
+    renamed
+        .filter(readable)
+        .filter(others)
+        .or_else(|| Some(rewritten(text, &wrong, None)).filter(readable).filter(others))
+}
+
+fn rewritten(text: &str, wrong: &str, right: Option<&str>) -> String {
+    let (mut out, mut inside) = (String::with_capacity(text.len()), false);
+    for line in text.split_inclusive('\n') {
+        let header = line.trim_start();
+        if header.starts_with('[') {
+            let name = header.trim_start_matches('[');
+            inside = name.strip_prefix(wrong).is_some_and(|rest| rest.starts_with([']', '.']));
+        }
+        match right {
+            Some(right) if inside && header.starts_with('[') => out.push_str(&line.replacen(wrong, right, 1)),
+            None if inside => out.push_str(if line.ends_with('\n') { "\n" } else { "" }),
+            _ => out.push_str(line),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_read_as_the_one_that_was_meant_or_passed_over() {
+        let text = "[medai]\nx = 1\n[medai.y]\n[sip]\n[[trunks]]\n[[trunks]]\nz = 2\n";
+        let mended = read_on(text, "medai", Some("media")).unwrap();
+        assert_eq!(mended, text.replace("medai", "media"));
+        assert_eq!(read_on(text, "trunks", Some("trunk")).unwrap(), text.replace("trunks", "trunk"));
+        // What was meant is there already.
+        let twice = "[media]\n[medai]\nx = 1\n[sip]\n";
+        assert_eq!(read_on(twice, "medai", Some("media")).unwrap(), "[media]\n\n\n[sip]\n");
+        assert_eq!(read_on("[pbx.amii]\n", "pbx.0.amii", Some("ami")).unwrap(), "[pbx.ami]\n");
+        assert_eq!(read_on("medai = 1\n", "medai", None), None);
+    }
+}
