@@ -242,7 +242,7 @@ mod tests {
         let came = Instant::now();
         let message = |at| Waiting { at, came, said: Said::Message(format!("{at}")) };
         let mut waiting =
-            vec![Waiting { at, came, said: Said::Event(1, event) }, message(1_201_800), message(1_250_000)];
+            [Waiting { at, came, said: Said::Event(1, event) }, message(1_201_800), message(1_250_000)];
         waiting.sort_by_key(Waiting::place);
         let mut clock = 0;
         let lines: Vec<String> = waiting

@@ -16,7 +16,7 @@ pub(super) fn read_on(text: &str, path: &str, meant: Option<&str>) -> Option<Str
             wrong.rsplit_once('.').map_or_else(|| meant.to_owned(), |(above, _)| format!("{above}.{meant}"));
         rewritten(text, &wrong, Some(&right))
     });
-    let readable = |text: &String| text != "" && DeTable::parse(text).is_ok();
+    let readable = |text: &String| !text.is_empty() && DeTable::parse(text).is_ok();
     let others = |renamed: &String| renamed != text;
     renamed
         .filter(readable)
