@@ -302,7 +302,7 @@ fn a_call_outlives_a_restart_and_a_forged_mark_does_not() {
 #[test]
 fn a_challenged_call_is_not_taken_over_by_another_trunk() {
     let net = Net::lease();
-    let office = Office::open(&net, &setup(&net));
+    let mut office = Office::open(&net, &setup(&net));
     let invite = |from: &Raw, cseq: u8| {
         let more = format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n", OFFER.len());
         let invite = office.carrier.request("INVITE", "sip:+15550123@sidetone.example", "one", &more);
@@ -328,7 +328,10 @@ fn a_challenged_call_is_not_taken_over_by_another_trunk() {
         assert_eq!(from.response().status(), Some(200));
     }
     assert_eq!(office.sidetone.metric(SESSIONS), 2.0, "a call each");
-    let events = office.sidetone.finish();
+    let events = until("both to be told as answered", || {
+        let events = office.sidetone.events();
+        (of_kind(&events, "call.answered").len() == 2).then_some(events)
+    });
     let mut trunks: Vec<&str> = of_kind(&events, "call.answered")
         .iter()
         .map(|event| event["call"]["trunk"].as_str().unwrap())
@@ -336,6 +339,7 @@ fn a_challenged_call_is_not_taken_over_by_another_trunk() {
     trunks.sort_unstable();
     assert_eq!(trunks, ["carrier", "second"]);
     assert_eq!(of_kind(&events, "call.started").len(), 2);
+    office.sidetone.stop();
 }
 
 /// Behind NAT a party knows no better address of itself: it is answered where it was last reached.
