@@ -108,15 +108,20 @@ fn mpart01() {
     assert_eq!(rest(sent.as_bytes()), rest(&original));
 }
 
-/// The response, as if it answered a call that is under way: with that call's Vias.
+/// The response, as if it answered a call that is under way: with that call's Vias, Call-ID and From.
 fn as_answer(net: &mut Net, name: &str) -> Vec<u8> {
     net.send(CARRIER, invite(CARRIER, "c1"));
     net.take(CARRIER, "100");
     let sent = net.take(PBX, "INVITE");
     let response = String::from_utf8(fixture(name)).unwrap();
     let vias: Vec<_> = sent.values(Name::Via).map(|v| String::from_utf8(v.to_vec()).unwrap()).collect();
-    let via = response.lines().find(|l| l.starts_with("Via:")).unwrap();
-    response.replace(via, &format!("Via: {}", vias.join(","))).into_bytes()
+    let of = |name: Name| sent.header(name).unwrap().text().into_owned();
+    let line = |name: &str| response.lines().find(|l| l.starts_with(name)).unwrap().to_owned();
+    response
+        .replace(&line("Via:"), &format!("Via: {}", vias.join(",")))
+        .replace(&line("Call-ID:"), &format!("Call-ID: {}", of(Name::CallId)))
+        .replace(&line("From:"), &format!("From: {}", of(Name::From)))
+        .into_bytes()
 }
 
 /// §3.1.1.12
