@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sidetone_rtp::{PacketKind, RtpView, classify};
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::anchor::{CallFact, CallKey, Format, MediaKind, StreamPlan};
 
 use crate::datagrams::{Datagram, Transport};
@@ -95,7 +95,7 @@ pub struct Counters {
     pub farthest_out_of_order: Duration,
     /// Times that the capture's clock was set back while audio went on.
     pub clock_set_back: u64,
-    /// Calls left out since they are another view of one that is there, from its other face.
+    /// Calls left out since they are another view of one that is there, from its other side.
     pub other_views: u64,
     /// Datagrams that are neither SIP nor audio: RTCP, other media, other protocols.
     pub other: u64,
@@ -293,12 +293,12 @@ impl Follower {
     fn plan(&mut self, key: CallKey, stream: usize, plan: StreamPlan) {
         let Some(&call) = self.open.get(&key) else { return };
         let is_audio = plan.kind == MediaKind::Audio;
-        for face in [Face::Trunk, Face::Pbx] {
-            let end = plan.end(face);
+        for side in [Side::Trunk, Side::Pbx] {
+            let end = plan.end(side);
             let Some(address) = end.remote_rtp else { continue };
-            let owner = Owner { call, stream, face, is_audio };
+            let owner = Owner { call, stream, side, is_audio };
             let before = self.addresses.claim(address, owner);
-            if let Some(other) = before.filter(|other| other.call != call && other.face != face && is_audio) {
+            if let Some(other) = before.filter(|other| other.call != call && other.side != side && is_audio) {
                 self.contradict(call, other.call);
             }
             if let Some(ip) = end.signalled_from.filter(|ip| *ip != address.ip()) {
@@ -376,16 +376,16 @@ impl Follower {
 
     /// A packet of a call's audio.
     fn audio(&mut self, sender: Owner, route: Route, rtp: Bytes) {
-        let Owner { call, stream, face, .. } = sender;
+        let Owner { call, stream, side, .. } = sender;
         let now = self.clock();
         let is_over = self.recordings.get(call).is_none_or(|recording| recording.was_over(now, FAREWELL));
         let is_heard =
-            self.parties.get_mut(call).is_some_and(|parties| parties.accepts(self.now, face, stream, route));
+            self.parties.get_mut(call).is_some_and(|parties| parties.accepts(self.now, side, stream, route));
         if is_over || !is_heard {
             self.counters.redundant += 1;
         } else {
             self.counters.packets += 1;
-            self.record(call, |recording, at| recording.packet(at, stream, face, route.0, rtp));
+            self.record(call, |recording, at| recording.packet(at, stream, side, route.0, rtp));
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::talk::*;
 use common::{ACK, SYN, tcp};
 use sidetone_capture::calls::{Customer, Happening, Options, Origin, Recording};
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 
 #[test]
 fn an_ordinary_call() {
@@ -47,14 +47,14 @@ fn packets_come_back_byte_for_byte_with_their_times() {
     let packets: Vec<_> = recordings[0]
         .replay()
         .filter_map(|(at, happening)| match happening {
-            Happening::Packet { face, rtp, stream } => Some((at.as_millis(), face, rtp.to_vec(), stream)),
+            Happening::Packet { side, rtp, stream } => Some((at.as_millis(), side, rtp.to_vec(), stream)),
             _ => None,
         })
         .collect();
     let expected: Vec<_> = (0..5u16)
         .flat_map(|n| {
             let at = 30 + 20 * u128::from(n);
-            [(at, Face::Trunk, Voice::caller().packet(n), 0), (at, Face::Pbx, Voice::callee().packet(n), 0)]
+            [(at, Side::Trunk, Voice::caller().packet(n), 0), (at, Side::Pbx, Voice::callee().packet(n), 0)]
         })
         .collect();
     assert_eq!(packets, expected);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::talk::{heard, story};
 use sidetone_capture::calls::{Happening, Options, Origin};
 use sidetone_rtp::RtpView;
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 
 fn check(capture: &[u8], caller: usize, callee: usize) {
     let (recordings, counters) = heard(capture, Options::default());
@@ -28,11 +28,11 @@ fn check(capture: &[u8], caller: usize, callee: usize) {
     );
     assert!((Duration::from_secs(2)..Duration::from_secs(3)).contains(&recording.ended().unwrap()));
     assert_eq!((counters.messages, counters.malformed, counters.other), (6, 0, 0));
-    for face in [Face::Trunk, Face::Pbx] {
+    for side in [Side::Trunk, Side::Pbx] {
         let packets: Vec<RtpView<'_>> = recording
             .replay()
             .filter_map(|(_, happening)| match happening {
-                Happening::Packet { face: from, rtp, .. } if from == face => RtpView::parse(rtp).ok(),
+                Happening::Packet { side: from, rtp, .. } if from == side => RtpView::parse(rtp).ok(),
                 _ => None,
             })
             .collect();
@@ -40,7 +40,7 @@ fn check(capture: &[u8], caller: usize, callee: usize) {
         assert!(packets.windows(2).all(|pair| pair[1].sequence().wrapping_sub(pair[0].sequence()) == 1));
         // It is speech, not silence (0xFF and 0x7F in µ-law).
         let loud = packets.iter().flat_map(RtpView::payload).filter(|byte| **byte & 0x7F < 0x60).count();
-        assert!(loud > 5_000, "{face:?}: {loud} loud samples");
+        assert!(loud > 5_000, "{side:?}: {loud} loud samples");
     }
 }
 

@@ -7,7 +7,7 @@ mod common;
 use common::talk::*;
 use sidetone_capture::calls::{Customer, Known, Options, Origin, Recording};
 use sidetone_capture::pcap::{Link, Writer};
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 
 fn named(customer: &str) -> Options {
     Options { customer: Some(customer.parse().unwrap()), ..Options::default() }
@@ -54,7 +54,7 @@ fn an_invite_tells_who_placed_the_call_and_bare_audio_does_not() {
 }
 
 #[test]
-fn whoever_is_named_is_on_the_trunks_face() {
+fn whoever_is_named_is_on_the_trunks_side() {
     for (capture, customer, from) in [
         (bare(), "10.0.0.2", CALLEE_RTP),
         (bare(), "10.0.0.1:4000", CALLER_RTP),
@@ -65,7 +65,7 @@ fn whoever_is_named_is_on_the_trunks_face() {
     ] {
         let (calls, _) = heard(&capture, named(customer));
         assert_eq!(calls[0].customer(), Known::Named, "{customer}");
-        assert_eq!(calls[0].voice(Face::Trunk).from, Some(common::addr(from)), "{customer}");
+        assert_eq!(calls[0].voice(Side::Trunk).from, Some(common::addr(from)), "{customer}");
     }
     let (calls, _) = heard(&bare(), named("10.0.0.77"));
     assert_eq!(calls[0].customer(), Known::No, "an address that nobody has names nobody");
@@ -175,7 +175,7 @@ fn speech(ssrc: u32, n: u16, seed: u8) -> Vec<u8> {
 }
 
 #[test]
-fn a_conversation_seen_on_both_faces_of_a_proxy_is_one_call() {
+fn a_conversation_seen_on_both_sides_of_a_proxy_is_one_call() {
     const INSIDE: [&str; 2] = ["10.9.0.1:7000", "10.9.0.2:8000"];
     // The same sources throughout, and new ones behind the proxy.
     for rewritten in [0, 0x100] {
@@ -220,7 +220,7 @@ fn parties_that_named_private_addresses_are_heard_all_the_same() {
         .speak(&Voice::caller(), &Voice::callee(), 30);
     let (calls, _) = talk.heard(Options::default());
     assert_eq!((calls.len(), calls[0].packets(), calls[0].customer()), (1, 60, Known::Signalled));
-    assert_eq!(calls[0].voice(Face::Trunk).from, Some(common::addr(CALLER_RTP)));
+    assert_eq!(calls[0].voice(Side::Trunk).from, Some(common::addr(CALLER_RTP)));
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod common;
 
 use common::talk::*;
 use sidetone_capture::calls::{Doubt, Known, Options, Recording};
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 
 const PBX: &str = "10.3.3.3:5060";
 const CUSTOMER: (&str, &str) = ("10.1.1.10:5060", "10.1.1.10:4000");
@@ -142,16 +142,16 @@ fn where_a_dialler_has_called_both_nobody_is_judged_whichever_it_called_first() 
             assert_eq!(heard(&capture, named(word)).0[0].customer(), Known::No, "{word}");
         }
         // Each is named by the address of its own leg, and by no address of the dialler.
-        let faces = [Face::Trunk, Face::Pbx].map(|face| calls[0].address(face).unwrap());
+        let sides = [Side::Trunk, Side::Pbx].map(|side| calls[0].address(side).unwrap());
         assert!(
-            faces.contains(&common::addr(CUSTOMER.1)) && faces.contains(&common::addr(AGENT.1)),
-            "{faces:?}"
+            sides.contains(&common::addr(CUSTOMER.1)) && sides.contains(&common::addr(AGENT.1)),
+            "{sides:?}"
         );
         for (customer, voice) in [(CUSTOMER.1, THE_CUSTOMER), ("10.2.2.20", THE_AGENT)] {
             let (calls, _) = heard(&capture, named(customer));
             assert_eq!(calls[0].customer(), Known::Named, "{customer}");
             let first = calls[0].replay().find_map(|(_, happening)| match happening {
-                sidetone_capture::calls::Happening::Packet { face: Face::Trunk, rtp, .. } => {
+                sidetone_capture::calls::Happening::Packet { side: Side::Trunk, rtp, .. } => {
                     Some(rtp.to_vec())
                 }
                 _ => None,
@@ -191,7 +191,7 @@ fn calls_to_one_host_at_once_and_to_several_one_by_one_are_a_trunks() {
 }
 
 #[test]
-fn a_call_on_both_faces_of_a_pbx_is_its_callers() {
+fn a_call_on_both_sides_of_a_pbx_is_its_callers() {
     for proxy in [AGENT, (CUSTOMER.0, AGENT.1)] {
         // In the second round one proxy stands before the PBX on both sides.
         let to_agent = Leg::new("to-agent", (PBX, AT_PBX[1]), proxy);
@@ -201,7 +201,7 @@ fn a_call_on_both_faces_of_a_pbx_is_its_callers() {
         bridged(&mut talk, false);
         let (calls, counters) = talk.heard(Options::default());
         assert_eq!((told(&calls), counters.other_views), (vec![(Known::Signalled, None)], 1));
-        assert_eq!(calls[0].voice(Face::Trunk).from, Some(common::addr(CUSTOMER.1)));
+        assert_eq!(calls[0].voice(Side::Trunk).from, Some(common::addr(CUSTOMER.1)));
     }
 }
 

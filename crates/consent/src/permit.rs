@@ -10,7 +10,7 @@
 //!   Live calls don't take it.
 //!
 //! A permit says that a customer may be heard, and can't know whose sound is then pushed in: that the packets of the trunk's
-//! face, and no others, reach the listener is the work of `sidetone_hear`, and its tests'.
+//! side, and no others, reach the listener is the work of `sidetone_hear`, and its tests'.
 //!
 //! ```
 //! use sidetone_consent::{Input, Machine, Policy, policy::{Facts, Settings}};

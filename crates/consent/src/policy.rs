@@ -143,13 +143,13 @@ pub struct Facts {
     pub call_type: Option<String>,
     /// The customer's language, if the PBX knows it.
     pub language: Option<String>,
-    /// Who is taken to talk on the trunk's face, as long as nobody says.
+    /// Who is taken to talk on the trunk's side, as long as nobody says.
     pub presumed: Presumed,
     /// Whether a customer does, as the PBX says.
     pub customer: Option<bool>,
 }
 
-/// Who is taken to talk on the trunk's face.
+/// Who is taken to talk on the trunk's side.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Presumed {
     /// A customer: who calls, or whom a trunk or PBX with `analyse_outbound` calls.
@@ -164,7 +164,7 @@ pub enum Presumed {
 }
 
 impl Facts {
-    /// Why whoever talks on the trunk's face can't be listened to as a customer, if so.
+    /// Why whoever talks on the trunk's side can't be listened to as a customer, if so.
     fn no_customer(&self) -> Option<Reason> {
         match (self.presumed, self.customer) {
             (Presumed::Agent, _) => Some(Reason::AgentNumber),

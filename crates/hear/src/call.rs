@@ -17,7 +17,7 @@ use sidetone_emotion::model::Model;
 use sidetone_insight::{
     Abstention, AffectSample, Call, Class, Insight, Leg, Summary, Thresholds, TimelinePoint,
 };
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::anchor::{MediaKind, StreamPlan};
 
 use sidetone_tap::Arrival;
@@ -61,7 +61,7 @@ pub struct CallAnalysis {
     plans: BTreeMap<usize, StreamPlan>,
     /// The one that is.
     stream: Option<usize>,
-    /// Whether the party on the trunk's and on the PBX's face holds the other.
+    /// Whether the party on the trunk's and on the PBX's side holds the other.
     holds: [bool; 2],
     ready: VecDeque<(Duration, Insight)>,
     /// When the customer's voice reached the network.
@@ -103,7 +103,7 @@ impl CallAnalysis {
         self.begin(permit, Duration::ZERO);
     }
 
-    /// The customer speaks on the trunk's face and gets the one listener that the permit makes; of the agent, on the PBX's,
+    /// The customer speaks on the trunk's side and gets the one listener that the permit makes; of the agent, on the PBX's,
     /// nothing is heard but when speech is. Both wait for the customer's consent, for conduct is a statement about the
     /// conversation.
     fn begin(&mut self, permit: impl Permission, since: Duration) {
@@ -164,10 +164,10 @@ impl CallAnalysis {
         self.customer.poll_key().or_else(|| self.beside.values_mut().find_map(Ear::poll_key))
     }
 
-    fn ear(&mut self, face: Face) -> &mut Ear {
-        match face {
-            Face::Trunk => &mut self.customer,
-            Face::Pbx => &mut self.agent,
+    fn ear(&mut self, side: Side) -> &mut Ear {
+        match side {
+            Side::Trunk => &mut self.customer,
+            Side::Pbx => &mut self.agent,
         }
     }
 
@@ -216,43 +216,43 @@ impl CallAnalysis {
         self.agent.answered(at);
     }
 
-    /// The party on `face` put the other one on hold.
-    pub fn held(&mut self, face: Face, at: Duration) {
+    /// The party on `side` put the other one on hold.
+    pub fn held(&mut self, side: Side, at: Duration) {
         let at = self.call_time(at);
-        self.hold(at, face, true);
-        self.insight.hold(leg(face), at);
+        self.hold(at, side, true);
+        self.insight.hold(leg(side), at);
     }
 
-    /// The party on `face` took the hold back.
-    pub fn resumed(&mut self, face: Face, at: Duration) {
+    /// The party on `side` took the hold back.
+    pub fn resumed(&mut self, side: Side, at: Duration) {
         let at = self.call_time(at);
-        self.hold(at, face, false);
-        self.insight.resume(leg(face), at);
+        self.hold(at, side, false);
+        self.insight.resume(leg(side), at);
     }
 
     /// Both may hold at once; there is a conversation again when neither does.
-    fn hold(&mut self, at: Duration, face: Face, held: bool) {
+    fn hold(&mut self, at: Duration, side: Side, held: bool) {
         let [trunk, pbx] = &mut self.holds;
-        match face {
-            Face::Trunk => *trunk = held,
-            Face::Pbx => *pbx = held,
+        match side {
+            Side::Trunk => *trunk = held,
+            Side::Pbx => *pbx = held,
         }
         let held = *trunk || *pbx;
         self.customer.held(at, held);
         self.agent.held(at, held);
     }
 
-    /// A copied RTP packet from the party on `face`.
-    pub fn packet(&mut self, came: impl Into<Arrival>, stream: usize, face: Face, packet: &[u8]) {
+    /// A copied RTP packet from the party on `side`.
+    pub fn packet(&mut self, came: impl Into<Arrival>, stream: usize, side: Side, packet: &[u8]) {
         let Arrival { earliest, latest } = came.into();
         let (earliest, at) = (self.call_time(earliest), self.call_time(latest));
         if self.stream != Some(stream) {
-            if let Some(ear) = self.beside.get_mut(&stream).filter(|_| face == Face::Trunk) {
+            if let Some(ear) = self.beside.get_mut(&stream).filter(|_| side == Side::Trunk) {
                 ear.packet(at, packet);
             }
             return;
         }
-        let ear = self.ear(face);
+        let ear = self.ear(side);
         if ear.is_heard_since().is_some_and(|since| earliest < since && since <= at) {
             // It may have waited in its socket since before there was consent.
             ear.skim(at, packet);
@@ -262,19 +262,19 @@ impl CallAnalysis {
     }
 
     /// The same when there is no time to listen: the customer's keys are heard in it and nothing else.
-    pub fn skim(&mut self, at: Duration, stream: usize, face: Face, packet: &[u8]) {
+    pub fn skim(&mut self, at: Duration, stream: usize, side: Side, packet: &[u8]) {
         let at = self.call_time(at);
         if self.stream == Some(stream) {
-            self.ear(face).skim(at, packet);
-        } else if let Some(ear) = self.beside.get_mut(&stream).filter(|_| face == Face::Trunk) {
+            self.ear(side).skim(at, packet);
+        } else if let Some(ear) = self.beside.get_mut(&stream).filter(|_| side == Side::Trunk) {
             ear.skim(at, packet);
         }
     }
 
-    /// Decoded audio of the party on `face`, 8 kHz mono, following what was given before: for recordings that never
+    /// Decoded audio of the party on `side`, 8 kHz mono, following what was given before: for recordings that never
     /// were packets.
-    pub fn pcm(&mut self, face: Face, pcm: &[i16]) {
-        self.ear(face).pcm(pcm);
+    pub fn pcm(&mut self, side: Side, pcm: &[i16]) {
+        self.ear(side).pcm(pcm);
     }
 
     /// Time has come to `now`.
@@ -359,12 +359,12 @@ impl CallAnalysis {
         self.ready.pop_front()
     }
 
-    /// Whether a party's packets can be heard, if that has changed: with the m-line and the party's face.
-    pub fn poll_audible(&mut self) -> Option<(usize, Face, Audible)> {
+    /// Whether a party's packets can be heard, if that has changed: with the m-line and the party's side.
+    pub fn poll_audible(&mut self) -> Option<(usize, Side, Audible)> {
         let stream = self.stream?;
-        [Face::Trunk, Face::Pbx]
+        [Side::Trunk, Side::Pbx]
             .into_iter()
-            .find_map(|face| self.ear(face).poll_audible().map(|audible| (stream, face, audible)))
+            .find_map(|side| self.ear(side).poll_audible().map(|audible| (stream, side, audible)))
     }
 
     /// The customer's voice that has reached the network's features since the last time.
@@ -395,12 +395,12 @@ fn readiness(plan: &StreamPlan) -> Readiness {
     }
 }
 
-/// Who speaks on a face.
+/// Who speaks on a side.
 #[must_use]
-pub fn leg(face: Face) -> Leg {
-    match face {
-        Face::Trunk => Leg::Customer,
-        Face::Pbx => Leg::Agent,
+pub fn leg(side: Side) -> Leg {
+    match side {
+        Side::Trunk => Leg::Customer,
+        Side::Pbx => Leg::Agent,
     }
 }
 

@@ -164,8 +164,8 @@ impl Worker {
             }
             Work::Deafen { call, erase } => self.contain(call, |analysis| analysis.deafen(erase)),
             Work::Answered(call, at) => self.contain(call, |analysis| analysis.answered(at)),
-            Work::Held(call, face, at) => self.contain(call, |analysis| analysis.held(face, at)),
-            Work::Resumed(call, face, at) => self.contain(call, |analysis| analysis.resumed(face, at)),
+            Work::Held(call, side, at) => self.contain(call, |analysis| analysis.held(side, at)),
+            Work::Resumed(call, side, at) => self.contain(call, |analysis| analysis.resumed(side, at)),
             Work::Abandon(call) => {
                 if self.calls.remove(&call).is_some() {
                     self.counters.abandoned.fetch_add(1, Relaxed);
@@ -211,10 +211,10 @@ impl Worker {
         let (tapped, urgency) = self.rings.get_mut(ring)?.next(now)?;
         let key = tapped.call;
         let Some(call) = self.calls.get_mut(&key) else { return Some(urgency) };
-        let (stream, face) = (usize::from(tapped.stream), tapped.face);
+        let (stream, side) = (usize::from(tapped.stream), tapped.side);
         let heard = catch_unwind(AssertUnwindSafe(|| match urgency {
-            Urgency::InTime => call.packet(tapped.came, stream, face, tapped.packet),
-            Urgency::Late => call.skim(tapped.came.latest, stream, face, tapped.packet),
+            Urgency::InTime => call.packet(tapped.came, stream, side, tapped.packet),
+            Urgency::Late => call.skim(tapped.came.latest, stream, side, tapped.packet),
         }));
         if heard.is_err() {
             self.give_up(key);
@@ -325,8 +325,8 @@ fn tell(key: CallKey, call: &mut CallAnalysis, counters: &WorkerCounters, report
     while let Some((digit, medium)) = call.poll_key() {
         report(Outcome::Key(key, digit, medium));
     }
-    while let Some((stream, face, audible)) = call.poll_audible() {
-        report(Outcome::Audible(key, stream, face, audible));
+    while let Some((stream, side, audible)) = call.poll_audible() {
+        report(Outcome::Audible(key, stream, side, audible));
     }
     while let Some((at, insight)) = call.poll() {
         report(Outcome::Insight(key, at, Box::new(insight)));

@@ -25,7 +25,7 @@ use sidetone_events::{
 };
 use sidetone_insight::{Insight, Phase as AlertPhase, Thresholds};
 use sidetone_relay::Prompter;
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::anchor::{CallFact, CallKey, Cause, Claims};
 
 use consent::Consent;
@@ -134,7 +134,7 @@ pub(crate) enum Judged {
     /// One has it no longer: by its own word, which is the status, or since it and its host are silent.
     Gone {
         /// Which one.
-        face: Face,
+        side: Side,
         /// 481 or 408.
         status: Option<u16>,
     },
@@ -321,8 +321,8 @@ impl Calls {
         let mut guard = self.lock();
         let inner = &mut *guard;
         match fact {
-            CallFact::Started { key, call_id, from_face, source, from, to, claims, at } => {
-                self.started(inner, key, call_id, (from_face, source), &from, &to, &claims, at);
+            CallFact::Started { key, call_id, from_side, source, from, to, claims, at } => {
+                self.started(inner, key, call_id, (from_side, source), &from, &to, &claims, at);
             }
             CallFact::Ringing { key, .. } => {
                 if let Some(entry) = inner.calls.get_mut(&key) {
@@ -381,8 +381,8 @@ impl Calls {
             CallFact::Told { key, by, name, value, at } => match Telling::parse(&name, &value) {
                 Ok(telling) => {
                     let source = match by {
-                        Face::Trunk => Source::TrunkHeader,
-                        Face::Pbx => Source::PbxHeader,
+                        Side::Trunk => Source::TrunkHeader,
+                        Side::Pbx => Source::PbxHeader,
                     };
                     match self.check_language(&telling) {
                         Ok(()) => self.hear(inner, key, at, &telling, source),
@@ -398,7 +398,7 @@ impl Calls {
                 }
             },
             CallFact::Digit { key, by, digit, .. } => {
-                if by == Face::Trunk {
+                if by == Side::Trunk {
                     self.key_pressed(inner, key, digit, Medium::Info);
                 }
             }
@@ -427,7 +427,7 @@ impl Calls {
         inner: &mut Inner,
         key: CallKey,
         sip_call_id: String,
-        (from_face, source): (Face, SocketAddr),
+        (from_side, source): (Side, SocketAddr),
         from: &str,
         to: &str,
         claims: &Claims,
@@ -436,11 +436,11 @@ impl Calls {
         let routed = inner.routed.remove(&(sip_call_id.clone(), source));
         // A call whose trunk isn't known is not analysed: nothing says that its caller was told.
         let RoutedTo { trunk, pbx, disclosure, resumed, to_customers } = routed.unwrap_or_default();
-        let direction = match from_face {
+        let direction = match from_side {
             // Either party may renew a dialog, so the sender says nothing about who had called whom.
             _ if resumed => Direction::Unknown,
-            Face::Trunk => Direction::Inbound,
-            Face::Pbx => Direction::Outbound,
+            Side::Trunk => Direction::Inbound,
+            Side::Pbx => Direction::Outbound,
         };
         let (from, to) = if resumed { ("", "") } else { (from, to) };
         let began = self.epoch_wall.after(at);
@@ -453,7 +453,7 @@ impl Calls {
             direction,
             Parties { caller: from, callee: to },
         );
-        // Whoever is on the trunk's face goes by several numbers: the one in From may be withheld, the one in To another's.
+        // Whoever is on the trunk's side goes by several numbers: the one in From may be withheld, the one in To another's.
         let customer = if direction == Direction::Inbound { from } else { to };
         let numbers: Vec<&str> =
             [customer].into_iter().chain(claims.users.iter().map(String::as_str)).collect();
@@ -510,8 +510,8 @@ impl Calls {
         if let Some(at) = entry.answered_at() {
             self.order(entry, Work::Answered(key, at));
         }
-        for (face, since) in entry.holds() {
-            self.order(entry, Work::Held(key, face, since));
+        for (side, since) in entry.holds() {
+            self.order(entry, Work::Held(key, side, since));
         }
         if let Some(prompter) = self.prompter.get() {
             prompter.tap(key, entry.worker());
@@ -552,9 +552,9 @@ impl Calls {
     }
 
     /// Another peer has answered than the one that the call was meant for first.
-    pub(crate) fn answered_by(&self, key: CallKey, face: Face, peer: &str) {
+    pub(crate) fn answered_by(&self, key: CallKey, side: Side, peer: &str) {
         if let Some(entry) = self.lock().calls.get_mut(&key) {
-            entry.answered_by(face, peer);
+            entry.answered_by(side, peer);
         }
     }
 
@@ -587,16 +587,16 @@ impl Calls {
                         Change::Restored { silent, .. } => {
                             tracing::info!(%call, %sip_call_id, leg = words::party(silent), "audio comes from this side again");
                         }
-                        Change::Rejected { face, from, .. } => {
+                        Change::Rejected { side, from, .. } => {
                             inner.counters.one_way += 1;
                             let source = from.map(|ip| ip.to_string()).unwrap_or_default();
                             tracing::warn!(
-                                %call, %sip_call_id, leg = words::party(face), source,
+                                %call, %sip_call_id, leg = words::party(side), source,
                                 "one-way audio: all that comes from this side is rejected, since neither its SDP nor its signalling names this source; see `media.latching`"
                             );
                         }
-                        Change::Admitted { face, .. } => {
-                            tracing::info!(%call, %sip_call_id, leg = words::party(face), "what comes from this side is let in again");
+                        Change::Admitted { side, .. } => {
+                            tracing::info!(%call, %sip_call_id, leg = words::party(side), "what comes from this side is let in again");
                         }
                         Change::TimedOut { for_, again } => {
                             fallen_silent.push(key);
@@ -635,8 +635,8 @@ impl Calls {
         let (call, silent_s) = (entry.call().id, now.saturating_sub(since).as_secs());
         let sip_call_id = &entry.call().sip_call_id;
         match judged {
-            Judged::Gone { face, status } => {
-                let (leg, status) = (words::party(face), status.unwrap_or_default());
+            Judged::Gone { side, status } => {
+                let (leg, status) = (words::party(side), status.unwrap_or_default());
                 tracing::warn!(%call, %sip_call_id, silent_s, leg, status, "no media, and this side has no such call any more (status 0: it is silent): both sides are sent BYE, the ports are released");
                 return true;
             }
@@ -701,9 +701,9 @@ impl Calls {
                 self.bus.publish(entry.tell_at(at, *insight));
             }
             Outcome::Key(key, digit, medium) => self.key_pressed(inner, key, digit, medium),
-            Outcome::Audible(key, stream, face, Audible { restored, reason }) => {
+            Outcome::Audible(key, stream, side, Audible { restored, reason }) => {
                 let Some(entry) = inner.calls.get_mut(&key).filter(|entry| !entry.is_over()) else { return };
-                let (call, party, reason) = (entry.call().id, words::party(face), words::inaudible(reason));
+                let (call, party, reason) = (entry.call().id, words::party(side), words::inaudible(reason));
                 if restored {
                     tracing::info!(%call, stream, leg = party, "there is sound in what comes from this side again");
                 } else {
@@ -712,7 +712,7 @@ impl Calls {
                 }
                 let state = if restored { MediaState::Restored } else { MediaState::Lost };
                 let stream = u32::try_from(stream).unwrap_or(u32::MAX);
-                let happening = CallUntappable { stream, reason, leg: Some(leg(face)), state };
+                let happening = CallUntappable { stream, reason, leg: Some(leg(side)), state };
                 self.bus.publish(entry.tell(self.epoch.elapsed(), happening));
             }
             Outcome::Finished { call: key, summary, timeline, heard } => {
@@ -783,16 +783,16 @@ fn media_event(change: Change) -> CallMedia {
         },
         Change::TimedOut { for_, .. } => silence(MediaState::Lost, for_),
         Change::Flows { for_ } => silence(MediaState::Restored, for_),
-        Change::Rejected { face, for_, .. } => CallMedia {
+        Change::Rejected { side, for_, .. } => CallMedia {
             problem: MediaProblem::Rejected,
             state: MediaState::Lost,
-            leg: Some(leg(face)),
+            leg: Some(leg(side)),
             silent: for_,
         },
-        Change::Admitted { face, for_ } => CallMedia {
+        Change::Admitted { side, for_ } => CallMedia {
             problem: MediaProblem::Rejected,
             state: MediaState::Restored,
-            leg: Some(leg(face)),
+            leg: Some(leg(side)),
             silent: for_,
         },
     }

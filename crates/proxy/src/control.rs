@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sidetone_consent::{Source, State, Telling};
 use sidetone_events::{Kind, Subscription};
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -100,11 +100,11 @@ pub enum Toward {
 }
 
 impl Toward {
-    pub(crate) fn faces(self) -> Vec<Face> {
+    pub(crate) fn sides(self) -> Vec<Side> {
         match self {
-            Self::Customer => vec![Face::Trunk],
-            Self::Agent => vec![Face::Pbx],
-            Self::Both => vec![Face::Trunk, Face::Pbx],
+            Self::Customer => vec![Side::Trunk],
+            Self::Agent => vec![Side::Pbx],
+            Self::Both => vec![Side::Trunk, Side::Pbx],
         }
     }
 }
@@ -252,7 +252,7 @@ async fn serve(stream: UnixStream, shared: Arc<Shared>) -> io::Result<()> {
             Err(unknown) => answer(&mut writer, &Failure { error: unknown.to_string() }).await,
         },
         Request::Announce { id, name, language, to } => {
-            match shared.calls().play(&id, &name, language.as_deref(), to.faces()) {
+            match shared.calls().play(&id, &name, language.as_deref(), to.sides()) {
                 Ok(()) => answer(&mut writer, &Done { done: true }).await,
                 Err(error) => answer(&mut writer, &Failure { error }).await,
             }

@@ -103,7 +103,7 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], shared.stats().page().render()).into_response()
 }
 
-/// Ready for new calls: not draining, and on each face some host is up.
+/// Ready for new calls: not draining, and on each side some host is up.
 async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     match shared.stats().unready() {
         None => "ready\n".into_response(),

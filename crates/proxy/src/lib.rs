@@ -2,7 +2,7 @@
 //!
 //! [`Server::start`] puts everything together; ARCHITECTURE.md has the drawing.
 
-// Modules are private but for four; `pub` inside them means "for the whole crate", and the list below is the face.
+// Modules are private but for four; `pub` inside them means "for the whole crate", and the list below is what other crates see.
 #![allow(unreachable_pub)]
 
 mod binding;

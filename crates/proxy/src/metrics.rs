@@ -114,11 +114,11 @@ mod tests {
         page.gauges(
             "peer_up",
             "Up or not.",
-            &["face", "peer"],
+            &["side", "peer"],
             &[(&["trunk", "a"], 1.0), (&["pbx", "b"], 0.0)],
         );
         let text = page.render();
         assert!(text.contains("# TYPE sidetone_packets_total counter\nsidetone_packets_total 7\n"), "{text}");
-        assert!(text.contains("sidetone_peer_up{face=\"pbx\",peer=\"b\"} 0\n"), "{text}");
+        assert!(text.contains("sidetone_peer_up{side=\"pbx\",peer=\"b\"} 0\n"), "{text}");
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 use sidetone_events::SinkCounts;
 use sidetone_pbx::LinkCounts;
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 
 use crate::calls::Receipts;
 use crate::calls::{CallCounters, Calls};
@@ -163,7 +163,7 @@ pub struct AnalysisStats {
 #[derive(Debug, Clone, Serialize)]
 pub struct HostStats {
     /// trunk or pbx.
-    pub face: &'static str,
+    pub side: &'static str,
     /// The peer's name.
     pub peer: String,
     /// Transport and address.
@@ -190,8 +190,8 @@ impl Stats {
     ) -> Self {
         let hosts = core
             .host_states()
-            .map(|(face, peer, (transport, address), state)| HostStats {
-                face: face.as_str(),
+            .map(|(side, peer, (transport, address), state)| HostStats {
+                side: side.as_str(),
                 peer: peer.to_owned(),
                 host: format!("{}:{address}", transport.as_param()),
                 up: !state.down,
@@ -325,10 +325,10 @@ impl Stats {
         if self.model_missing {
             return Some("the model could not be loaded: calls are carried, none is analysed".to_owned());
         }
-        for face in [Face::Trunk, Face::Pbx] {
-            let mut hosts = self.hosts.iter().filter(|host| host.face == face.as_str()).peekable();
+        for side in [Side::Trunk, Side::Pbx] {
+            let mut hosts = self.hosts.iter().filter(|host| host.side == side.as_str()).peekable();
             if hosts.peek().is_some() && hosts.all(|host| !host.up) {
-                return Some(format!("every {} host is down", face.as_str()));
+                return Some(format!("every {} host is down", side.as_str()));
             }
         }
         None

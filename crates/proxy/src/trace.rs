@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use sidetone_events::{NumberHasher, Timestamp};
 use sidetone_sip::proxy::Destination;
-use sidetone_sip::{Face, Flow};
+use sidetone_sip::{Side, Flow};
 use tokio::sync::mpsc;
 
 pub(crate) use session::{Traced, Wanted};
@@ -55,7 +55,7 @@ struct Seen {
     way: Way,
     flow: Flow,
     /// The peer at the other end, if its address is one's.
-    peer: Option<(Face, String)>,
+    peer: Option<(Side, String)>,
     bytes: Bytes,
 }
 
@@ -113,7 +113,7 @@ impl Tracer {
         at: Duration,
         flow: &Flow,
         bytes: &Bytes,
-        peer: impl FnOnce() -> Option<(Face, String)>,
+        peer: impl FnOnce() -> Option<(Side, String)>,
     ) {
         if self.is_wanted(at, bytes) {
             self.hand_over(Seen { at, way: Way::In, flow: *flow, peer: peer(), bytes: bytes.clone() });
@@ -126,7 +126,7 @@ impl Tracer {
         at: Duration,
         to: &Destination,
         bytes: &Bytes,
-        peer: impl FnOnce() -> Option<(Face, String)>,
+        peer: impl FnOnce() -> Option<(Side, String)>,
     ) {
         if self.is_wanted(at, bytes) {
             let flow = Flow { transport: to.transport, local: to.local, remote: to.remote };

@@ -1,7 +1,7 @@
 //! The SIP core's words in those of the event schema.
 
 use serde::Serialize;
-use sidetone_sip::{Face, anchor};
+use sidetone_sip::{Side, anchor};
 
 use sidetone_hear::leg;
 
@@ -12,8 +12,8 @@ pub(crate) fn word(of: &impl Serialize) -> String {
 }
 
 /// A side's party, as events name it.
-pub(crate) fn party(face: Face) -> String {
-    word(&leg(face))
+pub(crate) fn party(side: Side) -> String {
+    word(&leg(side))
 }
 
 /// How a call ended.
@@ -75,8 +75,8 @@ mod tests {
             word(&Policy::GivenUpstream),
             word(&AnnouncementPhase::Started),
             word(&Untappable::UnknownCodec),
-            party(Face::Trunk),
-            party(Face::Pbx),
+            party(Side::Trunk),
+            party(Side::Pbx),
         ];
         let events = [
             "hangup",

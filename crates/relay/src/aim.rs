@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::anchor::{CallKey, LocalMedia};
 
 use crate::config::Media;
@@ -16,7 +16,7 @@ use crate::config::Media;
 pub(super) struct Aim {
     /// Sockets that are no media sockets: SIP, HTTP.
     others: Vec<SocketAddr>,
-    sockets: HashMap<SocketAddr, (CallKey, Face)>,
+    sockets: HashMap<SocketAddr, (CallKey, Side)>,
 }
 
 impl Aim {
@@ -25,9 +25,9 @@ impl Aim {
     }
 
     /// A call has these sockets now.
-    pub(super) fn hold(&mut self, call: CallKey, face: Face, local: LocalMedia) {
+    pub(super) fn hold(&mut self, call: CallKey, side: Side, local: LocalMedia) {
         for socket in [local.rtp, local.rtcp] {
-            self.sockets.insert(socket, (call, face));
+            self.sockets.insert(socket, (call, side));
         }
     }
 
@@ -38,20 +38,20 @@ impl Aim {
         }
     }
 
-    /// Whether a party of `call` on `face` may have its media sent to `address`.
+    /// Whether a party of `call` on `side` may have its media sent to `address`.
     ///
-    /// One of our media sockets may be named by a PBX only, and only that of another call on its own face: a PBX that
+    /// One of our media sockets may be named by a PBX only, and only that of another call on its own side: a PBX that
     /// connects two calls of ours with each other and steps out of the media (FreeSWITCH's bypass, Asterisk's
     /// `direct_media`) tells each where the other one is. No circle comes of that, for media leaves by the trunks.
-    pub(super) fn admits(&self, config: &Media, call: CallKey, face: Face, address: SocketAddr) -> bool {
+    pub(super) fn admits(&self, config: &Media, call: CallKey, side: Side, address: SocketAddr) -> bool {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-        if let Some((holder, side)) = self.sockets.get(&address) {
-            return face == Face::Pbx && *side == Face::Pbx && *holder != call;
+        if let Some((holder, toward)) = self.sockets.get(&address) {
+            return side == Side::Pbx && *toward == Side::Pbx && *holder != call;
         }
         if self.others.iter().any(|other| is_at(*other, address, config)) {
             return false;
         }
-        let here = config.address_toward(face, address.is_ipv6());
+        let here = config.address_toward(side, address.is_ipv6());
         !address.ip().is_loopback() || here.is_some_and(|here| here.is_loopback())
     }
 }
@@ -60,9 +60,9 @@ impl Aim {
 fn is_at(bound: SocketAddr, address: SocketAddr, config: &Media) -> bool {
     let ours = |ip: IpAddr| {
         ip.is_loopback()
-            || [Face::Trunk, Face::Pbx]
+            || [Side::Trunk, Side::Pbx]
                 .iter()
-                .any(|face| config.address_toward(*face, ip.is_ipv6()) == Some(ip))
+                .any(|side| config.address_toward(*side, ip.is_ipv6()) == Some(ip))
     };
     bound.port() == address.port()
         && (bound.ip().to_canonical() == address.ip() || (bound.ip().is_unspecified() && ours(address.ip())))
@@ -93,41 +93,41 @@ mod tests {
     fn loopback_only_where_our_own_media_is_there() {
         let aim = Aim::new(Vec::new());
         for address in ["127.0.0.1:4000", "127.9.9.9:4000", "[::ffff:127.0.0.1]:4000"] {
-            let admits = |config: &Media, face| aim.admits(config, ONE, face, at(address));
-            assert!(!admits(&config("10.0.0.1"), Face::Pbx), "{address}");
-            assert!(admits(&config("127.0.0.1"), Face::Pbx), "{address}");
-            assert!(!admits(&config("127.0.0.1"), Face::Trunk), "{address}");
+            let admits = |config: &Media, side| aim.admits(config, ONE, side, at(address));
+            assert!(!admits(&config("10.0.0.1"), Side::Pbx), "{address}");
+            assert!(admits(&config("127.0.0.1"), Side::Pbx), "{address}");
+            assert!(!admits(&config("127.0.0.1"), Side::Trunk), "{address}");
         }
-        assert!(!aim.admits(&config("127.0.0.1"), ONE, Face::Pbx, at("[::1]:4000")));
-        assert!(aim.admits(&config("10.0.0.1"), ONE, Face::Pbx, at("10.0.0.1:4000")), "a PBX on this host");
+        assert!(!aim.admits(&config("127.0.0.1"), ONE, Side::Pbx, at("[::1]:4000")));
+        assert!(aim.admits(&config("10.0.0.1"), ONE, Side::Pbx, at("10.0.0.1:4000")), "a PBX on this host");
     }
 
     #[test]
     fn nobody_aims_at_our_signalling() {
         let aim = Aim::new(vec![at("192.0.2.1:5060"), at("0.0.0.0:9464")]);
         for address in ["192.0.2.1:5060", "192.0.2.1:9464", "127.0.0.1:9464", "[::ffff:192.0.2.1]:5060"] {
-            for face in [Face::Trunk, Face::Pbx] {
-                assert!(!aim.admits(&config("127.0.0.1"), ONE, face, at(address)), "{address}");
+            for side in [Side::Trunk, Side::Pbx] {
+                assert!(!aim.admits(&config("127.0.0.1"), ONE, side, at(address)), "{address}");
             }
         }
-        assert!(aim.admits(&config("10.0.0.1"), ONE, Face::Trunk, at("203.0.113.1:5060")));
+        assert!(aim.admits(&config("10.0.0.1"), ONE, Side::Trunk, at("203.0.113.1:5060")));
     }
 
     #[test]
     fn only_a_pbx_connects_two_calls_of_ours() {
         let mut aim = Aim::new(Vec::new());
         let (trunk, pbx) = (local("192.0.2.1:30000"), local("10.0.0.1:30002"));
-        aim.hold(ONE, Face::Trunk, trunk);
-        aim.hold(ONE, Face::Pbx, pbx);
+        aim.hold(ONE, Side::Trunk, trunk);
+        aim.hold(ONE, Side::Pbx, pbx);
         let config = config("10.0.0.1");
-        let admits = |aim: &Aim, call, face, to| aim.admits(&config, call, face, to);
-        assert!(admits(&aim, OTHER, Face::Pbx, pbx.rtp));
-        assert!(!admits(&aim, ONE, Face::Pbx, pbx.rtp), "its own call's: a circle");
-        assert!(!admits(&aim, OTHER, Face::Pbx, trunk.rtp));
+        let admits = |aim: &Aim, call, side, to| aim.admits(&config, call, side, to);
+        assert!(admits(&aim, OTHER, Side::Pbx, pbx.rtp));
+        assert!(!admits(&aim, ONE, Side::Pbx, pbx.rtp), "its own call's: a circle");
+        assert!(!admits(&aim, OTHER, Side::Pbx, trunk.rtp));
         for to in [trunk.rtp, trunk.rtcp, pbx.rtp] {
-            assert!(!admits(&aim, OTHER, Face::Trunk, to), "{to}");
+            assert!(!admits(&aim, OTHER, Side::Trunk, to), "{to}");
         }
         aim.release(trunk);
-        assert!(admits(&aim, OTHER, Face::Trunk, trunk.rtp), "nobody's any more");
+        assert!(admits(&aim, OTHER, Side::Trunk, trunk.rtp), "nobody's any more");
     }
 }

@@ -5,13 +5,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sidetone_insight::Period;
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 
 /// `[media]`
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Media {
-    /// IPv4 address written into SDP, on both faces unless one of the next two says otherwise.
+    /// IPv4 address written into SDP, on both sides unless one of the next two says otherwise.
     #[serde(default = "Media::default_address")]
     pub address: Ipv4Addr,
     /// IPv4 address toward the carrier.
@@ -20,7 +20,7 @@ pub struct Media {
     pub address_pbx: Option<Ipv4Addr>,
     /// IPv6 address; without it, calls over IPv6 are refused with 488.
     pub ipv6: Option<std::net::Ipv6Addr>,
-    /// UDP ports to take media ports from; each stream takes an even and an odd one on each face.
+    /// UDP ports to take media ports from; each stream takes an even and an odd one on each side.
     #[serde(default = "Media::default_ports")]
     pub ports: PortRange,
     /// Relay threads.
@@ -62,15 +62,15 @@ impl Media {
         32
     }
 
-    /// The address to put into SDP toward one face.
+    /// The address to put into SDP toward one side.
     #[must_use]
-    pub fn address_toward(&self, face: Face, v6: bool) -> Option<IpAddr> {
+    pub fn address_toward(&self, side: Side, v6: bool) -> Option<IpAddr> {
         if v6 {
             return self.ipv6.map(IpAddr::V6);
         }
-        let own = match face {
-            Face::Trunk => self.address_trunk,
-            Face::Pbx => self.address_pbx,
+        let own = match side {
+            Side::Trunk => self.address_trunk,
+            Side::Pbx => self.address_pbx,
         };
         Some(IpAddr::V4(own.unwrap_or(self.address)))
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use sidetone_announce::{Playback, Voice};
 use sidetone_rtp::latch::Policy;
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::anchor::{CallKey, Exhausted, IpFamily, LocalMedia, MediaPlane, StreamPlan};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::mpsc::Sender;
@@ -74,19 +74,19 @@ pub struct Announcer {
 }
 
 impl Announcer {
-    /// Plays something to the party on a face of a call's stream, in the place of what is playing there. How it goes is
+    /// Plays something to the party on a side of a call's stream, in the place of what is playing there. How it goes is
     /// told by [`Notice::Playing`].
-    pub fn play(&self, call: CallKey, stream: usize, toward: Face, id: PlayId, playback: Playback) {
+    pub fn play(&self, call: CallKey, stream: usize, toward: Side, id: PlayId, playback: Playback) {
         self.tell(call, Command::Play { call, stream, toward, id, playback: Box::new(playback) });
     }
 
     /// Goes on in other formats.
-    pub fn revoice(&self, call: CallKey, stream: usize, toward: Face, voices: Vec<Voice>) {
+    pub fn revoice(&self, call: CallKey, stream: usize, toward: Side, voices: Vec<Voice>) {
         self.tell(call, Command::Revoice { call, stream, toward, voices });
     }
 
     /// Stops it.
-    pub fn hush(&self, call: CallKey, toward: Face, id: PlayId) {
+    pub fn hush(&self, call: CallKey, toward: Side, id: PlayId) {
         self.tell(call, Command::Hush { call, toward, id });
     }
 
@@ -278,7 +278,7 @@ impl MediaPlane for Engine {
         &mut self,
         call: CallKey,
         stream: usize,
-        face: Face,
+        side: Side,
         family: IpFamily,
     ) -> Result<LocalMedia, Exhausted> {
         let thread = self.threads.get(thread_of(call, self.threads.len())).ok_or(Exhausted)?;
@@ -287,7 +287,7 @@ impl MediaPlane for Engine {
             self.exhausted += 1;
             return Err(Exhausted);
         }
-        let ip = self.config.address_toward(face, family == IpFamily::V6).ok_or(Exhausted)?;
+        let ip = self.config.address_toward(side, family == IpFamily::V6).ok_or(Exhausted)?;
         let bound = self.epoch.elapsed();
         let Some((rtp, rtcp, port)) = self.bind(ip) else {
             self.exhausted += 1;
@@ -296,14 +296,14 @@ impl MediaPlane for Engine {
         let local = LocalMedia { rtp: SocketAddr::new(ip, port), rtcp: SocketAddr::new(ip, port + 1) };
         let now = self.epoch.elapsed();
         let senders = Box::new([local.rtp, local.rtcp].map(|local| self.pool.senders(now, local)));
-        self.tell(call, Command::Open { call, stream, face, rtp, rtcp, bound, senders });
-        self.aim.hold(call, face, local);
+        self.tell(call, Command::Open { call, stream, side, rtp, rtcp, bound, senders });
+        self.aim.hold(call, side, local);
         self.calls.entry(call).or_default().locals.push(local);
         Ok(local)
     }
 
-    fn admits(&self, call: CallKey, face: Face, address: SocketAddr) -> bool {
-        self.aim.admits(&self.config, call, face, address)
+    fn admits(&self, call: CallKey, side: Side, address: SocketAddr) -> bool {
+        self.aim.admits(&self.config, call, side, address)
     }
 
     fn apply(&mut self, call: CallKey, stream: usize, plan: &StreamPlan) {

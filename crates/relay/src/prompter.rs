@@ -13,7 +13,7 @@ use sidetone_announce::library::Found;
 use sidetone_announce::{Announcements, Library, Mode, Playback};
 use sidetone_codec::Codec;
 use sidetone_consent::Failure;
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::anchor::{CallKey, StreamPlan};
 use sidetone_watch::{Alarm, Heartbeat};
 
@@ -42,7 +42,7 @@ pub struct Job {
     /// Into which m-line of it.
     pub stream: usize,
     /// Which party hears it.
-    pub toward: Face,
+    pub toward: Side,
     /// By which its beginning and its end are told.
     pub id: PlayId,
     /// The recording.
@@ -61,7 +61,7 @@ pub struct Job {
 #[derive(Debug)]
 enum Order {
     Play(Job),
-    Hush { call: CallKey, toward: Face, id: PlayId },
+    Hush { call: CallKey, toward: Side, id: PlayId },
 }
 
 /// What is told of a job that can't be done.
@@ -127,7 +127,7 @@ impl Prompter {
     }
 
     /// Stops what plays at once, and what is still being made ready as soon as it is.
-    pub fn hush(&self, call: CallKey, toward: Face, id: PlayId) {
+    pub fn hush(&self, call: CallKey, toward: Side, id: PlayId) {
         self.announcer.hush(call, toward, id);
         let _ = self.orders.try_send(Order::Hush { call, toward, id });
     }
@@ -168,7 +168,7 @@ fn carry_out(library: &Library, announcer: &Announcer, job: &Job) -> Result<(), 
 /// The formats in which a party may be sent sound: those that both parties have listed, numbered as it wants them; and
 /// the packet length it asked for, in milliseconds.
 #[must_use]
-pub fn formats(plan: &StreamPlan, toward: Face) -> (Vec<(u8, Codec)>, u16) {
+pub fn formats(plan: &StreamPlan, toward: Side) -> (Vec<(u8, Codec)>, u16) {
     let (target, other) = (plan.end(toward), plan.end(toward.other()));
     let both = target
         .formats

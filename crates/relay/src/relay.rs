@@ -9,13 +9,13 @@ use sidetone_rtp::latch::{Latch, Policy, Senders};
 use sidetone_rtp::splice::{Content, Verdict};
 use sidetone_rtp::stats::StreamStats;
 use sidetone_rtp::{PacketKind, classify};
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::anchor::{EndPlan, MediaKind, StreamPlan, Untappable};
 
 use super::report::{EndReport, StreamReport};
 use super::voiceover::{PlayId, Spoken, Voiceover};
 
-/// Which of a stream's two ports on a face.
+/// Which of a stream's two ports on a side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Component {
     Rtp,
@@ -25,7 +25,7 @@ pub(super) enum Component {
 /// What to do with a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// Send it from the other face's port `via` to `to`. Where its header was changed, `original` is what it was.
+    /// Send it from the other side's port `via` to `to`. Where its header was changed, `original` is what it was.
     Forward { via: Component, to: SocketAddr, audio: bool, original: Option<[u8; FIXED_HEADER]> },
     /// An announcement takes its place.
     Held { audio: bool },
@@ -159,25 +159,25 @@ impl Relay {
         Self { trunk: End::new(policy, seed), pbx: End::new(policy, !seed), readable: true }
     }
 
-    fn end(&mut self, face: Face) -> &mut End {
-        match face {
-            Face::Trunk => &mut self.trunk,
-            Face::Pbx => &mut self.pbx,
+    fn end(&mut self, side: Side) -> &mut End {
+        match side {
+            Side::Trunk => &mut self.trunk,
+            Side::Pbx => &mut self.pbx,
         }
     }
 
     /// Tells of senders of the call that had a port before.
-    pub(super) fn beware(&mut self, face: Face, component: Component, of: &Senders) {
-        self.latch(face, component).beware(of);
+    pub(super) fn beware(&mut self, side: Side, component: Component, of: &Senders) {
+        self.latch(side, component).beware(of);
     }
 
     /// Whoever has sent to a port.
-    pub(super) fn senders(&mut self, face: Face, component: Component) -> Senders {
-        self.latch(face, component).senders()
+    pub(super) fn senders(&mut self, side: Side, component: Component) -> Senders {
+        self.latch(side, component).senders()
     }
 
-    fn latch(&mut self, face: Face, component: Component) -> &mut Latch {
-        let end = self.end(face);
+    fn latch(&mut self, side: Side, component: Component) -> &mut Latch {
+        let end = self.end(side);
         match component {
             Component::Rtp => &mut end.rtp,
             Component::Rtcp => &mut end.rtcp,
@@ -203,7 +203,7 @@ impl Relay {
     pub(super) fn play(
         &mut self,
         now: Duration,
-        toward: Face,
+        toward: Side,
         id: PlayId,
         playback: Playback,
     ) -> Option<(PlayId, Duration)> {
@@ -215,20 +215,20 @@ impl Relay {
     }
 
     /// Stops an announcement, or whichever plays; returns how much of it was played.
-    pub(super) fn stop(&mut self, toward: Face, id: Option<PlayId>) -> Option<(PlayId, Duration)> {
+    pub(super) fn stop(&mut self, toward: Side, id: Option<PlayId>) -> Option<(PlayId, Duration)> {
         self.end(toward).voiceover.stop(id)
     }
 
     /// Other formats for the announcement that plays.
-    pub(super) fn revoice(&mut self, toward: Face, voices: Vec<Voice>) {
+    pub(super) fn revoice(&mut self, toward: Side, voices: Vec<Voice>) {
         self.end(toward).voiceover.revoice(voices);
     }
 
     /// When the next packet of an announcement is due.
-    pub(super) fn due(&self, toward: Face) -> Option<Duration> {
+    pub(super) fn due(&self, toward: Side) -> Option<Duration> {
         match toward {
-            Face::Trunk => self.trunk.voiceover.due(),
-            Face::Pbx => self.pbx.voiceover.due(),
+            Side::Trunk => self.trunk.voiceover.due(),
+            Side::Pbx => self.pbx.voiceover.due(),
         }
     }
 
@@ -236,7 +236,7 @@ impl Relay {
     pub(super) fn speak(
         &mut self,
         now: Duration,
-        toward: Face,
+        toward: Side,
         packet: &mut Vec<u8>,
     ) -> (Spoken, Option<SocketAddr>) {
         let source = self.end(toward.other()).stats.snapshot().payload_type;
@@ -251,19 +251,19 @@ impl Relay {
         }
     }
 
-    /// A packet from the party on `face`, taken from that face's port `component`.
+    /// A packet from the party on `side`, taken from that side's port `component`.
     pub(super) fn packet(
         &mut self,
         now: Duration,
-        face: Face,
+        side: Side,
         component: Component,
         source: SocketAddr,
         packet: &mut [u8],
     ) -> Outcome {
         let readable = self.readable;
-        let (from, toward) = match face {
-            Face::Trunk => (&mut self.trunk, &mut self.pbx),
-            Face::Pbx => (&mut self.pbx, &mut self.trunk),
+        let (from, toward) = match side {
+            Side::Trunk => (&mut self.trunk, &mut self.pbx),
+            Side::Pbx => (&mut self.pbx, &mut self.trunk),
         };
         let kind = classify(packet);
         let latch = match component {
@@ -331,11 +331,11 @@ impl Relay {
         }
     }
 
-    /// A copy of a packet from `face` found no room.
-    pub(super) fn unheard(&mut self, face: Face) {
-        match face {
-            Face::Trunk => self.trunk.unheard += 1,
-            Face::Pbx => self.pbx.unheard += 1,
+    /// A copy of a packet from `side` found no room.
+    pub(super) fn unheard(&mut self, side: Side) {
+        match side {
+            Side::Trunk => self.trunk.unheard += 1,
+            Side::Pbx => self.pbx.unheard += 1,
         }
     }
 
@@ -413,8 +413,8 @@ mod tests {
         let mut relay = relay(false);
         let to =
             |address| Outcome::Forward { via: Component::Rtp, to: at(address), audio: true, original: None };
-        assert_eq!(relay.packet(ms(0), Face::Trunk, Component::Rtp, at(CARRIER), &mut rtp(1)), to(PBX));
-        assert_eq!(relay.packet(ms(1), Face::Pbx, Component::Rtp, at(PBX), &mut rtp(1)), to(CARRIER));
+        assert_eq!(relay.packet(ms(0), Side::Trunk, Component::Rtp, at(CARRIER), &mut rtp(1)), to(PBX));
+        assert_eq!(relay.packet(ms(1), Side::Pbx, Component::Rtp, at(PBX), &mut rtp(1)), to(CARRIER));
         assert_eq!(relay.report(0).trunk.packets, 1);
     }
 
@@ -422,8 +422,8 @@ mod tests {
     fn a_party_behind_nat_is_answered_where_it_sends_from() {
         let mut relay = relay(false);
         let behind_nat = at("192.0.2.1:51234");
-        relay.packet(ms(0), Face::Trunk, Component::Rtp, behind_nat, &mut rtp(1));
-        let back = relay.packet(ms(1), Face::Pbx, Component::Rtp, at(PBX), &mut rtp(1));
+        relay.packet(ms(0), Side::Trunk, Component::Rtp, behind_nat, &mut rtp(1));
+        let back = relay.packet(ms(1), Side::Pbx, Component::Rtp, at(PBX), &mut rtp(1));
         assert_eq!(
             back,
             Outcome::Forward { via: Component::Rtp, to: behind_nat, audio: true, original: None }
@@ -435,19 +435,19 @@ mod tests {
         let mut relay = relay(false);
         for n in 0..50 {
             assert_eq!(
-                relay.packet(ms(n), Face::Trunk, Component::Rtp, at(ATTACKER), &mut rtp(n as u16)),
+                relay.packet(ms(n), Side::Trunk, Component::Rtp, at(ATTACKER), &mut rtp(n as u16)),
                 Outcome::Rejected
             );
         }
-        relay.packet(ms(60), Face::Trunk, Component::Rtp, at(CARRIER), &mut rtp(1));
+        relay.packet(ms(60), Side::Trunk, Component::Rtp, at(CARRIER), &mut rtp(1));
         for n in 0..500 {
             let sprayed = SocketAddr::new(at(ATTACKER).ip(), 1_024 + n);
             assert_eq!(
-                relay.packet(ms(10_000), Face::Trunk, Component::Rtp, sprayed, &mut rtp(n)),
+                relay.packet(ms(10_000), Side::Trunk, Component::Rtp, sprayed, &mut rtp(n)),
                 Outcome::Rejected
             );
         }
-        let back = relay.packet(ms(10_001), Face::Pbx, Component::Rtp, at(PBX), &mut rtp(1));
+        let back = relay.packet(ms(10_001), Side::Pbx, Component::Rtp, at(PBX), &mut rtp(1));
         assert_eq!(
             back,
             Outcome::Forward { via: Component::Rtp, to: at(CARRIER), audio: true, original: None }
@@ -461,9 +461,9 @@ mod tests {
         let neighbour = at("192.0.2.1:9999");
         for n in 0..200_u16 {
             let now = ms(u64::from(n) * 20);
-            relay.packet(now, Face::Trunk, Component::Rtp, at(CARRIER), &mut rtp(n));
+            relay.packet(now, Side::Trunk, Component::Rtp, at(CARRIER), &mut rtp(n));
             assert_eq!(
-                relay.packet(now, Face::Trunk, Component::Rtp, neighbour, &mut rtp(n)),
+                relay.packet(now, Side::Trunk, Component::Rtp, neighbour, &mut rtp(n)),
                 Outcome::Rejected
             );
         }
@@ -475,7 +475,7 @@ mod tests {
         let mut relay = Relay::new(Policy::Signalled, 1);
         let late = at("192.0.2.1:20000");
         let sent = |relay: &mut Relay, now, source| {
-            relay.packet(ms(now), Face::Trunk, Component::Rtp, source, &mut rtp(now as u16))
+            relay.packet(ms(now), Side::Trunk, Component::Rtp, source, &mut rtp(now as u16))
         };
         assert_eq!(sent(&mut relay, 0, late), Outcome::Rejected);
         // The INVITE has passed: the carrier has said where it is, and has not been told where we are.
@@ -497,13 +497,13 @@ mod tests {
         for component in [Component::Rtp, Component::Rtcp] {
             let sent = |relay: &mut Relay| {
                 let mut packet = if component == Component::Rtp { rtp(1) } else { RTCP.to_vec() };
-                relay.packet(ms(0), Face::Trunk, component, late, &mut packet)
+                relay.packet(ms(0), Side::Trunk, component, late, &mut packet)
             };
             assert!(matches!(sent(&mut last), Outcome::Forward { .. }));
-            next.beware(Face::Trunk, component, &last.senders(Face::Trunk, component));
+            next.beware(Side::Trunk, component, &last.senders(Side::Trunk, component));
             assert_eq!(sent(&mut next), Outcome::Rejected, "{component:?}");
         }
-        let back = next.packet(ms(1), Face::Pbx, Component::Rtp, at(PBX), &mut rtp(1));
+        let back = next.packet(ms(1), Side::Pbx, Component::Rtp, at(PBX), &mut rtp(1));
         assert!(matches!(back, Outcome::Forward { to, .. } if to == at(CARRIER)));
     }
 
@@ -513,11 +513,11 @@ mod tests {
         let neighbour = at("192.0.2.1:9999");
         for n in 0..500_u16 {
             let now = ms(u64::from(n) * 20);
-            relay.packet(now, Face::Trunk, Component::Rtp, neighbour, &mut rtp(n));
+            relay.packet(now, Side::Trunk, Component::Rtp, neighbour, &mut rtp(n));
         }
-        let party = relay.packet(ms(10_000), Face::Trunk, Component::Rtp, at(CARRIER), &mut rtp(1));
+        let party = relay.packet(ms(10_000), Side::Trunk, Component::Rtp, at(CARRIER), &mut rtp(1));
         assert!(matches!(party, Outcome::Forward { .. }));
-        let back = relay.packet(ms(10_001), Face::Pbx, Component::Rtp, at(PBX), &mut rtp(1));
+        let back = relay.packet(ms(10_001), Side::Pbx, Component::Rtp, at(PBX), &mut rtp(1));
         assert!(matches!(back, Outcome::Forward { to, .. } if to == at(CARRIER)));
     }
 
@@ -526,10 +526,10 @@ mod tests {
         let mut relay = relay(false);
         let moved = at("192.0.2.1:7777");
         assert_eq!(
-            relay.packet(ms(0), Face::Trunk, Component::Rtp, moved, &mut b"hello".to_vec()),
+            relay.packet(ms(0), Side::Trunk, Component::Rtp, moved, &mut b"hello".to_vec()),
             Outcome::Rejected
         );
-        let back = relay.packet(ms(1), Face::Pbx, Component::Rtp, at(PBX), &mut rtp(1));
+        let back = relay.packet(ms(1), Side::Pbx, Component::Rtp, at(PBX), &mut rtp(1));
         assert_eq!(
             back,
             Outcome::Forward { via: Component::Rtp, to: at(CARRIER), audio: true, original: None }
@@ -541,7 +541,7 @@ mod tests {
         let mut apart = relay(false);
         let from = at("192.0.2.1:4001");
         assert_eq!(
-            apart.packet(ms(0), Face::Trunk, Component::Rtcp, from, &mut RTCP.clone()),
+            apart.packet(ms(0), Side::Trunk, Component::Rtcp, from, &mut RTCP.clone()),
             Outcome::Forward {
                 via: Component::Rtcp,
                 to: at("198.51.100.1:6001"),
@@ -551,7 +551,7 @@ mod tests {
         );
         let mut shared = relay(true);
         assert_eq!(
-            shared.packet(ms(0), Face::Trunk, Component::Rtp, at(CARRIER), &mut RTCP.clone()),
+            shared.packet(ms(0), Side::Trunk, Component::Rtp, at(CARRIER), &mut RTCP.clone()),
             Outcome::Forward { via: Component::Rtp, to: at(PBX), audio: false, original: None }
         );
         assert_eq!(shared.report(0).trunk.rtcp_packets, 1);
@@ -564,10 +564,10 @@ mod tests {
         held.remote_rtp = None;
         held.remote_rtcp = None;
         relay.plan(ms(0), &plan(end(CARRIER, false), held));
-        let sent = relay.packet(ms(0), Face::Trunk, Component::Rtp, at(CARRIER), &mut rtp(1));
+        let sent = relay.packet(ms(0), Side::Trunk, Component::Rtp, at(CARRIER), &mut rtp(1));
         assert_eq!(sent, Outcome::Undeliverable);
         relay.plan(ms(0), &plan(end(CARRIER, false), end("198.51.100.1:6002", false)));
-        let sent = relay.packet(ms(20), Face::Trunk, Component::Rtp, at(CARRIER), &mut rtp(2));
+        let sent = relay.packet(ms(20), Side::Trunk, Component::Rtp, at(CARRIER), &mut rtp(2));
         assert_eq!(
             sent,
             Outcome::Forward {
@@ -588,9 +588,9 @@ mod tests {
             ..plan(end(CARRIER, false), end(PBX, false))
         };
         relay.plan(ms(0), &fax);
-        let sent = relay.packet(ms(0), Face::Trunk, Component::Rtp, at(CARRIER), &mut [0, 1, 2, 3, 4]);
+        let sent = relay.packet(ms(0), Side::Trunk, Component::Rtp, at(CARRIER), &mut [0, 1, 2, 3, 4]);
         assert_eq!(sent, Outcome::Forward { via: Component::Rtp, to: at(PBX), audio: false, original: None });
-        let sent = relay.packet(ms(0), Face::Trunk, Component::Rtp, at(ATTACKER), &mut [0, 1, 2, 3, 4]);
+        let sent = relay.packet(ms(0), Side::Trunk, Component::Rtp, at(ATTACKER), &mut [0, 1, 2, 3, 4]);
         assert_eq!(sent, Outcome::Rejected);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use sidetone_rtp::latch::Senders;
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::anchor::CallKey;
 
 use super::voiceover::{PlayId, Playing};
@@ -58,10 +58,10 @@ pub struct StreamReport {
 impl StreamReport {
     /// What came from one side.
     #[must_use]
-    pub fn end(&self, face: Face) -> &EndReport {
-        match face {
-            Face::Trunk => &self.trunk,
-            Face::Pbx => &self.pbx,
+    pub fn end(&self, side: Side) -> &EndReport {
+        match side {
+            Side::Trunk => &self.trunk,
+            Side::Pbx => &self.pbx,
         }
     }
 }
@@ -72,7 +72,7 @@ pub enum Notice {
     /// Once a second: every stream's state.
     Reports(Vec<(CallKey, StreamReport)>),
     /// An announcement toward a party has begun or is over.
-    Playing(CallKey, Face, PlayId, Playing),
+    Playing(CallKey, Side, PlayId, Playing),
     /// A call's sockets are closed; its last state.
     Closed(CallKey, Vec<StreamReport>),
 }

@@ -19,7 +19,7 @@ use mio::{Events, Poll, Token, Waker};
 pub(super) use orders::{Command, Orders};
 use sidetone_rtp::header::FIXED_HEADER;
 use sidetone_rtp::latch::Policy;
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::anchor::CallKey;
 use slab::Slab;
 use tokio::sync::mpsc::Sender;
@@ -95,7 +95,7 @@ pub(super) struct RelayThread {
 struct Port {
     socket: UdpSocket,
     stream: usize,
-    face: Face,
+    side: Side,
     component: Component,
     /// Tells it from one that had the same place before.
     opened: u64,
@@ -117,17 +117,17 @@ struct Stream {
 /// its address family, so a look through them is quicker than a map.
 #[derive(Clone, Copy)]
 struct Placed {
-    face: Face,
+    side: Side,
     component: Component,
     v6: bool,
     number: usize,
 }
 
 impl Stream {
-    fn port(&self, face: Face, component: Component, v6: bool) -> Option<usize> {
+    fn port(&self, side: Side, component: Component, v6: bool) -> Option<usize> {
         self.sockets
             .iter()
-            .find(|placed| placed.face == face && placed.component == component && placed.v6 == v6)
+            .find(|placed| placed.side == side && placed.component == component && placed.v6 == v6)
             .map(|placed| placed.number)
     }
 }
@@ -310,10 +310,10 @@ impl RelayThread {
             let Some(packet) = buffer.get_mut(..length) else { continue };
             let now = self.epoch.elapsed();
             let came = Arrival { earliest, latest: now };
-            match stream.relay.packet(now, port.face, port.component, source, packet) {
+            match stream.relay.packet(now, port.side, port.component, source, packet) {
                 Outcome::Forward { via, to, audio, original } => {
                     let out =
-                        stream.port(port.face.other(), via, to.is_ipv6()).and_then(|out| self.ports.get(out));
+                        stream.port(port.side.other(), via, to.is_ipv6()).and_then(|out| self.ports.get(out));
                     match out.map(|out| out.socket.send_to(packet, to)) {
                         Some(Ok(_)) => {
                             self.batch.packets += 1;
@@ -328,13 +328,13 @@ impl RelayThread {
                         *header = original;
                     }
                     if audio {
-                        copy(stream, &mut self.taps, &mut self.batch, port.face, came, packet);
+                        copy(stream, &mut self.taps, &mut self.batch, port.side, came, packet);
                     }
                 }
                 Outcome::Held { audio } => {
                     self.batch.held += 1;
                     if audio {
-                        copy(stream, &mut self.taps, &mut self.batch, port.face, came, packet);
+                        copy(stream, &mut self.taps, &mut self.batch, port.side, came, packet);
                     }
                 }
                 Outcome::Rejected => self.batch.rejected += 1,
@@ -383,7 +383,7 @@ impl RelayThread {
     /// Notes when a stream's announcements are due.
     fn note_due(&mut self, number: usize) {
         let Some(stream) = self.streams.get(number) else { return };
-        for toward in [Face::Trunk, Face::Pbx] {
+        for toward in [Side::Trunk, Side::Pbx] {
             if let Some(at) = stream.relay.due(toward) {
                 self.timer.note(at, number, toward);
             }
@@ -439,14 +439,14 @@ fn copy(
     stream: &mut Stream,
     taps: &mut [TapSender],
     batch: &mut Batch,
-    face: Face,
+    side: Side,
     came: Arrival,
     packet: &[u8],
 ) {
     let Some(tap) = stream.tap.and_then(|tap| taps.get_mut(tap)) else { return };
     let index = u16::try_from(stream.index).unwrap_or(u16::MAX);
-    if !tap.send(&Tapped { call: stream.call, stream: index, face, came, packet }) {
+    if !tap.send(&Tapped { call: stream.call, stream: index, side, came, packet }) {
         batch.tap_dropped += 1;
-        stream.relay.unheard(face);
+        stream.relay.unheard(side);
     }
 }

@@ -10,7 +10,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 
 /// Packets due within this are sent together: fewer wake-ups, for a jitter that no listener notices.
 const TOGETHER: Duration = Duration::from_micros(200);
@@ -31,20 +31,20 @@ impl Timer {
         Ok(Self { descriptor, due: BinaryHeap::new(), set: None })
     }
 
-    /// Something is due toward one face of a stream. What was noted before for it stays: whoever takes it out asks the
+    /// Something is due toward one side of a stream. What was noted before for it stays: whoever takes it out asks the
     /// stream whether it holds.
-    pub(super) fn note(&mut self, at: Duration, stream: usize, face: Face) {
-        self.due.push(Reverse((at, stream, face == Face::Pbx)));
+    pub(super) fn note(&mut self, at: Duration, stream: usize, side: Side) {
+        self.due.push(Reverse((at, stream, side == Side::Pbx)));
     }
 
     /// What is due, one after the other.
-    pub(super) fn take(&mut self, now: Duration) -> Option<(Duration, usize, Face)> {
+    pub(super) fn take(&mut self, now: Duration) -> Option<(Duration, usize, Side)> {
         let Reverse((at, stream, pbx)) = *self.due.peek()?;
         if at > now + TOGETHER {
             return None;
         }
         self.due.pop();
-        Some((at, stream, if pbx { Face::Pbx } else { Face::Trunk }))
+        Some((at, stream, if pbx { Side::Pbx } else { Side::Trunk }))
     }
 
     /// When the next thing is due.

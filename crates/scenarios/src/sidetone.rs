@@ -98,7 +98,7 @@ impl Setup {
     fn toml(&self, net: &Net, dir: &std::path::Path) -> String {
         let mut toml = format!("[sip]\nlisten = {:?}\n{}\n[media]\n{}\n", self.listen, self.sip, self.media);
         let disclosure = format!("disclosure = {:?}\n{}", self.disclosure, self.trunk_keys);
-        for (face, name, hosts, allow, more) in [
+        for (side, name, hosts, allow, more) in [
             ("trunk", "carrier", &self.trunk, &self.allow_trunk, disclosure.as_str()),
             ("pbx", "pbx", &self.pbx, &self.allow_pbx, self.pbx_more.as_str()),
         ] {
@@ -108,7 +108,7 @@ impl Setup {
                 .collect();
             write!(
                 toml,
-                "[[{face}]]\nname = \"{name}\"\nhosts = [{}]\nallow = {allow:?}\n{more}",
+                "[[{side}]]\nname = \"{name}\"\nhosts = [{}]\nallow = {allow:?}\n{more}",
                 hosts.join(", ")
             )
             .unwrap();

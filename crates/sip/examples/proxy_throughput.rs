@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sidetone_sip::proxy::{Decision, Destination, Listener, Output, Proxy, Settings, Target, Unobserved};
-use sidetone_sip::{Face, Flow, Transport};
+use sidetone_sip::{Side, Flow, Transport};
 
 const US: &str = "192.0.2.1:5060";
 const CARRIER: &str = "198.51.100.10:5060";
@@ -55,7 +55,7 @@ impl Bench {
                 match output {
                     Output::Send { bytes, to, .. } => sent.push((to, bytes)),
                     Output::Route(query) => {
-                        let decision = Decision::Forward { from: Face::Trunk, targets: vec![pbx.clone()] };
+                        let decision = Decision::Forward { from: Side::Trunk, targets: vec![pbx.clone()] };
                         self.proxy.decide(self.now, query.key, decision);
                     }
                     Output::Probed { .. } | Output::Answered { .. } => {}

@@ -20,7 +20,7 @@ use crate::sdp::body::{self, Found};
 use crate::sdp::{Description, Ice, IpFamily, LocalMedia, Place, Stream, rewrite};
 use crate::uri::{Uri, UriView};
 use crate::via::Via;
-use crate::{Face, Flow, Transport};
+use crate::{Side, Flow, Transport};
 
 /// Messages: nothing is lost, ranges are true, edits touch only what they name, what we build can be read.
 pub fn message(data: &[u8]) {
@@ -236,7 +236,7 @@ pub fn anchor(data: &[u8]) {
     for step in data.chunks(4) {
         let [what, cseq, tags, body] = *step else { break };
         now += Duration::from_secs(1);
-        let from = if what & 1 == 0 { Face::Trunk } else { Face::Pbx };
+        let from = if what & 1 == 0 { Side::Trunk } else { Side::Pbx };
         let remote = if what & 2 == 0 { "192.0.2.1:5060" } else { "[2001:db8::1]:5060" }.parse().unwrap();
         let source = Flow { transport: Transport::Udp, local, remote };
         let ctx = Passing { now, from, source, toward: remote, sender: None, caller: None };
@@ -304,7 +304,7 @@ impl MediaPlane for Ports {
         &mut self,
         call: CallKey,
         stream: usize,
-        face: Face,
+        side: Side,
         family: IpFamily,
     ) -> Result<LocalMedia, Exhausted> {
         assert!(stream < 4);
@@ -313,7 +313,7 @@ impl MediaPlane for Ports {
         }
         self.held += 1;
         *self.by_call.entry(call).or_default() += 1;
-        let ip = match (family, face) {
+        let ip = match (family, side) {
             (IpFamily::V4, _) => IpAddr::from([198, 51, 100, 1]),
             (IpFamily::V6, _) => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1]),
         };
@@ -345,7 +345,7 @@ pub fn proxy(data: &[u8]) {
             if let Output::Route(query) = output {
                 let to = |remote| Target::from(Destination { transport: Transport::Udp, local: us, remote });
                 let targets = vec![to(peers[1]), to(peers[0])];
-                proxy.decide(now, query.key, Decision::Forward { from: Face::Trunk, targets });
+                proxy.decide(now, query.key, Decision::Forward { from: Side::Trunk, targets });
             }
         }
     };
@@ -395,7 +395,7 @@ pub fn asides(data: &[u8]) {
         let Ok(message) = Message::parse(Bytes::copy_from_slice(bytes)) else { continue };
         let now = Duration::from_secs(step as u64);
         let _ = accepts(&message);
-        let from = if way % 2 == 0 { Face::Trunk } else { Face::Pbx };
+        let from = if way % 2 == 0 { Side::Trunk } else { Side::Pbx };
         let ctx = Passing { now, from, source, toward: address, sender: None, caller: None };
         let mut edit = Edit::new();
         if message.is_request() {

@@ -39,15 +39,15 @@ pub use message::{Edit, Header, Message, Method, Name, ParseError, StartLine};
 
 /// Which way a party lies, seen from the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Face {
+pub enum Side {
     /// The carrier's side: the customer is there.
     Trunk,
     /// The PBX's side: the agent, or the bot, is there.
     Pbx,
 }
 
-impl Face {
-    /// The face on the far side of the proxy.
+impl Side {
+    /// The other side of the proxy.
     #[must_use]
     pub const fn other(self) -> Self {
         match self {

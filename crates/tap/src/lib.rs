@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use rtrb::{Consumer, Producer, RingBuffer};
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::anchor::CallKey;
 
-/// Bytes of a record's header: call (8), earliest and latest arrival in µs (8 each), stream (2), face (1), unused (1),
+/// Bytes of a record's header: call (8), earliest and latest arrival in µs (8 each), stream (2), side (1), unused (1),
 /// length (2).
 const HEADER: usize = 30;
 
@@ -40,8 +40,8 @@ pub struct Tapped<'a> {
     pub call: CallKey,
     /// Index of the m-line.
     pub stream: u16,
-    /// The face whose party sent it.
-    pub face: Face,
+    /// The side whose party sent it.
+    pub side: Side,
     /// When it came.
     pub came: Arrival,
     /// RTP, header and all.
@@ -77,7 +77,7 @@ impl TapSender {
             out.put(&u64::try_from(time.as_micros()).unwrap_or(u64::MAX).to_le_bytes());
         }
         out.put(&tapped.stream.to_le_bytes());
-        out.put(&[u8::from(tapped.face == Face::Pbx), 0]);
+        out.put(&[u8::from(tapped.side == Side::Pbx), 0]);
         out.put(&u16::try_from(length).unwrap_or(0).to_le_bytes());
         out.put(tapped.packet);
         chunk.commit_all();
@@ -125,7 +125,7 @@ impl TapReceiver {
         let (latest, rest) = rest.split_first_chunk::<8>()?;
         let [earliest, latest] =
             [earliest, latest].map(|time| Duration::from_micros(u64::from_le_bytes(*time)));
-        let &[stream_low, stream_high, face, _, len_low, len_high] = rest else { return None };
+        let &[stream_low, stream_high, side, _, len_low, len_high] = rest else { return None };
         let length = usize::from(u16::from_le_bytes([len_low, len_high])).min(MAX_PACKET);
         // A record is committed whole, so its packet is there when its header is.
         let mut packet = std::mem::take(&mut self.scratch);
@@ -135,7 +135,7 @@ impl TapReceiver {
         Some(Tapped {
             call: CallKey(u64::from_le_bytes(*call)),
             stream: u16::from_le_bytes([stream_low, stream_high]),
-            face: if face == 1 { Face::Pbx } else { Face::Trunk },
+            side: if side == 1 { Side::Pbx } else { Side::Trunk },
             came: Arrival { earliest, latest },
             packet: self.scratch.get(..length)?,
         })
@@ -173,7 +173,7 @@ mod tests {
         Tapped {
             call: CallKey(n),
             stream: 1,
-            face: if n.is_multiple_of(2) { Face::Trunk } else { Face::Pbx },
+            side: if n.is_multiple_of(2) { Side::Trunk } else { Side::Pbx },
             came: Arrival {
                 earliest: Duration::from_micros(n * 20_000 - n),
                 latest: Duration::from_micros(n * 20_000),

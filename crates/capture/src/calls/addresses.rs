@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 
 use super::MOST_CALLS;
 
@@ -18,7 +18,7 @@ pub(super) struct Owner {
     /// Index of the m-line.
     pub(super) stream: usize,
     /// The party.
-    pub(super) face: Face,
+    pub(super) side: Side,
     /// Whether the m-line carries audio.
     pub(super) is_audio: bool,
 }
@@ -56,7 +56,7 @@ impl Addresses {
     /// Who sent a packet from the first address to the second. A party may send from another address than the one
     /// it named (behind a NAT it does): then it is known by whom it sends to, and from then on by that address.
     pub(super) fn sender(&mut self, (src, dst): Route) -> Option<Owner> {
-        let other = |owner: &Owner| Owner { face: owner.face.other(), ..*owner };
+        let other = |owner: &Owner| Owner { side: owner.side.other(), ..*owner };
         let by_receiver = self.named.get(&dst).map(other);
         let by_sender = self.named.get(&src).copied();
         if let Some(sender) =
@@ -83,38 +83,38 @@ mod tests {
         SocketAddr::from(([192, 0, 2, 1], port))
     }
 
-    fn owner(call: usize, face: Face) -> Owner {
-        Owner { call, stream: 0, face, is_audio: true }
+    fn owner(call: usize, side: Side) -> Owner {
+        Owner { call, stream: 0, side, is_audio: true }
     }
 
     #[test]
     fn senders_are_known_by_either_end() {
         let mut addresses = Addresses::default();
-        addresses.claim(addr(1), owner(0, Face::Trunk));
-        assert_eq!(addresses.sender((addr(1), addr(99))), Some(owner(0, Face::Trunk)));
-        assert_eq!(addresses.sender((addr(98), addr(1))), Some(owner(0, Face::Pbx)));
+        addresses.claim(addr(1), owner(0, Side::Trunk));
+        assert_eq!(addresses.sender((addr(1), addr(99))), Some(owner(0, Side::Trunk)));
+        assert_eq!(addresses.sender((addr(98), addr(1))), Some(owner(0, Side::Pbx)));
         assert_eq!(addresses.sender((addr(5), addr(6))), None);
     }
 
     #[test]
     fn who_sends_from_elsewhere_is_known_by_that_address_too() {
         let mut addresses = Addresses::default();
-        addresses.claim(addr(1), owner(0, Face::Trunk)); // a private address that no packet carries
-        addresses.claim(addr(2), owner(0, Face::Pbx));
-        assert_eq!(addresses.sender((addr(50), addr(2))), Some(owner(0, Face::Trunk)));
-        assert_eq!(addresses.sender((addr(51), addr(50))), Some(owner(0, Face::Pbx)));
+        addresses.claim(addr(1), owner(0, Side::Trunk)); // a private address that no packet carries
+        addresses.claim(addr(2), owner(0, Side::Pbx));
+        assert_eq!(addresses.sender((addr(50), addr(2))), Some(owner(0, Side::Trunk)));
+        assert_eq!(addresses.sender((addr(51), addr(50))), Some(owner(0, Side::Pbx)));
     }
 
     #[test]
     fn parties_behind_address_translation_are_known_by_where_they_signal_from() {
         let mut addresses = Addresses::default();
-        addresses.suspect(addr(1), owner(0, Face::Trunk));
-        assert_eq!(addresses.sender((addr(1), addr(2))), Some(owner(0, Face::Trunk)));
-        assert_eq!(addresses.sender((addr(2), addr(1))), Some(owner(0, Face::Pbx)));
-        addresses.claim(addr(1), owner(1, Face::Pbx));
+        addresses.suspect(addr(1), owner(0, Side::Trunk));
+        assert_eq!(addresses.sender((addr(1), addr(2))), Some(owner(0, Side::Trunk)));
+        assert_eq!(addresses.sender((addr(2), addr(1))), Some(owner(0, Side::Pbx)));
+        addresses.claim(addr(1), owner(1, Side::Pbx));
         assert_eq!(
             addresses.sender((addr(1), addr(2))),
-            Some(owner(1, Face::Pbx)),
+            Some(owner(1, Side::Pbx)),
             "a named address goes before"
         );
     }
@@ -122,10 +122,10 @@ mod tests {
     #[test]
     fn the_latest_call_has_the_address() {
         let mut addresses = Addresses::default();
-        addresses.claim(addr(1), owner(0, Face::Trunk));
-        addresses.claim(addr(2), owner(0, Face::Pbx));
-        addresses.claim(addr(1), owner(1, Face::Pbx));
-        assert_eq!(addresses.sender((addr(1), addr(2))), Some(owner(1, Face::Pbx)));
-        assert_eq!(addresses.sender((addr(2), addr(1))), Some(owner(1, Face::Trunk)));
+        addresses.claim(addr(1), owner(0, Side::Trunk));
+        addresses.claim(addr(2), owner(0, Side::Pbx));
+        addresses.claim(addr(1), owner(1, Side::Pbx));
+        assert_eq!(addresses.sender((addr(1), addr(2))), Some(owner(1, Side::Pbx)));
+        assert_eq!(addresses.sender((addr(2), addr(1))), Some(owner(1, Side::Trunk)));
     }
 }

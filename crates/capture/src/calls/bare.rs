@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::anchor::{Direction, EndPlan, Format, MediaKind, StreamPlan};
 
 use super::addresses::Route;
@@ -232,9 +232,9 @@ impl Pair {
         recording.fact(Duration::ZERO, Happening::Answered);
         let mut parties = Parties::default();
         for Packet { at, by_caller, route, bytes } in self.packets {
-            let face = if by_caller { Face::Trunk } else { Face::Pbx };
-            if parties.accepts(at, face, 0, route) {
-                recording.packet(at.saturating_sub(self.from), 0, face, route.0, bytes);
+            let side = if by_caller { Side::Trunk } else { Side::Pbx };
+            if parties.accepts(at, side, 0, route) {
+                recording.packet(at.saturating_sub(self.from), 0, side, route.0, bytes);
             }
         }
         recording

@@ -1,4 +1,4 @@
-//! One conversation captured at two hops: on both faces of a proxy, a session border controller or a PBX.
+//! One conversation captured at two hops: on both sides of a proxy, a session border controller or a PBX.
 //!
 //! A hop may change addresses, SSRC, sequence numbers and Call-ID; unless it transcodes, it leaves the payloads. Two
 //! calls in which the same payloads pass at the same time, in both directions, are one call seen twice.
@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use sidetone_rtp::RtpView;
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 
 use super::doubt::Doubt;
 use super::recording::{Happening, Origin, Recording};
@@ -24,8 +24,8 @@ const FEWEST: u32 = 5;
 /// The part of a party's payloads that must be found again.
 const SHARE: f64 = 0.3;
 
-/// A party's voice: index of the call, and its face there.
-type Voice = (usize, Face);
+/// A party's voice: index of the call, and its side there.
+type Voice = (usize, Side);
 
 /// Where and when a payload was heard.
 #[derive(Debug, Clone, Copy)]
@@ -106,13 +106,13 @@ impl Voices {
         let mut places: HashMap<u64, Vec<Place>> = HashMap::new();
         for (index, recording) in recordings.iter().enumerate() {
             for (at, happening) in recording.replay() {
-                let Happening::Packet { face, rtp, .. } = happening else { continue };
+                let Happening::Packet { side, rtp, .. } = happening else { continue };
                 let Some((payload, ssrc)) = telling(rtp) else { continue };
                 let hash = hasher.hash_one(payload);
                 if hash % one_in != 0 {
                     continue;
                 }
-                let place = Place { voice: (index, face), at: recording.began() + at, ssrc };
+                let place = Place { voice: (index, side), at: recording.began() + at, ssrc };
                 *voices.heard.entry(place.voice).or_default() += 1;
                 let known = places.entry(hash).or_default();
                 if known.len() < MOST_PLACES {
@@ -151,17 +151,17 @@ impl Voices {
 
     /// Whether two calls are one conversation, and if so whether the caller of one is the one called in the other.
     fn one_conversation(&self, a: usize, b: usize) -> Option<bool> {
-        let straight = |face: Face| face;
-        let crossed = || self.agree(a, b, Face::other).then_some(true);
+        let straight = |side: Side| side;
+        let crossed = || self.agree(a, b, Side::other).then_some(true);
         self.agree(a, b, straight).then_some(false).or_else(crossed)
     }
 
     /// Whether each party of one call is the party of the other that `turned` says. Music for those who wait is the same
     /// in many calls, so one voice in common is not enough while both parties can be heard.
-    fn agree(&self, a: usize, b: usize, turned: impl Fn(Face) -> Face) -> bool {
+    fn agree(&self, a: usize, b: usize, turned: impl Fn(Side) -> Side) -> bool {
         let (mut in_common, mut one_way) = (0, false);
-        for face in [Face::Trunk, Face::Pbx] {
-            let (ours, theirs) = ((a, face), (b, turned(face)));
+        for side in [Side::Trunk, Side::Pbx] {
+            let (ours, theirs) = ((a, side), (b, turned(side)));
             let heard = |voice| self.heard.get(&voice).copied().unwrap_or(0);
             let fewer = heard(ours).min(heard(theirs));
             if fewer < FEWEST {
@@ -174,9 +174,9 @@ impl Voices {
             }
             in_common += common.payloads;
         }
-        let by_one_ssrc: u32 = [Face::Trunk, Face::Pbx]
+        let by_one_ssrc: u32 = [Side::Trunk, Side::Pbx]
             .iter()
-            .filter_map(|face| self.common.get(&((a, *face), (b, turned(*face)))))
+            .filter_map(|side| self.common.get(&((a, *side), (b, turned(*side)))))
             .map(|common| common.by_one_ssrc)
             .sum();
         in_common > 0 && (!one_way || by_one_ssrc * 2 > in_common)

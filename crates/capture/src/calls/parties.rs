@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 
 use super::addresses::Route;
 
@@ -20,7 +20,7 @@ pub(super) struct Parties {
 
 #[derive(Debug)]
 struct Flow {
-    face: Face,
+    side: Side,
     stream: usize,
     route: Route,
     heard: Duration,
@@ -28,12 +28,12 @@ struct Flow {
 
 impl Parties {
     /// Whether a packet of that flow is the party's audio.
-    pub(super) fn accepts(&mut self, now: Duration, face: Face, stream: usize, route: Route) -> bool {
-        let Some(flow) = self.flows.iter_mut().find(|flow| (flow.face, flow.stream) == (face, stream)) else {
+    pub(super) fn accepts(&mut self, now: Duration, side: Side, stream: usize, route: Route) -> bool {
+        let Some(flow) = self.flows.iter_mut().find(|flow| (flow.side, flow.stream) == (side, stream)) else {
             if self.flows.len() == MOST_FLOWS {
                 return false;
             }
-            self.flows.push(Flow { face, stream, route, heard: now });
+            self.flows.push(Flow { side, stream, route, heard: now });
             return true;
         };
         if flow.route != route && now.saturating_sub(flow.heard) < SILENT {
@@ -55,14 +55,14 @@ mod tests {
     fn one_flow_at_a_time() {
         let mut parties = Parties::default();
         let route = |port| (SocketAddr::from(([127, 0, 0, 1], port)), SocketAddr::from(([127, 0, 0, 1], 9)));
-        let mut accepts = |ms, face, port| parties.accepts(Duration::from_millis(ms), face, 0, route(port));
+        let mut accepts = |ms, side, port| parties.accepts(Duration::from_millis(ms), side, 0, route(port));
         for ms in (0..200).step_by(20) {
-            assert!(accepts(ms, Face::Trunk, 1), "the first goes on");
-            assert!(!accepts(ms + 1, Face::Trunk, 2), "its copy at the next hop is passed over");
-            assert!(accepts(ms + 2, Face::Pbx, 3), "the other party has its own");
+            assert!(accepts(ms, Side::Trunk, 1), "the first goes on");
+            assert!(!accepts(ms + 1, Side::Trunk, 2), "its copy at the next hop is passed over");
+            assert!(accepts(ms + 2, Side::Pbx, 3), "the other party has its own");
         }
-        assert!(!accepts(279, Face::Trunk, 2));
-        assert!(accepts(280, Face::Trunk, 2), "a flow that follows a silent one");
-        assert!(!accepts(281, Face::Trunk, 1));
+        assert!(!accepts(279, Side::Trunk, 2));
+        assert!(accepts(280, Side::Trunk, 2), "a flow that follows a silent one");
+        assert!(!accepts(281, Side::Trunk, 1));
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sidetone_rtp::RtpView;
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::anchor::{Cause, StreamPlan, Untappable};
 
 use super::customer::{Customer, Known};
@@ -48,10 +48,10 @@ pub enum Happening<'a> {
     Ringing,
     /// The call was answered; what came before is early media.
     Answered,
-    /// The party on this face put the other one on hold.
-    Held(Face),
+    /// The party on this side put the other one on hold.
+    Held(Side),
     /// It took the hold back.
-    Resumed(Face),
+    Resumed(Side),
     /// An m-line can't be listened to.
     Untappable {
         /// Index of the m-line.
@@ -63,15 +63,15 @@ pub enum Happening<'a> {
     Packet {
         /// Index of the m-line.
         stream: usize,
-        /// The face whose party sent it.
-        face: Face,
+        /// The side whose party sent it.
+        side: Side,
         /// RTP, header and all.
         rtp: &'a [u8],
     },
     /// The call was ended. Missing where the capture ends before the call.
     Ended {
         /// Who ended it, if one of the parties did.
-        by: Option<Face>,
+        by: Option<Side>,
         /// The final failure response, if that ended it.
         status: Option<u16>,
         /// How.
@@ -87,7 +87,7 @@ pub struct Recording {
     ended: Option<Duration>,
     entries: Vec<(Duration, Entry)>,
     plans: Vec<StreamPlan>,
-    /// Of the party on the trunk's and on the PBX's face.
+    /// Of the party on the trunk's and on the PBX's side.
     voices: [Voice; 2],
     /// Who has placed the call, if its first INVITE was captured.
     placer: Option<Host>,
@@ -117,12 +117,12 @@ pub struct Voice {
 #[derive(Debug, Clone)]
 enum Entry {
     Plan { stream: usize, plan: usize },
-    Packet { stream: u16, face: Face, rtp: Bytes },
+    Packet { stream: u16, side: Side, rtp: Bytes },
     Fact(Happening<'static>),
 }
 
 impl Recording {
-    /// A call of which nothing has been heard. Until [`Recording::settle`], the caller is on the trunk's face.
+    /// A call of which nothing has been heard. Until [`Recording::settle`], the caller is on the trunk's side.
     pub(super) fn begun(origin: Origin, began: Duration, placer: Option<Host>) -> Self {
         Self {
             origin,
@@ -152,19 +152,19 @@ impl Recording {
         self.entries.push((at, Entry::Fact(fact)));
     }
 
-    pub(super) fn packet(&mut self, at: Duration, stream: usize, face: Face, from: SocketAddr, rtp: Bytes) {
+    pub(super) fn packet(&mut self, at: Duration, stream: usize, side: Side, from: SocketAddr, rtp: Bytes) {
         let Ok(stream) = u16::try_from(stream) else { return };
         let sequence = RtpView::parse(&rtp).map(|rtp| rtp.sequence()).ok();
         let [trunk, pbx] = &mut self.voices;
-        let voice = if face == Face::Trunk { trunk } else { pbx };
+        let voice = if side == Side::Trunk { trunk } else { pbx };
         voice.from.get_or_insert(from);
         voice.packets += 1;
         voice.standing += usize::from(voice.last == sequence);
         voice.last = sequence;
-        self.entries.push((at, Entry::Packet { stream, face, rtp }));
+        self.entries.push((at, Entry::Packet { stream, side, rtp }));
     }
 
-    /// Decides which party is the customer, and puts it on the trunk's face.
+    /// Decides which party is the customer, and puts it on the trunk's side.
     pub(super) fn settle(&mut self, customer: Option<Customer>) {
         let callee = match customer {
             None => {
@@ -177,8 +177,8 @@ impl Recording {
             Some(Customer::Caller) => Some(false),
             Some(Customer::Callee) => Some(true),
             Some(Customer::At(place)) => {
-                let is_there = |face| self.addresses(face).any(|address| place.is(address));
-                match [Face::Trunk, Face::Pbx].map(is_there) {
+                let is_there = |side| self.addresses(side).any(|address| place.is(address));
+                match [Side::Trunk, Side::Pbx].map(is_there) {
                     [true, false] => Some(false),
                     [false, true] => Some(true),
                     // Neither, or both: a machine that talks to itself.
@@ -193,21 +193,21 @@ impl Recording {
     }
 
     /// Addresses that a party has sent from, and wanted its audio at.
-    fn addresses(&self, face: Face) -> impl Iterator<Item = SocketAddr> {
-        let planned = self.plans.last().and_then(|plan| plan.end(face).remote_rtp);
+    fn addresses(&self, side: Side) -> impl Iterator<Item = SocketAddr> {
+        let planned = self.plans.last().and_then(|plan| plan.end(side).remote_rtp);
         let [trunk, pbx] = &self.elsewhere;
-        let elsewhere = if face == Face::Trunk { trunk } else { pbx };
-        self.voice(face).from.into_iter().chain(planned).chain(elsewhere.iter().copied())
+        let elsewhere = if side == Side::Trunk { trunk } else { pbx };
+        self.voice(side).from.into_iter().chain(planned).chain(elsewhere.iter().copied())
     }
 
     /// The address that tells a party from the other one, if audio of it was captured: its own rather than that of a
     /// host which relays both.
     #[must_use]
-    pub fn address(&self, face: Face) -> Option<SocketAddr> {
-        let first = self.voice(face).from?;
+    pub fn address(&self, side: Side) -> Option<SocketAddr> {
+        let first = self.voice(side).from?;
         let is_shared =
-            |address: &SocketAddr| self.addresses(face.other()).any(|other| other.ip() == address.ip());
-        Some(self.addresses(face).find(|address| !is_shared(address)).unwrap_or(first))
+            |address: &SocketAddr| self.addresses(side.other()).any(|other| other.ip() == address.ip());
+        Some(self.addresses(side).find(|address| !is_shared(address)).unwrap_or(first))
     }
 
     /// Takes from another view of the conversation, which is to be left out, what only that shows. `crossed` says that
@@ -222,7 +222,7 @@ impl Recording {
         // Where both parties were called, each is known by the address of its own leg.
         if crossed && self.doubt == Some(Doubt::LegsContradict) {
             let [trunk, pbx] = &mut self.elsewhere;
-            for (ours, theirs) in [(trunk, Face::Pbx), (pbx, Face::Trunk)] {
+            for (ours, theirs) in [(trunk, Side::Pbx), (pbx, Side::Trunk)] {
                 let room = MOST_HOSTS.saturating_sub(ours.len());
                 ours.extend(view.addresses(theirs).take(room));
             }
@@ -263,7 +263,7 @@ impl Recording {
         Some((self.began + *answered, self.began + self.duration()))
     }
 
-    /// The parties change their faces.
+    /// The parties change their sides.
     fn turn(&mut self) {
         self.turned = true;
         self.voices.swap(0, 1);
@@ -273,12 +273,12 @@ impl Recording {
         }
         for (_, entry) in &mut self.entries {
             match entry {
-                Entry::Packet { face, .. }
+                Entry::Packet { side, .. }
                 | Entry::Fact(
-                    Happening::Held(face)
-                    | Happening::Resumed(face)
-                    | Happening::Ended { by: Some(face), .. },
-                ) => *face = face.other(),
+                    Happening::Held(side)
+                    | Happening::Resumed(side)
+                    | Happening::Ended { by: Some(side), .. },
+                ) => *side = side.other(),
                 Entry::Plan { .. } | Entry::Fact(_) => {}
             }
         }
@@ -289,7 +289,7 @@ impl Recording {
         self.placer.is_some()
     }
 
-    /// How the party on the trunk's face is known to be the customer.
+    /// How the party on the trunk's side is known to be the customer.
     #[must_use]
     pub fn customer(&self) -> Known {
         self.customer
@@ -301,17 +301,17 @@ impl Recording {
         self.doubt
     }
 
-    /// Whether the party on the trunk's face was called, as far as it is known who called.
+    /// Whether the party on the trunk's side was called, as far as it is known who called.
     #[must_use]
     pub fn customer_was_called(&self) -> bool {
         self.turned
     }
 
-    /// What is known of the audio of the party on `face`.
+    /// What is known of the audio of the party on `side`.
     #[must_use]
-    pub fn voice(&self, face: Face) -> Voice {
+    pub fn voice(&self, side: Side) -> Voice {
         let [trunk, pbx] = self.voices;
-        if face == Face::Trunk { trunk } else { pbx }
+        if side == Side::Trunk { trunk } else { pbx }
     }
 
     /// How the call became known.
@@ -365,8 +365,8 @@ impl Recording {
                 Entry::Plan { stream, plan } => {
                     Happening::Plan { stream: *stream, plan: self.plans.get(*plan)? }
                 }
-                Entry::Packet { stream, face, rtp } => {
-                    Happening::Packet { stream: usize::from(*stream), face: *face, rtp }
+                Entry::Packet { stream, side, rtp } => {
+                    Happening::Packet { stream: usize::from(*stream), side: *side, rtp }
                 }
             };
             Some((*at, happening))

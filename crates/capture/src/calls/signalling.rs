@@ -13,7 +13,7 @@ use sidetone_sip::message::{Limits, Name};
 use sidetone_sip::name_addr::NameAddr;
 use sidetone_sip::proxy::{Passage, Passing};
 use sidetone_sip::sdp::{self, Description};
-use sidetone_sip::{Edit, Face, Flow, Message, Method};
+use sidetone_sip::{Edit, Side, Flow, Message, Method};
 
 use super::MOST_CALLS;
 use super::doubt::Doubt;
@@ -55,8 +55,8 @@ struct Invited {
     doubt: Option<Doubt>,
 }
 
-/// The face that callers are put on until it is decided who the customer is.
-const CALLER: Face = Face::Trunk;
+/// The side that callers are put on until it is decided who the customer is.
+const CALLER: Side = Side::Trunk;
 
 /// Where a party of a call wants its audio, from a message of a dialog whose beginning was not captured.
 #[derive(Debug, Clone)]
@@ -223,8 +223,8 @@ impl Signalling {
         known.doubt = known.doubt.or(doubt);
     }
 
-    /// The face of whoever sent the request that a message is, or answers.
-    fn requester(&mut self, message: &Message) -> Face {
+    /// The side of whoever sent the request that a message is, or answers.
+    fn requester(&mut self, message: &Message) -> Side {
         let name = |tag: Option<&str>| (message.call_id().to_owned(), tag.unwrap_or_default().to_owned());
         let (from, to) = (name(message.from_tag()), name(message.to_tag()));
         if self.callers.contains(&from) {
@@ -301,7 +301,7 @@ pub(super) fn beginning(bytes: &[u8]) -> Option<usize> {
 struct Plans(Vec<(CallKey, usize, StreamPlan)>);
 
 impl MediaPlane for Plans {
-    fn reserve(&mut self, _: CallKey, _: usize, _: Face, _: IpFamily) -> Result<LocalMedia, Exhausted> {
+    fn reserve(&mut self, _: CallKey, _: usize, _: Side, _: IpFamily) -> Result<LocalMedia, Exhausted> {
         let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 9));
         Ok(LocalMedia { rtp: nowhere, rtcp: nowhere })
     }

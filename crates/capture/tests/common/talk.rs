@@ -6,7 +6,7 @@ use std::time::Duration;
 use sidetone_capture::calls::{Calls, Counters, Happening, Options, Recording};
 use sidetone_capture::datagrams::Datagrams;
 use sidetone_capture::pcap::Writer;
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 
 use super::addr;
 
@@ -222,8 +222,8 @@ pub(crate) fn story(recording: &Recording) -> Vec<String> {
         *counts = [0, 0];
     };
     for (_, happening) in recording.replay() {
-        if let Happening::Packet { face, .. } = happening {
-            counts[usize::from(face == Face::Pbx)] += 1;
+        if let Happening::Packet { side, .. } = happening {
+            counts[usize::from(side == Side::Pbx)] += 1;
             continue;
         }
         flush(&mut story, &mut counts);
@@ -237,11 +237,11 @@ pub(crate) fn story(recording: &Recording) -> Vec<String> {
             }
             Happening::Ringing => "ringing".into(),
             Happening::Answered => "answered".into(),
-            Happening::Held(face) => format!("held by {}", face.as_str()),
-            Happening::Resumed(face) => format!("resumed by {}", face.as_str()),
+            Happening::Held(side) => format!("held by {}", side.as_str()),
+            Happening::Resumed(side) => format!("resumed by {}", side.as_str()),
             Happening::Untappable { reason, .. } => format!("untappable: {reason}"),
             Happening::Ended { by, status, cause } => {
-                let by = by.map_or("nobody", Face::as_str);
+                let by = by.map_or("nobody", Side::as_str);
                 let status = status.map_or(String::new(), |status| format!(" {status}"));
                 format!("ended by {by}: {}{status}", cause.as_str())
             }

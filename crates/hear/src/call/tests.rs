@@ -3,7 +3,7 @@ use std::time::Duration;
 use sidetone_consent::permit::{RecordingPermit, Stated};
 use sidetone_emotion::model::Model;
 use sidetone_insight::{Insight, Thresholds};
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::anchor::{CallKey, Format, StreamPlan, Untappable};
 
 use super::CallAnalysis;
@@ -36,7 +36,7 @@ fn call(plans: &[(usize, StreamPlan)]) -> CallAnalysis {
 /// The customer's packets; how much voice of them reached the listener.
 fn customer(call: &mut CallAnalysis, stream: usize, packets: &[Datagram]) -> Duration {
     for (at, packet) in packets {
-        call.packet(*at, stream, Face::Trunk, packet);
+        call.packet(*at, stream, Side::Trunk, packet);
         call.advance(*at);
     }
     call.take_heard()
@@ -50,12 +50,12 @@ fn second(phone: &mut Phone) -> Vec<Datagram> {
 fn a_hold_by_both_ends_when_neither_holds() {
     let (mut call, mut phone) = (call(&[(0, plan(Ok(())))]), Phone::new(TEN));
     assert_eq!(customer(&mut call, 0, &second(&mut phone)), ms(1_000));
-    call.held(Face::Trunk, phone.at);
-    call.held(Face::Pbx, phone.at);
+    call.held(Side::Trunk, phone.at);
+    call.held(Side::Pbx, phone.at);
     assert_eq!(customer(&mut call, 0, &second(&mut phone)), Duration::ZERO);
-    call.resumed(Face::Trunk, phone.at);
+    call.resumed(Side::Trunk, phone.at);
     assert_eq!(customer(&mut call, 0, &second(&mut phone)), Duration::ZERO);
-    call.resumed(Face::Pbx, phone.at);
+    call.resumed(Side::Pbx, phone.at);
     assert_eq!(customer(&mut call, 0, &second(&mut phone)), ms(1_000));
 }
 
@@ -145,7 +145,7 @@ fn inferred(
             // The order comes when its time has passed, as it does from another thread.
             call.listen(permit(ONE), consent);
         }
-        call.packet(*at, 0, Face::Trunk, packet);
+        call.packet(*at, 0, Side::Trunk, packet);
         call.advance(*at);
         CallAnalysis::estimate(std::iter::once(&mut call));
         heard += call.take_heard();
@@ -179,13 +179,13 @@ fn a_packet_from_before_consent_is_not_heard_when_its_turn_comes_after() {
     // The 25th is held up on the way: those behind it come before consent and wait for it in the reorder buffer.
     let (_, late) = packets.remove(25);
     for (at, packet) in &packets[..26] {
-        call.packet(*at, 0, Face::Trunk, packet);
+        call.packet(*at, 0, Side::Trunk, packet);
     }
     let consent = packets[25].0 + ms(10);
     call.listen(permit(ONE), consent);
-    call.packet(consent, 0, Face::Trunk, &late);
+    call.packet(consent, 0, Side::Trunk, &late);
     for (at, packet) in &packets[26..] {
-        call.packet(*at, 0, Face::Trunk, packet);
+        call.packet(*at, 0, Side::Trunk, packet);
     }
     let came_since = 1 + packets[26..].len() as u64;
     assert_eq!(call.take_heard(), ms(20) * u32::try_from(came_since).unwrap());
@@ -226,7 +226,7 @@ fn an_agent_is_not_measured_before_the_customer_has_consented() {
         (phone.speak(&caller(ms(4_000), ms(9_000))), phone.speak(&caller(ms(15_000), ms(20_000))));
     call.listen(permit(ONE), since[0].0);
     for (at, packet) in before.iter().chain(&since) {
-        call.packet(*at, 0, Face::Pbx, packet);
+        call.packet(*at, 0, Side::Pbx, packet);
         call.advance(*at);
     }
     let (summary, _) = call.finish(phone.at).unwrap();
@@ -239,7 +239,7 @@ fn recorded_sound_is_heard_from_its_own_place_on() {
     let mut call = unheard();
     call.listen(permit(ONE), ms(500));
     for piece in caller(TEN, TEN + ms(2_000)).chunks(800) {
-        call.pcm(Face::Trunk, piece);
+        call.pcm(Side::Trunk, piece);
     }
     assert_eq!(call.take_heard(), ms(1_500));
 }
@@ -254,8 +254,8 @@ fn the_answer_and_a_hold_divide_packets_by_their_own_times() {
     let packets: Vec<_> = (0..5).flat_map(|_| second(&mut phone)).collect();
     // All of this is known before the first packet's turn.
     call.answered(TEN + ms(1_000));
-    call.held(Face::Pbx, TEN + ms(2_000));
-    call.resumed(Face::Pbx, TEN + ms(4_000));
+    call.held(Side::Pbx, TEN + ms(2_000));
+    call.resumed(Side::Pbx, TEN + ms(4_000));
     assert_eq!(customer(&mut call, 0, &packets[..50]), Duration::ZERO, "before the answer");
     assert_eq!(customer(&mut call, 0, &packets[50..100]), ms(1_000));
     assert_eq!(customer(&mut call, 0, &packets[100..200]), Duration::ZERO, "on hold");
@@ -270,10 +270,10 @@ fn told_of(spoil: impl Fn(&mut Vec<u8>)) -> Vec<(Duration, Audible)> {
     packets.extend(phone.speak(&caller(ms(16_000), ms(18_000))));
     let mut told = Vec::new();
     for (at, packet) in &packets {
-        call.packet(*at, 0, Face::Trunk, packet);
+        call.packet(*at, 0, Side::Trunk, packet);
         call.advance(*at);
-        while let Some((stream, face, audible)) = call.poll_audible() {
-            assert_eq!((stream, face), (0, Face::Trunk));
+        while let Some((stream, side, audible)) = call.poll_audible() {
+            assert_eq!((stream, side), (0, Side::Trunk));
             told.push((*at, audible));
         }
     }
@@ -329,12 +329,12 @@ fn a_listed_number_of_another_codec_is_told_as_such() {
         let mut told = Vec::new();
         for (at, mut packet) in phone.speak(&caller(ms(4_000), ms(16_000))) {
             packet[1] = 103;
-            call.packet(at, 0, Face::Pbx, &packet);
+            call.packet(at, 0, Side::Pbx, &packet);
             call.advance(at);
             told.extend(call.poll_audible());
         }
         let lost = Audible { restored: false, reason: Inaudible::UnknownCodec };
-        assert_eq!(told, [(0, Face::Pbx, lost)], "{encoding}");
+        assert_eq!(told, [(0, Side::Pbx, lost)], "{encoding}");
     }
 }
 
@@ -344,7 +344,7 @@ fn a_held_key_is_no_stream_that_can_not_be_heard() {
     let (mut call, mut phone) = (unheard(), Phone::new(Duration::ZERO));
     let packets: Vec<Datagram> = (0..75).flat_map(|_| phone.press()).collect();
     for (at, packet) in &packets {
-        call.packet(*at, 0, Face::Trunk, packet);
+        call.packet(*at, 0, Side::Trunk, packet);
         call.advance(*at);
         assert_eq!(call.poll_audible(), None, "{at:?}");
     }
@@ -361,7 +361,7 @@ fn keys_are_heard_on_every_open_stream() {
     assert_eq!(call.poll_key().map(|(digit, _)| digit), Some('5'));
     assert_eq!(call.poll_key(), None);
     for (at, packet) in second.press() {
-        call.packet(at, 1, Face::Pbx, &packet);
+        call.packet(at, 1, Side::Pbx, &packet);
     }
     assert_eq!(call.poll_key(), None, "what an agent presses is nobody's choice but the agent's");
 }

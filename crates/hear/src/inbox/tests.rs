@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::anchor::CallKey;
 
 use super::{Closed, MOST_WAITING, inbox};
@@ -12,7 +12,7 @@ const TWO: CallKey = CallKey(2);
 
 fn held(n: usize) -> Work {
     let at = ms(n as u64);
-    if n.is_multiple_of(2) { Work::Held(ONE, Face::Pbx, at) } else { Work::Resumed(ONE, Face::Pbx, at) }
+    if n.is_multiple_of(2) { Work::Held(ONE, Side::Pbx, at) } else { Work::Resumed(ONE, Side::Pbx, at) }
 }
 
 #[test]

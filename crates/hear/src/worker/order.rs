@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sidetone_consent::{ListeningPermit, Medium};
 use sidetone_insight::{Insight, Summary, Thresholds, TimelinePoint};
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::anchor::{CallKey, StreamPlan};
 
 use crate::ear::Audible;
@@ -43,10 +43,10 @@ pub enum Work {
     },
     /// The call was answered.
     Answered(CallKey, Duration),
-    /// The party on this face put the other one on hold.
-    Held(CallKey, Face, Duration),
+    /// The party on this side put the other one on hold.
+    Held(CallKey, Side, Duration),
     /// It took the hold back.
-    Resumed(CallKey, Face, Duration),
+    Resumed(CallKey, Side, Duration),
     /// More orders waited than may: hear nothing of this call any more. Given by the inbox itself.
     Abandon(CallKey),
     /// The call is over: sum it up.
@@ -76,8 +76,8 @@ pub enum Outcome {
     Insight(CallKey, Duration, Box<Insight>),
     /// The customer pressed a key.
     Key(CallKey, char, Medium),
-    /// The packets of the party on that face, of that m-line, can't be heard, or can be again.
-    Audible(CallKey, usize, Face, Audible),
+    /// The packets of the party on that side, of that m-line, can't be heard, or can be again.
+    Audible(CallKey, usize, Side, Audible),
     /// Nothing more comes for the call.
     Finished {
         /// The call.

@@ -1,7 +1,7 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 
 use super::*;
 use crate::ear::testing::{Datagram, Phone, caller, ms, permit, plan};
@@ -47,7 +47,7 @@ impl Bench {
     /// Puts packets of the customer's into the ring, where they wait.
     fn copy(&mut self, call: CallKey, packets: &[Datagram]) {
         for (at, packet) in packets {
-            let tapped = Tapped { call, stream: 0, face: Face::Trunk, came: (*at).into(), packet };
+            let tapped = Tapped { call, stream: 0, side: Side::Trunk, came: (*at).into(), packet };
             assert!(self.tap.send(&tapped), "the ring is full");
         }
     }
@@ -58,7 +58,7 @@ impl Bench {
         for (_, packet) in packets {
             let came = Arrival { earliest: empty, latest: taken };
             assert!(
-                self.tap.send(&Tapped { call, stream: 0, face: Face::Trunk, came, packet }),
+                self.tap.send(&Tapped { call, stream: 0, side: Side::Trunk, came, packet }),
                 "the ring is full"
             );
         }
@@ -104,7 +104,7 @@ fn a_call_with_too_many_orders_is_given_up_alone() {
     let mut bench = Bench::new();
     bench.order([begin(ONE), Work::Listen(permit(ONE), ms(0)), begin(TWO)]);
     bench.worker.round(ms(0));
-    bench.order((0..1_000).map(|n| Work::Held(ONE, Face::Pbx, ms(n))));
+    bench.order((0..1_000).map(|n| Work::Held(ONE, Side::Pbx, ms(n))));
     bench.worker.round(ms(10));
     assert_eq!(bench.worker.keys(), [TWO]);
     assert!(matches!(bench.outcomes.try_recv(), Ok(Outcome::Broken(ONE))));

@@ -9,7 +9,7 @@ use sidetone_consent::{
 };
 use sidetone_events::{Announcement, AnnouncementPhase, ConsentChanged};
 use sidetone_insight::Leg;
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::anchor::CallKey;
 
 use super::entry::Entry;
@@ -54,7 +54,7 @@ struct Act {
     stream: usize,
     found: sidetone_announce::library::Found,
     mode: Mode,
-    toward: Vec<Face>,
+    toward: Vec<Side>,
     /// It is there to tell of the analysis; others are the operator's own.
     discloses: bool,
 }
@@ -227,8 +227,8 @@ impl Calls {
             sha256: found.clip.digest().to_owned(),
         };
         let toward = match prompter.announcements().to {
-            Hearer::Customer => vec![Face::Trunk],
-            Hearer::Both => vec![Face::Trunk, Face::Pbx],
+            Hearer::Customer => vec![Side::Trunk],
+            Hearer::Both => vec![Side::Trunk, Side::Pbx],
         };
         self.start_playing(entry, key, found, prompter.announcements().mode, toward, true)?;
         entry.consent.machine.recording(recording);
@@ -241,7 +241,7 @@ impl Calls {
         key: CallKey,
         found: sidetone_announce::library::Found,
         mode: Mode,
-        toward: Vec<Face>,
+        toward: Vec<Side>,
         discloses: bool,
     ) -> Result<(), Failure> {
         let prompter = self.prompter.get().ok_or(Failure::NoMedia)?;
@@ -261,10 +261,10 @@ impl Calls {
             Mode::Duck if self.mixing() >= prompter.announcements().most_mixed => Mode::Replace,
             mode => mode,
         };
-        for face in &toward {
-            let (formats, ptime) = formats(&plan, *face);
+        for side in &toward {
+            let (formats, ptime) = formats(&plan, *side);
             let found = found.clone();
-            let (call, toward) = (key, *face);
+            let (call, toward) = (key, *side);
             prompter.play(Job { call, stream, toward, id, found, formats, ptime, mode, again: false });
         }
         if mode == Mode::Duck {
@@ -308,7 +308,7 @@ impl Calls {
         id: &str,
         name: &str,
         language: Option<&str>,
-        toward: Vec<Face>,
+        toward: Vec<Side>,
     ) -> Result<(), String> {
         let mut guard = self.lock();
         let key = guard.locate(id).map_err(|error| error.to_string())?;
@@ -338,7 +338,7 @@ impl Calls {
         inner: &mut Inner,
         now: Duration,
         key: CallKey,
-        toward: Face,
+        toward: Side,
         id: PlayId,
         how: Playing,
     ) {
@@ -352,7 +352,7 @@ impl Calls {
             Playing::Ended { whole: false, played } => (AnnouncementPhase::Interrupted, played),
         };
         if let Playing::Ended { .. } = how {
-            act.toward.retain(|face| *face != toward);
+            act.toward.retain(|side| *side != toward);
             if act.toward.is_empty()
                 && let Some(act) = entry.consent.over(id)
             {
@@ -374,7 +374,7 @@ impl Calls {
         };
         self.bus.publish(entry.tell(now, announcement));
         // What the agent hears changes nothing about what the customer knows.
-        if discloses && toward == Face::Trunk {
+        if discloses && toward == Side::Trunk {
             let input = match how {
                 Playing::Began => Input::AnnouncementBegan,
                 Playing::Ended { whole, .. } => Input::AnnouncementEnded { whole },

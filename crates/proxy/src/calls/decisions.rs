@@ -1,7 +1,7 @@
 //! What was decided of a call's media, in the log at `debug`.
 
 use sidetone_events::CallRef;
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::anchor::{EndPlan, StreamPlan};
 
 /// What SDP has agreed on for a stream: where each side wants its media, in which encodings, and whether it can be heard.
@@ -9,7 +9,7 @@ pub(super) fn agreed(call: &CallRef, stream: usize, plan: &StreamPlan) {
     if !tracing::enabled!(tracing::Level::DEBUG) {
         return;
     }
-    let (customer, agent) = (end(plan.end(Face::Trunk)), end(plan.end(Face::Pbx)));
+    let (customer, agent) = (end(plan.end(Side::Trunk)), end(plan.end(Side::Pbx)));
     let heard = plan.tappable.map_or_else(|reason| format!("no: {reason}"), |()| "yes".to_owned());
     tracing::debug!(
         call = %call.id,

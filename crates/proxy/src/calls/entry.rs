@@ -9,7 +9,7 @@ use sidetone_events::{
     Timestamp,
 };
 use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Phase as AlertPhase, Summary, TimelinePoint};
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::anchor::{CallKey, Cause, EndPlan, MediaKind, StreamPlan};
 
 use super::consent::Consent;
@@ -43,7 +43,7 @@ pub enum Phase {
 /// How a call ended.
 #[derive(Debug, Clone, Copy)]
 struct End {
-    by: Option<Face>,
+    by: Option<Side>,
     status: Option<u16>,
     cause: Cause,
     at: Duration,
@@ -81,10 +81,10 @@ pub(super) struct Entry {
     timeline: Vec<TimelinePoint>,
 }
 
-const fn index(face: Face) -> usize {
-    match face {
-        Face::Trunk => 0,
-        Face::Pbx => 1,
+const fn index(side: Side) -> usize {
+    match side {
+        Side::Trunk => 0,
+        Side::Pbx => 1,
     }
 }
 
@@ -143,11 +143,11 @@ impl Entry {
         self.worker
     }
 
-    /// The peer on `face` that has answered.
-    pub(super) fn answered_by(&mut self, face: Face, peer: &str) {
-        let name = match face {
-            Face::Trunk => &mut self.trunk,
-            Face::Pbx => &mut self.pbx,
+    /// The peer on `side` that has answered.
+    pub(super) fn answered_by(&mut self, side: Side, peer: &str) {
+        let name = match side {
+            Side::Trunk => &mut self.trunk,
+            Side::Pbx => &mut self.pbx,
         };
         peer.clone_into(name);
     }
@@ -218,10 +218,10 @@ impl Entry {
         self.answered_at
     }
 
-    /// Since when each face holds the other.
-    pub(super) fn holds(&self) -> impl Iterator<Item = (Face, Duration)> {
+    /// Since when each side holds the other.
+    pub(super) fn holds(&self) -> impl Iterator<Item = (Side, Duration)> {
         let [trunk, pbx] = self.held_since;
-        [(Face::Trunk, trunk), (Face::Pbx, pbx)].into_iter().filter_map(|(face, since)| Some((face, since?)))
+        [(Side::Trunk, trunk), (Side::Pbx, pbx)].into_iter().filter_map(|(side, since)| Some((side, since?)))
     }
 
     /// The customer's number, hashed.
@@ -266,14 +266,14 @@ impl Entry {
         at.saturating_sub(self.origin)
     }
 
-    pub(super) fn hold(&mut self, by: Face, at: Duration) {
+    pub(super) fn hold(&mut self, by: Side, at: Duration) {
         if let Some(since) = self.held_since.get_mut(index(by)) {
             *since = Some(at);
         }
     }
 
     /// Takes the end of a hold; returns how long it was.
-    pub(super) fn resume(&mut self, by: Face, at: Duration) -> Duration {
+    pub(super) fn resume(&mut self, by: Side, at: Duration) -> Duration {
         let since = self.held_since.get_mut(index(by)).and_then(Option::take);
         since.map_or(Duration::ZERO, |since| at.saturating_sub(since))
     }
@@ -346,7 +346,7 @@ impl Entry {
     pub(super) fn end(
         &mut self,
         now: Duration,
-        by: Option<Face>,
+        by: Option<Side>,
         status: Option<u16>,
         cause: Cause,
         at: Duration,

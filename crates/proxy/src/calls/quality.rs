@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use sidetone_rtp::one_way::{End, Flow, Heard, OneWayDetector};
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::anchor::{Direction, MediaKind, StreamPlan};
 
 use sidetone_relay::StreamReport;
@@ -16,23 +16,23 @@ const ONE_WAY_AFTER: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
     /// This side sends nothing though it may, while the other does.
-    OneWay { silent: Face, for_: Duration },
+    OneWay { silent: Side, for_: Duration },
     /// It sends again.
-    Restored { silent: Face, for_: Duration },
+    Restored { silent: Side, for_: Duration },
     /// Nothing has come from either side for longer than allowed; told each time that so long has passed, `again` if
     /// nothing has come since it was told before.
     TimedOut { for_: Duration, again: bool },
     /// Something comes again after that.
     Flows { for_: Duration },
     /// All that comes from this side is rejected; the newest of it came from there.
-    Rejected { face: Face, from: Option<IpAddr>, for_: Duration },
+    Rejected { side: Side, from: Option<IpAddr>, for_: Duration },
     /// Something from this side is let in again.
-    Admitted { face: Face, for_: Duration },
+    Admitted { side: Side, for_: Duration },
 }
 
 /// What had come from one side when something was last let in, and what has become of it since.
 #[derive(Debug, Clone, Copy, Default)]
-struct Side {
+struct Arrived {
     packets: u64,
     rejected: u64,
     /// Since when all that came was rejected.
@@ -48,12 +48,12 @@ const STREAM: u64 = 50;
 pub(super) struct Watch {
     one_way: OneWayDetector,
     may_send: [Option<Duration>; 2],
-    silent: Option<(Face, Duration)>,
+    silent: Option<(Side, Duration)>,
     active: Duration,
     /// Since when nothing comes from either side, once that was told.
     quiet: Option<Duration>,
-    trunk: Side,
-    pbx: Side,
+    trunk: Arrived,
+    pbx: Arrived,
 }
 
 impl Watch {
@@ -64,8 +64,8 @@ impl Watch {
             silent: None,
             active: now,
             quiet: None,
-            trunk: Side::default(),
-            pbx: Side::default(),
+            trunk: Arrived::default(),
+            pbx: Arrived::default(),
         }
     }
 
@@ -128,21 +128,21 @@ impl Watch {
     /// Whether all that comes from a side is rejected for where it comes from; to be asked once a second, of the
     /// conversation's stream.
     pub(super) fn rejected(&mut self, now: Duration, report: &StreamReport) -> Option<Change> {
-        for (face, end, side) in
-            [(Face::Trunk, &report.trunk, &mut self.trunk), (Face::Pbx, &report.pbx, &mut self.pbx)]
+        for (side, end, arrived) in
+            [(Side::Trunk, &report.trunk, &mut self.trunk), (Side::Pbx, &report.pbx, &mut self.pbx)]
         {
-            if end.packets > side.packets {
-                let told = side.since.filter(|_| side.told);
-                *side = Side { packets: end.packets, rejected: end.rejected, ..Side::default() };
+            if end.packets > arrived.packets {
+                let told = arrived.since.filter(|_| arrived.told);
+                *arrived = Arrived { packets: end.packets, rejected: end.rejected, ..Arrived::default() };
                 if let Some(since) = told {
-                    return Some(Change::Admitted { face, for_: now.saturating_sub(since) });
+                    return Some(Change::Admitted { side, for_: now.saturating_sub(since) });
                 }
-            } else if end.rejected > side.rejected {
-                let since = *side.since.get_or_insert(now);
+            } else if end.rejected > arrived.rejected {
+                let since = *arrived.since.get_or_insert(now);
                 let for_ = now.saturating_sub(since);
-                if !side.told && for_ >= ONE_WAY_AFTER && end.rejected - side.rejected >= STREAM {
-                    side.told = true;
-                    return Some(Change::Rejected { face, from: end.rejected_from, for_ });
+                if !arrived.told && for_ >= ONE_WAY_AFTER && end.rejected - arrived.rejected >= STREAM {
+                    arrived.told = true;
+                    return Some(Change::Rejected { side, from: end.rejected_from, for_ });
                 }
             }
         }
@@ -160,17 +160,17 @@ impl Watch {
         )?;
         match flow {
             Flow::OneWay { silent } => {
-                let (face, last, since, side) = match silent {
-                    End::A => (Face::Trunk, report.trunk.last_heard, trunk_since, self.trunk),
-                    End::B => (Face::Pbx, report.pbx.last_heard, pbx_since, self.pbx),
+                let (side, last, since, side) = match silent {
+                    End::A => (Side::Trunk, report.trunk.last_heard, trunk_since, self.trunk),
+                    End::B => (Side::Pbx, report.pbx.last_heard, pbx_since, self.pbx),
                 };
                 // It sends, and is rejected: that is told instead.
-                if side.since.is_some() {
+                if arrived.since.is_some() {
                     return None;
                 }
                 let from = last.max(since).unwrap_or(now);
-                self.silent = Some((face, from));
-                Some(Change::OneWay { silent: face, for_: now.saturating_sub(from) })
+                self.silent = Some((side, from));
+                Some(Change::OneWay { silent: side, for_: now.saturating_sub(from) })
             }
             Flow::Sound => self
                 .silent
@@ -221,12 +221,12 @@ mod tests {
         assert_eq!(watch.one_way(s(1), &report(Some(1), None)), None);
         assert_eq!(
             watch.one_way(s(6), &report(Some(6), None)),
-            Some(Change::OneWay { silent: Face::Pbx, for_: s(6) })
+            Some(Change::OneWay { silent: Side::Pbx, for_: s(6) })
         );
         assert_eq!(watch.one_way(s(7), &report(Some(7), None)), None);
         assert_eq!(
             watch.one_way(s(9), &report(Some(9), Some(9))),
-            Some(Change::Restored { silent: Face::Pbx, for_: s(9) })
+            Some(Change::Restored { silent: Side::Pbx, for_: s(9) })
         );
     }
 
@@ -286,8 +286,8 @@ mod tests {
             told.extend(watch.one_way(s(now), &report));
         }
         let from = Some("198.51.100.9".parse().unwrap());
-        assert_eq!(told, [Change::Rejected { face: Face::Trunk, from, for_: s(5) }]);
-        let admitted = Some(Change::Admitted { face: Face::Trunk, for_: s(59) });
+        assert_eq!(told, [Change::Rejected { side: Side::Trunk, from, for_: s(5) }]);
+        let admitted = Some(Change::Admitted { side: Side::Trunk, for_: s(59) });
         assert_eq!(watch.rejected(s(60), &rejected(3_000, 1)), admitted);
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sidetone_consent::{Input, Say, Source, State};
 use sidetone_events::{CallId, Direction, HashedNumber};
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::anchor::CallKey;
 
 use super::{Calls, Inner};
@@ -95,13 +95,13 @@ impl Calls {
         inner: &mut Inner,
         now: Duration,
         key: CallKey,
-        by: Face,
+        by: Side,
         user: &str,
         replaces: Option<String>,
     ) {
         let Some(entry) = inner.calls.get(&key) else { return };
         // A customer who refers an agent elsewhere leaves the conversation.
-        if by != Face::Pbx {
+        if by != Side::Pbx {
             return;
         }
         let transfer = Transfer {

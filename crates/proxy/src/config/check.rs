@@ -117,7 +117,7 @@ pub fn check(config: &Config) -> Vec<Fault> {
         faults.push(Fault::warning(
             "media.ports",
             format!(
-                "holds {ports} ports: enough for about {} calls when both faces share an address, fewer than limits.calls = {}",
+                "holds {ports} ports: enough for about {} calls when both sides share an address, fewer than limits.calls = {}",
                 ports / 4,
                 config.limits.calls
             ),

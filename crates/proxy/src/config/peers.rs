@@ -21,13 +21,13 @@ pub struct Peer {
     pub hosts: Vec<Host>,
     /// Whom its requests may come from: `IP`, `NETWORK/BITS` or `IP:PORT`. Everyone else is refused.
     pub allow: Vec<AllowEntry>,
-    /// The peers on the other face that its calls go to, in order of preference; empty is all of them.
+    /// The peers on the other side that its calls go to, in order of preference; empty is all of them.
     #[serde(default)]
     pub to: Vec<String>,
     /// Whether the host part of the Request-URI is replaced by the chosen host's address. Off, it leaves as it came.
     #[serde(default)]
     pub rewrite_uri: bool,
-    /// The peers on the other face that its calls go to once no host of those in `to` is up or answers; they get none
+    /// The peers on the other side that its calls go to once no host of those in `to` is up or answers; they get none
     /// otherwise.
     #[serde(default)]
     pub overflow: Vec<String>,

@@ -99,7 +99,7 @@ async fn announce(
     if let Err(error) = shared.calls().find(&id) {
         return no_one_call(&error);
     }
-    match shared.calls().play(&id, &what.name, what.language.as_deref(), what.to.faces()) {
+    match shared.calls().play(&id, &what.name, what.language.as_deref(), what.to.sides()) {
         Ok(()) => StatusCode::ACCEPTED.into_response(),
         Err(error) => problem(StatusCode::CONFLICT, error),
     }

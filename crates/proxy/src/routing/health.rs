@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 
 use super::dns::Where;
 
@@ -16,7 +16,7 @@ pub struct Health {
 /// A probed host.
 #[derive(Debug)]
 struct Host {
-    face: Face,
+    side: Side,
     peer: String,
     state: HostState,
 }
@@ -45,13 +45,13 @@ impl Health {
     /// Takes the result of probing a peer's host; returns the new state if it turned.
     ///
     /// Any answer but 503 shows that somebody is at home: many PBXs answer OPTIONS with 404 or 405.
-    pub fn probed(&mut self, face: Face, peer: &str, place: Where, status: Option<u16>) -> Option<HostState> {
+    pub fn probed(&mut self, side: Side, peer: &str, place: Where, status: Option<u16>) -> Option<HostState> {
         let host = self.hosts.entry(place).or_insert_with(|| Host {
-            face,
+            side,
             peer: peer.to_owned(),
             state: HostState::default(),
         });
-        (host.face, host.peer) = (face, peer.to_owned());
+        (host.side, host.peer) = (side, peer.to_owned());
         let was_down = host.state.down;
         if matches!(status, None | Some(503)) {
             host.state.missed = host.state.missed.saturating_add(1);
@@ -73,9 +73,9 @@ impl Health {
         self.hosts.retain(|place, _| places.contains(place));
     }
 
-    /// Every host that has been probed: face, peer, address, state.
-    pub fn hosts(&self) -> impl Iterator<Item = (Face, &str, Where, HostState)> {
-        self.hosts.iter().map(|(place, host)| (host.face, host.peer.as_str(), *place, host.state))
+    /// Every host that has been probed: side, peer, address, state.
+    pub fn hosts(&self) -> impl Iterator<Item = (Side, &str, Where, HostState)> {
+        self.hosts.iter().map(|(place, host)| (host.side, host.peer.as_str(), *place, host.state))
     }
 }
 
@@ -89,7 +89,7 @@ mod tests {
     fn a_host_is_down_after_enough_misses_and_up_after_one_answer() {
         let host = (Transport::Udp, "192.0.2.1:5060".parse().unwrap());
         let mut health = Health::new(2);
-        let mut probed = |status| health.probed(Face::Pbx, "a", host, status).map(|state| state.down);
+        let mut probed = |status| health.probed(Side::Pbx, "a", host, status).map(|state| state.down);
         assert_eq!(probed(None), None);
         assert_eq!(probed(Some(503)), Some(true));
         assert_eq!(probed(None), None);
@@ -101,7 +101,7 @@ mod tests {
     fn a_host_that_is_gone_is_forgotten() {
         let host = (Transport::Udp, "192.0.2.1:5060".parse().unwrap());
         let mut health = Health::new(1);
-        health.probed(Face::Pbx, "a", host, None);
+        health.probed(Side::Pbx, "a", host, None);
         assert!(health.is_down(host));
         health.keep(&HashSet::new());
         assert!(!health.is_down(host));

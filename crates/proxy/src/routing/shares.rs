@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::anchor::CallKey;
 
 /// A peer as it outlives a reload: by name, not by its place in a table.
-pub type PeerName = (Face, Arc<str>);
+pub type PeerName = (Side, Arc<str>);
 
 /// How many calls each peer has begun.
 #[derive(Debug, Default)]
@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn calls_are_counted_by_who_began_them() {
         let mut shares = Shares::default();
-        let (a, b): (PeerName, PeerName) = ((Face::Trunk, "a".into()), (Face::Pbx, "a".into()));
+        let (a, b): (PeerName, PeerName) = ((Side::Trunk, "a".into()), (Side::Pbx, "a".into()));
         shares.begun(CallKey(1), a.clone());
         shares.begun(CallKey(2), a.clone());
         shares.begun(CallKey(3), b.clone());

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::host::Host;
 use sidetone_sip::proxy::Neighbour;
 
@@ -42,7 +42,7 @@ struct HostEntry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PeerRef {
     /// Trunk or PBX.
-    pub face: Face,
+    pub side: Side,
     index: usize,
     /// Of the table that it was taken from: after a reload another peer may stand at its place.
     generation: u64,
@@ -86,26 +86,26 @@ impl Table {
         Self { trunks: entries(&config.trunks), pbxs: entries(&config.pbxs), generation }
     }
 
-    fn side(&self, face: Face) -> &[PeerEntry] {
-        match face {
-            Face::Trunk => &self.trunks,
-            Face::Pbx => &self.pbxs,
+    fn side(&self, side: Side) -> &[PeerEntry] {
+        match side {
+            Side::Trunk => &self.trunks,
+            Side::Pbx => &self.pbxs,
         }
     }
 
     fn entry(&self, peer: PeerRef) -> Option<&PeerEntry> {
-        self.side(peer.face).get(peer.index).filter(|_| peer.generation == self.generation)
+        self.side(peer.side).get(peer.index).filter(|_| peer.generation == self.generation)
     }
 
     /// The peer whose `allow` fits a source best; none if no entry fits.
     #[must_use]
     pub fn who(&self, source: SocketAddr) -> Option<PeerRef> {
         let mut best: Option<(u16, PeerRef)> = None;
-        for face in [Face::Trunk, Face::Pbx] {
-            for (index, entry) in self.side(face).iter().enumerate() {
+        for side in [Side::Trunk, Side::Pbx] {
+            for (index, entry) in self.side(side).iter().enumerate() {
                 let fit = entry.peer.allow.iter().map(|allow| allow.fit(source)).max().unwrap_or(0);
                 if fit > best.map_or(0, |(fit, _)| fit) {
-                    best = Some((fit, PeerRef { face, index, generation: self.generation }));
+                    best = Some((fit, PeerRef { side, index, generation: self.generation }));
                 }
             }
         }
@@ -115,7 +115,7 @@ impl Table {
     /// What the proxy core calls a peer.
     #[must_use]
     pub fn neighbour(&self, peer: PeerRef) -> Neighbour {
-        neighbour(peer.face, self.name(peer))
+        neighbour(peer.side, self.name(peer))
     }
 
     /// Whether calls of `from` may go to `to`.
@@ -124,7 +124,7 @@ impl Table {
         let listed = self.entry(from).is_some_and(|entry| {
             entry.peer.to.is_empty() || entry.peer.to.iter().any(|name| name == self.name(to))
         });
-        from.face != to.face && listed
+        from.side != to.side && listed
     }
 
     /// Whether a peer speaks SIP at that port of an address of its own, as far as the configuration says: a host of it has the
@@ -204,8 +204,8 @@ impl Table {
     #[must_use]
     pub fn candidates(&self, from: PeerRef, mut draw: impl FnMut() -> f64) -> Vec<Candidate> {
         let Some(source) = self.entry(from) else { return Vec::new() };
-        let face = from.face.other();
-        let others = self.side(face);
+        let side = from.side.other();
+        let others = self.side(side);
         let overflow = &source.peer.overflow;
         let named = |names: &[String]| -> Vec<usize> {
             names.iter().filter_map(|name| others.iter().position(|o| o.peer.name == *name)).collect()
@@ -225,7 +225,7 @@ impl Table {
             let hosts: Vec<&HostEntry> = entry.hosts.iter().collect();
             for host in weight::ordered(hosts, |host| (host.priority, host.weight), &mut draw) {
                 candidates.push(Candidate {
-                    peer: Some(PeerRef { face, index, generation: self.generation }),
+                    peer: Some(PeerRef { side, index, generation: self.generation }),
                     address: host.address.clone(),
                     rewrite_uri: entry.peer.rewrite_uri,
                 });
@@ -236,9 +236,9 @@ impl Table {
 
     /// Every configured host, for health probes.
     pub fn hosts(&self) -> impl Iterator<Item = (PeerRef, &HostAddress)> {
-        [Face::Trunk, Face::Pbx].into_iter().flat_map(move |face| {
-            self.side(face).iter().enumerate().flat_map(move |(index, entry)| {
-                let peer = PeerRef { face, index, generation: self.generation };
+        [Side::Trunk, Side::Pbx].into_iter().flat_map(move |side| {
+            self.side(side).iter().enumerate().flat_map(move |(index, entry)| {
+                let peer = PeerRef { side, index, generation: self.generation };
                 entry.hosts.iter().map(move |host| (peer, &host.address))
             })
         })
@@ -246,9 +246,9 @@ impl Table {
 }
 
 /// What stands for a peer's name in marks that outlive the process (FNV-1a, 64 bits).
-pub(crate) fn neighbour(face: Face, name: &str) -> Neighbour {
+pub(crate) fn neighbour(side: Side, name: &str) -> Neighbour {
     let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    Neighbour { face, id: name.bytes().fold(0xcbf2_9ce4_8422_2325, step) }
+    Neighbour { side, id: name.bytes().fold(0xcbf2_9ce4_8422_2325, step) }
 }
 
 #[cfg(test)]

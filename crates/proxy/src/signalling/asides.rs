@@ -13,7 +13,7 @@ use sidetone_pbx::{Aside, InDialog, InDialogCounts};
 use sidetone_sip::anchor::CallKey;
 use sidetone_sip::aside::{Ask, LegId, Nature, Parcel, SubscriptionId};
 use sidetone_sip::proxy::{Answer, Decision, Destination, OwnKey};
-use sidetone_sip::{Face, Message, Method};
+use sidetone_sip::{Side, Message, Method};
 
 use super::Signalling;
 use super::core::{Core, reject};
@@ -28,7 +28,7 @@ pub(super) enum AsideId {
     /// A subscriber, by NOTIFY.
     Notify(SubscriptionId),
     /// A party of a silent call, by OPTIONS: is it there?
-    Question(CallKey, Face),
+    Question(CallKey, Side),
     /// A party of a call that we have ended, by BYE. What it says to that changes nothing.
     Farewell,
 }
@@ -52,7 +52,7 @@ impl Core {
     ) -> Decision {
         // How a customer feels is not for the carrier to know.
         let name = self.table.name(from).to_owned();
-        let granted = |pbx: &&Peer| from.face == Face::Pbx && pbx.name == name;
+        let granted = |pbx: &&Peer| from.side == Side::Pbx && pbx.name == name;
         let sip = self.config().pbxs.iter().find(granted).and_then(|pbx| pbx.sip.as_ref());
         let Some(sip) = sip.filter(|sip| sip.notify) else { return reject(403, "Forbidden", None) };
         let Ok(message) = Message::parse(request.clone()) else { return reject(400, "Bad Request", None) };
@@ -88,7 +88,7 @@ impl Core {
             self.notifier.tell(now, &aside.pbx, &aside.sip_call_id, &parcel);
         }
         if aside.info {
-            let pbx = (&aside.pbx, Some(neighbour(Face::Pbx, &aside.pbx)));
+            let pbx = (&aside.pbx, Some(neighbour(Side::Pbx, &aside.pbx)));
             self.proxy.passage().legs().tell(now, pbx, &aside.sip_call_id, &parcel);
         }
         if aside.last {
@@ -98,7 +98,7 @@ impl Core {
 
     /// What the customer felt is not told any more: not what waits, nor again what is under way.
     fn withdraw(&mut self, pbx: &Arc<str>, sip_call_id: &str) {
-        let infos = self.proxy.passage().legs().withdraw((pbx, Some(neighbour(Face::Pbx, pbx))), sip_call_id);
+        let infos = self.proxy.passage().legs().withdraw((pbx, Some(neighbour(Side::Pbx, pbx))), sip_call_id);
         let notifies = self.notifier.withdraw(pbx, sip_call_id);
         let under_way: HashSet<AsideId> =
             infos.into_iter().map(AsideId::Info).chain(notifies.into_iter().map(AsideId::Notify)).collect();
@@ -165,7 +165,7 @@ impl Core {
     }
 
     fn may_tell(&self, pbx: &str, remote: SocketAddr) -> bool {
-        let who = self.table.who(remote).filter(|peer| peer.face == Face::Pbx);
+        let who = self.table.who(remote).filter(|peer| peer.side == Side::Pbx);
         who.is_some_and(|peer| self.table.name(peer) == pbx && self.may_be_told(peer, remote))
     }
 
@@ -180,7 +180,7 @@ impl Core {
         match id {
             AsideId::Info(leg) => self.proxy.passage().legs().answered(leg, answer),
             AsideId::Notify(subscription) => self.notifier.answered(now, subscription, answer),
-            AsideId::Question(call, face) => self.party_answered(now, call, face, answer),
+            AsideId::Question(call, side) => self.party_answered(now, call, side, answer),
             AsideId::Farewell => {}
         }
     }

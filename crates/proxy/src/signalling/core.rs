@@ -14,7 +14,7 @@ use sidetone_sip::proxy::{
     Target, Way,
 };
 use sidetone_sip::uri::{Uri, UriView};
-use sidetone_sip::{Face, Flow, Method, Transport};
+use sidetone_sip::{Side, Flow, Method, Transport};
 
 use super::access::Reach;
 use super::asides::AsideId;
@@ -55,10 +55,10 @@ pub struct Core {
     pub(super) table: Table,
     admission: Admission,
     health: Health,
-    probes: HashMap<ProbeKey, (Face, String, Where)>,
+    probes: HashMap<ProbeKey, (Side, String, Where)>,
     /// Calls without media whose parties have been asked; of which there are no more than calls.
     pub(super) asked: HashMap<CallKey, Asked>,
-    pub(super) hosts_asked: HashMap<ProbeKey, (CallKey, Face)>,
+    pub(super) hosts_asked: HashMap<ProbeKey, (CallKey, Side)>,
     pending: HashMap<RouteKey, Pending>,
     strangers: HashMap<IpAddr, Duration>,
     strangers_swept: Duration,
@@ -74,7 +74,7 @@ pub struct Core {
 
 /// A request whose hosts are being looked up. What it needs of the peers is kept by value: a reload may come between.
 struct Pending {
-    from: Face,
+    from: Side,
     call_id: String,
     request_uri: String,
     /// Of a new call: between whom it runs.
@@ -198,10 +198,10 @@ impl Core {
         self.admission.draining()
     }
 
-    /// Face and name of the peer that a source belongs to.
-    pub(super) fn peer(&self, source: SocketAddr) -> Option<(Face, String)> {
+    /// Side and name of the peer that a source belongs to.
+    pub(super) fn peer(&self, source: SocketAddr) -> Option<(Side, String)> {
         let peer = self.table.who(source)?;
-        Some((peer.face, self.table.name(peer).to_owned()))
+        Some((peer.side, self.table.name(peer).to_owned()))
     }
 
     /// Every host that is to be probed.
@@ -210,8 +210,8 @@ impl Core {
         self.table.hosts().map(|(peer, address)| (peer, address.clone())).collect()
     }
 
-    /// Each probed host: its face, its peer's name, its address, and whether it is down.
-    pub fn host_states(&self) -> impl Iterator<Item = (Face, &str, Where, HostState)> {
+    /// Each probed host: its side, its peer's name, its address, and whether it is down.
+    pub fn host_states(&self) -> impl Iterator<Item = (Side, &str, Where, HostState)> {
         self.health.hosts()
     }
 
@@ -278,7 +278,7 @@ impl Core {
         let invite = query.method == Method::INVITE.as_str();
         // In a dialog that is held, it is no new call. One that only a mark proves counts as one, unless it is up.
         let held = match &reach {
-            Reach::Dialog(way) => way.hop.is_some() || self.is_of_a_call(from.face, &query),
+            Reach::Dialog(way) => way.hop.is_some() || self.is_of_a_call(from.side, &query),
             Reach::Configured | Reach::Relay { .. } => false,
         };
         if invite && !held {
@@ -318,12 +318,12 @@ impl Core {
         let RouteQuery { key, request_uri, call_id, to_tag, source, .. } = query;
         let source = source.remote;
         let resumed = (invite && !held && to_tag.is_some()).then(|| self.table.name(from).to_owned());
-        let pending = Pending { from: from.face, call_id, request_uri, routed, resumed, source, reach };
+        let pending = Pending { from: from.side, call_id, request_uri, routed, resumed, source, reach };
         self.pending.insert(key, pending);
         Ok(candidates)
     }
 
-    fn is_of_a_call(&self, from: Face, query: &RouteQuery) -> bool {
+    fn is_of_a_call(&self, from: Side, query: &RouteQuery) -> bool {
         let anchor = self.anchor_ref();
         let held = |to_tag: &String| anchor.holds(&query.call_id, &query.from_tag, to_tag, from);
         query.to_tag.as_ref().is_some_and(held)
@@ -332,7 +332,7 @@ impl Core {
     fn admit(&mut self, now: Duration, from: PeerRef, query: &RouteQuery) -> Result<(), Decision> {
         // Nobody who calls for help from a desk hears that enough calls are up (RFC 5031); a drain lets the PBX find another
         // way for it. From a trunk the same URN would be a way round the limits.
-        if from.face == Face::Pbx && is_emergency(&query.request_uri) && !self.admission.draining() {
+        if from.side == Side::Pbx && is_emergency(&query.request_uri) && !self.admission.draining() {
             return Ok(());
         }
         let peer = self.peer_name(from);
@@ -348,7 +348,7 @@ impl Core {
     }
 
     fn peer_name(&self, peer: PeerRef) -> PeerName {
-        (peer.face, self.table.name(peer).into())
+        (peer.side, self.table.name(peer).into())
     }
 
     /// The peer that a request came from, by name: whose look-ups it takes part in.
@@ -442,15 +442,15 @@ impl Core {
     fn routed(&self, from: PeerRef, to: &[PeerRef]) -> RoutedTo {
         let first = to.first().map_or("", |peer| self.table.name(*peer)).to_owned();
         let name = self.table.name(from).to_owned();
-        match from.face {
-            Face::Trunk => RoutedTo {
+        match from.side {
+            Side::Trunk => RoutedTo {
                 trunk: name,
                 pbx: first,
                 disclosure: self.table.disclosure(from),
                 resumed: false,
                 to_customers: false,
             },
-            Face::Pbx => {
+            Side::Pbx => {
                 // Which of them it will be is not known yet: only what holds for all of them holds.
                 let mut policies = to.iter().map(|trunk| self.table.disclosure(*trunk));
                 let one = policies.next().unwrap_or_default();
@@ -463,12 +463,12 @@ impl Core {
     }
 
     /// The peers of a call that was up before this process, as far as addresses tell. What its caller was told is lost.
-    fn resumed(&self, from: Face, sender: String, toward: Option<SocketAddr>) -> RoutedTo {
-        let other = toward.and_then(|remote| self.table.who(remote)).filter(|peer| peer.face != from);
+    fn resumed(&self, from: Side, sender: String, toward: Option<SocketAddr>) -> RoutedTo {
+        let other = toward.and_then(|remote| self.table.who(remote)).filter(|peer| peer.side != from);
         let other = other.map(|peer| self.table.name(peer).to_owned()).unwrap_or_default();
         let (trunk, pbx) = match from {
-            Face::Trunk => (sender, other),
-            Face::Pbx => (other, sender),
+            Side::Trunk => (sender, other),
+            Side::Pbx => (other, sender),
         };
         RoutedTo { trunk, pbx, disclosure: Policy::Never, resumed: true, to_customers: false }
     }
@@ -511,7 +511,7 @@ impl Core {
         self.note_served(remote);
         let Some(local) = self.local_toward(now, transport, remote) else { return };
         let key = self.proxy.probe(now, Destination { transport, local, remote }, &format!("sip:{remote}"));
-        self.probes.insert(key, (peer.face, self.table.name(peer).to_owned(), place));
+        self.probes.insert(key, (peer.side, self.table.name(peer).to_owned(), place));
     }
 
     /// The hosts that a round of probes has found; others are forgotten.
@@ -521,11 +521,11 @@ impl Core {
 
     /// A probe has its answer, or none.
     pub(super) fn probed(&mut self, now: Duration, key: ProbeKey, status: Option<u16>) {
-        if let Some((call, face)) = self.hosts_asked.remove(&key) {
-            return self.host_answered(now, call, face, status);
+        if let Some((call, side)) = self.hosts_asked.remove(&key) {
+            return self.host_answered(now, call, side, status);
         }
-        let Some((face, name, place)) = self.probes.remove(&key) else { return };
-        if let Some(state) = self.health.probed(face, &name, place, status) {
+        let Some((side, name, place)) = self.probes.remove(&key) else { return };
+        if let Some(state) = self.health.probed(side, &name, place, status) {
             let remote = place.1;
             if state.down {
                 tracing::warn!(peer = name, %remote, "a host is down: it does not answer OPTIONS");
@@ -545,7 +545,7 @@ impl Core {
             match &fact {
                 CallFact::Started { key, source, .. } => {
                     if let Some(peer) = self.table.who(*source) {
-                        self.shares.begun(*key, (peer.face, self.table.name(peer).into()));
+                        self.shares.begun(*key, (peer.side, self.table.name(peer).into()));
                     }
                 }
                 CallFact::Ended { key, .. } => self.shares.ended(*key),
@@ -554,7 +554,7 @@ impl Core {
             if let CallFact::Answered { key, by, .. } = fact
                 && let Some(peer) = self.table.who(by)
             {
-                self.calls.answered_by(key, peer.face, self.table.name(peer));
+                self.calls.answered_by(key, peer.side, self.table.name(peer));
             }
             if let CallFact::Ended { key, .. } = fact {
                 self.asked.remove(&key);

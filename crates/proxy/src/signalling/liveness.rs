@@ -20,7 +20,7 @@ use bytes::Bytes;
 use sidetone_sip::anchor::{Anchor, CallKey, Cause, Reach};
 use sidetone_sip::aside::Asides;
 use sidetone_sip::proxy::{Answer, Destination, Proxy};
-use sidetone_sip::{Face, Method};
+use sidetone_sip::{Side, Method};
 
 use super::asides::AsideId;
 use super::core::Core;
@@ -81,19 +81,19 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    fn of(&mut self, face: Face) -> &mut Heard {
-        match face {
-            Face::Trunk => &mut self.trunk,
-            Face::Pbx => &mut self.pbx,
+    fn of(&mut self, side: Side) -> &mut Heard {
+        match side {
+            Side::Trunk => &mut self.trunk,
+            Side::Pbx => &mut self.pbx,
         }
     }
 
     /// The verdict, once there is one.
     fn judged(&self) -> Option<Judged> {
-        let parties = [(Face::Trunk, self.trunk.party()), (Face::Pbx, self.pbx.party())];
-        for (face, party) in parties {
+        let parties = [(Side::Trunk, self.trunk.party()), (Side::Pbx, self.pbx.party())];
+        for (side, party) in parties {
             if let Party::Gone(status) = party {
-                return Some(Judged::Gone { face, status });
+                return Some(Judged::Gone { side, status });
             }
         }
         let are = |wanted| parties.iter().any(|(_, party)| *party == wanted);
@@ -114,37 +114,37 @@ impl Core {
             return;
         }
         let mut asked = Asked::default();
-        for face in [Face::Trunk, Face::Pbx] {
-            let Some((reach, to)) = self.way_to(now, call, face) else { continue };
-            let number = self.latest_number(&reach, face);
+        for side in [Side::Trunk, Side::Pbx] {
+            let Some((reach, to)) = self.way_to(now, call, side) else { continue };
+            let number = self.latest_number(&reach, side);
             let Some(head) = reach.request(Method::OPTIONS, number) else { continue };
             let key = self.proxy.originate(now, to, head, Bytes::new());
-            self.own.insert(key, AsideId::Question(call, face));
+            self.own.insert(key, AsideId::Question(call, side));
             let key = self.proxy.probe(now, to, &format!("sip:{}", to.remote));
-            self.hosts_asked.insert(key, (call, face));
-            *asked.of(face) = Heard { dialog: Word::Awaited, host: Word::Awaited };
+            self.hosts_asked.insert(key, (call, side));
+            *asked.of(side) = Heard { dialog: Word::Awaited, host: Word::Awaited };
         }
         self.asked.insert(call, asked);
         self.judge(now, call);
     }
 
     /// A party has answered, or has not.
-    pub(super) fn party_answered(&mut self, now: Duration, call: CallKey, face: Face, answer: Answer) {
+    pub(super) fn party_answered(&mut self, now: Duration, call: CallKey, side: Side, answer: Answer) {
         let word = match answer {
             Answer::Final { status: status @ (408 | 481), .. } => Word::Gone(status),
             Answer::Final { .. } => Word::Lives,
             Answer::Silence | Answer::Unsent | Answer::Recalled => Word::Silence,
         };
         if let Some(asked) = self.asked.get_mut(&call) {
-            asked.of(face).dialog = word;
+            asked.of(side).dialog = word;
         }
         self.judge(now, call);
     }
 
     /// Its host has.
-    pub(super) fn host_answered(&mut self, now: Duration, call: CallKey, face: Face, status: Option<u16>) {
+    pub(super) fn host_answered(&mut self, now: Duration, call: CallKey, side: Side, status: Option<u16>) {
         if let Some(asked) = self.asked.get_mut(&call) {
-            asked.of(face).host = status.map_or(Word::Silence, |_| Word::Lives);
+            asked.of(side).host = status.map_or(Word::Silence, |_| Word::Lives);
         }
         self.judge(now, call);
     }
@@ -160,8 +160,8 @@ impl Core {
 
     /// Ends a call toward both parties: each is sent a BYE that seems to be its peer's, and the media is released.
     pub(crate) fn hang_up(&mut self, now: Duration, call: CallKey, cause: Cause) -> bool {
-        let reach = |face| self.anchor_ref().reach(call, face);
-        if let (Some(trunk), Some(pbx)) = (reach(Face::Trunk), reach(Face::Pbx)) {
+        let reach = |side| self.anchor_ref().reach(call, side);
+        if let (Some(trunk), Some(pbx)) = (reach(Side::Trunk), reach(Side::Pbx)) {
             let [call_id, trunk_tag, pbx_tag] = &trunk.names;
             self.proxy.hung_up(
                 now,
@@ -169,12 +169,12 @@ impl Core {
                 [(trunk_tag, trunk.source.remote), (pbx_tag, pbx.source.remote)],
             );
         }
-        for face in [Face::Trunk, Face::Pbx] {
-            let Some((reach, to)) = self.way_to(now, call, face) else { continue };
+        for side in [Side::Trunk, Side::Pbx] {
+            let Some((reach, to)) = self.way_to(now, call, side) else { continue };
             let next = (reach.number < LAST_NUMBER).then_some(reach.number + 1);
-            let number = match face {
-                Face::Trunk => next,
-                Face::Pbx => self.proxy.passage().legs().farewell(now, &reach.names, reach.caller).or(next),
+            let number = match side {
+                Side::Trunk => next,
+                Side::Pbx => self.proxy.passage().legs().farewell(now, &reach.names, reach.caller).or(next),
             };
             let Some(head) = number.and_then(|number| reach.request(Method::BYE, number)) else { continue };
             let key = self.proxy.originate(now, to, head, Bytes::new());
@@ -191,10 +191,10 @@ impl Core {
 
     /// How a party is written to, and where: by the book if a request of its peer's might go there too, else the way that its
     /// messages come. Nobody is written to who is no peer.
-    fn way_to(&mut self, now: Duration, call: CallKey, face: Face) -> Option<(Reach, Destination)> {
-        let reach = self.anchor_ref().reach(call, face)?;
+    fn way_to(&mut self, now: Duration, call: CallKey, side: Side) -> Option<(Reach, Destination)> {
+        let reach = self.anchor_ref().reach(call, side)?;
         let heard = Destination::from(reach.source);
-        self.table.who(heard.remote).filter(|peer| peer.face == face)?;
+        self.table.who(heard.remote).filter(|peer| peer.side == side)?;
         let by_book = HostAddress::of(&reach.hop.view()).and_then(|hop| Resolver::literal(&hop));
         let by_book = by_book.filter(|place| self.may_reach_party(&heard, true, *place, None));
         let (transport, remote) = by_book.unwrap_or((heard.transport, heard.remote));
@@ -203,11 +203,11 @@ impl Core {
     }
 
     /// The highest number that a party has seen in the dialog, our own INFO included.
-    fn latest_number(&self, reach: &Reach, face: Face) -> u32 {
+    fn latest_number(&self, reach: &Reach, side: Side) -> u32 {
         let proxy: &Proxy<Asides<Anchor<Engine>>> = &self.proxy;
-        let ours = match face {
-            Face::Trunk => None,
-            Face::Pbx => proxy.passage_ref().legs_ref().latest(&reach.names, reach.caller),
+        let ours = match side {
+            Side::Trunk => None,
+            Side::Pbx => proxy.passage_ref().legs_ref().latest(&reach.names, reach.caller),
         };
         ours.unwrap_or(reach.number)
     }
@@ -233,11 +233,11 @@ mod tests {
         assert_eq!(judged(lives, lives), Some(Judged::Alive));
         assert_eq!(
             judged(waits, (Gone(481), Awaited)),
-            Some(Judged::Gone { face: Face::Pbx, status: Some(481) })
+            Some(Judged::Gone { side: Side::Pbx, status: Some(481) })
         );
         assert_eq!(judged((Silence, Awaited), lives), None);
         assert_eq!(judged((Silence, Lives), lives), Some(Judged::Alive));
-        assert_eq!(judged((Silence, Silence), lives), Some(Judged::Gone { face: Face::Trunk, status: None }));
+        assert_eq!(judged((Silence, Silence), lives), Some(Judged::Gone { side: Side::Trunk, status: None }));
         assert_eq!(judged((Unasked, Unasked), lives), Some(Judged::Alive));
         assert_eq!(judged((Unasked, Unasked), (Unasked, Unasked)), Some(Judged::Unknown));
     }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use sidetone_sip::framing::{Broken, Frame, Framer};
 use sidetone_sip::message::Limits;
 use sidetone_sip::proxy::{Destination, Loss};
-use sidetone_sip::{Face, Flow, Transport};
+use sidetone_sip::{Side, Flow, Transport};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -72,7 +72,7 @@ impl Streams {
     /// can call.
     fn has_room<'a>(&self, owner: Option<&PeerName>, others: impl Iterator<Item = &'a Connection>) -> bool {
         let (mut all, mut theirs, mut outside) = (0, 0, 0);
-        let is_pbx = |owner: Option<&PeerName>| owner.is_some_and(|(face, _)| *face == Face::Pbx);
+        let is_pbx = |owner: Option<&PeerName>| owner.is_some_and(|(side, _)| *side == Side::Pbx);
         for connection in others {
             all += 1;
             theirs += usize::from(connection.owner.as_ref() == owner);
@@ -515,11 +515,11 @@ mod tests {
             });
             entered.count()
         };
-        let peer = |face, name: &str| Some((face, name.into()));
-        assert_eq!(open(peer(Face::Trunk, "a"), 30), 10);
-        assert_eq!(open(peer(Face::Trunk, "b"), 30), 5);
+        let peer = |side, name: &str| Some((side, name.into()));
+        assert_eq!(open(peer(Side::Trunk, "a"), 30), 10);
+        assert_eq!(open(peer(Side::Trunk, "b"), 30), 5);
         assert_eq!(open(None, 30), 0);
-        assert_eq!(open(peer(Face::Pbx, "c"), 30), 5);
+        assert_eq!(open(peer(Side::Pbx, "c"), 30), 5);
         assert_eq!(streams.refused.load(Relaxed), 20 + 25 + 30 + 25);
     }
 

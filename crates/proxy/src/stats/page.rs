@@ -40,10 +40,10 @@ impl Stats {
         self.consent_metrics(&page);
         self.link_metrics(&page);
         let hosts: Vec<[&str; 3]> =
-            self.hosts.iter().map(|h| [h.face, h.peer.as_str(), h.host.as_str()]).collect();
+            self.hosts.iter().map(|h| [h.side, h.peer.as_str(), h.host.as_str()]).collect();
         let up: Vec<(&[&str], f64)> =
             hosts.iter().zip(&self.hosts).map(|(l, h)| (l.as_slice(), f64::from(u8::from(h.up)))).collect();
-        page.gauges("peer_up", "1 while the host answers OPTIONS.", &["face", "peer", "host"], &up);
+        page.gauges("peer_up", "1 while the host answers OPTIONS.", &["side", "peer", "host"], &up);
         page
     }
 

@@ -96,7 +96,7 @@ impl Desk {
         let call = call.map(|call| call.to_string());
         let call = call.as_deref().unwrap_or("-");
         let (side, peer) =
-            seen.peer.as_ref().map_or(("stranger", "-"), |(face, name)| (face.as_str(), name.as_str()));
+            seen.peer.as_ref().map_or(("stranger", "-"), |(side, name)| (side.as_str(), name.as_str()));
         let (way, remote, transport) = (seen.way, seen.flow.remote, seen.flow.transport.as_param());
         let way = match way {
             Way::In => "received",

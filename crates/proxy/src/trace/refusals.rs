@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use sidetone_events::CallId;
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 
 use super::redact::{Belongs, Shown};
 use super::{Seen, Way};
@@ -17,7 +17,7 @@ type Key = (String, u32, u16);
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
     /// Those that came from a peer, and from which side.
-    came: VecDeque<(Key, Face)>,
+    came: VecDeque<(Key, Side)>,
     /// Those that were told.
     told: VecDeque<Key>,
 }
@@ -25,14 +25,14 @@ pub(super) struct Refusals {
 /// Who has refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum By {
-    Side(Face),
+    Side(Side),
     Sidetone,
 }
 
 impl By {
     fn as_str(self) -> &'static str {
         match self {
-            Self::Side(face) => face.as_str(),
+            Self::Side(side) => side.as_str(),
             Self::Sidetone => "sidetone",
         }
     }
@@ -48,8 +48,8 @@ impl Refusals {
         }
         let key = (call_id.to_owned(), *number, status);
         if seen.way == Way::In {
-            if let Some((face, _)) = &seen.peer {
-                push(&mut self.came, (key, *face));
+            if let Some((side, _)) = &seen.peer {
+                push(&mut self.came, (key, *side));
             }
             return None;
         }
@@ -57,7 +57,7 @@ impl Refusals {
             return None;
         }
         let came = self.came.iter().find(|(came, _)| *came == key);
-        let by = came.map_or(By::Sidetone, |(_, face)| By::Side(*face));
+        let by = came.map_or(By::Sidetone, |(_, side)| By::Side(*side));
         push(&mut self.told, key);
         Some(by)
     }

@@ -33,7 +33,7 @@ pub(crate) struct Traced {
     /// `in` or `out`, as seen from Sidetone.
     way: &'static str,
     /// `trunk` or `pbx`; absent where the address is none of a peer's.
-    face: Option<&'static str>,
+    side: Option<&'static str>,
     /// The peer's name.
     peer: Option<String>,
     transport: &'static str,
@@ -121,7 +121,7 @@ impl Session {
             && shown.status.is_some_and(|status| {
                 status >= 300 && !matches!(status, 401 | 407) && of("INVITE") || status >= 200 && of("BYE")
             });
-        let (face, peer) = seen.peer.clone().map(|(face, name)| (face.as_str(), name)).unzip();
+        let (side, peer) = seen.peer.clone().map(|(side, name)| (side.as_str(), name)).unzip();
         let traced = Traced {
             trace: "message",
             call: index + 1,
@@ -131,7 +131,7 @@ impl Session {
                 Way::In => "in",
                 Way::Out => "out",
             },
-            face,
+            side,
             peer,
             transport: seen.flow.transport.as_param(),
             local: seen.flow.local,

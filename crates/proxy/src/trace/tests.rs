@@ -35,8 +35,8 @@ fn response(status: u16, call_id: &str, method: &str) -> Bytes {
     ))
 }
 
-fn carrier() -> Option<(Face, String)> {
-    Some((Face::Trunk, "carrier".to_owned()))
+fn carrier() -> Option<(Side, String)> {
+    Some((Side::Trunk, "carrier".to_owned()))
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ mod refused {
     use super::super::refusals::{By, Refusals};
     use super::*;
 
-    fn by(refusals: &mut Refusals, way: Way, peer: Option<(Face, String)>, bytes: Bytes) -> Option<By> {
+    fn by(refusals: &mut Refusals, way: Way, peer: Option<(Side, String)>, bytes: Bytes) -> Option<By> {
         let (shown, belongs) = redact::message(
             &NumberHasher::with_random_salt().unwrap(),
             &mut redact::Remembered::default(),
@@ -141,12 +141,12 @@ mod refused {
     #[test]
     fn a_refusal_is_the_side_s_that_it_came_from_and_told_once() {
         let mut refusals = Refusals::default();
-        let pbx = || Some((Face::Pbx, "asterisk".to_owned()));
+        let pbx = || Some((Side::Pbx, "asterisk".to_owned()));
         assert_eq!(by(&mut refusals, Way::In, pbx(), response(486, "x", "INVITE")), None);
         let out = |refusals: &mut Refusals, status| {
             by(refusals, Way::Out, carrier(), response(status, "x", "INVITE"))
         };
-        assert_eq!(out(&mut refusals, 486), Some(By::Side(Face::Pbx)));
+        assert_eq!(out(&mut refusals, 486), Some(By::Side(Side::Pbx)));
         assert_eq!(out(&mut refusals, 486), None, "a retransmission");
         assert_eq!(out(&mut refusals, 503), Some(By::Sidetone));
         assert_eq!(by(&mut refusals, Way::Out, carrier(), response(481, "x", "BYE")), None);

@@ -12,7 +12,7 @@ use mio::net::UdpSocket;
 use mio::{Interest, Token, Waker};
 use sidetone_announce::{Playback, Voice};
 use sidetone_rtp::latch::Senders;
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::anchor::{CallKey, StreamPlan};
 
 use super::{Placed, Port, RelayThread, Stream};
@@ -23,12 +23,12 @@ use crate::voiceover::{PlayId, Playing};
 /// What the control side asks of a relay thread.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Take these two sockets, toward one face of one stream. They were empty when they were `bound`, and to each its last
+    /// Take these two sockets, toward one side of one stream. They were empty when they were `bound`, and to each its last
     /// call's senders may go on.
     Open {
         call: CallKey,
         stream: usize,
-        face: Face,
+        side: Side,
         rtp: StdSocket,
         rtcp: StdSocket,
         bound: Duration,
@@ -38,12 +38,12 @@ pub(crate) enum Command {
     Plan { call: CallKey, stream: usize, plan: Box<StreamPlan> },
     /// Copy this call's packets to the worker, or to none.
     Tap { call: CallKey, worker: Option<usize> },
-    /// Play something to the party on a face.
-    Play { call: CallKey, stream: usize, toward: Face, id: PlayId, playback: Box<Playback> },
+    /// Play something to the party on a side.
+    Play { call: CallKey, stream: usize, toward: Side, id: PlayId, playback: Box<Playback> },
     /// Go on playing in other formats.
-    Revoice { call: CallKey, stream: usize, toward: Face, voices: Vec<Voice> },
+    Revoice { call: CallKey, stream: usize, toward: Side, voices: Vec<Voice> },
     /// Stop playing it.
-    Hush { call: CallKey, toward: Face, id: PlayId },
+    Hush { call: CallKey, toward: Side, id: PlayId },
     /// Close the call's sockets and say how it went.
     Close { call: CallKey },
     /// End the thread.
@@ -97,12 +97,12 @@ impl RelayThread {
                 self.waiting.fetch_sub(1, Relaxed);
             }
             match order {
-                Ok(Command::Open { call, stream, face, rtp, rtcp, bound, senders }) => {
-                    self.open(call, stream, face, rtp, rtcp, bound);
+                Ok(Command::Open { call, stream, side, rtp, rtcp, bound, senders }) => {
+                    self.open(call, stream, side, rtp, rtcp, bound);
                     if let Some((_, stream)) = self.stream(call, stream) {
                         let [to_rtp, to_rtcp] = &*senders;
-                        stream.relay.beware(face, Component::Rtp, to_rtp);
-                        stream.relay.beware(face, Component::Rtcp, to_rtcp);
+                        stream.relay.beware(side, Component::Rtp, to_rtp);
+                        stream.relay.beware(side, Component::Rtcp, to_rtcp);
                     }
                 }
                 Ok(Command::Plan { call, stream, plan }) => {
@@ -140,7 +140,7 @@ impl RelayThread {
         }
     }
 
-    fn play(&mut self, call: CallKey, stream: usize, toward: Face, id: PlayId, playback: Playback) {
+    fn play(&mut self, call: CallKey, stream: usize, toward: Side, id: PlayId, playback: Playback) {
         let now = self.epoch.elapsed();
         let ended = |id, played| Notice::Playing(call, toward, id, Playing::Ended { whole: false, played });
         let Some((number, stream)) = self.stream(call, stream) else {
@@ -152,7 +152,7 @@ impl RelayThread {
         self.note_due(number);
     }
 
-    fn hush(&mut self, call: CallKey, toward: Face, id: PlayId) {
+    fn hush(&mut self, call: CallKey, toward: Side, id: PlayId) {
         for number in self.calls.get(&call).into_iter().flatten() {
             if let Some(stream) = self.streams.get_mut(*number)
                 && let Some((id, played)) = stream.relay.stop(toward, Some(id))
@@ -173,7 +173,7 @@ impl RelayThread {
         &mut self,
         call: CallKey,
         index: usize,
-        face: Face,
+        side: Side,
         rtp: StdSocket,
         rtcp: StdSocket,
         bound: Duration,
@@ -184,9 +184,9 @@ impl RelayThread {
         };
         for (component, socket) in [(Component::Rtp, rtp), (Component::Rtcp, rtcp)] {
             let v6 = socket.local_addr().is_ok_and(|local| local.is_ipv6());
-            let Some(port) = self.register(number, face, component, socket, bound) else { continue };
+            let Some(port) = self.register(number, side, component, socket, bound) else { continue };
             if let Some(stream) = self.streams.get_mut(number) {
-                stream.sockets.push(Placed { face, component, v6, number: port });
+                stream.sockets.push(Placed { side, component, v6, number: port });
             }
         }
     }
@@ -205,7 +205,7 @@ impl RelayThread {
     fn register(
         &mut self,
         stream: usize,
-        face: Face,
+        side: Side,
         component: Component,
         socket: StdSocket,
         bound: Duration,
@@ -221,7 +221,7 @@ impl RelayThread {
         place.insert(Port {
             socket,
             stream,
-            face,
+            side,
             component,
             opened: self.ports_opened,
             queued: false,
@@ -242,7 +242,7 @@ impl RelayThread {
         let mut reports = Vec::new();
         for number in self.calls.remove(&call).unwrap_or_default() {
             let Some(mut stream) = self.streams.try_remove(number) else { continue };
-            for toward in [Face::Trunk, Face::Pbx] {
+            for toward in [Side::Trunk, Side::Pbx] {
                 if let Some((id, played)) = stream.relay.stop(toward, None) {
                     let ended = Playing::Ended { whole: false, played };
                     self.unsaid.push_back(Notice::Playing(call, toward, id, ended));
@@ -251,7 +251,7 @@ impl RelayThread {
             for placed in &stream.sockets {
                 let local = self.ports.get(placed.number).and_then(|port| port.socket.local_addr().ok());
                 if let Some(local) = local {
-                    let senders = stream.relay.senders(placed.face, placed.component);
+                    let senders = stream.relay.senders(placed.side, placed.component);
                     // Nobody is left to open the port anew if this fails.
                     let _ = self.left.send(Left { local, senders });
                 }

@@ -19,8 +19,8 @@ fn socket() -> StdSocket {
     socket
 }
 
-fn open(call: CallKey, face: Face, rtp: StdSocket, senders: Box<[Senders; 2]>) -> Command {
-    Command::Open { call, stream: 0, face, rtp, rtcp: socket(), bound: Duration::ZERO, senders }
+fn open(call: CallKey, side: Side, rtp: StdSocket, senders: Box<[Senders; 2]>) -> Command {
+    Command::Open { call, stream: 0, side, rtp, rtcp: socket(), bound: Duration::ZERO, senders }
 }
 
 fn toward(party: &StdSocket) -> EndPlan {
@@ -79,8 +79,8 @@ impl Desk {
             RelayThread::new(notices, leaving, taps, Arc::clone(&totals), pace, Instant::now()).unwrap();
         let (rtp_trunk, rtp_pbx) = (socket(), socket());
         let entrance = rtp_trunk.local_addr().unwrap();
-        for (face, rtp) in [(Face::Trunk, rtp_trunk), (Face::Pbx, rtp_pbx)] {
-            orders.give(open(CALL, face, rtp, Box::default()));
+        for (side, rtp) in [(Side::Trunk, rtp_trunk), (Side::Pbx, rtp_pbx)] {
+            orders.give(open(CALL, side, rtp, Box::default()));
         }
         let (events, buffer) = (Events::with_capacity(16), vec![0_u8; 2_048]);
         let (carrier, pbx) = (socket(), socket());
@@ -133,7 +133,7 @@ fn the_last_calls_senders_are_told_with_the_port() {
     desk.orders.give(Command::Close { call: CALL });
     desk.turn();
     let left: Vec<Left> = desk.left.try_iter().collect();
-    assert_eq!(left.len(), 4, "two ports a face");
+    assert_eq!(left.len(), 4, "two ports a side");
     let its = left.iter().find(|left| left.local == desk.entrance).unwrap();
     let late = its.senders[0].unwrap();
     assert_eq!((late.address, late.ssrc), (desk.carrier.local_addr().unwrap(), Some(7)));
@@ -141,8 +141,8 @@ fn the_last_calls_senders_are_told_with_the_port() {
     let (rtp_trunk, rtp_pbx, party) = (socket(), socket(), socket());
     let entrance = rtp_trunk.local_addr().unwrap();
     let call = CallKey(2);
-    desk.orders.give(open(call, Face::Trunk, rtp_trunk, Box::new([its.senders, Senders::default()])));
-    desk.orders.give(open(call, Face::Pbx, rtp_pbx, Box::default()));
+    desk.orders.give(open(call, Side::Trunk, rtp_trunk, Box::new([its.senders, Senders::default()])));
+    desk.orders.give(open(call, Side::Pbx, rtp_pbx, Box::default()));
     desk.orders.give(Command::Plan { call, stream: 0, plan: Box::new(plan(&party, &desk.pbx)) });
     desk.carrier.send_to(&PACKET, entrance).unwrap();
     desk.turn();
@@ -171,8 +171,8 @@ fn a_packet_is_not_taken_for_one_of_the_socket_that_came_after_its_own() {
     desk.turn();
     let place = desk.place();
     desk.orders.give(Command::Close { call: CALL });
-    for face in [Face::Trunk, Face::Pbx] {
-        desk.orders.give(open(CallKey(2), face, socket(), Box::default()));
+    for side in [Side::Trunk, Side::Pbx] {
+        desk.orders.give(open(CallKey(2), side, socket(), Box::default()));
     }
     desk.carrier.send_to(&PACKET, desk.entrance).unwrap();
     desk.thread.drain(place, &mut desk.buffer);
@@ -207,7 +207,7 @@ fn a_socket_that_cannot_be_watched_is_counted() {
     desk.orders.give(Command::Open {
         call: CallKey(2),
         stream: 0,
-        face: Face::Trunk,
+        side: Side::Trunk,
         rtp: unwatchable(),
         rtcp: socket(),
         bound: Duration::ZERO,

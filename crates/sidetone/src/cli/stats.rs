@@ -344,7 +344,7 @@ mod tests {
             "media": { "streams": 3, "ports": 12, "packets": 1_234_567, "octets": 212_345_678, "dropped": { "rejected_source": 2 } },
             "analysis": { "workers": 1, "calls": 2, "model_ms": 65_000, "busy_us": 1_500_000 },
             "events": 99, "sinks": [{ "name": "file", "delivered": 99, "queued": 0, "dropped": 0, "failed": 0 }],
-            "links": [], "hosts": [{ "face": "pbx", "peer": "asterisk", "host": "udp:10.0.0.5:5060", "up": false }]
+            "links": [], "hosts": [{ "side": "pbx", "peer": "asterisk", "host": "udp:10.0.0.5:5060", "up": false }]
         });
         for columns in [60, 80] {
             let lines = page(&stats, columns, Paint(false));

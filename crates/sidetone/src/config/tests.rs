@@ -69,7 +69,7 @@ fn an_unknown_word_is_answered_with_the_likely_one() {
         (
             "hosts = [{ to = \"sip:192.0.2.2\" }]",
             "hosts = [{ to = \"sip:192.0.2.2\" }]\nto = [\"carier\"]",
-            "s.toml:14: error: pbx \"asterisk\" to #1 `carier` is no peer on the other face; did you mean `carrier`?",
+            "s.toml:14: error: pbx \"asterisk\" to #1 `carier` is no peer on the other side; did you mean `carrier`?",
         ),
         (
             "[media]",

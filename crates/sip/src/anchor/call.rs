@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::dialog::{Dialog, Party, Side, View};
+use super::dialog::{Dialog, Party, Role, View};
 use super::plan::{self, StreamPlan, Untappable};
 use super::ports::{Exhausted, MediaPlane, Ports};
 use super::reach::Whereabouts;
 use super::{CallFact, CallKey, Cause, Counters, Settings, fact};
-use crate::Face;
+use crate::Side;
 use crate::proxy::Neighbour;
 use crate::sdp::{IpFamily, MediaKind, Place, Stream};
 
@@ -56,7 +56,7 @@ impl<M> Tools<'_, M> {
 pub(super) struct Call {
     pub(super) key: CallKey,
     pub(super) name: String,
-    pub(super) caller_face: Face,
+    pub(super) caller_side: Side,
     /// The peer that has begun it.
     pub(super) caller: Option<Neighbour>,
     pub(super) phase: Phase,
@@ -72,13 +72,13 @@ pub(super) struct Call {
     ports: Ports,
     applied: Vec<Option<StreamPlan>>,
     reported: Vec<Option<Untappable>>,
-    held: Vec<Face>,
+    held: Vec<Side>,
     ringing: bool,
     /// SDP that can't be read has been told of.
     unreadable: bool,
     /// Why media may go around us; told when the call is answered.
     around: Vec<Untappable>,
-    /// The family that each face's party uses for its media, once it has said so.
+    /// The family that each side's party uses for its media, once it has said so.
     families: [Option<IpFamily>; 2],
 }
 
@@ -86,13 +86,13 @@ impl Call {
     pub(super) fn new(
         key: CallKey,
         name: String,
-        (caller_face, caller): (Face, Option<Neighbour>),
+        (caller_side, caller): (Side, Option<Neighbour>),
         initial: Initial,
     ) -> Self {
         Self {
             key,
             name,
-            caller_face,
+            caller_side,
             caller,
             phase: Phase::Setup,
             initial,
@@ -112,10 +112,10 @@ impl Call {
         }
     }
 
-    pub(super) const fn face(&self, side: Side) -> Face {
-        match side {
-            Side::Caller => self.caller_face,
-            Side::Callee => self.caller_face.other(),
+    pub(super) const fn side(&self, role: Role) -> Side {
+        match role {
+            Role::Caller => self.caller_side,
+            Role::Callee => self.caller_side.other(),
         }
     }
 
@@ -150,14 +150,14 @@ impl Call {
     pub(super) fn forget_target(&mut self) {
         self.dialogs.clear();
         self.active = None;
-        *self.family_mut(self.caller_face.other()) = None;
+        *self.family_mut(self.caller_side.other()) = None;
     }
 
-    const fn family_mut(&mut self, face: Face) -> &mut Option<IpFamily> {
+    const fn family_mut(&mut self, side: Side) -> &mut Option<IpFamily> {
         let [trunk, pbx] = &mut self.families;
-        match face {
-            Face::Trunk => trunk,
-            Face::Pbx => pbx,
+        match side {
+            Side::Trunk => trunk,
+            Side::Pbx => pbx,
         }
     }
 
@@ -186,7 +186,7 @@ impl Call {
         self.dialogs.iter().any(|d| d.confirmed)
     }
 
-    /// Where the m-lines of a description go that passes from `from` to the other face. `hint` is the IP
+    /// Where the m-lines of a description go that passes from `from` to the other side. `hint` is the IP
     /// family to use for a party that hasn't said which it uses. The ports that the answer will need are
     /// reserved too.
     ///
@@ -196,7 +196,7 @@ impl Call {
         &mut self,
         tools: &mut Tools<'_, M>,
         streams: &mut [Stream],
-        from: Face,
+        from: Side,
         hint: IpFamily,
         strict: bool,
     ) -> Result<Vec<Place>, Exhausted> {
@@ -243,12 +243,12 @@ impl Call {
     pub(super) fn reserve_ahead<M: MediaPlane>(
         &mut self,
         tools: &mut Tools<'_, M>,
-        from: (Face, IpFamily),
-        toward: (Face, IpFamily),
+        from: (Side, IpFamily),
+        toward: (Side, IpFamily),
     ) -> Result<(), Exhausted> {
-        for (face, hint) in [from, toward] {
-            let family = self.family_mut(face).unwrap_or(hint);
-            self.ports.get(tools.media, self.key, 0, face, family)?;
+        for (side, hint) in [from, toward] {
+            let family = self.family_mut(side).unwrap_or(hint);
+            self.ports.get(tools.media, self.key, 0, side, family)?;
         }
         Ok(())
     }
@@ -257,7 +257,7 @@ impl Call {
         let active = self.active.as_deref().and_then(|tag| self.dialogs.iter().find(|d| d.tag == tag));
         match (active, &self.initial.offer) {
             (Some(dialog), _) => dialog.view(),
-            (None, Some(offer)) => View::half(Side::Caller, Arc::clone(offer)),
+            (None, Some(offer)) => View::half(Role::Caller, Arc::clone(offer)),
             (None, None) => View::default(),
         }
     }
@@ -270,7 +270,7 @@ impl Call {
         self.applied.resize(count.max(self.applied.len()), None);
         self.reported.resize(count.max(self.reported.len()), None);
         for (i, (applied, reported)) in self.applied.iter_mut().zip(&mut self.reported).enumerate() {
-            let Some(plan) = plan::plan(&view, i, self.caller_face, answered) else { continue };
+            let Some(plan) = plan::plan(&view, i, self.caller_side, answered) else { continue };
             if let Err(reason) = plan.tappable
                 && answered
                 && plan.is_agreed()
@@ -286,28 +286,28 @@ impl Call {
             }
         }
         if answered {
-            for side in [Side::Caller, Side::Callee] {
-                self.tell_hold(tools, &view, side, now);
+            for role in [Role::Caller, Role::Callee] {
+                self.tell_hold(tools, &view, role, now);
             }
         }
     }
 
-    fn tell_hold<M: MediaPlane>(&mut self, tools: &mut Tools<'_, M>, view: &View, side: Side, now: Duration) {
-        let Some(party) = view.party(side) else { return };
+    fn tell_hold<M: MediaPlane>(&mut self, tools: &mut Tools<'_, M>, view: &View, role: Role, now: Duration) {
+        let Some(party) = view.party(role) else { return };
         let audio = |(_, s): &(usize, &Stream)| s.kind == MediaKind::Audio && !s.rejected;
         let mut audio = party.streams.iter().enumerate().filter(audio).peekable();
         if audio.peek().is_none() {
             return;
         }
-        let holds = audio.all(|(i, _)| view.holds(side, i));
-        let by = self.face(side);
+        let holds = audio.all(|(i, _)| view.holds(role, i));
+        let by = self.side(role);
         match (holds, self.held.contains(&by)) {
             (true, false) => {
                 self.held.push(by);
                 tools.tell(CallFact::Held { key: self.key, by, at: now });
             }
             (false, true) => {
-                self.held.retain(|face| *face != by);
+                self.held.retain(|side| *side != by);
                 tools.tell(CallFact::Resumed { key: self.key, by, at: now });
             }
             _ => {}
@@ -362,9 +362,9 @@ impl Call {
     }
 
     /// The last word on a call whose time is over: who ended it, with which status, how.
-    pub(super) const fn overdue(&self) -> (Option<Face>, Option<u16>, Cause) {
+    pub(super) const fn overdue(&self) -> (Option<Side>, Option<u16>, Cause) {
         match self.phase {
-            Phase::Challenged(status) => (Some(self.caller_face.other()), Some(status), Cause::Rejected),
+            Phase::Challenged(status) => (Some(self.caller_side.other()), Some(status), Cause::Rejected),
             Phase::Setup | Phase::Answered => (None, None, Cause::TimeLimit),
         }
     }

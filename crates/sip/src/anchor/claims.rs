@@ -1,6 +1,6 @@
-//! What an INVITE says of the party on the trunk's face, beside From and To.
+//! What an INVITE says of the party on the trunk's side, beside From and To.
 
-use crate::Face;
+use crate::Side;
 use crate::message::{Message, Name};
 use crate::uri::unescape;
 
@@ -11,7 +11,7 @@ const LONGEST: usize = 64;
 /// The most bytes of a header that are looked at.
 const MOST_BYTES: usize = 4_096;
 
-/// What an INVITE says of the party on the trunk's face, beside From and To. Nobody vouches for it.
+/// What an INVITE says of the party on the trunk's side, beside From and To. Nobody vouches for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claims {
     /// User parts of the URIs that name that party: of a call from the trunk P-Asserted-Identity (RFC 3325) and
@@ -24,7 +24,7 @@ pub struct Claims {
 }
 
 impl Claims {
-    pub(super) fn of(invite: &Message, from: Face) -> Self {
+    pub(super) fn of(invite: &Message, from: Side) -> Self {
         let mut users: Vec<String> = Vec::new();
         let mut take = |user: String| {
             if !user.is_empty() && users.len() < MOST && !users.contains(&user) {
@@ -32,7 +32,7 @@ impl Claims {
             }
         };
         match from {
-            Face::Trunk => {
+            Side::Trunk => {
                 for header in invite.headers() {
                     let asserted = header.name == Name::PAssertedIdentity
                         || header.name_text.eq_ignore_ascii_case("Remote-Party-ID");
@@ -41,7 +41,7 @@ impl Claims {
                     }
                 }
             }
-            Face::Pbx => {
+            Side::Pbx => {
                 if let Some(uri) = invite.request_uri() {
                     take(user(uri));
                 }
@@ -103,7 +103,7 @@ fn user(uri: &str) -> String {
 mod tests {
     use super::*;
 
-    fn claims(from: Face, headers: &str) -> Claims {
+    fn claims(from: Side, headers: &str) -> Claims {
         let text = format!(
             "INVITE sip:+15550142@198.51.100.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n\
              From: <sip:anonymous@anonymous.invalid>;tag=1\r\nTo: <sip:+15550123@example.com>\r\nCall-ID: a\r\n\
@@ -116,9 +116,9 @@ mod tests {
     fn the_caller_s_number_stands_in_more_places_than_from() {
         let headers = "P-Asserted-Identity: \"A, B\" <sip:+15550100@c.example;user=phone>, <tel:+15550101;ext=1>\r\n\
                        Remote-Party-ID: <sip:%2B15550102@c.example>;party=calling\r\n";
-        assert_eq!(claims(Face::Trunk, headers).users, ["+15550100", "+15550101", "+15550102"]);
-        assert_eq!(claims(Face::Trunk, "").users, Vec::<String>::new());
-        assert_eq!(claims(Face::Pbx, headers).users, ["+15550142"], "who is called is in the Request-URI");
+        assert_eq!(claims(Side::Trunk, headers).users, ["+15550100", "+15550101", "+15550102"]);
+        assert_eq!(claims(Side::Trunk, "").users, Vec::<String>::new());
+        assert_eq!(claims(Side::Pbx, headers).users, ["+15550142"], "who is called is in the Request-URI");
     }
 
     #[test]
@@ -132,10 +132,10 @@ mod tests {
             "History-Info: <sip:101@pbx.example?Reason=SIP%3Bcause%3D486>;index=1\r\n",
             "History-Info: <sip:101@pbx.example>;index=1\r\nHistory-Info: <sip:102@pbx.example>;index=1.1\r\n",
         ] {
-            assert!(claims(Face::Pbx, header).diverted, "{header}");
+            assert!(claims(Side::Pbx, header).diverted, "{header}");
         }
         for header in ["", "History-Info: <sip:101@a.example>;index=1, <sip:101@b.example>;index=1.1\r\n"] {
-            assert!(!claims(Face::Pbx, header).diverted, "{header}");
+            assert!(!claims(Side::Pbx, header).diverted, "{header}");
         }
     }
 
@@ -144,10 +144,10 @@ mod tests {
         for header in
             ["P-Asserted-Identity: <\r\n", "P-Asserted-Identity: >,<,:@\r\n", "Remote-Party-ID: %\r\n"]
         {
-            let _ = claims(Face::Trunk, header);
+            let _ = claims(Side::Trunk, header);
         }
         let many = "P-Asserted-Identity: <sip:1@a>,<sip:2@a>,<sip:3@a>,<sip:4@a>,<sip:5@a>,<sip:6@a>,<sip:7@a>,<sip:8@a>,\
                     <sip:9@a>\r\n";
-        assert_eq!(claims(Face::Trunk, many).users.len(), MOST);
+        assert_eq!(claims(Side::Trunk, many).users.len(), MOST);
     }
 }

@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::reach::Whereabouts;
-use crate::Face;
+use crate::Side;
 use crate::sdp::Stream;
 
 /// Who of the two, by who sent the call's first INVITE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Side {
+pub(super) enum Role {
     Caller,
     Callee,
 }
 
-impl Side {
+impl Role {
     pub(super) const fn other(self) -> Self {
         match self {
             Self::Caller => Self::Callee,
@@ -43,7 +43,7 @@ pub(super) enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tx {
     /// Who sent the request.
-    pub(super) by: Side,
+    pub(super) by: Role,
     pub(super) kind: Kind,
     pub(super) cseq: u32,
 }
@@ -59,31 +59,31 @@ pub(super) struct View {
 
 impl View {
     /// One description without its answer.
-    pub(super) fn half(by: Side, party: Arc<Party>) -> Self {
+    pub(super) fn half(by: Role, party: Arc<Party>) -> Self {
         let mut view = Self::default();
         *view.party_mut(by) = Some(party);
         view
     }
 
-    pub(super) const fn party(&self, side: Side) -> Option<&Arc<Party>> {
-        match side {
-            Side::Caller => self.caller.as_ref(),
-            Side::Callee => self.callee.as_ref(),
+    pub(super) const fn party(&self, role: Role) -> Option<&Arc<Party>> {
+        match role {
+            Role::Caller => self.caller.as_ref(),
+            Role::Callee => self.callee.as_ref(),
         }
     }
 
-    const fn party_mut(&mut self, side: Side) -> &mut Option<Arc<Party>> {
-        match side {
-            Side::Caller => &mut self.caller,
-            Side::Callee => &mut self.callee,
+    const fn party_mut(&mut self, role: Role) -> &mut Option<Arc<Party>> {
+        match role {
+            Role::Caller => &mut self.caller,
+            Role::Callee => &mut self.callee,
         }
     }
 
     /// Whether that party holds m-line `index`.
-    pub(super) fn holds(&self, side: Side, index: usize) -> bool {
-        let holds = match side {
-            Side::Caller => &self.caller_holds,
-            Side::Callee => &self.callee_holds,
+    pub(super) fn holds(&self, role: Role, index: usize) -> bool {
+        let holds = match role {
+            Role::Caller => &self.caller_holds,
+            Role::Callee => &self.callee_holds,
         };
         holds.get(index).copied().unwrap_or(false)
     }
@@ -100,8 +100,8 @@ impl View {
 
     /// After `answer` to the offer that `by` made. Who wants no media holds; but an answer to an offer
     /// that sends none says nothing about that.
-    fn agree(&self, by: Side, offer: &Arc<Party>, answer: &Arc<Party>) -> Self {
-        let before = |side, i| self.holds(side, i);
+    fn agree(&self, by: Role, offer: &Arc<Party>, answer: &Arc<Party>) -> Self {
+        let before = |role, i| self.holds(role, i);
         let count = offer.streams.len().max(answer.streams.len());
         let of = |party: &Party, i: usize| party.streams.get(i).map(|s| (s.receives(), s.direction.sends()));
         let offerer_holds = (0..count).map(|i| of(offer, i).is_some_and(|(receives, _)| !receives)).collect();
@@ -112,13 +112,13 @@ impl View {
             })
             .collect();
         match by {
-            Side::Caller => Self {
+            Role::Caller => Self {
                 caller: Some(Arc::clone(offer)),
                 callee: Some(Arc::clone(answer)),
                 caller_holds: offerer_holds,
                 callee_holds: answerer_holds,
             },
-            Side::Callee => Self {
+            Role::Callee => Self {
                 caller: Some(Arc::clone(answer)),
                 callee: Some(Arc::clone(offer)),
                 caller_holds: answerer_holds,
@@ -131,7 +131,7 @@ impl View {
 /// An offer that isn't answered.
 #[derive(Debug)]
 struct Offer {
-    by: Side,
+    by: Role,
     tx: Tx,
     party: Arc<Party>,
 }
@@ -156,7 +156,7 @@ pub(super) struct Dialog {
     /// A 2xx to the call's INVITE was seen.
     pub(super) confirmed: bool,
     /// Who has sent a BYE, and when.
-    pub(super) bye: Option<(Face, Duration)>,
+    pub(super) bye: Option<(Side, Duration)>,
     /// Where the caller and the callee are.
     pub(super) whereabouts: [Option<Whereabouts>; 2],
     agreed: View,
@@ -179,16 +179,16 @@ impl Dialog {
             offers: Vec::new(),
             invites: Vec::new(),
         };
-        dialog.request(Tx { by: Side::Caller, kind: Kind::Invite, cseq }, offer);
+        dialog.request(Tx { by: Role::Caller, kind: Kind::Invite, cseq }, offer);
         dialog
     }
 
     /// Where that party is.
-    pub(super) const fn party_mut(&mut self, side: Side) -> Option<&mut Whereabouts> {
+    pub(super) const fn party_mut(&mut self, role: Role) -> Option<&mut Whereabouts> {
         let [caller, callee] = &mut self.whereabouts;
-        match side {
-            Side::Caller => caller.as_mut(),
-            Side::Callee => callee.as_mut(),
+        match role {
+            Role::Caller => caller.as_mut(),
+            Role::Callee => callee.as_mut(),
         }
     }
 
@@ -208,7 +208,7 @@ impl Dialog {
         self.view().callee.is_some()
     }
 
-    fn offer(&mut self, by: Side, tx: Tx, party: Arc<Party>) {
+    fn offer(&mut self, by: Role, tx: Tx, party: Arc<Party>) {
         self.offers.retain(|o| o.tx != tx);
         // One is the rule, two is glare; more is somebody's mistake and is forgotten.
         if self.offers.len() >= 4 {
@@ -217,7 +217,7 @@ impl Dialog {
         self.offers.push(Offer { by, tx, party });
     }
 
-    fn take_offer(&mut self, by: Side, tx: Tx) -> Option<Offer> {
+    fn take_offer(&mut self, by: Role, tx: Tx) -> Option<Offer> {
         let at = self.offers.iter().position(|o| o.by == by && o.tx == tx)?;
         Some(self.offers.remove(at))
     }
@@ -269,7 +269,7 @@ impl Dialog {
     }
 
     /// An ACK to a 2xx passes: its SDP answers the offer in the 2xx.
-    pub(super) fn ack(&mut self, by: Side, cseq: u32, party: &Arc<Party>) {
+    pub(super) fn ack(&mut self, by: Role, cseq: u32, party: &Arc<Party>) {
         if let Some(offer) = self.take_offer(by.other(), Tx { by, kind: Kind::Invite, cseq }) {
             self.settle(&offer, party);
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::call::Phase;
-use super::dialog::{Kind, Side, Tx};
+use super::dialog::{Kind, Role, Tx};
 use super::passage::{callee_tag, is_initial};
 use super::ports::MediaPlane;
 use super::{Anchor, CallKey};
@@ -34,7 +34,7 @@ impl<M: MediaPlane> Anchor<M> {
             && let Some(dialog) = call.dialog(&tag)
         {
             dialog.request(tx, party);
-            if described && tx.by == Side::Callee {
+            if described && tx.by == Role::Callee {
                 call.prefer(&tag);
             }
             call.refresh(&mut tools, ctx.now);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{CallKey, Claims, Counters, Settings, Untappable};
-use crate::Face;
+use crate::Side;
 
 /// One thing to know about a call. `at` is the `now` of the message that told it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,15 +16,15 @@ pub enum CallFact {
         key: CallKey,
         /// Its Call-ID.
         call_id: String,
-        /// The face the caller is on.
-        from_face: Face,
+        /// The side the caller is on.
+        from_side: Side,
         /// The neighbour that the INVITE came from.
         source: SocketAddr,
         /// User part of From: usually the caller's number. Empty when there is none.
         from: String,
         /// User part of To: usually the dialled number. Empty when there is none.
         to: String,
-        /// What else it says of the party on the trunk's face.
+        /// What else it says of the party on the trunk's side.
         claims: Claims,
         /// When.
         at: Duration,
@@ -50,7 +50,7 @@ pub enum CallFact {
         /// Which call.
         key: CallKey,
         /// Who holds.
-        by: Face,
+        by: Side,
         /// When.
         at: Duration,
     },
@@ -59,7 +59,7 @@ pub enum CallFact {
         /// Which call.
         key: CallKey,
         /// Who held.
-        by: Face,
+        by: Side,
         /// When.
         at: Duration,
     },
@@ -76,15 +76,15 @@ pub enum CallFact {
     Misaimed {
         /// Which call.
         key: CallKey,
-        /// The face of the party that said so.
-        by: Face,
+        /// The side of the party that said so.
+        by: Side,
     },
     /// A message bore a header of ours, `X-Sidetone-Queue: billing`.
     Told {
         /// Which call.
         key: CallKey,
-        /// The face that the message came from.
-        by: Face,
+        /// The side that the message came from.
+        by: Side,
         /// The header's name without the prefix.
         name: String,
         /// Its value, cut off at a few hundred characters.
@@ -96,8 +96,8 @@ pub enum CallFact {
     Digit {
         /// Which call.
         key: CallKey,
-        /// The face of the party that pressed it.
-        by: Face,
+        /// The side of the party that pressed it.
+        by: Side,
         /// `0` to `9`, `*`, `#`, `A` to `D`.
         digit: char,
         /// When.
@@ -107,8 +107,8 @@ pub enum CallFact {
     Referred {
         /// Which call.
         key: CallKey,
-        /// The face of the party that asks.
-        by: Face,
+        /// The side of the party that asks.
+        by: Side,
         /// User part of whom to call. Empty when there is none.
         user: String,
         /// The Call-ID of the call that the new one is to replace, if it is to replace one.
@@ -130,7 +130,7 @@ pub enum CallFact {
         /// Which call.
         key: CallKey,
         /// Who ended it, if one of the parties did.
-        by: Option<Face>,
+        by: Option<Side>,
         /// The final failure response to the INVITE, if that ended it.
         status: Option<u16>,
         /// How.

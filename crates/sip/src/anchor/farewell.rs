@@ -51,7 +51,7 @@ impl<M: MediaPlane> Anchor<M> {
             };
             return self.set_deadline(key, at);
         }
-        let (by, at) = bye.map_or((None, now), |(face, at)| (Some(face), at));
+        let (by, at) = bye.map_or((None, now), |(side, at)| (Some(side), at));
         self.end(key, by, None, Cause::Bye, at);
     }
 }

@@ -7,7 +7,7 @@ use super::call::family;
 use super::dialog::Party;
 use super::ports::{Exhausted, MediaPlane};
 use super::{Anchor, CallFact, CallKey, Untappable};
-use crate::Face;
+use crate::Side;
 use crate::message::{Edit, Message, Method};
 use crate::proxy::{Passing, Refusal};
 use crate::sdp::body::{self, Found, Located};
@@ -193,13 +193,13 @@ impl<M: MediaPlane> Anchor<M> {
         self.lead(ctx, key, message, carried.session, edit, false).ok().flatten()
     }
 
-    fn is_misaimed(&self, key: CallKey, from: Face, stream: &Stream) -> bool {
+    fn is_misaimed(&self, key: CallKey, from: Side, stream: &Stream) -> bool {
         let refused = |at: Option<SocketAddr>| at.is_some_and(|at| !self.media.admits(key, from, at));
         stream.is_relayed() && (stream.forbidden || refused(stream.rtp) || refused(stream.rtcp))
     }
 
     /// Takes the aim away from streams that have a wrong one, where nothing can be refused.
-    fn take_aim(&mut self, key: CallKey, by: Face, streams: &mut [Stream]) {
+    fn take_aim(&mut self, key: CallKey, by: Side, streams: &mut [Stream]) {
         let mut misaimed = 0;
         for stream in streams {
             if self.is_misaimed(key, by, stream) {

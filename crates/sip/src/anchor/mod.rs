@@ -3,13 +3,13 @@
 //!
 //! [`Anchor`] is a [`crate::proxy::Passage`] over a [`MediaPlane`]. Wherever SDP may travel (INVITE, 18x,
 //! 2xx, ACK, PRACK, UPDATE; RFC 3264, 3261 §13 and §14, 3262, 3311, 6337) each m-line's address and port
-//! become our own on the face that the message leaves by, and the media plane is told where the parties
+//! become our own on the side that the message leaves by, and the media plane is told where the parties
 //! want their media. m-line count and order, codecs and everything not about where media goes stay as
 //! they are; see [`crate::sdp::rewrite`](mod@crate::sdp::rewrite).
 //!
 //! How it is decided:
 //!
-//! - Ports are reserved, on both faces, before an offer passes: a new call that can't have them is refused
+//! - Ports are reserved, on both sides, before an offer passes: a new call that can't have them is refused
 //!   with 503, a re-INVITE or UPDATE that needs more with 488. Nothing is anchored by half.
 //! - An m-line keeps its ports for the call's life, so a retransmission comes out as it did before.
 //! - SDP in an unreliable 18x is a preview of the answer: media flows by it, but nothing is settled. In a
@@ -57,7 +57,7 @@ pub use plan::{EndPlan, StreamPlan, Untappable};
 pub use ports::{Exhausted, MediaPlane};
 pub use reach::Reach;
 
-use crate::Face;
+use crate::Side;
 use crate::proxy::Neighbour;
 pub use crate::sdp::{Direction, Format, Ice, IpFamily, LocalMedia, MediaKind};
 
@@ -141,7 +141,7 @@ pub struct Anchor<M> {
     /// Who we are in Record-Route.
     local: Option<crate::proxy::Local>,
     calls: HashMap<CallKey, Call>,
-    /// Call-ID, caller's tag and caller's face to the calls that bear them: one for each peer that begins such a call.
+    /// Call-ID, caller's tag and caller's side to the calls that bear them: one for each peer that begins such a call.
     names: HashMap<String, Vec<(Option<Neighbour>, CallKey)>>,
     deadlines: BTreeSet<(Duration, CallKey)>,
     facts: VecDeque<CallFact>,
@@ -179,10 +179,10 @@ impl<M: MediaPlane> Anchor<M> {
 
     /// Whether a request that came from `from` with these names belongs to a call that is up.
     #[must_use]
-    pub fn holds(&self, call_id: &str, from_tag: &str, to_tag: &str, from: Face) -> bool {
+    pub fn holds(&self, call_id: &str, from_tag: &str, to_tag: &str, from: Side) -> bool {
         [(from_tag, from), (to_tag, from.other())]
             .into_iter()
-            .any(|(tag, face)| self.names.contains_key(&passage::name(call_id, tag, face)))
+            .any(|(tag, side)| self.names.contains_key(&passage::name(call_id, tag, side)))
     }
 
     /// What happened so far.
@@ -243,7 +243,7 @@ impl<M: MediaPlane> Anchor<M> {
     fn end(
         &mut self,
         key: CallKey,
-        by: Option<Face>,
+        by: Option<Side>,
         status: Option<u16>,
         cause: Cause,
         at: Duration,

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::call::{Call, Tools};
-use super::dialog::{Kind, Side, Tx};
+use super::dialog::{Kind, Role, Tx};
 use super::ports::MediaPlane;
 use super::setup::branch;
 use super::{Anchor, CallKey};
-use crate::Face;
+use crate::Side;
 use crate::message::{Edit, Message, Method};
 use crate::proxy::{Passage, Passing, Refusal, Requester};
 use crate::sdp::body;
@@ -18,7 +18,7 @@ use crate::sdp::body;
 pub(super) struct Position {
     pub(super) key: CallKey,
     /// Who sent the request, or the request that is answered.
-    pub(super) requester: Side,
+    pub(super) requester: Role,
 }
 
 impl<M: MediaPlane> Passage for Anchor<M> {
@@ -100,15 +100,15 @@ impl<M: MediaPlane> Anchor<M> {
     /// The call of a message that belongs to a request of `requester`'s.
     pub(super) fn find(&self, message: &Message, requester: Requester) -> Option<Position> {
         let call_id = message.call_id();
-        let named = |tag, face| {
-            let calls = self.names.get(&name(call_id, tag, face))?;
+        let named = |tag, side| {
+            let calls = self.names.get(&name(call_id, tag, side))?;
             calls.iter().find(|(caller, _)| *caller == requester.caller).map(|(_, key)| *key)
         };
         if let Some(key) = named(message.from_tag().unwrap_or_default(), requester.from) {
-            return Some(Position { key, requester: Side::Caller });
+            return Some(Position { key, requester: Role::Caller });
         }
         let key = named(message.to_tag()?, requester.from.other())?;
-        Some(Position { key, requester: Side::Callee })
+        Some(Position { key, requester: Role::Callee })
     }
 
     pub(super) fn count_stray(&mut self, message: &Message) {
@@ -130,23 +130,23 @@ fn kind(method: Method<'_>) -> Option<Kind> {
 
 /// Whether the transaction is that of the INVITE which began the call.
 pub(super) fn is_initial(call: &Call, tx: Tx) -> bool {
-    tx.by == Side::Caller && tx.kind == Kind::Invite && tx.cseq == call.initial.cseq
+    tx.by == Role::Caller && tx.kind == Kind::Invite && tx.cseq == call.initial.cseq
 }
 
 /// What a call is found by. A tag can't hold a line end, so no two share one.
-pub(super) fn name(call_id: &str, tag: &str, caller_face: Face) -> String {
+pub(super) fn name(call_id: &str, tag: &str, caller_side: Side) -> String {
     let mut name = String::with_capacity(call_id.len() + tag.len() + 8);
-    for part in [call_id, "\n", tag, "\n", caller_face.as_str()] {
+    for part in [call_id, "\n", tag, "\n", caller_side.as_str()] {
         name.push_str(part);
     }
     name
 }
 
 /// The tag that tells the call's dialogs apart.
-pub(super) fn callee_tag(requester: Side, message: &Message) -> &str {
+pub(super) fn callee_tag(requester: Role, message: &Message) -> &str {
     match requester {
-        Side::Caller => message.to_tag(),
-        Side::Callee => message.from_tag(),
+        Role::Caller => message.to_tag(),
+        Role::Callee => message.from_tag(),
     }
     .unwrap_or_default()
 }

@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::dialog::{Party, Side, View};
-use crate::Face;
+use super::dialog::{Party, Role, View};
+use crate::Side;
 use crate::sdp::{Carriage, Direction, Format, MediaKind, Security, Stream};
 
 /// One stream, both ends.
@@ -28,12 +28,12 @@ impl StreamPlan {
         self.trunk.signalled_from.is_some() && self.pbx.signalled_from.is_some()
     }
 
-    /// The party on that face.
+    /// The party on that side.
     #[must_use]
-    pub const fn end(&self, face: Face) -> &EndPlan {
-        match face {
-            Face::Trunk => &self.trunk,
-            Face::Pbx => &self.pbx,
+    pub const fn end(&self, side: Side) -> &EndPlan {
+        match side {
+            Side::Trunk => &self.trunk,
+            Side::Pbx => &self.pbx,
         }
     }
 }
@@ -103,7 +103,7 @@ impl Untappable {
 }
 
 /// The plan for m-line `index`, as far as it is known; `None` when neither party has such an m-line.
-pub(super) fn plan(view: &View, index: usize, caller_face: Face, answered: bool) -> Option<StreamPlan> {
+pub(super) fn plan(view: &View, index: usize, caller_side: Side, answered: bool) -> Option<StreamPlan> {
     let caller = stream(view.caller.as_deref(), index);
     let callee = stream(view.callee.as_deref(), index);
     let either = caller.or(callee)?.0;
@@ -111,11 +111,11 @@ pub(super) fn plan(view: &View, index: usize, caller_face: Face, answered: bool)
     let left_out = view.caller.is_some() && view.callee.is_some() && (caller.is_none() || callee.is_none());
     let closed = left_out || [caller, callee].iter().flatten().any(|(s, _)| s.rejected);
     let mux = [caller, callee].iter().all(|end| end.is_some_and(|(s, _)| s.mux));
-    let end = |side, party| end(party, closed, mux, view.holds(side, index));
-    let (caller_end, callee_end) = (end(Side::Caller, caller), end(Side::Callee, callee));
-    let (trunk, pbx) = match caller_face {
-        Face::Trunk => (caller_end, callee_end),
-        Face::Pbx => (callee_end, caller_end),
+    let end = |role, party| end(party, closed, mux, view.holds(role, index));
+    let (caller_end, callee_end) = (end(Role::Caller, caller), end(Role::Callee, callee));
+    let (trunk, pbx) = match caller_side {
+        Side::Trunk => (caller_end, callee_end),
+        Side::Pbx => (callee_end, caller_end),
     };
     // Of a stream that one party has turned down there is nothing to be heard, however it was offered.
     let tappable = if closed { Ok(()) } else { tappable(caller.map(|(s, _)| s), callee.map(|(s, _)| s)) };

@@ -1,13 +1,13 @@
-//! Our own ports, by m-line, face and IP family.
+//! Our own ports, by m-line, side and IP family.
 
 use super::{CallKey, StreamPlan};
-use crate::Face;
+use crate::Side;
 use crate::sdp::{IpFamily, LocalMedia};
 
 /// What relays the media. The anchor tells it which ports are needed and where the parties are; it does
 /// the rest, and never answers back in the middle of a call.
 pub trait MediaPlane {
-    /// Reserves an RTP and RTCP port pair on the address used towards `face` in that IP family. It is the
+    /// Reserves an RTP and RTCP port pair on the address used towards `side` in that IP family. It is the
     /// call's until [`MediaPlane::release`]. `stream` is the index of the m-line. Asked once for each
     /// combination.
     ///
@@ -17,13 +17,13 @@ pub trait MediaPlane {
         &mut self,
         call: CallKey,
         stream: usize,
-        face: Face,
+        side: Side,
         family: IpFamily,
     ) -> Result<LocalMedia, Exhausted>;
 
-    /// Whether media may be sent to that address, if the party on `face` says so in its SDP: it must not be led at
+    /// Whether media may be sent to that address, if the party on `side` says so in its SDP: it must not be led at
     /// ourselves or at others on this host.
-    fn admits(&self, _call: CallKey, _face: Face, _address: std::net::SocketAddr) -> bool {
+    fn admits(&self, _call: CallKey, _side: Side, _address: std::net::SocketAddr) -> bool {
         true
     }
 
@@ -42,25 +42,25 @@ pub struct Exhausted;
 /// A call's ports.
 #[derive(Debug, Default)]
 pub(super) struct Ports {
-    reserved: Vec<(usize, Face, IpFamily, LocalMedia)>,
+    reserved: Vec<(usize, Side, IpFamily, LocalMedia)>,
 }
 
 impl Ports {
-    /// The ports for that m-line towards that face, reserved now if need be.
+    /// The ports for that m-line towards that side, reserved now if need be.
     pub(super) fn get<M: MediaPlane>(
         &mut self,
         media: &mut M,
         call: CallKey,
         stream: usize,
-        face: Face,
+        side: Side,
         family: IpFamily,
     ) -> Result<LocalMedia, Exhausted> {
-        let known = self.reserved.iter().find(|(s, f, v, _)| (*s, *f, *v) == (stream, face, family));
+        let known = self.reserved.iter().find(|(s, f, v, _)| (*s, *f, *v) == (stream, side, family));
         if let Some((.., local)) = known {
             return Ok(*local);
         }
-        let local = media.reserve(call, stream, face, family)?;
-        self.reserved.push((stream, face, family, local));
+        let local = media.reserve(call, stream, side, family)?;
+        self.reserved.push((stream, side, family, local));
         Ok(local)
     }
 

@@ -9,12 +9,12 @@
 //! - a farewell (BYE) bears the next one. Nothing comes after it.
 
 use super::ports::MediaPlane;
-use super::{Anchor, CallKey, callee_tag, dialog::Side};
+use super::{Anchor, CallKey, callee_tag, dialog::Role};
 use crate::aside::dialog::{self, Dialog as Writing};
 use crate::message::{Message, Method, Name, RequestBuilder};
 use crate::proxy::{Local, Neighbour, Passing};
 use crate::uri::Uri;
-use crate::{Face, Flow};
+use crate::{Side, Flow};
 
 /// Where a party of a dialog is, as it or the hops before it have said.
 #[derive(Clone, Debug)]
@@ -99,26 +99,26 @@ impl<M: MediaPlane> Anchor<M> {
         self
     }
 
-    /// How the party of a call on a face is reached; `None` if the call is not answered, or that is not known.
+    /// How the party of a call on a side is reached; `None` if the call is not answered, or that is not known.
     #[must_use]
-    pub fn reach(&self, key: CallKey, face: Face) -> Option<Reach> {
+    pub fn reach(&self, key: CallKey, side: Side) -> Option<Reach> {
         let call = self.calls.get(&key)?;
         let tag = call.active.as_deref()?;
         let dialog = call.dialogs.iter().find(|dialog| dialog.tag == tag && dialog.confirmed)?;
         let [caller, callee] = &dialog.whereabouts;
         let (caller, callee) = (caller.as_ref()?, callee.as_ref()?);
-        let side = if face == call.caller_face { Side::Caller } else { Side::Callee };
-        let (party, peer) = match side {
-            Side::Caller => (caller, callee),
-            Side::Callee => (callee, caller),
+        let role = if side == call.caller_side { Role::Caller } else { Role::Callee };
+        let (party, peer) = match role {
+            Role::Caller => (caller, callee),
+            Role::Callee => (callee, caller),
         };
         let mut parts = call.name.split('\n');
         let (call_id, caller_tag) = (parts.next()?, parts.next()?);
         let mut writing = Writing::new(call_id, &peer.name, &party.name)?;
         (writing.target, writing.routes) = (party.target.clone(), party.routes.clone()?);
-        let (trunk_tag, pbx_tag) = match call.caller_face {
-            Face::Trunk => (caller_tag, tag),
-            Face::Pbx => (tag, caller_tag),
+        let (trunk_tag, pbx_tag) = match call.caller_side {
+            Side::Trunk => (caller_tag, tag),
+            Side::Pbx => (tag, caller_tag),
         };
         Some(Reach {
             names: [call_id, trunk_tag, pbx_tag].map(str::to_owned),
@@ -137,7 +137,7 @@ impl<M: MediaPlane> Anchor<M> {
         };
         let tag = callee_tag(position.requester, request);
         let Some(call) = self.calls.get_mut(&position.key) else { return };
-        let invite = position.requester == Side::Caller && cseq.method == Method::INVITE;
+        let invite = position.requester == Role::Caller && cseq.method == Method::INVITE;
         // One that has a To tag too made the call known: we had been restarted.
         let initial = invite && (request.to_tag().is_none() || call.initial.caller.is_none());
         if initial && cseq.number == call.initial.cseq {
@@ -163,7 +163,7 @@ impl<M: MediaPlane> Anchor<M> {
         let tag = callee_tag(position.requester, response);
         let known = Whereabouts::of_invited(ctx, response, self.local.as_ref());
         let Some(call) = self.calls.get_mut(&position.key) else { return };
-        let initial = position.requester == Side::Caller && cseq.number == call.initial.cseq;
+        let initial = position.requester == Role::Caller && cseq.number == call.initial.cseq;
         let caller = call.initial.caller.clone();
         let Some(dialog) = call.dialog(tag) else { return };
         if initial && cseq.method == Method::INVITE {

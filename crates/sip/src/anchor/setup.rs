@@ -7,7 +7,7 @@ use super::dialog::Kind;
 use super::passage::name;
 use super::ports::MediaPlane;
 use super::{Anchor, CallFact, CallKey, Cause, Claims};
-use crate::Face;
+use crate::Side;
 use crate::message::{Edit, Message, Name};
 use crate::name_addr;
 use crate::proxy::{Passing, Refusal};
@@ -56,7 +56,7 @@ impl<M: MediaPlane> Anchor<M> {
         self.tell(CallFact::Started {
             key,
             call_id: request.call_id().to_owned(),
-            from_face: ctx.from,
+            from_side: ctx.from,
             source: ctx.source.remote,
             from: user(Name::From),
             to: user(Name::To),
@@ -116,7 +116,7 @@ impl<M: MediaPlane> Anchor<M> {
         Ok(())
     }
 
-    /// The call's INVITE came to nothing, on that branch. `by`: the face that said so, if it wasn't us;
+    /// The call's INVITE came to nothing, on that branch. `by`: the side that said so, if it wasn't us;
     /// `was_sent`: whether it had been let through, so that somebody might have answered.
     pub(super) fn invite_failed(
         &mut self,
@@ -124,7 +124,7 @@ impl<M: MediaPlane> Anchor<M> {
         key: CallKey,
         status: u16,
         branch: &str,
-        by: Option<Face>,
+        by: Option<Side>,
         was_sent: bool,
     ) {
         let Some(call) = self.calls.get_mut(&key) else { return };
@@ -138,10 +138,10 @@ impl<M: MediaPlane> Anchor<M> {
             call.phase = Phase::Challenged(status);
             return self.set_deadline(key, now + self.settings.challenge);
         }
-        let caller = call.caller_face;
+        let caller = call.caller_side;
         let (by, cause) = match (status, by) {
             (487, _) => (Some(caller), Cause::Cancelled),
-            (_, Some(face)) => (Some(face), Cause::Rejected),
+            (_, Some(side)) => (Some(side), Cause::Rejected),
             (408 | 503 | 504, None) if was_sent => (None, Cause::Unreachable),
             (_, None) => (None, Cause::Refused),
         };

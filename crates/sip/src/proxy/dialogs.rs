@@ -28,7 +28,7 @@ use super::neighbours::{Neighbour, Neighbours};
 use super::output::Destination;
 use crate::host::{Host, HostPort};
 use crate::message::Method;
-use crate::{Face, Flow};
+use crate::{Side, Flow};
 
 /// Dialogs of one set; beyond, the oldest that nobody has accepted makes room.
 const MOST_DIALOGS: usize = 32;
@@ -46,7 +46,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 /// Names a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct SetKey {
-    /// Stands for Call-ID, the tag of whoever sent the first request, and that party's face.
+    /// Stands for Call-ID, the tag of whoever sent the first request, and that party's side.
     names: u128,
     /// Stands for that party's peer: what others ask for under the same names is theirs.
     caller: u64,
@@ -261,7 +261,7 @@ impl Dialogs {
         // Without a tag in To: the caller's, in a dialog with a callee of RFC 2543, which gave none.
         let to_tag = names.to_tag.unwrap_or_default();
         let tag = self.tag(to_tag);
-        for (key, set) in self.live(now, self.names(names.call_id, names.from_tag, from.face)) {
+        for (key, set) in self.live(now, self.names(names.call_id, names.from_tag, from.side)) {
             let fits = |dialog: &Dialog| dialog.tag == tag && dialog.takes(now, method);
             if neighbours.are_one(set.caller.hop.remote, source)
                 && let Some(index) = set.dialogs.iter().position(fits)
@@ -272,7 +272,7 @@ impl Dialogs {
         names.to_tag?;
         let tag = self.tag(names.from_tag);
         let mut about_to_begin = None;
-        for (key, set) in self.live(now, self.names(names.call_id, to_tag, from.face.other())) {
+        for (key, set) in self.live(now, self.names(names.call_id, to_tag, from.side.other())) {
             let Some(index) = set.dialogs.iter().position(|dialog| dialog.tag == tag) else {
                 // A request may overtake the response that makes its dialog (RFC 6665 §4.1.2.4 expects it of NOTIFY).
                 let asked = set.tried.iter().any(|tried| neighbours.are_one(tried.remote, source));
@@ -299,7 +299,7 @@ impl Dialogs {
         neighbours: &Neighbours,
     ) -> bool {
         let mut taken = false;
-        for (_, set) in self.live(now, self.names(names.call_id, names.from_tag, from.face)) {
+        for (_, set) in self.live(now, self.names(names.call_id, names.from_tag, from.side)) {
             if neighbours.are_one(set.caller.hop.remote, source) {
                 return false;
             }
@@ -318,9 +318,9 @@ impl Dialogs {
         self.under(names).filter(move |(_, set)| set.until > now)
     }
 
-    fn names(&self, call_id: &str, caller_tag: &str, caller_face: Face) -> u128 {
+    fn names(&self, call_id: &str, caller_tag: &str, caller_side: Side) -> u128 {
         let mut hash = self.names;
-        for field in [call_id, caller_tag, caller_face.as_str()] {
+        for field in [call_id, caller_tag, caller_side.as_str()] {
             hash.write_u64(field.len() as u64);
             hash.write(field.as_bytes());
         }
@@ -329,7 +329,7 @@ impl Dialogs {
 
     /// What a response has to repeat of its request (RFC 3261 §8.2.6.2).
     pub(super) fn asked(&self, names: Names<'_>) -> Asked {
-        let names_of_request = self.names(names.call_id, names.from_tag, Face::Trunk);
+        let names_of_request = self.names(names.call_id, names.from_tag, Side::Trunk);
         Asked { names: names_of_request, to_tag: names.to_tag.map(|tag| self.tag(tag)) }
     }
 

@@ -14,7 +14,7 @@ use super::table::Key;
 use crate::message::Message;
 use crate::transaction::key::ServerKey;
 use crate::transaction::{Server, earlier};
-use crate::{Face, Flow};
+use crate::{Side, Flow};
 
 /// A request, the server transaction that it came by, and everything that is being tried for it.
 #[derive(Debug)]
@@ -30,8 +30,8 @@ pub(super) struct Exchange {
     /// As how many transactions it counts, and each of its attempts.
     pub(super) weight: usize,
     pub(super) reply: ReplyPath,
-    /// The face that the request came from; what it is before the decision doesn't matter.
-    pub(super) from: Face,
+    /// The side that the request came from; what it is before the decision doesn't matter.
+    pub(super) from: Side,
     pub(super) stage: Stage,
     pub(super) plan: Option<Box<RoutePlan>>,
     pub(super) loops: u64,

@@ -16,7 +16,7 @@ use super::table::Key;
 use super::{Proxy, token};
 use crate::message::{Edit, Message, Method, Name, reason_phrase};
 use crate::transaction::{Client, InviteClient, NonInviteClient, Server};
-use crate::{Face, Flow, Transport};
+use crate::{Side, Flow, Transport};
 
 /// Max-Forwards for a request that has none (RFC 3261 §16.6 step 3).
 const MAX_FORWARDS: u8 = 70;
@@ -281,7 +281,7 @@ impl<P: Passage> Proxy<P> {
         let stamps = self.stamps.as_ref().filter(|_| request.to_tag().is_none())?;
         let (caller, callee) = (self.neighbours.of(source.remote)?, self.neighbours.of(to.remote)?);
         let caller_tag = request.from_tag().unwrap_or_default();
-        let bound = Bound { call_id: request.call_id(), caller_tag, caller_face: caller.face };
+        let bound = Bound { call_id: request.call_id(), caller_tag, caller_side: caller.side };
         Some(stamps.mint(bound, caller, callee))
     }
 }
@@ -338,8 +338,8 @@ fn makes_dialog(method: Method<'_>, request: &Message) -> bool {
 }
 
 impl Exchange {
-    /// The face that answers come from.
-    pub(super) fn far_face(&self) -> Face {
+    /// The side that answers come from.
+    pub(super) fn far_side(&self) -> Side {
         self.from.other()
     }
 }

@@ -61,11 +61,11 @@ pub(super) const fn share(max: usize, in_dialog: bool) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Face;
+    use crate::Side;
 
     #[test]
     fn each_peer_has_an_account_of_its_own() {
-        let peer = |id| Some(Neighbour { face: Face::Trunk, id });
+        let peer = |id| Some(Neighbour { side: Side::Trunk, id });
         let mut held = Held::default();
         held.add(peer(1), 1);
         held.add(peer(1), 1);

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use crate::Face;
+use crate::Side;
 
 /// One of the peers that the configuration names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Neighbour {
     /// The side that it is on.
-    pub face: Face,
+    pub side: Side,
     /// A number that stands for its name: the same after a restart, and never that of another peer.
     pub id: u64,
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::dialogs::Standing;
 use super::table::Key;
 use crate::uri::Uri;
-use crate::{Face, Flow, Transport};
+use crate::{Side, Flow, Transport};
 
 /// Where a message is to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -143,8 +143,8 @@ pub enum RouteKind {
 pub enum Decision {
     /// Send it on.
     Forward {
-        /// The face that the request came from.
-        from: Face,
+        /// The side that the request came from.
+        from: Side,
         /// Tried one after the other: the next when one is silent, can't be reached, or answers 503. At most
         /// [`MAX_TARGETS`] are tried.
         targets: Vec<Target>,

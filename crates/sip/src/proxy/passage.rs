@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use super::neighbours::Neighbour;
 use crate::message::{Edit, Message};
-use crate::{Face, Flow};
+use crate::{Side, Flow};
 
 /// Where a message that is about to be forwarded came from and where it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Passing {
     /// Time since the caller's epoch.
     pub now: Duration,
-    /// The face the message came in by. For a response: the face of the party that answers.
-    pub from: Face,
+    /// The side the message came in by. For a response: the side of the party that answers.
+    pub from: Side,
     /// The flow the message itself arrived on.
     pub source: Flow,
     /// The address that the message is about to be sent to: the next hop of a request; for a response, the
@@ -43,8 +43,8 @@ impl Passing {
 /// Who sent a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Requester {
-    /// The face that the request came in by.
-    pub from: Face,
+    /// The side that the request came in by.
+    pub from: Side,
     /// As in [`Passing::caller`].
     pub caller: Option<Neighbour>,
 }

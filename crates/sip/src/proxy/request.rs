@@ -20,7 +20,7 @@ use crate::message::{Message, Method, ParseError, ResponseBuilder};
 use crate::transaction::key::{ServerKey, Source};
 use crate::transaction::{InviteServer, NonInviteServer, OnRequest, Server};
 use crate::uri::UriView;
-use crate::{Face, Flow};
+use crate::{Side, Flow};
 
 /// Methods that this proxy passes on, as its answer to OPTIONS has them. It passes on any other too.
 const ALLOW: &str = "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, NOTIFY, OPTIONS, PRACK, PUBLISH, REFER, REGISTER, SUBSCRIBE, UPDATE";
@@ -202,7 +202,7 @@ impl<P: Passage> Proxy<P> {
             peer,
             weight,
             reply,
-            from: Face::Trunk,
+            from: Side::Trunk,
             stage: Stage::Routing { until },
             plan: Some(Box::new(valid.plan)),
             loops: valid.loops,

@@ -237,7 +237,7 @@ impl<P: Passage> Proxy<P> {
         self.contacts.apply(response, source, &mut edit);
         let ctx = Passing {
             now,
-            from: exchange.far_face(),
+            from: exchange.far_side(),
             source: *source,
             toward: exchange.reply.to.remote,
             sender: self.neighbours.of(source.remote),

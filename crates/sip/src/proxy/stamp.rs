@@ -1,6 +1,6 @@
 //! The mark in our Record-Route by which a dialog is recognised after a restart, when its state is lost.
 //!
-//! It names the two peers by keyed hashes and is bound to the Call-ID, to the caller's tag and face, and to both peers. Who
+//! It names the two peers by keyed hashes and is bound to the Call-ID, to the caller's tag and side, and to both peers. Who
 //! doesn't have the key can neither make one nor move one to another call or another pair of peers. Within the life of the
 //! process that wrote it, a mark opens nothing: there the dialog itself is held, and once it has ended it is over.
 
@@ -10,7 +10,7 @@ use std::hash::Hasher;
 use siphasher::sip::SipHasher24;
 
 use super::neighbours::Neighbour;
-use crate::Face;
+use crate::Side;
 
 /// The parameter of our Record-Route URI that bears the mark.
 pub(super) const PARAM: &str = "st";
@@ -31,7 +31,7 @@ pub(super) struct Bound<'a> {
     pub(super) call_id: &'a str,
     /// The tag of the party whose request began the dialog.
     pub(super) caller_tag: &'a str,
-    pub(super) caller_face: Face,
+    pub(super) caller_side: Side,
 }
 
 /// A mark of an earlier life that holds good.
@@ -52,7 +52,7 @@ impl Stamps {
     pub(super) fn peer(&self, neighbour: Neighbour) -> u32 {
         let mut hash = self.hasher;
         hash.write_u8(b'p');
-        hash.write(neighbour.face.as_str().as_bytes());
+        hash.write(neighbour.side.as_str().as_bytes());
         hash.write_u64(neighbour.id);
         low(hash.finish())
     }
@@ -85,12 +85,12 @@ impl Stamps {
         let (boot, near, far) = (word(boot)?, word(near)?, word(far)?);
         let mac = u64::from_str_radix(mac, 16).ok()?;
         let own = self.peer(from);
-        let bound = |caller_tag, caller_face| Bound { call_id, caller_tag, caller_face };
+        let bound = |caller_tag, caller_side| Bound { call_id, caller_tag, caller_side };
         let holds = |bound| boot != self.boot && self.mac(boot, near, far, bound) == mac;
-        if own == near && holds(bound(from_tag, from.face)) {
+        if own == near && holds(bound(from_tag, from.side)) {
             return Some(Proven { by_caller: true, far });
         }
-        (own == far && holds(bound(to_tag, from.face.other())))
+        (own == far && holds(bound(to_tag, from.side.other())))
             .then_some(Proven { by_caller: false, far: near })
     }
 
@@ -100,7 +100,7 @@ impl Stamps {
         for word in [boot, near, far] {
             hash.write_u32(word);
         }
-        for field in [bound.call_id, bound.caller_tag, bound.caller_face.as_str()] {
+        for field in [bound.call_id, bound.caller_tag, bound.caller_side.as_str()] {
             hash.write_u64(field.len() as u64);
             hash.write(field.as_bytes());
         }
@@ -118,12 +118,12 @@ mod tests {
     use super::*;
 
     const KEY: [u8; 16] = [7; 16];
-    const CARRIER: Neighbour = Neighbour { face: Face::Trunk, id: 1 };
-    const OTHER: Neighbour = Neighbour { face: Face::Trunk, id: 2 };
-    const PBX: Neighbour = Neighbour { face: Face::Pbx, id: 1 };
+    const CARRIER: Neighbour = Neighbour { side: Side::Trunk, id: 1 };
+    const OTHER: Neighbour = Neighbour { side: Side::Trunk, id: 2 };
+    const PBX: Neighbour = Neighbour { side: Side::Pbx, id: 1 };
 
     fn mark(boot: u32) -> String {
-        let bound = Bound { call_id: "c", caller_tag: "a", caller_face: Face::Trunk };
+        let bound = Bound { call_id: "c", caller_tag: "a", caller_side: Side::Trunk };
         Stamps::new(KEY, boot).mint(bound, CARRIER, PBX)
     }
 

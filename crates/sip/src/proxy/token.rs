@@ -103,7 +103,7 @@ impl Tokens {
         for header in request.headers_named(Name::Route) {
             hash.add(header.value);
         }
-        // Which face a request comes from decides where it goes: on its way back from a PBX that forwards calls it
+        // Which side a request comes from decides where it goes: on its way back from a PBX that forwards calls it
         // is no loop. A TCP port changes from connection to connection.
         hash.add(source.remote.ip().to_string().as_bytes());
         if !source.transport.is_reliable() {

@@ -1,8 +1,8 @@
-//! A call with an early offer, from either face, ended from either side.
+//! A call with an early offer, from either side, ended from either side.
 
 use std::net::IpAddr;
 
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::anchor::{Direction, MediaKind};
 
 use crate::script::{Callee, Caller, Script, audio, led};
@@ -26,7 +26,7 @@ fn both_ways_lead_through_us() {
 #[test]
 fn a_call_from_the_pbx() {
     let mut s = Script::new();
-    s.caller_face = Face::Pbx;
+    s.caller_side = Side::Pbx;
     s.talk();
     let plan = s.plan(0);
     assert_eq!(plan.pbx.remote_rtp, Some("192.0.2.1:4000".parse().unwrap()));
@@ -81,11 +81,11 @@ fn two_calls_have_ports_of_their_own() {
 fn a_spiral_is_two_calls() {
     let mut s = Script::new();
     s.request(Caller, "INVITE 1", None, &audio("192.0.2.1", 4000)).unwrap();
-    s.caller_face = Face::Pbx;
+    s.caller_side = Side::Pbx;
     let back = s.request(Caller, "INVITE 1", None, &audio("198.51.100.2", 30002)).unwrap();
     assert_eq!(led(&back), "198.51.100.1:30006");
     s.response(Caller, 486, "INVITE 1", "b", "");
-    s.caller_face = Face::Trunk;
+    s.caller_side = Side::Trunk;
     s.response(Caller, 486, "INVITE 1", "b", "");
     s.nothing_left();
 }
@@ -94,7 +94,7 @@ fn a_spiral_is_two_calls() {
 fn of_a_spiral_one_pass_may_fail() {
     let mut s = Script::new();
     s.request(Caller, "INVITE 1", None, &audio("192.0.2.1", 4000)).unwrap();
-    (s.caller_face, s.branch) = (Face::Pbx, "z9hG4bKpbx");
+    (s.caller_side, s.branch) = (Side::Pbx, "z9hG4bKpbx");
     s.request(Caller, "INVITE 1", None, &audio("198.51.100.2", 30002)).unwrap();
     s.facts();
     s.concluded(Caller, "INVITE 1", None, 503);

@@ -3,7 +3,7 @@
 use sidetone_sip::anchor::{Anchor, CallKey, Reach, Settings};
 use sidetone_sip::message::Method;
 use sidetone_sip::proxy::{self, Listener};
-use sidetone_sip::{Face, Transport};
+use sidetone_sip::{Side, Transport};
 
 use crate::script::{Callee, Caller, FakeMedia, Script, audio};
 
@@ -37,7 +37,7 @@ fn question(reach: &Reach) -> String {
 #[test]
 fn each_party_is_written_to_as_its_peer_would() {
     let s = answered();
-    let pbx = s.anchor.reach(CALL, Face::Pbx).unwrap();
+    let pbx = s.anchor.reach(CALL, Side::Pbx).unwrap();
     assert_eq!(pbx.names, ["call-1@example.com", "caller", "b"]);
     assert_eq!((pbx.hop.as_str(), pbx.source.remote), ("sip:core.pbx.example;lr", s.callee_sip));
     let text = question(&pbx);
@@ -51,7 +51,7 @@ fn each_party_is_written_to_as_its_peer_would() {
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
     }
-    let trunk = s.anchor.reach(CALL, Face::Trunk).unwrap();
+    let trunk = s.anchor.reach(CALL, Side::Trunk).unwrap();
     assert_eq!((trunk.hop.as_str(), trunk.source.remote), ("sip:edge.carrier.example;lr", s.caller_sip));
     let text = question(&trunk);
     for line in [
@@ -72,8 +72,8 @@ fn the_number_is_that_of_the_peers_latest_request() {
     s.request(Callee, "UPDATE 77", Some("b"), "").unwrap();
     s.request(Caller, "INFO 5", Some("b"), "").unwrap();
     s.request(Caller, "INFO 5", Some("b"), "").unwrap();
-    assert_eq!(s.anchor.reach(CALL, Face::Trunk).unwrap().number, 77);
-    assert_eq!(s.anchor.reach(CALL, Face::Pbx).unwrap().number, 5);
+    assert_eq!(s.anchor.reach(CALL, Side::Trunk).unwrap().number, 77);
+    assert_eq!(s.anchor.reach(CALL, Side::Pbx).unwrap().number, 5);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_contact_that_moves_is_followed() {
     s.request_with(Callee, "UPDATE 8", Some("b"), moved, "").unwrap();
     let anna = "Contact: <sip:anna@192.0.2.8>\r\n";
     s.response_with(Callee, 200, "UPDATE 8", "b", anna, "");
-    let texts = [Face::Pbx, Face::Trunk].map(|face| question(&s.anchor.reach(CALL, face).unwrap()));
+    let texts = [Side::Pbx, Side::Trunk].map(|side| question(&s.anchor.reach(CALL, side).unwrap()));
     assert!(texts[0].starts_with("OPTIONS sip:4711@10.0.0.10 "), "{}", texts[0]);
     assert!(texts[1].starts_with("OPTIONS sip:anna@192.0.2.8 "), "{}", texts[1]);
 }
@@ -92,10 +92,10 @@ fn a_contact_that_moves_is_followed() {
 fn nobody_is_written_to_before_the_answer_or_after_the_end() {
     let mut s = script();
     s.response_with(Caller, 180, "INVITE 4", "b", ANSWER, "");
-    assert!(s.anchor.reach(CALL, Face::Pbx).is_none());
+    assert!(s.anchor.reach(CALL, Side::Pbx).is_none());
     let mut s = answered();
     s.bye(Caller, 5);
-    assert!(s.anchor.reach(CALL, Face::Pbx).is_none());
+    assert!(s.anchor.reach(CALL, Side::Pbx).is_none());
 }
 
 /// Without a Contact that we can read there is nowhere to write to.
@@ -103,5 +103,5 @@ fn nobody_is_written_to_before_the_answer_or_after_the_end() {
 fn what_is_not_known_is_not_guessed() {
     let mut s = Script::new();
     s.talk();
-    assert!(s.anchor.reach(CALL, Face::Pbx).is_none());
+    assert!(s.anchor.reach(CALL, Side::Pbx).is_none());
 }

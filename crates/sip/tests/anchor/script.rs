@@ -16,12 +16,12 @@ use sidetone_sip::anchor::{
 use sidetone_sip::message::{Edit, Message};
 use sidetone_sip::proxy::{Passage, Passing, Refusal};
 use sidetone_sip::sdp::{Description, Stream};
-use sidetone_sip::{Face, Flow, Transport};
+use sidetone_sip::{Side, Flow, Transport};
 
 /// A media plane that hands out ports in order and remembers what it was told.
 #[derive(Debug, Default)]
 pub struct FakeMedia {
-    pub reserved: BTreeMap<(CallKey, usize, Face, IpFamily), LocalMedia>,
+    pub reserved: BTreeMap<(CallKey, usize, Side, IpFamily), LocalMedia>,
     pub plans: BTreeMap<(CallKey, usize), StreamPlan>,
     pub applied: usize,
     pub released: Vec<CallKey>,
@@ -36,28 +36,28 @@ impl MediaPlane for FakeMedia {
         &mut self,
         call: CallKey,
         stream: usize,
-        face: Face,
+        side: Side,
         family: IpFamily,
     ) -> Result<LocalMedia, Exhausted> {
         if let Some(left) = &mut self.left {
             *left = left.checked_sub(1).ok_or(Exhausted)?;
         }
-        let ip: IpAddr = match (face, family) {
-            (Face::Trunk, IpFamily::V4) => "198.51.100.1",
-            (Face::Pbx, IpFamily::V4) => "198.51.100.2",
-            (Face::Trunk, IpFamily::V6) => "2001:db8:ffff::1",
-            (Face::Pbx, IpFamily::V6) => "2001:db8:ffff::2",
+        let ip: IpAddr = match (side, family) {
+            (Side::Trunk, IpFamily::V4) => "198.51.100.1",
+            (Side::Pbx, IpFamily::V4) => "198.51.100.2",
+            (Side::Trunk, IpFamily::V6) => "2001:db8:ffff::1",
+            (Side::Pbx, IpFamily::V6) => "2001:db8:ffff::2",
         }
         .parse()
         .unwrap();
         let port = 30_000 + self.next;
         self.next += 2;
         let local = LocalMedia { rtp: SocketAddr::new(ip, port), rtcp: SocketAddr::new(ip, port + 1) };
-        assert!(self.reserved.insert((call, stream, face, family), local).is_none(), "asked for twice");
+        assert!(self.reserved.insert((call, stream, side, family), local).is_none(), "asked for twice");
         Ok(local)
     }
 
-    fn admits(&self, _: CallKey, _: Face, address: SocketAddr) -> bool {
+    fn admits(&self, _: CallKey, _: Side, address: SocketAddr) -> bool {
         self.refuses != Some(address.ip())
     }
 
@@ -74,7 +74,7 @@ impl MediaPlane for FakeMedia {
     }
 }
 
-/// The caller and the callee; which face each is on is the script's to say.
+/// The caller and the callee; which side each is on is the script's to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
     Caller,
@@ -85,7 +85,7 @@ pub use Who::{Callee, Caller};
 pub struct Script {
     pub anchor: Anchor<FakeMedia>,
     pub now: Duration,
-    pub caller_face: Face,
+    pub caller_side: Side,
     pub caller_sip: SocketAddr,
     pub callee_sip: SocketAddr,
     /// Identifies the call.
@@ -104,7 +104,7 @@ impl Script {
         Self {
             anchor: Anchor::new(FakeMedia::default(), settings),
             now: Duration::from_secs(1000),
-            caller_face: Face::Trunk,
+            caller_side: Side::Trunk,
             caller_sip: "192.0.2.1:5060".parse().unwrap(),
             callee_sip: "10.0.0.2:5060".parse().unwrap(),
             call_id: "call-1@example.com",
@@ -117,7 +117,7 @@ impl Script {
             Caller => (self.caller_sip, self.callee_sip),
             Callee => (self.callee_sip, self.caller_sip),
         };
-        let from = if sender == Caller { self.caller_face } else { self.caller_face.other() };
+        let from = if sender == Caller { self.caller_side } else { self.caller_side.other() };
         let local = "198.51.100.9:5060".parse().unwrap();
         Passing {
             now: self.now,
@@ -270,11 +270,11 @@ impl Script {
 
     /// A stream of the only call, as `caller - callee`, with what is special about it.
     pub fn media(&mut self, stream: usize) -> String {
-        let face = self.caller_face;
+        let side = self.caller_side;
         let plans = &self.anchor.media().plans;
         let Some((_, plan)) = plans.iter().find(|((_, s), _)| *s == stream) else { return "none".into() };
         let at = |addr: Option<SocketAddr>| addr.map_or("?".to_owned(), |a| a.to_string());
-        let (caller, callee) = (plan.end(face), plan.end(face.other()));
+        let (caller, callee) = (plan.end(side), plan.end(side.other()));
         let mut text = format!("{} - {}", at(caller.remote_rtp), at(callee.remote_rtp));
         for (end, name) in [(caller, "caller"), (callee, "callee")] {
             if end.held {
@@ -312,7 +312,7 @@ impl Script {
                 }
                 CallFact::Replaces { call_id, .. } => format!("replaces {call_id}"),
                 CallFact::Ended { by, status, cause, .. } => {
-                    let by = by.map_or("nobody", Face::as_str);
+                    let by = by.map_or("nobody", Side::as_str);
                     let status = status.map_or(String::new(), |s| format!(" {s}"));
                     format!("ended by {by}: {}{status}", cause.as_str())
                 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sidetone_sip::anchor::{Anchor, Settings};
 use sidetone_sip::message::ResponseBuilder;
 use sidetone_sip::proxy::{self, Decision, Destination, Listener, Output, Proxy, Target};
-use sidetone_sip::{Face, Flow, Message, Name, Transport};
+use sidetone_sip::{Side, Flow, Message, Name, Transport};
 
 use crate::script::{FakeMedia, audio, led};
 
@@ -41,7 +41,7 @@ impl Wire {
                 }
                 Output::Route(query) => {
                     let inbound = query.source.remote == addr(CARRIER);
-                    let (from, remote) = if inbound { (Face::Trunk, PBX) } else { (Face::Pbx, CARRIER) };
+                    let (from, remote) = if inbound { (Side::Trunk, PBX) } else { (Side::Pbx, CARRIER) };
                     let to = Destination { transport: Transport::Udp, local: addr(US), remote: addr(remote) };
                     let targets = vec![Target::from(to)];
                     self.proxy.decide(self.now, query.key, Decision::Forward { from, targets });

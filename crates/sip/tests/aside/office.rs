@@ -12,7 +12,7 @@ use sidetone_sip::proxy::{
     Answer, Decision, Destination, Listener, Output, Passage, Passing, Proxy, Refusal, Requester, RouteKind,
     Settings, Target,
 };
-use sidetone_sip::{Face, Flow, Transport};
+use sidetone_sip::{Side, Flow, Transport};
 
 pub const US: &str = "192.0.2.1:5060";
 pub const CARRIER: &str = "198.51.100.10:5060";
@@ -111,7 +111,7 @@ impl Office {
                             _ if query.source.remote == addr(CARRIER) => addr(PBX),
                             _ => addr(CARRIER),
                         };
-                        let from = if query.source.remote == addr(CARRIER) { Face::Trunk } else { Face::Pbx };
+                        let from = if query.source.remote == addr(CARRIER) { Side::Trunk } else { Side::Pbx };
                         let to = Destination { transport: Transport::Udp, local: addr(US), remote };
                         let another = self.another.filter(|_| query.to_tag.is_none());
                         let another = another.map(|remote| Destination { remote: addr(remote), ..to });

@@ -1,7 +1,7 @@
 //! A call from the carrier to the PBX and its end, and the same the other way: who sees what.
 
 use crate::sim::*;
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::message::Name;
 
 #[test]
@@ -44,14 +44,14 @@ fn a_call_from_carrier_to_pbx() {
     assert_eq!(
         seen.requests,
         [
-            ("INVITE".into(), Face::Trunk, pbx),
-            ("ACK".into(), Face::Trunk, pbx),
-            ("BYE".into(), Face::Pbx, carrier)
+            ("INVITE".into(), Side::Trunk, pbx),
+            ("ACK".into(), Side::Trunk, pbx),
+            ("BYE".into(), Side::Pbx, carrier)
         ]
     );
     assert_eq!(
         seen.responses,
-        [(180, Face::Pbx, carrier), (200, Face::Pbx, carrier), (200, Face::Trunk, pbx)]
+        [(180, Side::Pbx, carrier), (200, Side::Pbx, carrier), (200, Side::Trunk, pbx)]
     );
     assert!(seen.concluded.is_empty());
     net.finish();

@@ -3,7 +3,7 @@
 use crate::sim::*;
 use sidetone_sip::message::{Message, Name};
 use sidetone_sip::proxy::{Decision, Neighbour, Registered, RouteKind, Settings, Standing, Target};
-use sidetone_sip::{Face, Flow, Transport};
+use sidetone_sip::{Side, Flow, Transport};
 
 /// Another carrier that is let in.
 const OTHER: &str = "198.51.100.66:5060";
@@ -12,14 +12,14 @@ const KEY: [u8; 16] = [9; 16];
 fn named(settings: Settings) -> Net {
     let mut net = Net::with(settings);
     net.proxy.name_peers(|addr| {
-        let (face, id) = match addr.ip().to_string().as_str() {
-            "198.51.100.10" | "198.51.100.11" => (Face::Trunk, 1),
-            "198.51.100.66" => (Face::Trunk, 2),
-            "203.0.113.20" => (Face::Pbx, 1),
-            "203.0.113.21" => (Face::Pbx, 2),
+        let (side, id) = match addr.ip().to_string().as_str() {
+            "198.51.100.10" | "198.51.100.11" => (Side::Trunk, 1),
+            "198.51.100.66" => (Side::Trunk, 2),
+            "203.0.113.20" => (Side::Pbx, 1),
+            "203.0.113.21" => (Side::Pbx, 2),
             _ => return None,
         };
-        Some(Neighbour { face, id })
+        Some(Neighbour { side, id })
     });
     net
 }
@@ -146,7 +146,7 @@ fn the_names_of_a_call_that_failed_are_free_for_another_trunk() {
     net.hold_routes = false;
     let query = net.asked.pop().unwrap();
     assert_eq!(query.standing, Standing::Outside { registered: Vec::new() });
-    net.decide(&query, Decision::Forward { from: Face::Trunk, targets: vec![Target::from(udp(PBX))] });
+    net.decide(&query, Decision::Forward { from: Side::Trunk, targets: vec![Target::from(udp(PBX))] });
     let sent = net.take(PBX, "INVITE");
     net.send(PBX, reply(&sent, 200, "b", PBX));
     let ok = net.all(OTHER).pop().unwrap().message;
@@ -196,7 +196,7 @@ fn begin(net: &mut Net, from: &str, request: Draft) -> Standing {
     net.send(from, request);
     net.hold_routes = false;
     let query = net.asked.pop().unwrap();
-    net.decide(&query, Decision::Forward { from: Face::Trunk, targets: vec![Target::from(udp(PBX))] });
+    net.decide(&query, Decision::Forward { from: Side::Trunk, targets: vec![Target::from(udp(PBX))] });
     query.standing
 }
 
@@ -368,10 +368,10 @@ fn a_mark_in_record_route_proves_a_dialog_to_the_next_life_and_to_its_parties_on
     std::mem::swap(&mut template.proxy, &mut after.proxy);
     let mut after = template;
     after.proxy.name_peers(|addr| match addr.ip().to_string().as_str() {
-        "198.51.100.10" => Some(Neighbour { face: Face::Trunk, id: 1 }),
-        "198.51.100.66" => Some(Neighbour { face: Face::Trunk, id: 2 }),
-        "203.0.113.20" => Some(Neighbour { face: Face::Pbx, id: 1 }),
-        "203.0.113.21" => Some(Neighbour { face: Face::Pbx, id: 2 }),
+        "198.51.100.10" => Some(Neighbour { side: Side::Trunk, id: 1 }),
+        "198.51.100.66" => Some(Neighbour { side: Side::Trunk, id: 2 }),
+        "203.0.113.20" => Some(Neighbour { side: Side::Pbx, id: 1 }),
+        "203.0.113.21" => Some(Neighbour { side: Side::Pbx, id: 2 }),
         _ => None,
     });
     assert_eq!(stand_only(&mut after, OTHER, caller.request("BYE", OTHER, 4)), Standing::Unknown);
@@ -383,7 +383,7 @@ fn a_mark_in_record_route_proves_a_dialog_to_the_next_life_and_to_its_parties_on
         panic!("the mark proves nothing")
     };
     assert_eq!(way.hop, None);
-    let trunk = |id| Neighbour { face: Face::Trunk, id };
+    let trunk = |id| Neighbour { side: Side::Trunk, id };
     assert!(after.proxy.leads_to(&way, trunk(1)) && !after.proxy.leads_to(&way, trunk(2)));
     after.take(CARRIER, "INVITE");
     // It has been taken up again, and is now held like any other.
@@ -433,7 +433,7 @@ fn a_contact_that_the_registrar_has_accepted_may_be_called_by_it_and_by_nobody_e
     let mut net = net();
     let contact = format!("<sip:pbx@{SPARE}>");
     register(&mut net, "r1", &[&contact], 200, &[("Contact", &format!("{contact};expires=600"))]);
-    let pbx = Neighbour { face: Face::Pbx, id: 1 };
+    let pbx = Neighbour { side: Side::Pbx, id: 1 };
     assert_eq!(registered(&mut net, CARRIER, SPARE), [Registered { peer: pbx, heard: udp(PBX) }]);
     for (from, host) in [(OTHER, SPARE), (PBX2, SPARE), (PBX, SPARE), (CARRIER, "203.0.113.20:5038")] {
         assert_eq!(registered(&mut net, from, host), [], "{from} {host}");
@@ -486,7 +486,7 @@ fn an_address_of_another_peer_s_is_not_bound_though_the_registrar_accepts_it() {
     // Whose a name is shows when it is looked up: the peer stands beside it.
     let contact = "<sip:pbx@victim.example:6379>";
     register(&mut net, "rn", &[contact], 200, &[("Contact", contact)]);
-    assert_eq!(registered(&mut net, CARRIER, "victim.example:6379")[0].peer.face, Face::Pbx);
+    assert_eq!(registered(&mut net, CARRIER, "victim.example:6379")[0].peer.side, Side::Pbx);
 }
 
 #[test]

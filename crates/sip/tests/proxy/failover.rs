@@ -1,7 +1,7 @@
 //! Several targets, tried one after the other.
 
 use crate::sim::*;
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::message::Name;
 use sidetone_sip::proxy::{Decision, Destination, Target};
 
@@ -178,7 +178,7 @@ fn a_target_may_have_less_patience() {
     let query = net.asked.pop().unwrap();
     let target = |to| Target { patience: Some(ms(500)), ..Target::from(to) };
     let targets = vec![target(udp(PBX)), target(udp(PBX2))];
-    net.decide(&query, Decision::Forward { from: Face::Trunk, targets });
+    net.decide(&query, Decision::Forward { from: Side::Trunk, targets });
     net.take(CARRIER, "100");
     net.pass(ms(990));
     net.nothing(CARRIER);
@@ -268,7 +268,7 @@ fn failover_across_address_families() {
     assert_eq!(sent.top_via().unwrap().host, "192.0.2.1");
     assert_eq!(
         net.proxy.passage().requests,
-        [("INVITE".to_owned(), Face::Trunk, addr(PBX6)), ("INVITE".to_owned(), Face::Trunk, addr(PBX)),]
+        [("INVITE".to_owned(), Side::Trunk, addr(PBX6)), ("INVITE".to_owned(), Side::Trunk, addr(PBX)),]
     );
     net.finish();
 }
@@ -293,7 +293,7 @@ fn a_target_may_have_its_own_request_uri() {
         ..Target::from(to)
     };
     let targets = vec![target(Some("sip:100@pbx.example"), udp(PBX)), target(None, udp(PBX2))];
-    net.decide(&query, Decision::Forward { from: Face::Trunk, targets });
+    net.decide(&query, Decision::Forward { from: Side::Trunk, targets });
     let sent = net.take(PBX, "INVITE");
     assert_eq!(sent.request_uri(), Some("sip:100@pbx.example"));
     net.send(PBX, reply(&sent, 503, "b", PBX));

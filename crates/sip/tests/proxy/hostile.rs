@@ -74,7 +74,7 @@ fn mangled(seed: &[u8], edits: &[(usize, u8, u8)]) -> Vec<u8> {
 
 /// Like `Net::drain`, but routes to names as well, and doesn't care what comes out.
 fn run(net: &mut Net) {
-    use sidetone_sip::Face;
+    use sidetone_sip::Side;
     use sidetone_sip::proxy::{Decision, Output, Target};
     while let Some(output) = net.proxy.poll() {
         match output {
@@ -85,7 +85,7 @@ fn run(net: &mut Net) {
             }
             Output::Route(query) => {
                 let targets = vec![Target::from(udp(PBX)), Target::from(tcp(PBX2))];
-                let decision = Decision::Forward { from: Face::Trunk, targets };
+                let decision = Decision::Forward { from: Side::Trunk, targets };
                 net.proxy.decide(net.now, query.key, decision);
             }
             Output::Probed { .. } | Output::Answered { .. } => {}

@@ -1,7 +1,7 @@
 //! Full tables: refused without state, and what is in a dialog still gets through.
 
 use crate::sim::*;
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::message::Name;
 use sidetone_sip::proxy::Neighbour;
 
@@ -65,8 +65,8 @@ fn long_requests_fill_the_room_sooner() {
 fn no_peer_has_all_the_transactions() {
     let mut net = Net::with(sidetone_sip::proxy::Settings { max_transactions: 100, ..settings() });
     net.proxy.name_peers(|source| match source.ip() {
-        ip if ip == addr(CARRIER).ip() => Some(Neighbour { face: Face::Trunk, id: 1 }),
-        ip if ip == addr(PBX).ip() => Some(Neighbour { face: Face::Pbx, id: 2 }),
+        ip if ip == addr(CARRIER).ip() => Some(Neighbour { side: Side::Trunk, id: 1 }),
+        ip if ip == addr(PBX).ip() => Some(Neighbour { side: Side::Pbx, id: 2 }),
         _ => None,
     });
     let mut sent = Vec::new();

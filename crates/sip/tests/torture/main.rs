@@ -19,7 +19,7 @@ mod valid;
 
 use std::path::Path;
 
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::message::Message;
 use sidetone_sip::proxy::{Decision, Target};
 
@@ -48,7 +48,7 @@ fn fate_of(bytes: Vec<u8>) -> Fate {
     net.send(SENDER, bytes);
     if let Some(query) = net.asked.pop() {
         let targets = vec![Target::from(udp(PBX))];
-        net.decide(&query, Decision::Forward { from: Face::Trunk, targets });
+        net.decide(&query, Decision::Forward { from: Side::Trunk, targets });
     }
     let fate = if let Some(arrived) = net.arrived(PBX) {
         Fate::Forwarded(arrived.message)

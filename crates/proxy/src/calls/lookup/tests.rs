@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use sidetone_consent::{Policy, Say, Source, State, Telling};
 use sidetone_events::{Bus, NumberHasher};
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 use sidetone_sip::anchor::{CallFact, CallKey, Cause, Claims};
 
 use super::NotOne;
@@ -26,7 +26,7 @@ fn book(calls: &[(&str, &str)]) -> (Calls, Inbox) {
         book.fact(CallFact::Started {
             key: CallKey(n as u64),
             call_id: (*call_id).to_owned(),
-            from_face: Face::Trunk,
+            from_side: Side::Trunk,
             source,
             from: "+4930".to_owned(),
             to: "+4940".to_owned(),
@@ -89,7 +89,7 @@ fn an_operator_has_to_say_which_of_two_calls_is_meant() {
     assert!(matches!(book.find("elsewhere"), Err(NotOne::Unknown(_))));
     book.told(&ids[1], &REFUSED, Source::Cli).unwrap();
     assert_eq!(states(&book).iter().filter(|state| **state == State::OptedOut).count(), 1);
-    assert!(book.play("a@x", "notice", None, vec![Face::Trunk]).unwrap_err().contains("more than one call"));
+    assert!(book.play("a@x", "notice", None, vec![Side::Trunk]).unwrap_err().contains("more than one call"));
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_call_id_that_looks_like_another_calls_own_id_leads_nowhere_else() {
     book.fact(CallFact::Started {
         key: CallKey(7),
         call_id: id.clone(),
-        from_face: Face::Trunk,
+        from_side: Side::Trunk,
         source: std::net::SocketAddr::from(([192, 0, 2, 2], 5060)),
         from: String::new(),
         to: String::new(),
@@ -159,7 +159,7 @@ fn the_end_of_an_id_names_a_call_unless_another_calls_own_call_id_is_the_same() 
     book.fact(CallFact::Started {
         key: CallKey(7),
         call_id: end.to_owned(),
-        from_face: Face::Trunk,
+        from_side: Side::Trunk,
         source: std::net::SocketAddr::from(([192, 0, 2, 2], 5060)),
         from: String::new(),
         to: String::new(),

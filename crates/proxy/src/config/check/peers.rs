@@ -4,49 +4,49 @@ use std::net::{IpAddr, SocketAddr};
 
 use sidetone_insight::did_you_mean;
 use sidetone_sip::host::Host;
-use sidetone_sip::{Face, Transport};
+use sidetone_sip::{Side, Transport};
 
 use super::Fault;
 use crate::config::{AllowEntry, Config, Peer, Policy};
 use crate::routing::{HostAddress, Resolver, Table};
 
-const FACES: [(Face, &str); 2] = [(Face::Trunk, "trunk"), (Face::Pbx, "pbx")];
+const FACES: [(Side, &str); 2] = [(Side::Trunk, "trunk"), (Side::Pbx, "pbx")];
 
-fn of(config: &Config, face: Face) -> &[Peer] {
-    match face {
-        Face::Trunk => &config.trunks,
-        Face::Pbx => &config.pbxs,
+fn of(config: &Config, side: Side) -> &[Peer] {
+    match side {
+        Side::Trunk => &config.trunks,
+        Side::Pbx => &config.pbxs,
     }
 }
 
 /// What a peer is called in a message.
-fn called(face: Face, peer: &Peer) -> String {
-    let kind = match face {
-        Face::Trunk => "trunk",
-        Face::Pbx => "pbx",
+fn called(side: Side, peer: &Peer) -> String {
+    let kind = match side {
+        Side::Trunk => "trunk",
+        Side::Pbx => "pbx",
     };
     format!("{kind} \"{}\"", peer.name)
 }
 
 pub(super) fn check(config: &Config, faults: &mut Vec<Fault>) {
     let mut names: Vec<(&str, String)> = Vec::new();
-    for (face, kind) in FACES {
-        for (index, peer) in of(config, face).iter().enumerate() {
+    for (side, kind) in FACES {
+        for (index, peer) in of(config, side).iter().enumerate() {
             let key = format!("{kind}.{index}");
             if let Some((_, first)) = names.iter().find(|(name, _)| *name == peer.name) {
                 let problem = format!("`{}` is taken by {first}; each needs a name of its own", peer.name);
                 faults.push(Fault::fatal(format!("{key}.name"), problem));
             }
-            names.push((&peer.name, called(face, peer)));
-            alone(faults, &key, peer, of(config, face.other()));
-            hosts(config, faults, &key, face, peer);
-            if face == Face::Pbx && peer.disclosure != Policy::Never {
+            names.push((&peer.name, called(side, peer)));
+            alone(faults, &key, peer, of(config, side.other()));
+            hosts(config, faults, &key, side, peer);
+            if side == Side::Pbx && peer.disclosure != Policy::Never {
                 faults.push(Fault::fatal(
                     format!("{key}.disclosure"),
                     "belongs to a trunk: it is callers who are told; move it to the [[trunk]]",
                 ));
             }
-            if face == Face::Trunk && !peer.links().is_empty() {
+            if side == Side::Trunk && !peer.links().is_empty() {
                 faults.push(Fault::fatal(
                     key,
                     "has links, and ami, ari, esl and sip belong to a [[pbx]]; move them there",
@@ -83,7 +83,7 @@ fn alone(faults: &mut Vec<Fault>, key: &str, peer: &Peer, others: &[Peer]) {
             let key = format!("{key}.{list}.{index}");
             if !others.iter().any(|other| other.name == *name) {
                 let known = did_you_mean(name, others.iter().map(|other| other.name.as_str()));
-                let problem = format!("`{name}` is no peer on the other face; {known}");
+                let problem = format!("`{name}` is no peer on the other side; {known}");
                 faults.push(Fault::fatal(key, problem));
             } else if names.iter().take(index).any(|earlier| earlier == name) {
                 let problem = format!("`{name}` stands here twice; the second is never tried");
@@ -100,7 +100,7 @@ fn alone(faults: &mut Vec<Fault>, key: &str, peer: &Peer, others: &[Peer]) {
 }
 
 /// Hosts that can't be read, and those that are ourselves: a call sent there would come back until it is refused as a loop.
-fn hosts(config: &Config, faults: &mut Vec<Fault>, key: &str, face: Face, peer: &Peer) {
+fn hosts(config: &Config, faults: &mut Vec<Fault>, key: &str, side: Side, peer: &Peer) {
     for (index, host) in peer.hosts.iter().enumerate() {
         let key = format!("{key}.hosts.{index}.to");
         let address = match HostAddress::parse(&host.to) {
@@ -142,7 +142,7 @@ fn hosts(config: &Config, faults: &mut Vec<Fault>, key: &str, face: Face, peer: 
                 "`{to}` is reached by {by} over {family}, and sip.listen has no such socket to send from; add one"
             );
             faults.push(Fault::fatal(key, problem));
-        } else if let Some(other) = twin(config, face, (transport, at)) {
+        } else if let Some(other) = twin(config, side, (transport, at)) {
             let problem = format!(
                 "`{to}` is a host of {other} too: what comes from there can't be told apart, and calls would be sent back to where they came from"
             );
@@ -155,54 +155,54 @@ fn is_ours(config: &Config, transport: Transport, at: SocketAddr) -> bool {
     config.sip.listen.iter().any(|own| own.transport == transport && own.addr == at)
 }
 
-/// A peer of the other face with the same host. Told once, of the PBX.
-fn twin(config: &Config, face: Face, place: (Transport, SocketAddr)) -> Option<String> {
-    if face == Face::Trunk {
+/// A peer of the other side with the same host. Told once, of the PBX.
+fn twin(config: &Config, side: Side, place: (Transport, SocketAddr)) -> Option<String> {
+    if side == Side::Trunk {
         return None;
     }
     let has = |peer: &&Peer| {
         let mut hosts = peer.hosts.iter().filter_map(|host| HostAddress::parse(&host.to).ok());
         hosts.any(|host| Resolver::literal(&host) == Some(place))
     };
-    config.trunks.iter().find(has).map(|trunk| called(Face::Trunk, trunk))
+    config.trunks.iter().find(has).map(|trunk| called(Side::Trunk, trunk))
 }
 
 /// Entries of `allow` that two peers share: the first in the file would get all that comes from there.
 fn allows(config: &Config, faults: &mut Vec<Fault>) {
-    let mut seen: Vec<(AllowEntry, Face, &Peer)> = Vec::new();
-    for (face, kind) in FACES {
-        for (index, peer) in of(config, face).iter().enumerate() {
+    let mut seen: Vec<(AllowEntry, Side, &Peer)> = Vec::new();
+    for (side, kind) in FACES {
+        for (index, peer) in of(config, side).iter().enumerate() {
             for (number, entry) in peer.allow.iter().enumerate() {
                 let key = format!("{kind}.{index}.allow.{number}");
-                if let Some((_, other_face, other)) =
+                if let Some((_, other_side, other)) =
                     seen.iter().find(|(earlier, ..)| earlier.normal() == entry.normal())
                 {
-                    let first = called(*other_face, other);
+                    let first = called(*other_side, other);
                     faults.push(if std::ptr::eq(*other, peer) {
                         Fault::warning(key, format!("`{entry}` stands here twice; one of them is enough"))
-                    } else if *other_face == face {
+                    } else if *other_side == side {
                         Fault::warning(key, format!("`{entry}` is allowed to {first} too, which gets all that comes from there; tell them apart by IP:PORT"))
                     } else {
                         Fault::fatal(key, format!("`{entry}` is allowed to {first} too, so nobody could say who is the customer; tell them apart by narrower networks or by IP:PORT"))
                     });
-                } else if face == Face::Trunk && matches!(entry, AllowEntry::Network { bits: 0, .. }) {
+                } else if side == Side::Trunk && matches!(entry, AllowEntry::Network { bits: 0, .. }) {
                     faults.push(Fault::warning(
                         key,
                         format!("`{entry}` lets everybody call as this carrier; name the carrier's networks"),
                     ));
-                } else if let Some((_, other_face, other)) = seen
+                } else if let Some((_, other_side, other)) = seen
                     .iter()
-                    .find(|(earlier, other_face, _)| *other_face != face && nested(*earlier, *entry))
+                    .find(|(earlier, other_side, _)| *other_side != side && nested(*earlier, *entry))
                 {
                     faults.push(Fault::warning(
                         key,
                         format!(
                             "`{entry}` and an entry of {} hold addresses in common; what comes from those counts for the narrower entry",
-                            called(*other_face, other)
+                            called(*other_side, other)
                         ),
                     ));
                 }
-                seen.push((*entry, face, peer));
+                seen.push((*entry, side, peer));
             }
         }
     }
@@ -221,8 +221,8 @@ fn nested(a: AllowEntry, b: AllowEntry) -> bool {
 /// Whether requests that come from a peer's own hosts would count as that peer's.
 fn sources(config: &Config, faults: &mut Vec<Fault>) {
     let table = Table::new(config);
-    for (face, kind) in FACES {
-        for (index, peer) in of(config, face).iter().enumerate() {
+    for (side, kind) in FACES {
+        for (index, peer) in of(config, side).iter().enumerate() {
             if peer.allow.is_empty() {
                 continue;
             }
@@ -235,19 +235,19 @@ fn sources(config: &Config, faults: &mut Vec<Fault>) {
                 let key = format!("{kind}.{index}.hosts.{number}.to");
                 let to = &host.to;
                 match table.who(at) {
-                    Some(found) if found.face == face => {}
+                    Some(found) if found.side == side => {}
                     // Told as what it is already.
-                    _ if is_ours(config, transport, at) || twin(config, face, (transport, at)).is_some() => {}
+                    _ if is_ours(config, transport, at) || twin(config, side, (transport, at)).is_some() => {}
                     Some(found) => {
-                        let other = format!("{} \"{}\"", found.face.as_str(), table.name(found));
+                        let other = format!("{} \"{}\"", found.side.as_str(), table.name(found));
                         faults.push(Fault::fatal(key, format!(
                             "`{to}` is let in as {other}, whose `allow` holds its address more closely, so the two sides of its calls would be taken for each other; narrow that `allow`, or add this address to the `allow` of {}",
-                            called(face, peer)
+                            called(side, peer)
                         )));
                     }
                     None => faults.push(Fault::warning(key, format!(
                         "`{to}` is in no `allow`, so what this host sends (a hang-up, a call) is not taken; add its address to the `allow` of {}",
-                        called(face, peer)
+                        called(side, peer)
                     ))),
                 }
             }

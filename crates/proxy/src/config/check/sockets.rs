@@ -97,14 +97,14 @@ fn opened(what: &str, ports: &str, at: SocketAddr) -> Fault {
 
 /// The addresses for media that are written in the configuration, each with its key.
 pub(crate) fn media_named(media: &Media) -> Vec<(&'static str, IpAddr)> {
-    let faces = [media.address_trunk, media.address_pbx];
+    let sides = [media.address_trunk, media.address_pbx];
     let mut named: Vec<(&str, IpAddr)> = Vec::new();
-    // With one of its own on both faces, the common address is not used.
-    if faces.iter().any(Option::is_none) {
+    // With one of its own on both sides, the common address is not used.
+    if sides.iter().any(Option::is_none) {
         named.push(("media.address", media.address.into()));
     }
     let keys = ["media.address_trunk", "media.address_pbx"];
-    named.extend(keys.into_iter().zip(faces).filter_map(|(key, ip)| Some((key, ip?.into()))));
+    named.extend(keys.into_iter().zip(sides).filter_map(|(key, ip)| Some((key, ip?.into()))));
     named.extend(media.ipv6.map(|ip| ("media.ipv6", ip.into())));
     named
 }

@@ -14,7 +14,7 @@ use super::{
     talk, told, until_state,
 };
 
-/// The party on the trunk's face, whom the PBX has called, speaks; returns the events.
+/// The party on the trunk's side, whom the PBX has called, speaks; returns the events.
 fn is_taken_for_an_agent(case: &Case<'_>) -> Vec<Value> {
     let (mut call, _folder, payloads) = case.answered();
     let arrived = talk(&mut call, 60);

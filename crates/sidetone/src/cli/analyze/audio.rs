@@ -8,7 +8,7 @@ use sidetone_capture::audio::{Container, Defect, Reader};
 use sidetone_capture::calls::Customer;
 use sidetone_codec::AnalysisBand;
 use sidetone_events::{Parties, Timestamp};
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 
 use super::Bench;
 use super::inputs::Input;
@@ -33,13 +33,13 @@ pub(super) fn analyse(
     let same = read_beginning(&mut reader, &mut raw)?;
     let right = bench.customer == Some(Customer::Callee);
     let alone = format.channels == 1 || same;
-    let (faces, roles): (&[Face], _) = match bench.customer {
+    let (sides, roles): (&[Side], _) = match bench.customer {
         _ if same => (
-            &[Face::Trunk],
+            &[Side::Trunk],
             known("both channels, which are the same (of both parties mixed, the agent would be judged too)"),
         ),
         _ if alone => (
-            &[Face::Trunk],
+            &[Side::Trunk],
             known(
                 "the only channel, taken for the customer's alone (of both mixed, the agent would be judged too)",
             ),
@@ -47,14 +47,14 @@ pub(super) fn analyse(
         // An address names no channel.
         Some(Customer::At(_)) => {
             let (one, other) = ("left".to_owned(), "right".to_owned());
-            (&[Face::Trunk, Face::Pbx], Roles::Unknown { one, other, doubt: None })
+            (&[Side::Trunk, Side::Pbx], Roles::Unknown { one, other, doubt: None })
         }
-        _ if right => (&[Face::Pbx, Face::Trunk], known("the right channel")),
-        _ => (&[Face::Trunk, Face::Pbx], known("the left channel")),
+        _ if right => (&[Side::Pbx, Side::Trunk], known("the right channel")),
+        _ => (&[Side::Trunk, Side::Pbx], known("the left channel")),
     };
-    let mut legs = faces
+    let mut legs = sides
         .iter()
-        .map(|face| Ok((*face, AnalysisBand::new(format.rate, 1)?, Vec::new())))
+        .map(|side| Ok((*side, AnalysisBand::new(format.rate, 1)?, Vec::new())))
         .collect::<anyhow::Result<Vec<_>>>()?;
     // A recording tells nothing of when it was made but the file's own date.
     let unix = input.modified().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -67,7 +67,7 @@ pub(super) fn analyse(
         began,
         outbound: right,
         roles,
-        alone: alone.then_some(Face::Trunk),
+        alone: alone.then_some(Side::Trunk),
     };
     let mut replay = Replay::of(told, bench);
     replay.answered(Duration::ZERO);
@@ -80,9 +80,9 @@ pub(super) fn analyse(
             raw.clear();
         }
         while legs.iter().all(|(.., pcm)| pcm.len() >= PIECE) {
-            for (face, _, pcm) in &mut legs {
+            for (side, _, pcm) in &mut legs {
                 let rest = pcm.split_off(PIECE);
-                replay.analysis.pcm(*face, pcm);
+                replay.analysis.pcm(*side, pcm);
                 *pcm = rest;
             }
             given += PIECE as u64;

@@ -11,7 +11,7 @@ use sidetone_events::{CallHeld, CallResumed, CallUntappable, MediaState, Parties
 use sidetone_hear::leg;
 use sidetone_proxy::words;
 use sidetone_rtp::RtpView;
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 
 use super::super::model;
 use super::Bench;
@@ -129,12 +129,12 @@ pub(super) const NOBODY: &str = "nobody heard";
 
 /// The parties' addresses, as far as audio has come from them.
 fn ends(recording: &Recording) -> [String; 2] {
-    let address = |face| recording.address(face).map(|address| address.to_string());
+    let address = |side| recording.address(side).map(|address| address.to_string());
     let planned = match recording.origin() {
         Origin::Rtp { caller, callee } => [Some(caller.to_string()), Some(callee.to_string())],
         Origin::Sip { .. } => [None, None],
     };
-    let [trunk, pbx] = [address(Face::Trunk), address(Face::Pbx)];
+    let [trunk, pbx] = [address(Side::Trunk), address(Side::Pbx)];
     let [one, other] = planned;
     let (one, other) = if recording.customer_was_called() { (other, one) } else { (one, other) };
     [trunk.or(one), pbx.or(other)].map(|address| address.unwrap_or_else(|| NOBODY.to_owned()))
@@ -199,8 +199,8 @@ fn unheard(recording: &Recording) -> (Vec<String>, bool) {
         }
     }
     let mut stands = false;
-    for (face, who) in [(Face::Trunk, 0), (Face::Pbx, 1)] {
-        let voice = recording.voice(face);
+    for (side, who) in [(Side::Trunk, 0), (Side::Pbx, 1)] {
+        let voice = recording.voice(side);
         if voice.standing > voice.packets / 2 {
             stands = true;
             let address = ends(recording).get(who).cloned().unwrap_or_default();
@@ -219,7 +219,7 @@ fn hear(recording: &Recording, bench: &Bench) -> Heard {
         Origin::Rtp { caller, callee } => (format!("{caller}-{callee}"), "", ""),
     };
     let is_signalled = matches!(recording.origin(), Origin::Sip { .. });
-    let silent = |face| recording.voice(face).packets == 0;
+    let silent = |side| recording.voice(side).packets == 0;
     let told = Told {
         name: &name,
         source: "capture",
@@ -227,9 +227,9 @@ fn hear(recording: &Recording, bench: &Bench) -> Heard {
         began,
         outbound: recording.customer_was_called(),
         roles: roles(recording),
-        alone: match (silent(Face::Trunk), silent(Face::Pbx)) {
-            (true, false) => Some(Face::Pbx),
-            (false, true) => Some(Face::Trunk),
+        alone: match (silent(Side::Trunk), silent(Side::Pbx)) {
+            (true, false) => Some(Side::Pbx),
+            (false, true) => Some(Side::Trunk),
             _ => None,
         },
     };
@@ -246,14 +246,14 @@ fn hear(recording: &Recording, bench: &Bench) -> Heard {
             Happening::Answered => replay.answered(at),
             Happening::Held(by) => {
                 replay.analysis.held(by, at);
-                if let Some(since) = held.get_mut(usize::from(by == Face::Pbx)) {
+                if let Some(since) = held.get_mut(usize::from(by == Side::Pbx)) {
                     *since = Some(at);
                 }
                 replay.happened(at, CallHeld { by: leg(by) });
             }
             Happening::Resumed(by) => {
                 replay.analysis.resumed(by, at);
-                let since = held.get_mut(usize::from(by == Face::Pbx)).and_then(Option::take);
+                let since = held.get_mut(usize::from(by == Side::Pbx)).and_then(Option::take);
                 let held = since.map_or(Duration::ZERO, |since| at.saturating_sub(since));
                 replay.happened(at, CallResumed { by: leg(by), held });
             }
@@ -262,7 +262,7 @@ fn hear(recording: &Recording, bench: &Bench) -> Heard {
                 let (reason, state) = (words::untappable(reason), MediaState::Lost);
                 replay.happened(at, CallUntappable { stream, reason, leg: None, state });
             }
-            Happening::Packet { stream, face, rtp } => replay.analysis.packet(at, stream, face, rtp),
+            Happening::Packet { stream, side, rtp } => replay.analysis.packet(at, stream, side, rtp),
             Happening::Ended { by, status, cause } => {
                 end = End { cause: words::cause(cause), by: by.map(leg), sip_status: status };
             }

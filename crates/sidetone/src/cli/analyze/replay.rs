@@ -11,7 +11,7 @@ use sidetone_events::{
 use sidetone_hear::{Audible, CallAnalysis, leg};
 use sidetone_insight::{Leg, Summary, Thresholds, TimelinePoint};
 use sidetone_proxy::words;
-use sidetone_sip::Face;
+use sidetone_sip::Side;
 
 use super::Bench;
 
@@ -21,7 +21,7 @@ pub(super) const STEP: Duration = Duration::from_millis(100);
 /// Who the two parties are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Roles {
-    /// The party on the trunk's face is the customer, in words.
+    /// The party on the trunk's side is the customer, in words.
     Known(String),
     /// Who of them is the customer isn't known: their addresses.
     Unknown {
@@ -46,7 +46,7 @@ pub(super) struct Told<'a> {
     pub(super) outbound: bool,
     pub(super) roles: Roles,
     /// Which party can be heard, if only one can.
-    pub(super) alone: Option<Face>,
+    pub(super) alone: Option<Side>,
 }
 
 /// A call that has been heard to its end.
@@ -157,11 +157,11 @@ impl Replay {
     }
 
     fn tell(&mut self) {
-        while let Some((stream, face, Audible { restored, reason })) = self.analysis.poll_audible() {
+        while let Some((stream, side, Audible { restored, reason })) = self.analysis.poll_audible() {
             let stream = u32::try_from(stream).unwrap_or(u32::MAX);
             let state = if restored { MediaState::Restored } else { MediaState::Lost };
             // Whose voice it is is not said where nobody knows.
-            let leg = self.is_judged().then(|| leg(face));
+            let leg = self.is_judged().then(|| leg(side));
             self.happened(
                 self.advanced,
                 CallUntappable { stream, reason: words::inaudible(reason), leg, state },

@@ -135,7 +135,7 @@ impl Ladder {
             lines.push(self.note(line, &self.paint.red(format!("{lost} messages were not shown")), 4));
         }
         let lanes = self.calls.entry(call).or_default();
-        let side = match (line.get("face").and_then(Value::as_str), incoming) {
+        let side = match (line.get("side").and_then(Value::as_str), incoming) {
             (Some("trunk"), _) => "trunk",
             (Some(_), _) => "pbx",
             // An address that a Contact or a Route named: the far side of what came in last.

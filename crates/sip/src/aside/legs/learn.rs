@@ -8,7 +8,7 @@ use super::{
     LIFETIME, LINGER, Leg, LegId, Legs, MOST, MOST_OF_A_CALL, Numbering, Offer, Open, Outbox, SETUP, Said,
     Stage,
 };
-use crate::Face;
+use crate::Side;
 use crate::message::{Edit, Message, Method, Name};
 use crate::name_addr::NameAddr;
 use crate::proxy::{Neighbour, Passing, Requester};
@@ -26,34 +26,34 @@ impl Legs {
         let Some(method) = request.method() else { return };
         let Some(to_tag) = request.to_tag() else {
             match ctx.from {
-                Face::Pbx if method == Method::INVITE => self.offer(ctx, request),
-                Face::Trunk if method == Method::INVITE && is_signed(request) => {
+                Side::Pbx if method == Method::INVITE => self.offer(ctx, request),
+                Side::Trunk if method == Method::INVITE && is_signed(request) => {
                     self.signed(ctx, request);
                 }
-                Face::Pbx | Face::Trunk => {}
+                Side::Pbx | Side::Trunk => {}
             }
             return;
         };
         let from_tag = request.from_tag().unwrap_or_default();
         let (trunk_tag, pbx_tag) = match ctx.from {
-            Face::Trunk => (from_tag, to_tag),
-            Face::Pbx => (to_tag, from_tag),
+            Side::Trunk => (from_tag, to_tag),
+            Side::Pbx => (to_tag, from_tag),
         };
         let known = self.by_name.get(&name(request.call_id(), trunk_tag, pbx_tag, ctx.caller)).copied();
         // A request may overtake the response that made its dialog.
         let found = known.or_else(|| {
-            (ctx.from == Face::Trunk).then(|| self.adopt(ctx, request, Name::From, Name::To)).flatten()
+            (ctx.from == Side::Trunk).then(|| self.adopt(ctx, request, Name::From, Name::To)).flatten()
         });
         let Some(id) = found else { return };
         let Some(leg) = self.legs.get_mut(&id) else { return };
         match ctx.from {
-            Face::Trunk => {
+            Side::Trunk => {
                 leg.translate_onward(request, method, edit);
                 if let Some(cseq) = request.cseq().filter(|_| method == Method::ACK) {
                     leg.open.acknowledged(cseq.number);
                 }
             }
-            Face::Pbx => {
+            Side::Pbx => {
                 leg.translate_back(request, method, edit);
                 leg.hear_request(request, method);
             }
@@ -68,7 +68,7 @@ impl Legs {
 
     /// The number that a request of the trunk's side is to be sent on with, if not its own.
     pub(in super::super) fn number(&mut self, ctx: &Passing, request: &Message) -> Option<u32> {
-        if ctx.from != Face::Trunk {
+        if ctx.from != Side::Trunk {
             return None;
         }
         let name = name(request.call_id(), request.from_tag()?, request.to_tag()?, ctx.caller);
@@ -91,15 +91,15 @@ impl Legs {
         let from_tag = response.from_tag().unwrap_or_default();
         let Some(to_tag) = response.to_tag() else { return };
         let (trunk_tag, pbx_tag) = match ctx.from {
-            Face::Pbx => (from_tag, to_tag),
-            Face::Trunk => (to_tag, from_tag),
+            Side::Pbx => (from_tag, to_tag),
+            Side::Trunk => (to_tag, from_tag),
         };
         let name = name(response.call_id(), trunk_tag, pbx_tag, ctx.caller);
         let mut found = self.by_name.get(&name).copied();
         if cseq.method == Method::INVITE && (101..300).contains(&status) && found.is_none() {
             found = match ctx.from {
-                Face::Pbx => self.called(ctx, response, name),
-                Face::Trunk => self.adopt(ctx, response, Name::To, Name::From),
+                Side::Pbx => self.called(ctx, response, name),
+                Side::Trunk => self.adopt(ctx, response, Name::To, Name::From),
             };
         }
         if cseq.method == Method::INVITE && status >= 300 {
@@ -107,10 +107,10 @@ impl Legs {
         }
         let Some(id) = found else { return };
         let Some(leg) = self.legs.get_mut(&id) else { return };
-        if ctx.from == Face::Pbx && status < 300 {
+        if ctx.from == Side::Pbx && status < 300 {
             leg.hear_response(response, cseq.number, cseq.method, status);
         }
-        if ctx.from == Face::Pbx && status >= 200 {
+        if ctx.from == Side::Pbx && status >= 200 {
             leg.open.answered(cseq.number, cseq.method == Method::INVITE && status < 300);
         }
         match cseq.method {
@@ -146,7 +146,7 @@ impl Legs {
             self.enqueue(id);
         }
         match (method, request.to_tag()) {
-            // The face isn't told: it is one or the other.
+            // The side isn't told: it is one or the other.
             (Method::INVITE, None) => {
                 self.refused(request, from_tag, "", caller);
                 self.refused(request, "", from_tag, caller);
@@ -444,5 +444,5 @@ fn offer_name(call_id: &str, tag: &str, caller: Option<Neighbour>) -> String {
 
 /// What stands for a peer in a name.
 fn word(peer: Option<Neighbour>) -> String {
-    peer.map(|peer| format!("{}:{:x}", peer.face.as_str(), peer.id)).unwrap_or_default()
+    peer.map(|peer| format!("{}:{:x}", peer.side.as_str(), peer.id)).unwrap_or_default()
 }

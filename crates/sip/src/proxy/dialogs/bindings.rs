@@ -118,7 +118,7 @@ impl Dialogs {
         (answer, registrar): (&Message, SocketAddr),
         neighbours: &Neighbours,
     ) {
-        let Some(registrar) = neighbours.of(registrar).filter(|registrar| registrar.face != peer.face) else {
+        let Some(registrar) = neighbours.of(registrar).filter(|registrar| registrar.side != peer.side) else {
             return;
         };
         let listed: Vec<_> = contacts(answer).take(MOST_LISTED).collect();
@@ -166,12 +166,12 @@ fn seconds(message: &Message) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Face, Transport};
+    use crate::{Side, Transport};
 
-    const PBX: Neighbour = Neighbour { face: Face::Pbx, id: 1 };
+    const PBX: Neighbour = Neighbour { side: Side::Pbx, id: 1 };
 
     fn trunk(id: u64) -> Neighbour {
-        Neighbour { face: Face::Trunk, id }
+        Neighbour { side: Side::Trunk, id }
     }
 
     fn binding(peer: Neighbour, until: u64) -> Binding {
@@ -195,7 +195,7 @@ mod tests {
         bindings.bind(now, 0, PBX, binding(trunk(2), 20));
         let of: Vec<u64> = bindings.of(now, 0, PBX).iter().map(|registered| registered.peer.id).collect();
         assert_eq!(of, [1, 2]);
-        assert!(bindings.of(now, 0, Neighbour { face: Face::Pbx, id: 2 }).is_empty());
+        assert!(bindings.of(now, 0, Neighbour { side: Side::Pbx, id: 2 }).is_empty());
         bindings.bind(Duration::from_secs(30), 70_000, PBX, binding(trunk(1), 40));
         assert_eq!((bindings.len, bindings.by_host.len()), (1, 1));
         assert_eq!(bindings.held.of(Some(trunk(1))), 1);

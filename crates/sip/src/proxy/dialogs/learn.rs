@@ -76,7 +76,7 @@ impl Dialogs {
     ) -> Result<SetKey, NoRoom> {
         self.expire(now);
         let Passed { request, source, to, .. } = passed;
-        let names = self.names(names.call_id, names.from_tag, from.face);
+        let names = self.names(names.call_id, names.from_tag, from.side);
         let hosts = self.hosts_in(request, None);
         let cseq = request.cseq().map_or(0, |cseq| cseq.number);
         let is_its = |set: &Set| neighbours.are_one(set.caller.hop.remote, source.remote);
@@ -298,7 +298,7 @@ impl Dialogs {
     ) {
         let [trunk, pbx] = parties;
         for ((caller_tag, caller), (callee_tag, _)) in [(trunk, pbx), (pbx, trunk)] {
-            let names = self.names(call_id, caller_tag, caller.face);
+            let names = self.names(call_id, caller_tag, caller.side);
             let key = SetKey { names, caller: caller.id };
             let tag = self.tag(callee_tag);
             let Some(set) = self.sets.get_mut(&key) else { continue };
@@ -338,7 +338,7 @@ impl Dialogs {
             (to_tag, names.from_tag, to, other, sender)
         };
         let end = |hop| End { hop, targets: Vec::new() };
-        let names = self.names(names.call_id, caller_tag, owner.face);
+        let names = self.names(names.call_id, caller_tag, owner.side);
         let key = SetKey { names, caller: owner.id };
         let tag = self.tag(callee_tag);
         let set = self.sets.entry(key).or_insert_with(|| {

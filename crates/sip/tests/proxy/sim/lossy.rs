@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sidetone_sip::message::Message;
 use sidetone_sip::proxy::{Decision, Destination, Output, Proxy, RouteKind, RouteQuery, Target, Unobserved};
-use sidetone_sip::{Face, Flow, Transport};
+use sidetone_sip::{Side, Flow, Transport};
 
 use super::phone::Phone;
 use super::{ms, settings, udp};
@@ -138,7 +138,7 @@ impl World {
             RouteKind::Own { .. } => None,
         };
         let Some(remote) = remote else { return Decision::Drop };
-        let from = if self.phones[&query.source.remote].calls { Face::Trunk } else { Face::Pbx };
+        let from = if self.phones[&query.source.remote].calls { Side::Trunk } else { Side::Pbx };
         Decision::Forward { from, targets: vec![Target::from(self.destination(remote))] }
     }
 

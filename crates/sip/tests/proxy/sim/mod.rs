@@ -17,7 +17,7 @@ use sidetone_sip::proxy::{
     Answer, Decision, Destination, Listener, Neighbour, Output, Passage, Passing, Proxy, Refusal, Requester,
     RouteKind, RouteQuery, Settings, Target,
 };
-use sidetone_sip::{Face, Flow, Transport};
+use sidetone_sip::{Side, Flow, Transport};
 
 pub use messages::*;
 
@@ -53,9 +53,9 @@ pub struct Arrived {
 /// Notes what the proxy shows it, and refuses on request.
 #[derive(Debug, Default)]
 pub struct Recorder {
-    /// Method, face it came from, next hop.
-    pub requests: Vec<(String, Face, SocketAddr)>,
-    pub responses: Vec<(u16, Face, SocketAddr)>,
+    /// Method, side it came from, next hop.
+    pub requests: Vec<(String, Side, SocketAddr)>,
+    pub responses: Vec<(u16, Side, SocketAddr)>,
     pub concluded: Vec<(String, u16)>,
     /// The peer that has begun the call, of each INVITE.
     pub callers: Vec<Option<Neighbour>>,
@@ -197,11 +197,11 @@ impl Net {
 
     /// As the shell would: by configuration from the carrier to the PBX and back, or straight to the next hop.
     pub fn route(&self, query: &RouteQuery) -> Decision {
-        let from = if query.source.remote.ip() == addr(CARRIER).ip() { Face::Trunk } else { Face::Pbx };
+        let from = if query.source.remote.ip() == addr(CARRIER).ip() { Side::Trunk } else { Side::Pbx };
         let targets = match (&query.kind, from) {
             (RouteKind::Own { .. }, _) => return Decision::Drop,
-            (RouteKind::Initial, Face::Trunk) => self.pbx.clone(),
-            (RouteKind::Initial, Face::Pbx) => vec![udp(CARRIER)],
+            (RouteKind::Initial, Side::Trunk) => self.pbx.clone(),
+            (RouteKind::Initial, Side::Pbx) => vec![udp(CARRIER)],
             (RouteKind::Onward { next_hop }, _) => {
                 let uri = next_hop.view();
                 let ip = uri.host_ip().expect("tests route to addresses");

@@ -7,13 +7,13 @@ use super::*;
 fn message(
     at: u64,
     way: &str,
-    face: &str,
+    side: &str,
     method: Option<&str>,
     status: Option<u16>,
     sdp: Option<&str>,
 ) -> Value {
-    let remote = if face == "trunk" { "192.0.2.1:5060" } else { "10.0.0.5:5060" };
-    let peer = if face == "trunk" { "carrier" } else { "asterisk" };
+    let remote = if side == "trunk" { "192.0.2.1:5060" } else { "10.0.0.5:5060" };
+    let peer = if side == "trunk" { "carrier" } else { "asterisk" };
     let reason = match status {
         Some(100) => "Trying",
         Some(486) => "Busy Here",
@@ -21,8 +21,8 @@ fn message(
     };
     json!({
         "trace": "message", "call": 1, "time": "2026-03-01T09:30:00.125Z", "unix_us": 1_000_000_000 + at, "way": way,
-        "face": face, "peer": peer, "transport": "udp", "remote": remote, "method": method, "status": status,
-        "reason": reason, "cseq": "1 INVITE", "branch": format!("{face}{way}"), "sdp": sdp, "text": "INVITE x\r\nVia: y\r\n",
+        "side": side, "peer": peer, "transport": "udp", "remote": remote, "method": method, "status": status,
+        "reason": reason, "cseq": "1 INVITE", "branch": format!("{side}{way}"), "sdp": sdp, "text": "INVITE x\r\nVia: y\r\n",
     })
 }
 
