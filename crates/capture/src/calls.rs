@@ -30,9 +30,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sidetone_call::{CallKey, Format, MediaKind, Side, StreamPlan};
 use sidetone_rtp::{PacketKind, RtpView, classify};
-use sidetone_sip::Side;
-use sidetone_sip::anchor::{CallFact, CallKey, Format, MediaKind, StreamPlan};
+use sidetone_sip::anchor::CallFact;
 
 use crate::datagrams::{Datagram, Transport};
 use addresses::{Addresses, Owner, Route};

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use common::talk::*;
 use common::{ACK, SYN, tcp};
+use sidetone_call::Side;
 use sidetone_capture::calls::{Customer, Happening, Options, Origin, Recording};
-use sidetone_sip::Side;
 
 #[test]
 fn an_ordinary_call() {

@@ -5,9 +5,9 @@
 mod common;
 
 use common::talk::*;
+use sidetone_call::Side;
 use sidetone_capture::calls::{Customer, Known, Options, Origin, Recording};
 use sidetone_capture::pcap::{Link, Writer};
-use sidetone_sip::Side;
 
 fn named(customer: &str) -> Options {
     Options { customer: Some(customer.parse().unwrap()), ..Options::default() }

@@ -16,7 +16,7 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    class::{CLASSES, Class, ClassSet},
+    class::{CLASSES, ClassSet},
     corpus::{Band, Clip, CorpusError, Entry, Manifest, audio},
     metrics::{
         Confusion, Figure, RiskPoint, auc, bootstrap, calibration_error, calibration_noise, risk_coverage,
@@ -25,6 +25,7 @@ use crate::{
     rng::Rng,
     train::validate::score,
 };
+use sidetone_call::Class;
 
 /// What to evaluate on, and how.
 #[derive(Debug, Clone)]

@@ -16,7 +16,6 @@
 
 pub mod class;
 pub mod corpus;
-pub mod estimate;
 pub mod eval;
 pub mod features;
 pub mod frontend;
@@ -31,8 +30,6 @@ pub mod rng;
 pub mod train;
 pub mod vad;
 
-pub use class::Class;
-pub use estimate::{Abstention, Estimate, Evidence};
 pub use listener::{Listener, estimate_due};
 pub use mark::FrameMark;
 pub use model::Model;

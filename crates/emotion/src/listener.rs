@@ -6,14 +6,13 @@ use candle_core::Tensor;
 use sidetone_consent::permit::Permission;
 
 use crate::{
-    class::Class,
-    estimate::{Abstention, Estimate, Evidence},
     frontend::{Frontend, Step},
     mark::FrameMark,
     model::Model,
     network::{STEPS_PER_FRAME, State},
     vad::{SpeechSegment, media_time},
 };
+use sidetone_call::{Abstention, Class, Estimate, Evidence, Modality};
 
 /// Steps that are encoded at a time: 0.5 s of speech, and so an estimate each.
 pub const CHUNK_STEPS: usize = 20;
@@ -182,13 +181,14 @@ impl Listener {
         } else if evidence.concealed > MOST_CONCEALED {
             Some(Abstention::TooMuchLoss)
         } else if evidence.snr_db < LEAST_SNR_DB {
-            Some(Abstention::LowSnr)
+            Some(Abstention::TooNoisy)
         } else if confidence < calibration.least_confidence {
-            Some(Abstention::LowConfidence)
+            Some(Abstention::Unsure)
         } else {
             None
         };
         Estimate {
+            modality: Modality::Voice,
             at: media_time(self.frames.back().map_or(0, |frame| frame.end)),
             valence: reading.valence,
             arousal: reading.arousal,
@@ -203,6 +203,7 @@ impl Listener {
     fn failed(&self) -> Estimate {
         let even = 1.0 / Class::ALL.len() as f32;
         Estimate {
+            modality: Modality::Voice,
             at: self.heard(),
             valence: 0.0,
             arousal: 0.0,
@@ -210,7 +211,7 @@ impl Listener {
             classes: Class::ALL.into_iter().map(|class| (class, even)).collect(),
             confidence: 0.0,
             evidence: self.evidence(),
-            abstained: Some(Abstention::Failed),
+            abstained: Some(Abstention::Fault),
         }
     }
 }

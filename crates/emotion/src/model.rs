@@ -18,10 +18,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    class::Class,
     features::FeatureConfig,
     network::{Network, NetworkConfig},
 };
+use sidetone_call::Class;
 
 /// The file format this build reads and writes.
 pub const FORMAT: u32 = 1;

@@ -33,13 +33,13 @@ pub use options::{Epoch, Processor, Progress, Report, TrainError, TrainOptions};
 pub use split::Split;
 
 use crate::{
-    class::Class,
     corpus::{Clip, Entry, Manifest},
     eval::{CorpusReport, EvalError, EvalOptions, Evaluation, evaluate},
     model::{self, Meta, Model},
     network::Network,
 };
 use checkpoint::{read, save};
+use sidetone_call::Class;
 use sounds::{Sound, evenly, hear, load};
 use trainer::Trainer;
 use validate::samples;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use candle_core::{DType, Tensor};
 use common::{caller, estimates, listener, telephone};
-use sidetone_emotion::{Abstention, Class, Estimate, FrameMark, Model, corpus::Clip, estimate_due};
+use sidetone_call::{Abstention, Class, Estimate};
+use sidetone_emotion::{FrameMark, Model, corpus::Clip, estimate_due};
 
 fn speech() -> Vec<i16> {
     telephone(&caller()[..24 * 8000])

@@ -4,7 +4,8 @@
 mod common;
 
 use common::{cadence, caller, estimates, music, noise, telephone, tones};
-use sidetone_emotion::{Class, Estimate, FrameMark, Model, corpus::Band, rng::Rng};
+use sidetone_call::{Class, Estimate};
+use sidetone_emotion::{FrameMark, Model, corpus::Band, rng::Rng};
 
 /// An estimate that an alert could come of.
 fn alarming(estimate: &Estimate) -> bool {

@@ -11,7 +11,8 @@
 
 use std::fmt::Write as _;
 
-use sidetone_insight::{AffectUpdate, Alert, AlertKind, Class, Phase};
+use sidetone_call::Class;
+use sidetone_insight::{AffectUpdate, Alert, AlertKind, Phase};
 
 use crate::event::{Event, Happening, SCHEMA_ID};
 

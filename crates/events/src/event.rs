@@ -15,8 +15,8 @@ use crate::time::Timestamp;
 
 pub use data::{
     Announcement, AnnouncementPhase, CallAnswered, CallEnded, CallHeld, CallMedia, CallResumed, CallStarted,
-    CallUntappable, Cause, CodecName, ConsentChanged, Erased, Happening, LegMedia, MediaProblem,
-    MediaQuality, MediaState, Untappable,
+    CallUntappable, CodecName, ConsentChanged, Erased, Happening, LegMedia, MediaProblem, MediaQuality,
+    MediaState,
 };
 pub use kind::Kind;
 

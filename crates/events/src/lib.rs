@@ -39,8 +39,8 @@ pub use bus::{Bus, Published, SinkCounts, Subscription};
 pub use call_ref::{CallRef, Direction, Parties, SipCallId};
 pub use event::{
     Announcement, AnnouncementPhase, CallAnswered, CallEnded, CallHeld, CallMedia, CallResumed, CallStarted,
-    CallUntappable, Cause, CodecName, ConsentChanged, Erased, Event, Happening, Kind, LegMedia, MediaProblem,
-    MediaQuality, MediaState, SCHEMA, SCHEMA_ID, Untappable,
+    CallUntappable, CodecName, ConsentChanged, Erased, Event, Happening, Kind, LegMedia, MediaProblem,
+    MediaQuality, MediaState, SCHEMA, SCHEMA_ID,
 };
 pub use id::{CallId, EventId, IdError};
 pub use narrator::Narrator;

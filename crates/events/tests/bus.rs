@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use common::{a_call, narrator};
 use proptest::prelude::*;
+use sidetone_call::Leg;
 use sidetone_events::{Bus, CallHeld, Event, Kind};
-use sidetone_insight::Leg;
 
 fn events(count: u64) -> Vec<Event> {
     let mut narrator = narrator();

@@ -8,9 +8,10 @@ use std::time::Duration;
 use common::{BEGAN, a_call, call, hasher};
 use proptest::prelude::*;
 use roxmltree::{Document, Node};
+use sidetone_call::CustomerOnly;
 use sidetone_events::emotionml::{self, CATEGORIES, DIMENSIONS, NAMESPACE};
 use sidetone_events::{CallId, CallRef, Direction, Event, Happening, Kind, Narrator, Parties, Timestamp};
-use sidetone_insight::{Alert, AlertKind, CustomerOnly, Phase};
+use sidetone_insight::{Alert, AlertKind, Phase};
 
 fn one(kind: Kind) -> Event {
     a_call().into_iter().find(|event| event.kind() == kind).unwrap()

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::{a_call, narrator};
+use sidetone_call::Leg;
 use sidetone_events::config::{EventsConfig, FileConfig};
 use sidetone_events::{Bus, CallHeld, Event, Kind, Sinks};
-use sidetone_insight::Leg;
 
 const FOREVER: Duration = Duration::from_secs(60);
 

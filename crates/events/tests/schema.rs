@@ -10,13 +10,14 @@ use std::time::Duration;
 use common::{a_call, a_happening_of_each_kind, narrator, narrator_of};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use sidetone_call::{Abstention, Cause, Class, Estimate, Leg, Untappable};
 use sidetone_consent::{Policy, Source, State as ConsentState};
 use sidetone_events::{
     Announcement, AnnouncementPhase, CallAnswered, CallEnded, CallHeld, CallMedia, CallResumed, CallStarted,
-    CallUntappable, Cause, CodecName, ConsentChanged, Event, Happening, Kind, LegMedia, MediaProblem,
-    MediaQuality, MediaState, SCHEMA, SCHEMA_ID, Untappable, fuzz,
+    CallUntappable, CodecName, ConsentChanged, Event, Happening, Kind, LegMedia, MediaProblem, MediaQuality,
+    MediaState, SCHEMA, SCHEMA_ID, fuzz,
 };
-use sidetone_insight::{Abstention, AffectSample, Call, Class, Leg, Thresholds};
+use sidetone_insight::{Call, Thresholds};
 use sidetone_scenarios::schema::Schema;
 
 fn schema() -> Schema {
@@ -277,7 +278,7 @@ fn any_media() -> impl Strategy<Value = LegMedia> {
     )
 }
 
-fn any_sample() -> impl Strategy<Value = AffectSample> {
+fn any_sample() -> impl Strategy<Value = Estimate> {
     let abstained = proptest::option::weighted(
         0.3,
         proptest::sample::select(vec![
@@ -297,13 +298,14 @@ fn any_sample() -> impl Strategy<Value = AffectSample> {
         proptest::collection::vec((proptest::sample::select(Class::ALL.to_vec()), -0.5f32..1.5), 0..9);
     let wild = prop_oneof![8 => -1.5f32..1.5, 1 => any::<f32>()];
     (wild.clone(), wild.clone(), wild, 0.0f32..1.2, classes, abstained).prop_map(
-        |(valence, arousal, distress, confidence, classes, abstained)| AffectSample {
+        |(valence, arousal, distress, confidence, classes, abstained)| Estimate {
             valence,
             arousal,
             distress,
             confidence,
             classes,
             abstained,
+            ..Estimate::default()
         },
     )
 }

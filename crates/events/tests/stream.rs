@@ -7,9 +7,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use common::{a_call, narrator, narrator_of};
+use sidetone_call::Leg;
 use sidetone_events::config::{EventsConfig, StreamConfig};
 use sidetone_events::{Bus, CallHeld, Event, Secret, Sinks, StallGuard};
-use sidetone_insight::{Leg, Period};
+use sidetone_insight::Period;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 

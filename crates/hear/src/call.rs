@@ -8,17 +8,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sidetone_call::{Estimate, Leg, MediaKind, Side, StreamPlan};
 use sidetone_consent::permit::Permission;
 use sidetone_consent::{ListeningPermit, Medium, RecordingPermit};
-use sidetone_emotion::class::Class as Heard;
-use sidetone_emotion::estimate::{Abstention as Declined, Estimate};
 use sidetone_emotion::listener::{Listener, estimate_due};
 use sidetone_emotion::model::Model;
-use sidetone_insight::{
-    Abstention, AffectSample, Call, Class, Insight, Leg, Summary, Thresholds, TimelinePoint,
-};
-use sidetone_sip::Side;
-use sidetone_sip::anchor::{MediaKind, StreamPlan};
+use sidetone_insight::{Call, Insight, Summary, Thresholds, TimelinePoint};
 
 use sidetone_tap::Arrival;
 
@@ -220,14 +215,14 @@ impl CallAnalysis {
     pub fn held(&mut self, side: Side, at: Duration) {
         let at = self.call_time(at);
         self.hold(at, side, true);
-        self.insight.hold(leg(side), at);
+        self.insight.hold(side.leg(), at);
     }
 
     /// The party on `side` took the hold back.
     pub fn resumed(&mut self, side: Side, at: Duration) {
         let at = self.call_time(at);
         self.hold(at, side, false);
-        self.insight.resume(leg(side), at);
+        self.insight.resume(side.leg(), at);
     }
 
     /// Both may hold at once; there is a conversation again when neither does.
@@ -331,7 +326,7 @@ impl CallAnalysis {
 
     fn take(&mut self, estimate: &Estimate) {
         let at = self.customer.call_time(estimate.at);
-        self.insight.affect(at, &sample(estimate));
+        self.insight.affect(at, estimate);
         self.gather();
     }
 
@@ -392,51 +387,5 @@ fn readiness(plan: &StreamPlan) -> Readiness {
         (Some(_), Some(_)) => Readiness::Open,
         (None, None) => Readiness::None,
         _ => Readiness::Half,
-    }
-}
-
-/// Who speaks on a side.
-#[must_use]
-pub fn leg(side: Side) -> Leg {
-    match side {
-        Side::Trunk => Leg::Customer,
-        Side::Pbx => Leg::Agent,
-    }
-}
-
-/// The network's words in the insight's.
-#[must_use]
-pub fn sample(estimate: &Estimate) -> AffectSample {
-    AffectSample {
-        valence: estimate.valence,
-        arousal: estimate.arousal,
-        distress: estimate.distress,
-        confidence: estimate.confidence,
-        classes: estimate.classes.iter().map(|(heard, share)| (class(*heard), *share)).collect(),
-        abstained: estimate.abstained.map(abstention),
-    }
-}
-
-fn class(heard: Heard) -> Class {
-    match heard {
-        Heard::Anger => Class::Anger,
-        Heard::Happiness => Class::Happiness,
-        Heard::Sadness => Class::Sadness,
-        Heard::Fear => Class::Fear,
-        Heard::Disgust => Class::Disgust,
-        Heard::Surprise => Class::Surprise,
-        Heard::Calm => Class::Calm,
-        Heard::Neutral => Class::Neutral,
-        Heard::Boredom => Class::Boredom,
-    }
-}
-
-fn abstention(declined: Declined) -> Abstention {
-    match declined {
-        Declined::TooLittleSpeech => Abstention::TooLittleSpeech,
-        Declined::LowSnr => Abstention::TooNoisy,
-        Declined::TooMuchLoss => Abstention::TooMuchLoss,
-        Declined::LowConfidence => Abstention::Unsure,
-        _ => Abstention::Fault,
     }
 }

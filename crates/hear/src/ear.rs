@@ -15,6 +15,7 @@ mod timeline;
 
 use std::time::Duration;
 
+use sidetone_call::{EndPlan, Untappable};
 use sidetone_codec::Codec;
 use sidetone_consent::Medium;
 use sidetone_emotion::listener::Listener;
@@ -24,10 +25,9 @@ use sidetone_emotion::vad::SpeechDetector;
 use sidetone_rtp::RtpView;
 use sidetone_rtp::reorder::{Packet, Played, Pushed, Reorder, Settings, Timing};
 use sidetone_rtp::telephone_event::Sources;
-use sidetone_sip::anchor::EndPlan;
 
 use audibility::Audibility;
-pub use audibility::{Audible, Inaudible};
+pub use audibility::Audible;
 use decoding::Decoding;
 use formats::{Formats, Role as Kind};
 use gate::{Admission, Gate};
@@ -178,12 +178,12 @@ impl Ear {
     /// A packet that came at call time `at`.
     pub(super) fn packet(&mut self, at: Duration, packet: &[u8]) {
         let Ok(view) = RtpView::parse(packet) else {
-            return self.audibility.packet(at, Err(Inaudible::Undecodable));
+            return self.audibility.packet(at, Err(Untappable::Undecodable));
         };
         if self.formats.is_redundant(view.payload_type()) {
             return match redundancy::primary(&view).as_deref().map(RtpView::parse) {
                 Some(Ok(primary)) => self.encoded(at, &primary),
-                _ => self.audibility.packet(at, Err(Inaudible::Undecodable)),
+                _ => self.audibility.packet(at, Err(Untappable::Undecodable)),
             };
         }
         self.encoded(at, &view);

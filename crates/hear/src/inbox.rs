@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sidetone_sip::anchor::CallKey;
+use sidetone_call::CallKey;
 
 use super::worker::Work;
 

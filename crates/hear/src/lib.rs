@@ -8,7 +8,7 @@ mod ear;
 mod inbox;
 mod worker;
 
-pub use call::{CallAnalysis, leg, sample};
-pub use ear::{Audible, Inaudible};
+pub use call::CallAnalysis;
+pub use ear::Audible;
 pub use inbox::{Closed, Inbox, Orders, inbox};
 pub use worker::{Outcome, Work, Worker, WorkerCounters};

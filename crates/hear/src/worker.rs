@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use sidetone_call::CallKey;
 use sidetone_emotion::model::Model;
-use sidetone_sip::anchor::CallKey;
 
 use super::call::CallAnalysis;
 use super::inbox::Inbox;

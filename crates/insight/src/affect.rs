@@ -8,7 +8,6 @@ mod track;
 mod update;
 
 pub use alert::{Alert, AlertKind, Phase};
-pub use sample::{Abstention, AffectSample, Class};
 pub use update::{AffectUpdate, Relative, State, Trend};
 
 pub(crate) use track::AffectTrack;

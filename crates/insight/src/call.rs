@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::affect::{AffectSample, AffectTrack, AffectUpdate, Alert};
+use crate::affect::{AffectTrack, AffectUpdate, Alert};
 use crate::conduct::{Conduct, Meter};
-use crate::leg::Leg;
 use crate::number::whole;
 use crate::summary::Summary;
 use crate::thresholds::Thresholds;
 use crate::timeline::{Timeline, TimelinePoint};
+use sidetone_call::{Estimate, Leg};
 
 /// Insights held for [`Call::poll`]; whoever never polls loses the oldest.
 const HELD: usize = 256;
@@ -73,7 +73,7 @@ impl Call {
 
     /// The model judged, or declined to judge, how the customer sounds in the window that ends at `at`. There is no
     /// such method about the agent.
-    pub fn affect(&mut self, at: Duration, sample: &AffectSample) {
+    pub fn affect(&mut self, at: Duration, sample: &Estimate) {
         let Some(affect) = self.affect.as_mut() else { return };
         let outcome = affect.take(at, sample, &self.thresholds);
         if let Some(reading) = outcome.reading {

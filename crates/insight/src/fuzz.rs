@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::{Abstention, AffectSample, Call, Class, Insight, Leg, Phase, Thresholds};
+use crate::{Call, Insight, Phase, Thresholds};
+use sidetone_call::{Abstention, Class, Estimate, Leg};
 
 /// A call told anything at all, in any order, keeps its promises.
 ///
@@ -46,9 +47,9 @@ pub fn call(bytes: &[u8]) {
 }
 
 /// Any 32-bit floats at all, NaN and infinity among them.
-fn sample([c, d, e, f, g]: [u8; 5]) -> AffectSample {
+fn sample([c, d, e, f, g]: [u8; 5]) -> Estimate {
     let share = |byte: u8| f32::from(byte) / 255.0;
-    AffectSample {
+    Estimate {
         valence: if c == 255 {
             f32::from_bits(u32::from_be_bytes([d, e, f, g]))
         } else {
@@ -59,6 +60,7 @@ fn sample([c, d, e, f, g]: [u8; 5]) -> AffectSample {
         confidence: share(f),
         classes: if g & 1 == 0 { vec![] } else { vec![(Class::Anger, share(e)), (Class::Fear, share(d))] },
         abstained: (g > 200).then_some(Abstention::TooNoisy),
+        ..Estimate::default()
     }
 }
 

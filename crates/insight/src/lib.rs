@@ -17,10 +17,10 @@
 //! value. Of the agent only conduct is measured: talk share, overlap, pace, latency.
 //!
 //! ```compile_fail
-//! use sidetone_insight::{AffectSample, Call, Leg, Thresholds};
+//! use sidetone_insight::{Estimate, Call, Leg, Thresholds};
 //! use std::time::Duration;
 //! let mut call = Call::new(Thresholds::default());
-//! call.affect(Leg::Agent, Duration::ZERO, &AffectSample::default()); // there is no such thing to say
+//! call.affect(Leg::Agent, Duration::ZERO, &Estimate::default()); // there is no such thing to say
 //! ```
 //!
 //! ```
@@ -33,7 +33,7 @@
 //! # A call in small
 //!
 //! ```
-//! use sidetone_insight::{AffectSample, Call, Insight, Leg, Thresholds};
+//! use sidetone_insight::{Estimate, Call, Insight, Leg, Thresholds};
 //! use std::time::Duration;
 //!
 //! let mut call = Call::new(Thresholds::default());
@@ -41,7 +41,7 @@
 //!     let at = Duration::from_millis(half * 500);
 //!     call.speech(Leg::Customer, at - Duration::from_millis(500), at);
 //!     let distress = if half < 20 { 0.1 } else { 0.95 };
-//!     let sample = AffectSample { valence: -distress, arousal: distress, distress, confidence: 0.9, ..Default::default() };
+//!     let sample = Estimate { valence: -distress, arousal: distress, distress, confidence: 0.9, ..Default::default() };
 //!     call.affect(at, &sample);
 //!     call.advance(at);
 //! }
@@ -59,7 +59,6 @@ mod call;
 mod conduct;
 #[doc(hidden)]
 pub mod fuzz;
-mod leg;
 pub mod millis;
 mod number;
 mod period;
@@ -68,12 +67,9 @@ mod summary;
 mod thresholds;
 mod timeline;
 
-pub use affect::{
-    Abstention, AffectSample, AffectUpdate, Alert, AlertKind, Class, Phase, Relative, State, Trend,
-};
+pub use affect::{AffectUpdate, Alert, AlertKind, Phase, Relative, State, Trend};
 pub use call::{Call, Insight};
 pub use conduct::{Conduct, LegConduct, Pace, Response};
-pub use leg::{CustomerOnly, Leg};
 pub use period::Period;
 pub use spelling::{did_you_mean, nearest};
 pub use summary::{AlertSpan, Alerts, Analysis, Moment, Sentiment, Summary};

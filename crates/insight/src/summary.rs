@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::affect::{Abstention, AlertKind};
+use crate::affect::AlertKind;
 use crate::conduct::Conduct;
 use crate::millis;
+use sidetone_call::Abstention;
 
 /// A call in one page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

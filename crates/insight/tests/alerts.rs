@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use common::{Talk, angry, calm, joyful, ms, sample, weeping};
 use proptest::prelude::*;
-use sidetone_insight::{Abstention, AffectSample, AlertKind, Class, Phase, State, Thresholds};
+use sidetone_call::{Abstention, Class, Estimate};
+use sidetone_insight::{AlertKind, Phase, State, Thresholds};
 
 #[test]
 fn anger_rises_and_calms_once_each() {
@@ -130,7 +131,7 @@ fn before_the_callers_manner_is_known_it_takes_longer() {
 fn an_upset_whose_kind_is_uncertain_is_heard_as_soon() {
     let after = |confidence: f32| {
         let mut talk = Talk::new();
-        let angry = AffectSample { confidence, ..angry() };
+        let angry = Estimate { confidence, ..angry() };
         talk.says(10, &calm()).says(10, &angry);
         talk.alerts().first().unwrap().0
     };
@@ -150,7 +151,7 @@ fn the_summary_lists_them() {
 }
 
 /// Any estimate, well-formed or not.
-fn any_sample() -> impl Strategy<Value = AffectSample> {
+fn any_sample() -> impl Strategy<Value = Estimate> {
     let class = proptest::sample::select(Class::ALL.to_vec());
     let abstained = proptest::option::weighted(0.2, Just(Abstention::TooNoisy));
     (
@@ -161,18 +162,19 @@ fn any_sample() -> impl Strategy<Value = AffectSample> {
         proptest::collection::vec((class, 0.0f32..1.0), 0..4),
         abstained,
     )
-        .prop_map(|(valence, arousal, distress, confidence, classes, abstained)| AffectSample {
+        .prop_map(|(valence, arousal, distress, confidence, classes, abstained)| Estimate {
             valence,
             arousal,
             distress,
             confidence,
             classes,
             abstained,
+            ..Estimate::default()
         })
 }
 
 /// A call that swings between moods, as a hostile caller of the thresholds would have it.
-fn swings() -> impl Strategy<Value = Vec<(AffectSample, u32, u64)>> {
+fn swings() -> impl Strategy<Value = Vec<(Estimate, u32, u64)>> {
     let mood = prop_oneof![Just(angry()), Just(weeping()), Just(calm()), Just(joyful()), any_sample()];
     proptest::collection::vec((mood, 1u32..30, 0u64..40), 1..40)
 }
@@ -207,7 +209,7 @@ proptest! {
     ])) {
         let mut talk = Talk::new();
         for (sample, times, _) in swings {
-            let declined = AffectSample { abstained: Some(reason), ..sample };
+            let declined = Estimate { abstained: Some(reason), ..sample };
             (0..times).for_each(|_| talk.hears(&declined));
         }
         prop_assert!(talk.alerts().is_empty() && talk.updates().is_empty());
@@ -221,7 +223,7 @@ proptest! {
     fn abstentions_change_no_alert(swings in swings(), every in 2usize..5) {
         let mut plain = Talk::new();
         let mut mixed = Talk::new();
-        let declined = AffectSample { abstained: Some(Abstention::Music), ..angry() };
+        let declined = Estimate { abstained: Some(Abstention::Music), ..angry() };
         let mut count = 0;
         for (sample, times, _) in swings {
             for _ in 0..times {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use common::{call, ms};
 use proptest::prelude::*;
-use sidetone_insight::{Call, Conduct, Insight, Leg};
+use sidetone_call::Leg;
+use sidetone_insight::{Call, Conduct, Insight};
 
 const CUSTOMER: Leg = Leg::Customer;
 const AGENT: Leg = Leg::Agent;

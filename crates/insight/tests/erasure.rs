@@ -10,7 +10,7 @@ use sidetone_insight::{Insight, Summary};
 fn nothing_inferred_survives_an_objection() {
     let mut talk = Talk::new();
     talk.says(10, &calm()).says(20, &angry());
-    talk.call.speech(sidetone_insight::Leg::Customer, talk.at, talk.at);
+    talk.call.speech(sidetone_call::Leg::Customer, talk.at, talk.at);
     talk.call.forget_affect();
     assert_eq!(talk.call.poll(), None, "not even what was about to be told");
     let told = talk.told.len();

@@ -8,7 +8,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicIsize, Ordering};
 
 use common::{angry, call, calm, ms, weeping};
-use sidetone_insight::Leg;
+use sidetone_call::Leg;
 
 struct Counting;
 static HELD: AtomicIsize = AtomicIsize::new(0);

@@ -5,7 +5,8 @@ mod common;
 
 use common::{Talk, angry, call, calm, ms, weeping};
 use proptest::prelude::*;
-use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Leg, Summary, TimelinePoint, fuzz};
+use sidetone_call::Leg;
+use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Summary, TimelinePoint, fuzz};
 
 fn a_call(seed: u64) -> (Talk, Summary) {
     let moods = [calm(), angry(), weeping()];

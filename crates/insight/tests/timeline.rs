@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use common::{Talk, angry, call, calm, ms};
 use proptest::prelude::*;
-use sidetone_insight::{Leg, Thresholds};
+use sidetone_call::Leg;
+use sidetone_insight::Thresholds;
 
 #[test]
 fn a_short_call_is_drawn_second_by_second() {

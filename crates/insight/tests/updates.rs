@@ -6,7 +6,8 @@ mod common;
 use std::time::Duration;
 
 use common::{Talk, angry, call, calm, ms, sample};
-use sidetone_insight::{Abstention, AffectSample, Class, Insight, Leg, Phase, State, Trend};
+use sidetone_call::{Abstention, Class, Estimate, Leg};
+use sidetone_insight::{Insight, Phase, State, Trend};
 
 #[test]
 fn one_update_for_each_second_of_speech() {
@@ -34,7 +35,7 @@ fn declined_estimates_are_counted_and_lower_confidence() {
     let mut talk = Talk::new();
     talk.says(5, &calm());
     let sure = talk.updates().last().unwrap().1.clone();
-    let declined = AffectSample { abstained: Some(Abstention::TooNoisy), ..AffectSample::default() };
+    let declined = Estimate { abstained: Some(Abstention::TooNoisy), ..Estimate::default() };
     let before = talk.updates().len();
     talk.says(4, &declined);
     assert_eq!(talk.updates().len(), before, "the state isn't repeated as if it were news");
@@ -57,7 +58,7 @@ fn what_is_no_number_is_an_abstention() {
         talk.hears(&sample(0.0, 0.0, value, &[]));
         talk.hears(&sample(0.0, 0.0, 0.0, &[(Class::Anger, value)]));
     }
-    talk.hears(&AffectSample { confidence: 0.1, ..calm() });
+    talk.hears(&Estimate { confidence: 0.1, ..calm() });
     let analysis = talk.call.summary(talk.at).analysis;
     assert_eq!(analysis.reasons[&Abstention::Fault], 9);
     assert_eq!(analysis.reasons[&Abstention::Unsure], 1);
@@ -111,7 +112,7 @@ fn the_state_follows_the_alert() {
 #[test]
 fn the_distress_told_is_what_alerts_go_by() {
     // A model that is sure of the distress and not of the class: weighed by confidence it would be told too late.
-    let unsure = |sample: AffectSample| AffectSample { confidence: 0.3, ..sample };
+    let unsure = |sample: Estimate| Estimate { confidence: 0.3, ..sample };
     let mut talk = Talk::new();
     talk.says(12, &calm()).says(6, &unsure(angry())).says(10, &unsure(calm()));
     let at = |phase| talk.alerts().into_iter().find(|(_, alert)| alert.phase == phase).unwrap();

@@ -45,7 +45,7 @@ use sidetone_events::CallId;
 pub use config::ConfigError;
 pub use counts::{LinkCounts, LinkKind};
 pub use links::{PbxLinks, StartError};
-pub use sip::{Aside, InDialog, InDialogCounts, Nature};
+pub use sip::{Aside, InDialog, InDialogCounts};
 
 /// What a PBX says of a call.
 #[derive(Clone, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! The link by SIP: which events are told of which calls, and in what words. How they travel is not known here.
 
+use sidetone_call::Nature;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,17 +38,6 @@ pub struct Aside {
     pub nature: Nature,
     /// Whether it is the last of its call: as [`InDialog::end`], but together with it.
     pub last: bool,
-}
-
-/// What an aside is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nature {
-    /// How the customer feels at the moment; the next one replaces it.
-    Reading,
-    /// Something else of how the customer feels.
-    Affect,
-    /// Anything else.
-    Plain,
 }
 
 /// Tells by SIP. Must not block.

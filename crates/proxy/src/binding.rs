@@ -11,7 +11,7 @@ use crate::config::Fault;
 const MOST_NAMED: usize = 8;
 
 /// A socket that can't be had. `socket` is how the configuration writes it.
-pub(crate) fn cant_bind(key: impl Into<String>, socket: &str, at: SocketAddr, why: &Error) -> Fault {
+pub fn cant_bind(key: impl Into<String>, socket: &str, at: SocketAddr, why: &Error) -> Fault {
     let problem = match why.kind() {
         ErrorKind::AddrNotAvailable => lacking(at.ip()),
         ErrorKind::AddrInUse => {
@@ -29,7 +29,7 @@ pub(crate) fn cant_bind(key: impl Into<String>, socket: &str, at: SocketAddr, wh
 }
 
 /// What is said of an address that no interface has.
-pub(crate) fn lacking(ip: IpAddr) -> String {
+pub fn lacking(ip: IpAddr) -> String {
     let own = addresses(ip.is_ipv6());
     let remedy = if own.is_empty() {
         "it has none of that family".to_owned()

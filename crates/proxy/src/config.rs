@@ -10,7 +10,7 @@ mod peers;
 mod units;
 
 pub use check::{Fault, check};
-pub(crate) use check::{events_fault, media_named};
+pub use check::{events_fault, media_named};
 pub use control::Control;
 pub use peers::{AllowEntry, Host, Peer};
 pub use sidetone_announce::Announcements;

@@ -1,30 +1,14 @@
-//! The running proxy: signalling, the call book, routing, health, metrics, control.
-//!
-//! [`Server::start`] puts everything together; ARCHITECTURE.md has the drawing.
+//! The SIP proxy that forks RTP media: SIP sockets, transports, routing, admission, health, DNS; what it orders of the relay
+//! goes through `sidetone_sip::anchor`. ARCHITECTURE.md has the drawing.
 
-// Modules are private but for four; `pub` inside them means "for the whole crate", and the list below is what other crates see.
+// `pub` inside a private module means "for the whole crate".
 #![allow(unreachable_pub)]
 
-mod binding;
-mod calls;
+pub mod binding;
 pub mod config;
-pub mod control;
-mod http;
-pub mod log_writer;
-mod metrics;
-mod random;
+pub mod random;
 mod routing;
-mod server;
-mod signalling;
-mod stats;
-mod trace;
-pub mod words;
+pub mod signalling;
+pub mod trace;
 
-pub use calls::{CallCounters, CallView, LegView, Phase, StreamView};
 pub use routing::HostAddress;
-pub use server::{Prepared, Reloaded, Reread, Server, StartError};
-pub use sidetone_relay::{EndReport, PortPool, StreamReport};
-pub use stats::Stats;
-
-/// The running build.
-pub(crate) const BUILD: &str = concat!("sidetone ", env!("CARGO_PKG_VERSION"));

@@ -21,7 +21,7 @@ use sidetone_sip::{Flow, Transport};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-pub(crate) use self::asides::BySip;
+pub use self::asides::BySip;
 use self::asides::Wanting;
 pub use self::core::Core;
 use self::streams::Streams;
@@ -56,7 +56,7 @@ impl Signalling {
     ///
     /// # Errors
     /// When a socket can't be bound; the fault names it.
-    pub(crate) fn bind(core: Core, alarm: Alarm, tracer: Tracer, epoch: Instant) -> Result<Arc<Self>, Fault> {
+    pub fn bind(core: Core, alarm: Alarm, tracer: Tracer, epoch: Instant) -> Result<Arc<Self>, Fault> {
         let sip = core.config().sip.clone();
         let udp = UdpSockets::bind(&sip.listen)?;
         let tcp = sip.listen.iter().enumerate().filter(|(_, listen)| listen.transport == Transport::Tcp);
@@ -81,7 +81,7 @@ impl Signalling {
     }
 
     /// Starts taking calls, on the current runtime.
-    pub(crate) fn serve(self: &Arc<Self>) {
+    pub fn serve(self: &Arc<Self>) {
         for number in 0..self.udp.len() {
             self.alarm.vital("SIP over UDP", Arc::clone(self).serve_udp(number));
         }
@@ -124,6 +124,16 @@ impl Signalling {
         result
     }
 
+    /// Takes no new calls, or takes them again; returns how many are up.
+    pub fn drain(&self, draining: bool) -> usize {
+        let mut core = self.core();
+        if core.draining() != draining {
+            tracing::info!(draining, "drain");
+        }
+        core.drain(draining);
+        core.anchor().calls()
+    }
+
     /// New name servers, after a reload.
     pub fn set_nameservers(&self, servers: &[SocketAddr]) {
         *self.resolver.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(Resolver::new(servers));
@@ -140,7 +150,7 @@ impl Signalling {
     }
 
     /// What shows messages to whoever looks.
-    pub(crate) fn tracer(&self) -> &Tracer {
+    pub fn tracer(&self) -> &Tracer {
         &self.tracer
     }
 

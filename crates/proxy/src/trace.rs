@@ -16,16 +16,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use sidetone_call::Side;
 use sidetone_events::{NumberHasher, Timestamp};
+use sidetone_sip::Flow;
 use sidetone_sip::proxy::Destination;
-use sidetone_sip::{Side, Flow};
 use tokio::sync::mpsc;
 
-pub(crate) use session::{Traced, Wanted};
+pub use session::{Traced, Wanted};
 
-use crate::calls::Calls;
 use desk::Desk;
 use session::Session;
+use sidetone_book::Calls;
 use sidetone_watch::{Alarm, Heartbeat};
 
 /// Messages that may wait to be made ready; beyond it they are dropped and counted.
@@ -41,7 +42,7 @@ const TARGET: &str = "sidetone::sip";
 
 /// Which way a message goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
+pub enum Way {
     /// From a peer to Sidetone.
     In,
     /// From Sidetone to a peer.
@@ -66,7 +67,7 @@ enum Note {
 
 /// Where the SIP side hands messages over.
 #[derive(Debug)]
-pub(crate) struct Tracer {
+pub struct Tracer {
     notes: SyncSender<Note>,
     /// What is handed over when all that a message led to is done: its call is in the book then, so that the first message
     /// of a call names it too.
@@ -82,7 +83,7 @@ impl Tracer {
     ///
     /// # Errors
     /// When the thread can't be started.
-    pub(crate) fn start(
+    pub fn start(
         hasher: NumberHasher,
         calls: &Arc<Calls>,
         wall: Timestamp,
@@ -108,7 +109,7 @@ impl Tracer {
     }
 
     /// A message has come.
-    pub(crate) fn received(
+    pub fn received(
         &self,
         at: Duration,
         flow: &Flow,
@@ -121,7 +122,7 @@ impl Tracer {
     }
 
     /// A message goes out.
-    pub(crate) fn sent(
+    pub fn sent(
         &self,
         at: Duration,
         to: &Destination,
@@ -159,7 +160,7 @@ impl Tracer {
     }
 
     /// What has been seen until now may be shown.
-    pub(crate) fn settle(&self) {
+    pub fn settle(&self) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         for seen in held.drain(..) {
             if self.notes.try_send(Note::Seen(seen)).is_err() {
@@ -169,7 +170,7 @@ impl Tracer {
     }
 
     /// Begins a trace; `None` when enough are under way.
-    pub(crate) fn open(&self, wanted: Wanted) -> Option<Trace> {
+    pub fn open(&self, wanted: Wanted) -> Option<Trace> {
         let more = |open: usize| (open < MOST_SESSIONS).then_some(open + 1);
         self.sessions.fetch_update(Relaxed, Relaxed, more).ok()?;
         // From here on the place is given back by the trace's end.
@@ -182,14 +183,14 @@ impl Tracer {
 
 /// A trace under way; it ends when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Trace {
+pub struct Trace {
     messages: mpsc::Receiver<Traced>,
     _place: Place,
 }
 
 impl Trace {
     /// The next message of the calls that are traced.
-    pub(crate) async fn next(&mut self) -> Option<Traced> {
+    pub async fn next(&mut self) -> Option<Traced> {
         self.messages.recv().await
     }
 }

@@ -6,8 +6,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use sidetone_sip::Side;
-use sidetone_sip::anchor::{CallKey, LocalMedia};
+use sidetone_call::{CallKey, LocalMedia, Side};
 
 use crate::config::Media;
 

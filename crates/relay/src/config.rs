@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sidetone_call::Side;
 use sidetone_insight::Period;
-use sidetone_sip::Side;
 
 /// `[media]`
 #[derive(Debug, Clone, Deserialize, Serialize)]

@@ -9,9 +9,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use sidetone_announce::{Playback, Voice};
+use sidetone_call::{CallKey, Exhausted, IpFamily, LocalMedia, MediaPlane, Side, StreamPlan};
 use sidetone_rtp::latch::Policy;
-use sidetone_sip::Side;
-use sidetone_sip::anchor::{CallKey, Exhausted, IpFamily, LocalMedia, MediaPlane, StreamPlan};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::mpsc::Sender;
 

@@ -11,10 +11,9 @@ use std::time::{Duration, Instant};
 
 use sidetone_announce::library::Found;
 use sidetone_announce::{Announcements, Library, Mode, Playback};
+use sidetone_call::{CallKey, Side, StreamPlan};
 use sidetone_codec::Codec;
 use sidetone_consent::Failure;
-use sidetone_sip::Side;
-use sidetone_sip::anchor::{CallKey, StreamPlan};
 use sidetone_watch::{Alarm, Heartbeat};
 
 use crate::{Announcer, PlayId};

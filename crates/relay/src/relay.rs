@@ -4,13 +4,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use sidetone_announce::{Playback, Voice};
+use sidetone_call::{EndPlan, MediaKind, Side, StreamPlan, Untappable};
 use sidetone_rtp::header::{FIXED_HEADER, RtpMut, RtpView};
 use sidetone_rtp::latch::{Latch, Policy, Senders};
 use sidetone_rtp::splice::{Content, Verdict};
 use sidetone_rtp::stats::StreamStats;
 use sidetone_rtp::{PacketKind, classify};
-use sidetone_sip::Side;
-use sidetone_sip::anchor::{EndPlan, MediaKind, StreamPlan, Untappable};
 
 use super::report::{EndReport, StreamReport};
 use super::voiceover::{PlayId, Spoken, Voiceover};
@@ -187,7 +186,7 @@ impl Relay {
     /// Takes what SDP has agreed on.
     pub(super) fn plan(&mut self, now: Duration, plan: &StreamPlan) {
         self.readable = plan.kind == MediaKind::Audio
-            && !matches!(plan.tappable, Err(Untappable::Dtls | Untappable::T38));
+            && !matches!(plan.tappable, Err(Untappable::Dtls | Untappable::Fax));
         self.trunk.expect(&plan.trunk, &plan.pbx);
         self.pbx.expect(&plan.pbx, &plan.trunk);
         self.trunk.clocks_from(&plan.pbx);
@@ -356,8 +355,8 @@ fn ssrc(kind: PacketKind, packet: &[u8]) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use sidetone_call::Direction;
     use sidetone_rtp::header::RtpHeader;
-    use sidetone_sip::anchor::Direction;
 
     use super::*;
 
@@ -584,7 +583,7 @@ mod tests {
         let mut relay = Relay::new(Policy::Signalled, 1);
         let fax = StreamPlan {
             kind: MediaKind::Image,
-            tappable: Err(Untappable::T38),
+            tappable: Err(Untappable::Fax),
             ..plan(end(CARRIER, false), end(PBX, false))
         };
         relay.plan(ms(0), &fax);

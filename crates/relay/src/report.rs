@@ -5,9 +5,8 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use serde::Serialize;
+use sidetone_call::{CallKey, Side};
 use sidetone_rtp::latch::Senders;
-use sidetone_sip::Side;
-use sidetone_sip::anchor::CallKey;
 
 use super::voiceover::{PlayId, Playing};
 

@@ -10,7 +10,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
-use sidetone_sip::Side;
+use sidetone_call::Side;
 
 /// Packets due within this are sent together: fewer wake-ups, for a jitter that no listener notices.
 const TOGETHER: Duration = Duration::from_micros(200);

@@ -11,9 +11,9 @@ use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::server::Prepared;
 use serde::Serialize;
 use sidetone_insight::nearest;
-use sidetone_proxy::Prepared;
 use sidetone_proxy::config::{Config, Fault, check};
 use toml::de::DeTable;
 use tracing_subscriber::EnvFilter;

@@ -2,6 +2,8 @@
 
 mod cli;
 mod config;
+mod log_writer;
+mod server;
 
 use std::process::ExitCode;
 

@@ -9,8 +9,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use sidetone_call::Side;
 use sidetone_sip::proxy::{Decision, Destination, Listener, Output, Proxy, Settings, Target, Unobserved};
-use sidetone_sip::{Side, Flow, Transport};
+use sidetone_sip::{Flow, Transport};
 
 const US: &str = "192.0.2.1:5060";
 const CARRIER: &str = "198.51.100.10:5060";

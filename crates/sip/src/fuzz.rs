@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::anchor::{Anchor, CallKey, Exhausted, MediaPlane, Settings, StreamPlan};
-use crate::aside::{Asides, Ask, EventHeader, Legs, Nature, Notifier, Parcel, accepts};
+use crate::anchor::{Anchor, Settings};
+use crate::aside::{Asides, Ask, EventHeader, Legs, Notifier, Parcel, accepts};
 use crate::cseq::CSeq;
 use crate::framing::{Frame, Framer};
 use crate::host::HostPort;
@@ -17,10 +17,11 @@ use crate::name_addr::NameAddr;
 use crate::params::Params;
 use crate::proxy::{Passage, Passing};
 use crate::sdp::body::{self, Found};
-use crate::sdp::{Description, Ice, IpFamily, LocalMedia, Place, Stream, rewrite};
+use crate::sdp::{Description, Ice, Place, Stream, rewrite};
 use crate::uri::{Uri, UriView};
 use crate::via::Via;
-use crate::{Side, Flow, Transport};
+use crate::{Flow, Transport};
+use sidetone_call::{CallKey, Exhausted, IpFamily, LocalMedia, MediaPlane, Nature, Side, StreamPlan};
 
 /// Messages: nothing is lost, ranges are true, edits touch only what they name, what we build can be read.
 pub fn message(data: &[u8]) {

@@ -37,35 +37,6 @@ pub mod via;
 
 pub use message::{Edit, Header, Message, Method, Name, ParseError, StartLine};
 
-/// Which way a party lies, seen from the proxy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Side {
-    /// The carrier's side: the customer is there.
-    Trunk,
-    /// The PBX's side: the agent, or the bot, is there.
-    Pbx,
-}
-
-impl Side {
-    /// The other side of the proxy.
-    #[must_use]
-    pub const fn other(self) -> Self {
-        match self {
-            Self::Trunk => Self::Pbx,
-            Self::Pbx => Self::Trunk,
-        }
-    }
-
-    /// The configuration's and the log's word for it: `trunk` or `pbx`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Trunk => "trunk",
-            Self::Pbx => "pbx",
-        }
-    }
-}
-
 /// A transport that messages travel by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Transport {

@@ -6,8 +6,7 @@
 use std::time::Duration;
 
 use rtrb::{Consumer, Producer, RingBuffer};
-use sidetone_sip::Side;
-use sidetone_sip::anchor::CallKey;
+use sidetone_call::{CallKey, Side};
 
 /// Bytes of a record's header: call (8), earliest and latest arrival in µs (8 each), stream (2), side (1), unused (1),
 /// length (2).

@@ -41,7 +41,7 @@ listen = ["udp:{listen}"]
 max_transactions = 1000000
 [media]
 address = "{}"
-ports = "30000-39999"
+ports = "20000-29999"
 [[trunk]]
 name = "carrier"
 hosts = [{{ to = "sip:{trunk};transport=udp" }}]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use sidetone_sip::Side;
+use sidetone_call::Side;
 
 use super::MOST_CALLS;
 

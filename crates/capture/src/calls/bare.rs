@@ -5,8 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sidetone_sip::Side;
-use sidetone_sip::anchor::{Direction, EndPlan, Format, MediaKind, StreamPlan};
+use sidetone_call::{Direction, EndPlan, Format, MediaKind, Side, StreamPlan};
 
 use super::addresses::Route;
 use super::recording::{Origin, Recording};

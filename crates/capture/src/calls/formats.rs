@@ -1,6 +1,7 @@
 //! Formats of RTP that no SDP explains.
 
-use sidetone_sip::sdp::{Description, Format, Stream};
+use sidetone_call::Format;
+use sidetone_sip::sdp::{Description, Stream};
 
 /// Payload types that RFC 3551 fixes and telephony uses; 101 is what practically all use for telephone-events.
 const FIXED: &str = "0 3 4 8 9 10 11 13 15 18 101";

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+use sidetone_call::Side;
 use sidetone_rtp::RtpView;
-use sidetone_sip::Side;
 
 use super::doubt::Doubt;
 use super::recording::{Happening, Origin, Recording};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sidetone_sip::Side;
+use sidetone_call::Side;
 
 use super::addresses::Route;
 

@@ -5,9 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sidetone_call::{Cause, Side, StreamPlan, Untappable};
 use sidetone_rtp::RtpView;
-use sidetone_sip::Side;
-use sidetone_sip::anchor::{Cause, StreamPlan, Untappable};
 
 use super::customer::{Customer, Known};
 use super::doubt::Doubt;

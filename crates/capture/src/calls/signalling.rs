@@ -5,15 +5,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use sidetone_sip::anchor::{
-    self, Anchor, CallFact, CallKey, Exhausted, Format, IpFamily, LocalMedia, MediaPlane, StreamPlan,
-};
+use sidetone_call::{CallKey, Exhausted, Format, IpFamily, LocalMedia, MediaPlane, Side, StreamPlan};
+use sidetone_sip::anchor::{self, Anchor, CallFact};
 use sidetone_sip::framing::{Frame, Framer};
 use sidetone_sip::message::{Limits, Name};
 use sidetone_sip::name_addr::NameAddr;
 use sidetone_sip::proxy::{Passage, Passing};
 use sidetone_sip::sdp::{self, Description};
-use sidetone_sip::{Edit, Side, Flow, Message, Method};
+use sidetone_sip::{Edit, Flow, Message, Method};
 
 use super::MOST_CALLS;
 use super::doubt::Doubt;

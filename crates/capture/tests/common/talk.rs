@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use sidetone_call::Side;
 use sidetone_capture::calls::{Calls, Counters, Happening, Options, Recording};
 use sidetone_capture::datagrams::Datagrams;
 use sidetone_capture::pcap::Writer;
-use sidetone_sip::Side;
 
 use super::addr;
 
@@ -229,7 +229,7 @@ pub(crate) fn story(recording: &Recording) -> Vec<String> {
         flush(&mut story, &mut counts);
         story.push(match happening {
             Happening::Plan { plan, .. } => {
-                let end = |end: &sidetone_sip::anchor::EndPlan| {
+                let end = |end: &sidetone_call::EndPlan| {
                     let formats: Vec<_> = end.formats.iter().map(|f| f.encoding.as_str()).collect();
                     formats.join("+")
                 };

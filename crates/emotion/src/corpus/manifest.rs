@@ -7,9 +7,10 @@ use std::{
 };
 
 use crate::{
-    class::{CLASSES, Class},
+    class::{CLASSES, from_label},
     corpus::CorpusError,
 };
+use sidetone_call::Class;
 
 /// The label of speech that nobody has labelled: it serves distillation alone.
 pub const UNLABELLED: &str = "unlabelled";
@@ -39,7 +40,7 @@ pub struct Entry {
 impl Entry {
     /// The class that the label means here, if any.
     pub fn class(&self) -> Option<Class> {
-        Class::from_label(&self.emotion)
+        from_label(&self.emotion)
     }
 }
 

@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{
-    class::{CLASSES, Class},
-    metrics::Confusion,
-};
+use crate::{class::CLASSES, metrics::Confusion};
+use sidetone_call::Class;
 
 /// Recall of a classifier that sees `value` alone: one normal distribution a class, fitted on all other speakers.
 /// `None` with fewer than two speakers. `clips` are speaker, class and value.

@@ -8,10 +8,11 @@ use candle_core::{D, Device, Result, Tensor};
 use candle_nn::ops;
 
 use crate::{
-    class::{CLASSES, Class, affect_of_label},
+    class::{self, CLASSES, affect_of_label, from_label},
     corpus::{Entry, Manifest, manifest::UNLABELLED},
     network::Outputs,
 };
+use sidetone_call::Class;
 
 /// Share of the target spread over the other classes (Szegedy et al. 2016).
 const SMOOTHING: f32 = 0.1;
@@ -67,12 +68,10 @@ impl Teaching {
                 weights.insert((corpus.clone(), (*label).clone()), (mean / *count as f32).sqrt());
             }
             let mut mask = [0.0; CLASSES];
-            own.iter()
-                .filter_map(|(label, _)| Class::from_label(label))
-                .for_each(|class| mask[class.index()] = 1.0);
+            own.iter().filter_map(|(label, _)| from_label(label)).for_each(|class| mask[class.index()] = 1.0);
             classes.insert(corpus.clone(), mask);
             // A corpus with labels of its own beyond the classes is of another kind (bursts): it guides, no more.
-            let foreign = own.iter().any(|(label, _)| Class::from_label(label).is_none());
+            let foreign = own.iter().any(|(label, _)| from_label(label).is_none());
             class_weight.insert(corpus, if foreign { 0.3 } else { 1.0 });
         }
         Self { labels, weights, classes, class_weight, shares_weight }
@@ -135,9 +134,9 @@ fn within(shares: &[f32; CLASSES], mask: &[f32]) -> Option<Vec<f32>> {
 
 /// The mean valence, arousal and distress of the classes.
 fn affect_of_shares(shares: &[f32]) -> [f32; 3] {
-    Class::ALL.into_iter().zip(shares).fold([0.0; 3], |[valence, arousal, distress], (class, share)| {
-        let (pleasant, agitated) = class.valence_arousal();
-        [valence + share * pleasant, arousal + share * agitated, distress + share * class.distress()]
+    Class::ALL.into_iter().zip(shares).fold([0.0; 3], |[valence, arousal, distress], (of, share)| {
+        let (pleasant, agitated) = class::valence_arousal(of);
+        [valence + share * pleasant, arousal + share * agitated, distress + share * class::distress(of)]
     })
 }
 

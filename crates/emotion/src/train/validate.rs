@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{TrainError, batch::stack, calibrate::Sample};
 use crate::{
-    class::Class,
     corpus::{Clip, Entry},
     metrics::Confusion,
     model,
     network::{Network, Outputs, STEPS_PER_FRAME},
 };
+use sidetone_call::Class;
 
 /// Raw outputs of whole clips, one after the other.
 pub(crate) fn score(network: &Network, clip: &Clip) -> candle_core::Result<(Vec<f32>, Vec<f32>)> {

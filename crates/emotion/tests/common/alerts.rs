@@ -1,22 +1,8 @@
 //! From sound to alert, with the weights and the thresholds as shipped.
 
-use sidetone_emotion::{Class as Heard, Estimate, FrameMark, Model, estimate_due};
-use sidetone_insight::{Abstention, AffectSample, Alert, Call, Class, Insight, Leg, Thresholds};
-
-fn class(heard: Heard) -> Class {
-    Class::ALL[Heard::ALL.iter().position(|class| *class == heard).unwrap()]
-}
-
-fn sample(estimate: &Estimate) -> AffectSample {
-    AffectSample {
-        valence: estimate.valence,
-        arousal: estimate.arousal,
-        distress: estimate.distress,
-        confidence: estimate.confidence,
-        classes: estimate.classes.iter().map(|(heard, share)| (class(*heard), *share)).collect(),
-        abstained: estimate.abstained.map(|_| Abstention::Unsure),
-    }
-}
+use sidetone_call::Leg;
+use sidetone_emotion::{FrameMark, Model, estimate_due};
+use sidetone_insight::{Alert, Call, Insight, Thresholds};
 
 /// The alerts of a call whose customer is heard saying `pcm`.
 pub(crate) fn alerts(pcm: &[i16]) -> Vec<Alert> {
@@ -29,7 +15,7 @@ pub(crate) fn alerts(pcm: &[i16]) -> Vec<Alert> {
             call.speech(Leg::Customer, segment.from, segment.to);
         }
         for (_, estimate) in estimate_due(&mut [&mut listener]) {
-            call.affect(estimate.at, &sample(&estimate));
+            call.affect(estimate.at, &estimate);
         }
         call.advance(listener.heard());
         while let Some((_, insight)) = call.poll() {

@@ -5,9 +5,10 @@ pub(crate) mod alerts;
 
 use std::{path::Path, sync::Arc};
 
+use sidetone_call::Estimate;
 use sidetone_consent::permit::{RecordingPermit, Stated};
 use sidetone_emotion::{
-    Estimate, FrameMark, Listener, Model, estimate_due,
+    FrameMark, Listener, Model, estimate_due,
     features::FeatureConfig,
     model::{self, Calibration, Licence, Meta},
     network::NetworkConfig,
@@ -28,7 +29,7 @@ pub(crate) fn write_random_model(path: &Path, card_sha256: &str) -> Meta {
         seed: 1,
         features: FeatureConfig::default(),
         network,
-        classes: sidetone_emotion::Class::ALL.to_vec(),
+        classes: sidetone_call::Class::ALL.to_vec(),
         calibration: Calibration::default(),
         card_sha256: card_sha256.into(),
     };

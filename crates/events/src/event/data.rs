@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use sidetone_call::{Cause, Leg, Untappable};
 use sidetone_consent::{Policy, Source, State};
-use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Leg, Summary, millis};
+use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Summary, millis};
 
 use super::Kind;
 
@@ -152,30 +153,6 @@ pub struct CallUntappable {
     pub state: MediaState,
 }
 
-/// Why a stream can't be listened to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Untappable {
-    /// Encrypted end to end with keys in SDP (RFC 4568).
-    Srtp,
-    /// Encrypted end to end with DTLS-SRTP (RFC 5764).
-    Dtls,
-    /// A fax (T.38).
-    Fax,
-    /// Not audio.
-    NotAudio,
-    /// It goes from party to party: over TCP or an unknown protocol, or as an early session (RFC 3959).
-    NotRelayed,
-    /// In a codec that Sidetone doesn't decode.
-    UnknownCodec,
-    /// Its description couldn't be understood, and may have passed as it was.
-    Unreadable,
-    /// Its packets bear a payload type that no description explains.
-    UnknownPayloadType,
-    /// Its packets can't be decoded as what they should be: cut, or of another codec than they say.
-    Undecodable,
-}
-
 /// Media of one leg don't arrive as they should, or do so again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -280,26 +257,6 @@ pub struct CallEnded {
     pub summary: Option<Summary>,
     /// What its media were like; `None` if there were none.
     pub media: Option<MediaQuality>,
-}
-
-/// How a call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Cause {
-    /// A party hung up.
-    Hangup,
-    /// The caller gave up before the answer.
-    Cancelled,
-    /// It was refused with a final status; by Sidetone itself if no party did.
-    Rejected,
-    /// Nobody answered in time.
-    NoAnswer,
-    /// Its media stopped.
-    MediaTimeout,
-    /// The operator ended it, or Sidetone was shut down.
-    Terminated,
-    /// Its signalling broke.
-    Failed,
 }
 
 /// What a call's media were like as they reached Sidetone.

@@ -4,16 +4,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sidetone_call::{Cause, Class, CustomerOnly, Leg, Untappable};
 use sidetone_consent::{Policy, Source, State as ConsentState};
 use sidetone_events::{
     Announcement, AnnouncementPhase, CallAnswered, CallEnded, CallHeld, CallId, CallMedia, CallRef,
-    CallResumed, CallStarted, CallUntappable, Cause, CodecName, ConsentChanged, Direction, Erased, Event,
-    Happening, LegMedia, MediaProblem, MediaQuality, MediaState, Narrator, NumberHasher, Parties, Secret,
-    Timestamp, Untappable,
+    CallResumed, CallStarted, CallUntappable, CodecName, ConsentChanged, Direction, Erased, Event, Happening,
+    LegMedia, MediaProblem, MediaQuality, MediaState, Narrator, NumberHasher, Parties, Secret, Timestamp,
 };
 use sidetone_insight::{
-    AffectUpdate, Alert, AlertKind, AlertSpan, Alerts, Analysis, Class, Conduct, CustomerOnly, Leg,
-    LegConduct, Moment, Pace, Phase, Relative, Response, Sentiment, State, Summary, Trend,
+    AffectUpdate, Alert, AlertKind, AlertSpan, Alerts, Analysis, Conduct, LegConduct, Moment, Pace, Phase,
+    Relative, Response, Sentiment, State, Summary, Trend,
 };
 
 /// Sunday, 1 March 2026, half past nine.
@@ -192,8 +192,8 @@ pub(crate) fn summary() -> Summary {
             abstained: 9,
             abstained_share: Some(0.069),
             reasons: BTreeMap::from([
-                (sidetone_insight::Abstention::Overlap, 5),
-                (sidetone_insight::Abstention::TooLittleSpeech, 4),
+                (sidetone_call::Abstention::Overlap, 5),
+                (sidetone_call::Abstention::TooLittleSpeech, 4),
             ]),
             erased: false,
         },

@@ -1,14 +1,13 @@
 use std::time::Duration;
 
+use sidetone_call::{CallKey, Format, Side, StreamPlan, Untappable};
 use sidetone_consent::permit::{RecordingPermit, Stated};
 use sidetone_emotion::model::Model;
 use sidetone_insight::{Insight, Thresholds};
-use sidetone_sip::Side;
-use sidetone_sip::anchor::{CallKey, Format, StreamPlan, Untappable};
 
 use super::CallAnalysis;
+use crate::Audible;
 use crate::ear::testing::{Datagram, Phone, caller, ms, permit, plan, rejected};
-use crate::{Audible, Inaudible};
 
 const ONE: CallKey = CallKey(1);
 const TEN: Duration = ms(10_000);
@@ -286,19 +285,19 @@ type Spoil<'a> = &'a dyn Fn(&mut Vec<u8>);
 #[test]
 fn packets_that_yield_no_sound_are_told_with_their_reason_and_taken_back() {
     let number = |payload_type: u8| move |packet: &mut Vec<u8>| packet[1] = (packet[1] & 0x80) | payload_type;
-    let cases: [(&str, Spoil<'_>, Inaudible); 5] = [
-        ("a number that nobody has listed", &number(77), Inaudible::UnknownPayloadType),
-        ("a header and nothing behind it", &|packet| packet.truncate(12), Inaudible::Undecodable),
-        ("another version of RTP", &|packet| packet[0] = 0, Inaudible::Undecodable),
+    let cases: [(&str, Spoil<'_>, Untappable); 5] = [
+        ("a number that nobody has listed", &number(77), Untappable::UnknownPayloadType),
+        ("a header and nothing behind it", &|packet| packet.truncate(12), Untappable::Undecodable),
+        ("another version of RTP", &|packet| packet[0] = 0, Untappable::Undecodable),
         (
             "padding longer than the packet",
             &|packet| {
                 packet[0] |= 0x20;
                 *packet.last_mut().unwrap() = 255;
             },
-            Inaudible::Undecodable,
+            Untappable::Undecodable,
         ),
-        ("SRTP under the name of RTP", &|packet| packet.extend([7; 10]), Inaudible::Undecodable),
+        ("SRTP under the name of RTP", &|packet| packet.extend([7; 10]), Untappable::Undecodable),
     ];
     for (name, spoil, reason) in cases {
         let told = told_of(spoil);
@@ -333,7 +332,7 @@ fn a_listed_number_of_another_codec_is_told_as_such() {
             call.advance(at);
             told.extend(call.poll_audible());
         }
-        let lost = Audible { restored: false, reason: Inaudible::UnknownCodec };
+        let lost = Audible { restored: false, reason: Untappable::UnknownCodec };
         assert_eq!(told, [(0, Side::Pbx, lost)], "{encoding}");
     }
 }
@@ -405,7 +404,7 @@ fn a_sender_that_counts_wrongly_is_told_of() {
         }
         customer(&mut call, 0, &packets);
         let (_, _, audible) = call.poll_audible().expect("told");
-        assert_eq!(audible, Audible { restored: false, reason: Inaudible::Undecodable });
+        assert_eq!(audible, Audible { restored: false, reason: Untappable::Undecodable });
     }
 }
 

@@ -4,6 +4,7 @@
 //! A second is judged by its majority, since a decoder makes something of many a packet that was never meant for it. What
 //! carries no sound by its nature (telephone-events, comfort noise) counts on neither side.
 
+use sidetone_call::Untappable;
 use std::time::Duration;
 
 use sidetone_codec::Codec;
@@ -20,24 +21,13 @@ const STREAM: u32 = 50;
 /// (RFC 7714 §12), each also with a key identifier of four octets.
 const SRTP_TAGS: [u32; 6] = [4, 8, 10, 14, 16, 20];
 
-/// Why packets can't be heard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Inaudible {
-    /// Their payload type is described, as something that is not decoded here.
-    UnknownCodec,
-    /// Nobody has described their payload type.
-    UnknownPayloadType,
-    /// They can't be decoded as what they should be: cut, encrypted, or of another codec.
-    Undecodable,
-}
-
 /// Something that has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Audible {
     /// Whether there is sound again; else there is none.
     pub restored: bool,
     /// Why there was, or is, none.
-    pub reason: Inaudible,
+    pub reason: Untappable,
 }
 
 /// Counts of packets: heard, and by reason not.
@@ -65,12 +55,12 @@ impl Counts {
         self
     }
 
-    fn count(&mut self, heard: Result<(), Inaudible>) {
+    fn count(&mut self, heard: Result<(), Untappable>) {
         let count = match heard {
             Ok(()) => &mut self.heard,
-            Err(Inaudible::UnknownCodec) => &mut self.codec,
-            Err(Inaudible::UnknownPayloadType) => &mut self.payload_type,
-            Err(Inaudible::Undecodable) => &mut self.undecodable,
+            Err(Untappable::UnknownCodec) => &mut self.codec,
+            Err(Untappable::UnknownPayloadType) => &mut self.payload_type,
+            Err(_) => &mut self.undecodable,
         };
         *count = count.saturating_add(1);
     }
@@ -81,13 +71,13 @@ impl Counts {
         self.undecodable = self.undecodable.saturating_add(other.undecodable);
     }
 
-    fn reason(self) -> Inaudible {
+    fn reason(self) -> Untappable {
         if self.codec >= self.payload_type.max(self.undecodable) {
-            Inaudible::UnknownCodec
+            Untappable::UnknownCodec
         } else if self.payload_type >= self.undecodable {
-            Inaudible::UnknownPayloadType
+            Untappable::UnknownPayloadType
         } else {
-            Inaudible::Undecodable
+            Untappable::Undecodable
         }
     }
 }
@@ -111,13 +101,13 @@ pub(super) struct Audibility {
     unheard: Counts,
     newest: Duration,
     before: Option<Before>,
-    told: Option<Inaudible>,
+    told: Option<Untappable>,
     change: Option<Audible>,
 }
 
 impl Audibility {
     /// A packet came at `at` that should carry sound; whether it yielded any.
-    pub(super) fn packet(&mut self, at: Duration, heard: Result<(), Inaudible>) {
+    pub(super) fn packet(&mut self, at: Duration, heard: Result<(), Untappable>) {
         self.advance(at);
         if at.saturating_sub(self.newest) > PAUSE {
             (self.since, self.unheard) = (None, Counts::default());
@@ -193,7 +183,7 @@ mod tests {
         this: &mut Audibility,
         from: u64,
         to: u64,
-        heard: impl Fn(u64) -> Option<Result<(), Inaudible>>,
+        heard: impl Fn(u64) -> Option<Result<(), Untappable>>,
     ) -> Vec<(u64, Audible)> {
         let mut told = Vec::new();
         for now in (from..to).step_by(20) {
@@ -206,13 +196,13 @@ mod tests {
         told
     }
 
-    const LOST: Audible = Audible { restored: false, reason: Inaudible::UnknownPayloadType };
+    const LOST: Audible = Audible { restored: false, reason: Untappable::UnknownPayloadType };
 
     #[test]
     fn ten_seconds_without_sound_are_told_once_and_taken_back_once() {
         let mut this = Audibility::default();
         assert_eq!(run(&mut this, 0, 5_000, |_| Some(Ok(()))), []);
-        let unheard = |_| Some(Err(Inaudible::UnknownPayloadType));
+        let unheard = |_| Some(Err(Untappable::UnknownPayloadType));
         assert_eq!(run(&mut this, 5_000, 60_000, unheard), [(15_000, LOST)]);
         assert_eq!(
             run(&mut this, 60_000, 90_000, |_| Some(Ok(()))),
@@ -226,20 +216,20 @@ mod tests {
         let mut this = Audibility::default();
         let mixed = |now| {
             let cut = now % 200 == 0;
-            Some(Err(if cut { Inaudible::Undecodable } else { Inaudible::UnknownCodec }))
+            Some(Err(if cut { Untappable::Undecodable } else { Untappable::UnknownCodec }))
         };
         let told = run(&mut this, 0, 12_000, mixed);
-        assert_eq!(told, [(10_000, Audible { restored: false, reason: Inaudible::UnknownCodec })]);
+        assert_eq!(told, [(10_000, Audible { restored: false, reason: Untappable::UnknownCodec })]);
     }
 
     /// Half of what an encrypted Opus stream says happens to be decodable.
     #[test]
     fn a_second_is_judged_by_its_majority() {
         let mut this = Audibility::default();
-        let third = |now| Some(if now % 60 == 0 { Ok(()) } else { Err(Inaudible::Undecodable) });
+        let third = |now| Some(if now % 60 == 0 { Ok(()) } else { Err(Untappable::Undecodable) });
         assert_eq!(run(&mut this, 0, 11_000, third).len(), 1);
         let mut this = Audibility::default();
-        let damaged = |now| Some(if now % 60 == 0 { Err(Inaudible::Undecodable) } else { Ok(()) });
+        let damaged = |now| Some(if now % 60 == 0 { Err(Untappable::Undecodable) } else { Ok(()) });
         assert_eq!(run(&mut this, 0, 60_000, damaged), []);
     }
 
@@ -247,9 +237,9 @@ mod tests {
     fn silence_and_keep_alives_are_no_stream() {
         let mut this = Audibility::default();
         assert_eq!(run(&mut this, 0, 60_000, |_| None), []);
-        let seldom = |now| (now % 15_000 == 0).then_some(Err(Inaudible::UnknownPayloadType));
+        let seldom = |now| (now % 15_000 == 0).then_some(Err(Untappable::UnknownPayloadType));
         assert_eq!(run(&mut this, 60_000, 4_000_000, seldom), []);
-        let now_and_then = |now| (now % 1_000 == 0).then_some(Err(Inaudible::UnknownPayloadType));
+        let now_and_then = |now| (now % 1_000 == 0).then_some(Err(Untappable::UnknownPayloadType));
         assert_eq!(run(&mut this, 4_000_000, 4_030_000, now_and_then), []);
     }
 

@@ -5,9 +5,9 @@ use sidetone_emotion::mark::FrameMark;
 use sidetone_rtp::reorder::Packet;
 
 use super::Ear;
-use super::audibility::Inaudible;
 use super::gate::Admission;
 use super::timeline::RATE;
+use sidetone_call::Untappable;
 
 /// The longest loss that is concealed, in samples: 1 s. Concealment has long faded by then.
 const LONGEST_CONCEALED: u64 = RATE;
@@ -28,7 +28,7 @@ impl Ear {
             // What was lost was the old codec's.
             self.conceal();
             let Some(decoder) = Decoding::new(packet.payload_type, codec) else {
-                return self.audibility.packet(packet.arrived, Err(Inaudible::UnknownCodec));
+                return self.audibility.packet(packet.arrived, Err(Untappable::UnknownCodec));
             };
             self.decoder = Some(decoder);
         }
@@ -42,7 +42,7 @@ impl Ear {
         let decoded = decoding.decoder.decode(packet.payload, &mut self.native).is_ok();
         let fits = self.audibility.fits(&codec, packet.sequence, packet.timestamp, packet.duration);
         let sounds = decoded && fits && !self.native.is_empty();
-        self.audibility.packet(packet.arrived, if sounds { Ok(()) } else { Err(Inaudible::Undecodable) });
+        self.audibility.packet(packet.arrived, if sounds { Ok(()) } else { Err(Untappable::Undecodable) });
         if !decoded {
             // A payload that can't be decoded sounds as if it had been lost.
             self.native.clear();

@@ -1,10 +1,7 @@
 //! What the numbers of payload types mean on a leg (RFC 3264 §5.1), by both parties' descriptions.
 
+use sidetone_call::{EndPlan, Format, Untappable};
 use sidetone_codec::Codec;
-use sidetone_sip::anchor::EndPlan;
-use sidetone_sip::sdp::Format;
-
-use super::audibility::Inaudible;
 
 /// The number of comfort noise (RFC 3389), and the one that it had before: sent also where no description lists it.
 const COMFORT_NOISE: [u8; 2] = [13, 19];
@@ -77,13 +74,13 @@ impl Formats {
     }
 
     /// Why a packet under that number can't be heard, if its number alone says so.
-    pub(super) fn unheard(&self, payload_type: u8) -> Option<Inaudible> {
+    pub(super) fn unheard(&self, payload_type: u8) -> Option<Untappable> {
         if self.codec(payload_type).is_some() || COMFORT_NOISE.contains(&payload_type) {
             None
         } else if self.listed & bit(payload_type) == 0 {
-            Some(Inaudible::UnknownPayloadType)
+            Some(Untappable::UnknownPayloadType)
         } else {
-            Some(Inaudible::UnknownCodec)
+            Some(Untappable::UnknownCodec)
         }
     }
 

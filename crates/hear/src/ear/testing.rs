@@ -3,12 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use sidetone_call::{CallKey, EndPlan, Format, MediaKind, StreamPlan, Untappable};
 use sidetone_codec::{Codec, Encoder, OpusSettings};
 use sidetone_consent::policy::{Facts, Settings};
 use sidetone_consent::{Input, ListeningPermit, Machine, Policy};
 use sidetone_rtp::RtpHeader;
-use sidetone_sip::anchor::{CallKey, EndPlan, MediaKind, StreamPlan, Untappable};
-use sidetone_sip::sdp::Format;
 
 pub(in super::super) type Datagram = (Duration, Vec<u8>);
 

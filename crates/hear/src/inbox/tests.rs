@@ -1,7 +1,6 @@
 use std::time::Duration;
 
-use sidetone_sip::Side;
-use sidetone_sip::anchor::CallKey;
+use sidetone_call::{CallKey, Side};
 
 use super::{Closed, MOST_WAITING, inbox};
 use crate::ear::testing::{ms, permit, plan, rejected};

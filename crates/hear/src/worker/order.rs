@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
+use sidetone_call::{CallKey, Side, StreamPlan};
 use sidetone_consent::{ListeningPermit, Medium};
 use sidetone_insight::{Insight, Summary, Thresholds, TimelinePoint};
-use sidetone_sip::Side;
-use sidetone_sip::anchor::{CallKey, StreamPlan};
 
 use crate::ear::Audible;
 

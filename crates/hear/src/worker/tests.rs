@@ -1,7 +1,7 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use sidetone_sip::Side;
+use sidetone_call::Side;
 
 use super::*;
 use crate::ear::testing::{Datagram, Phone, caller, ms, permit, plan};

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::leg::CustomerOnly;
 use crate::millis;
 use crate::number::{round3, whole};
 use crate::thresholds::AlertThresholds;
+use sidetone_call::CustomerOnly;
 
 /// The customer has grown upset, or has calmed down again.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::sample::{Class, Sound};
+use super::sample::Sound;
 use super::update::{Relative, State, Trend};
 use crate::number::round3;
 use crate::thresholds::SmoothingThresholds;
+use sidetone_call::Class;
 
 /// Exponential smoothing over speech time, not call time: a pause neither ages nor confirms what was heard.
 #[derive(Debug, Clone, Default)]

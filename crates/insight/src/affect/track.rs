@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::alert::{Alert, AlertKind, Evidence, Phase, Watch};
 use super::edges::Edges;
-use super::sample::{Abstention, AffectSample};
+use super::sample::Sound;
 use super::smooth::Smooth;
 use super::update::{AffectUpdate, State};
-use crate::leg::CustomerOnly;
 use crate::number::{round3, whole};
 use crate::summary::{AlertSpan, Alerts, Analysis, Sentiment};
 use crate::thresholds::Thresholds;
+use sidetone_call::{Abstention, CustomerOnly, Estimate};
 
 /// How much speech goes into one [`AffectUpdate`].
 const UPDATE_EVERY: Duration = Duration::from_secs(1);
@@ -45,11 +45,11 @@ pub(crate) struct Outcome {
 }
 
 impl AffectTrack {
-    pub(crate) fn take(&mut self, at: Duration, sample: &AffectSample, thresholds: &Thresholds) -> Outcome {
+    pub(crate) fn take(&mut self, at: Duration, sample: &Estimate, thresholds: &Thresholds) -> Outcome {
         let at = self.last_sample.map_or(at, |last| at.max(last));
         let span = self.span(at, thresholds);
         self.last_sample = Some(at);
-        let sound = match sample.sound(span, &thresholds.smoothing) {
+        let sound = match Sound::of(sample, span, &thresholds.smoothing) {
             Ok(sound) => sound,
             Err(reason) => {
                 let count = self.abstained.entry(reason).or_default();

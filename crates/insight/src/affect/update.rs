@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::sample::Class;
-use crate::leg::CustomerOnly;
 use crate::millis;
+use sidetone_call::{Class, CustomerOnly};
 
 /// The customer's smoothed state, told once for each second of their speech that could be judged. No fresh evidence,
 /// no update: the state is never repeated as if it were news.

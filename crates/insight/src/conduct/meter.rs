@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::pace::PaceMeter;
 use super::spans::Spans;
 use super::{Conduct, LegConduct, Response};
-use crate::leg::Leg;
 use crate::number::{share, whole};
 use crate::thresholds::ConductThresholds;
+use sidetone_call::Leg;
 
 /// Stretches held per track before the oldest are counted early.
 const PENDING: usize = 256;

@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use sidetone_insight::{
-    AffectSample, AffectUpdate, Alert, Call, Class, Conduct, Insight, Leg, Phase, Thresholds,
-};
+use sidetone_call::{Class, Estimate, Leg};
+use sidetone_insight::{AffectUpdate, Alert, Call, Conduct, Insight, Phase, Thresholds};
 
 pub(crate) fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -15,24 +14,24 @@ pub(crate) fn call() -> Call {
     Call::new(Thresholds::default())
 }
 
-pub(crate) fn calm() -> AffectSample {
+pub(crate) fn calm() -> Estimate {
     sample(0.05, -0.2, 0.1, &[(Class::Neutral, 0.8), (Class::Anger, 0.05), (Class::Sadness, 0.05)])
 }
 
-pub(crate) fn angry() -> AffectSample {
+pub(crate) fn angry() -> Estimate {
     sample(-0.7, 0.7, 0.9, &[(Class::Anger, 0.85), (Class::Fear, 0.05)])
 }
 
-pub(crate) fn weeping() -> AffectSample {
+pub(crate) fn weeping() -> Estimate {
     sample(-0.7, -0.2, 0.85, &[(Class::Sadness, 0.6), (Class::Fear, 0.25), (Class::Anger, 0.05)])
 }
 
-pub(crate) fn joyful() -> AffectSample {
+pub(crate) fn joyful() -> Estimate {
     sample(0.8, 0.9, 0.75, &[(Class::Happiness, 0.6), (Class::Anger, 0.3)])
 }
 
-pub(crate) fn sample(valence: f32, arousal: f32, distress: f32, classes: &[(Class, f32)]) -> AffectSample {
-    AffectSample { valence, arousal, distress, confidence: 0.9, classes: classes.to_vec(), abstained: None }
+pub(crate) fn sample(valence: f32, arousal: f32, distress: f32, classes: &[(Class, f32)]) -> Estimate {
+    Estimate { valence, arousal, distress, confidence: 0.9, classes: classes.to_vec(), ..Estimate::default() }
 }
 
 /// A call in which the customer talks without a pause, judged each half second.
@@ -52,7 +51,7 @@ impl Talk {
     }
 
     /// `seconds` of speech that all sound like `sample`.
-    pub(crate) fn says(&mut self, seconds: u64, sample: &AffectSample) -> &mut Self {
+    pub(crate) fn says(&mut self, seconds: u64, sample: &Estimate) -> &mut Self {
         for _ in 0..seconds * 2 {
             self.hears(sample);
         }
@@ -60,7 +59,7 @@ impl Talk {
     }
 
     /// Half a second of speech.
-    pub(crate) fn hears(&mut self, sample: &AffectSample) {
+    pub(crate) fn hears(&mut self, sample: &Estimate) {
         let from = self.at;
         self.at += ms(500);
         self.call.speech(Leg::Customer, from, self.at);

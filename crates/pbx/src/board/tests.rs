@@ -1,10 +1,10 @@
 use std::sync::Mutex;
 
 use serde_json::json;
+use sidetone_call::Cause;
 use sidetone_consent::{Say, Source};
 use sidetone_events::{
-    Bus, CallEnded, CallRef, CallStarted, Cause, Direction, Narrator, NumberHasher, Parties, Secret,
-    Timestamp,
+    Bus, CallEnded, CallRef, CallStarted, Direction, Narrator, NumberHasher, Parties, Secret, Timestamp,
 };
 
 use super::*;

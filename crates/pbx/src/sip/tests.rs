@@ -1,9 +1,9 @@
 use std::sync::Mutex;
 
 use serde_json::{Value, json};
+use sidetone_call::Cause;
 use sidetone_events::{
-    Bus, CallEnded, CallRef, CallStarted, Cause, Direction, Narrator, NumberHasher, Parties, Secret,
-    Timestamp,
+    Bus, CallEnded, CallRef, CallStarted, Direction, Narrator, NumberHasher, Parties, Secret, Timestamp,
 };
 
 use super::*;

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use sidetone_call::Cause;
 use sidetone_events::{
-    Bus, CallEnded, CallId, CallRef, CallStarted, Cause, Direction, Happening, Narrator, NumberHasher,
-    Parties, Secret, Timestamp,
+    Bus, CallEnded, CallId, CallRef, CallStarted, Direction, Happening, Narrator, NumberHasher, Parties,
+    Secret, Timestamp,
 };
 use sidetone_pbx::{Aside, CallIdentity, Hear, InDialog, InDialogCounts, LinkCounts, PbxLinks, Raw, Told};
 

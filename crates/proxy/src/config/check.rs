@@ -3,7 +3,7 @@
 mod peers;
 mod sockets;
 
-pub(crate) use sockets::media_named;
+pub use sockets::media_named;
 
 use sidetone_events::SinkError;
 use sidetone_events::config::EventsConfig;
@@ -22,10 +22,12 @@ pub struct Fault {
 }
 
 impl Fault {
-    pub(crate) fn fatal(key: impl Into<String>, problem: impl Into<String>) -> Self {
+    /// What can't be run, at a key.
+    pub fn fatal(key: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { key: key.into(), problem: problem.into(), fatal: true }
     }
-    pub(crate) fn warning(key: impl Into<String>, problem: impl Into<String>) -> Self {
+    /// What can be run, and hardly is what was meant, at a key.
+    pub fn warning(key: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { key: key.into(), problem: problem.into(), fatal: false }
     }
 }
@@ -183,7 +185,7 @@ fn events(config: &Config, faults: &mut Vec<Fault>) {
 }
 
 /// A fault of `[events]`; `webhook` is the number of the one that it concerns, from 0.
-pub(crate) fn events_fault(webhook: Option<usize>, error: &SinkError) -> Fault {
+pub fn events_fault(webhook: Option<usize>, error: &SinkError) -> Fault {
     let (key, problem) = match error {
         SinkError::File { path, why } => {
             let problem = format!(

@@ -226,7 +226,7 @@ mod tests {
         up: usize,
         call: (&str, &str),
     ) -> Result<(), Refused> {
-        let peer = (sidetone_sip::Side::Trunk, "a".into());
+        let peer = (sidetone_call::Side::Trunk, "a".into());
         admission.admit(now, &Wanted { peer: &peer, up, of_peer: 0, share: usize::MAX, call })
     }
 
@@ -240,7 +240,7 @@ mod tests {
     fn a_peer_has_neither_all_of_the_room_nor_all_of_the_rate() {
         let mut admission = admission(100, 8);
         let (a, b): (PeerName, PeerName) =
-            ((sidetone_sip::Side::Trunk, "a".into()), (sidetone_sip::Side::Pbx, "b".into()));
+            ((sidetone_call::Side::Trunk, "a".into()), (sidetone_call::Side::Pbx, "b".into()));
         let mut ask = |peer, of_peer| {
             let call = crate::random::number().to_string();
             let wanted = Wanted { peer, up: 75, of_peer, share: 75, call: (&call, "tag") };

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sidetone_sip::Side;
+use sidetone_call::Side;
 
 use super::dns::Where;
 

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sidetone_sip::Side;
-use sidetone_sip::anchor::CallKey;
+use sidetone_call::{CallKey, Side};
 
 /// A peer as it outlives a reload: by name, not by its place in a table.
 pub type PeerName = (Side, Arc<str>);

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-use sidetone_sip::Side;
+use sidetone_call::Side;
 use sidetone_sip::host::Host;
 use sidetone_sip::proxy::Neighbour;
 

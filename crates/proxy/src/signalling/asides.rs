@@ -9,11 +9,11 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
+use sidetone_call::{CallKey, Nature, Side};
 use sidetone_pbx::{Aside, InDialog, InDialogCounts};
-use sidetone_sip::anchor::CallKey;
-use sidetone_sip::aside::{Ask, LegId, Nature, Parcel, SubscriptionId};
+use sidetone_sip::aside::{Ask, LegId, Parcel, SubscriptionId};
 use sidetone_sip::proxy::{Answer, Decision, Destination, OwnKey};
-use sidetone_sip::{Side, Message, Method};
+use sidetone_sip::{Message, Method};
 
 use super::Signalling;
 use super::core::{Core, reject};
@@ -74,9 +74,9 @@ impl Core {
 
     fn tell(&mut self, now: Duration, aside: &Aside) {
         let nature = match aside.nature {
-            sidetone_pbx::Nature::Reading => Nature::Reading,
-            sidetone_pbx::Nature::Affect => Nature::Affect,
-            sidetone_pbx::Nature::Plain => Nature::Plain,
+            sidetone_call::Nature::Reading => Nature::Reading,
+            sidetone_call::Nature::Affect => Nature::Affect,
+            sidetone_call::Nature::Plain => Nature::Plain,
         };
         if self.calls.is_shared(&aside.sip_call_id, &aside.pbx) {
             // By SIP a call is known by its Call-ID alone: how one caller feels would be told of both.
@@ -203,7 +203,7 @@ impl Core {
 }
 
 /// Tells by the calls' own signalling.
-pub(crate) struct BySip(pub(crate) Weak<Signalling>);
+pub struct BySip(pub Weak<Signalling>);
 
 impl BySip {
     fn with(&self, act: impl FnOnce(&mut Core, Duration)) {

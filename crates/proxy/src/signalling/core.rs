@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sidetone_sip::anchor::{Anchor, CallFact, CallKey, Cause};
+use sidetone_call::{CallKey, Cause, Side};
+use sidetone_sip::anchor::{Anchor, CallFact};
 use sidetone_sip::aside::{Asides, Notifier};
 use sidetone_sip::framing::FrameFlaw;
 use sidetone_sip::proxy::{
@@ -14,17 +15,17 @@ use sidetone_sip::proxy::{
     Target, Way,
 };
 use sidetone_sip::uri::{Uri, UriView};
-use sidetone_sip::{Side, Flow, Method, Transport};
+use sidetone_sip::{Flow, Method, Transport};
 
 use super::access::Reach;
 use super::asides::AsideId;
 use super::liveness::Asked;
-use crate::calls::{Calls, RoutedTo};
 use crate::config::{Config, Listen, Policy};
 use crate::routing::{
     Admission, Candidate, Health, HostAddress, HostState, Limits, PeerName, PeerRef, Refused, Shares, Table,
     Wanted, Where,
 };
+use sidetone_book::{Calls, RoutedTo};
 use sidetone_relay::Engine;
 
 /// Addresses for which the system has been asked where it would send from.

@@ -17,15 +17,16 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use sidetone_sip::anchor::{Anchor, CallKey, Cause, Reach};
+use sidetone_call::{CallKey, Cause, Side};
+use sidetone_sip::Method;
+use sidetone_sip::anchor::{Anchor, Reach};
 use sidetone_sip::aside::Asides;
 use sidetone_sip::proxy::{Answer, Destination, Proxy};
-use sidetone_sip::{Side, Method};
 
 use super::asides::AsideId;
 use super::core::Core;
-use crate::calls::Judged;
 use crate::routing::{HostAddress, Resolver};
+use sidetone_book::Judged;
 use sidetone_relay::Engine;
 
 /// The highest number in CSeq (RFC 3261 §8.1.1.5).
@@ -109,7 +110,7 @@ impl Asked {
 
 impl Core {
     /// Asks both parties of a call whether it is still up.
-    pub(crate) fn ask(&mut self, now: Duration, call: CallKey) {
+    pub fn ask(&mut self, now: Duration, call: CallKey) {
         if self.asked.contains_key(&call) {
             return;
         }
@@ -159,7 +160,7 @@ impl Core {
     }
 
     /// Ends a call toward both parties: each is sent a BYE that seems to be its peer's, and the media is released.
-    pub(crate) fn hang_up(&mut self, now: Duration, call: CallKey, cause: Cause) -> bool {
+    pub fn hang_up(&mut self, now: Duration, call: CallKey, cause: Cause) -> bool {
         let reach = |side| self.anchor_ref().reach(call, side);
         if let (Some(trunk), Some(pbx)) = (reach(Side::Trunk), reach(Side::Pbx)) {
             let [call_id, trunk_tag, pbx_tag] = &trunk.names;
@@ -184,7 +185,7 @@ impl Core {
     }
 
     /// BYEs of ours that have no answer yet, and INVITEs given up whose end somebody has not confirmed.
-    pub(crate) fn unconfirmed(&self) -> usize {
+    pub fn unconfirmed(&self) -> usize {
         let farewells = self.own.values().filter(|id| matches!(id, AsideId::Farewell)).count();
         farewells + self.proxy.abandoned()
     }

@@ -10,10 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use sidetone_call::Side;
 use sidetone_sip::framing::{Broken, Frame, Framer};
 use sidetone_sip::message::Limits;
 use sidetone_sip::proxy::{Destination, Loss};
-use sidetone_sip::{Side, Flow, Transport};
+use sidetone_sip::{Flow, Transport};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -389,8 +390,8 @@ mod tests {
     use tokio::sync::mpsc::channel;
 
     use super::*;
-    use crate::calls::Calls;
     use crate::config::Config;
+    use sidetone_book::Calls;
     use sidetone_relay::Engine;
     use sidetone_watch::Alarm;
 
@@ -430,7 +431,7 @@ mod tests {
             Bus::new(),
             NumberHasher::with_random_salt().unwrap(),
             Vec::new(),
-            crate::calls::Rules { media_timeout: LONG, ..Default::default() },
+            sidetone_book::Rules { media_timeout: LONG, ..Default::default() },
             epoch,
         );
         let asides = Asides::new(anchor, Legs::new(&settings, false), false);

@@ -12,7 +12,7 @@ use super::redact::{self, Belongs, Remembered, Shown};
 use super::refusals::{self, Refusals};
 use super::session::Session;
 use super::{Note, Seen, TARGET, Way};
-use crate::calls::Calls;
+use sidetone_book::Calls;
 use sidetone_watch::{Alarm, Heartbeat};
 
 /// How often the thread comes round when nothing is to be shown.

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
+use sidetone_call::Side;
 use sidetone_events::CallId;
-use sidetone_sip::Side;
 
 use super::redact::{Belongs, Shown};
 use super::{Seen, Way};

@@ -12,7 +12,7 @@ use super::{Seen, Way};
 
 /// Which calls are traced.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub enum Wanted {
     /// The one with this SIP Call-ID.
     Call(String),
     /// So many that begin from now on.
@@ -21,15 +21,15 @@ pub(crate) enum Wanted {
 
 /// One message of a traced call.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Traced {
+pub struct Traced {
     /// Always `message`.
     trace: &'static str,
     /// Which of the trace's calls, from 1.
-    pub(crate) call: usize,
+    pub call: usize,
     /// When.
-    pub(crate) time: Timestamp,
+    pub time: Timestamp,
     /// The same since 1970, in microseconds: messages are often less than a millisecond apart.
-    pub(crate) unix_us: u64,
+    pub unix_us: u64,
     /// `in` or `out`, as seen from Sidetone.
     way: &'static str,
     /// `trunk` or `pbx`; absent where the address is none of a peer's.
@@ -57,13 +57,13 @@ pub(crate) struct Traced {
     lost_before: u64,
     /// The Call-ID as the call's events show it.
     #[serde(skip)]
-    pub(crate) in_events: String,
+    pub in_events: String,
     /// Whether a call begins with it.
     #[serde(skip)]
-    pub(crate) begins: bool,
+    pub begins: bool,
     /// Whether its call is over with it.
     #[serde(skip)]
-    pub(crate) ends: bool,
+    pub ends: bool,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it

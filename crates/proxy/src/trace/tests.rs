@@ -6,7 +6,7 @@ use sidetone_events::Bus;
 use sidetone_sip::Transport;
 
 use super::*;
-use crate::calls::Rules;
+use sidetone_book::Rules;
 
 fn tracer() -> (Tracer, Arc<Calls>) {
     let hasher = NumberHasher::with_random_salt().unwrap();

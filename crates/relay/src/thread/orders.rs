@@ -11,9 +11,8 @@ use std::time::Duration;
 use mio::net::UdpSocket;
 use mio::{Interest, Token, Waker};
 use sidetone_announce::{Playback, Voice};
+use sidetone_call::{CallKey, Side, StreamPlan};
 use sidetone_rtp::latch::Senders;
-use sidetone_sip::Side;
-use sidetone_sip::anchor::{CallKey, StreamPlan};
 
 use super::{Placed, Port, RelayThread, Stream};
 use crate::relay::{Component, Relay};

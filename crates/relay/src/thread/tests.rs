@@ -4,8 +4,8 @@ use std::fs::File;
 use std::net::UdpSocket as StdSocket;
 use std::os::fd::OwnedFd;
 
+use sidetone_call::{Direction, EndPlan, MediaKind, Security, StreamPlan};
 use sidetone_rtp::latch::Senders;
-use sidetone_sip::anchor::{Direction, EndPlan, MediaKind, StreamPlan};
 use tokio::sync::mpsc;
 
 use super::*;
@@ -30,6 +30,7 @@ fn toward(party: &StdSocket) -> EndPlan {
         remote_rtcp: None,
         signalled_from: Some(at.ip()),
         mux: false,
+        security: Security::None,
         formats: Vec::new(),
         direction: Direction::SendRecv,
         ptime_ms: None,

@@ -48,7 +48,7 @@ impl Unsaid {
 
 #[cfg(test)]
 mod tests {
-    use sidetone_sip::anchor::CallKey;
+    use sidetone_call::CallKey;
 
     use super::*;
 

@@ -53,7 +53,7 @@ pub(super) struct Analyze {
     table: bool,
     /// Formats of bare RTP, beside those with fixed payload types: 111=opus/48000/2.
     #[arg(long = "codec", value_name = "PT=NAME/RATE", value_parser = sidetone_capture::calls::format)]
-    codecs: Vec<sidetone_sip::anchor::Format>,
+    codecs: Vec<sidetone_call::Format>,
     /// A safetensors file with weights. Without it, the open weights inside the binary.
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
@@ -67,7 +67,7 @@ struct Bench {
     customer: Option<Customer>,
     model: Arc<Model>,
     hasher: NumberHasher,
-    formats: Vec<sidetone_sip::anchor::Format>,
+    formats: Vec<sidetone_call::Format>,
 }
 
 impl Analyze {

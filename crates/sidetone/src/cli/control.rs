@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::{Value, json};
-use sidetone_proxy::control::{Request, Toward};
+use sidetone_serve::control::{Request, Toward};
 
 use super::story::Page;
 use super::{Output, say, say_json};

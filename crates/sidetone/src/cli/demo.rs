@@ -5,12 +5,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use crate::server::Server;
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use sidetone_events::{Event, Happening};
 use sidetone_insight::{Alert, Insight, Phase, Summary};
-use sidetone_proxy::Server;
 use sidetone_proxy::config::Config;
 use sidetone_softphone::{
     Audio, Call, CallOptions, Clip, Codec, Comparison, MediaReport, Phone, PhoneConfig,
@@ -273,7 +273,7 @@ fn outcome(caller: &MediaReport, agent: &MediaReport, told: &[Event]) -> Outcome
         _ => None,
     });
     Outcome {
-        completed: ended.is_some_and(|ended| ended.cause == sidetone_events::Cause::Hangup),
+        completed: ended.is_some_and(|ended| ended.cause == sidetone_call::Cause::Hangup),
         caller_to_agent: MediaReport::byte_identical(&caller.sent, &agent.received).into(),
         agent_to_caller: MediaReport::byte_identical(&agent.sent, &caller.received).into(),
         affect_updates: told.iter().filter(|e| matches!(e.happening, Happening::AffectUpdate(_))).count(),

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::log_writer::LogWriter;
+use crate::server::{Prepared, Reread, Server, StartError};
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sidetone_proxy::config::{Log, LogFormat};
-use sidetone_proxy::log_writer::LogWriter;
-use sidetone_proxy::{Prepared, Reread, Server, StartError};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::reload::Handle;
@@ -128,8 +128,8 @@ async fn serve(
     tracing::info!("ending: no new calls are taken; a second signal ends at once");
     let left = tokio::select! {
         left = server.drain() => left,
-        _ = terminate.recv() => server.stats().calls,
-        _ = interrupt.recv() => server.stats().calls,
+        _ = terminate.recv() => server.calls(),
+        _ = interrupt.recv() => server.calls(),
     };
     if left > 0 {
         tracing::warn!(calls = left, "calls are still up; their media ends now");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::Value;
-use sidetone_proxy::control::Request;
+use sidetone_serve::control::Request;
 
 use super::control::Running;
 use super::view::{Paint, width, wrap};

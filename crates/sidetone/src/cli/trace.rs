@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::Value;
-use sidetone_proxy::control::Request;
+use sidetone_serve::control::Request;
 
 use super::control::Running;
 use super::view::{Paint, width};

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::dialog::{Dialog, Party, Role, View};
-use super::plan::{self, StreamPlan, Untappable};
-use super::ports::{Exhausted, MediaPlane, Ports};
+use super::plan::{self};
+use super::ports::Ports;
 use super::reach::Whereabouts;
-use super::{CallFact, CallKey, Cause, Counters, Settings, fact};
-use crate::Side;
+use super::{CallFact, Counters, Settings, fact};
 use crate::proxy::Neighbour;
-use crate::sdp::{IpFamily, MediaKind, Place, Stream};
+use crate::sdp::{Place, Stream};
+use sidetone_call::{
+    CallKey, Cause, Exhausted, IpFamily, MediaKind, MediaPlane, Side, StreamPlan, Untappable,
+};
 
 /// Where a call stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -365,7 +367,7 @@ impl Call {
     pub(super) const fn overdue(&self) -> (Option<Side>, Option<u16>, Cause) {
         match self.phase {
             Phase::Challenged(status) => (Some(self.caller_side.other()), Some(status), Cause::Rejected),
-            Phase::Setup | Phase::Answered => (None, None, Cause::TimeLimit),
+            Phase::Setup | Phase::Answered => (None, None, Cause::Failed),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What an INVITE says of the party on the trunk's side, beside From and To.
 
-use crate::Side;
 use crate::message::{Message, Name};
 use crate::uri::unescape;
+use sidetone_call::Side;
 
 /// The most numbers that are taken.
 const MOST: usize = 8;

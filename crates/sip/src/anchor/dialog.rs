@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::reach::Whereabouts;
-use crate::Side;
 use crate::sdp::Stream;
+use sidetone_call::Side;
 
 /// Who of the two, by who sent the call's first INVITE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use super::Anchor;
 use super::call::Phase;
 use super::dialog::{Kind, Role, Tx};
 use super::passage::{callee_tag, is_initial};
-use super::ports::MediaPlane;
-use super::{Anchor, CallKey};
 use crate::message::{Edit, Message, Name};
 use crate::proxy::{Passing, Refusal};
 use crate::via::Via;
+use sidetone_call::{CallKey, MediaPlane};
 
 impl<M: MediaPlane> Anchor<M> {
     /// A re-INVITE, UPDATE or PRACK.

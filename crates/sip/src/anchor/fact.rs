@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{CallKey, Claims, Counters, Settings, Untappable};
-use crate::Side;
+use super::{Claims, Counters, Settings};
+use sidetone_call::{CallKey, Cause, Side, Untappable};
 
 /// One thing to know about a call. `at` is the `now` of the message that told it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,44 +138,6 @@ pub enum CallFact {
         /// When; of a BYE, when it was sent.
         at: Duration,
     },
-}
-
-/// How a call ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Cause {
-    /// A BYE.
-    Bye,
-    /// Cancelled before it was answered.
-    Cancelled,
-    /// Refused by the called side.
-    Rejected,
-    /// Refused here, before it could be put through: its description can't be carried, no port is left.
-    Refused,
-    /// Nobody answered in time, or no target could be reached.
-    Unreachable,
-    /// Ended by [`super::Anchor::terminate`] since its media fell silent.
-    MediaTimeout,
-    /// Ended by [`super::Anchor::terminate`] since the operator said so.
-    Operator,
-    /// It went on beyond one of the time limits.
-    TimeLimit,
-}
-
-impl Cause {
-    /// The word for it in events and logs.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Bye => "bye",
-            Self::Cancelled => "cancelled",
-            Self::Rejected => "rejected",
-            Self::Refused => "refused",
-            Self::Unreachable => "unreachable",
-            Self::MediaTimeout => "media-timeout",
-            Self::Operator => "operator",
-            Self::TimeLimit => "time-limit",
-        }
-    }
 }
 
 /// Queues a fact. The queue is bounded, in case nobody takes them; what doesn't fit is counted.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use super::Anchor;
 use super::call::Phase;
 use super::passage::callee_tag;
-use super::ports::MediaPlane;
-use super::{Anchor, CallKey, Cause};
 use crate::message::Message;
 use crate::proxy::{Passing, Requester};
+use sidetone_call::{CallKey, Cause, MediaPlane};
 
 impl<M: MediaPlane> Anchor<M> {
     pub(super) fn bye(&mut self, ctx: &Passing, request: &Message) {
@@ -52,6 +52,6 @@ impl<M: MediaPlane> Anchor<M> {
             return self.set_deadline(key, at);
         }
         let (by, at) = bye.map_or((None, now), |(side, at)| (Some(side), at));
-        self.end(key, by, None, Cause::Bye, at);
+        self.end(key, by, None, Cause::Hangup, at);
     }
 }

@@ -1,11 +1,11 @@
 //! What messages say to Sidetone beside their business: its own headers, and keys pressed by INFO.
 
 use super::passage::callee_tag;
-use super::ports::MediaPlane;
 use super::pressed::keys;
-use super::{Anchor, CallFact, CallKey};
+use super::{Anchor, CallFact};
 use crate::message::{Message, Method, Name};
 use crate::proxy::{Passing, Requester};
+use sidetone_call::{CallKey, MediaPlane};
 
 /// What the names of Sidetone's own headers begin with. They pass on like any other header.
 pub const HEADER_PREFIX: &str = "X-Sidetone-";

@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use super::call::family;
 use super::dialog::Party;
-use super::ports::{Exhausted, MediaPlane};
-use super::{Anchor, CallFact, CallKey, Untappable};
-use crate::Side;
+use super::{Anchor, CallFact};
 use crate::message::{Edit, Message, Method};
 use crate::proxy::{Passing, Refusal};
 use crate::sdp::body::{self, Found, Located};
 use crate::sdp::{self, Description, SdpError, Stream};
+use sidetone_call::{CallKey, Exhausted, MediaPlane, Side, Untappable};
 
 /// A description that passes.
 struct Passed<'m> {
@@ -137,11 +136,11 @@ impl<M: MediaPlane> Anchor<M> {
         tools.counters.early_sessions += u64::from(carried.early);
         let Some(call) = calls.get_mut(&key) else { return };
         if carried.sealed {
-            call.tell_around(&mut tools, Untappable::Sealed);
+            call.tell_around(&mut tools, Untappable::Unreadable);
             call.sealed |= carried.session.is_empty();
         }
         if carried.early {
-            call.tell_around(&mut tools, Untappable::EarlySession);
+            call.tell_around(&mut tools, Untappable::NotRelayed);
             call.early_apart = true;
         }
         if carried.astray || carried.unreadable {

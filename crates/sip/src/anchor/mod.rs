@@ -25,9 +25,9 @@
 //! - Whatever a peer could take for the session's description is led: parts of a multipart, all of them; bodies whose type
 //!   or Content-Disposition says something else, or nothing. Media follow the first. See [`crate::sdp::body`].
 //! - SDP that is encrypted, signed, compressed or elsewhere can't be edited: it passes, as does its answer, and is reported
-//!   [`Untappable::Sealed`].
+//!   [`Untappable::Unreadable`].
 //! - An early session that stands beside the session (RFC 3959) isn't the session: its description passes as it is, and is
-//!   reported [`Untappable::EarlySession`].
+//!   reported [`Untappable::NotRelayed`].
 
 mod call;
 mod claims;
@@ -50,20 +50,14 @@ use std::time::Duration;
 
 use call::Call;
 pub use claims::Claims;
-pub use fact::{CallFact, Cause};
+pub use fact::CallFact;
 pub use hearsay::HEADER_PREFIX;
 use passage::callee_tag;
-pub use plan::{EndPlan, StreamPlan, Untappable};
-pub use ports::{Exhausted, MediaPlane};
 pub use reach::Reach;
+use sidetone_call::{CallKey, Cause, MediaPlane, Side};
 
-use crate::Side;
 use crate::proxy::Neighbour;
-pub use crate::sdp::{Direction, Format, Ice, IpFamily, LocalMedia, MediaKind};
-
-/// A call's name, unique for the anchor's life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CallKey(pub u64);
+pub use crate::sdp::Ice;
 
 /// Bounds and habits of an [`Anchor`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,7 +217,7 @@ impl<M: MediaPlane> Anchor<M> {
                 continue;
             }
             let (by, status, cause) = call.overdue();
-            self.counters.reaped += u64::from(cause == Cause::TimeLimit);
+            self.counters.reaped += u64::from(cause == Cause::Failed);
             self.end(key, by, status, cause, now);
         }
     }

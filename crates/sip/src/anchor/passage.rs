@@ -3,15 +3,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::Anchor;
 use super::call::{Call, Tools};
 use super::dialog::{Kind, Role, Tx};
-use super::ports::MediaPlane;
 use super::setup::branch;
-use super::{Anchor, CallKey};
-use crate::Side;
 use crate::message::{Edit, Message, Method};
 use crate::proxy::{Passage, Passing, Refusal, Requester};
 use crate::sdp::body;
+use sidetone_call::{CallKey, MediaPlane, Side};
 
 /// Where a message stands in a call.
 #[derive(Clone, Copy)]

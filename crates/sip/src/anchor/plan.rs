@@ -3,104 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::dialog::{Party, Role, View};
-use crate::Side;
-use crate::sdp::{Carriage, Direction, Format, MediaKind, Security, Stream};
-
-/// One stream, both ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StreamPlan {
-    /// What it carries.
-    pub kind: MediaKind,
-    /// The party on the trunk's side.
-    pub trunk: EndPlan,
-    /// The party on the PBX's side.
-    pub pbx: EndPlan,
-    /// Whether it can be listened to. Nothing is held against one that a party has turned down.
-    pub tappable: Result<(), Untappable>,
-    /// The call is answered; before, what flows is early media.
-    pub answered: bool,
-}
-
-impl StreamPlan {
-    /// Whether both parties have described it: an offer alone says what may be, not what is.
-    #[must_use]
-    pub const fn is_agreed(&self) -> bool {
-        self.trunk.signalled_from.is_some() && self.pbx.signalled_from.is_some()
-    }
-
-    /// The party on that side.
-    #[must_use]
-    pub const fn end(&self, side: Side) -> &EndPlan {
-        match side {
-            Side::Trunk => &self.trunk,
-            Side::Pbx => &self.pbx,
-        }
-    }
-}
-
-/// One end of a stream, as that party's own description has it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EndPlan {
-    /// Where it wants its media; `None` when it wants none, or hasn't said yet.
-    pub remote_rtp: Option<SocketAddr>,
-    /// Where it wants its RTCP; with `mux`, the same.
-    pub remote_rtcp: Option<SocketAddr>,
-    /// Where its signalling came from: a hint when its media comes from another address than stated.
-    pub signalled_from: Option<IpAddr>,
-    /// RTP and RTCP share a port: both parties agreed to it.
-    pub mux: bool,
-    /// What it wants to receive, in its order of preference.
-    pub formats: Vec<Format>,
-    /// As it stated.
-    pub direction: Direction,
-    /// The packet time it asked for, in milliseconds.
-    pub ptime_ms: Option<u16>,
-    /// It has put the other end on hold.
-    pub held: bool,
-}
-
-/// Why a stream can't be listened to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Untappable {
-    /// SRTP from end to end.
-    #[error("srtp")]
-    Srtp,
-    /// DTLS from end to end.
-    #[error("dtls")]
-    Dtls,
-    /// Fax over IP.
-    #[error("t38")]
-    T38,
-    /// Not speech.
-    #[error("not-audio")]
-    NotAudio,
-    /// No codec in common that can be decoded.
-    #[error("unknown-codec")]
-    UnknownCodec,
-    /// TCP or an unknown protocol: it doesn't come through us.
-    #[error("not-relayed")]
-    NotRelayed,
-    /// The SDP is encrypted, signed, compressed or elsewhere: the media may not come through us.
-    #[error("sealed")]
-    Sealed,
-    /// An early session stands beside the session (RFC 3959): its media don't come through us.
-    #[error("early-session")]
-    EarlySession,
-    /// The m-line can't be read; it was rejected on its way, or the whole description passed as it was.
-    #[error("unreadable")]
-    Unreadable,
-}
-
-impl Untappable {
-    /// Whether media may go from party to party, around us.
-    #[must_use]
-    pub const fn goes_around(self) -> bool {
-        match self {
-            Self::NotRelayed | Self::Sealed | Self::EarlySession | Self::Unreadable => true,
-            Self::Srtp | Self::Dtls | Self::T38 | Self::NotAudio | Self::UnknownCodec => false,
-        }
-    }
-}
+use crate::sdp::{Carriage, Stream};
+use sidetone_call::{EndPlan, Format, MediaKind, Security, Side, StreamPlan, Untappable};
 
 /// The plan for m-line `index`, as far as it is known; `None` when neither party has such an m-line.
 pub(super) fn plan(view: &View, index: usize, caller_side: Side, answered: bool) -> Option<StreamPlan> {
@@ -142,6 +46,7 @@ fn end(party: Option<(&Stream, IpAddr)>, closed: bool, mux: bool, held: bool) ->
         signalled_from: Some(signalled_from),
         mux,
         formats: stream.formats.clone(),
+        security: stream.security,
         direction: stream.direction,
         ptime_ms: stream.ptime_ms,
         held,
@@ -157,7 +62,7 @@ fn tappable(caller: Option<&Stream>, callee: Option<&Stream>) -> Result<(), Unta
     }
     match first.kind {
         MediaKind::Audio => {}
-        MediaKind::Image => return Err(Untappable::T38),
+        MediaKind::Image => return Err(Untappable::Fax),
         MediaKind::Video | MediaKind::Other => return Err(Untappable::NotAudio),
     }
     if first.carriage != Carriage::Rtp {

@@ -8,13 +8,13 @@
 //!   does not, 481. Where the peer has not sent a request yet, the number is 0, below any that it may begin with.
 //! - a farewell (BYE) bears the next one. Nothing comes after it.
 
-use super::ports::MediaPlane;
-use super::{Anchor, CallKey, callee_tag, dialog::Role};
+use super::{Anchor, callee_tag, dialog::Role};
+use crate::Flow;
 use crate::aside::dialog::{self, Dialog as Writing};
 use crate::message::{Message, Method, Name, RequestBuilder};
 use crate::proxy::{Local, Neighbour, Passing};
 use crate::uri::Uri;
-use crate::{Side, Flow};
+use sidetone_call::{CallKey, MediaPlane, Side};
 
 /// Where a party of a dialog is, as it or the hops before it have said.
 #[derive(Clone, Debug)]

@@ -5,13 +5,12 @@ use std::time::Duration;
 use super::call::{Call, Initial, Phase};
 use super::dialog::Kind;
 use super::passage::name;
-use super::ports::MediaPlane;
-use super::{Anchor, CallFact, CallKey, Cause, Claims};
-use crate::Side;
+use super::{Anchor, CallFact, Claims};
 use crate::message::{Edit, Message, Name};
 use crate::name_addr;
 use crate::proxy::{Passing, Refusal};
 use crate::uri::UriView;
+use sidetone_call::{CallKey, Cause, MediaPlane, Side};
 
 /// Longest user part in a fact, in characters.
 const MAX_USER: usize = 128;
@@ -142,8 +141,8 @@ impl<M: MediaPlane> Anchor<M> {
         let (by, cause) = match (status, by) {
             (487, _) => (Some(caller), Cause::Cancelled),
             (_, Some(side)) => (Some(side), Cause::Rejected),
-            (408 | 503 | 504, None) if was_sent => (None, Cause::Unreachable),
-            (_, None) => (None, Cause::Refused),
+            (408 | 503 | 504, None) if was_sent => (None, Cause::NoAnswer),
+            (_, None) => (None, Cause::Rejected),
         };
         self.end(key, by, Some(status), cause, now);
     }

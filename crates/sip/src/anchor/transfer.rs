@@ -1,12 +1,12 @@
 //! Calls that go on as other calls: a party is referred elsewhere (RFC 3515), or an INVITE takes another call's place
 //! (RFC 3891).
 
-use super::ports::MediaPlane;
 use super::{Anchor, CallFact};
 use crate::message::{Message, Method, Name};
 use crate::name_addr::NameAddr;
 use crate::proxy::Passing;
 use crate::uri::unescape;
+use sidetone_call::MediaPlane;
 
 /// The longest name of a call, or of whom to call, that is told, in characters.
 const LONGEST: usize = 256;

@@ -28,6 +28,7 @@ mod recv_info;
 mod subscription;
 
 use bytes::Bytes;
+use sidetone_call::Nature;
 
 pub use ledger::{Counts, Ledger};
 pub use legs::{LegId, Legs};
@@ -54,25 +55,6 @@ pub struct Parcel {
     pub body: Bytes,
     /// How it may be treated while it waits.
     pub nature: Nature,
-}
-
-/// What a parcel tells of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nature {
-    /// How the customer seems to feel right now: a newer one takes its place.
-    Reading,
-    /// Something else about how the customer feels.
-    Affect,
-    /// Nothing of the kind.
-    Plain,
-}
-
-impl Nature {
-    /// Whether it must not be told any more once the customer has objected.
-    #[must_use]
-    pub const fn is_affect(self) -> bool {
-        matches!(self, Self::Reading | Self::Affect)
-    }
 }
 
 /// A request to be sent, without its Via.

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Nature, Parcel};
+use super::Parcel;
+use sidetone_call::Nature;
 
 /// The most parcels that wait; beyond it the oldest is dropped.
 pub(super) const MOST: usize = 32;

@@ -26,9 +26,10 @@ use bindings::Bindings;
 use super::held::{self, Held};
 use super::neighbours::{Neighbour, Neighbours};
 use super::output::Destination;
+use crate::Flow;
 use crate::host::{Host, HostPort};
 use crate::message::Method;
-use crate::{Side, Flow};
+use sidetone_call::Side;
 
 /// Dialogs of one set; beyond, the oldest that nobody has accepted makes room.
 const MOST_DIALOGS: usize = 32;

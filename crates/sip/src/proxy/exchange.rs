@@ -11,10 +11,11 @@ use super::output::Target;
 use super::reply::ReplyPath;
 use super::route::RoutePlan;
 use super::table::Key;
+use crate::Flow;
 use crate::message::Message;
 use crate::transaction::key::ServerKey;
 use crate::transaction::{Server, earlier};
-use crate::{Side, Flow};
+use sidetone_call::Side;
 
 /// A request, the server transaction that it came by, and everything that is being tried for it.
 #[derive(Debug)]

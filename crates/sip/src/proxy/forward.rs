@@ -16,7 +16,8 @@ use super::table::Key;
 use super::{Proxy, token};
 use crate::message::{Edit, Message, Method, Name, reason_phrase};
 use crate::transaction::{Client, InviteClient, NonInviteClient, Server};
-use crate::{Side, Flow, Transport};
+use crate::{Flow, Transport};
+use sidetone_call::Side;
 
 /// Max-Forwards for a request that has none (RFC 3261 §16.6 step 3).
 const MAX_FORWARDS: u8 = 70;

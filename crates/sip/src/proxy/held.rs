@@ -61,7 +61,7 @@ pub(super) const fn share(max: usize, in_dialog: bool) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Side;
+    use sidetone_call::Side;
 
     #[test]
     fn each_peer_has_an_account_of_its_own() {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use crate::Side;
+use sidetone_call::Side;
 
 /// One of the peers that the configuration names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use super::dialogs::Standing;
 use super::table::Key;
 use crate::uri::Uri;
-use crate::{Side, Flow, Transport};
+use crate::{Flow, Transport};
+use sidetone_call::Side;
 
 /// Where a message is to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::neighbours::Neighbour;
+use crate::Flow;
 use crate::message::{Edit, Message};
-use crate::{Side, Flow};
+use sidetone_call::Side;
 
 /// Where a message that is about to be forwarded came from and where it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,12 +15,13 @@ use super::reply::ReplyPath;
 use super::table::Key;
 use super::validate::{self, Instead, Valid};
 use super::{Proxy, held};
+use crate::Flow;
 use crate::framing::FrameFlaw;
 use crate::message::{Message, Method, ParseError, ResponseBuilder};
 use crate::transaction::key::{ServerKey, Source};
 use crate::transaction::{InviteServer, NonInviteServer, OnRequest, Server};
 use crate::uri::UriView;
-use crate::{Side, Flow};
+use sidetone_call::Side;
 
 /// Methods that this proxy passes on, as its answer to OPTIONS has them. It passes on any other too.
 const ALLOW: &str = "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, NOTIFY, OPTIONS, PRACK, PUBLISH, REFER, REGISTER, SUBSCRIBE, UPDATE";

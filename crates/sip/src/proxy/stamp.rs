@@ -10,7 +10,7 @@ use std::hash::Hasher;
 use siphasher::sip::SipHasher24;
 
 use super::neighbours::Neighbour;
-use crate::Side;
+use sidetone_call::Side;
 
 /// The parameter of our Record-Route URI that bears the mark.
 pub(super) const PARAM: &str = "st";

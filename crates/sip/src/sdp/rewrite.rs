@@ -13,20 +13,12 @@
 //! An m-line that is rejected (port 0) or can't be relayed stays, and a c= of 0.0.0.0 (hold) stays a hold.
 //! One that can't be read is rejected on its way: nobody could say where its media would go.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::ops::Range;
 
 use super::description::name_of;
-use super::{Carriage, Connection, Description, IpFamily, Media, Stream};
-
-/// A pair of our own ports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct LocalMedia {
-    /// Where we take RTP, or other datagrams.
-    pub rtp: SocketAddr,
-    /// Where we take RTCP.
-    pub rtcp: SocketAddr,
-}
+use super::{Carriage, Connection, Description, Media, Stream};
+use sidetone_call::{IpFamily, LocalMedia};
 
 /// What becomes of an m-line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

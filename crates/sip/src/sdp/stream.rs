@@ -2,23 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Description, IpFamily, Media};
+use super::{Description, Media};
+use sidetone_call::{Direction, Format, IpFamily, MediaKind, Security};
 
 /// Most formats of an m-line that are remembered; the rest is relayed all the same.
 const MAX_FORMATS: usize = 32;
-
-/// What a stream carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum MediaKind {
-    /// Speech, or what passes for it.
-    Audio,
-    /// Pictures that move.
-    Video,
-    /// Fax.
-    Image,
-    /// Anything else: text, application, message.
-    Other,
-}
 
 /// What a stream travels in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,68 +19,15 @@ pub enum Carriage {
     Unrelayable,
 }
 
-/// How RTP is protected from end to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Security {
-    /// Not at all.
-    None,
-    /// SRTP with keys in the signalling (RFC 4568).
-    Sdes,
-    /// DTLS, with SRTP or without (RFC 5763).
-    Dtls,
-}
-
-/// Who may send, as the description's author sees it (RFC 3264 §5.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Direction {
-    /// Both ways.
-    #[default]
-    SendRecv,
-    /// The author sends only: hold, with music.
-    SendOnly,
-    /// The author listens only.
-    RecvOnly,
-    /// Neither: hold, in silence.
-    Inactive,
-}
-
-impl Direction {
-    fn from_attribute(name: &str) -> Option<Self> {
-        match name {
-            "sendrecv" => Some(Self::SendRecv),
-            "sendonly" => Some(Self::SendOnly),
-            "recvonly" => Some(Self::RecvOnly),
-            "inactive" => Some(Self::Inactive),
-            _ => None,
-        }
+/// The direction that an attribute's name states, if it states one.
+fn direction(attribute: &str) -> Option<Direction> {
+    match attribute {
+        "sendrecv" => Some(Direction::SendRecv),
+        "sendonly" => Some(Direction::SendOnly),
+        "recvonly" => Some(Direction::RecvOnly),
+        "inactive" => Some(Direction::Inactive),
+        _ => None,
     }
-
-    /// Whether the author sends.
-    #[must_use]
-    pub const fn sends(self) -> bool {
-        matches!(self, Self::SendRecv | Self::SendOnly)
-    }
-
-    /// Whether the author listens.
-    #[must_use]
-    pub const fn receives(self) -> bool {
-        matches!(self, Self::SendRecv | Self::RecvOnly)
-    }
-}
-
-/// One RTP payload format of an m-line.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Format {
-    /// RTP payload type, 0 to 127.
-    pub payload_type: u8,
-    /// Encoding name as written in a=rtpmap, or RFC 3551's for a static type; empty when unknown.
-    pub encoding: String,
-    /// RTP clock rate in Hz; 0 when unknown.
-    pub clock_rate: u32,
-    /// Channels, at least 1.
-    pub channels: u8,
-    /// What a=fmtp says, without the payload type; empty when nothing.
-    pub fmtp: String,
 }
 
 /// One m-line of a party's description.
@@ -136,7 +71,7 @@ impl Stream {
     #[must_use]
     pub fn all(description: &Description<'_>) -> Vec<Self> {
         let session = Session {
-            direction: description.attributes().find_map(|(name, _)| Direction::from_attribute(name)),
+            direction: description.attributes().find_map(|(name, _)| direction(name)),
             fingerprint: description.attributes().any(|(name, _)| name == "fingerprint"),
         };
         description.media().map(|media| session.stream(&media)).collect()
@@ -182,7 +117,7 @@ impl Attributes {
                 "ptime" => found.ptime_ms = found.ptime_ms.or(value.and_then(ptime)),
                 "crypto" => found.crypto = true,
                 "fingerprint" => found.fingerprint = true,
-                _ => found.direction = found.direction.or_else(|| Direction::from_attribute(name)),
+                _ => found.direction = found.direction.or_else(|| direction(name)),
             }
         }
         found

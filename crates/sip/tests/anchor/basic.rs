@@ -2,8 +2,7 @@
 
 use std::net::IpAddr;
 
-use sidetone_sip::Side;
-use sidetone_sip::anchor::{Direction, MediaKind};
+use sidetone_call::{Direction, MediaKind, Side};
 
 use crate::script::{Callee, Caller, Script, audio, led};
 
@@ -98,7 +97,7 @@ fn of_a_spiral_one_pass_may_fail() {
     s.request(Caller, "INVITE 1", None, &audio("198.51.100.2", 30002)).unwrap();
     s.facts();
     s.concluded(Caller, "INVITE 1", None, 503);
-    assert_eq!(s.anchor.media().released, [sidetone_sip::anchor::CallKey(2)]);
+    assert_eq!(s.anchor.media().released, [sidetone_call::CallKey(2)]);
 }
 
 #[test]

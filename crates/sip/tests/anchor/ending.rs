@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sidetone_sip::anchor::{CallKey, Cause, Settings};
+use sidetone_call::{CallKey, Cause};
+use sidetone_sip::anchor::Settings;
 
 use crate::script::{Callee, Caller, Script, audio};
 
@@ -133,7 +134,7 @@ fn both_hang_up_at_once() {
 
 #[test]
 fn ended_by_silence_or_by_hand() {
-    for cause in [Cause::MediaTimeout, Cause::Operator] {
+    for cause in [Cause::MediaTimeout, Cause::Terminated] {
         let mut s = Script::new();
         s.talk();
         assert!(s.anchor.terminate(s.now, CallKey(1), cause));

@@ -1,6 +1,6 @@
 //! SDP that aims media at an address where it must not go, or says a port that is none.
 
-use sidetone_sip::anchor::MediaKind;
+use sidetone_call::MediaKind;
 
 use crate::script::{Callee, Caller, Script, audio, audio_with, led, led_all, streams};
 

@@ -1,9 +1,10 @@
 //! How the parties of a call are reached by a request of our own.
 
-use sidetone_sip::anchor::{Anchor, CallKey, Reach, Settings};
+use sidetone_call::{CallKey, Side};
+use sidetone_sip::Transport;
+use sidetone_sip::anchor::{Anchor, Reach, Settings};
 use sidetone_sip::message::Method;
 use sidetone_sip::proxy::{self, Listener};
-use sidetone_sip::{Side, Transport};
 
 use crate::script::{Callee, Caller, FakeMedia, Script, audio};
 

@@ -10,13 +10,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use sidetone_sip::anchor::{
-    Anchor, CallFact, CallKey, Exhausted, IpFamily, LocalMedia, MediaPlane, Settings, StreamPlan,
-};
+use sidetone_call::{CallKey, Exhausted, IpFamily, LocalMedia, MediaPlane, Side, StreamPlan};
+use sidetone_sip::anchor::{Anchor, CallFact, Settings};
 use sidetone_sip::message::{Edit, Message};
 use sidetone_sip::proxy::{Passage, Passing, Refusal};
 use sidetone_sip::sdp::{Description, Stream};
-use sidetone_sip::{Side, Flow, Transport};
+use sidetone_sip::{Flow, Transport};
 
 /// A media plane that hands out ports in order and remembers what it was told.
 #[derive(Debug, Default)]

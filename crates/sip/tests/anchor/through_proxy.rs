@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sidetone_call::Side;
 use sidetone_sip::anchor::{Anchor, Settings};
 use sidetone_sip::message::ResponseBuilder;
 use sidetone_sip::proxy::{self, Decision, Destination, Listener, Output, Proxy, Target};
-use sidetone_sip::{Side, Flow, Message, Name, Transport};
+use sidetone_sip::{Flow, Message, Name, Transport};
 
 use crate::script::{FakeMedia, audio, led};
 

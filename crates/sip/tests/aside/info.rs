@@ -1,6 +1,7 @@
 //! To whom INFO goes, in what form, and when it stops.
 
-use sidetone_sip::aside::{Counts, Nature};
+use sidetone_call::Nature;
+use sidetone_sip::aside::Counts;
 use sidetone_sip::message::Name;
 use sidetone_sip::proxy::Answer;
 

@@ -1,6 +1,6 @@
 //! After an INFO has been slipped in, both sides still see one consistent dialog.
 
-use sidetone_sip::aside::Nature;
+use sidetone_call::Nature;
 use sidetone_sip::message::Name;
 
 use crate::office::{CARRIER, Office, PBX, RECV, carrier, carrier_calls, pbx, secs};

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sidetone_sip::aside::{Asides, Legs, Nature, Parcel};
+use sidetone_call::{Nature, Side};
+use sidetone_sip::aside::{Asides, Legs, Parcel};
 use sidetone_sip::message::{Edit, Message, Name, ResponseBuilder};
 use sidetone_sip::proxy::{
     Answer, Decision, Destination, Listener, Output, Passage, Passing, Proxy, Refusal, Requester, RouteKind,
     Settings, Target,
 };
-use sidetone_sip::{Side, Flow, Transport};
+use sidetone_sip::{Flow, Transport};
 
 pub const US: &str = "192.0.2.1:5060";
 pub const CARRIER: &str = "198.51.100.10:5060";

@@ -1,6 +1,6 @@
 //! What is ours to say nobody else says through us.
 
-use sidetone_sip::aside::Nature;
+use sidetone_call::Nature;
 
 use crate::office::{CARRIER, Office, PBX, RECV, carrier, pbx};
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sidetone_sip::aside::{Ask, Counts, Nature, Notifier, Parcel, Reply};
+use sidetone_call::Nature;
+use sidetone_sip::aside::{Ask, Counts, Notifier, Parcel, Reply};
 use sidetone_sip::message::{Message, Name};
 use sidetone_sip::proxy::Answer;
 

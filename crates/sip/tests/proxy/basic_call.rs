@@ -1,7 +1,7 @@
 //! A call from the carrier to the PBX and its end, and the same the other way: who sees what.
 
 use crate::sim::*;
-use sidetone_sip::Side;
+use sidetone_call::Side;
 use sidetone_sip::message::Name;
 
 #[test]

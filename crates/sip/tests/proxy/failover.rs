@@ -1,7 +1,7 @@
 //! Several targets, tried one after the other.
 
 use crate::sim::*;
-use sidetone_sip::Side;
+use sidetone_call::Side;
 use sidetone_sip::message::Name;
 use sidetone_sip::proxy::{Decision, Destination, Target};
 

@@ -74,7 +74,7 @@ fn mangled(seed: &[u8], edits: &[(usize, u8, u8)]) -> Vec<u8> {
 
 /// Like `Net::drain`, but routes to names as well, and doesn't care what comes out.
 fn run(net: &mut Net) {
-    use sidetone_sip::Side;
+    use sidetone_call::Side;
     use sidetone_sip::proxy::{Decision, Output, Target};
     while let Some(output) = net.proxy.poll() {
         match output {

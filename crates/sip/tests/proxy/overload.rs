@@ -1,7 +1,7 @@
 //! Full tables: refused without state, and what is in a dialog still gets through.
 
 use crate::sim::*;
-use sidetone_sip::Side;
+use sidetone_call::Side;
 use sidetone_sip::message::Name;
 use sidetone_sip::proxy::Neighbour;
 

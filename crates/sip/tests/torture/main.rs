@@ -19,7 +19,7 @@ mod valid;
 
 use std::path::Path;
 
-use sidetone_sip::Side;
+use sidetone_call::Side;
 use sidetone_sip::message::Message;
 use sidetone_sip::proxy::{Decision, Target};
 

@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use sidetone_sip::sdp::{Description, Ice, LocalMedia, Place, SdpError, Stream, rewrite};
+use sidetone_call::LocalMedia;
+use sidetone_sip::sdp::{Description, Ice, Place, SdpError, Stream, rewrite};
 
 fn local(rtp: &str) -> Place {
     let rtp: SocketAddr = rtp.parse().unwrap();

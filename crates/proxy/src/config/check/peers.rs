@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use sidetone_call::Side;
 use sidetone_insight::did_you_mean;
+use sidetone_sip::Transport;
 use sidetone_sip::host::Host;
-use sidetone_sip::{Side, Transport};
 
 use super::Fault;
 use crate::config::{AllowEntry, Config, Peer, Policy};

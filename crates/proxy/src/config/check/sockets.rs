@@ -96,7 +96,7 @@ fn opened(what: &str, ports: &str, at: SocketAddr) -> Fault {
 }
 
 /// The addresses for media that are written in the configuration, each with its key.
-pub(crate) fn media_named(media: &Media) -> Vec<(&'static str, IpAddr)> {
+pub fn media_named(media: &Media) -> Vec<(&'static str, IpAddr)> {
     let sides = [media.address_trunk, media.address_pbx];
     let mut named: Vec<(&str, IpAddr)> = Vec::new();
     // With one of its own on both sides, the common address is not used.

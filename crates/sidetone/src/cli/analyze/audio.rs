@@ -4,11 +4,11 @@ use std::io::Read;
 use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Context;
+use sidetone_call::Side;
 use sidetone_capture::audio::{Container, Defect, Reader};
 use sidetone_capture::calls::Customer;
 use sidetone_codec::AnalysisBand;
 use sidetone_events::{Parties, Timestamp};
-use sidetone_sip::Side;
 
 use super::Bench;
 use super::inputs::Input;

@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::time::Duration;
 
+use sidetone_call::Side;
 use sidetone_capture::calls::{Calls, Counters, Doubt, Happening, Known, Options, Origin, Recording};
 use sidetone_capture::datagrams::{self, Datagrams};
 use sidetone_codec::Codec;
 use sidetone_events::{CallHeld, CallResumed, CallUntappable, MediaState, Parties, Timestamp};
-use sidetone_hear::leg;
-use sidetone_proxy::words;
 use sidetone_rtp::RtpView;
-use sidetone_sip::Side;
 
 use super::super::model;
 use super::Bench;
@@ -249,22 +247,22 @@ fn hear(recording: &Recording, bench: &Bench) -> Heard {
                 if let Some(since) = held.get_mut(usize::from(by == Side::Pbx)) {
                     *since = Some(at);
                 }
-                replay.happened(at, CallHeld { by: leg(by) });
+                replay.happened(at, CallHeld { by: by.leg() });
             }
             Happening::Resumed(by) => {
                 replay.analysis.resumed(by, at);
                 let since = held.get_mut(usize::from(by == Side::Pbx)).and_then(Option::take);
                 let held = since.map_or(Duration::ZERO, |since| at.saturating_sub(since));
-                replay.happened(at, CallResumed { by: leg(by), held });
+                replay.happened(at, CallResumed { by: by.leg(), held });
             }
             Happening::Untappable { stream, reason } => {
                 let stream = u32::try_from(stream).unwrap_or(u32::MAX);
-                let (reason, state) = (words::untappable(reason), MediaState::Lost);
+                let (reason, state) = (reason, MediaState::Lost);
                 replay.happened(at, CallUntappable { stream, reason, leg: None, state });
             }
             Happening::Packet { stream, side, rtp } => replay.analysis.packet(at, stream, side, rtp),
             Happening::Ended { by, status, cause } => {
-                end = End { cause: words::cause(cause), by: by.map(leg), sip_status: status };
+                end = End { cause, by: by.map(Side::leg), sip_status: status };
             }
         }
     }

@@ -2,16 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use sidetone_call::{Cause, Leg, Side};
 use sidetone_capture::calls::Doubt;
 use sidetone_consent::permit::{RecordingPermit, Stated};
 use sidetone_events::{
-    CallAnswered, CallEnded, CallId, CallRef, CallStarted, CallUntappable, Cause, Direction, Event,
-    Happening, MediaState, Narrator, Parties, Timestamp,
+    CallAnswered, CallEnded, CallId, CallRef, CallStarted, CallUntappable, Direction, Event, Happening,
+    MediaState, Narrator, Parties, Timestamp,
 };
-use sidetone_hear::{Audible, CallAnalysis, leg};
-use sidetone_insight::{Leg, Summary, Thresholds, TimelinePoint};
-use sidetone_proxy::words;
-use sidetone_sip::Side;
+use sidetone_hear::{Audible, CallAnalysis};
+use sidetone_insight::{Summary, Thresholds, TimelinePoint};
 
 use super::Bench;
 
@@ -161,11 +160,8 @@ impl Replay {
             let stream = u32::try_from(stream).unwrap_or(u32::MAX);
             let state = if restored { MediaState::Restored } else { MediaState::Lost };
             // Whose voice it is is not said where nobody knows.
-            let leg = self.is_judged().then(|| leg(side));
-            self.happened(
-                self.advanced,
-                CallUntappable { stream, reason: words::inaudible(reason), leg, state },
-            );
+            let leg = self.is_judged().then(|| side.leg());
+            self.happened(self.advanced, CallUntappable { stream, reason, leg, state });
         }
         while let Some((at, insight)) = self.analysis.poll() {
             // Conduct is told by role: of parties without one it would be a guess.

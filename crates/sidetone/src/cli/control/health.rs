@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::Value;
-use sidetone_proxy::control::Request;
+use sidetone_serve::control::Request;
 
 use super::super::{Output, say, say_json};
 use super::Running;

@@ -13,13 +13,13 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde::Serialize;
 use serde_json::json;
+use sidetone_call::{Class, Estimate, Leg as Side};
 use sidetone_consent::permit::{RecordingPermit, Stated};
 use sidetone_emotion::corpus::{Band, Manifest, audio};
 use sidetone_emotion::model::Model as Network;
 use sidetone_emotion::rng::Rng;
-use sidetone_emotion::{Class, Estimate, FrameMark, Listener, estimate_due};
-use sidetone_hear::sample;
-use sidetone_insight::{Call, Insight, Leg as Side, Phase, Thresholds};
+use sidetone_emotion::{FrameMark, Listener, estimate_due};
+use sidetone_insight::{Call, Insight, Phase, Thresholds};
 
 use super::{Output, Weights, bar, say, say_json, there};
 
@@ -295,7 +295,7 @@ impl Tally {
                 self.scene.estimates += 1;
                 trace.note(&self.scene, &estimate)?;
                 self.abstained += usize::from(estimate.abstained.is_some());
-                calls.iter_mut().for_each(|call| call.affect(estimate.at, &sample(&estimate)));
+                calls.iter_mut().for_each(|call| call.affect(estimate.at, &estimate));
             }
             for (call, alerts) in calls.iter_mut().zip(&mut alerts) {
                 call.advance(now);

@@ -8,12 +8,12 @@ use super::{
     LIFETIME, LINGER, Leg, LegId, Legs, MOST, MOST_OF_A_CALL, Numbering, Offer, Open, Outbox, SETUP, Said,
     Stage,
 };
-use crate::Side;
 use crate::message::{Edit, Message, Method, Name};
 use crate::name_addr::NameAddr;
 use crate::proxy::{Neighbour, Passing, Requester};
 use crate::scan;
 use crate::uri::Uri;
+use sidetone_call::Side;
 
 /// Offers are swept this often.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);

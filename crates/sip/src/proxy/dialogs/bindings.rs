@@ -166,7 +166,8 @@ fn seconds(message: &Message) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Side, Transport};
+    use crate::Transport;
+    use sidetone_call::Side;
 
     const PBX: Neighbour = Neighbour { side: Side::Pbx, id: 1 };
 

@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sidetone_call::Side;
 use sidetone_sip::message::Message;
 use sidetone_sip::proxy::{Decision, Destination, Output, Proxy, RouteKind, RouteQuery, Target, Unobserved};
-use sidetone_sip::{Side, Flow, Transport};
+use sidetone_sip::{Flow, Transport};
 
 use super::phone::Phone;
 use super::{ms, settings, udp};

@@ -12,12 +12,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sidetone_call::Side;
 use sidetone_sip::message::{Edit, Message, Method};
 use sidetone_sip::proxy::{
     Answer, Decision, Destination, Listener, Neighbour, Output, Passage, Passing, Proxy, Refusal, Requester,
     RouteKind, RouteQuery, Settings, Target,
 };
-use sidetone_sip::{Side, Flow, Transport};
+use sidetone_sip::{Flow, Transport};
 
 pub use messages::*;
 

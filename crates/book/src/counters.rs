@@ -1,0 +1,78 @@
+//! Sums over all calls.
+
+use serde::Serialize;
+use sidetone_consent::State;
+use sidetone_insight::{Insight, Phase};
+
+/// Sums over all calls, for metrics.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct CallCounters {
+    /// Calls begun.
+    pub started: u64,
+    /// Calls answered.
+    pub answered: u64,
+    /// Answered calls that ended by BYE.
+    pub hung_up: u64,
+    /// Calls that were never answered: refused, cancelled, unreachable.
+    pub unanswered: u64,
+    /// Calls ended, toward both parties, since no media came and one of them had no such call any more.
+    pub media_timeouts: u64,
+    /// Calls that ended otherwise: by the operator, by a time limit.
+    pub ended_otherwise: u64,
+    /// Times that a call fell silent on both sides for longer than `media.timeout`.
+    pub silences: u64,
+    /// Times that the parties of such a call were asked and it went on.
+    pub silences_kept: u64,
+    /// Answers that aimed media where it must not go.
+    pub misaimed: u64,
+    /// Times that one side was silent while the other sent, or sent and was rejected.
+    pub one_way: u64,
+    /// Streams that could not be read.
+    pub untappable: u64,
+    /// Calls whose analysis broke.
+    pub analysis_broken: u64,
+    /// Calls whose media or summary never reported back.
+    pub closed_overdue: u64,
+    /// `affect.update` events.
+    pub affect_updates: u64,
+    /// Alerts that rose.
+    pub alerts_raised: u64,
+    /// Alerts that calmed.
+    pub alerts_calmed: u64,
+    /// Announcements begun.
+    pub announcements: u64,
+    /// Customers who could not be told.
+    pub announcement_failures: u64,
+    /// Customers who objected.
+    pub opted_out: u64,
+    /// Customers who did not agree.
+    pub declined: u64,
+    /// Times that a customer could be listened to from then on.
+    pub consents: u64,
+    /// Consent receipts that could not be filed.
+    pub receipts_lost: u64,
+    /// What was told of calls and could not be understood.
+    pub tellings_unknown: u64,
+    /// What a PBX told of a call that is not its own, or of two that it does not tell apart.
+    pub tellings_unplaced: u64,
+}
+
+impl CallCounters {
+    pub(crate) fn consent(&mut self, state: State) {
+        match state {
+            State::Given => self.consents += 1,
+            State::OptedOut => self.opted_out += 1,
+            State::Declined => self.declined += 1,
+            _ => {}
+        }
+    }
+
+    pub(crate) fn count(&mut self, insight: &Insight) {
+        match insight {
+            Insight::AffectUpdate(_) => self.affect_updates += 1,
+            Insight::Alert(alert) if alert.phase == Phase::Rising => self.alerts_raised += 1,
+            Insight::Alert(_) => self.alerts_calmed += 1,
+            Insight::Conduct(_) => {}
+        }
+    }
+}

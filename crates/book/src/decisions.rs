@@ -1,0 +1,57 @@
+//! What was decided of a call's media, in the log at `debug`.
+
+use sidetone_call::{EndPlan, Side, StreamPlan};
+use sidetone_events::CallRef;
+
+/// What SDP has agreed on for a stream: where each side wants its media, in which encodings, and whether it can be heard.
+pub(crate) fn agreed(call: &CallRef, stream: usize, plan: &StreamPlan) {
+    if !tracing::enabled!(tracing::Level::DEBUG) {
+        return;
+    }
+    let (customer, agent) = (end(plan.end(Side::Trunk)), end(plan.end(Side::Pbx)));
+    let heard = plan.tappable.map_or_else(|reason| format!("no: {reason}"), |()| "yes".to_owned());
+    tracing::debug!(
+        call = %call.id,
+        sip_call_id = %call.sip_call_id,
+        stream,
+        kind = format!("{:?}", plan.kind).to_lowercase(),
+        customer,
+        agent,
+        can_be_heard = heard,
+        answered = plan.answered,
+        "media agreed"
+    );
+}
+
+/// One side: address, encodings, packet time, direction, and what differs from the usual.
+fn end(end: &EndPlan) -> String {
+    let Some(to) = end.remote_rtp else { return "wants none".to_owned() };
+    let formats: Vec<String> = end
+        .formats
+        .iter()
+        .map(|format| format!("{}/{}", shown(&format.encoding), format.clock_rate))
+        .collect();
+    let mut text = format!("{to} {}", formats.join(" "));
+    if let Some(ptime) = end.ptime_ms {
+        text.push_str(&format!(" ptime {ptime} ms"));
+    }
+    text.push_str(&format!(" {:?}", end.direction).to_lowercase());
+    if end.mux {
+        text.push_str(" rtcp-mux");
+    }
+    if end.held {
+        text.push_str(", holds");
+    }
+    if let Some(from) = end.signalled_from.filter(|from| *from != to.ip()) {
+        text.push_str(&format!(", signalled from {from}"));
+    }
+    text
+}
+
+/// An encoding's name, unless it is none: a peer may write anything there.
+fn shown(encoding: &str) -> &str {
+    const LONGEST: usize = 32;
+    let digits = encoding.bytes().filter(u8::is_ascii_digit).count();
+    let plain = encoding.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if encoding.len() <= LONGEST && plain && digits < 5 { encoding } else { "?" }
+}

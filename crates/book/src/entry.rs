@@ -1,0 +1,475 @@
+//! One call in the book.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+use sidetone_call::{CallKey, Cause, EndPlan, MediaKind, Side, StreamPlan};
+use sidetone_events::{
+    CallEnded, CallRef, Direction, Event, Happening, HashedNumber, LegMedia, MediaQuality, Narrator,
+    Timestamp,
+};
+use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Phase as AlertPhase, Summary, TimelinePoint};
+
+use crate::consent::Consent;
+use crate::quality::{Change, Watch};
+use crate::view::{CallView, LegView, StreamView, codec_name};
+use sidetone_relay::{EndReport, StreamReport};
+
+/// After so many breakdowns of its analysis a call is carried without.
+const MOST_BROKEN: u32 = 3;
+/// Letters of an id's end by which a call may be named: 30 random bits.
+const SHORT_ID: usize = 6;
+
+/// How far a call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// The INVITE has been seen.
+    Calling,
+    /// The other side rings.
+    Ringing,
+    /// Answered.
+    Talking,
+    /// Answered, and on hold.
+    Held,
+    /// Over; its summary is on its way.
+    Ended,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    by: Option<Side>,
+    status: Option<u16>,
+    cause: Cause,
+    at: Duration,
+}
+
+/// One call.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    key: CallKey,
+    narrator: Narrator,
+    sip_call_id: String,
+    /// The trunk that it runs by. Events name the one that it was meant for, the same throughout.
+    trunk: String,
+    pbx: String,
+    origin: Duration,
+    answered_at: Option<Duration>,
+    ringing: bool,
+    held_since: [Option<Duration>; 2],
+    plans: BTreeMap<usize, StreamPlan>,
+    reports: BTreeMap<usize, StreamReport>,
+    watch: Watch,
+    worker: Option<usize>,
+    /// Times that its analysis broke.
+    broken: u32,
+    pub(crate) consent: Consent,
+    began: Timestamp,
+    media_open: bool,
+    end: Option<End>,
+    /// Since when the call waits for its media and its summary: it is told late that a BYE ended it.
+    closing_since: Option<Duration>,
+    affect: Option<AffectUpdate>,
+    alert: Option<Alert>,
+    conduct: Option<Conduct>,
+    summary: Option<Summary>,
+    timeline: Vec<TimelinePoint>,
+}
+
+const fn index(side: Side) -> usize {
+    match side {
+        Side::Trunk => 0,
+        Side::Pbx => 1,
+    }
+}
+
+impl Entry {
+    pub(crate) fn new(
+        key: CallKey,
+        call: CallRef,
+        began: Timestamp,
+        sip_call_id: String,
+        pbx: String,
+        origin: Duration,
+        consent: Consent,
+    ) -> Self {
+        Self {
+            key,
+            consent,
+            began,
+            trunk: call.trunk.clone(),
+            narrator: Narrator::new(call, began),
+            sip_call_id,
+            pbx,
+            origin,
+            answered_at: None,
+            ringing: false,
+            held_since: [None; 2],
+            plans: BTreeMap::new(),
+            reports: BTreeMap::new(),
+            watch: Watch::new(origin),
+            worker: None,
+            broken: 0,
+            media_open: true,
+            end: None,
+            closing_since: None,
+            affect: None,
+            alert: None,
+            conduct: None,
+            summary: None,
+            timeline: Vec::new(),
+        }
+    }
+
+    pub(crate) fn key(&self) -> CallKey {
+        self.key
+    }
+
+    pub(crate) fn call(&self) -> &CallRef {
+        self.narrator.call()
+    }
+
+    pub(crate) fn pbx(&self) -> &str {
+        &self.pbx
+    }
+
+    /// The worker that listens to it, if one does.
+    pub(crate) fn worker(&self) -> Option<usize> {
+        self.worker
+    }
+
+    /// The peer on `side` that has answered.
+    pub(crate) fn answered_by(&mut self, side: Side, peer: &str) {
+        let name = match side {
+            Side::Trunk => &mut self.trunk,
+            Side::Pbx => &mut self.pbx,
+        };
+        peer.clone_into(name);
+    }
+
+    /// From now on this worker listens to it.
+    pub(crate) fn engage(&mut self, worker: usize) {
+        self.worker = Some(worker);
+    }
+
+    /// Its analysis has broken down and is given up.
+    pub(crate) fn broke(&mut self) {
+        self.broken += 1;
+        self.sum_up(None, Vec::new());
+    }
+
+    /// Whether a worker may still hear its keys: one that breaks them again and again is left alone.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.broken < MOST_BROKEN
+    }
+
+    /// When it was over.
+    pub(crate) fn ended_at(&self) -> Option<Duration> {
+        self.end.map(|end| end.at)
+    }
+
+    /// When its INVITE was seen.
+    pub(crate) fn began(&self) -> Timestamp {
+        self.began
+    }
+
+    /// Zero of the call's own time, on the process's clock.
+    pub(crate) fn origin(&self) -> Duration {
+        self.origin
+    }
+
+    /// Its Call-ID as it stands in the INVITE.
+    pub(crate) fn sip_call_id(&self) -> &str {
+        &self.sip_call_id
+    }
+
+    /// Forgets what was inferred of the customer.
+    pub(crate) fn forget(&mut self) {
+        self.affect = None;
+        self.alert = None;
+        self.conduct = None;
+        self.summary = None;
+        self.timeline.clear();
+    }
+
+    /// The stream that the parties talk on, and what is agreed about it.
+    pub(crate) fn talk(&self) -> Option<(usize, &StreamPlan)> {
+        let stream = self.conversation()?;
+        Some((stream, self.plans.get(&stream)?))
+    }
+
+    /// What is agreed about a stream.
+    pub(crate) fn stream_plan(&self, stream: usize) -> Option<&StreamPlan> {
+        self.plans.get(&stream)
+    }
+
+    /// What is agreed about each stream.
+    pub(crate) fn plans(&self) -> impl Iterator<Item = (usize, &StreamPlan)> {
+        self.plans.iter().map(|(stream, plan)| (*stream, plan))
+    }
+
+    /// Since when the call is answered.
+    pub(crate) fn answered_at(&self) -> Option<Duration> {
+        self.answered_at
+    }
+
+    /// Since when each side holds the other.
+    pub(crate) fn holds(&self) -> impl Iterator<Item = (Side, Duration)> {
+        let [trunk, pbx] = self.held_since;
+        [(Side::Trunk, trunk), (Side::Pbx, pbx)].into_iter().filter_map(|(side, since)| Some((side, since?)))
+    }
+
+    /// The customer's number, hashed.
+    pub(crate) fn customer(&self) -> Option<HashedNumber> {
+        match self.call().direction {
+            Direction::Inbound => self.call().caller,
+            Direction::Outbound => self.call().callee,
+            Direction::Unknown => None,
+        }
+    }
+
+    /// Whether the SIP Call-ID is this, as events and the log show it: a part of it may be hashed.
+    pub(crate) fn is_shown_as(&self, sip_call_id: &str) -> bool {
+        self.call().sip_call_id.as_str() == sip_call_id
+    }
+
+    /// Whether Sidetone's id ends so, in enough letters to mean it.
+    pub(crate) fn id_ends_with(&self, end: &str) -> bool {
+        end.len() >= SHORT_ID && self.call().id.to_string().ends_with(&end.to_ascii_uppercase())
+    }
+
+    /// An event at a time on the process's clock.
+    pub(crate) fn tell(&mut self, now: Duration, happening: impl Into<Happening>) -> Event {
+        self.narrator.tell(now.saturating_sub(self.origin), happening)
+    }
+
+    /// An event at a time in the call.
+    pub(crate) fn tell_at(&mut self, at: Duration, happening: impl Into<Happening>) -> Event {
+        self.narrator.tell(at, happening)
+    }
+
+    pub(crate) fn ring(&mut self) {
+        self.ringing = true;
+    }
+
+    /// Takes the answer; returns how long the caller waited for it.
+    pub(crate) fn answer(&mut self, at: Duration) -> Duration {
+        self.answered_at = Some(at);
+        if let Some(plan) = self.conversation().and_then(|stream| self.plans.get(&stream)) {
+            self.watch.plan(at, plan, true);
+        }
+        at.saturating_sub(self.origin)
+    }
+
+    pub(crate) fn hold(&mut self, by: Side, at: Duration) {
+        if let Some(since) = self.held_since.get_mut(index(by)) {
+            *since = Some(at);
+        }
+    }
+
+    /// Takes the end of a hold; returns how long it was.
+    pub(crate) fn resume(&mut self, by: Side, at: Duration) -> Duration {
+        let since = self.held_since.get_mut(index(by)).and_then(Option::take);
+        since.map_or(Duration::ZERO, |since| at.saturating_sub(since))
+    }
+
+    fn held(&self) -> bool {
+        self.held_since.iter().any(Option::is_some)
+    }
+
+    pub(crate) fn plan(&mut self, now: Duration, stream: usize, plan: StreamPlan) {
+        self.plans.insert(stream, plan);
+        if let Some(plan) = self.conversation().and_then(|stream| self.plans.get(&stream)) {
+            self.watch.plan(now, plan, self.answered_at.is_some());
+        }
+    }
+
+    /// The stream that the parties talk on: the first audio m-line that both have accepted, else the first.
+    fn conversation(&self) -> Option<usize> {
+        let audio = || self.plans.iter().filter(|(_, plan)| plan.kind == MediaKind::Audio);
+        let open = |plan: &StreamPlan| plan.trunk.remote_rtp.is_some() && plan.pbx.remote_rtp.is_some();
+        audio().find(|(_, plan)| open(plan)).or_else(|| audio().next()).map(|(stream, _)| *stream)
+    }
+
+    /// Takes a stream's state; says what has changed in how media flow.
+    pub(crate) fn media(&mut self, now: Duration, report: StreamReport, timeout: Duration) -> Option<Change> {
+        self.reports.insert(report.stream, report);
+        if self.end.is_some() {
+            return None;
+        }
+        // Before the answer nobody need send anything; timer C ends a call that rings for ever.
+        let timeout = if self.answered_at.is_some() { timeout } else { Duration::ZERO };
+        let newest =
+            self.reports.values().flat_map(|report| [report.trunk.last_heard, report.pbx.last_heard]).max();
+        let held = self.held();
+        if self.conversation() == Some(report.stream)
+            && let Some(change) = self.watch.rejected(now, &report)
+        {
+            return Some(change);
+        }
+        if let Some(change) = self.watch.timed_out(now, newest.flatten(), held, timeout) {
+            return Some(change);
+        }
+        if self.conversation() == Some(report.stream) { self.watch.one_way(now, &report) } else { None }
+    }
+
+    /// Since when nothing has come from either side, if that was told and still holds.
+    pub(crate) fn quiet(&self) -> Option<Duration> {
+        self.watch.quiet().filter(|_| self.end.is_none())
+    }
+
+    pub(crate) fn media_closed(&mut self, reports: Vec<StreamReport>) {
+        self.media_open = false;
+        self.reports.extend(reports.into_iter().map(|report| (report.stream, report)));
+    }
+
+    pub(crate) fn insight(&mut self, insight: &Insight) {
+        match insight {
+            Insight::AffectUpdate(update) => self.affect = Some(update.clone()),
+            Insight::Alert(alert) => self.alert = (alert.phase == AlertPhase::Rising).then_some(*alert),
+            Insight::Conduct(conduct) => self.conduct = Some(conduct.clone()),
+        }
+    }
+
+    /// Nothing more comes from the analysis.
+    pub(crate) fn sum_up(&mut self, summary: Option<Summary>, timeline: Vec<TimelinePoint>) {
+        self.worker = None;
+        self.summary = summary;
+        self.timeline = timeline;
+    }
+
+    pub(crate) fn end(
+        &mut self,
+        now: Duration,
+        by: Option<Side>,
+        status: Option<u16>,
+        cause: Cause,
+        at: Duration,
+    ) {
+        self.end = Some(End { by, status, cause, at });
+        self.closing_since = Some(now);
+    }
+
+    pub(crate) fn closing_since(&self) -> Option<Duration> {
+        self.closing_since
+    }
+
+    pub(crate) fn cause(&self) -> Option<Cause> {
+        self.end.map(|end| end.cause)
+    }
+
+    /// Who ended the call, if a party did, and the status that refused it.
+    pub(crate) fn ended_by(&self) -> (Option<&'static str>, Option<u16>) {
+        let by = self.end.and_then(|end| end.by).map(|side| side.leg().as_str());
+        (by, self.end.and_then(|end| end.status))
+    }
+
+    /// For how long its parties talked.
+    pub(crate) fn talked(&self) -> Option<Duration> {
+        Some(self.end?.at.saturating_sub(self.answered_at?))
+    }
+
+    pub(crate) fn was_answered(&self) -> bool {
+        self.answered_at.is_some()
+    }
+
+    /// Whether the call is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// Whether the call is over and everyone has reported.
+    pub(crate) fn is_done(&self) -> bool {
+        self.end.is_some() && !self.media_open && self.worker.is_none()
+    }
+
+    /// The last event of the call.
+    pub(crate) fn ended_event(mut self, now: Duration) -> Event {
+        let end = self.end.unwrap_or(End { by: None, status: None, cause: Cause::Terminated, at: now });
+        let media = self.conversation().and_then(|stream| self.quality(stream));
+        let summary = self.summary.take().filter(|_| self.was_answered());
+        let ended =
+            CallEnded { cause: end.cause, by: end.by.map(Side::leg), sip_status: end.status, summary, media };
+        self.tell(end.at, ended)
+    }
+
+    fn quality(&self, stream: usize) -> Option<MediaQuality> {
+        let (plan, report) = (self.plans.get(&stream)?, self.reports.get(&stream)?);
+        let analysed = self.narrator_analysed();
+        let of = |end: &EndReport, receiver: &EndPlan, sender: &EndPlan| LegMedia {
+            codec: end.payload_type.map(|number| codec_name(number, receiver, sender)),
+            packets: end.packets,
+            lost: end.lost,
+            jitter_ms: end.jitter_ms as f32,
+            rejected: end.rejected,
+            unheard: if analysed { end.unheard } else { 0 },
+        };
+        Some(MediaQuality {
+            customer: of(&report.trunk, &plan.pbx, &plan.trunk),
+            agent: of(&report.pbx, &plan.trunk, &plan.pbx),
+        })
+    }
+
+    fn narrator_analysed(&self) -> bool {
+        self.summary.is_some() || self.worker.is_some()
+    }
+
+    fn phase(&self) -> Phase {
+        match (self.end, self.answered_at) {
+            (Some(_), _) => Phase::Ended,
+            (None, Some(_)) if self.held() => Phase::Held,
+            (None, Some(_)) => Phase::Talking,
+            (None, None) if self.ringing => Phase::Ringing,
+            (None, None) => Phase::Calling,
+        }
+    }
+
+    /// What the command line shows.
+    pub(crate) fn view(&self, now: Duration) -> CallView {
+        let call = self.call();
+        CallView {
+            id: call.id.to_string(),
+            sip_call_id: call.sip_call_id.to_string(),
+            direction: call.direction,
+            trunk: self.trunk.clone(),
+            pbx: self.pbx.clone(),
+            caller: call.caller.map(|hash| hash.to_string()),
+            callee: call.callee.map(|hash| hash.to_string()),
+            phase: self.phase(),
+            age_ms: millis(now.saturating_sub(self.origin)),
+            talking_ms: self.answered_at.map(|at| millis(now.saturating_sub(at))),
+            analysed: self.worker.is_some() && self.consent.machine.may_analyse(),
+            consent: self.consent.machine.state(),
+            policy: self.consent.machine.terms().policy,
+            queue: self.consent.facts.queue.clone(),
+            agent: self.consent.agent.clone(),
+            party: self.consent.party,
+            affect: self.affect.clone(),
+            alert: self.alert,
+            conduct: self.conduct.clone(),
+            streams: self.plans.iter().map(|(index, plan)| self.stream(*index, plan)).collect(),
+        }
+    }
+
+    fn stream(&self, index: usize, plan: &StreamPlan) -> StreamView {
+        let report = self.reports.get(&index).copied().unwrap_or_default();
+        StreamView {
+            index,
+            kind: match plan.kind {
+                MediaKind::Audio => "audio",
+                MediaKind::Video => "video",
+                MediaKind::Image => "image",
+                MediaKind::Other => "other",
+            },
+            untappable: plan.tappable.err().map(|reason| reason.to_string()),
+            customer: LegView::new(&report.trunk, &plan.pbx, &plan.trunk),
+            agent: LegView::new(&report.pbx, &plan.trunk, &plan.pbx),
+        }
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,108 @@
+//! A call as the command line shows it.
+
+use serde::Serialize;
+use sidetone_call::EndPlan;
+use sidetone_consent::{Party, Policy, State};
+use sidetone_events::{CodecName, Direction};
+use sidetone_insight::{AffectUpdate, Alert, Conduct};
+
+use crate::entry::Phase;
+use sidetone_relay::EndReport;
+
+/// One call. Numbers appear as their hashes.
+#[derive(Debug, Clone, Serialize)]
+pub struct CallView {
+    /// Sidetone's id.
+    pub id: String,
+    /// SIP Call-ID, masked if it holds a number.
+    pub sip_call_id: String,
+    /// From the carrier or to it.
+    pub direction: Direction,
+    /// The trunk's name.
+    pub trunk: String,
+    /// The PBX's name.
+    pub pbx: String,
+    /// Hash of the calling number.
+    pub caller: Option<String>,
+    /// Hash of the called number.
+    pub callee: Option<String>,
+    /// How far it is.
+    pub phase: Phase,
+    /// Since the INVITE.
+    pub age_ms: u64,
+    /// Since the answer.
+    pub talking_ms: Option<u64>,
+    /// Whether the customer is listened to.
+    pub analysed: bool,
+    /// Whether the customer may be listened to, and how that came about.
+    pub consent: State,
+    /// How callers of this kind are told.
+    pub policy: Policy,
+    /// The queue, as the PBX names it.
+    pub queue: Option<String>,
+    /// The agent, as the PBX names them.
+    pub agent: Option<String>,
+    /// Who talks on the PBX's side, as the PBX says.
+    pub party: Option<Party>,
+    /// The customer's latest state.
+    pub affect: Option<AffectUpdate>,
+    /// The alert that is up.
+    pub alert: Option<Alert>,
+    /// How both have talked so far.
+    pub conduct: Option<Conduct>,
+    /// Its m-lines.
+    pub streams: Vec<StreamView>,
+}
+
+/// One m-line.
+#[derive(Debug, Clone, Serialize)]
+pub struct StreamView {
+    /// Its index.
+    pub index: usize,
+    /// audio, video, image or other.
+    pub kind: &'static str,
+    /// Why it can't be listened to, if so.
+    pub untappable: Option<String>,
+    /// What comes from the customer.
+    pub customer: LegView,
+    /// What comes from the agent.
+    pub agent: LegView,
+}
+
+/// One direction of one m-line.
+#[derive(Debug, Clone, Serialize)]
+pub struct LegView {
+    /// The codec of the newest packet.
+    pub codec: Option<CodecName>,
+    /// What the relay has counted.
+    #[serde(flatten)]
+    pub counts: EndReport,
+}
+
+impl LegView {
+    pub(crate) fn new(report: &EndReport, receiver: &EndPlan, sender: &EndPlan) -> Self {
+        Self {
+            codec: report.payload_type.map(|number| codec_name(number, receiver, sender)),
+            counts: *report,
+        }
+    }
+}
+
+/// The codec that a payload type stands for, by the SDP of whoever receives it.
+pub(crate) fn codec_name(payload_type: u8, receiver: &EndPlan, sender: &EndPlan) -> CodecName {
+    let mut formats = receiver.formats.iter().chain(&sender.formats);
+    let Some(format) = formats.find(|format| format.payload_type == payload_type) else {
+        return CodecName::Other;
+    };
+    const KNOWN: [(&str, CodecName); 5] = [
+        ("PCMU", CodecName::Pcmu),
+        ("PCMA", CodecName::Pcma),
+        ("G722", CodecName::G722),
+        ("opus", CodecName::Opus),
+        ("L16", CodecName::L16),
+    ];
+    KNOWN
+        .iter()
+        .find(|(name, _)| format.encoding.eq_ignore_ascii_case(name))
+        .map_or(CodecName::Other, |(_, codec)| *codec)
+}

@@ -1,0 +1,416 @@
+//! Metrics, health and the live event stream, by HTTP. What is served is described in `docs/openapi.json`.
+
+mod api;
+mod openapi;
+mod problem;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
+use axum::serve::Listener;
+use serde::Deserialize;
+use sidetone_book::Calls;
+use sidetone_consent::page::{self, Language, PageFacts};
+use sidetone_events::{Revealed, StallGuard};
+use sidetone_proxy::binding::cant_bind;
+use sidetone_proxy::config::Fault;
+use sidetone_watch::Alarm;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::snapshot::NOTHING_COUNTS;
+use crate::{Snapshot, Stats};
+
+/// A client that takes nothing for this long loses its connection.
+const STALLED_AFTER: Duration = Duration::from_secs(30);
+/// A client to which nothing was sent for this long loses its connection, however it passes the time: an answer to a
+/// request takes milliseconds, and a stream of events has a heartbeat.
+const IDLE_AFTER: Duration = Duration::from_secs(60);
+/// A client has this long to send its first request, however it passes the time.
+const ASKED_WITHIN: Duration = Duration::from_secs(10);
+/// Connections at once; beyond it the one that has been without a whole request for longest makes room. Calls share the
+/// process's descriptors with them.
+const MOST_CONNECTIONS: usize = 256;
+
+/// What the policy page says, and the language of those who ask for none that it has.
+pub type Policy = Arc<dyn Fn() -> (PageFacts, Language) + Send + Sync>;
+
+/// What is served by HTTP, and from where it comes.
+pub struct Served {
+    /// For metrics and readiness.
+    pub stats: Snapshot<Stats>,
+    /// For the policy page.
+    pub policy: Policy,
+    /// The live stream, a router of its own.
+    pub events: Router,
+    /// How often the live stream sends something at least.
+    pub heartbeat: Duration,
+    /// Told of calls by whoever has the token. Without a token nothing can be changed.
+    pub api: Option<(Revealed, Arc<Calls>)>,
+}
+
+/// Binds the page server and starts it; returns the address bound.
+///
+/// # Errors
+/// When the address can't be bound.
+pub async fn start(listen: SocketAddr, served: Served, alarm: &Alarm) -> Result<SocketAddr, Fault> {
+    let cant = |why| cant_bind("http.listen", &listen.to_string(), listen, &why);
+    let listener = TcpListener::bind(listen).await.map_err(cant)?;
+    let bound = listener.local_addr().map_err(cant)?;
+    let idle = IDLE_AFTER.max(served.heartbeat.saturating_mul(2));
+    let router = router(served);
+    // Around all of it, so that every error has the one shape.
+    let router = problem::around(router);
+    // A connection that waits for its next request would hold a place: whoever has been answered is let go.
+    let router = router.layer(map_response(|mut response: Response| async {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response
+    }));
+    alarm.watch("the HTTP server", async move {
+        let listener = Limited::new(StallGuard::new(listener, STALLED_AFTER), MOST_CONNECTIONS, idle);
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "the HTTP server ended");
+        }
+    });
+    Ok(bound)
+}
+
+/// A path and what it takes.
+type Route<S> = (&'static str, MethodRouter<S>);
+
+/// What anybody who reaches the port may look at.
+fn pages() -> [Route<Pages>; 5] {
+    [
+        ("/metrics", get(metrics)),
+        ("/healthz", get(|| async { "alive\n" })),
+        ("/readyz", get(ready)),
+        ("/policy", get(policy)),
+        ("/openapi.json", get(openapi::document)),
+    ]
+}
+
+fn router(served: Served) -> Router {
+    let Served { stats, policy, events, api, .. } = served;
+    let pages = pages().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
+    let pages = pages.with_state(Pages { stats, policy }).merge(events);
+    match api {
+        Some((token, calls)) => pages.merge(api::router(token, calls)),
+        None => pages,
+    }
+}
+
+/// What the pages are made from.
+#[derive(Clone)]
+struct Pages {
+    stats: Snapshot<Stats>,
+    policy: Policy,
+}
+
+async fn metrics(State(pages): State<Pages>) -> Response {
+    match pages.stats.fresh().await {
+        Some(stats) => {
+            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], stats.page().render()).into_response()
+        }
+        None => problem::problem(StatusCode::SERVICE_UNAVAILABLE, NOTHING_COUNTS),
+    }
+}
+
+/// Ready for new calls: not draining, and on each side some host is up.
+async fn ready(State(pages): State<Pages>) -> Response {
+    let unready = match pages.stats.fresh().await {
+        Some(stats) => stats.unready(),
+        None => Some(NOTHING_COUNTS.to_owned()),
+    };
+    match unready {
+        None => "ready\n".into_response(),
+        Some(why) => problem::problem(StatusCode::SERVICE_UNAVAILABLE, why),
+    }
+}
+
+/// `?lang=de`
+#[derive(Debug, Deserialize)]
+struct Asked {
+    lang: Option<String>,
+}
+
+/// The page that tells callers what is done here, in the language asked for.
+async fn policy(State(pages): State<Pages>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
+    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let (facts, fallback) = (pages.policy)();
+    let language = Language::choose(asked.lang.as_deref(), accepted, fallback);
+    let own = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_LANGUAGE, language.tag()),
+        (header::VARY, "Accept-Language"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors *"),
+    ];
+    (own, page::render(&facts, language)).into_response()
+}
+
+/// A listener of whose connections no more than so many are open.
+struct Limited<L> {
+    listener: L,
+    places: Arc<Places>,
+    idle: Duration,
+}
+
+/// Who is connected.
+struct Places {
+    most: usize,
+    taken: Mutex<Taken>,
+    freed: Notify,
+}
+
+#[derive(Default)]
+struct Taken {
+    next: u64,
+    /// In the order in which they came; with a way to end each that has not been sent anything yet.
+    open: BTreeMap<u64, Option<oneshot::Sender<()>>>,
+}
+
+impl Places {
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place, if need be that of the client which has been asking for longest without an end: hundreds of requests that
+    /// are never finished must not keep a whole one from being heard.
+    fn take(self: &Arc<Self>) -> Option<Place> {
+        let mut taken = self.taken();
+        if taken.open.len() >= self.most {
+            let oldest = taken.open.iter().find_map(|(number, end)| end.is_some().then_some(*number))?;
+            // Dropping the sender ends the connection.
+            taken.open.remove(&oldest);
+        }
+        let (end, ended) = oneshot::channel();
+        let number = taken.next;
+        taken.next += 1;
+        taken.open.insert(number, Some(end));
+        Some(Place { places: Arc::clone(self), number, ended: Some(ended) })
+    }
+}
+
+/// A connection's place; free when dropped.
+struct Place {
+    places: Arc<Places>,
+    number: u64,
+    /// Resolves when the place is wanted for another; none once something was sent, from when on it is kept.
+    ended: Option<oneshot::Receiver<()>>,
+}
+
+impl Place {
+    fn keep(&mut self) {
+        if self.ended.is_some()
+            && let Some(end) = self.places.taken().open.get_mut(&self.number)
+        {
+            // The receiver first: what the sender's end says must not be heard.
+            self.ended = None;
+            *end = None;
+        }
+    }
+
+    fn is_wanted(&mut self, context: &mut Context<'_>) -> bool {
+        self.ended.as_mut().is_some_and(|ended| Pin::new(ended).poll(context).is_ready())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.places.taken().open.remove(&self.number);
+        self.places.freed.notify_one();
+    }
+}
+
+impl<L> Limited<L> {
+    fn new(listener: L, most: usize, idle: Duration) -> Self {
+        let places = Places { most, taken: Mutex::default(), freed: Notify::new() };
+        Self { listener, places: Arc::new(places), idle }
+    }
+}
+
+impl<L: Listener> Listener for Limited<L> {
+    type Io = Placed<L::Io>;
+    type Addr = L::Addr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let (stream, peer) = self.listener.accept().await;
+        let place = loop {
+            match self.places.take() {
+                Some(place) => break place,
+                // All of them are being served.
+                None => self.places.freed.notified().await,
+            }
+        };
+        (Placed::new(stream, Some(place), ASKED_WITHIN.min(self.idle), self.idle), peer)
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.listener.local_addr()
+    }
+}
+
+/// A connection that frees its place when it is dropped, and that ends when nothing was sent on it for too long.
+struct Placed<S> {
+    stream: S,
+    place: Option<Place>,
+    idle: Duration,
+    end: Pin<Box<Sleep>>,
+}
+
+impl<S> Placed<S> {
+    fn new(stream: S, place: Option<Place>, asked_within: Duration, idle: Duration) -> Self {
+        Self { stream, place, idle, end: Box::pin(sleep(asked_within)) }
+    }
+
+    fn sent(&mut self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if matches!(outcome, Poll::Ready(Ok(1..))) {
+            let end = Instant::now() + self.idle;
+            self.end.as_mut().reset(end);
+            if let Some(place) = &mut self.place {
+                place.keep();
+            }
+        }
+        outcome
+    }
+
+    fn is_over(&mut self, context: &mut Context<'_>) -> bool {
+        let wanted = self.place.as_mut().is_some_and(|place| place.is_wanted(context));
+        wanted || self.end.as_mut().poll(context).is_ready()
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Placed<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.is_over(context) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        Pin::new(&mut self.stream).poll_read(context, into)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Placed<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        from: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write(context, from);
+        self.sent(outcome)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        from: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, from);
+        self.sent(outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    /// Ends a test that would wait for ever; no assertion depends on how long it is.
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn a_connection_beyond_the_limit_takes_the_place_of_one_that_has_not_asked() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let mut limited = Limited::new(listener, 2, LONG);
+        let mut clients = Vec::new();
+        let mut served = Vec::new();
+        for _ in 0..2 {
+            clients.push(TcpStream::connect(addr).await.unwrap());
+            served.push(limited.accept().await.0);
+        }
+        // The first has its answer, so it is the second that has to go.
+        served[0].write_all(b"answer").await.unwrap();
+        clients.push(TcpStream::connect(addr).await.unwrap());
+        served.push(tokio::time::timeout(LONG, limited.accept()).await.unwrap().0);
+        let error = tokio::time::timeout(LONG, served[1].read_u8()).await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        for number in [0, 2] {
+            clients[number].write_all(b"x").await.unwrap();
+            assert_eq!(served[number].read_u8().await.unwrap(), b'x');
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_beyond_the_limit_waits_while_all_are_served() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let mut limited = Limited::new(listener, 1, IDLE_AFTER);
+        let mut clients =
+            vec![TcpStream::connect(addr).await.unwrap(), TcpStream::connect(addr).await.unwrap()];
+        let (mut first, _) = limited.accept().await;
+        first.write_all(b"answer").await.unwrap();
+        let soon = Duration::from_millis(50);
+        assert!(tokio::time::timeout(soon, limited.accept()).await.is_err());
+        drop(first);
+        clients.push(TcpStream::connect(addr).await.unwrap());
+        limited.accept().await;
+    }
+
+    #[tokio::test]
+    async fn a_client_that_drips_its_request_loses_its_place() {
+        let (mut client, server) = tokio::io::duplex(64);
+        let soon = Duration::from_millis(40);
+        let mut placed = Placed::new(server, None, soon, LONG);
+        tokio::spawn(async move {
+            while client.write_all(b"G").await.is_ok() {
+                sleep(soon / 8).await;
+            }
+        });
+        let error = loop {
+            if let Err(error) = placed.read_u8().await {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_is_sent_something_keeps_its_place_for_longer() {
+        let (_client, server) = tokio::io::duplex(64);
+        let mut placed = Placed::new(server, None, ASKED_WITHIN, IDLE_AFTER);
+        let end = placed.end.deadline();
+        sleep(Duration::from_millis(5)).await;
+        placed.write_all(b":").await.unwrap();
+        assert!(placed.end.deadline() > end);
+    }
+}

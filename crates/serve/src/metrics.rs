@@ -1,0 +1,124 @@
+//! The Prometheus page, written anew for each scrape from counters that live elsewhere.
+//!
+//! Names follow what rtpengine's operators know (`sessions`, `closed_sessions_total`, `one_way_sessions_total`,
+//! `packets_lost_total`). No label ever holds a call, a number or anything else that grows with traffic.
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
+use prometheus::{CounterVec, Encoder, GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
+
+/// A page of metrics in the making.
+#[derive(Debug)]
+pub(crate) struct Page {
+    registry: Registry,
+}
+
+/// A family whose values were read elsewhere.
+struct Read(Vec<MetricFamily>, Vec<Desc>);
+
+impl Collector for Read {
+    fn desc(&self) -> Vec<&Desc> {
+        self.1.iter().collect()
+    }
+    fn collect(&self) -> Vec<MetricFamily> {
+        self.0.clone()
+    }
+}
+
+/// One value of a family, with its label values.
+pub(crate) type Value<'a, T> = (&'a [&'a str], T);
+
+impl Page {
+    /// An empty page.
+    #[must_use]
+    pub(crate) fn new() -> Self {
+        Self { registry: Registry::new() }
+    }
+
+    /// A counter without labels. `name` ends in `_total`; the prefix `sidetone_` is added.
+    pub(crate) fn counter(&self, name: &str, help: &str, value: u64) {
+        self.counters(name, help, &[], &[(&[], value)]);
+    }
+
+    /// A counter with labels.
+    pub(crate) fn counters(&self, name: &str, help: &str, labels: &[&str], values: &[Value<'_, u64>]) {
+        let Ok(family) = IntCounterVec::new(opts(name, help), labels) else { return };
+        for (label_values, value) in values {
+            if let Ok(counter) = family.get_metric_with_label_values(label_values) {
+                counter.inc_by(*value);
+            }
+        }
+        self.add(&family);
+    }
+
+    /// A counter of seconds, without labels.
+    pub(crate) fn seconds(&self, name: &str, help: &str, value: std::time::Duration) {
+        let Ok(family) = CounterVec::new(opts(name, help), &[]) else { return };
+        if let Ok(counter) = family.get_metric_with_label_values::<&str>(&[]) {
+            counter.inc_by(value.as_secs_f64());
+        }
+        self.add(&family);
+    }
+
+    /// A gauge without labels.
+    pub(crate) fn gauge(&self, name: &str, help: &str, value: f64) {
+        self.gauges(name, help, &[], &[(&[], value)]);
+    }
+
+    /// A gauge with labels.
+    pub(crate) fn gauges(&self, name: &str, help: &str, labels: &[&str], values: &[Value<'_, f64>]) {
+        let Ok(family) = GaugeVec::new(opts(name, help), labels) else { return };
+        for (label_values, value) in values {
+            if let Ok(gauge) = family.get_metric_with_label_values(label_values) {
+                gauge.set(*value);
+            }
+        }
+        self.add(&family);
+    }
+
+    fn add(&self, family: &impl Collector) {
+        let read = Read(family.collect(), family.desc().into_iter().cloned().collect());
+        // Two families of one name are a mistake in this program; the first one stands.
+        let registered = self.registry.register(Box::new(read));
+        debug_assert!(registered.is_ok(), "a metric was named twice or wrongly");
+    }
+
+    /// The page as Prometheus reads it.
+    #[must_use]
+    pub(crate) fn render(&self) -> String {
+        let mut text = Vec::new();
+        // Writing to memory can't fail, and every name was checked when it was added.
+        let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);
+        String::from_utf8(text).unwrap_or_default()
+    }
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn opts(name: &str, help: &str) -> Opts {
+    Opts::new(format!("sidetone_{name}"), help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_holds_what_was_put_on_it() {
+        let page = Page::new();
+        page.counter("packets_total", "Packets relayed.", 7);
+        page.gauges(
+            "peer_up",
+            "Up or not.",
+            &["side", "peer"],
+            &[(&["trunk", "a"], 1.0), (&["pbx", "b"], 0.0)],
+        );
+        let text = page.render();
+        assert!(text.contains("# TYPE sidetone_packets_total counter\nsidetone_packets_total 7\n"), "{text}");
+        assert!(text.contains("sidetone_peer_up{side=\"pbx\",peer=\"b\"} 0\n"), "{text}");
+    }
+}

@@ -1,0 +1,346 @@
+//! Everything that is counted, gathered at one moment: for `sidetone stats` as JSON, for Prometheus as a page (`stats/page.rs`).
+
+mod page;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use serde::Serialize;
+use sidetone_call::Side;
+use sidetone_events::SinkCounts;
+use sidetone_pbx::LinkCounts;
+
+use sidetone_book::Receipts;
+use sidetone_book::{CallCounters, Calls};
+use sidetone_hear::WorkerCounters;
+use sidetone_proxy::signalling::Core;
+use sidetone_relay::RelayTotals;
+use sidetone_watch::Alarm;
+
+/// Counters and gauges of the whole process.
+#[derive(Debug, Clone, Serialize)]
+pub struct Stats {
+    /// Version of this build.
+    pub version: &'static str,
+    /// Since when it runs.
+    pub uptime_s: u64,
+    /// Panics of tasks and threads.
+    pub task_panics: u64,
+    /// Threads that should run and do not, each with the reason.
+    pub threads_missed: Vec<String>,
+    /// Log lines dropped since whoever reads the log is too slow.
+    pub log_lines_dropped: u64,
+    /// Whether callers should be listened to, and the model could not be loaded.
+    pub model_missing: bool,
+    /// Whether new calls are refused.
+    pub draining: bool,
+    /// Calls that are up.
+    pub calls: usize,
+    /// Calls in the book, those included whose summary is on its way.
+    pub calls_in_book: usize,
+    /// Sums over all calls.
+    pub totals: CallCounters,
+    /// Calls refused, by reason.
+    pub refused: BTreeMap<&'static str, u64>,
+    /// Session descriptions that passed as they were, or in part, so that media may go past Sidetone, by reason.
+    pub unled: BTreeMap<&'static str, u64>,
+    /// The SIP core.
+    pub sip: SipStats,
+    /// The relay threads.
+    pub media: MediaStats,
+    /// The analysis workers.
+    pub analysis: AnalysisStats,
+    /// Events published.
+    pub events: u64,
+    /// What became of them.
+    pub sinks: Vec<SinkCounts>,
+    /// Links to PBXs.
+    pub links: Vec<LinkCounts>,
+    /// Consent receipts that have been written; absent where none are kept.
+    pub receipts: Option<u64>,
+    /// Consent receipts in memory that are not on disk; absent where none are kept.
+    pub receipts_waiting: Option<u64>,
+    /// Attempts to write consent receipts that failed; absent where none are kept.
+    pub receipt_failures: Option<u64>,
+    /// Probed hosts.
+    pub hosts: Vec<HostStats>,
+}
+
+/// The SIP core's numbers.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct SipStats {
+    /// Transactions held now.
+    pub transactions: usize,
+    /// Requests held with the dialogs that they have made, or may still make.
+    pub dialogs: usize,
+    /// TCP connections open now.
+    pub connections: usize,
+    /// Requests received, by method.
+    pub requests: BTreeMap<&'static str, u64>,
+    /// Responses received, by class.
+    pub responses_in: BTreeMap<&'static str, u64>,
+    /// Responses sent, by class.
+    pub responses_out: BTreeMap<&'static str, u64>,
+    /// Retransmissions that were absorbed.
+    pub retransmissions_in: u64,
+    /// Retransmissions that were sent.
+    pub retransmissions_out: u64,
+    /// Messages dropped or answered with an error, by reason.
+    pub rejected: BTreeMap<&'static str, u64>,
+    /// Times a further host was tried after one failed.
+    pub failovers: u64,
+    /// Client transactions without an answer in time.
+    pub timeouts: u64,
+    /// Subscriptions of PBXs to their calls.
+    pub subscriptions: usize,
+    /// Dialogs in which a PBX takes INFO.
+    pub info_legs: usize,
+}
+
+/// The relay threads' numbers.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct MediaStats {
+    /// Streams open now.
+    pub streams: u64,
+    /// RTP ports in use.
+    pub ports: usize,
+    /// RTP ports that rest from an ended call before they are used again.
+    pub ports_resting: usize,
+    /// Times no port could be had.
+    pub ports_exhausted: u64,
+    /// Packets forwarded.
+    pub packets: u64,
+    /// Their bytes.
+    pub octets: u64,
+    /// Packets that never reached Sidetone, of closed streams.
+    pub lost: u64,
+    /// Packets not forwarded, by reason.
+    pub dropped: BTreeMap<&'static str, u64>,
+    /// Media sockets that could not be watched.
+    pub unwatched_sockets: u64,
+    /// Reports of a relay thread that nobody took in time.
+    pub reports_dropped: u64,
+    /// Closed calls and announcements that a relay thread could not tell of.
+    pub notices_lost: u64,
+    /// Orders that a relay thread which hangs was not given any more.
+    pub orders_lost: u64,
+    /// Packets of announcements.
+    pub announced: u64,
+    /// Packets that an announcement took the place of.
+    pub held: u64,
+    /// Copies for analysis that found their ring full.
+    pub tap_dropped: u64,
+    /// Closed streams that carried packets one way only.
+    pub one_way_streams: u64,
+}
+
+/// The workers' numbers.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct AnalysisStats {
+    /// Workers.
+    pub workers: usize,
+    /// Calls being listened to.
+    pub calls: u64,
+    /// Packets heard.
+    pub packets: u64,
+    /// Of these, packets in which only keys were heard, since the worker was behind.
+    pub shed: u64,
+    /// Customers' audio given to the network's ear, in milliseconds.
+    pub model_ms: u64,
+    /// Runs of the network.
+    pub batches: u64,
+    /// Estimates made, abstentions included.
+    pub estimates: u64,
+    /// Time spent, in microseconds.
+    pub busy_us: u64,
+    /// Calls whose analysis broke.
+    pub panics: u64,
+    /// Calls whose analysis was given up since too many of their orders waited.
+    pub abandoned: u64,
+}
+
+/// A probed host.
+#[derive(Debug, Clone, Serialize)]
+pub struct HostStats {
+    /// trunk or pbx.
+    pub side: &'static str,
+    /// The peer's name.
+    pub peer: String,
+    /// Transport and address.
+    pub host: String,
+    /// Whether it answers.
+    pub up: bool,
+}
+
+const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "6xx"];
+
+impl Stats {
+    #[allow(clippy::too_many_arguments)] // Everything that counts, each from its own place.
+    /// Counts everything at this moment. Takes the call book's lock; whoever calls it holds the SIP core's.
+    pub fn gather(
+        core: &mut Core,
+        calls: &Calls,
+        workers: &[Arc<WorkerCounters>],
+        sinks: Vec<SinkCounts>,
+        links: Vec<LinkCounts>,
+        events: u64,
+        connections: usize,
+        alarm: &Alarm,
+        model: bool,
+        uptime: Duration,
+        log_lines_dropped: u64,
+    ) -> Self {
+        let hosts = core
+            .host_states()
+            .map(|(side, peer, (transport, address), state)| HostStats {
+                side: side.as_str(),
+                peer: peer.to_owned(),
+                host: format!("{}:{address}", transport.as_param()),
+                up: !state.down,
+            })
+            .collect();
+        let refused = core.counters();
+        let draining = core.draining();
+        let model_missing = !model && core.config().listens_to_any();
+        let (subscriptions, info_legs) = core.listeners_by_sip();
+        let proxy = core.proxy();
+        let counters = *proxy.counters();
+        let (transactions, dialogs) = (proxy.transactions(), proxy.dialogs());
+        let anchor = proxy.passage().inner();
+        let anchored = *anchor.counters();
+        let up = anchor.calls();
+        let media = anchor.media();
+        let receipts = calls.receipts().and_then(Receipts::counters);
+        let total = |value: fn(&RelayTotals) -> &AtomicU64| -> u64 {
+            media.totals().map(|totals| value(totals).load(Relaxed)).sum()
+        };
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            uptime_s: uptime.as_secs(),
+            task_panics: alarm.panics(),
+            threads_missed: alarm.missed(uptime),
+            log_lines_dropped,
+            model_missing,
+            draining,
+            calls: up,
+            calls_in_book: calls.len(),
+            totals: calls.counters(),
+            refused: BTreeMap::from([
+                ("stranger", refused.strangers),
+                ("full", refused.refused_full),
+                ("share", refused.refused_share),
+                ("rate", refused.refused_rate),
+                ("draining", refused.refused_draining),
+                ("unroutable", refused.unroutable),
+                ("no_dialog", refused.no_dialog),
+                ("no_relay", refused.no_relay),
+                ("merged", refused.merged),
+                ("unanswered", counters.unanswered),
+                ("no_ports", anchored.refused_ports),
+                ("bad_sdp", anchored.refused_sdp),
+                ("media_address", anchored.refused_aims),
+            ]),
+            unled: BTreeMap::from([
+                ("sealed", anchored.sealed),
+                ("early_session", anchored.early_sessions),
+                ("unreadable", anchored.unreadable),
+                ("no_call", anchored.strays),
+            ]),
+            sip: SipStats {
+                transactions,
+                dialogs,
+                connections,
+                requests: counters.requests.by_name().into(),
+                responses_in: CLASSES.into_iter().zip(counters.responses_in.0).collect(),
+                responses_out: CLASSES.into_iter().zip(counters.responses_out.0).collect(),
+                retransmissions_in: counters.retransmissions_in,
+                retransmissions_out: counters.retransmissions_out,
+                rejected: BTreeMap::from([
+                    ("malformed_dropped", counters.malformed_dropped),
+                    ("malformed_answered", counters.malformed_answered),
+                    ("refused", counters.refused),
+                    ("loop", counters.loops),
+                    ("overloaded", counters.overloaded),
+                    ("misdirected_response", counters.misdirected_responses),
+                    ("stray_response", counters.stray_responses),
+                    ("foreign_response", counters.foreign_responses),
+                    ("answer_withheld", counters.answers_withheld),
+                    ("stray_cancel", counters.stray_cancels),
+                ]),
+                failovers: counters.failovers,
+                timeouts: counters.timeouts,
+                subscriptions,
+                info_legs,
+            },
+            media: MediaStats {
+                streams: total(|totals| &totals.streams),
+                ports: media.ports_taken(),
+                ports_resting: media.ports_resting(),
+                ports_exhausted: media.exhausted(),
+                packets: total(|totals| &totals.packets),
+                octets: total(|totals| &totals.octets),
+                lost: total(|totals| &totals.lost),
+                dropped: BTreeMap::from([
+                    ("rejected_source", total(|totals| &totals.rejected)),
+                    ("undeliverable", total(|totals| &totals.undeliverable)),
+                    ("send_error", total(|totals| &totals.send_errors)),
+                ]),
+                unwatched_sockets: total(|totals| &totals.unwatched),
+                reports_dropped: total(|totals| &totals.reports_dropped),
+                notices_lost: total(|totals| &totals.notices_lost),
+                orders_lost: total(|totals| &totals.orders_lost),
+                announced: total(|totals| &totals.announced),
+                held: total(|totals| &totals.held),
+                tap_dropped: total(|totals| &totals.tap_dropped),
+                one_way_streams: total(|totals| &totals.one_way_streams),
+            },
+            analysis: AnalysisStats {
+                workers: workers.len(),
+                calls: sum(workers, |worker| &worker.calls),
+                packets: sum(workers, |worker| &worker.packets),
+                shed: sum(workers, |worker| &worker.shed),
+                model_ms: sum(workers, |worker| &worker.model_ms),
+                batches: sum(workers, |worker| &worker.batches),
+                estimates: sum(workers, |worker| &worker.estimates),
+                busy_us: sum(workers, |worker| &worker.busy_us),
+                panics: sum(workers, |worker| &worker.panics),
+                abandoned: sum(workers, |worker| &worker.abandoned),
+            },
+            events,
+            sinks,
+            links,
+            receipts: receipts.map(|receipts| receipts.written),
+            receipts_waiting: receipts.map(|receipts| receipts.waiting),
+            receipt_failures: receipts.map(|receipts| receipts.failures),
+            hosts,
+        }
+    }
+
+    /// Why no new calls should be sent here, if so.
+    #[must_use]
+    pub fn unready(&self) -> Option<String> {
+        if self.draining {
+            return Some("draining".to_owned());
+        }
+        if let Some(missed) = self.threads_missed.first() {
+            return Some(missed.clone());
+        }
+        if self.model_missing {
+            return Some("the model could not be loaded: calls are carried, none is analysed".to_owned());
+        }
+        for side in [Side::Trunk, Side::Pbx] {
+            let mut hosts = self.hosts.iter().filter(|host| host.side == side.as_str()).peekable();
+            if hosts.peek().is_some() && hosts.all(|host| !host.up) {
+                return Some(format!("every {} host is down", side.as_str()));
+            }
+        }
+        None
+    }
+}
+
+/// Sums over the workers.
+fn sum(workers: &[Arc<WorkerCounters>], value: impl Fn(&WorkerCounters) -> &AtomicU64) -> u64 {
+    workers.iter().map(|worker| value(worker).load(Relaxed)).sum()
+}

@@ -1,0 +1,288 @@
+//! Putting the parts together, and taking them apart again.
+
+mod census;
+mod dialog_key;
+mod error;
+mod faults;
+mod in_force;
+mod listening;
+mod lists;
+mod page;
+mod parts;
+mod prepared;
+mod reload;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use sidetone_call::Cause;
+use sidetone_consent::page::Language;
+use sidetone_events::{Bus, Sinks, Subscription};
+use sidetone_pbx::PbxLinks;
+use tokio::sync::mpsc::Receiver;
+
+use census::Census;
+pub(crate) use error::StartError;
+use faults::list_fault;
+use in_force::{InForce, lock};
+use listening::listening;
+use lists::{Missing, numbers};
+use parts::{prompter, proxy, receipts, rules};
+pub(crate) use prepared::Prepared;
+use reload::Reloader;
+pub(crate) use reload::{ReadAgain, Reread};
+
+use sidetone_book::Calls;
+use sidetone_hear::Orders;
+use sidetone_proxy::config::{Config, events_fault};
+use sidetone_proxy::random;
+use sidetone_proxy::signalling::{Core, Signalling};
+use sidetone_proxy::trace::Tracer;
+use sidetone_relay::{Engine, Notice};
+use sidetone_serve::control::{self, ControlSocket, Reloaded};
+use sidetone_serve::{Snapshot, http};
+use sidetone_tap::TapSender;
+use sidetone_watch::Alarm;
+
+/// What relay threads may have said that nobody has taken in yet; beyond it reports are dropped and counted.
+const MOST_NOTICES: usize = 1_024;
+/// How long parties may take to answer the BYE, CANCEL or 503 that they are sent when the process ends: two repetitions over UDP.
+const LAST_BYES: Duration = Duration::from_secs(2);
+/// How long sinks may take to deliver what is queued when the process ends.
+const LAST_EVENTS: Duration = Duration::from_secs(5);
+
+/// A running Sidetone. Dropping it ends everything.
+pub(crate) struct Server {
+    signalling: Arc<Signalling>,
+    alarm: Alarm,
+    calls: Arc<Calls>,
+    bus: Bus,
+    sinks: Arc<Mutex<Option<Sinks>>>,
+    links: Arc<Mutex<Option<PbxLinks>>>,
+    reloader: Arc<Reloader>,
+    http: Option<SocketAddr>,
+    _control: ControlSocket,
+}
+
+impl Server {
+    /// Prepares a configuration and starts everything that it names, on the current tokio runtime.
+    ///
+    /// # Errors
+    /// As [`Self::launch`], and when [`Prepared::new`] finds a fault that keeps it from running.
+    pub(crate) async fn start(config: Config, read_again: ReadAgain) -> Result<Self, StartError> {
+        let (prepared, faults) = Prepared::new(config);
+        match prepared {
+            Some(prepared) => Self::launch(prepared, read_again).await,
+            None => Err(StartError::Config(faults.into_iter().filter(|fault| fault.fatal).collect())),
+        }
+    }
+
+    /// Binds and starts everything that a configuration names, on the current tokio runtime.
+    ///
+    /// # Errors
+    /// When a socket, a thread or a file can't be had, with the key that names it. The process should end then: what had been started is not taken
+    /// back.
+    pub(crate) async fn launch(prepared: Prepared, read_again: ReadAgain) -> Result<Self, StartError> {
+        let epoch = Instant::now();
+        let Prepared { config, hasher, library, model, http_token } = prepared;
+        let bus = Bus::new();
+        let sinks = Sinks::start(&config.events, &bus).map_err(|error| events_fault(None, &error))?;
+        let event_stream = sinks.hub().router();
+
+        let mut listening = listening(&config, model.as_ref());
+        let model = listening
+            .first()
+            .map(|worker| (worker.model.meta().name.clone(), worker.model.sha256().to_owned()));
+        let orders: Vec<Orders> = listening.iter_mut().filter_map(|worker| worker.orders.take()).collect();
+        let tracing_hasher = hasher.clone();
+        let numbers = numbers(&config, None, Missing::Begun).map_err(|problem| list_fault(&problem))?;
+        let calls = Arc::new(Calls::new(bus.clone(), hasher, orders, rules(&config, numbers), epoch));
+        let mut taps: Vec<Vec<TapSender>> = (0..config.media.threads).map(|_| Vec::new()).collect();
+        let alarm = Alarm::new();
+        let mut workers = Vec::new();
+        for (number, worker) in listening.into_iter().enumerate() {
+            workers.push(worker.start(number, &mut taps, &calls, epoch, &alarm)?);
+        }
+
+        let (notices, inbox) = tokio::sync::mpsc::channel(MOST_NOTICES);
+        let listening_at =
+            config.sip.listen.iter().map(|listen| listen.addr).chain(config.http.listen.address());
+        let engine = Engine::start(config.media.clone(), taps, &notices, epoch, random::number(), &alarm)?
+            .guarding(listening_at.collect());
+        let sha256 = model.as_ref().map(|(_, sha256)| sha256.as_str());
+        let receipts = receipts(&config, sha256)?;
+        calls.disclose_by(prompter(&config, library, &engine, &calls, epoch, &alarm)?, receipts);
+        let core =
+            Core::new(Arc::clone(&config), proxy(&config, engine), Arc::clone(&calls), random::number());
+        let tracer = Tracer::start(tracing_hasher, &calls, calls.epoch_wall(), epoch, &alarm)?;
+        let signalling = Signalling::bind(core, alarm.clone(), tracer, epoch)?;
+
+        let (sinks, links) = (Arc::new(Mutex::new(Some(sinks))), Arc::new(Mutex::new(None)));
+        let in_force = Arc::new(InForce::new(Arc::clone(&config)));
+        let reloader = Arc::new(Reloader::new(&signalling, &calls, &sinks, &in_force, read_again));
+        let census = Census {
+            signalling: Arc::clone(&signalling),
+            calls: Arc::clone(&calls),
+            workers,
+            sinks: Arc::clone(&sinks),
+            links: Arc::clone(&links),
+            bus: bus.clone(),
+            alarm: alarm.clone(),
+            listens: model.is_some(),
+            started: epoch,
+        };
+        let stats = Snapshot::of(&alarm, "the counters", move || census.count());
+        let listed = Arc::clone(&calls);
+        let list = Snapshot::of(&alarm, "the list of calls", move || listed.list());
+        let http = match config.http.listen.address() {
+            Some(listen) => {
+                let served = http::Served {
+                    stats: stats.clone(),
+                    policy: Arc::new(move || {
+                        let config = in_force.get();
+                        let fallback = Language::of_tag(&config.consent.language).unwrap_or_default();
+                        (page::facts(&config, model.clone()), fallback)
+                    }),
+                    events: event_stream,
+                    heartbeat: config.events.stream.heartbeat.0,
+                    api: http_token.map(|token| (token, Arc::clone(&calls))),
+                };
+                Some(http::start(listen, served, &alarm).await?)
+            }
+            None => None,
+        };
+        let again = Arc::clone(&reloader);
+        let served = control::Served {
+            calls: Arc::clone(&calls),
+            list,
+            stats,
+            bus: bus.clone(),
+            signalling: Arc::clone(&signalling),
+            reload: Arc::new(move || again.reload()),
+        };
+        let control = control::start(&config.control.socket, served, &alarm).await?;
+        *lock(&links) = parts::links(&config, &calls, &signalling, &bus)?;
+        // Last, so that no call is taken by a process that can't be had whole.
+        let book = attend(Arc::clone(&signalling), Arc::clone(&calls), alarm.clone(), inbox);
+        alarm.vital("the call book", book);
+        signalling.serve();
+        Ok(Self { signalling, alarm, calls, bus, sinks, links, reloader, http, _control: control })
+    }
+
+    /// Where HTTP is served.
+    #[must_use]
+    pub(crate) fn http(&self) -> Option<SocketAddr> {
+        self.http
+    }
+
+    /// Waits until a part without which no call can be served has broken down, and names it. The process should end then
+    /// with a failure, and be started again.
+    pub(crate) async fn broken(&self) -> Arc<str> {
+        self.alarm.fallen().await
+    }
+
+    /// A subscription to everything that happens.
+    #[must_use]
+    pub(crate) fn events(&self) -> Subscription {
+        self.bus.subscribe("tail", 4_096, &[])
+    }
+
+    /// Calls that are up.
+    #[must_use]
+    pub(crate) fn calls(&self) -> usize {
+        self.signalling.core().anchor().calls()
+    }
+
+    /// Reads the configuration again, as SIGHUP asks for, and lets log rotation take the events file.
+    ///
+    /// # Errors
+    /// What is wrong with the file; the old configuration stays in force.
+    pub(crate) async fn reload(&self) -> Result<Reloaded, String> {
+        let reloader = Arc::clone(&self.reloader);
+        // SIP shares this thread.
+        let done = tokio::task::spawn_blocking(move || reloader.reload()).await;
+        done.unwrap_or_else(|_| Err("reading it broke down; please report this".to_owned()))
+    }
+
+    /// Refuses new calls and waits until those that are up have ended, at most `limits.drain`; returns how many
+    /// were still up then.
+    pub(crate) async fn drain(&self) -> usize {
+        let patience = Duration::from(self.signalling.core().config().limits.drain);
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            let calls = self.signalling.drain(true);
+            if calls == 0 || tokio::time::Instant::now() >= deadline {
+                return calls;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Ends the calls that are still up: their media goes with this process, so both parties are sent BYE rather than left
+    /// with a call that nobody hears. Of calls that are not answered yet the caller gets 503, and whoever is called a CANCEL.
+    /// Each has its `call.ended`; the sinks deliver what is queued.
+    pub(crate) async fn shutdown(self) {
+        let keys = self.calls.keys();
+        self.signalling.with(|core, now| {
+            for key in keys {
+                core.hang_up(now, key, Cause::Terminated);
+            }
+            core.proxy().abandon(now);
+        });
+        let deadline = tokio::time::Instant::now() + LAST_BYES;
+        while self.signalling.core().unconfirmed() > 0 && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let deadline = tokio::time::Instant::now() + LAST_EVENTS;
+        while !self.calls.is_empty() && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        // Those of calls that were just taken down are filed by now, but for calls whose worker does not answer.
+        self.calls.file_all();
+        let calls = Arc::clone(&self.calls);
+        let closed = tokio::task::spawn_blocking(move || {
+            if let Some(receipts) = calls.receipts() {
+                receipts.close();
+            }
+        });
+        if tokio::time::timeout(LAST_EVENTS, closed).await.is_err() {
+            tracing::error!("consent receipts could not be brought to the disk in time");
+        }
+        let links = lock(&self.links).take();
+        if let Some(links) = links {
+            links.shutdown(LAST_EVENTS).await;
+        }
+        let sinks = lock(&self.sinks).take();
+        if let Some(sinks) = sinks {
+            sinks.shutdown(LAST_EVENTS).await;
+        }
+    }
+}
+
+/// Takes what the relay threads say into the call book.
+async fn attend(signalling: Arc<Signalling>, calls: Arc<Calls>, alarm: Alarm, mut inbox: Receiver<Notice>) {
+    let mut sweep = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            notice = inbox.recv() => {
+                // No relay thread is left to say anything: this task ends, and with it the process.
+                let Some(notice) = notice else { return };
+                let silent = calls.notice(signalling.now(), notice);
+                if !silent.is_empty() {
+                    signalling.with(|core, now| {
+                        for call in silent {
+                            core.ask(now, call);
+                        }
+                    });
+                }
+            }
+            _ = sweep.tick() => {
+                calls.close_overdue(signalling.now());
+                calls.consent_timeouts(signalling.now());
+                // Asked for what it logs.
+                let _ = alarm.missed(signalling.now());
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Everything that is counted in the running server.
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use sidetone_book::Calls;
+use sidetone_events::{Bus, Sinks};
+use sidetone_hear::WorkerCounters;
+use sidetone_pbx::PbxLinks;
+use sidetone_proxy::signalling::Signalling;
+use sidetone_serve::Stats;
+use sidetone_watch::Alarm;
+
+use super::in_force::lock;
+use crate::log_writer;
+
+/// What is counted, and where.
+pub(super) struct Census {
+    pub(super) signalling: Arc<Signalling>,
+    pub(super) calls: Arc<Calls>,
+    pub(super) workers: Vec<Arc<WorkerCounters>>,
+    pub(super) sinks: Arc<Mutex<Option<Sinks>>>,
+    pub(super) links: Arc<Mutex<Option<PbxLinks>>>,
+    pub(super) bus: Bus,
+    pub(super) alarm: Alarm,
+    /// Whether a model is loaded.
+    pub(super) listens: bool,
+    pub(super) started: Instant,
+}
+
+impl Census {
+    pub(super) fn count(&self) -> Stats {
+        // Before the core is locked: what is told by SIP is counted there.
+        let links = lock(&self.links).as_ref().map(PbxLinks::counts).unwrap_or_default();
+        let sinks = lock(&self.sinks).as_ref().map(Sinks::counts).unwrap_or_default();
+        let mut core = self.signalling.core();
+        let mut stats = Stats::gather(
+            &mut core,
+            &self.calls,
+            &self.workers,
+            sinks,
+            links,
+            self.bus.published(),
+            self.signalling.connections(),
+            &self.alarm,
+            self.listens,
+            self.started.elapsed(),
+            log_writer::dropped(),
+        );
+        drop(core);
+        stats.refused.insert("connection", self.signalling.connections_refused());
+        stats.refused.insert("lookup", self.signalling.lookups_refused());
+        stats
+    }
+}

@@ -1,0 +1,81 @@
+//! The lists of numbers that a configuration names.
+
+use std::path::Path;
+
+use sidetone_book::{Numbers, OnList};
+use sidetone_consent::list::{List, Lookup};
+use sidetone_events::Revealed;
+use sidetone_proxy::config::Config;
+
+/// What becomes of a list that is not there yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// An empty one is written.
+    Begun,
+    /// It counts as empty, and nothing is written.
+    Empty,
+}
+
+/// The lists of numbers. `before` is the configuration that was in force until now.
+pub(super) fn numbers(config: &Config, before: Option<&Config>, missing: Missing) -> Result<Numbers, String> {
+    let before = before.map(|config| &config.consent);
+    let withheld = config.consent.exclude_withheld;
+    let excluded = config.consent.do_not_analyse.as_ref();
+    let excluded = excluded.map(|path| {
+        let had = before.is_some_and(|before| before.do_not_analyse.as_ref() == Some(path));
+        list(config, "consent.do_not_analyse", path, had, missing)
+    });
+    let agents = config.consent.agent_numbers.as_ref();
+    let agents = agents.map(|path| {
+        let had = before.is_some_and(|before| before.agent_numbers.as_ref() == Some(path));
+        list(config, "consent.agent_numbers", path, had, missing)
+    });
+    let (excluded, agents) = (excluded.transpose()?, agents.transpose()?);
+    let is_on = |list: &List, number: &&str| list.look_up(number) == Lookup::Listed;
+    Ok(Numbers {
+        excluded: excluded.map(|list| -> OnList {
+            Box::new(move |numbers: &[&str]| {
+                let unknown = || numbers.first().is_none_or(|it| list.look_up(it) == Lookup::Withheld);
+                numbers.iter().any(|number| is_on(&list, number)) || (withheld && unknown())
+            })
+        }),
+        agents: agents.map(|list| -> OnList {
+            Box::new(move |numbers: &[&str]| numbers.iter().any(|number| is_on(&list, number)))
+        }),
+    })
+}
+
+/// A list of numbers. One that can't be read and understood ends the start: nobody knows who is on it. One that is not there
+/// has usually not been begun, so it is begun; unless it was there before (`had`), or its very folder is missing.
+fn list(config: &Config, key: &str, path: &Path, had: bool, missing: Missing) -> Result<List, String> {
+    let salt = config.events.number_salt.as_ref().map(|salt| salt.reveal(1)).transpose();
+    let salt = salt.map_err(|error| format!("events.number_salt: {error}"))?;
+    let salt = salt.as_ref().map(Revealed::bytes);
+    let numbering = &config.consent.numbering;
+    let wrong = |error: &dyn std::fmt::Display| format!("{key}: {error}");
+    if path.try_exists().unwrap_or(true) {
+        return List::open(path, salt, numbering).map_err(|error| wrong(&error));
+    }
+    let name = path.display();
+    if had {
+        return Err(format!(
+            "{key}: {name} is gone; restore it, or begin a new one with `sidetone consent exclude`"
+        ));
+    }
+    if !path.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir()) {
+        return Err(format!("{key}: the folder of {name} is missing; make it, or mend the path"));
+    }
+    if missing == Missing::Empty {
+        return List::empty(path, salt, numbering).map_err(|error| wrong(&error));
+    }
+    match List::open_or_begin(path, salt, numbering) {
+        Ok((list, _)) => {
+            tracing::warn!(key, path = %name, "there was no list; an empty one has been begun. If there should have been one, restore it and reload");
+            Ok(list)
+        }
+        Err(error) => {
+            tracing::warn!(key, path = %name, %error, "there is no list, and none can be begun here: no number is on it. If there should have been one, restore it and reload");
+            List::empty(path, salt, numbering).map_err(|error| wrong(&error))
+        }
+    }
+}

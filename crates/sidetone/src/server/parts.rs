@@ -1,0 +1,155 @@
+//! What a configuration asks for, made: rules, announcements and receipts, the SIP proxy, the links to PBXs.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sidetone_announce::Library;
+use sidetone_consent::Moment;
+use sidetone_consent::log::{Log, Trouble, Writer};
+use sidetone_events::{Bus, CallId, Timestamp};
+use sidetone_pbx::config::Links;
+use sidetone_pbx::{CallIdentity, PbxLinks, Told};
+use sidetone_sip::anchor::Anchor;
+use sidetone_sip::aside::{Asides, Legs, SERVICE_USER};
+use sidetone_sip::proxy::{Listener, Proxy, Settings};
+use sidetone_sip::transaction::Timers;
+
+use super::dialog_key;
+use super::error::StartError;
+use super::faults::receipts_fault;
+use sidetone_book::BUILD;
+use sidetone_book::{Calls, Numbers, Receipts, Rules};
+use sidetone_proxy::config::Config;
+use sidetone_proxy::random;
+use sidetone_proxy::signalling::{BySip, Signalling};
+use sidetone_relay::{Engine, Prompter};
+use sidetone_watch::Alarm;
+
+/// The most m-lines of a call, and of streams in an offer.
+const MOST_STREAMS: usize = 16;
+/// How much longer than it may ring a call that nothing is heard of is kept.
+const SETUP_BEYOND_RING: Duration = Duration::from_secs(115);
+/// Consent receipts that wait for the disk; beyond it they are lost, which is counted and told.
+const MOST_RECEIPTS: usize = 10_000;
+
+/// What calls go by.
+pub(super) fn rules(config: &Config, numbers: Numbers) -> Rules {
+    Rules {
+        thresholds: config.analysis.thresholds.clone(),
+        media_timeout: config.media.timeout.into(),
+        consent: config.consent.clone(),
+        numbers,
+    }
+}
+
+/// Starts the prompter.
+pub(super) fn prompter(
+    config: &Config,
+    library: Library,
+    engine: &Engine,
+    calls: &Arc<Calls>,
+    epoch: Instant,
+    alarm: &Alarm,
+) -> Result<Prompter, StartError> {
+    let book = Arc::downgrade(calls);
+    let failed = Box::new(move |call, id, failure| {
+        if let Some(book) = book.upgrade() {
+            book.announcement_failed(call, id, failure);
+        }
+    });
+    let (library, announcements) = (Arc::new(library), config.announcement.clone());
+    Ok(Prompter::start(library, announcements, engine.announcer(), failed, epoch, alarm)?)
+}
+
+/// Where receipts are filed, of calls that this model listens to.
+pub(super) fn receipts(config: &Config, model: Option<&str>) -> Result<Receipts, StartError> {
+    let writer = match &config.consent.receipts {
+        Some(folder) => Some(receipt_log(folder, config.consent.receipts_days)?),
+        None => None,
+    };
+    Ok(Receipts::new(writer, model.map(str::to_owned)))
+}
+
+/// Opens the log of receipts and starts its writer.
+fn receipt_log(folder: &Path, days: Option<u32>) -> Result<Writer, StartError> {
+    let wrong = |error: &dyn std::fmt::Display| StartError::from(receipts_fault(error));
+    let now = Moment::from_unix_millis(Timestamp::now().unix_millis());
+    let (log, opened) = Log::open(folder, BUILD, now).map_err(|error| wrong(&error))?;
+    if let Some(damage) = &opened.damage {
+        tracing::error!(damage, "the log of consent receipts has been tampered with or damaged");
+    }
+    let alarm = |trouble: Trouble| {
+        if trouble.is_over() {
+            tracing::info!("{trouble}");
+        } else {
+            tracing::error!("{trouble}");
+        }
+    };
+    Writer::start(log, MOST_RECEIPTS, days, now, alarm).map_err(|error| wrong(&error))
+}
+
+/// The links of each PBX that has some.
+pub(super) fn links_of(config: &Config) -> Vec<(String, Links)> {
+    let links = config.pbxs.iter().map(|pbx| (pbx.name.clone(), pbx.links()));
+    links.filter(|(_, links)| !links.is_empty()).collect()
+}
+
+/// Starts the links to PBXs, if there are any.
+pub(super) fn links(
+    config: &Config,
+    calls: &Arc<Calls>,
+    signalling: &Arc<Signalling>,
+    bus: &Bus,
+) -> Result<Option<PbxLinks>, StartError> {
+    let links = links_of(config);
+    if links.is_empty() {
+        return Ok(None);
+    }
+    let (book, told) = (Arc::downgrade(calls), Arc::downgrade(calls));
+    let raw = Arc::new(move |id: &CallId| {
+        let (sip_call_id, pbx) = book.upgrade()?.identity(id)?;
+        Some(CallIdentity { sip_call_id, pbx })
+    });
+    let hear = Arc::new(move |what: Told| {
+        if let Some(calls) = told.upgrade() {
+            calls.told_by_pbx(&what.pbx, &what.sip_call_id, &what.telling, what.source);
+        }
+    });
+    let by_sip = Arc::new(BySip(Arc::downgrade(signalling)));
+    let started = PbxLinks::start(links, bus, raw, hear, by_sip);
+    started.map(Some).map_err(|error| StartError::Links(error.to_string()))
+}
+
+pub(super) fn proxy(config: &Config, engine: Engine) -> Proxy<Asides<Anchor<Engine>>> {
+    let listeners =
+        config.sip.listen.iter().map(|listen| Listener::bound(listen.transport, listen.addr)).collect();
+    let ring: Duration = config.limits.ring.into();
+    let settings = Settings {
+        hostnames: config.sip.hostnames.clone(),
+        service_user: by_sip(config, |sip| sip.notify).then(|| SERVICE_USER.to_owned()),
+        failover_after: config.sip.failover_after.into(),
+        max_transactions: config.sip.max_transactions,
+        udp_limit: config.sip.udp_limit,
+        retry_after: config.limits.retry_after.into(),
+        dialog_key: dialog_key::load(config.sip.dialog_key.as_deref()),
+        timers: Timers { c: ring, ..Timers::default() },
+        ..Settings::new(listeners)
+    };
+    // The anchor's own bound stands above the limit that admission enforces and that a reload may raise.
+    let anchor = sidetone_sip::anchor::Settings {
+        max_calls: config.limits.calls.saturating_mul(4).max(10_000),
+        max_streams: MOST_STREAMS,
+        // Timer C ends a call first.
+        setup: ring + SETUP_BEYOND_RING,
+        ..sidetone_sip::anchor::Settings::default()
+    };
+    let legs = Legs::new(&settings, by_sip(config, |sip| sip.info));
+    let anchor = Anchor::new(engine, anchor).standing_at(&settings);
+    Proxy::new(settings, Asides::new(anchor, legs, by_sip(config, |_| true)), random::number())
+}
+
+/// Whether any PBX is told by SIP in that way.
+pub(super) fn by_sip(config: &Config, way: impl Fn(&sidetone_pbx::config::Sip) -> bool) -> bool {
+    config.pbxs.iter().filter_map(|pbx| pbx.sip.as_ref()).any(way)
+}

@@ -1,0 +1,191 @@
+//! Everything that running needs, up to binding sockets: loaded and judged by one function, which `sidetone run` goes on
+//! from and `sidetone check` only listens to. So the two can't disagree.
+
+mod files;
+mod sockets;
+
+use std::sync::Arc;
+
+use sidetone_announce::Library;
+use sidetone_consent::log::Log;
+use sidetone_emotion::model::Model;
+use sidetone_events::{NumberHasher, Revealed};
+use sidetone_insight::did_you_mean;
+use sidetone_pbx::PbxLinks;
+
+use super::faults::{Faults, Held, list_fault, receipts_fault};
+use super::lists::{Missing, numbers};
+use sidetone_proxy::config::{Config, Fault, Policy, check, events_fault};
+
+/// A token of fewer bytes could be guessed.
+const LEAST_TOKEN: usize = 16;
+
+/// A configuration with everything loaded that it names. [`super::Server::launch`] runs it.
+pub(crate) struct Prepared {
+    pub(super) config: Arc<Config>,
+    pub(super) hasher: NumberHasher,
+    pub(super) library: Library,
+    /// Absent when it can't be loaded: calls are carried then, and none is analysed.
+    pub(super) model: Option<Arc<Model>>,
+    pub(super) http_token: Option<Revealed>,
+}
+
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepared").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Prepared {
+    /// Loads what a configuration names, without binding, starting or making anything. Gives everything that is wrong with
+    /// it too; what can't be run is not prepared.
+    ///
+    /// One fatal fault does not keep Sidetone from running: a model that can't be loaded. Calls come first, so they are
+    /// carried without being analysed, and `/readyz` says so.
+    #[must_use]
+    pub(crate) fn new(config: Config) -> (Option<Self>, Vec<Fault>) {
+        Self::load(config, Held::ByNobody)
+    }
+
+    /// As [`Self::new`], for the process that runs already: its own sockets are not in its way.
+    #[must_use]
+    pub(crate) fn again(config: Config) -> (Option<Self>, Vec<Fault>) {
+        Self::load(config, Held::ByThisProcess)
+    }
+
+    /// As [`Self::new`], for another machine: nothing is said of what its addresses are.
+    #[must_use]
+    pub(crate) fn elsewhere(config: Config) -> (Option<Self>, Vec<Fault>) {
+        Self::load(config, Held::Elsewhere)
+    }
+
+    fn load(config: Config, held: Held) -> (Option<Self>, Vec<Fault>) {
+        let mut faults = Faults(check(&config));
+        let hasher = match &config.events.number_salt {
+            Some(salt) => NumberHasher::salted(salt),
+            None => NumberHasher::with_random_salt(),
+        };
+        let remedy = "write at least 16 bytes, or { file = \"PATH\" } of a file that holds them";
+        let hasher = faults.taken("events.number_salt", hasher, remedy);
+        let library = library(&config, &mut faults);
+        // The salt has had its own say. The lists are read again when they are begun, by `Server::launch`.
+        if hasher.is_some()
+            && let Err(problem) = numbers(&config, None, Missing::Empty)
+        {
+            faults.add(list_fault(&problem));
+        }
+        let token = match (&config.http.token, config.http.listen.address()) {
+            (Some(token), Some(_)) => faults.taken("http.token", token.reveal(LEAST_TOKEN).map(Some), remedy),
+            _ => Some(None),
+        };
+        for (webhook, error) in config.events.examine() {
+            faults.add(events_fault(webhook, &error));
+        }
+        for (index, pbx) in config.pbxs.iter().enumerate() {
+            for error in PbxLinks::examine(&pbx.name, &pbx.links()) {
+                faults.add(Fault::fatal(format!("pbx.{index}.{}", error.key), error.why));
+            }
+        }
+        if let Some(folder) = &config.consent.receipts
+            && let Err(error) = Log::examine(folder)
+        {
+            faults.add(receipts_fault(&error));
+        }
+        files::check(&config, &mut faults);
+        sockets::check(&config, held, &mut faults);
+        let fatal = faults.0.iter().any(|fault| fault.fatal);
+        let model = model(&config, &mut faults);
+        let parts = (hasher, library, token);
+        let prepared = match parts {
+            (Some(hasher), Some(library), Some(http_token)) if !fatal => {
+                let config = Arc::new(config);
+                Some(Self { config, hasher, library, model, http_token })
+            }
+            _ => None,
+        };
+        (prepared, faults.0)
+    }
+
+    /// The configuration, without what was loaded for it.
+    #[must_use]
+    pub(crate) fn into_config(self) -> Config {
+        Arc::unwrap_or_clone(self.config)
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+}
+
+fn model(config: &Config, faults: &mut Faults) -> Option<Arc<Model>> {
+    let opened = match &config.analysis.model {
+        Some(path) => Model::open(path),
+        None => Model::embedded(),
+    };
+    let remedy =
+        "calls would be carried and none analysed; leave it out for the open weights inside the binary";
+    faults.taken("analysis.model", opened, remedy)
+}
+
+/// The announcements, and whether each that a rule asks for is among them in a language that it can be had in.
+fn library(config: &Config, faults: &mut Faults) -> Option<Library> {
+    let language = &config.consent.language;
+    let library = match Library::load(&config.announcement, language) {
+        Ok(library) => library,
+        Err(bad) => {
+            for bad in bad {
+                let key = format!("announcement.files.{}.{}", bad.name, bad.language);
+                let problem = format!(
+                    "can't be played: {}; name a WAV, FLAC or Ogg Opus file, or leave it out",
+                    bad.error
+                );
+                faults.add(Fault::fatal(key, problem));
+            }
+            return None;
+        }
+    };
+    for fault in rule_faults(config, &library) {
+        faults.add(fault);
+    }
+    let announced = config.consent.announces()
+        || config.trunks.iter().any(|trunk| matches!(trunk.disclosure, Policy::Notice | Policy::OptIn));
+    let found = library.find("notice", None).map(|found| found.language);
+    let base = language.split('-').next().unwrap_or_default();
+    if announced && found.as_deref().is_some_and(|found| found != language.as_str() && found != base) {
+        let problem = format!(
+            "`{language}` has no announcement, so callers hear English; record one for [announcement.files.notice]"
+        );
+        faults.add(Fault::warning("consent.language", problem));
+    }
+    Some(library)
+}
+
+/// Rules that ask for an announcement which is not there, or not in a language that it can be had in.
+pub(super) fn rule_faults(config: &Config, library: &Library) -> Vec<Fault> {
+    let (language, mut faults) = (&config.consent.language, Vec::new());
+    for (index, rule) in config.consent.rules.iter().enumerate() {
+        let Some(name) = rule.announcement.as_deref() else { continue };
+        let key = format!("consent.rules.{index}.announcement");
+        let mut names: Vec<&str> = library.names().map(|(name, _)| name).collect();
+        names.dedup();
+        if !names.contains(&name) {
+            let problem = format!(
+                "`{name}` is no announcement, so nobody under this rule could be told; {}",
+                did_you_mean(name, names)
+            );
+            faults.push(Fault::fatal(key, problem));
+        } else if library.find(name, rule.language.as_deref()).is_none() {
+            let spoken: Vec<&str> =
+                library.names().filter(|(known, _)| *known == name).map(|(_, language)| language).collect();
+            let asked = rule.language.as_deref().unwrap_or(language);
+            let problem = format!(
+                "`{name}` is there in {} only, and not in {asked}, {language} or en; add a recording, or set the rule's language",
+                spoken.join(", ")
+            );
+            faults.push(Fault::fatal(key, problem));
+        }
+    }
+    faults
+}

@@ -1,0 +1,194 @@
+//! Files that a configuration names: whether they can be had, and whether others could read what they must not.
+
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use nix::sys::statfs::{self, statfs};
+use nix::unistd::{AccessFlags, eaccess};
+
+use sidetone_events::Secret;
+
+use crate::server::dialog_key;
+use crate::server::faults::Faults;
+use sidetone_proxy::config::{Config, Fault};
+
+/// The longest path of a Unix socket, in bytes (`sockaddr_un`, less its final zero).
+const LONGEST_SOCKET: usize = 107;
+
+pub(super) fn check(config: &Config, faults: &mut Faults) {
+    control(&config.control.socket, faults);
+    if let Some(file) = &config.events.file
+        && !file.path.exists()
+    {
+        makeable("events.file.path", &file.path, faults);
+    }
+    if let Some(folder) = &config.consent.receipts {
+        makeable("consent.receipts", &folder.join("lock"), faults);
+    }
+    for (key, path) in secrets(config) {
+        private(&key, &path, faults);
+    }
+    for (key, secret) in texts(config) {
+        no_path(&key, secret, faults);
+    }
+    dialog_key(config, faults);
+}
+
+/// Whether the control socket could be made. That another Sidetone serves it shows only when it is bound.
+fn control(path: &Path, faults: &mut Faults) {
+    const KEY: &str = "control.socket";
+    if path.as_os_str().is_empty() {
+        let problem =
+            "is empty; leave it out for the default, or write for example \"/run/sidetone/control.sock\"";
+        return faults.add(Fault::fatal(KEY, problem));
+    }
+    if path.as_os_str().len() > LONGEST_SOCKET {
+        let problem =
+            format!("is longer than a socket's path may be ({LONGEST_SOCKET} bytes); name a shorter one");
+        return faults.add(Fault::fatal(KEY, problem));
+    }
+    match std::fs::symlink_metadata(path) {
+        Ok(there) if !there.file_type().is_socket() => {
+            let path = path.display();
+            let problem = format!(
+                "`{path}`: something else than a socket stands there; move it away or name another path"
+            );
+            faults.add(Fault::fatal(KEY, problem));
+        }
+        _ => makeable(KEY, path, faults),
+    }
+}
+
+/// Whether a file could be made at `path`, with the folders above it where they are missing.
+fn makeable(key: &str, path: &Path, faults: &mut Faults) {
+    let mut folder = path.parent();
+    while let Some(there) = folder {
+        let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
+        let refused = match std::fs::metadata(there) {
+            Ok(found) if !found.is_dir() => Some(io::ErrorKind::NotADirectory.into()),
+            // Who may do everything is let in here, and nothing can be made nevertheless.
+            Ok(_) if is_of_the_kernel(there) => Some(io::ErrorKind::PermissionDenied.into()),
+            Ok(_) => eaccess(there, AccessFlags::W_OK | AccessFlags::X_OK).err().map(io::Error::from),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => {
+                folder = there.parent();
+                continue;
+            }
+            Err(why) => Some(why),
+        };
+        if let Some(why) = refused {
+            let (path, there) = (path.display(), there.display());
+            let problem = format!(
+                "{path} can't be made, because of {there}: {why}; name a place that Sidetone's user may write to"
+            );
+            faults.add(Fault::fatal(key, problem));
+        }
+        return;
+    }
+}
+
+/// Whether a folder is a window into the kernel (`/proc`, `/sys`), where no file can be made.
+fn is_of_the_kernel(folder: &Path) -> bool {
+    let kinds = [
+        statfs::PROC_SUPER_MAGIC,
+        statfs::SYSFS_MAGIC,
+        statfs::CGROUP_SUPER_MAGIC,
+        statfs::CGROUP2_SUPER_MAGIC,
+        statfs::DEVPTS_SUPER_MAGIC,
+        statfs::DEBUGFS_MAGIC,
+        statfs::TRACEFS_MAGIC,
+        statfs::SECURITYFS_MAGIC,
+    ];
+    statfs(folder).is_ok_and(|there| kinds.contains(&there.filesystem_type()))
+}
+
+/// Calls are carried without the key, so that none is refused for it.
+fn dialog_key(config: &Config, faults: &mut Faults) {
+    if let Some((path, why)) = dialog_key::examine(config.sip.dialog_key.as_deref()) {
+        let problem = format!(
+            "{} can't be used: {why}; requests in calls that are up would be refused after a restart; name a file of 16 bytes, or one that Sidetone's user may make",
+            path.display()
+        );
+        faults.add(Fault::warning("sip.dialog_key", problem));
+    }
+}
+
+/// Files that hold a secret, or that lead to telephone numbers.
+fn secrets(config: &Config) -> Vec<(String, PathBuf)> {
+    let events = &config.events;
+    let mut found: Vec<(String, Option<PathBuf>)> = vec![
+        (
+            "events.number_salt".to_owned(),
+            events.number_salt.as_ref().and_then(|it| it.file().map(Path::to_owned)),
+        ),
+        (
+            "events.stream.token".to_owned(),
+            events.stream.token.as_ref().and_then(|it| it.file().map(Path::to_owned)),
+        ),
+        ("http.token".to_owned(), config.http.token.as_ref().and_then(|it| it.file().map(Path::to_owned))),
+        ("consent.do_not_analyse".to_owned(), config.consent.do_not_analyse.clone()),
+        ("consent.agent_numbers".to_owned(), config.consent.agent_numbers.clone()),
+    ];
+    for (index, webhook) in events.webhooks.iter().enumerate() {
+        found.push((format!("events.webhook.{index}.secret"), webhook.secret.file().map(Path::to_owned)));
+    }
+    for (index, pbx) in config.pbxs.iter().enumerate() {
+        let links = pbx.links();
+        let files = [
+            ("ami.secret_file", links.ami.and_then(|ami| ami.secret_file)),
+            ("ari.password_file", links.ari.and_then(|ari| ari.password_file)),
+            ("esl.password_file", links.esl.and_then(|esl| esl.password_file)),
+        ];
+        found.extend(files.map(|(key, file)| (format!("pbx.{index}.{key}"), file)));
+    }
+    found.into_iter().filter_map(|(key, path)| Some((key, path?))).collect()
+}
+
+/// Secrets that may be written as text.
+fn texts(config: &Config) -> Vec<(String, &Secret)> {
+    let events = &config.events;
+    let named = [
+        ("events.number_salt", &events.number_salt),
+        ("events.stream.token", &events.stream.token),
+        ("http.token", &config.http.token),
+    ];
+    let mut found: Vec<(String, &Secret)> =
+        named.into_iter().filter_map(|(key, secret)| Some((key.to_owned(), secret.as_ref()?))).collect();
+    for (index, webhook) in events.webhooks.iter().enumerate() {
+        found.push((format!("events.webhook.{index}.secret"), &webhook.secret));
+        found
+            .extend(webhook.old_secret.iter().map(|old| (format!("events.webhook.{index}.old_secret"), old)));
+    }
+    found
+}
+
+/// Refuses a path where the secret itself stands: the path would be the secret, and it is in every manual.
+fn no_path(key: &str, secret: &Secret, faults: &mut Faults) {
+    if secret.file().is_some() {
+        return;
+    }
+    let Ok(text) = secret.reveal(1) else { return };
+    let Ok(text) = std::str::from_utf8(text.bytes()) else { return };
+    let path = Path::new(text);
+    // Base64 may begin with a slash too; its first part is no folder of the root's.
+    let folder = path.ancestors().filter(|above| above.as_os_str().len() > 1).last();
+    if path.is_absolute() && folder.is_some_and(|folder| folder != path && folder.is_dir()) {
+        let problem =
+            "is a path, which would itself be the secret; write { file = \"PATH\" } of a file that holds it";
+        faults.add(Fault::fatal(key, problem));
+    }
+}
+
+/// Warns of a secret that every user of the machine can read or change.
+fn private(key: &str, path: &Path, faults: &mut Faults) {
+    // That it can't be had at all is told by whoever reads it.
+    let Ok(there) = std::fs::metadata(path) else { return };
+    let others = there.mode() & 0o006;
+    if there.is_file() && others != 0 {
+        let path = path.display();
+        let can = if others & 0o002 != 0 { "change" } else { "read" };
+        let problem =
+            format!("{path} is open to every user of this machine, who may {can} it; chmod o= {path}");
+        faults.add(Fault::warning(key, problem));
+    }
+}

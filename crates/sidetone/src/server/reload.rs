@@ -1,0 +1,134 @@
+//! Reading the configuration again while calls are up: what takes effect, and what needs a restart.
+
+use std::sync::{Arc, Mutex};
+
+use serde::Serialize;
+
+use super::in_force::{InForce, lock};
+use super::lists::{Missing, numbers};
+use super::parts::{links_of, rules};
+use super::prepared::rule_faults;
+use sidetone_book::Calls;
+use sidetone_events::Sinks;
+use sidetone_proxy::config::{Analysis, Config, LogFormat, Media, Peer, Sip};
+use sidetone_proxy::signalling::Signalling;
+use sidetone_serve::control::Reloaded;
+
+/// Reads the configuration again and prepares it as for a start; gives words for the operator if it can't be run.
+pub(crate) type ReadAgain = Box<dyn Fn() -> Result<Reread, String> + Send + Sync>;
+
+/// A configuration that could be started with.
+pub(crate) struct Reread {
+    /// What is to be in force.
+    pub(crate) config: Config,
+    /// What is wrong with it that does not keep it from running.
+    pub(crate) warnings: Vec<String>,
+    /// What follows once it is in force, and only then.
+    pub(crate) taken: Box<dyn FnOnce() + Send>,
+}
+
+/// What a reload changes.
+pub(crate) struct Reloader {
+    signalling: Arc<Signalling>,
+    calls: Arc<Calls>,
+    sinks: Arc<Mutex<Option<Sinks>>>,
+    in_force: Arc<InForce>,
+    read_again: Mutex<ReadAgain>,
+}
+
+impl Reloader {
+    pub(super) fn new(
+        signalling: &Arc<Signalling>,
+        calls: &Arc<Calls>,
+        sinks: &Arc<Mutex<Option<Sinks>>>,
+        in_force: &Arc<InForce>,
+        read_again: ReadAgain,
+    ) -> Self {
+        let (signalling, calls) = (Arc::clone(signalling), Arc::clone(calls));
+        let (sinks, in_force) = (Arc::clone(sinks), Arc::clone(in_force));
+        Self { signalling, calls, sinks, in_force, read_again: Mutex::new(read_again) }
+    }
+
+    /// Reads and takes the configuration. Models and announcements are loaded to try them, which takes time.
+    pub(super) fn reload(&self) -> Result<Reloaded, String> {
+        self.take().inspect_err(|error| {
+            tracing::error!(error, "the configuration could not be reloaded; the old one stays in force");
+        })
+    }
+
+    fn take(&self) -> Result<Reloaded, String> {
+        if let Some(sinks) = &*lock(&self.sinks) {
+            sinks.reopen();
+        }
+        // Held to the end: of two reloads at once the later one is in force afterwards.
+        let read_again = lock(&self.read_again);
+        let Reread { config, warnings, taken } = read_again()?;
+        let old = self.in_force.get();
+        let needs_restart = frozen(&old, &config);
+        self.can_be_told(&config)?;
+        let numbers = numbers(&config, Some(&old), Missing::Begun)?;
+        self.calls.reload(rules(&config, numbers));
+        self.signalling.set_nameservers(&config.sip.nameservers);
+        // What can't change while sockets are open stays as it was, so that what is shown is what is in force.
+        let sip = Sip { nameservers: config.sip.nameservers.clone(), ..old.sip.clone() };
+        let media = Media { timeout: config.media.timeout, ..old.media.clone() };
+        let analysis = Analysis { thresholds: config.analysis.thresholds.clone(), ..old.analysis.clone() };
+        let (events, http, control) = (old.events.clone(), old.http.clone(), old.control.clone());
+        let announcement = old.announcement.clone();
+        let pbxs = config.pbxs.into_iter().map(|pbx| {
+            let links = old.pbxs.iter().find(|it| it.name == pbx.name).map(Peer::links);
+            pbx.with_links(links.unwrap_or_default())
+        });
+        let pbxs = pbxs.collect();
+        let config = Config { sip, media, analysis, announcement, events, http, control, pbxs, ..config };
+        let config = Arc::new(config);
+        self.signalling.core().reload(Arc::clone(&config));
+        self.in_force.set(config);
+        taken();
+        tracing::info!(?needs_restart, "configuration reloaded");
+        Ok(Reloaded { needs_restart, warnings })
+    }
+
+    /// Whether the rules ask for announcements that this process has loaded: it takes no others before it is started anew,
+    /// and callers under such a rule could not be told.
+    fn can_be_told(&self, config: &Config) -> Result<(), String> {
+        let Some(prompter) = self.calls.prompter() else { return Ok(()) };
+        let faults = rule_faults(config, prompter.library());
+        if faults.is_empty() {
+            return Ok(());
+        }
+        let faults: Vec<String> =
+            faults.iter().map(|fault| format!("{} {}", fault.key, fault.problem)).collect();
+        Err(format!("{}; recordings that were added are there after a restart", faults.join("; ")))
+    }
+}
+
+/// Tables whose change needs a restart.
+fn frozen(old: &Config, new: &Config) -> Vec<&'static str> {
+    fn differ<T: Serialize>(old: &T, new: &T) -> bool {
+        serde_json::to_value(old).ok() != serde_json::to_value(new).ok()
+    }
+    let (mut old_sip, mut new_sip) = (old.sip.clone(), new.sip.clone());
+    old_sip.nameservers.clear();
+    new_sip.nameservers.clear();
+    let (mut old_media, new_media) = (old.media.clone(), new.media.clone());
+    old_media.timeout = new_media.timeout;
+    let formats: [&LogFormat; 2] = [&old.log.format, &new.log.format];
+    [
+        ("sip", differ(&old_sip, &new_sip)),
+        ("media", differ(&old_media, &new_media)),
+        ("analysis.model", old.analysis.model != new.analysis.model),
+        ("analysis.workers", old.analysis.workers != new.analysis.workers),
+        ("announcement", old.announcement != new.announcement),
+        ("pbx.ami, pbx.ari, pbx.esl, pbx.sip", links_of(old) != links_of(new)),
+        ("limits.ring", old.limits.ring != new.limits.ring),
+        ("consent.receipts", old.consent.receipts != new.consent.receipts),
+        ("events", old.events != new.events),
+        ("http", differ(&old.http, &new.http)),
+        ("control", differ(&old.control, &new.control)),
+        ("log.format", formats[0] != formats[1]),
+    ]
+    .into_iter()
+    .filter_map(|(table, changed)| changed.then_some(table))
+    .collect()
+}
