@@ -5,6 +5,7 @@
 2. Within a crate, no files of different folders stand in a circle, and no circle is of more than three files. A module's
    file (`calls.rs`) belongs to its folder (`calls/`). Tests don't count, nor does a re-export: it only passes a name on.
    Circles that are older than this check stand in tools/structure-debts.txt, which may only grow shorter.
+3. The walks in ARCHITECTURE.md are at most eight functions each, which stand in the files that they name.
 """
 
 import json
@@ -15,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LARGEST_CIRCLE = 3
+LONGEST_WALK = 8
 DEBTS = ROOT / "tools" / "structure-debts.txt"
 PREFIX = "sidetone-"
 ITEM = re.compile(
@@ -67,6 +69,23 @@ def check_crates():
                 yield f"crate `{name}` stands on `{extra}`, which ARCHITECTURE.md does not say; is that its direction?"
             for gone in sorted(told[name] - built[name]):
                 yield f"ARCHITECTURE.md says that `{name}` stands on `{gone}`, and it does not"
+
+
+def check_walks():
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    section = text.split("\n## Three walks", 1)[1].split("\n## ", 1)[0]
+    for number, name, path in re.findall(r"^(\d+)\. `(\w+)` in (\S+): ", section, re.M):
+        if int(number) > LONGEST_WALK:
+            yield f"a walk in ARCHITECTURE.md is longer than {LONGEST_WALK}: step {number}, `{name}`"
+        file = ROOT / path
+        if not file.is_file():
+            yield f"ARCHITECTURE.md walks through {path}, which is not there"
+        elif not re.search(rf"\bfn {name}\b", plain(file.read_text())):
+            yield f"ARCHITECTURE.md walks through `{name}` in {path}, and no function there is called so"
+    steps = re.findall(r"^\d+\. ", section, re.M)
+    told = re.findall(r"^\d+\. `\w+` in \S+: ", section, re.M)
+    if len(steps) != len(told) or not told:
+        yield "ARCHITECTURE.md's walks have steps that are not written `function` in file: what"
 
 
 def plain(text):
@@ -217,7 +236,7 @@ def file_circles():
 
 
 def main():
-    faults = [*check_crates(), *check_files()]
+    faults = [*check_crates(), *check_walks(), *check_files()]
     for fault in faults:
         print(f"structure: {fault}", file=sys.stderr)
     sys.exit(1 if faults else 0)

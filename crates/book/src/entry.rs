@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
 use sidetone_call::{CallKey, Cause, EndPlan, MediaKind, Side, StreamPlan};
 use sidetone_events::{
     CallEnded, CallRef, Direction, Event, Happening, HashedNumber, LegMedia, MediaQuality, Narrator,
@@ -13,29 +12,13 @@ use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Phase as AlertPhas
 
 use crate::consent::Consent;
 use crate::quality::{Change, Watch};
-use crate::view::{CallView, LegView, StreamView, codec_name};
+use crate::view::{CallView, LegView, Phase, StreamView, codec_name};
 use sidetone_relay::{EndReport, StreamReport};
 
 /// After so many breakdowns of its analysis a call is carried without.
 const MOST_BROKEN: u32 = 3;
 /// Letters of an id's end by which a call may be named: 30 random bits.
 const SHORT_ID: usize = 6;
-
-/// How far a call is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Phase {
-    /// The INVITE has been seen.
-    Calling,
-    /// The other side rings.
-    Ringing,
-    /// Answered.
-    Talking,
-    /// Answered, and on hold.
-    Held,
-    /// Over; its summary is on its way.
-    Ended,
-}
 
 /// How a call ended.
 #[derive(Debug, Clone, Copy)]
@@ -327,8 +310,12 @@ impl Entry {
 
     pub(crate) fn insight(&mut self, insight: &Insight) {
         match insight {
-            Insight::AffectUpdate(update) => self.affect = Some(update.clone()),
-            Insight::Alert(alert) => self.alert = (alert.phase == AlertPhase::Rising).then_some(*alert),
+            // What is shown of a call is the voice's.
+            Insight::AffectUpdate(update) if update.modality.is_voice() => self.affect = Some(update.clone()),
+            Insight::Alert(alert) if alert.modality.is_voice() => {
+                self.alert = (alert.phase == AlertPhase::Rising).then_some(*alert);
+            }
+            Insight::AffectUpdate(_) | Insight::Alert(_) => {}
             Insight::Conduct(conduct) => self.conduct = Some(conduct.clone()),
         }
     }

@@ -1,25 +1,43 @@
 //! The call book: what is known of every call that is up, and what follows from it for listeners, announcements, receipts
 //! and whoever is told.
+//!
+//! The book itself (`book`, and a file for each subject) does nothing: it is told the time and what happened, and asks for
+//! effects, in order. [`Calls`] keeps it behind a lock and has its effects carried out after that lock, and the SIP core's, are
+//! dropped.
 #![forbid(unsafe_code)]
 
+mod book;
 mod calls;
+mod carrier;
+mod closing;
 mod consent;
 mod counters;
 mod decisions;
+mod disclosure;
+mod effect;
 mod entry;
+mod facts;
+mod hearing;
 mod lookup;
+mod media;
+mod playback;
 mod quality;
 mod receipts;
-mod transfer;
+mod rules;
+mod spreading;
+mod telling;
+mod transfers;
 mod view;
 mod words;
 
-pub use calls::{Calls, Judged, Numbers, OnList, RoutedTo, Rules};
+pub use calls::Calls;
 pub use counters::CallCounters;
-pub use entry::Phase;
-pub use lookup::{NotOne, NotTaken};
+pub use lookup::NotOne;
+pub use media::Judged;
 pub use receipts::Receipts;
-pub use view::{CallView, LegView, StreamView};
+pub use rules::{Numbers, OnList, RoutedTo, Rules};
+pub use telling::NotTaken;
+pub use view::{CallView, LegView, Phase, StreamView};
 
 /// The running build.
 pub const BUILD: &str = concat!("sidetone ", env!("CARGO_PKG_VERSION"));

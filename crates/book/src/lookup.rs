@@ -3,14 +3,13 @@
 //! Two calls may have one Call-ID: a PBX that sends a call back through Sidetone without ending it keeps the Call-ID, and a
 //! carrier may forge one. So a Call-ID leads to a call only where no other has it.
 
-#[cfg(test)]
-mod tests;
+use std::time::Duration;
 
 use sidetone_call::CallKey;
-use sidetone_consent::{Say, Source, State, Telling};
 
-use crate::calls::{Calls, Inner};
+use crate::book::Book;
 use crate::entry::Entry;
+use crate::view::CallView;
 
 /// Most ids that an error lists.
 const MOST_LISTED: usize = 8;
@@ -31,34 +30,20 @@ pub enum NotOne {
     },
 }
 
-/// Why something that is told of a call is not taken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotTaken {
-    /// It is not clear of which call.
-    #[error(transparent)]
-    NotOne(#[from] NotOne),
-    /// No announcement is in that language, so that nothing could follow from it.
-    #[error("no announcement is in `{language}`; there are announcements in {}", .known.join(", "))]
-    Language {
-        /// As it was told.
-        language: String,
-        /// Those that there are.
-        known: Vec<String>,
-    },
-    /// It would allow what has been refused for good, so that nothing could follow from it.
-    #[error("the call's consent is `{0}`, which is final: nothing that is told allows analysis any more")]
-    Final(State),
-    /// It would allow what there is nothing left of.
-    #[error("the call is over: nothing is left of it that could be analysed")]
-    Over,
-}
-
-impl Inner {
+impl Book {
     /// The calls of a Call-ID: those that are up, else those that are over and wait for their last word. A call that was
     /// refused and tried again, as with a password, is the second one.
-    fn of_call_id(&self, call_id: &str, of: impl Fn(&Entry) -> bool) -> Vec<CallKey> {
-        let keys = self.by_sip.get(call_id).map_or(&[][..], Vec::as_slice);
-        up_first(keys.iter().filter_map(|key| self.calls.get(key)).filter(|entry| of(entry)).collect())
+    pub(crate) fn of_call_id(&self, call_id: &str, of: impl Fn(&Entry) -> bool) -> Vec<CallKey> {
+        up_first(self.named(call_id).filter(|entry| of(entry)).collect())
+    }
+
+    /// One call, by Sidetone's id or by SIP Call-ID.
+    ///
+    /// # Errors
+    /// When there is none, or more than one has that Call-ID.
+    pub(crate) fn find(&self, now: Duration, id: &str) -> Result<CallView, NotOne> {
+        let key = self.locate(id)?;
+        self.calls.get(&key).map(|entry| entry.view(now)).ok_or_else(|| NotOne::Unknown(id.to_owned()))
     }
 
     /// The call of that id: Sidetone's own, which no caller can take for itself; else the SIP Call-ID, as it is or as the log
@@ -91,94 +76,4 @@ fn up_first(mut entries: Vec<&Entry>) -> Vec<CallKey> {
     let mut keys: Vec<CallKey> = entries.into_iter().map(Entry::key).collect();
     keys.sort_unstable();
     keys
-}
-
-impl Calls {
-    /// What the API or the command line tells of a call. Returns where the call stands then: that something is taken does
-    /// not mean that it changes anything.
-    ///
-    /// # Errors
-    /// [`NotTaken`]: nothing has come of it then.
-    pub fn told(&self, id: &str, telling: &Telling, source: Source) -> Result<State, NotTaken> {
-        let now = self.now();
-        let mut guard = self.lock();
-        let key = guard.locate(id)?;
-        self.check_language(telling)?;
-        guard.calls.get(&key).map_or(Ok(()), |entry| check_allowing(entry, telling))?;
-        self.hear(&mut guard, key, now, telling, source);
-        Ok(guard.calls.get(&key).map_or(State::Pending, |entry| entry.consent.machine.state()))
-    }
-
-    /// What a PBX tells of one of its own calls, which it knows by SIP Call-ID.
-    ///
-    /// Where two of its calls have that Call-ID it can't be known which is meant. What withdraws consent or stops analysis
-    /// then holds for both: too little is inferred rather than too much. Anything else is taken for neither, and counted.
-    pub fn told_by_pbx(&self, pbx: &str, sip_call_id: &str, telling: &Telling, source: Source) {
-        let now = self.now();
-        let mut guard = self.lock();
-        let inner = &mut *guard;
-        let keys = inner.of_call_id(sip_call_id, |entry| entry.pbx() == pbx);
-        let withdraws = matches!(
-            telling,
-            Telling::Consent(Say::Refused) | Telling::Analysis(false) | Telling::Customer(false)
-        );
-        if keys.is_empty() || keys.len() > 1 && !withdraws {
-            inner.counters.tellings_unplaced += 1;
-            // Of calls that never came by Sidetone a PBX may tell as often as it likes.
-            if !keys.is_empty() {
-                tracing::warn!(
-                    pbx,
-                    calls = keys.len(),
-                    "a PBX tells something of calls that it does not tell apart"
-                );
-            }
-            return;
-        }
-        if let Err(error) = self.check_language(telling) {
-            inner.counters.tellings_unknown += 1;
-            tracing::warn!(pbx, %error, "a PBX tells something that means nothing");
-            return;
-        }
-        for key in keys {
-            self.hear(inner, key, now, telling, source);
-        }
-    }
-
-    /// Whether more than one call of a PBX has that Call-ID, so that it does not say which is meant.
-    pub fn is_shared(&self, sip_call_id: &str, pbx: &str) -> bool {
-        self.lock().of_call_id(sip_call_id, |entry| entry.pbx() == pbx).len() > 1
-    }
-
-    /// Whether anything can follow from a language: some announcement is in it, or in it without its region.
-    pub(crate) fn check_language(&self, telling: &Telling) -> Result<(), NotTaken> {
-        let (Telling::Language(language), Some(prompter)) = (telling, self.prompter.get()) else {
-            return Ok(());
-        };
-        let base = language.split('-').next().unwrap_or(language);
-        let known: std::collections::BTreeSet<&str> =
-            prompter.library().names().map(|(_, language)| language).collect();
-        if known.contains(language.as_str()) || known.contains(base) {
-            return Ok(());
-        }
-        let known = known.into_iter().map(str::to_owned).collect();
-        Err(NotTaken::Language { language: language.clone(), known })
-    }
-}
-
-/// Whether what is told may still allow anything, if that is what it is for. A refusal is taken at any time.
-fn check_allowing(entry: &Entry, telling: &Telling) -> Result<(), NotTaken> {
-    match telling {
-        Telling::Consent(Say::Announced | Say::Granted)
-        | Telling::Analysis(true)
-        | Telling::Customer(true) => {}
-        _ => return Ok(()),
-    }
-    let machine = &entry.consent.machine;
-    if machine.is_final() {
-        Err(NotTaken::Final(machine.state()))
-    } else if entry.is_over() {
-        Err(NotTaken::Over)
-    } else {
-        Ok(())
-    }
 }

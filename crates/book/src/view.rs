@@ -6,8 +6,23 @@ use sidetone_consent::{Party, Policy, State};
 use sidetone_events::{CodecName, Direction};
 use sidetone_insight::{AffectUpdate, Alert, Conduct};
 
-use crate::entry::Phase;
 use sidetone_relay::EndReport;
+
+/// How far a call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// The INVITE has been seen.
+    Calling,
+    /// The other side rings.
+    Ringing,
+    /// Answered.
+    Talking,
+    /// Answered, and on hold.
+    Held,
+    /// Over; its summary is on its way.
+    Ended,
+}
 
 /// One call. Numbers appear as their hashes.
 #[derive(Debug, Clone, Serialize)]

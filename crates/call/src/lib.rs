@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`side`] | which way a party lies, and who it is |
 //! | [`key`] | a call's name within one process |
+//! | [`node`] | which of several Sidetones |
 //! | [`stream`] | a media stream as the parties have agreed on it |
 //! | [`plane`] | what whoever signals asks of whoever relays |
 //! | [`untappable`] | why a stream can't be listened to |
@@ -19,6 +20,7 @@ pub mod ending;
 pub mod estimate;
 pub mod key;
 pub mod nature;
+pub mod node;
 pub mod plane;
 pub mod side;
 pub mod stream;
@@ -28,6 +30,7 @@ pub use ending::Cause;
 pub use estimate::{Abstention, Class, Estimate, Evidence, Modality};
 pub use key::CallKey;
 pub use nature::Nature;
+pub use node::Node;
 pub use plane::{Exhausted, IpFamily, LocalMedia, MediaPlane};
 pub use side::{CustomerOnly, Leg, Side};
 pub use stream::{Direction, EndPlan, Format, MediaKind, Security, StreamPlan};

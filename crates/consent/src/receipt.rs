@@ -10,6 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub use vcon::Export;
 
+use sidetone_call::Node;
+
 use crate::machine::Record;
 use crate::moment::Moment;
 use crate::policy::{LawfulBasis, Reason};
@@ -45,6 +47,9 @@ pub struct Receipt {
     pub lawful_basis: Option<LawfulBasis>,
     /// How it went.
     pub record: Record,
+    /// The Sidetone that the call was on, where the configuration names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<Node>,
     /// The build that ran.
     pub build: String,
     /// SHA-256 of the model, in hexadecimal, if one was loaded.

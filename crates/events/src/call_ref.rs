@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use sidetone_call::Node;
+
 use crate::hex;
 use crate::id::CallId;
 use crate::number::{HashedNumber, NumberHasher, Party, normalise};
@@ -35,6 +37,9 @@ pub struct CallRef {
     pub trunk: String,
     /// Which way it goes.
     pub direction: Direction,
+    /// The Sidetone that the call is on, where the configuration names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<Node>,
     /// Who called; `None` if withheld.
     pub caller: Option<HashedNumber>,
     /// Who was called; `None` if the request named no user.
@@ -72,9 +77,16 @@ impl CallRef {
             sip_call_id: SipCallId::shown(hasher, sip_call_id, parties),
             trunk: trunk.to_owned(),
             direction,
+            node: None,
             caller: hasher.hash(parties.caller),
             callee: hasher.hash(parties.callee),
         }
+    }
+
+    /// The same, of a call that is on this node.
+    #[must_use]
+    pub fn on(self, node: Option<Node>) -> Self {
+        Self { node, ..self }
     }
 }
 

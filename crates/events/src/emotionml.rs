@@ -11,7 +11,7 @@
 
 use std::fmt::Write as _;
 
-use sidetone_call::Class;
+use sidetone_call::{Class, Modality};
 use sidetone_insight::{AffectUpdate, Alert, AlertKind, Phase};
 
 use crate::event::{Event, Happening, SCHEMA_ID};
@@ -54,11 +54,21 @@ struct Emotion {
     duration: Option<u64>,
     /// Name, intensity, confidence.
     categories: Vec<(&'static str, Option<f32>, f32)>,
+    /// The word for its modality in the W3C's vocabulary.
+    through: &'static str,
     valence: f32,
     arousal: f32,
     confidence: f32,
     /// For `info`: what else is known of it.
     more: Vec<(&'static str, String)>,
+}
+
+/// EmotionML 1.0 §2.4.2 suggests these words.
+const fn through(modality: Modality) -> &'static str {
+    match modality {
+        Modality::Voice => "voice",
+        Modality::Words => "text",
+    }
 }
 
 impl Emotion {
@@ -72,6 +82,7 @@ impl Emotion {
             start: event.time.unix_millis(),
             duration: None,
             categories,
+            through: through(update.modality),
             valence: update.valence,
             arousal: update.arousal,
             confidence: update.confidence,
@@ -93,6 +104,7 @@ impl Emotion {
             start: event.time.unix_millis().saturating_sub(lasted.unwrap_or(0)),
             duration: lasted,
             categories,
+            through: through(alert.modality),
             valence: alert.valence,
             arousal: alert.arousal,
             confidence: alert.confidence,
@@ -112,7 +124,7 @@ impl Emotion {
         if let Some(duration) = self.duration {
             xml.attribute("duration", &duration.to_string());
         }
-        xml.attribute("expressed-through", "voice");
+        xml.attribute("expressed-through", self.through);
         xml.0.push('>');
         xml.0.push_str("<info>");
         xml.open("event");

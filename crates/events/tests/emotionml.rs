@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::{BEGAN, a_call, call, hasher};
 use proptest::prelude::*;
 use roxmltree::{Document, Node};
-use sidetone_call::CustomerOnly;
+use sidetone_call::{CustomerOnly, Modality};
 use sidetone_events::emotionml::{self, CATEGORIES, DIMENSIONS, NAMESPACE};
 use sidetone_events::{CallId, CallRef, Direction, Event, Happening, Kind, Narrator, Parties, Timestamp};
 use sidetone_insight::{Alert, AlertKind, Phase};
@@ -69,6 +69,7 @@ fn an_alert_that_is_over_has_its_beginning_and_length() {
     let mut narrator = Narrator::new(call(7), Timestamp::from_unix_millis(BEGAN));
     let alert = Alert {
         leg: CustomerOnly,
+        modality: Modality::Voice,
         alert: AlertKind::Frustration,
         phase: Phase::Calmed,
         score: 0.25,
@@ -109,6 +110,7 @@ proptest! {
         let shown = call.sip_call_id.as_str().to_owned();
         let alert = Alert {
             leg: CustomerOnly,
+            modality: Modality::Voice,
             alert: AlertKind::Frustration,
             phase: Phase::Rising,
             score,

@@ -9,7 +9,7 @@ use crate::number::whole;
 use crate::summary::Summary;
 use crate::thresholds::Thresholds;
 use crate::timeline::{Timeline, TimelinePoint};
-use sidetone_call::{Estimate, Leg};
+use sidetone_call::{Estimate, Leg, Modality};
 
 /// Insights held for [`Call::poll`]; whoever never polls loses the oldest.
 const HELD: usize = 256;
@@ -25,6 +25,29 @@ pub enum Insight {
     Conduct(Conduct),
 }
 
+/// What is inferred of the customer, by what it was told by: a calm voice does not make angry words calm, nor the other way
+/// round.
+#[derive(Debug, Clone)]
+struct Affect {
+    voice: AffectTrack,
+    words: AffectTrack,
+}
+
+impl Default for Affect {
+    fn default() -> Self {
+        Self { voice: AffectTrack::of(Modality::Voice), words: AffectTrack::of(Modality::Words) }
+    }
+}
+
+impl Affect {
+    fn track(&mut self, modality: Modality) -> &mut AffectTrack {
+        match modality {
+            Modality::Voice => &mut self.voice,
+            Modality::Words => &mut self.words,
+        }
+    }
+}
+
 /// One call. All times are since the call's INVITE was seen. Only [`advance`](Self::advance) moves time on; between two
 /// of its calls, and up to [`settle`](crate::ConductThresholds::settle) behind it, things may be told in any order.
 /// Insights come out in order of time.
@@ -32,7 +55,8 @@ pub enum Insight {
 pub struct Call {
     thresholds: Thresholds,
     now: Duration,
-    affect: Option<AffectTrack>,
+    /// `None` once the customer has objected.
+    affect: Option<Affect>,
     meter: Meter,
     timeline: Timeline,
     next_conduct: Duration,
@@ -47,7 +71,7 @@ impl Call {
     pub fn new(thresholds: Thresholds) -> Self {
         Self {
             now: Duration::ZERO,
-            affect: Some(AffectTrack::default()),
+            affect: Some(Affect::default()),
             meter: Meter::default(),
             timeline: Timeline::new(thresholds.timeline_points),
             next_conduct: Duration::ZERO,
@@ -71,12 +95,13 @@ impl Call {
         self.meter.syllables(leg, count);
     }
 
-    /// The model judged, or declined to judge, how the customer sounds in the window that ends at `at`. There is no
-    /// such method about the agent.
-    pub fn affect(&mut self, at: Duration, sample: &Estimate) {
+    /// A model judged, or declined to judge, how the customer seems to feel in the window that ends at `at` in the call's
+    /// time. There is no such method about the agent. Each modality is smoothed, told and raises alerts by itself; the
+    /// timeline and the summary's curve are the voice's.
+    pub fn affect(&mut self, at: Duration, estimate: &Estimate) {
         let Some(affect) = self.affect.as_mut() else { return };
-        let outcome = affect.take(at, sample, &self.thresholds);
-        if let Some(reading) = outcome.reading {
+        let outcome = affect.track(estimate.modality).take(at, estimate, &self.thresholds);
+        if let Some(reading) = outcome.reading.filter(|_| estimate.modality.is_voice()) {
             self.timeline.reading(at, reading);
         }
         outcome.alerts.into_iter().for_each(|alert| self.tell(at, Insight::Alert(alert)));
@@ -142,7 +167,7 @@ impl Call {
         self.count_to(self.now);
         let speech = self.meter.customer_speech();
         let nothing = AffectTrack::default();
-        let affect = self.affect.as_ref().unwrap_or(&nothing);
+        let affect = self.affect.as_ref().map_or(&nothing, |affect| &affect.voice);
         let mut analysis = affect.analysis(speech);
         analysis.erased = self.affect.is_none();
         Summary {
@@ -170,7 +195,7 @@ impl Call {
     #[doc(hidden)]
     #[must_use]
     pub fn held(&self) -> usize {
-        let affect = self.affect.as_ref().map_or(0, AffectTrack::held);
+        let affect = self.affect.as_ref().map_or(0, |affect| affect.voice.held() + affect.words.held());
         affect + self.meter.held() + self.timeline.held() + self.told.len()
     }
 

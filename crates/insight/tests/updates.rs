@@ -188,3 +188,29 @@ fn the_summary_agrees_with_the_line_that_is_drawn() {
         assert!((sentiment.lowest.valence..=sentiment.highest.valence).contains(&end), "{sentiment:?}");
     }
 }
+
+/// Angry words in a calm voice are angry words and a calm voice.
+#[test]
+fn words_and_voice_are_told_apart() {
+    use sidetone_call::Modality;
+    let mut talk = Talk::new();
+    let words = |estimate: Estimate| Estimate { modality: Modality::Words, ..estimate };
+    for _ in 0..40 {
+        talk.says(1, &calm());
+        talk.hears(&words(angry()));
+    }
+    let told: Vec<_> = talk.updates().into_iter().map(|(_, update)| update).collect();
+    let of = |modality| told.iter().filter(move |update| update.modality == modality);
+    assert!(of(Modality::Voice).count() > 10 && of(Modality::Words).count() > 10, "{told:?}");
+    assert!(of(Modality::Voice).all(|update| update.state != State::Frustrated), "{told:?}");
+    assert!(of(Modality::Words).any(|update| update.state == State::Frustrated), "{told:?}");
+    for update in &told {
+        let json = serde_json::to_value(update).unwrap();
+        let written = json.get("modality").and_then(|it| it.as_str());
+        assert_eq!(
+            written,
+            (update.modality == Modality::Words).then_some("words"),
+            "version 1 knows no voice"
+        );
+    }
+}

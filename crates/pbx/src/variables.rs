@@ -100,11 +100,12 @@ impl Mood {
     pub(crate) fn take(&mut self, happening: &Happening) -> bool {
         let before = self.values.clone();
         match happening {
-            Happening::AffectUpdate(update) => {
+            // The variables are the voice's: a dialplan knows of one state.
+            Happening::AffectUpdate(update) if update.modality.is_voice() => {
                 self.feeling(update.valence, update.arousal);
                 self.state(update.state);
             }
-            Happening::AffectAlert(alert) => {
+            Happening::AffectAlert(alert) if alert.modality.is_voice() => {
                 let up = alert.phase == Phase::Rising;
                 match alert.alert {
                     AlertKind::Frustration => self.frustration = up,

@@ -24,6 +24,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sidetone_call::Node;
 use sidetone_events::Secret;
 use sidetone_sip::Transport;
 
@@ -31,6 +32,9 @@ use sidetone_sip::Transport;
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// Which of several Sidetones this is.
+    #[serde(default)]
+    pub node: Option<Node>,
     /// Where Sidetone listens for SIP.
     pub sip: Sip,
     /// Where it anchors media.

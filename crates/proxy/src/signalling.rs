@@ -7,15 +7,17 @@ mod access;
 mod asides;
 mod core;
 mod liveness;
+mod lock;
 mod streams;
 mod udp;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use sidetone_book::Calls;
 use sidetone_sip::proxy::{Destination, Output, RouteKey, RouteQuery};
 use sidetone_sip::{Flow, Transport};
 use tokio::net::TcpListener;
@@ -24,6 +26,8 @@ use tokio::sync::Notify;
 pub use self::asides::BySip;
 use self::asides::Wanting;
 pub use self::core::Core;
+use self::lock::CoreLock;
+pub use self::lock::{Held, HeldTimes};
 use self::streams::Streams;
 use self::udp::UdpSockets;
 use crate::binding::cant_bind;
@@ -37,7 +41,9 @@ const LOOK_UP_WITHIN: Duration = Duration::from_secs(2);
 
 /// The running SIP side.
 pub struct Signalling {
-    core: Mutex<Core>,
+    core: CoreLock<Core>,
+    /// Asks for effects under the core's lock; they are carried out when that is dropped.
+    calls: Arc<Calls>,
     epoch: Instant,
     udp: UdpSockets,
     streams: Streams,
@@ -67,7 +73,8 @@ impl Signalling {
         let listeners = listeners.collect::<Result<Vec<_>, Fault>>()?;
         let resolver = Mutex::new(Arc::new(Resolver::new(&sip.nameservers)));
         Ok(Arc::new(Self {
-            core: Mutex::new(core),
+            calls: Arc::clone(core.calls()),
+            core: CoreLock::new(core),
             epoch,
             udp,
             streams: Streams::new(sip.max_connections),
@@ -100,12 +107,18 @@ impl Signalling {
     }
 
     /// The core, for control and metrics.
-    pub fn core(&self) -> MutexGuard<'_, Core> {
-        // A panic elsewhere must not take the calls down: the core's tables are consistent between messages.
-        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn core(&self) -> Held<'_, Core> {
+        self.core.hold()
     }
 
-    /// Does something with the core, then sends what came of it.
+    /// For how long the core's lock has been held, each time that it was.
+    #[must_use]
+    pub fn held_times(&self) -> HeldTimes {
+        self.core.times()
+    }
+
+    /// Does something with the core, then sends what came of it. What follows for calls is done after the core's lock is
+    /// dropped.
     pub fn with<R>(self: &Arc<Self>, act: impl FnOnce(&mut Core, Duration) -> R) -> R {
         let mut core = self.core();
         let now = self.now();
@@ -118,6 +131,7 @@ impl Signalling {
             (None, Some(_)) => false,
         };
         drop(core);
+        self.calls.carry_out();
         if earlier {
             self.timer.notify_one();
         }

@@ -15,6 +15,7 @@
 mod aim;
 pub mod config;
 mod engine;
+mod frame;
 mod ports;
 mod prompter;
 mod relay;

@@ -109,7 +109,7 @@ impl Prompter {
 
     /// The announcements that there are.
     #[must_use]
-    pub fn library(&self) -> &Library {
+    pub fn library(&self) -> &Arc<Library> {
         &self.library
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sidetone_announce::{Playback, Voice};
 use sidetone_call::{EndPlan, MediaKind, Side, StreamPlan, Untappable};
-use sidetone_rtp::header::{FIXED_HEADER, RtpMut, RtpView};
+use sidetone_rtp::header::{RtpMut, RtpView};
 use sidetone_rtp::latch::{Latch, Policy, Senders};
 use sidetone_rtp::splice::{Content, Verdict};
 use sidetone_rtp::stats::StreamStats;
@@ -21,15 +21,23 @@ pub(super) enum Component {
     Rtcp,
 }
 
-/// What to do with a packet.
+/// A packet that comes from whoever holds the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Admitted {
+    kind: PacketKind,
+    component: Component,
+    /// Whether it may be sound, so that whoever listens gets a copy. Also what can't be parsed: whoever listens says of it
+    /// that it can't be heard.
+    pub(super) audio: bool,
+}
+
+/// What to do with a packet that was let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// Send it from the other side's port `via` to `to`. Where its header was changed, `original` is what it was.
-    Forward { via: Component, to: SocketAddr, audio: bool, original: Option<[u8; FIXED_HEADER]> },
+    /// Send it from the other side's port `via` to `to`.
+    Forward { via: Component, to: SocketAddr },
     /// An announcement takes its place.
-    Held { audio: bool },
-    /// It came from someone who has no business here.
-    Rejected,
+    Held,
     /// Nobody is known to send it to.
     Undeliverable,
 }
@@ -110,6 +118,11 @@ impl End {
                 *rate = format.clock_rate;
             }
         }
+    }
+
+    /// Ticks a second of a packet's timestamp.
+    fn clock(&self, packet: &RtpView<'_>) -> u32 {
+        self.clock_rates.get(usize::from(packet.payload_type())).copied().unwrap_or(8_000)
     }
 
     /// Fits a packet of this party's in with what the other one is played.
@@ -250,20 +263,26 @@ impl Relay {
         }
     }
 
-    /// A packet from the party on `side`, taken from that side's port `component`.
-    pub(super) fn packet(
+    /// The two ends, that of the party on `side` first.
+    fn ends(&mut self, side: Side) -> (&mut End, &mut End) {
+        match side {
+            Side::Trunk => (&mut self.trunk, &mut self.pbx),
+            Side::Pbx => (&mut self.pbx, &mut self.trunk),
+        }
+    }
+
+    /// A packet from the party on `side`, taken from that side's port `component`: whether it is let in, and what is counted
+    /// of it. `None` if it came from someone who has no business here.
+    pub(super) fn admit(
         &mut self,
         now: Duration,
         side: Side,
         component: Component,
         source: SocketAddr,
-        packet: &mut [u8],
-    ) -> Outcome {
+        packet: &[u8],
+    ) -> Option<Admitted> {
         let readable = self.readable;
-        let (from, toward) = match side {
-            Side::Trunk => (&mut self.trunk, &mut self.pbx),
-            Side::Pbx => (&mut self.pbx, &mut self.trunk),
-        };
+        let (from, _) = self.ends(side);
         let kind = classify(packet);
         let latch = match component {
             Component::Rtp => &mut from.rtp,
@@ -282,26 +301,35 @@ impl Relay {
         if !known {
             from.rejected += 1;
             from.rejected_from = Some(source.ip());
-            return Outcome::Rejected;
+            return None;
         }
         let rtp = component == Component::Rtp && kind == PacketKind::Rtp;
         if rtp || !readable {
             from.last_heard = Some(now);
             from.octets += packet.len() as u64;
         }
-        let mut audio = false;
-        let mut original = None;
-        if rtp && readable {
-            // Also what can't be parsed: whoever listens says of it that it can't be heard.
-            audio = true;
+        let audio = rtp && readable;
+        if audio && let Ok(view) = RtpView::parse(packet) {
+            let clock = from.clock(&view);
+            from.stats.receive(now, &view, clock);
+        } else if kind == PacketKind::Rtcp {
+            from.rtcp_packets += 1;
+        }
+        Some(Admitted { kind, component, audio })
+    }
+
+    /// Fits a packet that was let in in with what the other party is played, and says where it goes. Its header may change,
+    /// so copies of it are made before.
+    pub(super) fn splice(&mut self, now: Duration, side: Side, of: Admitted, packet: &mut [u8]) -> Outcome {
+        let readable = self.readable;
+        let (from, toward) = self.ends(side);
+        if of.audio {
             if let Ok(view) = RtpView::parse(packet) {
-                let clock = from.clock_rates.get(usize::from(view.payload_type())).copied().unwrap_or(8_000);
-                from.stats.receive(now, &view, clock);
+                let clock = from.clock(&view);
                 match from.fit(&mut toward.voiceover, now, &view, clock) {
                     Verdict::AsItIs => {}
-                    Verdict::Held => return Outcome::Held { audio },
+                    Verdict::Held => return Outcome::Held,
                     Verdict::As(stamp) => {
-                        original = packet.first_chunk().copied();
                         if let Ok(mut header) = RtpMut::parse(packet) {
                             header.set_ssrc(stamp.ssrc);
                             header.set_sequence(stamp.sequence);
@@ -311,18 +339,15 @@ impl Relay {
                     }
                 }
             }
-        } else if kind == PacketKind::Rtcp {
-            from.rtcp_packets += 1;
-            if readable {
-                from.voiceover.splice.from_listener(packet);
-                if !toward.voiceover.splice.from_source(now, packet) {
-                    return Outcome::Held { audio };
-                }
+        } else if of.kind == PacketKind::Rtcp && readable {
+            from.voiceover.splice.from_listener(packet);
+            if !toward.voiceover.splice.from_source(now, packet) {
+                return Outcome::Held;
             }
         }
-        let component = if kind == PacketKind::Rtcp && readable { Component::Rtcp } else { component };
+        let component = if of.kind == PacketKind::Rtcp && readable { Component::Rtcp } else { of.component };
         match toward.target(component) {
-            Some((via, to)) => Outcome::Forward { via, to, audio, original },
+            Some((via, to)) => Outcome::Forward { via, to },
             None => {
                 from.undeliverable += 1;
                 Outcome::Undeliverable
@@ -359,6 +384,36 @@ mod tests {
     use sidetone_rtp::header::RtpHeader;
 
     use super::*;
+
+    /// What became of a packet.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Passed {
+        Forward { via: Component, to: SocketAddr, audio: bool },
+        Held,
+        Undeliverable,
+        Rejected,
+    }
+
+    impl Relay {
+        /// As the relay thread does it: let in, then fitted in with what is played, then sent.
+        fn packet(
+            &mut self,
+            now: Duration,
+            side: Side,
+            component: Component,
+            source: SocketAddr,
+            packet: &mut [u8],
+        ) -> Passed {
+            let Some(admitted) = self.admit(now, side, component, source, packet) else {
+                return Passed::Rejected;
+            };
+            match self.splice(now, side, admitted, packet) {
+                Outcome::Forward { via, to } => Passed::Forward { via, to, audio: admitted.audio },
+                Outcome::Held => Passed::Held,
+                Outcome::Undeliverable => Passed::Undeliverable,
+            }
+        }
+    }
 
     const CARRIER: &str = "192.0.2.1:4000";
     const PBX: &str = "198.51.100.1:6000";
@@ -410,8 +465,7 @@ mod tests {
     #[test]
     fn audio_goes_to_the_other_party_both_ways() {
         let mut relay = relay(false);
-        let to =
-            |address| Outcome::Forward { via: Component::Rtp, to: at(address), audio: true, original: None };
+        let to = |address| Passed::Forward { via: Component::Rtp, to: at(address), audio: true };
         assert_eq!(relay.packet(ms(0), Side::Trunk, Component::Rtp, at(CARRIER), &mut rtp(1)), to(PBX));
         assert_eq!(relay.packet(ms(1), Side::Pbx, Component::Rtp, at(PBX), &mut rtp(1)), to(CARRIER));
         assert_eq!(relay.report(0).trunk.packets, 1);
@@ -423,10 +477,7 @@ mod tests {
         let behind_nat = at("192.0.2.1:51234");
         relay.packet(ms(0), Side::Trunk, Component::Rtp, behind_nat, &mut rtp(1));
         let back = relay.packet(ms(1), Side::Pbx, Component::Rtp, at(PBX), &mut rtp(1));
-        assert_eq!(
-            back,
-            Outcome::Forward { via: Component::Rtp, to: behind_nat, audio: true, original: None }
-        );
+        assert_eq!(back, Passed::Forward { via: Component::Rtp, to: behind_nat, audio: true });
     }
 
     #[test]
@@ -435,7 +486,7 @@ mod tests {
         for n in 0..50 {
             assert_eq!(
                 relay.packet(ms(n), Side::Trunk, Component::Rtp, at(ATTACKER), &mut rtp(n as u16)),
-                Outcome::Rejected
+                Passed::Rejected
             );
         }
         relay.packet(ms(60), Side::Trunk, Component::Rtp, at(CARRIER), &mut rtp(1));
@@ -443,14 +494,11 @@ mod tests {
             let sprayed = SocketAddr::new(at(ATTACKER).ip(), 1_024 + n);
             assert_eq!(
                 relay.packet(ms(10_000), Side::Trunk, Component::Rtp, sprayed, &mut rtp(n)),
-                Outcome::Rejected
+                Passed::Rejected
             );
         }
         let back = relay.packet(ms(10_001), Side::Pbx, Component::Rtp, at(PBX), &mut rtp(1));
-        assert_eq!(
-            back,
-            Outcome::Forward { via: Component::Rtp, to: at(CARRIER), audio: true, original: None }
-        );
+        assert_eq!(back, Passed::Forward { via: Component::Rtp, to: at(CARRIER), audio: true });
         assert_eq!(relay.report(0).trunk.rejected, 550);
     }
 
@@ -463,7 +511,7 @@ mod tests {
             relay.packet(now, Side::Trunk, Component::Rtp, at(CARRIER), &mut rtp(n));
             assert_eq!(
                 relay.packet(now, Side::Trunk, Component::Rtp, neighbour, &mut rtp(n)),
-                Outcome::Rejected
+                Passed::Rejected
             );
         }
     }
@@ -476,15 +524,15 @@ mod tests {
         let sent = |relay: &mut Relay, now, source| {
             relay.packet(ms(now), Side::Trunk, Component::Rtp, source, &mut rtp(now as u16))
         };
-        assert_eq!(sent(&mut relay, 0, late), Outcome::Rejected);
+        assert_eq!(sent(&mut relay, 0, late), Passed::Rejected);
         // The INVITE has passed: the carrier has said where it is, and has not been told where we are.
         relay.plan(ms(5), &plan(end(CARRIER, false), EndPlan::default()));
-        assert_eq!(sent(&mut relay, 10, late), Outcome::Rejected);
+        assert_eq!(sent(&mut relay, 10, late), Passed::Rejected);
         relay.plan(ms(15), &plan(end(CARRIER, false), end(PBX, false)));
-        assert_eq!(sent(&mut relay, 20, late), Outcome::Rejected);
+        assert_eq!(sent(&mut relay, 20, late), Passed::Rejected);
         let behind_nat = at("192.0.2.1:51234");
-        assert!(matches!(sent(&mut relay, 30, behind_nat), Outcome::Forward { .. }));
-        assert_eq!(sent(&mut relay, 60_000, late), Outcome::Rejected);
+        assert!(matches!(sent(&mut relay, 30, behind_nat), Passed::Forward { .. }));
+        assert_eq!(sent(&mut relay, 60_000, late), Passed::Rejected);
         assert_eq!(relay.report(0).trunk.packets, 1);
     }
 
@@ -498,12 +546,12 @@ mod tests {
                 let mut packet = if component == Component::Rtp { rtp(1) } else { RTCP.to_vec() };
                 relay.packet(ms(0), Side::Trunk, component, late, &mut packet)
             };
-            assert!(matches!(sent(&mut last), Outcome::Forward { .. }));
+            assert!(matches!(sent(&mut last), Passed::Forward { .. }));
             next.beware(Side::Trunk, component, &last.senders(Side::Trunk, component));
-            assert_eq!(sent(&mut next), Outcome::Rejected, "{component:?}");
+            assert_eq!(sent(&mut next), Passed::Rejected, "{component:?}");
         }
         let back = next.packet(ms(1), Side::Pbx, Component::Rtp, at(PBX), &mut rtp(1));
-        assert!(matches!(back, Outcome::Forward { to, .. } if to == at(CARRIER)));
+        assert!(matches!(back, Passed::Forward { to, .. } if to == at(CARRIER)));
     }
 
     #[test]
@@ -515,9 +563,9 @@ mod tests {
             relay.packet(now, Side::Trunk, Component::Rtp, neighbour, &mut rtp(n));
         }
         let party = relay.packet(ms(10_000), Side::Trunk, Component::Rtp, at(CARRIER), &mut rtp(1));
-        assert!(matches!(party, Outcome::Forward { .. }));
+        assert!(matches!(party, Passed::Forward { .. }));
         let back = relay.packet(ms(10_001), Side::Pbx, Component::Rtp, at(PBX), &mut rtp(1));
-        assert!(matches!(back, Outcome::Forward { to, .. } if to == at(CARRIER)));
+        assert!(matches!(back, Passed::Forward { to, .. } if to == at(CARRIER)));
     }
 
     #[test]
@@ -526,13 +574,10 @@ mod tests {
         let moved = at("192.0.2.1:7777");
         assert_eq!(
             relay.packet(ms(0), Side::Trunk, Component::Rtp, moved, &mut b"hello".to_vec()),
-            Outcome::Rejected
+            Passed::Rejected
         );
         let back = relay.packet(ms(1), Side::Pbx, Component::Rtp, at(PBX), &mut rtp(1));
-        assert_eq!(
-            back,
-            Outcome::Forward { via: Component::Rtp, to: at(CARRIER), audio: true, original: None }
-        );
+        assert_eq!(back, Passed::Forward { via: Component::Rtp, to: at(CARRIER), audio: true });
     }
 
     #[test]
@@ -541,17 +586,12 @@ mod tests {
         let from = at("192.0.2.1:4001");
         assert_eq!(
             apart.packet(ms(0), Side::Trunk, Component::Rtcp, from, &mut RTCP.clone()),
-            Outcome::Forward {
-                via: Component::Rtcp,
-                to: at("198.51.100.1:6001"),
-                audio: false,
-                original: None
-            }
+            Passed::Forward { via: Component::Rtcp, to: at("198.51.100.1:6001"), audio: false }
         );
         let mut shared = relay(true);
         assert_eq!(
             shared.packet(ms(0), Side::Trunk, Component::Rtp, at(CARRIER), &mut RTCP.clone()),
-            Outcome::Forward { via: Component::Rtp, to: at(PBX), audio: false, original: None }
+            Passed::Forward { via: Component::Rtp, to: at(PBX), audio: false }
         );
         assert_eq!(shared.report(0).trunk.rtcp_packets, 1);
     }
@@ -564,18 +604,10 @@ mod tests {
         held.remote_rtcp = None;
         relay.plan(ms(0), &plan(end(CARRIER, false), held));
         let sent = relay.packet(ms(0), Side::Trunk, Component::Rtp, at(CARRIER), &mut rtp(1));
-        assert_eq!(sent, Outcome::Undeliverable);
+        assert_eq!(sent, Passed::Undeliverable);
         relay.plan(ms(0), &plan(end(CARRIER, false), end("198.51.100.1:6002", false)));
         let sent = relay.packet(ms(20), Side::Trunk, Component::Rtp, at(CARRIER), &mut rtp(2));
-        assert_eq!(
-            sent,
-            Outcome::Forward {
-                via: Component::Rtp,
-                to: at("198.51.100.1:6002"),
-                audio: true,
-                original: None
-            }
-        );
+        assert_eq!(sent, Passed::Forward { via: Component::Rtp, to: at("198.51.100.1:6002"), audio: true });
     }
 
     #[test]
@@ -588,8 +620,8 @@ mod tests {
         };
         relay.plan(ms(0), &fax);
         let sent = relay.packet(ms(0), Side::Trunk, Component::Rtp, at(CARRIER), &mut [0, 1, 2, 3, 4]);
-        assert_eq!(sent, Outcome::Forward { via: Component::Rtp, to: at(PBX), audio: false, original: None });
+        assert_eq!(sent, Passed::Forward { via: Component::Rtp, to: at(PBX), audio: false });
         let sent = relay.packet(ms(0), Side::Trunk, Component::Rtp, at(ATTACKER), &mut [0, 1, 2, 3, 4]);
-        assert_eq!(sent, Outcome::Rejected);
+        assert_eq!(sent, Passed::Rejected);
     }
 }

@@ -1,4 +1,5 @@
-//! The relay thread: epoll, receive, forward, then copy.
+//! The relay thread: epoll; then for each packet receive, admit, copy, splice, send. Where legs are encrypted, a packet is to
+//! be unprotected after it was received and protected before it is sent: what stands between sees it in the clear.
 
 mod orders;
 #[cfg(test)]
@@ -18,13 +19,13 @@ use mio::net::UdpSocket;
 use mio::{Events, Poll, Token, Waker};
 pub(super) use orders::{Command, Orders};
 use sidetone_call::{CallKey, Side};
-use sidetone_rtp::header::FIXED_HEADER;
 use sidetone_rtp::latch::Policy;
 use slab::Slab;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 use unsaid::Unsaid;
 
+use super::frame::Frame;
 use super::relay::{Component, Outcome, Relay};
 use super::report::{Left, Notice, RelayTotals, StreamReport};
 use super::timer::Timer;
@@ -202,13 +203,13 @@ impl RelayThread {
     /// When nothing can be relayed any more.
     pub(super) fn run(mut self, beat: &Heartbeat, alarm: &Alarm) -> io::Result<()> {
         let mut events = Events::with_capacity(MOST_EVENTS);
-        let mut buffer = vec![0_u8; 65_536];
+        let mut frame = Frame::new();
         let mut next_report = REPORT_EVERY;
         let mut panics = 0;
         loop {
             beat.beat(self.epoch.elapsed());
             let wait = next_report.saturating_sub(self.epoch.elapsed());
-            match alarm.contain(beat, || self.turn(wait, &mut events, &mut buffer)) {
+            match alarm.contain(beat, || self.turn(wait, &mut events, &mut frame)) {
                 Some(Ok(true)) => panics = 0,
                 Some(Ok(false)) => return Ok(()),
                 Some(Err(error)) => return Err(error),
@@ -249,7 +250,7 @@ impl RelayThread {
     }
 
     /// Waits for something to do, for at most `wait`, and does it; false if the thread is to end.
-    fn turn(&mut self, wait: Duration, events: &mut Events, buffer: &mut [u8]) -> io::Result<bool> {
+    fn turn(&mut self, wait: Duration, events: &mut Events, frame: &mut Frame) -> io::Result<bool> {
         let wait = if self.unfinished.is_empty() { wait } else { Duration::ZERO };
         let looking = self.epoch.elapsed();
         match self.poll.poll(events, Some(wait)) {
@@ -270,7 +271,7 @@ impl RelayThread {
                 if let Some(port) = self.ports.get_mut(number) {
                     port.queued = false;
                 }
-                self.drain(number, buffer);
+                self.drain(number, frame);
             }
         }
         for event in &*events {
@@ -278,7 +279,7 @@ impl RelayThread {
                 WAKE => {}
                 TIMER => self.timer.rang(),
                 Token(number) if self.is_queued(number) => {}
-                Token(number) => self.drain(number, buffer),
+                Token(number) => self.drain(number, frame),
             }
         }
         self.announce();
@@ -288,55 +289,48 @@ impl RelayThread {
     }
 
     /// Forwards what waits on one socket, up to a fair share.
-    fn drain(&mut self, number: usize, buffer: &mut [u8]) {
+    fn drain(&mut self, number: usize, frame: &mut Frame) {
         let Some(port) = self.ports.get_mut(number) else { return };
         let opened = port.opened;
         let earliest = port.earliest.take().unwrap_or(self.empty);
         for _ in 0..FAIR_SHARE {
             let Some(port) = self.ports.get(number) else { return };
-            let received = port.socket.recv_from(buffer);
+            let received = frame.receive(|room| port.socket.recv_from(room));
             // A party may send the moment it has read the answer, and by then the plan was given: so a packet is judged
             // after the orders that were there when it came, however long this thread was kept from its work.
             self.obey();
             let Some(port) = self.ports.get(number).filter(|port| port.opened == opened) else { return };
             let Some(stream) = self.streams.get_mut(port.stream) else { return };
-            let (length, source) = match received {
-                Ok(received) => received,
+            let source = match received {
+                Ok(source) => source,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 // Linux reports an earlier send's ICMP error here; the next packet is unharmed.
                 Err(_) => continue,
             };
-            let Some(packet) = buffer.get_mut(..length) else { continue };
             let now = self.epoch.elapsed();
-            let came = Arrival { earliest, latest: now };
-            match stream.relay.packet(now, port.side, port.component, source, packet) {
-                Outcome::Forward { via, to, audio, original } => {
+            let (side, came) = (port.side, Arrival { earliest, latest: now });
+            let Some(admitted) = stream.relay.admit(now, side, port.component, source, frame.packet()) else {
+                self.batch.rejected += 1;
+                continue;
+            };
+            // Before its header may be made to fit an announcement: what is heard is what was sent.
+            if admitted.audio {
+                copy(stream, &mut self.taps, &mut self.batch, side, came, frame.packet());
+            }
+            match stream.relay.splice(now, side, admitted, frame.packet_mut()) {
+                Outcome::Forward { via, to } => {
                     let out =
-                        stream.port(port.side.other(), via, to.is_ipv6()).and_then(|out| self.ports.get(out));
-                    match out.map(|out| out.socket.send_to(packet, to)) {
+                        stream.port(side.other(), via, to.is_ipv6()).and_then(|out| self.ports.get(out));
+                    match out.map(|out| out.socket.send_to(frame.packet(), to)) {
                         Some(Ok(_)) => {
                             self.batch.packets += 1;
-                            self.batch.octets += length as u64;
+                            self.batch.octets += frame.packet().len() as u64;
                         }
                         Some(Err(_)) => self.batch.send_errors += 1,
                         None => self.batch.undeliverable += 1,
                     }
-                    if let (Some(original), Some(header)) =
-                        (original, packet.first_chunk_mut::<FIXED_HEADER>())
-                    {
-                        *header = original;
-                    }
-                    if audio {
-                        copy(stream, &mut self.taps, &mut self.batch, port.side, came, packet);
-                    }
                 }
-                Outcome::Held { audio } => {
-                    self.batch.held += 1;
-                    if audio {
-                        copy(stream, &mut self.taps, &mut self.batch, port.side, came, packet);
-                    }
-                }
-                Outcome::Rejected => self.batch.rejected += 1,
+                Outcome::Held => self.batch.held += 1,
                 Outcome::Undeliverable => self.batch.undeliverable += 1,
             }
         }

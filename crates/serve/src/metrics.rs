@@ -3,8 +3,10 @@
 //! Names follow what rtpengine's operators know (`sessions`, `closed_sessions_total`, `one_way_sessions_total`,
 //! `packets_lost_total`). No label ever holds a call, a number or anything else that grows with traffic.
 
+use std::collections::HashMap;
+
 use prometheus::core::{Collector, Desc};
-use prometheus::proto::MetricFamily;
+use prometheus::proto::{self, MetricFamily};
 use prometheus::{CounterVec, Encoder, GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
 
 /// A page of metrics in the making.
@@ -76,8 +78,35 @@ impl Page {
         self.add(&family);
     }
 
+    /// A histogram that was counted elsewhere: each bucket's upper bound in seconds and how many lie at or below it.
+    pub(crate) fn histogram(&self, name: &str, help: &str, buckets: &[(f64, u64)], count: u64, sum: f64) {
+        let name = format!("sidetone_{name}");
+        let Ok(desc) = Desc::new(name.clone(), help.to_owned(), Vec::new(), HashMap::new()) else { return };
+        let mut histogram = proto::Histogram::default();
+        histogram.set_sample_count(count);
+        histogram.set_sample_sum(sum);
+        let buckets = buckets.iter().map(|(bound, at_most)| {
+            let mut bucket = proto::Bucket::default();
+            bucket.set_upper_bound(*bound);
+            bucket.set_cumulative_count(*at_most);
+            bucket
+        });
+        histogram.set_bucket(buckets.collect());
+        let mut metric = proto::Metric::default();
+        metric.set_histogram(histogram);
+        let mut family = MetricFamily::default();
+        family.set_name(name);
+        family.set_help(help.to_owned());
+        family.set_field_type(proto::MetricType::HISTOGRAM);
+        family.set_metric(vec![metric]);
+        self.register(Read(vec![family], vec![desc]));
+    }
+
     fn add(&self, family: &impl Collector) {
-        let read = Read(family.collect(), family.desc().into_iter().cloned().collect());
+        self.register(Read(family.collect(), family.desc().into_iter().cloned().collect()));
+    }
+
+    fn register(&self, read: Read) {
         // Two families of one name are a mistake in this program; the first one stands.
         let registered = self.registry.register(Box::new(read));
         debug_assert!(registered.is_ok(), "a metric was named twice or wrongly");
@@ -117,7 +146,18 @@ mod tests {
             &["side", "peer"],
             &[(&["trunk", "a"], 1.0), (&["pbx", "b"], 0.0)],
         );
+        page.histogram("held_seconds", "Held.", &[(0.001, 3), (0.01, 5)], 6, 0.5);
         let text = page.render();
+        for line in [
+            "# TYPE sidetone_held_seconds histogram",
+            "sidetone_held_seconds_bucket{le=\"0.001\"} 3",
+            "sidetone_held_seconds_bucket{le=\"0.01\"} 5",
+            "sidetone_held_seconds_bucket{le=\"+Inf\"} 6",
+            "sidetone_held_seconds_sum 0.5",
+            "sidetone_held_seconds_count 6",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is missing in {text}");
+        }
         assert!(text.contains("# TYPE sidetone_packets_total counter\nsidetone_packets_total 7\n"), "{text}");
         assert!(text.contains("sidetone_peer_up{side=\"pbx\",peer=\"b\"} 0\n"), "{text}");
     }

@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use serde::Serialize;
-use sidetone_call::Side;
+use sidetone_call::{Node, Side};
 use sidetone_events::SinkCounts;
 use sidetone_pbx::LinkCounts;
 
 use sidetone_book::Receipts;
 use sidetone_book::{CallCounters, Calls};
 use sidetone_hear::WorkerCounters;
-use sidetone_proxy::signalling::Core;
+use sidetone_proxy::signalling::{Core, HeldTimes};
 use sidetone_relay::RelayTotals;
 use sidetone_watch::Alarm;
 
@@ -24,6 +24,8 @@ use sidetone_watch::Alarm;
 pub struct Stats {
     /// Version of this build.
     pub version: &'static str,
+    /// Which of several Sidetones this is, where the configuration names it.
+    pub node: Option<Node>,
     /// Since when it runs.
     pub uptime_s: u64,
     /// Panics of tasks and threads.
@@ -97,6 +99,27 @@ pub struct SipStats {
     pub subscriptions: usize,
     /// Dialogs in which a PBX takes INFO.
     pub info_legs: usize,
+    /// Times that the core's lock was held.
+    pub lock: LockStats,
+}
+
+/// For how long the SIP core's lock was held, each time that it was.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct LockStats {
+    /// How many times.
+    pub times: u64,
+    /// All of them together, in microseconds.
+    pub held_us: u64,
+    /// Of these, how many were at most so many microseconds long.
+    pub at_most_us: BTreeMap<u64, u64>,
+}
+
+impl From<HeldTimes> for LockStats {
+    fn from(held: HeldTimes) -> Self {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let buckets = held.buckets.into_iter().map(|(bound, times)| (micros(bound), times));
+        Self { times: held.count, held_us: micros(held.sum), at_most_us: buckets.collect() }
+    }
 }
 
 /// The relay threads' numbers.
@@ -191,6 +214,7 @@ impl Stats {
         model: bool,
         uptime: Duration,
         log_lines_dropped: u64,
+        held: HeldTimes,
     ) -> Self {
         let hosts = core
             .host_states()
@@ -202,7 +226,7 @@ impl Stats {
             })
             .collect();
         let refused = core.counters();
-        let draining = core.draining();
+        let (draining, node) = (core.draining(), core.config().node.clone());
         let model_missing = !model && core.config().listens_to_any();
         let (subscriptions, info_legs) = core.listeners_by_sip();
         let proxy = core.proxy();
@@ -218,6 +242,7 @@ impl Stats {
         };
         Self {
             version: env!("CARGO_PKG_VERSION"),
+            node,
             uptime_s: uptime.as_secs(),
             task_panics: alarm.panics(),
             threads_missed: alarm.missed(uptime),
@@ -273,6 +298,7 @@ impl Stats {
                 timeouts: counters.timeouts,
                 subscriptions,
                 info_legs,
+                lock: held.into(),
             },
             media: MediaStats {
                 streams: total(|totals| &totals.streams),

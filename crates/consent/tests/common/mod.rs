@@ -46,6 +46,7 @@ pub fn receipt(call: &str, ended: &str) -> Receipt {
         reason: Reason::Rule(0),
         lawful_basis: None,
         record: machine.record(),
+        node: None,
         build: "sidetone 0.1.0".to_owned(),
         model: Some("cd".repeat(32)),
     }

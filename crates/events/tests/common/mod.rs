@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sidetone_call::{Cause, Class, CustomerOnly, Leg, Untappable};
+use sidetone_call::{Cause, Class, CustomerOnly, Leg, Modality, Untappable};
 use sidetone_consent::{Policy, Source, State as ConsentState};
 use sidetone_events::{
     Announcement, AnnouncementPhase, CallAnswered, CallEnded, CallHeld, CallId, CallMedia, CallRef,
@@ -100,6 +100,7 @@ pub(crate) fn a_happening_of_each_kind() -> Vec<(u64, Happening)> {
 pub(crate) fn update() -> AffectUpdate {
     AffectUpdate {
         leg: CustomerOnly,
+        modality: Modality::Voice,
         valence: -0.52,
         arousal: 0.47,
         distress: 0.71,
@@ -123,6 +124,7 @@ pub(crate) fn update() -> AffectUpdate {
 pub(crate) fn alert() -> Alert {
     Alert {
         leg: CustomerOnly,
+        modality: Modality::Voice,
         alert: AlertKind::Frustration,
         phase: Phase::Rising,
         score: 0.71,

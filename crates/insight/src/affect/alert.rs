@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::millis;
 use crate::number::{round3, whole};
 use crate::thresholds::AlertThresholds;
-use sidetone_call::CustomerOnly;
+use sidetone_call::{CustomerOnly, Modality};
 
 /// The customer has grown upset, or has calmed down again.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ use sidetone_call::CustomerOnly;
 pub struct Alert {
     /// Whose state this is.
     pub leg: CustomerOnly,
+    /// What it was told by. Version 1 of the events began with the voice alone, and does not write that.
+    #[serde(default, skip_serializing_if = "Modality::is_voice")]
+    pub modality: Modality,
     /// What kind of upset.
     pub alert: AlertKind,
     /// Whether it begins or ends.
@@ -124,6 +127,7 @@ impl Watch {
             let turn = self.of_mut(kind).step(at, span, score, may_rise, sustain.into(), thresholds)?;
             Some(Alert {
                 leg: CustomerOnly,
+                modality: Modality::Voice,
                 alert: kind,
                 phase: if turn.is_some() { Phase::Calmed } else { Phase::Rising },
                 score: round3(score),

@@ -11,7 +11,7 @@ use super::update::{AffectUpdate, State};
 use crate::number::{round3, whole};
 use crate::summary::{AlertSpan, Alerts, Analysis, Sentiment};
 use crate::thresholds::Thresholds;
-use sidetone_call::{Abstention, CustomerOnly, Estimate};
+use sidetone_call::{Abstention, CustomerOnly, Estimate, Modality};
 
 /// How much speech goes into one [`AffectUpdate`].
 const UPDATE_EVERY: Duration = Duration::from_secs(1);
@@ -21,6 +21,7 @@ const ALERTS_KEPT: usize = 32;
 /// All that is known about the customer's affect.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AffectTrack {
+    modality: Modality,
     smooth: Smooth,
     watch: Watch,
     edges: Edges,
@@ -45,6 +46,11 @@ pub(crate) struct Outcome {
 }
 
 impl AffectTrack {
+    /// Of what is told by one modality.
+    pub(crate) fn of(modality: Modality) -> Self {
+        Self { modality, ..Self::default() }
+    }
+
     pub(crate) fn take(&mut self, at: Duration, sample: &Estimate, thresholds: &Thresholds) -> Outcome {
         let at = self.last_sample.map_or(at, |last| at.max(last));
         let span = self.span(at, thresholds);
@@ -73,8 +79,12 @@ impl AffectTrack {
         self.judged = self.judged.saturating_add(span);
         self.smooth.take(&sound, &thresholds.smoothing, thresholds.alerts.memory.into());
         let smooth = &self.smooth;
-        let alerts: Vec<Alert> =
-            self.watch.step(at, span, &evidence(smooth, thresholds), &thresholds.alerts).collect();
+        let alerts = self
+            .watch
+            .step(at, span, &evidence(smooth, thresholds), &thresholds.alerts)
+            .collect::<Vec<Alert>>();
+        let modality = self.modality;
+        let alerts: Vec<Alert> = alerts.into_iter().map(|alert| Alert { modality, ..alert }).collect();
         alerts.iter().for_each(|alert| note(&mut self.alerts, at, alert));
         let reading = Some([smooth.valence, smooth.arousal, smooth.distress()]);
         let told_before = self.told_at;
@@ -104,6 +114,7 @@ impl AffectTrack {
         let smooth = &self.smooth;
         Some(AffectUpdate {
             leg: CustomerOnly,
+            modality: self.modality,
             valence: round3(smooth.valence),
             arousal: round3(smooth.arousal),
             distress: round3(smooth.distress()),

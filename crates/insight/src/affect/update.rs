@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::millis;
-use sidetone_call::{Class, CustomerOnly};
+use sidetone_call::{Class, CustomerOnly, Modality};
 
 /// The customer's smoothed state, told once for each second of their speech that could be judged. No fresh evidence,
 /// no update: the state is never repeated as if it were news.
@@ -15,6 +15,9 @@ use sidetone_call::{Class, CustomerOnly};
 pub struct AffectUpdate {
     /// Whose state this is.
     pub leg: CustomerOnly,
+    /// What it was told by. Version 1 of the events began with the voice alone, and does not write that.
+    #[serde(default, skip_serializing_if = "Modality::is_voice")]
+    pub modality: Modality,
     /// Unpleasant to pleasant, `[-1, 1]`, smoothed.
     pub valence: f32,
     /// Quiet to agitated, `[-1, 1]`, smoothed.

@@ -168,6 +168,11 @@ impl Core {
         &self.config
     }
 
+    /// The call book that is told of what happens.
+    pub(super) fn calls(&self) -> &Arc<Calls> {
+        &self.calls
+    }
+
     /// The SIP core proper.
     pub fn proxy(&mut self) -> &mut Proxy<Asides<Anchor<Engine>>> {
         &mut self.proxy

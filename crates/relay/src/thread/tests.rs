@@ -9,6 +9,7 @@ use sidetone_rtp::latch::Senders;
 use tokio::sync::mpsc;
 
 use super::*;
+use crate::frame::Frame;
 
 const CALL: CallKey = CallKey(1);
 const PACKET: [u8; 14] = [0x80, 0, 0, 1, 0, 0, 0, 160, 0, 0, 0, 7, 0xff, 0xff];
@@ -56,7 +57,7 @@ struct Desk {
     left: Receiver<Left>,
     totals: Arc<RelayTotals>,
     events: Events,
-    buffer: Vec<u8>,
+    buffer: Frame,
     carrier: StdSocket,
     pbx: StdSocket,
     entrance: std::net::SocketAddr,
@@ -83,7 +84,7 @@ impl Desk {
         for (side, rtp) in [(Side::Trunk, rtp_trunk), (Side::Pbx, rtp_pbx)] {
             orders.give(open(CALL, side, rtp, Box::default()));
         }
-        let (events, buffer) = (Events::with_capacity(16), vec![0_u8; 2_048]);
+        let (events, buffer) = (Events::with_capacity(16), Frame::new());
         let (carrier, pbx) = (socket(), socket());
         let mut desk = Self { thread, orders, told, left, totals, events, buffer, carrier, pbx, entrance };
         desk.turn();

@@ -14,7 +14,8 @@ impl Stats {
     #[must_use]
     pub(crate) fn page(&self) -> Page {
         let page = Page::new();
-        page.gauges("info", "The running build.", &["version"], &[(&[self.version], 1.0)]);
+        let node = self.node.as_ref().map(ToString::to_string).unwrap_or_default();
+        page.gauges("info", "The running build.", &["version", "node"], &[(&[self.version, &node], 1.0)]);
         page.gauge("uptime_seconds", "Seconds since the start.", self.uptime_s as f64);
         page.gauge("draining", "1 while new calls are refused.", f64::from(u8::from(self.draining)));
         page.counter("task_panics_total", "Panics of tasks and threads: each is a bug.", self.task_panics);
@@ -96,6 +97,15 @@ impl Stats {
         page.gauge("sip_transactions", "SIP transactions held.", sip.transactions as f64);
         page.gauge("sip_dialogs", "Dialog-making SIP requests held with their dialogs.", sip.dialogs as f64);
         page.gauge("sip_connections", "TCP connections open.", sip.connections as f64);
+        let bounds: Vec<(f64, u64)> =
+            sip.lock.at_most_us.iter().map(|(us, times)| (*us as f64 / 1e6, *times)).collect();
+        page.histogram(
+            "sip_lock_held_seconds",
+            "For how long the SIP core's lock was held.",
+            &bounds,
+            sip.lock.times,
+            sip.lock.held_us as f64 / 1e6,
+        );
         page.gauge("sip_subscriptions", "Subscriptions of PBXs to their calls.", sip.subscriptions as f64);
         page.gauge("sip_info_legs", "Dialogs in which a PBX takes INFO.", sip.info_legs as f64);
         by_label(page, "sip_requests_total", "SIP requests received, by method.", "method", &sip.requests);

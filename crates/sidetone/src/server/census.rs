@@ -46,6 +46,7 @@ impl Census {
             self.listens,
             self.started.elapsed(),
             log_writer::dropped(),
+            self.signalling.held_times(),
         );
         drop(core);
         stats.refused.insert("connection", self.signalling.connections_refused());

@@ -36,6 +36,7 @@ const MOST_RECEIPTS: usize = 10_000;
 /// What calls go by.
 pub(super) fn rules(config: &Config, numbers: Numbers) -> Rules {
     Rules {
+        node: config.node.clone(),
         thresholds: config.analysis.thresholds.clone(),
         media_timeout: config.media.timeout.into(),
         consent: config.consent.clone(),

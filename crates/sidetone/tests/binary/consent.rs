@@ -33,6 +33,7 @@ fn a_day(folder: &Path, calls: &[&str]) {
             reason: decision.reason.clone(),
             lawful_basis: settings.lawful_basis,
             record: machine.record(),
+            node: None,
             build: "sidetone test".to_owned(),
             model: None,
         })

@@ -1,17 +1,15 @@
-//! Refusals that outlive their call: whoever said no is passed on, and the conversation goes on as another call.
+//! Transfers under way, by which a conversation goes on as another call.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use sidetone_call::{CallKey, Side};
-use sidetone_consent::{Input, Say, Source, State};
-use sidetone_events::{CallId, Direction, HashedNumber};
-
-use crate::calls::{Calls, Inner};
+use sidetone_call::CallKey;
+use sidetone_consent::Source;
+use sidetone_events::{CallId, HashedNumber};
 
 /// How long the call that somebody was asked to make may take to come. Its INVITE follows the REFER at once, or after a
 /// question to the user.
-const COMES_WITHIN: Duration = Duration::from_secs(60);
+pub(crate) const COMES_WITHIN: Duration = Duration::from_secs(60);
 /// Most transfers that are kept in mind; beyond, the oldest is forgotten.
 const MOST: usize = 1_000;
 
@@ -20,32 +18,32 @@ const MOST: usize = 1_000;
 pub(crate) struct Transfers(VecDeque<Transfer>);
 
 #[derive(Debug)]
-struct Transfer {
-    until: Duration,
+pub(crate) struct Transfer {
+    pub(crate) until: Duration,
     /// The call that is left, and its name in events.
-    from: CallKey,
-    from_id: CallId,
-    customer: Option<HashedNumber>,
+    pub(crate) from: CallKey,
+    pub(crate) from_id: CallId,
+    pub(crate) customer: Option<HashedNumber>,
     /// Whom the customer is to call.
-    target: Option<HashedNumber>,
+    pub(crate) target: Option<HashedNumber>,
     /// The call that the new one replaces.
-    replaces: Option<String>,
+    pub(crate) replaces: Option<String>,
     /// The customer has refused, and how.
-    refused: Option<Source>,
+    pub(crate) refused: Option<Source>,
     /// The call that the customer came back by.
-    to: Option<CallKey>,
+    pub(crate) to: Option<CallKey>,
 }
 
 /// A call as far as it may be the goal of a transfer.
 #[derive(Debug, Clone, Copy)]
-struct Arrival {
-    key: CallKey,
-    customer: Option<HashedNumber>,
-    target: Option<HashedNumber>,
+pub(crate) struct Arrival {
+    pub(crate) key: CallKey,
+    pub(crate) customer: Option<HashedNumber>,
+    pub(crate) target: Option<HashedNumber>,
 }
 
 impl Transfers {
-    fn note(&mut self, now: Duration, transfer: Transfer) {
+    pub(crate) fn note(&mut self, now: Duration, transfer: Transfer) {
         self.0.retain(|it| it.until > now);
         if self.0.len() >= MOST {
             self.0.pop_front();
@@ -55,7 +53,12 @@ impl Transfers {
 
     /// The transfer that a call by the customer is the goal of: the one that it replaces what it should, or, without
     /// that, the newest of the same customer to the same number.
-    fn arrive(&mut self, now: Duration, call: Arrival, replaces: Option<&str>) -> Option<&mut Transfer> {
+    pub(crate) fn arrive(
+        &mut self,
+        now: Duration,
+        call: Arrival,
+        replaces: Option<&str>,
+    ) -> Option<&mut Transfer> {
         let goal = self.0.iter_mut().rev().filter(|it| it.until > now && it.from != call.key).find(|it| {
             let this = match (&it.replaces, replaces) {
                 (Some(wanted), Some(replaces)) => wanted == replaces,
@@ -71,12 +74,12 @@ impl Transfers {
     }
 
     /// The calls that were left for this one.
-    fn led_to(&self, call: CallKey) -> Vec<(CallKey, CallId)> {
+    pub(crate) fn led_to(&self, call: CallKey) -> Vec<(CallKey, CallId)> {
         self.0.iter().filter(|it| it.to == Some(call)).map(|it| (it.from, it.from_id)).collect()
     }
 
     /// The customer of a call has refused; returns the calls that this holds for too.
-    fn refused(&mut self, call: CallKey, by: Source) -> Vec<CallKey> {
+    pub(crate) fn refused(&mut self, call: CallKey, by: Source) -> Vec<CallKey> {
         let of_it = self.0.iter_mut().filter(|it| it.from == call);
         of_it
             .filter_map(|it| {
@@ -85,79 +88,6 @@ impl Transfers {
             })
             .collect()
     }
-}
-
-impl Calls {
-    /// A party is asked to call somebody else.
-    pub(crate) fn referred(
-        &self,
-        inner: &mut Inner,
-        now: Duration,
-        key: CallKey,
-        by: Side,
-        user: &str,
-        replaces: Option<String>,
-    ) {
-        let Some(entry) = inner.calls.get(&key) else { return };
-        // A customer who refers an agent elsewhere leaves the conversation.
-        if by != Side::Pbx {
-            return;
-        }
-        let transfer = Transfer {
-            until: now + COMES_WITHIN,
-            from: key,
-            from_id: entry.call().id,
-            customer: entry.customer(),
-            target: self.hasher.hash(user),
-            replaces,
-            refused: refusal(inner, key),
-            to: None,
-        };
-        inner.transfers.note(now, transfer);
-    }
-
-    /// A call has begun that may go on where another one ends. `replaces`: the Call-ID of the call whose place it takes.
-    pub(crate) fn arrived(&self, inner: &mut Inner, now: Duration, key: CallKey, replaces: Option<&str>) {
-        let Inner { calls, transfers, .. } = inner;
-        let Some(entry) = calls.get(&key) else { return };
-        let mut refused = None;
-        // It is the customer who was referred.
-        if entry.call().direction == Direction::Inbound {
-            let arrival = Arrival { key, customer: entry.customer(), target: entry.call().callee };
-            refused = transfers.arrive(now, arrival, replaces).and_then(|transfer| transfer.refused);
-        }
-        if refused.is_none()
-            && let Some(replaces) = replaces
-        {
-            // Whichever side takes the call over: it is the same conversation.
-            let before = calls.values().find(|it| it.sip_call_id() == replaces && it.key() != key);
-            refused = before.map(crate::entry::Entry::key).and_then(|before| refusal(inner, before));
-        }
-        if let Some(source) = refused {
-            self.consent(inner, key, now, Input::Told { say: Say::Refused, source });
-        }
-    }
-
-    /// The customer of a call has refused: so has the same customer in the call that this one was transferred to. To the
-    /// customer the call that it came from is the same one: what was inferred there goes too.
-    pub(crate) fn refusal_spreads(&self, inner: &mut Inner, now: Duration, key: CallKey, by: Source) {
-        for to in inner.transfers.refused(key, by) {
-            self.consent(inner, to, now, Input::Told { say: Say::Refused, source: by });
-        }
-        for (from, id) in inner.transfers.led_to(key) {
-            if inner.calls.contains_key(&from) {
-                self.consent(inner, from, now, Input::Told { say: Say::Refused, source: by });
-            } else {
-                self.bus.erase(id, u64::MAX);
-            }
-        }
-    }
-}
-
-/// Whether the customer of a call has refused, and how.
-fn refusal(inner: &Inner, key: CallKey) -> Option<Source> {
-    let machine = &inner.calls.get(&key)?.consent.machine;
-    (machine.state() == State::OptedOut).then(|| machine.record().by)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use sidetone_consent::{Policy, Say, Source, State, Telling};
 use sidetone_events::{Bus, NumberHasher};
 use sidetone_sip::anchor::{CallFact, Claims};
 
-use super::NotOne;
+use crate::NotOne;
 use crate::{CallView, Calls, NotTaken, RoutedTo, Rules};
 use sidetone_hear::{Inbox, inbox};
 

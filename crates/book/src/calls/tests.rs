@@ -1,0 +1,79 @@
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use sidetone_call::{CallKey, Side};
+use sidetone_consent::{Policy, Source, Telling};
+use sidetone_events::{Bus, Kind, NumberHasher, Subscription};
+use sidetone_hear::{Inbox, inbox};
+use sidetone_sip::anchor::{CallFact, Claims};
+
+use crate::{Calls, RoutedTo, Rules};
+
+const KEY: CallKey = CallKey(7);
+
+/// A book that has been told of one call, and has carried out nothing.
+fn book() -> (Calls, Subscription, Inbox) {
+    let (orders, inbox) = inbox();
+    let bus = Bus::new();
+    let heard = bus.subscribe("test", 100_000, &[]);
+    let hasher = NumberHasher::with_random_salt().unwrap();
+    let calls = Calls::new(bus, hasher, vec![orders], Rules::default(), Instant::now());
+    let source = SocketAddr::from(([192, 0, 2, 2], 5060));
+    let routed = RoutedTo {
+        trunk: "carrier".to_owned(),
+        pbx: "office".to_owned(),
+        disclosure: Policy::AnnounceElsewhere,
+        ..RoutedTo::default()
+    };
+    calls.routed("a@x", source, routed);
+    calls.fact(CallFact::Started {
+        key: KEY,
+        call_id: "a@x".to_owned(),
+        from_side: Side::Trunk,
+        source,
+        from: "+4930".to_owned(),
+        to: "+4940".to_owned(),
+        claims: Claims::default(),
+        at: Duration::ZERO,
+    });
+    (calls, heard, inbox)
+}
+
+#[test]
+fn what_follows_from_sip_waits_until_it_is_asked_for() {
+    let (calls, mut heard, _inbox) = book();
+    assert!(heard.try_recv().is_none(), "the SIP core's lock is still held");
+    calls.carry_out();
+    assert_eq!(heard.try_recv().unwrap().event.kind(), Kind::CallStarted);
+}
+
+#[test]
+fn events_keep_their_order_whoever_carries_them_out() {
+    const TIMES: usize = 500;
+    let (calls, mut heard, _inbox) = book();
+    let sip = Mutex::new(Duration::ZERO);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..TIMES {
+                    let mut at = sip.lock().unwrap();
+                    *at += Duration::from_millis(1);
+                    calls.fact(CallFact::Held { key: KEY, by: Side::Pbx, at: *at });
+                    calls.fact(CallFact::Resumed { key: KEY, by: Side::Pbx, at: *at });
+                    drop(at);
+                    calls.carry_out();
+                }
+            });
+        }
+        scope.spawn(|| {
+            for number in 0..TIMES {
+                let queue = Telling::Queue(format!("queue {number}"));
+                calls.told("a@x", &queue, Source::Api).unwrap();
+            }
+        });
+    });
+    let told: Vec<u64> = std::iter::from_fn(|| heard.try_recv()).map(|event| event.event.seq).collect();
+    assert!(told.len() > 4 * TIMES, "{} events", told.len());
+    assert_eq!(told, (1..=told.len() as u64).collect::<Vec<_>>());
+}

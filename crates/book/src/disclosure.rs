@@ -1,0 +1,237 @@
+//! What a call's consent asks for, done; what happens, told to it.
+
+use std::time::Duration;
+
+use sidetone_call::{CallKey, Leg, Side};
+use sidetone_consent::{Action, Failure, Input, Medium, Source, State, Telling};
+use sidetone_events::{Announcement, AnnouncementPhase, ConsentChanged};
+use sidetone_hear::Work;
+use sidetone_relay::{PlayId, Playing};
+
+use crate::book::Book;
+use crate::entry::Entry;
+use crate::words;
+
+/// How an announcement's name and language are cut for events.
+const LONGEST_NAME: usize = 64;
+const LONGEST_LANGUAGE: usize = 35;
+
+impl Book {
+    /// Something happened that a call's consent depends on.
+    pub(crate) fn consent(&mut self, key: CallKey, now: Duration, input: Input) {
+        let Some(entry) = self.calls.get_mut(&key) else { return };
+        entry.consent.machine.input(now, input);
+        self.drive(key, now);
+    }
+
+    /// Does what a call's consent asks for.
+    pub(crate) fn drive(&mut self, key: CallKey, now: Duration) {
+        self.attend_to(key);
+        let mut refused = None;
+        let Self { calls, counters, effects, playback, .. } = self;
+        let Some(entry) = calls.get_mut(&key) else { return };
+        while let Some(action) = entry.consent.machine.poll() {
+            match action {
+                Action::Announce => {
+                    if let Err(failure) = playback.announce(effects, entry, key) {
+                        entry.consent.machine.input(now, Input::AnnouncementFailed(failure));
+                    }
+                }
+                Action::StopAnnouncing => {
+                    if !playback.hush(effects, entry, key) {
+                        entry.consent.machine.input(now, Input::AnnouncementEnded { whole: false });
+                    }
+                }
+                Action::BeginAnalysis => {
+                    // None, if what follows in the queue has taken it back already.
+                    if let Some(permit) = entry.consent.machine.permit() {
+                        effects.hear(entry.worker(), Work::Listen(permit, now));
+                    }
+                }
+                Action::PauseAnalysis => {
+                    effects.hear(entry.worker(), Work::Deafen { call: key, erase: false });
+                }
+                Action::StopAnalysis { erase } => {
+                    effects.hear(entry.worker(), Work::Deafen { call: key, erase });
+                    if erase {
+                        entry.forget();
+                    }
+                }
+                Action::Changed { state, by, erased } => {
+                    counters.consent(state);
+                    if state == State::OptedOut {
+                        refused = Some(by);
+                    }
+                    let call = entry.call().id;
+                    let sip_call_id = &entry.call().sip_call_id;
+                    tracing::info!(%call, %sip_call_id, %state, by = by.name(), "consent changed");
+                    let policy = entry.consent.machine.terms().policy;
+                    let event = entry.tell(now, ConsentChanged { state, policy, by, erased });
+                    effects.publish(event);
+                }
+                Action::Alarm(failure) => {
+                    counters.announcement_failures += 1;
+                    let call = entry.call().id;
+                    let sip_call_id = &entry.call().sip_call_id;
+                    tracing::warn!(%call, %sip_call_id, %failure, "the customer could not be told: the call goes on, and is not analysed");
+                    let what = entry.consent.decision.clone();
+                    let event = entry.tell(
+                        now,
+                        Announcement {
+                            phase: AnnouncementPhase::Failed,
+                            toward: Leg::Customer,
+                            name: cut(&what.announcement.unwrap_or_default(), LONGEST_NAME),
+                            language: cut(&what.language, LONGEST_LANGUAGE),
+                            played: Duration::ZERO,
+                        },
+                    );
+                    effects.publish(event);
+                }
+            }
+        }
+        if let Some(by) = refused {
+            self.refusal_spreads(now, key, by);
+        }
+    }
+
+    /// What the relay says of an announcement.
+    pub(crate) fn playing(&mut self, now: Duration, key: CallKey, toward: Side, id: PlayId, how: Playing) {
+        let Some(entry) = self.calls.get_mut(&key) else { return };
+        let Some(act) = entry.consent.act(id) else { return };
+        let (name, language) = (act.found.name.clone(), act.found.language.clone());
+        let discloses = act.discloses;
+        let (phase, played) = match how {
+            Playing::Began => (AnnouncementPhase::Started, Duration::ZERO),
+            Playing::Ended { whole: true, played } => (AnnouncementPhase::Finished, played),
+            Playing::Ended { whole: false, played } => (AnnouncementPhase::Interrupted, played),
+        };
+        if let Playing::Ended { .. } = how {
+            act.toward.retain(|side| *side != toward);
+            if act.toward.is_empty()
+                && let Some(act) = entry.consent.over(id)
+            {
+                self.playback.count_off(&act);
+            }
+        }
+        if phase == AnnouncementPhase::Started {
+            self.counters.announcements += 1;
+        }
+        let (call, sip_call_id) = (entry.call().id, &entry.call().sip_call_id);
+        let (hearer, played_ms) = (toward.leg().as_str(), played.as_millis());
+        tracing::info!(%call, %sip_call_id, phase = words::word(&phase), name, language, toward = hearer, played_ms, "announcement");
+        let announcement = Announcement {
+            phase,
+            toward: toward.leg(),
+            name: cut(&name, LONGEST_NAME),
+            language: cut(&language, LONGEST_LANGUAGE),
+            played,
+        };
+        self.effects.publish(entry.tell(now, announcement));
+        // What the agent hears changes nothing about what the customer knows.
+        if discloses && toward == Side::Trunk {
+            let input = match how {
+                Playing::Began => Input::AnnouncementBegan,
+                Playing::Ended { whole, .. } => Input::AnnouncementEnded { whole },
+            };
+            self.consent(key, now, input);
+        }
+    }
+
+    /// An announcement could not be made ready.
+    pub(crate) fn announcement_failed(&mut self, now: Duration, key: CallKey, id: PlayId, failure: Failure) {
+        let Some(entry) = self.calls.get_mut(&key) else { return };
+        let Some(act) = entry.consent.over(id) else { return };
+        self.playback.count_off(&act);
+        if act.discloses {
+            self.consent(key, now, Input::AnnouncementFailed(failure));
+        }
+    }
+
+    /// Somebody says something of a call.
+    pub(crate) fn hear(&mut self, key: CallKey, now: Duration, telling: &Telling, source: Source) {
+        let Self { calls, settings, .. } = self;
+        let Some(entry) = calls.get_mut(&key) else { return };
+        match telling {
+            Telling::Consent(say) => entry.consent.machine.input(now, Input::Told { say: *say, source }),
+            Telling::Analysis(on) => entry.consent.machine.input(now, Input::Analysis { on: *on, source }),
+            // The carrier's side may restrict, as with consent.
+            Telling::Customer(false) => entry.consent.tell(settings, now, telling),
+            // Only the PBX knows who sits where; the carrier's word on it is not asked for.
+            _ if source == Source::TrunkHeader => return,
+            Telling::Agent(agent) => entry.consent.agent = Some(agent.clone()),
+            Telling::Party(party) => entry.consent.party = Some(*party),
+            Telling::Queue(_)
+            | Telling::CallType(_)
+            | Telling::Tier(_)
+            | Telling::Language(_)
+            | Telling::Customer(true) => {
+                entry.consent.tell(settings, now, telling);
+            }
+        }
+        self.drive(key, now);
+    }
+
+    /// The customer has pressed a key.
+    pub(crate) fn key_pressed(&mut self, now: Duration, key: CallKey, digit: char, medium: Medium) {
+        self.consent(key, now, Input::Digit { digit, medium });
+    }
+
+    /// Lets time pass for those whose consent waits for something.
+    pub(crate) fn consent_timeouts(&mut self, now: Duration) {
+        let due: Vec<CallKey> = self
+            .calls
+            .values()
+            .filter(|entry| entry.consent.machine.next_timeout().is_some_and(|at| at <= now))
+            .map(Entry::key)
+            .collect();
+        for key in due {
+            if let Some(entry) = self.calls.get_mut(&key) {
+                entry.consent.machine.timeout(now);
+            }
+            self.drive(key, now);
+        }
+    }
+
+    /// An announcement of the operator's own: into any call that is up, unless one plays there.
+    ///
+    /// # Errors
+    /// Why not, in words for the operator.
+    pub(crate) fn play(
+        &mut self,
+        id: &str,
+        name: &str,
+        language: Option<&str>,
+        toward: Vec<Side>,
+    ) -> Result<(), String> {
+        let key = self.locate(id).map_err(|error| error.to_string())?;
+        let entry = self.calls.get_mut(&key).ok_or("the call has just ended")?;
+        let playing = self.playback.repertoire.as_ref().ok_or("Sidetone is still starting; try again")?;
+        let found = playing.library.find(name, language).ok_or_else(|| {
+            let names: std::collections::BTreeSet<&str> =
+                playing.library.names().map(|(name, _)| name).collect();
+            let names = names.into_iter().collect::<Vec<_>>().join(", ");
+            format!("no announcement is called {name}; there are: {names}")
+        })?;
+        if let Some(language) = language.filter(|asked| !is_in(&found.language, asked)) {
+            let known = playing.library.names().filter(|(known, _)| *known == name);
+            let known = known.map(|(_, language)| language).collect::<Vec<_>>().join(", ");
+            return Err(format!("{name} is not there in `{language}`; it is in {known}"));
+        }
+        if entry.consent.playing.is_some() {
+            return Err("an announcement plays in this call already; two are never heard at once".to_owned());
+        }
+        let mode = playing.announcements.mode;
+        self.playback
+            .start(&mut self.effects, entry, key, found, mode, toward, false)
+            .map_err(|failure| format!("it can't be played: {failure}"))
+    }
+}
+
+/// Whether a recording in one language is what was asked for: in it, or in it without its region.
+fn is_in(language: &str, asked: &str) -> bool {
+    language == asked || asked.split('-').next() == Some(language)
+}
+
+fn cut(text: &str, longest: usize) -> String {
+    text.chars().take(longest).collect()
+}

@@ -1,0 +1,71 @@
+//! What follows from what the book was told, in the order in which it is to happen.
+
+use std::collections::VecDeque;
+
+use sidetone_call::{CallKey, Side};
+use sidetone_consent::Receipt;
+use sidetone_events::{CallId, Event};
+use sidetone_hear::Work;
+use sidetone_relay::{Job, PlayId};
+
+/// One thing to be done.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Tell whoever listens.
+    Publish(Box<Event>),
+    /// Erase what was inferred of a call that is over, wherever events are kept.
+    Erase(CallId),
+    /// Give a worker something to do.
+    Hear(usize, Work),
+    /// Copy the call's packets to that worker from now on.
+    Tap(CallKey, usize),
+    /// Have an announcement played.
+    Play(Box<Job>),
+    /// Stop it.
+    Hush(CallKey, Side, PlayId),
+    /// File what was disclosed, asked and answered.
+    File(CallId, Box<Receipt>),
+}
+
+/// What is to be done, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Effects(VecDeque<Effect>);
+
+impl Effects {
+    pub(crate) fn take(&mut self) -> VecDeque<Effect> {
+        std::mem::take(&mut self.0)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn publish(&mut self, event: Event) {
+        self.0.push_back(Effect::Publish(Box::new(event)));
+    }
+
+    pub(crate) fn erase(&mut self, call: CallId) {
+        self.0.push_back(Effect::Erase(call));
+    }
+
+    /// For a call's worker, if one listens to it.
+    pub(crate) fn hear(&mut self, worker: Option<usize>, work: Work) {
+        self.0.extend(worker.map(|worker| Effect::Hear(worker, work)));
+    }
+
+    pub(crate) fn tap(&mut self, call: CallKey, worker: Option<usize>) {
+        self.0.extend(worker.map(|worker| Effect::Tap(call, worker)));
+    }
+
+    pub(crate) fn play(&mut self, job: Job) {
+        self.0.push_back(Effect::Play(Box::new(job)));
+    }
+
+    pub(crate) fn hush(&mut self, call: CallKey, toward: Side, id: PlayId) {
+        self.0.push_back(Effect::Hush(call, toward, id));
+    }
+
+    pub(crate) fn file(&mut self, call: CallId, receipt: Receipt) {
+        self.0.push_back(Effect::File(call, Box::new(receipt)));
+    }
+}

@@ -1,0 +1,98 @@
+//! Who listens to a call, and what was heard in it.
+
+use std::time::Duration;
+
+use sidetone_call::CallKey;
+use sidetone_consent::Input;
+use sidetone_events::{CallUntappable, MediaState};
+use sidetone_hear::{Audible, Outcome, Work};
+use sidetone_insight::{Insight, Phase as AlertPhase};
+
+use crate::book::Book;
+
+impl Book {
+    /// Gives a call to a worker, if its consent may depend on what is heard.
+    pub(crate) fn attend_to(&mut self, key: CallKey) {
+        let thresholds = self.thresholds.clone();
+        let in_band = self.settings.in_band_digits;
+        let Some(entry) = self.calls.get_mut(&key) else { return };
+        let wanted = !entry.is_over() && entry.is_sound() && entry.consent.concerns();
+        if entry.worker().is_some() || !wanted || self.workers == 0 {
+            return;
+        }
+        entry.engage(usize::try_from(key.0).unwrap_or(0) % self.workers);
+        let thresholds = Box::new(thresholds);
+        self.effects
+            .hear(entry.worker(), Work::Begin { call: key, origin: entry.origin(), thresholds, in_band });
+        for (stream, plan) in entry.plans() {
+            self.effects.hear(entry.worker(), Work::Plan { call: key, stream, plan: Box::new(plan.clone()) });
+        }
+        if let Some(at) = entry.answered_at() {
+            self.effects.hear(entry.worker(), Work::Answered(key, at));
+        }
+        for (side, since) in entry.holds() {
+            self.effects.hear(entry.worker(), Work::Held(key, side, since));
+        }
+        self.effects.tap(key, entry.worker());
+    }
+
+    /// A worker has found something out.
+    pub(crate) fn outcome(&mut self, now: Duration, outcome: Outcome) {
+        match outcome {
+            Outcome::Insight(key, at, insight) => {
+                let Some(entry) = self.calls.get_mut(&key) else { return };
+                // It was on its way when consent was withdrawn, or paused.
+                if !entry.consent.machine.may_analyse() && !entry.is_over() {
+                    return;
+                }
+                if entry.consent.machine.record().erased {
+                    return;
+                }
+                self.counters.count(&insight);
+                if let Insight::Alert(alert) = &*insight {
+                    let (call, sip_call_id) = (entry.call().id, &entry.call().sip_call_id);
+                    // The kind stays out: the log can't be made to forget when the customer objects.
+                    let phase = match alert.phase {
+                        AlertPhase::Rising => "rising",
+                        AlertPhase::Calmed => "calmed",
+                    };
+                    tracing::info!(%call, %sip_call_id, phase, "alert told");
+                }
+                entry.insight(&insight);
+                self.effects.publish(entry.tell_at(at, *insight));
+            }
+            Outcome::Key(key, digit, medium) => self.key_pressed(now, key, digit, medium),
+            Outcome::Audible(key, stream, side, Audible { restored, reason }) => {
+                let Some(entry) = self.calls.get_mut(&key).filter(|entry| !entry.is_over()) else { return };
+                let (call, party) = (entry.call().id, side.leg().as_str());
+                if restored {
+                    tracing::info!(%call, stream, leg = party, "there is sound in what comes from this side again");
+                } else {
+                    self.counters.untappable += 1;
+                    tracing::warn!(%call, stream, leg = party, reason = reason.as_str(), "packets come from this side, and no sound can be made of them");
+                }
+                let state = if restored { MediaState::Restored } else { MediaState::Lost };
+                let stream = u32::try_from(stream).unwrap_or(u32::MAX);
+                let happening = CallUntappable { stream, reason, leg: Some(side.leg()), state };
+                self.effects.publish(entry.tell(now, happening));
+            }
+            Outcome::Finished { call: key, summary, timeline, heard } => {
+                if let Some(entry) = self.calls.get_mut(&key) {
+                    entry.consent.machine.heard(&heard);
+                    entry.sum_up(summary.map(|summary| *summary), timeline);
+                }
+                self.file(now, key);
+                self.close_if_done(now, key);
+            }
+            Outcome::Broken(key) => {
+                self.counters.analysis_broken += 1;
+                if let Some(entry) = self.calls.get_mut(&key) {
+                    tracing::error!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, "the analysis of this call broke and was given up; the call goes on");
+                    entry.broke();
+                }
+                self.consent(key, now, Input::AnalysisLost);
+                self.close_if_done(now, key);
+            }
+        }
+    }
+}

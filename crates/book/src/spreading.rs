@@ -1,0 +1,83 @@
+//! Refusals that outlive their call: whoever said no is passed on, and the conversation goes on as another call.
+
+use std::time::Duration;
+
+use sidetone_call::{CallKey, Side};
+use sidetone_consent::{Input, Say, Source, State};
+use sidetone_events::Direction;
+
+use crate::book::Book;
+use crate::entry::Entry;
+use crate::transfers::{Arrival, COMES_WITHIN, Transfer};
+
+impl Book {
+    /// A party is asked to call somebody else.
+    pub(crate) fn referred(
+        &mut self,
+        now: Duration,
+        key: CallKey,
+        by: Side,
+        user: &str,
+        replaces: Option<String>,
+    ) {
+        let Some(entry) = self.calls.get(&key) else { return };
+        // A customer who refers an agent elsewhere leaves the conversation.
+        if by != Side::Pbx {
+            return;
+        }
+        let transfer = Transfer {
+            until: now + COMES_WITHIN,
+            from: key,
+            from_id: entry.call().id,
+            customer: entry.customer(),
+            target: self.hasher.hash(user),
+            replaces,
+            refused: refusal(self, key),
+            to: None,
+        };
+        self.transfers.note(now, transfer);
+    }
+
+    /// A call has begun that may go on where another one ends. `replaces`: the Call-ID of the call whose place it takes.
+    pub(crate) fn arrived(&mut self, now: Duration, key: CallKey, replaces: Option<&str>) {
+        let Self { calls, transfers, .. } = self;
+        let Some(entry) = calls.get(&key) else { return };
+        let mut refused = None;
+        // It is the customer who was referred.
+        if entry.call().direction == Direction::Inbound {
+            let arrival = Arrival { key, customer: entry.customer(), target: entry.call().callee };
+            refused = transfers.arrive(now, arrival, replaces).and_then(|transfer| transfer.refused);
+        }
+        if refused.is_none()
+            && let Some(replaces) = replaces
+        {
+            // Whichever side takes the call over: it is the same conversation.
+            let before = calls.values().find(|it| it.sip_call_id() == replaces && it.key() != key);
+            refused = before.map(Entry::key).and_then(|before| refusal(self, before));
+        }
+        if let Some(source) = refused {
+            self.consent(key, now, Input::Told { say: Say::Refused, source });
+        }
+    }
+
+    /// The customer of a call has refused: so has the same customer in the call that this one was transferred to. To the
+    /// customer the call that it came from is the same one: what was inferred there goes too.
+    pub(crate) fn refusal_spreads(&mut self, now: Duration, key: CallKey, by: Source) {
+        for to in self.transfers.refused(key, by) {
+            self.consent(to, now, Input::Told { say: Say::Refused, source: by });
+        }
+        for (from, id) in self.transfers.led_to(key) {
+            if self.calls.contains_key(&from) {
+                self.consent(from, now, Input::Told { say: Say::Refused, source: by });
+            } else {
+                self.effects.erase(id);
+            }
+        }
+    }
+}
+
+/// Whether the customer of a call has refused, and how.
+fn refusal(book: &Book, key: CallKey) -> Option<Source> {
+    let machine = &book.calls.get(&key)?.consent.machine;
+    (machine.state() == State::OptedOut).then(|| machine.record().by)
+}
