@@ -10,6 +10,7 @@ pub mod datagrams;
 pub mod pcap;
 pub mod wav;
 
+#[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
 

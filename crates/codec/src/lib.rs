@@ -44,6 +44,7 @@ pub mod dtmf;
 mod encoder;
 mod error;
 pub mod file;
+#[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
 pub mod g711;

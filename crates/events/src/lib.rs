@@ -25,6 +25,7 @@ mod call_ref;
 pub mod config;
 pub mod emotionml;
 mod event;
+#[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
 mod hex;

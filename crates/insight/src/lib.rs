@@ -57,6 +57,7 @@
 mod affect;
 mod call;
 mod conduct;
+#[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
 pub mod millis;

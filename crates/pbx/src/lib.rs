@@ -28,6 +28,7 @@ pub mod config;
 mod counts;
 mod esl;
 mod fault;
+#[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
 mod link;

@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 pub mod classify;
+#[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
 pub mod header;

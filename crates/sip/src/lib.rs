@@ -21,6 +21,7 @@ pub mod anchor;
 pub mod aside;
 pub mod cseq;
 pub mod framing;
+#[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
 pub mod host;

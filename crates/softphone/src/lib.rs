@@ -40,6 +40,7 @@ mod audio;
 mod call;
 mod codec;
 mod error;
+#[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
 mod incoming;
