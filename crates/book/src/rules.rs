@@ -1,4 +1,4 @@
-//! What calls go by.
+//! The rules that calls are handled by.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub struct RoutedTo {
     pub to_customers: bool,
 }
 
-/// What calls go by; it may change while they are up, for those to come.
+/// The rules that calls are handled by. A reload changes them for calls that begin later.
 #[derive(Default)]
 pub struct Rules {
     /// The node that calls are on.

@@ -1,5 +1,6 @@
 //! Putting the parts together, and taking them apart again.
 
+mod assembly;
 mod census;
 mod dialog_key;
 mod error;
@@ -8,7 +9,6 @@ mod in_force;
 mod listening;
 mod lists;
 mod page;
-mod parts;
 mod prepared;
 mod reload;
 
@@ -22,13 +22,13 @@ use sidetone_events::{Bus, Sinks, Subscription};
 use sidetone_pbx::PbxLinks;
 use tokio::sync::mpsc::Receiver;
 
+use assembly::{prompter, proxy, receipts, rules};
 use census::Census;
 pub(crate) use error::StartError;
 use faults::list_fault;
 use in_force::{InForce, lock};
 use listening::listening;
 use lists::{Missing, numbers};
-use parts::{prompter, proxy, receipts, rules};
 pub(crate) use prepared::Prepared;
 use reload::Reloader;
 pub(crate) use reload::{ReadAgain, Reread};
@@ -162,7 +162,7 @@ impl Server {
             reload: Arc::new(move || again.reload()),
         };
         let control = control::start(&config.control.socket, served, &alarm).await?;
-        *lock(&links) = parts::links(&config, &calls, &signalling, &bus)?;
+        *lock(&links) = assembly::links(&config, &calls, &signalling, &bus)?;
         // Last, so that no call is taken by a process that can't be had whole.
         let book = attend(Arc::clone(&signalling), Arc::clone(&calls), alarm.clone(), inbox);
         alarm.vital("the call book", book);

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 
+use super::assembly::{links_of, rules};
 use super::in_force::{InForce, lock};
 use super::lists::{Missing, numbers};
-use super::parts::{links_of, rules};
 use super::prepared::rule_faults;
 use sidetone_book::Calls;
 use sidetone_events::Sinks;

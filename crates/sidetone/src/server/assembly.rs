@@ -33,7 +33,7 @@ const SETUP_BEYOND_RING: Duration = Duration::from_secs(115);
 /// Consent receipts that wait for the disk; beyond it they are lost, which is counted and told.
 const MOST_RECEIPTS: usize = 10_000;
 
-/// What calls go by.
+/// The rules that a configuration makes for calls.
 pub(super) fn rules(config: &Config, numbers: Numbers) -> Rules {
     Rules {
         node: config.node.clone(),
