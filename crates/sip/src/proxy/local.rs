@@ -107,9 +107,13 @@ impl Local {
     pub(super) fn is_us(&self, host: &str, port: Option<u16>) -> bool {
         let wanted = port.unwrap_or(DEFAULT_PORT);
         match host::literal(host) {
-            Some(ip) => self.places.iter().any(|p| {
-                (p.addr.ip() == ip && p.addr.port() == wanted) || (p.host == Host::Ip(ip) && p.port == wanted)
-            }),
+            Some(ip) => {
+                let named = self.names.iter().any(|name| host::literal(name) == Some(ip));
+                self.places.iter().any(|p| {
+                    ((named || p.addr.ip() == ip) && p.addr.port() == wanted)
+                        || ((named || p.host == Host::Ip(ip)) && p.port == wanted)
+                })
+            }
             None => {
                 let named = |name: &str| name.eq_ignore_ascii_case(host);
                 let ours = self.names.iter().any(|n| named(n))
@@ -153,6 +157,8 @@ mod tests {
             },
         ]);
         settings.hostnames.push("SIP.example.com".to_owned());
+        settings.hostnames.push("203.0.113.7".to_owned());
+        settings.hostnames.push("2001:db8::7".to_owned());
         Local::new(&settings)
     }
 
@@ -166,6 +172,9 @@ mod tests {
             ("Edge.Example.com", Some(5062)),
             ("sip.example.com", None),
             ("sip.example.com", Some(5070)),
+            ("203.0.113.7", None),
+            ("203.0.113.7", Some(5070)),
+            ("[2001:DB8::7]", Some(5062)),
         ] {
             assert!(local.is_us(host, port), "{host} {port:?}");
         }
@@ -175,6 +184,8 @@ mod tests {
             ("edge.example.com", Some(5060)),
             ("sip.example.com", Some(9)),
             ("example.com", None),
+            ("203.0.113.7", Some(9)),
+            ("203.0.113.8", None),
             ("0.0.0.0", Some(5060)),
         ] {
             assert!(!local.is_us(host, port), "{host} {port:?}");
