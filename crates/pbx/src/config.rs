@@ -189,7 +189,11 @@ impl Links {
             crate::ari::endpoint(&ari.url).map_err(|why| wrong("ari.url", why))?;
             line(&ari.username).map_err(|why| wrong("ari.username", why))?;
             if ari.username.contains(':') {
-                return Err(wrong("ari.username", "must not hold a colon".to_owned()));
+                return Err(wrong(
+                    "ari.username",
+                    "must not hold a colon, which ends it when a login is sent; rename the user in ari.conf"
+                        .to_owned(),
+                ));
             }
             secret(ari.password.as_ref(), ari.password_file.as_ref())
                 .map_err(|why| wrong("ari.password", why))?;
@@ -238,11 +242,31 @@ impl Links {
     }
 }
 
-/// `HOST:PORT` with a port.
+/// `HOST:PORT` with a port, and nothing else.
 fn address(text: &str) -> Result<(), String> {
-    let (host, port) = text.rsplit_once(':').ok_or("must be HOST:PORT")?;
-    if host.is_empty() || port.parse::<u16>().is_ok_and(|port| port == 0) || port.parse::<u16>().is_err() {
-        return Err("must be HOST:PORT".to_owned());
+    let example = "write HOST:PORT, as in 192.0.2.20:5038";
+    if let Some((scheme, _)) = text.split_once("://") {
+        return Err(format!("begins with {scheme}://, and is no URL; {example}"));
+    }
+    if text.contains(['/', '@', '?', '#']) || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(format!("holds more than a host and a port; {example}"));
+    }
+    let (host, port) = text.rsplit_once(':').ok_or_else(|| format!("names no port; {example}"))?;
+    let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    if host.contains([':', '[', ']']) && bracketed.is_none_or(|ip| ip.parse::<std::net::Ipv6Addr>().is_err())
+    {
+        return Err(
+            "must be HOST:PORT, and an IPv6 address stands in brackets: [2001:db8::20]:5038".to_owned()
+        );
+    }
+    if host.is_empty() {
+        return Err(format!("names no host; {example}"));
+    }
+    if !port.bytes().all(|byte| byte.is_ascii_digit())
+        || port.parse::<u16>().is_ok_and(|port| port == 0)
+        || port.parse::<u16>().is_err()
+    {
+        return Err(format!("names no port from 1 to 65535; {example}"));
     }
     Ok(())
 }
@@ -250,7 +274,7 @@ fn address(text: &str) -> Result<(), String> {
 /// Not empty, and nothing that would end a line.
 fn line(text: &str) -> Result<(), String> {
     if text.is_empty() || text.chars().any(char::is_control) {
-        return Err("must not be empty or hold control characters".to_owned());
+        return Err("is empty or holds control characters; write it as the PBX knows it".to_owned());
     }
     Ok(())
 }
@@ -260,8 +284,12 @@ pub(crate) fn secret(here: Option<&Secret>, file: Option<&PathBuf>) -> Result<Re
     let secret = match (here, file) {
         (Some(secret), None) => secret.clone(),
         (None, Some(path)) => Secret::in_file(path),
-        (None, None) => return Err("is missing".to_owned()),
-        (Some(_), Some(_)) => return Err("is given twice, here and as a file".to_owned()),
+        (None, None) => {
+            return Err("is missing; write { file = \"PATH\" } of a file that holds it".to_owned());
+        }
+        (Some(_), Some(_)) => {
+            return Err("is given twice, here and as a file; leave one of them out".to_owned());
+        }
     };
     let revealed = secret.reveal(1).map_err(|why| why.to_string())?;
     let text = std::str::from_utf8(revealed.bytes()).map_err(|_| "must be UTF-8")?;
@@ -296,6 +324,19 @@ mod tests {
         for (wrong, key) in [
             ("[ami]\naddress = \"127.0.0.1\"\nusername = \"a\"\nsecret = \"b\"", "ami.address"),
             ("[ami]\naddress = \"127.0.0.1:0\"\nusername = \"a\"\nsecret = \"b\"", "ami.address"),
+            ("[ami]\naddress = \"tcp://127.0.0.1:5038\"\nusername = \"a\"\nsecret = \"b\"", "ami.address"),
+            ("[ami]\naddress = \"127.0.0.1:5038/\"\nusername = \"a\"\nsecret = \"b\"", "ami.address"),
+            ("[ami]\naddress = \"a@127.0.0.1:5038\"\nusername = \"a\"\nsecret = \"b\"", "ami.address"),
+            ("[ami]\naddress = \"127.0.0.1: 5038\"\nusername = \"a\"\nsecret = \"b\"", "ami.address"),
+            ("[ami]\naddress = \"127.0.0.1:+5038\"\nusername = \"a\"\nsecret = \"b\"", "ami.address"),
+            ("[ami]\naddress = \"127.0.0.1:70000\"\nusername = \"a\"\nsecret = \"b\"", "ami.address"),
+            ("[ami]\naddress = \":5038\"\nusername = \"a\"\nsecret = \"b\"", "ami.address"),
+            ("[esl]\naddress = \"2001:db8::1:8021\"\npassword = \"b\"", "esl.address"),
+            ("[esl]\naddress = \"[::1:8021\"\npassword = \"b\"", "esl.address"),
+            ("[ari]\nurl = \"http://h:99999/ari\"\nusername = \"a\"\npassword = \"b\"", "ari.url"),
+            ("[ari]\nurl = \"http://h:0/ari\"\nusername = \"a\"\npassword = \"b\"", "ari.url"),
+            ("[ari]\nurl = \"127.0.0.1:8088\"\nusername = \"a\"\npassword = \"b\"", "ari.url"),
+            ("[ari]\nurl = \"tcp://127.0.0.1:8088/ari\"\nusername = \"a\"\npassword = \"b\"", "ari.url"),
             ("[ami]\naddress = \"h:1\"\nusername = \"a\\r\\nAction: x\"\nsecret = \"b\"", "ami.username"),
             ("[ami]\naddress = \"h:1\"\nusername = \"a\"\nsecret = \"b\\n\"", "ami.secret"),
             ("[ami]\naddress = \"h:1\"\nusername = \"a\"", "ami.secret"),

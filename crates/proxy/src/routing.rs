@@ -11,6 +11,7 @@ mod weight;
 
 pub use address::HostAddress;
 pub use admission::{Admission, Limits, Refused, Wanted};
+pub(crate) use dns::DEFAULT_PORT;
 pub use dns::{Resolver, Where};
 pub use health::{Health, HostState};
 pub use lookups::Lookups;

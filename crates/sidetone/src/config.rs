@@ -15,6 +15,7 @@ use crate::server::Prepared;
 use serde::Serialize;
 use sidetone_insight::nearest;
 use sidetone_proxy::config::{Config, Fault, check};
+use crate::server::{Prepared, naming};
 use toml::de::DeTable;
 use tracing_subscriber::EnvFilter;
 
@@ -95,9 +96,11 @@ fn prepare_by(
         Err(problems) => return (None, problems),
     };
     let level = level_fault(&config.log.level);
+    let own = naming(&config, file);
     let (prepared, mut faults) = prepare(config);
-    let prepared = prepared.filter(|_| level.is_none());
+    let prepared = prepared.filter(|_| level.is_none() && own.is_empty());
     faults.extend(level);
+    faults.extend(own);
     (prepared, explained(file, &text, faults))
 }
 

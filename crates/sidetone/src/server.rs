@@ -29,7 +29,7 @@ use faults::list_fault;
 use in_force::{InForce, lock};
 use listening::listening;
 use lists::{Missing, numbers};
-pub(crate) use prepared::Prepared;
+pub(crate) use prepared::{Prepared, naming};
 use reload::Reloader;
 pub(crate) use reload::{ReadAgain, Reread};
 

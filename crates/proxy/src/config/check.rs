@@ -1,5 +1,7 @@
 //! What can be wrong with a configuration that reads well, as far as its own text tells.
 
+mod links;
+mod names;
 mod peers;
 mod sockets;
 
@@ -7,8 +9,10 @@ pub use sockets::media_named;
 
 use sidetone_events::SinkError;
 use sidetone_events::config::EventsConfig;
+use sidetone_sip::host::Host;
 
 use super::{Config, Policy};
+use names::{Resolved, no_host};
 
 /// One thing wrong: where, what, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,7 +135,9 @@ pub fn check(config: &Config) -> Vec<Fault> {
             format!("must be {}", error.must),
         ));
     }
+    hostnames(config, &mut faults);
     peers::check(config, &mut faults);
+    links::check(config, &mut faults);
     sockets::check(config, &mut faults);
     let trunks: Vec<&str> = config.trunks.iter().map(|trunk| trunk.name.as_str()).collect();
     faults.extend(config.consent.faults(&trunks).into_iter().map(|fault| Fault {
@@ -161,6 +167,23 @@ pub fn check(config: &Config) -> Vec<Fault> {
         ));
     }
     faults
+}
+
+/// Names under which no peer could mean us.
+fn hostnames(config: &Config, faults: &mut Vec<Fault>) {
+    for (index, name) in config.sip.hostnames.iter().enumerate() {
+        let key = format!("sip.hostnames.{index}");
+        let bare = name.strip_prefix("sip:").or_else(|| name.strip_prefix("sips:")).unwrap_or(name);
+        let host = bare.rsplit_once(':').map_or(bare, |(host, _)| host);
+        let problem = if name.is_empty() {
+            Some("is empty; write a name, or leave it out".to_owned())
+        } else if host != name && host.parse::<Host>().is_ok() && name.parse::<Host>().is_err() {
+            Some(format!("`{name}` is more than a host; write \"{host}\": ports stand in sip.listen"))
+        } else {
+            no_host(name, Resolved::Elsewhere)
+        };
+        faults.extend(problem.map(|problem| Fault::fatal(key, problem)));
+    }
 }
 
 /// Each webhook by itself, so that it is told which one is wrong.

@@ -19,8 +19,7 @@ impl HostAddress {
     /// # Errors
     /// In words for the operator: what is wrong and what to write.
     pub fn parse(uri: &str) -> Result<Self, String> {
-        let view = UriView::parse(uri)
-            .map_err(|_| format!("`{uri}` is no SIP URI; write sip:HOST[:PORT][;transport=udp|tcp]"))?;
+        let view = UriView::parse(uri).map_err(|_| Self::unreadable(uri))?;
         if !uri.starts_with("sip:") {
             return Err(format!("`{uri}`: only the sip: scheme is spoken here"));
         }
@@ -33,9 +32,25 @@ impl HostAddress {
         if !view.params().all(known) || !view.headers().is_empty() {
             return Err(format!("`{uri}`: only ;transport=udp and ;transport=tcp may follow the host"));
         }
-        Self::of(&view)
-            .filter(|address| address.host.port != Some(0))
-            .ok_or_else(|| format!("`{uri}` names no host"))
+        let address =
+            Self::of(&view).ok_or_else(|| format!("`{uri}` names no host; write sip:HOST[:PORT]"))?;
+        if address.host.port == Some(0) { Err(Self::unreadable(uri)) } else { Ok(address) }
+    }
+
+    /// Why text is no URI of a host, as far as its colons tell.
+    fn unreadable(uri: &str) -> String {
+        let rest = uri.strip_prefix("sip:").unwrap_or_default();
+        let rest = rest.split([';', '?']).next().unwrap_or_default();
+        let (host, port) = rest.rsplit_once(':').unwrap_or((rest, ""));
+        let bracketed = rest.starts_with('[') && rest.contains(']');
+        if (bracketed || !host.contains(':')) && !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
+        {
+            format!("`{uri}`: a port is a number from 1 to 65535; 5060 is the usual")
+        } else if !bracketed && rest.contains(':') && (host.contains(':') || rest.starts_with('[')) {
+            format!("`{uri}`: an IPv6 address stands in brackets, as in sip:[2001:db8::1]:5060")
+        } else {
+            format!("`{uri}` is no SIP URI; write sip:HOST[:PORT][;transport=udp|tcp]")
+        }
     }
 
     /// Where a URI that was received is reached; `maddr` is not followed, since it would let a peer aim us at will.
@@ -73,6 +88,19 @@ mod tests {
             "sip:[::1",
         ] {
             assert!(HostAddress::parse(text).is_err(), "{text}");
+        }
+        for (text, remedy) in [
+            ("sip:x:0", "1 to 65535"),
+            ("sip:x:70000", "1 to 65535"),
+            ("sip:[::1]:70000;transport=tcp", "1 to 65535"),
+            ("sip:[::1", "in brackets"),
+            ("sip:[::1:5060", "in brackets"),
+            ("sip:2001:db8::1", "in brackets"),
+            ("sip:x:y", "sip:HOST[:PORT]"),
+            ("sip:", "sip:HOST[:PORT]"),
+        ] {
+            let told = HostAddress::parse(text).unwrap_err();
+            assert!(told.contains(remedy), "{told}");
         }
     }
 }

@@ -19,7 +19,8 @@ use crate::random;
 /// An address to send to.
 pub type Where = (Transport, SocketAddr);
 
-const DEFAULT_PORT: u16 = 5060;
+/// The port of SIP where none is stated (RFC 3261 §19.1.2).
+pub(crate) const DEFAULT_PORT: u16 = 5060;
 /// Addresses tried for one name; a zone with more of them is cut here.
 const MOST: usize = 8;
 /// A caller won't wait longer for the call to go anywhere.
@@ -119,6 +120,7 @@ fn hurry(options: &mut ResolverOpts) {
 /// nowhere, as one with the target `.` does, still says that the name itself is not to be tried.
 async fn services(lookup: &TokioResolver, name: &str, transport: Transport) -> Option<Vec<Where>> {
     let deadline = Instant::now() + TARGETS_WITHIN;
+    let name = name.strip_suffix('.').unwrap_or(name);
     let answer = lookup.srv_lookup(format!("_sip._{}.{name}.", transport.as_param())).await.ok()?;
     let records: Vec<_> = answer
         .answers()

@@ -2,10 +2,12 @@
 //! from and `sidetone check` only listens to. So the two can't disagree.
 
 mod files;
+mod same;
 mod sockets;
 
 use std::sync::Arc;
 
+pub(crate) use same::naming;
 use sidetone_announce::Library;
 use sidetone_consent::log::Log;
 use sidetone_emotion::model::Model;
@@ -92,6 +94,9 @@ impl Prepared {
             faults.add(receipts_fault(&error));
         }
         files::check(&config, &mut faults);
+        for fault in same::check(&config) {
+            faults.add(fault);
+        }
         sockets::check(&config, held, &mut faults);
         let fatal = faults.0.iter().any(|fault| fault.fatal);
         let model = model(&config, &mut faults);

@@ -245,18 +245,156 @@ fn check_fails_where_run_could_have_no_socket_or_file() {
     fails_as_run_does(&bad);
 }
 
+/// Names that can't be looked up, addresses that are none, and one file for two purposes: each breaks every call, or
+/// destroys a file, and shows in nothing else.
+#[test]
+fn check_fails_on_hosts_that_are_none_and_on_files_that_are_two_things() {
+    let more = |tables: &str| format!("{GOOD}{tables}");
+    let other = |from: &str, to: &str| {
+        assert!(GOOD.contains(from), "{from}");
+        GOOD.replacen(from, to, 1)
+    };
+    let link = |table: &str| other("[http]", &format!("[pbx.{table}\n[http]"));
+    let list = "[consent]\ndo_not_analyse = \"DIR/list\"\n";
+    let events = "[events.file]\npath = \"DIR/one\"\n";
+    let salt = "[events]\nnumber_salt = { file = \"DIR/salt\" }\n";
+    let bad: Vec<(String, &[&str])> = vec![
+        (
+            other("sip:127.77.0.3", "sip:127.0.0.266:5060"),
+            &[":16: ", "pbx \"asterisk\" hosts #1 to `127.0.0.266` looks like an address and is none"],
+        ),
+        (other("sip:127.77.0.2", "sip:127.77.0.02"), &[":12: ", "may not begin with 0"]),
+        (other("sip:127.77.0.2", "sip:[::1"), &["trunk \"carrier\" hosts #1 to", "in brackets"]),
+        (other("sip:127.77.0.2", "sip:127.77.0.2:70000"), &["from 1 to 65535"]),
+        (other("sip:127.77.0.2", "sip:127.77.0.2:0"), &["from 1 to 65535"]),
+        (other("sip:127.77.0.2", "sip:my_carrier"), &["holds an underscore", "write its address"]),
+        (other("edge.example", "edge.example:5060"), &[":4: ", "sip.hostnames #1", "write \"edge.example\""]),
+        (other("edge.example", "sip:edge.example"), &["sip.hostnames #1", "write \"edge.example\""]),
+        (other("edge.example", ""), &["sip.hostnames #1 is empty"]),
+        (other("edge.example", "300.1.1.1"), &["sip.hostnames #1 `300.1.1.1` looks like an address"]),
+        (
+            link("ami]\naddress = \"tcp://127.77.0.3:5038\"\nusername = \"x\"\nsecret = \"x\""),
+            &[":18: ", "pbx \"asterisk\" ami.address begins with tcp://, and is no URL; write HOST:PORT"],
+        ),
+        (
+            link("esl]\naddress = \"127.77.0.3\"\npassword = \"x\""),
+            &["pbx \"asterisk\" esl.address names no port; write HOST:PORT"],
+        ),
+        (
+            link("esl]\naddress = \"127.77.0.300:8021\"\npassword = \"x\""),
+            &["pbx \"asterisk\" esl.address `127.77.0.300` looks like an address"],
+        ),
+        (
+            link("ari]\nurl = \"127.77.0.3:8088\"\nusername = \"x\"\npassword = \"x\""),
+            &["pbx \"asterisk\" ari.url", "write for example http://192.0.2.20:8088/ari"],
+        ),
+        (
+            link("ari]\nurl = \"http://127.77.0.3:80880/ari\"\nusername = \"x\"\npassword = \"x\""),
+            &["pbx \"asterisk\" ari.url names no port from 1 to 65535"],
+        ),
+        (
+            more(&format!("{list}{}", events.replace("one", "list"))),
+            &[":26: ", "events.file.path DIR/list is the file of consent.do_not_analyse too"],
+        ),
+        (
+            more(&format!("{list}agent_numbers = \"DIR/./list\"\n")),
+            &[":25: ", "consent.agent_numbers", "is the file of consent.do_not_analyse too"],
+        ),
+        (
+            more(&format!("{salt}{}", events.replace("one", "linked"))),
+            &[":26: ", "events.file.path DIR/linked is the file of events.number_salt too"],
+        ),
+        (
+            other("[media]", "dialog_key = \"DIR/salt\"\n[media]")
+                .replace("[health]", "token = { file = \"DIR/salt\" }\n[health]"),
+            &["http.token", "is the file of sip.dialog_key too"],
+        ),
+        (
+            more(&events.replace("one", "s.toml")),
+            &[":24: ", "events.file.path DIR/s.toml is this configuration itself"],
+        ),
+        (
+            other("[health]", "token = { file = \"DIR/s.toml\" }\n[health]"),
+            &["http.token", "is this configuration itself"],
+        ),
+        (
+            more(&format!(
+                "[consent]\nreceipts = \"DIR/kept\"\n{}",
+                events.replace("one", "kept/events.jsonl")
+            )),
+            &["events.file.path", "lies among the receipts"],
+        ),
+        (
+            more(&format!("{}{}", list.replace("list", "one.1"), events)),
+            &[":24: ", "consent.do_not_analyse", "is a name that events.file.path keeps"],
+        ),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    fails_as_run_does_in(dir.path(), &bad, |dir| {
+        std::fs::write(dir.join("salt"), "0123456789abcdef").unwrap();
+        std::fs::hard_link(dir.join("salt"), dir.join("linked")).unwrap();
+        std::fs::create_dir(dir.join("kept")).unwrap();
+    });
+}
+
+/// What can be meant, but hardly is: it is said, and Sidetone runs.
+#[test]
+fn check_warns_of_secrets_that_look_like_paths_and_of_an_odd_ari() {
+    let dir = tempfile::tempdir().unwrap();
+    for (from, to, words) in [
+        (
+            "[health]",
+            "token = \"/secrets/sidetone/api-token\"\n[health]",
+            "s.toml:19: warning: http.token looks like a path",
+        ),
+        (
+            "[http]",
+            "[pbx.ami]\naddress = \"127.77.0.3:5038\"\nusername = \"x\"\nsecret = \"./ami.secret\"\n[http]",
+            "s.toml:20: warning: pbx \"asterisk\" ami.secret looks like a path",
+        ),
+        (
+            "[http]",
+            "[pbx.ari]\nurl = \"http://127.77.0.3:8088\"\nusername = \"x\"\npassword = \"x\"\n[http]",
+            "s.toml:18: warning: pbx \"asterisk\" ari.url does not end in /ari",
+        ),
+        (
+            "[http]",
+            "[pbx.ari]\nurl = \"http://127.77.0.3/ari\"\nusername = \"x\"\npassword = \"x\"\n[http]",
+            "s.toml:18: warning: pbx \"asterisk\" ari.url names no port",
+        ),
+        (
+            "[media]",
+            "dialog_key = \"0123456789abcdef\"\n[media]",
+            "s.toml:5: warning: sip.dialog_key `0123456789abcdef` is taken for a file",
+        ),
+    ] {
+        assert!(GOOD.contains(from), "{from}");
+        let file = write(dir.path(), &GOOD.replacen(from, to, 1));
+        let said = stdout(&["check", &file]);
+        assert!(said.contains(words), "no `{words}` in {said}");
+        assert!(!sidetone(&["check", "--strict", &file]).status.success());
+    }
+}
+
 /// Each of these is refused by both, with these words.
 fn fails_as_run_does(bad: &[(String, &[&str])]) {
     let dir = tempfile::tempdir().unwrap();
+    fails_as_run_does_in(dir.path(), bad, |_| {});
+}
+
+/// The same, each in a folder of its own that has been made ready. `DIR` in the words is that folder.
+fn fails_as_run_does_in(dir: &Path, bad: &[(String, &[&str])], ready: impl Fn(&Path)) {
     for (number, (text, words)) in bad.iter().enumerate() {
-        let dir = dir.path().join(number.to_string());
+        let dir = dir.join(number.to_string());
         std::fs::create_dir(&dir).unwrap();
+        ready(&dir);
         let file = write(&dir, text);
         let checked = sidetone(&["check", &file]);
         let said = String::from_utf8(checked.stdout).unwrap();
         assert!(!checked.status.success(), "{text}: {said}");
         for words in *words {
-            assert!(said.contains(words), "no `{words}` in {said}");
+            let words = words.replace("DIR", &dir.display().to_string());
+            assert!(said.contains(&words), "no `{words}` in {said}");
         }
         assert!(!runs(&file), "{text} was checked as bad and runs");
         if number > 0 {

@@ -37,11 +37,27 @@ pub(super) struct Endpoint {
 impl Endpoint {
     pub(super) fn parse(config: &WebhookConfig) -> Result<Self, SinkError> {
         let wrong = |why: &str| SinkError::Config { key: "events.webhook.url", why: why.to_owned() };
-        let uri: Uri = config.url.parse().map_err(|_| wrong("is not a URL"))?;
-        let host =
-            uri.host().filter(|host| !host.is_empty()).ok_or_else(|| wrong("names no host"))?.to_owned();
+        let uri: Uri = config
+            .url
+            .parse()
+            .map_err(|_| wrong("is not a URL; write for example https://example.org/sidetone"))?;
+        let host = uri
+            .host()
+            .filter(|host| !host.is_empty())
+            .ok_or_else(|| wrong("names no host; write for example https://example.org/sidetone"))?
+            .to_owned();
+        // A port beyond 16 bits would be passed over, and the usual one taken.
+        if uri.authority().is_some_and(|it| {
+            it.as_str() != it.host()
+                && !it.as_str().contains('@')
+                && it.port_u16().is_none_or(|port| port == 0)
+        }) {
+            return Err(wrong("names no port from 1 to 65535; leave it out for 443"));
+        }
         if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-            return Err(wrong("must not hold a user name or password"));
+            return Err(wrong(
+                "must not hold a user name or password: receivers know us by the signature; leave them out",
+            ));
         }
         match uri.scheme_str() {
             Some("https") => {}
@@ -51,7 +67,11 @@ impl Endpoint {
                     "is http, which sends events in the clear; use https, or allow_plain_http on a network you trust",
                 ));
             }
-            _ => return Err(wrong("must begin with https://")),
+            _ => {
+                return Err(wrong(
+                    "must begin with https://; write for example https://example.org/sidetone",
+                ));
+            }
         }
         Ok(Self { uri, host })
     }

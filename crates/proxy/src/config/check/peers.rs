@@ -1,15 +1,16 @@
 //! Peers that can't be reached, can't be told from each other, or are ourselves.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use sidetone_call::Side;
 use sidetone_insight::did_you_mean;
 use sidetone_sip::Transport;
-use sidetone_sip::host::Host;
+use sidetone_sip::host::{Host, literal};
 
 use super::Fault;
+use super::names::{Resolved, is_localhost, no_host, same};
 use crate::config::{AllowEntry, Config, Peer, Policy};
-use crate::routing::{HostAddress, Resolver, Table};
+use crate::routing::{DEFAULT_PORT, HostAddress, Resolver, Table};
 
 const FACES: [(Side, &str); 2] = [(Side::Trunk, "trunk"), (Side::Pbx, "pbx")];
 
@@ -113,9 +114,18 @@ fn hosts(config: &Config, faults: &mut Vec<Fault>, key: &str, side: Side, peer: 
         };
         let to = &host.to;
         if let Host::Name(name) = &address.host.host {
-            if config.sip.hostnames.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+            if let Some(problem) = no_host(name, Resolved::ForSip) {
+                faults.push(Fault::fatal(key, problem));
+            } else if config.sip.hostnames.iter().any(|own| same(own, name)) {
                 let problem = format!(
                     "`{to}` is Sidetone itself, by sip.hostnames: its calls would come back; name the peer's own address"
+                );
+                faults.push(Fault::fatal(key, problem));
+            } else if is_localhost(name)
+                && loopback(&address).into_iter().any(|(by, at)| is_ours(config, by, at))
+            {
+                let problem = format!(
+                    "`{to}` is Sidetone itself (sip.listen): its calls would come back; name the peer's own address and port"
                 );
                 faults.push(Fault::fatal(key, problem));
             }
@@ -152,8 +162,21 @@ fn hosts(config: &Config, faults: &mut Vec<Fault>, key: &str, side: Side, peer: 
     }
 }
 
+/// Where a name is that means this machine.
+fn loopback(address: &HostAddress) -> [(Transport, SocketAddr); 2] {
+    let port = address.host.port.unwrap_or(DEFAULT_PORT);
+    let by = address.transport.unwrap_or(Transport::Udp);
+    let addresses: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    addresses.map(|ip| (by, SocketAddr::new(ip, port)))
+}
+
 fn is_ours(config: &Config, transport: Transport, at: SocketAddr) -> bool {
-    config.sip.listen.iter().any(|own| own.transport == transport && own.addr == at)
+    let named = || config.sip.hostnames.iter().any(|own| literal(own) == Some(at.ip()));
+    config
+        .sip
+        .listen
+        .iter()
+        .any(|own| own.transport == transport && (own.addr == at || own.addr.port() == at.port() && named()))
 }
 
 /// A peer of the other side with the same host. Told once, of the PBX.

@@ -111,27 +111,24 @@ fn dialog_key(config: &Config, faults: &mut Faults) {
         );
         faults.add(Fault::warning("sip.dialog_key", problem));
     }
+    if let Some(path) = &config.sip.dialog_key
+        && path.components().count() == 1
+        && path.is_relative()
+    {
+        let problem = format!(
+            "`{}` is taken for a file in whatever folder Sidetone is started in; name the file, not the key, by its whole path",
+            path.display()
+        );
+        faults.add(Fault::warning("sip.dialog_key", problem));
+    }
 }
 
 /// Files that hold a secret, or that lead to telephone numbers.
-fn secrets(config: &Config) -> Vec<(String, PathBuf)> {
-    let events = &config.events;
-    let mut found: Vec<(String, Option<PathBuf>)> = vec![
-        (
-            "events.number_salt".to_owned(),
-            events.number_salt.as_ref().and_then(|it| it.file().map(Path::to_owned)),
-        ),
-        (
-            "events.stream.token".to_owned(),
-            events.stream.token.as_ref().and_then(|it| it.file().map(Path::to_owned)),
-        ),
-        ("http.token".to_owned(), config.http.token.as_ref().and_then(|it| it.file().map(Path::to_owned))),
-        ("consent.do_not_analyse".to_owned(), config.consent.do_not_analyse.clone()),
-        ("consent.agent_numbers".to_owned(), config.consent.agent_numbers.clone()),
-    ];
-    for (index, webhook) in events.webhooks.iter().enumerate() {
-        found.push((format!("events.webhook.{index}.secret"), webhook.secret.file().map(Path::to_owned)));
-    }
+pub(super) fn secrets(config: &Config) -> Vec<(String, PathBuf)> {
+    let mut found: Vec<(String, Option<PathBuf>)> =
+        texts(config).into_iter().map(|(key, secret)| (key, secret.file().map(Path::to_owned))).collect();
+    found.push(("consent.do_not_analyse".to_owned(), config.consent.do_not_analyse.clone()));
+    found.push(("consent.agent_numbers".to_owned(), config.consent.agent_numbers.clone()));
     for (index, pbx) in config.pbxs.iter().enumerate() {
         let links = pbx.links();
         let files = [
@@ -159,6 +156,15 @@ fn texts(config: &Config) -> Vec<(String, &Secret)> {
         found
             .extend(webhook.old_secret.iter().map(|old| (format!("events.webhook.{index}.old_secret"), old)));
     }
+    for (index, pbx) in config.pbxs.iter().enumerate() {
+        let links = [
+            ("ami.secret", pbx.ami.as_ref().and_then(|ami| ami.secret.as_ref())),
+            ("ari.password", pbx.ari.as_ref().and_then(|ari| ari.password.as_ref())),
+            ("esl.password", pbx.esl.as_ref().and_then(|esl| esl.password.as_ref())),
+        ];
+        let given = links.into_iter().filter_map(|(key, secret)| Some((key, secret?)));
+        found.extend(given.map(|(key, secret)| (format!("pbx.{index}.{key}"), secret)));
+    }
     found
 }
 
@@ -176,7 +182,23 @@ fn no_path(key: &str, secret: &Secret, faults: &mut Faults) {
         let problem =
             "is a path, which would itself be the secret; write { file = \"PATH\" } of a file that holds it";
         faults.add(Fault::fatal(key, problem));
+    } else if seems_a_path(text) {
+        let problem =
+            "looks like a path, and is itself taken for the secret; write { file = \"PATH\" } if it is one";
+        faults.add(Fault::warning(key, problem));
     }
+}
+
+/// Whether text is written as paths are. Random letters and digits are not, whatever base they are in.
+fn seems_a_path(text: &str) -> bool {
+    let marked = ["./", "../", "~/", "file:", "$", "%d/"].iter().any(|mark| text.starts_with(mark));
+    let plain = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
+    };
+    let absolute =
+        text.strip_prefix('/').is_some_and(|rest| rest.contains('/') && rest.split('/').all(plain));
+    marked && text.contains(['/', ':']) || absolute || text.contains('/') && Path::new(text).is_file()
 }
 
 /// Warns of a secret that every user of the machine can read or change.
@@ -190,5 +212,34 @@ fn private(key: &str, path: &Path, faults: &mut Faults) {
         let problem =
             format!("{path} is open to every user of this machine, who may {can} it; chmod o= {path}");
         faults.add(Fault::warning(key, problem));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_told_from_secrets() {
+        for path in [
+            "/secrets/api-token",
+            "./token",
+            "~/token",
+            "file:///etc/x",
+            "$CREDENTIALS_DIRECTORY/token",
+            "/etc/hosts",
+        ] {
+            assert!(seems_a_path(path), "{path}");
+        }
+        for secret in [
+            "sixteen bytes and more",
+            "/fV0k+8aL2/Qz==",
+            "/aB3/9x/Zz0",
+            "$ecret of ours",
+            "a/b",
+            "/0123456789abcdef",
+        ] {
+            assert!(!seems_a_path(secret), "{secret}");
+        }
     }
 }

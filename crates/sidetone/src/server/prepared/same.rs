@@ -1,0 +1,184 @@
+//! Two keys that name one file: what one of them writes, the other would lose or take for its own.
+
+use std::ffi::OsStr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::files::secrets;
+use sidetone_proxy::config::{Config, Fault};
+
+/// What Sidetone does with a file. The same file may serve two keys of one kind only where that does no harm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// Written by Sidetone, or by its command line.
+    Written,
+    /// Read as a secret: several keys may have one.
+    Secret,
+    /// Read as something else; it has to be what its key says, and each reader finds out by itself.
+    Read,
+}
+
+struct Named {
+    key: String,
+    path: PathBuf,
+    used: Use,
+}
+
+/// A file however it is named: by device and inode if it is there, else by its folder's real path and its name.
+#[derive(Debug, PartialEq, Eq)]
+enum Identity {
+    Inode(u64, u64),
+    Path(PathBuf),
+}
+
+fn identity(path: &Path) -> Identity {
+    match std::fs::metadata(path) {
+        Ok(there) => Identity::Inode(there.dev(), there.ino()),
+        Err(_) => Identity::Path(real(path)),
+    }
+}
+
+/// A path with as much of it resolved as is there.
+fn real(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    for above in absolute.ancestors() {
+        if let (Ok(found), Ok(rest)) = (above.canonicalize(), absolute.strip_prefix(above)) {
+            return if rest.as_os_str().is_empty() { found } else { found.join(rest) };
+        }
+    }
+    absolute
+}
+
+/// Every two keys of a configuration that name one file and must not.
+pub(super) fn check(config: &Config) -> Vec<Fault> {
+    let named = named(config);
+    let mut faults = Vec::new();
+    for (index, one) in named.iter().enumerate() {
+        let earlier = named.iter().take(index);
+        if let Some(other) =
+            earlier.clone().find(|other| clash(one, other) && identity(&one.path) == identity(&other.path))
+        {
+            faults.push(Fault::fatal(&one.key, is_the_file_of(&one.path, &other.key)));
+        } else if let Some(other) =
+            earlier.clone().find(|other| salt(one, other) && identity(&one.path) == identity(&other.path))
+        {
+            let problem = format!(
+                "{} is the file of {} too: whoever is told that secret can find the numbers behind hashes; give each its own",
+                one.path.display(),
+                other.key
+            );
+            faults.push(Fault::warning(&one.key, problem));
+        }
+    }
+    faults.extend(rotated(config, &named));
+    faults.extend(among_receipts(config, &named));
+    faults
+}
+
+/// The keys that name the configuration's own file.
+#[must_use]
+pub(crate) fn naming(config: &Config, file: &Path) -> Vec<Fault> {
+    let own = identity(file);
+    let named = named(config).into_iter().filter(|named| identity(&named.path) == own);
+    named
+        .map(|named| {
+            Fault::fatal(
+                named.key,
+                format!("{} is this configuration itself; name another file", named.path.display()),
+            )
+        })
+        .collect()
+}
+
+fn is_the_file_of(path: &Path, key: &str) -> String {
+    format!("{} is the file of {key} too; each needs one of its own", path.display())
+}
+
+fn clash(one: &Named, other: &Named) -> bool {
+    one.used != other.used || one.used == Use::Written
+}
+
+/// Whether one of the two keys is the salt, which nobody else may know.
+fn salt(one: &Named, other: &Named) -> bool {
+    [one, other].into_iter().any(|named| named.key == "events.number_salt")
+}
+
+/// Files beside the events' file that its rotation would write over, or that list what is to be erased.
+fn rotated(config: &Config, named: &[Named]) -> Vec<Fault> {
+    let Some(events) = &config.events.file else { return Vec::new() };
+    let current = real(&events.path);
+    let beside = |path: &Path| -> Option<bool> {
+        let path = real(path);
+        if path.parent() != current.parent() {
+            return None;
+        }
+        let rest =
+            path.file_name()?.to_str()?.strip_prefix(current.file_name()?.to_str()?)?.strip_prefix('.')?;
+        let number = rest.strip_suffix(".gz").unwrap_or(rest);
+        Some(rest == "erasing" || !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let taken =
+        named.iter().filter(|named| named.key != "events.file.path" && beside(&named.path) == Some(true));
+    taken
+        .map(|named| {
+            let problem = format!(
+                "{} is a name that events.file.path keeps for files of its own ({}.1 and so on); name another file",
+                named.path.display(),
+                events.path.display()
+            );
+            Fault::fatal(&named.key, problem)
+        })
+        .collect()
+}
+
+/// Files within the folder of receipts that have the names of the chain's own.
+fn among_receipts(config: &Config, named: &[Named]) -> Vec<Fault> {
+    let Some(folder) = &config.consent.receipts else { return Vec::new() };
+    let folder = real(folder);
+    let within = |named: &&Named| {
+        let path = real(&named.path);
+        let name = path.file_name().unwrap_or_default();
+        let ours = name == "lock" || name == "head.json" || path.extension() == Some(OsStr::new("jsonl"));
+        path == folder || path.parent() == Some(&folder) && ours
+    };
+    let taken = named.iter().filter(|named| named.key != "consent.receipts").filter(within);
+    taken
+        .map(|named| {
+            let problem = format!(
+                "{} lies among the receipts (consent.receipts), whose files vouch for each other; name another folder",
+                named.path.display()
+            );
+            Fault::fatal(&named.key, problem)
+        })
+        .collect()
+}
+
+fn named(config: &Config) -> Vec<Named> {
+    let mut all: Vec<Named> = Vec::new();
+    let mut add = |key: String, path: Option<&Path>, used: Use| {
+        all.extend(path.map(|path| Named { key, path: path.to_owned(), used }));
+    };
+    add("sip.dialog_key".into(), config.sip.dialog_key.as_deref(), Use::Written);
+    add("analysis.model".into(), config.analysis.model.as_deref(), Use::Read);
+    for (name, files) in &config.announcement.files {
+        for (language, path) in files {
+            add(format!("announcement.files.{name}.{language}"), Some(path), Use::Read);
+        }
+    }
+    for (index, webhook) in config.events.webhooks.iter().enumerate() {
+        add(format!("events.webhook.{index}.ca_file"), webhook.ca_file.as_deref(), Use::Read);
+    }
+    for (index, pbx) in config.pbxs.iter().enumerate() {
+        let ca_file = pbx.ari.as_ref().and_then(|ari| ari.ca_file.as_deref());
+        add(format!("pbx.{index}.ari.ca_file"), ca_file, Use::Read);
+    }
+    for (key, path) in secrets(config) {
+        // The lists of numbers are as private as secrets, and written by `sidetone consent exclude`.
+        let used = if key.starts_with("consent.") { Use::Written } else { Use::Secret };
+        add(key, Some(&path), used);
+    }
+    add("consent.receipts".into(), config.consent.receipts.as_deref(), Use::Written);
+    add("events.file.path".into(), config.events.file.as_ref().map(|file| file.path.as_path()), Use::Written);
+    add("control.socket".into(), Some(&config.control.socket), Use::Written);
+    all
+}
