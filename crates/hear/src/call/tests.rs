@@ -190,6 +190,21 @@ fn a_packet_from_before_consent_is_not_heard_when_its_turn_comes_after() {
     assert_eq!(call.take_heard(), ms(20) * u32::try_from(came_since).unwrap());
 }
 
+/// Consent falls between the earliest and the latest time at which packets can have come: they are heard for keys only.
+#[test]
+fn a_packet_that_may_have_come_before_consent_is_not_heard() {
+    let (mut call, mut phone) = (unheard(), Phone::new(TEN));
+    let packets = second(&mut phone);
+    let consent = packets[10].0 + ms(1);
+    call.listen(permit(ONE), consent);
+    for (number, (at, packet)) in packets.iter().enumerate() {
+        // The relay thread was late until the 30th.
+        let earliest = if number < 30 { packets[0].0 } else { *at };
+        call.packet(sidetone_tap::Arrival { earliest, latest: *at }, 0, Side::Trunk, packet);
+    }
+    assert_eq!(call.take_heard(), ms(400));
+}
+
 #[test]
 fn a_second_consent_opens_for_nothing_that_came_between() {
     let mut call = call(&[(0, plan(Ok(())))]);
@@ -365,18 +380,18 @@ fn keys_are_heard_on_every_open_stream() {
     assert_eq!(call.poll_key(), None, "what an agent presses is nobody's choice but the agent's");
 }
 
-/// RFC 2198, listed by one party only: keys and voice in it are heard.
-#[test]
-fn what_is_sent_redundantly_is_heard() {
-    let red = |(at, packet): Datagram| {
-        let (header, payload) = packet.split_at(12);
-        let mut redundant = header.to_vec();
-        redundant[1] = header[1] & 0x80 | 121;
-        // A copy of two bytes from one packet before.
-        redundant.extend([0x80 | header[1] & 0x7f, 0x02, 0x80, 2, header[1] & 0x7f, 0xff, 0xff]);
-        redundant.extend(payload);
-        (at, redundant)
-    };
+/// The same packet by RFC 2198, with a copy of two bytes from one packet before.
+fn red((at, packet): Datagram) -> Datagram {
+    let (header, payload) = packet.split_at(12);
+    let mut redundant = header.to_vec();
+    redundant[1] = header[1] & 0x80 | 121;
+    redundant.extend([0x80 | header[1] & 0x7f, 0x02, 0x80, 2, header[1] & 0x7f, 0xff, 0xff]);
+    redundant.extend(payload);
+    (at, redundant)
+}
+
+/// A plan in which one party lists RFC 2198 under 121.
+fn redundant_plan() -> StreamPlan {
     let mut plan = plan(Ok(()));
     plan.trunk.formats.push(Format {
         payload_type: 121,
@@ -385,7 +400,35 @@ fn what_is_sent_redundantly_is_heard() {
         channels: 1,
         fmtp: "0/101".to_owned(),
     });
-    let (mut call, mut phone) = (call(&[(0, plan)]), Phone::new(TEN));
+    plan
+}
+
+/// Where there is no time to listen, and no tones are listened for, told keys are heard all the same.
+#[test]
+fn keys_are_heard_on_every_open_stream_without_time_to_listen() {
+    let mut call =
+        CallAnalysis::new(Duration::ZERO, Thresholds::default(), &Model::embedded().unwrap(), false);
+    call.plan(0, &redundant_plan());
+    call.plan(1, &plan(Ok(())));
+    let (mut first, mut second) = (Phone::new(TEN), Phone::new(TEN));
+    for (at, packet) in first.press().into_iter().map(red) {
+        call.skim(at, 0, Side::Trunk, &packet);
+    }
+    assert_eq!(call.poll_key().map(|(digit, _)| digit), Some('5'), "in RFC 2198");
+    for (at, packet) in second.press() {
+        call.skim(at, 1, Side::Trunk, &packet);
+    }
+    assert_eq!(call.poll_key().map(|(digit, _)| digit), Some('5'), "on the second stream");
+    for (at, packet) in second.press() {
+        call.skim(at, 1, Side::Pbx, &packet);
+    }
+    assert_eq!(call.poll_key(), None, "the agent's");
+}
+
+/// RFC 2198, listed by one party only: keys and voice in it are heard.
+#[test]
+fn what_is_sent_redundantly_is_heard() {
+    let (mut call, mut phone) = (call(&[(0, redundant_plan())]), Phone::new(TEN));
     let voice: Vec<Datagram> = second(&mut phone).into_iter().map(red).collect();
     assert_eq!(customer(&mut call, 0, &voice), ms(1_000));
     let key: Vec<Datagram> = phone.press().into_iter().map(red).collect();
