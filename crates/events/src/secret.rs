@@ -39,6 +39,21 @@ pub enum SecretError {
     },
 }
 
+impl SecretError {
+    /// What the operator can do about it.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::TooShort { .. } => "write that many, or { file = \"PATH\" } of a file that holds them",
+            Self::Unreadable { why, .. } => match why.kind() {
+                io::ErrorKind::NotFound => "make that file, or mend its path",
+                io::ErrorKind::PermissionDenied => "let Sidetone's user read that file",
+                _ => "name another file",
+            },
+        }
+    }
+}
+
 impl Secret {
     /// A secret that is at hand.
     #[must_use]

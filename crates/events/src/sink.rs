@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::bus::{Bus, SinkCounts, Tally};
-use crate::config::EventsConfig;
+use crate::config::{EventsConfig, WebhookConfig};
 use crate::secret::SecretError;
 use crate::time::Timestamp;
 pub(crate) use file::RotatingFile;
@@ -133,7 +133,7 @@ impl Sinks {
 /// file; with each the number of the webhook that it concerns, from 0, if it concerns one.
 pub(crate) fn examine(config: &EventsConfig) -> Vec<(Option<usize>, SinkError)> {
     let mut faults = Vec::new();
-    faults.extend(check(config).err().map(|fault| (None, fault)));
+    faults.extend(check_all_but_webhooks(config).err().map(|fault| (None, fault)));
     if let Some(settings) = &config.file
         && let Err(why) = file::probe(&settings.path)
     {
@@ -141,6 +141,7 @@ pub(crate) fn examine(config: &EventsConfig) -> Vec<(Option<usize>, SinkError)> 
     }
     faults.extend(Hub::new(&config.stream).err().map(|fault| (None, fault)));
     for (number, settings) in config.webhooks.iter().enumerate() {
+        faults.extend(check_webhook(settings).err().map(|fault| (Some(number), fault)));
         let webhook = webhook::Webhook::new(settings, Arc::new(Timestamp::now));
         faults.extend(webhook.err().map(|fault| (Some(number), fault)));
     }
@@ -149,7 +150,25 @@ pub(crate) fn examine(config: &EventsConfig) -> Vec<(Option<usize>, SinkError)> 
 
 /// Refuses what can't be meant, whoever asks: `sidetone check` does so without starting anything.
 pub(crate) fn check(config: &EventsConfig) -> Result<(), SinkError> {
-    let wrong = |key: &'static str, why: &str| Err(SinkError::Config { key, why: why.to_owned() });
+    check_all_but_webhooks(config)?;
+    config.webhooks.iter().try_for_each(check_webhook)
+}
+
+fn wrong(key: &'static str, why: &str) -> Result<(), SinkError> {
+    Err(SinkError::Config { key, why: why.to_owned() })
+}
+
+fn check_webhook(webhook: &WebhookConfig) -> Result<(), SinkError> {
+    if webhook.batch == 0 || webhook.batch > 1_000 {
+        return wrong("events.webhook.batch", "must be 1 to 1000; leave it out for 32");
+    }
+    if webhook.timeout.0.is_zero() {
+        return wrong("events.webhook.timeout", "must be above 0; leave it out for 10s");
+    }
+    Ok(())
+}
+
+fn check_all_but_webhooks(config: &EventsConfig) -> Result<(), SinkError> {
     if config.queue == 0 || config.queue > 1_000_000 {
         return wrong("events.queue", "must be 1 to 1000000");
     }
@@ -166,14 +185,6 @@ pub(crate) fn check(config: &EventsConfig) -> Result<(), SinkError> {
     }
     if config.webhooks.len() > 16 {
         return wrong("events.webhook", "there may be at most 16");
-    }
-    for webhook in &config.webhooks {
-        if webhook.batch == 0 || webhook.batch > 1_000 {
-            return wrong("events.webhook.batch", "must be 1 to 1000");
-        }
-        if webhook.timeout.0.is_zero() {
-            return wrong("events.webhook.timeout", "must be above 0");
-        }
     }
     let stream = &config.stream;
     if stream.replay == 0 || stream.replay > 1_000_000 {

@@ -10,6 +10,12 @@
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     let far = |known: &&str| edits(&word, &known.to_lowercase());
+    let known: Vec<&str> = known.into_iter().collect();
+    // Who writes more or less of a word means that word, though another may be fewer edits away.
+    let begun = known.iter().filter(|known| begins(&word, &known.to_lowercase())).copied().min_by_key(far);
+    if begun.is_some() {
+        return begun;
+    }
     let best = known.into_iter().min_by_key(far)?;
     (far(&best) <= 1 + best.len() / 3).then_some(best)
 }
@@ -32,6 +38,13 @@ pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) ->
         None if known.is_empty() => "none is known".to_owned(),
         None => format!("known are {all}"),
     }
+}
+
+/// Whether one of the words is the beginning of the other, and most of it.
+fn begins(a: &str, b: &str) -> bool {
+    const LEAST: usize = 3;
+    let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    short.len() >= LEAST && 2 * short.len() > long.len() && long.starts_with(short)
 }
 
 /// Levenshtein's distance, in bytes; words longer than any key count as far away.
@@ -65,6 +78,9 @@ mod tests {
         assert_eq!(nearest("lisen", ["listen", "hostnames"]), Some("listen"));
         assert_eq!(nearest("Asterix", ["asterisk", "freeswitch"]), Some("asterisk"));
         assert_eq!(nearest("colour", ["listen", "hostnames"]), None);
+        assert_eq!(nearest("warning", ["off", "error", "warn", "info"]), Some("warn"));
+        assert_eq!(nearest("call.end", ["call.held", "call.ended", "call.media"]), Some("call.ended"));
+        assert_eq!(nearest("call", ["call.held", "call.ended"]), None, "any of them");
         assert_eq!(nearest("", []), None);
         assert_eq!(nearest(&"a".repeat(100_000), ["listen"]), None);
     }

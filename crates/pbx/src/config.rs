@@ -285,7 +285,10 @@ pub(crate) fn secret(here: Option<&Secret>, file: Option<&PathBuf>) -> Result<Re
         (Some(secret), None) => secret.clone(),
         (None, Some(path)) => Secret::in_file(path),
         (None, None) => {
-            return Err("is missing; write { file = \"PATH\" } of a file that holds it".to_owned());
+            return Err(
+                "is missing; write it, or name a file that holds it in the key of that name with _file"
+                    .to_owned(),
+            );
         }
         (Some(_), Some(_)) => {
             return Err("is given twice, here and as a file; leave one of them out".to_owned());

@@ -6,12 +6,13 @@
 
 mod check;
 mod control;
+mod fault;
 mod peers;
 mod units;
 
-pub use check::{Fault, check};
-pub use check::{events_fault, media_named};
+pub use check::{check, events_fault, media_named};
 pub use control::Control;
+pub use fault::Fault;
 pub use peers::{AllowEntry, Host, Peer};
 pub use sidetone_announce::Announcements;
 pub use sidetone_consent::Policy;

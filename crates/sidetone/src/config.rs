@@ -11,11 +11,10 @@ use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::server::Prepared;
+use crate::server::{Prepared, naming};
 use serde::Serialize;
 use sidetone_insight::nearest;
 use sidetone_proxy::config::{Config, Fault, check};
-use crate::server::{Prepared, naming};
 use toml::de::DeTable;
 use tracing_subscriber::EnvFilter;
 
@@ -124,10 +123,22 @@ fn read(file: &Path) -> Result<String, Vec<Problem>> {
             line: None,
             key: None,
             path: None,
-            problem: format!("can't be read: {error}; an example stands in deploy/sidetone.example.toml"),
+            problem: format!("can't be read: {error}; {}", remedy_for(&error)),
             fatal: true,
         }]
     })
+}
+
+/// What to do about a configuration that can't be read.
+fn remedy_for(error: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::NotFound => "an example stands in deploy/sidetone.example.toml",
+        ErrorKind::PermissionDenied => "let this user read it, or run the command as a user who may",
+        ErrorKind::IsADirectory => "name the file in that folder",
+        ErrorKind::InvalidData => "save it as UTF-8",
+        _ => "name a file as deploy/sidetone.example.toml is",
+    }
 }
 
 /// Faults with their places in the file, in the order of its lines.

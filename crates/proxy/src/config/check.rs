@@ -11,30 +11,9 @@ use sidetone_events::SinkError;
 use sidetone_events::config::EventsConfig;
 use sidetone_sip::host::Host;
 
+use super::fault::Fault;
 use super::{Config, Policy};
 use names::{Resolved, no_host};
-
-/// One thing wrong: where, what, and what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// The key, as `trunk.0.hosts.1.to`: tables by name, list entries by number.
-    pub key: String,
-    /// What is wrong and what to write instead.
-    pub problem: String,
-    /// Whether Sidetone still can run.
-    pub fatal: bool,
-}
-
-impl Fault {
-    /// What can't be run, at a key.
-    pub fn fatal(key: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { key: key.into(), problem: problem.into(), fatal: true }
-    }
-    /// What can be run, and hardly is what was meant, at a key.
-    pub fn warning(key: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { key: key.into(), problem: problem.into(), fatal: false }
-    }
-}
 
 /// More calls than this have no ports on one address.
 const MOST_CALLS: usize = 1_000_000;
@@ -218,7 +197,7 @@ pub fn events_fault(webhook: Option<usize>, error: &SinkError) -> Fault {
         }
         SinkError::Thread(why) => ("events", why.to_string()),
         SinkError::Config { key, why } => (*key, why.clone()),
-        SinkError::Secret { key, why } => (*key, why.to_string()),
+        SinkError::Secret { key, why } => (*key, format!("can't be used: {why}; {}", why.remedy())),
     };
     let key = match (webhook, key.strip_prefix("events.webhook.")) {
         (Some(number), Some(rest)) => format!("events.webhook.{number}.{rest}"),

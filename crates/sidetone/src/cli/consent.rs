@@ -246,7 +246,7 @@ impl Number {
 
     fn include(self, output: Output) -> anyhow::Result<ExitCode> {
         let Access { path, key, numbering } = self.access()?;
-        let mut list = List::open(&path, key.as_deref(), &numbering)?;
+        let mut list = opened(&path, key.as_deref(), &numbering)?;
         let removed = list.include(&self.number)?;
         if output.json {
             say_json(&json!({ "list": path, "removed": removed, "numbers": list.len() }))?;
@@ -262,7 +262,7 @@ impl Number {
 
     fn check(self, output: Output) -> anyhow::Result<ExitCode> {
         let Access { path, key, numbering } = self.access()?;
-        let list = List::open(&path, key.as_deref(), &numbering)?;
+        let list = opened(&path, key.as_deref(), &numbering)?;
         let lookup = list.look_up(&self.number);
         if output.json {
             let listed = match lookup {
@@ -280,4 +280,12 @@ impl Number {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// A list that must be there already.
+fn opened(path: &Path, key: Option<&[u8]>, numbering: &Numbering) -> anyhow::Result<List> {
+    if path.try_exists().is_ok_and(|there| !there) {
+        bail!("{} is no list yet; `sidetone consent exclude NUMBER` begins it", path.display());
+    }
+    Ok(List::open(path, key, numbering)?)
 }

@@ -1,5 +1,7 @@
 //! Headers of tables that are called by a wrong name.
 
+use std::collections::HashMap;
+
 use toml::de::DeTable;
 
 /// The header of the table with that path: `pbx.0.ami` stands below `[pbx.ami]`.
@@ -24,6 +26,38 @@ pub(super) fn read_on(text: &str, path: &str, meant: Option<&str>) -> Option<Str
         .or_else(|| Some(rewritten(text, &wrong, None)).filter(readable).filter(others))
 }
 
+/// The key that begins at `at`, of text that is not read whole: `trunk.0.name` in the first `[[trunk]]`.
+pub(super) fn key_at(text: &str, at: usize) -> Option<String> {
+    let word = text.get(at..)?.split(|c: char| c.is_whitespace() || "=]".contains(c)).next()?;
+    if word.is_empty() {
+        return None;
+    }
+    let before = text.get(..at)?;
+    let begun = before.rsplit('\n').next().unwrap_or_default().trim_start();
+    if begun.starts_with('[') {
+        return Some(format!("{}{word}", begun.trim_start_matches('[')));
+    }
+    let mut table = String::new();
+    let mut entries: HashMap<&str, usize> = HashMap::new();
+    for line in before.lines().map(str::trim).filter(|line| line.starts_with('[')) {
+        let name = line.trim_start_matches('[').split(']').next().unwrap_or_default().trim();
+        if line.starts_with("[[") {
+            let count = entries.entry(name).or_insert(0);
+            *count += 1;
+            table = format!("{name}.{}", *count - 1);
+        } else {
+            // `[pbx.ami]` stands in the newest `[[pbx]]`.
+            let above =
+                name.split_once('.').and_then(|(above, rest)| Some((above, entries.get(above)?, rest)));
+            table = above.map_or_else(
+                || name.to_owned(),
+                |(above, count, rest)| format!("{above}.{}.{rest}", *count - 1),
+            );
+        }
+    }
+    Some(if table.is_empty() { word.to_owned() } else { format!("{table}.{word}") })
+}
+
 fn rewritten(text: &str, wrong: &str, right: Option<&str>) -> String {
     let (mut out, mut inside) = (String::with_capacity(text.len()), false);
     for line in text.split_inclusive('\n') {
@@ -44,6 +78,18 @@ fn rewritten(text: &str, wrong: &str, right: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_is_found_with_its_table() {
+        let text = "x = 1\n[sip]\nlisten = 1\n[[pbx]]\nname = 1\n[[pbx]]\nname = 2\n [pbx.ami]\naddress = 3\n[sip]\n";
+        let key = |word: &str| key_at(text, text.rfind(word).unwrap()).unwrap();
+        assert_eq!(key("x ="), "x");
+        assert_eq!(key("listen"), "sip.listen");
+        assert_eq!(key("name = 1"), "pbx.0.name");
+        assert_eq!(key("name = 2"), "pbx.1.name");
+        assert_eq!(key("address"), "pbx.1.ami.address");
+        assert_eq!(key("sip]"), "sip");
+    }
 
     #[test]
     fn a_table_is_read_as_the_one_that_was_meant_or_passed_over() {

@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use sidetone_insight::{did_you_mean, nearest};
-use sidetone_proxy::config::Config;
+use sidetone_proxy::config::{Config, check};
 use toml::de::{DeTable, DeValue};
 
-use super::Problem;
 use super::headers;
 use super::place::{self, Site};
+use super::{Problem, explained};
 
 /// Mistakes that are told of one file; beyond them it is no configuration.
 const MOST: usize = 50;
@@ -28,7 +28,10 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, Vec<Problem>> {
     while problems.len() < MOST {
         let error = match toml::from_str::<Config>(&left) {
             Ok(config) if problems.is_empty() => return Ok(config),
-            Ok(_) => break,
+            Ok(config) => {
+                problems.extend(meant(file, &left, &config, &blanked));
+                break;
+            }
             Err(error) => error,
         };
         let tree = DeTable::parse(&left).ok();
@@ -45,15 +48,17 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, Vec<Problem>> {
             key = Some(table);
         }
         if tree.is_none() && error.message() == "duplicate key" {
-            key = at.and_then(|at| word_at(&left, at));
+            key = at.and_then(|at| headers::key_at(&left, at));
         }
+        let recovered = tree.is_none().then(|| DeTable::parse_recoverable(&left).0);
+        let named = tree.as_ref().or(recovered.as_ref());
         if key.as_ref().is_some_and(|key| blanked.contains(key)) {
             break;
         }
         problems.push(Problem {
             file: file.to_owned(),
             line: at.map(|at| place::line_of(&left, at)),
-            key: key.as_ref().map(|key| place::said(tree.as_ref(), key)),
+            key: key.as_ref().map(|key| place::said(named, key)),
             path: key.clone(),
             problem,
             fatal: true,
@@ -67,13 +72,13 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, Vec<Problem>> {
             };
             let meant = word_and_known(error.message(), "unknown field `")
                 .and_then(|(unknown, known)| nearest(unknown, known).map(str::to_owned));
-            drop(tree);
+            drop((tree, recovered));
             let Some(mended) = headers::read_on(&left, &path, meant.as_deref()) else { break };
             left = mended;
             blanked.insert(path);
             continue;
         };
-        drop(tree);
+        drop((tree, recovered));
         let Some(wrong) = left.get(from..to) else { break };
         // Lines are counted on what is left, so each keeps its place.
         let ends = "\n".repeat(wrong.matches('\n').count());
@@ -82,7 +87,25 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, Vec<Problem>> {
         blanked.extend(key);
         blanked.extend(site.map(|site| site.key));
     }
+    problems.sort_by_key(|problem: &Problem| problem.line);
     Err(problems)
+}
+
+/// What else is wrong in a file of which a part can't be read: all that does not come from that part's being left out.
+fn meant(file: &Path, left: &str, config: &Config, blanked: &HashSet<String>) -> Vec<Problem> {
+    let within = |inner: &str, outer: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let names = blanked.iter().any(|key| key.ends_with(".name"));
+    let follows = |key: &str| {
+        // Whose name can't be read is not there for those who refer to it.
+        let refers = key.contains(".to.") && !key.contains(".hosts.")
+            || key.contains(".overflow.")
+            || key.ends_with(".trunk");
+        blanked.iter().any(|gone| within(key, gone) || within(gone, key)) || names && refers
+    };
+    let faults = check(config).into_iter().filter(|fault| fault.fatal && !follows(&fault.key)).collect();
+    explained(file, left, faults)
 }
 
 /// Tables of which there is one.
@@ -105,12 +128,6 @@ fn listed(tree: &DeTable<'_>, key: &str) -> Option<String> {
     let table = key.split('.').next().filter(|table| SINGLE.contains(table))?;
     let (_, value) = tree.iter().find(|(name, _)| name.get_ref() == table)?;
     matches!(value.get_ref(), DeValue::Array(_)).then(|| table.to_owned())
-}
-
-/// The key that begins there, as it is written.
-fn word_at(text: &str, at: usize) -> Option<String> {
-    let word = text.get(at..)?.split(|c: char| c.is_whitespace() || "=]".contains(c)).next()?;
-    (!word.is_empty()).then(|| word.to_owned())
 }
 
 /// What stands in for a key that must be there, while the rest is read.
@@ -151,7 +168,7 @@ fn explain(message: &str, site: Option<&Site>) -> (Option<String>, String) {
         return (Some(inside(name)), format!("is missing and has no default; {}", example(name)));
     }
     if message == "duplicate key" {
-        return (key, "stands here twice; leave one of them out".to_owned());
+        return (key, "stands here twice; leave one of them out, or put both into one".to_owned());
     }
     if let Some(rest) = message.strip_prefix("invalid type: ") {
         let (found, wanted) = rest.split_once(", expected ").unwrap_or((rest, "something else"));
@@ -161,7 +178,11 @@ fn explain(message: &str, site: Option<&Site>) -> (Option<String>, String) {
                 format!("is one table, where there may be several; write [[{header}]], with two brackets");
             return (key, problem);
         }
-        return (key, format!("is {}, where {} belongs", kind(found), belongs(wanted)));
+        if is_whole(wanted) && found.starts_with("integer") {
+            return (key, "is a number beyond all that count here; write a smaller one".to_owned());
+        }
+        let problem = format!("is {}, where {} belongs", kind(found), belongs(wanted));
+        return (key, with_example(site, problem, found));
     }
     if let Some(rest) = message.strip_prefix("invalid value: ") {
         let (found, wanted) = rest.split_once(", expected ").unwrap_or((rest, "something else"));
@@ -170,7 +191,15 @@ fn explain(message: &str, site: Option<&Site>) -> (Option<String>, String) {
         let found = if secret { kind(found).to_owned() } else { found.replace("integer ", "") };
         return (key, format!("is {found}, where {} belongs", belongs(wanted)));
     }
+    if let Some(problem) = no_address(&message) {
+        return (key, problem.to_owned());
+    }
     if site.is_none() {
+        let message = if message.contains("expected `nan`") || message.contains("expected `inf`") {
+            "a word without quotes".to_owned()
+        } else {
+            message
+        };
         let problem = format!(
             "this is no TOML: {message}; a line reads `name = value`, with text in quotes, or `[table]`"
         );
@@ -178,6 +207,71 @@ fn explain(message: &str, site: Option<&Site>) -> (Option<String>, String) {
     }
     (key, message)
 }
+
+/// What is said in place of the standard library's words about addresses.
+fn no_address(message: &str) -> Option<&'static str> {
+    Some(match message {
+        "invalid IPv4 address syntax" => "is no IPv4 address; write for example 192.0.2.10",
+        "invalid IPv6 address syntax" => {
+            "is no IPv6 address; write for example 2001:db8::10, without brackets"
+        }
+        "invalid IP address syntax" => "is no address; write for example 192.0.2.10",
+        "invalid socket address syntax" => {
+            "is not ADDRESS:PORT; write for example 192.0.2.10:53, or [2001:db8::10]:53"
+        }
+        _ => return None,
+    })
+}
+
+fn is_whole(wanted: &str) -> bool {
+    ["u8", "u16", "u32", "u64", "usize", "i32", "i64"].contains(&wanted)
+}
+
+/// The problem, with how the key is written if that is more than a type.
+fn with_example(site: Option<&Site>, problem: String, found: &str) -> String {
+    let key = site
+        .map(|site| site.key.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.'))
+        .unwrap_or_default();
+    match key.rsplit('.').next().unwrap_or_default() {
+        "hosts" => format!("{problem}; write [{{ to = \"sip:192.0.2.1:5060\" }}]"),
+        name if PERIODS.contains(&name) && found.starts_with("integer") => {
+            format!("{problem}; a period has its unit: \"4s\"")
+        }
+        _ => problem,
+    }
+}
+
+/// Keys whose values are periods.
+const PERIODS: [&str; 28] = [
+    "failover_after",
+    "ring",
+    "retry_after",
+    "drain",
+    "options_interval",
+    "timeout",
+    "tick",
+    "patience",
+    "retry_at_most",
+    "give_up_after",
+    "heartbeat",
+    "first",
+    "hop",
+    "memory",
+    "trend_memory",
+    "baseline",
+    "edge",
+    "sustain",
+    "sustain_at_first",
+    "calm_for",
+    "shortest",
+    "cooldown",
+    "stale",
+    "every",
+    "settle",
+    "overlap",
+    "pace_after",
+    "pace_memory",
+];
 
 /// Takes serde's "unknown field `x`, expected one of `a`, `b`" apart.
 fn word_and_known<'m>(message: &'m str, start: &str) -> Option<(&'m str, Vec<&'m str>)> {
@@ -190,7 +284,7 @@ fn kind(found: &str) -> &'static str {
     match found.split(' ').next().unwrap_or_default() {
         "string" => "text in quotes",
         "integer" => "a whole number",
-        "floating" => "a number",
+        "floating" => "a number with a decimal point",
         "boolean" => "true or false",
         "sequence" => "a list",
         "map" => "a table",
@@ -207,7 +301,8 @@ fn belongs(wanted: &str) -> String {
         "f32" | "f64" => "a number",
         "a boolean" => "true or false (without quotes)",
         "a string" | "a borrowed string" | "str" => "text in quotes",
-        "a sequence" => "a list, [\"…\", \"…\"],",
+        "a sequence" => "a list in brackets, [\"…\", \"…\"],",
+        "path string" => "a path in quotes",
         "a character" => "one character in quotes",
         "a map" => "a table",
         other if other.starts_with("struct") => "a table",

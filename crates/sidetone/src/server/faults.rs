@@ -1,5 +1,6 @@
 //! What is wrong with a configuration, gathered.
 
+use sidetone_events::SecretError;
 use sidetone_proxy::config::Fault;
 
 /// Whose the sockets of a configuration may be that are in use.
@@ -23,6 +24,26 @@ impl Faults {
         }
     }
 
+    /// Whether anything is wrong with that key already.
+    pub(super) fn concern(&self, key: &str) -> bool {
+        self.0.iter().any(|fault| fault.key == key)
+    }
+
+    /// A secret, or what to do about its not being had.
+    pub(super) fn secret<T>(
+        &mut self,
+        key: &str,
+        result: Result<T, Result<SecretError, String>>,
+    ) -> Option<T> {
+        let problem = match result {
+            Ok(secret) => return Some(secret),
+            Err(Ok(error)) => format!("can't be used: {error}; {}", error.remedy()),
+            Err(Err(why)) => format!("can't be used: {why}"),
+        };
+        self.add(Fault::fatal(key, problem));
+        None
+    }
+
     pub(super) fn taken<T, E: std::fmt::Display>(
         &mut self,
         key: &str,
@@ -35,10 +56,13 @@ impl Faults {
 
 pub(super) fn list_fault(problem: &str) -> Fault {
     let (key, problem) = problem.split_once(": ").unwrap_or(("consent.do_not_analyse", problem));
-    Fault::fatal(
-        key,
-        format!("can't be used: {problem}; `sidetone consent exclude NUMBER --list FILE` begins a list"),
-    )
+    let remedy = match problem {
+        _ if problem.contains("ermission denied") => "; let Sidetone's user read and write it",
+        // It says itself what to do.
+        _ if problem.contains("; ") => "",
+        _ => "; `sidetone consent exclude NUMBER --list FILE` begins a list",
+    };
+    Fault::fatal(key, format!("can't be used: {problem}{remedy}"))
 }
 
 pub(super) fn receipts_fault(error: &dyn std::fmt::Display) -> Fault {

@@ -11,7 +11,7 @@ pub(crate) use same::naming;
 use sidetone_announce::Library;
 use sidetone_consent::log::Log;
 use sidetone_emotion::model::Model;
-use sidetone_events::{NumberHasher, Revealed};
+use sidetone_events::{NumberHasher, NumberHasherError, Revealed, SecretError};
 use sidetone_insight::did_you_mean;
 use sidetone_pbx::PbxLinks;
 
@@ -67,8 +67,7 @@ impl Prepared {
             Some(salt) => NumberHasher::salted(salt),
             None => NumberHasher::with_random_salt(),
         };
-        let remedy = "write at least 16 bytes, or { file = \"PATH\" } of a file that holds them";
-        let hasher = faults.taken("events.number_salt", hasher, remedy);
+        let hasher = faults.secret("events.number_salt", hasher.map_err(salt_error));
         let library = library(&config, &mut faults);
         // The salt has had its own say. The lists are read again when they are begun, by `Server::launch`.
         if hasher.is_some()
@@ -77,7 +76,9 @@ impl Prepared {
             faults.add(list_fault(&problem));
         }
         let token = match (&config.http.token, config.http.listen.address()) {
-            (Some(token), Some(_)) => faults.taken("http.token", token.reveal(LEAST_TOKEN).map(Some), remedy),
+            (Some(token), Some(_)) => {
+                faults.secret("http.token", token.reveal(LEAST_TOKEN).map(Some).map_err(Ok))
+            }
             _ => Some(None),
         };
         for (webhook, error) in config.events.examine() {
@@ -121,6 +122,13 @@ impl Prepared {
     #[must_use]
     pub(crate) fn config(&self) -> &Config {
         &self.config
+    }
+}
+
+fn salt_error(error: NumberHasherError) -> Result<SecretError, String> {
+    match error {
+        NumberHasherError::Salt(error) => Ok(error),
+        other => Err(other.to_string()),
     }
 }
 

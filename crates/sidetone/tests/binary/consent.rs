@@ -103,6 +103,11 @@ fn numbers_go_on_and_off_the_list() {
     assert!(
         stdout(&["consent", "exclude", "030 1234567", "--list", list]).contains("without a country code")
     );
+    for command in ["check", "include"] {
+        let output = sidetone(&["consent", command, "+49301234567", "--list", "/nonexistent"]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("/nonexistent is no list yet; `sidetone consent exclude NUMBER`"), "{said}");
+    }
     let output = sidetone(&["consent", "check", "1", "--list", "/nonexistent"]);
     assert!(!output.status.success());
 }

@@ -1,8 +1,8 @@
 //! Addresses outside of SIP that a configuration names: those of PBXs' interfaces and of webhooks.
 
-use super::Fault;
 use super::names::{Resolved, no_host};
 use crate::config::Config;
+use crate::config::fault::Fault;
 
 pub(super) fn check(config: &Config, faults: &mut Vec<Fault>) {
     for (index, pbx) in config.pbxs.iter().enumerate() {

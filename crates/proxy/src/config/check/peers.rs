@@ -7,8 +7,8 @@ use sidetone_insight::did_you_mean;
 use sidetone_sip::Transport;
 use sidetone_sip::host::{Host, literal};
 
-use super::Fault;
 use super::names::{Resolved, is_localhost, no_host, same};
+use crate::config::fault::Fault;
 use crate::config::{AllowEntry, Config, Peer, Policy};
 use crate::routing::{DEFAULT_PORT, HostAddress, Resolver, Table};
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use sidetone_sip::Transport;
 
-use super::Fault;
+use crate::config::fault::Fault;
 use crate::config::{Config, Listen, Media};
 
 /// Our own sockets against each other: the same one named twice, HTTP on SIP's, media ports over either.

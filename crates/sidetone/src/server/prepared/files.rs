@@ -20,6 +20,7 @@ pub(super) fn check(config: &Config, faults: &mut Faults) {
     control(&config.control.socket, faults);
     if let Some(file) = &config.events.file
         && !file.path.exists()
+        && !faults.concern("events.file.path")
     {
         makeable("events.file.path", &file.path, faults);
     }
