@@ -118,6 +118,11 @@ impl Entry {
         &self.pbx
     }
 
+    /// The trunk that it runs by.
+    pub(crate) fn trunk(&self) -> &str {
+        &self.trunk
+    }
+
     /// The worker that listens to it, if one does.
     pub(crate) fn worker(&self) -> Option<usize> {
         self.worker

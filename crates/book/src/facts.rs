@@ -108,7 +108,9 @@ impl Book {
             CallFact::Referred { key, by, user, replaces, at } => {
                 self.referred(at, key, by, &user, replaces);
             }
-            CallFact::Replaces { key, call_id, at } => self.arrived(at, key, Some(&call_id)),
+            CallFact::Replaces { key, replaced, before, at } => {
+                self.arrived(at, key, Some(&replaced), before);
+            }
             CallFact::Ended { key, by, status, cause, at } => {
                 self.consent(key, at, Input::Ended);
                 if let Some(entry) = self.calls.get_mut(&key) {
@@ -190,7 +192,7 @@ impl Book {
         if listed {
             self.consent(key, at, Input::Listed);
         }
-        self.arrived(at, key, None);
+        self.arrived(at, key, None, None);
         self.drive(key, at);
     }
 

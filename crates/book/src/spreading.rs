@@ -6,8 +6,9 @@ use sidetone_call::{CallKey, Side};
 use sidetone_consent::{Input, Say, Source, State};
 use sidetone_events::Direction;
 
+use sidetone_sip::anchor::Replaced;
+
 use crate::book::Book;
-use crate::entry::Entry;
 use crate::transfers::{Arrival, COMES_WITHIN, Transfer};
 
 impl Book {
@@ -18,7 +19,7 @@ impl Book {
         key: CallKey,
         by: Side,
         user: &str,
-        replaces: Option<String>,
+        replaces: Option<Replaced>,
     ) {
         let Some(entry) = self.calls.get(&key) else { return };
         // A customer who refers an agent elsewhere leaves the conversation.
@@ -29,32 +30,36 @@ impl Book {
             until: now + COMES_WITHIN,
             from: key,
             from_id: entry.call().id,
+            trunk: entry.trunk().to_owned(),
             customer: entry.customer(),
             target: self.hasher.hash(user),
             replaces,
             refused: refusal(self, key),
-            to: None,
+            to: Vec::new(),
+            elsewhere: Vec::new(),
         };
         self.transfers.note(now, transfer);
     }
 
-    /// A call has begun that may go on where another one ends. `replaces`: the Call-ID of the call whose place it takes.
-    pub(crate) fn arrived(&mut self, now: Duration, key: CallKey, replaces: Option<&str>) {
+    /// A call has begun that may go on where another one ends. `replaces`: the dialog whose place it takes; `before`: the
+    /// call with that dialog, if it is one of ours.
+    pub(crate) fn arrived(
+        &mut self,
+        now: Duration,
+        key: CallKey,
+        replaces: Option<&Replaced>,
+        before: Option<CallKey>,
+    ) {
         let Self { calls, transfers, .. } = self;
         let Some(entry) = calls.get(&key) else { return };
         let mut refused = None;
         // It is the customer who was referred.
         if entry.call().direction == Direction::Inbound {
-            let arrival = Arrival { key, customer: entry.customer(), target: entry.call().callee };
-            refused = transfers.arrive(now, arrival, replaces).and_then(|transfer| transfer.refused);
+            let (trunk, customer, target) = (entry.trunk(), entry.customer(), entry.call().callee);
+            refused = transfers.arrive(now, Arrival { key, trunk, customer, target }, replaces);
         }
-        if refused.is_none()
-            && let Some(replaces) = replaces
-        {
-            // Whichever side takes the call over: it is the same conversation.
-            let before = calls.values().find(|it| it.sip_call_id() == replaces && it.key() != key);
-            refused = before.map(Entry::key).and_then(|before| refusal(self, before));
-        }
+        // Whichever side takes the call over: it is the same conversation.
+        let refused = refused.or_else(|| refusal(self, before?));
         if let Some(source) = refused {
             self.consent(key, now, Input::Told { say: Say::Refused, source });
         }

@@ -6,16 +6,19 @@ use std::time::Duration;
 use sidetone_call::CallKey;
 use sidetone_consent::Source;
 use sidetone_events::{CallId, HashedNumber};
+use sidetone_sip::anchor::Replaced;
 
 /// How long the call that somebody was asked to make may take to come. Its INVITE follows the REFER at once, or after a
 /// question to the user.
 pub(crate) const COMES_WITHIN: Duration = Duration::from_secs(60);
 /// Most transfers that are kept in mind; beyond, the oldest is forgotten.
 const MOST: usize = 1_000;
+/// Most calls that are kept in mind as the goal of one transfer, of its own trunk and of others each.
+const MOST_GOALS: usize = 8;
 
 /// Transfers under way.
 #[derive(Debug, Default)]
-pub(crate) struct Transfers(VecDeque<Transfer>);
+pub(super) struct Transfers(VecDeque<Transfer>);
 
 #[derive(Debug)]
 pub(crate) struct Transfer {
@@ -23,21 +26,27 @@ pub(crate) struct Transfer {
     /// The call that is left, and its name in events.
     pub(crate) from: CallKey,
     pub(crate) from_id: CallId,
+    /// The trunk that the customer is on.
+    pub(crate) trunk: String,
     pub(crate) customer: Option<HashedNumber>,
     /// Whom the customer is to call.
     pub(crate) target: Option<HashedNumber>,
-    /// The call that the new one replaces.
-    pub(crate) replaces: Option<String>,
+    /// The dialog that the new call replaces.
+    pub(crate) replaces: Option<Replaced>,
     /// The customer has refused, and how.
     pub(crate) refused: Option<Source>,
-    /// The call that the customer came back by.
-    pub(crate) to: Option<CallKey>,
+    /// The calls that the customer may have come back by. No call takes that place from another: whoever else makes one that
+    /// looks like it keeps no refusal from the customer's own.
+    pub(crate) to: Vec<CallKey>,
+    /// The same by other trunks: a carrier may have several. A refusal goes along to them, and none comes back.
+    pub(crate) elsewhere: Vec<CallKey>,
 }
 
 /// A call as far as it may be the goal of a transfer.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Arrival {
+pub(crate) struct Arrival<'a> {
     pub(crate) key: CallKey,
+    pub(crate) trunk: &'a str,
     pub(crate) customer: Option<HashedNumber>,
     pub(crate) target: Option<HashedNumber>,
 }
@@ -51,15 +60,16 @@ impl Transfers {
         self.0.push_back(transfer);
     }
 
-    /// The transfer that a call by the customer is the goal of: the one that it replaces what it should, or, without
-    /// that, the newest of the same customer to the same number.
+    /// How the customer has refused in a call that this one is the goal of: by the dialog that it replaces, or, without one,
+    /// by who calls whom.
     pub(crate) fn arrive(
         &mut self,
         now: Duration,
-        call: Arrival,
-        replaces: Option<&str>,
-    ) -> Option<&mut Transfer> {
-        let goal = self.0.iter_mut().rev().filter(|it| it.until > now && it.from != call.key).find(|it| {
+        call: Arrival<'_>,
+        replaces: Option<&Replaced>,
+    ) -> Option<Source> {
+        let mut refused = None;
+        for it in self.0.iter_mut().filter(|it| it.until > now && it.from != call.key) {
             let this = match (&it.replaces, replaces) {
                 (Some(wanted), Some(replaces)) => wanted == replaces,
                 (None, None) => {
@@ -67,24 +77,29 @@ impl Transfers {
                 }
                 _ => false,
             };
-            this && it.to.is_none_or(|to| to == call.key)
-        })?;
-        goal.to = Some(call.key);
-        Some(goal)
+            if this {
+                let goals = if it.trunk == call.trunk { &mut it.to } else { &mut it.elsewhere };
+                if goals.len() < MOST_GOALS && !goals.contains(&call.key) {
+                    goals.push(call.key);
+                }
+                refused = it.refused.or(refused);
+            }
+        }
+        refused
     }
 
     /// The calls that were left for this one.
     pub(crate) fn led_to(&self, call: CallKey) -> Vec<(CallKey, CallId)> {
-        self.0.iter().filter(|it| it.to == Some(call)).map(|it| (it.from, it.from_id)).collect()
+        self.0.iter().filter(|it| it.to.contains(&call)).map(|it| (it.from, it.from_id)).collect()
     }
 
     /// The customer of a call has refused; returns the calls that this holds for too.
     pub(crate) fn refused(&mut self, call: CallKey, by: Source) -> Vec<CallKey> {
         let of_it = self.0.iter_mut().filter(|it| it.from == call);
         of_it
-            .filter_map(|it| {
+            .flat_map(|it| {
                 it.refused = it.refused.or(Some(by));
-                it.to
+                it.to.iter().chain(&it.elsewhere).copied()
             })
             .collect()
     }
@@ -108,20 +123,22 @@ mod tests {
             until: COMES_WITHIN,
             from: CallKey(1),
             from_id: CallId::new(Timestamp::from_unix_millis(1), 1),
+            trunk: "carrier".to_owned(),
             customer: hash("+15550100"),
             target: hash(target),
-            replaces: replaces.map(str::to_owned),
+            replaces: replaces.map(Replaced::parse),
             refused: Some(BY_KEY),
-            to: None,
+            to: Vec::new(),
+            elsewhere: Vec::new(),
         }
     }
 
-    fn call(key: u64, customer: &str, target: &str) -> Arrival {
-        Arrival { key: CallKey(key), customer: hash(customer), target: hash(target) }
+    fn call(key: u64, customer: &str, target: &str) -> Arrival<'static> {
+        Arrival { key: CallKey(key), trunk: "carrier", customer: hash(customer), target: hash(target) }
     }
 
-    fn found(transfers: &mut Transfers, now: Duration, call: Arrival, replaces: Option<&str>) -> bool {
-        transfers.arrive(now, call, replaces).is_some()
+    fn found(transfers: &mut Transfers, now: Duration, call: Arrival<'_>, replaces: Option<&str>) -> bool {
+        transfers.arrive(now, call, replaces.map(Replaced::parse).as_ref()).is_some()
     }
 
     #[test]
@@ -133,18 +150,40 @@ mod tests {
         assert!(!found(&mut transfers, now, call(2, "+15550100", "+15550143"), None), "elsewhere");
         assert!(!found(&mut transfers, COMES_WITHIN, call(2, "+15550100", "+15550142"), None), "too late");
         assert!(found(&mut transfers, now, call(2, "+15550100", "+15550142"), None));
-        assert!(!found(&mut transfers, now, call(3, "+15550100", "+15550142"), None), "it has come already");
+        assert!(found(&mut transfers, now, call(3, "+15550100", "+15550142"), None), "tried once more");
     }
 
     #[test]
     fn an_attended_transfer_is_known_by_the_call_that_is_replaced() {
         let now = Duration::ZERO;
         let mut transfers = Transfers::default();
-        transfers.note(now, transfer("+15550142", Some("consult@pbx")));
+        transfers.note(now, transfer("+15550142", Some("consult@pbx;to-tag=7;from-tag=8")));
         let arrival = call(2, "+15550100", "+15550142");
         assert!(!found(&mut transfers, now, arrival, None));
-        assert!(!found(&mut transfers, now, arrival, Some("other@pbx")));
-        assert!(found(&mut transfers, now, arrival, Some("consult@pbx")));
+        for other in ["other@pbx;to-tag=7;from-tag=8", "consult@pbx", "consult@pbx;to-tag=7;from-tag=9"] {
+            assert!(!found(&mut transfers, now, arrival, Some(other)), "{other}");
+        }
+        assert!(found(&mut transfers, now, arrival, Some("consult@pbx;from-tag=8;to-tag=7")));
+    }
+
+    /// Another trunk that has heard of the consultation takes nothing from the customer's call, nor refuses in its name.
+    #[test]
+    fn no_call_takes_the_goal_from_another() {
+        let now = Duration::ZERO;
+        for replaces in [None, Some("consult@pbx;to-tag=7;from-tag=8")] {
+            let mut transfers = Transfers::default();
+            transfers.note(now, Transfer { refused: None, ..transfer("+15550142", replaces) });
+            let theirs = |key| Arrival { trunk: "other", ..call(key, "+15550100", "+15550142") };
+            for key in 100..200 {
+                found(&mut transfers, now, theirs(key), replaces);
+            }
+            found(&mut transfers, now, call(2, "+15550100", "+15550142"), replaces);
+            assert!(transfers.led_to(CallKey(100)).is_empty());
+            assert_eq!(transfers.led_to(CallKey(2)).len(), 1);
+            assert!(transfers.refused(CallKey(1), BY_KEY).contains(&CallKey(2)));
+            assert!(found(&mut transfers, now, call(3, "+15550100", "+15550142"), replaces));
+            assert_eq!(transfers.0[0].elsewhere.len(), MOST_GOALS);
+        }
     }
 
     #[test]
@@ -153,7 +192,10 @@ mod tests {
         let mut transfers = Transfers::default();
         transfers.note(now, Transfer { refused: None, ..transfer("+15550142", None) });
         assert!(transfers.refused(CallKey(9), BY_KEY).is_empty());
-        assert!(found(&mut transfers, now, call(2, "+15550100", "+15550142"), None));
+        assert!(
+            !found(&mut transfers, now, call(2, "+15550100", "+15550142"), None),
+            "nobody has refused yet"
+        );
         assert_eq!(transfers.refused(CallKey(1), BY_KEY), [CallKey(2)]);
         assert_eq!(transfers.led_to(CallKey(2)).len(), 1);
         assert!(transfers.led_to(CallKey(1)).is_empty());

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Claims, Counters, Settings};
+use super::{Claims, Counters, Replaced, Settings};
 use sidetone_call::{CallKey, Cause, Side, Untappable};
 
 /// One thing to know about a call. `at` is the `now` of the message that told it.
@@ -111,8 +111,8 @@ pub enum CallFact {
         by: Side,
         /// User part of whom to call. Empty when there is none.
         user: String,
-        /// The Call-ID of the call that the new one is to replace, if it is to replace one.
-        replaces: Option<String>,
+        /// The dialog that the new call is to replace, if it is to replace one.
+        replaces: Option<Replaced>,
         /// When.
         at: Duration,
     },
@@ -120,8 +120,10 @@ pub enum CallFact {
     Replaces {
         /// Which call.
         key: CallKey,
-        /// The other one's Call-ID.
-        call_id: String,
+        /// The dialog that it names.
+        replaced: Replaced,
+        /// The call with that dialog, if it is one of those that are up here.
+        before: Option<CallKey>,
         /// When.
         at: Duration,
     },

@@ -55,6 +55,7 @@ pub use hearsay::HEADER_PREFIX;
 use passage::callee_tag;
 pub use reach::Reach;
 use sidetone_call::{CallKey, Cause, MediaPlane, Side};
+pub use transfer::Replaced;
 
 use crate::proxy::Neighbour;
 pub use crate::sdp::Ice;

@@ -1,15 +1,55 @@
 //! Calls that go on as other calls: a party is referred elsewhere (RFC 3515), or an INVITE takes another call's place
 //! (RFC 3891).
 
+use std::fmt;
+
+use super::passage::name;
 use super::{Anchor, CallFact};
 use crate::message::{Message, Method, Name};
 use crate::name_addr::NameAddr;
 use crate::proxy::Passing;
 use crate::uri::unescape;
 use sidetone_call::MediaPlane;
+use sidetone_call::{CallKey, MediaPlane, Side};
 
 /// The longest name of a call, or of whom to call, that is told, in characters.
 const LONGEST: usize = 256;
+
+/// The dialog that a value of Replaces names (RFC 3891 §3): a Call-ID is known to many, its tags to the parties alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    call_id: String,
+    /// Both tags, in the order of the alphabet: which party's is which depends on whom the header is meant for.
+    tags: [String; 2],
+}
+
+impl Replaced {
+    /// Reads a value of Replaces, each part cut off at a few hundred characters.
+    #[must_use]
+    pub fn parse(value: &str) -> Self {
+        let cut = |part: &str| part.trim().chars().take(LONGEST).collect::<String>();
+        let mut parts = value.split(';');
+        let call_id = cut(parts.next().unwrap_or_default());
+        let mut tags = [String::new(), String::new()];
+        for (name, value) in parts.filter_map(|parameter| parameter.split_once('=')) {
+            let [to, from] = &mut tags;
+            match name.trim() {
+                name if name.eq_ignore_ascii_case("to-tag") => *to = cut(value),
+                name if name.eq_ignore_ascii_case("from-tag") => *from = cut(value),
+                _ => {}
+            }
+        }
+        tags.sort_unstable();
+        Self { call_id, tags }
+    }
+}
+
+impl fmt::Display for Replaced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [one, other] = &self.tags;
+        write!(f, "{} ({one}, {other})", self.call_id)
+    }
+}
 
 impl<M: MediaPlane> Anchor<M> {
     /// Takes notice of a request that moves a conversation to another call.
@@ -24,8 +64,9 @@ impl<M: MediaPlane> Anchor<M> {
         let (key, at) = (position.key, ctx.now);
         if request.method() == Some(Method::INVITE) {
             if let Some(replaces) = request.header(Name::Replaces) {
-                let call_id = call_id(&replaces.text());
-                self.tell(CallFact::Replaces { key, call_id, at });
+                let replaced = Replaced::parse(&replaces.text());
+                let before = self.bearing(&replaced).filter(|before| *before != key);
+                self.tell(CallFact::Replaces { key, replaced, before, at });
             }
             return;
         }
@@ -34,13 +75,24 @@ impl<M: MediaPlane> Anchor<M> {
         let user = uri.user_unescaped().unwrap_or_default().chars().take(LONGEST).collect();
         let replaces = uri.headers().split('&').find_map(|header| {
             let (name, value) = header.split_once('=')?;
-            name.eq_ignore_ascii_case("Replaces").then(|| call_id(&unescape(value)))
+            name.eq_ignore_ascii_case("Replaces").then(|| Replaced::parse(&unescape(value)))
         });
         self.tell(CallFact::Referred { key, by: ctx.from, user, replaces, at });
     }
-}
 
-/// The Call-ID in a value of Replaces.
-fn call_id(replaces: &str) -> String {
-    replaces.split(';').next().unwrap_or_default().trim().chars().take(LONGEST).collect()
+    /// The call with a dialog of those names. Each of its parties has chosen one of the two tags, so that nobody else has a
+    /// call that bears both.
+    fn bearing(&self, replaced: &Replaced) -> Option<CallKey> {
+        let [one, other] = &replaced.tags;
+        let named = |caller_tag: &str, callee_tag: &str, side| {
+            let calls = self.names.get(&name(&replaced.call_id, caller_tag, side))?;
+            let has = |key: &CallKey| {
+                self.calls.get(key).is_some_and(|call| call.dialogs.iter().any(|d| d.tag == callee_tag))
+            };
+            calls.iter().map(|(_, key)| *key).find(has)
+        };
+        [Side::Trunk, Side::Pbx]
+            .into_iter()
+            .find_map(|side| named(one, other, side).or_else(|| named(other, one, side)))
+    }
 }

@@ -309,7 +309,10 @@ impl Script {
                     let instead = replaces.map(|call| format!(" instead of {call}")).unwrap_or_default();
                     format!("{} refers to {user}{instead}", by.as_str())
                 }
-                CallFact::Replaces { call_id, .. } => format!("replaces {call_id}"),
+                CallFact::Replaces { replaced, before, .. } => {
+                    let known = if before.is_some() { ", which is up" } else { "" };
+                    format!("replaces {replaced}{known}")
+                }
                 CallFact::Ended { by, status, cause, .. } => {
                     let by = by.map_or("nobody", Side::as_str);
                     let status = status.map_or(String::new(), |s| format!(" {s}"));
