@@ -300,9 +300,11 @@ type Spoil<'a> = &'a dyn Fn(&mut Vec<u8>);
 #[test]
 fn packets_that_yield_no_sound_are_told_with_their_reason_and_taken_back() {
     let number = |payload_type: u8| move |packet: &mut Vec<u8>| packet[1] = (packet[1] & 0x80) | payload_type;
-    let cases: [(&str, Spoil<'_>, Untappable); 5] = [
+    let cases: [(&str, Spoil<'_>, Untappable); 7] = [
         ("a number that nobody has listed", &number(77), Untappable::UnknownPayloadType),
         ("a header and nothing behind it", &|packet| packet.truncate(12), Untappable::Undecodable),
+        ("an octet of sound", &|packet| packet.truncate(13), Untappable::Undecodable),
+        ("five octets", &|packet| packet.truncate(17), Untappable::Undecodable),
         ("another version of RTP", &|packet| packet[0] = 0, Untappable::Undecodable),
         (
             "padding longer than the packet",
@@ -349,6 +351,19 @@ fn a_listed_number_of_another_codec_is_told_as_such() {
         }
         let lost = Audible { restored: false, reason: Untappable::UnknownCodec };
         assert_eq!(told, [(0, Side::Pbx, lost)], "{encoding}");
+    }
+}
+
+/// An Opus packet of one octet says that nothing is to be heard for 20 ms (RFC 6716 §3.1): that is no fault.
+#[test]
+fn a_discontinuous_opus_stream_is_heard() {
+    let (mut call, mut phone) = (unheard(), Phone::new(Duration::ZERO));
+    phone.opus();
+    for (at, mut packet) in phone.speak(&caller(ms(4_000), ms(24_000))) {
+        packet.truncate(13);
+        call.packet(at, 0, Side::Trunk, &packet);
+        call.advance(at);
+        assert_eq!(call.poll_audible(), None, "{at:?}");
     }
 }
 

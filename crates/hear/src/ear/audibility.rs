@@ -2,7 +2,8 @@
 //! taken back when sound comes after all.
 //!
 //! A second is judged by its majority, since a decoder makes something of many a packet that was never meant for it. What
-//! carries no sound by its nature (telephone-events, comfort noise) counts on neither side.
+//! carries no sound by its nature (telephone-events, comfort noise) counts on neither side. Nor is it enough that something is
+//! decoded: packets whose sound fills less than a quarter of the time between them yield none to speak of.
 
 use sidetone_call::Untappable;
 use std::time::Duration;
@@ -15,6 +16,11 @@ const UNHEARD: Duration = Duration::from_secs(10);
 const SECOND: Duration = Duration::from_secs(1);
 /// A pause that divides one stream from the next: what keeps a NAT's port open (RFC 6263) comes more seldom.
 const PAUSE: Duration = Duration::from_secs(2);
+/// What is heard must fill this part of the time that passes: less are snippets, of payloads that were cut.
+const LEAST_SHARE: u32 = 4;
+/// What passes between two packets counts up to this. A longer gap is silence that was not sent, and with whole packets at
+/// either end of it (10 ms are the shortest in use) it is no fault.
+const LONGEST_GAP: Duration = Duration::from_millis(40);
 /// So many packets make a stream: a second of audio.
 const STREAM: u32 = 50;
 /// By how much SRTP makes a payload longer: its authentication tag of 32 or 80 bits (RFC 3711 §5.2), 128 bits of AEAD
@@ -39,6 +45,9 @@ struct Counts {
     undecodable: u32,
     /// Of no use beside the others: too late, or come before by their numbers.
     superfluous: u32,
+    /// How much sound was heard, and in how much time.
+    sound: Duration,
+    time: Duration,
 }
 
 impl Counts {
@@ -46,8 +55,12 @@ impl Counts {
         self.codec.saturating_add(self.payload_type).saturating_add(self.undecodable)
     }
 
-    /// Superfluous packets are a network's doing where others are heard. Where none is, their sender counts wrongly.
-    const fn judged(mut self) -> Self {
+    /// Snippets are not heard. Superfluous packets are a network's doing where others are heard. Where none is, their sender
+    /// counts wrongly.
+    fn judged(mut self) -> Self {
+        if self.sound.saturating_mul(LEAST_SHARE) < self.time {
+            self.undecodable = self.undecodable.saturating_add(std::mem::take(&mut self.heard));
+        }
         if self.heard == 0 {
             self.undecodable = self.undecodable.saturating_add(self.superfluous);
         }
@@ -55,9 +68,14 @@ impl Counts {
         self
     }
 
-    fn count(&mut self, heard: Result<(), Untappable>) {
+    /// A packet whose sound lasts so long, or that has none, came so long after the one before.
+    fn count(&mut self, heard: Result<Duration, Untappable>, after: Duration) {
         let count = match heard {
-            Ok(()) => &mut self.heard,
+            Ok(sound) => {
+                self.sound = self.sound.saturating_add(sound);
+                self.time = self.time.saturating_add(after.min(LONGEST_GAP));
+                &mut self.heard
+            }
             Err(Untappable::UnknownCodec) => &mut self.codec,
             Err(Untappable::UnknownPayloadType) => &mut self.payload_type,
             Err(_) => &mut self.undecodable,
@@ -106,15 +124,16 @@ pub(super) struct Audibility {
 }
 
 impl Audibility {
-    /// A packet came at `at` that should carry sound; whether it yielded any.
-    pub(super) fn packet(&mut self, at: Duration, heard: Result<(), Untappable>) {
+    /// A packet came at `at` that should carry sound; how much it yielded.
+    pub(super) fn packet(&mut self, at: Duration, heard: Result<Duration, Untappable>) {
         self.advance(at);
+        let after = at.saturating_sub(self.newest);
         if at.saturating_sub(self.newest) > PAUSE {
             (self.since, self.unheard) = (None, Counts::default());
         }
         self.newest = self.newest.max(at);
         self.begun.get_or_insert(at);
-        self.second.count(heard);
+        self.second.count(heard, after);
     }
 
     /// A packet came at `at` that is too late, or has come before by its number.
@@ -178,12 +197,14 @@ mod tests {
         Duration::from_millis(ms)
     }
 
+    const FRAME: Duration = ms(20);
+
     /// Sends a packet each 20 ms; says what was told, and when.
     fn run(
         this: &mut Audibility,
         from: u64,
         to: u64,
-        heard: impl Fn(u64) -> Option<Result<(), Untappable>>,
+        heard: impl Fn(u64) -> Option<Result<Duration, Untappable>>,
     ) -> Vec<(u64, Audible)> {
         let mut told = Vec::new();
         for now in (from..to).step_by(20) {
@@ -201,11 +222,11 @@ mod tests {
     #[test]
     fn ten_seconds_without_sound_are_told_once_and_taken_back_once() {
         let mut this = Audibility::default();
-        assert_eq!(run(&mut this, 0, 5_000, |_| Some(Ok(()))), []);
+        assert_eq!(run(&mut this, 0, 5_000, |_| Some(Ok(FRAME))), []);
         let unheard = |_| Some(Err(Untappable::UnknownPayloadType));
         assert_eq!(run(&mut this, 5_000, 60_000, unheard), [(15_000, LOST)]);
         assert_eq!(
-            run(&mut this, 60_000, 90_000, |_| Some(Ok(()))),
+            run(&mut this, 60_000, 90_000, |_| Some(Ok(FRAME))),
             [(61_000, Audible { restored: true, ..LOST })]
         );
         assert_eq!(run(&mut this, 90_000, 99_900, unheard), []);
@@ -226,11 +247,40 @@ mod tests {
     #[test]
     fn a_second_is_judged_by_its_majority() {
         let mut this = Audibility::default();
-        let third = |now| Some(if now % 60 == 0 { Ok(()) } else { Err(Untappable::Undecodable) });
+        let third = |now| Some(if now % 60 == 0 { Ok(FRAME) } else { Err(Untappable::Undecodable) });
         assert_eq!(run(&mut this, 0, 11_000, third).len(), 1);
         let mut this = Audibility::default();
-        let damaged = |now| Some(if now % 60 == 0 { Err(Untappable::Undecodable) } else { Ok(()) });
+        let damaged = |now| Some(if now % 60 == 0 { Err(Untappable::Undecodable) } else { Ok(FRAME) });
         assert_eq!(run(&mut this, 0, 60_000, damaged), []);
+    }
+
+    /// Cut payloads can be decoded, and yield next to nothing: 1 to 39 octets of G.711 where 160 should be.
+    #[test]
+    fn snippets_are_not_heard() {
+        let cut = Audible { restored: false, reason: Untappable::Undecodable };
+        for octets in [1, 2, 5, 20, 39] {
+            let mut this = Audibility::default();
+            let snippet = |_| Some(Ok(Duration::from_micros(125 * octets)));
+            assert_eq!(run(&mut this, 0, 20_000, snippet), [(10_000, cut)], "{octets}");
+            assert_eq!(run(&mut this, 20_000, 40_000, |_| Some(Ok(FRAME))).len(), 1, "{octets}");
+        }
+        for octets in [40, 80] {
+            let mut this = Audibility::default();
+            let short = |_| Some(Ok(Duration::from_micros(125 * octets)));
+            assert_eq!(run(&mut this, 0, 20_000, short), [], "{octets}");
+        }
+    }
+
+    /// Whole packets with long gaps between them, as in a pause whose noise is sent now and then.
+    #[test]
+    fn silence_that_is_not_sent_is_no_fault() {
+        for every in [40, 60, 200, 400] {
+            for frame in [10, 20] {
+                let mut this = Audibility::default();
+                let noise = |now| (now % every == 0).then_some(Ok(ms(frame)));
+                assert_eq!(run(&mut this, 0, 60_000, noise), [], "{frame} ms each {every} ms");
+            }
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! From payloads to PCM: what was lost is made up, and what must not be remembered is forgotten.
 
+use std::time::Duration;
+
 use sidetone_codec::{AnalysisBand, Codec, Decoder};
 use sidetone_emotion::mark::FrameMark;
 use sidetone_rtp::reorder::Packet;
@@ -42,7 +44,9 @@ impl Ear {
         let decoded = decoding.decoder.decode(packet.payload, &mut self.native).is_ok();
         let fits = self.audibility.fits(&codec, packet.sequence, packet.timestamp, packet.duration);
         let sounds = decoded && fits && !self.native.is_empty();
-        self.audibility.packet(packet.arrived, if sounds { Ok(()) } else { Err(Untappable::Undecodable) });
+        let micros = u64::from(packet.duration) * 1_000_000 / u64::from(codec.clock_rate().max(1));
+        let heard = if sounds { Ok(Duration::from_micros(micros)) } else { Err(Untappable::Undecodable) };
+        self.audibility.packet(packet.arrived, heard);
         if !decoded {
             // A payload that can't be decoded sounds as if it had been lost.
             self.native.clear();

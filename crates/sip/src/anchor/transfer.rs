@@ -9,7 +9,6 @@ use crate::message::{Message, Method, Name};
 use crate::name_addr::NameAddr;
 use crate::proxy::Passing;
 use crate::uri::unescape;
-use sidetone_call::MediaPlane;
 use sidetone_call::{CallKey, MediaPlane, Side};
 
 /// The longest name of a call, or of whom to call, that is told, in characters.
