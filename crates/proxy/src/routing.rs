@@ -3,6 +3,7 @@
 mod address;
 mod admission;
 mod dns;
+mod emergencies;
 mod health;
 mod lookups;
 mod shares;
@@ -13,6 +14,7 @@ pub use address::HostAddress;
 pub use admission::{Admission, Limits, Refused, Wanted};
 pub(crate) use dns::DEFAULT_PORT;
 pub use dns::{Resolver, Where};
+pub use emergencies::Emergencies;
 pub use health::{Health, HostState};
 pub use lookups::Lookups;
 pub use shares::{PeerName, Shares, usual_share};

@@ -22,8 +22,8 @@ use super::asides::AsideId;
 use super::liveness::Asked;
 use crate::config::{Config, Listen, Policy};
 use crate::routing::{
-    Admission, Candidate, Health, HostAddress, HostState, Limits, PeerName, PeerRef, Refused, Shares, Table,
-    Wanted, Where,
+    Admission, Candidate, Emergencies, Health, HostAddress, HostState, Limits, PeerName, PeerRef, Refused,
+    Shares, Table, Wanted, Where,
 };
 use sidetone_book::{Calls, RoutedTo};
 use sidetone_relay::Engine;
@@ -67,6 +67,7 @@ pub struct Core {
     /// Addresses to which configured hosts have led: by a name without a port they are known only once it was looked up.
     pub(super) served: HashSet<SocketAddr>,
     shares: Shares,
+    emergencies: Emergencies,
     /// When a loss of this kind was last told, and how many more there have been.
     losses: HashMap<(IpAddr, Loss), (Duration, u64)>,
     pub(super) counters: Counters,
@@ -136,6 +137,7 @@ impl Core {
             sources: HashMap::new(),
             served: HashSet::new(),
             shares: Shares::default(),
+            emergencies: Emergencies::default(),
             losses: HashMap::new(),
             counters: Counters::default(),
             dice: seed | 1,
@@ -324,7 +326,8 @@ impl Core {
         let RouteQuery { key, request_uri, call_id, to_tag, source, .. } = query;
         let source = source.remote;
         let resumed = (invite && !held && to_tag.is_some()).then(|| self.table.name(from).to_owned());
-        let pending = Pending { from: from.side, call_id, request_uri, routed, resumed, source, reach };
+        let pending =
+            Pending { from: from.side, call_id, request_uri, routed, resumed, source, reach };
         self.pending.insert(key, pending);
         Ok(candidates)
     }
@@ -336,20 +339,26 @@ impl Core {
     }
 
     fn admit(&mut self, now: Duration, from: PeerRef, query: &RouteQuery) -> Result<(), Decision> {
-        // Nobody who calls for help from a desk hears that enough calls are up (RFC 5031); a drain lets the PBX find another
-        // way for it. From a trunk the same URN would be a way round the limits.
-        if from.side == Side::Pbx && is_emergency(&query.request_uri) && !self.admission.draining() {
-            return Ok(());
-        }
         let peer = self.peer_name(from);
         let wanted = Wanted {
             peer: &peer,
-            up: self.anchor_ref().calls(),
+            up: self.anchor_ref().calls().saturating_sub(self.emergencies.up()),
             of_peer: self.shares.of(&peer),
             share: self.table.share(from, self.config.limits.calls),
             call: (&query.call_id, &query.from_tag),
         };
         let admitted = self.admission.admit(now, &wanted);
+        // Nobody who calls for help from a desk hears that enough calls are up (RFC 5031), as long as the reserve lasts; a
+        // drain lets the PBX find another way for it. From a trunk the same URN would be a way round the limits.
+        let (limit, source) = (self.config.limits.calls, query.source.remote);
+        if admitted.is_err()
+            && from.side == Side::Pbx
+            && is_emergency(&query.request_uri)
+            && !self.admission.draining()
+            && self.emergencies.admit(now, &peer, &query.call_id, source, limit)
+        {
+            return Ok(());
+        }
         admitted.map_err(|refused| self.refuse(refused))
     }
 
@@ -549,12 +558,17 @@ impl Core {
         let anchor = self.proxy.passage().inner();
         while let Some(fact) = anchor.poll_fact() {
             match &fact {
-                CallFact::Started { key, source, .. } => {
-                    if let Some(peer) = self.table.who(*source) {
+                CallFact::Started { key, call_id, source, .. } => {
+                    if !self.emergencies.begun(*key, call_id, *source)
+                        && let Some(peer) = self.table.who(*source)
+                    {
                         self.shares.begun(*key, (peer.side, self.table.name(peer).into()));
                     }
                 }
-                CallFact::Ended { key, .. } => self.shares.ended(*key),
+                CallFact::Ended { key, .. } => {
+                    self.shares.ended(*key);
+                    self.emergencies.ended(*key);
+                }
                 _ => {}
             }
             if let CallFact::Answered { key, by, .. } = fact
@@ -635,11 +649,12 @@ pub(super) fn reject(status: u16, reason: &str, retry_after: Option<Duration>) -
     Decision::Reject { status, reason: reason.to_owned(), headers }
 }
 
-/// A call for help (RFC 5031).
+/// A call for help (RFC 5031; NENA's own names for its services).
 fn is_emergency(request_uri: &str) -> bool {
-    const URN: &str = "urn:service:sos";
-    let (start, rest) = request_uri.split_at_checked(URN.len()).unwrap_or_default();
-    start.eq_ignore_ascii_case(URN) && (rest.is_empty() || rest.starts_with('.'))
+    ["urn:service:sos", "urn:nena:service:sos"].iter().any(|urn| {
+        let (start, rest) = request_uri.split_at_checked(urn.len()).unwrap_or_default();
+        start.eq_ignore_ascii_case(urn) && (rest.is_empty() || rest.starts_with('.'))
+    })
 }
 
 /// The Request-URI with another host: user and parameters stay.
@@ -665,6 +680,16 @@ fn roll(state: &mut u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn calls_for_help_are_known_by_their_urn() {
+        for uri in ["urn:service:sos", "URN:Service:SOS.fire", "urn:nena:service:sos.police"] {
+            assert!(is_emergency(uri), "{uri}");
+        }
+        for uri in ["urn:service:sosx", "urn:service:test.sos", "urn:service:counseling", "sip:sos@x", ""] {
+            assert!(!is_emergency(uri), "{uri}");
+        }
+    }
 
     #[test]
     fn a_request_uri_takes_another_host_and_keeps_the_rest() {

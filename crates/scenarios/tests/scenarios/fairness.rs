@@ -65,6 +65,35 @@ fn an_emergency_call_passes_however_many_calls_are_up() {
     assert!(through.start_line().starts_with("INVITE urn:service:sos.fire "), "{}", through.start_line());
 }
 
+/// They have a reserve of their own, and no more: whoever rings ten neither shuts others out nor is let by without end.
+#[test]
+fn emergency_calls_take_no_room_from_others() {
+    let net = Net::lease();
+    let mut setup = Setup::usual(&net);
+    setup.more = "[limits]\ncalls = 4\ncalls_per_second = 100\n".to_owned();
+    let sidetone = Sidetone::start(&net, &setup);
+    let trunk = Raw::bind(net.at(host::TRUNK, 5060), sidetone.sip());
+    let pbx = Raw::bind(net.at(host::PBX, 5060), sidetone.sip());
+    for n in 0..10 {
+        pbx.send(pbx.request("INVITE", "urn:service:sos", &format!("help{n}"), "").as_bytes());
+    }
+    // Three are the PBX's share of four ordinary calls, three its share of a reserve of four.
+    until("six calls", || {
+        while let Some(request) = trunk.request_within(Duration::from_millis(20)) {
+            if request.start_line().starts_with("INVITE ") {
+                trunk.answer(&request, "180 Ringing");
+            }
+        }
+        (sidetone.metric(SESSIONS) == 6.0).then_some(())
+    });
+    trunk.send(trunk.request("INVITE", URI, "carrier", "").as_bytes());
+    until("the carrier's call at the PBX", || {
+        pbx.request_within(Duration::from_millis(50))
+            .filter(|request| request.header("Call-ID").as_deref() == Some("carrier@raw"))
+    });
+    assert_eq!(sidetone.metric(SESSIONS), 7.0);
+}
+
 /// Connections that a carrier opens and says nothing on don't shut out the PBX.
 #[test]
 fn idle_connections_of_a_trunk_leave_room_for_the_pbx() {
