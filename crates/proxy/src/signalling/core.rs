@@ -81,6 +81,8 @@ struct Pending {
     request_uri: String,
     /// Of a new call: between whom it runs.
     routed: Option<RoutedTo>,
+    /// Of a new call that names its next hop itself: whose it is.
+    steered: Option<PeerRef>,
     /// Of an INVITE in a dialog that only a mark proves, and that is of no call here: the peer that sent it.
     resumed: Option<String>,
     source: SocketAddr,
@@ -323,11 +325,12 @@ impl Core {
         let initial = matches!(reach, Reach::Configured);
         let peers: Vec<PeerRef> = candidates.iter().filter_map(|candidate| candidate.peer).collect();
         let routed = (invite && initial).then(|| self.routed(from, &peers));
+        let steered = (invite && matches!(reach, Reach::Relay { .. })).then_some(from);
         let RouteQuery { key, request_uri, call_id, to_tag, source, .. } = query;
         let source = source.remote;
         let resumed = (invite && !held && to_tag.is_some()).then(|| self.table.name(from).to_owned());
         let pending =
-            Pending { from: from.side, call_id, request_uri, routed, resumed, source, reach };
+            Pending { from: from.side, call_id, request_uri, routed, steered, resumed, source, reach };
         self.pending.insert(key, pending);
         Ok(candidates)
     }
@@ -448,7 +451,12 @@ impl Core {
         }
         let first = targets.first().map(|target| target.to.remote);
         let resumed = pending.resumed.map(|sender| self.resumed(pending.from, sender, first));
-        if let Some(routed) = resumed.or(pending.routed) {
+        let steered = pending.steered.map(|from| {
+            let mut to: Vec<PeerRef> = targets.iter().filter_map(|it| self.table.who(it.to.remote)).collect();
+            to.retain(|to| to.side != from.side);
+            self.routed(from, &to)
+        });
+        if let Some(routed) = resumed.or(pending.routed).or(steered) {
             self.calls.routed(&pending.call_id, pending.source, routed);
         }
         self.proxy.decide(now, key, Decision::Forward { from: pending.from, targets });

@@ -362,3 +362,25 @@ fn a_contact_that_leads_nowhere_is_reached_where_it_spoke_from() {
     call.hang_up(&office);
     office.sidetone.finish();
 }
+
+/// Its way is its own, and so are its peers: not those that configuration would have sent it to.
+#[test]
+fn a_call_that_brings_its_own_route_is_told_by_its_peers() {
+    let net = Net::lease();
+    let office = Office::open(&net, &setup(&net));
+    let own = office.sidetone.sip();
+    for (caller, callee, at, trunk, pbx, id) in [
+        (&office.second, &office.other, host::SECOND, "second", "other", "in"),
+        (&office.other, &office.second, host::ELSEWHERE, "second", "other", "out"),
+    ] {
+        let route = format!("Route: <sip:{own};lr>\r\nRoute: <sip:{};lr>\r\n", net.at(at, 5060));
+        caller.send(caller.request("INVITE", "sip:+15550999@far.example", id, &route).as_bytes());
+        let invite = callee.request_within(GUARD).expect("the call");
+        callee.answer(&invite, "180 Ringing");
+        let calls = office.sidetone.command(&["calls", "--json"]);
+        let calls: Vec<serde_json::Value> =
+            calls.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let call = calls.iter().find(|call| call["sip_call_id"] == format!("{id}@raw")).expect(id);
+        assert_eq!((&call["trunk"], &call["pbx"]), (&trunk.into(), &pbx.into()), "{id}: {call:#}");
+    }
+}
