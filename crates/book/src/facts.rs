@@ -111,6 +111,12 @@ impl Book {
             CallFact::Replaces { key, replaced, before, at } => {
                 self.arrived(at, key, Some(&replaced), before);
             }
+            CallFact::Unacknowledged { key } => {
+                if let Some(entry) = self.calls.get(&key) {
+                    let (call, sip_call_id) = (entry.call().id, &entry.call().sip_call_id);
+                    tracing::warn!(%call, %sip_call_id, "the answer did not reach the caller, and no ACK has come: both sides are sent BYE, the ports are released");
+                }
+            }
             CallFact::Ended { key, by, status, cause, at } => {
                 self.consent(key, at, Input::Ended);
                 if let Some(entry) = self.calls.get_mut(&key) {

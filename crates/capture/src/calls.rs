@@ -333,7 +333,8 @@ impl Follower {
             | CallFact::Told { .. }
             | CallFact::Digit { .. }
             | CallFact::Referred { .. }
-            | CallFact::Replaces { .. } => return,
+            | CallFact::Replaces { .. }
+            | CallFact::Unacknowledged { .. } => return,
             CallFact::Ringing { key, .. } => (key, Happening::Ringing),
             CallFact::Answered { key, .. } => (key, Happening::Answered),
             CallFact::Held { key, by, .. } => (key, Happening::Held(by)),

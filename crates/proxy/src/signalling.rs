@@ -180,15 +180,20 @@ impl Signalling {
                     Output::Route(query) => self.route(core, now, query),
                     Output::Probed { key, status } => core.probed(now, key, status),
                     Output::Answered { key, answer } => core.answered(now, key, answer),
+                    Output::Undelivered { response, to } => core.tell_undelivered(now, response, &to),
                 }
             }
             // What is told comes after what it is about: a SUBSCRIBE is answered before its NOTIFY.
             match core.next_aside(now) {
                 Some(wanting) => self.tell(core, now, wanting),
-                None => break,
+                None => {
+                    core.settle(now);
+                    if !core.hang_up_unacknowledged(now) {
+                        break;
+                    }
+                }
             }
         }
-        core.settle(now);
         self.tracer.settle();
     }
 

@@ -292,6 +292,7 @@ impl Stats {
                     ("stray_response", counters.stray_responses),
                     ("foreign_response", counters.foreign_responses),
                     ("answer_withheld", counters.answers_withheld),
+                    ("undelivered_answer", counters.undelivered),
                     ("stray_cancel", counters.stray_cancels),
                 ]),
                 failovers: counters.failovers,

@@ -59,7 +59,7 @@ impl Bench {
                         let decision = Decision::Forward { from: Side::Trunk, targets: vec![pbx.clone()] };
                         self.proxy.decide(self.now, query.key, decision);
                     }
-                    Output::Probed { .. } | Output::Answered { .. } => {}
+                    Output::Probed { .. } | Output::Answered { .. } | Output::Undelivered { .. } => {}
                 }
             }
         }

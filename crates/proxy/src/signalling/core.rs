@@ -10,6 +10,7 @@ use sidetone_call::{CallKey, Cause, Side};
 use sidetone_sip::anchor::{Anchor, CallFact};
 use sidetone_sip::aside::{Asides, Notifier};
 use sidetone_sip::framing::FrameFlaw;
+use sidetone_sip::message::Message;
 use sidetone_sip::proxy::{
     Decision, Destination, Loss, Lost, Output, OwnKey, ProbeKey, Proxy, RouteKey, RouteKind, RouteQuery,
     Target, Way,
@@ -68,6 +69,8 @@ pub struct Core {
     pub(super) served: HashSet<SocketAddr>,
     shares: Shares,
     emergencies: Emergencies,
+    /// Calls whose answer did not reach their caller: to be hung up.
+    unacknowledged: Vec<CallKey>,
     /// When a loss of this kind was last told, and how many more there have been.
     losses: HashMap<(IpAddr, Loss), (Duration, u64)>,
     pub(super) counters: Counters,
@@ -140,6 +143,7 @@ impl Core {
             served: HashSet::new(),
             shares: Shares::default(),
             emergencies: Emergencies::default(),
+            unacknowledged: Vec::new(),
             losses: HashMap::new(),
             counters: Counters::default(),
             dice: seed | 1,
@@ -245,6 +249,11 @@ impl Core {
 
     pub(super) fn send_failed(&mut self, now: Duration, to: &Destination) {
         self.proxy.send_failed(now, to);
+    }
+
+    /// This message, which was to go there, did not leave.
+    pub(super) fn unsent(&mut self, now: Duration, to: &Destination, bytes: &Bytes) {
+        self.proxy.unsent(now, to, bytes);
     }
 
     pub(super) fn timeout(&mut self, now: Duration) {
@@ -383,23 +392,40 @@ impl Core {
     /// Names a peer whose messages went nowhere, once in a while for each reason; counters have every one.
     fn tell_lost(&mut self, now: Duration, lost: Lost) {
         let Some(peer) = self.table.who(lost.source.remote) else { return };
+        let Some(more) = self.untold(now, (lost.source.remote.ip(), lost.why)) else { return };
+        let (peer, remote) = (self.table.name(peer), lost.source.remote);
+        tracing::warn!(peer, %remote, why = %lost.why, more, "a SIP message was dropped");
+    }
+
+    /// Names the call of a final response that got nowhere, as often.
+    pub(super) fn tell_undelivered(&mut self, now: Duration, response: Bytes, to: &Destination) {
+        let Some(more) = self.untold(now, (to.remote.ip(), Loss::Undelivered)) else { return };
+        let Ok(response) = Message::parse(response) else { return };
+        let peer = self.table.who(to.remote);
+        let side = peer.map_or("", |peer| peer.side.as_str());
+        let (peer, remote) = (peer.map_or("", |peer| self.table.name(peer)), to.remote);
+        let call = self.calls.known_as(response.call_id()).map(|id| id.to_string()).unwrap_or_default();
+        let method = response.cseq().map(|cseq| cseq.method.as_str().to_owned()).unwrap_or_default();
+        let (status, why) = (response.status(), Loss::Undelivered);
+        tracing::warn!(peer, side, %remote, call, status, method, %why, more, "a SIP response was dropped");
+    }
+
+    /// How many more there have been of a loss since it was last told; none if it is not to be told yet.
+    fn untold(&mut self, now: Duration, kind: (IpAddr, Loss)) -> Option<u64> {
         let full = self.losses.len() >= MOST_LOSSES;
         if full {
             self.losses.retain(|_, (at, _)| now.saturating_sub(*at) < STRANGER_EVERY);
         }
-        let kind = (lost.source.remote.ip(), lost.why);
         if let Some((at, more)) = self.losses.get_mut(&kind)
             && now.saturating_sub(*at) < STRANGER_EVERY
         {
             *more += 1;
-            return;
+            return None;
         }
         if self.losses.len() >= MOST_LOSSES {
-            return;
+            return None;
         }
-        let more = self.losses.insert(kind, (now, 0)).map_or(0, |(_, more)| more);
-        let (peer, remote) = (self.table.name(peer), lost.source.remote);
-        tracing::warn!(peer, %remote, why = %lost.why, more, "a SIP message was dropped");
+        Some(self.losses.insert(kind, (now, 0)).map_or(0, |(_, more)| more))
     }
 
     /// The addresses of a request's candidates are known.
@@ -584,6 +610,9 @@ impl Core {
             {
                 self.calls.answered_by(key, peer.side, self.table.name(peer));
             }
+            if let CallFact::Unacknowledged { key } = fact {
+                self.unacknowledged.push(key);
+            }
             if let CallFact::Ended { key, .. } = fact {
                 self.asked.remove(&key);
             }
@@ -594,6 +623,16 @@ impl Core {
         }
         self.calls.settled();
         anchor.media().close_released();
+    }
+
+    /// Ends calls whose answer never reached their caller: whoever answered would hold on for nobody. Returns whether there was
+    /// any, so that something is to be sent.
+    pub(super) fn hang_up_unacknowledged(&mut self, now: Duration) -> bool {
+        let calls = std::mem::take(&mut self.unacknowledged);
+        for call in &calls {
+            self.hang_up(now, *call, Cause::Unreachable);
+        }
+        !calls.is_empty()
     }
 
     /// The listener from which to send: of the right transport and family; among several, the one whose address the

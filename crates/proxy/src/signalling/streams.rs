@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +27,10 @@ use crate::routing::{PeerName, usual_share};
 
 /// Messages waiting for one connection; a peer that lets more pile up is cut off.
 const QUEUE: usize = 512;
+/// Bytes waiting for one connection, likewise: eight messages of the greatest length, or some thousand of the usual.
+const QUEUED_BYTES: usize = 1 << 20;
+/// Bytes waiting for all connections of one peer, likewise: however many it holds, it costs no more memory than this.
+const QUEUED_BYTES_OF_PEER: usize = 16 << 20;
 const CONNECT_PATIENCE: Duration = Duration::from_secs(4);
 /// A connection without a byte for this long is closed; peers that want to keep one send keep-alives.
 const IDLE: Duration = Duration::from_secs(600);
@@ -51,21 +55,59 @@ pub(super) struct Streams {
     open: Mutex<HashMap<Name, Connection>>,
     most: usize,
     refused: AtomicU64,
+    /// Connections cut off since their peer let too much pile up.
+    unread: AtomicU64,
+}
+
+/// A message that waits for its connection.
+struct Waiting {
+    bytes: Bytes,
+    _room: Room,
+}
+
+/// What a message takes of a connection's room and of its peer's, until it is written or dropped.
+struct Room {
+    length: usize,
+    of: [Arc<AtomicUsize>; 2],
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        for taken in &self.of {
+            taken.fetch_sub(self.length, Relaxed);
+        }
+    }
 }
 
 /// One connection, as those who send on it hold it.
 #[derive(Clone)]
 struct Connection {
-    queue: Sender<Bytes>,
+    queue: Sender<Waiting>,
+    /// Bytes that wait for it, and for all of its peer's.
+    queued: [Arc<AtomicUsize>; 2],
     /// Told when the connection is taken out of the map: its task must not outlive its place there.
     closed: Arc<Notify>,
     /// Whose it is; none of an address that is no peer's.
     owner: Option<PeerName>,
 }
 
+impl Connection {
+    /// Queues a message; false if there is no room for it, or nobody to write it.
+    fn push(&self, bytes: Bytes) -> bool {
+        let length = bytes.len();
+        let room = Room { length, of: self.queued.clone() };
+        let mut fits = true;
+        for (taken, most) in self.queued.iter().zip([QUEUED_BYTES, QUEUED_BYTES_OF_PEER]) {
+            fits &= taken.fetch_add(length, Relaxed).saturating_add(length) <= most;
+        }
+        fits && self.queue.try_send(Waiting { bytes, _room: room }).is_ok()
+    }
+}
+
 impl Streams {
     pub(super) fn new(most: usize) -> Self {
-        Self { open: Mutex::new(HashMap::new()), most, refused: AtomicU64::new(0) }
+        let (refused, unread) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { open: Mutex::new(HashMap::new()), most, refused, unread }
     }
 
     /// Whether a peer may have one more beside these. Of all places no peer gets more than half, and all trunks and
@@ -88,7 +130,7 @@ impl Streams {
     }
 
     /// Makes room for a connection; none if there are too many. An older one of that name is closed.
-    fn enter(&self, name: Name, owner: Option<PeerName>) -> Option<(Connection, Receiver<Bytes>)> {
+    fn enter(&self, name: Name, owner: Option<PeerName>) -> Option<(Connection, Receiver<Waiting>)> {
         let mut open = self.map();
         let others = open.iter().filter(|(other, _)| **other != name).map(|(_, connection)| connection);
         if !self.has_room(owner.as_ref(), others) {
@@ -101,7 +143,9 @@ impl Streams {
             return None;
         }
         let (queue, receiver) = channel(QUEUE);
-        let connection = Connection { queue, closed: Arc::new(Notify::new()), owner };
+        let of_peer = open.values().find(|other| other.owner == owner).map(|other| other.queued[1].clone());
+        let queued = [Arc::default(), of_peer.unwrap_or_default()];
+        let connection = Connection { queue, queued, closed: Arc::new(Notify::new()), owner };
         if let Some(older) = open.insert(name, connection.clone()) {
             older.closed.notify_one();
         }
@@ -155,6 +199,12 @@ impl Signalling {
         self.streams.refused.load(Relaxed)
     }
 
+    /// TCP connections cut off since their peer did not read what was sent.
+    #[must_use]
+    pub fn connections_unread(&self) -> u64 {
+        self.streams.unread.load(Relaxed)
+    }
+
     pub(super) async fn serve_tcp(self: Arc<Self>, local: SocketAddr, listener: TcpListener) {
         loop {
             match listener.accept().await {
@@ -197,28 +247,58 @@ impl Signalling {
         let name = (to.local, to.remote);
         let there = self.streams.map().get(&name).cloned();
         if let Some(connection) = there {
-            if connection.queue.try_send(bytes).is_err() {
-                self.streams.leave(name, &connection);
+            if !connection.push(bytes.clone()) {
+                self.cut_off(name, &connection);
                 core.send_failed(now, &to);
+                core.unsent(now, &to, &bytes);
             }
             return;
         }
         let entered = if connect_if_need_be { self.streams.enter(name, core.asker(to.remote)) } else { None };
         let Some((connection, receiver)) = entered else {
-            return core.send_failed(now, &to);
+            core.send_failed(now, &to);
+            return core.unsent(now, &to, &bytes);
         };
-        // The queue is new and has room.
-        let _ = connection.queue.try_send(bytes);
+        // The queue is new; its peer may have used up its room by others.
+        if !connection.push(bytes.clone()) {
+            self.cut_off(name, &connection);
+            core.send_failed(now, &to);
+            return core.unsent(now, &to, &bytes);
+        }
         let this = Arc::clone(self);
+        let mut receiver = receiver;
         self.alarm.watch("a SIP connection", async move {
             match connect(&to).await {
                 Ok(stream) => this.serve_stream(stream, name, connection, receiver).await,
                 Err(error) => {
                     tracing::debug!(%error, peer = %to.remote, "a TCP connection could not be made");
                     this.left(name, &connection);
+                    this.unsent(&to, None, &mut receiver);
                 }
             }
         });
+    }
+
+    /// A peer has let too much pile up.
+    fn cut_off(&self, name: Name, connection: &Connection) {
+        if self.streams.leave(name, connection) {
+            // Told as refused connections are.
+            let unread = self.streams.unread.fetch_add(1, Relaxed) + 1;
+            if unread.is_power_of_two() {
+                let peer = connection.owner.as_ref().map(|(_, name)| &**name);
+                tracing::warn!(peer, remote = %name.1, unread, "a TCP connection was closed: its peer does not read what is sent");
+            }
+        }
+    }
+
+    /// What was queued for a connection that is gone: `first`, which was being written, and all that waits. Each is handed in
+    /// by itself, since others want the core too.
+    fn unsent(self: &Arc<Self>, to: &Destination, first: Option<Bytes>, queue: &mut Receiver<Waiting>) {
+        queue.close();
+        let waiting = std::iter::from_fn(|| queue.try_recv().ok()).map(|waiting| waiting.bytes);
+        for bytes in first.into_iter().chain(waiting) {
+            self.with(|core, now| core.unsent(now, to, &bytes));
+        }
     }
 
     async fn serve_stream(
@@ -226,7 +306,7 @@ impl Signalling {
         stream: TcpStream,
         name: Name,
         connection: Connection,
-        queue: Receiver<Bytes>,
+        mut queue: Receiver<Waiting>,
     ) {
         if let Err(error) = prepare(&stream) {
             tracing::debug!(%error, peer = %name.1, "a TCP connection was made without its time limits");
@@ -235,22 +315,28 @@ impl Signalling {
         let flow = Flow { transport: Transport::Tcp, local: name.0, remote: name.1 };
         let mut reader = reader;
         let written = {
-            let mut writing = pin!(write(writer, queue, WRITE_PATIENCE));
-            tokio::select! {
-                () = self.read(&mut reader, &flow, &connection.queue) => {}
-                _ = &mut writing => return self.left(name, &connection),
-                () = connection.closed.notified() => return self.left(name, &connection),
-            }
+            let mut writing = pin!(write(writer, &mut queue, WRITE_PATIENCE));
+            let ended = tokio::select! {
+                () = self.read(&mut reader, &flow, &connection) => None,
+                written = &mut writing => Some(written),
+                () = connection.closed.notified() => Some(Err(None)),
+            };
             self.left(name, &connection);
             // Nobody can send here any more, so the writer ends with the last message that is queued: it may be the answer
             // that says why the connection is closed.
             drop(connection);
-            timeout(LAST_WORDS, writing).await.ok().flatten()
+            match ended {
+                Some(ended) => ended,
+                None => timeout(LAST_WORDS, writing).await.unwrap_or(Err(None)),
+            }
         };
-        // Closed with bytes unread, the connection would be reset, and the answer lost on its way.
-        if let Some(mut writer) = written {
-            let _ = writer.shutdown().await;
-            let _ = timeout(LAST_WORDS, discard(reader)).await;
+        match written {
+            // Closed with bytes unread, the connection would be reset, and the answer lost on its way.
+            Ok(mut writer) => {
+                let _ = writer.shutdown().await;
+                let _ = timeout(LAST_WORDS, discard(reader)).await;
+            }
+            Err(first) => self.unsent(&Destination::from(flow), first, &mut queue),
         }
     }
 
@@ -262,7 +348,7 @@ impl Signalling {
         }
     }
 
-    async fn read(self: &Arc<Self>, reader: impl AsyncRead + Unpin, flow: &Flow, pongs: &Sender<Bytes>) {
+    async fn read(self: &Arc<Self>, reader: impl AsyncRead + Unpin, flow: &Flow, own: &Connection) {
         let mut incoming = Incoming::new(reader, IDLE, MESSAGE_PATIENCE);
         loop {
             match incoming.next().await {
@@ -270,7 +356,7 @@ impl Signalling {
                     self.with(|core, now| self.received(core, now, flow, message));
                 }
                 Ok(Frame::Ping) => {
-                    if pongs.try_send(PONG).is_err() {
+                    if !own.push(PONG) {
                         return;
                     }
                 }
@@ -356,19 +442,19 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
     }
 }
 
-/// Writes what is queued until nobody can queue any more, and gives the writer back; or nothing once the peer is gone, or has
-/// read nothing of a message for too long.
+/// Writes what is queued until nobody can queue any more, and gives the writer back; or the message that could not be written,
+/// since the peer is gone, or has read nothing of it for too long.
 async fn write<W: AsyncWrite + Unpin>(
     mut writer: W,
-    mut queue: Receiver<Bytes>,
+    queue: &mut Receiver<Waiting>,
     patience: Duration,
-) -> Option<W> {
-    while let Some(bytes) = queue.recv().await {
-        if !matches!(timeout(patience, writer.write_all(&bytes)).await, Ok(Ok(()))) {
-            return None;
+) -> Result<W, Option<Bytes>> {
+    while let Some(waiting) = queue.recv().await {
+        if !matches!(timeout(patience, writer.write_all(&waiting.bytes)).await, Ok(Ok(()))) {
+            return Err(Some(waiting.bytes));
         }
     }
-    Some(writer)
+    Ok(writer)
 }
 
 /// Reads what still comes, up to a bound, for nobody.
@@ -527,9 +613,34 @@ mod tests {
     #[tokio::test]
     async fn a_write_that_makes_no_progress_ends() {
         let (writer, _peer) = tokio::io::duplex(16);
-        let (sender, queue) = channel(1);
-        sender.send(Bytes::from_static(&[0; 64])).await.unwrap();
-        timeout(LONG, write(writer, queue, SOON)).await.unwrap();
+        let streams = Streams::new(2);
+        let name = ("127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap());
+        let (connection, mut queue) = streams.enter(name, None).unwrap();
+        assert!(connection.push(Bytes::from_static(&[0; 64])));
+        let written = timeout(LONG, write(writer, &mut queue, SOON)).await.unwrap();
+        assert_eq!(written.err().flatten().map(|bytes| bytes.len()), Some(64), "it is given back");
+    }
+
+    /// Memory is bounded by bytes, of a connection and of all that a peer holds; and what is written makes room again.
+    #[test]
+    fn what_waits_is_bounded_by_bytes() {
+        let streams = Streams::new(200);
+        let long = Bytes::from(vec![b'x'; 100_000]);
+        let fill = |connection: &Connection| (0..QUEUE).filter(|_| connection.push(long.clone())).count();
+        let mut port = 0;
+        let mut open = |peer: &str| {
+            port += 1;
+            let name = ("127.0.0.1:1".parse().unwrap(), SocketAddr::from(([127, 0, 0, 2], port)));
+            streams.enter(name, Some((Side::Pbx, peer.into()))).unwrap()
+        };
+        let (first, mut queue) = open("a");
+        assert_eq!(fill(&first), 10);
+        assert!(queue.try_recv().is_ok() && first.push(long.clone()) && !first.push(long.clone()));
+        let others: Vec<_> = (0..30).map(|_| open("a")).collect();
+        let queued: usize = others.iter().map(|(connection, _)| fill(connection)).sum();
+        assert_eq!(queued, 157, "16 MiB, the first ten included");
+        assert_eq!(fill(&open("b").0), 10);
+        drop((first, queue, others));
     }
 
     #[tokio::test]

@@ -50,6 +50,7 @@ impl Census {
         );
         drop(core);
         stats.refused.insert("connection", self.signalling.connections_refused());
+        stats.sip.rejected.insert("unread_connection", self.signalling.connections_unread());
         stats.refused.insert("lookup", self.signalling.lookups_refused());
         stats
     }

@@ -78,6 +78,10 @@ pub(super) struct Call {
     ringing: bool,
     /// SDP that can't be read has been told of.
     unreadable: bool,
+    /// An ACK to a 2xx to its INVITE has passed.
+    pub(super) acknowledged: bool,
+    /// The 2xx did not get to the caller, and is given up at the deadline unless an ACK passes.
+    pub(super) undelivered: bool,
     /// Why media may go around us; told when the call is answered.
     around: Vec<Untappable>,
     /// The family that each side's party uses for its media, once it has said so.
@@ -109,6 +113,8 @@ impl Call {
             held: Vec::new(),
             ringing: false,
             unreadable: false,
+            acknowledged: false,
+            undelivered: false,
             around: Vec::new(),
             families: [None; 2],
         }

@@ -47,6 +47,7 @@ impl<M: MediaPlane> Anchor<M> {
             self.count_stray(request);
             return;
         };
+        self.acknowledged(ctx.now, position);
         let Some(party) = self.lead_leniently(ctx, position.key, request, edit) else { return };
         let tag = callee_tag(position.requester, request).to_owned();
         let (mut tools, calls) = self.tools();

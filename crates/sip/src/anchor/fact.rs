@@ -127,6 +127,11 @@ pub enum CallFact {
         /// When.
         at: Duration,
     },
+    /// It was answered, the answer did not get to the caller, and no ACK has come in 64 × T1: it should be hung up.
+    Unacknowledged {
+        /// Which call.
+        key: CallKey,
+    },
     /// The call is over and its ports are free.
     Ended {
         /// Which call.

@@ -217,6 +217,13 @@ impl<M: MediaPlane> Anchor<M> {
                 }
                 continue;
             }
+            if call.undelivered {
+                // Whoever can send BYE ends it; if nobody does, it ends here.
+                self.calls.entry(key).and_modify(|call| call.undelivered = false);
+                self.set_deadline(key, now + self.settings.farewell);
+                self.tell(CallFact::Unacknowledged { key });
+                continue;
+            }
             let (by, status, cause) = call.overdue();
             self.counters.reaped += u64::from(cause == Cause::Failed);
             self.end(key, by, status, cause, now);

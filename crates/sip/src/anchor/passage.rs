@@ -83,6 +83,10 @@ impl<M: MediaPlane> Passage for Anchor<M> {
             self.failed(now, position.key, tx, request);
         }
     }
+
+    fn undelivered(&mut self, now: Duration, requester: Requester, response: &Message) -> bool {
+        self.answer_undelivered(now, requester, response)
+    }
 }
 
 impl<M: MediaPlane> Anchor<M> {

@@ -76,6 +76,10 @@ impl<P: Passage> Passage for Asides<P> {
         }
         self.inner.concluded(now, requester, request, status);
     }
+
+    fn undelivered(&mut self, now: Duration, requester: Requester, response: &Message) -> bool {
+        self.inner.undelivered(now, requester, response)
+    }
 }
 
 /// Whether a request is of our package, or might be taken for it: by its name in any case, whatever follows.

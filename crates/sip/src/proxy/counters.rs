@@ -29,6 +29,8 @@ pub struct Counters {
     pub tcp_fallbacks: u64,
     /// Transport failures that hit a message still in need of its transport.
     pub transport_failures: u64,
+    /// Final responses whose sender's connection was gone, and to which none could be made.
+    pub undelivered: u64,
     /// Client transactions that ended by timer B or F, or some time after CANCEL.
     pub timeouts: u64,
     /// Calls answered with 503 since no target said a word in time.

@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::Proxy;
 use super::attempt::{Cancel, Owner};
-use super::output::Destination;
-use super::passage::Passage;
+use super::exchange::Exchange;
+use super::output::{Destination, Output};
+use super::passage::{Passage, Requester};
+use super::reply::ReplyPath;
 use super::table::Key;
 use crate::Transport;
+use crate::message::{Message, Method};
 
 impl<P: Passage> Proxy<P> {
     /// What was last sent to `to` did not get there: an ICMP error, a refused or closed connection, or (see
@@ -26,11 +31,47 @@ impl<P: Passage> Proxy<P> {
         let exchanges: Vec<Key> = self
             .exchanges
             .iter()
-            .filter(|(_, e)| e.reply.to == *to && e.reply.has_fallback() && e.last.is_some())
+            .filter(|(_, e)| e.reply.to == *to && e.last.is_some())
             .map(|(key, _)| key)
             .collect();
         for key in exchanges {
-            self.reply_failed(key);
+            self.reply_failed(now, key);
+        }
+    }
+
+    /// These bytes, which were to be sent to `to`, did not even leave. Beside [`Self::send_failed`], for each message of which
+    /// that is known: a final response that nobody else has sent another way goes to the address in its Via (RFC 3261
+    /// §18.2.2), and where that fails too, its end is told.
+    pub fn unsent(&mut self, now: Duration, to: &Destination, bytes: &Bytes) {
+        // Requests have their own timers and other targets, and a provisional response is followed by a final one.
+        if !bytes.starts_with(b"SIP/2.0 ") || !to.transport.is_reliable() {
+            return;
+        }
+        let Ok(response) = Message::parse(bytes.clone()) else { return };
+        let Some(via) = response.top_via().filter(|_| response.status() >= Some(200)) else { return };
+        let of = self.exchanges.iter().find(|(_, e)| e.last.as_ref() == Some(bytes)).map(|(_, e)| e);
+        if of.is_some_and(|exchange| exchange.reply.to != *to || exchange.reply.has_fallback()) {
+            // It is on its way there, or about to be.
+            return;
+        }
+        if let Some(stated) = ReplyPath::stated(to, &via).filter(|_| of.is_none()) {
+            return self.send(bytes.clone(), stated, true);
+        }
+        let requester = of.map(Exchange::requester);
+        if self.is_missed(now, requester, &response) {
+            self.counters.undelivered += 1;
+            self.outputs.push_back(Output::Undelivered { response: bytes.clone(), to: *to });
+        }
+    }
+
+    /// Whether whoever asked may still be without that response. The passage hears of a 2xx to an INVITE: nobody will
+    /// acknowledge it, and the one who sent it need not give up by itself (RFC 3261 §13.3.1.4).
+    fn is_missed(&mut self, now: Duration, requester: Option<Requester>, response: &Message) -> bool {
+        let accepts = matches!(response.status(), Some(200..300))
+            && response.cseq().is_some_and(|cseq| cseq.method == Method::INVITE);
+        match requester {
+            Some(requester) if accepts => self.passage.undelivered(now, requester, response),
+            _ => true,
         }
     }
 
@@ -64,14 +105,31 @@ impl<P: Passage> Proxy<P> {
         }
     }
 
-    fn reply_failed(&mut self, key: Key) {
+    fn reply_failed(&mut self, now: Duration, key: Key) {
         let Some(exchange) = self.exchanges.get_mut(key) else { return };
-        self.counters.transport_failures += 1;
+        let Some(last) = exchange.last.clone() else { return };
         if exchange.reply.fall_back() {
+            self.counters.transport_failures += 1;
             let reply = exchange.reply;
-            if let Some(last) = exchange.last.clone() {
-                self.send(last, reply.to, reply.connect);
-            }
+            return self.send(last, reply.to, reply.connect);
         }
+        // It may have been written before the connection broke: then nobody knows whether it arrived.
+        let requester = exchange.requester();
+        if to_wait_for(exchange)
+            && let Ok(response) = Message::parse(last)
+        {
+            self.is_missed(now, Some(requester), &response);
+        }
+    }
+}
+
+/// Whether what was last sent is final, over a connection that can break.
+fn to_wait_for(exchange: &Exchange) -> bool {
+    !exchange.is_pending() && exchange.reply.to.transport.is_reliable()
+}
+
+impl Exchange {
+    fn requester(&self) -> Requester {
+        Requester { from: self.from, caller: self.caller }
     }
 }

@@ -51,6 +51,11 @@ pub enum Loss {
     /// A request over UDP whose answer would have been one too many, or too large for it.
     #[error("its answer was withheld: too many for one address, or too large for what was asked")]
     Withheld,
+    /// A final response whose request's connection is gone, and to which no other could be made.
+    #[error(
+        "the answer to its request could not be delivered: its connection is gone, and no other could be made"
+    )]
+    Undelivered,
     /// A message that had begun in a stream did not end in time.
     #[error("its connection was closed: the message never ended")]
     Unfinished,

@@ -54,6 +54,13 @@ pub enum Output {
         /// Status of the final response; `None` when none came or the transport failed.
         status: Option<u16>,
     },
+    /// A final response could not be sent, neither where its request came from nor where its Via says.
+    Undelivered {
+        /// As it would have been sent.
+        response: Bytes,
+        /// Where it was to go last.
+        to: Destination,
+    },
     /// A request of our own has come to its end.
     Answered {
         /// What [`super::Proxy::originate`] returned.

@@ -85,6 +85,12 @@ pub trait Passage {
     /// The proxy itself ended `request` (as it was received) with a final response of its own making: 408, 487,
     /// 503, ... Called only if [`Passage::request`] saw the request, and not for responses that [`Passage::response`] saw.
     fn concluded(&mut self, now: Duration, requester: Requester, request: &Message, status: u16);
+
+    /// A 2xx to an INVITE of `requester`'s, as it was sent on, did not get there, as far as can be told: its connection is gone,
+    /// and no other could be made. Returns whether its sender is still without it: it may have been acknowledged before.
+    fn undelivered(&mut self, _now: Duration, _requester: Requester, _response: &Message) -> bool {
+        true
+    }
 }
 
 /// Lets everything through unseen.

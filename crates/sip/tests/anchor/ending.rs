@@ -191,3 +191,40 @@ fn facts_that_nobody_takes_are_bounded() {
     assert_eq!(s.facts().len(), 64);
     assert_eq!(s.anchor.counters().facts_lost, 136);
 }
+
+/// Whoever answered should give up by itself after 64 × T1 without an ACK (RFC 3261 §13.3.1.4). Not everybody does, and media
+/// that comes from there would keep the call up for nobody.
+#[test]
+fn an_answer_that_did_not_reach_the_caller_is_told_unless_an_ack_comes() {
+    let answered = || {
+        let mut s = ringing();
+        s.response(Caller, 200, "INVITE 1", "b", &audio("10.0.0.2", 5000));
+        assert_eq!(s.facts(), ["answered"]);
+        s
+    };
+    let mut s = answered();
+    assert!(s.undelivered("INVITE 1", "b") && s.undelivered("INVITE 1", "b"));
+    s.now += Duration::from_secs(31);
+    s.anchor.timeout(s.now);
+    assert!(s.facts().is_empty());
+    s.now += Duration::from_secs(1);
+    s.anchor.timeout(s.now);
+    assert_eq!(s.facts(), ["unacknowledged"]);
+    // Nobody has hung it up.
+    s.now += Settings::default().farewell;
+    s.anchor.timeout(s.now);
+    assert_eq!(s.facts(), ["ended by nobody: time-limit"]);
+    s.nothing_left();
+
+    for first in [false, true] {
+        let mut s = answered();
+        if first {
+            s.request(Caller, "ACK 1", Some("b"), "").unwrap();
+        }
+        assert_eq!(s.undelivered("INVITE 1", "b"), !first);
+        s.request(Caller, "ACK 1", Some("b"), "").unwrap();
+        s.now += Duration::from_secs(3_600);
+        s.anchor.timeout(s.now);
+        assert!(s.facts().is_empty(), "the ACK has come, before or after");
+    }
+}

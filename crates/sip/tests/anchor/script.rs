@@ -238,6 +238,14 @@ impl Script {
         self.anchor.concluded(self.now, requester, &message, status);
     }
 
+    /// The caller's 200 could not be delivered.
+    pub fn undelivered(&mut self, what: &str, tag: &str) -> bool {
+        let (method, number) = what.split_once(' ').unwrap();
+        let message = self.build("SIP/2.0 200 OK", Caller, &format!("{number} {method}"), Some(tag), "", "");
+        let requester = self.passing(Caller).requester();
+        self.anchor.undelivered(self.now, requester, &message)
+    }
+
     // --- whole steps ---
 
     /// INVITE with an offer, 200 with an answer, ACK.
@@ -313,6 +321,7 @@ impl Script {
                     let known = if before.is_some() { ", which is up" } else { "" };
                     format!("replaces {replaced}{known}")
                 }
+                CallFact::Unacknowledged { .. } => "unacknowledged".to_owned(),
                 CallFact::Ended { by, status, cause, .. } => {
                     let by = by.map_or("nobody", Side::as_str);
                     let status = status.map_or(String::new(), |s| format!(" {s}"));

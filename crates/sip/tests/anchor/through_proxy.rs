@@ -47,7 +47,7 @@ impl Wire {
                     let targets = vec![Target::from(to)];
                     self.proxy.decide(self.now, query.key, Decision::Forward { from, targets });
                 }
-                Output::Probed { .. } | Output::Answered { .. } => {}
+                Output::Probed { .. } | Output::Answered { .. } | Output::Undelivered { .. } => {}
             }
         }
     }

@@ -120,7 +120,7 @@ impl Office {
                         let decision = Decision::Forward { from, targets };
                         self.proxy.decide(self.now, query.key, decision);
                     }
-                    Output::Probed { .. } => {}
+                    Output::Probed { .. } | Output::Undelivered { .. } => {}
                     Output::Answered { key, answer } => {
                         self.answers.push(answer);
                         let leg = self.under_way.remove(&key).unwrap();

@@ -88,7 +88,7 @@ fn run(net: &mut Net) {
                 let decision = Decision::Forward { from: Side::Trunk, targets };
                 net.proxy.decide(net.now, query.key, decision);
             }
-            Output::Probed { .. } | Output::Answered { .. } => {}
+            Output::Probed { .. } | Output::Answered { .. } | Output::Undelivered { .. } => {}
         }
     }
 }

@@ -46,14 +46,45 @@ fn a_2xx_that_finds_the_connection_gone_is_not_lost() {
 }
 
 #[test]
-fn if_that_fails_too_it_is_given_up() {
+fn if_that_fails_too_it_is_told() {
+    for status in [200, 486] {
+        let mut net = Net::new();
+        net.send_tcp(EPHEMERAL, call());
+        let sent = net.take(PBX, "INVITE");
+        net.connections.clear();
+        net.unreachable = vec![tcp(CARRIER)];
+        net.send(PBX, reply(&sent, status, "b", PBX));
+        net.nothing(CARRIER);
+        let told: Vec<_> = net.undelivered.iter().map(describe).collect();
+        assert_eq!(told, [status.to_string()]);
+        assert_eq!(net.proxy.counters().undelivered, 1);
+        net.finish();
+    }
+}
+
+/// The connection is the address in Via, so that there is no other to turn to; nor is a request without a transaction better off.
+#[test]
+fn an_answer_without_another_way_is_told() {
     let mut net = Net::new();
-    net.send_tcp(EPHEMERAL, call());
+    net.send_tcp(CARRIER, invite(CARRIER, "c1").via(&format!("SIP/2.0/TCP {CARRIER};branch=z9hG4bKt")));
     let sent = net.take(PBX, "INVITE");
     net.connections.clear();
-    net.unreachable = vec![tcp(CARRIER)];
-    net.send(PBX, reply(&sent, 486, "b", PBX));
-    net.nothing(CARRIER);
+    net.send(PBX, reply(&sent, 200, "b", PBX));
+    assert_eq!(net.proxy.counters().undelivered, 1);
+    net.finish();
+}
+
+/// A transaction that is over with its answer (RFC 3261 §17.2.2) is no reason to lose that.
+#[test]
+fn the_answer_to_any_other_request_goes_to_the_stated_address_too() {
+    let mut net = Net::new();
+    let options = draft("OPTIONS", EPHEMERAL, "c1").via(&format!("SIP/2.0/TCP {CARRIER};branch=z9hG4bKt"));
+    net.send_tcp(EPHEMERAL, options);
+    let sent = net.take(PBX, "OPTIONS");
+    net.connections.clear();
+    net.send(PBX, reply(&sent, 200, "b", PBX));
+    net.take(CARRIER, "200");
+    assert!(net.undelivered.is_empty());
     net.finish();
 }
 

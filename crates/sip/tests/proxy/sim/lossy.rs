@@ -113,7 +113,7 @@ impl World {
                     let decision = self.route(&query);
                     self.proxy.decide(self.now, query.key, decision);
                 }
-                Output::Probed { .. } | Output::Answered { .. } => {}
+                Output::Probed { .. } | Output::Answered { .. } | Output::Undelivered { .. } => {}
             }
         }
         let mut out = Vec::new();

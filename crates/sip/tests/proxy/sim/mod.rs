@@ -100,6 +100,8 @@ pub struct Net {
     pub probed: Vec<Option<u16>>,
     /// How requests of our own ended.
     pub answers: Vec<Answer>,
+    /// Final responses that got nowhere.
+    pub undelivered: Vec<Message>,
 }
 
 pub fn settings() -> Settings {
@@ -138,6 +140,7 @@ impl Net {
             connections: Vec::new(),
             probed: Vec::new(),
             answers: Vec::new(),
+            undelivered: Vec::new(),
         }
     }
 
@@ -179,6 +182,9 @@ impl Net {
                 }
                 Output::Probed { status, .. } => self.probed.push(status),
                 Output::Answered { answer, .. } => self.answers.push(answer),
+                Output::Undelivered { response, .. } => {
+                    self.undelivered.push(Message::parse(response).unwrap());
+                }
             }
         }
     }
@@ -187,6 +193,7 @@ impl Net {
         let connected = to.transport == Transport::Udp || connect || self.connections.contains(&to);
         if self.unreachable.contains(&to) || !connected {
             self.proxy.send_failed(self.now, &to);
+            self.proxy.unsent(self.now, &to, bytes);
             return;
         }
         if to.transport == Transport::Tcp && !self.connections.contains(&to) {
