@@ -116,7 +116,7 @@ pub fn check(config: &Config) -> Vec<Fault> {
     }
     hostnames(config, &mut faults);
     peers::check(config, &mut faults);
-    links::check(config, &mut faults);
+    links::check(config, &mut |key, problem, fatal| faults.push(Fault { key, problem, fatal }));
     sockets::check(config, &mut faults);
     let trunks: Vec<&str> = config.trunks.iter().map(|trunk| trunk.name.as_str()).collect();
     faults.extend(config.consent.faults(&trunks).into_iter().map(|fault| Fault {

@@ -5,9 +5,9 @@ mod files;
 mod same;
 mod sockets;
 
+use std::path::Path;
 use std::sync::Arc;
 
-pub(crate) use same::naming;
 use sidetone_announce::Library;
 use sidetone_consent::log::Log;
 use sidetone_emotion::model::Model;
@@ -95,7 +95,7 @@ impl Prepared {
             faults.add(receipts_fault(&error));
         }
         files::check(&config, &mut faults);
-        for fault in same::check(&config) {
+        for fault in same::check(&config, files::secrets(&config)) {
             faults.add(fault);
         }
         sockets::check(&config, held, &mut faults);
@@ -123,6 +123,12 @@ impl Prepared {
     pub(crate) fn config(&self) -> &Config {
         &self.config
     }
+}
+
+/// What is wrong with a configuration that names its own file, `file`, for something else.
+#[must_use]
+pub(crate) fn naming(config: &Config, file: &Path) -> Vec<Fault> {
+    same::naming(config, files::secrets(config), file)
 }
 
 fn salt_error(error: NumberHasherError) -> Result<SecretError, String> {

@@ -318,10 +318,7 @@ fn check_fails_on_hosts_that_are_none_and_on_files_that_are_two_things() {
             &["http.token", "is this configuration itself"],
         ),
         (
-            more(&format!(
-                "[consent]\nreceipts = \"DIR/kept\"\n{}",
-                events.replace("one", "kept/events.jsonl")
-            )),
+            more(&format!("[consent]\nreceipts = \"DIR/kept\"\n{}", events.replace("one", "kept/head.json"))),
             &["events.file.path", "lies among the receipts"],
         ),
         (

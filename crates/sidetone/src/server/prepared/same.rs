@@ -4,7 +4,6 @@ use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::files::secrets;
 use sidetone_proxy::config::{Config, Fault};
 
 /// What Sidetone does with a file. The same file may serve two keys of one kind only where that does no harm.
@@ -50,8 +49,9 @@ fn real(path: &Path) -> PathBuf {
 }
 
 /// Every two keys of a configuration that name one file and must not.
-pub(super) fn check(config: &Config) -> Vec<Fault> {
-    let named = named(config);
+/// `private` are the files of secrets and of lists, by their keys.
+pub(super) fn check(config: &Config, private: Vec<(String, PathBuf)>) -> Vec<Fault> {
+    let named = named(config, private);
     let mut faults = Vec::new();
     for (index, one) in named.iter().enumerate() {
         let earlier = named.iter().take(index);
@@ -76,10 +76,9 @@ pub(super) fn check(config: &Config) -> Vec<Fault> {
 }
 
 /// The keys that name the configuration's own file.
-#[must_use]
-pub(crate) fn naming(config: &Config, file: &Path) -> Vec<Fault> {
+pub(super) fn naming(config: &Config, private: Vec<(String, PathBuf)>, file: &Path) -> Vec<Fault> {
     let own = identity(file);
-    let named = named(config).into_iter().filter(|named| identity(&named.path) == own);
+    let named = named(config, private).into_iter().filter(|named| identity(&named.path) == own);
     named
         .map(|named| {
             Fault::fatal(
@@ -131,29 +130,39 @@ fn rotated(config: &Config, named: &[Named]) -> Vec<Fault> {
         .collect()
 }
 
-/// Files within the folder of receipts that have the names of the chain's own.
+/// Files within the folder of receipts: those that have the names of the chain's own, and those that look like them.
 fn among_receipts(config: &Config, named: &[Named]) -> Vec<Fault> {
     let Some(folder) = &config.consent.receipts else { return Vec::new() };
     let folder = real(folder);
-    let within = |named: &&Named| {
+    let mut faults = Vec::new();
+    for named in named.iter().filter(|named| named.key != "consent.receipts") {
         let path = real(&named.path);
-        let name = path.file_name().unwrap_or_default();
-        let ours = name == "lock" || name == "head.json" || path.extension() == Some(OsStr::new("jsonl"));
-        path == folder || path.parent() == Some(&folder) && ours
-    };
-    let taken = named.iter().filter(|named| named.key != "consent.receipts").filter(within);
-    taken
-        .map(|named| {
-            let problem = format!(
-                "{} lies among the receipts (consent.receipts), whose files vouch for each other; name another folder",
-                named.path.display()
-            );
-            Fault::fatal(&named.key, problem)
-        })
-        .collect()
+        if path.parent() != Some(&folder) {
+            continue;
+        }
+        let problem = format!(
+            "{} lies among the receipts (consent.receipts), whose files vouch for each other; name another folder",
+            named.path.display()
+        );
+        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        if is_of_the_chain(name) {
+            faults.push(Fault::fatal(&named.key, problem));
+        } else if name.ends_with(".jsonl") {
+            faults.push(Fault::warning(&named.key, problem));
+        }
+    }
+    faults
 }
 
-fn named(config: &Config) -> Vec<Named> {
+/// Whether the log of receipts gives its files such names: `lock`, `head.json`, `2026-11-23-000000000001.jsonl`.
+fn is_of_the_chain(name: &str) -> bool {
+    let day = name.strip_suffix(".jsonl").is_some_and(|stem| {
+        stem.len() > 11 && stem.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+    });
+    day || name == "lock" || name == "head.json"
+}
+
+fn named(config: &Config, private: Vec<(String, PathBuf)>) -> Vec<Named> {
     let mut all: Vec<Named> = Vec::new();
     let mut add = |key: String, path: Option<&Path>, used: Use| {
         all.extend(path.map(|path| Named { key, path: path.to_owned(), used }));
@@ -172,7 +181,7 @@ fn named(config: &Config) -> Vec<Named> {
         let ca_file = pbx.ari.as_ref().and_then(|ari| ari.ca_file.as_deref());
         add(format!("pbx.{index}.ari.ca_file"), ca_file, Use::Read);
     }
-    for (key, path) in secrets(config) {
+    for (key, path) in private {
         // The lists of numbers are as private as secrets, and written by `sidetone consent exclude`.
         let used = if key.starts_with("consent.") { Use::Written } else { Use::Secret };
         add(key, Some(&path), used);
