@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sidetone_scenarios::asterisk::Asterisk;
-use sidetone_scenarios::baresip::Baresip;
+use sidetone_scenarios::baresip::{Baresip, Codec};
 use sidetone_scenarios::net::{Net, host};
 use sidetone_scenarios::sidetone::{Setup, Sidetone, of_kind};
 use sidetone_scenarios::{repository, until, until_within};
@@ -147,4 +147,72 @@ fn by_ami_the_pbx_says_what_the_caller_wants() {
 #[test]
 fn by_ari_the_pbx_says_what_the_caller_wants() {
     the_pbx_says_so(ari);
+}
+
+/// Asterisk calls out. Nobody knows who is reached, so nobody is listened to, until the dialplan says that it is a customer.
+fn whom_asterisk_calls_is_a_customer_once_it_says_so(link: fn(&Net) -> String) {
+    const AGENT: u8 = 20;
+    let net = Net::lease();
+    let asterisk = Asterisk::start(net.v4(host::PBX), net.at(host::SIDETONE, 5060), "");
+    let mut setup = Setup::for_softphones(&net);
+    setup.more.push_str(&link(&net));
+    let sidetone = Sidetone::start(&net, &setup);
+    let customer = net.v4(host::TRUNK);
+    let account = ";regint=0;answermode=auto";
+    let _phone =
+        Baresip::start_saying(customer, &format!("+15550100@{customer}"), account, an_upset_caller());
+    let account = ";auth_user=agent;auth_pass=change-me;regint=60;answermode=auto";
+    let user = format!("agent@{}", net.v4(host::PBX));
+    let mut agent = Baresip::start(net.v4(AGENT), &user, account, Codec::Pcmu, 1.31);
+    until("the agent's registration", || {
+        asterisk.ask("pjsip show aor agent").contains("Contact:  agent/").then_some(())
+    });
+    until("the link", || (sidetone.metric("sidetone_link_up") > 0.0).then_some(()));
+    agent.command("dial", &format!("sip:+15550100@{}", net.v4(host::PBX)));
+    agent.wait_event("CALL_ESTABLISHED");
+    let channels = asterisk.ask("core show channels concise");
+    let channel =
+        channels.split(['!', '\n']).find(|it| it.starts_with("PJSIP/sidetone-")).unwrap().to_owned();
+    // The customer's voice passes, for longer than the first estimate takes.
+    until("media", || (sidetone.metric("sidetone_packets_total") > 500.0).then_some(()));
+    assert_eq!(
+        sidetone.metric("sidetone_analysis_audio_seconds_total"),
+        0.0,
+        "not one frame reached the model"
+    );
+    let events = sidetone.events();
+    let states = of_kind(&events, "consent.changed");
+    assert!(states.iter().all(|it| it["data"]["state"] == "excluded"), "{states:#?}");
+    assert!(of_kind(&events, "affect.update").is_empty(), "{events:#?}");
+    // As a dialplan's `Set` does it.
+    let _ = asterisk.ask(&format!("dialplan set chanvar {channel} SIDETONE_TELL_CUSTOMER yes"));
+    until_within(LISTENING, "an update", || {
+        (!of_kind(&sidetone.events(), "affect.update").is_empty()).then_some(())
+    });
+    until("the variable", || {
+        asterisk.ask(&format!("core show channel {channel}")).contains("SIDETONE_CONSENT=given").then_some(())
+    });
+    // And takes it back.
+    let _ = asterisk.ask(&format!("dialplan set chanvar {channel} SIDETONE_TELL_CUSTOMER no"));
+    until("nothing to be left of it", || {
+        of_kind(&sidetone.events(), "affect.update").is_empty().then_some(())
+    });
+    agent.command("hangup", "");
+    agent.wait_event("CALL_CLOSED");
+    let events = sidetone.finish();
+    let states = of_kind(&events, "consent.changed");
+    let states: Vec<&str> = states.iter().filter_map(|it| it["data"]["state"].as_str()).collect();
+    assert!(states.contains(&"given") && states.last() == Some(&"excluded"), "{states:?}");
+    let analysis = &of_kind(&events, "call.ended")[0]["data"]["summary"]["analysis"];
+    assert!(analysis["erased"] == true && analysis["estimates"] == 0, "all is erased: {analysis:#?}");
+}
+
+#[test]
+fn by_ami_the_pbx_says_that_it_has_called_a_customer() {
+    whom_asterisk_calls_is_a_customer_once_it_says_so(ami);
+}
+
+#[test]
+fn by_ari_the_pbx_says_that_it_has_called_a_customer() {
+    whom_asterisk_calls_is_a_customer_once_it_says_so(ari);
 }
