@@ -370,8 +370,8 @@ fn a_call_that_brings_its_own_route_is_told_by_its_peers() {
     let office = Office::open(&net, &setup(&net));
     let own = office.sidetone.sip();
     for (caller, callee, at, trunk, pbx, id) in [
-        (&office.second, &office.other, host::SECOND, "second", "other", "in"),
-        (&office.other, &office.second, host::ELSEWHERE, "second", "other", "out"),
+        (&office.second, &office.other, host::SECOND, "second", "other", "inbound"),
+        (&office.other, &office.second, host::ELSEWHERE, "second", "other", "outbound"),
     ] {
         let route = format!("Route: <sip:{own};lr>\r\nRoute: <sip:{};lr>\r\n", net.at(at, 5060));
         caller.send(caller.request("INVITE", "sip:+15550999@far.example", id, &route).as_bytes());
@@ -380,7 +380,7 @@ fn a_call_that_brings_its_own_route_is_told_by_its_peers() {
         let calls = office.sidetone.command(&["calls", "--json"]);
         let calls: Vec<serde_json::Value> =
             calls.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let call = calls.iter().find(|call| call["sip_call_id"] == format!("{id}@raw")).expect(id);
+        let call = calls.iter().find(|call| call["direction"] == id).expect(id);
         assert_eq!((&call["trunk"], &call["pbx"]), (&trunk.into(), &pbx.into()), "{id}: {call:#}");
     }
 }
