@@ -175,7 +175,7 @@ impl Signalling {
                 match output {
                     Output::Send { bytes, to, connect } => {
                         self.tracer.sent(now, &to, &bytes, || core.peer(to.remote));
-                        self.send(core, now, bytes, to, connect);
+                        self.send(core, now, &bytes, to, connect);
                     }
                     Output::Route(query) => self.route(core, now, query),
                     Output::Probed { key, status } => core.probed(now, key, status),
@@ -212,10 +212,10 @@ impl Signalling {
         });
     }
 
-    fn send(self: &Arc<Self>, core: &mut Core, now: Duration, bytes: Bytes, to: Destination, connect: bool) {
+    fn send(self: &Arc<Self>, core: &mut Core, now: Duration, bytes: &Bytes, to: Destination, connect: bool) {
         match to.transport {
             Transport::Udp => {
-                if self.udp.send(&bytes, &to).is_err() {
+                if self.udp.send(bytes, &to).is_err() {
                     core.send_failed(now, &to);
                 }
             }

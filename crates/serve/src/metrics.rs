@@ -159,6 +159,6 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line} is missing in {text}");
         }
         assert!(text.contains("# TYPE sidetone_packets_total counter\nsidetone_packets_total 7\n"), "{text}");
-        assert!(text.contains("sidetone_peer_up{side=\"pbx\",peer=\"b\"} 0\n"), "{text}");
+        assert!(text.contains("sidetone_peer_up{peer=\"b\",side=\"pbx\"} 0\n"), "{text}");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sidetone_sip::anchor::CallKey;
+use sidetone_call::CallKey;
 
 use super::shares::{PeerName, usual_share};
 
@@ -77,7 +77,7 @@ impl Emergencies {
 
 #[cfg(test)]
 mod tests {
-    use sidetone_sip::Side;
+    use sidetone_call::Side;
 
     use super::*;
 

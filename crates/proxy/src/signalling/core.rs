@@ -630,7 +630,7 @@ impl Core {
     pub(super) fn hang_up_unacknowledged(&mut self, now: Duration) -> bool {
         let calls = std::mem::take(&mut self.unacknowledged);
         for call in &calls {
-            self.hang_up(now, *call, Cause::Unreachable);
+            self.hang_up(now, *call, Cause::NoAnswer);
         }
         !calls.is_empty()
     }

@@ -240,7 +240,7 @@ impl Signalling {
         self: &Arc<Self>,
         core: &mut Core,
         now: Duration,
-        bytes: Bytes,
+        bytes: &Bytes,
         to: Destination,
         connect_if_need_be: bool,
     ) {
@@ -250,20 +250,20 @@ impl Signalling {
             if !connection.push(bytes.clone()) {
                 self.cut_off(name, &connection);
                 core.send_failed(now, &to);
-                core.unsent(now, &to, &bytes);
+                core.unsent(now, &to, bytes);
             }
             return;
         }
         let entered = if connect_if_need_be { self.streams.enter(name, core.asker(to.remote)) } else { None };
         let Some((connection, receiver)) = entered else {
             core.send_failed(now, &to);
-            return core.unsent(now, &to, &bytes);
+            return core.unsent(now, &to, bytes);
         };
         // The queue is new; its peer may have used up its room by others.
         if !connection.push(bytes.clone()) {
             self.cut_off(name, &connection);
             core.send_failed(now, &to);
-            return core.unsent(now, &to, &bytes);
+            return core.unsent(now, &to, bytes);
         }
         let this = Arc::clone(self);
         let mut receiver = receiver;
@@ -565,7 +565,7 @@ mod tests {
             let message = Bytes::from(vec![b'x'; 60_000]);
             while signalling.connections() > 0 {
                 signalling.with(|core, now| {
-                    signalling.send_stream(core, now, message.clone(), to, false);
+                    signalling.send_stream(core, now, &message, to, false);
                 });
                 tokio::task::yield_now().await;
             }

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Claims, Counters, Replaced, Settings};
+use super::replaced::Replaced;
+use super::{Claims, Counters, Settings};
 use sidetone_call::{CallKey, Cause, Side, Untappable};
 
 /// One thing to know about a call. `at` is the `now` of the message that told it.

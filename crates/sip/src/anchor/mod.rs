@@ -42,6 +42,7 @@ mod plan;
 mod ports;
 mod pressed;
 mod reach;
+mod replaced;
 mod setup;
 mod transfer;
 
@@ -54,8 +55,8 @@ pub use fact::CallFact;
 pub use hearsay::HEADER_PREFIX;
 use passage::callee_tag;
 pub use reach::Reach;
+pub use replaced::Replaced;
 use sidetone_call::{CallKey, Cause, MediaPlane, Side};
-pub use transfer::Replaced;
 
 use crate::proxy::Neighbour;
 pub use crate::sdp::Ice;

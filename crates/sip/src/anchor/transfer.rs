@@ -1,54 +1,14 @@
 //! Calls that go on as other calls: a party is referred elsewhere (RFC 3515), or an INVITE takes another call's place
 //! (RFC 3891).
 
-use std::fmt;
-
 use super::passage::name;
+use super::replaced::{LONGEST, Replaced};
 use super::{Anchor, CallFact};
 use crate::message::{Message, Method, Name};
 use crate::name_addr::NameAddr;
 use crate::proxy::Passing;
 use crate::uri::unescape;
 use sidetone_call::{CallKey, MediaPlane, Side};
-
-/// The longest name of a call, or of whom to call, that is told, in characters.
-const LONGEST: usize = 256;
-
-/// The dialog that a value of Replaces names (RFC 3891 §3): a Call-ID is known to many, its tags to the parties alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Replaced {
-    call_id: String,
-    /// Both tags, in the order of the alphabet: which party's is which depends on whom the header is meant for.
-    tags: [String; 2],
-}
-
-impl Replaced {
-    /// Reads a value of Replaces, each part cut off at a few hundred characters.
-    #[must_use]
-    pub fn parse(value: &str) -> Self {
-        let cut = |part: &str| part.trim().chars().take(LONGEST).collect::<String>();
-        let mut parts = value.split(';');
-        let call_id = cut(parts.next().unwrap_or_default());
-        let mut tags = [String::new(), String::new()];
-        for (name, value) in parts.filter_map(|parameter| parameter.split_once('=')) {
-            let [to, from] = &mut tags;
-            match name.trim() {
-                name if name.eq_ignore_ascii_case("to-tag") => *to = cut(value),
-                name if name.eq_ignore_ascii_case("from-tag") => *from = cut(value),
-                _ => {}
-            }
-        }
-        tags.sort_unstable();
-        Self { call_id, tags }
-    }
-}
-
-impl fmt::Display for Replaced {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [one, other] = &self.tags;
-        write!(f, "{} ({one}, {other})", self.call_id)
-    }
-}
 
 impl<M: MediaPlane> Anchor<M> {
     /// Takes notice of a request that moves a conversation to another call.

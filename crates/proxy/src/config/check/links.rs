@@ -2,7 +2,6 @@
 
 use super::names::{Resolved, no_host};
 use crate::config::Config;
-use crate::config::fault::Fault;
 
 /// Gives `add` each key, what is wrong with it, and whether Sidetone can't run with it.
 pub(super) fn check(config: &Config, add: &mut impl FnMut(String, String, bool)) {
