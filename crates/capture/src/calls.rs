@@ -21,17 +21,19 @@ mod formats;
 mod framed;
 mod hops;
 mod hosts;
+pub(crate) mod options;
 mod parties;
 mod recording;
 mod signalling;
 
+use crate::calls::options::rtp;
+pub use crate::calls::options::{MOST_CALLS, Options};
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sidetone_call::{CallKey, Format, MediaKind, Side, StreamPlan};
-use sidetone_rtp::{PacketKind, RtpView, classify};
+use sidetone_call::{CallKey, MediaKind, Side, StreamPlan};
 use sidetone_sip::anchor::CallFact;
 
 use crate::datagrams::{Datagram, Transport};
@@ -47,31 +49,12 @@ use parties::Parties;
 pub use recording::{Happening, Origin, Recording, Voice};
 use signalling::{Heard, Signalling};
 
-/// Most calls that are told apart; audio of more is counted as dropped.
-pub const MOST_CALLS: usize = 10_000;
 /// Bytes that a datagram takes beside its own, while it is kept and where it ends up.
 const OVERHEAD: usize = 2 * size_of::<Datagram>();
 /// TCP streams of which it is remembered that they carry SIP.
 const MOST_STREAMS: usize = 65_536;
 /// How long after its end audio still belongs to a call; what comes later is dropped.
 const FAREWELL: Duration = Duration::from_secs(5);
-
-/// What has to be known beside the capture.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Who is the customer, if somebody says so. Else it is who placed the call, where the capture shows that.
-    pub customer: Option<Customer>,
-    /// Formats of RTP without signalling, beside those that RFC 3551 fixes: see [`format()`].
-    pub formats: Vec<Format>,
-    /// Bytes of signalling and audio kept in memory; what goes beyond is dropped and counted.
-    pub most_bytes: usize,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { customer: None, formats: Vec::new(), most_bytes: 2 << 30 }
-    }
-}
 
 /// What became of a capture's datagrams.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -389,10 +372,4 @@ impl Follower {
             self.record(call, |recording, at| recording.packet(at, stream, side, route.0, rtp));
         }
     }
-}
-
-/// A datagram that is RTP, as far as it shows.
-fn rtp(datagram: &[u8]) -> Option<RtpView<'_>> {
-    let claims = classify(datagram) == PacketKind::Rtp;
-    claims.then(|| RtpView::parse(datagram).ok()).flatten()
 }

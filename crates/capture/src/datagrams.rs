@@ -19,7 +19,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::pcap::{Link, PcapError, Reader};
+use crate::pcap::Reader;
+use crate::pcap::record::{Link, PcapError};
 use exported::Exported;
 use fragments::Fragments;
 use ip::{Packet, Part};

@@ -5,9 +5,11 @@
 use std::time::Duration;
 
 use crate::audio;
-use crate::calls::{Calls, Happening, Options, Recording};
+use crate::calls::options::Options;
+use crate::calls::{Calls, Happening, Recording};
 use crate::datagrams::{Datagrams, Transport, Unwrap};
-use crate::pcap::{self, Link};
+use crate::pcap::record::Link;
+use crate::pcap::{self};
 use crate::wav;
 use crate::{Kind, open};
 

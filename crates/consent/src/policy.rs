@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use sidetone_insight::Period;
 
 pub use check::Fault;
-pub(crate) use check::is_language;
 pub use matching::Dialled;
 
 use crate::machine::Terms;

@@ -1,10 +1,12 @@
 //! The ways out of the process.
 
+mod error;
 mod file;
 mod lines;
 pub(crate) mod sse;
 pub(crate) mod webhook;
 
+pub use crate::sink::error::SinkError;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,42 +14,9 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::bus::{Bus, SinkCounts, Tally};
 use crate::config::{EventsConfig, WebhookConfig};
-use crate::secret::SecretError;
 use crate::time::Timestamp;
 pub(crate) use file::RotatingFile;
 use sse::Hub;
-
-/// A sink that can't be started.
-#[derive(Debug, thiserror::Error)]
-pub enum SinkError {
-    /// Its file can't be opened.
-    #[error("events.file: can't open {path}: {why}")]
-    File {
-        /// The file.
-        path: String,
-        /// Why.
-        why: std::io::Error,
-    },
-    /// Its thread can't be started.
-    #[error("can't start a thread for events: {0}")]
-    Thread(std::io::Error),
-    /// A value that can't be meant.
-    #[error("{key}: {why}")]
-    Config {
-        /// The key in the configuration file.
-        key: &'static str,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// A secret that can't be had.
-    #[error("{key}: {why}")]
-    Secret {
-        /// The key in the configuration file.
-        key: &'static str,
-        /// What is wrong with it.
-        why: SecretError,
-    },
-}
 
 /// The sinks that the configuration names, running.
 #[derive(Debug)]

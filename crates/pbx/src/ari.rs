@@ -1,9 +1,10 @@
 //! Asterisk's REST interface (ARI): events by websocket, requests by HTTP.
 
 mod client;
+mod endpoint;
 mod link;
 mod session;
 
-pub(crate) use client::endpoint;
+pub(crate) use endpoint::endpoint;
 pub(crate) use link::AriLink;
 pub(crate) use session::AriSession;

@@ -26,6 +26,7 @@ mod backoff;
 mod board;
 pub mod config;
 mod counts;
+mod desk;
 mod esl;
 mod fault;
 #[cfg(feature = "fuzz")]

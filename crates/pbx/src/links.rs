@@ -13,8 +13,9 @@ use crate::ari::AriLink;
 use crate::board::{Board, Purpose};
 use crate::config::{self, ConfigError, Links};
 use crate::counts::{LinkCounts, LinkKind, Tally};
+use crate::desk::Desk;
 use crate::esl::EslSession;
-use crate::link::{self, Desk, Peer};
+use crate::link::{self, Peer};
 use crate::sip::{self, Clerk, InDialog, InDialogCounts};
 use crate::{Hear, Raw};
 

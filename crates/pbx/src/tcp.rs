@@ -7,8 +7,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::board::Board;
+use crate::desk::Desk;
 use crate::fault::Fault;
-use crate::link::Desk;
 
 /// Bytes waiting to be written from which no more is asked of the PBX.
 pub(crate) const FULL: usize = 64 * 1024;

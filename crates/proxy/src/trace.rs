@@ -5,10 +5,15 @@
 //! can't keep up with is dropped and counted, and nothing ever waits for it.
 
 mod desk;
+mod note;
 mod redact;
 mod refusals;
+mod seen;
 mod session;
 
+use crate::trace::note::Note;
+pub use crate::trace::seen::Way;
+use crate::trace::seen::{Seen, TARGET};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -37,33 +42,6 @@ const MOST_UNREAD: usize = 2_048;
 const MOST_SESSIONS: usize = 8;
 /// Refusals a second that are looked at where nobody traces.
 const MOST_REFUSALS: u64 = 100;
-/// Under this name the log's filter knows what is told of SIP.
-const TARGET: &str = "sidetone::sip";
-
-/// Which way a message goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
-    /// From a peer to Sidetone.
-    In,
-    /// From Sidetone to a peer.
-    Out,
-}
-
-/// One message, as it was on the wire.
-#[derive(Debug)]
-struct Seen {
-    at: Duration,
-    way: Way,
-    flow: Flow,
-    /// The peer at the other end, if its address is one's.
-    peer: Option<(Side, String)>,
-    bytes: Bytes,
-}
-
-enum Note {
-    Seen(Seen),
-    Open(Session),
-}
 
 /// Where the SIP side hands messages over.
 #[derive(Debug)]

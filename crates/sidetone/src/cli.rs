@@ -9,18 +9,17 @@ mod control;
 mod demo;
 mod man;
 mod model;
+pub(crate) mod output;
 mod run;
 mod stats;
 mod story;
 mod trace;
 mod view;
 
-use std::io::Write;
-use std::path::PathBuf;
+use crate::cli::output::Output;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
-use serde::Serialize;
+use clap::{Parser, Subcommand};
 
 /// A media-plane sidecar for contact centres: it carries the call untouched, and hears how the caller feels.
 #[derive(Debug, Parser)]
@@ -30,14 +29,6 @@ pub(crate) struct Cli {
     output: Output,
     #[command(subcommand)]
     command: Command,
-}
-
-/// How results are printed.
-#[derive(Debug, Clone, Copy, Args)]
-pub(crate) struct Output {
-    /// Print JSON: one object, or one a line where there are many.
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -122,62 +113,6 @@ impl Cli {
             Command::Man(man) => man.run(output),
         }
     }
-}
-
-/// Where the configuration stands unless said otherwise.
-pub(crate) const DEFAULT_CONFIG: &str = "/etc/sidetone/sidetone.toml";
-
-/// The `--config` option.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct ConfigFile {
-    /// The configuration file.
-    #[arg(long, short, env = "SIDETONE_CONFIG", default_value = DEFAULT_CONFIG, value_name = "FILE")]
-    pub(crate) config: PathBuf,
-}
-
-/// Prints a line to standard output; a reader that has gone away ends the program quietly.
-pub(crate) fn say(line: impl std::fmt::Display) {
-    if writeln!(std::io::stdout(), "{line}").is_err() {
-        std::process::exit(0);
-    }
-}
-
-/// Prints one JSON object on one line.
-pub(crate) fn say_json(value: &impl Serialize) -> anyhow::Result<()> {
-    say(serde_json::to_string(value)?);
-    Ok(())
-}
-
-/// An error on standard error: a line, or with `--json` an object.
-pub(crate) fn complain(json: bool, error: &str) {
-    on_standard_error(json, "error", error);
-}
-
-/// Something that is no error and is to be known, on standard error: a line, or with `--json` an object.
-pub(crate) fn remark(json: bool, note: &str) {
-    on_standard_error(json, "note", note);
-}
-
-fn on_standard_error(json: bool, key: &str, text: &str) {
-    if json {
-        eprintln!("{}", serde_json::json!({ key: text }));
-    } else {
-        eprintln!("sidetone: {text}");
-    }
-}
-
-/// An error with its causes. A cause that the words before it end in is not said twice.
-pub(crate) fn causes(error: &anyhow::Error) -> String {
-    error.chain().fold(String::new(), |mut said, cause| {
-        let cause = cause.to_string();
-        if !said.ends_with(&cause) {
-            if !said.is_empty() {
-                said.push_str(": ");
-            }
-            said.push_str(&cause);
-        }
-        said
-    })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{causes, complain};
+use cli::output::{causes, complain};
 
 fn main() -> ExitCode {
     let cli = match cli::Cli::try_parse() {

@@ -1,10 +1,11 @@
 //! A call that was answered: media flows, and either end may change or end it.
 
+mod received;
 mod shared;
 
+pub use crate::call::received::{EndedBy, Received};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use sidetone_sip::{Message, Method};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, sleep};
@@ -26,24 +27,6 @@ const LAST_LOOKS: u32 = 100;
 #[derive(Debug)]
 pub struct Call {
     shared: Arc<Shared>,
-}
-
-/// Who ended a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndedBy {
-    /// This end.
-    Us,
-    /// The other end.
-    Peer,
-}
-
-/// A request that came in the call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Received {
-    /// Its method.
-    pub method: String,
-    /// The whole message, as it came.
-    pub message: Bytes,
 }
 
 impl Call {

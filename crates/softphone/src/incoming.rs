@@ -7,8 +7,8 @@ use sidetone_sip::{Message, Name};
 
 use crate::call::Call;
 use crate::media::Session;
+use crate::media_ip::media_ip;
 use crate::negotiation::{Agreed, Negotiation};
-use crate::phone::media_ip;
 use crate::sip::{ALLOW, Core, Dialog, Invited};
 use crate::{CallOptions, PhoneError};
 

@@ -36,6 +36,7 @@
 //! | `report` | what came through |
 #![forbid(unsafe_code)]
 
+mod acknowledging;
 mod audio;
 mod call;
 mod codec;
@@ -45,6 +46,7 @@ mod error;
 pub mod fuzz;
 mod incoming;
 mod media;
+mod media_ip;
 mod negotiation;
 mod options;
 mod outgoing;

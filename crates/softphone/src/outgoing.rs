@@ -1,18 +1,18 @@
 //! A call being made: from the INVITE to its final response.
 
-use std::sync::{Arc, Weak};
+use crate::acknowledging::{acknowledge, refuse};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use sidetone_sip::uri::Uri;
 use sidetone_sip::{Message, Method, StartLine, Transport, message};
 use tokio::sync::mpsc;
 
 use crate::call::Call;
 use crate::media::Session;
+use crate::media_ip::media_ip;
 use crate::negotiation::Negotiation;
-use crate::phone::media_ip;
-use crate::sip::{ALLOW, ClientTransaction, Core, Destination, Dialog, InDialog, Outgoing};
+use crate::sip::{ALLOW, ClientTransaction, Core, Dialog, InDialog, Outgoing};
 use crate::{CallOptions, PhoneError};
 
 /// A call that is being made. Dropped before it is answered, it is cancelled.
@@ -276,66 +276,4 @@ fn send_cancel(core: &Arc<Core>, transaction: &ClientTransaction) {
     {
         tracing::debug!(%error, "CANCEL not sent");
     }
-}
-
-/// Sends the ACK for a 2xx, and again whenever the 2xx comes again. A 2xx of another fork is
-/// acknowledged and its dialog ended (RFC 3261 §13.2.2.4).
-pub(crate) async fn acknowledge(
-    core: &Arc<Core>,
-    dialog: &Dialog,
-    transaction: ClientTransaction,
-    answer: Option<&str>,
-) -> Result<(), PhoneError> {
-    let number = transaction.request.cseq().map_or(0, |cseq| cseq.number);
-    let (ack, to) = ack(core, dialog, number, answer).await?;
-    core.send(ack.clone(), to);
-    tokio::spawn(acknowledge_again(Arc::downgrade(core), transaction, dialog.remote_tag.clone(), ack, to));
-    Ok(())
-}
-
-async fn ack(
-    core: &Core,
-    dialog: &Dialog,
-    number: u32,
-    answer: Option<&str>,
-) -> Result<(Bytes, Destination), PhoneError> {
-    let way = dialog.way().ok_or(PhoneError::Malformed("Contact"))?;
-    let to = core.resolve(&way.hop).await?;
-    let ack = dialog.ack(number, &core.via(to.transport), &way);
-    let ack = match answer {
-        Some(answer) => ack.header("Content-Type", "application/sdp").body(answer.as_bytes()),
-        None => ack.build(),
-    };
-    Ok((ack, to))
-}
-
-async fn acknowledge_again(
-    core: Weak<Core>,
-    mut transaction: ClientTransaction,
-    tag: String,
-    ack: Bytes,
-    to: Destination,
-) {
-    while let Some(response) = transaction.next().await {
-        if !matches!(response.status(), Some(200..300)) {
-            continue;
-        }
-        let Some(core) = core.upgrade() else { return };
-        if response.to_tag() == Some(tag.as_str()) {
-            core.send(ack.clone(), to);
-        } else if let Some(fork) = Dialog::of_response(&transaction.request, &response)
-            && let Err(error) = refuse(&core, fork, &transaction.request).await
-        {
-            tracing::debug!(%error, "fork not ended");
-        }
-    }
-}
-
-/// Acknowledges a 2xx that isn't wanted, and hangs up.
-async fn refuse(core: &Arc<Core>, mut dialog: Dialog, invite: &Message) -> Result<(), PhoneError> {
-    let (ack, to) = ack(core, &dialog, invite.cseq().map_or(0, |cseq| cseq.number), None).await?;
-    core.send(ack, to);
-    let way = dialog.way().ok_or(PhoneError::Malformed("Contact"))?;
-    core.begin(dialog.request(Method::BYE, &core.via(to.transport), &way).build(), to)?;
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! A phone: it calls and is called.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::sync::{Mutex, mpsc};
@@ -73,9 +73,4 @@ impl Phone {
         incoming.ring();
         incoming.answer(options).await
     }
-}
-
-/// The address that media is received on.
-pub(crate) fn media_ip(core: &Core) -> IpAddr {
-    core.config.media.unwrap_or(core.local().ip())
 }

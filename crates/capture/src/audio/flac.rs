@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read};
 
 use claxon::{Error, FlacReader, FlacReaderOptions};
 
-use super::{AudioError, Defect, Format, checked};
+use crate::audio::format::{AudioError, Defect, Format, checked};
 
 /// Reads a FLAC file block by block.
 pub(super) struct Reader<R: Read> {

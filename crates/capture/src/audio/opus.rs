@@ -2,7 +2,7 @@
 
 use sidetone_codec::{Codec, Decoder, OpusFormat};
 
-use super::{AudioError, Format};
+use crate::audio::format::{AudioError, Format};
 
 /// What Opus decodes to.
 const RATE: u32 = 48_000;

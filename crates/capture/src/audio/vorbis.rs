@@ -6,7 +6,7 @@ use symphonia_core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDec
 use symphonia_core::packet::PacketRef;
 use symphonia_core::units::{Duration, Timestamp};
 
-use super::{AudioError, Format, checked};
+use crate::audio::format::{AudioError, Format, checked};
 
 /// Decodes the packets of one logical stream.
 pub(super) struct Vorbis {

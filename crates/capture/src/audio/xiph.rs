@@ -5,7 +5,7 @@ use std::io::Read;
 use super::ogg::{Packet, Pages};
 use super::opus::Opus;
 use super::vorbis::Vorbis;
-use super::{AudioError, Defect, Format, append};
+use crate::audio::format::{AudioError, Defect, Format, append};
 
 /// Packets after which a stream without audio is given up.
 const MOST_HEADERS: usize = 16;

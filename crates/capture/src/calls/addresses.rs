@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use sidetone_call::Side;
 
-use super::MOST_CALLS;
+use crate::calls::options::MOST_CALLS;
 
 /// Addresses remembered: a few for each call.
 const MOST_ADDRESSES: usize = MOST_CALLS * 16;

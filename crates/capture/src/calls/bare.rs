@@ -10,7 +10,8 @@ use sidetone_call::{Direction, EndPlan, Format, MediaKind, Side, StreamPlan};
 use super::addresses::Route;
 use super::recording::{Origin, Recording};
 use super::signalling::Orphan;
-use super::{Happening, MOST_CALLS, Options, Parties, formats};
+use super::{Happening, Parties, formats};
+use crate::calls::options::{MOST_CALLS, Options};
 
 /// Flows that may turn out to be RTP; beyond it the one that was silent longest is forgotten.
 const MOST_FLOWS: usize = 4096;

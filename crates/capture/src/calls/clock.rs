@@ -143,7 +143,7 @@ fn stream(datagram: &Datagram) -> Option<((SocketAddr, SocketAddr, u32), u16)> {
     if datagram.transport != Transport::Udp {
         return None;
     }
-    let rtp: RtpView<'_> = super::rtp(&datagram.payload)?;
+    let rtp: RtpView<'_> = crate::calls::options::rtp(&datagram.payload)?;
     Some(((datagram.src, datagram.dst, rtp.ssrc()), rtp.sequence()))
 }
 

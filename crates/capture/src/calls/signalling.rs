@@ -14,8 +14,8 @@ use sidetone_sip::proxy::{Passage, Passing};
 use sidetone_sip::sdp::{self, Description};
 use sidetone_sip::{Edit, Flow, Message, Method};
 
-use super::MOST_CALLS;
 use super::doubt::Doubt;
+use crate::calls::options::MOST_CALLS;
 use crate::datagrams::{Datagram, Transport};
 
 /// TCP streams whose messages are followed; beyond it the one idle longest is forgotten.

@@ -1,7 +1,7 @@
 //! What stands before the IP packet in a frame: link layers, VLAN tags, labels, PPP.
 
 use super::unread::Unread;
-use crate::pcap::Link;
+use crate::pcap::record::Link;
 
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86DD;

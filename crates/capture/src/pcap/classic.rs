@@ -4,7 +4,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use super::input::{Input, Order};
-use super::{Link, PcapError, Stamp};
+use crate::pcap::record::{Link, PcapError, Stamp};
 
 #[derive(Debug)]
 pub(super) struct Classic {

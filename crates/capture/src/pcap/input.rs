@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::{LONGEST_FRAME, PcapError};
+use crate::pcap::record::{LONGEST_FRAME, PcapError};
 
 /// The file being read, how far it is read, and the frame read last.
 #[derive(Debug)]

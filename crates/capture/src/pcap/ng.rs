@@ -4,7 +4,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use super::input::{Input, Order};
-use super::{Link, PcapError, Stamp};
+use crate::pcap::record::{Link, PcapError, Stamp};
 
 /// A section header block's type: the same in either byte order.
 pub(super) const SECTION: [u8; 4] = [0x0A, 0x0D, 0x0D, 0x0A];

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::Link;
+use crate::pcap::record::Link;
 
 /// Writes a classic pcap file with nanosecond times.
 #[derive(Debug)]
@@ -37,9 +37,9 @@ impl<W: Write> Writer<W> {
     /// Writes one frame, captured at `at` (since the Unix epoch).
     ///
     /// # Errors
-    /// When it can't be written, or is longer than [`super::LONGEST_FRAME`].
+    /// When it can't be written, or is longer than [`crate::pcap::record::LONGEST_FRAME`].
     pub fn frame(&mut self, at: Duration, frame: &[u8]) -> io::Result<()> {
-        if frame.len() > super::LONGEST_FRAME {
+        if frame.len() > crate::pcap::record::LONGEST_FRAME {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "frame too long for a capture"));
         }
         let length = (frame.len() as u32).to_le_bytes();

@@ -1,8 +1,8 @@
 //! Alerts: a flag with a label above the plane, and a line down through it.
 
 use super::plane::Plane;
-use super::{Alert, AlertKind};
 use crate::axis;
+use crate::call::content::{Alert, AlertKind};
 use crate::scene::{Area, Mark, Scene};
 use crate::text::{self, Weight};
 use crate::theme::Ink;

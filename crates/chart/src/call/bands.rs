@@ -1,8 +1,8 @@
 //! Distress, arousal and valence over time: a band each, filled from where nothing is felt.
 
 use super::plane::Plane;
-use super::{CallChart, MARGIN, Point};
 use crate::axis;
+use crate::call::content::{CallChart, MARGIN, Point};
 use crate::scene::{Anchor, Area, Mark, Scene};
 use crate::theme::Ink;
 
@@ -51,8 +51,13 @@ impl Band {
     /// The three bands, from `top` downwards.
     pub(super) fn stack(top: f32) -> [Self; 3] {
         let area = |row: f32| {
-            let x = super::GUTTER;
-            Area { x, y: top + row * (HEIGHT + GAP), width: super::WIDTH - MARGIN - x, height: HEIGHT }
+            let x = crate::call::content::GUTTER;
+            Area {
+                x,
+                y: top + row * (HEIGHT + GAP),
+                width: crate::call::content::WIDTH - MARGIN - x,
+                height: HEIGHT,
+            }
         };
         [
             Self {

@@ -1,6 +1,6 @@
 //! Title, subtitle and the figures of the summary.
 
-use super::{CallChart, Fact, MARGIN, WIDTH};
+use crate::call::content::{CallChart, Fact, MARGIN, WIDTH};
 use crate::scene::{Mark, Scene};
 use crate::text::{self, Weight};
 use crate::theme::Ink;

@@ -1,8 +1,8 @@
 //! Who spoke when, and what happened on the line.
 
 use super::plane::{Plane, common};
-use super::{CallChart, Keypress, MARGIN, Span};
 use crate::axis;
+use crate::call::content::{CallChart, Keypress, MARGIN, Span};
 use crate::scene::{Anchor, Area, Mark, Scene};
 use crate::text::{self, Weight};
 use crate::theme::Ink;

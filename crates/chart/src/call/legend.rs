@@ -1,7 +1,8 @@
 //! What the marks mean: only those that are there.
 
 use super::plane::Plane;
-use super::{AlertKind, CallChart, MARGIN, WIDTH, alerts, bands};
+use super::{alerts, bands};
+use crate::call::content::{AlertKind, CallChart, MARGIN, WIDTH};
 use crate::scene::{Area, Mark, Scene};
 use crate::text::{self, Weight};
 use crate::theme::Ink;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Span;
+use crate::call::content::Span;
 
 /// The longest call that is drawn to its end, in seconds.
 const LONGEST: f32 = 100.0 * 3600.0;

@@ -1,5 +1,6 @@
 //! What can be wrong with settings that read well.
 
+use crate::language::is_language;
 use sidetone_insight::did_you_mean;
 
 use super::Settings;
@@ -113,13 +114,4 @@ impl Settings {
 
 fn no_language(key: &str, language: &str) -> Fault {
     Fault::fatal(key, format!("`{language}` is no language tag; write for example en or de-AT"))
-}
-
-/// Whether `tag` looks like an RFC 5646 tag: that much keeps paths and markup out of it.
-pub(crate) fn is_language(tag: &str) -> bool {
-    let mut parts = tag.split('-');
-    parts
-        .next()
-        .is_some_and(|first| (2..=3).contains(&first.len()) && first.bytes().all(|b| b.is_ascii_alphabetic()))
-        && parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
 }

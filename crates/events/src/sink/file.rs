@@ -21,11 +21,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::SinkError;
 use super::lines::{LineWriter, Written, line};
 use crate::bus::{Owed, Published};
 use crate::config::FileConfig;
 use crate::event::Kind;
+use crate::sink::error::SinkError;
 use erasing::Trying;
 use places::Places;
 

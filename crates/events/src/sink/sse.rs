@@ -15,7 +15,7 @@ use crate::config::StreamConfig;
 use crate::event::Kind;
 use crate::id::{CallId, EventId};
 use crate::secret::Revealed;
-use crate::sink::SinkError;
+use crate::sink::error::SinkError;
 pub use guard::StallGuard;
 pub use http::STREAM_PATH;
 use ring::{Ring, Taken};

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::bus::{Published, Subscription};
 use crate::config::WebhookConfig;
 use crate::secret::Revealed;
-use crate::sink::SinkError;
+use crate::sink::error::SinkError;
 use crate::time::Timestamp;
 use client::{Client, Endpoint};
 use retry::{Retry, Verdict};

@@ -1,5 +1,6 @@
 //! HTTP/1.1 and websocket, plain or over rustls.
 
+use crate::ari::endpoint::{Endpoint, endpoint};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use data_encoding::BASE64;
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::Request as HttpRequest;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use hyper::{Request as HttpRequest, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -42,51 +43,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// The events' connection.
 pub(crate) type Socket = WebSocketStream<Box<dyn Stream>>;
-
-/// Where ARI is.
-#[derive(Debug, Clone)]
-pub(crate) struct Endpoint {
-    tls: bool,
-    host: String,
-    port: u16,
-    /// `HOST:PORT` as it stands in the URL.
-    authority: String,
-    /// Without a slash at its end.
-    path: String,
-}
-
-const EXAMPLE: &str = "write for example http://192.0.2.20:8088/ari";
-
-/// Reads the URL of the configuration.
-pub(crate) fn endpoint(url: &str) -> Result<Endpoint, String> {
-    let uri: Uri = url.parse().map_err(|_| format!("is not a URL; {EXAMPLE}"))?;
-    let tls = match uri.scheme_str() {
-        Some("http") => false,
-        Some("https") => true,
-        _ => return Err(format!("must begin with http:// or https://; {EXAMPLE}")),
-    };
-    let authority = uri.authority().ok_or_else(|| format!("names no host; {EXAMPLE}"))?;
-    if authority.as_str().contains('@') {
-        return Err("must not hold a user name or password; they have keys of their own".to_owned());
-    }
-    if uri.query().is_some() {
-        return Err(format!("must not hold a query; {EXAMPLE}"));
-    }
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-    if host.is_empty() {
-        return Err(format!("names no host; {EXAMPLE}"));
-    }
-    let port = match authority.port_u16() {
-        Some(0) => None,
-        // What stands behind the host and is no port of 16 bits is not passed over.
-        None if authority.as_str() != authority.host() => None,
-        None => Some(if tls { 443 } else { 80 }),
-        port => port,
-    };
-    let port = port.ok_or_else(|| format!("names no port from 1 to 65535; {EXAMPLE}"))?;
-    let path = uri.path().trim_end_matches('/').to_owned();
-    Ok(Endpoint { tls, host, port, authority: authority.as_str().to_owned(), path })
-}
 
 /// A client of one ARI.
 pub(crate) struct Client {

@@ -9,8 +9,8 @@ use tokio_tungstenite::tungstenite::Message;
 use super::client::{Client, Socket, broken};
 use super::session::AriSession;
 use crate::config::{self, Ari};
+use crate::desk::Desk;
 use crate::fault::Fault;
-use crate::link::Desk;
 use crate::tcp::CONNECT;
 
 /// Requests under way at once.

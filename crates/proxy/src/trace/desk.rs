@@ -11,7 +11,8 @@ use sidetone_events::{NumberHasher, Timestamp};
 use super::redact::{self, Belongs, Remembered, Shown};
 use super::refusals::{self, Refusals};
 use super::session::Session;
-use super::{Note, Seen, TARGET, Way};
+use crate::trace::note::Note;
+use crate::trace::seen::{Seen, TARGET, Way};
 use sidetone_book::Calls;
 use sidetone_watch::{Alarm, Heartbeat};
 

@@ -5,12 +5,12 @@
 //! and so does the Call-ID unless it holds a number. Of bodies only session descriptions are shown, without names and keys.
 
 mod fields;
+mod methods;
 mod numbers;
 mod sdp;
 
 use bytes::Bytes;
 use sidetone_events::{NumberHasher, Parties, SipCallId};
-use sidetone_sip::Method;
 use sidetone_sip::message::{Message, Name, StartLine};
 use sidetone_sip::name_addr;
 use sidetone_sip::uri::UriView;
@@ -142,24 +142,6 @@ fn user(message: &Message, name: Name) -> String {
     let uri = uri.and_then(|uri| UriView::parse(uri).ok());
     uri.and_then(|uri| uri.user_unescaped()).unwrap_or_default().into_owned()
 }
-
-/// Methods that have names of their own; any other one might be anything.
-const METHODS: [Method<'static>; 14] = [
-    Method::ACK,
-    Method::BYE,
-    Method::CANCEL,
-    Method::INFO,
-    Method::INVITE,
-    Method::MESSAGE,
-    Method::NOTIFY,
-    Method::OPTIONS,
-    Method::PRACK,
-    Method::PUBLISH,
-    Method::REFER,
-    Method::REGISTER,
-    Method::SUBSCRIBE,
-    Method::UPDATE,
-];
 
 #[cfg(test)]
 mod dissected;

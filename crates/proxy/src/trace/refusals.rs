@@ -6,7 +6,7 @@ use sidetone_call::Side;
 use sidetone_events::CallId;
 
 use super::redact::{Belongs, Shown};
-use super::{Seen, Way};
+use crate::trace::seen::{Seen, Way};
 
 /// Refusals that are remembered, to tell whose they are and to pass over repetitions.
 const MOST: usize = 512;

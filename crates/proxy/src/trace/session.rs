@@ -8,7 +8,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::redact::{Belongs, Shown};
-use super::{Seen, Way};
+use crate::trace::seen::{Seen, Way};
 
 /// Which calls are traced.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! `sidetone analyze`: recordings through the very same pipeline as live calls, as fast as the machine can.
 
 mod audio;
+mod bench;
 mod capture;
 mod drawing;
 mod inputs;
@@ -8,11 +9,11 @@ mod outcome;
 mod replay;
 mod report;
 
+use crate::cli::analyze::bench::Bench;
 use std::collections::HashSet;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
@@ -22,8 +23,9 @@ use sidetone_capture::calls::Customer;
 use sidetone_emotion::model::Model;
 use sidetone_events::{NumberHasher, NumberHasherError, Secret};
 
+use super::model::weights;
 use super::story::Page;
-use super::{Output, causes, complain, model, remark, say, say_json};
+use crate::cli::output::{Output, causes, complain, remark, say, say_json};
 use inputs::Input;
 use outcome::Outcome;
 use replay::{Heard, Roles};
@@ -60,14 +62,6 @@ pub(super) struct Analyze {
     /// Salt for the hashes of the numbers in a capture. Without one it is random, and hashes differ each time.
     #[arg(long, env = "SIDETONE_NUMBER_SALT", value_name = "SALT", hide_env_values = true)]
     salt: Option<String>,
-}
-
-/// What every file is analysed with.
-struct Bench {
-    customer: Option<Customer>,
-    model: Arc<Model>,
-    hasher: NumberHasher,
-    formats: Vec<sidetone_call::Format>,
 }
 
 impl Analyze {
@@ -127,7 +121,7 @@ impl Analyze {
         report: &mut Report,
         output: Output,
     ) -> anyhow::Result<Outcome> {
-        let bar = model::bar("hearing");
+        let bar = weights::bar("hearing");
         let counted = bar.clone();
         let (kind, file) = input.open(|file, size| {
             counted.set_length(size.unwrap_or(0));

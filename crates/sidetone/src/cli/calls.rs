@@ -12,7 +12,7 @@ use sidetone_serve::control::Request;
 use super::control::Running;
 use super::story::mood;
 use super::view::{Paint, clock, cut, width, wrap};
-use super::{Output, say, say_json};
+use crate::cli::output::{Output, say, say_json};
 
 /// Columns of a subject's name on a call's page.
 const NAMES: usize = 10;

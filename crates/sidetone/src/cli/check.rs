@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use super::{DEFAULT_CONFIG, Output, say, say_json};
+use crate::cli::output::{DEFAULT_CONFIG, Output, say, say_json};
 use crate::config;
 
 #[derive(Debug, Args)]

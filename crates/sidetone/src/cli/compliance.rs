@@ -12,7 +12,7 @@ use sidetone_emotion::model::Model;
 use sidetone_events::Timestamp;
 use sidetone_proxy::config::Config;
 
-use super::{ConfigFile, Output, say, say_json};
+use crate::cli::output::{ConfigFile, Output, say, say_json};
 use crate::config;
 
 #[derive(Debug, Subcommand)]

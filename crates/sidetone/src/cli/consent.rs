@@ -13,7 +13,7 @@ use sidetone_consent::receipt::Export;
 use sidetone_consent::{Entry, List, Moment, Receipt};
 use sidetone_events::Timestamp;
 
-use super::{Output, say, say_json};
+use crate::cli::output::{Output, say, say_json};
 use crate::config;
 
 #[derive(Debug, Subcommand)]

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sidetone_serve::control::{Request, Toward};
 
 use super::story::Page;
-use super::{Output, say, say_json};
+use crate::cli::output::{Output, say, say_json};
 pub(super) use health::Health;
 
 /// How the running process is found.
@@ -32,7 +32,7 @@ impl Running {
         if let Some(socket) = &self.socket {
             return Ok(socket.clone());
         }
-        let default = Path::new(super::DEFAULT_CONFIG);
+        let default = Path::new(crate::cli::output::DEFAULT_CONFIG);
         let file = match &self.config {
             Some(named) => named,
             // Only a file that nobody named may be missing.

@@ -18,7 +18,7 @@ use sidetone_softphone::{
 
 use super::run::runtime;
 use super::view::{Paint, Panel, Screen, clock, kind_word, still_up, width, wrap};
-use super::{Output, say, say_json};
+use crate::cli::output::{Output, say, say_json};
 
 /// The two sides of the demo's conversation and what is said when; `demo/README.md` tells how they were made.
 const CALLER: &[u8] = include_bytes!("../../../../demo/caller.wav");

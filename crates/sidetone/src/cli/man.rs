@@ -8,7 +8,8 @@ use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 use serde_json::json;
 
-use super::{Cli, Output, say, say_json};
+use super::Cli;
+use crate::cli::output::{Output, say, say_json};
 
 #[derive(Debug, Args)]
 pub(super) struct Completions {

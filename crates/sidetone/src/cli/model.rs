@@ -5,18 +5,16 @@ mod calibrate;
 mod eval;
 mod plots;
 mod train;
+pub(crate) mod weights;
 
-use std::path::{Path, PathBuf};
+use crate::cli::model::weights::Weights;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use sidetone_emotion::model::Model as Network;
 
-use super::{Output, say, say_json};
+use crate::cli::output::{Output, say, say_json};
 
 #[derive(Debug, Subcommand)]
 #[allow(clippy::large_enum_variant)] // There is one, and it is made once.
@@ -46,22 +44,6 @@ impl Model {
 }
 
 #[derive(Debug, Args)]
-struct Weights {
-    /// A safetensors file with weights. Without it, the open weights inside the binary.
-    #[arg(long, value_name = "FILE")]
-    model: Option<PathBuf>,
-}
-
-impl Weights {
-    fn load(&self) -> anyhow::Result<Arc<Network>> {
-        match &self.model {
-            Some(path) => Network::open(path).with_context(|| format!("{} can't be loaded", path.display())),
-            None => Ok(Network::embedded()?),
-        }
-    }
-}
-
-#[derive(Debug, Args)]
 pub(super) struct Info {
     #[command(flatten)]
     weights: Weights,
@@ -85,28 +67,4 @@ impl Info {
         say(format_args!("  seed         {}", meta.seed));
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// Says what to do where a manifest or its folder is missing.
-fn there(manifest: &Path, root: &Path) -> anyhow::Result<()> {
-    if !manifest.is_file() {
-        bail!(
-            "there is no manifest {}; write a CSV with the columns path, emotion, speaker and corpus, a clip a line \
-             (docs/MODEL.md shows one)",
-            manifest.display()
-        );
-    }
-    if !root.is_dir() {
-        bail!("there is no folder {}; --root names the one that the manifest's paths are in", root.display());
-    }
-    Ok(())
-}
-
-/// A progress bar on standard error; hidden where nobody looks.
-pub(super) fn bar(what: &'static str) -> ProgressBar {
-    let bar = ProgressBar::new(0).with_message(what);
-    if let Ok(style) = ProgressStyle::with_template("{msg:<28} {wide_bar} {pos}/{len} {eta}") {
-        bar.set_style(style);
-    }
-    bar
 }

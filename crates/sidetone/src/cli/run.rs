@@ -16,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::reload::Handle;
 use tracing_subscriber::{Registry, layer::SubscriberExt, util::SubscriberInitExt};
 
-use super::{ConfigFile, Output};
+use crate::cli::output::{ConfigFile, Output};
 use crate::config::{self, Problem};
 
 #[derive(Debug, Args)]

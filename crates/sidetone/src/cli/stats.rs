@@ -9,7 +9,7 @@ use sidetone_serve::control::Request;
 
 use super::control::Running;
 use super::view::{Paint, width, wrap};
-use super::{Output, say, say_json};
+use crate::cli::output::{Output, say, say_json};
 
 /// Columns of a subject's name.
 const NAMES: usize = 10;

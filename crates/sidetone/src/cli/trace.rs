@@ -15,7 +15,7 @@ use sidetone_serve::control::Request;
 
 use super::control::Running;
 use super::view::{Paint, width};
-use super::{Output, say, say_json};
+use crate::cli::output::{Output, say, say_json};
 use capture::Place;
 use ladder::Ladder;
 

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use sidetone_sip::{Message, Method};
 use tokio::sync::{mpsc, watch};
 
-use super::{EndedBy, Received};
+use crate::acknowledging::acknowledge;
+use crate::call::received::{EndedBy, Received};
 use crate::media::Session;
 use crate::negotiation::{Agreed, MediaState, Negotiation};
-use crate::outgoing::acknowledge;
 use crate::sdp::Local;
 use crate::sip::{ALLOW, Core, Dialog, InDialog, ServerTransaction};
 use crate::{PhoneError, lock};

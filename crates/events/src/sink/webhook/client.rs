@@ -20,7 +20,7 @@ use rustls::{ClientConfig, RootCertStore};
 use super::retry::{Outcome, retry_after};
 use super::signature;
 use crate::config::WebhookConfig;
-use crate::sink::SinkError;
+use crate::sink::error::SinkError;
 use crate::time::Timestamp;
 
 /// Bytes of an answer's body that are read, so that the connection can be used again; more closes it.

@@ -13,8 +13,8 @@ use sidetone_sip::params::Params;
 use sidetone_sip::uri::{Scheme, UriView};
 use sidetone_sip::via::Via;
 
-use super::METHODS;
 use super::numbers::Numbers;
+use crate::trace::redact::methods::METHODS;
 
 /// The longest value that is shown, in characters.
 const LONGEST: usize = 256;

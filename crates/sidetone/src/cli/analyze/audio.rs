@@ -10,9 +10,9 @@ use sidetone_capture::calls::Customer;
 use sidetone_codec::AnalysisBand;
 use sidetone_events::{Parties, Timestamp};
 
-use super::Bench;
 use super::inputs::Input;
 use super::replay::{End, Heard, Replay, Roles, Told};
+use crate::cli::analyze::bench::Bench;
 
 /// Samples given to the pipeline at once: 20 ms at 8 kHz, as a packet would bring them.
 const PIECE: usize = 160;

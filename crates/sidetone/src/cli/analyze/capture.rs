@@ -11,9 +11,9 @@ use sidetone_codec::Codec;
 use sidetone_events::{CallHeld, CallResumed, CallUntappable, MediaState, Parties, Timestamp};
 use sidetone_rtp::RtpView;
 
-use super::super::model;
-use super::Bench;
 use super::replay::{End, Heard, Replay, Roles, Told};
+use crate::cli::analyze::bench::Bench;
+use crate::cli::model::weights;
 
 /// What a capture has given.
 pub(super) struct Found {
@@ -55,7 +55,7 @@ pub(super) fn analyse(input: impl Read, bench: &Bench) -> anyhow::Result<Found> 
     if recordings.is_empty() && counters.messages > 0 && frames.untimed == 0 {
         notes.push(format!("holds {} SIP messages, but no call", counters.messages));
     }
-    let bar = model::bar("hearing calls");
+    let bar = weights::bar("hearing calls");
     bar.set_length(recordings.len() as u64);
     let calls = recordings
         .iter()

@@ -12,7 +12,7 @@ use sidetone_events::{
 use sidetone_hear::{Audible, CallAnalysis};
 use sidetone_insight::{Summary, Thresholds, TimelinePoint};
 
-use super::Bench;
+use crate::cli::analyze::bench::Bench;
 
 /// How often the pipeline is advanced, in the call's time.
 pub(super) const STEP: Duration = Duration::from_millis(100);

@@ -3,9 +3,9 @@
 use sidetone_events::{CallRef, Event, Happening, HashedNumber};
 use sidetone_insight::Summary;
 
-use super::super::say;
 use super::super::view::{clock, kind_word};
 use super::replay::{Heard, Roles};
+use crate::cli::output::say;
 
 /// Digits of a hashed number that are shown: enough to tell the parties of one report apart.
 const SHOWN: usize = 8;

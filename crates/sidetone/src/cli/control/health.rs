@@ -6,11 +6,11 @@ use clap::Args;
 use serde_json::Value;
 use sidetone_serve::control::Request;
 
-use super::super::{Output, say, say_json};
 use super::Running;
+use crate::cli::output::{Output, say, say_json};
 
 #[derive(Debug, Args)]
-pub(in super::super) struct Health {
+pub(crate) struct Health {
     /// Succeed only if new calls may be sent here: not draining, and on each side some host is up.
     #[arg(long)]
     ready: bool,
@@ -20,7 +20,7 @@ pub(in super::super) struct Health {
 
 impl Health {
     /// 0 if it is healthy, 1 if not: the codes that Docker and systemd know.
-    pub(in super::super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
         let answer = self.running.ask_once(&Request::Health)?;
         let unready = answer.get("unready").and_then(Value::as_str);
         if output.json {

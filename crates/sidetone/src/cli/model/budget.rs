@@ -21,7 +21,8 @@ use sidetone_emotion::rng::Rng;
 use sidetone_emotion::{FrameMark, Listener, estimate_due};
 use sidetone_insight::{Call, Insight, Phase, Thresholds};
 
-use super::{Output, Weights, bar, say, say_json, there};
+use crate::cli::model::weights::{Weights, bar, there};
+use crate::cli::output::{Output, say, say_json};
 
 /// Samples that a packet brings.
 const PACKET: usize = 160;

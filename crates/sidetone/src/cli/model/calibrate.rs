@@ -10,7 +10,8 @@ use sidetone_emotion::train::Progress;
 use sidetone_emotion::train::folds::{FoldOptions, calibrate_by_folds};
 
 use super::eval::figure;
-use super::{Output, bar, say, say_json, there};
+use crate::cli::model::weights::{bar, there};
+use crate::cli::output::{Output, say, say_json};
 
 #[derive(Debug, Args)]
 pub(crate) struct Calibrate {

@@ -8,7 +8,9 @@ use sidetone_emotion::corpus::{Band, Manifest};
 use sidetone_emotion::eval::{EvalOptions, Evaluation, evaluate};
 use sidetone_emotion::metrics::Figure;
 
-use super::{Output, Weights, bar, plots, say, say_json, there};
+use super::plots;
+use crate::cli::model::weights::{Weights, bar, there};
+use crate::cli::output::{Output, say, say_json};
 
 #[derive(Debug, Args)]
 pub(crate) struct Eval {

@@ -10,7 +10,8 @@ use sidetone_emotion::model::Licence;
 use sidetone_emotion::network::NetworkConfig;
 use sidetone_emotion::train::{Epoch, Progress, TrainOptions, train};
 
-use super::{Output, bar, say, say_json, there};
+use crate::cli::model::weights::{bar, there};
+use crate::cli::output::{Output, say, say_json};
 
 #[derive(Debug, Args)]
 pub(crate) struct Train {

@@ -1,0 +1,14 @@
+//! What every recording is put through.
+
+use sidetone_capture::calls::Customer;
+use sidetone_emotion::model::Model;
+use sidetone_events::NumberHasher;
+use std::sync::Arc;
+
+/// What every file is analysed with.
+pub(crate) struct Bench {
+    pub(crate) customer: Option<Customer>,
+    pub(crate) model: Arc<Model>,
+    pub(crate) hasher: NumberHasher,
+    pub(crate) formats: Vec<sidetone_call::Format>,
+}

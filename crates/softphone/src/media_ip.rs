@@ -1,0 +1,9 @@
+//! The address that media is taken at.
+
+use crate::sip::Core;
+use std::net::IpAddr;
+
+/// The address that media is received on.
+pub(crate) fn media_ip(core: &Core) -> IpAddr {
+    core.config.media.unwrap_or(core.local().ip())
+}
