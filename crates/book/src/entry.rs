@@ -394,7 +394,8 @@ impl Entry {
             codec: end.payload_type.map(|number| codec_name(number, receiver, sender)),
             packets: end.packets,
             lost: end.lost,
-            jitter_ms: end.jitter_ms as f32,
+            // As every number in events, to three decimals.
+            jitter_ms: ((end.jitter_ms * 1e3).round() / 1e3) as f32,
             rejected: end.rejected,
             unheard: if analysed { end.unheard } else { 0 },
         };

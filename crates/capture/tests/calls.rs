@@ -26,7 +26,7 @@ fn an_ordinary_call() {
             "plan trunk PCMU+PCMA pbx PCMU",
             "answered",
             "50 from trunk, 50 from pbx",
-            "ended by trunk: bye",
+            "ended by trunk: hangup",
         ]
     );
     let origin = Origin::Sip { call_id: "one".into(), from: "alice".into(), to: "bob".into() };
@@ -179,7 +179,7 @@ fn a_challenged_call_is_one_call() {
     hang_up(&mut talk, &call);
     let (recordings, _) = talk.heard(Options::default());
     assert_eq!(recordings.len(), 1);
-    assert_eq!(story(&recordings[0]).last().unwrap(), "ended by trunk: bye");
+    assert_eq!(story(&recordings[0]).last().unwrap(), "ended by trunk: hangup");
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn a_call_captured_on_both_sides_of_a_relay_is_heard_once() {
     let (recordings, counters) = talk.heard(Options::default());
     assert_eq!(recordings.len(), 1);
     let story = story(&recordings[0]);
-    assert_eq!(story[story.len() - 2..], ["50 from trunk, 50 from pbx", "ended by trunk: bye"]);
+    assert_eq!(story[story.len() - 2..], ["50 from trunk, 50 from pbx", "ended by trunk: hangup"]);
     assert_eq!(counters.redundant, 100);
 }
 

@@ -23,7 +23,7 @@ fn check(capture: &[u8], caller: usize, callee: usize) {
             "plan trunk PCMU+telephone-event pbx PCMU+telephone-event",
             "answered",
             &format!("{caller} from trunk, {callee} from pbx"),
-            "ended by trunk: bye",
+            "ended by trunk: hangup",
         ]
     );
     assert!((Duration::from_secs(2)..Duration::from_secs(3)).contains(&recording.ended().unwrap()));

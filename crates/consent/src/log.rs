@@ -245,8 +245,10 @@ impl Log {
     pub fn examine(folder: &Path) -> Result<(), LogError> {
         let there = match fs::metadata(folder) {
             Ok(there) => there,
-            // It will be made.
-            Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(()),
+            // It will be made, unless a link to nothing stands there.
+            Err(why) if why.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(folder).is_err() => {
+                return Ok(());
+            }
             Err(why) => return Err(LogError::File { path: folder.to_owned(), why }),
         };
         if !there.is_dir() {

@@ -117,7 +117,7 @@ impl Cli {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::cli::output::causes;
 
     #[test]
     fn no_cause_is_said_twice() {

@@ -75,7 +75,10 @@ impl Settings {
             if let Some(earlier) = all_match {
                 faults.push(Fault::warning(
                     format!("consent.rules.{index}"),
-                    format!("is never reached: rule {earlier} has no condition and matches every call"),
+                    format!(
+                        "is never reached: consent.rules #{} has no condition and matches every call",
+                        earlier + 1
+                    ),
                 ));
             }
             if !rule.has_condition() {

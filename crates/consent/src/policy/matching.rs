@@ -64,9 +64,11 @@ impl FromStr for Dialled {
             None => (text, false),
         };
         let wanted = numbering::bare(number);
-        if wanted.is_empty() && !beginning {
+        // Within a number nobody dials a star; star codes begin with one.
+        let is_code = number.starts_with(['*', '#']);
+        if wanted.is_empty() && !beginning || number.contains('*') && !is_code {
             return Err(
-                "a dialled number is written as +49301234567, or as +49* for all that begin so".to_owned()
+                "a dialled number is written as +49301234567, or as +49* for all that begin so; a star stands at the end".to_owned()
             );
         }
         Ok(Self { written: text.to_owned(), wanted, beginning })
@@ -88,5 +90,20 @@ impl Serialize for Dialled {
 impl<'de> Deserialize<'de> for Dialled {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         std::borrow::Cow::<'de, str>::deserialize(from)?.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Dialled;
+
+    #[test]
+    fn a_star_stands_at_the_end_or_begins_a_code() {
+        for good in ["+49301234567", "+49*", "*", "*98", "*21*5551234", "30*"] {
+            assert!(good.parse::<Dialled>().is_ok(), "{good}");
+        }
+        for bad in ["", "+49*1", "0049*1", "30*1*"] {
+            assert!(bad.parse::<Dialled>().is_err(), "{bad}");
+        }
     }
 }

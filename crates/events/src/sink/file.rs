@@ -194,6 +194,13 @@ pub(super) fn probe(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(there) if there.is_file() => OpenOptions::new().append(true).open(path).map(drop),
         Ok(_) => Err(io::Error::other("it is no regular file")),
+        // Opening it makes the file that the link leads to.
+        Err(why) if why.kind() == io::ErrorKind::NotFound && fs::read_link(path).is_ok() => {
+            let target = fs::read_link(path)?;
+            let target = path.parent().map_or(target.clone(), |folder| folder.join(&target));
+            // Links in a circle are an error of another kind, so this comes to an end.
+            probe(&target)
+        }
         Err(why) if why.kind() == io::ErrorKind::NotFound => {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
             let folder = folder.unwrap_or(Path::new("."));
@@ -274,6 +281,30 @@ mod tests {
 
     fn read(folder: &Path, name: &str) -> String {
         fs::read_to_string(folder.join(name)).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_a_link_leads_to_is_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = |name: &str, to: &str| {
+            let path = folder.path().join(name);
+            std::os::unix::fs::symlink(to, &path).unwrap();
+            path
+        };
+        assert!(probe(&link("fine", "events.jsonl")).is_ok(), "its target will be made");
+        assert!(probe(&link("lost", "nowhere/events.jsonl")).is_err());
+        assert!(
+            probe(&link("twice", "fine")).is_ok()
+                == RotatingFile::open(&FileConfig {
+                    path: folder.path().join("twice"),
+                    max_bytes: 10,
+                    keep: 1,
+                    keep_days: 0,
+                    kinds: vec![],
+                })
+                .is_ok()
+        );
+        assert!(probe(&link("round", "round")).is_err());
     }
 
     #[test]

@@ -20,7 +20,8 @@ impl HostAddress {
     /// In words for the operator: what is wrong and what to write.
     pub fn parse(uri: &str) -> Result<Self, String> {
         let view = UriView::parse(uri).map_err(|_| Self::unreadable(uri))?;
-        if !uri.starts_with("sip:") {
+        // A scheme is written in any case (RFC 3986 §3.1).
+        if !uri.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("sip:")) {
             return Err(format!("`{uri}`: only the sip: scheme is spoken here"));
         }
         if view.userinfo().is_some() {
@@ -39,7 +40,12 @@ impl HostAddress {
 
     /// Why text is no URI of a host, as far as its colons tell.
     fn unreadable(uri: &str) -> String {
-        let rest = uri.strip_prefix("sip:").unwrap_or_default();
+        let rest = uri.split_once(':').map_or("", |(_, rest)| rest);
+        if rest.contains('%') {
+            return format!(
+                "`{uri}`: an address of one link (fe80::…%interface) can't be named here; write another one"
+            );
+        }
         let rest = rest.split([';', '?']).next().unwrap_or_default();
         let (host, port) = rest.rsplit_once(':').unwrap_or((rest, ""));
         let bracketed = rest.starts_with('[') && rest.contains(']');
@@ -72,6 +78,7 @@ mod tests {
         assert_eq!(full.transport, Some(Transport::Tcp));
         assert_eq!(read("sip:[2001:db8::1]").host.to_string(), "[2001:db8::1]");
         assert_eq!(read("sip:SBC.example").host.to_string(), "sbc.example");
+        assert_eq!(read("SIP:192.0.2.1").host.to_string(), "192.0.2.1");
     }
 
     #[test]

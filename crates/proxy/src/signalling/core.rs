@@ -534,7 +534,7 @@ impl Core {
     }
 
     /// Counts a message from an address that is nobody's, and names the address in the log now and then.
-    /// Something came from an address of no peer's: `sent` says what.
+    /// `sent` says what came.
     pub(super) fn count_stranger(&mut self, now: Duration, ip: IpAddr, sent: &str) {
         self.counters.strangers += 1;
         if self.strangers.len() >= MOST_STRANGERS && now.saturating_sub(self.strangers_swept) >= SWEEP_EVERY {

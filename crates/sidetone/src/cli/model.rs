@@ -12,7 +12,6 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use sidetone_emotion::model::Model as Network;
 
 use crate::cli::output::{Output, say, say_json};
 

@@ -195,7 +195,9 @@ fn explain(message: &str, site: Option<&Site>) -> (Option<String>, String) {
         return (key, problem.to_owned());
     }
     if site.is_none() {
-        let message = if message.contains("expected `nan`") || message.contains("expected `inf`") {
+        // What the parser says of such a word depends on its first letter.
+        let bare = ["expected `nan`", "expected `inf`", "string values must be quoted"];
+        let message = if bare.iter().any(|said| message.contains(said)) {
             "a word without quotes".to_owned()
         } else {
             message

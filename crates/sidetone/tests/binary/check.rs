@@ -74,7 +74,12 @@ fn check_fails_exactly_where_run_would() {
         (more("[announcement.files.notice]\nen = \"/dev/zero\"\n"), &["no regular file"]),
         (
             more("[events]\nnumber_salt = { file = \"/nowhere/salt\" }\n"),
-            &[":24: ", "events.number_salt can't be used", "/nowhere/salt", "at least 16 bytes"],
+            &[
+                ":24: ",
+                "events.number_salt can't be used",
+                "/nowhere/salt",
+                "make that file, or mend its path",
+            ],
         ),
         (more("[events]\nnumber_salt = \"short\"\n"), &["events.number_salt", "at least 16 bytes"]),
         (

@@ -149,7 +149,7 @@ fn an_early_session_beside_the_session_passes_and_is_told() {
     assert_eq!(text(&out), alone);
     let out = s.response(Caller, 200, "INVITE 1", "b", &audio("10.0.0.2", 5000));
     assert_eq!(led(&out), "198.51.100.1:30000");
-    assert_eq!(s.facts()[2..], ["answered", "untappable 0: early-session"]);
+    assert_eq!(s.facts()[2..], ["answered", "untappable 0: not-relayed"]);
     assert_eq!(s.anchor.counters().early_sessions, 4, "each message passes twice here");
     s.bye(Caller, 2);
 }
@@ -214,7 +214,7 @@ fn a_call_is_led_again_after_a_sealed_offer() {
         .unwrap();
     let answer = s.response(Callee, 200, "INVITE 1", "b", &audio("192.0.2.1", 4000));
     assert_eq!(text(&answer), audio("192.0.2.1", 4000));
-    assert_eq!(s.facts(), ["untappable 0: sealed"]);
+    assert_eq!(s.facts(), ["untappable 0: unreadable"]);
     let (offer, answer) = s.reinvite(Caller, 2, &audio("192.0.2.1", 4000), &audio("10.0.0.2", 5000));
     assert_eq!((led(&offer), led(&answer)), ("198.51.100.2:30002".into(), "198.51.100.1:30000".into()));
     s.bye(Caller, 3);

@@ -60,7 +60,7 @@ fn what_is_sealed_passes_and_so_does_its_answer() {
         let answer = audio("10.0.0.2", 5000);
         let out = s.response(Caller, 200, "INVITE 1", "b", &answer);
         assert_eq!(out.body(), answer.as_bytes(), "anchored by half");
-        assert_eq!(s.facts()[1..], ["answered", "untappable 0: sealed"]);
+        assert_eq!(s.facts()[1..], ["answered", "untappable 0: unreadable"]);
         s.bye(Caller, 2);
     }
 }

@@ -69,7 +69,7 @@ fn fax_in_the_middle_of_a_call() {
         (vec!["198.51.100.2:30002".into()], vec!["198.51.100.1:30000".into()])
     );
     assert_eq!(s.media(0), "192.0.2.1:4006 - 10.0.0.2:5006");
-    assert_eq!(s.facts(), ["untappable 0: t38"]);
+    assert_eq!(s.facts(), ["untappable 0: fax"]);
     s.reinvite(Caller, 3, &audio("192.0.2.1", 4000), &audio("10.0.0.2", 5000));
     assert_eq!(s.plan(0).tappable, Ok(()));
 }
