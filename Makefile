@@ -49,6 +49,7 @@ lint: ## formatting, clippy with warnings denied, documentation, structure, lice
 	$(CARGO) fmt --all --check
 	@tools/features.sh
 	@python3 tools/structure.py
+	@python3 tools/prose.py
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 	@tools/deny.sh if-there

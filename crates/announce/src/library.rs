@@ -106,8 +106,8 @@ impl Library {
         self.clips.keys().map(|(name, language)| (name.as_str(), language.as_str()))
     }
 
-    /// A clip in every format of a listener's that carries sound and can be encoded, in the listener's order. What was not
-    /// encoded before is now, which takes some milliseconds.
+    /// A clip in every format of a listener's that carries sound and can be encoded, in the listener's order. What was
+    /// not encoded before is now, which takes some milliseconds.
     #[must_use]
     pub fn voices(
         &self,

@@ -30,7 +30,8 @@ use crate::view::CallView;
 pub struct Calls {
     book: Mutex<Book>,
     carrier: Carrier,
-    /// Whose turn it is to carry out: one at a time, so that things happen in the order in which the book asked for them.
+    /// Whose turn it is to carry out: one at a time, so that things happen in the order in which the book asked for
+    /// them.
     turn: Mutex<()>,
     epoch: Instant,
     epoch_wall: Timestamp,
@@ -209,14 +210,14 @@ impl Calls {
         self.lock().settled();
     }
 
-    /// The parties of a silent call have been asked. Returns whether it is to be ended: one of them has no such call any more,
-    /// and nothing has come since.
+    /// The parties of a silent call have been asked. Returns whether it is to be ended: one of them has no such call
+    /// any more, and nothing has come since.
     pub fn judged(&self, now: Duration, key: CallKey, judged: Judged) -> bool {
         self.lock().judged(now, key, judged)
     }
 
-    /// The media plane has something to say. Returns the calls that have fallen silent: whether they are still up is to be
-    /// asked of their parties, and told by [`Self::judged`].
+    /// The media plane has something to say. Returns the calls that have fallen silent: whether they are still up is to
+    /// be asked of their parties, and told by [`Self::judged`].
     pub fn notice(&self, now: Duration, notice: Notice) -> Vec<CallKey> {
         self.with(|book, _| book.notice(now, notice))
     }
@@ -260,8 +261,8 @@ impl Calls {
         self.with(|book, _| book.play(id, name, language, toward))
     }
 
-    /// What the API or the command line tells of a call. Returns where the call stands then: that something is taken does
-    /// not mean that it changes anything.
+    /// What the API or the command line tells of a call. Returns where the call stands then: that something is taken
+    /// does not mean that it changes anything.
     ///
     /// # Errors
     /// [`NotTaken`]: nothing has come of it then.
@@ -271,8 +272,9 @@ impl Calls {
 
     /// What a PBX tells of one of its own calls, which it knows by SIP Call-ID.
     ///
-    /// Where two of its calls have that Call-ID it can't be known which is meant. What withdraws consent or stops analysis
-    /// then holds for both: too little is inferred rather than too much. Anything else is taken for neither, and counted.
+    /// Where two of its calls have that Call-ID it can't be known which is meant. What withdraws consent or stops
+    /// analysis then holds for both: too little is inferred rather than too much. Anything else is taken for neither,
+    /// and counted.
     pub fn told_by_pbx(&self, pbx: &str, sip_call_id: &str, telling: &Telling, source: Source) {
         self.with(|book, now| book.told_by_pbx(now, pbx, sip_call_id, telling, source));
     }

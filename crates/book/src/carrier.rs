@@ -40,8 +40,8 @@ impl Carrier {
             Effect::Erase(call) => self.bus.erase(call, u64::MAX),
             Effect::Hear(worker, work) => {
                 let work = match work {
-                    // Told the time anew: the book's is when a batch of messages began to be read, and the last of them may
-                    // have come a little later.
+                    // Told the time anew: the book's is when a batch of messages began to be read, and the last of them
+                    // may have come a little later.
                     Work::Listen(permit, since) => Work::Listen(permit, since.max(now)),
                     work => work,
                 };

@@ -3,7 +3,8 @@
 use sidetone_call::{EndPlan, Side, StreamPlan};
 use sidetone_events::CallRef;
 
-/// What SDP has agreed on for a stream: where each side wants its media, in which encodings, and whether it can be heard.
+/// What SDP has agreed on for a stream: where each side wants its media, in which encodings, and whether it can be
+/// heard.
 pub(crate) fn agreed(call: &CallRef, stream: usize, plan: &StreamPlan) {
     if !tracing::enabled!(tracing::Level::DEBUG) {
         return;

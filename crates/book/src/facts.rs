@@ -163,7 +163,8 @@ impl Book {
             Parties { caller: from, callee: to },
         )
         .on(self.node.clone());
-        // Whoever is on the trunk's side goes by several numbers: the one in From may be withheld, the one in To another's.
+        // Whoever is on the trunk's side goes by several numbers: the one in From may be withheld, the one in To
+        // another's.
         let customer = if direction == Direction::Inbound { from } else { to };
         let numbers: Vec<&str> =
             [customer].into_iter().chain(claims.users.iter().map(String::as_str)).collect();

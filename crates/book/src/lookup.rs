@@ -1,7 +1,7 @@
 //! Which call is meant: by Sidetone's own id, by SIP Call-ID, by what a PBX says of its own calls.
 //!
-//! Two calls may have one Call-ID: a PBX that sends a call back through Sidetone without ending it keeps the Call-ID, and a
-//! carrier may forge one. So a Call-ID leads to a call only where no other has it.
+//! Two calls may have one Call-ID: a PBX that sends a call back through Sidetone without ending it keeps the Call-ID,
+//! and a carrier may forge one. So a Call-ID leads to a call only where no other has it.
 
 use std::time::Duration;
 
@@ -31,8 +31,8 @@ pub enum NotOne {
 }
 
 impl Book {
-    /// The calls of a Call-ID: those that are up, else those that are over and wait for their last word. A call that was
-    /// refused and tried again, as with a password, is the second one.
+    /// The calls of a Call-ID: those that are up, else those that are over and wait for their last word. A call that
+    /// was refused and tried again, as with a password, is the second one.
     pub(crate) fn of_call_id(&self, call_id: &str, of: impl Fn(&Entry) -> bool) -> Vec<CallKey> {
         up_first(self.named(call_id).filter(|entry| of(entry)).collect())
     }
@@ -46,8 +46,8 @@ impl Book {
         self.calls.get(&key).map(|entry| entry.view(now)).ok_or_else(|| NotOne::Unknown(id.to_owned()))
     }
 
-    /// The call of that id: Sidetone's own, which no caller can take for itself; else the SIP Call-ID, as it is or as the log
-    /// shows it, or the end of Sidetone's id, if that means one call only.
+    /// The call of that id: Sidetone's own, which no caller can take for itself; else the SIP Call-ID, as it is or as
+    /// the log shows it, or the end of Sidetone's id, if that means one call only.
     pub(crate) fn locate(&self, id: &str) -> Result<CallKey, NotOne> {
         let own = |entry: &&Entry| entry.call().id.to_string() == id;
         if let Some(entry) = self.calls.values().find(own) {

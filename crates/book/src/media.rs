@@ -26,8 +26,8 @@ pub enum Judged {
 }
 
 impl Book {
-    /// The media plane has something to say. Returns the calls that have fallen silent: whether they are still up is to be
-    /// asked of their parties, and told by [`Self::judged`].
+    /// The media plane has something to say. Returns the calls that have fallen silent: whether they are still up is to
+    /// be asked of their parties, and told by [`Self::judged`].
     pub(crate) fn notice(&mut self, now: Duration, notice: Notice) -> Vec<CallKey> {
         let mut fallen_silent = Vec::new();
         match notice {
@@ -82,8 +82,8 @@ impl Book {
         fallen_silent
     }
 
-    /// The parties of a silent call have been asked. Returns whether it is to be ended: one of them has no such call any more,
-    /// and nothing has come since.
+    /// The parties of a silent call have been asked. Returns whether it is to be ended: one of them has no such call
+    /// any more, and nothing has come since.
     pub(crate) fn judged(&mut self, now: Duration, key: CallKey, judged: Judged) -> bool {
         let Some(entry) = self.calls.get_mut(&key) else { return false };
         let Some(since) = entry.quiet() else { return false };

@@ -76,7 +76,8 @@ impl Playback {
             return Err(Failure::Codec);
         }
         let plan = plan.clone();
-        // Only the customer's being told may take the place of what the operator wanted said: two are never heard at once.
+        // Only the customer's being told may take the place of what the operator wanted said: two are never heard at
+        // once.
         self.hush(effects, entry, key);
         entry.consent.leaving.extend(entry.consent.playing.take());
         if entry.consent.leaving.len() > MOST_LEAVING {

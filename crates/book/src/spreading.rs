@@ -41,8 +41,8 @@ impl Book {
         self.transfers.note(now, transfer);
     }
 
-    /// A call has begun that may go on where another one ends. `replaces`: the dialog whose place it takes; `before`: the
-    /// call with that dialog, if it is one of ours.
+    /// A call has begun that may go on where another one ends. `replaces`: the dialog whose place it takes; `before`:
+    /// the call with that dialog, if it is one of ours.
     pub(crate) fn arrived(
         &mut self,
         now: Duration,
@@ -65,8 +65,8 @@ impl Book {
         }
     }
 
-    /// The customer of a call has refused: so has the same customer in the call that this one was transferred to. To the
-    /// customer the call that it came from is the same one: what was inferred there goes too.
+    /// The customer of a call has refused: so has the same customer in the call that this one was transferred to. To
+    /// the customer the call that it came from is the same one: what was inferred there goes too.
     pub(crate) fn refusal_spreads(&mut self, now: Duration, key: CallKey, by: Source) {
         for to in self.transfers.refused(key, by) {
             self.consent(to, now, Input::Told { say: Say::Refused, source: by });

@@ -34,8 +34,8 @@ pub enum NotTaken {
 }
 
 impl Book {
-    /// What the API or the command line tells of a call. Returns where the call stands then: that something is taken does
-    /// not mean that it changes anything.
+    /// What the API or the command line tells of a call. Returns where the call stands then: that something is taken
+    /// does not mean that it changes anything.
     ///
     /// # Errors
     /// [`NotTaken`]: nothing has come of it then.
@@ -55,8 +55,9 @@ impl Book {
 
     /// What a PBX tells of one of its own calls, which it knows by SIP Call-ID.
     ///
-    /// Where two of its calls have that Call-ID it can't be known which is meant. What withdraws consent or stops analysis
-    /// then holds for both: too little is inferred rather than too much. Anything else is taken for neither, and counted.
+    /// Where two of its calls have that Call-ID it can't be known which is meant. What withdraws consent or stops
+    /// analysis then holds for both: too little is inferred rather than too much. Anything else is taken for neither,
+    /// and counted.
     pub(crate) fn told_by_pbx(
         &mut self,
         now: Duration,

@@ -35,8 +35,8 @@ pub(crate) struct Transfer {
     pub(crate) replaces: Option<Replaced>,
     /// The customer has refused, and how.
     pub(crate) refused: Option<Source>,
-    /// The calls that the customer may have come back by. No call takes that place from another: whoever else makes one that
-    /// looks like it keeps no refusal from the customer's own.
+    /// The calls that the customer may have come back by. No call takes that place from another: whoever else makes one
+    /// that looks like it keeps no refusal from the customer's own.
     pub(crate) to: Vec<CallKey>,
     /// The same by other trunks: a carrier may have several. A refusal goes along to them, and none comes back.
     pub(crate) elsewhere: Vec<CallKey>,
@@ -60,8 +60,8 @@ impl Transfers {
         self.0.push_back(transfer);
     }
 
-    /// How the customer has refused in a call that this one is the goal of: by the dialog that it replaces, or, without one,
-    /// by who calls whom.
+    /// How the customer has refused in a call that this one is the goal of: by the dialog that it replaces, or, without
+    /// one, by who calls whom.
     pub(crate) fn arrive(
         &mut self,
         now: Duration,
@@ -166,7 +166,8 @@ mod tests {
         assert!(found(&mut transfers, now, arrival, Some("consult@pbx;from-tag=8;to-tag=7")));
     }
 
-    /// Another trunk that has heard of the consultation takes nothing from the customer's call, nor refuses in its name.
+    /// Another trunk that has heard of the consultation takes nothing from the customer's call, nor refuses in its
+    /// name.
     #[test]
     fn no_call_takes_the_goal_from_another() {
         let now = Duration::ZERO;

@@ -54,7 +54,8 @@ pub enum Modality {
 }
 
 impl Modality {
-    /// Whether it is the voice: what every estimate was made from before there were others, so that events leave it out.
+    /// Whether it is the voice: what every estimate was made from before there were others, so that events leave it
+    /// out.
     #[must_use]
     pub fn is_voice(&self) -> bool {
         *self == Self::Voice

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// The name of one of several Sidetones that serve one contact centre, as its configuration has it: 1 to 32 letters, digits,
-/// `-`, `_` and `.`. It stands in the events and receipts of its calls.
+/// The name of one of several Sidetones that serve one contact centre, as its configuration has it: 1 to 32 letters,
+/// digits, `-`, `_` and `.`. It stands in the events and receipts of its calls.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Node(Arc<str>);
 

@@ -18,7 +18,8 @@ pub enum Untappable {
     NotRelayed,
     /// In a codec that Sidetone doesn't decode.
     UnknownCodec,
-    /// Its description can't be read, since it is broken, encrypted, signed, compressed or elsewhere; it may have passed as it was.
+    /// Its description can't be read, since it is broken, encrypted, signed, compressed or elsewhere; it may have
+    /// passed as it was.
     Unreadable,
     /// Its packets bear a payload type that no description explains.
     UnknownPayloadType,

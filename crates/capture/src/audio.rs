@@ -1,7 +1,7 @@
 //! Audio files to 16-bit samples, one channel a leg, read piece by piece: WAV, FLAC, Ogg Opus and Ogg Vorbis.
 //!
-//! One channel is one party (or both mixed); two channels are a leg each. Nothing is sought in a file, so it may come from
-//! a pipe, and memory is bounded by the longest block of its coding.
+//! One channel is one party (or both mixed); two channels are a leg each. Nothing is sought in a file, so it may come
+//! from a pipe, and memory is bounded by the longest block of its coding.
 
 mod flac;
 mod format;

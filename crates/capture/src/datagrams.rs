@@ -1,8 +1,8 @@
 //! From captured frames to what programs sent: UDP datagrams and TCP streams, with their addresses and times.
 //!
-//! VLAN tags, labels and tunnels are looked through. Fragments are put together again, TCP segments put in order, both within bounds. Whatever can't be used is counted
-//! in [`Counters`] and passed over; checksums are not looked at, since a machine that captures its own traffic sees
-//! them before its network card fills them in.
+//! VLAN tags, labels and tunnels are looked through. Fragments are put together again, TCP segments put in order, both
+//! within bounds. Whatever can't be used is counted in [`Counters`] and passed over; checksums are not looked at, since
+//! a machine that captures its own traffic sees them before its network card fills them in.
 
 mod exported;
 mod fragments;

@@ -30,7 +30,8 @@ pub struct Frame<'a> {
     pub bytes: &'a [u8],
     /// How many bytes it had on the wire: more than were captured where the snap length was shorter.
     pub original: u32,
-    /// Whether the file says when it was captured. A simple packet of pcapng does not: `at` is then the last time known.
+    /// Whether the file says when it was captured. A simple packet of pcapng does not: `at` is then the last time
+    /// known.
     pub timed: bool,
 }
 

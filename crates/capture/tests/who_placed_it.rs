@@ -1,5 +1,5 @@
-//! Who placed a call is not the customer where the capture contradicts it: diallers, click-to-dial, transfers, telephones
-//! that call and are called. Nobody may be judged there until somebody says who the customer is.
+//! Who placed a call is not the customer where the capture contradicts it: diallers, click-to-dial, transfers,
+//! telephones that call and are called. Nobody may be judged there until somebody says who the customer is.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;

@@ -1,4 +1,5 @@
-//! Writing HTML in which every text is escaped, in one look: self-contained, without script, fit for telephones and paper.
+//! Writing HTML in which every text is escaped, in one look: self-contained, without script, fit for telephones and
+//! paper.
 
 use std::fmt::Write as _;
 

@@ -204,8 +204,8 @@ impl List {
         Ok(())
     }
 
-    /// Whether `number` (a number, the user part of a SIP or tel URI, or the URI) is on the list, in any way in which it
-    /// may be read: to take one caller too many for a listed one does no harm.
+    /// Whether `number` (a number, the user part of a SIP or tel URI, or the URI) is on the list, in any way in which
+    /// it may be read: to take one caller too many for a listed one does no harm.
     #[must_use]
     pub fn look_up(&self, number: &str) -> Lookup {
         let readings = self.numbering.readings(number);

@@ -11,9 +11,9 @@
 //!
 //! - A changed, removed, inserted or reordered line is found, since each line's hash covers the hash before it.
 //! - Lines cut off at the end are found, since `head.json` knows the newest one.
-//! - Whoever can write to the whole folder can write a new chain with a new head. That is found only by comparing with a
-//!   head that was noted elsewhere: hence [`verify`] takes one, and operators are advised to have the head of each day
-//!   mailed or printed.
+//! - Whoever can write to the whole folder can write a new chain with a new head. That is found only by comparing with
+//!   a head that was noted elsewhere: hence [`verify`] takes one, and operators are advised to have the head of each
+//!   day mailed or printed.
 //! - It proves that nothing was changed since, not that what was written was true.
 
 mod file;

@@ -350,9 +350,9 @@ impl Machine {
         self.record.clone()
     }
 
-    /// States when the customer's voice was really listened to, times since [`Machine::new`], each from the first packet
-    /// to the last. Of the times for which there was consent the record then keeps those in which there was something
-    /// to hear. Told once the call is over; of a call of which it is never told the record keeps all.
+    /// States when the customer's voice was really listened to, times since [`Machine::new`], each from the first
+    /// packet to the last. Of the times for which there was consent the record then keeps those in which there was
+    /// something to hear. Told once the call is over; of a call of which it is never told the record keeps all.
     pub fn heard(&mut self, heard: &[(Duration, Duration)]) {
         self.record.heard(heard);
     }

@@ -1,7 +1,7 @@
 //! The policy page: what callers may read about the machine that listens along, made from the running configuration.
 //!
-//! One self-contained HTML page a language: no script, nothing fetched from elsewhere, readable aloud, on a telephone and
-//! on paper. What it says follows [`PageFacts`]: a sink that is configured is named, one that isn't is not.
+//! One self-contained HTML page a language: no script, nothing fetched from elsewhere, readable aloud, on a telephone
+//! and on paper. What it says follows [`PageFacts`]: a sink that is configured is named, one that isn't is not.
 
 mod de;
 mod en;

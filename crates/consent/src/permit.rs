@@ -4,13 +4,13 @@
 //! (EU) 2024/1689, Article 5(1)(f)), and of customers nothing may be inferred before they are told. So the network's
 //! listener (`sidetone_emotion::Listener`) takes a permit and uses it up, and there are two kinds:
 //!
-//! - [`ListeningPermit`], for the customer's side of one live call. Only that call's [`Machine`](crate::Machine) gives it,
-//!   and only while its consent stands. It can't be built, copied, or carried over to another call.
-//! - [`RecordingPermit`], for material that is no live call. Whoever makes one states how it is known whose voice is heard.
-//!   Live calls don't take it.
+//! - [`ListeningPermit`], for the customer's side of one live call. Only that call's [`Machine`](crate::Machine) gives
+//!   it, and only while its consent stands. It can't be built, copied, or carried over to another call.
+//! - [`RecordingPermit`], for material that is no live call. Whoever makes one states how it is known whose voice is
+//!   heard. Live calls don't take it.
 //!
-//! A permit says that a customer may be heard, and can't know whose sound is then pushed in: that the packets of the trunk's
-//! side, and no others, reach the listener is the work of `sidetone_hear`, and its tests'.
+//! A permit says that a customer may be heard, and can't know whose sound is then pushed in: that the packets of the
+//! trunk's side, and no others, reach the listener is the work of `sidetone_hear`, and its tests'.
 //!
 //! ```
 //! use sidetone_consent::{Input, Machine, Policy, policy::{Facts, Settings}};

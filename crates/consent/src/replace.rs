@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-/// Puts `bytes` in place of a file in one step: a reader sees the old file or the new one. A symbolic link stays one. The
-/// file keeps its owner, group and mode; a new one that root begins in somebody's folder is that somebody's, with mode
-/// 0600.
+/// Puts `bytes` in place of a file in one step: a reader sees the old file or the new one. A symbolic link stays one.
+/// The file keeps its owner, group and mode; a new one that root begins in somebody's folder is that somebody's, with
+/// mode 0600.
 ///
 /// # Errors
 /// When it can't be written, or its owner can't be kept. The old file then is as it was.

@@ -186,8 +186,8 @@ impl Telling {
     /// The longest text that is taken, in characters.
     pub const LONGEST: usize = 64;
 
-    /// Reads a name and a value as headers (`X-Sidetone-Queue: billing`), channel variables and the API give them; the name without
-    /// its prefix, `queue`, `call-type` or `CALL_TYPE` alike.
+    /// Reads a name and a value as headers (`X-Sidetone-Queue: billing`), channel variables and the API give them; the
+    /// name without its prefix, `queue`, `call-type` or `CALL_TYPE` alike.
     ///
     /// # Errors
     /// What is wrong, with the values that are known.

@@ -11,8 +11,8 @@ use common::{moment, receipt};
 use sidetone_consent::Log;
 use sidetone_consent::log::{Writer, verify};
 
-/// A disk that can be filled, at a folder: a small one of its own for root, and for everybody else a limit to how long files
-/// get, which a receipt runs into in the same way, in the middle of its line.
+/// A disk that can be filled, at a folder: a small one of its own for root, and for everybody else a limit to how long
+/// files get, which a receipt runs into in the same way, in the middle of its line.
 struct Disk<'a> {
     folder: &'a Path,
     mounted: bool,

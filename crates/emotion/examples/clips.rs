@@ -1,7 +1,8 @@
 //! `clips MANIFEST ROOT OUT`: every clip of a manifest as the front end takes it, for `models/teacher/distil.py`: a
-//! safetensors file with the PCM of all clips joined (`pcm`), where each begins (`pcm_starts`), the sample just after each
-//! step that passed as speech (`ends`, `ends_starts`), what the label means (`class`, -1 for none; `affect`: valence, arousal,
-//! distress), and the features of the first clips (`features`) to check another implementation against.
+//! safetensors file with the PCM of all clips joined (`pcm`), where each begins (`pcm_starts`), the sample just after
+//! each step that passed as speech (`ends`, `ends_starts`), what the label means (`class`, -1 for none; `affect`:
+//! valence, arousal, distress), and the features of the first clips (`features`) to check another implementation
+//! against.
 
 use std::path::PathBuf;
 

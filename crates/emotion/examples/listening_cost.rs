@@ -1,6 +1,6 @@
-//! `listening_cost [MODEL] FILE...`: CPU time per second of speech for voice activity, features and network, alone and in a batch,
-//! on clips of 4 s cut from the files; medians of five rounds, as JSON. Run it with `RAYON_NUM_THREADS=1`; it reads
-//! this thread's CPU time, so neighbours do not matter much.
+//! `listening_cost [MODEL] FILE...`: CPU time per second of speech for voice activity, features and network, alone and
+//! in a batch, on clips of 4 s cut from the files; medians of five rounds, as JSON. Run it with `RAYON_NUM_THREADS=1`;
+//! it reads this thread's CPU time, so neighbours do not matter much.
 #![allow(clippy::print_stdout)]
 
 use std::{collections::BTreeMap, fs, path::Path};

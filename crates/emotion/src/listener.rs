@@ -41,8 +41,8 @@ struct Frame {
     concealed: f32,
 }
 
-/// The ear on one customer's leg. Only a permit makes one: of a live call that is what its consent machine gives, for as
-/// long as there is consent ([`sidetone_consent::permit`]).
+/// The ear on one customer's leg. Only a permit makes one: of a live call that is what its consent machine gives, for
+/// as long as there is consent ([`sidetone_consent::permit`]).
 ///
 /// ```compile_fail,E0277
 /// use sidetone_emotion::{Listener, Model};

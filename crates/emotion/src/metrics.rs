@@ -76,9 +76,9 @@ pub fn calibration_error(scored: &[(f32, bool)]) -> f64 {
     bins.iter().map(|(confidence, right, _)| (confidence - right).abs() / total).sum()
 }
 
-/// The calibration error that a perfectly calibrated model would show on the same clips: the mean over 200 drawings in which
-/// each answer is right just as often as its confidence says. On a hundred clips it is nearly .1; no error below it means
-/// anything.
+/// The calibration error that a perfectly calibrated model would show on the same clips: the mean over 200 drawings in
+/// which each answer is right just as often as its confidence says. On a hundred clips it is nearly .1; no error below
+/// it means anything.
 pub fn calibration_noise(scored: &[(f32, bool)]) -> f64 {
     const DRAWS: u32 = 200;
     let mut rng = Rng::new(5);

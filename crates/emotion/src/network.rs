@@ -6,8 +6,8 @@
 //!          classes, valence, arousal, distress <--head-- mean and deviation <--attention over the trailing window
 //! ```
 //! Each convolution is written as a concatenation of shifted views and one matrix product: that is what a CPU is good
-//! at, and it differentiates cheaply. Training runs it in tensors over whole clips, here; a call runs it half a second at a
-//! time with carried context, in `streaming`. Every step of speech passes the encoder once.
+//! at, and it differentiates cheaply. Training runs it in tensors over whole clips, here; a call runs it half a second
+//! at a time with carried context, in `streaming`. Every step of speech passes the encoder once.
 
 mod config;
 mod pooling;

@@ -59,8 +59,8 @@ impl Bus {
 
     /// Hands `event` to everyone. Without a subscriber it isn't even written.
     ///
-    /// A `consent.changed` that says `erased` takes back what was inferred in its call before: whoever has not been given
-    /// it yet never will be, and sinks that keep events erase it.
+    /// A `consent.changed` that says `erased` takes back what was inferred in its call before: whoever has not been
+    /// given it yet never will be, and sinks that keep events erase it.
     pub fn publish(&self, event: Event) {
         self.shared.published.fetch_add(1, Ordering::Relaxed);
         if let Happening::ConsentChanged(change) = &event.happening

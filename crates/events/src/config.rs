@@ -29,9 +29,9 @@ pub struct EventsConfig {
 }
 
 impl EventsConfig {
-    /// Everything that would keep [`crate::Sinks::start`] from starting: what can't be meant, secrets and certificates that
-    /// can't be read, a file that can't be written. Starts nothing and makes no file. With each comes the number of the
-    /// webhook that it concerns, from 0, if it concerns one.
+    /// Everything that would keep [`crate::Sinks::start`] from starting: what can't be meant, secrets and certificates
+    /// that can't be read, a file that can't be written. Starts nothing and makes no file. With each comes the number
+    /// of the webhook that it concerns, from 0, if it concerns one.
     #[must_use]
     pub fn examine(&self) -> Vec<(Option<usize>, crate::SinkError)> {
         crate::sink::examine(self)

@@ -1,13 +1,15 @@
-//! Events about emotion as EmotionML 1.0 (W3C Recommendation, 22 May 2014), for whoever speaks that rather than our JSON.
+//! Events about emotion as EmotionML 1.0 (W3C Recommendation, 22 May 2014), for whoever speaks that rather than our
+//! JSON.
 //!
-//! Valence and arousal become dimensions of the W3C's `fsre-dimensions` (Fontaine, Scherer, Roesch and Ellsworth 2007), the
-//! vocabulary that has both under these names; their `[-1, 1]` becomes EmotionML's `[0, 1]`, with 0.5 in the middle. What
-//! the network makes of the voice becomes categories of `big6` (Ekman 1972) with the probability as `confidence`; classes
-//! that are no emotion of that vocabulary (neutral, calm, boredom) are left out. Of an alert, frustration is told as
-//! `anger` with its score as `value`; distress, which may be fear or sadness, as neither, but by its dimensions.
+//! Valence and arousal become dimensions of the W3C's `fsre-dimensions` (Fontaine, Scherer, Roesch and Ellsworth 2007),
+//! the vocabulary that has both under these names; their `[-1, 1]` becomes EmotionML's `[0, 1]`, with 0.5 in the
+//! middle. What the network makes of the voice becomes categories of `big6` (Ekman 1972) with the probability as
+//! `confidence`; classes that are no emotion of that vocabulary (neutral, calm, boredom) are left out. Of an alert,
+//! frustration is told as `anger` with its score as `value`; distress, which may be fear or sadness, as neither, but by
+//! its dimensions.
 //!
-//! `start` is the time of the event in milliseconds since 1970, of an alert that is over the time at which it began, and
-//! then there is a `duration`. What EmotionML has no place for stands in `info`, in a namespace of our own.
+//! `start` is the time of the event in milliseconds since 1970, of an alert that is over the time at which it began,
+//! and then there is a `duration`. What EmotionML has no place for stands in `info`, in a namespace of our own.
 
 use std::fmt::Write as _;
 

@@ -120,8 +120,8 @@ impl NumberHasher {
         Some(HashedNumber(self.digest(domain, text.as_bytes())))
     }
 
-    /// What stands for a word that holds a telephone number where no number may be shown, such as a tag: the same for the
-    /// same word and salt.
+    /// What stands for a word that holds a telephone number where no number may be shown, such as a tag: the same for
+    /// the same word and salt.
     #[must_use]
     pub fn mask(&self, word: &str) -> String {
         format!("x{}", hex::encode(&self.digest("sidetone.word.v1", word.as_bytes())))

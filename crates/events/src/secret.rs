@@ -95,8 +95,8 @@ impl Secret {
     }
 }
 
-/// Reads a file that holds a secret: regular, and no larger than any secret, so that a device or a pipe named by mistake
-/// neither fills the memory nor is waited for.
+/// Reads a file that holds a secret: regular, and no larger than any secret, so that a device or a pipe named by
+/// mistake neither fills the memory nor is waited for.
 fn read(path: &Path) -> io::Result<String> {
     let file = std::fs::metadata(path)?;
     if !file.is_file() {

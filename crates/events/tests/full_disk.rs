@@ -12,8 +12,8 @@ use sidetone_consent::{Medium, Policy, Source, State};
 use sidetone_events::config::{EventsConfig, FileConfig};
 use sidetone_events::{Bus, ConsentChanged, Event, Happening, Kind, Narrator, Sinks};
 
-/// A disk that can be filled: a small one of its own for root, and for everybody else a limit to how long files get, which
-/// an event runs into in the same way, in the middle of its line.
+/// A disk that can be filled: a small one of its own for root, and for everybody else a limit to how long files get,
+/// which an event runs into in the same way, in the middle of its line.
 enum Disk {
     Mounted(tempfile::TempDir),
     Limited(tempfile::TempDir),

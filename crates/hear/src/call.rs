@@ -24,8 +24,8 @@ const MAX_STREAMS: usize = 16;
 /// Stretches of listening that are told apart; beyond it the last one grows.
 const MOST_STRETCHES: usize = 32;
 
-/// Listens to one call, from the moment that it may. Before, and after it no longer may, it hears keys and nothing else:
-/// there is no listener then that a frame could reach.
+/// Listens to one call, from the moment that it may. Before, and after it no longer may, it hears keys and nothing
+/// else: there is no listener then that a frame could reach.
 ///
 /// Times given to it are on the process's clock; what comes out is in the call's own time,
 /// which begins at `origin`.
@@ -98,9 +98,9 @@ impl CallAnalysis {
         self.begin(permit, Duration::ZERO);
     }
 
-    /// The customer speaks on the trunk's side and gets the one listener that the permit makes; of the agent, on the PBX's,
-    /// nothing is heard but when speech is. Both wait for the customer's consent, for conduct is a statement about the
-    /// conversation.
+    /// The customer speaks on the trunk's side and gets the one listener that the permit makes; of the agent, on the
+    /// PBX's, nothing is heard but when speech is. Both wait for the customer's consent, for conduct is a statement
+    /// about the conversation.
     fn begin(&mut self, permit: impl Permission, since: Duration) {
         if std::mem::replace(&mut self.listening, true) {
             return;

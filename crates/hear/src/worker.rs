@@ -107,8 +107,8 @@ impl Worker {
         Self { inbox, rings, model, report, counters, epoch, calls: Calls::new(), ending: Vec::new() }
     }
 
-    /// Works until the call book is gone. What panics outside of a single call's analysis costs all calls theirs: which of
-    /// them it was can't be told.
+    /// Works until the call book is gone. What panics outside of a single call's analysis costs all calls theirs: which
+    /// of them it was can't be told.
     pub fn run(mut self, beat: &Heartbeat, alarm: &Alarm) {
         loop {
             beat.beat(self.epoch.elapsed());

@@ -25,8 +25,8 @@ pub enum Insight {
     Conduct(Conduct),
 }
 
-/// What is inferred of the customer, by what it was told by: a calm voice does not make angry words calm, nor the other way
-/// round.
+/// What is inferred of the customer, by what it was told by: a calm voice does not make angry words calm, nor the other
+/// way round.
 #[derive(Debug, Clone)]
 struct Affect {
     voice: AffectTrack,
@@ -95,9 +95,9 @@ impl Call {
         self.meter.syllables(leg, count);
     }
 
-    /// A model judged, or declined to judge, how the customer seems to feel in the window that ends at `at` in the call's
-    /// time. There is no such method about the agent. Each modality is smoothed, told and raises alerts by itself; the
-    /// timeline and the summary's curve are the voice's.
+    /// A model judged, or declined to judge, how the customer seems to feel in the window that ends at `at` in the
+    /// call's time. There is no such method about the agent. Each modality is smoothed, told and raises alerts by
+    /// itself; the timeline and the summary's curve are the voice's.
     pub fn affect(&mut self, at: Duration, estimate: &Estimate) {
         let Some(affect) = self.affect.as_mut() else { return };
         let outcome = affect.track(estimate.modality).take(at, estimate, &self.thresholds);

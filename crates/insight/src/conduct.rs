@@ -48,8 +48,8 @@ pub struct LegConduct {
     /// Talked for so long.
     #[serde(rename = "talk_ms", with = "millis")]
     pub talk: Duration,
-    /// Their part of all talk, `[0, 1]`; the two parts add up to 1. `None` before the first word, and in a recording that
-    /// has one leg only.
+    /// Their part of all talk, `[0, 1]`; the two parts add up to 1. `None` before the first word, and in a recording
+    /// that has one leg only.
     pub talk_share: Option<f32>,
     /// Times they took the floor.
     pub turns: u32,

@@ -55,8 +55,8 @@ pub struct SmoothingThresholds {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AlertThresholds {
-    /// Score that raises an alert once it has held for `sustain`, `(0, 1]`. Chosen with `sustain` so that an hour of calm
-    /// speech, of speech over babble, of hold music and of prompts raises at most one: see `docs/MODEL.md`.
+    /// Score that raises an alert once it has held for `sustain`, `(0, 1]`. Chosen with `sustain` so that an hour of
+    /// calm speech, of speech over babble, of hold music and of prompts raises at most one: see `docs/MODEL.md`.
     pub raise: f32,
     /// Score at or below which the caller counts as calm, `[0, raise)`. The distance to `raise` is what keeps noise
     /// from turning an alert off and on.

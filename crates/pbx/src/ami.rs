@@ -1,7 +1,7 @@
 //! Asterisk's manager interface (AMI): lines over TCP.
 //!
-//! Channels are known by their unique ids, which survive being renamed. The manager user needs `read = call,dialplan,user`
-//! and `write = call,user,reporting`.
+//! Channels are known by their unique ids, which survive being renamed. The manager user needs `read =
+//! call,dialplan,user` and `write = call,user,reporting`.
 
 mod message;
 mod session;

@@ -109,8 +109,8 @@ pub struct Sip {
     /// Whether the PBX may subscribe to its calls, and is told by NOTIFY.
     #[serde(default = "yes")]
     pub notify: bool,
-    /// Whether the PBX is told by INFO in the calls' own dialogs where it lists the package in Recv-Info. From the first
-    /// such INFO on the CSeq of the carrier's requests in that dialog is changed on its way to the PBX.
+    /// Whether the PBX is told by INFO in the calls' own dialogs where it lists the package in Recv-Info. From the
+    /// first such INFO on the CSeq of the carrier's requests in that dialog is changed on its way to the PBX.
     #[serde(default)]
     pub info: bool,
 }

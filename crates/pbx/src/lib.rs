@@ -1,10 +1,11 @@
 //! Links to PBXs: what Sidetone hears, told to Asterisk, FreeSWITCH and others, and what they know, told to Sidetone.
 //!
 //! [`PbxLinks`] runs one task for each configured link: Asterisk's manager interface (AMI), Asterisk's REST interface
-//! (ARI), FreeSWITCH's event socket (ESL), or SIP itself. The first three have a connection of their own: each finds the channel of a call by its SIP Call-ID, which Sidetone passes
-//! through unchanged, sets the `SIDETONE_…` variables on it, and posts the events that the operator selected. What a
-//! dialplan says of a call comes back as [`Told`]. SIP only tells, by way of whoever carries the calls' signalling
-//! ([`InDialog`]). `docs/PBX.md` describes it from the operator's side.
+//! (ARI), FreeSWITCH's event socket (ESL), or SIP itself. The first three have a connection of their own: each finds
+//! the channel of a call by its SIP Call-ID, which Sidetone passes through unchanged, sets the `SIDETONE_…` variables
+//! on it, and posts the events that the operator selected. What a dialplan says of a call comes back as [`Told`]. SIP
+//! only tells, by way of whoever carries the calls' signalling ([`InDialog`]). `docs/PBX.md` describes it from the
+//! operator's side.
 //!
 //! # A PBX may be dead, slow or lying
 //!

@@ -183,7 +183,8 @@ const fn nature(event: &Event) -> Nature {
     }
 }
 
-/// Takes events in until it is told to go, and then waits until what they told has arrived, for as long as there is time.
+/// Takes events in until it is told to go, and then waits until what they told has arrived, for as long as there is
+/// time.
 pub(crate) async fn run(mut clerk: Clerk, mut bus: Subscription, mut stop: watch::Receiver<Option<Instant>>) {
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     let until = loop {

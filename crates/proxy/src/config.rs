@@ -99,8 +99,8 @@ pub struct Sip {
     /// Most TCP connections held at once.
     #[serde(default = "Sip::default_connections")]
     pub max_connections: usize,
-    /// File with the secret by which dialogs are recognised after a restart; made if it is missing. Unset: `dialog.key` in
-    /// systemd's state directory, and without one a secret that is forgotten.
+    /// File with the secret by which dialogs are recognised after a restart; made if it is missing. Unset: `dialog.key`
+    /// in systemd's state directory, and without one a secret that is forgotten.
     pub dialog_key: Option<PathBuf>,
 }
 

@@ -117,8 +117,8 @@ impl Signalling {
         self.core.times()
     }
 
-    /// Does something with the core, then sends what came of it. What follows for calls is done after the core's lock is
-    /// dropped.
+    /// Does something with the core, then sends what came of it. What follows for calls is done after the core's lock
+    /// is dropped.
     pub fn with<R>(self: &Arc<Self>, act: impl FnOnce(&mut Core, Duration) -> R) -> R {
         let mut core = self.core();
         let now = self.now();

@@ -1,8 +1,8 @@
 //! What an operator sees of a call's signalling: `log.level = "debug"`, `sidetone trace`, and each refusal in the log.
 //!
-//! The SIP core hands over the bytes that it takes and sends, and only where somebody looks: nobody looking costs it one
-//! load of an atomic and one look at the first bytes. A thread of its own makes them fit to be shown ([`redact`]); what it
-//! can't keep up with is dropped and counted, and nothing ever waits for it.
+//! The SIP core hands over the bytes that it takes and sends, and only where somebody looks: nobody looking costs it
+//! one load of an atomic and one look at the first bytes. A thread of its own makes them fit to be shown ([`redact`]);
+//! what it can't keep up with is dropped and counted, and nothing ever waits for it.
 
 mod desk;
 mod note;
@@ -47,8 +47,8 @@ const MOST_REFUSALS: u64 = 100;
 #[derive(Debug)]
 pub struct Tracer {
     notes: SyncSender<Note>,
-    /// What is handed over when all that a message led to is done: its call is in the book then, so that the first message
-    /// of a call names it too.
+    /// What is handed over when all that a message led to is done: its call is in the book then, so that the first
+    /// message of a call names it too.
     held: Mutex<Vec<Seen>>,
     sessions: Arc<AtomicUsize>,
     lost: Arc<AtomicU64>,
@@ -119,7 +119,8 @@ impl Tracer {
             || is_refusal(bytes) && self.has_room(at)
     }
 
-    /// Whether one more refusal is looked at in this second: a flood of them is counted by the core, and told by its metric.
+    /// Whether one more refusal is looked at in this second: a flood of them is counted by the core, and told by its
+    /// metric.
     fn has_room(&self, at: Duration) -> bool {
         let (second, count) = &self.refusals;
         if second.swap(at.as_secs(), Relaxed) != at.as_secs() {

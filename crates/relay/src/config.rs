@@ -26,8 +26,9 @@ pub struct Media {
     /// Relay threads.
     #[serde(default = "Media::default_threads")]
     pub threads: usize,
-    /// When a call's media has been silent on both sides for this long, both parties are asked whether it is still up. If one
-    /// has no such call any more it is ended toward both; else it goes on. Calls on hold are exempt; `0s` asks nobody.
+    /// When a call's media has been silent on both sides for this long, both parties are asked whether it is still up.
+    /// If one has no such call any more it is ended toward both; else it goes on. Calls on hold are exempt; `0s` asks
+    /// nobody.
     #[serde(default = "Media::default_timeout")]
     pub timeout: Period,
     /// Who may be learnt as the source of a leg's media: `sdp`, `signalled` (default) or `open`.

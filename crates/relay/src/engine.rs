@@ -198,8 +198,8 @@ impl Engine {
                 if taken.flowed {
                     self.pool.lay_to_rest(now, ip, port);
                 } else {
-                    // The relay closes the sockets a moment later; should the port be taken again at once, `bind` passes
-                    // over it while it is still held.
+                    // The relay closes the sockets a moment later; should the port be taken again at once, `bind`
+                    // passes over it while it is still held.
                     self.pool.give_back(ip, port);
                 }
             }

@@ -6,7 +6,8 @@ use std::ops::Range;
 const MOST: usize = 65_535;
 /// Free bytes before a packet: for whatever is put in front of it on its way out.
 const HEAD: usize = 64;
-/// Free bytes behind a packet: an SRTP authentication tag and key identifier are at most twenty or so (RFC 3711, RFC 7714).
+/// Free bytes behind a packet: an SRTP authentication tag and key identifier are at most twenty or so (RFC 3711, RFC
+/// 7714).
 const TAIL: usize = 64;
 
 /// One packet, with room before and behind it, so that it can be unprotected and protected in place.
@@ -21,8 +22,8 @@ impl Frame {
         Self { bytes: vec![0; HEAD + MOST + TAIL], packet: HEAD..HEAD }
     }
 
-    /// Takes a packet in the place of the one before: `receive` fills the buffer it is given from its start and returns how
-    /// many bytes that are, and whatever else it knows.
+    /// Takes a packet in the place of the one before: `receive` fills the buffer it is given from its start and returns
+    /// how many bytes that are, and whatever else it knows.
     pub(super) fn receive<T, E>(
         &mut self,
         receive: impl FnOnce(&mut [u8]) -> Result<(usize, T), E>,

@@ -8,19 +8,21 @@ use sidetone_rtp::latch::Senders;
 
 use crate::config::PortRange;
 
-/// How long a port that media has flown by rests: a party that has not heard of the end of its call yet must not be heard
-/// in the next one. BYE and its answer take a second at most where they get through; a sender whose BYE got lost is told
-/// again within 0.5, 1.5, 3.5 s (RFC 3261 §17.1.2.1).
+/// How long a port that media has flown by rests: a party that has not heard of the end of its call yet must not be
+/// heard in the next one. BYE and its answer take a second at most where they get through; a sender whose BYE got lost
+/// is told again within 0.5, 1.5, 3.5 s (RFC 3261 §17.1.2.1).
 pub(crate) const REST: Duration = Duration::from_secs(5);
 
-/// How long those who sent to a port are remembered. A sender that has not heard of its call's end stops within minutes, of its
-/// own or since its PBX hears no media; and devices that use one SSRC for ever are not to be shut out for ever.
+/// How long those who sent to a port are remembered. A sender that has not heard of its call's end stops within
+/// minutes, of its own or since its PBX hears no media; and devices that use one SSRC for ever are not to be shut out
+/// for ever.
 const MEMORY: Duration = Duration::from_secs(3_600);
 
 /// Free RTP ports (even; RFC 3550 §11 puts RTCP on the odd one above), an own list for each local address.
 ///
-/// Ports are handed out in shuffled order, so that nobody can guess the next one. A returned port goes to the back of the
-/// queue, and one that media has flown by is not handed out before it has rested for a while (`REST`), even if no other is free.
+/// Ports are handed out in shuffled order, so that nobody can guess the next one. A returned port goes to the back of
+/// the queue, and one that media has flown by is not handed out before it has rested for a while (`REST`), even if no
+/// other is free.
 #[derive(Debug)]
 pub struct PortPool {
     range: PortRange,

@@ -121,7 +121,8 @@ impl Prompter {
 
     /// Makes an announcement ready and has it played.
     pub fn play(&self, job: Job) {
-        // One that there is no room for is not played; the consent's own deadline says so then, and nobody is listened to.
+        // One that there is no room for is not played; the consent's own deadline says so then, and nobody is listened
+        // to.
         let _ = self.orders.try_send(Order::Play(job));
     }
 

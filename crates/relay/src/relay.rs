@@ -26,8 +26,8 @@ pub(super) enum Component {
 pub(super) struct Admitted {
     kind: PacketKind,
     component: Component,
-    /// Whether it may be sound, so that whoever listens gets a copy. Also what can't be parsed: whoever listens says of it
-    /// that it can't be heard.
+    /// Whether it may be sound, so that whoever listens gets a copy. Also what can't be parsed: whoever listens says of
+    /// it that it can't be heard.
     pub(super) audio: bool,
 }
 
@@ -94,8 +94,8 @@ impl End {
         }
     }
 
-    /// Takes what this party has said of its media. It knows of our port once the `other` one's description has passed on
-    /// to it: that is the message our port stands in.
+    /// Takes what this party has said of its media. It knows of our port once the `other` one's description has passed
+    /// on to it: that is the message our port stands in.
     fn expect(&mut self, plan: &EndPlan, other: &EndPlan) {
         if other.signalled_from.is_some() {
             self.rtp.announce();
@@ -271,8 +271,8 @@ impl Relay {
         }
     }
 
-    /// A packet from the party on `side`, taken from that side's port `component`: whether it is let in, and what is counted
-    /// of it. `None` if it came from someone who has no business here.
+    /// A packet from the party on `side`, taken from that side's port `component`: whether it is let in, and what is
+    /// counted of it. `None` if it came from someone who has no business here.
     pub(super) fn admit(
         &mut self,
         now: Duration,
@@ -318,8 +318,8 @@ impl Relay {
         Some(Admitted { kind, component, audio })
     }
 
-    /// Fits a packet that was let in in with what the other party is played, and says where it goes. Its header may change,
-    /// so copies of it are made before.
+    /// Fits a packet that was let in in with what the other party is played, and says where it goes. Its header may
+    /// change, so copies of it are made before.
     pub(super) fn splice(&mut self, now: Duration, side: Side, of: Admitted, packet: &mut [u8]) -> Outcome {
         let readable = self.readable;
         let (from, toward) = self.ends(side);

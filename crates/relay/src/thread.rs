@@ -1,5 +1,6 @@
-//! The relay thread: epoll; then for each packet receive, admit, copy, splice, send. Where legs are encrypted, a packet is to
-//! be unprotected after it was received and protected before it is sent: what stands between sees it in the clear.
+//! The relay thread: epoll; then for each packet receive, admit, copy, splice, send. Where legs are encrypted, a packet
+//! is to be unprotected after it was received and protected before it is sent: what stands between sees it in the
+//! clear.
 
 mod orders;
 #[cfg(test)]
@@ -37,7 +38,8 @@ const WAKE: Token = Token(usize::MAX);
 const TIMER: Token = Token(usize::MAX - 1);
 /// Packets taken from one socket before the others get their turn.
 const FAIR_SHARE: usize = 64;
-/// Turns that may panic one after the other. Each loses one packet or order; a thread that does nothing else is of no use.
+/// Turns that may panic one after the other. Each loses one packet or order; a thread that does nothing else is of no
+/// use.
 const MOST_PANICS: usize = 1_000;
 /// Sockets that one look names at most.
 const MOST_EVENTS: usize = 1_024;
@@ -62,8 +64,8 @@ pub(super) struct RelayThread {
     /// Told to end.
     ended: bool,
     notices: Sender<Notice>,
-    /// Where ports are told of whose call is over. The control side takes them before it takes a port, so that no more than
-    /// there are ports ever wait.
+    /// Where ports are told of whose call is over. The control side takes them before it takes a port, so that no more
+    /// than there are ports ever wait.
     left: mpsc::Sender<Left>,
     /// Closed calls and announcements that `notices` had no room for: a few a call.
     unsaid: Unsaid,
@@ -196,8 +198,8 @@ impl RelayThread {
         Ok((thread, orders))
     }
 
-    /// Runs until told to stop or until the control side is gone. A turn that panics loses the packet or order that it was
-    /// at; the calls go on.
+    /// Runs until told to stop or until the control side is gone. A turn that panics loses the packet or order that it
+    /// was at; the calls go on.
     ///
     /// # Errors
     /// When nothing can be relayed any more.

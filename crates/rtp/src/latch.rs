@@ -18,9 +18,10 @@
 //! packet is therefore a stray, usually of the call that had the port before; its source is never learnt
 //! afterwards ([`Rejection::Stray`]), unless SDP names it.
 //!
-//! **Too late.** A sender of the call that had the port before may go on without a packet between the port's opening and its
-//! announcement. So whoever has sent to a port is told to its next latch ([`Latch::senders`], [`Latch::beware`]): such a sender
-//! is a stray as long as its SSRC is what it was. The same address with another SSRC is a new stream, and welcome.
+//! **Too late.** A sender of the call that had the port before may go on without a packet between the port's opening
+//! and its announcement. So whoever has sent to a port is told to its next latch ([`Latch::senders`],
+//! [`Latch::beware`]): such a sender is a stray as long as its SSRC is what it was. The same address with another SSRC
+//! is a new stream, and welcome.
 //!
 //! **First.** While nothing is latched, the first packet from a permitted source latches it.
 //!
@@ -103,8 +104,8 @@ pub enum Rejection {
     NotPermitted,
     /// The source is permitted, but another one is latched.
     Occupied,
-    /// It belongs to a call that had the port before: it sent before the party could know of the port, or goes on with that
-    /// call's stream.
+    /// It belongs to a call that had the port before: it sent before the party could know of the port, or goes on with
+    /// that call's stream.
     Stray,
 }
 
@@ -188,7 +189,8 @@ const MOST_SENDERS: usize = 6;
 /// may be learnt once the port is announced.
 const MOST_STRAYS: usize = 4;
 
-/// The time in which a source of the new SDP takes over from one of the old: `relatch_after` from the first packet since.
+/// The time in which a source of the new SDP takes over from one of the old: `relatch_after` from the first packet
+/// since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Window {
     Unopened,
@@ -225,8 +227,8 @@ impl Latch {
     /// The same for RTCP, whose packets are at least 2.5 s apart (RFC 3550 §6.2: 5 s on average,
     /// randomised by half either way), and of which one may be lost.
     pub const RTCP_SILENCE: Duration = Duration::from_secs(15);
-    /// So many times as long an established source must be silent before just any permitted source takes its place: longer
-    /// than speakers pause whose phones send nothing meanwhile.
+    /// So many times as long an established source must be silent before just any permitted source takes its place:
+    /// longer than speakers pause whose phones send nothing meanwhile.
     pub const ESTABLISHED: u32 = 10;
 
     /// A latch for RTP that expects nobody yet.
@@ -285,7 +287,8 @@ impl Latch {
         }
     }
 
-    /// Whoever has sent here, and may go on when the port has its next call: for that one's latch to [`Self::beware`] of.
+    /// Whoever has sent here, and may go on when the port has its next call: for that one's latch to [`Self::beware`]
+    /// of.
     #[must_use]
     pub fn senders(&self) -> Senders {
         let mut all = [None; MOST_SENDERS];
@@ -445,8 +448,8 @@ impl Latch {
         }
     }
 
-    /// Whether a source sent before the port was announced or goes on with the last call's stream, and SDP does not name it.
-    /// Remembers the source if it sends too early now.
+    /// Whether a source sent before the port was announced or goes on with the last call's stream, and SDP does not
+    /// name it. Remembers the source if it sends too early now.
     fn is_stray(&mut self, sender: Sender) -> bool {
         let known = self.strays.iter().flatten().any(|stray| stray.address == sender.address);
         if self.announced {

@@ -161,7 +161,8 @@ fn who_sends_before_the_port_is_announced_is_never_learnt() {
     );
 }
 
-/// The last call's sender goes on past the port's rest, and its next packet comes just after the next call was announced.
+/// The last call's sender goes on past the port's rest, and its next packet comes just after the next call was
+/// announced.
 #[test]
 fn a_sender_of_the_last_call_is_not_heard_in_the_next() {
     for policy in [Policy::Signalled, Policy::Open, Policy::Sdp] {

@@ -42,8 +42,8 @@ pub struct Baresip {
     played: Vec<f64>,
 }
 
-// No jitter buffer: Asterisk's packet-to-packet bridge begins a new count of sequence numbers in the middle of a stream, and
-// where that count is the lower one baresip 1.0 takes every further packet for late, and is deaf for good.
+// No jitter buffer: Asterisk's packet-to-packet bridge begins a new count of sequence numbers in the middle of a
+// stream, and where that count is the lower one baresip 1.0 takes every further packet for late, and is deaf for good.
 const CONFIG: &str = "poll_method epoll
 sip_listen @IP:5060
 sip_trans_def udp

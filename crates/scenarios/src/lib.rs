@@ -27,8 +27,8 @@ pub mod trace;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// How long anything may take before it counts as hung. Everything here takes well under a second on an idle machine, and
-/// far more on a busy one.
+/// How long anything may take before it counts as hung. Everything here takes well under a second on an idle machine,
+/// and far more on a busy one.
 pub const GUARD: Duration = Duration::from_secs(60);
 
 /// The root of the repository.

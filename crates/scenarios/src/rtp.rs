@@ -258,8 +258,8 @@ pub fn rtcp_both_ways(what: &str, a: &End, b: &End) {
     }
 }
 
-/// Speaks into the call at the pace of speech: 16-bit PCM at 8 kHz as G.711 µ-law, 20 ms a packet. Both ends send, since a
-/// silent party would look like a fault; the other one says nothing, in packets.
+/// Speaks into the call at the pace of speech: 16-bit PCM at 8 kHz as G.711 µ-law, 20 ms a packet. Both ends send,
+/// since a silent party would look like a fault; the other one says nothing, in packets.
 ///
 /// # Panics
 /// When a packet can't be sent.

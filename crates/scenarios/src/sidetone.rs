@@ -86,8 +86,9 @@ impl Setup {
         }
     }
 
-    /// As [`Self::usual`], for baresip: it binds its media to the wildcard address, so on loopback its packets come from
-    /// 127.0.0.1, which neither its SDP nor its SIP has announced. Sidetone's default turns such packets away, rightly.
+    /// As [`Self::usual`], for baresip: it binds its media to the wildcard address, so on loopback its packets come
+    /// from 127.0.0.1, which neither its SDP nor its SIP has announced. Sidetone's default turns such packets away,
+    /// rightly.
     #[must_use]
     pub fn for_softphones(net: &Net) -> Self {
         let mut setup = Self::usual(net);

@@ -272,7 +272,8 @@ impl Sipp {
     }
 }
 
-/// Whether somebody has a UDP socket at this address. To ask by binding one would be to take it from whoever is about to.
+/// Whether somebody has a UDP socket at this address. To ask by binding one would be to take it from whoever is about
+/// to.
 fn is_bound(at: SocketAddr) -> bool {
     let words = |octets: &[u8]| -> String {
         let word = |four: &[u8]| format!("{:08X}", u32::from_ne_bytes(four.try_into().unwrap()));

@@ -47,8 +47,8 @@ pub enum Request {
         /// Of one call that is up only, and no longer than it is; either id.
         call: Option<String>,
     },
-    /// The signalling of one call that is up, or of the next ones, with what happens between, a line each, until they are
-    /// over or the client hangs up. Redacted.
+    /// The signalling of one call that is up, or of the next ones, with what happens between, a line each, until they
+    /// are over or the client hangs up. Redacted.
     Trace {
         /// Of this call; either id.
         call: Option<String>,
@@ -165,8 +165,8 @@ pub struct Reloaded {
     pub warnings: Vec<String>,
 }
 
-/// Reads the configuration again; gives words for the operator if it can't be run. It loads models and announcements, so it
-/// is called on a thread that may be kept waiting.
+/// Reads the configuration again; gives words for the operator if it can't be run. It loads models and announcements,
+/// so it is called on a thread that may be kept waiting.
 pub type Reload = Arc<dyn Fn() -> Result<Reloaded, String> + Send + Sync>;
 
 /// What the control socket shows and commands.

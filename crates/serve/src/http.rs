@@ -186,8 +186,8 @@ impl Places {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place, if need be that of the client which has been asking for longest without an end: hundreds of requests that
-    /// are never finished must not keep a whole one from being heard.
+    /// A place, if need be that of the client which has been asking for longest without an end: hundreds of requests
+    /// that are never finished must not keep a whole one from being heard.
     fn take(self: &Arc<Self>) -> Option<Place> {
         let mut taken = self.taken();
         if taken.open.len() >= self.most {

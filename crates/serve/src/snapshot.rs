@@ -11,14 +11,15 @@ use tokio::time::Instant;
 
 /// The least time between two gatherings.
 const PAUSE: Duration = Duration::from_millis(20);
-/// A gathering is followed by a pause of so many times its own length, so that readers take no more than 5 % of the time.
+/// A gathering is followed by a pause of so many times its own length, so that readers take no more than 5 % of the
+/// time.
 const REST: u32 = 20;
 /// What is said when the task that gathers the counters has broken down.
 pub(crate) const NOTHING_COUNTS: &str =
     "the counters can't be gathered any more; restart Sidetone, and please report this";
 
-/// A value that is gathered when somebody wants it: once for all who want it then, and with pauses, so that no number of
-/// readers makes it cost more than a small share of the time. Clones read the same value.
+/// A value that is gathered when somebody wants it: once for all who want it then, and with pauses, so that no number
+/// of readers makes it cost more than a small share of the time. Clones read the same value.
 #[derive(Debug)]
 pub struct Snapshot<T> {
     wanted: Arc<Wanted>,
@@ -46,8 +47,8 @@ impl<T> Clone for Snapshot<T> {
 }
 
 impl<T: Send + Sync + 'static> Snapshot<T> {
-    /// Starts the task that gathers, on the current tokio runtime; `name` is what the alarm calls it. It ends with the last
-    /// reader.
+    /// Starts the task that gathers, on the current tokio runtime; `name` is what the alarm calls it. It ends with the
+    /// last reader.
     #[must_use]
     pub fn of(alarm: &Alarm, name: &'static str, gather: impl Fn() -> T + Send + 'static) -> Self {
         let wanted = Arc::new(Wanted::default());

@@ -1,4 +1,5 @@
-//! Everything that is counted, gathered at one moment: for `sidetone stats` as JSON, for Prometheus as a page (`stats/page.rs`).
+//! Everything that is counted, gathered at one moment: for `sidetone stats` as JSON, for Prometheus as a page
+//! (`stats/page.rs`).
 
 mod page;
 

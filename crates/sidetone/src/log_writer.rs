@@ -1,9 +1,9 @@
 //! Log lines written by a thread of their own.
 //!
-//! Whoever logs holds locks: the SIP core's, the book of calls. Standard error may be a pipe whose reader has stalled, a
-//! terminal on which somebody pressed Ctrl-S, or a disk that hangs; none of them may stop a call from being set up. So a
-//! line is put into a bounded queue, which takes a memory copy, and a thread writes it. A line that finds no room is
-//! dropped and counted; once the reader has caught up, the log says how many are missing.
+//! Whoever logs holds locks: the SIP core's, the book of calls. Standard error may be a pipe whose reader has stalled,
+//! a terminal on which somebody pressed Ctrl-S, or a disk that hangs; none of them may stop a call from being set up.
+//! So a line is put into a bounded queue, which takes a memory copy, and a thread writes it. A line that finds no room
+//! is dropped and counted; once the reader has caught up, the log says how many are missing.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};

@@ -47,7 +47,8 @@ use sidetone_watch::Alarm;
 
 /// What relay threads may have said that nobody has taken in yet; beyond it reports are dropped and counted.
 const MOST_NOTICES: usize = 1_024;
-/// How long parties may take to answer the BYE, CANCEL or 503 that they are sent when the process ends: two repetitions over UDP.
+/// How long parties may take to answer the BYE, CANCEL or 503 that they are sent when the process ends: two repetitions
+/// over UDP.
 const LAST_BYES: Duration = Duration::from_secs(2);
 /// How long sinks may take to deliver what is queued when the process ends.
 const LAST_EVENTS: Duration = Duration::from_secs(5);
@@ -81,8 +82,8 @@ impl Server {
     /// Binds and starts everything that a configuration names, on the current tokio runtime.
     ///
     /// # Errors
-    /// When a socket, a thread or a file can't be had, with the key that names it. The process should end then: what had been started is not taken
-    /// back.
+    /// When a socket, a thread or a file can't be had, with the key that names it. The process should end then: what
+    /// had been started is not taken back.
     pub(crate) async fn launch(prepared: Prepared, read_again: ReadAgain) -> Result<Self, StartError> {
         let epoch = Instant::now();
         let Prepared { config, hasher, library, model, http_token } = prepared;
@@ -176,8 +177,8 @@ impl Server {
         self.http
     }
 
-    /// Waits until a part without which no call can be served has broken down, and names it. The process should end then
-    /// with a failure, and be started again.
+    /// Waits until a part without which no call can be served has broken down, and names it. The process should end
+    /// then with a failure, and be started again.
     pub(crate) async fn broken(&self) -> Arc<str> {
         self.alarm.fallen().await
     }
@@ -219,9 +220,9 @@ impl Server {
         }
     }
 
-    /// Ends the calls that are still up: their media goes with this process, so both parties are sent BYE rather than left
-    /// with a call that nobody hears. Of calls that are not answered yet the caller gets 503, and whoever is called a CANCEL.
-    /// Each has its `call.ended`; the sinks deliver what is queued.
+    /// Ends the calls that are still up: their media goes with this process, so both parties are sent BYE rather than
+    /// left with a call that nobody hears. Of calls that are not answered yet the caller gets 503, and whoever is
+    /// called a CANCEL. Each has its `call.ended`; the sinks deliver what is queued.
     pub(crate) async fn shutdown(self) {
         let keys = self.calls.keys();
         self.signalling.with(|core, now| {

@@ -172,13 +172,14 @@ impl<P: Passage> Proxy<P> {
         }
     }
 
-    /// Takes in the head of a message in a stream that can't be followed any further. Its sender gets a 400 or 513, to be
-    /// sent before the connection is closed.
+    /// Takes in the head of a message in a stream that can't be followed any further. Its sender gets a 400 or 513, to
+    /// be sent before the connection is closed.
     pub fn receive_broken(&mut self, now: Duration, flow: &Flow, head: Bytes, flaw: FrameFlaw) {
         self.on_broken(now, flow, head, flaw);
     }
 
-    /// Says which peer an address belongs to: dialogs run between peers. Until then nobody is one, and no dialog is known.
+    /// Says which peer an address belongs to: dialogs run between peers. Until then nobody is one, and no dialog is
+    /// known.
     pub fn name_peers(&mut self, naming: impl Fn(SocketAddr) -> Option<Neighbour> + Send + Sync + 'static) {
         self.neighbours = Neighbours::new(naming);
     }

@@ -15,8 +15,8 @@ const HEADER: usize = 30;
 /// The largest packet that is copied: an Ethernet frame's worth. Larger ones are relayed, not heard.
 pub const MAX_PACKET: usize = 1_500;
 
-/// When a packet came, as far as the thread that took it from its socket can tell: that thread may have been kept from its
-/// work while the packet waited.
+/// When a packet came, as far as the thread that took it from its socket can tell: that thread may have been kept from
+/// its work while the packet waited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrival {
     /// It came no earlier: its socket was empty then.

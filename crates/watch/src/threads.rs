@@ -1,4 +1,5 @@
-//! Plain threads are watched: a panic is told and counted, an end that nobody ordered and a thread that hangs fail readiness.
+//! Plain threads are watched: a panic is told and counted, an end that nobody ordered and a thread that hangs fail
+//! readiness.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};

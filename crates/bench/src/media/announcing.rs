@@ -28,8 +28,8 @@ pub(crate) struct Run {
     pub(crate) packets: usize,
     /// Sequence numbers that were left out, or timestamps that did not run on.
     pub(crate) seams: usize,
-    /// How far the time between two packets was from 20 ms, once all callers were being told: median and percentiles, in
-    /// µs.
+    /// How far the time between two packets was from 20 ms, once all callers were being told: median and percentiles,
+    /// in µs.
     pub(crate) off_p50_us: f64,
     pub(crate) off_p99_us: f64,
     pub(crate) off_p999_us: f64,

@@ -1,9 +1,9 @@
 //! The times of a capture put right, before anything is made of them.
 //!
 //! Frames stand in a file as its writer had them: files joined end to end hold one leg behind the other, captures of
-//! two interfaces are a little out of step, and a clock may be set while it is being captured by. RTP tells these apart:
-//! a stream whose sequence goes on while the clock goes back was captured by a clock that was set; anything else is
-//! only out of order, and is sorted.
+//! two interfaces are a little out of step, and a clock may be set while it is being captured by. RTP tells these
+//! apart: a stream whose sequence goes on while the clock goes back was captured by a clock that was set; anything else
+//! is only out of order, and is sorted.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -19,7 +19,8 @@ const SLACK: i128 = 100_000_000;
 const ALIKE: i128 = 1_000_000_000;
 /// A sequence number follows on another if it is ahead of it by no more than this.
 const NEAR: u16 = 100;
-/// A capture that lasts longer than this has a broken clock: frames farther than this from the middle one are drawn near.
+/// A capture that lasts longer than this has a broken clock: frames farther than this from the middle one are drawn
+/// near.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// What was put right.

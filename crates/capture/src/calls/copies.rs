@@ -10,8 +10,8 @@ use crate::datagrams::Datagram;
 /// A copy comes no later than this behind its original, and sometimes as late as twice that.
 const WINDOW: Duration = Duration::from_secs(2);
 
-/// Tells copies of RTP packets from packets: the same bytes, header and all, between the same addresses. No sender makes
-/// two such packets within seconds, since their sequence numbers differ.
+/// Tells copies of RTP packets from packets: the same bytes, header and all, between the same addresses. No sender
+/// makes two such packets within seconds, since their sequence numbers differ.
 #[derive(Debug, Default)]
 pub(super) struct Copies {
     /// Keyed anew for each capture, so that no file can be made to lose packets.

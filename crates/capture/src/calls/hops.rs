@@ -156,8 +156,8 @@ impl Voices {
         self.agree(a, b, straight).then_some(false).or_else(crossed)
     }
 
-    /// Whether each party of one call is the party of the other that `turned` says. Music for those who wait is the same
-    /// in many calls, so one voice in common is not enough while both parties can be heard.
+    /// Whether each party of one call is the party of the other that `turned` says. Music for those who wait is the
+    /// same in many calls, so one voice in common is not enough while both parties can be heard.
     fn agree(&self, a: usize, b: usize, turned: impl Fn(Side) -> Side) -> bool {
         let (mut in_common, mut one_way) = (0, false);
         for side in [Side::Trunk, Side::Pbx] {

@@ -156,9 +156,9 @@ fn parse_format(body: &[u8], order: Order) -> Result<Format, WavError> {
     Ok(Format { rate, channels: usize::from(channels), encoding })
 }
 
-/// The bytes that a sample takes. Its bits say so, rounded up, since samples of 12 or 20 bits stand left-justified in whole
-/// bytes. The bytes of a frame, which writers often get wrong, are believed where there are no bits, and for samples of 17
-/// to 24 bits that stand in four bytes.
+/// The bytes that a sample takes. Its bits say so, rounded up, since samples of 12 or 20 bits stand left-justified in
+/// whole bytes. The bytes of a frame, which writers often get wrong, are believed where there are no bits, and for
+/// samples of 17 to 24 bits that stand in four bytes.
 fn container(bits: u16, align: u16, channels: u16) -> u16 {
     let by_frame = if align.is_multiple_of(channels) { align / channels } else { 0 };
     match bits {

@@ -71,8 +71,8 @@ impl Encoding {
         }
     }
 
-    /// The sample that begins `bytes`; 0 if they are too few, and of GSM, which has no samples of its own. `full` is full
-    /// scale of floating-point numbers.
+    /// The sample that begins `bytes`; 0 if they are too few, and of GSM, which has no samples of its own. `full` is
+    /// full scale of floating-point numbers.
     pub(super) fn sample(self, bytes: &[u8], order: Order, full: f64) -> i16 {
         match self {
             Self::Unsigned8 => bytes.first().map_or(0, |byte| (i16::from(*byte) - 128) << 8),

@@ -19,8 +19,8 @@ pub struct CallChart {
     pub title: String,
     /// More of it, in small letters: date, codec, source.
     pub subtitle: String,
-    /// The names of the two parties, for the lanes of who speaks: by default customer and agent. An empty second name says
-    /// that only one can be heard, and leaves its lane out.
+    /// The names of the two parties, for the lanes of who speaks: by default customer and agent. An empty second name
+    /// says that only one can be heard, and leaves its lane out.
     pub parties: [String; 2],
     /// How long the call was; of more than 100 hours, the first 100 are drawn.
     pub duration: Duration,

@@ -1,7 +1,7 @@
 //! A receipt as a vCon, the IETF's container for what is kept of a conversation.
 //!
-//! The container follows draft-ietf-vcon-vcon-core-04; the attachment follows draft-howe-vcon-lawful-basis-00, which has
-//! taken the place of draft-howe-vcon-consent. Both are drafts: what they name may change.
+//! The container follows draft-ietf-vcon-vcon-core-04; the attachment follows draft-howe-vcon-lawful-basis-00, which
+//! has taken the place of draft-howe-vcon-consent. Both are drafts: what they name may change.
 
 use serde_json::{Value, json};
 

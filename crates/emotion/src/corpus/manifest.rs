@@ -1,5 +1,5 @@
-//! The list of clips: a CSV with the columns `path`, `emotion`, `speaker`, `corpus`; `sex`, `lang` and `intensity` if there
-//! are; and columns named after classes, with what several listeners or a teacher made of a clip.
+//! The list of clips: a CSV with the columns `path`, `emotion`, `speaker`, `corpus`; `sex`, `lang` and `intensity` if
+//! there are; and columns named after classes, with what several listeners or a teacher made of a clip.
 
 use std::{
     collections::BTreeSet,
@@ -32,8 +32,8 @@ pub struct Entry {
     pub lang: String,
     /// Acted intensity, empty if unknown.
     pub intensity: String,
-    /// How listeners, or a teacher, divide between the classes; sums to 1. `None` if nobody was asked. Counts beside a label
-    /// only: a clip without one teaches nothing by it.
+    /// How listeners, or a teacher, divide between the classes; sums to 1. `None` if nobody was asked. Counts beside a
+    /// label only: a clip without one teaches nothing by it.
     pub shares: Option<[f32; CLASSES]>,
 }
 
@@ -73,8 +73,8 @@ impl Manifest {
     /// Reads a manifest.
     ///
     /// # Errors
-    /// An unreadable file, a missing column, an empty path, emotion, speaker or corpus, or a share that is no number from 0
-    /// on.
+    /// An unreadable file, a missing column, an empty path, emotion, speaker or corpus, or a share that is no number
+    /// from 0 on.
     pub fn read(path: &Path) -> Result<Self, CorpusError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| CorpusError::Read { path: path.to_owned(), source })?;

@@ -129,7 +129,8 @@ fn coded(codec: &Codec, pcm: &[i16], loss: f32, rng: &mut Rng) -> Result<Vec<i16
     Ok(heard)
 }
 
-/// How strongly training varies a clip: first its sound, once for each variant; then its features, each time it is heard.
+/// How strongly training varies a clip: first its sound, once for each variant; then its features, each time it is
+/// heard.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Augmentation {

@@ -1,7 +1,7 @@
 //! The encoder in use: half a second of speech at a time, with the context of each convolution carried.
 //!
-//! A call alone brings ten frames at a time. At that size what tensors cost (allocating, padding, joining, normalising, an
-//! operation at a time) is as much as the products themselves; so all but the products are plain loops over rows.
+//! A call alone brings ten frames at a time. At that size what tensors cost (allocating, padding, joining, normalising,
+//! an operation at a time) is as much as the products themselves; so all but the products are plain loops over rows.
 
 use candle_core::{Result, Tensor};
 
@@ -57,8 +57,8 @@ impl Norm {
 }
 
 impl Network {
-    /// Encodes a chunk of a batch of calls: `steps` is `[batch, steps, inputs]` with an even number of steps, `states` one
-    /// a row, which move on. Returns `[batch, steps / 2, frame]`.
+    /// Encodes a chunk of a batch of calls: `steps` is `[batch, steps, inputs]` with an even number of steps, `states`
+    /// one a row, which move on. Returns `[batch, steps / 2, frame]`.
     ///
     /// # Errors
     /// Shapes that do not fit.
@@ -111,8 +111,8 @@ impl Network {
     }
 }
 
-/// For each row, what a causal convolution sees of it and of earlier ones, oldest first; those before the chunk are in the
-/// layer's context, which moves on.
+/// For each row, what a causal convolution sees of it and of earlier ones, oldest first; those before the chunk are in
+/// the layer's context, which moves on.
 fn unfold(
     x: &Rows,
     batch: usize,

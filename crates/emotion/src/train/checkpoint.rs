@@ -23,8 +23,8 @@ impl Trainer<'_> {
 
     /// What must agree for a checkpoint to be this training's.
     fn fingerprint(&self) -> String {
-        // Where things lie does not matter, nor when to stop: a finished training may be taken up for more epochs, though
-        // its learning rate then fell earlier than in one that knew from the start.
+        // Where things lie does not matter, nor when to stop: a finished training may be taken up for more epochs,
+        // though its learning rate then fell earlier than in one that knew from the start.
         let mut options = self.options.clone();
         (options.epochs, options.patience) = (0, 0);
         options.name = String::new();

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::TrainOptions;
 
-/// The `sidetone model train` of these options, with what differs from the defaults. Where things lay is left to whoever
-/// repeats it.
+/// The `sidetone model train` of these options, with what differs from the defaults. Where things lay is left to
+/// whoever repeats it.
 pub(super) fn line(options: &TrainOptions) -> String {
     let default = TrainOptions::new(Default::default(), Default::default(), Default::default());
     let mut line = "sidetone model train --manifest CSV --root DIR --out DIR".to_owned();

@@ -1,5 +1,5 @@
-//! Where training computes: on a GPU, where both the build (feature `cuda`) and the machine have one. Calls are always heard on the
-//! CPU: a network this small isn't worth the way to a GPU and back.
+//! Where training computes: on a GPU, where both the build (feature `cuda`) and the machine have one. Calls are always
+//! heard on the CPU: a network this small isn't worth the way to a GPU and back.
 
 use std::path::Path;
 

@@ -1,9 +1,9 @@
 //! Calibration by folds: a model that has heard every speaker it may, calibrated on what models trained alike make of
 //! speakers that they have not heard.
 //!
-//! Few speakers are a poor ground for calibration, and those kept for it are lost for training. So the same training is done
-//! several times, each without some speakers, and once with all (cross-fitting; Platt 1999 §2.3). The temperature fits the
-//! former on those speakers and serves the latter.
+//! Few speakers are a poor ground for calibration, and those kept for it are lost for training. So the same training is
+//! done several times, each without some speakers, and once with all (cross-fitting; Platt 1999 §2.3). The temperature
+//! fits the former on those speakers and serves the latter.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -42,8 +42,8 @@ pub struct FoldOptions {
     pub root: PathBuf,
     /// Where `model.safetensors` and `CARD.md` go.
     pub out: PathBuf,
-    /// How what the model was trained from had been made, in Markdown: the card says it before what the model's own card
-    /// says of its training.
+    /// How what the model was trained from had been made, in Markdown: the card says it before what the model's own
+    /// card says of its training.
     pub recipe: String,
     /// Most clips of one corpus that a fold is heard on.
     pub most_clips: usize,
@@ -170,8 +170,8 @@ fn strangers(
 /// A model trained like the one to calibrate.
 struct Fold {
     model: Arc<Model>,
-    /// Speakers that the other has heard and this one has not, nor a fold named before it been asked about: each counts once.
-    /// Those that neither has heard are for testing.
+    /// Speakers that the other has heard and this one has not, nor a fold named before it been asked about: each counts
+    /// once. Those that neither has heard are for testing.
     apart: BTreeSet<String>,
 }
 

@@ -175,7 +175,8 @@ pub struct Epoch {
     pub validation: BTreeMap<String, f64>,
     /// The mean of those, less a part of the cross-entropy.
     pub bare: f64,
-    /// What the best epoch is chosen by: [`bare`](Self::bare) averaged over five epochs, for validation speakers are few.
+    /// What the best epoch is chosen by: [`bare`](Self::bare) averaged over five epochs, for validation speakers are
+    /// few.
     pub score: f64,
 }
 

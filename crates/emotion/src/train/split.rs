@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{corpus::Manifest, rng::Rng};
 
-/// Named among the test or validation speakers, it has nobody drawn for a corpus that names none. Without validation speakers
-/// training goes to its last epoch and nothing is calibrated; without test speakers the card has no figures.
+/// Named among the test or validation speakers, it has nobody drawn for a corpus that names none. Without validation
+/// speakers training goes to its last epoch and nothing is calibrated; without test speakers the card has no figures.
 pub const NOBODY: &str = "none";
 
 /// Speakers by what they are for.
@@ -23,8 +23,8 @@ pub struct Split {
 
 impl Split {
     /// Splits each corpus: `test` and `validation` name speakers to be kept apart; in a corpus where one of them names
-    /// none, a fifth of the rest are drawn for testing, a seventh for validation, at least one each if there are enough, unless it
-    /// names [`NOBODY`]. A corpus without labels is for training alone.
+    /// none, a fifth of the rest are drawn for testing, a seventh for validation, at least one each if there are
+    /// enough, unless it names [`NOBODY`]. A corpus without labels is for training alone.
     pub fn new(manifest: &Manifest, test: &[String], validation: &[String], seed: u64) -> Self {
         let mut split = Self::default();
         for corpus in manifest.corpora() {

@@ -1,9 +1,9 @@
 //! The teacher of a distillation: what the first blocks of Whisper's encoder say of each clip.
 //!
 //! Most of what tells emotions apart is found there, learnt from far more speech than any emotional corpus holds. The
-//! network is asked to predict it from its own causal and noisy view, beside the labels: frame by frame, and as the mean
-//! and the deviation of the whole clip. Weights come from a safetensors file that `models/teacher/` makes; they are used
-//! in training only.
+//! network is asked to predict it from its own causal and noisy view, beside the labels: frame by frame, and as the
+//! mean and the deviation of the whole clip. Weights come from a safetensors file that `models/teacher/` makes; they
+//! are used in training only.
 
 #![allow(clippy::indexing_slicing)] // rows of a fixed width
 
@@ -139,8 +139,8 @@ impl Teacher {
         self.network.width()
     }
 
-    /// What is said of a clip, standardised, a row for each frame that ends at one of `ends` (samples at 8 kHz of a copy
-    /// that is `speed` times as long). `None` for a clip that was not heard.
+    /// What is said of a clip, standardised, a row for each frame that ends at one of `ends` (samples at 8 kHz of a
+    /// copy that is `speed` times as long). `None` for a clip that was not heard.
     pub(super) fn rows(&self, name: &str, ends: &[u64], speed: f32) -> Option<Vec<f32>> {
         let (known, width) = (self.known.get(name)?, self.width());
         let last = (known.len() / width).checked_sub(1)?;

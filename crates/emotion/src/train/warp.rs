@@ -1,5 +1,5 @@
-//! Another voice from the same features: formants, intonation, tempo and the line's colour moved, each by itself, when a
-//! clip is heard again. Five speakers become many, at a thousandth of what it costs to vary the sound.
+//! Another voice from the same features: formants, intonation, tempo and the line's colour moved, each by itself, when
+//! a clip is heard again. Five speakers become many, at a thousandth of what it costs to vary the sound.
 
 #![allow(clippy::indexing_slicing)] // rows of `FeatureConfig::dimensions` values, checked on entry
 

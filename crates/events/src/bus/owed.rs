@@ -138,8 +138,8 @@ impl Inner {
             self.file = Some(OpenOptions::new().append(true).create(true).mode(0o640).open(note)?);
         }
         let Some(file) = &mut self.file else { return Ok(()) };
-        // In one go, so that a kill leaves the line or none. The line end stands before it as well: a note may end in half
-        // a line, if the disk was full.
+        // In one go, so that a kill leaves the line or none. The line end stands before it as well: a note may end in
+        // half a line, if the disk was full.
         file.write_all(format!("\n{} {}\n", erasure.call, erasure.before).as_bytes())
     }
 

@@ -238,7 +238,8 @@ pub enum AnnouncementPhase {
 }
 
 /// Here stood something that was inferred of the customer, and has been erased. It is never told live: it stands in the
-/// events file, and reaches those who ask late for what they missed, so that the numbers of a call's events have no gap.
+/// events file, and reaches those who ask late for what they missed, so that the numbers of a call's events have no
+/// gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Erased {}

@@ -1,9 +1,10 @@
 //! A file of JSON lines that is rotated by size, forgets by age, and takes back what customers object to.
 //!
 //! What is erased is overwritten where it stands: the line keeps its length and its envelope, its `kind` becomes
-//! `erased`, and spaces fill the rest. So whoever follows the file goes on following it, no other line is copied or moved,
-//! no room on the disk is taken, and a crash leaves a state from which the erasure is simply done again. Encrypting what
-//! is inferred under a key for each call would have cost the file its worth, which is that every tool can read it.
+//! `erased`, and spaces fill the rest. So whoever follows the file goes on following it, no other line is copied or
+//! moved, no room on the disk is taken, and a crash leaves a state from which the erasure is simply done again.
+//! Encrypting what is inferred under a key for each call would have cost the file its worth, which is that every tool
+//! can read it.
 
 mod erasing;
 mod expiry;
@@ -103,7 +104,8 @@ impl RotatingFile {
         &self.owed
     }
 
-    /// The kinds of events that it has to be given: those that are written, and those that tell of the calls they are in.
+    /// The kinds of events that it has to be given: those that are written, and those that tell of the calls they are
+    /// in.
     pub(crate) fn needs(&self) -> Vec<Kind> {
         let mut kinds = self.kinds.clone();
         if !kinds.is_empty() {

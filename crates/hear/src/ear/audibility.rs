@@ -1,9 +1,9 @@
-//! Whether what arrives can be heard. Packets that yield no sound for ten seconds are told of, once, with the reason; that is
-//! taken back when sound comes after all.
+//! Whether what arrives can be heard. Packets that yield no sound for ten seconds are told of, once, with the reason;
+//! that is taken back when sound comes after all.
 //!
-//! A second is judged by its majority, since a decoder makes something of many a packet that was never meant for it. What
-//! carries no sound by its nature (telephone-events, comfort noise) counts on neither side. Nor is it enough that something is
-//! decoded: packets whose sound fills less than a quarter of the time between them yield none to speak of.
+//! A second is judged by its majority, since a decoder makes something of many a packet that was never meant for it.
+//! What carries no sound by its nature (telephone-events, comfort noise) counts on neither side. Nor is it enough that
+//! something is decoded: packets whose sound fills less than a quarter of the time between them yield none to speak of.
 
 use sidetone_call::Untappable;
 use std::time::Duration;
@@ -18,8 +18,8 @@ const SECOND: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_secs(2);
 /// What is heard must fill this part of the time that passes: less are snippets, of payloads that were cut.
 const LEAST_SHARE: u32 = 4;
-/// What passes between two packets counts up to this. A longer gap is silence that was not sent, and with whole packets at
-/// either end of it (10 ms are the shortest in use) it is no fault.
+/// What passes between two packets counts up to this. A longer gap is silence that was not sent, and with whole packets
+/// at either end of it (10 ms are the shortest in use) it is no fault.
 const LONGEST_GAP: Duration = Duration::from_millis(40);
 /// So many packets make a stream: a second of audio.
 const STREAM: u32 = 50;
@@ -55,8 +55,8 @@ impl Counts {
         self.codec.saturating_add(self.payload_type).saturating_add(self.undecodable)
     }
 
-    /// Snippets are not heard. Superfluous packets are a network's doing where others are heard. Where none is, their sender
-    /// counts wrongly.
+    /// Snippets are not heard. Superfluous packets are a network's doing where others are heard. Where none is, their
+    /// sender counts wrongly.
     fn judged(mut self) -> Self {
         if self.sound.saturating_mul(LEAST_SHARE) < self.time {
             self.undecodable = self.undecodable.saturating_add(std::mem::take(&mut self.heard));
@@ -166,8 +166,8 @@ impl Audibility {
         }
     }
 
-    /// Whether an audio packet can be what it says: one that is longer than the time to the next is encrypted, or of another
-    /// codec. Any bytes can be decoded as G.711, and sound like noise.
+    /// Whether an audio packet can be what it says: one that is longer than the time to the next is encrypted, or of
+    /// another codec. Any bytes can be decoded as G.711, and sound like noise.
     pub(super) fn fits(&mut self, codec: &Codec, sequence: u64, timestamp: u32, duration: u32) -> bool {
         let before = self.before.replace(Before { sequence, timestamp, duration });
         let Some(before) = before.filter(|before| before.sequence + 1 == sequence) else {

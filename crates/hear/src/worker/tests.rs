@@ -133,8 +133,8 @@ fn the_end_of_a_call_comes_when_all_of_it_is_heard() {
     assert_eq!(bench.heard(), ms(2_000));
 }
 
-/// The ring holds packets from before and after consent when the order comes; which of them the model gets is decided by
-/// when each came.
+/// The ring holds packets from before and after consent when the order comes; which of them the model gets is decided
+/// by when each came.
 #[test]
 fn of_what_waits_only_that_which_came_after_consent_reaches_the_model() {
     for (consent, early_media) in [(4_750, false), (4_760, false), (4_761, false), (4_750, true)] {
@@ -277,8 +277,8 @@ fn nine() -> Vec<i16> {
     (0..1_600).map(|n| (6_000.0 * tone(n, 852.0) + 6_000.0 * tone(n, 1_477.0)) as i16).collect()
 }
 
-/// The call book answers a key with an order in the same instant; so this is all the time that a refusal takes. Told the
-/// time, twenty milliseconds a round, which is twice what a round may take.
+/// The call book answers a key with an order in the same instant; so this is all the time that a refusal takes. Told
+/// the time, twenty milliseconds a round, which is twice what a round may take.
 #[test]
 fn a_refusal_keeps_the_model_from_hearing_more_than_100_ms_of_what_follows() {
     for in_band in [false, true] {

@@ -62,8 +62,8 @@ impl Board {
         self.channels.gone(id);
     }
 
-    /// The PBX says `name` is `value` of the call that the channel `id` belongs to. Of a channel that is no SIP channel, or
-    /// carries no call of Sidetone's, it is said of the one call that is linked with it.
+    /// The PBX says `name` is `value` of the call that the channel `id` belongs to. Of a channel that is no SIP
+    /// channel, or carries no call of Sidetone's, it is said of the one call that is linked with it.
     pub(crate) fn heard(&mut self, now: Duration, id: &str, linked: Option<&str>, name: &str, value: &str) {
         let Some(telling) = self.understand(name, value) else { return };
         let own = self.channels.get(id).and_then(|channel| channel.sip.clone());

@@ -69,8 +69,8 @@ impl Board {
         }
     }
 
-    /// The oldest event that is worth telling; before it, what its call's channels lack, so that whoever acts on the event
-    /// finds the variables set.
+    /// The oldest event that is worth telling; before it, what its call's channels lack, so that whoever acts on the
+    /// event finds the variables set.
     pub(super) fn next_event(&mut self, now: Duration) -> Option<Job> {
         self.drop_stale(now);
         let front = self.events.front()?;

@@ -163,8 +163,8 @@ impl<'a> Command<'a> {
 }
 
 /// FreeSWITCH takes every command that holds both `reload` or `unload` and `mod_event_socket`, in whatever case and in
-/// whichever header, for the order to do just that (`parse_command`). Callers choose their Call-IDs and names, so one of
-/// the two words must not get through.
+/// whichever header, for the order to do just that (`parse_command`). Callers choose their Call-IDs and names, so one
+/// of the two words must not get through.
 fn tame(value: &str) -> String {
     const WORD: &str = "mod_event_socket";
     let mut tamed = String::with_capacity(value.len());

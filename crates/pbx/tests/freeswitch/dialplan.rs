@@ -1,5 +1,6 @@
-//! The dialplans that are shipped for FreeSWITCH, followed as `mod_dialplan_xml` and the core do: an extension is looked up
-//! once, all of its actions are taken then; `execute_extension` is a subroutine, `transfer` looks up anew and costs a hop.
+//! The dialplans that are shipped for FreeSWITCH, followed as `mod_dialplan_xml` and the core do: an extension is
+//! looked up once, all of its actions are taken then; `execute_extension` is a subroutine, `transfer` looks up anew and
+//! costs a hop.
 
 use std::collections::HashMap;
 use std::time::Duration;

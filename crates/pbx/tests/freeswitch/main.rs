@@ -278,8 +278,8 @@ fn who_is_not_on_the_access_list_keeps_the_password_to_itself() {
     });
 }
 
-/// FreeSWITCH looks for `reload` and `mod_event_socket` in all of a command, headers included. Call-IDs and names are the
-/// caller's to choose.
+/// FreeSWITCH looks for `reload` and `mod_event_socket` in all of a command, headers included. Call-IDs and names are
+/// the caller's to choose.
 #[test]
 fn no_caller_can_have_the_event_socket_restarted() {
     run(async {

@@ -1,6 +1,6 @@
-//! A FreeSWITCH as its event socket shows it: mod_event_socket's framing, replies and quirks, and of mod_commands what a link
-//! uses. Written after the source of 1.10: `mod_event_socket.c` (`listener_run`, `read_packet`, `parse_command`, `api_exec`),
-//! `switch_event.c` and `mod_commands.c`.
+//! A FreeSWITCH as its event socket shows it: mod_event_socket's framing, replies and quirks, and of mod_commands what
+//! a link uses. Written after the source of 1.10: `mod_event_socket.c` (`listener_run`, `read_packet`, `parse_command`,
+//! `api_exec`), `switch_event.c` and `mod_commands.c`.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -151,8 +151,8 @@ impl FreeSwitch {
         let _ = self.push.send(Push::Event(as_the_caller_wrote_it(&Value::Object(event)).into()));
     }
 
-    /// Another program posts an event with `sendevent`. Its Content-Length is a header of the event's, and comes again with
-    /// the body (`switch_event_serialize_json_obj`).
+    /// Another program posts an event with `sendevent`. Its Content-Length is a header of the event's, and comes again
+    /// with the body (`switch_event_serialize_json_obj`).
     pub(crate) fn posts(&self, headers: &[(&str, &str)], body: &str) {
         let mut json = String::from("{\"Command\":\"sendevent CUSTOM\",\"Event-Name\":\"CUSTOM\"");
         let length = body.len().to_string();

@@ -1,5 +1,5 @@
-//! `[control]`, and where the control socket stands when nobody says so: a path that this user can make, since a default
-//! that only root can use would end every first try of somebody else.
+//! `[control]`, and where the control socket stands when nobody says so: a path that this user can make, since a
+//! default that only root can use would end every first try of somebody else.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
@@ -31,8 +31,8 @@ impl Default for Control {
 }
 
 impl Control {
-    /// Where a client finds the running process: with no socket of this user's own, and none that configuration names, the
-    /// service's.
+    /// Where a client finds the running process: with no socket of this user's own, and none that configuration names,
+    /// the service's.
     #[must_use]
     pub fn served(self) -> PathBuf {
         let service = Path::new(OF_THE_SERVICE);

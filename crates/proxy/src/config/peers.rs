@@ -33,16 +33,16 @@ pub struct Peer {
     pub overflow: Vec<String>,
     /// How many calls begun by it may be up at once; without it, all of `limits.calls` but a quarter.
     pub calls: Option<usize>,
-    /// Whether host and port in its Contact are replaced by where its messages come from: for a peer behind a NAT or in a
-    /// container, whose own can't be reached.
+    /// Whether host and port in its Contact are replaced by where its messages come from: for a peer behind a NAT or in
+    /// a container, whose own can't be reached.
     #[serde(default)]
     pub fix_contact: bool,
     /// Trunks only: how callers on it are told that a machine listens to their tone. Nothing is inferred before they
     /// are.
     #[serde(default)]
     pub disclosure: Policy,
-    /// Whether whom the PBX calls is a customer, for calls to this trunk or, at a PBX, from it. Off, calls out are analysed
-    /// only where the PBX says of one that a customer is reached.
+    /// Whether whom the PBX calls is a customer, for calls to this trunk or, at a PBX, from it. Off, calls out are
+    /// analysed only where the PBX says of one that a customer is reached.
     #[serde(default)]
     pub analyse_outbound: bool,
     /// PBXs only: Asterisk's manager interface, by which it is told what Sidetone hears, and tells what it knows.

@@ -178,8 +178,8 @@ impl Admission {
         self.draining
     }
 
-    /// Takes a new call. No peer gets all of the room, nor all of the rate: of both a quarter is left to the others, unless
-    /// its configuration gives it another share of the room.
+    /// Takes a new call. No peer gets all of the room, nor all of the rate: of both a quarter is left to the others,
+    /// unless its configuration gives it another share of the room.
     ///
     /// # Errors
     /// Why it is not taken.

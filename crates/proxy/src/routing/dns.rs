@@ -1,5 +1,5 @@
-//! From a host's name to addresses: SRV, then AAAA and A (RFC 3263, without NAPTR: where no transport is stated, both are
-//! asked for, and UDP is taken first).
+//! From a host's name to addresses: SRV, then AAAA and A (RFC 3263, without NAPTR: where no transport is stated, both
+//! are asked for, and UDP is taken first).
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! Names looked up on behalf of peers, within bounds.
 //!
-//! A name may take seconds to be found, or never be: whoever sends requests to such names could otherwise fill every table
-//! of this process with what waits for them. So each name is looked up once for all who ask for it, a peer has only so many
-//! names looked up and so many requests waiting at a time, and a name that led nowhere isn't asked for again at once.
-//! Literal addresses come nowhere near this.
+//! A name may take seconds to be found, or never be: whoever sends requests to such names could otherwise fill every
+//! table of this process with what waits for them. So each name is looked up once for all who ask for it, a peer has
+//! only so many names looked up and so many requests waiting at a time, and a name that led nowhere isn't asked for
+//! again at once. Literal addresses come nowhere near this.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;

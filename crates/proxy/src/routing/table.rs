@@ -127,9 +127,9 @@ impl Table {
         from.side != to.side && listed
     }
 
-    /// Whether a peer speaks SIP at that port of an address of its own, as far as the configuration says: a host of it has the
-    /// port, or `allow` names it. Behind a name without a port there may be any (RFC 3263 §4.2): those that the name leads
-    /// to, where `host` is that very name, else the default one.
+    /// Whether a peer speaks SIP at that port of an address of its own, as far as the configuration says: a host of it
+    /// has the port, or `allow` names it. Behind a name without a port there may be any (RFC 3263 §4.2): those that the
+    /// name leads to, where `host` is that very name, else the default one.
     #[must_use]
     pub fn serves(&self, peer: PeerRef, at: SocketAddr, host: Option<&HostAddress>) -> bool {
         let Some(entry) = self.entry(peer) else { return false };

@@ -1,10 +1,9 @@
 //! Who is let in, and how far a request may go.
 //!
-//! Strangers are refused before a byte of theirs is parsed. A request that says it is part of a dialog is let through only in
-//! a dialog that is held, by one of its two parties, and only toward the other: to where that was heard, or to an address in
-//! its `allow`. Any other goes where the configuration sends
-//! it, and to no host that it merely names; or to a Contact that its sender's own registrar has accepted, on the side of
-//! the peer that registered it.
+//! Strangers are refused before a byte of theirs is parsed. A request that says it is part of a dialog is let through
+//! only in a dialog that is held, by one of its two parties, and only toward the other: to where that was heard, or to
+//! an address in its `allow`. Any other goes where the configuration sends it, and to no host that it merely names; or
+//! to a Contact that its sender's own registrar has accepted, on the side of the peer that registered it.
 //!
 //! What a party names is bounded the same for all messages, our own among them: [`Core::may_reach_party`].
 
@@ -63,8 +62,8 @@ fn is_one_host(ip: IpAddr) -> bool {
 }
 
 impl Core {
-    /// Whether what comes from there is looked at, and counts what isn't. Responses are: they come from wherever a request of
-    /// ours was sent, which the proxy sees to, and draw no answer.
+    /// Whether what comes from there is looked at, and counts what isn't. Responses are: they come from wherever a
+    /// request of ours was sent, which the proxy sees to, and draw no answer.
     pub(super) fn lets_in(&mut self, now: std::time::Duration, flow: &Flow, message: &[u8]) -> bool {
         if self.table.who(flow.remote).is_some() || is_response(message) {
             return true;
@@ -125,8 +124,8 @@ impl Core {
         self.proxy.leads_to(way, self.table.neighbour(peer))
     }
 
-    /// Whether a request from `source` may be sent to that place, to which the host that it names, or the configuration,
-    /// has led.
+    /// Whether a request from `source` may be sent to that place, to which the host that it names, or the
+    /// configuration, has led.
     pub(super) fn may_reach(
         &self,
         source: SocketAddr,
@@ -162,9 +161,9 @@ impl Core {
     }
 
     /// Whether what is meant for a party may be sent to that place: to where the party was last heard, or to its peer's
-    /// other addresses. A third party's address is nobody's business, whoever names it: there is no other way to it than by
-    /// the party itself. Neither are the system's services on the party's own hosts. `named`: the party has named the host
-    /// itself.
+    /// other addresses. A third party's address is nobody's business, whoever names it: there is no other way to it
+    /// than by the party itself. Neither are the system's services on the party's own hosts. `named`: the party has
+    /// named the host itself.
     pub(super) fn may_reach_party(
         &self,
         party: &Destination,
@@ -210,8 +209,9 @@ impl Core {
         self.served.insert(at);
     }
 
-    /// Whether the host that a request names may be looked up for it at all: nobody has us ask name servers for what will be
-    /// refused whatever they say. Addresses need no look-up, and are judged when they are known, as in [`Self::may_reach`].
+    /// Whether the host that a request names may be looked up for it at all: nobody has us ask name servers for what
+    /// will be refused whatever they say. Addresses need no look-up, and are judged when they are known, as in
+    /// [`Self::may_reach`].
     pub(super) fn may_look_up(&self, from: PeerRef, reach: &Reach, host: &HostAddress) -> bool {
         if matches!(host.host.host, Host::Ip(_)) {
             return true;

@@ -1,7 +1,7 @@
 //! What is told to PBXs by SIP: subscriptions are granted here, and INFO and NOTIFY find their way.
 //!
-//! Whatever their route says, they go to addresses that the PBX in question may send from (`allow`), and to nobody else; nor
-//! do they go to the system's services there.
+//! Whatever their route says, they go to addresses that the PBX in question may send from (`allow`), and to nobody
+//! else; nor do they go to the system's services there.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;

@@ -65,7 +65,8 @@ pub struct Core {
     strangers: HashMap<IpAddr, Duration>,
     strangers_swept: Duration,
     sources: HashMap<IpAddr, (IpAddr, Duration)>,
-    /// Addresses to which configured hosts have led: by a name without a port they are known only once it was looked up.
+    /// Addresses to which configured hosts have led: by a name without a port they are known only once it was looked
+    /// up.
     pub(super) served: HashSet<SocketAddr>,
     shares: Shares,
     emergencies: Emergencies,
@@ -360,8 +361,9 @@ impl Core {
             call: (&query.call_id, &query.from_tag),
         };
         let admitted = self.admission.admit(now, &wanted);
-        // Nobody who calls for help from a desk hears that enough calls are up (RFC 5031), as long as the reserve lasts; a
-        // drain lets the PBX find another way for it. From a trunk the same URN would be a way round the limits.
+        // Nobody who calls for help from a desk hears that enough calls are up (RFC 5031), as long as the reserve
+        // lasts; a drain lets the PBX find another way for it. From a trunk the same URN would be a way round the
+        // limits.
         let (limit, source) = (self.config.limits.calls, query.source.remote);
         if admitted.is_err()
             && from.side == Side::Pbx
@@ -441,8 +443,8 @@ impl Core {
         if let (true, Reach::Dialog(Way { hop: Some(hop), named: true, .. })) =
             (located.is_empty(), &pending.reach)
         {
-            // The party's own Contact leads nowhere, or where it has no business: behind NAT it knows no better. It is where
-            // it was last reached.
+            // The party's own Contact leads nowhere, or where it has no business: behind NAT it knows no better. It is
+            // where it was last reached.
             let place = (hop.transport, hop.remote);
             let address = HostAddress { host: hop.remote.into(), transport: Some(hop.transport) };
             located.push((place, Candidate { peer: None, address, rewrite_uri: false }));
@@ -451,9 +453,9 @@ impl Core {
             self.counters.no_relay += 1;
             return self.proxy.decide(now, key, reject(403, "No Relay", None));
         }
-        // A host that is down is avoided while another is up. If all are down, they get their chance, since what is known of
-        // them is as old as the last probe: a PBX that has just come back would turn calls away until the next. But a
-        // short one: one that still is away must not keep the caller, or the carrier's next route, waiting.
+        // A host that is down is avoided while another is up. If all are down, they get their chance, since what is
+        // known of them is as old as the last probe: a PBX that has just come back would turn calls away until the
+        // next. But a short one: one that still is away must not keep the caller, or the carrier's next route, waiting.
         let mut patience = None;
         if located.iter().any(|(place, _)| !self.health.is_down(*place)) {
             located.retain(|(place, _)| !self.health.is_down(*place));
@@ -625,8 +627,8 @@ impl Core {
         anchor.media().close_released();
     }
 
-    /// Ends calls whose answer never reached their caller: whoever answered would hold on for nobody. Returns whether there was
-    /// any, so that something is to be sent.
+    /// Ends calls whose answer never reached their caller: whoever answered would hold on for nobody. Returns whether
+    /// there was any, so that something is to be sent.
     pub(super) fn hang_up_unacknowledged(&mut self, now: Duration) -> bool {
         let calls = std::mem::take(&mut self.unacknowledged);
         for call in &calls {

@@ -1,8 +1,9 @@
 //! Calls without media: is anybody still there?
 //!
-//! Silence on both sides is no proof that a call is over: both may suppress silence, or one holds without saying so. Nor
-//! may a call that *is* over keep its ports, and a PBX its channel, until somebody notices. So both parties are asked, each by an
-//! OPTIONS that seems to be its peer's, with a number in CSeq that uses none up (see `sidetone_sip::anchor::Reach`).
+//! Silence on both sides is no proof that a call is over: both may suppress silence, or one holds without saying so.
+//! Nor may a call that *is* over keep its ports, and a PBX its channel, until somebody notices. So both parties are
+//! asked, each by an OPTIONS that seems to be its peer's, with a number in CSeq that uses none up (see
+//! `sidetone_sip::anchor::Reach`).
 //!
 //! | a party's answer | the party counts as |
 //! | --- | --- |
@@ -11,8 +12,8 @@
 //! | silence, or the request can't be sent; its host answers an OPTIONS outside of calls | alive: not the call's own word, but none against it |
 //! | silence, or the request can't be sent; its host is silent too | gone |
 //!
-//! If one is gone, both are sent BYE and the call's media is released. If none is, the call goes on as it was, and both are asked
-//! again after the next `media.timeout`.
+//! If one is gone, both are sent BYE and the call's media is released. If none is, the call goes on as it was, and both
+//! are asked again after the next `media.timeout`.
 
 use std::time::Duration;
 
@@ -190,8 +191,8 @@ impl Core {
         farewells + self.proxy.abandoned()
     }
 
-    /// How a party is written to, and where: by the book if a request of its peer's might go there too, else the way that its
-    /// messages come. Nobody is written to who is no peer.
+    /// How a party is written to, and where: by the book if a request of its peer's might go there too, else the way
+    /// that its messages come. Nobody is written to who is no peer.
     fn way_to(&mut self, now: Duration, call: CallKey, side: Side) -> Option<(Reach, Destination)> {
         let reach = self.anchor_ref().reach(call, side)?;
         let heard = Destination::from(reach.source);

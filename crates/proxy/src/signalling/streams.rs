@@ -39,7 +39,8 @@ const MESSAGE_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a peer may leave one message unread once the kernel's buffers are full.
 const WRITE_PATIENCE: Duration = Duration::from_secs(10);
 /// What was sent and stays unacknowledged for this long breaks the connection: a request fails over to another host
-/// well before its timer B, instead of being written into the void until the kernel gives up after a quarter of an hour.
+/// well before its timer B, instead of being written into the void until the kernel gives up after a quarter of an
+/// hour.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(10);
 /// A silent connection is asked whether it still lives after this long, then this often, and given up after this many.
 const KEEP_ALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(5), 3);
@@ -111,8 +112,8 @@ impl Streams {
     }
 
     /// Whether a peer may have one more beside these. Of all places no peer gets more than half, and all trunks and
-    /// strangers together leave a quarter to the PBXs: however many connections a carrier holds and says nothing on, agents
-    /// can call.
+    /// strangers together leave a quarter to the PBXs: however many connections a carrier holds and says nothing on,
+    /// agents can call.
     fn has_room<'a>(&self, owner: Option<&PeerName>, others: impl Iterator<Item = &'a Connection>) -> bool {
         let (mut all, mut theirs, mut outside) = (0, 0, 0);
         let is_pbx = |owner: Option<&PeerName>| owner.is_some_and(|(side, _)| *side == Side::Pbx);
@@ -291,8 +292,8 @@ impl Signalling {
         }
     }
 
-    /// What was queued for a connection that is gone: `first`, which was being written, and all that waits. Each is handed in
-    /// by itself, since others want the core too.
+    /// What was queued for a connection that is gone: `first`, which was being written, and all that waits. Each is
+    /// handed in by itself, since others want the core too.
     fn unsent(self: &Arc<Self>, to: &Destination, first: Option<Bytes>, queue: &mut Receiver<Waiting>) {
         queue.close();
         let waiting = std::iter::from_fn(|| queue.try_recv().ok()).map(|waiting| waiting.bytes);
@@ -322,8 +323,8 @@ impl Signalling {
                 () = connection.closed.notified() => Some(Err(None)),
             };
             self.left(name, &connection);
-            // Nobody can send here any more, so the writer ends with the last message that is queued: it may be the answer
-            // that says why the connection is closed.
+            // Nobody can send here any more, so the writer ends with the last message that is queued: it may be the
+            // answer that says why the connection is closed.
             drop(connection);
             match ended {
                 Some(ended) => ended,
@@ -442,8 +443,8 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
     }
 }
 
-/// Writes what is queued until nobody can queue any more, and gives the writer back; or the message that could not be written,
-/// since the peer is gone, or has read nothing of it for too long.
+/// Writes what is queued until nobody can queue any more, and gives the writer back; or the message that could not be
+/// written, since the peer is gone, or has read nothing of it for too long.
 async fn write<W: AsyncWrite + Unpin>(
     mut writer: W,
     queue: &mut Receiver<Waiting>,

@@ -14,8 +14,8 @@ use super::Signalling;
 use crate::binding::cant_bind;
 use crate::config::{Fault, Listen};
 
-/// Datagrams worked on before the lock is let go, which takes some 50 µs for each: timers, TCP and whoever else waits for
-/// the core have their turn in between.
+/// Datagrams worked on before the lock is let go, which takes some 50 µs for each: timers, TCP and whoever else waits
+/// for the core have their turn in between.
 const BATCH: usize = 4;
 /// Room for the requests that come while one batch is worked on.
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;

@@ -1,8 +1,9 @@
 //! SIP messages as they may be shown: who calls whom is hashed, and what isn't known to be harmless is left out.
 //!
-//! A message is not cleaned but written anew from what is understood of it, so that a header nobody thought of tells its
-//! name and its length and nothing else. Hashes are those of the events: one number, one hash. Addresses of machines stay,
-//! and so does the Call-ID unless it holds a number. Of bodies only session descriptions are shown, without names and keys.
+//! A message is not cleaned but written anew from what is understood of it, so that a header nobody thought of tells
+//! its name and its length and nothing else. Hashes are those of the events: one number, one hash. Addresses of
+//! machines stay, and so does the Call-ID unless it holds a number. Of bodies only session descriptions are shown,
+//! without names and keys.
 
 mod fields;
 mod methods;
@@ -70,8 +71,8 @@ pub(crate) struct Belongs {
 
 /// Reads a message for showing; `None` for what is no SIP message.
 ///
-/// What a call's messages have told of its numbers is remembered: the INVITE's P-Asserted-Identity stands in no response,
-/// and the Call-ID that was made of it does.
+/// What a call's messages have told of its numbers is remembered: the INVITE's P-Asserted-Identity stands in no
+/// response, and the Call-ID that was made of it does.
 pub(crate) fn message(
     hasher: &NumberHasher,
     remembered: &mut Remembered,

@@ -1,4 +1,5 @@
-//! What a relay thread is ordered to do, and how it does it: opens and closes sockets, takes plans, plays announcements.
+//! What a relay thread is ordered to do, and how it does it: opens and closes sockets, takes plans, plays
+//! announcements.
 
 use std::hash::BuildHasher;
 use std::net::UdpSocket as StdSocket;
@@ -22,8 +23,8 @@ use crate::voiceover::{PlayId, Playing};
 /// What the control side asks of a relay thread.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Take these two sockets, toward one side of one stream. They were empty when they were `bound`, and to each its last
-    /// call's senders may go on.
+    /// Take these two sockets, toward one side of one stream. They were empty when they were `bound`, and to each its
+    /// last call's senders may go on.
     Open {
         call: CallKey,
         stream: usize,
@@ -65,8 +66,8 @@ pub(crate) struct Orders {
 }
 
 impl Orders {
-    /// Gives an order. It is carried out before any packet that comes after this returns. A thread that hangs holds so many
-    /// at most; what comes then is dropped and counted.
+    /// Gives an order. It is carried out before any packet that comes after this returns. A thread that hangs holds so
+    /// many at most; what comes then is dropped and counted.
     pub(crate) fn give(&self, command: Command) {
         let gives_back = matches!(command, Command::Close { .. } | Command::Stop);
         if self.waiting.load(Relaxed) >= MOST_WAITING && !gives_back {

@@ -14,9 +14,9 @@ const MOST: usize = 65_536;
 
 /// What has yet to be said, in order.
 ///
-/// When it is full the newest notice is lost, and counted. Each loss ends on the safe side: an announcement of which the
-/// beginning or the end is not told has failed once its time is up, so its call is not listened to; a call whose closing
-/// is not told is closed without.
+/// When it is full the newest notice is lost, and counted. Each loss ends on the safe side: an announcement of which
+/// the beginning or the end is not told has failed once its time is up, so its call is not listened to; a call whose
+/// closing is not told is closed without.
 pub(super) struct Unsaid {
     waiting: VecDeque<Notice>,
     totals: Arc<RelayTotals>,

@@ -1,8 +1,8 @@
 //! The telephone-events of a stream, whichever way its sender numbers them.
 //!
 //! RFC 4733 §2.5.1.1 has events share the audio's SSRC and sequence numbers. Not every sender does: gateways and media
-//! servers send them under an SSRC of their own, or count them by themselves, while the audio goes on between. So events
-//! are followed apart from the audio's order, by SSRC and timestamp alone.
+//! servers send them under an SSRC of their own, or count them by themselves, while the audio goes on between. So
+//! events are followed apart from the audio's order, by SSRC and timestamp alone.
 
 use std::time::Duration;
 
@@ -59,9 +59,9 @@ impl Sources {
     /// for a telephone-event.
     ///
     /// It is when it looks like one key's report and agrees with another: of the same SSRC, payload type, timestamp and
-    /// key, with a duration no shorter. Audio never repeats a timestamp under another sequence number. Where all reports
-    /// bear the same sequence number, as one library numbers its end packets, it takes three, and each must be an end:
-    /// a network that doubles packets makes two.
+    /// key, with a duration no shorter. Audio never repeats a timestamp under another sequence number. Where all
+    /// reports bear the same sequence number, as one library numbers its end packets, it takes three, and each must be
+    /// an end: a network that doubles packets makes two.
     pub fn suspect(&mut self, now: Duration, packet: &RtpView<'_>) -> bool {
         let Some(report) = plausible(packet) else { return false };
         let fresh = Suspect {
@@ -117,8 +117,8 @@ impl Suspect {
     }
 }
 
-/// The report of one key that a payload may be: exactly four bytes, a key's code, the reserved bit zero (RFC 4733 §2.3),
-/// under a number that may mean anything (RFC 3551 §6).
+/// The report of one key that a payload may be: exactly four bytes, a key's code, the reserved bit zero (RFC 4733
+/// §2.3), under a number that may mean anything (RFC 3551 §6).
 fn plausible(packet: &RtpView<'_>) -> Option<Report> {
     let dynamic = matches!(packet.payload_type(), 35..=71 | 77..=127);
     let &[_, flags, _, _] = packet.payload() else { return None };

@@ -1,4 +1,5 @@
-//! A caller speaks, and a PBX that knows nothing but SIP is told: by NOTIFY if it subscribes, by INFO if it lists the package.
+//! A caller speaks, and a PBX that knows nothing but SIP is told: by NOTIFY if it subscribes, by INFO if it lists the
+//! package.
 
 use serde_json::Value;
 use sidetone_scenarios::call::Call;
@@ -119,8 +120,8 @@ fn a_subscriber_is_told_in_emotionml() {
     call.finish(6);
 }
 
-/// The subscriber is told of the objection, and of no feeling after it; and whoever subscribes then learns nothing of what was
-/// felt before.
+/// The subscriber is told of the objection, and of no feeling after it; and whoever subscribes then learns nothing of
+/// what was felt before.
 #[test]
 fn after_an_objection_no_feeling_is_told() {
     let events = "events = [\"affect.update\", \"affect.alert\", \"consent.changed\", \"call.ended\"]";

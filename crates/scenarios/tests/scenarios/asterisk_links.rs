@@ -149,7 +149,8 @@ fn by_ari_the_pbx_says_what_the_caller_wants() {
     the_pbx_says_so(ari);
 }
 
-/// Asterisk calls out. Nobody knows who is reached, so nobody is listened to, until the dialplan says that it is a customer.
+/// Asterisk calls out. Nobody knows who is reached, so nobody is listened to, until the dialplan says that it is a
+/// customer.
 fn whom_asterisk_calls_is_a_customer_once_it_says_so(link: fn(&Net) -> String) {
     const AGENT: u8 = 20;
     let net = Net::lease();

@@ -1,4 +1,5 @@
-//! One peer, or one slow reader, leaves the others what they need: calls, connections, the health page, signalling itself.
+//! One peer, or one slow reader, leaves the others what they need: calls, connections, the health page, signalling
+//! itself.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

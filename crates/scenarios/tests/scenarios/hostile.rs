@@ -12,8 +12,8 @@ use sidetone_scenarios::sip::Raw;
 use sidetone_scenarios::sipp::Plan;
 use sidetone_scenarios::{rtp, until};
 
-/// A good call through a Sidetone that has just been maltreated from the carrier's side, and nothing left over after it.
-/// Whatever of the assault was good enough to be passed on to the PBX is refused there.
+/// A good call through a Sidetone that has just been maltreated from the carrier's side, and nothing left over after
+/// it. Whatever of the assault was good enough to be passed on to the PBX is refused there.
 fn a_good_call(net: Net, sidetone: Sidetone) {
     refuse_all(&net, &sidetone);
     // From the PBX, and from another port: what Sidetone still repeats toward the PBX is none of this call's business.

@@ -1,4 +1,5 @@
-//! Sidetone is no open relay: a tag makes no dialog, a Route no way, and a dialog belongs to the two peers that made it.
+//! Sidetone is no open relay: a tag makes no dialog, a Route no way, and a dialog belongs to the two peers that made
+//! it.
 
 use std::net::TcpListener;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Sidetone dies in mid-call and is started anew: a request within the call's dialog makes the call known again, and what
-//! can't be known of it is not made up.
+//! Sidetone dies in mid-call and is started anew: a request within the call's dialog makes the call known again, and
+//! what can't be known of it is not made up.
 
 use sidetone_scenarios::net::{Net, host};
 use sidetone_scenarios::sidetone::{Setup, Sidetone, of_kind};

@@ -195,8 +195,8 @@ fn a_party_that_knows_no_such_call_ends_it_toward_the_other() {
     assert_eq!(timeouts(&events), [&json!("lost")]);
 }
 
-/// Our own requests obey the rule that its peer's in the dialog do: neither a third party nor a service on the party's own
-/// host is written to, whatever its Contact says.
+/// Our own requests obey the rule that its peer's in the dialog do: neither a third party nor a service on the party's
+/// own host is written to, whatever its Contact says.
 #[test]
 fn a_party_that_names_another_s_address_is_asked_where_it_spoke_from() {
     for (host, port, transport) in [

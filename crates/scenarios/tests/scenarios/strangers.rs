@@ -27,8 +27,8 @@ const METHODS: [&str; 15] = [
     "FROBNICATE",
 ];
 
-/// Everything that draws an answer from whoever is let in: well formed, and malformed in each way that has an answer of its
-/// own.
+/// Everything that draws an answer from whoever is let in: well formed, and malformed in each way that has an answer of
+/// its own.
 fn forms(raw: &Raw, method: &str, own: &str) -> Vec<String> {
     let good = raw.request(method, "sip:+15550123@sidetone.example", method, "");
     let with = |from: &str, to: &str| good.replace(from, to);

@@ -54,8 +54,8 @@ enum Said {
 }
 
 impl Waiting {
-    /// Where it stands. An event's time is its call's beginning and its time in the call, each cut to the millisecond, so
-    /// it is early by up to two; and it follows what it comes of.
+    /// Where it stands. An event's time is its call's beginning and its time in the call, each cut to the millisecond,
+    /// so it is early by up to two; and it follows what it comes of.
     fn place(&self) -> (u64, bool) {
         match self.said {
             Said::Message(_) => (self.at, false),

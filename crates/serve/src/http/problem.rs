@@ -1,7 +1,7 @@
 //! Errors as JSON, in one shape whoever makes them: `{"status": 404, "error": "no such call is up"}`.
 //!
-//! Only what is no HTTP at all (a malformed request line, headers beyond the library's limits) is answered without a body,
-//! by hyper itself.
+//! Only what is no HTTP at all (a malformed request line, headers beyond the library's limits) is answered without a
+//! body, by hyper itself.
 
 use axum::body::to_bytes;
 use axum::http::{StatusCode, header};

@@ -34,14 +34,14 @@ use report::Row;
 #[derive(Debug, Args)]
 #[command(after_help = outcome::EXIT_STATUSES)]
 pub(super) struct Analyze {
-    /// WAV, FLAC, Ogg Opus or Vorbis (mono: the customer; stereo: a leg a channel), pcap or pcapng (SIP and RTP, or bare
-    /// RTP); folders with such files; - for standard input.
+    /// WAV, FLAC, Ogg Opus or Vorbis (mono: the customer; stereo: a leg a channel), pcap or pcapng (SIP and RTP, or
+    /// bare RTP); folders with such files; - for standard input.
     #[arg(required = true, value_name = "FILES")]
     files: Vec<PathBuf>,
     /// Who the customer is: caller or left, callee or right, or the address that their audio comes from (10.1.2.3 or
-    /// 10.1.2.3:4000). In a stereo file the caller is on the left, the callee on the right. By default it is who placed the call; where a
-    /// capture doesn't show that (no INVITE) or contradicts it (both legs of a dialler, transfers), nobody is judged
-    /// until this says.
+    /// 10.1.2.3:4000). In a stereo file the caller is on the left, the callee on the right. By default it is who placed
+    /// the call; where a capture doesn't show that (no INVITE) or contradicts it (both legs of a dialler, transfers),
+    /// nobody is judged until this says.
     #[arg(long, value_name = "PARTY")]
     customer: Option<Customer>,
     /// Draw each call's timeline into this folder, as SVG and PNG.

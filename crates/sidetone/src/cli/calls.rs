@@ -1,5 +1,5 @@
-//! `sidetone calls` and `sidetone call ID`: the calls that are up, for people as wide as their terminal, for programs as
-//! JSON.
+//! `sidetone calls` and `sidetone call ID`: the calls that are up, for people as wide as their terminal, for programs
+//! as JSON.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -94,8 +94,8 @@ fn route(call: &Value) -> String {
     }
 }
 
-/// The calls in so many columns. Where they do not fit, the route is cut, then left out, then valence, then the phase; the id
-/// is whole, since the other commands want it.
+/// The calls in so many columns. Where they do not fit, the route is cut, then left out, then valence, then the phase;
+/// the id is whole, since the other commands want it.
 fn table(calls: &[Value], columns: usize) -> Vec<String> {
     let rows: Vec<[String; 6]> =
         std::iter::once(["CALL", "AGE", "PHASE", "SOUNDS", "VALENCE", "ROUTE"].map(str::to_owned))

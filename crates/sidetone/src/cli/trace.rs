@@ -40,8 +40,8 @@ pub(super) struct Trace {
 
 impl Trace {
     pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
-        // Before anything is asked, so that a file that can't be written costs no call; and nothing is done to it before a
-        // call is there, since an earlier capture may stand in it.
+        // Before anything is asked, so that a file that can't be written costs no call; and nothing is done to it
+        // before a call is there, since an earlier capture may stand in it.
         let mut place = self.pcap.as_deref().map(Place::find).transpose()?;
         let followed = self.follow(output, &mut place);
         if let Some(place) = place {

@@ -9,8 +9,8 @@ pub(super) fn of(path: &str) -> String {
     path.split('.').filter(|part| part.parse::<usize>().is_err()).collect::<Vec<_>>().join(".")
 }
 
-/// The text with a table that nobody knows called `meant`, or left out where it can't be that; each line keeps its number.
-/// `None` if neither leaves a text that can be read.
+/// The text with a table that nobody knows called `meant`, or left out where it can't be that; each line keeps its
+/// number. `None` if neither leaves a text that can be read.
 pub(super) fn read_on(text: &str, path: &str, meant: Option<&str>) -> Option<String> {
     let wrong = of(path);
     let renamed = meant.map(|meant| {

@@ -7,8 +7,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Problem, read, shape};
 
-/// Where the process that runs by `file` listens for commands, and what is wrong with the file if it can't be read whole.
-/// A mistake elsewhere in it does not stop whoever wants to look at the calls that are up.
+/// Where the process that runs by `file` listens for commands, and what is wrong with the file if it can't be read
+/// whole. A mistake elsewhere in it does not stop whoever wants to look at the calls that are up.
 ///
 /// # Errors
 /// When the file can't be read at all.

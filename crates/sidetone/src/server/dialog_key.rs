@@ -23,8 +23,8 @@ pub(super) fn examine(named: Option<&Path>) -> Option<(PathBuf, io::Error)> {
     Some((path, why))
 }
 
-/// The secret in that file, or in systemd's state directory if none is named. `None`, which is logged, if it can neither be
-/// read nor made: calls are carried all the same, and only a restart ends those that are up.
+/// The secret in that file, or in systemd's state directory if none is named. `None`, which is logged, if it can
+/// neither be read nor made: calls are carried all the same, and only a restart ends those that are up.
 pub(super) fn load(named: Option<&Path>) -> Option<[u8; BYTES]> {
     let path = named.map(Path::to_owned).or_else(in_state_directory)?;
     match read(&path).or_else(|error| match error.kind() {

@@ -45,8 +45,8 @@ pub(super) fn numbers(config: &Config, before: Option<&Config>, missing: Missing
     })
 }
 
-/// A list of numbers. One that can't be read and understood ends the start: nobody knows who is on it. One that is not there
-/// has usually not been begun, so it is begun; unless it was there before (`had`), or its very folder is missing.
+/// A list of numbers. One that can't be read and understood ends the start: nobody knows who is on it. One that is not
+/// there has usually not been begun, so it is begun; unless it was there before (`had`), or its very folder is missing.
 fn list(config: &Config, key: &str, path: &Path, had: bool, missing: Missing) -> Result<List, String> {
     let salt = config.events.number_salt.as_ref().map(|salt| salt.reveal(1)).transpose();
     let salt = salt.map_err(|error| format!("events.number_salt: {error}"))?;

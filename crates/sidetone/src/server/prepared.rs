@@ -1,5 +1,5 @@
-//! Everything that running needs, up to binding sockets: loaded and judged by one function, which `sidetone run` goes on
-//! from and `sidetone check` only listens to. So the two can't disagree.
+//! Everything that running needs, up to binding sockets: loaded and judged by one function, which `sidetone run` goes
+//! on from and `sidetone check` only listens to. So the two can't disagree.
 
 mod files;
 mod same;
@@ -39,8 +39,8 @@ impl std::fmt::Debug for Prepared {
 }
 
 impl Prepared {
-    /// Loads what a configuration names, without binding, starting or making anything. Gives everything that is wrong with
-    /// it too; what can't be run is not prepared.
+    /// Loads what a configuration names, without binding, starting or making anything. Gives everything that is wrong
+    /// with it too; what can't be run is not prepared.
     ///
     /// One fatal fault does not keep Sidetone from running: a model that can't be loaded. Calls come first, so they are
     /// carried without being analysed, and `/readyz` says so.

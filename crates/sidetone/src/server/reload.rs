@@ -89,8 +89,8 @@ impl Reloader {
         Ok(Reloaded { needs_restart, warnings })
     }
 
-    /// Whether the rules ask for announcements that this process has loaded: it takes no others before it is started anew,
-    /// and callers under such a rule could not be told.
+    /// Whether the rules ask for announcements that this process has loaded: it takes no others before it is started
+    /// anew, and callers under such a rule could not be told.
     fn can_be_told(&self, config: &Config) -> Result<(), String> {
         let Some(prompter) = self.calls.prompter() else { return Ok(()) };
         let faults = rule_faults(config, prompter.library());

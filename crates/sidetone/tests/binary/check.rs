@@ -451,8 +451,8 @@ fn a_model_that_cant_be_loaded_is_an_error_that_check_and_run_survive() {
     }
 }
 
-/// What shows only when sockets are bound is said like everything else, and known to `check` where no Sidetone is up that
-/// could have them.
+/// What shows only when sockets are bound is said like everything else, and known to `check` where no Sidetone is up
+/// that could have them.
 #[test]
 fn a_socket_that_is_taken_is_named_with_its_line_and_a_remedy() {
     let dir = tempfile::tempdir().unwrap();

@@ -352,8 +352,8 @@ impl Call {
         }
     }
 
-    /// A description passes as it is, so that media may go around us. Each reason is told once, and not before the call is
-    /// answered.
+    /// A description passes as it is, so that media may go around us. Each reason is told once, and not before the call
+    /// is answered.
     pub(super) fn tell_around<M>(&mut self, tools: &mut Tools<'_, M>, reason: Untappable) {
         if self.around.contains(&reason) {
             return;

@@ -41,8 +41,8 @@ impl<M: MediaPlane> Anchor<M> {
         self.hang_up(now, position.key, tag);
     }
 
-    /// The call's 2xx did not get to its caller. Whoever sent it repeats it for 64 × T1, and should then give up by itself
-    /// (RFC 3261 §13.3.1.4); if no ACK passes by then, that is told. Returns whether the ACK is still missing.
+    /// The call's 2xx did not get to its caller. Whoever sent it repeats it for 64 × T1, and should then give up by
+    /// itself (RFC 3261 §13.3.1.4); if no ACK passes by then, that is told. Returns whether the ACK is still missing.
     pub(super) fn answer_undelivered(
         &mut self,
         now: Duration,

@@ -19,8 +19,8 @@ impl<M: MediaPlane> Anchor<M> {
     pub(super) fn overhear(&mut self, ctx: &Passing, message: &Message, requester: Requester) {
         let Some(position) = self.find(message, requester) else { return };
         let key = position.key;
-        // The names of a call can be written into any request. Only the INVITE that begins it and what is sent in one of its
-        // dialogs, or answered there, is part of it.
+        // The names of a call can be written into any request. Only the INVITE that begins it and what is sent in one
+        // of its dialogs, or answered there, is part of it.
         let method = message.method().or_else(|| Some(message.cseq()?.method));
         let tag = callee_tag(position.requester, message);
         let within = message.to_tag().is_some()

@@ -20,8 +20,8 @@ struct Passed<'m> {
 }
 
 impl Passed<'_> {
-    /// Whether an m-line behind the first `most` asks for media, or there are too many to be kept in mind. Such as are turned
-    /// down stay where they are for the length of a call (RFC 3264 §8) and cost nothing.
+    /// Whether an m-line behind the first `most` asks for media, or there are too many to be kept in mind. Such as are
+    /// turned down stay where they are for the length of a call (RFC 3264 §8) and cost nothing.
     fn is_beyond(&self, most: usize) -> bool {
         self.streams.len() > most.saturating_mul(TURNED_DOWN)
             || self.streams.iter().skip(most).any(|stream| !stream.rejected)
@@ -46,7 +46,8 @@ const TURNED_DOWN: usize = 4;
 
 /// What a body holds.
 struct Carried<'m> {
-    /// The session's descriptions, the one that counts first. All are led alike: parsers choose differently among several.
+    /// The session's descriptions, the one that counts first. All are led alike: parsers choose differently among
+    /// several.
     session: Vec<Passed<'m>>,
     /// One that should be the session's can't be read.
     unreadable: bool,
@@ -57,8 +58,8 @@ struct Carried<'m> {
 }
 
 impl<'m> Carried<'m> {
-    /// `early_apart`: the parties have shown that they tell an early session from the session. Who doesn't takes the only
-    /// description there is for the session's, whatever its Content-Disposition.
+    /// `early_apart`: the parties have shown that they tell an early session from the session. Who doesn't takes the
+    /// only description there is for the session's, whatever its Content-Disposition.
     fn read(message: &'m Message, early_apart: bool) -> Self {
         let Found { mut session, mut early, sealed, astray } = body::find(message);
         if session.is_empty() && !early_apart {

@@ -22,12 +22,12 @@
 //!   through us from then on.
 //! - SDP that aims media at an address where it must not go ([`MediaPlane::admits`]; multicast, broadcast) is refused
 //!   with 488 in a request. In a response, which can't be refused, nothing is sent there, and that is told.
-//! - Whatever a peer could take for the session's description is led: parts of a multipart, all of them; bodies whose type
-//!   or Content-Disposition says something else, or nothing. Media follow the first. See [`crate::sdp::body`].
-//! - SDP that is encrypted, signed, compressed or elsewhere can't be edited: it passes, as does its answer, and is reported
-//!   [`Untappable::Unreadable`].
-//! - An early session that stands beside the session (RFC 3959) isn't the session: its description passes as it is, and is
-//!   reported [`Untappable::NotRelayed`].
+//! - Whatever a peer could take for the session's description is led: parts of a multipart, all of them; bodies whose
+//!   type or Content-Disposition says something else, or nothing. Media follow the first. See [`crate::sdp::body`].
+//! - SDP that is encrypted, signed, compressed or elsewhere can't be edited: it passes, as does its answer, and is
+//!   reported [`Untappable::Unreadable`].
+//! - An early session that stands beside the session (RFC 3959) isn't the session: its description passes as it is, and
+//!   is reported [`Untappable::NotRelayed`].
 
 mod call;
 mod claims;

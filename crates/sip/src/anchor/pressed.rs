@@ -8,7 +8,8 @@
 //! | `application/vnd.nortelnetworks.digits` | `d=9` below `p=Digit-Collection` | Nortel, Avaya |
 //! | `application/kpml-response+xml` | `digits="9"` | RFC 4730 |
 //!
-//! Such a body may also be a part of a multipart one. Values may stand in quotes, and an event's number may have a zero before it.
+//! Such a body may also be a part of a multipart one. Values may stand in quotes, and an event's number may have a zero
+//! before it.
 //!
 //! A key counts once for each report of it; whoever takes keys for a choice is not harmed by hearing it twice.
 

@@ -1,8 +1,9 @@
 //! How each party of a call is reached by a request of our own, which it must take for its peer's.
 //!
 //! A proxy has no dialog to send in. What it can do is write as the peer would: with the peer's From, to the party's
-//! Contact, along the hops between (RFC 3261 §12.2.1.1). That leaves the numbers in CSeq, which belong to the peer: were
-//! one of them used up, the peer's next request would come with a number that the party has seen, and be refused. So
+//! Contact, along the hops between (RFC 3261 §12.2.1.1). That leaves the numbers in CSeq, which belong to the peer:
+//! were one of them used up, the peer's next request would come with a number that the party has seen, and be refused.
+//! So
 //! - a question (OPTIONS) bears the number of the peer's *latest* request. Numbers may stay, they must not fall
 //!   (§12.2.2), and no state changes: whoever holds the dialog answers 200, or 500 where it wants them to rise; whoever
 //!   does not, 481. Where the peer has not sent a request yet, the number is 0, below any that it may begin with.

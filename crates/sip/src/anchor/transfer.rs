@@ -39,8 +39,8 @@ impl<M: MediaPlane> Anchor<M> {
         self.tell(CallFact::Referred { key, by: ctx.from, user, replaces, at });
     }
 
-    /// The call with a dialog of those names. Each of its parties has chosen one of the two tags, so that nobody else has a
-    /// call that bears both.
+    /// The call with a dialog of those names. Each of its parties has chosen one of the two tags, so that nobody else
+    /// has a call that bears both.
     fn bearing(&self, replaced: &Replaced) -> Option<CallKey> {
         let [one, other] = &replaced.tags;
         let named = |caller_tag: &str, callee_tag: &str, side| {

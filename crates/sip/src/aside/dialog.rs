@@ -24,8 +24,8 @@ pub(crate) struct Dialog {
 }
 
 impl Dialog {
-    /// From the values of From and To as they stand in a message, with `routes` to be set afterwards. None if one is too
-    /// long, or the Call-ID is not UTF-8: it could not be written again as it came.
+    /// From the values of From and To as they stand in a message, with `routes` to be set afterwards. None if one is
+    /// too long, or the Call-ID is not UTF-8: it could not be written again as it came.
     pub(crate) fn new(call_id: &str, local: &str, remote: &str) -> Option<Self> {
         if [call_id, local, remote].iter().any(|value| value.len() > LONGEST) || call_id.ends_with(' ') {
             return None;

@@ -1,4 +1,5 @@
-//! INFO into the dialogs of calls: which PBX is ready for it, and how it fits between the requests of its peer (RFC 6086).
+//! INFO into the dialogs of calls: which PBX is ready for it, and how it fits between the requests of its peer (RFC
+//! 6086).
 
 mod learn;
 
@@ -66,7 +67,8 @@ struct Leg {
     expires: Duration,
 }
 
-/// In which messages the PBX has last said for which packages it is ready: an older one that comes late says nothing new.
+/// In which messages the PBX has last said for which packages it is ready: an older one that comes late says nothing
+/// new.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Said {
     /// Number in CSeq of a request of its own.
@@ -141,7 +143,8 @@ pub struct Legs {
     by_call: HashMap<String, Vec<LegId>>,
     /// By Call-ID, the PBX's tag and the PBX.
     offers: HashMap<String, Offer>,
-    /// INVITEs of the trunk's that sign their CSeq, by Call-ID, its tag and the trunk, and until when they are remembered.
+    /// INVITEs of the trunk's that sign their CSeq, by Call-ID, its tag and the trunk, and until when they are
+    /// remembered.
     signed: HashMap<String, Duration>,
     deadlines: BTreeSet<(Duration, LegId)>,
     swept: Duration,
@@ -206,8 +209,8 @@ impl Legs {
         &self.ledger
     }
 
-    /// Something is to be told of a call, to one PBX, by its name and as the proxy names it. Legs that have not said that
-    /// they are ready are not told.
+    /// Something is to be told of a call, to one PBX, by its name and as the proxy names it. Legs that have not said
+    /// that they are ready are not told.
     pub fn tell(
         &mut self,
         now: Duration,
@@ -228,8 +231,8 @@ impl Legs {
         }
     }
 
-    /// The customer has objected: nothing that waits and tells how they feel is told any more. Gives the legs in which an
-    /// INFO that does is under way: it should be [recalled](crate::proxy::Proxy::recall), lest it be sent again.
+    /// The customer has objected: nothing that waits and tells how they feel is told any more. Gives the legs in which
+    /// an INFO that does is under way: it should be [recalled](crate::proxy::Proxy::recall), lest it be sent again.
     pub fn withdraw(&mut self, (pbx, at): (&Arc<str>, Option<Neighbour>), call: &str) -> Vec<LegId> {
         let mut under_way = Vec::new();
         for id in self.legs_of(call, at) {
@@ -274,8 +277,8 @@ impl Legs {
         None
     }
 
-    /// The INFO of a leg that was [`wanting`](Self::wanting), to be sent at once: what its peer sends from now on is numbered
-    /// above it.
+    /// The INFO of a leg that was [`wanting`](Self::wanting), to be sent at once: what its peer sends from now on is
+    /// numbered above it.
     pub fn write(&mut self, id: LegId) -> Option<Draft> {
         let leg = self.legs.get_mut(&id).filter(|leg| leg.may_be_told() && !leg.outbox.is_empty())?;
         let number = leg.numbering.take()?;
@@ -289,8 +292,8 @@ impl Legs {
         Some(Draft { head, body: parcel.body })
     }
 
-    /// The highest number that has been sent to the PBX in the dialog of that Call-ID, tag of the trunk's side and tag of the
-    /// PBX's, which `caller` has begun; `None` for one that is not watched.
+    /// The highest number that has been sent to the PBX in the dialog of that Call-ID, tag of the trunk's side and tag
+    /// of the PBX's, which `caller` has begun; `None` for one that is not watched.
     #[must_use]
     pub fn latest(&self, names: &[String; 3], caller: Option<Neighbour>) -> Option<u32> {
         self.legs.get(self.by_name.get(&learn::named(names, caller))?)?.numbering.latest()

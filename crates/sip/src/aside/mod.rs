@@ -7,11 +7,12 @@
 //! | NOTIFY (RFC 6665) | [`notifier`] | the PBX's own, made by its SUBSCRIBE to us |
 //! | INFO (RFC 6086) | [`legs`], [`passage`] | the call's, between carrier and PBX; we are a proxy in it |
 //!
-//! NOTIFY is the clean way: a dialog between two parties, each with its own CSeq. INFO is for PBXs that can't subscribe.
-//! There the PBX must take our INFO for its peer's, so it has to fit between the peer's requests: it is numbered above
-//! the last of them, and whatever the peer sends afterwards is numbered higher than it came ([`numbering`]), with every
-//! mention of such a number translated on its way. That is done in dialogs into which something was slipped, from then
-//! on, and in no other; and nothing is slipped in unless the PBX has listed our package in Recv-Info.
+//! NOTIFY is the clean way: a dialog between two parties, each with its own CSeq. INFO is for PBXs that can't
+//! subscribe. There the PBX must take our INFO for its peer's, so it has to fit between the peer's requests: it is
+//! numbered above the last of them, and whatever the peer sends afterwards is numbered higher than it came
+//! ([`numbering`]), with every mention of such a number translated on its way. That is done in dialogs into which
+//! something was slipped, from then on, and in no other; and nothing is slipped in unless the PBX has listed our
+//! package in Recv-Info.
 //!
 //! Both are told the time and hand out requests to be sent; neither resolves a name nor sends a byte. At most one
 //! request of ours is under way in a dialog. What waits is bounded, and grows stale.

@@ -112,8 +112,8 @@ impl Notifier {
     }
 
     /// The customer has objected: nothing of how they feel is told any more, nor remembered. Gives the subscriptions of
-    /// which a NOTIFY that tells of it is under way: it should be [recalled](crate::proxy::Proxy::recall), lest it be sent
-    /// again.
+    /// which a NOTIFY that tells of it is under way: it should be [recalled](crate::proxy::Proxy::recall), lest it be
+    /// sent again.
     pub fn withdraw(&mut self, pbx: &Arc<str>, call: &str) -> Vec<SubscriptionId> {
         if let Some(told) = self.calls.get_mut(&(Arc::clone(pbx), call.to_owned())) {
             told.affect = None;
@@ -154,8 +154,8 @@ impl Notifier {
         }
     }
 
-    /// The next subscription that has something to be told, and where to. Its NOTIFY is to be [`write`](Self::write)n, or
-    /// else [`answered`](Self::answered) as not sent.
+    /// The next subscription that has something to be told, and where to. Its NOTIFY is to be [`write`](Self::write)n,
+    /// or else [`answered`](Self::answered) as not sent.
     pub fn wanting(&mut self, now: Duration) -> Option<(SubscriptionId, Arc<str>, Uri)> {
         while let Some(id) = self.queue.pop_front() {
             let Some(subscription) = self.subscriptions.get_mut(&id) else { continue };
@@ -185,8 +185,8 @@ impl Notifier {
         subscription.write(now, state)
     }
 
-    /// What became of a NOTIFY. A subscriber that refuses one, or does not answer, is not asked again (RFC 6665 §4.2.2),
-    /// unless it says when to.
+    /// What became of a NOTIFY. A subscriber that refuses one, or does not answer, is not asked again (RFC 6665
+    /// §4.2.2), unless it says when to.
     pub fn answered(&mut self, now: Duration, id: SubscriptionId, answer: Answer) {
         let Some(subscription) = self.subscriptions.get_mut(&id) else { return };
         subscription.busy = false;

@@ -2,16 +2,16 @@
 
 use std::collections::VecDeque;
 
-/// Numbers must stay below 2^31 (RFC 3261 §8.1.1.5). From here on none is slipped in, so that those that come after still
-/// fit.
+/// Numbers must stay below 2^31 (RFC 3261 §8.1.1.5). From here on none is slipped in, so that those that come after
+/// still fit.
 const LAST: u32 = (1 << 31) - (1 << 16);
 /// The highest number that may be used.
 const HIGHEST: u32 = (1 << 31) - 1;
 /// Steps that are remembered. Each lies between two of the peer's requests; what is older is long answered.
 const MOST_STEPS: usize = 64;
 
-/// How the peer's numbers are to be changed so that, with ours between, each request of the direction is numbered higher
-/// than the one before (RFC 3261 §12.2.1.1).
+/// How the peer's numbers are to be changed so that, with ours between, each request of the direction is numbered
+/// higher than the one before (RFC 3261 §12.2.1.1).
 ///
 /// Until something has been slipped in, nothing is changed. What is added to a number that has been used never changes
 /// afterwards, so a retransmission, an ACK and a RAck mean the same request on either side.
@@ -57,8 +57,8 @@ impl Numbering {
         sent
     }
 
-    /// A number for a request of our own; `None` when they run out. Every number that the peer has not used yet moves up, so
-    /// that none of its requests, however late, can get this one.
+    /// A number for a request of our own; `None` when they run out. Every number that the peer has not used yet moves
+    /// up, so that none of its requests, however late, can get this one.
     pub fn take(&mut self) -> Option<u32> {
         let number = self.sent.map_or(1, |sent| sent.saturating_add(1));
         if number >= LAST {
@@ -87,9 +87,9 @@ impl Numbering {
         self.sent
     }
 
-    /// The number by which our side of the peer's request `number` is known. A peer that counts one by one to the top runs
-    /// out of numbers earlier for what was slipped in; the last of its requests share the highest number, which the PBX
-    /// takes: it refuses lower ones only (RFC 3261 §12.2.2).
+    /// The number by which our side of the peer's request `number` is known. A peer that counts one by one to the top
+    /// runs out of numbers earlier for what was slipped in; the last of its requests share the highest number, which
+    /// the PBX takes: it refuses lower ones only (RFC 3261 §12.2.2).
     #[must_use]
     pub fn sent_as(&self, number: u32) -> u32 {
         // Beyond it the peer breaks the rule by itself, and is left to.

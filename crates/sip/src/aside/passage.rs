@@ -15,8 +15,8 @@ pub struct Asides<P> {
 }
 
 impl<P> Asides<P> {
-    /// Around `inner`, which sees every message as if nothing were ever slipped in. If it `guards`, requests of our package
-    /// don't pass; where we make none ourselves, they are nobody's business.
+    /// Around `inner`, which sees every message as if nothing were ever slipped in. If it `guards`, requests of our
+    /// package don't pass; where we make none ourselves, they are nobody's business.
     #[must_use]
     pub const fn new(inner: P, legs: Legs, guards: bool) -> Self {
         Self { inner, legs, guards }
@@ -48,8 +48,8 @@ impl<P> Asides<P> {
 impl<P: Passage> Passage for Asides<P> {
     fn request(&mut self, ctx: &Passing, request: &Message, edit: &mut Edit) -> Result<(), Refusal> {
         if self.guards && is_ours(request) {
-            // Only we make these, and only for the PBX. One that comes by is forged, or was sent back to us by a PBX that
-            // passes calls on; neither is to be believed, nor to be told to the carrier.
+            // Only we make these, and only for the PBX. One that comes by is forged, or was sent back to us by a PBX
+            // that passes calls on; neither is to be believed, nor to be told to the carrier.
             return Err(Refusal { status: 403, reason: "Not For Relay".to_owned() });
         }
         self.inner.request(ctx, request, edit)?;

@@ -4,8 +4,8 @@ use super::PACKAGE;
 use crate::message::Message;
 use crate::scan;
 
-/// Whether the sender of a message is ready for our package; `None` if it says nothing of packages. An empty header says
-/// "for none", and so does `nil`, as drafts of the RFC had it.
+/// Whether the sender of a message is ready for our package; `None` if it says nothing of packages. An empty header
+/// says "for none", and so does `nil`, as drafts of the RFC had it.
 pub(crate) fn accepts(message: &Message) -> Option<bool> {
     let mut said = None;
     for header in message.headers_called("Recv-Info") {

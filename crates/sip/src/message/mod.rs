@@ -284,9 +284,9 @@ impl Message {
         name_addr::tag(self.header(Name::To)?.value)
     }
 
-    /// The Call-ID; empty in a flawed message without one. Bytes that are not UTF-8 are read as Latin-1, which some devices
-    /// send, and a space is put behind them: no Call-ID ends in one, so that this one is no other's. On the wire it stays
-    /// as it came.
+    /// The Call-ID; empty in a flawed message without one. Bytes that are not UTF-8 are read as Latin-1, which some
+    /// devices send, and a space is put behind them: no Call-ID ends in one, so that this one is no other's. On the
+    /// wire it stays as it came.
     #[must_use]
     pub fn call_id(&self) -> &str {
         let written = || self.header(Name::CallId).and_then(|h| scan::text(h.value));

@@ -10,8 +10,8 @@ use super::table::Key;
 use crate::transaction::{Client, Server};
 
 impl<P: Passage> Proxy<P> {
-    /// Gives up every INVITE that has no final response: its sender gets a 503, so that the call may be tried elsewhere,
-    /// and whoever was asked a CANCEL, at once or with the first word that comes (RFC 3261 §9.1).
+    /// Gives up every INVITE that has no final response: its sender gets a 503, so that the call may be tried
+    /// elsewhere, and whoever was asked a CANCEL, at once or with the first word that comes (RFC 3261 §9.1).
     pub fn abandon(&mut self, now: Duration) {
         let after = self.settings.retry_after.as_secs().max(1).to_string();
         let is_open =
@@ -24,7 +24,8 @@ impl<P: Passage> Proxy<P> {
         self.abandoned.extend(open);
     }
 
-    /// INVITEs given up whose sender has not acknowledged the 503, or of which somebody asked has not confirmed the end.
+    /// INVITEs given up whose sender has not acknowledged the 503, or of which somebody asked has not confirmed the
+    /// end.
     #[must_use]
     pub fn abandoned(&self) -> usize {
         let waits = |attempt: &Attempt| match &attempt.client {

@@ -81,8 +81,8 @@ impl<P: Passage> Proxy<P> {
         self.tidy_exchange(key);
     }
 
-    /// Those who have seen a request pass hear of its end. Of one that was never sent on they know nothing, and what they
-    /// know by the same names is another's.
+    /// Those who have seen a request pass hear of its end. Of one that was never sent on they know nothing, and what
+    /// they know by the same names is another's.
     pub(super) fn concluded(&mut self, now: Duration, key: Key, request: &Message, status: u16) {
         let Some(exchange) = self.exchanges.get(key).filter(|exchange| exchange.passed) else { return };
         if let Some(member) = exchange.member {

@@ -1,9 +1,9 @@
 //! Contacts that can't be reached, replaced by where their sender is reached.
 //!
-//! A PBX in a container writes its host's name there, one behind a NAT its private address: an ACK or BYE for that address
-//! would be lost. For neighbours that the shell names (`fix_contact`), host and port of Contact become those that the
-//! message came from, as a registrar's outbound flow would have it (RFC 5626 §5.3); user and parameters stay. Later requests
-//! then come back with that address as their Request-URI, and are sent there.
+//! A PBX in a container writes its host's name there, one behind a NAT its private address: an ACK or BYE for that
+//! address would be lost. For neighbours that the shell names (`fix_contact`), host and port of Contact become those
+//! that the message came from, as a registrar's outbound flow would have it (RFC 5626 §5.3); user and parameters stay.
+//! Later requests then come back with that address as their Request-URI, and are sent there.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -53,8 +53,8 @@ impl ContactFixes {
     }
 }
 
-/// Contact says where its sender is reached: not in a REGISTER, where it is a binding that the registrar knows by its text,
-/// nor in a redirection, where it names somebody else.
+/// Contact says where its sender is reached: not in a REGISTER, where it is a binding that the registrar knows by its
+/// text, nor in a redirection, where it names somebody else.
 fn names_its_sender(message: &Message) -> bool {
     let register = message.cseq().is_some_and(|cseq| cseq.method == Method::REGISTER);
     !register && message.status().is_none_or(|status| status < 300)

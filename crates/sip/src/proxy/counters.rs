@@ -59,8 +59,8 @@ pub struct Counters {
     pub stray_responses: u64,
     /// Responses from elsewhere than where the request was sent.
     pub foreign_responses: u64,
-    /// Answers that were not sent, since they would have been more, or larger, than what a source that may be forged should
-    /// draw.
+    /// Answers that were not sent, since they would have been more, or larger, than what a source that may be forged
+    /// should draw.
     pub answers_withheld: u64,
     /// ACKs absorbed or dropped: to failures, to stateless refusals, or that couldn't be routed.
     pub acks_absorbed: u64,

@@ -1,9 +1,10 @@
 //! The dialogs that pass here, and the two hops that each was made with.
 //!
-//! A tag in To says that a request is part of a dialog; only a dialog that is held here makes it so. An INVITE, SUBSCRIBE or
-//! REFER that is sent on opens a *set*: whatever dialogs come of it (RFC 3261 §12: one for each tag that answers) run between
-//! the peer that sent it and a peer that it was sent to. A request is in a dialog if it comes from the one and its tags
-//! fit, and it leaves toward the other. Names alone lead nowhere: another peer that knows them has a set of its own.
+//! A tag in To says that a request is part of a dialog; only a dialog that is held here makes it so. An INVITE,
+//! SUBSCRIBE or REFER that is sent on opens a *set*: whatever dialogs come of it (RFC 3261 §12: one for each tag that
+//! answers) run between the peer that sent it and a peer that it was sent to. A request is in a dialog if it comes from
+//! the one and its tags fit, and it leaves toward the other. Names alone lead nowhere: another peer that knows them has
+//! a set of its own.
 //!
 //! Names are kept as keyed hashes: what a set costs doesn't depend on how long a peer makes its Call-ID.
 

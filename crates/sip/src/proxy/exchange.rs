@@ -130,8 +130,8 @@ impl Exchange {
     /// Keeps a response for as long as it might have to be sent again.
     pub(super) fn keep(&mut self, status: u16, response: &Bytes) {
         let accepted = (200..300).contains(&status) && matches!(self.server, Some(Server::Invite(_)));
-        // After a 2xx an INVITE is absorbed in silence; the 2xx comes again from the far end. Over TCP it may have to go another
-        // way, or be known when its connection is gone.
+        // After a 2xx an INVITE is absorbed in silence; the 2xx comes again from the far end. Over TCP it may have to
+        // go another way, or be known when its connection is gone.
         let wanted = !accepted || self.reply.to.transport.is_reliable();
         self.last = wanted.then(|| response.clone());
     }

@@ -39,9 +39,9 @@ impl<P: Passage> Proxy<P> {
         }
     }
 
-    /// These bytes, which were to be sent to `to`, did not even leave. Beside [`Self::send_failed`], for each message of which
-    /// that is known: a final response that nobody else has sent another way goes to the address in its Via (RFC 3261
-    /// §18.2.2), and where that fails too, its end is told.
+    /// These bytes, which were to be sent to `to`, did not even leave. Beside [`Self::send_failed`], for each message
+    /// of which that is known: a final response that nobody else has sent another way goes to the address in its Via
+    /// (RFC 3261 §18.2.2), and where that fails too, its end is told.
     pub fn unsent(&mut self, now: Duration, to: &Destination, bytes: &Bytes) {
         // Requests have their own timers and other targets, and a provisional response is followed by a final one.
         if !bytes.starts_with(b"SIP/2.0 ") || !to.transport.is_reliable() {

@@ -148,8 +148,8 @@ impl<P: Passage> Proxy<P> {
         }
         exchange.attempts.push(slot);
         let more = !exchange.candidates.is_empty();
-        // Who calls isn't left in silence for the half minute that timer B takes. In a call that is up a lost re-INVITE has
-        // that time: ending it early would end the call.
+        // Who calls isn't left in silence for the half minute that timer B takes. In a call that is up a lost re-INVITE
+        // has that time: ending it early would end the call.
         let begins = invite && exchange.request.as_ref().is_some_and(|request| request.to_tag().is_none());
         let patience = target.patience.unwrap_or(self.settings.failover_after);
         let asked = exchange.request.as_deref().map(|request| self.dialogs.asked(Names::of(request)));

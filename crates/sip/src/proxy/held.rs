@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::neighbours::Neighbour;
 
-/// Bytes of a request that count as one transaction: more than almost all have. A longer one counts as several, so that the
-/// bound of transactions bounds memory too.
+/// Bytes of a request that count as one transaction: more than almost all have. A longer one counts as several, so that
+/// the bound of transactions bounds memory too.
 const UNIT: usize = 4_096;
 
 /// As how many transactions a request of that many bytes counts.
@@ -21,8 +21,8 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// That much more for this peer. Of addresses that belong to none no account is kept: whoever they are, they are let in for
-    /// another reason.
+    /// That much more for this peer. Of addresses that belong to none no account is kept: whoever they are, they are
+    /// let in for another reason.
     pub(super) fn add(&mut self, peer: Option<Neighbour>, weight: usize) {
         self.total += weight;
         if let Some(peer) = peer {
@@ -51,8 +51,8 @@ impl Held {
     }
 }
 
-/// What one peer may hold of `max`: all but a quarter. What belongs to a dialog has an eighth more, so that a peer that has
-/// filled its share can still end its calls.
+/// What one peer may hold of `max`: all but a quarter. What belongs to a dialog has an eighth more, so that a peer that
+/// has filled its share can still end its calls.
 pub(super) const fn share(max: usize, in_dialog: bool) -> usize {
     let share = max - max / 4;
     if in_dialog { share + max / 8 } else { share }

@@ -134,8 +134,8 @@ pub enum RouteKind {
         /// A sip URI.
         next_hop: Uri,
     },
-    /// For [`super::Settings::service_user`], which is us: a SUBSCRIBE, or what comes in a dialog with it. Nothing to be
-    /// sent on, but to be answered.
+    /// For [`super::Settings::service_user`], which is us: a SUBSCRIBE, or what comes in a dialog with it. Nothing to
+    /// be sent on, but to be answered.
     Own {
         /// As it came.
         request: Bytes,
@@ -187,8 +187,8 @@ pub struct Target {
     pub to: Destination,
     /// The Request-URI to send it with, when it isn't to stay as it came.
     pub rewrite_uri: Option<Uri>,
-    /// How long it may stay entirely silent, where [`super::Settings::failover_after`] would be too long: a host that is
-    /// believed to be down.
+    /// How long it may stay entirely silent, where [`super::Settings::failover_after`] would be too long: a host that
+    /// is believed to be down.
     pub patience: Option<Duration>,
 }
 

@@ -25,8 +25,8 @@ pub(super) struct Own {
 }
 
 impl<P: Passage> Proxy<P> {
-    /// The parties of a dialog, given by their tags and addresses, the trunk's first, have been sent a BYE of our own: the
-    /// dialog is over, but for what crosses the BYE.
+    /// The parties of a dialog, given by their tags and addresses, the trunk's first, have been sent a BYE of our own:
+    /// the dialog is over, but for what crosses the BYE.
     pub fn hung_up(&mut self, now: Duration, call_id: &str, parties: [(&str, SocketAddr); 2]) {
         let [(trunk_tag, trunk), (pbx_tag, pbx)] = parties;
         if let (Some(trunk), Some(pbx)) = (self.neighbours.of(trunk), self.neighbours.of(pbx)) {
@@ -34,8 +34,9 @@ impl<P: Passage> Proxy<P> {
         }
     }
 
-    /// Sends a request that is not an INVITE, all of it but the Via. Its end follows as [`Output::Answered`], after timer F at
-    /// the latest. Provisional responses are not told. Not sent if half of the room for transactions is taken.
+    /// Sends a request that is not an INVITE, all of it but the Via. Its end follows as [`Output::Answered`], after
+    /// timer F at the latest. Provisional responses are not told. Not sent if half of the room for transactions is
+    /// taken.
     pub fn originate(&mut self, now: Duration, to: Destination, head: RequestBuilder, body: Bytes) -> OwnKey {
         self.last_own += 1;
         let own = OwnKey(self.last_own);
@@ -49,8 +50,8 @@ impl<P: Passage> Proxy<P> {
         own
     }
 
-    /// What a request of our own says is not to be said any more: it is not sent again, nor another way. What has left can't
-    /// be called back, and its answer, if one comes, isn't told.
+    /// What a request of our own says is not to be said any more: it is not sent again, nor another way. What has left
+    /// can't be called back, and its answer, if one comes, isn't told.
     pub fn recall(&mut self, key: OwnKey) {
         let attempt = self.own.get(&key).and_then(|own| own.attempt);
         self.own_ended(key, Answer::Recalled);

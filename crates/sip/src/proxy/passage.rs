@@ -22,8 +22,8 @@ pub struct Passing {
     pub toward: SocketAddr,
     /// The peer that the message itself came from, as far as addresses tell.
     pub sender: Option<Neighbour>,
-    /// The peer whose request has begun the dialog that the message is in, or begins one. A call is told by it as much as by
-    /// its names, which anybody may write.
+    /// The peer whose request has begun the dialog that the message is in, or begins one. A call is told by it as much
+    /// as by its names, which anybody may write.
     pub caller: Option<Neighbour>,
 }
 
@@ -72,9 +72,9 @@ pub trait Passage {
     /// answer an ACK).
     fn request(&mut self, ctx: &Passing, request: &Message, edit: &mut Edit) -> Result<(), Refusal>;
 
-    /// The number that the request's CSeq shall have when it is forwarded, if not the one that it came with. Asked after
-    /// [`Passage::request`]; for one request the answer is always the same. Its responses bear the number that it came
-    /// with again before [`Passage::response`] sees them.
+    /// The number that the request's CSeq shall have when it is forwarded, if not the one that it came with. Asked
+    /// after [`Passage::request`]; for one request the answer is always the same. Its responses bear the number that it
+    /// came with again before [`Passage::response`] sees them.
     fn number(&mut self, _: &Passing, _: &Message) -> Option<u32> {
         None
     }
@@ -83,11 +83,13 @@ pub trait Passage {
     fn response(&mut self, ctx: &Passing, response: &Message, edit: &mut Edit);
 
     /// The proxy itself ended `request` (as it was received) with a final response of its own making: 408, 487,
-    /// 503, ... Called only if [`Passage::request`] saw the request, and not for responses that [`Passage::response`] saw.
+    /// 503, ... Called only if [`Passage::request`] saw the request, and not for responses that [`Passage::response`]
+    /// saw.
     fn concluded(&mut self, now: Duration, requester: Requester, request: &Message, status: u16);
 
-    /// A 2xx to an INVITE of `requester`'s, as it was sent on, did not get there, as far as can be told: its connection is gone,
-    /// and no other could be made. Returns whether its sender is still without it: it may have been acknowledged before.
+    /// A 2xx to an INVITE of `requester`'s, as it was sent on, did not get there, as far as can be told: its connection
+    /// is gone, and no other could be made. Returns whether its sender is still without it: it may have been
+    /// acknowledged before.
     fn undelivered(&mut self, _now: Duration, _requester: Requester, _response: &Message) -> bool {
         true
     }

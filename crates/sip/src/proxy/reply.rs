@@ -41,8 +41,8 @@ impl ReplyPath {
         Self { to: Destination::from(*source), connect: false, fallback: None }
     }
 
-    /// For a response of which nothing more is known than that it could not be sent there: the address in its topmost Via, if
-    /// that is another.
+    /// For a response of which nothing more is known than that it could not be sent there: the address in its topmost
+    /// Via, if that is another.
     pub(super) fn stated(to: &Destination, via: &Via<'_>) -> Option<Destination> {
         let remote = SocketAddr::new(to.remote.ip(), via.port.unwrap_or(5060));
         (to.transport.is_reliable() && remote != to.remote).then_some(Destination { remote, ..*to })

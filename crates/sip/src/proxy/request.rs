@@ -40,8 +40,8 @@ impl<P: Passage> Proxy<P> {
         }
     }
 
-    /// The head of a message in a stream that can't be followed any further: its sender is told why, since the connection
-    /// is about to be closed.
+    /// The head of a message in a stream that can't be followed any further: its sender is told why, since the
+    /// connection is about to be closed.
     pub(super) fn on_broken(&mut self, now: Duration, flow: &Flow, head: Bytes, flaw: FrameFlaw) {
         let parsed = Message::parse(head);
         let view = match &parsed {
@@ -105,8 +105,8 @@ impl<P: Passage> Proxy<P> {
         validate::validate(request, method, flow, &self.local, &self.tokens)
     }
 
-    /// Whether there is no room for a request that came by `flow`: in all, or in its peer's share. Requests in dialogs are let
-    /// in a little longer: what can't end stays.
+    /// Whether there is no room for a request that came by `flow`: in all, or in its peer's share. Requests in dialogs
+    /// are let in a little longer: what can't end stays.
     pub(super) fn is_full(&self, flow: &Flow, in_dialog: bool) -> bool {
         let most = self.settings.max_transactions;
         let max = if in_dialog { most.saturating_add(most / 4) } else { most };
@@ -132,8 +132,8 @@ impl<P: Passage> Proxy<P> {
         }
     }
 
-    /// A final response for which nothing is remembered: if it is lost, the request comes again and so does this. Over UDP
-    /// the source may be forged, so what it draws is bounded in number and size.
+    /// A final response for which nothing is remembered: if it is lost, the request comes again and so does this. Over
+    /// UDP the source may be forged, so what it draws is bounded in number and size.
     pub(super) fn answer(
         &mut self,
         now: Duration,

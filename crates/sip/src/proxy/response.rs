@@ -174,7 +174,8 @@ impl<P: Passage> Proxy<P> {
         let (ran_out, disowned) = (attempt.ran_out, attempt.disowned);
         let Some(exchange) = self.exchanges.get_mut(exchange_key) else { return };
         if !exchange.is_pending() {
-            // A target that lost to another, or was cancelled, has nothing to add. One that was given up for its silence has.
+            // A target that lost to another, or was cancelled, has nothing to add. One that was given up for its
+            // silence has.
             if exchange.unanswered && response.status() != Some(487) {
                 self.counters.stray_responses += 1;
                 self.losses.note(flow, Loss::TooLate);

@@ -47,11 +47,11 @@ pub struct Settings {
     /// Requests being worked on, and targets being tried for them, at most. Beyond it new requests get a 503 with
     /// Retry-After, for which no state is kept. One peer gets three quarters of them.
     pub max_transactions: usize,
-    /// Requests that may have made dialogs, and are held with these, at most. Beyond it, new ones get a 503. One peer gets
-    /// three quarters of them.
+    /// Requests that may have made dialogs, and are held with these, at most. Beyond it, new ones get a 503. One peer
+    /// gets three quarters of them.
     pub max_dialogs: usize,
-    /// Seals the marks by which dialogs are recognised after a restart: the same in every life, and known to nobody else.
-    /// Without one, dialogs of an earlier life are unknown.
+    /// Seals the marks by which dialogs are recognised after a restart: the same in every life, and known to nobody
+    /// else. Without one, dialogs of an earlier life are unknown.
     pub dialog_key: Option<[u8; 16]>,
     /// The Retry-After of that 503; whole seconds.
     pub retry_after: Duration,

@@ -1,8 +1,9 @@
 //! The mark in our Record-Route by which a dialog is recognised after a restart, when its state is lost.
 //!
-//! It names the two peers by keyed hashes and is bound to the Call-ID, to the caller's tag and side, and to both peers. Who
-//! doesn't have the key can neither make one nor move one to another call or another pair of peers. Within the life of the
-//! process that wrote it, a mark opens nothing: there the dialog itself is held, and once it has ended it is over.
+//! It names the two peers by keyed hashes and is bound to the Call-ID, to the caller's tag and side, and to both peers.
+//! Who doesn't have the key can neither make one nor move one to another call or another pair of peers. Within the life
+//! of the process that wrote it, a mark opens nothing: there the dialog itself is held, and once it has ended it is
+//! over.
 
 use std::fmt::Write as _;
 use std::hash::Hasher;

@@ -1,10 +1,10 @@
-//! Where in a message's body session descriptions are: the body itself, or parts of a multipart (RFC 5621), as when ISUP
-//! travels beside one (RFC 3204).
+//! Where in a message's body session descriptions are: the body itself, or parts of a multipart (RFC 5621), as when
+//! ISUP travels beside one (RFC 3204).
 //!
-//! Peers differ in which bytes they take for the session's description. Few heed Content-Disposition; some take the first of
-//! several, some the last; some go by a body's look where its type says nothing. A description that one of them takes and
-//! we pass over leads media around us. So every part is found that is one by its type or by its look, and m= lines that
-//! stand anywhere else are noticed.
+//! Peers differ in which bytes they take for the session's description. Few heed Content-Disposition; some take the
+//! first of several, some the last; some go by a body's look where its type says nothing. A description that one of
+//! them takes and we pass over leads media around us. So every part is found that is one by its type or by its look,
+//! and m= lines that stand anywhere else are noticed.
 
 use std::ops::Range;
 
@@ -161,7 +161,8 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Whether bytes of no or another type begin as a description does, and describe media; `without_type`: or have a version.
+/// Whether bytes of no or another type begin as a description does, and describe media; `without_type`: or have a
+/// version.
 fn looks_described(bytes: &[u8], without_type: bool) -> bool {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let start = scan::trim_range(bytes).start;

@@ -89,8 +89,8 @@ pub struct Media<'a, 'd> {
 }
 
 impl<'a> Description<'a> {
-    /// Indexes the lines. An m= line that can't be read has its place among the others: what the session's other streams
-    /// are doesn't depend on it.
+    /// Indexes the lines. An m= line that can't be read has its place among the others: what the session's other
+    /// streams are doesn't depend on it.
     ///
     /// # Errors
     /// When it isn't a session description.

@@ -1,8 +1,8 @@
 //! How a description falls into lines: as the most lenient peer would have it.
 //!
-//! RFC 8866 has lines that end in CRLF and begin with a small letter and `=`. Some parsers also take a lone CR for a line's
-//! end (pjmedia, sofia-sip), pass over white space in front of the letter (sofia-sip), or take capitals. A line that one of
-//! them reads and we do not would lead media around us, so all of that counts as a line here.
+//! RFC 8866 has lines that end in CRLF and begin with a small letter and `=`. Some parsers also take a lone CR for a
+//! line's end (pjmedia, sofia-sip), pass over white space in front of the letter (sofia-sip), or take capitals. A line
+//! that one of them reads and we do not would lead media around us, so all of that counts as a line here.
 
 use std::ops::Range;
 

@@ -2,11 +2,11 @@
 //!
 //! Touched: the port of an m= line, with the count of ports that may follow, for we have one; the address (and, across
 //! families, the addrtype) of every c= line that is its or the session's, for parsers choose differently among several;
-//! port and address of a=rtcp. A c= line that can't be read is replaced. A c= or a=rtcp line is added only where the media
-//! would go astray without it. Lines that would lead the media around us are taken out: ICE candidates and credentials
-//! (RFC 8839), without which endpoints fall back on the c= and m= lines, as RFC 8839 §4.2.5 has it ([`Ice::Pass`] leaves
-//! them in); alternative addresses (RFC 6947, RFC 7006, optimal media routing of 3GPP TS 29.079); and an a=rtcp that is
-//! no m-line's.
+//! port and address of a=rtcp. A c= line that can't be read is replaced. A c= or a=rtcp line is added only where the
+//! media would go astray without it. Lines that would lead the media around us are taken out: ICE candidates and
+//! credentials (RFC 8839), without which endpoints fall back on the c= and m= lines, as RFC 8839 §4.2.5 has it
+//! ([`Ice::Pass`] leaves them in); alternative addresses (RFC 6947, RFC 7006, optimal media routing of 3GPP TS 29.079);
+//! and an a=rtcp that is no m-line's.
 //!
 //! Not touched: everything else. o= names the session, not an address to send to, and endpoints tell a
 //! changed description by it, so it stays. a=crypto and a=fingerprint stay: the relay doesn't end SRTP.
@@ -50,8 +50,8 @@ pub struct Patch {
     pub with: Vec<u8>,
 }
 
-/// The edits that put the m-lines in their places. `streams` are [`Stream::all`] of the description; `places` beyond the m-lines are ignored, missing ones
-/// mean [`Place::Untouched`]. Patches don't overlap and are in order.
+/// The edits that put the m-lines in their places. `streams` are [`Stream::all`] of the description; `places` beyond
+/// the m-lines are ignored, missing ones mean [`Place::Untouched`]. Patches don't overlap and are in order.
 #[must_use]
 pub fn rewrite(description: &Description<'_>, streams: &[Stream], places: &[Place], ice: Ice) -> Vec<Patch> {
     let mut out = Vec::new();
@@ -148,7 +148,8 @@ fn leads_around(attribute: &[u8], ice: Ice) -> bool {
     match name.as_slice() {
         b"candidate" | b"remote-candidates" | b"end-of-candidates" => ice == Ice::Strip,
         [b'i', b'c', b'e', b'-', ..] => ice == Ice::Strip,
-        // Alternative addresses (RFC 6947; `alt` is its forerunner), connection capabilities (RFC 7006), optimal media routing.
+        // Alternative addresses (RFC 6947; `alt` is its forerunner), connection capabilities (RFC 7006), optimal media
+        // routing.
         b"altc" | b"alt" | b"ccap" | b"visited-realm" | b"secondary-realm" => true,
         // An attribute that holds if the answer takes up the configuration (RFC 5939 §3.3.1): `acap:1 candidate:…`.
         b"acap" => {

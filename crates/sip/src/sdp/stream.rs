@@ -50,7 +50,8 @@ pub struct Stream {
     pub forbidden: bool,
     /// Where the party wants its media; `None` when rejected, nowhere, forbidden, or only a name is given.
     pub rtp: Option<SocketAddr>,
-    /// The port at which it wants its media, where the description names no address: a host name in c=, or no c= at all.
+    /// The port at which it wants its media, where the description names no address: a host name in c=, or no c= at
+    /// all.
     pub port_alone: Option<u16>,
     /// Where the party wants its RTCP.
     pub rtcp: Option<SocketAddr>,

@@ -45,9 +45,9 @@ impl InviteServer {
         }
     }
 
-    /// From now on a failure goes out once for each copy of the INVITE, and not by timer G: nothing shows that the source
-    /// address is not forged, and nobody shall be sent more than was asked in its name. If the failure is lost, the INVITE
-    /// comes again; so this is not for INVITEs that have had a provisional response, after which they don't.
+    /// From now on a failure goes out once for each copy of the INVITE, and not by timer G: nothing shows that the
+    /// source address is not forged, and nobody shall be sent more than was asked in its name. If the failure is lost,
+    /// the INVITE comes again; so this is not for INVITEs that have had a provisional response, after which they don't.
     pub fn answer_quietly(&mut self) {
         self.quiet = true;
     }

@@ -192,8 +192,8 @@ fn facts_that_nobody_takes_are_bounded() {
     assert_eq!(s.anchor.counters().facts_lost, 136);
 }
 
-/// Whoever answered should give up by itself after 64 × T1 without an ACK (RFC 3261 §13.3.1.4). Not everybody does, and media
-/// that comes from there would keep the call up for nobody.
+/// Whoever answered should give up by itself after 64 × T1 without an ACK (RFC 3261 §13.3.1.4). Not everybody does, and
+/// media that comes from there would keep the call up for nobody.
 #[test]
 fn an_answer_that_did_not_reach_the_caller_is_told_unless_an_ack_comes() {
     let answered = || {

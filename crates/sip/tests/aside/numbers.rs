@@ -70,8 +70,8 @@ fn retransmissions_are_what_they_were() {
     }
 }
 
-/// Were an INFO sent while a request of the carrier's is lost, delayed, or on its way by TCP for its size, the PBX would
-/// see the higher number first, and have to refuse the lower with 500 (RFC 3261 §12.2.2).
+/// Were an INFO sent while a request of the carrier's is lost, delayed, or on its way by TCP for its size, the PBX
+/// would see the higher number first, and have to refuse the lower with 500 (RFC 3261 §12.2.2).
 #[test]
 fn an_info_waits_for_the_carrier_s_request_to_be_answered() {
     let mut office = told_once();

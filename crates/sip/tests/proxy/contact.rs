@@ -69,8 +69,8 @@ fn a_failure_that_comes_too_late_is_told() {
     assert!(net.all(PBX).iter().any(|arrived| describe(&arrived.message) == "ACK"));
 }
 
-/// RFC 3261 §18.3: a response that is shorter than it says is discarded; §7.1: methods are compared with case. Either way
-/// the call goes on as if it had not come, and whoever runs this hears why.
+/// RFC 3261 §18.3: a response that is shorter than it says is discarded; §7.1: methods are compared with case. Either
+/// way the call goes on as if it had not come, and whoever runs this hears why.
 #[test]
 fn a_response_that_may_not_be_taken_is_counted_and_told() {
     let mut net = Net::new();

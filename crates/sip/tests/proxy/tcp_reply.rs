@@ -62,7 +62,8 @@ fn if_that_fails_too_it_is_told() {
     }
 }
 
-/// The connection is the address in Via, so that there is no other to turn to; nor is a request without a transaction better off.
+/// The connection is the address in Via, so that there is no other to turn to; nor is a request without a transaction
+/// better off.
 #[test]
 fn an_answer_without_another_way_is_told() {
     let mut net = Net::new();

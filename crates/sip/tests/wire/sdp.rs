@@ -127,8 +127,8 @@ fn a_connection_that_can_not_be_read_is_stated_anew() {
     assert!(led(phone, &[local("198.51.100.1:30000")]).contains("c=PSTN E164 +15550123\r\n"));
 }
 
-/// pjmedia takes a lone CR for a line's end; sofia-sip also passes over white space in front of a line, and does not tell
-/// capitals in names.
+/// pjmedia takes a lone CR for a line's end; sofia-sip also passes over white space in front of a line, and does not
+/// tell capitals in names.
 #[test]
 fn lines_are_read_as_the_most_lenient_parser_reads_them() {
     let text =

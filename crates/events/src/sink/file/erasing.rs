@@ -1,9 +1,9 @@
 //! Erasing what customers have objected to, from every file that it stands in.
 //!
-//! What is to be erased is first noted in `PATH.erasing`, so that a crash in between is made good at the next start. The
-//! lines of calls that are up are found by their places; only for others are the files read, as far as they are young
-//! enough. Files that a log rotator has compressed with gzip are compressed anew; those of other kinds can't be looked into,
-//! which is logged and counted.
+//! What is to be erased is first noted in `PATH.erasing`, so that a crash in between is made good at the next start.
+//! The lines of calls that are up are found by their places; only for others are the files read, as far as they are
+//! young enough. Files that a log rotator has compressed with gzip are compressed anew; those of other kinds can't be
+//! looked into, which is logged and counted.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -24,7 +24,8 @@ const AGAIN_AFTER: Duration = Duration::from_secs(30);
 const LONGEST: u64 = 1 << 20;
 /// Endings of files that can't be looked into.
 const OPAQUE: [&str; 5] = ["xz", "bz2", "zst", "lz4", "Z"];
-/// How often an archive that ends too early is tried again: it may still be written. Beyond it nobody waits for its end.
+/// How often an archive that ends too early is tried again: it may still be written. Beyond it nobody waits for its
+/// end.
 const TRIES: u32 = 20;
 /// How far the clock may have been set back while a call was up, for a file that holds it to be found.
 const SLACK: Duration = Duration::from_secs(86_400);
@@ -96,8 +97,8 @@ impl RotatingFile {
         }
     }
 
-    /// Brings the note to the disk. Where that fails, as on a full one, it is erased all the same: that takes no room, and
-    /// the note is only for the case of a crash in between.
+    /// Brings the note to the disk. Where that fails, as on a full one, it is erased all the same: that takes no room,
+    /// and the note is only for the case of a crash in between.
     fn note_down(&mut self) {
         match self.owed.sync() {
             Ok(()) => self.trying.unnoted = false,
@@ -179,7 +180,8 @@ impl RotatingFile {
         failure.map_or(Ok(()), Err)
     }
 
-    /// The file, and whatever it was rotated to, by this process or by another rotator, as far as it was written since then.
+    /// The file, and whatever it was rotated to, by this process or by another rotator, as far as it was written since
+    /// then.
     fn family(&self, since: SystemTime) -> io::Result<Vec<PathBuf>> {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -246,7 +248,8 @@ pub(super) fn rest_of(line: &[u8], calls: &HashMap<CallId, u64>) -> Option<Vec<u
     redact::redacted(line, *before)
 }
 
-/// Goes through lines with their ends, each with the place of its first byte. What is too long for a line comes in pieces.
+/// Goes through lines with their ends, each with the place of its first byte. What is too long for a line comes in
+/// pieces.
 pub(super) fn each_line(
     reader: &mut impl BufRead,
     mut look: impl FnMut(u64, &[u8]) -> io::Result<()>,

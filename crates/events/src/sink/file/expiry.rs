@@ -78,8 +78,8 @@ fn time_of(line: &[u8]) -> Option<Timestamp> {
     rest.get(..TIME_LENGTH)?.parse().ok()
 }
 
-/// Replaces a file by one without the lines older than `limit`, in one step; returns how many lines are left. Its owner and
-/// its mode stay.
+/// Replaces a file by one without the lines older than `limit`, in one step; returns how many lines are left. Its owner
+/// and its mode stay.
 fn rewrite(path: &Path, limit: Timestamp) -> io::Result<usize> {
     let source = File::open(path)?;
     let metadata = source.metadata()?;

@@ -14,8 +14,8 @@ use super::erasing::{each_line, rest_of};
 use super::{beside, identity};
 use crate::id::CallId;
 
-/// Erases what was inferred in these calls from a file, which keeps its name, owner, mode and time; returns from how many
-/// lines. A file in which nothing of them stands is only read.
+/// Erases what was inferred in these calls from a file, which keeps its name, owner, mode and time; returns from how
+/// many lines. A file in which nothing of them stands is only read.
 pub(super) fn erase_in(path: &Path, calls: &HashMap<CallId, u64>) -> io::Result<usize> {
     let mut lines = 0;
     each_line(&mut decoded(path)?, |_, line| {

@@ -25,8 +25,8 @@ pub(super) fn seq_of(line: &[u8]) -> Option<u64> {
     std::str::from_utf8(rest.get(..digits)?).ok()?.parse().ok()
 }
 
-/// The line without what was inferred, of the same length; `None` if there is nothing in it, or if its number (`seq`) is
-/// not below `before`. A line that a crash has left half overwritten is told by its beginning.
+/// The line without what was inferred, of the same length; `None` if there is nothing in it, or if its number (`seq`)
+/// is not below `before`. A line that a crash has left half overwritten is told by its beginning.
 pub(super) fn redacted(line: &[u8], before: u64) -> Option<Vec<u8>> {
     let mut rest = match serde_json::from_slice::<Event>(line) {
         Ok(event) if event.seq >= before || !event.infers() => return None,

@@ -6,7 +6,8 @@ use sidetone_sip::host::{Host, literal};
 const LONGEST: usize = 253;
 const LONGEST_LABEL: usize = 63;
 
-/// Who looks a name up, which decides over underscores: the system's resolver takes them, DNS by RFC 3263 does not here.
+/// Who looks a name up, which decides over underscores: the system's resolver takes them, DNS by RFC 3263 does not
+/// here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Resolved {
     /// By SRV, AAAA and A.

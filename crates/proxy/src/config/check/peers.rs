@@ -101,7 +101,8 @@ fn alone(faults: &mut Vec<Fault>, key: &str, peer: &Peer, others: &[Peer]) {
     }
 }
 
-/// Hosts that can't be read, and those that are ourselves: a call sent there would come back until it is refused as a loop.
+/// Hosts that can't be read, and those that are ourselves: a call sent there would come back until it is refused as a
+/// loop.
 fn hosts(config: &Config, faults: &mut Vec<Fault>, key: &str, side: Side, peer: &Peer) {
     for (index, host) in peer.hosts.iter().enumerate() {
         let key = format!("{key}.hosts.{index}.to");

@@ -6,7 +6,8 @@ use sidetone_sip::message::Message;
 
 use super::fields::ADDRESSES;
 
-/// Digits by which a number is recognised: the subscriber's part is the same in the national and the international format.
+/// Digits by which a number is recognised: the subscriber's part is the same in the national and the international
+/// format.
 const TAIL: usize = 7;
 /// Fewer digits are an extension's, or no number at all, and stand in every other word by chance.
 const LEAST: usize = 5;

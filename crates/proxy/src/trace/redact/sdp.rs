@@ -85,8 +85,8 @@ fn attribute(field: &Fields<'_>, value: &str) -> String {
     }
 }
 
-/// `a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:…` (RFC 4568 §9.1) with zeros for a key: it is as long as the suite's, since
-/// tools take a description for malformed whose key is not.
+/// `a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:…` (RFC 4568 §9.1) with zeros for a key: it is as long as the suite's,
+/// since tools take a description for malformed whose key is not.
 fn crypto(field: &Fields<'_>, value: &str) -> String {
     let mut words = value.split_ascii_whitespace();
     let tag = words.next().filter(|tag| tag.len() <= 2 && tag.bytes().all(|byte| byte.is_ascii_digit()));
@@ -113,8 +113,8 @@ fn zeros(octets: usize) -> String {
     format!("{}{ending}", "AAAA".repeat(octets / 3))
 }
 
-/// The value of `a=fmtp`: `96 name=value;name=value`. A parameter of which something has to go gets a name that tools know no
-/// format of, since they decode the parameters that they know (`sprop-parameter-sets` is base64).
+/// The value of `a=fmtp`: `96 name=value;name=value`. A parameter of which something has to go gets a name that tools
+/// know no format of, since they decode the parameters that they know (`sprop-parameter-sets` is base64).
 fn parameters(field: &Fields<'_>, value: &str) -> String {
     let (format, rest) = value.trim().split_once(' ').unwrap_or((value.trim(), ""));
     let format = if format.len() <= 3 { field.word(format) } else { "0".to_owned() };

@@ -170,8 +170,8 @@ fn announcement(packets: &[Vec<u8>], payloads: &[Vec<u8>]) -> (usize, usize) {
     (at - word, at - word + payloads.len())
 }
 
-/// The whole announcement, every packet of it in its order, with nothing between, and none of it twice. Returns where it
-/// ends.
+/// The whole announcement, every packet of it in its order, with nothing between, and none of it twice. Returns where
+/// it ends.
 fn assert_told_once(packets: &[Vec<u8>], payloads: &[Vec<u8>]) -> usize {
     let (first, end) = announcement(packets, payloads);
     assert!(packets.len() >= end, "{} packets came, the announcement goes on to {end}", packets.len());

@@ -30,8 +30,8 @@ pub(crate) struct Calibrate {
     /// Where model.safetensors and CARD.md go.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// How what the model was trained from had been made, in Markdown, for the card. What the card beside the model says
-    /// of its training is taken over.
+    /// How what the model was trained from had been made, in Markdown, for the card. What the card beside the model
+    /// says of its training is taken over.
     #[arg(long, value_name = "FILE")]
     recipe: Option<PathBuf>,
     /// Most clips of one corpus that a fold is heard on.

@@ -15,8 +15,8 @@ use crate::cli::output::{Output, say, say_json};
 
 #[derive(Debug, Args)]
 pub(crate) struct Train {
-    /// CSV with the columns path, emotion, speaker, corpus; sex, lang and intensity are used if there, and so are columns named
-    /// after classes (anger, happiness, ...) with the votes of several listeners.
+    /// CSV with the columns path, emotion, speaker, corpus; sex, lang and intensity are used if there, and so are
+    /// columns named after classes (anger, happiness, ...) with the votes of several listeners.
     #[arg(long, value_name = "CSV")]
     manifest: PathBuf,
     /// The folder that the manifest's relative paths are in.
@@ -34,11 +34,12 @@ pub(crate) struct Train {
     /// Use only these corpora.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     corpora: Vec<String>,
-    /// Speakers kept for testing. A fifth of a corpus of which none is named is drawn, unless `none` is among the names.
+    /// Speakers kept for testing. A fifth of a corpus of which none is named is drawn, unless `none` is among the
+    /// names.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     test: Vec<String>,
-    /// Speakers that decide when to stop, and on whom confidence is calibrated. A seventh is drawn likewise. `none` keeps
-    /// nobody apart: all epochs are trained, and `sidetone model calibrate` is to follow.
+    /// Speakers that decide when to stop, and on whom confidence is calibrated. A seventh is drawn likewise. `none`
+    /// keeps nobody apart: all epochs are trained, and `sidetone model calibrate` is to follow.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     validation: Vec<String>,
     /// A model to adapt instead of starting from nothing.

@@ -20,8 +20,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Opens the file, or makes it for its owner alone: who spoke with whom when is nobody else's business, hashed or not.
-    /// What stands in it stays until there is something to write.
+    /// Opens the file, or makes it for its owner alone: who spoke with whom when is nobody else's business, hashed or
+    /// not. What stands in it stays until there is something to write.
     pub(super) fn find(path: &Path) -> anyhow::Result<Self> {
         let made = !path.exists();
         let file = File::options().write(true).create(true).truncate(false).mode(0o600).open(path);

@@ -12,8 +12,8 @@ use crate::server::faults::{Faults, Held};
 use sidetone_proxy::binding::{cant_bind, lacking};
 use sidetone_proxy::config::{Config, Fault, media_named};
 
-/// Binds each socket for a moment. Nothing is taken in by it, and one that is in use speaks against the configuration only
-/// where no Sidetone can be it.
+/// Binds each socket for a moment. Nothing is taken in by it, and one that is in use speaks against the configuration
+/// only where no Sidetone can be it.
 pub(super) fn check(config: &Config, held: Held, faults: &mut Faults) {
     if held == Held::Elsewhere {
         return;

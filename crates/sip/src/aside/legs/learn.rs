@@ -233,7 +233,8 @@ impl Legs {
         }
     }
 
-    /// A dialog of a call that the PBX makes: `message` has the trunk's side in the header `trunk`, and the PBX in `pbx`.
+    /// A dialog of a call that the PBX makes: `message` has the trunk's side in the header `trunk`, and the PBX in
+    /// `pbx`.
     fn adopt(&mut self, ctx: &Passing, message: &Message, trunk: Name, pbx: Name) -> Option<LegId> {
         let tag = |name| NameAddr::parse(message.header(name)?.value).ok()?.tag();
         let (trunk_tag, pbx_tag) = (tag(trunk)?, tag(pbx)?);
@@ -324,8 +325,8 @@ impl Legs {
         Some(dialog::record_routes(message)?.iter().any(|uri| self.local.is_our_uri(&uri.view())))
     }
 
-    /// The hops from us to the PBX that has answered, the nearest first. `None` if we are no hop: then its peer's requests
-    /// need not pass here, and can't be numbered.
+    /// The hops from us to the PBX that has answered, the nearest first. `None` if we are no hop: then its peer's
+    /// requests need not pass here, and can't be numbered.
     fn routes_below_us(&self, response: &Message) -> Option<Vec<Uri>> {
         let mut routes = dialog::record_routes(response)?;
         let us = routes.iter().position(|uri| self.local.is_our_uri(&uri.view()))?;

@@ -1,4 +1,5 @@
-//! SUBSCRIBE as it comes: what is asked for, whether it is granted, and the subscription that it begins, renews or ends.
+//! SUBSCRIBE as it comes: what is asked for, whether it is granted, and the subscription that it begins, renews or
+//! ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,8 +59,8 @@ impl Reply {
 }
 
 impl Notifier {
-    /// Takes a SUBSCRIBE. `known` says whether a Call-ID is that of a call with this PBX. The answer is to be sent before
-    /// anything that is [`Self::wanting`].
+    /// Takes a SUBSCRIBE. `known` says whether a Call-ID is that of a call with this PBX. The answer is to be sent
+    /// before anything that is [`Self::wanting`].
     pub fn subscribe(&mut self, now: Duration, ask: &Ask<'_>, known: impl FnOnce(&str) -> bool) -> Reply {
         let request = ask.request;
         let event = request.header(Name::Event).and_then(|header| EventHeader::parse(header.value));
@@ -212,7 +213,8 @@ fn takes(request: &Message, content_type: &str) -> bool {
     !said
 }
 
-/// What a subscription is found by, from a request of its subscriber's. A tag can't hold a line end, so no two share one.
+/// What a subscription is found by, from a request of its subscriber's. A tag can't hold a line end, so no two share
+/// one.
 fn name(request: &Message, our_tag: &str) -> String {
     [request.call_id(), request.from_tag().unwrap_or_default(), our_tag].join("\n")
 }

@@ -1,5 +1,5 @@
-//! Contacts that a registrar has accepted: by them, and by nothing that a REGISTER merely asks for, a peer may be called at
-//! a host that no configuration names.
+//! Contacts that a registrar has accepted: by them, and by nothing that a REGISTER merely asks for, a peer may be
+//! called at a host that no configuration names.
 //!
 //! A binding holds between two peers. Only the registrar's peer may use it, only toward the peer that registered, and a
 //! literal address is bound only if it is that peer's own.
@@ -109,8 +109,8 @@ impl Bindings {
 }
 
 impl Dialogs {
-    /// A REGISTER of `peer`'s was answered with a 2xx by whoever is at `registrar`: what it asked for and the answer lists
-    /// is bound.
+    /// A REGISTER of `peer`'s was answered with a 2xx by whoever is at `registrar`: what it asked for and the answer
+    /// lists is bound.
     pub(in crate::proxy) fn registered(
         &mut self,
         now: Duration,

@@ -369,8 +369,8 @@ impl Dialogs {
         Some(Found { key, dialog: Some(index), by_caller })
     }
 
-    /// Hosts by which the sender of a message says that it can be reached: its Contact, and the hops on its side of us. In a
-    /// response these stand above our own Record-Route, which `local` knows; a request has no others yet.
+    /// Hosts by which the sender of a message says that it can be reached: its Contact, and the hops on its side of us.
+    /// In a response these stand above our own Record-Route, which `local` knows; a request has no others yet.
     fn hosts_in(&self, message: &Message, local: Option<&Local>) -> Vec<u64> {
         let is_ours =
             |value: &&[u8]| local.zip(sip_uri(value)).is_some_and(|(local, uri)| local.is_our_uri(&uri));
