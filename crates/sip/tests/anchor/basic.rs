@@ -19,7 +19,7 @@ fn both_ways_lead_through_us() {
     s.request(Caller, "ACK 1", Some("b"), "").unwrap();
     assert_eq!(s.facts(), ["started +15550100 to 4711", "ringing", "answered"]);
     s.bye(Caller, 2);
-    assert_eq!(s.facts(), ["ended by trunk: bye"]);
+    assert_eq!(s.facts(), ["ended by trunk: hangup"]);
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn a_call_from_the_pbx() {
     assert_eq!(plan.pbx.remote_rtp, Some("192.0.2.1:4000".parse().unwrap()));
     assert_eq!(plan.trunk.remote_rtp, Some("10.0.0.2:5000".parse().unwrap()));
     s.bye(Callee, 1);
-    assert_eq!(s.facts(), ["ended by trunk: bye"]);
+    assert_eq!(s.facts(), ["ended by trunk: hangup"]);
 }
 
 #[test]

@@ -35,10 +35,10 @@ fn failures_say_who_and_why() {
 #[test]
 fn failures_of_the_proxy_s_own() {
     for (status, fact) in [
-        (408, "ended by nobody: unreachable 408"),
+        (408, "ended by nobody: no-answer 408"),
         (487, "ended by trunk: cancelled 487"),
-        (503, "ended by nobody: unreachable 503"),
-        (500, "ended by nobody: refused 500"),
+        (503, "ended by nobody: no-answer 503"),
+        (500, "ended by nobody: rejected 500"),
     ] {
         let mut s = ringing();
         s.concluded(Caller, "INVITE 1", None, status);
@@ -54,7 +54,7 @@ fn cancel_that_comes_too_late() {
     s.request(Caller, "ACK 1", Some("b"), "").unwrap();
     assert_eq!(s.facts(), ["answered"]);
     s.bye(Caller, 2);
-    assert_eq!(s.facts(), ["ended by trunk: bye"]);
+    assert_eq!(s.facts(), ["ended by trunk: hangup"]);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn bye_counts_whatever_answers_it() {
         s.request(Callee, "BYE 1", Some("b"), "").unwrap();
         assert_eq!(s.media(0), "192.0.2.1:4000 - 10.0.0.2:5000", "media goes on till the answer");
         s.response(Callee, status, "BYE 1", "b", "");
-        assert_eq!(s.facts(), ["ended by pbx: bye"], "{status}");
+        assert_eq!(s.facts(), ["ended by pbx: hangup"], "{status}");
         s.nothing_left();
     }
 }
@@ -101,13 +101,13 @@ fn bye_without_an_answer() {
     s.request(Caller, "BYE 2", Some("b"), "").unwrap();
     s.concluded(Caller, "BYE 2", Some("b"), 408);
     s.nothing_left();
-    assert_eq!(s.facts(), ["ended by trunk: bye"]);
+    assert_eq!(s.facts(), ["ended by trunk: hangup"]);
 
     s.talk();
     s.request(Caller, "BYE 2", Some("b"), "").unwrap();
     s.anchor.timeout(s.now + Settings::default().farewell);
     s.nothing_left();
-    assert_eq!(s.facts(), ["ended by trunk: bye"]);
+    assert_eq!(s.facts(), ["ended by trunk: hangup"]);
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn both_hang_up_at_once() {
     s.request(Callee, "BYE 1", Some("b"), "").unwrap();
     s.response(Caller, 200, "BYE 2", "b", "");
     s.response(Callee, 481, "BYE 1", "b", "");
-    assert_eq!(s.facts(), ["ended by trunk: bye"]);
+    assert_eq!(s.facts(), ["ended by trunk: hangup"]);
     s.nothing_left();
 }
 
@@ -153,12 +153,12 @@ fn time_limits() {
     s.anchor.timeout(limit);
     assert_eq!(s.anchor.calls(), 1, "a provisional response buys time");
     s.anchor.timeout(limit + Duration::from_secs(100));
-    assert_eq!(s.facts(), ["ended by nobody: time-limit"]);
+    assert_eq!(s.facts(), ["ended by nobody: failed"]);
     s.nothing_left();
 
     s.talk();
     s.anchor.timeout(s.now + Settings::default().max_duration);
-    assert_eq!(s.facts(), ["ended by nobody: time-limit"]);
+    assert_eq!(s.facts(), ["ended by nobody: failed"]);
     assert_eq!(s.anchor.counters().reaped, 2);
     s.nothing_left();
 }
@@ -213,7 +213,7 @@ fn an_answer_that_did_not_reach_the_caller_is_told_unless_an_ack_comes() {
     // Nobody has hung it up.
     s.now += Settings::default().farewell;
     s.anchor.timeout(s.now);
-    assert_eq!(s.facts(), ["ended by nobody: time-limit"]);
+    assert_eq!(s.facts(), ["ended by nobody: failed"]);
     s.nothing_left();
 
     for first in [false, true] {

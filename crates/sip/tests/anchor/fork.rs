@@ -40,7 +40,7 @@ fn a_second_2xx_takes_over_when_the_first_is_hung_up() {
     s.response(Callee, 200, "BYE 1", "c", "");
     s.nothing_left();
     let facts = s.facts();
-    assert_eq!(facts[2..], ["answered", "ended by pbx: bye"]);
+    assert_eq!(facts[2..], ["answered", "ended by pbx: hangup"]);
 }
 
 #[test]

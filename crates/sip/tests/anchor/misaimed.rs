@@ -28,7 +28,7 @@ fn an_offer_that_aims_astray_is_refused() {
         let mut s = script();
         let refusal = s.request(Caller, "INVITE 1", None, &offer).unwrap_err();
         assert_eq!((refusal.status, &*refusal.reason), (488, "Media Address Not Acceptable"), "{offer}");
-        assert_eq!(s.facts().last().unwrap(), "ended by nobody: refused 488");
+        assert_eq!(s.facts().last().unwrap(), "ended by nobody: rejected 488");
         s.nothing_left();
     }
 }

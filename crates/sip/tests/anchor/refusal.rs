@@ -15,7 +15,7 @@ fn no_ports_for_a_new_call() {
             let mut s = Script::new();
             s.anchor.media().left = Some(left);
             assert_eq!(status(s.request(Caller, "INVITE 1", None, &body)), 503);
-            assert_eq!(s.facts(), ["started +15550100 to 4711", "ended by nobody: refused 503"]);
+            assert_eq!(s.facts(), ["started +15550100 to 4711", "ended by nobody: rejected 503"]);
             s.nothing_left();
         }
     }

@@ -31,7 +31,7 @@ fn a_reinvite_makes_the_call_known() {
     assert_eq!(s.media(0), "192.0.2.1:4100 - 10.0.0.2:5000");
     assert_eq!(s.facts(), ["started 4711 to +15550100", "answered"]);
     s.bye(Caller, 31);
-    assert_eq!(s.facts(), ["ended by trunk: bye"]);
+    assert_eq!(s.facts(), ["ended by trunk: hangup"]);
 }
 
 #[test]

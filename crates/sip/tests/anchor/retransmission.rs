@@ -59,7 +59,7 @@ fn a_second_answer_to_a_bye() {
     s.response(Caller, 200, "BYE 2", "b", "");
     s.response(Caller, 200, "INVITE 1", "b", &audio("10.0.0.2", 5000));
     assert_eq!(s.anchor.counters().strays, 2);
-    assert_eq!(s.facts(), ["ended by trunk: bye"]);
+    assert_eq!(s.facts(), ["ended by trunk: hangup"]);
 }
 
 #[test]
