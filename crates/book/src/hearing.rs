@@ -6,7 +6,7 @@ use sidetone_call::CallKey;
 use sidetone_consent::Input;
 use sidetone_events::{CallUntappable, MediaState};
 use sidetone_hear::{Audible, Outcome, Work};
-use sidetone_insight::{Insight, Phase as AlertPhase};
+use sidetone_insight::{Call, Insight, Phase as AlertPhase};
 
 use crate::book::Book;
 
@@ -79,7 +79,18 @@ impl Book {
             Outcome::Finished { call: key, summary, timeline, heard } => {
                 if let Some(entry) = self.calls.get_mut(&key) {
                     entry.consent.machine.heard(&heard);
-                    entry.sum_up(summary.map(|summary| *summary), timeline);
+                    let mut summary = summary.map(|summary| *summary);
+                    let mut timeline = timeline;
+                    // The customer may have refused while it was on its way: then nothing of it is told but that.
+                    if entry.consent.machine.record().erased
+                        && let Some(made) = summary.as_mut().filter(|made| !made.analysis.erased)
+                    {
+                        let mut nothing = Call::new(self.thresholds.clone());
+                        nothing.forget_affect();
+                        *made = nothing.summary(made.duration);
+                        timeline.clear();
+                    }
+                    entry.sum_up(summary, timeline);
                 }
                 self.file(now, key);
                 self.close_if_done(now, key);

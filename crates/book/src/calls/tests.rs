@@ -2,10 +2,12 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use sidetone_call::{CallKey, Side};
-use sidetone_consent::{Policy, Source, Telling};
-use sidetone_events::{Bus, Kind, NumberHasher, Subscription};
-use sidetone_hear::{Inbox, inbox};
+use sidetone_call::{CallKey, Cause, Leg, Side};
+use sidetone_consent::{Policy, Say, Source, Telling};
+use sidetone_events::{Bus, Happening, Kind, NumberHasher, Subscription};
+use sidetone_hear::{Inbox, Outcome, inbox};
+use sidetone_insight::Thresholds;
+use sidetone_relay::Notice;
 use sidetone_sip::anchor::{CallFact, Claims};
 
 use crate::{Calls, RoutedTo, Rules};
@@ -76,4 +78,26 @@ fn events_keep_their_order_whoever_carries_them_out() {
     let told: Vec<u64> = std::iter::from_fn(|| heard.try_recv()).map(|event| event.event.seq).collect();
     assert!(told.len() > 4 * TIMES, "{} events", told.len());
     assert_eq!(told, (1..=told.len() as u64).collect::<Vec<_>>());
+}
+
+/// The worker had summed the call up before it could know of the refusal.
+#[test]
+fn a_refusal_that_comes_as_the_call_is_summed_up_is_heeded() {
+    let (calls, mut heard, _inbox) = book();
+    calls.told("a@x", &Telling::Consent(Say::Announced), Source::Api).unwrap();
+    let mut talk = sidetone_insight::Call::new(Thresholds::default());
+    talk.speech(Leg::Customer, Duration::ZERO, Duration::from_secs(2));
+    let summary = talk.summary(Duration::from_secs(3));
+    assert!(!summary.analysis.speech.is_zero());
+    let at = Duration::from_secs(3);
+    calls.fact(CallFact::Ended { key: KEY, by: Some(Side::Trunk), status: None, cause: Cause::Hangup, at });
+    calls.told("a@x", &Telling::Consent(Say::Refused), Source::Api).unwrap();
+    let timeline = talk.timeline();
+    calls.outcome(Outcome::Finished { call: KEY, summary: Some(Box::new(summary)), timeline, heard: vec![] });
+    calls.notice(at, Notice::Closed(KEY, vec![]));
+    let told: Vec<_> = std::iter::from_fn(|| heard.try_recv()).collect();
+    let Happening::CallEnded(ended) = &told.last().unwrap().event.happening else { panic!("{told:?}") };
+    let summary = ended.summary.as_ref().unwrap();
+    assert!(summary.analysis.erased && summary.analysis.speech.is_zero(), "{summary:?}");
+    assert_eq!((summary.duration, summary.conduct.customer.talk), (at, Duration::ZERO));
 }
