@@ -4,7 +4,8 @@
 #   sip-test-scenarios/run.sh NAME [--reverse] [--tcp]
 #
 # --reverse lets the PBX call the carrier; --tcp runs SIP over TCP on both sides. What each side sent and received is
-# left in the folder that is named at the end. At a gate the scenario waits five seconds and goes on.
+# left in the folder that is named at the end. At a gate the scenario waits five seconds, or thirty, and goes on.
+# `affect-info` and `ended-ringing` want more than this (a PBX that takes INFO, a stop): they are for the tests alone.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -71,7 +72,7 @@ part() {
     shift 2
     sipp "$@" -sf "$here/$name/$part.xml" -i "$at" -p 5060 -ci "$at" -cp 5061 -t "$transport" -m 1 -nostdin \
         -mi "$at" -mp 40000 -rtp_echo -s +15550123 \
-        -key rtp_at "IP4 $at" -key rtp_port 40000 -key rtp_at_2 "IP4 $at" -key rtp_port_2 40010 -key tier bereavement \
+        -key rtp_at "IP4 $at" -key rtp_port 40000 -key rtp_at_2 "IP4 $at" -key rtp_port_2 40010 -key tier bereavement -key said "X-Sidetone-Customer: yes" \
         -trace_msg -message_file "$work/$part.messages" -trace_err -error_file "$work/$part.errors" > "$work/$part.screen" 2>&1
 }
 
