@@ -396,7 +396,7 @@ async fn what_cannot_be_meant_is_refused_at_the_start() {
     let none = WebhookConfig { ca_file: Some("/nowhere.pem".into()), ..webhook("https://host.example/") };
     assert!(refused(none).starts_with("events.webhook.ca_file: /nowhere.pem: "));
     let batch = WebhookConfig { batch: 0, ..webhook("https://host.example/") };
-    assert_eq!(refused(batch), "events.webhook.batch: must be 1 to 1000");
+    assert!(refused(batch).starts_with("events.webhook.batch: must be 1 to 1000"));
 }
 
 /// The receiver is down when a customer objects: what it has not been given by then it never is.

@@ -84,6 +84,8 @@ fn events_keep_their_order_whoever_carries_them_out() {
 #[test]
 fn a_refusal_that_comes_as_the_call_is_summed_up_is_heeded() {
     let (calls, mut heard, _inbox) = book();
+    let by = SocketAddr::from(([192, 0, 2, 3], 5060));
+    calls.fact(CallFact::Answered { key: KEY, by, at: Duration::from_secs(1) });
     calls.told("a@x", &Telling::Consent(Say::Announced), Source::Api).unwrap();
     let mut talk = sidetone_insight::Call::new(Thresholds::default());
     talk.speech(Leg::Customer, Duration::ZERO, Duration::from_secs(2));
