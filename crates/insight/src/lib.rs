@@ -13,11 +13,13 @@
 //!
 //! Inferring the emotions of people at work from their voice is prohibited in the European Union (Regulation
 //! (EU) 2024/1689, Article 5(1)(f)). No type here can hold an agent's feelings: affect is told without naming a leg,
-//! because there is one leg it can be about, and every result about feelings carries [`CustomerOnly`], which has one
-//! value. Of the agent only conduct is measured: talk share, overlap, pace, latency.
+//! because there is one leg it can be about, and every result about feelings carries
+//! [`CustomerOnly`](sidetone_call::CustomerOnly), which has one value. Of the agent only conduct is measured: talk
+//! share, overlap, pace, latency.
 //!
 //! ```compile_fail
-//! use sidetone_insight::{Estimate, Call, Leg, Thresholds};
+//! use sidetone_call::{Estimate, Leg};
+//! use sidetone_insight::{Call, Thresholds};
 //! use std::time::Duration;
 //! let mut call = Call::new(Thresholds::default());
 //! call.affect(Leg::Agent, Duration::ZERO, &Estimate::default()); // there is no such thing to say
@@ -33,7 +35,8 @@
 //! # A call in small
 //!
 //! ```
-//! use sidetone_insight::{Estimate, Call, Insight, Leg, Thresholds};
+//! use sidetone_call::{Estimate, Leg};
+//! use sidetone_insight::{Call, Insight, Thresholds};
 //! use std::time::Duration;
 //!
 //! let mut call = Call::new(Thresholds::default());

@@ -1,7 +1,7 @@
 //! What an operator sees of a call's signalling: `log.level = "debug"`, `sidetone trace`, and each refusal in the log.
 //!
 //! The SIP core hands over the bytes that it takes and sends, and only where somebody looks: nobody looking costs it
-//! one load of an atomic and one look at the first bytes. A thread of its own makes them fit to be shown ([`redact`]);
+//! one load of an atomic and one look at the first bytes. A thread of its own makes them fit to be shown (`redact`);
 //! what it can't keep up with is dropped and counted, and nothing ever waits for it.
 
 mod desk;

@@ -14,7 +14,7 @@ pub const MOST_CALLS: usize = 10_000;
 pub struct Options {
     /// Who is the customer, if somebody says so. Else it is who placed the call, where the capture shows that.
     pub customer: Option<Customer>,
-    /// Formats of RTP without signalling, beside those that RFC 3551 fixes: see [`format()`].
+    /// Formats of RTP without signalling, beside those that RFC 3551 fixes: see [`crate::calls::format`].
     pub formats: Vec<Format>,
     /// Bytes of signalling and audio kept in memory; what goes beyond is dropped and counted.
     pub most_bytes: usize,

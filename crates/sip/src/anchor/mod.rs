@@ -25,9 +25,9 @@
 //! - Whatever a peer could take for the session's description is led: parts of a multipart, all of them; bodies whose
 //!   type or Content-Disposition says something else, or nothing. Media follow the first. See [`crate::sdp::body`].
 //! - SDP that is encrypted, signed, compressed or elsewhere can't be edited: it passes, as does its answer, and is
-//!   reported [`Untappable::Unreadable`].
+//!   reported [`Untappable::Unreadable`](sidetone_call::Untappable::Unreadable).
 //! - An early session that stands beside the session (RFC 3959) isn't the session: its description passes as it is, and
-//!   is reported [`Untappable::NotRelayed`].
+//!   is reported [`Untappable::NotRelayed`](sidetone_call::Untappable::NotRelayed).
 
 mod call;
 mod claims;

@@ -158,11 +158,11 @@ fn an_early_session_beside_the_session_passes_and_is_told() {
 #[test]
 fn what_can_not_be_led_is_told() {
     let cases: [(&str, Body); 8] = [
-        ("sealed", |_, _| {
+        ("unreadable", |_, _| {
             ("Content-Type: message/external-body;access-type=URL;URL=x\r\n".into(), "\r\n".into())
         }),
-        ("sealed", |_, _| (format!("{SDP}Content-Transfer-Encoding: base64\r\n"), "dj0wDQo=".into())),
-        ("sealed", |ip, port| {
+        ("unreadable", |_, _| (format!("{SDP}Content-Transfer-Encoding: base64\r\n"), "dj0wDQo=".into())),
+        ("unreadable", |ip, port| {
             mixed(
                 "mixed",
                 &[(SDP, audio(ip, port)), ("Content-Type: application/pkcs7-mime\r\n", "x".into())],
