@@ -22,3 +22,11 @@ if [ -n "$apart" ]; then
     printf 'features: ask for these features in [workspace.dependencies], or choose another library for the test\n' >&2
     exit 1
 fi
+
+# What a default feature takes in, the packaged binary has to do without; only the fuzz targets' module may need it.
+wrong=$(grep -A2 -h 'cfg(feature = "fuzz")' crates/*/src/lib.rs | grep -cE '^(mod|pub mod|pub use|use) ' || true)
+right=$(grep -A2 -h 'cfg(feature = "fuzz")' crates/*/src/lib.rs | grep -c '^pub mod fuzz;$' || true)
+if [ "$wrong" != "$right" ] || [ "$right" != "$(ls crates/*/src/fuzz.rs | wc -l)" ]; then
+    printf 'features: the feature fuzz is for `pub mod fuzz;` alone, in each crate that has a fuzz.rs\n' >&2
+    exit 1
+fi

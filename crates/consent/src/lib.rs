@@ -4,11 +4,11 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
 pub mod fuzz;
 mod hex;
 mod html;
-#[cfg(feature = "fuzz")]
-#[doc(hidden)]
 mod language;
 pub mod list;
 pub mod log;
