@@ -294,6 +294,7 @@ impl Unwrap {
     }
 
     /// Takes what is ready.
+    #[cfg(feature = "fuzz")]
     pub(crate) fn take(&mut self) -> impl Iterator<Item = Datagram> {
         std::mem::take(&mut self.ready).into_iter()
     }

@@ -6,5 +6,6 @@
 mod message;
 mod session;
 
+#[cfg(feature = "fuzz")]
 pub(crate) use message::{Action, Reader, unescape};
 pub(crate) use session::AmiSession;

@@ -7,4 +7,5 @@ mod session;
 
 pub(crate) use endpoint::endpoint;
 pub(crate) use link::AriLink;
+#[cfg(feature = "fuzz")]
 pub(crate) use session::AriSession;

@@ -6,5 +6,6 @@
 mod frame;
 mod session;
 
+#[cfg(feature = "fuzz")]
 pub(crate) use frame::{Command, Reader};
 pub(crate) use session::EslSession;
