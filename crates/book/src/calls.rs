@@ -73,14 +73,10 @@ impl Calls {
                 Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => return,
             };
+            // One by one: a panic in one of them loses that one, and not an opt-out that stands behind it.
             loop {
-                let effects = self.lock().effects.take();
-                if effects.is_empty() {
-                    break;
-                }
-                for effect in effects {
-                    self.carrier.carry_out(effect, self.now());
-                }
+                let Some(effect) = self.lock().effects.pop() else { break };
+                self.carrier.carry_out(effect, self.now());
             }
             drop(turn);
             if self.lock().effects.is_empty() {

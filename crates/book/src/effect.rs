@@ -32,8 +32,8 @@ pub(crate) enum Effect {
 pub(crate) struct Effects(VecDeque<Effect>);
 
 impl Effects {
-    pub(crate) fn take(&mut self) -> VecDeque<Effect> {
-        std::mem::take(&mut self.0)
+    pub(crate) fn pop(&mut self) -> Option<Effect> {
+        self.0.pop_front()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
