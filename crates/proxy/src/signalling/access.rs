@@ -245,7 +245,7 @@ impl Core {
         let mut own = own_v4.chain(media.ipv6.map(IpAddr::V6)).chain(sip().map(|addr| addr.ip()));
         let ip = at.ip().to_canonical();
         let is_ours = own.any(|own| own == ip) || ip.is_loopback();
-        let http = config.http.listen.address().is_some_and(|http| {
+        let http = config.http.is_some_and(|http| {
             http.port() == at.port() && (http.ip() == ip || http.ip().is_unspecified() && is_ours)
         });
         let relayed = is_ours && (media.ports.first..=media.ports.last).contains(&at.port());
