@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::dialog::{Dialog, Party, Role, View};
-use super::plan::{self};
+use super::counters::Counters;
+use super::dialog::{Dialog, Kind, Party, Role, Tx, View};
+use super::dialog_state::PartyState;
+use super::fact::{self, CallFact};
+use super::plan;
 use super::ports::Ports;
-use super::reach::Whereabouts;
-use super::{CallFact, Counters, Settings, fact};
+use super::settings::Settings;
 use crate::proxy::Neighbour;
 use crate::sdp::{Place, Stream};
 use sidetone_call::{
@@ -32,8 +34,8 @@ pub(super) enum Phase {
 pub(super) struct Initial {
     pub(super) cseq: u32,
     pub(super) offer: Option<Arc<Party>>,
-    /// Where the caller is.
-    pub(super) caller: Option<Whereabouts>,
+    /// The dialog state that the caller has stated in it.
+    pub(super) caller: Option<PartyState>,
     /// Branches of the caller's side that wait for a final response: several if the call was forked before
     /// it came here.
     pub(super) branches: Vec<String>,
@@ -118,6 +120,11 @@ impl Call {
             around: Vec::new(),
             families: [None; 2],
         }
+    }
+
+    /// Whether the transaction is that of the INVITE which began the call.
+    pub(super) fn is_initial(&self, tx: Tx) -> bool {
+        tx == Tx { by: Role::Caller, kind: Kind::Invite, cseq: self.initial.cseq }
     }
 
     pub(super) const fn side(&self, role: Role) -> Side {

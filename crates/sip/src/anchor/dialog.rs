@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::reach::Whereabouts;
+use super::dialog_state::PartyState;
 use crate::sdp::Stream;
 use sidetone_call::Side;
 
@@ -157,8 +157,8 @@ pub(super) struct Dialog {
     pub(super) confirmed: bool,
     /// Who has sent a BYE, and when.
     pub(super) bye: Option<(Side, Duration)>,
-    /// Where the caller and the callee are.
-    pub(super) whereabouts: [Option<Whereabouts>; 2],
+    /// The dialog state of caller and callee.
+    pub(super) parties: [Option<PartyState>; 2],
     agreed: View,
     /// By an unreliable 18x: in force, but not settled.
     preview: Option<View>,
@@ -173,7 +173,7 @@ impl Dialog {
             tag,
             confirmed: false,
             bye: None,
-            whereabouts: [None, None],
+            parties: [None, None],
             agreed: View::default(),
             preview: None,
             offers: Vec::new(),
@@ -183,9 +183,9 @@ impl Dialog {
         dialog
     }
 
-    /// Where that party is.
-    pub(super) const fn party_mut(&mut self, role: Role) -> Option<&mut Whereabouts> {
-        let [caller, callee] = &mut self.whereabouts;
+    /// That party's dialog state.
+    pub(super) const fn party_mut(&mut self, role: Role) -> Option<&mut PartyState> {
+        let [caller, callee] = &mut self.parties;
         match role {
             Role::Caller => caller.as_mut(),
             Role::Callee => callee.as_mut(),

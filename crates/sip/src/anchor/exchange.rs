@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Anchor;
 use super::call::Phase;
 use super::dialog::{Kind, Role, Tx};
-use super::passage::{callee_tag, is_initial};
+use super::position::callee_tag;
 use crate::message::{Edit, Message, Name};
 use crate::proxy::{Passing, Refusal};
 use crate::via::Via;
@@ -68,7 +68,7 @@ impl<M: MediaPlane> Anchor<M> {
         response: &Message,
         edit: &mut Edit,
     ) {
-        let initial = self.calls.get(&key).is_some_and(|call| is_initial(call, tx));
+        let initial = self.calls.get(&key).is_some_and(|call| call.is_initial(tx));
         if status >= 300 {
             if initial {
                 let via = response.values(Name::Via).nth(1).and_then(|value| Via::parse(value).ok());

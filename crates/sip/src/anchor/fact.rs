@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::claims::Claims;
+use super::counters::Counters;
 use super::replaced::Replaced;
-use super::{Claims, Counters, Settings};
+use super::settings::Settings;
 use sidetone_call::{CallKey, Cause, Side, Untappable};
 
 /// One thing to know about a call. `at` is the `now` of the message that told it.

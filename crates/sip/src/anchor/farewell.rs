@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Anchor;
 use super::call::Phase;
 use super::dialog::Role;
-use super::passage::{Position, callee_tag};
+use super::position::{Position, callee_tag};
 use crate::message::Message;
 use crate::proxy::{Passing, Requester};
 use sidetone_call::{CallKey, Cause, MediaPlane};

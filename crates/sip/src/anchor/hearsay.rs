@@ -1,6 +1,6 @@
 //! What messages say to Sidetone beside their business: its own headers, and keys pressed by INFO.
 
-use super::passage::callee_tag;
+use super::position::callee_tag;
 use super::pressed::keys;
 use super::{Anchor, CallFact};
 use crate::message::{Message, Method, Name};

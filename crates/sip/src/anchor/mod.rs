@@ -31,7 +31,9 @@
 
 mod call;
 mod claims;
+mod counters;
 mod dialog;
+mod dialog_state;
 mod exchange;
 mod fact;
 mod farewell;
@@ -40,94 +42,31 @@ mod lead;
 mod passage;
 mod plan;
 mod ports;
+mod position;
 mod pressed;
 mod reach;
 mod replaced;
+mod settings;
 mod setup;
 mod transfer;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
-use call::Call;
+pub use crate::sdp::Ice;
 pub use claims::Claims;
+pub use counters::Counters;
 pub use fact::CallFact;
 pub use hearsay::HEADER_PREFIX;
-use passage::callee_tag;
 pub use reach::Reach;
 pub use replaced::Replaced;
-use sidetone_call::{CallKey, Cause, MediaPlane, Side};
+pub use settings::Settings;
+
+use call::Call;
+use position::call_name;
 
 use crate::proxy::Neighbour;
-pub use crate::sdp::Ice;
-
-/// Bounds and habits of an [`Anchor`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Most calls at once; more are refused with 503.
-    pub max_calls: usize,
-    /// Most m-lines of a call that ask for media; an offer with more is refused with 488.
-    pub max_streams: usize,
-    /// Most dialogs that a call may fork into; beyond, the oldest early one is forgotten.
-    pub max_forks: usize,
-    /// What becomes of ICE.
-    pub ice: Ice,
-    /// How long a call may ring with nothing heard of it. Above timer C, which should end it first.
-    pub setup: Duration,
-    /// How long a caller has to answer a challenge (401, 407, …) before the call counts as failed.
-    pub challenge: Duration,
-    /// How long after a BYE the call is kept if nobody answers the BYE.
-    pub farewell: Duration,
-    /// How long a call may last.
-    pub max_duration: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            max_calls: 10_000,
-            max_streams: 16,
-            max_forks: 16,
-            ice: Ice::Strip,
-            setup: Duration::from_secs(300),
-            challenge: Duration::from_secs(32),
-            farewell: Duration::from_secs(40),
-            max_duration: Duration::from_secs(24 * 3600),
-        }
-    }
-}
-
-/// What happened, in numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Calls that were made known.
-    pub calls: u64,
-    /// New calls refused since [`Settings::max_calls`] was reached.
-    pub refused_full: u64,
-    /// Requests refused for want of media ports.
-    pub refused_ports: u64,
-    /// Requests refused for SDP that can't be read, or has too many m-lines.
-    pub refused_sdp: u64,
-    /// Requests refused for SDP that aims media at an address where it must not go.
-    pub refused_aims: u64,
-    /// m-lines in responses and ACKs that do so: nothing is sent there.
-    pub misaimed: u64,
-    /// Descriptions that couldn't be read: an m-line in them, which was rejected on its way; in responses and ACKs,
-    /// all of it, which passed as it was; and m= lines outside of any description, which passed too.
-    pub unreadable: u64,
-    /// Bodies that passed unread since they are encrypted, signed, compressed or elsewhere.
-    pub sealed: u64,
-    /// Descriptions of early sessions that passed as they were.
-    pub early_sessions: u64,
-    /// m-lines whose port became 0 for want of ports where nothing could be refused.
-    pub streams_dropped: u64,
-    /// Messages with SDP of calls that aren't known, passed as they were.
-    pub strays: u64,
-    /// Calls ended by one of the time limits.
-    pub reaped: u64,
-    /// Facts lost since nobody took them.
-    pub facts_lost: u64,
-}
+use sidetone_call::{CallKey, Cause, MediaPlane, Side};
 
 /// Offer/answer tracking and SDP anchoring for all calls.
 #[derive(Debug)]
@@ -178,7 +117,7 @@ impl<M: MediaPlane> Anchor<M> {
     pub fn holds(&self, call_id: &str, from_tag: &str, to_tag: &str, from: Side) -> bool {
         [(from_tag, from), (to_tag, from.other())]
             .into_iter()
-            .any(|(tag, side)| self.names.contains_key(&passage::name(call_id, tag, side)))
+            .any(|(tag, side)| self.names.contains_key(&call_name(call_id, tag, side)))
     }
 
     /// What happened so far.

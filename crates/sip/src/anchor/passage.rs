@@ -6,19 +6,11 @@ use std::time::Duration;
 use super::Anchor;
 use super::call::{Call, Tools};
 use super::dialog::{Kind, Role, Tx};
-use super::setup::branch;
+use super::position::{Position, branch, call_name};
 use crate::message::{Edit, Message, Method};
 use crate::proxy::{Passage, Passing, Refusal, Requester};
 use crate::sdp::body;
-use sidetone_call::{CallKey, MediaPlane, Side};
-
-/// Where a message stands in a call.
-#[derive(Clone, Copy)]
-pub(super) struct Position {
-    pub(super) key: CallKey,
-    /// Who sent the request, or the request that is answered.
-    pub(super) requester: Role,
-}
+use sidetone_call::{CallKey, MediaPlane};
 
 impl<M: MediaPlane> Passage for Anchor<M> {
     fn request(&mut self, ctx: &Passing, request: &Message, edit: &mut Edit) -> Result<(), Refusal> {
@@ -76,7 +68,7 @@ impl<M: MediaPlane> Passage for Anchor<M> {
         }
         let Some(kind) = kind(cseq.method) else { return };
         let tx = Tx { by: position.requester, kind, cseq: cseq.number };
-        let initial = self.calls.get(&position.key).is_some_and(|call| is_initial(call, tx));
+        let initial = self.calls.get(&position.key).is_some_and(|call| call.is_initial(tx));
         if initial {
             self.invite_failed(now, position.key, status, branch(request), None, true);
         } else {
@@ -104,7 +96,7 @@ impl<M: MediaPlane> Anchor<M> {
     pub(super) fn find(&self, message: &Message, requester: Requester) -> Option<Position> {
         let call_id = message.call_id();
         let named = |tag, side| {
-            let calls = self.names.get(&name(call_id, tag, side))?;
+            let calls = self.names.get(&call_name(call_id, tag, side))?;
             calls.iter().find(|(caller, _)| *caller == requester.caller).map(|(_, key)| *key)
         };
         if let Some(key) = named(message.from_tag().unwrap_or_default(), requester.from) {
@@ -129,27 +121,4 @@ fn kind(method: Method<'_>) -> Option<Kind> {
         Method::UPDATE => Some(Kind::Update),
         _ => None,
     }
-}
-
-/// Whether the transaction is that of the INVITE which began the call.
-pub(super) fn is_initial(call: &Call, tx: Tx) -> bool {
-    tx.by == Role::Caller && tx.kind == Kind::Invite && tx.cseq == call.initial.cseq
-}
-
-/// What a call is found by. A tag can't hold a line end, so no two share one.
-pub(super) fn name(call_id: &str, tag: &str, caller_side: Side) -> String {
-    let mut name = String::with_capacity(call_id.len() + tag.len() + 8);
-    for part in [call_id, "\n", tag, "\n", caller_side.as_str()] {
-        name.push_str(part);
-    }
-    name
-}
-
-/// The tag that tells the call's dialogs apart.
-pub(super) fn callee_tag(requester: Role, message: &Message) -> &str {
-    match requester {
-        Role::Caller => message.to_tag(),
-        Role::Callee => message.from_tag(),
-    }
-    .unwrap_or_default()
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::call::{Call, Initial, Phase};
 use super::dialog::Kind;
-use super::passage::name;
+use super::position::{branch, call_name};
 use super::{Anchor, CallFact, Claims};
 use crate::message::{Edit, Message, Name};
 use crate::name_addr;
@@ -39,7 +39,7 @@ impl<M: MediaPlane> Anchor<M> {
         let Some(cseq) = request.cseq() else { return Ok(()) };
         let key = CallKey(self.next_key);
         self.next_key += 1;
-        let name = name(request.call_id(), request.from_tag().unwrap_or_default(), ctx.from);
+        let name = call_name(request.call_id(), request.from_tag().unwrap_or_default(), ctx.from);
         let initial = Initial { cseq: cseq.number, offer: None, caller: None, branches: Vec::new() };
         self.names.entry(name.clone()).or_default().push((ctx.caller, key));
         self.calls.insert(key, Call::new(key, name, (ctx.from, ctx.caller), initial));
@@ -151,9 +151,4 @@ impl<M: MediaPlane> Anchor<M> {
 /// Statuses after which the caller is expected to try again with more to say.
 const fn is_challenge(status: u16) -> bool {
     matches!(status, 401 | 407 | 420 | 421 | 422 | 428 | 494)
-}
-
-/// The branch by which the caller's side knows the request.
-pub(super) fn branch(request: &Message) -> &str {
-    request.top_via().and_then(|via| via.branch()).unwrap_or_default()
 }

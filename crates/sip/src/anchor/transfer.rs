@@ -1,7 +1,7 @@
 //! Calls that go on as other calls: a party is referred elsewhere (RFC 3515), or an INVITE takes another call's place
 //! (RFC 3891).
 
-use super::passage::name;
+use super::position::call_name;
 use super::replaced::{LONGEST, Replaced};
 use super::{Anchor, CallFact};
 use crate::message::{Message, Method, Name};
@@ -44,7 +44,7 @@ impl<M: MediaPlane> Anchor<M> {
     fn bearing(&self, replaced: &Replaced) -> Option<CallKey> {
         let [one, other] = &replaced.tags;
         let named = |caller_tag: &str, callee_tag: &str, side| {
-            let calls = self.names.get(&name(&replaced.call_id, caller_tag, side))?;
+            let calls = self.names.get(&call_name(&replaced.call_id, caller_tag, side))?;
             let has = |key: &CallKey| {
                 self.calls.get(key).is_some_and(|call| call.dialogs.iter().any(|d| d.tag == callee_tag))
             };
