@@ -31,6 +31,7 @@ mod cancel;
 mod conclude;
 mod contact;
 mod counters;
+mod destination;
 mod dialogs;
 mod exchange;
 mod failure;
@@ -40,6 +41,7 @@ mod leash;
 mod local;
 mod lost;
 mod neighbours;
+mod originated;
 mod output;
 mod own;
 pub mod passage;
@@ -64,12 +66,12 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub use counters::{Counters, Requests, Responses};
+pub use destination::Destination;
 pub use dialogs::{Registered, Standing, Way};
 pub use lost::{Loss, Lost};
 pub use neighbours::Neighbour;
 pub use output::{
-    Answer, Decision, Destination, MAX_TARGETS, Output, OwnKey, ProbeKey, RouteKey, RouteKind, RouteQuery,
-    Target,
+    Answer, Decision, MAX_TARGETS, Output, OwnKey, ProbeKey, RouteKey, RouteKind, RouteQuery, Target,
 };
 pub use passage::{Passage, Passing, Refusal, Requester, Unobserved};
 pub use settings::{Listener, Settings};
@@ -83,7 +85,7 @@ use leash::Leash;
 pub(crate) use local::Local;
 use lost::Losses;
 use neighbours::Neighbours;
-use own::Own;
+use originated::Originated;
 use refusals::Refusals;
 use stamp::Stamps;
 use table::{Key, Table};
@@ -117,7 +119,7 @@ pub struct Proxy<P> {
     dialogs: Dialogs,
     stamps: Option<Stamps>,
     probes: u64,
-    own: HashMap<OwnKey, Own>,
+    own: HashMap<OwnKey, Originated>,
     last_own: u64,
     outputs: VecDeque<Output>,
     /// INVITEs that were given up since the process ends.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::destination::Destination;
 use super::dialogs::Asked;
-use super::output::{Destination, OwnKey, ProbeKey};
+use super::output::{OwnKey, ProbeKey};
 use super::table::Key;
 use crate::message::Method;
 use crate::transaction::{Client, NonInviteClient, earlier};

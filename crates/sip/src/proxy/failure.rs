@@ -6,8 +6,9 @@ use bytes::Bytes;
 
 use super::Proxy;
 use super::attempt::{Cancel, Owner};
+use super::destination::Destination;
 use super::exchange::Exchange;
-use super::output::{Destination, Output};
+use super::output::Output;
 use super::passage::{Passage, Requester};
 use super::reply::ReplyPath;
 use super::table::Key;

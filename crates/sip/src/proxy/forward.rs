@@ -5,11 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::attempt::{Attempt, Owner};
+use super::destination::Destination;
 use super::dialogs::{Names, NoRoom, Passed};
 use super::exchange::{Candidate, Exchange, Stage};
 use super::local::{Local, Place};
 use super::lost::Loss;
-use super::output::{Decision, Destination, MAX_TARGETS, RouteKey, Target};
+use super::output::{Decision, MAX_TARGETS, RouteKey, Target};
 use super::passage::{Passage, Passing, Refusal};
 use super::stamp::Bound;
 use super::table::Key;

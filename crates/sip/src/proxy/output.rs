@@ -1,34 +1,15 @@
 //! What the proxy asks of its shell, and what the shell answers.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::destination::Destination;
 use super::dialogs::Standing;
 use super::table::Key;
+use crate::Flow;
 use crate::uri::Uri;
-use crate::{Flow, Transport};
 use sidetone_call::Side;
-
-/// Where a message is to be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Destination {
-    /// By what.
-    pub transport: Transport,
-    /// The listener to send from. For TCP: the listener that the connection to `remote` was accepted on, or that a
-    /// new connection shall belong to.
-    pub local: SocketAddr,
-    /// To where. For TCP, with `local`, it names the connection.
-    pub remote: SocketAddr,
-}
-
-impl From<Flow> for Destination {
-    /// Back where it came from.
-    fn from(flow: Flow) -> Self {
-        Self { transport: flow.transport, local: flow.local, remote: flow.remote }
-    }
-}
 
 /// Something for the shell to do.
 #[derive(Debug, Clone)]

@@ -7,22 +7,13 @@ use bytes::Bytes;
 
 use super::Proxy;
 use super::attempt::{Attempt, Owner};
-use super::output::{Answer, Destination, Output, OwnKey};
+use super::destination::Destination;
+use super::originated::Originated;
+use super::output::{Answer, Output, OwnKey};
 use super::passage::Passage;
 use super::table::Key;
 use crate::message::RequestBuilder;
 use crate::transaction::{Client, NonInviteClient, is_due};
-
-/// A request of our own, for as long as it may have to be sent another way.
-#[derive(Debug)]
-pub(super) struct Own {
-    head: RequestBuilder,
-    body: Bytes,
-    /// It went over TCP for its size alone: where UDP would have taken it.
-    udp: Option<Destination>,
-    /// The try that is under way.
-    attempt: Option<Key>,
-}
 
 impl<P: Passage> Proxy<P> {
     /// The parties of a dialog, given by their tags and addresses, the trunk's first, have been sent a BYE of our own:
@@ -40,7 +31,7 @@ impl<P: Passage> Proxy<P> {
     pub fn originate(&mut self, now: Duration, to: Destination, head: RequestBuilder, body: Bytes) -> OwnKey {
         self.last_own += 1;
         let own = OwnKey(self.last_own);
-        self.own.insert(own, Own { head, body, udp: None, attempt: None });
+        self.own.insert(own, Originated { head, body, udp: None, attempt: None });
         // Calls come first.
         if self.transactions() >= self.settings.max_transactions / 2 {
             self.own_ended(own, Answer::Unsent);

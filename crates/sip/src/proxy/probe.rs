@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::Proxy;
 use super::attempt::{Attempt, Owner};
-use super::output::{Destination, ProbeKey};
+use super::destination::Destination;
+use super::output::ProbeKey;
 use super::passage::Passage;
 use crate::message::{Method, RequestBuilder};
 use crate::transaction::{Client, NonInviteClient};
