@@ -2,7 +2,7 @@
 //!
 //! A test leases a piece of loopback ([`net`]), starts Sidetone on it ([`sidetone`]), lets SIPp play the carrier and
 //! the PBX ([`sipp`], with the scenarios of `sip-test-scenarios/`), owns both ends of the media itself ([`rtp`]), and
-//! in the end compares what each side sent with what the other received ([`passage`]). [`call`] puts the usual case
+//! in the end compares what each side sent with what the other received ([`transparency`]). [`call`] puts the usual case
 //! together. [`asterisk`], [`baresip`] and [`dns`] are a real PBX, a real softphone and a real name server.
 //!
 //! Scenarios stop at gates ([`sipp::Sipp::open_gate`]), so no test depends on how fast the machine is. The times that
@@ -15,7 +15,6 @@ pub mod baresip;
 pub mod call;
 pub mod dns;
 pub mod net;
-pub mod passage;
 pub mod process;
 pub mod rtp;
 pub mod schema;
@@ -23,6 +22,7 @@ pub mod sidetone;
 pub mod sip;
 pub mod sipp;
 pub mod trace;
+pub mod transparency;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
