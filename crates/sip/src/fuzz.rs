@@ -15,7 +15,7 @@ use crate::list::Values;
 use crate::message::{Edit, Limits, Message, Name, ResponseBuilder, ack_to_failure, cancel};
 use crate::name_addr::NameAddr;
 use crate::params::Params;
-use crate::proxy::{Passage, Passing};
+use crate::proxy::{ForwardContext, MessageFilter};
 use crate::sdp::body::{self, Found};
 use crate::sdp::{Description, Ice, Place, Stream, rewrite};
 use crate::uri::{Uri, UriView};
@@ -240,7 +240,7 @@ pub fn anchor(data: &[u8]) {
         let from = if what & 1 == 0 { Side::Trunk } else { Side::Pbx };
         let remote = if what & 2 == 0 { "192.0.2.1:5060" } else { "[2001:db8::1]:5060" }.parse().unwrap();
         let source = Flow { transport: Transport::Udp, local, remote };
-        let ctx = Passing { now, from, source, toward: remote, sender: None, caller: None };
+        let ctx = ForwardContext { now, from, source, toward: remote, sender: None, caller: None };
         let message = Message::parse(step_message(what >> 2, cseq, tags, body)).expect("well formed");
         let mut edit = Edit::new();
         if message.is_request() {
@@ -333,15 +333,15 @@ impl MediaPlane for Ports {
 /// The proxy core, told a history: chunks of `data` split at 0xff, of which the first byte says what happens and the
 /// rest is a message. Whatever it is, the tables stay within bounds and are empty once time has passed.
 pub fn proxy(data: &[u8]) {
-    use crate::proxy::{Decision, Destination, Listener, Output, Proxy, Settings, Target, Unobserved};
+    use crate::proxy::{Decision, Destination, Listener, NoFilter, Output, Proxy, Settings, Target};
 
     let us: SocketAddr = "192.0.2.1:5060".parse().unwrap();
     let peers: [SocketAddr; 2] = ["198.51.100.1:5060".parse().unwrap(), "203.0.113.1:5060".parse().unwrap()];
     let listeners = vec![Listener::bound(Transport::Udp, us), Listener::bound(Transport::Tcp, us)];
     let settings = Settings { max_transactions: 16, ..Settings::new(listeners) };
-    let mut proxy = Proxy::new(settings, Unobserved, 1);
+    let mut proxy = Proxy::new(settings, NoFilter, 1);
     let mut now = Duration::ZERO;
-    let drain = |proxy: &mut Proxy<Unobserved>, now| {
+    let drain = |proxy: &mut Proxy<NoFilter>, now| {
         while let Some(output) = proxy.poll() {
             if let Output::Route(query) = output {
                 let to = |remote| Target::from(Destination { transport: Transport::Udp, local: us, remote });
@@ -382,7 +382,7 @@ pub fn asides(data: &[u8]) {
         Transport::Udp,
         "192.0.2.1:5060".parse().unwrap(),
     )]);
-    let mut asides = Asides::new(crate::proxy::Unobserved, Legs::new(&settings, true), true);
+    let mut asides = Asides::new(crate::proxy::NoFilter, Legs::new(&settings, true), true);
     let mut notifier = Notifier::new();
     let pbx: std::sync::Arc<str> = "pbx".into();
     let parcel =
@@ -397,7 +397,7 @@ pub fn asides(data: &[u8]) {
         let now = Duration::from_secs(step as u64);
         let _ = accepts(&message);
         let from = if way % 2 == 0 { Side::Trunk } else { Side::Pbx };
-        let ctx = Passing { now, from, source, toward: address, sender: None, caller: None };
+        let ctx = ForwardContext { now, from, source, toward: address, sender: None, caller: None };
         let mut edit = Edit::new();
         if message.is_request() {
             if asides.request(&ctx, &message, &mut edit).is_ok() {

@@ -10,7 +10,7 @@ use sidetone_sip::anchor::{self, Anchor, CallFact};
 use sidetone_sip::framing::{Frame, Framer};
 use sidetone_sip::message::{Limits, Name};
 use sidetone_sip::name_addr::NameAddr;
-use sidetone_sip::proxy::{Passage, Passing};
+use sidetone_sip::proxy::{ForwardContext, MessageFilter};
 use sidetone_sip::sdp::{self, Description};
 use sidetone_sip::{Edit, Flow, Message, Method};
 
@@ -191,7 +191,7 @@ impl Signalling {
         }
         let requester = self.requester(&message);
         let from = if message.is_request() { requester } else { requester.other() };
-        let ctx = Passing { now, from, source: *flow, toward: flow.local, sender: None, caller: None };
+        let ctx = ForwardContext { now, from, source: *flow, toward: flow.local, sender: None, caller: None };
         let mut edit = Edit::default();
         if message.is_request() {
             // A refusal is the anchor's own, and nobody is told: the call ends for it, which is what it would say.

@@ -3,7 +3,7 @@
 use crate::Flow;
 use crate::aside::dialog;
 use crate::message::{Message, Name};
-use crate::proxy::{Local, Passing};
+use crate::proxy::{ForwardContext, Local};
 use crate::uri::Uri;
 
 /// The dialog state of one party (RFC 3261 §12), as its messages and the hops before it have stated it.
@@ -23,7 +23,7 @@ pub(super) struct PartyState {
 
 impl PartyState {
     /// State of the party that has sent an INVITE outside of a dialog.
-    pub(super) fn of_inviter(ctx: &Passing, invite: &Message) -> Option<Self> {
+    pub(super) fn of_inviter(ctx: &ForwardContext, invite: &Message) -> Option<Self> {
         Some(Self {
             name: invite.header(Name::From)?.text().into_owned(),
             target: dialog::contact(invite),
@@ -34,7 +34,11 @@ impl PartyState {
     }
 
     /// State of the party that has answered that INVITE.
-    pub(super) fn of_invited(ctx: &Passing, response: &Message, local: Option<&Local>) -> Option<Self> {
+    pub(super) fn of_invited(
+        ctx: &ForwardContext,
+        response: &Message,
+        local: Option<&Local>,
+    ) -> Option<Self> {
         Some(Self {
             name: response.header(Name::To)?.text().into_owned(),
             target: dialog::contact(response),

@@ -1,4 +1,4 @@
-//! Keys in the bodies of INFO and NOTIFY, in each of the forms that senders have.
+//! DTMF keys in the bodies of INFO and NOTIFY, in each of the forms that senders have.
 //!
 //! | content type | body | who sends it |
 //! | --- | --- | --- |

@@ -1,4 +1,5 @@
-//! Messages as they pass: which call they belong to, and which part of the story they are.
+//! The anchor as a message filter of the proxy: each message goes to the part of offer/answer or call control that its
+//! method belongs to.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,12 +9,12 @@ use super::call::{Call, Tools};
 use super::dialog::{Kind, Role, Tx};
 use super::position::{Position, branch, call_name};
 use crate::message::{Edit, Message, Method};
-use crate::proxy::{Passage, Passing, Refusal, Requester};
+use crate::proxy::{ForwardContext, MessageFilter, Refusal, Requester};
 use crate::sdp::body;
 use sidetone_call::{CallKey, MediaPlane};
 
-impl<M: MediaPlane> Passage for Anchor<M> {
-    fn request(&mut self, ctx: &Passing, request: &Message, edit: &mut Edit) -> Result<(), Refusal> {
+impl<M: MediaPlane> MessageFilter for Anchor<M> {
+    fn request(&mut self, ctx: &ForwardContext, request: &Message, edit: &mut Edit) -> Result<(), Refusal> {
         let passed = match request.method() {
             Some(Method::INVITE) => self.invite(ctx, request, edit),
             Some(Method::ACK) => {
@@ -31,16 +32,16 @@ impl<M: MediaPlane> Passage for Anchor<M> {
         // Afterwards: of an INVITE that begins a call nothing is known before.
         if passed.is_ok() {
             self.note_sender(ctx, request);
-            self.overhear(ctx, request, ctx.requester());
+            self.tell_signalled(ctx, request, ctx.requester());
             self.notice_transfer(ctx, request);
         }
         passed
     }
 
-    fn response(&mut self, ctx: &Passing, response: &Message, edit: &mut Edit) {
+    fn response(&mut self, ctx: &ForwardContext, response: &Message, edit: &mut Edit) {
         let (Some(status), Some(cseq)) = (response.status(), response.cseq()) else { return };
         let requester = ctx.answered();
-        self.overhear(ctx, response, requester);
+        self.tell_signalled(ctx, response, requester);
         if cseq.method == Method::BYE && status >= 200 {
             return self.bye_answered(ctx.now, response, requester, status);
         }

@@ -1,7 +1,7 @@
 //! Brings every call's media through us: offer/answer by call, SDP edited on its way, and what becomes
 //! of the call told as facts.
 //!
-//! [`Anchor`] is a [`crate::proxy::Passage`] over a [`MediaPlane`]. Wherever SDP may travel (INVITE, 18x,
+//! [`Anchor`] is a [`crate::proxy::MessageFilter`] over a [`MediaPlane`]. Wherever SDP may travel (INVITE, 18x,
 //! 2xx, ACK, PRACK, UPDATE; RFC 3264, 3261 §13 and §14, 3262, 3311, 6337) each m-line's address and port
 //! become our own on the side that the message leaves by, and the media plane is told where the parties
 //! want their media. m-line count and order, codecs and everything not about where media goes stay as
@@ -29,26 +29,27 @@
 //! - An early session that stands beside the session (RFC 3959) isn't the session: its description passes as it is, and
 //!   is reported [`Untappable::NotRelayed`](sidetone_call::Untappable::NotRelayed).
 
+mod bye;
 mod call;
 mod claims;
 mod counters;
 mod dialog;
 mod dialog_state;
-mod exchange;
+mod dtmf_body;
 mod fact;
-mod farewell;
-mod hearsay;
-mod lead;
-mod passage;
+mod filter;
+mod offer_answer;
 mod plan;
 mod ports;
 mod position;
-mod pressed;
 mod reach;
 mod replaced;
+mod sdp_edit;
 mod settings;
 mod setup;
+mod signalled;
 mod transfer;
+mod unacknowledged;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
@@ -57,10 +58,10 @@ pub use crate::sdp::Ice;
 pub use claims::Claims;
 pub use counters::Counters;
 pub use fact::CallFact;
-pub use hearsay::HEADER_PREFIX;
 pub use reach::Reach;
 pub use replaced::Replaced;
 pub use settings::Settings;
+pub use signalled::HEADER_PREFIX;
 
 use call::Call;
 use position::call_name;
@@ -160,7 +161,7 @@ impl<M: MediaPlane> Anchor<M> {
             if call.undelivered {
                 // Whoever can send BYE ends it; if nobody does, it ends here.
                 self.calls.entry(key).and_modify(|call| call.undelivered = false);
-                self.set_deadline(key, now + self.settings.farewell);
+                self.set_deadline(key, now + self.settings.bye_timeout);
                 self.tell(CallFact::Unacknowledged { key });
                 continue;
             }

@@ -7,7 +7,7 @@ use super::call::Phase;
 use super::dialog::{Kind, Role, Tx};
 use super::position::callee_tag;
 use crate::message::{Edit, Message, Name};
-use crate::proxy::{Passing, Refusal};
+use crate::proxy::{ForwardContext, Refusal};
 use crate::via::Via;
 use sidetone_call::{CallKey, MediaPlane};
 
@@ -15,7 +15,7 @@ impl<M: MediaPlane> Anchor<M> {
     /// A re-INVITE, UPDATE or PRACK.
     pub(super) fn within(
         &mut self,
-        ctx: &Passing,
+        ctx: &ForwardContext,
         request: &Message,
         edit: &mut Edit,
         kind: Kind,
@@ -25,7 +25,7 @@ impl<M: MediaPlane> Anchor<M> {
             return Ok(());
         };
         let party =
-            self.offer(ctx, position.key, request, edit).map_err(|obstacle| self.refuse(obstacle, false))?;
+            self.offer(ctx, position.key, request, edit).map_err(|error| self.refuse(error, false))?;
         let tx = Tx { by: position.requester, kind, cseq: cseq.number };
         let described = party.is_some();
         let tag = callee_tag(position.requester, request).to_owned();
@@ -42,13 +42,13 @@ impl<M: MediaPlane> Anchor<M> {
         Ok(())
     }
 
-    pub(super) fn ack(&mut self, ctx: &Passing, request: &Message, edit: &mut Edit) {
+    pub(super) fn ack(&mut self, ctx: &ForwardContext, request: &Message, edit: &mut Edit) {
         let (Some(position), Some(cseq)) = (self.find(request, ctx.requester()), request.cseq()) else {
             self.count_stray(request);
             return;
         };
         self.acknowledged(ctx.now, position);
-        let Some(party) = self.lead_leniently(ctx, position.key, request, edit) else { return };
+        let Some(party) = self.anchor_sdp_leniently(ctx, position.key, request, edit) else { return };
         let tag = callee_tag(position.requester, request).to_owned();
         let (mut tools, calls) = self.tools();
         if let Some(call) = calls.get_mut(&position.key) {
@@ -61,7 +61,7 @@ impl<M: MediaPlane> Anchor<M> {
 
     pub(super) fn invite_response(
         &mut self,
-        ctx: &Passing,
+        ctx: &ForwardContext,
         key: CallKey,
         tx: Tx,
         status: u16,
@@ -79,7 +79,7 @@ impl<M: MediaPlane> Anchor<M> {
             }
             return;
         }
-        let party = self.lead_leniently(ctx, key, response, edit);
+        let party = self.anchor_sdp_leniently(ctx, key, response, edit);
         let reliable = response.header(Name::RSeq).is_some() && response.lists(Name::Require, "100rel");
         let tag = callee_tag(tx.by, response);
         let (mut tools, calls) = self.tools();
@@ -122,7 +122,7 @@ impl<M: MediaPlane> Anchor<M> {
     /// A response to an UPDATE or a PRACK.
     pub(super) fn other_response(
         &mut self,
-        ctx: &Passing,
+        ctx: &ForwardContext,
         key: CallKey,
         tx: Tx,
         status: u16,
@@ -132,7 +132,7 @@ impl<M: MediaPlane> Anchor<M> {
         if status >= 300 {
             return self.failed(ctx.now, key, tx, response);
         }
-        let party = self.lead_leniently(ctx, key, response, edit);
+        let party = self.anchor_sdp_leniently(ctx, key, response, edit);
         let tag = callee_tag(tx.by, response);
         let described = party.is_some();
         let (mut tools, calls) = self.tools();

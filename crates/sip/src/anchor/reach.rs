@@ -7,7 +7,7 @@
 //! - a question (OPTIONS) bears the number of the peer's *latest* request. Numbers may stay, they must not fall
 //!   (§12.2.2), and no state changes: whoever holds the dialog answers 200, or 500 where it wants them to rise; whoever
 //!   does not, 481. Where the peer has not sent a request yet, the number is 0, below any that it may begin with.
-//! - a farewell (BYE) bears the next one. Nothing comes after it.
+//! - a BYE bears the next number. No request follows it.
 
 use super::Anchor;
 use super::dialog::Role;
@@ -16,7 +16,7 @@ use super::position::callee_tag;
 use crate::Flow;
 use crate::aside::dialog::{self, Dialog as Writing};
 use crate::message::{Message, Method, RequestBuilder};
-use crate::proxy::{Local, Neighbour, Passing};
+use crate::proxy::{ForwardContext, Local, Neighbour};
 use crate::uri::Uri;
 use sidetone_call::{CallKey, MediaPlane, Side};
 
@@ -84,7 +84,7 @@ impl<M: MediaPlane> Anchor<M> {
     }
 
     /// A request of a dialog passes: what it says of where its sender is.
-    pub(super) fn note_sender(&mut self, ctx: &Passing, request: &Message) {
+    pub(super) fn note_sender(&mut self, ctx: &ForwardContext, request: &Message) {
         let (Some(position), Some(cseq)) = (self.find(request, ctx.requester()), request.cseq()) else {
             return;
         };
@@ -109,7 +109,7 @@ impl<M: MediaPlane> Anchor<M> {
     }
 
     /// A response to an INVITE or UPDATE passes, no refusal: what it says of where its sender is.
-    pub(super) fn note_answerer(&mut self, ctx: &Passing, response: &Message) {
+    pub(super) fn note_answerer(&mut self, ctx: &ForwardContext, response: &Message) {
         let (Some(position), Some(cseq)) = (self.find(response, ctx.answered()), response.cseq()) else {
             return;
         };

@@ -1,4 +1,4 @@
-//! The edit itself: a message's SDP is found, read, and led through our ports; what can't be led is told.
+//! SDP in a passing message: found, read, and rewritten to our addresses and ports; what can't be rewritten is told.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,23 +7,23 @@ use super::call::family;
 use super::dialog::Party;
 use super::{Anchor, CallFact};
 use crate::message::{Edit, Message, Method};
-use crate::proxy::{Passing, Refusal};
+use crate::proxy::{ForwardContext, Refusal};
 use crate::sdp::body::{self, Found, Located};
 use crate::sdp::{self, Description, SdpError, Stream};
 use sidetone_call::{CallKey, Exhausted, MediaPlane, Side, Untappable};
 
-/// A description that passes.
-struct Passed<'m> {
+/// One session description of a message.
+struct SessionDescription<'m> {
     located: Located,
-    description: Description<'m>,
+    parsed: Description<'m>,
     streams: Vec<Stream>,
 }
 
-impl Passed<'_> {
-    /// Whether an m-line behind the first `most` asks for media, or there are too many to be kept in mind. Such as are
-    /// turned down stay where they are for the length of a call (RFC 3264 §8) and cost nothing.
+impl SessionDescription<'_> {
+    /// Whether an m-line behind the first `most` asks for media, or there are too many to be remembered. Rejected
+    /// m-lines stay in place for the length of a call (RFC 3264 §8) and cost no ports.
     fn is_beyond(&self, most: usize) -> bool {
-        self.streams.len() > most.saturating_mul(TURNED_DOWN)
+        self.streams.len() > most.saturating_mul(REJECTED_FACTOR)
             || self.streams.iter().skip(most).any(|stream| !stream.rejected)
     }
 
@@ -32,32 +32,33 @@ impl Passed<'_> {
     }
 }
 
-/// Why an offer can't pass.
+/// Why an offer is refused.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Obstacle {
+pub(super) enum OfferError {
     Malformed,
     TooManyStreams,
     Misaimed,
     NoPorts,
 }
 
-/// So many times the most m-lines that ask for media may stand in a description, those that are turned down included.
-const TURNED_DOWN: usize = 4;
+/// A description may have this many times [`Settings::max_streams`](super::Settings::max_streams) m-lines, rejected ones
+/// included.
+const REJECTED_FACTOR: usize = 4;
 
-/// What a body holds.
-struct Carried<'m> {
-    /// The session's descriptions, the one that counts first. All are led alike: parsers choose differently among
-    /// several.
-    session: Vec<Passed<'m>>,
-    /// One that should be the session's can't be read.
+/// The session descriptions in a body.
+struct BodySessions<'m> {
+    /// The session's descriptions, the authoritative one first. All are rewritten alike: parsers choose differently
+    /// among several.
+    session: Vec<SessionDescription<'m>>,
+    /// A description of the session can't be read.
     unreadable: bool,
-    /// An early session's passes as it is.
+    /// A description of an early session passes as it is.
     early: bool,
     sealed: bool,
     astray: bool,
 }
 
-impl<'m> Carried<'m> {
+impl<'m> BodySessions<'m> {
     /// `early_apart`: the parties have shown that they tell an early session from the session. Who doesn't takes the
     /// only description there is for the session's, whatever its Content-Disposition.
     fn read(message: &'m Message, early_apart: bool) -> Self {
@@ -65,23 +66,23 @@ impl<'m> Carried<'m> {
         if session.is_empty() && !early_apart {
             session = std::mem::take(&mut early);
         }
-        let mut carried =
+        let mut body =
             Self { session: Vec::new(), unreadable: false, early: !early.is_empty(), sealed, astray };
         for located in session {
             let bytes = message.body().get(located.range.clone()).unwrap_or_default();
             match Description::parse(bytes) {
-                Ok(description) => {
-                    let streams = Stream::all(&description);
-                    carried.session.push(Passed { located, description, streams });
+                Ok(parsed) => {
+                    let streams = Stream::all(&parsed);
+                    body.session.push(SessionDescription { located, parsed, streams });
                 }
-                Err(SdpError::NoVersion | SdpError::TooManyLines) => carried.unreadable = true,
+                Err(SdpError::NoVersion | SdpError::TooManyLines) => body.unreadable = true,
             }
         }
-        carried
+        body
     }
 
     fn streams(&self) -> impl Iterator<Item = &Stream> {
-        self.session.iter().flat_map(|passed| &passed.streams)
+        self.session.iter().flat_map(|description| &description.streams)
     }
 }
 
@@ -89,73 +90,73 @@ impl<M: MediaPlane> Anchor<M> {
     /// Edits the SDP of a request that may carry an offer, or makes ready for one in its response.
     pub(super) fn offer(
         &mut self,
-        ctx: &Passing,
+        ctx: &ForwardContext,
         key: CallKey,
         request: &Message,
         edit: &mut Edit,
-    ) -> Result<Option<Arc<Party>>, Obstacle> {
-        let carried = self.carried(key, request);
+    ) -> Result<Option<Arc<Party>>, OfferError> {
+        let body = self.body_sessions(key, request);
         // An m-line that can't be read beside others is rejected on its way; where there is no other, nothing is left.
-        if carried.unreadable || carried.session.iter().any(Passed::is_all_unreadable) {
-            return Err(Obstacle::Malformed);
+        if body.unreadable || body.session.iter().any(SessionDescription::is_all_unreadable) {
+            return Err(OfferError::Malformed);
         }
-        if carried.session.iter().any(|passed| passed.is_beyond(self.settings.max_streams)) {
-            return Err(Obstacle::TooManyStreams);
+        if body.session.iter().any(|description| description.is_beyond(self.settings.max_streams)) {
+            return Err(OfferError::TooManyStreams);
         }
-        if carried.streams().any(|stream| self.is_misaimed(key, ctx.from, stream)) {
-            return Err(Obstacle::Misaimed);
+        if body.streams().any(|stream| self.is_misaimed(key, ctx.from, stream)) {
+            return Err(OfferError::Misaimed);
         }
-        self.note_around(key, &carried);
+        self.note_around(key, &body);
         let begins = match request.method() {
             Some(Method::INVITE) => true,
-            Some(Method::UPDATE) => !carried.session.is_empty() || carried.sealed,
+            Some(Method::UPDATE) => !body.session.is_empty() || body.sealed,
             _ => false,
         };
         if let Some(call) = self.calls.get_mut(&key).filter(|_| begins) {
             // A sealed offer's answer must pass as it is too; with the next offer that is over.
-            call.sealed = carried.sealed && carried.session.is_empty();
+            call.sealed = body.sealed && body.session.is_empty();
         }
-        if carried.session.is_empty() && !carried.sealed && request.method() == Some(Method::INVITE) {
+        if body.session.is_empty() && !body.sealed && request.method() == Some(Method::INVITE) {
             let (mut tools, calls) = self.tools();
             if let Some(call) = calls.get_mut(&key) {
                 let from = (ctx.from, family(ctx.source.remote));
                 let toward = (ctx.from.other(), family(ctx.toward));
-                call.reserve_ahead(&mut tools, from, toward).map_err(|Exhausted| Obstacle::NoPorts)?;
+                call.reserve_ahead(&mut tools, from, toward).map_err(|Exhausted| OfferError::NoPorts)?;
             }
         }
-        self.lead(ctx, key, request, carried.session, edit, true).map_err(|Exhausted| Obstacle::NoPorts)
+        self.anchor_sdp(ctx, key, request, body.session, edit, true).map_err(|Exhausted| OfferError::NoPorts)
     }
 
-    fn carried<'m>(&self, key: CallKey, message: &'m Message) -> Carried<'m> {
-        Carried::read(message, self.calls.get(&key).is_some_and(|call| call.early_apart))
+    fn body_sessions<'m>(&self, key: CallKey, message: &'m Message) -> BodySessions<'m> {
+        BodySessions::read(message, self.calls.get(&key).is_some_and(|call| call.early_apart))
     }
 
     /// Takes in what passes as it is, so that media may go around us.
-    fn note_around(&mut self, key: CallKey, carried: &Carried<'_>) {
+    fn note_around(&mut self, key: CallKey, body: &BodySessions<'_>) {
         let (mut tools, calls) = self.tools();
-        tools.counters.sealed += u64::from(carried.sealed);
-        tools.counters.early_sessions += u64::from(carried.early);
+        tools.counters.sealed += u64::from(body.sealed);
+        tools.counters.early_sessions += u64::from(body.early);
         let Some(call) = calls.get_mut(&key) else { return };
-        if carried.sealed {
+        if body.sealed {
             call.tell_around(&mut tools, Untappable::Unreadable);
-            call.sealed |= carried.session.is_empty();
+            call.sealed |= body.session.is_empty();
         }
-        if carried.early {
+        if body.early {
             call.tell_around(&mut tools, Untappable::NotRelayed);
             call.early_apart = true;
         }
-        if carried.astray || carried.unreadable {
+        if body.astray || body.unreadable {
             call.tell_unreadable(&mut tools, &[]);
         }
     }
 
-    /// Leads a body's descriptions through us. Gives what their author said of it: in the first.
-    fn lead(
+    /// Rewrites a body's descriptions to our addresses and ports. Gives the first as its author wrote it.
+    fn anchor_sdp(
         &mut self,
-        ctx: &Passing,
+        ctx: &ForwardContext,
         key: CallKey,
         message: &Message,
-        session: Vec<Passed<'_>>,
+        session: Vec<SessionDescription<'_>>,
         edit: &mut Edit,
         strict: bool,
     ) -> Result<Option<Arc<Party>>, Exhausted> {
@@ -164,33 +165,33 @@ impl<M: MediaPlane> Anchor<M> {
         let Some(call) = calls.get_mut(&key).filter(|call| !call.sealed) else { return Ok(None) };
         let hint = family(ctx.toward);
         let mut party = None;
-        for mut passed in session {
-            let places = call.places(&mut tools, &mut passed.streams, ctx.from, hint, strict)?;
-            if passed.streams.iter().any(|stream| stream.unreadable) {
-                call.tell_unreadable(&mut tools, &passed.streams);
+        for mut description in session {
+            let places = call.places(&mut tools, &mut description.streams, ctx.from, hint, strict)?;
+            if description.streams.iter().any(|stream| stream.unreadable) {
+                call.tell_unreadable(&mut tools, &description.streams);
             }
-            let patches = sdp::rewrite(&passed.description, &passed.streams, &places, ice);
-            write(message, edit, &passed.located, patches);
+            let patches = sdp::rewrite(&description.parsed, &description.streams, &places, ice);
+            write(message, edit, &description.located, patches);
             let signalled_from = ctx.source.remote.ip().to_canonical();
-            party.get_or_insert_with(|| Arc::new(Party { streams: passed.streams, signalled_from }));
+            party.get_or_insert_with(|| Arc::new(Party { streams: description.streams, signalled_from }));
         }
         Ok(party)
     }
 
-    /// As [`Self::lead`], where nothing can be refused.
-    pub(super) fn lead_leniently(
+    /// The same as [`Self::anchor_sdp`] in a response or ACK, which can't be refused.
+    pub(super) fn anchor_sdp_leniently(
         &mut self,
-        ctx: &Passing,
+        ctx: &ForwardContext,
         key: CallKey,
         message: &Message,
         edit: &mut Edit,
     ) -> Option<Arc<Party>> {
-        let mut carried = self.carried(key, message);
-        self.note_around(key, &carried);
-        if let Some(first) = carried.session.first_mut() {
+        let mut body = self.body_sessions(key, message);
+        self.note_around(key, &body);
+        if let Some(first) = body.session.first_mut() {
             self.take_aim(key, ctx.from, &mut first.streams);
         }
-        self.lead(ctx, key, message, carried.session, edit, false).ok().flatten()
+        self.anchor_sdp(ctx, key, message, body.session, edit, false).ok().flatten()
     }
 
     fn is_misaimed(&self, key: CallKey, from: Side, stream: &Stream) -> bool {
@@ -214,18 +215,18 @@ impl<M: MediaPlane> Anchor<M> {
     }
 
     /// A new call is refused as unavailable when there are no ports; one that has some goes on as it was.
-    pub(super) fn refuse(&mut self, obstacle: Obstacle, new_call: bool) -> Refusal {
-        let (status, reason) = match obstacle {
-            Obstacle::Malformed => (400, "Malformed SDP"),
-            Obstacle::TooManyStreams => (488, "Too Many Streams"),
-            Obstacle::Misaimed => (488, "Media Address Not Acceptable"),
-            Obstacle::NoPorts if new_call => (503, "No Media Port"),
-            Obstacle::NoPorts => (488, "No Media Port"),
+    pub(super) fn refuse(&mut self, error: OfferError, new_call: bool) -> Refusal {
+        let (status, reason) = match error {
+            OfferError::Malformed => (400, "Malformed SDP"),
+            OfferError::TooManyStreams => (488, "Too Many Streams"),
+            OfferError::Misaimed => (488, "Media Address Not Acceptable"),
+            OfferError::NoPorts if new_call => (503, "No Media Port"),
+            OfferError::NoPorts => (488, "No Media Port"),
         };
-        match obstacle {
-            Obstacle::NoPorts => self.counters.refused_ports += 1,
-            Obstacle::Misaimed => self.counters.refused_aims += 1,
-            Obstacle::Malformed | Obstacle::TooManyStreams => self.counters.refused_sdp += 1,
+        match error {
+            OfferError::NoPorts => self.counters.refused_ports += 1,
+            OfferError::Misaimed => self.counters.refused_aims += 1,
+            OfferError::Malformed | OfferError::TooManyStreams => self.counters.refused_sdp += 1,
         }
         Refusal { status, reason: reason.to_owned() }
     }

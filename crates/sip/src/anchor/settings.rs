@@ -19,8 +19,8 @@ pub struct Settings {
     pub setup: Duration,
     /// How long a caller has to answer a challenge (401, 407, …) before the call counts as failed.
     pub challenge: Duration,
-    /// How long after a BYE the call is kept if nobody answers the BYE.
-    pub farewell: Duration,
+    /// How long after an unanswered BYE the call is kept.
+    pub bye_timeout: Duration,
     /// How long a call may last.
     pub max_duration: Duration,
 }
@@ -34,7 +34,7 @@ impl Default for Settings {
             ice: Ice::Strip,
             setup: Duration::from_secs(300),
             challenge: Duration::from_secs(32),
-            farewell: Duration::from_secs(40),
+            bye_timeout: Duration::from_secs(40),
             max_duration: Duration::from_secs(24 * 3600),
         }
     }

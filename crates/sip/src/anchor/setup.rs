@@ -8,7 +8,7 @@ use super::position::{branch, call_name};
 use super::{Anchor, CallFact, Claims};
 use crate::message::{Edit, Message, Name};
 use crate::name_addr;
-use crate::proxy::{Passing, Refusal};
+use crate::proxy::{ForwardContext, Refusal};
 use crate::uri::UriView;
 use sidetone_call::{CallKey, Cause, MediaPlane, Side};
 
@@ -20,7 +20,7 @@ const MAX_BRANCHES: usize = 16;
 impl<M: MediaPlane> Anchor<M> {
     pub(super) fn invite(
         &mut self,
-        ctx: &Passing,
+        ctx: &ForwardContext,
         request: &Message,
         edit: &mut Edit,
     ) -> Result<(), Refusal> {
@@ -31,7 +31,7 @@ impl<M: MediaPlane> Anchor<M> {
         }
     }
 
-    fn new_call(&mut self, ctx: &Passing, request: &Message, edit: &mut Edit) -> Result<(), Refusal> {
+    fn new_call(&mut self, ctx: &ForwardContext, request: &Message, edit: &mut Edit) -> Result<(), Refusal> {
         if self.calls.len() >= self.settings.max_calls {
             self.counters.refused_full += 1;
             return Err(Refusal { status: 503, reason: "Too Many Calls".to_owned() });
@@ -68,7 +68,7 @@ impl<M: MediaPlane> Anchor<M> {
     /// The call's INVITE passes again: to another target, by another branch, or after a challenge.
     fn invite_again(
         &mut self,
-        ctx: &Passing,
+        ctx: &ForwardContext,
         key: CallKey,
         request: &Message,
         edit: &mut Edit,
@@ -87,7 +87,7 @@ impl<M: MediaPlane> Anchor<M> {
 
     fn offer_initial(
         &mut self,
-        ctx: &Passing,
+        ctx: &ForwardContext,
         key: CallKey,
         request: &Message,
         edit: &mut Edit,
@@ -100,8 +100,8 @@ impl<M: MediaPlane> Anchor<M> {
             call.initial.branches.push(branch.to_owned());
         }
         let new_call = self.calls.get(&key).is_some_and(|call| call.phase == Phase::Setup);
-        let party = self.offer(ctx, key, request, edit).map_err(|obstacle| {
-            let refusal = self.refuse(obstacle, new_call);
+        let party = self.offer(ctx, key, request, edit).map_err(|error| {
+            let refusal = self.refuse(error, new_call);
             self.invite_failed(ctx.now, key, refusal.status, branch, None, false);
             refusal
         })?;

@@ -1,22 +1,22 @@
-//! What messages say to Sidetone beside their business: its own headers, and keys pressed by INFO.
+//! Facts that a message signals to Sidetone: X-Sidetone headers, and DTMF in INFO or NOTIFY.
 
+use super::dtmf_body::keys;
 use super::position::callee_tag;
-use super::pressed::keys;
 use super::{Anchor, CallFact};
 use crate::message::{Message, Method, Name};
-use crate::proxy::{Passing, Requester};
+use crate::proxy::{ForwardContext, Requester};
 use sidetone_call::{CallKey, MediaPlane};
 
-/// What the names of Sidetone's own headers begin with. They pass on like any other header.
+/// Prefix of the names of Sidetone's own headers. They pass on like any other header.
 pub const HEADER_PREFIX: &str = "X-Sidetone-";
-/// The most such headers of a message that are heard.
+/// The most such headers of a message that are told.
 const MOST_HEADERS: usize = 16;
-/// The longest value that is heard, in characters.
+/// The longest value that is told, in characters.
 const LONGEST_VALUE: usize = 200;
 
 impl<M: MediaPlane> Anchor<M> {
-    /// Listens to what a message of a call says to us. `requester` has sent the request that it is, or answers.
-    pub(super) fn overhear(&mut self, ctx: &Passing, message: &Message, requester: Requester) {
+    /// Tells the facts that a message of a call signals. `requester` has sent the request that it is, or answers.
+    pub(super) fn tell_signalled(&mut self, ctx: &ForwardContext, message: &Message, requester: Requester) {
         let Some(position) = self.find(message, requester) else { return };
         let key = position.key;
         // The names of a call can be written into any request. Only the INVITE that begins it and what is sent in one
@@ -42,11 +42,11 @@ impl<M: MediaPlane> Anchor<M> {
         }
         // KPML and some senders of telephone-events report by NOTIFY.
         if matches!(message.method(), Some(Method::INFO | Method::NOTIFY)) {
-            self.overhear_key(ctx, key, message);
+            self.tell_digits(ctx, key, message);
         }
     }
 
-    fn overhear_key(&mut self, ctx: &Passing, key: CallKey, message: &Message) {
+    fn tell_digits(&mut self, ctx: &ForwardContext, key: CallKey, message: &Message) {
         let kind =
             message.header(Name::ContentType).map(|header| header.text().into_owned()).unwrap_or_default();
         for digit in keys(&kind, message.body()) {

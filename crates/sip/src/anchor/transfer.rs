@@ -6,13 +6,13 @@ use super::replaced::{LONGEST, Replaced};
 use super::{Anchor, CallFact};
 use crate::message::{Message, Method, Name};
 use crate::name_addr::NameAddr;
-use crate::proxy::Passing;
+use crate::proxy::ForwardContext;
 use crate::uri::unescape;
 use sidetone_call::{CallKey, MediaPlane, Side};
 
 impl<M: MediaPlane> Anchor<M> {
     /// Takes notice of a request that moves a conversation to another call.
-    pub(super) fn notice_transfer(&mut self, ctx: &Passing, request: &Message) {
+    pub(super) fn notice_transfer(&mut self, ctx: &ForwardContext, request: &Message) {
         let moves = match request.method() {
             // Outside of the call's dialogs it moves nobody, whatever names it bears.
             Some(Method::REFER) => request.to_tag().is_some(),

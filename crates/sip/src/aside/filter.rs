@@ -1,35 +1,36 @@
-//! Where messages pass: dialogs are watched, numbers put right, and nothing of ours let through to the other side.
+//! The message filter that watches dialogs with the PBX, translates CSeq numbers in them, and lets no request of our
+//! package through to the other side.
 
 use std::time::Duration;
 
 use super::{Legs, PACKAGE};
 use crate::message::{Edit, Header, Message, Method, Name};
-use crate::proxy::{Passage, Passing, Refusal, Requester};
+use crate::proxy::{ForwardContext, MessageFilter, Refusal, Requester};
 
-/// A passage with eyes for [`Legs`], around another.
+/// A message filter that keeps [`Legs`], around another filter.
 #[derive(Debug)]
-pub struct Asides<P> {
-    inner: P,
+pub struct Asides<F> {
+    inner: F,
     legs: Legs,
     guards: bool,
 }
 
-impl<P> Asides<P> {
+impl<F> Asides<F> {
     /// Around `inner`, which sees every message as if nothing were ever slipped in. If it `guards`, requests of our
     /// package don't pass; where we make none ourselves, they are nobody's business.
     #[must_use]
-    pub const fn new(inner: P, legs: Legs, guards: bool) -> Self {
+    pub const fn new(inner: F, legs: Legs, guards: bool) -> Self {
         Self { inner, legs, guards }
     }
 
-    /// The passage within.
-    pub const fn inner(&mut self) -> &mut P {
+    /// The filter within.
+    pub const fn inner(&mut self) -> &mut F {
         &mut self.inner
     }
 
     /// The same, to look at only.
     #[must_use]
-    pub const fn inner_ref(&self) -> &P {
+    pub const fn inner_ref(&self) -> &F {
         &self.inner
     }
 
@@ -45,8 +46,8 @@ impl<P> Asides<P> {
     }
 }
 
-impl<P: Passage> Passage for Asides<P> {
-    fn request(&mut self, ctx: &Passing, request: &Message, edit: &mut Edit) -> Result<(), Refusal> {
+impl<F: MessageFilter> MessageFilter for Asides<F> {
+    fn request(&mut self, ctx: &ForwardContext, request: &Message, edit: &mut Edit) -> Result<(), Refusal> {
         if self.guards && is_ours(request) {
             // Only we make these, and only for the PBX. One that comes by is forged, or was sent back to us by a PBX
             // that passes calls on; neither is to be believed, nor to be told to the carrier.
@@ -59,11 +60,11 @@ impl<P: Passage> Passage for Asides<P> {
         Ok(())
     }
 
-    fn number(&mut self, ctx: &Passing, request: &Message) -> Option<u32> {
+    fn number(&mut self, ctx: &ForwardContext, request: &Message) -> Option<u32> {
         if self.legs.enabled() { self.legs.number(ctx, request) } else { self.inner.number(ctx, request) }
     }
 
-    fn response(&mut self, ctx: &Passing, response: &Message, edit: &mut Edit) {
+    fn response(&mut self, ctx: &ForwardContext, response: &Message, edit: &mut Edit) {
         if self.legs.enabled() {
             self.legs.response(ctx, response);
         }

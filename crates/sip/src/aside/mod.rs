@@ -5,7 +5,7 @@
 //! | way | module | whose dialog |
 //! | --- | --- | --- |
 //! | NOTIFY (RFC 6665) | [`notifier`] | the PBX's own, made by its SUBSCRIBE to us |
-//! | INFO (RFC 6086) | [`legs`], [`passage`] | the call's, between carrier and PBX; we are a proxy in it |
+//! | INFO (RFC 6086) | [`legs`], [`filter`] | the call's, between carrier and PBX; we are a proxy in it |
 //!
 //! NOTIFY is the clean way: a dialog between two parties, each with its own CSeq. INFO is for PBXs that can't
 //! subscribe. There the PBX must take our INFO for its peer's, so it has to fit between the peer's requests: it is
@@ -19,22 +19,22 @@
 
 pub(crate) mod dialog;
 mod event;
+pub mod filter;
 mod ledger;
 pub mod legs;
 pub mod notifier;
 pub mod numbering;
 mod outbox;
-pub mod passage;
 mod recv_info;
 mod subscription;
 
 use bytes::Bytes;
 use sidetone_call::Nature;
 
+pub use filter::Asides;
 pub use ledger::{Counts, Ledger};
 pub use legs::{LegId, Legs};
 pub use notifier::{Ask, Notifier, Reply, SubscriptionId};
-pub use passage::Asides;
 
 pub(crate) use event::EventHeader;
 pub(crate) use recv_info::accepts;

@@ -13,7 +13,7 @@ const FACTOR: usize = 2;
 
 /// Token buckets by address, in thousandths of an answer.
 #[derive(Debug, Default)]
-pub(super) struct Leash {
+pub(super) struct AmplificationLimit {
     buckets: HashMap<IpAddr, Bucket>,
 }
 
@@ -23,7 +23,7 @@ struct Bucket {
     filled: Duration,
 }
 
-impl Leash {
+impl AmplificationLimit {
     /// Whether an answer of that size is small enough for a request of that one.
     pub(super) const fn fits(request: usize, answer: usize) -> bool {
         answer <= request.saturating_mul(FACTOR)
@@ -56,8 +56,9 @@ mod tests {
     #[test]
     fn a_burst_then_so_many_a_second_and_each_address_for_itself() {
         let (one, two) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
-        let mut leash = Leash::default();
-        let mut taken = |ms, to| (0..1_000).filter(|_| leash.take(Duration::from_millis(ms), to)).count();
+        let mut amplification_limit = AmplificationLimit::default();
+        let mut taken =
+            |ms, to| (0..1_000).filter(|_| amplification_limit.take(Duration::from_millis(ms), to)).count();
         assert_eq!(taken(0, one), 100);
         assert_eq!(taken(0, two), 100);
         assert_eq!(taken(500, one), 50);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::destination::Destination;
-use super::dialogs::Asked;
+use super::dialogs::RequestNames;
 use super::output::{OwnKey, ProbeKey};
 use super::table::Key;
 use crate::message::Method;
@@ -21,7 +21,7 @@ pub(super) struct Attempt {
     /// As sent: for retransmission, and to make ACK and CANCEL from. Given up with the final response.
     pub(super) sent: Bytes,
     /// Call-ID and tags of the request, where its responses are sent on.
-    pub(super) asked: Option<Asked>,
+    pub(super) names: Option<RequestNames>,
     /// The ACK to a failure, for when that failure comes again.
     pub(super) ack: Option<Bytes>,
     pub(super) cancel: Cancel,
@@ -40,9 +40,9 @@ pub(super) struct Attempt {
 /// Who waits for the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
-    Exchange(Key),
+    Context(Key),
     Probe(ProbeKey),
-    Own(OwnKey),
+    Originated(OwnKey),
 }
 
 /// Whether the request is being cancelled.
@@ -65,7 +65,7 @@ impl Attempt {
             client,
             to,
             sent: Bytes::new(),
-            asked: None,
+            names: None,
             ack: None,
             cancel: Cancel::No,
             silent_until: None,

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 pub use bindings::Registered;
 pub(super) use learn::{NoRoom, Passed};
-pub(super) use names::{Asked, Member, Names};
+pub(super) use names::{Member, Names, RequestNames};
 pub use standing::{Standing, Way};
 
 use bindings::Bindings;
@@ -182,8 +182,8 @@ impl Dialogs {
     }
 
     /// What a response has to repeat of its request.
-    pub(super) fn asked(&self, names: Names<'_>) -> Asked {
-        self.hasher.asked(names)
+    pub(super) fn request_names(&self, names: Names<'_>) -> RequestNames {
+        self.hasher.request_names(names)
     }
 
     /// Whether there is room for one more set of this peer's.

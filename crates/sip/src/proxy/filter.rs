@@ -1,4 +1,4 @@
-//! The hook through which a user of the proxy sees, edits and refuses what is being forwarded.
+//! The filter through which a user of the proxy sees, edits and refuses the messages that are forwarded.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use crate::Flow;
 use crate::message::{Edit, Message};
 use sidetone_call::Side;
 
-/// Where a message that is about to be forwarded came from and where it goes.
+/// Where a message that is about to be forwarded came from, and its next hop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Passing {
+pub struct ForwardContext {
     /// Time since the caller's epoch.
     pub now: Duration,
     /// The side the message came in by. For a response: the side of the party that answers.
@@ -27,30 +27,30 @@ pub struct Passing {
     pub caller: Option<Neighbour>,
 }
 
-impl Passing {
-    /// Whose request it is, of a request.
+impl ForwardContext {
+    /// The sender of the request, where the message is one.
     #[must_use]
     pub const fn requester(&self) -> Requester {
         Requester { from: self.from, caller: self.caller }
     }
 
-    /// Whose request it answers, of a response.
+    /// The sender of the request that the message, a response, answers.
     #[must_use]
     pub const fn answered(&self) -> Requester {
         Requester { from: self.from.other(), caller: self.caller }
     }
 }
 
-/// Who sent a request.
+/// The sender of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Requester {
     /// The side that the request came in by.
     pub from: Side,
-    /// As in [`Passing::caller`].
+    /// As in [`ForwardContext::caller`].
     pub caller: Option<Neighbour>,
 }
 
-/// A request that [`Passage::request`] will not let through: answered with this final response.
+/// A request that [`MessageFilter::request`] will not let through: answered with this final response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// Final status, 300 to 699.
@@ -59,31 +59,31 @@ pub struct Refusal {
     pub reason: String,
 }
 
-/// Sees each message that is forwarded, and may edit it.
+/// A filter sees each message that is forwarded, and may edit it.
 ///
 /// Every method must be idempotent: a retransmitted 2xx and its ACK pass again, and a request passes again when
 /// failover tries another target (which may be of the other IP family). What is not edited leaves byte for byte.
-/// Via, Max-Forwards, Route and Record-Route belong to the proxy and are not for the passage to edit.
-pub trait Passage {
+/// Via, Max-Forwards, Route and Record-Route belong to the proxy and are not for the filter to edit.
+pub trait MessageFilter {
     /// A request, ACK and in-dialog requests included, is about to be forwarded.
     ///
     /// # Errors
     /// A [`Refusal`] is sent back to the requester in place of forwarding (an ACK is dropped, as nothing may
     /// answer an ACK).
-    fn request(&mut self, ctx: &Passing, request: &Message, edit: &mut Edit) -> Result<(), Refusal>;
+    fn request(&mut self, ctx: &ForwardContext, request: &Message, edit: &mut Edit) -> Result<(), Refusal>;
 
-    /// The number that the request's CSeq shall have when it is forwarded, if not the one that it came with. Asked
-    /// after [`Passage::request`]; for one request the answer is always the same. Its responses bear the number that it
-    /// came with again before [`Passage::response`] sees them.
-    fn number(&mut self, _: &Passing, _: &Message) -> Option<u32> {
+    /// The number that the request's CSeq shall have when it is forwarded, if not the one that it came with. RequestNames
+    /// after [`MessageFilter::request`]; for one request the answer is always the same. Its responses bear the number that it
+    /// came with again before [`MessageFilter::response`] sees them.
+    fn number(&mut self, _: &ForwardContext, _: &Message) -> Option<u32> {
         None
     }
 
     /// A response, provisional or final, is about to be forwarded upstream.
-    fn response(&mut self, ctx: &Passing, response: &Message, edit: &mut Edit);
+    fn response(&mut self, ctx: &ForwardContext, response: &Message, edit: &mut Edit);
 
     /// The proxy itself ended `request` (as it was received) with a final response of its own making: 408, 487,
-    /// 503, ... Called only if [`Passage::request`] saw the request, and not for responses that [`Passage::response`]
+    /// 503, ... Called only if [`MessageFilter::request`] saw the request, and not for responses that [`MessageFilter::response`]
     /// saw.
     fn concluded(&mut self, now: Duration, requester: Requester, request: &Message, status: u16);
 
@@ -95,16 +95,16 @@ pub trait Passage {
     }
 }
 
-/// Lets everything through unseen.
+/// A filter that lets every message through unseen.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Unobserved;
+pub struct NoFilter;
 
-impl Passage for Unobserved {
-    fn request(&mut self, _: &Passing, _: &Message, _: &mut Edit) -> Result<(), Refusal> {
+impl MessageFilter for NoFilter {
+    fn request(&mut self, _: &ForwardContext, _: &Message, _: &mut Edit) -> Result<(), Refusal> {
         Ok(())
     }
 
-    fn response(&mut self, _: &Passing, _: &Message, _: &mut Edit) {}
+    fn response(&mut self, _: &ForwardContext, _: &Message, _: &mut Edit) {}
 
     fn concluded(&mut self, _: Duration, _: Requester, _: &Message, _: u16) {}
 }

@@ -1,4 +1,4 @@
-//! One request on its way: the response context of RFC 3261 §16.2.
+//! The response context of a request that is being forwarded (RFC 3261 §16.2).
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use sidetone_call::Side;
 
 /// A request, the server transaction that it came by, and everything that is being tried for it.
 #[derive(Debug)]
-pub(super) struct Exchange {
+pub(super) struct ResponseContext {
     /// `None` for an ACK, which is forwarded without state as soon as its way is known.
     pub(super) server: Option<Server>,
     pub(super) id: Option<ServerKey>,
@@ -42,7 +42,7 @@ pub(super) struct Exchange {
     pub(super) caller: Option<Neighbour>,
     /// The set of dialogs that it is in, once it has been sent on.
     pub(super) member: Option<Member>,
-    /// The passage has seen it, and is to hear of its end.
+    /// The filter has seen the request, and has to be told how it ends.
     pub(super) passed: bool,
     /// Still to be tried.
     pub(super) candidates: VecDeque<Candidate>,
@@ -105,7 +105,7 @@ impl Failure {
     }
 }
 
-impl Exchange {
+impl ResponseContext {
     /// Remembers a failure if it is the best so far; among equals the latest is.
     pub(super) fn offer(&mut self, failure: Failure) {
         if self.best.as_ref().is_none_or(|best| failure.rank() <= best.rank()) {

@@ -9,12 +9,12 @@ const CAPACITY: usize = 64;
 
 /// Targets that could not be reached over TCP, so that each large request to them need not wait for that again.
 #[derive(Debug, Default)]
-pub(super) struct Refusals {
+pub(super) struct TcpRefusals {
     /// With the time until which it counts; the oldest first.
     targets: VecDeque<(SocketAddr, Duration)>,
 }
 
-impl Refusals {
+impl TcpRefusals {
     pub(super) fn note(&mut self, target: SocketAddr, until: Duration) {
         self.targets.retain(|(t, _)| *t != target);
         if self.targets.len() >= CAPACITY {

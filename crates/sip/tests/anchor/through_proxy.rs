@@ -1,4 +1,4 @@
-//! The anchor as the proxy's passage: what leaves by the wire, and that both forget together.
+//! The anchor as the proxy's message filter: what leaves by the wire, and that both forget together.
 
 use std::net::SocketAddr;
 use std::time::Duration;

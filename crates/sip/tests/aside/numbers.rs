@@ -29,7 +29,7 @@ fn every_later_request_is_numbered_higher_and_its_answer_as_it_came() {
 }
 
 #[test]
-fn the_passage_within_never_notices() {
+fn the_filter_within_never_notices() {
     let mut office = told_once();
     office.carrier_asks("INVITE", 8, 9, 200);
     let seen = office.proxy.passage_ref().inner_ref();

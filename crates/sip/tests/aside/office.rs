@@ -10,8 +10,8 @@ use sidetone_call::{Nature, Side};
 use sidetone_sip::aside::{Asides, Legs, Parcel};
 use sidetone_sip::message::{Edit, Message, Name, ResponseBuilder};
 use sidetone_sip::proxy::{
-    Answer, Decision, Destination, Listener, Output, Passage, Passing, Proxy, Refusal, Requester, RouteKind,
-    Settings, Target,
+    Answer, Decision, Destination, ForwardContext, Listener, MessageFilter, Output, Proxy, Refusal,
+    Requester, RouteKind, Settings, Target,
 };
 use sidetone_sip::{Flow, Transport};
 
@@ -27,22 +27,22 @@ pub fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// What the passage within sees: method and number of each.
+/// What the filter within sees: method and number of each.
 #[derive(Debug, Default)]
 pub struct Seen {
     pub requests: Vec<String>,
     pub responses: Vec<String>,
 }
 
-impl Passage for Seen {
-    fn request(&mut self, _: &Passing, request: &Message, _: &mut Edit) -> Result<(), Refusal> {
+impl MessageFilter for Seen {
+    fn request(&mut self, _: &ForwardContext, request: &Message, _: &mut Edit) -> Result<(), Refusal> {
         self.requests.push(cseq(request));
         Ok(())
     }
 
-    fn response(&mut self, _: &Passing, response: &Message, edit: &mut Edit) {
+    fn response(&mut self, _: &ForwardContext, response: &Message, edit: &mut Edit) {
         self.responses.push(cseq(response));
-        // Edits of the passage within must meet the bytes that it was shown.
+        // Edits of the filter within must meet the bytes that it was shown.
         if let Some(header) = response.header(Name::UserAgent) {
             edit.replace_value(&header, "edited");
         }

@@ -3,22 +3,22 @@
 use bytes::Bytes;
 use sidetone_sip::Method;
 use sidetone_sip::message::{Message, RequestBuilder};
-use sidetone_sip::proxy::{Answer, Destination, Listener, Output, OwnKey, Proxy, Settings, Unobserved};
+use sidetone_sip::proxy::{Answer, Destination, Listener, NoFilter, Output, OwnKey, Proxy, Settings};
 use sidetone_sip::{Flow, Transport};
 
 use crate::office::{PBX, US, addr, secs};
 
-fn proxy() -> Proxy<Unobserved> {
+fn proxy() -> Proxy<NoFilter> {
     let listeners =
         [Transport::Udp, Transport::Tcp].map(|transport| Listener::bound(transport, addr(US))).to_vec();
-    Proxy::new(Settings::new(listeners), Unobserved, 7)
+    Proxy::new(Settings::new(listeners), NoFilter, 7)
 }
 
 fn to(transport: Transport) -> Destination {
     Destination { transport, local: addr(US), remote: addr(PBX) }
 }
 
-fn originate(proxy: &mut Proxy<Unobserved>, size: usize) -> OwnKey {
+fn originate(proxy: &mut Proxy<NoFilter>, size: usize) -> OwnKey {
     let head = RequestBuilder::new(Method::INFO, "sip:p@203.0.113.20")
         .header("From", "<sip:a@b>;tag=c")
         .header("To", "<sip:p@b>;tag=p")
@@ -27,21 +27,21 @@ fn originate(proxy: &mut Proxy<Unobserved>, size: usize) -> OwnKey {
     proxy.originate(secs(1), to(Transport::Udp), head, Bytes::from(vec![b' '; size]))
 }
 
-fn sent(proxy: &mut Proxy<Unobserved>) -> (Message, Destination) {
+fn sent(proxy: &mut Proxy<NoFilter>) -> (Message, Destination) {
     match proxy.poll() {
         Some(Output::Send { bytes, to, .. }) => (Message::parse(bytes).unwrap(), to),
         other => panic!("{other:?}"),
     }
 }
 
-fn answered(proxy: &mut Proxy<Unobserved>, key: OwnKey) -> Answer {
+fn answered(proxy: &mut Proxy<NoFilter>, key: OwnKey) -> Answer {
     match proxy.poll() {
         Some(Output::Answered { key: of, answer }) if of == key => answer,
         other => panic!("{other:?}"),
     }
 }
 
-fn respond(proxy: &mut Proxy<Unobserved>, request: &Message, by: Destination, status: &str) {
+fn respond(proxy: &mut Proxy<NoFilter>, request: &Message, by: Destination, status: &str) {
     let text = String::from_utf8_lossy(request.as_bytes()).replacen(
         "INFO sip:p@203.0.113.20 SIP/2.0",
         &format!("SIP/2.0 {status}"),
@@ -126,7 +126,7 @@ fn what_is_recalled_is_sent_no_further() {
 fn calls_come_first() {
     let mut settings = Settings::new(vec![Listener::bound(Transport::Udp, addr(US))]);
     settings.max_transactions = 8;
-    let mut proxy = Proxy::new(settings, Unobserved, 7);
+    let mut proxy = Proxy::new(settings, NoFilter, 7);
     for _ in 0..4 {
         originate(&mut proxy, 10);
         sent(&mut proxy);
@@ -138,7 +138,7 @@ fn calls_come_first() {
 
 #[test]
 fn what_cant_be_sent_ends_at_once() {
-    let mut proxy = Proxy::new(Settings::new(vec![Listener::bound(Transport::Tcp, addr(US))]), Unobserved, 7);
+    let mut proxy = Proxy::new(Settings::new(vec![Listener::bound(Transport::Tcp, addr(US))]), NoFilter, 7);
     let key = originate(&mut proxy, 10);
     assert_eq!(answered(&mut proxy, key), Answer::Unsent);
     assert_eq!(proxy.transactions(), 0);

@@ -2,15 +2,15 @@
 
 use bytes::Bytes;
 use sidetone_sip::message::Message;
-use sidetone_sip::proxy::{Decision, Listener, Output, Proxy, RouteKind, RouteQuery, Settings, Unobserved};
+use sidetone_sip::proxy::{Decision, Listener, NoFilter, Output, Proxy, RouteKind, RouteQuery, Settings};
 use sidetone_sip::{Flow, Transport};
 
 use crate::office::{PBX, US, addr, secs};
 
-fn proxy() -> Proxy<Unobserved> {
+fn proxy() -> Proxy<NoFilter> {
     let mut settings = Settings::new(vec![Listener::bound(Transport::Udp, addr(US))]);
     settings.service_user = Some("sidetone".to_owned());
-    Proxy::new(settings, Unobserved, 7)
+    Proxy::new(settings, NoFilter, 7)
 }
 
 fn request(method: &str, uri: &str, to: &str) -> String {
@@ -21,19 +21,19 @@ fn request(method: &str, uri: &str, to: &str) -> String {
     )
 }
 
-fn receive(proxy: &mut Proxy<Unobserved>, text: &str) {
+fn receive(proxy: &mut Proxy<NoFilter>, text: &str) {
     let flow = Flow { transport: Transport::Udp, local: addr(US), remote: addr(PBX) };
     proxy.receive(secs(1), &flow, Bytes::from(text.to_owned()));
 }
 
-fn asked(proxy: &mut Proxy<Unobserved>) -> Option<RouteQuery> {
+fn asked(proxy: &mut Proxy<NoFilter>) -> Option<RouteQuery> {
     match proxy.poll()? {
         Output::Route(query) => Some(query),
         _ => None,
     }
 }
 
-fn sent(proxy: &mut Proxy<Unobserved>) -> Option<Message> {
+fn sent(proxy: &mut Proxy<NoFilter>) -> Option<Message> {
     match proxy.poll()? {
         Output::Send { bytes, .. } => Message::parse(bytes).ok(),
         _ => None,

@@ -39,7 +39,7 @@ fn a_silent_target_is_left_after_four_seconds() {
     net.nothing(PBX);
     assert_eq!(net.proxy.counters().failovers, 1);
     let seen: Vec<_> = net.proxy.passage().requests.iter().take(2).map(|r| r.2).collect();
-    assert_eq!(seen, [addr(PBX), addr(PBX2)], "the passage sees the request again");
+    assert_eq!(seen, [addr(PBX), addr(PBX2)], "the filter sees the request again");
     net.finish();
 }
 

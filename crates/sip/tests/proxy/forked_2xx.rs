@@ -24,7 +24,7 @@ fn every_2xx_is_forwarded_whatever_its_tag_and_each_copy_too() {
     }
     net.nothing(CARRIER);
     let forwarded = net.proxy.passage().responses.iter().filter(|r| r.0 == 200).count();
-    assert_eq!(forwarded, 5, "the passage sees each");
+    assert_eq!(forwarded, 5, "the filter sees each");
     net.finish();
 }
 

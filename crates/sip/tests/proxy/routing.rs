@@ -103,7 +103,7 @@ fn a_rejected_ack_is_dropped() {
 }
 
 #[test]
-fn what_the_passage_refuses_is_answered() {
+fn what_the_filter_refuses_is_answered() {
     let mut net = Net::new();
     net.proxy.passage().refuse = Some(488);
     net.send(CARRIER, invite(CARRIER, "c1"));
@@ -111,7 +111,7 @@ fn what_the_passage_refuses_is_answered() {
     net.take(CARRIER, "488");
     net.send(CARRIER, draft("ACK", CARRIER, "a").tagged("b").uri(&format!("sip:bob@{PBX}")));
     net.nothing(PBX);
-    assert_eq!(net.proxy.counters().passage_refusals, 1);
+    assert_eq!(net.proxy.counters().filter_refusals, 1);
     assert_eq!(net.proxy.passage().concluded, [("INVITE".to_owned(), 488)]);
     net.finish();
 }

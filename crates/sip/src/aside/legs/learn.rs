@@ -10,7 +10,7 @@ use super::{
 };
 use crate::message::{Edit, Message, Method, Name};
 use crate::name_addr::NameAddr;
-use crate::proxy::{Neighbour, Passing, Requester};
+use crate::proxy::{ForwardContext, Neighbour, Requester};
 use crate::scan;
 use crate::uri::Uri;
 use sidetone_call::Side;
@@ -22,7 +22,7 @@ const LONGEST_NAME: usize = 1_024;
 
 impl Legs {
     /// A request is about to be forwarded. What it says of requests by their numbers is translated in `edit`.
-    pub(in super::super) fn request(&mut self, ctx: &Passing, request: &Message, edit: &mut Edit) {
+    pub(in super::super) fn request(&mut self, ctx: &ForwardContext, request: &Message, edit: &mut Edit) {
         let Some(method) = request.method() else { return };
         let Some(to_tag) = request.to_tag() else {
             match ctx.from {
@@ -67,7 +67,7 @@ impl Legs {
     }
 
     /// The number that a request of the trunk's side is to be sent on with, if not its own.
-    pub(in super::super) fn number(&mut self, ctx: &Passing, request: &Message) -> Option<u32> {
+    pub(in super::super) fn number(&mut self, ctx: &ForwardContext, request: &Message) -> Option<u32> {
         if ctx.from != Side::Trunk {
             return None;
         }
@@ -85,7 +85,7 @@ impl Legs {
     }
 
     /// A response is about to be forwarded; it bears the number that its request came with.
-    pub(in super::super) fn response(&mut self, ctx: &Passing, response: &Message) {
+    pub(in super::super) fn response(&mut self, ctx: &ForwardContext, response: &Message) {
         let (Some(status), Some(cseq)) = (response.status(), response.cseq()) else { return };
         // From and To are those of the request.
         let from_tag = response.from_tag().unwrap_or_default();
@@ -206,7 +206,7 @@ impl Legs {
     }
 
     /// The carrier calls, and has signed the number too.
-    fn signed(&mut self, ctx: &Passing, invite: &Message) {
+    fn signed(&mut self, ctx: &ForwardContext, invite: &Message) {
         self.sweep(ctx.now);
         let name = offer_name(invite.call_id(), invite.from_tag().unwrap_or_default(), ctx.caller);
         if self.signed.len() < MOST && name.len() <= LONGEST_NAME {
@@ -215,7 +215,7 @@ impl Legs {
     }
 
     /// The PBX calls.
-    fn offer(&mut self, ctx: &Passing, invite: &Message) {
+    fn offer(&mut self, ctx: &ForwardContext, invite: &Message) {
         self.sweep(ctx.now);
         let Some(routes) = dialog::record_routes(invite) else { return };
         if self.offers.len() >= MOST || is_signed(invite) {
@@ -235,7 +235,7 @@ impl Legs {
 
     /// A dialog of a call that the PBX makes: `message` has the trunk's side in the header `trunk`, and the PBX in
     /// `pbx`.
-    fn adopt(&mut self, ctx: &Passing, message: &Message, trunk: Name, pbx: Name) -> Option<LegId> {
+    fn adopt(&mut self, ctx: &ForwardContext, message: &Message, trunk: Name, pbx: Name) -> Option<LegId> {
         let tag = |name| NameAddr::parse(message.header(name)?.value).ok()?.tag();
         let (trunk_tag, pbx_tag) = (tag(trunk)?, tag(pbx)?);
         // Its peer reaches the PBX through us only if we stand in the route set.
@@ -253,7 +253,7 @@ impl Legs {
     }
 
     /// A dialog of a call that the PBX takes.
-    fn called(&mut self, ctx: &Passing, response: &Message, name: String) -> Option<LegId> {
+    fn called(&mut self, ctx: &ForwardContext, response: &Message, name: String) -> Option<LegId> {
         let from_tag = response.from_tag().unwrap_or_default();
         let invite = offer_name(response.call_id(), from_tag, ctx.caller);
         if let Some(expires) = self.signed.get_mut(&invite) {
@@ -271,7 +271,7 @@ impl Legs {
 
     fn begin(
         &mut self,
-        ctx: &Passing,
+        ctx: &ForwardContext,
         at: Option<Neighbour>,
         name: String,
         dialog: Dialog,

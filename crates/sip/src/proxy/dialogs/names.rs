@@ -36,12 +36,12 @@ pub(in crate::proxy) struct Names<'a> {
 
 /// Call-ID and tags of a request that has been sent on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::proxy) struct Asked {
+pub(in crate::proxy) struct RequestNames {
     names: u128,
     to_tag: Option<u64>,
 }
 
-impl Asked {
+impl RequestNames {
     /// Whether a response with those names is to it. A tag that the request lacked is for the response to give.
     pub(in crate::proxy) fn fits(self, response: Self) -> bool {
         let tags = self.to_tag.zip(response.to_tag);
@@ -85,9 +85,9 @@ impl NameHasher {
     }
 
     /// What a response has to repeat of its request (RFC 3261 §8.2.6.2).
-    pub(super) fn asked(&self, names: Names<'_>) -> Asked {
+    pub(super) fn request_names(&self, names: Names<'_>) -> RequestNames {
         let names_of_request = self.names(names.call_id, names.from_tag, Side::Trunk);
-        Asked { names: names_of_request, to_tag: names.to_tag.map(|tag| self.tag(tag)) }
+        RequestNames { names: names_of_request, to_tag: names.to_tag.map(|tag| self.tag(tag)) }
     }
 
     pub(super) fn tag(&self, tag: &str) -> u64 {
