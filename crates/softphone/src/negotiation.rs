@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use crate::media::Outbound;
-use crate::sdp::{self, Description, Direction, Local};
+use crate::sdp::{self, Description, Local};
 use crate::{CallOptions, Codec, Hold, PhoneError};
+use sidetone_call::Direction;
 
 /// What the last offer and answer came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +97,7 @@ impl Negotiation {
         let remote = sdp::read(offer).map_err(|_| PhoneError::NoCommonCodec)?;
         let local = self.next();
         let text = local.answer(&remote).ok_or(PhoneError::NoCommonCodec)?;
-        let agreed = agree(&local, remote.direction.answer(local.direction), &remote)?;
+        let agreed = agree(&local, sdp::answered_direction(remote.direction, local.direction), &remote)?;
         self.local = local;
         Ok((text, agreed))
     }
