@@ -13,6 +13,14 @@ use crate::net::{Net, host};
 use crate::process::Process;
 use crate::until_within;
 
+/// A command of the binary's has failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{stderr}")]
+pub struct CommandFailed {
+    /// What the command wrote to its standard error.
+    pub stderr: String,
+}
+
 /// What goes into `sidetone.toml`; a test changes what it is about.
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -274,22 +282,26 @@ impl Sidetone {
         self.try_command(arguments).unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
     }
 
-    /// As [`Self::command`], where it may fail.
+    /// Runs a command as [`Self::command`] does, where it may fail.
     ///
     /// # Errors
-    /// What it said of its failure.
+    /// When the command exits with another status than 0.
     ///
     /// # Panics
-    /// When it can't be run.
-    pub fn try_command(&self, arguments: &[&str]) -> Result<String, String> {
+    /// When the command can't be run.
+    pub fn try_command(&self, arguments: &[&str]) -> Result<String, CommandFailed> {
         let socket = self.dir.path().join("control.sock");
         let output = std::process::Command::new(binary())
             .args(arguments)
             .args(["--socket".as_ref(), socket.as_os_str()])
             .output()
             .unwrap();
-        let said = if output.status.success() { Ok(output.stdout) } else { Err(output.stderr) };
-        said.map(|text| String::from_utf8(text).unwrap()).map_err(|text| String::from_utf8(text).unwrap())
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        if output.status.success() {
+            Ok(text(output.stdout))
+        } else {
+            Err(CommandFailed { stderr: text(output.stderr) })
+        }
     }
 
     /// The events written so far.
