@@ -1,4 +1,4 @@
-//! What must hold for any bytes. Called by proptests here and by cargo-fuzz.
+//! Properties that hold for any bytes. Proptests here and cargo-fuzz call them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a failure is a finding
 
 use std::net::{IpAddr, SocketAddr};

@@ -1,8 +1,8 @@
 //! A stateful, record-routing, dialog-transparent proxy core (RFC 3261 §16) without I/O.
 //!
 //! Messages, decisions and the time go in; [`Output`]s come out of [`Proxy::poll`]. What a request or response
-//! needs by the RFC is changed in it (Via, Max-Forwards, Route, Record-Route, Path), what the [`MessageFilter`] asks for is
-//! changed too, and the rest leaves as it came.
+//! needs by the RFC is changed in it (Via, Max-Forwards, Route, Record-Route, Path), what the [`MessageFilter`] asks
+//! for is changed too, and the rest leaves as it came.
 //!
 //! # What it chooses where the RFCs leave a choice
 //! - TcpRefusals before routing, answers to OPTIONS and to CANCEL are stateless: a flood of them leaves nothing behind.
@@ -199,7 +199,7 @@ impl<F: MessageFilter> Proxy<F> {
         self.dialogs.len()
     }
 
-    /// Takes out the next thing for the shell to do.
+    /// Takes out the next action for the shell.
     pub fn poll(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
@@ -238,7 +238,7 @@ impl<F: MessageFilter> Proxy<F> {
         &self.filter
     }
 
-    /// What has been done so far.
+    /// Counts since the proxy was built.
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.counters
@@ -250,7 +250,7 @@ impl<F: MessageFilter> Proxy<F> {
         self.contexts.len() + self.attempts.len()
     }
 
-    /// What the proxy was built with.
+    /// The settings that the proxy was built with.
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings

@@ -22,7 +22,7 @@ pub struct Uri {
     parts: Parts,
 }
 
-/// What a URI begins with.
+/// The scheme of a URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
     /// `sip:`
@@ -142,7 +142,7 @@ impl<'a> UriView<'a> {
         self.text
     }
 
-    /// What it begins with.
+    /// Its scheme.
     #[must_use]
     pub const fn scheme(&self) -> Scheme {
         self.parts.scheme
@@ -252,7 +252,7 @@ impl<'a> UriView<'a> {
         self.param_value("maddr")
     }
 
-    /// What follows `?`; empty when nothing does.
+    /// The headers behind `?`, without it; empty if there are none.
     #[must_use]
     pub fn headers(&self) -> &'a str {
         self.text.get(self.parts.headers as usize..).and_then(|t| t.strip_prefix('?')).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! One call: its dialogs, its ports, and what the media plane was last told.
+//! One call: its dialogs, its ports, and the stream plans that the media plane was last told.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -18,12 +18,12 @@ use sidetone_call::{
     CallKey, Cause, Exhausted, IpFamily, MediaKind, MediaPlane, Side, StreamPlan, Untappable,
 };
 
-/// Where a call stands.
+/// How far the setup of a call has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// The INVITE has no final response yet.
     Setup,
-    /// It was challenged with this status: another INVITE is due.
+    /// The INVITE was challenged with this status: another INVITE is due.
     Challenged(u16),
     /// A 2xx was seen.
     Answered,
@@ -41,7 +41,7 @@ pub(super) struct Initial {
     pub(super) branches: Vec<String>,
 }
 
-/// What a call works with but doesn't own.
+/// The anchor's parts that a call works with but doesn't own.
 pub(super) struct Tools<'a, M> {
     pub(super) media: &'a mut M,
     pub(super) settings: &'a Settings,
@@ -78,7 +78,7 @@ pub(super) struct Call {
     reported: Vec<Option<Untappable>>,
     held: Vec<Side>,
     ringing: bool,
-    /// SDP that can't be read has been told of.
+    /// Unreadable SDP has been told.
     unreadable: bool,
     /// An ACK to a 2xx to its INVITE has passed.
     pub(super) acknowledged: bool,
@@ -161,7 +161,7 @@ impl Call {
         self.forget_target();
     }
 
-    /// What the last target said, and which IP family it uses, says nothing about the next.
+    /// Forgets the answers of the last target and its IP family: neither says anything about the next.
     pub(super) fn forget_target(&mut self) {
         self.dialogs.clear();
         self.active = None;
@@ -201,9 +201,8 @@ impl Call {
         self.dialogs.iter().any(|d| d.confirmed)
     }
 
-    /// Where the m-lines of a description go that passes from `from` to the other side. `hint` is the IP
-    /// family to use for a party that hasn't said which it uses. The ports that the answer will need are
-    /// reserved too.
+    /// The places of the m-lines of a description that passes from `from` to the other side. `hint` is the IP family to
+    /// use for a party that hasn't said which it uses. The ports that the answer will need are reserved too.
     ///
     /// # Errors
     /// When ports are wanting, if `strict`; else such m-lines are rejected.
@@ -277,7 +276,7 @@ impl Call {
         }
     }
 
-    /// Tells the media plane, and whoever listens, what has changed.
+    /// Tells the media plane the stream plans that have changed, and the facts that follow from them.
     pub(super) fn refresh<M: MediaPlane>(&mut self, tools: &mut Tools<'_, M>, now: Duration) {
         let view = self.view();
         let answered = self.phase == Phase::Answered;
@@ -341,14 +340,14 @@ impl Call {
         tools.tell(CallFact::Untappable { key: self.key, stream, reason: Untappable::Unreadable });
     }
 
-    /// The callee's side is working on it: told once.
+    /// Tells once that the callee's side is working on the call.
     pub(super) fn ring<M>(&mut self, tools: &mut Tools<'_, M>, now: Duration) {
         if !std::mem::replace(&mut self.ringing, true) {
             tools.tell(CallFact::Ringing { key: self.key, at: now });
         }
     }
 
-    /// The first 2xx.
+    /// Marks the call as answered, by the first 2xx.
     pub(super) fn answer<M>(&mut self, tools: &mut Tools<'_, M>, now: Duration, by: SocketAddr) {
         if self.phase != Phase::Answered {
             self.phase = Phase::Answered;
@@ -371,12 +370,12 @@ impl Call {
         }
     }
 
-    /// When a confirmed call's time is over.
+    /// The time at which a confirmed call is ended at the latest.
     pub(super) fn lifetime(&self, settings: &Settings, now: Duration) -> Duration {
         now + settings.max_duration
     }
 
-    /// The last word on a call whose time is over: who ended it, with which status, how.
+    /// The ending of a call whose time is over: side, status and cause.
     pub(super) const fn overdue(&self) -> (Option<Side>, Option<u16>, Cause) {
         match self.phase {
             Phase::Challenged(status) => (Some(self.caller_side.other()), Some(status), Cause::Rejected),

@@ -54,7 +54,7 @@ fn routes_below(response: &Message, local: Option<&Local>) -> Option<Vec<Uri>> {
     let mut routes = dialog::record_routes(response)?;
     let us = match local {
         Some(local) => routes.iter().position(|uri| local.is_our_uri(&uri.view()))?,
-        // Nobody has said who we are: told apart only where there is nothing to be told apart.
+        // Without our own names the hops behind us can't be found, unless there are none at all.
         None => routes.is_empty().then_some(0)?,
     };
     routes.truncate(us);

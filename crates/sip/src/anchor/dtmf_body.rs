@@ -7,9 +7,8 @@
 //! | `audio/telephone-event` | `d=9`, `Signal=9`, `9`, or four bytes of RFC 4733 | softphones, Cisco (unsolicited NOTIFY) |
 //! | `application/vnd.nortelnetworks.digits` | `d=9` below `p=Digit-Collection` | Nortel, Avaya |
 //! | `application/kpml-response+xml` | `digits="9"` | RFC 4730 |
-//!
-//! Such a body may also be a part of a multipart one. Values may stand in quotes, and an event's number may have a zero
-//! before it.
+//! Such a body may also be one part of a multipart body. Values may stand in quotes, and an event's number may have a
+//! zero before it.
 //!
 //! A key counts once for each report of it; whoever takes keys for a choice is not harmed by hearing it twice.
 

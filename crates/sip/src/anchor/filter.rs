@@ -29,7 +29,7 @@ impl<M: MediaPlane> MessageFilter for Anchor<M> {
             }
             _ => Ok(()),
         };
-        // Afterwards: of an INVITE that begins a call nothing is known before.
+        // An INVITE that begins a call makes the call known, so the facts are looked for afterwards.
         if passed.is_ok() {
             self.note_sender(ctx, request);
             self.tell_signalled(ctx, request, ctx.requester());
@@ -114,7 +114,7 @@ impl<M: MediaPlane> Anchor<M> {
     }
 }
 
-/// Of the methods that can carry an offer or an answer in a transaction of their own.
+/// The kind of a request that can carry an offer or an answer in a transaction of its own; `None` for other methods.
 fn kind(method: Method<'_>) -> Option<Kind> {
     match method {
         Method::INVITE => Some(Kind::Invite),

@@ -74,7 +74,7 @@ use sidetone_call::{CallKey, Cause, MediaPlane, Side};
 pub struct Anchor<M> {
     media: M,
     settings: Settings,
-    /// Who we are in Record-Route.
+    /// Our own names in Record-Route.
     local: Option<crate::proxy::Local>,
     calls: HashMap<CallKey, Call>,
     /// Call-ID, caller's tag and caller's side to the calls that bear them: one for each peer that begins such a call.
@@ -121,13 +121,13 @@ impl<M: MediaPlane> Anchor<M> {
             .any(|(tag, side)| self.names.contains_key(&call_name(call_id, tag, side)))
     }
 
-    /// What happened so far.
+    /// Counts since the anchor was built.
     #[must_use]
     pub const fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// The next thing to know about a call. Facts of one call come in the order they happened.
+    /// Takes the next fact out. Facts of one call come in the order in which they happened.
     pub fn poll_fact(&mut self) -> Option<CallFact> {
         self.facts.pop_front()
     }
@@ -152,14 +152,14 @@ impl<M: MediaPlane> Anchor<M> {
             let left: Vec<String> =
                 call.dialogs.iter().filter(|d| d.bye.is_some()).map(|d| d.tag.clone()).collect();
             if !left.is_empty() {
-                // Nobody has answered the BYE. It counts all the same.
+                // An unanswered BYE ends its dialog all the same (RFC 3261 §15.1.1).
                 for tag in left {
                     self.hang_up(now, key, &tag);
                 }
                 continue;
             }
             if call.undelivered {
-                // Whoever can send BYE ends it; if nobody does, it ends here.
+                // A BYE of our own is due. If none gets through, the call ends at this deadline.
                 self.calls.entry(key).and_modify(|call| call.undelivered = false);
                 self.set_deadline(key, now + self.settings.bye_timeout);
                 self.tell(CallFact::Unacknowledged { key });

@@ -145,7 +145,7 @@ impl<M: MediaPlane> Anchor<M> {
         call.refresh(&mut tools, ctx.now);
     }
 
-    /// A request within a dialog came to nothing.
+    /// A request within a dialog has failed.
     pub(super) fn failed(&mut self, now: Duration, key: CallKey, tx: Tx, message: &Message) {
         let tag = callee_tag(tx.by, message);
         let (mut tools, calls) = self.tools();

@@ -4,15 +4,16 @@ use super::dialog::Role;
 use crate::message::Message;
 use sidetone_call::{CallKey, Side};
 
-/// Where a message stands in a call.
+/// The call that a message belongs to, and its sender's role in it.
 #[derive(Clone, Copy)]
 pub(super) struct Position {
     pub(super) key: CallKey,
-    /// Who sent the request, or the request that is answered.
+    /// The party that sent the request, or the request that is answered.
     pub(super) requester: Role,
 }
 
-/// The name that a call is found by: Call-ID, the caller's tag and its side. A tag can't hold a line end, so no two share one.
+/// The name that a call is found by: Call-ID, the caller's tag and its side. A tag can't hold a line end, so no two
+/// share one.
 pub(super) fn call_name(call_id: &str, tag: &str, caller_side: Side) -> String {
     let mut name = String::with_capacity(call_id.len() + tag.len() + 8);
     for part in [call_id, "\n", tag, "\n", caller_side.as_str()] {

@@ -1,4 +1,4 @@
-//! How each party of a call is reached by a request of our own, which it must take for its peer's.
+//! A request of our own to one party of a call, which the party must take for its peer's.
 //!
 //! A proxy has no dialog to send in. What it can do is write as the peer would: with the peer's From, to the party's
 //! Contact, along the hops between (RFC 3261 §12.2.1.1). That leaves the numbers in CSeq, which belong to the peer:
@@ -20,16 +20,16 @@ use crate::proxy::{ForwardContext, Local, Neighbour};
 use crate::uri::Uri;
 use sidetone_call::{CallKey, MediaPlane, Side};
 
-/// What it takes to write to one party of a call.
+/// The dialog state by which a request of our own reaches one party of a call.
 #[derive(Clone, Debug)]
 pub struct Reach {
     /// Call-ID, and the tags of the party on the trunk's and on the PBX's side.
     pub names: [String; 3],
     /// The peer that has begun the call.
     pub caller: Option<Neighbour>,
-    /// Where its next request is to be sent by the book.
+    /// The next hop of a request to the party (RFC 3261 §12.2.1.1).
     pub hop: Uri,
-    /// The way that its own messages come, for one whose Contact leads nowhere from here.
+    /// The flow that its own messages come by, for a party whose Contact can't be reached from here.
     pub source: Flow,
     /// The highest number in CSeq of the requests that its peer has sent it; 0 if there were none.
     pub number: u32,
@@ -83,7 +83,7 @@ impl<M: MediaPlane> Anchor<M> {
         })
     }
 
-    /// A request of a dialog passes: what it says of where its sender is.
+    /// Takes the sender's dialog state from a request that passes in a dialog.
     pub(super) fn note_sender(&mut self, ctx: &ForwardContext, request: &Message) {
         let (Some(position), Some(cseq)) = (self.find(request, ctx.requester()), request.cseq()) else {
             return;
@@ -91,7 +91,7 @@ impl<M: MediaPlane> Anchor<M> {
         let tag = callee_tag(position.requester, request);
         let Some(call) = self.calls.get_mut(&position.key) else { return };
         let invite = position.requester == Role::Caller && cseq.method == Method::INVITE;
-        // One that has a To tag too made the call known: we had been restarted.
+        // An INVITE with a To tag has made the call known after a restart of ours.
         let initial = invite && (request.to_tag().is_none() || call.initial.caller.is_none());
         if initial && cseq.number == call.initial.cseq {
             call.initial.caller = PartyState::of_inviter(ctx, request);
@@ -108,7 +108,7 @@ impl<M: MediaPlane> Anchor<M> {
         }
     }
 
-    /// A response to an INVITE or UPDATE passes, no refusal: what it says of where its sender is.
+    /// Takes the answerer's dialog state from a response to an INVITE or UPDATE that is no failure.
     pub(super) fn note_answerer(&mut self, ctx: &ForwardContext, response: &Message) {
         let (Some(position), Some(cseq)) = (self.find(response, ctx.answered()), response.cseq()) else {
             return;
@@ -122,7 +122,7 @@ impl<M: MediaPlane> Anchor<M> {
         if initial && cseq.method == Method::INVITE {
             let [from, to] = &mut dialog.parties;
             *from = from.take().or(caller);
-            // What it has sent since the dialog began stays known when the answer passes again.
+            // The answer may pass again, and the callee may have sent requests meanwhile: its number stays known.
             let number = to.as_ref().and_then(|callee| callee.number);
             *to = known.map(|known| PartyState { number, ..known });
         } else if let Some(party) = dialog.party_mut(position.requester.other()) {

@@ -41,8 +41,8 @@ pub(super) enum OfferError {
     NoPorts,
 }
 
-/// A description may have this many times [`Settings::max_streams`](super::Settings::max_streams) m-lines, rejected ones
-/// included.
+/// A description may have this many times [`Settings::max_streams`](super::Settings::max_streams) m-lines, rejected
+/// ones included.
 const REJECTED_FACTOR: usize = 4;
 
 /// The session descriptions in a body.

@@ -13,9 +13,9 @@ pub struct Settings {
     pub max_streams: usize,
     /// Most dialogs that a call may fork into; beyond, the oldest early one is forgotten.
     pub max_forks: usize,
-    /// What becomes of ICE.
+    /// How ICE attributes are treated.
     pub ice: Ice,
-    /// How long a call may ring with nothing heard of it. Above timer C, which should end it first.
+    /// How long a call may ring without a message. Above timer C, which should end it first.
     pub setup: Duration,
     /// How long a caller has to answer a challenge (401, 407, …) before the call counts as failed.
     pub challenge: Duration,

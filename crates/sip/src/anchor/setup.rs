@@ -1,4 +1,4 @@
-//! The INVITE that begins a call: passed once, passed again, or come to nothing.
+//! The INVITE that begins a call: passed once, passed again, or failed.
 
 use std::time::Duration;
 
@@ -115,8 +115,8 @@ impl<M: MediaPlane> Anchor<M> {
         Ok(())
     }
 
-    /// The call's INVITE came to nothing, on that branch. `by`: the side that said so, if it wasn't us;
-    /// `was_sent`: whether it had been let through, so that somebody might have answered.
+    /// The call's INVITE has failed on that branch. `by`: the side that refused it; `None` if we did. `was_sent`:
+    /// whether the INVITE had been forwarded, so that somebody might have answered.
     pub(super) fn invite_failed(
         &mut self,
         now: Duration,

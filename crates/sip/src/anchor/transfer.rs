@@ -11,10 +11,10 @@ use crate::uri::unescape;
 use sidetone_call::{CallKey, MediaPlane, Side};
 
 impl<M: MediaPlane> Anchor<M> {
-    /// Takes notice of a request that moves a conversation to another call.
+    /// Tells a request that moves a conversation to another call.
     pub(super) fn notice_transfer(&mut self, ctx: &ForwardContext, request: &Message) {
         let moves = match request.method() {
-            // Outside of the call's dialogs it moves nobody, whatever names it bears.
+            // A REFER outside of the call's dialogs moves nobody, whatever names it bears.
             Some(Method::REFER) => request.to_tag().is_some(),
             Some(Method::INVITE) => request.to_tag().is_none(),
             _ => false,

@@ -14,8 +14,8 @@ use sidetone_call::MediaPlane;
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(32);
 
 impl<M: MediaPlane> Anchor<M> {
-    /// The call's 2xx could not be delivered to its caller. The callee repeats it for 64 × T1, and should then hang up by
-    /// itself (RFC 3261 §13.3.1.4); if no ACK passes by then, [`CallFact::Unacknowledged`](super::CallFact) follows.
+    /// The call's 2xx could not be delivered to its caller. The callee repeats it for 64 × T1, and should then hang up
+    /// by itself (RFC 3261 §13.3.1.4); if no ACK passes by then, [`CallFact::Unacknowledged`](super::CallFact) follows.
     /// Returns whether the ACK is still missing.
     pub(super) fn answer_undelivered(
         &mut self,

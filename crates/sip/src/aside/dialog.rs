@@ -1,4 +1,4 @@
-//! What it takes to send a request within a dialog (RFC 3261 §12.2.1.1).
+//! The dialog state by which a request is sent within a dialog (RFC 3261 §12.2.1.1).
 
 use crate::message::{Message, Method, Name, RequestBuilder};
 use crate::name_addr::NameAddr;

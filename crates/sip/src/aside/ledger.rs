@@ -1,4 +1,4 @@
-//! What became of parcels, by PBX.
+//! Counts of parcels by their outcome, for each PBX.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use std::sync::Arc;
 pub struct Counts {
     /// Parcels that the PBX has taken: 2xx.
     pub sent: u64,
-    /// Those that it has refused or not answered, and those that could not be sent.
+    /// Parcels that the PBX has refused or not answered, and those that could not be sent.
     pub failed: u64,
-    /// Those that were never sent: too many, too old, replaced by a newer one, or their dialog ended.
+    /// Parcels that were never sent: too many, too old, replaced by a newer one, or their dialog ended.
     pub dropped: u64,
 }
 
@@ -29,7 +29,7 @@ impl Ledger {
         }
     }
 
-    /// What became of a PBX's parcels.
+    /// The counts of one PBX.
     #[must_use]
     pub fn counts(&self, pbx: &str) -> Counts {
         self.0.get(pbx).copied().unwrap_or_default()

@@ -47,7 +47,7 @@ struct Leg {
     /// From our peer on the trunk's side to the PBX.
     dialog: Dialog,
     numbering: Numbering,
-    /// What of the peer's the PBX may not have seen yet: no number above it may be used before it has.
+    /// Requests of the peer's that the PBX may not have seen yet: no number above theirs may be used before it has.
     open: Open,
     /// Whether the PBX lists our package in Recv-Info.
     accepts: bool,
@@ -58,7 +58,7 @@ struct Leg {
     muted: bool,
     failures: u8,
     outbox: Outbox,
-    /// Whose link has something to tell here.
+    /// The PBX whose link has something to tell here.
     pbx: Option<Arc<str>>,
     busy: bool,
     /// The INFO under way tells how the customer feels.
@@ -67,8 +67,7 @@ struct Leg {
     expires: Duration,
 }
 
-/// In which messages the PBX has last said for which packages it is ready: an older one that comes late says nothing
-/// new.
+/// The messages in which the PBX has last listed its packages: an older one that comes late says nothing new.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Said {
     /// Number in CSeq of a request of its own.
@@ -203,7 +202,7 @@ impl Legs {
         self.legs.values().all(|leg| !leg.busy && !leg.has_something())
     }
 
-    /// What became of parcels.
+    /// Counts of parcels, by PBX.
     #[must_use]
     pub const fn ledger(&self) -> &Ledger {
         &self.ledger
@@ -310,14 +309,14 @@ impl Legs {
         number
     }
 
-    /// Nothing was written or sent after all.
+    /// The INFO of a leg that was [`wanting`](Self::wanting) was neither written nor sent.
     pub fn spared(&mut self, id: LegId) {
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.busy = false;
         }
     }
 
-    /// What became of an INFO. Whatever it is, it is our own affair: the call goes on.
+    /// Takes the outcome of an INFO. The call goes on, whatever the outcome.
     pub fn answered(&mut self, id: LegId, answer: Answer) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.busy = false;
@@ -336,7 +335,7 @@ impl Legs {
         counts.failed += 1;
         leg.failures = leg.failures.saturating_add(1);
         match answer {
-            // It wants none of this package any more, until it lists it anew (RFC 6086 §4.2.2).
+            // The PBX wants none of this package any more, until it lists it anew (RFC 6086 §4.2.2).
             Answer::Final { status: 469, .. } => {
                 leg.accepts = false;
                 let dropped = leg.outbox.clear();
@@ -348,7 +347,7 @@ impl Legs {
             {
                 self.enqueue(id);
             }
-            // It knows no such dialog (481), does not answer (408), can't do with it (405, 415, 501, …).
+            // The PBX knows no such dialog (481), does not answer (408), or can't handle INFO (405, 415, 501, …).
             Answer::Final { .. } | Answer::Silence | Answer::Unsent | Answer::Recalled => self.mute(id),
         }
     }

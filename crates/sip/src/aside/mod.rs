@@ -47,10 +47,10 @@ pub const PACKAGE: &str = "x-sidetone-affect";
 /// The user part by which a PBX subscribes: `sip:sidetone@HOST`.
 pub const SERVICE_USER: &str = "sidetone";
 
-/// Something to be told.
+/// One event to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parcel {
-    /// Of the body.
+    /// Content-Type of the body.
     pub content_type: &'static str,
     /// One event.
     pub body: Bytes,

@@ -40,7 +40,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SubscriptionId(u64);
 
-/// What is known of one call as one PBX knows it.
+/// The state of one call that one PBX may subscribe to.
 #[derive(Debug, Default)]
 struct Told {
     affect: Option<Parcel>,
@@ -85,7 +85,7 @@ impl Notifier {
         self.subscriptions.values().all(|it| !it.busy && !it.has_something())
     }
 
-    /// What became of parcels.
+    /// Counts of parcels, by PBX.
     #[must_use]
     pub const fn ledger(&self) -> &Ledger {
         &self.ledger
@@ -119,7 +119,7 @@ impl Notifier {
             told.affect = None;
         }
         let mut under_way = Vec::new();
-        // Those of a call that is over, too, whose last words may still wait.
+        // Subscriptions to a call that is over are looked at too: their last parcels may still wait.
         for (id, subscription) in self.subscriptions.iter_mut().filter(|(_, it)| it.is_about(pbx, call)) {
             let dropped = subscription.outbox.withdraw();
             self.ledger.dropped(pbx, dropped);
@@ -185,7 +185,7 @@ impl Notifier {
         subscription.write(now, state)
     }
 
-    /// What became of a NOTIFY. A subscriber that refuses one, or does not answer, is not asked again (RFC 6665
+    /// Takes the outcome of a NOTIFY. A subscriber that refuses one, or does not answer, is not asked again (RFC 6665
     /// §4.2.2), unless it says when to.
     pub fn answered(&mut self, now: Duration, id: SubscriptionId, answer: Answer) {
         let Some(subscription) = self.subscriptions.get_mut(&id) else { return };
@@ -209,7 +209,7 @@ impl Notifier {
             }
             Answer::Recalled => {
                 counts.dropped += u64::from(carried);
-                // What holds instead, and the last word, if it was that.
+                // The state that holds instead is due, and the last NOTIFY again if that was recalled.
                 subscription.owes_state = true;
                 subscription.last = false;
             }
@@ -238,7 +238,7 @@ impl Notifier {
                 let expires = subscription.expires;
                 self.schedule(id, expires);
             } else if subscription.ending.is_some() {
-                // Its last NOTIFY never came to an end.
+                // The last NOTIFY has had no outcome.
                 self.remove(id);
                 continue;
             } else {

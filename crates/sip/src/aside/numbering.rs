@@ -21,7 +21,7 @@ pub struct Numbering {
     seen: Option<u32>,
     /// The highest that was sent on, ours included.
     sent: Option<u32>,
-    /// What is added to numbers before the first step.
+    /// The number that is added before the first step.
     base: u32,
     /// Rising, by the number from which each holds on either side.
     steps: VecDeque<Step>,
@@ -36,7 +36,7 @@ struct Step {
 }
 
 impl Numbering {
-    /// Of a direction in which the peer has sent nothing yet.
+    /// A direction in which the peer has sent nothing yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

@@ -1,4 +1,4 @@
-//! What waits to be told in one dialog.
+//! The parcels that wait to be told in one dialog.
 
 use std::collections::VecDeque;
 use std::time::Duration;

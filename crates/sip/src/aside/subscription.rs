@@ -13,7 +13,7 @@ use crate::message::Method;
 /// Why a subscription ends: the `reason` of its last NOTIFY (RFC 6665 §4.1.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// It ran out, or was ended by its subscriber.
+    /// The subscription ran out, or its subscriber has ended it.
     Timeout,
     /// The call is over.
     NoResource,
@@ -34,9 +34,9 @@ impl Ending {
 /// A subscription, seen from the notifier.
 #[derive(Debug)]
 pub(super) struct Subscription {
-    /// What it is found by: Call-ID and tags of its own dialog.
+    /// The name that it is found by: Call-ID and tags of its own dialog.
     pub(super) name: String,
-    /// Whose it is.
+    /// The PBX that has subscribed.
     pub(super) pbx: Arc<str>,
     /// The Call-ID of the call that it is about.
     pub(super) call: String,
@@ -49,7 +49,7 @@ pub(super) struct Subscription {
     /// The last of ours.
     pub(super) said: u32,
     pub(super) expires: Duration,
-    /// When it is next looked after.
+    /// The time of its next timer.
     pub(super) wakes: Duration,
     pub(super) outbox: Outbox,
     /// A NOTIFY is due whether there is something new or not.
@@ -57,17 +57,17 @@ pub(super) struct Subscription {
     pub(super) ending: Option<Ending>,
     /// A NOTIFY is under way, or about to be.
     pub(super) busy: bool,
-    /// That one bears a parcel.
+    /// The NOTIFY under way bears a parcel.
     pub(super) carries: bool,
-    /// That one tells the state that was owed.
+    /// The NOTIFY under way tells the state that was owed.
     pub(super) tells_state: bool,
-    /// That one tells how the customer feels.
+    /// The NOTIFY under way tells how the customer feels.
     pub(super) feels: bool,
-    /// That one is the last.
+    /// The NOTIFY under way is the last.
     pub(super) last: bool,
     /// The subscriber has asked to be left alone until then.
     pub(super) paused_until: Option<Duration>,
-    /// It stands in the queue of those who have something to be told.
+    /// The subscription stands in the queue of those with a NOTIFY to send.
     pub(super) queued: bool,
 }
 

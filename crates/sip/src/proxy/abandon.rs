@@ -1,4 +1,4 @@
-//! The end of the process: nobody who calls is left waiting, and nothing that rings goes on.
+//! The end of the process: no caller is left waiting, and no phone goes on ringing.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! How much a source over UDP may draw from us before anything shows that its address is its own.
+//! The limit on answers to a UDP source whose address may be forged: Sidetone must not amplify a flood.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// Stateless answers a second to one address; a burst may be as many.
 const A_SECOND: u64 = 100;
-/// Addresses watched at once. Those who are let in are few; beyond, the tables begin anew.
+/// Addresses watched at once. Admitted sources are few; beyond, the table begins anew.
 const MOST: usize = 4_096;
 /// An answer may have so many times the bytes of the request.
 const FACTOR: usize = 2;

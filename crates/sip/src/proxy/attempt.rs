@@ -18,14 +18,14 @@ pub(super) struct Attempt {
     pub(super) nonce: u64,
     pub(super) client: Client,
     pub(super) to: Destination,
-    /// As sent: for retransmission, and to make ACK and CANCEL from. Given up with the final response.
+    /// The request as sent: for retransmission, and to make ACK and CANCEL from. Freed with the final response.
     pub(super) sent: Bytes,
     /// Call-ID and tags of the request, where its responses are sent on.
     pub(super) names: Option<RequestNames>,
     /// The ACK to a failure, for when that failure comes again.
     pub(super) ack: Option<Bytes>,
     pub(super) cancel: Cancel,
-    /// The next target is tried if this one hasn't said anything by then.
+    /// The next target is tried if this one is silent until then.
     pub(super) silent_until: Option<Duration>,
     /// Timer C (RFC 3261 §16.8).
     pub(super) patient_until: Option<Duration>,
@@ -37,7 +37,7 @@ pub(super) struct Attempt {
     pub(super) switched: bool,
 }
 
-/// Who waits for the outcome.
+/// The owner of an attempt, which waits for its outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
     Context(Key),

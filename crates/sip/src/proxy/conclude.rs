@@ -18,7 +18,7 @@ impl<F: MessageFilter> Proxy<F> {
             let invite = matches!(context.server, Some(Server::Invite(_)));
             let sent = self.forward_response(now, key, &best.response, &best.source);
             if invite && !sent {
-                // It lacks the Vias of those who asked, and they would wait for ever.
+                // The response lacks the requester's Vias, and the requester would wait for ever.
                 let status = best.response.status().unwrap_or(502);
                 return self.respond(now, key, status, reason_phrase(status), &[]);
             }
@@ -33,7 +33,7 @@ impl<F: MessageFilter> Proxy<F> {
         } else if context.cancelled.is_some() {
             self.respond(now, key, 487, "Request Terminated", &[]);
         } else if context.unanswered && !context.rang_out {
-            // Nobody there has seen the call, so that the caller's next choice may try it at once (RFC 3261 §21.5.4).
+            // No target has answered, so that the caller's next choice may be tried at once (RFC 3261 §21.5.4).
             self.counters.unanswered += 1;
             let after = self.settings.retry_after.as_secs().max(1).to_string();
             self.respond(now, key, 503, "Service Unavailable", &[("Retry-After", &after)]);
@@ -81,8 +81,8 @@ impl<F: MessageFilter> Proxy<F> {
         self.tidy_context(key);
     }
 
-    /// Those who have seen a request pass hear of its end. Of one that was never sent on they know nothing, and what
-    /// they know by the same names is another's.
+    /// Tells the end of a forwarded request to the dialogs and the filter. A request that was never forwarded is
+    /// unknown to both: an entry under the same names there is another request's.
     pub(super) fn concluded(&mut self, now: Duration, key: Key, request: &Message, status: u16) {
         let Some(context) = self.contexts.get(key).filter(|context| context.passed) else { return };
         if let Some(member) = context.member {

@@ -1,4 +1,4 @@
-//! What the proxy has done so far, for metrics.
+//! The counters of the proxy, for metrics.
 
 use crate::message::Method;
 

@@ -181,7 +181,7 @@ impl Dialogs {
         self.under(names).filter(move |(_, set)| set.until > now)
     }
 
-    /// What a response has to repeat of its request.
+    /// The names that a response has to repeat of its request (RFC 3261 §8.2.6.2).
     pub(super) fn request_names(&self, names: Names<'_>) -> RequestNames {
         self.hasher.request_names(names)
     }
@@ -191,7 +191,7 @@ impl Dialogs {
         self.sets.len() < self.most && self.held.of(Some(peer)) < held::share(self.most, false)
     }
 
-    /// Forgets what is over.
+    /// Forgets the sets that are over.
     pub(super) fn expire(&mut self, now: Duration) {
         while let Some(&(at, key)) = self.deadlines.first().filter(|(at, _)| *at <= now) {
             self.deadlines.remove(&(at, key));

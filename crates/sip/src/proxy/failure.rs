@@ -16,7 +16,7 @@ use crate::Transport;
 use crate::message::{Message, Method};
 
 impl<F: MessageFilter> Proxy<F> {
-    /// What was last sent to `to` did not get there: an ICMP error, a refused or closed connection, or (see
+    /// The last message to `to` did not get there: an ICMP error, a refused or closed connection, or (see
     /// [`super::Output::Send`]) no connection. Requests that `to` hasn't said anything to yet go on to their next
     /// target, and responses to the address in Via. Once for several messages is enough: it looks through all
     /// transactions.
@@ -52,7 +52,7 @@ impl<F: MessageFilter> Proxy<F> {
         let Some(via) = response.top_via().filter(|_| response.status() >= Some(200)) else { return };
         let of = self.contexts.iter().find(|(_, e)| e.last.as_ref() == Some(bytes)).map(|(_, e)| e);
         if of.is_some_and(|context| context.reply.to != *to || context.reply.has_fallback()) {
-            // It is on its way there, or about to be.
+            // The response is on its way there already, or is about to be sent.
             return;
         }
         if let Some(stated) = ReplyPath::stated(to, &via).filter(|_| of.is_none()) {
@@ -114,7 +114,7 @@ impl<F: MessageFilter> Proxy<F> {
             let reply = context.reply;
             return self.send(last, reply.to, reply.connect);
         }
-        // It may have been written before the connection broke: then nobody knows whether it arrived.
+        // The response may have been written before the connection broke: whether it arrived can't be known.
         let requester = context.requester();
         if to_wait_for(context)
             && let Ok(response) = Message::parse(last)
@@ -124,7 +124,7 @@ impl<F: MessageFilter> Proxy<F> {
     }
 }
 
-/// Whether what was last sent is final, over a connection that can break.
+/// Whether the last response is final, and went over a connection that can break.
 fn to_wait_for(context: &ResponseContext) -> bool {
     !context.is_pending() && context.reply.to.transport.is_reliable()
 }

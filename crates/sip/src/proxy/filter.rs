@@ -46,7 +46,7 @@ impl ForwardContext {
 pub struct Requester {
     /// The side that the request came in by.
     pub from: Side,
-    /// As in [`ForwardContext::caller`].
+    /// The same as [`ForwardContext::caller`].
     pub caller: Option<Neighbour>,
 }
 
@@ -72,9 +72,9 @@ pub trait MessageFilter {
     /// answer an ACK).
     fn request(&mut self, ctx: &ForwardContext, request: &Message, edit: &mut Edit) -> Result<(), Refusal>;
 
-    /// The number that the request's CSeq shall have when it is forwarded, if not the one that it came with. RequestNames
-    /// after [`MessageFilter::request`]; for one request the answer is always the same. Its responses bear the number that it
-    /// came with again before [`MessageFilter::response`] sees them.
+    /// The number that the request's CSeq shall have when it is forwarded, if not the one that it came with.
+    /// RequestNames after [`MessageFilter::request`]; for one request the answer is always the same. Its responses bear
+    /// the number that it came with again before [`MessageFilter::response`] sees them.
     fn number(&mut self, _: &ForwardContext, _: &Message) -> Option<u32> {
         None
     }
@@ -83,8 +83,8 @@ pub trait MessageFilter {
     fn response(&mut self, ctx: &ForwardContext, response: &Message, edit: &mut Edit);
 
     /// The proxy itself ended `request` (as it was received) with a final response of its own making: 408, 487,
-    /// 503, ... Called only if [`MessageFilter::request`] saw the request, and not for responses that [`MessageFilter::response`]
-    /// saw.
+    /// 503, ... Called only if [`MessageFilter::request`] saw the request, and not for responses that
+    /// [`MessageFilter::response`] saw.
     fn concluded(&mut self, now: Duration, requester: Requester, request: &Message, status: u16);
 
     /// A 2xx to an INVITE of `requester`'s, as it was sent on, did not get there, as far as can be told: its connection

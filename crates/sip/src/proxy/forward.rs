@@ -149,8 +149,8 @@ impl<F: MessageFilter> Proxy<F> {
         }
         context.attempts.push(slot);
         let more = !context.candidates.is_empty();
-        // Who calls isn't left in silence for the half minute that timer B takes. In a call that is up a lost re-INVITE
-        // has that time: ending it early would end the call.
+        // A caller isn't left in silence for the half minute that timer B takes. A re-INVITE has that time: ending it
+        // early would end the call.
         let begins = invite && context.request.as_ref().is_some_and(|request| request.to_tag().is_none());
         let patience = target.patience.unwrap_or(self.settings.failover_after);
         let names = context.request.as_deref().map(|request| self.dialogs.request_names(Names::of(request)));

@@ -1,4 +1,4 @@
-//! Messages of neighbours that went nowhere, for the log: what is dropped must not vanish in silence.
+//! Messages of neighbours that were dropped, for the log: none must vanish in silence.
 
 use std::collections::VecDeque;
 
@@ -6,7 +6,7 @@ use crate::Flow;
 use crate::framing::FrameFlaw;
 use crate::message::Flaw;
 
-/// More of them wait for nobody: each is counted all the same.
+/// The most that wait to be told. Further ones are counted, and not told.
 const MOST_WAITING: usize = 64;
 
 /// A message that was neither forwarded nor answered.
@@ -14,7 +14,7 @@ const MOST_WAITING: usize = 64;
 pub struct Lost {
     /// Where it came from.
     pub source: Flow,
-    /// What became of it.
+    /// Why it was dropped.
     pub why: Loss,
 }
 
@@ -61,7 +61,7 @@ pub enum Loss {
     Unfinished,
 }
 
-/// What has been lost and not told yet.
+/// Dropped messages that have not been told yet; the oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Losses(VecDeque<Lost>);
 

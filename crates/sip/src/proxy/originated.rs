@@ -11,8 +11,8 @@ use crate::message::RequestBuilder;
 pub(super) struct Originated {
     pub(super) head: RequestBuilder,
     pub(super) body: Bytes,
-    /// It went over TCP for its size alone: where UDP would have taken it.
+    /// The UDP destination, if the request went over TCP for its size alone.
     pub(super) udp: Option<Destination>,
-    /// The try that is under way.
+    /// The attempt that is under way.
     pub(super) attempt: Option<Key>,
 }

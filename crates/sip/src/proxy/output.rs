@@ -1,4 +1,4 @@
-//! What the proxy asks of its shell, and what the shell answers.
+//! The proxy's requests to its shell, and the shell's decisions.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::Flow;
 use crate::uri::Uri;
 use sidetone_call::Side;
 
-/// Something for the shell to do.
+/// An action for the shell.
 #[derive(Debug, Clone)]
 // One is made a request, and moved twice: a box would cost more than it saves.
 #[allow(clippy::large_enum_variant)]
@@ -37,7 +37,7 @@ pub enum Output {
     },
     /// A final response could not be sent, neither where its request came from nor where its Via says.
     Undelivered {
-        /// As it would have been sent.
+        /// The response as it would have been sent.
         response: Bytes,
         /// Where it was to go last.
         to: Destination,
@@ -61,11 +61,11 @@ pub enum Answer {
         /// Its Retry-After, if it has one that can be read.
         retry_after: Option<Duration>,
     },
-    /// Nobody answered in time.
+    /// No final response came in time.
     Silence,
-    /// It could not be sent.
+    /// The request could not be sent.
     Unsent,
-    /// It was taken back by [`super::Proxy::recall`]; whether it had arrived is not known.
+    /// The request was taken back by [`super::Proxy::recall`]; whether it had arrived is not known.
     Recalled,
 }
 
@@ -127,7 +127,7 @@ pub enum RouteKind {
     },
 }
 
-/// What becomes of a request.
+/// The shell's decision on a request.
 #[derive(Debug, Clone)]
 pub enum Decision {
     /// Send it on.
@@ -154,7 +154,7 @@ pub enum Decision {
         /// Further headers of the response.
         headers: Vec<(String, String)>,
     },
-    /// Say nothing: for those who have no business here. Nothing has been sent to them before.
+    /// Send no response: the sender has no business here. It has not been sent a 100 either.
     Drop,
 }
 

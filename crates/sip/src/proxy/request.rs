@@ -94,7 +94,7 @@ impl<F: MessageFilter> Proxy<F> {
         self.ask_for_route(now, flow, request, valid, Some((server, id)));
     }
 
-    /// What tells the transactions of one source from another's.
+    /// The source by which the transactions of one sender are told from another's.
     pub(super) fn source(&self, flow: &Flow) -> Source {
         let peer = self.neighbours.of(flow.remote).map(|peer| peer.id);
         Source { ip: flow.remote.ip(), peer }
@@ -237,7 +237,7 @@ impl<F: MessageFilter> Proxy<F> {
         self.outputs.push_back(Output::Route(query));
     }
 
-    /// What the shell is asked, and whether a mark proves that the request's sender began its dialog.
+    /// The query to the shell, and whether a mark proves that the request's sender began its dialog.
     fn route_query(
         &self,
         now: Duration,
@@ -295,7 +295,7 @@ impl<F: MessageFilter> Proxy<F> {
         }
     }
 
-    /// Something for our service user: a SUBSCRIBE, or what comes in the dialog that one has made.
+    /// The query for a request to our service user: a SUBSCRIBE, or a request in the dialog that one has made.
     fn service_query(&self, context: &ResponseContext, request: &Message, uri: &str) -> Option<RouteKind> {
         let user = self.settings.service_user.as_deref()?;
         let uri = UriView::parse(uri).ok()?;

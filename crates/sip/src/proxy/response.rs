@@ -51,7 +51,7 @@ impl<F: MessageFilter> Proxy<F> {
             self.losses.note(flow, Loss::OtherMethod);
             return;
         }
-        // A response is its request's: other names in it would tell of another call what this one's party says.
+        // A response has to bear its request's names: with others, it would change the state of another call.
         if attempt.names.is_some_and(|names| !names.fits(self.dialogs.request_names(Names::of(&response)))) {
             self.counters.stray_responses += 1;
             self.losses.note(flow, Loss::OtherNames);
@@ -161,7 +161,7 @@ impl<F: MessageFilter> Proxy<F> {
         }
         if let Some(context) = self.contexts.get_mut(key).filter(|e| e.is_pending()) {
             if !sent && matches!(context.server, Some(Server::Invite(_))) {
-                // It lacks the Vias of those who asked, and they would wait for ever.
+                // The 2xx lacks the requester's Vias, and the requester would wait for ever.
                 return self.respond(now, key, 502, "Bad Gateway", &[]);
             }
             context.settle();

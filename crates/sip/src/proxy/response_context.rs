@@ -23,15 +23,15 @@ pub(super) struct ResponseContext {
     /// `None` for an ACK, which is forwarded without state as soon as its way is known.
     pub(super) server: Option<Server>,
     pub(super) id: Option<ServerKey>,
-    /// As received; given up once a final response has been sent.
+    /// The request as received; freed once a final response has been sent.
     pub(super) request: Option<Box<Message>>,
     pub(super) source: Flow,
-    /// Whose it is, as it was when the request came.
+    /// The peer that sent the request, by the configuration of that time.
     pub(super) peer: Option<Neighbour>,
-    /// As how many transactions it counts, and each of its attempts.
+    /// The number of transactions that the request counts as, and each of its attempts.
     pub(super) weight: usize,
     pub(super) reply: ReplyPath,
-    /// The side that the request came from; what it is before the decision doesn't matter.
+    /// The side that the request came from; the decision sets it.
     pub(super) from: Side,
     pub(super) stage: Stage,
     pub(super) plan: Option<Box<RoutePlan>>,
@@ -65,11 +65,11 @@ pub(super) struct ResponseContext {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// The shell has been asked where it goes, and has to say so by then.
+    /// The shell has been asked for a route, and has to decide by then.
     Routing { until: Duration },
-    /// It has been sent on.
+    /// The request has been forwarded.
     Forwarding,
-    /// It has had its final response, or will never have one.
+    /// The request has had its final response, or will never have one.
     Settled,
 }
 
@@ -77,7 +77,7 @@ pub(super) enum Stage {
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
     pub(super) target: Target,
-    /// However large the request is: TCP has just failed.
+    /// UDP is used however large the request is: TCP has just failed.
     pub(super) udp_only: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Who has lately refused TCP.
+//! Targets that have lately refused TCP.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! What happens when time passes.
+//! The timers of transactions, of routing and of silent targets.
 
 use std::time::Duration;
 
@@ -103,7 +103,7 @@ impl<F: MessageFilter> Proxy<F> {
         }
     }
 
-    /// A target hasn't said a word, and there is another.
+    /// A target has been silent for as long as it may: another is tried, if there is one.
     fn silence(&mut self, now: Duration, key: Key) {
         let Some(attempt) = self.attempts.get_mut(key) else { return };
         if let Owner::Originated(originated) = attempt.owner {

@@ -20,18 +20,18 @@ use super::description::name_of;
 use super::{Carriage, Connection, Description, Media, Stream};
 use sidetone_call::{IpFamily, LocalMedia};
 
-/// What becomes of an m-line.
+/// The treatment of an m-line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// Left as it is.
     Untouched,
     /// Led to our ports.
     Local(LocalMedia),
-    /// Its port becomes 0: there was nothing to lead it to.
+    /// Its port becomes 0: no port of ours could be had for it.
     Rejected,
 }
 
-/// What becomes of ICE lines.
+/// The treatment of ICE attributes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Ice {
     /// Taken out, so that the media can't go around us.

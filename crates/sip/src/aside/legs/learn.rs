@@ -1,4 +1,4 @@
-//! What the messages of a dialog tell of it as they pass.
+//! The state of a leg as the messages of its dialog change it.
 
 use std::time::Duration;
 
@@ -238,7 +238,7 @@ impl Legs {
     fn adopt(&mut self, ctx: &ForwardContext, message: &Message, trunk: Name, pbx: Name) -> Option<LegId> {
         let tag = |name| NameAddr::parse(message.header(name)?.value).ok()?.tag();
         let (trunk_tag, pbx_tag) = (tag(trunk)?, tag(pbx)?);
-        // Its peer reaches the PBX through us only if we stand in the route set.
+        // The PBX's peer sends through us only if we stand in the route set.
         if message.status().is_some() && !self.routes_by_us(message)? {
             return None;
         }
@@ -342,7 +342,7 @@ impl Leg {
         // The caller's peer stands behind them.
         let mut tags = self.name.rsplit('\n').skip(1);
         let (pbx, trunk) = (tags.next(), tags.next());
-        // Of an INVITE that failed only its sender's tag says which dialogs it would have made.
+        // A failed INVITE is known by its sender's tag alone: the other tag differs from dialog to dialog.
         trunk == Some(trunk_tag) || pbx == Some(pbx_tag)
     }
 
@@ -355,7 +355,7 @@ impl Leg {
         ) {
             self.dialog.refresh(request);
         }
-        // What comes late says nothing new.
+        // A request that comes late says nothing new.
         if cseq.number > self.said.request
             && let Some(accepts) = accepts(request)
         {
@@ -377,7 +377,7 @@ impl Leg {
         }
     }
 
-    /// What a request of the peer's says of its earlier requests, in the PBX's terms.
+    /// Translates the mentions of earlier requests in a request of the peer's into the numbers that the PBX knows.
     fn translate_onward(&self, request: &Message, method: Method<'_>, edit: &mut Edit) {
         // RFC 3262 §7.2: `RAck: 1 4711 INVITE`; the second is the CSeq of the INVITE.
         if let Some(header) = request.header(Name::RAck)
@@ -388,15 +388,15 @@ impl Leg {
                 edit.replace_value(&header, &format!("{before} {sent} {after}"));
             }
         }
-        // It subscribes to reports on a REFER of its own. In a NOTIFY it reports on one of the PBX's.
+        // A SUBSCRIBE asks for reports on a REFER of the peer's own. A NOTIFY reports on a REFER of the PBX's.
         if method == Method::SUBSCRIBE {
             translate_refer_id(request, edit, |number| self.numbering.sent_as(number));
         }
     }
 
-    /// What a request of the PBX's says of its peer's, in the peer's terms.
+    /// Translates the mentions of the peer's requests in a request of the PBX's into the numbers that the peer knows.
     fn translate_back(&self, request: &Message, method: Method<'_>, edit: &mut Edit) {
-        // It reports on a REFER of its peer's. With a SUBSCRIBE it asks for reports on one of its own.
+        // A NOTIFY reports on a REFER of the peer's. A SUBSCRIBE asks for reports on a REFER of the PBX's own.
         if method == Method::NOTIFY {
             translate_refer_id(request, edit, |number| self.numbering.came_as(number));
         }
@@ -443,7 +443,7 @@ fn offer_name(call_id: &str, tag: &str, caller: Option<Neighbour>) -> String {
     [call_id, tag, &word(caller)].join("\n")
 }
 
-/// What stands for a peer in a name.
+/// The text that stands for a peer in a name.
 fn word(peer: Option<Neighbour>) -> String {
     peer.map(|peer| format!("{}:{:x}", peer.side.as_str(), peer.id)).unwrap_or_default()
 }

@@ -24,7 +24,7 @@ const LONGEST_PARAM: usize = 512;
 /// A SUBSCRIBE that has come to us, with what is known of its sender.
 #[derive(Debug)]
 pub struct Ask<'a> {
-    /// As it came.
+    /// The SUBSCRIBE as it came.
     pub request: &'a Message,
     /// The tag that our answer puts into To.
     pub tag: &'a str,
@@ -142,7 +142,7 @@ impl Notifier {
         }
         let own = name(request, ask.tag);
         if self.by_name.contains_key(&own) {
-            // It has come again after its transaction was over: it is answered as before.
+            // A SUBSCRIBE that comes again after its transaction is over is answered as before.
             return Ok(());
         }
         let key = (Arc::clone(ask.pbx), call.into_owned());
@@ -213,8 +213,8 @@ fn takes(request: &Message, content_type: &str) -> bool {
     !said
 }
 
-/// What a subscription is found by, from a request of its subscriber's. A tag can't hold a line end, so no two share
-/// one.
+/// The name that a subscription is found by, from a request of its subscriber's. A tag can't hold a line end, so no two
+/// share one.
 fn name(request: &Message, our_tag: &str) -> String {
     [request.call_id(), request.from_tag().unwrap_or_default(), our_tag].join("\n")
 }

@@ -1,4 +1,4 @@
-//! What the messages that pass tell of their dialogs.
+//! Dialog state as the messages that pass change it.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::proxy::output::MAX_TARGETS;
 use crate::uri::UriView;
 use crate::{Flow, scan};
 
-/// Its peer, or all of them, have as many dialogs as may be held.
+/// As many dialogs as may be held are held, by the peer or by all peers together.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::proxy) struct NoRoom;
 

@@ -1,5 +1,5 @@
-//! What dialogs and sets of dialogs are found by. Names are kept as keyed hashes: what a set costs doesn't depend on how
-//! long a peer makes its Call-ID, and no peer can make two names collide.
+//! The names that dialogs and sets of dialogs are found by, kept as keyed hashes: the cost of a set doesn't depend on
+//! the length of a peer's Call-ID, and no peer can make two names collide.
 
 use std::hash::Hasher;
 
@@ -26,7 +26,7 @@ pub(in crate::proxy) struct Member {
     pub(super) by_caller: bool,
 }
 
-/// What identifies the dialog of a message.
+/// The names that identify the dialog of a message (RFC 3261 §12).
 #[derive(Debug, Clone, Copy)]
 pub(in crate::proxy) struct Names<'a> {
     pub(in crate::proxy) call_id: &'a str,
@@ -84,7 +84,7 @@ impl NameHasher {
         hash.finish128().as_u128()
     }
 
-    /// What a response has to repeat of its request (RFC 3261 §8.2.6.2).
+    /// The names that a response has to repeat of its request (RFC 3261 §8.2.6.2).
     pub(super) fn request_names(&self, names: Names<'_>) -> RequestNames {
         let names_of_request = self.names(names.call_id, names.from_tag, Side::Trunk);
         RequestNames { names: names_of_request, to_tag: names.to_tag.map(|tag| self.tag(tag)) }

@@ -19,10 +19,10 @@ pub(super) const SUBSCRIPTION: Duration = Duration::from_secs(3_600);
 /// The longest that a peer may bind a Contact or subscribe without saying so again.
 pub(super) const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 
-/// What one request may become.
+/// The dialogs that one request may make.
 #[derive(Debug)]
 pub(super) struct Set {
-    /// Whose share of the room it takes.
+    /// The peer whose share of the room it takes.
     pub(super) peer: Neighbour,
     /// The caller's peer, as it was called when the set was opened.
     pub(super) owner: Neighbour,
@@ -30,10 +30,10 @@ pub(super) struct Set {
     /// Where the request was sent: whoever is there may begin a dialog.
     pub(super) tried: Vec<Destination>,
     pub(super) dialogs: Vec<Dialog>,
-    /// Of the request, so that its responses can be told from those of later ones.
+    /// The request's CSeq number, by which its responses are told from those of later requests.
     pub(super) cseq: u32,
     pub(super) invite: bool,
-    /// It was answered with a failure.
+    /// The request was answered with a failure.
     pub(super) failed: bool,
     /// Until then further dialogs may come of it; as long as it has no final response, its deadline.
     pub(super) open_until: Duration,

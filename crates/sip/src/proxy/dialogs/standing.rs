@@ -4,19 +4,19 @@ use super::bindings::Registered;
 use crate::proxy::destination::Destination;
 use crate::proxy::neighbours::Neighbour;
 
-/// Whether a request belongs to a dialog, and to which.
+/// The standing of a request: in which dialog it is, or why in none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// To no dialog, and it doesn't say so.
+    /// The request bears no tag in To: it is outside of any dialog.
     Outside {
         /// The peers that have registered its next hop with its sender.
         registered: Vec<Registered>,
     },
-    /// It bears the Call-ID and From tag of another peer's request, which isn't over.
+    /// The request bears the Call-ID and From tag of another peer's request, which isn't over.
     Taken,
-    /// To a dialog that is held, whose party its sender is.
+    /// The request is in a dialog that is held, and its sender is a party of it.
     Within(Way),
-    /// It says that it belongs to a dialog, but its sender is party to no such dialog.
+    /// The request bears a tag in To, but its sender is party to no such dialog.
     Unknown,
 }
 
