@@ -104,6 +104,7 @@ impl<F: MessageFilter> Proxy<F> {
         self.conclude(now, key);
     }
 
+    /// Begins an attempt: composes the request for the candidate and sends it.
     fn launch(&mut self, now: Duration, key: Key, candidate: Candidate) -> Result<(), Obstacle> {
         let timers = self.settings.timers;
         let Some(context) = self.contexts.get(key) else { return Ok(()) };
@@ -121,15 +122,7 @@ impl<F: MessageFilter> Proxy<F> {
         let slot = self.attempts.insert(|_| attempt);
         self.held.add(peer, weight);
         let branch = self.tokens.branch(slot, loops);
-        let composed = self.compose(now, key, &target, branch).and_then(|bytes| {
-            match self.tcp_instead(now, &target.to, bytes.len(), udp_only) {
-                Some(tcp) => {
-                    let udp = std::mem::replace(&mut target.to, tcp);
-                    Ok((self.compose(now, key, &target, branch)?, Some(udp)))
-                }
-                None => Ok((bytes, None)),
-            }
-        });
+        let composed = self.compose_to_fit(now, key, &mut target, branch, udp_only);
         if let Some(context) = self.contexts.get_mut(key) {
             context.passed |= !matches!(composed, Err(Obstacle::NoListener));
         }
@@ -194,16 +187,10 @@ impl<F: MessageFilter> Proxy<F> {
             context.request.as_ref().map(|request| self.tokens.stateless(request, context.loops))
         });
         let sent = match (target, branch) {
-            (Some(mut target), Some(branch)) => self.compose(now, key, &target, branch).and_then(|bytes| {
-                // Should TCP fail, that is remembered, and the ACK to the next copy of the 2xx goes over UDP.
-                match self.tcp_instead(now, &target.to, bytes.len(), false) {
-                    Some(tcp) => {
-                        target.to = tcp;
-                        Ok((self.compose(now, key, &target, branch)?, tcp))
-                    }
-                    None => Ok((bytes, target.to)),
-                }
-            }),
+            // Should TCP fail, that is remembered, and the ACK to the next copy of the 2xx goes over UDP.
+            (Some(mut target), Some(branch)) => {
+                self.compose_to_fit(now, key, &mut target, branch, false).map(|(bytes, _)| (bytes, target.to))
+            }
             _ => Err(Obstacle::NoListener),
         };
         match sent {
@@ -219,6 +206,24 @@ impl<F: MessageFilter> Proxy<F> {
             }
         }
         self.forget(key);
+    }
+
+    /// Composes the request, and turns the target to TCP if the request is too large for UDP; gives the UDP destination
+    /// that the target had.
+    fn compose_to_fit(
+        &mut self,
+        now: Duration,
+        key: Key,
+        target: &mut Target,
+        branch: token::Branch,
+        udp_only: bool,
+    ) -> Result<(Bytes, Option<Destination>), Obstacle> {
+        let bytes = self.compose(now, key, target, branch)?;
+        let Some(tcp) = self.tcp_instead(now, &target.to, bytes.len(), udp_only) else {
+            return Ok((bytes, None));
+        };
+        let udp = std::mem::replace(&mut target.to, tcp);
+        Ok((self.compose(now, key, target, branch)?, Some(udp)))
     }
 
     fn compose(

@@ -15,6 +15,7 @@ use crate::Flow;
 use crate::message::{self, Edit, Message, Method, Name};
 use crate::scan;
 use crate::transaction::{Client, OnResponse, Server};
+use crate::via::Via;
 
 impl<F: MessageFilter> Proxy<F> {
     pub(super) fn on_response(&mut self, now: Duration, flow: &Flow, response: Message) {
@@ -23,25 +24,8 @@ impl<F: MessageFilter> Proxy<F> {
             return;
         };
         self.counters.responses_in.count(status);
-        let branch = via.branch().and_then(Branch::parse);
-        let Some(branch) = branch.filter(|_| self.local.is_us(via.host, via.port)) else {
-            self.counters.misdirected_responses += 1;
-            self.losses.note(flow, Loss::Misdirected);
-            return;
-        };
-        let found =
-            self.attempts.key_at(branch.slot).and_then(|key| Some((key, self.attempts.get_mut(key)?)));
-        let Some((key, attempt)) = found.filter(|(_, attempt)| attempt.nonce == branch.nonce) else {
-            self.counters.stray_responses += 1;
-            self.losses.note(flow, Loss::Stray);
-            return;
-        };
-        // Only whoever was asked may answer.
-        if !self.neighbours.are_one(attempt.to.remote, flow.remote) {
-            self.counters.foreign_responses += 1;
-            self.losses.note(flow, Loss::Foreign);
-            return;
-        }
+        let Some(key) = self.attempt_of(flow, &via) else { return };
+        let Some(attempt) = self.attempts.get_mut(key) else { return };
         if let (Method::CANCEL, Cancel::Sent { client, .. }) = (cseq.method, &mut attempt.cancel) {
             client.response(now, &self.settings.timers, status);
             return self.tidy_attempt(key);
@@ -69,6 +53,34 @@ impl<F: MessageFilter> Proxy<F> {
             OnResponse::PassAndAck => self.acknowledge(key, &response),
             OnResponse::Pass => {}
         }
+        self.hand_over(now, flow, key, response, status);
+    }
+
+    /// The attempt that a response answers, by the branch of its topmost Via. A response that answers none is counted.
+    fn attempt_of(&mut self, flow: &Flow, via: &Via<'_>) -> Option<Key> {
+        let branch = via.branch().and_then(Branch::parse);
+        let Some(branch) = branch.filter(|_| self.local.is_us(via.host, via.port)) else {
+            self.counters.misdirected_responses += 1;
+            self.losses.note(flow, Loss::Misdirected);
+            return None;
+        };
+        let found = self.attempts.key_at(branch.slot).and_then(|key| Some((key, self.attempts.get(key)?)));
+        let Some((key, attempt)) = found.filter(|(_, attempt)| attempt.nonce == branch.nonce) else {
+            self.counters.stray_responses += 1;
+            self.losses.note(flow, Loss::Stray);
+            return None;
+        };
+        // Only the peer that was asked may answer.
+        if !self.neighbours.are_one(attempt.to.remote, flow.remote) {
+            self.counters.foreign_responses += 1;
+            self.losses.note(flow, Loss::Foreign);
+            return None;
+        }
+        Some(key)
+    }
+
+    /// Gives a response that the client transaction lets pass to the attempt's owner.
+    fn hand_over(&mut self, now: Duration, flow: &Flow, key: Key, response: Message, status: u16) {
         let Some(attempt) = self.attempts.get_mut(key) else { return };
         attempt.silent_until = None;
         if status >= 200 {

@@ -133,19 +133,13 @@ impl Notifier {
         known: impl FnOnce(&str) -> bool,
     ) -> Result<(), Reply> {
         let request = ask.request;
-        let Some(call) = event.value("call-id").filter(|call| call.len() <= LONGEST_PARAM) else {
-            return Err(Reply::refuse(400, "Bad Request (Event without call-id)"));
-        };
-        let id = event.id().and_then(|id| id.value).map(str::to_owned);
-        if id.as_ref().is_some_and(|id| id.len() > LONGEST_PARAM) {
-            return Err(Reply::refuse(400, "Bad Request (Event with too long an id)"));
-        }
+        let (call, id) = call_and_id(event)?;
         let own = name(request, ask.tag);
         if self.by_name.contains_key(&own) {
             // A SUBSCRIBE that comes again after its transaction is over is answered as before.
             return Ok(());
         }
-        let key = (Arc::clone(ask.pbx), call.into_owned());
+        let key = (Arc::clone(ask.pbx), call);
         let of_call = self.calls.get(&key).map_or(0, |told| told.subscriptions.len());
         if self.subscriptions.len() >= MOST || of_call >= MOST_OF_A_CALL {
             return Err(Reply::refuse(503, "Too Many Subscriptions").with("Retry-After", "60"));
@@ -188,6 +182,18 @@ impl Notifier {
         self.enqueue(number);
         Ok(())
     }
+}
+
+/// The Call-ID that an Event header asks for, and its own `id`.
+fn call_and_id(event: &EventHeader<'_>) -> Result<(String, Option<String>), Reply> {
+    let Some(call) = event.value("call-id").filter(|call| call.len() <= LONGEST_PARAM) else {
+        return Err(Reply::refuse(400, "Bad Request (Event without call-id)"));
+    };
+    let id = event.id().and_then(|id| id.value).map(str::to_owned);
+    if id.as_ref().is_some_and(|id| id.len() > LONGEST_PARAM) {
+        return Err(Reply::refuse(400, "Bad Request (Event with too long an id)"));
+    }
+    Ok((call.into_owned(), id))
 }
 
 /// Whether the sender of a SUBSCRIBE takes bodies of that type (RFC 6665 §3.1.3); whoever says nothing takes ours.
