@@ -136,18 +136,7 @@ impl Dialogs {
         let hop = Destination::from(*source);
         let index = match found.dialog {
             Some(index) => index,
-            None => {
-                let session = set.invite;
-                set.begin(Dialog {
-                    tag,
-                    callee: End { hop, targets: Vec::new() },
-                    session,
-                    accepted: false,
-                    over: false,
-                    subscribed_until: Duration::ZERO,
-                    until: now + SETUP,
-                })
-            }
+            None => set.begin_early(now, tag, hop),
         };
         let Some(dialog) = set.dialogs.get_mut(index) else { return };
         let end = if found.by_caller { &mut set.caller } else { &mut dialog.callee };
@@ -229,18 +218,7 @@ impl Dialogs {
         let hop = hop.copied().unwrap_or_else(|| Destination::from(*source));
         let index = match set.dialogs.iter().position(|dialog| dialog.tag == tag) {
             Some(index) => index,
-            None => {
-                let session = set.invite;
-                set.begin(Dialog {
-                    tag,
-                    callee: End { hop, targets: Vec::new() },
-                    session,
-                    accepted: false,
-                    over: false,
-                    subscribed_until: Duration::ZERO,
-                    until: now + SETUP,
-                })
-            }
+            None => set.begin_early(now, tag, hop),
         };
         set.open_until = if accepts { now + linger } else { now + SETUP };
         let Some(dialog) = set.dialogs.get_mut(index) else { return };

@@ -80,6 +80,19 @@ impl Set {
         self.failed && self.dialogs.iter().all(|dialog| !dialog.accepted || dialog.over)
     }
 
+    /// Adds a dialog with the party at `hop`, which nobody has accepted yet; gives its index.
+    pub(super) fn begin_early(&mut self, now: Duration, tag: u64, hop: Destination) -> usize {
+        self.begin(Dialog {
+            tag,
+            callee: End { hop, targets: Vec::new() },
+            session: self.invite,
+            accepted: false,
+            over: false,
+            subscribed_until: Duration::ZERO,
+            until: now + SETUP,
+        })
+    }
+
     /// Adds a dialog; gives its index.
     pub(super) fn begin(&mut self, dialog: Dialog) -> usize {
         if self.dialogs.len() >= MOST_DIALOGS {
