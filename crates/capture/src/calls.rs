@@ -313,7 +313,7 @@ impl Follower {
             // Nobody consents in a recording.
             CallFact::Started { .. }
             | CallFact::Misaimed { .. }
-            | CallFact::Told { .. }
+            | CallFact::Header { .. }
             | CallFact::Digit { .. }
             | CallFact::Referred { .. }
             | CallFact::Replaces { .. }

@@ -7,13 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::anchor::{Anchor, Settings};
-use crate::aside::{Asides, Ask, EventHeader, Legs, Notifier, Parcel, accepts};
 use crate::cseq::CSeq;
 use crate::framing::{Frame, Framer};
 use crate::host::HostPort;
 use crate::list::Values;
 use crate::message::{Edit, Limits, Message, Name, ResponseBuilder, ack_to_failure, cancel};
 use crate::name_addr::NameAddr;
+use crate::notification::{Ask, EventHeader, InfoFilter, Legs, Notifier, Parcel, accepts};
 use crate::params::Params;
 use crate::proxy::{ForwardContext, MessageFilter};
 use crate::sdp::body::{self, Found};
@@ -376,13 +376,13 @@ pub fn proxy(data: &[u8]) {
     assert_eq!(proxy.transactions(), 0);
 }
 
-/// Asides: whatever a PBX sends, what we write in its dialogs can be read, and queues stay bounded.
-pub fn asides(data: &[u8]) {
+/// Notification: whatever a PBX sends, our requests in its dialogs can be read, and queues stay bounded.
+pub fn notification(data: &[u8]) {
     let settings = crate::proxy::Settings::new(vec![crate::proxy::Listener::bound(
         Transport::Udp,
         "192.0.2.1:5060".parse().unwrap(),
     )]);
-    let mut asides = Asides::new(crate::proxy::NoFilter, Legs::new(&settings, true), true);
+    let mut filter = InfoFilter::new(crate::proxy::NoFilter, Legs::new(&settings, true), true);
     let mut notifier = Notifier::new();
     let pbx: std::sync::Arc<str> = "pbx".into();
     let parcel =
@@ -400,9 +400,9 @@ pub fn asides(data: &[u8]) {
         let ctx = ForwardContext { now, from, source, toward: address, sender: None, caller: None };
         let mut edit = Edit::new();
         if message.is_request() {
-            if asides.request(&ctx, &message, &mut edit).is_ok() {
-                let number = asides.number(&ctx, &message);
-                assert_eq!(number, asides.number(&ctx, &message), "the same each time it is asked for");
+            if filter.request(&ctx, &message, &mut edit).is_ok() {
+                let number = filter.number(&ctx, &message);
+                assert_eq!(number, filter.number(&ctx, &message), "the same each time it is asked for");
             }
             let ask = Ask {
                 request: &message,
@@ -415,14 +415,14 @@ pub fn asides(data: &[u8]) {
             assert!((200..600).contains(&reply.status));
             notifier.tell(now, &pbx, message.call_id(), &parcel);
         } else {
-            asides.response(&ctx, &message, &mut edit);
+            filter.response(&ctx, &message, &mut edit);
         }
         assert!(Message::parse(edit.apply(&message)).is_ok());
-        asides.legs().tell(now, (&pbx, None), message.call_id(), &parcel);
-        while let Some((id, ..)) = asides.legs().wanting(now) {
-            match asides.legs().write(id) {
+        filter.legs().tell(now, (&pbx, None), message.call_id(), &parcel);
+        while let Some((id, ..)) = filter.legs().wanting(now) {
+            match filter.legs().write(id) {
                 Some(draft) => written(&draft),
-                None => asides.legs().spared(id),
+                None => filter.legs().spared(id),
             }
         }
         while let Some((id, ..)) = notifier.wanting(now) {
@@ -433,7 +433,7 @@ pub fn asides(data: &[u8]) {
     }
 }
 
-fn written(draft: &crate::aside::Draft) {
+fn written(draft: &crate::notification::Draft) {
     let bytes = draft.head.via("SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx").body(&draft.body);
     let message = Message::parse(bytes).expect("what we write can be read");
     assert_eq!(message.body(), &draft.body[..]);

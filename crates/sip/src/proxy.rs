@@ -34,12 +34,12 @@ mod contact;
 mod counters;
 mod destination;
 mod dialogs;
+mod dropped;
 mod failure;
 pub mod filter;
 mod forward;
 mod held;
 mod local;
-mod lost;
 mod neighbours;
 mod originate;
 mod originated;
@@ -68,11 +68,11 @@ use bytes::Bytes;
 pub use counters::{Counters, Requests, Responses};
 pub use destination::Destination;
 pub use dialogs::{Registered, Standing, Way};
+pub use dropped::{DropReason, DroppedMessage};
 pub use filter::{ForwardContext, MessageFilter, NoFilter, Refusal, Requester};
-pub use lost::{Loss, Lost};
 pub use neighbours::Neighbour;
 pub use output::{
-    Answer, Decision, MAX_TARGETS, Output, OwnKey, ProbeKey, RouteKey, RouteKind, RouteQuery, Target,
+    Answer, Decision, MAX_TARGETS, OriginatedKey, Output, ProbeKey, RouteKey, RouteKind, RouteQuery, Target,
 };
 pub use settings::{Listener, Settings};
 
@@ -80,9 +80,9 @@ use amplification_limit::AmplificationLimit;
 use attempt::Attempt;
 use contact::ContactFixes;
 use dialogs::Dialogs;
+use dropped::Drops;
 use held::Held;
 pub(crate) use local::Local;
-use lost::Losses;
 use neighbours::Neighbours;
 use originated::Originated;
 use response_context::ResponseContext;
@@ -119,12 +119,12 @@ pub struct Proxy<F> {
     dialogs: Dialogs,
     stamps: Option<Stamps>,
     probes: u64,
-    originated: HashMap<OwnKey, Originated>,
+    originated: HashMap<OriginatedKey, Originated>,
     last_originated: u64,
     outputs: VecDeque<Output>,
     /// INVITEs that were given up since the process ends.
     abandoned: Vec<Key>,
-    losses: Losses,
+    drops: Drops,
     contacts: ContactFixes,
     counters: Counters,
 }
@@ -158,7 +158,7 @@ impl<F: MessageFilter> Proxy<F> {
             last_originated: 0,
             outputs: VecDeque::new(),
             abandoned: Vec::new(),
-            losses: Losses::default(),
+            drops: Drops::default(),
             contacts: ContactFixes::default(),
             counters: Counters::default(),
         }
@@ -204,19 +204,19 @@ impl<F: MessageFilter> Proxy<F> {
         self.outputs.pop_front()
     }
 
-    /// A message of that peer's never came whole: counted and told as those that can't be read are.
-    pub fn lost(&mut self, flow: &Flow, why: Loss) {
+    /// Counts and tells a message of a peer that never came whole, as one that can't be read.
+    pub fn note_dropped(&mut self, flow: &Flow, why: DropReason) {
         self.counters.malformed_dropped += 1;
-        self.losses.note(flow, why);
+        self.drops.note(flow, why);
     }
 
-    /// Takes out the next message that went nowhere, for the log; the counters have it too.
-    pub fn poll_lost(&mut self) -> Option<Lost> {
-        self.losses.take()
+    /// Takes out the next dropped message, for the log; the counters have it too.
+    pub fn poll_dropped(&mut self) -> Option<DroppedMessage> {
+        self.drops.take()
     }
 
-    /// From now on host and port in the Contact of whoever `of` says so are replaced by where the message came from: of
-    /// neighbours whose own can't be reached.
+    /// From now on host and port in the Contact of a neighbour that `of` names are replaced by the source of its
+    /// message: for neighbours whose own can't be reached.
     pub fn fix_contacts(&mut self, of: Arc<dyn Fn(SocketAddr) -> bool + Send + Sync>) {
         self.contacts = ContactFixes::of(of);
     }
@@ -228,13 +228,13 @@ impl<F: MessageFilter> Proxy<F> {
     }
 
     /// The filter that sees each message that is forwarded.
-    pub fn passage(&mut self) -> &mut F {
+    pub fn filter(&mut self) -> &mut F {
         &mut self.filter
     }
 
     /// The same, to look at only.
     #[must_use]
-    pub const fn passage_ref(&self) -> &F {
+    pub const fn filter_ref(&self) -> &F {
         &self.filter
     }
 

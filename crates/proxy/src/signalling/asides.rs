@@ -11,8 +11,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use sidetone_call::{CallKey, Nature, Side};
 use sidetone_pbx::{Aside, InDialog, InDialogCounts};
-use sidetone_sip::aside::{Ask, LegId, Parcel, SubscriptionId};
-use sidetone_sip::proxy::{Answer, Decision, Destination, OwnKey};
+use sidetone_sip::notification::{Ask, LegId, Parcel, SubscriptionId};
+use sidetone_sip::proxy::{Answer, Decision, Destination, OriginatedKey};
 use sidetone_sip::{Message, Method};
 
 use super::Signalling;
@@ -89,7 +89,7 @@ impl Core {
         }
         if aside.info {
             let pbx = (&aside.pbx, Some(neighbour(Side::Pbx, &aside.pbx)));
-            self.proxy.passage().legs().tell(now, pbx, &aside.sip_call_id, &parcel);
+            self.proxy.filter().legs().tell(now, pbx, &aside.sip_call_id, &parcel);
         }
         if aside.last {
             self.notifier.end(&aside.pbx, &aside.sip_call_id);
@@ -98,14 +98,14 @@ impl Core {
 
     /// What the customer felt is not told any more: not what waits, nor again what is under way.
     fn withdraw(&mut self, pbx: &Arc<str>, sip_call_id: &str) {
-        let infos = self.proxy.passage().legs().withdraw((pbx, Some(neighbour(Side::Pbx, pbx))), sip_call_id);
+        let infos = self.proxy.filter().legs().withdraw((pbx, Some(neighbour(Side::Pbx, pbx))), sip_call_id);
         let notifies = self.notifier.withdraw(pbx, sip_call_id);
         let under_way: HashSet<AsideId> =
             infos.into_iter().map(AsideId::Info).chain(notifies.into_iter().map(AsideId::Notify)).collect();
         if under_way.is_empty() {
             return;
         }
-        let keys: Vec<OwnKey> =
+        let keys: Vec<OriginatedKey> =
             self.own.iter().filter(|(_, id)| under_way.contains(id)).map(|(key, _)| *key).collect();
         for key in keys {
             self.proxy.recall(key);
@@ -115,7 +115,7 @@ impl Core {
     /// The next that has something to be told. To be handed back by [`Self::aside_located`].
     pub(super) fn next_aside(&mut self, now: Duration) -> Option<Wanting> {
         loop {
-            let legs = self.proxy.passage().legs();
+            let legs = self.proxy.filter().legs();
             let (id, pbx, hop) = if let Some((id, pbx, hop)) = legs.wanting(now) {
                 (AsideId::Info(id), pbx, hop)
             } else {
@@ -147,7 +147,7 @@ impl Core {
         };
         let draft = match id {
             AsideId::Info(leg) => {
-                let legs = self.proxy.passage().legs();
+                let legs = self.proxy.filter().legs();
                 let draft = legs.write(leg);
                 if draft.is_none() {
                     legs.spared(leg);
@@ -170,7 +170,7 @@ impl Core {
     }
 
     /// A request of our own has come to its end.
-    pub(super) fn answered(&mut self, now: Duration, key: OwnKey, answer: Answer) {
+    pub(super) fn answered(&mut self, now: Duration, key: OriginatedKey, answer: Answer) {
         if let Some(id) = self.own.remove(&key) {
             self.aside_ended(now, id, answer);
         }
@@ -178,7 +178,7 @@ impl Core {
 
     fn aside_ended(&mut self, now: Duration, id: AsideId, answer: Answer) {
         match id {
-            AsideId::Info(leg) => self.proxy.passage().legs().answered(leg, answer),
+            AsideId::Info(leg) => self.proxy.filter().legs().answered(leg, answer),
             AsideId::Notify(subscription) => self.notifier.answered(now, subscription, answer),
             AsideId::Question(call, side) => self.party_answered(now, call, side, answer),
             AsideId::Farewell => {}
@@ -186,19 +186,19 @@ impl Core {
     }
 
     pub(super) fn asides_timeout(&mut self, now: Duration) {
-        self.proxy.passage().legs().timeout(now);
+        self.proxy.filter().legs().timeout(now);
         self.notifier.timeout(now);
     }
 
     pub(super) fn asides_next_timeout(&self) -> Option<Duration> {
-        let due = [self.proxy.passage_ref().legs_ref().next_timeout(), self.notifier.next_timeout()];
+        let due = [self.proxy.filter_ref().legs_ref().next_timeout(), self.notifier.next_timeout()];
         due.into_iter().flatten().min()
     }
 
     /// Subscriptions that are up, and dialogs in which a PBX takes INFO.
     #[must_use]
     pub fn listeners_by_sip(&self) -> (usize, usize) {
-        (self.notifier.len(), self.proxy.passage_ref().legs_ref().ready())
+        (self.notifier.len(), self.proxy.filter_ref().legs_ref().ready())
     }
 }
 
@@ -233,14 +233,14 @@ impl InDialog for BySip {
     fn is_idle(&self) -> bool {
         self.0.upgrade().is_none_or(|signalling| {
             let core = signalling.core();
-            core.notifier.is_idle() && core.proxy.passage_ref().legs_ref().is_idle()
+            core.notifier.is_idle() && core.proxy.filter_ref().legs_ref().is_idle()
         })
     }
 
     fn counts(&self, pbx: &str) -> InDialogCounts {
         let Some(signalling) = self.0.upgrade() else { return InDialogCounts::default() };
         let core = signalling.core();
-        let ledgers = [core.notifier.ledger(), core.proxy.passage_ref().legs_ref().ledger()];
+        let ledgers = [core.notifier.ledger(), core.proxy.filter_ref().legs_ref().ledger()];
         ledgers.into_iter().map(|ledger| ledger.counts(pbx)).fold(InDialogCounts::default(), |sum, counts| {
             InDialogCounts {
                 sent: sum.sent + counts.sent,

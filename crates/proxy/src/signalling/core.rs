@@ -8,12 +8,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use sidetone_call::{CallKey, Cause, Side};
 use sidetone_sip::anchor::{Anchor, CallFact};
-use sidetone_sip::aside::{Asides, Notifier};
 use sidetone_sip::framing::FrameFlaw;
 use sidetone_sip::message::Message;
+use sidetone_sip::notification::{InfoFilter, Notifier};
 use sidetone_sip::proxy::{
-    Decision, Destination, Loss, Lost, Output, OwnKey, ProbeKey, Proxy, RouteKey, RouteKind, RouteQuery,
-    Target, Way,
+    Decision, Destination, DropReason, DroppedMessage, OriginatedKey, Output, ProbeKey, Proxy, RouteKey,
+    RouteKind, RouteQuery, Target, Way,
 };
 use sidetone_sip::uri::{Uri, UriView};
 use sidetone_sip::{Flow, Method, Transport};
@@ -49,10 +49,10 @@ const THOUGH_DOWN: Duration = Duration::from_millis(700);
 /// The core and its surroundings.
 pub struct Core {
     config: Arc<Config>,
-    pub(super) proxy: Proxy<Asides<Anchor<Engine>>>,
+    pub(super) proxy: Proxy<InfoFilter<Anchor<Engine>>>,
     pub(super) notifier: Notifier,
     /// Requests of our own under way, and who waits for their end.
-    pub(super) own: HashMap<OwnKey, AsideId>,
+    pub(super) own: HashMap<OriginatedKey, AsideId>,
     pub(super) calls: Arc<Calls>,
     pub(super) table: Table,
     admission: Admission,
@@ -73,7 +73,7 @@ pub struct Core {
     /// Calls whose answer did not reach their caller: to be hung up.
     unacknowledged: Vec<CallKey>,
     /// When a loss of this kind was last told, and how many more there have been.
-    losses: HashMap<(IpAddr, Loss), (Duration, u64)>,
+    losses: HashMap<(IpAddr, DropReason), (Duration, u64)>,
     pub(super) counters: Counters,
     dice: u64,
 }
@@ -121,7 +121,7 @@ impl Core {
     #[must_use]
     pub fn new(
         config: Arc<Config>,
-        proxy: Proxy<Asides<Anchor<Engine>>>,
+        proxy: Proxy<InfoFilter<Anchor<Engine>>>,
         calls: Arc<Calls>,
         seed: u64,
     ) -> Self {
@@ -183,17 +183,17 @@ impl Core {
     }
 
     /// The SIP core proper.
-    pub fn proxy(&mut self) -> &mut Proxy<Asides<Anchor<Engine>>> {
+    pub fn proxy(&mut self) -> &mut Proxy<InfoFilter<Anchor<Engine>>> {
         &mut self.proxy
     }
 
     /// What follows the calls' offers and answers.
     pub fn anchor(&mut self) -> &mut Anchor<Engine> {
-        self.proxy.passage().inner()
+        self.proxy.filter().inner()
     }
 
     pub(super) fn anchor_ref(&self) -> &Anchor<Engine> {
-        self.proxy.passage_ref().inner_ref()
+        self.proxy.filter_ref().inner_ref()
     }
 
     /// What was refused.
@@ -244,8 +244,8 @@ impl Core {
     }
 
     /// A message that never came whole.
-    pub(super) fn lost(&mut self, flow: &Flow, why: Loss) {
-        self.proxy.lost(flow, why);
+    pub(super) fn lost(&mut self, flow: &Flow, why: DropReason) {
+        self.proxy.note_dropped(flow, why);
     }
 
     pub(super) fn send_failed(&mut self, now: Duration, to: &Destination) {
@@ -290,7 +290,7 @@ impl Core {
             // An answer would tell scanners that somebody is here, and could be aimed at a third party.
             return Err(Decision::Drop);
         };
-        if let RouteKind::Own { request, tag, contact } = &query.kind {
+        if let RouteKind::Service { request, tag, contact } = &query.kind {
             return Err(self.subscribe(now, from, request, tag, contact));
         }
         let onward = matches!(query.kind, RouteKind::Onward { .. });
@@ -318,7 +318,7 @@ impl Core {
                     .collect()
             }
             // Never beyond the answer above.
-            (RouteKind::Own { .. }, _) => Vec::new(),
+            (RouteKind::Service { .. }, _) => Vec::new(),
             // Its sender takes us for the other party.
             (RouteKind::Initial, Reach::Dialog(way)) => self.hop_of(way, from),
             (RouteKind::Initial, _) => {
@@ -392,7 +392,7 @@ impl Core {
     }
 
     /// Names a peer whose messages went nowhere, once in a while for each reason; counters have every one.
-    fn tell_lost(&mut self, now: Duration, lost: Lost) {
+    fn tell_lost(&mut self, now: Duration, lost: DroppedMessage) {
         let Some(peer) = self.table.who(lost.source.remote) else { return };
         let Some(more) = self.untold(now, (lost.source.remote.ip(), lost.why)) else { return };
         let (peer, remote) = (self.table.name(peer), lost.source.remote);
@@ -401,19 +401,19 @@ impl Core {
 
     /// Names the call of a final response that got nowhere, as often.
     pub(super) fn tell_undelivered(&mut self, now: Duration, response: Bytes, to: &Destination) {
-        let Some(more) = self.untold(now, (to.remote.ip(), Loss::Undelivered)) else { return };
+        let Some(more) = self.untold(now, (to.remote.ip(), DropReason::Undelivered)) else { return };
         let Ok(response) = Message::parse(response) else { return };
         let peer = self.table.who(to.remote);
         let side = peer.map_or("", |peer| peer.side.as_str());
         let (peer, remote) = (peer.map_or("", |peer| self.table.name(peer)), to.remote);
         let call = self.calls.known_as(response.call_id()).map(|id| id.to_string()).unwrap_or_default();
         let method = response.cseq().map(|cseq| cseq.method.as_str().to_owned()).unwrap_or_default();
-        let (status, why) = (response.status(), Loss::Undelivered);
+        let (status, why) = (response.status(), DropReason::Undelivered);
         tracing::warn!(peer, side, %remote, call, status, method, %why, more, "a SIP response was dropped");
     }
 
     /// How many more there have been of a loss since it was last told; none if it is not to be told yet.
-    fn untold(&mut self, now: Duration, kind: (IpAddr, Loss)) -> Option<u64> {
+    fn untold(&mut self, now: Duration, kind: (IpAddr, DropReason)) -> Option<u64> {
         let full = self.losses.len() >= MOST_LOSSES;
         if full {
             self.losses.retain(|_, (at, _)| now.saturating_sub(*at) < STRANGER_EVERY);
@@ -588,10 +588,10 @@ impl Core {
 
     /// Passes on what the messages just handled meant for calls.
     pub(super) fn settle(&mut self, now: Duration) {
-        while let Some(lost) = self.proxy.poll_lost() {
+        while let Some(lost) = self.proxy.poll_dropped() {
             self.tell_lost(now, lost);
         }
-        let anchor = self.proxy.passage().inner();
+        let anchor = self.proxy.filter().inner();
         while let Some(fact) = anchor.poll_fact() {
             match &fact {
                 CallFact::Started { key, call_id, source, .. } => {

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use sidetone_call::Side;
 use sidetone_sip::framing::{Broken, Frame, Framer};
 use sidetone_sip::message::Limits;
-use sidetone_sip::proxy::{Destination, Loss};
+use sidetone_sip::proxy::{Destination, DropReason};
 use sidetone_sip::{Flow, Transport};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -366,13 +366,13 @@ impl Signalling {
                     tracing::debug!(flaw = %broken.flaw, "a TCP connection was closed for what it sent");
                     self.with(|core, now| match broken.head {
                         Some(head) => core.receive_broken(now, flow, head, broken.flaw),
-                        None => core.lost(flow, Loss::Unframed(broken.flaw)),
+                        None => core.lost(flow, DropReason::Unframed(broken.flaw)),
                     });
                     return;
                 }
                 Err(Closed::Slow) => {
                     tracing::debug!(peer = %flow.remote, "a TCP connection was closed for a message that never ended");
-                    self.with(|core, _| core.lost(flow, Loss::Unfinished));
+                    self.with(|core, _| core.lost(flow, DropReason::Unfinished));
                     return;
                 }
                 Err(Closed::Ended) => return,
@@ -472,7 +472,7 @@ async fn discard(mut reader: impl AsyncRead + Unpin) {
 mod tests {
     use sidetone_events::{Bus, NumberHasher};
     use sidetone_sip::anchor::Anchor;
-    use sidetone_sip::aside::{Asides, Legs};
+    use sidetone_sip::notification::{InfoFilter, Legs};
     use sidetone_sip::proxy::{Listener, Proxy, Settings};
     use tokio::sync::mpsc::channel;
 
@@ -521,7 +521,7 @@ mod tests {
             sidetone_book::Rules { media_timeout: LONG, ..Default::default() },
             epoch,
         );
-        let asides = Asides::new(anchor, Legs::new(&settings, false), false);
+        let asides = InfoFilter::new(anchor, Legs::new(&settings, false), false);
         let calls = Arc::new(calls);
         let hasher = NumberHasher::with_random_salt().unwrap();
         let tracer =

@@ -1,8 +1,8 @@
 //! The dialog state of a call's parties, by which a request of our own reaches them.
 
 use crate::Flow;
-use crate::aside::dialog;
 use crate::message::{Message, Name};
+use crate::notification::dialog;
 use crate::proxy::{ForwardContext, Local};
 use crate::uri::Uri;
 

@@ -83,7 +83,7 @@ pub enum CallFact {
         by: Side,
     },
     /// A message bore a header of ours, `X-Sidetone-Queue: billing`.
-    Told {
+    Header {
         /// Which call.
         key: CallKey,
         /// The side that the message came from.

@@ -38,7 +38,7 @@ impl<M: MediaPlane> Anchor<M> {
             .take(MOST_HEADERS)
             .collect();
         for (name, value) in headers {
-            self.tell(CallFact::Told { key, by: ctx.from, name, value, at: ctx.now });
+            self.tell(CallFact::Header { key, by: ctx.from, name, value, at: ctx.now });
         }
         // KPML and some senders of telephone-events report by NOTIFY.
         if matches!(message.method(), Some(Method::INFO | Method::NOTIFY)) {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Proxy;
+use super::dropped::DropReason;
 use super::filter::MessageFilter;
-use super::lost::Loss;
 use crate::Flow;
 use crate::message::{Message, Method};
 use crate::transaction::{OnRequest, Server};
@@ -35,7 +35,7 @@ impl<F: MessageFilter> Proxy<F> {
             Ok(valid) if !self.is_full(flow, true) => self.ask_for_route(now, flow, request, valid, None),
             _ => {
                 self.counters.acks_absorbed += 1;
-                self.losses.note(flow, Loss::Ack);
+                self.drops.note(flow, DropReason::Ack);
             }
         }
     }

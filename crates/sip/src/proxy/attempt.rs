@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::destination::Destination;
 use super::dialogs::RequestNames;
-use super::output::{OwnKey, ProbeKey};
+use super::output::{OriginatedKey, ProbeKey};
 use super::table::Key;
 use crate::message::Method;
 use crate::transaction::{Client, NonInviteClient, earlier};
@@ -42,7 +42,7 @@ pub(super) struct Attempt {
 pub(super) enum Owner {
     Context(Key),
     Probe(ProbeKey),
-    Originated(OwnKey),
+    Originated(OriginatedKey),
 }
 
 /// Whether the request is being cancelled.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Proxy;
+use super::dropped::DropReason;
 use super::filter::{MessageFilter, Requester};
-use super::lost::Loss;
 use super::response_context::ResponseContext;
 use super::table::Key;
 use crate::message::{Message, ResponseBuilder, reason_phrase};
@@ -57,7 +57,7 @@ impl<F: MessageFilter> Proxy<F> {
         let Some(request) = context.settle() else { return };
         let Some(server) = &mut context.server else {
             self.counters.acks_absorbed += 1;
-            self.losses.note(&context.source, Loss::Ack);
+            self.drops.note(&context.source, DropReason::Ack);
             return self.tidy_context(key);
         };
         if server.respond(now, &self.settings.timers, status) {

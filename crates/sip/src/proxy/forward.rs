@@ -7,9 +7,9 @@ use bytes::Bytes;
 use super::attempt::{Attempt, Owner};
 use super::destination::Destination;
 use super::dialogs::{Names, NoRoom, Passed};
+use super::dropped::DropReason;
 use super::filter::{ForwardContext, MessageFilter, Refusal};
 use super::local::{Local, Place};
-use super::lost::Loss;
 use super::output::{Decision, MAX_TARGETS, RouteKey, Target};
 use super::response_context::{Candidate, ResponseContext, Stage};
 use super::stamp::Bound;
@@ -72,7 +72,7 @@ impl<F: MessageFilter> Proxy<F> {
             Decision::Drop => {
                 self.counters.unrouted += 1;
                 if context.server.is_none() {
-                    self.losses.note(&context.source, Loss::Ack);
+                    self.drops.note(&context.source, DropReason::Ack);
                 }
                 self.forget(key);
             }
@@ -201,7 +201,7 @@ impl<F: MessageFilter> Proxy<F> {
             Err(_) => {
                 self.counters.acks_absorbed += 1;
                 if let Some(context) = self.contexts.get(key) {
-                    self.losses.note(&context.source, Loss::Ack);
+                    self.drops.note(&context.source, DropReason::Ack);
                 }
             }
         }

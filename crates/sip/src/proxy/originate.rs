@@ -10,7 +10,7 @@ use super::attempt::{Attempt, Owner};
 use super::destination::Destination;
 use super::filter::MessageFilter;
 use super::originated::Originated;
-use super::output::{Answer, Output, OwnKey};
+use super::output::{Answer, OriginatedKey, Output};
 use super::table::Key;
 use crate::message::RequestBuilder;
 use crate::transaction::{Client, NonInviteClient, is_due};
@@ -28,9 +28,15 @@ impl<F: MessageFilter> Proxy<F> {
     /// Sends a non-INVITE request that is complete but for the Via. Its end follows as [`Output::Answered`], after
     /// timer F at the latest; provisional responses are not told. If half of the room for transactions is taken, the
     /// request is not sent, and ends as [`Answer::Unsent`]: calls come first.
-    pub fn originate(&mut self, now: Duration, to: Destination, head: RequestBuilder, body: Bytes) -> OwnKey {
+    pub fn originate(
+        &mut self,
+        now: Duration,
+        to: Destination,
+        head: RequestBuilder,
+        body: Bytes,
+    ) -> OriginatedKey {
         self.last_originated += 1;
-        let originated = OwnKey(self.last_originated);
+        let originated = OriginatedKey(self.last_originated);
         self.originated.insert(originated, Originated { head, body, udp: None, attempt: None });
         if self.transactions() >= self.settings.max_transactions / 2 {
             self.originated_ended(originated, Answer::Unsent);
@@ -42,7 +48,7 @@ impl<F: MessageFilter> Proxy<F> {
 
     /// Takes back an originated request: it is neither retransmitted nor sent by another transport. A copy that has
     /// left can't be called back; its response, if one comes, isn't told.
-    pub fn recall(&mut self, key: OwnKey) {
+    pub fn recall(&mut self, key: OriginatedKey) {
         let attempt = self.originated.get(&key).and_then(|originated| originated.attempt);
         self.originated_ended(key, Answer::Recalled);
         if let Some((slot, attempt)) = attempt.and_then(|slot| Some((slot, self.attempts.get_mut(slot)?))) {
@@ -51,7 +57,13 @@ impl<F: MessageFilter> Proxy<F> {
         }
     }
 
-    fn launch_originated(&mut self, now: Duration, originated: OwnKey, to: Destination, udp_only: bool) {
+    fn launch_originated(
+        &mut self,
+        now: Duration,
+        originated: OriginatedKey,
+        to: Destination,
+        udp_only: bool,
+    ) {
         let start =
             |transport| Client::NonInvite(NonInviteClient::start(now, &self.settings.timers, transport));
         let slot =
@@ -92,7 +104,7 @@ impl<F: MessageFilter> Proxy<F> {
     }
 
     /// The target, reached over TCP, is silent: the connection may be a black hole, so UDP is tried.
-    pub(super) fn originated_is_silent(&mut self, now: Duration, key: Key, originated: OwnKey) {
+    pub(super) fn originated_is_silent(&mut self, now: Duration, key: Key, originated: OriginatedKey) {
         let Some(attempt) = self.attempts.get_mut(key) else { return };
         if !is_due(attempt.silent_until, now) {
             return;
@@ -111,7 +123,7 @@ impl<F: MessageFilter> Proxy<F> {
     }
 
     /// The request could not be sent: it goes by UDP if only its size had it sent over TCP.
-    pub(super) fn originated_failed(&mut self, now: Duration, originated: OwnKey) {
+    pub(super) fn originated_failed(&mut self, now: Duration, originated: OriginatedKey) {
         match self.originated.get_mut(&originated).and_then(|originated| originated.udp.take()) {
             Some(udp) => {
                 self.counters.tcp_fallbacks += 1;
@@ -121,7 +133,7 @@ impl<F: MessageFilter> Proxy<F> {
         }
     }
 
-    pub(super) fn originated_ended(&mut self, key: OwnKey, answer: Answer) {
+    pub(super) fn originated_ended(&mut self, key: OriginatedKey, answer: Answer) {
         if self.originated.remove(&key).is_some() {
             self.outputs.push_back(Output::Answered { key, answer });
         }

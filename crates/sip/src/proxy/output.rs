@@ -45,7 +45,7 @@ pub enum Output {
     /// A request of our own has come to its end.
     Answered {
         /// What [`super::Proxy::originate`] returned.
-        key: OwnKey,
+        key: OriginatedKey,
         /// How.
         answer: Answer,
     },
@@ -79,7 +79,7 @@ pub struct ProbeKey(pub(super) u64);
 
 /// Names a request of our own under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct OwnKey(pub(super) u64);
+pub struct OriginatedKey(pub(super) u64);
 
 /// A request in need of a destination.
 #[derive(Debug, Clone)]
@@ -117,7 +117,7 @@ pub enum RouteKind {
     },
     /// For [`super::Settings::service_user`], which is us: a SUBSCRIBE, or what comes in a dialog with it. Nothing to
     /// be sent on, but to be answered.
-    Own {
+    Service {
         /// As it came.
         request: Bytes,
         /// The tag that its To gets in the answer, if it has none.
@@ -147,7 +147,7 @@ pub enum Decision {
         /// Further headers of the response, such as Retry-After.
         headers: Vec<(String, String)>,
     },
-    /// Accept it, as far as it is [`RouteKind::Own`].
+    /// Accept it, as far as it is [`RouteKind::Service`].
     Accept {
         /// Final status, 200 to 299.
         status: u16,

@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use super::amplification_limit::AmplificationLimit;
 use super::dialogs::{Names, Standing, Way};
+use super::dropped::DropReason;
 use super::filter::MessageFilter;
-use super::lost::Loss;
 use super::output::{Output, RouteKey, RouteKind, RouteQuery};
 use super::reply::ReplyPath;
 use super::response_context::{ResponseContext, Stage};
@@ -35,7 +35,7 @@ impl<F: MessageFilter> Proxy<F> {
             }
             None => {
                 self.counters.malformed_dropped += 1;
-                self.losses.note(flow, Loss::Malformed(error.flaw));
+                self.drops.note(flow, DropReason::Malformed(error.flaw));
             }
         }
     }
@@ -59,7 +59,7 @@ impl<F: MessageFilter> Proxy<F> {
             }
             None => {
                 self.counters.malformed_dropped += 1;
-                self.losses.note(flow, Loss::Unframed(flaw));
+                self.drops.note(flow, DropReason::Unframed(flaw));
             }
         }
     }
@@ -146,7 +146,7 @@ impl<F: MessageFilter> Proxy<F> {
         let reliable = flow.transport.is_reliable();
         if !reliable && !self.amplification_limit.take(now, flow.remote.ip()) {
             self.counters.answers_withheld += 1;
-            self.losses.note(flow, Loss::Withheld);
+            self.drops.note(flow, DropReason::Withheld);
             return;
         }
         self.answer_freely(request, flow, status, reason, headers);
@@ -172,7 +172,7 @@ impl<F: MessageFilter> Proxy<F> {
         let bytes = response.build();
         if !flow.transport.is_reliable() && !AmplificationLimit::fits(request.as_bytes().len(), bytes.len()) {
             self.counters.answers_withheld += 1;
-            self.losses.note(flow, Loss::Withheld);
+            self.drops.note(flow, DropReason::Withheld);
             return;
         }
         self.counters.responses_out.count(status);
@@ -273,7 +273,7 @@ impl<F: MessageFilter> Proxy<F> {
     ) -> (Standing, Option<bool>) {
         let next = match kind {
             RouteKind::Onward { next_hop } => next_hop.view().host_port(),
-            RouteKind::Initial | RouteKind::Own { .. } => None,
+            RouteKind::Initial | RouteKind::Service { .. } => None,
         };
         let Some(method) = request.method() else { return (Standing::Unknown, None) };
         let (names, source) = (Names::of(request), &context.source);
@@ -305,7 +305,7 @@ impl<F: MessageFilter> Proxy<F> {
             return None;
         }
         let place = self.local.place(context.source.transport, context.source.local)?;
-        Some(RouteKind::Own {
+        Some(RouteKind::Service {
             request: request.bytes(),
             tag: self.tokens.to_tag(request),
             contact: place.contact(user),

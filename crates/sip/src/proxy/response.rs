@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::Proxy;
 use super::attempt::{Attempt, Cancel, Owner};
 use super::dialogs::Names;
+use super::dropped::DropReason;
 use super::filter::{ForwardContext, MessageFilter};
-use super::lost::Loss;
 use super::output::{Answer, Output, ProbeKey};
 use super::response_context::{Failure, ResponseContext};
 use super::table::Key;
@@ -32,13 +32,13 @@ impl<F: MessageFilter> Proxy<F> {
         }
         if !attempt.is_of(cseq.method) {
             self.counters.stray_responses += 1;
-            self.losses.note(flow, Loss::OtherMethod);
+            self.drops.note(flow, DropReason::OtherMethod);
             return;
         }
         // A response has to bear its request's names: with others, it would change the state of another call.
         if attempt.names.is_some_and(|names| !names.fits(self.dialogs.request_names(Names::of(&response)))) {
             self.counters.stray_responses += 1;
-            self.losses.note(flow, Loss::OtherNames);
+            self.drops.note(flow, DropReason::OtherNames);
             return;
         }
         match attempt.client.response(now, &self.settings.timers, status) {
@@ -61,19 +61,19 @@ impl<F: MessageFilter> Proxy<F> {
         let branch = via.branch().and_then(Branch::parse);
         let Some(branch) = branch.filter(|_| self.local.is_us(via.host, via.port)) else {
             self.counters.misdirected_responses += 1;
-            self.losses.note(flow, Loss::Misdirected);
+            self.drops.note(flow, DropReason::Misdirected);
             return None;
         };
         let found = self.attempts.key_at(branch.slot).and_then(|key| Some((key, self.attempts.get(key)?)));
         let Some((key, attempt)) = found.filter(|(_, attempt)| attempt.nonce == branch.nonce) else {
             self.counters.stray_responses += 1;
-            self.losses.note(flow, Loss::Stray);
+            self.drops.note(flow, DropReason::Stray);
             return None;
         };
         // Only the peer that was asked may answer.
         if !self.neighbours.are_one(attempt.to.remote, flow.remote) {
             self.counters.foreign_responses += 1;
-            self.losses.note(flow, Loss::Foreign);
+            self.drops.note(flow, DropReason::Foreign);
             return None;
         }
         Some(key)
@@ -103,7 +103,7 @@ impl<F: MessageFilter> Proxy<F> {
             Owner::Context(context) => {
                 let Some(response) = self.with_original_cseq(context, response) else {
                     self.counters.stray_responses += 1;
-                    self.losses.note(flow, Loss::Stray);
+                    self.drops.note(flow, DropReason::Stray);
                     return self.tidy_attempt(key);
                 };
                 if self.attempts.get_mut(key).is_some_and(|attempt| std::mem::take(&mut attempt.switched)) {
@@ -169,7 +169,7 @@ impl<F: MessageFilter> Proxy<F> {
         let over = self.contexts.get(key).is_none_or(|context| !context.is_pending());
         if !sent && over && response.values(Name::Via).nth(1).is_some() {
             self.counters.stray_responses += 1;
-            self.losses.note(flow, Loss::TooLate);
+            self.drops.note(flow, DropReason::TooLate);
         }
         if let Some(context) = self.contexts.get_mut(key).filter(|e| e.is_pending()) {
             if !sent && matches!(context.server, Some(Server::Invite(_))) {
@@ -190,7 +190,7 @@ impl<F: MessageFilter> Proxy<F> {
             // silence has.
             if context.unanswered && response.status() != Some(487) {
                 self.counters.stray_responses += 1;
-                self.losses.note(flow, Loss::TooLate);
+                self.drops.note(flow, DropReason::TooLate);
             }
             return;
         }
@@ -236,7 +236,7 @@ impl<F: MessageFilter> Proxy<F> {
         // A response that ends here would be one to a request of our own (§16.7 step 3).
         if response.values(Name::Via).nth(1).is_none() {
             self.counters.misdirected_responses += 1;
-            self.losses.note(source, Loss::Misdirected);
+            self.drops.note(source, DropReason::Misdirected);
             return false;
         }
         if !server.respond(now, &self.settings.timers, status) {

@@ -34,7 +34,7 @@ pub struct Settings {
     /// Further host names that mean this proxy in a Route or a Request-URI.
     pub hostnames: Vec<String>,
     /// The user part by which SUBSCRIBEs and what follows them are addressed to this proxy itself
-    /// ([`super::RouteKind::Own`]); without one, all are sent on.
+    /// ([`super::RouteKind::Service`]); without one, all are sent on.
     pub service_user: Option<String>,
     /// Transaction timers.
     pub timers: Timers,

@@ -311,7 +311,7 @@ impl Script {
                 CallFact::Resumed { by, .. } => format!("resumed by {}", by.as_str()),
                 CallFact::Untappable { stream, reason, .. } => format!("untappable {stream}: {reason}"),
                 CallFact::Misaimed { by, .. } => format!("{} aims astray", by.as_str()),
-                CallFact::Told { by, name, value, .. } => format!("{} says {name}: {value}", by.as_str()),
+                CallFact::Header { by, name, value, .. } => format!("{} says {name}: {value}", by.as_str()),
                 CallFact::Digit { by, digit, .. } => format!("{} pressed {digit}", by.as_str()),
                 CallFact::Referred { by, user, replaces, .. } => {
                     let instead = replaces.map(|call| format!(" instead of {call}")).unwrap_or_default();

@@ -40,7 +40,7 @@ fn a_call_from_carrier_to_pbx() {
     net.nothing(CARRIER);
 
     let (carrier, pbx) = (addr(CARRIER), addr(PBX));
-    let seen = net.proxy.passage();
+    let seen = net.proxy.filter();
     assert_eq!(
         seen.requests,
         [

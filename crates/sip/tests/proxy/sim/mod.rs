@@ -207,7 +207,7 @@ impl Net {
     pub fn route(&self, query: &RouteQuery) -> Decision {
         let from = if query.source.remote.ip() == addr(CARRIER).ip() { Side::Trunk } else { Side::Pbx };
         let targets = match (&query.kind, from) {
-            (RouteKind::Own { .. }, _) => return Decision::Drop,
+            (RouteKind::Service { .. }, _) => return Decision::Drop,
             (RouteKind::Initial, Side::Trunk) => self.pbx.clone(),
             (RouteKind::Initial, Side::Pbx) => vec![udp(CARRIER)],
             (RouteKind::Onward { next_hop }, _) => {

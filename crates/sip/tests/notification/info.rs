@@ -1,14 +1,14 @@
 //! To whom INFO goes, in what form, and when it stops.
 
 use sidetone_call::Nature;
-use sidetone_sip::aside::Counts;
 use sidetone_sip::message::Name;
+use sidetone_sip::notification::Counts;
 use sidetone_sip::proxy::Answer;
 
 use crate::office::{CARRIER, Office, PBX, RECV, carrier, carrier_calls, pbx, secs};
 
 fn counts(office: &Office) -> Counts {
-    office.proxy.passage_ref().legs_ref().ledger().counts("office")
+    office.proxy.filter_ref().legs_ref().ledger().counts("office")
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn not_before_the_call_is_up_and_not_after_its_end() {
     office.nothing(PBX);
     assert_eq!(counts(&office), Counts { sent: 1, failed: 0, dropped: 3 });
     office.pass(secs(60));
-    assert!(office.proxy.passage_ref().legs_ref().is_empty());
+    assert!(office.proxy.filter_ref().legs_ref().is_empty());
     assert_eq!(office.proxy.transactions(), 0);
 }
 
@@ -352,9 +352,9 @@ fn one_call_id_can_hold_only_so_many_dialogs() {
         office.answer(PBX, &invite, 180, &[RECV]);
         office.take(CARRIER, "180 7");
     }
-    assert_eq!(office.proxy.passage_ref().legs_ref().len(), 16);
+    assert_eq!(office.proxy.filter_ref().legs_ref().len(), 16);
     office.pass(secs(400));
-    assert!(office.proxy.passage_ref().legs_ref().is_empty());
+    assert!(office.proxy.filter_ref().legs_ref().is_empty());
 }
 
 #[test]
@@ -363,7 +363,7 @@ fn calls_that_come_to_nothing_are_forgotten() {
     office.send(CARRIER, carrier_calls(7));
     let invite = office.take(PBX, "INVITE 7");
     office.answer(PBX, &invite, 180, &[RECV]);
-    assert_eq!(office.proxy.passage_ref().legs_ref().len(), 1);
+    assert_eq!(office.proxy.filter_ref().legs_ref().len(), 1);
     office.answer(PBX, &invite, 486, &[]);
-    assert_eq!(office.proxy.passage_ref().legs_ref().len(), 0);
+    assert_eq!(office.proxy.filter_ref().legs_ref().len(), 0);
 }

@@ -1,6 +1,6 @@
-//! Asides: what is told to a PBX in dialogs of its own signalling, and never to the other side.
+//! Notification of a PBX in dialogs of its own signalling, and never of the other side.
 //!
-//! Two ways, both of which carry the same parcels:
+//! There are two ways, both of which carry the same parcels:
 //!
 //! | way | module | whose dialog |
 //! | --- | --- | --- |
@@ -9,13 +9,12 @@
 //!
 //! NOTIFY is the clean way: a dialog between two parties, each with its own CSeq. INFO is for PBXs that can't
 //! subscribe. There the PBX must take our INFO for its peer's, so it has to fit between the peer's requests: it is
-//! numbered above the last of them, and whatever the peer sends afterwards is numbered higher than it came
-//! ([`numbering`]), with every mention of such a number translated on its way. That is done in dialogs into which
-//! something was slipped, from then on, and in no other; and nothing is slipped in unless the PBX has listed our
-//! package in Recv-Info.
+//! numbered above the last of them, and each later request of the peer's is numbered higher than it came ([`numbering`]),
+//! with every mention of such a number translated on its way. Only dialogs into which an INFO was slipped are translated,
+//! from that INFO on; and none is slipped in unless the PBX has listed our package in Recv-Info.
 //!
 //! Both are told the time and hand out requests to be sent; neither resolves a name nor sends a byte. At most one
-//! request of ours is under way in a dialog. What waits is bounded, and grows stale.
+//! request of ours is under way in a dialog. Parcels that wait are bounded in number and age.
 
 pub(crate) mod dialog;
 mod event;
@@ -31,7 +30,7 @@ mod subscription;
 use bytes::Bytes;
 use sidetone_call::Nature;
 
-pub use filter::Asides;
+pub use filter::InfoFilter;
 pub use ledger::{Counts, Ledger};
 pub use legs::{LegId, Legs};
 pub use notifier::{Ask, Notifier, Reply, SubscriptionId};

@@ -11,16 +11,16 @@ const MOST_WAITING: usize = 64;
 
 /// A message that was neither forwarded nor answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lost {
+pub struct DroppedMessage {
     /// Where it came from.
     pub source: Flow,
     /// Why it was dropped.
-    pub why: Loss,
+    pub why: DropReason,
 }
 
 /// Why a message was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Loss {
+pub enum DropReason {
     /// It can't be read.
     #[error("it can't be read: {0}")]
     Malformed(Flaw),
@@ -63,16 +63,16 @@ pub enum Loss {
 
 /// Dropped messages that have not been told yet; the oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Losses(VecDeque<Lost>);
+pub(super) struct Drops(VecDeque<DroppedMessage>);
 
-impl Losses {
-    pub(super) fn note(&mut self, source: &Flow, why: Loss) {
+impl Drops {
+    pub(super) fn note(&mut self, source: &Flow, why: DropReason) {
         if self.0.len() < MOST_WAITING {
-            self.0.push_back(Lost { source: *source, why });
+            self.0.push_back(DroppedMessage { source: *source, why });
         }
     }
 
-    pub(super) fn take(&mut self) -> Option<Lost> {
+    pub(super) fn take(&mut self) -> Option<DroppedMessage> {
         self.0.pop_front()
     }
 }

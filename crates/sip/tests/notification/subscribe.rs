@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sidetone_call::Nature;
-use sidetone_sip::aside::{Ask, Counts, Notifier, Parcel, Reply};
 use sidetone_sip::message::{Message, Name};
+use sidetone_sip::notification::{Ask, Counts, Notifier, Parcel, Reply};
 use sidetone_sip::proxy::Answer;
 
 use crate::office::secs;

@@ -32,7 +32,7 @@ fn every_later_request_is_numbered_higher_and_its_answer_as_it_came() {
 fn the_filter_within_never_notices() {
     let mut office = told_once();
     office.carrier_asks("INVITE", 8, 9, 200);
-    let seen = office.proxy.passage_ref().inner_ref();
+    let seen = office.proxy.filter_ref().inner_ref();
     assert_eq!(seen.requests, ["7 INVITE", "7 ACK", "8 INVITE"]);
     assert_eq!(seen.responses, ["7 INVITE", "8 INVITE"]);
 }
@@ -208,12 +208,12 @@ fn a_bye_that_is_refused_may_be_sent_again() {
     office.nothing(PBX);
     office.carrier_asks("BYE", 9, 10, 200);
     office.pass(secs(41));
-    assert!(office.proxy.passage_ref().legs_ref().is_empty());
+    assert!(office.proxy.filter_ref().legs_ref().is_empty());
     // That one finds no dialog any more, and is not waited for as long.
     let mut office = told_once();
     office.carrier_asks("BYE", 8, 9, 481);
     office.pass(secs(41));
-    assert!(office.proxy.passage_ref().legs_ref().is_empty());
+    assert!(office.proxy.filter_ref().legs_ref().is_empty());
 }
 
 /// Two of the agent's phones answer: two dialogs of one INVITE, each with numbers of its own.
@@ -257,7 +257,7 @@ fn each_dialog_of_a_forked_invite_has_its_own_numbers() {
         office.take(CARRIER, "200 8");
     }
     office.pass(secs(60));
-    assert!(office.proxy.passage_ref().legs_ref().is_empty());
+    assert!(office.proxy.filter_ref().legs_ref().is_empty());
 }
 
 /// A PBX that lists the package dies after its 180, and another takes the call.
@@ -281,7 +281,7 @@ fn what_a_pbx_that_failed_has_said_is_not_held_for_the_next() {
     office.nothing(PBX);
     office.carrier_asks("BYE", 8, 8, 200);
     office.pass(secs(400));
-    assert!(office.proxy.passage_ref().legs_ref().is_empty());
+    assert!(office.proxy.filter_ref().legs_ref().is_empty());
 }
 
 #[test]
@@ -304,7 +304,7 @@ fn a_call_that_refreshes_itself_is_watched_for_as_long_as_it_lasts() {
     office.pass(secs(24 * 3_600));
     office.carrier_asks("BYE", 16, 17, 200);
     office.pass(secs(60));
-    assert!(office.proxy.passage_ref().legs_ref().is_empty());
+    assert!(office.proxy.filter_ref().legs_ref().is_empty());
 }
 
 #[test]
@@ -324,7 +324,7 @@ fn numbers_near_the_end_of_their_range_are_left_alone() {
         office.nothing(PBX);
         office.carrier_asks("BYE", number + 1, number + 1, 200);
         office.pass(secs(60));
-        assert!(office.proxy.passage_ref().legs_ref().is_empty());
+        assert!(office.proxy.filter_ref().legs_ref().is_empty());
     }
 }
 

@@ -9,13 +9,13 @@ use crate::proxy::{ForwardContext, MessageFilter, Refusal, Requester};
 
 /// A message filter that keeps [`Legs`], around another filter.
 #[derive(Debug)]
-pub struct Asides<F> {
+pub struct InfoFilter<F> {
     inner: F,
     legs: Legs,
     guards: bool,
 }
 
-impl<F> Asides<F> {
+impl<F> InfoFilter<F> {
     /// Around `inner`, which sees every message as if nothing were ever slipped in. If it `guards`, requests of our
     /// package don't pass; where we make none ourselves, they are nobody's business.
     #[must_use]
@@ -46,7 +46,7 @@ impl<F> Asides<F> {
     }
 }
 
-impl<F: MessageFilter> MessageFilter for Asides<F> {
+impl<F: MessageFilter> MessageFilter for InfoFilter<F> {
     fn request(&mut self, ctx: &ForwardContext, request: &Message, edit: &mut Edit) -> Result<(), Refusal> {
         if self.guards && is_ours(request) {
             // Only we make these, and only for the PBX. One that comes by is forged, or was sent back to us by a PBX

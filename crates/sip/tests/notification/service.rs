@@ -55,7 +55,7 @@ fn to_the_service_user_and_to_nobody_else() {
         let mut proxy = proxy();
         receive(&mut proxy, &request(method, uri, to));
         let query = asked(&mut proxy).unwrap();
-        assert_eq!(matches!(query.kind, RouteKind::Own { .. }), ours, "{method} {uri}");
+        assert_eq!(matches!(query.kind, RouteKind::Service { .. }), ours, "{method} {uri}");
     }
 }
 
@@ -65,7 +65,7 @@ fn the_answer_has_the_tag_that_was_told() {
     let subscribe = request("SUBSCRIBE", "sip:sidetone@192.0.2.1", "");
     receive(&mut proxy, &subscribe);
     let query = asked(&mut proxy).unwrap();
-    let RouteKind::Own { request, tag, contact } = query.kind else { panic!("{:?}", query.kind) };
+    let RouteKind::Service { request, tag, contact } = query.kind else { panic!("{:?}", query.kind) };
     assert_eq!(request, subscribe);
     assert_eq!(contact, "<sip:sidetone@192.0.2.1:5060>");
     let headers = vec![("Expires".to_owned(), "60".to_owned())];

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use sidetone_sip::Method;
 use sidetone_sip::message::{Message, RequestBuilder};
-use sidetone_sip::proxy::{Answer, Destination, Listener, NoFilter, Output, OwnKey, Proxy, Settings};
+use sidetone_sip::proxy::{Answer, Destination, Listener, NoFilter, OriginatedKey, Output, Proxy, Settings};
 use sidetone_sip::{Flow, Transport};
 
 use crate::office::{PBX, US, addr, secs};
@@ -18,7 +18,7 @@ fn to(transport: Transport) -> Destination {
     Destination { transport, local: addr(US), remote: addr(PBX) }
 }
 
-fn originate(proxy: &mut Proxy<NoFilter>, size: usize) -> OwnKey {
+fn originate(proxy: &mut Proxy<NoFilter>, size: usize) -> OriginatedKey {
     let head = RequestBuilder::new(Method::INFO, "sip:p@203.0.113.20")
         .header("From", "<sip:a@b>;tag=c")
         .header("To", "<sip:p@b>;tag=p")
@@ -34,7 +34,7 @@ fn sent(proxy: &mut Proxy<NoFilter>) -> (Message, Destination) {
     }
 }
 
-fn answered(proxy: &mut Proxy<NoFilter>, key: OwnKey) -> Answer {
+fn answered(proxy: &mut Proxy<NoFilter>, key: OriginatedKey) -> Answer {
     match proxy.poll() {
         Some(Output::Answered { key: of, answer }) if of == key => answer,
         other => panic!("{other:?}"),

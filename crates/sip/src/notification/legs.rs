@@ -299,7 +299,12 @@ impl Legs {
     }
 
     /// We send the PBX a BYE there: gives its number, and tells nothing more.
-    pub fn farewell(&mut self, now: Duration, names: &[String; 3], caller: Option<Neighbour>) -> Option<u32> {
+    pub fn end_with_bye(
+        &mut self,
+        now: Duration,
+        names: &[String; 3],
+        caller: Option<Neighbour>,
+    ) -> Option<u32> {
         let id = *self.by_name.get(&learn::named(names, caller))?;
         let leg = self.legs.get_mut(&id)?;
         leg.stage = Stage::Ending;

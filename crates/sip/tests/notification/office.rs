@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sidetone_call::{Nature, Side};
-use sidetone_sip::aside::{Asides, Legs, Parcel};
 use sidetone_sip::message::{Edit, Message, Name, ResponseBuilder};
+use sidetone_sip::notification::{InfoFilter, Legs, Parcel};
 use sidetone_sip::proxy::{
     Answer, Decision, Destination, ForwardContext, Listener, MessageFilter, Output, Proxy, Refusal,
     Requester, RouteKind, Settings, Target,
@@ -57,12 +57,12 @@ pub fn cseq(message: &Message) -> String {
 }
 
 pub struct Office {
-    pub proxy: Proxy<Asides<Seen>>,
+    pub proxy: Proxy<InfoFilter<Seen>>,
     pub now: Duration,
     pub pbx: Arc<str>,
     inbox: BTreeMap<SocketAddr, VecDeque<Message>>,
     /// INFOs under way.
-    under_way: BTreeMap<sidetone_sip::proxy::OwnKey, sidetone_sip::aside::LegId>,
+    under_way: BTreeMap<sidetone_sip::proxy::OriginatedKey, sidetone_sip::notification::LegId>,
     pub answers: Vec<Answer>,
     /// Where calls go if the PBX fails.
     pub another: Option<&'static str>,
@@ -80,7 +80,7 @@ impl Office {
         ]);
         let legs = Legs::new(&settings, true);
         Self {
-            proxy: Proxy::new(settings, Asides::new(Seen::default(), legs, guards), 7),
+            proxy: Proxy::new(settings, InfoFilter::new(Seen::default(), legs, guards), 7),
             now: secs(1_000),
             pbx: "office".into(),
             inbox: BTreeMap::new(),
@@ -124,16 +124,16 @@ impl Office {
                     Output::Answered { key, answer } => {
                         self.answers.push(answer);
                         let leg = self.under_way.remove(&key).unwrap();
-                        self.proxy.passage().legs().answered(leg, answer);
+                        self.proxy.filter().legs().answered(leg, answer);
                     }
                 }
             }
-            let Some((leg, _, hop)) = self.proxy.passage().legs().wanting(self.now) else { return };
+            let Some((leg, _, hop)) = self.proxy.filter().legs().wanting(self.now) else { return };
             let uri = hop.view();
             let remote = SocketAddr::new(uri.host_ip().unwrap(), uri.port().unwrap_or(5060));
             let to = Destination { transport: Transport::Udp, local: addr(US), remote };
-            let Some(draft) = self.proxy.passage().legs().write(leg) else {
-                self.proxy.passage().legs().spared(leg);
+            let Some(draft) = self.proxy.filter().legs().write(leg) else {
+                self.proxy.filter().legs().spared(leg);
                 continue;
             };
             let key = self.proxy.originate(self.now, to, draft.head, draft.body);
@@ -144,12 +144,12 @@ impl Office {
     pub fn pass(&mut self, duration: Duration) {
         let end = self.now + duration;
         loop {
-            let due = [self.proxy.next_timeout(), self.proxy.passage_ref().legs_ref().next_timeout()];
+            let due = [self.proxy.next_timeout(), self.proxy.filter_ref().legs_ref().next_timeout()];
             let Some(at) = due.into_iter().flatten().min().filter(|at| *at <= end) else { break };
             self.now = self.now.max(at);
             self.proxy.timeout(self.now);
             let now = self.now;
-            self.proxy.passage().legs().timeout(now);
+            self.proxy.filter().legs().timeout(now);
             self.drain();
         }
         self.now = end;
@@ -182,7 +182,7 @@ impl Office {
         let pbx = Arc::clone(&self.pbx);
         let parcel = Parcel { content_type: "application/json", body: Bytes::from(body.to_owned()), nature };
         let now = self.now;
-        self.proxy.passage().legs().tell(now, (&pbx, None), "call", &parcel);
+        self.proxy.filter().legs().tell(now, (&pbx, None), "call", &parcel);
         // As the shell does whenever it has had to do with the core.
         self.drain();
     }
@@ -190,7 +190,7 @@ impl Office {
     /// The customer objects: what is under way is taken back, as by the shell.
     pub fn withdraw(&mut self) {
         let pbx = Arc::clone(&self.pbx);
-        let legs = self.proxy.passage().legs().withdraw((&pbx, None), "call");
+        let legs = self.proxy.filter().legs().withdraw((&pbx, None), "call");
         let keys: Vec<_> =
             self.under_way.iter().filter(|(_, leg)| legs.contains(leg)).map(|(key, _)| *key).collect();
         for key in keys {
