@@ -41,7 +41,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let stage = Stage::set()?;
     let (begun, before) = (Instant::now(), Bustle::now());
     let mut runs = Runs::default();
-    // What fails is told, and does not cost what was measured before and after.
+    // A failed measurement is told, and does not cost those before and after it.
     let mut failures = Vec::new();
     let mut note = |failure: anyhow::Error| {
         say(format_args!("FAILED: {failure:#}"));

@@ -1,4 +1,4 @@
-//! What is to be measured, and for how long.
+//! The parts to be measured, and for how long.
 
 use std::path::PathBuf;
 use std::time::Duration;

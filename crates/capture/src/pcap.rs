@@ -24,9 +24,9 @@ use input::Input;
 pub struct Frame<'a> {
     /// When it was captured, since the Unix epoch.
     pub at: Duration,
-    /// What it begins with.
+    /// The link type of the frame.
     pub link: Link,
-    /// What was captured of it.
+    /// The bytes that were captured of the frame.
     pub bytes: &'a [u8],
     /// How many bytes it had on the wire: more than were captured where the snap length was shorter.
     pub original: u32,

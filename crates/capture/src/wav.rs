@@ -52,7 +52,7 @@ pub enum WavError {
     Io(#[from] io::Error),
 }
 
-/// What the header says of the audio.
+/// The audio's format, as the header states it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Format {
     /// Samples a second and channel, in hertz.

@@ -45,7 +45,7 @@ pub fn until<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
     until_within(GUARD, what, ask)
 }
 
-/// As [`until`], with a guard of its own.
+/// Asks as [`until`] does, with a guard of its own.
 ///
 /// # Panics
 /// When there is no answer in time.

@@ -17,11 +17,11 @@ use crate::until_within;
 #[derive(Debug, thiserror::Error)]
 #[error("{stderr}")]
 pub struct CommandFailed {
-    /// What the command wrote to its standard error.
+    /// The text that the command wrote to its standard error.
     pub stderr: String,
 }
 
-/// What goes into `sidetone.toml`; a test changes what it is about.
+/// The keys of `sidetone.toml`; a test changes those that it is about.
 #[derive(Debug, Clone)]
 pub struct Setup {
     /// Sockets, as `udp:ADDRESS:PORT`.
@@ -94,9 +94,9 @@ impl Setup {
         }
     }
 
-    /// As [`Self::usual`], for baresip: it binds its media to the wildcard address, so on loopback its packets come
-    /// from 127.0.0.1, which neither its SDP nor its SIP has announced. Sidetone's default turns such packets away,
-    /// rightly.
+    /// Starts it as [`Self::usual`] does, for baresip: it binds its media to the wildcard address, so on loopback its
+    /// packets come from 127.0.0.1, which neither its SDP nor its SIP has announced. Sidetone's default turns such
+    /// packets away, rightly.
     #[must_use]
     pub fn for_softphones(net: &Net) -> Self {
         let mut setup = Self::usual(net);
@@ -196,7 +196,7 @@ impl Sidetone {
         sidetone
     }
 
-    /// As [`Self::start`], as a test usually wants it.
+    /// Starts it as a test usually wants it.
     #[must_use]
     pub fn usual(net: &Net) -> Self {
         Self::start(net, &Setup::usual(net))

@@ -1,5 +1,5 @@
-//! What a message may look like after it has gone through Sidetone: as before, but for what a record-routing proxy
-//! with a media relay has to change.
+//! The check that a message leaves Sidetone as it came, but for the changes of a record-routing proxy with a media
+//! relay.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -31,7 +31,7 @@ fn check_one_way(senders: &[Seen], receivers: &[Seen], own: &[IpAddr]) -> usize 
         if hop_by_hop(received, receivers) {
             continue;
         }
-        // What Sidetone made itself (100, 503, 408 ...) has no partner.
+        // A message of Sidetone's own making (100, 503, 408 ...) has no partner.
         let Some(partner) = partner else { continue };
         matched.insert(partner);
         unchanged(&senders[partner], received);

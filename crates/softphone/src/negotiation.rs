@@ -7,16 +7,16 @@ use crate::sdp::{self, Description, Local};
 use crate::{CallOptions, Codec, Hold, PhoneError};
 use sidetone_call::Direction;
 
-/// What the last offer and answer came to.
+/// The outcome of the last offer and answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MediaState {
-    /// What this end sends.
+    /// The codec that this end sends.
     pub codec: Codec,
     /// Under which payload type.
     pub payload_type: u8,
     /// Which way media flows, as this end stated it.
     pub direction: Direction,
-    /// As the other end stated it.
+    /// The direction as the other end stated it.
     pub remote_direction: Direction,
     /// Where the other end wants RTP; unspecified while it holds in the style of RFC 2543.
     pub remote: SocketAddr,

@@ -28,7 +28,7 @@ pub struct Dialing {
     pending: Option<Pending>,
 }
 
-/// What becomes part of the call, or is given up.
+/// The parts of a call that is being placed: they become the call, or are dropped with it.
 #[derive(Debug)]
 struct Pending {
     late_offer: bool,

@@ -93,7 +93,7 @@ impl Description {
     }
 }
 
-/// What this end says of itself.
+/// This end's own description.
 #[derive(Clone, Debug)]
 pub(crate) struct Local {
     pub(crate) session: u64,

@@ -25,7 +25,7 @@ const LONGEST_NAME: usize = 128;
 /// Names of callers remembered.
 const MOST_CALLERS: usize = MOST_CALLS * 4;
 
-/// What a datagram held.
+/// The content of a datagram.
 pub(super) enum Heard {
     /// No SIP.
     Nothing,
@@ -46,7 +46,7 @@ pub(super) struct Signalling {
     streams: HashMap<(SocketAddr, SocketAddr), Stream>,
 }
 
-/// What the first INVITE of a call says of the one who placed it.
+/// The claims of a call's first INVITE about the party that placed it.
 #[derive(Debug)]
 struct Invited {
     /// The tag in From.
@@ -98,17 +98,17 @@ impl Signalling {
         self.invited.contains_key(call_id)
     }
 
-    /// What its first INVITEs say against taking the one who placed a call for the customer.
+    /// Reasons in the first INVITEs against taking the party that placed a call for the customer.
     pub(super) fn doubt(&self, call_id: &str) -> Option<Doubt> {
         self.invited.get(call_id).and_then(|invited| invited.doubt)
     }
 
-    /// What was described in calls whose INVITE was not captured.
+    /// Descriptions in calls whose INVITE was not captured.
     pub(super) fn take_orphans(&mut self) -> Vec<Orphan> {
         std::mem::take(&mut self.orphans)
     }
 
-    /// What has been agreed on since it was asked last.
+    /// Plans that have changed since they were asked for last.
     pub(super) fn take_plans(&mut self) -> Vec<(CallKey, usize, StreamPlan)> {
         std::mem::take(&mut self.anchor.media().0)
     }
@@ -239,7 +239,7 @@ impl Signalling {
     }
 }
 
-/// What a message of an unknown call says of its sender's audio.
+/// The audio that a message of an unknown call describes.
 fn orphan(message: &Message) -> Option<Orphan> {
     let description = Description::parse(message.body()).ok()?;
     let stream = sdp::Stream::all(&description).into_iter().find(|stream| stream.rtp.is_some())?;

@@ -9,9 +9,10 @@
 //!
 //! NOTIFY is the clean way: a dialog between two parties, each with its own CSeq. INFO is for PBXs that can't
 //! subscribe. There the PBX must take our INFO for its peer's, so it has to fit between the peer's requests: it is
-//! numbered above the last of them, and each later request of the peer's is numbered higher than it came ([`numbering`]),
-//! with every mention of such a number translated on its way. Only dialogs into which an INFO was slipped are translated,
-//! from that INFO on; and none is slipped in unless the PBX has listed our package in Recv-Info.
+//! numbered above the last of them, and each later request of the peer's is numbered higher than it came
+//! ([`numbering`]), with every mention of such a number translated on its way. Only dialogs into which an INFO was
+//! slipped are translated, from that INFO on; and none is slipped in unless the PBX has listed our package in
+//! Recv-Info.
 //!
 //! Both are told the time and hand out requests to be sent; neither resolves a name nor sends a byte. At most one
 //! request of ours is under way in a dialog. Parcels that wait are bounded in number and age.
