@@ -25,8 +25,6 @@ mod parties;
 mod recording;
 mod signalling;
 
-use crate::calls::options::rtp;
-pub use crate::calls::options::{MOST_CALLS, Options};
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -35,17 +33,20 @@ use bytes::Bytes;
 use sidetone_call::{CallKey, MediaKind, Side, StreamPlan};
 use sidetone_sip::anchor::CallFact;
 
+pub use customer::{Customer, CustomerError, Known, Place};
+pub use doubt::Doubt;
+pub use formats::{FormatError, format};
+pub use options::{MOST_CALLS, Options};
+pub use recording::{Happening, Origin, Recording, Voice};
+
 use crate::datagrams::{Datagram, Transport};
 use addresses::{Addresses, Owner, Route};
 use bare::BareRtp;
 use copies::Copies;
-pub use customer::{Customer, CustomerError, Known, Place};
-pub use doubt::Doubt;
-pub use formats::{FormatError, format};
 use framed::Framed;
 use hosts::Host;
+use options::rtp;
 use parties::Parties;
-pub use recording::{Happening, Origin, Recording, Voice};
 use signalling::{Heard, Signalling};
 
 /// Bytes that a datagram takes beside its own, while it is kept and where it ends up.

@@ -10,14 +10,14 @@ mod ng;
 pub(crate) mod record;
 mod writer;
 
-use crate::pcap::record::Stamp;
-pub use crate::pcap::record::{LONGEST_FRAME, Link, PcapError};
 use std::io::Read;
 use std::time::Duration;
 
+pub use record::{LONGEST_FRAME, Link, PcapError};
 pub use writer::Writer;
 
 use input::Input;
+use record::Stamp;
 
 /// One captured frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,9 +10,11 @@ mod samples;
 
 use std::io::{self, Read};
 
-use header::{Header, Order, is_name};
-pub use samples::Encoding;
 use sidetone_codec::gsm::{GsmDecoder, WAV_BLOCK, WAV_BLOCK_SAMPLES};
+
+pub use samples::Encoding;
+
+use header::{Header, Order, is_name};
 
 /// The lowest and highest sample rates accepted, in hertz.
 pub const RATES: std::ops::RangeInclusive<u32> = 4_000..=192_000;

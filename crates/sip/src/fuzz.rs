@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
+use sidetone_call::{CallKey, Exhausted, IpFamily, LocalMedia, MediaPlane, Nature, Side, StreamPlan};
 
 use crate::anchor::{Anchor, Settings};
 use crate::cseq::CSeq;
@@ -21,7 +22,6 @@ use crate::sdp::{Description, Ice, Place, Stream, rewrite};
 use crate::uri::{Uri, UriView};
 use crate::via::Via;
 use crate::{Flow, Transport};
-use sidetone_call::{CallKey, Exhausted, IpFamily, LocalMedia, MediaPlane, Nature, Side, StreamPlan};
 
 /// Messages: nothing is lost, ranges are true, edits touch only what they name, what we build can be read.
 pub fn message(data: &[u8]) {

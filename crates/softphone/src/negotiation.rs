@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 
+use sidetone_call::Direction;
+
 use crate::media::Outbound;
 use crate::sdp::{self, Description, Local};
 use crate::{CallOptions, Codec, Hold, PhoneError};
-use sidetone_call::Direction;
 
 /// The outcome of the last offer and answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! The format of a file's audio, and its possible flaws.
 
+use std::io;
+
 use crate::wav::RATES;
 use crate::wav::WavError;
-use std::io;
 
 /// How a file's audio is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,11 @@
 //! Bounds of what is read from a capture.
 
-use crate::calls::customer::Customer;
 use sidetone_call::Format;
 use sidetone_rtp::PacketKind;
 use sidetone_rtp::RtpView;
 use sidetone_rtp::classify;
+
+use crate::calls::customer::Customer;
 
 /// Most calls that are told apart; audio of more is counted as dropped.
 pub const MOST_CALLS: usize = 10_000;

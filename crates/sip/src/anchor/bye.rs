@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use sidetone_call::{CallKey, Cause, MediaPlane};
+
 use super::Anchor;
 use super::call::Phase;
 use super::position::callee_tag;
 use crate::message::Message;
 use crate::proxy::{ForwardContext, Requester};
-use sidetone_call::{CallKey, Cause, MediaPlane};
 
 impl<M: MediaPlane> Anchor<M> {
     pub(super) fn bye(&mut self, ctx: &ForwardContext, request: &Message) {

@@ -5,6 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sidetone_call::{
+    CallKey, Cause, Exhausted, IpFamily, MediaKind, MediaPlane, Side, StreamPlan, Untappable,
+};
+
 use super::counters::Counters;
 use super::dialog::{Dialog, Kind, Party, Role, Tx, View};
 use super::dialog_state::PartyState;
@@ -14,9 +18,6 @@ use super::ports::Ports;
 use super::settings::Settings;
 use crate::proxy::Neighbour;
 use crate::sdp::{Place, Stream};
-use sidetone_call::{
-    CallKey, Cause, Exhausted, IpFamily, MediaKind, MediaPlane, Side, StreamPlan, Untappable,
-};
 
 /// How far the setup of a call has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

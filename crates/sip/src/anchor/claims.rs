@@ -1,8 +1,9 @@
 //! Claims of an INVITE about the party on the trunk's side, beside From and To.
 
+use sidetone_call::Side;
+
 use crate::message::{Message, Name};
 use crate::uri::unescape;
-use sidetone_call::Side;
 
 /// The most numbers that are taken.
 const MOST: usize = 8;

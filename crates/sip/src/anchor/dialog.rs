@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sidetone_call::Side;
+
 use super::dialog_state::PartyState;
 use crate::sdp::Stream;
-use sidetone_call::Side;
 
 /// The role of a party: the caller sent the call's first INVITE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

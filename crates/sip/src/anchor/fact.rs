@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use sidetone_call::{CallKey, Cause, Side, Untappable};
+
 use super::claims::Claims;
 use super::counters::Counters;
 use super::replaced::Replaced;
 use super::settings::Settings;
-use sidetone_call::{CallKey, Cause, Side, Untappable};
 
 /// A fact of a call. `at` is the `now` of the message that showed it.
 #[derive(Clone, Debug, PartialEq, Eq)]

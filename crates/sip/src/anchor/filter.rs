@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use sidetone_call::{CallKey, MediaPlane};
+
 use super::Anchor;
 use super::call::{Call, Tools};
 use super::dialog::{Kind, Role, Tx};
@@ -11,7 +13,6 @@ use super::position::{Position, branch, call_name};
 use crate::message::{Edit, Message, Method};
 use crate::proxy::{ForwardContext, MessageFilter, Refusal, Requester};
 use crate::sdp::body;
-use sidetone_call::{CallKey, MediaPlane};
 
 impl<M: MediaPlane> MessageFilter for Anchor<M> {
     fn request(&mut self, ctx: &ForwardContext, request: &Message, edit: &mut Edit) -> Result<(), Refusal> {

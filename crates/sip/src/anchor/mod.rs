@@ -54,6 +54,8 @@ mod unacknowledged;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
+use sidetone_call::{CallKey, Cause, MediaPlane, Side};
+
 pub use crate::sdp::Ice;
 pub use claims::Claims;
 pub use counters::Counters;
@@ -63,11 +65,9 @@ pub use replaced::Replaced;
 pub use settings::Settings;
 pub use signalled::HEADER_PREFIX;
 
+use crate::proxy::Neighbour;
 use call::Call;
 use position::call_name;
-
-use crate::proxy::Neighbour;
-use sidetone_call::{CallKey, Cause, MediaPlane, Side};
 
 /// Offer/answer tracking and SDP anchoring for all calls.
 #[derive(Debug)]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sidetone_call::{CallKey, MediaPlane};
+
 use super::Anchor;
 use super::call::Phase;
 use super::dialog::{Kind, Role, Tx};
@@ -9,7 +11,6 @@ use super::position::callee_tag;
 use crate::message::{Edit, Message, Name};
 use crate::proxy::{ForwardContext, Refusal};
 use crate::via::Via;
-use sidetone_call::{CallKey, MediaPlane};
 
 impl<M: MediaPlane> Anchor<M> {
     /// A re-INVITE, UPDATE or PRACK.

@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use sidetone_call::{EndPlan, Format, MediaKind, Security, Side, StreamPlan, Untappable};
+
 use super::dialog::{Party, Role, View};
 use crate::sdp::{Carriage, Stream};
-use sidetone_call::{EndPlan, Format, MediaKind, Security, Side, StreamPlan, Untappable};
 
 /// The plan for m-line `index`, as far as it is known; `None` when neither party has such an m-line.
 pub(super) fn plan(view: &View, index: usize, caller_side: Side, answered: bool) -> Option<StreamPlan> {

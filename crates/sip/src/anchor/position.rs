@@ -1,8 +1,9 @@
 //! The call, dialog and branch that a message belongs to.
 
+use sidetone_call::{CallKey, Side};
+
 use super::dialog::Role;
 use crate::message::Message;
-use sidetone_call::{CallKey, Side};
 
 /// The call that a message belongs to, and its sender's role in it.
 #[derive(Clone, Copy)]

@@ -9,6 +9,8 @@
 //!   does not, 481. Where the peer has not sent a request yet, the number is 0, below any that it may begin with.
 //! - a BYE bears the next number. No request follows it.
 
+use sidetone_call::{CallKey, MediaPlane, Side};
+
 use super::Anchor;
 use super::dialog::Role;
 use super::dialog_state::PartyState;
@@ -18,7 +20,6 @@ use crate::message::{Message, Method, RequestBuilder};
 use crate::notification::dialog::{self, Dialog as Writing};
 use crate::proxy::{ForwardContext, Local, Neighbour};
 use crate::uri::Uri;
-use sidetone_call::{CallKey, MediaPlane, Side};
 
 /// The dialog state by which a request of our own reaches one party of a call.
 #[derive(Clone, Debug)]

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use sidetone_call::{CallKey, Exhausted, MediaPlane, Side, Untappable};
+
 use super::call::family;
 use super::dialog::Party;
 use super::{Anchor, CallFact};
@@ -10,7 +12,6 @@ use crate::message::{Edit, Message, Method};
 use crate::proxy::{ForwardContext, Refusal};
 use crate::sdp::body::{self, Found, Located};
 use crate::sdp::{self, Description, SdpError, Stream};
-use sidetone_call::{CallKey, Exhausted, MediaPlane, Side, Untappable};
 
 /// One session description of a message.
 struct SessionDescription<'m> {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sidetone_call::{CallKey, Cause, MediaPlane, Side};
+
 use super::call::{Call, Initial, Phase};
 use super::dialog::Kind;
 use super::position::{branch, call_name};
@@ -10,7 +12,6 @@ use crate::message::{Edit, Message, Name};
 use crate::name_addr;
 use crate::proxy::{ForwardContext, Refusal};
 use crate::uri::UriView;
-use sidetone_call::{CallKey, Cause, MediaPlane, Side};
 
 /// Longest user part in a fact, in characters.
 const MAX_USER: usize = 128;

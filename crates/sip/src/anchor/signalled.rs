@@ -1,11 +1,12 @@
 //! Facts that a message signals to Sidetone: X-Sidetone headers, and DTMF in INFO or NOTIFY.
 
+use sidetone_call::{CallKey, MediaPlane};
+
 use super::dtmf_body::keys;
 use super::position::callee_tag;
 use super::{Anchor, CallFact};
 use crate::message::{Message, Method, Name};
 use crate::proxy::{ForwardContext, Requester};
-use sidetone_call::{CallKey, MediaPlane};
 
 /// Prefix of the names of Sidetone's own headers. They pass on like any other header.
 pub const HEADER_PREFIX: &str = "X-Sidetone-";

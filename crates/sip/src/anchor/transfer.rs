@@ -1,6 +1,8 @@
 //! Calls that go on as other calls: a party is referred elsewhere (RFC 3515), or an INVITE takes another call's place
 //! (RFC 3891).
 
+use sidetone_call::{CallKey, MediaPlane, Side};
+
 use super::position::call_name;
 use super::replaced::{LONGEST, Replaced};
 use super::{Anchor, CallFact};
@@ -8,7 +10,6 @@ use crate::message::{Message, Method, Name};
 use crate::name_addr::NameAddr;
 use crate::proxy::ForwardContext;
 use crate::uri::unescape;
-use sidetone_call::{CallKey, MediaPlane, Side};
 
 impl<M: MediaPlane> Anchor<M> {
     /// Tells a request that moves a conversation to another call.

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use sidetone_call::MediaPlane;
+
 use super::Anchor;
 use super::call::Phase;
 use super::dialog::Role;
 use super::position::Position;
 use crate::message::Message;
 use crate::proxy::Requester;
-use sidetone_call::MediaPlane;
 
 /// How long an undelivered 2xx waits for its ACK: 64 × T1.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(32);

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::Parcel;
 use sidetone_call::Nature;
+
+use super::Parcel;
 
 /// The most parcels that wait; beyond it the oldest is dropped.
 pub(super) const MOST: usize = 32;

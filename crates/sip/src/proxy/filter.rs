@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use sidetone_call::Side;
+
 use super::neighbours::Neighbour;
 use crate::Flow;
 use crate::message::{Edit, Message};
-use sidetone_call::Side;
 
 /// Where a message that is about to be forwarded came from, and its next hop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use sidetone_call::Side;
 
 use super::attempt::{Attempt, Owner};
 use super::destination::Destination;
@@ -18,7 +19,6 @@ use super::{Proxy, token};
 use crate::message::{Edit, Message, Method, Name, reason_phrase};
 use crate::transaction::{Client, InviteClient, NonInviteClient, Server};
 use crate::{Flow, Transport};
-use sidetone_call::Side;
 
 /// Max-Forwards for a request that has none (RFC 3261 §16.6 step 3).
 const MAX_FORWARDS: u8 = 70;

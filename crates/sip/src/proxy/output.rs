@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use sidetone_call::Side;
 
 use super::destination::Destination;
 use super::dialogs::Standing;
 use super::table::Key;
 use crate::Flow;
 use crate::uri::Uri;
-use sidetone_call::Side;
 
 /// An action for the shell.
 #[derive(Debug, Clone)]

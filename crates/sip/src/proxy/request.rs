@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sidetone_call::Side;
 
 use super::amplification_limit::AmplificationLimit;
 use super::dialogs::{Names, Standing, Way};
@@ -21,7 +22,6 @@ use crate::message::{Message, Method, ParseError, ResponseBuilder};
 use crate::transaction::key::{ServerKey, Source};
 use crate::transaction::{InviteServer, NonInviteServer, OnRequest, Server};
 use crate::uri::UriView;
-use sidetone_call::Side;
 
 /// Methods that this proxy passes on, as its answer to OPTIONS has them. It passes on any other too.
 const ALLOW: &str = "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, NOTIFY, OPTIONS, PRACK, PUBLISH, REFER, REGISTER, SUBSCRIBE, UPDATE";

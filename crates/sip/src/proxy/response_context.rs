@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sidetone_call::Side;
 
 use super::dialogs::Member;
 use super::neighbours::Neighbour;
@@ -15,7 +16,6 @@ use crate::Flow;
 use crate::message::Message;
 use crate::transaction::key::ServerKey;
 use crate::transaction::{Server, earlier};
-use sidetone_call::Side;
 
 /// A request, the server transaction that it came by, and everything that is being tried for it.
 #[derive(Debug)]

@@ -7,10 +7,10 @@
 use std::fmt::Write as _;
 use std::hash::Hasher;
 
+use sidetone_call::Side;
 use siphasher::sip::SipHasher24;
 
 use super::neighbours::Neighbour;
-use sidetone_call::Side;
 
 /// The parameter of our Record-Route URI that bears the mark.
 pub(super) const PARAM: &str = "st";

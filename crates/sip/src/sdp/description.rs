@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
+use sidetone_call::IpFamily;
+
 use super::lines::{self, Line};
 use crate::scan::{self, Cursor};
-use sidetone_call::IpFamily;
 
 /// Most lines that are read; a description with more is refused.
 const MAX_LINES: usize = 2048;

@@ -16,9 +16,10 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
+use sidetone_call::{IpFamily, LocalMedia};
+
 use super::description::name_of;
 use super::{Carriage, Connection, Description, Media, Stream};
-use sidetone_call::{IpFamily, LocalMedia};
 
 /// The treatment of an m-line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

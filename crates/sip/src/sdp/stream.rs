@@ -2,8 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Description, Media};
 use sidetone_call::{Direction, Format, IpFamily, MediaKind, Security};
+
+use super::{Description, Media};
 
 /// Most formats of an m-line that are remembered; the rest is relayed all the same.
 const MAX_FORMATS: usize = 32;

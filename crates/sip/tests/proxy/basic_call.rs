@@ -1,8 +1,9 @@
 //! A call from the carrier to the PBX and its end, and the same the other way: who sees what.
 
-use crate::sim::*;
 use sidetone_call::Side;
 use sidetone_sip::message::Name;
+
+use crate::sim::*;
 
 #[test]
 fn a_call_from_carrier_to_pbx() {

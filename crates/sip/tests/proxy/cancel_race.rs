@@ -1,7 +1,8 @@
 //! CANCEL against everything it can race with (RFC 3261 §9, §16.10).
 
-use crate::sim::*;
 use sidetone_sip::message::Name;
+
+use crate::sim::*;
 
 #[test]
 fn a_ringing_call_is_cancelled_hop_by_hop() {

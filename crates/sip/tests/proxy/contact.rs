@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::sim::*;
 use sidetone_sip::message::{Flaw, Name};
 use sidetone_sip::proxy::{Decision, DropReason, Settings};
+
+use crate::sim::*;
 
 /// The PBX in its container names an address that leads nowhere, and is reached all the same.
 #[test]

@@ -1,10 +1,11 @@
 //! Which requests are part of a dialog, and whose dialog it is.
 
-use crate::sim::*;
 use sidetone_call::Side;
 use sidetone_sip::message::{Message, Name};
 use sidetone_sip::proxy::{Decision, Neighbour, Registered, RouteKind, Settings, Standing, Target};
 use sidetone_sip::{Flow, Transport};
+
+use crate::sim::*;
 
 /// Another carrier that is let in.
 const OTHER: &str = "198.51.100.66:5060";

@@ -1,9 +1,10 @@
 //! Several targets, tried one after the other.
 
-use crate::sim::*;
 use sidetone_call::Side;
 use sidetone_sip::message::Name;
 use sidetone_sip::proxy::{Decision, Destination, Target};
+
+use crate::sim::*;
 
 fn two() -> (Net, Draft) {
     let mut net = Net::new();

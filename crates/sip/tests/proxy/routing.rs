@@ -1,8 +1,9 @@
 //! How the shell is asked, and what its answers do.
 
-use crate::sim::*;
 use sidetone_sip::message::Name;
 use sidetone_sip::proxy::{Decision, RouteKind};
+
+use crate::sim::*;
 
 #[test]
 fn a_new_call_is_routed_by_configuration() {

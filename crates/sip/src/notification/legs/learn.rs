@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sidetone_call::Side;
+
 use super::super::dialog::{self, Dialog};
 use super::super::{EventHeader, accepts};
 use super::{
@@ -13,7 +15,6 @@ use crate::name_addr::NameAddr;
 use crate::proxy::{ForwardContext, Neighbour, Requester};
 use crate::scan;
 use crate::uri::Uri;
-use sidetone_call::Side;
 
 /// Offers are swept this often.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);

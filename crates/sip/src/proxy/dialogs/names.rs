@@ -3,12 +3,12 @@
 
 use std::hash::Hasher;
 
+use sidetone_call::Side;
 use siphasher::sip::SipHasher13;
 use siphasher::sip128::{Hasher128, SipHasher13 as SipHasher128};
 
 use crate::host::{Host, HostPort};
 use crate::message::Message;
-use sidetone_call::Side;
 
 /// Names a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
