@@ -51,10 +51,10 @@ struct Leg {
     open: Open,
     /// Whether the PBX lists our package in Recv-Info.
     accepts: bool,
-    /// The messages that this was last said in.
-    said: Said,
+    /// The messages that have last listed its packages.
+    recv_info_seen: RecvInfoSeen,
     stage: Stage,
-    /// Nothing more is sent here.
+    /// No further INFO is sent in this dialog.
     muted: bool,
     failures: u8,
     outbox: Outbox,
@@ -62,14 +62,14 @@ struct Leg {
     pbx: Option<Arc<str>>,
     busy: bool,
     /// The INFO under way tells how the customer feels.
-    feels: bool,
+    tells_affect: bool,
     queued: bool,
     expires: Duration,
 }
 
 /// The messages in which the PBX has last listed its packages: an older one that comes late says nothing new.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Said {
+struct RecvInfoSeen {
     /// Number in CSeq of a request of its own.
     request: u32,
     /// Number in CSeq and status of a response.
@@ -238,7 +238,7 @@ impl Legs {
             if let Some(leg) = self.legs.get_mut(&id) {
                 let dropped = leg.outbox.withdraw();
                 self.ledger.dropped(pbx, dropped);
-                if leg.feels {
+                if leg.tells_affect {
                     under_way.push(id);
                 }
             }
@@ -283,7 +283,7 @@ impl Legs {
         let number = leg.numbering.take()?;
         let head = leg.dialog.request(Method::INFO, number)?;
         let parcel = leg.outbox.take()?;
-        leg.feels = parcel.nature.is_affect();
+        leg.tells_affect = parcel.nature.is_affect();
         let head = head
             .header("Info-Package", PACKAGE)
             .header("Content-Disposition", "Info-Package")
@@ -325,7 +325,7 @@ impl Legs {
     pub fn answered(&mut self, id: LegId, answer: Answer) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.busy = false;
-        leg.feels = false;
+        leg.tells_affect = false;
         let Some(pbx) = leg.pbx.clone() else { return };
         let counts = self.ledger.of(&pbx);
         if answer == Answer::Recalled {

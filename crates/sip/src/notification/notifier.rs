@@ -42,7 +42,7 @@ pub struct SubscriptionId(u64);
 
 /// The state of one call that one PBX may subscribe to.
 #[derive(Debug, Default)]
-struct Told {
+struct CallState {
     affect: Option<Parcel>,
     plain: Option<Parcel>,
     subscriptions: Vec<SubscriptionId>,
@@ -53,7 +53,7 @@ struct Told {
 pub struct Notifier {
     subscriptions: HashMap<SubscriptionId, Subscription>,
     by_name: HashMap<String, SubscriptionId>,
-    calls: HashMap<(Arc<str>, String), Told>,
+    calls: HashMap<(Arc<str>, String), CallState>,
     deadlines: BTreeSet<(Duration, SubscriptionId)>,
     queue: VecDeque<SubscriptionId>,
     ledger: Ledger,
@@ -123,7 +123,7 @@ impl Notifier {
         for (id, subscription) in self.subscriptions.iter_mut().filter(|(_, it)| it.is_about(pbx, call)) {
             let dropped = subscription.outbox.withdraw();
             self.ledger.dropped(pbx, dropped);
-            if subscription.feels {
+            if subscription.tells_affect {
                 under_way.push(*id);
             }
         }
@@ -190,8 +190,8 @@ impl Notifier {
     pub fn answered(&mut self, now: Duration, id: SubscriptionId, answer: Answer) {
         let Some(subscription) = self.subscriptions.get_mut(&id) else { return };
         subscription.busy = false;
-        subscription.feels = false;
-        let carried = std::mem::take(&mut subscription.carries);
+        subscription.tells_affect = false;
+        let carried = std::mem::take(&mut subscription.carries_parcel);
         let counts = self.ledger.of(&subscription.pbx);
         match answer {
             Answer::Final { status: 200..300, .. } => {

@@ -44,10 +44,10 @@ pub(super) struct Subscription {
     /// `;id=…` of its Event, to be given back in each NOTIFY.
     pub(super) id: Option<String>,
     pub(super) contact: String,
-    /// The last number in CSeq of the subscriber's.
-    pub(super) heard: u32,
-    /// The last of ours.
-    pub(super) said: u32,
+    /// The remote sequence number: the last CSeq number of the subscriber.
+    pub(super) remote_cseq: u32,
+    /// The local sequence number: that of our last NOTIFY.
+    pub(super) local_cseq: u32,
     pub(super) expires: Duration,
     /// The time of its next timer.
     pub(super) wakes: Duration,
@@ -58,11 +58,11 @@ pub(super) struct Subscription {
     /// A NOTIFY is under way, or about to be.
     pub(super) busy: bool,
     /// The NOTIFY under way bears a parcel.
-    pub(super) carries: bool,
+    pub(super) carries_parcel: bool,
     /// The NOTIFY under way tells the state that was owed.
     pub(super) tells_state: bool,
     /// The NOTIFY under way tells how the customer feels.
-    pub(super) feels: bool,
+    pub(super) tells_affect: bool,
     /// The NOTIFY under way is the last.
     pub(super) last: bool,
     /// The subscriber has asked to be left alone until then.
@@ -98,7 +98,7 @@ impl Subscription {
         // The state is newer than all that waits, and is told after it.
         self.tells_state = waiting.is_none() && std::mem::take(&mut self.owes_state);
         let parcel = if self.tells_state { state } else { waiting };
-        self.said += 1;
+        self.local_cseq += 1;
         let event = match &self.id {
             Some(id) => format!("{PACKAGE};id={id}"),
             None => PACKAGE.to_owned(),
@@ -112,12 +112,12 @@ impl Subscription {
         };
         let mut head = self
             .dialog
-            .request(Method::NOTIFY, self.said)?
+            .request(Method::NOTIFY, self.local_cseq)?
             .header("Contact", &self.contact)
             .header("Event", &event)
             .header("Subscription-State", &state);
-        self.carries = parcel.is_some();
-        self.feels = parcel.as_ref().is_some_and(|parcel| parcel.nature.is_affect());
+        self.carries_parcel = parcel.is_some();
+        self.tells_affect = parcel.as_ref().is_some_and(|parcel| parcel.nature.is_affect());
         let body = match parcel {
             Some(parcel) => {
                 head = head.header("Content-Type", parcel.content_type);

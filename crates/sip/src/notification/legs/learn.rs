@@ -7,8 +7,8 @@ use sidetone_call::Side;
 use super::super::dialog::{self, Dialog};
 use super::super::{EventHeader, accepts};
 use super::{
-    LIFETIME, LINGER, Leg, LegId, Legs, MOST, MOST_OF_A_CALL, Numbering, Offer, Open, Outbox, SETUP, Said,
-    Stage,
+    LIFETIME, LINGER, Leg, LegId, Legs, MOST, MOST_OF_A_CALL, Numbering, Offer, Open, Outbox, RecvInfoSeen,
+    SETUP, Stage,
 };
 use crate::message::{Edit, Message, Method, Name};
 use crate::name_addr::NameAddr;
@@ -299,14 +299,14 @@ impl Legs {
                 numbering,
                 open: Open::default(),
                 accepts,
-                said: Said::default(),
+                recv_info_seen: RecvInfoSeen::default(),
                 stage: Stage::Early,
                 muted: false,
                 failures: 0,
                 outbox: Outbox::default(),
                 pbx: None,
                 busy: false,
-                feels: false,
+                tells_affect: false,
                 queued: false,
                 expires: Duration::ZERO,
             },
@@ -357,10 +357,10 @@ impl Leg {
             self.dialog.refresh(request);
         }
         // A request that comes late says nothing new.
-        if cseq.number > self.said.request
+        if cseq.number > self.recv_info_seen.request
             && let Some(accepts) = accepts(request)
         {
-            self.said.request = cseq.number;
+            self.recv_info_seen.request = cseq.number;
             self.accepts = accepts;
         }
     }
@@ -370,10 +370,10 @@ impl Leg {
         if matches!(method, Method::INVITE | Method::UPDATE) {
             self.dialog.refresh(response);
         }
-        if (number, status) > self.said.response
+        if (number, status) > self.recv_info_seen.response
             && let Some(accepts) = accepts(response)
         {
-            self.said.response = (number, status);
+            self.recv_info_seen.response = (number, status);
             self.accepts = accepts;
         }
     }

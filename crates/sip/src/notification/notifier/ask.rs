@@ -107,10 +107,10 @@ impl Notifier {
             return Err(Reply::refuse(481, "Subscription Does Not Exist"));
         };
         let cseq = ask.request.cseq().map_or(0, |cseq| cseq.number);
-        if cseq < subscription.heard {
+        if cseq < subscription.remote_cseq {
             return Err(Reply::refuse(500, "Server Internal Error (CSeq out of order)"));
         }
-        subscription.heard = cseq;
+        subscription.remote_cseq = cseq;
         subscription.dialog.refresh(ask.request);
         ask.contact.clone_into(&mut subscription.contact);
         subscription.owes_state = true;
@@ -161,8 +161,8 @@ impl Notifier {
             dialog,
             id,
             contact: ask.contact.to_owned(),
-            heard: request.cseq().map_or(0, |cseq| cseq.number),
-            said: 0,
+            remote_cseq: request.cseq().map_or(0, |cseq| cseq.number),
+            local_cseq: 0,
             expires: Duration::ZERO,
             wakes: Duration::ZERO,
             outbox: Outbox::default(),
@@ -170,9 +170,9 @@ impl Notifier {
             // A duration of nothing asks for the state, once (RFC 6665 §4.4.3).
             ending: lasts.is_zero().then_some(Ending::Timeout),
             busy: false,
-            carries: false,
+            carries_parcel: false,
             tells_state: false,
-            feels: false,
+            tells_affect: false,
             last: false,
             paused_until: None,
             queued: false,
