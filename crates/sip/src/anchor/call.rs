@@ -85,8 +85,8 @@ pub(super) struct Call {
     pub(super) acknowledged: bool,
     /// The 2xx did not get to the caller, and is given up at the deadline unless an ACK passes.
     pub(super) undelivered: bool,
-    /// Why media may go around us; told when the call is answered.
-    around: Vec<Untappable>,
+    /// Reasons why media may bypass us; told when the call is answered.
+    bypasses: Vec<Untappable>,
     /// The family that each side's party uses for its media, once it has said so.
     families: [Option<IpFamily>; 2],
 }
@@ -118,7 +118,7 @@ impl Call {
             unreadable: false,
             acknowledged: false,
             undelivered: false,
-            around: Vec::new(),
+            bypasses: Vec::new(),
             families: [None; 2],
         }
     }
@@ -353,19 +353,19 @@ impl Call {
         if self.phase != Phase::Answered {
             self.phase = Phase::Answered;
             tools.tell(CallFact::Answered { key: self.key, by, at: now });
-            for &reason in &self.around {
+            for &reason in &self.bypasses {
                 tools.tell(CallFact::Untappable { key: self.key, stream: 0, reason });
             }
         }
     }
 
-    /// A description passes as it is, so that media may go around us. Each reason is told once, and not before the call
-    /// is answered.
-    pub(super) fn tell_around<M>(&mut self, tools: &mut Tools<'_, M>, reason: Untappable) {
-        if self.around.contains(&reason) {
+    /// Tells that a description passes as it is, so that media may bypass us. Each reason is told once, and not before
+    /// the call is answered.
+    pub(super) fn tell_bypass<M>(&mut self, tools: &mut Tools<'_, M>, reason: Untappable) {
+        if self.bypasses.contains(&reason) {
             return;
         }
-        self.around.push(reason);
+        self.bypasses.push(reason);
         if self.phase == Phase::Answered {
             tools.tell(CallFact::Untappable { key: self.key, stream: 0, reason });
         }

@@ -22,8 +22,8 @@ impl<M: MediaPlane> MessageFilter for Anchor<M> {
                 self.ack(ctx, request, edit);
                 Ok(())
             }
-            Some(Method::PRACK) => self.within(ctx, request, edit, Kind::Prack),
-            Some(Method::UPDATE) => self.within(ctx, request, edit, Kind::Update),
+            Some(Method::PRACK) => self.in_dialog_request(ctx, request, edit, Kind::Prack),
+            Some(Method::UPDATE) => self.in_dialog_request(ctx, request, edit, Kind::Update),
             Some(Method::BYE) => {
                 self.bye(ctx, request);
                 Ok(())

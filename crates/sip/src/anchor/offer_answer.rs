@@ -14,7 +14,7 @@ use crate::via::Via;
 
 impl<M: MediaPlane> Anchor<M> {
     /// A re-INVITE, UPDATE or PRACK.
-    pub(super) fn within(
+    pub(super) fn in_dialog_request(
         &mut self,
         ctx: &ForwardContext,
         request: &Message,

@@ -107,7 +107,7 @@ impl<M: MediaPlane> Anchor<M> {
         if body.streams().any(|stream| self.is_misaimed(key, ctx.from, stream)) {
             return Err(OfferError::Misaimed);
         }
-        self.note_around(key, &body);
+        self.note_bypass(key, &body);
         let begins = match request.method() {
             Some(Method::INVITE) => true,
             Some(Method::UPDATE) => !body.session.is_empty() || body.sealed,
@@ -132,18 +132,18 @@ impl<M: MediaPlane> Anchor<M> {
         BodySessions::read(message, self.calls.get(&key).is_some_and(|call| call.early_apart))
     }
 
-    /// Takes in what passes as it is, so that media may go around us.
-    fn note_around(&mut self, key: CallKey, body: &BodySessions<'_>) {
+    /// Notes the descriptions that pass as they are, so that media may bypass us.
+    fn note_bypass(&mut self, key: CallKey, body: &BodySessions<'_>) {
         let (mut tools, calls) = self.tools();
         tools.counters.sealed += u64::from(body.sealed);
         tools.counters.early_sessions += u64::from(body.early);
         let Some(call) = calls.get_mut(&key) else { return };
         if body.sealed {
-            call.tell_around(&mut tools, Untappable::Unreadable);
+            call.tell_bypass(&mut tools, Untappable::Unreadable);
             call.sealed |= body.session.is_empty();
         }
         if body.early {
-            call.tell_around(&mut tools, Untappable::NotRelayed);
+            call.tell_bypass(&mut tools, Untappable::NotRelayed);
             call.early_apart = true;
         }
         if body.astray || body.unreadable {
@@ -188,9 +188,9 @@ impl<M: MediaPlane> Anchor<M> {
         edit: &mut Edit,
     ) -> Option<Arc<Party>> {
         let mut body = self.body_sessions(key, message);
-        self.note_around(key, &body);
+        self.note_bypass(key, &body);
         if let Some(first) = body.session.first_mut() {
-            self.take_aim(key, ctx.from, &mut first.streams);
+            self.clear_forbidden_addresses(key, ctx.from, &mut first.streams);
         }
         self.anchor_sdp(ctx, key, message, body.session, edit, false).ok().flatten()
     }
@@ -200,8 +200,8 @@ impl<M: MediaPlane> Anchor<M> {
         stream.is_relayed() && (stream.forbidden || refused(stream.rtp) || refused(stream.rtcp))
     }
 
-    /// Takes the aim away from streams that have a wrong one, where nothing can be refused.
-    fn take_aim(&mut self, key: CallKey, by: Side, streams: &mut [Stream]) {
+    /// Clears the addresses of streams that aim media where it must not go, in a message that can't be refused.
+    fn clear_forbidden_addresses(&mut self, key: CallKey, by: Side, streams: &mut [Stream]) {
         let mut misaimed = 0;
         for stream in streams {
             if self.is_misaimed(key, by, stream) {

@@ -26,7 +26,7 @@ impl<M: MediaPlane> Anchor<M> {
         edit: &mut Edit,
     ) -> Result<(), Refusal> {
         match self.find(request, ctx.requester()) {
-            Some(_) if request.to_tag().is_some() => self.within(ctx, request, edit, Kind::Invite),
+            Some(_) if request.to_tag().is_some() => self.in_dialog_request(ctx, request, edit, Kind::Invite),
             Some(position) => self.invite_again(ctx, position.key, request, edit),
             None => self.new_call(ctx, request, edit),
         }

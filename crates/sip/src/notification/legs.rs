@@ -35,7 +35,7 @@ const MOST_OPEN: usize = 32;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LegId(u64);
 
-/// A dialog through us, seen by the PBX: what we have to know to speak in it as if we were its peer.
+/// A dialog through us, seen by the PBX: the state by which we speak in it as if we were its peer.
 #[derive(Debug)]
 struct Leg {
     name: String,
@@ -131,7 +131,7 @@ struct Offer {
     expires: Duration,
 }
 
-/// All dialogs between trunk and PBX.
+/// All dialogs between trunk and PBX, seen from the PBX.
 #[derive(Debug)]
 pub struct Legs {
     local: Local,
@@ -196,7 +196,7 @@ impl Legs {
         self.legs.values().filter(|leg| leg.is_ready()).count()
     }
 
-    /// Whether nothing waits to be told, and no INFO is under way.
+    /// Whether no parcel waits, and no INFO is under way.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.legs.values().all(|leg| !leg.busy && !leg.has_something())
@@ -208,7 +208,7 @@ impl Legs {
         &self.ledger
     }
 
-    /// Something is to be told of a call, to one PBX, by its name and as the proxy names it. Legs that have not said
+    /// Tells one PBX, given by its name and as the proxy names it, an event of a call. Legs that have not said
     /// that they are ready are not told.
     pub fn tell(
         &mut self,

@@ -79,7 +79,7 @@ impl Notifier {
         self.subscriptions.is_empty()
     }
 
-    /// Whether nothing waits to be told, and no NOTIFY is under way.
+    /// Whether no parcel waits, and no NOTIFY is under way.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.subscriptions.values().all(|it| !it.busy && !it.has_something())
@@ -91,7 +91,7 @@ impl Notifier {
         &self.ledger
     }
 
-    /// Something is to be told of a call, to one PBX.
+    /// Tells one PBX an event of a call.
     pub fn tell(&mut self, now: Duration, pbx: &Arc<str>, call: &str, parcel: &Parcel) {
         let key = (Arc::clone(pbx), call.to_owned());
         if !self.calls.contains_key(&key) && self.calls.len() >= MOST_CALLS {

@@ -27,12 +27,12 @@ pub(super) struct Attempt {
     pub(super) cancel: Cancel,
     /// The next target is tried if this one is silent until then.
     pub(super) silent_until: Option<Duration>,
-    /// Timer C (RFC 3261 §16.8).
-    pub(super) patient_until: Option<Duration>,
+    /// When timer C fires (RFC 3261 §16.8).
+    pub(super) timer_c_at: Option<Duration>,
     /// Timer C has fired: whatever failure comes now stands for a timeout.
-    pub(super) ran_out: bool,
+    pub(super) timer_c_fired: bool,
     /// Another target is being tried since this one was silent. It may still accept.
-    pub(super) disowned: bool,
+    pub(super) superseded: bool,
     /// Goes over TCP only for its size, and UDP is next in line if that fails.
     pub(super) switched: bool,
 }
@@ -69,9 +69,9 @@ impl Attempt {
             ack: None,
             cancel: Cancel::No,
             silent_until: None,
-            patient_until: None,
-            ran_out: false,
-            disowned: false,
+            timer_c_at: None,
+            timer_c_fired: false,
+            superseded: false,
             switched: false,
         }
     }
@@ -94,7 +94,7 @@ impl Attempt {
     pub(super) fn settle(&mut self) {
         self.sent = Bytes::new();
         self.silent_until = None;
-        self.patient_until = None;
+        self.timer_c_at = None;
         if matches!(self.cancel, Cancel::WhenAnswered) {
             self.cancel = Cancel::No;
         }
@@ -115,7 +115,7 @@ impl Attempt {
             Cancel::Sent { client, .. } => client.next_timeout(),
             Cancel::No | Cancel::WhenAnswered => None,
         };
-        let mine = earlier(self.silent_until, self.patient_until);
+        let mine = earlier(self.silent_until, self.timer_c_at);
         earlier(earlier(self.client.next_timeout(), cancel), mine)
     }
 }

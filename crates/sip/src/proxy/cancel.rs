@@ -64,7 +64,7 @@ impl<F: MessageFilter> Proxy<F> {
         let Some(attempt) = self.attempts.get_mut(key) else { return };
         let client = NonInviteClient::start(now, &self.settings.timers, attempt.to.transport);
         attempt.cancel = Cancel::Sent { client, bytes: bytes.clone() };
-        attempt.patient_until = None;
+        attempt.timer_c_at = None;
         let to = attempt.to;
         self.send(bytes, to, true);
     }

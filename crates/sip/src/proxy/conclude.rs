@@ -32,7 +32,7 @@ impl<F: MessageFilter> Proxy<F> {
             self.tidy_context(key);
         } else if context.cancelled.is_some() {
             self.respond(now, key, 487, "Request Terminated", &[]);
-        } else if context.unanswered && !context.rang_out {
+        } else if context.unanswered && !context.ring_timed_out {
             // No target has answered, so that the caller's next choice may be tried at once (RFC 3261 §21.5.4).
             self.counters.unanswered += 1;
             let after = self.settings.retry_after.as_secs().max(1).to_string();

@@ -41,7 +41,7 @@ struct Found {
     by_caller: bool,
 }
 
-/// All of them.
+/// All dialogs that are held.
 #[derive(Debug)]
 pub(super) struct Dialogs {
     hasher: NameHasher,
@@ -67,12 +67,12 @@ impl Dialogs {
         }
     }
 
-    /// Sets that are held.
+    /// The number of sets that are held.
     pub(super) fn len(&self) -> usize {
         self.sets.len()
     }
 
-    /// Where a request from `source` stands whose next hop is `next`.
+    /// The standing of a request from `source` whose next hop is `next`.
     pub(super) fn standing(
         &self,
         now: Duration,

@@ -87,7 +87,7 @@ impl<F: MessageFilter> Proxy<F> {
         self.counters.transport_failures += 1;
         attempt.client.terminate();
         attempt.settle();
-        let (owner, disowned) = (attempt.owner, attempt.disowned);
+        let (owner, superseded) = (attempt.owner, attempt.superseded);
         match owner {
             Owner::Probe(probe) => {
                 self.probe_failed(probe);
@@ -99,7 +99,7 @@ impl<F: MessageFilter> Proxy<F> {
             }
             Owner::Context(context) => {
                 self.tidy_attempt(key);
-                if !disowned {
+                if !superseded {
                     self.advance(now, context, true);
                 }
             }

@@ -154,7 +154,7 @@ impl<F: MessageFilter> Proxy<F> {
             attempt.sent = bytes.clone();
             attempt.names = names;
             attempt.silent_until = (more || begins).then(|| now + patience);
-            attempt.patient_until = invite.then(|| now + self.settings.timers.c);
+            attempt.timer_c_at = invite.then(|| now + self.settings.timers.c);
             attempt.switched = switched_from.is_some();
         }
         self.counters.requests_forwarded += 1;
@@ -247,7 +247,7 @@ impl<F: MessageFilter> Proxy<F> {
         // Zero was refused when the request came.
         let _ = edit.count_down_hops(request, MAX_FORWARDS);
         let mark = self.mark(request, &context.source, &target.to);
-        leave_trace(context, request, out, &self.local, mark.as_deref(), &mut edit);
+        insert_record_route(context, request, out, &self.local, mark.as_deref(), &mut edit);
         if let Some(plan) = &context.plan {
             plan.apply(request, &mut edit);
             if let Some(uri) = target.rewrite_uri.as_ref().or(plan.request_uri.as_ref()) {
@@ -303,7 +303,7 @@ fn renumber(request: &Message, number: u32, edit: &mut Edit) -> Option<u32> {
 /// Record-Route or Path, by which later requests come through here; both ways if they are reached differently
 /// (RFC 5658 §5.1). Path only where the one who registers supports it (RFC 3327 §5.2): a registrar that takes its
 /// absence from Supported seriously answers 420 otherwise.
-fn leave_trace(
+fn insert_record_route(
     context: &ResponseContext,
     request: &Message,
     out: &Place,

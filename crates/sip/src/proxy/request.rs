@@ -216,7 +216,7 @@ impl<F: MessageFilter> Proxy<F> {
             best: None,
             timed_out: false,
             unanswered: false,
-            rang_out: false,
+            ring_timed_out: false,
             cancelled: None,
             renumbered: None,
             last: None,

@@ -152,14 +152,14 @@ impl<F: MessageFilter> Proxy<F> {
         let Some(attempt) = self.attempts.get_mut(key) else { return };
         let trying = response.status() == Some(100);
         let invite = matches!(attempt.client, Client::Invite(_));
-        if invite && !trying && !attempt.ran_out {
-            attempt.patient_until = Some(now + self.settings.timers.c);
+        if invite && !trying && !attempt.timer_c_fired {
+            attempt.timer_c_at = Some(now + self.settings.timers.c);
         }
-        let disowned = attempt.disowned;
+        let superseded = attempt.superseded;
         if matches!(attempt.cancel, Cancel::WhenAnswered) {
             self.cancel_attempt(now, key);
         }
-        if !trying && !disowned {
+        if !trying && !superseded {
             self.forward_response(now, context, response, flow);
         }
     }
@@ -183,7 +183,7 @@ impl<F: MessageFilter> Proxy<F> {
 
     fn on_failure(&mut self, now: Duration, flow: &Flow, key: Key, context_key: Key, response: Message) {
         let Some(attempt) = self.attempts.get(key) else { return };
-        let (ran_out, disowned) = (attempt.ran_out, attempt.disowned);
+        let (timer_c_fired, superseded) = (attempt.timer_c_fired, attempt.superseded);
         let Some(context) = self.contexts.get_mut(context_key) else { return };
         if !context.is_pending() {
             // A target that lost to another, or was cancelled, has nothing to add. One that was given up for its
@@ -195,13 +195,13 @@ impl<F: MessageFilter> Proxy<F> {
             return;
         }
         let unavailable = response.status() == Some(503);
-        if ran_out {
+        if timer_c_fired {
             context.timed_out = true;
-            context.rang_out = true;
+            context.ring_timed_out = true;
         } else {
             context.offer(Failure { response, source: *flow });
         }
-        if !disowned {
+        if !superseded {
             self.advance(now, context_key, unavailable);
         }
     }

@@ -48,7 +48,7 @@ pub(super) struct ResponseContext {
     pub(super) candidates: VecDeque<Candidate>,
     pub(super) attempts: Vec<Key>,
     /// Whether timer C has ended a target's ringing.
-    pub(super) rang_out: bool,
+    pub(super) ring_timed_out: bool,
     /// The best failure so far, to be forwarded if nothing better comes.
     pub(super) best: Option<Box<Failure>>,
     /// Whether a target stayed silent.

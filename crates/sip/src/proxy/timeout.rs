@@ -66,8 +66,8 @@ impl<F: MessageFilter> Proxy<F> {
             }
             ClientTimeout::TimedOut => return self.attempt_timed_out(now, key),
         }
-        self.silence(now, key);
-        self.impatience(now, key);
+        self.silent_target_timeout(now, key);
+        self.timer_c_timeout(now, key);
     }
 
     fn cancel_timeout(&mut self, now: Duration, key: Key) {
@@ -85,7 +85,7 @@ impl<F: MessageFilter> Proxy<F> {
         self.counters.timeouts += 1;
         let Some(attempt) = self.attempts.get_mut(key) else { return };
         attempt.settle();
-        let (owner, disowned) = (attempt.owner, attempt.disowned);
+        let (owner, superseded) = (attempt.owner, attempt.superseded);
         match owner {
             Owner::Probe(probe) => self.probe_failed(probe),
             Owner::Originated(originated) => {
@@ -96,7 +96,7 @@ impl<F: MessageFilter> Proxy<F> {
                 self.tidy_attempt(key);
                 let Some(context) = self.contexts.get_mut(context_key) else { return };
                 context.timed_out = true;
-                if !disowned {
+                if !superseded {
                     self.advance(now, context_key, true);
                 }
             }
@@ -104,7 +104,7 @@ impl<F: MessageFilter> Proxy<F> {
     }
 
     /// A target has been silent for as long as it may: another is tried, if there is one.
-    fn silence(&mut self, now: Duration, key: Key) {
+    fn silent_target_timeout(&mut self, now: Duration, key: Key) {
         let Some(attempt) = self.attempts.get_mut(key) else { return };
         if let Owner::Originated(originated) = attempt.owner {
             return self.originated_is_silent(now, key, originated);
@@ -117,7 +117,7 @@ impl<F: MessageFilter> Proxy<F> {
         if !attempt.client.is_unanswered() {
             return;
         }
-        attempt.disowned = true;
+        attempt.superseded = true;
         attempt.client.stop_retransmitting();
         let invite = matches!(attempt.client, Client::Invite(_));
         if invite {
@@ -136,12 +136,12 @@ impl<F: MessageFilter> Proxy<F> {
     }
 
     /// Timer C (RFC 3261 §16.8).
-    fn impatience(&mut self, now: Duration, key: Key) {
-        let Some(attempt) = self.attempts.get_mut(key).filter(|a| is_due(a.patient_until, now)) else {
+    fn timer_c_timeout(&mut self, now: Duration, key: Key) {
+        let Some(attempt) = self.attempts.get_mut(key).filter(|a| is_due(a.timer_c_at, now)) else {
             return;
         };
-        attempt.patient_until = None;
-        attempt.ran_out = true;
+        attempt.timer_c_at = None;
+        attempt.timer_c_fired = true;
         self.counters.timer_c += 1;
         self.cancel_attempt(now, key);
     }

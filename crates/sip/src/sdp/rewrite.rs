@@ -71,7 +71,7 @@ pub fn rewrite(description: &Description<'_>, streams: &[Stream], places: &[Plac
         .map(|(_, local)| local.rtp.ip());
     if let Some(ip) = first {
         point_session(description, ip, &mut out);
-    } else if leads_nowhere(streams) {
+    } else if is_all_rejected(streams) {
         let family = session.as_ref().and_then(|connection| connection.family);
         point_session(description, family.unwrap_or(IpFamily::V4).unspecified(), &mut out);
     }
@@ -93,7 +93,7 @@ pub fn rewrite(description: &Description<'_>, streams: &[Stream], places: &[Plac
         }
     }
     if first.is_some() {
-        let ways = description.attribute_lines(|line| leads_around(line, ice));
+        let ways = description.attribute_lines(|line| offers_bypass(line, ice));
         // RFC 3605 §2.1: it means something to an m-line only. Of the session's own nobody could say whose it is.
         let rtcp = description.session_attribute_lines(|line| name_of(line).eq_ignore_ascii_case(b"rtcp"));
         out.extend(ways.into_iter().chain(rtcp).map(|at| Patch { at, with: Vec::new() }));
@@ -155,13 +155,13 @@ fn point_media(
     }
 }
 
-/// Whether a description is left without a stream for what stands in it cannot be read.
-fn leads_nowhere(streams: &[Stream]) -> bool {
+/// Whether a description is left without a stream since its m-lines can't be read.
+fn is_all_rejected(streams: &[Stream]) -> bool {
     streams.iter().any(|stream| stream.unreadable) && streams.iter().all(|stream| stream.rejected)
 }
 
-/// Whether an attribute offers another way for the media than the c= and m= lines.
-fn leads_around(attribute: &[u8], ice: Ice) -> bool {
+/// Whether an attribute offers the media another way than the c= and m= lines, past us.
+fn offers_bypass(attribute: &[u8], ice: Ice) -> bool {
     let name = name_of(attribute).to_ascii_lowercase();
     match name.as_slice() {
         b"candidate" | b"remote-candidates" | b"end-of-candidates" => ice == Ice::Strip,
@@ -176,7 +176,7 @@ fn leads_around(attribute: &[u8], ice: Ice) -> bool {
             let inner = inner.get(number.count()..).unwrap_or_default();
             let nested = name_of(inner);
             nested.eq_ignore_ascii_case(b"rtcp")
-                || (!nested.eq_ignore_ascii_case(b"acap") && leads_around(inner, ice))
+                || (!nested.eq_ignore_ascii_case(b"acap") && offers_bypass(inner, ice))
         }
         _ => false,
     }

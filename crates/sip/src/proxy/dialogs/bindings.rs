@@ -1,5 +1,5 @@
-//! Contacts that a registrar has accepted: by them, and by nothing that a REGISTER merely asks for, a peer may be
-//! called at a host that no configuration names.
+//! Contacts that a registrar has accepted. By a binding a peer may be called at a host that no configuration names; a
+//! REGISTER alone makes none.
 //!
 //! A binding holds between two peers. Only the registrar's peer may use it, only toward the peer that registered, and a
 //! literal address is bound only if it is that peer's own.
@@ -33,7 +33,7 @@ pub(super) struct Binding {
     pub(super) until: Duration,
 }
 
-/// All of them, by hashed host and registrar.
+/// All bindings, by hashed host and registrar.
 #[derive(Debug, Default)]
 pub(super) struct Bindings {
     by_host: HashMap<(u64, Neighbour), Vec<Binding>>,

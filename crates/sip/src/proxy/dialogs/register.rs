@@ -19,8 +19,7 @@ const MOST_ASKED: usize = 8;
 const MOST_LISTED: usize = 128;
 
 impl Dialogs {
-    /// A REGISTER of `peer`'s was answered with a 2xx by whoever is at `registrar`: what it asked for and the answer
-    /// lists is bound.
+    /// Binds the Contacts of a REGISTER of `peer`'s which the 2xx of the peer at `registrar` lists.
     pub(in crate::proxy) fn registered(
         &mut self,
         now: Duration,

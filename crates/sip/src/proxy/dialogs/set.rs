@@ -27,7 +27,7 @@ pub(super) struct Set {
     /// The caller's peer, as it was called when the set was opened.
     pub(super) owner: Neighbour,
     pub(super) caller: End,
-    /// Where the request was sent: whoever is there may begin a dialog.
+    /// The destinations that the request was sent to: the peer at each may begin a dialog.
     pub(super) tried: Vec<Destination>,
     pub(super) dialogs: Vec<Dialog>,
     /// The request's CSeq number, by which its responses are told from those of later requests.
@@ -35,7 +35,7 @@ pub(super) struct Set {
     pub(super) invite: bool,
     /// The request was answered with a failure.
     pub(super) failed: bool,
-    /// Until then further dialogs may come of it; as long as it has no final response, its deadline.
+    /// Further dialogs may come of the request until then. Without a final response, that is its deadline.
     pub(super) open_until: Duration,
     pub(super) until: Duration,
 }
@@ -55,12 +55,12 @@ pub(super) struct Dialog {
     pub(super) until: Duration,
 }
 
-/// One party's side.
+/// One party of a dialog.
 #[derive(Debug, Clone)]
 pub(super) struct End {
-    /// Where it was last heard from, or sent to.
+    /// Where the party was last heard from, or sent to.
     pub(super) hop: Destination,
-    /// Hosts by which it has said that it can be reached, hashed; the newest last.
+    /// Hosts that the party has named as its own, hashed; the newest last.
     pub(super) targets: Vec<u64>,
 }
 
