@@ -89,8 +89,9 @@ def check_walks():
 
 
 def plain(text):
-    """Source without comments, string contents and inline test modules."""
+    """Source without comments, paths of visibilities, string contents and inline test modules."""
     text = re.sub(r"//[^\n]*", "", text)
+    text = re.sub(r"\bpub\(in [^)]*\)", "pub", text)
     text = re.sub(r'"(?:\\.|[^"\\])*"', '""', text, flags=re.S)
     return re.sub(r"#\[cfg\(test\)\]\s*(?:pub(?:\([^)]*\))?\s+)?mod\s+\w+\s*\{.*\Z", "", text, flags=re.S)
 

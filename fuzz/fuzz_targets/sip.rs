@@ -11,7 +11,7 @@ const BODIES: &[fn(&[u8])] = &[
     fuzz::sdp,
     fuzz::anchor,
     fuzz::proxy,
-    fuzz::asides,
+    fuzz::notification,
 ];
 
 fuzz_target!(|data: &[u8]| {

@@ -38,7 +38,7 @@ impl Busy {
         Ok(Self(busy))
     }
 
-    /// What has been used since `earlier`.
+    /// The CPU time used since `earlier`.
     pub(crate) fn since(&self, earlier: &Self) -> Spent {
         let mut spent = BTreeMap::new();
         for (tid, (name, time)) in &self.0 {
@@ -79,7 +79,7 @@ impl Spent {
         self.0.values().sum()
     }
 
-    /// By threads whose names begin with `prefix`.
+    /// The CPU time of threads whose names begin with `prefix`.
     pub(crate) fn by(&self, prefix: &str) -> Duration {
         self.0.iter().filter(|(name, _)| name.starts_with(prefix)).map(|(_, time)| *time).sum()
     }

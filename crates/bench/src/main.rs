@@ -41,45 +41,13 @@ fn main() -> anyhow::Result<ExitCode> {
     let stage = Stage::set()?;
     let (begun, before) = (Instant::now(), Bustle::now());
     let mut runs = Runs::default();
-    // What fails is told, and does not cost what was measured before and after.
+    // A failed measurement is told, and does not cost those before and after it.
     let mut failures = Vec::new();
     let mut note = |failure: anyhow::Error| {
         say(format_args!("FAILED: {failure:#}"));
         failures.push(format!("{failure:#}"));
     };
-    for number in 1..=settings.runs {
-        if settings.only.contains(&Part::Forwarding) {
-            say(format_args!("run {number} of {}: forwarding", settings.runs));
-            forwarding(&settings, &stage, &mut runs, &mut note)?;
-        }
-        if settings.only.contains(&Part::Signalling) {
-            say(format_args!("run {number} of {}: signalling", settings.runs));
-            for sdp in [false, true] {
-                for subject in [signalling::Subject::Kamailio, signalling::Subject::Sidetone] {
-                    match signalling::measure(subject, sdp, &settings, &stage) {
-                        Ok(run) => runs.signalling.push(run),
-                        Err(error) => note(error.context(format!("signalling by {subject:?}, SDP: {sdp}"))),
-                    }
-                }
-            }
-        }
-        if settings.only.contains(&Part::Analysis) {
-            say(format_args!("run {number} of {}: analysis", settings.runs));
-            match analysis::measure(&settings) {
-                Ok(run) => runs.analysis.push(run),
-                Err(error) => note(error.context("analysis")),
-            }
-        }
-    }
-    if settings.only.contains(&Part::Announcing) {
-        for number in 1..=settings.runs {
-            say(format_args!("run {number} of {}: announcing", settings.runs));
-            match media::announcing::measure(&settings, &stage) {
-                Ok(run) => runs.announcing.push(run),
-                Err(error) => note(error.context("announcing")),
-            }
-        }
-    }
+    measure(&settings, &stage, &mut runs, &mut note)?;
     let after = Bustle::now();
     let report = Report {
         machine: Machine::look(&settings.sidetone),
@@ -106,6 +74,50 @@ fn main() -> anyhow::Result<ExitCode> {
     std::fs::write(&settings.json, serde_json::to_vec_pretty(&report)?)?;
     say(format_args!("all of it, run by run: {}", settings.json.display()));
     Ok(if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Measures each part as often as there are runs. Subjects take turns within a run, so that what the machine does
+/// meanwhile strikes all of them.
+fn measure(
+    settings: &Settings,
+    stage: &Stage,
+    runs: &mut Runs,
+    note: &mut impl FnMut(anyhow::Error),
+) -> anyhow::Result<()> {
+    for number in 1..=settings.runs {
+        if settings.only.contains(&Part::Forwarding) {
+            say(format_args!("run {number} of {}: forwarding", settings.runs));
+            forwarding(settings, stage, runs, note)?;
+        }
+        if settings.only.contains(&Part::Signalling) {
+            say(format_args!("run {number} of {}: signalling", settings.runs));
+            for sdp in [false, true] {
+                for subject in [signalling::Subject::Kamailio, signalling::Subject::Sidetone] {
+                    match signalling::measure(subject, sdp, settings, stage) {
+                        Ok(run) => runs.signalling.push(run),
+                        Err(error) => note(error.context(format!("signalling by {subject:?}, SDP: {sdp}"))),
+                    }
+                }
+            }
+        }
+        if settings.only.contains(&Part::Analysis) {
+            say(format_args!("run {number} of {}: analysis", settings.runs));
+            match analysis::measure(settings) {
+                Ok(run) => runs.analysis.push(run),
+                Err(error) => note(error.context("analysis")),
+            }
+        }
+    }
+    if settings.only.contains(&Part::Announcing) {
+        for number in 1..=settings.runs {
+            say(format_args!("run {number} of {}: announcing", settings.runs));
+            match media::announcing::measure(settings, stage) {
+                Ok(run) => runs.announcing.push(run),
+                Err(error) => note(error.context("announcing")),
+            }
+        }
+    }
+    Ok(())
 }
 
 fn forwarding(

@@ -27,7 +27,7 @@ pub(crate) trait Relay {
     fn connect(&mut self, trunk: SocketAddr, pbx: SocketAddr) -> anyhow::Result<Doors>;
     /// Ends all calls.
     fn hang_up(&mut self) -> anyhow::Result<()>;
-    /// Its process.
+    /// The subject's process.
     fn pid(&self) -> u32;
     /// The part of it that went into relaying, where the relay also does something else.
     fn relaying(&self, spent: &Spent) -> Duration {
@@ -50,14 +50,14 @@ pub(crate) struct Doors {
     pub(crate) pbx: SocketAddr,
 }
 
-/// What the listening part has done.
+/// The work of the listening part.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Heard {
     pub(crate) dropped: f64,
     pub(crate) audio_seconds: f64,
 }
 
-/// Who is measured.
+/// The program that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Subject {
@@ -184,7 +184,7 @@ fn run(
     let rest = spent.total().saturating_sub(relaying + hearing);
     let packets = travelled.sent as f64;
     let call_seconds = calls as f64 * (PERIOD * plan.window).as_secs_f64();
-    // What was heard is known for the whole time of driving only.
+    // The audio that was heard is known for the whole time of driving only.
     let driven = f64::from(plan.periods()) / f64::from(plan.window);
     Ok(Run {
         subject,

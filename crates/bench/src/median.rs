@@ -11,7 +11,7 @@ pub(crate) struct Median {
 }
 
 impl Median {
-    /// Of at least one figure.
+    /// The median of at least one figure.
     pub(crate) fn of(figures: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut figures: Vec<f64> = figures.into_iter().collect();
         figures.sort_by(f64::total_cmp);

@@ -74,11 +74,11 @@ impl Stage {
 /// How a program is scheduled against the rest of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
-    /// As any other.
+    /// The scheduling of any other process.
     Ordinary,
     /// Ahead of all ordinary ones, until it waits.
     First,
-    /// As `First`, sharing its CPU in turns with others of its class.
+    /// The same as `First`, sharing its CPU in turns with others of its class.
     InTurns,
 }
 

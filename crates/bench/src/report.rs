@@ -1,4 +1,4 @@
-//! What came out, as a table for people and as JSON for machines.
+//! The results, as a table for people and as JSON for machines.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};

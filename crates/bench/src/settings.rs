@@ -1,8 +1,9 @@
-//! What is to be measured, and for how long.
+//! The parts to be measured, and for how long.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::{Context, ensure};
 use clap::{Parser, ValueEnum};
 
 /// Sidetone beside rtpengine and Kamailio on this machine, and what listening costs.
@@ -65,11 +66,8 @@ pub(crate) enum Part {
     Announcing,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if (0.1..=120.0).contains(&seconds) {
-        Ok(Duration::from_secs_f64(seconds))
-    } else {
-        Err("from 0.1 to 120".to_owned())
-    }
+fn seconds(text: &str) -> anyhow::Result<Duration> {
+    let seconds: f64 = text.parse().context("not a number")?;
+    ensure!((0.1..=120.0).contains(&seconds), "from 0.1 to 120");
+    Ok(Duration::from_secs_f64(seconds))
 }

@@ -24,7 +24,7 @@ const BODY: &str = "v=0\no=bench 1 1 IN IP4 [local_ip]\ns=-\nc=IN IP4 [local_ip]
 const BODY_MARK: &str = "@BODY@";
 const TYPE_MARK: &str = "@TYPE@";
 
-/// Who is measured.
+/// The program that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Subject {
@@ -170,7 +170,7 @@ fn sipp(
     launch.start(&arguments)
 }
 
-/// What SIPp's statistics say at the end.
+/// SIPp's statistics at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Statistics {
     successful: u32,

@@ -81,7 +81,7 @@ impl Book {
                     tracing::warn!(%call, by, "an answer aims media at this host, multicast or nobody: none is sent there");
                 }
             }
-            CallFact::Told { key, by, name, value, at } => match Telling::parse(&name, &value) {
+            CallFact::Header { key, by, name, value, at } => match Telling::parse(&name, &value) {
                 Ok(telling) => {
                     let source = match by {
                         Side::Trunk => Source::TrunkHeader,

@@ -72,7 +72,7 @@ impl<R: Read> Reader<R> {
         })
     }
 
-    /// What is wrong with what has been read so far.
+    /// The flaw of the file, as far as it has been read.
     pub fn defect(&self) -> Option<Defect> {
         match &self.0 {
             Source::Wav(wav) if wav.truncated() => Some(Defect::Cut),

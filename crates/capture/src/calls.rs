@@ -6,10 +6,9 @@
 //! of the flows of audio is taken. Where a hop has changed the call's names and addresses, the payloads tell.
 //!
 //! RTP that no signalling explains becomes calls of its own: flows in opposite directions between the same two
-//! addresses are one call's two parties. Who of them is the customer is not known then, and said to be so.
-//!
-//! What a capture holds is put in order of time first, and copies of packets are dropped; so all of it is gathered
-//! before anything is made of it.
+//! addresses are one call's two parties. Which of them is the customer is not known then, and the call says so.
+//! Datagrams are put in order of time first, and copies of packets are dropped; so all of them are gathered before the
+//! first call is followed.
 
 mod addresses;
 mod bare;
@@ -26,8 +25,6 @@ mod parties;
 mod recording;
 mod signalling;
 
-use crate::calls::options::rtp;
-pub use crate::calls::options::{MOST_CALLS, Options};
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -36,17 +33,20 @@ use bytes::Bytes;
 use sidetone_call::{CallKey, MediaKind, Side, StreamPlan};
 use sidetone_sip::anchor::CallFact;
 
+pub use customer::{Customer, CustomerError, Known, Place};
+pub use doubt::Doubt;
+pub use formats::{FormatError, format};
+pub use options::{MOST_CALLS, Options};
+pub use recording::{Happening, Origin, Recording, Voice};
+
 use crate::datagrams::{Datagram, Transport};
 use addresses::{Addresses, Owner, Route};
 use bare::BareRtp;
 use copies::Copies;
-pub use customer::{Customer, CustomerError, Known, Place};
-pub use doubt::Doubt;
-pub use formats::{FormatError, format};
 use framed::Framed;
 use hosts::Host;
+use options::rtp;
 use parties::Parties;
-pub use recording::{Happening, Origin, Recording, Voice};
 use signalling::{Heard, Signalling};
 
 /// Bytes that a datagram takes beside its own, while it is kept and where it ends up.
@@ -54,15 +54,15 @@ const OVERHEAD: usize = 2 * size_of::<Datagram>();
 /// TCP streams of which it is remembered that they carry SIP.
 const MOST_STREAMS: usize = 65_536;
 /// How long after its end audio still belongs to a call; what comes later is dropped.
-const FAREWELL: Duration = Duration::from_secs(5);
+const LINGER: Duration = Duration::from_secs(5);
 
-/// What became of a capture's datagrams.
+/// Counts of a capture's datagrams by their use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {
     /// SIP messages, by UDP or TCP.
     pub messages: u64,
-    /// What began like a SIP message and wasn't one.
+    /// Datagrams that begin like a SIP message and aren't one.
     pub malformed: u64,
     /// RTP packets of calls.
     pub packets: u64,
@@ -74,7 +74,7 @@ pub struct Counters {
     pub copies: u64,
     /// Datagrams that stood in the file behind later ones, by more than ordinary disorder.
     pub out_of_order: u64,
-    /// By how much they did, at most.
+    /// The largest disorder of such a datagram.
     pub farthest_out_of_order: Duration,
     /// Times that the capture's clock was set back while audio went on.
     pub clock_set_back: u64,
@@ -88,7 +88,7 @@ pub struct Counters {
 #[derive(Debug)]
 pub struct Calls {
     options: Options,
-    /// What may be of calls, as the capture has it.
+    /// Datagrams that may belong to calls, in the capture's order.
     gathered: Vec<Datagram>,
     /// TCP streams that have been found to carry SIP.
     sip_streams: HashSet<Route>,
@@ -310,10 +310,10 @@ impl Follower {
             recording.answered_by(Host::at(*by));
         }
         let (key, happening) = match *fact {
-            // Nobody consents in a recording.
+            // A recording has no consent machine that could be told.
             CallFact::Started { .. }
             | CallFact::Misaimed { .. }
-            | CallFact::Told { .. }
+            | CallFact::Header { .. }
             | CallFact::Digit { .. }
             | CallFact::Referred { .. }
             | CallFact::Replaces { .. }
@@ -362,7 +362,7 @@ impl Follower {
     fn audio(&mut self, sender: Owner, route: Route, rtp: Bytes) {
         let Owner { call, stream, side, .. } = sender;
         let now = self.clock();
-        let is_over = self.recordings.get(call).is_none_or(|recording| recording.was_over(now, FAREWELL));
+        let is_over = self.recordings.get(call).is_none_or(|recording| recording.was_over(now, LINGER));
         let is_heard =
             self.parties.get_mut(call).is_some_and(|parties| parties.accepts(self.now, side, stream, route));
         if is_over || !is_heard {

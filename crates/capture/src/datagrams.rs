@@ -32,7 +32,7 @@ pub use unread::Unread;
 /// Tunnels within tunnels that are looked through.
 const MOST_TUNNELS: usize = 8;
 
-/// What one program sent to another, as it arrived where it was captured.
+/// Bytes that one program sent to another, as they arrived where they were captured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Datagram {
     /// When it was captured, since the Unix epoch.
@@ -43,7 +43,7 @@ pub struct Datagram {
     pub dst: SocketAddr,
     /// How it travelled.
     pub transport: Transport,
-    /// What was sent: a datagram of UDP, or the next bytes of a TCP stream.
+    /// The payload: a datagram of UDP, or the next bytes of a TCP stream.
     pub payload: Bytes,
 }
 
@@ -60,7 +60,7 @@ pub enum Transport {
     },
 }
 
-/// What became of the captured frames.
+/// Counts of the captured frames by their outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {
@@ -103,7 +103,7 @@ impl<R: Read> Datagrams<R> {
         Ok(Self { reader: Reader::new(input)?, unwrap: Unwrap::default(), damage: None })
     }
 
-    /// What became of the frames so far.
+    /// Counts of the frames so far.
     pub fn counters(&self) -> Counters {
         self.unwrap.counters
     }
@@ -162,7 +162,7 @@ pub(crate) struct Unwrap {
     ended: bool,
 }
 
-/// What a TURN server's ChannelData message carries (RFC 8656 section 12.4), to the byte: RFC 7983 keeps the first
+/// The data in a TURN server's ChannelData message (RFC 8656 section 12.4), to the byte: RFC 7983 keeps the first
 /// bytes 64 to 79 for these, and RTP begins with 128 at least.
 fn channel_data(payload: &[u8]) -> Option<&[u8]> {
     let &[64..=79, _, high, low, ref rest @ ..] = payload else { return None };

@@ -1,4 +1,4 @@
-//! What a file is, by how it begins.
+//! The kind of a file, by its first bytes.
 
 use std::io::{self, Chain, Cursor, Read};
 
@@ -7,7 +7,7 @@ use crate::audio::Container;
 /// Bytes that tell a file.
 const BEGINNING: usize = 12;
 
-/// What kind of recording a file is.
+/// The kind of a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Audio: see [`audio::Reader`](crate::audio::Reader).
@@ -77,7 +77,7 @@ pub type Opened<R> = (Kind, Chain<Cursor<Vec<u8>>, R>);
 pub fn open<R: Read>(mut input: R) -> io::Result<Opened<R>> {
     let mut beginning = first_bytes(&mut input)?;
     if let Some(tag) = id3(&beginning) {
-        // Of the tag's length, some has been read already.
+        // Some of the tag has been read already.
         let rest = tag.saturating_sub(beginning.len() as u64);
         io::copy(&mut input.by_ref().take(rest), &mut io::sink())?;
         let inside = usize::try_from(tag).unwrap_or(usize::MAX).min(beginning.len());

@@ -10,23 +10,23 @@ mod ng;
 pub(crate) mod record;
 mod writer;
 
-use crate::pcap::record::Stamp;
-pub use crate::pcap::record::{LONGEST_FRAME, Link, PcapError};
 use std::io::Read;
 use std::time::Duration;
 
+pub use record::{LONGEST_FRAME, Link, PcapError};
 pub use writer::Writer;
 
 use input::Input;
+use record::Stamp;
 
 /// One captured frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
     /// When it was captured, since the Unix epoch.
     pub at: Duration,
-    /// What it begins with.
+    /// The link type of the frame.
     pub link: Link,
-    /// What was captured of it.
+    /// The bytes that were captured of the frame.
     pub bytes: &'a [u8],
     /// How many bytes it had on the wire: more than were captured where the snap length was shorter.
     pub original: u32,

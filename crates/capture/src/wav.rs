@@ -10,9 +10,11 @@ mod samples;
 
 use std::io::{self, Read};
 
-use header::{Header, Order, is_name};
-pub use samples::Encoding;
 use sidetone_codec::gsm::{GsmDecoder, WAV_BLOCK, WAV_BLOCK_SAMPLES};
+
+pub use samples::Encoding;
+
+use header::{Header, Order, is_name};
 
 /// The lowest and highest sample rates accepted, in hertz.
 pub const RATES: std::ops::RangeInclusive<u32> = 4_000..=192_000;
@@ -52,7 +54,7 @@ pub enum WavError {
     Io(#[from] io::Error),
 }
 
-/// What the header says of the audio.
+/// The audio's format, as the header states it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Format {
     /// Samples a second and channel, in hertz.

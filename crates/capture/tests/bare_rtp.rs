@@ -5,8 +5,9 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::talk::*;
 use sidetone_capture::calls::{Customer, Options, Origin, Recording, format};
+
+use common::talk::*;
 
 #[test]
 fn two_flows_between_the_same_addresses_are_a_call() {

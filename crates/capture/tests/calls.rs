@@ -5,10 +5,11 @@ mod common;
 
 use std::time::Duration;
 
-use common::talk::*;
-use common::{ACK, SYN, tcp};
 use sidetone_call::Side;
 use sidetone_capture::calls::{Customer, Happening, Options, Origin, Recording};
+
+use common::talk::*;
+use common::{ACK, SYN, tcp};
 
 #[test]
 fn an_ordinary_call() {

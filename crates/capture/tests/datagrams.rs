@@ -3,9 +3,10 @@
 
 mod common;
 
-use common::{addr, ipv4, ipv4_fragment, ipv6, read, udp, udp_segment};
 use sidetone_capture::datagrams::{Counters, Transport};
 use sidetone_capture::pcap::Link;
+
+use common::{addr, ipv4, ipv4_fragment, ipv6, read, udp, udp_segment};
 
 const UDP: u8 = 17;
 

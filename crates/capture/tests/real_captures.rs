@@ -5,10 +5,11 @@ mod common;
 
 use std::time::Duration;
 
-use common::talk::{heard, story};
 use sidetone_call::Side;
 use sidetone_capture::calls::{Happening, Options, Origin};
 use sidetone_rtp::RtpView;
+
+use common::talk::{heard, story};
 
 fn check(capture: &[u8], caller: usize, callee: usize) {
     let (recordings, counters) = heard(capture, Options::default());

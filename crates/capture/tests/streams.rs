@@ -3,9 +3,10 @@
 
 mod common;
 
-use common::{ACK, FIN, SYN, addr, read, tcp};
 use sidetone_capture::datagrams::{Datagram, Transport};
 use sidetone_capture::pcap::Link;
+
+use common::{ACK, FIN, SYN, addr, read, tcp};
 
 const A: &str = "10.0.0.1:40000";
 const B: &str = "10.0.0.2:5060";

@@ -3,9 +3,10 @@
 
 mod common;
 
-use common::{addr, ipv4, read, udp};
 use sidetone_capture::datagrams::Unread;
 use sidetone_capture::pcap::Link;
+
+use common::{addr, ipv4, read, udp};
 
 const SRC: &str = "10.0.0.1:4000";
 const DST: &str = "10.0.0.2:6000";

@@ -4,10 +4,11 @@
 
 mod common;
 
-use common::talk::*;
 use sidetone_call::Side;
 use sidetone_capture::calls::{Customer, Known, Options, Origin, Recording};
 use sidetone_capture::pcap::{Link, Writer};
+
+use common::talk::*;
 
 fn named(customer: &str) -> Options {
     Options { customer: Some(customer.parse().unwrap()), ..Options::default() }

@@ -4,9 +4,10 @@
 
 mod common;
 
-use common::talk::*;
 use sidetone_call::Side;
 use sidetone_capture::calls::{Doubt, Known, Options, Recording};
+
+use common::talk::*;
 
 const PBX: &str = "10.3.3.3:5060";
 const CUSTOMER: (&str, &str) = ("10.1.1.10:5060", "10.1.1.10:4000");

@@ -8,7 +8,7 @@ pub const MAX_PACKET: Duration = Duration::from_millis(200);
 /// Rates that L16 may have (RFC 4856 §3.1.1); others make no codec, for a rate is the peer's say.
 const L16_RATES: [u32; 8] = [8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
 
-/// What SDP says about an Opus stream (RFC 7587 §6.1). All of it is the wish of the party that
+/// Opus parameters in SDP (RFC 7587 §6.1). All of it is the wish of the party that
 /// states it about what it receives; a decoder works without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct OpusFormat {
@@ -95,7 +95,7 @@ impl Codec {
         })
     }
 
-    /// Its name as SDP has it.
+    /// The codec's name as SDP has it.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {

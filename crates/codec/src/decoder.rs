@@ -53,7 +53,7 @@ impl Decoder {
     /// [`new`](Self::new).
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// The same as for [`new`](Self::new).
     pub fn for_analysis(codec: &Codec) -> Result<Self, CodecError> {
         match codec {
             Codec::Opus(_) => Self::build(codec, AnalysisBand::RATE, 1),

@@ -32,7 +32,7 @@ const MOST_HARMONIC: f32 = 0.12;
 #[derive(Debug, Clone, Default)]
 pub struct Detector {
     block: Vec<f32>,
-    /// What the block before was taken for.
+    /// The key that the block before was taken for.
     before: Option<char>,
     /// The key that is down, and the blocks since it was last heard.
     down: Option<(char, u8)>,

@@ -66,7 +66,7 @@ impl Encoder {
     /// 48000). Other codecs have neither.
     ///
     /// # Errors
-    /// As [`new`](Self::new); [`CodecError::Rate`] for a rate that the codec doesn't take.
+    /// The same as for [`new`](Self::new); [`CodecError::Rate`] for a rate that the codec doesn't take.
     pub fn with(codec: &Codec, rate: u32, settings: &OpusSettings) -> Result<Self, CodecError> {
         if rate != codec.native_rate() && !matches!(codec, Codec::Opus(_)) {
             let to = codec.native_rate();

@@ -1,4 +1,4 @@
-//! What can go wrong with a payload.
+//! Errors of a payload.
 
 use crate::resample::UnsupportedRate;
 

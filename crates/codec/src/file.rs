@@ -32,7 +32,7 @@ pub enum Container {
 /// Why a file can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// Its first bytes are those of no known kind.
+    /// The first bytes are those of no known kind.
     #[error("neither WAV, FLAC nor Ogg Opus")]
     Unknown,
     /// Damaged, or cut off.

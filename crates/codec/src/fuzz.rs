@@ -65,7 +65,7 @@ pub fn decode(data: &[u8]) {
     assert_eq!(analysed.len(), (total * 8000).div_ceil(rate));
 }
 
-/// What SDP may say of a codec.
+/// Codecs as SDP may describe them.
 pub fn rtpmap(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let mut fields = text.splitn(4, ['/', ' ', '\n']);

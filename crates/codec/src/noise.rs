@@ -7,7 +7,7 @@
 /// Reflection coefficients that are used; RFC 3389 §3 lets a decoder ignore higher ones.
 pub const MAX_ORDER: usize = 12;
 
-/// What a comfort-noise payload says.
+/// The content of a comfort-noise payload (RFC 3389).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Description {
     /// Level in -dBov: 0 is a full-scale square wave, 127 as good as nothing.

@@ -3,9 +3,10 @@
 
 mod common;
 
-use common::{rms, snr, voice};
 use sidetone_codec::conceal::Concealer;
 use sidetone_codec::{Codec, Decoder, Encoder};
+
+use common::{rms, snr, voice};
 
 /// The signal with the packets of 20 ms whose numbers are `lost` concealed.
 fn through(rate: u32, pcm: &[i16], lost: &[usize]) -> Vec<i16> {

@@ -4,8 +4,9 @@
 
 mod common;
 
-use common::samples;
 use sidetone_codec::g722::{Decoder, Encoder};
+
+use common::samples;
 
 const SIGNAL: &[u8] = include_bytes!("fixtures/g722/signal.s16");
 const SIGNAL_CODED: &[u8] = include_bytes!("fixtures/g722/signal.g722");

@@ -3,10 +3,11 @@
 
 mod common;
 
-use common::{decibels, rms};
 use proptest::prelude::*;
 use sidetone_codec::noise::{Description, Generator, MAX_ORDER};
 use sidetone_codec::{Codec, Decoder};
+
+use common::{decibels, rms};
 
 fn made(description: Description, samples: usize) -> Vec<i16> {
     let mut generator = Generator::new(8000);

@@ -3,8 +3,9 @@
 
 mod common;
 
-use common::{rms, snr, voice};
 use sidetone_codec::{Codec, CodecError, Decoder, Encoder, OpusFormat, OpusSettings};
+
+use common::{rms, snr, voice};
 
 const MONO: Codec = Codec::Opus(OpusFormat {
     stereo: false,

@@ -3,10 +3,11 @@
 
 mod common;
 
-use common::{decibels, rms, tone};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sidetone_codec::{AnalysisBand, Resampler, UnsupportedRate};
+
+use common::{decibels, rms, tone};
 
 const RATES: [u32; 10] = [8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000];
 

@@ -7,10 +7,11 @@ mod common;
 
 use std::time::Duration;
 
-use common::{rms, snr, voice};
 use sidetone_codec::{AnalysisBand, Codec, Decoder, Encoder, OpusFormat, OpusSettings};
 use sidetone_rtp::reorder::{Cause, Settings, Timing};
 use sidetone_rtp::{Played, Reorder, RtpHeader, RtpView};
+
+use common::{rms, snr, voice};
 
 /// Decodes one direction to 8 kHz, as an analysis worker does.
 struct Listener {

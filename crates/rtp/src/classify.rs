@@ -1,6 +1,6 @@
 //! Telling apart the protocols that share a media port (RFC 7983, RFC 5761).
 
-/// What a datagram that came to a media port claims to be.
+/// The protocol that a datagram at a media port seems to be of.
 ///
 /// A claim from its first two bytes and its length only: an [`Rtp`](PacketKind::Rtp) still has to
 /// be parsed by [`RtpView`](crate::RtpView), an [`Rtcp`](PacketKind::Rtcp) by

@@ -179,7 +179,7 @@ impl<'a> RtpMut<'a> {
     /// Takes hold of an RTP packet's header.
     ///
     /// # Errors
-    /// As [`RtpView::parse`].
+    /// The same as for [`RtpView::parse`].
     pub fn parse(datagram: &'a mut [u8]) -> Result<Self, RtpError> {
         RtpView::parse(datagram)?;
         let have = datagram.len();

@@ -65,7 +65,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// Whose packets are let in. See the [module](self) for the rule.
+/// The latch of a port: whose packets are let in. See the [module](self) for the rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Policy {
     /// Only the exact address in the SDP.
@@ -104,12 +104,12 @@ pub enum Rejection {
     NotPermitted,
     /// The source is permitted, but another one is latched.
     Occupied,
-    /// It belongs to a call that had the port before: it sent before the party could know of the port, or goes on with
-    /// that call's stream.
+    /// The sender belongs to a call that had the port before: it sent before the party could know of the port, or goes
+    /// on with that call's stream.
     Stray,
 }
 
-/// What a latch has turned away and let change, in packets.
+/// Counts of a latch, in packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LatchCounters {
     /// Rejected: source not permitted.
@@ -146,7 +146,7 @@ impl Claim {
 #[derive(Debug, Clone, Copy)]
 struct Latched {
     source: SocketAddr,
-    /// Of its newest packet.
+    /// The SSRC of its newest packet.
     ssrc: Option<u32>,
     /// When it was first heard, and last.
     since: Duration,
@@ -163,18 +163,18 @@ impl Latched {
 /// How a source takes another's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Taken {
-    /// By a claim of its own: the other one has none any more.
+    /// The source holds the port by a claim of its own: the other one has none any more.
     Rightfully,
     /// Only since the other one has been silent for long: should that one be heard again, the place is its.
     Abandoned,
 }
 
-/// Who has sent to a port: from where, with which SSRC if there was one.
+/// A sender to a port: its address, and its SSRC if it had one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sender {
     /// Where the packets came from.
     pub address: SocketAddr,
-    /// Of the newest of them.
+    /// The SSRC of the newest of its packets.
     pub ssrc: Option<u32>,
 }
 
@@ -213,7 +213,7 @@ pub struct Latch {
     displaced: Option<(SocketAddr, Option<u32>)>,
     announced: bool,
     strays: [Option<Sender>; MOST_STRAYS],
-    /// Of the call before.
+    /// Senders of the call before.
     late: Senders,
     /// Sources that were latched and are not any more, the newest first.
     former: Senders,
@@ -287,7 +287,7 @@ impl Latch {
         }
     }
 
-    /// Whoever has sent here, and may go on when the port has its next call: for that one's latch to [`Self::beware`]
+    /// The senders here, which may go on when the port has its next call: for that one's latch to [`Self::beware`]
     /// of.
     #[must_use]
     pub fn senders(&self) -> Senders {
@@ -380,7 +380,7 @@ impl Latch {
         self.latched.map(|latched| latched.source)
     }
 
-    /// What was turned away so far.
+    /// Counts so far.
     #[must_use]
     pub fn counters(&self) -> LatchCounters {
         self.counters

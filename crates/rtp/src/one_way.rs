@@ -11,7 +11,7 @@ pub enum End {
     B,
 }
 
-/// What is known of one end at some moment.
+/// The state of one end at some moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heard {
     /// When its newest RTP packet came.
@@ -24,7 +24,7 @@ pub struct Heard {
 /// How the audio flows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Flow {
-    /// Nobody was heard lately.
+    /// No party was heard lately.
     Quiet,
     /// Everyone who should be heard is.
     Sound,

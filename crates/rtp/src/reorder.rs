@@ -104,7 +104,7 @@ pub struct Reorder {
     takeover: Option<Takeover>,
     /// Consecutive packets that were late, and the successor of the last one.
     late_run: Option<(u16, u32)>,
-    /// What has happened but hasn't come out.
+    /// Output that has happened but hasn't come out.
     restart: Option<(Cause, Duration)>,
     lost: Option<(u64, u32)>,
     /// The slot whose bytes the last pop lent out.
@@ -140,7 +140,7 @@ impl Reorder {
     pub fn push(&mut self, now: Duration, packet: &RtpView<'_>, timing: Timing) -> Pushed {
         self.take_back();
         if self.takeover.is_some() {
-            // Whoever reads does not keep up; the old stream's rest is dropped.
+            // The reader does not keep up; the old stream's rest is dropped.
             self.counters.overflow += self.slab.clear_queue() as u64;
             self.complete_takeover();
         }
@@ -246,7 +246,7 @@ impl Reorder {
         self.slab.queued()
     }
 
-    /// What has been seen so far.
+    /// Counts so far.
     #[must_use]
     pub fn counters(&self) -> ReorderCounters {
         self.counters

@@ -56,18 +56,18 @@ pub enum RtcpError {
 pub enum Packet<'a> {
     /// Sender report: what the source sent, and what it heard of others.
     SenderReport {
-        /// Who reports.
+        /// SSRC of the party that reports.
         ssrc: u32,
-        /// What it has sent.
+        /// The report on its own stream.
         info: SenderInfo,
-        /// What it has received, a block a source.
+        /// The reports on what it receives, a block for each source.
         blocks: Blocks<'a>,
     },
     /// Receiver report.
     ReceiverReport {
-        /// Who reports.
+        /// SSRC of the party that reports.
         ssrc: u32,
-        /// What it has received, a block a source.
+        /// The reports on what it receives, a block for each source.
         blocks: Blocks<'a>,
     },
     /// Source description.
@@ -80,7 +80,7 @@ pub enum Packet<'a> {
         packet_type: u8,
         /// The five bits of count, subtype or format.
         count: u8,
-        /// What follows the four-byte header, without padding.
+        /// The bytes behind the four-byte header, without padding.
         body: &'a [u8],
     },
 }

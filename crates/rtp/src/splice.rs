@@ -32,18 +32,18 @@ pub struct Stamp {
     pub marker: bool,
 }
 
-/// What becomes of a packet of the source's.
+/// The verdict on a packet of the source's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It goes on as it came.
+    /// The packet goes on as it came.
     AsItIs,
-    /// It goes on with these fields.
+    /// The packet goes on with these fields.
     As(Stamp),
-    /// It is held back.
+    /// The packet is held back.
     Held,
 }
 
-/// What a packet of the source's carries.
+/// The content of a packet of the source's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
     /// Sound, or a description of its absence.
@@ -62,7 +62,7 @@ pub struct Splice {
     event: Option<(u32, u32)>,
     /// The SSRC of the source's newest sound.
     sound: Option<u32>,
-    /// What the listener has been sent under the present SSRC, modulo 2^32.
+    /// Packets and octets that the listener has been sent under the present SSRC, modulo 2^32.
     packets: u32,
     octets: u32,
     /// The stream to begin should the source not have begun one.

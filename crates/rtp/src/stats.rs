@@ -1,4 +1,4 @@
-//! What a stream of RTP packets went through on its way (RFC 3550 A.1, A.3, A.8).
+//! Loss, order and jitter of a stream of RTP packets (RFC 3550 A.1, A.3, A.8).
 
 use std::time::Duration;
 
@@ -76,7 +76,7 @@ impl Snapshot {
     }
 }
 
-/// What changed since the previous report (RFC 3550 A.3), as a receiver report block states it.
+/// Loss and jitter since the previous report (RFC 3550 A.3), as a receiver report block states them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interval {
     /// Share of the interval's packets that were lost, in 256ths.

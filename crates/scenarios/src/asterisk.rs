@@ -125,7 +125,7 @@ impl Asterisk {
         self.wait_until_ready();
     }
 
-    /// What it has printed so far.
+    /// The output so far.
     #[must_use]
     pub fn output(&self) -> String {
         self.process.output()

@@ -11,7 +11,7 @@ use crate::audio;
 use crate::process::Process;
 use crate::{GUARD, until};
 
-/// What the softphone speaks.
+/// The codec that the softphone speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Codec {
     /// G.711 µ-law.
@@ -82,7 +82,7 @@ impl Baresip {
         Self::start_with(own, user, account, codec, &sound, audio::sweep(8_000, seconds, voice))
     }
 
-    /// As [`Self::start`], with G.711 and a sound of one's own at 8 kHz. It hangs up at the end of it.
+    /// Starts it as [`Self::start`] does, with G.711 and a sound of one's own at 8 kHz. It hangs up at the end of it.
     ///
     /// # Panics
     /// When it is not installed, or does not start.
@@ -156,13 +156,13 @@ impl Baresip {
         }
     }
 
-    /// What it plays, at 8 kHz.
+    /// The sound that it plays, at 8 kHz.
     #[must_use]
     pub fn played(&self) -> &[f64] {
         &self.played
     }
 
-    /// What it has heard in its present stretch of call, at 8 kHz.
+    /// The sound that it has heard in its present stretch of call, at 8 kHz.
     #[must_use]
     pub fn heard(&self) -> Vec<f64> {
         self.newest_recording().map(|path| audio::read_8k(&path)).unwrap_or_default()

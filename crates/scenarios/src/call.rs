@@ -5,11 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use serde_json::Value;
 
 use crate::net::{Net, host};
-use crate::passage;
 use crate::rtp::End;
 use crate::sidetone::{Setup, Sidetone};
 use crate::sipp::{Plan, Sipp};
 use crate::trace::{Seen, Stream, Way};
+use crate::transparency;
 
 /// A scenario under way between a caller and a callee.
 #[derive(Debug)]
@@ -116,7 +116,7 @@ impl Call {
 
     fn check(&self, messages: usize) {
         let own = [IpAddr::V4(self.net.v4(host::SIDETONE)), self.net.at_v6(0).ip()];
-        passage::check(&self.caller.seen(), &self.callee.seen(), &own, messages);
+        transparency::check(&self.caller.seen(), &self.callee.seen(), &own, messages);
     }
 }
 

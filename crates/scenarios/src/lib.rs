@@ -2,8 +2,8 @@
 //!
 //! A test leases a piece of loopback ([`net`]), starts Sidetone on it ([`sidetone`]), lets SIPp play the carrier and
 //! the PBX ([`sipp`], with the scenarios of `sip-test-scenarios/`), owns both ends of the media itself ([`rtp`]), and
-//! in the end compares what each side sent with what the other received ([`passage`]). [`call`] puts the usual case
-//! together. [`asterisk`], [`baresip`] and [`dns`] are a real PBX, a real softphone and a real name server.
+//! in the end compares what each side sent with what the other received ([`transparency`]). [`call`] puts the usual
+//! case together. [`asterisk`], [`baresip`] and [`dns`] are a real PBX, a real softphone and a real name server.
 //!
 //! Scenarios stop at gates ([`sipp::Sipp::open_gate`]), so no test depends on how fast the machine is. The times that
 //! stand here are guards against hanging, nothing else.
@@ -15,7 +15,6 @@ pub mod baresip;
 pub mod call;
 pub mod dns;
 pub mod net;
-pub mod passage;
 pub mod process;
 pub mod rtp;
 pub mod schema;
@@ -23,6 +22,7 @@ pub mod sidetone;
 pub mod sip;
 pub mod sipp;
 pub mod trace;
+pub mod transparency;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -45,7 +45,7 @@ pub fn until<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
     until_within(GUARD, what, ask)
 }
 
-/// As [`until`], with a guard of its own.
+/// Asks as [`until`] does, with a guard of its own.
 ///
 /// # Panics
 /// When there is no answer in time.

@@ -54,7 +54,7 @@ impl Net {
         address(self.number, host)
     }
 
-    /// As [`Self::v4`], with a port.
+    /// The address of [`Self::v4`], with a port.
     #[must_use]
     pub fn at(&self, host: u8, port: u16) -> SocketAddr {
         SocketAddr::new(IpAddr::V4(self.v4(host)), port)

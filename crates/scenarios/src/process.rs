@@ -25,7 +25,7 @@ impl Process {
         Self::start_with(name, program, arguments, dir, &[])
     }
 
-    /// As [`Self::start`], with environment variables.
+    /// Starts it as [`Self::start`] does, with environment variables.
     ///
     /// # Panics
     /// When the program can't be started.
@@ -54,7 +54,7 @@ impl Process {
         Self { name: name.to_owned(), child, output }
     }
 
-    /// What it has printed so far.
+    /// The output so far.
     #[must_use]
     pub fn output(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.output).unwrap_or_default()).into_owned()
@@ -88,7 +88,7 @@ impl Process {
         self.wait_within(GUARD)
     }
 
-    /// As [`Self::wait`], with a guard of its own.
+    /// Waits as [`Self::wait`] does, with a guard of its own.
     ///
     /// # Panics
     /// When it does not end in time; says what it printed.

@@ -210,7 +210,7 @@ pub fn one_way(what: &str, from: &mut End, to: &End, count: usize) {
     compare(what, &sent, &arrived, to.to);
 }
 
-/// As [`one_way`], in both directions at once.
+/// Sends as [`one_way`] does, in both directions at once.
 ///
 /// # Panics
 /// When a packet of either direction is lost, changed, doubled, out of order, or from elsewhere.
@@ -277,7 +277,7 @@ pub fn speak(speaker: &mut End, listener: &mut End, speech: &[i16]) {
     }
 }
 
-/// What arrived while two ends talked, in order.
+/// The payloads that arrived while two ends talked, in order.
 #[derive(Debug, Default)]
 pub struct Arrived {
     /// At the first end.

@@ -13,7 +13,15 @@ use crate::net::{Net, host};
 use crate::process::Process;
 use crate::until_within;
 
-/// What goes into `sidetone.toml`; a test changes what it is about.
+/// A command of the binary's has failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{stderr}")]
+pub struct CommandFailed {
+    /// The text that the command wrote to its standard error.
+    pub stderr: String,
+}
+
+/// The keys of `sidetone.toml`; a test changes those that it is about.
 #[derive(Debug, Clone)]
 pub struct Setup {
     /// Sockets, as `udp:ADDRESS:PORT`.
@@ -86,9 +94,9 @@ impl Setup {
         }
     }
 
-    /// As [`Self::usual`], for baresip: it binds its media to the wildcard address, so on loopback its packets come
-    /// from 127.0.0.1, which neither its SDP nor its SIP has announced. Sidetone's default turns such packets away,
-    /// rightly.
+    /// Starts it as [`Self::usual`] does, for baresip: it binds its media to the wildcard address, so on loopback its
+    /// packets come from 127.0.0.1, which neither its SDP nor its SIP has announced. Sidetone's default turns such
+    /// packets away, rightly.
     #[must_use]
     pub fn for_softphones(net: &Net) -> Self {
         let mut setup = Self::usual(net);
@@ -188,7 +196,7 @@ impl Sidetone {
         sidetone
     }
 
-    /// As [`Self::start`], as a test usually wants it.
+    /// Starts it as a test usually wants it.
     #[must_use]
     pub fn usual(net: &Net) -> Self {
         Self::start(net, &Setup::usual(net))
@@ -274,22 +282,26 @@ impl Sidetone {
         self.try_command(arguments).unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
     }
 
-    /// As [`Self::command`], where it may fail.
+    /// Runs a command as [`Self::command`] does, where it may fail.
     ///
     /// # Errors
-    /// What it said of its failure.
+    /// When the command exits with another status than 0.
     ///
     /// # Panics
-    /// When it can't be run.
-    pub fn try_command(&self, arguments: &[&str]) -> Result<String, String> {
+    /// When the command can't be run.
+    pub fn try_command(&self, arguments: &[&str]) -> Result<String, CommandFailed> {
         let socket = self.dir.path().join("control.sock");
         let output = std::process::Command::new(binary())
             .args(arguments)
             .args(["--socket".as_ref(), socket.as_os_str()])
             .output()
             .unwrap();
-        let said = if output.status.success() { Ok(output.stdout) } else { Err(output.stderr) };
-        said.map(|text| String::from_utf8(text).unwrap()).map_err(|text| String::from_utf8(text).unwrap())
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        if output.status.success() {
+            Ok(text(output.stdout))
+        } else {
+            Err(CommandFailed { stderr: text(output.stderr) })
+        }
     }
 
     /// The events written so far.

@@ -91,7 +91,7 @@ impl Sipp {
         let ip = plan.at.ip().to_string();
         say(&["-sf", file.to_str().unwrap(), "-i", &ip, "-p", &plan.at.port().to_string()]);
         say(&["-t", if plan.tcp { "t1" } else { "u1" }, "-nostdin", "-m", &plan.calls.to_string()]);
-        // Its control socket and the media sockets that it does not use would else be at fixed ports.
+        // SIPp's control socket and the media sockets that it does not use would else be at fixed ports.
         let control = if plan.at.is_ipv4() { ip.as_str() } else { "127.0.0.1" };
         say(&["-ci", control, "-cp", &(plan.at.port() + 1).to_string()]);
         say(&["-mp", &(plan.at.port() + 8).to_string()]);

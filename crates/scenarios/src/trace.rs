@@ -1,4 +1,4 @@
-//! What SIPp saw: its message log, read back.
+//! SIPp's message log, read back.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -115,7 +115,7 @@ impl Seen {
     }
 }
 
-/// As much of a session description as the tests look at.
+/// The parts of a session description that the tests look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sdp {
     /// Its streams, in order.

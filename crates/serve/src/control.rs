@@ -165,8 +165,8 @@ pub struct Reloaded {
     pub warnings: Vec<String>,
 }
 
-/// Why the configuration was not taken: everything that is wrong with it, in words for the operator. The old one stays in
-/// force.
+/// Why the configuration was not taken: everything that is wrong with it, in words for the operator. The old one stays
+/// in force.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("; "))]
 pub struct NotReloaded(pub Vec<String>);

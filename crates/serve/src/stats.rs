@@ -236,7 +236,7 @@ impl Stats {
         let proxy = core.proxy();
         let counters = *proxy.counters();
         let (transactions, dialogs) = (proxy.transactions(), proxy.dialogs());
-        let anchor = proxy.passage().inner();
+        let anchor = proxy.filter().inner();
         let anchored = *anchor.counters();
         let up = anchor.calls();
         let media = anchor.media();

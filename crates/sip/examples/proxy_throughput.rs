@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sidetone_call::Side;
-use sidetone_sip::proxy::{Decision, Destination, Listener, Output, Proxy, Settings, Target, Unobserved};
+use sidetone_sip::proxy::{Decision, Destination, Listener, NoFilter, Output, Proxy, Settings, Target};
 use sidetone_sip::{Flow, Transport};
 
 const US: &str = "192.0.2.1:5060";
@@ -27,7 +27,7 @@ const SDP: &str = "v=0\r\no=- 3724394400 3724394405 IN IP4 198.51.100.10\r\ns=-\
 const BATCH: u64 = 1000;
 
 struct Bench {
-    proxy: Proxy<Unobserved>,
+    proxy: Proxy<NoFilter>,
     now: Duration,
     busy: Duration,
 }
@@ -141,7 +141,7 @@ fn main() {
         ..Settings::new(vec![Listener::bound(Transport::Udp, US.parse().unwrap())])
     };
     let mut bench =
-        Bench { proxy: Proxy::new(settings, Unobserved, 1), now: Duration::ZERO, busy: Duration::ZERO };
+        Bench { proxy: Proxy::new(settings, NoFilter, 1), now: Duration::ZERO, busy: Duration::ZERO };
     let mut most = 0;
     for batch in 0..calls.div_ceil(BATCH) {
         bench.calls(batch * BATCH);

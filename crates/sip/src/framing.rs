@@ -24,7 +24,7 @@ pub struct Framer {
     broken: Option<FrameFlaw>,
 }
 
-/// What comes out of the stream.
+/// The outcome of reading on in the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
     /// One whole message, for [`crate::Message::parse`].
@@ -37,7 +37,7 @@ pub enum Frame {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{flaw}")]
 pub struct Broken {
-    /// What is wrong.
+    /// Its flaw.
     pub flaw: FrameFlaw,
     /// The headers of the message, if they have ended: given to
     /// [`Proxy::receive_broken`](crate::proxy::Proxy::receive_broken) before the connection is closed, they get the sender
@@ -45,7 +45,7 @@ pub struct Broken {
     pub head: Option<Bytes>,
 }
 
-/// What is wrong with a stream.
+/// The flaw of a stream that can't be followed any further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameFlaw {

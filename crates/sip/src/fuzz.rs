@@ -1,27 +1,27 @@
-//! What must hold for any bytes. Called by proptests here and by cargo-fuzz.
+//! Properties that hold for any bytes. Proptests here and cargo-fuzz call them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a failure is a finding
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
+use sidetone_call::{CallKey, Exhausted, IpFamily, LocalMedia, MediaPlane, Nature, Side, StreamPlan};
 
 use crate::anchor::{Anchor, Settings};
-use crate::aside::{Asides, Ask, EventHeader, Legs, Notifier, Parcel, accepts};
 use crate::cseq::CSeq;
 use crate::framing::{Frame, Framer};
 use crate::host::HostPort;
 use crate::list::Values;
 use crate::message::{Edit, Limits, Message, Name, ResponseBuilder, ack_to_failure, cancel};
 use crate::name_addr::NameAddr;
+use crate::notification::{Ask, EventHeader, InfoFilter, Legs, Notifier, Parcel, accepts};
 use crate::params::Params;
-use crate::proxy::{Passage, Passing};
+use crate::proxy::{ForwardContext, MessageFilter};
 use crate::sdp::body::{self, Found};
 use crate::sdp::{Description, Ice, Place, Stream, rewrite};
 use crate::uri::{Uri, UriView};
 use crate::via::Via;
 use crate::{Flow, Transport};
-use sidetone_call::{CallKey, Exhausted, IpFamily, LocalMedia, MediaPlane, Nature, Side, StreamPlan};
 
 /// Messages: nothing is lost, ranges are true, edits touch only what they name, what we build can be read.
 pub fn message(data: &[u8]) {
@@ -240,7 +240,7 @@ pub fn anchor(data: &[u8]) {
         let from = if what & 1 == 0 { Side::Trunk } else { Side::Pbx };
         let remote = if what & 2 == 0 { "192.0.2.1:5060" } else { "[2001:db8::1]:5060" }.parse().unwrap();
         let source = Flow { transport: Transport::Udp, local, remote };
-        let ctx = Passing { now, from, source, toward: remote, sender: None, caller: None };
+        let ctx = ForwardContext { now, from, source, toward: remote, sender: None, caller: None };
         let message = Message::parse(step_message(what >> 2, cseq, tags, body)).expect("well formed");
         let mut edit = Edit::new();
         if message.is_request() {
@@ -333,15 +333,15 @@ impl MediaPlane for Ports {
 /// The proxy core, told a history: chunks of `data` split at 0xff, of which the first byte says what happens and the
 /// rest is a message. Whatever it is, the tables stay within bounds and are empty once time has passed.
 pub fn proxy(data: &[u8]) {
-    use crate::proxy::{Decision, Destination, Listener, Output, Proxy, Settings, Target, Unobserved};
+    use crate::proxy::{Decision, Destination, Listener, NoFilter, Output, Proxy, Settings, Target};
 
     let us: SocketAddr = "192.0.2.1:5060".parse().unwrap();
     let peers: [SocketAddr; 2] = ["198.51.100.1:5060".parse().unwrap(), "203.0.113.1:5060".parse().unwrap()];
     let listeners = vec![Listener::bound(Transport::Udp, us), Listener::bound(Transport::Tcp, us)];
     let settings = Settings { max_transactions: 16, ..Settings::new(listeners) };
-    let mut proxy = Proxy::new(settings, Unobserved, 1);
+    let mut proxy = Proxy::new(settings, NoFilter, 1);
     let mut now = Duration::ZERO;
-    let drain = |proxy: &mut Proxy<Unobserved>, now| {
+    let drain = |proxy: &mut Proxy<NoFilter>, now| {
         while let Some(output) = proxy.poll() {
             if let Output::Route(query) = output {
                 let to = |remote| Target::from(Destination { transport: Transport::Udp, local: us, remote });
@@ -376,13 +376,13 @@ pub fn proxy(data: &[u8]) {
     assert_eq!(proxy.transactions(), 0);
 }
 
-/// Asides: whatever a PBX sends, what we write in its dialogs can be read, and queues stay bounded.
-pub fn asides(data: &[u8]) {
+/// Notification: whatever a PBX sends, our requests in its dialogs can be read, and queues stay bounded.
+pub fn notification(data: &[u8]) {
     let settings = crate::proxy::Settings::new(vec![crate::proxy::Listener::bound(
         Transport::Udp,
         "192.0.2.1:5060".parse().unwrap(),
     )]);
-    let mut asides = Asides::new(crate::proxy::Unobserved, Legs::new(&settings, true), true);
+    let mut filter = InfoFilter::new(crate::proxy::NoFilter, Legs::new(&settings, true), true);
     let mut notifier = Notifier::new();
     let pbx: std::sync::Arc<str> = "pbx".into();
     let parcel =
@@ -397,12 +397,12 @@ pub fn asides(data: &[u8]) {
         let now = Duration::from_secs(step as u64);
         let _ = accepts(&message);
         let from = if way % 2 == 0 { Side::Trunk } else { Side::Pbx };
-        let ctx = Passing { now, from, source, toward: address, sender: None, caller: None };
+        let ctx = ForwardContext { now, from, source, toward: address, sender: None, caller: None };
         let mut edit = Edit::new();
         if message.is_request() {
-            if asides.request(&ctx, &message, &mut edit).is_ok() {
-                let number = asides.number(&ctx, &message);
-                assert_eq!(number, asides.number(&ctx, &message), "the same each time it is asked for");
+            if filter.request(&ctx, &message, &mut edit).is_ok() {
+                let number = filter.number(&ctx, &message);
+                assert_eq!(number, filter.number(&ctx, &message), "the same each time it is asked for");
             }
             let ask = Ask {
                 request: &message,
@@ -415,14 +415,14 @@ pub fn asides(data: &[u8]) {
             assert!((200..600).contains(&reply.status));
             notifier.tell(now, &pbx, message.call_id(), &parcel);
         } else {
-            asides.response(&ctx, &message, &mut edit);
+            filter.response(&ctx, &message, &mut edit);
         }
         assert!(Message::parse(edit.apply(&message)).is_ok());
-        asides.legs().tell(now, (&pbx, None), message.call_id(), &parcel);
-        while let Some((id, ..)) = asides.legs().wanting(now) {
-            match asides.legs().write(id) {
+        filter.legs().tell(now, (&pbx, None), message.call_id(), &parcel);
+        while let Some((id, ..)) = filter.legs().wanting(now) {
+            match filter.legs().write(id) {
                 Some(draft) => written(&draft),
-                None => asides.legs().spared(id),
+                None => filter.legs().spared(id),
             }
         }
         while let Some((id, ..)) = notifier.wanting(now) {
@@ -433,7 +433,7 @@ pub fn asides(data: &[u8]) {
     }
 }
 
-fn written(draft: &crate::aside::Draft) {
+fn written(draft: &crate::notification::Draft) {
     let bytes = draft.head.via("SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx").body(&draft.body);
     let message = Message::parse(bytes).expect("what we write can be read");
     assert_eq!(message.body(), &draft.body[..]);

@@ -12,13 +12,12 @@
 //! | [`proxy`] | the stateful, record-routing core of RFC 3261 §16 |
 //! | [`sdp`] | session descriptions by line, addresses and ports edited in place |
 //! | [`anchor`] | offer/answer by call; brings the media through us |
-//! | [`aside`] | INFO and NOTIFY of our own, for the PBX alone |
+//! | [`notification`] | INFO and NOTIFY of our own, for the PBX alone |
 #![forbid(unsafe_code)]
 
 use std::net::SocketAddr;
 
 pub mod anchor;
-pub mod aside;
 pub mod cseq;
 pub mod framing;
 #[cfg(feature = "fuzz")]
@@ -28,6 +27,7 @@ pub mod host;
 pub mod list;
 pub mod message;
 pub mod name_addr;
+pub mod notification;
 pub mod params;
 pub mod proxy;
 mod scan;

@@ -1,11 +1,11 @@
 //! A stateful, record-routing, dialog-transparent proxy core (RFC 3261 §16) without I/O.
 //!
 //! Messages, decisions and the time go in; [`Output`]s come out of [`Proxy::poll`]. What a request or response
-//! needs by the RFC is changed in it (Via, Max-Forwards, Route, Record-Route, Path), what the [`Passage`] asks for is
-//! changed too, and the rest leaves as it came.
+//! needs by the RFC is changed in it (Via, Max-Forwards, Route, Record-Route, Path), what the [`MessageFilter`] asks
+//! for is changed too, and the rest leaves as it came.
 //!
 //! # What it chooses where the RFCs leave a choice
-//! - Refusals before routing, answers to OPTIONS and to CANCEL are stateless: a flood of them leaves nothing behind.
+//! - TcpRefusals before routing, answers to OPTIONS and to CANCEL are stateless: a flood of them leaves nothing behind.
 //! - 100 Trying is sent once the shell has decided to forward, or 200 ms after the INVITE: strangers get no answer
 //!   at all if the decision is [`Decision::Drop`].
 //! - Targets are tried one after the other: the next one if the last was silent for
@@ -26,32 +26,34 @@
 
 mod abandon;
 mod ack;
+mod amplification_limit;
 mod attempt;
 mod cancel;
 mod conclude;
 mod contact;
 mod counters;
+mod destination;
 mod dialogs;
-mod exchange;
+mod dropped;
 mod failure;
+pub mod filter;
 mod forward;
 mod held;
-mod leash;
 mod local;
-mod lost;
 mod neighbours;
+mod originate;
+mod originated;
 mod output;
-mod own;
-pub mod passage;
 mod probe;
-mod refusals;
 mod reply;
 mod request;
 mod response;
+mod response_context;
 mod route;
 mod settings;
 mod stamp;
 mod table;
+mod tcp_refusals;
 mod timeout;
 mod token;
 mod validate;
@@ -64,29 +66,29 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub use counters::{Counters, Requests, Responses};
+pub use destination::Destination;
 pub use dialogs::{Registered, Standing, Way};
-pub use lost::{Loss, Lost};
+pub use dropped::{DropReason, DroppedMessage};
+pub use filter::{ForwardContext, MessageFilter, NoFilter, Refusal, Requester};
 pub use neighbours::Neighbour;
 pub use output::{
-    Answer, Decision, Destination, MAX_TARGETS, Output, OwnKey, ProbeKey, RouteKey, RouteKind, RouteQuery,
-    Target,
+    Answer, Decision, MAX_TARGETS, OriginatedKey, Output, ProbeKey, RouteKey, RouteKind, RouteQuery, Target,
 };
-pub use passage::{Passage, Passing, Refusal, Requester, Unobserved};
 pub use settings::{Listener, Settings};
 
+use amplification_limit::AmplificationLimit;
 use attempt::Attempt;
 use contact::ContactFixes;
 use dialogs::Dialogs;
-use exchange::Exchange;
+use dropped::Drops;
 use held::Held;
-use leash::Leash;
 pub(crate) use local::Local;
-use lost::Losses;
 use neighbours::Neighbours;
-use own::Own;
-use refusals::Refusals;
+use originated::Originated;
+use response_context::ResponseContext;
 use stamp::Stamps;
 use table::{Key, Table};
+use tcp_refusals::TcpRefusals;
 use token::Tokens;
 
 use crate::Flow;
@@ -100,63 +102,63 @@ use crate::transaction::timer_queue::TimerQueue;
 /// After each call of a method that takes `now`, the shell takes every [`Output`] out with [`poll`](Self::poll), and
 /// calls [`timeout`](Self::timeout) when [`next_timeout`](Self::next_timeout) has come.
 #[derive(Debug)]
-pub struct Proxy<P> {
+pub struct Proxy<F> {
     settings: Settings,
     local: Local,
-    passage: P,
+    filter: F,
     keying: Keying,
     tokens: Tokens,
-    exchanges: Table<Exchange>,
+    contexts: Table<ResponseContext>,
     by_id: ByServerKey<Key>,
     held: Held,
     attempts: Table<Attempt>,
     timers: TimerQueue,
-    refusals: Refusals,
+    tcp_refusals: TcpRefusals,
     neighbours: Neighbours,
-    leash: Leash,
+    amplification_limit: AmplificationLimit,
     dialogs: Dialogs,
     stamps: Option<Stamps>,
     probes: u64,
-    own: HashMap<OwnKey, Own>,
-    last_own: u64,
+    originated: HashMap<OriginatedKey, Originated>,
+    last_originated: u64,
     outputs: VecDeque<Output>,
     /// INVITEs that were given up since the process ends.
     abandoned: Vec<Key>,
-    losses: Losses,
+    drops: Drops,
     contacts: ContactFixes,
     counters: Counters,
 }
 
-impl<P: Passage> Proxy<P> {
+impl<F: MessageFilter> Proxy<F> {
     /// A proxy that has seen nothing yet. Its branches and tags follow from `seed`, which must not be guessable by
     /// others, nor be used twice.
     #[must_use]
-    pub fn new(settings: Settings, passage: P, seed: u64) -> Self {
+    pub fn new(settings: Settings, filter: F, seed: u64) -> Self {
         let mut state = seed;
         let mut key = || (split_mix(&mut state), split_mix(&mut state));
         Self {
             local: Local::new(&settings),
-            passage,
+            filter,
             keying: Keying::new(key()),
             tokens: Tokens::new(key()),
             neighbours: Neighbours::default(),
-            leash: Leash::default(),
+            amplification_limit: AmplificationLimit::default(),
             dialogs: Dialogs::new(key(), settings.max_dialogs, settings.timers.long()),
             #[allow(clippy::cast_possible_truncation)] // half of the bits is enough
             stamps: settings.dialog_key.map(|secret| Stamps::new(secret, key().0 as u32)),
             settings,
-            exchanges: Table::default(),
+            contexts: Table::default(),
             by_id: ByServerKey::default(),
             held: Held::default(),
             attempts: Table::default(),
             timers: TimerQueue::default(),
-            refusals: Refusals::default(),
+            tcp_refusals: TcpRefusals::default(),
             probes: 0,
-            own: HashMap::new(),
-            last_own: 0,
+            originated: HashMap::new(),
+            last_originated: 0,
             outputs: VecDeque::new(),
             abandoned: Vec::new(),
-            losses: Losses::default(),
+            drops: Drops::default(),
             contacts: ContactFixes::default(),
             counters: Counters::default(),
         }
@@ -197,24 +199,24 @@ impl<P: Passage> Proxy<P> {
         self.dialogs.len()
     }
 
-    /// Takes out the next thing for the shell to do.
+    /// Takes out the next action for the shell.
     pub fn poll(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
 
-    /// A message of that peer's never came whole: counted and told as those that can't be read are.
-    pub fn lost(&mut self, flow: &Flow, why: Loss) {
+    /// Counts and tells a message of a peer that never came whole, as one that can't be read.
+    pub fn note_dropped(&mut self, flow: &Flow, why: DropReason) {
         self.counters.malformed_dropped += 1;
-        self.losses.note(flow, why);
+        self.drops.note(flow, why);
     }
 
-    /// Takes out the next message that went nowhere, for the log; the counters have it too.
-    pub fn poll_lost(&mut self) -> Option<Lost> {
-        self.losses.take()
+    /// Takes out the next dropped message, for the log; the counters have it too.
+    pub fn poll_dropped(&mut self) -> Option<DroppedMessage> {
+        self.drops.take()
     }
 
-    /// From now on host and port in the Contact of whoever `of` says so are replaced by where the message came from: of
-    /// neighbours whose own can't be reached.
+    /// From now on host and port in the Contact of a neighbour that `of` names are replaced by the source of its
+    /// message: for neighbours whose own can't be reached.
     pub fn fix_contacts(&mut self, of: Arc<dyn Fn(SocketAddr) -> bool + Send + Sync>) {
         self.contacts = ContactFixes::of(of);
     }
@@ -225,18 +227,18 @@ impl<P: Passage> Proxy<P> {
         self.timers.next()
     }
 
-    /// The passage that sees what is forwarded.
-    pub fn passage(&mut self) -> &mut P {
-        &mut self.passage
+    /// The filter that sees each message that is forwarded.
+    pub fn filter(&mut self) -> &mut F {
+        &mut self.filter
     }
 
     /// The same, to look at only.
     #[must_use]
-    pub const fn passage_ref(&self) -> &P {
-        &self.passage
+    pub const fn filter_ref(&self) -> &F {
+        &self.filter
     }
 
-    /// What has been done so far.
+    /// Counts since the proxy was built.
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.counters
@@ -245,10 +247,10 @@ impl<P: Passage> Proxy<P> {
     /// Requests being worked on, and targets being tried for them and for probes. Zero when all is quiet.
     #[must_use]
     pub fn transactions(&self) -> usize {
-        self.exchanges.len() + self.attempts.len()
+        self.contexts.len() + self.attempts.len()
     }
 
-    /// What the proxy was built with.
+    /// The settings that the proxy was built with.
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings

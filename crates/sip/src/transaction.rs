@@ -80,7 +80,7 @@ impl Timers {
     }
 }
 
-/// What to do with a response that a client transaction took in.
+/// A client transaction's verdict on a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnResponse {
     /// Hand it to the transaction's user.
@@ -93,7 +93,7 @@ pub enum OnResponse {
     Absorb,
 }
 
-/// What a client transaction's timer asks for.
+/// The action that a client transaction's timer asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientTimeout {
     /// Nothing was due.
@@ -106,7 +106,7 @@ pub enum ClientTimeout {
     Ended,
 }
 
-/// What to do with a request that a server transaction recognised as its own.
+/// A server transaction's verdict on a request that is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnRequest {
     /// Send the last response again, if there was one.
@@ -117,7 +117,7 @@ pub enum OnRequest {
     Absorb,
 }
 
-/// What a server transaction's timer asks for.
+/// The action that a server transaction's timer asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServerTimeout {
     /// Nothing was due.

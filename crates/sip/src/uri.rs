@@ -22,7 +22,7 @@ pub struct Uri {
     parts: Parts,
 }
 
-/// What a URI begins with.
+/// The scheme of a URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
     /// `sip:`
@@ -58,25 +58,31 @@ struct Parts {
 #[error("malformed URI")]
 pub struct MalformedUri;
 
-impl Parts {
-    fn read(text: &str) -> Option<Self> {
-        if text.bytes().any(|b| b.is_ascii_control() || matches!(b, b' ' | b'<' | b'>' | b'"')) {
-            return None;
-        }
-        let colon = text.find(':')?;
-        let (word, _) = text.split_at_checked(colon)?;
+impl Scheme {
+    /// Reads the word before the colon; `None` if it can't be a scheme (RFC 3986 §3.1).
+    fn read(word: &str) -> Option<Self> {
         let mut letters = word.bytes();
         if !letters.next()?.is_ascii_alphabetic()
             || !letters.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
         {
             return None;
         }
-        let scheme = match word {
-            _ if word.eq_ignore_ascii_case("sip") => Scheme::Sip,
-            _ if word.eq_ignore_ascii_case("sips") => Scheme::Sips,
-            _ if word.eq_ignore_ascii_case("tel") => Scheme::Tel,
-            _ => Scheme::Other,
-        };
+        Some(match word {
+            _ if word.eq_ignore_ascii_case("sip") => Self::Sip,
+            _ if word.eq_ignore_ascii_case("sips") => Self::Sips,
+            _ if word.eq_ignore_ascii_case("tel") => Self::Tel,
+            _ => Self::Other,
+        })
+    }
+}
+
+impl Parts {
+    fn read(text: &str) -> Option<Self> {
+        if text.bytes().any(|b| b.is_ascii_control() || matches!(b, b' ' | b'<' | b'>' | b'"')) {
+            return None;
+        }
+        let colon = text.find(':')?;
+        let scheme = Scheme::read(text.get(..colon)?)?;
         let body = colon + 1;
         let rest = text.get(body..)?;
         if rest.is_empty() {
@@ -142,7 +148,7 @@ impl<'a> UriView<'a> {
         self.text
     }
 
-    /// What it begins with.
+    /// Its scheme.
     #[must_use]
     pub const fn scheme(&self) -> Scheme {
         self.parts.scheme
@@ -252,7 +258,7 @@ impl<'a> UriView<'a> {
         self.param_value("maddr")
     }
 
-    /// What follows `?`; empty when nothing does.
+    /// The headers behind `?`, without it; empty if there are none.
     #[must_use]
     pub fn headers(&self) -> &'a str {
         self.text.get(self.parts.headers as usize..).and_then(|t| t.strip_prefix('?')).unwrap_or_default()

@@ -1,15 +1,17 @@
 //! The ACK of an answered INVITE, and of every repetition of the answer.
 
+use std::sync::Arc;
+use std::sync::Weak;
+
+use bytes::Bytes;
+use sidetone_sip::Message;
+use sidetone_sip::Method;
+
 use crate::PhoneError;
 use crate::sip::ClientTransaction;
 use crate::sip::Core;
 use crate::sip::Destination;
 use crate::sip::Dialog;
-use bytes::Bytes;
-use sidetone_sip::Message;
-use sidetone_sip::Method;
-use std::sync::Arc;
-use std::sync::Weak;
 
 /// Sends the ACK for a 2xx, and again whenever the 2xx comes again. A 2xx of another fork is
 /// acknowledged and its dialog ended (RFC 3261 §13.2.2.4).

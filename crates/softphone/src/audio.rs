@@ -1,4 +1,4 @@
-//! What a phone says: PCM from a file or made up, at whatever rate the negotiated codec wants.
+//! The audio that a phone sends: PCM from a file or made up, at the rate of the negotiated codec.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -48,7 +48,7 @@ impl Clip {
     /// Reads a WAV file from memory, as [`Clip::open`] does.
     ///
     /// # Errors
-    /// As [`Clip::open`].
+    /// The same as for [`Clip::open`].
     pub fn from_wav(bytes: &[u8]) -> Result<Self, AudioError> {
         Self::read(hound::WavReader::new(bytes)?)
     }
@@ -72,25 +72,25 @@ impl Clip {
         Self::new(rate, samples)
     }
 
-    /// Its own rate in Hz.
+    /// The clip's own rate in Hz.
     #[must_use]
     pub const fn rate(&self) -> u32 {
         self.rate
     }
 
-    /// Its length in seconds.
+    /// The clip's length in seconds.
     #[must_use]
     pub fn seconds(&self) -> f64 {
         self.samples.len() as f64 / f64::from(self.rate.max(1))
     }
 
-    /// Its samples at its own rate.
+    /// The clip's samples at its own rate.
     #[must_use]
     pub fn samples(&self) -> &[i16] {
         &self.samples
     }
 
-    /// Its samples at `rate` Hz, resampled once and kept.
+    /// The clip's samples at `rate` Hz, resampled once and kept.
     pub(crate) fn at_rate(&self, rate: u32) -> Result<Arc<[i16]>, AudioError> {
         if rate == self.rate {
             return Ok(Arc::clone(&self.samples));
@@ -117,16 +117,16 @@ fn resample(samples: &[i16], from: u32, to: u32) -> Result<Vec<i16>, Unsupported
     Ok(out)
 }
 
-/// What a call sends.
+/// The audio that a call sends.
 #[derive(Clone, Debug)]
 pub struct Audio {
     /// The clip; without one, what comes `after` it is sent from the start.
     pub clip: Option<Clip>,
-    /// What follows the clip's end.
+    /// The audio behind the clip's end.
     pub after: After,
 }
 
-/// What follows a clip's end.
+/// The audio behind a clip's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum After {
     /// Packets of silence, as from a muted microphone.

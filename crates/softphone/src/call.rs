@@ -95,7 +95,7 @@ impl Call {
     /// Ends the hold.
     ///
     /// # Errors
-    /// As [`Call::hold`].
+    /// The same as for [`Call::hold`].
     pub async fn resume(&self) -> Result<(), PhoneError> {
         self.shared.reinvite(|local| local.held(None)).await
     }
@@ -103,7 +103,7 @@ impl Call {
     /// Offers that codec before all others.
     ///
     /// # Errors
-    /// As [`Call::hold`].
+    /// The same as for [`Call::hold`].
     pub async fn change_codec(&self, codec: Codec) -> Result<(), PhoneError> {
         self.shared.reinvite(|local| local.preferring(codec)).await
     }
@@ -111,7 +111,7 @@ impl Call {
     /// Moves media to new ports and tells the other end.
     ///
     /// # Errors
-    /// As [`Call::hold`], or when no ports can be bound.
+    /// The same as for [`Call::hold`], or when no ports can be bound.
     pub async fn change_address(&self) -> Result<(), PhoneError> {
         self.shared.media.move_ports()?;
         let rtp = self.shared.media.address();
@@ -159,7 +159,7 @@ impl Call {
         self.shared.media.counts()
     }
 
-    /// What offer and answer came to; `None` until they have.
+    /// The outcome of offer and answer; `None` until there is one.
     #[must_use]
     pub fn media(&self) -> Option<MediaState> {
         *self.shared.state.borrow()

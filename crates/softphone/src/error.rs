@@ -1,4 +1,4 @@
-//! What can go wrong with a call.
+//! Errors of a call.
 
 use std::io;
 
@@ -20,7 +20,7 @@ pub enum PhoneError {
     Rejected {
         /// 300 to 699.
         status: u16,
-        /// As received.
+        /// The reason phrase as received.
         reason: String,
     },
     /// A final response came where ringing was waited for.

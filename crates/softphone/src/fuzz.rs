@@ -1,4 +1,4 @@
-//! What a fuzzer calls: each takes any bytes and must neither panic nor break what it asserts.
+//! Fuzz bodies: each takes any bytes and must neither panic nor break its assertions.
 
 use bytes::Bytes;
 

@@ -69,7 +69,7 @@ pub use options::{CallOptions, Hold, PhoneConfig};
 pub use outgoing::Dialing;
 pub use phone::Phone;
 pub use report::{Comparison, MediaReport, PacketDigest};
-pub use sdp::Direction;
+pub use sidetone_call::Direction;
 pub use sidetone_sip::Transport;
 
 /// A lock whose holder panicked is taken all the same: what it guards is consistent between statements.

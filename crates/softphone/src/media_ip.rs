@@ -1,7 +1,8 @@
 //! The address that media is taken at.
 
-use crate::sip::Core;
 use std::net::IpAddr;
+
+use crate::sip::Core;
 
 /// The address that media is received on.
 pub(crate) fn media_ip(core: &Core) -> IpAddr {

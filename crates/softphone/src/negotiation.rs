@@ -2,20 +2,22 @@
 
 use std::net::SocketAddr;
 
+use sidetone_call::Direction;
+
 use crate::media::Outbound;
-use crate::sdp::{self, Description, Direction, Local};
+use crate::sdp::{self, Description, Local};
 use crate::{CallOptions, Codec, Hold, PhoneError};
 
-/// What the last offer and answer came to.
+/// The outcome of the last offer and answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MediaState {
-    /// What this end sends.
+    /// The codec that this end sends.
     pub codec: Codec,
     /// Under which payload type.
     pub payload_type: u8,
     /// Which way media flows, as this end stated it.
     pub direction: Direction,
-    /// As the other end stated it.
+    /// The direction as the other end stated it.
     pub remote_direction: Direction,
     /// Where the other end wants RTP; unspecified while it holds in the style of RFC 2543.
     pub remote: SocketAddr,
@@ -96,7 +98,7 @@ impl Negotiation {
         let remote = sdp::read(offer).map_err(|_| PhoneError::NoCommonCodec)?;
         let local = self.next();
         let text = local.answer(&remote).ok_or(PhoneError::NoCommonCodec)?;
-        let agreed = agree(&local, remote.direction.answer(local.direction), &remote)?;
+        let agreed = agree(&local, sdp::answered_direction(remote.direction, local.direction), &remote)?;
         self.local = local;
         Ok((text, agreed))
     }

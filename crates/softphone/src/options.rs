@@ -1,4 +1,4 @@
-//! What can be chosen for a phone and for a call.
+//! Options of a phone and of a call.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -56,7 +56,7 @@ fn moment() -> u64 {
 pub struct CallOptions {
     /// Offered in this order. In an answer, the offer's first that is among them is taken.
     pub codecs: Vec<Codec>,
-    /// What is sent.
+    /// The audio that is sent.
     pub audio: Audio,
     /// Milliseconds of audio a packet, 5 to 200; Opus takes 5, 10, 20, 40 and 60.
     pub ptime_ms: u32,

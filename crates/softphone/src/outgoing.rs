@@ -1,6 +1,5 @@
 //! A call being made: from the INVITE to its final response.
 
-use crate::acknowledging::{acknowledge, refuse};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use sidetone_sip::uri::Uri;
 use sidetone_sip::{Message, Method, StartLine, Transport, message};
 use tokio::sync::mpsc;
 
+use crate::acknowledging::{acknowledge, refuse};
 use crate::call::Call;
 use crate::media::Session;
 use crate::media_ip::media_ip;
@@ -28,7 +28,7 @@ pub struct Dialing {
     pending: Option<Pending>,
 }
 
-/// What becomes part of the call, or is given up.
+/// The parts of a call that is being placed: they become the call, or are dropped with it.
 #[derive(Debug)]
 struct Pending {
     late_offer: bool,

@@ -33,7 +33,7 @@ impl Phone {
         self.core.local()
     }
 
-    /// Its own URI, for others to call.
+    /// The phone's own URI, for others to call.
     #[must_use]
     pub fn uri(&self) -> String {
         format!("sip:{}@{}", self.core.config.user, self.address())
@@ -67,7 +67,7 @@ impl Phone {
     /// Waits for a call, rings and answers it.
     ///
     /// # Errors
-    /// As [`Incoming::answer`].
+    /// The same as for [`Incoming::answer`].
     pub async fn accept(&self, options: CallOptions) -> Result<Call, PhoneError> {
         let incoming = self.incoming().await?;
         incoming.ring();

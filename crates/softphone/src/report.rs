@@ -1,4 +1,4 @@
-//! What a call's media looked like from this end, and whether two ends saw the same.
+//! A call's media as seen from this end, and the comparison of two ends.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -10,9 +10,9 @@ use rtp_rs::RtpReader;
 /// One RTP packet that was sent or received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PacketDigest {
-    /// Its synchronisation source.
+    /// The packet's synchronisation source.
     pub ssrc: u32,
-    /// Its sequence number.
+    /// The packet's sequence number.
     pub sequence: u16,
     /// In ticks of the codec's RTP clock.
     pub timestamp: u32,
@@ -49,9 +49,9 @@ impl PacketDigest {
 /// Everything that one end's media session saw.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MediaReport {
-    /// As put on the wire, in that order; what the impairment dropped is not among them.
+    /// Packets as put on the wire, in that order, without those that the impairment dropped.
     pub sent: Vec<PacketDigest>,
-    /// As they came.
+    /// Packets as they came.
     pub received: Vec<PacketDigest>,
     /// RTCP compound packets sent.
     pub rtcp_sent: Vec<Bytes>,

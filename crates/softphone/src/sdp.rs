@@ -5,58 +5,30 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
+use sidetone_call::Direction;
+
 use crate::Codec;
 
-/// Which way media flows, as the describing party states it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Direction {
-    /// Both ways.
-    #[default]
-    SendRecv,
-    /// Only from the describing party.
-    SendOnly,
-    /// Only to the describing party.
-    RecvOnly,
-    /// Neither way.
-    Inactive,
+const DIRECTIONS: [Direction; 4] =
+    [Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive];
+
+/// The attribute that states a direction (RFC 4566 §6).
+const fn direction_attribute(direction: Direction) -> &'static str {
+    match direction {
+        Direction::SendRecv => "sendrecv",
+        Direction::SendOnly => "sendonly",
+        Direction::RecvOnly => "recvonly",
+        Direction::Inactive => "inactive",
+    }
 }
 
-impl Direction {
-    const ALL: [Self; 4] = [Self::SendRecv, Self::SendOnly, Self::RecvOnly, Self::Inactive];
-
-    const fn of(sends: bool, receives: bool) -> Self {
-        match (sends, receives) {
-            (true, true) => Self::SendRecv,
-            (true, false) => Self::SendOnly,
-            (false, true) => Self::RecvOnly,
-            (false, false) => Self::Inactive,
-        }
-    }
-
-    /// Whether the describing party sends.
-    #[must_use]
-    pub const fn sends(self) -> bool {
-        matches!(self, Self::SendRecv | Self::SendOnly)
-    }
-
-    /// Whether the describing party receives.
-    #[must_use]
-    pub const fn receives(self) -> bool {
-        matches!(self, Self::SendRecv | Self::RecvOnly)
-    }
-
-    /// The most that can be answered to an offer of this direction by one who wants `ours`.
-    pub(crate) const fn answer(self, ours: Self) -> Self {
-        Self::of(self.receives() && ours.sends(), self.sends() && ours.receives())
-    }
-
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::SendRecv => "sendrecv",
-            Self::SendOnly => "sendonly",
-            Self::RecvOnly => "recvonly",
-            Self::Inactive => "inactive",
-        }
+/// The direction of an answer to `offered` by a party that wants `ours` (RFC 3264 §6.1).
+pub(crate) const fn answered_direction(offered: Direction, ours: Direction) -> Direction {
+    match (offered.receives() && ours.sends(), offered.sends() && ours.receives()) {
+        (true, true) => Direction::SendRecv,
+        (true, false) => Direction::SendOnly,
+        (false, true) => Direction::RecvOnly,
+        (false, false) => Direction::Inactive,
     }
 }
 
@@ -122,7 +94,7 @@ impl Description {
     }
 }
 
-/// What this end says of itself.
+/// This end's own description.
 #[derive(Clone, Debug)]
 pub(crate) struct Local {
     pub(crate) session: u64,
@@ -177,7 +149,7 @@ impl Local {
                 let _ = write!(out, "a=fmtp:{pt} {fmtp}\r\n");
             }
         }
-        let _ = write!(out, "a=ptime:{}\r\na={}\r\n", self.ptime_ms, direction.as_str());
+        let _ = write!(out, "a=ptime:{}\r\na={}\r\n", self.ptime_ms, direction_attribute(direction));
         if mux {
             out.push_str("a=rtcp-mux\r\n");
         }
@@ -220,7 +192,7 @@ impl Local {
         let mut out = self.session_lines();
         for (at, line) in offer.lines.iter().enumerate() {
             if at == offer.audio {
-                let direction = offer.direction.answer(self.direction);
+                let direction = answered_direction(offer.direction, self.direction);
                 out += &self.media_lines(&formats, direction, offer.mux && self.mux);
             } else {
                 let _ = write!(out, "{}\r\n", refused(line));
@@ -260,7 +232,7 @@ impl<'a> Section<'a> {
                 .and_then(|a| a.split('/').next())
                 .and_then(|a| a.parse().ok());
         } else if let Some(attribute) = line.strip_prefix("a=") {
-            match Direction::ALL.into_iter().find(|d| d.as_str() == attribute) {
+            match DIRECTIONS.into_iter().find(|d| direction_attribute(*d) == attribute) {
                 Some(direction) => self.direction = Some(direction),
                 None => self.attributes.push(attribute),
             }
@@ -396,8 +368,8 @@ mod tests {
             (Direction::RecvOnly, Direction::SendOnly),
             (Direction::Inactive, Direction::Inactive),
         ] {
-            assert_eq!(offered.answer(Direction::SendRecv), answered);
-            assert!(!offered.answer(Direction::Inactive).sends());
+            assert_eq!(answered_direction(offered, Direction::SendRecv), answered);
+            assert!(!answered_direction(offered, Direction::Inactive).sends());
         }
     }
 }

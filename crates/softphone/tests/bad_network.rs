@@ -6,9 +6,10 @@ mod common;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 
-use common::{config, connect, half_second, phone, within};
 use sidetone_softphone::{CallOptions, EndedBy, Impairment, MediaReport, Phone, PhoneConfig};
 use tokio::net::UdpSocket;
+
+use common::{config, connect, half_second, phone, within};
 
 /// Passes datagrams on, but each only when it comes for the second time.
 async fn forgetful(callee: SocketAddr) -> SocketAddr {

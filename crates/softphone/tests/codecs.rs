@@ -3,8 +3,9 @@
 
 mod common;
 
-use common::{compare, connect, half_second, phone, within};
 use sidetone_softphone::{CallOptions, Codec, PacketDigest};
+
+use common::{compare, connect, half_second, phone, within};
 
 /// Decodes what came and counts the periods of a tone of half a second.
 fn assert_sounds_like(codec: Codec, hertz: f64, packets: &[PacketDigest]) {

@@ -3,8 +3,9 @@
 
 mod common;
 
-use common::{compare, connect, phone, within};
 use sidetone_softphone::{Audio, CallOptions, Clip};
+
+use common::{compare, connect, phone, within};
 
 fn leg(name: &str) -> Clip {
     Clip::open(format!("{}/../../demo/{name}.wav", env!("CARGO_MANIFEST_DIR"))).unwrap()

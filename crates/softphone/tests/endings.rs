@@ -5,8 +5,9 @@ mod common;
 
 use std::time::Duration;
 
-use common::{config, connect, half_second, phone, within};
 use sidetone_softphone::{CallOptions, EndedBy, Phone, PhoneConfig, PhoneError};
+
+use common::{config, connect, half_second, phone, within};
 
 #[tokio::test]
 async fn either_end_hangs_up() {

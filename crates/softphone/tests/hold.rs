@@ -3,8 +3,9 @@
 
 mod common;
 
-use common::{connect, phone, within};
 use sidetone_softphone::{Audio, Call, CallOptions, Clip, Direction, Hold, MediaReport, MediaState};
+
+use common::{connect, phone, within};
 
 fn endless() -> CallOptions {
     CallOptions { audio: Audio::looped(Clip::tone(8_000, 300.0, 0.2)), pace: 20.0, ..CallOptions::default() }

@@ -3,11 +3,12 @@
 
 mod common;
 
-use common::{compare, connect, half_second, phone, within};
 use proptest::prelude::*;
 use sidetone_softphone::fuzz;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpStream, UdpSocket};
+
+use common::{compare, connect, half_second, phone, within};
 
 #[tokio::test]
 async fn nonsense_on_every_port() {

@@ -3,8 +3,9 @@
 
 mod common;
 
-use common::{connect, phone, within};
 use sidetone_softphone::{Audio, CallOptions, Clip, Codec, MediaReport};
+
+use common::{connect, phone, within};
 
 async fn press(codec: Codec, event: u8) {
     let (caller, callee) = (phone("caller").await, phone("callee").await);

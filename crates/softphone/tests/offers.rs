@@ -3,8 +3,9 @@
 
 mod common;
 
-use common::{compare, connect, half_second, phone, within};
 use sidetone_softphone::{CallOptions, Codec, PhoneError};
+
+use common::{compare, connect, half_second, phone, within};
 
 #[tokio::test]
 async fn a_late_offer_comes_in_the_200() {

@@ -5,9 +5,10 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{connect, phone, within};
 use sidetone_sip::Method;
 use sidetone_softphone::{Audio, CallOptions, Clip, Codec, MediaReport, PhoneError};
+
+use common::{connect, phone, within};
 
 fn endless(codecs: &[Codec]) -> CallOptions {
     CallOptions {

@@ -7,11 +7,12 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use common::{compare, config, connect, half_second, phone, within};
 use sidetone_sip::name_addr::NameAddr;
 use sidetone_sip::{Edit, Message, Name};
 use sidetone_softphone::{Hold, Phone, PhoneConfig};
 use tokio::net::UdpSocket;
+
+use common::{compare, config, connect, half_second, phone, within};
 
 type Seen = Arc<Mutex<Vec<(&'static str, String)>>>;
 

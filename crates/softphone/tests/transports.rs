@@ -3,9 +3,10 @@
 
 mod common;
 
-use common::{compare, config, connect, half_second, within};
 use sidetone_sip::Method;
 use sidetone_softphone::{CallOptions, Codec, Hold, Phone, PhoneConfig, Transport};
+
+use common::{compare, config, connect, half_second, within};
 
 async fn whole_call(transport: Transport, address: &str) {
     let here = |user| PhoneConfig { bind: address.parse().unwrap(), transport, ..config(user) };

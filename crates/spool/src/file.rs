@@ -196,8 +196,8 @@ impl SpoolFile {
         Ok(told)
     }
 
-    /// Moves what the write-ahead log holds into the file, and empties the log: what has been erased is then in neither.
-    /// `false` if a reader was in the way, so that it has to be asked for again.
+    /// Moves what the write-ahead log holds into the file, and empties the log: what has been erased is then in
+    /// neither. `false` if a reader was in the way, so that it has to be asked for again.
     ///
     /// # Errors
     /// [`SpoolError::Database`].

@@ -48,7 +48,7 @@ fn string(encoded: &str) -> Option<(&str, &str)> {
     rest.split_at_checked(length.parse().ok()?)
 }
 
-/// What follows the first value.
+/// The bytes behind the first value.
 fn skip(encoded: &str, depth: usize) -> Option<&str> {
     if depth > 8 {
         return None;

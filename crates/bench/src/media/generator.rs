@@ -130,18 +130,18 @@ impl Plan {
     }
 }
 
-/// What became of the window's packets.
+/// Counts of the window's packets by their fate.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(crate) struct Travelled {
     /// Packets sent.
     pub(crate) sent: u64,
-    /// Of these, never arrived.
+    /// Packets of these that never arrived.
     pub(crate) lost: u64,
-    /// Of these, arrived with another payload.
+    /// Packets of these that arrived with another payload.
     pub(crate) altered: u64,
     /// Delay from just before the send call to the kernel's receive stamp, in µs: median.
     pub(crate) delay_p50_us: f64,
-    /// Its 99th percentile.
+    /// The delay's 99th percentile.
     pub(crate) delay_p99_us: f64,
     /// How late the generator itself sent, in µs, 99th percentile: its own quality.
     pub(crate) late_p99_us: f64,
@@ -200,7 +200,7 @@ pub(crate) fn drive(
     })
 }
 
-/// What has arrived.
+/// The receiver's account of the packets that have arrived.
 struct Inbox {
     plan: Plan,
     delays: Vec<u64>,

@@ -49,9 +49,9 @@ struct Dialog {
 /// A call that is up: the ports that the two SDPs carried when they arrived.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Agreed {
-    /// What the caller was given.
+    /// The port that the caller was given.
     pub(super) to_caller: u16,
-    /// What the callee was given.
+    /// The port that the callee was given.
     pub(super) to_callee: u16,
 }
 

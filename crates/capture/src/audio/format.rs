@@ -1,8 +1,9 @@
-//! What sound is in a file, and what may be wrong with it.
+//! The format of a file's audio, and its possible flaws.
+
+use std::io;
 
 use crate::wav::RATES;
 use crate::wav::WavError;
-use std::io;
 
 /// How a file's audio is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,10 +18,10 @@ pub struct Format {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AudioError {
-    /// It is no WAV file that can be read.
+    /// The file is no WAV file that can be read.
     #[error(transparent)]
     Wav(#[from] WavError),
-    /// It is not what its first bytes say, or is damaged before any audio.
+    /// The file is not of the kind that its first bytes say, or is damaged before any audio.
     #[error("damaged {0}: {1}")]
     Damaged(&'static str, String),
     /// An Ogg file of something else.
@@ -37,11 +38,11 @@ pub enum AudioError {
     Io(#[from] io::Error),
 }
 
-/// What is wrong with a file of which something could be read all the same.
+/// The flaw of a file of which something could be read all the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Defect {
-    /// It ends before its header, or its coding, says.
+    /// The file ends before its header, or its coding, says.
     #[error("the file is cut off; what stands before that is heard")]
     Cut,
     /// The rest can't be decoded.
@@ -50,7 +51,7 @@ pub enum Defect {
     /// Pieces of it can't be decoded.
     #[error("{0} pieces of the file are damaged and left out")]
     Pieces(u64),
-    /// Its header states less audio than there is.
+    /// The header states less audio than there is.
     #[error("the header states a wrong size; the audio behind it is heard too")]
     Size,
 }

@@ -140,7 +140,7 @@ impl<R: Read> Pages<R> {
             }
             (self.lacing, self.next_lacing, self.body, self.next_byte) = (lacing, 0, body, 0);
             if flags & CONTINUED != 0 && self.packet.is_empty() {
-                // Its beginning was lost.
+                // The beginning of the packet was lost.
                 let rest = self
                     .lacing
                     .iter()

@@ -4,7 +4,7 @@ use sidetone_codec::{Codec, Decoder, OpusFormat};
 
 use crate::audio::format::{AudioError, Format};
 
-/// What Opus decodes to.
+/// The sample rate that Opus decodes to.
 const RATE: u32 = 48_000;
 
 /// Decodes the packets of one logical stream.

@@ -1,4 +1,4 @@
-//! What Ogg carries, one logical stream behind the other.
+//! The logical streams in an Ogg file, one behind the other.
 
 use std::io::Read;
 

@@ -10,7 +10,7 @@ use crate::calls::options::MOST_CALLS;
 /// Addresses remembered: a few for each call.
 const MOST_ADDRESSES: usize = MOST_CALLS * 16;
 
-/// Whose an address is.
+/// The owner of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Owner {
     /// Index of the call.
@@ -53,8 +53,8 @@ impl Addresses {
         }
     }
 
-    /// Who sent a packet from the first address to the second. A party may send from another address than the one
-    /// it named (behind a NAT it does): then it is known by whom it sends to, and from then on by that address.
+    /// The party that sent a packet from the first address to the second. A party may send from another address than
+    /// the one it named (behind a NAT it does): then it is known by whom it sends to, and from then on by that address.
     pub(super) fn sender(&mut self, (src, dst): Route) -> Option<Owner> {
         let other = |owner: &Owner| Owner { side: owner.side.other(), ..*owner };
         let by_receiver = self.named.get(&dst).map(other);

@@ -119,7 +119,7 @@ impl BareRtp {
         let formats = formats::assumed(&options.formats);
         let mut calls: Vec<Pair> = Vec::new();
         for ((src, dst, _), flow) in flows {
-            // Of several calls between the same addresses, the latest is the one that may still go on.
+            // The latest of several calls between the same addresses may still go on.
             let known = calls.iter().rposition(|call| call.is_between(src, dst, &flow));
             let known = known.or_else(|| calls.iter().rposition(|call| call.is_answered_by(src, dst, &flow)));
             let index = known.unwrap_or(calls.len());
@@ -209,7 +209,7 @@ impl Pair {
         let (caller, callee) = self.caller;
         let mut recording = Recording::begun(self.origin(orphans), began + self.from, None);
         let end = |address| {
-            // What somebody has agreed on goes before what is usual.
+            // Negotiated formats go before the usual ones.
             let told = orphans.iter().rfind(|orphan| orphan.address == address);
             let told = told.map(|orphan| orphan.formats.as_slice()).unwrap_or_default();
             let is_told =

@@ -23,12 +23,12 @@ const NEAR: u16 = 100;
 /// near.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
-/// What was put right.
+/// The corrections that were made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Mended {
     /// Datagrams that stood behind later ones.
     pub(super) out_of_order: u64,
-    /// By how much, at most.
+    /// The largest correction.
     pub(super) farthest: Duration,
     /// Times that the clock was set back while streams went on.
     pub(super) set_back: u64,
@@ -72,7 +72,7 @@ fn duration(nanoseconds: i128) -> Duration {
 struct Clock {
     /// The newest packet of each stream: its sequence number and mended time.
     streams: HashMap<(SocketAddr, SocketAddr, u32), (u16, i128)>,
-    /// What is added to every time from here on.
+    /// The time that is added from here on.
     shift: i128,
     /// The latest jump ahead that has not been taken back: where, and by how much.
     ahead: Option<(usize, i128)>,
@@ -119,7 +119,7 @@ impl Clock {
         let (fell, before) =
             self.fall.take().unwrap_or((index, times.get(index).map_or(0, |now| now + back)));
         match self.ahead.take() {
-            // It was ahead for a while: what came meanwhile is moved back to where it belongs.
+            // The clock was ahead for a while: datagrams of that while are moved back to where they belong.
             Some((from, amount)) if (amount - back).abs() <= ALIKE && from < fell => {
                 let since = times.get(from).copied().unwrap_or_default();
                 times.get_mut(from..fell).unwrap_or_default().iter_mut().for_each(|time| *time -= amount);
@@ -127,7 +127,7 @@ impl Clock {
                     *last -= amount;
                 }
             }
-            // It goes on from where it was.
+            // The clock goes on from where it was.
             _ => {
                 let shift = times.get(fell).map_or(0, |now| before - now);
                 self.shift += shift;

@@ -60,7 +60,7 @@ pub enum Known {
     Named,
     /// The capture shows who placed the call, and nobody has said that the customer was called.
     Signalled,
-    /// It isn't: who is on which side is a guess, and nobody may be judged.
+    /// The customer isn't known: the sides are a guess, and nobody may be judged.
     No,
 }
 

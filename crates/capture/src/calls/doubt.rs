@@ -7,7 +7,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-/// What makes it a guess who the customer of a call is.
+/// The reason why the customer of a call is only guessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Doubt {

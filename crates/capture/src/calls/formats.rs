@@ -26,7 +26,7 @@ pub fn format(text: &str) -> Result<Format, FormatError> {
     read.into_iter().find(|format| format.clock_rate > 0 && !format.encoding.is_empty()).ok_or_else(refused)
 }
 
-/// What is assumed of RTP without SDP: what the user says, then what is fixed.
+/// The formats that are assumed of RTP without SDP: those that the user states, then the usual ones.
 pub(super) fn assumed(given: &[Format]) -> Vec<Format> {
     let fixed = read(&format!("m=audio 9 RTP/AVP {FIXED}\r\na=rtpmap:101 telephone-event/8000\r\n"));
     let is_given = |format: &Format| given.iter().any(|other| other.payload_type == format.payload_type);

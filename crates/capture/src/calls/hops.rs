@@ -35,7 +35,7 @@ struct Place {
     ssrc: u32,
 }
 
-/// What two voices have in common.
+/// The packets that two voices have in common.
 #[derive(Debug, Clone, Copy, Default)]
 struct Common {
     payloads: u32,
@@ -89,7 +89,7 @@ fn worth(recording: &Recording) -> (bool, bool, std::cmp::Reverse<Duration>) {
     (recording.caller_is_known(), is_signalled, std::cmp::Reverse(recording.began()))
 }
 
-/// What all voices have in common.
+/// The packets that all voices have in common.
 #[derive(Debug, Default)]
 struct Voices {
     heard: HashMap<Voice, u32>,

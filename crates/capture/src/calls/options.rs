@@ -1,18 +1,19 @@
 //! Bounds of what is read from a capture.
 
-use crate::calls::customer::Customer;
 use sidetone_call::Format;
 use sidetone_rtp::PacketKind;
 use sidetone_rtp::RtpView;
 use sidetone_rtp::classify;
 
+use crate::calls::customer::Customer;
+
 /// Most calls that are told apart; audio of more is counted as dropped.
 pub const MOST_CALLS: usize = 10_000;
 
-/// What has to be known beside the capture.
+/// Facts that have to be known beside the capture.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Who is the customer, if somebody says so. Else it is who placed the call, where the capture shows that.
+    /// The customer, if the user says so. Else it is the party that placed the call, where the capture shows that.
     pub customer: Option<Customer>,
     /// Formats of RTP without signalling, beside those that RFC 3551 fixes: see [`crate::calls::format`].
     pub formats: Vec<Format>,

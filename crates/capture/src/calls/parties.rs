@@ -1,4 +1,4 @@
-//! Of each party, one flow of audio at a time.
+//! One flow of audio at a time for each party.
 
 use std::time::Duration;
 

@@ -15,16 +15,16 @@ use super::hosts::{Host, MOST_HOSTS};
 /// How a call became known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// By its signalling.
+    /// The signalling was captured.
     Sip {
-        /// Its Call-ID.
+        /// The call's Call-ID.
         call_id: String,
         /// User part of From: usually the caller's number.
         from: String,
         /// User part of To: usually the dialled number.
         to: String,
     },
-    /// By its audio alone.
+    /// Only audio was captured.
     Rtp {
         /// Where the first audio came from.
         caller: SocketAddr,
@@ -36,20 +36,20 @@ pub enum Origin {
 /// One thing that happened in a call.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Happening<'a> {
-    /// What is agreed for an m-line has changed.
+    /// The plan of an m-line has changed.
     Plan {
         /// Index of the m-line.
         stream: usize,
         /// The new state.
         plan: &'a StreamPlan,
     },
-    /// The callee's side is working on it.
+    /// The callee's side is working on the call.
     Ringing,
     /// The call was answered; what came before is early media.
     Answered,
     /// The party on this side put the other one on hold.
     Held(Side),
-    /// It took the hold back.
+    /// The party on this side took its hold back.
     Resumed(Side),
     /// An m-line can't be listened to.
     Untappable {
@@ -69,7 +69,7 @@ pub enum Happening<'a> {
     },
     /// The call was ended. Missing where the capture ends before the call.
     Ended {
-        /// Who ended it, if one of the parties did.
+        /// The side of the party that ended it; `None` if neither did.
         by: Option<Side>,
         /// The final failure response, if that ended it.
         status: Option<u16>,
@@ -86,11 +86,11 @@ pub struct Recording {
     ended: Option<Duration>,
     entries: Vec<(Duration, Entry)>,
     plans: Vec<StreamPlan>,
-    /// Of the party on the trunk's and on the PBX's side.
+    /// The voices of the party on the trunk's and on the PBX's side.
     voices: [Voice; 2],
-    /// Who has placed the call, if its first INVITE was captured.
+    /// The host that has placed the call, if its first INVITE was captured.
     placer: Option<Host>,
-    /// Who has answered it, at each hop that it was seen at.
+    /// The hosts that have answered the call, one for each hop that it was seen at.
     called: Vec<Host>,
     /// Further addresses of the parties, from another leg of the conversation; as with `voices`.
     elsewhere: [Vec<SocketAddr>; 2],
@@ -100,7 +100,7 @@ pub struct Recording {
     turned: bool,
 }
 
-/// What is known of a party's audio as a whole.
+/// A party's audio as a whole.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Voice {
     /// Where it came from first.
@@ -245,12 +245,12 @@ impl Recording {
         }
     }
 
-    /// Who has placed the call, if that was captured.
+    /// The host that has placed the call, if that was captured.
     pub(super) fn placer(&self) -> Option<Host> {
         self.placer
     }
 
-    /// Who has answered it.
+    /// The hosts that have answered the call.
     pub(super) fn called(&self) -> &[Host] {
         &self.called
     }
@@ -306,7 +306,7 @@ impl Recording {
         self.turned
     }
 
-    /// What is known of the audio of the party on `side`.
+    /// The audio of the party on `side` as a whole.
     #[must_use]
     pub fn voice(&self, side: Side) -> Voice {
         let [trunk, pbx] = self.voices;
@@ -319,7 +319,7 @@ impl Recording {
         &self.origin
     }
 
-    /// Its Call-ID, if signalling names it.
+    /// The call's Call-ID, if signalling names it.
     pub(super) fn call_id(&self) -> Option<&str> {
         match &self.origin {
             Origin::Sip { call_id, .. } => Some(call_id),

@@ -10,7 +10,7 @@ use sidetone_sip::anchor::{self, Anchor, CallFact};
 use sidetone_sip::framing::{Frame, Framer};
 use sidetone_sip::message::{Limits, Name};
 use sidetone_sip::name_addr::NameAddr;
-use sidetone_sip::proxy::{Passage, Passing};
+use sidetone_sip::proxy::{ForwardContext, MessageFilter};
 use sidetone_sip::sdp::{self, Description};
 use sidetone_sip::{Edit, Flow, Message, Method};
 
@@ -25,7 +25,7 @@ const LONGEST_NAME: usize = 128;
 /// Names of callers remembered.
 const MOST_CALLERS: usize = MOST_CALLS * 4;
 
-/// What a datagram held.
+/// The content of a datagram.
 pub(super) enum Heard {
     /// No SIP.
     Nothing,
@@ -46,7 +46,7 @@ pub(super) struct Signalling {
     streams: HashMap<(SocketAddr, SocketAddr), Stream>,
 }
 
-/// What the first INVITE of a call says of the one who placed it.
+/// The claims of a call's first INVITE about the party that placed it.
 #[derive(Debug)]
 struct Invited {
     /// The tag in From.
@@ -98,17 +98,17 @@ impl Signalling {
         self.invited.contains_key(call_id)
     }
 
-    /// What its first INVITEs say against taking the one who placed a call for the customer.
+    /// Reasons in the first INVITEs against taking the party that placed a call for the customer.
     pub(super) fn doubt(&self, call_id: &str) -> Option<Doubt> {
         self.invited.get(call_id).and_then(|invited| invited.doubt)
     }
 
-    /// What was described in calls whose INVITE was not captured.
+    /// Descriptions in calls whose INVITE was not captured.
     pub(super) fn take_orphans(&mut self) -> Vec<Orphan> {
         std::mem::take(&mut self.orphans)
     }
 
-    /// What has been agreed on since it was asked last.
+    /// Plans that have changed since they were asked for last.
     pub(super) fn take_plans(&mut self) -> Vec<(CallKey, usize, StreamPlan)> {
         std::mem::take(&mut self.anchor.media().0)
     }
@@ -191,7 +191,7 @@ impl Signalling {
         }
         let requester = self.requester(&message);
         let from = if message.is_request() { requester } else { requester.other() };
-        let ctx = Passing { now, from, source: *flow, toward: flow.local, sender: None, caller: None };
+        let ctx = ForwardContext { now, from, source: *flow, toward: flow.local, sender: None, caller: None };
         let mut edit = Edit::default();
         if message.is_request() {
             // A refusal is the anchor's own, and nobody is told: the call ends for it, which is what it would say.
@@ -239,7 +239,7 @@ impl Signalling {
     }
 }
 
-/// What a message of an unknown call says of its sender's audio.
+/// The audio that a message of an unknown call describes.
 fn orphan(message: &Message) -> Option<Orphan> {
     let description = Description::parse(message.body()).ok()?;
     let stream = sdp::Stream::all(&description).into_iter().find(|stream| stream.rtp.is_some())?;

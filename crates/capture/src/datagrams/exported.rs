@@ -14,7 +14,7 @@ pub(super) struct Exported<'a> {
     pub(super) payload: &'a [u8],
 }
 
-/// What has been read of addresses so far.
+/// The addresses that have been read so far.
 #[derive(Debug, Default)]
 struct Ends {
     src: Option<IpAddr>,

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How late copies of fragments may be. An identification isn't used again so soon.
 const MIRRORED: Duration = Duration::from_millis(100);
 
-/// What fragments of one packet have in common.
+/// The fields that fragments of one packet have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) src: IpAddr,
@@ -40,7 +40,7 @@ pub(super) struct Fragments {
 #[derive(Debug)]
 struct Partial {
     since: Duration,
-    /// By offset, without overlap.
+    /// The pieces by offset, without overlap.
     pieces: Vec<(usize, Vec<u8>)>,
     /// Where the packet ends, once its last fragment came.
     end: Option<usize>,

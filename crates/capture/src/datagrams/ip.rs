@@ -16,7 +16,7 @@ const MOST_EXTENSIONS: usize = 16;
 pub(super) struct Packet<'a> {
     pub(super) src: IpAddr,
     pub(super) dst: IpAddr,
-    /// What the payload is, when it is whole.
+    /// The protocol of the payload, when it is whole.
     pub(super) protocol: u8,
     pub(super) part: Part,
     pub(super) payload: &'a [u8],
@@ -146,7 +146,7 @@ fn pass_extensions(mut next: u8, mut bytes: &[u8]) -> Result<(u8, Part, &[u8]), 
     Err(Refused::Malformed)
 }
 
-/// What a whole IP payload carries.
+/// The content of a whole IP payload.
 #[derive(Debug)]
 pub(super) enum Segment<'a> {
     Udp {

@@ -1,4 +1,4 @@
-//! What stands before the IP packet in a frame: link layers, VLAN tags, labels, PPP.
+//! Headers before the IP packet in a frame: link layers, VLAN tags, labels, PPP.
 
 use super::unread::Unread;
 use crate::pcap::record::Link;
@@ -15,9 +15,9 @@ const MOST_TAGS: usize = 16;
 /// A frame that leads to no IP packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refused {
-    /// It ends within its headers, or they contradict themselves.
+    /// The frame ends within its headers, or they contradict themselves.
     Malformed,
-    /// It carries something else.
+    /// The frame carries another protocol.
     Other(Unread),
 }
 
@@ -39,7 +39,7 @@ pub(super) fn network_layer(link: Link, frame: &[u8]) -> Result<&[u8], Refused> 
         // Address and control stand before an EtherType (Cisco's HDLC).
         Link::CiscoHdlc => typed(after(frame, 2)?),
         Link::NetfilterLog => netfilter_log(frame),
-        // What another program has already taken apart is read in `exported`.
+        // Messages that another program has taken out of their packets are read in `exported`.
         Link::ExportedPdu => Err(Refused::Malformed),
         Link::Other(number) => Err(Refused::Other(Unread::Link(number))),
     }
@@ -54,7 +54,7 @@ pub(super) fn ethernet(frame: &[u8]) -> Result<&[u8], Refused> {
     typed(after(frame, 12)?)
 }
 
-/// What follows an EtherType, given the EtherType and what follows it.
+/// The IP packet behind the EtherType that `bytes` begin with.
 fn typed(bytes: &[u8]) -> Result<&[u8], Refused> {
     let &[high, low, ref packet @ ..] = bytes else { return Err(Refused::Malformed) };
     ether_type(u16::from_be_bytes([high, low]), packet)

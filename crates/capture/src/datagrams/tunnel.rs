@@ -7,7 +7,7 @@
 use super::link::{self, Refused};
 use super::unread::Unread;
 
-/// What a tunnel's header says that it carries.
+/// The protocol that a tunnel's header announces.
 type Carried<'a> = Result<&'a [u8], Refused>;
 
 /// The inner packet of an IP payload whose protocol is a tunnel; none if it is none.

@@ -42,7 +42,7 @@ impl Unread {
         }
     }
 
-    /// Its name, where it has one that is met with.
+    /// The protocol's name, where it has a usual one.
     fn name(self) -> Option<&'static str> {
         Some(match self {
             Self::Link(105) => "IEEE 802.11",

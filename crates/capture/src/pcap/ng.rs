@@ -100,7 +100,7 @@ impl Ng {
         if length < FRAMING + 16 {
             return Err(input.damaged("a section header that is too short"));
         }
-        // What is left of the body, and the length again.
+        // The rest of the body, and the length again.
         Ok(input.skip(u64::from(length - FRAMING - 4).next_multiple_of(4) + 4)?)
     }
 

@@ -1,4 +1,4 @@
-//! What a capture file says of a frame, whatever its kind.
+//! A frame as a capture file of either kind describes it.
 
 use std::io;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub enum PcapError {
     Damaged {
         /// Where in the file, in bytes from its beginning.
         offset: u64,
-        /// What is wrong there.
+        /// The flaw there.
         what: &'static str,
     },
     /// The file could not be read.
@@ -26,7 +26,7 @@ pub enum PcapError {
     Io(#[from] io::Error),
 }
 
-/// What a frame begins with.
+/// The link type of a frame: the header that it begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Link {
@@ -95,7 +95,7 @@ impl Link {
     }
 }
 
-/// What a format says about the frame that it just read.
+/// The description of the frame that was just read.
 pub(crate) struct Stamp {
     pub(crate) at: Duration,
     pub(crate) link: Link,

@@ -6,7 +6,7 @@ use super::{Encoding, Format, RATES, WavError};
 
 /// A size that says "not known when this was written".
 const UNKNOWN: u32 = u32::MAX;
-/// What SoX writes for the same when its output is a pipe.
+/// The size that SoX writes for the same when its output is a pipe.
 const UNKNOWN_TO_SOX: u32 = 0x7FFF_F000;
 /// `fmt ` chunks are 16, 18 or 40 bytes; what follows in a longer one is not looked at.
 const LONGEST_FMT: u32 = 40;
@@ -41,7 +41,7 @@ impl Order {
     }
 }
 
-/// What stands before the samples.
+/// The header before the samples.
 pub(super) struct Header {
     pub(super) format: Format,
     pub(super) order: Order,

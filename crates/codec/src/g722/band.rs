@@ -11,7 +11,7 @@ use super::tables::{
 pub(super) struct Band {
     /// Quantiser scale factor (DET).
     scale: i32,
-    /// Its logarithm (NB).
+    /// The logarithm of the scale factor (NB).
     log_scale: i32,
     /// Predicted sample (S).
     predicted: i32,

@@ -39,14 +39,14 @@ impl InDialog for BySip {
     fn is_idle(&self) -> bool {
         self.0.upgrade().is_none_or(|signalling| {
             let core = signalling.core();
-            core.notifier.is_idle() && core.proxy.passage_ref().legs_ref().is_idle()
+            core.notifier.is_idle() && core.proxy.filter_ref().legs_ref().is_idle()
         })
     }
 
     fn counts(&self, pbx: &str) -> InDialogCounts {
         let Some(signalling) = self.0.upgrade() else { return InDialogCounts::default() };
         let core = signalling.core();
-        let ledgers = [core.notifier.ledger(), core.proxy.passage_ref().legs_ref().ledger()];
+        let ledgers = [core.notifier.ledger(), core.proxy.filter_ref().legs_ref().ledger()];
         ledgers.into_iter().map(|ledger| ledger.counts(pbx)).fold(InDialogCounts::default(), |sum, counts| {
             InDialogCounts {
                 sent: sum.sent + counts.sent,

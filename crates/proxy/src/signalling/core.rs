@@ -20,11 +20,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use sidetone_call::{CallKey, Cause, Side};
 use sidetone_sip::anchor::{Anchor, CallFact};
-use sidetone_sip::aside::{Asides, Notifier};
 use sidetone_sip::framing::FrameFlaw;
+use sidetone_sip::notification::{InfoFilter, Notifier};
 use sidetone_sip::proxy::{
-    Decision, Destination, Loss, Output, OwnKey, ProbeKey, Proxy, RouteKey, RouteKind, RouteQuery, Target,
-    Way,
+    Decision, Destination, DropReason, OriginatedKey, Output, ProbeKey, Proxy, RouteKey, RouteKind,
+    RouteQuery, Target, Way,
 };
 use sidetone_sip::uri::{Uri, UriView};
 use sidetone_sip::{Flow, Method};
@@ -48,10 +48,10 @@ const THOUGH_DOWN: Duration = Duration::from_millis(700);
 /// The core and its surroundings.
 pub struct Core {
     config: Arc<Config>,
-    pub(super) proxy: Proxy<Asides<Anchor<Engine>>>,
+    pub(super) proxy: Proxy<InfoFilter<Anchor<Engine>>>,
     pub(super) notifier: Notifier,
     /// Requests of our own under way, and who waits for their end.
-    pub(super) own: HashMap<OwnKey, AsideId>,
+    pub(super) own: HashMap<OriginatedKey, AsideId>,
     pub(super) calls: Arc<Calls>,
     pub(super) table: Table,
     admission: Admission,
@@ -72,7 +72,7 @@ pub struct Core {
     /// Calls whose answer did not reach their caller: to be hung up.
     unacknowledged: Vec<CallKey>,
     /// When a loss of this kind was last told, and how many more there have been.
-    losses: HashMap<(IpAddr, Loss), (Duration, u64)>,
+    losses: HashMap<(IpAddr, DropReason), (Duration, u64)>,
     pub(super) counters: Counters,
     dice: u64,
 }
@@ -120,7 +120,7 @@ impl Core {
     #[must_use]
     pub fn new(
         config: Arc<Config>,
-        proxy: Proxy<Asides<Anchor<Engine>>>,
+        proxy: Proxy<InfoFilter<Anchor<Engine>>>,
         calls: Arc<Calls>,
         seed: u64,
     ) -> Self {
@@ -182,17 +182,17 @@ impl Core {
     }
 
     /// The SIP core proper.
-    pub fn proxy(&mut self) -> &mut Proxy<Asides<Anchor<Engine>>> {
+    pub fn proxy(&mut self) -> &mut Proxy<InfoFilter<Anchor<Engine>>> {
         &mut self.proxy
     }
 
     /// What follows the calls' offers and answers.
     pub fn anchor(&mut self) -> &mut Anchor<Engine> {
-        self.proxy.passage().inner()
+        self.proxy.filter().inner()
     }
 
     pub(super) fn anchor_ref(&self) -> &Anchor<Engine> {
-        self.proxy.passage_ref().inner_ref()
+        self.proxy.filter_ref().inner_ref()
     }
 
     /// What was refused.
@@ -243,8 +243,8 @@ impl Core {
     }
 
     /// A message that never came whole.
-    pub(super) fn lost(&mut self, flow: &Flow, why: Loss) {
-        self.proxy.lost(flow, why);
+    pub(super) fn lost(&mut self, flow: &Flow, why: DropReason) {
+        self.proxy.note_dropped(flow, why);
     }
 
     pub(super) fn send_failed(&mut self, now: Duration, to: &Destination) {
@@ -289,7 +289,7 @@ impl Core {
             // An answer would tell scanners that somebody is here, and could be aimed at a third party.
             return Err(Decision::Drop);
         };
-        if let RouteKind::Own { request, tag, contact } = &query.kind {
+        if let RouteKind::Service { request, tag, contact } = &query.kind {
             return Err(self.subscribe(now, from, request, tag, contact));
         }
         let onward = matches!(query.kind, RouteKind::Onward { .. });
@@ -317,7 +317,7 @@ impl Core {
                     .collect()
             }
             // Never beyond the answer above.
-            (RouteKind::Own { .. }, _) => Vec::new(),
+            (RouteKind::Service { .. }, _) => Vec::new(),
             // Its sender takes us for the other party.
             (RouteKind::Initial, Reach::Dialog(way)) => self.hop_of(way, from),
             (RouteKind::Initial, _) => {
@@ -497,10 +497,10 @@ impl Core {
 
     /// Passes on what the messages just handled meant for calls.
     pub(super) fn settle(&mut self, now: Duration) {
-        while let Some(lost) = self.proxy.poll_lost() {
+        while let Some(lost) = self.proxy.poll_dropped() {
             self.tell_lost(now, lost);
         }
-        let anchor = self.proxy.passage().inner();
+        let anchor = self.proxy.filter().inner();
         while let Some(fact) = anchor.poll_fact() {
             match &fact {
                 CallFact::Started { key, call_id, source, .. } => {

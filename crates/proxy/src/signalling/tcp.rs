@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sidetone_sip::framing::Frame;
-use sidetone_sip::proxy::{Destination, Loss};
+use sidetone_sip::proxy::{Destination, DropReason};
 use sidetone_sip::{Flow, Transport};
 use tokio::io::{AsyncRead, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -201,13 +201,13 @@ impl Signalling {
                     tracing::debug!(flaw = %broken.flaw, "a TCP connection was closed for what it sent");
                     self.with(|core, now| match broken.head {
                         Some(head) => core.receive_broken(now, flow, head, broken.flaw),
-                        None => core.lost(flow, Loss::Unframed(broken.flaw)),
+                        None => core.lost(flow, DropReason::Unframed(broken.flaw)),
                     });
                     return;
                 }
                 Err(Closed::Slow) => {
                     tracing::debug!(peer = %flow.remote, "a TCP connection was closed for a message that never ended");
-                    self.with(|core, _| core.lost(flow, Loss::Unfinished));
+                    self.with(|core, _| core.lost(flow, DropReason::Unfinished));
                     return;
                 }
                 Err(Closed::Ended) => return,
@@ -220,7 +220,7 @@ impl Signalling {
 mod tests {
     use sidetone_events::{Bus, NumberHasher};
     use sidetone_sip::anchor::Anchor;
-    use sidetone_sip::aside::{Asides, Legs};
+    use sidetone_sip::notification::{InfoFilter, Legs};
     use sidetone_sip::proxy::{Listener, Proxy, Settings};
     use tokio::sync::mpsc::channel;
 
@@ -274,7 +274,7 @@ mod tests {
             sidetone_book::Rules { media_timeout: LONG, ..Default::default() },
             epoch,
         );
-        let asides = Asides::new(anchor, Legs::new(&settings, false), false);
+        let asides = InfoFilter::new(anchor, Legs::new(&settings, false), false);
         let calls = Arc::new(calls);
         let hasher = NumberHasher::with_random_salt().unwrap();
         let tracer =

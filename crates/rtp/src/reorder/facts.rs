@@ -1,4 +1,4 @@
-//! What goes into a reorder buffer beside packets, and what comes out of it.
+//! The input of a reorder buffer beside packets, and its output.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ impl Default for Settings {
     }
 }
 
-/// What only the payload format's owner knows about a packet.
+/// A packet's facts that only the owner of the payload format knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Timing {
     /// RTP clock of its payload type in Hz.
@@ -52,7 +52,7 @@ pub struct Packet<'a> {
 /// Why the stream starts anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// It is the first one.
+    /// The packet is the first one.
     Start,
     /// Another SSRC took over.
     Ssrc,
@@ -62,7 +62,7 @@ pub enum Cause {
     Clock,
 }
 
-/// What comes out, in the stream's order.
+/// The buffer's output, in the stream's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Played<'a> {
     /// The next packet.
@@ -84,29 +84,29 @@ pub enum Played<'a> {
     Restart {
         /// Why.
         cause: Cause,
-        /// Its synchronisation source.
+        /// The stream's synchronisation source.
         ssrc: u32,
         /// Time from the stream's last packet to its own arrival; zero at the start.
         pause: Duration,
     },
 }
 
-/// What became of a packet that was pushed.
+/// The buffer's verdict on a packet that was pushed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Pushed {
-    /// It will come out.
+    /// The packet will come out.
     Queued,
     /// It, or its loss, has come out already.
     Late,
-    /// It is held or has come out already.
+    /// The packet is held or has come out already.
     Duplicate,
-    /// Its SSRC or sequence number is foreign; the next packet will tell whether it is kept.
+    /// The packet's SSRC or sequence number is foreign; the next packet will tell whether it is kept.
     Foreign,
     /// There was no room.
     Overflow,
 }
 
-/// What a reorder buffer has seen. All but `ticks` are packets or occurrences.
+/// Counts of a reorder buffer. All but `ticks` are packets or occurrences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ReorderCounters {
     /// Packets that came out.

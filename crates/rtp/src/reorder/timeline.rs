@@ -6,7 +6,7 @@ use super::slab::Slot;
 use crate::sequence::ticks_between;
 use crate::stats::ticks;
 
-/// What lies between the end of the packets so far and the beginning of the next.
+/// The gap between the end of the packets so far and the beginning of the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Gap {
     /// Ticks of silence.
@@ -22,7 +22,7 @@ pub(super) struct Gap {
 /// shows as slack: nothing came while time went on. So a gap is believed up to the slack, with some
 /// allowance for the jitter of what came through fastest. An allowance that was taken is not granted
 /// again: only packets that follow each other without a gap tell how fast the fastest come through.
-/// So silence that time does not bear out can't outlast the audio that was really sent.
+/// Silence that time does not bear out so can't outlast the audio that was really sent.
 #[derive(Debug)]
 pub(super) struct Timeline {
     clock_rate: u32,
@@ -52,7 +52,7 @@ impl Timeline {
     /// The gap before a packet.
     pub(super) fn gap_before(&self, slot: &Slot) -> Gap {
         if slot.timing.duration == 0 {
-            // It stands beside the audio: a telephone-event repeats the timestamp of its beginning.
+            // A telephone-event stands beside the audio: it repeats the timestamp of its beginning.
             return Gap { ticks: 0, jumped: false };
         }
         let step = i64::from(ticks_between(self.expected, slot.timestamp));

@@ -1,6 +1,6 @@
 //! The contents of RTCP packets (RFC 3550 §6.4 to §6.6).
 
-/// What a sender says about its own stream (RFC 3550 §6.4.1).
+/// A sender's report on its own stream (RFC 3550 §6.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SenderInfo {
     /// Wall clock of the report: NTP, 32.32 fixed point.
@@ -27,7 +27,7 @@ impl SenderInfo {
     }
 }
 
-/// What a party says about a stream that it receives (RFC 3550 §6.4.1).
+/// A receiver's report block on a stream (RFC 3550 §6.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReportBlock {
     /// The stream reported on.
@@ -85,9 +85,9 @@ fn words<const N: usize, const M: usize>(bytes: &[u8; M]) -> [u32; N] {
 pub struct SdesItem<'a> {
     /// The source described.
     pub ssrc: u32,
-    /// What the item is: 1 is CNAME.
+    /// The item's type: 1 is CNAME (RFC 3550 §6.5).
     pub kind: u8,
-    /// Its value, UTF-8 by the standard, anything in fact.
+    /// The item's value, UTF-8 by the standard, any bytes in fact.
     pub value: &'a [u8],
 }
 
@@ -159,7 +159,7 @@ impl<'a> Bye<'a> {
         Some(Self { sources: sources.as_chunks().0, reason })
     }
 
-    /// Who leaves.
+    /// The sources that leave.
     pub fn sources(&self) -> impl Iterator<Item = u32> + 'a {
         self.sources.iter().map(|&ssrc| u32::from_be_bytes(ssrc))
     }

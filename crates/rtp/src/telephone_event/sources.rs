@@ -27,7 +27,7 @@ struct Source {
     tracker: Tracker,
 }
 
-/// What may be a telephone-event.
+/// A payload that may be a telephone-event.
 #[derive(Debug, Clone, Copy)]
 struct Suspect {
     ssrc: u32,

@@ -27,7 +27,7 @@ pub enum Change {
         timestamp: u32,
         /// How long it lasted in ticks, over all segments, as far as it was heard.
         duration: u32,
-        /// Its end was reported; otherwise it was inferred from silence or from the next event.
+        /// The key's end was reported; otherwise it was inferred from silence or from the next event.
         end_seen: bool,
     },
 }
@@ -128,7 +128,8 @@ impl Tracker {
                 current.duration = current.duration.max(report.duration);
                 current.heard = now;
             }
-            // Of an event before this one. Another key at the same timestamp is a sender whose clock stands still.
+            // The report is of an event before this one. Another key at the same timestamp comes from a sender whose
+            // clock stands still.
             Some(current)
                 if report.event == current.event && ticks_between(current.segment, start) <= 0
                     || ticks_between(current.segment, start) < 0 =>
@@ -163,7 +164,7 @@ impl Tracker {
             let same = over.event == report.event;
             (same && ahead == 0 && age < Self::STRAGGLERS * 5)
                 || (ahead < 0 && age < Self::STRAGGLERS)
-                // Its sender moves the timestamp along: a new press can't begin before the old ended.
+                // The sender moves the timestamp along: a new press can't begin before the old ended.
                 || (same && !marker && ahead > 0 && ahead < i32::from(over.duration))
         })
     }

@@ -234,7 +234,7 @@ fn health_answers_by_its_exit_status() {
     assert_eq!(json, serde_json::json!({ "alive": true, "unready": "draining" }));
     sidetone.try_command(&["health", "--ready"]).unwrap_err();
     sidetone.stop();
-    let error = sidetone.try_command(&["health"]).unwrap_err();
+    let error = sidetone.try_command(&["health"]).unwrap_err().stderr;
     assert!(error.contains("no running Sidetone"), "{error}");
 }
 

@@ -94,7 +94,7 @@ fn speech() -> Vec<i16> {
 fn what_a_customer_objects_to_is_erased_and_readers_are_told() {
     let (folder, net) = (tempfile::tempdir().unwrap(), Net::lease());
     let file = folder.path().join("spool.db");
-    let mut setup = setup(&net, &file);
+    let setup = setup(&net, &file);
     let mut call = call(net, &setup);
     call.answered();
     speak(&mut call.caller_media, &mut call.callee_media, &speech());

@@ -145,7 +145,7 @@ fn a_call_that_is_up_is_followed_from_now_on_and_one_that_is_not_is_refused() {
     let mut call = Call::start("basic");
     call.answered();
     call.talk("answered");
-    let error = call.sidetone.try_command(&["trace", "no-such-call"]).unwrap_err();
+    let error = call.sidetone.try_command(&["trace", "no-such-call"]).unwrap_err().stderr;
     assert!(error.contains("no call no-such-call is up"), "{error}");
     // Nor does it cost the capture of an earlier call, or leave an empty one.
     let (old, new) = (call.sidetone.dir().join("old.pcap"), call.sidetone.dir().join("new.pcap"));

@@ -1,5 +1,5 @@
-//! What can be wrong with a configuration that reads well, as far as its own text tells: each part's own check, and what
-//! lies between parts.
+//! What can be wrong with a configuration that reads well, as far as its own text tells: each part's own check, and
+//! what lies between parts.
 
 use sidetone_consent::Policy;
 use sidetone_events::SinkError;

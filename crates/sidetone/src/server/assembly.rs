@@ -11,7 +11,7 @@ use sidetone_events::{Bus, CallId, Timestamp};
 use sidetone_pbx::config::Links;
 use sidetone_pbx::{CallIdentity, PbxLinks, Told};
 use sidetone_sip::anchor::Anchor;
-use sidetone_sip::aside::{Asides, Legs, SERVICE_USER};
+use sidetone_sip::notification::{InfoFilter, Legs, SERVICE_USER};
 use sidetone_sip::proxy::{Listener, Proxy, Settings};
 use sidetone_sip::transaction::Timers;
 
@@ -129,7 +129,7 @@ pub(super) fn links(
     started.map(Some).map_err(|error| StartError::Links(error.to_string()))
 }
 
-pub(super) fn proxy(config: &Config, engine: Engine) -> Proxy<Asides<Anchor<Engine>>> {
+pub(super) fn proxy(config: &Config, engine: Engine) -> Proxy<InfoFilter<Anchor<Engine>>> {
     let listeners =
         config.sip.listen.iter().map(|listen| Listener::bound(listen.transport, listen.addr)).collect();
     let ring: Duration = config.limits.ring.into();
@@ -154,7 +154,7 @@ pub(super) fn proxy(config: &Config, engine: Engine) -> Proxy<Asides<Anchor<Engi
     };
     let legs = Legs::new(&settings, by_sip(config, |sip| sip.info));
     let anchor = Anchor::new(engine, anchor).standing_at(&settings);
-    Proxy::new(settings, Asides::new(anchor, legs, by_sip(config, |_| true)), random::number())
+    Proxy::new(settings, InfoFilter::new(anchor, legs, by_sip(config, |_| true)), random::number())
 }
 
 /// Whether any PBX is told by SIP in that way.

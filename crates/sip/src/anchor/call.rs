@@ -1,27 +1,30 @@
-//! One call: its dialogs, its ports, and what the media plane was last told.
+//! One call: its dialogs, its ports, and the stream plans that the media plane was last told.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::dialog::{Dialog, Party, Role, View};
-use super::plan::{self};
-use super::ports::Ports;
-use super::reach::Whereabouts;
-use super::{CallFact, Counters, Settings, fact};
-use crate::proxy::Neighbour;
-use crate::sdp::{Place, Stream};
 use sidetone_call::{
     CallKey, Cause, Exhausted, IpFamily, MediaKind, MediaPlane, Side, StreamPlan, Untappable,
 };
 
-/// Where a call stands.
+use super::counters::Counters;
+use super::dialog::{Dialog, Kind, Party, Role, Tx, View};
+use super::dialog_state::PartyState;
+use super::fact::{self, CallFact};
+use super::plan;
+use super::ports::Ports;
+use super::settings::Settings;
+use crate::proxy::Neighbour;
+use crate::sdp::{Place, Stream};
+
+/// How far the setup of a call has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// The INVITE has no final response yet.
     Setup,
-    /// It was challenged with this status: another INVITE is due.
+    /// The INVITE was challenged with this status: another INVITE is due.
     Challenged(u16),
     /// A 2xx was seen.
     Answered,
@@ -32,14 +35,14 @@ pub(super) enum Phase {
 pub(super) struct Initial {
     pub(super) cseq: u32,
     pub(super) offer: Option<Arc<Party>>,
-    /// Where the caller is.
-    pub(super) caller: Option<Whereabouts>,
+    /// The dialog state that the caller has stated in it.
+    pub(super) caller: Option<PartyState>,
     /// Branches of the caller's side that wait for a final response: several if the call was forked before
     /// it came here.
     pub(super) branches: Vec<String>,
 }
 
-/// What a call works with but doesn't own.
+/// The anchor's parts that a call works with but doesn't own.
 pub(super) struct Tools<'a, M> {
     pub(super) media: &'a mut M,
     pub(super) settings: &'a Settings,
@@ -76,14 +79,14 @@ pub(super) struct Call {
     reported: Vec<Option<Untappable>>,
     held: Vec<Side>,
     ringing: bool,
-    /// SDP that can't be read has been told of.
+    /// Unreadable SDP has been told.
     unreadable: bool,
     /// An ACK to a 2xx to its INVITE has passed.
     pub(super) acknowledged: bool,
     /// The 2xx did not get to the caller, and is given up at the deadline unless an ACK passes.
     pub(super) undelivered: bool,
-    /// Why media may go around us; told when the call is answered.
-    around: Vec<Untappable>,
+    /// Reasons why media may bypass us; told when the call is answered.
+    bypasses: Vec<Untappable>,
     /// The family that each side's party uses for its media, once it has said so.
     families: [Option<IpFamily>; 2],
 }
@@ -115,9 +118,14 @@ impl Call {
             unreadable: false,
             acknowledged: false,
             undelivered: false,
-            around: Vec::new(),
+            bypasses: Vec::new(),
             families: [None; 2],
         }
+    }
+
+    /// Whether the transaction is that of the INVITE which began the call.
+    pub(super) fn is_initial(&self, tx: Tx) -> bool {
+        tx == Tx { by: Role::Caller, kind: Kind::Invite, cseq: self.initial.cseq }
     }
 
     pub(super) const fn side(&self, role: Role) -> Side {
@@ -154,7 +162,7 @@ impl Call {
         self.forget_target();
     }
 
-    /// What the last target said, and which IP family it uses, says nothing about the next.
+    /// Forgets the answers of the last target and its IP family: neither says anything about the next.
     pub(super) fn forget_target(&mut self) {
         self.dialogs.clear();
         self.active = None;
@@ -194,9 +202,8 @@ impl Call {
         self.dialogs.iter().any(|d| d.confirmed)
     }
 
-    /// Where the m-lines of a description go that passes from `from` to the other side. `hint` is the IP
-    /// family to use for a party that hasn't said which it uses. The ports that the answer will need are
-    /// reserved too.
+    /// The places of the m-lines of a description that passes from `from` to the other side. `hint` is the IP family to
+    /// use for a party that hasn't said which it uses. The ports that the answer will need are reserved too.
     ///
     /// # Errors
     /// When ports are wanting, if `strict`; else such m-lines are rejected.
@@ -270,7 +277,7 @@ impl Call {
         }
     }
 
-    /// Tells the media plane, and whoever listens, what has changed.
+    /// Tells the media plane the stream plans that have changed, and the facts that follow from them.
     pub(super) fn refresh<M: MediaPlane>(&mut self, tools: &mut Tools<'_, M>, now: Duration) {
         let view = self.view();
         let answered = self.phase == Phase::Answered;
@@ -334,42 +341,42 @@ impl Call {
         tools.tell(CallFact::Untappable { key: self.key, stream, reason: Untappable::Unreadable });
     }
 
-    /// The callee's side is working on it: told once.
+    /// Tells once that the callee's side is working on the call.
     pub(super) fn ring<M>(&mut self, tools: &mut Tools<'_, M>, now: Duration) {
         if !std::mem::replace(&mut self.ringing, true) {
             tools.tell(CallFact::Ringing { key: self.key, at: now });
         }
     }
 
-    /// The first 2xx.
+    /// Marks the call as answered, by the first 2xx.
     pub(super) fn answer<M>(&mut self, tools: &mut Tools<'_, M>, now: Duration, by: SocketAddr) {
         if self.phase != Phase::Answered {
             self.phase = Phase::Answered;
             tools.tell(CallFact::Answered { key: self.key, by, at: now });
-            for &reason in &self.around {
+            for &reason in &self.bypasses {
                 tools.tell(CallFact::Untappable { key: self.key, stream: 0, reason });
             }
         }
     }
 
-    /// A description passes as it is, so that media may go around us. Each reason is told once, and not before the call
-    /// is answered.
-    pub(super) fn tell_around<M>(&mut self, tools: &mut Tools<'_, M>, reason: Untappable) {
-        if self.around.contains(&reason) {
+    /// Tells that a description passes as it is, so that media may bypass us. Each reason is told once, and not before
+    /// the call is answered.
+    pub(super) fn tell_bypass<M>(&mut self, tools: &mut Tools<'_, M>, reason: Untappable) {
+        if self.bypasses.contains(&reason) {
             return;
         }
-        self.around.push(reason);
+        self.bypasses.push(reason);
         if self.phase == Phase::Answered {
             tools.tell(CallFact::Untappable { key: self.key, stream: 0, reason });
         }
     }
 
-    /// When a confirmed call's time is over.
+    /// The time at which a confirmed call is ended at the latest.
     pub(super) fn lifetime(&self, settings: &Settings, now: Duration) -> Duration {
         now + settings.max_duration
     }
 
-    /// The last word on a call whose time is over: who ended it, with which status, how.
+    /// The ending of a call whose time is over: side, status and cause.
     pub(super) const fn overdue(&self) -> (Option<Side>, Option<u16>, Cause) {
         match self.phase {
             Phase::Challenged(status) => (Some(self.caller_side.other()), Some(status), Cause::Rejected),

@@ -1,8 +1,9 @@
-//! What an INVITE says of the party on the trunk's side, beside From and To.
+//! Claims of an INVITE about the party on the trunk's side, beside From and To.
+
+use sidetone_call::Side;
 
 use crate::message::{Message, Name};
 use crate::uri::unescape;
-use sidetone_call::Side;
 
 /// The most numbers that are taken.
 const MOST: usize = 8;
@@ -11,7 +12,7 @@ const LONGEST: usize = 64;
 /// The most bytes of a header that are looked at.
 const MOST_BYTES: usize = 4_096;
 
-/// What an INVITE says of the party on the trunk's side, beside From and To. Nobody vouches for it.
+/// Claims of an INVITE about the party on the trunk's side, beside From and To. None is verified.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claims {
     /// User parts of the URIs that name that party: of a call from the trunk P-Asserted-Identity (RFC 3325) and
@@ -64,7 +65,7 @@ fn is_diverted(invite: &Message) -> bool {
         }
         if name.eq_ignore_ascii_case("History-Info") {
             let text = head(&header.text()).to_ascii_lowercase();
-            // As a parameter of the URI, or within its Reason, where `=` is escaped.
+            // A cause stands as a parameter of the URI, or within its Reason, where `=` is escaped.
             if text.contains("cause=") || text.contains("cause%3d") {
                 return true;
             }

@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::reach::Whereabouts;
-use crate::sdp::Stream;
 use sidetone_call::Side;
 
-/// Who of the two, by who sent the call's first INVITE.
+use super::dialog_state::PartyState;
+use crate::sdp::Stream;
+
+/// The role of a party: the caller sent the call's first INVITE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Role {
     Caller,
@@ -42,7 +43,7 @@ pub(super) enum Kind {
 /// A transaction within the dialog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tx {
-    /// Who sent the request.
+    /// The party that sent the request.
     pub(super) by: Role,
     pub(super) kind: Kind,
     pub(super) cseq: u32,
@@ -98,8 +99,8 @@ impl View {
         self.caller.is_none() && self.callee.is_none()
     }
 
-    /// After `answer` to the offer that `by` made. Who wants no media holds; but an answer to an offer
-    /// that sends none says nothing about that.
+    /// The view after `answer` to the offer that `by` made. A party that wants no media holds; but an answer to an
+    /// offer that sends none doesn't say whether its author holds.
     fn agree(&self, by: Role, offer: &Arc<Party>, answer: &Arc<Party>) -> Self {
         let before = |role, i| self.holds(role, i);
         let count = offer.streams.len().max(answer.streams.len());
@@ -140,11 +141,11 @@ struct Offer {
 #[derive(Debug)]
 struct Invite {
     tx: Tx,
-    /// Its offer/answer exchange is complete; SDP in further responses says nothing new (RFC 3261 §13.2.1).
+    /// The INVITE's offer/answer exchange is complete; SDP in further responses says nothing new (RFC 3261 §13.2.1).
     settled: bool,
     /// A 2xx was seen: another is a retransmission.
     accepted: bool,
-    /// What held before, for when it fails after it was settled by a reliable 18x (RFC 6141 §3.4).
+    /// The session before the INVITE, for one that fails after a reliable 18x has settled it (RFC 6141 §3.4).
     before: View,
 }
 
@@ -155,12 +156,12 @@ pub(super) struct Dialog {
     pub(super) tag: String,
     /// A 2xx to the call's INVITE was seen.
     pub(super) confirmed: bool,
-    /// Who has sent a BYE, and when.
+    /// The side that has sent a BYE, and when.
     pub(super) bye: Option<(Side, Duration)>,
-    /// Where the caller and the callee are.
-    pub(super) whereabouts: [Option<Whereabouts>; 2],
+    /// The dialog state of caller and callee.
+    pub(super) parties: [Option<PartyState>; 2],
     agreed: View,
-    /// By an unreliable 18x: in force, but not settled.
+    /// The session by an unreliable 18x: in force, but not settled.
     preview: Option<View>,
     offers: Vec<Offer>,
     invites: Vec<Invite>,
@@ -173,7 +174,7 @@ impl Dialog {
             tag,
             confirmed: false,
             bye: None,
-            whereabouts: [None, None],
+            parties: [None, None],
             agreed: View::default(),
             preview: None,
             offers: Vec::new(),
@@ -183,16 +184,16 @@ impl Dialog {
         dialog
     }
 
-    /// Where that party is.
-    pub(super) const fn party_mut(&mut self, role: Role) -> Option<&mut Whereabouts> {
-        let [caller, callee] = &mut self.whereabouts;
+    /// That party's dialog state.
+    pub(super) const fn party_mut(&mut self, role: Role) -> Option<&mut PartyState> {
+        let [caller, callee] = &mut self.parties;
         match role {
             Role::Caller => caller.as_mut(),
             Role::Callee => callee.as_mut(),
         }
     }
 
-    /// What is in force.
+    /// The descriptions that are in force.
     pub(super) fn view(&self) -> View {
         if let Some(preview) = &self.preview {
             return preview.clone();
@@ -237,7 +238,7 @@ impl Dialog {
                 let known = self.invites.iter().find(|i| i.tx.by == tx.by).map(|i| i.tx.cseq);
                 match known {
                     Some(cseq) if cseq > tx.cseq => return,
-                    // It goes to another target: the same offer.
+                    // The same INVITE goes to another target, with the same offer.
                     Some(cseq) if cseq == tx.cseq => {}
                     _ => {
                         self.invites.retain(|i| i.tx.by != tx.by);
@@ -312,7 +313,8 @@ impl Dialog {
     fn accepted(&mut self, tx: Tx, party: Option<Arc<Party>>) {
         match (self.take_offer(tx.by, tx), party) {
             (Some(offer), Some(answer)) => self.settle(&offer, &answer),
-            // Its answer was in an unreliable 18x only: not by the book, but meant.
+            // The answer came in an unreliable 18x only. RFC 3261 §13.2.1 wants it in the 2xx too; it is meant all the
+            // same.
             (Some(_), None) => {
                 if let Some(preview) = self.preview.take() {
                     self.agreed = preview;
@@ -336,7 +338,7 @@ impl Dialog {
         }
     }
 
-    /// A request came to nothing: what was agreed before it holds.
+    /// A request has failed: the session that was agreed before it holds.
     pub(super) fn failed(&mut self, tx: Tx) {
         self.offers.retain(|o| o.tx != tx);
         if tx.kind != Kind::Invite {

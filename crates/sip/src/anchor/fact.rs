@@ -1,21 +1,24 @@
-//! What becomes of a call.
+//! The facts that are told of a call.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::replaced::Replaced;
-use super::{Claims, Counters, Settings};
 use sidetone_call::{CallKey, Cause, Side, Untappable};
 
-/// One thing to know about a call. `at` is the `now` of the message that told it.
+use super::claims::Claims;
+use super::counters::Counters;
+use super::replaced::Replaced;
+use super::settings::Settings;
+
+/// A fact of a call. `at` is the `now` of the message that showed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallFact {
     /// An INVITE passed.
     Started {
         /// Which call.
         key: CallKey,
-        /// Its Call-ID.
+        /// Its Call-ID, as written.
         call_id: String,
         /// The side the caller is on.
         from_side: Side,
@@ -25,19 +28,19 @@ pub enum CallFact {
         from: String,
         /// User part of To: usually the dialled number. Empty when there is none.
         to: String,
-        /// What else it says of the party on the trunk's side.
+        /// What else the INVITE claims of the party on the trunk's side.
         claims: Claims,
         /// When.
         at: Duration,
     },
-    /// 180 to 183: the callee's side is working on it.
+    /// A 180 to 183 passed: the callee's side is working on the call.
     Ringing {
         /// Which call.
         key: CallKey,
         /// When.
         at: Duration,
     },
-    /// The first 2xx.
+    /// The first 2xx to the INVITE passed.
     Answered {
         /// Which call.
         key: CallKey,
@@ -50,16 +53,16 @@ pub enum CallFact {
     Held {
         /// Which call.
         key: CallKey,
-        /// Who holds.
+        /// The side of the party that holds.
         by: Side,
         /// When.
         at: Duration,
     },
-    /// And now wants it again.
+    /// A party that held wants audio again.
     Resumed {
         /// Which call.
         key: CallKey,
-        /// Who held.
+        /// The side of the party that had held.
         by: Side,
         /// When.
         at: Duration,
@@ -81,14 +84,14 @@ pub enum CallFact {
         by: Side,
     },
     /// A message bore a header of ours, `X-Sidetone-Queue: billing`.
-    Told {
+    Header {
         /// Which call.
         key: CallKey,
         /// The side that the message came from.
         by: Side,
         /// The header's name without the prefix.
         name: String,
-        /// Its value, cut off at a few hundred characters.
+        /// The header's value, cut off at 200 characters.
         value: String,
         /// When.
         at: Duration,
@@ -128,7 +131,8 @@ pub enum CallFact {
         /// When.
         at: Duration,
     },
-    /// It was answered, the answer did not get to the caller, and no ACK has come in 64 × T1: it should be hung up.
+    /// The call was answered, the 2xx could not be delivered to the caller, and no ACK has come in 64 × T1: it should
+    /// be hung up.
     Unacknowledged {
         /// Which call.
         key: CallKey,
@@ -137,7 +141,7 @@ pub enum CallFact {
     Ended {
         /// Which call.
         key: CallKey,
-        /// Who ended it, if one of the parties did.
+        /// The side of the party that ended it; `None` if neither did.
         by: Option<Side>,
         /// The final failure response to the INVITE, if that ended it.
         status: Option<u16>,

@@ -1,7 +1,7 @@
 //! Brings every call's media through us: offer/answer by call, SDP edited on its way, and what becomes
 //! of the call told as facts.
 //!
-//! [`Anchor`] is a [`crate::proxy::Passage`] over a [`MediaPlane`]. Wherever SDP may travel (INVITE, 18x,
+//! [`Anchor`] is a [`crate::proxy::MessageFilter`] over a [`MediaPlane`]. Wherever SDP may travel (INVITE, 18x,
 //! 2xx, ACK, PRACK, UPDATE; RFC 3264, 3261 §13 and §14, 3262, 3311, 6337) each m-line's address and port
 //! become our own on the side that the message leaves by, and the media plane is told where the parties
 //! want their media. m-line count and order, codecs and everything not about where media goes stay as
@@ -29,112 +29,52 @@
 //! - An early session that stands beside the session (RFC 3959) isn't the session: its description passes as it is, and
 //!   is reported [`Untappable::NotRelayed`](sidetone_call::Untappable::NotRelayed).
 
+mod bye;
 mod call;
 mod claims;
+mod counters;
 mod dialog;
-mod exchange;
+mod dialog_state;
+mod dtmf_body;
 mod fact;
-mod farewell;
-mod hearsay;
-mod lead;
-mod passage;
+mod filter;
+mod offer_answer;
 mod plan;
 mod ports;
-mod pressed;
+mod position;
 mod reach;
 mod replaced;
+mod sdp_edit;
+mod settings;
 mod setup;
+mod signalled;
 mod transfer;
+mod unacknowledged;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
-use call::Call;
-pub use claims::Claims;
-pub use fact::CallFact;
-pub use hearsay::HEADER_PREFIX;
-use passage::callee_tag;
-pub use reach::Reach;
-pub use replaced::Replaced;
 use sidetone_call::{CallKey, Cause, MediaPlane, Side};
 
-use crate::proxy::Neighbour;
 pub use crate::sdp::Ice;
+pub use claims::Claims;
+pub use counters::Counters;
+pub use fact::CallFact;
+pub use reach::Reach;
+pub use replaced::Replaced;
+pub use settings::Settings;
+pub use signalled::HEADER_PREFIX;
 
-/// Bounds and habits of an [`Anchor`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Most calls at once; more are refused with 503.
-    pub max_calls: usize,
-    /// Most m-lines of a call that ask for media; an offer with more is refused with 488.
-    pub max_streams: usize,
-    /// Most dialogs that a call may fork into; beyond, the oldest early one is forgotten.
-    pub max_forks: usize,
-    /// What becomes of ICE.
-    pub ice: Ice,
-    /// How long a call may ring with nothing heard of it. Above timer C, which should end it first.
-    pub setup: Duration,
-    /// How long a caller has to answer a challenge (401, 407, …) before the call counts as failed.
-    pub challenge: Duration,
-    /// How long after a BYE the call is kept if nobody answers the BYE.
-    pub farewell: Duration,
-    /// How long a call may last.
-    pub max_duration: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            max_calls: 10_000,
-            max_streams: 16,
-            max_forks: 16,
-            ice: Ice::Strip,
-            setup: Duration::from_secs(300),
-            challenge: Duration::from_secs(32),
-            farewell: Duration::from_secs(40),
-            max_duration: Duration::from_secs(24 * 3600),
-        }
-    }
-}
-
-/// What happened, in numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Calls that were made known.
-    pub calls: u64,
-    /// New calls refused since [`Settings::max_calls`] was reached.
-    pub refused_full: u64,
-    /// Requests refused for want of media ports.
-    pub refused_ports: u64,
-    /// Requests refused for SDP that can't be read, or has too many m-lines.
-    pub refused_sdp: u64,
-    /// Requests refused for SDP that aims media at an address where it must not go.
-    pub refused_aims: u64,
-    /// m-lines in responses and ACKs that do so: nothing is sent there.
-    pub misaimed: u64,
-    /// Descriptions that couldn't be read: an m-line in them, which was rejected on its way; in responses and ACKs,
-    /// all of it, which passed as it was; and m= lines outside of any description, which passed too.
-    pub unreadable: u64,
-    /// Bodies that passed unread since they are encrypted, signed, compressed or elsewhere.
-    pub sealed: u64,
-    /// Descriptions of early sessions that passed as they were.
-    pub early_sessions: u64,
-    /// m-lines whose port became 0 for want of ports where nothing could be refused.
-    pub streams_dropped: u64,
-    /// Messages with SDP of calls that aren't known, passed as they were.
-    pub strays: u64,
-    /// Calls ended by one of the time limits.
-    pub reaped: u64,
-    /// Facts lost since nobody took them.
-    pub facts_lost: u64,
-}
+use crate::proxy::Neighbour;
+use call::Call;
+use position::call_name;
 
 /// Offer/answer tracking and SDP anchoring for all calls.
 #[derive(Debug)]
 pub struct Anchor<M> {
     media: M,
     settings: Settings,
-    /// Who we are in Record-Route.
+    /// Our own names in Record-Route.
     local: Option<crate::proxy::Local>,
     calls: HashMap<CallKey, Call>,
     /// Call-ID, caller's tag and caller's side to the calls that bear them: one for each peer that begins such a call.
@@ -178,16 +118,16 @@ impl<M: MediaPlane> Anchor<M> {
     pub fn holds(&self, call_id: &str, from_tag: &str, to_tag: &str, from: Side) -> bool {
         [(from_tag, from), (to_tag, from.other())]
             .into_iter()
-            .any(|(tag, side)| self.names.contains_key(&passage::name(call_id, tag, side)))
+            .any(|(tag, side)| self.names.contains_key(&call_name(call_id, tag, side)))
     }
 
-    /// What happened so far.
+    /// Counts since the anchor was built.
     #[must_use]
     pub const fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// The next thing to know about a call. Facts of one call come in the order they happened.
+    /// Takes the next fact out. Facts of one call come in the order in which they happened.
     pub fn poll_fact(&mut self) -> Option<CallFact> {
         self.facts.pop_front()
     }
@@ -212,16 +152,16 @@ impl<M: MediaPlane> Anchor<M> {
             let left: Vec<String> =
                 call.dialogs.iter().filter(|d| d.bye.is_some()).map(|d| d.tag.clone()).collect();
             if !left.is_empty() {
-                // Nobody has answered the BYE. It counts all the same.
+                // An unanswered BYE ends its dialog all the same (RFC 3261 §15.1.1).
                 for tag in left {
                     self.hang_up(now, key, &tag);
                 }
                 continue;
             }
             if call.undelivered {
-                // Whoever can send BYE ends it; if nobody does, it ends here.
+                // A BYE of our own is due. If none gets through, the call ends at this deadline.
                 self.calls.entry(key).and_modify(|call| call.undelivered = false);
-                self.set_deadline(key, now + self.settings.farewell);
+                self.set_deadline(key, now + self.settings.bye_timeout);
                 self.tell(CallFact::Unacknowledged { key });
                 continue;
             }

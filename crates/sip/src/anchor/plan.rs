@@ -1,10 +1,11 @@
-//! What the media plane is told of a stream.
+//! The plan of a stream that the media plane is told.
 
 use std::net::{IpAddr, SocketAddr};
 
+use sidetone_call::{EndPlan, Format, MediaKind, Security, Side, StreamPlan, Untappable};
+
 use super::dialog::{Party, Role, View};
 use crate::sdp::{Carriage, Stream};
-use sidetone_call::{EndPlan, Format, MediaKind, Security, Side, StreamPlan, Untappable};
 
 /// The plan for m-line `index`, as far as it is known; `None` when neither party has such an m-line.
 pub(super) fn plan(view: &View, index: usize, caller_side: Side, answered: bool) -> Option<StreamPlan> {
@@ -21,7 +22,7 @@ pub(super) fn plan(view: &View, index: usize, caller_side: Side, answered: bool)
         Side::Trunk => (caller_end, callee_end),
         Side::Pbx => (callee_end, caller_end),
     };
-    // Of a stream that one party has turned down there is nothing to be heard, however it was offered.
+    // A stream that one party has rejected carries nothing to be heard, however it was offered.
     let tappable = if closed { Ok(()) } else { tappable(caller.map(|(s, _)| s), callee.map(|(s, _)| s)) };
     Some(StreamPlan { kind: either.kind, trunk, pbx, tappable, answered })
 }

@@ -1,4 +1,4 @@
-//! How each party of a call is reached by a request of our own, which it must take for its peer's.
+//! A request of our own to one party of a call, which the party must take for its peer's.
 //!
 //! A proxy has no dialog to send in. What it can do is write as the peer would: with the peer's From, to the party's
 //! Contact, along the hops between (RFC 3261 §12.2.1.1). That leaves the numbers in CSeq, which belong to the peer:
@@ -7,77 +7,30 @@
 //! - a question (OPTIONS) bears the number of the peer's *latest* request. Numbers may stay, they must not fall
 //!   (§12.2.2), and no state changes: whoever holds the dialog answers 200, or 500 where it wants them to rise; whoever
 //!   does not, 481. Where the peer has not sent a request yet, the number is 0, below any that it may begin with.
-//! - a farewell (BYE) bears the next one. Nothing comes after it.
+//! - a BYE bears the next number. No request follows it.
 
-use super::{Anchor, callee_tag, dialog::Role};
-use crate::Flow;
-use crate::aside::dialog::{self, Dialog as Writing};
-use crate::message::{Message, Method, Name, RequestBuilder};
-use crate::proxy::{Local, Neighbour, Passing};
-use crate::uri::Uri;
 use sidetone_call::{CallKey, MediaPlane, Side};
 
-/// Where a party of a dialog is, as it or the hops before it have said.
-#[derive(Clone, Debug)]
-pub(super) struct Whereabouts {
-    /// Its own From or To, tag included.
-    name: String,
-    target: Option<Uri>,
-    /// From us on to it, the nearest first; `None` if that can't be told.
-    routes: Option<Vec<Uri>>,
-    /// The way that its messages come.
-    source: Flow,
-    /// The highest number in CSeq of its requests.
-    number: Option<u32>,
-}
+use super::Anchor;
+use super::dialog::Role;
+use super::dialog_state::PartyState;
+use super::position::callee_tag;
+use crate::Flow;
+use crate::message::{Message, Method, RequestBuilder};
+use crate::notification::dialog::{self, Dialog as Writing};
+use crate::proxy::{ForwardContext, Local, Neighbour};
+use crate::uri::Uri;
 
-impl Whereabouts {
-    /// Of the party that has sent an INVITE outside of a dialog.
-    pub(super) fn of_inviter(ctx: &Passing, invite: &Message) -> Option<Self> {
-        Some(Self {
-            name: invite.header(Name::From)?.text().into_owned(),
-            target: dialog::contact(invite),
-            routes: dialog::record_routes(invite),
-            source: ctx.source,
-            number: invite.cseq().map(|cseq| cseq.number),
-        })
-    }
-
-    /// Of the party that has answered it.
-    fn of_invited(ctx: &Passing, response: &Message, local: Option<&Local>) -> Option<Self> {
-        Some(Self {
-            name: response.header(Name::To)?.text().into_owned(),
-            target: dialog::contact(response),
-            routes: routes_below(response, local),
-            source: ctx.source,
-            number: None,
-        })
-    }
-}
-
-/// The hops from us to whoever has answered.
-fn routes_below(response: &Message, local: Option<&Local>) -> Option<Vec<Uri>> {
-    let mut routes = dialog::record_routes(response)?;
-    let us = match local {
-        Some(local) => routes.iter().position(|uri| local.is_our_uri(&uri.view()))?,
-        // Nobody has said who we are: told apart only where there is nothing to be told apart.
-        None => routes.is_empty().then_some(0)?,
-    };
-    routes.truncate(us);
-    routes.reverse();
-    Some(routes)
-}
-
-/// What it takes to write to one party of a call.
+/// The dialog state by which a request of our own reaches one party of a call.
 #[derive(Clone, Debug)]
 pub struct Reach {
     /// Call-ID, and the tags of the party on the trunk's and on the PBX's side.
     pub names: [String; 3],
     /// The peer that has begun the call.
     pub caller: Option<Neighbour>,
-    /// Where its next request is to be sent by the book.
+    /// The next hop of a request to the party (RFC 3261 §12.2.1.1).
     pub hop: Uri,
-    /// The way that its own messages come, for one whose Contact leads nowhere from here.
+    /// The flow that its own messages come by, for a party whose Contact can't be reached from here.
     pub source: Flow,
     /// The highest number in CSeq of the requests that its peer has sent it; 0 if there were none.
     pub number: u32,
@@ -106,7 +59,7 @@ impl<M: MediaPlane> Anchor<M> {
         let call = self.calls.get(&key)?;
         let tag = call.active.as_deref()?;
         let dialog = call.dialogs.iter().find(|dialog| dialog.tag == tag && dialog.confirmed)?;
-        let [caller, callee] = &dialog.whereabouts;
+        let [caller, callee] = &dialog.parties;
         let (caller, callee) = (caller.as_ref()?, callee.as_ref()?);
         let role = if side == call.caller_side { Role::Caller } else { Role::Callee };
         let (party, peer) = match role {
@@ -131,18 +84,18 @@ impl<M: MediaPlane> Anchor<M> {
         })
     }
 
-    /// A request of a dialog passes: what it says of where its sender is.
-    pub(super) fn note_sender(&mut self, ctx: &Passing, request: &Message) {
+    /// Takes the sender's dialog state from a request that passes in a dialog.
+    pub(super) fn note_sender(&mut self, ctx: &ForwardContext, request: &Message) {
         let (Some(position), Some(cseq)) = (self.find(request, ctx.requester()), request.cseq()) else {
             return;
         };
         let tag = callee_tag(position.requester, request);
         let Some(call) = self.calls.get_mut(&position.key) else { return };
         let invite = position.requester == Role::Caller && cseq.method == Method::INVITE;
-        // One that has a To tag too made the call known: we had been restarted.
+        // An INVITE with a To tag has made the call known after a restart of ours.
         let initial = invite && (request.to_tag().is_none() || call.initial.caller.is_none());
         if initial && cseq.number == call.initial.cseq {
-            call.initial.caller = Whereabouts::of_inviter(ctx, request);
+            call.initial.caller = PartyState::of_inviter(ctx, request);
             return;
         }
         let Some(dialog) = call.dialog(tag) else { return };
@@ -156,23 +109,23 @@ impl<M: MediaPlane> Anchor<M> {
         }
     }
 
-    /// A response to an INVITE or UPDATE passes, no refusal: what it says of where its sender is.
-    pub(super) fn note_answerer(&mut self, ctx: &Passing, response: &Message) {
+    /// Takes the answerer's dialog state from a response to an INVITE or UPDATE that is no failure.
+    pub(super) fn note_answerer(&mut self, ctx: &ForwardContext, response: &Message) {
         let (Some(position), Some(cseq)) = (self.find(response, ctx.answered()), response.cseq()) else {
             return;
         };
         let tag = callee_tag(position.requester, response);
-        let known = Whereabouts::of_invited(ctx, response, self.local.as_ref());
+        let known = PartyState::of_invited(ctx, response, self.local.as_ref());
         let Some(call) = self.calls.get_mut(&position.key) else { return };
         let initial = position.requester == Role::Caller && cseq.number == call.initial.cseq;
         let caller = call.initial.caller.clone();
         let Some(dialog) = call.dialog(tag) else { return };
         if initial && cseq.method == Method::INVITE {
-            let [from, to] = &mut dialog.whereabouts;
+            let [from, to] = &mut dialog.parties;
             *from = from.take().or(caller);
-            // What it has sent since the dialog began stays known when the answer passes again.
+            // The answer may pass again, and the callee may have sent requests meanwhile: its number stays known.
             let number = to.as_ref().and_then(|callee| callee.number);
-            *to = known.map(|known| Whereabouts { number, ..known });
+            *to = known.map(|known| PartyState { number, ..known });
         } else if let Some(party) = dialog.party_mut(position.requester.other()) {
             party.source = ctx.source;
             party.target = dialog::contact(response).or(party.target.take());

@@ -1,16 +1,17 @@
-//! The INVITE that begins a call: passed once, passed again, or come to nothing.
+//! The INVITE that begins a call: passed once, passed again, or failed.
 
 use std::time::Duration;
 
+use sidetone_call::{CallKey, Cause, MediaPlane, Side};
+
 use super::call::{Call, Initial, Phase};
 use super::dialog::Kind;
-use super::passage::name;
+use super::position::{branch, call_name};
 use super::{Anchor, CallFact, Claims};
 use crate::message::{Edit, Message, Name};
 use crate::name_addr;
-use crate::proxy::{Passing, Refusal};
+use crate::proxy::{ForwardContext, Refusal};
 use crate::uri::UriView;
-use sidetone_call::{CallKey, Cause, MediaPlane, Side};
 
 /// Longest user part in a fact, in characters.
 const MAX_USER: usize = 128;
@@ -20,18 +21,18 @@ const MAX_BRANCHES: usize = 16;
 impl<M: MediaPlane> Anchor<M> {
     pub(super) fn invite(
         &mut self,
-        ctx: &Passing,
+        ctx: &ForwardContext,
         request: &Message,
         edit: &mut Edit,
     ) -> Result<(), Refusal> {
         match self.find(request, ctx.requester()) {
-            Some(_) if request.to_tag().is_some() => self.within(ctx, request, edit, Kind::Invite),
+            Some(_) if request.to_tag().is_some() => self.in_dialog_request(ctx, request, edit, Kind::Invite),
             Some(position) => self.invite_again(ctx, position.key, request, edit),
             None => self.new_call(ctx, request, edit),
         }
     }
 
-    fn new_call(&mut self, ctx: &Passing, request: &Message, edit: &mut Edit) -> Result<(), Refusal> {
+    fn new_call(&mut self, ctx: &ForwardContext, request: &Message, edit: &mut Edit) -> Result<(), Refusal> {
         if self.calls.len() >= self.settings.max_calls {
             self.counters.refused_full += 1;
             return Err(Refusal { status: 503, reason: "Too Many Calls".to_owned() });
@@ -39,7 +40,7 @@ impl<M: MediaPlane> Anchor<M> {
         let Some(cseq) = request.cseq() else { return Ok(()) };
         let key = CallKey(self.next_key);
         self.next_key += 1;
-        let name = name(request.call_id(), request.from_tag().unwrap_or_default(), ctx.from);
+        let name = call_name(request.call_id(), request.from_tag().unwrap_or_default(), ctx.from);
         let initial = Initial { cseq: cseq.number, offer: None, caller: None, branches: Vec::new() };
         self.names.entry(name.clone()).or_default().push((ctx.caller, key));
         self.calls.insert(key, Call::new(key, name, (ctx.from, ctx.caller), initial));
@@ -68,7 +69,7 @@ impl<M: MediaPlane> Anchor<M> {
     /// The call's INVITE passes again: to another target, by another branch, or after a challenge.
     fn invite_again(
         &mut self,
-        ctx: &Passing,
+        ctx: &ForwardContext,
         key: CallKey,
         request: &Message,
         edit: &mut Edit,
@@ -87,7 +88,7 @@ impl<M: MediaPlane> Anchor<M> {
 
     fn offer_initial(
         &mut self,
-        ctx: &Passing,
+        ctx: &ForwardContext,
         key: CallKey,
         request: &Message,
         edit: &mut Edit,
@@ -100,8 +101,8 @@ impl<M: MediaPlane> Anchor<M> {
             call.initial.branches.push(branch.to_owned());
         }
         let new_call = self.calls.get(&key).is_some_and(|call| call.phase == Phase::Setup);
-        let party = self.offer(ctx, key, request, edit).map_err(|obstacle| {
-            let refusal = self.refuse(obstacle, new_call);
+        let party = self.offer(ctx, key, request, edit).map_err(|error| {
+            let refusal = self.refuse(error, new_call);
             self.invite_failed(ctx.now, key, refusal.status, branch, None, false);
             refusal
         })?;
@@ -115,8 +116,8 @@ impl<M: MediaPlane> Anchor<M> {
         Ok(())
     }
 
-    /// The call's INVITE came to nothing, on that branch. `by`: the side that said so, if it wasn't us;
-    /// `was_sent`: whether it had been let through, so that somebody might have answered.
+    /// The call's INVITE has failed on that branch. `by`: the side that refused it; `None` if we did. `was_sent`:
+    /// whether the INVITE had been forwarded, so that somebody might have answered.
     pub(super) fn invite_failed(
         &mut self,
         now: Duration,
@@ -151,9 +152,4 @@ impl<M: MediaPlane> Anchor<M> {
 /// Statuses after which the caller is expected to try again with more to say.
 const fn is_challenge(status: u16) -> bool {
     matches!(status, 401 | 407 | 420 | 421 | 422 | 428 | 494)
-}
-
-/// The branch by which the caller's side knows the request.
-pub(super) fn branch(request: &Message) -> &str {
-    request.top_via().and_then(|via| via.branch()).unwrap_or_default()
 }

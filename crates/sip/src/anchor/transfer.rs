@@ -1,20 +1,21 @@
 //! Calls that go on as other calls: a party is referred elsewhere (RFC 3515), or an INVITE takes another call's place
 //! (RFC 3891).
 
-use super::passage::name;
+use sidetone_call::{CallKey, MediaPlane, Side};
+
+use super::position::call_name;
 use super::replaced::{LONGEST, Replaced};
 use super::{Anchor, CallFact};
 use crate::message::{Message, Method, Name};
 use crate::name_addr::NameAddr;
-use crate::proxy::Passing;
+use crate::proxy::ForwardContext;
 use crate::uri::unescape;
-use sidetone_call::{CallKey, MediaPlane, Side};
 
 impl<M: MediaPlane> Anchor<M> {
-    /// Takes notice of a request that moves a conversation to another call.
-    pub(super) fn notice_transfer(&mut self, ctx: &Passing, request: &Message) {
+    /// Tells a request that moves a conversation to another call.
+    pub(super) fn notice_transfer(&mut self, ctx: &ForwardContext, request: &Message) {
         let moves = match request.method() {
-            // Outside of the call's dialogs it moves nobody, whatever names it bears.
+            // A REFER outside of the call's dialogs moves nobody, whatever names it bears.
             Some(Method::REFER) => request.to_tag().is_some(),
             Some(Method::INVITE) => request.to_tag().is_none(),
             _ => false,
@@ -44,7 +45,7 @@ impl<M: MediaPlane> Anchor<M> {
     fn bearing(&self, replaced: &Replaced) -> Option<CallKey> {
         let [one, other] = &replaced.tags;
         let named = |caller_tag: &str, callee_tag: &str, side| {
-            let calls = self.names.get(&name(&replaced.call_id, caller_tag, side))?;
+            let calls = self.names.get(&call_name(&replaced.call_id, caller_tag, side))?;
             let has = |key: &CallKey| {
                 self.calls.get(key).is_some_and(|call| call.dialogs.iter().any(|d| d.tag == callee_tag))
             };

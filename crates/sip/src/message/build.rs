@@ -187,7 +187,8 @@ fn in_its_transaction(sent: &Message, method: Method<'_>, to_of: &Message) -> Op
     Some(RequestBuilder { head }.build())
 }
 
-/// The reason phrase of RFC 3261 §21 and its extensions; `Unknown` for a status that none defines.
+/// The reason phrase of RFC 3261 §21 and its extensions; `Unknown` for a status that none defines. It is long since it
+/// is the table of them.
 #[must_use]
 pub const fn reason_phrase(status: u16) -> &'static str {
     match status {

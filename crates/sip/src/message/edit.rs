@@ -265,7 +265,7 @@ fn received(message: &Message, source: SocketAddr) -> Vec<Splice> {
         }
     }
     match via.params.find("received") {
-        // What the sender says of itself here is not to be believed.
+        // The sender's own claim is not to be believed.
         Some(param) if via.received().map(|ip| ip.to_canonical()) != Some(source_ip) => {
             let at = base + param.span.start..base + param.span.end;
             splices.push(Splice { at, with: format!("received={source_ip}").into_bytes() });

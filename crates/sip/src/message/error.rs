@@ -1,4 +1,4 @@
-//! What is wrong with a message, and whether its sender can be told.
+//! A message's flaw, and whether its sender can be told.
 
 use super::Message;
 
@@ -66,7 +66,7 @@ pub enum Flaw {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{flaw}")]
 pub struct ParseError {
-    /// What is wrong: the first thing that was found.
+    /// The first flaw that was found.
     pub flaw: Flaw,
     view: Option<Box<Message>>,
 }

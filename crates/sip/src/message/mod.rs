@@ -327,7 +327,7 @@ impl Message {
     }
 }
 
-/// What kind of message it is, and how large: who calls whom is not for the log.
+/// The kind and size of a message: its parties are not for the log.
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Message");

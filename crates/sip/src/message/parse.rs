@@ -313,7 +313,7 @@ fn values(message: &Message) -> Option<Flaw> {
     if message.method().is_some_and(|method| method != cseq.method) {
         return Some(Flaw::MethodMismatch);
     }
-    // Of these two a proxy needs the tags only: what else is odd in them is for the parties to make out.
+    // A proxy needs only the tags of From and To: other flaws in them are for the parties to make out.
     if value(Name::From).is_empty() {
         return Some(Flaw::From);
     }

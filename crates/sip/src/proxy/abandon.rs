@@ -1,23 +1,24 @@
-//! The end of the process: nobody who calls is left waiting, and nothing that rings goes on.
+//! The end of the process: no caller is left waiting, and no phone goes on ringing.
 
 use std::time::Duration;
 
 use super::Proxy;
 use super::attempt::Attempt;
-use super::exchange::Exchange;
-use super::passage::Passage;
+use super::filter::MessageFilter;
+use super::response_context::ResponseContext;
 use super::table::Key;
 use crate::transaction::{Client, Server};
 
-impl<P: Passage> Proxy<P> {
+impl<F: MessageFilter> Proxy<F> {
     /// Gives up every INVITE that has no final response: its sender gets a 503, so that the call may be tried
     /// elsewhere, and whoever was asked a CANCEL, at once or with the first word that comes (RFC 3261 §9.1).
     pub fn abandon(&mut self, now: Duration) {
         let after = self.settings.retry_after.as_secs().max(1).to_string();
-        let is_open =
-            |exchange: &Exchange| exchange.is_pending() && matches!(exchange.server, Some(Server::Invite(_)));
+        let is_open = |context: &ResponseContext| {
+            context.is_pending() && matches!(context.server, Some(Server::Invite(_)))
+        };
         let open: Vec<Key> =
-            self.exchanges.iter().filter(|(_, exchange)| is_open(exchange)).map(|(key, _)| key).collect();
+            self.contexts.iter().filter(|(_, context)| is_open(context)).map(|(key, _)| key).collect();
         for key in &open {
             self.respond(now, *key, 503, "Service Unavailable", &[("Retry-After", &after)]);
         }
@@ -32,10 +33,10 @@ impl<P: Passage> Proxy<P> {
             Client::Invite(client) => client.is_calling() || client.is_proceeding(),
             Client::NonInvite(_) => false,
         };
-        let is_open = |exchange: &Exchange| {
-            matches!(&exchange.server, Some(Server::Invite(server)) if server.awaits_ack())
-                || exchange.attempts.iter().filter_map(|key| self.attempts.get(*key)).any(waits)
+        let is_open = |context: &ResponseContext| {
+            matches!(&context.server, Some(Server::Invite(server)) if server.awaits_ack())
+                || context.attempts.iter().filter_map(|key| self.attempts.get(*key)).any(waits)
         };
-        self.abandoned.iter().filter_map(|key| self.exchanges.get(*key)).filter(|e| is_open(e)).count()
+        self.abandoned.iter().filter_map(|key| self.contexts.get(*key)).filter(|e| is_open(e)).count()
     }
 }

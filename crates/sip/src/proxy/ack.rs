@@ -3,25 +3,25 @@
 use std::time::Duration;
 
 use super::Proxy;
-use super::lost::Loss;
-use super::passage::Passage;
+use super::dropped::DropReason;
+use super::filter::MessageFilter;
 use crate::Flow;
 use crate::message::{Message, Method};
 use crate::transaction::{OnRequest, Server};
 
-impl<P: Passage> Proxy<P> {
+impl<F: MessageFilter> Proxy<F> {
     pub(super) fn on_ack(&mut self, now: Duration, flow: &Flow, request: Message) {
         let Some(via) = request.top_via() else { return };
         self.counters.requests.count(Method::ACK);
         let id = self.keying.server(&request, &via, Method::INVITE, self.source(flow));
         if let Some(&key) = self.by_id.get(&id) {
             let timers = &self.settings.timers;
-            let server = self.exchanges.get_mut(key).and_then(|e| e.server.as_mut());
+            let server = self.contexts.get_mut(key).and_then(|e| e.server.as_mut());
             let verdict = match server {
                 Some(Server::Invite(server)) => server.ack(now, timers),
                 _ => OnRequest::Absorb,
             };
-            self.tidy_exchange(key);
+            self.tidy_context(key);
             if verdict != OnRequest::Pass {
                 self.counters.acks_absorbed += 1;
                 return;
@@ -35,7 +35,7 @@ impl<P: Passage> Proxy<P> {
             Ok(valid) if !self.is_full(flow, true) => self.ask_for_route(now, flow, request, valid, None),
             _ => {
                 self.counters.acks_absorbed += 1;
-                self.losses.note(flow, Loss::Ack);
+                self.drops.note(flow, DropReason::Ack);
             }
         }
     }

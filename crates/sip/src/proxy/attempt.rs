@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::dialogs::Asked;
-use super::output::{Destination, OwnKey, ProbeKey};
+use super::destination::Destination;
+use super::dialogs::RequestNames;
+use super::output::{OriginatedKey, ProbeKey};
 use super::table::Key;
 use crate::message::Method;
 use crate::transaction::{Client, NonInviteClient, earlier};
@@ -17,31 +18,31 @@ pub(super) struct Attempt {
     pub(super) nonce: u64,
     pub(super) client: Client,
     pub(super) to: Destination,
-    /// As sent: for retransmission, and to make ACK and CANCEL from. Given up with the final response.
+    /// The request as sent: for retransmission, and to make ACK and CANCEL from. Freed with the final response.
     pub(super) sent: Bytes,
     /// Call-ID and tags of the request, where its responses are sent on.
-    pub(super) asked: Option<Asked>,
+    pub(super) names: Option<RequestNames>,
     /// The ACK to a failure, for when that failure comes again.
     pub(super) ack: Option<Bytes>,
     pub(super) cancel: Cancel,
-    /// The next target is tried if this one hasn't said anything by then.
+    /// The next target is tried if this one is silent until then.
     pub(super) silent_until: Option<Duration>,
-    /// Timer C (RFC 3261 §16.8).
-    pub(super) patient_until: Option<Duration>,
+    /// When timer C fires (RFC 3261 §16.8).
+    pub(super) timer_c_at: Option<Duration>,
     /// Timer C has fired: whatever failure comes now stands for a timeout.
-    pub(super) ran_out: bool,
+    pub(super) timer_c_fired: bool,
     /// Another target is being tried since this one was silent. It may still accept.
-    pub(super) disowned: bool,
+    pub(super) superseded: bool,
     /// Goes over TCP only for its size, and UDP is next in line if that fails.
     pub(super) switched: bool,
 }
 
-/// Who waits for the outcome.
+/// The owner of an attempt, which waits for its outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
-    Exchange(Key),
+    Context(Key),
     Probe(ProbeKey),
-    Own(OwnKey),
+    Originated(OriginatedKey),
 }
 
 /// Whether the request is being cancelled.
@@ -64,13 +65,13 @@ impl Attempt {
             client,
             to,
             sent: Bytes::new(),
-            asked: None,
+            names: None,
             ack: None,
             cancel: Cancel::No,
             silent_until: None,
-            patient_until: None,
-            ran_out: false,
-            disowned: false,
+            timer_c_at: None,
+            timer_c_fired: false,
+            superseded: false,
             switched: false,
         }
     }
@@ -93,7 +94,7 @@ impl Attempt {
     pub(super) fn settle(&mut self) {
         self.sent = Bytes::new();
         self.silent_until = None;
-        self.patient_until = None;
+        self.timer_c_at = None;
         if matches!(self.cancel, Cancel::WhenAnswered) {
             self.cancel = Cancel::No;
         }
@@ -114,7 +115,7 @@ impl Attempt {
             Cancel::Sent { client, .. } => client.next_timeout(),
             Cancel::No | Cancel::WhenAnswered => None,
         };
-        let mine = earlier(self.silent_until, self.patient_until);
+        let mine = earlier(self.silent_until, self.timer_c_at);
         earlier(earlier(self.client.next_timeout(), cancel), mine)
     }
 }

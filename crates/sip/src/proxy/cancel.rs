@@ -6,14 +6,14 @@ use bytes::Bytes;
 
 use super::Proxy;
 use super::attempt::{Attempt, Cancel};
-use super::exchange::Stage;
-use super::passage::Passage;
+use super::filter::MessageFilter;
+use super::response_context::Stage;
 use super::table::Key;
 use crate::Flow;
 use crate::message::{self, Edit, Message, Method, Name};
 use crate::transaction::{Client, NonInviteClient};
 
-impl<P: Passage> Proxy<P> {
+impl<F: MessageFilter> Proxy<F> {
     pub(super) fn on_cancel(&mut self, now: Duration, flow: &Flow, request: &Message) {
         let Some(via) = request.top_via() else { return };
         self.counters.requests.count(Method::CANCEL);
@@ -24,12 +24,12 @@ impl<P: Passage> Proxy<P> {
         };
         self.counters.cancels += 1;
         self.answer_freely(request, flow, 200, "OK", &[]);
-        let Some(exchange) = self.exchanges.get_mut(key) else { return };
-        if exchange.cancelled.is_some() || !exchange.is_pending() {
+        let Some(context) = self.contexts.get_mut(key) else { return };
+        if context.cancelled.is_some() || !context.is_pending() {
             return;
         }
-        exchange.cancelled = Some(reason_lines(request));
-        if exchange.stage == Stage::Forwarding {
+        context.cancelled = Some(reason_lines(request));
+        if context.stage == Stage::Forwarding {
             self.cancel_attempts(now, key);
         } else {
             self.respond(now, key, 487, "Request Terminated", &[]);
@@ -38,7 +38,7 @@ impl<P: Passage> Proxy<P> {
 
     /// Cancels whatever is still being tried.
     pub(super) fn cancel_attempts(&mut self, now: Duration, key: Key) {
-        let attempts = self.exchanges.get(key).map(|e| e.attempts.clone()).unwrap_or_default();
+        let attempts = self.contexts.get(key).map(|e| e.attempts.clone()).unwrap_or_default();
         for attempt in attempts {
             self.cancel_attempt(now, attempt);
         }
@@ -59,12 +59,12 @@ impl<P: Passage> Proxy<P> {
 
     fn send_cancel(&mut self, now: Duration, key: Key) {
         let Some(attempt) = self.attempts.get(key) else { return };
-        let reasons = self.exchange_of(attempt).and_then(|e| e.cancelled.as_deref()).unwrap_or_default();
+        let reasons = self.context_of(attempt).and_then(|e| e.cancelled.as_deref()).unwrap_or_default();
         let Some(bytes) = make_cancel(attempt, reasons) else { return };
         let Some(attempt) = self.attempts.get_mut(key) else { return };
         let client = NonInviteClient::start(now, &self.settings.timers, attempt.to.transport);
         attempt.cancel = Cancel::Sent { client, bytes: bytes.clone() };
-        attempt.patient_until = None;
+        attempt.timer_c_at = None;
         let to = attempt.to;
         self.send(bytes, to, true);
     }

@@ -19,7 +19,7 @@ const DEFAULT_PORT: u16 = 5060;
 
 type Of = dyn Fn(SocketAddr) -> bool + Send + Sync;
 
-/// Whose Contacts are replaced, by where a message comes from. Nobody's, until the shell says so.
+/// The neighbours whose Contacts are replaced, by source address. None, until the shell names some.
 #[derive(Clone, Default)]
 pub(super) struct ContactFixes(Option<Arc<Of>>);
 

@@ -1,4 +1,4 @@
-//! What the proxy has done so far, for metrics.
+//! The counters of the proxy, for metrics.
 
 use crate::message::Method;
 
@@ -51,8 +51,8 @@ pub struct Counters {
     pub overloaded: u64,
     /// Requests that the routing decision rejected or dropped.
     pub unrouted: u64,
-    /// Requests refused by the passage.
-    pub passage_refusals: u64,
+    /// Requests refused by the message filter.
+    pub filter_refusals: u64,
     /// Responses whose top Via isn't ours.
     pub misdirected_responses: u64,
     /// Responses to no transaction known here (RFC 6026 §7.3: not forwarded).

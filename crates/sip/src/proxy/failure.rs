@@ -6,35 +6,36 @@ use bytes::Bytes;
 
 use super::Proxy;
 use super::attempt::{Cancel, Owner};
-use super::exchange::Exchange;
-use super::output::{Destination, Output};
-use super::passage::{Passage, Requester};
+use super::destination::Destination;
+use super::filter::{MessageFilter, Requester};
+use super::output::Output;
 use super::reply::ReplyPath;
+use super::response_context::ResponseContext;
 use super::table::Key;
 use crate::Transport;
 use crate::message::{Message, Method};
 
-impl<P: Passage> Proxy<P> {
-    /// What was last sent to `to` did not get there: an ICMP error, a refused or closed connection, or (see
+impl<F: MessageFilter> Proxy<F> {
+    /// The last message to `to` did not get there: an ICMP error, a refused or closed connection, or (see
     /// [`super::Output::Send`]) no connection. Requests that `to` hasn't said anything to yet go on to their next
     /// target, and responses to the address in Via. Once for several messages is enough: it looks through all
     /// transactions.
     pub fn send_failed(&mut self, now: Duration, to: &Destination) {
         if to.transport == Transport::Tcp {
-            self.refusals.note(to.remote, now + self.settings.tcp_refused_for);
+            self.tcp_refusals.note(to.remote, now + self.settings.tcp_refused_for);
         }
         let attempts: Vec<Key> =
             self.attempts.iter().filter(|(_, a)| a.to == *to).map(|(key, _)| key).collect();
         for key in attempts {
             self.attempt_failed(now, key);
         }
-        let exchanges: Vec<Key> = self
-            .exchanges
+        let contexts: Vec<Key> = self
+            .contexts
             .iter()
             .filter(|(_, e)| e.reply.to == *to && e.last.is_some())
             .map(|(key, _)| key)
             .collect();
-        for key in exchanges {
+        for key in contexts {
             self.reply_failed(now, key);
         }
     }
@@ -49,28 +50,28 @@ impl<P: Passage> Proxy<P> {
         }
         let Ok(response) = Message::parse(bytes.clone()) else { return };
         let Some(via) = response.top_via().filter(|_| response.status() >= Some(200)) else { return };
-        let of = self.exchanges.iter().find(|(_, e)| e.last.as_ref() == Some(bytes)).map(|(_, e)| e);
-        if of.is_some_and(|exchange| exchange.reply.to != *to || exchange.reply.has_fallback()) {
-            // It is on its way there, or about to be.
+        let of = self.contexts.iter().find(|(_, e)| e.last.as_ref() == Some(bytes)).map(|(_, e)| e);
+        if of.is_some_and(|context| context.reply.to != *to || context.reply.has_fallback()) {
+            // The response is on its way there already, or is about to be sent.
             return;
         }
         if let Some(stated) = ReplyPath::stated(to, &via).filter(|_| of.is_none()) {
             return self.send(bytes.clone(), stated, true);
         }
-        let requester = of.map(Exchange::requester);
+        let requester = of.map(ResponseContext::requester);
         if self.is_missed(now, requester, &response) {
             self.counters.undelivered += 1;
             self.outputs.push_back(Output::Undelivered { response: bytes.clone(), to: *to });
         }
     }
 
-    /// Whether whoever asked may still be without that response. The passage hears of a 2xx to an INVITE: nobody will
-    /// acknowledge it, and the one who sent it need not give up by itself (RFC 3261 §13.3.1.4).
+    /// Whether the requester may still be without that response. The filter is told of a 2xx to an INVITE: no ACK will
+    /// come, and the callee need not give up by itself (RFC 3261 §13.3.1.4).
     fn is_missed(&mut self, now: Duration, requester: Option<Requester>, response: &Message) -> bool {
         let accepts = matches!(response.status(), Some(200..300))
             && response.cseq().is_some_and(|cseq| cseq.method == Method::INVITE);
         match requester {
-            Some(requester) if accepts => self.passage.undelivered(now, requester, response),
+            Some(requester) if accepts => self.filter.undelivered(now, requester, response),
             _ => true,
         }
     }
@@ -86,36 +87,36 @@ impl<P: Passage> Proxy<P> {
         self.counters.transport_failures += 1;
         attempt.client.terminate();
         attempt.settle();
-        let (owner, disowned) = (attempt.owner, attempt.disowned);
+        let (owner, superseded) = (attempt.owner, attempt.superseded);
         match owner {
             Owner::Probe(probe) => {
                 self.probe_failed(probe);
                 self.tidy_attempt(key);
             }
-            Owner::Own(own) => {
+            Owner::Originated(originated) => {
                 self.tidy_attempt(key);
-                self.own_failed(now, own);
+                self.originated_failed(now, originated);
             }
-            Owner::Exchange(exchange) => {
+            Owner::Context(context) => {
                 self.tidy_attempt(key);
-                if !disowned {
-                    self.advance(now, exchange, true);
+                if !superseded {
+                    self.advance(now, context, true);
                 }
             }
         }
     }
 
     fn reply_failed(&mut self, now: Duration, key: Key) {
-        let Some(exchange) = self.exchanges.get_mut(key) else { return };
-        let Some(last) = exchange.last.clone() else { return };
-        if exchange.reply.fall_back() {
+        let Some(context) = self.contexts.get_mut(key) else { return };
+        let Some(last) = context.last.clone() else { return };
+        if context.reply.fall_back() {
             self.counters.transport_failures += 1;
-            let reply = exchange.reply;
+            let reply = context.reply;
             return self.send(last, reply.to, reply.connect);
         }
-        // It may have been written before the connection broke: then nobody knows whether it arrived.
-        let requester = exchange.requester();
-        if to_wait_for(exchange)
+        // The response may have been written before the connection broke: whether it arrived can't be known.
+        let requester = context.requester();
+        if to_wait_for(context)
             && let Ok(response) = Message::parse(last)
         {
             self.is_missed(now, Some(requester), &response);
@@ -123,12 +124,12 @@ impl<P: Passage> Proxy<P> {
     }
 }
 
-/// Whether what was last sent is final, over a connection that can break.
-fn to_wait_for(exchange: &Exchange) -> bool {
-    !exchange.is_pending() && exchange.reply.to.transport.is_reliable()
+/// Whether the last response is final, and went over a connection that can break.
+fn to_wait_for(context: &ResponseContext) -> bool {
+    !context.is_pending() && context.reply.to.transport.is_reliable()
 }
 
-impl Exchange {
+impl ResponseContext {
     fn requester(&self) -> Requester {
         Requester { from: self.from, caller: self.caller }
     }

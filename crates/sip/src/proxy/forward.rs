@@ -3,21 +3,22 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use sidetone_call::Side;
 
 use super::attempt::{Attempt, Owner};
+use super::destination::Destination;
 use super::dialogs::{Names, NoRoom, Passed};
-use super::exchange::{Candidate, Exchange, Stage};
+use super::dropped::DropReason;
+use super::filter::{ForwardContext, MessageFilter, Refusal};
 use super::local::{Local, Place};
-use super::lost::Loss;
-use super::output::{Decision, Destination, MAX_TARGETS, RouteKey, Target};
-use super::passage::{Passage, Passing, Refusal};
+use super::output::{Decision, MAX_TARGETS, RouteKey, Target};
+use super::response_context::{Candidate, ResponseContext, Stage};
 use super::stamp::Bound;
 use super::table::Key;
 use super::{Proxy, token};
 use crate::message::{Edit, Message, Method, Name, reason_phrase};
 use crate::transaction::{Client, InviteClient, NonInviteClient, Server};
 use crate::{Flow, Transport};
-use sidetone_call::Side;
 
 /// Max-Forwards for a request that has none (RFC 3261 §16.6 step 3).
 const MAX_FORWARDS: u8 = 70;
@@ -29,35 +30,35 @@ enum Obstacle {
     NoListener,
 }
 
-impl<P: Passage> Proxy<P> {
+impl<F: MessageFilter> Proxy<F> {
     /// The shell's answer to an [`super::Output::Route`]. Without effect if the request has ended meanwhile.
     pub fn decide(&mut self, now: Duration, key: RouteKey, decision: Decision) {
         let RouteKey(key) = key;
-        let Some(exchange) = self.exchanges.get_mut(key) else { return };
-        if !matches!(exchange.stage, Stage::Routing { .. }) {
+        let Some(context) = self.contexts.get_mut(key) else { return };
+        if !matches!(context.stage, Stage::Routing { .. }) {
             return;
         }
         match decision {
             Decision::Forward { from, targets } => {
-                exchange.from = from;
-                exchange.stage = Stage::Forwarding;
+                context.from = from;
+                context.stage = Stage::Forwarding;
                 let targets = targets.into_iter().take(MAX_TARGETS);
-                if exchange.server.is_none() {
+                if context.server.is_none() {
                     let target = targets.into_iter().next();
                     return self.forward_ack(now, key, target);
                 }
-                exchange.candidates = targets.map(Candidate::from).collect();
-                if exchange.candidates.is_empty() {
+                context.candidates = targets.map(Candidate::from).collect();
+                if context.candidates.is_empty() {
                     return self.respond(now, key, 480, "Temporarily Unavailable", &[]);
                 }
-                if matches!(exchange.server, Some(Server::Invite(_))) {
+                if matches!(context.server, Some(Server::Invite(_))) {
                     self.send_trying(now, key);
                 }
                 self.try_next(now, key);
             }
             Decision::Reject { status, reason, headers } => {
                 self.counters.unrouted += 1;
-                if let (None, Some(Server::Invite(server))) = (&exchange.last, &mut exchange.server) {
+                if let (None, Some(Server::Invite(server))) = (&context.last, &mut context.server) {
                     server.answer_quietly();
                 }
                 let headers: Vec<_> = headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
@@ -70,31 +71,31 @@ impl<P: Passage> Proxy<P> {
             }
             Decision::Drop => {
                 self.counters.unrouted += 1;
-                if exchange.server.is_none() {
-                    self.losses.note(&exchange.source, Loss::Ack);
+                if context.server.is_none() {
+                    self.drops.note(&context.source, DropReason::Ack);
                 }
                 self.forget(key);
             }
         }
     }
 
-    /// Ends an exchange without a word.
+    /// Ends a request without a response.
     pub(super) fn forget(&mut self, key: Key) {
-        let Some(exchange) = self.exchanges.get_mut(key) else { return };
-        exchange.settle();
-        if let Some(server) = &mut exchange.server {
+        let Some(context) = self.contexts.get_mut(key) else { return };
+        context.settle();
+        if let Some(server) = &mut context.server {
             server.terminate();
         }
-        self.tidy_exchange(key);
+        self.tidy_context(key);
     }
 
     /// Sends the request to the next candidate that it can be sent to.
     pub(super) fn try_next(&mut self, now: Duration, key: Key) {
-        while let Some(candidate) = self.exchanges.get_mut(key).and_then(|e| e.candidates.pop_front()) {
+        while let Some(candidate) = self.contexts.get_mut(key).and_then(|e| e.candidates.pop_front()) {
             match self.launch(now, key, candidate) {
-                Ok(()) => return self.tidy_exchange(key),
+                Ok(()) => return self.tidy_context(key),
                 Err(Obstacle::Refused(Refusal { status, reason })) => {
-                    self.counters.passage_refusals += 1;
+                    self.counters.filter_refusals += 1;
                     return self.respond(now, key, status.clamp(300, 699), &reason, &[]);
                 }
                 Err(Obstacle::NoListener) => self.counters.transport_failures += 1,
@@ -103,11 +104,12 @@ impl<P: Passage> Proxy<P> {
         self.conclude(now, key);
     }
 
+    /// Begins an attempt: composes the request for the candidate and sends it.
     fn launch(&mut self, now: Duration, key: Key, candidate: Candidate) -> Result<(), Obstacle> {
         let timers = self.settings.timers;
-        let Some(exchange) = self.exchanges.get(key) else { return Ok(()) };
-        let (loops, peer, weight) = (exchange.loops, exchange.peer, exchange.weight);
-        let invite = matches!(exchange.server, Some(Server::Invite(_)));
+        let Some(context) = self.contexts.get(key) else { return Ok(()) };
+        let (loops, peer, weight) = (context.loops, context.peer, context.weight);
+        let invite = matches!(context.server, Some(Server::Invite(_)));
         let start = |transport| {
             if invite {
                 Client::Invite(InviteClient::start(now, &timers, transport))
@@ -116,21 +118,13 @@ impl<P: Passage> Proxy<P> {
             }
         };
         let Candidate { mut target, udp_only } = candidate;
-        let attempt = Attempt::new(Owner::Exchange(key), start(target.to.transport), target.to);
+        let attempt = Attempt::new(Owner::Context(key), start(target.to.transport), target.to);
         let slot = self.attempts.insert(|_| attempt);
         self.held.add(peer, weight);
         let branch = self.tokens.branch(slot, loops);
-        let composed = self.compose(now, key, &target, branch).and_then(|bytes| {
-            match self.tcp_instead(now, &target.to, bytes.len(), udp_only) {
-                Some(tcp) => {
-                    let udp = std::mem::replace(&mut target.to, tcp);
-                    Ok((self.compose(now, key, &target, branch)?, Some(udp)))
-                }
-                None => Ok((bytes, None)),
-            }
-        });
-        if let Some(exchange) = self.exchanges.get_mut(key) {
-            exchange.passed |= !matches!(composed, Err(Obstacle::NoListener));
+        let composed = self.compose_to_fit(now, key, &mut target, branch, udp_only);
+        if let Some(context) = self.contexts.get_mut(key) {
+            context.passed |= !matches!(composed, Err(Obstacle::NoListener));
         }
         let (bytes, switched_from) = match composed {
             Ok(composed) => composed,
@@ -140,27 +134,27 @@ impl<P: Passage> Proxy<P> {
                 return Err(obstacle);
             }
         };
-        let Some(exchange) = self.exchanges.get_mut(key) else { return Ok(()) };
+        let Some(context) = self.contexts.get_mut(key) else { return Ok(()) };
         if let Some(udp) = switched_from {
             self.counters.tcp_switches += 1;
             let target = Target { to: udp, ..target.clone() };
-            exchange.candidates.push_front(Candidate { target, udp_only: true });
+            context.candidates.push_front(Candidate { target, udp_only: true });
         }
-        exchange.attempts.push(slot);
-        let more = !exchange.candidates.is_empty();
-        // Who calls isn't left in silence for the half minute that timer B takes. In a call that is up a lost re-INVITE
-        // has that time: ending it early would end the call.
-        let begins = invite && exchange.request.as_ref().is_some_and(|request| request.to_tag().is_none());
+        context.attempts.push(slot);
+        let more = !context.candidates.is_empty();
+        // A caller isn't left in silence for the half minute that timer B takes. A re-INVITE has that time: ending it
+        // early would end the call.
+        let begins = invite && context.request.as_ref().is_some_and(|request| request.to_tag().is_none());
         let patience = target.patience.unwrap_or(self.settings.failover_after);
-        let asked = exchange.request.as_deref().map(|request| self.dialogs.asked(Names::of(request)));
+        let names = context.request.as_deref().map(|request| self.dialogs.request_names(Names::of(request)));
         if let Some(attempt) = self.attempts.get_mut(slot) {
             attempt.client = start(target.to.transport);
             attempt.nonce = branch.nonce;
             attempt.to = target.to;
             attempt.sent = bytes.clone();
-            attempt.asked = asked;
+            attempt.names = names;
             attempt.silent_until = (more || begins).then(|| now + patience);
-            attempt.patient_until = invite.then(|| now + self.settings.timers.c);
+            attempt.timer_c_at = invite.then(|| now + self.settings.timers.c);
             attempt.switched = switched_from.is_some();
         }
         self.counters.requests_forwarded += 1;
@@ -180,7 +174,7 @@ impl<P: Passage> Proxy<P> {
         if to.transport != Transport::Udp || size <= self.settings.udp_limit || udp_only {
             return None;
         }
-        if self.refusals.lately(now, to.remote) {
+        if self.tcp_refusals.lately(now, to.remote) {
             return None;
         }
         let place = self.local.tcp_beside(to.local)?;
@@ -189,20 +183,14 @@ impl<P: Passage> Proxy<P> {
 
     /// An ACK to a 2xx: sent on, and forgotten.
     fn forward_ack(&mut self, now: Duration, key: Key, target: Option<Target>) {
-        let branch = self.exchanges.get(key).and_then(|exchange| {
-            exchange.request.as_ref().map(|request| self.tokens.stateless(request, exchange.loops))
+        let branch = self.contexts.get(key).and_then(|context| {
+            context.request.as_ref().map(|request| self.tokens.stateless(request, context.loops))
         });
         let sent = match (target, branch) {
-            (Some(mut target), Some(branch)) => self.compose(now, key, &target, branch).and_then(|bytes| {
-                // Should TCP fail, that is remembered, and the ACK to the next copy of the 2xx goes over UDP.
-                match self.tcp_instead(now, &target.to, bytes.len(), false) {
-                    Some(tcp) => {
-                        target.to = tcp;
-                        Ok((self.compose(now, key, &target, branch)?, tcp))
-                    }
-                    None => Ok((bytes, target.to)),
-                }
-            }),
+            // Should TCP fail, that is remembered, and the ACK to the next copy of the 2xx goes over UDP.
+            (Some(mut target), Some(branch)) => {
+                self.compose_to_fit(now, key, &mut target, branch, false).map(|(bytes, _)| (bytes, target.to))
+            }
             _ => Err(Obstacle::NoListener),
         };
         match sent {
@@ -212,12 +200,30 @@ impl<P: Passage> Proxy<P> {
             }
             Err(_) => {
                 self.counters.acks_absorbed += 1;
-                if let Some(exchange) = self.exchanges.get(key) {
-                    self.losses.note(&exchange.source, Loss::Ack);
+                if let Some(context) = self.contexts.get(key) {
+                    self.drops.note(&context.source, DropReason::Ack);
                 }
             }
         }
         self.forget(key);
+    }
+
+    /// Composes the request, and turns the target to TCP if the request is too large for UDP; gives the UDP destination
+    /// that the target had.
+    fn compose_to_fit(
+        &mut self,
+        now: Duration,
+        key: Key,
+        target: &mut Target,
+        branch: token::Branch,
+        udp_only: bool,
+    ) -> Result<(Bytes, Option<Destination>), Obstacle> {
+        let bytes = self.compose(now, key, target, branch)?;
+        let Some(tcp) = self.tcp_instead(now, &target.to, bytes.len(), udp_only) else {
+            return Ok((bytes, None));
+        };
+        let udp = std::mem::replace(&mut target.to, tcp);
+        Ok((self.compose(now, key, target, branch)?, Some(udp)))
     }
 
     fn compose(
@@ -227,8 +233,8 @@ impl<P: Passage> Proxy<P> {
         target: &Target,
         branch: token::Branch,
     ) -> Result<Bytes, Obstacle> {
-        let exchange = self.exchanges.get(key).ok_or(Obstacle::NoListener)?;
-        let request = exchange.request.as_deref().ok_or(Obstacle::NoListener)?;
+        let context = self.contexts.get(key).ok_or(Obstacle::NoListener)?;
+        let request = context.request.as_deref().ok_or(Obstacle::NoListener)?;
         let out = self.local.place(target.to.transport, target.to.local).ok_or(Obstacle::NoListener)?;
         let mut edit = Edit::new();
         // Before anything else: its own line goes on top of all that is inserted there.
@@ -237,12 +243,12 @@ impl<P: Passage> Proxy<P> {
         branch.write(&mut via);
         via.push_str(";rport");
         edit.push_via(request, &via);
-        edit.fill_received(request, exchange.source.remote);
+        edit.fill_received(request, context.source.remote);
         // Zero was refused when the request came.
         let _ = edit.count_down_hops(request, MAX_FORWARDS);
-        let mark = self.mark(request, &exchange.source, &target.to);
-        leave_trace(exchange, request, out, &self.local, mark.as_deref(), &mut edit);
-        if let Some(plan) = &exchange.plan {
+        let mark = self.mark(request, &context.source, &target.to);
+        insert_record_route(context, request, out, &self.local, mark.as_deref(), &mut edit);
+        if let Some(plan) = &context.plan {
             plan.apply(request, &mut edit);
             if let Some(uri) = target.rewrite_uri.as_ref().or(plan.request_uri.as_ref()) {
                 edit.set_request_uri(request, uri.as_str());
@@ -251,28 +257,28 @@ impl<P: Passage> Proxy<P> {
         if target.to.transport.is_reliable() {
             edit.state_content_length();
         }
-        self.contacts.apply(request, &exchange.source, &mut edit);
+        self.contacts.apply(request, &context.source, &mut edit);
         // The callee's, in a dialog that only a mark proves: its caller is where the request goes.
-        let caller = exchange.caller.or_else(|| self.neighbours.of(target.to.remote));
-        let ctx = Passing {
+        let caller = context.caller.or_else(|| self.neighbours.of(target.to.remote));
+        let ctx = ForwardContext {
             now,
-            from: exchange.from,
-            source: exchange.source,
+            from: context.from,
+            source: context.source,
             toward: target.to.remote,
-            sender: exchange.peer,
+            sender: context.peer,
             caller,
         };
-        self.passage.request(&ctx, request, &mut edit).map_err(Obstacle::Refused)?;
-        let passed = Passed { request, source: &exchange.source, to: target.to, proven: exchange.proven };
+        self.filter.request(&ctx, request, &mut edit).map_err(Obstacle::Refused)?;
+        let passed = Passed { request, source: &context.source, to: target.to, proven: context.proven };
         let member = self.dialogs.request(now, passed, &self.neighbours).map_err(|NoRoom| {
             Obstacle::Refused(Refusal { status: 503, reason: "Too Many Dialogs".to_owned() })
         })?;
         let renumbered =
-            self.passage.number(&ctx, request).and_then(|number| renumber(request, number, &mut edit));
+            self.filter.number(&ctx, request).and_then(|number| renumber(request, number, &mut edit));
         let bytes = edit.apply(request);
-        if let Some(exchange) = self.exchanges.get_mut(key) {
-            exchange.renumbered = renumbered;
-            (exchange.caller, exchange.member) = (caller, member);
+        if let Some(context) = self.contexts.get_mut(key) {
+            context.renumbered = renumbered;
+            (context.caller, context.member) = (caller, member);
         }
         Ok(bytes)
     }
@@ -297,8 +303,8 @@ fn renumber(request: &Message, number: u32, edit: &mut Edit) -> Option<u32> {
 /// Record-Route or Path, by which later requests come through here; both ways if they are reached differently
 /// (RFC 5658 §5.1). Path only where the one who registers supports it (RFC 3327 §5.2): a registrar that takes its
 /// absence from Supported seriously answers 420 otherwise.
-fn leave_trace(
-    exchange: &Exchange,
+fn insert_record_route(
+    context: &ResponseContext,
     request: &Message,
     out: &Place,
     local: &Local,
@@ -313,7 +319,7 @@ fn leave_trace(
     let name = if path { Name::Path } else { Name::RecordRoute };
     let value = |place: &'_ Place| if path { place.path.clone() } else { place.record_route(mark) };
     edit.push_first(request, name, &value(out));
-    let came = local.place(exchange.source.transport, exchange.source.local);
+    let came = local.place(context.source.transport, context.source.local);
     if let Some(came) = came.filter(|came| !came.reached_like(out)) {
         edit.push_first(request, name, &value(came));
     }
@@ -338,7 +344,7 @@ fn makes_dialog(method: Method<'_>, request: &Message) -> bool {
     }
 }
 
-impl Exchange {
+impl ResponseContext {
     /// The side that answers come from.
     pub(super) fn far_side(&self) -> Side {
         self.from.other()

@@ -1,4 +1,4 @@
-//! Which peer holds how many of the transactions, and of the dialogs: no peer may have them all.
+//! Each peer's share of the transactions and dialogs: no peer may have them all.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use super::neighbours::Neighbour;
 /// the bound of transactions bounds memory too.
 const UNIT: usize = 4_096;
 
-/// As how many transactions a request of that many bytes counts.
+/// The number of transactions that a request of that many bytes counts as.
 pub(super) const fn weight(bytes: usize) -> usize {
     if bytes > UNIT { bytes.div_ceil(UNIT) } else { 1 }
 }
@@ -21,8 +21,8 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// That much more for this peer. Of addresses that belong to none no account is kept: whoever they are, they are
-    /// let in for another reason.
+    /// Adds to the account of a peer. Addresses that belong to no peer have no account: they are let in for another
+    /// reason.
     pub(super) fn add(&mut self, peer: Option<Neighbour>, weight: usize) {
         self.total += weight;
         if let Some(peer) = peer {
@@ -30,7 +30,7 @@ impl Held {
         }
     }
 
-    /// That much less.
+    /// Subtracts from the account of a peer.
     pub(super) fn release(&mut self, peer: Option<Neighbour>, weight: usize) {
         self.total = self.total.saturating_sub(weight);
         let Some(peer) = peer else { return };
@@ -45,14 +45,14 @@ impl Held {
         peer.and_then(|peer| self.by_peer.get(&peer)).copied().unwrap_or(0)
     }
 
-    /// Of all peers together.
+    /// The sum over all peers.
     pub(super) const fn total(&self) -> usize {
         self.total
     }
 }
 
-/// What one peer may hold of `max`: all but a quarter. What belongs to a dialog has an eighth more, so that a peer that
-/// has filled its share can still end its calls.
+/// One peer's share of `max`: all but a quarter. Requests in a dialog have an eighth more, so that a peer that has
+/// filled its share can still end its calls.
 pub(super) const fn share(max: usize, in_dialog: bool) -> usize {
     let share = max - max / 4;
     if in_dialog { share + max / 8 } else { share }

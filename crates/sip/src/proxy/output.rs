@@ -1,36 +1,17 @@
-//! What the proxy asks of its shell, and what the shell answers.
+//! The proxy's requests to its shell, and the shell's decisions.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-
-use super::dialogs::Standing;
-use super::table::Key;
-use crate::uri::Uri;
-use crate::{Flow, Transport};
 use sidetone_call::Side;
 
-/// Where a message is to be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Destination {
-    /// By what.
-    pub transport: Transport,
-    /// The listener to send from. For TCP: the listener that the connection to `remote` was accepted on, or that a
-    /// new connection shall belong to.
-    pub local: SocketAddr,
-    /// To where. For TCP, with `local`, it names the connection.
-    pub remote: SocketAddr,
-}
+use super::destination::Destination;
+use super::dialogs::Standing;
+use super::table::Key;
+use crate::Flow;
+use crate::uri::Uri;
 
-impl From<Flow> for Destination {
-    /// Back where it came from.
-    fn from(flow: Flow) -> Self {
-        Self { transport: flow.transport, local: flow.local, remote: flow.remote }
-    }
-}
-
-/// Something for the shell to do.
+/// An action for the shell.
 #[derive(Debug, Clone)]
 // One is made a request, and moved twice: a box would cost more than it saves.
 #[allow(clippy::large_enum_variant)]
@@ -56,7 +37,7 @@ pub enum Output {
     },
     /// A final response could not be sent, neither where its request came from nor where its Via says.
     Undelivered {
-        /// As it would have been sent.
+        /// The response as it would have been sent.
         response: Bytes,
         /// Where it was to go last.
         to: Destination,
@@ -64,7 +45,7 @@ pub enum Output {
     /// A request of our own has come to its end.
     Answered {
         /// What [`super::Proxy::originate`] returned.
-        key: OwnKey,
+        key: OriginatedKey,
         /// How.
         answer: Answer,
     },
@@ -80,11 +61,11 @@ pub enum Answer {
         /// Its Retry-After, if it has one that can be read.
         retry_after: Option<Duration>,
     },
-    /// Nobody answered in time.
+    /// No final response came in time.
     Silence,
-    /// It could not be sent.
+    /// The request could not be sent.
     Unsent,
-    /// It was taken back by [`super::Proxy::recall`]; whether it had arrived is not known.
+    /// The request was taken back by [`super::Proxy::recall`]; whether it had arrived is not known.
     Recalled,
 }
 
@@ -98,7 +79,7 @@ pub struct ProbeKey(pub(super) u64);
 
 /// Names a request of our own under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct OwnKey(pub(super) u64);
+pub struct OriginatedKey(pub(super) u64);
 
 /// A request in need of a destination.
 #[derive(Debug, Clone)]
@@ -136,7 +117,7 @@ pub enum RouteKind {
     },
     /// For [`super::Settings::service_user`], which is us: a SUBSCRIBE, or what comes in a dialog with it. Nothing to
     /// be sent on, but to be answered.
-    Own {
+    Service {
         /// As it came.
         request: Bytes,
         /// The tag that its To gets in the answer, if it has none.
@@ -146,7 +127,7 @@ pub enum RouteKind {
     },
 }
 
-/// What becomes of a request.
+/// The shell's decision on a request.
 #[derive(Debug, Clone)]
 pub enum Decision {
     /// Send it on.
@@ -166,14 +147,14 @@ pub enum Decision {
         /// Further headers of the response, such as Retry-After.
         headers: Vec<(String, String)>,
     },
-    /// Accept it, as far as it is [`RouteKind::Own`].
+    /// Accept it, as far as it is [`RouteKind::Service`].
     Accept {
         /// Final status, 200 to 299.
         status: u16,
         /// Further headers of the response.
         headers: Vec<(String, String)>,
     },
-    /// Say nothing: for those who have no business here. Nothing has been sent to them before.
+    /// Send no response: the sender has no business here. It has not been sent a 100 either.
     Drop,
 }
 

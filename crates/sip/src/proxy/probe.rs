@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use super::Proxy;
 use super::attempt::{Attempt, Owner};
-use super::output::{Destination, ProbeKey};
-use super::passage::Passage;
+use super::destination::Destination;
+use super::filter::MessageFilter;
+use super::output::ProbeKey;
 use crate::message::{Method, RequestBuilder};
 use crate::transaction::{Client, NonInviteClient};
 
-impl<P: Passage> Proxy<P> {
+impl<F: MessageFilter> Proxy<F> {
     /// Sends OPTIONS for `uri` to `to`. The outcome follows as [`super::Output::Probed`], after
     /// [`super::Settings::probe_within`] at the latest.
     pub fn probe(&mut self, now: Duration, to: Destination, uri: &str) -> ProbeKey {

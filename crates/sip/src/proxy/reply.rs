@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::output::Destination;
+use super::destination::Destination;
 use crate::via::Via;
 use crate::{Flow, Transport};
 

@@ -4,14 +4,15 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sidetone_call::Side;
 
+use super::amplification_limit::AmplificationLimit;
 use super::dialogs::{Names, Standing, Way};
-use super::exchange::{Exchange, Stage};
-use super::leash::Leash;
-use super::lost::Loss;
+use super::dropped::DropReason;
+use super::filter::MessageFilter;
 use super::output::{Output, RouteKey, RouteKind, RouteQuery};
-use super::passage::Passage;
 use super::reply::ReplyPath;
+use super::response_context::{ResponseContext, Stage};
 use super::table::Key;
 use super::validate::{self, Instead, Valid};
 use super::{Proxy, held};
@@ -21,12 +22,11 @@ use crate::message::{Message, Method, ParseError, ResponseBuilder};
 use crate::transaction::key::{ServerKey, Source};
 use crate::transaction::{InviteServer, NonInviteServer, OnRequest, Server};
 use crate::uri::UriView;
-use sidetone_call::Side;
 
 /// Methods that this proxy passes on, as its answer to OPTIONS has them. It passes on any other too.
 const ALLOW: &str = "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, NOTIFY, OPTIONS, PRACK, PUBLISH, REFER, REGISTER, SUBSCRIBE, UPDATE";
 
-impl<P: Passage> Proxy<P> {
+impl<F: MessageFilter> Proxy<F> {
     pub(super) fn on_malformed(&mut self, now: Duration, flow: &Flow, error: &ParseError) {
         match error.answerable().filter(|m| m.method() != Some(Method::ACK)) {
             Some(request) => {
@@ -35,7 +35,7 @@ impl<P: Passage> Proxy<P> {
             }
             None => {
                 self.counters.malformed_dropped += 1;
-                self.losses.note(flow, Loss::Malformed(error.flaw));
+                self.drops.note(flow, DropReason::Malformed(error.flaw));
             }
         }
     }
@@ -59,7 +59,7 @@ impl<P: Passage> Proxy<P> {
             }
             None => {
                 self.counters.malformed_dropped += 1;
-                self.losses.note(flow, Loss::Unframed(flaw));
+                self.drops.note(flow, DropReason::Unframed(flaw));
             }
         }
     }
@@ -94,7 +94,7 @@ impl<P: Passage> Proxy<P> {
         self.ask_for_route(now, flow, request, valid, Some((server, id)));
     }
 
-    /// What tells the transactions of one source from another's.
+    /// The source by which the transactions of one sender are told from another's.
     pub(super) fn source(&self, flow: &Flow) -> Source {
         let peer = self.neighbours.of(flow.remote).map(|peer| peer.id);
         Source { ip: flow.remote.ip(), peer }
@@ -144,9 +144,9 @@ impl<P: Passage> Proxy<P> {
         headers: &[(&str, &str)],
     ) {
         let reliable = flow.transport.is_reliable();
-        if !reliable && !self.leash.take(now, flow.remote.ip()) {
+        if !reliable && !self.amplification_limit.take(now, flow.remote.ip()) {
             self.counters.answers_withheld += 1;
-            self.losses.note(flow, Loss::Withheld);
+            self.drops.note(flow, DropReason::Withheld);
             return;
         }
         self.answer_freely(request, flow, status, reason, headers);
@@ -170,9 +170,9 @@ impl<P: Passage> Proxy<P> {
             response = response.header(name, value);
         }
         let bytes = response.build();
-        if !flow.transport.is_reliable() && !Leash::fits(request.as_bytes().len(), bytes.len()) {
+        if !flow.transport.is_reliable() && !AmplificationLimit::fits(request.as_bytes().len(), bytes.len()) {
             self.counters.answers_withheld += 1;
-            self.losses.note(flow, Loss::Withheld);
+            self.drops.note(flow, DropReason::Withheld);
             return;
         }
         self.counters.responses_out.count(status);
@@ -196,7 +196,7 @@ impl<P: Passage> Proxy<P> {
         let peer = self.neighbours.of(flow.remote);
         let weight = held::weight(request.as_bytes().len());
         self.held.add(peer, weight);
-        let key = self.exchanges.insert(|_| Exchange {
+        let key = self.contexts.insert(|_| ResponseContext {
             server,
             id,
             source: *flow,
@@ -216,7 +216,7 @@ impl<P: Passage> Proxy<P> {
             best: None,
             timed_out: false,
             unanswered: false,
-            rang_out: false,
+            ring_timed_out: false,
             cancelled: None,
             renumbered: None,
             last: None,
@@ -225,37 +225,37 @@ impl<P: Passage> Proxy<P> {
         if let Some(id) = id {
             self.by_id.insert(id, key);
         }
-        self.wake_exchange(key);
-        let asked = self.exchanges.get(key).and_then(|exchange| self.route_query(now, key, exchange));
+        self.wake_context(key);
+        let asked = self.contexts.get(key).and_then(|context| self.route_query(now, key, context));
         let Some((query, proven)) = asked else { return };
-        if let Some(exchange) = self.exchanges.get_mut(key) {
-            exchange.proven = proven;
+        if let Some(context) = self.contexts.get_mut(key) {
+            context.proven = proven;
             if let Standing::Within(way) = &query.standing {
-                exchange.caller = way.caller;
+                context.caller = way.caller;
             }
         }
         self.outputs.push_back(Output::Route(query));
     }
 
-    /// What the shell is asked, and whether a mark proves that the request's sender began its dialog.
+    /// The query to the shell, and whether a mark proves that the request's sender began its dialog.
     fn route_query(
         &self,
         now: Duration,
         key: Key,
-        exchange: &Exchange,
+        context: &ResponseContext,
     ) -> Option<(RouteQuery, Option<bool>)> {
-        let (request, plan) = (exchange.request.as_ref()?, exchange.plan.as_ref()?);
+        let (request, plan) = (context.request.as_ref()?, context.plan.as_ref()?);
         let uri = plan.request_uri.as_ref().map_or(request.request_uri()?, |uri| uri.as_str());
-        let own = plan.ends_here().then(|| self.own_query(exchange, request, uri)).flatten();
-        let kind = own.unwrap_or_else(|| plan.kind.clone());
-        let (standing, proven) = self.standing(now, exchange, request, &kind);
+        let service = plan.ends_here().then(|| self.service_query(context, request, uri)).flatten();
+        let kind = service.unwrap_or_else(|| plan.kind.clone());
+        let (standing, proven) = self.standing(now, context, request, &kind);
         let query = RouteQuery {
             key: RouteKey(key),
             kind,
             standing,
             method: request.method()?.as_str().to_owned(),
             request_uri: uri.to_owned(),
-            source: exchange.source,
+            source: context.source,
             call_id: request.call_id().to_owned(),
             from_tag: request.from_tag().unwrap_or_default().to_owned(),
             to_tag: request.to_tag().map(str::to_owned),
@@ -267,24 +267,24 @@ impl<P: Passage> Proxy<P> {
     fn standing(
         &self,
         now: Duration,
-        exchange: &Exchange,
+        context: &ResponseContext,
         request: &Message,
         kind: &RouteKind,
     ) -> (Standing, Option<bool>) {
         let next = match kind {
             RouteKind::Onward { next_hop } => next_hop.view().host_port(),
-            RouteKind::Initial | RouteKind::Own { .. } => None,
+            RouteKind::Initial | RouteKind::Service { .. } => None,
         };
         let Some(method) = request.method() else { return (Standing::Unknown, None) };
-        let (names, source) = (Names::of(request), &exchange.source);
+        let (names, source) = (Names::of(request), &context.source);
         let standing = self.dialogs.standing(now, method, names, source, next.as_ref(), &self.neighbours);
         let proven = || {
-            let mark = exchange.plan.as_ref()?.mark.as_deref()?;
+            let mark = context.plan.as_ref()?.mark.as_deref()?;
             let from = self.neighbours.of(source.remote)?;
             let tags = (names.from_tag, names.to_tag?);
             self.stamps.as_ref()?.prove(mark, names.call_id, tags, from)
         };
-        let from_caller = |by_caller: bool| exchange.peer.filter(|_| by_caller);
+        let from_caller = |by_caller: bool| context.peer.filter(|_| by_caller);
         match (standing, proven()) {
             (Standing::Unknown, Some(proven)) => {
                 let caller = from_caller(proven.by_caller);
@@ -295,8 +295,8 @@ impl<P: Passage> Proxy<P> {
         }
     }
 
-    /// Something for our service user: a SUBSCRIBE, or what comes in the dialog that one has made.
-    fn own_query(&self, exchange: &Exchange, request: &Message, uri: &str) -> Option<RouteKind> {
+    /// The query for a request to our service user: a SUBSCRIBE, or a request in the dialog that one has made.
+    fn service_query(&self, context: &ResponseContext, request: &Message, uri: &str) -> Option<RouteKind> {
         let user = self.settings.service_user.as_deref()?;
         let uri = UriView::parse(uri).ok()?;
         let may_be = request.method() == Some(Method::SUBSCRIBE) || request.to_tag().is_some();
@@ -304,8 +304,8 @@ impl<P: Passage> Proxy<P> {
         if !meant || !self.local.is_our_uri(&uri) {
             return None;
         }
-        let place = self.local.place(exchange.source.transport, exchange.source.local)?;
-        Some(RouteKind::Own {
+        let place = self.local.place(context.source.transport, context.source.local)?;
+        Some(RouteKind::Service {
             request: request.bytes(),
             tag: self.tokens.to_tag(request),
             contact: place.contact(user),
@@ -313,39 +313,39 @@ impl<P: Passage> Proxy<P> {
     }
 
     fn on_retransmission(&mut self, key: Key) {
-        let Some(exchange) = self.exchanges.get(key) else { return };
-        let resend = exchange.server.as_ref().map(Server::request) == Some(OnRequest::Resend);
-        if let Some(last) = exchange.last.clone().filter(|_| resend) {
-            let reply = exchange.reply;
+        let Some(context) = self.contexts.get(key) else { return };
+        let resend = context.server.as_ref().map(Server::request) == Some(OnRequest::Resend);
+        if let Some(last) = context.last.clone().filter(|_| resend) {
+            let reply = context.reply;
             self.send(last, reply.to, reply.connect);
         }
     }
 
-    /// Sets the exchange's timer, or lets it go if nothing is left to be done.
-    pub(super) fn tidy_exchange(&mut self, key: Key) {
-        let Some(exchange) = self.exchanges.get(key) else { return };
-        let ended = exchange.server.as_ref().is_none_or(Server::is_terminated);
-        if let Some(id) = exchange.id.filter(|id| ended && self.by_id.get(id) == Some(&key)) {
+    /// Sets the response context's timer, or removes the context if nothing is left to be done.
+    pub(super) fn tidy_context(&mut self, key: Key) {
+        let Some(context) = self.contexts.get(key) else { return };
+        let ended = context.server.as_ref().is_none_or(Server::is_terminated);
+        if let Some(id) = context.id.filter(|id| ended && self.by_id.get(id) == Some(&key)) {
             self.by_id.remove(&id);
         }
-        let routing = matches!(exchange.stage, Stage::Routing { .. });
-        if ended && !routing && exchange.attempts.is_empty() {
-            if let Some(exchange) = self.exchanges.remove(key) {
-                self.held.release(exchange.peer, exchange.weight);
+        let routing = matches!(context.stage, Stage::Routing { .. });
+        if ended && !routing && context.attempts.is_empty() {
+            if let Some(context) = self.contexts.remove(key) {
+                self.held.release(context.peer, context.weight);
             }
-            self.timers.set(exchange_timer(key), None);
+            self.timers.set(context_timer(key), None);
         } else {
-            self.wake_exchange(key);
+            self.wake_context(key);
         }
     }
 
-    fn wake_exchange(&mut self, key: Key) {
-        let at = self.exchanges.get(key).and_then(Exchange::next_timeout);
-        self.timers.set(exchange_timer(key), at);
+    fn wake_context(&mut self, key: Key) {
+        let at = self.contexts.get(key).and_then(ResponseContext::next_timeout);
+        self.timers.set(context_timer(key), at);
     }
 }
 
-/// Even timer ids are exchanges', odd ones attempts'.
-fn exchange_timer(key: Key) -> u32 {
+/// Even timer ids belong to response contexts, odd ones to attempts.
+fn context_timer(key: Key) -> u32 {
     key.slot.wrapping_mul(2)
 }

@@ -5,56 +5,40 @@ use std::time::Duration;
 use super::Proxy;
 use super::attempt::{Attempt, Cancel, Owner};
 use super::dialogs::Names;
-use super::exchange::{Exchange, Failure};
-use super::lost::Loss;
+use super::dropped::DropReason;
+use super::filter::{ForwardContext, MessageFilter};
 use super::output::{Answer, Output, ProbeKey};
-use super::passage::{Passage, Passing};
+use super::response_context::{Failure, ResponseContext};
 use super::table::Key;
 use super::token::Branch;
 use crate::Flow;
 use crate::message::{self, Edit, Message, Method, Name};
 use crate::scan;
 use crate::transaction::{Client, OnResponse, Server};
+use crate::via::Via;
 
-impl<P: Passage> Proxy<P> {
+impl<F: MessageFilter> Proxy<F> {
     pub(super) fn on_response(&mut self, now: Duration, flow: &Flow, response: Message) {
         let (Some(status), Some(via), Some(cseq)) = (response.status(), response.top_via(), response.cseq())
         else {
             return;
         };
         self.counters.responses_in.count(status);
-        let branch = via.branch().and_then(Branch::parse);
-        let Some(branch) = branch.filter(|_| self.local.is_us(via.host, via.port)) else {
-            self.counters.misdirected_responses += 1;
-            self.losses.note(flow, Loss::Misdirected);
-            return;
-        };
-        let found =
-            self.attempts.key_at(branch.slot).and_then(|key| Some((key, self.attempts.get_mut(key)?)));
-        let Some((key, attempt)) = found.filter(|(_, attempt)| attempt.nonce == branch.nonce) else {
-            self.counters.stray_responses += 1;
-            self.losses.note(flow, Loss::Stray);
-            return;
-        };
-        // Only whoever was asked may answer.
-        if !self.neighbours.are_one(attempt.to.remote, flow.remote) {
-            self.counters.foreign_responses += 1;
-            self.losses.note(flow, Loss::Foreign);
-            return;
-        }
+        let Some(key) = self.attempt_of(flow, &via) else { return };
+        let Some(attempt) = self.attempts.get_mut(key) else { return };
         if let (Method::CANCEL, Cancel::Sent { client, .. }) = (cseq.method, &mut attempt.cancel) {
             client.response(now, &self.settings.timers, status);
             return self.tidy_attempt(key);
         }
         if !attempt.is_of(cseq.method) {
             self.counters.stray_responses += 1;
-            self.losses.note(flow, Loss::OtherMethod);
+            self.drops.note(flow, DropReason::OtherMethod);
             return;
         }
-        // A response is its request's: other names in it would tell of another call what this one's party says.
-        if attempt.asked.is_some_and(|asked| !asked.fits(self.dialogs.asked(Names::of(&response)))) {
+        // A response has to bear its request's names: with others, it would change the state of another call.
+        if attempt.names.is_some_and(|names| !names.fits(self.dialogs.request_names(Names::of(&response)))) {
             self.counters.stray_responses += 1;
-            self.losses.note(flow, Loss::OtherNames);
+            self.drops.note(flow, DropReason::OtherNames);
             return;
         }
         match attempt.client.response(now, &self.settings.timers, status) {
@@ -69,6 +53,34 @@ impl<P: Passage> Proxy<P> {
             OnResponse::PassAndAck => self.acknowledge(key, &response),
             OnResponse::Pass => {}
         }
+        self.hand_over(now, flow, key, response, status);
+    }
+
+    /// The attempt that a response answers, by the branch of its topmost Via. A response that answers none is counted.
+    fn attempt_of(&mut self, flow: &Flow, via: &Via<'_>) -> Option<Key> {
+        let branch = via.branch().and_then(Branch::parse);
+        let Some(branch) = branch.filter(|_| self.local.is_us(via.host, via.port)) else {
+            self.counters.misdirected_responses += 1;
+            self.drops.note(flow, DropReason::Misdirected);
+            return None;
+        };
+        let found = self.attempts.key_at(branch.slot).and_then(|key| Some((key, self.attempts.get(key)?)));
+        let Some((key, attempt)) = found.filter(|(_, attempt)| attempt.nonce == branch.nonce) else {
+            self.counters.stray_responses += 1;
+            self.drops.note(flow, DropReason::Stray);
+            return None;
+        };
+        // Only the peer that was asked may answer.
+        if !self.neighbours.are_one(attempt.to.remote, flow.remote) {
+            self.counters.foreign_responses += 1;
+            self.drops.note(flow, DropReason::Foreign);
+            return None;
+        }
+        Some(key)
+    }
+
+    /// Gives a response that the client transaction lets pass to the attempt's owner.
+    fn hand_over(&mut self, now: Duration, flow: &Flow, key: Key, response: Message, status: u16) {
         let Some(attempt) = self.attempts.get_mut(key) else { return };
         attempt.silent_until = None;
         if status >= 200 {
@@ -81,36 +93,36 @@ impl<P: Passage> Proxy<P> {
                 }
                 self.tidy_attempt(key);
             }
-            Owner::Own(own) => {
+            Owner::Originated(originated) => {
                 if status >= 200 {
                     let retry_after = retry_after(&response);
-                    self.own_ended(own, Answer::Final { status, retry_after });
+                    self.originated_ended(originated, Answer::Final { status, retry_after });
                 }
                 self.tidy_attempt(key);
             }
-            Owner::Exchange(exchange) => {
-                let Some(response) = self.as_it_was_asked(exchange, response) else {
+            Owner::Context(context) => {
+                let Some(response) = self.with_original_cseq(context, response) else {
                     self.counters.stray_responses += 1;
-                    self.losses.note(flow, Loss::Stray);
+                    self.drops.note(flow, DropReason::Stray);
                     return self.tidy_attempt(key);
                 };
                 if self.attempts.get_mut(key).is_some_and(|attempt| std::mem::take(&mut attempt.switched)) {
-                    self.drop_udp_fallback(exchange);
+                    self.drop_udp_fallback(context);
                 }
                 match status {
-                    ..200 => self.on_provisional(now, flow, key, exchange, &response),
-                    200..300 => self.on_success(now, flow, exchange, &response),
-                    300.. => self.on_failure(now, flow, key, exchange, response),
+                    ..200 => self.on_provisional(now, flow, key, context, &response),
+                    200..300 => self.on_success(now, flow, context, &response),
+                    300.. => self.on_failure(now, flow, key, context, response),
                 }
                 self.tidy_attempt(key);
-                self.tidy_exchange(exchange);
+                self.tidy_context(context);
             }
         }
     }
 
     /// The response with the CSeq of the request as it came.
-    fn as_it_was_asked(&self, exchange: Key, response: Message) -> Option<Message> {
-        let Some(number) = self.exchanges.get(exchange).and_then(|exchange| exchange.renumbered) else {
+    fn with_original_cseq(&self, context: Key, response: Message) -> Option<Message> {
+        let Some(number) = self.contexts.get(context).and_then(|context| context.renumbered) else {
             return Some(response);
         };
         let (header, cseq) = (response.header(Name::CSeq)?, response.cseq()?);
@@ -121,9 +133,9 @@ impl<P: Passage> Proxy<P> {
 
     /// TCP works, so UDP need not be tried.
     fn drop_udp_fallback(&mut self, key: Key) {
-        let Some(exchange) = self.exchanges.get_mut(key) else { return };
-        if exchange.candidates.front().is_some_and(|c| c.udp_only) {
-            exchange.candidates.pop_front();
+        let Some(context) = self.contexts.get_mut(key) else { return };
+        if context.candidates.front().is_some_and(|c| c.udp_only) {
+            context.candidates.pop_front();
         }
     }
 
@@ -136,69 +148,69 @@ impl<P: Passage> Proxy<P> {
         self.send(ack, to, true);
     }
 
-    fn on_provisional(&mut self, now: Duration, flow: &Flow, key: Key, exchange: Key, response: &Message) {
+    fn on_provisional(&mut self, now: Duration, flow: &Flow, key: Key, context: Key, response: &Message) {
         let Some(attempt) = self.attempts.get_mut(key) else { return };
         let trying = response.status() == Some(100);
         let invite = matches!(attempt.client, Client::Invite(_));
-        if invite && !trying && !attempt.ran_out {
-            attempt.patient_until = Some(now + self.settings.timers.c);
+        if invite && !trying && !attempt.timer_c_fired {
+            attempt.timer_c_at = Some(now + self.settings.timers.c);
         }
-        let disowned = attempt.disowned;
+        let superseded = attempt.superseded;
         if matches!(attempt.cancel, Cancel::WhenAnswered) {
             self.cancel_attempt(now, key);
         }
-        if !trying && !disowned {
-            self.forward_response(now, exchange, response, flow);
+        if !trying && !superseded {
+            self.forward_response(now, context, response, flow);
         }
     }
 
     fn on_success(&mut self, now: Duration, flow: &Flow, key: Key, response: &Message) {
         let sent = self.forward_response(now, key, response, flow);
-        let over = self.exchanges.get(key).is_none_or(|exchange| !exchange.is_pending());
+        let over = self.contexts.get(key).is_none_or(|context| !context.is_pending());
         if !sent && over && response.values(Name::Via).nth(1).is_some() {
             self.counters.stray_responses += 1;
-            self.losses.note(flow, Loss::TooLate);
+            self.drops.note(flow, DropReason::TooLate);
         }
-        if let Some(exchange) = self.exchanges.get_mut(key).filter(|e| e.is_pending()) {
-            if !sent && matches!(exchange.server, Some(Server::Invite(_))) {
-                // It lacks the Vias of those who asked, and they would wait for ever.
+        if let Some(context) = self.contexts.get_mut(key).filter(|e| e.is_pending()) {
+            if !sent && matches!(context.server, Some(Server::Invite(_))) {
+                // The 2xx lacks the requester's Vias, and the requester would wait for ever.
                 return self.respond(now, key, 502, "Bad Gateway", &[]);
             }
-            exchange.settle();
+            context.settle();
             self.cancel_attempts(now, key);
         }
     }
 
-    fn on_failure(&mut self, now: Duration, flow: &Flow, key: Key, exchange_key: Key, response: Message) {
+    fn on_failure(&mut self, now: Duration, flow: &Flow, key: Key, context_key: Key, response: Message) {
         let Some(attempt) = self.attempts.get(key) else { return };
-        let (ran_out, disowned) = (attempt.ran_out, attempt.disowned);
-        let Some(exchange) = self.exchanges.get_mut(exchange_key) else { return };
-        if !exchange.is_pending() {
+        let (timer_c_fired, superseded) = (attempt.timer_c_fired, attempt.superseded);
+        let Some(context) = self.contexts.get_mut(context_key) else { return };
+        if !context.is_pending() {
             // A target that lost to another, or was cancelled, has nothing to add. One that was given up for its
             // silence has.
-            if exchange.unanswered && response.status() != Some(487) {
+            if context.unanswered && response.status() != Some(487) {
                 self.counters.stray_responses += 1;
-                self.losses.note(flow, Loss::TooLate);
+                self.drops.note(flow, DropReason::TooLate);
             }
             return;
         }
         let unavailable = response.status() == Some(503);
-        if ran_out {
-            exchange.timed_out = true;
-            exchange.rang_out = true;
+        if timer_c_fired {
+            context.timed_out = true;
+            context.ring_timed_out = true;
         } else {
-            exchange.offer(Failure { response, source: *flow });
+            context.offer(Failure { response, source: *flow });
         }
-        if !disowned {
-            self.advance(now, exchange_key, unavailable);
+        if !superseded {
+            self.advance(now, context_key, unavailable);
         }
     }
 
     /// A target has failed: on to the next if that may help, else the failure goes upstream.
     pub(super) fn advance(&mut self, now: Duration, key: Key, another_may_help: bool) {
-        let Some(exchange) = self.exchanges.get(key).filter(|e| e.is_pending()) else { return };
-        let another = another_may_help && exchange.cancelled.is_none();
-        match exchange.candidates.front() {
+        let Some(context) = self.contexts.get(key).filter(|e| e.is_pending()) else { return };
+        let another = another_may_help && context.cancelled.is_none();
+        match context.candidates.front() {
             Some(next) if another => {
                 if next.udp_only {
                     self.counters.tcp_fallbacks += 1;
@@ -219,12 +231,12 @@ impl<P: Passage> Proxy<P> {
         response: &Message,
         source: &Flow,
     ) -> bool {
-        let Some(exchange) = self.exchanges.get_mut(key) else { return false };
-        let (Some(server), Some(status)) = (&mut exchange.server, response.status()) else { return false };
+        let Some(context) = self.contexts.get_mut(key) else { return false };
+        let (Some(server), Some(status)) = (&mut context.server, response.status()) else { return false };
         // A response that ends here would be one to a request of our own (§16.7 step 3).
         if response.values(Name::Via).nth(1).is_none() {
             self.counters.misdirected_responses += 1;
-            self.losses.note(source, Loss::Misdirected);
+            self.drops.note(source, DropReason::Misdirected);
             return false;
         }
         if !server.respond(now, &self.settings.timers, status) {
@@ -232,40 +244,40 @@ impl<P: Passage> Proxy<P> {
         }
         let mut edit = Edit::new();
         edit.pop_via(response);
-        if exchange.reply.to.transport.is_reliable() {
+        if context.reply.to.transport.is_reliable() {
             edit.state_content_length();
         }
         self.contacts.apply(response, source, &mut edit);
-        let ctx = Passing {
+        let ctx = ForwardContext {
             now,
-            from: exchange.far_side(),
+            from: context.far_side(),
             source: *source,
-            toward: exchange.reply.to.remote,
+            toward: context.reply.to.remote,
             sender: self.neighbours.of(source.remote),
-            caller: exchange.caller,
+            caller: context.caller,
         };
-        if let Some(member) = exchange.member {
+        if let Some(member) = context.member {
             self.dialogs.response(now, member, response, source, &self.local, &self.neighbours);
         }
         let register =
-            exchange.request.as_deref().filter(|request| request.method() == Some(Method::REGISTER));
-        if let Some((register, peer)) = register.zip(exchange.peer)
+            context.request.as_deref().filter(|request| request.method() == Some(Method::REGISTER));
+        if let Some((register, peer)) = register.zip(context.peer)
             && (200..300).contains(&status)
         {
-            let asked = (register, &exchange.source, peer);
+            let asked = (register, &context.source, peer);
             self.dialogs.registered(now, asked, (response, source.remote), &self.neighbours);
         }
-        self.passage.response(&ctx, response, &mut edit);
+        self.filter.response(&ctx, response, &mut edit);
         let bytes = edit.apply(response);
-        exchange.keep(status, &bytes);
-        let reply = exchange.reply;
+        context.keep(status, &bytes);
+        let reply = context.reply;
         self.counters.responses_forwarded += 1;
         self.counters.responses_out.count(status);
         self.send(bytes, reply.to, reply.connect);
         true
     }
 
-    /// Sets the attempt's timer, or lets it go if nothing is left to be done.
+    /// Sets the attempt's timer, or removes the attempt if nothing is left to be done.
     pub(super) fn tidy_attempt(&mut self, key: Key) {
         let Some(attempt) = self.attempts.get(key) else { return };
         let timer = key.slot.wrapping_mul(2).wrapping_add(1);
@@ -276,19 +288,19 @@ impl<P: Passage> Proxy<P> {
         let owner = attempt.owner;
         self.attempts.remove(key);
         self.timers.set(timer, None);
-        if let Owner::Exchange(exchange) = owner {
-            if let Some(exchange) = self.exchanges.get_mut(exchange) {
-                exchange.attempts.retain(|a| *a != key);
-                self.held.release(exchange.peer, exchange.weight);
+        if let Owner::Context(context) = owner {
+            if let Some(context) = self.contexts.get_mut(context) {
+                context.attempts.retain(|a| *a != key);
+                self.held.release(context.peer, context.weight);
             }
-            self.tidy_exchange(exchange);
+            self.tidy_context(context);
         }
     }
 
-    pub(super) fn exchange_of(&self, attempt: &Attempt) -> Option<&Exchange> {
+    pub(super) fn context_of(&self, attempt: &Attempt) -> Option<&ResponseContext> {
         match attempt.owner {
-            Owner::Exchange(key) => self.exchanges.get(key),
-            Owner::Probe(_) | Owner::Own(_) => None,
+            Owner::Context(key) => self.contexts.get(key),
+            Owner::Probe(_) | Owner::Originated(_) => None,
         }
     }
 

@@ -142,7 +142,7 @@ mod tests {
         match &plan.kind {
             RouteKind::Onward { next_hop } => next_hop.as_str(),
             RouteKind::Initial => "initial",
-            RouteKind::Own { .. } => "ours",
+            RouteKind::Service { .. } => "ours",
         }
     }
 

@@ -1,4 +1,4 @@
-//! What the proxy is told when it is built.
+//! The settings that a proxy is built with.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::transaction::Timers;
 /// A socket that the shell has bound for the proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
-    /// What is spoken on it.
+    /// Its transport.
     pub transport: Transport,
     /// The bound address. [`crate::Flow::local`] and [`super::Destination::local`] name listeners by it.
     pub addr: SocketAddr,
@@ -34,7 +34,7 @@ pub struct Settings {
     /// Further host names that mean this proxy in a Route or a Request-URI.
     pub hostnames: Vec<String>,
     /// The user part by which SUBSCRIBEs and what follows them are addressed to this proxy itself
-    /// ([`super::RouteKind::Own`]); without one, all are sent on.
+    /// ([`super::RouteKind::Service`]); without one, all are sent on.
     pub service_user: Option<String>,
     /// Transaction timers.
     pub timers: Timers,

@@ -1,17 +1,16 @@
 //! The mark in our Record-Route by which a dialog is recognised after a restart, when its state is lost.
-//!
-//! It names the two peers by keyed hashes and is bound to the Call-ID, to the caller's tag and side, and to both peers.
-//! Who doesn't have the key can neither make one nor move one to another call or another pair of peers. Within the life
+//! The mark names the two peers by keyed hashes and is bound to the Call-ID, to the caller's tag and side, and to both
+//! peers. Without the key nobody can make a mark, or move one to another call or another pair of peers. Within the life
 //! of the process that wrote it, a mark opens nothing: there the dialog itself is held, and once it has ended it is
 //! over.
 
 use std::fmt::Write as _;
 use std::hash::Hasher;
 
+use sidetone_call::Side;
 use siphasher::sip::SipHasher24;
 
 use super::neighbours::Neighbour;
-use sidetone_call::Side;
 
 /// The parameter of our Record-Route URI that bears the mark.
 pub(super) const PARAM: &str = "st";
@@ -26,7 +25,7 @@ pub(super) struct Stamps {
     boot: u32,
 }
 
-/// What a mark is bound to, beside the peers.
+/// The names that a mark is bound to, beside the peers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bound<'a> {
     pub(super) call_id: &'a str,
@@ -49,7 +48,7 @@ impl Stamps {
         Self { hasher: SipHasher24::new_with_key(&key), boot }
     }
 
-    /// What stands for a peer in a mark.
+    /// The hash that stands for a peer in a mark.
     pub(super) fn peer(&self, neighbour: Neighbour) -> u32 {
         let mut hash = self.hasher;
         hash.write_u8(b'p');
@@ -68,7 +67,7 @@ impl Stamps {
         mark
     }
 
-    /// What a mark proves of a request that bears it. `from` sent the request, whose tags are given.
+    /// The dialog side that a mark proves for a request which bears it. `from` sent the request, whose tags are given.
     pub(super) fn prove(
         &self,
         mark: &str,

@@ -1,25 +1,25 @@
-//! What happens when time passes.
+//! The timers of transactions, of routing and of silent targets.
 
 use std::time::Duration;
 
 use super::Proxy;
 use super::attempt::{Cancel, Owner};
-use super::exchange::Stage;
+use super::filter::MessageFilter;
 use super::output::Answer;
-use super::passage::Passage;
+use super::response_context::Stage;
 use super::table::Key;
 use crate::transaction::{Client, ClientTimeout, ServerTimeout, is_due};
 
-impl<P: Passage> Proxy<P> {
+impl<F: MessageFilter> Proxy<F> {
     /// Acts on everything that is due.
     pub fn timeout(&mut self, now: Duration) {
         self.dialogs.expire(now);
         while let Some(id) = self.timers.pop_due(now) {
             let slot = id / 2;
             if id % 2 == 0 {
-                if let Some(key) = self.exchanges.key_at(slot) {
-                    self.exchange_timeout(now, key);
-                    self.tidy_exchange(key);
+                if let Some(key) = self.contexts.key_at(slot) {
+                    self.context_timeout(now, key);
+                    self.tidy_context(key);
                 }
             } else if let Some(key) = self.attempts.key_at(slot) {
                 self.attempt_timeout(now, key);
@@ -28,26 +28,26 @@ impl<P: Passage> Proxy<P> {
         }
     }
 
-    fn exchange_timeout(&mut self, now: Duration, key: Key) {
-        let Some(exchange) = self.exchanges.get_mut(key) else { return };
-        if matches!(exchange.stage, Stage::Routing { until } if until <= now) {
+    fn context_timeout(&mut self, now: Duration, key: Key) {
+        let Some(context) = self.contexts.get_mut(key) else { return };
+        if matches!(context.stage, Stage::Routing { until } if until <= now) {
             return self.respond(now, key, 503, "Service Unavailable", &[]);
         }
-        let Some(server) = &mut exchange.server else { return };
+        let Some(server) = &mut context.server else { return };
         match server.timeout(now, &self.settings.timers) {
             ServerTimeout::Idle => {}
             ServerTimeout::Trying => self.send_trying(now, key),
             ServerTimeout::Resend => {
-                let reply = exchange.reply;
-                if let Some(last) = exchange.last.clone() {
+                let reply = context.reply;
+                if let Some(last) = context.last.clone() {
                     self.counters.retransmissions_out += 1;
                     self.send(last, reply.to, reply.connect);
                 }
             }
             // Either a final response was sent, or its time is over: nothing will be.
             ServerTimeout::Ended => {
-                exchange.last = None;
-                if let Some(request) = exchange.settle() {
+                context.last = None;
+                if let Some(request) = context.settle() {
                     self.concluded(now, key, &request, 408);
                 }
             }
@@ -66,8 +66,8 @@ impl<P: Passage> Proxy<P> {
             }
             ClientTimeout::TimedOut => return self.attempt_timed_out(now, key),
         }
-        self.silence(now, key);
-        self.impatience(now, key);
+        self.silent_target_timeout(now, key);
+        self.timer_c_timeout(now, key);
     }
 
     fn cancel_timeout(&mut self, now: Duration, key: Key) {
@@ -85,31 +85,31 @@ impl<P: Passage> Proxy<P> {
         self.counters.timeouts += 1;
         let Some(attempt) = self.attempts.get_mut(key) else { return };
         attempt.settle();
-        let (owner, disowned) = (attempt.owner, attempt.disowned);
+        let (owner, superseded) = (attempt.owner, attempt.superseded);
         match owner {
             Owner::Probe(probe) => self.probe_failed(probe),
-            Owner::Own(own) => {
+            Owner::Originated(originated) => {
                 self.tidy_attempt(key);
-                self.own_ended(own, Answer::Silence);
+                self.originated_ended(originated, Answer::Silence);
             }
-            Owner::Exchange(exchange_key) => {
+            Owner::Context(context_key) => {
                 self.tidy_attempt(key);
-                let Some(exchange) = self.exchanges.get_mut(exchange_key) else { return };
-                exchange.timed_out = true;
-                if !disowned {
-                    self.advance(now, exchange_key, true);
+                let Some(context) = self.contexts.get_mut(context_key) else { return };
+                context.timed_out = true;
+                if !superseded {
+                    self.advance(now, context_key, true);
                 }
             }
         }
     }
 
-    /// A target hasn't said a word, and there is another.
-    fn silence(&mut self, now: Duration, key: Key) {
+    /// A target has been silent for as long as it may: another is tried, if there is one.
+    fn silent_target_timeout(&mut self, now: Duration, key: Key) {
         let Some(attempt) = self.attempts.get_mut(key) else { return };
-        if let Owner::Own(own) = attempt.owner {
-            return self.own_is_silent(now, key, own);
+        if let Owner::Originated(originated) = attempt.owner {
+            return self.originated_is_silent(now, key, originated);
         }
-        let Owner::Exchange(exchange_key) = attempt.owner else { return };
+        let Owner::Context(context_key) = attempt.owner else { return };
         if !is_due(attempt.silent_until, now) {
             return;
         }
@@ -117,7 +117,7 @@ impl<P: Passage> Proxy<P> {
         if !attempt.client.is_unanswered() {
             return;
         }
-        attempt.disowned = true;
+        attempt.superseded = true;
         attempt.client.stop_retransmitting();
         let invite = matches!(attempt.client, Client::Invite(_));
         if invite {
@@ -125,23 +125,23 @@ impl<P: Passage> Proxy<P> {
         }
         let switched = std::mem::take(&mut attempt.switched).then_some(attempt.to.remote);
         if let Some(remote) = switched {
-            self.refusals.note(remote, now + self.settings.tcp_refused_for);
+            self.tcp_refusals.note(remote, now + self.settings.tcp_refused_for);
         }
         self.tidy_attempt(key);
-        if let Some(exchange) = self.exchanges.get_mut(exchange_key) {
-            exchange.timed_out = true;
-            exchange.unanswered |= invite;
+        if let Some(context) = self.contexts.get_mut(context_key) {
+            context.timed_out = true;
+            context.unanswered |= invite;
         }
-        self.advance(now, exchange_key, true);
+        self.advance(now, context_key, true);
     }
 
     /// Timer C (RFC 3261 §16.8).
-    fn impatience(&mut self, now: Duration, key: Key) {
-        let Some(attempt) = self.attempts.get_mut(key).filter(|a| is_due(a.patient_until, now)) else {
+    fn timer_c_timeout(&mut self, now: Duration, key: Key) {
+        let Some(attempt) = self.attempts.get_mut(key).filter(|a| is_due(a.timer_c_at, now)) else {
             return;
         };
-        attempt.patient_until = None;
-        attempt.ran_out = true;
+        attempt.timer_c_at = None;
+        attempt.timer_c_fired = true;
         self.counters.timer_c += 1;
         self.cancel_attempt(now, key);
     }

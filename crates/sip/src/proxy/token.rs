@@ -1,4 +1,4 @@
-//! What the proxy writes into its branches and tags, and reads back.
+//! The proxy's own branches and tags, written and read back.
 
 use std::fmt::Write as _;
 use std::hash::Hasher;
@@ -91,8 +91,8 @@ impl Tokens {
         Branch { slot: u32::MAX, nonce: hash.0.finish(), loops }
     }
 
-    /// What is the same if this request comes round again, and differs if it comes a second time with reason: after
-    /// something that routing depends on has changed (RFC 5393 §4.2.1).
+    /// The loop hash: the same if this request comes round again, and another if it comes a second time after something
+    /// that routing depends on has changed (RFC 5393 §4.2.1).
     pub(super) fn loops(&self, request: &Message, source: &Flow) -> u64 {
         let mut hash = self.fields(b'l');
         hash.add(request.request_uri().unwrap_or_default().as_bytes());

@@ -11,11 +11,11 @@ use crate::via::Via;
 /// A request that may be routed.
 pub(super) struct Valid {
     pub(super) plan: RoutePlan,
-    /// What the request is recognised by if it comes round again.
+    /// The hash by which the request is recognised if it comes round again.
     pub(super) loops: u64,
 }
 
-/// What is done instead of routing.
+/// The answer that is given instead of routing.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Instead {
     /// A 200: an OPTIONS for us, or one whose hops end here.
@@ -70,7 +70,7 @@ fn request_uri(request: &Message) -> Result<UriView<'_>, Instead> {
     let Ok(uri) = UriView::parse(request.request_uri().unwrap_or_default()) else {
         return Err(refuse(400, "Bad Request (malformed Request-URI)"));
     };
-    // They may not be there, and may least of all be passed on (RFC 4475 §3.1.2.11).
+    // Headers may not stand there, and may least of all be passed on (RFC 4475 §3.1.2.11).
     if !uri.headers().is_empty() {
         return Err(refuse(400, "Bad Request (headers in Request-URI)"));
     }

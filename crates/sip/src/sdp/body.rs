@@ -18,7 +18,7 @@ const MAX_DEPTH: usize = 3;
 /// Most descriptions in a body that are found.
 const MAX_DESCRIPTIONS: usize = 8;
 
-/// What was found in a body.
+/// The descriptions found in a body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
     /// The descriptions of the session, in the order in which they stand.
@@ -70,7 +70,7 @@ pub fn find(message: &Message) -> Found {
     search.found
 }
 
-/// What the headers of a body or of a part of it say.
+/// The headers of a body, or of a part of it, that say what it is.
 #[derive(Default)]
 struct Part<'a> {
     /// Should Content-Type stand there twice, each may be the one that a peer goes by.
@@ -92,7 +92,7 @@ impl<'a> Search<'a> {
         let bytes = self.bytes(&range);
         let kinds = || part.kinds.iter().filter_map(|kind| media_type(kind));
         let typed = kinds().any(|kind| kind.is_sdp());
-        // Whoever forgets the type may forget the media too.
+        // A sender that forgets the type may forget the media too.
         let plain = looks_described(bytes, part.kinds.is_empty());
         let has_parts = kinds().any(|kind| kind.is_multipart()) && depth < MAX_DEPTH;
         if part.encoded && !plain && (typed || has_parts) || kinds().any(|kind| kind.is_sealed()) {

@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
+use sidetone_call::IpFamily;
+
 use super::lines::{self, Line};
 use crate::scan::{self, Cursor};
-use sidetone_call::IpFamily;
 
 /// Most lines that are read; a description with more is refused.
 const MAX_LINES: usize = 2048;
@@ -37,7 +38,7 @@ struct MediaIndex {
 /// Why a description can't be anchored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum SdpError {
-    /// It neither begins with `v=` nor has an m= line.
+    /// The body neither begins with `v=` nor has an m= line.
     #[error("not a session description")]
     NoVersion,
     /// More lines than any session needs.
@@ -77,7 +78,7 @@ pub struct RtcpPort<'a> {
     pub port_range: Range<usize>,
     /// The address, when stated.
     pub connection: Option<Connection<'a>>,
-    /// What stands behind the port and is no address; empty if nothing does.
+    /// The text behind the port that is no address; may be empty.
     pub unreadable: Range<usize>,
 }
 
@@ -102,7 +103,7 @@ impl<'a> Description<'a> {
             }
             lines.push(line);
         }
-        // Whoever forgets the version describes media all the same.
+        // A description without its version describes media all the same.
         if lines.first().is_none_or(|line| line.kind != b'v') && !lines.iter().any(|line| line.kind == b'm') {
             return Err(SdpError::NoVersion);
         }
@@ -352,7 +353,7 @@ fn media_line(bytes: &[u8], value: Range<usize>, lines: Range<usize>) -> Option<
     })
 }
 
-/// What there is of an m= line that isn't one.
+/// The readable rest of a malformed m= line.
 fn unreadable_line(bytes: &[u8], value: Range<usize>, lines: Range<usize>) -> MediaIndex {
     let mut cursor = Cursor::new(bytes.get(value.clone()).unwrap_or_default());
     let nothing = value.end..value.end;

@@ -11,7 +11,7 @@ use std::ops::Range;
 pub(super) struct Line {
     /// The letter, in lower case.
     pub(super) kind: u8,
-    /// What follows `=`.
+    /// The text behind `=`.
     pub(super) value: Range<usize>,
     /// From the beginning of the line to the end of its line end.
     pub(super) whole: Range<usize>,

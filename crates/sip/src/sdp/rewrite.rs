@@ -16,22 +16,23 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
-use super::description::name_of;
-use super::{Carriage, Connection, Description, Media, Stream};
 use sidetone_call::{IpFamily, LocalMedia};
 
-/// What becomes of an m-line.
+use super::description::name_of;
+use super::{Carriage, Connection, Description, Media, Stream};
+
+/// The treatment of an m-line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// Left as it is.
     Untouched,
-    /// Led to our ports.
+    /// Its address and port become ours.
     Local(LocalMedia),
-    /// Its port becomes 0: there was nothing to lead it to.
+    /// Its port becomes 0: no port of ours could be had for it.
     Rejected,
 }
 
-/// What becomes of ICE lines.
+/// The treatment of ICE attributes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Ice {
     /// Taken out, so that the media can't go around us.
@@ -63,72 +64,36 @@ pub fn rewrite(description: &Description<'_>, streams: &[Stream], places: &[Plac
         })
     };
     let session = description.connection();
-    let lead_session = |ip: IpAddr, out: &mut Vec<Patch>| {
-        description.session_connections().for_each(|connection| lead(&connection, ip, out));
-        description.unreadable_session_connections().for_each(|value| restate(value, ip, out));
-    };
-    let relies = |media: &Media<'_, '_>| media.connections().next().is_none();
     // The session's c= follows the first stream that has none of its own.
     let first = locals()
-        .find(|(i, _)| description.media().nth(*i).is_some_and(|m| relies(&m)))
+        .find(|(i, _)| description.media().nth(*i).is_some_and(|m| relies_on_session(&m)))
         .or_else(|| locals().next())
         .map(|(_, local)| local.rtp.ip());
     if let Some(ip) = first {
-        lead_session(ip, &mut out);
-    } else if leads_nowhere(streams) {
+        point_session(description, ip, &mut out);
+    } else if is_all_rejected(streams) {
         let family = session.as_ref().and_then(|connection| connection.family);
-        lead_session(family.unwrap_or(IpFamily::V4).unspecified(), &mut out);
+        point_session(description, family.unwrap_or(IpFamily::V4).unspecified(), &mut out);
     }
     let session_changed = !out.is_empty();
     for ((i, media), stream) in description.media().enumerate().zip(streams) {
         match place(i) {
             Place::Untouched => {
-                let changed =
-                    session.as_ref().filter(|_| session_changed && !stream.rejected && relies(&media));
-                if let Some(connection) = changed {
+                let kept = session.as_ref().filter(|_| session_changed && !stream.rejected);
+                if let Some(connection) = kept.filter(|_| relies_on_session(&media)) {
                     let (family, address) = (connection.family.unwrap_or(IpFamily::V4), connection.address);
                     insert_connection(&media, family, address, &mut out);
                 }
             }
-            Place::Rejected => {
-                let at = media.ports_range();
-                if !at.is_empty() {
-                    out.push(Patch { at, with: b"0".to_vec() });
-                }
-                // Nothing is to be sent there, and still it is no address for the other side to know.
-                for connection in media.connections() {
-                    let nowhere = connection.family.unwrap_or(IpFamily::V4).unspecified();
-                    lead(&connection, first.unwrap_or(nowhere), &mut out);
-                }
-                for value in media.unreadable_connections() {
-                    restate(value, first.unwrap_or(IpFamily::V4.unspecified()), &mut out);
-                }
-            }
+            Place::Rejected => reject(&media, first, &mut out),
             Place::Local(local) => {
-                out.push(Patch { at: media.ports_range(), with: local.rtp.port().to_string().into_bytes() });
-                let mut own = false;
-                for connection in media.connections() {
-                    lead(&connection, local.rtp.ip(), &mut out);
-                    own = true;
-                }
-                for value in media.unreadable_connections() {
-                    restate(value, local.rtp.ip(), &mut out);
-                    own = true;
-                }
-                let astray = match &session {
-                    Some(session) => !session.is_nowhere() && first != Some(local.rtp.ip()),
-                    None => true,
-                };
-                if !own && astray {
-                    let ip = local.rtp.ip();
-                    insert_connection(&media, IpFamily::of(ip), &ip.to_canonical().to_string(), &mut out);
-                }
+                point_media(&media, local, session.as_ref(), first, &mut out);
                 rtcp(&media, stream, local, &mut out);
             }
         }
     }
     if first.is_some() {
-        let ways = description.attribute_lines(|line| leads_around(line, ice));
+        let ways = description.attribute_lines(|line| offers_bypass(line, ice));
         // RFC 3605 §2.1: it means something to an m-line only. Of the session's own nobody could say whose it is.
         let rtcp = description.session_attribute_lines(|line| name_of(line).eq_ignore_ascii_case(b"rtcp"));
         out.extend(ways.into_iter().chain(rtcp).map(|at| Patch { at, with: Vec::new() }));
@@ -137,13 +102,66 @@ pub fn rewrite(description: &Description<'_>, streams: &[Stream], places: &[Plac
     out
 }
 
-/// Whether a description is left without a stream for what stands in it cannot be read.
-fn leads_nowhere(streams: &[Stream]) -> bool {
+/// Whether an m-line has no c= of its own, so that the session's holds for it.
+fn relies_on_session(media: &Media<'_, '_>) -> bool {
+    media.connections().next().is_none()
+}
+
+/// Points every c= of the session at `ip`.
+fn point_session(description: &Description<'_>, ip: IpAddr, out: &mut Vec<Patch>) {
+    description.session_connections().for_each(|connection| point(&connection, ip, out));
+    description.unreadable_session_connections().for_each(|value| restate(value, ip, out));
+}
+
+/// Sets an m-line's port to 0. No media is sent there, and still the other side is not to know its address: it becomes
+/// that of the `first` stream, or none.
+fn reject(media: &Media<'_, '_>, first: Option<IpAddr>, out: &mut Vec<Patch>) {
+    let at = media.ports_range();
+    if !at.is_empty() {
+        out.push(Patch { at, with: b"0".to_vec() });
+    }
+    for connection in media.connections() {
+        let nowhere = connection.family.unwrap_or(IpFamily::V4).unspecified();
+        point(&connection, first.unwrap_or(nowhere), out);
+    }
+    for value in media.unreadable_connections() {
+        restate(value, first.unwrap_or(IpFamily::V4.unspecified()), out);
+    }
+}
+
+/// Points an m-line at our address and port. `first` is the address that the session's c= now has; where that is
+/// another one, or there is none, the m-line gets a c= of its own.
+fn point_media(
+    media: &Media<'_, '_>,
+    local: LocalMedia,
+    session: Option<&Connection<'_>>,
+    first: Option<IpAddr>,
+    out: &mut Vec<Patch>,
+) {
+    let ip = local.rtp.ip();
+    out.push(Patch { at: media.ports_range(), with: local.rtp.port().to_string().into_bytes() });
+    let mut own = false;
+    for connection in media.connections() {
+        point(&connection, ip, out);
+        own = true;
+    }
+    for value in media.unreadable_connections() {
+        restate(value, ip, out);
+        own = true;
+    }
+    let astray = session.is_none_or(|session| !session.is_nowhere() && first != Some(ip));
+    if !own && astray {
+        insert_connection(media, IpFamily::of(ip), &ip.to_canonical().to_string(), out);
+    }
+}
+
+/// Whether a description is left without a stream since its m-lines can't be read.
+fn is_all_rejected(streams: &[Stream]) -> bool {
     streams.iter().any(|stream| stream.unreadable) && streams.iter().all(|stream| stream.rejected)
 }
 
-/// Whether an attribute offers another way for the media than the c= and m= lines.
-fn leads_around(attribute: &[u8], ice: Ice) -> bool {
+/// Whether an attribute offers the media another way than the c= and m= lines, past us.
+fn offers_bypass(attribute: &[u8], ice: Ice) -> bool {
     let name = name_of(attribute).to_ascii_lowercase();
     match name.as_slice() {
         b"candidate" | b"remote-candidates" | b"end-of-candidates" => ice == Ice::Strip,
@@ -158,7 +176,7 @@ fn leads_around(attribute: &[u8], ice: Ice) -> bool {
             let inner = inner.get(number.count()..).unwrap_or_default();
             let nested = name_of(inner);
             nested.eq_ignore_ascii_case(b"rtcp")
-                || (!nested.eq_ignore_ascii_case(b"acap") && leads_around(inner, ice))
+                || (!nested.eq_ignore_ascii_case(b"acap") && offers_bypass(inner, ice))
         }
         _ => false,
     }
@@ -171,7 +189,7 @@ fn restate(value: Range<usize>, ip: IpAddr, out: &mut Vec<Patch>) {
 }
 
 /// Points a c= (or the end of an a=rtcp) at us. Nowhere stays nowhere.
-fn lead(connection: &Connection<'_>, ip: IpAddr, out: &mut Vec<Patch>) {
+fn point(connection: &Connection<'_>, ip: IpAddr, out: &mut Vec<Patch>) {
     let family = IpFamily::of(ip);
     let same = connection.family == Some(family);
     let ip = if connection.is_nowhere() {
@@ -222,7 +240,7 @@ fn rtcp(media: &Media<'_, '_>, stream: &Stream, local: LocalMedia, out: &mut Vec
             out.push(Patch { at: line.port_range, with: port.to_string().into_bytes() });
         }
         if let Some(connection) = line.connection {
-            lead(&connection, local.rtcp.ip(), out);
+            point(&connection, local.rtcp.ip(), out);
         } else if !line.unreadable.is_empty() {
             out.push(Patch { at: line.unreadable, with: Vec::new() });
         }

@@ -1,14 +1,15 @@
-//! What an m-line says of its media, lifted out of the description.
+//! The media of an m-line, lifted out of the description.
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Description, Media};
 use sidetone_call::{Direction, Format, IpFamily, MediaKind, Security};
+
+use super::{Description, Media};
 
 /// Most formats of an m-line that are remembered; the rest is relayed all the same.
 const MAX_FORMATS: usize = 32;
 
-/// What a stream travels in.
+/// The transport of a stream, as far as relaying goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Carriage {
     /// RTP, with RTCP beside it.
@@ -33,9 +34,9 @@ fn direction(attribute: &str) -> Option<Direction> {
 /// One m-line of a party's description.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stream {
-    /// What it carries.
+    /// The kind of its media.
     pub kind: MediaKind,
-    /// What it travels in.
+    /// Its transport.
     pub carriage: Carriage,
     /// How it is protected.
     pub security: Security,
@@ -59,7 +60,7 @@ pub struct Stream {
     pub family: Option<IpFamily>,
     /// a=rtcp-mux is stated.
     pub mux: bool,
-    /// As stated here, or for the session, or sendrecv.
+    /// The direction as the m-line states it, or the session, or sendrecv.
     pub direction: Direction,
     /// a=ptime in milliseconds.
     pub ptime_ms: Option<u16>,
@@ -91,13 +92,13 @@ impl Stream {
     }
 }
 
-/// What the session level says for all m-lines.
+/// The session-level lines that hold for all m-lines.
 struct Session {
     direction: Option<Direction>,
     fingerprint: bool,
 }
 
-/// What an m-line's own attributes say, gathered in one pass.
+/// An m-line's own attributes, gathered in one pass.
 #[derive(Default)]
 struct Attributes {
     direction: Option<Direction>,

@@ -37,8 +37,8 @@ impl Keying {
     /// The transaction of a request that has just arrived from `source`, whose topmost Via is `via`. ACK and CANCEL are
     /// asked for with `method` INVITE, and find the INVITE they belong to.
     ///
-    /// Whoever repeats another's Via and branch from elsewhere has a transaction of its own: nobody can cancel a call
-    /// by knowing how it was asked for.
+    /// A sender that repeats another's Via and branch from elsewhere has a transaction of its own: nobody can cancel a
+    /// call by knowing how it was asked for.
     pub(crate) fn server(
         &self,
         request: &Message,

@@ -105,7 +105,7 @@ fn bye_without_an_answer() {
 
     s.talk();
     s.request(Caller, "BYE 2", Some("b"), "").unwrap();
-    s.anchor.timeout(s.now + Settings::default().farewell);
+    s.anchor.timeout(s.now + Settings::default().bye_timeout);
     s.nothing_left();
     assert_eq!(s.facts(), ["ended by trunk: hangup"]);
 }
@@ -211,7 +211,7 @@ fn an_answer_that_did_not_reach_the_caller_is_told_unless_an_ack_comes() {
     s.anchor.timeout(s.now);
     assert_eq!(s.facts(), ["unacknowledged"]);
     // Nobody has hung it up.
-    s.now += Settings::default().farewell;
+    s.now += Settings::default().bye_timeout;
     s.anchor.timeout(s.now);
     assert_eq!(s.facts(), ["ended by nobody: failed"]);
     s.nothing_left();

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use sidetone_call::{CallKey, Exhausted, IpFamily, LocalMedia, MediaPlane, Side, StreamPlan};
 use sidetone_sip::anchor::{Anchor, CallFact, Settings};
 use sidetone_sip::message::{Edit, Message};
-use sidetone_sip::proxy::{Passage, Passing, Refusal};
+use sidetone_sip::proxy::{ForwardContext, MessageFilter, Refusal};
 use sidetone_sip::sdp::{Description, Stream};
 use sidetone_sip::{Flow, Transport};
 
@@ -111,14 +111,14 @@ impl Script {
         }
     }
 
-    fn passing(&self, sender: Who) -> Passing {
+    fn passing(&self, sender: Who) -> ForwardContext {
         let (remote, toward) = match sender {
             Caller => (self.caller_sip, self.callee_sip),
             Callee => (self.callee_sip, self.caller_sip),
         };
         let from = if sender == Caller { self.caller_side } else { self.caller_side.other() };
         let local = "198.51.100.9:5060".parse().unwrap();
-        Passing {
+        ForwardContext {
             now: self.now,
             from,
             source: Flow { transport: Transport::Udp, local, remote },
@@ -311,7 +311,7 @@ impl Script {
                 CallFact::Resumed { by, .. } => format!("resumed by {}", by.as_str()),
                 CallFact::Untappable { stream, reason, .. } => format!("untappable {stream}: {reason}"),
                 CallFact::Misaimed { by, .. } => format!("{} aims astray", by.as_str()),
-                CallFact::Told { by, name, value, .. } => format!("{} says {name}: {value}", by.as_str()),
+                CallFact::Header { by, name, value, .. } => format!("{} says {name}: {value}", by.as_str()),
                 CallFact::Digit { by, digit, .. } => format!("{} pressed {digit}", by.as_str()),
                 CallFact::Referred { by, user, replaces, .. } => {
                     let instead = replaces.map(|call| format!(" instead of {call}")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The anchor as the proxy's passage: what leaves by the wire, and that both forget together.
+//! The anchor as the proxy's message filter: what leaves by the wire, and that both forget together.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -82,7 +82,7 @@ impl Wire {
     }
 
     fn nothing_left(&mut self) {
-        let anchor = self.proxy.passage();
+        let anchor = self.proxy.filter();
         assert_eq!(anchor.calls(), 0);
         assert!(anchor.media().reserved.is_empty(), "leaked ports");
     }
@@ -131,7 +131,7 @@ fn a_call_from_end_to_end() {
 fn nobody_answers() {
     let mut w = Wire::new();
     w.invite();
-    assert_eq!(w.proxy.passage().calls(), 1);
+    assert_eq!(w.proxy.filter().calls(), 1);
     w.pass(60);
     let status = w.last(CARRIER).status().unwrap();
     assert!((400..600).contains(&status), "{status}");
@@ -152,7 +152,7 @@ fn cancelled() {
 #[test]
 fn no_ports() {
     let mut w = Wire::new();
-    w.proxy.passage().media().left = Some(0);
+    w.proxy.filter().media().left = Some(0);
     w.send(CARRIER, request("INVITE 1", "", &audio("192.0.2.1", 4000)));
     assert_eq!(w.last(CARRIER).status(), Some(503));
     w.nothing_left();

@@ -1,7 +1,8 @@
 //! The process ends while calls are being set up: no phone rings on, and no caller waits.
 
-use crate::sim::*;
 use sidetone_sip::message::Name;
+
+use crate::sim::*;
 
 /// Sends 503 to the caller, which acknowledges it.
 fn refused(net: &mut Net, call: &Draft) {

@@ -1,8 +1,9 @@
 //! A call from the carrier to the PBX and its end, and the same the other way: who sees what.
 
-use crate::sim::*;
 use sidetone_call::Side;
 use sidetone_sip::message::Name;
+
+use crate::sim::*;
 
 #[test]
 fn a_call_from_carrier_to_pbx() {
@@ -40,7 +41,7 @@ fn a_call_from_carrier_to_pbx() {
     net.nothing(CARRIER);
 
     let (carrier, pbx) = (addr(CARRIER), addr(PBX));
-    let seen = net.proxy.passage();
+    let seen = net.proxy.filter();
     assert_eq!(
         seen.requests,
         [

@@ -1,7 +1,8 @@
 //! CANCEL against everything it can race with (RFC 3261 §9, §16.10).
 
-use crate::sim::*;
 use sidetone_sip::message::Name;
+
+use crate::sim::*;
 
 #[test]
 fn a_ringing_call_is_cancelled_hop_by_hop() {
@@ -32,7 +33,7 @@ fn a_ringing_call_is_cancelled_hop_by_hop() {
     net.send(CARRIER, call.ack("b"));
     net.nothing(PBX);
     net.nothing(CARRIER);
-    assert!(net.proxy.passage().concluded.is_empty());
+    assert!(net.proxy.filter().concluded.is_empty());
     net.finish();
 }
 
@@ -132,7 +133,7 @@ fn a_cancel_before_the_route_is_known_ends_the_call_here() {
     net.send(CARRIER, call.cancel());
     net.take(CARRIER, "200");
     net.take(CARRIER, "487");
-    assert!(net.proxy.passage().concluded.is_empty(), "the passage has not seen it pass");
+    assert!(net.proxy.filter().concluded.is_empty(), "the passage has not seen it pass");
     let query = net.asked.remove(0);
     let late = net.route(&query);
     net.decide(&query, late);
@@ -187,7 +188,7 @@ fn a_callee_that_ignores_the_cancel_is_given_up_after_64_t1() {
     net.nothing(CARRIER);
     net.pass(ms(200));
     net.take(CARRIER, "487");
-    assert_eq!(net.proxy.passage().concluded, [("INVITE".to_owned(), 487)]);
+    assert_eq!(net.proxy.filter().concluded, [("INVITE".to_owned(), 487)]);
     net.send(CARRIER, call.ack("x"));
     net.finish();
 }

@@ -1,10 +1,11 @@
 //! Which requests are part of a dialog, and whose dialog it is.
 
-use crate::sim::*;
 use sidetone_call::Side;
 use sidetone_sip::message::{Message, Name};
 use sidetone_sip::proxy::{Decision, Neighbour, Registered, RouteKind, Settings, Standing, Target};
 use sidetone_sip::{Flow, Transport};
+
+use crate::sim::*;
 
 /// Another carrier that is let in.
 const OTHER: &str = "198.51.100.66:5060";
@@ -174,7 +175,7 @@ fn under_the_names_of_a_challenged_call_each_trunk_has_a_call_of_its_own() {
     let own = net.take(PBX, "INVITE");
     net.send(PBX, reply(&own, 200, "own", PBX));
     let caller = Dialog::of_caller(&net.all(CARRIER).pop().unwrap().message);
-    let callers = net.proxy.passage().callers.clone();
+    let callers = net.proxy.filter().callers.clone();
     let [first, second, third] = callers.as_slice() else { panic!("{callers:?}") };
     assert!(first == third && first != second, "{callers:?}");
     for (from, dialog, within) in
@@ -261,7 +262,7 @@ fn a_bye_that_is_challenged_or_sent_by_another_ends_nothing() {
     };
     net.decide(&query, Decision::Reject { status: 481, reason: "No".into(), headers: vec![] });
     net.hold_routes = false;
-    assert!(net.proxy.passage().concluded.is_empty(), "nobody hears of the end of what never passed");
+    assert!(net.proxy.filter().concluded.is_empty(), "nobody hears of the end of what never passed");
     assert!(matches!(stand_only(&mut net, CARRIER, caller.request("INFO", CARRIER, 4)), Standing::Within(_)));
 }
 

@@ -1,8 +1,9 @@
 //! Two Record-Routes where the two sides reach us differently (RFC 5658), and both popped on the way.
 
-use crate::sim::*;
 use sidetone_sip::Message;
 use sidetone_sip::message::Name;
+
+use crate::sim::*;
 
 fn record_routes(message: &Message) -> Vec<&str> {
     message.values(Name::RecordRoute).map(|v| std::str::from_utf8(v).unwrap()).collect()

@@ -1,9 +1,10 @@
 //! Several targets, tried one after the other.
 
-use crate::sim::*;
 use sidetone_call::Side;
 use sidetone_sip::message::Name;
 use sidetone_sip::proxy::{Decision, Destination, Target};
+
+use crate::sim::*;
 
 fn two() -> (Net, Draft) {
     let mut net = Net::new();
@@ -38,8 +39,8 @@ fn a_silent_target_is_left_after_four_seconds() {
     net.pass(secs(10));
     net.nothing(PBX);
     assert_eq!(net.proxy.counters().failovers, 1);
-    let seen: Vec<_> = net.proxy.passage().requests.iter().take(2).map(|r| r.2).collect();
-    assert_eq!(seen, [addr(PBX), addr(PBX2)], "the passage sees the request again");
+    let seen: Vec<_> = net.proxy.filter().requests.iter().take(2).map(|r| r.2).collect();
+    assert_eq!(seen, [addr(PBX), addr(PBX2)], "the filter sees the request again");
     net.finish();
 }
 
@@ -101,8 +102,8 @@ fn when_all_fail_with_503_the_last_one_is_forwarded_as_it_came() {
     let last = net.take(CARRIER, "503");
     assert_eq!(last.header(Name::RetryAfter).unwrap().text(), "2");
     assert_eq!(last.to_tag(), Some("two"));
-    assert_eq!(net.proxy.passage().responses.len(), 1);
-    assert!(net.proxy.passage().concluded.is_empty());
+    assert_eq!(net.proxy.filter().responses.len(), 1);
+    assert!(net.proxy.filter().concluded.is_empty());
     net.finish();
 }
 
@@ -124,7 +125,7 @@ fn when_all_are_silent_the_caller_gets_503_and_when_to_try_again() {
     net.pass(ms(20));
     let refused = net.take(CARRIER, "503");
     assert_eq!(refused.header(Name::RetryAfter).unwrap().text(), "5");
-    assert_eq!(net.proxy.passage().concluded, [("INVITE".to_owned(), 503)]);
+    assert_eq!(net.proxy.filter().concluded, [("INVITE".to_owned(), 503)]);
     assert_eq!(net.proxy.counters().unanswered, 1);
     net.all(PBX);
     net.all(PBX2);
@@ -267,7 +268,7 @@ fn failover_across_address_families() {
     let sent = net.take(PBX, "INVITE");
     assert_eq!(sent.top_via().unwrap().host, "192.0.2.1");
     assert_eq!(
-        net.proxy.passage().requests,
+        net.proxy.filter().requests,
         [("INVITE".to_owned(), Side::Trunk, addr(PBX6)), ("INVITE".to_owned(), Side::Trunk, addr(PBX)),]
     );
     net.finish();

@@ -23,8 +23,8 @@ fn every_2xx_is_forwarded_whatever_its_tag_and_each_copy_too() {
         assert_eq!(net.take(CARRIER, "200").to_tag(), Some(tag));
     }
     net.nothing(CARRIER);
-    let forwarded = net.proxy.passage().responses.iter().filter(|r| r.0 == 200).count();
-    assert_eq!(forwarded, 5, "the passage sees each");
+    let forwarded = net.proxy.filter().responses.iter().filter(|r| r.0 == 200).count();
+    assert_eq!(forwarded, 5, "the filter sees each");
     net.finish();
 }
 

@@ -1,7 +1,8 @@
 //! Whatever arrives, however mangled: no panic, bounded tables, and quiet in the end.
 
-use crate::sim::*;
 use proptest::prelude::*;
+
+use crate::sim::*;
 
 /// Messages of a call, to be mangled.
 fn seeds() -> Vec<Vec<u8>> {

@@ -1,7 +1,8 @@
 //! Requests that come round again, and hops that run out (RFC 3261 §16.3, RFC 5393).
 
-use crate::sim::*;
 use sidetone_sip::Message;
+
+use crate::sim::*;
 
 /// The message as a neighbour that sends everything back would: with a Via of its own.
 fn bounced(sent: &Message, by: &str, n: u32) -> Vec<u8> {

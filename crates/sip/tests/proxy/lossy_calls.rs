@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use crate::sim::lossy::{Weather, World};
 use crate::sim::phone::{Outcome, Phone, Script};
 use crate::sim::*;
-use proptest::prelude::*;
 
 #[derive(Debug, Clone, Copy)]
 struct Plan {

@@ -1,7 +1,8 @@
 //! OPTIONS: answered when meant for us, passed on when not; and OPTIONS of our own.
 
-use crate::sim::*;
 use sidetone_sip::message::Name;
+
+use crate::sim::*;
 
 #[test]
 fn a_ping_is_answered_without_state() {

@@ -1,9 +1,10 @@
 //! Full tables: refused without state, and what is in a dialog still gets through.
 
-use crate::sim::*;
 use sidetone_call::Side;
 use sidetone_sip::message::Name;
 use sidetone_sip::proxy::Neighbour;
+
+use crate::sim::*;
 
 #[test]
 fn new_requests_get_503_with_retry_after_and_dialogs_can_still_end() {

@@ -1,8 +1,9 @@
 //! REGISTER leaves a Path (RFC 3327), and requests that come back by it go on to the registered contact.
 
-use crate::sim::*;
 use sidetone_sip::message::Name;
 use sidetone_sip::proxy::RouteKind;
+
+use crate::sim::*;
 
 #[test]
 fn a_registration_and_a_request_that_follows_its_path() {

@@ -1,8 +1,9 @@
 //! What comes again is absorbed or answered from memory; what isn't answered is sent again (RFC 3261 §17).
 
-use crate::sim::*;
 use sidetone_sip::message::Name;
 use sidetone_sip::proxy::Settings;
+
+use crate::sim::*;
 
 #[test]
 fn a_repeated_invite_gets_the_last_response_again_and_goes_nowhere() {

@@ -1,8 +1,9 @@
 //! How the shell is asked, and what its answers do.
 
-use crate::sim::*;
 use sidetone_sip::message::Name;
 use sidetone_sip::proxy::{Decision, RouteKind};
+
+use crate::sim::*;
 
 #[test]
 fn a_new_call_is_routed_by_configuration() {
@@ -71,7 +72,7 @@ fn a_rejection_is_answered_and_its_ack_absorbed() {
     net.take(CARRIER, "503");
     assert!(net.asked.is_empty(), "a copy isn't routed again");
     net.send(CARRIER, call.ack(no.to_tag().unwrap()));
-    assert!(net.proxy.passage().concluded.is_empty(), "the passage has not seen it pass");
+    assert!(net.proxy.filter().concluded.is_empty(), "the passage has not seen it pass");
     net.finish();
 }
 
@@ -103,15 +104,15 @@ fn a_rejected_ack_is_dropped() {
 }
 
 #[test]
-fn what_the_passage_refuses_is_answered() {
+fn what_the_filter_refuses_is_answered() {
     let mut net = Net::new();
-    net.proxy.passage().refuse = Some(488);
+    net.proxy.filter().refuse = Some(488);
     net.send(CARRIER, invite(CARRIER, "c1"));
     net.take(CARRIER, "100");
     net.take(CARRIER, "488");
     net.send(CARRIER, draft("ACK", CARRIER, "a").tagged("b").uri(&format!("sip:bob@{PBX}")));
     net.nothing(PBX);
-    assert_eq!(net.proxy.counters().passage_refusals, 1);
-    assert_eq!(net.proxy.passage().concluded, [("INVITE".to_owned(), 488)]);
+    assert_eq!(net.proxy.counters().filter_refusals, 1);
+    assert_eq!(net.proxy.filter().concluded, [("INVITE".to_owned(), 488)]);
     net.finish();
 }

@@ -1,7 +1,8 @@
 //! Large requests go over TCP, and over UDP after all if TCP doesn't work (RFC 3261 §18.1.1).
 
-use crate::sim::*;
 use sidetone_sip::message::Name;
+
+use crate::sim::*;
 
 fn large(call: &str) -> Draft {
     invite(CARRIER, call).header(&format!("X-Padding: {}", "x".repeat(1300)))

@@ -41,7 +41,7 @@ fn timer_c_cancels_a_call_that_rings_for_ever_and_says_408() {
     net.send(PBX, reply(&cancel, 200, "b", PBX));
     net.send(PBX, reply(&sent, 487, "b", PBX));
     net.take(CARRIER, "408");
-    assert_eq!(net.proxy.passage().concluded, [("INVITE".to_owned(), 408)]);
+    assert_eq!(net.proxy.filter().concluded, [("INVITE".to_owned(), 408)]);
     assert_eq!(net.proxy.counters().timer_c, 1);
     net.finish();
 }
@@ -85,7 +85,7 @@ fn timer_f_ends_a_non_invite_without_a_word() {
     net.take(CARRIER, "100"); // RFC 4320 §4.1
     net.pass(secs(40));
     net.nothing(CARRIER);
-    assert_eq!(net.proxy.passage().concluded, [("MESSAGE".to_owned(), 408)]);
+    assert_eq!(net.proxy.filter().concluded, [("MESSAGE".to_owned(), 408)]);
     assert_eq!(net.proxy.transactions(), 0);
     net.finish();
 }
@@ -101,7 +101,7 @@ fn a_408_to_a_non_invite_is_not_forwarded_but_the_request_is_still_absorbed() {
     net.pass(secs(1));
     net.send(CARRIER, &message);
     net.nothing(PBX);
-    assert_eq!(net.proxy.passage().concluded, [("MESSAGE".to_owned(), 408)]);
+    assert_eq!(net.proxy.filter().concluded, [("MESSAGE".to_owned(), 408)]);
     net.finish();
 }
 

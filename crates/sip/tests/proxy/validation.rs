@@ -1,7 +1,8 @@
 //! What is refused before it is routed (RFC 3261 §16.3), and that no state is kept for it.
 
-use crate::sim::*;
 use sidetone_sip::message::Name;
+
+use crate::sim::*;
 
 #[track_caller]
 fn refused(request: impl Into<Vec<u8>>, status: &str) -> sidetone_sip::Message {

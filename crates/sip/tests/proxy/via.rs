@@ -1,7 +1,8 @@
 //! Where responses go: received, rport, sent-by, and whose Via they need on top (RFC 3261 §18.2, RFC 3581).
 
-use crate::sim::*;
 use sidetone_sip::message::Name;
+
+use crate::sim::*;
 
 const NATTED: &str = "198.51.100.10:40001";
 

@@ -136,7 +136,7 @@ fn near_values() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Messages of one dialog and a subscription, with what a peer may say in them, one behind another.
-fn near_asides() -> impl Strategy<Value = Vec<u8>> {
+fn near_notification() -> impl Strategy<Value = Vec<u8>> {
     let start = prop::sample::select(vec![
         "0INVITE sip:agent@pbx SIP/2.0\r\nFrom: <sip:a@b>;tag=c\r\nTo: <sip:p@b>\r\nCSeq: 1 INVITE\r\n",
         "1SIP/2.0 200 OK\r\nFrom: <sip:a@b>;tag=c\r\nTo: <sip:p@b>;tag=p\r\nCSeq: 1 INVITE\r\n",
@@ -204,12 +204,12 @@ proptest! {
     fn anchor_of_any_steps(data in vec(any::<u8>(), 0..240)) { fuzz::anchor(&data); }
 
     #[test]
-    fn asides_of_any_bytes(data in vec(any::<u8>(), 0..300)) {
-        fuzz::asides(&data);
+    fn notification_of_any_bytes(data in vec(any::<u8>(), 0..300)) {
+        fuzz::notification(&data);
     }
 
     #[test]
-    fn asides_of_pieces(data in near_asides()) {
-        fuzz::asides(&data);
+    fn notification_of_pieces(data in near_notification()) {
+        fuzz::notification(&data);
     }
 }

@@ -1,8 +1,8 @@
-//! What was received in a call, and who ended it.
+//! Requests that were received in a call, and the party that ended it.
 
 use bytes::Bytes;
 
-/// Who ended a call.
+/// The party that ended a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndedBy {
     /// This end.
@@ -14,7 +14,7 @@ pub enum EndedBy {
 /// A request that came in the call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// Its method.
+    /// The request's method.
     pub method: String,
     /// The whole message, as it came.
     pub message: Bytes,

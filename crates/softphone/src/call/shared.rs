@@ -1,4 +1,4 @@
-//! What a call is made of, and how it answers the requests that come in it.
+//! The state that a call's tasks share, and the answers to the requests that come in it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::random::Random;
 
-/// What happens to packets on their way out. Probabilities from 0 to 1.
+/// Faults of a network, put on packets on their way out. Probabilities from 0 to 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Impairment {
     /// Drops every nth packet; 0: none.
@@ -34,7 +34,7 @@ impl Impaired {
         Self { settings, random: Random::new(settings.seed), count: 0, held: None, dropped: 0 }
     }
 
-    /// What is to be sent now that `packet` is due: none, one or several packets.
+    /// The packets to be sent now that `packet` is due: none, one or several.
     pub(super) fn pass(&mut self, packet: Bytes) -> impl Iterator<Item = Bytes> + use<> {
         self.count = self.count.wrapping_add(1);
         let nth = self.settings.drop_every > 0 && self.count.is_multiple_of(self.settings.drop_every);
@@ -52,7 +52,7 @@ impl Impaired {
         [now, copy, earlier].into_iter().flatten()
     }
 
-    /// What is still held back when the stream ends.
+    /// The packet that is still held back when the stream ends.
     pub(super) fn rest(&mut self) -> Option<Bytes> {
         self.held.take()
     }

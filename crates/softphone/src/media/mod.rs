@@ -69,7 +69,7 @@ impl Session {
         Ok(())
     }
 
-    /// What offer and answer came to; `events` are the payload types for telephone-event received here.
+    /// Takes the outcome of offer and answer; `events` are the payload types for telephone-event received here.
     pub(crate) fn negotiated(&self, outbound: Outbound, events: impl IntoIterator<Item = u8>) {
         self.log.expect_events(events);
         self.order(Command::Negotiated(outbound));

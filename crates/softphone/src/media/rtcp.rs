@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use rtcp_types::{Bye, Compound, RtcpPacketWriterExt, Sdes, SdesChunk, SdesItem, SenderReport};
 
-/// What a report tells of the stream so far.
+/// The counts of a stream that a sender report tells.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sent {
     pub(super) ssrc: u32,

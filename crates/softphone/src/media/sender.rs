@@ -337,7 +337,7 @@ impl Sender {
     }
 }
 
-/// That moment, or never.
+/// Sleeps until that moment, or for ever without one.
 async fn at(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment).await,

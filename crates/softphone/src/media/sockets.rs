@@ -7,7 +7,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 
 const TRIES: u32 = 200;
-/// So that a burst at many times real time fits; the kernel may give less.
+/// Room for a burst at many times real time; the kernel may give less.
 const RECEIVE_BUFFER: usize = 1 << 20;
 
 #[derive(Debug)]

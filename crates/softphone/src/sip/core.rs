@@ -1,4 +1,4 @@
-//! What a phone's calls share: the sockets, the tables of transactions and dialogs, and the decision what
+//! The core that a phone's calls share: the sockets, the tables of transactions and dialogs, and the decision what
 //! an incoming message belongs to.
 
 use std::collections::HashMap;
@@ -41,7 +41,7 @@ pub(crate) struct Core {
     tasks: Mutex<Vec<AbortHandle>>,
 }
 
-/// What comes in for a dialog.
+/// A message that comes in for a dialog.
 #[derive(Debug)]
 pub(crate) enum InDialog {
     Request(Arc<ServerTransaction>),

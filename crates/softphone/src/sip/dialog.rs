@@ -33,7 +33,7 @@ pub(crate) struct Outgoing {
     pub(crate) hop: Uri,
 }
 
-/// What this hop writes into Via.
+/// The fields of this hop's Via.
 #[derive(Clone, Debug)]
 pub(crate) struct Via {
     pub(crate) transport: Transport,

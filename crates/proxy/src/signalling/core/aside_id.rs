@@ -1,7 +1,7 @@
 //! Requests of our own that are under way: for whom.
 
 use sidetone_call::{CallKey, Side};
-use sidetone_sip::aside::{LegId, SubscriptionId};
+use sidetone_sip::notification::{LegId, SubscriptionId};
 
 /// Who has something to be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -11,8 +11,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use sidetone_call::{Nature, Side};
 use sidetone_pbx::Aside;
-use sidetone_sip::aside::{Ask, Parcel};
-use sidetone_sip::proxy::{Answer, Decision, Destination, OwnKey};
+use sidetone_sip::notification::{Ask, Parcel};
+use sidetone_sip::proxy::{Answer, Decision, Destination, OriginatedKey};
 use sidetone_sip::{Message, Method};
 
 use super::aside_id::AsideId;
@@ -76,7 +76,7 @@ impl Core {
         }
         if aside.info {
             let pbx = (&aside.pbx, Some(neighbour(Side::Pbx, &aside.pbx)));
-            self.proxy.passage().legs().tell(now, pbx, &aside.sip_call_id, &parcel);
+            self.proxy.filter().legs().tell(now, pbx, &aside.sip_call_id, &parcel);
         }
         if aside.last {
             self.notifier.end(&aside.pbx, &aside.sip_call_id);
@@ -85,14 +85,14 @@ impl Core {
 
     /// What the customer felt is not told any more: not what waits, nor again what is under way.
     pub(crate) fn withdraw(&mut self, pbx: &Arc<str>, sip_call_id: &str) {
-        let infos = self.proxy.passage().legs().withdraw((pbx, Some(neighbour(Side::Pbx, pbx))), sip_call_id);
+        let infos = self.proxy.filter().legs().withdraw((pbx, Some(neighbour(Side::Pbx, pbx))), sip_call_id);
         let notifies = self.notifier.withdraw(pbx, sip_call_id);
         let under_way: HashSet<AsideId> =
             infos.into_iter().map(AsideId::Info).chain(notifies.into_iter().map(AsideId::Notify)).collect();
         if under_way.is_empty() {
             return;
         }
-        let keys: Vec<OwnKey> =
+        let keys: Vec<OriginatedKey> =
             self.own.iter().filter(|(_, id)| under_way.contains(id)).map(|(key, _)| *key).collect();
         for key in keys {
             self.proxy.recall(key);
@@ -102,7 +102,7 @@ impl Core {
     /// The next that has something to be told. To be handed back by [`Self::aside_located`].
     pub(crate) fn next_aside(&mut self, now: Duration) -> Option<Wanting> {
         loop {
-            let legs = self.proxy.passage().legs();
+            let legs = self.proxy.filter().legs();
             let (id, pbx, hop) = if let Some((id, pbx, hop)) = legs.wanting(now) {
                 (AsideId::Info(id), pbx, hop)
             } else {
@@ -134,7 +134,7 @@ impl Core {
         };
         let draft = match id {
             AsideId::Info(leg) => {
-                let legs = self.proxy.passage().legs();
+                let legs = self.proxy.filter().legs();
                 let draft = legs.write(leg);
                 if draft.is_none() {
                     legs.spared(leg);
@@ -157,7 +157,7 @@ impl Core {
     }
 
     /// A request of our own has come to its end.
-    pub(crate) fn answered(&mut self, now: Duration, key: OwnKey, answer: Answer) {
+    pub(crate) fn answered(&mut self, now: Duration, key: OriginatedKey, answer: Answer) {
         if let Some(id) = self.own.remove(&key) {
             self.aside_ended(now, id, answer);
         }
@@ -165,7 +165,7 @@ impl Core {
 
     fn aside_ended(&mut self, now: Duration, id: AsideId, answer: Answer) {
         match id {
-            AsideId::Info(leg) => self.proxy.passage().legs().answered(leg, answer),
+            AsideId::Info(leg) => self.proxy.filter().legs().answered(leg, answer),
             AsideId::Notify(subscription) => self.notifier.answered(now, subscription, answer),
             AsideId::Question(call, side) => self.party_answered(now, call, side, answer),
             AsideId::Farewell => {}
@@ -173,18 +173,18 @@ impl Core {
     }
 
     pub(crate) fn asides_timeout(&mut self, now: Duration) {
-        self.proxy.passage().legs().timeout(now);
+        self.proxy.filter().legs().timeout(now);
         self.notifier.timeout(now);
     }
 
     pub(crate) fn asides_next_timeout(&self) -> Option<Duration> {
-        let due = [self.proxy.passage_ref().legs_ref().next_timeout(), self.notifier.next_timeout()];
+        let due = [self.proxy.filter_ref().legs_ref().next_timeout(), self.notifier.next_timeout()];
         due.into_iter().flatten().min()
     }
 
     /// Subscriptions that are up, and dialogs in which a PBX takes INFO.
     #[must_use]
     pub fn listeners_by_sip(&self) -> (usize, usize) {
-        (self.notifier.len(), self.proxy.passage_ref().legs_ref().ready())
+        (self.notifier.len(), self.proxy.filter_ref().legs_ref().ready())
     }
 }

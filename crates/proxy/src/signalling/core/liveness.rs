@@ -21,7 +21,7 @@ use bytes::Bytes;
 use sidetone_call::{CallKey, Cause, Side};
 use sidetone_sip::Method;
 use sidetone_sip::anchor::{Anchor, Reach};
-use sidetone_sip::aside::Asides;
+use sidetone_sip::notification::InfoFilter;
 use sidetone_sip::proxy::{Answer, Destination, Proxy};
 
 use super::Core;
@@ -100,7 +100,9 @@ impl Core {
             let next = (reach.number < LAST_NUMBER).then_some(reach.number + 1);
             let number = match side {
                 Side::Trunk => next,
-                Side::Pbx => self.proxy.passage().legs().farewell(now, &reach.names, reach.caller).or(next),
+                Side::Pbx => {
+                    self.proxy.filter().legs().end_with_bye(now, &reach.names, reach.caller).or(next)
+                }
             };
             let Some(head) = number.and_then(|number| reach.request(Method::BYE, number)) else { continue };
             let key = self.proxy.originate(now, to, head, Bytes::new());
@@ -130,10 +132,10 @@ impl Core {
 
     /// The highest number that a party has seen in the dialog, our own INFO included.
     fn latest_number(&self, reach: &Reach, side: Side) -> u32 {
-        let proxy: &Proxy<Asides<Anchor<Engine>>> = &self.proxy;
+        let proxy: &Proxy<InfoFilter<Anchor<Engine>>> = &self.proxy;
         let ours = match side {
             Side::Trunk => None,
-            Side::Pbx => proxy.passage_ref().legs_ref().latest(&reach.names, reach.caller),
+            Side::Pbx => proxy.filter_ref().legs_ref().latest(&reach.names, reach.caller),
         };
         ours.unwrap_or(reach.number)
     }

@@ -1,12 +1,12 @@
-//! Messages that come to nothing: those of strangers, those that can't be understood, and answers that get nowhere. Each
-//! is counted; in the log each kind is named once in a while.
+//! Messages that come to nothing: those of strangers, those that can't be understood, and answers that get nowhere.
+//! Each is counted; in the log each kind is named once in a while.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use sidetone_sip::message::Message;
-use sidetone_sip::proxy::{Destination, Loss, Lost};
+use sidetone_sip::proxy::{Destination, DropReason, DroppedMessage};
 
 use super::Core;
 
@@ -20,7 +20,7 @@ const MOST_STRANGERS: usize = 1_000;
 
 impl Core {
     /// Names a peer whose messages went nowhere, once in a while for each reason; counters have every one.
-    pub(super) fn tell_lost(&mut self, now: Duration, lost: Lost) {
+    pub(super) fn tell_lost(&mut self, now: Duration, lost: DroppedMessage) {
         let Some(peer) = self.table.who(lost.source.remote) else { return };
         let Some(more) = self.untold(now, (lost.source.remote.ip(), lost.why)) else { return };
         let (peer, remote) = (self.table.name(peer), lost.source.remote);
@@ -29,19 +29,19 @@ impl Core {
 
     /// Names the call of a final response that got nowhere, as often.
     pub(crate) fn tell_undelivered(&mut self, now: Duration, response: Bytes, to: &Destination) {
-        let Some(more) = self.untold(now, (to.remote.ip(), Loss::Undelivered)) else { return };
+        let Some(more) = self.untold(now, (to.remote.ip(), DropReason::Undelivered)) else { return };
         let Ok(response) = Message::parse(response) else { return };
         let peer = self.table.who(to.remote);
         let side = peer.map_or("", |peer| peer.side.as_str());
         let (peer, remote) = (peer.map_or("", |peer| self.table.name(peer)), to.remote);
         let call = self.calls.known_as(response.call_id()).map(|id| id.to_string()).unwrap_or_default();
         let method = response.cseq().map(|cseq| cseq.method.as_str().to_owned()).unwrap_or_default();
-        let (status, why) = (response.status(), Loss::Undelivered);
+        let (status, why) = (response.status(), DropReason::Undelivered);
         tracing::warn!(peer, side, %remote, call, status, method, %why, more, "a SIP response was dropped");
     }
 
     /// How many more there have been of a loss since it was last told; none if it is not to be told yet.
-    fn untold(&mut self, now: Duration, kind: (IpAddr, Loss)) -> Option<u64> {
+    fn untold(&mut self, now: Duration, kind: (IpAddr, DropReason)) -> Option<u64> {
         let full = self.losses.len() >= MOST_LOSSES;
         if full {
             self.losses.retain(|_, (at, _)| now.saturating_sub(*at) < STRANGER_EVERY);

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use sidetone_events::NumberHasher;
 use sidetone_sip::Method;
-use sidetone_sip::aside::SERVICE_USER;
 use sidetone_sip::host;
 use sidetone_sip::list::Values;
 use sidetone_sip::message::Header;
 use sidetone_sip::name_addr::NameAddr;
+use sidetone_sip::notification::SERVICE_USER;
 use sidetone_sip::params::Params;
 use sidetone_sip::uri::{Scheme, UriView};
 use sidetone_sip::via::Via;

@@ -91,7 +91,7 @@ fn who_calls_from_an_agent_s_own_number_is_no_customer() {
     let case = Case { more: &more, disclosure: "given-upstream", ..Case::default() };
     let (mut call, _folder, _) = case.answered();
     // Whatever is said of it.
-    let error = call.sidetone.try_command(&["tell", &id(&call), "customer", "yes"]).unwrap_err();
+    let error = call.sidetone.try_command(&["tell", &id(&call), "customer", "yes"]).unwrap_err().stderr;
     assert!(error.contains("`excluded`, which is final"), "{error}");
     speak(&mut call.caller_media, &mut call.callee_media, &speech());
     assert_nobody_listened(&call);
@@ -112,7 +112,7 @@ fn what_was_inferred_of_somebody_who_turns_out_to_be_an_agent_is_erased() {
         lines_that_infer(call.sidetone.dir()).is_empty().then_some(())
     });
     let heard = heard_ms(&call);
-    let error = call.sidetone.try_command(&["tell", &id(&call), "customer", "yes"]).unwrap_err();
+    let error = call.sidetone.try_command(&["tell", &id(&call), "customer", "yes"]).unwrap_err().stderr;
     assert!(error.contains("`excluded`, which is final"), "{error}");
     speak(&mut call.caller_media, &mut call.callee_media, &speech());
     assert_eq!(heard_ms(&call), heard, "and it stays so");

@@ -65,7 +65,7 @@ fn who_refuses_before_the_pbx_has_announced_is_never_listened_to() {
     call.sidetone.command(&["tell", &id, "consent", "refused"]);
     until_state(&call, "opted-out", "cli");
     for (name, value) in [("consent", "announced"), ("consent", "granted"), ("analysis", "start")] {
-        let error = call.sidetone.try_command(&["tell", &id, name, value]).unwrap_err();
+        let error = call.sidetone.try_command(&["tell", &id, name, value]).unwrap_err().stderr;
         assert!(error.contains("`opted-out`, which is final"), "{error}");
     }
     speak(&mut call.caller_media, &mut call.callee_media, &speech());

@@ -19,11 +19,11 @@ fn a_list_that_was_never_begun_is_no_obstacle_and_one_that_is_gone_is_missed() {
     }
     sidetone.command(&["reload"]);
     std::fs::remove_file(&lists[0]).unwrap();
-    let refused = sidetone.try_command(&["reload"]).unwrap_err();
+    let refused = sidetone.try_command(&["reload"]).unwrap_err().stderr;
     assert!(refused.contains("do-not-analyse is gone; restore it"), "{refused}");
     assert!(!lists[0].exists(), "it is not begun anew");
     std::fs::write(&lists[0], "half a li").unwrap();
-    let refused = sidetone.try_command(&["reload"]).unwrap_err();
+    let refused = sidetone.try_command(&["reload"]).unwrap_err().stderr;
     assert!(refused.contains("is no list of numbers"), "{refused}");
     sidetone.finish();
 }

@@ -12,7 +12,8 @@ fn who_announces_while_one_plays_is_turned_away() {
     until_announcing(&call);
     let mut arrived = talk(&mut call, 20).at_a;
     for to in ["customer", "both"] {
-        let refused = call.sidetone.try_command(&["announce", &id(&call), "other", "--to", to]).unwrap_err();
+        let refused =
+            call.sidetone.try_command(&["announce", &id(&call), "other", "--to", to]).unwrap_err().stderr;
         assert!(refused.contains("two are never heard at once"), "{refused}");
     }
     arrived.extend(talk(&mut call, 180).at_a);

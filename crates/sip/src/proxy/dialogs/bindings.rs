@@ -1,30 +1,20 @@
-//! Contacts that a registrar has accepted: by them, and by nothing that a REGISTER merely asks for, a peer may be
-//! called at a host that no configuration names.
+//! Contacts that a registrar has accepted. By a binding a peer may be called at a host that no configuration names; a
+//! REGISTER alone makes none.
 //!
 //! A binding holds between two peers. Only the registrar's peer may use it, only toward the peer that registered, and a
 //! literal address is bound only if it is that peer's own.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Dialogs, LONGEST, SUBSCRIPTION};
-use crate::host::{Host, HostPort};
-use crate::message::{Message, Name};
-use crate::name_addr::NameAddr;
+use crate::proxy::destination::Destination;
 use crate::proxy::held::{self, Held};
-use crate::proxy::neighbours::{Neighbour, Neighbours};
-use crate::proxy::output::Destination;
-use crate::{Flow, scan};
+use crate::proxy::neighbours::Neighbour;
 
 /// Hosts that are bound, over all peers.
 const MOST: usize = 20_000;
 /// Peers that have the same host bound at the same registrar.
 const MOST_OF_A_HOST: usize = 8;
-/// Contacts of one REGISTER that are looked at.
-const MOST_ASKED: usize = 8;
-/// Contacts of its 2xx that are looked at: it lists whatever else is registered for the same user (RFC 3261 §10.3).
-const MOST_LISTED: usize = 128;
 /// The table is searched for bindings that have run out this often at most, however many requests find it full.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
@@ -38,12 +28,12 @@ pub struct Registered {
 }
 
 #[derive(Debug)]
-struct Binding {
-    registered: Registered,
-    until: Duration,
+pub(super) struct Binding {
+    pub(super) registered: Registered,
+    pub(super) until: Duration,
 }
 
-/// All of them, by hashed host and registrar.
+/// All bindings, by hashed host and registrar.
 #[derive(Debug, Default)]
 pub(super) struct Bindings {
     by_host: HashMap<(u64, Neighbour), Vec<Binding>>,
@@ -59,7 +49,7 @@ impl Bindings {
         bound.iter().filter(|binding| binding.until > now).map(|binding| binding.registered).collect()
     }
 
-    fn bind(&mut self, now: Duration, host: u64, registrar: Neighbour, binding: Binding) {
+    pub(super) fn bind(&mut self, now: Duration, host: u64, registrar: Neighbour, binding: Binding) {
         let peer = binding.registered.peer;
         let known = self.by_host.get_mut(&(host, registrar));
         if let Some(known) =
@@ -106,61 +96,6 @@ impl Bindings {
             !bound.is_empty()
         });
     }
-}
-
-impl Dialogs {
-    /// A REGISTER of `peer`'s was answered with a 2xx by whoever is at `registrar`: what it asked for and the answer
-    /// lists is bound.
-    pub(in crate::proxy) fn registered(
-        &mut self,
-        now: Duration,
-        (register, source, peer): (&Message, &Flow, Neighbour),
-        (answer, registrar): (&Message, SocketAddr),
-        neighbours: &Neighbours,
-    ) {
-        let Some(registrar) = neighbours.of(registrar).filter(|registrar| registrar.side != peer.side) else {
-            return;
-        };
-        let listed: Vec<_> = contacts(answer).take(MOST_LISTED).collect();
-        let of_all = seconds(answer).or_else(|| seconds(register)).unwrap_or(SUBSCRIPTION);
-        for (asked, _) in contacts(register).take(MOST_ASKED) {
-            if !may_be_of(&asked, peer, neighbours) {
-                continue;
-            }
-            let host = self.host(&asked);
-            let granted = listed.iter().filter(|(listed, _)| self.host(listed) == host);
-            let lasts = granted.map(|(_, lasts)| lasts.unwrap_or(of_all)).max().unwrap_or_default();
-            if lasts.is_zero() {
-                continue;
-            }
-            let registered = Registered { peer, heard: Destination::from(*source) };
-            let until = now + lasts.min(LONGEST) + self.linger;
-            self.bindings.bind(now, host, registrar, Binding { registered, until });
-        }
-    }
-}
-
-/// Whether a host may be one of that peer's: of a name it is known only when it is looked up.
-fn may_be_of(host: &HostPort, peer: Neighbour, neighbours: &Neighbours) -> bool {
-    match host.host {
-        Host::Ip(ip) => neighbours.of(SocketAddr::new(ip, host.port.unwrap_or(5060))) == Some(peer),
-        Host::Name(_) => true,
-    }
-}
-
-/// The hosts in Contact, and how long each is to last, if it says so itself.
-fn contacts(message: &Message) -> impl Iterator<Item = (HostPort, Option<Duration>)> {
-    message.values(Name::Contact).filter_map(|value| {
-        let contact = NameAddr::parse(value).ok()?;
-        let host = contact.uri().ok()?.host_port()?;
-        let expires = contact.params.value("expires").and_then(|value| scan::decimal(value.as_bytes()));
-        Some((host, expires.map(Duration::from_secs)))
-    })
-}
-
-/// The Expires header's.
-fn seconds(message: &Message) -> Option<Duration> {
-    message.header(Name::Expires).and_then(|header| scan::decimal(header.value)).map(Duration::from_secs)
 }
 
 #[cfg(test)]

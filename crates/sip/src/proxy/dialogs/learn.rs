@@ -1,22 +1,21 @@
-//! What the messages that pass tell of their dialogs.
+//! Dialog state as the messages that pass change it.
 
 use std::time::Duration;
 
-use super::{
-    Dialog, Dialogs, End, Found, LIFETIME, LONGEST, MOST_DIALOGS, Member, Names, SETUP, SUBSCRIPTION, Set,
-    SetKey,
-};
+use super::names::{Member, Names, SetKey};
+use super::set::{Dialog, End, LIFETIME, MOST_TARGETS, SETUP, SUBSCRIPTION, Set};
+use super::{Dialogs, Found};
 use crate::host::HostPort;
 use crate::message::{Message, Method, Name};
 use crate::name_addr::NameAddr;
-use crate::proxy::MAX_TARGETS;
+use crate::proxy::destination::Destination;
 use crate::proxy::local::Local;
 use crate::proxy::neighbours::{Neighbour, Neighbours};
-use crate::proxy::output::Destination;
+use crate::proxy::output::MAX_TARGETS;
 use crate::uri::UriView;
 use crate::{Flow, scan};
 
-/// Its peer, or all of them, have as many dialogs as may be held.
+/// As many dialogs as may be held are held, by the peer or by all peers together.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::proxy) struct NoRoom;
 
@@ -76,7 +75,7 @@ impl Dialogs {
     ) -> Result<SetKey, NoRoom> {
         self.expire(now);
         let Passed { request, source, to, .. } = passed;
-        let names = self.names(names.call_id, names.from_tag, from.side);
+        let names = self.hasher.names(names.call_id, names.from_tag, from.side);
         let hosts = self.hosts_in(request, None);
         let cseq = request.cseq().map_or(0, |cseq| cseq.number);
         let is_its = |set: &Set| neighbours.are_one(set.caller.hop.remote, source.remote);
@@ -132,23 +131,12 @@ impl Dialogs {
     ) {
         let Passed { request, source, .. } = passed;
         let hosts = if refreshes(method) { self.hosts_in(request, None) } else { Vec::new() };
-        let tag = self.tag(names.from_tag);
+        let tag = self.hasher.tag(names.from_tag);
         let Some(set) = self.sets.get_mut(&found.key) else { return };
         let hop = Destination::from(*source);
         let index = match found.dialog {
             Some(index) => index,
-            None => {
-                let session = set.invite;
-                set.begin(Dialog {
-                    tag,
-                    callee: End { hop, targets: Vec::new() },
-                    session,
-                    accepted: false,
-                    over: false,
-                    subscribed_until: Duration::ZERO,
-                    until: now + SETUP,
-                })
-            }
+            None => set.begin_early(now, tag, hop),
         };
         let Some(dialog) = set.dialogs.get_mut(index) else { return };
         let end = if found.by_caller { &mut set.caller } else { &mut dialog.callee };
@@ -219,7 +207,7 @@ impl Dialogs {
         neighbours: &Neighbours,
     ) {
         let hosts = self.hosts_in(response, Some(local));
-        let tag = self.tag(response.to_tag().unwrap_or_default());
+        let tag = self.hasher.tag(response.to_tag().unwrap_or_default());
         let accepts = response.status().is_some_and(|status| status >= 200);
         let linger = self.linger;
         let Some(set) = self.sets.get_mut(&key) else { return };
@@ -230,18 +218,7 @@ impl Dialogs {
         let hop = hop.copied().unwrap_or_else(|| Destination::from(*source));
         let index = match set.dialogs.iter().position(|dialog| dialog.tag == tag) {
             Some(index) => index,
-            None => {
-                let session = set.invite;
-                set.begin(Dialog {
-                    tag,
-                    callee: End { hop, targets: Vec::new() },
-                    session,
-                    accepted: false,
-                    over: false,
-                    subscribed_until: Duration::ZERO,
-                    until: now + SETUP,
-                })
-            }
+            None => set.begin_early(now, tag, hop),
         };
         set.open_until = if accepts { now + linger } else { now + SETUP };
         let Some(dialog) = set.dialogs.get_mut(index) else { return };
@@ -298,9 +275,9 @@ impl Dialogs {
     ) {
         let [trunk, pbx] = parties;
         for ((caller_tag, caller), (callee_tag, _)) in [(trunk, pbx), (pbx, trunk)] {
-            let names = self.names(call_id, caller_tag, caller.side);
+            let names = self.hasher.names(call_id, caller_tag, caller.side);
             let key = SetKey { names, caller: caller.id };
-            let tag = self.tag(callee_tag);
+            let tag = self.hasher.tag(callee_tag);
             let Some(set) = self.sets.get_mut(&key) else { continue };
             if let Some(dialog) = set.dialogs.iter_mut().find(|dialog| dialog.tag == tag) {
                 dialog.end(now, self.linger);
@@ -312,7 +289,7 @@ impl Dialogs {
     /// Which dialog of its set a request was in, by its own names or its response's.
     fn dialog_of(&self, key: SetKey, by_caller: bool, names: Names<'_>) -> Option<usize> {
         let callee_tag = if by_caller { names.to_tag.unwrap_or_default() } else { names.from_tag };
-        let tag = self.tag(callee_tag);
+        let tag = self.hasher.tag(callee_tag);
         self.sets.get(&key)?.dialogs.iter().position(|dialog| dialog.tag == tag)
     }
 
@@ -338,9 +315,9 @@ impl Dialogs {
             (to_tag, names.from_tag, to, other, sender)
         };
         let end = |hop| End { hop, targets: Vec::new() };
-        let names = self.names(names.call_id, caller_tag, owner.side);
+        let names = self.hasher.names(names.call_id, caller_tag, owner.side);
         let key = SetKey { names, caller: owner.id };
-        let tag = self.tag(callee_tag);
+        let tag = self.hasher.tag(callee_tag);
         let set = self.sets.entry(key).or_insert_with(|| {
             self.held.add(Some(from), 1);
             Set {
@@ -382,48 +359,8 @@ impl Dialogs {
             hosts.reverse();
         }
         hosts.extend(message.first_value(Name::Contact).and_then(host));
-        let spare = hosts.len().saturating_sub(super::MOST_TARGETS);
-        hosts.iter().skip(spare).map(|host| self.host(host)).collect()
-    }
-}
-
-impl<'a> Names<'a> {
-    pub(in crate::proxy) fn of(message: &'a Message) -> Self {
-        Self {
-            call_id: message.call_id(),
-            from_tag: message.from_tag().unwrap_or_default(),
-            to_tag: message.to_tag(),
-        }
-    }
-}
-
-impl Set {
-    /// Whether nothing came of it, so that its name is free.
-    pub(super) fn is_vacant(&self) -> bool {
-        self.failed && self.dialogs.iter().all(|dialog| !dialog.accepted || dialog.over)
-    }
-
-    /// Adds a dialog; gives its index.
-    fn begin(&mut self, dialog: Dialog) -> usize {
-        if self.dialogs.len() >= MOST_DIALOGS {
-            let oldest = self.dialogs.iter().position(|dialog| !dialog.accepted).unwrap_or(0);
-            self.dialogs.remove(oldest);
-        }
-        self.dialogs.push(dialog);
-        self.dialogs.len() - 1
-    }
-}
-
-impl Dialog {
-    fn subscribed(&mut self, now: Duration, lasts: Duration, linger: Duration) {
-        let until = now + lasts.min(LONGEST) + linger;
-        self.subscribed_until = self.subscribed_until.max(until);
-        self.until = self.until.max(until);
-    }
-
-    fn end(&mut self, now: Duration, linger: Duration) {
-        self.over = true;
-        self.until = self.subscribed_until.max(now + linger);
+        let spare = hosts.len().saturating_sub(MOST_TARGETS);
+        hosts.iter().skip(spare).map(|host| self.hasher.host(host)).collect()
     }
 }
 

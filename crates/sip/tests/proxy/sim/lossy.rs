@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sidetone_call::Side;
 use sidetone_sip::message::Message;
-use sidetone_sip::proxy::{Decision, Destination, Output, Proxy, RouteKind, RouteQuery, Target, Unobserved};
+use sidetone_sip::proxy::{Decision, Destination, NoFilter, Output, Proxy, RouteKind, RouteQuery, Target};
 use sidetone_sip::{Flow, Transport};
 
 use super::phone::Phone;
@@ -55,7 +55,7 @@ struct Flight {
 
 pub struct World {
     pub now: Duration,
-    pub proxy: Proxy<Unobserved>,
+    pub proxy: Proxy<NoFilter>,
     pub phones: BTreeMap<SocketAddr, Phone>,
     weather: Weather,
     dice: Dice,
@@ -67,7 +67,7 @@ impl World {
     pub fn new(weather: Weather, seed: u64) -> Self {
         Self {
             now: Duration::ZERO,
-            proxy: Proxy::new(settings(), Unobserved, seed),
+            proxy: Proxy::new(settings(), NoFilter, seed),
             phones: BTreeMap::new(),
             weather,
             dice: Dice::new(seed),
@@ -136,7 +136,7 @@ impl World {
                 let uri = next_hop.view();
                 uri.host_ip().zip(uri.port()).map(SocketAddr::from)
             }
-            RouteKind::Own { .. } => None,
+            RouteKind::Service { .. } => None,
         };
         let Some(remote) = remote else { return Decision::Drop };
         let from = if self.phones[&query.source.remote].calls { Side::Trunk } else { Side::Pbx };

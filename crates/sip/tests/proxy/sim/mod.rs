@@ -15,8 +15,8 @@ use bytes::Bytes;
 use sidetone_call::Side;
 use sidetone_sip::message::{Edit, Message, Method};
 use sidetone_sip::proxy::{
-    Answer, Decision, Destination, Listener, Neighbour, Output, Passage, Passing, Proxy, Refusal, Requester,
-    RouteKind, RouteQuery, Settings, Target,
+    Answer, Decision, Destination, ForwardContext, Listener, MessageFilter, Neighbour, Output, Proxy,
+    Refusal, Requester, RouteKind, RouteQuery, Settings, Target,
 };
 use sidetone_sip::{Flow, Transport};
 
@@ -63,8 +63,8 @@ pub struct Recorder {
     pub refuse: Option<u16>,
 }
 
-impl Passage for Recorder {
-    fn request(&mut self, ctx: &Passing, request: &Message, _: &mut Edit) -> Result<(), Refusal> {
+impl MessageFilter for Recorder {
+    fn request(&mut self, ctx: &ForwardContext, request: &Message, _: &mut Edit) -> Result<(), Refusal> {
         self.requests.push((request.method().unwrap().to_string(), ctx.from, ctx.toward));
         if request.method() == Some(Method::INVITE) {
             self.callers.push(ctx.caller);
@@ -75,7 +75,7 @@ impl Passage for Recorder {
         }
     }
 
-    fn response(&mut self, ctx: &Passing, response: &Message, _: &mut Edit) {
+    fn response(&mut self, ctx: &ForwardContext, response: &Message, _: &mut Edit) {
         self.responses.push((response.status().unwrap(), ctx.from, ctx.toward));
     }
 
@@ -207,7 +207,7 @@ impl Net {
     pub fn route(&self, query: &RouteQuery) -> Decision {
         let from = if query.source.remote.ip() == addr(CARRIER).ip() { Side::Trunk } else { Side::Pbx };
         let targets = match (&query.kind, from) {
-            (RouteKind::Own { .. }, _) => return Decision::Drop,
+            (RouteKind::Service { .. }, _) => return Decision::Drop,
             (RouteKind::Initial, Side::Trunk) => self.pbx.clone(),
             (RouteKind::Initial, Side::Pbx) => vec![udp(CARRIER)],
             (RouteKind::Onward { next_hop }, _) => {

@@ -1,0 +1,159 @@
+//! Offers and answers on their way, within a dialog or beginning one.
+
+use std::time::Duration;
+
+use sidetone_call::{CallKey, MediaPlane};
+
+use super::Anchor;
+use super::call::Phase;
+use super::dialog::{Kind, Role, Tx};
+use super::position::callee_tag;
+use crate::message::{Edit, Message, Name};
+use crate::proxy::{ForwardContext, Refusal};
+use crate::via::Via;
+
+impl<M: MediaPlane> Anchor<M> {
+    /// A re-INVITE, UPDATE or PRACK.
+    pub(super) fn in_dialog_request(
+        &mut self,
+        ctx: &ForwardContext,
+        request: &Message,
+        edit: &mut Edit,
+        kind: Kind,
+    ) -> Result<(), Refusal> {
+        let (Some(position), Some(cseq)) = (self.find(request, ctx.requester()), request.cseq()) else {
+            self.count_stray(request);
+            return Ok(());
+        };
+        let party =
+            self.offer(ctx, position.key, request, edit).map_err(|error| self.refuse(error, false))?;
+        let tx = Tx { by: position.requester, kind, cseq: cseq.number };
+        let described = party.is_some();
+        let tag = callee_tag(position.requester, request).to_owned();
+        let (mut tools, calls) = self.tools();
+        if let Some(call) = calls.get_mut(&position.key)
+            && let Some(dialog) = call.dialog(&tag)
+        {
+            dialog.request(tx, party);
+            if described && tx.by == Role::Callee {
+                call.prefer(&tag);
+            }
+            call.refresh(&mut tools, ctx.now);
+        }
+        Ok(())
+    }
+
+    pub(super) fn ack(&mut self, ctx: &ForwardContext, request: &Message, edit: &mut Edit) {
+        let (Some(position), Some(cseq)) = (self.find(request, ctx.requester()), request.cseq()) else {
+            self.count_stray(request);
+            return;
+        };
+        self.acknowledged(ctx.now, position);
+        let Some(party) = self.anchor_sdp_leniently(ctx, position.key, request, edit) else { return };
+        let tag = callee_tag(position.requester, request).to_owned();
+        let (mut tools, calls) = self.tools();
+        if let Some(call) = calls.get_mut(&position.key) {
+            if let Some(dialog) = call.dialog(&tag) {
+                dialog.ack(position.requester, cseq.number, &party);
+            }
+            call.refresh(&mut tools, ctx.now);
+        }
+    }
+
+    pub(super) fn invite_response(
+        &mut self,
+        ctx: &ForwardContext,
+        key: CallKey,
+        tx: Tx,
+        status: u16,
+        response: &Message,
+        edit: &mut Edit,
+    ) {
+        let initial = self.calls.get(&key).is_some_and(|call| call.is_initial(tx));
+        if status >= 300 {
+            if initial {
+                let via = response.values(Name::Via).nth(1).and_then(|value| Via::parse(value).ok());
+                let branch = via.and_then(|via| via.branch()).unwrap_or_default();
+                self.invite_failed(ctx.now, key, status, branch, Some(ctx.from), true);
+            } else {
+                self.failed(ctx.now, key, tx, response);
+            }
+            return;
+        }
+        let party = self.anchor_sdp_leniently(ctx, key, response, edit);
+        let reliable = response.header(Name::RSeq).is_some() && response.lists(Name::Require, "100rel");
+        let tag = callee_tag(tx.by, response);
+        let (mut tools, calls) = self.tools();
+        let Some(call) = calls.get_mut(&key) else { return };
+        let most = tools.settings.max_forks;
+        let dialog = if initial { call.dialog_or_begin(tag, most) } else { call.dialog(tag) };
+        let Some(dialog) = dialog else { return };
+        let described = party.is_some();
+        dialog.response(tx, status, reliable, party);
+        let mut deadline = None;
+        if initial {
+            match status {
+                199 => call.drop_dialog(tag),
+                ..200 => {
+                    if described {
+                        call.prefer(tag);
+                    }
+                    if (180..184).contains(&status) && call.phase == Phase::Setup {
+                        call.ring(&mut tools, ctx.now);
+                    }
+                    if call.phase == Phase::Setup {
+                        deadline = Some(ctx.now + tools.settings.setup);
+                    }
+                }
+                _ => {
+                    call.prefer(tag);
+                    if call.phase != Phase::Answered {
+                        deadline = Some(call.lifetime(tools.settings, ctx.now));
+                    }
+                    call.answer(&mut tools, ctx.now, ctx.source.remote);
+                }
+            }
+        }
+        call.refresh(&mut tools, ctx.now);
+        if let Some(at) = deadline {
+            self.set_deadline(key, at);
+        }
+    }
+
+    /// A response to an UPDATE or a PRACK.
+    pub(super) fn other_response(
+        &mut self,
+        ctx: &ForwardContext,
+        key: CallKey,
+        tx: Tx,
+        status: u16,
+        response: &Message,
+        edit: &mut Edit,
+    ) {
+        if status >= 300 {
+            return self.failed(ctx.now, key, tx, response);
+        }
+        let party = self.anchor_sdp_leniently(ctx, key, response, edit);
+        let tag = callee_tag(tx.by, response);
+        let described = party.is_some();
+        let (mut tools, calls) = self.tools();
+        let Some(call) = calls.get_mut(&key) else { return };
+        let Some(dialog) = call.dialog(tag) else { return };
+        dialog.response(tx, status, false, party);
+        if described {
+            call.prefer(tag);
+        }
+        call.refresh(&mut tools, ctx.now);
+    }
+
+    /// A request within a dialog has failed.
+    pub(super) fn failed(&mut self, now: Duration, key: CallKey, tx: Tx, message: &Message) {
+        let tag = callee_tag(tx.by, message);
+        let (mut tools, calls) = self.tools();
+        let Some(call) = calls.get_mut(&key) else { return };
+        if let Some(dialog) = call.dialog(tag) {
+            dialog.failed(tx);
+        }
+        call.refresh(&mut tools, now);
+    }
+}
