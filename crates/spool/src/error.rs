@@ -14,18 +14,27 @@ pub enum SpoolError {
         why: std::io::Error,
     },
     /// The file is something else.
-    #[error("`{}` is no spool of Sidetone's; name another file", .0.display())]
+    #[error("`{}` is no spool of Sidetone's", .0.display())]
     Foreign(PathBuf),
     /// The file was written by a newer version.
-    #[error("`{}` was written by a newer Sidetone (its format is {found}, this one knows {known}); use that, or name another file", .path.display())]
+    #[error("`{}` was written by a newer Sidetone (its format is {found}, this one knows {known})", .path.display())]
     Newer {
         /// The file.
         path: PathBuf,
         /// Its format.
-        found: i64,
+        found: u32,
         /// The newest format that this program knows.
-        known: i64,
+        known: u32,
     },
+    /// The file is damaged.
+    #[error("`{}` is damaged", .0.display())]
+    Unsound(PathBuf),
+    /// The file has been cut to nothing while its log was not.
+    #[error("`{}` has been emptied", .0.display())]
+    Emptied(PathBuf),
+    /// The file that was written to is not there any more.
+    #[error("`{}` has been moved or deleted while it was written", .0.display())]
+    Gone(PathBuf),
     /// No reader may be called that.
     #[error("`{0}` is no name of a reader: letters, digits, `-`, `_` and `.`, 64 at most")]
     Name(String),
@@ -49,6 +58,19 @@ pub enum SpoolError {
 }
 
 impl SpoolError {
+    /// Whether what stood in the file is lost to whoever writes, so that a new one has to be begun.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Unsound(_) | Self::Emptied(_) | Self::Gone(_) => true,
+            Self::Database(error) => matches!(
+                error.sqlite_error_code(),
+                Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
+            ),
+            _ => false,
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn remedy(&self) -> &'static str {
@@ -57,8 +79,8 @@ impl SpoolError {
             Self::Foreign(_) | Self::Newer { .. } => "name another file",
             Self::Name(_) | Self::Unknown(_) => "`sidetone spool status` lists the readers",
             Self::Beyond { .. } => "acknowledge what was read from this file",
-            Self::Database(_) | Self::Damaged(_) => {
-                "look after the disk; a file that is damaged can be moved away, and a new one is begun"
+            Self::Database(_) | Self::Damaged(_) | Self::Unsound(_) | Self::Emptied(_) | Self::Gone(_) => {
+                "look after the disk; a running Sidetone moves a damaged file aside and begins a new one"
             }
         }
     }

@@ -1,32 +1,37 @@
 //! The file of a spool: an SQLite database that its writer and its readers have open at once.
 
+mod opening;
 mod schema;
 mod trim;
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
+pub use opening::BESIDE;
+pub(crate) use opening::Predecessor;
+
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde::Serialize;
 use sidetone_events::{CallId, Event, EventId, Timestamp};
 
 use crate::entry::{Content, Entry, Page, Position};
 use crate::error::SpoolError;
 
-/// How long a command waits for another that writes.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest name of a reader, in bytes.
 const LONGEST_NAME: usize = 64;
 
 /// A spool's file, open.
 #[derive(Debug)]
 pub struct SpoolFile {
+    /// Links followed.
     path: PathBuf,
+    identity: Identity,
     connection: Connection,
 }
+
+/// Device and inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Identity(u64, u64);
 
 /// What is written at once.
 #[derive(Debug, Default)]
@@ -100,62 +105,6 @@ pub struct Status {
 }
 
 impl SpoolFile {
-    /// Opens a spool, and makes it if there is no file.
-    ///
-    /// # Errors
-    /// [`SpoolError`]: the file can't be had, or is none of ours.
-    pub fn create(path: &Path) -> Result<Self, SpoolError> {
-        // Made first, for its mode: what is inferred about people is nobody else's business. SQLite gives the two files
-        // beside it the same.
-        let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o640).open(path);
-        made.map_err(|why| SpoolError::Open { path: path.to_owned(), why })?;
-        let file = Self::connect(path)?;
-        schema::begin(&file.path, &file.connection)?;
-        Ok(file)
-    }
-
-    /// Opens a spool that is there, as a reader.
-    ///
-    /// # Errors
-    /// [`SpoolError`]: the file can't be had, or is none of ours.
-    pub fn open(path: &Path) -> Result<Self, SpoolError> {
-        let there = OpenOptions::new().read(true).write(true).open(path);
-        there.map_err(|why| SpoolError::Open { path: path.to_owned(), why })?;
-        let file = Self::connect(path)?;
-        schema::check(&file.path, &file.connection)?;
-        Ok(file)
-    }
-
-    /// Whether [`Self::create`] would find a file that is none of ours, or too new. Makes nothing.
-    ///
-    /// # Errors
-    /// The same as [`Self::create`].
-    pub fn examine(path: &Path) -> Result<(), SpoolError> {
-        match std::fs::metadata(path) {
-            Ok(file) if file.is_file() && file.len() == 0 => Ok(()),
-            Ok(_) => Self::open(path).map(drop),
-            Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
-                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-                let folder = std::fs::metadata(folder.unwrap_or(Path::new(".")));
-                let why = match folder {
-                    Ok(folder) if folder.is_dir() => return Ok(()),
-                    Ok(_) => std::io::ErrorKind::NotADirectory.into(),
-                    Err(why) => why,
-                };
-                Err(SpoolError::Open { path: path.to_owned(), why })
-            }
-            Err(why) => Err(SpoolError::Open { path: path.to_owned(), why }),
-        }
-    }
-
-    fn connect(path: &Path) -> Result<Self, SpoolError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(PATIENCE)?;
-        schema::settings(path, &connection)?;
-        Ok(Self { path: path.to_owned(), connection })
-    }
-
     /// Where it stands.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -315,6 +264,14 @@ impl SpoolFile {
             oldest: oldest.map(|at| Timestamp::from_unix_millis(from_sql(at))),
             readers: readers.collect::<Result<_, _>>()?,
         })
+    }
+
+    /// The last place that was ever given.
+    ///
+    /// # Errors
+    /// [`SpoolError::Database`].
+    pub(crate) fn last(&self) -> Result<Position, SpoolError> {
+        Ok(Position(from_sql(last_place(&self.connection)?)))
     }
 
     /// Bytes of the pages in use.

@@ -17,6 +17,8 @@
 //! - What a customer objects to is erased in the file, where it stands, and each reader is told to erase it too
 //!   ([`Content::Erasure`]). The erasure is noted before anybody learns of it ([`sidetone_events::Owed`]), so that a
 //!   crash in between is made good at the next start.
+//! - A file that is deleted, cut short or damaged while it is written is noticed with the next event: a new one is begun,
+//!   what is left of the old one is kept beside it, and readers learn how many events they lack.
 //! - Nobody waits for it. Events that find its queue full are lost and counted.
 
 #![forbid(unsafe_code)]
@@ -32,5 +34,5 @@ mod writer;
 pub use config::SpoolConfig;
 pub use entry::{Content, Entry, Page, Position};
 pub use error::SpoolError;
-pub use file::{Batch, ReaderName, ReaderState, SpoolFile, Status};
+pub use file::{BESIDE, Batch, ReaderName, ReaderState, SpoolFile, Status};
 pub use writer::{Counters, Spool};

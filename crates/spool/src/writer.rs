@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 use sidetone_events::{CallId, Erasure, Event, Owed, Timestamp};
 
 use crate::config::SpoolConfig;
+use crate::entry::Position;
 use crate::error::SpoolError;
-use crate::file::{Batch, Item, ReaderState, SpoolFile};
+use crate::file::{Batch, Item, Predecessor, ReaderState, SpoolFile};
 
 /// Most events that wait for the disk; beyond it they are lost, and counted.
 const MOST_WAITING: usize = 65_536;
@@ -84,12 +85,15 @@ impl Spool {
     /// # Errors
     /// [`SpoolError`]: the file can't be had, or there is no thread to be had ([`SpoolError::Open`]).
     pub fn start(config: &SpoolConfig) -> Result<Self, SpoolError> {
-        let file = SpoolFile::create(&config.path)?;
+        let file = match SpoolFile::create(&config.path) {
+            Err(error) if error.is_damage() => replace(&config.path, &error, &Predecessor::default())?,
+            other => other?,
+        };
         let owed = Arc::new(Owed::read(note_of(&config.path)));
         let tally = Arc::new(Tally::default());
         let (queue, orders) = sync_channel(MOST_WAITING);
         let writer = Writer {
-            file,
+            file: Some(file),
             config: config.clone(),
             owed: Arc::clone(&owed),
             tally: Arc::clone(&tally),
@@ -98,6 +102,7 @@ impl Spool {
             failing: false,
             dirty: !owed.is_empty(),
             due: owed.calls(),
+            last: Position::default(),
         };
         let spawned = std::thread::Builder::new().name("spool".to_owned()).spawn(move || writer.run(&orders));
         let thread = spawned.map_err(|why| SpoolError::Open { path: config.path.clone(), why })?;
@@ -173,6 +178,24 @@ impl Drop for Spool {
     }
 }
 
+/// The file, if it is still there.
+fn open<'a>(file: &'a mut Option<SpoolFile>, config: &SpoolConfig) -> Result<&'a mut SpoolFile, SpoolError> {
+    let file = file.as_mut().ok_or_else(|| SpoolError::Gone(config.path.clone()))?;
+    file.is_in_place()?;
+    Ok(file)
+}
+
+/// Moves what is left of a damaged file aside and begins a new one.
+fn replace(path: &Path, why: &SpoolError, before: &Predecessor) -> Result<SpoolFile, SpoolError> {
+    if matches!(why, SpoolError::Gone(_)) {
+        tracing::error!(%why, "the spool is begun anew: events that a reader had still to read are lost with the old one");
+    } else {
+        let aside = SpoolFile::set_aside(path, Timestamp::now())?;
+        tracing::error!(%why, aside = %aside.display(), "the spool is begun anew. What was inferred in calls may stand in the file that was moved aside, and what customers object to is not erased there: delete it once it is not needed");
+    }
+    SpoolFile::create_after(path, before)
+}
+
 /// Where it is noted what is still to be erased.
 fn note_of(path: &Path) -> std::path::PathBuf {
     let mut name = OsString::from(path);
@@ -182,7 +205,8 @@ fn note_of(path: &Path) -> std::path::PathBuf {
 
 /// What the thread works with.
 struct Writer {
-    file: SpoolFile,
+    /// None between the loss of one and the making of the next.
+    file: Option<SpoolFile>,
     config: SpoolConfig,
     owed: Arc<Owed>,
     tally: Arc<Tally>,
@@ -195,6 +219,8 @@ struct Writer {
     dirty: bool,
     /// What is owed and can be done: each event that was handed over before it was owed is in the file or in `pending`.
     due: HashMap<CallId, u64>,
+    /// The last place that the file is known to have given.
+    last: Position,
 }
 
 impl Writer {
@@ -254,12 +280,16 @@ impl Writer {
                 }
                 return true;
             }
+            Ok(Err(error)) if error.is_damage() => match self.begin_anew(&error) {
+                Ok(()) => return false,
+                Err(error) => error.to_string(),
+            },
             Ok(Err(error)) => error.to_string(),
             Err(_) => "it panicked; please report this".to_owned(),
         };
         self.tally.failures.fetch_add(1, Ordering::Relaxed);
         if !std::mem::replace(&mut self.failing, true) {
-            let path = self.file.path().display();
+            let path = self.config.path.display();
             tracing::error!(%error, %path, what, "the spool can't be written; events wait in memory and are tried again each second");
         }
         false
@@ -269,9 +299,11 @@ impl Writer {
         if self.pending.items.is_empty() {
             return Ok(());
         }
+        let file = open(&mut self.file, &self.config)?;
         let lost = self.tally.lost.load(Ordering::Relaxed);
         self.pending.lost += lost.saturating_sub(std::mem::replace(&mut self.lost_told, lost));
-        self.file.write(&self.pending, Timestamp::now())?;
+        file.write(&self.pending, Timestamp::now())?;
+        self.last = file.last()?;
         let events = self.pending.items.iter().filter(|item| matches!(item, Item::Event(_))).count();
         self.tally.written.fetch_add(events as u64, Ordering::Relaxed);
         let erased = events < self.pending.items.len();
@@ -286,15 +318,16 @@ impl Writer {
         if let Err(why) = self.owed.sync() {
             tracing::warn!(%why, note = %self.owed.note().display(), "what is to be erased from the spool can't be noted; it is erased, but a crash before the end would leave the rest");
         }
+        let file = open(&mut self.file, &self.config)?;
         let unwritten: Vec<Item> = calls
             .iter()
             .map(|(call, before)| Item::Erasure(*call, *before))
-            .filter(|item| !self.file.tells(item).unwrap_or(false))
+            .filter(|item| !file.tells(item).unwrap_or(false))
             .collect();
         if !unwritten.is_empty() {
-            self.file.write(&Batch { lost: 0, items: unwritten }, Timestamp::now())?;
+            file.write(&Batch { lost: 0, items: unwritten }, Timestamp::now())?;
         }
-        if !self.file.checkpoint()? {
+        if !file.checkpoint()? {
             // A reader is in the way; `tend` tries again.
             return Ok(());
         }
@@ -308,13 +341,15 @@ impl Writer {
 
     /// Deletes what need not be kept, and looks how far the readers are.
     fn tend(&mut self) -> Result<(), SpoolError> {
+        open(&mut self.file, &self.config)?;
         if self.dirty || !self.due.is_empty() {
             self.settle()?;
         }
         let days = u64::from(self.config.keep_days).saturating_mul(DAY);
         let now = Timestamp::now().unix_millis();
         let expired = (days > 0).then(|| Timestamp::from_unix_millis(now.saturating_sub(days)));
-        let unread = self.file.trim(self.config.max_bytes, expired)?;
+        let file = open(&mut self.file, &self.config)?;
+        let unread = file.trim(self.config.max_bytes, expired)?;
         if unread > 0 {
             let before = self.tally.unread.fetch_add(unread, Ordering::Relaxed);
             if before == 0 {
@@ -324,9 +359,29 @@ impl Writer {
                 );
             }
         }
-        let status = self.file.status()?;
+        let status = file.status()?;
+        self.last = status.last;
         self.tally.bytes.store(status.bytes, Ordering::Relaxed);
         *self.tally.readers.lock().unwrap_or_else(PoisonError::into_inner) = status.readers;
+        Ok(())
+    }
+
+    /// Begins a new file in the place of one that is lost. It goes on with that one's places and readers, so that these
+    /// know how many events they lack.
+    fn begin_anew(&mut self, why: &SpoolError) -> Result<(), SpoolError> {
+        // A file that was deleted can still be read by whoever has it open.
+        let known = self.file.as_ref().and_then(|file| file.status().ok());
+        self.last = known.as_ref().map_or(self.last, |known| known.last.max(self.last));
+        let readers = known.map_or_else(
+            || self.tally.readers.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            |known| known.readers,
+        );
+        let behind = readers.iter().map(|reader| self.last.0.saturating_sub(reader.position.0)).max();
+        self.tally.failures.fetch_add(1, Ordering::Relaxed);
+        // Closed first: whatever its log holds goes into the old file, wherever that is now, and the log's name is free.
+        drop(self.file.take());
+        self.file = Some(replace(&self.config.path, why, &Predecessor { last: self.last, readers })?);
+        self.tally.unread.fetch_add(behind.unwrap_or(0), Ordering::Relaxed);
         Ok(())
     }
 

@@ -24,11 +24,26 @@ pub(crate) struct ConfigFile {
     pub(crate) config: PathBuf,
 }
 
-/// Prints a line to standard output; a reader that has gone away ends the program quietly.
+/// Prints a line to standard output. A reader that has gone away ends the program quietly; a disk that is full does not.
 pub(crate) fn say(line: impl std::fmt::Display) {
-    if writeln!(std::io::stdout(), "{line}").is_err() {
+    if let Err(error) = writeln!(std::io::stdout(), "{line}") {
+        give_up_output(&error);
+    }
+}
+
+/// Brings what was printed to where it goes.
+pub(crate) fn flush() {
+    if let Err(error) = std::io::stdout().flush() {
+        give_up_output(&error);
+    }
+}
+
+fn give_up_output(error: &std::io::Error) -> ! {
+    if error.kind() == std::io::ErrorKind::BrokenPipe {
         std::process::exit(0);
     }
+    eprintln!("sidetone: standard output can't be written: {error}");
+    std::process::exit(1);
 }
 
 /// Prints one JSON object on one line.

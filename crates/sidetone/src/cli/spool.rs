@@ -1,6 +1,5 @@
 //! `sidetone spool`: the events that are kept for readers that must not miss one.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,7 +9,7 @@ use clap::{Args, Subcommand};
 use sidetone_events::Timestamp;
 use sidetone_spool::{ReaderName, SpoolError, SpoolFile};
 
-use crate::cli::output::{ConfigFile, Output, remark, say, say_json};
+use crate::cli::output::{ConfigFile, Output, flush, remark, say, say_json};
 use crate::config;
 
 /// Entries that are read at once.
@@ -142,6 +141,7 @@ impl Read {
     fn run(self, output: Output) -> anyhow::Result<ExitCode> {
         let file = self.place.open()?;
         let mut left = self.most.unwrap_or(usize::MAX);
+        let mut known = false;
         let mut from = file.position(&self.name).map_err(explained)?;
         loop {
             let page = file.read(from, PAGE.min(left)).map_err(explained)?;
@@ -153,8 +153,10 @@ impl Read {
                 say(entry.content.to_line());
             }
             left = left.saturating_sub(page.entries.len());
-            if !self.peek && !page.entries.is_empty() {
-                std::io::stdout().flush()?;
+            // The first time without an entry too: from then on the spool keeps events for this reader.
+            if !self.peek && (!page.entries.is_empty() || !known) {
+                known = true;
+                flush();
                 file.acknowledge(&self.name, page.until, Timestamp::now()).map_err(explained)?;
             }
             from = page.until;

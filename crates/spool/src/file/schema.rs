@@ -1,4 +1,4 @@
-//! The tables of a spool, and whose file it is.
+//! The tables of a spool, and how its connections work with it.
 
 use std::path::Path;
 
@@ -7,9 +7,9 @@ use rusqlite::{Connection, ErrorCode};
 use crate::error::SpoolError;
 
 /// `SdSp`: tells a spool from any other database.
-const APPLICATION: i64 = 0x5364_5370;
+pub(super) const APPLICATION: u32 = 0x5364_5370;
 /// The format that this program writes, and the newest that it reads.
-const FORMAT: i64 = 1;
+pub(super) const FORMAT: u32 = 1;
 
 const TABLES: &str = "
     -- An event, or an erasure: that one has no event id, no JSON, and in `seq` the number up to which it reaches.
@@ -29,50 +29,62 @@ const TABLES: &str = "
     ) WITHOUT ROWID;
 ";
 
-/// How each connection works with the file.
-pub(super) fn settings(path: &Path, connection: &Connection) -> Result<(), SpoolError> {
-    let set = connection.execute_batch(
+/// Makes the tables in an empty file. It is in SQLite's rollback mode still, so that the file's own first page says whose
+/// it is from the first commit on, and not only its write-ahead log.
+pub(super) fn make(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.execute_batch(&format!(
+        "BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"
+    ))
+}
+
+/// How each connection works with a spool. The mode is the file's own and stays with it.
+pub(super) fn settings(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.execute_batch(
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA secure_delete = ON;",
-    );
-    set.map_err(|error| foreign(path, error))
+    )
 }
 
-/// Makes the tables in a new file, and refuses one that is none of ours.
-pub(super) fn begin(path: &Path, connection: &Connection) -> Result<(), SpoolError> {
-    let objects: i64 = connection
-        .query_row("SELECT COUNT(*) FROM sqlite_master", [], |row| row.get(0))
-        .map_err(|error| foreign(path, error))?;
-    if objects > 0 {
-        return check(path, connection);
+/// Whether the database is in good order, as far as a quick look at all of its pages tells.
+pub(super) fn is_sound(connection: &Connection) -> Result<bool, rusqlite::Error> {
+    let said = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    match said {
+        Ok(said) => Ok(said == "ok"),
+        Err(error) if is_damage(&error) => Ok(false),
+        Err(error) => Err(error),
     }
-    connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"
-    ))?;
-    Ok(())
 }
 
-/// Refuses a file that is none of ours, or that a newer version wrote.
-pub(super) fn check(path: &Path, connection: &Connection) -> Result<(), SpoolError> {
-    let pragma = |name: &str| {
-        connection
-            .query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0))
-            .map_err(|error| foreign(path, error))
+/// Whether an error means that the file is not what was written.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}
+
+/// What the first page of a file says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// There is nothing in it.
+    Nobody,
+    /// It is a spool.
+    Us,
+}
+
+/// Whose a file is, read without SQLite, which would bring another program's database into another mode.
+pub(super) fn owner(path: &Path, beginning: &[u8]) -> Result<Owner, SpoolError> {
+    // https://www.sqlite.org/fileformat.html, "The Database Header"
+    let number = |at: usize| {
+        let bytes = beginning.get(at..at + 4).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
+        bytes.map(u32::from_be_bytes).unwrap_or_default()
     };
-    if pragma("application_id")? != APPLICATION {
+    if beginning.is_empty() {
+        return Ok(Owner::Nobody);
+    }
+    if !beginning.starts_with(b"SQLite format 3\0") || number(68) != APPLICATION {
         return Err(SpoolError::Foreign(path.to_owned()));
     }
-    match pragma("user_version")? {
+    match number(60) {
         found if found > FORMAT => Err(SpoolError::Newer { path: path.to_owned(), found, known: FORMAT }),
-        _ => Ok(()),
-    }
-}
-
-/// What SQLite says of a file that is no database.
-fn foreign(path: &Path, error: rusqlite::Error) -> SpoolError {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => SpoolError::Foreign(path.to_owned()),
-        _ => error.into(),
+        _ => Ok(Owner::Us),
     }
 }

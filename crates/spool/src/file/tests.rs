@@ -139,8 +139,43 @@ fn a_file_of_somebody_else_is_left_alone() {
     std::fs::remove_file(&path).unwrap();
     let newer = SpoolFile::create(&path).unwrap();
     newer.connection.execute_batch("PRAGMA user_version = 2").unwrap();
+    assert!(newer.checkpoint().unwrap());
     let refused = SpoolFile::create(&path).unwrap_err();
     assert!(matches!(refused, SpoolError::Newer { found: 2, known: 1, .. }), "{refused}");
+}
+
+/// Asking whether it is a spool must not bring another program's database into SQLite's other mode.
+#[test]
+fn another_program_s_database_is_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("theirs.db");
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("CREATE TABLE customer (name TEXT)").unwrap();
+    other.close().unwrap();
+    let before = std::fs::read(&path).unwrap();
+    assert!(SpoolFile::examine(&path).is_err() && SpoolFile::create(&path).is_err());
+    assert!(SpoolFile::open(&path).is_err());
+    assert!(std::fs::read(&path).unwrap() == before);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_link_is_followed_by_whoever_examines_and_whoever_makes() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = |name: &str, to: &str| {
+        let path = folder.path().join(name);
+        std::os::unix::fs::symlink(to, &path).unwrap();
+        path
+    };
+    let (good, lost, round) =
+        (link("good", "there.db"), link("lost", "nowhere/x.db"), link("round", "round"));
+    for path in [&lost, &round] {
+        assert!(SpoolFile::examine(path).is_err() && SpoolFile::create(path).is_err(), "{}", path.display());
+    }
+    assert!(SpoolFile::examine(&good).is_ok());
+    SpoolFile::create(&good).unwrap();
+    assert!(good.is_symlink() && folder.path().join("there.db").is_file());
+    assert!(SpoolFile::create(&good).is_ok());
 }
 
 #[test]

@@ -133,3 +133,68 @@ fn a_file_that_cannot_be_had_is_told_at_the_start() {
     let config = config(Path::new("/nowhere/at/all"));
     assert!(matches!(Spool::start(&config), Err(SpoolError::Open { .. })));
 }
+
+fn goes_on_after(harm: impl FnOnce(&Path)) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path());
+    let reader = "crm".parse().unwrap();
+    let spool = Spool::start(&config).unwrap();
+    let mut call = narrator(1);
+    for _ in 0..5 {
+        spool.append(upset(&mut call));
+    }
+    until("written", || spool.counters().written == 5);
+    let file = SpoolFile::open(&config.path).unwrap();
+    file.acknowledge(&reader, Position(2), Timestamp::now()).unwrap();
+    drop(file);
+    until("the reader is known", || !spool.counters().readers.is_empty());
+    harm(&config.path);
+    for _ in 0..3 {
+        spool.append(upset(&mut call));
+    }
+    until("written anew", || spool.counters().written == 8);
+    spool.close();
+    assert!(spool.counters().failures > 0);
+    let file = SpoolFile::open(&config.path).unwrap();
+    let page = file.read(file.position(&reader).unwrap(), 99).unwrap();
+    assert_eq!((page.entries.len(), page.lost, page.until), (3, 3, Position(8)));
+}
+
+#[test]
+fn a_file_that_is_deleted_under_it_is_begun_anew_and_readers_know_what_they_lack() {
+    goes_on_after(|path| std::fs::remove_file(path).unwrap());
+}
+
+#[test]
+fn so_is_one_that_is_moved_away() {
+    goes_on_after(|path| std::fs::rename(path, path.with_extension("old")).unwrap());
+}
+
+#[test]
+fn so_is_one_that_is_emptied() {
+    goes_on_after(|path| std::fs::OpenOptions::new().write(true).open(path).unwrap().set_len(0).unwrap());
+}
+
+#[test]
+fn a_damaged_file_is_moved_aside_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path());
+    let mut call = narrator(1);
+    let spool = Spool::start(&config).unwrap();
+    for _ in 0..200 {
+        spool.append(upset(&mut call));
+    }
+    spool.close();
+    drop(spool);
+    let mut bytes = std::fs::read(&config.path).unwrap();
+    let length = bytes.len();
+    bytes[4_096..length / 2].fill(0xa5);
+    std::fs::write(&config.path, &bytes).unwrap();
+    let again = Spool::start(&config).unwrap();
+    again.append(upset(&mut call));
+    again.close();
+    assert_eq!(again.counters().written, 1);
+    let aside = std::fs::read_dir(folder.path()).unwrap();
+    let aside = aside.filter(|file| file.as_ref().unwrap().path().to_string_lossy().contains(".damaged-"));
+    assert_eq!(aside.count(), 1);
+}

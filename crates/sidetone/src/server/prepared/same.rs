@@ -72,6 +72,7 @@ pub(super) fn check(config: &Config, private: Vec<(String, PathBuf)>) -> Vec<Fau
         }
     }
     faults.extend(rotated(config, &named));
+    faults.extend(of_the_spool(config, &named));
     faults.extend(among_receipts(config, &named));
     faults
 }
@@ -125,6 +126,29 @@ fn rotated(config: &Config, named: &[Named]) -> Vec<Fault> {
                 "{} is a name that events.file.path keeps for files of its own ({}.1 and so on); name another file",
                 named.path.display(),
                 events.path.display()
+            );
+            Fault::fatal(&named.key, problem)
+        })
+        .collect()
+}
+
+/// Files beside the spool that it keeps for itself.
+fn of_the_spool(config: &Config, named: &[Named]) -> Vec<Fault> {
+    let Some(spool) = &config.spool else { return Vec::new() };
+    let own: Vec<PathBuf> = sidetone_spool::BESIDE
+        .iter()
+        .map(|suffix| {
+            let mut name = real(&spool.path).into_os_string();
+            name.push(suffix);
+            name.into()
+        })
+        .collect();
+    let taken = named.iter().filter(|named| named.key != "spool.path" && own.contains(&real(&named.path)));
+    taken
+        .map(|named| {
+            let problem = format!(
+                "{} is a name that spool.path keeps for files of its own; name another file",
+                named.path.display()
             );
             Fault::fatal(&named.key, problem)
         })
