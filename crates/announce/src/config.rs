@@ -21,6 +21,15 @@ pub struct Announcements {
     pub files: BTreeMap<String, BTreeMap<String, PathBuf>>,
 }
 
+impl Announcements {
+    /// What is wrong with the loudness, if anything.
+    #[must_use]
+    pub fn loudness_fault(&self) -> Option<&'static str> {
+        let usable = (-60.0..=-10.0).contains(&self.loudness);
+        (!usable).then_some("must be -60 to -10 LUFS; -23 is the usual")
+    }
+}
+
 impl Default for Announcements {
     fn default() -> Self {
         Self {

@@ -10,10 +10,12 @@ use sidetone_events::{Bus, CallId, NumberHasher, Timestamp};
 use sidetone_hear::{Orders, Outcome};
 use sidetone_relay::{Notice, PlanChange, PlayId, Prompter};
 use sidetone_sip::anchor::CallFact;
+use sidetone_spool::Spool;
 
 use crate::book::Book;
 use crate::carrier::Carrier;
 use crate::counters::CallCounters;
+use crate::disclosure::NotPlayed;
 use crate::lookup::NotOne;
 use crate::media::Judged;
 use crate::playback::Repertoire;
@@ -98,6 +100,16 @@ impl Calls {
         book.receipts_name = Some(receipts.model.clone());
         let _ = self.carrier.prompter.set(prompter);
         let _ = self.carrier.receipts.set(receipts);
+    }
+
+    /// From now on each event is kept there too. Called once, at the start.
+    pub fn spool_to(&self, spool: Spool) {
+        let _ = self.carrier.spool.set(spool);
+    }
+
+    /// Where events are kept for readers that must not miss one.
+    pub fn spool(&self) -> Option<&Spool> {
+        self.carrier.spool.get()
     }
 
     /// Has announcements played.
@@ -246,14 +258,14 @@ impl Calls {
     /// An announcement of the operator's own: into any call that is up, unless one plays there.
     ///
     /// # Errors
-    /// Why not, in words for the operator.
+    /// [`NotPlayed`]: nothing is heard then.
     pub fn play(
         &self,
         id: &str,
         name: &str,
         language: Option<&str>,
         toward: Vec<Side>,
-    ) -> Result<(), String> {
+    ) -> Result<(), NotPlayed> {
         self.with(|book, _| book.play(id, name, language, toward))
     }
 

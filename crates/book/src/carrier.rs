@@ -5,9 +5,10 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use sidetone_events::Bus;
+use sidetone_events::{Bus, CallId, Event, Happening};
 use sidetone_hear::{Orders, Work};
 use sidetone_relay::Prompter;
+use sidetone_spool::Spool;
 
 use crate::effect::Effect;
 use crate::receipts::Receipts;
@@ -19,13 +20,15 @@ pub(crate) struct Carrier {
     /// Has announcements played; there from the moment that media is.
     pub(crate) prompter: OnceLock<Prompter>,
     pub(crate) receipts: OnceLock<Receipts>,
+    /// Where events are kept for readers that must not miss one.
+    pub(crate) spool: OnceLock<Spool>,
     receipts_lost: AtomicU64,
 }
 
 impl Carrier {
     pub(crate) fn new(bus: Bus, workers: Vec<Orders>) -> Self {
-        let (prompter, receipts) = (OnceLock::new(), OnceLock::new());
-        Self { bus, workers, prompter, receipts, receipts_lost: AtomicU64::new(0) }
+        let (prompter, receipts, spool) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self { bus, workers, prompter, receipts, spool, receipts_lost: AtomicU64::new(0) }
     }
 
     /// Receipts that found no room to wait for the disk.
@@ -33,11 +36,31 @@ impl Carrier {
         self.receipts_lost.load(Relaxed)
     }
 
+    /// First to those who must not miss it.
+    fn publish(&self, event: Event) {
+        if let Some(spool) = self.spool.get() {
+            let erases = matches!(&event.happening, Happening::ConsentChanged(change) if change.erased);
+            let (call, seq) = (event.call.id, event.seq);
+            spool.append(event.clone());
+            if erases {
+                spool.erase(call, seq);
+            }
+        }
+        self.bus.publish(event);
+    }
+
+    fn erase(&self, call: CallId, before: u64) {
+        if let Some(spool) = self.spool.get() {
+            spool.erase(call, before);
+        }
+        self.bus.erase(call, before);
+    }
+
     /// Does one thing. None of it waits for anybody: all of these are bounded queues.
     pub(crate) fn carry_out(&self, effect: Effect, now: Duration) {
         match effect {
-            Effect::Publish(event) => self.bus.publish(*event),
-            Effect::Erase(call) => self.bus.erase(call, u64::MAX),
+            Effect::Publish(event) => self.publish(*event),
+            Effect::Erase(call) => self.erase(call, u64::MAX),
             Effect::Hear(worker, work) => {
                 let work = match work {
                     // Told the time anew: the book's is when a batch of messages began to be read, and the last of them

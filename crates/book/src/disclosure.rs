@@ -10,11 +10,50 @@ use sidetone_relay::{PlayId, Playing};
 
 use crate::book::Book;
 use crate::entry::Entry;
+use crate::lookup::NotOne;
 use crate::words;
 
 /// How an announcement's name and language are cut for events.
 const LONGEST_NAME: usize = 64;
 const LONGEST_LANGUAGE: usize = 35;
+
+/// Why an announcement of the operator's own is not played.
+#[derive(Debug, thiserror::Error)]
+pub enum NotPlayed {
+    /// It is not clear into which call.
+    #[error(transparent)]
+    NotOne(#[from] NotOne),
+    /// The call has just ended.
+    #[error("the call has just ended")]
+    Over,
+    /// Announcements are not loaded yet.
+    #[error("Sidetone is still starting; try again")]
+    Starting,
+    /// None is called that.
+    #[error("no announcement is called {name}; there are: {}", .known.join(", "))]
+    Name {
+        /// As it was asked for.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// It is not there in that language.
+    #[error("{name} is not there in `{language}`; it is in {}", .known.join(", "))]
+    Language {
+        /// The announcement.
+        name: String,
+        /// As it was asked for.
+        language: String,
+        /// Those that it is in.
+        known: Vec<String>,
+    },
+    /// Another one plays.
+    #[error("an announcement plays in this call already; two are never heard at once")]
+    Occupied,
+    /// The call's media can't take it.
+    #[error("it can't be played: {0}")]
+    Failed(Failure),
+}
 
 impl Book {
     /// Something happened that a call's consent depends on.
@@ -195,35 +234,37 @@ impl Book {
     /// An announcement of the operator's own: into any call that is up, unless one plays there.
     ///
     /// # Errors
-    /// Why not, in words for the operator.
+    /// [`NotPlayed`]: nothing is heard then.
     pub(crate) fn play(
         &mut self,
         id: &str,
         name: &str,
         language: Option<&str>,
         toward: Vec<Side>,
-    ) -> Result<(), String> {
-        let key = self.locate(id).map_err(|error| error.to_string())?;
-        let entry = self.calls.get_mut(&key).ok_or("the call has just ended")?;
-        let playing = self.playback.repertoire.as_ref().ok_or("Sidetone is still starting; try again")?;
+    ) -> Result<(), NotPlayed> {
+        let key = self.locate(id)?;
+        let entry = self.calls.get_mut(&key).ok_or(NotPlayed::Over)?;
+        let playing = self.playback.repertoire.as_ref().ok_or(NotPlayed::Starting)?;
         let found = playing.library.find(name, language).ok_or_else(|| {
             let names: std::collections::BTreeSet<&str> =
                 playing.library.names().map(|(name, _)| name).collect();
-            let names = names.into_iter().collect::<Vec<_>>().join(", ");
-            format!("no announcement is called {name}; there are: {names}")
+            NotPlayed::Name { name: name.to_owned(), known: names.into_iter().map(str::to_owned).collect() }
         })?;
         if let Some(language) = language.filter(|asked| !is_in(&found.language, asked)) {
             let known = playing.library.names().filter(|(known, _)| *known == name);
-            let known = known.map(|(_, language)| language).collect::<Vec<_>>().join(", ");
-            return Err(format!("{name} is not there in `{language}`; it is in {known}"));
+            return Err(NotPlayed::Language {
+                name: name.to_owned(),
+                language: language.to_owned(),
+                known: known.map(|(_, language)| language.to_owned()).collect(),
+            });
         }
         if entry.consent.playing.is_some() {
-            return Err("an announcement plays in this call already; two are never heard at once".to_owned());
+            return Err(NotPlayed::Occupied);
         }
         let mode = playing.announcements.mode;
         self.playback
             .start(&mut self.effects, entry, key, found, mode, toward, false)
-            .map_err(|failure| format!("it can't be played: {failure}"))
+            .map_err(NotPlayed::Failed)
     }
 }
 

@@ -32,6 +32,7 @@ mod words;
 
 pub use calls::Calls;
 pub use counters::CallCounters;
+pub use disclosure::NotPlayed;
 pub use lookup::NotOne;
 pub use media::Judged;
 pub use receipts::Receipts;

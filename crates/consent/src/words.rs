@@ -115,12 +115,17 @@ impl From<Source> for &'static str {
     }
 }
 
-impl TryFrom<std::borrow::Cow<'_, str>> for Source {
-    type Error = String;
+/// A word that names no source of consent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no source of consent")]
+pub struct UnknownSource(String);
 
-    fn try_from(name: std::borrow::Cow<'_, str>) -> Result<Self, String> {
+impl TryFrom<std::borrow::Cow<'_, str>> for Source {
+    type Error = UnknownSource;
+
+    fn try_from(name: std::borrow::Cow<'_, str>) -> Result<Self, UnknownSource> {
         let found = Self::ALL.into_iter().find(|source| source.name() == name);
-        found.ok_or_else(|| format!("`{name}` is no source of consent"))
+        found.ok_or_else(|| UnknownSource(name.into_owned()))
     }
 }
 

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use crate::event::{Event, Happening, Kind};
 use crate::id::CallId;
-pub(crate) use erasures::{Erasure, Erasures};
-pub(crate) use owed::Owed;
+pub use erasures::Erasure;
+pub(crate) use erasures::Erasures;
+pub use owed::Owed;
 pub use queue::SinkCounts;
 use queue::{Popped, Queue};
 

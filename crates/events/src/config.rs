@@ -28,24 +28,6 @@ pub struct EventsConfig {
     pub queue: usize,
 }
 
-impl EventsConfig {
-    /// Everything that would keep [`crate::Sinks::start`] from starting: what can't be meant, secrets and certificates
-    /// that can't be read, a file that can't be written. Starts nothing and makes no file. With each comes the number
-    /// of the webhook that it concerns, from 0, if it concerns one.
-    #[must_use]
-    pub fn examine(&self) -> Vec<(Option<usize>, crate::SinkError)> {
-        crate::sink::examine(self)
-    }
-
-    /// Refuses what can't be meant, without starting anything or opening a file.
-    ///
-    /// # Errors
-    /// The first value that can't be meant, with its key.
-    pub fn validate(&self) -> Result<(), crate::SinkError> {
-        crate::sink::check(self)
-    }
-}
-
 impl Default for EventsConfig {
     fn default() -> Self {
         Self {

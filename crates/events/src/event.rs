@@ -18,7 +18,7 @@ pub use data::{
     CallUntappable, CodecName, ConsentChanged, Erased, Happening, LegMedia, MediaProblem, MediaQuality,
     MediaState,
 };
-pub use kind::Kind;
+pub use kind::{Kind, UnknownKind};
 
 /// The name of this version of the schema, as `schema` in every event.
 pub const SCHEMA_ID: &str = "sidetone.event.v1";

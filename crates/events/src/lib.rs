@@ -36,12 +36,12 @@ mod secret;
 mod sink;
 mod time;
 
-pub use bus::{Bus, Published, SinkCounts, Subscription};
+pub use bus::{Bus, Erasure, Owed, Published, SinkCounts, Subscription};
 pub use call_ref::{CallRef, Direction, Parties, SipCallId};
 pub use event::{
     Announcement, AnnouncementPhase, CallAnswered, CallEnded, CallHeld, CallMedia, CallResumed, CallStarted,
     CallUntappable, CodecName, ConsentChanged, Erased, Event, Happening, Kind, LegMedia, MediaProblem,
-    MediaQuality, MediaState, SCHEMA, SCHEMA_ID,
+    MediaQuality, MediaState, SCHEMA, SCHEMA_ID, UnknownKind,
 };
 pub use id::{CallId, EventId, IdError};
 pub use narrator::Narrator;

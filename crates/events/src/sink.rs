@@ -98,9 +98,27 @@ impl Sinks {
     }
 }
 
+impl EventsConfig {
+    /// Everything that would keep [`Sinks::start`] from starting: what can't be meant, secrets and certificates
+    /// that can't be read, a file that can't be written. Starts nothing and makes no file. With each comes the number
+    /// of the webhook that it concerns, from 0, if it concerns one.
+    #[must_use]
+    pub fn examine(&self) -> Vec<(Option<usize>, SinkError)> {
+        examine(self)
+    }
+
+    /// Refuses what can't be meant, without starting anything or opening a file.
+    ///
+    /// # Errors
+    /// The first value that can't be meant, with its key.
+    pub fn validate(&self) -> Result<(), SinkError> {
+        check(self)
+    }
+}
+
 /// Everything in `config` that would keep [`Sinks::start`] from starting, found without starting anything or making a
 /// file; with each the number of the webhook that it concerns, from 0, if it concerns one.
-pub(crate) fn examine(config: &EventsConfig) -> Vec<(Option<usize>, SinkError)> {
+fn examine(config: &EventsConfig) -> Vec<(Option<usize>, SinkError)> {
     let mut faults = Vec::new();
     faults.extend(check_all_but_webhooks(config).err().map(|fault| (None, fault)));
     if let Some(settings) = &config.file
@@ -118,7 +136,7 @@ pub(crate) fn examine(config: &EventsConfig) -> Vec<(Option<usize>, SinkError)> 
 }
 
 /// Refuses what can't be meant, whoever asks: `sidetone check` does so without starting anything.
-pub(crate) fn check(config: &EventsConfig) -> Result<(), SinkError> {
+fn check(config: &EventsConfig) -> Result<(), SinkError> {
     check_all_but_webhooks(config)?;
     config.webhooks.iter().try_for_each(check_webhook)
 }

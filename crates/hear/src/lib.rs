@@ -4,6 +4,7 @@
 //! very same code. [`Worker`]s run it live, each on a thread of its own for its share of the calls.
 
 mod call;
+pub mod config;
 mod ear;
 mod inbox;
 mod worker;

@@ -31,11 +31,16 @@ impl From<Period> for Duration {
     }
 }
 
-impl FromStr for Period {
-    type Err = String;
+/// Text that is no period.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a period; write it as 250ms, 4s, 2m or 1h")]
+pub struct NotAPeriod(String);
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a period; write it as 250ms, 4s, 2m or 1h");
+impl FromStr for Period {
+    type Err = NotAPeriod;
+
+    fn from_str(text: &str) -> Result<Self, NotAPeriod> {
+        let wrong = || NotAPeriod(text.to_owned());
         let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let (number, unit) = text.split_at(digits);
         let number: u64 = number.parse().map_err(|_| wrong())?;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use sidetone_events::{Kind, Revealed, Secret};
+use sidetone_events::{Kind, Revealed, Secret, SecretError};
 
 /// The links to one PBX; stands inside its `[[pbx]]`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -179,48 +179,48 @@ impl Links {
     /// # Errors
     /// The first value that can't be meant, with its key.
     pub fn validate(&self, pbx: &str) -> Result<(), ConfigError> {
-        let wrong = |key, why: String| ConfigError { pbx: pbx.to_owned(), key, why };
+        let wrong =
+            |key, why: &dyn std::fmt::Display| ConfigError { pbx: pbx.to_owned(), key, why: why.to_string() };
         if let Some(ami) = &self.ami {
-            address(&ami.address).map_err(|why| wrong("ami.address", why))?;
-            line(&ami.username).map_err(|why| wrong("ami.username", why))?;
-            secret(ami.secret.as_ref(), ami.secret_file.as_ref()).map_err(|why| wrong("ami.secret", why))?;
+            address(&ami.address).map_err(|why| wrong("ami.address", &why))?;
+            line(&ami.username).map_err(|why| wrong("ami.username", &why))?;
+            secret(ami.secret.as_ref(), ami.secret_file.as_ref()).map_err(|why| wrong("ami.secret", &why))?;
         }
         if let Some(ari) = &self.ari {
-            crate::ari::endpoint(&ari.url).map_err(|why| wrong("ari.url", why))?;
-            line(&ari.username).map_err(|why| wrong("ari.username", why))?;
+            crate::ari::endpoint(&ari.url).map_err(|why| wrong("ari.url", &why))?;
+            line(&ari.username).map_err(|why| wrong("ari.username", &why))?;
             if ari.username.contains(':') {
                 return Err(wrong(
                     "ari.username",
-                    "must not hold a colon, which ends it when a login is sent; rename the user in ari.conf"
-                        .to_owned(),
+                    &"must not hold a colon, which ends it when a login is sent; rename the user in ari.conf",
                 ));
             }
             secret(ari.password.as_ref(), ari.password_file.as_ref())
-                .map_err(|why| wrong("ari.password", why))?;
+                .map_err(|why| wrong("ari.password", &why))?;
             for name in ari.notify.iter().chain([&ari.application]) {
                 let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
                 if name.is_empty() || !name.chars().all(plain) {
                     let why =
                         format!("`{name}` is no name of an application: letters, digits, `-`, `_` and `.`");
-                    return Err(wrong("ari.application", why));
+                    return Err(wrong("ari.application", &why));
                 }
             }
         }
         if let Some(esl) = &self.esl {
-            address(&esl.address).map_err(|why| wrong("esl.address", why))?;
+            address(&esl.address).map_err(|why| wrong("esl.address", &why))?;
             secret(esl.password.as_ref(), esl.password_file.as_ref())
-                .map_err(|why| wrong("esl.password", why))?;
+                .map_err(|why| wrong("esl.password", &why))?;
             if let Some(user) = &esl.user {
-                line(user).map_err(|why| wrong("esl.user", why))?;
+                line(user).map_err(|why| wrong("esl.user", &why))?;
                 if !user.contains('@') || user.contains(':') {
-                    return Err(wrong("esl.user", "must be `user@domain`".to_owned()));
+                    return Err(wrong("esl.user", &"must be `user@domain`"));
                 }
             }
         }
         if let Some(sip) = &self.sip {
             if !sip.notify && !sip.info {
                 let why = "is false, and so is info: nothing would ever be told; set one of them, or leave [pbx.sip] out";
-                return Err(wrong("sip.notify", why.to_owned()));
+                return Err(wrong("sip.notify", &why));
             }
             let beyond = |kind: &&Kind| !matches!(kind, Kind::AffectUpdate | Kind::AffectAlert);
             if sip.format == Format::EmotionMl
@@ -229,7 +229,7 @@ impl Links {
                 let why = format!(
                     "names {kind}, for which EmotionML has no words; leave it out, or write format = \"json\""
                 );
-                return Err(wrong("sip.events", why));
+                return Err(wrong("sip.events", &why));
             }
         }
         Ok(())
@@ -242,61 +242,85 @@ impl Links {
     }
 }
 
+/// Text that is not `HOST:PORT`.
+#[derive(Debug, thiserror::Error)]
+enum AddressError {
+    #[error("begins with {0}://, and is no URL; {EXAMPLE}")]
+    Url(String),
+    #[error("holds more than a host and a port; {EXAMPLE}")]
+    More,
+    #[error("names no port; {EXAMPLE}")]
+    NoPort,
+    #[error("must be HOST:PORT, and an IPv6 address stands in brackets: [2001:db8::20]:5038")]
+    Brackets,
+    #[error("names no host; {EXAMPLE}")]
+    NoHost,
+    #[error("names no port from 1 to 65535; {EXAMPLE}")]
+    Port,
+}
+
+const EXAMPLE: &str = "write HOST:PORT, as in 192.0.2.20:5038";
+
 /// `HOST:PORT` with a port, and nothing else.
-fn address(text: &str) -> Result<(), String> {
-    let example = "write HOST:PORT, as in 192.0.2.20:5038";
+fn address(text: &str) -> Result<(), AddressError> {
     if let Some((scheme, _)) = text.split_once("://") {
-        return Err(format!("begins with {scheme}://, and is no URL; {example}"));
+        return Err(AddressError::Url(scheme.to_owned()));
     }
     if text.contains(['/', '@', '?', '#']) || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(format!("holds more than a host and a port; {example}"));
+        return Err(AddressError::More);
     }
-    let (host, port) = text.rsplit_once(':').ok_or_else(|| format!("names no port; {example}"))?;
+    let (host, port) = text.rsplit_once(':').ok_or(AddressError::NoPort)?;
     let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     if host.contains([':', '[', ']']) && bracketed.is_none_or(|ip| ip.parse::<std::net::Ipv6Addr>().is_err())
     {
-        return Err(
-            "must be HOST:PORT, and an IPv6 address stands in brackets: [2001:db8::20]:5038".to_owned()
-        );
+        return Err(AddressError::Brackets);
     }
     if host.is_empty() {
-        return Err(format!("names no host; {example}"));
+        return Err(AddressError::NoHost);
     }
-    if !port.bytes().all(|byte| byte.is_ascii_digit())
-        || port.parse::<u16>().is_ok_and(|port| port == 0)
-        || port.parse::<u16>().is_err()
-    {
-        return Err(format!("names no port from 1 to 65535; {example}"));
+    let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits || port.parse::<u16>().map_or(true, |port| port == 0) {
+        return Err(AddressError::Port);
     }
     Ok(())
 }
 
+/// Text that can't be sent on a line of its own.
+#[derive(Debug, thiserror::Error)]
+#[error("is empty or holds control characters; write it as the PBX knows it")]
+pub(crate) struct NotALine;
+
 /// Not empty, and nothing that would end a line.
-fn line(text: &str) -> Result<(), String> {
-    if text.is_empty() || text.chars().any(char::is_control) {
-        return Err("is empty or holds control characters; write it as the PBX knows it".to_owned());
-    }
-    Ok(())
+fn line(text: &str) -> Result<(), NotALine> {
+    let fits = !text.is_empty() && !text.chars().any(char::is_control);
+    if fits { Ok(()) } else { Err(NotALine) }
+}
+
+/// Why a secret of a link can't be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LinkSecretError {
+    #[error("is missing; write it, or name a file that holds it in the key of that name with _file")]
+    Missing,
+    #[error("is given twice, here and as a file; leave one of them out")]
+    Twice,
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error("must be UTF-8")]
+    NotText,
+    #[error(transparent)]
+    NotALine(#[from] NotALine),
 }
 
 /// The one that is given, revealed.
-pub(crate) fn secret(here: Option<&Secret>, file: Option<&PathBuf>) -> Result<Revealed, String> {
+pub(crate) fn secret(here: Option<&Secret>, file: Option<&PathBuf>) -> Result<Revealed, LinkSecretError> {
     let secret = match (here, file) {
         (Some(secret), None) => secret.clone(),
         (None, Some(path)) => Secret::in_file(path),
-        (None, None) => {
-            return Err(
-                "is missing; write it, or name a file that holds it in the key of that name with _file"
-                    .to_owned(),
-            );
-        }
-        (Some(_), Some(_)) => {
-            return Err("is given twice, here and as a file; leave one of them out".to_owned());
-        }
+        (None, None) => return Err(LinkSecretError::Missing),
+        (Some(_), Some(_)) => return Err(LinkSecretError::Twice),
     };
-    let revealed = secret.reveal(1).map_err(|why| why.to_string())?;
-    let text = std::str::from_utf8(revealed.bytes()).map_err(|_| "must be UTF-8")?;
-    line(text)?;
+    let revealed = secret.reveal(1)?;
+    line(std::str::from_utf8(revealed.bytes()).map_err(|_| LinkSecretError::NotText)?)?;
     Ok(revealed)
 }
 

@@ -184,25 +184,25 @@ impl Watched {
 type Configured = (LinkKind, Vec<Kind>, bool, Peer);
 
 fn peers(pbx: &str, links: Links) -> Result<Vec<Configured>, ConfigError> {
-    let wrong = |key| {
-        let pbx = pbx.to_owned();
-        move |why| ConfigError { pbx, key, why }
+    let wrong = |key, why: &dyn std::fmt::Display| {
+        let (pbx, why) = (pbx.to_owned(), why.to_string());
+        ConfigError { pbx, key, why }
     };
     let mut peers = Vec::new();
     if let Some(ami) = links.ami {
-        let secret =
-            config::secret(ami.secret.as_ref(), ami.secret_file.as_ref()).map_err(wrong("ami.secret"))?;
+        let secret = config::secret(ami.secret.as_ref(), ami.secret_file.as_ref())
+            .map_err(|why| wrong("ami.secret", &why))?;
         let begin = move || AmiSession::new(&ami.username, secret.clone());
         peers.push((LinkKind::Ami, ami.events, ami.variables, Peer::Ami(ami.address, Box::new(begin))));
     }
     if let Some(ari) = links.ari {
         let (events, variables) = (ari.events.clone(), ari.variables);
-        let link = AriLink::new(&ari).map_err(|(key, why)| wrong(key)(why))?;
+        let link = AriLink::new(&ari).map_err(|error| wrong(error.key(), &error))?;
         peers.push((LinkKind::Ari, events, variables, Peer::Ari(Box::new(link))));
     }
     if let Some(esl) = links.esl {
         let password: Revealed = config::secret(esl.password.as_ref(), esl.password_file.as_ref())
-            .map_err(wrong("esl.password"))?;
+            .map_err(|why| wrong("esl.password", &why))?;
         let begin = move || EslSession::new(esl.user.as_deref(), password.clone());
         peers.push((LinkKind::Esl, esl.events, esl.variables, Peer::Esl(esl.address, Box::new(begin))));
     }

@@ -1,41 +1,30 @@
-//! What an operator may say: the shape of `sidetone.toml`.
+//! What the proxy is told: `[sip]`, `[limits]`, `[health]`, `[[trunk]]` and `[[pbx]]`, with the addresses of the relay
+//! that it orders media from.
 //!
-//! Every key is documented in `deploy/sidetone.example.toml`, which a test loads. Unknown keys are refused.
-//! Reading files and explaining errors is the binary's work; this module only gives shapes, defaults and the
-//! checks that need no system.
+//! Shapes, defaults, and the checks that need no system.
 
 mod check;
-mod control;
 mod fault;
 mod peers;
 mod units;
 
-pub use check::{check, events_fault, media_named};
-pub use control::Control;
+pub use check::{check, media_named, unusable_host};
 pub use fault::Fault;
 pub use peers::{AllowEntry, Host, Peer};
-pub use sidetone_announce::Announcements;
 pub use sidetone_consent::Policy;
-pub use sidetone_consent::policy::Settings as Consent;
 pub use sidetone_insight::Period;
 pub use sidetone_relay::config::{Latching, Media, PortRange};
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use sidetone_call::Node;
-use sidetone_events::Secret;
 use sidetone_sip::Transport;
 
-/// The whole configuration.
+/// What the proxy goes by.
 #[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Which of several Sidetones this is.
-    #[serde(default)]
-    pub node: Option<Node>,
     /// Where Sidetone listens for SIP.
     pub sip: Sip,
     /// Where it anchors media.
@@ -52,27 +41,9 @@ pub struct Config {
     /// How peers are watched.
     #[serde(default)]
     pub health: Health,
-    /// How it listens.
-    #[serde(default)]
-    pub analysis: Analysis,
-    /// How callers are told, and who is never listened to.
-    #[serde(default)]
-    pub consent: Consent,
-    /// What announcements sound like.
-    #[serde(default)]
-    pub announcement: Announcements,
-    /// Where events go.
-    #[serde(default)]
-    pub events: sidetone_events::config::EventsConfig,
-    /// The Unix socket that the command line talks to.
-    #[serde(default)]
-    pub control: Control,
-    /// Metrics, health and the live event stream.
-    #[serde(default)]
-    pub http: Http,
-    /// What is logged, and how.
-    #[serde(default)]
-    pub log: Log,
+    /// Where this process serves HTTP, if it does: no call is led there.
+    #[serde(skip)]
+    pub http: Option<SocketAddr>,
 }
 
 /// `[sip]`
@@ -128,29 +99,44 @@ pub struct Listen {
     pub addr: SocketAddr,
 }
 
-impl FromStr for Listen {
-    type Err = String;
+/// Text that names no SIP socket.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ListenError {
+    /// It begins with no transport.
+    #[error("`{0}` is not TRANSPORT:ADDRESS:PORT, as in udp:127.0.0.1:5060")]
+    Unreadable(String),
+    /// It begins with a transport that is not spoken here.
+    #[error("transport `{0}` is not known; write udp or tcp")]
+    Transport(String),
+    /// What follows is no address with a port.
+    #[error("`{0}` is not ADDRESS:PORT; an IPv6 address stands in brackets: [::1]:5060")]
+    Address(String),
+    /// A wildcard address, by which no peer could send anything back.
+    #[error("{0}: a wildcard address can't be written into Via and Record-Route; name each address")]
+    Wildcard(SocketAddr),
+    /// A broadcast or multicast address.
+    #[error("{0} is no address of one host; name one of this machine's own")]
+    ManyHosts(SocketAddr),
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (transport, addr) = text
-            .split_once(':')
-            .ok_or_else(|| format!("`{text}` is not TRANSPORT:ADDRESS:PORT, as in udp:127.0.0.1:5060"))?;
+impl FromStr for Listen {
+    type Err = ListenError;
+
+    fn from_str(text: &str) -> Result<Self, ListenError> {
+        let (transport, addr) =
+            text.split_once(':').ok_or_else(|| ListenError::Unreadable(text.to_owned()))?;
         let transport = match transport {
             "udp" => Transport::Udp,
             "tcp" => Transport::Tcp,
-            other => return Err(format!("transport `{other}` is not known; write udp or tcp")),
+            other => return Err(ListenError::Transport(other.to_owned())),
         };
-        let addr: SocketAddr = addr.parse().map_err(|_| {
-            format!("`{addr}` is not ADDRESS:PORT; an IPv6 address stands in brackets: [::1]:5060")
-        })?;
+        let addr: SocketAddr = addr.parse().map_err(|_| ListenError::Address(addr.to_owned()))?;
         if addr.ip().is_unspecified() {
-            return Err(format!(
-                "{addr}: a wildcard address can't be written into Via and Record-Route; name each address"
-            ));
+            return Err(ListenError::Wildcard(addr));
         }
         let broadcast = matches!(addr.ip(), IpAddr::V4(ip) if ip.is_broadcast());
         if broadcast || addr.ip().is_multicast() {
-            return Err(format!("{addr} is no address of one host; name one of this machine's own"));
+            return Err(ListenError::ManyHosts(addr));
         }
         Ok(Self { transport, addr })
     }
@@ -196,16 +182,6 @@ impl Default for Limits {
     }
 }
 
-impl Config {
-    /// Whether any trunk or rule lets callers be listened to.
-    #[must_use]
-    pub fn listens_to_any(&self) -> bool {
-        let rules = self.consent.rules.iter().map(|rule| rule.policy.unwrap_or_default());
-        let trunks = self.trunks.iter().map(|trunk| trunk.disclosure);
-        trunks.chain(rules).any(|policy| policy != Policy::Never)
-    }
-}
-
 /// `[health]`
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -220,111 +196,4 @@ impl Default for Health {
     fn default() -> Self {
         Self { options_interval: Period::from_secs(10), down_after: 2 }
     }
-}
-
-/// `[analysis]`
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Analysis {
-    /// A folder or safetensors file with weights; without it, the open weights inside the binary.
-    pub model: Option<PathBuf>,
-    /// Analysis workers; 0 is one for every two cores, at least one.
-    pub workers: usize,
-    /// When a caller counts as upset, and when as calm again.
-    pub thresholds: sidetone_insight::Thresholds,
-}
-
-/// `[http]`
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Http {
-    /// Where /metrics, /healthz, /readyz, /events and /policy are served: an address, or `off`.
-    pub listen: HttpListen,
-    /// Who shows it may tell Sidetone of calls and announce into them, under /api; without it nobody may. At least 16
-    /// bytes: text, or `{ file = "…" }`.
-    pub token: Option<Secret>,
-}
-
-/// Where HTTP is served, if at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HttpListen {
-    /// Not at all.
-    Off,
-    /// Here.
-    At(SocketAddr),
-}
-
-impl HttpListen {
-    /// The address, if there is one.
-    #[must_use]
-    pub const fn address(self) -> Option<SocketAddr> {
-        match self {
-            Self::Off => None,
-            Self::At(address) => Some(address),
-        }
-    }
-}
-
-impl Default for HttpListen {
-    fn default() -> Self {
-        Self::At(SocketAddr::from((Ipv4Addr::LOCALHOST, 9464)))
-    }
-}
-
-impl FromStr for HttpListen {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "off" {
-            return Ok(Self::Off);
-        }
-        let at: SocketAddr = text
-            .parse()
-            .map_err(|_| format!("`{text}` is not ADDRESS:PORT, as in 127.0.0.1:9464, nor off"))?;
-        let broadcast = matches!(at.ip(), IpAddr::V4(ip) if ip.is_broadcast());
-        if broadcast || at.ip().is_multicast() {
-            return Err(format!(
-                "{at} is no address of one host; name one of this machine's own, as in 127.0.0.1:9464"
-            ));
-        }
-        Ok(Self::At(at))
-    }
-}
-
-impl std::fmt::Display for HttpListen {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Off => f.write_str("off"),
-            Self::At(address) => write!(f, "{address}"),
-        }
-    }
-}
-
-units::serde_by_text!(HttpListen);
-
-/// `[log]`
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Log {
-    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,sidetone_sip=debug`.
-    pub level: String,
-    /// `text` or `json`.
-    pub format: LogFormat,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self { level: "info".to_owned(), format: LogFormat::Text }
-    }
-}
-
-/// How a log line looks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// For machines.
-    Json,
 }

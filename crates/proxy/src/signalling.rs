@@ -3,15 +3,15 @@
 //! The core stands behind one mutex. Whoever has bytes, a due timer or a DNS answer locks it, hands them in, sends
 //! what comes out, and lets go; it is held for microseconds and never across an await.
 
-mod access;
-mod asides;
+mod by_sip;
 mod core;
-mod liveness;
 mod lock;
 mod streams;
+mod tcp;
 mod udp;
 
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,9 +23,9 @@ use sidetone_sip::{Flow, Transport};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-pub use self::asides::BySip;
-use self::asides::Wanting;
+pub use self::by_sip::BySip;
 pub use self::core::Core;
+use self::core::Wanting;
 use self::lock::CoreLock;
 pub use self::lock::{Held, HeldTimes};
 use self::streams::Streams;
@@ -36,6 +36,9 @@ use crate::routing::{Candidate, Lookups, PeerName, Resolver};
 use crate::trace::Tracer;
 use sidetone_watch::Alarm;
 
+/// Datagrams worked on before the lock is let go, which takes some 50 µs for each: timers, TCP and whoever else waits
+/// for the core have their turn in between.
+const BATCH: usize = 4;
 /// How long names may take before a call goes on with what has been found. Less than the core's own patience.
 const LOOK_UP_WITHIN: Duration = Duration::from_secs(2);
 
@@ -281,6 +284,35 @@ impl Signalling {
         self.with(|core, now| core.located(now, key, located));
     }
 
+    async fn serve_udp(self: Arc<Self>, number: usize) {
+        let Some((local, socket)) = self.udp.get(number) else { return };
+        let mut buffer = vec![0_u8; 65_536];
+        loop {
+            if socket.readable().await.is_err() {
+                continue;
+            }
+            self.with(|core, now| {
+                for _ in 0..BATCH {
+                    let (length, remote) = match socket.try_recv_from(&mut buffer) {
+                        Ok(received) => received,
+                        Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                        // An ICMP error for something sent earlier: retransmission or a timer deals with it.
+                        Err(_) => continue,
+                    };
+                    let datagram = buffer.get(..length).unwrap_or_default();
+                    // Keep-alives: CRLF pairs (RFC 5626 §3.5.1), or a few NULs as some phones send.
+                    if datagram.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+                        continue;
+                    }
+                    let flow = Flow { transport: Transport::Udp, local, remote };
+                    self.received(core, now, &flow, Bytes::copy_from_slice(datagram));
+                    self.flush(core, now);
+                }
+            });
+            // The runtime's other tasks too: a flood keeps this socket readable for ever.
+            tokio::task::yield_now().await;
+        }
+    }
     async fn serve_timers(self: Arc<Self>) {
         loop {
             let due = self.core().next_timeout();

@@ -63,6 +63,19 @@ impl Media {
         32
     }
 
+    /// What can't be meant: each key within `[media]`, and the remedy.
+    #[must_use]
+    pub fn faults(&self) -> Vec<(&'static str, &'static str)> {
+        let mut faults = Vec::new();
+        if self.threads == 0 || self.threads > 64 {
+            faults.push(("threads", "must be 1 to 64; one carries about a thousand calls"));
+        }
+        if self.tick.0 > std::time::Duration::from_millis(10) {
+            faults.push(("tick", "delays every packet by up to this much; 10ms is the most"));
+        }
+        faults
+    }
+
     /// The address to put into SDP toward one side.
     #[must_use]
     pub fn address_toward(&self, side: Side, v6: bool) -> Option<IpAddr> {
@@ -100,16 +113,27 @@ pub struct PortRange {
     pub last: u16,
 }
 
-impl FromStr for PortRange {
-    type Err = String;
+/// Text that is no range of ports.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PortRangeError {
+    /// It is not two numbers with a hyphen between them.
+    #[error("`{0}` is not a range of ports; write FIRST-LAST, as in 30000-39999")]
+    Unreadable(String),
+    /// It is too small for a stream, ends before it begins, or holds ports that only root may bind.
+    #[error("{0}: a range holds at least four ports, none below 1024")]
+    Unusable(String),
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a range of ports; write FIRST-LAST, as in 30000-39999");
+impl FromStr for PortRange {
+    type Err = PortRangeError;
+
+    fn from_str(text: &str) -> Result<Self, PortRangeError> {
+        let wrong = || PortRangeError::Unreadable(text.to_owned());
         let (first, last) = text.split_once('-').ok_or_else(wrong)?;
         let first: u16 = first.trim().parse().map_err(|_| wrong())?;
         let last: u16 = last.trim().parse().map_err(|_| wrong())?;
         if first < 1024 || last < first || last - first < 3 {
-            return Err(format!("{text}: a range holds at least four ports, none below 1024"));
+            return Err(PortRangeError::Unusable(text.to_owned()));
         }
         Ok(Self { first, last })
     }
@@ -122,9 +146,9 @@ impl std::fmt::Display for PortRange {
 }
 
 impl TryFrom<String> for PortRange {
-    type Error = String;
+    type Error = PortRangeError;
 
-    fn try_from(text: String) -> Result<Self, String> {
+    fn try_from(text: String) -> Result<Self, PortRangeError> {
         text.parse()
     }
 }

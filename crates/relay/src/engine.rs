@@ -2,39 +2,31 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sidetone_announce::{Playback, Voice};
 use sidetone_call::{CallKey, Exhausted, IpFamily, LocalMedia, MediaPlane, Side, StreamPlan};
 use sidetone_rtp::latch::Policy;
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::mpsc::Sender;
 
 use super::aim::Aim;
-use super::ports::PortPool;
 use super::report::{Left, Notice, RelayTotals};
+use super::stock::{Pair, Stock};
 use super::thread::{Command, Orders, Pace, RelayThread};
 use super::voiceover::PlayId;
 use crate::config::{Latching, Media};
 use sidetone_tap::TapSender;
 use sidetone_watch::{Alarm, Heartbeat};
 
-/// Differentiated services code point of voice, "expedited forwarding" (RFC 3246, RFC 4594 §4.1), as a TOS byte.
-const TOS_EXPEDITED: u32 = 46 << 2;
-/// A quarter of a second of a flood, and many seconds of a call.
-const RECEIVE_BUFFER: usize = 256 * 1024;
-/// Ports that another program holds are passed over, but not for ever.
-const BIND_TRIES: usize = 64;
-
 /// The media plane, as the SIP core sees it.
 pub struct Engine {
     config: Media,
     epoch: Instant,
-    pool: PortPool,
+    stock: Stock,
     aim: Aim,
     threads: Vec<Handle>,
     calls: HashMap<CallKey, Taken>,
@@ -152,11 +144,13 @@ impl Engine {
             let join = alarm.thread(beat.clone(), true, move || thread.run(&its_beat, &its_alarm))?;
             threads.push(Handle { beat, orders: Arc::new(orders), totals, join: Some(join) });
         }
-        let pool = PortPool::new(config.ports, seed);
+        let own = [(Side::Trunk, false), (Side::Pbx, false), (Side::Trunk, true), (Side::Pbx, true)];
+        let own = own.into_iter().filter_map(|(side, v6)| config.address_toward(side, v6));
+        let stock = Stock::start(config.ports, seed, own, epoch, alarm)?;
         Ok(Self {
             config,
             epoch,
-            pool,
+            stock,
             aim: Aim::new(Vec::new()),
             threads,
             calls: HashMap::new(),
@@ -188,19 +182,18 @@ impl Engine {
     /// Closes the sockets of calls that were released. Apart from `release`, so that whoever hears of the closing has
     /// heard of the call before.
     pub fn close_released(&mut self) {
-        let now = self.epoch.elapsed();
-        self.remember_senders(now);
+        self.remember_senders();
         for (call, taken) in std::mem::take(&mut self.closing) {
             self.tell(call, Command::Close { call });
             for local in taken.locals {
                 self.aim.release(local);
                 let (ip, port) = (local.rtp.ip(), local.rtp.port());
                 if taken.flowed {
-                    self.pool.lay_to_rest(now, ip, port);
+                    self.stock.lay_to_rest(ip, port);
                 } else {
                     // The relay closes the sockets a moment later; should the port be taken again at once, `bind`
                     // passes over it while it is still held.
-                    self.pool.give_back(ip, port);
+                    self.stock.give_back(ip, port);
                 }
             }
         }
@@ -214,13 +207,13 @@ impl Engine {
     /// RTP ports in use.
     #[must_use]
     pub fn ports_taken(&self) -> usize {
-        self.pool.taken()
+        self.stock.taken()
     }
 
     /// RTP ports that rest from an ended call.
     #[must_use]
     pub fn ports_resting(&self) -> usize {
-        self.pool.resting()
+        self.stock.resting()
     }
 
     /// Times no port could be had.
@@ -236,40 +229,11 @@ impl Engine {
     }
 
     /// Takes in who sent to the ports of calls that have ended. A port that has rested since was told of long ago.
-    fn remember_senders(&mut self, now: Duration) {
+    fn remember_senders(&mut self) {
         while let Ok(Left { local, senders }) = self.left.try_recv() {
-            self.pool.remember(now, local, senders);
+            self.stock.remember(local, senders);
         }
     }
-
-    fn bind(&mut self, ip: IpAddr) -> Option<(UdpSocket, UdpSocket, u16)> {
-        let now = self.epoch.elapsed();
-        self.remember_senders(now);
-        let mut busy = Vec::new();
-        let mut bound = None;
-        while bound.is_none() && busy.len() < BIND_TRIES {
-            let Some(port) = self.pool.take(now, ip) else { break };
-            match (socket(ip, port), socket(ip, port + 1)) {
-                (Ok(rtp), Ok(rtcp)) => bound = Some((rtp, rtcp, port)),
-                _ => busy.push(port),
-            }
-        }
-        for port in busy {
-            self.pool.give_back(ip, port);
-        }
-        bound
-    }
-}
-
-fn socket(ip: IpAddr, port: u16) -> io::Result<UdpSocket> {
-    let domain = if ip.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
-    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
-    socket.set_nonblocking(true)?;
-    // Best effort: a system that refuses these still relays.
-    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
-    let _ = if ip.is_ipv4() { socket.set_tos_v4(TOS_EXPEDITED) } else { socket.set_tclass_v6(TOS_EXPEDITED) };
-    socket.bind(&SocketAddr::new(ip, port).into())?;
-    Ok(socket.into())
 }
 
 impl MediaPlane for Engine {
@@ -287,14 +251,13 @@ impl MediaPlane for Engine {
             return Err(Exhausted);
         }
         let ip = self.config.address_toward(side, family == IpFamily::V6).ok_or(Exhausted)?;
-        let bound = self.epoch.elapsed();
-        let Some((rtp, rtcp, port)) = self.bind(ip) else {
+        self.remember_senders();
+        let Some(Pair { rtp, rtcp, port, empty_since: bound }) = self.stock.take(ip) else {
             self.exhausted += 1;
             return Err(Exhausted);
         };
         let local = LocalMedia { rtp: SocketAddr::new(ip, port), rtcp: SocketAddr::new(ip, port + 1) };
-        let now = self.epoch.elapsed();
-        let senders = Box::new([local.rtp, local.rtcp].map(|local| self.pool.senders(now, local)));
+        let senders = Box::new([local.rtp, local.rtcp].map(|local| self.stock.senders(local)));
         self.tell(call, Command::Open { call, stream, side, rtp, rtcp, bound, senders });
         self.aim.hold(call, side, local);
         self.calls.entry(call).or_default().locals.push(local);

@@ -20,6 +20,7 @@ mod ports;
 mod prompter;
 mod relay;
 mod report;
+mod stock;
 mod thread;
 mod timer;
 mod voiceover;

@@ -165,9 +165,23 @@ pub struct Reloaded {
     pub warnings: Vec<String>,
 }
 
-/// Reads the configuration again; gives words for the operator if it can't be run. It loads models and announcements,
-/// so it is called on a thread that may be kept waiting.
-pub type Reload = Arc<dyn Fn() -> Result<Reloaded, String> + Send + Sync>;
+/// Why the configuration was not taken: everything that is wrong with it, in words for the operator. The old one stays
+/// in force.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("; "))]
+pub struct NotReloaded(pub Vec<String>);
+
+impl NotReloaded {
+    /// Whoever read it panicked.
+    #[must_use]
+    pub fn broke_down() -> Self {
+        Self(vec!["reading it broke down; please report this".to_owned()])
+    }
+}
+
+/// Reads the configuration again. It loads models and announcements, so it is called on a thread that may be kept
+/// waiting.
+pub type Reload = Arc<dyn Fn() -> Result<Reloaded, NotReloaded> + Send + Sync>;
 
 /// What the control socket shows and commands.
 pub struct Served {
@@ -194,11 +208,11 @@ impl Served {
         DrainState { draining, calls: self.signalling.drain(draining) }
     }
 
-    async fn reload(&self) -> Result<Reloaded, String> {
+    async fn reload(&self) -> Result<Reloaded, NotReloaded> {
         let reload = Arc::clone(&self.reload);
         // SIP shares this thread.
         let done = tokio::task::spawn_blocking(move || reload()).await;
-        done.unwrap_or_else(|_| Err("reading it broke down; please report this".to_owned()))
+        done.unwrap_or_else(|_| Err(NotReloaded::broke_down()))
     }
 }
 
@@ -325,7 +339,7 @@ async fn serve(stream: UnixStream, served: Arc<Served>) -> io::Result<()> {
         Request::Announce { id, name, language, to } => {
             match served.calls.play(&id, &name, language.as_deref(), to.sides()) {
                 Ok(()) => answer(&mut writer, &Done { done: true }).await,
-                Err(error) => answer(&mut writer, &Failure { error }).await,
+                Err(error) => answer(&mut writer, &Failure { error: error.to_string() }).await,
             }
         }
         Request::Trace { call, next } => match (call, next.unwrap_or(1)) {

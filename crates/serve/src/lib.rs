@@ -5,6 +5,7 @@
 //! changes something, and what is asked of one call, goes to the call book itself.
 #![forbid(unsafe_code)]
 
+pub mod config;
 pub mod control;
 pub mod http;
 mod metrics;

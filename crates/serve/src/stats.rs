@@ -18,6 +18,7 @@ use sidetone_book::{CallCounters, Calls};
 use sidetone_hear::WorkerCounters;
 use sidetone_proxy::signalling::{Core, HeldTimes};
 use sidetone_relay::RelayTotals;
+use sidetone_spool::Spool;
 use sidetone_watch::Alarm;
 
 /// Counters and gauges of the whole process.
@@ -67,6 +68,8 @@ pub struct Stats {
     pub receipts_waiting: Option<u64>,
     /// Attempts to write consent receipts that failed; absent where none are kept.
     pub receipt_failures: Option<u64>,
+    /// The spool of events; absent where none is kept.
+    pub spool: Option<sidetone_spool::Counters>,
     /// Probed hosts.
     pub hosts: Vec<HostStats>,
 }
@@ -212,7 +215,8 @@ impl Stats {
         events: u64,
         connections: usize,
         alarm: &Alarm,
-        model: bool,
+        model_missing: bool,
+        node: Option<Node>,
         uptime: Duration,
         log_lines_dropped: u64,
         held: HeldTimes,
@@ -227,8 +231,7 @@ impl Stats {
             })
             .collect();
         let refused = core.counters();
-        let (draining, node) = (core.draining(), core.config().node.clone());
-        let model_missing = !model && core.config().listens_to_any();
+        let draining = core.draining();
         let (subscriptions, info_legs) = core.listeners_by_sip();
         let proxy = core.proxy();
         let counters = *proxy.counters();
@@ -339,6 +342,7 @@ impl Stats {
             events,
             sinks,
             links,
+            spool: calls.spool().map(Spool::counters),
             receipts: receipts.map(|receipts| receipts.written),
             receipts_waiting: receipts.map(|receipts| receipts.waiting),
             receipt_failures: receipts.map(|receipts| receipts.failures),

@@ -11,6 +11,7 @@ mod man;
 mod model;
 pub(crate) mod output;
 mod run;
+mod spool;
 mod stats;
 mod story;
 mod trace;
@@ -68,6 +69,9 @@ enum Command {
     /// Check, show and export receipts of consent; keep the list of numbers that are never analysed.
     #[command(subcommand)]
     Consent(consent::Consent),
+    /// Read the events that are kept for readers that must not miss one.
+    #[command(subcommand)]
+    Spool(spool::Spool),
     /// What a compliance officer asks for.
     #[command(subcommand)]
     Compliance(compliance::Compliance),
@@ -108,6 +112,7 @@ impl Cli {
             Command::Demo(demo) => demo.run(output),
             Command::Model(model) => model.run(output),
             Command::Consent(consent) => consent.run(output),
+            Command::Spool(spool) => spool.run(output),
             Command::Compliance(compliance) => compliance.run(output),
             Command::Completions(completions) => completions.run(),
             Command::Man(man) => man.run(output),

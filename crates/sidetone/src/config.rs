@@ -1,24 +1,27 @@
 //! Reading `sidetone.toml`, and saying what is wrong with it so that it can be mended: file, line, key, remedy.
 
+mod check;
 mod headers;
 mod place;
 mod shape;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::server::{Prepared, naming};
 use serde::Serialize;
 use sidetone_insight::nearest;
-use sidetone_proxy::config::{Config, Fault, check};
+use sidetone_proxy::config::Fault;
 use toml::de::DeTable;
 use tracing_subscriber::EnvFilter;
 
+pub(crate) use check::{check, events_fault};
 pub(crate) use socket::control_socket;
+pub(crate) use whole::{Config, Log, LogFormat};
 
 /// The largest configuration that is read, in bytes.
 const LARGEST: u64 = 4 * 1024 * 1024;
@@ -59,53 +62,22 @@ pub(crate) type Loaded<T> = Result<(T, Vec<Problem>), Vec<Problem>>;
 
 /// Reads a file and judges it by itself, for commands that take only a part of it.
 pub(crate) fn load(file: &Path) -> Loaded<Config> {
-    let text = read(file)?;
-    let config = shape::read(file, &text)?;
+    let (config, text) = parse(file)?;
     let mut faults = check(&config);
     faults.extend(level_fault(&config.log.level));
     let problems = explained(file, &text, faults);
     if problems.iter().any(|problem| problem.fatal) { Err(problems) } else { Ok((config, problems)) }
 }
 
-/// Reads a file and loads everything that it names, up to binding: what `run` goes on from, and all that `check` does.
-///
-/// What comes is everything that was found wrong, and what can be run. The one fatal problem that does not keep it from
-/// running is that of a model: see [`Prepared::new`].
-pub(crate) fn prepare(file: &Path) -> (Option<Prepared>, Vec<Problem>) {
-    prepare_by(file, Prepared::new)
-}
-
-/// As [`prepare`], of a file for another machine.
-pub(crate) fn prepare_elsewhere(file: &Path) -> (Option<Prepared>, Vec<Problem>) {
-    prepare_by(file, Prepared::elsewhere)
-}
-
-/// As [`prepare`], in the process that runs by the file already: what a reload does.
-pub(crate) fn prepare_again(file: &Path) -> (Option<Prepared>, Vec<Problem>) {
-    prepare_by(file, Prepared::again)
-}
-
-fn prepare_by(
-    file: &Path,
-    prepare: impl Fn(Config) -> (Option<Prepared>, Vec<Fault>),
-) -> (Option<Prepared>, Vec<Problem>) {
-    let read = read(file).and_then(|text| Ok((shape::read(file, &text)?, text)));
-    let (config, text) = match read {
-        Ok(read) => read,
-        Err(problems) => return (None, problems),
-    };
-    let level = level_fault(&config.log.level);
-    let own = naming(&config, file);
-    let (prepared, mut faults) = prepare(config);
-    let prepared = prepared.filter(|_| level.is_none() && own.is_empty());
-    faults.extend(level);
-    faults.extend(own);
-    (prepared, explained(file, &text, faults))
-}
-
 /// Places what has shown only when sockets were bound in the file.
 pub(crate) fn place(file: &Path, faults: Vec<Fault>) -> Vec<Problem> {
     explained(file, &read(file).unwrap_or_default(), faults)
+}
+
+/// Reads a file as it is written, without judging what it says.
+pub(crate) fn parse(file: &Path) -> Result<(Config, String), Vec<Problem>> {
+    let text = read(file)?;
+    Ok((shape::read(file, &text)?, text))
 }
 
 fn read(file: &Path) -> Result<String, Vec<Problem>> {
@@ -142,7 +114,7 @@ fn remedy_for(error: &std::io::Error) -> &'static str {
 }
 
 /// Faults with their places in the file, in the order of its lines.
-fn explained(file: &Path, text: &str, faults: Vec<Fault>) -> Vec<Problem> {
+pub(crate) fn explained(file: &Path, text: &str, faults: Vec<Fault>) -> Vec<Problem> {
     let tree = DeTable::parse(text).ok();
     let mut problems: Vec<Problem> = faults
         .into_iter()
@@ -159,26 +131,36 @@ fn explained(file: &Path, text: &str, faults: Vec<Fault>) -> Vec<Problem> {
     problems
 }
 
-fn level_fault(level: &str) -> Option<Fault> {
-    let problem = log_filter(level).err()?;
-    Some(Fault { key: "log.level".to_owned(), problem, fatal: true })
+/// What is wrong with `log.level`, if anything.
+pub(crate) fn level_fault(level: &str) -> Option<Fault> {
+    let error = log_filter(level).err()?;
+    Some(Fault::fatal("log.level", error.to_string()))
 }
+
+/// A `log.level` that lets through nothing that could be meant.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LevelError {
+    #[error("`{word}` is no level; did you mean `{hint}`? Levels are {}", LEVELS.join(", "))]
+    Unknown { word: String, hint: &'static str },
+    #[error("`{level}` can't be read ({why}); write for example info")]
+    Unreadable { level: String, why: tracing_subscriber::filter::ParseError },
+}
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// What `log.level` lets through.
 ///
 /// # Errors
-/// In words for the operator. A bare word that is no level would be taken for the name of a module, and silence
-/// everything else, so it is refused unless it looks like a module of this program's.
-pub(crate) fn log_filter(level: &str) -> Result<EnvFilter, String> {
-    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+/// [`LevelError`]. A bare word that is no level would be taken for the name of a module, and silence everything else, so it
+/// is refused unless it looks like a module of this program's.
+pub(crate) fn log_filter(level: &str) -> Result<EnvFilter, LevelError> {
     for word in level.split(',').map(str::trim).filter(|word| !word.contains(['=', '[', ':'])) {
         let number = word.parse::<u8>().is_ok_and(|number| number < 6);
         if number || word.starts_with("sidetone") || LEVELS.contains(&word.to_lowercase().as_str()) {
             continue;
         }
         let hint = nearest(word, LEVELS).unwrap_or("info");
-        return Err(format!("`{word}` is no level; did you mean `{hint}`? Levels are {}", LEVELS.join(", ")));
+        return Err(LevelError::Unknown { word: word.to_owned(), hint });
     }
-    EnvFilter::try_new(level)
-        .map_err(|error| format!("`{level}` can't be read ({error}); write for example info"))
+    EnvFilter::try_new(level).map_err(|why| LevelError::Unreadable { level: level.to_owned(), why })
 }

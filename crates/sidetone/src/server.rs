@@ -5,6 +5,7 @@ mod census;
 mod dialog_key;
 mod error;
 mod faults;
+mod from_file;
 mod in_force;
 mod listening;
 mod lists;
@@ -22,26 +23,27 @@ use sidetone_events::{Bus, Sinks, Subscription};
 use sidetone_pbx::PbxLinks;
 use tokio::sync::mpsc::Receiver;
 
-use assembly::{prompter, proxy, receipts, rules};
+use assembly::{prompter, proxy, receipts, rules, spool};
 use census::Census;
 pub(crate) use error::StartError;
-use faults::list_fault;
+pub(crate) use from_file::{prepare, prepare_again, prepare_elsewhere};
 use in_force::{InForce, lock};
 use listening::listening;
 use lists::{Missing, numbers};
-pub(crate) use prepared::{Prepared, naming};
+pub(crate) use prepared::Prepared;
 use reload::Reloader;
 pub(crate) use reload::{ReadAgain, Reread};
 
+use crate::config::{Config, events_fault};
 use sidetone_book::Calls;
 use sidetone_hear::Orders;
-use sidetone_proxy::config::{Config, events_fault};
 use sidetone_proxy::random;
 use sidetone_proxy::signalling::{Core, Signalling};
 use sidetone_proxy::trace::Tracer;
 use sidetone_relay::{Engine, Notice};
-use sidetone_serve::control::{self, ControlSocket, Reloaded};
+use sidetone_serve::control::{self, ControlSocket, NotReloaded, Reloaded};
 use sidetone_serve::{Snapshot, http};
+use sidetone_spool::Spool;
 use sidetone_tap::TapSender;
 use sidetone_watch::Alarm;
 
@@ -97,7 +99,7 @@ impl Server {
             .map(|worker| (worker.model.meta().name.clone(), worker.model.sha256().to_owned()));
         let orders: Vec<Orders> = listening.iter_mut().filter_map(|worker| worker.orders.take()).collect();
         let tracing_hasher = hasher.clone();
-        let numbers = numbers(&config, None, Missing::Begun).map_err(|problem| list_fault(&problem))?;
+        let numbers = numbers(&config, None, Missing::Begun).map_err(|error| error.fault())?;
         let calls = Arc::new(Calls::new(bus.clone(), hasher, orders, rules(&config, numbers), epoch));
         let mut taps: Vec<Vec<TapSender>> = (0..config.media.threads).map(|_| Vec::new()).collect();
         let alarm = Alarm::new();
@@ -113,9 +115,12 @@ impl Server {
             .guarding(listening_at.collect());
         let sha256 = model.as_ref().map(|(_, sha256)| sha256.as_str());
         let receipts = receipts(&config, sha256)?;
+        if let Some(spool) = spool(&config)? {
+            calls.spool_to(spool);
+        }
         calls.disclose_by(prompter(&config, library, &engine, &calls, epoch, &alarm)?, receipts);
         let core =
-            Core::new(Arc::clone(&config), proxy(&config, engine), Arc::clone(&calls), random::number());
+            Core::new(Arc::new(config.proxy()), proxy(&config, engine), Arc::clone(&calls), random::number());
         let tracer = Tracer::start(tracing_hasher, &calls, calls.epoch_wall(), epoch, &alarm)?;
         let signalling = Signalling::bind(core, alarm.clone(), tracer, epoch)?;
 
@@ -130,6 +135,7 @@ impl Server {
             links: Arc::clone(&links),
             bus: bus.clone(),
             alarm: alarm.clone(),
+            in_force: Arc::clone(&in_force),
             listens: model.is_some(),
             started: epoch,
         };
@@ -199,11 +205,11 @@ impl Server {
     ///
     /// # Errors
     /// What is wrong with the file; the old configuration stays in force.
-    pub(crate) async fn reload(&self) -> Result<Reloaded, String> {
+    pub(crate) async fn reload(&self) -> Result<Reloaded, NotReloaded> {
         let reloader = Arc::clone(&self.reloader);
         // SIP shares this thread.
         let done = tokio::task::spawn_blocking(move || reloader.reload()).await;
-        done.unwrap_or_else(|_| Err("reading it broke down; please report this".to_owned()))
+        done.unwrap_or_else(|_| Err(NotReloaded::broke_down()))
     }
 
     /// Refuses new calls and waits until those that are up have ended, at most `limits.drain`; returns how many
@@ -258,6 +264,10 @@ impl Server {
         if let Some(sinks) = sinks {
             sinks.shutdown(LAST_EVENTS).await;
         }
+        let calls = Arc::clone(&self.calls);
+        let closed = tokio::task::spawn_blocking(move || calls.spool().map(Spool::close));
+        // It has a limit of its own.
+        let _ = closed.await;
     }
 }
 

@@ -89,7 +89,12 @@ fn an_operator_has_to_say_which_of_two_calls_is_meant() {
     assert!(matches!(book.find("elsewhere"), Err(NotOne::Unknown(_))));
     book.told(&ids[1], &REFUSED, Source::Cli).unwrap();
     assert_eq!(states(&book).iter().filter(|state| **state == State::OptedOut).count(), 1);
-    assert!(book.play("a@x", "notice", None, vec![Side::Trunk]).unwrap_err().contains("more than one call"));
+    assert!(
+        book.play("a@x", "notice", None, vec![Side::Trunk])
+            .unwrap_err()
+            .to_string()
+            .contains("more than one call")
+    );
 }
 
 #[test]

@@ -53,10 +53,17 @@ impl Dialled {
     }
 }
 
-impl FromStr for Dialled {
-    type Err = String;
+/// Text that is no dialled number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a dialled number is written as +49301234567, or as +49* for all that begin so; a star stands at the end"
+)]
+pub struct NotDialled;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Dialled {
+    type Err = NotDialled;
+
+    fn from_str(text: &str) -> Result<Self, NotDialled> {
         let text = text.trim();
         let (number, beginning) = match text.strip_suffix('*') {
             // `*` by itself is a beginning; `*98` and `30*` are; `**` would be a star code's beginning.
@@ -67,9 +74,7 @@ impl FromStr for Dialled {
         // Within a number nobody dials a star; star codes begin with one.
         let is_code = number.starts_with(['*', '#']);
         if wanted.is_empty() && !beginning || number.contains('*') && !is_code {
-            return Err(
-                "a dialled number is written as +49301234567, or as +49* for all that begin so; a star stands at the end".to_owned()
-            );
+            return Err(NotDialled);
         }
         Ok(Self { written: text.to_owned(), wanted, beginning })
     }

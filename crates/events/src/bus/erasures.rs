@@ -13,11 +13,11 @@ const MOST: usize = 65_536;
 
 /// What was inferred in a call is erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Erasure {
+pub struct Erasure {
     /// The call.
-    pub(crate) call: CallId,
+    pub call: CallId,
     /// Number (`seq`) of the event from which on it is not: what customers agree to later is theirs to agree to.
-    pub(crate) before: u64,
+    pub before: u64,
 }
 
 impl Erasure {

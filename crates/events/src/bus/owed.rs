@@ -1,4 +1,4 @@
-//! Erasures that a file still owes, and the note of them beside it.
+//! Erasures that a keeper of events still owes, and the note of them beside what it keeps.
 //!
 //! The note is written before anybody is told of the objection, so that a process which is killed at any moment after
 //! makes it good at its next start. It is appended to at once and brought to the disk by the file's own thread, before
@@ -17,9 +17,9 @@ use crate::id::CallId;
 /// The largest note that is read: more calls than can be up.
 const LARGEST: u64 = 16 << 20;
 
-/// What one file owes. The bus adds to it, the file's writer takes out what is done.
+/// What one file owes. Whoever tells of an objection adds to it, the file's writer takes out what is done.
 #[derive(Debug)]
-pub(crate) struct Owed {
+pub struct Owed {
     note: PathBuf,
     inner: Mutex<Inner>,
 }
@@ -35,7 +35,8 @@ struct Inner {
 
 impl Owed {
     /// What the note at this path says is still to be done.
-    pub(crate) fn read(note: PathBuf) -> Self {
+    #[must_use]
+    pub fn read(note: PathBuf) -> Self {
         let mut inner = Inner::default();
         let text = File::open(&note).and_then(|file| {
             let mut text = String::new();
@@ -58,13 +59,14 @@ impl Owed {
     }
 
     /// Where the note stands.
-    pub(crate) fn note(&self) -> &Path {
+    #[must_use]
+    pub fn note(&self) -> &Path {
         &self.note
     }
 
     /// Adds an erasure, and appends it to the note. Some fifty bytes, and not waited for until they are on the disk: it
     /// is called by whoever tells of an objection.
-    pub(crate) fn add(&self, erasure: &Erasure) {
+    pub fn add(&self, erasure: &Erasure) {
         let mut inner = self.lock();
         inner.add(erasure);
         if inner.append(&self.note, erasure).is_err() {
@@ -73,17 +75,20 @@ impl Owed {
     }
 
     /// What is owed.
-    pub(crate) fn calls(&self) -> HashMap<CallId, u64> {
+    #[must_use]
+    pub fn calls(&self) -> HashMap<CallId, u64> {
         self.lock().calls.clone()
     }
 
     /// Of how many calls something is.
-    pub(crate) fn count(&self) -> u64 {
+    #[must_use]
+    pub fn count(&self) -> u64 {
         self.lock().calls.len() as u64
     }
 
     /// Whether nothing is.
-    pub(crate) fn is_empty(&self) -> bool {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.count() == 0
     }
 
@@ -91,7 +96,7 @@ impl Owed {
     ///
     /// # Errors
     /// When it can't be written, as on a full disk. What is owed is owed all the same.
-    pub(crate) fn sync(&self) -> io::Result<()> {
+    pub fn sync(&self) -> io::Result<()> {
         let file = {
             let mut inner = self.lock();
             if inner.unwritten {
@@ -113,7 +118,7 @@ impl Owed {
     ///
     /// # Errors
     /// When the note can't be changed. At the next start they are then done again, which does no harm.
-    pub(crate) fn done(&self, done: &HashMap<CallId, u64>) -> io::Result<()> {
+    pub fn done(&self, done: &HashMap<CallId, u64>) -> io::Result<()> {
         let mut inner = self.lock();
         inner.calls.retain(|call, before| done.get(call).is_none_or(|done| *done < *before));
         if !inner.calls.is_empty() {

@@ -20,7 +20,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::lines::{LineWriter, Written, line};
 use crate::bus::{Owed, Published};
@@ -32,6 +32,9 @@ use places::Places;
 
 /// Files of our own that are told from copies that somebody else made. One that is forgotten is read once more.
 const MOST_OWN: usize = 1_024;
+
+/// How often it is looked for files that are too old.
+const EXPIRE_EVERY: Duration = Duration::from_secs(3_600);
 
 /// `PATH`, `PATH.1` (the one before), … `PATH.keep`. No file outgrows `max_bytes` unless one line does, and no line is
 /// split between two files or left unfinished.
@@ -234,7 +237,7 @@ impl LineWriter for RotatingFile {
         if self.is_due() {
             self.settle();
         }
-        if self.swept.is_none_or(|swept| swept.elapsed() >= expiry::EVERY) {
+        if self.swept.is_none_or(|swept| swept.elapsed() >= EXPIRE_EVERY) {
             self.swept = Some(Instant::now());
             self.expire(crate::time::Timestamp::now());
         }

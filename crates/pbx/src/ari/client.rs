@@ -1,7 +1,6 @@
 //! HTTP/1.1 and websocket, plain or over rustls.
 
-use crate::ari::endpoint::{Endpoint, endpoint};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,8 +24,9 @@ use tokio_tungstenite::tungstenite::Error as WsError;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
+use super::endpoint::{Endpoint, EndpointError, endpoint};
 use super::session::{Method, Request};
-use crate::config::Ari;
+use crate::config::{Ari, LinkSecretError};
 use crate::fault::Fault;
 use crate::text::{percent, shown};
 
@@ -44,6 +44,32 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 /// The events' connection.
 pub(crate) type Socket = WebSocketStream<Box<dyn Stream>>;
 
+/// Why there can be no client of an ARI.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AriError {
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    #[error(transparent)]
+    Roots(#[from] RootsError),
+    #[error(transparent)]
+    Password(#[from] LinkSecretError),
+    #[error("can't stand in a header")]
+    Header,
+    #[error(transparent)]
+    Tls(rustls::Error),
+}
+
+impl AriError {
+    /// The key in the configuration that it is about.
+    pub(crate) fn key(&self) -> &'static str {
+        match self {
+            Self::Roots(RootsError::System) | Self::Endpoint(_) | Self::Tls(_) => "ari.url",
+            Self::Roots(_) => "ari.ca_file",
+            Self::Password(_) | Self::Header => "ari.password",
+        }
+    }
+}
+
 /// A client of one ARI.
 pub(crate) struct Client {
     endpoint: Endpoint,
@@ -53,18 +79,18 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(config: &Ari, password: &[u8]) -> Result<Self, (&'static str, String)> {
-        let endpoint = endpoint(&config.url).map_err(|why| ("ari.url", why))?;
+    pub(crate) fn new(config: &Ari, password: &[u8]) -> Result<Self, AriError> {
+        let endpoint = endpoint(&config.url)?;
         // Without TLS nobody needs to be trusted, and a machine without any certificates still works.
         let roots = match &config.ca_file {
-            Some(path) => roots_of(path).map_err(|why| ("ari.ca_file", why))?,
-            None if endpoint.tls => system_roots().map_err(|why| ("ari.url", why))?,
+            Some(path) => roots_of(path)?,
+            None if endpoint.tls => system_roots()?,
             None => RootCertStore::empty(),
         };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|why| ("ari.url", why.to_string()))?
+            .map_err(AriError::Tls)?
             .with_root_certificates(roots)
             .with_no_client_auth();
         let connector =
@@ -76,7 +102,7 @@ impl Client {
         let mut credentials = format!("{}:", config.username).into_bytes();
         credentials.extend_from_slice(password);
         let mut authorization = HeaderValue::try_from(format!("Basic {}", BASE64.encode(&credentials)))
-            .map_err(|_| ("ari.password", "can't stand in a header".to_owned()))?;
+            .map_err(|_| AriError::Header)?;
         authorization.set_sensitive(true);
         Ok(Self { endpoint, authorization, tls: Arc::new(tls), http })
     }
@@ -167,24 +193,31 @@ fn causes(error: &dyn std::error::Error) -> String {
     shown(&text)
 }
 
-fn roots_of(path: &Path) -> Result<RootCertStore, String> {
-    let wrong = |why: String| format!("can't be used: {}: {why}", path.display());
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|why| wrong(why.to_string()))? {
-        let certificate = certificate.map_err(|why| wrong(why.to_string()))?;
-        roots.add(certificate).map_err(|why| wrong(why.to_string()))?;
-    }
-    if roots.is_empty() { Err(wrong("holds no certificate".to_owned())) } else { Ok(roots) }
+/// Why nobody's certificates can be trusted.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RootsError {
+    #[error("can't be used: {}: {why}", .path.display())]
+    File { path: PathBuf, why: rustls::pki_types::pem::Error },
+    #[error("can't be used: {}: {why}", .path.display())]
+    Certificate { path: PathBuf, why: rustls::Error },
+    #[error("can't be used: {}: holds no certificate", .0.display())]
+    Empty(PathBuf),
+    #[error("is https, and this system trusts no certificates; install ca-certificates, or set ca_file")]
+    System,
 }
 
-fn system_roots() -> Result<RootCertStore, String> {
+fn roots_of(path: &Path) -> Result<RootCertStore, RootsError> {
+    let unreadable = |why| RootsError::File { path: path.to_owned(), why };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
+        let certificate = certificate.map_err(unreadable)?;
+        roots.add(certificate).map_err(|why| RootsError::Certificate { path: path.to_owned(), why })?;
+    }
+    if roots.is_empty() { Err(RootsError::Empty(path.to_owned())) } else { Ok(roots) }
+}
+
+fn system_roots() -> Result<RootCertStore, RootsError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        return Err(
-            "is https, and this system trusts no certificates; install ca-certificates, or set ca_file"
-                .to_owned(),
-        );
-    }
-    Ok(roots)
+    if roots.is_empty() { Err(RootsError::System) } else { Ok(roots) }
 }

@@ -4,24 +4,41 @@ use hyper::Uri;
 
 const EXAMPLE: &str = "write for example http://192.0.2.20:8088/ari";
 
+/// A URL at which there can be no ARI.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EndpointError {
+    #[error("is not a URL; {EXAMPLE}")]
+    Unreadable,
+    #[error("must begin with http:// or https://; {EXAMPLE}")]
+    Scheme,
+    #[error("names no host; {EXAMPLE}")]
+    NoHost,
+    #[error("must not hold a user name or password; they have keys of their own")]
+    Login,
+    #[error("must not hold a query; {EXAMPLE}")]
+    Query,
+    #[error("names no port from 1 to 65535; {EXAMPLE}")]
+    Port,
+}
+
 /// Reads the URL of the configuration.
-pub(crate) fn endpoint(url: &str) -> Result<Endpoint, String> {
-    let uri: Uri = url.parse().map_err(|_| format!("is not a URL; {EXAMPLE}"))?;
+pub(crate) fn endpoint(url: &str) -> Result<Endpoint, EndpointError> {
+    let uri: Uri = url.parse().map_err(|_| EndpointError::Unreadable)?;
     let tls = match uri.scheme_str() {
         Some("http") => false,
         Some("https") => true,
-        _ => return Err(format!("must begin with http:// or https://; {EXAMPLE}")),
+        _ => return Err(EndpointError::Scheme),
     };
-    let authority = uri.authority().ok_or_else(|| format!("names no host; {EXAMPLE}"))?;
+    let authority = uri.authority().ok_or(EndpointError::NoHost)?;
     if authority.as_str().contains('@') {
-        return Err("must not hold a user name or password; they have keys of their own".to_owned());
+        return Err(EndpointError::Login);
     }
     if uri.query().is_some() {
-        return Err(format!("must not hold a query; {EXAMPLE}"));
+        return Err(EndpointError::Query);
     }
     let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
     if host.is_empty() {
-        return Err(format!("names no host; {EXAMPLE}"));
+        return Err(EndpointError::NoHost);
     }
     let port = match authority.port_u16() {
         Some(0) => None,
@@ -30,7 +47,7 @@ pub(crate) fn endpoint(url: &str) -> Result<Endpoint, String> {
         None => Some(if tls { 443 } else { 80 }),
         port => port,
     };
-    let port = port.ok_or_else(|| format!("names no port from 1 to 65535; {EXAMPLE}"))?;
+    let port = port.ok_or(EndpointError::Port)?;
     let path = uri.path().trim_end_matches('/').to_owned();
     Ok(Endpoint { tls, host, port, authority: authority.as_str().to_owned(), path })
 }

@@ -6,7 +6,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::client::{Client, Socket, broken};
+use super::client::{AriError, Client, Socket, broken};
 use super::session::AriSession;
 use crate::config::{self, Ari};
 use crate::desk::Desk;
@@ -28,9 +28,8 @@ pub(crate) struct AriLink {
 }
 
 impl AriLink {
-    pub(crate) fn new(config: &Ari) -> Result<Self, (&'static str, String)> {
-        let password = config::secret(config.password.as_ref(), config.password_file.as_ref())
-            .map_err(|why| ("ari.password", why))?;
+    pub(crate) fn new(config: &Ari) -> Result<Self, AriError> {
+        let password = config::secret(config.password.as_ref(), config.password_file.as_ref())?;
         Ok(Self {
             client: Client::new(config, password.bytes())?,
             application: config.application.clone(),

@@ -147,12 +147,27 @@ impl AllowEntry {
     }
 }
 
-impl FromStr for AllowEntry {
-    type Err = String;
+/// Text that is no entry of `allow`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AllowEntryError {
+    /// It is no address.
+    #[error("`{0}` is not an address; write IP, NETWORK/BITS (192.0.2.0/24) or IP:PORT")]
+    Unreadable(String),
+    /// More leading bits are to count than the address has.
+    #[error("{text}: {bits} bits are more than the address has")]
+    TooManyBits {
+        /// As it was written.
+        text: String,
+        /// How many.
+        bits: u8,
+    },
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("`{text}` is not an address; write IP, NETWORK/BITS (192.0.2.0/24) or IP:PORT");
+impl FromStr for AllowEntry {
+    type Err = AllowEntryError;
+
+    fn from_str(text: &str) -> Result<Self, AllowEntryError> {
+        let wrong = || AllowEntryError::Unreadable(text.to_owned());
         if let Ok(socket) = text.parse::<SocketAddr>() {
             return Ok(Self::Socket(socket));
         }
@@ -164,7 +179,7 @@ impl FromStr for AllowEntry {
         let most = if ip.is_ipv4() { 32 } else { 128 };
         let bits = bits.unwrap_or(most);
         if bits > most {
-            return Err(format!("{text}: {bits} bits are more than the address has"));
+            return Err(AllowEntryError::TooManyBits { text: text.to_owned(), bits });
         }
         Ok(Self::Network { ip, bits })
     }

@@ -4,6 +4,35 @@ use sidetone_sip::Transport;
 use sidetone_sip::host::HostPort;
 use sidetone_sip::uri::UriView;
 
+/// A configured URI that names no host.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HostAddressError {
+    /// A scheme other than `sip:`.
+    #[error("`{0}`: only the sip: scheme is spoken here")]
+    Scheme(String),
+    /// A user part.
+    #[error("`{0}` names a user; a host is meant: sip:HOST[:PORT]")]
+    User(String),
+    /// Parameters or headers other than a transport that is spoken here.
+    #[error("`{0}`: only ;transport=udp and ;transport=tcp may follow the host")]
+    Parameters(String),
+    /// No host.
+    #[error("`{0}` names no host; write sip:HOST[:PORT]")]
+    NoHost(String),
+    /// An IPv6 address of one link.
+    #[error("`{0}`: an address of one link (fe80::…%interface) can't be named here; write another one")]
+    LinkLocal(String),
+    /// A port that is none.
+    #[error("`{0}`: a port is a number from 1 to 65535; 5060 is the usual")]
+    Port(String),
+    /// An IPv6 address without brackets.
+    #[error("`{0}`: an IPv6 address stands in brackets, as in sip:[2001:db8::1]:5060")]
+    Brackets(String),
+    /// Anything else.
+    #[error("`{0}` is no SIP URI; write sip:HOST[:PORT][;transport=udp|tcp]")]
+    Unreadable(String),
+}
+
 /// A host to send SIP to: what RFC 3263 starts from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HostAddress {
@@ -17,45 +46,42 @@ impl HostAddress {
     /// Reads a configured URI such as `sip:pbx.example;transport=tcp`.
     ///
     /// # Errors
-    /// In words for the operator: what is wrong and what to write.
-    pub fn parse(uri: &str) -> Result<Self, String> {
+    /// [`HostAddressError`]: what is wrong and what to write.
+    pub fn parse(uri: &str) -> Result<Self, HostAddressError> {
         let view = UriView::parse(uri).map_err(|_| Self::unreadable(uri))?;
         // A scheme is written in any case (RFC 3986 §3.1).
         if !uri.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("sip:")) {
-            return Err(format!("`{uri}`: only the sip: scheme is spoken here"));
+            return Err(HostAddressError::Scheme(uri.to_owned()));
         }
         if view.userinfo().is_some() {
-            return Err(format!("`{uri}` names a user; a host is meant: sip:HOST[:PORT]"));
+            return Err(HostAddressError::User(uri.to_owned()));
         }
         let known = |(name, value): (&str, Option<&str>)| {
             name.eq_ignore_ascii_case("transport") && value.and_then(Transport::from_word).is_some()
         };
         if !view.params().all(known) || !view.headers().is_empty() {
-            return Err(format!("`{uri}`: only ;transport=udp and ;transport=tcp may follow the host"));
+            return Err(HostAddressError::Parameters(uri.to_owned()));
         }
-        let address =
-            Self::of(&view).ok_or_else(|| format!("`{uri}` names no host; write sip:HOST[:PORT]"))?;
+        let address = Self::of(&view).ok_or_else(|| HostAddressError::NoHost(uri.to_owned()))?;
         if address.host.port == Some(0) { Err(Self::unreadable(uri)) } else { Ok(address) }
     }
 
     /// Why text is no URI of a host, as far as its colons tell.
-    fn unreadable(uri: &str) -> String {
+    fn unreadable(uri: &str) -> HostAddressError {
         let rest = uri.split_once(':').map_or("", |(_, rest)| rest);
         if rest.contains('%') {
-            return format!(
-                "`{uri}`: an address of one link (fe80::…%interface) can't be named here; write another one"
-            );
+            return HostAddressError::LinkLocal(uri.to_owned());
         }
         let rest = rest.split([';', '?']).next().unwrap_or_default();
         let (host, port) = rest.rsplit_once(':').unwrap_or((rest, ""));
         let bracketed = rest.starts_with('[') && rest.contains(']');
-        if (bracketed || !host.contains(':')) && !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
-        {
-            format!("`{uri}`: a port is a number from 1 to 65535; 5060 is the usual")
+        let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+        if (bracketed || !host.contains(':')) && is_number {
+            HostAddressError::Port(uri.to_owned())
         } else if !bracketed && rest.contains(':') && (host.contains(':') || rest.starts_with('[')) {
-            format!("`{uri}`: an IPv6 address stands in brackets, as in sip:[2001:db8::1]:5060")
+            HostAddressError::Brackets(uri.to_owned())
         } else {
-            format!("`{uri}` is no SIP URI; write sip:HOST[:PORT][;transport=udp|tcp]")
+            HostAddressError::Unreadable(uri.to_owned())
         }
     }
 
@@ -106,7 +132,7 @@ mod tests {
             ("sip:x:y", "sip:HOST[:PORT]"),
             ("sip:", "sip:HOST[:PORT]"),
         ] {
-            let told = HostAddress::parse(text).unwrap_err();
+            let told = HostAddress::parse(text).unwrap_err().to_string();
             assert!(told.contains(remedy), "{told}");
         }
     }

@@ -1,7 +1,19 @@
 //! The SIP core with what surrounds it: who may call, where calls go, which hosts are up, and the calls themselves.
 
+mod access;
+mod aside_id;
+mod asides;
+mod asked;
+mod liveness;
+mod losses;
+mod probes;
+mod reach;
+mod sources;
+
+pub(super) use self::asides::Wanting;
+
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,37 +21,24 @@ use bytes::Bytes;
 use sidetone_call::{CallKey, Cause, Side};
 use sidetone_sip::anchor::{Anchor, CallFact};
 use sidetone_sip::framing::FrameFlaw;
-use sidetone_sip::message::Message;
 use sidetone_sip::notification::{InfoFilter, Notifier};
 use sidetone_sip::proxy::{
-    Decision, Destination, DropReason, DroppedMessage, OriginatedKey, Output, ProbeKey, Proxy, RouteKey,
-    RouteKind, RouteQuery, Target, Way,
+    Decision, Destination, DropReason, OriginatedKey, Output, ProbeKey, Proxy, RouteKey, RouteKind,
+    RouteQuery, Target, Way,
 };
 use sidetone_sip::uri::{Uri, UriView};
-use sidetone_sip::{Flow, Method, Transport};
+use sidetone_sip::{Flow, Method};
 
-use super::access::Reach;
-use super::asides::AsideId;
-use super::liveness::Asked;
-use crate::config::{Config, Listen, Policy};
+use self::aside_id::AsideId;
+use self::asked::Asked;
+use self::reach::Reach;
+use crate::config::{Config, Policy};
 use crate::routing::{
     Admission, Candidate, Emergencies, Health, HostAddress, HostState, Limits, PeerName, PeerRef, Refused,
     Shares, Table, Wanted, Where,
 };
 use sidetone_book::{Calls, RoutedTo};
 use sidetone_relay::Engine;
-
-/// Addresses for which the system has been asked where it would send from.
-const MOST_SOURCES: usize = 4_096;
-/// How long its answer holds: interfaces and routes change while calls are up.
-const SOURCE_HOLDS: Duration = Duration::from_secs(30);
-/// A stranger is named in the log this often at most, and so is a peer whose messages go nowhere for one reason.
-const STRANGER_EVERY: Duration = Duration::from_secs(60);
-/// The table of strangers is searched for room this often at most, however many packets find it full.
-const SWEEP_EVERY: Duration = Duration::from_secs(5);
-/// Peers and reasons remembered for that.
-const MOST_LOSSES: usize = 256;
-const MOST_STRANGERS: usize = 1_000;
 
 /// How long a call is offered to hosts of which none has answered its probes, to all of them together.
 const THOUGH_ALL_DOWN: Duration = Duration::from_secs(2);
@@ -59,7 +58,7 @@ pub struct Core {
     health: Health,
     probes: HashMap<ProbeKey, (Side, String, Where)>,
     /// Calls without media whose parties have been asked; of which there are no more than calls.
-    pub(super) asked: HashMap<CallKey, Asked>,
+    asked: HashMap<CallKey, Asked>,
     pub(super) hosts_asked: HashMap<ProbeKey, (CallKey, Side)>,
     pending: HashMap<RouteKey, Pending>,
     strangers: HashMap<IpAddr, Duration>,
@@ -391,45 +390,6 @@ impl Core {
         reject(503, "Too Many Names", Some(self.admission.retry_after()))
     }
 
-    /// Names a peer whose messages went nowhere, once in a while for each reason; counters have every one.
-    fn tell_lost(&mut self, now: Duration, lost: DroppedMessage) {
-        let Some(peer) = self.table.who(lost.source.remote) else { return };
-        let Some(more) = self.untold(now, (lost.source.remote.ip(), lost.why)) else { return };
-        let (peer, remote) = (self.table.name(peer), lost.source.remote);
-        tracing::warn!(peer, %remote, why = %lost.why, more, "a SIP message was dropped");
-    }
-
-    /// Names the call of a final response that got nowhere, as often.
-    pub(super) fn tell_undelivered(&mut self, now: Duration, response: Bytes, to: &Destination) {
-        let Some(more) = self.untold(now, (to.remote.ip(), DropReason::Undelivered)) else { return };
-        let Ok(response) = Message::parse(response) else { return };
-        let peer = self.table.who(to.remote);
-        let side = peer.map_or("", |peer| peer.side.as_str());
-        let (peer, remote) = (peer.map_or("", |peer| self.table.name(peer)), to.remote);
-        let call = self.calls.known_as(response.call_id()).map(|id| id.to_string()).unwrap_or_default();
-        let method = response.cseq().map(|cseq| cseq.method.as_str().to_owned()).unwrap_or_default();
-        let (status, why) = (response.status(), DropReason::Undelivered);
-        tracing::warn!(peer, side, %remote, call, status, method, %why, more, "a SIP response was dropped");
-    }
-
-    /// How many more there have been of a loss since it was last told; none if it is not to be told yet.
-    fn untold(&mut self, now: Duration, kind: (IpAddr, DropReason)) -> Option<u64> {
-        let full = self.losses.len() >= MOST_LOSSES;
-        if full {
-            self.losses.retain(|_, (at, _)| now.saturating_sub(*at) < STRANGER_EVERY);
-        }
-        if let Some((at, more)) = self.losses.get_mut(&kind)
-            && now.saturating_sub(*at) < STRANGER_EVERY
-        {
-            *more += 1;
-            return None;
-        }
-        if self.losses.len() >= MOST_LOSSES {
-            return None;
-        }
-        Some(self.losses.insert(kind, (now, 0)).map_or(0, |(_, more)| more))
-    }
-
     /// The addresses of a request's candidates are known.
     pub(super) fn located(&mut self, now: Duration, key: RouteKey, mut located: Vec<(Where, Candidate)>) {
         let Some(pending) = self.pending.remove(&key) else { return };
@@ -535,57 +495,6 @@ impl Core {
         reject(503, refused.reason(), Some(self.admission.retry_after()))
     }
 
-    /// Counts a message from an address that is nobody's, and names the address in the log now and then.
-    /// `sent` says what came.
-    pub(super) fn count_stranger(&mut self, now: Duration, ip: IpAddr, sent: &str) {
-        self.counters.strangers += 1;
-        if self.strangers.len() >= MOST_STRANGERS && now.saturating_sub(self.strangers_swept) >= SWEEP_EVERY {
-            self.strangers_swept = now;
-            self.strangers.retain(|_, at| now.saturating_sub(*at) < STRANGER_EVERY);
-        }
-        // A flood from everywhere is counted, not told one by one.
-        let full = self.strangers.len() >= MOST_STRANGERS;
-        let named = self.strangers.get(&ip).is_some_and(|at| now.saturating_sub(*at) < STRANGER_EVERY);
-        if !named && !full {
-            self.strangers.insert(ip, now);
-            tracing::warn!(%ip, "a {sent} came from an address in no `allow` list; add it to a [[trunk]] or [[pbx]] if it belongs there");
-        }
-    }
-
-    /// Starts a health probe.
-    pub(super) fn probe(&mut self, now: Duration, peer: PeerRef, place: Where) {
-        let (transport, remote) = place;
-        // A reload may have come while its name was looked up.
-        if !self.table.holds(peer) {
-            return;
-        }
-        self.note_served(remote);
-        let Some(local) = self.local_toward(now, transport, remote) else { return };
-        let key = self.proxy.probe(now, Destination { transport, local, remote }, &format!("sip:{remote}"));
-        self.probes.insert(key, (peer.side, self.table.name(peer).to_owned(), place));
-    }
-
-    /// The hosts that a round of probes has found; others are forgotten.
-    pub(super) fn probed_round(&mut self, places: &HashSet<Where>) {
-        self.health.keep(places);
-    }
-
-    /// A probe has its answer, or none.
-    pub(super) fn probed(&mut self, now: Duration, key: ProbeKey, status: Option<u16>) {
-        if let Some((call, side)) = self.hosts_asked.remove(&key) {
-            return self.host_answered(now, call, side, status);
-        }
-        let Some((side, name, place)) = self.probes.remove(&key) else { return };
-        if let Some(state) = self.health.probed(side, &name, place, status) {
-            let remote = place.1;
-            if state.down {
-                tracing::warn!(peer = name, %remote, "a host is down: it does not answer OPTIONS");
-            } else {
-                tracing::info!(peer = name, %remote, "a host is up again");
-            }
-        }
-    }
-
     /// Passes on what the messages just handled meant for calls.
     pub(super) fn settle(&mut self, now: Duration) {
         while let Some(lost) = self.proxy.poll_dropped() {
@@ -635,50 +544,6 @@ impl Core {
             self.hang_up(now, *call, Cause::NoAnswer);
         }
         !calls.is_empty()
-    }
-
-    /// The listener from which to send: of the right transport and family; among several, the one whose address the
-    /// system itself would send from.
-    pub(super) fn local_toward(
-        &mut self,
-        now: Duration,
-        transport: Transport,
-        remote: SocketAddr,
-    ) -> Option<SocketAddr> {
-        let fitting: Vec<SocketAddr> = self
-            .config
-            .sip
-            .listen
-            .iter()
-            .filter(|listen: &&Listen| {
-                listen.transport == transport && listen.addr.is_ipv4() == remote.is_ipv4()
-            })
-            .map(|listen| listen.addr)
-            .collect();
-        let first = fitting.first().copied();
-        if fitting.len() < 2 {
-            return first;
-        }
-        let source = self.source_toward(now, remote);
-        fitting.into_iter().find(|addr| Some(addr.ip()) == source).or(first)
-    }
-
-    fn source_toward(&mut self, now: Duration, remote: SocketAddr) -> Option<IpAddr> {
-        if let Some((source, at)) = self.sources.get(&remote.ip())
-            && now.saturating_sub(*at) < SOURCE_HOLDS
-        {
-            return Some(*source);
-        }
-        // Connecting a UDP socket sends nothing; it only asks the routing table.
-        let any: SocketAddr = if remote.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };
-        let socket = UdpSocket::bind(any).ok()?;
-        socket.connect(remote).ok()?;
-        let source = socket.local_addr().ok()?.ip();
-        if self.sources.len() >= MOST_SOURCES {
-            self.sources.clear();
-        }
-        self.sources.insert(remote.ip(), (source, now));
-        Some(source)
     }
 }
 

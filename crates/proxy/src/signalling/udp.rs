@@ -2,21 +2,15 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use bytes::Bytes;
+use sidetone_sip::Transport;
 use sidetone_sip::proxy::Destination;
-use sidetone_sip::{Flow, Transport};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 
-use super::Signalling;
 use crate::binding::cant_bind;
 use crate::config::{Fault, Listen};
 
-/// Datagrams worked on before the lock is let go, which takes some 50 µs for each: timers, TCP and whoever else waits
-/// for the core have their turn in between.
-const BATCH: usize = 4;
 /// Room for the requests that come while one batch is worked on.
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 
@@ -34,6 +28,11 @@ impl UdpSockets {
             Ok((listen.addr, bind(listen.addr).map_err(cant)?))
         });
         Ok(Self { sockets: sockets.collect::<Result<_, Fault>>()? })
+    }
+
+    /// A socket by its number, and the address that it is bound to.
+    pub(super) fn get(&self, number: usize) -> Option<(SocketAddr, &UdpSocket)> {
+        self.sockets.get(number).map(|(local, socket)| (*local, socket))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -62,36 +61,4 @@ fn bind(addr: SocketAddr) -> io::Result<UdpSocket> {
     socket.set_nonblocking(true)?;
     socket.bind(&addr.into())?;
     UdpSocket::from_std(socket.into())
-}
-
-impl Signalling {
-    pub(super) async fn serve_udp(self: Arc<Self>, number: usize) {
-        let Some((local, socket)) = self.udp.sockets.get(number) else { return };
-        let mut buffer = vec![0_u8; 65_536];
-        loop {
-            if socket.readable().await.is_err() {
-                continue;
-            }
-            self.with(|core, now| {
-                for _ in 0..BATCH {
-                    let (length, remote) = match socket.try_recv_from(&mut buffer) {
-                        Ok(received) => received,
-                        Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                        // An ICMP error for something sent earlier: retransmission or a timer deals with it.
-                        Err(_) => continue,
-                    };
-                    let datagram = buffer.get(..length).unwrap_or_default();
-                    // Keep-alives: CRLF pairs (RFC 5626 §3.5.1), or a few NULs as some phones send.
-                    if datagram.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-                        continue;
-                    }
-                    let flow = Flow { transport: Transport::Udp, local: *local, remote };
-                    self.received(core, now, &flow, Bytes::copy_from_slice(datagram));
-                    self.flush(core, now);
-                }
-            });
-            // The runtime's other tasks too: a flood keeps this socket readable for ever.
-            tokio::task::yield_now().await;
-        }
-    }
 }

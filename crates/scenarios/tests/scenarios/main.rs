@@ -41,6 +41,7 @@ mod resumed;
 mod rtcp;
 mod session_timer;
 mod silence;
+mod spooled;
 mod strangers;
 mod tcp;
 mod trace;

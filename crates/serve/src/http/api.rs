@@ -100,7 +100,7 @@ async fn announce(
     }
     match calls.play(&id, &what.name, what.language.as_deref(), what.to.sides()) {
         Ok(()) => StatusCode::ACCEPTED.into_response(),
-        Err(error) => problem(StatusCode::CONFLICT, error),
+        Err(error) => problem(StatusCode::CONFLICT, error.to_string()),
     }
 }
 

@@ -39,6 +39,7 @@ impl Stats {
         self.media_metrics(&page);
         self.analysis_metrics(&page);
         self.consent_metrics(&page);
+        self.spool_metrics(&page);
         self.link_metrics(&page);
         let hosts: Vec<[&str; 3]> =
             self.hosts.iter().map(|h| [h.side, h.peer.as_str(), h.host.as_str()]).collect();
@@ -46,6 +47,30 @@ impl Stats {
             hosts.iter().zip(&self.hosts).map(|(l, h)| (l.as_slice(), f64::from(u8::from(h.up)))).collect();
         page.gauges("peer_up", "1 while the host answers OPTIONS.", &["side", "peer", "host"], &up);
         page
+    }
+
+    /// Always there, so that an alert may name it wherever it is loaded.
+    fn spool_metrics(&self, page: &Page) {
+        let spool = self.spool.clone().unwrap_or_default();
+        page.counters(
+            "spool_events_total",
+            "Events given to the spool, by what became of them: lost ones found no room to wait for the disk, unread ones were deleted before each reader had them.",
+            &["outcome"],
+            &[(&["written"], spool.written), (&["lost"], spool.lost), (&["unread"], spool.unread)],
+        );
+        let help = "Events in memory that are not in the spool: the disk is slow, full or gone.";
+        page.gauge("spool_waiting", help, spool.waiting as f64);
+        page.counter("spool_failures_total", "Attempts to write the spool that failed.", spool.failures);
+        page.gauge("spool_bytes", "Bytes in use in the spool.", spool.bytes as f64);
+        let help = "Calls of which something is still to be erased from the spool.";
+        page.gauge("spool_erasures_owed", help, spool.erasures_owed as f64);
+        let readers: Vec<[&str; 1]> = spool.readers.iter().map(|reader| [reader.name.as_str()]).collect();
+        let behind: Vec<(&[&str], f64)> = readers
+            .iter()
+            .zip(&spool.readers)
+            .map(|(labels, reader)| (labels.as_slice(), reader.behind as f64))
+            .collect();
+        page.gauges("spool_behind", "Events that a reader has still to read.", &["reader"], &behind);
     }
 
     fn session_metrics(&self, page: &Page) {

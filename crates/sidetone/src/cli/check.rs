@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::output::{DEFAULT_CONFIG, Output, say, say_json};
-use crate::config;
+use crate::server;
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
@@ -26,7 +26,7 @@ impl Check {
     /// The exit status says whether `run` would carry calls. It does so without a model, so this is no failure here
     /// either: whoever lets this command decide over a start must not end calls for want of analysis.
     pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
-        let prepare = if self.elsewhere { config::prepare_elsewhere } else { config::prepare };
+        let prepare = if self.elsewhere { server::prepare_elsewhere } else { server::prepare };
         let (prepared, problems) = prepare(&self.file);
         let runs = prepared.is_some();
         let usable = runs && problems.iter().all(|problem| !problem.fatal);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::config::Config;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueHint};
 use sha2::{Digest, Sha256};
@@ -10,7 +11,6 @@ use sidetone_consent::Moment;
 use sidetone_consent::report::{ModelFacts, Report, ReportFacts, SinkFacts};
 use sidetone_emotion::model::Model;
 use sidetone_events::Timestamp;
-use sidetone_proxy::config::Config;
 
 use crate::cli::output::{ConfigFile, Output, say, say_json};
 use crate::config;

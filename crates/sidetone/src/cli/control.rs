@@ -37,7 +37,7 @@ impl Running {
             Some(named) => named,
             // Only a file that nobody named may be missing.
             None if matches!(default.try_exists(), Ok(false)) => {
-                return Ok(sidetone_proxy::config::Control::default().served());
+                return Ok(sidetone_serve::config::Control::default().served());
             }
             None => default,
         };

@@ -5,13 +5,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use crate::config::Config;
 use crate::server::Server;
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use sidetone_events::{Event, Happening};
 use sidetone_insight::{Alert, Insight, Phase, Summary};
-use sidetone_proxy::config::Config;
+use sidetone_serve::control::NotReloaded;
 use sidetone_softphone::{
     Audio, Call, CallOptions, Clip, Codec, Comparison, MediaReport, Phone, PhoneConfig,
 };
@@ -106,8 +107,11 @@ async fn call(codec: Codec, output: Output) -> anyhow::Result<Outcome> {
     let (caller, agent) = (Phone::bind(phone("caller")).await?, Phone::bind(phone("agent")).await?);
     let sidetone = free_address()?;
     let config = config(sidetone, caller.address(), agent.address(), folder.path())?;
-    let server =
-        Server::start(config, Box::new(|| Err("the demo has no configuration file".to_owned()))).await?;
+    let server = Server::start(
+        config,
+        Box::new(|| Err(NotReloaded(vec!["the demo has no configuration file".to_owned()]))),
+    )
+    .await?;
     let mut events = server.events();
 
     let options = |wav| -> anyhow::Result<CallOptions> {

@@ -6,18 +6,18 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::log_writer::LogWriter;
-use crate::server::{Prepared, Reread, Server, StartError};
+use crate::server::{self, Prepared, ReadAgain, Reread, Server, StartError};
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use sidetone_proxy::config::{Log, LogFormat};
+use sidetone_serve::control::NotReloaded;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::reload::Handle;
 use tracing_subscriber::{Registry, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::cli::output::{ConfigFile, Output};
-use crate::config::{self, Problem};
+use crate::config::{self, Log, LogFormat, Problem};
 
 #[derive(Debug, Args)]
 pub(super) struct Run {
@@ -28,7 +28,7 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
         let file = self.file.config;
-        let (prepared, problems) = config::prepare(&file);
+        let (prepared, problems) = server::prepare(&file);
         let Some(prepared) = prepared else {
             for problem in &problems {
                 if output.json {
@@ -53,13 +53,14 @@ impl Run {
 }
 
 /// Prepares the configuration as for a start. The level of the log follows when all of it is in force.
-fn reread(file: &Path, filter: &Handle<EnvFilter, Registry>) -> Result<Reread, String> {
-    let (prepared, problems) = config::prepare_again(file);
+fn reread(file: &Path, filter: &Handle<EnvFilter, Registry>) -> Result<Reread, NotReloaded> {
+    let (prepared, problems) = server::prepare_again(file);
     let said = problems.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let Some(prepared) = prepared else { return Err(said.join("; ")) };
+    let Some(prepared) = prepared else { return Err(NotReloaded(said)) };
     tell(&problems);
     let config = prepared.into_config();
-    let level = config::log_filter(&config.log.level).map_err(|problem| format!("log.level {problem}"))?;
+    let level = config::log_filter(&config.log.level)
+        .map_err(|error| NotReloaded(vec![format!("log.level {error}")]))?;
     let filter = filter.clone();
     let taken = Box::new(move || drop(filter.reload(level)));
     Ok(Reread { config, warnings: said, taken })
@@ -95,11 +96,7 @@ pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .context("the runtime can't be started")
 }
 
-async fn serve(
-    file: &Path,
-    prepared: Prepared,
-    reload: Box<dyn Fn() -> Result<Reread, String> + Send + Sync>,
-) -> anyhow::Result<ExitCode> {
+async fn serve(file: &Path, prepared: Prepared, reload: ReadAgain) -> anyhow::Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;

@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use crate::config::{Config, check};
 use sidetone_insight::{did_you_mean, nearest};
-use sidetone_proxy::config::{Config, check};
 use toml::de::{DeTable, DeValue};
 
 use super::headers;

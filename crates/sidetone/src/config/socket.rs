@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use sidetone_proxy::config::Control;
+use sidetone_serve::config::Control;
 use toml::de::{DeTable, DeValue};
 
 use super::{Problem, read, shape};

@@ -17,13 +17,14 @@ use sidetone_sip::transaction::Timers;
 
 use super::dialog_key;
 use super::error::StartError;
-use super::faults::receipts_fault;
+use super::faults::{receipts_fault, spool_fault};
+use crate::config::Config;
 use sidetone_book::BUILD;
 use sidetone_book::{Calls, Numbers, Receipts, Rules};
-use sidetone_proxy::config::Config;
 use sidetone_proxy::random;
 use sidetone_proxy::signalling::{BySip, Signalling};
 use sidetone_relay::{Engine, Prompter};
+use sidetone_spool::Spool;
 use sidetone_watch::Alarm;
 
 /// The most m-lines of a call, and of streams in an offer.
@@ -88,6 +89,12 @@ fn receipt_log(folder: &Path, days: Option<u32>) -> Result<Writer, StartError> {
         }
     };
     Writer::start(log, MOST_RECEIPTS, days, now, alarm).map_err(|error| wrong(&error))
+}
+
+/// Opens the spool and starts its writer, if one is kept.
+pub(super) fn spool(config: &Config) -> Result<Option<Spool>, StartError> {
+    let started = config.spool.as_ref().map(Spool::start).transpose();
+    started.map_err(|error| StartError::from(spool_fault(&error)))
 }
 
 /// The links of each PBX that has some.

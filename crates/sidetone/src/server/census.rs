@@ -11,7 +11,7 @@ use sidetone_proxy::signalling::Signalling;
 use sidetone_serve::Stats;
 use sidetone_watch::Alarm;
 
-use super::in_force::lock;
+use super::in_force::{InForce, lock};
 use crate::log_writer;
 
 /// What is counted, and where.
@@ -23,6 +23,7 @@ pub(super) struct Census {
     pub(super) links: Arc<Mutex<Option<PbxLinks>>>,
     pub(super) bus: Bus,
     pub(super) alarm: Alarm,
+    pub(super) in_force: Arc<InForce>,
     /// Whether a model is loaded.
     pub(super) listens: bool,
     pub(super) started: Instant,
@@ -33,6 +34,7 @@ impl Census {
         // Before the core is locked: what is told by SIP is counted there.
         let links = lock(&self.links).as_ref().map(PbxLinks::counts).unwrap_or_default();
         let sinks = lock(&self.sinks).as_ref().map(Sinks::counts).unwrap_or_default();
+        let config = self.in_force.get();
         let mut core = self.signalling.core();
         let mut stats = Stats::gather(
             &mut core,
@@ -43,7 +45,8 @@ impl Census {
             self.bus.published(),
             self.signalling.connections(),
             &self.alarm,
-            self.listens,
+            !self.listens && config.listens_to_any(),
+            config.node.clone(),
             self.started.elapsed(),
             log_writer::dropped(),
             self.signalling.held_times(),

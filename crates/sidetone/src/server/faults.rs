@@ -1,7 +1,8 @@
 //! What is wrong with a configuration, gathered.
 
-use sidetone_events::SecretError;
+use sidetone_events::{NumberHasherError, SecretError};
 use sidetone_proxy::config::Fault;
+use sidetone_spool::SpoolError;
 
 /// Whose the sockets of a configuration may be that are in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +13,30 @@ pub(super) enum Held {
     ByThisProcess,
     /// They are another machine's.
     Elsewhere,
+}
+
+/// Why a secret can't be had.
+#[derive(Debug)]
+pub(super) enum NoSecret {
+    /// The one that is configured can't be used.
+    Unusable(SecretError),
+    /// None is configured, and none can be made.
+    NotMade(NumberHasherError),
+}
+
+impl From<SecretError> for NoSecret {
+    fn from(error: SecretError) -> Self {
+        Self::Unusable(error)
+    }
+}
+
+impl From<NumberHasherError> for NoSecret {
+    fn from(error: NumberHasherError) -> Self {
+        match error {
+            NumberHasherError::Salt(error) => Self::Unusable(error),
+            other => Self::NotMade(other),
+        }
+    }
 }
 
 /// What has been found wrong, nothing of it twice.
@@ -30,15 +55,11 @@ impl Faults {
     }
 
     /// A secret, or what to do about its not being had.
-    pub(super) fn secret<T>(
-        &mut self,
-        key: &str,
-        result: Result<T, Result<SecretError, String>>,
-    ) -> Option<T> {
+    pub(super) fn secret<T>(&mut self, key: &str, result: Result<T, NoSecret>) -> Option<T> {
         let problem = match result {
             Ok(secret) => return Some(secret),
-            Err(Ok(error)) => format!("can't be used: {error}; {}", error.remedy()),
-            Err(Err(why)) => format!("can't be used: {why}"),
+            Err(NoSecret::Unusable(error)) => format!("can't be used: {error}; {}", error.remedy()),
+            Err(NoSecret::NotMade(error)) => format!("can't be used: {error}"),
         };
         self.add(Fault::fatal(key, problem));
         None
@@ -54,18 +75,11 @@ impl Faults {
     }
 }
 
-pub(super) fn list_fault(problem: &str) -> Fault {
-    let (key, problem) = problem.split_once(": ").unwrap_or(("consent.do_not_analyse", problem));
-    let remedy = match problem {
-        _ if problem.contains("ermission denied") => "; let Sidetone's user read and write it",
-        // It says itself what to do.
-        _ if problem.contains("; ") => "",
-        _ => "; `sidetone consent exclude NUMBER --list FILE` begins a list",
-    };
-    Fault::fatal(key, format!("can't be used: {problem}{remedy}"))
-}
-
 pub(super) fn receipts_fault(error: &dyn std::fmt::Display) -> Fault {
     let problem = format!("can't be used: {error}; name a folder that Sidetone's user may write to");
     Fault::fatal("consent.receipts", problem)
+}
+
+pub(super) fn spool_fault(error: &SpoolError) -> Fault {
+    Fault::fatal("spool.path", format!("can't be used: {error}; {}", error.remedy()))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sidetone_proxy::config::Config;
+use crate::config::Config;
 
 /// The configuration in force, for those who only read it: without the SIP core's lock.
 pub(crate) struct InForce(Mutex<Arc<Config>>);

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use sidetone_emotion::model::Model;
 
+use crate::config::Config;
 use sidetone_book::Calls;
 use sidetone_hear::{Inbox, Orders, Worker, WorkerCounters, inbox};
-use sidetone_proxy::config::Config;
 use sidetone_tap::{TapSender, ring};
 use sidetone_watch::{Alarm, Heartbeat};
 

@@ -1,11 +1,12 @@
 //! The lists of numbers that a configuration names.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::config::Config;
 use sidetone_book::{Numbers, OnList};
-use sidetone_consent::list::{List, Lookup};
-use sidetone_events::Revealed;
-use sidetone_proxy::config::Config;
+use sidetone_consent::list::{List, ListError, Lookup};
+use sidetone_events::{Revealed, SecretError};
+use sidetone_proxy::config::Fault;
 
 /// What becomes of a list that is not there yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,8 +17,52 @@ pub(super) enum Missing {
     Empty,
 }
 
+/// Why a list of numbers can't be had.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ListFault {
+    #[error("{0}")]
+    Salt(SecretError),
+    #[error("{error}")]
+    List { key: &'static str, error: ListError },
+    #[error("{} is gone", .path.display())]
+    Gone { key: &'static str, path: PathBuf },
+    #[error("the folder of {} is missing", .path.display())]
+    NoFolder { key: &'static str, path: PathBuf },
+}
+
+impl ListFault {
+    /// It with its key, and what to do about it.
+    pub(super) fn fault(&self) -> Fault {
+        let (key, remedy) = match self {
+            Self::Salt(error) => ("events.number_salt", error.remedy()),
+            Self::Gone { key, .. } => {
+                (*key, "restore it, or begin a new one with `sidetone consent exclude`")
+            }
+            Self::NoFolder { key, .. } => (*key, "make it, or mend the path"),
+            Self::List { key, error } => (*key, remedy(error)),
+        };
+        let parting = if remedy.is_empty() { "" } else { "; " };
+        Fault::fatal(key, format!("can't be used: {self}{parting}{remedy}"))
+    }
+}
+
+/// What to do about a list that can't be used, where its error does not say so itself.
+fn remedy(error: &ListError) -> &'static str {
+    match error {
+        ListError::File { why, .. } if why.kind() == std::io::ErrorKind::PermissionDenied => {
+            "let Sidetone's user read and write it"
+        }
+        error if error.to_string().contains("; ") => "",
+        _ => "`sidetone consent exclude NUMBER --list FILE` begins a list",
+    }
+}
+
 /// The lists of numbers. `before` is the configuration that was in force until now.
-pub(super) fn numbers(config: &Config, before: Option<&Config>, missing: Missing) -> Result<Numbers, String> {
+pub(super) fn numbers(
+    config: &Config,
+    before: Option<&Config>,
+    missing: Missing,
+) -> Result<Numbers, ListFault> {
     let before = before.map(|config| &config.consent);
     let withheld = config.consent.exclude_withheld;
     let excluded = config.consent.do_not_analyse.as_ref();
@@ -47,26 +92,30 @@ pub(super) fn numbers(config: &Config, before: Option<&Config>, missing: Missing
 
 /// A list of numbers. One that can't be read and understood ends the start: nobody knows who is on it. One that is not
 /// there has usually not been begun, so it is begun; unless it was there before (`had`), or its very folder is missing.
-fn list(config: &Config, key: &str, path: &Path, had: bool, missing: Missing) -> Result<List, String> {
+fn list(
+    config: &Config,
+    key: &'static str,
+    path: &Path,
+    had: bool,
+    missing: Missing,
+) -> Result<List, ListFault> {
     let salt = config.events.number_salt.as_ref().map(|salt| salt.reveal(1)).transpose();
-    let salt = salt.map_err(|error| format!("events.number_salt: {error}"))?;
+    let salt = salt.map_err(ListFault::Salt)?;
     let salt = salt.as_ref().map(Revealed::bytes);
     let numbering = &config.consent.numbering;
-    let wrong = |error: &dyn std::fmt::Display| format!("{key}: {error}");
+    let wrong = |error| ListFault::List { key, error };
     if path.try_exists().unwrap_or(true) {
-        return List::open(path, salt, numbering).map_err(|error| wrong(&error));
+        return List::open(path, salt, numbering).map_err(wrong);
     }
     let name = path.display();
     if had {
-        return Err(format!(
-            "{key}: {name} is gone; restore it, or begin a new one with `sidetone consent exclude`"
-        ));
+        return Err(ListFault::Gone { key, path: path.to_owned() });
     }
     if !path.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir()) {
-        return Err(format!("{key}: the folder of {name} is missing; make it, or mend the path"));
+        return Err(ListFault::NoFolder { key, path: path.to_owned() });
     }
     if missing == Missing::Empty {
-        return List::empty(path, salt, numbering).map_err(|error| wrong(&error));
+        return List::empty(path, salt, numbering).map_err(wrong);
     }
     match List::open_or_begin(path, salt, numbering) {
         Ok((list, _)) => {
@@ -75,7 +124,7 @@ fn list(config: &Config, key: &str, path: &Path, had: bool, missing: Missing) ->
         }
         Err(error) => {
             tracing::warn!(key, path = %name, %error, "there is no list, and none can be begun here: no number is on it. If there should have been one, restore it and reload");
-            List::empty(path, salt, numbering).map_err(|error| wrong(&error))
+            List::empty(path, salt, numbering).map_err(wrong)
         }
     }
 }

@@ -5,8 +5,8 @@ use sidetone_consent::Moment;
 use sidetone_consent::page::{PageFacts, Sink};
 use sidetone_events::Timestamp;
 
+use crate::config::Config;
 use sidetone_book::BUILD;
-use sidetone_proxy::config::Config;
 
 /// What the policy page says of a configuration.
 pub(super) fn facts(config: &Config, model: Option<(String, String)>) -> PageFacts {

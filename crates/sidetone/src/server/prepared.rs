@@ -11,13 +11,16 @@ use std::sync::Arc;
 use sidetone_announce::Library;
 use sidetone_consent::log::Log;
 use sidetone_emotion::model::Model;
-use sidetone_events::{NumberHasher, NumberHasherError, Revealed, SecretError};
+use sidetone_events::{NumberHasher, Revealed};
 use sidetone_insight::did_you_mean;
 use sidetone_pbx::PbxLinks;
+use sidetone_spool::SpoolFile;
 
-use super::faults::{Faults, Held, list_fault, receipts_fault};
+use super::faults::{Faults, Held, NoSecret, receipts_fault, spool_fault};
 use super::lists::{Missing, numbers};
-use sidetone_proxy::config::{Config, Fault, Policy, check, events_fault};
+use crate::config::{Config, check, events_fault};
+use sidetone_consent::Policy;
+use sidetone_proxy::config::Fault;
 
 /// A token of fewer bytes could be guessed.
 const LEAST_TOKEN: usize = 16;
@@ -67,17 +70,17 @@ impl Prepared {
             Some(salt) => NumberHasher::salted(salt),
             None => NumberHasher::with_random_salt(),
         };
-        let hasher = faults.secret("events.number_salt", hasher.map_err(salt_error));
+        let hasher = faults.secret("events.number_salt", hasher.map_err(NoSecret::from));
         let library = library(&config, &mut faults);
         // The salt has had its own say. The lists are read again when they are begun, by `Server::launch`.
         if hasher.is_some()
-            && let Err(problem) = numbers(&config, None, Missing::Empty)
+            && let Err(error) = numbers(&config, None, Missing::Empty)
         {
-            faults.add(list_fault(&problem));
+            faults.add(error.fault());
         }
         let token = match (&config.http.token, config.http.listen.address()) {
             (Some(token), Some(_)) => {
-                faults.secret("http.token", token.reveal(LEAST_TOKEN).map(Some).map_err(Ok))
+                faults.secret("http.token", token.reveal(LEAST_TOKEN).map(Some).map_err(NoSecret::from))
             }
             _ => Some(None),
         };
@@ -93,6 +96,11 @@ impl Prepared {
             && let Err(error) = Log::examine(folder)
         {
             faults.add(receipts_fault(&error));
+        }
+        if let Some(spool) = &config.spool
+            && let Err(error) = SpoolFile::examine(&spool.path)
+        {
+            faults.add(spool_fault(&error));
         }
         files::check(&config, &mut faults);
         for fault in same::check(&config, files::secrets(&config)) {
@@ -129,13 +137,6 @@ impl Prepared {
 #[must_use]
 pub(crate) fn naming(config: &Config, file: &Path) -> Vec<Fault> {
     same::naming(config, files::secrets(config), file)
-}
-
-fn salt_error(error: NumberHasherError) -> Result<SecretError, String> {
-    match error {
-        NumberHasherError::Salt(error) => Ok(error),
-        other => Err(other.to_string()),
-    }
 }
 
 fn model(config: &Config, faults: &mut Faults) -> Option<Arc<Model>> {

@@ -8,14 +8,17 @@ use super::assembly::{links_of, rules};
 use super::in_force::{InForce, lock};
 use super::lists::{Missing, numbers};
 use super::prepared::rule_faults;
+use crate::config::{Config, LogFormat};
 use sidetone_book::Calls;
 use sidetone_events::Sinks;
-use sidetone_proxy::config::{Analysis, Config, LogFormat, Media, Peer, Sip};
+use sidetone_hear::config::Analysis;
+use sidetone_proxy::config::{Fault, Peer, Sip};
 use sidetone_proxy::signalling::Signalling;
-use sidetone_serve::control::Reloaded;
+use sidetone_relay::config::Media;
+use sidetone_serve::control::{NotReloaded, Reloaded};
 
-/// Reads the configuration again and prepares it as for a start; gives words for the operator if it can't be run.
-pub(crate) type ReadAgain = Box<dyn Fn() -> Result<Reread, String> + Send + Sync>;
+/// Reads the configuration again and prepares it as for a start.
+pub(crate) type ReadAgain = Box<dyn Fn() -> Result<Reread, NotReloaded> + Send + Sync>;
 
 /// A configuration that could be started with.
 pub(crate) struct Reread {
@@ -50,13 +53,13 @@ impl Reloader {
     }
 
     /// Reads and takes the configuration. Models and announcements are loaded to try them, which takes time.
-    pub(super) fn reload(&self) -> Result<Reloaded, String> {
+    pub(super) fn reload(&self) -> Result<Reloaded, NotReloaded> {
         self.take().inspect_err(|error| {
-            tracing::error!(error, "the configuration could not be reloaded; the old one stays in force");
+            tracing::error!(%error, "the configuration could not be reloaded; the old one stays in force");
         })
     }
 
-    fn take(&self) -> Result<Reloaded, String> {
+    fn take(&self) -> Result<Reloaded, NotReloaded> {
         if let Some(sinks) = &*lock(&self.sinks) {
             sinks.reopen();
         }
@@ -66,7 +69,8 @@ impl Reloader {
         let old = self.in_force.get();
         let needs_restart = frozen(&old, &config);
         self.can_be_told(&config)?;
-        let numbers = numbers(&config, Some(&old), Missing::Begun)?;
+        let numbers = numbers(&config, Some(&old), Missing::Begun)
+            .map_err(|error| NotReloaded(vec![in_words(&error.fault())]))?;
         self.calls.reload(rules(&config, numbers));
         self.signalling.set_nameservers(&config.sip.nameservers);
         // What can't change while sockets are open stays as it was, so that what is shown is what is in force.
@@ -74,15 +78,17 @@ impl Reloader {
         let media = Media { timeout: config.media.timeout, ..old.media.clone() };
         let analysis = Analysis { thresholds: config.analysis.thresholds.clone(), ..old.analysis.clone() };
         let (events, http, control) = (old.events.clone(), old.http.clone(), old.control.clone());
+        let spool = old.spool.clone();
         let announcement = old.announcement.clone();
         let pbxs = config.pbxs.into_iter().map(|pbx| {
             let links = old.pbxs.iter().find(|it| it.name == pbx.name).map(Peer::links);
             pbx.with_links(links.unwrap_or_default())
         });
         let pbxs = pbxs.collect();
-        let config = Config { sip, media, analysis, announcement, events, http, control, pbxs, ..config };
+        let config =
+            Config { sip, media, analysis, announcement, events, spool, http, control, pbxs, ..config };
         let config = Arc::new(config);
-        self.signalling.core().reload(Arc::clone(&config));
+        self.signalling.core().reload(Arc::new(config.proxy()));
         self.in_force.set(config);
         taken();
         tracing::info!(?needs_restart, "configuration reloaded");
@@ -91,16 +97,20 @@ impl Reloader {
 
     /// Whether the rules ask for announcements that this process has loaded: it takes no others before it is started
     /// anew, and callers under such a rule could not be told.
-    fn can_be_told(&self, config: &Config) -> Result<(), String> {
+    fn can_be_told(&self, config: &Config) -> Result<(), NotReloaded> {
         let Some(prompter) = self.calls.prompter() else { return Ok(()) };
         let faults = rule_faults(config, prompter.library());
         if faults.is_empty() {
             return Ok(());
         }
-        let faults: Vec<String> =
-            faults.iter().map(|fault| format!("{} {}", fault.key, fault.problem)).collect();
-        Err(format!("{}; recordings that were added are there after a restart", faults.join("; ")))
+        let mut problems: Vec<String> = faults.iter().map(in_words).collect();
+        problems.push("recordings that were added are there after a restart".to_owned());
+        Err(NotReloaded(problems))
     }
+}
+
+fn in_words(fault: &Fault) -> String {
+    format!("{} {}", fault.key, fault.problem)
 }
 
 /// Tables whose change needs a restart.
@@ -124,6 +134,7 @@ fn frozen(old: &Config, new: &Config) -> Vec<&'static str> {
         ("limits.ring", old.limits.ring != new.limits.ring),
         ("consent.receipts", old.consent.receipts != new.consent.receipts),
         ("events", old.events != new.events),
+        ("spool", old.spool != new.spool),
         ("http", differ(&old.http, &new.http)),
         ("control", differ(&old.control, &new.control)),
         ("log.format", formats[0] != formats[1]),

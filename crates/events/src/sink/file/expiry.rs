@@ -4,13 +4,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use super::{RotatingFile, beside, identity, numbered};
 use crate::time::Timestamp;
 
-/// How often it is looked for them.
-pub(super) const EVERY: Duration = Duration::from_secs(3_600);
 const DAY_MS: u64 = 86_400_000;
 /// What stands before an event's time.
 const TIME: &str = "\"time\":\"";

@@ -16,8 +16,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::{Client, Filter, Hub};
-use crate::event::{Kind, SCHEMA_ID};
-use crate::id::EventId;
+use crate::event::{Kind, SCHEMA_ID, UnknownKind};
+use crate::id::{EventId, IdError};
 
 /// How long a client is asked to wait before it comes back.
 const COME_BACK: Duration = Duration::from_secs(2);
@@ -59,7 +59,7 @@ async fn listen(
     }
     let filter = match Filter::read(&query) {
         Ok(filter) => filter,
-        Err(why) => return (StatusCode::BAD_REQUEST, why + "\n").into_response(),
+        Err(why) => return (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response(),
     };
     // An id that can't be read is one that isn't held: it is answered with all there is.
     let last =
@@ -91,13 +91,24 @@ async fn told(client: &mut Client) -> Option<Event> {
     Some(Event::default().id(event.id.to_string()).event(event.kind().name()).data(&published.json))
 }
 
+/// A query that is no filter of the stream.
+#[derive(Debug, thiserror::Error)]
+enum FilterError {
+    #[error(transparent)]
+    Call(#[from] IdError),
+    #[error(transparent)]
+    Kind(#[from] UnknownKind),
+    #[error("`{0}` is no filter; there are call and kind")]
+    Unknown(String),
+}
+
 impl Filter {
-    fn read(query: &[(String, String)]) -> Result<Self, String> {
+    fn read(query: &[(String, String)]) -> Result<Self, FilterError> {
         let mut filter = Self::default();
         for (key, value) in query {
             match key.as_str() {
                 "call" => {
-                    filter.call = Some(value.parse().map_err(|why: crate::id::IdError| why.to_string())?);
+                    filter.call = Some(value.parse()?);
                 }
                 "kind" => {
                     for name in value.split(',').filter(|name| !name.is_empty()) {
@@ -106,7 +117,7 @@ impl Filter {
                     filter.kinds.sort_unstable();
                     filter.kinds.dedup();
                 }
-                _ => return Err(format!("`{}` is no filter; there are call and kind", key.escape_debug())),
+                _ => return Err(FilterError::Unknown(key.escape_debug().to_string())),
             }
         }
         Ok(filter)

@@ -1,46 +1,53 @@
-//! Addresses outside of SIP that a configuration names: those of PBXs' interfaces and of webhooks.
+//! Addresses outside of SIP that a configuration names: those of PBXs' interfaces.
 
 use super::names::{Resolved, no_host};
 use crate::config::Config;
+use crate::config::fault::Fault;
 
-/// Gives `add` each key, what is wrong with it, and whether Sidetone can't run with it.
-pub(super) fn check(config: &Config, add: &mut impl FnMut(String, String, bool)) {
+pub(super) fn check(config: &Config, faults: &mut Vec<Fault>) {
     for (index, pbx) in config.pbxs.iter().enumerate() {
         let key = |rest: &str| format!("pbx.{index}.{rest}");
         if let Some(ami) = &pbx.ami {
-            host(key("ami.address"), host_of(&ami.address), add);
+            faults.extend(host(key("ami.address"), host_of(&ami.address)));
         }
         if let Some(esl) = &pbx.esl {
-            host(key("esl.address"), host_of(&esl.address), add);
+            faults.extend(host(key("esl.address"), host_of(&esl.address)));
         }
         if let Some(ari) = &pbx.ari {
             let authority = authority_of(&ari.url);
-            host(key("ari.url"), host_of(authority), add);
-            ari_place(key("ari.url"), &ari.url, authority, add);
+            faults.extend(host(key("ari.url"), host_of(authority)));
+            faults.extend(ari_place(key("ari.url"), &ari.url, authority));
         }
-    }
-    for (index, webhook) in config.events.webhooks.iter().enumerate() {
-        host(format!("events.webhook.{index}.url"), host_of(authority_of(&webhook.url)), add);
     }
 }
 
-/// A name that can't be looked up. Other shapes that are wrong are told by whoever reads them.
-fn host(key: String, name: &str, add: &mut impl FnMut(String, String, bool)) {
+fn host(key: String, name: &str) -> Option<Fault> {
+    unusable(name).map(|problem| Fault::fatal(key, problem))
+}
+
+/// What is wrong with the host in a URL, if it names one that can't be looked up. Other shapes that are wrong are told
+/// by whoever reads the URL.
+#[must_use]
+pub fn unusable_host(url: &str) -> Option<String> {
+    unusable(host_of(authority_of(url)))
+}
+
+fn unusable(name: &str) -> Option<String> {
     let readable = !name.is_empty() && !name.contains(['/', '@', ' ', ':', '[', ']']);
-    if readable && let Some(problem) = no_host(name, Resolved::Elsewhere) {
-        add(key, problem, true);
-    }
+    if readable { no_host(name, Resolved::Elsewhere) } else { None }
 }
 
 /// Where Asterisk serves its REST interface, unless it has been moved.
-fn ari_place(key: String, url: &str, authority: &str, add: &mut impl FnMut(String, String, bool)) {
+fn ari_place(key: String, url: &str, authority: &str) -> Option<Fault> {
     let path = url.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path);
     if path.trim_end_matches('/').rsplit('/').next() != Some("ari") {
         let problem = "does not end in /ari, where Asterisk serves its REST interface; write for example \"http://192.0.2.20:8088/ari\"";
-        add(key, problem.to_owned(), false);
+        Some(Fault::warning(key, problem))
     } else if url.starts_with("http://") && host_of(authority) == authority {
         let problem = "names no port, so 80 is meant, and Asterisk listens at 8088 unless it is told otherwise; add the port";
-        add(key, problem.to_owned(), false);
+        Some(Fault::warning(key, problem))
+    } else {
+        None
     }
 }
 

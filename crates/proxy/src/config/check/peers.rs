@@ -109,7 +109,7 @@ fn hosts(config: &Config, faults: &mut Vec<Fault>, key: &str, side: Side, peer: 
         let address = match HostAddress::parse(&host.to) {
             Ok(address) => address,
             Err(problem) => {
-                faults.push(Fault::fatal(key, problem));
+                faults.push(Fault::fatal(key, problem.to_string()));
                 continue;
             }
         };

@@ -20,7 +20,7 @@ pub(super) fn check(config: &Config, faults: &mut Vec<Fault>) {
             faults.push(Fault::fatal(format!("sip.listen.{index}"), problem));
         }
     }
-    if let Some(http) = config.http.listen.address() {
+    if let Some(http) = config.http {
         for listen in listens.iter().filter(|listen| overlap(listen.addr, http)) {
             faults.push(match listen.transport {
                 Transport::Tcp => Fault::fatal(
@@ -82,7 +82,7 @@ fn media(config: &Config, faults: &mut Vec<Fault>) {
             Transport::Tcp => opened("SIP by TCP", &ports.to_string(), *addr),
         });
     }
-    if let Some(http) = config.http.listen.address().filter(|http| within(*http)) {
+    if let Some(http) = config.http.filter(|http| within(*http)) {
         faults.push(opened("HTTP", &ports.to_string(), http));
     }
 }

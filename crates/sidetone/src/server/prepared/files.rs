@@ -9,9 +9,10 @@ use nix::unistd::{AccessFlags, eaccess};
 
 use sidetone_events::Secret;
 
+use crate::config::Config;
 use crate::server::dialog_key;
 use crate::server::faults::Faults;
-use sidetone_proxy::config::{Config, Fault};
+use sidetone_proxy::config::Fault;
 
 /// The longest path of a Unix socket, in bytes (`sockaddr_un`, less its final zero).
 const LONGEST_SOCKET: usize = 107;
@@ -23,6 +24,11 @@ pub(super) fn check(config: &Config, faults: &mut Faults) {
         && !faults.concern("events.file.path")
     {
         makeable("events.file.path", &file.path, faults);
+    }
+    if let Some(spool) = &config.spool
+        && !faults.concern("spool.path")
+    {
+        makeable("spool.path", &spool.path, faults);
     }
     if let Some(folder) = &config.consent.receipts {
         makeable("consent.receipts", &folder.join("lock"), faults);

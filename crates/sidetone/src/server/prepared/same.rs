@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use sidetone_proxy::config::{Config, Fault};
+use crate::config::Config;
+use sidetone_proxy::config::Fault;
 
 /// What Sidetone does with a file. The same file may serve two keys of one kind only where that does no harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,6 +189,7 @@ fn named(config: &Config, private: Vec<(String, PathBuf)>) -> Vec<Named> {
     }
     add("consent.receipts".into(), config.consent.receipts.as_deref(), Use::Written);
     add("events.file.path".into(), config.events.file.as_ref().map(|file| file.path.as_path()), Use::Written);
+    add("spool.path".into(), config.spool.as_ref().map(|spool| spool.path.as_path()), Use::Written);
     add("control.socket".into(), Some(&config.control.socket), Use::Written);
     all
 }

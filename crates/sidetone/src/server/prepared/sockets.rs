@@ -8,9 +8,10 @@ use std::path::Path;
 use sidetone_sip::Transport;
 use socket2::{Domain, Socket, Type};
 
+use crate::config::Config;
 use crate::server::faults::{Faults, Held};
 use sidetone_proxy::binding::{cant_bind, lacking};
-use sidetone_proxy::config::{Config, Fault, media_named};
+use sidetone_proxy::config::{Fault, media_named};
 
 /// Binds each socket for a moment. Nothing is taken in by it, and one that is in use speaks against the configuration
 /// only where no Sidetone can be it.

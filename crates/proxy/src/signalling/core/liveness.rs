@@ -24,90 +24,14 @@ use sidetone_sip::anchor::{Anchor, Reach};
 use sidetone_sip::notification::InfoFilter;
 use sidetone_sip::proxy::{Answer, Destination, Proxy};
 
-use super::asides::AsideId;
-use super::core::Core;
+use super::Core;
+use super::aside_id::AsideId;
+use super::asked::{Asked, Heard, Word};
 use crate::routing::{HostAddress, Resolver};
-use sidetone_book::Judged;
 use sidetone_relay::Engine;
 
 /// The highest number in CSeq (RFC 3261 §8.1.1.5).
 const LAST_NUMBER: u32 = (1 << 31) - 1;
-
-/// What is known of a party of a silent call.
-#[derive(Debug, Clone, Copy, Default)]
-struct Heard {
-    /// In the dialog.
-    dialog: Word,
-    /// Of its host.
-    host: Word,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Word {
-    /// It was not asked, since how is not known.
-    #[default]
-    Unasked,
-    Awaited,
-    Silence,
-    Lives,
-    Gone(u16),
-}
-
-/// What to think of a party.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Party {
-    Unknown,
-    Awaited,
-    Alive,
-    Gone(Option<u16>),
-}
-
-impl Heard {
-    const fn party(self) -> Party {
-        match (self.dialog, self.host) {
-            (Word::Lives, _) => Party::Alive,
-            (Word::Gone(status), _) => Party::Gone(Some(status)),
-            (Word::Unasked, _) => Party::Unknown,
-            (Word::Awaited, _) | (Word::Silence, Word::Awaited) => Party::Awaited,
-            (Word::Silence, Word::Silence) => Party::Gone(None),
-            (Word::Silence, _) => Party::Alive,
-        }
-    }
-}
-
-/// A silent call whose parties have been asked.
-#[derive(Debug, Default)]
-pub(super) struct Asked {
-    trunk: Heard,
-    pbx: Heard,
-}
-
-impl Asked {
-    fn of(&mut self, side: Side) -> &mut Heard {
-        match side {
-            Side::Trunk => &mut self.trunk,
-            Side::Pbx => &mut self.pbx,
-        }
-    }
-
-    /// The verdict, once there is one.
-    fn judged(&self) -> Option<Judged> {
-        let parties = [(Side::Trunk, self.trunk.party()), (Side::Pbx, self.pbx.party())];
-        for (side, party) in parties {
-            if let Party::Gone(status) = party {
-                return Some(Judged::Gone { side, status });
-            }
-        }
-        let are = |wanted| parties.iter().any(|(_, party)| *party == wanted);
-        if are(Party::Awaited) {
-            None
-        } else if are(Party::Alive) {
-            Some(Judged::Alive)
-        } else {
-            Some(Judged::Unknown)
-        }
-    }
-}
 
 impl Core {
     /// Asks both parties of a call whether it is still up.
@@ -131,7 +55,7 @@ impl Core {
     }
 
     /// A party has answered, or has not.
-    pub(super) fn party_answered(&mut self, now: Duration, call: CallKey, side: Side, answer: Answer) {
+    pub(crate) fn party_answered(&mut self, now: Duration, call: CallKey, side: Side, answer: Answer) {
         let word = match answer {
             Answer::Final { status: status @ (408 | 481), .. } => Word::Gone(status),
             Answer::Final { .. } => Word::Lives,
@@ -144,7 +68,7 @@ impl Core {
     }
 
     /// Its host has.
-    pub(super) fn host_answered(&mut self, now: Duration, call: CallKey, side: Side, status: Option<u16>) {
+    pub(crate) fn host_answered(&mut self, now: Duration, call: CallKey, side: Side, status: Option<u16>) {
         if let Some(asked) = self.asked.get_mut(&call) {
             asked.of(side).host = status.map_or(Word::Silence, |_| Word::Lives);
         }
@@ -214,35 +138,5 @@ impl Core {
             Side::Pbx => proxy.filter_ref().legs_ref().latest(&reach.names, reach.caller),
         };
         ours.unwrap_or(reach.number)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn judged(trunk: (Word, Word), pbx: (Word, Word)) -> Option<Judged> {
-        let heard = |(dialog, host)| Heard { dialog, host };
-        Asked { trunk: heard(trunk), pbx: heard(pbx) }.judged()
-    }
-
-    /// The table above.
-    #[test]
-    fn silence_is_judged_by_both_parties() {
-        use Word::{Awaited, Gone, Lives, Silence, Unasked};
-        let waits = (Awaited, Awaited);
-        let lives = (Lives, Awaited);
-        assert_eq!(judged(waits, waits), None);
-        assert_eq!(judged(lives, waits), None);
-        assert_eq!(judged(lives, lives), Some(Judged::Alive));
-        assert_eq!(
-            judged(waits, (Gone(481), Awaited)),
-            Some(Judged::Gone { side: Side::Pbx, status: Some(481) })
-        );
-        assert_eq!(judged((Silence, Awaited), lives), None);
-        assert_eq!(judged((Silence, Lives), lives), Some(Judged::Alive));
-        assert_eq!(judged((Silence, Silence), lives), Some(Judged::Gone { side: Side::Trunk, status: None }));
-        assert_eq!(judged((Unasked, Unasked), lives), Some(Judged::Alive));
-        assert_eq!(judged((Unasked, Unasked), (Unasked, Unasked)), Some(Judged::Unknown));
     }
 }

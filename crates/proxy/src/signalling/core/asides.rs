@@ -5,44 +5,31 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sidetone_call::{CallKey, Nature, Side};
-use sidetone_pbx::{Aside, InDialog, InDialogCounts};
-use sidetone_sip::notification::{Ask, LegId, Parcel, SubscriptionId};
+use sidetone_call::{Nature, Side};
+use sidetone_pbx::Aside;
+use sidetone_sip::notification::{Ask, Parcel};
 use sidetone_sip::proxy::{Answer, Decision, Destination, OriginatedKey};
 use sidetone_sip::{Message, Method};
 
-use super::Signalling;
-use super::core::{Core, reject};
+use super::aside_id::AsideId;
+use super::{Core, reject};
 use crate::config::Peer;
 use crate::routing::{HostAddress, PeerRef, Where, neighbour};
 
-/// Who has something to be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum AsideId {
-    /// A leg of a call, by INFO.
-    Info(LegId),
-    /// A subscriber, by NOTIFY.
-    Notify(SubscriptionId),
-    /// A party of a silent call, by OPTIONS: is it there?
-    Question(CallKey, Side),
-    /// A party of a call that we have ended, by BYE. What it says to that changes nothing.
-    Farewell,
-}
-
 /// Something to be told, and by which host it goes.
-pub(super) struct Wanting {
-    pub(super) id: AsideId,
-    pub(super) pbx: Arc<str>,
-    pub(super) hop: HostAddress,
+pub(crate) struct Wanting {
+    pub(crate) id: AsideId,
+    pub(crate) pbx: Arc<str>,
+    pub(crate) hop: HostAddress,
 }
 
 impl Core {
     /// Answers a SUBSCRIBE to ourselves, and refuses whatever else comes in its dialog.
-    pub(super) fn subscribe(
+    pub(crate) fn subscribe(
         &mut self,
         now: Duration,
         from: PeerRef,
@@ -72,7 +59,7 @@ impl Core {
         }
     }
 
-    fn tell(&mut self, now: Duration, aside: &Aside) {
+    pub(crate) fn tell(&mut self, now: Duration, aside: &Aside) {
         let nature = match aside.nature {
             sidetone_call::Nature::Reading => Nature::Reading,
             sidetone_call::Nature::Affect => Nature::Affect,
@@ -97,7 +84,7 @@ impl Core {
     }
 
     /// What the customer felt is not told any more: not what waits, nor again what is under way.
-    fn withdraw(&mut self, pbx: &Arc<str>, sip_call_id: &str) {
+    pub(crate) fn withdraw(&mut self, pbx: &Arc<str>, sip_call_id: &str) {
         let infos = self.proxy.filter().legs().withdraw((pbx, Some(neighbour(Side::Pbx, pbx))), sip_call_id);
         let notifies = self.notifier.withdraw(pbx, sip_call_id);
         let under_way: HashSet<AsideId> =
@@ -113,7 +100,7 @@ impl Core {
     }
 
     /// The next that has something to be told. To be handed back by [`Self::aside_located`].
-    pub(super) fn next_aside(&mut self, now: Duration) -> Option<Wanting> {
+    pub(crate) fn next_aside(&mut self, now: Duration) -> Option<Wanting> {
         loop {
             let legs = self.proxy.filter().legs();
             let (id, pbx, hop) = if let Some((id, pbx, hop)) = legs.wanting(now) {
@@ -130,7 +117,7 @@ impl Core {
     }
 
     /// The addresses of a host that something is to be told by are known: it goes to the first that is the PBX's.
-    pub(super) fn aside_located(&mut self, now: Duration, id: AsideId, pbx: &str, places: &[Where]) {
+    pub(crate) fn aside_located(&mut self, now: Duration, id: AsideId, pbx: &str, places: &[Where]) {
         let place = places.iter().find(|(_, remote)| self.may_tell(pbx, *remote)).copied();
         let to = place.and_then(|(transport, remote)| {
             let local = self.local_toward(now, transport, remote)?;
@@ -170,7 +157,7 @@ impl Core {
     }
 
     /// A request of our own has come to its end.
-    pub(super) fn answered(&mut self, now: Duration, key: OriginatedKey, answer: Answer) {
+    pub(crate) fn answered(&mut self, now: Duration, key: OriginatedKey, answer: Answer) {
         if let Some(id) = self.own.remove(&key) {
             self.aside_ended(now, id, answer);
         }
@@ -185,12 +172,12 @@ impl Core {
         }
     }
 
-    pub(super) fn asides_timeout(&mut self, now: Duration) {
+    pub(crate) fn asides_timeout(&mut self, now: Duration) {
         self.proxy.filter().legs().timeout(now);
         self.notifier.timeout(now);
     }
 
-    pub(super) fn asides_next_timeout(&self) -> Option<Duration> {
+    pub(crate) fn asides_next_timeout(&self) -> Option<Duration> {
         let due = [self.proxy.filter_ref().legs_ref().next_timeout(), self.notifier.next_timeout()];
         due.into_iter().flatten().min()
     }
@@ -199,54 +186,5 @@ impl Core {
     #[must_use]
     pub fn listeners_by_sip(&self) -> (usize, usize) {
         (self.notifier.len(), self.proxy.filter_ref().legs_ref().ready())
-    }
-}
-
-/// Tells by the calls' own signalling.
-pub struct BySip(pub Weak<Signalling>);
-
-impl BySip {
-    fn with(&self, act: impl FnOnce(&mut Core, Duration)) {
-        if let Some(signalling) = self.0.upgrade() {
-            signalling.with(act);
-        }
-    }
-}
-
-impl InDialog for BySip {
-    fn tell(&self, aside: Aside) {
-        self.with(|core, now| core.tell(now, &aside));
-    }
-
-    fn withdraw(&self, pbx: &Arc<str>, sip_call_id: &str) {
-        self.with(|core, _| core.withdraw(pbx, sip_call_id));
-    }
-
-    fn end(&self, pbx: &Arc<str>, sip_call_id: &str) {
-        self.with(|core, _| core.notifier.end(pbx, sip_call_id));
-    }
-
-    fn close(&self, pbx: &Arc<str>) {
-        self.with(|core, _| core.notifier.close(pbx));
-    }
-
-    fn is_idle(&self) -> bool {
-        self.0.upgrade().is_none_or(|signalling| {
-            let core = signalling.core();
-            core.notifier.is_idle() && core.proxy.filter_ref().legs_ref().is_idle()
-        })
-    }
-
-    fn counts(&self, pbx: &str) -> InDialogCounts {
-        let Some(signalling) = self.0.upgrade() else { return InDialogCounts::default() };
-        let core = signalling.core();
-        let ledgers = [core.notifier.ledger(), core.proxy.filter_ref().legs_ref().ledger()];
-        ledgers.into_iter().map(|ledger| ledger.counts(pbx)).fold(InDialogCounts::default(), |sum, counts| {
-            InDialogCounts {
-                sent: sum.sent + counts.sent,
-                failed: sum.failed + counts.failed,
-                dropped: sum.dropped + counts.dropped,
-            }
-        })
     }
 }

@@ -10,28 +10,18 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use sidetone_sip::host::{Host, HostPort};
-use sidetone_sip::proxy::{Decision, Destination, Registered, RouteQuery, Standing, Way};
+use sidetone_sip::proxy::{Decision, Destination, RouteQuery, Standing, Way};
 use sidetone_sip::{Flow, Method};
 
-use super::core::{Core, reject};
+use super::reach::Reach;
+use super::{Core, reject};
 use crate::routing::{Candidate, FIRST_FREE_PORT, HostAddress, PeerRef, Where};
 
 /// Addresses remembered to which configured hosts have led.
 const MOST_SERVED: usize = 4_096;
 
-/// How far a request may go.
-#[derive(Debug, Clone)]
-pub(super) enum Reach {
-    /// To the hosts of the peers that its sender's calls go to, as configured.
-    Configured,
-    /// To those peers, though it names the host itself; at the hosts that they have registered with its sender, too.
-    Relay { registered: Vec<Registered> },
-    /// To the other party of its dialog.
-    Dialog(Way),
-}
-
 /// Whether a message is a response, or at any rate no request: nothing is ever answered to one.
-pub(super) fn is_response(message: &[u8]) -> bool {
+pub(crate) fn is_response(message: &[u8]) -> bool {
     let text = message.trim_ascii_start();
     text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/"))
 }
@@ -64,7 +54,7 @@ fn is_one_host(ip: IpAddr) -> bool {
 impl Core {
     /// Whether what comes from there is looked at, and counts what isn't. Responses are: they come from wherever a
     /// request of ours was sent, which the proxy sees to, and draw no answer.
-    pub(super) fn lets_in(&mut self, now: std::time::Duration, flow: &Flow, message: &[u8]) -> bool {
+    pub(crate) fn lets_in(&mut self, now: std::time::Duration, flow: &Flow, message: &[u8]) -> bool {
         if self.table.who(flow.remote).is_some() || is_response(message) {
             return true;
         }
@@ -73,13 +63,13 @@ impl Core {
     }
 
     /// Says to the proxy which peer an address belongs to.
-    pub(super) fn name_peers(&mut self) {
+    pub(crate) fn name_peers(&mut self) {
         let table = self.table.clone();
         self.proxy.name_peers(move |addr| table.who(addr).map(|peer| table.neighbour(peer)));
     }
 
     /// How far a request may go by what it says of itself, or the refusal that it gets.
-    pub(super) fn reach(&mut self, query: &RouteQuery, onward: bool) -> Result<Reach, Decision> {
+    pub(crate) fn reach(&mut self, query: &RouteQuery, onward: bool) -> Result<Reach, Decision> {
         match &query.standing {
             Standing::Within(way) => Ok(Reach::Dialog(way.clone())),
             Standing::Unknown => Err(self.refuse_stray(&query.method)),
@@ -105,7 +95,7 @@ impl Core {
     }
 
     /// The other party's own address, for a request in a dialog that doesn't say where it is to go.
-    pub(super) fn hop_of(&self, way: &Way, from: PeerRef) -> Vec<Candidate> {
+    pub(crate) fn hop_of(&self, way: &Way, from: PeerRef) -> Vec<Candidate> {
         match way.hop {
             Some(hop) => {
                 let address =
@@ -126,7 +116,7 @@ impl Core {
 
     /// Whether a request from `source` may be sent to that place, to which the host that it names, or the
     /// configuration, has led.
-    pub(super) fn may_reach(
+    pub(crate) fn may_reach(
         &self,
         source: SocketAddr,
         reach: &Reach,
@@ -164,7 +154,7 @@ impl Core {
     /// other addresses. A third party's address is nobody's business, whoever names it: there is no other way to it
     /// than by the party itself. Neither are the system's services on the party's own hosts. `named`: the party has
     /// named the host itself.
-    pub(super) fn may_reach_party(
+    pub(crate) fn may_reach_party(
         &self,
         party: &Destination,
         named: bool,
@@ -187,7 +177,7 @@ impl Core {
     }
 
     /// Whether an address that a peer names for messages of our own is fit for them, beside being its.
-    pub(super) fn may_be_told(&self, peer: PeerRef, remote: SocketAddr) -> bool {
+    pub(crate) fn may_be_told(&self, peer: PeerRef, remote: SocketAddr) -> bool {
         self.is_fit(remote) && (remote.port() >= FIRST_FREE_PORT || self.serves(peer, remote, None))
     }
 
@@ -202,7 +192,7 @@ impl Core {
     }
 
     /// A configured host was found to be there.
-    pub(super) fn note_served(&mut self, at: SocketAddr) {
+    pub(crate) fn note_served(&mut self, at: SocketAddr) {
         if self.served.len() >= MOST_SERVED {
             self.served.clear();
         }
@@ -212,7 +202,7 @@ impl Core {
     /// Whether the host that a request names may be looked up for it at all: nobody has us ask name servers for what
     /// will be refused whatever they say. Addresses need no look-up, and are judged when they are known, as in
     /// [`Self::may_reach`].
-    pub(super) fn may_look_up(&self, from: PeerRef, reach: &Reach, host: &HostAddress) -> bool {
+    pub(crate) fn may_look_up(&self, from: PeerRef, reach: &Reach, host: &HostAddress) -> bool {
         if matches!(host.host.host, Host::Ip(_)) {
             return true;
         }
@@ -245,7 +235,7 @@ impl Core {
         let mut own = own_v4.chain(media.ipv6.map(IpAddr::V6)).chain(sip().map(|addr| addr.ip()));
         let ip = at.ip().to_canonical();
         let is_ours = own.any(|own| own == ip) || ip.is_loopback();
-        let http = config.http.listen.address().is_some_and(|http| {
+        let http = config.http.is_some_and(|http| {
             http.port() == at.port() && (http.ip() == ip || http.ip().is_unspecified() && is_ours)
         });
         let relayed = is_ours && (media.ports.first..=media.ports.last).contains(&at.port());

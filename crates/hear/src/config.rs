@@ -1,0 +1,37 @@
+//! `[analysis]` of the configuration.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use sidetone_insight::Thresholds;
+
+/// More threads than this listen no faster on any machine.
+const MOST_WORKERS: usize = 256;
+
+/// `[analysis]`
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Analysis {
+    /// A folder or safetensors file with weights; without it, the open weights inside the binary.
+    pub model: Option<PathBuf>,
+    /// Analysis workers; 0 is one for every two cores, at least one.
+    pub workers: usize,
+    /// When a caller counts as upset, and when as calm again.
+    pub thresholds: Thresholds,
+}
+
+impl Analysis {
+    /// What can't be meant: each key within `[analysis]`, and the remedy.
+    #[must_use]
+    pub fn faults(&self) -> Vec<(String, String)> {
+        let mut faults = Vec::new();
+        if self.workers > MOST_WORKERS {
+            let problem = format!("is more than {MOST_WORKERS}; 0 takes one for every two cores");
+            faults.push(("workers".to_owned(), problem));
+        }
+        if let Err(error) = self.thresholds.validate() {
+            faults.push((format!("thresholds.{}", error.key), format!("must be {}", error.must)));
+        }
+        faults
+    }
+}

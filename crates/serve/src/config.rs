@@ -1,0 +1,99 @@
+//! `[http]` and `[control]` of the configuration.
+
+mod control;
+
+pub use control::Control;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sidetone_events::Secret;
+
+/// `[http]`
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// Where /metrics, /healthz, /readyz, /events and /policy are served: an address, or `off`.
+    pub listen: HttpListen,
+    /// Who shows it may tell Sidetone of calls and announce into them, under /api; without it nobody may. At least 16
+    /// bytes: text, or `{ file = "…" }`.
+    pub token: Option<Secret>,
+}
+
+/// Where HTTP is served, if at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum HttpListen {
+    /// Not at all.
+    Off,
+    /// Here.
+    At(SocketAddr),
+}
+
+impl HttpListen {
+    /// The address, if there is one.
+    #[must_use]
+    pub const fn address(self) -> Option<SocketAddr> {
+        match self {
+            Self::Off => None,
+            Self::At(address) => Some(address),
+        }
+    }
+}
+
+impl Default for HttpListen {
+    fn default() -> Self {
+        Self::At(SocketAddr::from((Ipv4Addr::LOCALHOST, 9464)))
+    }
+}
+
+/// Not where HTTP can be served.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HttpListenError {
+    /// It is no address with a port.
+    #[error("`{0}` is not ADDRESS:PORT, as in 127.0.0.1:9464, nor off")]
+    Unreadable(String),
+    /// A broadcast or multicast address.
+    #[error("{0} is no address of one host; name one of this machine's own, as in 127.0.0.1:9464")]
+    ManyHosts(SocketAddr),
+}
+
+impl FromStr for HttpListen {
+    type Err = HttpListenError;
+
+    fn from_str(text: &str) -> Result<Self, HttpListenError> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        let at: SocketAddr = text.parse().map_err(|_| HttpListenError::Unreadable(text.to_owned()))?;
+        let broadcast = matches!(at.ip(), IpAddr::V4(ip) if ip.is_broadcast());
+        if broadcast || at.ip().is_multicast() {
+            return Err(HttpListenError::ManyHosts(at));
+        }
+        Ok(Self::At(at))
+    }
+}
+
+impl TryFrom<String> for HttpListen {
+    type Error = HttpListenError;
+
+    fn try_from(text: String) -> Result<Self, HttpListenError> {
+        text.parse()
+    }
+}
+
+impl From<HttpListen> for String {
+    fn from(listen: HttpListen) -> Self {
+        listen.to_string()
+    }
+}
+
+impl std::fmt::Display for HttpListen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::At(address) => write!(f, "{address}"),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What an operator may say: the shape of `sidetone.toml`, put together from what each crate takes.
+//!
+//! Every key is documented in `deploy/sidetone.example.toml`, which a test loads. Unknown keys are refused.
+
+use serde::{Deserialize, Serialize};
+use sidetone_announce::Announcements;
+use sidetone_call::Node;
+use sidetone_consent::Policy;
+use sidetone_consent::policy::Settings as Consent;
+use sidetone_events::config::EventsConfig;
+use sidetone_hear::config::Analysis;
+use sidetone_proxy::config::{Config as Proxy, Health, Limits, Peer, Sip};
+use sidetone_relay::config::Media;
+use sidetone_serve::config::{Control, Http};
+use sidetone_spool::SpoolConfig;
+
+/// The whole configuration.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Which of several Sidetones this is.
+    #[serde(default)]
+    pub(crate) node: Option<Node>,
+    /// Where Sidetone listens for SIP.
+    pub(crate) sip: Sip,
+    /// Where it anchors media.
+    pub(crate) media: Media,
+    /// The carriers, in order of preference.
+    #[serde(rename = "trunk", default)]
+    pub(crate) trunks: Vec<Peer>,
+    /// The PBXs, in order of preference.
+    #[serde(rename = "pbx", default)]
+    pub(crate) pbxs: Vec<Peer>,
+    /// How much it takes on.
+    #[serde(default)]
+    pub(crate) limits: Limits,
+    /// How peers are watched.
+    #[serde(default)]
+    pub(crate) health: Health,
+    /// How it listens.
+    #[serde(default)]
+    pub(crate) analysis: Analysis,
+    /// How callers are told, and who is never listened to.
+    #[serde(default)]
+    pub(crate) consent: Consent,
+    /// What announcements sound like.
+    #[serde(default)]
+    pub(crate) announcement: Announcements,
+    /// Where events go.
+    #[serde(default)]
+    pub(crate) events: EventsConfig,
+    /// Events kept on the disk until their readers have had them.
+    pub(crate) spool: Option<SpoolConfig>,
+    /// The Unix socket that the command line talks to.
+    #[serde(default)]
+    pub(crate) control: Control,
+    /// Metrics, health and the live event stream.
+    #[serde(default)]
+    pub(crate) http: Http,
+    /// What is logged, and how.
+    #[serde(default)]
+    pub(crate) log: Log,
+}
+
+impl Config {
+    /// Whether any trunk or rule lets callers be listened to.
+    #[must_use]
+    pub(crate) fn listens_to_any(&self) -> bool {
+        let rules = self.consent.rules.iter().map(|rule| rule.policy.unwrap_or_default());
+        let trunks = self.trunks.iter().map(|trunk| trunk.disclosure);
+        trunks.chain(rules).any(|policy| policy != Policy::Never)
+    }
+
+    /// What the proxy goes by.
+    #[must_use]
+    pub(crate) fn proxy(&self) -> Proxy {
+        Proxy {
+            sip: self.sip.clone(),
+            media: self.media.clone(),
+            trunks: self.trunks.clone(),
+            pbxs: self.pbxs.clone(),
+            limits: self.limits.clone(),
+            health: self.health.clone(),
+            http: self.http.listen.address(),
+        }
+    }
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Log {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,sidetone_sip=debug`.
+    pub(crate) level: String,
+    /// `text` or `json`.
+    pub(crate) format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines.
+    Json,
+}

@@ -1,0 +1,344 @@
+//! Writing events without making a call wait.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use sidetone_events::{CallId, Erasure, Event, Owed, Timestamp};
+
+use crate::config::SpoolConfig;
+use crate::error::SpoolError;
+use crate::file::{Batch, Item, ReaderState, SpoolFile};
+
+/// Most events that wait for the disk; beyond it they are lost, and counted.
+const MOST_WAITING: usize = 65_536;
+/// Most events that are written in one transaction.
+const MOST_AT_ONCE: usize = 1_024;
+/// For how long events are gathered for one transaction: each costs a wait for the disk.
+const GATHER: Duration = Duration::from_millis(20);
+/// Pause before what failed is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+/// How often the file is looked over: what may go, and how far its readers are.
+const TEND: Duration = Duration::from_secs(10);
+/// How long the end waits for the disk.
+const LAST: Duration = Duration::from_secs(5);
+const DAY: u64 = 86_400_000;
+
+/// The spool of a process: a thread that writes. Whoever hands it something never waits.
+#[derive(Debug)]
+pub struct Spool {
+    queue: SyncSender<Order>,
+    owed: Arc<Owed>,
+    tally: Arc<Tally>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+enum Order {
+    Write(Item),
+    /// Write what is there and end.
+    End,
+}
+
+/// What a [`Spool`] has done so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counters {
+    /// Events written.
+    pub written: u64,
+    /// Events lost before they were written.
+    pub lost: u64,
+    /// Entries that went unread: the file was full, or they were too old.
+    pub unread: u64,
+    /// Attempts to write that failed.
+    pub failures: u64,
+    /// Events in memory that are not on the disk.
+    pub waiting: u64,
+    /// Calls of which something is still to be erased.
+    pub erasures_owed: u64,
+    /// Bytes in use.
+    pub bytes: u64,
+    /// The readers, by name.
+    pub readers: Vec<ReaderState>,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    taken: AtomicU64,
+    written: AtomicU64,
+    lost: AtomicU64,
+    unread: AtomicU64,
+    failures: AtomicU64,
+    bytes: AtomicU64,
+    readers: Mutex<Vec<ReaderState>>,
+}
+
+impl Spool {
+    /// Opens the file of `config`, makes good what a crash has left to be erased, and starts the thread.
+    ///
+    /// # Errors
+    /// [`SpoolError`]: the file can't be had, or there is no thread to be had ([`SpoolError::Open`]).
+    pub fn start(config: &SpoolConfig) -> Result<Self, SpoolError> {
+        let file = SpoolFile::create(&config.path)?;
+        let owed = Arc::new(Owed::read(note_of(&config.path)));
+        let tally = Arc::new(Tally::default());
+        let (queue, orders) = sync_channel(MOST_WAITING);
+        let writer = Writer {
+            file,
+            config: config.clone(),
+            owed: Arc::clone(&owed),
+            tally: Arc::clone(&tally),
+            pending: Batch::default(),
+            lost_told: 0,
+            failing: false,
+            dirty: !owed.is_empty(),
+            due: owed.calls(),
+        };
+        let spawned = std::thread::Builder::new().name("spool".to_owned()).spawn(move || writer.run(&orders));
+        let thread = spawned.map_err(|why| SpoolError::Open { path: config.path.clone(), why })?;
+        Ok(Self { queue, owed, tally, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Hands over an event.
+    pub fn append(&self, event: Event) {
+        self.give(Item::Event(Box::new(event)));
+    }
+
+    /// Has what was inferred in a call erased, as far as its events' numbers are below `before`. When this returns, it
+    /// is noted: a kill at any moment after loses no erasure.
+    pub fn erase(&self, call: CallId, before: u64) {
+        self.owed.add(&Erasure { call, before });
+        // An order that finds no room is not lost: what is owed is looked for each time that the file is tended.
+        self.give(Item::Erasure(call, before));
+    }
+
+    fn give(&self, item: Item) {
+        let is_event = matches!(item, Item::Event(_));
+        // Counted first, so that nobody reads of more written than taken.
+        self.tally.taken.fetch_add(u64::from(is_event), Ordering::Relaxed);
+        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
+            self.queue.try_send(Order::Write(item))
+            && is_event
+        {
+            self.tally.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// What it has done so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (written, lost) = (load(&self.tally.written), load(&self.tally.lost));
+        Counters {
+            written,
+            lost,
+            unread: load(&self.tally.unread),
+            failures: load(&self.tally.failures),
+            waiting: load(&self.tally.taken).saturating_sub(written.saturating_add(lost)),
+            erasures_owed: self.owed.count(),
+            bytes: load(&self.tally.bytes),
+            readers: self.tally.readers.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+
+    /// Writes what has been handed over and ends. This waits for the disk, for a few seconds at most.
+    pub fn close(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(thread) = thread else { return };
+        let deadline = Instant::now() + LAST;
+        // A queue that is full has a disk behind it that does not answer.
+        while matches!(self.queue.try_send(Order::End), Err(TrySendError::Full(_)))
+            && Instant::now() < deadline
+        {
+            std::thread::sleep(GATHER);
+        }
+        while !thread.is_finished() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let Counters { waiting, .. } = self.counters();
+        if waiting > 0 {
+            tracing::error!(waiting, "events could not be brought to the spool in time and are lost");
+        }
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Where it is noted what is still to be erased.
+fn note_of(path: &Path) -> std::path::PathBuf {
+    let mut name = OsString::from(path);
+    name.push(".erasing");
+    name.into()
+}
+
+/// What the thread works with.
+struct Writer {
+    file: SpoolFile,
+    config: SpoolConfig,
+    owed: Arc<Owed>,
+    tally: Arc<Tally>,
+    /// What is to be written next, and could not be yet.
+    pending: Batch,
+    /// Of the events lost, how many the file knows of or will by `pending`.
+    lost_told: u64,
+    failing: bool,
+    /// Whether the write-ahead log may still hold what has been erased from the file.
+    dirty: bool,
+    /// What is owed and can be done: each event that was handed over before it was owed is in the file or in `pending`.
+    due: HashMap<CallId, u64>,
+}
+
+impl Writer {
+    fn run(mut self, orders: &Receiver<Order>) {
+        let mut tended: Option<Instant> = None;
+        loop {
+            if tended.is_none_or(|tended| tended.elapsed() >= TEND) {
+                self.guarded("tend", Self::tend);
+                tended = Some(Instant::now());
+            }
+            let more = self.gather(orders);
+            let wrote = self.guarded("write", Self::write);
+            if !more {
+                self.end();
+                return;
+            }
+            if !wrote {
+                std::thread::sleep(RETRY);
+            }
+        }
+    }
+
+    /// Takes what has been handed over, at most one transaction's worth. `false` when no more will come.
+    fn gather(&mut self, orders: &Receiver<Order>) -> bool {
+        let owed = self.owed.calls();
+        if self.pending.items.is_empty() {
+            match orders.recv_timeout(TEND) {
+                Ok(Order::Write(item)) => self.pending.items.push(item),
+                Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return false,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.due = owed;
+                    return true;
+                }
+            }
+            std::thread::sleep(GATHER);
+        }
+        while self.pending.items.len() < MOST_AT_ONCE {
+            match orders.try_recv() {
+                Ok(Order::Write(item)) => self.pending.items.push(item),
+                Ok(Order::End) | Err(TryRecvError::Disconnected) => return false,
+                Err(TryRecvError::Empty) => {
+                    self.due = owed;
+                    break;
+                }
+            }
+        }
+        true
+    }
+
+    /// Does something that may fail, and tells when that begins and when it is over. `true` if it went well.
+    fn guarded(&mut self, what: &str, act: fn(&mut Self) -> Result<(), SpoolError>) -> bool {
+        let done = catch_unwind(AssertUnwindSafe(|| act(self)));
+        let error = match done {
+            Ok(Ok(())) => {
+                if std::mem::take(&mut self.failing) {
+                    tracing::info!("events are written to the spool again");
+                }
+                return true;
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "it panicked; please report this".to_owned(),
+        };
+        self.tally.failures.fetch_add(1, Ordering::Relaxed);
+        if !std::mem::replace(&mut self.failing, true) {
+            let path = self.file.path().display();
+            tracing::error!(%error, %path, what, "the spool can't be written; events wait in memory and are tried again each second");
+        }
+        false
+    }
+
+    fn write(&mut self) -> Result<(), SpoolError> {
+        if self.pending.items.is_empty() {
+            return Ok(());
+        }
+        let lost = self.tally.lost.load(Ordering::Relaxed);
+        self.pending.lost += lost.saturating_sub(std::mem::replace(&mut self.lost_told, lost));
+        self.file.write(&self.pending, Timestamp::now())?;
+        let events = self.pending.items.iter().filter(|item| matches!(item, Item::Event(_))).count();
+        self.tally.written.fetch_add(events as u64, Ordering::Relaxed);
+        let erased = events < self.pending.items.len();
+        self.pending = Batch::default();
+        self.dirty |= erased;
+        if self.dirty { self.settle() } else { Ok(()) }
+    }
+
+    /// Does the erasures that are due, whatever became of the orders for them, and then forgets that they are owed.
+    fn settle(&mut self) -> Result<(), SpoolError> {
+        let calls = self.due.clone();
+        if let Err(why) = self.owed.sync() {
+            tracing::warn!(%why, note = %self.owed.note().display(), "what is to be erased from the spool can't be noted; it is erased, but a crash before the end would leave the rest");
+        }
+        let unwritten: Vec<Item> = calls
+            .iter()
+            .map(|(call, before)| Item::Erasure(*call, *before))
+            .filter(|item| !self.file.tells(item).unwrap_or(false))
+            .collect();
+        if !unwritten.is_empty() {
+            self.file.write(&Batch { lost: 0, items: unwritten }, Timestamp::now())?;
+        }
+        if !self.file.checkpoint()? {
+            // A reader is in the way; `tend` tries again.
+            return Ok(());
+        }
+        self.dirty = false;
+        self.due.clear();
+        if let Err(why) = self.owed.done(&calls) {
+            tracing::warn!(%why, "the note of erasures that are done can't be removed; they are done again at the next start");
+        }
+        Ok(())
+    }
+
+    /// Deletes what need not be kept, and looks how far the readers are.
+    fn tend(&mut self) -> Result<(), SpoolError> {
+        if self.dirty || !self.due.is_empty() {
+            self.settle()?;
+        }
+        let days = u64::from(self.config.keep_days).saturating_mul(DAY);
+        let now = Timestamp::now().unix_millis();
+        let expired = (days > 0).then(|| Timestamp::from_unix_millis(now.saturating_sub(days)));
+        let unread = self.file.trim(self.config.max_bytes, expired)?;
+        if unread > 0 {
+            let before = self.tally.unread.fetch_add(unread, Ordering::Relaxed);
+            if before == 0 {
+                tracing::error!(
+                    unread,
+                    "the spool is full, or its entries too old: what a reader had still to read is deleted; `sidetone spool status` tells which reader is behind"
+                );
+            }
+        }
+        let status = self.file.status()?;
+        self.tally.bytes.store(status.bytes, Ordering::Relaxed);
+        *self.tally.readers.lock().unwrap_or_else(PoisonError::into_inner) = status.readers;
+        Ok(())
+    }
+
+    /// The last tries, as long as the end has patience for them.
+    fn end(&mut self) {
+        let deadline = Instant::now() + LAST;
+        while !self.guarded("write", Self::write) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        self.guarded("tend", Self::tend);
+    }
+}
+
+#[cfg(test)]
+mod tests;
