@@ -209,6 +209,7 @@ impl Report {
             .try_for_each(|failure| writeln!(out, "\nFAILED, and not in the figures: {failure}"))
     }
 
+    /// Prints the forwarding table in two parts: calls that are also listened to have no counterpart in rtpengine.
     fn print_forwarding(&self, out: &mut impl Write, window: f64) -> io::Result<()> {
         writeln!(
             out,

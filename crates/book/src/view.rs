@@ -109,15 +109,5 @@ pub(crate) fn codec_name(payload_type: u8, receiver: &EndPlan, sender: &EndPlan)
     let Some(format) = formats.find(|format| format.payload_type == payload_type) else {
         return CodecName::Other;
     };
-    const KNOWN: [(&str, CodecName); 5] = [
-        ("PCMU", CodecName::Pcmu),
-        ("PCMA", CodecName::Pcma),
-        ("G722", CodecName::G722),
-        ("opus", CodecName::Opus),
-        ("L16", CodecName::L16),
-    ];
-    KNOWN
-        .iter()
-        .find(|(name, _)| format.encoding.eq_ignore_ascii_case(name))
-        .map_or(CodecName::Other, |(_, codec)| *codec)
+    CodecName::of(&format.encoding)
 }

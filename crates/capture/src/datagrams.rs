@@ -214,6 +214,8 @@ impl Unwrap {
         }
     }
 
+    /// Reads on in an IP packet that stands in `depth` tunnels. [`Self::carried`] bounds their number: a packet may
+    /// hold others without end, or claim to.
     fn packet(&mut self, at: Duration, packet: Packet<'_>, depth: usize) {
         let Packet { src, dst, protocol, part, payload } = packet;
         let put_together;

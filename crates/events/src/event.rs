@@ -13,12 +13,8 @@ use crate::call_ref::CallRef;
 use crate::id::EventId;
 use crate::time::Timestamp;
 
-pub use data::{
-    Announcement, AnnouncementPhase, CallAnswered, CallEnded, CallHeld, CallMedia, CallResumed, CallStarted,
-    CallUntappable, CodecName, ConsentChanged, Erased, Happening, LegMedia, MediaProblem, MediaQuality,
-    MediaState,
-};
-pub use kind::{Kind, UnknownKind};
+pub use data::*;
+pub use kind::UnknownKind;
 
 /// The name of this version of the schema, as `schema` in every event.
 pub const SCHEMA_ID: &str = "sidetone.event.v1";

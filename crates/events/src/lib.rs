@@ -38,11 +38,7 @@ mod time;
 
 pub use bus::{Bus, Erasure, Owed, Published, SinkCounts, Subscription};
 pub use call_ref::{CallRef, Direction, Parties, SipCallId};
-pub use event::{
-    Announcement, AnnouncementPhase, CallAnswered, CallEnded, CallHeld, CallMedia, CallResumed, CallStarted,
-    CallUntappable, CodecName, ConsentChanged, Erased, Event, Happening, Kind, LegMedia, MediaProblem,
-    MediaQuality, MediaState, SCHEMA, SCHEMA_ID, UnknownKind,
-};
+pub use event::*;
 pub use id::{CallId, EventId, IdError};
 pub use narrator::Narrator;
 pub use number::{HashedNumber, NumberHasher, NumberHasherError};

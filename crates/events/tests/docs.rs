@@ -51,8 +51,14 @@ fn every_kind_is_shown_as_it_is() {
 fn the_configuration_shown_is_read() {
     for (heading, text) in blocks("toml") {
         let config: toml::Table = toml::from_str(&text).unwrap();
-        let events: EventsConfig =
-            config["events"].clone().try_into().unwrap_or_else(|why| panic!("{heading}: {why}"));
+        let Some(events) = config.get("events") else {
+            assert!(
+                config.contains_key("spool"),
+                "{heading}: neither [events] nor [spool], which is no sink of the bus"
+            );
+            continue;
+        };
+        let events: EventsConfig = events.clone().try_into().unwrap_or_else(|why| panic!("{heading}: {why}"));
         events.validate().unwrap();
     }
 }

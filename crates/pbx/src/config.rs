@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use sidetone_events::{Kind, Revealed, Secret, SecretError};
 
+use crate::counts::LinkKind;
+
 /// The links to one PBX; stands inside its `[[pbx]]`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -238,7 +240,19 @@ impl Links {
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ami.is_none() && self.ari.is_none() && self.esl.is_none() && self.sip.is_none()
+        self.kinds().next().is_none()
+    }
+
+    /// Which there are.
+    pub fn kinds(&self) -> impl Iterator<Item = LinkKind> {
+        let Self { ami, ari, esl, sip } = self;
+        let each = [
+            (ami.is_some(), LinkKind::Ami),
+            (ari.is_some(), LinkKind::Ari),
+            (esl.is_some(), LinkKind::Esl),
+            (sip.is_some(), LinkKind::Sip),
+        ];
+        each.into_iter().filter_map(|(there, kind)| there.then_some(kind))
     }
 }
 
@@ -388,6 +402,8 @@ mod tests {
     fn sip_needs_nothing_but_its_table() {
         let json = read("[sip]\n").sip.unwrap();
         assert!(json.notify && !json.info);
+        assert_eq!(read("[sip]\n").kinds().collect::<Vec<_>>(), [LinkKind::Sip]);
+        assert!(Links::default().is_empty() && !read("[sip]\n").is_empty());
         assert_eq!(json.kinds(), default_events());
         let links = read("[sip]\nformat = \"emotionml\"\ninfo = true\n");
         links.validate("pbx").unwrap();

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde::Serialize;
+use sidetone_consent::Source;
 
 /// Which interface of a PBX a link uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -28,6 +29,17 @@ impl LinkKind {
             Self::Ari => "ari",
             Self::Esl => "esl",
             Self::Sip => "sip",
+        }
+    }
+
+    /// As whose word counts what a PBX says by it.
+    pub(crate) const fn source(self) -> Source {
+        match self {
+            Self::Ami => Source::Ami,
+            Self::Ari => Source::Ari,
+            Self::Esl => Source::Esl,
+            // By SIP a PBX tells with headers, which do not come by a link.
+            Self::Sip => Source::PbxHeader,
         }
     }
 }

@@ -386,6 +386,8 @@ impl Latch {
         self.counters
     }
 
+    /// Judges a packet by its source. Strays are turned away first: their address may be permitted, and still they send
+    /// for another call.
     fn consider(&mut self, now: Duration, source: SocketAddr, ssrc: Option<u32>) -> Verdict {
         if self.is_stray(Sender { address: source, ssrc }) {
             self.counters.strays += 1;

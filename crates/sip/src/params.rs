@@ -97,6 +97,7 @@ impl<'a> Iterator for Iter<'a> {
     }
 }
 
+/// Reads the next parameter; `None` at the end. Empty ones (`;;`) are passed over, since nothing depends on them.
 fn step<'a>(cursor: &mut Cursor<'a>, base: usize) -> Result<Option<Param<'a>>, MalformedParams> {
     cursor.skip_lws();
     if cursor.peek().is_none() {

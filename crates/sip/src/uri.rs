@@ -12,14 +12,14 @@ use crate::{Transport, scan};
 #[derive(Clone, Copy, Debug)]
 pub struct UriView<'a> {
     text: &'a str,
-    parts: Parts,
+    components: Components,
 }
 
 /// A URI that owns its text, which it keeps as it came.
 #[derive(Clone, Debug)]
 pub struct Uri {
     text: String,
-    parts: Parts,
+    components: Components,
 }
 
 /// The scheme of a URI.
@@ -35,10 +35,10 @@ pub enum Scheme {
     Other,
 }
 
-/// Offsets of the parts in the text. Each range is empty when the part is absent, but for `user`,
-/// whose presence `at` tells.
+/// Byte offsets of the components in the text (RFC 3986 §3, RFC 3261 §19.1.1). The range of an absent component is
+/// empty; `host` tells an empty user from an absent one.
 #[derive(Clone, Copy, Debug)]
-struct Parts {
+struct Components {
     scheme: Scheme,
     /// Just after the scheme's colon.
     body: u32,
@@ -76,7 +76,7 @@ impl Scheme {
     }
 }
 
-impl Parts {
+impl Components {
     fn read(text: &str) -> Option<Self> {
         if text.bytes().any(|b| b.is_ascii_control() || matches!(b, b' ' | b'<' | b'>' | b'"')) {
             return None;
@@ -90,7 +90,7 @@ impl Parts {
         }
         let end = text.len();
         let offset = |at: usize| u32::try_from(at).ok();
-        let mut parts = Self {
+        let mut components = Self {
             scheme,
             body: offset(body)?,
             user_end: offset(body)?,
@@ -104,27 +104,27 @@ impl Parts {
             Scheme::Other => {}
             Scheme::Tel => {
                 let number = rest.find(';').unwrap_or(rest.len());
-                parts.user_end = offset(body + number)?;
-                parts.params = parts.user_end;
+                components.user_end = offset(body + number)?;
+                components.params = components.user_end;
             }
             Scheme::Sip | Scheme::Sips => {
                 // User parts may hold `;` and `?`, and hosts can't hold `@`, so it is looked for first.
                 let host = rest.find('@').map_or(body, |at| body + at + 1);
                 if host > body {
-                    parts.user_end = offset(host - 1)?;
+                    components.user_end = offset(host - 1)?;
                 }
                 let tail = text.get(host..)?;
                 let params = tail.find([';', '?']).map_or(end, |at| host + at);
                 let headers = text.get(params..)?.find('?').map_or(end, |at| params + at);
                 let (name, port) = host::split_port(text.get(host..params)?)?;
-                parts.host = offset(host)?;
-                parts.host_end = offset(host + name.len())?;
-                parts.port = port;
-                parts.params = offset(params)?;
-                parts.headers = offset(headers)?;
+                components.host = offset(host)?;
+                components.host_end = offset(host + name.len())?;
+                components.port = port;
+                components.params = offset(params)?;
+                components.headers = offset(headers)?;
             }
         }
-        Some(parts)
+        Some(components)
     }
 }
 
@@ -135,7 +135,7 @@ impl<'a> UriView<'a> {
     /// When there is no scheme, or a sip URI has no proper host and port, or it holds white space,
     /// quotes or angle brackets.
     pub fn parse(text: &'a str) -> Result<Self, MalformedUri> {
-        Parts::read(text).map(|parts| Self { text, parts }).ok_or(MalformedUri)
+        Components::read(text).map(|components| Self { text, components }).ok_or(MalformedUri)
     }
 
     fn slice(&self, from: u32, to: u32) -> &'a str {
@@ -151,24 +151,24 @@ impl<'a> UriView<'a> {
     /// Its scheme.
     #[must_use]
     pub const fn scheme(&self) -> Scheme {
-        self.parts.scheme
+        self.components.scheme
     }
 
     /// sip or sips: something that a message can be sent to.
     #[must_use]
     pub const fn is_sip(&self) -> bool {
-        matches!(self.parts.scheme, Scheme::Sip | Scheme::Sips)
+        matches!(self.components.scheme, Scheme::Sip | Scheme::Sips)
     }
 
     /// The userinfo before `@`, escapes kept, password included; the number of a tel URI.
     #[must_use]
     pub fn userinfo(&self) -> Option<&'a str> {
-        let present = match self.parts.scheme {
+        let present = match self.components.scheme {
             Scheme::Tel => true,
-            Scheme::Sip | Scheme::Sips => self.parts.host > self.parts.body,
+            Scheme::Sip | Scheme::Sips => self.components.host > self.components.body,
             Scheme::Other => false,
         };
-        present.then(|| self.slice(self.parts.body, self.parts.user_end))
+        present.then(|| self.slice(self.components.body, self.components.user_end))
     }
 
     /// The user, escapes kept, without password; the number of a tel URI.
@@ -187,7 +187,7 @@ impl<'a> UriView<'a> {
     /// The host, brackets included; empty for tel and unknown schemes.
     #[must_use]
     pub fn host(&self) -> &'a str {
-        self.slice(self.parts.host, self.parts.host_end)
+        self.slice(self.components.host, self.components.host_end)
     }
 
     /// The host, when it is an address.
@@ -199,7 +199,7 @@ impl<'a> UriView<'a> {
     /// The port, when stated.
     #[must_use]
     pub const fn port(&self) -> Option<u16> {
-        self.parts.port
+        self.components.port
     }
 
     /// Host and port, owned; `None` for tel and unknown schemes.
@@ -210,7 +210,7 @@ impl<'a> UriView<'a> {
 
     /// The parameters, in order: `(name, value)`, escapes kept.
     pub fn params(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> + use<'a> {
-        let text = self.slice(self.parts.params, self.parts.headers);
+        let text = self.slice(self.components.params, self.components.headers);
         text.split(';').filter(|p| !p.is_empty()).map(|p| match p.split_once('=') {
             Some((name, value)) => (name, Some(value)),
             None => (p, None),
@@ -261,17 +261,20 @@ impl<'a> UriView<'a> {
     /// The headers behind `?`, without it; empty if there are none.
     #[must_use]
     pub fn headers(&self) -> &'a str {
-        self.text.get(self.parts.headers as usize..).and_then(|t| t.strip_prefix('?')).unwrap_or_default()
+        self.text
+            .get(self.components.headers as usize..)
+            .and_then(|t| t.strip_prefix('?'))
+            .unwrap_or_default()
     }
 
     /// Whether two URIs are equal by RFC 3261 §19.1.4; other schemes compare by text (tel: without
     /// visual separators and case).
     #[must_use]
     pub fn equivalent(&self, other: &UriView<'_>) -> bool {
-        if self.parts.scheme != other.parts.scheme {
+        if self.components.scheme != other.components.scheme {
             return false;
         }
-        match self.parts.scheme {
+        match self.components.scheme {
             Scheme::Other => self.text == other.text,
             Scheme::Tel => digits(self.text).eq(digits(other.text)),
             Scheme::Sip | Scheme::Sips => {
@@ -308,7 +311,7 @@ impl<'a> UriView<'a> {
     /// An owned copy.
     #[must_use]
     pub fn to_owned(&self) -> Uri {
-        Uri { text: self.text.to_owned(), parts: self.parts }
+        Uri { text: self.text.to_owned(), components: self.components }
     }
 }
 
@@ -322,7 +325,7 @@ impl Uri {
     /// The view with all the accessors.
     #[must_use]
     pub fn view(&self) -> UriView<'_> {
-        UriView { text: &self.text, parts: self.parts }
+        UriView { text: &self.text, components: self.components }
     }
 
     /// As written.

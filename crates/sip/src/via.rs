@@ -36,6 +36,8 @@ impl<'a> Via<'a> {
         Self::read(value).ok_or(MalformedVia)
     }
 
+    /// Reads `SIP/2.0/UDP host:port;params` (RFC 3261 §20.42), with white space wherever the grammar allows it: RFC
+    /// 4475 §3.1.1.1 shows it there.
     fn read(value: &'a [u8]) -> Option<Self> {
         let mut cursor = Cursor::new(value);
         let name = word(&mut cursor);

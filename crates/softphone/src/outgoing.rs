@@ -38,6 +38,8 @@ struct Pending {
     requests: mpsc::Receiver<InDialog>,
 }
 
+/// Places a call: binds its media ports, which the offer names; registers its dialog, since requests in it may come at
+/// once; and sends the INVITE.
 pub(crate) async fn dial(core: &Arc<Core>, uri: &str, options: CallOptions) -> Result<Dialing, PhoneError> {
     let (uri, hop) = first_hop(core, uri)?;
     let to = core.resolve(&hop).await?;

@@ -151,6 +151,8 @@ struct Sent<'a> {
     seen: usize,
 }
 
+/// Compares packets by SSRC and unwrapped sequence number. The first packet of each SSRC that was sent anchors the
+/// unwrapping on both ends, so that loss at the beginning shifts nothing.
 fn compare(sent: &[PacketDigest], received: &[PacketDigest]) -> Comparison {
     let mut comparison = Comparison { sent: sent.len(), received: received.len(), ..Comparison::default() };
     let start: HashMap<u32, i64> = sent.iter().rev().map(|p| (p.ssrc, i64::from(p.sequence))).collect();

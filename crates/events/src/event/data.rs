@@ -7,61 +7,35 @@ use sidetone_call::{Cause, Leg, Untappable};
 use sidetone_consent::{Policy, Source, State};
 use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Summary, millis};
 
-use super::Kind;
+use super::kind::kinds;
 
-/// What happened: in JSON `kind` names it and `data` tells it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", content = "data")]
-#[allow(missing_docs)] // each is the struct of the same name
-pub enum Happening {
-    #[serde(rename = "call.started")]
-    CallStarted(CallStarted),
-    #[serde(rename = "call.answered")]
-    CallAnswered(CallAnswered),
-    #[serde(rename = "call.held")]
-    CallHeld(CallHeld),
-    #[serde(rename = "call.resumed")]
-    CallResumed(CallResumed),
-    #[serde(rename = "call.untappable")]
-    CallUntappable(CallUntappable),
-    #[serde(rename = "call.media")]
-    CallMedia(CallMedia),
-    #[serde(rename = "consent.changed")]
-    ConsentChanged(ConsentChanged),
-    #[serde(rename = "announcement")]
-    Announcement(Announcement),
-    #[serde(rename = "affect.update")]
-    AffectUpdate(AffectUpdate),
-    #[serde(rename = "affect.alert")]
-    AffectAlert(Alert),
-    #[serde(rename = "conduct")]
-    Conduct(Conduct),
-    #[serde(rename = "erased")]
-    Erased(Erased),
-    #[serde(rename = "call.ended")]
-    CallEnded(Box<CallEnded>),
-}
-
-impl Happening {
-    /// What kind it is of.
-    #[must_use]
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::CallStarted(_) => Kind::CallStarted,
-            Self::CallAnswered(_) => Kind::CallAnswered,
-            Self::CallHeld(_) => Kind::CallHeld,
-            Self::CallResumed(_) => Kind::CallResumed,
-            Self::CallUntappable(_) => Kind::CallUntappable,
-            Self::CallMedia(_) => Kind::CallMedia,
-            Self::ConsentChanged(_) => Kind::ConsentChanged,
-            Self::Announcement(_) => Kind::Announcement,
-            Self::AffectUpdate(_) => Kind::AffectUpdate,
-            Self::AffectAlert(_) => Kind::AffectAlert,
-            Self::Conduct(_) => Kind::Conduct,
-            Self::Erased(_) => Kind::Erased,
-            Self::CallEnded(_) => Kind::CallEnded,
-        }
-    }
+kinds! {
+    /// An INVITE was let in.
+    CallStarted(CallStarted) = "call.started",
+    /// It was answered.
+    CallAnswered(CallAnswered) = "call.answered",
+    /// One party put the other on hold.
+    CallHeld(CallHeld) = "call.held",
+    /// It took the other off hold.
+    CallResumed(CallResumed) = "call.resumed",
+    /// A stream can't be listened to.
+    CallUntappable(CallUntappable) = "call.untappable",
+    /// Media don't arrive as they should, or do so again.
+    CallMedia(CallMedia) = "call.media",
+    /// Whether the customer may be listened to has changed.
+    ConsentChanged(ConsentChanged) = "consent.changed",
+    /// An announcement begins or is over.
+    Announcement(Announcement) = "announcement",
+    /// How the customer seems to feel.
+    AffectUpdate(AffectUpdate) = "affect.update",
+    /// The customer grows upset, or has calmed down.
+    AffectAlert(Alert) = "affect.alert",
+    /// How both parties talk.
+    Conduct(Conduct) = "conduct",
+    /// Something that was inferred stood here, and has been erased.
+    Erased(Erased) = "erased",
+    /// The call is over.
+    CallEnded(Box<CallEnded>) = "call.ended",
 }
 
 impl From<Insight> for Happening {
@@ -73,27 +47,6 @@ impl From<Insight> for Happening {
         }
     }
 }
-
-macro_rules! happens {
-    ($($data:ident),*) => {
-        $(impl From<$data> for Happening {
-            fn from(data: $data) -> Self {
-                Self::$data(data)
-            }
-        })*
-    };
-}
-happens!(
-    CallStarted,
-    CallAnswered,
-    CallHeld,
-    CallResumed,
-    CallUntappable,
-    CallMedia,
-    ConsentChanged,
-    Announcement,
-    Erased
-);
 
 impl From<CallEnded> for Happening {
     fn from(data: CallEnded) -> Self {
@@ -288,25 +241,47 @@ pub struct LegMedia {
     pub rejected: u64,
 }
 
-/// A codec, as SDP names it. Not text: what a peer writes into its SDP doesn't get into an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum CodecName {
+macro_rules! codec_names {
+    ($($(#[$doc:meta])* $codec:ident = $name:literal,)*) => {
+        /// A codec, as SDP names it. Not text: what a peer writes into its SDP doesn't get into an event.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum CodecName {
+            $($(#[$doc])* #[serde(rename = $name)] $codec,)*
+        }
+
+        impl CodecName {
+            /// Every name.
+            pub const ALL: &[Self] = &[$(Self::$codec),*];
+
+            /// Its name in SDP and in events.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$codec => $name),* }
+            }
+        }
+    };
+}
+
+codec_names! {
     /// G.711 µ-law.
-    #[serde(rename = "PCMU")]
-    Pcmu,
+    Pcmu = "PCMU",
     /// G.711 A-law.
-    #[serde(rename = "PCMA")]
-    Pcma,
+    Pcma = "PCMA",
     /// G.722.
-    #[serde(rename = "G722")]
-    G722,
+    G722 = "G722",
     /// Opus.
-    #[serde(rename = "opus")]
-    Opus,
+    Opus = "opus",
     /// Linear PCM of 16 bits.
-    #[serde(rename = "L16")]
-    L16,
+    L16 = "L16",
     /// One that Sidetone doesn't decode.
-    #[serde(rename = "other")]
-    Other,
+    Other = "other",
+}
+
+impl CodecName {
+    /// The codec that an `a=rtpmap` line calls so, in either case.
+    #[must_use]
+    pub fn of(encoding: &str) -> Self {
+        let found = Self::ALL.iter().find(|codec| codec.name().eq_ignore_ascii_case(encoding));
+        found.copied().unwrap_or(Self::Other)
+    }
 }

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use super::Kind;
 
+/// Makes [`Kind`] and [`Happening`](super::Happening) of one list: what happens, the type that tells it, its name.
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $kind:ident = $name:literal,)*) => {
+    ($($(#[$doc:meta])* $kind:ident($data:ty) = $name:literal,)*) => {
         /// What kind of thing happened.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum Kind {
@@ -23,37 +24,30 @@ macro_rules! kinds {
                 match self { $(Self::$kind => $name),* }
             }
         }
+
+        /// What happened: in JSON `kind` names it and `data` tells it.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "kind", content = "data")]
+        pub enum Happening {
+            $($(#[$doc])* #[serde(rename = $name)] $kind($data),)*
+        }
+
+        impl Happening {
+            /// What kind it is of.
+            #[must_use]
+            pub const fn kind(&self) -> Kind {
+                match self { $(Self::$kind(_) => Kind::$kind),* }
+            }
+        }
+
+        $(impl From<$data> for Happening {
+            fn from(data: $data) -> Self {
+                Self::$kind(data)
+            }
+        })*
     };
 }
-
-kinds! {
-    /// An INVITE was let in.
-    CallStarted = "call.started",
-    /// It was answered.
-    CallAnswered = "call.answered",
-    /// One party put the other on hold.
-    CallHeld = "call.held",
-    /// It took the other off hold.
-    CallResumed = "call.resumed",
-    /// A stream can't be listened to.
-    CallUntappable = "call.untappable",
-    /// Media don't arrive as they should, or do so again.
-    CallMedia = "call.media",
-    /// Whether the customer may be listened to has changed.
-    ConsentChanged = "consent.changed",
-    /// An announcement begins or is over.
-    Announcement = "announcement",
-    /// How the customer seems to feel.
-    AffectUpdate = "affect.update",
-    /// The customer grows upset, or has calmed down.
-    AffectAlert = "affect.alert",
-    /// How both parties talk.
-    Conduct = "conduct",
-    /// Something that was inferred stood here, and has been erased.
-    Erased = "erased",
-    /// The call is over.
-    CallEnded = "call.ended",
-}
+pub(super) use kinds;
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

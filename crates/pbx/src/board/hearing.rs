@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sidetone_consent::{Source, Telling};
+use sidetone_consent::Telling;
 
 use super::{Board, HELD, HELD_FOR, Held, LONGEST_SIP};
 use crate::Told;
-use crate::counts::{LinkKind, Tally};
+use crate::counts::Tally;
 use crate::text::is_id;
 
 /// When a channel's Call-ID is asked for: at once, and so long after each time that there was none yet.
@@ -115,13 +115,7 @@ impl Board {
 
     pub(super) fn tell_on(&self, sip: &str, telling: Telling) {
         Tally::add(&self.tally.told, 1);
-        let source = match self.purpose.kind {
-            LinkKind::Ami => Source::Ami,
-            LinkKind::Ari => Source::Ari,
-            LinkKind::Esl => Source::Esl,
-            // By SIP a PBX tells with headers, which do not come this way.
-            LinkKind::Sip => Source::PbxHeader,
-        };
+        let source = self.purpose.kind.source();
         let pbx = self.purpose.pbx.clone();
         (self.hear)(Told { pbx, sip_call_id: sip.to_owned(), source, telling });
     }

@@ -11,6 +11,7 @@ use sidetone_consent::Moment;
 use sidetone_consent::report::{ModelFacts, Report, ReportFacts, SinkFacts};
 use sidetone_emotion::model::Model;
 use sidetone_events::Timestamp;
+use sidetone_pbx::LinkKind;
 
 use crate::cli::output::{ConfigFile, Output, say, say_json};
 use crate::config;
@@ -120,6 +121,17 @@ fn sinks(config: &Config) -> Vec<SinkFacts> {
         let kept = format!("{kept}; erased at once when the customer refuses");
         add("events.file".into(), file.path.display().to_string(), kept);
     }
+    if let Some(spool) = &config.spool {
+        let megabytes = spool.max_bytes.div_ceil(1 << 20);
+        let days = match spool.keep_days {
+            0 => String::new(),
+            days => format!("{days} days, or "),
+        };
+        let kept = format!(
+            "until its readers have had it, at most {days}until {megabytes} MiB are full; erased at once when the customer refuses"
+        );
+        add("spool".into(), spool.path.display().to_string(), kept);
+    }
     for (index, webhook) in events.webhooks.iter().enumerate() {
         // A path may hold a token.
         let host = webhook.url.split('/').take(3).collect::<Vec<_>>().join("/");
@@ -131,15 +143,12 @@ fn sinks(config: &Config) -> Vec<SinkFacts> {
         format!("the newest {} events, in memory, for clients that come back", events.stream.replay),
     );
     for (index, pbx) in config.pbxs.iter().enumerate() {
-        let links = pbx.links();
-        for (there, kind) in
-            [(links.ami.is_some(), "ami"), (links.ari.is_some(), "ari"), (links.esl.is_some(), "esl")]
-        {
-            if there {
-                let kept =
-                    "as channel variables for the length of the call, and in the PBX's own records".into();
-                add(format!("pbx.{index}.{kind}"), format!("PBX {}", pbx.name), kept);
-            }
+        for kind in pbx.links().kinds() {
+            let kept = match kind {
+                LinkKind::Sip => "in the PBX's own records",
+                _ => "as channel variables for the length of the call, and in the PBX's own records",
+            };
+            add(format!("pbx.{index}.{kind}"), format!("PBX {}", pbx.name), kept.into());
         }
     }
     sinks

@@ -163,6 +163,21 @@ fn the_report_states_paths_gates_and_checksums() {
 }
 
 #[test]
+fn the_report_names_every_place_that_keeps_what_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, spool) = (folder.path().join("s.toml"), folder.path().join("spool.db"));
+    let example = fs::read_to_string(repository("deploy/sidetone.example.toml")).unwrap();
+    let with_spool = example.replacen("\n# [spool]\n", &format!("\n[spool]\npath = {spool:?}\n"), 1);
+    fs::write(&config, with_spool.replacen("\n# [pbx.sip] ", "\n[pbx.sip] ", 1)).unwrap();
+    let config = config.to_str().unwrap();
+    let report = &json_lines(&["compliance", "report", "--json", "--config", config])[0];
+    let places: Vec<_> = report["retention"].as_array().unwrap().iter().map(|it| &it["at"]).collect();
+    for place in ["spool", "pbx.0.sip", "http./events"] {
+        assert!(places.iter().any(|it| *it == place), "{place} of {places:?}");
+    }
+}
+
+#[test]
 fn the_report_can_be_had_as_a_page() {
     let config = repository("deploy/sidetone.example.toml");
     let folder = tempfile::tempdir().unwrap();

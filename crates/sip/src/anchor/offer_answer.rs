@@ -60,6 +60,8 @@ impl<M: MediaPlane> Anchor<M> {
         }
     }
 
+    /// A response to an INVITE. Only one to the call's first INVITE may begin a dialog, set the call's deadline, or
+    /// answer the call; a re-INVITE's changes the session alone.
     pub(super) fn invite_response(
         &mut self,
         ctx: &ForwardContext,

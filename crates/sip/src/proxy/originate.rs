@@ -57,6 +57,8 @@ impl<F: MessageFilter> Proxy<F> {
         }
     }
 
+    /// Begins an attempt, over TCP if the request is too large for UDP. The UDP destination is kept then, and tried if
+    /// TCP fails or stays silent.
     fn launch_originated(
         &mut self,
         now: Duration,

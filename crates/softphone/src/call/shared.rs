@@ -158,6 +158,8 @@ impl Shared {
         self.core.unregister(&self.call_id, &self.local_tag);
     }
 
+    /// Answers a request in the dialog. One whose CSeq number has been seen is refused with 500, as RFC 3261 §12.2.2
+    /// asks: a proxy that renumbers wrongly is found out by it.
     async fn answer(&self, transaction: &Arc<ServerTransaction>) {
         let request = &transaction.request;
         let method = request.method().map_or("", Method::as_str);

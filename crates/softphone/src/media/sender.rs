@@ -123,6 +123,8 @@ impl Sender {
         }
     }
 
+    /// Sends until it is told to stop. Commands go before packets that are due, so that a stop takes effect at once
+    /// even where packets are overdue.
     pub(super) async fn run(mut self) {
         let mut next: Option<Instant> = None;
         let mut next_report: Option<Instant> = None;

@@ -153,6 +153,8 @@ impl Core {
         }
     }
 
+    /// Gives a request to its transaction, its dialog or a new call. The transaction is kept before anything answers
+    /// it, so that a copy of the request gets the same answer.
     fn receive_request(self: &Arc<Self>, flow: Flow, request: Message) {
         let Some(method) = request.method().map(|method| method.as_str().to_owned()) else { return };
         if method == "ACK" {

@@ -270,6 +270,7 @@ impl Legs {
         self.begin(ctx, ctx.sender, name, dialog, numbering, false)
     }
 
+    /// Watches a dialog from now on, unless there are too many. `at` is the PBX in it.
     fn begin(
         &mut self,
         ctx: &ForwardContext,

@@ -121,6 +121,7 @@ impl Dialogs {
         Ok(key)
     }
 
+    /// Takes in a request within a dialog. One that overtakes the response which makes its dialog begins the dialog.
     fn request_within(
         &mut self,
         now: Duration,
