@@ -26,7 +26,7 @@ use crate::view::CallView;
 
 /// The call book, for all threads that have something to do with calls.
 ///
-/// Some calls are made while the SIP core's lock is held: [`Self::routed`], [`Self::fact`], [`Self::plan`],
+/// Some methods are called while the SIP core's lock is held: [`Self::routed`], [`Self::fact`], [`Self::plan`],
 /// [`Self::answered_by`], [`Self::settled`] and [`Self::judged`]. These only queue effects: their caller carries them
 /// out with [`Self::carry_out`] once it has dropped that lock. Every other method carries out its effects itself.
 pub struct Calls {
