@@ -6,7 +6,7 @@
 //!
 //! - A plan replaces one of the same stream that still waits: only the newest counts.
 //! - No other order is left out or moved. A call that has [`MOST_WAITING`] orders waiting is given up instead
-//! ([`Work::Abandon`]): a worker that can't be told of an objection must not listen.
+//!   ([`Work::Abandon`]): a worker that can't be told of an objection must not listen.
 
 #[cfg(test)]
 mod tests;
