@@ -1,4 +1,4 @@
-//! The names of what may happen.
+//! The names of the kinds of events.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $name:literal,)*) => {
-        /// What kind of thing happened.
+        /// The kind of an event.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum Kind {
             $($(#[$doc])* #[serde(rename = $name)] $kind,)*
@@ -17,7 +17,7 @@ macro_rules! kinds {
             /// Every kind, in the order in which a call may see them.
             pub const ALL: &[Self] = &[$(Self::$kind),*];
 
-            /// Its name in events.
+            /// The kind's name in events.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$kind => $name),* }
@@ -29,17 +29,17 @@ macro_rules! kinds {
 kinds! {
     /// An INVITE was let in.
     CallStarted = "call.started",
-    /// It was answered.
+    /// The call was answered.
     CallAnswered = "call.answered",
     /// One party put the other on hold.
     CallHeld = "call.held",
-    /// It took the other off hold.
+    /// The party took the other off hold.
     CallResumed = "call.resumed",
     /// A stream can't be listened to.
     CallUntappable = "call.untappable",
     /// Media don't arrive as they should, or do so again.
     CallMedia = "call.media",
-    /// Whether the customer may be listened to has changed.
+    /// The permission to listen to the customer has changed.
     ConsentChanged = "consent.changed",
     /// An announcement begins or is over.
     Announcement = "announcement",
@@ -49,7 +49,7 @@ kinds! {
     AffectAlert = "affect.alert",
     /// How both parties talk.
     Conduct = "conduct",
-    /// Something that was inferred stood here, and has been erased.
+    /// A placeholder for an erased inference.
     Erased = "erased",
     /// The call is over.
     CallEnded = "call.ended",
