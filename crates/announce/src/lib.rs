@@ -8,8 +8,8 @@
 //! | [`playback`] | one clip on its way into one stream, alone or over what is said there |
 //! | [`library`] | every clip by name and language, those that come with Sidetone among them |
 //!
-//! A call that is played to costs a copy of a payload each packet; only where the announcement is laid over speech
-//! is anything decoded and encoded for that call alone.
+//! Playing to a call costs a copy of a payload for each packet; only an announcement that is mixed over speech is
+//! decoded and encoded for that call alone.
 
 #![forbid(unsafe_code)]
 
