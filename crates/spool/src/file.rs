@@ -16,7 +16,7 @@ use sidetone_events::{CallId, Event, EventId, Timestamp};
 use crate::entry::{Content, Entry, Page, Position};
 use crate::error::SpoolError;
 
-/// How long a command waits for another that writes.
+/// How long a command waits for another process that writes.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest name of a reader, in bytes.
 const LONGEST_NAME: usize = 64;
@@ -28,21 +28,21 @@ pub struct SpoolFile {
     connection: Connection,
 }
 
-/// What is written at once.
+/// The content of one write.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// Events before these that never got here. Their places are left out, so that readers know of them.
+    /// Events before these that were lost on the way. Their positions are skipped, so that readers learn of them.
     pub lost: u64,
-    /// What happened, in order.
+    /// The items in order.
     pub items: Vec<Item>,
 }
 
-/// One thing to be written.
+/// One item to be written.
 #[derive(Debug)]
 pub enum Item {
-    /// Something happened.
+    /// An event.
     Event(Box<Event>),
-    /// What was inferred in that call before the event of that number is erased.
+    /// All inferences about a call, in events before the one of that number, are erased.
     Erasure(CallId, u64),
 }
 
@@ -69,44 +69,44 @@ impl std::fmt::Display for ReaderName {
     }
 }
 
-/// How far a reader is.
+/// The progress of a reader.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReaderState {
-    /// Its name.
+    /// The reader's name.
     pub name: String,
-    /// The last place that it has acknowledged.
+    /// The last position that it has acknowledged.
     pub position: Position,
-    /// How many places stand behind that one.
+    /// The number of positions behind that one.
     pub behind: u64,
-    /// When it acknowledged something last.
+    /// The time of its last acknowledgement.
     pub acknowledged: Timestamp,
 }
 
-/// What stands in a spool.
+/// The state of a spool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Status {
-    /// Entries.
+    /// Number of entries.
     pub entries: u64,
-    /// Bytes that they take.
+    /// Bytes of the entries.
     pub bytes: u64,
-    /// The place of the oldest.
+    /// The position of the oldest entry.
     pub first: Option<Position>,
-    /// The last place that was given.
+    /// The last position that was assigned.
     pub last: Position,
-    /// When the oldest was written.
+    /// When the oldest entry was written.
     pub oldest: Option<Timestamp>,
     /// Its readers, by name.
     pub readers: Vec<ReaderState>,
 }
 
 impl SpoolFile {
-    /// Opens a spool, and makes it if there is no file.
+    /// Opens a spool; makes it if there is no file.
     ///
     /// # Errors
-    /// [`SpoolError`]: the file can't be had, or is none of ours.
+    /// [`SpoolError`]: the file can't be opened, or is no spool.
     pub fn create(path: &Path) -> Result<Self, SpoolError> {
-        // Made first, for its mode: what is inferred about people is nobody else's business. SQLite gives the two files
-        // beside it the same.
+        // Made first, to set its mode: inferences about people are confidential. SQLite gives the two files beside it
+        // the same mode.
         let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o640).open(path);
         made.map_err(|why| SpoolError::Open { path: path.to_owned(), why })?;
         let file = Self::connect(path)?;
@@ -114,10 +114,10 @@ impl SpoolFile {
         Ok(file)
     }
 
-    /// Opens a spool that is there, as a reader.
+    /// Opens an existing spool, as a reader.
     ///
     /// # Errors
-    /// [`SpoolError`]: the file can't be had, or is none of ours.
+    /// [`SpoolError`]: the file can't be opened, or is no spool.
     pub fn open(path: &Path) -> Result<Self, SpoolError> {
         let there = OpenOptions::new().read(true).write(true).open(path);
         there.map_err(|why| SpoolError::Open { path: path.to_owned(), why })?;
@@ -126,7 +126,7 @@ impl SpoolFile {
         Ok(file)
     }
 
-    /// Whether [`Self::create`] would find a file that is none of ours, or too new. Makes nothing.
+    /// Whether [`Self::create`] would find a file that is no spool, or too new. Makes no file.
     ///
     /// # Errors
     /// The same as [`Self::create`].
@@ -156,16 +156,16 @@ impl SpoolFile {
         Ok(Self { path: path.to_owned(), connection })
     }
 
-    /// Where it stands.
+    /// The file's path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes all of a batch, or nothing. An event that stands in the file already is not written twice.
+    /// Writes all of a batch, or nothing. An event that is in the file already is not written twice.
     ///
     /// # Errors
-    /// [`SpoolError`]: nothing of it is written, and it can be tried again.
+    /// [`SpoolError`]: no part is written, and the write can be tried again.
     pub fn write(&mut self, batch: &Batch, now: Timestamp) -> Result<(), SpoolError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut place = last_place(&transaction)?.saturating_add(to_sql(batch.lost));
@@ -183,7 +183,7 @@ impl SpoolFile {
         Ok(())
     }
 
-    /// Whether the file tells its readers of that erasure, or of a wider one of the same call.
+    /// Whether the file has an entry for that erasure, or for a wider one of the same call.
     ///
     /// # Errors
     /// [`SpoolError::Database`].
@@ -196,8 +196,8 @@ impl SpoolFile {
         Ok(told)
     }
 
-    /// Moves what the write-ahead log holds into the file, and empties the log: what has been erased is then in
-    /// neither. `false` if a reader was in the way, so that it has to be asked for again.
+    /// Moves the content of the write-ahead log into the file, and empties the log: then neither holds erased data.
+    /// `false` if a reader blocked it, so that it has to be repeated.
     ///
     /// # Errors
     /// [`SpoolError::Database`].
@@ -206,7 +206,7 @@ impl SpoolFile {
         Ok(busy == 0)
     }
 
-    /// At most `most` entries behind `after`.
+    /// At most `most` entries after `after`.
     ///
     /// # Errors
     /// [`SpoolError`]: the file can't be read.
@@ -231,7 +231,7 @@ impl SpoolFile {
         Ok(Page { entries, lost, until })
     }
 
-    /// Up to where a reader has acknowledged. One that is not known yet begins before the oldest entry there is.
+    /// The position that a reader has acknowledged. A new reader begins before the oldest entry.
     ///
     /// # Errors
     /// [`SpoolError::Database`].
@@ -250,7 +250,7 @@ impl SpoolFile {
         Ok(Position(from_sql(place)))
     }
 
-    /// Notes that a reader has kept everything up to `position`. Entries that all readers have kept may go.
+    /// Notes that a reader has kept everything up to `position`. Entries that all readers have kept may be deleted.
     ///
     /// # Errors
     /// [`SpoolError::Beyond`], [`SpoolError::Database`].
@@ -273,7 +273,7 @@ impl SpoolFile {
         Ok(())
     }
 
-    /// Forgets a reader: nothing is kept for it any more.
+    /// Forgets a reader: no entry is kept for it any more.
     ///
     /// # Errors
     /// [`SpoolError::Unknown`], [`SpoolError::Database`].
@@ -284,7 +284,7 @@ impl SpoolFile {
         }
     }
 
-    /// What stands in it.
+    /// The state of the spool.
     ///
     /// # Errors
     /// [`SpoolError::Database`].
@@ -333,7 +333,7 @@ impl SpoolFile {
     }
 }
 
-/// The last place that was ever given, whether or not anything stands there still.
+/// The last position that was ever assigned, whether or not its entry still exists.
 fn last_place(connection: &Connection) -> Result<i64, SpoolError> {
     let last = connection
         .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'entry'", [], |row| row.get(0))
@@ -347,7 +347,7 @@ fn insert_event(
     event: &Event,
     now: Timestamp,
 ) -> Result<bool, SpoolError> {
-    // Each part of an event can be written as JSON; should one ever not be, none is better than a broken one.
+    // Every event can be serialized; if one ever could not, no event is better than a broken one.
     let Ok(json) = serde_json::to_string(event) else { return Ok(false) };
     let mut insert = transaction.prepare_cached(
         "INSERT OR IGNORE INTO entry (position, event, call, seq, written, json) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -377,7 +377,7 @@ fn insert_erasure(
     Ok(insert.execute(row)? == 1)
 }
 
-/// Takes out of a call's events what was inferred, as far as their numbers are below `before`.
+/// Erases the inferences from a call's events whose numbers are below `before`.
 fn erase(transaction: &Transaction<'_>, call: CallId, before: u64) -> Result<(), SpoolError> {
     let mut select = transaction.prepare_cached(
         "SELECT position, json FROM entry WHERE call = ?1 AND seq < ?2 AND json IS NOT NULL",
@@ -398,14 +398,14 @@ fn erase(transaction: &Transaction<'_>, call: CallId, before: u64) -> Result<(),
                     transaction.prepare_cached("UPDATE entry SET json = ?2 WHERE position = ?1")?;
                 update.execute(params![place, json])?
             }
-            // What another version wrote and this one can't read may hold anything: none is better.
+            // An event of another version that can't be parsed may hold anything: it is deleted.
             None => transaction.execute("DELETE FROM entry WHERE position = ?1", [place])?,
         };
     }
     Ok(())
 }
 
-/// SQLite's integers are signed. `u64::MAX` stands for no bound, and so does the largest that there is.
+/// SQLite's integers are signed. `u64::MAX` means no bound, and so does the largest of them.
 fn to_sql(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! The tables of a spool, and whose file it is.
+//! The tables of a spool, and the mark that identifies it.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use crate::error::SpoolError;
 
-/// `SdSp`: tells a spool from any other database.
+/// `SdSp`: distinguishes a spool from any other database.
 const APPLICATION: i64 = 0x5364_5370;
 /// The format that this program writes, and the newest that it reads.
 const FORMAT: i64 = 1;
@@ -29,7 +29,7 @@ const TABLES: &str = "
     ) WITHOUT ROWID;
 ";
 
-/// How each connection works with the file.
+/// The settings of each connection to the file.
 pub(super) fn settings(path: &Path, connection: &Connection) -> Result<(), SpoolError> {
     let set = connection.execute_batch(
         "PRAGMA journal_mode = WAL;
@@ -39,7 +39,7 @@ pub(super) fn settings(path: &Path, connection: &Connection) -> Result<(), Spool
     set.map_err(|error| foreign(path, error))
 }
 
-/// Makes the tables in a new file, and refuses one that is none of ours.
+/// Makes the tables in a new file, and refuses one that is no spool.
 pub(super) fn begin(path: &Path, connection: &Connection) -> Result<(), SpoolError> {
     let objects: i64 = connection
         .query_row("SELECT COUNT(*) FROM sqlite_master", [], |row| row.get(0))
@@ -53,7 +53,7 @@ pub(super) fn begin(path: &Path, connection: &Connection) -> Result<(), SpoolErr
     Ok(())
 }
 
-/// Refuses a file that is none of ours, or that a newer version wrote.
+/// Refuses a file that is no spool, or that a newer version wrote.
 pub(super) fn check(path: &Path, connection: &Connection) -> Result<(), SpoolError> {
     let pragma = |name: &str| {
         connection
@@ -69,7 +69,7 @@ pub(super) fn check(path: &Path, connection: &Connection) -> Result<(), SpoolErr
     }
 }
 
-/// What SQLite says of a file that is no database.
+/// SQLite's error for a file that is no database.
 fn foreign(path: &Path, error: rusqlite::Error) -> SpoolError {
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => SpoolError::Foreign(path.to_owned()),
