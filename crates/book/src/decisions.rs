@@ -1,4 +1,4 @@
-//! Logs at `debug` what was decided of a call's media.
+//! Logs the decisions on a call's media, at `debug`.
 
 use sidetone_call::{EndPlan, Side, StreamPlan};
 use sidetone_events::CallRef;

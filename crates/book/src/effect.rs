@@ -23,7 +23,7 @@ pub(crate) enum Effect {
     Play(Box<Job>),
     /// Stop an announcement.
     Hush(CallKey, Side, PlayId),
-    /// File what was disclosed, asked and answered.
+    /// File the receipt of a call's disclosure and consent.
     File(CallId, Box<Receipt>),
 }
 

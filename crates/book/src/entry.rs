@@ -173,7 +173,7 @@ impl Entry {
         &self.sip_call_id
     }
 
-    /// Forgets what was inferred of the customer.
+    /// Erases the inferences about the customer.
     pub(crate) fn forget(&mut self) {
         self.affect = None;
         self.alert = None;

@@ -3,15 +3,15 @@
 //!
 //! | module | words |
 //! | --- | --- |
-//! | [`side`] | which way a party lies, and who it is |
-//! | [`key`] | a call's name within one process |
-//! | [`node`] | which of several Sidetones |
+//! | [`side`] | the two sides of a call, and the parties there |
+//! | [`key`] | a call's key within one process |
+//! | [`node`] | the name of a node |
 //! | [`stream`] | a media stream as the parties have agreed on it |
-//! | [`plane`] | what whoever signals asks of whoever relays |
+//! | [`plane`] | the signalling side's interface to the media relay |
 //! | [`untappable`] | why a stream can't be listened to |
 //! | [`ending`] | how a call ended |
 //! | [`estimate`] | how the customer seemed to feel in a stretch of speech or text |
-//! | [`nature`] | how something told to a PBX may be treated while it waits |
+//! | [`nature`] | how a message to a PBX may be treated while it waits |
 //!
 //! This crate has types only: no I/O, no clock, no state.
 #![forbid(unsafe_code)]

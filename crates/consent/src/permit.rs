@@ -6,8 +6,8 @@
 //!
 //! - [`ListeningPermit`], for the customer's side of one live call. Only that call's [`Machine`](crate::Machine) gives
 //!   it, and only while its consent stands. It can't be built, copied, or carried over to another call.
-//! - [`RecordingPermit`], for material that is no live call. Whoever makes one states how it is known whose voice is
-//!   heard. Live calls don't take it.
+//! - [`RecordingPermit`], for material that is no live call. Its maker states how the speaker is known. Live calls
+//!   don't take it.
 //!
 //! A permit says that a customer may be heard. It can't know whose sound is then pushed in: `sidetone_hear` and its
 //! tests ensure that only packets of the trunk's side reach the listener.

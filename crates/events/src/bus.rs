@@ -104,7 +104,7 @@ impl Bus {
         Subscription { queue, shared: Arc::downgrade(&self.shared), erasures }
     }
 
-    /// Ends all subscriptions; what is queued can still be received.
+    /// Ends all subscriptions; queued events can still be received.
     pub fn close(&self) {
         let queues = std::mem::take(&mut *self.shared.queues.write().unwrap_or_else(PoisonError::into_inner));
         queues.iter().for_each(|queue| queue.close());

@@ -95,7 +95,6 @@ impl CallRef {
 /// A few user agents put a party's number into the Call-ID. Such a Call-ID is masked, and so is one that is longer than
 /// 255 bytes or holds a control character. Sinks that must find the call on a PBX get the real one beside the event,
 /// not in it.
-/// event, not in it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SipCallId(String);

@@ -27,8 +27,7 @@ const MOST_STRETCHES: usize = 32;
 /// Listens to one call, from the moment that it may. Before, and after it no longer may, it hears keys and nothing
 /// else: there is no listener then that a frame could reach.
 ///
-/// Times given to it are on the process's clock; what comes out is in the call's own time,
-/// which begins at `origin`.
+/// Its input times are on the process's clock; its output times are in the call's own time, which begins at `origin`.
 ///
 /// A live call takes the permit of a live call, and no other:
 ///

@@ -137,7 +137,6 @@ impl PbxLinks {
     ///
     /// # Errors
     /// For each link the first value that is unusable or can't be obtained.
-    /// For each link the first value that can't be meant or had.
     #[must_use]
     pub fn examine(pbx: &str, links: &Links) -> Vec<ConfigError> {
         let Links { ami, ari, esl, sip } = links.clone();

@@ -65,7 +65,6 @@ impl Signalling {
     ///
     /// # Errors
     /// When a socket can't be bound; the fault names it.
-    /// When a socket can't be bound; the fault names it.
     pub fn bind(core: Core, alarm: Alarm, tracer: Tracer, epoch: Instant) -> Result<Arc<Self>, Fault> {
         let sip = core.config().sip.clone();
         let udp = UdpSockets::bind(&sip.listen)?;

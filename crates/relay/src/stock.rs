@@ -176,7 +176,7 @@ impl Drop for Stock {
     }
 }
 
-/// Binds sockets until enough are ready on each address, or none can be had.
+/// Binds sockets until enough are ready on each address, or no more can be bound.
 fn fill(shared: &Shared, epoch: Instant) {
     let addresses: Vec<IpAddr> = shared.lock().ready.keys().copied().collect();
     for ip in addresses {

@@ -92,7 +92,7 @@ impl Cli {
         self.output.json
     }
 
-    /// Does what was asked.
+    /// Runs the command.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let output = self.output;
         match self.command {

@@ -120,7 +120,7 @@ impl Prepared {
         (prepared, faults.0)
     }
 
-    /// The configuration, without what was loaded for it.
+    /// The configuration, without the data loaded for it.
     #[must_use]
     pub(crate) fn into_config(self) -> Config {
         Arc::unwrap_or_clone(self.config)
