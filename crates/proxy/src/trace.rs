@@ -1,8 +1,8 @@
 //! An operator's view of a call's signalling: `log.level = "debug"`, `sidetone trace`, and each refusal in the log.
 //!
-//! The SIP core hands over received and sent bytes only while somebody traces: otherwise this costs one load of an
-//! atomic and one look at the first bytes. A thread of its own redacts them (`redact`). Messages beyond its capacity
-//! are dropped and counted, and nothing ever waits for it.
+//! The SIP core hands over received and sent bytes only while a trace or the debug log wants them: otherwise this costs
+//! one load of an atomic and one look at the first bytes. A thread of its own redacts them (`redact`). Messages beyond
+//! its capacity are dropped and counted, and nothing ever waits for it.
 
 mod desk;
 mod note;
