@@ -39,7 +39,7 @@ pub(crate) struct Act {
     pub(crate) found: Found,
     pub(crate) mode: Mode,
     pub(crate) toward: Vec<Side>,
-    /// It tells the caller of the analysis; other announcements are the operator's own.
+    /// The announcement tells the caller of the analysis; others are the operator's own.
     pub(crate) discloses: bool,
 }
 

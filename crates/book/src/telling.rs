@@ -25,10 +25,10 @@ pub enum NotTaken {
         /// The languages that exist.
         known: Vec<String>,
     },
-    /// It would allow analysis that has been refused for good, so it could have no effect.
+    /// The telling would allow analysis that has been refused for good, so it could have no effect.
     #[error("the call's consent is `{0}`, which is final: nothing that is told allows analysis any more")]
     Final(State),
-    /// It would allow analysis of a call that is over.
+    /// The telling would allow analysis of a call that is over.
     #[error("the call is over: nothing is left of it that could be analysed")]
     Over,
 }

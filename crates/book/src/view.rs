@@ -72,7 +72,7 @@ pub struct CallView {
 /// One m-line.
 #[derive(Debug, Clone, Serialize)]
 pub struct StreamView {
-    /// Its index.
+    /// The m-line's index.
     pub index: usize,
     /// audio, video, image or other.
     pub kind: &'static str,

@@ -75,7 +75,7 @@ pub enum ListError {
         /// The problem.
         problem: &'static str,
     },
-    /// It was made with the operator's salt, and none was given.
+    /// The list was made with the operator's salt, and none was given.
     #[error(
         "{}: was made with the operator's number_salt; give the configuration that has it, with --config", .0.display()
     )]
@@ -86,7 +86,7 @@ pub enum ListError {
     /// The number is withheld or empty.
     #[error("there is no number in `{0}`; write it as +49301234567")]
     NoNumber(String),
-    /// It is neither a number nor written as a name.
+    /// The text is neither a number nor written as a name.
     #[error(
         "`{0}` is no telephone number; write one as +49301234567, an extension as 1001, a name without a number as \
          sip:alice@example.org"

@@ -94,7 +94,7 @@ pub enum LawfulBasis {
     LegalObligation,
     /// A person's life depends on it.
     VitalInterests,
-    /// It is a task in the public interest.
+    /// The analysis is a task in the public interest.
     PublicTask,
     /// The operator's interests outweigh the customer's.
     LegitimateInterests,

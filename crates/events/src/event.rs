@@ -33,7 +33,7 @@ pub struct Event {
     pub schema: SchemaId,
     /// The event's id, the same at every delivery.
     pub id: EventId,
-    /// Its place among the call's events, from 1 on without a gap.
+    /// The event's number in its call, from 1 on without a gap.
     pub seq: u64,
     /// The time of the event.
     pub time: Timestamp,

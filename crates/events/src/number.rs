@@ -106,10 +106,10 @@ impl NumberHasher {
     /// absent or withheld.
     ///
     /// Before hashing: percent escapes are undone, a scheme, parameters and host are cut off, separators (`-`, `.`,
-    /// space, brackets, `/`) and the sign or prefix of the international format (`+`, `00`) are dropped. So `+49 (30)
-    /// 1234-567`, `0049301234567` and `tel:+49-30-1234567;ext=2` are one number. The national format of the same number
-    /// is another: the country that it is dialled in is unknown. A user part that isn't a number (`alice`) is hashed in
-    /// lower case and never equals a number's hash.
+    /// space, brackets, `/`) and the sign or prefix of the international format (`+`, `00`) are dropped. So
+    /// `+49 (30) 1234-567`, `0049301234567` and `tel:+49-30-1234567;ext=2` are one number. The national format of the
+    /// same number is another: the country that it is dialled in is unknown. A user part that isn't a number (`alice`)
+    /// is hashed in lower case and never equals a number's hash.
     #[must_use]
     pub fn hash(&self, user: &str) -> Option<HashedNumber> {
         let (domain, text) = match normalise(user) {

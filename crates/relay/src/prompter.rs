@@ -51,7 +51,7 @@ pub struct Job {
     pub ptime: u16,
     /// Whether it replaces the other party's sound or is mixed over it.
     pub mode: Mode,
-    /// It plays already, and continues in these formats.
+    /// The announcement plays already, and continues in these formats.
     pub again: bool,
 }
 

@@ -535,7 +535,7 @@ mod tests {
         assert_eq!(relay.report(0).trunk.packets, 1);
     }
 
-    /// Its next packet comes after both sides of the next call are described.
+    /// The party's next packet comes after both sides of the next call are described.
     #[test]
     fn the_last_calls_sender_that_goes_on_is_not_heard_and_hears_nothing() {
         let (mut last, mut next) = (relay(false), relay(false));

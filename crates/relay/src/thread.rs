@@ -346,7 +346,7 @@ impl RelayThread {
         while let Some((at, number, toward)) = self.timer.take(now) {
             let Some(stream) = self.streams.get_mut(number) else { continue };
             if stream.relay.due(toward) != Some(at) {
-                continue; // It was stopped, or is due at another time by now.
+                continue; // The announcement was stopped, or is due at another time by now.
             }
             let call = stream.call;
             match stream.relay.speak(now, toward, &mut self.speech) {

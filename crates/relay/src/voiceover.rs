@@ -19,7 +19,7 @@ pub struct PlayId(pub u64);
 /// The progress of an announcement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Playing {
-    /// Its first packet has been sent.
+    /// The first packet of the announcement has been sent.
     Began,
     /// The announcement is over.
     Ended {

@@ -95,7 +95,7 @@ pub struct Status {
     pub last: Position,
     /// When the oldest entry was written.
     pub oldest: Option<Timestamp>,
-    /// Its readers, by name.
+    /// The spool's readers, by name.
     pub readers: Vec<ReaderState>,
 }
 

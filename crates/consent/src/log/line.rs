@@ -171,7 +171,7 @@ fn mark(name: String, value: &Value) -> (String, String) {
     (name, mark)
 }
 
-/// Writes a value with its members sorted by name, in any build of serde_json.
+/// Writes a value with its members sorted by name, in any build of `serde_json`.
 fn canonical(value: &Value, to: &mut String) {
     match value {
         Value::Object(members) => {

@@ -216,7 +216,7 @@ pub struct Announcement {
     pub toward: Leg,
     /// The announcement's name in the configuration.
     pub name: String,
-    /// Its language, an RFC 5646 tag.
+    /// The announcement's language, an RFC 5646 tag.
     pub language: String,
     /// The length that has been played.
     #[serde(rename = "played_ms", with = "millis")]
@@ -227,13 +227,13 @@ pub struct Announcement {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AnnouncementPhase {
-    /// Its first packet has been sent.
+    /// The first packet has been sent.
     Started,
-    /// Its last packet has been sent.
+    /// The last packet has been sent.
     Finished,
-    /// It was broken off: the call ended, or the customer objected.
+    /// The announcement was broken off: the call ended, or the customer objected.
     Interrupted,
-    /// It could not be played.
+    /// The announcement could not be played.
     Failed,
 }
 

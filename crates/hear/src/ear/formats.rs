@@ -22,11 +22,11 @@ pub(super) struct Formats {
 /// A packet's relation to keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
-    /// It holds telephone-events.
+    /// The packet holds telephone-events.
     Event,
-    /// It may hold them: nobody has listed its number, or the parties list it for different formats.
+    /// The packet may hold them: nobody has listed its number, or the parties list it for different formats.
     Suspect,
-    /// It holds none.
+    /// The packet holds none.
     Other,
 }
 

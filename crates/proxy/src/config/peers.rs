@@ -16,7 +16,7 @@ use super::units::serde_by_text;
 pub struct Peer {
     /// Its name in logs, metrics and events.
     pub name: String,
-    /// Where its calls are sent.
+    /// The hosts that its calls are sent to.
     #[serde(default)]
     pub hosts: Vec<Host>,
     /// Sources of its requests: `IP`, `NETWORK/BITS` or `IP:PORT`. All other sources are refused.
@@ -100,7 +100,7 @@ pub enum AllowEntry {
     Socket(SocketAddr),
     /// A network.
     Network {
-        /// Its address.
+        /// The network's address.
         ip: IpAddr,
         /// The number of leading bits that count.
         bits: u8,
