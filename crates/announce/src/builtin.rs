@@ -1,5 +1,5 @@
-//! The announcements that come with Sidetone. Who speaks them, and how they were made, stands in
-//! `announcements/manifest.toml`.
+//! The announcements that come with Sidetone. `announcements/manifest.toml` says who speaks them, and how they were
+//! made.
 
 macro_rules! files {
     ($($language:literal),*) => {

@@ -1,4 +1,4 @@
-//! A recording as it is kept: 48 kHz mono, equally loud, without clicks at its ends.
+//! A recording in its stored form: 48 kHz mono, of equal loudness, without clicks at its ends.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
@@ -12,55 +12,55 @@ use sidetone_codec::{Resampler, UnsupportedRate};
 
 /// Sample rate in which clips are kept, in Hz: that of Opus, and a multiple of the telephone's.
 pub const RATE: u32 = 48_000;
-/// Announcements of more than this are taken for a mistake.
+/// Longer announcements are taken for a mistake.
 const LONGEST: Duration = Duration::from_secs(120);
 /// No recording of that length is larger, in bytes; a device may have no end at all.
 const LARGEST: u64 = 128 * 1024 * 1024;
 /// Peaks stay this far from full scale, in dB: companding and concealment add a little.
 const HEADROOM_DB: f64 = 3.0;
-/// Silence before the first word. A telephone that was just answered opens its ear late, and the predictors of an ADPCM
-/// decoder (G.722) need about a tenth of a second to forget what they heard before.
+/// Silence before the first word. A telephone that was just answered opens its audio late, and the predictors of an
+/// ADPCM decoder (G.722) need about a tenth of a second to forget earlier sound.
 const LEAD_IN: usize = RATE as usize * 3 / 10;
-/// A recording that begins or ends in mid-wave would click.
+/// A recording that begins or ends mid-wave would click.
 const FADE: usize = RATE as usize / 200;
 
 /// Why a recording can't be announced.
 #[derive(Debug, thiserror::Error)]
 pub enum ClipError {
-    /// It can't be opened.
+    /// The recording can't be opened.
     #[error("{path}: {source}")]
     Open {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: std::io::Error,
     },
-    /// It can't be read.
+    /// The recording can't be read.
     #[error("{name}: {source}")]
     Read {
-        /// Which.
+        /// The recording.
         name: String,
-        /// Why not.
+        /// The reason.
         source: FileError,
     },
-    /// Its sample rate is out of range.
+    /// The recording's sample rate is out of range.
     #[error("{name}: {source}")]
     Rate {
-        /// Which.
+        /// The recording.
         name: String,
-        /// Why not.
+        /// The reason.
         source: UnsupportedRate,
     },
-    /// Nothing is to be heard in it.
+    /// The recording is silent.
     #[error("{name}: it holds no sound; a caller would be told nothing")]
     Silent {
-        /// Which.
+        /// The recording.
         name: String,
     },
-    /// More than two minutes.
+    /// The recording is longer than two minutes.
     #[error("{name}: longer than two minutes; nobody listens to that")]
     TooLong {
-        /// Which.
+        /// The recording.
         name: String,
     },
 }
@@ -73,7 +73,7 @@ pub struct Clip {
 }
 
 impl Clip {
-    /// Reads a WAV, FLAC or Ogg Opus file and makes it `loudness` LUFS loud.
+    /// Reads a WAV, FLAC or Ogg Opus file and brings it to `loudness` LUFS.
     ///
     /// # Errors
     /// [`ClipError`].
@@ -90,7 +90,7 @@ impl Clip {
         Self::read(&path.display().to_string(), BufReader::new(file), loudness)
     }
 
-    /// The same from an open file; `name` is for errors.
+    /// Reads a clip from an open file; `name` is for errors.
     ///
     /// # Errors
     /// [`ClipError`].
@@ -114,7 +114,7 @@ impl Clip {
         let mut resampler = Resampler::new(sound.rate, RATE)
             .map_err(|source| ClipError::Rate { name: name.to_owned(), source })?;
         resampler.push(&even, &mut pcm);
-        // What is still inside the filter.
+        // Flushes the samples that are still inside the filter.
         resampler.push(&vec![0; sound.rate as usize / 50], &mut pcm);
         if let Some(sound) = pcm.get_mut(LEAD_IN..) {
             fade(sound);
@@ -128,20 +128,20 @@ impl Clip {
         &self.pcm
     }
 
-    /// How long it is.
+    /// The clip's length.
     #[must_use]
     pub fn length(&self) -> Duration {
         Duration::from_micros(self.pcm.len() as u64 * 1_000_000 / u64::from(RATE))
     }
 
-    /// SHA-256 of the file, in hexadecimal: what a receipt says was played.
+    /// SHA-256 of the file, in hexadecimal: a receipt names the played recording by it.
     #[must_use]
     pub fn digest(&self) -> &str {
         &self.digest
     }
 }
 
-/// The factor that makes samples so loud, with their peaks below full scale; `None` for silence.
+/// The factor that gives samples this loudness, with their peaks below full scale; `None` for silence.
 fn gain(samples: &[f32], rate: u32, loudness: f64) -> Option<f32> {
     let mut meter = EbuR128::new(1, rate, Mode::I | Mode::SAMPLE_PEAK).ok()?;
     meter.add_frames_f32(samples).ok()?;

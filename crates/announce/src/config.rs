@@ -1,4 +1,4 @@
-//! What an operator may say about announcements: the shape of `[announcement]`.
+//! The configuration of announcements: `[announcement]`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,20 +9,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Announcements {
-    /// Whether the announcement takes the place of what the other side says, or is laid over it.
+    /// Whether the announcement replaces the other side's sound, or is mixed over it.
     pub mode: Mode,
-    /// Who hears it.
+    /// The parties that hear the announcement.
     pub to: Hearer,
-    /// How loud, in LUFS (ITU-R BS.1770).
+    /// The loudness, in LUFS (ITU-R BS.1770).
     pub loudness: f64,
-    /// Most announcements that are laid over speech at once; beyond it they replace it, which costs next to nothing.
+    /// Most announcements that are mixed over speech at once; beyond it they replace it, which costs next to nothing.
     pub most_mixed: usize,
     /// Recordings of the operator's own, by name and language: `notice = { en = "/etc/sidetone/notice.wav" }`.
     pub files: BTreeMap<String, BTreeMap<String, PathBuf>>,
 }
 
 impl Announcements {
-    /// What is wrong with the loudness, if anything.
+    /// The fault of the loudness, if any.
     #[must_use]
     pub fn loudness_fault(&self) -> Option<&'static str> {
         let usable = (-60.0..=-10.0).contains(&self.loudness);
@@ -42,18 +42,18 @@ impl Default for Announcements {
     }
 }
 
-/// What becomes of the other side's sound while an announcement plays.
+/// The other side's sound while an announcement plays.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// It is held back.
+    /// The other side's sound is held back.
     #[default]
     Replace,
-    /// It goes on, quieter, under the announcement.
+    /// The other side's sound goes on, quieter, under the announcement.
     Duck,
 }
 
-/// Who hears the announcement that tells of the analysis. The customer always does.
+/// The parties that hear the announcement of the analysis. The customer always does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hearer {

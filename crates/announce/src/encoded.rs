@@ -6,29 +6,29 @@ use sidetone_codec::{Codec, CodecError, Encoder, OpusSettings, Resampler};
 
 use crate::clip::{Clip, RATE};
 
-/// The bit rate of speech that nobody takes for a recording, where the listener states no limit.
+/// A bit rate with natural speech, for a listener that states no limit.
 const OPUS_BITRATE: u32 = 32_000;
-/// Lengths that Opus packets of one frame may have, in milliseconds.
+/// Lengths of Opus packets with one frame, in milliseconds.
 const OPUS_LENGTHS: [u16; 4] = [10, 20, 40, 60];
 
-/// Payloads, ready to be sent, and the sound they were made of.
+/// Payloads, ready to be sent, and their sound.
 #[derive(Debug)]
 pub struct Encoded {
     codec: Codec,
     ptime: Duration,
     ticks: u32,
     payloads: Vec<u8>,
-    /// Where each payload ends.
+    /// The end of each payload.
     ends: Vec<usize>,
-    /// At the codec's own rate, mono.
+    /// Samples at the codec's own rate, mono.
     pcm: Vec<i16>,
 }
 
 impl Encoded {
-    /// Encodes a clip in packets of `ptime_ms`: 10 to 60, a multiple of 10; what Opus can't do becomes 20.
+    /// Encodes a clip in packets of `ptime_ms`: 10 to 60, a multiple of 10; lengths that Opus does not have become 20.
     ///
     /// # Errors
-    /// [`CodecError`]: the codec carries no sound, or its rate can't be had.
+    /// [`CodecError`]: the codec carries no sound, or its rate is unsupported.
     pub fn new(clip: &Clip, codec: &Codec, ptime_ms: u16) -> Result<Self, CodecError> {
         let ptime_ms = packet_length(codec, ptime_ms);
         let rate = codec.native_rate();
@@ -59,25 +59,25 @@ impl Encoded {
         Ok(encoded)
     }
 
-    /// Its codec.
+    /// The codec.
     #[must_use]
     pub fn codec(&self) -> &Codec {
         &self.codec
     }
 
-    /// How much sound a packet holds.
+    /// The length of a packet's sound.
     #[must_use]
     pub fn ptime(&self) -> Duration {
         self.ptime
     }
 
-    /// The same in ticks of the RTP clock.
+    /// The same length in ticks of the RTP clock.
     #[must_use]
     pub fn ticks(&self) -> u32 {
         self.ticks
     }
 
-    /// How many packets it takes.
+    /// The number of packets.
     #[must_use]
     pub fn packets(&self) -> usize {
         self.ends.len()
@@ -111,7 +111,7 @@ pub(crate) fn encoder(codec: &Codec) -> Result<Encoder, CodecError> {
     Encoder::with(codec, codec.native_rate(), &settings)
 }
 
-/// One channel as so many.
+/// Copies one channel to this many.
 pub(crate) fn spread(mono: &[i16], channels: u8, out: &mut Vec<i16>) {
     match channels {
         0 | 1 => out.extend_from_slice(mono),
@@ -119,7 +119,7 @@ pub(crate) fn spread(mono: &[i16], channels: u8, out: &mut Vec<i16>) {
     }
 }
 
-/// The packet length that comes nearest to what is asked for, in milliseconds.
+/// The packet length closest to the requested one, in milliseconds.
 #[must_use]
 pub fn packet_length(codec: &Codec, asked_ms: u16) -> u16 {
     let asked = (asked_ms / 10 * 10).clamp(10, 60);

@@ -2,14 +2,14 @@
 //!
 //! | module | subject |
 //! | --- | --- |
-//! | [`config`] | what an operator may say about announcements |
+//! | [`config`] | the configuration of announcements |
 //! | [`clip`] | a recording, resampled and made equally loud once |
 //! | [`encoded`] | a clip in one codec at one packet length, shared by all calls that hear it |
-//! | [`playback`] | one clip on its way into one stream, alone or over what is said there |
+//! | [`playback`] | one clip on its way into one stream, alone or mixed over speech |
 //! | [`library`] | every clip by name and language, those that come with Sidetone among them |
 //!
-//! A call that is played to costs a copy of a payload each packet; only where the announcement is laid over speech
-//! is anything decoded and encoded for that call alone.
+//! Playing to a call costs a copy of a payload for each packet; only an announcement that is mixed over speech is
+//! decoded and encoded for that call alone.
 
 #![forbid(unsafe_code)]
 

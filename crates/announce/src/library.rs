@@ -12,10 +12,10 @@ use crate::config::Announcements;
 use crate::encoded::{Encoded, packet_length};
 use crate::playback::Voice;
 
-/// Encodings that are kept. A listener's SDP chooses them, so there is a bound.
+/// Most encodings that are kept. A listener's SDP chooses them, so there is a bound.
 const MOST_ENCODED: usize = 256;
 
-/// All clips, and what they have been encoded to.
+/// All clips and their encodings.
 #[derive(Debug)]
 pub struct Library {
     clips: BTreeMap<(String, String), Arc<Clip>>,
@@ -33,24 +33,24 @@ pub struct BadClip {
     pub name: String,
     /// Its language.
     pub language: String,
-    /// Why not.
+    /// The reason.
     pub error: ClipError,
 }
 
 /// A clip that was looked up.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// Its name.
+    /// The clip's name.
     pub name: String,
-    /// Its language, which may be another than was asked for.
+    /// The clip's language, which may differ from the requested one.
     pub language: String,
     /// The recording.
     pub clip: Arc<Clip>,
 }
 
 impl Library {
-    /// Loads what comes with Sidetone and what the operator has put in its place. `language` is that of callers of whom
-    /// nothing else is known, an RFC 5646 tag.
+    /// Loads the recordings that come with Sidetone and the operator's replacements. `language` is the default for
+    /// callers of unknown language, an RFC 5646 tag.
     ///
     /// # Errors
     /// Every recording of the operator's that can't be used.
@@ -106,8 +106,8 @@ impl Library {
         self.clips.keys().map(|(name, language)| (name.as_str(), language.as_str()))
     }
 
-    /// A clip in every format of a listener's that carries sound and can be encoded, in the listener's order. What was
-    /// not encoded before is now, which takes some milliseconds.
+    /// A clip in each of a listener's formats that carries sound and can be encoded, in the listener's order. Missing
+    /// encodings are made, which takes some milliseconds.
     #[must_use]
     pub fn voices(
         &self,

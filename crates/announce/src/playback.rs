@@ -9,46 +9,46 @@ use sidetone_codec::{Codec, CodecError, Decoder, Encoder};
 use crate::config::Mode;
 use crate::encoded::{Encoded, encoder, spread};
 
-/// What is said under an announcement is this much quieter: -15 dB.
+/// The gain of sound under an announcement: -15 dB.
 const DUCKED: f32 = 0.178;
-/// How long it takes to become so, and to come back.
+/// The duration of fading to that gain and back.
 const RAMP: Duration = Duration::from_millis(200);
-/// The most of the other side's sound that waits to be laid under.
+/// The most of the other side's sound that waits to be mixed.
 const LONGEST_WAIT: Duration = Duration::from_millis(120);
 
-/// A clip in a format that the listener takes.
+/// A clip in a format that the listener accepts.
 #[derive(Debug, Clone)]
 pub struct Voice {
-    /// The payload type that means this format to the listener.
+    /// The listener's payload type for this format.
     pub payload_type: u8,
     /// The payloads.
     pub encoded: Arc<Encoded>,
 }
 
-/// What to send.
+/// A packet to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame {
     /// Payload type.
     pub payload_type: u8,
-    /// How much sound, in ticks.
+    /// Length of the sound, in ticks.
     pub ticks: u32,
     /// RTP clock in Hz.
     pub clock: u32,
-    /// How much sound.
+    /// Length of the sound.
     pub ptime: Duration,
 }
 
-/// One clip on its way into one stream. It never asks the time: whoever sends its packets keeps the pace.
+/// One clip on its way into one stream. It has no clock: the sender of its packets keeps the pace.
 #[derive(Debug)]
 pub struct Playback {
     voices: Vec<Voice>,
-    /// Which voice speaks.
+    /// The index of the current voice.
     current: usize,
     played: Duration,
     under: Option<Under>,
 }
 
-/// What lies under an announcement.
+/// The sound under an announcement.
 #[derive(Debug)]
 struct Under {
     codec: Codec,
@@ -63,10 +63,10 @@ struct Under {
 }
 
 impl Playback {
-    /// A clip in each of the formats that the listener takes, the preferred one first; `None` if there are none.
+    /// A clip in each of the listener's formats, the preferred one first; `None` if there are none.
     ///
     /// # Errors
-    /// [`CodecError`] if what is to lie under it can't be decoded.
+    /// [`CodecError`] if the sound under it can't be decoded.
     pub fn new(voices: Vec<Voice>, mode: Mode) -> Result<Option<Self>, CodecError> {
         let Some(first) = voices.first() else { return Ok(None) };
         let under = match mode {
@@ -76,7 +76,7 @@ impl Playback {
         Ok(Some(Self { voices, current: 0, played: Duration::ZERO, under }))
     }
 
-    /// Takes other formats: the listener's SDP has changed. It goes on where it was.
+    /// Takes other formats, after a change of the listener's SDP. The clip continues where it was.
     pub fn revoice(&mut self, voices: Vec<Voice>) {
         let speaking = self.voices.get(self.current).map(|voice| voice.payload_type);
         self.current =
@@ -84,31 +84,31 @@ impl Playback {
         self.voices = voices;
     }
 
-    /// Speaks in the format that the other side uses too, if the listener takes it: decoders like no change.
+    /// Changes to the other side's format, if the listener accepts it: decoders handle a constant format best.
     pub fn prefer(&mut self, payload_type: u8) {
         if let Some(voice) = self.voices.iter().position(|voice| voice.payload_type == payload_type) {
             self.current = voice;
         }
     }
 
-    /// What was heard of it so far.
+    /// The length played so far.
     #[must_use]
     pub fn played(&self) -> Duration {
         self.played
     }
 
-    /// Begins again.
+    /// Starts again from the beginning.
     pub fn rewind(&mut self) {
         self.played = Duration::ZERO;
     }
 
-    /// Whether the other side's sound is wanted.
+    /// Whether the clip needs the other side's sound.
     #[must_use]
     pub fn mixes(&self) -> bool {
         self.under.is_some()
     }
 
-    /// Sound of the other side's that is held back: it is laid under the next packets.
+    /// Takes the other side's sound that is held back: it is mixed under the next packets.
     pub fn under(&mut self, payload_type: u8, payload: &[u8]) {
         let Some(under) = &mut self.under else { return };
         if under.payload_type != payload_type {
@@ -123,7 +123,7 @@ impl Playback {
         under.waiting.drain(..excess);
     }
 
-    /// Appends the next payload to `out`; `None` when all has been played.
+    /// Appends the next payload to `out`; `None` when the clip is finished.
     pub fn next(&mut self, out: &mut Vec<u8>) -> Option<Frame> {
         let voice = self.voices.get(self.current)?;
         let encoded = &voice.encoded;
@@ -169,7 +169,7 @@ impl Under {
         })
     }
 
-    /// Appends packet `number` with what waits laid under it; false if it can't be done for this voice.
+    /// Appends packet `number` with waiting sound mixed under it; false if this voice can't be mixed.
     fn mix(&mut self, voice: &Voice, number: usize, left: Duration, out: &mut Vec<u8>) -> bool {
         if *voice.encoded.codec() != self.codec || self.encoder.channels() != self.decoder.channels() {
             return false;
@@ -282,7 +282,7 @@ mod tests {
             }
             let mut pcm = Vec::new();
             decoder.decode(&payload, &mut pcm).unwrap();
-            // The announcement is a tone and has no mean; what lies under it is nothing but mean.
+            // The announcement is a tone with zero mean; the sound under it is a constant.
             levels.push(pcm.iter().map(|&x| i32::from(x)).sum::<i32>() / 160);
         }
         let middle = levels[levels.len() / 2];

@@ -1,7 +1,7 @@
-//! What is known of every call that is up: told the time and what happened, it gives effects. It does nothing itself.
+//! The book of all calls that are up. Its input is the time and what happened; its output is effects. It has no I/O.
 //!
-//! What happens to a call stands by subject: `facts` of the SIP core, `media`, `hearing`, `disclosure` with `playback`,
-//! `telling`, `transfer`, and `closing`.
+//! Each kind of happening has its file: `facts` of the SIP core, `media`, `hearing`, `disclosure` with `playback`,
+//! `telling`, `transfers`, and `closing`.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -20,9 +20,9 @@ use crate::rules::{Numbers, RoutedTo, Rules};
 use crate::transfers::Transfers;
 use crate::view::CallView;
 
-/// Calls whose route is known and whose INVITE has not passed yet.
+/// Most calls whose route is known and whose INVITE has not passed yet.
 const MOST_ROUTED: usize = 10_000;
-/// Calls that are remembered by their Call-ID after they have ended, for the log.
+/// Most ended calls that are remembered by their Call-ID, for the log.
 const MOST_PAST: usize = 1_024;
 
 /// The call book.
@@ -31,27 +31,27 @@ pub(crate) struct Book {
     routed_order: VecDeque<(String, SocketAddr)>,
     pub(crate) calls: HashMap<CallKey, Entry>,
     pub(crate) transfers: Transfers,
-    /// The same by SIP Call-ID, of which a call that comes back to us has the same.
+    /// The keys by SIP Call-ID. A call that a PBX sends back to us keeps its Call-ID, so several may share one.
     by_sip: HashMap<String, Vec<CallKey>>,
-    /// SIP Call-IDs of the calls that ended last, with their ids: what is said of them afterwards names them too.
+    /// SIP Call-IDs of the calls that ended last, with their ids: later log lines about them name the id too.
     past: VecDeque<(String, CallId)>,
     pub(crate) node: Option<Node>,
     pub(crate) thresholds: Thresholds,
     pub(crate) settings: Settings,
     pub(crate) numbers: Numbers,
     pub(crate) media_timeout: Duration,
-    /// Calls just answered, whose plans are still on their way.
+    /// Calls just answered whose plans have not arrived yet.
     pub(crate) answered: Vec<(CallKey, Duration)>,
     pub(crate) counters: CallCounters,
     pub(crate) playback: Playback,
     /// SHA-256 of the model that listens, if receipts are filed at all.
     pub(crate) receipts_name: Option<Option<String>>,
     pub(crate) hasher: NumberHasher,
-    /// The time of day at zero of the process's clock.
+    /// Wall-clock time at zero of the process's clock.
     pub(crate) epoch_wall: Timestamp,
-    /// How many workers calls are shared out among.
+    /// Number of workers that the calls are shared out among.
     pub(crate) workers: usize,
-    /// What is to be done.
+    /// Effects that have not been carried out yet.
     pub(crate) effects: Effects,
 }
 
@@ -82,7 +82,7 @@ impl Book {
         }
     }
 
-    /// Takes new rules, for calls to come.
+    /// Replaces the rules, for calls to come.
     pub(crate) fn rule(&mut self, rules: Rules) {
         let Rules { node, thresholds, media_timeout, consent, numbers } = rules;
         self.node = node;
@@ -118,14 +118,14 @@ impl Book {
         keys.iter().filter_map(|key| self.calls.get(key))
     }
 
-    /// How a call is known to its PBX: its Call-ID as it is, and the PBX's name.
+    /// The call's identity at its PBX: its unhashed Call-ID, and the PBX's name.
     #[must_use]
     pub(crate) fn identity(&self, id: &CallId) -> Option<(String, String)> {
         let entry = self.calls.values().find(|entry| entry.call().id == *id)?;
         Some((entry.sip_call_id().to_owned(), entry.pbx().to_owned()))
     }
 
-    /// Sidetone's id of the call with that SIP Call-ID, as it stands in SIP; of one that has just ended, too.
+    /// Sidetone's id of the call with that unhashed SIP Call-ID. Calls that have just ended are found too.
     pub(crate) fn known_as(&self, sip_call_id: &str) -> Option<CallId> {
         let up = self.by_sip.get(sip_call_id).and_then(|keys| self.calls.get(keys.last()?));
         let past = || self.past.iter().rev().find(|(past, _)| past == sip_call_id).map(|(_, id)| *id);
@@ -140,12 +140,12 @@ impl Book {
         calls
     }
 
-    /// The way of an INVITE from `source` has been found; its call starts in a moment.
+    /// Notes the route of an INVITE from `source`; its call starts in a moment.
     pub(crate) fn routed(&mut self, sip_call_id: &str, source: SocketAddr, routed: RoutedTo) {
-        // Whoever else sends an INVITE of that Call-ID has a call of its own.
+        // Another sender of an INVITE with that Call-ID has a call of its own.
         let name = (sip_call_id.to_owned(), source);
         if self.routed.insert(name.clone(), routed).is_none() {
-            // Calls that have started stay in this order until it is full: cheaper than looking for each.
+            // Entries of calls that have started stay until the queue is full: cheaper than searching for each.
             self.routed_order.push_back(name);
             if self.routed_order.len() > MOST_ROUTED
                 && let Some(oldest) = self.routed_order.pop_front()
@@ -155,7 +155,7 @@ impl Book {
         }
     }
 
-    /// The route that was found for an INVITE of that Call-ID from there.
+    /// Takes the route that was found for an INVITE of that Call-ID from `source`.
     pub(crate) fn take_route(&mut self, sip_call_id: String, source: SocketAddr) -> RoutedTo {
         self.routed.remove(&(sip_call_id, source)).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! The running call book: a [`Book`] behind a lock, and what follows from it carried out after that lock is dropped.
+//! The running call book: a [`Book`] behind a lock. Its effects are carried out after that lock is dropped.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -26,14 +26,14 @@ use crate::view::CallView;
 
 /// The call book, for all threads that have something to do with calls.
 ///
-/// What the SIP core tells ([`Self::routed`], [`Self::fact`], [`Self::plan`], [`Self::answered_by`], [`Self::settled`],
-/// [`Self::judged`]) is written down only, since that core's own lock is held: whoever calls these carries out what follows
-/// with [`Self::carry_out`] once it has let go. Everything else carries it out itself.
+/// Some methods are called while the SIP core's lock is held: [`Self::routed`], [`Self::fact`], [`Self::plan`],
+/// [`Self::answered_by`], [`Self::settled`] and [`Self::judged`]. These only queue effects: their caller carries them
+/// out with [`Self::carry_out`] once it has dropped that lock. Every other method carries out its effects itself.
 pub struct Calls {
     book: Mutex<Book>,
     carrier: Carrier,
-    /// Whose turn it is to carry out: one at a time, so that things happen in the order in which the book asked for
-    /// them.
+    /// Held by the thread that carries out effects: one at a time, so that they happen in the order in which the book
+    /// asked for them.
     turn: Mutex<()>,
     epoch: Instant,
     epoch_wall: Timestamp,
@@ -51,7 +51,7 @@ impl Calls {
     }
 
     fn lock(&self) -> MutexGuard<'_, Book> {
-        // A panic elsewhere must not take the calls down: the book is consistent between two things that happen.
+        // A panic elsewhere must not take the calls down: the book is consistent between two inputs.
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -59,7 +59,7 @@ impl Calls {
         self.epoch.elapsed()
     }
 
-    /// Does what follows from something, after the book's lock is dropped.
+    /// Acts on the book, then carries out the effects after the book's lock is dropped.
     fn with<R>(&self, act: impl FnOnce(&mut Book, Duration) -> R) -> R {
         let now = self.now();
         let result = act(&mut self.lock(), now);
@@ -67,7 +67,8 @@ impl Calls {
         result
     }
 
-    /// Does what the book asks for. If another thread is at it, that one does this too: it looks again after its turn.
+    /// Carries out the queued effects. If another thread is at it, that thread does these too: it looks again after its
+    /// turn.
     pub fn carry_out(&self) {
         loop {
             let turn = match self.turn.try_lock() {
@@ -75,7 +76,7 @@ impl Calls {
                 Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => return,
             };
-            // One by one: a panic in one of them loses that one, and not an opt-out that stands behind it.
+            // One by one: a panic in one effect loses that one, and not an opt-out that stands behind it.
             loop {
                 let Some(effect) = self.lock().effects.pop() else { break };
                 self.carrier.carry_out(effect, self.now());
@@ -87,12 +88,12 @@ impl Calls {
         }
     }
 
-    /// Takes new rules, for calls to come.
+    /// Replaces the rules, for calls to come.
     pub fn reload(&self, rules: Rules) {
         self.lock().rule(rules);
     }
 
-    /// From now on callers can be told, and receipts of it are filed. Called once, at the start.
+    /// From now on announcements can be played, and receipts of them are filed. Called once, at the start.
     pub fn disclose_by(&self, prompter: Prompter, receipts: Receipts) {
         let mut book = self.lock();
         let (library, announcements) = (prompter.library().clone(), prompter.announcements().clone());
@@ -102,7 +103,7 @@ impl Calls {
         let _ = self.carrier.receipts.set(receipts);
     }
 
-    /// From now on each event is kept there too. Called once, at the start.
+    /// From now on each event is kept in the spool too. Called once, at the start.
     pub fn spool_to(&self, spool: Spool) {
         let _ = self.carrier.spool.set(spool);
     }
@@ -122,23 +123,23 @@ impl Calls {
         self.carrier.receipts.get()
     }
 
-    /// The time of day at zero of the process's clock.
+    /// Wall-clock time at zero of the process's clock.
     pub fn epoch_wall(&self) -> Timestamp {
         self.epoch_wall
     }
 
-    /// How a call is known to its PBX: its Call-ID as it is, and the PBX's name.
+    /// The call's identity at its PBX: its unhashed Call-ID, and the PBX's name.
     #[must_use]
     pub fn identity(&self, id: &CallId) -> Option<(String, String)> {
         self.lock().identity(id)
     }
 
-    /// Sidetone's id of the call with that SIP Call-ID, as it stands in SIP; of one that has just ended, too.
+    /// Sidetone's id of the call with that unhashed SIP Call-ID. Calls that have just ended are found too.
     pub fn known_as(&self, sip_call_id: &str) -> Option<CallId> {
         self.lock().known_as(sip_call_id)
     }
 
-    /// The SIP Call-ID, as it stands in SIP, of a call with this id of Sidetone's.
+    /// The unhashed SIP Call-ID of the call with this id of Sidetone's.
     pub fn raw_id(&self, id: &str) -> Option<String> {
         let id: CallId = id.parse().ok()?;
         self.identity(&id).map(|(sip_call_id, _)| sip_call_id)
@@ -150,7 +151,7 @@ impl Calls {
         self.lock().named(sip_call_id).any(|entry| entry.pbx() == pbx)
     }
 
-    /// Whether more than one call of a PBX has that Call-ID, so that it does not say which is meant.
+    /// Whether more than one call of a PBX has that Call-ID, so that the Call-ID names no single call.
     pub fn is_shared(&self, sip_call_id: &str, pbx: &str) -> bool {
         self.lock().is_shared(sip_call_id, pbx)
     }
@@ -169,7 +170,7 @@ impl Calls {
         self.lock().find(self.now(), id)
     }
 
-    /// The calls in the book.
+    /// The keys of all calls in the book.
     pub fn keys(&self) -> Vec<CallKey> {
         self.lock().calls.keys().copied().collect()
     }
@@ -192,45 +193,45 @@ impl Calls {
         CallCounters { receipts_lost: self.carrier.receipts_lost(), ..self.lock().counters }
     }
 
-    /// The way of an INVITE from `source` has been found; its call starts in a moment.
+    /// Notes the route of an INVITE from `source`; its call starts in a moment.
     pub fn routed(&self, sip_call_id: &str, source: SocketAddr, routed: RoutedTo) {
         self.lock().routed(sip_call_id, source, routed);
     }
 
-    /// The SIP core has noticed something.
+    /// Takes what the SIP core has noticed.
     pub fn fact(&self, fact: CallFact) {
         self.lock().fact(self.now(), fact);
     }
 
-    /// SDP has agreed on something.
+    /// Takes what SDP has agreed on.
     pub fn plan(&self, now: Duration, change: PlanChange) {
         self.lock().plan(now, change);
     }
 
-    /// Another peer has answered than the one that the call was meant for first.
+    /// A peer has answered that is not the call's first choice.
     pub fn answered_by(&self, key: CallKey, side: Side, peer: &str) {
         self.lock().answered_by(key, side, peer);
     }
 
-    /// All that one message meant for calls has been told. Whoever was answered by it can be told of the analysis now:
-    /// only now is it known where their media goes.
+    /// All facts of one SIP message have been told. Calls that it answered may get their announcement now: only now is
+    /// the destination of their media known.
     pub fn settled(&self) {
         self.lock().settled();
     }
 
-    /// The parties of a silent call have been asked. Returns whether it is to be ended: one of them has no such call
-    /// any more, and nothing has come since.
+    /// The parties of a silent call have been asked. Returns whether the call is to be ended: one party has no such
+    /// call any more, and no packet has come since.
     pub fn judged(&self, now: Duration, key: CallKey, judged: Judged) -> bool {
         self.lock().judged(now, key, judged)
     }
 
-    /// The media plane has something to say. Returns the calls that have fallen silent: whether they are still up is to
-    /// be asked of their parties, and told by [`Self::judged`].
+    /// Takes a notice of the media plane. Returns the calls that have fallen silent: the caller asks their parties
+    /// whether the calls are still up, and reports with [`Self::judged`].
     pub fn notice(&self, now: Duration, notice: Notice) -> Vec<CallKey> {
         self.with(|book, _| book.notice(now, notice))
     }
 
-    /// A worker has found something out.
+    /// Takes what a worker has found out.
     pub fn outcome(&self, outcome: Outcome) {
         self.with(|book, now| book.outcome(now, outcome));
     }
@@ -245,17 +246,17 @@ impl Calls {
         self.with(|book, _| book.close_overdue(now));
     }
 
-    /// Lets time pass for those whose consent waits for something.
+    /// Fires the timeouts that calls' consent waits for.
     pub fn consent_timeouts(&self, now: Duration) {
         self.with(|book, _| book.consent_timeouts(now));
     }
 
-    /// Files the receipts of calls whose last word nobody waits for any more.
+    /// Files the receipts of calls whose last event will not be awaited any longer.
     pub fn file_all(&self) {
         self.with(Book::file_all);
     }
 
-    /// An announcement of the operator's own: into any call that is up, unless one plays there.
+    /// Plays an announcement of the operator's own into any call that is up, unless one plays there.
     ///
     /// # Errors
     /// [`NotPlayed`]: nothing is heard then.
@@ -269,20 +270,19 @@ impl Calls {
         self.with(|book, _| book.play(id, name, language, toward))
     }
 
-    /// What the API or the command line tells of a call. Returns where the call stands then: that something is taken
-    /// does not mean that it changes anything.
+    /// Takes what the API or the command line tells of a call. Returns the resulting consent state: a telling that is
+    /// taken need not change anything.
     ///
     /// # Errors
-    /// [`NotTaken`]: nothing has come of it then.
+    /// [`NotTaken`]: the telling had no effect.
     pub fn told(&self, id: &str, telling: &Telling, source: Source) -> Result<State, NotTaken> {
         self.with(|book, now| book.told(now, id, telling, source))
     }
 
-    /// What a PBX tells of one of its own calls, which it knows by SIP Call-ID.
+    /// Takes what a PBX tells of one of its own calls, which it names by SIP Call-ID.
     ///
-    /// Where two of its calls have that Call-ID it can't be known which is meant. What withdraws consent or stops
-    /// analysis then holds for both: too little is inferred rather than too much. Anything else is taken for neither,
-    /// and counted.
+    /// Two of its calls may share that Call-ID. A telling that withdraws consent or stops analysis then holds for both:
+    /// too little is inferred rather than too much. Any other telling is taken for neither, and counted.
     pub fn told_by_pbx(&self, pbx: &str, sip_call_id: &str, telling: &Telling, source: Source) {
         self.with(|book, now| book.told_by_pbx(now, pbx, sip_call_id, telling, source));
     }

@@ -1,4 +1,4 @@
-//! Whoever does what the book asks for.
+//! Carries out the effects that the book asks for.
 
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
@@ -17,7 +17,7 @@ use crate::receipts::Receipts;
 pub(crate) struct Carrier {
     bus: Bus,
     workers: Vec<Orders>,
-    /// Has announcements played; there from the moment that media is.
+    /// Plays announcements; set once media has started.
     pub(crate) prompter: OnceLock<Prompter>,
     pub(crate) receipts: OnceLock<Receipts>,
     /// Where events are kept for readers that must not miss one.
@@ -36,7 +36,7 @@ impl Carrier {
         self.receipts_lost.load(Relaxed)
     }
 
-    /// First to those who must not miss it.
+    /// The spool comes first: its readers must not miss an event.
     fn publish(&self, event: Event) {
         if let Some(spool) = self.spool.get() {
             let erases = matches!(&event.happening, Happening::ConsentChanged(change) if change.erased);
@@ -56,20 +56,20 @@ impl Carrier {
         self.bus.erase(call, before);
     }
 
-    /// Does one thing. None of it waits for anybody: all of these are bounded queues.
+    /// Carries out one effect. None of this waits: every destination is a bounded queue.
     pub(crate) fn carry_out(&self, effect: Effect, now: Duration) {
         match effect {
             Effect::Publish(event) => self.publish(*event),
             Effect::Erase(call) => self.erase(call, u64::MAX),
             Effect::Hear(worker, work) => {
                 let work = match work {
-                    // Told the time anew: the book's is when a batch of messages began to be read, and the last of them
-                    // may have come a little later.
+                    // The book's time is when a batch of messages began to be read; the last message of the batch may
+                    // have come a little later. So the current time counts if it is the later one.
                     Work::Listen(permit, since) => Work::Listen(permit, since.max(now)),
                     work => work,
                 };
                 if let Some(worker) = self.workers.get(worker) {
-                    // A worker that is gone will not report either; `close_overdue` closes its calls.
+                    // A worker that has ended will not report either; `close_overdue` closes its calls.
                     worker.give(work);
                 }
             }

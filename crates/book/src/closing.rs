@@ -1,4 +1,4 @@
-//! The end of a call in the book: its last event, its receipt.
+//! The end of a call in the book: its last event and its receipt.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ impl Book {
         self.effects.publish(entry.ended_event(now));
     }
 
-    /// Files the receipts of calls whose last word nobody waits for any more.
+    /// Files the receipts of calls whose last event will not be awaited any longer.
     pub(crate) fn file_all(&mut self, now: Duration) {
         let over: Vec<CallKey> =
             self.calls.values().filter(|entry| entry.is_over()).map(Entry::key).collect();
@@ -80,7 +80,7 @@ impl Book {
     }
 }
 
-/// What is filed when the call is over.
+/// The receipt of a call that is over.
 fn receipt(entry: &Entry, ended: Moment, model: Option<String>) -> Receipt {
     let (call, consent) = (entry.call(), &entry.consent);
     let hashed = |hash: Option<HashedNumber>| hash.and_then(|hash| hash.to_string().parse().ok());

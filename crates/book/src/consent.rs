@@ -15,15 +15,15 @@ pub(crate) struct Consent {
     pub(crate) machine: Machine,
     pub(crate) facts: Facts,
     pub(crate) decision: Decision,
-    /// The call goes to the customer, not from them.
+    /// The call goes to the customer; otherwise it comes from them.
     pub(crate) to_customer: bool,
     pub(crate) playing: Option<Act>,
-    /// Stopped to make room for the one that plays, and not yet over.
+    /// Announcements stopped to make room for the current one, and not over yet.
     pub(crate) leaving: Vec<Act>,
     pub(crate) plays: u64,
-    /// Who has it, as the PBX says.
+    /// The agent who has the call, as the PBX says.
     pub(crate) agent: Option<String>,
-    /// Who talks on the PBX's side, as the PBX says.
+    /// The party that talks on the PBX's side, as the PBX says.
     pub(crate) party: Option<Party>,
     /// As configured when the call began.
     pub(crate) lawful_basis: Option<LawfulBasis>,
@@ -39,7 +39,7 @@ pub(crate) struct Act {
     pub(crate) found: Found,
     pub(crate) mode: Mode,
     pub(crate) toward: Vec<Side>,
-    /// It is there to tell of the analysis; others are the operator's own.
+    /// The announcement tells the caller of the analysis; others are the operator's own.
     pub(crate) discloses: bool,
 }
 
@@ -68,12 +68,12 @@ impl Consent {
         }
     }
 
-    /// Whether anything that may happen could lead to analysis, or to an announcement.
+    /// Whether any further event could lead to analysis, or to an announcement.
     pub(crate) fn concerns(&self) -> bool {
         self.machine.state() != State::Excluded
     }
 
-    /// Takes a fact that policy may depend on.
+    /// Takes a fact that the policy may depend on.
     pub(crate) fn tell(&mut self, settings: &Settings, now: Duration, telling: &Telling) {
         if self.facts.tell(telling) {
             self.decision = settings.decide(&self.facts);
@@ -81,12 +81,12 @@ impl Consent {
         }
     }
 
-    /// One of the announcements that are under way.
+    /// One of the announcements under way.
     pub(crate) fn act(&mut self, id: PlayId) -> Option<&mut Act> {
         self.playing.iter_mut().chain(&mut self.leaving).find(|act| act.id == id)
     }
 
-    /// It is over; returns it.
+    /// Removes an announcement that is over, and returns it.
     pub(crate) fn over(&mut self, id: PlayId) -> Option<Act> {
         self.playing.take_if(|act| act.id == id).or_else(|| {
             let place = self.leaving.iter().position(|act| act.id == id)?;

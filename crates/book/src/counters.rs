@@ -15,15 +15,15 @@ pub struct CallCounters {
     pub hung_up: u64,
     /// Calls that were never answered: refused, cancelled, unreachable.
     pub unanswered: u64,
-    /// Calls ended, toward both parties, since no media came and one of them had no such call any more.
+    /// Calls ended toward both parties: no media came, and one party had no such call any more.
     pub media_timeouts: u64,
-    /// Calls that ended otherwise: by the operator, by a time limit.
+    /// Calls that ended otherwise: by the operator or by a time limit.
     pub ended_otherwise: u64,
     /// Times that a call fell silent on both sides for longer than `media.timeout`.
     pub silences: u64,
-    /// Times that the parties of such a call were asked and it went on.
+    /// Times that the parties of a silent call were asked and the call went on.
     pub silences_kept: u64,
-    /// Answers that aimed media where it must not go.
+    /// Answers that aimed media at a forbidden address.
     pub misaimed: u64,
     /// Times that one side was silent while the other sent, or sent and was rejected.
     pub one_way: u64,
@@ -41,19 +41,19 @@ pub struct CallCounters {
     pub alerts_calmed: u64,
     /// Announcements begun.
     pub announcements: u64,
-    /// Customers who could not be told.
+    /// Customers who could not be told of the analysis.
     pub announcement_failures: u64,
     /// Customers who objected.
     pub opted_out: u64,
     /// Customers who did not agree.
     pub declined: u64,
-    /// Times that a customer could be listened to from then on.
+    /// Times that a customer's consent to being listened to began.
     pub consents: u64,
     /// Consent receipts that could not be filed.
     pub receipts_lost: u64,
-    /// What was told of calls and could not be understood.
+    /// Tellings about calls that could not be understood.
     pub tellings_unknown: u64,
-    /// What a PBX told of a call that is not its own, or of two that it does not tell apart.
+    /// Tellings of a PBX about a call that is not its own, or about one of two that share a Call-ID.
     pub tellings_unplaced: u64,
 }
 

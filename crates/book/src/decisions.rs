@@ -1,9 +1,9 @@
-//! What was decided of a call's media, in the log at `debug`.
+//! Logs the decisions on a call's media, at `debug`.
 
 use sidetone_call::{EndPlan, Side, StreamPlan};
 use sidetone_events::CallRef;
 
-/// What SDP has agreed on for a stream: where each side wants its media, in which encodings, and whether it can be
+/// Logs what SDP has agreed on for a stream: each side's media address and encodings, and whether the stream can be
 /// heard.
 pub(crate) fn agreed(call: &CallRef, stream: usize, plan: &StreamPlan) {
     if !tracing::enabled!(tracing::Level::DEBUG) {
@@ -24,7 +24,7 @@ pub(crate) fn agreed(call: &CallRef, stream: usize, plan: &StreamPlan) {
     );
 }
 
-/// One side: address, encodings, packet time, direction, and what differs from the usual.
+/// One side: address, encodings, packet time, direction, and deviations from the usual.
 fn end(end: &EndPlan) -> String {
     let Some(to) = end.remote_rtp else { return "wants none".to_owned() };
     let formats: Vec<String> = end
@@ -49,7 +49,7 @@ fn end(end: &EndPlan) -> String {
     text
 }
 
-/// An encoding's name, unless it is none: a peer may write anything there.
+/// An encoding's name if it is a known one: a peer may write anything there.
 fn shown(encoding: &str) -> &str {
     const LONGEST: usize = 32;
     let digits = encoding.bytes().filter(u8::is_ascii_digit).count();

@@ -1,4 +1,4 @@
-//! What a call's consent asks for, done; what happens, told to it.
+//! Carries a call's consent machine: does what it asks for, and tells it what happens.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use crate::entry::Entry;
 use crate::lookup::NotOne;
 use crate::words;
 
-/// How an announcement's name and language are cut for events.
+/// Longest name and language of an announcement in events; the rest is cut off.
 const LONGEST_NAME: usize = 64;
 const LONGEST_LANGUAGE: usize = 35;
 
 /// Why an announcement of the operator's own is not played.
 #[derive(Debug, thiserror::Error)]
 pub enum NotPlayed {
-    /// It is not clear into which call.
+    /// The call could not be found.
     #[error(transparent)]
     NotOne(#[from] NotOne),
     /// The call has just ended.
@@ -29,25 +29,25 @@ pub enum NotPlayed {
     /// Announcements are not loaded yet.
     #[error("Sidetone is still starting; try again")]
     Starting,
-    /// None is called that.
+    /// No announcement has that name.
     #[error("no announcement is called {name}; there are: {}", .known.join(", "))]
     Name {
-        /// As it was asked for.
+        /// The name that was asked for.
         name: String,
-        /// Those that there are.
+        /// The names that exist.
         known: Vec<String>,
     },
-    /// It is not there in that language.
+    /// The announcement does not exist in that language.
     #[error("{name} is not there in `{language}`; it is in {}", .known.join(", "))]
     Language {
-        /// The announcement.
+        /// The announcement's name.
         name: String,
-        /// As it was asked for.
+        /// The language that was asked for.
         language: String,
-        /// Those that it is in.
+        /// The languages that exist.
         known: Vec<String>,
     },
-    /// Another one plays.
+    /// Another announcement plays.
     #[error("an announcement plays in this call already; two are never heard at once")]
     Occupied,
     /// The call's media can't take it.
@@ -56,7 +56,7 @@ pub enum NotPlayed {
 }
 
 impl Book {
-    /// Something happened that a call's consent depends on.
+    /// Tells a call's consent of something that it depends on.
     pub(crate) fn consent(&mut self, key: CallKey, now: Duration, input: Input) {
         let Some(entry) = self.calls.get_mut(&key) else { return };
         entry.consent.machine.input(now, input);
@@ -82,7 +82,7 @@ impl Book {
                     }
                 }
                 Action::BeginAnalysis => {
-                    // None, if what follows in the queue has taken it back already.
+                    // None, if a later input in the queue has taken the permit back already.
                     if let Some(permit) = entry.consent.machine.permit() {
                         effects.hear(entry.worker(), Work::Listen(permit, now));
                     }
@@ -133,7 +133,7 @@ impl Book {
         }
     }
 
-    /// What the relay says of an announcement.
+    /// Takes the relay's report on an announcement.
     pub(crate) fn playing(&mut self, now: Duration, key: CallKey, toward: Side, id: PlayId, how: Playing) {
         let Some(entry) = self.calls.get_mut(&key) else { return };
         let Some(act) = entry.consent.act(id) else { return };
@@ -166,7 +166,7 @@ impl Book {
             played,
         };
         self.effects.publish(entry.tell(now, announcement));
-        // What the agent hears changes nothing about what the customer knows.
+        // The agent's hearing changes nothing about what the customer knows.
         if discloses && toward == Side::Trunk {
             let input = match how {
                 Playing::Began => Input::AnnouncementBegan,
@@ -186,16 +186,16 @@ impl Book {
         }
     }
 
-    /// Somebody says something of a call.
+    /// Takes what a source says of a call.
     pub(crate) fn hear(&mut self, key: CallKey, now: Duration, telling: &Telling, source: Source) {
         let Self { calls, settings, .. } = self;
         let Some(entry) = calls.get_mut(&key) else { return };
         match telling {
             Telling::Consent(say) => entry.consent.machine.input(now, Input::Told { say: *say, source }),
             Telling::Analysis(on) => entry.consent.machine.input(now, Input::Analysis { on: *on, source }),
-            // The carrier's side may restrict, as with consent.
+            // The carrier's side may restrict analysis, as with consent.
             Telling::Customer(false) => entry.consent.tell(settings, now, telling),
-            // Only the PBX knows who sits where; the carrier's word on it is not asked for.
+            // Only the PBX knows its own parties; the carrier's word on them does not count.
             _ if source == Source::TrunkHeader => return,
             Telling::Agent(agent) => entry.consent.agent = Some(agent.clone()),
             Telling::Party(party) => entry.consent.party = Some(*party),
@@ -215,7 +215,7 @@ impl Book {
         self.consent(key, now, Input::Digit { digit, medium });
     }
 
-    /// Lets time pass for those whose consent waits for something.
+    /// Fires the timeouts that calls' consent waits for.
     pub(crate) fn consent_timeouts(&mut self, now: Duration) {
         let due: Vec<CallKey> = self
             .calls
@@ -231,7 +231,7 @@ impl Book {
         }
     }
 
-    /// An announcement of the operator's own: into any call that is up, unless one plays there.
+    /// Plays an announcement of the operator's own into any call that is up, unless one plays there.
     ///
     /// # Errors
     /// [`NotPlayed`]: nothing is heard then.
@@ -268,7 +268,7 @@ impl Book {
     }
 }
 
-/// Whether a recording in one language is what was asked for: in it, or in it without its region.
+/// Whether a recording's language satisfies the one asked for: the same, or the same without its region.
 fn is_in(language: &str, asked: &str) -> bool {
     language == asked || asked.split('-').next() == Some(language)
 }

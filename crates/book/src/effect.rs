@@ -1,4 +1,4 @@
-//! What follows from what the book was told, in the order in which it is to happen.
+//! The effects that follow from the book's inputs, in the order in which they are to happen.
 
 use std::collections::VecDeque;
 
@@ -8,12 +8,12 @@ use sidetone_events::{CallId, Event};
 use sidetone_hear::Work;
 use sidetone_relay::{Job, PlayId};
 
-/// One thing to be done.
+/// One effect.
 #[derive(Debug)]
 pub(crate) enum Effect {
-    /// Tell whoever listens.
+    /// Publish an event to all sinks.
     Publish(Box<Event>),
-    /// Erase what was inferred of a call that is over, wherever events are kept.
+    /// Erase all that was inferred of a call that is over, wherever events are kept.
     Erase(CallId),
     /// Give a worker something to do.
     Hear(usize, Work),
@@ -21,13 +21,13 @@ pub(crate) enum Effect {
     Tap(CallKey, usize),
     /// Have an announcement played.
     Play(Box<Job>),
-    /// Stop it.
+    /// Stop an announcement.
     Hush(CallKey, Side, PlayId),
-    /// File what was disclosed, asked and answered.
+    /// File the receipt of a call's disclosure and consent.
     File(CallId, Box<Receipt>),
 }
 
-/// What is to be done, oldest first.
+/// The effect queue, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Effects(VecDeque<Effect>);
 
@@ -48,7 +48,7 @@ impl Effects {
         self.0.push_back(Effect::Erase(call));
     }
 
-    /// For a call's worker, if one listens to it.
+    /// Queues work for a call's worker, if one listens to the call.
     pub(crate) fn hear(&mut self, worker: Option<usize>, work: Work) {
         self.0.extend(worker.map(|worker| Effect::Hear(worker, work)));
     }

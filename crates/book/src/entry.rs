@@ -15,9 +15,9 @@ use crate::quality::{Change, Watch};
 use crate::view::{CallView, LegView, Phase, StreamView, codec_name};
 use sidetone_relay::{EndReport, StreamReport};
 
-/// After so many breakdowns of its analysis a call is carried without.
+/// After this many breakdowns of its analysis, a call goes on without analysis.
 const MOST_BROKEN: u32 = 3;
-/// Letters of an id's end by which a call may be named: 30 random bits.
+/// Letters of an id's end that may name a call: 30 random bits.
 const SHORT_ID: usize = 6;
 
 /// How a call ended.
@@ -35,7 +35,7 @@ pub(crate) struct Entry {
     key: CallKey,
     narrator: Narrator,
     sip_call_id: String,
-    /// The trunk that it runs by. Events name the one that it was meant for, the same throughout.
+    /// The trunk that the call runs by. Its events name the trunk of its first choice, the same throughout.
     trunk: String,
     pbx: String,
     origin: Duration,
@@ -46,13 +46,13 @@ pub(crate) struct Entry {
     reports: BTreeMap<usize, StreamReport>,
     watch: Watch,
     worker: Option<usize>,
-    /// Times that its analysis broke.
+    /// Times that the call's analysis broke.
     broken: u32,
     pub(crate) consent: Consent,
     began: Timestamp,
     media_open: bool,
     end: Option<End>,
-    /// Since when the call waits for its media and its summary: it is told late that a BYE ended it.
+    /// Since when the call waits for its media and its summary. `ended_at` can be earlier: news of a BYE comes late.
     closing_since: Option<Duration>,
     affect: Option<AffectUpdate>,
     alert: Option<Alert>,
@@ -118,12 +118,12 @@ impl Entry {
         &self.pbx
     }
 
-    /// The trunk that it runs by.
+    /// The trunk that the call runs by.
     pub(crate) fn trunk(&self) -> &str {
         &self.trunk
     }
 
-    /// The worker that listens to it, if one does.
+    /// The worker that listens to the call, if one does.
     pub(crate) fn worker(&self) -> Option<usize> {
         self.worker
     }
@@ -137,28 +137,28 @@ impl Entry {
         peer.clone_into(name);
     }
 
-    /// From now on this worker listens to it.
+    /// Assigns the call to a worker, which listens from now on.
     pub(crate) fn engage(&mut self, worker: usize) {
         self.worker = Some(worker);
     }
 
-    /// Its analysis has broken down and is given up.
+    /// The call's analysis has broken down and is given up.
     pub(crate) fn broke(&mut self) {
         self.broken += 1;
         self.sum_up(None, Vec::new());
     }
 
-    /// Whether a worker may still hear its keys: one that breaks them again and again is left alone.
+    /// Whether a worker may still listen for key presses: after repeated breakdowns none does.
     pub(crate) fn is_sound(&self) -> bool {
         self.broken < MOST_BROKEN
     }
 
-    /// When it was over.
+    /// When the call was over.
     pub(crate) fn ended_at(&self) -> Option<Duration> {
         self.end.map(|end| end.at)
     }
 
-    /// When its INVITE was seen.
+    /// When the INVITE was seen.
     pub(crate) fn began(&self) -> Timestamp {
         self.began
     }
@@ -168,12 +168,12 @@ impl Entry {
         self.origin
     }
 
-    /// Its Call-ID as it stands in the INVITE.
+    /// The Call-ID as it stands in the INVITE.
     pub(crate) fn sip_call_id(&self) -> &str {
         &self.sip_call_id
     }
 
-    /// Forgets what was inferred of the customer.
+    /// Erases the inferences about the customer.
     pub(crate) fn forget(&mut self) {
         self.affect = None;
         self.alert = None;
@@ -182,18 +182,18 @@ impl Entry {
         self.timeline.clear();
     }
 
-    /// The stream that the parties talk on, and what is agreed about it.
+    /// The stream of the conversation, and its plan.
     pub(crate) fn talk(&self) -> Option<(usize, &StreamPlan)> {
         let stream = self.conversation()?;
         Some((stream, self.plans.get(&stream)?))
     }
 
-    /// What is agreed about a stream.
+    /// One stream's plan.
     pub(crate) fn stream_plan(&self, stream: usize) -> Option<&StreamPlan> {
         self.plans.get(&stream)
     }
 
-    /// What is agreed about each stream.
+    /// Each stream's plan.
     pub(crate) fn plans(&self) -> impl Iterator<Item = (usize, &StreamPlan)> {
         self.plans.iter().map(|(stream, plan)| (*stream, plan))
     }
@@ -218,22 +218,22 @@ impl Entry {
         }
     }
 
-    /// Whether the SIP Call-ID is this, as events and the log show it: a part of it may be hashed.
+    /// Whether the SIP Call-ID is this one, in the form of events and the log, where a part of it may be hashed.
     pub(crate) fn is_shown_as(&self, sip_call_id: &str) -> bool {
         self.call().sip_call_id.as_str() == sip_call_id
     }
 
-    /// Whether Sidetone's id ends so, in enough letters to mean it.
+    /// Whether Sidetone's id ends in these letters, if there are enough of them.
     pub(crate) fn id_ends_with(&self, end: &str) -> bool {
         end.len() >= SHORT_ID && self.call().id.to_string().ends_with(&end.to_ascii_uppercase())
     }
 
-    /// An event at a time on the process's clock.
+    /// Makes an event at a time on the process's clock.
     pub(crate) fn tell(&mut self, now: Duration, happening: impl Into<Happening>) -> Event {
         self.narrator.tell(now.saturating_sub(self.origin), happening)
     }
 
-    /// An event at a time in the call.
+    /// Makes an event at a time in the call.
     pub(crate) fn tell_at(&mut self, at: Duration, happening: impl Into<Happening>) -> Event {
         self.narrator.tell(at, happening)
     }
@@ -274,20 +274,20 @@ impl Entry {
         }
     }
 
-    /// The stream that the parties talk on: the first audio m-line that both have accepted, else the first.
+    /// The stream of the conversation: the first audio m-line that both parties have accepted, else the first.
     fn conversation(&self) -> Option<usize> {
         let audio = || self.plans.iter().filter(|(_, plan)| plan.kind == MediaKind::Audio);
         let open = |plan: &StreamPlan| plan.trunk.remote_rtp.is_some() && plan.pbx.remote_rtp.is_some();
         audio().find(|(_, plan)| open(plan)).or_else(|| audio().next()).map(|(stream, _)| *stream)
     }
 
-    /// Takes a stream's state; says what has changed in how media flow.
+    /// Takes a stream's state; returns the change in how media flow.
     pub(crate) fn media(&mut self, now: Duration, report: StreamReport, timeout: Duration) -> Option<Change> {
         self.reports.insert(report.stream, report);
         if self.end.is_some() {
             return None;
         }
-        // Before the answer nobody need send anything; timer C ends a call that rings for ever.
+        // Before the answer nobody has to send anything; timer C ends a call that rings for ever.
         let timeout = if self.answered_at.is_some() { timeout } else { Duration::ZERO };
         let newest =
             self.reports.values().flat_map(|report| [report.trunk.last_heard, report.pbx.last_heard]).max();
@@ -303,7 +303,7 @@ impl Entry {
         if self.conversation() == Some(report.stream) { self.watch.one_way(now, &report) } else { None }
     }
 
-    /// Since when nothing has come from either side, if that was told and still holds.
+    /// Since when nothing has come from either side, if that was reported and still holds.
     pub(crate) fn quiet(&self) -> Option<Duration> {
         self.watch.quiet().filter(|_| self.end.is_none())
     }
@@ -315,7 +315,7 @@ impl Entry {
 
     pub(crate) fn insight(&mut self, insight: &Insight) {
         match insight {
-            // What is shown of a call is the voice's.
+            // The call's view shows the voice's estimate only.
             Insight::AffectUpdate(update) if update.modality.is_voice() => self.affect = Some(update.clone()),
             Insight::Alert(alert) if alert.modality.is_voice() => {
                 self.alert = (alert.phase == AlertPhase::Rising).then_some(*alert);
@@ -325,7 +325,7 @@ impl Entry {
         }
     }
 
-    /// Nothing more comes from the analysis.
+    /// The analysis is finished.
     pub(crate) fn sum_up(&mut self, summary: Option<Summary>, timeline: Vec<TimelinePoint>) {
         self.worker = None;
         self.summary = summary;
@@ -352,13 +352,13 @@ impl Entry {
         self.end.map(|end| end.cause)
     }
 
-    /// Who ended the call, if a party did, and the status that refused it.
+    /// The party that ended the call, if one did, and the status that refused it.
     pub(crate) fn ended_by(&self) -> (Option<&'static str>, Option<u16>) {
         let by = self.end.and_then(|end| end.by).map(|side| side.leg().as_str());
         (by, self.end.and_then(|end| end.status))
     }
 
-    /// For how long its parties talked.
+    /// How long the parties talked.
     pub(crate) fn talked(&self) -> Option<Duration> {
         Some(self.end?.at.saturating_sub(self.answered_at?))
     }
@@ -372,7 +372,7 @@ impl Entry {
         self.end.is_some()
     }
 
-    /// Whether the call is over and everyone has reported.
+    /// Whether the call is over and both media and analysis have reported.
     pub(crate) fn is_done(&self) -> bool {
         self.end.is_some() && !self.media_open && self.worker.is_none()
     }
@@ -394,7 +394,7 @@ impl Entry {
             codec: end.payload_type.map(|number| codec_name(number, receiver, sender)),
             packets: end.packets,
             lost: end.lost,
-            // As every number in events, to three decimals.
+            // Rounded to three decimals, as every number in events.
             jitter_ms: ((end.jitter_ms * 1e3).round() / 1e3) as f32,
             rejected: end.rejected,
             unheard: if analysed { end.unheard } else { 0 },
@@ -419,7 +419,7 @@ impl Entry {
         }
     }
 
-    /// What the command line shows.
+    /// The call as the command line shows it.
     pub(crate) fn view(&self, now: Duration) -> CallView {
         let call = self.call();
         CallView {

@@ -1,4 +1,4 @@
-//! What the SIP core has noticed of calls.
+//! The SIP core's facts about calls.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::rules::{OnList, RoutedTo};
 use crate::{decisions, words};
 
 impl Book {
-    /// The SIP core has noticed something.
+    /// Takes what the SIP core has noticed.
     pub(crate) fn fact(&mut self, now: Duration, fact: CallFact) {
         match fact {
             CallFact::Started { key, call_id, from_side, source, from, to, claims, at } => {
@@ -122,7 +122,7 @@ impl Book {
                 if let Some(entry) = self.calls.get_mut(&key) {
                     entry.end(now, by, status, cause, at);
                     self.effects.hear(entry.worker(), Work::Finish(key, at));
-                    // A worker has yet to say what was heard; the receipt waits for that.
+                    // A worker has yet to report what was heard; the receipt waits for that.
                     if entry.worker().is_none() {
                         self.file(now, key);
                     }
@@ -147,7 +147,7 @@ impl Book {
         let RoutedTo { trunk, pbx, disclosure, resumed, to_customers } =
             self.take_route(sip_call_id.clone(), source);
         let direction = match from_side {
-            // Either party may renew a dialog, so the sender says nothing about who had called whom.
+            // Either party may renew a dialog, so the sender of the request need not be the caller.
             _ if resumed => Direction::Unknown,
             Side::Trunk => Direction::Inbound,
             Side::Pbx => Direction::Outbound,
@@ -163,15 +163,15 @@ impl Book {
             Parties { caller: from, callee: to },
         )
         .on(self.node.clone());
-        // Whoever is on the trunk's side goes by several numbers: the one in From may be withheld, the one in To
-        // another's.
+        // The trunk's party goes by several numbers: the one in From may be withheld, the one in To may be another
+        // party's.
         let customer = if direction == Direction::Inbound { from } else { to };
         let numbers: Vec<&str> =
             [customer].into_iter().chain(claims.users.iter().map(String::as_str)).collect();
         let is_on = |list: &Option<OnList>| list.as_ref().is_some_and(|is_on| is_on(&numbers));
         let presumed = match direction {
             _ if is_on(&self.numbers.agents) => Presumed::Agent,
-            // Of a call from before a restart nobody is listened to, whoever it is.
+            // A call from before a restart is never listened to, whichever party is on the trunk.
             Direction::Inbound | Direction::Unknown => Presumed::Customer,
             Direction::Outbound if claims.diverted => Presumed::Diverted,
             Direction::Outbound if to_customers => Presumed::Customer,
@@ -180,14 +180,15 @@ impl Book {
         let facts = Facts {
             presumed,
             trunk: trunk.clone(),
-            // Without anybody to listen there is nothing to tell anyone of.
+            // Without workers there is no analysis to announce.
             trunk_policy: if self.workers == 0 { Policy::Never } else { disclosure },
             dialled: to.to_owned(),
             resumed,
             ..Facts::default()
         };
         let consent = Consent::new(&self.settings, key, facts, direction == Direction::Outbound, at);
-        // Also of calls that nothing allows to be analysed so far: the PBX may still say that a customer is reached.
+        // Calls that nothing allows to be analysed so far are checked too: the PBX may still say that a customer is
+        // reached.
         let listed = is_on(&self.numbers.excluded);
         let mut entry = Entry::new(key, call, began, sip_call_id, pbx, at, consent);
         self.counters.started += 1;
@@ -203,14 +204,14 @@ impl Book {
         self.drive(key, at);
     }
 
-    /// SDP has agreed on something.
+    /// Takes what SDP has agreed on.
     pub(crate) fn plan(&mut self, now: Duration, change: PlanChange) {
         let PlanChange { call, stream, plan } = change;
         let Some(entry) = self.calls.get_mut(&call) else { return };
         self.effects.hear(entry.worker(), Work::Plan { call, stream, plan: Box::new(plan.clone()) });
         decisions::agreed(entry.call(), stream, &plan);
         entry.plan(now, stream, plan);
-        // A stream that is new has to be told who listens.
+        // The relay does not know yet which worker listens to a new stream.
         self.effects.tap(call, entry.worker());
         self.playback.revoice(&mut self.effects, entry, call);
         let Some((_, plan)) = entry.talk() else { return };
@@ -224,15 +225,15 @@ impl Book {
         self.consent(call, now, input);
     }
 
-    /// Another peer has answered than the one that the call was meant for first.
+    /// A peer has answered that is not the call's first choice.
     pub(crate) fn answered_by(&mut self, key: CallKey, side: Side, peer: &str) {
         if let Some(entry) = self.calls.get_mut(&key) {
             entry.answered_by(side, peer);
         }
     }
 
-    /// All that one message meant for calls has been told. Whoever was answered by it can be told of the analysis now:
-    /// only now is it known where their media goes.
+    /// All facts of one SIP message have been told. Calls that it answered may get their announcement now: only now is
+    /// the destination of their media known.
     pub(crate) fn settled(&mut self) {
         for (key, at) in std::mem::take(&mut self.answered) {
             self.consent(key, at, Input::Answered);

@@ -1,4 +1,4 @@
-//! Who listens to a call, and what was heard in it.
+//! The worker that listens to a call, and its outcomes.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use sidetone_insight::{Call, Insight, Phase as AlertPhase};
 use crate::book::Book;
 
 impl Book {
-    /// Gives a call to a worker, if its consent may depend on what is heard.
+    /// Assigns a worker to a call whose consent may depend on what is heard.
     pub(crate) fn attend_to(&mut self, key: CallKey) {
         let thresholds = self.thresholds.clone();
         let in_band = self.settings.in_band_digits;
@@ -36,12 +36,12 @@ impl Book {
         self.effects.tap(key, entry.worker());
     }
 
-    /// A worker has found something out.
+    /// Takes what a worker has found out.
     pub(crate) fn outcome(&mut self, now: Duration, outcome: Outcome) {
         match outcome {
             Outcome::Insight(key, at, insight) => {
                 let Some(entry) = self.calls.get_mut(&key) else { return };
-                // It was on its way when consent was withdrawn, or paused.
+                // The outcome was on its way when consent was withdrawn or paused.
                 if !entry.consent.machine.may_analyse() && !entry.is_over() {
                     return;
                 }
@@ -51,7 +51,7 @@ impl Book {
                 self.counters.count(&insight);
                 if let Insight::Alert(alert) = &*insight {
                     let (call, sip_call_id) = (entry.call().id, &entry.call().sip_call_id);
-                    // The kind stays out: the log can't be made to forget when the customer objects.
+                    // The alert's kind is not logged: the log can't be made to forget it when the customer objects.
                     let phase = match alert.phase {
                         AlertPhase::Rising => "rising",
                         AlertPhase::Calmed => "calmed",
@@ -81,7 +81,7 @@ impl Book {
                     entry.consent.machine.heard(&heard);
                     let mut summary = summary.map(|summary| *summary);
                     let mut timeline = timeline;
-                    // The customer may have refused while it was on its way: then nothing of it is told but that.
+                    // The customer may have refused while the summary was on its way: then the refusal alone is told.
                     if entry.consent.machine.record().erased
                         && let Some(made) = summary.as_mut().filter(|made| !made.analysis.erased)
                     {

@@ -1,9 +1,9 @@
-//! The call book: what is known of every call that is up, and what follows from it for listeners, announcements,
-//! receipts and whoever is told.
+//! The call book: all calls that are up, and the effects that follow for analysis workers, announcements, receipts and
+//! event sinks.
 //!
-//! The book itself (`book`, and a file for each subject) does nothing: it is told the time and what happened, and asks
-//! for effects, in order. [`Calls`] keeps it behind a lock and has its effects carried out after that lock, and the SIP
-//! core's, are dropped.
+//! The book itself (`book`, and a file for each subject) has no I/O: it takes the time and facts, and asks for effects,
+//! in order. [`Calls`] keeps it behind a lock and carries out its effects after that lock, and the SIP core's, are
+//! dropped.
 #![forbid(unsafe_code)]
 
 mod book;

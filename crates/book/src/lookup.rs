@@ -1,4 +1,4 @@
-//! Which call is meant: by Sidetone's own id, by SIP Call-ID, by what a PBX says of its own calls.
+//! Finds the call that is meant: by Sidetone's own id, by SIP Call-ID, or by a PBX's name for its own call.
 //!
 //! Two calls may have one Call-ID: a PBX that sends a call back through Sidetone without ending it keeps the Call-ID,
 //! and a carrier may forge one. So a Call-ID leads to a call only where no other has it.
@@ -17,21 +17,21 @@ const MOST_LISTED: usize = 8;
 /// Why a name does not lead to one call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotOne {
-    /// It is nobody's.
+    /// No call has this name.
     #[error("no call {0} is up; `sidetone calls` lists those that are")]
     Unknown(String),
-    /// More than one call has that SIP Call-ID, or an id that ends so.
+    /// Several calls have that SIP Call-ID, or an id that ends in these letters.
     #[error("more than one call is meant by {id}; name the call by Sidetone's own id: {}", .ids.join(" or "))]
     Several {
-        /// What was asked for.
+        /// The name that was asked for.
         id: String,
-        /// Sidetone's ids of those calls, a few of them.
+        /// Sidetone's ids of those calls, at most a few.
         ids: Vec<String>,
     },
 }
 
 impl Book {
-    /// The calls of a Call-ID: those that are up, else those that are over and wait for their last word. A call that
+    /// The calls of a Call-ID: those that are up, else those that are over and wait for their last event. A call that
     /// was refused and tried again, as with a password, is the second one.
     pub(crate) fn of_call_id(&self, call_id: &str, of: impl Fn(&Entry) -> bool) -> Vec<CallKey> {
         up_first(self.named(call_id).filter(|entry| of(entry)).collect())
@@ -46,8 +46,8 @@ impl Book {
         self.calls.get(&key).map(|entry| entry.view(now)).ok_or_else(|| NotOne::Unknown(id.to_owned()))
     }
 
-    /// The call of that id: Sidetone's own, which no caller can take for itself; else the SIP Call-ID, as it is or as
-    /// the log shows it, or the end of Sidetone's id, if that means one call only.
+    /// The call that `id` names: Sidetone's own id, which no caller can choose; else the SIP Call-ID, unhashed or as
+    /// the log shows it, or the end of Sidetone's id, if only one call has it.
     pub(crate) fn locate(&self, id: &str) -> Result<CallKey, NotOne> {
         let own = |entry: &&Entry| entry.call().id.to_string() == id;
         if let Some(entry) = self.calls.values().find(own) {
@@ -68,7 +68,7 @@ impl Book {
     }
 }
 
-/// Those calls that are up, or all if none is, the oldest first.
+/// The calls of the list that are up, or all if none is, the oldest first.
 fn up_first(mut entries: Vec<&Entry>) -> Vec<CallKey> {
     if entries.iter().any(|entry| !entry.is_over()) {
         entries.retain(|entry| !entry.is_over());

@@ -1,4 +1,4 @@
-//! What the relay tells of a call's media, and what its parties say when it has fallen silent.
+//! The relay's reports on a call's media, and its parties' answers when the media has fallen silent.
 
 use std::time::Duration;
 
@@ -9,25 +9,25 @@ use sidetone_relay::Notice;
 use crate::book::Book;
 use crate::quality::Change;
 
-/// What the parties of a silent call say of it.
+/// The parties' answer about a silent call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judged {
-    /// Both still have it, as far as could be asked.
+    /// Both parties still have the call, as far as they could be asked.
     Alive,
-    /// Neither could be asked.
+    /// Neither party could be asked.
     Unknown,
-    /// One has it no longer: by its own word, which is the status, or since it and its host are silent.
+    /// One party has the call no longer: its answer has this status, or it does not answer and its host is silent.
     Gone {
-        /// Which one.
+        /// The side of that party.
         side: Side,
-        /// 481 or 408.
+        /// The status: 481 or 408.
         status: Option<u16>,
     },
 }
 
 impl Book {
-    /// The media plane has something to say. Returns the calls that have fallen silent: whether they are still up is to
-    /// be asked of their parties, and told by [`Self::judged`].
+    /// Takes a notice of the media plane. Returns the calls that have fallen silent: the caller asks their parties
+    /// whether the calls are still up, and reports with [`Self::judged`].
     pub(crate) fn notice(&mut self, now: Duration, notice: Notice) -> Vec<CallKey> {
         let mut fallen_silent = Vec::new();
         match notice {
@@ -82,8 +82,8 @@ impl Book {
         fallen_silent
     }
 
-    /// The parties of a silent call have been asked. Returns whether it is to be ended: one of them has no such call
-    /// any more, and nothing has come since.
+    /// The parties of a silent call have been asked. Returns whether the call is to be ended: one party has no such
+    /// call any more, and no packet has come since.
     pub(crate) fn judged(&mut self, now: Duration, key: CallKey, judged: Judged) -> bool {
         let Some(entry) = self.calls.get_mut(&key) else { return false };
         let Some(since) = entry.quiet() else { return false };

@@ -1,4 +1,4 @@
-//! Announcements: which recording plays to whom, in which formats.
+//! Announcements: which recording plays to which party, in which formats.
 
 use std::sync::Arc;
 
@@ -12,19 +12,19 @@ use crate::consent::{Act, Consent};
 use crate::effect::Effects;
 use crate::entry::Entry;
 
-/// Most announcements of a call that have been stopped and have yet to be over.
+/// Most announcements of a call that have been stopped and are not over yet.
 const MOST_LEAVING: usize = 8;
 
-/// What can be announced, and how much of it is mixed at the moment.
+/// The announcements that exist, and how many are mixed at the moment.
 #[derive(Default)]
 pub(crate) struct Playback {
-    /// There from the moment that media is.
+    /// Set once media has started.
     pub(crate) repertoire: Option<Repertoire>,
     /// Announcements that are laid over speech.
     mixing: usize,
 }
 
-/// The recordings, and how they are played.
+/// The recordings and the way they are played.
 pub(crate) struct Repertoire {
     pub(crate) library: Arc<Library>,
     pub(crate) announcements: Announcements,
@@ -76,8 +76,8 @@ impl Playback {
             return Err(Failure::Codec);
         }
         let plan = plan.clone();
-        // Only the customer's being told may take the place of what the operator wanted said: two are never heard at
-        // once.
+        // Two announcements are never heard at once. Only the disclosure to the customer may replace an announcement of
+        // the operator's own.
         self.hush(effects, entry, key);
         entry.consent.leaving.extend(entry.consent.playing.take());
         if entry.consent.leaving.len() > MOST_LEAVING {
@@ -102,14 +102,14 @@ impl Playback {
         Ok(())
     }
 
-    /// An announcement is mixed no longer.
+    /// An announcement is no longer mixed.
     pub(crate) fn count_off(&mut self, act: &Act) {
         if act.mode == Mode::Duck {
             self.mixing = self.mixing.saturating_sub(1);
         }
     }
 
-    /// Counts off announcements whose end was never told.
+    /// Counts off announcements whose end was never reported.
     pub(crate) fn forget(&mut self, entry: &mut Entry) {
         let Consent { playing, leaving, .. } = &mut entry.consent;
         playing.take().iter().chain(&std::mem::take(leaving)).for_each(|act| self.count_off(act));
@@ -124,7 +124,7 @@ impl Playback {
         true
     }
 
-    /// SDP has changed: an announcement that plays goes on in what is agreed now.
+    /// SDP has changed: an announcement that plays goes on in the newly agreed format.
     pub(crate) fn revoice(&self, effects: &mut Effects, entry: &Entry, key: CallKey) {
         let (Some(act), Some(_)) = (&entry.consent.playing, &self.repertoire) else { return };
         let Some(plan) = entry.stream_plan(act.stream) else { return };

@@ -14,32 +14,32 @@ const ONE_WAY_AFTER: Duration = Duration::from_secs(5);
 /// A change in how a call's media flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// This side sends nothing though it may, while the other does.
+    /// This side sends nothing though it may, while the other side sends.
     OneWay { silent: Side, for_: Duration },
-    /// It sends again.
+    /// The side sends again.
     Restored { silent: Side, for_: Duration },
-    /// Nothing has come from either side for longer than allowed; told each time that so long has passed, `again` if
-    /// nothing has come since it was told before.
+    /// Nothing has come from either side for longer than allowed. Repeated each time that this period has passed, with
+    /// `again` if nothing has come since the last report.
     TimedOut { for_: Duration, again: bool },
-    /// Something comes again after that.
+    /// Packets come again after that.
     Flows { for_: Duration },
-    /// All that comes from this side is rejected; the newest of it came from there.
+    /// All packets from this side are rejected; `from` is the source of the newest.
     Rejected { side: Side, from: Option<IpAddr>, for_: Duration },
-    /// Something from this side is let in again.
+    /// A packet from this side is let in again.
     Admitted { side: Side, for_: Duration },
 }
 
-/// What had come from one side when something was last let in, and what has become of it since.
+/// The packets that had come from one side when one was last let in, and what has become of later ones.
 #[derive(Debug, Clone, Copy, Default)]
 struct Arrived {
     packets: u64,
     rejected: u64,
-    /// Since when all that came was rejected.
+    /// Since when all packets were rejected.
     since: Option<Duration>,
     told: bool,
 }
 
-/// So many packets make a stream, and not a stray: a second of audio.
+/// This many packets make a stream, and not a stray: a second of audio.
 const STREAM: u64 = 50;
 
 /// Watches one call.
@@ -49,7 +49,7 @@ pub(crate) struct Watch {
     may_send: [Option<Duration>; 2],
     silent: Option<(Side, Duration)>,
     active: Duration,
-    /// Since when nothing comes from either side, once that was told.
+    /// Since when nothing comes from either side, once that was reported.
     quiet: Option<Duration>,
     trunk: Arrived,
     pbx: Arrived,
@@ -68,7 +68,7 @@ impl Watch {
         }
     }
 
-    /// SDP has agreed on something, or the call was answered or held: who may send from now on?
+    /// SDP has agreed on something, or the call was answered or held: this changes which side may send.
     pub(crate) fn plan(&mut self, now: Duration, plan: &StreamPlan, answered: bool) {
         if plan.kind != MediaKind::Audio {
             return;
@@ -119,13 +119,13 @@ impl Watch {
         Some(Change::TimedOut { for_: now.saturating_sub(since), again })
     }
 
-    /// Since when nothing has come from either side, if that was told and still holds.
+    /// Since when nothing has come from either side, if that was reported and still holds.
     pub(crate) fn quiet(&self) -> Option<Duration> {
         self.quiet
     }
 
-    /// Whether all that comes from a side is rejected for where it comes from; to be asked once a second, of the
-    /// conversation's stream.
+    /// Whether all packets from a side are rejected for their source. Called once a second, for the conversation's
+    /// stream.
     pub(crate) fn rejected(&mut self, now: Duration, report: &StreamReport) -> Option<Change> {
         for (side, end, arrived) in
             [(Side::Trunk, &report.trunk, &mut self.trunk), (Side::Pbx, &report.pbx, &mut self.pbx)]
@@ -148,7 +148,7 @@ impl Watch {
         None
     }
 
-    /// Whether the conversation's stream flows one way only; to be asked once a second.
+    /// Whether the conversation's stream flows one way only. Called once a second.
     pub(crate) fn one_way(&mut self, now: Duration, report: &StreamReport) -> Option<Change> {
         let [trunk_since, pbx_since] = self.may_send;
         let heard = |last, may_send_since| Heard { last, may_send_since };
@@ -163,7 +163,7 @@ impl Watch {
                     End::A => (Side::Trunk, report.trunk.last_heard, trunk_since, self.trunk),
                     End::B => (Side::Pbx, report.pbx.last_heard, pbx_since, self.pbx),
                 };
-                // It sends, and is rejected: that is told instead.
+                // The side sends, and is rejected: a report of its own says so.
                 if arrived.since.is_some() {
                     return None;
                 }
@@ -253,7 +253,7 @@ mod tests {
         );
     }
 
-    /// It is told anew each time, so that it is asked about anew; and taken back once, when something comes.
+    /// Each report leads to the parties being asked again; the end is reported once, when a packet comes.
     #[test]
     fn silence_that_goes_on_is_told_again_and_its_end_once() {
         let mut watch = Watch::new(s(0));

@@ -1,20 +1,20 @@
-//! The receipts of calls: what was disclosed, asked and answered, filed when a call is over.
+//! The receipts of calls: disclosure, question and answer, filed when a call is over.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sidetone_consent::Receipt;
 use sidetone_consent::log::{Counters, Writer};
 
-/// Where receipts are filed, if they are kept at all.
+/// The receipts' writer, if receipts are kept at all.
 pub struct Receipts {
-    /// Until it is closed.
+    /// The writer, until it is closed.
     writer: Mutex<Option<Writer>>,
     /// SHA-256 of the model that listens.
     pub(crate) model: Option<String>,
 }
 
 impl Receipts {
-    /// Receipts by this writer, if any are kept, of calls that the model of that SHA-256 listens to.
+    /// Receipts by this writer, if any are kept. `model` is the SHA-256 of the model that listens to the calls.
     pub fn new(writer: Option<Writer>, model: Option<String>) -> Self {
         Self { writer: Mutex::new(writer), model }
     }
@@ -29,7 +29,7 @@ impl Receipts {
         self.writer().as_ref().map(Writer::counters)
     }
 
-    /// Brings what has been filed to the disk, and files no more. This waits for the disk.
+    /// Syncs the filed receipts to the disk, and files no more. This waits for the disk.
     pub fn close(&self) {
         let writer = self.writer().take();
         if let Some(writer) = writer {

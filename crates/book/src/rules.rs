@@ -1,4 +1,4 @@
-//! The rules that calls are handled by.
+//! The rules for handling calls.
 
 use std::time::Duration;
 
@@ -7,37 +7,37 @@ use sidetone_consent::Policy;
 use sidetone_consent::policy::Settings;
 use sidetone_insight::Thresholds;
 
-/// Which peers a call runs between.
+/// The peers that a call runs between.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RoutedTo {
     /// The trunk's name.
     pub trunk: String,
     /// The PBX's name.
     pub pbx: String,
-    /// How the caller has been told; the weakest of all trunks that the call may go out by.
+    /// How the caller has been told of the analysis: the weakest policy of all trunks that the call may go out by.
     pub disclosure: Policy,
-    /// The call was up before this process: a request within its dialog has made it known.
+    /// The call was up before this process started: a request within its dialog has made it known.
     pub resumed: bool,
-    /// Whether whom the PBX calls is a customer, as the configuration says.
+    /// Whether the party that the PBX calls is a customer, as the configuration says.
     pub to_customers: bool,
 }
 
-/// The rules that calls are handled by. A reload changes them for calls that begin later.
+/// The rules for handling calls. A reload changes them for calls that begin later.
 #[derive(Default)]
 pub struct Rules {
-    /// The node that calls are on.
+    /// The node that handles the calls.
     pub node: Option<Node>,
     /// When a caller counts as upset.
     pub thresholds: Thresholds,
-    /// A call whose media is silent for so long is dropped.
+    /// A call whose media is silent for this long is ended, if a party has it no longer.
     pub media_timeout: Duration,
-    /// How callers are told.
+    /// How callers are told of the analysis.
     pub consent: Settings,
-    /// Who is never listened to, and who is no customer.
+    /// Numbers that are never listened to, and numbers that belong to no customer.
     pub numbers: Numbers,
 }
 
-/// Whether one of the numbers that are given for a party is on a list.
+/// Whether one of a party's numbers is on a list.
 pub type OnList = Box<dyn Fn(&[&str]) -> bool + Send + Sync>;
 
 /// The lists of numbers.

@@ -1,4 +1,5 @@
-//! Refusals that outlive their call: whoever said no is passed on, and the conversation goes on as another call.
+//! Refusals that outlive their call: a customer who said no is transferred, and the conversation goes on as another
+//! call.
 
 use std::time::Duration;
 
@@ -41,8 +42,8 @@ impl Book {
         self.transfers.note(now, transfer);
     }
 
-    /// A call has begun that may go on where another one ends. `replaces`: the dialog whose place it takes; `before`:
-    /// the call with that dialog, if it is one of ours.
+    /// A call has begun that may continue another one. `replaces` is the dialog whose place it takes; `before` is the
+    /// call with that dialog, if it is one of ours.
     pub(crate) fn arrived(
         &mut self,
         now: Duration,
@@ -53,20 +54,20 @@ impl Book {
         let Self { calls, transfers, .. } = self;
         let Some(entry) = calls.get(&key) else { return };
         let mut refused = None;
-        // It is the customer who was referred.
+        // The customer is the party that was referred.
         if entry.call().direction == Direction::Inbound {
             let (trunk, customer, target) = (entry.trunk(), entry.customer(), entry.call().callee);
             refused = transfers.arrive(now, Arrival { key, trunk, customer, target }, replaces);
         }
-        // Whichever side takes the call over: it is the same conversation.
+        // The conversation is the same, whichever side takes the call over.
         let refused = refused.or_else(|| refusal(self, before?));
         if let Some(source) = refused {
             self.consent(key, now, Input::Told { say: Say::Refused, source });
         }
     }
 
-    /// The customer of a call has refused: so has the same customer in the call that this one was transferred to. To
-    /// the customer the call that it came from is the same one: what was inferred there goes too.
+    /// The customer of a call has refused. The same customer's refusal holds in the call that this one was transferred
+    /// to. To the customer, the call that it came from is the same call: all that was inferred there is erased too.
     pub(crate) fn refusal_spreads(&mut self, now: Duration, key: CallKey, by: Source) {
         for to in self.transfers.refused(key, by) {
             self.consent(to, now, Input::Told { say: Say::Refused, source: by });

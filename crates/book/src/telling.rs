@@ -1,4 +1,4 @@
-//! What the API, the command line and PBXs tell of calls.
+//! Statements about calls from the API, the command line and PBXs.
 
 #[cfg(test)]
 mod tests;
@@ -11,34 +11,34 @@ use crate::book::Book;
 use crate::entry::Entry;
 use crate::lookup::NotOne;
 
-/// Why something that is told of a call is not taken.
+/// Why a telling about a call is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotTaken {
-    /// It is not clear of which call.
+    /// The call could not be found.
     #[error(transparent)]
     NotOne(#[from] NotOne),
-    /// No announcement is in that language, so that nothing could follow from it.
+    /// No announcement is in that language, so the telling could have no effect.
     #[error("no announcement is in `{language}`; there are announcements in {}", .known.join(", "))]
     Language {
-        /// As it was told.
+        /// The language that was told.
         language: String,
-        /// Those that there are.
+        /// The languages that exist.
         known: Vec<String>,
     },
-    /// It would allow what has been refused for good, so that nothing could follow from it.
+    /// The telling would allow analysis that has been refused for good, so it could have no effect.
     #[error("the call's consent is `{0}`, which is final: nothing that is told allows analysis any more")]
     Final(State),
-    /// It would allow what there is nothing left of.
+    /// The telling would allow analysis of a call that is over.
     #[error("the call is over: nothing is left of it that could be analysed")]
     Over,
 }
 
 impl Book {
-    /// What the API or the command line tells of a call. Returns where the call stands then: that something is taken
-    /// does not mean that it changes anything.
+    /// Takes what the API or the command line tells of a call. Returns the resulting consent state: a telling that is
+    /// taken need not change anything.
     ///
     /// # Errors
-    /// [`NotTaken`]: nothing has come of it then.
+    /// [`NotTaken`]: the telling had no effect.
     pub(crate) fn told(
         &mut self,
         now: Duration,
@@ -53,11 +53,10 @@ impl Book {
         Ok(self.calls.get(&key).map_or(State::Pending, |entry| entry.consent.machine.state()))
     }
 
-    /// What a PBX tells of one of its own calls, which it knows by SIP Call-ID.
+    /// Takes what a PBX tells of one of its own calls, which it names by SIP Call-ID.
     ///
-    /// Where two of its calls have that Call-ID it can't be known which is meant. What withdraws consent or stops
-    /// analysis then holds for both: too little is inferred rather than too much. Anything else is taken for neither,
-    /// and counted.
+    /// Two of its calls may share that Call-ID. A telling that withdraws consent or stops analysis then holds for both:
+    /// too little is inferred rather than too much. Any other telling is taken for neither, and counted.
     pub(crate) fn told_by_pbx(
         &mut self,
         now: Duration,
@@ -73,7 +72,7 @@ impl Book {
         );
         if keys.is_empty() || keys.len() > 1 && !withdraws {
             self.counters.tellings_unplaced += 1;
-            // Of calls that never came by Sidetone a PBX may tell as often as it likes.
+            // A PBX may also report calls that never went through Sidetone: those are no fault and are not counted.
             if !keys.is_empty() {
                 tracing::warn!(
                     pbx,
@@ -93,12 +92,12 @@ impl Book {
         }
     }
 
-    /// Whether more than one call of a PBX has that Call-ID, so that it does not say which is meant.
+    /// Whether more than one call of a PBX has that Call-ID, so that the Call-ID names no single call.
     pub(crate) fn is_shared(&self, sip_call_id: &str, pbx: &str) -> bool {
         self.of_call_id(sip_call_id, |entry| entry.pbx() == pbx).len() > 1
     }
 
-    /// Whether anything can follow from a language: some announcement is in it, or in it without its region.
+    /// Whether a language can have an effect: some announcement is in it, or in it without its region.
     pub(crate) fn check_language(&self, telling: &Telling) -> Result<(), NotTaken> {
         let (Telling::Language(language), Some(repertoire)) = (telling, &self.playback.repertoire) else {
             return Ok(());
@@ -114,7 +113,7 @@ impl Book {
     }
 }
 
-/// Whether what is told may still allow anything, if that is what it is for. A refusal is taken at any time.
+/// Whether a telling that would allow analysis still can. A refusal is taken at any time.
 fn check_allowing(entry: &Entry, telling: &Telling) -> Result<(), NotTaken> {
     match telling {
         Telling::Consent(Say::Announced | Say::Granted)

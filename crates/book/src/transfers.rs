@@ -1,4 +1,4 @@
-//! Transfers under way, by which a conversation goes on as another call.
+//! Transfers under way: each continues a conversation as another call.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,12 +8,11 @@ use sidetone_consent::Source;
 use sidetone_events::{CallId, HashedNumber};
 use sidetone_sip::anchor::Replaced;
 
-/// How long the call that somebody was asked to make may take to come. Its INVITE follows the REFER at once, or after a
-/// question to the user.
+/// How long the referred call may take to come. Its INVITE follows the REFER at once, or after a question to the user.
 pub(crate) const COMES_WITHIN: Duration = Duration::from_secs(60);
-/// Most transfers that are kept in mind; beyond, the oldest is forgotten.
+/// Most transfers that are remembered; beyond, the oldest is forgotten.
 const MOST: usize = 1_000;
-/// Most calls that are kept in mind as the goal of one transfer, of its own trunk and of others each.
+/// Most calls that are remembered as the goal of one transfer, on its own trunk and on others each.
 const MOST_GOALS: usize = 8;
 
 /// Transfers under way.
@@ -29,20 +28,20 @@ pub(crate) struct Transfer {
     /// The trunk that the customer is on.
     pub(crate) trunk: String,
     pub(crate) customer: Option<HashedNumber>,
-    /// Whom the customer is to call.
+    /// The number that the customer is to call.
     pub(crate) target: Option<HashedNumber>,
     /// The dialog that the new call replaces.
     pub(crate) replaces: Option<Replaced>,
     /// The customer has refused, and how.
     pub(crate) refused: Option<Source>,
-    /// The calls that the customer may have come back by. No call takes that place from another: whoever else makes one
-    /// that looks like it keeps no refusal from the customer's own.
+    /// The calls by which the customer may have come back. No call takes that place from another: a forged look-alike
+    /// must not keep a refusal from the customer's own call.
     pub(crate) to: Vec<CallKey>,
-    /// The same by other trunks: a carrier may have several. A refusal goes along to them, and none comes back.
+    /// The same, on other trunks: a carrier may have several. A refusal passes on to these calls, and none passes back.
     pub(crate) elsewhere: Vec<CallKey>,
 }
 
-/// A call as far as it may be the goal of a transfer.
+/// A call that may be the goal of a transfer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival<'a> {
     pub(crate) key: CallKey,
@@ -60,8 +59,8 @@ impl Transfers {
         self.0.push_back(transfer);
     }
 
-    /// How the customer has refused in a call that this one is the goal of: by the dialog that it replaces, or, without
-    /// one, by who calls whom.
+    /// How the customer has refused in a call whose goal this one is: matched by the dialog that it replaces, or,
+    /// without one, by caller and callee.
     pub(crate) fn arrive(
         &mut self,
         now: Duration,
@@ -93,7 +92,7 @@ impl Transfers {
         self.0.iter().filter(|it| it.to.contains(&call)).map(|it| (it.from, it.from_id)).collect()
     }
 
-    /// The customer of a call has refused; returns the calls that this holds for too.
+    /// The customer of a call has refused; returns the other calls that this refusal holds for.
     pub(crate) fn refused(&mut self, call: CallKey, by: Source) -> Vec<CallKey> {
         let of_it = self.0.iter_mut().filter(|it| it.from == call);
         of_it
@@ -166,8 +165,8 @@ mod tests {
         assert!(found(&mut transfers, now, arrival, Some("consult@pbx;from-tag=8;to-tag=7")));
     }
 
-    /// Another trunk that has heard of the consultation takes nothing from the customer's call, nor refuses in its
-    /// name.
+    /// Another trunk that knows of the consultation neither takes anything from the customer's call nor refuses in the
+    /// customer's name.
     #[test]
     fn no_call_takes_the_goal_from_another() {
         let now = Duration::ZERO;

@@ -8,7 +8,7 @@ use sidetone_insight::{AffectUpdate, Alert, Conduct};
 
 use sidetone_relay::EndReport;
 
-/// How far a call is.
+/// A call's progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
@@ -41,46 +41,46 @@ pub struct CallView {
     pub caller: Option<String>,
     /// Hash of the called number.
     pub callee: Option<String>,
-    /// How far it is.
+    /// The call's progress.
     pub phase: Phase,
-    /// Since the INVITE.
+    /// Time since the INVITE, in milliseconds.
     pub age_ms: u64,
-    /// Since the answer.
+    /// Time since the answer, in milliseconds.
     pub talking_ms: Option<u64>,
     /// Whether the customer is listened to.
     pub analysed: bool,
     /// Whether the customer may be listened to, and how that came about.
     pub consent: State,
-    /// How callers of this kind are told.
+    /// The policy by which callers of this kind are told.
     pub policy: Policy,
     /// The queue, as the PBX names it.
     pub queue: Option<String>,
     /// The agent, as the PBX names them.
     pub agent: Option<String>,
-    /// Who talks on the PBX's side, as the PBX says.
+    /// The party on the PBX's side, as the PBX says.
     pub party: Option<Party>,
     /// The customer's latest state.
     pub affect: Option<AffectUpdate>,
     /// The alert that is up.
     pub alert: Option<Alert>,
-    /// How both have talked so far.
+    /// How both parties have talked so far.
     pub conduct: Option<Conduct>,
-    /// Its m-lines.
+    /// The call's m-lines.
     pub streams: Vec<StreamView>,
 }
 
 /// One m-line.
 #[derive(Debug, Clone, Serialize)]
 pub struct StreamView {
-    /// Its index.
+    /// The m-line's index.
     pub index: usize,
     /// audio, video, image or other.
     pub kind: &'static str,
-    /// Why it can't be listened to, if so.
+    /// Why the m-line can't be listened to, if so.
     pub untappable: Option<String>,
-    /// What comes from the customer.
+    /// Media from the customer.
     pub customer: LegView,
-    /// What comes from the agent.
+    /// Media from the agent.
     pub agent: LegView,
 }
 
@@ -89,7 +89,7 @@ pub struct StreamView {
 pub struct LegView {
     /// The codec of the newest packet.
     pub codec: Option<CodecName>,
-    /// What the relay has counted.
+    /// The relay's counts.
     #[serde(flatten)]
     pub counts: EndReport,
 }
@@ -103,7 +103,7 @@ impl LegView {
     }
 }
 
-/// The codec that a payload type stands for, by the SDP of whoever receives it.
+/// The codec that a payload type stands for, by the SDP of the side that receives it.
 pub(crate) fn codec_name(payload_type: u8, receiver: &EndPlan, sender: &EndPlan) -> CodecName {
     let mut formats = receiver.formats.iter().chain(&sender.formats);
     let Some(format) = formats.find(|format| format.payload_type == payload_type) else {

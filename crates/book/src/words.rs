@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-/// The word that events have for something, for the log: one fact has one name wherever it is told.
+/// The event schema's word for a value, for the log: one fact has one name everywhere.
 pub(crate) fn word(of: &impl Serialize) -> String {
-    // Whatever is no word in events has none here.
+    // A value that the schema has no word for has none here.
     serde_json::to_value(of).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 

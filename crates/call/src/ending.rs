@@ -10,20 +10,20 @@ pub enum Cause {
     Hangup,
     /// The caller gave up before the answer.
     Cancelled,
-    /// It was refused with a final status; by Sidetone itself if no party did.
+    /// The call was refused with a final status; by Sidetone itself if no party did.
     Rejected,
-    /// Nobody answered in time, or no target could be reached.
+    /// No party answered in time, or no target could be reached.
     NoAnswer,
-    /// Its media stopped.
+    /// The call's media stopped.
     MediaTimeout,
-    /// The operator ended it, or Sidetone was shut down.
+    /// The operator ended the call, or Sidetone was shut down.
     Terminated,
-    /// Its signalling broke, or went on beyond one of the time limits.
+    /// The call's signalling broke, or exceeded one of the time limits.
     Failed,
 }
 
 impl Cause {
-    /// The word for it in events and the log.
+    /// The cause's word in events and the log.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

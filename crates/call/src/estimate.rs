@@ -1,4 +1,4 @@
-//! How the customer seemed to feel in a stretch of speech or text, and when nothing is said about that.
+//! The estimate of a customer's feelings in a stretch of speech or text, and the reasons for abstaining.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 /// One estimate over a window that ends at a given time. The same type leaves the model and enters the insight.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Estimate {
-    /// What it was made from.
+    /// The input of the estimate.
     pub modality: Modality,
-    /// Media time of the newest sample that it rests on: time by samples given to the listener.
+    /// Media time of the newest sample of its window, counted by the samples given to the listener.
     pub at: Duration,
     /// Unpleasant to pleasant, `[-1, 1]`.
     pub valence: f32,
@@ -19,12 +19,12 @@ pub struct Estimate {
     pub distress: f32,
     /// Probability of each class, likeliest first; they sum to one. Empty if the model knows no classes.
     pub classes: Vec<(Class, f32)>,
-    /// Calibrated confidence in the above, `[0, 1]`: the probability that the likeliest class is right, had the speech
-    /// been acted as in the training corpora.
+    /// Calibrated confidence in the above, `[0, 1]`: the probability that the likeliest class is right, if the speech
+    /// had been acted as in the training corpora.
     pub confidence: f32,
-    /// What it rests on.
+    /// The evidence for the estimate.
     pub evidence: Evidence,
-    /// Why it should not be acted on, if so. The values stand as computed, for the record.
+    /// Why the estimate should not be acted on, if so. The values stand as computed, for the record.
     pub abstained: Option<Abstention>,
 }
 
@@ -42,27 +42,26 @@ impl Estimate {
     }
 }
 
-/// What an estimate was made from.
+/// The input of an estimate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Modality {
     /// The sound of the voice.
     #[default]
     Voice,
-    /// What was said or written.
+    /// Spoken or written words.
     Words,
 }
 
 impl Modality {
-    /// Whether it is the voice: what every estimate was made from before there were others, so that events leave it
-    /// out.
+    /// Whether the input is the voice. Events omit it then, since estimates of earlier versions had no other input.
     #[must_use]
     pub fn is_voice(&self) -> bool {
         *self == Self::Voice
     }
 }
 
-/// What an estimate of a voice rests on.
+/// The evidence for an estimate of a voice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Evidence {
     /// Media time from the oldest sample in the window to the newest, pauses included.
@@ -91,7 +90,7 @@ pub enum Abstention {
     TooMuchLoss,
     /// The other party was audible in the same window.
     Overlap,
-    /// It sounded like music.
+    /// The window sounded like music.
     Music,
     /// An announcement was playing.
     Announcement,
@@ -141,7 +140,7 @@ impl Class {
         Self::Boredom,
     ];
 
-    /// The place of this class among the network's outputs.
+    /// The index of this class among the network's outputs.
     #[must_use]
     pub const fn index(self) -> usize {
         self as usize

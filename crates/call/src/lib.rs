@@ -1,19 +1,19 @@
-//! The words that all crates share. One thing has one type here, and one name wherever it is told: in events, the log,
+//! The vocabulary that all crates share. One thing has one type here, and one name in every place: in events, the log,
 //! the metrics and on the terminal.
 //!
 //! | module | words |
 //! | --- | --- |
-//! | [`side`] | which way a party lies, and who it is |
-//! | [`key`] | a call's name within one process |
-//! | [`node`] | which of several Sidetones |
+//! | [`side`] | the two sides of a call, and the parties there |
+//! | [`key`] | a call's key within one process |
+//! | [`node`] | the name of a node |
 //! | [`stream`] | a media stream as the parties have agreed on it |
-//! | [`plane`] | what whoever signals asks of whoever relays |
+//! | [`plane`] | the signalling side's interface to the media relay |
 //! | [`untappable`] | why a stream can't be listened to |
 //! | [`ending`] | how a call ended |
 //! | [`estimate`] | how the customer seemed to feel in a stretch of speech or text |
-//! | [`nature`] | how something told to a PBX may be treated while it waits |
+//! | [`nature`] | how a message to a PBX may be treated while it waits |
 //!
-//! Nothing here does anything: no I/O, no clock, no state.
+//! This crate has types only: no I/O, no clock, no state.
 #![forbid(unsafe_code)]
 
 pub mod ending;
@@ -40,7 +40,7 @@ pub use untappable::Untappable;
 mod tests {
     use super::*;
 
-    /// What serde writes for it.
+    /// The word that serde writes for a value.
     fn written(word: &impl serde::Serialize) -> String {
         serde_json::to_value(word).unwrap().as_str().unwrap().to_owned()
     }

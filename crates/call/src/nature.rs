@@ -1,18 +1,18 @@
-//! How something told to a PBX may be treated while it waits.
+//! How a message to a PBX may be treated while it waits.
 
-/// What a message to a PBX is about.
+/// The subject of a message to a PBX.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nature {
-    /// How the customer seems to feel right now: a newer one takes its place.
+    /// The customer's current state: a newer message replaces it.
     Reading,
-    /// Something else about how the customer feels.
+    /// Another message about the customer's feelings.
     Affect,
-    /// Nothing of the kind.
+    /// Any other message.
     Plain,
 }
 
 impl Nature {
-    /// Whether it must not be told any more once the customer has objected.
+    /// Whether the message must be dropped once the customer has objected.
     #[must_use]
     pub const fn is_affect(self) -> bool {
         matches!(self, Self::Reading | Self::Affect)

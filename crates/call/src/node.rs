@@ -1,4 +1,4 @@
-//! Which of several Sidetones.
+//! The name of a node.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// The name of one of several Sidetones that serve one contact centre, as its configuration has it: 1 to 32 letters,
-/// digits, `-`, `_` and `.`. It stands in the events and receipts of its calls.
+/// The configured name of one of several Sidetones that serve one contact centre: 1 to 32 letters, digits, `-`, `_` and
+/// `.`. It stands in the events and receipts of its calls.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Node(Arc<str>);
 
-/// Not the name of a node.
+/// A text that is no name of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a node's name has 1 to 32 letters, digits, `-`, `_` and `.`, as in \"edge-1\"")]
 pub struct NotANode;

@@ -1,15 +1,14 @@
-//! What whoever signals asks of whoever relays.
+//! The signalling side's interface to the media relay.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::{CallKey, Side, StreamPlan};
 
-/// What relays the media. The signalling side tells it which ports are needed and where the parties are; it does
-/// the rest, and never answers back in the middle of a call.
+/// The media relay. The signalling side tells it which ports are needed and where the parties are; it does the rest,
+/// and never calls back in the middle of a call.
 pub trait MediaPlane {
-    /// Reserves an RTP and RTCP port pair on the address used towards `side` in that IP family. It is the
-    /// call's until [`MediaPlane::release`]. `stream` is the index of the m-line. Asked once for each
-    /// combination.
+    /// Reserves an RTP and RTCP port pair on the address used towards `side` in that IP family. The pair belongs to the
+    /// call until [`MediaPlane::release`]. `stream` is the index of the m-line. Called once for each combination.
     ///
     /// # Errors
     /// When no port is left, or there is no address of that family.
@@ -21,13 +20,13 @@ pub trait MediaPlane {
         family: IpFamily,
     ) -> Result<LocalMedia, Exhausted>;
 
-    /// Whether media may be sent to that address, if the party on `side` says so in its SDP: it must not be led at
-    /// ourselves or at others on this host.
+    /// Whether media may be sent to an address that the party on `side` states in its SDP: media must not be aimed at
+    /// Sidetone or at other services on this host.
     fn admits(&self, _call: CallKey, _side: Side, _address: SocketAddr) -> bool {
         true
     }
 
-    /// What is negotiated for a stream has changed.
+    /// The negotiated plan of a stream has changed.
     fn apply(&mut self, call: CallKey, stream: usize, plan: &StreamPlan);
 
     /// The call is over: all its ports are free.
@@ -48,7 +47,7 @@ pub enum IpFamily {
 }
 
 impl IpFamily {
-    /// Of an address; an IPv4-mapped IPv6 address is IPv4.
+    /// The family of an address; an IPv4-mapped IPv6 address is IPv4.
     #[must_use]
     pub fn of(ip: IpAddr) -> Self {
         if ip.to_canonical().is_ipv4() { Self::V4 } else { Self::V6 }
@@ -63,7 +62,7 @@ impl IpFamily {
         }
     }
 
-    /// The address that means `nowhere`: in a c= line, hold (RFC 3264 §8.4).
+    /// The unspecified address: in a c= line, hold (RFC 3264 §8.4).
     #[must_use]
     pub const fn unspecified(self) -> IpAddr {
         match self {
@@ -76,8 +75,8 @@ impl IpFamily {
 /// A pair of our own ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LocalMedia {
-    /// Where we take RTP, or other datagrams.
+    /// Our address for RTP, or other datagrams.
     pub rtp: SocketAddr,
-    /// Where we take RTCP.
+    /// Our address for RTCP.
     pub rtcp: SocketAddr,
 }

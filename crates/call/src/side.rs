@@ -1,8 +1,8 @@
-//! Which way a party of a call lies, and who it is.
+//! The two sides of a call, and the parties there.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// Which way a party lies, seen from the proxy.
+/// The direction of a party, seen from the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Side {
     /// The carrier's side: the customer is there.
@@ -21,8 +21,8 @@ impl Side {
         }
     }
 
-    /// Whose voice comes from that side. Where an agent may be on the trunk's side, nobody is listened to
-    /// (docs/CONSENT.md), so this holds of every call in which it matters.
+    /// The party whose voice comes from that side. Where an agent may be on the trunk's side, nobody is listened to
+    /// (docs/CONSENT.md), so this holds for every call in which it matters.
     #[must_use]
     pub const fn leg(self) -> Leg {
         match self {
@@ -31,7 +31,7 @@ impl Side {
         }
     }
 
-    /// The configuration's and the log's word for it: `trunk` or `pbx`.
+    /// The side's word in configuration and log: `trunk` or `pbx`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -41,7 +41,7 @@ impl Side {
     }
 }
 
-/// A party of a call, by its part in the conversation. A recording or a chat has legs, and no sides.
+/// A party of a call, by its role in the conversation. A recording or a chat has legs, and no sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Leg {
@@ -61,7 +61,7 @@ impl Leg {
         }
     }
 
-    /// The events' and the log's word for it: `customer` or `agent`.
+    /// The leg's word in events and the log: `customer` or `agent`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -71,7 +71,7 @@ impl Leg {
     }
 }
 
-/// Says, wherever affect is told, whose it is. There is one value; in JSON it is `"customer"`, and anything else is
+/// States whose affect it is, wherever affect is reported. The one value is `"customer"` in JSON, and anything else is
 /// refused on reading.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct CustomerOnly;

@@ -1,26 +1,26 @@
-//! A media stream as the parties have agreed on it (RFC 3264), in the terms of whoever carries and hears it.
+//! A media stream as the parties have agreed on it (RFC 3264), for the relay and the analysis.
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::{Side, Untappable};
 
-/// One stream, both ends.
+/// One stream with both ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamPlan {
-    /// What it carries.
+    /// The kind of media.
     pub kind: MediaKind,
     /// The party on the trunk's side.
     pub trunk: EndPlan,
     /// The party on the PBX's side.
     pub pbx: EndPlan,
-    /// Whether it can be listened to. Nothing is held against one that a party has turned down.
+    /// Whether the stream can be listened to. A stream that a party has rejected counts as tappable.
     pub tappable: Result<(), Untappable>,
-    /// The call is answered; before, what flows is early media.
+    /// The call is answered; earlier media is early media.
     pub answered: bool,
 }
 
 impl StreamPlan {
-    /// Whether both parties have described it: an offer alone says what may be, not what is.
+    /// Whether both parties have described it: an offer alone states possibilities, not an agreement.
     #[must_use]
     pub const fn is_agreed(&self) -> bool {
         self.trunk.signalled_from.is_some() && self.pbx.signalled_from.is_some()
@@ -36,35 +36,35 @@ impl StreamPlan {
     }
 }
 
-/// One end of a stream, as that party's own description has it.
+/// One end of a stream, by that party's own description.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EndPlan {
-    /// Where it wants its media; `None` when it wants none, or hasn't said yet.
+    /// The party's address for media; `None` when it wants none, or hasn't stated it yet.
     pub remote_rtp: Option<SocketAddr>,
-    /// Where it wants its RTCP; with `mux`, the same.
+    /// The party's address for RTCP; with `mux`, the same.
     pub remote_rtcp: Option<SocketAddr>,
-    /// Where its signalling came from: a hint when its media comes from another address than stated.
+    /// The source of its signalling: a hint when its media comes from another address than stated.
     pub signalled_from: Option<IpAddr>,
     /// RTP and RTCP share a port: both parties agreed to it.
     pub mux: bool,
     /// How this end's packets are protected on the wire.
     pub security: Security,
-    /// What it wants to receive, in its order of preference.
+    /// The formats that it wants to receive, in order of preference.
     pub formats: Vec<Format>,
-    /// As it stated.
+    /// The direction that it stated.
     pub direction: Direction,
     /// The packet time it asked for, in milliseconds.
     pub ptime_ms: Option<u16>,
-    /// It has put the other end on hold.
+    /// The party has put the other one on hold.
     pub held: bool,
 }
 
-/// What a stream carries.
+/// The kind of media in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MediaKind {
-    /// Speech, or what passes for it.
+    /// Speech or other sound.
     Audio,
-    /// Pictures that move.
+    /// Video.
     Video,
     /// Fax.
     Image,
@@ -72,10 +72,10 @@ pub enum MediaKind {
     Other,
 }
 
-/// How RTP is protected.
+/// The protection of RTP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Security {
-    /// Not at all.
+    /// No protection.
     #[default]
     None,
     /// SRTP with keys in the signalling (RFC 4568).
@@ -84,7 +84,7 @@ pub enum Security {
     Dtls,
 }
 
-/// Who may send, as the description's author sees it (RFC 3264 §5.1).
+/// The allowed directions, as the description's author sees them (RFC 3264 §5.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// Both ways.
@@ -94,7 +94,7 @@ pub enum Direction {
     SendOnly,
     /// The author listens only.
     RecvOnly,
-    /// Neither: hold, in silence.
+    /// Neither sends: hold, in silence.
     Inactive,
 }
 
@@ -123,6 +123,6 @@ pub struct Format {
     pub clock_rate: u32,
     /// Channels, at least 1.
     pub channels: u8,
-    /// What a=fmtp says, without the payload type; empty when nothing.
+    /// The value of a=fmtp without the payload type; empty when there is none.
     pub fmtp: String,
 }

@@ -14,27 +14,27 @@ pub enum Untappable {
     Fax,
     /// Not audio.
     NotAudio,
-    /// It goes from party to party: over TCP or an unknown protocol, or as an early session (RFC 3959).
+    /// The stream goes from party to party: over TCP or an unknown protocol, or as an early session (RFC 3959).
     NotRelayed,
     /// In a codec that Sidetone doesn't decode.
     UnknownCodec,
-    /// Its description can't be read, since it is broken, encrypted, signed, compressed or elsewhere; it may have
-    /// passed as it was.
+    /// The stream's description can't be read, since it is broken, encrypted, signed, compressed or elsewhere; it may
+    /// have passed unchanged.
     Unreadable,
-    /// Its packets bear a payload type that no description explains.
+    /// The packets have a payload type that no description explains.
     UnknownPayloadType,
-    /// Its packets can't be decoded as what they should be: cut, encrypted, or of another codec than they say.
+    /// The packets can't be decoded as their payload type says: cut, encrypted, or of another codec.
     Undecodable,
 }
 
 impl Untappable {
-    /// Whether media may go from party to party, around us.
+    /// Whether media may bypass Sidetone.
     #[must_use]
     pub const fn goes_around(self) -> bool {
         matches!(self, Self::NotRelayed | Self::Unreadable)
     }
 
-    /// The word for it in events and the log.
+    /// The reason's word in events and the log.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

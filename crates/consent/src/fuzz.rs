@@ -9,7 +9,7 @@ use crate::page::Language;
 use crate::policy::Dialled;
 use crate::{Telling, receipt::Receipt};
 
-/// A line of the log: what is believed has a right hash, and anything changed in it is not believed.
+/// A line of the log: an accepted line has a right hash, and any change to it is detected.
 pub fn line(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     if let Ok(line) = Line::read(&text) {
@@ -22,7 +22,7 @@ pub fn line(data: &[u8]) {
     }
 }
 
-/// The list's file: what is read looks numbers up.
+/// The list's file: a file that is accepted can look numbers up.
 pub fn list(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     for key in [None, Some(&b"key"[..])] {
@@ -32,7 +32,7 @@ pub fn list(data: &[u8]) {
     }
 }
 
-/// A number in any writing: its readings are few, distinct and not empty, and the first is the one that is kept.
+/// A number in any spelling: its readings are few, distinct and not empty, and the first is the stored one.
 pub fn number(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     for country in [None, Some("49".to_owned()), Some("1".to_owned())] {
@@ -49,7 +49,7 @@ pub fn number(data: &[u8]) {
     }
 }
 
-/// What a header or a variable tells, and what a browser accepts.
+/// Statements in headers or variables, and a browser's Accept-Language.
 pub fn told(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (name, value) = text.split_once(':').unwrap_or((&text, ""));

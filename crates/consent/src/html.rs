@@ -1,11 +1,11 @@
-//! Writing HTML in which every text is escaped, in one look: self-contained, without script, fit for telephones and
+//! Writes HTML in which every text is escaped, in one style: self-contained, without script, fit for telephones and
 //! paper.
 
 use std::fmt::Write as _;
 
 const STYLE: &str = include_str!("html/style.css");
 
-/// A page in the making.
+/// A page under construction.
 pub(crate) struct Html {
     out: String,
 }
@@ -15,7 +15,7 @@ pub(crate) struct Other {
     pub(crate) tag: &'static str,
     /// The language's own name for itself.
     pub(crate) name: &'static str,
-    /// It is the one that is being read.
+    /// It is the language of this page.
     pub(crate) here: bool,
 }
 
@@ -73,12 +73,12 @@ impl Html {
         let _ = writeln!(self.out, "<p class=\"lead\">{}</p>", escape(text));
     }
 
-    /// A paragraph that stands out.
+    /// A highlighted paragraph.
     pub(crate) fn callout(&mut self, text: &str) {
         let _ = writeln!(self.out, "<p class=\"callout\">{}</p>", escape(text));
     }
 
-    /// A list that stands out, under a title.
+    /// A highlighted list, under a title.
     pub(crate) fn callout_list(&mut self, title: &str, items: &[String]) {
         let _ = writeln!(self.out, "<div class=\"callout\">\n<h2>{}</h2>", escape(title));
         self.list(items);
@@ -99,7 +99,7 @@ impl Html {
         self.out.push_str("</ul>\n");
     }
 
-    /// A table whose first column names what the others say something of.
+    /// A table whose first column holds the row headings.
     pub(crate) fn table<const N: usize>(&mut self, head: [&str; N], rows: &[[String; N]]) {
         self.out.push_str("<table>\n<thead><tr>");
         for title in head {
@@ -112,7 +112,7 @@ impl Html {
         self.out.push_str("</tbody>\n</table>\n");
     }
 
-    /// A table of names and what they stand for, without a head.
+    /// A table of names and values, without a head.
     pub(crate) fn facts(&mut self, rows: &[(&str, String)]) {
         self.out.push_str("<table class=\"facts\">\n<tbody>\n");
         for (name, fact) in rows {
@@ -127,7 +127,7 @@ impl Html {
             let cell = escape(cell);
             let _ = match place {
                 0 => write!(self.out, "<th scope=\"row\">{cell}</th>"),
-                // A checksum breaks anywhere, and is compared figure by figure.
+                // A checksum may wrap anywhere, and is compared digit by digit.
                 _ if is_checksum(&cell) => write!(self.out, "<td><code>{cell}</code></td>"),
                 _ => write!(self.out, "<td>{cell}</td>"),
             };
@@ -164,7 +164,7 @@ fn is_checksum(text: &str) -> bool {
     text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Fit for text and for values of attributes in double quotes.
+/// Escapes text, also for attribute values in double quotes.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,6 +1,6 @@
-//! Tags of languages (RFC 5646).
+//! Language tags (RFC 5646).
 
-/// Whether `tag` looks like an RFC 5646 tag: that much keeps paths and markup out of it.
+/// Whether `tag` has the form of an RFC 5646 tag: enough to keep paths and markup out.
 pub(crate) fn is_language(tag: &str) -> bool {
     let mut parts = tag.split('-');
     parts

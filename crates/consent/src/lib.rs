@@ -1,6 +1,6 @@
 //! Disclosure and consent: whether the customer of a call may be listened to, and the proof of it.
 //!
-//! Pure: no sockets, no clocks. Times are told. Only the list of numbers and the log of receipts touch files.
+//! No sockets, no clocks: the time is an input. Only the list of numbers and the log of receipts touch files.
 
 #![forbid(unsafe_code)]
 

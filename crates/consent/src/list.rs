@@ -1,15 +1,15 @@
 //! The list of numbers that are never analysed.
 //!
-//! A text file, one hashed number a line. The numbers themselves are nowhere: each is kept as HMAC-SHA-256 under the
-//! list's salt, which stands in its first line, together with the operator's own salt if one was given.
+//! A text file, one hashed number a line. The numbers themselves are stored nowhere: each is kept as HMAC-SHA-256 under
+//! the list's salt, which stands in its first line, together with the operator's own salt if one was given.
 //!
 //! ```text
 //! sidetone-do-not-analyse 1 salt=3f… keyed=no check=a1…
 //! 5be2… 2026-11-23
 //! ```
 //!
-//! There being only some 10^10 telephone numbers, whoever gets hold of a file without an operator's salt can try them
-//! all. So the file is made readable for its owner only, and `keyed=yes` is the better choice.
+//! As there are only some 10^10 telephone numbers, a thief of a file without an operator's salt can try them all. So
+//! the file is made readable for its owner only, and `keyed=yes` is the better choice.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -26,67 +26,67 @@ use crate::numbering::Numbering;
 use crate::replace;
 
 const MAGIC: &str = "sidetone-do-not-analyse";
-/// Hexadecimal digits of a hashed number: all 256 bits, so that no innocent number is taken for a listed one.
+/// Hexadecimal digits of a hashed number: all 256 bits, so that no unlisted number is taken for a listed one.
 const DIGITS: usize = 64;
 /// The largest list that is read: a million numbers.
 const LARGEST: u64 = 128 << 20;
 
-/// The list, as it was when it was read.
+/// The list, as it was last read.
 #[derive(Clone)]
 pub struct List {
     path: PathBuf,
     salt: String,
     keyed: bool,
     key: Hmac<Sha256>,
-    /// When each was added, as it stands in the file.
+    /// The date of each entry, as it stands in the file.
     numbers: HashMap<String, String>,
     numbering: Numbering,
 }
 
-/// What the list says of a number.
+/// The result of a look-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lookup {
-    /// It is on the list: never analyse.
+    /// The number is on the list: never analyse.
     Listed,
-    /// It is not.
+    /// The number is not on the list.
     NotListed,
     /// There is no number to look up.
     Withheld,
 }
 
-/// Why a list can't be used. Nothing may be analysed while it can't.
+/// Why a list can't be used. Until it can be, nothing may be analysed.
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
-    /// Its file can't be read or written.
+    /// The list's file can't be read or written.
     #[error("{}: {why}", path.display())]
     File {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         why: io::Error,
     },
-    /// It is no such list.
+    /// The file is no such list.
     #[error("{}:{line}: {problem}", path.display())]
     Format {
-        /// Which.
+        /// The file.
         path: PathBuf,
         /// Line, from 1.
         line: usize,
-        /// What is wrong.
+        /// The problem.
         problem: &'static str,
     },
-    /// It was made with the operator's salt, and none was given.
+    /// The list was made with the operator's salt, and none was given.
     #[error(
         "{}: was made with the operator's number_salt; give the configuration that has it, with --config", .0.display()
     )]
     NeedsKey(PathBuf),
-    /// It was made with another salt of the operator's.
+    /// The list was made with another salt of the operator's.
     #[error("{}: was made with another number_salt; its numbers have to be entered again", .0.display())]
     OtherKey(PathBuf),
     /// The number is withheld or empty.
     #[error("there is no number in `{0}`; write it as +49301234567")]
     NoNumber(String),
-    /// It is neither a number nor written as a name.
+    /// The text is neither a number nor written as a name.
     #[error(
         "`{0}` is no telephone number; write one as +49301234567, an extension as 1001, a name without a number as \
          sip:alice@example.org"
@@ -98,10 +98,10 @@ pub enum ListError {
 }
 
 impl List {
-    /// Reads the list. `key` is the operator's own salt, `numbering` how numbers without a country code are read.
+    /// Reads the list. `key` is the operator's own salt, `numbering` the rules for numbers without a country code.
     ///
     /// # Errors
-    /// When it can't be read whole and understood: half a list is none.
+    /// When the list can't be read and understood completely: a partial list is not used.
     pub fn open(path: &Path, key: Option<&[u8]>, numbering: &Numbering) -> Result<Self, ListError> {
         let file = |why| ListError::File { path: path.to_owned(), why };
         let there = fs::metadata(path).map_err(file)?;
@@ -129,7 +129,7 @@ impl List {
         let key = match (keyed, key) {
             (true, None) => return Err(ListError::NeedsKey(path.to_owned())),
             (true, key) => key,
-            // Made without: then without it stays, whatever the configuration has by now.
+            // A list made without a key stays without one, whatever the configuration has by now.
             (false, _) => None,
         };
         let mut list = Self {
@@ -160,10 +160,10 @@ impl List {
         Ok(list)
     }
 
-    /// As [`List::open`], and begins a list where there is none; whether it did.
+    /// As [`List::open`], but makes a list where there is none; returns whether it did.
     ///
     /// # Errors
-    /// As [`List::open`], and when it can't be written.
+    /// As [`List::open`], and when the list can't be written.
     pub fn open_or_begin(
         path: &Path,
         key: Option<&[u8]>,
@@ -180,7 +180,7 @@ impl List {
     /// A list without a number, and without a file so far.
     ///
     /// # Errors
-    /// When no salt can be had for it.
+    /// When no salt can be generated.
     pub fn empty(path: &Path, key: Option<&[u8]>, numbering: &Numbering) -> Result<Self, ListError> {
         let mut salt = [0; 16];
         getrandom::fill(&mut salt).map_err(ListError::NoRandom)?;
@@ -198,14 +198,14 @@ impl List {
     /// Reads the file again.
     ///
     /// # Errors
-    /// As [`List::open`]. The list then is as it was.
+    /// As [`List::open`]. The list then stays unchanged.
     pub fn reload(&mut self, key: Option<&[u8]>) -> Result<(), ListError> {
         *self = Self::open(&self.path, key, &self.numbering)?;
         Ok(())
     }
 
-    /// Whether `number` (a number, the user part of a SIP or tel URI, or the URI) is on the list, in any way in which
-    /// it may be read: to take one caller too many for a listed one does no harm.
+    /// Whether `number` (a number, the user part of a SIP or tel URI, or the URI) is on the list, in any of its
+    /// possible readings: taking one caller too many for a listed one does no harm.
     #[must_use]
     pub fn look_up(&self, number: &str) -> Lookup {
         let readings = self.numbering.readings(number);
@@ -218,14 +218,14 @@ impl List {
         }
     }
 
-    /// Puts a number on the list and writes it; whether it wasn't there.
+    /// Puts a number on the list and writes the file; returns whether the number is new.
     ///
     /// # Errors
-    /// When there is no number in it, or the file can't be written.
+    /// When the text holds no number, or the file can't be written.
     pub fn exclude(&mut self, entered: &str, now: Moment) -> Result<bool, ListError> {
         let number =
             self.numbering.canonical(entered).ok_or_else(|| ListError::NoNumber(entered.to_owned()))?;
-        // A slip of the keyboard would be listed as a name that nobody has, and the caller be listened to.
+        // A typing error would be listed as a name that no caller has, and the caller be listened to.
         if !self.numbering.is_meant(entered) {
             return Err(ListError::NoTelephone(entered.to_owned()));
         }
@@ -238,10 +238,10 @@ impl List {
         Ok(true)
     }
 
-    /// Takes a number off the list, however it was entered, and writes it; whether it was there.
+    /// Takes a number off the list, in any spelling, and writes the file; returns whether the number was there.
     ///
     /// # Errors
-    /// When there is no number in it, or the file can't be written.
+    /// When the text holds no number, or the file can't be written.
     pub fn include(&mut self, number: &str) -> Result<bool, ListError> {
         let readings = self.numbering.readings(number);
         if readings.is_empty() {
@@ -258,20 +258,20 @@ impl List {
         Ok(removed)
     }
 
-    /// Whether `number` was written without a country code that could be known, so that the same number in the
-    /// international format would not be recognised.
+    /// Whether `number` lacks a known country code, so that the same number in the international format would not be
+    /// recognised.
     #[must_use]
     pub fn is_ambiguous(&self, number: &str) -> bool {
         self.numbering.is_ambiguous(number)
     }
 
-    /// How many numbers are on it.
+    /// How many numbers are on the list.
     #[must_use]
     pub fn len(&self) -> usize {
         self.numbers.len()
     }
 
-    /// Whether none is.
+    /// Whether the list is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.numbers.is_empty()
@@ -281,7 +281,7 @@ impl List {
         self.digest("number", number)
     }
 
-    /// Tells one key from another, and leads to none.
+    /// Distinguishes keys without revealing one.
     fn check(&self) -> String {
         self.digest("check", "")
     }
@@ -319,7 +319,7 @@ fn combined(salt: &str, key: Option<&[u8]>) -> Hmac<Sha256> {
     Hmac::new_from_slice(&key).unwrap_or_else(|_| Hmac::new(&Default::default()))
 }
 
-/// Salt, whether an operator's key belongs to it, and the check.
+/// Reads the salt, whether an operator's key belongs to it, and the check.
 fn read_header(line: &str) -> Option<(String, bool, String)> {
     let mut parts = line.strip_prefix(MAGIC)?.strip_prefix(" 1 ")?.split(' ');
     let salt = parts.next()?.strip_prefix("salt=").filter(|salt| hex::is(salt, 32))?;

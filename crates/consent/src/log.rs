@@ -1,4 +1,4 @@
-//! The log of receipts: a folder of append-only files, one a day, whose lines vouch for each other.
+//! The log of receipts: a folder of append-only files, one a day, whose lines are chained by hashes.
 //!
 //! ```text
 //! 2026-11-23-000000000001.jsonl    the day it was begun (UTC), and the number of its first line
@@ -7,14 +7,14 @@
 //! lock                             held by the one process that writes
 //! ```
 //!
-//! # What it proves, and what it doesn't
+//! # Guarantees and limits
 //!
 //! - A changed, removed, inserted or reordered line is found, since each line's hash covers the hash before it.
-//! - Lines cut off at the end are found, since `head.json` knows the newest one.
-//! - Whoever can write to the whole folder can write a new chain with a new head. That is found only by comparing with
-//!   a head that was noted elsewhere: hence [`verify`] takes one, and operators are advised to have the head of each
-//!   day mailed or printed.
-//! - It proves that nothing was changed since, not that what was written was true.
+//! - Lines cut off at the end are found, since `head.json` records the newest one.
+//! - An attacker who can write to the whole folder can write a new chain with a new head. That is found only by
+//!   comparing with a head that was noted elsewhere: hence [`verify`] takes one, and operators are advised to have the
+//!   head of each day mailed or printed.
+//! - It proves that nothing was changed since, not that the content was true.
 
 mod file;
 pub(crate) mod line;
@@ -44,7 +44,7 @@ pub struct Head {
     pub log: String,
     /// The line's number.
     pub seq: u64,
-    /// Its hash, in hexadecimal.
+    /// The line's hash, in hexadecimal.
     pub hash: String,
 }
 
@@ -54,11 +54,11 @@ pub struct Head {
 pub struct Opening {
     /// The log's id: 128 random bits, in hexadecimal.
     pub log: String,
-    /// When.
+    /// The time.
     pub at: Moment,
-    /// The build that writes.
+    /// The writing build.
     pub build: String,
-    /// What was wrong with the file before, if anything was: it is left as it is for [`verify`] to judge.
+    /// The damage of the previous file, if any: the file is left as it is for [`verify`] to judge.
     pub after: Option<String>,
 }
 
@@ -66,7 +66,7 @@ pub struct Opening {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lost {
-    /// How many.
+    /// Their number.
     pub receipts: u64,
 }
 
@@ -74,23 +74,23 @@ pub struct Lost {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recovered {
-    /// When.
+    /// The time.
     pub at: Moment,
-    /// How many bytes of it there were.
+    /// Bytes of the removed line.
     pub bytes: u64,
 }
 
-/// Files were deleted because their time was over.
+/// Files were deleted because their retention time was over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expired {
-    /// When.
+    /// The time.
     pub at: Moment,
-    /// Which.
+    /// The files.
     pub files: Vec<String>,
     /// Number of the last line deleted.
     pub through: u64,
-    /// Its hash, to which the first line that is left refers.
+    /// The hash of that line, to which the first remaining line refers.
     pub through_hash: String,
 }
 
@@ -100,12 +100,12 @@ pub enum LogError {
     /// A file can't be read or written.
     #[error("{}: {why}", path.display())]
     File {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         why: io::Error,
     },
-    /// Another process writes to it.
+    /// Another process has the log open for writing.
     #[error("{} is held by another process; two can't write to one log", .0.display())]
     Locked(PathBuf),
     /// The system gives no random numbers.
@@ -114,30 +114,30 @@ pub enum LogError {
     /// Writing has panicked.
     #[error("writing has panicked; this is a bug, please report it with the lines above")]
     Panicked,
-    /// A record can't be written down.
+    /// A record can't be serialized.
     #[error("a record can't be written down: {0}")]
     Json(#[from] serde_json::Error),
 }
 
-/// What [`Log::open`] found.
+/// The findings of [`Log::open`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Opened {
     /// Whether the log is new.
     pub new: bool,
     /// Bytes of a line cut short by a crash, which were removed.
     pub recovered: Option<u64>,
-    /// What is wrong with the newest file: the log goes on in another one. Somebody should run `verify`.
+    /// The damage of the newest file: the log goes on in another one. An operator should run `verify`.
     pub damage: Option<String>,
 }
 
-/// The log, open for writing. What is appended counts once [`Log::sync`] has returned.
+/// The log, open for writing. An appended line is safe once [`Log::sync`] has returned.
 #[derive(Debug)]
 pub struct Log {
     folder: PathBuf,
     build: String,
     file: File,
     path: PathBuf,
-    /// Bytes of the file that are whole lines.
+    /// Bytes of complete lines in the file.
     length: u64,
     day: String,
     newest: Head,
@@ -154,8 +154,8 @@ impl Log {
     /// Opens the log in `folder`, or begins one. `build` names the program.
     ///
     /// # Errors
-    /// When the folder can't be used, or another process writes to it. A damaged log is no error: it is told in
-    /// [`Opened`], and receipts go on being kept.
+    /// When the folder can't be used, or another process has the log open. A damaged log is no error: [`Opened`]
+    /// reports it, and receipts continue to be kept.
     pub fn open(folder: &Path, build: &str, now: Moment) -> Result<(Self, Opened), LogError> {
         at(folder, fs::create_dir_all(folder))?;
         let lock_path = folder.join(LOCK);
@@ -170,7 +170,7 @@ impl Log {
         let mut opened = Opened::default();
         let Some(last) = found.last() else {
             let log = match noted {
-                // A head without files: they were taken away. Going on under the same id keeps that visible.
+                // A head without files: they were removed. Continuing under the same id keeps that visible.
                 Some(head) => {
                     opened.damage = Some(format!("no file is left of {} lines", head.seq));
                     head
@@ -193,7 +193,7 @@ impl Log {
             (damage, _) => {
                 opened.damage.clone_from(damage);
                 if damage.is_none() {
-                    // A crash before its first line was whole.
+                    // A crash came before the first line was complete.
                     at(&last.path, fs::remove_file(&last.path))?;
                 }
                 let head = match newest {
@@ -238,14 +238,14 @@ impl Log {
         Ok((log, opened))
     }
 
-    /// Does what [`Self::open`] does with a log that is there but lock it and write to it: another process may hold it.
+    /// Checks an existing log as [`Self::open`] does, without locking or writing it: another process may hold it.
     ///
     /// # Errors
-    /// What would keep the log from being opened.
+    /// Any fault that would keep the log from being opened.
     pub fn examine(folder: &Path) -> Result<(), LogError> {
         let there = match fs::metadata(folder) {
             Ok(there) => there,
-            // It will be made, unless a link to nothing stands there.
+            // The folder will be made, unless a dangling link stands there.
             Err(why) if why.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(folder).is_err() => {
                 return Ok(());
             }
@@ -299,10 +299,10 @@ impl Log {
     /// Adds a receipt.
     ///
     /// # Errors
-    /// When it can't be written; the log stays as it was.
+    /// When the receipt can't be written; the log stays as it was.
     pub fn append(&mut self, receipt: &Receipt) -> Result<(), LogError> {
         let day = receipt.ended.day();
-        // A clock that was put back begins no file among older ones.
+        // After the clock was set back, no file begins among older ones.
         if day > self.day {
             self.turn_over(receipt.ended, day)?;
         }
@@ -332,7 +332,7 @@ impl Log {
             written = self.file.write_all(bytes.as_bytes());
         }
         if let Err(why) = written {
-            // Half a line must not stand before the next one. Should this fail too, the next line is written over it.
+            // A partial line must not stand before the next one. If this fails too, the next line is written over it.
             let _ = self.file.set_len(self.length);
             return Err(LogError::File { path: self.path.clone(), why });
         }
@@ -341,7 +341,7 @@ impl Log {
         Ok(())
     }
 
-    /// Brings everything appended to the disk, and the head after it.
+    /// Syncs every appended line to the disk, and the head after them.
     ///
     /// # Errors
     /// When that fails.
@@ -354,8 +354,8 @@ impl Log {
         Ok(())
     }
 
-    /// Deletes files whose last day is more than `days` days before `now`, and notes it in the log. Whole files only,
-    /// and never the newest.
+    /// Deletes files whose last day is more than `days` days before `now`, and notes it in the log. Only whole files
+    /// are deleted, and never the newest.
     ///
     /// # Errors
     /// When a file can't be deleted.
@@ -365,7 +365,7 @@ impl Log {
         let mut old = Vec::new();
         let mut through = None;
         for (segment, next) in all.iter().zip(all.iter().skip(1)) {
-            // A file holds what came until the next one was begun.
+            // A file holds the lines from before the next one began.
             if next.day >= limit {
                 break;
             }
@@ -380,7 +380,7 @@ impl Log {
         };
         let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
         let files = old.iter().filter_map(name).collect();
-        // Noted first: a deletion that is not noted would look like a theft.
+        // Noted first: an unnoted deletion would look like a manipulation.
         self.write(Entry::Expired(Expired { at: now, files, through, through_hash }))?;
         self.sync()?;
         for path in &old {

@@ -1,13 +1,13 @@
 //! The consent of one call, as a state machine without I/O.
 //!
-//! It is told what happens (`input`, `timeout`), and says what to do (`poll`). It holds three promises, whatever the
-//! order in which things happen:
+//! Its inputs are `input` and `timeout`, its output is `poll`. It holds three promises, in whatever order the inputs
+//! come:
 //!
 //! - analysis begins only when the policy in force has been met;
 //! - a refusal or an exclusion ends it at once, and for good;
 //! - there is at most one announcement at a time.
 //!
-//! What fails, fails towards silence: no analysis, an alarm, and a call that goes on.
+//! Every failure leads to no analysis, an alarm, and a call that goes on.
 
 mod record;
 mod retell;
@@ -21,35 +21,35 @@ pub use record::{Announcement, Change, Record, Recording, Span};
 
 use crate::{ListeningPermit, Medium, Policy, Say, Source, State};
 
-/// How long an announcement that was asked for may take to begin.
+/// How long a requested announcement may take to begin.
 pub const BEGINS_WITHIN: Duration = Duration::from_secs(10);
 /// How long an announcement may take, holds included.
 pub const ENDS_WITHIN: Duration = Duration::from_secs(300);
-/// How long an announcement that was stopped may take to be over.
+/// How long a stopped announcement may take to end.
 pub const STOPS_WITHIN: Duration = Duration::from_secs(5);
 
-/// What a call's consent goes by.
+/// The terms of a call's consent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Terms {
-    /// How the customer is told, and what silence means.
+    /// How the customer is told, and the meaning of silence.
     pub policy: Policy,
-    /// Under [`Policy::Never`]: whether a rule or a tier said so, which no later fact undoes; or whether merely
+    /// Under [`Policy::Never`]: whether a rule or a tier forbids analysis, which no later fact undoes; otherwise only
     /// nothing has allowed it yet.
     pub binding: bool,
     /// The key that refuses.
     pub opt_out_digit: char,
     /// The key that agrees.
     pub opt_in_digit: char,
-    /// How long the agreeing key is waited for after the announcement.
+    /// How long to wait for the agreeing key after the announcement.
     pub patience: Duration,
-    /// Whether to announce in early media. On calls towards the customer early media reaches the agent only, so
-    /// leave it off there.
+    /// Whether to announce in early media. On calls towards the customer, early media reaches the agent only, so leave
+    /// this off there.
     pub early: bool,
     /// Whether the agreeing key still counts after `patience`.
     pub late_opt_in: bool,
 }
 
-/// Something that happened.
+/// An input of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input {
     /// Media flows before the answer.
@@ -58,108 +58,108 @@ pub enum Input {
     Answered,
     /// The announcement asked for by [`Action::Announce`] has begun.
     AnnouncementBegan,
-    /// It is over.
+    /// The announcement is over.
     AnnouncementEnded {
         /// Whether the customer's side got every sample of it.
         whole: bool,
     },
-    /// It can't be played.
+    /// The announcement can't be played.
     AnnouncementFailed(Failure),
     /// A key was pressed on the customer's leg.
     Digit {
         /// `0` to `9`, `*`, `#`, `A` to `D`.
         digit: char,
-        /// How it was heard.
+        /// The way in which the key was received.
         medium: Medium,
     },
-    /// Somebody spoke of the customer's consent.
+    /// A source makes a statement on the customer's consent.
     Told {
-        /// What.
+        /// The statement.
         say: Say,
-        /// Who.
+        /// The source.
         source: Source,
     },
-    /// Somebody wants analysis on or off.
+    /// A source turns analysis on or off.
     Analysis {
         /// On, as far as consent allows; or off.
         on: bool,
-        /// Who.
+        /// The source.
         source: Source,
     },
-    /// The customer's number is on the list of those never analysed.
+    /// The customer's number is on the do-not-analyse list.
     Listed,
     /// The media can't be listened to (encrypted, no audio, no known codec).
     Untappable,
-    /// Whoever listened has broken down, and listens no more.
+    /// The call's analysis has broken down for good.
     AnalysisLost,
-    /// The call is over. Of what comes after it only refusals count: they still erase. Where a call ends while an
-    /// announcement plays, tell this first: an announcement cut off by hanging up has not failed.
+    /// The call is over. Of later inputs only refusals count: they still erase. If a call ends while an announcement
+    /// plays, give this input first: hanging up is no failure of the announcement.
     Ended,
 }
 
-/// Something to do.
+/// An action for the caller of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Play the announcement of the policy in force, then tell how it went. Call [`Machine::recording`] with what is
-    /// played.
+    /// Play the announcement of the policy in force, then report its progress. Call [`Machine::recording`] with the
+    /// recording that is played.
     Announce,
-    /// Stop it, whether or not it has begun; [`Input::AnnouncementEnded`] confirms.
+    /// Stop the announcement, whether or not it has begun; [`Input::AnnouncementEnded`] confirms.
     StopAnnouncing,
     /// Listen to the customer from now on.
     BeginAnalysis,
-    /// Stop listening; what was inferred stays.
+    /// Stop listening; inferences stay.
     PauseAnalysis,
     /// Stop listening for good, or until the next [`Action::BeginAnalysis`] if the machine gives one.
     StopAnalysis {
-        /// Whether to erase what was inferred for this call.
+        /// Whether to erase the inferences about this call.
         erase: bool,
     },
-    /// The call stands elsewhere now.
+    /// The state has changed.
     Changed {
-        /// Where.
+        /// The new state.
         state: State,
-        /// Who decided it.
+        /// The source of the decision.
         by: Source,
-        /// Whether something had been inferred that is erased by this.
+        /// Whether this erases any inference.
         erased: bool,
     },
-    /// The customer could not be told; somebody should know.
+    /// The customer could not be told; an operator should know.
     Alarm(Failure),
 }
 
-/// Why an announcement came to nothing.
+/// Why an announcement failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failure {
-    /// There is none of that name and language.
+    /// No announcement has that name and language.
     #[error("there is no announcement of that name and language")]
     NotFound,
-    /// It can't be encoded in what the leg has negotiated.
+    /// The announcement can't be encoded in a format that the leg has negotiated.
     #[error("it can't be encoded in the leg's codec")]
     Codec,
-    /// There was no stream to play it into.
+    /// The call had no stream for it.
     #[error("there was no stream to play it into")]
     NoMedia,
-    /// It did not begin in time.
+    /// The announcement did not begin in time.
     #[error("it did not begin in time")]
     NotStarted,
-    /// It was cut off.
+    /// The announcement was cut off.
     #[error("it was cut off")]
     Interrupted,
-    /// It did not come to an end.
+    /// The announcement did not end in time.
     #[error("it did not come to an end")]
     Stalled,
 }
 
-/// How far the announcement is.
+/// The progress of the announcement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Idle,
-    /// Asked for, under this policy.
+    /// Requested, under this policy.
     Requested(Policy),
-    /// Playing, as asked for under this policy.
+    /// Playing, as requested under this policy.
     Playing(Policy),
-    /// Stopped, and not yet over.
+    /// Stopped, and not over yet.
     Stopping,
 }
 
@@ -175,27 +175,27 @@ enum Progress {
 pub struct Machine {
     terms: Terms,
     state: State,
-    /// No terms told later undo an exclusion.
+    /// The exclusion is final: later terms don't undo it.
     excluded_for_good: bool,
     stage: Stage,
     progress: Progress,
     ended: bool,
-    /// An announcement in early media came to nothing: the next attempt waits for the answer.
+    /// An announcement in early media failed: the next attempt waits for the answer.
     early_failed: bool,
-    /// A whole announcement has been heard.
+    /// A complete announcement has been heard.
     heard: bool,
-    /// The PBX says that it has announced.
+    /// The PBX says that it has played its announcement.
     announced: Option<Source>,
-    /// The customer agreed in so many words, or by the key.
+    /// The customer agreed, in words or by the key.
     agreed: Option<Source>,
     paused: bool,
-    /// The carrier wants no analysis; nobody else can undo it.
+    /// The carrier wants no analysis; no other source can undo that.
     paused_by_trunk: bool,
     untappable: bool,
-    /// Whoever listened has broken down.
+    /// The analysis has broken down.
     lost: bool,
     running: bool,
-    /// Something may have been inferred that is not erased.
+    /// There may be inferences that are not erased.
     inferred: bool,
     deadline: Option<Duration>,
     actions: VecDeque<Action>,
@@ -238,10 +238,10 @@ impl Machine {
         machine
     }
 
-    /// Takes what happened at `now`.
+    /// Takes an input at `now`.
     pub fn input(&mut self, now: Duration, input: Input) {
         match input {
-            // These count even after the call: what was inferred is still there to be erased.
+            // These count even after the call: there are still inferences to erase.
             Input::Told { say: Say::Refused, source } => self.refuse(now, source),
             Input::Digit { digit, medium } if same_key(digit, self.terms.opt_out_digit) => {
                 self.refuse(now, Source::Digit(medium));
@@ -267,7 +267,7 @@ impl Machine {
         self.reconcile(now);
     }
 
-    /// Lets time pass.
+    /// Advances to `now`.
     pub fn timeout(&mut self, now: Duration) {
         if self.deadline.is_none_or(|deadline| now < deadline) {
             return;
@@ -283,7 +283,7 @@ impl Machine {
                 self.fail(now, Failure::Stalled);
             }
             Stage::Stopping if self.state == State::Pending && self.announces() => {
-                // An announcer that doesn't stop can't be trusted with another one.
+                // An announcer that doesn't stop must not be given another announcement.
                 self.actions.push_back(Action::Alarm(Failure::Stalled));
                 self.change(now, State::Failed, Source::Policy, false);
             }
@@ -298,18 +298,18 @@ impl Machine {
         self.reconcile(now);
     }
 
-    /// When [`Machine::timeout`] wants to be called.
+    /// The time at which [`Machine::timeout`] should be called.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Duration> {
         self.deadline
     }
 
-    /// The next thing to do.
+    /// The next action.
     pub fn poll(&mut self) -> Option<Action> {
         self.actions.pop_front()
     }
 
-    /// Where the call stands.
+    /// The state of the consent.
     #[must_use]
     pub fn state(&self) -> State {
         self.state
@@ -321,7 +321,7 @@ impl Machine {
         self.state == State::Given && !self.held_back() && !self.ended
     }
 
-    /// Says which call it is the machine of: one that does not know gives no permits.
+    /// Names the machine's call: without it the machine gives no permits.
     #[must_use]
     pub fn of_call(self, call: u64) -> Self {
         Self { call: Some(call), ..self }
@@ -333,26 +333,26 @@ impl Machine {
         self.call.filter(|_| self.running && self.may_analyse()).map(ListeningPermit::new)
     }
 
-    /// What the call goes by.
+    /// The terms in force.
     #[must_use]
     pub fn terms(&self) -> &Terms {
         &self.terms
     }
 
-    /// States what the announcement last asked for consists of.
+    /// States which recording the last requested announcement uses.
     pub fn recording(&mut self, recording: Recording) {
         self.record.recording(recording);
     }
 
-    /// Everything for the receipt. Times are since [`Machine::new`].
+    /// The record for the receipt. Times are since [`Machine::new`].
     #[must_use]
     pub fn record(&self) -> Record {
         self.record.clone()
     }
 
-    /// States when the customer's voice was really listened to, times since [`Machine::new`], each from the first
-    /// packet to the last. Of the times for which there was consent the record then keeps those in which there was
-    /// something to hear. Told once the call is over; of a call of which it is never told the record keeps all.
+    /// States when the customer's voice was really listened to, each stretch from the first packet to the last, in
+    /// times since [`Machine::new`]. The record then keeps only those periods of consent in which there was sound to
+    /// hear. Called once the call is over; without this call the record keeps all periods.
     pub fn heard(&mut self, heard: &[(Duration, Duration)]) {
         self.record.heard(heard);
     }
@@ -365,7 +365,7 @@ impl Machine {
         self.paused || self.paused_by_trunk || self.untappable || self.lost
     }
 
-    /// Whether nothing that may still happen makes this a call to be analysed.
+    /// Whether no further input can lead to analysis.
     #[must_use]
     pub fn is_final(&self) -> bool {
         match self.state {
@@ -385,7 +385,7 @@ impl Machine {
         u64::try_from(now.saturating_sub(self.start).as_millis()).unwrap_or(u64::MAX)
     }
 
-    // === what the customer wants ===
+    // === the customer's wishes ===
 
     fn refuse(&mut self, now: Duration, by: Source) {
         if self.is_final() {
@@ -408,7 +408,8 @@ impl Machine {
     fn agreed_by_key(&mut self, now: Duration, medium: Medium) {
         let by = Source::Digit(medium);
         match self.state {
-            // Who knows the question may answer it before its end, but is heard out all the same.
+            // A caller who knows the question may answer it before its end, but the announcement is played to its end
+            // all the same.
             State::Announcing if self.stage == Stage::Playing(Policy::OptIn) => self.agreed = Some(by),
             State::Asked => self.agree(now, by),
             State::Declined if self.terms.late_opt_in => self.agree(now, by),
@@ -426,7 +427,7 @@ impl Machine {
         self.change(now, State::Given, by, false);
     }
 
-    // === what others say ===
+    // === statements of others ===
 
     fn told(&mut self, now: Duration, say: Say, by: Source) {
         if !may_permit(by) || self.is_final() {
@@ -448,7 +449,7 @@ impl Machine {
         }
     }
 
-    // === how the call goes ===
+    // === the course of the call ===
 
     fn reach(&mut self, now: Duration, progress: Progress) {
         if progress > self.progress {
@@ -457,7 +458,7 @@ impl Machine {
         }
     }
 
-    /// Does what the policy calls for next.
+    /// Takes the policy's next step.
     fn advance(&mut self, now: Duration) {
         let undecided = matches!(
             self.state,
@@ -466,7 +467,7 @@ impl Machine {
         if self.ended || !undecided || self.terms.policy == Policy::Never {
             return;
         }
-        // A key pressed while the question is being put counts when it has been put; words count at once.
+        // A key pressed during the question counts once the question is complete; words count at once.
         if let Some(by) = self.agreed.filter(|by| !matches!(by, Source::Digit(_)))
             && !(self.untappable && self.announces())
         {
@@ -507,7 +508,7 @@ impl Machine {
         let telling =
             matches!(self.state, State::Pending | State::Announcing | State::Asked | State::Declined);
         if telling && self.announces() {
-            // Nobody is told that they are analysed who can't be.
+            // A customer who can't be analysed is not told that they are.
             self.stop_announcing(now);
             let erased = self.stop_unagreed(now);
             self.change(now, State::Failed, Source::Policy, erased);
@@ -519,7 +520,7 @@ impl Machine {
         if self.running {
             self.stop_analysis(now, false);
         } else if self.state != State::Given {
-            // Hanging up answers a question as silence does. Whoever keeps events has to be told of it.
+            // Hanging up answers a question as silence does. Sinks that keep events have to be told of it.
             let inferred = self.inferred;
             if self.stop_unagreed(now) && inferred {
                 self.change(now, self.state, Source::Policy, true);
@@ -574,7 +575,7 @@ impl Machine {
 
     fn announcement_heard(&mut self, now: Duration, policy: Policy) {
         if self.terms.policy == Policy::OptIn && policy != Policy::OptIn {
-            // The terms became stricter while the notice played: now the question.
+            // The terms became stricter while the notice played: now the question is asked.
             self.change(now, State::Pending, Source::Policy, false);
             return self.advance(now);
         }
@@ -612,7 +613,7 @@ impl Machine {
     fn fail(&mut self, now: Duration, failure: Failure) {
         self.record.announcement_failed(self.since_start(now), failure);
         self.actions.push_back(Action::Alarm(failure));
-        // A key that answered a question cut short answered nothing.
+        // A key that answered an incomplete question does not count.
         self.agreed = self.agreed.filter(|by| !matches!(by, Source::Digit(_)));
         if self.progress == Progress::Answered {
             let erased = self.stop_unagreed(now);
@@ -627,7 +628,7 @@ impl Machine {
 
     // === analysis ===
 
-    /// Makes what runs agree with what may.
+    /// Brings the running analysis in line with the permission.
     fn reconcile(&mut self, now: Duration) {
         let may = self.may_analyse();
         if may == self.running {
@@ -653,14 +654,14 @@ impl Machine {
         self.actions.push_back(Action::StopAnalysis { erase });
     }
 
-    /// Ends everything, analysis first; whether there was something to erase.
+    /// Ends everything, analysis first; returns whether there was an inference to erase.
     fn stop_for_good(&mut self, now: Duration) -> bool {
         self.stop_analysis(now, true);
         self.stop_announcing(now);
         self.record.was_analysed()
     }
 
-    /// Erases what was inferred under terms that have since become stricter, and were not met.
+    /// Erases inferences made under terms that have since become stricter, and were not met.
     fn stop_unagreed(&mut self, now: Duration) -> bool {
         let analysed = self.record.was_analysed();
         if analysed {
@@ -670,8 +671,8 @@ impl Machine {
     }
 }
 
-/// Whether `source` may allow something. The carrier's side is not in the operator's hands, and lists and keys have
-/// ways of their own.
+/// Whether `source` may allow analysis. The carrier's side is not in the operator's hands, and lists and keys have
+/// inputs of their own.
 fn may_permit(source: Source) -> bool {
     match source {
         Source::PbxHeader | Source::Ami | Source::Ari | Source::Esl | Source::Api | Source::Cli => true,

@@ -15,31 +15,31 @@ const DAY: u64 = 86_400_000;
 pub struct Moment(u64);
 
 impl Moment {
-    /// So many milliseconds after 1970 began; later than 9999 is the end of 9999.
+    /// The time this many milliseconds after the start of 1970; later than 9999 becomes the end of 9999.
     #[must_use]
     pub fn from_unix_millis(millis: u64) -> Self {
         Self(millis.min(LAST))
     }
 
-    /// Milliseconds since 1970 began.
+    /// Milliseconds since the start of 1970.
     #[must_use]
     pub fn unix_millis(self) -> u64 {
         self.0
     }
 
-    /// So many milliseconds later.
+    /// This many milliseconds later.
     #[must_use]
     pub fn after_millis(self, millis: u64) -> Self {
         Self::from_unix_millis(self.0.saturating_add(millis))
     }
 
-    /// So many days earlier.
+    /// This many days earlier.
     #[must_use]
     pub fn days_before(self, days: u32) -> Self {
         Self(self.0.saturating_sub(u64::from(days) * DAY))
     }
 
-    /// Its day in UTC, `2026-03-01`.
+    /// The day in UTC, `2026-03-01`.
     #[must_use]
     pub fn day(self) -> String {
         self.to_string().chars().take(10).collect()

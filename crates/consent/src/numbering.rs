@@ -1,21 +1,21 @@
-//! Telephone numbers as they are written, and which of them are one.
+//! Spellings of telephone numbers, and which of them denote one number.
 
 use serde::{Deserialize, Serialize};
 
-/// User parts that stand for a withheld number (RFC 3261 §8.1.1.3, RFC 3323 §4.1.1.3, and what carriers send).
+/// User parts that stand for a withheld number (RFC 3261 §8.1.1.3, RFC 3323 §4.1.1.3, and carriers' practice).
 const WITHHELD: [&str; 8] =
     ["anonymous", "unavailable", "restricted", "unknown", "private", "withheld", "invalid", "null"];
 
-/// `[consent.numbering]`: how numbers without a country code are to be read.
+/// `[consent.numbering]`: the reading of numbers without a country code.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Numbering {
-    /// The operator's country code, as `49` or `1`. Left out, `030 1234567` and `+49 30 1234567` can't be told to be
-    /// one number.
+    /// The operator's country code, as `49` or `1`. Without it, `030 1234567` and `+49 30 1234567` can't be recognised
+    /// as one number.
     pub country: Option<String>,
-    /// What precedes a number within the country: `0` in most, `1` in North America, nothing in Italy or Spain.
+    /// The prefix of a number within the country: `0` in most, `1` in North America, nothing in Italy or Spain.
     pub national_prefix: String,
-    /// What precedes a country code: `00` in most, `011` in North America.
+    /// The prefix of a country code: `00` in most, `011` in North America.
     pub international_prefix: String,
 }
 
@@ -25,12 +25,12 @@ impl Default for Numbering {
     }
 }
 
-/// Who a caller is, as far as a number tells.
+/// A caller's identity, as far as a number tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Written {
     /// The number is withheld, or there is none.
     Withheld,
-    /// With the sign of the international format, which is left out here.
+    /// A number with the sign of the international format, which is left out here.
     International(String),
     /// Digits only.
     Plain(String),
@@ -55,7 +55,7 @@ impl Numbering {
             .map(|prefix| format!("prefix `{prefix}` is none; write for example \"0\" and \"00\""))
     }
 
-    /// The one form in which a number is kept; `None` if it is withheld.
+    /// The one form in which a number is stored; `None` if it is withheld.
     pub(crate) fn canonical(&self, text: &str) -> Option<String> {
         self.readings(text).into_iter().next()
     }
@@ -65,10 +65,10 @@ impl Numbering {
         self.country.is_none() && matches!(self.written(text), Written::Plain(digits) if digits.len() > 6)
     }
 
-    /// Whether somebody who enters `text` can mean it: digits, no more than a number has (ITU-T E.164 §6: 15, and here
-    /// the prefixes before them), or a name that is written as one, in a SIP URI.
+    /// Whether `text` is a plausible entry: digits, no more than a number has (ITU-T E.164 §6: 15, and here the
+    /// prefixes before them), or a name that is written as one, in a SIP URI.
     pub(crate) fn is_meant(&self, text: &str) -> bool {
-        // An option that was mistyped, `-5`: no number begins so.
+        // A mistyped option such as `-5`: no number begins so.
         if text.trim_start().starts_with('-') {
             return false;
         }
@@ -83,8 +83,8 @@ impl Numbering {
         }
     }
 
-    /// Every number that `text` may stand for, the likeliest first: a carrier may leave out the `+` of an
-    /// international number, or send a national one. Whoever looks for a refusal must look for all of them.
+    /// Every number that `text` may stand for, the likeliest first: a carrier may leave out the `+` of an international
+    /// number, or send a national one. A search for a refusal must try all of them.
     pub(crate) fn readings(&self, text: &str) -> Vec<String> {
         let mut readings = Vec::new();
         let mut add = |reading: String| {
@@ -107,7 +107,7 @@ impl Numbering {
             Written::Plain(digits) => {
                 if let Some(country) = self.country.as_deref() {
                     let national = digits.strip_prefix(&self.national_prefix).filter(|rest| !rest.is_empty());
-                    // Extensions and service numbers are no part of the public plan.
+                    // Extensions and service numbers are not part of the public numbering plan.
                     if digits.len() > 6 {
                         if let Some(national) = national {
                             add(format!("{country}{national}"));
@@ -126,7 +126,7 @@ impl Numbering {
         readings
     }
 
-    /// Takes a user part, or a SIP or tel URI, apart.
+    /// Parses a user part, or a SIP or tel URI.
     pub(crate) fn written(&self, text: &str) -> Written {
         let text = unescape(text);
         let user = user_part(&text);
@@ -156,7 +156,8 @@ impl Numbering {
     }
 }
 
-/// A number as rules compare it: digits without the sign of the international format, or a name in lower case.
+/// A number in the form that rules compare: digits without the sign of the international format, or a name in lower
+/// case.
 pub(crate) fn bare(text: &str) -> String {
     match Numbering::default().written(text) {
         Written::Withheld => String::new(),
@@ -178,7 +179,7 @@ fn without_separators(text: &str) -> String {
     text.chars().filter(|c| !matches!(c, '-' | '.' | ' ' | '\u{a0}' | '(' | ')' | '/')).collect()
 }
 
-/// Undoes percent escapes (RFC 3986 §2.1); what is no escape stays.
+/// Undoes percent escapes (RFC 3986 §2.1); other text stays.
 fn unescape(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -1,7 +1,7 @@
-//! The policy page: what callers may read about the machine that listens along, made from the running configuration.
+//! The policy page: information for callers about the analysis, made from the running configuration.
 //!
-//! One self-contained HTML page a language: no script, nothing fetched from elsewhere, readable aloud, on a telephone
-//! and on paper. What it says follows [`PageFacts`]: a sink that is configured is named, one that isn't is not.
+//! One self-contained HTML page for each language: no script, nothing fetched from elsewhere, fit for screen readers,
+//! telephones and paper. Its content follows [`PageFacts`]: a sink is named if and only if it is configured.
 
 mod de;
 mod en;
@@ -18,7 +18,7 @@ use crate::html::{Html, Other};
 use crate::moment::Moment;
 use texts::Texts;
 
-/// `[consent.operator]`: who runs the calls, as callers know them.
+/// `[consent.operator]`: the operator's identity, as callers know it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Operator {
@@ -36,10 +36,10 @@ pub struct Operator {
     pub authority: Option<String>,
 }
 
-/// What the page states.
+/// The facts that the page states.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageFacts {
-    /// Who runs the calls.
+    /// The operator.
     pub operator: Operator,
     /// Every policy that some call may be under.
     pub policies: Vec<Policy>,
@@ -55,11 +55,11 @@ pub struct PageFacts {
     pub exclude_withheld: bool,
     /// Whether receipts are kept.
     pub has_receipts: bool,
-    /// For how many days; `None` is until somebody deletes them.
+    /// For how many days; `None` means until they are deleted by hand.
     pub receipts_days: Option<u32>,
-    /// Who gets the results.
+    /// The recipients of the results.
     pub sinks: Vec<Sink>,
-    /// The build that runs, as `sidetone 0.1.0`.
+    /// The running build, as `sidetone 0.1.0`.
     pub build: String,
     /// Name of the model and its SHA-256 in hexadecimal; `None` where nothing is analysed.
     pub model: Option<(String, String)>,
@@ -67,7 +67,7 @@ pub struct PageFacts {
     pub made: Moment,
 }
 
-/// Who gets the results, in words.
+/// A recipient of the results.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sink {
     /// The telephone system: AMI, ARI, ESL or SIP.
@@ -76,8 +76,7 @@ pub enum Sink {
     Screens,
     /// Another program, by webhook, at this host.
     Webhook(String),
-    /// A file kept on the operator's machine.
-    /// For how many days at most; `None` is until somebody deletes it.
+    /// A file kept on the operator's machine, for this many days at most; `None` means until it is deleted by hand.
     File(Option<u32>),
     /// Counts without persons, for supervision of the technology.
     Metrics,
@@ -102,11 +101,11 @@ pub enum Language {
 }
 
 impl Language {
-    /// All of them, in the order in which the page offers them.
+    /// All languages, in the order in which the page offers them.
     pub const ALL: [Self; 6] =
         [Self::English, Self::German, Self::French, Self::Spanish, Self::Italian, Self::Portuguese];
 
-    /// Its RFC 5646 tag.
+    /// The language's RFC 5646 tag.
     #[must_use]
     pub fn tag(self) -> &'static str {
         match self {
@@ -119,7 +118,7 @@ impl Language {
         }
     }
 
-    /// Its own name for itself.
+    /// The language's own name for itself.
     fn name(self) -> &'static str {
         match self {
             Self::English => "English",
@@ -138,8 +137,8 @@ impl Language {
         Self::ALL.into_iter().find(|language| language.tag() == primary)
     }
 
-    /// The one asked for by `?lang=`, else the one that the `Accept-Language` header (RFC 9110 §12.5.4) likes best,
-    /// else `fallback`.
+    /// The language asked for by `?lang=`, else the favourite of the `Accept-Language` header (RFC 9110 §12.5.4), else
+    /// `fallback`.
     #[must_use]
     pub fn choose(asked: Option<&str>, accepted: Option<&str>, fallback: Self) -> Self {
         let accepted = || {
@@ -153,7 +152,7 @@ impl Language {
                     liked.push((-weight, language));
                 }
             }
-            // Of equals the first named one wins: the sort is stable.
+            // Among equals the first one wins: the sort is stable.
             liked.sort_by_key(|(weight, _)| *weight);
             liked.first().map(|(_, language)| *language)
         };
@@ -305,7 +304,7 @@ fn contact(page: &mut Html, facts: &PageFacts, texts: &Texts) {
         lines.push((texts.phone.to_owned(), phone.clone(), Some(format!("tel:{dialled}"))));
     }
     if let Some(url) = privacy_url {
-        // Only what is a web address becomes a link.
+        // Only a web address becomes a link.
         let link = (url.starts_with("https://") || url.starts_with("http://")).then(|| url.clone());
         lines.push((texts.privacy.to_owned(), url.clone(), link));
     }

@@ -1,16 +1,16 @@
-//! Permission to listen, as a thing that can't be made up.
+//! Permission to listen, as a value that can't be forged.
 //!
-//! Inferring the emotions of people at work from their voice is prohibited in the European Union (Regulation
-//! (EU) 2024/1689, Article 5(1)(f)), and of customers nothing may be inferred before they are told. So the network's
+//! Inferring the emotions of people at work from their voice is prohibited in the European Union (Regulation (EU)
+//! 2024/1689, Article 5(1)(f)), and nothing may be inferred of customers before they are told. So the network's
 //! listener (`sidetone_emotion::Listener`) takes a permit and uses it up, and there are two kinds:
 //!
 //! - [`ListeningPermit`], for the customer's side of one live call. Only that call's [`Machine`](crate::Machine) gives
 //!   it, and only while its consent stands. It can't be built, copied, or carried over to another call.
-//! - [`RecordingPermit`], for material that is no live call. Whoever makes one states how it is known whose voice is
-//!   heard. Live calls don't take it.
+//! - [`RecordingPermit`], for material that is no live call. Its maker states how the speaker is known. Live calls
+//!   don't take it.
 //!
-//! A permit says that a customer may be heard, and can't know whose sound is then pushed in: that the packets of the
-//! trunk's side, and no others, reach the listener is the work of `sidetone_hear`, and its tests'.
+//! A permit says that a customer may be heard. It can't know whose sound is then pushed in: `sidetone_hear` and its
+//! tests ensure that only packets of the trunk's side reach the listener.
 //!
 //! ```
 //! use sidetone_consent::{Input, Machine, Policy, policy::{Facts, Settings}};
@@ -26,7 +26,7 @@
 //! assert_eq!(permit.call(), 7);
 //! ```
 //!
-//! It is never made up:
+//! A permit can't be forged:
 //!
 //! ```compile_fail,E0451
 //! let forged = sidetone_consent::ListeningPermit { call: 7 };
@@ -44,7 +44,7 @@
 //! }
 //! ```
 //!
-//! And nobody adds a third kind:
+//! No other crate can add a third kind:
 //!
 //! ```compile_fail,E0277
 //! struct Mine;
@@ -62,19 +62,19 @@ impl ListeningPermit {
         Self { call }
     }
 
-    /// The call that it is for.
+    /// The permit's call.
     #[must_use]
     pub const fn call(&self) -> u64 {
         self.call
     }
 }
 
-/// How it is known whose voice a recording holds.
+/// How the speaker of a recording is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stated {
     /// The operator has named the customer, or the call's signalling, recorded with it, does.
     Customer,
-    /// It is material made or collected for training, measuring or testing.
+    /// The material was made or collected for training, measuring or testing.
     Material,
 }
 
@@ -85,13 +85,13 @@ pub struct RecordingPermit {
 }
 
 impl RecordingPermit {
-    /// For a recording of which this is known.
+    /// A permit for a recording with this statement.
     #[must_use]
     pub const fn new(stated: Stated) -> Self {
         Self { stated }
     }
 
-    /// How it is known whose voice it holds.
+    /// How the recording's speaker is known.
     #[must_use]
     pub const fn stated(&self) -> Stated {
         self.stated

@@ -1,4 +1,4 @@
-//! What the operator decides: the table `[consent]`, and what it means for a call.
+//! The operator's decisions: the table `[consent]`, and its meaning for a call.
 
 mod check;
 mod matching;
@@ -24,37 +24,37 @@ pub struct Settings {
     pub opt_out_digit: char,
     /// The key that agrees, once the announcement has asked for it.
     pub opt_in_digit: char,
-    /// How long the agreeing key is waited for after the announcement.
+    /// How long to wait for the agreeing key after the announcement.
     pub patience: Period,
-    /// Whether the agreeing key counts after `patience` too. Leave it off where menus of the PBX use the same key:
-    /// who presses 1 for sales has agreed to nothing.
+    /// Whether the agreeing key counts after `patience` too. Leave this off where menus of the PBX use the same key: a
+    /// caller who presses 1 for sales has agreed to nothing.
     pub late_opt_in: bool,
-    /// Whether keys are also heard by their tones, for callers whose carrier sends no telephone-events.
+    /// Whether keys are also detected by their tones, for callers whose carrier sends no telephone-events.
     pub in_band_digits: bool,
-    /// Whether calls to the PBX are told in early media already, before the answer.
+    /// Whether calls to the PBX get the announcement in early media already, before the answer.
     pub early_media: bool,
     /// Language of announcements where no rule and no PBX names one, as an RFC 5646 tag.
     pub language: String,
     /// Empathy tiers whose calls are never analysed, unless a rule names the tier.
     pub never_tiers: Vec<String>,
-    /// Folder of the receipts; left out, none are kept.
+    /// Folder of the receipts; without it, none are kept.
     pub receipts: Option<PathBuf>,
-    /// Days that receipts are kept; left out, until somebody deletes them.
+    /// Days that receipts are kept; without it, until they are deleted by hand.
     pub receipts_days: Option<u32>,
-    /// The list of numbers that are never analysed; left out, there is none.
+    /// The list of numbers that are never analysed; without it, there is none.
     pub do_not_analyse: Option<PathBuf>,
     /// Whether callers who withhold their number are never analysed: the list can't know them.
     pub exclude_withheld: bool,
-    /// The list of the agents' own numbers: who talks from or at one of them is no customer; left out, there is none.
+    /// The list of the agents' own numbers: a party with one of them is no customer; without it, there is none.
     pub agent_numbers: Option<PathBuf>,
-    /// How numbers without a country code are to be read.
+    /// The reading of numbers without a country code.
     pub numbering: Numbering,
-    /// The basis on which the operator relies for listening (GDPR Art. 6(1)), for receipts that are exported. Left out,
-    /// exports claim none: which it is, only the operator can say.
+    /// The basis on which the operator relies for listening (GDPR Art. 6(1)), for receipts that are exported. Without
+    /// it, exports claim none: only the operator can say which one it is.
     pub lawful_basis: Option<LawfulBasis>,
-    /// Who runs the calls, for the policy page.
+    /// The operator's identity, for the policy page.
     pub operator: Operator,
-    /// What applies to which calls. The first that matches decides; where none does, the trunk's `disclosure`.
+    /// The rules for calls. The first rule that matches decides; otherwise the trunk's `disclosure` does.
     pub rules: Vec<Rule>,
 }
 
@@ -88,42 +88,42 @@ impl Default for Settings {
 pub enum LawfulBasis {
     /// The customer has consented.
     Consent,
-    /// A contract with the customer calls for it.
+    /// A contract with the customer requires it.
     Contract,
-    /// The law calls for it.
+    /// The law requires it.
     LegalObligation,
-    /// Somebody's life depends on it.
+    /// A person's life depends on it.
     VitalInterests,
-    /// It is a task in the public interest.
+    /// The analysis is a task in the public interest.
     PublicTask,
     /// The operator's interests outweigh the customer's.
     LegitimateInterests,
 }
 
-/// `[[consent.rules]]`: what applies to calls of one kind. Conditions that are left out match every call; those given
-/// must all match. Names are compared without regard to case.
+/// `[[consent.rules]]`: the rule for calls of one kind. Conditions that are left out match every call; those given must
+/// all match. Names are compared without regard to case.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rule {
     /// Name of the trunk.
     pub trunk: Option<String>,
-    /// The number dialled, `+49301234567`, or how it begins, `+49*`.
+    /// The number dialled, `+49301234567`, or a prefix of it, `+49*`.
     pub dialled: Option<Dialled>,
     /// The queue, as the PBX names it.
     pub queue: Option<String>,
     /// The empathy tier, as the PBX names it.
     pub tier: Option<String>,
-    /// What the call is about, as the PBX names it.
+    /// The call's subject, as the PBX names it.
     pub call_type: Option<String>,
-    /// How these callers are told; left out, as the trunk says.
+    /// How these callers are told; by default as the trunk says.
     pub policy: Option<Policy>,
-    /// Language of the announcement, as an RFC 5646 tag; left out, `consent.language`.
+    /// Language of the announcement, as an RFC 5646 tag; by default `consent.language`.
     pub language: Option<String>,
-    /// Name of the announcement; left out, `notice` or `opt-in` by policy.
+    /// Name of the announcement; by default `notice` or `opt-in` by policy.
     pub announcement: Option<String>,
 }
 
-/// What is known of a call that policy may depend on.
+/// The facts of a call that policy may depend on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
     /// Name of the trunk.
@@ -136,34 +136,34 @@ pub struct Facts {
     pub queue: Option<String>,
     /// The empathy tier.
     pub tier: Option<String>,
-    /// The call was up before Sidetone was: whether its caller was told, or has objected, is lost.
+    /// The call was up before this process: whether its caller was told, or has objected, is lost.
     pub resumed: bool,
-    /// What it is about.
+    /// The call's subject.
     pub call_type: Option<String>,
     /// The customer's language, if the PBX knows it.
     pub language: Option<String>,
-    /// Who is taken to talk on the trunk's side, as long as nobody says.
+    /// The presumed party on the trunk's side, until the PBX names it.
     pub presumed: Presumed,
-    /// Whether a customer does, as the PBX says.
+    /// Whether a customer talks there, as the PBX says.
     pub customer: Option<bool>,
 }
 
-/// Who is taken to talk on the trunk's side.
+/// The presumed party on the trunk's side.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Presumed {
-    /// A customer: who calls, or whom a trunk or PBX with `analyse_outbound` calls.
+    /// A customer: the caller, or the party that a trunk or PBX with `analyse_outbound` calls.
     #[default]
     Customer,
-    /// Whom the PBX has called, who may be anybody.
+    /// A party that the PBX has called, and that may be anyone.
     Dialled,
-    /// Whom the PBX has called in place of somebody else: an agent's mobile, as like as not.
+    /// A party that the PBX has called in place of another one: probably an agent's mobile.
     Diverted,
-    /// An agent: the number is on the list of their own.
+    /// An agent: the number is on the list of agents' numbers.
     Agent,
 }
 
 impl Facts {
-    /// Why whoever talks on the trunk's side can't be listened to as a customer, if so.
+    /// Why the party on the trunk's side can't be listened to as a customer, if so.
     fn no_customer(&self) -> Option<Reason> {
         match (self.presumed, self.customer) {
             (Presumed::Agent, _) => Some(Reason::AgentNumber),
@@ -176,10 +176,10 @@ impl Facts {
 }
 
 impl Facts {
-    /// Takes over what was told, if policy may depend on it; whether that changed anything.
+    /// Takes a statement, if policy may depend on it; returns whether that changed anything.
     pub fn tell(&mut self, telling: &Telling) -> bool {
         if let Telling::Customer(customer) = telling {
-            // Who once was said to be no customer does not become one.
+            // A party once said to be no customer does not become one.
             let changed = self.customer != Some(*customer) && self.customer != Some(false);
             if changed {
                 self.customer = Some(*customer);
@@ -205,43 +205,43 @@ impl Facts {
     }
 }
 
-/// What applies to a call.
+/// The decision on a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     /// How the customer is told.
     pub policy: Policy,
-    /// In which language, as an RFC 5646 tag.
+    /// The announcement's language, as an RFC 5646 tag.
     pub language: String,
-    /// By which announcement; `None` where Sidetone plays none.
+    /// The announcement's name; `None` where Sidetone plays none.
     pub announcement: Option<String>,
-    /// Who says so.
+    /// The reason for the policy.
     pub reason: Reason,
 }
 
-/// Who says which policy applies.
+/// The reason why a policy applies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// The trunk's `disclosure`.
     Trunk,
-    /// This one of `consent.rules`, from 0.
+    /// This rule of `consent.rules`, from 0.
     Rule(usize),
-    /// The empathy tier, which is never analysed.
+    /// The empathy tier is never analysed.
     Tier(String),
-    /// The call was up before Sidetone was.
+    /// The call was up before this process.
     Resumed,
-    /// Nobody has said that whom the PBX calls is a customer.
+    /// Nothing says that the party that the PBX calls is a customer.
     Outbound,
-    /// The call was diverted on its way out, and nobody has said that whom it reaches is a customer.
+    /// The call was diverted on its way out, and nothing says that the party it reaches is a customer.
     Diverted,
-    /// Whoever is on the trunk's side has one of the agents' own numbers.
+    /// The party on the trunk's side has one of the agents' own numbers.
     AgentNumber,
     /// The PBX says that no customer is on the trunk's side.
     NoCustomer,
 }
 
 impl Reason {
-    /// Whether it forbids for good: nothing that becomes known later undoes it.
+    /// Whether the reason forbids analysis for good: no later fact undoes it.
     fn binds(&self) -> bool {
         match self {
             Self::Trunk | Self::Outbound | Self::Diverted => false,
@@ -268,7 +268,7 @@ impl std::fmt::Display for Reason {
 }
 
 impl Settings {
-    /// What applies to a call of which this is known.
+    /// Decides on a call with these facts.
     #[must_use]
     pub fn decide(&self, facts: &Facts) -> Decision {
         if let Some(reason) = facts.no_customer() {
@@ -279,14 +279,14 @@ impl Settings {
             .tier
             .as_deref()
             .filter(|tier| self.never_tiers.iter().any(|never| matching::same_name(never, tier)));
-        // What is said of all calls does not speak of a grieving caller; what is said of the tier does.
+        // A rule for all calls does not consider a grieving caller; the rule for the tier does.
         let rule = self
             .rules
             .iter()
             .enumerate()
             .find(|(_, rule)| (never_tier.is_none() || rule.tier.is_some()) && rule.matches(facts));
         let (policy, reason) = match (rule, never_tier) {
-            // Nobody is told twice in a call, and an objection made before must hold.
+            // No customer is told twice in a call, and an earlier objection must hold.
             _ if facts.resumed => (Policy::Never, Reason::Resumed),
             (None, Some(tier)) => (Policy::Never, Reason::Tier(tier.to_owned())),
             (None, None) => (facts.trunk_policy, Reason::Trunk),
@@ -312,8 +312,8 @@ impl Settings {
         Decision { policy, language, announcement, reason }
     }
 
-    /// What the machine goes by after `decision`. `to_customer`: the call is placed towards the customer, whom early
-    /// media can't reach.
+    /// The machine's terms after `decision`. `to_customer`: the call is placed towards the customer, whom early media
+    /// can't reach.
     #[must_use]
     pub fn terms(&self, decision: &Decision, to_customer: bool) -> Terms {
         Terms {
@@ -327,7 +327,7 @@ impl Settings {
         }
     }
 
-    /// Whether any call may be announced to by Sidetone itself.
+    /// Whether Sidetone itself may play an announcement to any call.
     #[must_use]
     pub fn announces(&self) -> bool {
         self.rules.iter().any(|rule| matches!(rule.policy, Some(Policy::Notice | Policy::OptIn)))

@@ -1,4 +1,4 @@
-//! What is kept of each call: who was told what, when, and what they said.
+//! The receipt of a call: its disclosure, and the customer's answer.
 
 mod describe;
 mod vcon;
@@ -22,9 +22,9 @@ use crate::policy::{LawfulBasis, Reason};
 pub struct Receipt {
     /// The call's id, as events give it.
     pub call: String,
-    /// When it began; times in `record` count from here.
+    /// When the call began; times in `record` count from here.
     pub started: Moment,
-    /// When it ended.
+    /// When the call ended.
     pub ended: Moment,
     /// Whether the call was placed towards the customer.
     pub to_customer: bool,
@@ -38,25 +38,25 @@ pub struct Receipt {
     pub queue: Option<String>,
     /// The empathy tier, as the PBX named it.
     pub tier: Option<String>,
-    /// What it was about, as the PBX named it.
+    /// The call's subject, as the PBX named it.
     pub call_type: Option<String>,
-    /// Why that policy.
+    /// The reason for the policy.
     pub reason: Reason,
-    /// The basis on which the operator relies, as configured (`consent.lawful_basis`); absent where nobody has said.
+    /// The basis on which the operator relies, as configured (`consent.lawful_basis`); absent where none is configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lawful_basis: Option<LawfulBasis>,
-    /// How it went.
+    /// The course of the consent.
     pub record: Record,
-    /// The Sidetone that the call was on, where the configuration names it.
+    /// The node that the call was on, where the configuration names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<Node>,
-    /// The build that ran.
+    /// The running build.
     pub build: String,
     /// SHA-256 of the model, in hexadecimal, if one was loaded.
     pub model: Option<String>,
 }
 
-/// A telephone number's hash as events show it: 24 hexadecimal digits. Nothing else gets in, so no number can.
+/// A telephone number's hash as events show it: 24 hexadecimal digits. Other text is refused, so no number can get in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HashedNumber(String);
 

@@ -1,16 +1,16 @@
-//! Replacing a file so that whoever could read and write it before still can, root's commands included.
+//! Replaces a file and keeps its access rights, also for commands run by root.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-/// Puts `bytes` in place of a file in one step: a reader sees the old file or the new one. A symbolic link stays one.
-/// The file keeps its owner, group and mode; a new one that root begins in somebody's folder is that somebody's, with
+/// Puts `bytes` in place of a file atomically: a reader sees the old file or the new one. A symbolic link stays one.
+/// The file keeps its owner, group and mode; a new one that root makes in a user's folder belongs to that user, with
 /// mode 0600.
 ///
 /// # Errors
-/// When it can't be written, or its owner can't be kept. The old file then is as it was.
+/// When it can't be written, or its owner can't be kept. The old file then stays unchanged.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut beside = target.clone().into_os_string();
@@ -36,7 +36,7 @@ fn write(target: &Path, beside: &Path, bytes: &[u8]) -> io::Result<()> {
             keep_owner(&file, (ours.uid(), ours.gid()), (old.uid(), old.gid()))?;
             file.set_permissions(fs::Permissions::from_mode(old.permissions().mode() & 0o7777))?;
         }
-        // Only root can give files away, and only root has to: the service runs as the folder's owner.
+        // Only root can change a file's owner, and only root has to: the service runs as the folder's owner.
         Err(_) if ours.uid() == 0 => {
             if let Some(folder) = target.parent().and_then(|folder| fs::metadata(folder).ok()) {
                 keep_owner(&file, (ours.uid(), ours.gid()), (folder.uid(), folder.gid()))?;
@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside it");
     }
 
-    /// What root's `consent exclude` did to the service's list. Only root can try it.
+    /// The effect of root's `consent exclude` on the service's list. Only root can run this test.
     #[test]
     fn root_leaves_a_file_to_its_owner_and_a_new_one_to_the_folder_s() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
-//! The compliance report: every path by which something is inferred, what must be so before it is, how long it is kept,
-//! and which build and model run.
+//! The compliance report: every path by which something is inferred, its conditions, its retention, and the build and
+//! model that run.
 //!
-//! It is made from the configuration and the build, not from what somebody remembers. Facts, not legal advice.
+//! It is made from the configuration and the build, not from anyone's memory. Facts, not legal advice.
 
 mod html;
 mod paths;
@@ -16,7 +16,7 @@ use crate::Policy;
 use crate::moment::Moment;
 use crate::policy::{Rule, Settings};
 
-/// What the report is made from.
+/// The input of the report.
 #[derive(Debug, Clone)]
 pub struct ReportFacts {
     /// The build, as `sidetone 0.1.0`.
@@ -29,11 +29,11 @@ pub struct ReportFacts {
     pub settings: Settings,
     /// Name and `disclosure` of each trunk.
     pub trunks: Vec<(String, Policy)>,
-    /// Names of the trunks and PBXs with `analyse_outbound`: whom they call is taken for a customer.
+    /// Names of the trunks and PBXs with `analyse_outbound`: the parties they call are taken for customers.
     pub outbound: Vec<String>,
     /// The model; `None` if analysis is switched off.
     pub model: Option<ModelFacts>,
-    /// Where results go, and how long they are kept there.
+    /// The sinks of results, and how long they keep them.
     pub sinks: Vec<SinkFacts>,
     /// Whether hashed numbers are salted by the operator, and so the same after a restart.
     pub numbers_salted: bool,
@@ -48,29 +48,29 @@ pub struct ModelFacts {
     pub sha256: String,
     /// SHA-256 of its card, in hexadecimal; empty if it has none.
     pub card_sha256: String,
-    /// Under what it may be used.
+    /// The licence for its use.
     pub licence: String,
     /// How many parameters it has.
     pub parameters: usize,
 }
 
-/// Somewhere that results go.
+/// A sink of results.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SinkFacts {
     /// Its key in the configuration, as `events.webhook.0`.
     pub key: String,
-    /// What it is.
+    /// The kind of sink.
     pub what: String,
-    /// How long it keeps them, as far as the configuration tells.
+    /// How long it keeps results, as far as the configuration tells.
     pub kept: String,
 }
 
 /// The report.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// Version of this report's shape.
+    /// Version of this report's format.
     pub version: u32,
-    /// When it was made.
+    /// When the report was made.
     pub made: Moment,
     /// The build.
     pub build: String,
@@ -80,22 +80,22 @@ pub struct Report {
     pub model: Option<ModelFacts>,
     /// Every path by which something is inferred.
     pub paths: Vec<InferencePath>,
-    /// What this build can't do, whatever is configured.
+    /// Inferences that this build can't make, whatever is configured.
     pub absent: Vec<&'static str>,
     /// How callers are told, by trunk.
     pub trunks: Vec<TrunkPolicy>,
-    /// The trunks and PBXs whose calls out are analysed; of others only those of which the PBX says that a customer is
-    /// reached.
+    /// The trunks and PBXs whose outbound calls are analysed; on others, only calls of which the PBX says that a
+    /// customer is reached.
     pub outbound: Vec<String>,
-    /// What departs from that.
+    /// The rules that depart from that.
     pub rules: Vec<Rule>,
     /// Tiers never analysed.
     pub never_tiers: Vec<String>,
     /// The key that refuses.
     pub opt_out_digit: char,
-    /// What is kept, and for how long.
+    /// The kept data, and for how long.
     pub retention: Vec<Retention>,
-    /// What somebody should look at.
+    /// Points that an operator should look at.
     pub remarks: Vec<String>,
 }
 
@@ -104,18 +104,18 @@ pub struct Report {
 pub struct TrunkPolicy {
     /// The trunk.
     pub trunk: String,
-    /// Its policy where no rule says otherwise.
+    /// The trunk's policy where no rule says otherwise.
     pub policy: Policy,
 }
 
-/// Something that is kept.
+/// Kept data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Retention {
-    /// What.
+    /// The data.
     pub what: String,
-    /// Where.
+    /// The place.
     pub at: String,
-    /// For how long.
+    /// The retention time.
     pub kept: String,
 }
 

@@ -1,4 +1,4 @@
-//! The words in which consent is spoken of, by configuration, events, receipts and PBXs alike.
+//! The terms of consent, for configuration, events, receipts and PBXs alike.
 
 use std::fmt;
 
@@ -6,33 +6,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::language::is_language;
 
-/// How the callers of a call are told, and what their silence means.
+/// How the callers of a call are told, and the meaning of their silence.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Policy {
-    /// They are not told: the call is carried, never analysed.
+    /// Callers are not told: the call is carried, never analysed.
     #[default]
     #[serde(alias = "none")]
     Never,
     /// The operator states that every caller has heard the announcement before the call gets here.
     GivenUpstream,
-    /// Sidetone announces; who does not object is listened to.
+    /// Sidetone announces; a customer who does not object is listened to.
     Notice,
-    /// Sidetone announces; only who agrees is listened to.
+    /// Sidetone announces; only a customer who agrees is listened to.
     OptIn,
     /// The PBX announces, and says so.
     AnnounceElsewhere,
 }
 
-/// Where a call stands.
+/// The consent state of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// Not told yet.
+    /// The customer has not been told yet.
     Pending,
     /// The announcement is playing.
     Announcing,
-    /// Told, and asked to agree.
+    /// The customer was told, and asked to agree.
     Asked,
     /// The customer may be listened to.
     Given,
@@ -40,13 +40,13 @@ pub enum State {
     Declined,
     /// The customer objected. Final.
     OptedOut,
-    /// Policy, tier or list forbids it. Final.
+    /// Policy, tier or list forbids analysis. Final.
     Excluded,
     /// The customer could not be told.
     Failed,
 }
 
-/// Who said something about a call. As text one word, see [`name`](Self::name).
+/// The source of a statement about a call. As text one word, see [`name`](Self::name).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "&'static str", try_from = "std::borrow::Cow<'_, str>")]
 pub enum Source {
@@ -89,7 +89,7 @@ impl Source {
         Self::Cli,
     ];
 
-    /// Its word in events and receipts.
+    /// The source's word in events and receipts.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -129,7 +129,7 @@ impl TryFrom<std::borrow::Cow<'_, str>> for Source {
     }
 }
 
-/// How a key press was heard.
+/// The way in which a key press was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Medium {
@@ -141,7 +141,7 @@ pub enum Medium {
     Info,
 }
 
-/// What somebody says of a call's consent.
+/// A statement on a call's consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Say {
@@ -149,11 +149,11 @@ pub enum Say {
     Announced,
     /// The customer agrees.
     Granted,
-    /// The customer does not.
+    /// The customer does not agree.
     Refused,
 }
 
-/// Who talks on a leg.
+/// The kind of party on a leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Party {
@@ -163,7 +163,7 @@ pub enum Party {
     Bot,
 }
 
-/// What a PBX, a header or the API may tell of a call.
+/// A statement about a call, from a PBX, a header or the API.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Telling {
@@ -173,29 +173,29 @@ pub enum Telling {
     Analysis(bool),
     /// The queue that the call is in.
     Queue(String),
-    /// The agent who has it.
+    /// The agent who has the call.
     Agent(String),
-    /// What it is about, in the operator's words.
+    /// The call's subject, in the operator's words.
     CallType(String),
-    /// Its empathy tier.
+    /// The call's empathy tier.
     Tier(String),
     /// Language of the announcement, as an RFC 5646 tag.
     Language(String),
-    /// Who talks on the PBX's side.
+    /// The kind of party on the PBX's side.
     Party(Party),
-    /// Whether whoever talks on the trunk's side is a customer. `false` is final.
+    /// Whether the party on the trunk's side is a customer. `false` is final.
     Customer(bool),
 }
 
 impl Telling {
-    /// The longest text that is taken, in characters.
+    /// The longest text that is accepted, in characters.
     pub const LONGEST: usize = 64;
 
-    /// Reads a name and a value as headers (`X-Sidetone-Queue: billing`), channel variables and the API give them; the
+    /// Parses a name and a value as headers (`X-Sidetone-Queue: billing`), channel variables and the API give them; the
     /// name without its prefix, `queue`, `call-type` or `CALL_TYPE` alike.
     ///
     /// # Errors
-    /// What is wrong, with the values that are known.
+    /// The problem, with the valid values.
     pub fn parse(name: &str, value: &str) -> Result<Self, UnknownTelling> {
         let name = name.trim().to_ascii_lowercase().replace('_', "-");
         let value = value.trim();
@@ -239,10 +239,10 @@ impl Telling {
     }
 }
 
-/// What a text should be.
+/// The expected form of a text.
 const TEXT: &str = "1 to 64 printable characters";
 
-/// A text as it stands, if it is printable, and short enough for a label. Nothing is cut off: half a tier's name is
+/// A text, unchanged, if it is printable, and short enough for a label. It is never truncated: half a tier's name is
 /// another tier.
 fn text(value: &str) -> Option<String> {
     let printable = !value.is_empty() && !value.chars().any(char::is_control);
@@ -254,10 +254,10 @@ fn tag(value: &str) -> Option<String> {
     (value.len() <= LONGEST_TAG && is_language(value)).then(|| value.to_owned())
 }
 
-/// The longest language tag that is taken (RFC 5646 §4.4.1).
+/// The longest language tag that is accepted (RFC 5646 §4.4.1).
 const LONGEST_TAG: usize = 35;
 
-/// Something was told that has no meaning. The value is not repeated: it may hold a number.
+/// A statement without a meaning. The value is not repeated: it may hold a number.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{name}` should be {expected}")]
 pub struct UnknownTelling {

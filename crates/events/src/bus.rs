@@ -17,7 +17,7 @@ pub use owed::Owed;
 pub use queue::SinkCounts;
 use queue::{Popped, Queue};
 
-/// An event with its JSON, written once for all sinks.
+/// An event with its JSON, serialized once for all sinks.
 #[derive(Debug)]
 pub struct Published {
     /// The event.
@@ -27,7 +27,7 @@ pub struct Published {
 }
 
 impl Published {
-    /// Every part of an event can be written as JSON; should one ever not be, no event is better than a broken one.
+    /// Every event can be serialized; if one ever could not, no event is better than a broken one.
     pub(crate) fn new(event: Event) -> Option<Arc<Self>> {
         let json = serde_json::to_string(&event).ok()?.into_boxed_str();
         Some(Arc::new(Self { event, json }))
@@ -37,8 +37,8 @@ impl Published {
 /// Hands each event to every subscriber.
 ///
 /// Publishing never waits: each subscriber has a bounded lock-free queue of its own, and when that is full its oldest
-/// event is dropped and counted. A slow subscriber loses its own events and nobody else's. The one lock is around
-/// the list of subscribers; it is taken for writing only while one comes or goes.
+/// event is dropped and counted. A slow subscriber loses its own events only. The one lock is around the list of
+/// subscribers; it is taken for writing only when one comes or goes.
 #[derive(Debug, Clone, Default)]
 pub struct Bus {
     shared: Arc<Shared>,
@@ -58,10 +58,10 @@ impl Bus {
         Self::default()
     }
 
-    /// Hands `event` to everyone. Without a subscriber it isn't even written.
+    /// Hands `event` to all subscribers. Without a subscriber it isn't even serialized.
     ///
-    /// A `consent.changed` that says `erased` takes back what was inferred in its call before: whoever has not been
-    /// given it yet never will be, and sinks that keep events erase it.
+    /// A `consent.changed` that says `erased` takes back the inferences in its call's earlier events: a subscriber that
+    /// has not received them yet never will, and sinks that keep events erase them.
     pub fn publish(&self, event: Event) {
         self.shared.published.fetch_add(1, Ordering::Relaxed);
         if let Happening::ConsentChanged(change) = &event.happening
@@ -79,12 +79,12 @@ impl Bus {
         wanting.for_each(|queue| queue.push(Arc::clone(&published)));
     }
 
-    /// Takes back what was inferred in a call, as far as its events' numbers are below `before`.
+    /// Takes back the inferences about a call in events whose numbers are below `before`.
     pub fn erase(&self, call: CallId, before: u64) {
         self.shared.erasures.note(Erasure { call, before });
     }
 
-    /// From now on each erasure is owed by this file too, and noted there before anybody learns of it.
+    /// From now on this file owes each erasure too, and notes it before any subscriber learns of it.
     pub(crate) fn owe(&self, file: &Arc<Owed>) {
         self.shared.erasures.owe(Arc::downgrade(file));
     }
@@ -104,13 +104,13 @@ impl Bus {
         Subscription { queue, shared: Arc::downgrade(&self.shared), erasures }
     }
 
-    /// Ends all subscriptions; what is queued can still be received.
+    /// Ends all subscriptions; queued events can still be received.
     pub fn close(&self) {
         let queues = std::mem::take(&mut *self.shared.queues.write().unwrap_or_else(PoisonError::into_inner));
         queues.iter().for_each(|queue| queue.close());
     }
 
-    /// What became of the events, by subscriber.
+    /// Counters by subscriber.
     #[must_use]
     pub fn counts(&self) -> Vec<SinkCounts> {
         let queues = self.shared.queues.read().unwrap_or_else(PoisonError::into_inner);
@@ -156,12 +156,12 @@ impl Subscription {
         }
     }
 
-    /// As [`recv`](Self::recv), for a thread of its own: blocks it.
+    /// As [`recv`](Self::recv), blocking a thread of its own.
     pub fn recv_blocking(&mut self) -> Option<Arc<Published>> {
         block_on::block_on(self.recv())
     }
 
-    /// As [`recv_blocking`](Self::recv_blocking), for so long at most.
+    /// As [`recv_blocking`](Self::recv_blocking), for at most `patience`.
     pub(crate) fn recv_within(&mut self, patience: Duration) -> Waited {
         match block_on::block_on_for(self.recv(), patience) {
             Some(Some(event)) => Waited::Event(event),
@@ -170,8 +170,7 @@ impl Subscription {
         }
     }
 
-    /// An event as it may be given on now: without what has been erased since. `None` if nothing is left of it that is
-    /// wanted here.
+    /// An event without the inferences that have been erased since it was taken. `None` if no wanted part is left.
     pub(crate) fn current(&self, published: Arc<Published>) -> Option<Arc<Published>> {
         match self.erasures.redacted(&published.event) {
             None => Some(published),
@@ -180,18 +179,18 @@ impl Subscription {
         }
     }
 
-    /// What has been erased since `cursor`.
+    /// The erasures since `cursor`.
     pub(crate) fn erased_since(&self, cursor: &mut u64) -> Vec<Erasure> {
         self.erasures.since(cursor)
     }
 
-    /// What became of this subscription's events.
+    /// This subscription's counters.
     #[must_use]
     pub fn counts(&self) -> SinkCounts {
         self.queue.counts()
     }
 
-    /// Where a sink counts what it did with the events it took.
+    /// The counters of a sink for the events that it took.
     pub(crate) fn tally(&self) -> Tally {
         Tally { queue: Arc::clone(&self.queue) }
     }
@@ -206,17 +205,17 @@ impl Drop for Subscription {
     }
 }
 
-/// What came of waiting for an event.
+/// The result of waiting for an event.
 pub(crate) enum Waited {
-    /// One came.
+    /// An event came.
     Event(Arc<Published>),
-    /// None did, in the time given.
+    /// No event came in the given time.
     InVain,
-    /// None will: the bus is closed and all has been received.
+    /// No event will come: the bus is closed and all events have been received.
     Closed,
 }
 
-/// Where a sink counts what it did.
+/// A sink's counters.
 #[derive(Debug, Clone)]
 pub(crate) struct Tally {
     queue: Arc<Queue>,
@@ -235,7 +234,7 @@ impl Tally {
         self.queue.retries.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// States of how many calls something is still to be erased, and how many files could not be looked into for that.
+    /// Sets how many calls still need erasing, and how many files could not be searched for that.
     pub(crate) fn erasures(&self, (owed, beyond): (u64, u64)) {
         self.queue.erasures_owed.store(owed, Ordering::Relaxed);
         self.queue.erasures_beyond.store(beyond, Ordering::Relaxed);

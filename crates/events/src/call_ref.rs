@@ -1,4 +1,4 @@
-//! Which call an event is about.
+//! The call that an event belongs to.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::number::{HashedNumber, NumberHasher, Party, normalise};
 /// Longest Call-ID that events show; a longer one is masked.
 const LONGEST_CALL_ID: usize = 255;
 
-/// Which way a call goes.
+/// The direction of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
@@ -21,37 +21,37 @@ pub enum Direction {
     Inbound,
     /// From the PBX to the carrier: the customer was called.
     Outbound,
-    /// The call was up before this Sidetone was, and a request within it made it known: who had called is not.
+    /// The call was up before this process, and a request within it made it known: its caller is unknown.
     Unknown,
 }
 
-/// The call that an event is about; the same in all events of the call.
+/// The call that an event belongs to; the same in all events of the call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CallRef {
-    /// Sidetone's name for it.
+    /// Sidetone's id of the call.
     pub id: CallId,
-    /// The SIP Call-ID, which Sidetone passes through unchanged, so the PBX knows the call by it too.
+    /// The SIP Call-ID, which Sidetone passes through unchanged, so that the PBX knows the call by it too.
     pub sip_call_id: SipCallId,
-    /// The name, in the configuration, of the trunk that it came by or went to.
+    /// The configured name of the trunk that the call came by or went to.
     pub trunk: String,
-    /// Which way it goes.
+    /// The direction of the call.
     pub direction: Direction,
-    /// The Sidetone that the call is on, where the configuration names it.
+    /// The node that the call is on, where the configuration names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<Node>,
-    /// Who called; `None` if withheld.
+    /// The caller's number; `None` if withheld.
     pub caller: Option<HashedNumber>,
-    /// Who was called; `None` if the request named no user.
+    /// The called number; `None` if the request named no user.
     pub callee: Option<HashedNumber>,
 }
 
 /// The two numbers of a call as SIP gave them: user parts of From and To, or of P-Asserted-Identity and Request-URI.
 #[derive(Clone, Copy)]
 pub struct Parties<'a> {
-    /// Who calls.
+    /// The caller's number.
     pub caller: &'a str,
-    /// Who is called.
+    /// The called number.
     pub callee: &'a str,
 }
 
@@ -62,7 +62,7 @@ impl fmt::Debug for Parties<'_> {
 }
 
 impl CallRef {
-    /// Names a call. This is the only way that numbers take into an event, and they leave it hashed.
+    /// Makes a reference. Numbers enter an event only here, and they leave it hashed.
     #[must_use]
     pub fn new(
         hasher: &NumberHasher,
@@ -83,7 +83,7 @@ impl CallRef {
         }
     }
 
-    /// The same, of a call that is on this node.
+    /// The same reference, of a call that is on this node.
     #[must_use]
     pub fn on(self, node: Option<Node>) -> Self {
         Self { node, ..self }
@@ -92,15 +92,15 @@ impl CallRef {
 
 /// A SIP Call-ID, or `masked:` and a hash of it.
 ///
-/// A few user agents put a party's number into the Call-ID. Such a one is masked, and so is one that is longer than
-/// 255 bytes or holds a control character. Sinks that must find the call on a PBX are told the real one beside the
-/// event, not in it.
+/// A few user agents put a party's number into the Call-ID. Such a Call-ID is masked, and so is one that is longer than
+/// 255 bytes or holds a control character. Sinks that must find the call on a PBX get the real one beside the event,
+/// not in it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SipCallId(String);
 
 impl SipCallId {
-    /// The Call-ID as it may be shown of a call between these two.
+    /// The Call-ID as it may be shown for a call between these two parties.
     #[must_use]
     pub fn shown(hasher: &NumberHasher, call_id: &str, parties: Parties<'_>) -> Self {
         let digits: String = call_id.chars().filter(char::is_ascii_digit).collect();
@@ -122,7 +122,7 @@ impl SipCallId {
         Self(call_id.to_owned())
     }
 
-    /// As events write it.
+    /// The Call-ID in its event form.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

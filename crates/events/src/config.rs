@@ -8,7 +8,7 @@ use sidetone_insight::Period;
 use crate::event::Kind;
 use crate::secret::Secret;
 
-/// `[events]`: where events go.
+/// `[events]`: the destinations of events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EventsConfig {
@@ -24,7 +24,7 @@ pub struct EventsConfig {
     pub webhooks: Vec<WebhookConfig>,
     /// The live stream at `/events`.
     pub stream: StreamConfig,
-    /// Events that each of these may have waiting; beyond it the oldest is dropped and counted.
+    /// Capacity of each destination's queue; beyond it the oldest event is dropped and counted.
     pub queue: usize,
 }
 
@@ -45,9 +45,9 @@ impl Default for EventsConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileConfig {
-    /// The file written to; `PATH.1` is the one before, and so on. Its folder must exist.
+    /// The current file; `PATH.1` is the one before, and so on. Its folder must exist.
     pub path: PathBuf,
-    /// Size from which it is rotated, in bytes.
+    /// Size at which the file is rotated, in bytes.
     #[serde(default = "FileConfig::default_max_bytes")]
     pub max_bytes: u64,
     /// Rotated files kept beside the current one.
@@ -79,7 +79,7 @@ impl FileConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookConfig {
-    /// Where to: `https://HOST[:PORT]/PATH`. `http` only to the machine itself, or with `allow_plain_http`.
+    /// The URL: `https://HOST[:PORT]/PATH`. `http` only to the machine itself, or with `allow_plain_http`.
     pub url: String,
     /// Key of the signature, at least 16 bytes.
     pub secret: Secret,
@@ -89,19 +89,19 @@ pub struct WebhookConfig {
     /// Kinds of events posted; all, if empty.
     #[serde(default)]
     pub kinds: Vec<Kind>,
-    /// Most events in one request. What is waiting goes together; nothing waits to be joined by more.
+    /// Most events in one request. Waiting events go together; no event waits to be joined by more.
     #[serde(default = "WebhookConfig::default_batch")]
     pub batch: usize,
-    /// Longest that a request may take, connecting included.
+    /// Longest duration of a request, connecting included.
     #[serde(default = "WebhookConfig::default_timeout")]
     pub timeout: Period,
-    /// Wait before the first retry; each later one waits twice as long, give or take a random part.
+    /// Wait before the first retry; each later wait is twice as long, give or take a random part.
     #[serde(default = "WebhookConfig::default_retry_after")]
     pub retry_after: Period,
     /// Longest wait between two tries, whatever Retry-After says.
     #[serde(default = "WebhookConfig::default_retry_at_most")]
     pub retry_at_most: Period,
-    /// Time after the first try from which a request is given up and counted as failed.
+    /// Time after the first try at which a request is given up and counted as failed.
     #[serde(default = "WebhookConfig::default_give_up_after")]
     pub give_up_after: Period,
     /// Certificates (PEM) to trust instead of the system's.
@@ -138,12 +138,12 @@ impl WebhookConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StreamConfig {
-    /// Token that clients must show as `Authorization: Bearer TOKEN`, at least 16 bytes. Without one, whoever reaches
-    /// the port may listen.
+    /// Token that clients must show as `Authorization: Bearer TOKEN`, at least 16 bytes. Without one, any client that
+    /// reaches the port may listen.
     pub token: Option<Secret>,
-    /// Events held for clients that come back, and the most that a slow one may lag behind.
+    /// Events held for clients that reconnect, and the most that a slow one may lag behind.
     pub replay: usize,
-    /// Clients at once; beyond it 503.
+    /// Most clients at once; beyond it 503.
     pub clients: usize,
     /// Time between two comments that keep idle connections open.
     pub heartbeat: Period,

@@ -1,15 +1,15 @@
-//! Events about emotion as EmotionML 1.0 (W3C Recommendation, 22 May 2014), for whoever speaks that rather than our
+//! Events about emotion as EmotionML 1.0 (W3C Recommendation, 22 May 2014), for readers that use it instead of our
 //! JSON.
 //!
 //! Valence and arousal become dimensions of the W3C's `fsre-dimensions` (Fontaine, Scherer, Roesch and Ellsworth 2007),
 //! the vocabulary that has both under these names; their `[-1, 1]` becomes EmotionML's `[0, 1]`, with 0.5 in the
-//! middle. What the network makes of the voice becomes categories of `big6` (Ekman 1972) with the probability as
-//! `confidence`; classes that are no emotion of that vocabulary (neutral, calm, boredom) are left out. Of an alert,
-//! frustration is told as `anger` with its score as `value`; distress, which may be fear or sadness, as neither, but by
-//! its dimensions.
+//! middle. The network's classes become categories of `big6` (Ekman 1972) with the probability as `confidence`; classes
+//! that are no emotion of that vocabulary (neutral, calm, boredom) are left out. In an alert, frustration becomes
+//! `anger` with its score as `value`. Distress, which may be fear or sadness, becomes neither, and is shown by its
+//! dimensions.
 //!
-//! `start` is the time of the event in milliseconds since 1970, of an alert that is over the time at which it began,
-//! and then there is a `duration`. What EmotionML has no place for stands in `info`, in a namespace of our own.
+//! `start` is the time of the event in milliseconds since 1970. For an alert that is over, `start` is the time at which
+//! it began, and there is a `duration`. Data without a place in EmotionML stands in `info`, in a namespace of our own.
 
 use std::fmt::Write as _;
 
@@ -26,7 +26,7 @@ pub const CONTENT_TYPE: &str = "application/emotionml+xml";
 pub const CATEGORIES: &str = "http://www.w3.org/TR/emotion-voc/xml#big6";
 /// Valence, potency, arousal, unpredictability (the same, §3.2).
 pub const DIMENSIONS: &str = "http://www.w3.org/TR/emotion-voc/xml#fsre-dimensions";
-/// The namespace of what stands in `info`.
+/// The namespace of the data in `info`.
 pub const OWN_NAMESPACE: &str = "urn:x-sidetone:event.v1";
 
 /// An event as a whole document; `None` if it isn't about emotion.
@@ -50,18 +50,18 @@ pub fn document(event: &Event) -> Option<String> {
     Some(xml.0)
 }
 
-/// What is told of one moment or stretch.
+/// The emotion of one moment or stretch.
 struct Emotion {
     start: u64,
     duration: Option<u64>,
     /// Name, intensity, confidence.
     categories: Vec<(&'static str, Option<f32>, f32)>,
-    /// The word for its modality in the W3C's vocabulary.
+    /// The modality's word in the W3C's vocabulary.
     through: &'static str,
     valence: f32,
     arousal: f32,
     confidence: f32,
-    /// For `info`: what else is known of it.
+    /// Further data for `info`.
     more: Vec<(&'static str, String)>,
 }
 
@@ -162,7 +162,7 @@ impl Emotion {
     }
 }
 
-/// Its name in `big6`, if it is one of these.
+/// The class's name in `big6`, if it is one of these.
 const fn category(class: Class) -> Option<&'static str> {
     match class {
         Class::Anger => Some("anger"),
@@ -175,7 +175,7 @@ const fn category(class: Class) -> Option<&'static str> {
     }
 }
 
-/// A number from 0 to 1, to three decimals. What is no number is nothing.
+/// A number from 0 to 1, to three decimals. NaN becomes 0.
 fn share(value: f32) -> String {
     let value = if value.is_nan() { 0.0 } else { value.clamp(0.0, 1.0) };
     let thousandths = (value * 1_000.0).round();

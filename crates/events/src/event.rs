@@ -1,4 +1,4 @@
-//! The envelope and what goes into it.
+//! The envelope of an event and its content.
 
 mod data;
 mod kind;
@@ -27,31 +27,31 @@ pub const SCHEMA: &str = include_str!("../schema/event.v1.json");
 pub struct Event {
     /// [`SCHEMA_ID`].
     pub schema: SchemaId,
-    /// The event's name, the same at every delivery.
+    /// The event's id, the same at every delivery.
     pub id: EventId,
-    /// Its place among the call's events, from 1 on without a gap.
+    /// The event's number in its call, from 1 on without a gap.
     pub seq: u64,
-    /// When it happened.
+    /// The time of the event.
     pub time: Timestamp,
-    /// The same, since the call's INVITE was seen.
+    /// The same time, relative to the call's INVITE.
     #[serde(rename = "at_ms", with = "millis")]
     pub at: Duration,
-    /// The call it happened in.
+    /// The call that the event belongs to.
     #[serde(with = "shared")]
     pub call: Arc<CallRef>,
-    /// What happened: `kind` and `data`.
+    /// The content: `kind` and `data`.
     #[serde(flatten)]
     pub happening: Happening,
 }
 
 impl Event {
-    /// What kind it is of.
+    /// The event's kind.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.happening.kind()
     }
 
-    /// Whether it tells anything that was inferred of the customer, or measured in their voice.
+    /// Whether the event holds anything inferred of the customer, or measured in their voice.
     #[must_use]
     pub fn infers(&self) -> bool {
         match &self.happening {
@@ -61,7 +61,7 @@ impl Event {
         }
     }
 
-    /// The same event with that taken out: `call.ended` without its summary; in place of the others, [`Erased`].
+    /// The same event without that: `call.ended` without its summary; in place of other kinds, [`Erased`].
     #[must_use]
     pub fn without_inferences(&self) -> Self {
         let happening = match &self.happening {
@@ -77,7 +77,7 @@ impl Event {
     }
 }
 
-/// Stands for [`SCHEMA_ID`]; on reading, anything else is refused.
+/// Stands for [`SCHEMA_ID`]; reading refuses any other value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SchemaId;
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use crate::sink::webhook::signature;
 use crate::{CallRef, Direction, Event, NumberHasher, Parties, Secret, Timestamp};
 
-/// An event that can be read is written and read back the same.
+/// An event that can be parsed is written and parsed back unchanged.
 ///
 /// # Panics
-/// If it isn't.
+/// If it changes.
 pub fn event(bytes: &[u8]) {
     let Ok(event) = serde_json::from_slice::<Event>(bytes) else { return };
     let json = serde_json::to_string(&event).unwrap_or_default();
@@ -17,7 +17,7 @@ pub fn event(bytes: &[u8]) {
     assert!(!json.contains('\n'), "one line");
 }
 
-/// Whatever a party calls itself, its digits don't come out again, in JSON or in debug output.
+/// Whatever name a party gives, its digits don't appear in JSON or debug output.
 ///
 /// # Panics
 /// If they do.
@@ -27,7 +27,7 @@ pub fn number(bytes: &[u8]) {
     let _ = hasher.hash(&text);
     let (caller, call_id) = text.split_at(text.floor_char_boundary(text.len() / 2));
     let parties = Parties { caller, callee: &text };
-    // All ones is all letters: an id of zeros would hold a number of zeros by itself.
+    // All ones encode to letters only: an id of zeros would itself hold a number of zeros.
     let id = crate::CallId::new(Timestamp::from_unix_millis((1 << 48) - 1), u128::MAX);
     let call = CallRef::new(&hasher, id, call_id, "trunk", Direction::Inbound, parties);
     let digits: String = caller.chars().filter(char::is_ascii_digit).collect();

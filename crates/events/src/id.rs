@@ -1,4 +1,4 @@
-//! Names of calls and events.
+//! Ids of calls and events.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -12,12 +12,12 @@ use crate::time::Timestamp;
 const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const LENGTH: usize = 26;
 
-/// Sidetone's name for a call: a [ULID](https://github.com/ulid/spec), 26 characters that sort by the time at which
-/// the call began.
+/// Sidetone's id of a call: a [ULID](https://github.com/ulid/spec), 26 characters that sort by the time at which the
+/// call began.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(u128);
 
-/// Not the name of a call or an event.
+/// A text that is no id of a call or an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
     /// Not 26 digits of Crockford's base 32 of at most 128 bits.
@@ -29,20 +29,20 @@ pub enum IdError {
 }
 
 impl CallId {
-    /// No call has this name.
+    /// An id that no call has.
     pub(crate) const NONE: Self = Self(0);
 
-    /// The name of a call that began at `began`; `entropy` makes it unique (its lower 80 bits are used).
+    /// The id of a call that began at `began`; `entropy` makes it unique (its lower 80 bits are used).
     #[must_use]
     pub fn new(began: Timestamp, entropy: u128) -> Self {
         let time = u128::from(began.unix_millis()) & ((1 << 48) - 1);
         Self(time << 80 | entropy & ((1 << 80) - 1))
     }
 
-    /// A name for a call that began at `began`, which no other call gets: not even another process's.
+    /// A globally unique id for a call that began at `began`.
     #[must_use]
     pub fn unique(began: Timestamp) -> Self {
-        // Each has keys of its own that the standard library draws from the system: nobody outside can foresee them.
+        // Each hasher has keys that the standard library draws from the system, so no outsider can foresee them.
         let random = || u128::from(RandomState::new().hash_one(0_u8));
         Self::new(began, random() << 64 | random())
     }
@@ -87,13 +87,13 @@ impl FromStr for CallId {
     }
 }
 
-/// The name of an event: its call's and its place in that call, `01JN8X0Q3GZP5T7W9Y1B2C4D6E-12`. The same event has the
-/// same name wherever and however often it is delivered.
+/// The id of an event: its call's id and its number in that call, `01JN8X0Q3GZP5T7W9Y1B2C4D6E-12`. It is the same
+/// wherever and however often the event is delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId {
     /// The call.
     pub call: CallId,
-    /// The event's place in it, from 1 on.
+    /// The event's number in the call, from 1 on.
     pub seq: u64,
 }
 

@@ -1,18 +1,18 @@
-//! One vocabulary for what happens in a call, and the ways out of the process that it takes.
+//! The event schema for calls, and the sinks that events leave the process by.
 //!
 //! An [`Event`] is a versioned envelope (`sidetone.event.v1`) around one thing that happened: the call began, the
-//! caller grows upset, the call ended with this summary. [`Narrator`] tells one call's events in order, [`Bus`] hands
-//! them to every sink without ever waiting for one, and [`Sinks`] runs those that the configuration names: JSON lines
-//! to standard output or to a rotated file, signed webhooks, a live stream of server-sent events.
+//! caller grows upset, the call ended with this summary. [`Narrator`] makes one call's events in order, [`Bus`] hands
+//! them to every sink without ever waiting for one, and [`Sinks`] runs the configured sinks: JSON lines to standard
+//! output or to a rotated file, signed webhooks, a live stream of server-sent events.
 //!
-//! The schema is [`SCHEMA`], JSON Schema draft 2020-12; every event that the tests can think of is validated against
-//! it. The words are explained in `docs/EVENTS.md`.
+//! The schema is [`SCHEMA`], JSON Schema draft 2020-12; the tests validate events of every kind against it.
+//! `docs/EVENTS.md` explains the words.
 //!
 //! # No phone number gets out
 //!
-//! Numbers enter an event in one place, [`CallRef::new`], and only as [`HashedNumber`]s, which can't be made from
-//! text by any other way than hashing it. No field holds free text that a caller can influence but the SIP Call-ID,
-//! and that is masked if it contains the number of a party.
+//! Numbers enter an event in one place, [`CallRef::new`], and only as [`HashedNumber`]s, which can be made from text
+//! only by hashing it. No field holds free text that a caller can influence but the SIP Call-ID, and that is masked if
+//! it contains the number of a party.
 //!
 //! ```compile_fail
 //! let number: sidetone_events::HashedNumber = "+493012345678".into();

@@ -1,4 +1,4 @@
-//! Tells one call's events in order.
+//! Makes one call's events in order.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use crate::event::{Event, Happening};
 use crate::id::EventId;
 use crate::time::Timestamp;
 
-/// One call's teller: numbers its events and dates them. It asks no clock: an event's time is the call's beginning
-/// plus the time in the call, so a replay with the same beginning tells the same events byte for byte.
+/// Numbers and dates one call's events. It reads no clock: an event's time is the call's beginning plus the time in the
+/// call, so a replay with the same beginning makes the same events byte for byte.
 #[derive(Debug, Clone)]
 pub struct Narrator {
     call: Arc<CallRef>,
@@ -18,7 +18,7 @@ pub struct Narrator {
 }
 
 impl Narrator {
-    /// The teller of a call whose INVITE was seen at `began`.
+    /// The narrator of a call whose INVITE was seen at `began`.
     #[must_use]
     pub fn new(call: CallRef, began: Timestamp) -> Self {
         Self { call: Arc::new(call), began, told: 0 }

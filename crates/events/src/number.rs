@@ -1,4 +1,4 @@
-//! Telephone numbers, hashed before they go anywhere.
+//! Telephone numbers, hashed before any other use.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,17 +12,17 @@ use crate::secret::{Secret, SecretError};
 
 /// Bytes kept of the hash: 96 bits, at which a billion numbers collide with a chance of 1 in 10^11.
 const KEPT: usize = 12;
-/// The least salt: with less, whoever holds the hashes could try out salts.
+/// The shortest salt: a shorter one could be guessed by trying salts on known hashes.
 const LEAST_SALT: usize = 16;
-/// User parts that stand for a withheld number (RFC 3261 §8.1.1.3, RFC 3323 §4.1.1.3, and what carriers send).
+/// User parts that stand for a withheld number (RFC 3261 §8.1.1.3, RFC 3323 §4.1.1.3, and carriers' practice).
 const WITHHELD: [&str; 8] =
     ["anonymous", "unavailable", "restricted", "unknown", "private", "withheld", "invalid", "null"];
 
-/// A telephone number as events show it: 24 hexadecimal digits that are the same for the same number and salt, and
-/// lead back to the number for nobody who hasn't the salt.
+/// A telephone number as events show it: 24 hexadecimal digits that are the same for the same number and salt, and that
+/// can't be led back to the number without the salt.
 ///
-/// It is the first 96 bits of HMAC-SHA-256 over the normalised number, keyed by the operator's salt. There being only
-/// some 10^10 numbers, the salt is what protects them: whoever has it can try them all, so it is kept like a key.
+/// It is the first 96 bits of HMAC-SHA-256 over the normalised number, keyed by the operator's salt. As there are only
+/// some 10^10 numbers, the salt protects them: its holder can try them all, so it is kept like a key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HashedNumber([u8; KEPT]);
 
@@ -85,8 +85,8 @@ impl NumberHasher {
         Ok(Self::keyed(salt.reveal(LEAST_SALT).map_err(NumberHasherError::Salt)?.bytes()))
     }
 
-    /// Hashes with a salt that nobody knows and that is gone with the process: calls of one number can be told to be
-    /// so until the restart, and never after.
+    /// Hashes with a secret salt that is lost with the process: calls of one number can be recognised until the
+    /// restart, and never after.
     ///
     /// # Errors
     /// When the system gives no random numbers.
@@ -107,9 +107,9 @@ impl NumberHasher {
     ///
     /// Before hashing: percent escapes are undone, a scheme, parameters and host are cut off, separators (`-`, `.`,
     /// space, brackets, `/`) and the sign or prefix of the international format (`+`, `00`) are dropped. So
-    /// `+49 (30) 1234-567`, `0049301234567` and `tel:+49-30-1234567;ext=2` are one number. The national format of
-    /// the same number is another: what country it is dialled in can't be told from it. What isn't a number
-    /// (`alice`) is hashed in lower case and never equals a number's hash.
+    /// `+49 (30) 1234-567`, `0049301234567` and `tel:+49-30-1234567;ext=2` are one number. The national format of the
+    /// same number is another: the country that it is dialled in is unknown. A user part that isn't a number (`alice`)
+    /// is hashed in lower case and never equals a number's hash.
     #[must_use]
     pub fn hash(&self, user: &str) -> Option<HashedNumber> {
         let (domain, text) = match normalise(user) {
@@ -120,8 +120,8 @@ impl NumberHasher {
         Some(HashedNumber(self.digest(domain, text.as_bytes())))
     }
 
-    /// What stands for a word that holds a telephone number where no number may be shown, such as a tag: the same for
-    /// the same word and salt.
+    /// A replacement for a word that holds a telephone number, such as a tag, where no number may be shown: the same
+    /// for the same word and salt.
     #[must_use]
     pub fn mask(&self, word: &str) -> String {
         format!("x{}", hex::encode(&self.digest("sidetone.word.v1", word.as_bytes())))
@@ -145,7 +145,7 @@ impl fmt::Debug for NumberHasher {
     }
 }
 
-/// Who a user part stands for.
+/// The party that a user part stands for.
 #[derive(PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) enum Party {
@@ -181,7 +181,7 @@ pub(crate) fn normalise(user: &str) -> Party {
     Party::Number(digits)
 }
 
-/// Undoes percent escapes (RFC 3986 §2.1); what is no escape stays.
+/// Undoes percent escapes (RFC 3986 §2.1); other text stays.
 fn unescape(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// The largest file that is taken for a secret, in bytes.
 const LARGEST: u64 = 64 * 1024;
 
-/// A key, a salt or a token from the configuration: `"text"`, or `{ file = "PATH" }` for one that lives in a file of
-/// its own (a systemd credential, a mounted secret). It is neither printed nor written back.
+/// A key, a salt or a token from the configuration: `"text"`, or `{ file = "PATH" }` for a secret in a file of its own
+/// (a systemd credential, a mounted secret). It is neither printed nor written back.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Kept);
 
@@ -20,27 +20,27 @@ enum Kept {
     File(PathBuf),
 }
 
-/// A secret that can't be had.
+/// A secret that can't be obtained.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// Its file can't be read.
+    /// The secret's file can't be read.
     #[error("can't read the secret in {}: {why}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         why: io::Error,
     },
-    /// It is too short to be one.
+    /// The secret is too short.
     #[error("a secret holds at least {least} bytes")]
     TooShort {
-        /// How many it must hold.
+        /// The least number of bytes.
         least: usize,
     },
 }
 
 impl SecretError {
-    /// What the operator can do about it.
+    /// The remedy for the operator.
     #[must_use]
     pub fn remedy(&self) -> &'static str {
         match self {
@@ -55,7 +55,7 @@ impl SecretError {
 }
 
 impl Secret {
-    /// A secret that is at hand.
+    /// A secret given as text.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(Kept::Here(text.into()))
@@ -67,7 +67,7 @@ impl Secret {
         Self(Kept::File(path.as_ref().to_owned()))
     }
 
-    /// The file that it lives in, if it lives in one.
+    /// The secret's file, if it has one.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
         match &self.0 {
@@ -79,7 +79,7 @@ impl Secret {
     /// The secret itself, if it has at least `least` bytes.
     ///
     /// # Errors
-    /// When its file can't be read, or it is shorter.
+    /// When its file can't be read, or the secret is shorter.
     pub fn reveal(&self, least: usize) -> Result<Revealed, SecretError> {
         let text = match &self.0 {
             Kept::Here(text) => text.clone(),
@@ -95,8 +95,8 @@ impl Secret {
     }
 }
 
-/// Reads a file that holds a secret: regular, and no larger than any secret, so that a device or a pipe named by
-/// mistake neither fills the memory nor is waited for.
+/// Reads a file that holds a secret. It must be regular, and no larger than any secret, so that a device or a pipe
+/// named by mistake neither fills the memory nor blocks.
 fn read(path: &Path) -> io::Result<String> {
     let file = std::fs::metadata(path)?;
     if !file.is_file() {
@@ -113,7 +113,7 @@ fn read(path: &Path) -> io::Result<String> {
 pub struct Revealed(Vec<u8>);
 
 impl Revealed {
-    /// The secret, for whoever has to show it to a peer.
+    /// The secret's bytes, to show them to a peer.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.0

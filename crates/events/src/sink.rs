@@ -1,4 +1,4 @@
-//! The ways out of the process.
+//! The event sinks.
 
 mod error;
 mod file;
@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 pub(crate) use file::RotatingFile;
 use sse::Hub;
 
-/// The sinks that the configuration names, running.
+/// The configured sinks, running.
 #[derive(Debug)]
 pub struct Sinks {
     bus: Bus,
@@ -32,11 +32,11 @@ impl Sinks {
     /// Starts the sinks of `config` on `bus`. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// The first thing in `config` that can't be meant or had.
+    /// The first fault of `config`: an unusable value, or a resource that can't be obtained.
     pub fn start(config: &EventsConfig, bus: &Bus) -> Result<Self, SinkError> {
         check(config)?;
         let (mut tallies, mut tasks, mut reopen) = (Vec::new(), Vec::new(), None);
-        // What may fail first, so that a faulty configuration starts nothing.
+        // Fallible steps come first, so that a faulty configuration starts nothing.
         let file = config.file.as_ref().map(RotatingFile::open).transpose()?;
         let hub = Arc::new(Hub::new(&config.stream)?);
         let webhooks = config.webhooks.iter().map(|it| webhook::Webhook::new(it, Arc::new(Timestamp::now)));
@@ -73,21 +73,21 @@ impl Sinks {
         &self.hub
     }
 
-    /// What became of the events, by sink.
+    /// Counters by sink.
     #[must_use]
     pub fn counts(&self) -> Vec<SinkCounts> {
         self.tallies.iter().map(Tally::counts).collect()
     }
 
-    /// Opens the file anew before the next event is written: for SIGHUP, after a log rotator has moved it away.
+    /// Reopens the file before the next event is written: for SIGHUP, after a log rotator has moved it away.
     pub fn reopen(&self) {
         if let Some(reopen) = &self.reopen {
             reopen.request();
         }
     }
 
-    /// Closes the bus and waits at most `patience` for what is queued to be delivered. Returns what became of it all;
-    /// what is `queued` even then is lost.
+    /// Closes the bus and waits at most `patience` for queued events to be delivered. Returns the final counters;
+    /// events still `queued` then are lost.
     pub async fn shutdown(self, patience: Duration) -> Vec<SinkCounts> {
         self.bus.close();
         let aborts: Vec<_> = self.tasks.iter().map(JoinHandle::abort_handle).collect();
@@ -99,25 +99,25 @@ impl Sinks {
 }
 
 impl EventsConfig {
-    /// Everything that would keep [`Sinks::start`] from starting: what can't be meant, secrets and certificates
-    /// that can't be read, a file that can't be written. Starts nothing and makes no file. With each comes the number
-    /// of the webhook that it concerns, from 0, if it concerns one.
+    /// All faults that would keep [`Sinks::start`] from starting: unusable values, secrets and certificates that can't
+    /// be read, a file that can't be written. Starts nothing and makes no file. Each fault has the number of its
+    /// webhook, from 0, if it concerns one.
     #[must_use]
     pub fn examine(&self) -> Vec<(Option<usize>, SinkError)> {
         examine(self)
     }
 
-    /// Refuses what can't be meant, without starting anything or opening a file.
+    /// Refuses unusable values, without starting anything or opening a file.
     ///
     /// # Errors
-    /// The first value that can't be meant, with its key.
+    /// The first unusable value, with its key.
     pub fn validate(&self) -> Result<(), SinkError> {
         check(self)
     }
 }
 
-/// Everything in `config` that would keep [`Sinks::start`] from starting, found without starting anything or making a
-/// file; with each the number of the webhook that it concerns, from 0, if it concerns one.
+/// All faults in `config` that would keep [`Sinks::start`] from starting, found without starting anything or making a
+/// file. Each has the number of its webhook, from 0, if it concerns one.
 fn examine(config: &EventsConfig) -> Vec<(Option<usize>, SinkError)> {
     let mut faults = Vec::new();
     faults.extend(check_all_but_webhooks(config).err().map(|fault| (None, fault)));
@@ -135,7 +135,7 @@ fn examine(config: &EventsConfig) -> Vec<(Option<usize>, SinkError)> {
     faults
 }
 
-/// Refuses what can't be meant, whoever asks: `sidetone check` does so without starting anything.
+/// Refuses unusable values for every caller: `sidetone check` does so without starting anything.
 fn check(config: &EventsConfig) -> Result<(), SinkError> {
     check_all_but_webhooks(config)?;
     config.webhooks.iter().try_for_each(check_webhook)

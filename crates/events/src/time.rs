@@ -23,25 +23,25 @@ impl Timestamp {
         Self::from_unix_millis(u64::try_from(since.as_millis()).unwrap_or(LAST))
     }
 
-    /// So many milliseconds after 1970 began; later than 9999 is the end of 9999.
+    /// The time this many milliseconds after the start of 1970; later than 9999 becomes the end of 9999.
     #[must_use]
     pub fn from_unix_millis(unix_millis: u64) -> Self {
         Self { unix_millis: unix_millis.min(LAST) }
     }
 
-    /// Milliseconds since 1970 began.
+    /// Milliseconds since the start of 1970.
     #[must_use]
     pub fn unix_millis(self) -> u64 {
         self.unix_millis
     }
 
-    /// Whole seconds since 1970 began.
+    /// Whole seconds since the start of 1970.
     #[must_use]
     pub fn unix_seconds(self) -> u64 {
         self.unix_millis / 1000
     }
 
-    /// This much later.
+    /// The time this much later.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);

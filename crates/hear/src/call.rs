@@ -19,16 +19,15 @@ use sidetone_tap::Arrival;
 
 use super::ear::{Audible, Ear, Keys};
 
-/// Streams of a call that are kept in mind. Calls have one audio stream, seldom two.
+/// Most streams of a call that are remembered. Calls have one audio stream, seldom two.
 const MAX_STREAMS: usize = 16;
-/// Stretches of listening that are told apart; beyond it the last one grows.
+/// Most stretches of listening that are recorded separately; beyond it the last one grows.
 const MOST_STRETCHES: usize = 32;
 
 /// Listens to one call, from the moment that it may. Before, and after it no longer may, it hears keys and nothing
 /// else: there is no listener then that a frame could reach.
 ///
-/// Times given to it are on the process's clock; what comes out is in the call's own time,
-/// which begins at `origin`.
+/// Its input times are on the process's clock; its output times are in the call's own time, which begins at `origin`.
 ///
 /// A live call takes the permit of a live call, and no other:
 ///
@@ -43,20 +42,20 @@ pub struct CallAnalysis {
     model: Arc<Model>,
     thresholds: Thresholds,
     listening: bool,
-    /// Keys are also heard that come as tones.
+    /// Keys are also detected as tones in the sound.
     in_band: bool,
-    /// Something was listened to, and is not erased without a trace in the summary.
+    /// The call was listened to, and the summary has to say so even if all was erased.
     listened: bool,
     customer: Ear,
-    /// On further streams the customer's keys are heard and nothing else: an objection holds wherever it is pressed.
+    /// On further streams only the customer's keys are heard: an objection holds wherever it is pressed.
     beside: BTreeMap<usize, Ear>,
     agent: Ear,
     insight: Call,
     /// The streams that could be listened to.
     plans: BTreeMap<usize, StreamPlan>,
-    /// The one that is.
+    /// The stream that is listened to.
     stream: Option<usize>,
-    /// Whether the party on the trunk's and on the PBX's side holds the other.
+    /// Whether the party on the trunk's side and the one on the PBX's holds the other.
     holds: [bool; 2],
     ready: VecDeque<(Duration, Insight)>,
     /// When the customer's voice reached the network.
@@ -64,8 +63,8 @@ pub struct CallAnalysis {
 }
 
 impl CallAnalysis {
-    /// A call of which nothing has been heard, and nothing may be. With `in_band`, keys are also heard that come as
-    /// tones in the customer's sound.
+    /// A call without consent, of which nothing has been heard. With `in_band`, keys are also detected as tones in the
+    /// customer's sound.
     #[must_use]
     pub fn new(origin: Duration, thresholds: Thresholds, model: &Arc<Model>, in_band: bool) -> Self {
         Self {
@@ -87,20 +86,20 @@ impl CallAnalysis {
         }
     }
 
-    /// There is consent since `since`, and here is the permit: listens to packets that came no earlier, whenever their
-    /// turn is.
+    /// Consent exists since `since`, as the permit proves: listens to packets that came no earlier, whenever they are
+    /// decoded.
     pub fn listen(&mut self, permit: ListeningPermit, since: Duration) {
         self.begin(permit, since);
     }
 
-    /// It is a recording, and its owner answers for it: listens to all of it.
+    /// Listens to all of a recording; its owner answers for that.
     pub fn listen_to_recording(&mut self, permit: RecordingPermit) {
         self.begin(permit, Duration::ZERO);
     }
 
-    /// The customer speaks on the trunk's side and gets the one listener that the permit makes; of the agent, on the
-    /// PBX's, nothing is heard but when speech is. Both wait for the customer's consent, for conduct is a statement
-    /// about the conversation.
+    /// Begins to listen. The customer speaks on the trunk's side and gets the one listener that the permit makes. Of
+    /// the agent, on the PBX's side, only the times of speech are taken. Both wait for the customer's consent, for
+    /// conduct is a statement about the conversation.
     fn begin(&mut self, permit: impl Permission, since: Duration) {
         if std::mem::replace(&mut self.listening, true) {
             return;
@@ -111,7 +110,7 @@ impl CallAnalysis {
         self.agent.attend(since);
     }
 
-    /// Hears who talks when, of both, and nothing of how: for recordings in which nobody knows who the customer is.
+    /// Detects only when each party talks, and nothing of how: for recordings whose customer is unknown.
     pub fn attend(&mut self) {
         self.listening = true;
         self.listened = true;
@@ -119,12 +118,12 @@ impl CallAnalysis {
         self.agent.attend(Duration::ZERO);
     }
 
-    /// Only one leg is there to be heard, as in a recording of one channel.
+    /// The recording has one leg only, as with one channel.
     pub fn one_sided(&mut self) {
         self.insight.one_sided();
     }
 
-    /// There is no consent any more: listens to nothing from now on. With `erase`, what was inferred is gone too.
+    /// Consent has ended: listens to nothing from now on. With `erase`, all that was inferred is erased too.
     pub fn deafen(&mut self, erase: bool) {
         self.listening = false;
         self.note_heard();
@@ -137,7 +136,7 @@ impl CallAnalysis {
         }
     }
 
-    /// Keeps in mind what was heard in the stretch of listening that ends; a call has few of them.
+    /// Records the stretch of listening that ends; a call has few of them.
     fn note_heard(&mut self) {
         let Some(heard) = self.customer.take_span() else { return };
         let full = self.heard.len() >= MOST_STRETCHES;
@@ -148,7 +147,7 @@ impl CallAnalysis {
     }
 
     /// When in the call the customer's voice reached the network: from the first packet to the last of each stretch of
-    /// listening. Whole when the call is finished; erasing leaves it, for it says nothing of anybody.
+    /// listening. Complete when the call is finished. Erasing keeps it, for it says nothing about a person.
     #[must_use]
     pub fn heard(&self) -> Vec<(Duration, Duration)> {
         self.heard.clone()
@@ -170,7 +169,7 @@ impl CallAnalysis {
         at.saturating_sub(self.origin)
     }
 
-    /// SDP has agreed on something.
+    /// Takes what SDP has agreed on.
     pub fn plan(&mut self, stream: usize, plan: &StreamPlan) {
         if readiness(plan) == Readiness::None {
             self.plans.remove(&stream);
@@ -180,7 +179,7 @@ impl CallAnalysis {
         self.choose();
     }
 
-    /// Listens to the readiest stream; among equals to the one that is listened to, else to the first.
+    /// Chooses the readiest stream; among equals the current one, else the first.
     fn choose(&mut self) {
         let best = self
             .plans
@@ -193,7 +192,7 @@ impl CallAnalysis {
             self.agent.turn();
         }
         if let Some((_, plan)) = best {
-            // What a party sends is numbered by the other party's SDP (RFC 3264 §5.1).
+            // The other party's SDP defines a party's payload types (RFC 3264 §5.1).
             self.customer.expect(&plan.pbx, &plan.trunk);
             self.agent.expect(&plan.trunk, &plan.pbx);
         }
@@ -204,7 +203,7 @@ impl CallAnalysis {
         }
     }
 
-    /// The call was answered: what comes now is conversation.
+    /// The call was answered: conversation begins.
     pub fn answered(&mut self, at: Duration) {
         let at = self.call_time(at);
         self.customer.answered(at);
@@ -218,7 +217,7 @@ impl CallAnalysis {
         self.insight.hold(side.leg(), at);
     }
 
-    /// The party on `side` took the hold back.
+    /// The party on `side` ended the hold.
     pub fn resumed(&mut self, side: Side, at: Duration) {
         let at = self.call_time(at);
         self.hold(at, side, false);
@@ -249,14 +248,14 @@ impl CallAnalysis {
         }
         let ear = self.ear(side);
         if ear.is_heard_since().is_some_and(|since| earliest < since && since <= at) {
-            // It may have waited in its socket since before there was consent.
+            // The packet may have waited in its socket since before there was consent.
             ear.skim(at, packet);
         } else {
             ear.packet(at, packet);
         }
     }
 
-    /// The same when there is no time to listen: the customer's keys are heard in it and nothing else.
+    /// Takes a packet without time to listen: only the customer's keys are heard in it.
     pub fn skim(&mut self, at: Duration, stream: usize, side: Side, packet: &[u8]) {
         let at = self.call_time(at);
         if self.stream == Some(stream) {
@@ -266,13 +265,12 @@ impl CallAnalysis {
         }
     }
 
-    /// Decoded audio of the party on `side`, 8 kHz mono, following what was given before: for recordings that never
-    /// were packets.
+    /// Decoded audio of the party on `side`, 8 kHz mono, continuing the previous block: for recordings without packets.
     pub fn pcm(&mut self, side: Side, pcm: &[i16]) {
         self.ear(side).pcm(pcm);
     }
 
-    /// Time has come to `now`.
+    /// Advances the call to `now`.
     pub fn advance(&mut self, now: Duration) {
         let now = self.call_time(now);
         self.customer.advance(now);
@@ -285,8 +283,8 @@ impl CallAnalysis {
         }
     }
 
-    /// The call has ended. What is still to be told stays in [`poll`](Self::poll). There is no summary of a call that
-    /// was never listened to; one of which all was erased says so.
+    /// Ends the call. Remaining insights stay in [`poll`](Self::poll). A call that was never listened to has no
+    /// summary; a call with everything erased has one that says so.
     pub fn finish(&mut self, now: Duration) -> Option<(Summary, Vec<TimelinePoint>)> {
         let end = self.call_time(now);
         self.customer.finish(end);
@@ -309,7 +307,7 @@ impl CallAnalysis {
         self.customer.listener().is_some_and(Listener::is_due)
     }
 
-    /// Runs the network once for every call that has enough new speech; returns how many estimates came out.
+    /// Runs the network once for every call that has enough new speech; returns the number of estimates.
     pub fn estimate<'a>(calls: impl Iterator<Item = &'a mut CallAnalysis>) -> usize {
         let mut due: Vec<&mut CallAnalysis> = calls.filter(|call| call.is_due()).collect();
         let mut listeners: Vec<&mut Listener> =
@@ -330,7 +328,7 @@ impl CallAnalysis {
         self.gather();
     }
 
-    /// Hands what the ears have noticed to the insight.
+    /// Passes the ears' observations to the insight.
     fn collect(&mut self) {
         for (leg, ear) in [(Leg::Customer, &mut self.customer), (Leg::Agent, &mut self.agent)] {
             while let Some((from, to)) = ear.poll_speech() {
@@ -349,7 +347,7 @@ impl CallAnalysis {
         }
     }
 
-    /// The next thing to tell, with its time in the call.
+    /// The next insight, with its time in the call.
     pub fn poll(&mut self) -> Option<(Duration, Insight)> {
         self.ready.pop_front()
     }
@@ -368,12 +366,12 @@ impl CallAnalysis {
     }
 }
 
-/// How far a stream is from carrying speech that can be heard.
+/// How close a stream is to carrying audible speech.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Readiness {
-    /// It can't be, or is rejected.
+    /// The stream can't be heard, or is rejected.
     None,
-    /// One party has not said yet where it wants its media, or wants none for now.
+    /// One party has not described its media address yet, or wants no media for now.
     Half,
     /// Media flows both ways.
     Open,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use sidetone_insight::Thresholds;
 
-/// More threads than this listen no faster on any machine.
+/// More threads than this bring no gain on any machine.
 const MOST_WORKERS: usize = 256;
 
 /// `[analysis]`
@@ -16,12 +16,12 @@ pub struct Analysis {
     pub model: Option<PathBuf>,
     /// Analysis workers; 0 is one for every two cores, at least one.
     pub workers: usize,
-    /// When a caller counts as upset, and when as calm again.
+    /// The thresholds of a caller's alerts.
     pub thresholds: Thresholds,
 }
 
 impl Analysis {
-    /// What can't be meant: each key within `[analysis]`, and the remedy.
+    /// Values that can't be intended: each key within `[analysis]`, and the remedy.
     #[must_use]
     pub fn faults(&self) -> Vec<(String, String)> {
         let mut faults = Vec::new();

@@ -1,4 +1,4 @@
-//! One leg's way from RTP packets to marked 8 kHz PCM, and to what may be heard in it.
+//! One leg's path from RTP packets to marked 8 kHz PCM, and on to detectors.
 
 mod audibility;
 mod decoding;
@@ -35,20 +35,20 @@ pub(super) use keys::Keys;
 use spans::Spans;
 use timeline::{Timeline, samples};
 
-/// How far an event's sequence number may be from the newest for it to count in the audio's order.
+/// The largest distance of an event's sequence number from the newest at which it counts in the audio's order.
 const NEIGHBOURS: std::ops::RangeInclusive<i16> = -32..=64;
 /// Silence, a tenth of a second of it.
 const ZEROS: [i16; 800] = [0; 800];
 
-/// A leg's ear. It begins deaf to all but keys; what it may do later is in what it is given: only a [`Listener`], which
-/// needs a customer's leg, leads to the network.
+/// A leg's ear. It begins deaf to all but keys. Its later abilities depend on the role that it is given: only a
+/// [`Listener`], which needs a customer's leg, leads to the network.
 pub(super) struct Ear {
     role: Role,
-    /// From when on its party may be heard.
+    /// The time from which its party may be heard.
     since: Option<Duration>,
-    /// What of the sound reaches the role.
+    /// Decides which sound reaches the role.
     gate: Gate,
-    /// Samples that had been given on when the role first heard something: what it says of time counts from there.
+    /// Samples pushed before the role first heard sound: the role's own times count from there.
     role_since: u64,
     keys: Option<Keys>,
     pace: SyllableCounter,
@@ -58,19 +58,19 @@ pub(super) struct Ear {
     decoder: Option<Decoding>,
     /// Taken out while its packets are worked on, since it lends out one payload at a time.
     reorder: Option<Box<Reorder>>,
-    /// Followed apart from the audio's order: an event may be numbered by itself.
+    /// Tracked apart from the audio's order: events may have a sequence of their own.
     events: Sources,
     /// SSRC and sequence number of the newest packet that was put in order.
     ordered: Option<(u32, u16)>,
     /// The newest packet was a telephone-event.
     after_event: bool,
-    /// Ticks lost, to be concealed once the packet behind them is known: it may hold what was lost.
+    /// Ticks lost, to be concealed once the next packet is known: it may hold the lost sound.
     lost: u32,
     resync: bool,
     timeline: Timeline,
-    /// Samples of voice that reached the network, until they are taken.
+    /// Samples of voice that reached the network and have not been taken yet.
     voiced: u64,
-    /// When the first and the last packet came whose voice did.
+    /// When the first and the last packet came whose voice reached the network.
     span: Option<(Duration, Duration)>,
     /// When the newest sound came.
     came: Duration,
@@ -81,7 +81,7 @@ pub(super) struct Ear {
     pcm: Vec<i16>,
 }
 
-/// What an ear leads to.
+/// The purpose of an ear.
 enum Role {
     /// Nothing: there is no consent, or no longer.
     Deaf,
@@ -92,28 +92,28 @@ enum Role {
 }
 
 impl Ear {
-    /// An ear that hears keys only, if `keys` says so also those that are in the sound.
+    /// An ear that hears keys only; `keys` decides whether tones in the sound count too.
     pub(super) fn deaf(keys: Option<Keys>) -> Self {
         Self { keys, ..Self::new(Role::Deaf) }
     }
 
-    /// Leads packets that come from call time `since` on to the network. Only a customer's leg can be made into a
+    /// Passes packets that come from call time `since` on to the network. Only a customer's leg can be made into a
     /// listener.
     pub(super) fn listen(&mut self, listener: Listener, since: Duration) {
         self.take_up(Role::Listening(Box::new(listener)), Some(since));
     }
 
-    /// Hears who talks when in what comes from call time `since` on, and nothing of how.
+    /// Detects when the party talks, from call time `since` on, and nothing of how.
     pub(super) fn attend(&mut self, since: Duration) {
         self.take_up(Role::Attending(Box::new(SpeechDetector::new())), Some(since));
     }
 
-    /// Leads to nothing from now on; what was being made of the sound is dropped.
+    /// Passes nothing on from now on; sound in progress is dropped.
     pub(super) fn deafen(&mut self) {
         self.take_up(Role::Deaf, None);
     }
 
-    /// From when on its party may be heard, if it may.
+    /// The time from which its party may be heard, if it may.
     pub(super) fn is_heard_since(&self) -> Option<Duration> {
         self.since
     }
@@ -156,7 +156,7 @@ impl Ear {
         }
     }
 
-    /// The parties have described what they send and take.
+    /// Takes the parties' descriptions of the formats that they send and take.
     ///
     /// The decoder stays until a packet comes that needs another one: most re-INVITEs change nothing about it.
     pub(super) fn expect(&mut self, receiver: &EndPlan, sender: &EndPlan) {
@@ -213,8 +213,8 @@ impl Ear {
         self.play(at);
     }
 
-    /// Hears whether a packet tells of a key; true if it can be nothing else. A key is heard when its packet comes, not
-    /// when its turn is.
+    /// Checks a packet for a key; true if it can be nothing else. A key is heard when its packet comes, before the
+    /// packet is decoded.
     fn hear_key(&mut self, at: Duration, view: &RtpView<'_>) -> bool {
         let is_event = match self.formats.role(view.payload_type()) {
             Kind::Event => {
@@ -230,14 +230,14 @@ impl Ear {
         is_event
     }
 
-    /// Whether an event's number is one of the audio's, so that the audio's order would miss it.
+    /// Whether an event's number belongs to the audio's sequence, so that the audio's order would miss it.
     fn is_in_order(&self, event: &RtpView<'_>) -> bool {
         self.ordered.is_some_and(|(ssrc, newest)| {
             ssrc == event.ssrc() && NEIGHBOURS.contains(&event.sequence().wrapping_sub(newest).cast_signed())
         })
     }
 
-    /// The same when there is no time to listen: only keys are heard in it, to everything else it is lost.
+    /// Takes a packet without time to listen: only keys are heard in it, and its sound counts as lost.
     pub(super) fn skim(&mut self, at: Duration, packet: &[u8]) {
         self.gate.raise(at + Duration::from_micros(1));
         if self.keys.as_ref().is_some_and(Keys::hear_tones) {
@@ -253,7 +253,7 @@ impl Ear {
         }
     }
 
-    /// Time has come to `now` in the call.
+    /// Advances the leg to `now` in the call.
     pub(super) fn advance(&mut self, now: Duration) {
         self.play(now);
         self.audibility.advance(now);
@@ -268,7 +268,7 @@ impl Ear {
         }
     }
 
-    /// The audio is over.
+    /// Ends the audio.
     pub(super) fn finish(&mut self, now: Duration) {
         if let Some(reorder) = &mut self.reorder {
             reorder.finish();
@@ -282,11 +282,11 @@ impl Ear {
         }
     }
 
-    /// Decoded audio that never was packets, at 8 kHz.
+    /// Decoded audio without packets, at 8 kHz.
     pub(super) fn pcm(&mut self, pcm: &[i16]) {
         self.timeline.begin_with_call();
         self.answered.get_or_insert(Duration::ZERO);
-        // It came when its place in the call is.
+        // Its arrival time is its place in the call.
         let at = self.timeline.call_time(samples(self.timeline.pushed()));
         self.pass(at);
         self.give(pcm, FrameMark::Audio);
@@ -316,7 +316,7 @@ impl Ear {
         }
         match self.codec(packet.payload_type) {
             Some(Codec::TelephoneEvent { .. }) => self.after_event = true,
-            // What follows is silence by its timestamps; what it would sound like is of no interest here.
+            // By its timestamps silence follows; the comfort noise itself is of no interest here.
             Some(Codec::ComfortNoise { .. }) => {}
             Some(codec) => {
                 let codec = *codec;
@@ -327,7 +327,7 @@ impl Ear {
         }
     }
 
-    /// Whether sound that came at `at` goes on to the role.
+    /// Decides whether sound that came at `at` goes on to the role.
     fn pass(&mut self, at: Duration) -> Admission {
         self.came = at;
         let opened = self.gate.is_open();
@@ -338,7 +338,7 @@ impl Ear {
         admission
     }
 
-    /// While a telephone-event goes on, whatever sounds is that.
+    /// During a telephone-event all sound belongs to the event.
     fn unless_event(&self, mark: FrameMark) -> FrameMark {
         if self.events.current().is_some() { FrameMark::Dtmf } else { mark }
     }
@@ -352,7 +352,7 @@ impl Ear {
         }
     }
 
-    /// Brings the leg's timeline to a packet's arrival, after a break that nobody measured in ticks.
+    /// Moves the leg's timeline to a packet's arrival, after a break without a measured length in ticks.
     fn leap_to(&mut self, at: Duration) {
         let fill = self.timeline.leap(at);
         self.silence(fill, FrameMark::ComfortNoise);
@@ -376,13 +376,13 @@ impl Ear {
         if !self.gate.is_shut() {
             return self.hear(pcm, mark);
         }
-        // Time goes on for the role, and nothing is heard in it.
+        // Time goes on for the role, with silence.
         for piece in pcm.chunks(ZEROS.len()) {
             self.hear(ZEROS.get(..piece.len()).unwrap_or_default(), FrameMark::ComfortNoise);
         }
     }
 
-    /// Sound that has been admitted.
+    /// Takes sound that has been admitted.
     fn hear(&mut self, pcm: &[i16], mark: FrameMark) {
         if mark.is_voice() {
             self.syllables += self.pace.push(pcm);
@@ -400,7 +400,7 @@ impl Ear {
         }
     }
 
-    /// From the role's time to call time.
+    /// Converts the role's time to call time.
     pub(super) fn call_time(&self, media: Duration) -> Duration {
         self.timeline.call_time(samples(self.role_since) + media)
     }
@@ -410,7 +410,7 @@ impl Ear {
         self.audibility = Audibility::default();
     }
 
-    /// Whether there is sound in what comes, if that has changed.
+    /// Whether the packets yield sound, if that has changed.
     pub(super) fn poll_audible(&mut self) -> Option<Audible> {
         self.audibility.poll()
     }
@@ -430,7 +430,7 @@ impl Ear {
         Some((self.call_time(segment.from), self.call_time(segment.to)))
     }
 
-    /// Syllables since the last time.
+    /// Syllables since the last call of this method.
     pub(super) fn take_syllables(&mut self) -> u32 {
         std::mem::take(&mut self.syllables)
     }
@@ -449,8 +449,8 @@ impl Ear {
         }
     }
 
-    /// The voice that has reached the listener since the last time: no silence, no tones, nothing of before the answer
-    /// or on hold.
+    /// The voice that has reached the listener since the last time: without silence, tones, and sound from before the
+    /// answer or on hold.
     pub(super) fn take_listened(&mut self) -> Duration {
         samples(std::mem::take(&mut self.voiced))
     }

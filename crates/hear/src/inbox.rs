@@ -1,12 +1,12 @@
-//! Orders from the call book to a worker: a queue a call, bounded, and never in the giver's way.
+//! Orders from the call book to a worker: one bounded queue per call that never blocks the book.
 //!
-//! The book gives orders with its own lock held, so giving never waits. A call's orders keep their order; calls are
-//! independent of each other. The bound is a call's: one whose signalling floods can't crowd out another call's
-//! objection. What is held in all is bounded by the calls in the book, which `limits.calls` bounds.
+//! The book gives orders while it holds its own lock, so giving never waits. A call's orders keep their order; calls
+//! are independent of each other. Each call has its own bound: a call whose signalling floods can't crowd out another
+//! call's objection. The total is bounded by the calls in the book, which `limits.calls` bounds.
 //!
 //! - A plan replaces one of the same stream that still waits: only the newest counts.
-//! - Nothing else is left out or reordered. A call that has [`MOST_WAITING`] orders waiting is given up instead
-//!   ([`Work::Abandon`]): whoever can't be told of an objection may not listen.
+//! - No other order is left out or moved. A call that has [`MOST_WAITING`] orders waiting is given up instead
+//!   ([`Work::Abandon`]): a worker that can't be told of an objection must not listen.
 
 #[cfg(test)]
 mod tests;
@@ -21,23 +21,24 @@ use sidetone_call::CallKey;
 
 use super::worker::Work;
 
-/// Orders of one call that may wait. A call gives a handful in its life, a worker takes them a hundred times a second.
+/// Most orders of one call that may wait. A call gives a handful in its life, a worker takes them a hundred times a
+/// second.
 pub(crate) const MOST_WAITING: usize = 64;
 
-/// The giver's and the worker's end of an empty inbox.
+/// Both ends of an empty inbox.
 #[must_use]
 pub fn inbox() -> (Orders, Inbox) {
     let shared = Arc::new(Shared::default());
     (Orders { shared: Arc::clone(&shared) }, Inbox { shared })
 }
 
-/// The call book's end. The worker ends when it is dropped.
+/// The call book's end. The worker ends when this is dropped.
 #[derive(Debug)]
 pub struct Orders {
     shared: Arc<Shared>,
 }
 
-/// The worker's end. What is given when it is gone is dropped.
+/// The worker's end. Orders given after it is dropped are lost.
 #[derive(Debug)]
 pub struct Inbox {
     shared: Arc<Shared>,
@@ -51,14 +52,14 @@ pub struct Closed;
 struct Shared {
     waiting: Mutex<Waiting>,
     given: Condvar,
-    /// Whether anything waits: asked before each packet.
+    /// Whether any order waits: read before each packet.
     any: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
     orders: HashMap<CallKey, VecDeque<Work>>,
-    /// The calls with orders, in the order in which the first was given.
+    /// The calls with orders, in the order of their first one.
     turns: VecDeque<CallKey>,
     closed: bool,
 }
@@ -91,7 +92,7 @@ impl Orders {
 
 /// Queues an order behind the others of its call.
 fn put(orders: &mut VecDeque<Work>, call: CallKey, work: Work) {
-    // What would come after the end of its analysis has nobody to do it.
+    // After the end of its analysis a call's orders have no recipient.
     if matches!(orders.back(), Some(Work::Abandon(_))) {
         return;
     }

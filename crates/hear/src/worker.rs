@@ -1,6 +1,6 @@
 //! A worker thread: drains its tap rings, advances its calls, and runs the network once for all of them.
 //!
-//! Orders come first. They are looked for before each packet and before each run of the network, so that an objection
+//! Orders come first. They are checked before each packet and before each run of the network, so that an objection
 //! waits for one packet at most, however much else waits. A worker that falls behind drops sound, never orders and
 //! never keys: from a ring whose oldest packet is [`MOST_BEHIND`] old it takes keys only until it has caught up.
 
@@ -25,7 +25,7 @@ use ring::{Ring, Urgency};
 use sidetone_tap::TapReceiver;
 use sidetone_watch::{Alarm, Heartbeat};
 
-/// Pause between two looks at the rings: fresh enough for events that come once a second.
+/// Pause between two polls of the rings: fresh enough for events that come once a second.
 const PACE: Duration = Duration::from_millis(10);
 /// Pause while no call is heard.
 const IDLE: Duration = Duration::from_millis(200);
@@ -33,25 +33,25 @@ const IDLE: Duration = Duration::from_millis(200);
 const ROUND: usize = 4_096;
 /// Packets taken from one ring before the others get their turn.
 const SHARE: usize = 64;
-/// Calls whose speech goes through the network between two looks at the orders.
+/// Calls whose speech goes through the network between two checks for orders.
 const BATCH: usize = 32;
 /// A packet that has waited for this long is too old to be worth listening to.
 pub(crate) const MOST_BEHIND: Duration = Duration::from_secs(2);
-/// A ring is listened to again when its oldest packet is no older: else sound would go on coming and going.
+/// A ring is listened to again when its oldest packet is no older than this: otherwise sound would come and go.
 pub(crate) const CAUGHT_UP: Duration = Duration::from_millis(200);
 
-/// What a worker has done, for metrics.
+/// A worker's counters, for metrics.
 #[derive(Debug, Default)]
 pub struct WorkerCounters {
     /// Calls being listened to.
     pub calls: AtomicU64,
     /// Packets taken from the rings.
     pub packets: AtomicU64,
-    /// Of these, packets in which only keys were heard, for the worker was behind.
+    /// Of these, packets in which only keys were heard, since the worker was behind.
     pub shed: AtomicU64,
     /// Runs of the network.
     pub batches: AtomicU64,
-    /// Estimates that came out of them, abstentions included.
+    /// Estimates from these runs, abstentions included.
     pub estimates: AtomicU64,
     /// Frames of the customer's voice that reached the network, in milliseconds of audio.
     pub model_ms: AtomicU64,
@@ -76,7 +76,7 @@ pub struct Worker {
     counters: Arc<WorkerCounters>,
     epoch: Instant,
     calls: Calls,
-    /// Calls that are over, and of which something may still wait in the rings.
+    /// Ended calls whose packets may still wait in the rings.
     ending: Vec<Ending>,
 }
 
@@ -85,7 +85,7 @@ pub struct Worker {
 struct Ending {
     call: CallKey,
     at: Duration,
-    /// What each ring will have given out when all that was copied before the end is heard.
+    /// Each ring's read position at which all packets from before the end have been heard.
     heard_at: Vec<u64>,
 }
 
@@ -107,8 +107,8 @@ impl Worker {
         Self { inbox, rings, model, report, counters, epoch, calls: Calls::new(), ending: Vec::new() }
     }
 
-    /// Works until the call book is gone. What panics outside of a single call's analysis costs all calls theirs: which
-    /// of them it was can't be told.
+    /// Works until the call book is gone. A panic outside of a single call's analysis costs all calls theirs: the call
+    /// at fault is unknown.
     pub fn run(mut self, beat: &Heartbeat, alarm: &Alarm) {
         loop {
             beat.beat(self.epoch.elapsed());
@@ -129,7 +129,7 @@ impl Worker {
         }
     }
 
-    /// Takes what has been ordered, then what has been copied, up to a budget; then runs the network.
+    /// Carries out orders, then takes packets, up to a budget; then runs the network.
     fn round(&mut self, now: Duration) {
         self.obey();
         self.hear(now);
@@ -137,7 +137,7 @@ impl Worker {
         self.think(now);
     }
 
-    /// Carries out what has been ordered.
+    /// Carries out the waiting orders.
     fn obey(&mut self) {
         while self.inbox.any() {
             for work in self.inbox.take() {
@@ -172,7 +172,8 @@ impl Worker {
                     (self.report)(Outcome::Broken(call));
                 }
             }
-            // What was copied before the end was told is in the rings: the end comes when that has been heard.
+            // Packets copied before the end was reported are in the rings: the call is finished when they have been
+            // heard.
             Work::Finish(call, at) => {
                 let heard_at = self.rings.iter().map(Ring::put_in).collect();
                 self.ending.push(Ending { call, at, heard_at });
@@ -180,7 +181,7 @@ impl Worker {
         }
     }
 
-    /// Hears packets, the rings in turn.
+    /// Takes packets, from each ring in turn.
     fn hear(&mut self, now: Duration) {
         let mut left = ROUND;
         let (mut heard, mut shed) = (0, 0);
@@ -206,7 +207,7 @@ impl Worker {
         self.counters.shed.fetch_add(shed, Relaxed);
     }
 
-    /// Hears the next packet of a ring, if it has one.
+    /// Takes the next packet of a ring, if it has one.
     fn hear_one(&mut self, now: Duration, ring: usize) -> Option<Urgency> {
         let (tapped, urgency) = self.rings.get_mut(ring)?.next(now)?;
         let key = tapped.call;
@@ -219,13 +220,13 @@ impl Worker {
         if heard.is_err() {
             self.give_up(key);
         } else {
-            // At once: the packet behind it may be one that the key forbids to hear.
+            // At once: the key may forbid listening to the packet behind it.
             self.tell_keys(key);
         }
         Some(urgency)
     }
 
-    /// Sums up the calls that are over, when all of them has been heard.
+    /// Sums up the ended calls whose packets have all been heard.
     fn finish_heard(&mut self) {
         let rings = &self.rings;
         let is_heard = |ending: &mut Ending| {
@@ -252,8 +253,8 @@ impl Worker {
         }
     }
 
-    /// Does something with a call's analysis, if there is one. If that panics, the analysis is given up; the others
-    /// and the worker go on.
+    /// Acts on a call's analysis, if there is one. If that panics, the analysis is given up; the others and the worker
+    /// go on.
     fn contain(&mut self, key: CallKey, act: impl FnOnce(&mut CallAnalysis)) {
         let Some(call) = self.calls.get_mut(&key) else { return };
         if catch_unwind(AssertUnwindSafe(|| act(call))).is_err() {
@@ -295,7 +296,7 @@ impl Worker {
         self.calls.keys().copied().collect()
     }
 
-    /// Runs the network for those of some calls that are due.
+    /// Runs the network for those of the given calls that are due.
     fn estimate(&mut self, keys: &[CallKey]) {
         let keys: HashSet<CallKey> = keys.iter().copied().collect();
         let calls = self.calls.iter_mut().filter(|(key, _)| keys.contains(key)).map(|(_, call)| call);
@@ -305,12 +306,12 @@ impl Worker {
                 self.counters.batches.fetch_add(1, Relaxed);
                 self.counters.estimates.fetch_add(estimates as u64, Relaxed);
             }
-            // Which call it was can't be told, so none of this batch is trusted any more.
+            // The call at fault is unknown, so none of this batch is trusted any more.
             Err(_) => keys.iter().for_each(|key| self.give_up(*key)),
         }
     }
 
-    /// Tells of the keys that a call's customer has pressed.
+    /// Reports the keys that a call's customer has pressed.
     fn tell_keys(&mut self, key: CallKey) {
         let Some(call) = self.calls.get_mut(&key) else { return };
         while let Some((digit, medium)) = call.poll_key() {
@@ -319,7 +320,7 @@ impl Worker {
     }
 }
 
-/// Tells what has been found out of a call.
+/// Reports the findings about a call.
 fn tell(key: CallKey, call: &mut CallAnalysis, counters: &WorkerCounters, report: &dyn Fn(Outcome)) {
     counters.model_ms.fetch_add(u64::try_from(call.take_heard().as_millis()).unwrap_or(0), Relaxed);
     while let Some((digit, medium)) = call.poll_key() {

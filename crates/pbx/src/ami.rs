@@ -1,6 +1,6 @@
 //! Asterisk's manager interface (AMI): lines over TCP.
 //!
-//! Channels are known by their unique ids, which survive being renamed. The manager user needs `read =
+//! Channels are identified by their unique ids, which survive a rename. The manager user needs `read =
 //! call,dialplan,user` and `write = call,user,reporting`.
 
 mod message;

@@ -1,9 +1,9 @@
-//! How long to wait before the next try to connect.
+//! The wait before the next attempt to connect.
 
 use std::time::Duration;
 
 /// Waits that double from one second to one minute, each shortened by a random part of up to half, so that links that
-/// broke together don't come back together.
+/// broke together don't reconnect together.
 #[derive(Debug, Clone)]
 pub(crate) struct Backoff {
     next: Duration,
@@ -13,21 +13,21 @@ pub(crate) struct Backoff {
 impl Backoff {
     pub(crate) const LEAST: Duration = Duration::from_secs(1);
     pub(crate) const MOST: Duration = Duration::from_mins(1);
-    /// A connection that lasted so long was a good one.
+    /// A connection that lasted this long resets the wait.
     pub(crate) const GOOD: Duration = Duration::from_secs(20);
 
     pub(crate) fn new(seed: u64) -> Self {
         Self { next: Self::LEAST, random: seed | 1 }
     }
 
-    /// The wait after a connection that lasted, logged in, for `lasted`.
+    /// The wait after a connection that was logged in for `lasted`.
     pub(crate) fn after(&mut self, lasted: Duration) -> Duration {
         if lasted >= Self::GOOD {
             self.next = Self::LEAST;
         }
         let whole = self.next;
         self.next = (whole * 2).min(Self::MOST);
-        // xorshift64: nobody gains by guessing it.
+        // xorshift64: predicting it brings no gain.
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;

@@ -1,5 +1,5 @@
-//! What a link has to say and to whom: the live calls, the PBX's channels, and what of the one has yet to reach the
-//! other. Pure: told the time, it hands out jobs and takes their outcomes.
+//! A link's work: the live calls, the PBX's channels, and the values and events that the PBX has not received yet.
+//! Without I/O: takes the time, hands out jobs and takes their outcomes.
 
 mod channels;
 mod hearing;
@@ -18,33 +18,33 @@ use crate::variables::{Mood, Values, Variable};
 use crate::{Hear, Raw};
 use channels::Channels;
 
-/// Jobs under way at once.
+/// Most jobs under way at once.
 const WINDOW: usize = 32;
-/// Longest that a job may take.
+/// Longest duration of a job.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Events that wait; beyond it the oldest is dropped.
+/// Most events that wait; beyond it the oldest is dropped.
 const EVENTS: usize = 1_024;
-/// Age from which nobody should act on an event any more.
+/// Age at which an event is too old to act on.
 const STALE: Duration = Duration::from_secs(30);
-/// What the PBX told of channels whose calls are still being looked for.
+/// Most statements of the PBX that wait for their channel's call to be found.
 const HELD: usize = 256;
-/// Longest that such a telling waits.
+/// Longest that such a statement waits.
 const HELD_FOR: Duration = Duration::from_secs(10);
-/// A call whose channel is unknown for so long is worth another look at all channels.
+/// A call whose channel is unknown for this long triggers another list of all channels.
 const LOST_AFTER: Duration = Duration::from_secs(3);
-/// Least time between two such looks.
+/// Least time between two such lists.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// How often calls are checked for having gone without an event saying so.
+/// Interval of the check for calls that ended without an event.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
-/// Longest Call-ID that is looked for.
+/// Longest Call-ID that is searched for.
 const LONGEST_SIP: usize = 512;
 
-/// Something for the PBX to do.
+/// A job for the PBX.
 #[derive(Debug, Clone)]
 pub(crate) enum Job {
     /// Name all channels: [`Board::channel_seen`] for each.
     List,
-    /// Give the Call-ID of a channel.
+    /// Report the Call-ID of a channel.
     Find { id: Arc<str>, name: Arc<str> },
     /// Set variables on a channel.
     Set { id: Arc<str>, changes: Vec<(Variable, Box<str>)> },
@@ -55,33 +55,33 @@ pub(crate) enum Job {
 /// An event to post.
 #[derive(Debug, Clone)]
 pub(crate) struct Tell {
-    /// When it was taken in.
+    /// When the event was taken in.
     at: Duration,
     pub(crate) event: Arc<Published>,
     pub(crate) sip: Arc<str>,
     /// The call's channel, if it is known.
     pub(crate) channel: Option<(Arc<str>, Arc<str>)>,
-    /// What the variables were then.
+    /// The variables' values at that time.
     pub(crate) values: Values,
 }
 
 /// A job's number.
 pub(crate) type JobId = u64;
 
-/// How a job ended.
+/// The result of a job.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// As it should.
+    /// Success.
     Done,
-    /// The Call-ID, or that there is none yet.
+    /// The Call-ID, or `None` if there is none yet.
     Found(Option<String>),
-    /// There is no such channel.
+    /// The channel does not exist.
     Gone,
-    /// The PBX won't: why, in its words.
+    /// The PBX refuses, with its reason.
     Refused(String),
 }
 
-/// What a link is for.
+/// The tasks of a link.
 #[derive(Debug, Clone)]
 pub(crate) struct Purpose {
     pub(crate) pbx: String,
@@ -93,9 +93,9 @@ pub(crate) struct Purpose {
 struct Call {
     sip: Arc<str>,
     mood: Mood,
-    /// When it was first heard of, or the link last came up.
+    /// When the call was first reported, or the link last came up.
     since: Duration,
-    /// Whether a channel of it has been seen.
+    /// Whether one of its channels has been seen.
     seen: bool,
 }
 
@@ -105,14 +105,14 @@ struct Held {
     telling: Telling,
 }
 
-/// See the module.
+/// The state of a link's work, as described above.
 pub(crate) struct Board {
     purpose: Purpose,
     raw: Raw,
     hear: Hear,
     tally: Arc<Tally>,
     calls: HashMap<CallId, Call>,
-    /// The calls of a Call-ID: one, but for calls that pass this PBX twice.
+    /// The calls of a Call-ID: one, except for calls that pass this PBX twice.
     by_sip: HashMap<Arc<str>, Vec<CallId>>,
     channels: Channels,
     asks: BTreeSet<(Duration, Arc<str>)>,
@@ -163,12 +163,12 @@ impl Board {
         &self.purpose
     }
 
-    /// Something happened in some call.
+    /// Takes an event of a call.
     pub(crate) fn take(&mut self, now: Duration, published: &Arc<Published>) {
         let event = &published.event;
         let id = event.call.id;
         let first = !self.calls.contains_key(&id);
-        // An answer may come from another PBX than the one that was tried first.
+        // The answer may come from another PBX than the first choice.
         if first || event.kind() == Kind::CallAnswered {
             match (self.raw)(&id) {
                 Some(identity) if identity.pbx != self.purpose.pbx => self.forget(&id),
@@ -180,7 +180,7 @@ impl Board {
                     let mood = if resumed { Mood::resumed() } else { Mood::new() };
                     self.calls.insert(id, Call { sip, mood, since: now, seen });
                 }
-                // Known already; or it has ended meanwhile, and what is known of it still holds.
+                // The call is known already; or it has ended meanwhile, and the known state still holds.
                 Some(_) | None => {}
             }
         }
@@ -218,12 +218,12 @@ impl Board {
         if calls.is_empty() {
             self.by_sip.remove(&call.sip);
         } else {
-            // The channels of the one that is left can be told from others again.
+            // The remaining call's channels are unambiguous again.
             self.set_on_all(&call.sip);
         }
     }
 
-    /// Logged in: everything is to be said again.
+    /// The link is logged in: the whole state has to be sent again.
     pub(crate) fn came_up(&mut self, now: Duration) {
         self.up = true;
         self.list = true;
@@ -232,7 +232,7 @@ impl Board {
         }
     }
 
-    /// Cut off: whatever was under way may or may not have arrived.
+    /// The link is cut off: jobs under way may or may not have arrived.
     pub(crate) fn went_down(&mut self) {
         self.up = false;
         self.channels.clear();
@@ -240,7 +240,7 @@ impl Board {
         self.unset.clear();
         self.held.clear();
         self.due.clear();
-        // Events that were not confirmed go again, in their order; they carry their own ids.
+        // Unconfirmed events are sent again, in order; receivers recognise them by their ids.
         let mut again: Vec<_> = std::mem::take(&mut self.jobs).into_iter().collect();
         again.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
         for (_, job) in again {
@@ -250,12 +250,12 @@ impl Board {
         }
     }
 
-    /// Nothing waits and nothing is under way.
+    /// Whether no job waits and none is under way.
     pub(crate) fn is_idle(&self) -> bool {
         self.jobs.is_empty() && self.events.is_empty() && self.unset.is_empty()
     }
 
-    /// Time has passed.
+    /// Advances to `now`.
     ///
     /// # Errors
     /// [`Fault::Silent`] when a job has taken too long.
@@ -291,13 +291,13 @@ impl Board {
         Ok(())
     }
 
-    /// When there is something to do at the latest.
+    /// The latest time of the next `tick`.
     pub(crate) fn next_tick(&self, now: Duration) -> Duration {
         let ask = self.asks.first().map_or(Duration::MAX, |(at, _)| *at);
         ask.max(now + Duration::from_millis(1)).min(now + Duration::from_secs(1))
     }
 
-    /// Says `what` once for each `why`.
+    /// Logs `what` once for each `why`.
     fn complain(&mut self, why: &str, what: &str) {
         let why = crate::text::shown(why);
         if self.complained.len() < 32 && self.complained.insert(format!("{what}{why}")) {
@@ -307,7 +307,7 @@ impl Board {
     }
 }
 
-/// Whether such events tell how a person seems to feel.
+/// Whether events of this kind tell how a person seems to feel.
 fn is_affect(kind: Kind) -> bool {
     matches!(kind, Kind::AffectUpdate | Kind::AffectAlert)
 }

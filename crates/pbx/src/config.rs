@@ -1,4 +1,4 @@
-//! `[pbx.ami]`, `[pbx.ari]`, `[pbx.esl]` and `[pbx.sip]` in the configuration file: how a PBX is spoken to.
+//! `[pbx.ami]`, `[pbx.ari]`, `[pbx.esl]` and `[pbx.sip]` in the configuration file: the links to a PBX.
 
 use std::path::PathBuf;
 
@@ -47,7 +47,7 @@ pub struct Ami {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ari {
-    /// Where it is: `http://192.0.2.20:8088/ari`. `http` shows the password to whoever can read the network.
+    /// The URL: `http://192.0.2.20:8088/ari`. With `http` anyone who can read the network sees the password.
     pub url: String,
     /// The user, as in `ari.conf`.
     pub username: String,
@@ -57,8 +57,8 @@ pub struct Ari {
     /// The same, in a file of its own.
     #[serde(default)]
     pub password_file: Option<PathBuf>,
-    /// The application that Sidetone listens as. No other program may use this name: the one that came first would be
-    /// cut off.
+    /// The application that Sidetone listens as. No other program may use this name: the earlier one would be
+    /// disconnected.
     #[serde(default = "default_application")]
     pub application: String,
     /// Applications that events are posted to; Sidetone's own, if empty.
@@ -102,26 +102,26 @@ pub struct Esl {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sip {
-    /// Kinds of events that are told. Without it: those of the other links, or alerts alone with EmotionML.
+    /// Kinds of events that are sent. Default: those of the other links, or with EmotionML alerts alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events: Option<Vec<Kind>>,
-    /// What the bodies are written in.
+    /// The format of the bodies.
     #[serde(default)]
     pub format: Format,
-    /// Whether the PBX may subscribe to its calls, and is told by NOTIFY.
+    /// Whether the PBX may subscribe to its calls, and gets NOTIFY.
     #[serde(default = "yes")]
     pub notify: bool,
-    /// Whether the PBX is told by INFO in the calls' own dialogs where it lists the package in Recv-Info. From the
-    /// first such INFO on the CSeq of the carrier's requests in that dialog is changed on its way to the PBX.
+    /// Whether the PBX gets INFO in the calls' own dialogs where it lists the package in Recv-Info. From the first such
+    /// INFO on, the CSeq of the carrier's requests in that dialog is changed on its way to the PBX.
     #[serde(default)]
     pub info: bool,
 }
 
-/// What events are written in.
+/// The format of events.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// The events' own JSON.
+    /// Sidetone's own JSON.
     #[default]
     Json,
     /// EmotionML 1.0, which has words for `affect` events only.
@@ -129,7 +129,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The type of the bodies.
+    /// The content type of the bodies.
     #[must_use]
     pub const fn content_type(self) -> &'static str {
         match self {
@@ -140,7 +140,7 @@ impl Format {
 }
 
 impl Sip {
-    /// Kinds of events that are told.
+    /// Kinds of events that are sent.
     #[must_use]
     pub fn kinds(&self) -> Vec<Kind> {
         match (&self.events, self.format) {
@@ -163,7 +163,7 @@ const fn yes() -> bool {
     true
 }
 
-/// A configuration that can't be meant.
+/// An unusable configuration.
 #[derive(Debug, thiserror::Error)]
 #[error("`{key}` of PBX `{pbx}` {why}")]
 pub struct ConfigError {
@@ -171,15 +171,15 @@ pub struct ConfigError {
     pub pbx: String,
     /// The key, as in `ami.address`.
     pub key: &'static str,
-    /// What is wrong with it.
+    /// The problem.
     pub why: String,
 }
 
 impl Links {
-    /// Refuses what can't be meant, without connecting to anything. Files of secrets are read.
+    /// Refuses unusable values, without connecting to anything. Files of secrets are read.
     ///
     /// # Errors
-    /// The first value that can't be meant, with its key.
+    /// The first unusable value, with its key.
     pub fn validate(&self, pbx: &str) -> Result<(), ConfigError> {
         let wrong =
             |key, why: &dyn std::fmt::Display| ConfigError { pbx: pbx.to_owned(), key, why: why.to_string() };
@@ -237,7 +237,7 @@ impl Links {
         Ok(())
     }
 
-    /// Whether there is none.
+    /// Whether there is no link.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.kinds().next().is_none()
@@ -256,7 +256,7 @@ impl Links {
     }
 }
 
-/// Text that is not `HOST:PORT`.
+/// A text that is not `HOST:PORT`.
 #[derive(Debug, thiserror::Error)]
 enum AddressError {
     #[error("begins with {0}://, and is no URL; {EXAMPLE}")]
@@ -299,18 +299,18 @@ fn address(text: &str) -> Result<(), AddressError> {
     Ok(())
 }
 
-/// Text that can't be sent on a line of its own.
+/// A text that can't be sent on a line of its own.
 #[derive(Debug, thiserror::Error)]
 #[error("is empty or holds control characters; write it as the PBX knows it")]
 pub(crate) struct NotALine;
 
-/// Not empty, and nothing that would end a line.
+/// Refuses an empty text, and characters that would end a line.
 fn line(text: &str) -> Result<(), NotALine> {
     let fits = !text.is_empty() && !text.chars().any(char::is_control);
     if fits { Ok(()) } else { Err(NotALine) }
 }
 
-/// Why a secret of a link can't be had.
+/// Why a link's secret can't be obtained.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LinkSecretError {
     #[error("is missing; write it, or name a file that holds it in the key of that name with _file")]
@@ -325,7 +325,7 @@ pub(crate) enum LinkSecretError {
     NotALine(#[from] NotALine),
 }
 
-/// The one that is given, revealed.
+/// The configured secret, revealed.
 pub(crate) fn secret(here: Option<&Secret>, file: Option<&PathBuf>) -> Result<Revealed, LinkSecretError> {
     let secret = match (here, file) {
         (Some(secret), None) => secret.clone(),

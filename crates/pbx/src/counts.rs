@@ -1,4 +1,4 @@
-//! What became of a link and of what went through it, for metrics.
+//! Counters of a link and its traffic, for metrics.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use serde::Serialize;
 use sidetone_consent::Source;
 
-/// Which interface of a PBX a link uses.
+/// The interface of a PBX that a link uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LinkKind {
@@ -21,7 +21,7 @@ pub enum LinkKind {
 }
 
 impl LinkKind {
-    /// Its name in the configuration.
+    /// The interface's name in the configuration.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -50,36 +50,36 @@ impl fmt::Display for LinkKind {
     }
 }
 
-/// What became of one link and of what went through it.
+/// Counters of one link and its traffic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LinkCounts {
     /// The PBX's name in the configuration.
     pub pbx: String,
-    /// Which interface.
+    /// The interface.
     pub kind: LinkKind,
-    /// Whether it is up: connected and logged in. SIP is always up: it needs no connection.
+    /// Whether the link is up: connected and logged in. SIP is always up: it needs no connection.
     pub connected: bool,
-    /// Times it came up.
+    /// Times that the link came up.
     pub connects: u64,
     /// Times that a connection, or the attempt at one, ended.
     pub disconnects: u64,
-    /// Of those, because what came was not the protocol.
+    /// Of those, the ones caused by a protocol error.
     pub malformed: u64,
     /// Variables set and events posted that the PBX has confirmed.
     pub sent: u64,
-    /// Events dropped: the oldest of too many, or too late to be acted on.
+    /// Events dropped: the oldest of too many, or too late to act on.
     pub dropped: u64,
     /// Variables and events that the PBX has refused.
     pub failed: u64,
     /// Calls that ended without their channel having been found while the link was up.
     pub calls_not_found: u64,
-    /// Things that the PBX told and that were understood.
+    /// Statements of the PBX that were understood.
     pub told: u64,
-    /// Things that the PBX told and that mean nothing, or are about no channel of a call.
+    /// Statements of the PBX that have no meaning, or concern no channel of a call.
     pub told_in_vain: u64,
 }
 
-/// Where a link counts.
+/// A link's counters.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) connected: AtomicBool,
@@ -99,7 +99,7 @@ impl Tally {
         counter.fetch_add(more as u64, Ordering::Relaxed);
     }
 
-    /// `missed` events never reached the link: its queue at the bus was full.
+    /// Reads the counters. `missed` events never reached the link: its queue at the bus was full.
     pub(crate) fn counts(&self, pbx: &str, kind: LinkKind, missed: u64) -> LinkCounts {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         LinkCounts {

@@ -1,4 +1,4 @@
-//! What a link to a PBX works with.
+//! The state that a link works with.
 
 use crate::board::Board;
 use crate::counts::Tally;
@@ -11,19 +11,19 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// What a link works with, whether connected or not.
+/// A link's state, connected or not.
 pub(crate) struct Desk {
     pub(crate) board: Board,
     pub(crate) bus: Subscription,
-    /// Whether the bus still has something to say.
+    /// Whether the bus may still yield events.
     pub(crate) open: bool,
-    /// Told when it is time to go: until when what waits may still be sent.
+    /// Signals the shutdown: the deadline for sending what waits.
     pub(crate) stop: watch::Receiver<Option<Instant>>,
     pub(crate) until: Option<Instant>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) epoch: Instant,
     pub(crate) up_since: Option<Duration>,
-    /// Why the connection before ended, so that the same is not said again and again.
+    /// Why the previous connection ended, so that the same reason is not logged again and again.
     pub(crate) last: Option<String>,
 }
 
@@ -56,7 +56,7 @@ impl Desk {
         tracing::info!(pbx = %purpose.pbx, link = %purpose.kind, "link to the PBX is up");
     }
 
-    /// The connection, or the attempt at one, has ended. Says for how long it had been logged in.
+    /// The connection, or the attempt at one, has ended. Returns how long the link had been logged in.
     pub(crate) fn went_down(&mut self, fault: &Fault) -> Duration {
         let lasted = self.up_since.take().map_or(Duration::ZERO, |since| self.now().saturating_sub(since));
         self.tally.connected.store(false, Ordering::Relaxed);
@@ -78,7 +78,7 @@ impl Desk {
         lasted
     }
 
-    /// Whether it is time to go, and nothing is left to say or no time to say it.
+    /// Whether the shutdown has begun, and no work or no time is left.
     pub(crate) fn may_stop(&mut self) -> bool {
         let Some(until) = self.until else { return false };
         while let Some(event) = self.bus.try_recv() {
@@ -88,7 +88,7 @@ impl Desk {
         self.up_since.is_none() || self.board.is_idle() || Instant::now() >= until
     }
 
-    /// Returns when an event has been taken in, or it is time to go.
+    /// Returns when an event has been taken in, or the shutdown begins.
     pub(crate) async fn happens(&mut self) {
         tokio::select! {
             event = self.bus.recv(), if self.open => match event {
@@ -98,7 +98,7 @@ impl Desk {
                 }
                 None => self.open = false,
             },
-            // Whoever could say so being gone says so too.
+            // A dropped sender means shutdown too.
             _ = self.stop.changed(), if self.until.is_none() => {
                 self.until = Some(self.stop.borrow().unwrap_or_else(Instant::now));
             }
@@ -106,7 +106,7 @@ impl Desk {
         }
     }
 
-    /// Does `work`, taking events in meanwhile; `None` if it is time to go.
+    /// Does `work`, taking events in meanwhile; `None` on shutdown.
     pub(crate) async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         let mut work = pin!(work);
         while self.until.is_none() {
@@ -118,7 +118,7 @@ impl Desk {
         None
     }
 
-    /// When `at` has come, or the last moment before going.
+    /// The instant of `at`, or the shutdown's deadline if that is earlier.
     pub(crate) fn moment(&self, at: Duration) -> Instant {
         let at = self.epoch + at;
         self.until.map_or(at, |until| until.min(at))

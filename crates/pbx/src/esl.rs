@@ -1,7 +1,7 @@
 //! FreeSWITCH's event socket (ESL), inbound: Sidetone connects to FreeSWITCH.
 //!
-//! Written after FreeSWITCH 1.10's `mod_event_socket` and `mod_commands`: replies come in the order of their commands,
-//! `api` is answered by `api/response` with the output or, where permission is missing, by `command/reply`.
+//! Follows FreeSWITCH 1.10's `mod_event_socket` and `mod_commands`: replies come in the order of their commands; `api`
+//! is answered by `api/response` with the output or, where permission is missing, by `command/reply`.
 
 mod frame;
 mod session;

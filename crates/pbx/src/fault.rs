@@ -3,16 +3,16 @@
 /// Why a connection to a PBX ended.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
-    /// The network said so.
+    /// The network failed.
     #[error("{0}")]
     Network(String),
     /// The login was refused.
     #[error("the PBX refuses the login ({0}); check user and password, and that this address is allowed")]
     Refused(String),
-    /// What came is not the protocol.
+    /// The peer does not speak the protocol.
     #[error("the peer does not speak the protocol: {0}")]
     Malformed(&'static str),
-    /// Nothing came, or not what was due.
+    /// No data came in time, or no answer.
     #[error("no answer in time")]
     Silent,
     /// The PBX hung up.

@@ -32,7 +32,7 @@ fn converse(mut session: impl Session, kind: LinkKind, bytes: &[u8]) {
     }
 }
 
-/// A manager interface that says anything at all.
+/// A manager interface with arbitrary output.
 pub fn ami(bytes: &[u8]) {
     let Ok(secret) = Secret::new("hush").reveal(1) else { return };
     let greeting = b"Asterisk Call Manager/11.0.0\r\nResponse: Success\r\nActionID: login\r\n\r\n";
@@ -41,7 +41,7 @@ pub fn ami(bytes: &[u8]) {
     converse(AmiSession::new("sidetone", secret), LinkKind::Ami, bytes);
 }
 
-/// An event socket that says anything at all.
+/// An event socket with arbitrary output.
 pub fn esl(bytes: &[u8]) {
     let Ok(password) = Secret::new("ClueCon").reveal(1) else { return };
     let greeting = b"Content-Type: auth/request\n\nContent-Type: command/reply\nReply-Text: +OK accepted\n\n\
@@ -51,7 +51,7 @@ pub fn esl(bytes: &[u8]) {
     converse(EslSession::new(None, password), LinkKind::Esl, bytes);
 }
 
-/// A REST interface that says anything at all: each line an event, or with a number before it an answer.
+/// A REST interface with arbitrary output: each line is an event, or with a number before it an answer.
 pub fn ari(bytes: &[u8]) {
     let mut board = board(LinkKind::Ari);
     let mut session = AriSession::new("sidetone", &[]);
@@ -98,7 +98,7 @@ pub fn injection(bytes: &[u8]) {
 mod tests {
     use proptest::prelude::*;
 
-    /// Text that looks as if it came from a PBX, with some that does not.
+    /// Text that resembles a PBX's output, with some that does not.
     fn piece() -> impl Strategy<Value = String> {
         const KNOWN: &[&str] = &[
             "Event: Newchannel\r\nChannel: PJSIP/a-1\r\nUniqueid: 1.2\r\nLinkedid: 1.2\r\n\r\n",

@@ -9,21 +9,21 @@ use crate::esl::EslSession;
 use crate::fault::Fault;
 use crate::tcp;
 
-/// What is at the other end.
+/// The peer at the other end.
 pub(crate) enum Peer {
-    /// An address, and how to begin a conversation.
+    /// An address, and a function that begins a session.
     Ami(String, Box<dyn Fn() -> AmiSession + Send>),
     /// As above.
     Esl(String, Box<dyn Fn() -> EslSession + Send>),
-    /// See there.
+    /// ARI's two connections.
     Ari(Box<AriLink>),
 }
 
-/// Keeps a link up until it is told to go.
+/// Keeps a link up until the shutdown.
 pub(crate) async fn run(mut desk: Desk, mut peer: Peer, seed: u64) {
     let mut backoff = Backoff::new(seed);
     loop {
-        // What has become too old to be told in the meantime goes now.
+        // Drops events that have become too old meanwhile.
         let now = desk.now();
         let _ = desk.board.tick(now);
         let fault = match &mut peer {

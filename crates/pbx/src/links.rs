@@ -19,13 +19,13 @@ use crate::link::{self, Peer};
 use crate::sip::{self, Clerk, InDialog, InDialogCounts};
 use crate::{Hear, Raw};
 
-/// Events that may wait at the bus for a link, which takes them in at once unless the machine is overloaded.
+/// Most events that may wait at the bus for a link, which takes them in at once unless the machine is overloaded.
 const QUEUE: usize = 4_096;
 
 /// Links that can't be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A configuration that can't be meant.
+    /// An unusable configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The system gives no random numbers.
@@ -45,11 +45,11 @@ struct Watched {
     kind: LinkKind,
     tally: Arc<Tally>,
     missed: Missed,
-    /// Who counts what is told by SIP.
+    /// Counts the traffic over SIP.
     by_sip: Option<Arc<dyn InDialog>>,
 }
 
-/// The bus keeps count under the name of the subscription.
+/// The bus counts these under the subscription's name.
 #[derive(Debug)]
 struct Missed {
     bus: Bus,
@@ -70,13 +70,13 @@ impl std::fmt::Debug for PbxLinks {
 }
 
 impl PbxLinks {
-    /// Starts all links of `pbxs`, each given by its name and its links. Returns at once: a PBX that can't be reached
-    /// is tried again for as long as it takes.
+    /// Starts all links of `pbxs`, each given by its name and its links. Returns at once: an unreachable PBX is tried
+    /// again for as long as it takes.
     ///
     /// Must be called within a Tokio runtime.
     ///
     /// # Errors
-    /// When a configuration can't be meant.
+    /// When a configuration is unusable.
     #[allow(clippy::needless_pass_by_value)] // each link keeps a share of them
     pub fn start(
         pbxs: Vec<(String, Links)>,
@@ -133,11 +133,10 @@ impl PbxLinks {
         });
     }
 
-    /// Does everything that [`Self::start`] does with one PBX's links but start them: reads their secrets and
-    /// certificates.
+    /// Reads the secrets and certificates of one PBX's links, as [`Self::start`] does, without starting them.
     ///
     /// # Errors
-    /// For each link the first value that can't be meant or had.
+    /// For each link the first value that is unusable or can't be obtained.
     #[must_use]
     pub fn examine(pbx: &str, links: &Links) -> Vec<ConfigError> {
         let Links { ami, ari, esl, sip } = links.clone();
@@ -153,17 +152,17 @@ impl PbxLinks {
             .collect()
     }
 
-    /// What became of each link.
+    /// Counters by link.
     #[must_use]
     pub fn counts(&self) -> Vec<LinkCounts> {
         self.links.iter().map(Watched::counts).collect()
     }
 
-    /// Sends what waits, for `patience` at most, and ends all links. Dropping them instead ends them at once.
+    /// Sends what waits, for at most `patience`, and ends all links. Dropping them instead ends them at once.
     pub async fn shutdown(mut self, patience: Duration) {
         self.stop.send_replace(Some(Instant::now() + patience));
         let all = async { while self.tasks.join_next().await.is_some() {} };
-        // A moment more, to say goodbye.
+        // A moment more, for the protocols' logout.
         let _ = tokio::time::timeout(patience + Duration::from_millis(500), all).await;
     }
 }

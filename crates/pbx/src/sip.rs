@@ -1,4 +1,4 @@
-//! The link by SIP: which events are told of which calls, and in what words. How they travel is not known here.
+//! The link over SIP: its choice of events and calls, and its message bodies. Their transport is not known here.
 
 use sidetone_call::Nature;
 use std::collections::HashMap;
@@ -14,52 +14,52 @@ use tokio::time::Instant;
 use crate::Raw;
 use crate::config::{Format, Sip};
 
-/// How often calls are checked for having gone without an event saying so.
+/// Interval of the check for calls that ended without an event.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
-/// How often, at the end, it is looked whether everything has been told.
+/// Interval, at the end, of the check whether everything has been sent.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// Something to be told to a PBX by SIP.
+/// A notification to a PBX over SIP.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Aside {
     /// The name of the `[[pbx]]`.
     pub pbx: Arc<str>,
-    /// The SIP Call-ID of the call that it is about.
+    /// The SIP Call-ID of its call.
     pub sip_call_id: Arc<str>,
-    /// Whether by NOTIFY, to those who have subscribed.
+    /// Whether to send NOTIFY to subscribers.
     pub notify: bool,
-    /// Whether by INFO, if the PBX has said that it takes it.
+    /// Whether to send INFO, if the PBX accepts it.
     pub info: bool,
-    /// Type of the body.
+    /// Content type of the body.
     pub content_type: &'static str,
-    /// One event.
+    /// The body: one event.
     pub body: Bytes,
-    /// What it is about.
+    /// The subject of the event.
     pub nature: Nature,
-    /// Whether it is the last of its call: as [`InDialog::end`], but together with it.
+    /// Whether it is the last notification of its call: as [`InDialog::end`], but together with it.
     pub last: bool,
 }
 
-/// Tells by SIP. Must not block.
+/// Sends notifications over SIP. Must not block.
 pub trait InDialog: Send + Sync {
-    /// Tells it when its turn comes, or drops and counts it.
+    /// Queues a notification, or drops and counts it.
     fn tell(&self, aside: Aside);
-    /// The customer of that call has objected: what of their feelings has not been told yet is not told any more.
+    /// The customer of that call has objected: unsent notifications about their feelings are dropped.
     fn withdraw(&self, pbx: &Arc<str>, sip_call_id: &str);
-    /// That call is over, as far as that PBX is concerned.
+    /// That call is over for that PBX.
     fn end(&self, pbx: &Arc<str>, sip_call_id: &str);
-    /// Nothing more will come for that PBX.
+    /// No further notification will come for that PBX.
     fn close(&self, pbx: &Arc<str>);
-    /// Whether nothing waits and nothing is under way.
+    /// Whether no notification waits and none is under way.
     fn is_idle(&self) -> bool;
-    /// What became of what was told to that PBX.
+    /// Counters of the notifications to that PBX.
     fn counts(&self, pbx: &str) -> InDialogCounts;
 }
 
-/// What became of what was told by SIP.
+/// Counters of notifications over SIP.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct InDialogCounts {
-    /// Taken by the PBX.
+    /// Accepted by the PBX.
     pub sent: u64,
     /// Refused, or not answered.
     pub failed: u64,
@@ -75,7 +75,7 @@ impl std::fmt::Debug for Aside {
     }
 }
 
-/// Sorts events into asides.
+/// Turns events into notifications.
 pub(crate) struct Clerk {
     pbx: Arc<str>,
     kinds: Vec<Kind>,
@@ -97,19 +97,19 @@ impl Clerk {
         Self { pbx, kinds, format, notify, info, raw, out, calls: HashMap::new(), lost: 0 }
     }
 
-    /// Something happened in some call.
+    /// Takes an event of a call.
     pub(crate) fn take(&mut self, published: &Published) {
         let event = &published.event;
         let (id, kind) = (event.call.id, event.kind());
         let first = !self.calls.contains_key(&id);
-        // An answer may come from another PBX than the one that was tried first.
+        // The answer may come from another PBX than the first choice.
         if first || kind == Kind::CallAnswered {
             match (self.raw)(&id) {
                 Some(identity) if *identity.pbx != *self.pbx => self.forget(&id),
                 Some(identity) if first => {
                     self.calls.insert(id, identity.sip_call_id.into());
                 }
-                // Known already; or it has ended meanwhile, and what is known of it still holds.
+                // The call is known already; or it has ended meanwhile, and the known state still holds.
                 Some(_) | None => {}
             }
         }
@@ -151,21 +151,21 @@ impl Clerk {
         }
     }
 
-    /// Takes an event of the bus, and looks whether others were lost.
+    /// Takes an event of the bus, and checks whether others were lost.
     fn take_from(&mut self, bus: &Subscription, published: &Published) {
         self.take(published);
-        // Only now: what was lost up to here is older than whatever comes.
+        // Read only now: events lost up to here are older than any later one.
         let lost = bus.counts().dropped;
         if lost != self.lost {
             self.lost = lost;
-            // Any customer may have objected in what was lost. Nobody who has is told of for want of knowing.
+            // Any customer may have objected in a lost event. No notification must go out about one who has.
             for call in self.calls.values() {
                 self.out.withdraw(&self.pbx, call);
             }
         }
     }
 
-    /// Forgets calls that are gone, or another PBX's, though nothing has said so.
+    /// Forgets calls that are gone, or another PBX's, without an event about it.
     fn sweep(&mut self) {
         let ours = |id: &CallId| (self.raw)(id).is_some_and(|identity| *identity.pbx == *self.pbx);
         let gone: Vec<CallId> = self.calls.keys().filter(|id| !ours(id)).copied().collect();
@@ -183,7 +183,7 @@ const fn nature(event: &Event) -> Nature {
     }
 }
 
-/// Takes events in until it is told to go, and then waits until what they told has arrived, for as long as there is
+/// Takes events in until the shutdown, and then waits until the notifications have arrived, for as long as there is
 /// time.
 pub(crate) async fn run(mut clerk: Clerk, mut bus: Subscription, mut stop: watch::Receiver<Option<Instant>>) {
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
@@ -193,10 +193,10 @@ pub(crate) async fn run(mut clerk: Clerk, mut bus: Subscription, mut stop: watch
                 Some(event) => clerk.take_from(&bus, &event),
                 None => break Instant::now(),
             },
-            // Whoever could say so being gone says so too.
+            // A dropped sender means shutdown too.
             _ = stop.changed() => break stop.borrow().unwrap_or_else(Instant::now),
             _ = sweep.tick() => {
-                // A call that has just ended may still have its last event waiting.
+                // The last event of a call that has just ended may still wait.
                 while let Some(event) = bus.try_recv() {
                     clerk.take_from(&bus, &event);
                 }

@@ -1,4 +1,4 @@
-//! The connection below a line protocol: reads, writes, keeps alive, and gives up.
+//! The connection of a line protocol: reads, writes, pings, and gives up.
 
 use std::time::Duration;
 
@@ -10,32 +10,32 @@ use crate::board::Board;
 use crate::desk::Desk;
 use crate::fault::Fault;
 
-/// Bytes waiting to be written from which no more is asked of the PBX.
+/// Most unwritten bytes; beyond it no new job is begun.
 pub(crate) const FULL: usize = 64 * 1024;
-/// Longest that connecting may take, and logging in.
+/// Longest duration of connecting, and of logging in.
 pub(crate) const CONNECT: Duration = Duration::from_secs(10);
-/// Silence after which the PBX is asked whether it is there.
+/// Silence after which the PBX is pinged.
 const ASK: Duration = Duration::from_secs(15);
-/// Silence after which it is not.
+/// Silence after which the connection counts as dead.
 const DEAD: Duration = Duration::from_secs(25);
 
 /// A protocol core: bytes in, bytes out.
 pub(crate) trait Session {
-    /// What is said first.
+    /// Writes the opening bytes.
     fn open(&mut self, out: &mut Vec<u8>);
-    /// Takes what came.
+    /// Takes received bytes.
     fn receive(&mut self, now: Duration, bytes: &[u8], board: &mut Board) -> Result<(), Fault>;
-    /// Says what there is to say, as long as there is room for it.
+    /// Writes jobs, as long as there is room for them.
     fn fill(&mut self, now: Duration, board: &mut Board, out: &mut Vec<u8>);
     /// Whether the login has succeeded.
     fn is_up(&self) -> bool;
-    /// Asks something that has to be answered.
+    /// Writes a ping, which has to be answered.
     fn ping(&mut self, out: &mut Vec<u8>);
-    /// What is said last.
+    /// Writes the closing bytes.
     fn close(&mut self, out: &mut Vec<u8>);
 }
 
-/// Connects and talks until something ends it.
+/// Connects and runs the session until it ends.
 pub(crate) async fn run(desk: &mut Desk, address: &str, mut session: impl Session) -> Fault {
     let connect = tokio::time::timeout(CONNECT, TcpStream::connect(address));
     let stream = match desk.meanwhile(connect).await {
@@ -71,7 +71,7 @@ async fn talk(
         said.clear();
         if desk.may_stop() && output.is_empty() {
             session.close(&mut said);
-            // Courtesy, not duty.
+            // A polite close; its failure does not matter.
             let _ = tokio::time::timeout(Duration::from_millis(200), write.write_all(&said)).await;
             return Ok(());
         }

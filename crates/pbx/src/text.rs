@@ -1,14 +1,14 @@
-//! Text that crosses a border: what a peer says, fit to be shown; what is sent, unable to be more than a value.
+//! Sanitising of text: a peer's text for display, and sent text so that it can be nothing but a value.
 
-/// The longest name or id of a channel that is believed.
+/// The longest name or id of a channel that is accepted.
 const LONGEST_ID: usize = 150;
 
-/// A value for a line of a line protocol: control characters, line ends above all, become spaces.
+/// A value for a line of a line protocol: control characters, above all line ends, become spaces.
 pub(crate) fn one_line(value: &str) -> String {
     value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// What a peer said, fit for a log line: printable and short.
+/// A peer's text for a log line: printable and short.
 pub(crate) fn shown(value: &str) -> String {
     one_line(value.trim()).chars().take(120).collect()
 }
@@ -39,7 +39,7 @@ pub(crate) fn cut(text: &str, most: usize) -> (&str, &str) {
     text.split_at(text.floor_char_boundary(most))
 }
 
-/// The value after the prefix of a name, whatever the case: `SIDETONE_TELL_QUEUE` is about `QUEUE`.
+/// The rest of a name after a prefix, in any case: `SIDETONE_TELL_QUEUE` yields `QUEUE`.
 pub(crate) fn after_prefix<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
     let head = name.get(..prefix.len())?;
     head.eq_ignore_ascii_case(prefix).then(|| name.get(prefix.len()..)).flatten()

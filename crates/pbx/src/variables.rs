@@ -17,7 +17,7 @@ pub(crate) enum Variable {
 impl Variable {
     pub(crate) const ALL: [Self; 5] = [Self::Valence, Self::Arousal, Self::State, Self::Alert, Self::Consent];
 
-    /// Its name, the same on every PBX.
+    /// The variable's name, the same on every PBX.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Valence => "SIDETONE_VALENCE",
@@ -28,7 +28,7 @@ impl Variable {
         }
     }
 
-    /// Its name as a header of an event.
+    /// The variable's name as a header of an event.
     pub(crate) const fn header(self) -> &'static str {
         match self {
             Self::Valence => "Valence",
@@ -40,7 +40,7 @@ impl Variable {
     }
 }
 
-/// A value for each variable; `None` where there is nothing to say, empty where what was said is taken back.
+/// A value for each variable; `None` where there is no value, empty where an earlier value is withdrawn.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Values([Option<Box<str>>; 5]);
 
@@ -57,7 +57,7 @@ impl Values {
         }
     }
 
-    /// What has to be set on a channel that has `sent` so that it has these.
+    /// The changes that turn a channel's values `sent` into these.
     pub(crate) fn since<'a>(&'a self, sent: &'a Self) -> impl Iterator<Item = (Variable, &'a str)> {
         Variable::ALL.into_iter().filter_map(|variable| {
             let value = self.get(variable)?;
@@ -66,7 +66,7 @@ impl Values {
     }
 }
 
-/// What a call's events add up to.
+/// The state that a call's events add up to.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Mood {
     values: Values,
@@ -75,7 +75,7 @@ pub(crate) struct Mood {
 }
 
 impl Mood {
-    /// Of a call of which nothing is known yet.
+    /// The state of a new call.
     pub(crate) fn new() -> Self {
         let mut mood = Self::default();
         mood.values.set(Variable::State, "unknown");
@@ -83,7 +83,7 @@ impl Mood {
         mood
     }
 
-    /// Of a call that was up before this Sidetone: whatever another one has set on its channel holds no more.
+    /// The state of a call that was up before this process: values that an earlier one set on its channel are obsolete.
     pub(crate) fn resumed() -> Self {
         let mut mood = Self::new();
         for variable in [Variable::Valence, Variable::Arousal, Variable::Consent] {
@@ -96,11 +96,11 @@ impl Mood {
         &self.values
     }
 
-    /// Takes one more event; says whether a value changed.
+    /// Takes one more event; returns whether a value changed.
     pub(crate) fn take(&mut self, happening: &Happening) -> bool {
         let before = self.values.clone();
         match happening {
-            // The variables are the voice's: a dialplan knows of one state.
+            // The variables show the voice's estimate: a dialplan knows one state only.
             Happening::AffectUpdate(update) if update.modality.is_voice() => {
                 self.feeling(update.valence, update.arousal);
                 self.state(update.state);
@@ -112,7 +112,7 @@ impl Mood {
                     AlertKind::Distress => self.distress = up,
                 }
                 self.feeling(alert.valence, alert.arousal);
-                // The update that says so in full follows; until it does, calm is all that is known.
+                // The full update follows; until then only calm is known.
                 self.state(State::Neutral);
             }
             Happening::ConsentChanged(change) => {

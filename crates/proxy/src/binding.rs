@@ -1,4 +1,4 @@
-//! Sockets that can't be bound: why, and what to write instead.
+//! Faults of sockets that can't be bound, with the reason and the remedy.
 
 use std::io::{Error, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
@@ -7,10 +7,10 @@ use nix::ifaddrs::getifaddrs;
 
 use crate::config::Fault;
 
-/// Addresses of this machine that are named in a message; a container host may have hundreds.
+/// Most addresses of this machine that a message names; a container host may have hundreds.
 const MOST_NAMED: usize = 8;
 
-/// A socket that can't be had. `socket` is how the configuration writes it.
+/// The fault of a socket that can't be bound. `socket` is its text in the configuration.
 pub fn cant_bind(key: impl Into<String>, socket: &str, at: SocketAddr, why: &Error) -> Fault {
     let problem = match why.kind() {
         ErrorKind::AddrNotAvailable => lacking(at.ip()),
@@ -28,7 +28,7 @@ pub fn cant_bind(key: impl Into<String>, socket: &str, at: SocketAddr, why: &Err
     Fault::fatal(key, problem)
 }
 
-/// What is said of an address that no interface has.
+/// The message about an address that no interface has.
 pub fn lacking(ip: IpAddr) -> String {
     let own = addresses(ip.is_ipv6());
     let remedy = if own.is_empty() {
@@ -41,7 +41,7 @@ pub fn lacking(ip: IpAddr) -> String {
     )
 }
 
-/// Addresses of this machine, those that others reach first.
+/// Addresses of this machine, the ones best reachable from outside first.
 fn addresses(v6: bool) -> Vec<String> {
     let found = getifaddrs().into_iter().flatten().filter_map(|interface| interface.address);
     let mut found: Vec<IpAddr> = found

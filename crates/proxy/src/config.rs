@@ -1,5 +1,5 @@
-//! What the proxy is told: `[sip]`, `[limits]`, `[health]`, `[[trunk]]` and `[[pbx]]`, with the addresses of the relay
-//! that it orders media from.
+//! The proxy's configuration: `[sip]`, `[limits]`, `[health]`, `[[trunk]]` and `[[pbx]]`, and the addresses of the
+//! relay that anchors its media.
 //!
 //! Shapes, defaults, and the checks that need no system.
 
@@ -22,12 +22,12 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sidetone_sip::Transport;
 
-/// What the proxy goes by.
+/// The proxy's configuration.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 pub struct Config {
     /// Where Sidetone listens for SIP.
     pub sip: Sip,
-    /// Where it anchors media.
+    /// Where the relay anchors media.
     pub media: Media,
     /// The carriers, in order of preference.
     #[serde(rename = "trunk", default)]
@@ -35,13 +35,13 @@ pub struct Config {
     /// The PBXs, in order of preference.
     #[serde(rename = "pbx", default)]
     pub pbxs: Vec<Peer>,
-    /// How much it takes on.
+    /// Limits on the load.
     #[serde(default)]
     pub limits: Limits,
     /// How peers are watched.
     #[serde(default)]
     pub health: Health,
-    /// Where this process serves HTTP, if it does: no call is led there.
+    /// The process's own HTTP address, if it serves HTTP: no call is sent there.
     #[serde(skip)]
     pub http: Option<SocketAddr>,
 }
@@ -55,13 +55,13 @@ pub struct Sip {
     /// Further names under which peers address Sidetone (a DNS name, a public address behind 1:1 NAT).
     #[serde(default)]
     pub hostnames: Vec<String>,
-    /// How long a host that answers nothing at all is waited for before the next one is tried.
+    /// How long a host may leave a request without any answer before the next host is tried.
     #[serde(default = "Sip::default_failover")]
     pub failover_after: Period,
     /// Largest request sent by UDP, in bytes (RFC 3261 §18.1.1).
     #[serde(default = "Sip::default_udp_limit")]
     pub udp_limit: usize,
-    /// Name servers to ask, `ADDRESS:PORT`; empty is the system's.
+    /// Name servers, `ADDRESS:PORT`; an empty list means the system's.
     #[serde(default)]
     pub nameservers: Vec<SocketAddr>,
     /// Most transactions held at once; beyond it new requests get 503.
@@ -70,8 +70,8 @@ pub struct Sip {
     /// Most TCP connections held at once.
     #[serde(default = "Sip::default_connections")]
     pub max_connections: usize,
-    /// File with the secret by which dialogs are recognised after a restart; made if it is missing. Unset: `dialog.key`
-    /// in systemd's state directory, and without one a secret that is forgotten.
+    /// File with the secret by which dialogs are recognised after a restart; it is made if it is missing. Unset:
+    /// `dialog.key` in systemd's state directory; without such a directory, a secret that is lost with the process.
     pub dialog_key: Option<PathBuf>,
 }
 
@@ -102,16 +102,16 @@ pub struct Listen {
 /// Text that names no SIP socket.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ListenError {
-    /// It begins with no transport.
+    /// The text begins with no transport.
     #[error("`{0}` is not TRANSPORT:ADDRESS:PORT, as in udp:127.0.0.1:5060")]
     Unreadable(String),
-    /// It begins with a transport that is not spoken here.
+    /// The text begins with an unsupported transport.
     #[error("transport `{0}` is not known; write udp or tcp")]
     Transport(String),
-    /// What follows is no address with a port.
+    /// The rest is no address with a port.
     #[error("`{0}` is not ADDRESS:PORT; an IPv6 address stands in brackets: [::1]:5060")]
     Address(String),
-    /// A wildcard address, by which no peer could send anything back.
+    /// A wildcard address: no peer could send anything back to it.
     #[error("{0}: a wildcard address can't be written into Via and Record-Route; name each address")]
     Wildcard(SocketAddr),
     /// A broadcast or multicast address.
@@ -164,7 +164,7 @@ pub struct Limits {
     pub calls_per_second: u32,
     /// How long a call may ring with nothing new heard of it (timer C, RFC 3261 §16.8).
     pub ring: Period,
-    /// The Retry-After that a refused call is given.
+    /// The Retry-After of a refused call.
     pub retry_after: Period,
     /// How long `drain` and SIGTERM wait for calls to end by themselves.
     pub drain: Period,
@@ -186,7 +186,7 @@ impl Default for Limits {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Health {
-    /// How often each host is asked with OPTIONS; `0s` asks never and takes every host for healthy.
+    /// The interval between a host's OPTIONS probes; `0s` means no probes, and every host counts as healthy.
     pub options_interval: Period,
     /// Unanswered probes in a row after which a host is down.
     pub down_after: u32,

@@ -1,5 +1,5 @@
-//! The SIP proxy that forks RTP media: SIP sockets, transports, routing, admission, health, DNS; what it orders of the
-//! relay goes through `sidetone_sip::anchor`. ARCHITECTURE.md has the drawing.
+//! The SIP proxy that forks RTP media: SIP sockets, transports, routing, admission, health, DNS. Its orders to the
+//! relay go through `sidetone_sip::anchor`. ARCHITECTURE.md has the drawing.
 
 // `pub` inside a private module means "for the whole crate".
 #![allow(unreachable_pub)]

@@ -1,4 +1,4 @@
-//! Numbers nobody outside can foresee, from the keys that the standard library draws from the system for each map.
+//! Unpredictable numbers, from the keys that the standard library draws from the system for each map.
 
 use std::hash::{BuildHasher, RandomState};
 

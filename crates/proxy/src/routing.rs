@@ -1,4 +1,4 @@
-//! Who may call, where calls go, and which hosts are up.
+//! Callers' peers, calls' hosts, and which hosts are up.
 
 mod address;
 mod admission;

@@ -1,7 +1,7 @@
 //! The SIP side at run time: sockets around the sans-IO core.
 //!
-//! The core stands behind one mutex. Whoever has bytes, a due timer or a DNS answer locks it, hands them in, sends
-//! what comes out, and lets go; it is held for microseconds and never across an await.
+//! The core stands behind one mutex. A task with bytes, a due timer or a DNS answer locks it, hands these in, sends the
+//! output, and unlocks it. The mutex is held for microseconds and never across an await.
 
 mod by_sip;
 mod core;
@@ -36,16 +36,16 @@ use crate::routing::{Candidate, Lookups, PeerName, Resolver};
 use crate::trace::Tracer;
 use sidetone_watch::Alarm;
 
-/// Datagrams worked on before the lock is let go, which takes some 50 µs for each: timers, TCP and whoever else waits
-/// for the core have their turn in between.
+/// Datagrams handled before the lock is released, at some 50 µs each: timers, TCP and other users of the core have
+/// their turn in between.
 const BATCH: usize = 4;
-/// How long names may take before a call goes on with what has been found. Less than the core's own patience.
+/// How long names may take before a call goes on with the addresses found so far. Less than the core's own patience.
 const LOOK_UP_WITHIN: Duration = Duration::from_secs(2);
 
 /// The running SIP side.
 pub struct Signalling {
     core: CoreLock<Core>,
-    /// Asks for effects under the core's lock; they are carried out when that is dropped.
+    /// Queues effects under the core's lock; they are carried out when that is dropped.
     calls: Arc<Calls>,
     epoch: Instant,
     udp: UdpSockets,
@@ -56,12 +56,12 @@ pub struct Signalling {
     resolver: Mutex<Arc<Resolver>>,
     lookups: Arc<Lookups>,
     timer: Notify,
-    /// Shows what comes and goes to whoever looks.
+    /// Shows SIP messages to operators who trace them.
     tracer: Tracer,
 }
 
 impl Signalling {
-    /// Binds every socket in the configuration. What comes waits in the kernel until [`Self::serve`].
+    /// Binds every socket in the configuration. Messages wait in the kernel's buffers until [`Self::serve`].
     ///
     /// # Errors
     /// When a socket can't be bound; the fault names it.
@@ -114,14 +114,13 @@ impl Signalling {
         self.core.hold()
     }
 
-    /// For how long the core's lock has been held, each time that it was.
+    /// Histogram of the times that the core's lock was held.
     #[must_use]
     pub fn held_times(&self) -> HeldTimes {
         self.core.times()
     }
 
-    /// Does something with the core, then sends what came of it. What follows for calls is done after the core's lock
-    /// is dropped.
+    /// Acts on the core, then sends its output. Effects for calls are carried out after the core's lock is dropped.
     pub fn with<R>(self: &Arc<Self>, act: impl FnOnce(&mut Core, Duration) -> R) -> R {
         let mut core = self.core();
         let now = self.now();
@@ -160,18 +159,18 @@ impl Signalling {
         Arc::clone(&self.resolver.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// One message from the network.
+    /// Takes one message from the network.
     fn received(&self, core: &mut Core, now: Duration, flow: &Flow, message: Bytes) {
         self.tracer.received(now, flow, &message, || core.peer(flow.remote));
         core.receive(now, flow, message);
     }
 
-    /// What shows messages to whoever looks.
+    /// The tracer of SIP messages.
     pub fn tracer(&self) -> &Tracer {
         &self.tracer
     }
 
-    /// Carries out what the core wants until it wants nothing more.
+    /// Carries out the core's requests until none is left.
     fn flush(self: &Arc<Self>, core: &mut Core, now: Duration) {
         loop {
             while let Some(output) = core.poll() {
@@ -186,7 +185,7 @@ impl Signalling {
                     Output::Undelivered { response, to } => core.tell_undelivered(now, response, &to),
                 }
             }
-            // What is told comes after what it is about: a SUBSCRIBE is answered before its NOTIFY.
+            // Notifications come after the messages that they refer to: a SUBSCRIBE is answered before its NOTIFY.
             match core.next_aside(now) {
                 Some(wanting) => self.tell(core, now, wanting),
                 None => {
@@ -200,7 +199,7 @@ impl Signalling {
         self.tracer.settle();
     }
 
-    /// At once where no name has to be looked up, else as soon as DNS has spoken.
+    /// Notifies at once where no name has to be looked up, else after the DNS answer.
     fn tell(self: &Arc<Self>, core: &mut Core, now: Duration, wanting: Wanting) {
         let Wanting { id, pbx, hop } = wanting;
         if let Some(place) = Resolver::literal(&hop) {
@@ -226,7 +225,7 @@ impl Signalling {
         }
     }
 
-    /// Answers at once where no name has to be looked up, else as soon as DNS has spoken.
+    /// Answers at once where no name has to be looked up, else after the DNS answer.
     fn route(self: &Arc<Self>, core: &mut Core, now: Duration, query: RouteQuery) {
         let key = query.key;
         let source = query.source.remote;
@@ -261,14 +260,15 @@ impl Signalling {
 
     async fn look_up(self: Arc<Self>, key: RouteKey, candidates: Vec<Candidate>, peer: PeerName) {
         let resolver = self.resolver();
-        // All at once, in order, and against one clock: a dead name must not hold up a live one behind it.
+        // In parallel, in order, and against one deadline: a dead name must not hold up a live one behind it.
         let deadline = tokio::time::Instant::now() + LOOK_UP_WITHIN;
         let lookups: Vec<_> = candidates
             .into_iter()
             .map(|candidate| {
                 let (resolver, lookups) = (Arc::clone(&resolver), Arc::clone(&self.lookups));
                 let address = candidate.address.clone();
-                // A configured name is looked up whoever calls it; one that a request brings, at its peer's expense.
+                // A configured name's look-up is charged to no peer; a name in a request is charged to the request's
+                // peer.
                 let asker = candidate.peer.is_none().then(|| Arc::clone(&peer.1));
                 let lookup = async move { lookups.locate(&resolver, &address, asker.as_deref()).await };
                 (tokio::spawn(lookup), candidate)
@@ -309,7 +309,7 @@ impl Signalling {
                     self.flush(core, now);
                 }
             });
-            // The runtime's other tasks too: a flood keeps this socket readable for ever.
+            // Other tasks of the runtime need their turn: a flood keeps this socket readable for ever.
             tokio::task::yield_now().await;
         }
     }

@@ -1,8 +1,8 @@
-//! What an operator sees of a call's signalling: `log.level = "debug"`, `sidetone trace`, and each refusal in the log.
+//! An operator's view of a call's signalling: `log.level = "debug"`, `sidetone trace`, and each refusal in the log.
 //!
-//! The SIP core hands over the bytes that it takes and sends, and only where somebody looks: nobody looking costs it
-//! one load of an atomic and one look at the first bytes. A thread of its own makes them fit to be shown (`redact`);
-//! what it can't keep up with is dropped and counted, and nothing ever waits for it.
+//! The SIP core hands over received and sent bytes only while a trace or the debug log wants them: otherwise this costs
+//! one load of an atomic and one look at the first bytes. A thread of its own redacts them (`redact`). Messages beyond
+//! its capacity are dropped and counted, and nothing ever waits for it.
 
 mod desk;
 mod note;
@@ -34,30 +34,30 @@ use session::Session;
 use sidetone_book::Calls;
 use sidetone_watch::{Alarm, Heartbeat};
 
-/// Messages that may wait to be made ready; beyond it they are dropped and counted.
+/// Most messages that may wait for redaction; beyond it they are dropped and counted.
 const MOST_WAITING: usize = 4_096;
-/// Messages of one trace that may wait for its reader.
+/// Most messages of one trace that may wait for its reader.
 const MOST_UNREAD: usize = 2_048;
-/// Traces at once.
+/// Most traces at once.
 const MOST_SESSIONS: usize = 8;
-/// Refusals a second that are looked at where nobody traces.
+/// Most refusals a second that are examined while nobody traces.
 const MOST_REFUSALS: u64 = 100;
 
-/// Where the SIP side hands messages over.
+/// The SIP side's end of the tracer.
 #[derive(Debug)]
 pub struct Tracer {
     notes: SyncSender<Note>,
-    /// What is handed over when all that a message led to is done: its call is in the book then, so that the first
-    /// message of a call names it too.
+    /// Messages wait here until all their consequences are settled: only then is their call in the book, so that the
+    /// first message of a call names it too.
     held: Mutex<Vec<Seen>>,
     sessions: Arc<AtomicUsize>,
     lost: Arc<AtomicU64>,
-    /// The second in which refusals were counted last, and how many.
+    /// The last second in which refusals were counted, and their number.
     refusals: (AtomicU64, AtomicU64),
 }
 
 impl Tracer {
-    /// Starts the thread that makes messages ready. `wall` is the time of day at zero of the process's clock.
+    /// Starts the thread that redacts messages. `wall` is the wall-clock time at zero of the process's clock.
     ///
     /// # Errors
     /// When the thread can't be started.
@@ -119,8 +119,7 @@ impl Tracer {
             || is_refusal(bytes) && self.has_room(at)
     }
 
-    /// Whether one more refusal is looked at in this second: a flood of them is counted by the core, and told by its
-    /// metric.
+    /// Whether one more refusal is examined in this second: the core counts a flood of them, and its metric shows it.
     fn has_room(&self, at: Duration) -> bool {
         let (second, count) = &self.refusals;
         if second.swap(at.as_secs(), Relaxed) != at.as_secs() {
@@ -138,7 +137,7 @@ impl Tracer {
         }
     }
 
-    /// What has been seen until now may be shown.
+    /// Releases the messages seen so far to be shown.
     pub fn settle(&self) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         for seen in held.drain(..) {
@@ -152,7 +151,7 @@ impl Tracer {
     pub fn open(&self, wanted: Wanted) -> Option<Trace> {
         let more = |open: usize| (open < MOST_SESSIONS).then_some(open + 1);
         self.sessions.fetch_update(Relaxed, Relaxed, more).ok()?;
-        // From here on the place is given back by the trace's end.
+        // From here on the place is released by the trace's end.
         let place = Place(Arc::clone(&self.sessions));
         let (sender, messages) = mpsc::channel(MOST_UNREAD);
         self.notes.try_send(Note::Open(Session::new(wanted, sender))).ok()?;
@@ -168,7 +167,7 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// The next message of the calls that are traced.
+    /// The next message of the traced calls.
     pub async fn next(&mut self) -> Option<Traced> {
         self.messages.recv().await
     }
@@ -183,7 +182,7 @@ impl Drop for Place {
     }
 }
 
-/// Whether a message is a final response that refuses, by its first bytes alone.
+/// Whether a message is a refusing final response, judged by its first bytes alone.
 fn is_refusal(bytes: &[u8]) -> bool {
     matches!(bytes.strip_prefix(b"SIP/2.0 "), Some([b'3'..=b'6', ..]))
 }

@@ -1,7 +1,7 @@
-//! Where SDP may aim media: not at ourselves, not at what listens on this host's loopback.
+//! Where SDP may aim media: not at Sidetone itself, nor at services on this host's loopback.
 //!
-//! A relay sends wherever a party says that it wants its media. Aimed at a socket of this host, our own among them, it
-//! would speak there with the trust that a neighbour has; aimed in a circle, one packet would go round for ever.
+//! A relay sends to any address that a party asks for. Aimed at a socket of this host, our own among them, it would
+//! speak there with a neighbour's trust; aimed in a circle, one packet would go round for ever.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -10,10 +10,10 @@ use sidetone_call::{CallKey, LocalMedia, Side};
 
 use crate::config::Media;
 
-/// Who holds which of our media sockets, and what else is ours.
+/// The calls that hold our media sockets, and our other sockets.
 #[derive(Debug)]
 pub(super) struct Aim {
-    /// Sockets that are no media sockets: SIP, HTTP.
+    /// Sockets other than media sockets: SIP, HTTP.
     others: Vec<SocketAddr>,
     sockets: HashMap<SocketAddr, (CallKey, Side)>,
 }
@@ -23,14 +23,14 @@ impl Aim {
         Self { others, sockets: HashMap::new() }
     }
 
-    /// A call has these sockets now.
+    /// A call holds these sockets now.
     pub(super) fn hold(&mut self, call: CallKey, side: Side, local: LocalMedia) {
         for socket in [local.rtp, local.rtcp] {
             self.sockets.insert(socket, (call, side));
         }
     }
 
-    /// It has them no longer.
+    /// The sockets are held no longer.
     pub(super) fn release(&mut self, local: LocalMedia) {
         for socket in [local.rtp, local.rtcp] {
             self.sockets.remove(&socket);
@@ -39,9 +39,9 @@ impl Aim {
 
     /// Whether a party of `call` on `side` may have its media sent to `address`.
     ///
-    /// One of our media sockets may be named by a PBX only, and only that of another call on its own side: a PBX that
-    /// connects two calls of ours with each other and steps out of the media (FreeSWITCH's bypass, Asterisk's
-    /// `direct_media`) tells each where the other one is. No circle comes of that, for media leaves by the trunks.
+    /// Only a PBX may name one of our media sockets, and only one that another call has on the PBX's side. A PBX that
+    /// connects two calls of ours with each other and leaves the media path (FreeSWITCH's bypass, Asterisk's
+    /// `direct_media`) tells each call the other's address. That makes no circle, for media leaves by the trunks.
     pub(super) fn admits(&self, config: &Media, call: CallKey, side: Side, address: SocketAddr) -> bool {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         if let Some((holder, toward)) = self.sockets.get(&address) {
@@ -55,7 +55,7 @@ impl Aim {
     }
 }
 
-/// Whether a socket bound to `bound` takes what is sent to `address`.
+/// Whether a socket bound to `bound` receives packets sent to `address`.
 fn is_at(bound: SocketAddr, address: SocketAddr, config: &Media) -> bool {
     let ours = |ip: IpAddr| {
         ip.is_loopback()

@@ -1,4 +1,4 @@
-//! `[media]` of the configuration: addresses, ports, threads, and whom media may come from.
+//! `[media]` of the configuration: addresses, ports, threads, and allowed media sources.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
@@ -26,16 +26,16 @@ pub struct Media {
     /// Relay threads.
     #[serde(default = "Media::default_threads")]
     pub threads: usize,
-    /// When a call's media has been silent on both sides for this long, both parties are asked whether it is still up.
-    /// If one has no such call any more it is ended toward both; else it goes on. Calls on hold are exempt; `0s` asks
-    /// nobody.
+    /// When a call's media has been silent on both sides for this long, both parties are asked whether the call is
+    /// still up. If one has no such call any more, it is ended toward both; otherwise it goes on. Calls on hold are
+    /// exempt; `0s` turns this off.
     #[serde(default = "Media::default_timeout")]
     pub timeout: Period,
-    /// Who may be learnt as the source of a leg's media: `sdp`, `signalled` (default) or `open`.
+    /// Which sources of a leg's media may be latched: `sdp`, `signalled` (default) or `open`.
     #[serde(default)]
     pub latching: Latching,
-    /// Pause between two looks at the sockets once more than `coalesce_from` streams are up: fewer wake-ups for at
-    /// most this much delay. `0ms` turns it off.
+    /// Pause between two polls of the sockets once more than `coalesce_from` streams are up: fewer wake-ups for at most
+    /// this much delay. `0ms` turns it off.
     #[serde(default = "Media::default_tick")]
     pub tick: Period,
     /// Streams from which `tick` applies.
@@ -63,7 +63,7 @@ impl Media {
         32
     }
 
-    /// What can't be meant: each key within `[media]`, and the remedy.
+    /// Values that can't be intended: each key within `[media]`, and the remedy.
     #[must_use]
     pub fn faults(&self) -> Vec<(&'static str, &'static str)> {
         let mut faults = Vec::new();
@@ -90,7 +90,7 @@ impl Media {
     }
 }
 
-/// Whom a leg's media may come from; the rules stand in `sidetone_rtp::latch`.
+/// Allowed sources of a leg's media; the rules stand in `sidetone_rtp::latch`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Latching {
@@ -99,7 +99,7 @@ pub enum Latching {
     /// That address or the one its SIP came from, any port.
     #[default]
     Signalled,
-    /// Whoever comes first. Weaker: only for carriers whose media comes from addresses that nothing announces.
+    /// The first source to send. Weaker: only for carriers whose media comes from unannounced addresses.
     Open,
 }
 
@@ -116,10 +116,10 @@ pub struct PortRange {
 /// Text that is no range of ports.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PortRangeError {
-    /// It is not two numbers with a hyphen between them.
+    /// The text is not two numbers with a hyphen between them.
     #[error("`{0}` is not a range of ports; write FIRST-LAST, as in 30000-39999")]
     Unreadable(String),
-    /// It is too small for a stream, ends before it begins, or holds ports that only root may bind.
+    /// The range is too small for a stream, ends before it begins, or holds ports that only root may bind.
     #[error("{0}: a range holds at least four ports, none below 1024")]
     Unusable(String),
 }

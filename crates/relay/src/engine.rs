@@ -1,4 +1,4 @@
-//! The control side of the media plane: what the SIP core asks, turned into sockets and commands.
+//! The control side of the media plane: turns the SIP core's requests into sockets and commands.
 
 use std::collections::HashMap;
 use std::io;
@@ -33,21 +33,21 @@ pub struct Engine {
     changes: Vec<PlanChange>,
     /// Calls whose sockets are to be closed once their last facts have been passed on.
     closing: Vec<(CallKey, Taken)>,
-    /// Ports whose call is over, from the relay threads.
+    /// Ports of ended calls, from the relay threads.
     left: Receiver<Left>,
-    /// Times no port could be had.
+    /// Times that no port was free.
     exhausted: u64,
 }
 
-/// What a call has of the pool.
+/// A call's part of the pool.
 #[derive(Debug, Default)]
 struct Taken {
     locals: Vec<LocalMedia>,
-    /// Both parties have described their media at some time: packets may come, also after the call's end.
+    /// Both parties have described their media at some time: packets may come, even after the call's end.
     flowed: bool,
 }
 
-/// What SDP has newly agreed on for one stream, for those who listen.
+/// A new agreement of SDP on one stream, for the call book.
 #[derive(Debug, Clone)]
 pub struct PlanChange {
     /// The call.
@@ -58,25 +58,25 @@ pub struct PlanChange {
     pub plan: StreamPlan,
 }
 
-/// Plays announcements into calls. A copy of it may be used from anywhere: nothing here waits.
+/// Plays announcements into calls. Copies may be used from any thread: nothing here waits.
 #[derive(Clone)]
 pub struct Announcer {
     threads: Vec<Arc<Orders>>,
 }
 
 impl Announcer {
-    /// Plays something to the party on a side of a call's stream, in the place of what is playing there. How it goes is
-    /// told by [`Notice::Playing`].
+    /// Plays an announcement to the party on a side of a call's stream, replacing the current one. Progress is reported
+    /// by [`Notice::Playing`].
     pub fn play(&self, call: CallKey, stream: usize, toward: Side, id: PlayId, playback: Playback) {
         self.tell(call, Command::Play { call, stream, toward, id, playback: Box::new(playback) });
     }
 
-    /// Goes on in other formats.
+    /// Continues an announcement in other formats.
     pub fn revoice(&self, call: CallKey, stream: usize, toward: Side, voices: Vec<Voice>) {
         self.tell(call, Command::Revoice { call, stream, toward, voices });
     }
 
-    /// Stops it.
+    /// Stops an announcement.
     pub fn hush(&self, call: CallKey, toward: Side, id: PlayId) {
         self.tell(call, Command::Hush { call, toward, id });
     }
@@ -161,26 +161,26 @@ impl Engine {
         })
     }
 
-    /// Tells it of sockets of ours that are no media sockets: SDP must not aim media there.
+    /// Registers our sockets other than media sockets: SDP must not aim media there.
     #[must_use]
     pub fn guarding(mut self, others: Vec<SocketAddr>) -> Self {
         self.aim = Aim::new(others);
         self
     }
 
-    /// A handle by which announcements are played.
+    /// A handle for playing announcements.
     #[must_use]
     pub fn announcer(&self) -> Announcer {
         Announcer { threads: self.threads.iter().map(|thread| Arc::clone(&thread.orders)).collect() }
     }
 
-    /// What SDP has agreed on since the last time.
+    /// The agreements of SDP since the last call of this method.
     pub fn take_changes(&mut self) -> Vec<PlanChange> {
         std::mem::take(&mut self.changes)
     }
 
-    /// Closes the sockets of calls that were released. Apart from `release`, so that whoever hears of the closing has
-    /// heard of the call before.
+    /// Closes the sockets of released calls. Separate from `release`, so that a call's facts are reported before its
+    /// closing.
     pub fn close_released(&mut self) {
         self.remember_senders();
         for (call, taken) in std::mem::take(&mut self.closing) {
@@ -191,15 +191,15 @@ impl Engine {
                 if taken.flowed {
                     self.stock.lay_to_rest(ip, port);
                 } else {
-                    // The relay closes the sockets a moment later; should the port be taken again at once, `bind`
-                    // passes over it while it is still held.
+                    // The relay closes the sockets a moment later; if the port is taken again at once, `bind` skips it
+                    // while it is still held.
                     self.stock.give_back(ip, port);
                 }
             }
         }
     }
 
-    /// Each thread's sums.
+    /// Each thread's totals.
     pub fn totals(&self) -> impl Iterator<Item = &Arc<RelayTotals>> {
         self.threads.iter().map(|thread| &thread.totals)
     }
@@ -210,13 +210,13 @@ impl Engine {
         self.stock.taken()
     }
 
-    /// RTP ports that rest from an ended call.
+    /// RTP ports that rest after an ended call.
     #[must_use]
     pub fn ports_resting(&self) -> usize {
         self.stock.resting()
     }
 
-    /// Times no port could be had.
+    /// Times that no port was free.
     #[must_use]
     pub fn exhausted(&self) -> u64 {
         self.exhausted
@@ -228,7 +228,8 @@ impl Engine {
         }
     }
 
-    /// Takes in who sent to the ports of calls that have ended. A port that has rested since was told of long ago.
+    /// Takes the senders to the ports of calls that have ended. A port that has since ended its rest was reported long
+    /// ago.
     fn remember_senders(&mut self) {
         while let Ok(Left { local, senders }) = self.left.try_recv() {
             self.stock.remember(local, senders);
@@ -245,7 +246,7 @@ impl MediaPlane for Engine {
         family: IpFamily,
     ) -> Result<LocalMedia, Exhausted> {
         let thread = self.threads.get(thread_of(call, self.threads.len())).ok_or(Exhausted)?;
-        // Whoever calls is better served elsewhere than by a thread that carries nothing.
+        // A new call is better off on another thread than on one that hangs.
         if thread.beat.hangs(self.epoch.elapsed()) {
             self.exhausted += 1;
             return Err(Exhausted);

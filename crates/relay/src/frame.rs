@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// The largest datagram.
 const MOST: usize = 65_535;
-/// Free bytes before a packet: for whatever is put in front of it on its way out.
+/// Free bytes before a packet, for a longer header on its way out.
 const HEAD: usize = 64;
 /// Free bytes behind a packet: an SRTP authentication tag and key identifier are at most twenty or so (RFC 3711, RFC
 /// 7714).
@@ -22,8 +22,8 @@ impl Frame {
         Self { bytes: vec![0; HEAD + MOST + TAIL], packet: HEAD..HEAD }
     }
 
-    /// Takes a packet in the place of the one before: `receive` fills the buffer it is given from its start and returns
-    /// how many bytes that are, and whatever else it knows.
+    /// Receives a packet, replacing the previous one: `receive` fills the given buffer from its start and returns the
+    /// number of bytes and any further result.
     pub(super) fn receive<T, E>(
         &mut self,
         receive: impl FnOnce(&mut [u8]) -> Result<(usize, T), E>,

@@ -6,11 +6,11 @@
 //!                             '------- Notice -------'---> tap ring --> analysis worker
 //! ```
 //!
-//! An announcement is played by the relay thread itself: its packets are ready before it begins, so that each is a copy
+//! The relay thread plays announcements itself: its packets are ready before it begins, so that sending one is a copy
 //! and a header. Its clock is a timer beside the sockets.
 //!
-//! A relay thread owns its sockets and streams outright. It takes no lock, allocates nothing for a packet, logs
-//! nothing and waits for nobody; what it has to say goes out once a second, or when a call closes.
+//! A relay thread owns its sockets and streams outright. It takes no lock, allocates nothing for a packet, logs nothing
+//! and never waits; it reports once a second, and when a call closes.
 
 mod aim;
 pub mod config;

@@ -1,4 +1,4 @@
-//! Which media ports are free.
+//! The pool of free media ports.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -8,30 +8,29 @@ use sidetone_rtp::latch::Senders;
 
 use crate::config::PortRange;
 
-/// How long a port that media has flown by rests: a party that has not heard of the end of its call yet must not be
-/// heard in the next one. BYE and its answer take a second at most where they get through; a sender whose BYE got lost
-/// is told again within 0.5, 1.5, 3.5 s (RFC 3261 §17.1.2.1).
+/// How long a port that media has used rests: a party that has not heard of its call's end yet must not be heard in the
+/// next call. BYE and its answer take a second at most where they get through; a lost BYE is retransmitted within 0.5,
+/// 1.5, 3.5 s (RFC 3261 §17.1.2.1).
 pub(crate) const REST: Duration = Duration::from_secs(5);
 
-/// How long those who sent to a port are remembered. A sender that has not heard of its call's end stops within
-/// minutes, of its own or since its PBX hears no media; and devices that use one SSRC for ever are not to be shut out
-/// for ever.
+/// How long the senders to a port are remembered. A sender that has not heard of its call's end stops within minutes,
+/// by itself or because its PBX hears no media. Devices that reuse one SSRC must not be shut out for ever.
 const MEMORY: Duration = Duration::from_secs(3_600);
 
-/// Free RTP ports (even; RFC 3550 §11 puts RTCP on the odd one above), an own list for each local address.
+/// Free RTP ports (even; RFC 3550 §11 puts RTCP on the odd one above), in a separate list for each local address.
 ///
 /// Ports are handed out in shuffled order, so that nobody can guess the next one. A returned port goes to the back of
-/// the queue, and one that media has flown by is not handed out before it has rested for a while (`REST`), even if no
-/// other is free.
+/// the queue. One that media has used is not handed out before it has rested for a while (`REST`), even if no other is
+/// free.
 #[derive(Debug)]
 pub struct PortPool {
     range: PortRange,
     seed: u64,
     free: HashMap<IpAddr, VecDeque<u16>>,
-    /// With the end of their rest, which comes in this order.
+    /// With the end of their rest, in this order.
     resting: VecDeque<(Duration, IpAddr, u16)>,
     taken: usize,
-    /// Who has sent to a port, RTCP's included, in its last call, and until when they are remembered: one entry a port.
+    /// The senders to a port (RTCP's included) in its last call, with their expiry: one entry a port.
     senders: HashMap<SocketAddr, (Duration, Senders)>,
 }
 
@@ -60,7 +59,7 @@ impl PortPool {
         Some(port)
     }
 
-    /// Gives a port back that no media has flown by.
+    /// Returns a port that no media has used.
     pub fn give_back(&mut self, ip: IpAddr, port: u16) {
         if let Some(free) = self.free.get_mut(&ip) {
             free.push_back(port);
@@ -68,7 +67,7 @@ impl PortPool {
         }
     }
 
-    /// Gives a port back that media may still come to.
+    /// Returns a port that media may still come to.
     pub fn lay_to_rest(&mut self, now: Duration, ip: IpAddr, port: u16) {
         if self.free.contains_key(&ip) {
             self.resting.push_back((now.saturating_add(REST), ip, port));
@@ -76,7 +75,7 @@ impl PortPool {
         }
     }
 
-    /// Takes note of who sent to a port of ours in the call that has ended.
+    /// Remembers the senders to a port of ours in the call that has ended.
     pub fn remember(&mut self, now: Duration, local: SocketAddr, senders: Senders) {
         if senders.iter().any(Option::is_some) {
             self.senders.insert(local, (now.saturating_add(MEMORY), senders));
@@ -85,7 +84,7 @@ impl PortPool {
         }
     }
 
-    /// Who sent to a port in its last call.
+    /// The senders to a port in its last call.
     #[must_use]
     pub fn senders(&self, now: Duration, local: SocketAddr) -> Senders {
         self.senders
@@ -100,14 +99,14 @@ impl PortPool {
         self.taken
     }
 
-    /// RTP ports that rest, or have not been asked for since.
+    /// RTP ports that rest, or that no call has asked for since.
     #[must_use]
     pub fn resting(&self) -> usize {
         self.resting.len()
     }
 }
 
-/// Fisher and Yates, with an xorshift: order matters here, not secrecy against someone who knows the seed.
+/// Fisher-Yates shuffle with an xorshift: order matters here, not secrecy against an attacker who knows the seed.
 fn shuffled(range: PortRange, seed: u64) -> VecDeque<u16> {
     let first = range.first + range.first % 2;
     let mut ports: Vec<u16> = (first..range.last).step_by(2).collect();
@@ -173,7 +172,7 @@ mod tests {
         assert_eq!(pool.senders(NOW + REST, local), senders);
         assert_eq!(pool.senders(NOW + MEMORY, local), Senders::default());
         assert_eq!(pool.senders(NOW, SocketAddr::new(HERE, 30_001)), Senders::default());
-        // The next call was silent: nobody goes on.
+        // The next call was silent: its senders are none.
         pool.remember(NOW, local, Senders::default());
         assert_eq!(pool.senders(NOW, local), Senders::default());
     }

@@ -1,8 +1,7 @@
-//! The prompter: makes announcements ready and has relay threads play them.
+//! The prompter: encodes announcements and has relay threads play them.
 //!
-//! Whether a call is to be told is decided by `sidetone_consent`; when and what has been played comes back from the
-//! relay threads. In between, a thread of its own makes the payloads: encoding a new format takes milliseconds, which
-//! no holder of a lock has.
+//! `sidetone_consent` decides whether a call is told; the relay threads report what has been played. In between, a
+//! thread of its own makes the payloads: encoding a new format takes milliseconds, too long for the holder of a lock.
 
 use std::io;
 use std::sync::Arc;
@@ -18,14 +17,14 @@ use sidetone_watch::{Alarm, Heartbeat};
 
 use crate::{Announcer, PlayId};
 
-/// Announcements that wait to be made ready. Making one takes milliseconds, so thousands mean a thread that hangs.
+/// Most announcements that wait for encoding. One takes milliseconds, so thousands mean a thread that hangs.
 const MOST_WAITING: usize = 16_384;
-/// How often the thread that makes payloads comes round when nothing is to be done.
+/// The longest that the thread that makes payloads sleeps without an order.
 const LOOKS_UP: Duration = Duration::from_secs(1);
-/// The packet length of listeners who ask for none (RFC 3551 §4.2).
+/// The packet length for a party whose SDP states none (RFC 3551 §4.2).
 const USUAL_PTIME: u16 = 20;
 
-/// The prompter's own end: whoever holds it may have announcements played.
+/// The handle of the prompter, for playing announcements.
 pub struct Prompter {
     library: Arc<Library>,
     announcements: Announcements,
@@ -33,41 +32,41 @@ pub struct Prompter {
     orders: SyncSender<Order>,
 }
 
-/// Something to be played.
+/// An announcement to be played.
 #[derive(Debug)]
 pub struct Job {
-    /// Into which call.
+    /// The call.
     pub call: CallKey,
-    /// Into which m-line of it.
+    /// The index of the m-line.
     pub stream: usize,
-    /// Which party hears it.
+    /// The side of the party that hears it.
     pub toward: Side,
-    /// By which its beginning and its end are told.
+    /// The identifier by which its beginning and its end are reported.
     pub id: PlayId,
     /// The recording.
     pub found: Found,
-    /// What the party takes: payload types and codecs.
+    /// The party's formats: payload types and codecs.
     pub formats: Vec<(u8, Codec)>,
     /// Packet length in milliseconds.
     pub ptime: u16,
-    /// In place of what the other party says, or over it.
+    /// Whether it replaces the other party's sound or is mixed over it.
     pub mode: Mode,
-    /// It plays already, and goes on in these formats.
+    /// The announcement plays already, and continues in these formats.
     pub again: bool,
 }
 
-/// What the thread that makes payloads is asked to do, in this order.
+/// The orders of the thread that makes payloads, carried out in sequence.
 #[derive(Debug)]
 enum Order {
     Play(Job),
     Hush { call: CallKey, toward: Side, id: PlayId },
 }
 
-/// What is told of a job that can't be done.
+/// Called with a job that can't be done.
 pub type Failed = Box<dyn Fn(CallKey, PlayId, Failure) + Send>;
 
 impl Prompter {
-    /// Starts its thread. A job that can't be done is told to `failed`, on that thread.
+    /// Starts the thread. A failed job is reported to `failed`, on that thread.
     ///
     /// # Errors
     /// When the system gives no thread.
@@ -92,7 +91,7 @@ impl Prompter {
                 match inbox.recv_timeout(LOOKS_UP) {
                     Ok(Order::Play(job)) => {
                         let done = its_alarm.contain(&its_beat, || carry_out(&library, &announcer, &job));
-                        // Nothing can be played of what panics in the making.
+                        // A panic while encoding means that nothing can be played.
                         if let Err(failure) = done.unwrap_or(Err(Failure::Codec)) {
                             its_alarm.contain(&its_beat, || failed(job.call, job.id, failure));
                         }
@@ -107,26 +106,26 @@ impl Prompter {
         Ok(this)
     }
 
-    /// The announcements that there are.
+    /// The existing announcements.
     #[must_use]
     pub fn library(&self) -> &Arc<Library> {
         &self.library
     }
 
-    /// What announcements sound like.
+    /// How announcements sound.
     #[must_use]
     pub const fn announcements(&self) -> &Announcements {
         &self.announcements
     }
 
-    /// Makes an announcement ready and has it played.
+    /// Encodes an announcement and has it played.
     pub fn play(&self, job: Job) {
-        // One that there is no room for is not played; the consent's own deadline says so then, and nobody is listened
-        // to.
+        // If there is no room, the announcement is not played; then the consent's own deadline passes, and the customer
+        // is not listened to.
         let _ = self.orders.try_send(Order::Play(job));
     }
 
-    /// Stops what plays at once, and what is still being made ready as soon as it is.
+    /// Stops a playing announcement at once, and one that is being encoded as soon as that is done.
     pub fn hush(&self, call: CallKey, toward: Side, id: PlayId) {
         self.announcer.hush(call, toward, id);
         let _ = self.orders.try_send(Order::Hush { call, toward, id });
@@ -138,7 +137,7 @@ impl Prompter {
     }
 }
 
-/// Encodes what most calls will ask for, before the first one does.
+/// Encodes the formats that most calls will need, before the first call needs them.
 fn warm(library: &Library, done: impl Fn()) {
     let names: Vec<(String, String)> =
         library.names().map(|(name, language)| (name.to_owned(), language.to_owned())).collect();
@@ -165,8 +164,8 @@ fn carry_out(library: &Library, announcer: &Announcer, job: &Job) -> Result<(), 
     Ok(())
 }
 
-/// The formats in which a party may be sent sound: those that both parties have listed, numbered as it wants them; and
-/// the packet length it asked for, in milliseconds.
+/// The formats in which sound can be sent to a party: those that both parties have listed, under the party's own
+/// payload types; and the packet length that it asked for, in milliseconds.
 #[must_use]
 pub fn formats(plan: &StreamPlan, toward: Side) -> (Vec<(u8, Codec)>, u16) {
     let (target, other) = (plan.end(toward), plan.end(toward.other()));

@@ -1,4 +1,4 @@
-//! One relayed stream, without its sockets: given a packet and where it came from, where does it go?
+//! One relayed stream, without its sockets: from a packet and its source to its destination.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -14,31 +14,31 @@ use sidetone_rtp::{PacketKind, classify};
 use super::report::{EndReport, StreamReport};
 use super::voiceover::{PlayId, Spoken, Voiceover};
 
-/// Which of a stream's two ports on a side.
+/// One of a stream's two ports on a side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Component {
     Rtp,
     Rtcp,
 }
 
-/// A packet that comes from whoever holds the stream.
+/// A packet from the latched source of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Admitted {
     kind: PacketKind,
     component: Component,
-    /// Whether it may be sound, so that whoever listens gets a copy. Also what can't be parsed: whoever listens says of
-    /// it that it can't be heard.
+    /// Whether the packet may be sound, so that the worker gets a copy. True also for unparsable packets: the worker
+    /// reports that they can't be heard.
     pub(super) audio: bool,
 }
 
-/// What to do with a packet that was let in.
+/// The fate of a packet that was let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// Send it from the other side's port `via` to `to`.
     Forward { via: Component, to: SocketAddr },
-    /// An announcement takes its place.
+    /// An announcement takes the packet's place.
     Held,
-    /// Nobody is known to send it to.
+    /// No destination is known.
     Undeliverable,
 }
 
@@ -58,11 +58,11 @@ struct End {
     mux: bool,
     stats: StreamStats,
     clock_rates: [u32; 128],
-    /// Payload types that this party sends telephone-events with, a bit each.
+    /// Payload types of this party's telephone-events, a bit each.
     events: u128,
-    /// Whether it wants media at all.
+    /// Whether this party wants media at all.
     receives: bool,
-    /// What it hears that is not from the other party.
+    /// Announcements toward this party.
     voiceover: Voiceover,
     octets: u64,
     rtcp_packets: u64,
@@ -94,8 +94,8 @@ impl End {
         }
     }
 
-    /// Takes what this party has said of its media. It knows of our port once the `other` one's description has passed
-    /// on to it: that is the message our port stands in.
+    /// Takes this party's description of its media. The party knows our port once the `other` party's description has
+    /// passed on to it: that is the message with our port.
     fn expect(&mut self, plan: &EndPlan, other: &EndPlan) {
         if other.signalled_from.is_some() {
             self.rtp.announce();
@@ -107,7 +107,7 @@ impl End {
         self.receives = plan.direction.receives();
     }
 
-    /// Payload types mean what the receiver's SDP says they mean (RFC 3264 §5.1).
+    /// The receiver's SDP defines the payload types (RFC 3264 §5.1).
     fn clocks_from(&mut self, receiver: &EndPlan) {
         self.events = 0;
         for format in &receiver.formats {
@@ -120,12 +120,12 @@ impl End {
         }
     }
 
-    /// Ticks a second of a packet's timestamp.
+    /// Clock rate of a packet's timestamp, in Hz.
     fn clock(&self, packet: &RtpView<'_>) -> u32 {
         self.clock_rates.get(usize::from(packet.payload_type())).copied().unwrap_or(8_000)
     }
 
-    /// Fits a packet of this party's in with what the other one is played.
+    /// Fits a packet of this party in with the announcement toward the other party.
     fn fit(&self, toward: &mut Voiceover, now: Duration, packet: &RtpView<'_>, clock: u32) -> Verdict {
         let event = self.events.checked_shr(packet.payload_type().into()).unwrap_or(0) & 1 == 1;
         let content = if event { Content::Event } else { Content::Sound };
@@ -136,7 +136,7 @@ impl End {
         verdict
     }
 
-    /// Where to send what is meant for this party.
+    /// The destination of packets for this party.
     fn target(&self, component: Component) -> Option<(Component, SocketAddr)> {
         match component {
             Component::Rtcp if !self.mux => self.rtcp.target().map(|to| (Component::Rtcp, to)),
@@ -165,8 +165,8 @@ impl End {
 }
 
 impl Relay {
-    /// A stream that nothing is known of. `seed` should be unpredictable: should an announcement begin a stream, its
-    /// numbers follow from it.
+    /// A stream in its initial state. `seed` should be unpredictable: if an announcement begins a stream, SSRC,
+    /// sequence number and timestamp follow from it.
     pub(super) fn new(policy: Policy, seed: u64) -> Self {
         Self { trunk: End::new(policy, seed), pbx: End::new(policy, !seed), readable: true }
     }
@@ -178,12 +178,12 @@ impl Relay {
         }
     }
 
-    /// Tells of senders of the call that had a port before.
+    /// Warns of the senders in the port's previous call.
     pub(super) fn beware(&mut self, side: Side, component: Component, of: &Senders) {
         self.latch(side, component).beware(of);
     }
 
-    /// Whoever has sent to a port.
+    /// The senders to a port.
     pub(super) fn senders(&mut self, side: Side, component: Component) -> Senders {
         self.latch(side, component).senders()
     }
@@ -210,8 +210,7 @@ impl Relay {
         }
     }
 
-    /// Begins an announcement toward a party; returns the one that it takes the place of, and how much of that was
-    /// played.
+    /// Begins an announcement toward a party; returns the one that it replaces, and how much of that was played.
     pub(super) fn play(
         &mut self,
         now: Duration,
@@ -226,7 +225,7 @@ impl Relay {
         before
     }
 
-    /// Stops an announcement, or whichever plays; returns how much of it was played.
+    /// Stops the announcement `id`, or any that plays; returns how much of it was played.
     pub(super) fn stop(&mut self, toward: Side, id: Option<PlayId>) -> Option<(PlayId, Duration)> {
         self.end(toward).voiceover.stop(id)
     }
@@ -244,7 +243,7 @@ impl Relay {
         }
     }
 
-    /// Writes the next packet of an announcement, and says where it goes.
+    /// Writes the next packet of an announcement, and returns its destination.
     pub(super) fn speak(
         &mut self,
         now: Duration,
@@ -271,8 +270,8 @@ impl Relay {
         }
     }
 
-    /// A packet from the party on `side`, taken from that side's port `component`: whether it is let in, and what is
-    /// counted of it. `None` if it came from someone who has no business here.
+    /// Judges a packet from the party on `side`, received on that side's port `component`, and counts it. `None` if its
+    /// source is not allowed.
     pub(super) fn admit(
         &mut self,
         now: Duration,
@@ -318,8 +317,8 @@ impl Relay {
         Some(Admitted { kind, component, audio })
     }
 
-    /// Fits a packet that was let in in with what the other party is played, and says where it goes. Its header may
-    /// change, so copies of it are made before.
+    /// Fits an admitted packet in with the announcement toward the other party, and returns its destination. The
+    /// packet's header may change, so copies of it are made before.
     pub(super) fn splice(&mut self, now: Duration, side: Side, of: Admitted, packet: &mut [u8]) -> Outcome {
         let readable = self.readable;
         let (from, toward) = self.ends(side);
@@ -368,7 +367,7 @@ impl Relay {
     }
 }
 
-/// Of RTP its SSRC, of RTCP its sender's.
+/// The SSRC of RTP, or the sender's SSRC of RTCP.
 fn ssrc(kind: PacketKind, packet: &[u8]) -> Option<u32> {
     let at = match kind {
         PacketKind::Rtp => 8..12,
@@ -385,7 +384,7 @@ mod tests {
 
     use super::*;
 
-    /// What became of a packet.
+    /// The result for a packet.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     enum Passed {
         Forward { via: Component, to: SocketAddr, audio: bool },
@@ -395,7 +394,7 @@ mod tests {
     }
 
     impl Relay {
-        /// As the relay thread does it: let in, then fitted in with what is played, then sent.
+        /// In the relay thread's order: admit, splice, send.
         fn packet(
             &mut self,
             now: Duration,
@@ -516,7 +515,7 @@ mod tests {
         }
     }
 
-    /// The call that had the port before has ended, and its party behind the same SBC still sends.
+    /// The port's previous call has ended, and its party behind the same SBC still sends.
     #[test]
     fn the_last_calls_late_sender_is_not_heard_in_the_next() {
         let mut relay = Relay::new(Policy::Signalled, 1);
@@ -525,7 +524,7 @@ mod tests {
             relay.packet(ms(now), Side::Trunk, Component::Rtp, source, &mut rtp(now as u16))
         };
         assert_eq!(sent(&mut relay, 0, late), Passed::Rejected);
-        // The INVITE has passed: the carrier has said where it is, and has not been told where we are.
+        // The INVITE has passed: the carrier has told its address, and does not know ours yet.
         relay.plan(ms(5), &plan(end(CARRIER, false), EndPlan::default()));
         assert_eq!(sent(&mut relay, 10, late), Passed::Rejected);
         relay.plan(ms(15), &plan(end(CARRIER, false), end(PBX, false)));
@@ -536,7 +535,7 @@ mod tests {
         assert_eq!(relay.report(0).trunk.packets, 1);
     }
 
-    /// Its next packet comes after the next call has been announced at both sides.
+    /// The party's next packet comes after both sides of the next call are described.
     #[test]
     fn the_last_calls_sender_that_goes_on_is_not_heard_and_hears_nothing() {
         let (mut last, mut next) = (relay(false), relay(false));

@@ -1,4 +1,4 @@
-//! What a relay thread says of itself.
+//! Reports of a relay thread.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::AtomicU64;
@@ -10,7 +10,7 @@ use sidetone_rtp::latch::Senders;
 
 use super::voiceover::{PlayId, Playing};
 
-/// What one party of a stream sent, and what became of it.
+/// One party's packets in a stream, and their fate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct EndReport {
     /// RTP packets taken from this party.
@@ -27,16 +27,16 @@ pub struct EndReport {
     pub jitter_ms: f64,
     /// RTCP packets taken.
     pub rtcp_packets: u64,
-    /// Packets refused because of where they came from.
+    /// Packets rejected for their source address.
     pub rejected: u64,
-    /// Where the newest of them came from.
+    /// Source of the newest rejected packet.
     #[serde(skip)]
     pub rejected_from: Option<IpAddr>,
-    /// Packets with nowhere to go: the other party's address isn't known, or is on hold.
+    /// Packets without a destination: the other party's address isn't known, or is on hold.
     pub undeliverable: u64,
     /// Payload type of the newest packet.
     pub payload_type: Option<u8>,
-    /// When the newest packet came, on the process's clock; absent if none ever did.
+    /// When the newest packet came, on the process's clock; absent if there was none.
     #[serde(skip)]
     pub last_heard: Option<Duration>,
     /// Copies of this party's packets that found the tap ring full.
@@ -48,14 +48,14 @@ pub struct EndReport {
 pub struct StreamReport {
     /// Index of the m-line.
     pub stream: usize,
-    /// What came from the carrier's side.
+    /// Packets from the carrier's side.
     pub trunk: EndReport,
-    /// What came from the PBX's side.
+    /// Packets from the PBX's side.
     pub pbx: EndReport,
 }
 
 impl StreamReport {
-    /// What came from one side.
+    /// Packets from one side.
     #[must_use]
     pub fn end(&self, side: Side) -> &EndReport {
         match side {
@@ -65,7 +65,7 @@ impl StreamReport {
     }
 }
 
-/// What a relay thread tells the control side.
+/// A relay thread's message to the control side.
 #[derive(Debug)]
 pub enum Notice {
     /// Once a second: every stream's state.
@@ -76,16 +76,16 @@ pub enum Notice {
     Closed(CallKey, Vec<StreamReport>),
 }
 
-/// A port whose call is over, and who has sent to it.
+/// A port of an ended call, and its senders.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Left {
     /// Our address.
     pub local: SocketAddr,
-    /// Whoever may go on sending there.
+    /// Senders that may go on sending there.
     pub senders: Senders,
 }
 
-/// Sums over all calls of one relay thread, for metrics. Written once a batch, never once a packet.
+/// Totals over all calls of one relay thread, for metrics. Written once a batch, never once a packet.
 #[derive(Debug, Default)]
 pub struct RelayTotals {
     /// Packets forwarded.
@@ -102,20 +102,20 @@ pub struct RelayTotals {
     pub send_errors: AtomicU64,
     /// Copies dropped because a tap ring was full.
     pub tap_dropped: AtomicU64,
-    /// Sockets that could not be watched: their packets stay where they are.
+    /// Sockets that epoll could not watch: their packets are not received.
     pub unwatched: AtomicU64,
-    /// Reports that found nobody to take them.
+    /// Reports dropped since the queue was full.
     pub reports_dropped: AtomicU64,
-    /// Closed calls and announcements that nobody could be told of.
+    /// Notices of closed calls and announcements that were lost since the queue was full.
     pub notices_lost: AtomicU64,
-    /// Orders that a thread which hangs was not given any more.
+    /// Orders that were not given to a thread that hangs.
     pub orders_lost: AtomicU64,
     /// Packets of announcements.
     pub announced: AtomicU64,
-    /// Packets that an announcement took the place of.
+    /// Packets replaced by an announcement.
     pub held: AtomicU64,
     /// Streams open now.
     pub streams: AtomicU64,
-    /// Streams that closed having heard one side only, or neither since all that came was rejected.
+    /// Streams that closed with packets from one side only, or from neither since all were rejected.
     pub one_way_streams: AtomicU64,
 }

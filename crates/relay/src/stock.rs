@@ -1,5 +1,5 @@
-//! Media sockets that are bound ahead of their calls: a call is given them under the SIP core's lock, where four system
-//! calls a socket would be waited for by everybody.
+//! Media sockets that are bound ahead of their calls. A call gets its sockets under the SIP core's lock; binding one
+//! takes four system calls, and every other user of the core would wait for them.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -17,15 +17,15 @@ use crate::ports::PortPool;
 
 /// Differentiated services code point of voice, "expedited forwarding" (RFC 3246, RFC 4594 §4.1), as a TOS byte.
 const TOS_EXPEDITED: u32 = 46 << 2;
-/// A quarter of a second of a flood, and many seconds of a call.
+/// Bytes of a socket's receive buffer: a quarter of a second of a flood, and many seconds of a call.
 const RECEIVE_BUFFER: usize = 256 * 1024;
-/// Ports that another program holds are passed over, but not for ever.
+/// Most ports held by other programs that are skipped in a row.
 const BIND_TRIES: usize = 64;
-/// Pairs of sockets that are kept ready for each address: a second's worth of new calls.
+/// Pairs of sockets kept ready for each address: a second's worth of new calls.
 const READY: usize = 64;
-/// Of the ports of a small range, one in so many is kept ready at most.
+/// In a small range, at most one of this many ports is kept ready.
 const SHARE_READY: usize = 8;
-/// Datagrams that a socket may have taken in while it was ready. One that has more is somebody's target.
+/// Most datagrams that a ready socket may have received. A socket with more is under attack.
 const MOST_STALE: usize = 64;
 /// How often the thread looks without being asked: ports that another program held may be free again.
 const LOOKS_UP: Duration = Duration::from_secs(1);
@@ -35,7 +35,7 @@ const LOOKS_UP: Duration = Duration::from_secs(1);
 pub(super) struct Pair {
     pub(super) rtp: UdpSocket,
     pub(super) rtcp: UdpSocket,
-    /// RTP's port; RTCP's is the next one.
+    /// The RTP port; RTCP uses the next one.
     pub(super) port: u16,
     /// Since when both are known to be empty.
     pub(super) empty_since: Duration,
@@ -52,16 +52,16 @@ pub(super) struct Stock {
 #[derive(Debug)]
 struct Shared {
     inner: Mutex<Inner>,
-    /// Something was taken, or it is time to end.
+    /// Signals that a pair was taken, or that the thread is to end.
     wanted: Condvar,
-    /// Pairs that are kept ready for each address.
+    /// Most pairs kept ready for each address.
     most: usize,
 }
 
 #[derive(Debug)]
 struct Inner {
     pool: PortPool,
-    /// Of each address that calls may be given sockets on.
+    /// Ready pairs by the address that calls may get sockets on.
     ready: HashMap<IpAddr, VecDeque<(UdpSocket, UdpSocket, u16)>>,
     ending: bool,
 }
@@ -73,7 +73,7 @@ impl Shared {
 }
 
 impl Stock {
-    /// A stock over `range`, in an order that comes of `seed`, with sockets ready on these addresses.
+    /// A stock over `range`, in an order determined by `seed`, with sockets ready on these addresses.
     ///
     /// # Errors
     /// When the system gives no thread.
@@ -96,7 +96,7 @@ impl Stock {
         });
         let (beat, its) = (Heartbeat::new("ports", epoch.elapsed()), Arc::clone(&shared));
         let (its_beat, its_alarm) = (beat.clone(), alarm.clone());
-        // Without it calls are given sockets that are bound on the spot.
+        // Without the thread, calls get sockets that are bound on the spot.
         let thread = alarm.thread(beat, false, move || {
             loop {
                 its_beat.beat(epoch.elapsed());
@@ -114,7 +114,8 @@ impl Stock {
         Ok(Self { shared, epoch, thread: Some(thread) })
     }
 
-    /// Two sockets on an address: ready ones if there are any, else bound now. `None` if no port can be had.
+    /// Takes two sockets on an address: ready ones if there are any, else newly bound ones. `None` if no port can be
+    /// had.
     pub(super) fn take(&self, ip: IpAddr) -> Option<Pair> {
         loop {
             let empty_since = self.epoch.elapsed();
@@ -124,7 +125,7 @@ impl Stock {
             if is_emptied(&rtp) && is_emptied(&rtcp) {
                 return Some(Pair { rtp, rtcp, port, empty_since });
             }
-            // Somebody floods it: it rests, and the next one is taken.
+            // The port is under a flood: it rests, and the next one is taken.
             self.lay_to_rest(ip, port);
         }
         let empty_since = self.epoch.elapsed();
@@ -132,34 +133,34 @@ impl Stock {
         Some(Pair { rtp, rtcp, port, empty_since })
     }
 
-    /// Gives a port back that no media has flown by.
+    /// Returns a port that no media has used.
     pub(super) fn give_back(&self, ip: IpAddr, port: u16) {
         self.shared.lock().pool.give_back(ip, port);
     }
 
-    /// Gives a port back that media may still come to.
+    /// Returns a port that media may still come to.
     pub(super) fn lay_to_rest(&self, ip: IpAddr, port: u16) {
         self.shared.lock().pool.lay_to_rest(self.epoch.elapsed(), ip, port);
     }
 
-    /// Takes note of who sent to a port in the call that has ended.
+    /// Remembers the senders to a port in the call that has ended.
     pub(super) fn remember(&self, local: SocketAddr, senders: Senders) {
         self.shared.lock().pool.remember(self.epoch.elapsed(), local, senders);
     }
 
-    /// Who sent to a port in its last call.
+    /// The senders to a port in its last call.
     pub(super) fn senders(&self, local: SocketAddr) -> Senders {
         self.shared.lock().pool.senders(self.epoch.elapsed(), local)
     }
 
-    /// RTP ports that calls have.
+    /// RTP ports that calls hold.
     pub(super) fn taken(&self) -> usize {
         let inner = self.shared.lock();
         let ready: usize = inner.ready.values().map(VecDeque::len).sum();
         inner.pool.taken().saturating_sub(ready)
     }
 
-    /// RTP ports that rest from an ended call.
+    /// RTP ports that rest after an ended call.
     pub(super) fn resting(&self) -> usize {
         self.shared.lock().pool.resting()
     }
@@ -175,7 +176,7 @@ impl Drop for Stock {
     }
 }
 
-/// Binds sockets until enough are ready on each address, or none can be had.
+/// Binds sockets until enough are ready on each address, or no more can be bound.
 fn fill(shared: &Shared, epoch: Instant) {
     let addresses: Vec<IpAddr> = shared.lock().ready.keys().copied().collect();
     for ip in addresses {
@@ -214,19 +215,19 @@ fn socket(ip: IpAddr, port: u16) -> io::Result<UdpSocket> {
     let domain = if ip.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
-    // Best effort: a system that refuses these still relays.
+    // Best effort: a system that refuses these options still relays.
     let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
     let _ = if ip.is_ipv4() { socket.set_tos_v4(TOS_EXPEDITED) } else { socket.set_tclass_v6(TOS_EXPEDITED) };
     socket.bind(&SocketAddr::new(ip, port).into())?;
     Ok(socket.into())
 }
 
-/// Throws away what came while nobody had the socket; false if there is no end of it.
+/// Discards datagrams that came while no call had the socket; false if they don't end.
 fn is_emptied(socket: &UdpSocket) -> bool {
-    // A datagram is cut to the buffer, and one byte tells that it was there.
+    // The buffer cuts a datagram, and one byte is enough to show that there was one.
     let mut byte = [0];
     (0..MOST_STALE).any(|_| {
-        // An error that an ICMP message brought is taken out by being read, as a datagram is.
+        // A pending ICMP error is cleared by reading it, as a datagram is.
         socket.recv(&mut byte).is_err_and(|why| why.kind() == io::ErrorKind::WouldBlock)
     })
 }
@@ -278,7 +279,7 @@ mod tests {
         until_ready(&stock, 6);
         let pairs: Vec<Pair> = std::iter::from_fn(|| stock.take(HERE)).collect();
         let ports: HashSet<u16> = pairs.iter().map(|pair| pair.port).collect();
-        // Those that the thread holds in its hand are the ones that may be missing.
+        // Only those that the thread is binding at the moment may be missing.
         let missing = 50 - ports.len() - ready(&stock);
         assert!(pairs.len() == ports.len() && missing <= 1, "{} ports, {missing} missing", ports.len());
     }

@@ -1,6 +1,5 @@
-//! The relay thread: epoll; then for each packet receive, admit, copy, splice, send. Where legs are encrypted, a packet
-//! is to be unprotected after it was received and protected before it is sent: what stands between sees it in the
-//! clear.
+//! The relay thread: epoll; then for each packet receive, admit, copy, splice, send. On encrypted legs a packet is to
+//! be unprotected after receive and protected before send: the steps in between see it in the clear.
 
 mod orders;
 #[cfg(test)]
@@ -38,15 +37,14 @@ const WAKE: Token = Token(usize::MAX);
 const TIMER: Token = Token(usize::MAX - 1);
 /// Packets taken from one socket before the others get their turn.
 const FAIR_SHARE: usize = 64;
-/// Turns that may panic one after the other. Each loses one packet or order; a thread that does nothing else is of no
-/// use.
+/// Most turns in a row that may panic. Each loses one packet or order; a thread that only panics is of no use.
 const MOST_PANICS: usize = 1_000;
-/// Sockets that one look names at most.
+/// Most sockets that one poll reports.
 const MOST_EVENTS: usize = 1_024;
 /// How often reports go out.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
-/// How a relay thread works.
+/// The pace of a relay thread.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
     pub(super) tick: Duration,
@@ -57,40 +55,41 @@ pub(super) struct Pace {
 pub(super) struct RelayThread {
     poll: Poll,
     commands: Receiver<Command>,
-    /// Raised with every order, so that whether there is one can be asked before each packet.
+    /// Raised with every order, so that a check before each packet is cheap.
     given: Arc<AtomicBool>,
-    /// Orders that wait.
+    /// Number of orders that wait.
     waiting: Arc<AtomicUsize>,
-    /// Told to end.
+    /// The thread is to end.
     ended: bool,
     notices: Sender<Notice>,
-    /// Where ports are told of whose call is over. The control side takes them before it takes a port, so that no more
-    /// than there are ports ever wait.
+    /// Channel for the ports of ended calls. The control side empties it before it takes a port, so that it never holds
+    /// more entries than there are ports.
     left: mpsc::Sender<Left>,
-    /// Closed calls and announcements that `notices` had no room for: a few a call.
+    /// Notices of closed calls and announcements that `notices` had no room for: a few a call.
     unsaid: Unsaid,
     taps: Vec<TapSender>,
     totals: Arc<RelayTotals>,
     pace: Pace,
     epoch: Instant,
     ports: Slab<Port>,
-    /// Sockets taken so far.
+    /// Sockets opened so far.
     ports_opened: u64,
     streams: Slab<Stream>,
     calls: HashMap<CallKey, Vec<usize>>,
     /// Sockets that still had packets when their turn was over.
     unfinished: VecDeque<usize>,
     timer: Timer,
-    /// A packet of an announcement's in the making.
+    /// Buffer for a packet of an announcement.
     speech: Vec<u8>,
-    /// Where the numbers of streams of our own come from.
+    /// Seeds for the numbers of streams of our own.
     seeds: RandomState,
     batch: Batch,
-    /// When the thread last had something to do.
+    /// When the thread last had work.
     woken: Duration,
-    /// Every socket that the last look at them did not name was empty then. Taken before that look.
+    /// Taken before the last poll: every socket that this poll did not report was empty then.
     looked: Duration,
-    /// The same of the look before it: what the last one named came later, unless it stands in `unfinished`.
+    /// The same for the poll before it. Packets of a socket that the last poll reported came later, unless the socket
+    /// stands in `unfinished`.
     empty: Duration,
 }
 
@@ -99,11 +98,11 @@ struct Port {
     stream: usize,
     side: Side,
     component: Component,
-    /// Tells it from one that had the same place before.
+    /// Distinguishes it from an earlier socket with the same slot.
     opened: u64,
-    /// Stands in `unfinished`. epoll announces a socket again with every packet; it must not queue twice.
+    /// The socket stands in `unfinished`. epoll reports a socket again with every packet; it must not queue twice.
     queued: bool,
-    /// While it does: what waits in it came no earlier.
+    /// While queued: the packets waiting in it came no earlier than this.
     earliest: Option<Duration>,
 }
 
@@ -115,8 +114,8 @@ struct Stream {
     tap: Option<usize>,
 }
 
-/// Where one of a stream's sockets stands in the thread's table. There are four, or eight if the call has changed
-/// its address family, so a look through them is quicker than a map.
+/// The slot of one of a stream's sockets in the thread's table. There are four, or eight if the call has changed its
+/// address family, so a linear search is quicker than a map.
 #[derive(Clone, Copy)]
 struct Placed {
     side: Side,
@@ -134,7 +133,7 @@ impl Stream {
     }
 }
 
-/// Sums of one batch, added to the shared totals when it ends.
+/// Counts of one batch, added to the shared totals when it ends.
 #[derive(Default)]
 struct Batch {
     packets: u64,
@@ -198,8 +197,8 @@ impl RelayThread {
         Ok((thread, orders))
     }
 
-    /// Runs until told to stop or until the control side is gone. A turn that panics loses the packet or order that it
-    /// was at; the calls go on.
+    /// Runs until it is stopped or the control side is gone. A turn that panics loses its current packet or order; the
+    /// calls go on.
     ///
     /// # Errors
     /// When nothing can be relayed any more.
@@ -229,7 +228,7 @@ impl RelayThread {
                 next_report = now + REPORT_EVERY;
             }
             if self.streams.len() >= self.pace.coalesce_from && self.unfinished.is_empty() {
-                // The rest of the tick only: what the work took is not waited for twice.
+                // Waits for the rest of the tick only: the time that the work took counts toward it.
                 let now = self.epoch.elapsed();
                 let rest = self.pace.tick.saturating_sub(now.saturating_sub(self.woken));
                 let due = self.timer.next().map_or(rest, |due| due.saturating_sub(now));
@@ -238,8 +237,8 @@ impl RelayThread {
         }
     }
 
-    /// Goes on after a turn that panicked: what that turn had taken note of and not done is looked for again, for epoll
-    /// and the orders' flag tell of it once only.
+    /// Resumes after a turn that panicked: checks again for events that the turn had noted but not handled, for epoll
+    /// and the orders' flag report them once only.
     fn pick_up(&mut self) {
         self.given.store(true, Relaxed);
         self.unfinished = self.ports.iter().map(|(number, _)| number).collect();
@@ -251,19 +250,19 @@ impl RelayThread {
         streams.into_iter().for_each(|number| self.note_due(number));
     }
 
-    /// Waits for something to do, for at most `wait`, and does it; false if the thread is to end.
+    /// Waits for work for at most `wait`, and does it; false if the thread is to end.
     fn turn(&mut self, wait: Duration, events: &mut Events, frame: &mut Frame) -> io::Result<bool> {
         let wait = if self.unfinished.is_empty() { wait } else { Duration::ZERO };
         let looking = self.epoch.elapsed();
         match self.poll.poll(events, Some(wait)) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(true),
-            // An epoll descriptor that fails is a bug or a dying process; either way nothing can be relayed.
+            // A failing epoll descriptor is a bug or a dying process; either way nothing can be relayed.
             Err(error) => return Err(error),
         }
         self.woken = self.epoch.elapsed();
         self.empty = self.looked;
-        // A look that finds more than it can name says nothing of the others.
+        // A poll whose list is full says nothing about the other sockets.
         if events.iter().count() < MOST_EVENTS {
             self.looked = looking;
         }
@@ -290,7 +289,7 @@ impl RelayThread {
         Ok(!self.ended)
     }
 
-    /// Forwards what waits on one socket, up to a fair share.
+    /// Forwards the packets that wait on one socket, up to a fair share.
     fn drain(&mut self, number: usize, frame: &mut Frame) {
         let Some(port) = self.ports.get_mut(number) else { return };
         let opened = port.opened;
@@ -298,8 +297,9 @@ impl RelayThread {
         for _ in 0..FAIR_SHARE {
             let Some(port) = self.ports.get(number) else { return };
             let received = frame.receive(|room| port.socket.recv_from(room));
-            // A party may send the moment it has read the answer, and by then the plan was given: so a packet is judged
-            // after the orders that were there when it came, however long this thread was kept from its work.
+            // A party may send as soon as it has read the answer, and by then the plan was queued. So the orders that
+            // were there when a packet came are carried out before the packet is judged, however late this thread gets
+            // to work.
             self.obey();
             let Some(port) = self.ports.get(number).filter(|port| port.opened == opened) else { return };
             let Some(stream) = self.streams.get_mut(port.stream) else { return };
@@ -315,7 +315,7 @@ impl RelayThread {
                 self.batch.rejected += 1;
                 continue;
             };
-            // Before its header may be made to fit an announcement: what is heard is what was sent.
+            // Copied before its header may be changed for an announcement: the copy is what the party sent.
             if admitted.audio {
                 copy(stream, &mut self.taps, &mut self.batch, side, came, frame.packet());
             }
@@ -336,17 +336,17 @@ impl RelayThread {
                 Outcome::Undeliverable => self.batch.undeliverable += 1,
             }
         }
-        // epoll is edge-triggered here: what is left would never be announced again.
+        // epoll is edge-triggered here: remaining packets would never be reported again.
         self.finish_later(number, earliest);
     }
 
-    /// Sends what is due of announcements.
+    /// Sends the announcement packets that are due.
     fn announce(&mut self) {
         let now = self.epoch.elapsed();
         while let Some((at, number, toward)) = self.timer.take(now) {
             let Some(stream) = self.streams.get_mut(number) else { continue };
             if stream.relay.due(toward) != Some(at) {
-                continue; // It was stopped, or is due at another time by now.
+                continue; // The announcement was stopped, or is due at another time by now.
             }
             let call = stream.call;
             match stream.relay.speak(now, toward, &mut self.speech) {
@@ -420,7 +420,7 @@ impl RelayThread {
     fn report(&mut self) {
         let reports: Vec<(CallKey, StreamReport)> =
             self.streams.iter().map(|(_, stream)| (stream.call, stream.relay.report(stream.index))).collect();
-        // The next ones say it all again.
+        // The next reports repeat everything.
         if !reports.is_empty()
             && let Err(TrySendError::Full(_)) = self.notices.try_send(Notice::Reports(reports))
         {
@@ -429,7 +429,7 @@ impl RelayThread {
     }
 }
 
-/// Copies a packet to whoever listens to its call.
+/// Copies a packet to the worker that listens to its call.
 fn copy(
     stream: &mut Stream,
     taps: &mut [TapSender],

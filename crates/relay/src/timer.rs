@@ -1,4 +1,4 @@
-//! When the next packet of an announcement is due, to the microsecond.
+//! The timer for announcement packets, exact to the microsecond.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -15,11 +15,12 @@ use sidetone_call::Side;
 /// Packets due within this are sent together: fewer wake-ups, for a jitter that no listener notices.
 const TOGETHER: Duration = Duration::from_micros(200);
 
-/// What is due when. epoll counts in milliseconds, which is too coarse for a steady pace: a timer descriptor wakes it.
+/// The queue of due times. epoll counts in milliseconds, which is too coarse for a steady pace: a timer descriptor
+/// wakes it.
 pub(super) struct Timer {
     descriptor: TimerFd,
     due: BinaryHeap<Reverse<(Duration, usize, bool)>>,
-    /// What the descriptor is set to.
+    /// The time that the descriptor is set to.
     set: Option<Duration>,
 }
 
@@ -31,13 +32,13 @@ impl Timer {
         Ok(Self { descriptor, due: BinaryHeap::new(), set: None })
     }
 
-    /// Something is due toward one side of a stream. What was noted before for it stays: whoever takes it out asks the
-    /// stream whether it holds.
+    /// Notes when a packet toward one side of a stream is due. Earlier notes for it stay: their reader asks the stream
+    /// whether they still hold.
     pub(super) fn note(&mut self, at: Duration, stream: usize, side: Side) {
         self.due.push(Reverse((at, stream, side == Side::Pbx)));
     }
 
-    /// What is due, one after the other.
+    /// Takes one due entry.
     pub(super) fn take(&mut self, now: Duration) -> Option<(Duration, usize, Side)> {
         let Reverse((at, stream, pbx)) = *self.due.peek()?;
         if at > now + TOGETHER {
@@ -47,12 +48,12 @@ impl Timer {
         Some((at, stream, if pbx { Side::Pbx } else { Side::Trunk }))
     }
 
-    /// When the next thing is due.
+    /// The next due time.
     pub(super) fn next(&self) -> Option<Duration> {
         self.due.peek().map(|Reverse((at, ..))| *at)
     }
 
-    /// Sets the descriptor to what is due next.
+    /// Sets the descriptor to the next due time.
     pub(super) fn set(&mut self, now: Duration) {
         let next = self.next();
         if next == self.set {
@@ -68,7 +69,7 @@ impl Timer {
         }
     }
 
-    /// It has gone off; it is set anew for what is due next.
+    /// The descriptor has fired; it is set again to the next due time.
     pub(super) fn rang(&mut self) {
         self.set = None;
     }

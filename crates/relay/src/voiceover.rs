@@ -1,5 +1,5 @@
-//! Announcements toward one party of a stream: which plays, when its next packet is due, and how it is fitted into
-//! what the other party sends.
+//! Announcements toward one party of a stream: the current one, when its next packet is due, and how it is spliced into
+//! the other party's packets.
 
 use std::time::Duration;
 
@@ -7,25 +7,25 @@ use sidetone_announce::{Playback, Voice};
 use sidetone_rtp::RtpHeader;
 use sidetone_rtp::splice::Splice;
 
-/// After a break of more than this an announcement begins again: half a sentence is no disclosure.
+/// After a longer break than this an announcement begins again: half a sentence is no disclosure.
 const BREAK: Duration = Duration::from_secs(2);
-/// A sender that is this late does not catch up: the packets would come in a burst.
+/// A sender this late does not catch up: the packets would come in a burst.
 const TOO_LATE: Duration = Duration::from_millis(100);
 
 /// Names one announcement in one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PlayId(pub u64);
 
-/// How an announcement is doing.
+/// The progress of an announcement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Playing {
-    /// Its first packet has been sent.
+    /// The first packet of the announcement has been sent.
     Began,
-    /// It is over.
+    /// The announcement is over.
     Ended {
         /// Whether the party was sent all of it.
         whole: bool,
-        /// How much.
+        /// The length that was played.
         played: Duration,
     },
 }
@@ -45,18 +45,18 @@ struct Act {
     began: bool,
     /// When its next packet is to be sent; `None` while the party can't be sent anything.
     due: Option<Duration>,
-    /// Since when that is so.
+    /// Since when nothing can be sent.
     paused: Duration,
 }
 
-/// What came of an attempt to send the next packet.
+/// The result of an attempt to send the next packet.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Spoken {
     /// There is a packet to send.
     Packet { began: Option<PlayId> },
     /// Nothing to do.
     Nothing,
-    /// All of it has been sent.
+    /// All of the announcement has been sent.
     Over(PlayId, Duration),
 }
 
@@ -65,7 +65,7 @@ impl Voiceover {
         Self { splice: Splice::new(seed), act: None }
     }
 
-    /// Begins an announcement, in the place of the one that may be playing; returns that one.
+    /// Begins an announcement, replacing the current one, if any; returns that one.
     pub(super) fn play(
         &mut self,
         now: Duration,
@@ -80,7 +80,7 @@ impl Voiceover {
         before
     }
 
-    /// Stops the announcement, or only the one so named.
+    /// Stops the current announcement, or only the one with this id.
     pub(super) fn stop(&mut self, id: Option<PlayId>) -> Option<(PlayId, Duration)> {
         if id.is_some_and(|id| self.act.as_ref().is_none_or(|act| act.id != id)) {
             return None;
@@ -102,14 +102,14 @@ impl Voiceover {
         self.act.as_ref()?.due
     }
 
-    /// The party can be sent media, or no longer.
+    /// Notes whether the party can be sent media.
     pub(super) fn reachable(&mut self, now: Duration, reachable: bool) {
         let Some(act) = &mut self.act else { return };
         match (reachable, act.due) {
             (false, Some(_)) => {
                 act.due = None;
                 act.paused = now;
-                // What the other party sends is no longer ours to hold back.
+                // The other party's packets are no longer held back.
                 self.splice.end();
             }
             (true, None) => {
@@ -122,7 +122,7 @@ impl Voiceover {
         }
     }
 
-    /// Sound of the other party's was held back.
+    /// A packet of the other party's sound was held back.
     pub(super) fn held(&mut self, payload_type: u8, payload: &[u8]) {
         if let Some(act) = &mut self.act {
             act.playback.under(payload_type, payload);
@@ -139,7 +139,7 @@ impl Voiceover {
             act.playback.prefer(source);
         }
         packet.clear();
-        // The header is written last: only the payload says how much sound there is.
+        // The header is written last: its timestamp step depends on the payload.
         packet.resize(sidetone_rtp::header::FIXED_HEADER, 0);
         let Some(frame) = act.playback.next(packet) else {
             let (id, played) = (act.id, act.playback.played());
@@ -148,7 +148,7 @@ impl Voiceover {
             return Spoken::Over(id, played);
         };
         if packet.len() <= sidetone_rtp::header::FIXED_HEADER {
-            // A codec may find that silence need not be sent.
+            // A codec may decide that silence need not be sent.
             act.due = Some(due + frame.ptime);
             return Spoken::Nothing;
         }

@@ -14,20 +14,20 @@ use sidetone_events::Secret;
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Http {
-    /// Where /metrics, /healthz, /readyz, /events and /policy are served: an address, or `off`.
+    /// Address of /metrics, /healthz, /readyz, /events and /policy, or `off`.
     pub listen: HttpListen,
-    /// Who shows it may tell Sidetone of calls and announce into them, under /api; without it nobody may. At least 16
-    /// bytes: text, or `{ file = "…" }`.
+    /// Token of clients that may tell Sidetone of calls and announce into them, under /api; without one, no client may.
+    /// At least 16 bytes: text, or `{ file = "…" }`.
     pub token: Option<Secret>,
 }
 
-/// Where HTTP is served, if at all.
+/// The HTTP address, if HTTP is served at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum HttpListen {
-    /// Not at all.
+    /// HTTP is not served.
     Off,
-    /// Here.
+    /// HTTP is served at this address.
     At(SocketAddr),
 }
 
@@ -48,10 +48,10 @@ impl Default for HttpListen {
     }
 }
 
-/// Not where HTTP can be served.
+/// A text that is no HTTP address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HttpListenError {
-    /// It is no address with a port.
+    /// The text is no address with a port.
     #[error("`{0}` is not ADDRESS:PORT, as in 127.0.0.1:9464, nor off")]
     Unreadable(String),
     /// A broadcast or multicast address.

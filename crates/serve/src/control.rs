@@ -1,6 +1,6 @@
-//! The Unix socket that the command line talks to: a JSON object a line, both ways.
+//! The Unix socket of the command line: one JSON object a line, both ways.
 //!
-//! Whoever may open the socket may command Sidetone, so it is made with mode 0600 in a directory that its owner
+//! A process that may open the socket may command Sidetone, so it is made with mode 0600 in a directory that its owner
 //! controls; that file permission is the token.
 
 mod trace;
@@ -28,10 +28,10 @@ use crate::{Snapshot, Stats};
 
 /// The longest line taken from a client.
 const LONGEST: u64 = 64 * 1024;
-/// How long a client may take to say what it wants.
+/// How long a client may take to send its request.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What may be asked.
+/// A client's request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
@@ -39,58 +39,58 @@ pub enum Request {
     Calls,
     /// One call, whole. `id` may be Sidetone's own or the SIP Call-ID.
     Call {
-        /// Which one.
+        /// The call's id.
         id: String,
     },
     /// Events as they happen, a line each, until the client hangs up or closes its own half.
     Tail {
-        /// Of one call that is up only, and no longer than it is; either id.
+        /// Only events of this call, given by either id, until it ends.
         call: Option<String>,
     },
-    /// The signalling of one call that is up, or of the next ones, with what happens between, a line each, until they
-    /// are over or the client hangs up. Redacted.
+    /// The signalling of one call that is up, or of the next ones, with the events in between, a line each, until the
+    /// calls are over or the client hangs up. Redacted.
     Trace {
-        /// Of this call; either id.
+        /// The call, by either id.
         call: Option<String>,
-        /// Of so many calls that begin from now on.
+        /// The next calls to begin, this many.
         next: Option<usize>,
     },
     /// Counters.
     Stats,
-    /// Whether it is well.
+    /// The process's health.
     Health,
     /// Take no new calls, or take them again.
     Drain {
-        /// Take them again.
+        /// Take new calls again.
         #[serde(default)]
         cancel: bool,
     },
     /// Read the configuration again, as SIGHUP does.
     Reload,
-    /// Take something that somebody knows of a call.
+    /// Take a statement about a call.
     Tell {
-        /// Either id.
+        /// The call, by either id.
         id: String,
         /// consent, analysis, queue, agent, call-type, tier, language, party or customer.
         name: String,
-        /// What of it.
+        /// The statement's value.
         value: String,
     },
-    /// Announce something into a call.
+    /// Play an announcement into a call.
     Announce {
-        /// Either id.
+        /// The call, by either id.
         id: String,
-        /// Which announcement.
+        /// The announcement's name.
         name: String,
-        /// In which language; else the configured one.
+        /// The language; by default the configured one.
         language: Option<String>,
-        /// To whom.
+        /// The parties that hear it.
         #[serde(default)]
         to: Toward,
     },
 }
 
-/// Who hears an announcement of the operator's.
+/// The parties that hear an announcement of the operator's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Toward {
@@ -115,7 +115,7 @@ impl Toward {
     }
 }
 
-/// How it is: whoever reads this knows that it lives.
+/// The process's health: an answer at all shows that it is alive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
     /// Always true.
@@ -124,30 +124,30 @@ pub struct Health {
     pub unready: Option<String>,
 }
 
-/// What was asked is done.
+/// The request has been carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
     /// Always true.
     pub done: bool,
 }
 
-/// What was told of a call has been taken.
+/// The statement about a call has been taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
     /// Always true.
     pub done: bool,
-    /// Where the call's consent stands then, which need not have changed.
+    /// The resulting consent state of the call, which need not have changed.
     pub consent: State,
 }
 
-/// An answer that is no success.
+/// A failed request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// What went wrong and what to do.
+    /// The problem and the remedy.
     pub error: String,
 }
 
-/// How a drain stands.
+/// The state of a drain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct DrainState {
     /// Whether new calls are refused.
@@ -156,44 +156,43 @@ pub struct DrainState {
     pub calls: usize,
 }
 
-/// What a reload has done.
+/// The result of a reload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reloaded {
     /// Tables that have changed and take effect only after a restart.
     pub needs_restart: Vec<&'static str>,
-    /// What is wrong with the configuration that does not keep it from running.
+    /// Faults of the configuration that do not keep it from running.
     pub warnings: Vec<String>,
 }
 
-/// Why the configuration was not taken: everything that is wrong with it, in words for the operator. The old one stays
-/// in force.
+/// Why the configuration was not taken: all of its faults, in words for the operator. The old configuration stays in
+/// force.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("; "))]
 pub struct NotReloaded(pub Vec<String>);
 
 impl NotReloaded {
-    /// Whoever read it panicked.
+    /// The thread that read it panicked.
     #[must_use]
     pub fn broke_down() -> Self {
         Self(vec!["reading it broke down; please report this".to_owned()])
     }
 }
 
-/// Reads the configuration again. It loads models and announcements, so it is called on a thread that may be kept
-/// waiting.
+/// Reads the configuration again. It loads models and announcements, so it is called on a thread that may block.
 pub type Reload = Arc<dyn Fn() -> Result<Reloaded, NotReloaded> + Send + Sync>;
 
-/// What the control socket shows and commands.
+/// The sources of the control socket's answers.
 pub struct Served {
-    /// The call book, for what is asked and told of one call.
+    /// The call book, for requests about one call.
     pub calls: Arc<Calls>,
     /// The calls that are up.
     pub list: Snapshot<Vec<CallView>>,
     /// Counters.
     pub stats: Snapshot<Stats>,
-    /// Where events are followed.
+    /// The bus that events are followed on.
     pub bus: Bus,
-    /// What is drained, and traced.
+    /// The signalling, for drain and trace.
     pub signalling: Arc<Signalling>,
     /// Reads the configuration again.
     pub reload: Reload,
@@ -210,13 +209,13 @@ impl Served {
 
     async fn reload(&self) -> Result<Reloaded, NotReloaded> {
         let reload = Arc::clone(&self.reload);
-        // SIP shares this thread.
+        // SIP shares the async thread.
         let done = tokio::task::spawn_blocking(move || reload()).await;
         done.unwrap_or_else(|_| Err(NotReloaded::broke_down()))
     }
 }
 
-/// The socket; its file goes when this does.
+/// The socket; its file is removed when this is dropped.
 #[derive(Debug)]
 pub struct ControlSocket {
     path: PathBuf,
@@ -252,7 +251,7 @@ pub async fn start(path: &Path, served: Served, alarm: &Alarm) -> Result<Control
                 Ok((stream, _)) => {
                     let served = Arc::clone(&served);
                     alarm.watch("a control connection", async move {
-                        // A client that hangs up early is no event worth a line.
+                        // A client that hangs up early deserves no log line.
                         let _ = serve(stream, served).await;
                     });
                 }
@@ -263,7 +262,7 @@ pub async fn start(path: &Path, served: Served, alarm: &Alarm) -> Result<Control
     Ok(ControlSocket { path: path.to_owned() })
 }
 
-/// Binds the path, in place of a socket that nobody serves any more.
+/// Binds the path, replacing a socket that no process serves any more.
 fn bind(path: &Path) -> io::Result<UnixListener> {
     match std::fs::symlink_metadata(path) {
         Ok(there) if there.file_type().is_socket() => std::fs::remove_file(path)?,
@@ -275,12 +274,12 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
         Err(error) => return Err(error),
     }
     if let Some(folder) = path.parent() {
-        // For this user alone: where others may make files, they must not change what stands in it.
+        // For this user alone: where others may make files, they must not change this folder's content.
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;
-    // Nobody can connect before `listen`, so there is no moment at which the umask decides who may.
+    // No client can connect before `listen`, so the umask never decides on access.
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     socket.listen(64)?;
     socket.set_nonblocking(true)?;
@@ -351,7 +350,7 @@ async fn serve(stream: UnixStream, served: Arc<Served>) -> io::Result<()> {
         },
         Request::Tail { call: None } => tail(served.tail(), None, &mut reader, &mut writer).await,
         Request::Tail { call: Some(id) } => {
-            // Before the look-up, so that an end in between is not missed.
+            // Subscribed before the look-up, so that an end in between is not missed.
             let events = served.tail();
             match served.calls.find(&id) {
                 // Events carry the Call-ID masked if it holds a number; Sidetone's own id names the call anyhow.
@@ -373,7 +372,7 @@ async fn tail(
     loop {
         let event = tokio::select! {
             event = events.recv() => event,
-            // Nothing more is asked on this connection: whatever comes is the end, or is passed over.
+            // No further request follows on this connection: input means the end, or is ignored.
             read = client.read(&mut rest) => match read? {
                 0 => return Ok(()),
                 _ => continue,

@@ -1,4 +1,4 @@
-//! Metrics, health and the live event stream, by HTTP. What is served is described in `docs/openapi.json`.
+//! Metrics, health and the live event stream over HTTP, as described in `docs/openapi.json`.
 
 mod api;
 mod openapi;
@@ -34,31 +34,31 @@ use tokio::time::{Instant, Sleep, sleep};
 use crate::snapshot::NOTHING_COUNTS;
 use crate::{Snapshot, Stats};
 
-/// A client that takes nothing for this long loses its connection.
+/// A client that reads nothing for this long loses its connection.
 const STALLED_AFTER: Duration = Duration::from_secs(30);
-/// A client to which nothing was sent for this long loses its connection, however it passes the time: an answer to a
-/// request takes milliseconds, and a stream of events has a heartbeat.
+/// A connection on which nothing was sent to the client for this long is closed, whatever the client sends: an answer
+/// to a request takes milliseconds, and a stream of events has a heartbeat.
 const IDLE_AFTER: Duration = Duration::from_secs(60);
-/// A client has this long to send its first request, however it passes the time.
+/// How long a client may take to send its first request, however steadily its bytes come.
 const ASKED_WITHIN: Duration = Duration::from_secs(10);
-/// Connections at once; beyond it the one that has been without a whole request for longest makes room. Calls share the
-/// process's descriptors with them.
+/// Most connections at once; beyond it the connection that has gone longest without a complete request is closed. Calls
+/// share the process's descriptors with them.
 const MOST_CONNECTIONS: usize = 256;
 
-/// What the policy page says, and the language of those who ask for none that it has.
+/// The policy page's content, and its language for readers who ask for none that it has.
 pub type Policy = Arc<dyn Fn() -> (PageFacts, Language) + Send + Sync>;
 
-/// What is served by HTTP, and from where it comes.
+/// The sources of the HTTP server's answers.
 pub struct Served {
     /// For metrics and readiness.
     pub stats: Snapshot<Stats>,
     /// For the policy page.
     pub policy: Policy,
-    /// The live stream, a router of its own.
+    /// The live stream, as a router.
     pub events: Router,
-    /// How often the live stream sends something at least.
+    /// The longest pause between two messages of the live stream.
     pub heartbeat: Duration,
-    /// Told of calls by whoever has the token. Without a token nothing can be changed.
+    /// The token of the API, and the call book that the API tells. Without a token there is no API.
     pub api: Option<(Revealed, Arc<Calls>)>,
 }
 
@@ -72,9 +72,9 @@ pub async fn start(listen: SocketAddr, served: Served, alarm: &Alarm) -> Result<
     let bound = listener.local_addr().map_err(cant)?;
     let idle = IDLE_AFTER.max(served.heartbeat.saturating_mul(2));
     let router = router(served);
-    // Around all of it, so that every error has the one shape.
+    // Around all routes, so that every error has the same shape.
     let router = problem::around(router);
-    // A connection that waits for its next request would hold a place: whoever has been answered is let go.
+    // A connection that waits for its next request would hold a place: it is closed after each answer.
     let router = router.layer(map_response(|mut response: Response| async {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         response
@@ -88,10 +88,10 @@ pub async fn start(listen: SocketAddr, served: Served, alarm: &Alarm) -> Result<
     Ok(bound)
 }
 
-/// A path and what it takes.
+/// A path and its methods.
 type Route<S> = (&'static str, MethodRouter<S>);
 
-/// What anybody who reaches the port may look at.
+/// Pages that need no token.
 fn pages() -> [Route<Pages>; 5] {
     [
         ("/metrics", get(metrics)),
@@ -112,7 +112,7 @@ fn router(served: Served) -> Router {
     }
 }
 
-/// What the pages are made from.
+/// The sources of the pages.
 #[derive(Clone)]
 struct Pages {
     stats: Snapshot<Stats>,
@@ -128,7 +128,7 @@ async fn metrics(State(pages): State<Pages>) -> Response {
     }
 }
 
-/// Ready for new calls: not draining, and on each side some host is up.
+/// Ready for new calls: not draining, and some host is up on each side.
 async fn ready(State(pages): State<Pages>) -> Response {
     let unready = match pages.stats.fresh().await {
         Some(stats) => stats.unready(),
@@ -146,7 +146,7 @@ struct Asked {
     lang: Option<String>,
 }
 
-/// The page that tells callers what is done here, in the language asked for.
+/// The page that tells callers about the analysis, in the language asked for.
 async fn policy(State(pages): State<Pages>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let (facts, fallback) = (pages.policy)();
@@ -160,14 +160,14 @@ async fn policy(State(pages): State<Pages>, Query(asked): Query<Asked>, headers:
     (own, page::render(&facts, language)).into_response()
 }
 
-/// A listener of whose connections no more than so many are open.
+/// A listener with a bounded number of open connections.
 struct Limited<L> {
     listener: L,
     places: Arc<Places>,
     idle: Duration,
 }
 
-/// Who is connected.
+/// The open connections.
 struct Places {
     most: usize,
     taken: Mutex<Taken>,
@@ -177,7 +177,7 @@ struct Places {
 #[derive(Default)]
 struct Taken {
     next: u64,
-    /// In the order in which they came; with a way to end each that has not been sent anything yet.
+    /// In order of arrival; each that has not been sent anything yet can be ended.
     open: BTreeMap<u64, Option<oneshot::Sender<()>>>,
 }
 
@@ -186,8 +186,8 @@ impl Places {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place, if need be that of the client which has been asking for longest without an end: hundreds of requests
-    /// that are never finished must not keep a whole one from being heard.
+    /// Takes a place. If none is free, the connection that has gone longest without a complete request is closed:
+    /// hundreds of unfinished requests must not keep a complete one from being served.
     fn take(self: &Arc<Self>) -> Option<Place> {
         let mut taken = self.taken();
         if taken.open.len() >= self.most {
@@ -203,11 +203,11 @@ impl Places {
     }
 }
 
-/// A connection's place; free when dropped.
+/// A connection's place; released when dropped.
 struct Place {
     places: Arc<Places>,
     number: u64,
-    /// Resolves when the place is wanted for another; none once something was sent, from when on it is kept.
+    /// Resolves when another connection needs the place; none once something was sent, for then the place is safe.
     ended: Option<oneshot::Receiver<()>>,
 }
 
@@ -216,7 +216,7 @@ impl Place {
         if self.ended.is_some()
             && let Some(end) = self.places.taken().open.get_mut(&self.number)
         {
-            // The receiver first: what the sender's end says must not be heard.
+            // The receiver is dropped first: dropping the sender must not end this connection.
             self.ended = None;
             *end = None;
         }
@@ -250,7 +250,7 @@ impl<L: Listener> Listener for Limited<L> {
         let place = loop {
             match self.places.take() {
                 Some(place) => break place,
-                // All of them are being served.
+                // All connections are being served.
                 None => self.places.freed.notified().await,
             }
         };
@@ -262,7 +262,7 @@ impl<L: Listener> Listener for Limited<L> {
     }
 }
 
-/// A connection that frees its place when it is dropped, and that ends when nothing was sent on it for too long.
+/// A connection that releases its place when dropped, and ends when nothing was sent on it for too long.
 struct Placed<S> {
     stream: S,
     place: Option<Place>,
@@ -358,7 +358,7 @@ mod tests {
             clients.push(TcpStream::connect(addr).await.unwrap());
             served.push(limited.accept().await.0);
         }
-        // The first has its answer, so it is the second that has to go.
+        // The first connection has its answer, so the second is the one to be closed.
         served[0].write_all(b"answer").await.unwrap();
         clients.push(TcpStream::connect(addr).await.unwrap());
         served.push(tokio::time::timeout(LONG, limited.accept()).await.unwrap().0);

@@ -1,8 +1,8 @@
-//! What operators, dashboards and whoever listens get of a running Sidetone: HTTP, the control socket, metrics.
+//! The interfaces of a running Sidetone for operators, dashboards and event readers: HTTP, the control socket, metrics.
 //!
-//! Counters and the list of calls are read from [`Snapshot`]s, which the running server gathers for all who ask at
-//! once: no number of readers takes the locks that calls are carried under more often than the gatherer does. What
-//! changes something, and what is asked of one call, goes to the call book itself.
+//! Counters and the list of calls are read from [`Snapshot`]s, which one gatherer takes for all readers at once: no
+//! number of readers takes the call path's locks more often than the gatherer does. Requests that change something or
+//! concern one call go to the call book itself.
 #![forbid(unsafe_code)]
 
 pub mod config;

@@ -1,7 +1,7 @@
 //! The Prometheus page, written anew for each scrape from counters that live elsewhere.
 //!
-//! Names follow what rtpengine's operators know (`sessions`, `closed_sessions_total`, `one_way_sessions_total`,
-//! `packets_lost_total`). No label ever holds a call, a number or anything else that grows with traffic.
+//! Names follow those that rtpengine's operators know (`sessions`, `closed_sessions_total`, `one_way_sessions_total`,
+//! `packets_lost_total`). No label ever holds a call, a number or any other value whose variety grows with traffic.
 
 use std::collections::HashMap;
 
@@ -9,13 +9,13 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::{self, MetricFamily};
 use prometheus::{CounterVec, Encoder, GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
 
-/// A page of metrics in the making.
+/// A metrics page under construction.
 #[derive(Debug)]
 pub(crate) struct Page {
     registry: Registry,
 }
 
-/// A family whose values were read elsewhere.
+/// A family with values that were read elsewhere.
 struct Read(Vec<MetricFamily>, Vec<Desc>);
 
 impl Collector for Read {
@@ -107,7 +107,7 @@ impl Page {
     }
 
     fn register(&self, read: Read) {
-        // Two families of one name are a mistake in this program; the first one stands.
+        // Two families of one name are a bug in this program; the first one stands.
         let registered = self.registry.register(Box::new(read));
         debug_assert!(registered.is_ok(), "a metric was named twice or wrongly");
     }

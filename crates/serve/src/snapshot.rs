@@ -1,4 +1,4 @@
-//! A value that is gathered under somebody's lock, for many who want to read it.
+//! A value that is gathered under a lock, for many readers.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -11,29 +11,28 @@ use tokio::time::Instant;
 
 /// The least time between two gatherings.
 const PAUSE: Duration = Duration::from_millis(20);
-/// A gathering is followed by a pause of so many times its own length, so that readers take no more than 5 % of the
-/// time.
+/// The pause after a gathering, as a multiple of its duration: so readers take no more than 5 % of the time.
 const REST: u32 = 20;
-/// What is said when the task that gathers the counters has broken down.
+/// The error when the task that gathers the counters has ended.
 pub(crate) const NOTHING_COUNTS: &str =
     "the counters can't be gathered any more; restart Sidetone, and please report this";
 
-/// A value that is gathered when somebody wants it: once for all who want it then, and with pauses, so that no number
-/// of readers makes it cost more than a small share of the time. Clones read the same value.
+/// A value that is gathered on request: once for all readers of the moment, and with pauses, so that no number of
+/// readers makes it cost more than a small share of the time. Clones read the same value.
 #[derive(Debug)]
 pub struct Snapshot<T> {
     wanted: Arc<Wanted>,
     newest: watch::Receiver<Newest<T>>,
 }
 
-/// How often the value has been wanted.
+/// How often the value has been requested.
 #[derive(Debug, Default)]
 struct Wanted {
     times: AtomicU64,
     wake: Notify,
 }
 
-/// The newest value, and how often it had been wanted when its gathering began.
+/// The newest value, and the number of requests when its gathering began.
 #[derive(Debug)]
 struct Newest<T> {
     times: u64,
@@ -47,8 +46,8 @@ impl<T> Clone for Snapshot<T> {
 }
 
 impl<T: Send + Sync + 'static> Snapshot<T> {
-    /// Starts the task that gathers, on the current tokio runtime; `name` is what the alarm calls it. It ends with the
-    /// last reader.
+    /// Starts the task that gathers, on the current tokio runtime; `name` is its name in alarms. It ends with the last
+    /// reader.
     #[must_use]
     pub fn of(alarm: &Alarm, name: &'static str, gather: impl Fn() -> T + Send + 'static) -> Self {
         let wanted = Arc::new(Wanted::default());
@@ -73,7 +72,7 @@ impl<T: Send + Sync + 'static> Snapshot<T> {
         Self { wanted, newest }
     }
 
-    /// The value, gathered after this was called; `None` once nobody gathers any more.
+    /// A value gathered after this call; `None` once the task has ended.
     pub async fn fresh(&self) -> Option<Arc<T>> {
         let ticket = self.wanted.times.fetch_add(1, SeqCst) + 1;
         self.wanted.wake.notify_one();

@@ -1,5 +1,4 @@
-//! Everything that is counted, gathered at one moment: for `sidetone stats` as JSON, for Prometheus as a page
-//! (`stats/page.rs`).
+//! All counters, gathered at one moment: for `sidetone stats` as JSON, for Prometheus as a page (`stats/page.rs`).
 
 mod page;
 
@@ -26,15 +25,15 @@ use sidetone_watch::Alarm;
 pub struct Stats {
     /// Version of this build.
     pub version: &'static str,
-    /// Which of several Sidetones this is, where the configuration names it.
+    /// The name of this node, where the configuration gives one.
     pub node: Option<Node>,
-    /// Since when it runs.
+    /// Seconds since the start.
     pub uptime_s: u64,
     /// Panics of tasks and threads.
     pub task_panics: u64,
     /// Threads that should run and do not, each with the reason.
     pub threads_missed: Vec<String>,
-    /// Log lines dropped since whoever reads the log is too slow.
+    /// Log lines dropped since the log's reader is too slow.
     pub log_lines_dropped: u64,
     /// Whether callers should be listened to, and the model could not be loaded.
     pub model_missing: bool,
@@ -42,13 +41,13 @@ pub struct Stats {
     pub draining: bool,
     /// Calls that are up.
     pub calls: usize,
-    /// Calls in the book, those included whose summary is on its way.
+    /// Calls in the book, including those that wait for their summary.
     pub calls_in_book: usize,
     /// Sums over all calls.
     pub totals: CallCounters,
     /// Calls refused, by reason.
     pub refused: BTreeMap<&'static str, u64>,
-    /// Session descriptions that passed as they were, or in part, so that media may go past Sidetone, by reason.
+    /// Session descriptions that passed unchanged or in part, so that media may bypass Sidetone, by reason.
     pub unled: BTreeMap<&'static str, u64>,
     /// The SIP core.
     pub sip: SipStats,
@@ -58,7 +57,7 @@ pub struct Stats {
     pub analysis: AnalysisStats,
     /// Events published.
     pub events: u64,
-    /// What became of them.
+    /// Each sink's counters.
     pub sinks: Vec<SinkCounts>,
     /// Links to PBXs.
     pub links: Vec<LinkCounts>,
@@ -79,7 +78,7 @@ pub struct Stats {
 pub struct SipStats {
     /// Transactions held now.
     pub transactions: usize,
-    /// Requests held with the dialogs that they have made, or may still make.
+    /// Requests held together with the dialogs that they have made, or may still make.
     pub dialogs: usize,
     /// TCP connections open now.
     pub connections: usize,
@@ -91,9 +90,9 @@ pub struct SipStats {
     pub responses_out: BTreeMap<&'static str, u64>,
     /// Retransmissions that were absorbed.
     pub retransmissions_in: u64,
-    /// Retransmissions that were sent.
+    /// Retransmissions received and absorbed.
     pub retransmissions_out: u64,
-    /// Messages dropped or answered with an error, by reason.
+    /// Retransmissions sent.
     pub rejected: BTreeMap<&'static str, u64>,
     /// Times a further host was tried after one failed.
     pub failovers: u64,
@@ -107,14 +106,14 @@ pub struct SipStats {
     pub lock: LockStats,
 }
 
-/// For how long the SIP core's lock was held, each time that it was.
+/// Histogram of the times that the SIP core's lock was held.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct LockStats {
-    /// How many times.
+    /// Number of times.
     pub times: u64,
-    /// All of them together, in microseconds.
+    /// Sum of the times, in microseconds.
     pub held_us: u64,
-    /// Of these, how many were at most so many microseconds long.
+    /// How many of them were at most this many microseconds long.
     pub at_most_us: BTreeMap<u64, u64>,
 }
 
@@ -133,9 +132,9 @@ pub struct MediaStats {
     pub streams: u64,
     /// RTP ports in use.
     pub ports: usize,
-    /// RTP ports that rest from an ended call before they are used again.
+    /// RTP ports that rest after an ended call before they are used again.
     pub ports_resting: usize,
-    /// Times no port could be had.
+    /// Times that no port was free.
     pub ports_exhausted: u64,
     /// Packets forwarded.
     pub packets: u64,
@@ -145,19 +144,19 @@ pub struct MediaStats {
     pub lost: u64,
     /// Packets not forwarded, by reason.
     pub dropped: BTreeMap<&'static str, u64>,
-    /// Media sockets that could not be watched.
+    /// Media sockets that epoll could not watch.
     pub unwatched_sockets: u64,
-    /// Reports of a relay thread that nobody took in time.
+    /// Reports of a relay thread that were dropped since the queue was full.
     pub reports_dropped: u64,
-    /// Closed calls and announcements that a relay thread could not tell of.
+    /// A relay thread's notices of closed calls and announcements that were lost.
     pub notices_lost: u64,
-    /// Orders that a relay thread which hangs was not given any more.
+    /// Orders that were not given to a relay thread that hangs.
     pub orders_lost: u64,
     /// Packets of announcements.
     pub announced: u64,
-    /// Packets that an announcement took the place of.
+    /// Packets replaced by an announcement.
     pub held: u64,
-    /// Copies for analysis that found their ring full.
+    /// Copies for analysis that found the tap ring full.
     pub tap_dropped: u64,
     /// Closed streams that carried packets one way only.
     pub one_way_streams: u64,
@@ -174,7 +173,7 @@ pub struct AnalysisStats {
     pub packets: u64,
     /// Of these, packets in which only keys were heard, since the worker was behind.
     pub shed: u64,
-    /// Customers' audio given to the network's ear, in milliseconds.
+    /// Customers' audio given to the network, in milliseconds.
     pub model_ms: u64,
     /// Runs of the network.
     pub batches: u64,
@@ -197,15 +196,15 @@ pub struct HostStats {
     pub peer: String,
     /// Transport and address.
     pub host: String,
-    /// Whether it answers.
+    /// Whether the host answers its probes.
     pub up: bool,
 }
 
 const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "6xx"];
 
 impl Stats {
-    #[allow(clippy::too_many_arguments)] // Everything that counts, each from its own place.
-    /// Counts everything at this moment. Takes the call book's lock; whoever calls it holds the SIP core's.
+    #[allow(clippy::too_many_arguments)] // One source for each counter.
+    /// Gathers all counters. Takes the call book's lock; its caller holds the SIP core's.
     pub fn gather(
         core: &mut Core,
         calls: &Calls,

@@ -33,7 +33,7 @@ pub(crate) struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-#[allow(clippy::large_enum_variant)] // There is one, and it is made once.
+#[allow(clippy::large_enum_variant)] // The only value is made once.
 enum Command {
     /// Run the proxy in the foreground until SIGTERM or Ctrl-C.
     Run(run::Run),
@@ -92,7 +92,7 @@ impl Cli {
         self.output.json
     }
 
-    /// Does what was asked.
+    /// Runs the command.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let output = self.output;
         match self.command {

@@ -1,4 +1,4 @@
-//! Reading `sidetone.toml`, and saying what is wrong with it so that it can be mended: file, line, key, remedy.
+//! Reads `sidetone.toml`, and explains its faults so that they can be mended: file, line, key, remedy.
 
 mod check;
 mod headers;
@@ -26,20 +26,20 @@ pub(crate) use whole::{Config, Log, LogFormat};
 /// The largest configuration that is read, in bytes.
 const LARGEST: u64 = 4 * 1024 * 1024;
 
-/// Something wrong with a configuration file.
+/// A fault of a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Problem {
     /// The file.
     pub(crate) file: PathBuf,
     /// Line, from 1, if the problem has a place.
     pub(crate) line: Option<usize>,
-    /// The key as people say it, `trunk "carrier" hosts #2 to`, if the problem concerns one.
+    /// The key in words, `trunk "carrier" hosts #2 to`, if the problem concerns one.
     pub(crate) key: Option<String>,
-    /// The key as programs find it, `trunk.0.hosts.1.to`.
+    /// The key as a path, `trunk.0.hosts.1.to`.
     pub(crate) path: Option<String>,
-    /// What is wrong and what to do.
+    /// The problem and the remedy.
     pub(crate) problem: String,
-    /// Whether Sidetone can't run with it as it is meant.
+    /// Whether Sidetone can't run with it as intended.
     pub(crate) fatal: bool,
 }
 
@@ -57,10 +57,10 @@ impl fmt::Display for Problem {
     }
 }
 
-/// A configuration that can be run, and its warnings; or everything wrong with it.
+/// A configuration that can be run, and its warnings; or all of its faults.
 pub(crate) type Loaded<T> = Result<(T, Vec<Problem>), Vec<Problem>>;
 
-/// Reads a file and judges it by itself, for commands that take only a part of it.
+/// Reads and checks a file by itself, for commands that need only a part of it.
 pub(crate) fn load(file: &Path) -> Loaded<Config> {
     let (config, text) = parse(file)?;
     let mut faults = check(&config);
@@ -69,12 +69,12 @@ pub(crate) fn load(file: &Path) -> Loaded<Config> {
     if problems.iter().any(|problem| problem.fatal) { Err(problems) } else { Ok((config, problems)) }
 }
 
-/// Places what has shown only when sockets were bound in the file.
+/// Locates in the file the faults that showed only when sockets were bound.
 pub(crate) fn place(file: &Path, faults: Vec<Fault>) -> Vec<Problem> {
     explained(file, &read(file).unwrap_or_default(), faults)
 }
 
-/// Reads a file as it is written, without judging what it says.
+/// Reads a file without checking its values.
 pub(crate) fn parse(file: &Path) -> Result<(Config, String), Vec<Problem>> {
     let text = read(file)?;
     Ok((shape::read(file, &text)?, text))
@@ -101,7 +101,7 @@ fn read(file: &Path) -> Result<String, Vec<Problem>> {
     })
 }
 
-/// What to do about a configuration that can't be read.
+/// The remedy for a configuration that can't be read.
 fn remedy_for(error: &std::io::Error) -> &'static str {
     use std::io::ErrorKind;
     match error.kind() {
@@ -131,13 +131,13 @@ pub(crate) fn explained(file: &Path, text: &str, faults: Vec<Fault>) -> Vec<Prob
     problems
 }
 
-/// What is wrong with `log.level`, if anything.
+/// The fault of `log.level`, if any.
 pub(crate) fn level_fault(level: &str) -> Option<Fault> {
     let error = log_filter(level).err()?;
     Some(Fault::fatal("log.level", error.to_string()))
 }
 
-/// A `log.level` that lets through nothing that could be meant.
+/// A `log.level` that enables no log target.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LevelError {
     #[error("`{word}` is no level; did you mean `{hint}`? Levels are {}", LEVELS.join(", "))]
@@ -148,11 +148,11 @@ pub(crate) enum LevelError {
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// What `log.level` lets through.
+/// The filter that `log.level` means.
 ///
 /// # Errors
-/// [`LevelError`]. A bare word that is no level would be taken for the name of a module, and silence everything else, so it
-/// is refused unless it looks like a module of this program's.
+/// [`LevelError`]. A bare word that is no level would be taken for the name of a module, and silence all other modules,
+/// so it is refused unless it looks like a module of this program's.
 pub(crate) fn log_filter(level: &str) -> Result<EnvFilter, LevelError> {
     for word in level.split(',').map(str::trim).filter(|word| !word.contains(['=', '[', ':'])) {
         let number = word.parse::<u8>().is_ok_and(|number| number < 6);

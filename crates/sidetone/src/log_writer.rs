@@ -1,9 +1,9 @@
-//! Log lines written by a thread of their own.
+//! Log lines are written by a thread of their own.
 //!
-//! Whoever logs holds locks: the SIP core's, the book of calls. Standard error may be a pipe whose reader has stalled,
-//! a terminal on which somebody pressed Ctrl-S, or a disk that hangs; none of them may stop a call from being set up.
-//! So a line is put into a bounded queue, which takes a memory copy, and a thread writes it. A line that finds no room
-//! is dropped and counted; once the reader has caught up, the log says how many are missing.
+//! A thread that logs may hold locks: the SIP core's, the call book's. Standard error may be a pipe whose reader has
+//! stalled, a terminal on which somebody pressed Ctrl-S, or a disk that hangs; none of them may stop a call from being
+//! set up. So a line is put into a bounded queue, which takes a memory copy, and a thread writes it. A line that finds
+//! no room is dropped and counted; once the reader has caught up, the log says how many are missing.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -12,15 +12,15 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Most that waits to be written, in bytes: some ten thousand lines.
+/// Most bytes that wait to be written: some ten thousand lines.
 const MOST_WAITING: usize = 2 * 1024 * 1024;
-/// What a line costs beside its bytes.
+/// The memory overhead of a line, in bytes.
 const LINE_OVERHEAD: usize = 32;
 
 /// Lines dropped by every writer of this process.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
-/// Lines that were dropped since whoever reads the log was too slow.
+/// Lines that were dropped since the log's reader was too slow.
 #[must_use]
 pub(crate) fn dropped() -> u64 {
     DROPPED.load(Relaxed)
@@ -35,20 +35,20 @@ pub(crate) struct LogWriter {
 #[derive(Debug)]
 struct Shared {
     queue: Mutex<Queue>,
-    /// There is something to write.
+    /// Signals a line in the queue.
     filled: Condvar,
-    /// Everything has been written.
+    /// Signals that all lines have been written.
     emptied: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
     lines: VecDeque<Vec<u8>>,
-    /// What they take, overhead included.
+    /// The size of the waiting lines, overhead included.
     bytes: usize,
-    /// The thread has taken some and isn't done with them.
+    /// The thread is writing lines that it has taken.
     writing: bool,
-    /// Lines dropped since the log last said so.
+    /// Lines dropped since the log last reported it.
     untold: u64,
 }
 
@@ -71,7 +71,7 @@ impl LogWriter {
         Ok(Self { shared })
     }
 
-    /// Waits until everything is written, but no longer than this; a process that ends has its last words read.
+    /// Waits until all lines are written, but no longer than this, so that a process's last lines are seen.
     pub(crate) fn flush_within(&self, patience: Duration) {
         let deadline = Instant::now() + patience;
         let mut queue = self.shared.queue();
@@ -107,7 +107,7 @@ impl Write for LogWriter {
     }
 }
 
-/// Writes what is queued, for as long as the process lives.
+/// Writes queued lines, for as long as the process lives.
 fn write_all(shared: &Shared, mut to: impl Write) {
     loop {
         let mut queue = shared.queue();
@@ -119,11 +119,11 @@ fn write_all(shared: &Shared, mut to: impl Write) {
         let line = queue.lines.pop_front().unwrap_or_default();
         queue.bytes = queue.bytes.saturating_sub(line.len() + LINE_OVERHEAD);
         drop(queue);
-        // A log that nobody can read any more is no reason to end.
+        // An unwritable log is no reason to end.
         let _ = to.write_all(&line).and_then(|()| to.flush());
         let mut queue = shared.queue();
         queue.writing = false;
-        // Told only when half of the room is free again: otherwise the word of it would be dropped itself.
+        // Reported only when half of the room is free again: otherwise the report itself would be dropped.
         let caught_up = queue.bytes < MOST_WAITING / 2;
         let untold = if caught_up { std::mem::take(&mut queue.untold) } else { 0 };
         drop(queue);
@@ -142,7 +142,7 @@ mod tests {
     /// Ends a test that would wait for ever; no assertion depends on how long it is.
     const LONG: Duration = Duration::from_secs(60);
 
-    /// A reader that takes a write only when it is told to.
+    /// A reader that takes a write only on request.
     struct Gate {
         open: Receiver<()>,
         written: Sender<Vec<u8>>,
@@ -175,7 +175,8 @@ mod tests {
         );
     }
 
-    /// What is lost is counted, what is kept is bounded, and nobody who logs waits: this test would never end.
+    /// Lost lines are counted, kept ones are bounded, and no logging thread waits: with a wait this test would never
+    /// end.
     #[test]
     fn a_reader_that_stalls_costs_lines_and_stops_nobody() {
         let (open, gate) = channel();

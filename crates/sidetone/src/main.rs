@@ -29,13 +29,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// A command line that can't be understood, or a question for help.
+/// A faulty command line, or a request for help.
 fn misread(error: &clap::Error) -> ExitCode {
     let json = std::env::args_os().skip(1).take_while(|it| it != "--").any(|it| it == "--json");
     if json && error.use_stderr() {
         complain(true, error.render().to_string().trim_end());
     } else {
-        // Nobody is left to tell when this fails.
+        // If this fails, there is no output left to report it on.
         let _ = error.print();
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
@@ -43,8 +43,8 @@ fn misread(error: &clap::Error) -> ExitCode {
 
 /// Keeps Candle to the thread that calls it, unless the operator has said otherwise.
 ///
-/// By itself it spreads each small product over a pool as wide as the machine, and reads `/proc/cpuinfo` each time to
-/// learn how wide that is: a third of a worker's time, and far more when workers and pool meet on one CPU. Only this
+/// By default Candle spreads each small product over a pool as wide as the machine, and reads `/proc/cpuinfo` each time
+/// to learn how wide that is: a third of a worker's time, and far more when workers and pool meet on one CPU. Only this
 /// variable stops it. Workers are the parallelism here.
 fn one_thread_a_worker() {
     const THREADS: &str = "RAYON_NUM_THREADS";

@@ -1,4 +1,4 @@
-//! Putting the parts together, and taking them apart again.
+//! Assembles the parts of a running Sidetone, and shuts them down.
 
 mod assembly;
 mod census;
@@ -47,12 +47,11 @@ use sidetone_spool::Spool;
 use sidetone_tap::TapSender;
 use sidetone_watch::Alarm;
 
-/// What relay threads may have said that nobody has taken in yet; beyond it reports are dropped and counted.
+/// Most notices of relay threads that wait; beyond it reports are dropped and counted.
 const MOST_NOTICES: usize = 1_024;
-/// How long parties may take to answer the BYE, CANCEL or 503 that they are sent when the process ends: two repetitions
-/// over UDP.
+/// How long parties may take to answer the last BYE, CANCEL or 503 when the process ends: two retransmissions over UDP.
 const LAST_BYES: Duration = Duration::from_secs(2);
-/// How long sinks may take to deliver what is queued when the process ends.
+/// How long sinks may take to deliver queued events when the process ends.
 const LAST_EVENTS: Duration = Duration::from_secs(5);
 
 /// A running Sidetone. Dropping it ends everything.
@@ -84,8 +83,8 @@ impl Server {
     /// Binds and starts everything that a configuration names, on the current tokio runtime.
     ///
     /// # Errors
-    /// When a socket, a thread or a file can't be had, with the key that names it. The process should end then: what
-    /// had been started is not taken back.
+    /// When a socket, a thread or a file can't be obtained, with the key that names it. The process should end then:
+    /// parts that have been started are not stopped again.
     pub(crate) async fn launch(prepared: Prepared, read_again: ReadAgain) -> Result<Self, StartError> {
         let epoch = Instant::now();
         let Prepared { config, hasher, library, model, http_token } = prepared;
@@ -170,26 +169,26 @@ impl Server {
         };
         let control = control::start(&config.control.socket, served, &alarm).await?;
         *lock(&links) = assembly::links(&config, &calls, &signalling, &bus)?;
-        // Last, so that no call is taken by a process that can't be had whole.
+        // Last, so that no call is taken by a process that can't start completely.
         let book = attend(Arc::clone(&signalling), Arc::clone(&calls), alarm.clone(), inbox);
         alarm.vital("the call book", book);
         signalling.serve();
         Ok(Self { signalling, alarm, calls, bus, sinks, links, reloader, http, _control: control })
     }
 
-    /// Where HTTP is served.
+    /// The HTTP address.
     #[must_use]
     pub(crate) fn http(&self) -> Option<SocketAddr> {
         self.http
     }
 
-    /// Waits until a part without which no call can be served has broken down, and names it. The process should end
-    /// then with a failure, and be started again.
+    /// Waits until a vital part has broken down, and names it. The process should end then with a failure, and be
+    /// started again.
     pub(crate) async fn broken(&self) -> Arc<str> {
         self.alarm.fallen().await
     }
 
-    /// A subscription to everything that happens.
+    /// A subscription to all events.
     #[must_use]
     pub(crate) fn events(&self) -> Subscription {
         self.bus.subscribe("tail", 4_096, &[])
@@ -204,16 +203,16 @@ impl Server {
     /// Reads the configuration again, as SIGHUP asks for, and lets log rotation take the events file.
     ///
     /// # Errors
-    /// What is wrong with the file; the old configuration stays in force.
+    /// The faults of the file; the old configuration stays in force.
     pub(crate) async fn reload(&self) -> Result<Reloaded, NotReloaded> {
         let reloader = Arc::clone(&self.reloader);
-        // SIP shares this thread.
+        // SIP shares the async thread.
         let done = tokio::task::spawn_blocking(move || reloader.reload()).await;
         done.unwrap_or_else(|_| Err(NotReloaded::broke_down()))
     }
 
-    /// Refuses new calls and waits until those that are up have ended, at most `limits.drain`; returns how many
-    /// were still up then.
+    /// Refuses new calls and waits until the present ones have ended, at most `limits.drain`; returns how many are
+    /// still up then.
     pub(crate) async fn drain(&self) -> usize {
         let patience = Duration::from(self.signalling.core().config().limits.drain);
         let deadline = tokio::time::Instant::now() + patience;
@@ -226,9 +225,9 @@ impl Server {
         }
     }
 
-    /// Ends the calls that are still up: their media goes with this process, so both parties are sent BYE rather than
-    /// left with a call that nobody hears. Of calls that are not answered yet the caller gets 503, and whoever is
-    /// called a CANCEL. Each has its `call.ended`; the sinks deliver what is queued.
+    /// Ends the calls that are still up. Their media ends with this process, so both parties are sent BYE rather than
+    /// left in a silent call. For an unanswered call the caller gets 503, and the called party a CANCEL. Each call gets
+    /// its `call.ended`; the sinks deliver queued events.
     pub(crate) async fn shutdown(self) {
         let keys = self.calls.keys();
         self.signalling.with(|core, now| {
@@ -245,7 +244,7 @@ impl Server {
         while !self.calls.is_empty() && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        // Those of calls that were just taken down are filed by now, but for calls whose worker does not answer.
+        // The receipts of calls just ended are filed by now, except where a worker does not answer.
         self.calls.file_all();
         let calls = Arc::clone(&self.calls);
         let closed = tokio::task::spawn_blocking(move || {
@@ -266,18 +265,18 @@ impl Server {
         }
         let calls = Arc::clone(&self.calls);
         let closed = tokio::task::spawn_blocking(move || calls.spool().map(Spool::close));
-        // It has a limit of its own.
+        // The writer has a time limit of its own.
         let _ = closed.await;
     }
 }
 
-/// Takes what the relay threads say into the call book.
+/// Passes the relay threads' notices on to the call book.
 async fn attend(signalling: Arc<Signalling>, calls: Arc<Calls>, alarm: Alarm, mut inbox: Receiver<Notice>) {
     let mut sweep = tokio::time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {
             notice = inbox.recv() => {
-                // No relay thread is left to say anything: this task ends, and with it the process.
+                // No relay thread is left: this task ends, and with it the process.
                 let Some(notice) = notice else { return };
                 let silent = calls.notice(signalling.now(), notice);
                 if !silent.is_empty() {
@@ -291,7 +290,7 @@ async fn attend(signalling: Arc<Signalling>, calls: Arc<Calls>, alarm: Alarm, mu
             _ = sweep.tick() => {
                 calls.close_overdue(signalling.now());
                 calls.consent_timeouts(signalling.now());
-                // Asked for what it logs.
+                // Called for the log lines that it writes.
                 let _ = alarm.missed(signalling.now());
             }
         }

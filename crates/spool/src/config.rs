@@ -4,19 +4,19 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// The least that a spool may be bounded to, in bytes: some thousand events.
+/// The least bound of a spool, in bytes: some thousand events.
 const LEAST_BYTES: u64 = 1 << 20;
 
 /// `[spool]`: events kept on the disk until their readers have had them.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SpoolConfig {
-    /// The file. Two more stand beside it while it is open: `PATH-wal` and `PATH-shm`.
+    /// The file. While it is open, `PATH-wal` and `PATH-shm` stand beside it.
     pub path: PathBuf,
-    /// Most bytes of events that are kept; beyond it the oldest go, read or not.
+    /// Most bytes of events that are kept; beyond it the oldest are deleted, read or not.
     #[serde(default = "SpoolConfig::default_max_bytes")]
     pub max_bytes: u64,
-    /// Days after which an event goes, read or not; 0 keeps it until the file is full.
+    /// Days after which an event is deleted, read or not; 0 keeps it until the file is full.
     #[serde(default = "SpoolConfig::default_keep_days")]
     pub keep_days: u32,
 }
@@ -30,7 +30,7 @@ impl SpoolConfig {
         30
     }
 
-    /// What can't be meant, as the key within `[spool]` and the remedy.
+    /// An unusable value, as the key within `[spool]` and the remedy.
     #[must_use]
     pub fn fault(&self) -> Option<(&'static str, String)> {
         if self.path.as_os_str().is_empty() {

@@ -1,9 +1,9 @@
-//! What stands in a spool.
+//! The entries of a spool.
 
 use serde::{Deserialize, Serialize};
 use sidetone_events::{CallId, EventId};
 
-/// The place of an entry in its spool: from 1 on, in the order of writing. 0 stands before the first.
+/// The position of an entry in its spool: from 1 on, in the order of writing. 0 is before the first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Position(pub u64);
@@ -17,34 +17,33 @@ impl std::fmt::Display for Position {
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Its place.
+    /// The entry's position.
     pub position: Position,
-    /// What it says.
+    /// The entry's content.
     pub content: Content,
 }
 
-/// What an entry says.
+/// The content of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// Something happened.
+    /// An event.
     Event {
-        /// The event's name: the same event has the same name, however often it is read.
+        /// The event's id: it stays the same, however often the event is read.
         id: EventId,
         /// The event by its schema, on one line.
         json: String,
     },
-    /// What was inferred in a call is to be erased, wherever it was taken from this spool.
+    /// All inferences about a call are to be erased from every copy of this spool's events.
     Erasure {
         /// The call.
         call: CallId,
-        /// Number (`seq`) of the event from which on nothing is erased: what customers agree to later is theirs to
-        /// agree to.
+        /// Number (`seq`) of the first event that is not erased: the customer may have agreed again later.
         before: u64,
     },
 }
 
 impl Content {
-    /// It as one line of JSON: an event as it is, or `{"erasure":{"call":"…","before":12}}`.
+    /// The entry as one line of JSON: an event as it is, or `{"erasure":{"call":"…","before":12}}`.
     #[must_use]
     pub fn to_line(&self) -> String {
         match self {
@@ -59,11 +58,11 @@ impl Content {
 /// Some entries in a row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page {
-    /// In order of their places.
+    /// The entries by position.
     pub entries: Vec<Entry>,
-    /// Events that stood among or before them, behind the place asked from, and are lost: they found the queue full, or
-    /// went unread when the file was full.
+    /// Events lost among or before these entries, after the requested position: the queue was full, or the file was
+    /// full before they were read.
     pub lost: u64,
-    /// The last place that this page covers: from here the next page is asked for, and up to here it is acknowledged.
+    /// The last position that this page covers: the next page starts after it, and acknowledging it covers this page.
     pub until: Position,
 }

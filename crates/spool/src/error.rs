@@ -1,8 +1,8 @@
-//! What can go wrong with a spool.
+//! Errors of a spool.
 
 use std::path::PathBuf;
 
-/// What can go wrong with a spool.
+/// An error of a spool.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
     /// The file can't be opened or made.
@@ -10,7 +10,7 @@ pub enum SpoolError {
     Open {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         why: std::io::Error,
     },
     /// The file is something else.
@@ -38,21 +38,21 @@ pub enum SpoolError {
     /// No reader may be called that.
     #[error("`{0}` is no name of a reader: letters, digits, `-`, `_` and `.`, 64 at most")]
     Name(String),
-    /// No reader is called that.
+    /// No reader has this name.
     #[error("no reader is called `{0}`")]
     Unknown(String),
-    /// A reader acknowledges what was never written.
+    /// A reader acknowledges a position that was never written.
     #[error("place {place} was never written: the last is {last}")]
     Beyond {
-        /// The place.
+        /// The position.
         place: u64,
-        /// The last that was written.
+        /// The last written position.
         last: u64,
     },
-    /// The database says so.
+    /// The database failed.
     #[error(transparent)]
     Database(#[from] rusqlite::Error),
-    /// An event that stands in the file can't be read.
+    /// An event in the file can't be read.
     #[error("what stands at {0} can't be read: the file is damaged")]
     Damaged(u64),
 }

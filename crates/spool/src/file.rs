@@ -36,18 +36,18 @@ struct Identity(u64, u64);
 /// What is written at once.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// Events before these that never got here. Their places are left out, so that readers know of them.
+    /// Events before these that were lost on the way. Their positions are skipped, so that readers learn of them.
     pub lost: u64,
-    /// What happened, in order.
+    /// The items in order.
     pub items: Vec<Item>,
 }
 
-/// One thing to be written.
+/// One item to be written.
 #[derive(Debug)]
 pub enum Item {
-    /// Something happened.
+    /// An event.
     Event(Box<Event>),
-    /// What was inferred in that call before the event of that number is erased.
+    /// All inferences about a call, in events before the one of that number, are erased.
     Erasure(CallId, u64),
 }
 
@@ -74,33 +74,33 @@ impl std::fmt::Display for ReaderName {
     }
 }
 
-/// How far a reader is.
+/// The progress of a reader.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReaderState {
-    /// Its name.
+    /// The reader's name.
     pub name: String,
-    /// The last place that it has acknowledged.
+    /// The last position that it has acknowledged.
     pub position: Position,
-    /// How many places stand behind that one.
+    /// The number of positions behind that one.
     pub behind: u64,
-    /// When it acknowledged something last.
+    /// The time of its last acknowledgement.
     pub acknowledged: Timestamp,
 }
 
-/// What stands in a spool.
+/// The state of a spool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Status {
-    /// Entries.
+    /// Number of entries.
     pub entries: u64,
-    /// Bytes that they take.
+    /// Bytes of the entries.
     pub bytes: u64,
-    /// The place of the oldest.
+    /// The position of the oldest entry.
     pub first: Option<Position>,
-    /// The last place that was given.
+    /// The last position that was assigned.
     pub last: Position,
-    /// When the oldest was written.
+    /// When the oldest entry was written.
     pub oldest: Option<Timestamp>,
-    /// Its readers, by name.
+    /// The spool's readers, by name.
     pub readers: Vec<ReaderState>,
 }
 
@@ -111,10 +111,10 @@ impl SpoolFile {
         &self.path
     }
 
-    /// Writes all of a batch, or nothing. An event that stands in the file already is not written twice.
+    /// Writes all of a batch, or nothing. An event that is in the file already is not written twice.
     ///
     /// # Errors
-    /// [`SpoolError`]: nothing of it is written, and it can be tried again.
+    /// [`SpoolError`]: no part is written, and the write can be tried again.
     pub fn write(&mut self, batch: &Batch, now: Timestamp) -> Result<(), SpoolError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut place = last_place(&transaction)?.saturating_add(to_sql(batch.lost));
@@ -132,7 +132,7 @@ impl SpoolFile {
         Ok(())
     }
 
-    /// Whether the file tells its readers of that erasure, or of a wider one of the same call.
+    /// Whether the file has an entry for that erasure, or for a wider one of the same call.
     ///
     /// # Errors
     /// [`SpoolError::Database`].
@@ -145,8 +145,8 @@ impl SpoolFile {
         Ok(told)
     }
 
-    /// Moves what the write-ahead log holds into the file, and empties the log: what has been erased is then in
-    /// neither. `false` if a reader was in the way, so that it has to be asked for again.
+    /// Moves the content of the write-ahead log into the file, and empties the log: then neither holds erased data.
+    /// `false` if a reader blocked it, so that it has to be repeated.
     ///
     /// # Errors
     /// [`SpoolError::Database`].
@@ -155,7 +155,7 @@ impl SpoolFile {
         Ok(busy == 0)
     }
 
-    /// At most `most` entries behind `after`.
+    /// At most `most` entries after `after`.
     ///
     /// # Errors
     /// [`SpoolError`]: the file can't be read.
@@ -180,7 +180,7 @@ impl SpoolFile {
         Ok(Page { entries, lost, until })
     }
 
-    /// Up to where a reader has acknowledged. One that is not known yet begins before the oldest entry there is.
+    /// The position that a reader has acknowledged. A new reader begins before the oldest entry.
     ///
     /// # Errors
     /// [`SpoolError::Database`].
@@ -199,7 +199,7 @@ impl SpoolFile {
         Ok(Position(from_sql(place)))
     }
 
-    /// Notes that a reader has kept everything up to `position`. Entries that all readers have kept may go.
+    /// Notes that a reader has kept everything up to `position`. Entries that all readers have kept may be deleted.
     ///
     /// # Errors
     /// [`SpoolError::Beyond`], [`SpoolError::Database`].
@@ -222,7 +222,7 @@ impl SpoolFile {
         Ok(())
     }
 
-    /// Forgets a reader: nothing is kept for it any more.
+    /// Forgets a reader: no entry is kept for it any more.
     ///
     /// # Errors
     /// [`SpoolError::Unknown`], [`SpoolError::Database`].
@@ -233,7 +233,7 @@ impl SpoolFile {
         }
     }
 
-    /// What stands in it.
+    /// The state of the spool.
     ///
     /// # Errors
     /// [`SpoolError::Database`].
@@ -290,7 +290,7 @@ impl SpoolFile {
     }
 }
 
-/// The last place that was ever given, whether or not anything stands there still.
+/// The last position that was ever assigned, whether or not its entry still exists.
 fn last_place(connection: &Connection) -> Result<i64, SpoolError> {
     let last = connection
         .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'entry'", [], |row| row.get(0))
@@ -304,7 +304,7 @@ fn insert_event(
     event: &Event,
     now: Timestamp,
 ) -> Result<bool, SpoolError> {
-    // Each part of an event can be written as JSON; should one ever not be, none is better than a broken one.
+    // Every event can be serialized; if one ever could not, no event is better than a broken one.
     let Ok(json) = serde_json::to_string(event) else { return Ok(false) };
     let mut insert = transaction.prepare_cached(
         "INSERT OR IGNORE INTO entry (position, event, call, seq, written, json) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -334,7 +334,7 @@ fn insert_erasure(
     Ok(insert.execute(row)? == 1)
 }
 
-/// Takes out of a call's events what was inferred, as far as their numbers are below `before`.
+/// Erases the inferences from a call's events whose numbers are below `before`.
 fn erase(transaction: &Transaction<'_>, call: CallId, before: u64) -> Result<(), SpoolError> {
     let mut select = transaction.prepare_cached(
         "SELECT position, json FROM entry WHERE call = ?1 AND seq < ?2 AND json IS NOT NULL",
@@ -355,14 +355,14 @@ fn erase(transaction: &Transaction<'_>, call: CallId, before: u64) -> Result<(),
                     transaction.prepare_cached("UPDATE entry SET json = ?2 WHERE position = ?1")?;
                 update.execute(params![place, json])?
             }
-            // What another version wrote and this one can't read may hold anything: none is better.
+            // An event of another version that can't be parsed may hold anything: it is deleted.
             None => transaction.execute("DELETE FROM entry WHERE position = ?1", [place])?,
         };
     }
     Ok(())
 }
 
-/// SQLite's integers are signed. `u64::MAX` stands for no bound, and so does the largest that there is.
+/// SQLite's integers are signed. `u64::MAX` means no bound, and so does the largest of them.
 fn to_sql(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -1,17 +1,16 @@
 //! Events kept on the disk until their readers have had them.
 //!
-//! A sink of the event bus may drop what it has no room for. The spool is for readers that must not miss an event: a
-//! store, a warehouse, a CRM. [`Spool`] takes the events of the call book on a thread of its own and writes them to a
-//! [`SpoolFile`]; a reader takes [`Page`]s of [`Entry`]s from it, from its own place on, and acknowledges them when it
-//! has kept them. A reader that was away, or that ends between the two, gets the same entries again and knows them by
-//! their event id.
+//! A sink of the event bus may drop events that it has no room for. The spool is for readers that must not miss an
+//! event: a store, a warehouse, a CRM. [`Spool`] takes the events of the call book on a thread of its own and writes
+//! them to a [`SpoolFile`]. A reader takes [`Page`]s of [`Entry`]s from there, from its own position on, and
+//! acknowledges them when it has kept them. A reader that was away, or that ends between the two, gets the same entries
+//! again and recognises them by their event id.
 //!
-//! # What is promised
+//! # Guarantees
 //!
-//! - What has been written survives the end of the process and of the machine (SQLite's write-ahead log, `synchronous =
-//!   FULL`).
-//! - Places are given in order. A place that is missing stands for an event that was lost, so that a reader knows how
-//!   many it lacks: [`Page::lost`].
+//! - Written events survive the end of the process and of the machine (SQLite's write-ahead log, `synchronous = FULL`).
+//! - Positions are assigned in order. A missing position stands for a lost event, so that a reader knows how many it
+//!   lacks: [`Page::lost`].
 //! - The file is bounded ([`SpoolConfig::max_bytes`], [`SpoolConfig::keep_days`]). Entries that each reader has
 //!   acknowledged go first; beyond the bound the oldest go, read or not, and are counted as lost.
 //! - What a customer objects to is erased in the file, where it stands, and each reader is told to erase it too

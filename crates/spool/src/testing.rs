@@ -10,7 +10,7 @@ use sidetone_insight::{Alert, AlertKind, Phase};
 
 pub(crate) const BEGAN: u64 = 1_772_357_400_125;
 
-/// A caller upset as nobody else is: what has to be gone once it is erased.
+/// A value that no other event has: it must be gone once it is erased.
 pub(crate) const MARK: &str = "0.7181";
 
 pub(crate) fn at(millis: u64) -> Timestamp {
@@ -24,12 +24,12 @@ pub(crate) fn narrator(call: u128) -> Narrator {
     Narrator::new(CallRef::new(&hasher, id, "x@y", "carrier", Direction::Inbound, parties), at(0))
 }
 
-/// Something of a call that tells nothing of anybody's feeling.
+/// An event without inferences.
 pub(crate) fn started(call: &mut Narrator) -> Event {
     call.tell(Duration::ZERO, CallStarted { analysed: true })
 }
 
-/// Something that was inferred, with [`MARK`] in it.
+/// An event with an inference, and [`MARK`] in it.
 pub(crate) fn upset(call: &mut Narrator) -> Event {
     let alert = Alert {
         leg: CustomerOnly,

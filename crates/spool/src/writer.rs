@@ -1,4 +1,4 @@
-//! Writing events without making a call wait.
+//! Writing events without blocking a call.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -17,21 +17,21 @@ use crate::entry::Position;
 use crate::error::SpoolError;
 use crate::file::{Batch, Item, Predecessor, ReaderState, SpoolFile};
 
-/// Most events that wait for the disk; beyond it they are lost, and counted.
+/// Most events that wait for the disk; beyond it they are lost and counted.
 const MOST_WAITING: usize = 65_536;
 /// Most events that are written in one transaction.
 const MOST_AT_ONCE: usize = 1_024;
-/// For how long events are gathered for one transaction: each costs a wait for the disk.
+/// How long events are gathered for one transaction: each costs a wait for the disk.
 const GATHER: Duration = Duration::from_millis(20);
-/// Pause before what failed is tried again.
+/// Pause before a failed write is tried again.
 const RETRY: Duration = Duration::from_secs(1);
-/// How often the file is looked over: what may go, and how far its readers are.
+/// Interval of the file's upkeep: deletions, and the readers' positions.
 const TEND: Duration = Duration::from_secs(10);
 /// How long the end waits for the disk.
 const LAST: Duration = Duration::from_secs(5);
 const DAY: u64 = 86_400_000;
 
-/// The spool of a process: a thread that writes. Whoever hands it something never waits.
+/// The spool of a process: a thread that writes. Its callers never wait.
 #[derive(Debug)]
 pub struct Spool {
     queue: SyncSender<Order>,
@@ -43,24 +43,24 @@ pub struct Spool {
 #[derive(Debug)]
 enum Order {
     Write(Item),
-    /// Write what is there and end.
+    /// Write the waiting events and end.
     End,
 }
 
-/// What a [`Spool`] has done so far.
+/// Counters of a [`Spool`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counters {
     /// Events written.
     pub written: u64,
     /// Events lost before they were written.
     pub lost: u64,
-    /// Entries that went unread: the file was full, or they were too old.
+    /// Entries deleted unread: the file was full, or they were too old.
     pub unread: u64,
     /// Attempts to write that failed.
     pub failures: u64,
     /// Events in memory that are not on the disk.
     pub waiting: u64,
-    /// Calls of which something is still to be erased.
+    /// Calls for which an erasure is still owed.
     pub erasures_owed: u64,
     /// Bytes in use.
     pub bytes: u64,
@@ -80,10 +80,10 @@ struct Tally {
 }
 
 impl Spool {
-    /// Opens the file of `config`, makes good what a crash has left to be erased, and starts the thread.
+    /// Opens the file of `config`, completes erasures that a crash interrupted, and starts the thread.
     ///
     /// # Errors
-    /// [`SpoolError`]: the file can't be had, or there is no thread to be had ([`SpoolError::Open`]).
+    /// [`SpoolError`]: the file can't be opened, or the thread can't be started ([`SpoolError::Open`]).
     pub fn start(config: &SpoolConfig) -> Result<Self, SpoolError> {
         let file = match SpoolFile::create(&config.path) {
             Err(error) if error.is_damage() => replace(&config.path, &error, &Predecessor::default())?,
@@ -114,17 +114,17 @@ impl Spool {
         self.give(Item::Event(Box::new(event)));
     }
 
-    /// Has what was inferred in a call erased, as far as its events' numbers are below `before`. When this returns, it
-    /// is noted: a kill at any moment after loses no erasure.
+    /// Erases the inferences about a call in events whose numbers are below `before`. When this returns, the erasure is
+    /// noted: a kill at any later moment loses no erasure.
     pub fn erase(&self, call: CallId, before: u64) {
         self.owed.add(&Erasure { call, before });
-        // An order that finds no room is not lost: what is owed is looked for each time that the file is tended.
+        // An order that finds no room is not lost: each upkeep of the file checks for owed erasures.
         self.give(Item::Erasure(call, before));
     }
 
     fn give(&self, item: Item) {
         let is_event = matches!(item, Item::Event(_));
-        // Counted first, so that nobody reads of more written than taken.
+        // Counted first, so that a reader of the counters never sees more written than taken.
         self.tally.taken.fetch_add(u64::from(is_event), Ordering::Relaxed);
         if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
             self.queue.try_send(Order::Write(item))
@@ -134,7 +134,7 @@ impl Spool {
         }
     }
 
-    /// What it has done so far.
+    /// The spool's counters.
     #[must_use]
     pub fn counters(&self) -> Counters {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -151,12 +151,12 @@ impl Spool {
         }
     }
 
-    /// Writes what has been handed over and ends. This waits for the disk, for a few seconds at most.
+    /// Writes the waiting events and ends. This waits for the disk, for a few seconds at most.
     pub fn close(&self) {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(thread) = thread else { return };
         let deadline = Instant::now() + LAST;
-        // A queue that is full has a disk behind it that does not answer.
+        // A full queue means that the disk does not answer.
         while matches!(self.queue.try_send(Order::End), Err(TrySendError::Full(_)))
             && Instant::now() < deadline
         {
@@ -203,21 +203,22 @@ fn note_of(path: &Path) -> std::path::PathBuf {
     name.into()
 }
 
-/// What the thread works with.
+/// The thread's state.
 struct Writer {
     /// None between the loss of one and the making of the next.
     file: Option<SpoolFile>,
     config: SpoolConfig,
     owed: Arc<Owed>,
     tally: Arc<Tally>,
-    /// What is to be written next, and could not be yet.
+    /// The next batch, if it could not be written yet.
     pending: Batch,
-    /// Of the events lost, how many the file knows of or will by `pending`.
+    /// The number of lost events that the file knows of or will by `pending`.
     lost_told: u64,
     failing: bool,
-    /// Whether the write-ahead log may still hold what has been erased from the file.
+    /// Whether the write-ahead log may still hold data erased from the file.
     dirty: bool,
-    /// What is owed and can be done: each event that was handed over before it was owed is in the file or in `pending`.
+    /// Owed erasures that can be carried out: each event handed over before the objection is in the file or in
+    /// `pending`.
     due: HashMap<CallId, u64>,
     /// The last place that the file is known to have given.
     last: Position,
@@ -243,7 +244,7 @@ impl Writer {
         }
     }
 
-    /// Takes what has been handed over, at most one transaction's worth. `false` when no more will come.
+    /// Takes the waiting orders, at most one transaction's worth. `false` when no more will come.
     fn gather(&mut self, orders: &Receiver<Order>) -> bool {
         let owed = self.owed.calls();
         if self.pending.items.is_empty() {
@@ -270,7 +271,7 @@ impl Writer {
         true
     }
 
-    /// Does something that may fail, and tells when that begins and when it is over. `true` if it went well.
+    /// Does an action that may fail, and logs when failures begin and when they end. `true` on success.
     fn guarded(&mut self, what: &str, act: fn(&mut Self) -> Result<(), SpoolError>) -> bool {
         let done = catch_unwind(AssertUnwindSafe(|| act(self)));
         let error = match done {
@@ -312,7 +313,7 @@ impl Writer {
         if self.dirty { self.settle() } else { Ok(()) }
     }
 
-    /// Does the erasures that are due, whatever became of the orders for them, and then forgets that they are owed.
+    /// Carries out the due erasures, whether or not their orders got through, and then clears the note.
     fn settle(&mut self) -> Result<(), SpoolError> {
         let calls = self.due.clone();
         if let Err(why) = self.owed.sync() {
@@ -339,7 +340,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Deletes what need not be kept, and looks how far the readers are.
+    /// Deletes entries that need not be kept, and reads the readers' positions.
     fn tend(&mut self) -> Result<(), SpoolError> {
         open(&mut self.file, &self.config)?;
         if self.dirty || !self.due.is_empty() {

@@ -12,16 +12,16 @@ use sidetone_call::{CallKey, Side};
 /// length (2).
 const HEADER: usize = 30;
 
-/// The largest packet that is copied: an Ethernet frame's worth. Larger ones are relayed, not heard.
+/// The largest packet that is copied: an Ethernet frame's worth. Larger ones are relayed, but not heard.
 pub const MAX_PACKET: usize = 1_500;
 
-/// When a packet came, as far as the thread that took it from its socket can tell: that thread may have been kept from
-/// its work while the packet waited.
+/// When a packet arrived, as far as the receiving thread can tell: that thread may have been delayed while the packet
+/// waited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrival {
-    /// It came no earlier: its socket was empty then.
+    /// Lower bound: the socket was empty then.
     pub earliest: Duration,
-    /// It was taken from the socket, so it came no later.
+    /// Upper bound: the packet was read from the socket then.
     pub latest: Duration,
 }
 
@@ -35,15 +35,15 @@ impl From<Duration> for Arrival {
 /// One copied packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tapped<'a> {
-    /// The call it belongs to.
+    /// The packet's call.
     pub call: CallKey,
     /// Index of the m-line.
     pub stream: u16,
     /// The side whose party sent it.
     pub side: Side,
-    /// When it came.
+    /// The packet's arrival.
     pub came: Arrival,
-    /// RTP, header and all.
+    /// The RTP packet, with its header.
     pub packet: &'a [u8],
 }
 
@@ -110,7 +110,7 @@ impl Split<'_> {
 pub struct TapReceiver {
     consumer: Consumer<u8>,
     scratch: Vec<u8>,
-    /// Bytes taken out so far.
+    /// Bytes read so far.
     taken: u64,
 }
 
@@ -140,13 +140,13 @@ impl TapReceiver {
         })
     }
 
-    /// Bytes taken out so far.
+    /// Bytes read so far.
     #[must_use]
     pub fn taken(&self) -> u64 {
         self.taken
     }
 
-    /// What [`taken`](Self::taken) will be when all that waits now has been taken out.
+    /// The value of [`taken`](Self::taken) once all waiting records have been read.
     #[must_use]
     pub fn put_in(&self) -> u64 {
         self.taken + self.consumer.slots() as u64

@@ -1,4 +1,5 @@
-//! Tasks and threads are watched: a panic in one is told and counted, and the end of a vital one ends the process.
+//! The watch over tasks and threads: a panic is reported and counted, and the end of a vital task or thread ends the
+//! process.
 
 mod threads;
 
@@ -26,13 +27,13 @@ impl Default for Alarm {
 }
 
 impl Alarm {
-    /// A watch over nothing yet.
+    /// A watch without tasks or threads.
     #[must_use]
     pub fn new() -> Self {
         Self { panics: Arc::default(), fallen: watch::Sender::new(None), threads: Arc::default() }
     }
 
-    /// Runs a task whose panic concerns nobody else, such as one that serves a single connection.
+    /// Runs a task whose panic affects no other work, such as one that serves a single connection.
     pub fn watch(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
         self.run(name, false, task)
     }
@@ -56,7 +57,7 @@ impl Alarm {
             if ended.as_ref().is_err_and(JoinError::is_panic) {
                 alarm.panicked(name);
             }
-            // One that was stopped belongs to a process that ends anyway.
+            // A cancelled task belongs to a process that ends anyway.
             if vital && !ended.is_err_and(|error| error.is_cancelled()) {
                 alarm.fall(name);
             }
@@ -87,7 +88,7 @@ impl Alarm {
         let mut fallen = self.fallen.subscribe();
         match fallen.wait_for(Option::is_some).await.ok().and_then(|name| name.clone()) {
             Some(name) => name,
-            // Not to be had: `self` holds a sender.
+            // Unreachable: `self` holds a sender.
             None => std::future::pending().await,
         }
     }

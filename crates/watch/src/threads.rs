@@ -1,4 +1,4 @@
-//! Plain threads are watched: a panic is told and counted, an end that nobody ordered and a thread that hangs fail
+//! The watch over plain threads: a panic is reported and counted; an unexpected end and a thread that hangs fail
 //! readiness.
 
 use std::io;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::Alarm;
 
-/// A thread that has not come round for so long hangs. The slowest of them comes round once a second.
+/// A thread without a heartbeat for this long hangs. The slowest of them beats once a second.
 pub const HANGS_AFTER: Duration = Duration::from_secs(5);
 
 /// The threads that run, and those that should.
@@ -22,15 +22,15 @@ pub(super) struct Threads(Mutex<Vec<Thread>>);
 struct Thread {
     beat: Heartbeat,
     broken: bool,
-    /// That it hangs has been told.
+    /// The hang has been logged.
     told: bool,
 }
 
-/// A thread's own end of the watch. Clones are the same one.
+/// A thread's heartbeat. Clones are the same one.
 #[derive(Debug, Clone)]
 pub struct Heartbeat {
     name: Arc<str>,
-    /// When the thread last came round, in milliseconds on the process's clock.
+    /// The last heartbeat, in milliseconds on the process's clock.
     last_ms: Arc<AtomicU64>,
 }
 
@@ -43,12 +43,12 @@ impl Heartbeat {
         beat
     }
 
-    /// The thread has come round. Costs a store.
+    /// Records a heartbeat. Costs a store.
     pub fn beat(&self, now: Duration) {
         self.last_ms.store(u64::try_from(now.as_millis()).unwrap_or(u64::MAX), Relaxed);
     }
 
-    /// Whether the thread has not come round for so long that it hangs.
+    /// Whether the last heartbeat is so old that the thread hangs.
     #[must_use]
     pub fn hangs(&self, now: Duration) -> bool {
         now.saturating_sub(Duration::from_millis(self.last_ms.load(Relaxed))) > HANGS_AFTER
@@ -56,8 +56,8 @@ impl Heartbeat {
 }
 
 impl Alarm {
-    /// Runs a plain thread. It ends well only when it was told to end; with an error, or a panic, a vital one ends the
-    /// process, and any other fails readiness.
+    /// Runs a plain thread. Its end is normal only on request. Otherwise, or after an error or a panic, a vital thread
+    /// ends the process, and any other fails readiness.
     ///
     /// # Errors
     /// When the system gives no thread.
@@ -69,7 +69,7 @@ impl Alarm {
     ) -> io::Result<JoinHandle<()>> {
         let (alarm, name) = (self.clone(), Arc::clone(&beat.name));
         let builder = std::thread::Builder::new().name(name.to_string());
-        // Before the thread runs: what ends at once is found in the list.
+        // Listed before the thread runs, so that a thread that ends at once is found in the list.
         self.threads.lock().push(Thread { beat: beat.clone(), broken: false, told: false });
         builder.spawn(move || {
             let ended = match catch_unwind(AssertUnwindSafe(body)) {
@@ -92,7 +92,7 @@ impl Alarm {
         })
     }
 
-    /// Does something that may panic; if it does, that is told and counted, and the thread goes on.
+    /// Does work that may panic; a panic is reported and counted, and the thread goes on.
     pub fn contain<T>(&self, beat: &Heartbeat, work: impl FnOnce() -> T) -> Option<T> {
         let done = catch_unwind(AssertUnwindSafe(work)).ok();
         if done.is_none() {
@@ -101,8 +101,8 @@ impl Alarm {
         done
     }
 
-    /// Threads that should run and do not come round, each with the reason. To be asked once a second: what has changed
-    /// since the last time is logged.
+    /// Threads that should run but have ended or hang, each with the reason. Called once a second: changes since the
+    /// last call are logged.
     #[must_use]
     pub fn missed(&self, now: Duration) -> Vec<String> {
         let mut missed = Vec::new();

@@ -14,7 +14,7 @@ use crate::{Calls, RoutedTo, Rules};
 
 const KEY: CallKey = CallKey(7);
 
-/// A book that has been told of one call, and has carried out nothing.
+/// A book with one call, and no effect carried out yet.
 fn book() -> (Calls, Subscription, Inbox) {
     let (orders, inbox) = inbox();
     let bus = Bus::new();

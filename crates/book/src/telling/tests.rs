@@ -125,7 +125,7 @@ fn of_a_call_that_was_refused_and_tried_again_the_second_is_meant() {
     assert_eq!(book.counters().tellings_unplaced, 0);
 }
 
-/// "Done" would be a lie to whoever believes that the call is analysed from then on.
+/// "Done" would mislead an operator into believing that the call is analysed from then on.
 #[test]
 fn an_operator_is_told_that_a_refusal_is_final() {
     let (book, _inbox) = book(&[("office", "a@x")]);
@@ -135,7 +135,7 @@ fn an_operator_is_told_that_a_refusal_is_final() {
         let error = book.told("a@x", &telling, Source::Cli).unwrap_err();
         assert_eq!(error, NotTaken::Final(State::OptedOut), "{error}");
     }
-    // To refuse once more, to stop, or to name the agent is as good as ever.
+    // Another refusal, a stop and the agent's name are taken as ever.
     for telling in
         [REFUSED, Telling::Analysis(false), Telling::Customer(false), Telling::Agent("Ada".to_owned())]
     {

@@ -21,18 +21,18 @@ pub(super) struct Segment {
     pub(super) first: u64,
 }
 
-/// What a look at the newest file shows.
+/// The result of inspecting the newest file.
 #[derive(Debug, Default)]
 pub(super) struct Inspected {
-    /// Bytes up to which all lines are whole and right.
+    /// Bytes up to which all lines are complete and valid.
     pub(super) length: u64,
-    /// Its last right line.
+    /// The last valid line.
     pub(super) head: Option<Head>,
-    /// Its last line is whole but for its end.
+    /// The last line is complete but for its line end.
     pub(super) unended: bool,
-    /// Bytes of a line cut short.
+    /// Bytes of an incomplete line.
     pub(super) torn: u64,
-    /// What is wrong with it. `head` then is the newest line that it claims to have.
+    /// The damage. `head` then is the newest line that the file claims to have.
     pub(super) damage: Option<String>,
 }
 
@@ -47,7 +47,7 @@ pub(super) fn segments(folder: &Path) -> Result<Vec<Segment>, LogError> {
 }
 
 impl Segment {
-    /// The segment that a file's name says it is: `2026-11-23-000000000042.jsonl`.
+    /// The segment that a file's name denotes: `2026-11-23-000000000042.jsonl`.
     pub(super) fn named(path: &Path) -> Option<Self> {
         let stem = path.file_name()?.to_str()?.strip_suffix(EXTENSION)?;
         let (day, first) = stem.rsplit_once('-')?;
@@ -64,7 +64,7 @@ impl Segment {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
         let file = match options.open(&path) {
-            // Left by a crash before its first line was whole.
+            // Left by a crash before its first line was complete.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_empty(&path) => {
                 File::options().read(true).write(true).open(&path)
             }
@@ -80,7 +80,7 @@ impl Segment {
         Ok(lines.next()?.and_then(|raw| Line::read(&raw.text).ok()))
     }
 
-    /// Reads the whole file. A crash may have cut its last lines short; anything else that is wrong with it is damage.
+    /// Reads the whole file. A crash may have cut its last lines short; any other fault is damage.
     pub(super) fn inspect(&self, noted: Option<&Head>) -> Result<Inspected, LogError> {
         let mut state = Inspected::default();
         let mut lines = Lines::open(&self.path)?;
@@ -92,7 +92,7 @@ impl Segment {
                 before.is_none_or(|before| before == (line.seq, line.previous.as_str()))
             };
             let Some(line) = read.as_ref().ok().filter(follows) else {
-                // A crash leaves bytes that never were a line, behind all that was confirmed.
+                // A crash leaves bytes that never were a line, after all confirmed lines.
                 let confirmed = noted.map_or(0, |noted| noted.seq);
                 let reached = state.head.as_ref().map_or(self.first.saturating_sub(1), |head| head.seq);
                 let line_number = raw.number;
@@ -125,7 +125,7 @@ impl Segment {
         Ok(state)
     }
 
-    /// The newest line that a damaged file claims to have, so that none after it gets the same number.
+    /// The newest line that a damaged file claims to have, so that no later line gets the same number.
     fn claimed(&self, log: String) -> Result<Option<Head>, LogError> {
         let mut lines = Lines::open(&self.path)?;
         let mut newest: Option<(u64, String)> = None;
@@ -135,7 +135,7 @@ impl Segment {
                 Err(Unbelievable::Changed { seq, hash, .. }) => (seq, hash),
                 Err(Unbelievable::Unreadable) => continue,
             };
-            // A number that was changed too may be anything; it can't lead further than there are lines.
+            // A manipulated number may be anything; it is bounded by the number of lines.
             let most = self.first.saturating_add(raw.number as u64);
             if claim.0 <= most && newest.as_ref().is_none_or(|newest| claim.0 > newest.0) {
                 newest = Some(claim);
@@ -145,7 +145,7 @@ impl Segment {
     }
 }
 
-/// Whether nothing was ever written there.
+/// Whether the file is empty.
 fn is_empty(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.len() == 0)
 }
@@ -159,7 +159,7 @@ pub(super) fn read_head(folder: &Path) -> Result<Option<Head>, LogError> {
     }
 }
 
-/// Replaces the head in one step: it is the old one or the new one, whatever happens.
+/// Replaces the head atomically: it is the old one or the new one, whatever happens.
 pub(super) fn write_head(folder: &Path, head: &Head) -> Result<(), LogError> {
     let path = folder.join(HEAD);
     let beside = folder.join("head.json.new");
@@ -184,13 +184,13 @@ pub(super) struct RawLine {
     pub(super) text: String,
     /// Its number in the file, from 1.
     pub(super) number: usize,
-    /// Bytes up to its end.
+    /// Bytes up to the line's end.
     pub(super) end: u64,
     /// Whether it has an end.
     pub(super) ended: bool,
 }
 
-/// The lines of a file, none of them longer than a line can be.
+/// The lines of a file, with a bounded length.
 pub(super) struct Lines {
     reader: BufReader<File>,
     path: PathBuf,

@@ -4,9 +4,9 @@
 //! {"seq":7,"previous":"<hash of line 6>","kind":"receipt","body":{…},"marks":"9f1c…","hash":"<64 digits>"}
 //! ```
 //!
-//! `hash` is SHA-256 over the bytes of the line up to `,"hash":`, as they stand in the file: nobody needs this program
-//! to check it. It covers `previous`, so each line vouches for all before it. `marks` are the first 16 bits of each
-//! field's own hash, in the order of their names: they prove nothing, but tell *which* field somebody changed.
+//! `hash` is SHA-256 over the bytes of the line up to `,"hash":`, as they stand in the file: it can be checked without
+//! this program. It covers `previous`, so each line vouches for all before it. `marks` are the first 16 bits of each
+//! field's own hash, in the order of the fields' names: they prove nothing, but tell *which* field was changed.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,7 +20,7 @@ use crate::receipt::Receipt;
 pub(super) const LONGEST: usize = 1 << 20;
 
 const HASH: &str = ",\"hash\":\"";
-/// What the first line has before it.
+/// The previous hash of the first line.
 pub(super) const NOTHING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// A line whose own hash is right.
@@ -30,15 +30,15 @@ pub struct Line {
     pub seq: u64,
     /// The hash of the line before it, in hexadecimal.
     pub previous: String,
-    /// Its hash, in hexadecimal.
+    /// The line's hash, in hexadecimal.
     pub hash: String,
-    /// What it says.
+    /// The line's content.
     pub entry: Entry,
     /// The line itself.
     pub text: String,
 }
 
-/// What a line says.
+/// The content of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
     /// A file of the log begins.
@@ -49,7 +49,7 @@ pub enum Entry {
     Lost(Lost),
     /// A line that a crash had cut short was removed.
     Recovered(Recovered),
-    /// Files were deleted because their time was over.
+    /// Files were deleted because their retention time was over.
     Expired(Expired),
 }
 
@@ -97,12 +97,12 @@ impl Entry {
     }
 }
 
-/// Why a line can't be believed.
+/// Why a line is not valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Unbelievable {
-    /// It is no line of a log.
+    /// The text is no line of a log.
     Unreadable,
-    /// It isn't what was written; these fields differ, as far as that can be told.
+    /// The line was changed; these fields differ, as far as that can be told.
     Changed { seq: u64, hash: String, fields: Vec<String> },
 }
 
@@ -135,7 +135,7 @@ impl Line {
     }
 }
 
-/// The fields whose marks don't fit, or nothing if they all do or can't be told.
+/// The fields whose marks don't match; none if they all do, or if that can't be told.
 fn suspects(raw: &Raw) -> Vec<String> {
     let is = marks(&raw.body);
     if !raw.marks.is_ascii() || raw.marks.len() != is.len() * 4 {
@@ -148,7 +148,7 @@ fn suspects(raw: &Raw) -> Vec<String> {
         .collect()
 }
 
-/// Name and mark of each field, those of `record` taken apart, by name.
+/// Name and mark of each field, with `record` split into its fields, by name.
 fn marks(body: &Value) -> Vec<(String, String)> {
     let mut marks = Vec::new();
     for (name, value) in body.as_object().into_iter().flatten() {
@@ -171,7 +171,7 @@ fn mark(name: String, value: &Value) -> (String, String) {
     (name, mark)
 }
 
-/// Writes a value with its members in the order of their names, whatever order serde_json was built to keep.
+/// Writes a value with its members sorted by name, in any build of `serde_json`.
 fn canonical(value: &Value, to: &mut String) {
     match value {
         Value::Object(members) => {

@@ -1,4 +1,4 @@
-//! Whether a log is what was written.
+//! Verification of a log.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ use super::line::{self, Line, Unbelievable};
 use super::{Entry, Head, LogError, at};
 use crate::hex;
 
-/// Most findings that are told one by one; beyond it they are counted.
+/// Most findings that are listed; further ones are counted.
 const MOST: usize = 100;
 
-/// What [`verify`] found.
+/// The result of [`verify`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// The log's id.
@@ -31,35 +31,35 @@ pub struct Report {
     pub first: Option<u64>,
     /// The newest line. Note it elsewhere, to compare a later log with.
     pub head: Option<Head>,
-    /// Everything wrong, by place.
+    /// All findings, by place.
     pub findings: Vec<Findings>,
     /// Findings beyond those listed.
     pub further_findings: u64,
-    /// What is worth knowing, and not wrong.
+    /// Notable facts that are no findings.
     pub notes: Vec<String>,
 }
 
 impl Report {
-    /// Whether the log is what was written, as far as it can tell by itself.
+    /// Whether the log is unchanged, as far as it can prove by itself.
     #[must_use]
     pub fn is_intact(&self) -> bool {
         self.findings.is_empty()
     }
 }
 
-/// Something wrong, and where.
+/// A finding and its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Findings {
     /// The file.
     pub file: PathBuf,
     /// The line in it, from 1; `None` where it concerns no line.
     pub line: Option<usize>,
-    /// What is wrong.
+    /// The problem.
     #[serde(flatten)]
     pub problem: Problem,
 }
 
-/// What can be wrong with a log.
+/// A problem of a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "problem")]
 pub enum Problem {
@@ -68,11 +68,11 @@ pub enum Problem {
         /// The fields that differ, as far as that can be told.
         fields: Vec<String>,
     },
-    /// Another line was put in its place: it is right in itself, but the next one refers to a different one.
+    /// Another line was put in its place: it is valid in itself, but the next one refers to a different one.
     Replaced,
-    /// It is no line of a log.
+    /// The text is no line of a log.
     Unreadable,
-    /// The last line is cut short, as a crash leaves it. The next start mends that.
+    /// The last line is incomplete, as a crash leaves it. The next start removes it.
     Torn,
     /// Lines are missing before this one.
     Missing {
@@ -87,18 +87,18 @@ pub enum Problem {
     NoOpening,
     /// The line belongs to another log.
     OtherLog,
-    /// Lines are missing at the end: the head knows newer ones.
+    /// Lines are missing at the end: the head records newer ones.
     CutOff {
-        /// How many.
+        /// Their number.
         lines: u64,
     },
-    /// There is no head, or none that can be read: lines may be missing at the end.
+    /// The head is missing or unreadable: lines may be missing at the end.
     NoHead,
-    /// The head knows this line as another one.
+    /// The head records this line with another hash.
     NotTheHead,
-    /// The line is not the one that was noted.
+    /// The line differs from the one that was noted.
     NotAsNoted,
-    /// The line that was noted isn't there.
+    /// The noted line is missing.
     NotedIsGone,
     /// There is nothing to verify.
     Empty,
@@ -138,7 +138,7 @@ impl fmt::Display for Findings {
     }
 }
 
-/// A head that was noted elsewhere: number and hash, `4711:9f1c…`; of the hash, 16 digits will do.
+/// A head that was noted elsewhere: number and hash, `4711:9f1c…`; 16 digits of the hash are enough.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Noted {
     seq: u64,
@@ -160,11 +160,11 @@ impl FromStr for Noted {
     }
 }
 
-/// What must stand before a line.
+/// The expected predecessor of a line.
 #[derive(Debug, Clone)]
 struct Before {
     seq: u64,
-    /// `None` after a line that is found wrong already.
+    /// `None` after an invalid line.
     hash: Option<String>,
     file: PathBuf,
     line: usize,
@@ -173,7 +173,7 @@ struct Before {
 struct Verifier<'a> {
     report: Report,
     before: Option<Before>,
-    /// Number and hash that the first line there is refers to.
+    /// Number and hash that the first remaining line refers to.
     missing_start: Option<(u64, String, PathBuf)>,
     expired: Vec<(u64, String)>,
     head: Option<Head>,
@@ -181,8 +181,8 @@ struct Verifier<'a> {
     noted_seen: bool,
 }
 
-/// Reads a log, or one of its files, and says everything that is wrong with it. `noted` is a head noted elsewhere: the
-/// one thing that finds a chain that was written anew.
+/// Reads a log, or one of its files, and returns all findings. `noted` is a head noted elsewhere: only that reveals a
+/// chain that was written anew.
 ///
 /// # Errors
 /// When a file can't be read.
@@ -350,7 +350,7 @@ impl Verifier<'_> {
     }
 }
 
-/// The receipts of one call, and the log's id. Only lines whose own hash is right are given.
+/// The receipts of one call, and the log's id. Only lines with a valid hash are returned.
 ///
 /// # Errors
 /// When a file can't be read.
@@ -365,7 +365,7 @@ pub fn find(log: &Path, call: &str) -> Result<(String, Vec<Line>), LogError> {
     for path in files {
         let mut lines = Lines::open(&path)?;
         while let Some(raw) = lines.next()? {
-            // Most lines are other calls': hashing them all would take far longer.
+            // Most lines belong to other calls: hashing them all would take far longer.
             let opening = raw.number == 1;
             if !opening && !raw.text.contains(call) {
                 continue;

@@ -1,4 +1,4 @@
-//! Writing receipts without making a call wait.
+//! Writing receipts without blocking a call.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,9 +12,9 @@ use super::{Log, LogError};
 use crate::moment::Moment;
 use crate::receipt::Receipt;
 
-/// Most receipts that are brought to the disk at once.
+/// Most receipts that are synced to the disk at once.
 const BATCH: usize = 256;
-/// Pause before what could not be written is tried again.
+/// Pause before a failed write is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Where receipts are kept.
@@ -31,13 +31,13 @@ pub trait Store: Send {
     /// When that can't be written.
     fn append_lost(&mut self, receipts: u64) -> Result<(), LogError>;
 
-    /// Brings everything to the disk.
+    /// Syncs everything to the disk.
     ///
     /// # Errors
     /// When that fails.
     fn sync(&mut self) -> Result<(), LogError>;
 
-    /// Deletes what is older than so many days.
+    /// Deletes receipts that are older than `days` days.
     ///
     /// # Errors
     /// When that fails.
@@ -59,19 +59,19 @@ impl Store for Log {
     }
 }
 
-/// Something that somebody should know of. One is told when trouble begins, not each time it goes on.
+/// A problem that an operator should know of. It is reported when it begins, not each time that it goes on.
 #[derive(Debug)]
 pub enum Trouble {
     /// Receipts can't be written; they are kept in memory and tried again.
     Failing(LogError),
     /// The queue is full: receipts are being lost.
     Losing,
-    /// Writing works again; so many receipts were lost meanwhile, which the log now says.
+    /// Writing works again; `lost` receipts were lost meanwhile, and the log now says so.
     Over {
-        /// How many.
+        /// The number of lost receipts.
         lost: u64,
     },
-    /// Receipts whose time is over can't be deleted.
+    /// Expired receipts can't be deleted.
     NotExpiring(LogError),
 }
 
@@ -106,7 +106,7 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// What a [`Writer`] has done so far.
+/// Counters of a [`Writer`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Receipts on disk.
@@ -115,7 +115,7 @@ pub struct Counters {
     pub lost: u64,
     /// Attempts to write that failed.
     pub failures: u64,
-    /// Receipts that are in memory and not on disk.
+    /// Receipts in memory that are not on the disk.
     pub waiting: u64,
 }
 
@@ -124,9 +124,9 @@ struct Shared {
     written: AtomicU64,
     lost: AtomicU64,
     failures: AtomicU64,
-    /// Receipts handed over, those without room left out.
+    /// Receipts accepted into the queue.
     taken: AtomicU64,
-    /// Of those, the ones that were given up at the end.
+    /// Of those, receipts that were given up at the end.
     given_up: AtomicU64,
 }
 
@@ -141,8 +141,8 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. At most `queue` receipts wait; `days` is how long they are kept, `now` the time from which
-    /// that is counted at first. `alarm` is called on the thread.
+    /// Starts the thread. At most `queue` receipts wait; `days` is how long they are kept, `now` the first time from
+    /// which that is counted. `alarm` is called on the thread.
     ///
     /// # Errors
     /// When no thread can be started.
@@ -187,7 +187,7 @@ impl Writer {
         }
     }
 
-    /// What it has done so far.
+    /// The writer's counters.
     #[must_use]
     pub fn counters(&self) -> Counters {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -202,7 +202,7 @@ impl Writer {
         }
     }
 
-    /// Writes what waits, and ends the thread. A disk that doesn't take it gets one more chance.
+    /// Writes the waiting receipts, and ends the thread. A failing disk gets one more try.
     pub fn close(mut self) -> Counters {
         self.finish();
         self.counters()
@@ -226,7 +226,7 @@ impl Drop for Writer {
 struct Work<S, A> {
     store: S,
     days: Option<u32>,
-    /// When was last looked for what is too old.
+    /// The day of the last check for expired receipts.
     day: String,
     alarm: A,
     waiting: Receiver<Receipt>,
@@ -257,7 +257,7 @@ impl<S: Store, A: Fn(Trouble)> Work<S, A> {
         self.note_losses();
     }
 
-    /// Writes all of `batch`, however long that takes; `false` if it was told to stop meanwhile.
+    /// Writes all of `batch`, however long that takes; `false` if the thread was stopped meanwhile.
     fn write(&mut self, batch: &mut Vec<Receipt>) -> bool {
         let mut appended = 0;
         loop {
@@ -287,7 +287,7 @@ impl<S: Store, A: Fn(Trouble)> Work<S, A> {
         }
     }
 
-    /// A store that panics has failed like one that errs: the thread goes on, and tries again.
+    /// A panic in the store counts as an error: the thread goes on, and tries again.
     fn try_write(&mut self, batch: &[Receipt], appended: &mut usize) -> Result<(), LogError> {
         contain(|| {
             for receipt in batch.iter().skip(*appended) {
@@ -298,7 +298,7 @@ impl<S: Store, A: Fn(Trouble)> Work<S, A> {
         })
     }
 
-    /// Tells the log what was lost, and the alarm that it is over.
+    /// Notes the losses in the log, and reports the end of the trouble.
     fn note_losses(&mut self) {
         self.watch_losses();
         let lost = self.shared.lost.load(Ordering::Relaxed);

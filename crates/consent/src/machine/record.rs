@@ -1,4 +1,4 @@
-//! What is remembered of a call's consent, for its receipt.
+//! The record of a call's consent, for its receipt.
 
 use std::time::Duration;
 
@@ -7,30 +7,30 @@ use serde::{Deserialize, Serialize};
 use super::Failure;
 use crate::{Policy, Source, State};
 
-/// Most entries of each kind that are kept; facts that change forever must not fill the memory.
+/// Most entries of each kind that are kept; constantly changing facts must not fill the memory.
 const MOST: usize = 32;
 
-/// How a call's consent went. Times are milliseconds since the call began.
+/// The course of a call's consent. Times are milliseconds since the call began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// The policy in force at the end.
     pub policy: Policy,
-    /// Where the call stood at the end.
+    /// The state at the end.
     pub outcome: State,
-    /// Who decided that.
+    /// The source of that state.
     pub by: Source,
-    /// What was announced.
+    /// The announcements.
     pub announcements: Vec<Announcement>,
     /// Each change of state.
     pub changes: Vec<Change>,
-    /// When the customer was listened to: from the first sound of theirs that was, to the end of listening.
+    /// When the customer was listened to: from the first sound heard to the end of listening.
     pub analysed: Vec<Span>,
-    /// Whether what was inferred has been erased.
+    /// Whether the inferences have been erased.
     pub erased: bool,
     /// Whether the media could not be listened to.
     pub untappable: bool,
-    /// Entries beyond what is kept of each kind.
+    /// Number of entries beyond those kept.
     pub left_out: u32,
 }
 
@@ -38,9 +38,9 @@ pub struct Record {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Announcement {
-    /// What was played.
+    /// The recording that was played.
     pub recording: Option<Recording>,
-    /// When it was called for.
+    /// When the announcement was requested.
     pub requested_ms: u64,
     /// When its first sample left.
     pub began_ms: Option<u64>,
@@ -48,17 +48,17 @@ pub struct Announcement {
     pub ended_ms: Option<u64>,
     /// Whether all of it was played.
     pub whole: bool,
-    /// Why not.
+    /// Why it was not played to its end.
     pub failure: Option<Failure>,
 }
 
-/// What an announcement consists of.
+/// A recording.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recording {
-    /// Its name.
+    /// The recording's name.
     pub name: String,
-    /// Its language, as an RFC 5646 tag.
+    /// The recording's language, as an RFC 5646 tag.
     pub language: String,
     /// SHA-256 of the audio, in hexadecimal.
     pub sha256: String,
@@ -68,11 +68,11 @@ pub struct Recording {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Change {
-    /// When.
+    /// The time.
     pub at_ms: u64,
-    /// To what.
+    /// The new state.
     pub state: State,
-    /// Decided by whom.
+    /// The source of the decision.
     pub by: Source,
 }
 
@@ -80,9 +80,9 @@ pub struct Change {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Span {
-    /// From when.
+    /// The beginning.
     pub from_ms: u64,
-    /// Until when; `None` while it lasts.
+    /// The end; `None` while it lasts.
     pub to_ms: Option<u64>,
 }
 
@@ -151,7 +151,7 @@ impl Record {
         keep(&mut self.analysed, Span { from_ms, to_ms: None }, &mut self.left_out);
     }
 
-    /// Consent without sound is no listening: keeps the spans in which something was heard, from then on.
+    /// Consent without sound is no listening: keeps the spans with sound, from their first sound on.
     pub(super) fn heard(&mut self, heard: &[(Duration, Duration)]) {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         self.analysed.retain_mut(|span| {
@@ -172,7 +172,7 @@ impl Record {
     }
 }
 
-/// Keeps the first entries and the newest one: how it began, and how it stands.
+/// Keeps the first entries and the newest one: the beginning and the present state.
 fn keep<T>(list: &mut Vec<T>, entry: T, left_out: &mut u32) {
     if list.len() >= MOST {
         list.pop();

@@ -1,4 +1,4 @@
-//! Facts that change in mid-call, and with them the terms.
+//! Facts that change in mid-call, and the terms with them.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use super::{Machine, Stage, Terms};
 use crate::{Policy, Source, State};
 
 impl Machine {
-    /// Goes by other terms from now on, as far as the call allows: once the customer has heard anything, or has been
-    /// listened to, only stricter terms are taken.
+    /// Takes new terms, as far as the call allows: once the customer has heard anything, or has been listened to, only
+    /// stricter terms are taken.
     ///
-    /// - [`Policy::Never`] ends analysis and erases what was inferred.
+    /// - [`Policy::Never`] ends analysis and erases the inferences.
     /// - [`Policy::OptIn`] pauses analysis and asks, unless the customer has agreed already.
     /// - Other policies ask nothing more of a customer who has been told.
     pub fn retell(&mut self, now: Duration, terms: Terms) {
@@ -44,7 +44,7 @@ impl Machine {
         self.reconcile(now);
     }
 
-    /// Nothing has been said to the customer, nothing inferred.
+    /// Whether no announcement has been played and nothing inferred.
     fn is_untouched(&self) -> bool {
         matches!(self.state, State::Pending | State::Excluded)
             && !matches!(self.stage, Stage::Requested(_) | Stage::Playing(_))
@@ -53,7 +53,7 @@ impl Machine {
     }
 }
 
-/// How much a policy asks before a customer is listened to.
+/// The strictness of a policy: its demands before a customer is listened to.
 fn strictness(policy: Policy) -> u8 {
     match policy {
         Policy::GivenUpstream => 0,

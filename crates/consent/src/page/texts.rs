@@ -1,9 +1,9 @@
-//! What the page says, whatever the language. `{out}` and `{in}` are keys, `{operator}` is a name.
+//! The texts of the page, for one language. `{out}` and `{in}` are keys, `{operator}` is a name.
 
 pub(super) struct Texts {
-    /// In place of `{operator}` where the operator has given no name.
+    /// Replaces `{operator}` where the operator has given no name.
     pub(super) us: &'static str,
-    /// What the choice of languages is called.
+    /// The label of the language menu.
     pub(super) languages: &'static str,
     pub(super) heading: &'static str,
     pub(super) lead: &'static str,
@@ -34,7 +34,7 @@ pub(super) struct Texts {
     pub(super) never_lines: &'static str,
 
     pub(super) kept: &'static str,
-    /// Heads of the table's columns: what, for how long.
+    /// Heads of the table's columns: the data, and how long it is kept.
     pub(super) kept_head: [&'static str; 2],
     pub(super) kept_voice: &'static str,
     pub(super) kept_voice_long: &'static str,

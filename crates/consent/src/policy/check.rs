@@ -1,4 +1,4 @@
-//! What can be wrong with settings that read well.
+//! Faults of settings that parse.
 
 use crate::language::is_language;
 use sidetone_insight::did_you_mean;
@@ -6,14 +6,14 @@ use sidetone_insight::did_you_mean;
 use super::Settings;
 use crate::Policy;
 
-/// One thing wrong: where, what, and what to do about it.
+/// One fault: its key, the problem and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// The key, as `consent.rules.0.language`: tables by name, list entries by number.
     pub key: String,
-    /// What is wrong and what to write instead.
+    /// The problem and the remedy.
     pub problem: String,
-    /// Whether Sidetone still can run.
+    /// Whether Sidetone can't run with it.
     pub fatal: bool,
 }
 
@@ -28,7 +28,7 @@ impl Fault {
 }
 
 impl Settings {
-    /// Everything wrong with the table. `trunks` are the names of those that there are.
+    /// All faults of the table. `trunks` are the names of the configured ones.
     #[must_use]
     pub fn faults(&self, trunks: &[&str]) -> Vec<Fault> {
         let mut faults = Vec::new();

@@ -1,4 +1,4 @@
-//! Which calls a rule speaks of.
+//! Matching of calls with rules.
 
 use std::fmt;
 use std::str::FromStr;
@@ -34,7 +34,7 @@ pub(super) fn same_name(one: &str, other: &str) -> bool {
     one.trim().to_lowercase() == other.trim().to_lowercase()
 }
 
-/// A dialled number, or how it begins: `+4930123456`, `+49*`, `service`.
+/// A dialled number, or a prefix of one: `+4930123456`, `+49*`, `service`.
 ///
 /// Numbers are compared without separators and without the sign of the international format (`+` or `00`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub struct Dialled {
 }
 
 impl Dialled {
-    /// Whether `dialled` (a user part, or a SIP or tel URI) is meant.
+    /// Whether `dialled` (a user part, or a SIP or tel URI) matches.
     #[must_use]
     pub fn matches(&self, dialled: &str) -> bool {
         let dialled = numbering::bare(dialled);
@@ -66,7 +66,7 @@ impl FromStr for Dialled {
     fn from_str(text: &str) -> Result<Self, NotDialled> {
         let text = text.trim();
         let (number, beginning) = match text.strip_suffix('*') {
-            // `*` by itself is a beginning; `*98` and `30*` are; `**` would be a star code's beginning.
+            // `*` by itself is a prefix; `*98` and `30*` are too; `**` would be a star code's prefix.
             Some(beginning) => (beginning, true),
             None => (text, false),
         };

@@ -40,7 +40,7 @@ impl fmt::Display for Receipt {
         if self.record.untappable {
             writeln!(f, "media     could not be listened to")?;
         }
-        // With erasure everything is dropped, whether or not there was anything yet.
+        // An erasure drops everything, whether or not there was an inference yet.
         if self.record.erased && !self.record.analysed.is_empty() {
             writeln!(f, "erased    what had been inferred")?;
         }

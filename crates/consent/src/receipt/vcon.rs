@@ -1,7 +1,7 @@
-//! A receipt as a vCon, the IETF's container for what is kept of a conversation.
+//! A receipt as a vCon, the IETF's container for data about a conversation.
 //!
 //! The container follows draft-ietf-vcon-vcon-core-04; the attachment follows draft-howe-vcon-lawful-basis-00, which
-//! has taken the place of draft-howe-vcon-consent. Both are drafts: what they name may change.
+//! has replaced draft-howe-vcon-consent. Both are drafts: their names may change.
 
 use serde_json::{Value, json};
 
@@ -9,22 +9,21 @@ use super::Receipt;
 use crate::State;
 use crate::log::Line;
 
-/// What may be exported: a receipt, with the line of the log that proves it.
+/// The data of an export: a receipt, with the line of the log that proves it.
 #[derive(Debug, Clone)]
 pub struct Export<'a> {
     /// The receipt.
     pub receipt: &'a Receipt,
     /// The log's id.
     pub log: &'a str,
-    /// Its line there.
+    /// The receipt's line in the log.
     pub line: &'a Line,
 }
 
 impl Export<'_> {
     /// The vCon, unsigned.
     ///
-    /// Which lawful basis the operator relies on only the operator can say: without one in the receipt there is no
-    /// attachment that claims one.
+    /// Only the operator can say which lawful basis it relies on: without one in the receipt no attachment claims one.
     #[must_use]
     pub fn vcon(&self) -> Value {
         let Receipt { record, started, ended, .. } = self.receipt;

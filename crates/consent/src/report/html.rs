@@ -1,10 +1,10 @@
-//! The report as a page, to be read, printed and filed. It looks like the policy page.
+//! The report as a page, to be read, printed and filed, in the style of the policy page.
 
 use super::{Report, words};
 use crate::html::Html;
 
 impl Report {
-    /// The report as one HTML page that needs nothing from elsewhere.
+    /// The report as one self-contained HTML page.
     #[must_use]
     pub fn to_html(&self) -> String {
         let mut page = Html::new("en", &format!("Compliance report – {}", self.made.day()));

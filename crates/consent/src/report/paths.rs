@@ -8,27 +8,27 @@ use crate::Policy;
 /// One path by which something is inferred from a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct InferencePath {
-    /// Its name.
+    /// The path's name.
     pub name: &'static str,
-    /// About whom.
+    /// The subject of the inference.
     pub about: Subject,
-    /// Whether it is in use as configured.
+    /// Whether the path is in use as configured.
     pub active: bool,
-    /// What goes in.
+    /// The input.
     pub input: &'static str,
-    /// What comes out.
+    /// The output.
     pub output: &'static str,
     /// Whether it infers emotion from biometric data (AI Act, Art. 3(39)).
     pub recognises_emotion: bool,
-    /// What must be so before it runs.
+    /// The conditions under which it runs.
     pub gate: String,
-    /// What sees to that in the program.
+    /// The code that enforces the conditions.
     pub enforced_by: &'static str,
-    /// The law that shapes it.
+    /// The law that applies.
     pub law: &'static str,
 }
 
-/// About whom something is inferred.
+/// The subject of an inference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Subject {
@@ -36,11 +36,11 @@ pub enum Subject {
     Customer,
     /// The contact centre's agent.
     Agent,
-    /// Both.
+    /// Both parties.
     Both,
 }
 
-/// What this build has no code for.
+/// Inferences that this build has no code for.
 pub(super) const ABSENT: [&str; 5] = [
     "emotion of agents (a listener takes the permit of the customer's side, of which there is one a call)",
     "recognising who speaks by the voice",

@@ -1,4 +1,4 @@
-//! The report in words, as Markdown that reads well without being rendered.
+//! The report as Markdown that reads well without being rendered.
 
 use std::fmt;
 

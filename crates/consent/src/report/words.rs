@@ -1,4 +1,4 @@
-//! What the report calls things, on paper and on screens alike.
+//! The report's terms, on paper and on screens alike.
 
 use super::Subject;
 use crate::Policy;
@@ -6,7 +6,7 @@ use crate::policy::Rule;
 
 pub(super) const DISCLAIMER: &str = "This states what the program does. It is no legal advice.";
 
-/// Of calls out that are analysed without the PBX's word.
+/// For outbound calls that are analysed without the PBX's statement.
 pub(super) const OUTBOUND: &str = "whom they reach is taken for a customer";
 
 pub(super) fn policy(policy: Policy) -> &'static str {
@@ -19,12 +19,12 @@ pub(super) fn policy(policy: Policy) -> &'static str {
     }
 }
 
-/// What a rule says of the calls that it is about.
+/// A rule's effect on its calls.
 pub(super) fn ruled(rule: &Rule) -> &'static str {
     rule.policy.map_or("as the trunk says", policy)
 }
 
-/// Which calls a rule is about.
+/// The conditions of a rule.
 pub(super) fn conditions(rule: &Rule) -> String {
     let conditions: Vec<String> = [
         ("trunk", rule.trunk.clone()),

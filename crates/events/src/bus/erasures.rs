@@ -1,4 +1,4 @@
-//! Which events nobody may be given any more, since the customer has objected.
+//! Events that must not be given out any more, since the customer has objected.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,15 +8,16 @@ use super::owed::Owed;
 use crate::event::Event;
 use crate::id::CallId;
 
-/// Most calls that are remembered; beyond it the oldest is forgotten. Only what is still on its way out needs them.
+/// Most calls that are remembered; beyond it the oldest is forgotten. They matter only for events still on their way
+/// out.
 const MOST: usize = 65_536;
 
-/// What was inferred in a call is erased.
+/// All inferences about a call are erased up to an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Erasure {
     /// The call.
     pub call: CallId,
-    /// Number (`seq`) of the event from which on it is not: what customers agree to later is theirs to agree to.
+    /// Number (`seq`) of the first event that is not erased: the customer may have agreed again later.
     pub before: u64,
 }
 
@@ -26,10 +27,10 @@ impl Erasure {
     }
 }
 
-/// The erasures so far, for whoever hands out or keeps events.
+/// The erasures so far, for all parts that hand out or keep events.
 #[derive(Debug, Default)]
 pub(crate) struct Erasures {
-    /// The files that have to do each of them.
+    /// The files that have to carry out each erasure.
     owing: RwLock<Vec<Weak<Owed>>>,
     inner: RwLock<Inner>,
     any: AtomicBool,
@@ -39,7 +40,7 @@ pub(crate) struct Erasures {
 struct Inner {
     before: HashMap<CallId, u64>,
     order: VecDeque<Erasure>,
-    /// Erasures that are no longer in `order`.
+    /// Number of erasures that are no longer in `order`.
     forgotten: u64,
 }
 
@@ -52,7 +53,7 @@ impl Erasures {
     }
 
     pub(crate) fn note(&self, erasure: Erasure) {
-        // First where a kill can't reach it, then where everybody learns of it.
+        // Noted in the file first, where a kill can't reach it, then made known to all.
         for file in self.owing.read().unwrap_or_else(PoisonError::into_inner).iter() {
             if let Some(file) = file.upgrade() {
                 file.add(&erasure);
@@ -73,8 +74,7 @@ impl Erasures {
         self.any.store(true, Ordering::Release);
     }
 
-    /// The event as it may be given on: what was inferred and is erased has been taken out of it. `None` if it may go
-    /// as it is.
+    /// The event as it may be given on, with erased inferences taken out. `None` if it may go unchanged.
     pub(crate) fn redacted(&self, event: &Event) -> Option<Event> {
         // Most processes see many events and few objections.
         if !event.infers() || !self.any.load(Ordering::Acquire) {
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(erasures.since(&mut cursor), [erasure(3)]);
     }
 
-    /// Killed the moment after whoever objects was told that it is done: nothing of this process runs any more.
+    /// The process is killed just after the objecting customer was told that the erasure is done.
     #[test]
     fn an_erasure_is_noted_before_anybody_learns_of_it() {
         let folder = tempfile::tempdir().unwrap();

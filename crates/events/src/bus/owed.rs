@@ -1,8 +1,8 @@
-//! Erasures that a keeper of events still owes, and the note of them beside what it keeps.
+//! Erasures that a keeper of events still owes, and the note of them beside its files.
 //!
-//! The note is written before anybody is told of the objection, so that a process which is killed at any moment after
-//! makes it good at its next start. It is appended to at once and brought to the disk by the file's own thread, before
-//! that begins to erase: a kill loses nothing, and a power cut what came in the last few milliseconds.
+//! The note is written before the objection is made known, so that a process that is killed at any moment carries out
+//! the erasure at its next start. The note is appended to at once and synced to the disk by the file's own thread,
+//! before that begins to erase: a kill loses nothing, and a power cut only the last few milliseconds.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -17,7 +17,7 @@ use crate::id::CallId;
 /// The largest note that is read: more calls than can be up.
 const LARGEST: u64 = 16 << 20;
 
-/// What one file owes. Whoever tells of an objection adds to it, the file's writer takes out what is done.
+/// The erasures that one file owes. The bus adds them; the file's writer removes the completed ones.
 #[derive(Debug)]
 pub struct Owed {
     note: PathBuf,
@@ -26,15 +26,15 @@ pub struct Owed {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// By call, the number of the event from which on nothing is erased.
+    /// By call, the number of the first event that is not erased.
     calls: HashMap<CallId, u64>,
     file: Option<File>,
-    /// Whether something is owed that the note lacks.
+    /// Whether the note lacks an erasure.
     unwritten: bool,
 }
 
 impl Owed {
-    /// What the note at this path says is still to be done.
+    /// Reads the erasures that the note at this path still lists.
     #[must_use]
     pub fn read(note: PathBuf) -> Self {
         let mut inner = Inner::default();
@@ -43,7 +43,7 @@ impl Owed {
             file.take(LARGEST).read_to_string(&mut text).map(|_| text)
         });
         for line in text.unwrap_or_default().lines() {
-            // A line cut short names no call: its writer died before anybody was told of the objection.
+            // An incomplete line names no call: its writer died before the objection was made known.
             let parsed = line.split_once(' ').and_then(|(call, before)| {
                 Some(Erasure { call: call.parse().ok()?, before: before.parse().ok()? })
             });
@@ -58,14 +58,14 @@ impl Owed {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where the note stands.
+    /// The note's path.
     #[must_use]
     pub fn note(&self) -> &Path {
         &self.note
     }
 
-    /// Adds an erasure, and appends it to the note. Some fifty bytes, and not waited for until they are on the disk: it
-    /// is called by whoever tells of an objection.
+    /// Adds an erasure, and appends it to the note: some fifty bytes, without waiting for the disk, since the caller is
+    /// reporting an objection.
     pub fn add(&self, erasure: &Erasure) {
         let mut inner = self.lock();
         inner.add(erasure);
@@ -74,28 +74,28 @@ impl Owed {
         }
     }
 
-    /// What is owed.
+    /// The erasures owed.
     #[must_use]
     pub fn calls(&self) -> HashMap<CallId, u64> {
         self.lock().calls.clone()
     }
 
-    /// Of how many calls something is.
+    /// For how many calls an erasure is owed.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.lock().calls.len() as u64
     }
 
-    /// Whether nothing is.
+    /// Whether no erasure is owed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count() == 0
     }
 
-    /// Brings the note to the disk, with what could not be written to it so far.
+    /// Syncs the note to the disk, including erasures that could not be written so far.
     ///
     /// # Errors
-    /// When it can't be written, as on a full disk. What is owed is owed all the same.
+    /// When the note can't be written, as on a full disk. The erasures stay owed all the same.
     pub fn sync(&self) -> io::Result<()> {
         let file = {
             let mut inner = self.lock();
@@ -104,20 +104,20 @@ impl Owed {
             }
             inner.file.as_ref().map(File::try_clone).transpose()?
         };
-        // Not under the lock: a disk may take its time, and whoever tells of an objection has none.
+        // Without the lock: a disk may take its time, and the reporter of an objection must not wait.
         let Some(file) = file else { return Ok(()) };
         file.sync_data()?;
-        // And its name, where the file system can.
+        // Its directory entry too, where the file system can.
         if let Some(folder) = self.note.parent().and_then(|folder| File::open(folder).ok()) {
             let _ = folder.sync_all();
         }
         Ok(())
     }
 
-    /// These have been done. What has been added meanwhile stays owed.
+    /// Removes completed erasures. Erasures added meanwhile stay owed.
     ///
     /// # Errors
-    /// When the note can't be changed. At the next start they are then done again, which does no harm.
+    /// When the note can't be changed. The next start then repeats them, which does no harm.
     pub fn done(&self, done: &HashMap<CallId, u64>) -> io::Result<()> {
         let mut inner = self.lock();
         inner.calls.retain(|call, before| done.get(call).is_none_or(|done| *done < *before));
@@ -143,12 +143,12 @@ impl Inner {
             self.file = Some(OpenOptions::new().append(true).create(true).mode(0o640).open(note)?);
         }
         let Some(file) = &mut self.file else { return Ok(()) };
-        // In one go, so that a kill leaves the line or none. The line end stands before it as well: a note may end in
+        // One write, so that a kill leaves the whole line or none. The line end comes first as well: a note may end in
         // half a line, if the disk was full.
         file.write_all(format!("\n{} {}\n", erasure.call, erasure.before).as_bytes())
     }
 
-    /// Replaces the note in one step.
+    /// Replaces the note atomically.
     fn rewrite(&mut self, note: &Path) -> io::Result<()> {
         let mut new = note.as_os_str().to_owned();
         new.push(".new");
@@ -159,7 +159,7 @@ impl Inner {
             let _ = fs::remove_file(&new);
             return Err(why);
         }
-        // Opened anew to append the next.
+        // Opened anew to append the next erasure.
         self.file = Some(OpenOptions::new().append(true).open(note)?);
         self.unwritten = false;
         Ok(())
@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(owed(folder.path()).calls(), first.calls());
         assert_eq!(first.calls().len(), 2);
         assert_eq!(first.calls()[&erasure(1, 0).call], 9);
-        // And goes on with the same note.
+        // The next process goes on with the same note.
         let second = owed(folder.path());
         second.add(&erasure(3, 1));
         assert_eq!(owed(folder.path()).calls().len(), 3);
@@ -228,7 +228,7 @@ mod tests {
         );
     }
 
-    /// The folder is gone, or the disk full: it is owed all the same, and noted as soon as it can be.
+    /// The folder is gone, or the disk full: the erasure is owed all the same, and noted as soon as possible.
     #[test]
     fn what_can_t_be_noted_is_noted_later() {
         let folder = tempfile::tempdir().unwrap();

@@ -10,30 +10,30 @@ use tokio::sync::Notify;
 use super::Published;
 use crate::event::Kind;
 
-/// What became of one subscriber's events, for metrics.
+/// Counters of one subscriber, for metrics.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SinkCounts {
     /// The subscriber.
     pub name: String,
     /// Events waiting now.
     pub queued: usize,
-    /// The most that may wait.
+    /// Capacity of the queue.
     pub capacity: usize,
     /// Events dropped because too many were waiting: always the oldest.
     pub dropped: u64,
-    /// Events that arrived where they were sent.
+    /// Events delivered to their destination.
     pub delivered: u64,
     /// Events given up: refused, or undeliverable for too long.
     pub failed: u64,
     /// Attempts after the first.
     pub retries: u64,
-    /// Calls of which something is still to be erased from what it keeps.
+    /// Calls whose erasure from the kept events is still owed.
     pub erasures_owed: u64,
-    /// Files that could not be looked into for something to erase.
+    /// Files that could not be searched for events to erase.
     pub erasures_beyond: u64,
 }
 
-/// Drops the oldest when full.
+/// A queue that drops the oldest event when full.
 pub(super) struct Queue {
     name: String,
     kinds: Vec<Kind>,
@@ -83,7 +83,7 @@ impl Queue {
     }
 
     pub(super) fn pop(&self) -> Popped {
-        // Asked before popping: what was pushed before the close is then seen by this pop.
+        // Read before popping: an event pushed before the close is then seen by this pop.
         let closed = self.closed.load(Ordering::Acquire);
         match self.events.pop() {
             Some(event) => Popped::Event(event),

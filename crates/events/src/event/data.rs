@@ -1,4 +1,4 @@
-//! What each kind of event tells.
+//! The data of each kind of event.
 
 use std::time::Duration;
 
@@ -54,12 +54,12 @@ impl From<CallEnded> for Happening {
     }
 }
 
-/// An INVITE was let in. Who and where stands in the call reference.
+/// An INVITE was let in. Parties and trunk stand in the call reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CallStarted {
-    /// Whether the customer may be listened to from the beginning, since callers have been told before. If not,
-    /// no affect event comes before a `consent.changed` to `given`.
+    /// Whether the customer may be listened to from the beginning, since callers have been told before. If not, no
+    /// affect event comes before a `consent.changed` to `given`.
     pub analysed: bool,
 }
 
@@ -76,7 +76,7 @@ pub struct CallAnswered {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CallHeld {
-    /// Who did.
+    /// The party that holds.
     pub by: Leg,
 }
 
@@ -84,23 +84,23 @@ pub struct CallHeld {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CallResumed {
-    /// Who did.
+    /// The party that resumed.
     pub by: Leg,
     /// How long the hold lasted.
     #[serde(rename = "held_ms", with = "millis")]
     pub held: Duration,
 }
 
-/// A media stream can't be listened to, or can be again. It is relayed all the same, but for what is
-/// [`Untappable::NotRelayed`] and some of what is [`Untappable::Unreadable`].
+/// A media stream can't be listened to, or can be again. It is still relayed, except for [`Untappable::NotRelayed`] and
+/// some cases of [`Untappable::Unreadable`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CallUntappable {
     /// Index of the m-line in the SDP, from 0 on.
     pub stream: u32,
-    /// Why not.
+    /// Why the stream can't be listened to.
     pub reason: Untappable,
-    /// Whose voice can't be heard; `None` if it is both.
+    /// The leg that can't be heard; `None` for both.
     pub leg: Option<Leg>,
     /// Whether that begins or is over.
     pub state: MediaState,
@@ -110,18 +110,18 @@ pub struct CallUntappable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CallMedia {
-    /// What is wrong.
+    /// The problem.
     pub problem: MediaProblem,
-    /// Whether it begins or is over.
+    /// Whether the problem begins or is over.
     pub state: MediaState,
-    /// The leg that nothing is heard from, or whose packets are rejected; `None` if neither is heard.
+    /// The silent or rejected leg; `None` if neither is heard.
     pub leg: Option<Leg>,
-    /// For how long nothing has been, or had been, heard.
+    /// How long the silence has lasted, or did last.
     #[serde(rename = "silent_ms", with = "millis")]
     pub silent: Duration,
 }
 
-/// What is wrong with a call's media.
+/// A problem of a call's media.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MediaProblem {
@@ -137,25 +137,25 @@ pub enum MediaProblem {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MediaState {
-    /// It has been noticed.
+    /// The problem begins.
     Lost,
     /// Packets come again.
     Restored,
-    /// Of a `timeout`: both parties were asked, and the call is still up by their word; it goes on.
+    /// Only after a `timeout`: both parties were asked, and by their answers the call is still up; it goes on.
     Kept,
 }
 
-/// Whether the customer may be listened to has changed.
+/// The permission to listen to the customer has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConsentChanged {
-    /// Where the call stands now. Affect is inferred while it is `given`, and at no other time.
+    /// The new state. Affect is inferred while it is `given`, and at no other time.
     pub state: State,
-    /// The policy that the call is under.
+    /// The call's policy.
     pub policy: Policy,
-    /// Who brought it about.
+    /// The source of the change.
     pub by: Source,
-    /// What had been inferred in this call has been erased here; whoever keeps events should erase its own.
+    /// All inferences about this call have been erased here; readers that keep events should erase theirs.
     pub erased: bool,
 }
 
@@ -163,36 +163,35 @@ pub struct ConsentChanged {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Announcement {
-    /// How far it is.
+    /// The phase of the announcement.
     pub phase: AnnouncementPhase,
-    /// Who hears it.
+    /// The party that hears it.
     pub toward: Leg,
-    /// Which one: its name in the configuration.
+    /// The announcement's name in the configuration.
     pub name: String,
-    /// Its language, an RFC 5646 tag.
+    /// The announcement's language, an RFC 5646 tag.
     pub language: String,
-    /// How much of it has been played.
+    /// The length that has been played.
     #[serde(rename = "played_ms", with = "millis")]
     pub played: Duration,
 }
 
-/// How far an announcement is.
+/// The phase of an announcement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AnnouncementPhase {
-    /// Its first packet has been sent.
+    /// The first packet has been sent.
     Started,
-    /// Its last packet has been sent.
+    /// The last packet has been sent.
     Finished,
-    /// It was broken off: the call ended, or the customer objected.
+    /// The announcement was broken off: the call ended, or the customer objected.
     Interrupted,
-    /// It could not be played.
+    /// The announcement could not be played.
     Failed,
 }
 
-/// Here stood something that was inferred of the customer, and has been erased. It is never told live: it stands in the
-/// events file, and reaches those who ask late for what they missed, so that the numbers of a call's events have no
-/// gap.
+/// A placeholder for an erased inference about the customer. It never occurs live: it stands in the events file, and
+/// reaches clients that catch up on missed events, so that the numbers of a call's events have no gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Erased {}
@@ -201,25 +200,25 @@ pub struct Erased {}
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CallEnded {
-    /// How it ended.
+    /// The cause of the end.
     pub cause: Cause,
-    /// Who ended it; `None` if it was neither party.
+    /// The party that ended the call; `None` if neither did.
     pub by: Option<Leg>,
-    /// The final status that refused it, 300 to 699; `None` for a call that was answered.
+    /// The final status that refused the call, 300 to 699; `None` for a call that was answered.
     pub sip_status: Option<u16>,
-    /// The call in one page; `None` for a call that was never answered, or if its analysis broke.
+    /// The summary of the call; `None` for a call that was never answered, or if its analysis broke.
     pub summary: Option<Summary>,
-    /// What its media were like; `None` if there were none.
+    /// The quality of its media; `None` if there were none.
     pub media: Option<MediaQuality>,
 }
 
-/// What a call's media were like as they reached Sidetone.
+/// The quality of a call's media as they reached Sidetone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MediaQuality {
-    /// From the customer.
+    /// Media from the customer.
     pub customer: LegMedia,
-    /// From the agent.
+    /// Media from the agent.
     pub agent: LegMedia,
 }
 
@@ -231,11 +230,11 @@ pub struct LegMedia {
     pub codec: Option<CodecName>,
     /// Packets that arrived.
     pub packets: u64,
-    /// Packets that never did.
+    /// Packets that never arrived.
     pub lost: u64,
     /// Interarrival jitter at the end, in milliseconds.
     pub jitter_ms: f32,
-    /// Packets that were heard by nobody here, because analysis was behind. Forwarding is never affected.
+    /// Packets that were not analysed, because analysis was behind. Forwarding is never affected.
     pub unheard: u64,
     /// Packets that were not passed on, since they came from an address that `media.latching` does not permit.
     pub rejected: u64,

@@ -1,4 +1,4 @@
-//! The names of what may happen.
+//! The names of the kinds of events.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,7 +18,7 @@ macro_rules! kinds {
             /// Every kind, in the order in which a call may see them.
             pub const ALL: &[Self] = &[$(Self::$kind),*];
 
-            /// Its name in events.
+            /// The kind's name in events.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$kind => $name),* }

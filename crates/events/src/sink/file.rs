@@ -1,10 +1,9 @@
-//! A file of JSON lines that is rotated by size, forgets by age, and takes back what customers object to.
+//! A file of JSON lines that is rotated by size, drops old lines, and erases on objection.
 //!
-//! What is erased is overwritten where it stands: the line keeps its length and its envelope, its `kind` becomes
-//! `erased`, and spaces fill the rest. So whoever follows the file goes on following it, no other line is copied or
-//! moved, no room on the disk is taken, and a crash leaves a state from which the erasure is simply done again.
-//! Encrypting what is inferred under a key for each call would have cost the file its worth, which is that every tool
-//! can read it.
+//! Erasing overwrites a line in place: the line keeps its length and its envelope, its `kind` becomes `erased`, and
+//! spaces fill the rest. So programs that follow the file go on following it, no other line is copied or moved, no room
+//! on the disk is taken, and after a crash the erasure is simply repeated. The alternative, encryption under a key for
+//! each call, would make the file unreadable for ordinary tools, which are its purpose.
 
 mod erasing;
 mod expiry;
@@ -30,10 +29,10 @@ use crate::sink::error::SinkError;
 use erasing::Trying;
 use places::Places;
 
-/// Files of our own that are told from copies that somebody else made. One that is forgotten is read once more.
+/// Most files of our own that are told from copies by other programs. A forgotten one is read once more.
 const MOST_OWN: usize = 1_024;
 
-/// How often it is looked for files that are too old.
+/// Interval between searches for files that are too old.
 const EXPIRE_EVERY: Duration = Duration::from_secs(3_600);
 
 /// `PATH`, `PATH.1` (the one before), … `PATH.keep`. No file outgrows `max_bytes` unless one line does, and no line is
@@ -46,20 +45,20 @@ pub(crate) struct RotatingFile {
     keep_days: u32,
     kinds: Vec<Kind>,
     file: Option<File>,
-    /// The same file, open to be overwritten: what is opened for appending can only be appended to.
+    /// A second handle of the same file, for overwriting: a handle opened for appending can only append.
     overwrite: Option<Arc<File>>,
     size: u64,
-    /// Device and inode of the files written so far, as far as they are kept.
+    /// Device and inode of the files written so far and still kept.
     own: VecDeque<(u64, u64)>,
     reopen: Reopen,
-    /// Where the lines stand that may have to be erased.
+    /// The positions of lines that may have to be erased.
     places: Places,
     owed: Arc<Owed>,
     trying: Trying,
     swept: Option<Instant>,
 }
 
-/// Asks for the file to be opened anew.
+/// Requests that the file be reopened.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reopen(Arc<AtomicBool>);
 
@@ -92,7 +91,7 @@ impl RotatingFile {
             Err(why) => return Err(SinkError::File { path: config.path.display().to_string(), why }),
         }
         file.prune();
-        // What a crash has interrupted.
+        // Carries out erasures that a crash interrupted.
         file.settle();
         file.tend();
         Ok(file)
@@ -102,13 +101,12 @@ impl RotatingFile {
         self.reopen.clone()
     }
 
-    /// What it has to erase, for the bus to add to.
+    /// The erasures that the file owes, for the bus to add to.
     pub(crate) fn owed(&self) -> &Arc<Owed> {
         &self.owed
     }
 
-    /// The kinds of events that it has to be given: those that are written, and those that tell of the calls they are
-    /// in.
+    /// The kinds of events that the file must receive: those that are written, and those needed to track its calls.
     pub(crate) fn needs(&self) -> Vec<Kind> {
         let mut kinds = self.kinds.clone();
         if !kinds.is_empty() {
@@ -117,10 +115,10 @@ impl RotatingFile {
         kinds
     }
 
-    /// The open file, opened first if it isn't.
+    /// The open file; opens it first if needed.
     fn ready(&mut self) -> io::Result<&mut File> {
         if self.file.is_none() {
-            // Readable by the owner and the group only: what is inferred about people is nobody else's business.
+            // Readable by the owner and the group only: inferences about people are confidential.
             let file = OpenOptions::new().append(true).create(true).mode(0o640).open(&self.path)?;
             let metadata = file.metadata()?;
             self.size = metadata.len();
@@ -148,7 +146,7 @@ impl RotatingFile {
         Ok(())
     }
 
-    /// Returns where the line begins.
+    /// Writes a line; returns its position.
     fn write_line(&mut self, line: &str) -> io::Result<u64> {
         if self.reopen.0.swap(false, Ordering::AcqRel) {
             self.file = None;
@@ -175,7 +173,7 @@ impl RotatingFile {
         }
     }
 
-    /// Moves every file one number up; the last one is overwritten.
+    /// Increments every file's number; the last file is overwritten.
     fn rotate(&mut self) -> io::Result<()> {
         self.file = None;
         for number in (1..self.keep).rev() {
@@ -184,7 +182,7 @@ impl RotatingFile {
         ignore_missing(fs::rename(&self.path, numbered(&self.path, 1)))
     }
 
-    /// Removes what an earlier configuration kept beyond `keep`.
+    /// Removes files that an earlier configuration kept beyond `keep`.
     fn prune(&self) {
         for number in self.keep + 1..=self.keep.saturating_add(1_000) {
             if fs::remove_file(numbered(&self.path, number)).is_err() {
@@ -194,23 +192,23 @@ impl RotatingFile {
     }
 }
 
-/// Whether a file could be written to, found without making it: it can, or it is not there and its folder is.
+/// Whether a file could be written to, without making it: the file is writable, or it is missing and its folder exists.
 pub(super) fn probe(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(there) if there.is_file() => OpenOptions::new().append(true).open(path).map(drop),
         Ok(_) => Err(io::Error::other("it is no regular file")),
-        // Opening it makes the file that the link leads to.
+        // Opening a link makes the file that it leads to.
         Err(why) if why.kind() == io::ErrorKind::NotFound && fs::read_link(path).is_ok() => {
             let target = fs::read_link(path)?;
             let target = path.parent().map_or(target.clone(), |folder| folder.join(&target));
-            // Links in a circle are an error of another kind, so this comes to an end.
+            // Circular links are an error of another kind, so this recursion ends.
             probe(&target)
         }
         Err(why) if why.kind() == io::ErrorKind::NotFound => {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
             let folder = folder.unwrap_or(Path::new("."));
-            // Whether a file could be made in it is for those to say who may ask the system for more than the standard
-            // library does.
+            // Whether a file could be made in the folder is not checked here: that needs more than the standard
+            // library.
             if fs::metadata(folder)?.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }
         }
         Err(why) => Err(why),
@@ -260,7 +258,7 @@ fn numbered(path: &Path, number: u32) -> PathBuf {
     beside(path, &format!(".{number}"))
 }
 
-/// The path with something behind it.
+/// The path with a suffix appended.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
@@ -380,7 +378,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
-        /// What is kept is an unbroken run of the newest lines, and no file is too large.
+        /// The kept lines are an unbroken run of the newest ones, and no file is too large.
         #[test]
         fn the_newest_lines_are_kept_whole(lengths in proptest::collection::vec(1usize..30, 1..60), keep in 1u32..5) {
             let folder = tempfile::tempdir().unwrap();

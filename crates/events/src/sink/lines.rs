@@ -1,4 +1,4 @@
-//! Events as JSON lines, written by a thread of their own: a write may block for as long as it likes.
+//! Events as JSON lines, written by a thread of their own, since a write may block indefinitely.
 
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,19 +10,19 @@ use tokio::task::JoinHandle;
 
 use crate::bus::{Published, Subscription, Waited};
 
-/// Events written in one go at most.
+/// Most events in one write.
 const BATCH: usize = 64;
-/// How often a writer looks after what it has written while no event comes.
+/// Interval of a writer's upkeep while no event comes.
 const TEND_EVERY: Duration = Duration::from_secs(1);
 
-/// What became of some events.
+/// The result of writing some events.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
-    /// How many have been written, the first ones.
+    /// The number of events written, from the first on.
     pub(crate) events: usize,
-    /// How many of all were not meant for this writer.
+    /// How many of all events this writer does not want.
     pub(crate) unwanted: usize,
-    /// Why the others were not. They are lost.
+    /// Why the others were not written. They are lost.
     pub(crate) failure: Option<io::Error>,
 }
 
@@ -31,13 +31,13 @@ pub(crate) trait LineWriter: Send + 'static {
     /// Writes `events`, whole, in order.
     fn write(&mut self, events: &[Arc<Published>]) -> Written;
 
-    /// Called after each `write`, and every second or so: looks after what is written.
+    /// Called after each `write`, and about every second: upkeep of the written lines.
     fn tend(&mut self) {}
 
-    /// Nothing more comes: looks after what is written once more.
+    /// No further event comes: the last upkeep.
     fn finish(&mut self) {}
 
-    /// Of how many calls something is still to be erased, and how many files could not be looked into for that.
+    /// How many calls still need erasing, and how many files could not be searched for that.
     fn erasures(&self) -> (u64, u64) {
         (0, 0)
     }
@@ -58,7 +58,7 @@ impl LineWriter for Stdout {
     }
 }
 
-/// Starts the thread. The handle is done when the bus has closed and everything is written.
+/// Starts the thread. The handle completes when the bus has closed and all events are written.
 pub(crate) fn spawn(
     name: &str,
     mut subscription: Subscription,
@@ -97,7 +97,7 @@ fn drain(subscription: &mut Subscription, writer: &mut impl LineWriter) {
         let Written { events: written, unwanted, failure } = writer.write(&events);
         tally.delivered(written.saturating_sub(unwanted));
         tally.failed(events.len() - written);
-        // After writing: of what was taken from the queue before an erasure some may have been written just now.
+        // After writing: an event taken from the queue before an erasure may have been written just now.
         writer.tend();
         tally.erasures(writer.erasures());
         match failure {

@@ -23,14 +23,14 @@ use ring::{Ring, Taken};
 /// The least token.
 const LEAST_TOKEN: usize = 16;
 
-/// What all clients of the live stream read from: a ring of the newest events.
+/// The ring of the newest events, which all clients of the live stream read from.
 ///
-/// Each client has a place in the ring and nothing else, so that a client costs no memory for events, and one that
-/// comes back can be given what it missed. A client that falls behind by the whole ring is dropped.
+/// Each client is only a position in the ring, so it costs no memory for events, and one that reconnects can be given
+/// the events that it missed. A client that falls behind by the whole ring is dropped.
 #[derive(Debug)]
 pub struct Hub {
     ring: Mutex<Ring>,
-    /// Tells that the ring has grown; closed when the bus is.
+    /// Signals that the ring has grown; closed when the bus is.
     grown: watch::Sender<()>,
     token: Option<Revealed>,
     most_clients: usize,
@@ -41,7 +41,7 @@ pub struct Hub {
     refused: AtomicU64,
 }
 
-/// What became of the live stream's clients, for metrics.
+/// Counters of the live stream, for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamCounts {
     /// Clients now.
@@ -54,7 +54,7 @@ pub struct StreamCounts {
     pub refused: u64,
 }
 
-/// Which events a client wants.
+/// A client's choice of events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Filter {
     call: Option<CallId>,
@@ -109,7 +109,7 @@ impl Hub {
         self.grown.send_replace(());
     }
 
-    /// What became of the clients.
+    /// Counters of the clients.
     #[must_use]
     pub fn counts(&self) -> StreamCounts {
         StreamCounts {
@@ -120,7 +120,7 @@ impl Hub {
         }
     }
 
-    /// A place for one more client, if there is one.
+    /// A place for one more client, if there is room.
     fn admit(self: &Arc<Self>, filter: Filter, after: Option<EventId>) -> Option<Client> {
         let admitted = self.clients.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |clients| {
             (clients < self.most_clients).then_some(clients + 1)
@@ -134,7 +134,7 @@ impl Hub {
             None => (ring.end(), false),
             Some(id) => match ring.after(id) {
                 Some(next) => (next, false),
-                // Too long ago, or of another process: all that is there is sent, and that there may be a gap.
+                // Too old, or from another process: the client gets the whole ring, and the notice of a gap.
                 None => (ring.start(), true),
             },
         };
@@ -143,18 +143,18 @@ impl Hub {
     }
 }
 
-/// One client's place in the stream.
+/// One client's position in the stream.
 struct Client {
     hub: Arc<Hub>,
     grown: watch::Receiver<()>,
     filter: Filter,
     next: u64,
-    /// Whether what it last saw is no longer known.
+    /// Whether the client's last event is no longer in the ring.
     gap: bool,
 }
 
 impl Client {
-    /// The next event that it wants; `None` when it has fallen behind or the bus is closed.
+    /// The next wanted event; `None` when the client has fallen behind or the bus is closed.
     async fn next(&mut self) -> Option<Arc<Published>> {
         loop {
             self.grown.mark_unchanged();

@@ -1,4 +1,4 @@
-//! Events posted to an HTTP endpoint, signed, retried, and given up in the end.
+//! Events posted to an HTTP endpoint: signed, retried, and given up in the end.
 
 mod client;
 mod retry;
@@ -16,14 +16,14 @@ use crate::time::Timestamp;
 use client::{Client, Endpoint};
 use retry::{Retry, Verdict};
 
-/// The least key: half of what HMAC-SHA-256 puts out.
+/// The shortest key: half of HMAC-SHA-256's output.
 const LEAST_SECRET: usize = 16;
 
-/// The time, asked for when signing.
+/// The clock, read when signing.
 pub(crate) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// One endpoint. Requests go out one at a time, so events arrive in order; while one is being retried, the queue fills
-/// and then drops its oldest.
+/// One endpoint. Requests go out one at a time, so events arrive in order. During retries the queue fills and then
+/// drops its oldest event.
 pub(crate) struct Webhook {
     endpoint: Endpoint,
     client: Client,
@@ -61,7 +61,7 @@ impl Webhook {
             let mut retry = Retry::new(&self.config, seed(&events));
             let delivery = events.first().map(|it| it.event.id.to_string()).unwrap_or_default();
             loop {
-                // While a receiver could not be reached, a customer may have objected.
+                // The customer may have objected while the receiver could not be reached.
                 events = events.into_iter().filter_map(|event| subscription.current(event)).collect();
                 if events.is_empty() {
                     break;
@@ -95,7 +95,7 @@ impl Webhook {
         }
     }
 
-    /// One try. Signed anew each time, so that a receiver may refuse old signatures.
+    /// One try. Each is signed anew, so that a receiver may refuse old signatures.
     async fn post(&self, delivery: &str, body: Bytes) -> retry::Outcome {
         let signature = signature::sign(self.secrets.iter(), (self.clock)(), &body);
         self.client
@@ -117,7 +117,7 @@ fn body(events: &[Arc<Published>]) -> Bytes {
     Bytes::from(body)
 }
 
-/// Differs between deliveries and processes, so that clients that failed together don't come back together.
+/// Differs between deliveries and processes, so that clients that failed together don't retry together.
 fn seed(events: &[Arc<Published>]) -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(events.first().map(|it| it.event.id))

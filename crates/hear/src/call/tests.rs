@@ -32,7 +32,7 @@ fn call(plans: &[(usize, StreamPlan)]) -> CallAnalysis {
     call
 }
 
-/// The customer's packets; how much voice of them reached the listener.
+/// Feeds the customer's packets; returns how much of their voice reached the listener.
 fn customer(call: &mut CallAnalysis, stream: usize, packets: &[Datagram]) -> Duration {
     for (at, packet) in packets {
         call.packet(*at, stream, Side::Trunk, packet);
@@ -116,8 +116,8 @@ fn silence_and_early_media_do_not_count_as_heard() {
     assert_eq!(customer(&mut call, 0, &second(&mut phone)), ms(1_000));
 }
 
-/// What is inferred of a call in which the customer says `before` until there is consent, half a packet's time after
-/// the packet of that moment has come.
+/// The inferences about a call in which the customer says `before` until there is consent, half a packet's time after
+/// that moment's packet has come.
 fn inferred(
     opus: bool,
     before: &[i16],
@@ -131,7 +131,7 @@ fn inferred(
     let mut packets = phone.speak(before);
     let consent = phone.at - ms(10);
     if opus {
-        // What an encoder remembers of what was said before is in the packets themselves; here it is not to be.
+        // An encoder's memory of earlier speech is in the packets themselves; here it must not be.
         phone.opus();
     }
     packets.extend(phone.speak(&caller(ms(15_000), ms(20_000))));
@@ -141,7 +141,7 @@ fn inferred(
     for (at, packet) in packets.iter().filter(|(at, _)| !lost(*at)) {
         if !consented && *at > consent {
             consented = true;
-            // The order comes when its time has passed, as it does from another thread.
+            // The order comes after its time, as it does from another thread.
             call.listen(permit(ONE), consent);
         }
         call.packet(*at, 0, Side::Trunk, packet);
@@ -156,7 +156,7 @@ fn inferred(
 #[test]
 fn nothing_that_was_said_before_consent_can_be_told_from_what_is_inferred() {
     let consent = TEN + ms(3_000);
-    // Lost packets around the consent are made up from their neighbours.
+    // Packets lost around the consent are concealed from their neighbours.
     let around = |at: Duration| (consent - ms(60)..consent + ms(60)).contains(&at) && at != consent;
     let (speech, silence) = (caller(ms(4_000), ms(7_000)), vec![0; 24_000]);
     let none: fn(Duration) -> bool = |_| false;
@@ -175,7 +175,7 @@ fn a_packet_from_before_consent_is_not_heard_when_its_turn_comes_after() {
     let mut call = unheard();
     let mut phone = Phone::new(TEN);
     let mut packets = second(&mut phone);
-    // The 25th is held up on the way: those behind it come before consent and wait for it in the reorder buffer.
+    // The 25th is delayed on the way: later ones come before consent and wait for it in the reorder buffer.
     let (_, late) = packets.remove(25);
     for (at, packet) in &packets[..26] {
         call.packet(*at, 0, Side::Trunk, packet);
@@ -190,7 +190,7 @@ fn a_packet_from_before_consent_is_not_heard_when_its_turn_comes_after() {
     assert_eq!(call.take_heard(), ms(20) * u32::try_from(came_since).unwrap());
 }
 
-/// Consent falls between the earliest and the latest time at which packets can have come: they are heard for keys only.
+/// Consent falls between the earliest and the latest possible arrival of packets: they are heard for keys only.
 #[test]
 fn a_packet_that_may_have_come_before_consent_is_not_heard() {
     let (mut call, mut phone) = (unheard(), Phone::new(TEN));
@@ -266,7 +266,7 @@ fn the_answer_and_a_hold_divide_packets_by_their_own_times() {
     call.listen_to_recording(RecordingPermit::new(Stated::Material));
     let mut phone = Phone::new(TEN);
     let packets: Vec<_> = (0..5).flat_map(|_| second(&mut phone)).collect();
-    // All of this is known before the first packet's turn.
+    // All of this is known before the first packet is decoded.
     call.answered(TEN + ms(1_000));
     call.held(Side::Pbx, TEN + ms(2_000));
     call.resumed(Side::Pbx, TEN + ms(4_000));
@@ -276,7 +276,7 @@ fn the_answer_and_a_hold_divide_packets_by_their_own_times() {
     assert_eq!(customer(&mut call, 0, &packets[200..]), ms(1_000));
 }
 
-/// Twelve seconds of a stream that something was done to, and two as they should be: what is told, and when.
+/// Twelve seconds of a spoiled stream, and two of an intact one; returns the reports and their times.
 fn told_of(spoil: impl Fn(&mut Vec<u8>)) -> Vec<(Duration, Audible)> {
     let (mut call, mut phone) = (unheard(), Phone::new(Duration::ZERO));
     let mut packets = phone.speak(&caller(ms(4_000), ms(16_000)));
@@ -294,7 +294,7 @@ fn told_of(spoil: impl Fn(&mut Vec<u8>)) -> Vec<(Duration, Audible)> {
     told
 }
 
-/// What is wrong with a packet.
+/// A function that spoils a packet.
 type Spoil<'a> = &'a dyn Fn(&mut Vec<u8>);
 
 #[test]
@@ -330,7 +330,7 @@ fn packets_that_yield_no_sound_are_told_with_their_reason_and_taken_back() {
     assert_eq!(told_of(|_| {}), []);
 }
 
-/// A codec that is not decoded here, beside one that is.
+/// A codec without a decoder here, beside one that has one.
 #[test]
 fn a_listed_number_of_another_codec_is_told_as_such() {
     for encoding in ["G729", "X-ODD", "telephone-eventual"] {
@@ -354,7 +354,7 @@ fn a_listed_number_of_another_codec_is_told_as_such() {
     }
 }
 
-/// An Opus packet of one octet says that nothing is to be heard for 20 ms (RFC 6716 §3.1): that is no fault.
+/// An Opus packet of one octet means 20 ms without sound (RFC 6716 §3.1): that is no fault.
 #[test]
 fn a_discontinuous_opus_stream_is_heard() {
     let (mut call, mut phone) = (unheard(), Phone::new(Duration::ZERO));
@@ -367,7 +367,7 @@ fn a_discontinuous_opus_stream_is_heard() {
     }
 }
 
-/// Keys and comfort noise are not sound that is missing.
+/// Keys and comfort noise do not count as missing sound.
 #[test]
 fn a_held_key_is_no_stream_that_can_not_be_heard() {
     let (mut call, mut phone) = (unheard(), Phone::new(Duration::ZERO));
@@ -395,7 +395,7 @@ fn keys_are_heard_on_every_open_stream() {
     assert_eq!(call.poll_key(), None, "what an agent presses is nobody's choice but the agent's");
 }
 
-/// The same packet by RFC 2198, with a copy of two bytes from one packet before.
+/// The same packet in RFC 2198 format, with a copy of two bytes from one packet before.
 fn red((at, packet): Datagram) -> Datagram {
     let (header, payload) = packet.split_at(12);
     let mut redundant = header.to_vec();
@@ -418,7 +418,7 @@ fn redundant_plan() -> StreamPlan {
     plan
 }
 
-/// Where there is no time to listen, and no tones are listened for, told keys are heard all the same.
+/// Without time to listen and without tone detection, telephone-events are still heard.
 #[test]
 fn keys_are_heard_on_every_open_stream_without_time_to_listen() {
     let mut call =
@@ -451,7 +451,7 @@ fn what_is_sent_redundantly_is_heard() {
     assert_eq!(call.poll_key().map(|(digit, _)| digit), Some('5'));
 }
 
-/// A sender whose sequence numbers stand still or run backwards is heard once, and then never: that is told.
+/// A sender whose sequence numbers stand still or run backwards is heard once, and then never: that is reported.
 #[test]
 fn a_sender_that_counts_wrongly_is_told_of() {
     for count in [|_: u16| 7, |n: u16| 60_000 - n] {
@@ -466,7 +466,7 @@ fn a_sender_that_counts_wrongly_is_told_of() {
     }
 }
 
-/// Comfort noise is sent under its number whether or not a description lists it.
+/// Comfort noise is sent under its static number, whether or not a description lists it.
 #[test]
 fn comfort_noise_that_nobody_has_listed_is_no_fault() {
     let (mut call, mut phone) = (call(&[(0, plan(Ok(())))]), Phone::new(TEN));

@@ -1,51 +1,53 @@
-//! Whether what arrives can be heard. Packets that yield no sound for ten seconds are told of, once, with the reason;
-//! that is taken back when sound comes after all.
+//! Whether arriving packets can be heard. Packets that yield no sound for ten seconds are reported once, with the
+//! reason; the report is withdrawn when sound comes after all.
 //!
-//! A second is judged by its majority, since a decoder makes something of many a packet that was never meant for it.
-//! What carries no sound by its nature (telephone-events, comfort noise) counts on neither side. Nor is it enough that
-//! something is decoded: packets whose sound fills less than a quarter of the time between them yield none to speak of.
+//! A second is judged by its majority, since a decoder makes sound of many a packet that it was not meant for. Packets
+//! without sound by their nature (telephone-events, comfort noise) count on neither side. Decoding alone is not enough:
+//! packets whose sound fills less than a quarter of the time between them count as yielding none.
 
 use sidetone_call::Untappable;
 use std::time::Duration;
 
 use sidetone_codec::Codec;
 
-/// So long packets must yield no sound before that is told.
+/// Packets must yield no sound for this long before that is reported.
 const UNHEARD: Duration = Duration::from_secs(10);
-/// What is judged at once.
+/// The period that is judged at once.
 const SECOND: Duration = Duration::from_secs(1);
-/// A pause that divides one stream from the next: what keeps a NAT's port open (RFC 6263) comes more seldom.
+/// A pause this long separates one stream from the next: packets that keep a NAT's port open (RFC 6263) come less
+/// often.
 const PAUSE: Duration = Duration::from_secs(2);
-/// What is heard must fill this part of the time that passes: less are snippets, of payloads that were cut.
+/// Sound must fill one part in this many of the time that passes: shorter pieces are snippets, from payloads that were
+/// cut.
 const LEAST_SHARE: u32 = 4;
-/// What passes between two packets counts up to this. A longer gap is silence that was not sent, and with whole packets
-/// at either end of it (10 ms are the shortest in use) it is no fault.
+/// The time between two packets counts up to this. A longer gap is silence that was not sent, and with whole packets at
+/// either end of it (10 ms are the shortest in use) it is no fault.
 const LONGEST_GAP: Duration = Duration::from_millis(40);
-/// So many packets make a stream: a second of audio.
+/// This many packets make a stream: a second of audio.
 const STREAM: u32 = 50;
-/// By how much SRTP makes a payload longer: its authentication tag of 32 or 80 bits (RFC 3711 §5.2), 128 bits of AEAD
-/// (RFC 7714 §12), each also with a key identifier of four octets.
+/// The octets by which SRTP lengthens a payload: its authentication tag of 32 or 80 bits (RFC 3711 §5.2), 128 bits of
+/// AEAD (RFC 7714 §12), each also with a key identifier of four octets.
 const SRTP_TAGS: [u32; 6] = [4, 8, 10, 14, 16, 20];
 
-/// Something that has changed.
+/// A change of audibility.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Audible {
-    /// Whether there is sound again; else there is none.
+    /// Whether there is sound again; otherwise there is none.
     pub restored: bool,
-    /// Why there was, or is, none.
+    /// Why there was, or is, no sound.
     pub reason: Untappable,
 }
 
-/// Counts of packets: heard, and by reason not.
+/// Counts of packets: heard, and not heard by reason.
 #[derive(Debug, Clone, Copy, Default)]
 struct Counts {
     heard: u32,
     codec: u32,
     payload_type: u32,
     undecodable: u32,
-    /// Of no use beside the others: too late, or come before by their numbers.
+    /// Packets without use beside the others: too late, or duplicates by their numbers.
     superfluous: u32,
-    /// How much sound was heard, and in how much time.
+    /// The length of the sound heard, and the time that passed.
     sound: Duration,
     time: Duration,
 }
@@ -55,8 +57,8 @@ impl Counts {
         self.codec.saturating_add(self.payload_type).saturating_add(self.undecodable)
     }
 
-    /// Snippets are not heard. Superfluous packets are a network's doing where others are heard. Where none is, their
-    /// sender counts wrongly.
+    /// Snippets are not heard. Superfluous packets are the network's doing if others are heard; otherwise their sender
+    /// numbers packets wrongly.
     fn judged(mut self) -> Self {
         if self.sound.saturating_mul(LEAST_SHARE) < self.time {
             self.undecodable = self.undecodable.saturating_add(std::mem::take(&mut self.heard));
@@ -68,7 +70,7 @@ impl Counts {
         self
     }
 
-    /// A packet whose sound lasts so long, or that has none, came so long after the one before.
+    /// Counts a packet whose sound has this length, or none, and that came this long after the previous one.
     fn count(&mut self, heard: Result<Duration, Untappable>, after: Duration) {
         let count = match heard {
             Ok(sound) => {
@@ -100,7 +102,7 @@ impl Counts {
     }
 }
 
-/// The audio packet before.
+/// The previous audio packet.
 #[derive(Debug, Clone, Copy)]
 struct Before {
     sequence: u64,
@@ -111,10 +113,10 @@ struct Before {
 /// Watches the packets of one leg.
 #[derive(Debug, Default)]
 pub(super) struct Audibility {
-    /// When the second began that is being counted, with its first packet.
+    /// When the second that is being counted began, with its first packet.
     begun: Option<Duration>,
     second: Counts,
-    /// When the seconds without sound began, and what came in them.
+    /// When the seconds without sound began, and their counts.
     since: Option<Duration>,
     unheard: Counts,
     newest: Duration,
@@ -124,7 +126,7 @@ pub(super) struct Audibility {
 }
 
 impl Audibility {
-    /// A packet came at `at` that should carry sound; how much it yielded.
+    /// A packet that should carry sound came at `at`; `heard` is its yield.
     pub(super) fn packet(&mut self, at: Duration, heard: Result<Duration, Untappable>) {
         self.advance(at);
         let after = at.saturating_sub(self.newest);
@@ -136,7 +138,7 @@ impl Audibility {
         self.second.count(heard, after);
     }
 
-    /// A packet came at `at` that is too late, or has come before by its number.
+    /// A packet came at `at` that is too late, or a duplicate by its number.
     pub(super) fn superfluous(&mut self, at: Duration) {
         self.advance(at);
         self.newest = self.newest.max(at);
@@ -144,7 +146,7 @@ impl Audibility {
         self.second.superfluous = self.second.superfluous.saturating_add(1);
     }
 
-    /// Time has come to `now`.
+    /// Advances to `now`.
     pub(super) fn advance(&mut self, now: Duration) {
         let Some(begun) = self.begun.filter(|begun| now.saturating_sub(*begun) >= SECOND) else { return };
         self.begun = None;
@@ -166,7 +168,7 @@ impl Audibility {
         }
     }
 
-    /// Whether an audio packet can be what it says: one that is longer than the time to the next is encrypted, or of
+    /// Whether an audio packet can be of its codec: one that is longer than the time to the next is encrypted, or of
     /// another codec. Any bytes can be decoded as G.711, and sound like noise.
     pub(super) fn fits(&mut self, codec: &Codec, sequence: u64, timestamp: u32, duration: u32) -> bool {
         let before = self.before.replace(Before { sequence, timestamp, duration });
@@ -177,13 +179,13 @@ impl Audibility {
         let Some(excess) = before.duration.checked_sub(step).filter(|_| step > 0) else { return true };
         match codec {
             Codec::Pcmu | Codec::Pcma | Codec::G722 => !SRTP_TAGS.contains(&excess),
-            // The first octet, in which an Opus packet says how long it is, is encrypted too.
+            // The first octet, which states an Opus packet's length, is encrypted too.
             Codec::Opus(_) => excess == 0,
             _ => true,
         }
     }
 
-    /// What has changed since the last time.
+    /// The change since the last time.
     pub(super) fn poll(&mut self) -> Option<Audible> {
         self.change.take()
     }
@@ -199,7 +201,7 @@ mod tests {
 
     const FRAME: Duration = ms(20);
 
-    /// Sends a packet each 20 ms; says what was told, and when.
+    /// Sends a packet each 20 ms; returns the reports and their times.
     fn run(
         this: &mut Audibility,
         from: u64,
@@ -243,7 +245,7 @@ mod tests {
         assert_eq!(told, [(10_000, Audible { restored: false, reason: Untappable::UnknownCodec })]);
     }
 
-    /// Half of what an encrypted Opus stream says happens to be decodable.
+    /// Half of an encrypted Opus stream's packets happen to be decodable.
     #[test]
     fn a_second_is_judged_by_its_majority() {
         let mut this = Audibility::default();

@@ -1,4 +1,4 @@
-//! From payloads to PCM: what was lost is made up, and what must not be remembered is forgotten.
+//! From payloads to PCM: conceals losses, and forgets sound that must not be remembered.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use sidetone_call::Untappable;
 /// The longest loss that is concealed, in samples: 1 s. Concealment has long faded by then.
 const LONGEST_CONCEALED: u64 = RATE;
 
-/// A decoder, and what it decodes.
+/// A decoder, and its payload type.
 pub(super) struct Decoding {
     payload_type: u8,
     codec: Codec,
@@ -27,7 +27,7 @@ impl Ear {
         let fits =
             |decoding: &Decoding| decoding.payload_type == packet.payload_type && decoding.codec == codec;
         if !self.decoder.as_ref().is_some_and(fits) {
-            // What was lost was the old codec's.
+            // The lost sound was in the old codec.
             self.conceal();
             let Some(decoder) = Decoding::new(packet.payload_type, codec) else {
                 return self.audibility.packet(packet.arrived, Err(Untappable::UnknownCodec));
@@ -48,7 +48,7 @@ impl Ear {
         let heard = if sounds { Ok(Duration::from_micros(micros)) } else { Err(Untappable::Undecodable) };
         self.audibility.packet(packet.arrived, heard);
         if !decoded {
-            // A payload that can't be decoded sounds as if it had been lost.
+            // An undecodable payload sounds as if it had been lost.
             self.native.clear();
             let missing = decoding.native(packet.duration);
             decoding.decoder.conceal(missing, &mut self.native);
@@ -56,7 +56,7 @@ impl Ear {
         self.banded(self.unless_event(if decoded { FrameMark::Audio } else { FrameMark::Concealed }));
     }
 
-    /// Packets that held so many ticks were lost.
+    /// Packets of this many ticks were lost.
     pub(super) fn lose(&mut self, ticks: u32) {
         let fill = self.in_samples(ticks);
         let told = self.timeline.redeem(fill);
@@ -64,13 +64,13 @@ impl Ear {
             self.lost = self.lost.saturating_add(ticks);
             return;
         }
-        // After a stretch that was written as silence there is nothing to continue.
+        // After a stretch of written silence there is nothing to continue.
         self.conceal();
         self.silence(fill - told, self.unless_event(FrameMark::Concealed));
         self.settle_decoder();
     }
 
-    /// Nothing was sent for so many ticks.
+    /// No sound was sent for this many ticks.
     pub(super) fn pause(&mut self, ticks: u32) {
         self.conceal();
         let fill = self.in_samples(ticks);
@@ -80,7 +80,7 @@ impl Ear {
         self.settle_decoder();
     }
 
-    /// Silence was written past the decoder: it is not to fade over from what it last decoded.
+    /// Silence was written past the decoder: its last sound must not fade over into the next.
     fn settle_decoder(&mut self) {
         if let Some(decoding) = &mut self.decoder {
             self.native.clear();
@@ -88,12 +88,12 @@ impl Ear {
         }
     }
 
-    /// Makes up what was lost before this payload, with its help.
+    /// Conceals the loss before this payload, with the payload's help.
     fn recover(&mut self, following: &[u8]) {
         self.fill_in(|decoder, samples, out| decoder.recover(samples, following, out));
     }
 
-    /// Makes up what was lost, when nothing of use follows.
+    /// Conceals the loss when nothing useful follows.
     pub(super) fn conceal(&mut self) {
         self.fill_in(Decoder::conceal);
     }
@@ -107,7 +107,7 @@ impl Ear {
         self.banded(self.unless_event(FrameMark::Concealed));
     }
 
-    /// What the decoder made, brought to 8 kHz and given on.
+    /// Resamples the decoder's output to 8 kHz and passes it on.
     fn banded(&mut self, mark: FrameMark) {
         let Some(decoding) = &mut self.decoder else { return };
         let mut pcm = std::mem::take(&mut self.pcm);
@@ -117,21 +117,21 @@ impl Ear {
         self.pcm = pcm;
     }
 
-    /// Ticks of what was decoded last. Before that there is no stream that could have a gap.
+    /// Converts ticks of the last codec to samples. Before the first codec there is no stream that could have a gap.
     fn in_samples(&self, ticks: u32) -> u64 {
         self.decoder.as_ref().map_or(0, |decoding| decoding.codec.samples(ticks, AnalysisBand::RATE) as u64)
     }
 }
 
 impl Decoding {
-    /// A decoder that remembers nothing; none if there is none for this.
+    /// A fresh decoder; `None` if the codec has none.
     fn new(payload_type: u8, codec: Codec) -> Option<Self> {
         let decoder = Decoder::for_analysis(&codec).ok()?;
         let band = AnalysisBand::new(decoder.native_rate(), decoder.channels()).ok()?;
         Some(Self { payload_type, codec, decoder, band })
     }
 
-    /// Ticks in samples of what the decoder makes.
+    /// Converts ticks to samples at the decoder's rate.
     fn native(&self, ticks: u32) -> usize {
         self.codec.samples(ticks, self.decoder.native_rate())
     }

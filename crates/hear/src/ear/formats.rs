@@ -1,9 +1,10 @@
-//! What the numbers of payload types mean on a leg (RFC 3264 §5.1), by both parties' descriptions.
+//! The meaning of payload types on a leg (RFC 3264 §5.1), by both parties' descriptions.
 
 use sidetone_call::{EndPlan, Format, Untappable};
 use sidetone_codec::Codec;
 
-/// The number of comfort noise (RFC 3389), and the one that it had before: sent also where no description lists it.
+/// The static number of comfort noise (RFC 3389), and the one that it had before: sent even where no description lists
+/// it.
 const COMFORT_NOISE: [u8; 2] = [13, 19];
 
 /// The payload types of one direction.
@@ -14,23 +15,23 @@ pub(super) struct Formats {
     listed: u128,
     /// Numbers that carry telephone-events for one party and something else for the other.
     disputed: u128,
-    /// Numbers that carry several encodings in one packet (RFC 2198).
+    /// Numbers whose packets carry several encodings (RFC 2198).
     redundant: u128,
 }
 
-/// What a packet is to keys.
+/// A packet's relation to keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
-    /// It holds telephone-events.
+    /// The packet holds telephone-events.
     Event,
-    /// It may: nobody has listed its number, or each for something else.
+    /// The packet may hold them: nobody has listed its number, or the parties list it for different formats.
     Suspect,
-    /// It does not.
+    /// The packet holds none.
     Other,
 }
 
 impl Formats {
-    /// Numbers mean what the receiver's description says; a number that only the sender lists is taken at its word.
+    /// The receiver's description defines the numbers; a number that only the sender lists has the sender's meaning.
     pub(super) fn new(receiver: &EndPlan, sender: &EndPlan) -> Self {
         let mut this = Self::default();
         let mut events = [0; 2];

@@ -1,43 +1,43 @@
-//! Which sound may be heard: by when the packet that carried it came, not by when its turn is.
+//! Decides which sound may be heard: by the arrival time of its packet, not by the time of decoding.
 //!
-//! Packets wait on their way to an ear, in the tap ring and in the reorder buffer; consent may come meanwhile. So it
-//! has a time, and sound is admitted only from packets that came no earlier. What is made up in place of lost packets
-//! counts as what came before it, since it is made from that.
+//! Packets wait on their way to an ear, in the tap ring and in the reorder buffer; consent may come meanwhile. So
+//! consent has a time, and sound is admitted only from packets that came no earlier. Concealed sound counts as the
+//! sound before it, since it is made from that.
 
 use std::time::Duration;
 
-/// The gate before whoever hears a leg.
+/// The gate before a leg's detectors.
 #[derive(Debug)]
 pub(super) struct Gate {
-    /// Packets that came earlier are not heard. `None`: nothing is.
+    /// Packets that came earlier are not heard. `None`: no packet is.
     since: Option<Duration>,
-    /// Something has been admitted, so that media time runs.
+    /// Sound has been admitted, so that media time runs.
     opened: bool,
-    /// The newest sound is not admitted, nor is what is made from it.
+    /// The newest sound is not admitted, nor is concealment made from it.
     shut: bool,
 }
 
-/// What a gate says of a packet.
+/// A gate's decision on a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Admission {
-    /// It is not to be heard.
+    /// Its sound is not to be heard.
     Withheld,
-    /// It is, as the one before it was.
+    /// Its sound is heard, as was the one before.
     Admitted,
-    /// It is, and nothing that a decoder remembers of those before it may sound in it.
+    /// Its sound is heard, and the decoder's memory of earlier packets must not sound in it.
     Afresh,
 }
 
 impl Gate {
-    /// Nothing is heard.
+    /// No packet is heard.
     pub(super) const SHUT: Self = Self { since: None, opened: false, shut: true };
 
-    /// Heard is what comes from `since` on.
+    /// Packets from `since` on are heard.
     pub(super) fn since(since: Duration) -> Self {
         Self { since: Some(since), ..Self::SHUT }
     }
 
-    /// Sound of a packet that came `at` is next.
+    /// Decides on sound of a packet that came `at`.
     pub(super) fn admit(&mut self, at: Duration) -> Admission {
         let admitted = self.since.is_some_and(|since| at >= since);
         match (admitted, std::mem::replace(&mut self.shut, !admitted)) {
@@ -50,12 +50,12 @@ impl Gate {
         }
     }
 
-    /// Nothing that came before `at` is heard any more.
+    /// Packets that came before `at` are not heard any more.
     pub(super) fn raise(&mut self, at: Duration) {
         self.since = self.since.map(|since| since.max(at));
     }
 
-    /// Whether anything has been admitted.
+    /// Whether any sound has been admitted.
     pub(super) fn is_open(&self) -> bool {
         self.opened
     }

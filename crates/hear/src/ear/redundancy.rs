@@ -1,15 +1,15 @@
-//! RFC 2198: payloads of several encodings in one packet. The primary one, which comes last, is taken out; the copies
-//! of earlier payloads before it are not needed here, where what is lost is concealed.
+//! RFC 2198: payloads of several encodings in one packet. The primary one, which comes last, is extracted. The copies
+//! of earlier payloads before it are not needed here: losses are concealed.
 
 use sidetone_rtp::RtpView;
 
-/// Bits of a block's header (RFC 2198 §3): another block follows.
+/// Flag in a block's header (RFC 2198 §3): another block follows.
 const FOLLOWS: u8 = 0x80;
-/// The header of a block that another follows: payload type, timestamp offset (14 bits), length (10 bits).
+/// Octets in the header of a block that another follows: payload type, timestamp offset (14 bits), length (10 bits).
 const HEADER: usize = 4;
 
-/// The packet as it would be without redundancy: the same header with the primary payload's type, and that payload
-/// alone. `None` if the payload isn't what RFC 2198 says.
+/// The packet without redundancy: the same header with the primary payload's type, and that payload alone. `None` if
+/// the payload is not valid by RFC 2198.
 pub(super) fn primary(view: &RtpView<'_>) -> Option<Vec<u8>> {
     let mut rest = view.payload();
     let mut copies = 0;

@@ -1,9 +1,9 @@
-//! Since when something has been so: judged by when a packet came, not by when its turn is.
+//! The history of a state, queried by the arrival time of packets, not by the time of decoding.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Changes kept. Older ones are of packets that have long been heard.
+/// Most changes kept. Packets from before older ones have long been decoded.
 const MOST: usize = 16;
 
 /// A state that changes now and then: whether a call is on hold.
@@ -14,12 +14,12 @@ pub(super) struct Spans {
 }
 
 impl Spans {
-    /// From `at` on it is so, or no longer.
+    /// Sets the state from `at` on.
     pub(super) fn change(&mut self, at: Duration, state: bool) {
         if self.changes.back().is_none_or(|(_, now)| *now == state) && !(self.changes.is_empty() && state) {
             return;
         }
-        // Told late, it holds from where the newest change left off.
+        // A change reported late holds from the newest change on.
         let at = self.changes.back().map_or(at, |(before, _)| at.max(*before));
         if self.changes.len() == MOST {
             self.changes.pop_front();
@@ -27,11 +27,11 @@ impl Spans {
         self.changes.push_back((at, state));
     }
 
-    /// Whether it was so `at` that time.
+    /// The state at that time.
     pub(super) fn at(&self, at: Duration) -> bool {
         match self.changes.iter().rev().find(|(since, _)| *since <= at) {
             Some((_, state)) => *state,
-            // Of before the first change that is kept.
+            // From before the first change that is kept.
             None => self.changes.front().is_some_and(|(_, state)| !state),
         }
     }

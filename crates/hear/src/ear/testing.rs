@@ -1,4 +1,4 @@
-//! What the tests of the analysis share: a phone that speaks the demo caller's lines as RTP.
+//! Test support for the analysis: a phone that speaks the demo caller's lines as RTP.
 
 use std::path::Path;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(in super::super) fn caller(from: Duration, to: Duration) -> Vec<i16> {
     bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
 }
 
-/// Given by the consent machine of a call whose caller was told before.
+/// A permit from the consent machine of a call whose caller was told before.
 pub(in super::super) fn permit(call: CallKey) -> ListeningPermit {
     let settings = Settings::default();
     let decision = settings.decide(&Facts { trunk_policy: Policy::GivenUpstream, ..Facts::default() });
@@ -49,7 +49,7 @@ impl Phone {
         Self { payload_type: 0, codec: Codec::Pcmu, encoder, sequence: 65_500, timestamp: 0xffff_0000, at }
     }
 
-    /// Goes on with Opus, error correction and all.
+    /// Continues in Opus with error correction.
     pub(in super::super) fn opus(&mut self) {
         let settings = OpusSettings { inband_fec: true, expected_loss: 20, ..OpusSettings::default() };
         self.payload_type = 96;
@@ -84,7 +84,7 @@ impl Phone {
         sent
     }
 
-    /// Time goes on, and nothing is sent.
+    /// Advances time without sending.
     pub(in super::super) fn pause(&mut self, time: Duration) {
         let ticks = time.as_millis() * u128::from(self.codec.clock_rate()) / 1000;
         self.timestamp = self.timestamp.wrapping_add(u32::try_from(ticks).unwrap());
@@ -102,7 +102,7 @@ impl Phone {
     }
 }
 
-/// An end that takes what the phone sends.
+/// A plan's end that takes what the phone sends.
 pub(in super::super) fn end() -> EndPlan {
     let format = |payload_type, encoding: &str, clock_rate, channels| Format {
         payload_type,
@@ -126,7 +126,7 @@ pub(in super::super) fn plan(tappable: Result<(), Untappable>) -> StreamPlan {
     StreamPlan { kind: MediaKind::Audio, trunk: end(), pbx: end(), tappable, answered: true }
 }
 
-/// The same, turned down.
+/// The same stream, rejected.
 pub(in super::super) fn rejected() -> StreamPlan {
     let mut plan = plan(Ok(()));
     plan.trunk.remote_rtp = None;

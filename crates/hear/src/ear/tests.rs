@@ -5,7 +5,7 @@ use super::testing::{Datagram, Phone, caller, end, ms};
 
 type Speech = Vec<(Duration, Duration)>;
 
-/// Hears packets as a worker does, and tells when there was speech.
+/// Takes packets as a worker does, and returns the times of speech.
 fn hear(packets: &[Datagram], until: Duration) -> Speech {
     let mut ear = Ear::deaf(None);
     ear.attend(Duration::ZERO);
@@ -77,7 +77,7 @@ fn what_was_held_up_is_heard_where_it_was_said() {
     let whole = hear(&undisturbed(), END);
     let mut packets = undisturbed();
     for (at, _) in &mut packets {
-        // Speech as well as silence comes in one burst.
+        // The packets of speech as well as of silence come in one burst.
         if (ms(16_500)..ms(19_000)).contains(at) {
             *at = ms(19_000);
         }
@@ -104,7 +104,7 @@ fn a_pause_after_a_delay_is_still_a_pause() {
     phone.pause(ms(4_000));
     packets.extend(phone.speak(&caller(ms(15_000), ms(21_000))));
     let (heard, whole) = (hear(&packets, ms(21_000)), hear(&undisturbed(), END));
-    // Where speech ends depends a little on what the detector heard before it.
+    // The end of speech depends a little on the detector's earlier input.
     assert_near(bounds(&heard, ms(15_000), ms(21_000)), bounds(&whole, ms(15_000), ms(21_000)), ms(100));
 }
 
@@ -127,11 +127,11 @@ fn a_codec_of_another_clock_keeps_the_time() {
     let mut packets = phone.speak(&caller(BEGIN, ms(11_000)));
     phone.opus();
     packets.extend(phone.speak(&caller(ms(11_000), END)));
-    // What was lost just before the change is measured in the old clock's ticks.
+    // Sound lost just before the change is measured in the old clock's ticks.
     packets.retain(|(at, _)| !(ms(10_700)..ms(11_000)).contains(at));
     let (heard, whole) = (hear(&packets, END), hear(&undisturbed(), END));
     for (from, to) in [(15_000, 21_000), (24_000, 31_000)] {
-        // Where speech trails off is the codec's affair, where it sets in the timeline's.
+        // The end of speech depends on the codec, its beginning on the timeline.
         let (heard, whole) = (bounds(&heard, ms(from), ms(to)).0, bounds(&whole, ms(from), ms(to)).0);
         assert!(heard.abs_diff(whole) <= ms(50), "{heard:?}, {whole:?}");
     }

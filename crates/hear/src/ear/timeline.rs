@@ -1,36 +1,37 @@
-//! Where in the call a leg's audio lies.
+//! The position of a leg's audio within the call.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Samples a second of everything that is listened to.
+/// Sample rate of all audio that is listened to.
 pub(super) const RATE: u64 = 8_000;
-/// A leg that sends nothing for this long is silent; the ear does not wait for its next packet to say so.
+/// A leg that sends nothing for this long is silent; the ear does not wait for its next packet to assume so.
 const SILENT_AFTER: Duration = Duration::from_millis(500);
-/// What is left open when silence is assumed, for packets still on their way.
+/// The part left open when silence is assumed, for packets still on their way.
 const SILENT_UNTIL: Duration = Duration::from_millis(200);
 /// The longest silence written at once; a longer one is a leap.
 pub(super) const LONGEST_FILL: Duration = Duration::from_secs(30);
-/// Audio that ends so much after its own arrival was sent earlier than the timeline has it. More than the quarter of
+/// Audio whose end is this long after its own arrival was sent earlier than the timeline says. More than the quarter of
 /// a second by which the reorder buffer lets a gap run ahead of arrivals.
 const TOO_EARLY: Duration = Duration::from_millis(300);
-/// Audio that steadily ends so much before its arrival comes from a clock that runs slower than ours, or stood still.
+/// Audio whose end is steadily this long before its arrival comes from a clock that runs slower than ours, or stood
+/// still.
 const TOO_LATE: Duration = Duration::from_millis(500);
-/// How long is watched before that is believed: what had been held up on the way has come by then.
+/// How long that is watched before it is believed: delayed packets have come by then.
 const STEADY: Duration = Duration::from_secs(2);
 /// When packets come again after an assumed silence and none of it is contradicted for this long, it was real.
 const BORNE_OUT: Duration = Duration::from_secs(1);
-/// Pieces kept. Only what was heard within the last seconds is still asked for.
+/// Most pieces kept. Only audio from within the last seconds is still looked up.
 const PIECES: usize = 16;
 
-/// From samples to call time. Both pass alike, except where arrivals prove the count of samples wrong: there a new
-/// piece begins, and what came before keeps its place.
+/// Maps samples to call time. Both advance alike, except where arrivals prove the count of samples wrong: there a new
+/// piece begins, and earlier audio keeps its place.
 #[derive(Debug, Default)]
 pub(super) struct Timeline {
     /// In order of samples.
     pieces: VecDeque<Piece>,
     pushed: u64,
-    /// Silence that was assumed, and of which the stream itself has not told, in samples.
+    /// Assumed silence that the stream has not confirmed yet, in samples.
     ahead: u64,
     /// The sample and time at which packets came again after that.
     resumed: Option<(u64, Duration)>,
@@ -45,7 +46,7 @@ struct Piece {
     at: Duration,
 }
 
-/// How late audio came at least, since a moment.
+/// The least delay of audio since a moment.
 #[derive(Debug, Clone, Copy)]
 struct Behind {
     since: Duration,
@@ -53,19 +54,19 @@ struct Behind {
 }
 
 impl Timeline {
-    /// Samples of audio that never was packets begin with the call.
+    /// Audio without packets begins with the call.
     pub(super) fn begin_with_call(&mut self) {
         if self.pieces.is_empty() {
             self.piece(self.pushed, Duration::ZERO);
         }
     }
 
-    /// The samples given on so far.
+    /// The samples pushed so far.
     pub(super) fn pushed(&self) -> u64 {
         self.pushed
     }
 
-    /// So many samples were given on.
+    /// This many samples were pushed.
     pub(super) fn push(&mut self, count: u64) {
         self.pushed += count;
     }
@@ -84,12 +85,12 @@ impl Timeline {
         }
     }
 
-    /// From media time to call time.
+    /// Converts media time to call time.
     pub(super) fn call_time(&self, media: Duration) -> Duration {
         self.at(count(media))
     }
 
-    /// Audio that came at call time `at` is about to be given on.
+    /// Audio that came at call time `at` is about to be pushed.
     pub(super) fn arrived(&mut self, at: Duration) {
         self.heard = self.heard.max(Some(at));
         let Some(written) = self.written() else { return self.piece(self.pushed, at) };
@@ -101,7 +102,7 @@ impl Timeline {
         }
         let early = written.saturating_sub(at);
         if early > TOO_EARLY {
-            // The stream had been held up: what was taken for silence was these packets on their way.
+            // The stream had been delayed: the assumed silence was these packets on their way.
             let from = self.resumed.map_or(self.pushed, |(sample, _)| sample);
             let back = early.max(samples(self.ahead));
             self.piece(from, self.at(from).saturating_sub(back));
@@ -132,14 +133,14 @@ impl Timeline {
         count(now.saturating_sub(written).saturating_sub(SILENT_UNTIL).min(LONGEST_FILL))
     }
 
-    /// So much silence is assumed.
+    /// This much silence is assumed.
     pub(super) fn assume(&mut self, count: u64) {
         self.ahead += count;
         self.resumed = None;
         self.behind = None;
     }
 
-    /// The stream tells of a gap; how much of it was assumed before.
+    /// The stream reports a gap; returns how much of it was assumed before.
     pub(super) fn redeem(&mut self, gap: u64) -> u64 {
         let told = gap.min(self.ahead);
         self.ahead -= told;
@@ -149,15 +150,15 @@ impl Timeline {
         told
     }
 
-    /// Samples of silence that lead up to `at`, where the stream begins anew after a break that nobody measured in
-    /// ticks. [`landed`](Self::landed) when they are given on.
+    /// Samples of silence that lead up to `at`, where the stream begins anew after a break without a measured length in
+    /// ticks. [`landed`](Self::landed) when they are pushed.
     pub(super) fn leap(&mut self, at: Duration) -> u64 {
         self.settle();
         self.behind = None;
         self.written().map_or(0, |written| count(at.saturating_sub(written).min(LONGEST_FILL)))
     }
 
-    /// What of a leap was too long to be written is leapt over.
+    /// Skips the part of a leap that was too long to be written.
     pub(super) fn landed(&mut self, at: Duration) {
         if self.written().is_some_and(|written| at.saturating_sub(written) > samples(1)) {
             self.piece(self.pushed, at);

@@ -27,7 +27,7 @@ fn a_call_that_floods_is_given_up_and_another_calls_objection_arrives() {
         matches!(taken.as_slice(), [Work::Abandon(ONE), Work::Deafen { call: TWO, erase: true }]),
         "{taken:?}"
     );
-    // Once that has been taken the call may be heard again, should the book want it.
+    // Once the abandonment has been taken, the book may start the call's analysis again.
     orders.give(Work::Answered(ONE, ms(2)));
     assert!(matches!(inbox.take().as_slice(), [Work::Answered(ONE, _)]));
 }

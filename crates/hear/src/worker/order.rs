@@ -1,4 +1,4 @@
-//! What passes between the call book and a worker.
+//! Messages between the call book and a worker.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use sidetone_insight::{Insight, Summary, Thresholds, TimelinePoint};
 
 use crate::ear::Audible;
 
-/// What the call book asks of a worker.
+/// An order of the call book to a worker.
 #[derive(Debug)]
 pub enum Work {
     /// Hear the keys of a call from now on. `origin` is when its INVITE was seen.
@@ -17,21 +17,21 @@ pub enum Work {
         call: CallKey,
         /// Zero of the call's own time.
         origin: Duration,
-        /// When its caller counts as upset.
+        /// The thresholds of its caller's alerts.
         thresholds: Box<Thresholds>,
-        /// Whether keys are also heard in the sound.
+        /// Whether keys are also detected in the sound.
         in_band: bool,
     },
-    /// There is consent since then: listen to packets of the permit's call that came no earlier.
+    /// Consent exists since then: listen to packets of the permit's call that came no earlier.
     Listen(ListeningPermit, Duration),
-    /// There is none, or no longer: listen to nothing but keys. What waits is not heard either.
+    /// Consent is missing, or has ended: listen to nothing but keys. Waiting packets are not heard either.
     Deafen {
         /// The call.
         call: CallKey,
-        /// What was inferred is to be forgotten.
+        /// All that was inferred is to be erased.
         erase: bool,
     },
-    /// SDP has agreed on something.
+    /// SDP has agreed on a new plan.
     Plan {
         /// The call.
         call: CallKey,
@@ -44,16 +44,16 @@ pub enum Work {
     Answered(CallKey, Duration),
     /// The party on this side put the other one on hold.
     Held(CallKey, Side, Duration),
-    /// It took the hold back.
+    /// The party on this side ended the hold.
     Resumed(CallKey, Side, Duration),
-    /// More orders waited than may: hear nothing of this call any more. Given by the inbox itself.
+    /// More orders waited than allowed: hear nothing of this call any more. Given by the inbox itself.
     Abandon(CallKey),
     /// The call is over: sum it up.
     Finish(CallKey, Duration),
 }
 
 impl Work {
-    /// The call that it is about.
+    /// The call that the order is about.
     #[must_use]
     pub fn call(&self) -> CallKey {
         match self {
@@ -68,16 +68,16 @@ impl Work {
     }
 }
 
-/// What a worker has found out.
+/// A finding of a worker.
 #[derive(Debug)]
 pub enum Outcome {
-    /// Something worth an event, with its time in the call.
+    /// An insight that makes an event, with its time in the call.
     Insight(CallKey, Duration, Box<Insight>),
     /// The customer pressed a key.
     Key(CallKey, char, Medium),
     /// The packets of the party on that side, of that m-line, can't be heard, or can be again.
     Audible(CallKey, usize, Side, Audible),
-    /// Nothing more comes for the call.
+    /// Nothing more will be reported for the call.
     Finished {
         /// The call.
         call: CallKey,
@@ -85,8 +85,8 @@ pub enum Outcome {
         summary: Option<Box<Summary>>,
         /// Its timeline; empty if it was not listened to.
         timeline: Vec<TimelinePoint>,
-        /// When in the call the customer's voice reached the network: the first and the last packet of each stretch
-        /// of listening in which one did.
+        /// When in the call the customer's voice reached the network: the first and the last packet of each stretch of
+        /// listening that had any.
         heard: Vec<(Duration, Duration)>,
     },
     /// The analysis of this call broke; the call itself goes on.

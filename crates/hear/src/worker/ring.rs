@@ -1,4 +1,4 @@
-//! A tap ring as a worker sees it: whether there is still time to listen to what comes out of it.
+//! A tap ring with the worker's delay: whether there is still time to listen to its packets.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ pub(super) struct Ring {
     behind: bool,
 }
 
-/// What there is time for.
+/// What the worker has time for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Urgency {
-    /// To listen.
+    /// Time to listen.
     InTime,
-    /// To hear whether it holds a key.
+    /// Time to check for a key only.
     Late,
 }
 

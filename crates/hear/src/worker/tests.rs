@@ -11,7 +11,7 @@ use sidetone_tap::{Arrival, TapSender, Tapped, ring};
 const ONE: CallKey = CallKey(1);
 const TWO: CallKey = CallKey(2);
 
-/// A worker that is told the time, with one ring, and both of the book's ends.
+/// A worker with a simulated clock, one ring, and both of the book's ends.
 struct Bench {
     worker: Worker,
     orders: Arc<Orders>,
@@ -24,7 +24,7 @@ impl Bench {
         Self::answering(|_, _| {})
     }
 
-    /// With a book that does something about each outcome, on the worker's thread as the real one does.
+    /// With a book that reacts to each outcome, on the worker's thread as the real one does.
     fn answering(book: impl Fn(&Orders, &Outcome) + Send + 'static) -> Self {
         let (tap, receiver) = ring(1 << 22);
         let (orders, inbox) = inbox();
@@ -52,8 +52,8 @@ impl Bench {
         }
     }
 
-    /// The same for packets that waited in their socket for a relay thread that was kept from its work until `taken`:
-    /// how long each waited is not known, but that the socket was empty at `empty`.
+    /// The same for packets that waited in their socket until a delayed relay thread read them at `taken`: their
+    /// arrival is only known to be after `empty`, when the socket was empty.
     fn copy_late(&mut self, call: CallKey, packets: &[Datagram], empty: Duration, taken: Duration) {
         for (_, packet) in packets {
             let came = Arrival { earliest: empty, latest: taken };
@@ -74,7 +74,7 @@ fn begin(call: CallKey) -> Work {
     Work::Begin { call, origin: Duration::ZERO, thresholds: Box::default(), in_band: true }
 }
 
-/// What a call is told until it is answered.
+/// The orders for a call until it is answered.
 fn answered(call: CallKey) -> [Work; 3] {
     let plan = Work::Plan { call, stream: 0, plan: Box::new(plan(Ok(()))) };
     [begin(call), plan, Work::Answered(call, ms(3_900))]
@@ -114,7 +114,7 @@ fn a_call_with_too_many_orders_is_given_up_alone() {
 #[test]
 fn the_end_of_a_call_comes_when_all_of_it_is_heard() {
     let mut bench = Bench::new();
-    // More than a round takes: of two calls, side by side.
+    // More than a round takes, from two calls side by side.
     let packets = Phone::new(ms(4_000)).speak(&caller(ms(4_000), ms(28_000)));
     bench.order(answered(ONE));
     bench.order([Work::Listen(permit(ONE), ms(0))]);
@@ -125,7 +125,7 @@ fn the_end_of_a_call_comes_when_all_of_it_is_heard() {
     bench.order([Work::Finish(ONE, ms(6_000))]);
     bench.worker.round(ms(4_000));
     assert!(bench.outcomes.try_iter().all(|told| !matches!(told, Outcome::Finished { .. })));
-    // What comes after the end is not waited for.
+    // Packets after the end are not waited for.
     bench.copy(TWO, &packets);
     bench.worker.round(ms(4_000));
     let finished = |told: &Outcome| matches!(told, Outcome::Finished { call: ONE, .. });
@@ -133,8 +133,8 @@ fn the_end_of_a_call_comes_when_all_of_it_is_heard() {
     assert_eq!(bench.heard(), ms(2_000));
 }
 
-/// The ring holds packets from before and after consent when the order comes; which of them the model gets is decided
-/// by when each came.
+/// The ring holds packets from before and after consent when the order comes; the arrival of each decides whether the
+/// model gets it.
 #[test]
 fn of_what_waits_only_that_which_came_after_consent_reaches_the_model() {
     for (consent, early_media) in [(4_750, false), (4_760, false), (4_761, false), (4_750, true)] {
@@ -161,7 +161,7 @@ fn of_what_waits_only_that_which_came_after_consent_reaches_the_model() {
     }
 }
 
-/// A worker that stood still: all of the ring is older than is listened to, but for its end.
+/// A worker that stood still: all but the end of the ring is too old to be listened to.
 #[test]
 fn a_worker_that_is_behind_drops_the_oldest_sound_and_hears_the_keys_in_it() {
     for in_band in [false, true] {
@@ -180,7 +180,7 @@ fn a_worker_that_is_behind_drops_the_oldest_sound_and_hears_the_keys_in_it() {
         assert_eq!(bench.heard(), came_since(&packets, now - CAUGHT_UP));
         let late = packets.iter().filter(|(at, _)| *at < now - CAUGHT_UP).count();
         assert_eq!(bench.worker.counters.shed.load(Relaxed), late as u64);
-        // And listens again to what comes in time.
+        // The worker listens again to packets in time.
         let more = phone.speak(&caller(ms(15_000), ms(16_000)));
         bench.copy(ONE, &more);
         bench.worker.round(phone.at);
@@ -188,7 +188,7 @@ fn a_worker_that_is_behind_drops_the_oldest_sound_and_hears_the_keys_in_it() {
     }
 }
 
-/// A book that answers a key with the order to forget, as the real one does.
+/// A book that answers a key with the order to erase, as the real one does.
 fn refusing() -> Bench {
     Bench::answering(|orders, outcome| {
         if let Outcome::Key(call, ..) = outcome {
@@ -197,7 +197,7 @@ fn refusing() -> Bench {
     })
 }
 
-/// A refusal that waits in the ring among the sound of two calls, a second old: what is behind it is not heard.
+/// A refusal that waits in the ring among the sound of two calls, a second old: packets behind it are not heard.
 #[test]
 fn an_objection_in_the_ring_is_carried_out_before_the_packet_behind_it() {
     let mut bench = refusing();
@@ -237,7 +237,7 @@ fn an_objection_from_elsewhere_does_not_wait_for_the_rest_of_a_round() {
     assert_eq!(bench.heard(), ms(400));
 }
 
-/// A relay thread that was kept from its work takes packets from its sockets after consent that came before it.
+/// A delayed relay thread reads packets from its sockets after consent that came before them.
 #[test]
 fn what_may_have_come_before_consent_is_not_heard() {
     let mut bench = Bench::new();
@@ -277,8 +277,8 @@ fn nine() -> Vec<i16> {
     (0..1_600).map(|n| (6_000.0 * tone(n, 852.0) + 6_000.0 * tone(n, 1_477.0)) as i16).collect()
 }
 
-/// The call book answers a key with an order in the same instant; so this is all the time that a refusal takes. Told
-/// the time, twenty milliseconds a round, which is twice what a round may take.
+/// The call book answers a key with an order in the same instant, so this is all the time that a refusal takes. The
+/// simulated clock advances twenty milliseconds a round, twice the most that a round may take.
 #[test]
 fn a_refusal_keeps_the_model_from_hearing_more_than_100_ms_of_what_follows() {
     for in_band in [false, true] {
@@ -299,7 +299,7 @@ fn a_refusal_keeps_the_model_from_hearing_more_than_100_ms_of_what_follows() {
                 match outcome {
                     Outcome::Key(ONE, ..) => keys += 1,
                     Outcome::Insight(..) if keys == 0 => insights += 1,
-                    // The book drops what was on its way, which is of the same round.
+                    // The book drops the outcomes on their way, which are of the same round.
                     Outcome::Insight(_, when, _) => {
                         assert!(when <= at && at <= pressed + ms(120), "{when:?}");
                     }

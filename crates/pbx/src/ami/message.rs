@@ -1,30 +1,30 @@
-//! The text of Asterisk's manager interface: `Key: value` lines, a message ends with an empty one.
+//! The text of Asterisk's manager interface: `Key: value` lines; an empty line ends a message.
 
 use crate::fault::Fault;
 use crate::text::{cut, one_line};
 
-/// The longest message that is taken.
+/// The longest message that is accepted.
 const LONGEST: usize = 256 * 1024;
-/// The most lines in a message that is taken.
+/// The most lines in a message that is accepted.
 const MOST_LINES: usize = 1_000;
 /// Asterisk refuses lines from 1024 bytes on, and messages of more than 128 lines.
 const LINE: usize = 1_000;
-/// Of those, how many may carry a piece of JSON.
+/// Of those, the lines that may carry a piece of JSON.
 const PIECES: usize = 100;
 
-/// A message as received. What isn't UTF-8 is replaced.
+/// A message as received. Bytes that aren't UTF-8 are replaced.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Message {
     headers: Vec<(String, String)>,
 }
 
 impl Message {
-    /// The first value of a header; its name in any case.
+    /// The first value of a header; names are case-insensitive.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// The headers that follow the first of that name.
+    /// The headers that follow the first one of that name.
     pub(crate) fn after<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
         let mut headers = self.headers.iter();
         let _ = headers.find(|(key, _)| key.eq_ignore_ascii_case(name));
@@ -42,11 +42,11 @@ impl Message {
     }
 }
 
-/// Takes bytes as they come and gives whole messages.
+/// Splits incoming bytes into whole messages.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     buffer: Vec<u8>,
-    /// Bytes in which no end of a message begins.
+    /// Bytes already searched without finding the end of a message.
     searched: usize,
     greeted: bool,
 }
@@ -59,10 +59,10 @@ impl Reader {
     /// The next message.
     ///
     /// # Errors
-    /// When what came is no message of this interface.
+    /// When the bytes are no message of this interface.
     pub(crate) fn next(&mut self) -> Result<Option<Message>, Fault> {
         if !self.greeted {
-            // "Asterisk Call Manager/11.0.0", a line by itself
+            // A line by itself: "Asterisk Call Manager/11.0.0".
             const GREETING: &[u8] = b"Asterisk Call Manager/";
             let begins = self.buffer.iter().zip(GREETING).all(|(a, b)| a == b);
             let Some(end) = memchr::memchr(b'\n', &self.buffer) else {
@@ -96,7 +96,7 @@ impl Reader {
             let message = Message::parse(message);
             self.buffer.drain(..end + 4);
             self.searched = 0;
-            // Nothing but line ends: keep-alive of some proxies.
+            // Line ends alone are the keep-alive of some proxies.
             if !message.headers.is_empty() {
                 return Ok(Some(message));
             }
@@ -131,14 +131,14 @@ impl<'a> Action<'a> {
         self
     }
 
-    /// Adds a text that may be longer than a line: `JSON-Parts: 2`, `JSON-1: …`, `JSON-2: …`. One that is longer than a
-    /// message may be is left out.
+    /// Adds a text that may be longer than a line: `JSON-Parts: 2`, `JSON-1: …`, `JSON-2: …`. A text longer than a
+    /// message is left out.
     pub(crate) fn json(mut self, json: &str) -> Self {
         let mut pieces = Vec::new();
         let mut rest = json;
         while !rest.is_empty() {
             let (piece, more) = cut(rest, LINE - 16);
-            // A space at an end of a line would not survive the journey.
+            // Asterisk trims a space at the end of a line.
             let piece_end = piece.trim_end_matches(' ').len();
             let piece_end = if more.is_empty() || piece_end == 0 { piece.len() } else { piece_end };
             let (piece, more) = rest.split_at(piece_end);
@@ -160,7 +160,7 @@ impl<'a> Action<'a> {
     }
 }
 
-/// Undoes what Asterisk does to a value that it shows in VarSet: `\"`, `\\`, `\n` and their like.
+/// Undoes Asterisk's escapes of a value in VarSet: `\"`, `\\`, `\n` and so on.
 pub(crate) fn unescape(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     let mut chars = value.chars();

@@ -1,4 +1,4 @@
-//! A conversation with Asterisk's manager interface, without the connection.
+//! A session with Asterisk's manager interface, without the connection.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,10 +18,10 @@ const PING: &str = "ping";
 const TELLS: &str = "Sidetone";
 /// The name of the events that Sidetone listens to.
 const HEARS: &str = "SidetoneTell";
-/// Headers of such an event that say which call it is about.
+/// Headers of such an event that name the call.
 const ABOUT: [&str; 4] = ["ActionID", "Channel", "Uniqueid", "SIP-Call-ID"];
 
-/// See the module.
+/// A session, as described above.
 #[derive(Debug)]
 pub(crate) struct AmiSession {
     reader: Reader,
@@ -32,7 +32,7 @@ pub(crate) struct AmiSession {
     finds: HashMap<JobId, Wanted>,
 }
 
-/// What an answer is waited for.
+/// The kind of answer that is awaited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
     List,
@@ -109,8 +109,8 @@ impl AmiSession {
         Ok(())
     }
 
-    /// A `SidetoneTell` from the dialplan, which comes with its channel before the event's own headers, or from another
-    /// manager, which has to name one.
+    /// A `SidetoneTell` from the dialplan, whose channel's headers come before the event's own, or from another
+    /// manager, which has to name a channel.
     fn tell(&mut self, now: Duration, message: &Message, board: &mut Board) {
         let own = |name: &str| {
             let mut own = message.after("UserEvent");
@@ -145,7 +145,7 @@ impl AmiSession {
                 Wanted::List
             }
             Job::Find { id, name } => {
-                // chan_sip keeps it in a variable of its own.
+                // chan_sip keeps the Call-ID in a variable of its own.
                 let variable = if name.starts_with("SIP/") { "SIPCALLID" } else { "CHANNEL(pjsip,call-id)" };
                 Action::new(out, "Getvar", &number).header("Channel", id).header("Variable", variable).end();
                 Wanted::Find
@@ -184,7 +184,7 @@ fn user_event(tell: &Tell, number: &str, out: &mut Vec<u8>) {
     action.json(&tell.event.json).end();
 }
 
-/// Whether a channel of that name speaks SIP.
+/// Whether a channel's name means that it speaks SIP.
 fn is_sip(name: &str) -> bool {
     name.starts_with("PJSIP/") || name.starts_with("SIP/")
 }

@@ -34,17 +34,17 @@ use crate::text::{percent, shown};
 const ANSWER: usize = 16 * 1024 * 1024;
 /// The longest event that is read.
 const EVENT: usize = 1024 * 1024;
-/// Longest that a request may take.
+/// The longest duration of a request.
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Either kind of connection.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-/// The events' connection.
+/// The connection that events come by.
 pub(crate) type Socket = WebSocketStream<Box<dyn Stream>>;
 
-/// Why there can be no client of an ARI.
+/// Why an ARI client can't be made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AriError {
     #[error(transparent)]
@@ -60,7 +60,7 @@ pub(crate) enum AriError {
 }
 
 impl AriError {
-    /// The key in the configuration that it is about.
+    /// The configuration key that the error concerns.
     pub(crate) fn key(&self) -> &'static str {
         match self {
             Self::Roots(RootsError::System) | Self::Endpoint(_) | Self::Tls(_) => "ari.url",
@@ -81,7 +81,7 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(config: &Ari, password: &[u8]) -> Result<Self, AriError> {
         let endpoint = endpoint(&config.url)?;
-        // Without TLS nobody needs to be trusted, and a machine without any certificates still works.
+        // Without TLS no certificates are needed, so a machine without any still works.
         let roots = match &config.ca_file {
             Some(path) => roots_of(path)?,
             None if endpoint.tls => system_roots()?,
@@ -96,7 +96,7 @@ impl Client {
         let connector =
             HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http().enable_http1().build();
         let http = legacy::Client::builder(TokioExecutor::new())
-            // Shorter than Asterisk keeps an idle connection (15 s), so that few requests meet a closing one.
+            // Shorter than Asterisk keeps an idle connection (15 s), so that requests rarely meet a closing one.
             .pool_idle_timeout(Duration::from_secs(10))
             .build(connector);
         let mut credentials = format!("{}:", config.username).into_bytes();
@@ -107,7 +107,7 @@ impl Client {
         Ok(Self { endpoint, authorization, tls: Arc::new(tls), http })
     }
 
-    /// Makes one request; its number, and the status and body of the answer.
+    /// Makes one request; yields its number, and the status and body of the answer.
     pub(crate) fn request(
         &self,
         request: Request,
@@ -181,7 +181,7 @@ pub(crate) fn broken(why: WsError) -> Fault {
     }
 }
 
-/// An error with what caused it, down to the bottom.
+/// An error with its chain of causes.
 fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -193,7 +193,7 @@ fn causes(error: &dyn std::error::Error) -> String {
     shown(&text)
 }
 
-/// Why nobody's certificates can be trusted.
+/// Why the trusted certificates can't be loaded.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RootsError {
     #[error("can't be used: {}: {why}", .path.display())]

@@ -1,10 +1,10 @@
-//! Where ARI is.
+//! The URL of ARI.
 
 use hyper::Uri;
 
 const EXAMPLE: &str = "write for example http://192.0.2.20:8088/ari";
 
-/// A URL at which there can be no ARI.
+/// A URL that can't be an ARI's.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EndpointError {
     #[error("is not a URL; {EXAMPLE}")]
@@ -21,7 +21,7 @@ pub(crate) enum EndpointError {
     Port,
 }
 
-/// Reads the URL of the configuration.
+/// Parses the configured URL.
 pub(crate) fn endpoint(url: &str) -> Result<Endpoint, EndpointError> {
     let uri: Uri = url.parse().map_err(|_| EndpointError::Unreadable)?;
     let tls = match uri.scheme_str() {
@@ -42,7 +42,7 @@ pub(crate) fn endpoint(url: &str) -> Result<Endpoint, EndpointError> {
     }
     let port = match authority.port_u16() {
         Some(0) => None,
-        // What stands behind the host and is no port of 16 bits is not passed over.
+        // A text behind the host that is no 16-bit port is an error.
         None if authority.as_str() != authority.host() => None,
         None => Some(if tls { 443 } else { 80 }),
         port => port,
@@ -52,7 +52,7 @@ pub(crate) fn endpoint(url: &str) -> Result<Endpoint, EndpointError> {
     Ok(Endpoint { tls, host, port, authority: authority.as_str().to_owned(), path })
 }
 
-/// Where ARI is.
+/// The address of ARI.
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoint {
     pub(crate) tls: bool,
@@ -60,6 +60,6 @@ pub(crate) struct Endpoint {
     pub(crate) port: u16,
     /// `HOST:PORT` as it stands in the URL.
     pub(crate) authority: String,
-    /// Without a slash at its end.
+    /// The path without a slash at its end.
     pub(crate) path: String,
 }

@@ -1,4 +1,4 @@
-//! The two connections below the conversation: events come by one, requests go by the other.
+//! The two connections of a session: events come by one, requests go by the other.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use crate::desk::Desk;
 use crate::fault::Fault;
 use crate::tcp::CONNECT;
 
-/// Requests under way at once.
+/// Most requests under way at once.
 const AT_ONCE: usize = 8;
-/// Silence after which Asterisk is asked whether it is there.
+/// Silence after which Asterisk is pinged.
 const ASK: Duration = Duration::from_secs(15);
-/// Silence after which it is not.
+/// Silence after which the connection counts as dead.
 const DEAD: Duration = Duration::from_secs(25);
 
-/// See the module.
+/// The two connections, as described above.
 pub(crate) struct AriLink {
     client: Client,
     application: String,
@@ -37,7 +37,7 @@ impl AriLink {
         })
     }
 
-    /// Connects and talks until something ends it.
+    /// Connects and runs the session until it ends.
     pub(crate) async fn run(&mut self, desk: &mut Desk) -> Fault {
         let listen = tokio::time::timeout(CONNECT, self.client.listen(&self.application));
         let socket = match desk.meanwhile(listen).await {
@@ -62,7 +62,7 @@ impl AriLink {
                 requests.push(self.client.request(request));
             }
             if desk.may_stop() {
-                // Courtesy, not duty.
+                // A polite close; its failure does not matter.
                 let _ = tokio::time::timeout(Duration::from_millis(200), socket.close(None)).await;
                 return Ok(());
             }

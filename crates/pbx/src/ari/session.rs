@@ -1,4 +1,4 @@
-//! A conversation with Asterisk's REST interface, without the connections: events in, requests out, answers in.
+//! A session with Asterisk's REST interface, without the connections: events in, requests out, answers in.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::variables::Variable;
 const TELLS: &str = "Sidetone";
 /// The name of the events that Sidetone listens to.
 const HEARS: &str = "SidetoneTell";
-/// What of all that happens is of interest.
+/// The Asterisk events that are needed.
 const EVENTS: [&str; 7] = [
     "ChannelCreated",
     "ChannelDestroyed",
@@ -26,7 +26,7 @@ const EVENTS: [&str; 7] = [
     "ChannelVarset",
     "StasisStart",
 ];
-/// Channels outside Stasis that are remembered as such.
+/// Most channels outside Stasis that are remembered as such.
 const OUTSIDE: usize = 20_000;
 
 /// A request to be made.
@@ -36,11 +36,11 @@ pub(crate) struct Request {
     pub(crate) method: Method,
     /// Path and query behind the configured URL; fully encoded.
     pub(crate) path: String,
-    /// JSON.
+    /// The body, as JSON.
     pub(crate) body: Option<String>,
 }
 
-/// Its method.
+/// The HTTP method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Method {
     Get,
@@ -48,10 +48,10 @@ pub(crate) enum Method {
     Put,
 }
 
-/// What a request was made for.
+/// The purpose of a request.
 #[derive(Debug, Clone)]
 enum Aim {
-    /// To be sent only what is of interest.
+    /// Limits the events to those that are needed.
     Filter,
     List(JobId),
     Find(JobId),
@@ -68,7 +68,7 @@ enum Aim {
         job: JobId,
         value: Box<str>,
     },
-    /// The last of `rest` is the application asked.
+    /// The last of `rest` is the application that was asked.
     Tell {
         job: JobId,
         tell: Box<Tell>,
@@ -85,12 +85,12 @@ enum Export {
     Missing,
 }
 
-/// See the module.
+/// A session, as described above.
 #[derive(Debug)]
 pub(crate) struct AriSession {
     notify: Vec<String>,
     up: bool,
-    /// What has still to be asked, besides what the board wants.
+    /// Requests that wait, besides those for the board's jobs.
     requests: VecDeque<Request>,
     under_way: HashMap<u64, Aim>,
     last: u64,
@@ -123,7 +123,7 @@ struct Event {
 }
 
 impl AriSession {
-    /// A conversation as `application`, whose events go to the applications `notify`.
+    /// A session as `application`, whose events go to the applications `notify`.
     pub(crate) fn new(application: &str, notify: &[String]) -> Self {
         let own = [application.to_owned()];
         let notify = if notify.is_empty() { &own[..] } else { notify };
@@ -189,8 +189,8 @@ impl AriSession {
         }
     }
 
-    /// ARI sets variables of a channel only while an application controls it. Others can be reached by way of a
-    /// global variable that is a function: `EXPORT(channel,variable)`.
+    /// ARI sets variables of a channel only while an application controls it. For other channels there is a global
+    /// variable that is a function: `EXPORT(channel,variable)`.
     fn set_outside(
         &mut self,
         now: Duration,
@@ -210,7 +210,8 @@ impl AriSession {
         self.ask(Aim::Set { job, id, variable, value, outside: true }, Method::Post, path, None);
     }
 
-    /// Posts an event to the last application of `rest`, and then to the others. `sourced`: as coming from its channel.
+    /// Posts an event to the last application of `rest`, and then to the others. With `sourced`, the event comes from
+    /// its channel.
     fn tell(&mut self, job: JobId, tell: Box<Tell>, rest: Vec<String>, sourced: bool) {
         let Some(application) = rest.last() else { return };
         let mut path = format!("/events/user/{TELLS}?application={}", percent(application));
@@ -223,10 +224,10 @@ impl AriSession {
         self.ask(Aim::Tell { job, tell, rest, sourced }, Method::Post, path, Some(body));
     }
 
-    /// A request has been answered.
+    /// Takes the answer to a request.
     ///
     /// # Errors
-    /// When the PBX refuses the login, or is none.
+    /// When the PBX refuses the login, or the peer is no PBX.
     pub(crate) fn answer(
         &mut self,
         now: Duration,
@@ -250,7 +251,7 @@ impl AriSession {
         let ok = (200..300).contains(&status);
         match aim {
             Aim::Filter => {
-                // An Asterisk too old for it sends everything, which only costs time.
+                // An older Asterisk without event filters sends everything, which only costs time.
                 if !self.up {
                     self.up = true;
                     board.came_up(now);
@@ -295,7 +296,7 @@ impl AriSession {
                     self.set_outside(now, job, id, variable, value, board);
                 }
                 _ if ok && outside && self.export == Export::Untried => {
-                    // A function that is not there is no error to Asterisk, so look.
+                    // Asterisk reports no error for a missing function, so the value is read back.
                     let aim = Aim::Check { job, value };
                     self.ask(aim, Method::Get, variable_of(&id, variable.name()), None);
                 }
@@ -336,10 +337,10 @@ impl AriSession {
         Ok(())
     }
 
-    /// An event has come.
+    /// Takes an event.
     ///
     /// # Errors
-    /// When it is none, or says that the connection is of no use any more.
+    /// When the text is no event, or says that the connection is of no use any more.
     pub(crate) fn event(&mut self, now: Duration, text: &str, board: &mut Board) -> Result<(), Fault> {
         let event: Event =
             serde_json::from_str(text).map_err(|_| Fault::Malformed("an event that is none"))?;
@@ -384,7 +385,7 @@ fn see(now: Duration, channel: &Channel, board: &mut Board) {
     board.channel_seen(now, &channel.id, &channel.name, None, sip);
 }
 
-/// Whether a channel of that name speaks SIP.
+/// Whether a channel's name means that it speaks SIP.
 fn is_sip(name: &str) -> bool {
     name.starts_with("PJSIP/") || name.starts_with("SIP/")
 }
@@ -393,7 +394,7 @@ fn variable_of(id: &str, variable: &str) -> String {
     format!("/channels/{}/variable?variable={}", percent(id), percent(variable))
 }
 
-/// What a user event carries: the call, the variables' values, and the event itself as an object.
+/// The body of a user event: the call, the variables' values, and the event itself as an object.
 fn body(tell: &Tell) -> String {
     let event = &tell.event.event;
     let mut variables = Map::new();

@@ -1,35 +1,35 @@
-//! The channels that a PBX has, by the calls that they belong to.
+//! A PBX's channels, by the calls that they belong to.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::variables::{Values, Variable};
 
-/// The most channels that are known at once; more are not looked at.
+/// Most channels that are tracked at once; further ones are ignored.
 pub(crate) const MOST: usize = 20_000;
 
 /// A SIP channel of the PBX's.
 #[derive(Debug)]
 pub(crate) struct Channel {
-    /// As the PBX shows it; changes when the channel is renamed.
+    /// The name that the PBX shows; changes when the channel is renamed.
     pub(crate) name: Arc<str>,
     /// Its SIP Call-ID, once found.
     pub(crate) sip: Option<Arc<str>>,
-    /// What ties the channels of one conversation together.
+    /// The id that the channels of one conversation share.
     pub(crate) linked: Option<Arc<str>>,
-    /// What has been set on it, or is being set.
+    /// The values that have been set on it, or are being set.
     pub(crate) sent: Values,
     /// The variables being set.
     pub(crate) busy: Vec<Variable>,
-    /// Whether it stands in the queue of those to be set on.
+    /// Whether it stands in the queue of channels to set variables on.
     pub(crate) queued: bool,
-    /// How often its Call-ID has been asked for.
+    /// How often its Call-ID has been requested.
     pub(crate) asked: usize,
-    /// Whether it is being asked for, or is about to be.
+    /// Whether that request is under way or due.
     pub(crate) asking: bool,
 }
 
-/// All of them.
+/// All channels of the PBX.
 #[derive(Debug, Default)]
 pub(crate) struct Channels {
     by_id: HashMap<Arc<str>, Channel>,
@@ -50,17 +50,17 @@ impl Channels {
         self.by_id.get_mut(id)
     }
 
-    /// The id as it is kept.
+    /// The stored form of the id.
     pub(crate) fn id(&self, id: &str) -> Option<Arc<str>> {
         self.by_id.get_key_value(id).map(|(id, _)| Arc::clone(id))
     }
 
-    /// The id of the channel that is shown by `name`. Walks through all.
+    /// The id of the channel of that name. A linear search.
     pub(crate) fn named(&self, name: &str) -> Option<Arc<str>> {
         self.by_id.iter().find(|(_, channel)| &*channel.name == name).map(|(id, _)| Arc::clone(id))
     }
 
-    /// There is such a channel. Says whether it is new.
+    /// Notes that a channel exists; returns whether it is new.
     pub(crate) fn seen(&mut self, id: &str, name: &str, linked: Option<&str>) -> Option<bool> {
         let is_new = !self.by_id.contains_key(id);
         if is_new {
@@ -101,7 +101,7 @@ impl Channels {
         }
     }
 
-    /// The channel's Call-ID is `sip`.
+    /// Notes that the channel's Call-ID is `sip`.
     pub(crate) fn found(&mut self, id: &str, sip: &str) {
         let Some(key) = self.id(id) else { return };
         let Some(channel) = self.by_id.get_mut(id) else { return };
@@ -110,7 +110,7 @@ impl Channels {
         }
         let sip: Arc<str> = sip.into();
         if let Some(before) = channel.sip.replace(Arc::clone(&sip)) {
-            // It carries another call now, on which nothing has been set.
+            // The channel carries another call now, for which no variable has been set.
             channel.sent = Values::default();
             leave(&mut self.by_sip, &before, id);
         }

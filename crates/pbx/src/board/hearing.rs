@@ -1,4 +1,4 @@
-//! What comes from the PBX: its channels, the calls that they carry, and what it tells of them.
+//! Input from the PBX: its channels, the calls that they carry, and its statements about them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::Told;
 use crate::counts::Tally;
 use crate::text::is_id;
 
-/// When a channel's Call-ID is asked for: at once, and so long after each time that there was none yet.
+/// The delays of requests for a channel's Call-ID: the first at once, the others after each answer without one.
 const ASK_AFTER: [Duration; 5] = [
     Duration::from_millis(50),
     Duration::from_millis(200),
@@ -21,7 +21,7 @@ const ASK_AFTER: [Duration; 5] = [
 ];
 
 impl Board {
-    /// There is such a channel, whose Call-ID is `sip` if the PBX says so itself.
+    /// Notes that a channel exists; its Call-ID is `sip` if the PBX reports it by itself.
     pub(crate) fn channel_seen(
         &mut self,
         now: Duration,
@@ -57,13 +57,13 @@ impl Board {
         }
     }
 
-    /// There is no such channel any more.
+    /// The channel exists no more.
     pub(crate) fn channel_gone(&mut self, id: &str) {
         self.channels.gone(id);
     }
 
-    /// The PBX says `name` is `value` of the call that the channel `id` belongs to. Of a channel that is no SIP
-    /// channel, or carries no call of Sidetone's, it is said of the one call that is linked with it.
+    /// The PBX says that `name` is `value` for the call of channel `id`. If the channel speaks no SIP, or carries no
+    /// call of Sidetone's, the statement holds for the one call that is linked with it.
     pub(crate) fn heard(&mut self, now: Duration, id: &str, linked: Option<&str>, name: &str, value: &str) {
         let Some(telling) = self.understand(name, value) else { return };
         let own = self.channels.get(id).and_then(|channel| channel.sip.clone());
@@ -77,7 +77,7 @@ impl Board {
             return self.tell_on(&sip, telling);
         }
         match own {
-            // The call may be so new that the bus has not yet said so; whoever hears it will know.
+            // The call may be so new that the bus has not announced it yet; the receiver will know it.
             Some(sip) => self.tell_on(&sip, telling),
             None if self.channels.get(id).is_some_and(|channel| channel.asking) => {
                 if self.held.len() >= HELD {
@@ -90,14 +90,14 @@ impl Board {
         }
     }
 
-    /// The same of a call that is named by its Call-ID.
+    /// The same for a call that is named by its Call-ID.
     pub(crate) fn heard_of_call(&mut self, sip: &str, name: &str, value: &str) {
         if let Some(telling) = self.understand(name, value) {
             self.tell_on(sip, telling);
         }
     }
 
-    /// The id of the channel that the PBX calls so, by name or id.
+    /// The id of the channel that the PBX names, by name or id.
     pub(crate) fn channel_called(&self, called: &str) -> Option<Arc<str>> {
         self.channels.id(called).or_else(|| self.channels.named(called))
     }
@@ -134,7 +134,7 @@ impl Board {
             None => Duration::ZERO,
             Some(times) => match ASK_AFTER.get(times) {
                 Some(wait) => *wait,
-                // A channel without a Call-ID, or one that keeps it to itself.
+                // A channel without a Call-ID, or one that does not reveal it.
                 None => return self.nobody_knows(&id),
             },
         };
@@ -154,7 +154,7 @@ impl Board {
             self.set_on_all(&sip);
         }
         for held in self.held_of(id) {
-            // Through the front door, since the channel may be linked to a call of Sidetone's without carrying one.
+            // Handled from the start, since the channel may be linked to a call of Sidetone's without carrying one.
             let linked = self.channels.get(id).and_then(|channel| channel.linked.clone());
             let call = if self.by_sip.contains_key(&sip) {
                 Some(Arc::clone(&sip))
@@ -165,7 +165,7 @@ impl Board {
         }
     }
 
-    /// The channel's Call-ID can't be had.
+    /// The channel's Call-ID can't be found.
     pub(super) fn nobody_knows(&mut self, id: &str) {
         if let Some(channel) = self.channels.get_mut(id) {
             channel.asking = false;

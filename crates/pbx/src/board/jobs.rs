@@ -1,4 +1,4 @@
-//! What goes to the PBX: which job comes next, and what its outcome means.
+//! Output to the PBX: the choice of the next job, and the handling of its outcome.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +37,7 @@ impl Board {
         }
     }
 
-    /// The next thing for the PBX to do, if it may have one more at a time.
+    /// The next job for the PBX, if one more may be under way.
     pub(crate) fn next_job(&mut self, now: Duration) -> Option<(JobId, Job)> {
         if !self.up || self.jobs.len() >= WINDOW {
             return None;
@@ -60,7 +60,7 @@ impl Board {
                 return Some(Job::Find { name: Arc::clone(&channel.name), id });
             }
         }
-        // In turn, so that neither keeps the other from being sent.
+        // Alternately, so that neither kind starves the other.
         self.tell_next = !self.tell_next;
         if self.tell_next {
             self.next_event(now).or_else(|| self.next_set())
@@ -69,8 +69,8 @@ impl Board {
         }
     }
 
-    /// The oldest event that is worth telling; before it, what its call's channels lack, so that whoever acts on the
-    /// event finds the variables set.
+    /// The oldest event that is still worth sending; before it, the variables that its call's channels lack, so that a
+    /// dialplan that acts on the event finds them set.
     pub(super) fn next_event(&mut self, now: Duration) -> Option<Job> {
         self.drop_stale(now);
         let front = self.events.front()?;
@@ -101,7 +101,7 @@ impl Board {
         for _ in 0..self.unset.len() {
             let id = self.unset.pop_front()?;
             if let Some(job) = self.set(&id) {
-                // There may be more; it goes to the back, so that every channel gets its turn.
+                // The channel may need more variables; it goes to the back, so that every channel gets its turn.
                 if self.channels.get(&id).is_some_and(|channel| channel.queued) {
                     self.unset.push_back(id);
                 }
@@ -111,11 +111,11 @@ impl Board {
         None
     }
 
-    /// What the channel lacks and is not being set already.
+    /// The job for variables that the channel lacks and that are not being set yet.
     pub(super) fn set(&mut self, id: &Arc<str>) -> Option<Job> {
         let channel = self.channels.get_mut(id)?;
-        // Of two calls with one Call-ID nobody can say which a channel carries: nothing is set rather than the other
-        // caller's mood.
+        // With two calls of one Call-ID it is unknown which one a channel carries: no variable is set rather than the
+        // other caller's mood.
         let call = channel.sip.as_ref().and_then(|sip| match self.by_sip.get(sip)?.as_slice() {
             [call] => Some(call),
             _ => None,
@@ -145,7 +145,7 @@ impl Board {
         Some(Job::Set { id: Arc::clone(id), changes: lacking })
     }
 
-    /// A job has ended. One that is not known, or not any more, is nobody's business.
+    /// A job has ended. The outcome of an unknown or forgotten job is ignored.
     pub(crate) fn done(&mut self, now: Duration, job: JobId, outcome: Outcome) {
         let Some(job) = self.jobs.remove(&job) else { return };
         match (job, outcome) {

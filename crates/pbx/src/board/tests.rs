@@ -13,7 +13,7 @@ use crate::{CallIdentity, Told};
 const MS: Duration = Duration::from_millis(1);
 const S: Duration = Duration::from_secs(1);
 
-/// A board, and a call that it may be told about.
+/// A board, and a call for it.
 struct Desk {
     board: Board,
     told: Arc<Mutex<Vec<Told>>>,
@@ -85,7 +85,7 @@ impl Desk {
         self.happens(call, ended.into());
     }
 
-    /// All jobs there are, in words; each is done as `outcome` says.
+    /// All waiting jobs, as text; each ends with `outcome`.
     fn jobs(&mut self, mut outcome: impl FnMut(&Job) -> Outcome) -> Vec<String> {
         let mut jobs = Vec::new();
         while let Some((id, job)) = self.board.next_job(self.now) {
@@ -240,7 +240,8 @@ fn a_channel_that_has_no_call_id_yet_is_asked_again() {
         desk.now += MS;
         desk.board.tick(desk.now).unwrap();
     }
-    // Once at once, five times more, and a look at all channels every ten seconds since the call's has not been found.
+    // Once at once, five times more, and one list of all channels every ten seconds since the call's channel has not
+    // been found.
     assert_eq!(asked, 6 + 3, "and not for ever");
     desk.board.channel_renamed(desk.now, "a", "PJSIP/c");
     let found = desk.jobs(|_| Outcome::Found(Some("call-1@carrier".to_owned())));
@@ -280,7 +281,7 @@ fn after_a_reconnect_the_state_of_every_live_call_is_said_again() {
 }
 
 impl Desk {
-    /// As `up`, with the events that waited left where they are.
+    /// As `up`, but leaving the waiting events in place.
     fn up_again(&mut self) {
         self.board.came_up(self.now);
         let (id, job) = self.board.next_job(self.now).unwrap();
@@ -430,7 +431,7 @@ fn of_two_calls_with_one_call_id_neither_is_shown_the_others_values() {
     desk.seen("a", Some("call-1@carrier"));
     let jobs = desk.jobs(|_| Outcome::Done);
     assert!(jobs.is_empty(), "{jobs:?}");
-    // When one is gone the channel can only be the other's.
+    // When one call is gone the channel can only be the other's.
     desk.ends(&mut two);
     let jobs = desk.jobs(|_| Outcome::Done);
     assert!(jobs.iter().any(|job| job.starts_with("set a ")), "{jobs:?}");

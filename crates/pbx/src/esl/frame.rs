@@ -3,12 +3,12 @@
 use crate::fault::Fault;
 use crate::text::one_line;
 
-/// The longest header block that is taken.
+/// The longest header block that is accepted.
 const HEADERS: usize = 64 * 1024;
-/// The longest body that is taken: a list of twenty thousand channels.
+/// The longest body that is accepted: a list of twenty thousand channels.
 const BODY: usize = 16 * 1024 * 1024;
 
-/// A frame as received. What isn't UTF-8 in its headers is replaced.
+/// A frame as received. Bytes in its headers that aren't UTF-8 are replaced.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Frame {
     headers: Vec<(String, String)>,
@@ -16,12 +16,12 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// The first value of a header; its name in any case.
+    /// The first value of a header; names are case-insensitive.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// What a command or an API call was answered: `+OK …`, `-ERR …`, or a value.
+    /// The answer to a command or an API call: `+OK …`, `-ERR …`, or a value.
     pub(crate) fn reply(&self) -> String {
         let reply = match self.get("Reply-Text") {
             Some(text) => text.to_owned(),
@@ -31,13 +31,13 @@ impl Frame {
     }
 }
 
-/// Takes bytes as they come and gives whole frames.
+/// Splits incoming bytes into whole frames.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     buffer: Vec<u8>,
-    /// Bytes in which no end of a header block begins.
+    /// Bytes already searched without finding the end of a header block.
     searched: usize,
-    /// The headers of a frame whose body is still coming.
+    /// The headers of a frame whose body is incomplete.
     begun: Option<(Frame, usize)>,
 }
 
@@ -49,7 +49,7 @@ impl Reader {
     /// The next frame.
     ///
     /// # Errors
-    /// When what came is no frame of an event socket.
+    /// When the bytes are no frame of an event socket.
     pub(crate) fn next(&mut self) -> Result<Option<Frame>, Fault> {
         if let Some((frame, length)) = self.begun.take() {
             return self.body(frame, length);
@@ -153,7 +153,7 @@ impl<'a> Command<'a> {
         self.out.push(b'\n');
     }
 
-    /// With a body. FreeSWITCH reads it as text up to the first NUL.
+    /// Adds a body. FreeSWITCH reads it as text up to the first NUL.
     pub(crate) fn body(self, body: &str) {
         let length = body.len().to_string();
         let it = self.header("Content-Length", &length);
@@ -162,14 +162,14 @@ impl<'a> Command<'a> {
     }
 }
 
-/// FreeSWITCH takes every command that holds both `reload` or `unload` and `mod_event_socket`, in whatever case and in
-/// whichever header, for the order to do just that (`parse_command`). Callers choose their Call-IDs and names, so one
-/// of the two words must not get through.
+/// FreeSWITCH takes every command that holds both `reload` or `unload` and `mod_event_socket`, in any case and in any
+/// header, for the order to do just that (`parse_command`). Callers choose their Call-IDs and names, so one of the two
+/// words must not get through.
 fn tame(value: &str) -> String {
     const WORD: &str = "mod_event_socket";
     let mut tamed = String::with_capacity(value.len());
     let mut rest = value;
-    // ASCII letters keep their places when they become small.
+    // Lower-casing ASCII letters keeps byte positions.
     while let Some((before, found)) =
         rest.to_ascii_lowercase().find(WORD).and_then(|at| rest.split_at_checked(at))
     {

@@ -1,4 +1,4 @@
-//! A conversation with FreeSWITCH's event socket, without the connection.
+//! A session with FreeSWITCH's event socket, without the connection.
 
 #[cfg(test)]
 mod tests;
@@ -18,20 +18,20 @@ use crate::tcp::Session;
 use crate::text::{after_prefix, shown};
 use crate::variables::Variable;
 
-/// What is listened to. CUSTOM comes last: the names after it are subclasses.
+/// The events that are subscribed to. CUSTOM comes last: the names after it are subclasses.
 const EVENTS: &str = "event json CHANNEL_CREATE CHANNEL_PROGRESS CHANNEL_PROGRESS_MEDIA CHANNEL_ANSWER CHANNEL_BRIDGE \
      CHANNEL_UNBRIDGE CHANNEL_PARK CHANNEL_UNPARK CHANNEL_UUID CHANNEL_DESTROY SHUTDOWN CUSTOM sidetone::tell";
 /// The subclass of the events that Sidetone posts.
 const TELLS: &str = "sidetone::affect";
 /// The subclass of the events that Sidetone listens to.
 const HEARS: &str = "sidetone::tell";
-/// What may be told, as headers of such an event.
+/// The possible statements, as headers of such an event.
 const NAMES: [&str; 9] =
     ["consent", "analysis", "queue", "agent", "call-type", "tier", "language", "party", "customer"];
-/// Variables that have been told, so that each event of a channel does not tell them again.
+/// Variables whose values have been reported, so that each event of a channel does not report them again.
 const REMEMBERED: usize = 20_000;
 
-/// What the next reply answers. FreeSWITCH answers commands in their order.
+/// The command that the next reply answers. FreeSWITCH answers commands in order.
 #[derive(Debug, PartialEq, Eq)]
 enum Asked {
     Login,
@@ -42,7 +42,7 @@ enum Asked {
     Ping,
 }
 
-/// See the module.
+/// A session, as described above.
 #[derive(Debug)]
 pub(crate) struct EslSession {
     reader: Reader,
@@ -50,13 +50,13 @@ pub(crate) struct EslSession {
     password: Revealed,
     up: bool,
     asked: VecDeque<Asked>,
-    /// To be said before anything else.
+    /// Sent before anything else.
     first: Vec<u8>,
     told: HashMap<String, HashMap<String, String>>,
 }
 
 impl EslSession {
-    /// A conversation as `user@domain`, or as nobody in particular.
+    /// A session as `user@domain`, or without a user.
     pub(crate) fn new(user: Option<&str>, password: Revealed) -> Self {
         Self {
             reader: Reader::default(),
@@ -91,7 +91,7 @@ impl EslSession {
             "text/disconnect-notice" => {
                 let lingers =
                     frame.get("Content-Disposition").is_some_and(|it| it.eq_ignore_ascii_case("linger"));
-                // One that lingers still has something to say, and closes when it has said it.
+                // A lingering connection still sends data, and closes after that.
                 if lingers { Ok(()) } else { Err(Fault::Closed(" with a notice")) }
             }
             _ => Ok(()),
@@ -105,7 +105,7 @@ impl EslSession {
         let said = frame.reply();
         // A Call-ID may begin with a hyphen too, but holds no space.
         let wrong = said.starts_with("-ERR ") || said.starts_with("-USAGE: ");
-        // Older ones write it `No Such Channel!`.
+        // Older versions write it `No Such Channel!`.
         let gone = || after_prefix(&said, "-ERR No such channel").is_some();
         match asked {
             Asked::Login if !said.starts_with("+OK") => return Err(Fault::Refused(shown(&said))),
@@ -175,7 +175,7 @@ impl EslSession {
         Ok(())
     }
 
-    /// Whether the channel's variable has not had this value before.
+    /// Whether this value of the channel's variable is new.
     fn is_news(&mut self, id: &str, name: &str, value: &str) -> bool {
         if self.told.len() >= REMEMBERED {
             self.told.clear();
@@ -208,7 +208,7 @@ impl EslSession {
                     }
                     line.push_str(variable.name());
                     line.push('=');
-                    // Words and numbers, whatever else a value may once be.
+                    // Words and numbers only, whatever characters a future value may have.
                     line.extend(value.chars().filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)));
                 }
                 Command::new(out, &line).end();
@@ -223,8 +223,8 @@ impl EslSession {
     }
 }
 
-/// The channel goes by a name of Sidetone's own: FreeSWITCH keeps an event that has a `Unique-ID` to that channel, and
-/// nobody else would see it.
+/// The channel has a header name of Sidetone's own: FreeSWITCH keeps an event with a `Unique-ID` to that channel, and
+/// no other client would see it.
 fn send_event(tell: &Tell, out: &mut Vec<u8>) {
     let event = &tell.event.event;
     let mut command = Command::new(out, "sendevent CUSTOM").header("Event-Subclass", TELLS);
@@ -244,8 +244,8 @@ fn send_event(tell: &Tell, out: &mut Vec<u8>) {
     command.header("Content-Type", "application/json").body(&tell.event.json);
 }
 
-/// An event `CUSTOM sidetone::tell`: from a dialplan with all that is known of its channel, or from another program,
-/// which has to name one.
+/// Takes an event `CUSTOM sidetone::tell`: from a dialplan with all data of its channel, or from another program, which
+/// has to name a channel.
 fn tell(now: Duration, event: &Map<String, Value>, board: &mut Board) {
     let get = |name: &str| text(event.get(name));
     let sip = get("Sidetone-SIP-Call-ID").or_else(|| get("SIP-Call-ID"));
@@ -292,7 +292,7 @@ fn json<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
     serde_json::from_str(&String::from_utf8_lossy(body))
 }
 
-/// A header's value; of one that was given several times, the last.
+/// A header's value; the last one if it was given several times.
 fn text(value: Option<&Value>) -> Option<&str> {
     match value? {
         Value::String(text) => Some(text),
@@ -301,7 +301,7 @@ fn text(value: Option<&Value>) -> Option<&str> {
     }
 }
 
-/// Whether a channel of that name speaks SIP.
+/// Whether a channel's name means that it speaks SIP.
 fn is_sip(name: &str) -> bool {
     name.starts_with("sofia/")
 }

@@ -9,7 +9,7 @@ use sidetone_events::{
 use super::*;
 use crate::CallIdentity;
 
-/// Writes down what is told.
+/// Records the notifications.
 #[derive(Default)]
 struct Notes(Mutex<Vec<String>>);
 
@@ -120,7 +120,7 @@ fn what_is_selected_is_told_and_the_last_word_said_to_be_the_last() {
     let mut call = desk.call(1, "office");
     assert!(desk.happens(&mut call, CallStarted { analysed: true }).is_empty());
     assert_eq!(desk.happens(&mut call, alert()), ["ni call-1 affect.alert Affect"]);
-    // The call book has forgotten it by the time its end is told.
+    // The call book has forgotten the call by the time its end is sent.
     desk.alive.lock().unwrap().clear();
     assert_eq!(desk.happens(&mut call, ended()), ["ni call-1 call.ended Plain last", "end call-1"]);
     assert!(desk.happens(&mut call, alert()).is_empty());
@@ -131,7 +131,7 @@ fn calls_of_other_pbxs_are_none_of_its_business() {
     let mut desk = Desk::new("");
     let mut call = desk.call(1, "elsewhere");
     assert!(desk.happens(&mut call, alert()).is_empty());
-    // It was tried first, but another has answered.
+    // The first choice was tried, but another PBX has answered.
     let mut call = desk.call(2, "office");
     assert_eq!(desk.happens(&mut call, alert()), ["n call-2 affect.alert Affect"]);
     desk.call(2, "elsewhere");
@@ -185,7 +185,7 @@ fn calls_that_vanish_are_ended() {
     desk.alive.lock().unwrap().clear();
     desk.clerk.sweep();
     assert_eq!(desk.notes.taken(), ["end call-1"]);
-    // Another PBX has answered, but that was not heard.
+    // Another PBX has answered, but that event was lost.
     let mut call = desk.call(2, "office");
     desk.happens(&mut call, CallStarted { analysed: true });
     desk.call(2, "elsewhere");

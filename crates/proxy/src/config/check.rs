@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration that reads well, as far as its own text tells.
+//! Faults of a configuration that parses, as far as its own text shows them.
 
 mod links;
 mod names;
@@ -16,10 +16,10 @@ use names::{Resolved, no_host};
 
 /// More calls than this have no ports on one address.
 const MOST_CALLS: usize = 1_000_000;
-/// Hosts that are well answer after T1 at the latest (RFC 3261 §17.1.1.2), or an INVITE would be repeated.
+/// A healthy host answers within T1 (RFC 3261 §17.1.1.2), or an INVITE would be retransmitted.
 const SHORTEST_FAILOVER: std::time::Duration = std::time::Duration::from_millis(500);
 
-/// Everything wrong with what the proxy is told, as far as its own text tells, fatal or not.
+/// All faults of the proxy's configuration that its own text shows, fatal or not.
 #[must_use]
 pub fn check(config: &Config) -> Vec<Fault> {
     let mut faults = Vec::new();
@@ -97,7 +97,7 @@ pub fn check(config: &Config) -> Vec<Fault> {
     faults
 }
 
-/// Names under which no peer could mean us.
+/// Names that no peer could use for us.
 fn hostnames(config: &Config, faults: &mut Vec<Fault>) {
     for (index, name) in config.sip.hostnames.iter().enumerate() {
         let key = format!("sip.hostnames.{index}");

@@ -1,22 +1,22 @@
-//! One thing wrong with a configuration.
+//! One fault of a configuration.
 
-/// One thing wrong: where, what, and what to do about it.
+/// One fault: its key, the problem and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// The key, as `trunk.0.hosts.1.to`: tables by name, list entries by number.
     pub key: String,
-    /// What is wrong and what to write instead.
+    /// The problem and the remedy.
     pub problem: String,
-    /// Whether Sidetone still can run.
+    /// Whether Sidetone can't run with it.
     pub fatal: bool,
 }
 
 impl Fault {
-    /// What can't be run, at a key.
+    /// A fault that prevents running, at a key.
     pub fn fatal(key: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { key: key.into(), problem: problem.into(), fatal: true }
     }
-    /// What can be run, and hardly is what was meant, at a key.
+    /// A fault that Sidetone can run with, but that is hardly intended, at a key.
     pub fn warning(key: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { key: key.into(), problem: problem.into(), fatal: false }
     }

@@ -1,4 +1,4 @@
-//! The two kinds of peer, carriers and PBXs, and who of them is let in.
+//! The two kinds of peer, carriers and PBXs, and their access lists.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -16,53 +16,53 @@ use super::units::serde_by_text;
 pub struct Peer {
     /// Its name in logs, metrics and events.
     pub name: String,
-    /// Where its calls are sent.
+    /// The hosts that its calls are sent to.
     #[serde(default)]
     pub hosts: Vec<Host>,
-    /// Whom its requests may come from: `IP`, `NETWORK/BITS` or `IP:PORT`. Everyone else is refused.
+    /// Sources of its requests: `IP`, `NETWORK/BITS` or `IP:PORT`. All other sources are refused.
     pub allow: Vec<AllowEntry>,
-    /// The peers on the other side that its calls go to, in order of preference; empty is all of them.
+    /// The peers on the other side that its calls go to, in order of preference; an empty list means all.
     #[serde(default)]
     pub to: Vec<String>,
-    /// Whether the host part of the Request-URI is replaced by the chosen host's address. Off, it leaves as it came.
+    /// Whether the host part of the Request-URI is replaced by the chosen host's address. Without this, the URI stays
+    /// as it came.
     #[serde(default)]
     pub rewrite_uri: bool,
-    /// The peers on the other side that its calls go to once no host of those in `to` is up or answers; they get none
-    /// otherwise.
+    /// The peers on the other side that its calls go to only while no host of those in `to` is up or answers.
     #[serde(default)]
     pub overflow: Vec<String>,
-    /// How many calls begun by it may be up at once; without it, all of `limits.calls` but a quarter.
+    /// How many calls that it began may be up at once; by default three quarters of `limits.calls`.
     pub calls: Option<usize>,
-    /// Whether host and port in its Contact are replaced by where its messages come from: for a peer behind a NAT or in
-    /// a container, whose own can't be reached.
+    /// Whether host and port in its Contact are replaced by the source of its messages: for a peer behind a NAT or in a
+    /// container, whose own address can't be reached.
     #[serde(default)]
     pub fix_contact: bool,
-    /// Trunks only: how callers on it are told that a machine listens to their tone. Nothing is inferred before they
-    /// are.
+    /// Trunks only: how callers on it are told that a machine listens to their tone. Nothing is inferred before that.
     #[serde(default)]
     pub disclosure: Policy,
-    /// Whether whom the PBX calls is a customer, for calls to this trunk or, at a PBX, from it. Off, calls out are
-    /// analysed only where the PBX says of one that a customer is reached.
+    /// Whether the party that the PBX calls is a customer, for calls to this trunk or, at a PBX, from it. If not, an
+    /// outbound call is analysed only where the PBX says that a customer is reached.
     #[serde(default)]
     pub analyse_outbound: bool,
-    /// PBXs only: Asterisk's manager interface, by which it is told what Sidetone hears, and tells what it knows.
+    /// PBXs only: Asterisk's manager interface, in both directions: insights go to the PBX, its statements about calls
+    /// come back.
     pub ami: Option<Ami>,
-    /// PBXs only: the same by Asterisk's REST interface.
+    /// PBXs only: the same over Asterisk's REST interface.
     pub ari: Option<Ari>,
-    /// PBXs only: the same by FreeSWITCH's event socket.
+    /// PBXs only: the same over FreeSWITCH's event socket.
     pub esl: Option<Esl>,
-    /// PBXs only: it is told by SIP itself, as far as it asks for that.
+    /// PBXs only: insights over SIP itself, as far as the PBX asks for them.
     pub sip: Option<config::Sip>,
 }
 
 impl Peer {
-    /// How it is spoken to, beside SIP.
+    /// Its links beside SIP.
     #[must_use]
     pub fn links(&self) -> Links {
         Links { ami: self.ami.clone(), ari: self.ari.clone(), esl: self.esl.clone(), sip: self.sip.clone() }
     }
 
-    /// The same, with other links.
+    /// The same peer with other links.
     #[must_use]
     pub fn with_links(self, links: Links) -> Self {
         let Links { ami, ari, esl, sip } = links;
@@ -76,7 +76,7 @@ impl Peer {
 pub struct Host {
     /// A SIP URI. A name without a port is looked up by SRV, then AAAA and A (RFC 3263).
     pub to: String,
-    /// Lower is tried first.
+    /// Lower priorities are tried first.
     #[serde(default = "Host::default_priority")]
     pub priority: u16,
     /// Share among hosts of one priority (RFC 2782).
@@ -93,22 +93,22 @@ impl Host {
     }
 }
 
-/// Whom a peer's requests may come from.
+/// An allowed source of a peer's requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AllowEntry {
-    /// One address and port: told apart from others on the same machine.
+    /// One address and port: distinguishes peers on the same machine.
     Socket(SocketAddr),
     /// A network.
     Network {
-        /// Its address.
+        /// The network's address.
         ip: IpAddr,
-        /// How many leading bits count.
+        /// The number of leading bits that count.
         bits: u8,
     },
 }
 
 impl AllowEntry {
-    /// The same for every way of writing it: what a network's address says beyond its bits is cut off.
+    /// The canonical form of the entry: address bits beyond the prefix are cleared.
     #[must_use]
     pub fn normal(&self) -> Self {
         match *self {
@@ -124,7 +124,7 @@ impl AllowEntry {
         }
     }
 
-    /// How closely the entry fits the source: 0 not at all, then by bits, a socket closest.
+    /// How closely the entry matches the source: 0 not at all, then by prefix length; a socket matches closest.
     #[must_use]
     pub fn fit(&self, source: SocketAddr) -> u16 {
         match *self {
@@ -150,15 +150,15 @@ impl AllowEntry {
 /// Text that is no entry of `allow`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AllowEntryError {
-    /// It is no address.
+    /// The text is no address.
     #[error("`{0}` is not an address; write IP, NETWORK/BITS (192.0.2.0/24) or IP:PORT")]
     Unreadable(String),
-    /// More leading bits are to count than the address has.
+    /// The prefix is longer than the address.
     #[error("{text}: {bits} bits are more than the address has")]
     TooManyBits {
-        /// As it was written.
+        /// The text as it was written.
         text: String,
-        /// How many.
+        /// The prefix length.
         bits: u8,
     },
 }

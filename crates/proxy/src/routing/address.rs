@@ -10,30 +10,30 @@ pub enum HostAddressError {
     /// A scheme other than `sip:`.
     #[error("`{0}`: only the sip: scheme is spoken here")]
     Scheme(String),
-    /// A user part.
+    /// A user part is present.
     #[error("`{0}` names a user; a host is meant: sip:HOST[:PORT]")]
     User(String),
-    /// Parameters or headers other than a transport that is spoken here.
+    /// Parameters or headers other than a supported transport.
     #[error("`{0}`: only ;transport=udp and ;transport=tcp may follow the host")]
     Parameters(String),
-    /// No host.
+    /// The host is missing.
     #[error("`{0}` names no host; write sip:HOST[:PORT]")]
     NoHost(String),
-    /// An IPv6 address of one link.
+    /// A link-local IPv6 address.
     #[error("`{0}`: an address of one link (fe80::…%interface) can't be named here; write another one")]
     LinkLocal(String),
-    /// A port that is none.
+    /// An invalid port.
     #[error("`{0}`: a port is a number from 1 to 65535; 5060 is the usual")]
     Port(String),
     /// An IPv6 address without brackets.
     #[error("`{0}`: an IPv6 address stands in brackets, as in sip:[2001:db8::1]:5060")]
     Brackets(String),
-    /// Anything else.
+    /// Any other malformed URI.
     #[error("`{0}` is no SIP URI; write sip:HOST[:PORT][;transport=udp|tcp]")]
     Unreadable(String),
 }
 
-/// A host to send SIP to: what RFC 3263 starts from.
+/// A host to send SIP to: the start of an RFC 3263 look-up.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HostAddress {
     /// A literal address or a name, and the port if one is stated.
@@ -46,10 +46,10 @@ impl HostAddress {
     /// Reads a configured URI such as `sip:pbx.example;transport=tcp`.
     ///
     /// # Errors
-    /// [`HostAddressError`]: what is wrong and what to write.
+    /// [`HostAddressError`], with the remedy.
     pub fn parse(uri: &str) -> Result<Self, HostAddressError> {
         let view = UriView::parse(uri).map_err(|_| Self::unreadable(uri))?;
-        // A scheme is written in any case (RFC 3986 §3.1).
+        // Schemes are case-insensitive (RFC 3986 §3.1).
         if !uri.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("sip:")) {
             return Err(HostAddressError::Scheme(uri.to_owned()));
         }
@@ -66,7 +66,7 @@ impl HostAddress {
         if address.host.port == Some(0) { Err(Self::unreadable(uri)) } else { Ok(address) }
     }
 
-    /// Why text is no URI of a host, as far as its colons tell.
+    /// Why a text is no URI of a host, judged by its colons.
     fn unreadable(uri: &str) -> HostAddressError {
         let rest = uri.split_once(':').map_or("", |(_, rest)| rest);
         if rest.contains('%') {
@@ -85,7 +85,7 @@ impl HostAddress {
         }
     }
 
-    /// Where a URI that was received is reached; `maddr` is not followed, since it would let a peer aim us at will.
+    /// The host of a received URI; `maddr` is not followed, since it would let a peer aim us at will.
     #[must_use]
     pub fn of(uri: &UriView<'_>) -> Option<Self> {
         Some(Self { host: uri.host_port()?, transport: uri.transport() })

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::shares::{PeerName, usual_share};
 
-/// A caller may repeat an INVITE within this time, as it does after 401, 407 or 422, without taking up the rate again.
+/// Within this time a caller may repeat an INVITE, as after 401, 407 or 422, without using up rate again.
 const REPEATED_WITHIN: Duration = Duration::from_secs(32);
-/// How often.
+/// Most such repetitions.
 const REPEATS: u8 = 2;
-/// Calls remembered for that, twice over.
+/// Most calls remembered for that, in each of the two halves.
 const MOST_RECENT: usize = 10_000;
 
 /// The limits in force.
@@ -20,16 +20,16 @@ pub struct Limits {
     pub calls: usize,
     /// New calls a second; the burst is one second's worth.
     pub calls_per_second: u32,
-    /// What a refused caller is told to wait.
+    /// The Retry-After for a refused caller.
     pub retry_after: Duration,
 }
 
 /// Why a call was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
-    /// As many calls as allowed are up.
+    /// All allowed calls are up.
     Full,
-    /// As many of this peer's calls as are its share are up.
+    /// This peer's whole share of calls is up.
     Share,
     /// Calls come faster than allowed.
     TooFast,
@@ -60,16 +60,16 @@ pub struct Admission {
     recent: Recent,
 }
 
-/// How many calls are up, and who wants another.
+/// The calls that are up, and the peer that wants another.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
-    /// Who begins it.
+    /// The peer that begins the call.
     pub peer: &'a PeerName,
     /// Calls that are up.
     pub up: usize,
-    /// Of those, the ones that this peer has begun.
+    /// The calls among those that this peer has begun.
     pub of_peer: usize,
-    /// How many of them it may have.
+    /// How many calls this peer may have up.
     pub share: usize,
     /// The call's name: Call-ID and From's tag.
     pub call: (&'a str, &'a str),
@@ -83,12 +83,12 @@ struct Bucket {
 }
 
 impl Bucket {
-    /// Full.
+    /// A full bucket.
     fn new(now: Duration, rate: u64) -> Self {
         Self { tokens: rate * 1_000, refilled: now }
     }
 
-    /// Whether there is a call in it.
+    /// Refills the bucket; returns whether it holds a call.
     fn refill(&mut self, now: Duration, rate: u64) -> bool {
         let passed = now.saturating_sub(self.refilled);
         let earned = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX).saturating_mul(rate);
@@ -108,7 +108,7 @@ impl Bucket {
 #[derive(Debug, Default)]
 struct Recent {
     keys: RandomState,
-    /// How often each may still be repeated.
+    /// How often each call may still be repeated.
     newer: HashMap<u64, u8>,
     older: HashMap<u64, u8>,
     turned: Duration,
@@ -117,7 +117,7 @@ struct Recent {
 impl Recent {
     /// Whether this call was admitted and may be repeated; counts the repetition.
     fn repeats(&mut self, now: Duration, call: u64) -> bool {
-        // Whatever is in the older half when the halves turn was there for at least the time.
+        // An entry of the older half has been there for at least the whole time when the halves turn.
         if now.saturating_sub(self.turned) >= REPEATED_WITHIN {
             self.older = std::mem::take(&mut self.newer);
             self.turned = now;
@@ -142,7 +142,7 @@ impl Recent {
 }
 
 impl Admission {
-    /// Full bucket, not draining.
+    /// Starts with a full bucket, not draining.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self {
@@ -157,11 +157,11 @@ impl Admission {
     /// Changes the limits; calls that are up stay up.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
-        // Peers may have gone.
+        // A reload may have removed peers.
         self.peers.clear();
     }
 
-    /// What a refused caller is told to wait.
+    /// The Retry-After for a refused caller.
     #[must_use]
     pub fn retry_after(&self) -> Duration {
         self.limits.retry_after
@@ -178,11 +178,11 @@ impl Admission {
         self.draining
     }
 
-    /// Takes a new call. No peer gets all of the room, nor all of the rate: of both a quarter is left to the others,
-    /// unless its configuration gives it another share of the room.
+    /// Takes a new call. No peer gets all of the room or all of the rate: a quarter of both is left to the others,
+    /// unless the peer's configuration gives it another share of the room.
     ///
     /// # Errors
-    /// Why it is not taken.
+    /// Why the call is refused.
     pub fn admit(&mut self, now: Duration, wanted: &Wanted<'_>) -> Result<(), Refused> {
         if self.draining {
             return Err(Refused::Draining);

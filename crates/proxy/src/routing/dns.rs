@@ -1,5 +1,5 @@
 //! From a host's name to addresses: SRV, then AAAA and A (RFC 3263, without NAPTR: where no transport is stated, both
-//! are asked for, and UDP is taken first).
+//! UDP and TCP are asked for, and UDP is tried first).
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -16,17 +16,17 @@ use super::address::HostAddress;
 use super::weight;
 use crate::random;
 
-/// An address to send to.
+/// A destination: transport and address.
 pub type Where = (Transport, SocketAddr);
 
 /// The port of SIP where none is stated (RFC 3261 §19.1.2).
 pub(crate) const DEFAULT_PORT: u16 = 5060;
-/// Addresses tried for one name; a zone with more of them is cut here.
+/// Most addresses tried for one name; a zone with more of them is cut here.
 const MOST: usize = 8;
-/// A caller won't wait longer for the call to go anywhere.
+/// A caller won't wait longer for the call to be sent on.
 const PATIENCE: Duration = Duration::from_secs(4);
-/// After this long what has been found of an SRV record's targets is all there is: one dead name among them must not
-/// cost the others.
+/// After this long the look-up of an SRV record's targets ends with the addresses found so far: one dead name among
+/// them must not cost the others.
 const TARGETS_WITHIN: Duration = Duration::from_millis(1_500);
 /// A lost query is repeated while the caller still waits.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(500);
@@ -35,12 +35,12 @@ const ASK_AGAIN: usize = 3;
 /// Looks names up; literals need no look-up.
 #[derive(Debug)]
 pub struct Resolver {
-    /// Absent when the machine has no resolver configuration: then only literals work.
+    /// Absent when the machine has no resolver configuration: then only literals resolve.
     lookup: Option<TokioResolver>,
 }
 
 impl Resolver {
-    /// With the given name servers, or the system's if there are none.
+    /// Uses the given name servers, or the system's if there are none.
     #[must_use]
     pub fn new(servers: &[SocketAddr]) -> Self {
         let builder = if servers.is_empty() {
@@ -65,7 +65,7 @@ impl Resolver {
         Self { lookup }
     }
 
-    /// The address of a literal, at once.
+    /// The address of a literal, without a look-up.
     #[must_use]
     pub fn literal(address: &HostAddress) -> Option<Where> {
         match address.host.host {
@@ -77,7 +77,7 @@ impl Resolver {
         }
     }
 
-    /// All addresses of a host, best first; empty if it has none or nobody answers in time.
+    /// All addresses of a host, best first; empty if it has none or no server answers in time.
     pub async fn locate(&self, address: &HostAddress) -> Vec<Where> {
         if let Some(found) = Self::literal(address) {
             return vec![found];
@@ -116,8 +116,8 @@ fn hurry(options: &mut ResolverOpts) {
     options.attempts = options.attempts.max(ASK_AGAIN);
 }
 
-/// What a name's SRV records lead to, in the order of RFC 2782; none if it has no such record. A record that leads
-/// nowhere, as one with the target `.` does, still says that the name itself is not to be tried.
+/// The addresses behind a name's SRV records, in the order of RFC 2782; `None` if it has no such record. A record
+/// without a usable target, such as `.`, still says that the name itself is not to be tried.
 async fn services(lookup: &TokioResolver, name: &str, transport: Transport) -> Option<Vec<Where>> {
     let deadline = Instant::now() + TARGETS_WITHIN;
     let name = name.strip_suffix('.').unwrap_or(name);

@@ -1,4 +1,4 @@
-//! Room for calls for help when other calls have taken all (RFC 5031): a small reserve beside the limit.
+//! Room for emergency calls when other calls have taken all (RFC 5031): a small reserve beside the limit.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -8,22 +8,22 @@ use sidetone_call::CallKey;
 
 use super::shares::{PeerName, usual_share};
 
-/// A call that was let in and has not begun by then does not begin: its way could not be found.
+/// An admitted call that has not begun by then will not begin: it could not be routed.
 const BEGINS_WITHIN: Duration = Duration::from_secs(5);
-/// Of so many ordinary calls one more may be an emergency call.
+/// One emergency call may be up for this many ordinary calls.
 const ONE_IN: usize = 20;
-/// However few calls there may be, so many emergency calls may be up beside them.
+/// The least reserve, however low the limit.
 const LEAST: usize = 4;
 
-/// Emergency calls that found no ordinary room. They count in no limit but this one.
+/// Emergency calls that found no ordinary room. They count toward no other limit.
 #[derive(Debug, Default)]
 pub struct Emergencies {
-    /// Let in, and not begun: by Call-ID and source.
+    /// Admitted calls that have not begun, by Call-ID and source.
     coming: HashMap<(String, SocketAddr), (PeerName, Duration)>,
     up: HashMap<CallKey, PeerName>,
 }
 
-/// How many of them may be up beside `limit` ordinary calls.
+/// How many emergency calls may be up beside `limit` ordinary calls.
 #[must_use]
 pub const fn reserve(limit: usize) -> usize {
     let part = limit / ONE_IN;
@@ -31,7 +31,7 @@ pub const fn reserve(limit: usize) -> usize {
 }
 
 impl Emergencies {
-    /// Lets a call in, if the reserve has room for it. No peer gets all of that.
+    /// Admits a call if the reserve has room for it. No peer gets all of the reserve.
     pub fn admit(
         &mut self,
         now: Duration,

@@ -1,4 +1,4 @@
-//! Which hosts answer their OPTIONS.
+//! Host health, by their answers to OPTIONS.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,7 +6,7 @@ use sidetone_call::Side;
 
 use super::dns::Where;
 
-/// Probes and what came of them. Hosts are known by address, so that what is known outlives a reload.
+/// Probes and their results. Hosts are keyed by address, so that their state outlives a reload.
 #[derive(Debug, Default)]
 pub struct Health {
     down_after: u32,
@@ -21,12 +21,12 @@ struct Host {
     state: HostState,
 }
 
-/// What is known of one host.
+/// One host's health.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct HostState {
     /// Probes in a row without an answer.
     pub missed: u32,
-    /// Whether calls avoid it.
+    /// Whether calls avoid the host.
     pub down: bool,
 }
 
@@ -37,14 +37,14 @@ impl Health {
         Self { down_after: down_after.max(1), hosts: HashMap::new() }
     }
 
-    /// From now on a host is down after so many unanswered probes.
+    /// From now on a host is down after this many unanswered probes in a row.
     pub fn set_down_after(&mut self, down_after: u32) {
         self.down_after = down_after.max(1);
     }
 
-    /// Takes the result of probing a peer's host; returns the new state if it turned.
+    /// Takes the result of probing a peer's host; returns the new state if it changed.
     ///
-    /// Any answer but 503 shows that somebody is at home: many PBXs answer OPTIONS with 404 or 405.
+    /// Any answer but 503 shows that the host is up: many PBXs answer OPTIONS with 404 or 405.
     pub fn probed(&mut self, side: Side, peer: &str, place: Where, status: Option<u16>) -> Option<HostState> {
         let host = self.hosts.entry(place).or_insert_with(|| Host {
             side,
@@ -62,13 +62,13 @@ impl Health {
         (host.state.down != was_down).then_some(host.state)
     }
 
-    /// Whether calls should avoid it. An unknown host is given a chance.
+    /// Whether calls should avoid a host. An unknown host is given a chance.
     #[must_use]
     pub fn is_down(&self, place: Where) -> bool {
         self.hosts.get(&place).is_some_and(|host| host.state.down)
     }
 
-    /// Forgets hosts that are no longer configured, or that a name no longer leads to.
+    /// Forgets hosts that are no longer configured, or no longer found under a name.
     pub fn keep(&mut self, places: &HashSet<Where>) {
         self.hosts.retain(|place, _| places.contains(place));
     }

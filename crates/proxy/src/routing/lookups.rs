@@ -1,9 +1,9 @@
 //! Names looked up on behalf of peers, within bounds.
 //!
-//! A name may take seconds to be found, or never be: whoever sends requests to such names could otherwise fill every
-//! table of this process with what waits for them. So each name is looked up once for all who ask for it, a peer has
-//! only so many names looked up and so many requests waiting at a time, and a name that led nowhere isn't asked for
-//! again at once. Literal addresses come nowhere near this.
+//! A look-up may take seconds or never end: a sender of requests to such names could otherwise fill every table of this
+//! process with waiting requests. So each name is looked up once for all requests that need it. Each peer has a bound
+//! on its look-ups and on its waiting requests. A name without addresses isn't asked for again at once. Literal
+//! addresses need none of this.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
@@ -17,22 +17,22 @@ use tokio::time::Instant;
 use super::address::HostAddress;
 use super::dns::{Resolver, Where};
 
-/// Names looked up at once, in all.
+/// Most look-ups at once, in all.
 const MOST_NAMES: usize = 128;
-/// Of those, the ones that one peer's requests brought.
+/// Most look-ups at once for one peer's requests.
 const MOST_NAMES_OF_A_PEER: usize = 16;
-/// Requests that wait for names at once, in all.
+/// Most requests that wait for look-ups at once, in all.
 const MOST_WAITING: usize = 2_000;
-/// Of those, one peer's.
+/// Most such requests of one peer.
 const MOST_WAITING_OF_A_PEER: usize = 500;
-/// A name that led nowhere is not asked for again within this time.
+/// A name without addresses is not asked for again within this time.
 const BARREN_FOR: Duration = Duration::from_secs(3);
-/// Names remembered for that.
+/// Most names remembered for that.
 const MOST_BARREN: usize = 1_024;
 
 type Found = watch::Receiver<Option<Arc<[Where]>>>;
 
-/// The look-ups under way, and who waits for them.
+/// The look-ups under way, and the requests that wait for them.
 #[derive(Debug, Default)]
 pub struct Lookups {
     state: Mutex<State>,
@@ -41,13 +41,13 @@ pub struct Lookups {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The look-ups under way, and the peer whose request asked first; configured names are asked for by nobody.
+    /// The look-ups under way, and the peer whose request asked first; none for configured names.
     names: HashMap<HostAddress, (Found, Option<Arc<str>>)>,
     barren: HashMap<HostAddress, Instant>,
     waiting: HashMap<Arc<str>, usize>,
 }
 
-/// A request's place among those that wait; free when dropped.
+/// A request's place among the waiting ones; released when dropped.
 #[derive(Debug)]
 pub struct Waiting {
     lookups: Arc<Lookups>,
@@ -77,7 +77,7 @@ impl Lookups {
         self.refused.load(Relaxed)
     }
 
-    /// A place for a request of this peer's to wait; none if it has enough of them.
+    /// A waiting place for a request of this peer; none if its places are all taken.
     #[must_use]
     pub fn wait(self: &Arc<Self>, peer: &str) -> Option<Waiting> {
         let mut state = self.state();
@@ -93,7 +93,7 @@ impl Lookups {
     }
 
     /// All addresses of a host, best first; empty if it has none, or none is found in time. `asker` is the peer whose
-    /// request names the host; none where the configuration does.
+    /// request names the host; none if the configuration names it.
     pub async fn locate(
         self: &Arc<Self>,
         resolver: &Arc<Resolver>,
@@ -104,12 +104,12 @@ impl Lookups {
             return vec![found];
         }
         let Some(mut found) = self.find(resolver, address, asker) else { return Vec::new() };
-        // The sender goes only after it has told what it found.
+        // The sender is dropped only after it has reported its result.
         let places = found.wait_for(Option::is_some).await;
         places.ok().and_then(|places| places.as_ref().map(|places| places.to_vec())).unwrap_or_default()
     }
 
-    /// Joins the look-up of that name, or begins it.
+    /// Joins the look-up of a name, or begins it.
     fn find(
         self: &Arc<Self>,
         resolver: &Arc<Resolver>,
@@ -160,7 +160,7 @@ impl Lookups {
 mod tests {
     use super::*;
 
-    /// A resolver whose only name server never says a word, and the socket it asks.
+    /// A resolver whose only name server never answers, and the server's socket.
     fn silent() -> (Arc<Resolver>, std::net::UdpSocket) {
         let server = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         (Arc::new(Resolver::new(&[server.local_addr().unwrap()])), server)

@@ -1,11 +1,11 @@
-//! Who has begun the calls that are up: no peer may have them all.
+//! The calls that each peer has begun: no peer may have them all.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use sidetone_call::{CallKey, Side};
 
-/// A peer as it outlives a reload: by name, not by its place in a table.
+/// A peer's identity across reloads: its name, not its place in a table.
 pub type PeerName = (Side, Arc<str>);
 
 /// How many calls each peer has begun.
@@ -16,7 +16,7 @@ pub struct Shares {
 }
 
 impl Shares {
-    /// A call of this peer's is up.
+    /// A call that this peer began is up.
     pub fn begun(&mut self, call: CallKey, peer: PeerName) {
         if self.begun_by.insert(call, peer.clone()).is_none() {
             *self.calls.entry(peer).or_insert(0) += 1;
@@ -34,15 +34,15 @@ impl Shares {
         }
     }
 
-    /// How many calls of this peer's are up.
+    /// How many calls that this peer began are up.
     #[must_use]
     pub fn of(&self, peer: &PeerName) -> usize {
         self.calls.get(peer).copied().unwrap_or(0)
     }
 }
 
-/// What one peer may have of a limit that all share, where its configuration doesn't say: all but a quarter, so that no
-/// trunk, however many of its calls ring, keeps the others and the PBXs from theirs.
+/// One peer's default part of a limit that all share: all but a quarter. So no trunk, however many of its calls ring,
+/// keeps the other trunks and the PBXs from calling.
 #[must_use]
 pub const fn usual_share(limit: usize) -> usize {
     limit - limit / 4

@@ -1,4 +1,4 @@
-//! From the source of a request to the hosts it may go to.
+//! From the source of a request to the hosts that it may go to.
 
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
@@ -14,10 +14,10 @@ use super::weight;
 use crate::config::{AllowEntry, Config, Peer, Policy};
 
 const DEFAULT_PORT: u16 = 5060;
-/// Ports below it belong to services of the system.
+/// Lower ports belong to services of the system.
 pub const FIRST_FREE_PORT: u16 = 1_024;
 
-/// The peers, ready for look-ups.
+/// The peers, indexed for look-ups.
 #[derive(Debug, Clone)]
 pub struct Table {
     trunks: Vec<PeerEntry>,
@@ -44,26 +44,26 @@ pub struct PeerRef {
     /// Trunk or PBX.
     pub side: Side,
     index: usize,
-    /// Of the table that it was taken from: after a reload another peer may stand at its place.
+    /// The generation of the peer's table: after a reload another peer may have the same index.
     generation: u64,
 }
 
-/// Numbers the tables.
+/// The tables' generation counter.
 static GENERATIONS: AtomicU64 = AtomicU64::new(0);
 
-/// A host a call may be sent to.
+/// A host that a call may be sent to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
-    /// Whose host it is; none where a Route or Contact names it.
+    /// The host's peer; none if a Route or Contact names the host.
     pub peer: Option<PeerRef>,
-    /// How to reach it.
+    /// The host's address.
     pub address: HostAddress,
-    /// Whether the Request-URI takes its host part.
+    /// Whether the Request-URI takes the host's address.
     pub rewrite_uri: bool,
 }
 
 impl Table {
-    /// From a configuration that has passed `config::check`; hosts that can't be read are left out.
+    /// Builds the table of a configuration that has passed `config::check`; unreadable hosts are left out.
     #[must_use]
     pub fn new(config: &Config) -> Self {
         let entries = |peers: &[Peer]| {
@@ -97,7 +97,7 @@ impl Table {
         self.side(peer.side).get(peer.index).filter(|_| peer.generation == self.generation)
     }
 
-    /// The peer whose `allow` fits a source best; none if no entry fits.
+    /// The peer whose `allow` matches a source best; none if no entry matches.
     #[must_use]
     pub fn who(&self, source: SocketAddr) -> Option<PeerRef> {
         let mut best: Option<(u16, PeerRef)> = None;
@@ -112,7 +112,7 @@ impl Table {
         best.map(|(_, peer)| peer)
     }
 
-    /// What the proxy core calls a peer.
+    /// A peer's identity in the proxy core.
     #[must_use]
     pub fn neighbour(&self, peer: PeerRef) -> Neighbour {
         neighbour(peer.side, self.name(peer))
@@ -127,9 +127,9 @@ impl Table {
         from.side != to.side && listed
     }
 
-    /// Whether a peer speaks SIP at that port of an address of its own, as far as the configuration says: a host of it
-    /// has the port, or `allow` names it. Behind a name without a port there may be any (RFC 3263 §4.2): those that the
-    /// name leads to, where `host` is that very name, else the default one.
+    /// Whether a peer speaks SIP at that port of one of its addresses, as far as the configuration says: one of its
+    /// hosts has the port, or `allow` names it. A host name without a port may stand for any port (RFC 3263 §4.2): the
+    /// ports that the name resolves to, where `host` is that very name, else the default port.
     #[must_use]
     pub fn serves(&self, peer: PeerRef, at: SocketAddr, host: Option<&HostAddress>) -> bool {
         let Some(entry) = self.entry(peer) else { return false };
@@ -146,13 +146,13 @@ impl Table {
             })
     }
 
-    /// The peers of which a host bears that name, whatever the ports.
+    /// The peers that have a host of that name, whatever its port.
     pub fn named_like(&self, address: &HostAddress) -> impl Iterator<Item = PeerRef> {
         let wanted = address.host.host.clone();
         self.hosts().filter(move |(_, host)| host.host.host == wanted).map(|(peer, _)| peer)
     }
 
-    /// The peer that has a host at exactly that address, by literal.
+    /// The peer that has a host at exactly that literal address.
     #[must_use]
     pub fn host_at(&self, at: SocketAddr) -> Option<PeerRef> {
         let is_there = |host: &HostAddress| {
@@ -162,20 +162,20 @@ impl Table {
         self.hosts().find(|(_, host)| is_there(host)).map(|(peer, _)| peer)
     }
 
-    /// Whether this peer still stands in the table; one from before a reload does not.
+    /// Whether the reference is to this table; one from before a reload is not.
     #[must_use]
     pub fn holds(&self, peer: PeerRef) -> bool {
         self.entry(peer).is_some()
     }
 
-    /// How many calls begun by this peer may be up at once, of `limit` in all.
+    /// How many calls that this peer began may be up at once, of `limit` in all.
     #[must_use]
     pub fn share(&self, peer: PeerRef, limit: usize) -> usize {
         let stated = self.entry(peer).and_then(|entry| entry.peer.calls);
         stated.map_or_else(|| usual_share(limit), |calls| calls.min(limit))
     }
 
-    /// Whether the Contact of what comes from there is to be replaced by where it comes from.
+    /// Whether the Contact of messages from that source is to be replaced by the source.
     #[must_use]
     pub fn fixes_contact(&self, source: SocketAddr) -> bool {
         self.who(source).and_then(|peer| self.entry(peer)).is_some_and(|entry| entry.peer.fix_contact)
@@ -187,20 +187,20 @@ impl Table {
         self.entry(peer).map_or("", |entry| &entry.peer.name)
     }
 
-    /// How callers on this trunk are told; a PBX tells nobody.
+    /// How callers on this trunk are told; a PBX has no callers to tell.
     #[must_use]
     pub fn disclosure(&self, peer: PeerRef) -> Policy {
         self.entry(peer).map_or(Policy::Never, |entry| entry.peer.disclosure)
     }
 
-    /// Whether whom a PBX calls by way of it is a customer.
+    /// Whether the party that a PBX calls over it is a customer.
     #[must_use]
     pub fn analyses_outbound(&self, peer: PeerRef) -> bool {
         self.entry(peer).is_some_and(|entry| entry.peer.analyse_outbound)
     }
 
-    /// Hosts for a call from `peer`, in the order they are to be tried: the peers it may go to in order, within
-    /// each by priority, within one priority drawn by weight (RFC 2782). `draw` gives numbers in `[0, 1)`.
+    /// Hosts for a call from `peer`, in the order they are to be tried: by the order of the peers that it may go to,
+    /// then by priority, then drawn by weight (RFC 2782). `draw` gives numbers in `[0, 1)`.
     #[must_use]
     pub fn candidates(&self, from: PeerRef, mut draw: impl FnMut() -> f64) -> Vec<Candidate> {
         let Some(source) = self.entry(from) else { return Vec::new() };
@@ -245,7 +245,7 @@ impl Table {
     }
 }
 
-/// What stands for a peer's name in marks that outlive the process (FNV-1a, 64 bits).
+/// A peer's name as a number, for marks that outlive the process (FNV-1a, 64 bits).
 pub(crate) fn neighbour(side: Side, name: &str) -> Neighbour {
     let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     Neighbour { side, id: name.bytes().fold(0xcbf2_9ce4_8422_2325, step) }
@@ -313,7 +313,7 @@ mod tests {
         assert_eq!(first[&HostAddress::parse("sip:10.0.0.1").unwrap()], 750);
     }
 
-    /// A reference that outlives a reload must not name whoever stands at its place then.
+    /// A reference from before a reload must not name the peer that has its index now.
     #[test]
     fn a_reference_from_before_a_reload_names_nobody() {
         let before = table(TRUNK);
@@ -356,7 +356,7 @@ mod tests {
         assert!(serves("10.9.1.1:5060") && serves("127.0.0.1:5070") && !serves("10.9.1.1:5038"));
     }
 
-    /// Its SRV records say which ports a name without one has. A message that names a port says nothing.
+    /// Only the name's SRV records say which ports it has. A port in a message is no evidence.
     #[test]
     fn behind_a_name_without_a_port_are_the_ports_that_it_leads_to() {
         let named = TRUNK.replace("sip:192.0.2.1", "sip:sbc.example");

@@ -1,8 +1,8 @@
-//! Priority and weight, as RFC 2782 has them: for SRV records and for the hosts of a configuration alike.
+//! Priority and weight by RFC 2782, for SRV records and for configured hosts.
 
-/// Items in the order in which they are to be tried: by priority, lower first, and within one priority drawn by weight.
-/// `rank` gives an item's priority and weight; `draw` gives numbers in `[0, 1)`. Where all weights are zero, all items
-/// are equal; else one of weight zero comes behind the others, which is what "a very small chance" comes to.
+/// Items in the order in which they are to be tried: by priority, lower first, then drawn by weight. `rank` gives an
+/// item's priority and weight; `draw` gives numbers in `[0, 1)`. If all weights are zero, all items are equal;
+/// otherwise items of weight zero come last, which is the outcome of "a very small chance".
 pub(super) fn ordered<T>(
     mut items: Vec<T>,
     rank: impl Fn(&T) -> (u16, u16),

@@ -1,4 +1,4 @@
-//! How links to PBXs get at the calls' own signalling.
+//! The PBX links' access to the calls' own signalling.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use sidetone_pbx::{Aside, InDialog, InDialogCounts};
 use super::Signalling;
 use super::core::Core;
 
-/// Tells by the calls' own signalling.
+/// Notifies over the calls' own signalling.
 pub struct BySip(pub Weak<Signalling>);
 
 impl BySip {

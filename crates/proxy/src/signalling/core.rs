@@ -1,4 +1,4 @@
-//! The SIP core with what surrounds it: who may call, where calls go, which hosts are up, and the calls themselves.
+//! The SIP core with its surroundings: access, routing, host health, and the calls themselves.
 
 mod access;
 mod aside_id;
@@ -40,9 +40,10 @@ use crate::routing::{
 use sidetone_book::{Calls, RoutedTo};
 use sidetone_relay::Engine;
 
-/// How long a call is offered to hosts of which none has answered its probes, to all of them together.
+/// How long a call is offered to hosts that have all failed their probes, in all.
 const THOUGH_ALL_DOWN: Duration = Duration::from_secs(2);
-/// The least that each of them gets: an INVITE and its first repetition (RFC 3261 §17.1.1.2, T1), with time to answer.
+/// The least time for each of them: an INVITE and its first retransmission (RFC 3261 §17.1.1.2, T1), with time to
+/// answer.
 const THOUGH_DOWN: Duration = Duration::from_millis(700);
 
 /// The core and its surroundings.
@@ -50,49 +51,48 @@ pub struct Core {
     config: Arc<Config>,
     pub(super) proxy: Proxy<InfoFilter<Anchor<Engine>>>,
     pub(super) notifier: Notifier,
-    /// Requests of our own under way, and who waits for their end.
+    /// Requests of our own under way, and the notifications that wait for their end.
     pub(super) own: HashMap<OriginatedKey, AsideId>,
     pub(super) calls: Arc<Calls>,
     pub(super) table: Table,
     admission: Admission,
     health: Health,
     probes: HashMap<ProbeKey, (Side, String, Where)>,
-    /// Calls without media whose parties have been asked; of which there are no more than calls.
+    /// Calls without media whose parties have been asked; bounded by the number of calls.
     asked: HashMap<CallKey, Asked>,
     pub(super) hosts_asked: HashMap<ProbeKey, (CallKey, Side)>,
     pending: HashMap<RouteKey, Pending>,
     strangers: HashMap<IpAddr, Duration>,
     strangers_swept: Duration,
     sources: HashMap<IpAddr, (IpAddr, Duration)>,
-    /// Addresses to which configured hosts have led: by a name without a port they are known only once it was looked
-    /// up.
+    /// Addresses that configured hosts have resolved to: a name without a port reveals them only by a look-up.
     pub(super) served: HashSet<SocketAddr>,
     shares: Shares,
     emergencies: Emergencies,
-    /// Calls whose answer did not reach their caller: to be hung up.
+    /// Calls to be hung up, since their answer did not reach the caller.
     unacknowledged: Vec<CallKey>,
-    /// When a loss of this kind was last told, and how many more there have been.
+    /// When a loss of each kind was last logged, and how many more there have been.
     losses: HashMap<(IpAddr, DropReason), (Duration, u64)>,
     pub(super) counters: Counters,
     dice: u64,
 }
 
-/// A request whose hosts are being looked up. What it needs of the peers is kept by value: a reload may come between.
+/// A request whose hosts are being looked up. Its peers' data is held by value: a reload may come between.
 struct Pending {
     from: Side,
     call_id: String,
     request_uri: String,
-    /// Of a new call: between whom it runs.
+    /// For a new call: the peers that it runs between.
     routed: Option<RoutedTo>,
-    /// Of a new call that names its next hop itself: whose it is.
+    /// For a new call that names its next hop itself: the peer that the hop belongs to.
     steered: Option<PeerRef>,
-    /// Of an INVITE in a dialog that only a mark proves, and that is of no call here: the peer that sent it.
+    /// For an INVITE in a dialog that only a mark proves, and that belongs to no known call: the peer that sent it.
     resumed: Option<String>,
     source: SocketAddr,
     reach: Reach,
 }
 
-/// What was refused, for metrics.
+/// Refused requests, for metrics.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Counters {
     /// Requests, and TCP connections, from addresses in no `allow` list.
@@ -107,11 +107,11 @@ pub struct Counters {
     pub refused_draining: u64,
     /// Requests for which no host could be found.
     pub unroutable: u64,
-    /// Requests that say they are part of a dialog, from whoever is no party to one that is held.
+    /// Requests that claim to be part of a dialog, from a sender that is no party to a held one.
     pub no_dialog: u64,
-    /// Requests for a host that their sender's may not go to.
+    /// Requests for a host that their sender may not reach.
     pub no_relay: u64,
-    /// Requests under the Call-ID and tag of another peer's.
+    /// Requests under the Call-ID and tag of another peer's request.
     pub merged: u64,
 }
 
@@ -176,7 +176,7 @@ impl Core {
         &self.config
     }
 
-    /// The call book that is told of what happens.
+    /// The call book that receives the facts.
     pub(super) fn calls(&self) -> &Arc<Calls> {
         &self.calls
     }
@@ -186,7 +186,7 @@ impl Core {
         &mut self.proxy
     }
 
-    /// What follows the calls' offers and answers.
+    /// The anchor, which follows the calls' offers and answers.
     pub fn anchor(&mut self) -> &mut Anchor<Engine> {
         self.proxy.filter().inner()
     }
@@ -195,7 +195,7 @@ impl Core {
         self.proxy.filter_ref().inner_ref()
     }
 
-    /// What was refused.
+    /// Counters of refused requests.
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.counters
@@ -242,7 +242,7 @@ impl Core {
         }
     }
 
-    /// A message that never came whole.
+    /// A message that never arrived whole.
     pub(super) fn lost(&mut self, flow: &Flow, why: DropReason) {
         self.proxy.note_dropped(flow, why);
     }
@@ -251,7 +251,7 @@ impl Core {
         self.proxy.send_failed(now, to);
     }
 
-    /// This message, which was to go there, did not leave.
+    /// A message could not be sent to its destination.
     pub(super) fn unsent(&mut self, now: Duration, to: &Destination, bytes: &Bytes) {
         self.proxy.unsent(now, to, bytes);
     }
@@ -267,7 +267,7 @@ impl Core {
         due.into_iter().flatten().min()
     }
 
-    /// Takes a call down on our side.
+    /// Ends a call on our side.
     pub fn terminate(&mut self, now: Duration, call: CallKey, cause: Cause) -> bool {
         self.anchor().terminate(now, call, cause)
     }
@@ -281,12 +281,12 @@ impl Core {
         self.proxy.decide(now, key, decision);
     }
 
-    /// Hosts that a request may go to, or what to answer instead.
+    /// Hosts that a request may go to, or the response that refuses it.
     pub(super) fn route(&mut self, now: Duration, query: RouteQuery) -> Result<Vec<Candidate>, Decision> {
         let Some(from) = self.table.who(query.source.remote) else {
-            // It was a peer's when the request came: the configuration has been reloaded.
+            // The source belonged to a peer when the request came; a reload has removed it.
             self.count_stranger(now, query.source.remote.ip(), "request");
-            // An answer would tell scanners that somebody is here, and could be aimed at a third party.
+            // An answer would tell scanners that a server is here, and could be aimed at a third party.
             return Err(Decision::Drop);
         };
         if let RouteKind::Service { request, tag, contact } = &query.kind {
@@ -295,13 +295,14 @@ impl Core {
         let onward = matches!(query.kind, RouteKind::Onward { .. });
         let reach = self.reach(&query, onward)?;
         let invite = query.method == Method::INVITE.as_str();
-        // In a dialog that is held, it is no new call. One that only a mark proves counts as one, unless it is up.
+        // A request in a held dialog is no new call. One in a dialog that only a mark proves counts as new, unless its
+        // call is up.
         let held = match &reach {
             Reach::Dialog(way) => way.hop.is_some() || self.is_of_a_call(from.side, &query),
             Reach::Configured | Reach::Relay { .. } => false,
         };
         if invite && !held {
-            // A new call that brings its own Route is a new call all the same.
+            // A new call that brings its own Route is still a new call.
             self.admit(now, from, &query)?;
         }
         let candidates = match (&query.kind, &reach) {
@@ -316,9 +317,9 @@ impl Core {
                     .into_iter()
                     .collect()
             }
-            // Never beyond the answer above.
+            // Unreachable: answered above.
             (RouteKind::Service { .. }, _) => Vec::new(),
-            // Its sender takes us for the other party.
+            // The sender takes us for the other party.
             (RouteKind::Initial, Reach::Dialog(way)) => self.hop_of(way, from),
             (RouteKind::Initial, _) => {
                 let mut dice = self.dice;
@@ -360,9 +361,8 @@ impl Core {
             call: (&query.call_id, &query.from_tag),
         };
         let admitted = self.admission.admit(now, &wanted);
-        // Nobody who calls for help from a desk hears that enough calls are up (RFC 5031), as long as the reserve
-        // lasts; a drain lets the PBX find another way for it. From a trunk the same URN would be a way round the
-        // limits.
+        // An emergency call from a PBX is not refused for want of room (RFC 5031), as long as the reserve lasts; a
+        // drain lets the PBX route the call around Sidetone. From a trunk the same URN would be a way round the limits.
         let (limit, source) = (self.config.limits.calls, query.source.remote);
         if admitted.is_err()
             && from.side == Side::Pbx
@@ -379,18 +379,18 @@ impl Core {
         (peer.side, self.table.name(peer).into())
     }
 
-    /// The peer that a request came from, by name: whose look-ups it takes part in.
+    /// The name of the peer that a request came from: its look-ups count as that peer's.
     pub(super) fn asker(&self, source: SocketAddr) -> Option<PeerName> {
         self.table.who(source).map(|peer| self.peer_name(peer))
     }
 
-    /// What becomes of a request whose host can't be looked up since too many are.
+    /// The decision on a request whose host can't be looked up since too many look-ups are under way.
     pub(super) fn too_many_lookups(&mut self) -> Decision {
         self.counters.unroutable += 1;
         reject(503, "Too Many Names", Some(self.admission.retry_after()))
     }
 
-    /// The addresses of a request's candidates are known.
+    /// Takes the addresses of a request's candidates.
     pub(super) fn located(&mut self, now: Duration, key: RouteKey, mut located: Vec<(Where, Candidate)>) {
         let Some(pending) = self.pending.remove(&key) else { return };
         let known = !located.is_empty();
@@ -403,8 +403,8 @@ impl Core {
         if let (true, Reach::Dialog(Way { hop: Some(hop), named: true, .. })) =
             (located.is_empty(), &pending.reach)
         {
-            // The party's own Contact leads nowhere, or where it has no business: behind NAT it knows no better. It is
-            // where it was last reached.
+            // The party's own Contact resolves to no address, or to a forbidden one: behind NAT a party knows no
+            // better. So the request goes to the address where the party was last reached.
             let place = (hop.transport, hop.remote);
             let address = HostAddress { host: hop.remote.into(), transport: Some(hop.transport) };
             located.push((place, Candidate { peer: None, address, rewrite_uri: false }));
@@ -413,9 +413,9 @@ impl Core {
             self.counters.no_relay += 1;
             return self.proxy.decide(now, key, reject(403, "No Relay", None));
         }
-        // A host that is down is avoided while another is up. If all are down, they get their chance, since what is
-        // known of them is as old as the last probe: a PBX that has just come back would turn calls away until the
-        // next. But a short one: one that still is away must not keep the caller, or the carrier's next route, waiting.
+        // A host that is down is avoided while another is up. If all are down, they are still tried, since their state
+        // is as old as the last probe: a PBX that has just come back would refuse calls until the next probe. Each gets
+        // a short time only: a dead host must not keep the caller, or the carrier's next route, waiting.
         let mut patience = None;
         if located.iter().any(|(place, _)| !self.health.is_down(*place)) {
             located.retain(|(place, _)| !self.health.is_down(*place));
@@ -462,7 +462,7 @@ impl Core {
                 to_customers: false,
             },
             Side::Pbx => {
-                // Which of them it will be is not known yet: only what holds for all of them holds.
+                // The trunk is not chosen yet: only the weakest of their policies holds for certain.
                 let mut policies = to.iter().map(|trunk| self.table.disclosure(*trunk));
                 let one = policies.next().unwrap_or_default();
                 let disclosure = if policies.all(|other| other == one) { one } else { Policy::Never };
@@ -473,7 +473,8 @@ impl Core {
         }
     }
 
-    /// The peers of a call that was up before this process, as far as addresses tell. What its caller was told is lost.
+    /// The peers of a call that was up before this process, as far as addresses show. Whether its caller was told is
+    /// lost.
     fn resumed(&self, from: Side, sender: String, toward: Option<SocketAddr>) -> RoutedTo {
         let other = toward.and_then(|remote| self.table.who(remote)).filter(|peer| peer.side != from);
         let other = other.map(|peer| self.table.name(peer).to_owned()).unwrap_or_default();
@@ -495,7 +496,7 @@ impl Core {
         reject(503, refused.reason(), Some(self.admission.retry_after()))
     }
 
-    /// Passes on what the messages just handled meant for calls.
+    /// Passes facts about calls from the messages just handled on to the call book.
     pub(super) fn settle(&mut self, now: Duration) {
         while let Some(lost) = self.proxy.poll_dropped() {
             self.tell_lost(now, lost);
@@ -536,8 +537,8 @@ impl Core {
         anchor.media().close_released();
     }
 
-    /// Ends calls whose answer never reached their caller: whoever answered would hold on for nobody. Returns whether
-    /// there was any, so that something is to be sent.
+    /// Ends calls whose answer never reached their caller: the answering party would wait for nobody. Returns whether
+    /// there was any, so that messages are to be sent.
     pub(super) fn hang_up_unacknowledged(&mut self, now: Duration) -> bool {
         let calls = std::mem::take(&mut self.unacknowledged);
         for call in &calls {
@@ -563,7 +564,7 @@ pub(super) fn reject(status: u16, reason: &str, retry_after: Option<Duration>) -
     Decision::Reject { status, reason: reason.to_owned(), headers }
 }
 
-/// A call for help (RFC 5031; NENA's own names for its services).
+/// An emergency call (RFC 5031; NENA's own names for its services).
 fn is_emergency(request_uri: &str) -> bool {
     ["urn:service:sos", "urn:nena:service:sos"].iter().any(|urn| {
         let (start, rest) = request_uri.split_at_checked(urn.len()).unwrap_or_default();

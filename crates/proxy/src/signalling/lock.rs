@@ -1,4 +1,4 @@
-//! The lock around the SIP core, and for how long it is held.
+//! The lock around the SIP core, with a histogram of the times that it is held.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::AtomicU64;
@@ -22,7 +22,7 @@ const BOUNDS: [Duration; 12] = [
     Duration::from_millis(250),
 ];
 
-/// The core behind its lock. Whoever has bytes, a due timer or a question takes it, and nobody waits under it.
+/// The core behind its lock. Users with bytes, a due timer or a question take it, and none of them waits under it.
 #[derive(Debug)]
 pub(super) struct CoreLock<T> {
     core: Mutex<T>,
@@ -31,24 +31,24 @@ pub(super) struct CoreLock<T> {
 
 #[derive(Debug, Default)]
 struct Times {
-    /// By bucket; the last one is for whatever is longer than all bounds.
+    /// Counts by bucket; the last one is beyond all bounds.
     counts: [AtomicU64; BOUNDS.len() + 1],
-    /// In nanoseconds.
+    /// Sum of the times, in nanoseconds.
     sum: AtomicU64,
 }
 
-/// For how long the lock was held, each time that it was.
+/// Histogram of the times that the lock was held.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct HeldTimes {
     /// Upper bound of each bucket, and how many times lie at or below it.
     pub buckets: Vec<(Duration, u64)>,
-    /// How many times in all.
+    /// Number of times.
     pub count: u64,
-    /// All of them together.
+    /// Sum of the times.
     pub sum: Duration,
 }
 
-/// The core, as long as this is held.
+/// Access to the core while the lock is held.
 #[derive(Debug)]
 pub struct Held<'a, T> {
     core: MutexGuard<'a, T>,

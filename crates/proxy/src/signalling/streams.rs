@@ -1,4 +1,4 @@
-//! TCP connections for SIP: accepted ones, and those made because a message has to go out.
+//! TCP connections for SIP: accepted ones, and outgoing ones made to send a message.
 
 use std::collections::HashMap;
 use std::io;
@@ -22,11 +22,13 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::routing::{PeerName, usual_share};
 
-/// Messages waiting for one connection; a peer that lets more pile up is cut off.
+/// Most messages that wait for one connection; a peer that lets more pile up is disconnected.
 pub(super) const QUEUE: usize = 512;
-/// Bytes waiting for one connection, likewise: eight messages of the greatest length, or some thousand of the usual.
+/// Most bytes that wait for one connection, likewise: eight messages of the greatest length, or some thousand of the
+/// usual.
 pub(super) const QUEUED_BYTES: usize = 1 << 20;
-/// Bytes waiting for all connections of one peer, likewise: however many it holds, it costs no more memory than this.
+/// Most bytes that wait for all connections of one peer, likewise: any number of connections costs no more memory than
+/// this.
 pub(super) const QUEUED_BYTES_OF_PEER: usize = 16 << 20;
 pub(super) const CONNECT_PATIENCE: Duration = Duration::from_secs(4);
 /// A connection without a byte for this long is closed; peers that want to keep one send keep-alives.
@@ -35,17 +37,16 @@ pub(super) const IDLE: Duration = Duration::from_secs(600);
 pub(super) const MESSAGE_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a peer may leave one message unread once the kernel's buffers are full.
 pub(super) const WRITE_PATIENCE: Duration = Duration::from_secs(10);
-/// What was sent and stays unacknowledged for this long breaks the connection: a request fails over to another host
-/// well before its timer B, instead of being written into the void until the kernel gives up after a quarter of an
-/// hour.
+/// A connection whose data stays unacknowledged for this long is broken: a request fails over to another host well
+/// before its timer B, instead of being written into the void until the kernel gives up after a quarter of an hour.
 pub(super) const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(10);
-/// A silent connection is asked whether it still lives after this long, then this often, and given up after this many.
+/// TCP keep-alive: the first probe after this long, then one this often, and the end after this many.
 pub(super) const KEEP_ALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(5), 3);
 /// How long a connection stays open after the last message, for that to arrive.
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(2);
 pub(super) const PONG: Bytes = Bytes::from_static(b"\r\n");
 
-/// A connection is named by the listener it belongs to and the far end.
+/// A connection's name: its listener's address and the far end's.
 pub(super) type Name = (SocketAddr, SocketAddr);
 
 /// The open connections.
@@ -53,7 +54,7 @@ pub(super) struct Streams {
     pub(super) open: Mutex<HashMap<Name, Connection>>,
     pub(super) most: usize,
     pub(super) refused: AtomicU64,
-    /// Connections cut off since their peer let too much pile up.
+    /// Connections closed since their peer left too much unread.
     pub(super) unread: AtomicU64,
 }
 
@@ -63,7 +64,7 @@ pub(super) struct Waiting {
     _room: Room,
 }
 
-/// What a message takes of a connection's room and of its peer's, until it is written or dropped.
+/// A message's part of its connection's room and of its peer's, until it is written or dropped.
 pub(super) struct Room {
     length: usize,
     of: [Arc<AtomicUsize>; 2],
@@ -77,20 +78,20 @@ impl Drop for Room {
     }
 }
 
-/// One connection, as those who send on it hold it.
+/// One connection, as its senders hold it.
 #[derive(Clone)]
 pub(super) struct Connection {
     pub(super) queue: Sender<Waiting>,
-    /// Bytes that wait for it, and for all of its peer's.
+    /// Bytes that wait for the connection, and for all of its peer's.
     pub(super) queued: [Arc<AtomicUsize>; 2],
-    /// Told when the connection is taken out of the map: its task must not outlive its place there.
+    /// Notified when the connection is taken out of the map: its task must not outlive its entry.
     pub(super) closed: Arc<Notify>,
-    /// Whose it is; none of an address that is no peer's.
+    /// The connection's peer; none for an address that belongs to no peer.
     pub(super) owner: Option<PeerName>,
 }
 
 impl Connection {
-    /// Queues a message; false if there is no room for it, or nobody to write it.
+    /// Queues a message; false if there is no room for it, or its writer has ended.
     pub(super) fn push(&self, bytes: Bytes) -> bool {
         let length = bytes.len();
         let room = Room { length, of: self.queued.clone() };
@@ -108,9 +109,9 @@ impl Streams {
         Self { open: Mutex::new(HashMap::new()), most, refused, unread }
     }
 
-    /// Whether a peer may have one more beside these. Of all places no peer gets more than half, and all trunks and
-    /// strangers together leave a quarter to the PBXs: however many connections a carrier holds and says nothing on,
-    /// agents can call.
+    /// Whether a peer may have one more connection beside these. No peer gets more than half of all places, and all
+    /// trunks and strangers together leave a quarter to the PBXs: however many idle connections a carrier holds, agents
+    /// can call.
     pub(super) fn has_room<'a>(
         &self,
         owner: Option<&PeerName>,
@@ -131,7 +132,7 @@ impl Streams {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes room for a connection; none if there are too many. An older one of that name is closed.
+    /// Makes room for a connection; none if there are too many. An older connection of that name is closed.
     pub(super) fn enter(
         &self,
         name: Name,
@@ -140,7 +141,8 @@ impl Streams {
         let mut open = self.map();
         let others = open.iter().filter(|(other, _)| **other != name).map(|(_, connection)| connection);
         if !self.has_room(owner.as_ref(), others) {
-            // Told at its first time and each time that it has doubled: whoever fills the table also fills a log.
+            // Logged at the first refusal and each time that their number has doubled: a sender that fills the table
+            // must not fill the log too.
             let refused = self.refused.fetch_add(1, Relaxed) + 1;
             if refused.is_power_of_two() {
                 let peer = owner.as_ref().map(|(_, name)| &**name);
@@ -158,7 +160,7 @@ impl Streams {
         Some((connection, receiver))
     }
 
-    /// Closes a connection and frees its place; false if somebody has done so already.
+    /// Closes a connection and frees its place; false if that was done already.
     pub(super) fn leave(&self, name: Name, connection: &Connection) -> bool {
         let mut open = self.map();
         let there = open.get(&name).is_some_and(|there| there.queue.same_channel(&connection.queue));
@@ -185,14 +187,14 @@ pub(super) fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
 
 pub(super) async fn connect(to: &Destination) -> io::Result<TcpStream> {
     let socket = if to.remote.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // From the listener's address, so that the peer's access list sees whom it expects.
+    // Binds to the listener's address, so that the peer's access list sees the expected source.
     socket.bind(SocketAddr::new(to.local.ip(), 0))?;
     timeout(CONNECT_PATIENCE, socket.connect(to.remote))
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-/// Sets what keeps a dead peer from being taken for a silent one.
+/// Sets the options that tell a dead peer from a silent one.
 pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
@@ -202,25 +204,25 @@ pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
     socket.set_tcp_user_timeout(Some(ACKNOWLEDGED_WITHIN))
 }
 
-/// Why nothing more is read from a connection.
+/// Why a connection is no longer read.
 #[derive(Debug)]
 pub(super) enum Closed {
     /// The peer or the network ended it, or it was idle for too long.
     Ended,
     /// A message began and was not complete in time.
     Slow,
-    /// What came can't be followed.
+    /// The stream can't be framed.
     Broken(Broken),
 }
 
-/// The frames of one connection, each of which has to come whole in time.
+/// Frames the messages of one connection; each has to arrive whole in time.
 pub(super) struct Incoming<R> {
     reader: R,
     framer: Framer,
     buffer: Vec<u8>,
     idle: Duration,
     patience: Duration,
-    /// When the message that is under way began.
+    /// When the message under way began.
     pub(super) begun: Option<Instant>,
 }
 
@@ -233,7 +235,7 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
     pub(super) async fn next(&mut self) -> Result<Frame, Closed> {
         loop {
             if let Some(frame) = self.framer.next_frame().map_err(Closed::Broken)? {
-                // What is left over, if anything, belongs to another message.
+                // Any remaining bytes belong to the next message.
                 self.begun = None;
                 return Ok(frame);
             }
@@ -254,8 +256,8 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
     }
 }
 
-/// Writes what is queued until nobody can queue any more, and gives the writer back; or the message that could not be
-/// written, since the peer is gone, or has read nothing of it for too long.
+/// Writes queued messages until no sender is left, and returns the writer. If the peer is gone, or has read nothing for
+/// too long, returns the message that could not be written.
 pub(super) async fn write<W: AsyncWrite + Unpin>(
     mut writer: W,
     queue: &mut Receiver<Waiting>,
@@ -269,7 +271,7 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(
     Ok(writer)
 }
 
-/// Reads what still comes, up to a bound, for nobody.
+/// Reads and discards remaining bytes, up to a bound.
 pub(super) async fn discard(mut reader: impl AsyncRead + Unpin) {
     let mut buffer = vec![0; 16_384];
     for _ in 0..64 {

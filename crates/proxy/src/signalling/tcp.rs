@@ -1,4 +1,4 @@
-//! SIP over TCP: accepting connections, making them because a message has to go out, reading and writing.
+//! SIP over TCP: accepting connections, connecting to send a message, reading and writing.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -35,7 +35,7 @@ impl Signalling {
         self.streams.refused.load(Relaxed)
     }
 
-    /// TCP connections cut off since their peer did not read what was sent.
+    /// TCP connections closed since their peer did not read the messages sent.
     #[must_use]
     pub fn connections_unread(&self) -> u64 {
         self.streams.unread.load(Relaxed)
@@ -45,7 +45,7 @@ impl Signalling {
         loop {
             match listener.accept().await {
                 Ok((stream, remote)) => {
-                    // Strangers don't even get a connection to hold.
+                    // A stranger gets no connection to hold.
                     let owner = {
                         let mut core = self.core();
                         let owner = core.asker(remote);
@@ -66,7 +66,7 @@ impl Signalling {
                         );
                     }
                 }
-                // Out of descriptors, most likely: take a breath instead of spinning.
+                // Out of descriptors, most likely: pause instead of spinning.
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         }
@@ -95,7 +95,7 @@ impl Signalling {
             core.send_failed(now, &to);
             return core.unsent(now, &to, bytes);
         };
-        // The queue is new; its peer may have used up its room by others.
+        // The queue is new; its peer may have used up its room on other connections.
         if !connection.push(bytes.clone()) {
             self.cut_off(name, &connection);
             core.send_failed(now, &to);
@@ -115,10 +115,10 @@ impl Signalling {
         });
     }
 
-    /// A peer has let too much pile up.
+    /// A peer has let too many messages pile up.
     fn cut_off(&self, name: Name, connection: &Connection) {
         if self.streams.leave(name, connection) {
-            // Told as refused connections are.
+            // Logged in the same way as refused connections.
             let unread = self.streams.unread.fetch_add(1, Relaxed) + 1;
             if unread.is_power_of_two() {
                 let peer = connection.owner.as_ref().map(|(_, name)| &**name);
@@ -127,8 +127,8 @@ impl Signalling {
         }
     }
 
-    /// What was queued for a connection that is gone: `first`, which was being written, and all that waits. Each is
-    /// handed in by itself, since others want the core too.
+    /// Reports the queued messages of a connection that is gone: `first`, which was being written, and all that wait.
+    /// Each takes the lock by itself, since others need the core too.
     fn unsent(self: &Arc<Self>, to: &Destination, first: Option<Bytes>, queue: &mut Receiver<Waiting>) {
         queue.close();
         let waiting = std::iter::from_fn(|| queue.try_recv().ok()).map(|waiting| waiting.bytes);
@@ -158,8 +158,8 @@ impl Signalling {
                 () = connection.closed.notified() => Some(Err(None)),
             };
             self.left(name, &connection);
-            // Nobody can send here any more, so the writer ends with the last message that is queued: it may be the
-            // answer that says why the connection is closed.
+            // No sender is left, so the writer ends with the last queued message: it may be the response that says why
+            // the connection is closed.
             drop(connection);
             match ended {
                 Some(ended) => ended,
@@ -167,7 +167,7 @@ impl Signalling {
             }
         };
         match written {
-            // Closed with bytes unread, the connection would be reset, and the answer lost on its way.
+            // A connection closed with bytes unread would be reset, and the response lost on its way.
             Ok(mut writer) => {
                 let _ = writer.shutdown().await;
                 let _ = timeout(LAST_WORDS, discard(reader)).await;
@@ -176,7 +176,7 @@ impl Signalling {
         }
     }
 
-    /// A connection has ended. Whoever took it out of the map before has told the core already.
+    /// A connection has ended. If it was taken out of the map before, the core knows already.
     fn left(self: &Arc<Self>, name: Name, connection: &Connection) {
         if self.streams.leave(name, connection) {
             let to = Destination { transport: Transport::Tcp, local: name.0, remote: name.1 };
@@ -196,7 +196,7 @@ impl Signalling {
                         return;
                     }
                 }
-                // Where one message ends is lost, so everything after it would be guesswork.
+                // The boundary between messages is lost, so everything after it would be guesswork.
                 Err(Closed::Broken(broken)) => {
                     tracing::debug!(flaw = %broken.flaw, "a TCP connection was closed for what it sent");
                     self.with(|core, now| match broken.head {
@@ -289,7 +289,7 @@ mod tests {
         (signalling, port)
     }
 
-    /// So that nothing is taken while something else that is needed can't be had.
+    /// No message is processed before every other resource has been obtained.
     #[tokio::test]
     async fn what_comes_before_it_is_served_waits() {
         let (signalling, local) = bound();
@@ -323,7 +323,7 @@ mod tests {
                 });
                 tokio::task::yield_now().await;
             }
-            // What the kernel had taken still comes, then the end: nobody holds the connection any more.
+            // The bytes that the kernel had taken still arrive, then the end: no socket handle is left.
             let mut buffer = vec![0; 1 << 16];
             while let Ok(1..) = peer.read(&mut buffer).await {}
         };
@@ -375,7 +375,7 @@ mod tests {
         assert_eq!(written.err().flatten().map(|bytes| bytes.len()), Some(64), "it is given back");
     }
 
-    /// Memory is bounded by bytes, of a connection and of all that a peer holds; and what is written makes room again.
+    /// Memory is bounded by bytes, for one connection and for all of a peer's; written messages make room again.
     #[test]
     fn what_waits_is_bounded_by_bytes() {
         let streams = Streams::new(200);

@@ -11,7 +11,7 @@ use tokio::net::UdpSocket;
 use crate::binding::cant_bind;
 use crate::config::{Fault, Listen};
 
-/// Room for the requests that come while one batch is worked on.
+/// Room for the requests that arrive while one batch is processed.
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 
 /// The UDP sockets in the configuration.
@@ -20,7 +20,7 @@ pub(super) struct UdpSockets {
 }
 
 impl UdpSockets {
-    /// Those of the list that are UDP, which is `sip.listen`.
+    /// Binds the UDP entries of `sip.listen`.
     pub(super) fn bind(listens: &[Listen]) -> Result<Self, Fault> {
         let udp = listens.iter().enumerate().filter(|(_, listen)| listen.transport == Transport::Udp);
         let sockets = udp.map(|(index, listen)| {

@@ -1,4 +1,4 @@
-//! The thread that makes messages fit to be shown and gives them to whoever looks.
+//! The thread that redacts messages and gives them to the traces and the log.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -16,13 +16,13 @@ use crate::trace::seen::{Seen, TARGET, Way};
 use sidetone_book::Calls;
 use sidetone_watch::{Alarm, Heartbeat};
 
-/// How often the thread comes round when nothing is to be shown.
+/// The longest that the thread sleeps without a message.
 const LOOKS_UP: Duration = Duration::from_secs(1);
 
 pub(super) struct Desk {
     hasher: NumberHasher,
     calls: Weak<Calls>,
-    /// The time of day at zero of the process's clock.
+    /// Wall-clock time at zero of the process's clock.
     wall: Timestamp,
     lost: Arc<AtomicU64>,
     lost_told: u64,
@@ -47,7 +47,7 @@ impl Desk {
         loop {
             beat.beat(epoch.elapsed());
             match inbox.recv_timeout(LOOKS_UP) {
-                // A message that breaks its reader must not blind the operator to all that follow.
+                // A message that makes the parser panic must not hide all that follow.
                 Ok(note) => drop(alarm.contain(beat, || self.take(note))),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -109,7 +109,7 @@ impl Desk {
     }
 }
 
-/// A message's lines, each with the names of its call in front: whoever looks for one call in the log finds all of it.
+/// A message's lines, each prefixed with the names of its call: a search of the log for one call finds all of them.
 fn named(text: &str, call: &str, sip_call_id: &str) -> String {
     let lines = text.trim_end().lines().map(|line| format!("\n    {call} {sip_call_id} {line}"));
     lines.collect()

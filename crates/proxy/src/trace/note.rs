@@ -1,4 +1,4 @@
-//! What the thread that makes messages fit to be shown is given.
+//! The input of the thread that redacts messages.
 
 use crate::trace::seen::Seen;
 use crate::trace::session::Session;

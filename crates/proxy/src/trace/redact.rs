@@ -1,9 +1,8 @@
-//! SIP messages as they may be shown: who calls whom is hashed, and what isn't known to be harmless is left out.
+//! Redaction of SIP messages: telephone numbers are hashed, and content that isn't known to be harmless is left out.
 //!
-//! A message is not cleaned but written anew from what is understood of it, so that a header nobody thought of tells
-//! its name and its length and nothing else. Hashes are those of the events: one number, one hash. Addresses of
-//! machines stay, and so does the Call-ID unless it holds a number. Of bodies only session descriptions are shown,
-//! without names and keys.
+//! A message is not cleaned but written anew from its parsed parts, so that an unforeseen header shows its name and its
+//! length and nothing else. Hashes are those of the events: one number, one hash. Addresses of machines stay, and so
+//! does the Call-ID unless it holds a number. Of bodies only session descriptions are shown, without names and keys.
 
 mod fields;
 mod methods;
@@ -19,31 +18,31 @@ use sidetone_sip::uri::UriView;
 use numbers::Numbers;
 pub(crate) use numbers::Remembered;
 
-/// Header lines that are shown of one message.
+/// Most header lines that are shown of one message.
 const MOST_HEADERS: usize = 128;
 
-/// A SIP message as it may be shown.
+/// A redacted SIP message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Shown {
     /// The first line.
     pub(crate) start: String,
-    /// Of a request.
+    /// A request's method.
     pub(crate) method: Option<String>,
-    /// Of a response.
+    /// A response's status.
     pub(crate) status: Option<u16>,
-    /// Of a response: its reason phrase.
+    /// A response's reason phrase.
     pub(crate) reason: String,
     /// Number and method of CSeq.
     pub(crate) cseq: Option<(u32, String)>,
     /// Whether To has a tag: a dialog's request, or a final response.
     pub(crate) to_tag: bool,
-    /// Call-ID, as events show it unless another party's number stands in it.
+    /// The Call-ID, as events show it unless another party's number stands in it.
     pub(crate) call_id: String,
-    /// The topmost branch: what one transaction's messages share.
+    /// The topmost branch, which the messages of one transaction share.
     pub(crate) branch: Option<String>,
     headers: Vec<(String, String)>,
     body: String,
-    /// What its session description offers or answers, on one line.
+    /// The session description's offer or answer, on one line.
     pub(crate) media: Option<String>,
 }
 
@@ -59,20 +58,20 @@ impl Shown {
     }
 }
 
-/// What is needed of a message to know which call it belongs to; never shown.
+/// The data that finds a message's call; never shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Belongs {
     pub(crate) call_id: String,
     /// The Call-ID as the call's events show it.
     pub(crate) in_events: String,
-    /// Whether From withholds the caller's number, so that the Call-ID can't be held against it.
+    /// Whether From withholds the caller's number, so that the Call-ID can't be checked for it.
     pub(crate) withheld: bool,
 }
 
-/// Reads a message for showing; `None` for what is no SIP message.
+/// Redacts a message; `None` if the bytes are no SIP message.
 ///
-/// What a call's messages have told of its numbers is remembered: the INVITE's P-Asserted-Identity stands in no
-/// response, and the Call-ID that was made of it does.
+/// The numbers of a call are remembered from message to message: a response lacks the INVITE's P-Asserted-Identity, but
+/// repeats the Call-ID that may be made of it.
 pub(crate) fn message(
     hasher: &NumberHasher,
     remembered: &mut Remembered,
@@ -137,7 +136,7 @@ pub(crate) fn message(
     Some((shown, Belongs { call_id, in_events, withheld }))
 }
 
-/// The user part of the URI in From or To, however odd the header is; as the call's own events read it.
+/// The user part of the URI in From or To, however odd the header is; read in the same way as for the call's events.
 fn user(message: &Message, name: Name) -> String {
     let uri = message.header(name).and_then(|header| name_addr::uri(header.value));
     let uri = uri.and_then(|uri| UriView::parse(uri).ok());

@@ -1,4 +1,4 @@
-//! Each INVITE that is refused stands in the log, with its status and whose answer that was.
+//! Each refused INVITE is logged, with its status and the party that refused it.
 
 use std::collections::VecDeque;
 
@@ -8,7 +8,7 @@ use sidetone_events::CallId;
 use super::redact::{Belongs, Shown};
 use crate::trace::seen::{Seen, Way};
 
-/// Refusals that are remembered, to tell whose they are and to pass over repetitions.
+/// Most refusals that are remembered, to find their origin and to skip repetitions.
 const MOST: usize = 512;
 
 /// One refusal: Call-ID, number of the INVITE, status.
@@ -16,13 +16,13 @@ type Key = (String, u32, u16);
 
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
-    /// Those that came from a peer, and from which side.
+    /// Refusals that came from a peer, and their side.
     came: VecDeque<(Key, Side)>,
-    /// Those that were told.
+    /// Refusals that were logged.
     told: VecDeque<Key>,
 }
 
-/// Who has refused.
+/// The refusing party.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum By {
     Side(Side),
@@ -39,7 +39,7 @@ impl By {
 }
 
 impl Refusals {
-    /// Who has refused an INVITE, if this message says so for the first time.
+    /// The party that refused an INVITE, if this message is the first to say so.
     pub(super) fn by(&mut self, seen: &Seen, shown: &Shown, call_id: &str) -> Option<By> {
         let status = shown.status.filter(|status| *status >= 300)?;
         let (number, method) = shown.cseq.as_ref()?;
@@ -74,13 +74,14 @@ fn push<T>(queue: &mut VecDeque<T>, item: T) {
 pub(super) fn tell(by: By, seen: &Seen, shown: &Shown, belongs: &Belongs, call: Option<CallId>) {
     let call = call.map(|call| call.to_string());
     let call = call.as_deref().unwrap_or("-");
-    // The same Call-ID as in the call's other lines. Where From names nobody, one that might hold a number is masked.
+    // The same Call-ID as in the call's other log lines. Where From is anonymous, a Call-ID that might hold a number is
+    // masked.
     let sip_call_id = if belongs.withheld { &shown.call_id } else { &belongs.in_events };
     let (status, reason) = (shown.status.unwrap_or(0), &shown.reason);
     let caller = seen.peer.as_ref().map_or("-", |(_, name)| name.as_str());
     let by = by.as_str();
     match (status, by) {
-        // Asked for credentials, or taken back by the caller: neither is a refusal.
+        // Challenged for credentials, or cancelled by the caller: neither is a refusal.
         (401 | 407 | 487, _) => {
             tracing::debug!(%call, %sip_call_id, status, reason, by, caller, "INVITE not accepted");
         }

@@ -5,7 +5,7 @@ use sidetone_call::Side;
 use sidetone_sip::Flow;
 use std::time::Duration;
 
-/// Which way a message goes.
+/// The direction of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// From a peer to Sidetone.
@@ -20,10 +20,10 @@ pub(crate) struct Seen {
     pub(crate) at: Duration,
     pub(crate) way: Way,
     pub(crate) flow: Flow,
-    /// The peer at the other end, if its address is one's.
+    /// The peer at the other end, if the address belongs to one.
     pub(crate) peer: Option<(Side, String)>,
     pub(crate) bytes: Bytes,
 }
 
-/// Under this name the log's filter knows what is told of SIP.
+/// The target by which the log's filter selects SIP messages.
 pub(crate) const TARGET: &str = "sidetone::sip";

@@ -1,4 +1,4 @@
-//! One trace: which calls it takes up, and what it says of each message.
+//! One trace: its choice of calls, and its report on each message.
 
 use std::net::SocketAddr;
 
@@ -13,9 +13,9 @@ use crate::trace::seen::{Seen, Way};
 /// Which calls are traced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
-    /// The one with this SIP Call-ID.
+    /// The call with this SIP Call-ID.
     Call(String),
-    /// So many that begin from now on.
+    /// The next calls to begin, this many.
     Next(usize),
 }
 
@@ -24,15 +24,15 @@ pub enum Wanted {
 pub struct Traced {
     /// Always `message`.
     trace: &'static str,
-    /// Which of the trace's calls, from 1.
+    /// The number of the call within the trace, from 1.
     pub call: usize,
-    /// When.
+    /// The time of the message.
     pub time: Timestamp,
     /// The same since 1970, in microseconds: messages are often less than a millisecond apart.
     pub unix_us: u64,
     /// `in` or `out`, as seen from Sidetone.
     way: &'static str,
-    /// `trunk` or `pbx`; absent where the address is none of a peer's.
+    /// `trunk` or `pbx`; absent where the address belongs to no peer.
     side: Option<&'static str>,
     /// The peer's name.
     peer: Option<String>,
@@ -48,7 +48,7 @@ pub struct Traced {
     cseq: Option<String>,
     sip_call_id: String,
     branch: Option<String>,
-    /// What its session description offers or answers.
+    /// The session description's offer or answer.
     sdp: Option<String>,
     /// The message, redacted.
     text: String,
@@ -58,15 +58,15 @@ pub struct Traced {
     /// The Call-ID as the call's events show it.
     #[serde(skip)]
     pub in_events: String,
-    /// Whether a call begins with it.
+    /// Whether a call begins with this message.
     #[serde(skip)]
     pub begins: bool,
-    /// Whether its call is over with it.
+    /// Whether its call ends with this message.
     #[serde(skip)]
     pub ends: bool,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }
@@ -74,7 +74,7 @@ fn is_zero(number: &u64) -> bool {
 pub(super) struct Session {
     wanted: Wanted,
     reader: Sender<Traced>,
-    /// Call-IDs, in the order in which they were taken up.
+    /// Call-IDs, in the order in which the trace took them up.
     calls: Vec<String>,
     lost: u64,
 }
@@ -88,12 +88,12 @@ impl Session {
         Self { wanted, reader, calls, lost: 0 }
     }
 
-    /// Whether anybody still reads.
+    /// Whether the trace still has a reader.
     pub(super) fn is_read(&self) -> bool {
         !self.reader.is_closed()
     }
 
-    /// Tells the reader of a message, if it belongs to a call that is traced.
+    /// Gives a message to the reader, if it belongs to a traced call.
     pub(super) fn take(
         &mut self,
         seen: &Seen,
@@ -106,7 +106,7 @@ impl Session {
         let known = self.calls.iter().position(|id| *id == belongs.call_id);
         let index = match (known, &self.wanted) {
             (Some(index), _) => index,
-            // What strangers send is dropped and told in the log; it would use up the places.
+            // Strangers' messages are dropped and logged; they would use up the places.
             (None, Wanted::Next(most))
                 if begins && seen.way == Way::In && seen.peer.is_some() && self.calls.len() < *most =>
             {
@@ -116,7 +116,7 @@ impl Session {
             (None, _) => return,
         };
         let of = |method: &str| shown.cseq.as_ref().is_some_and(|(_, of)| of == method);
-        // Whoever is asked for credentials calls again in a moment.
+        // A caller who is challenged for credentials calls again in a moment.
         let ends = seen.way == Way::Out
             && shown.status.is_some_and(|status| {
                 status >= 300 && !matches!(status, 401 | 407) && of("INVITE") || status >= 200 && of("BYE")

@@ -1,4 +1,4 @@
-//! Messages as the SIP side hands them over, and who is told of them.
+//! Messages as the SIP side hands them over, and the traces that receive them.
 
 use std::time::Instant;
 
@@ -92,7 +92,7 @@ async fn a_reader_that_does_not_read_loses_messages_and_is_told_so() {
     let (tracer, _calls) = tracer();
     let mut trace = tracer.open(Wanted::Call("x".to_owned())).unwrap();
     let message = request("OPTIONS", "x", ";tag=2");
-    // Not faster than the thread takes them, so that the reader's queue is the one that fills.
+    // No faster than the thread takes them, so that the reader's queue is the one that fills.
     let mut given = 0;
     while given < MOST_UNREAD + 10 {
         let before = tracer.lost.load(Relaxed);
@@ -104,7 +104,7 @@ async fn a_reader_that_does_not_read_loses_messages_and_is_told_so() {
             std::thread::yield_now();
         }
     }
-    // The thread has seen all of them once it has seen this one of another trace.
+    // The thread has seen all of them once it has seen this message of another trace.
     let mut other = tracer.open(Wanted::Call("y".to_owned())).unwrap();
     while {
         let before = tracer.lost.load(Relaxed);

@@ -1,5 +1,4 @@
-//! What a relay thread is ordered to do, and how it does it: opens and closes sockets, takes plans, plays
-//! announcements.
+//! The orders of a relay thread and their execution: opens and closes sockets, takes plans, plays announcements.
 
 use std::hash::BuildHasher;
 use std::net::UdpSocket as StdSocket;
@@ -20,11 +19,11 @@ use crate::relay::{Component, Relay};
 use crate::report::{Left, Notice, RelayTotals};
 use crate::voiceover::{PlayId, Playing};
 
-/// What the control side asks of a relay thread.
+/// An order of the control side to a relay thread.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Take these two sockets, toward one side of one stream. They were empty when they were `bound`, and to each its
-    /// last call's senders may go on.
+    /// Take these two sockets, toward one side of one stream. They were empty when they were `bound`; each may still
+    /// receive packets from its last call's senders.
     Open {
         call: CallKey,
         stream: usize,
@@ -38,22 +37,23 @@ pub(crate) enum Command {
     Plan { call: CallKey, stream: usize, plan: Box<StreamPlan> },
     /// Copy this call's packets to the worker, or to none.
     Tap { call: CallKey, worker: Option<usize> },
-    /// Play something to the party on a side.
+    /// Play an announcement to the party on a side.
     Play { call: CallKey, stream: usize, toward: Side, id: PlayId, playback: Box<Playback> },
     /// Go on playing in other formats.
     Revoice { call: CallKey, stream: usize, toward: Side, voices: Vec<Voice> },
-    /// Stop playing it.
+    /// Stop an announcement.
     Hush { call: CallKey, toward: Side, id: PlayId },
-    /// Close the call's sockets and say how it went.
+    /// Close the call's sockets and report their last state.
     Close { call: CallKey },
     /// End the thread.
     Stop,
-    /// Panic, to see what becomes of the others.
+    /// Panic, to test the effect on other calls.
     #[cfg(test)]
     Panic,
 }
 
-/// Orders that may wait: some hundred calls set up at once. Beyond it only those go through that give something back.
+/// Most orders that may wait: some hundred calls set up at once. Beyond it only orders that release resources get
+/// through.
 pub(super) const MOST_WAITING: usize = 65_536;
 
 /// The control side's end of a relay thread.
@@ -66,8 +66,8 @@ pub(crate) struct Orders {
 }
 
 impl Orders {
-    /// Gives an order. It is carried out before any packet that comes after this returns. A thread that hangs holds so
-    /// many at most; what comes then is dropped and counted.
+    /// Gives an order. It is carried out before any packet that comes after this returns. A thread that hangs holds a
+    /// bounded number of orders; further ones are dropped and counted.
     pub(crate) fn give(&self, command: Command) {
         let gives_back = matches!(command, Command::Close { .. } | Command::Stop);
         if self.waiting.load(Relaxed) >= MOST_WAITING && !gives_back {
@@ -75,7 +75,7 @@ impl Orders {
             return;
         }
         self.waiting.fetch_add(1, Relaxed);
-        // A thread that is gone can't be told anything; its calls have no media either way.
+        // A thread that has ended takes no orders; its calls have no media either way.
         if self.commands.send(command).is_ok() {
             self.given.store(true, Release);
             let _ = self.waker.wake();
@@ -84,12 +84,12 @@ impl Orders {
 }
 
 impl RelayThread {
-    /// Carries out what was ordered since the last time.
+    /// Carries out the orders since the last time.
     pub(super) fn obey(&mut self) {
         if !self.given.load(Relaxed) {
             return;
         }
-        // Lowered before the look: what is ordered meanwhile raises it again.
+        // Lowered before the check: an order given meanwhile raises it again.
         self.given.swap(false, AcqRel);
         loop {
             let order = self.commands.try_recv();
@@ -252,7 +252,7 @@ impl RelayThread {
                 let local = self.ports.get(placed.number).and_then(|port| port.socket.local_addr().ok());
                 if let Some(local) = local {
                     let senders = stream.relay.senders(placed.side, placed.component);
-                    // Nobody is left to open the port anew if this fails.
+                    // If this fails, no control side is left to reuse the port.
                     let _ = self.left.send(Left { local, senders });
                 }
                 self.unregister(placed.number);

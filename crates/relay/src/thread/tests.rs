@@ -49,7 +49,7 @@ fn plan(carrier: &StdSocket, pbx: &StdSocket) -> StreamPlan {
     }
 }
 
-/// A thread that doesn't run by itself, with one call between two parties.
+/// A thread whose turns the test runs, with one call between two parties.
 struct Desk {
     thread: RelayThread,
     orders: Orders,
@@ -100,7 +100,7 @@ impl Desk {
         self.orders.give(Command::Plan { call: CALL, stream: 0, plan });
     }
 
-    /// The place of the socket that the carrier sends to.
+    /// The slot of the socket that the carrier sends to.
     fn place(&self) -> usize {
         let at = |port: &Port| port.socket.local_addr().unwrap() == self.entrance;
         self.thread.ports.iter().find(|(_, port)| at(port)).unwrap().0
@@ -112,8 +112,8 @@ impl Desk {
     }
 }
 
-/// A party may send the moment it has read the answer, and the answer leaves only after the plan is queued. So
-/// where a plan and a packet wait together, however late the thread gets its turn, the plan comes first.
+/// A party may send as soon as it has read the answer, and the answer leaves only after the plan is queued. So where a
+/// plan and a packet wait together, the plan comes first, however late the thread gets its turn.
 #[test]
 fn a_plan_holds_for_the_packets_that_came_after_it() {
     let mut desk = Desk::new(16);
@@ -124,7 +124,7 @@ fn a_plan_holds_for_the_packets_that_came_after_it() {
     assert_eq!(desk.totals.packets.load(Relaxed), 1);
 }
 
-/// A port is left with whoever has sent to it, and its next call hears nothing of them.
+/// A closed port is reported with its senders, and its next call hears nothing of them.
 #[test]
 fn the_last_calls_senders_are_told_with_the_port() {
     let mut desk = Desk::new(16);
@@ -154,7 +154,7 @@ fn the_last_calls_senders_are_told_with_the_port() {
     assert!(desk.arrived().is_some());
 }
 
-/// As of a plan above, but the thread had been woken by something else, and was kept from going on.
+/// As in the test above, but the thread had been woken by something else, and was kept from going on.
 #[test]
 fn a_plan_given_in_the_middle_of_a_turn_holds_for_the_packets_that_came_after_it() {
     let mut desk = Desk::new(16);
@@ -165,7 +165,7 @@ fn a_plan_given_in_the_middle_of_a_turn_holds_for_the_packets_that_came_after_it
     assert_eq!(desk.arrived().as_deref(), Some(PACKET.as_slice()));
 }
 
-/// The place of a closed socket may be another call's by the time its last packet is looked at.
+/// The slot of a closed socket may be another call's by the time its last packet is looked at.
 #[test]
 fn a_packet_is_not_taken_for_one_of_the_socket_that_came_after_its_own() {
     let mut desk = Desk::new(16);
@@ -219,7 +219,7 @@ fn a_socket_that_cannot_be_watched_is_counted() {
     assert_eq!(desk.totals.unwatched.load(Relaxed), 1);
 }
 
-/// Before, the thread was gone, with the audio of all its calls, and nobody was told.
+/// Before, the thread ended, with the audio of all its calls, and no alarm was raised.
 #[test]
 fn a_turn_that_panics_costs_its_order_and_no_call() {
     let Desk { thread, orders, told: _told, totals, carrier, pbx, entrance, .. } = Desk::new(16);
@@ -227,7 +227,7 @@ fn a_turn_that_panics_costs_its_order_and_no_call() {
     let its_alarm = alarm.clone();
     let running = std::thread::spawn(move || thread.run(&beat, &its_alarm));
     orders.give(Command::Panic);
-    // Given behind the order that panics, and in the same turn as likely as not.
+    // Queued behind the order that panics, and probably in the same turn.
     let plan = plan(&carrier, &pbx);
     orders.give(Command::Plan { call: CALL, stream: 0, plan: Box::new(plan) });
     pbx.set_nonblocking(false).unwrap();
@@ -252,7 +252,7 @@ fn a_thread_that_can_do_nothing_but_panic_ends_with_an_error() {
     assert!(thread.run(&beat, &alarm).is_err());
 }
 
-/// A thread that hangs is given no more than it can ever carry out; what gives something back always gets through.
+/// A thread that hangs gets a bounded number of orders; an order that releases resources always gets through.
 #[test]
 fn orders_for_a_thread_that_hangs_are_bounded() {
     let mut desk = Desk::new(16);
@@ -266,7 +266,7 @@ fn orders_for_a_thread_that_hangs_are_bounded() {
     assert_eq!(desk.orders.waiting.load(Relaxed), 0);
 }
 
-/// However late the thread gets to its work, a packet's earliest time is before it came, and its latest after.
+/// However late the thread gets to work, a packet's earliest time is before its arrival, and its latest after.
 #[test]
 fn a_packet_that_waited_is_said_to_have_come_no_later_than_it_did() {
     let (tap, mut copies) = sidetone_tap::ring(1 << 16);
@@ -294,7 +294,7 @@ fn a_packet_that_waited_is_said_to_have_come_no_later_than_it_did() {
         }
     }
     assert_eq!(taken, more_than_a_share);
-    // What comes in time is not in doubt for longer than the look before.
+    // A packet handled in time has an uncertainty no longer than since the poll before.
     let before = desk.thread.epoch.elapsed();
     desk.orders.give(Command::Tap { call: CALL, worker: Some(0) });
     desk.turn();

@@ -9,14 +9,14 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use crate::report::{Notice, RelayTotals};
 
-/// Notices that wait: a few of each of many thousand calls. More wait only for a book that takes none.
+/// Most notices that wait: a few of each of many thousand calls. More wait only if the book takes none.
 const MOST: usize = 65_536;
 
-/// What has yet to be said, in order.
+/// Notices that wait, in order.
 ///
-/// When it is full the newest notice is lost, and counted. Each loss ends on the safe side: an announcement of which
-/// the beginning or the end is not told has failed once its time is up, so its call is not listened to; a call whose
-/// closing is not told is closed without.
+/// When the queue is full the newest notice is lost, and counted. Each loss ends on the safe side: an announcement
+/// without a reported beginning or end has failed once its time is up, so its call is not listened to; a call without a
+/// reported closing is closed without one.
 pub(super) struct Unsaid {
     waiting: VecDeque<Notice>,
     totals: Arc<RelayTotals>,
@@ -35,7 +35,7 @@ impl Unsaid {
         }
     }
 
-    /// Says what there is room for.
+    /// Sends as many notices as there is room for.
     pub(super) fn say(&mut self, notices: &Sender<Notice>) {
         while let Some(notice) = self.waiting.pop_front() {
             if let Err(TrySendError::Full(notice)) = notices.try_send(notice) {

@@ -1,5 +1,5 @@
-//! `[control]`, and where the control socket stands when nobody says so: a path that this user can make, since a
-//! default that only root can use would end every first try of somebody else.
+//! `[control]`, and the default path of the control socket: one that this user can make, since a default that only root
+//! can use would end every other user's first try.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{AccessFlags, eaccess};
 use serde::{Deserialize, Serialize};
 
-/// Where the service has it: systemd makes the folder, root may make it.
+/// The service's path: systemd makes the folder, root may make it.
 const OF_THE_SERVICE: &str = "/run/sidetone/control.sock";
 
 /// `[control]`
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Control {
-    /// Path of the Unix socket. Whoever may open it may command Sidetone: it is made with mode 0600. Unset:
-    /// `/run/sidetone/control.sock` for those who may write there; for others a folder of their own below
+    /// Path of the Unix socket. A process that may open it may command Sidetone: it is made with mode 0600. Unset:
+    /// `/run/sidetone/control.sock` for users who may write there; for others a folder of their own below
     /// `XDG_RUNTIME_DIR`, or else below the folder for temporary files.
     pub socket: PathBuf,
 }
@@ -31,8 +31,8 @@ impl Default for Control {
 }
 
 impl Control {
-    /// Where a client finds the running process: with no socket of this user's own, and none that configuration names,
-    /// the service's.
+    /// The socket of the running process, for a client: the service's, if this user has none and the configuration
+    /// names none.
     #[must_use]
     pub fn served(self) -> PathBuf {
         let service = Path::new(OF_THE_SERVICE);
@@ -43,7 +43,7 @@ impl Control {
     }
 }
 
-/// Whether this user could make the file, with its folder where that is missing.
+/// Whether this user could make the file, and its folder if that is missing.
 fn can_be_made(path: &Path) -> bool {
     let there = path.ancestors().skip(1).find(|folder| folder.exists());
     there.is_some_and(|folder| {
@@ -51,14 +51,14 @@ fn can_be_made(path: &Path) -> bool {
     })
 }
 
-/// A socket below the first of those folders that is safe from other users.
+/// A socket below the first of the given folders that is safe from other users.
 fn of_the_user(runtime: Option<&OsStr>, temporary: &Path) -> Option<PathBuf> {
     let runtime = runtime.map(Path::new).filter(|folder| folder.is_absolute() && folder.is_dir());
     let runtime = runtime.map(|folder| folder.join("sidetone/control.sock")).filter(|path| can_be_made(path));
     runtime.or_else(|| {
         let user = user()?;
         let folder = temporary.join(format!("sidetone-{user}"));
-        // Anybody may have made a folder of this name here, to be asked in Sidetone's stead.
+        // Another user may have made a folder of this name, to answer in Sidetone's stead.
         let safe = match std::fs::symlink_metadata(&folder) {
             Ok(there) => there.is_dir() && there.uid() == user && there.mode() & 0o077 == 0,
             Err(_) => can_be_made(&folder),
@@ -67,7 +67,7 @@ fn of_the_user(runtime: Option<&OsStr>, temporary: &Path) -> Option<PathBuf> {
     })
 }
 
-/// This process's user, by number.
+/// This process's user ID.
 fn user() -> Option<u32> {
     std::fs::metadata("/proc/self").ok().map(|process| process.uid())
 }

@@ -1,4 +1,4 @@
-//! `trace`: the messages of calls and what happened between them, a JSON object a line, in the order of their times.
+//! `trace`: the messages of calls with the events in between, a JSON object a line, in order of time.
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,28 +14,28 @@ use super::{Failure, Served, answer};
 use sidetone_book::{CallView, NotOne};
 use sidetone_proxy::trace::{Traced, Wanted};
 
-/// Calls that one trace may take up.
+/// Most calls that one trace may take up.
 pub(super) const MOST_CALLS: usize = 1_000;
-/// Messages and events come by two ways; for so long one waits for an earlier one of the other.
+/// Messages and events come by two paths: how long one waits for an earlier one of the other.
 const SETTLE: Duration = Duration::from_millis(150);
-/// After a call's end, for so long what is still said of it is waited for.
+/// How long late messages and events are waited for after a call's end.
 const LINGER: Duration = Duration::from_secs(2);
-/// By how much an event's time may lie before the message that it comes of, in microseconds.
+/// The most by which an event's time may lie before its cause's message, in microseconds.
 const CUT_OFF: u64 = 1_999;
-/// Events that wait for the message that says whose they are.
+/// Most events that wait for the message that identifies their call.
 const MOST_STRAYS: usize = 512;
 
 /// The first line of a trace.
 #[derive(Debug, Serialize)]
 #[serde(tag = "trace", rename_all = "kebab-case")]
 enum Opening {
-    /// The call that is traced, as it stands. What came before is not known: nobody looked.
+    /// The traced call in its present state. Earlier messages are unknown: they were not traced.
     Call {
         call: usize,
         #[serde(flatten)]
         view: Box<CallView>,
     },
-    /// So many calls are waited for.
+    /// Waiting for this many calls.
     Waiting { calls: usize },
 }
 
@@ -49,13 +49,13 @@ struct Waiting {
 
 enum Said {
     Message(String),
-    /// Of which call.
+    /// The event's call.
     Event(usize, Arc<Published>),
 }
 
 impl Waiting {
-    /// Where it stands. An event's time is its call's beginning and its time in the call, each cut to the millisecond,
-    /// so it is early by up to two; and it follows what it comes of.
+    /// The line's position. An event's time is its call's beginning plus its time in the call, each cut to the
+    /// millisecond, so it is early by up to two; and the event follows the message that caused it.
     fn place(&self) -> (u64, bool) {
         match self.said {
             Said::Message(_) => (self.at, false),
@@ -63,7 +63,7 @@ impl Waiting {
         }
     }
 
-    /// The line, an event's with the time that the ladder's clock shows.
+    /// The line; an event's has the time that the ladder's clock shows.
     fn line(&self, clock: u64) -> String {
         match &self.said {
             Said::Message(line) => format!("{line}\n"),
@@ -98,7 +98,7 @@ impl Lane {
     }
 }
 
-/// Follows what is asked for until it is over, or the client has gone.
+/// Follows the requested calls until they are over, or the client has gone.
 pub(super) async fn trace(
     served: &Served,
     id: Option<&str>,
@@ -106,7 +106,7 @@ pub(super) async fn trace(
     client: &mut (impl AsyncRead + Unpin),
     writer: &mut (impl AsyncWrite + Unpin),
 ) -> io::Result<()> {
-    // Before the look-up, so that an end in between is not missed.
+    // Subscribed before the look-up, so that an end in between is not missed.
     let mut events = served.tail();
     let (wanted, opening, most, mut lanes) = match id {
         Some(id) => {
@@ -149,7 +149,7 @@ pub(super) async fn trace(
                 }
                 strays.push_back((Instant::now(), event));
             }
-            // Nothing more is asked on this connection: whatever comes is the end, or is passed over.
+            // No further request follows on this connection: input means the end, or is ignored.
             read = client.read(&mut rest) => if read? == 0 { return Ok(()) },
             _ = tick.tick() => {}
         }
@@ -164,7 +164,7 @@ pub(super) async fn trace(
         waiting.sort_by_key(Waiting::place);
         let ready = waiting.iter().take_while(|it| it.came.elapsed() >= SETTLE).count();
         for waiting in waiting.drain(..ready) {
-            // What is said late stands below what was said before, and the clock with it.
+            // A late line stands below the earlier ones, and takes the clock on.
             clock = waiting.at.max(clock);
             writer.write_all(waiting.line(clock).as_bytes()).await?;
         }
@@ -190,14 +190,14 @@ fn note_message(lanes: &mut Vec<Lane>, message: &Traced) {
         lane.last = Instant::now();
         lane.closed = false;
         if message.begins {
-            // Asked for credentials, or sent elsewhere, it is tried again.
+            // A call that is challenged or redirected is tried again.
             lane.over = false;
         }
         lane.over |= message.ends;
     }
 }
 
-/// The call that an event is of, from 1, if it is one that is traced.
+/// The number, from 1, of the traced call that an event belongs to, if there is one.
 fn note_event(lanes: &mut [Lane], event: &Published) -> Option<usize> {
     let id = event.event.call.sip_call_id.as_str();
     let (index, lane) = lanes.iter_mut().enumerate().find(|(_, lane)| lane.in_events == id)?;
@@ -220,8 +220,8 @@ mod tests {
 
     use super::*;
 
-    /// 200.9 ms after a beginning at 1000.9 ms, which events call 1000 and 200: the message that it comes of was at
-    /// 1201.8 ms.
+    /// 200.9 ms after a beginning at 1000.9 ms, which events write as 1000 and 200: the message that caused the event
+    /// was at 1201.8 ms.
     #[test]
     fn an_event_stands_below_the_message_that_it_comes_of() {
         let hasher = NumberHasher::with_random_salt().unwrap();

@@ -1,4 +1,5 @@
-//! What changes something by HTTP: telling Sidetone of a call, and announcing into it. Every request needs the token.
+//! The changing part of the HTTP API: telling Sidetone of a call, and announcing into it. Every request needs the
+//! token.
 
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use sidetone_book::{Calls, NotOne, NotTaken};
 /// Most bytes of a request: a name and a value are some hundred.
 const LONGEST: usize = 16 * 1024;
 
-/// What may be changed, and where.
+/// The API's paths.
 pub(super) fn routes() -> [Route<Arc<Calls>>; 2] {
     [("/api/calls/{id}/tell", post(tell)), ("/api/calls/{id}/announce", post(announce))]
 }
@@ -44,7 +45,7 @@ async fn authorised(State(token): State<Arc<Revealed>>, request: Request, next: 
     (challenge, problem(StatusCode::UNAUTHORIZED, said)).into_response()
 }
 
-/// The token in a value of Authorization. The scheme's name is in any case, with any number of spaces behind it
+/// The token in a value of Authorization. The scheme's name is case-insensitive, with any number of spaces behind it
 /// (RFC 9110 §11.1, §11.4).
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     const SCHEME: &[u8] = b"bearer";
@@ -53,13 +54,13 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
     spaced.then(|| token.trim_ascii())
 }
 
-/// Takes the same time wherever the two differ.
+/// Compares in constant time.
 fn same(a: &[u8], b: &[u8]) -> bool {
     let differing = a.iter().zip(b).fold(0, |sum, (a, b)| sum | (a ^ b));
     a.len() == b.len() && differing == 0
 }
 
-/// One thing told: `{"name": "consent", "value": "refused"}`.
+/// One statement: `{"name": "consent", "value": "refused"}`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Tell {

@@ -1,9 +1,9 @@
-//! The description of all that is served, OpenAPI 3.1, at `/openapi.json`.
+//! The OpenAPI 3.1 description of the HTTP server, at `/openapi.json`.
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-/// `docs/openapi.json`, as it is in the repository.
+/// `docs/openapi.json` of the repository.
 const DOCUMENT: &str = include_str!("../../../../docs/openapi.json");
 
 pub(super) async fn document() -> Response {

@@ -1,6 +1,6 @@
-//! Errors as JSON, in one shape whoever makes them: `{"status": 404, "error": "no such call is up"}`.
+//! Errors as JSON, in one shape for every source: `{"status": 404, "error": "no such call is up"}`.
 //!
-//! Only what is no HTTP at all (a malformed request line, headers beyond the library's limits) is answered without a
+//! Input that is no HTTP at all (a malformed request line, headers beyond the library's limits) is answered without a
 //! body, by hyper itself.
 
 use axum::body::to_bytes;
@@ -10,36 +10,35 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde::Serialize;
 
-/// Most bytes of a text that are kept: what axum writes of a request that it can't read is one line.
+/// Most bytes of a text that are kept: axum's description of a bad request is one line.
 const LONGEST: usize = 4 * 1024;
 
 /// The body of every answer with a status from 400 on.
 #[derive(Debug, Serialize)]
 struct Problem {
     status: u16,
-    /// What is wrong and what to do, for people; the wording may change.
+    /// The problem and the remedy, for people; the wording may change.
     error: String,
 }
 
-/// An answer that says what is wrong.
+/// An error answer.
 pub(super) fn problem(status: StatusCode, error: impl Into<String>) -> Response {
     (status, Json(Problem { status: status.as_u16(), error: error.into() })).into_response()
 }
 
-/// What is served at no path of ours.
+/// The answer for an unknown path.
 async fn no_such_path() -> Response {
     problem(StatusCode::NOT_FOUND, "no such path; /openapi.json lists those that there are")
 }
 
-/// Serves these paths, and gives every error of theirs and of any other path its shape.
+/// Serves these paths, and gives the errors of these and of unknown paths their shape.
 ///
-/// What a path takes instead (Allow) axum writes on the answer of a path's own layers, so the shape is given outside of
-/// them.
+/// axum adds Allow to the answers inside of a path's own layers, so errors are shaped outside of them.
 pub(super) fn around(paths: Router) -> Router {
     Router::new().fallback_service(paths.fallback(no_such_path)).layer(map_response(shaped))
 }
 
-/// Gives an error its shape where axum or the event stream has written a line of text, or nothing.
+/// Shapes an error for which axum or the event stream has written a line of text, or nothing.
 async fn shaped(response: Response) -> Response {
     let status = response.status();
     let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|it| it == "application/json");
@@ -55,7 +54,7 @@ async fn shaped(response: Response) -> Response {
         (true, Some(methods)) => format!("this path takes {methods}"),
         (true, None) => status.canonical_reason().unwrap_or("error").to_owned(),
     };
-    // Retry-After, WWW-Authenticate and Allow stay; the new body has a type and a length of its own.
+    // Retry-After, WWW-Authenticate and Allow stay; type and length belong to the new body.
     parts.headers.remove(header::CONTENT_TYPE);
     parts.headers.remove(header::CONTENT_LENGTH);
     let mut shaped = problem(status, text);

@@ -1,4 +1,4 @@
-//! What is counted, as the page that Prometheus scrapes.
+//! The counters as a Prometheus page.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -49,7 +49,7 @@ impl Stats {
         page
     }
 
-    /// Always there, so that an alert may name it wherever it is loaded.
+    /// Present even without a spool, so that alert rules load everywhere.
     fn spool_metrics(&self, page: &Page) {
         let spool = self.spool.clone().unwrap_or_default();
         page.counters(
@@ -248,7 +248,7 @@ impl Stats {
         if let Some(written) = self.receipts {
             page.counter("receipts_total", "Consent receipts written.", written);
         }
-        // Always there, so that an alert may name it wherever it is loaded.
+        // Present even without receipts, so that alert rules load everywhere.
         let help = "Consent receipts in memory that are not on disk: the disk is slow, full or gone.";
         page.gauge("receipts_waiting", help, self.receipts_waiting.unwrap_or_default() as f64);
         page.counter(

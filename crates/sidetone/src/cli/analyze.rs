@@ -208,7 +208,7 @@ impl Analyze {
             if self.events {
                 let mut page = Page::detect();
                 for event in &call.events {
-                    // By way of text, in which a single-precision number has no more digits than it means.
+                    // Through text, so that a single-precision number has no more digits than its precision.
                     let event = serde_json::from_str(&serde_json::to_string(event)?)?;
                     page.lines(&event).into_iter().for_each(say);
                 }
@@ -227,19 +227,19 @@ impl Analyze {
     }
 }
 
-/// What gathers over all inputs.
+/// The results of all inputs.
 #[derive(Debug)]
 struct Report {
     names: Names,
     rows: Vec<Row>,
     /// Files in folders that are no recordings.
     passed_over: usize,
-    /// Recordings.
+    /// Number of recordings.
     read: usize,
 }
 
-/// The names of pictures drawn so far: neither a file's further calls nor a file of the same name in another folder
-/// may take the place of an earlier one.
+/// The names of the pictures drawn so far: neither a file's further calls nor a file of the same name in another folder
+/// may overwrite an earlier picture.
 #[derive(Debug, Default)]
 struct Names(HashSet<String>);
 

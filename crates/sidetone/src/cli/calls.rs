@@ -1,5 +1,5 @@
-//! `sidetone calls` and `sidetone call ID`: the calls that are up, for people as wide as their terminal, for programs
-//! as JSON.
+//! `sidetone calls` and `sidetone call ID`: the calls that are up, for people in the width of their terminal, for
+//! programs as JSON.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -16,9 +16,9 @@ use crate::cli::output::{Output, say, say_json};
 
 /// Columns of a subject's name on a call's page.
 const NAMES: usize = 10;
-/// Columns between two of a table.
+/// Width of the gap between two columns of a table.
 const GAP: usize = 2;
-/// The fewest columns in which a route says anything.
+/// The narrowest column in which a route is readable.
 const SHORTEST_ROUTE: usize = 10;
 
 #[derive(Debug, Args)]
@@ -36,7 +36,7 @@ impl Calls {
         } else if calls.is_empty() {
             say("no calls are up");
         } else {
-            // Whatever is read by a program is not cut.
+            // Output for programs is not cut.
             let columns = if std::io::stdout().is_terminal() { width() } else { usize::MAX };
             table(calls, columns).into_iter().for_each(say);
         }
@@ -84,7 +84,7 @@ fn seconds(value: &Value, key: &str) -> Option<String> {
     number(value, key).map(|millis| format!("{:.1} s", millis / 1000.0))
 }
 
-/// Which way the call goes, between whom.
+/// The call's direction and its parties.
 fn route(call: &Value) -> String {
     let (trunk, pbx) = (text(call, "trunk"), text(call, "pbx"));
     match text(call, "direction") {
@@ -94,8 +94,8 @@ fn route(call: &Value) -> String {
     }
 }
 
-/// The calls in so many columns. Where they do not fit, the route is cut, then left out, then valence, then the phase;
-/// the id is whole, since the other commands want it.
+/// The calls in the given width. Where they do not fit, the route is cut, then left out, then valence, then the phase;
+/// the id is never cut, since the other commands need it.
 fn table(calls: &[Value], columns: usize) -> Vec<String> {
     let rows: Vec<[String; 6]> =
         std::iter::once(["CALL", "AGE", "PHASE", "SOUNDS", "VALENCE", "ROUTE"].map(str::to_owned))
@@ -135,7 +135,7 @@ fn table(calls: &[Value], columns: usize) -> Vec<String> {
     let line = |row: &[String; 6]| {
         let cells = row.iter().zip(widths).enumerate().filter(|(_, (_, width))| *width > 0);
         let cells = cells.map(|(column, (cell, width))| match column {
-            // Figures end in one column, words begin in one.
+            // Numbers are right-aligned, words left-aligned.
             1 | 4 => format!("{cell:>width$}"),
             _ => format!("{:<width$}", cut(cell, width)),
         });
@@ -144,7 +144,7 @@ fn table(calls: &[Value], columns: usize) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
-/// One call, a line a subject, with units.
+/// One call, a line for each subject, with units.
 fn page(call: &Value, columns: usize, paint: Paint) -> Vec<String> {
     let mut lines = Vec::new();
     lines.push(format!("{} {}", paint.bold(text(call, "id")), text(call, "phase")));
@@ -234,7 +234,7 @@ fn talk(conduct: &Value) -> Vec<String> {
     facts
 }
 
-/// What has come from one party, and what became of it; what is none is left out.
+/// One party's packets and their fate; zero counts are left out.
 fn sent(leg: &Value) -> Vec<String> {
     let count = |key: &str| leg.get(key).and_then(Value::as_u64).unwrap_or(0);
     if count("packets") == 0 && count("rejected") == 0 {

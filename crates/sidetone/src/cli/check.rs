@@ -23,8 +23,9 @@ pub(super) struct Check {
 }
 
 impl Check {
-    /// The exit status says whether `run` would carry calls. It does so without a model, so this is no failure here
-    /// either: whoever lets this command decide over a start must not end calls for want of analysis.
+    /// The exit status says whether `run` would carry calls. `run` does so without a model, so a missing model is no
+    /// failure here either: an operator who lets this command decide over a start must not lose calls for want of
+    /// analysis.
     pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
         let prepare = if self.elsewhere { server::prepare_elsewhere } else { server::prepare };
         let (prepared, problems) = prepare(&self.file);

@@ -1,4 +1,4 @@
-//! `sidetone compliance`: what a compliance officer asks for.
+//! `sidetone compliance`: reports for a compliance officer.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -78,13 +78,13 @@ fn facts(config: &Config) -> anyhow::Result<ReportFacts> {
     })
 }
 
-/// The trunks and PBXs whose calls out reach customers, as the configuration says.
+/// The trunks and PBXs whose outbound calls reach customers, as the configuration says.
 fn outbound(config: &Config) -> Vec<String> {
     let peers = config.trunks.iter().chain(&config.pbxs);
     peers.filter(|peer| peer.analyse_outbound).map(|peer| peer.name.clone()).collect()
 }
 
-/// SHA-256 of the program that runs, where the system lets it read itself.
+/// SHA-256 of the running program, where the system lets it read itself.
 fn own_checksum() -> Option<String> {
     let program = std::fs::read(std::env::current_exe().ok()?).ok()?;
     Some(Sha256::digest(program).iter().map(|byte| format!("{byte:02x}")).collect())

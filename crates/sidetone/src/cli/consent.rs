@@ -1,4 +1,4 @@
-//! `sidetone consent`: the receipts, and the list of who is never analysed.
+//! `sidetone consent`: the receipts, and the list of numbers that are never analysed.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -140,7 +140,7 @@ impl ExportCall {
     }
 }
 
-/// The receipts of a call, of which there is one at least.
+/// The receipts of a call; an error if it has none.
 fn found(path: &Path, call: &str) -> anyhow::Result<(String, Vec<Line>)> {
     let (id, lines) = log::find(path, call).map_err(|error| at_log(path, error))?;
     if lines.is_empty() {
@@ -184,7 +184,7 @@ pub(super) struct Number {
     agents: bool,
 }
 
-/// The list's file, and what is needed to read it.
+/// The list's file, with the key and the numbering to read it.
 struct Access {
     path: PathBuf,
     key: Option<Vec<u8>>,
@@ -282,7 +282,7 @@ impl Number {
     }
 }
 
-/// A list that must be there already.
+/// Opens a list that must exist.
 fn opened(path: &Path, key: Option<&[u8]>, numbering: &Numbering) -> anyhow::Result<List> {
     if path.try_exists().is_ok_and(|there| !there) {
         bail!("{} is no list yet; `sidetone consent exclude NUMBER` begins it", path.display());

@@ -35,7 +35,7 @@ impl Running {
         let default = Path::new(crate::cli::output::DEFAULT_CONFIG);
         let file = match &self.config {
             Some(named) => named,
-            // Only a file that nobody named may be missing.
+            // Only the default file may be missing.
             None if matches!(default.try_exists(), Ok(false)) => {
                 return Ok(sidetone_serve::config::Control::default().served());
             }
@@ -58,7 +58,7 @@ impl Running {
         }
     }
 
-    /// A request with one answer or many, as they come.
+    /// A request with one answer or many, in order of arrival.
     pub(super) fn ask(
         &self,
         request: &Request,
@@ -145,7 +145,7 @@ impl Drain {
             progress.set_message(format!("{} calls are up", state.get("calls").unwrap_or(&Value::Null)));
             progress.tick();
             std::thread::sleep(std::time::Duration::from_millis(500));
-            // Asked, not told again: somebody else may have cancelled meanwhile.
+            // Queries the state without repeating the drain: another operator may have cancelled it meanwhile.
             state = self.running.ask_once(&Request::Stats)?;
             if state.get("draining") == Some(&Value::Bool(false)) {
                 progress.finish_and_clear();

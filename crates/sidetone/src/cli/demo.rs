@@ -1,4 +1,4 @@
-//! `sidetone demo`: a real call through a real Sidetone on this machine, watched as it goes.
+//! `sidetone demo`: a real call through a real Sidetone on this machine, shown live.
 
 use std::io::IsTerminal;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,7 +21,7 @@ use super::run::runtime;
 use super::view::{Paint, Panel, Screen, clock, kind_word, still_up, width, wrap};
 use crate::cli::output::{Output, say, say_json};
 
-/// The two sides of the demo's conversation and what is said when; `demo/README.md` tells how they were made.
+/// The two sides of the demo's conversation with their transcript; `demo/README.md` tells how they were made.
 const CALLER: &[u8] = include_bytes!("../../../../demo/caller.wav");
 const AGENT: &[u8] = include_bytes!("../../../../demo/agent.wav");
 const TIMELINE: &str = include_str!("../../../../demo/timeline.json");
@@ -36,7 +36,7 @@ pub(super) struct Demo {
     codec: String,
 }
 
-/// Something said in the demo.
+/// One turn of the demo's conversation.
 #[derive(Debug, Deserialize)]
 struct Turn {
     who: String,
@@ -45,7 +45,7 @@ struct Turn {
     text: String,
 }
 
-/// What the demo has shown.
+/// The result of the demo.
 #[derive(Debug, Serialize)]
 struct Outcome {
     completed: bool,
@@ -57,7 +57,7 @@ struct Outcome {
     summary: Option<Summary>,
 }
 
-/// How one direction's media came through.
+/// The quality of one direction's media.
 #[derive(Debug, Serialize)]
 struct Verdict {
     sent: usize,
@@ -171,7 +171,7 @@ async fn call(codec: Codec, output: Output) -> anyhow::Result<Outcome> {
         }
         if !hung_up && tokio::time::timeout(Duration::ZERO, both_played(&call, &answered)).await.is_ok() {
             hung_up = true;
-            // The last packets are on their way.
+            // The last packets are still under way.
             tokio::time::sleep(Duration::from_millis(300)).await;
             call.hangup().await.context("hanging up was not answered")?;
         }
@@ -226,7 +226,7 @@ fn config(
         allow = ["{agent}"]
         "#,
         ip = sidetone.ip(),
-        // On the side of SIP's own port, which the system has chosen, that has more room.
+        // The larger port range beside SIP's own port, which the system has chosen.
         ports = if sidetone.port() > 40_000 { "20000-39999" } else { "40001-59999" },
     );
     toml::from_str(&text).context("the demo's configuration can't be read")
@@ -242,7 +242,7 @@ fn show(panel: &mut Panel, event: &Event) {
     panel.take(event.at, &insight);
 }
 
-/// What is worth a line where no panel can be drawn.
+/// Prints a notable event where no panel can be drawn.
 fn plain(event: &Event, alerts: &mut Vec<(Duration, Alert)>, paint: Paint) {
     let at = clock(event.at);
     match &event.happening {
@@ -251,7 +251,7 @@ fn plain(event: &Event, alerts: &mut Vec<(Duration, Alert)>, paint: Paint) {
             let kind = kind_word(alert.alert);
             say(match (alert.phase, still_up(alerts)) {
                 (Phase::Rising, _) => paint.red(format!("{at}  alert   {kind} rising")),
-                // "Calmed" would be true of the alert and false of the caller.
+                // The other alert is still up: "calmed" would be true of this alert and false of the caller.
                 (Phase::Calmed, Some((_, other))) => {
                     paint.red(format!("{at}  alert   {kind} has become {}", kind_word(other.alert)))
                 }
@@ -328,7 +328,7 @@ fn sum_up(outcome: &Outcome) {
     tell("    ", "the agent's voice was not judged at all");
 }
 
-/// A sign of four columns and words beside it, wrapped where the terminal is narrow.
+/// Prints a sign of four columns and a text beside it, wrapped where the terminal is narrow.
 fn tell(sign: &str, words: &str) {
     for (number, line) in wrap(words, width().saturating_sub(6).max(20), 4).iter().enumerate() {
         say(format_args!("{} {line}", if number == 0 { sign } else { "    " }));

@@ -1,4 +1,4 @@
-//! What commands print, and how.
+//! The output of commands.
 
 use clap::Args;
 use serde::Serialize;
@@ -13,7 +13,7 @@ pub(crate) struct Output {
     pub(crate) json: bool,
 }
 
-/// Where the configuration stands unless said otherwise.
+/// The default path of the configuration.
 pub(crate) const DEFAULT_CONFIG: &str = "/etc/sidetone/sidetone.toml";
 
 /// The `--config` option.
@@ -57,7 +57,7 @@ pub(crate) fn complain(json: bool, error: &str) {
     on_standard_error(json, "error", error);
 }
 
-/// Something that is no error and is to be known, on standard error: a line, or with `--json` an object.
+/// A remark that is no error, on standard error: a line, or with `--json` an object.
 pub(crate) fn remark(json: bool, note: &str) {
     on_standard_error(json, "note", note);
 }
@@ -70,7 +70,7 @@ pub(crate) fn on_standard_error(json: bool, key: &str, text: &str) {
     }
 }
 
-/// An error with its causes. A cause that the words before it end in is not said twice.
+/// An error with its causes. A cause that repeats the end of the text before it is left out.
 pub(crate) fn causes(error: &anyhow::Error) -> String {
     error.chain().fold(String::new(), |mut said, cause| {
         let cause = cause.to_string();

@@ -52,7 +52,7 @@ impl Run {
     }
 }
 
-/// Prepares the configuration as for a start. The level of the log follows when all of it is in force.
+/// Prepares the configuration as for a start. The log level changes only once all of it is in force.
 fn reread(file: &Path, filter: &Handle<EnvFilter, Registry>) -> Result<Reread, NotReloaded> {
     let (prepared, problems) = server::prepare_again(file);
     let said = problems.iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -66,14 +66,14 @@ fn reread(file: &Path, filter: &Handle<EnvFilter, Registry>) -> Result<Reread, N
     Ok(Reread { config, warnings: said, taken })
 }
 
-/// Puts what is wrong with a configuration that runs nevertheless into the log.
+/// Logs the faults of a configuration that runs nevertheless.
 fn tell(problems: &[Problem]) {
     for problem in problems {
         if problem.fatal { tracing::error!("{problem}") } else { tracing::warn!("{problem}") }
     }
 }
 
-/// Takes as many descriptors as the system lets us have: a call needs four sockets, a common default is 1024 in all.
+/// Raises the descriptor limit as far as the system allows: a call needs four sockets, a common default is 1024 in all.
 fn raise_descriptor_limit(calls: usize) {
     let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
     let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
@@ -114,7 +114,7 @@ async fn serve(file: &Path, prepared: Prepared, reload: ReadAgain) -> anyhow::Re
     loop {
         tokio::select! {
             _ = hang_up.recv() => {
-                // The outcome is logged; a process that runs is not ended by a file that can't be read.
+                // The outcome is logged; a running process does not end because of an unreadable file.
                 let _ = server.reload().await;
             }
             _ = terminate.recv() => break,
@@ -136,10 +136,10 @@ async fn serve(file: &Path, prepared: Prepared, reload: ReadAgain) -> anyhow::Re
     Ok(ExitCode::SUCCESS)
 }
 
-/// How long a process that ends waits for its last lines to be read.
+/// How long an ending process waits for its last log lines to be written.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
-/// Has what was logged written before the process ends, however it ends.
+/// Flushes the log before the process ends, however it ends.
 struct LastWords(LogWriter);
 
 impl Drop for LastWords {

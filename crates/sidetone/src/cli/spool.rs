@@ -14,7 +14,7 @@ use crate::config;
 
 /// Entries that are read at once.
 const PAGE: usize = 1_000;
-/// How often `--follow` looks for more.
+/// How often `--follow` polls.
 const LOOK: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Subcommand)]
@@ -75,7 +75,7 @@ impl Place {
     }
 }
 
-/// An error with what to do about it.
+/// An error with its remedy.
 fn explained(error: SpoolError) -> anyhow::Error {
     let remedy = match &error {
         SpoolError::Open { why, .. } if why.kind() == std::io::ErrorKind::NotFound => {

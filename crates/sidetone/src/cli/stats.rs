@@ -32,7 +32,7 @@ impl Stats {
     }
 }
 
-/// A subject's facts, those that are nothing left out where nothing is what one hopes for.
+/// A subject's facts; zero counts are left out where zero is good news.
 struct Subject<'v> {
     value: &'v Value,
     facts: Vec<String>,
@@ -47,19 +47,19 @@ impl<'v> Subject<'v> {
         self.value.get(key).and_then(Value::as_u64).unwrap_or(0)
     }
 
-    /// A number that is always told. Of words for one and for many, `worker/workers`, those that suit it are taken.
+    /// A number that is always shown. `words` holds singular and plural, as in `worker/workers`.
     fn always(mut self, key: &str, words: &str) -> Self {
         let number = self.number(key);
         self.facts.push(format!("{} {}", grouped(number), worded(number, words)));
         self
     }
 
-    /// A number that is told unless it is zero.
+    /// A number that is shown unless it is zero.
     fn unless_none(self, key: &str, words: &str) -> Self {
         if self.number(key) > 0 { self.always(key, words) } else { self }
     }
 
-    /// Every number of an inner table that is not zero, with words around its name.
+    /// Every number of an inner table that is not zero; `words` makes the text from its name.
     fn each(mut self, key: &str, words: impl Fn(&str) -> String) -> Self {
         for (name, value) in self.value.get(key).and_then(Value::as_object).into_iter().flatten() {
             if let Some(number) = value.as_u64().filter(|number| *number > 0) {
@@ -71,7 +71,7 @@ impl<'v> Subject<'v> {
     }
 }
 
-/// The page, in so many columns.
+/// The page, in the given width.
 fn page(stats: &Value, width: usize, paint: Paint) -> Vec<String> {
     let mut lines = Vec::new();
     let uptime = stats.get("uptime_s").and_then(Value::as_u64).unwrap_or(0);
@@ -278,7 +278,7 @@ fn text<'v>(value: &'v Value, key: &str) -> &'v str {
     value.get(key).and_then(Value::as_str).unwrap_or("-")
 }
 
-/// Of `worker/workers` and what follows, the word that suits the number.
+/// The form in `worker/workers …` that fits the number.
 fn worded(number: u64, words: &str) -> String {
     let suits = |word: &str| match word.split_once('/') {
         Some((one, _)) if number == 1 => one.to_owned(),
@@ -288,7 +288,7 @@ fn worded(number: u64, words: &str) -> String {
     words.split(' ').map(suits).collect::<Vec<_>>().join(" ")
 }
 
-/// A number with its thousands apart.
+/// A number with thousands separators.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
@@ -301,7 +301,7 @@ fn grouped(number: u64) -> String {
     grouped
 }
 
-/// Bytes in the unit that suits them.
+/// Bytes in a fitting unit.
 fn bytes(number: u64) -> String {
     let mut value = number as f64;
     for unit in ["B", "kB", "MB", "GB"] {
@@ -313,7 +313,7 @@ fn bytes(number: u64) -> String {
     format!("{value:.1} TB")
 }
 
-/// How long something has lasted, in the two units that matter.
+/// A duration, in its two largest units.
 fn lasted(seconds: u64) -> String {
     let duration = Duration::from_secs(seconds).as_secs();
     let (days, hours, minutes) = (duration / 86_400, duration / 3_600 % 24, duration / 60 % 60);
@@ -349,7 +349,7 @@ mod tests {
         for columns in [60, 80] {
             let lines = page(&stats, columns, Paint(false));
             assert!(lines.iter().all(|line| line.chars().count() <= columns), "{lines:#?}");
-            // Where a line breaks is the width's business.
+            // Line breaks depend on the width.
             let text = lines.iter().flat_map(|line| line.split_whitespace()).collect::<Vec<_>>().join(" ");
             for said in [
                 "sidetone 0.1.0, up for 2 h 3 min, taking calls",

@@ -1,4 +1,4 @@
-//! Events in words, for people who watch a terminal: `tail` and `trace`.
+//! Events in words, for people at a terminal: `tail` and `trace`.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use super::view::{Paint, width, wrap};
 
-/// How much an event matters to whoever watches.
+/// The importance of an event to a person who watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tone {
     /// The usual course.
     Plain,
     /// A measurement among many.
     Quiet,
-    /// Somebody should look.
+    /// An operator should look.
     Bad,
     /// All is well again.
     Good,
@@ -30,25 +30,25 @@ fn seconds(value: &Value, key: &str) -> Option<String> {
     Some(format!("{:.1} s", millis / 1000.0))
 }
 
-/// How events are written for people.
+/// The style of events for people.
 #[derive(Debug)]
 pub(super) struct Page {
     width: usize,
-    /// Whether somebody watches; what is read by a program is neither shortened nor wrapped.
+    /// Whether the output is a terminal; output for programs is neither shortened nor wrapped.
     terminal: bool,
     paint: Paint,
     upsets: Upsets,
 }
 
-/// Calls whose alerts are remembered; whoever watches more of them is told less of each.
+/// Most calls whose alerts are remembered; beyond it the words for their alerts are less exact.
 const MOST_UPSETS: usize = 10_000;
 
-/// The alerts that are up, by call. One kind may end while the other has risen: the caller has then not calmed down.
+/// The alerts that are up, by call. If one kind ends while the other is up, the caller has not calmed down.
 #[derive(Debug, Default)]
 pub(super) struct Upsets(HashMap<String, Vec<String>>);
 
 impl Upsets {
-    /// Takes an event; of an alert that ends, the alert of that call that stays up.
+    /// Takes an event; if an alert ends, returns the call's other alert that stays up.
     fn note(&mut self, event: &Value) -> Option<String> {
         let data = event.get("data")?;
         let id = text(event.get("call")?, "id");
@@ -75,7 +75,7 @@ impl Upsets {
 const SHORT_ID: usize = 6;
 
 impl Page {
-    /// As standard output asks for.
+    /// Detects the style for standard output.
     pub(super) fn detect() -> Self {
         Self {
             width: width(),
@@ -85,7 +85,7 @@ impl Page {
         }
     }
 
-    /// An event: the time, the end of the call's id, and what happened; wrapped where the terminal is narrow.
+    /// An event: the time, the end of the call's id, and the event's words; wrapped where the terminal is narrow.
     pub(super) fn lines(&mut self, event: &Value) -> Vec<String> {
         let (tone, words) = words(event, &mut self.upsets);
         let id = event.get("call").map_or("-", |call| text(call, "id"));
@@ -101,7 +101,7 @@ impl Page {
         }
         let time = time.get(11..19).unwrap_or(time);
         let short = id.len().checked_sub(SHORT_ID).and_then(|at| id.get(at..)).unwrap_or(id);
-        // The whole id once a call, for whoever wants to look at it or to copy it.
+        // The whole id appears once a call, so that it can be copied for other commands.
         let words = if text(event, "kind") == "call.started" { format!("{words}, {id}") } else { words };
         let margin = time.len() + short.len() + 4;
         let mut lines = Vec::new();
@@ -113,7 +113,7 @@ impl Page {
     }
 }
 
-/// What happened, on one line without time and call.
+/// An event in words, on one line without time and call.
 pub(super) fn words(event: &Value, upsets: &mut Upsets) -> (Tone, String) {
     let still_up = upsets.note(event);
     let data = event.get("data").unwrap_or(&Value::Null);
@@ -154,7 +154,7 @@ pub(super) fn words(event: &Value, upsets: &mut Upsets) -> (Tone, String) {
     }
 }
 
-/// The word that people are told for a state, the same wherever they look.
+/// The display word for a state, the same in every command.
 pub(super) fn mood(state: &str) -> &str {
     match state {
         "positive" => "pleased",
@@ -173,7 +173,7 @@ fn whose_voice(data: &Value) -> String {
         .map_or_else(|| "the stream".to_owned(), |leg| format!("the {leg}"))
 }
 
-/// Whose audio it is, where one leg's is meant.
+/// The party of the audio, where one leg is concerned.
 fn whose(data: &Value) -> String {
     data.get("leg")
         .and_then(Value::as_str)
@@ -198,7 +198,7 @@ fn media(data: &Value) -> (Tone, String) {
     }
 }
 
-/// Why something can't be heard, in words.
+/// Why a stream can't be heard, in words.
 fn untappable(reason: &str) -> &str {
     match reason {
         "srtp" => "encrypted (SRTP)",
@@ -268,7 +268,7 @@ fn ended(data: &Value) -> (Tone, String) {
     (tone, words)
 }
 
-/// What a kind that this build does not know says of itself.
+/// The fields of an event whose kind this build does not know.
 fn scalars(data: &Value) -> String {
     let mut words = String::new();
     for (key, value) in data.as_object().into_iter().flatten() {

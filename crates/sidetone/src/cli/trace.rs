@@ -1,6 +1,6 @@
-//! `sidetone trace`: a call's signalling as a ladder in the terminal, with what happens between; and as a capture.
+//! `sidetone trace`: a call's signalling as a ladder in the terminal, with the events in between; and as a capture.
 //!
-//! What is shown and written is redacted by the process that runs: numbers are hashed, keys and bodies left out.
+//! The running process redacts all of it: numbers are hashed, keys and bodies left out.
 
 mod capture;
 mod ladder;
@@ -40,8 +40,8 @@ pub(super) struct Trace {
 
 impl Trace {
     pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
-        // Before anything is asked, so that a file that can't be written costs no call; and nothing is done to it
-        // before a call is there, since an earlier capture may stand in it.
+        // Opened before any request, so that an unwritable file costs no call. It stays unchanged until there is a
+        // call, since it may hold an earlier capture.
         let mut place = self.pcap.as_deref().map(Place::find).transpose()?;
         let followed = self.follow(output, &mut place);
         if let Some(place) = place {

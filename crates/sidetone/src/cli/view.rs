@@ -1,4 +1,4 @@
-//! A call as a person watches it in a terminal: a panel that is drawn over itself once a second.
+//! A live call in a terminal: a panel that is redrawn in place once a second.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
@@ -7,25 +7,25 @@ use std::time::Duration;
 use sidetone_insight::{AffectUpdate, Alert, AlertKind, Conduct, Insight, Phase, State, Trend};
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-/// The widest that a panel is drawn.
+/// The widest panel.
 const WIDEST: usize = 78;
-/// The narrowest: below it lines are cut off by the terminal.
+/// The narrowest panel: in a narrower terminal lines are cut off.
 const NARROWEST: usize = 50;
-/// Columns that a name stands in, before the line's content.
+/// Columns of a name, before the line's content.
 const NAMES: usize = 11;
 
-/// What is known of the call that is shown.
+/// The state of the call that is shown.
 #[derive(Debug, Default)]
 pub(super) struct Panel {
     /// The first line.
     title: String,
-    /// Who talks to whom, and how the call stands.
+    /// The parties, and the call's state.
     status: String,
-    /// How far the call is.
+    /// The time in the call.
     pub(super) clock: Duration,
-    /// What is being said, if known: speaker and words.
+    /// The current utterance, if known: speaker and words.
     pub(super) caption: Option<(String, String)>,
-    /// Columns that it may take.
+    /// The panel's width in columns.
     width: usize,
     history: Vec<(Duration, AffectUpdate)>,
     alerts: Vec<(Duration, Alert)>,
@@ -33,14 +33,14 @@ pub(super) struct Panel {
 }
 
 impl Panel {
-    /// A panel that has seen nothing yet, for a terminal of so many columns.
+    /// An empty panel, for a terminal of this many columns.
     pub(super) fn new(title: impl Into<String>, status: impl Into<String>, columns: usize) -> Self {
-        // A line as long as the terminal is wide would wrap in some.
+        // Some terminals wrap a line of exactly their width.
         let width = columns.saturating_sub(2).clamp(NARROWEST, WIDEST);
         Self { title: title.into(), status: status.into(), width, ..Self::default() }
     }
 
-    /// Takes something new about the call.
+    /// Takes a new insight into the call.
     pub(super) fn take(&mut self, at: Duration, insight: &Insight) {
         match insight {
             Insight::AffectUpdate(update) => self.history.push((at, update.clone())),
@@ -100,7 +100,7 @@ impl Panel {
 
     fn alert_line(&self, paint: Paint) -> String {
         let Some((at, last)) = self.alerts.last() else { return paint.dim("none") };
-        // One kind may end after the other has risen: then the caller is as upset as before.
+        // One kind may end while the other is up: then the caller is as upset as before.
         let (at, alert) = still_up(&self.alerts).unwrap_or((at, last));
         let kind = kind_word(alert.alert);
         match alert.phase {
@@ -113,7 +113,7 @@ impl Panel {
         }
     }
 
-    /// Who talks how much, and how they get along.
+    /// How much each party talks, and how they get along.
     fn talk_lines(&self, paint: Paint) -> [String; 2] {
         let conduct = &self.conduct;
         let Some(share) = conduct.customer.talk_share else { return [paint.dim("-"), String::new()] };
@@ -180,7 +180,7 @@ pub(super) fn clock(at: Duration) -> String {
     format!("{:02}:{:02}", at.as_secs() / 60, at.as_secs() % 60)
 }
 
-/// Text in so many columns; what is cut off is told by an ellipsis.
+/// Text cut to this many columns, with an ellipsis where it is cut.
 pub(super) fn cut(text: &str, columns: usize) -> String {
     if text.chars().count() <= columns {
         return text.to_owned();
@@ -193,7 +193,7 @@ pub(super) fn width() -> usize {
     terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0))
 }
 
-/// Breaks text into lines; what does not fit into `most` lines ends in an ellipsis.
+/// Breaks text into lines; a text longer than `most` lines ends in an ellipsis.
 pub(super) fn wrap(text: &str, width: usize, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -217,7 +217,7 @@ pub(super) fn wrap(text: &str, width: usize, most: usize) -> Vec<String> {
 pub(super) struct Paint(pub(super) bool);
 
 impl Paint {
-    /// Colours where people look at a terminal and have not asked for none (no-color.org).
+    /// Colours on a terminal, unless the user has turned them off (no-color.org).
     pub(super) fn detect() -> Self {
         Self(
             std::io::stdout().is_terminal()
@@ -245,14 +245,14 @@ impl Paint {
     }
 }
 
-/// Draws lines over those it drew before.
+/// Redraws lines in place.
 #[derive(Debug, Default)]
 pub(super) struct Screen {
     drawn: usize,
 }
 
 impl Screen {
-    /// Draws the lines in place of the ones before.
+    /// Draws the lines over the previous ones.
     pub(super) fn draw(&mut self, lines: &[String]) {
         let mut text = String::new();
         if self.drawn > 0 {

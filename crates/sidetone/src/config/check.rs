@@ -1,5 +1,5 @@
-//! What can be wrong with a configuration that reads well, as far as its own text tells: each part's own check, and
-//! what lies between parts.
+//! Faults of a configuration that parses, as far as its own text shows them: each part's own check, and conflicts
+//! between parts.
 
 use sidetone_consent::Policy;
 use sidetone_events::SinkError;
@@ -10,7 +10,7 @@ use sidetone_spool::SpoolConfig;
 
 use super::Config;
 
-/// Everything wrong with a configuration that its own text tells, fatal or not.
+/// All faults of a configuration that its own text shows, fatal or not.
 #[must_use]
 pub(crate) fn check(config: &Config) -> Vec<Fault> {
     let mut faults = sidetone_proxy::config::check(&config.proxy());
@@ -58,7 +58,7 @@ pub(crate) fn check(config: &Config) -> Vec<Fault> {
     faults
 }
 
-/// Each webhook by itself, so that it is told which one is wrong.
+/// Checks each webhook by itself, so that the fault names the right one.
 fn events(config: &Config, faults: &mut Vec<Fault>) {
     let rest = EventsConfig { webhooks: Vec::new(), ..config.events.clone() };
     if let Err(error) = rest.validate() {
@@ -71,7 +71,7 @@ fn events(config: &Config, faults: &mut Vec<Fault>) {
             faults.push(events_fault(Some(number), &error));
         }
     }
-    // What they must not have in common.
+    // Conflicts between webhooks.
     if let Err(error) = config.events.validate()
         && !faults.iter().any(|fault| fault.key.starts_with("events."))
     {
@@ -79,7 +79,7 @@ fn events(config: &Config, faults: &mut Vec<Fault>) {
     }
 }
 
-/// A fault of `[events]`; `webhook` is the number of the one that it concerns, from 0.
+/// A fault of `[events]`; `webhook` is the number of the webhook that it concerns, from 0.
 pub(crate) fn events_fault(webhook: Option<usize>, error: &SinkError) -> Fault {
     let (key, problem) = match error {
         SinkError::File { path, why } => {

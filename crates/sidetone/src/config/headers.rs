@@ -1,4 +1,4 @@
-//! Headers of tables that are called by a wrong name.
+//! Table headers with a wrong name.
 
 use std::collections::HashMap;
 
@@ -9,8 +9,8 @@ pub(super) fn of(path: &str) -> String {
     path.split('.').filter(|part| part.parse::<usize>().is_err()).collect::<Vec<_>>().join(".")
 }
 
-/// The text with a table that nobody knows called `meant`, or left out where it can't be that; each line keeps its
-/// number. `None` if neither leaves a text that can be read.
+/// The text with an unknown table renamed to `meant`, or left out where that is impossible; each line keeps its number.
+/// `None` if neither leaves a parsable text.
 pub(super) fn read_on(text: &str, path: &str, meant: Option<&str>) -> Option<String> {
     let wrong = of(path);
     let renamed = meant.map(|meant| {
@@ -26,7 +26,7 @@ pub(super) fn read_on(text: &str, path: &str, meant: Option<&str>) -> Option<Str
         .or_else(|| Some(rewritten(text, &wrong, None)).filter(readable).filter(others))
 }
 
-/// The key that begins at `at`, of text that is not read whole: `trunk.0.name` in the first `[[trunk]]`.
+/// The key that begins at `at`, in a text that can't be parsed whole: `trunk.0.name` in the first `[[trunk]]`.
 pub(super) fn key_at(text: &str, at: usize) -> Option<String> {
     let word = text.get(at..)?.split(|c: char| c.is_whitespace() || "=]".contains(c)).next()?;
     if word.is_empty() {
@@ -46,7 +46,7 @@ pub(super) fn key_at(text: &str, at: usize) -> Option<String> {
             *count += 1;
             table = format!("{name}.{}", *count - 1);
         } else {
-            // `[pbx.ami]` stands in the newest `[[pbx]]`.
+            // `[pbx.ami]` belongs to the latest `[[pbx]]`.
             let above =
                 name.split_once('.').and_then(|(above, rest)| Some((above, entries.get(above)?, rest)));
             table = above.map_or_else(
@@ -97,7 +97,7 @@ mod tests {
         let mended = read_on(text, "medai", Some("media")).unwrap();
         assert_eq!(mended, text.replace("medai", "media"));
         assert_eq!(read_on(text, "trunks", Some("trunk")).unwrap(), text.replace("trunks", "trunk"));
-        // What was meant is there already.
+        // The intended table exists already.
         let twice = "[media]\n[medai]\nx = 1\n[sip]\n";
         assert_eq!(read_on(twice, "medai", Some("media")).unwrap(), "[media]\n\n\n[sip]\n");
         assert_eq!(read_on("[pbx.amii]\n", "pbx.0.amii", Some("ami")).unwrap(), "[pbx.ami]\n");

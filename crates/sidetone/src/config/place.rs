@@ -1,4 +1,4 @@
-//! From keys to their places in a file and back.
+//! Maps keys to their places in a file and back.
 
 use std::fmt::Write as _;
 
@@ -38,7 +38,7 @@ pub(super) fn line_of(text: &str, at: usize) -> usize {
     text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
 }
 
-/// A key as people say it: `trunk.0.hosts.1.to` is `trunk "carrier" hosts #2 to`.
+/// A key in words: `trunk.0.hosts.1.to` is `trunk "carrier" hosts #2 to`.
 pub(super) fn said(tree: Option<&Spanned<DeTable<'_>>>, key: &str) -> String {
     let mut said = String::new();
     let mut parts = key.split('.');
@@ -78,12 +78,12 @@ fn name_of<'t>(value: &'t DeValue<'_>) -> Option<&'t str> {
     }
 }
 
-/// What stands at a place in a file.
+/// The content at a place in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Site {
     /// The key, as `trunk.0.hosts.1.to`.
     pub(super) key: String,
-    /// Where `name = value` begins and ends, unless it is a table with a header of its own.
+    /// The span of `name = value`, unless it is a table with a header of its own.
     pub(super) whole: Option<(usize, usize)>,
 }
 
@@ -120,7 +120,7 @@ fn in_value(value: &DeValue<'_>, key: &str, text: &str, at: usize, best: &mut Op
                 let span = entry.span();
                 let length = span.end.saturating_sub(span.start);
                 if span.contains(&at) && best.as_ref().is_none_or(|(shortest, _)| length <= *shortest) {
-                    // The list around it is what can be left out.
+                    // The list around it can be left out instead.
                     let whole = best.as_ref().and_then(|(_, around)| around.whole);
                     *best = Some((length, Site { key: key.clone(), whole }));
                 }

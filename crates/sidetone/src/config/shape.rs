@@ -1,5 +1,5 @@
-//! Text that is no configuration: unknown keys, words and types. One mistake hides none of the others: what is wrong is
-//! blanked out and the rest read again.
+//! Faults of parsing: unknown keys, words and types. One mistake hides none of the others: the faulty part is blanked
+//! out and the rest parsed again.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -12,15 +12,15 @@ use super::headers;
 use super::place::{self, Site};
 use super::{Problem, explained};
 
-/// Mistakes that are told of one file; beyond them it is no configuration.
+/// Most mistakes that are reported for one file; a file with more is no configuration.
 const MOST: usize = 50;
 /// Keys whose values are never repeated.
 const SECRETS: [&str; 6] = ["secret", "old_secret", "password", "token", "number_salt", "file"];
 
-/// Reads a configuration.
+/// Parses a configuration.
 ///
 /// # Errors
-/// Everything in it that can't be read, as far as one mistake can be told from the next.
+/// All parse errors, as far as one mistake can be told from the next.
 pub(super) fn read(file: &Path, text: &str) -> Result<Config, Vec<Problem>> {
     let mut left = text.to_owned();
     let mut problems = Vec::new();
@@ -36,7 +36,7 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, Vec<Problem>> {
         };
         let tree = DeTable::parse(&left).ok();
         if tree.is_none() && !problems.is_empty() {
-            // Blanking has left no TOML: what else is wrong shows once this is mended.
+            // Blanking has left no valid TOML: further mistakes show once this one is mended.
             break;
         }
         let at = error.span().map(|span| span.start);
@@ -64,7 +64,7 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, Vec<Problem>> {
             fatal: true,
         });
         let Some((from, to)) = site.as_ref().and_then(|site| site.whole) else {
-            // A table: read as the one that was likely meant, or else passed over, so that it hides no other mistake.
+            // A table: parsed under its probable name, or else skipped, so that it hides no other mistake.
             let Some(path) =
                 site.map(|site| site.key).filter(|_| error.message().starts_with("unknown field"))
             else {
@@ -80,7 +80,7 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, Vec<Problem>> {
         };
         drop((tree, recovered));
         let Some(wrong) = left.get(from..to) else { break };
-        // Lines are counted on what is left, so each keeps its place.
+        // Line breaks stay, so that each line keeps its number.
         let ends = "\n".repeat(wrong.matches('\n').count());
         let instead = wrong.split_once('=').and_then(|(name, _)| sample(name.trim()));
         left.replace_range(from..to, &format!("{}{ends}", instead.unwrap_or_default()));
@@ -91,14 +91,14 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, Vec<Problem>> {
     Err(problems)
 }
 
-/// What else is wrong in a file of which a part can't be read: all that does not come from that part's being left out.
+/// Further faults of a file with an unparsable part, except those caused by leaving that part out.
 fn meant(file: &Path, left: &str, config: &Config, blanked: &HashSet<String>) -> Vec<Problem> {
     let within = |inner: &str, outer: &str| {
         inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
     let names = blanked.iter().any(|key| key.ends_with(".name"));
     let follows = |key: &str| {
-        // Whose name can't be read is not there for those who refer to it.
+        // A table with an unparsable name does not exist for references to it.
         let refers = key.contains(".to.") && !key.contains(".hosts.")
             || key.contains(".overflow.")
             || key.ends_with(".trunk");
@@ -108,7 +108,7 @@ fn meant(file: &Path, left: &str, config: &Config, blanked: &HashSet<String>) ->
     explained(file, left, faults)
 }
 
-/// Tables of which there is one.
+/// Tables that occur once.
 const SINGLE: [&str; 11] = [
     "sip",
     "media",
@@ -123,14 +123,14 @@ const SINGLE: [&str; 11] = [
     "log",
 ];
 
-/// The table that such a key stands in, if it is written with two brackets.
+/// The table of such a key, if it is written with two brackets.
 fn listed(tree: &DeTable<'_>, key: &str) -> Option<String> {
     let table = key.split('.').next().filter(|table| SINGLE.contains(table))?;
     let (_, value) = tree.iter().find(|(name, _)| name.get_ref() == table)?;
     matches!(value.get_ref(), DeValue::Array(_)).then(|| table.to_owned())
 }
 
-/// What stands in for a key that must be there, while the rest is read.
+/// A sample value for a required key, while the rest is parsed.
 fn sample(key: &str) -> Option<&'static str> {
     Some(match key {
         "listen" => "listen = [\"udp:127.0.0.1:5060\"]",
@@ -146,7 +146,7 @@ fn sample(key: &str) -> Option<&'static str> {
     })
 }
 
-/// The key that an error concerns, and what is wrong with it in words for the operator.
+/// The key that an error concerns, and the problem in words for the operator.
 fn explain(message: &str, site: Option<&Site>) -> (Option<String>, String) {
     let message = message.replace('\n', " ");
     let key = site.map(|site| site.key.clone());
@@ -195,7 +195,7 @@ fn explain(message: &str, site: Option<&Site>) -> (Option<String>, String) {
         return (key, problem.to_owned());
     }
     if site.is_none() {
-        // What the parser says of such a word depends on its first letter.
+        // The parser's message for such a word depends on its first letter.
         let bare = ["expected `nan`", "expected `inf`", "string values must be quoted"];
         let message = if bare.iter().any(|said| message.contains(said)) {
             "a word without quotes".to_owned()
@@ -210,7 +210,7 @@ fn explain(message: &str, site: Option<&Site>) -> (Option<String>, String) {
     (key, message)
 }
 
-/// What is said in place of the standard library's words about addresses.
+/// Replaces the standard library's messages about addresses.
 fn no_address(message: &str) -> Option<&'static str> {
     Some(match message {
         "invalid IPv4 address syntax" => "is no IPv4 address; write for example 192.0.2.10",
@@ -229,7 +229,7 @@ fn is_whole(wanted: &str) -> bool {
     ["u8", "u16", "u32", "u64", "usize", "i32", "i64"].contains(&wanted)
 }
 
-/// The problem, with how the key is written if that is more than a type.
+/// The problem, with an example of the key if its form is more than a type.
 fn with_example(site: Option<&Site>, problem: String, found: &str) -> String {
     let key = site
         .map(|site| site.key.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.'))
@@ -275,7 +275,7 @@ const PERIODS: [&str; 28] = [
     "pace_memory",
 ];
 
-/// Takes serde's "unknown field `x`, expected one of `a`, `b`" apart.
+/// Splits serde's "unknown field `x`, expected one of `a`, `b`".
 fn word_and_known<'m>(message: &'m str, start: &str) -> Option<(&'m str, Vec<&'m str>)> {
     let (unknown, rest) = message.strip_prefix(start)?.split_once('`')?;
     Some((unknown, rest.split('`').skip(1).step_by(2).collect()))
@@ -313,7 +313,7 @@ fn belongs(wanted: &str) -> String {
     .to_owned()
 }
 
-/// What to write for a key that must be there.
+/// An example of a required key.
 fn example(key: &str) -> &'static str {
     match key {
         "sip" => "write [sip] and under it listen = [\"udp:192.0.2.10:5060\"]",

@@ -1,4 +1,4 @@
-//! The control socket of a configuration, for commands that need nothing else of it.
+//! The control socket of a configuration, for commands that need no other part of it.
 
 use std::path::{Path, PathBuf};
 
@@ -7,8 +7,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Problem, read, shape};
 
-/// Where the process that runs by `file` listens for commands, and what is wrong with the file if it can't be read
-/// whole. A mistake elsewhere in it does not stop whoever wants to look at the calls that are up.
+/// The control socket of the process that runs by `file`, and the file's faults if it can't be parsed whole. A mistake
+/// elsewhere in the file must not keep an operator from looking at the calls that are up.
 ///
 /// # Errors
 /// When the file can't be read at all.
@@ -20,7 +20,7 @@ pub(crate) fn control_socket(file: &Path) -> Result<(PathBuf, Vec<Problem>), Vec
     }
 }
 
-/// `control.socket`, from whatever of the text can be read.
+/// `control.socket`, from any parsable part of the text.
 fn named(text: &str) -> Option<PathBuf> {
     let (tree, _) = DeTable::parse_recoverable(text);
     let (_, control) = tree.get_ref().iter().find(|(name, _)| name.get_ref() == "control")?;

@@ -1,4 +1,4 @@
-//! Files that are wrong, and what is said of them.
+//! Faulty files, and the messages about them.
 
 use std::path::Path;
 
@@ -155,7 +155,7 @@ fn a_table_with_a_wrong_name_hides_no_mistake_in_it_or_elsewhere() {
     assert_eq!(said.len(), 7, "{said:#?}");
 }
 
-/// Values that can be read are judged though others can't be, as far as they don't come from those.
+/// Valid values are checked though others can't be parsed, except where they depend on those.
 #[test]
 fn a_value_that_cant_be_read_hides_none_that_cant_be_meant() {
     let text = GOOD
@@ -265,7 +265,7 @@ fn the_shipped_example_can_be_run_and_states_every_default_truly() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/sidetone.example.toml");
     let (example, warnings) = load(&path).unwrap_or_else(|problems| panic!("{}", problems[0]));
     assert!(warnings.is_empty(), "{}", warnings[0]);
-    // What the example writes out must be what leaving it out means.
+    // The example's values must be the defaults.
     let (bare, _) = parse(GOOD).unwrap();
     assert_eq!(example.analysis.thresholds, bare.analysis.thresholds);
     assert_eq!(example.events, bare.events);
@@ -333,7 +333,7 @@ mod properties {
     const EXAMPLE: &str = include_str!("../../../../deploy/sidetone.example.toml");
 
     proptest! {
-        /// Whatever a file holds, it is read or explained.
+        /// Any file is either accepted or explained.
         #[test]
         fn no_text_is_too_much(text in "\\PC{0,400}") {
             let _ = parse(&text);

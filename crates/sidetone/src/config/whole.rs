@@ -1,4 +1,4 @@
-//! What an operator may say: the shape of `sidetone.toml`, put together from what each crate takes.
+//! The shape of `sidetone.toml`, assembled from each crate's section.
 //!
 //! Every key is documented in `deploy/sidetone.example.toml`, which a test loads. Unknown keys are refused.
 
@@ -18,12 +18,12 @@ use sidetone_spool::SpoolConfig;
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// Which of several Sidetones this is.
+    /// The name of this node.
     #[serde(default)]
     pub(crate) node: Option<Node>,
     /// Where Sidetone listens for SIP.
     pub(crate) sip: Sip,
-    /// Where it anchors media.
+    /// Where the relay anchors media.
     pub(crate) media: Media,
     /// The carriers, in order of preference.
     #[serde(rename = "trunk", default)]
@@ -31,22 +31,22 @@ pub(crate) struct Config {
     /// The PBXs, in order of preference.
     #[serde(rename = "pbx", default)]
     pub(crate) pbxs: Vec<Peer>,
-    /// How much it takes on.
+    /// Limits on the load.
     #[serde(default)]
     pub(crate) limits: Limits,
     /// How peers are watched.
     #[serde(default)]
     pub(crate) health: Health,
-    /// How it listens.
+    /// The analysis.
     #[serde(default)]
     pub(crate) analysis: Analysis,
     /// How callers are told, and who is never listened to.
     #[serde(default)]
     pub(crate) consent: Consent,
-    /// What announcements sound like.
+    /// The sound of announcements.
     #[serde(default)]
     pub(crate) announcement: Announcements,
-    /// Where events go.
+    /// The destinations of events.
     #[serde(default)]
     pub(crate) events: EventsConfig,
     /// Events kept on the disk until their readers have had them.
@@ -57,7 +57,7 @@ pub(crate) struct Config {
     /// Metrics, health and the live event stream.
     #[serde(default)]
     pub(crate) http: Http,
-    /// What is logged, and how.
+    /// The log.
     #[serde(default)]
     pub(crate) log: Log,
 }
@@ -71,7 +71,7 @@ impl Config {
         trunks.chain(rules).any(|policy| policy != Policy::Never)
     }
 
-    /// What the proxy goes by.
+    /// The proxy's part of the configuration.
     #[must_use]
     pub(crate) fn proxy(&self) -> Proxy {
         Proxy {
@@ -102,7 +102,7 @@ impl Default for Log {
     }
 }
 
-/// How a log line looks.
+/// The format of a log line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LogFormat {

@@ -1,4 +1,4 @@
-//! What a configuration asks for, made: rules, announcements and receipts, the SIP proxy, the links to PBXs.
+//! Makes the parts that a configuration asks for: rules, announcements and receipts, the SIP proxy, the links to PBXs.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -29,9 +29,9 @@ use sidetone_watch::Alarm;
 
 /// The most m-lines of a call, and of streams in an offer.
 const MOST_STREAMS: usize = 16;
-/// How much longer than it may ring a call that nothing is heard of is kept.
+/// How long beyond its ringing limit a call without messages is kept.
 const SETUP_BEYOND_RING: Duration = Duration::from_secs(115);
-/// Consent receipts that wait for the disk; beyond it they are lost, which is counted and told.
+/// Most consent receipts that wait for the disk; beyond it they are lost, which is counted and logged.
 const MOST_RECEIPTS: usize = 10_000;
 
 /// The rules that a configuration makes for calls.
@@ -64,7 +64,7 @@ pub(super) fn prompter(
     Ok(Prompter::start(library, announcements, engine.announcer(), failed, epoch, alarm)?)
 }
 
-/// Where receipts are filed, of calls that this model listens to.
+/// The receipts' destination, for calls that this model listens to.
 pub(super) fn receipts(config: &Config, model: Option<&str>) -> Result<Receipts, StartError> {
     let writer = match &config.consent.receipts {
         Some(folder) => Some(receipt_log(folder, config.consent.receipts_days)?),
@@ -97,7 +97,7 @@ pub(super) fn spool(config: &Config) -> Result<Option<Spool>, StartError> {
     started.map_err(|error| StartError::from(spool_fault(&error)))
 }
 
-/// The links of each PBX that has some.
+/// The links of each PBX that has any.
 pub(super) fn links_of(config: &Config) -> Vec<(String, Links)> {
     let links = config.pbxs.iter().map(|pbx| (pbx.name.clone(), pbx.links()));
     links.filter(|(_, links)| !links.is_empty()).collect()
@@ -144,7 +144,7 @@ pub(super) fn proxy(config: &Config, engine: Engine) -> Proxy<InfoFilter<Anchor<
         timers: Timers { c: ring, ..Timers::default() },
         ..Settings::new(listeners)
     };
-    // The anchor's own bound stands above the limit that admission enforces and that a reload may raise.
+    // The anchor's own bound is above the limit that admission enforces and that a reload may raise.
     let anchor = sidetone_sip::anchor::Settings {
         max_calls: config.limits.calls.saturating_mul(4).max(10_000),
         max_streams: MOST_STREAMS,
@@ -157,7 +157,7 @@ pub(super) fn proxy(config: &Config, engine: Engine) -> Proxy<InfoFilter<Anchor<
     Proxy::new(settings, InfoFilter::new(anchor, legs, by_sip(config, |_| true)), random::number())
 }
 
-/// Whether any PBX is told by SIP in that way.
+/// Whether any PBX uses the SIP link in this way.
 pub(super) fn by_sip(config: &Config, way: impl Fn(&sidetone_pbx::config::Sip) -> bool) -> bool {
     config.pbxs.iter().filter_map(|pbx| pbx.sip.as_ref()).any(way)
 }

@@ -1,4 +1,4 @@
-//! Everything that is counted in the running server.
+//! All counters of the running server.
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -14,7 +14,7 @@ use sidetone_watch::Alarm;
 use super::in_force::{InForce, lock};
 use crate::log_writer;
 
-/// What is counted, and where.
+/// The sources of the counters.
 pub(super) struct Census {
     pub(super) signalling: Arc<Signalling>,
     pub(super) calls: Arc<Calls>,
@@ -31,7 +31,7 @@ pub(super) struct Census {
 
 impl Census {
     pub(super) fn count(&self) -> Stats {
-        // Before the core is locked: what is told by SIP is counted there.
+        // Before the core is locked: the SIP link's counters need that lock too.
         let links = lock(&self.links).as_ref().map(PbxLinks::counts).unwrap_or_default();
         let sinks = lock(&self.sinks).as_ref().map(Sinks::counts).unwrap_or_default();
         let config = self.in_force.get();

@@ -9,7 +9,7 @@ use nix::unistd::{AccessFlags, eaccess};
 
 const BYTES: usize = 16;
 
-/// Why the secret could not be had, if so, and in which file: what [`load`] would meet, without a file being made.
+/// Why the secret can't be obtained, if so, and its file: the same result as [`load`], without making a file.
 pub(super) fn examine(named: Option<&Path>) -> Option<(PathBuf, io::Error)> {
     let path = named.map(Path::to_owned).or_else(in_state_directory)?;
     let why = match read(&path) {
@@ -23,8 +23,8 @@ pub(super) fn examine(named: Option<&Path>) -> Option<(PathBuf, io::Error)> {
     Some((path, why))
 }
 
-/// The secret in that file, or in systemd's state directory if none is named. `None`, which is logged, if it can
-/// neither be read nor made: calls are carried all the same, and only a restart ends those that are up.
+/// The secret in that file, or in systemd's state directory if no file is named. `None`, which is logged, if it can
+/// neither be read nor made: calls are carried all the same, but a restart ends those that are up.
 pub(super) fn load(named: Option<&Path>) -> Option<[u8; BYTES]> {
     let path = named.map(Path::to_owned).or_else(in_state_directory)?;
     match read(&path).or_else(|error| match error.kind() {
@@ -44,12 +44,12 @@ pub(super) fn load(named: Option<&Path>) -> Option<[u8; BYTES]> {
 
 fn in_state_directory() -> Option<PathBuf> {
     let folders = std::env::var_os("STATE_DIRECTORY")?;
-    // Several are separated by colons.
+    // Several directories are separated by colons.
     Some(std::env::split_paths(&folders).next()?.join("dialog.key"))
 }
 
 fn read(path: &Path) -> io::Result<[u8; BYTES]> {
-    // Nobody's secret is longer; a device or another file named by mistake is not read to its end.
+    // No secret is longer; a device or another file named by mistake is not read to its end.
     let mut bytes = Vec::new();
     io::Read::read_to_end(&mut io::Read::take(fs::File::open(path)?, BYTES as u64 + 1), &mut bytes)?;
     let wrong = |_| io::Error::new(io::ErrorKind::InvalidData, "not a key: 16 bytes are expected");

@@ -1,26 +1,26 @@
-//! What is wrong with a configuration, gathered.
+//! The faults of a configuration, gathered.
 
 use sidetone_events::{NumberHasherError, SecretError};
 use sidetone_proxy::config::Fault;
 use sidetone_spool::SpoolError;
 
-/// Whose the sockets of a configuration may be that are in use.
+/// The possible owner of a configuration's sockets that are in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Held {
-    /// They would have to be free.
+    /// None: they have to be free.
     ByNobody,
     /// This process has bound them.
     ByThisProcess,
-    /// They are another machine's.
+    /// Another machine has them.
     Elsewhere,
 }
 
-/// Why a secret can't be had.
+/// Why a secret can't be obtained.
 #[derive(Debug)]
 pub(super) enum NoSecret {
-    /// The one that is configured can't be used.
+    /// The configured secret can't be used.
     Unusable(SecretError),
-    /// None is configured, and none can be made.
+    /// No secret is configured, and none can be made.
     NotMade(NumberHasherError),
 }
 
@@ -39,7 +39,7 @@ impl From<NumberHasherError> for NoSecret {
     }
 }
 
-/// What has been found wrong, nothing of it twice.
+/// The faults found, without duplicates.
 pub(super) struct Faults(pub(super) Vec<Fault>);
 
 impl Faults {
@@ -49,12 +49,12 @@ impl Faults {
         }
     }
 
-    /// Whether anything is wrong with that key already.
+    /// Whether that key has a fault already.
     pub(super) fn concern(&self, key: &str) -> bool {
         self.0.iter().any(|fault| fault.key == key)
     }
 
-    /// A secret, or what to do about its not being had.
+    /// A secret, or the fault that it can't be obtained.
     pub(super) fn secret<T>(&mut self, key: &str, result: Result<T, NoSecret>) -> Option<T> {
         let problem = match result {
             Ok(secret) => return Some(secret),

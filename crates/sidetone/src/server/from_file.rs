@@ -1,4 +1,4 @@
-//! A configuration file made ready to be run.
+//! Prepares a configuration file for running.
 
 use std::path::Path;
 
@@ -7,20 +7,20 @@ use sidetone_proxy::config::Fault;
 use super::prepared::{Prepared, naming};
 use crate::config::{Config, Problem, explained, level_fault, parse};
 
-/// Reads a file and loads everything that it names, up to binding: what `run` goes on from, and all that `check` does.
+/// Reads a file and loads everything that it names, up to binding: the first half of `run`, and all of `check`.
 ///
-/// What comes is everything that was found wrong, and what can be run. The one fatal problem that does not keep it from
-/// running is that of a model: see [`Prepared::new`].
+/// Returns the runnable configuration and all of its faults. One fatal problem does not keep it from running, that of a
+/// model: see [`Prepared::new`].
 pub(crate) fn prepare(file: &Path) -> (Option<Prepared>, Vec<Problem>) {
     prepare_by(file, Prepared::new)
 }
 
-/// As [`prepare`], of a file for another machine.
+/// As [`prepare`], for a file of another machine.
 pub(crate) fn prepare_elsewhere(file: &Path) -> (Option<Prepared>, Vec<Problem>) {
     prepare_by(file, Prepared::elsewhere)
 }
 
-/// As [`prepare`], in the process that runs by the file already: what a reload does.
+/// As [`prepare`], in the process that runs by the file already: a reload.
 pub(crate) fn prepare_again(file: &Path) -> (Option<Prepared>, Vec<Problem>) {
     prepare_by(file, Prepared::again)
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::Config;
 
-/// The configuration in force, for those who only read it: without the SIP core's lock.
+/// The configuration in force, for readers that don't take the SIP core's lock.
 pub(crate) struct InForce(Mutex<Arc<Config>>);
 
 impl InForce {
@@ -21,7 +21,7 @@ impl InForce {
     }
 }
 
-/// A panic elsewhere must not take this down: nothing is left half-changed under these locks.
+/// A panic elsewhere must not take this down: no data is left half-changed under these locks.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

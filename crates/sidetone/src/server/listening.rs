@@ -1,4 +1,4 @@
-//! The workers that listen, and the rings from the relay threads to them.
+//! The analysis workers, and the rings from the relay threads to them.
 
 use std::io;
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use sidetone_watch::{Alarm, Heartbeat};
 /// Bytes of each tap ring: about ten seconds of a thousand legs' G.711.
 const TAP_RING: usize = 4 * 1024 * 1024;
 
-/// A worker before it is started: the orders' channel has to exist before the call book, which the worker reports to.
+/// A worker before its start: the orders' channel has to exist before the call book, which the worker reports to.
 pub(super) struct Listening {
-    /// Until the call book takes them.
+    /// Present until the call book takes it.
     pub(super) orders: Option<Orders>,
     inbox: Inbox,
     pub(super) model: Arc<Model>,
@@ -27,7 +27,7 @@ pub(super) struct Listening {
 pub(super) fn listening(config: &Config, model: Option<&Arc<Model>>) -> Vec<Listening> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let count = if config.analysis.workers > 0 { config.analysis.workers } else { (cores / 2).max(1) };
-    // Calls come first: without a model they are carried, and nothing is inferred.
+    // Calls come first: without a model they are carried without analysis.
     let Some(model) = model else { return Vec::new() };
     (0..count)
         .map(|_| {

@@ -8,16 +8,16 @@ use sidetone_consent::list::{List, ListError, Lookup};
 use sidetone_events::{Revealed, SecretError};
 use sidetone_proxy::config::Fault;
 
-/// What becomes of a list that is not there yet.
+/// The treatment of a list that does not exist yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Missing {
-    /// An empty one is written.
+    /// An empty list is written.
     Begun,
-    /// It counts as empty, and nothing is written.
+    /// The list counts as empty, and no file is written.
     Empty,
 }
 
-/// Why a list of numbers can't be had.
+/// Why a list of numbers can't be obtained.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ListFault {
     #[error("{0}")]
@@ -31,7 +31,7 @@ pub(super) enum ListFault {
 }
 
 impl ListFault {
-    /// It with its key, and what to do about it.
+    /// The fault with its key and the remedy.
     pub(super) fn fault(&self) -> Fault {
         let (key, remedy) = match self {
             Self::Salt(error) => ("events.number_salt", error.remedy()),
@@ -46,7 +46,7 @@ impl ListFault {
     }
 }
 
-/// What to do about a list that can't be used, where its error does not say so itself.
+/// The remedy for an unusable list, where its error does not say so itself.
 fn remedy(error: &ListError) -> &'static str {
     match error {
         ListError::File { why, .. } if why.kind() == std::io::ErrorKind::PermissionDenied => {
@@ -90,8 +90,8 @@ pub(super) fn numbers(
     })
 }
 
-/// A list of numbers. One that can't be read and understood ends the start: nobody knows who is on it. One that is not
-/// there has usually not been begun, so it is begun; unless it was there before (`had`), or its very folder is missing.
+/// A list of numbers. An unreadable one ends the start: the numbers on it are unknown. A missing one is usually new, so
+/// it is begun; unless it existed before (`had`), or even its folder is missing.
 fn list(
     config: &Config,
     key: &'static str,

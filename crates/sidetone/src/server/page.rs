@@ -1,4 +1,4 @@
-//! What the policy page says of a configuration.
+//! The policy page's facts about a configuration.
 
 use axum::http::Uri;
 use sidetone_consent::Moment;
@@ -8,7 +8,7 @@ use sidetone_events::Timestamp;
 use crate::config::Config;
 use sidetone_book::BUILD;
 
-/// What the policy page says of a configuration.
+/// The policy page's facts about a configuration.
 pub(super) fn facts(config: &Config, model: Option<(String, String)>) -> PageFacts {
     let consent = &config.consent;
     let mut policies: Vec<_> = config.trunks.iter().map(|trunk| trunk.disclosure).collect();
@@ -42,7 +42,7 @@ pub(super) fn facts(config: &Config, model: Option<(String, String)>) -> PageFac
     }
 }
 
-/// Where a webhook goes, without the credentials, path or query that its URL may hold: the page is public.
+/// A webhook's host, without the credentials, path or query that its URL may hold: the page is public.
 fn host(url: &str) -> String {
     let host = url.parse::<Uri>().ok().and_then(|url| url.host().map(str::to_owned));
     host.unwrap_or_default()

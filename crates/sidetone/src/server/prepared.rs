@@ -1,5 +1,5 @@
-//! Everything that running needs, up to binding sockets: loaded and judged by one function, which `sidetone run` goes
-//! on from and `sidetone check` only listens to. So the two can't disagree.
+//! All that running needs, up to binding sockets. One function loads and checks it: `sidetone run` continues with its
+//! result, `sidetone check` only reports it. So the two can't disagree.
 
 mod files;
 mod same;
@@ -22,15 +22,15 @@ use crate::config::{Config, check, events_fault};
 use sidetone_consent::Policy;
 use sidetone_proxy::config::Fault;
 
-/// A token of fewer bytes could be guessed.
+/// A shorter token could be guessed, in bytes.
 const LEAST_TOKEN: usize = 16;
 
-/// A configuration with everything loaded that it names. [`super::Server::launch`] runs it.
+/// A configuration with all that it names loaded. [`super::Server::launch`] runs it.
 pub(crate) struct Prepared {
     pub(super) config: Arc<Config>,
     pub(super) hasher: NumberHasher,
     pub(super) library: Library,
-    /// Absent when it can't be loaded: calls are carried then, and none is analysed.
+    /// Absent when it can't be loaded: then calls are carried without analysis.
     pub(super) model: Option<Arc<Model>>,
     pub(super) http_token: Option<Revealed>,
 }
@@ -42,23 +42,23 @@ impl std::fmt::Debug for Prepared {
 }
 
 impl Prepared {
-    /// Loads what a configuration names, without binding, starting or making anything. Gives everything that is wrong
-    /// with it too; what can't be run is not prepared.
+    /// Loads all that a configuration names, without binding, starting or making anything. Returns all of its faults
+    /// too; a configuration that can't be run is not prepared.
     ///
     /// One fatal fault does not keep Sidetone from running: a model that can't be loaded. Calls come first, so they are
-    /// carried without being analysed, and `/readyz` says so.
+    /// carried without analysis, and `/readyz` says so.
     #[must_use]
     pub(crate) fn new(config: Config) -> (Option<Self>, Vec<Fault>) {
         Self::load(config, Held::ByNobody)
     }
 
-    /// As [`Self::new`], for the process that runs already: its own sockets are not in its way.
+    /// As [`Self::new`], for the process that runs already: its own sockets are no conflict.
     #[must_use]
     pub(crate) fn again(config: Config) -> (Option<Self>, Vec<Fault>) {
         Self::load(config, Held::ByThisProcess)
     }
 
-    /// As [`Self::new`], for another machine: nothing is said of what its addresses are.
+    /// As [`Self::new`], for another machine: its addresses are not checked.
     #[must_use]
     pub(crate) fn elsewhere(config: Config) -> (Option<Self>, Vec<Fault>) {
         Self::load(config, Held::Elsewhere)
@@ -72,7 +72,7 @@ impl Prepared {
         };
         let hasher = faults.secret("events.number_salt", hasher.map_err(NoSecret::from));
         let library = library(&config, &mut faults);
-        // The salt has had its own say. The lists are read again when they are begun, by `Server::launch`.
+        // A fault of the salt has been reported already. `Server::launch` reads the lists again when it begins them.
         if hasher.is_some()
             && let Err(error) = numbers(&config, None, Missing::Empty)
         {
@@ -120,7 +120,7 @@ impl Prepared {
         (prepared, faults.0)
     }
 
-    /// The configuration, without what was loaded for it.
+    /// The configuration, without the data loaded for it.
     #[must_use]
     pub(crate) fn into_config(self) -> Config {
         Arc::unwrap_or_clone(self.config)
@@ -133,7 +133,7 @@ impl Prepared {
     }
 }
 
-/// What is wrong with a configuration that names its own file, `file`, for something else.
+/// The faults of a configuration in which a key names its own file, `file`.
 #[must_use]
 pub(crate) fn naming(config: &Config, file: &Path) -> Vec<Fault> {
     same::naming(config, files::secrets(config), file)
@@ -149,7 +149,7 @@ fn model(config: &Config, faults: &mut Faults) -> Option<Arc<Model>> {
     faults.taken("analysis.model", opened, remedy)
 }
 
-/// The announcements, and whether each that a rule asks for is among them in a language that it can be had in.
+/// The announcements. Reports each that a rule asks for and that exists in no suitable language.
 fn library(config: &Config, faults: &mut Faults) -> Option<Library> {
     let language = &config.consent.language;
     let library = match Library::load(&config.announcement, language) {
@@ -182,7 +182,7 @@ fn library(config: &Config, faults: &mut Faults) -> Option<Library> {
     Some(library)
 }
 
-/// Rules that ask for an announcement which is not there, or not in a language that it can be had in.
+/// Rules that ask for an announcement which does not exist, or not in a suitable language.
 pub(super) fn rule_faults(config: &Config, library: &Library) -> Vec<Fault> {
     let (language, mut faults) = (&config.consent.language, Vec::new());
     for (index, rule) in config.consent.rules.iter().enumerate() {

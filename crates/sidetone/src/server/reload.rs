@@ -1,4 +1,4 @@
-//! Reading the configuration again while calls are up: what takes effect, and what needs a restart.
+//! Reads the configuration again while calls are up: the changes that take effect, and those that need a restart.
 
 use std::sync::{Arc, Mutex};
 
@@ -20,17 +20,17 @@ use sidetone_serve::control::{NotReloaded, Reloaded};
 /// Reads the configuration again and prepares it as for a start.
 pub(crate) type ReadAgain = Box<dyn Fn() -> Result<Reread, NotReloaded> + Send + Sync>;
 
-/// A configuration that could be started with.
+/// A configuration that is fit for a start.
 pub(crate) struct Reread {
-    /// What is to be in force.
+    /// The new configuration.
     pub(crate) config: Config,
-    /// What is wrong with it that does not keep it from running.
+    /// Faults that do not keep it from running.
     pub(crate) warnings: Vec<String>,
-    /// What follows once it is in force, and only then.
+    /// The steps to take once it is in force, and only then.
     pub(crate) taken: Box<dyn FnOnce() + Send>,
 }
 
-/// What a reload changes.
+/// The parts that a reload changes.
 pub(crate) struct Reloader {
     signalling: Arc<Signalling>,
     calls: Arc<Calls>,
@@ -63,7 +63,7 @@ impl Reloader {
         if let Some(sinks) = &*lock(&self.sinks) {
             sinks.reopen();
         }
-        // Held to the end: of two reloads at once the later one is in force afterwards.
+        // Held to the end: of two concurrent reloads the later one is in force afterwards.
         let read_again = lock(&self.read_again);
         let Reread { config, warnings, taken } = read_again()?;
         let old = self.in_force.get();
@@ -73,7 +73,7 @@ impl Reloader {
             .map_err(|error| NotReloaded(vec![in_words(&error.fault())]))?;
         self.calls.reload(rules(&config, numbers));
         self.signalling.set_nameservers(&config.sip.nameservers);
-        // What can't change while sockets are open stays as it was, so that what is shown is what is in force.
+        // Settings that can't change while sockets are open stay, so that the shown configuration is the one in force.
         let sip = Sip { nameservers: config.sip.nameservers.clone(), ..old.sip.clone() };
         let media = Media { timeout: config.media.timeout, ..old.media.clone() };
         let analysis = Analysis { thresholds: config.analysis.thresholds.clone(), ..old.analysis.clone() };
@@ -95,8 +95,8 @@ impl Reloader {
         Ok(Reloaded { needs_restart, warnings })
     }
 
-    /// Whether the rules ask for announcements that this process has loaded: it takes no others before it is started
-    /// anew, and callers under such a rule could not be told.
+    /// Whether the rules ask for announcements that this process has loaded: it loads no others before a restart, and
+    /// callers under such a rule could not be told.
     fn can_be_told(&self, config: &Config) -> Result<(), NotReloaded> {
         let Some(prompter) = self.calls.prompter() else { return Ok(()) };
         let faults = rule_faults(config, prompter.library());

@@ -24,7 +24,7 @@ fn ids(page: &Page) -> Vec<String> {
     page.entries.iter().map(name).collect()
 }
 
-/// What stands on the disk, in the file and beside it.
+/// The bytes on the disk, in the file and beside it.
 fn on_disk(folder: &Path) -> Vec<u8> {
     let files = std::fs::read_dir(folder).unwrap();
     files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
@@ -47,12 +47,12 @@ fn a_reader_gets_each_event_in_order_and_goes_on_where_it_acknowledged() {
     assert_eq!((page.lost, page.until), (0, Position(3)));
     let Content::Event { json, .. } = &page.entries[0].content else { panic!("no event") };
     assert_eq!(serde_json::from_str::<Event>(json).unwrap(), told[0]);
-    // Not acknowledged: it gets the same again.
+    // Not acknowledged: the reader gets the same page again.
     assert_eq!(reader.read(reader.position(&crm).unwrap(), 3).unwrap(), page);
     reader.acknowledge(&crm, page.until, at(2)).unwrap();
     let rest = reader.read(reader.position(&crm).unwrap(), 100).unwrap();
     assert_eq!((rest.entries.len(), rest.until), (2, Position(5)));
-    // An acknowledgement that comes late takes nothing back.
+    // A late acknowledgement moves no reader back.
     reader.acknowledge(&crm, Position(1), at(3)).unwrap();
     assert_eq!(reader.position(&crm).unwrap(), Position(3));
     assert!(matches!(
@@ -89,7 +89,7 @@ fn what_is_erased_is_in_no_file_and_readers_are_told() {
     let id = one.call().id;
     file.write(&events([started(&mut one), upset(&mut one), upset(&mut other)]), at(1)).unwrap();
     file.write(&Batch { lost: 0, items: vec![Item::Erasure(id, 3)] }, at(2)).unwrap();
-    // What they agree to later is theirs to agree to.
+    // Inferences after a new agreement stay.
     file.write(&events([upset(&mut one)]), at(3)).unwrap();
     let page = file.read(Position(0), 9).unwrap();
     assert_eq!(page.entries[3].content, Content::Erasure { call: id, before: 3 });
@@ -218,7 +218,7 @@ fn what_every_reader_has_kept_goes_and_what_one_lacks_stays() {
     assert!(matches!(file.forget(&store), Err(SpoolError::Unknown(_))));
     file.trim(u64::MAX, None).unwrap();
     assert_eq!(file.status().unwrap().entries, 2);
-    // One that comes now begins with the oldest there is, and lacks nothing that it could have had.
+    // A new reader begins with the oldest entry, and counts no loss from before.
     let late: ReaderName = "late".parse().unwrap();
     let page = file.read(file.position(&late).unwrap(), 9).unwrap();
     assert_eq!((page.entries.len(), page.lost), (2, 0));
@@ -238,7 +238,7 @@ fn a_full_file_loses_its_oldest_and_a_reader_learns_how_many() {
     assert!(unread >= 2_000 && file.bytes().unwrap() <= bound, "{unread}");
     let page = file.read(file.position(&crm).unwrap(), 1).unwrap();
     assert_eq!(page.lost, unread);
-    // The room is used again.
+    // The freed room is used again.
     let size = || std::fs::metadata(file.path()).unwrap().len();
     let before = size();
     file.checkpoint().unwrap();
@@ -293,8 +293,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Whatever is written, lost, erased, trimmed and opened anew in between: a reader gets each event once and in
-    /// order, knows exactly how many it lacks, and gets nothing that had been erased before it read.
+    /// Under any sequence of writes, losses, erasures, trims and reopenings a reader gets each event once and in order,
+    /// knows exactly how many it lacks, and gets nothing that had been erased before it read.
     #[test]
     fn a_reader_misses_nothing_that_was_written(steps in steps()) {
         let (folder, mut file) = spool();

@@ -1,4 +1,4 @@
-//! What is not kept any longer.
+//! Deletion of entries that need not be kept.
 
 use rusqlite::params;
 use sidetone_events::Timestamp;
@@ -6,17 +6,17 @@ use sidetone_events::Timestamp;
 use super::{SpoolFile, from_sql, to_sql};
 use crate::error::SpoolError;
 
-/// Entries that are deleted in one transaction: readers and the writer get their turn in between.
+/// Most entries that are deleted in one transaction: readers and the writer get their turn in between.
 const AT_ONCE: i64 = 1_000;
 
 impl SpoolFile {
-    /// Deletes what every reader has kept, what was written before `expired`, and then the oldest until at most
-    /// `max_bytes` are in use. Returns how many entries went that a reader had still to read.
+    /// Deletes entries that every reader has kept, entries written before `expired`, and then the oldest until at most
+    /// `max_bytes` are in use. Returns how many deleted entries a reader had not read.
     ///
     /// # Errors
-    /// [`SpoolError::Database`]: what was deleted before it stays deleted.
+    /// [`SpoolError::Database`]: entries deleted before it stay deleted.
     pub(crate) fn trim(&mut self, max_bytes: u64, expired: Option<Timestamp>) -> Result<u64, SpoolError> {
-        // Without a reader nobody has kept anything.
+        // Without a reader no entry has been kept elsewhere.
         let kept: Option<i64> =
             self.connection.query_row("SELECT MIN(position) FROM reader", [], |row| row.get(0))?;
         if let Some(kept) = kept {
@@ -42,8 +42,8 @@ impl SpoolFile {
         Ok(if kept.is_some() { unread } else { 0 })
     }
 
-    /// Deletes those of the oldest entries for which a condition holds. Entries stand in the order of their times and
-    /// places, so that none for which it holds stands behind one for which it does not.
+    /// Deletes the oldest entries for which a condition holds. Entries are ordered by time and position, so the
+    /// condition holds for a prefix of them.
     fn delete(&mut self, condition: &str, bound: i64) -> Result<u64, SpoolError> {
         let sql = format!(
             "DELETE FROM entry WHERE {condition}

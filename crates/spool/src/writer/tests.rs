@@ -72,7 +72,7 @@ fn an_erasure_takes_out_what_stands_before_it_and_leaves_no_note() {
     assert!(matches!(read(&config.path).entries.last().unwrap().content, Content::Erasure { .. }));
 }
 
-/// The process was killed between the objection and the erasing: only the note is left of it.
+/// The process was killed between the objection and the erasing: only the note is left.
 #[test]
 fn an_erasure_that_a_kill_came_before_is_made_good_at_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
@@ -89,7 +89,7 @@ fn an_erasure_that_a_kill_came_before_is_made_good_at_the_next_start() {
     assert!(matches!(read(&config.path).entries.last().unwrap().content, Content::Erasure { .. }));
 }
 
-/// A reader that holds an old state of the file keeps the log from being emptied: what is owed stays owed until it
+/// A reader with an old snapshot of the file keeps the log from being emptied: the erasure stays owed until the reader
 /// lets go.
 #[test]
 fn a_reader_in_the_way_leaves_an_erasure_owed() {
@@ -109,7 +109,7 @@ fn a_reader_in_the_way_leaves_an_erasure_owed() {
     assert!(!holds(&config.path, MARK));
 }
 
-/// Somebody else writes for longer than a command waits: the events wait in memory, and none is lost.
+/// Another process writes for longer than a command waits: the events wait in memory, and none is lost.
 #[test]
 fn events_wait_while_the_file_can_not_be_written() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,9 +1,9 @@
-//! Erasing what customers have objected to, from every file that it stands in.
+//! Erases inferences after an objection, from every file that holds them.
 //!
-//! What is to be erased is first noted in `PATH.erasing`, so that a crash in between is made good at the next start.
-//! The lines of calls that are up are found by their places; only for others are the files read, as far as they are
-//! young enough. Files that a log rotator has compressed with gzip are compressed anew; those of other kinds can't be
-//! looked into, which is logged and counted.
+//! An erasure is first noted in `PATH.erasing`, so that after a crash the next start completes it. The lines of calls
+//! that are up are found by their positions; only for other calls are the files read, as far as they are young enough.
+//! Files that a log rotator has compressed with gzip are compressed anew; other formats can't be searched, which is
+//! logged and counted.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -18,51 +18,50 @@ use super::{RotatingFile, gzip, identity, redact};
 use crate::id::CallId;
 use crate::time::Timestamp;
 
-/// How long an erasure that failed waits for the next try.
+/// How long a failed erasure waits for the next try.
 const AGAIN_AFTER: Duration = Duration::from_secs(30);
-/// The longest line that is looked into: no event is nearly as long.
+/// The longest line that is examined: no event is nearly as long.
 const LONGEST: u64 = 1 << 20;
-/// Endings of files that can't be looked into.
+/// Endings of files that can't be searched.
 const OPAQUE: [&str; 5] = ["xz", "bz2", "zst", "lz4", "Z"];
-/// How often an archive that ends too early is tried again: it may still be written. Beyond it nobody waits for its
-/// end.
+/// How often a truncated archive is tried again: it may still be written. Beyond it the archive counts as broken.
 const TRIES: u32 = 20;
-/// How far the clock may have been set back while a call was up, for a file that holds it to be found.
+/// The most by which the clock may have been set back during a call for a file with that call to be found.
 const SLACK: Duration = Duration::from_secs(86_400);
 
-/// How the erasing goes.
+/// The progress of erasing.
 #[derive(Debug, Default)]
 pub(super) struct Trying {
-    /// When an erasure that failed is tried again.
+    /// When a failed erasure is tried again.
     again: Option<Instant>,
     /// Failures since the last success.
     failures: u32,
-    /// The note of what is owed could not be written, and that has been said.
+    /// The note of erasures could not be written, and that has been logged.
     unnoted: bool,
-    /// Files that could not be looked into.
+    /// Files that could not be searched.
     beyond: u64,
 }
 
-/// What came of it.
+/// The result of a search.
 #[derive(Debug, Default)]
 struct Erased {
     lines: usize,
-    /// Files that can't be looked into and may hold some of it.
+    /// Files that can't be searched and may hold inferences to erase.
     beyond: Vec<PathBuf>,
 }
 
 impl RotatingFile {
-    /// Whether there is something to be erased, and it is time to.
+    /// Whether an erasure is owed and it is time for it.
     pub(super) fn is_due(&self) -> bool {
         !self.owed.is_empty() && self.trying.again.is_none_or(|again| Instant::now() >= again)
     }
 
-    /// Files so far that could not be looked into.
+    /// Files so far that could not be searched.
     pub(super) fn beyond(&self) -> u64 {
         self.trying.beyond
     }
 
-    /// Does what is owed, as far as it can; what fails is tried again later.
+    /// Carries out the owed erasures as far as possible; failed ones are tried again later.
     pub(super) fn settle(&mut self) {
         let calls = self.owed.calls();
         if calls.is_empty() {
@@ -97,8 +96,8 @@ impl RotatingFile {
         }
     }
 
-    /// Brings the note to the disk. Where that fails, as on a full one, it is erased all the same: that takes no room,
-    /// and the note is only for the case of a crash in between.
+    /// Syncs the note to the disk. If that fails, as on a full disk, the erasure goes on all the same: it takes no
+    /// room, and the note only matters for a crash in between.
     fn note_down(&mut self) {
         match self.owed.sync() {
             Ok(()) => self.trying.unnoted = false,
@@ -124,7 +123,7 @@ impl RotatingFile {
         for (place, call, before) in known {
             match overwrite(&place, call, before)? {
                 Some(done) => erased.lines += usize::from(done),
-                // The file was cut short by somebody else: the line may stand anywhere.
+                // Another program has truncated the file: the line may stand anywhere.
                 None => search = true,
             }
             if !touched.iter().any(|file| Arc::ptr_eq(file, &place.file)) {
@@ -133,7 +132,7 @@ impl RotatingFile {
         }
         for file in touched {
             file.sync_data()?;
-            // Whoever has deleted the file may have copied it before, as a rotator does that compresses it.
+            // The deleter of the file may have copied it before, as a rotator does that compresses it.
             search |= file.metadata()?.nlink() == 0;
         }
         if search || self.has_copies(calls)? {
@@ -142,7 +141,7 @@ impl RotatingFile {
         Ok(erased)
     }
 
-    /// Whether there is a file that somebody else may have copied from ours since one of these calls began.
+    /// Whether there is a file that another program may have copied from ours since one of these calls began.
     fn has_copies(&self, calls: &HashMap<CallId, u64>) -> io::Result<bool> {
         let began = calls.keys().map(|call| call.began().unix_millis()).min().unwrap_or(0);
         for path in self.family(UNIX_EPOCH + Duration::from_millis(began))? {
@@ -157,10 +156,10 @@ impl RotatingFile {
     /// Reads all files that may hold one of these calls.
     fn search(&self, calls: &HashMap<CallId, u64>, erased: &mut Erased) -> io::Result<()> {
         let began = calls.keys().map(|call| call.began()).min().filter(|began| *began < Timestamp::now());
-        // A call that is still to begin has a clock behind it that was set back: then no file's time says anything.
+        // A call with its beginning in the future means that the clock was set back: then file times are no evidence.
         let began = UNIX_EPOCH + Duration::from_millis(began.map_or(0, Timestamp::unix_millis));
         let since = began.checked_sub(SLACK).unwrap_or(UNIX_EPOCH);
-        // What goes wrong with one file is no reason to leave the others as they are.
+        // A failure with one file must not leave the others as they are.
         let mut failure = None;
         for path in self.family(since)? {
             let done = match path.extension().and_then(|end| end.to_str()) {
@@ -180,8 +179,8 @@ impl RotatingFile {
         failure.map_or(Ok(()), Err)
     }
 
-    /// The file, and whatever it was rotated to, by this process or by another rotator, as far as it was written since
-    /// then.
+    /// The file, and its rotated versions, whether by this process or by another rotator, as far as they were written
+    /// since then.
     fn family(&self, since: SystemTime) -> io::Result<Vec<PathBuf>> {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -194,7 +193,7 @@ impl RotatingFile {
             if !rotated || other.contains(".erasing") {
                 continue;
             }
-            // One that has gone meanwhile is its rotator's business; its copy has another name.
+            // If the file has gone meanwhile, its rotator has moved it; the copy has another name.
             let Ok(metadata) = fs::metadata(&path) else { continue };
             if metadata.is_file() && metadata.modified().is_ok_and(|at| at >= since) {
                 family.push(path);
@@ -204,13 +203,13 @@ impl RotatingFile {
     }
 }
 
-/// Whether an archive can't be read whole, whatever the disk does.
+/// Whether the error means a broken archive rather than a disk problem.
 fn is_broken(why: &io::Error) -> bool {
     use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
     matches!(why.kind(), InvalidData | InvalidInput | UnexpectedEof)
 }
 
-/// Overwrites one line; whether there was anything to erase. `None` if something else stands there by now.
+/// Overwrites one line; returns whether there was anything to erase. `None` if another line stands there by now.
 fn overwrite(place: &Place, call: CallId, before: u64) -> io::Result<Option<bool>> {
     let mut line = vec![0; place.length];
     match place.file.read_exact_at(&mut line, place.at) {
@@ -226,7 +225,7 @@ fn overwrite(place: &Place, call: CallId, before: u64) -> io::Result<Option<bool
     Ok(Some(true))
 }
 
-/// Overwrites what was inferred in these calls, wherever it stands in a file; returns in how many lines.
+/// Overwrites the inferences about these calls everywhere in a file; returns the number of lines.
 fn erase_in(path: &Path, calls: &HashMap<CallId, u64>) -> io::Result<usize> {
     let file = OpenOptions::new().read(true).write(true).open(path)?;
     let mut lines = 0;
@@ -241,14 +240,14 @@ fn erase_in(path: &Path, calls: &HashMap<CallId, u64>) -> io::Result<usize> {
     Ok(lines)
 }
 
-/// The line, without its end, as far as it is left by these erasures; `None` if they don't touch it.
+/// The line without its end, after these erasures; `None` if they don't touch it.
 pub(super) fn rest_of(line: &[u8], calls: &HashMap<CallId, u64>) -> Option<Vec<u8>> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let before = calls.get(&redact::call_of(line)?)?;
     redact::redacted(line, *before)
 }
 
-/// Goes through lines with their ends, each with the place of its first byte. What is too long for a line comes in
+/// Calls back for each line with its end and the position of its first byte. A chunk too long for a line comes in
 /// pieces.
 pub(super) fn each_line(
     reader: &mut impl BufRead,
@@ -273,7 +272,7 @@ mod tests {
     use crate::config::FileConfig;
     use crate::sink::lines::LineWriter;
 
-    /// An archive that a rotator has not written to its end yet: what is owed is owed until it has, and not for ever.
+    /// An archive that a rotator is still writing: the erasure is owed until the archive is complete, but not for ever.
     #[test]
     fn an_archive_that_can_t_be_read_is_tried_again_and_then_counted() {
         let folder = tempfile::tempdir().unwrap();

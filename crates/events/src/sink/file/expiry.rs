@@ -1,4 +1,4 @@
-//! Lines whose time is over.
+//! Removes lines that are too old.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
@@ -10,13 +10,13 @@ use super::{RotatingFile, beside, identity, numbered};
 use crate::time::Timestamp;
 
 const DAY_MS: u64 = 86_400_000;
-/// What stands before an event's time.
+/// The text before an event's time.
 const TIME: &str = "\"time\":\"";
 /// Characters of a time.
 const TIME_LENGTH: usize = 24;
 
 impl RotatingFile {
-    /// Takes out lines older than `keep_days`; by whole days, so that a file is written anew once a day at most.
+    /// Removes lines older than `keep_days`; by whole days, so that a file is rewritten once a day at most.
     pub(super) fn expire(&mut self, now: Timestamp) {
         if self.keep_days == 0 {
             return;
@@ -29,7 +29,7 @@ impl RotatingFile {
     }
 
     fn expire_before(&mut self, limit: Timestamp) -> io::Result<()> {
-        // The file that is written to is never written anew under those who follow it.
+        // The current file is never rewritten while other programs follow it.
         if oldest(&self.path)?.is_some_and(|oldest| oldest < limit) {
             self.rotate()?;
             self.ready()?;
@@ -42,7 +42,7 @@ impl RotatingFile {
             }
             let written = fs::metadata(&path)?.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
             let written = u64::try_from(written.as_millis()).unwrap_or(u64::MAX);
-            // An erasure changes a file too: then it is looked into.
+            // An erasure changes a file's time too: then the file is examined.
             let kept = if written < limit.unix_millis() { 0 } else { rewrite(&path, limit)? };
             if kept == 0 {
                 fs::remove_file(&path)?;
@@ -60,7 +60,7 @@ fn oldest(path: &Path) -> io::Result<Option<Timestamp>> {
         Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened?,
     };
-    // A device or a pipe has no past.
+    // A device or a pipe has no old lines.
     if !file.metadata()?.is_file() {
         return Ok(None);
     }
@@ -70,14 +70,14 @@ fn oldest(path: &Path) -> io::Result<Option<Timestamp>> {
 }
 
 fn time_of(line: &[u8]) -> Option<Timestamp> {
-    // The envelope's beginning is ASCII; what follows need not be looked at.
+    // The envelope's beginning is ASCII; the rest need not be parsed.
     let line = std::str::from_utf8(line.get(..line.len().min(256))?).ok()?;
     let (_, rest) = line.split_once(TIME)?;
     rest.get(..TIME_LENGTH)?.parse().ok()
 }
 
-/// Replaces a file by one without the lines older than `limit`, in one step; returns how many lines are left. Its owner
-/// and its mode stay.
+/// Atomically replaces a file by one without the lines older than `limit`; returns the number of lines left. Owner and
+/// mode stay.
 fn rewrite(path: &Path, limit: Timestamp) -> io::Result<usize> {
     let source = File::open(path)?;
     let metadata = source.metadata()?;
@@ -96,7 +96,7 @@ fn rewrite(path: &Path, limit: Timestamp) -> io::Result<usize> {
         if reader.read_until(b'\n', &mut line)? == 0 {
             break;
         }
-        // A line without a time goes with the one before it.
+        // A line without a time shares the fate of the line before it.
         if let Some(time) = time_of(&line) {
             keep = time >= limit;
         }

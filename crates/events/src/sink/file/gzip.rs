@@ -14,8 +14,8 @@ use super::erasing::{each_line, rest_of};
 use super::{beside, identity};
 use crate::id::CallId;
 
-/// Erases what was inferred in these calls from a file, which keeps its name, owner, mode and time; returns from how
-/// many lines. A file in which nothing of them stands is only read.
+/// Erases the inferences about these calls from a file, which keeps its name, owner, mode and time; returns the number
+/// of lines. A file without any is only read.
 pub(super) fn erase_in(path: &Path, calls: &HashMap<CallId, u64>) -> io::Result<usize> {
     let mut lines = 0;
     each_line(&mut decoded(path)?, |_, line| {
@@ -23,7 +23,7 @@ pub(super) fn erase_in(path: &Path, calls: &HashMap<CallId, u64>) -> io::Result<
         Ok(())
     })?;
     if lines > 0 {
-        // Its ending is none of a file that is looked into, should a crash leave it.
+        // This suffix is never searched, in case a crash leaves the file behind.
         let new = beside(path, ".erasing.new");
         let replaced = compressed_anew(path, &new, calls);
         if replaced.is_err() {
@@ -42,7 +42,7 @@ fn compressed_anew(path: &Path, new: &Path, calls: &HashMap<CallId, u64>) -> io:
     let old = fs::metadata(path)?;
     let mode = old.permissions().mode() & 0o7777;
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(new)?;
-    // Only root can give files away; whoever else runs this may read the file by its group.
+    // Only root can change a file's owner; for other users the group gives access.
     let _ = fchown(&file, Some(old.uid()), Some(old.gid()));
     let mut writer = GzEncoder::new(BufWriter::new(file), Compression::default());
     each_line(&mut decoded(path)?, |_, line| match rest_of(line, calls) {
@@ -50,7 +50,7 @@ fn compressed_anew(path: &Path, new: &Path, calls: &HashMap<CallId, u64>) -> io:
         None => writer.write_all(line),
     })?;
     let file = writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
-    // By its time rotators tell when a file is to go.
+    // Rotators decide by a file's time when to delete it.
     file.set_times(FileTimes::new().set_modified(old.modified()?))?;
     file.sync_data()?;
     if fs::metadata(path).is_ok_and(|now| identity(&now) == identity(&old)) {

@@ -1,4 +1,4 @@
-//! Where the lines stand that hold what was inferred in calls that are up: what an objection has to erase.
+//! Positions of the lines with inferences about calls that are up, to be erased after an objection.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -7,24 +7,24 @@ use std::sync::Arc;
 use crate::event::{Event, Happening};
 use crate::id::CallId;
 
-/// Most lines that are remembered, of all calls together: some 40 MB. Beyond it all places are forgotten, and the calls
-/// that were up then are looked for by reading the files.
+/// Most lines that are remembered, of all calls together: some 40 MB. Beyond it all positions are forgotten, and the
+/// calls that were up then are found by reading the files.
 const MOST: usize = 1 << 20;
 
 /// One line.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
-    /// The file, whatever it is called by now.
+    /// The file, even after a rename.
     pub(super) file: Arc<File>,
-    /// Its first byte.
+    /// Position of the first byte.
     pub(super) at: u64,
-    /// Bytes, without the line end.
+    /// Length in bytes, without the line end.
     pub(super) length: usize,
     /// The event's number in its call.
     pub(super) seq: u64,
 }
 
-/// The places by call. Of a call that stands here every place is known.
+/// The positions by call. A call that stands here has all of its positions known.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     calls: HashMap<CallId, Vec<Place>>,
@@ -32,14 +32,14 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// A line has been written.
+    /// Notes a line that has been written.
     pub(super) fn wrote(&mut self, event: &Event, file: Option<&Arc<File>>, at: u64, length: usize) {
         if !event.infers() {
             return;
         }
         let call = event.call.id;
         let Some(file) = file else {
-            // A file that can't be overwritten by its handle: it is read anew when there is something to erase.
+            // The file can't be overwritten by its handle: erasing will read it anew.
             self.forget(call);
             return;
         };
@@ -50,7 +50,7 @@ impl Places {
         }
     }
 
-    /// An event has gone by, written or not.
+    /// Notes an event, written or not.
     pub(super) fn passed(&mut self, event: &Event) {
         match event.happening {
             Happening::CallStarted(_) => {
@@ -63,12 +63,12 @@ impl Places {
         }
     }
 
-    /// The places of a call; `None` if they are not all known.
+    /// The positions of a call; `None` if they are not all known.
     pub(super) fn of(&self, call: CallId) -> Option<Vec<Place>> {
         self.calls.get(&call).cloned()
     }
 
-    /// Lines have moved: nothing is known any more.
+    /// Lines have moved: no position is known any more.
     pub(super) fn forget_all(&mut self) {
         *self = Self::default();
     }

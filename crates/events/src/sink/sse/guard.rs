@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep};
 
 /// A listener for [`axum::serve()`] whose connections fail once a write has made no progress for `patience`.
 ///
-/// A server can't notice by itself that a client no longer reads: the write just waits, and with it the connection and
+/// A server can't notice by itself that a client no longer reads: the write just waits, and holds the connection and
 /// its place among the stream's clients. Reading is not limited, so an idle stream stays.
 #[derive(Debug)]
 pub struct StallGuard {
@@ -42,7 +42,7 @@ impl Listener for StallGuard {
     }
 }
 
-/// A connection whose writes may stall only for so long.
+/// A connection whose writes may stall for a bounded time only.
 #[derive(Debug)]
 pub struct GuardedStream {
     stream: TcpStream,
@@ -51,7 +51,7 @@ pub struct GuardedStream {
 }
 
 impl GuardedStream {
-    /// `written` as it is, or an error if writing has stalled for too long.
+    /// Passes `written` on, or fails if writing has stalled for too long.
     fn watch<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = None;

@@ -1,4 +1,4 @@
-//! The stream's HTTP face: `GET /events?call=ID&kind=KIND[,KIND]`.
+//! The stream over HTTP: `GET /events?call=ID&kind=KIND[,KIND]`.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use super::{Client, Filter, Hub};
 use crate::event::{Kind, SCHEMA_ID, UnknownKind};
 use crate::id::{EventId, IdError};
 
-/// How long a client is asked to wait before it comes back.
+/// The reconnection time that clients are told.
 const COME_BACK: Duration = Duration::from_secs(2);
 
-/// Where the stream is served.
+/// The path of the stream.
 pub const STREAM_PATH: &str = "/events";
 
 impl Hub {
@@ -37,7 +37,7 @@ impl Hub {
             let (scheme, shown) = value.as_bytes().split_at_checked(7)?;
             scheme.eq_ignore_ascii_case(b"bearer ").then_some(shown.trim_ascii())
         });
-        // Compared through a MAC: how long that takes says nothing about where the two differ.
+        // Compared through a MAC: the duration reveals nothing about where the two differ.
         let mac = |text: &[u8]| {
             let mut mac = Hmac::<Sha256>::new(&Default::default());
             mac.update(text);
@@ -61,7 +61,7 @@ async fn listen(
         Ok(filter) => filter,
         Err(why) => return (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response(),
     };
-    // An id that can't be read is one that isn't held: it is answered with all there is.
+    // An unreadable id counts as one that is no longer held: the client gets the whole ring.
     let last =
         headers.get("last-event-id").map(|value| value.to_str().ok().and_then(|text| text.parse().ok()));
     let after =
@@ -80,7 +80,7 @@ async fn listen(
         Some((Ok::<_, Infallible>(event), (None, client)))
     });
     let heartbeat = KeepAlive::new().interval(hub.heartbeat);
-    // Proxies in between (nginx) must neither keep a stream nor hold it back.
+    // Proxies in between (nginx) must neither cache a stream nor buffer it.
     let headers = [(CACHE_CONTROL, "no-store"), (HeaderName::from_static("x-accel-buffering"), "no")];
     (headers, Sse::new(events).keep_alive(heartbeat)).into_response()
 }

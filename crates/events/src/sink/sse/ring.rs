@@ -1,4 +1,4 @@
-//! The newest events, by their place in the order of publication.
+//! The newest events, by their position in the order of publication.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::bus::{Erasure, Published};
 use crate::id::EventId;
 
-/// A bounded run of events, the oldest of which is at place `start`.
+/// A bounded run of events, the oldest at position `start`.
 #[derive(Debug)]
 pub(super) struct Ring {
     events: VecDeque<Arc<Published>>,
@@ -16,13 +16,13 @@ pub(super) struct Ring {
 }
 
 pub(super) enum Taken {
-    /// An event, and the place after it.
+    /// An event, and the position after it.
     Event(Arc<Published>, u64),
-    /// None yet; the place to look from next time.
+    /// No event yet; the position to continue from.
     Nothing(u64),
-    /// The place asked for is no longer held.
+    /// The requested position is no longer held.
     Lagged,
-    /// None, and there will be none.
+    /// No event, and there will be none.
     Closed,
 }
 
@@ -39,7 +39,7 @@ impl Ring {
         self.events.push_back(event);
     }
 
-    /// Takes out what was inferred and is erased. Places stay what they were.
+    /// Removes erased inferences. Positions stay the same.
     pub(super) fn erase(&mut self, erasures: &[Erasure]) {
         for held in &mut self.events {
             if held.event.infers()
@@ -63,13 +63,13 @@ impl Ring {
         self.start + self.events.len() as u64
     }
 
-    /// The place after the event `id`, if that is still held.
+    /// The position after the event `id`, if that is still held.
     pub(super) fn after(&self, id: EventId) -> Option<u64> {
         let place = self.events.iter().rposition(|held| held.event.id == id)?;
         Some(self.start + place as u64 + 1)
     }
 
-    /// The first event from place `from` on that is wanted.
+    /// The first wanted event from position `from` on.
     pub(super) fn take(&self, from: u64, wants: impl Fn(&Published) -> bool) -> Taken {
         let Some(skip) = from.checked_sub(self.start) else { return Taken::Lagged };
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);

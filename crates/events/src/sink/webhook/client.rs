@@ -23,11 +23,11 @@ use crate::config::WebhookConfig;
 use crate::sink::error::SinkError;
 use crate::time::Timestamp;
 
-/// Bytes of an answer's body that are read, so that the connection can be used again; more closes it.
+/// Most bytes of an answer's body that are read, so that the connection can be reused; a longer body closes it.
 const ANSWER: usize = 64 * 1024;
 const AGENT: &str = concat!("sidetone/", env!("CARGO_PKG_VERSION"));
 
-/// Where to post. Only its host is ever logged: the path may hold a token.
+/// The endpoint's address. Only its host is ever logged: the path may hold a token.
 #[derive(Clone)]
 pub(super) struct Endpoint {
     uri: Uri,
@@ -46,7 +46,7 @@ impl Endpoint {
             .filter(|host| !host.is_empty())
             .ok_or_else(|| wrong("names no host; write for example https://example.org/sidetone"))?
             .to_owned();
-        // A port beyond 16 bits would be passed over, and the usual one taken.
+        // A port beyond 16 bits would be ignored, and the default port used.
         if uri.authority().is_some_and(|it| {
             it.as_str() != it.host()
                 && !it.as_str().contains('@')
@@ -97,7 +97,7 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(config: &WebhookConfig, endpoint: &Endpoint) -> Result<Self, SinkError> {
-        // Without TLS nobody needs to be trusted, and a machine without any certificates still works.
+        // Without TLS no certificates are needed, so a machine without any still works.
         let roots = match &config.ca_file {
             Some(path) => roots_of(path)?,
             None if endpoint.is_tls() => system_roots()?,
@@ -113,7 +113,7 @@ impl Client {
             HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
         let client = legacy::Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(1)
-            // Shorter than servers commonly keep an idle connection, so that few requests meet a closing one.
+            // Shorter than servers commonly keep an idle connection, so that requests rarely meet a closing one.
             .pool_idle_timeout(Duration::from_secs(4))
             .build(connector);
         Ok(Self { client })
@@ -144,7 +144,7 @@ impl Client {
             let status = answer.status().as_u16();
             let after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
             let retry_after = after.and_then(|value| retry_after(value, now));
-            // What the answer says is of no interest; having read it lets the connection be used again.
+            // The answer's content is not used; reading it lets the connection be reused.
             let _ = Limited::new(answer.into_body(), ANSWER).collect().await;
             Ok::<_, legacy::Error>(Outcome::Answered { status, retry_after })
         };
@@ -156,7 +156,7 @@ impl Client {
     }
 }
 
-/// An error with what caused it, down to the bottom: "client error (Connect): Connection refused".
+/// An error with its chain of causes: "client error (Connect): Connection refused".
 fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -6,19 +6,19 @@ use std::time::{Duration, SystemTime};
 use crate::config::WebhookConfig;
 use crate::time::Timestamp;
 
-/// How one try ended.
+/// The result of one try.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The endpoint answered.
     Answered {
-        /// With this status.
+        /// The status.
         status: u16,
-        /// And asked to be left alone for so long.
+        /// The Retry-After that the endpoint asked for.
         retry_after: Option<Duration>,
     },
     /// No answer within the time allowed.
     TimedOut,
-    /// No connection, or one that broke. Says why, without naming what was sent.
+    /// No connection, or a broken one. The text says why, without the request's content.
     Broken(String),
 }
 
@@ -35,19 +35,19 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// What to do after a try.
+/// The decision after a try.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Nothing: it has arrived.
+    /// Done: the request was delivered.
     Delivered,
-    /// Try again after so long.
+    /// Try again after this time.
     Again(Duration),
     /// Count it as failed.
     GiveUp,
 }
 
-/// One request's tries: exponential backoff with equal jitter (between half of the wait and the whole), never above
-/// the configured bound, until the time to give up.
+/// The tries of one request: exponential backoff with equal jitter (between half of the wait and the whole), never
+/// above the configured bound, until the time to give up.
 #[derive(Debug, Clone)]
 pub(crate) struct Retry {
     next: Duration,
@@ -58,7 +58,7 @@ pub(crate) struct Retry {
 
 impl Retry {
     pub(crate) fn new(config: &WebhookConfig, seed: u64) -> Self {
-        // Without any wait a dead endpoint would be asked as fast as it refuses.
+        // A floor, or a dead endpoint would be retried as fast as it refuses.
         let least = Duration::from_millis(10);
         let at_most = config.retry_at_most.0.max(least);
         Self {
@@ -69,11 +69,11 @@ impl Retry {
         }
     }
 
-    /// What to do after `outcome`, `elapsed` after the first try began.
+    /// The decision after `outcome`, `elapsed` after the first try began.
     pub(crate) fn after(&mut self, outcome: &Outcome, elapsed: Duration) -> Verdict {
         let asked = match outcome {
             Outcome::Answered { status: 200..=299, .. } => return Verdict::Delivered,
-            // The receiver is busy, restarting or overwhelmed; anything else it said, it would say again.
+            // The receiver is busy, restarting or overloaded; any other refusal would only be repeated.
             Outcome::Answered { status: 408 | 425 | 429 | 500..=599, retry_after } => *retry_after,
             Outcome::Answered { .. } => return Verdict::GiveUp,
             Outcome::TimedOut | Outcome::Broken(_) => None,
@@ -98,7 +98,7 @@ impl Retry {
     }
 }
 
-/// Reads a Retry-After (RFC 9110 §10.2.3): seconds, or a date.
+/// Parses a Retry-After (RFC 9110 §10.2.3): seconds, or a date.
 pub(crate) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|digit| digit.is_ascii_digit()) {

@@ -1,8 +1,8 @@
-//! The `Sidetone-Signature` header: who sent this, unchanged, and when.
+//! The `Sidetone-Signature` header: proves the sender, the unchanged content and the time.
 //!
 //! `t=UNIX_SECONDS,v1=HEX[,v1=HEX]`, where `HEX` is HMAC-SHA-256 over `UNIX_SECONDS.BODY`, keyed by the shared secret.
 //! There are two `v1` while two secrets are configured; a receiver accepts either. This is the scheme of Stripe's
-//! webhooks, for which there is code in every language.
+//! webhooks, for which code exists in every language.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -17,16 +17,16 @@ pub const HEADER: &str = "sidetone-signature";
 /// Most signatures looked at in one header.
 const MOST: usize = 8;
 
-/// Why a request is not to be believed.
+/// Why a request is not authentic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
     /// The header doesn't read `t=…,v1=…`.
     #[error("the signature header can't be read")]
     Malformed,
-    /// It was made too long ago, or too far ahead: perhaps an old request sent again.
+    /// The time is too old, or too far ahead: perhaps a replayed request.
     #[error("the signature is too old or too new")]
     Stale,
-    /// No signature in it fits the body and the secret.
+    /// No signature in the header matches the body and the secret.
     #[error("the signature doesn't fit")]
     Mismatch,
 }
@@ -51,10 +51,10 @@ pub(crate) fn sign<'a>(secrets: impl Iterator<Item = &'a Revealed>, now: Timesta
     header
 }
 
-/// Checks a received request: what a receiver written in Rust calls.
+/// Checks a received request, for a receiver written in Rust.
 ///
 /// # Errors
-/// When the request is not to be believed.
+/// When the request is not authentic.
 pub fn verify(
     secret: &[u8],
     header: &str,

@@ -23,7 +23,7 @@ fn session(user: Option<&str>) -> EslSession {
     EslSession::new(user, Secret::new("ClueCon").reveal(1).unwrap())
 }
 
-/// What is said next.
+/// The session's next output.
 fn says(session: &mut EslSession, board: &mut Board) -> String {
     let mut out = Vec::new();
     session.fill(Duration::ZERO, board, &mut out);
@@ -49,7 +49,7 @@ fn it_logs_in_listens_and_asks_for_the_channels() {
     assert_eq!(says(&mut session, &mut board), "api show channels as json\n\n");
 }
 
-/// FreeSWITCH sends what waits before it takes the next command, so events stand between a command and its reply.
+/// FreeSWITCH sends waiting events before it takes the next command, so events stand between a command and its reply.
 #[test]
 fn events_come_between_a_command_and_its_reply() {
     let (mut session, mut board) = (session(None), board());

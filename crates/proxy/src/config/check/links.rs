@@ -25,8 +25,7 @@ fn host(key: String, name: &str) -> Option<Fault> {
     unusable(name).map(|problem| Fault::fatal(key, problem))
 }
 
-/// What is wrong with the host in a URL, if it names one that can't be looked up. Other shapes that are wrong are told
-/// by whoever reads the URL.
+/// The fault of the host in a URL, if that host can't be looked up. Other malformed URLs are reported by their parser.
 #[must_use]
 pub fn unusable_host(url: &str) -> Option<String> {
     unusable(host_of(authority_of(url)))
@@ -37,7 +36,7 @@ fn unusable(name: &str) -> Option<String> {
     if readable { no_host(name, Resolved::Elsewhere) } else { None }
 }
 
-/// Where Asterisk serves its REST interface, unless it has been moved.
+/// The path of Asterisk's REST interface, unless it has been moved.
 fn ari_place(key: String, url: &str, authority: &str) -> Option<Fault> {
     let path = url.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path);
     if path.trim_end_matches('/').rsplit('/').next() != Some("ari") {

@@ -6,18 +6,18 @@ use sidetone_sip::host::{Host, literal};
 const LONGEST: usize = 253;
 const LONGEST_LABEL: usize = 63;
 
-/// Who looks a name up, which decides over underscores: the system's resolver takes them, DNS by RFC 3263 does not
-/// here.
+/// The kind of resolver, which decides about underscores: the system's resolver takes them, our DNS look-up by RFC 3263
+/// does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Resolved {
-    /// By SRV, AAAA and A.
+    /// Looked up here, by SRV, AAAA and A.
     ForSip,
-    /// By the system, or by peers.
+    /// Looked up by the system, or by peers.
     Elsewhere,
 }
 
-/// Why that text is neither an address nor a name that could be looked up, with what to write instead. IPv6 stands in
-/// brackets or without, as its place asks for.
+/// Why a text is neither an address nor a name that could be looked up, with the remedy. IPv6 stands in brackets or
+/// without, depending on the place.
 pub(super) fn no_host(text: &str, resolved: Resolved) -> Option<String> {
     if literal(text).is_some() {
         return None;
@@ -27,7 +27,7 @@ pub(super) fn no_host(text: &str, resolved: Resolved) -> Option<String> {
             "`{text}` is no host; write a name or an address, as in pbx.example or 192.0.2.1"
         ));
     };
-    // One dot at the end says that the name is whole.
+    // A dot at the end marks a fully qualified name.
     let name = text.strip_suffix('.').unwrap_or(text);
     let labels = || name.split('.');
     if labels().next_back().is_some_and(is_number) {
@@ -66,7 +66,7 @@ pub(super) fn no_host(text: &str, resolved: Resolved) -> Option<String> {
     None
 }
 
-/// Whether the last part of a name makes the whole a mistyped IPv4 address: no top-level domain is a number.
+/// Whether the last label makes a name a mistyped IPv4 address: no top-level domain is a number.
 fn is_number(label: &str) -> bool {
     let hex = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
     match hex {
@@ -75,13 +75,13 @@ fn is_number(label: &str) -> bool {
     }
 }
 
-/// Whether a name means this machine itself, whatever resolver is asked (RFC 6761 §6.3).
+/// Whether a name means this machine itself, for any resolver (RFC 6761 §6.3).
 pub(super) fn is_localhost(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// Whether two names are one, a dot at the end aside.
+/// Whether two names are equal, apart from a dot at the end.
 pub(super) fn same(a: &str, b: &str) -> bool {
     a.strip_suffix('.').unwrap_or(a).eq_ignore_ascii_case(b.strip_suffix('.').unwrap_or(b))
 }

@@ -1,4 +1,4 @@
-//! Peers that can't be reached, can't be told from each other, or are ourselves.
+//! Peers that can't be reached, can't be told apart, or are Sidetone itself.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -21,7 +21,7 @@ fn of(config: &Config, side: Side) -> &[Peer] {
     }
 }
 
-/// What a peer is called in a message.
+/// A peer's designation in a message.
 fn called(side: Side, peer: &Peer) -> String {
     let kind = match side {
         Side::Trunk => "trunk",
@@ -60,7 +60,7 @@ pub(super) fn check(config: &Config, faults: &mut Vec<Fault>) {
     sources(config, faults);
 }
 
-/// What is wrong with a peer by itself.
+/// Faults of one peer by itself.
 fn alone(faults: &mut Vec<Fault>, key: &str, peer: &Peer, others: &[Peer]) {
     if peer.name.is_empty() || !peer.name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
         faults.push(Fault::fatal(
@@ -101,8 +101,8 @@ fn alone(faults: &mut Vec<Fault>, key: &str, peer: &Peer, others: &[Peer]) {
     }
 }
 
-/// Hosts that can't be read, and those that are ourselves: a call sent there would come back until it is refused as a
-/// loop.
+/// Hosts that can't be parsed, and hosts that are Sidetone itself: a call sent there would come back until it is
+/// refused as a loop.
 fn hosts(config: &Config, faults: &mut Vec<Fault>, key: &str, side: Side, peer: &Peer) {
     for (index, host) in peer.hosts.iter().enumerate() {
         let key = format!("{key}.hosts.{index}.to");
@@ -163,7 +163,7 @@ fn hosts(config: &Config, faults: &mut Vec<Fault>, key: &str, side: Side, peer: 
     }
 }
 
-/// Where a name is that means this machine.
+/// The addresses that a name for this machine stands for.
 fn loopback(address: &HostAddress) -> [(Transport, SocketAddr); 2] {
     let port = address.host.port.unwrap_or(DEFAULT_PORT);
     let by = address.transport.unwrap_or(Transport::Udp);
@@ -180,7 +180,7 @@ fn is_ours(config: &Config, transport: Transport, at: SocketAddr) -> bool {
         .any(|own| own.transport == transport && (own.addr == at || own.addr.port() == at.port() && named()))
 }
 
-/// A peer of the other side with the same host. Told once, of the PBX.
+/// A peer of the other side with the same host. Reported once, for the PBX.
 fn twin(config: &Config, side: Side, place: (Transport, SocketAddr)) -> Option<String> {
     if side == Side::Trunk {
         return None;
@@ -192,7 +192,7 @@ fn twin(config: &Config, side: Side, place: (Transport, SocketAddr)) -> Option<S
     config.trunks.iter().find(has).map(|trunk| called(Side::Trunk, trunk))
 }
 
-/// Entries of `allow` that two peers share: the first in the file would get all that comes from there.
+/// Entries of `allow` that two peers share: the first peer in the file would get all requests from there.
 fn allows(config: &Config, faults: &mut Vec<Fault>) {
     let mut seen: Vec<(AllowEntry, Side, &Peer)> = Vec::new();
     for (side, kind) in FACES {
@@ -233,7 +233,7 @@ fn allows(config: &Config, faults: &mut Vec<Fault>) {
     }
 }
 
-/// Whether one network lies within the other. An entry with a port says of itself that it is to be told apart.
+/// Whether one network lies within the other. An entry with a port is meant to be told apart from its neighbours.
 fn nested(a: AllowEntry, b: AllowEntry) -> bool {
     let (AllowEntry::Network { ip: one, bits: short }, AllowEntry::Network { ip: two, bits: long }) = (a, b)
     else {
@@ -243,7 +243,7 @@ fn nested(a: AllowEntry, b: AllowEntry) -> bool {
     if short <= long { within(a, two) } else { within(b, one) }
 }
 
-/// Whether requests that come from a peer's own hosts would count as that peer's.
+/// Whether requests from a peer's own hosts would count as that peer's.
 fn sources(config: &Config, faults: &mut Vec<Fault>) {
     let table = Table::new(config);
     for (side, kind) in FACES {
@@ -261,7 +261,7 @@ fn sources(config: &Config, faults: &mut Vec<Fault>) {
                 let to = &host.to;
                 match table.who(at) {
                     Some(found) if found.side == side => {}
-                    // Told as what it is already.
+                    // These hosts have been reported already.
                     _ if is_ours(config, transport, at) || twin(config, side, (transport, at)).is_some() => {}
                     Some(found) => {
                         let other = format!("{} \"{}\"", found.side.as_str(), table.name(found));

@@ -1,4 +1,4 @@
-//! Sockets of one configuration that would get into each other's way.
+//! Sockets of one configuration that conflict with each other.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,7 +7,7 @@ use sidetone_sip::Transport;
 use crate::config::fault::Fault;
 use crate::config::{Config, Listen, Media};
 
-/// Our own sockets against each other: the same one named twice, HTTP on SIP's, media ports over either.
+/// Our own sockets against each other: a socket named twice, HTTP on SIP's, media ports over either.
 pub(super) fn check(config: &Config, faults: &mut Vec<Fault>) {
     let listens = &config.sip.listen;
     for (index, listen) in listens.iter().enumerate() {
@@ -42,7 +42,7 @@ pub(super) fn check(config: &Config, faults: &mut Vec<Fault>) {
     media(config, faults);
 }
 
-/// An address that is written into SDP has to be one host's own, and one that peers reach.
+/// An address that is written into SDP has to be a single host's, and reachable for peers.
 fn aim(config: &Config, key: &str, ip: IpAddr, faults: &mut Vec<Fault>) {
     let what = match ip {
         _ if ip.is_unspecified() => "the wildcard",
@@ -64,7 +64,7 @@ fn aim(config: &Config, key: &str, ip: IpAddr, faults: &mut Vec<Fault>) {
     faults.push(Fault::fatal(key, problem));
 }
 
-/// Media ports over another socket's: a call would be given a port that is taken, or a firewall opened for media would
+/// Media ports that overlap another socket: a call would get a port that is taken, or a firewall opened for media would
 /// open more.
 fn media(config: &Config, faults: &mut Vec<Fault>) {
     let ports = config.media.ports;
@@ -95,11 +95,11 @@ fn opened(what: &str, ports: &str, at: SocketAddr) -> Fault {
     Fault::warning("media.ports", problem)
 }
 
-/// The addresses for media that are written in the configuration, each with its key.
+/// The media addresses that the configuration states, each with its key.
 pub fn media_named(media: &Media) -> Vec<(&'static str, IpAddr)> {
     let sides = [media.address_trunk, media.address_pbx];
     let mut named: Vec<(&str, IpAddr)> = Vec::new();
-    // With one of its own on both sides, the common address is not used.
+    // The common address is unused if both sides have their own.
     if sides.iter().any(Option::is_none) {
         named.push(("media.address", media.address.into()));
     }
@@ -109,7 +109,7 @@ pub fn media_named(media: &Media) -> Vec<(&'static str, IpAddr)> {
     named
 }
 
-/// Every address that media ports are bound on.
+/// Every address that media ports are bound to.
 fn media_addresses(config: &Config) -> impl Iterator<Item = IpAddr> {
     media_named(&config.media).into_iter().map(|(_, ip)| ip)
 }
@@ -118,9 +118,9 @@ fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
     a.port() == b.port() && same_ip(a.ip(), b.ip())
 }
 
-/// Whether sockets on both addresses would meet; a wildcard meets everything.
+/// Whether sockets on both addresses would conflict; a wildcard conflicts with every address.
 fn same_ip(a: IpAddr, b: IpAddr) -> bool {
-    // An IPv6 wildcard takes IPv4 as well, unless the system says otherwise.
+    // An IPv6 wildcard covers IPv4 as well, unless the system says otherwise.
     a == b
         || a.is_unspecified() && (a.is_ipv6() || b.is_ipv4())
         || b.is_unspecified() && (b.is_ipv6() || a.is_ipv4())

@@ -1,11 +1,13 @@
-//! Who is let in, and how far a request may go.
+//! Access control, and how far a request may go.
 //!
-//! Strangers are refused before a byte of theirs is parsed. A request that says it is part of a dialog is let through
-//! only in a dialog that is held, by one of its two parties, and only toward the other: to where that was heard, or to
-//! an address in its `allow`. Any other goes where the configuration sends it, and to no host that it merely names; or
-//! to a Contact that its sender's own registrar has accepted, on the side of the peer that registered it.
+//! Strangers are refused before a byte of theirs is parsed. A request that claims to be part of a dialog is let through
+//! only in a dialog that is held, from one of its two parties, and only toward the other: to where that party was
+//! heard, or to an address in its `allow`. Any other request goes where the configuration sends it, and to no host that
+//! it merely names; or to a Contact that its sender's own registrar has accepted, on the side of the peer that
+//! registered it.
 //!
-//! What a party names is bounded the same for all messages, our own among them: [`Core::may_reach_party`].
+//! Addresses that a party names are bounded in the same way for all messages, our own among them:
+//! [`Core::may_reach_party`].
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -17,21 +19,21 @@ use super::reach::Reach;
 use super::{Core, reject};
 use crate::routing::{Candidate, FIRST_FREE_PORT, HostAddress, PeerRef, Where};
 
-/// Addresses remembered to which configured hosts have led.
+/// Most addresses of configured hosts that are remembered.
 const MOST_SERVED: usize = 4_096;
 
-/// Whether a message is a response, or at any rate no request: nothing is ever answered to one.
+/// Whether a message is a response, or at least no request: such a message is never answered.
 pub(crate) fn is_response(message: &[u8]) -> bool {
     let text = message.trim_ascii_start();
     text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/"))
 }
 
-/// Methods that mean something in a dialog only (RFC 3261 §13.2.2.4, §15; RFC 3262, RFC 3311).
+/// Methods that are valid in a dialog only (RFC 3261 §13.2.2.4, §15; RFC 3262, RFC 3311).
 fn is_for_dialogs(method: &str) -> bool {
     [Method::ACK, Method::BYE, Method::PRACK, Method::UPDATE].iter().any(|known| known.as_str() == method)
 }
 
-/// How far away an address is, by its kind: nobody may be sent to one that is nearer than the party that names it.
+/// An address's distance by its kind: a party may not aim us at an address that is nearer than its own.
 fn distance(ip: IpAddr) -> u8 {
     match ip.to_canonical() {
         IpAddr::V4(ip) if ip.is_loopback() => 0,
@@ -45,15 +47,15 @@ fn distance(ip: IpAddr) -> u8 {
     }
 }
 
-/// Whether an address is one host's.
+/// Whether an address is a single host's.
 fn is_one_host(ip: IpAddr) -> bool {
     let ip = ip.to_canonical();
     !(ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST))
 }
 
 impl Core {
-    /// Whether what comes from there is looked at, and counts what isn't. Responses are: they come from wherever a
-    /// request of ours was sent, which the proxy sees to, and draw no answer.
+    /// Whether a message is processed; counts those that are not. Responses always are: they come from wherever a
+    /// request of ours was sent, which the proxy checks, and they draw no answer.
     pub(crate) fn lets_in(&mut self, now: std::time::Duration, flow: &Flow, message: &[u8]) -> bool {
         if self.table.who(flow.remote).is_some() || is_response(message) {
             return true;
@@ -62,13 +64,13 @@ impl Core {
         false
     }
 
-    /// Says to the proxy which peer an address belongs to.
+    /// Tells the proxy which peer each address belongs to.
     pub(crate) fn name_peers(&mut self) {
         let table = self.table.clone();
         self.proxy.name_peers(move |addr| table.who(addr).map(|peer| table.neighbour(peer)));
     }
 
-    /// How far a request may go by what it says of itself, or the refusal that it gets.
+    /// How far a request may go by its own fields, or its refusal.
     pub(crate) fn reach(&mut self, query: &RouteQuery, onward: bool) -> Result<Reach, Decision> {
         match &query.standing {
             Standing::Within(way) => Ok(Reach::Dialog(way.clone())),
@@ -78,7 +80,7 @@ impl Core {
             }
             Standing::Taken => {
                 self.counters.merged += 1;
-                // RFC 3261 §8.2.2.2: the same request, by another way.
+                // RFC 3261 §8.2.2.2: the same request, received by another path.
                 Err(reject(482, "Merged Request", None))
             }
             Standing::Outside { registered } if onward => Ok(Reach::Relay { registered: registered.clone() }),
@@ -94,7 +96,7 @@ impl Core {
         reject(481, "Call/Transaction Does Not Exist", None)
     }
 
-    /// The other party's own address, for a request in a dialog that doesn't say where it is to go.
+    /// The other party's own address, for a request in a dialog that names no destination.
     pub(crate) fn hop_of(&self, way: &Way, from: PeerRef) -> Vec<Candidate> {
         match way.hop {
             Some(hop) => {
@@ -114,8 +116,7 @@ impl Core {
         self.proxy.leads_to(way, self.table.neighbour(peer))
     }
 
-    /// Whether a request from `source` may be sent to that place, to which the host that it names, or the
-    /// configuration, has led.
+    /// Whether a request from `source` may be sent to an address that its host, or the configuration, has resolved to.
     pub(crate) fn may_reach(
         &self,
         source: SocketAddr,
@@ -150,10 +151,10 @@ impl Core {
         }
     }
 
-    /// Whether what is meant for a party may be sent to that place: to where the party was last heard, or to its peer's
-    /// other addresses. A third party's address is nobody's business, whoever names it: there is no other way to it
-    /// than by the party itself. Neither are the system's services on the party's own hosts. `named`: the party has
-    /// named the host itself.
+    /// Whether a message for a party may be sent to an address: to where the party was last heard, or to its peer's
+    /// other addresses. A third party's address is forbidden, even if the party names it: a third party can only be
+    /// reached through the party itself. The system's services on the party's own hosts are forbidden too. `named`: the
+    /// party has named the host itself.
     pub(crate) fn may_reach_party(
         &self,
         party: &Destination,
@@ -176,22 +177,22 @@ impl Core {
         named && !near && remote.port() >= FIRST_FREE_PORT || self.serves(peer, remote, host)
     }
 
-    /// Whether an address that a peer names for messages of our own is fit for them, beside being its.
+    /// Whether an address that a peer names for messages of our own is fit for them, beside belonging to that peer.
     pub(crate) fn may_be_told(&self, peer: PeerRef, remote: SocketAddr) -> bool {
         self.is_fit(remote) && (remote.port() >= FIRST_FREE_PORT || self.serves(peer, remote, None))
     }
 
-    /// Whether anything may be sent there, whatever a message names.
+    /// Whether anything may be sent to an address, whatever a message names.
     fn is_fit(&self, remote: SocketAddr) -> bool {
         !self.is_own_socket(remote) && is_one_host(remote.ip())
     }
 
-    /// Whether a peer speaks SIP at that port of its, as the configuration says or the names in it have led.
+    /// Whether a peer speaks SIP at that port of its address, by the configuration or by the look-ups of its names.
     fn serves(&self, peer: PeerRef, at: SocketAddr, host: Option<&HostAddress>) -> bool {
         self.served.contains(&at) || self.table.serves(peer, at, host)
     }
 
-    /// A configured host was found to be there.
+    /// Remembers an address of a configured host.
     pub(crate) fn note_served(&mut self, at: SocketAddr) {
         if self.served.len() >= MOST_SERVED {
             self.served.clear();
@@ -199,8 +200,8 @@ impl Core {
         self.served.insert(at);
     }
 
-    /// Whether the host that a request names may be looked up for it at all: nobody has us ask name servers for what
-    /// will be refused whatever they say. Addresses need no look-up, and are judged when they are known, as in
+    /// Whether the host that a request names may be looked up at all: no peer can have us query name servers for a
+    /// request that will be refused whatever the answer. Addresses need no look-up, and are judged later, in
     /// [`Self::may_reach`].
     pub(crate) fn may_look_up(&self, from: PeerRef, reach: &Reach, host: &HostAddress) -> bool {
         if matches!(host.host.host, Host::Ip(_)) {
@@ -219,13 +220,13 @@ impl Core {
                         self.table.named_like(host).any(|peer| Some(peer) == party)
                     }
                 }
-                // A keyed mark has proven the dialog, and what its party had named is forgotten.
+                // A keyed mark has proven the dialog, and the hosts that its party had named are forgotten.
                 None => true,
             },
         }
     }
 
-    /// Whether we listen there ourselves, for whatever.
+    /// Whether any socket of our own listens at that address.
     fn is_own_socket(&self, at: SocketAddr) -> bool {
         let config = self.config();
         let sip = || config.sip.listen.iter().map(|listen| listen.addr);

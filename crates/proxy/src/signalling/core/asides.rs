@@ -1,7 +1,7 @@
-//! What is told to PBXs by SIP: subscriptions are granted here, and INFO and NOTIFY find their way.
+//! Notifications to PBXs over SIP: subscriptions are granted here, and INFO and NOTIFY are routed.
 //!
-//! Whatever their route says, they go to addresses that the PBX in question may send from (`allow`), and to nobody
-//! else; nor do they go to the system's services there.
+//! Whatever their route says, they go only to addresses that the PBX in question may send from (`allow`), and never to
+//! the system's services there.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ use super::{Core, reject};
 use crate::config::Peer;
 use crate::routing::{HostAddress, PeerRef, Where, neighbour};
 
-/// Something to be told, and by which host it goes.
+/// A notification and the host that it goes by.
 pub(crate) struct Wanting {
     pub(crate) id: AsideId,
     pub(crate) pbx: Arc<str>,
@@ -28,7 +28,7 @@ pub(crate) struct Wanting {
 }
 
 impl Core {
-    /// Answers a SUBSCRIBE to ourselves, and refuses whatever else comes in its dialog.
+    /// Answers a SUBSCRIBE to Sidetone, and refuses any other request in its dialog.
     pub(crate) fn subscribe(
         &mut self,
         now: Duration,
@@ -37,7 +37,7 @@ impl Core {
         tag: &str,
         contact: &str,
     ) -> Decision {
-        // How a customer feels is not for the carrier to know.
+        // The carrier must not learn how a customer feels.
         let name = self.table.name(from).to_owned();
         let granted = |pbx: &&Peer| from.side == Side::Pbx && pbx.name == name;
         let sip = self.config().pbxs.iter().find(granted).and_then(|pbx| pbx.sip.as_ref());
@@ -66,7 +66,7 @@ impl Core {
             sidetone_call::Nature::Plain => Nature::Plain,
         };
         if self.calls.is_shared(&aside.sip_call_id, &aside.pbx) {
-            // By SIP a call is known by its Call-ID alone: how one caller feels would be told of both.
+            // SIP names a call by its Call-ID alone: one caller's feelings would be reported for both calls.
             tracing::debug!(pbx = &*aside.pbx, "two calls have one Call-ID: nothing is told of them by SIP");
             return;
         }
@@ -83,7 +83,7 @@ impl Core {
         }
     }
 
-    /// What the customer felt is not told any more: not what waits, nor again what is under way.
+    /// Withdraws affect notifications: queued ones are dropped, and those under way are not repeated.
     pub(crate) fn withdraw(&mut self, pbx: &Arc<str>, sip_call_id: &str) {
         let infos = self.proxy.filter().legs().withdraw((pbx, Some(neighbour(Side::Pbx, pbx))), sip_call_id);
         let notifies = self.notifier.withdraw(pbx, sip_call_id);
@@ -99,7 +99,7 @@ impl Core {
         }
     }
 
-    /// The next that has something to be told. To be handed back by [`Self::aside_located`].
+    /// The next recipient with a notification. The caller hands it back by [`Self::aside_located`].
     pub(crate) fn next_aside(&mut self, now: Duration) -> Option<Wanting> {
         loop {
             let legs = self.proxy.filter().legs();
@@ -116,7 +116,7 @@ impl Core {
         }
     }
 
-    /// The addresses of a host that something is to be told by are known: it goes to the first that is the PBX's.
+    /// Takes the addresses of a notification's host: the notification goes to the first one that is the PBX's.
     pub(crate) fn aside_located(&mut self, now: Duration, id: AsideId, pbx: &str, places: &[Where]) {
         let place = places.iter().find(|(_, remote)| self.may_tell(pbx, *remote)).copied();
         let to = place.and_then(|(transport, remote)| {
@@ -141,7 +141,7 @@ impl Core {
                 }
                 draft
             }
-            // Sent at once, and never looked up.
+            // These are sent at once, without a look-up.
             AsideId::Question(..) | AsideId::Farewell => None,
             AsideId::Notify(subscription) => self.notifier.write(now, subscription),
         };
@@ -156,7 +156,7 @@ impl Core {
         who.is_some_and(|peer| self.table.name(peer) == pbx && self.may_be_told(peer, remote))
     }
 
-    /// A request of our own has come to its end.
+    /// A request of our own has ended.
     pub(crate) fn answered(&mut self, now: Duration, key: OriginatedKey, answer: Answer) {
         if let Some(id) = self.own.remove(&key) {
             self.aside_ended(now, id, answer);

@@ -1,20 +1,20 @@
-//! What is known of the parties of a silent call, and what to think of it.
+//! The answers of a silent call's parties, and the verdict on the call.
 
 use sidetone_book::Judged;
 use sidetone_call::Side;
 
-/// What is known of a party of a silent call.
+/// The answers known of one party of a silent call.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Heard {
-    /// In the dialog.
+    /// The answer in the dialog.
     pub(super) dialog: Word,
-    /// Of its host.
+    /// The answer of its host.
     pub(super) host: Word,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Word {
-    /// It was not asked, since how is not known.
+    /// The party could not be asked: its address is unknown.
     #[default]
     Unasked,
     Awaited,
@@ -23,7 +23,7 @@ pub(super) enum Word {
     Gone(u16),
 }
 
-/// What to think of a party.
+/// The verdict on a party.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Party {
     Unknown,
@@ -88,7 +88,7 @@ mod tests {
         Asked { trunk: heard(trunk), pbx: heard(pbx) }.judged()
     }
 
-    /// The table above.
+    /// The table in `liveness`.
     #[test]
     fn silence_is_judged_by_both_parties() {
         use Word::{Awaited, Gone, Lives, Silence, Unasked};

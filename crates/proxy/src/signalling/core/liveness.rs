@@ -1,8 +1,8 @@
 //! Calls without media: is anybody still there?
 //!
 //! Silence on both sides is no proof that a call is over: both may suppress silence, or one holds without saying so.
-//! Nor may a call that *is* over keep its ports, and a PBX its channel, until somebody notices. So both parties are
-//! asked, each by an OPTIONS that seems to be its peer's, with a number in CSeq that uses none up (see
+//! Nor may a call that *is* over keep its ports, and a PBX its channel, indefinitely. So both parties are asked, each
+//! by an OPTIONS that seems to be its peer's, with a number in CSeq that uses none up (see
 //! `sidetone_sip::anchor::Reach`).
 //!
 //! | a party's answer | the party counts as |
@@ -12,8 +12,8 @@
 //! | silence, or the request can't be sent; its host answers an OPTIONS outside of calls | alive: not the call's own word, but none against it |
 //! | silence, or the request can't be sent; its host is silent too | gone |
 //!
-//! If one is gone, both are sent BYE and the call's media is released. If none is, the call goes on as it was, and both
-//! are asked again after the next `media.timeout`.
+//! If one party is gone, both are sent BYE and the call's media is released. If neither is, the call goes on as it was,
+//! and both are asked again after the next `media.timeout`.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ impl Core {
         self.judge(now, call);
     }
 
-    /// A party has answered, or has not.
+    /// Takes a party's answer, or its absence.
     pub(crate) fn party_answered(&mut self, now: Duration, call: CallKey, side: Side, answer: Answer) {
         let word = match answer {
             Answer::Final { status: status @ (408 | 481), .. } => Word::Gone(status),
@@ -67,7 +67,7 @@ impl Core {
         self.judge(now, call);
     }
 
-    /// Its host has.
+    /// Takes the answer of a party's host.
     pub(crate) fn host_answered(&mut self, now: Duration, call: CallKey, side: Side, status: Option<u16>) {
         if let Some(asked) = self.asked.get_mut(&call) {
             asked.of(side).host = status.map_or(Word::Silence, |_| Word::Lives);
@@ -78,7 +78,7 @@ impl Core {
     fn judge(&mut self, now: Duration, call: CallKey) {
         let Some(judged) = self.asked.get(&call).and_then(Asked::judged) else { return };
         self.asked.remove(&call);
-        // Media that has come back in the meantime outweighs every word.
+        // Media that has come back in the meantime outweighs every answer.
         if self.calls.judged(now, call, judged) {
             self.hang_up(now, call, Cause::MediaTimeout);
         }
@@ -111,14 +111,14 @@ impl Core {
         self.terminate(now, call, cause)
     }
 
-    /// BYEs of ours that have no answer yet, and INVITEs given up whose end somebody has not confirmed.
+    /// BYEs of ours without an answer so far, and INVITEs given up whose end has not been confirmed.
     pub fn unconfirmed(&self) -> usize {
         let farewells = self.own.values().filter(|id| matches!(id, AsideId::Farewell)).count();
         farewells + self.proxy.abandoned()
     }
 
-    /// How a party is written to, and where: by the book if a request of its peer's might go there too, else the way
-    /// that its messages come. Nobody is written to who is no peer.
+    /// A party's dialog state and destination: the addresses are those that a request of its peer may go to, else the
+    /// source of its own messages. A destination that belongs to no peer is refused.
     fn way_to(&mut self, now: Duration, call: CallKey, side: Side) -> Option<(Reach, Destination)> {
         let reach = self.anchor_ref().reach(call, side)?;
         let heard = Destination::from(reach.source);

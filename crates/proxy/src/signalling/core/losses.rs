@@ -1,5 +1,5 @@
-//! Messages that come to nothing: those of strangers, those that can't be understood, and answers that get nowhere.
-//! Each is counted; in the log each kind is named once in a while.
+//! Lost messages: those of strangers, those that can't be understood, and responses that can't be delivered. Each is
+//! counted; the log names each kind once in a while.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use sidetone_sip::proxy::{Destination, DropReason, DroppedMessage};
 
 use super::Core;
 
-/// A stranger is named in the log this often at most, and so is a peer whose messages go nowhere for one reason.
+/// A stranger is logged this often at most, and so is each reason for which a peer's messages are lost.
 const STRANGER_EVERY: Duration = Duration::from_secs(60);
-/// The table of strangers is searched for room this often at most, however many packets find it full.
+/// The full table of strangers is searched for room this often at most, however many packets arrive.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
-/// Peers and reasons remembered for that.
+/// Most pairs of peer and reason remembered for that.
 const MOST_LOSSES: usize = 256;
 const MOST_STRANGERS: usize = 1_000;
 
 impl Core {
-    /// Names a peer whose messages went nowhere, once in a while for each reason; counters have every one.
+    /// Logs the peer of lost messages, once in a while for each reason; counters have every one.
     pub(super) fn tell_lost(&mut self, now: Duration, lost: DroppedMessage) {
         let Some(peer) = self.table.who(lost.source.remote) else { return };
         let Some(more) = self.untold(now, (lost.source.remote.ip(), lost.why)) else { return };
@@ -27,7 +27,7 @@ impl Core {
         tracing::warn!(peer, %remote, why = %lost.why, more, "a SIP message was dropped");
     }
 
-    /// Names the call of a final response that got nowhere, as often.
+    /// Logs the call of an undelivered final response, as often.
     pub(crate) fn tell_undelivered(&mut self, now: Duration, response: Bytes, to: &Destination) {
         let Some(more) = self.untold(now, (to.remote.ip(), DropReason::Undelivered)) else { return };
         let Ok(response) = Message::parse(response) else { return };
@@ -40,7 +40,7 @@ impl Core {
         tracing::warn!(peer, side, %remote, call, status, method, %why, more, "a SIP response was dropped");
     }
 
-    /// How many more there have been of a loss since it was last told; none if it is not to be told yet.
+    /// How many more losses of a kind there have been since the last log line; none if it is too early for the next.
     fn untold(&mut self, now: Duration, kind: (IpAddr, DropReason)) -> Option<u64> {
         let full = self.losses.len() >= MOST_LOSSES;
         if full {
@@ -58,15 +58,15 @@ impl Core {
         Some(self.losses.insert(kind, (now, 0)).map_or(0, |(_, more)| more))
     }
 
-    /// Counts a message from an address that is nobody's, and names the address in the log now and then.
-    /// `sent` says what came.
+    /// Counts a message from an address that belongs to no peer, and logs the address now and then. `sent` says what
+    /// came.
     pub(crate) fn count_stranger(&mut self, now: Duration, ip: IpAddr, sent: &str) {
         self.counters.strangers += 1;
         if self.strangers.len() >= MOST_STRANGERS && now.saturating_sub(self.strangers_swept) >= SWEEP_EVERY {
             self.strangers_swept = now;
             self.strangers.retain(|_, at| now.saturating_sub(*at) < STRANGER_EVERY);
         }
-        // A flood from everywhere is counted, not told one by one.
+        // A flood from many addresses is counted, not logged one by one.
         let full = self.strangers.len() >= MOST_STRANGERS;
         let named = self.strangers.get(&ip).is_some_and(|at| now.saturating_sub(*at) < STRANGER_EVERY);
         if !named && !full {

@@ -12,7 +12,7 @@ impl Core {
     /// Starts a health probe.
     pub(crate) fn probe(&mut self, now: Duration, peer: PeerRef, place: Where) {
         let (transport, remote) = place;
-        // A reload may have come while its name was looked up.
+        // A reload may have come while the name was looked up.
         if !self.table.holds(peer) {
             return;
         }
@@ -22,12 +22,12 @@ impl Core {
         self.probes.insert(key, (peer.side, self.table.name(peer).to_owned(), place));
     }
 
-    /// The hosts that a round of probes has found; others are forgotten.
+    /// Keeps the hosts that a round of probes has found; others are forgotten.
     pub(crate) fn probed_round(&mut self, places: &HashSet<Where>) {
         self.health.keep(places);
     }
 
-    /// A probe has its answer, or none.
+    /// Takes a probe's answer, or its absence.
     pub(crate) fn probed(&mut self, now: Duration, key: ProbeKey, status: Option<u16>) {
         if let Some((call, side)) = self.hosts_asked.remove(&key) {
             return self.host_answered(now, call, side, status);

@@ -1,4 +1,4 @@
-//! From which of several sockets to send.
+//! Choice of the socket to send from.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -8,14 +8,14 @@ use sidetone_sip::Transport;
 use super::Core;
 use crate::config::Listen;
 
-/// Addresses for which the system has been asked where it would send from.
+/// Most addresses whose source address is remembered.
 const MOST_SOURCES: usize = 4_096;
-/// How long its answer holds: interfaces and routes change while calls are up.
+/// How long the system's choice is remembered: interfaces and routes change while calls are up.
 const SOURCE_HOLDS: Duration = Duration::from_secs(30);
 
 impl Core {
-    /// The listener from which to send: of the right transport and family; among several, the one whose address the
-    /// system itself would send from.
+    /// The listener to send from: of the right transport and family; among several, the one whose address the system
+    /// itself would choose.
     pub(crate) fn local_toward(
         &mut self,
         now: Duration,
@@ -46,7 +46,7 @@ impl Core {
         {
             return Some(*source);
         }
-        // Connecting a UDP socket sends nothing; it only asks the routing table.
+        // Connecting a UDP socket sends nothing; it only consults the routing table.
         let any: SocketAddr = if remote.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };
         let socket = UdpSocket::bind(any).ok()?;
         socket.connect(remote).ok()?;

@@ -1,4 +1,4 @@
-//! What is shown is for Wireshark: nothing that is left out of a message may make tshark take it for malformed.
+//! Redacted messages stay readable for Wireshark: no omission may make tshark take a message for malformed.
 
 use std::process::Command;
 use std::time::Duration;

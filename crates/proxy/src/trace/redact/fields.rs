@@ -18,15 +18,15 @@ use crate::trace::redact::methods::METHODS;
 
 /// The longest value that is shown, in characters.
 const LONGEST: usize = 256;
-/// Digits in a row from which text is taken for a number of some kind.
+/// Digits in a row that make a text count as a number of some kind.
 const RUN: usize = 5;
 /// The same in an attribute of SDP, where clock rates, bit rates and ports stand.
 const RUN_IN_SDP: usize = 7;
 /// Hexadecimal digits in a row that may be a device's own address or serial number.
 const SERIAL: usize = 12;
-/// The longest name of a parameter that isn't known.
+/// The longest unknown parameter name that is shown.
 const LONGEST_PARAM: usize = 24;
-/// The longest name of a header that RFCs don't know.
+/// The longest header name outside the RFCs that is shown.
 const LONGEST_NAME: usize = 40;
 
 /// Headers that hold addresses.
@@ -50,7 +50,7 @@ pub(super) const ADDRESSES: [&str; 18] = [
     "reply-to",
     "target-uri",
 ];
-/// Headers of which the RFCs say that they hold words, numbers of their own and software's names.
+/// Headers that by their RFCs hold words, numbers of their own and software's names.
 const TEXTS: [&str; 29] = [
     "accept",
     "accept-encoding",
@@ -82,7 +82,7 @@ const TEXTS: [&str; 29] = [
     "unsupported",
     "user-agent",
 ];
-/// Headers that count: their numbers are nobody's.
+/// Headers with counters: their numbers belong to no person.
 const COUNTS: [&str; 9] = [
     "cseq",
     "expires",
@@ -122,7 +122,7 @@ const PARAMS: [&str; 24] = [
     "early-only",
 ];
 
-/// Writes fields of one message.
+/// Redacts fields of one message.
 pub(super) struct Fields<'a> {
     hasher: &'a NumberHasher,
     numbers: &'a Numbers,
@@ -133,7 +133,7 @@ impl<'a> Fields<'a> {
         Self { hasher, numbers }
     }
 
-    /// A header's name: what its sender made up may hold anything.
+    /// A header's name: a non-standard name may hold anything.
     pub(super) fn name(&self, header: &Header<'_>) -> String {
         let known = header.name.as_str();
         if !known.is_empty() {
@@ -144,7 +144,7 @@ impl<'a> Fields<'a> {
         if plain { self.word(name) } else { self.hasher.mask(name) }
     }
 
-    /// A header's value. `call_id` is how the message's own is shown.
+    /// A header's value. `call_id` is the shown form of the message's own.
     pub(super) fn value(&self, header: &Header<'_>, shown_id: &str, call_id: &str) -> String {
         let name = match header.name.as_str() {
             "" => header.name_text.to_ascii_lowercase(),
@@ -160,7 +160,8 @@ impl<'a> Fields<'a> {
             "via" => listed(&|value| self.via(value)),
             name if COUNTS.contains(&name) => self.count(&header.text()),
             "replaces" | "target-dialog" | "in-reply-to" => self.replaces(&header.text(), shown_id, call_id),
-            // RFC 7989: 32 hexadecimal digits or nothing that tools can read. This one is the nil session's.
+            // RFC 7989 allows 32 hexadecimal digits and nothing else, or tools can't read the header. This is the nil
+            // session's.
             "session-id" => "0".repeat(32),
             name if ADDRESSES.contains(&name) => listed(&|value| self.address(value)),
             name if TEXTS.contains(&name) => self.text(&header.text()),
@@ -261,7 +262,7 @@ impl<'a> Fields<'a> {
         if host::literal(host).is_some() { host.to_owned() } else { self.word(host) }
     }
 
-    /// A word that somebody has made up: as it is, unless a number of the message's stands in it.
+    /// A free-form word: shown unless a number of the message's stands in it.
     pub(super) fn word(&self, word: &str) -> String {
         let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '<' | '>' | ',' | ';' | '"');
         if self.numbers.stand_in(word) || word.len() > LONGEST || !word.chars().all(plain) {
@@ -271,7 +272,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Counters and what belongs to them; of anything else its length.
+    /// Shows counters and their punctuation; of any other text the length.
     fn count(&self, text: &str) -> String {
         if self.numbers.stand_in(text) {
             return format!("({} bytes)", text.len());
@@ -324,7 +325,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A run of hexadecimal digits, unless it is a serial number, with long runs of decimal ones told by their length.
+/// Shows a run of hexadecimal digits unless it is a serial number; long runs of decimal ones are replaced by their
+/// length.
 fn harmless(run: &str, longest: usize) -> String {
     if run.len() >= SERIAL && run.bytes().any(|byte| byte.is_ascii_digit()) {
         return format!("({} hex digits)", run.len());

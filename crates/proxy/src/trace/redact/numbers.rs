@@ -1,4 +1,4 @@
-//! The telephone numbers of a call, so that they are found again where they don't belong.
+//! The telephone numbers of a call, so that they are recognised in unexpected places.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -6,31 +6,31 @@ use sidetone_sip::message::Message;
 
 use super::fields::ADDRESSES;
 
-/// Digits by which a number is recognised: the subscriber's part is the same in the national and the international
+/// Trailing digits that identify a number: the subscriber's part is the same in the national and the international
 /// format.
 const TAIL: usize = 7;
-/// Fewer digits are an extension's, or no number at all, and stand in every other word by chance.
+/// Shorter numbers are extensions, or no numbers at all, and occur in many words by chance.
 const LEAST: usize = 5;
-/// Numbers that are looked for; a call with more of them is no call.
+/// Most numbers that are looked for; no real call has more.
 const MOST: usize = 64;
-/// Digits in a row that may be a number, where the numbers of a call are not known.
+/// Digits in a row that may be a number, where a call's numbers are not known.
 const SUSPECT: usize = 7;
-/// Calls whose numbers are remembered, about 100 bytes each; the one heard of first goes first.
+/// Most calls whose numbers are remembered, about 100 bytes each; the oldest is forgotten first.
 const MOST_CALLS: usize = 2_048;
 
-/// How the numbers of a call end.
+/// The last digits of a call's numbers.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Numbers {
     tails: Vec<String>,
-    /// Whether the request that began it was seen. A response repeats From, To and Call-ID, and need not repeat the
-    /// number that the Call-ID was made of.
+    /// Whether the request that began the call was seen. A response repeats From, To and Call-ID, and need not repeat
+    /// the number that the Call-ID was made of.
     whole: bool,
 }
 
 impl Numbers {
-    /// From every URI and every display name of a message, whatever header they stand in.
+    /// Collects numbers from every URI and every display name of a message, in any header.
     pub(super) fn of(message: &Message) -> Self {
-        // Without a tag in To a request begins something; what follows refers to it.
+        // A request without a tag in To begins a dialog; later messages refer to it.
         let whole = message.method().is_some() && message.to_tag().is_none();
         let mut numbers = Self { tails: Vec::new(), whole };
         let head = message.as_bytes().get(..message.body_range().start).unwrap_or_default();
@@ -47,7 +47,7 @@ impl Numbers {
         for quoted in head.split('"').skip(1).step_by(2) {
             numbers.add(quoted);
         }
-        // Display names without quotes, and addresses that are none: `From: 030 1234567 <sip:anonymous@invalid>`.
+        // Display names without quotes, and malformed addresses: `From: 030 1234567 <sip:anonymous@invalid>`.
         for header in message.headers() {
             let name = header.name.as_str();
             let name = if name.is_empty() { header.name_text } else { name };
@@ -79,7 +79,7 @@ impl Numbers {
         }
     }
 
-    /// Whether one of them stands in `text`, in whatever grouping, or what can only be a number.
+    /// Whether one of them stands in `text`, in any grouping, or digits that can only be a number.
     pub(super) fn stand_in(&self, text: &str) -> bool {
         let unescaped = text.contains('%').then(|| sidetone_sip::uri::unescape(text));
         [Some(text), unescaped.as_deref()].into_iter().flatten().any(|text| {
@@ -104,7 +104,7 @@ impl Remembered {
         self.calls.len()
     }
 
-    /// Adds a message's numbers to those of its call; gives them all.
+    /// Adds a message's numbers to those of its call; returns all of the call's.
     pub(super) fn with(&mut self, call_id: &str, numbers: &Numbers) -> Numbers {
         if let Some(known) = self.calls.get_mut(call_id) {
             known.join(numbers);

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use super::fields::Fields;
 
-/// Lines that are shown of one description.
+/// Most lines that are shown of one description.
 const MOST_LINES: usize = 256;
-/// The longest name of a parameter that is shown where its value is not.
+/// The longest parameter name that is shown without its value.
 const LONGEST_NAME: usize = 32;
-/// Attributes whose values say how media are sent, and nothing of a person.
+/// Attributes whose values describe media, and nothing of a person.
 const ATTRIBUTES: [&str; 20] = [
     "group",
     "ice-lite",
@@ -53,12 +53,12 @@ pub(super) fn redacted(field: &Fields<'_>, body: &[u8]) -> String {
     shown
 }
 
-/// `o=name id version IN IP4 address`: the name goes.
+/// `o=name id version IN IP4 address`: the name is removed.
 fn origin(field: &Fields<'_>, value: &str) -> String {
     let mut parts = value.split_ascii_whitespace().skip(1);
     let mut number = || {
         let number = parts.next().filter(|it| it.bytes().all(|byte| byte.is_ascii_digit()));
-        // A number that is a party's too is replaced by one that stands for nobody.
+        // A number that belongs to a party is replaced by a neutral one.
         number.filter(|number| field.word(number) == **number).unwrap_or("0").to_owned()
     };
     let (id, version) = (number(), number());
@@ -85,8 +85,8 @@ fn attribute(field: &Fields<'_>, value: &str) -> String {
     }
 }
 
-/// `a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:…` (RFC 4568 §9.1) with zeros for a key: it is as long as the suite's,
-/// since tools take a description for malformed whose key is not.
+/// `a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:…` (RFC 4568 §9.1) with zeros for the key. The length stays the suite's,
+/// since tools take a description with another length for malformed.
 fn crypto(field: &Fields<'_>, value: &str) -> String {
     let mut words = value.split_ascii_whitespace();
     let tag = words.next().filter(|tag| tag.len() <= 2 && tag.bytes().all(|byte| byte.is_ascii_digit()));
@@ -107,19 +107,19 @@ fn key_octets(suite: &str) -> usize {
     }
 }
 
-/// So many octets of zero in base64 (RFC 4648 §4).
+/// This many octets of zero in base64 (RFC 4648 §4).
 fn zeros(octets: usize) -> String {
     let ending = ["", "AA==", "AAA="].get(octets % 3).copied().unwrap_or_default();
     format!("{}{ending}", "AAAA".repeat(octets / 3))
 }
 
-/// The value of `a=fmtp`: `96 name=value;name=value`. A parameter of which something has to go gets a name that tools
-/// know no format of, since they decode the parameters that they know (`sprop-parameter-sets` is base64).
+/// The value of `a=fmtp`: `96 name=value;name=value`. A redacted parameter gets a name whose format tools don't know,
+/// since they decode the parameters that they know (`sprop-parameter-sets` is base64).
 fn parameters(field: &Fields<'_>, value: &str) -> String {
     let (format, rest) = value.trim().split_once(' ').unwrap_or((value.trim(), ""));
     let format = if format.len() <= 3 { field.word(format) } else { "0".to_owned() };
     if field.attribute(value).starts_with('(') {
-        // A number may stand in several parameters, a piece in each.
+        // A number may be split over several parameters.
         return format!("{format} x-left-out=({} bytes)", value.len());
     }
     let shown = rest.split(';').map(|parameter| {
@@ -136,7 +136,7 @@ fn parameters(field: &Fields<'_>, value: &str) -> String {
     format!("{format} {shown}").trim_end().to_owned()
 }
 
-/// What each m-line says, on one line: `audio 192.0.2.1:4000 PCMU telephone-event sendrecv`.
+/// Each m-line's content, on one line: `audio 192.0.2.1:4000 PCMU telephone-event sendrecv`.
 pub(super) fn summary(body: &str) -> Option<String> {
     let mut session = String::new();
     let mut direction = "sendrecv";
@@ -210,7 +210,7 @@ impl std::fmt::Display for Stream {
     }
 }
 
-/// Encodings with fixed numbers (RFC 3551 table 4).
+/// Encodings with static payload types (RFC 3551 table 4).
 fn usual(number: &str) -> &'static str {
     match number {
         "0" => "PCMU",

@@ -1,4 +1,4 @@
-//! No telephone number gets through, wherever in a message it stands; what an operator needs does.
+//! No telephone number gets through, wherever in a message it stands; the fields that an operator needs do.
 
 use proptest::prelude::*;
 use sidetone_events::Secret;
@@ -67,7 +67,7 @@ fn what_an_operator_needs_is_shown_and_nothing_of_who_calls_whom() {
     assert_eq!(shown.media.as_deref(), Some("audio 192.0.2.1:4000 PCMU telephone-event encrypted sendrecv"));
     assert_eq!(shown.cseq, Some((314_159, "INVITE".to_owned())));
     assert_eq!(belongs.in_events, "a84b4c76e66710@pc33.carrier.example");
-    // What is shown is SIP again, and the same once more.
+    // The redacted text is SIP again, and its redaction changes nothing.
     let again = message(&hasher(), &mut Remembered::default(), &Bytes::from(text.clone())).unwrap().0;
     assert_eq!(again.method.as_deref(), Some("INVITE"));
     assert_eq!(again.media, shown.media);
@@ -91,7 +91,7 @@ fn a_call_id_that_holds_a_number_is_masked_as_in_events() {
     assert!(belongs.call_id.starts_with("15555550123"));
 }
 
-/// Every place in a message that anybody could write a number into.
+/// Every place in a message that a sender could write a number into.
 fn message_with(number: &str, place: usize, split: bool) -> String {
     let written = if split {
         let (area, rest) = number.split_at(3);
@@ -171,11 +171,11 @@ fn message_with(number: &str, place: usize, split: bool) -> String {
 }
 const PLACES: usize = 33;
 
-/// Whether the number's last seven digits stand in the text, in whatever grouping.
+/// Whether the number's last seven digits stand in the text, in any grouping.
 fn leaks(text: &str, number: &str) -> bool {
     let tail = &number[number.len() - 7..];
     text.lines().any(|line| {
-        // A hash is 24 hexadecimal digits, of which seven may be these by chance.
+        // A hash is 24 hexadecimal digits, of which seven may match by chance.
         let words = line.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ' ' | '%')));
         let words = words.filter(|word| !is_hash(word));
         words
@@ -199,7 +199,7 @@ fn the_test_itself_would_notice() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
-    /// Wherever a party's number stands in a message, none of what is shown holds it.
+    /// No output holds a party's number, wherever in the message it stands.
     #[test]
     fn no_number_is_shown(number in "[1-9][0-9]{7,14}", place in 0..PLACES, split in any::<bool>()) {
         let text = message_with(&number, place, split);
@@ -210,7 +210,7 @@ proptest! {
         }
     }
 
-    /// The same for responses, in whose reason phrases anything may stand.
+    /// The same for responses, whose reason phrases may hold anything.
     #[test]
     fn no_number_is_shown_of_responses(number in "[1-9][0-9]{7,14}", status in 100_u16..700) {
         let text = format!("SIP/2.0 {status} Not you, {number}\r\nVia: SIP/2.0/UDP x;branch=z9hG4bK1\r\n\
@@ -221,7 +221,7 @@ proptest! {
         prop_assert_eq!(shown.status, Some(status));
     }
 
-    /// Whatever comes, it is shown or it isn't, and what is shown is bounded.
+    /// Any input is shown or dropped, and the output is bounded.
     #[test]
     fn anything_may_come(bytes in proptest::collection::vec(any::<u8>(), 0..400), cut in 0..INVITE.len()) {
         let _ = message(&hasher(), &mut Remembered::default(), &Bytes::from(bytes.clone()));
@@ -234,7 +234,7 @@ proptest! {
     }
 }
 
-/// A Call-ID made of a number that only P-Asserted-Identity tells, as some session border controllers make theirs.
+/// A Call-ID made of a number that only P-Asserted-Identity states, as some session border controllers make theirs.
 const ASSERTED: &str = "INVITE sip:b@192.0.2.10 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n\
     From: \"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=4915555550123\r\nTo: <sip:b@192.0.2.10>\r\n\
     Call-ID: 4915555550123-1@x\r\nP-Asserted-Identity: <tel:+4915555550123>\r\nCSeq: 1 INVITE\r\n\r\n";
@@ -292,7 +292,7 @@ fn serial_numbers_of_telephones_go_and_versions_stay() {
     assert!(phone("Café \u{0664}\u{0669}").contains("User-Agent: Caf? ??\r\n"));
 }
 
-/// Headers that hold secrets, names of people or what nobody knows.
+/// Headers that hold secrets, names of people or unknown content.
 const SECRET_HEADERS: [&str; 22] = [
     "Authorization",
     "Proxy-Authorization",
@@ -319,7 +319,7 @@ const SECRET_HEADERS: [&str; 22] = [
 ];
 /// How a header line may be written, well or badly.
 const LAYOUTS: usize = 9;
-/// What kinds of body hold what nobody else should read.
+/// Kinds of bodies that hold private content.
 const BODIES: usize = 9;
 
 fn header_with(secret: &str, name: &str, layout: usize) -> String {
@@ -364,7 +364,7 @@ fn body_with(secret: &str, kind: usize) -> (&'static str, String) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_024))]
 
-    /// Wherever a secret stands that RFCs or nobody have named, and however its line is written, it is left out.
+    /// A secret in any header, standard or not, is left out, however its line is written.
     #[test]
     fn no_secret_is_shown(
         secret in "[A-Za-z][A-Za-z0-9]{11,30}",
@@ -388,7 +388,7 @@ proptest! {
         }
     }
 
-    /// What is shown is SIP that reads as the same message again, so that tools make something of the capture.
+    /// The redacted text is SIP that parses as the same message, so that tools can read the capture.
     #[test]
     fn what_is_shown_is_sip(number in "[1-9][0-9]{7,14}", place in 0..PLACES, split in any::<bool>()) {
         if let Some((shown, _)) = message(&hasher(), &mut Remembered::default(), &Bytes::from(message_with(&number, place, split))) {

@@ -17,10 +17,10 @@ use crate::cli::analyze::bench::Bench;
 /// Samples given to the pipeline at once: 20 ms at 8 kHz, as a packet would bring them.
 const PIECE: usize = 160;
 
-/// Channels that are the same for so long are the same throughout.
+/// Channels that are identical for this long are identical throughout.
 const COMPARED_SECONDS: usize = 20;
 
-/// Hears a file; gives also what is wrong with it.
+/// Analyses a file; returns its faults too.
 pub(super) fn analyse(
     input: &Input,
     container: Container,
@@ -56,7 +56,7 @@ pub(super) fn analyse(
         .iter()
         .map(|side| Ok((*side, AnalysisBand::new(format.rate, 1)?, Vec::new())))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    // A recording tells nothing of when it was made but the file's own date.
+    // The only evidence of a recording's time is the file's own date.
     let unix = input.modified().duration_since(UNIX_EPOCH).unwrap_or_default();
     let began = Timestamp::from_unix_millis(u64::try_from(unix.as_millis()).unwrap_or(0));
     let name = input.path().and_then(|path| path.file_name()).unwrap_or_default().to_string_lossy();
@@ -72,7 +72,7 @@ pub(super) fn analyse(
     let mut replay = Replay::of(told, bench);
     replay.answered(Duration::ZERO);
     let mut given = 0;
-    // What was read to compare the channels comes first.
+    // The samples read for the comparison of channels come first.
     let mut read = raw.first().map_or(0, Vec::len);
     loop {
         for ((_, band, pcm), raw) in legs.iter_mut().zip(&mut raw) {
@@ -98,7 +98,7 @@ pub(super) fn analyse(
     Ok((heard, reader.defect()))
 }
 
-/// Reads the first seconds; says whether the two channels are one sound, which makes them one leg.
+/// Reads the first seconds; returns whether the two channels have the same sound, which makes them one leg.
 fn read_beginning(reader: &mut Reader<impl Read>, raw: &mut [Vec<i16>]) -> anyhow::Result<bool> {
     let enough = COMPARED_SECONDS * reader.format().rate as usize;
     while raw.first().is_some_and(|channel| channel.len() < enough) {

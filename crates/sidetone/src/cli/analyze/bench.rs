@@ -1,11 +1,11 @@
-//! What every recording is put through.
+//! The tools of an analysis, shared by all recordings.
 
 use sidetone_capture::calls::Customer;
 use sidetone_emotion::model::Model;
 use sidetone_events::NumberHasher;
 use std::sync::Arc;
 
-/// What every file is analysed with.
+/// The model, thresholds and options that every file is analysed with.
 pub(crate) struct Bench {
     pub(crate) customer: Option<Customer>,
     pub(crate) model: Arc<Model>,

@@ -15,12 +15,12 @@ use super::replay::{End, Heard, Replay, Roles, Told};
 use crate::cli::analyze::bench::Bench;
 use crate::cli::model::weights;
 
-/// What a capture has given.
+/// The result of reading a capture.
 pub(super) struct Found {
     pub(super) calls: Vec<Heard>,
-    /// What is to be said of the capture as a whole.
+    /// Remarks on the capture as a whole.
     pub(super) notes: Vec<String>,
-    /// Whether it is damaged, or cut off.
+    /// Whether the capture is damaged, or cut off.
     pub(super) damaged: bool,
 }
 
@@ -41,7 +41,7 @@ pub(super) fn analyse(input: impl Read, bench: &Bench) -> anyhow::Result<Found> 
     let frames = datagrams.counters();
     let (mut recordings, counters) = calls.finish();
     if frames.untimed > 0 && frames.untimed == frames.frames {
-        // All at one instant, they would be heard in no time, and both parties at once.
+        // With all packets at one instant, both parties would be heard at once and in no time.
         notes.push(format!(
             "carries no times ({} simple packets of pcapng): who spoke when can't be told; capture again, with dumpcap or tcpdump",
             frames.untimed
@@ -69,7 +69,7 @@ pub(super) fn analyse(input: impl Read, bench: &Bench) -> anyhow::Result<Found> 
     Ok(Found { calls, notes, damaged })
 }
 
-/// What was lost of frames.
+/// Remarks on lost frames.
 fn of_frames(counters: &datagrams::Counters) -> Vec<String> {
     let datagrams::Counters { frames, cut, snap_length, untimed, fragments_lost, stream_gaps, .. } =
         *counters;
@@ -91,7 +91,7 @@ fn of_frames(counters: &datagrams::Counters) -> Vec<String> {
     notes
 }
 
-/// What was put right, and left out.
+/// Remarks on corrections and omissions.
 fn of_calls(counters: &Counters) -> Vec<String> {
     let Counters {
         dropped, copies, out_of_order, farthest_out_of_order, clock_set_back, other_views, ..
@@ -122,7 +122,7 @@ fn of_calls(counters: &Counters) -> Vec<String> {
     notes
 }
 
-/// In place of the address of a party that was not heard.
+/// Replaces the address of a party that was not heard.
 pub(super) const NOBODY: &str = "nobody heard";
 
 /// The parties' addresses, as far as audio has come from them.
@@ -138,7 +138,7 @@ fn ends(recording: &Recording) -> [String; 2] {
     [trunk.or(one), pbx.or(other)].map(|address| address.unwrap_or_else(|| NOBODY.to_owned()))
 }
 
-/// Which party is the customer, and how that is known.
+/// The party that is the customer, and the evidence for that.
 fn roles(recording: &Recording) -> Roles {
     let [one, other] = ends(recording);
     let customer = match (recording.customer(), recording.origin()) {
@@ -158,7 +158,7 @@ fn roles(recording: &Recording) -> Roles {
     Roles::Known(customer)
 }
 
-/// Why audio that came was not heard.
+/// Why arriving audio was not heard.
 fn unheard(recording: &Recording) -> (Vec<String>, bool) {
     let mut formats: BTreeMap<u8, (String, bool)> = BTreeMap::new();
     let mut met: BTreeMap<u8, u64> = BTreeMap::new();
@@ -205,7 +205,7 @@ fn unheard(recording: &Recording) -> (Vec<String>, bool) {
             notes.push(format!("the RTP of {address} doesn't count its packets ({} of {} repeat a sequence number): it is not heard", voice.standing, voice.packets));
         }
     }
-    // A party that should have been heard and was not leaves a call half analysed.
+    // A call is half analysed if a party that should have been heard was not.
     (notes, decodable > 0 && !stands)
 }
 

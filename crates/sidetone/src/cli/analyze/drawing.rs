@@ -1,4 +1,4 @@
-//! A heard call as a picture.
+//! Draws an analysed call.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use super::replay::{Heard, Roles};
 /// A step of the timeline counts as talk from this share on.
 const TALK: f32 = 0.3;
 
-/// Draws `name.svg` and `name.png` into a folder; returns the former.
+/// Draws `name.svg` and `name.png` into a folder; returns the path of the former.
 pub(super) fn draw(name: &str, call: &Heard, folder: &Path) -> anyhow::Result<PathBuf> {
     let scene = chart(name, call).scene();
     let path = folder.join(format!("{name}.svg"));
@@ -79,7 +79,7 @@ fn chart(name: &str, call: &Heard) -> CallChart {
     }
 }
 
-/// Neighbouring steps of the timeline in which something went on, joined.
+/// Joins neighbouring active steps of the timeline.
 fn spans(timeline: &[TimelinePoint], share: impl Fn(&TimelinePoint) -> f32) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     for step in timeline.iter().filter(|step| share(step) >= TALK) {

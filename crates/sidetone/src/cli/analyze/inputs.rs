@@ -1,4 +1,4 @@
-//! What is to be analysed: files, folders with all that is in them, and standard input.
+//! The inputs of an analysis: files, folders with their content, and standard input.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use anyhow::Context;
 use sidetone_capture::{Kind, Opened, open};
 
-/// Folders within folders that are gone into.
+/// Most levels of nested folders that are searched.
 const DEEPEST: usize = 32;
 
 /// One recording.
@@ -23,7 +23,7 @@ pub(super) enum Input {
 }
 
 impl Input {
-    /// Its name, as messages and headings have it.
+    /// The input's name in messages and headings.
     pub(super) fn name(&self) -> String {
         match self {
             Self::File(path) | Self::Found(path) => path.display().to_string(),
@@ -39,14 +39,14 @@ impl Input {
         }
     }
 
-    /// When it was made, as far as that is known: a file's own date. What comes by a pipe has none but now.
+    /// The time of the recording, as far as it is known: a file's own date; for a pipe the present.
     pub(super) fn modified(&self) -> SystemTime {
         let path = self.path().unwrap_or(Path::new("/dev/stdin"));
         let file = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file);
         file.and_then(|file| file.modified().ok()).unwrap_or_else(SystemTime::now)
     }
 
-    /// Opens it, counting on `wrap` what is read; gives also how long it is, if that is known.
+    /// Opens the input, counting the bytes read on `wrap`; returns its length too, if that is known.
     pub(super) fn open(
         &self,
         wrap: impl FnOnce(Box<dyn Read>, Option<u64>) -> Box<dyn Read>,
@@ -63,14 +63,14 @@ impl Input {
         open(wrap(input, size)).context("can't be read")
     }
 
-    /// Whether a file of this kind is to be passed over in silence: one that lies beside recordings.
+    /// Whether a file of this kind is skipped silently, since it only lies beside recordings.
     pub(super) fn passes_over(&self, kind: Kind) -> bool {
         matches!(self, Self::Found(_)) && matches!(kind, Kind::Other(None))
     }
 }
 
 /// The recordings that the arguments name; folders in order of their files' names. Files whose names begin with a dot,
-/// and links to folders, are passed over. A folder that can't be listed comes back as a reason.
+/// and links to folders, are skipped. A folder that can't be listed yields the reason.
 pub(super) fn gather(arguments: &[PathBuf]) -> Vec<Result<Input, String>> {
     let mut inputs = Vec::new();
     for path in arguments {
@@ -99,7 +99,7 @@ fn folder(path: &Path, depth: usize, inputs: &mut Vec<Result<Input, String>>) {
         }
         match entry.file_type() {
             Ok(kind) if kind.is_dir() && depth < DEEPEST => folder(&entry.path(), depth + 1, inputs),
-            // A pipe or a device in a folder would be waited for.
+            // A pipe or a device in a folder would block.
             Ok(kind) if kind.is_file() || kind.is_symlink() && entry.path().is_file() => {
                 inputs.push(Ok(Input::Found(entry.path())));
             }

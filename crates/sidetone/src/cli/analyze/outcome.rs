@@ -1,8 +1,8 @@
-//! How an analysis went, as an exit status.
+//! The outcome of an analysis, as an exit status.
 
 use std::process::ExitCode;
 
-/// What `--help` says of exit statuses.
+/// The text on exit statuses in `--help`.
 pub(super) const EXIT_STATUSES: &str = "\
 Exit status: the lowest of these that holds of any input
   0  every input was read whole, and every call in it was analysed
@@ -13,18 +13,18 @@ Exit status: the lowest of these that holds of any input
   5  an input holds nothing to analyse: no call, or no audio that can be decoded
   6  a call was heard and nobody judged, since it isn't known who the customer is (see --customer)";
 
-/// How one input, or all of them, went; the gravest first.
+/// The outcome for one input, or for all of them; the gravest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Outcome {
-    /// It could not be read.
+    /// The input could not be read.
     Unread,
-    /// Of a damaged or cut file, what stands before the damage was analysed.
+    /// The part of a damaged or cut file before the damage was analysed.
     Damaged,
     /// There was nothing to analyse.
     Nothing,
     /// A call was heard in which nobody could be judged.
     NobodyJudged,
-    /// All of it was analysed.
+    /// The whole input was analysed.
     Whole,
 }
 

@@ -17,55 +17,55 @@ use crate::cli::analyze::bench::Bench;
 /// How often the pipeline is advanced, in the call's time.
 pub(super) const STEP: Duration = Duration::from_millis(100);
 
-/// Who the two parties are.
+/// The roles of the two parties.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Roles {
     /// The party on the trunk's side is the customer, in words.
     Known(String),
-    /// Who of them is the customer isn't known: their addresses.
+    /// It isn't known which party is the customer; their addresses.
     Unknown {
-        /// Whose audio came first.
+        /// The party whose audio came first.
         one: String,
-        /// The other.
+        /// The other party.
         other: String,
-        /// Why the capture does not tell, though it shows who placed the call.
+        /// Why the capture leaves this open, though it shows who placed the call.
         doubt: Option<Doubt>,
     },
 }
 
-/// A recorded call, before it is heard.
+/// A recorded call, before it is analysed.
 pub(super) struct Told<'a> {
-    /// Its name: a Call-ID, addresses, or the file's name. The same name gives the same call id each time.
+    /// The call's name: a Call-ID, addresses, or the file's name. The same name yields the same call id each time.
     pub(super) name: &'a str,
-    /// What it comes from, in place of a trunk.
+    /// The source of the recording, in place of a trunk.
     pub(super) source: &'a str,
     pub(super) parties: Parties<'a>,
     pub(super) began: Timestamp,
     /// Whether the customer was called.
     pub(super) outbound: bool,
     pub(super) roles: Roles,
-    /// Which party can be heard, if only one can.
+    /// The only party that can be heard, if there is only one.
     pub(super) alone: Option<Side>,
 }
 
-/// A call that has been heard to its end.
+/// A call that has been analysed to its end.
 pub(super) struct Heard {
     pub(super) call: CallRef,
     pub(super) began: Timestamp,
-    /// Whether signalling names it.
+    /// Whether the signalling names the call.
     pub(super) is_signalled: bool,
-    /// The addresses of a call that nothing else names.
+    /// The addresses of a call that has no other name.
     pub(super) ends: Option<(String, String)>,
     pub(super) roles: Roles,
     pub(super) one_sided: bool,
-    /// What else is to be said of it.
+    /// Further remarks on the call.
     pub(super) notes: Vec<String>,
-    /// Whether some audio of it could be decoded.
+    /// Whether any of its audio could be decoded.
     pub(super) has_audio: bool,
     pub(super) events: Vec<Event>,
     pub(super) summary: Summary,
     pub(super) timeline: Vec<TimelinePoint>,
-    /// By the clock on the wall.
+    /// Elapsed real time.
     pub(super) took: Duration,
 }
 
@@ -78,11 +78,11 @@ pub(super) struct End {
 }
 
 impl End {
-    /// As a recording ends that says nothing of it.
+    /// The end of a recording without information about it.
     pub(super) const UNTOLD: Self = Self { cause: Cause::Hangup, by: None, sip_status: None };
 }
 
-/// A call being heard. Its time begins at zero.
+/// A call being analysed. Its time begins at zero.
 pub(super) struct Replay {
     pub(super) analysis: CallAnalysis,
     call: CallRef,
@@ -104,7 +104,7 @@ impl Replay {
         let mut analysis = CallAnalysis::new(Duration::ZERO, Thresholds::default(), &bench.model, false);
         let judged = matches!(roles, Roles::Known(_));
         if judged {
-            // Whoever has a recording answers for its having been made lawfully.
+            // The owner of a recording answers for its lawfulness.
             analysis.listen_to_recording(RecordingPermit::new(Stated::Customer));
         } else {
             analysis.attend();
@@ -127,7 +127,7 @@ impl Replay {
         }
     }
 
-    /// Whether it is known who the customer is.
+    /// Whether the customer is known.
     fn is_judged(&self) -> bool {
         matches!(self.roles, Roles::Known(_))
     }
@@ -139,13 +139,13 @@ impl Replay {
         self.events.push(event);
     }
 
-    /// Something else happened to the call.
+    /// Another event of the call.
     pub(super) fn happened(&mut self, at: Duration, happening: impl Into<Happening>) {
         let event = self.narrator.tell(at, happening);
         self.events.push(event);
     }
 
-    /// Lets time go on, step by step, as the live worker does.
+    /// Advances the call step by step, as the live worker does.
     pub(super) fn advance(&mut self, now: Duration) {
         while self.advanced + STEP <= now {
             self.advanced += STEP;
@@ -159,12 +159,12 @@ impl Replay {
         while let Some((stream, side, Audible { restored, reason })) = self.analysis.poll_audible() {
             let stream = u32::try_from(stream).unwrap_or(u32::MAX);
             let state = if restored { MediaState::Restored } else { MediaState::Lost };
-            // Whose voice it is is not said where nobody knows.
+            // Where the parties' roles are unknown, the voice is attributed to neither.
             let leg = self.is_judged().then(|| side.leg());
             self.happened(self.advanced, CallUntappable { stream, reason, leg, state });
         }
         while let Some((at, insight)) = self.analysis.poll() {
-            // Conduct is told by role: of parties without one it would be a guess.
+            // Conduct is reported by role: for parties without one it would be a guess.
             if !self.is_judged() {
                 continue;
             }

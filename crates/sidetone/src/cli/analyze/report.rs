@@ -1,4 +1,4 @@
-//! What is said of analysed calls to people: a few lines a call, and a table of many.
+//! The report on analysed calls for people: a few lines for each call, and a table of many.
 
 use sidetone_events::{CallRef, Event, Happening, HashedNumber};
 use sidetone_insight::Summary;
@@ -7,7 +7,7 @@ use super::super::view::{clock, kind_word};
 use super::replay::{Heard, Roles};
 use crate::cli::output::say;
 
-/// Digits of a hashed number that are shown: enough to tell the parties of one report apart.
+/// Digits of a hashed number that are shown: enough to distinguish the parties of one report.
 const SHOWN: usize = 8;
 
 /// When a call began, to the second, in UTC.
@@ -20,7 +20,7 @@ fn short(number: Option<&HashedNumber>) -> String {
     number.map_or_else(|| "-".to_owned(), |number| number.to_string().chars().take(SHOWN).collect())
 }
 
-/// When, who, and by which name others know it.
+/// The call's time, parties, and name in other systems.
 fn name(call: &Heard) -> String {
     let CallRef { caller, callee, sip_call_id, .. } = &call.call;
     let began = began(call);
@@ -115,7 +115,7 @@ fn alert(event: &Event) -> Option<String> {
 pub(super) struct Row([String; 9]);
 
 impl Row {
-    /// What the columns hold.
+    /// The column headings.
     fn heading() -> Self {
         Self(
             ["began (UTC)", "length", "talk", "start", "end", "lowest", "alerts", "from", "recording"]
@@ -143,7 +143,7 @@ impl Row {
     }
 }
 
-/// The table, its columns as wide as what stands in them.
+/// The table, with columns as wide as their content.
 pub(super) fn table(rows: Vec<Row>) -> Vec<String> {
     let rows: Vec<Row> = std::iter::once(Row::heading()).chain(rows).collect();
     let mut widths = [0; 9];
@@ -154,7 +154,7 @@ pub(super) fn table(rows: Vec<Row>) -> Vec<String> {
     }
     let line = |Row(cells): &Row| {
         let cells = cells.iter().zip(widths).enumerate().map(|(column, (cell, width))| match column {
-            // Figures end in one column, words begin in one.
+            // Numbers are right-aligned, words left-aligned.
             1..=6 => format!("{cell:>width$}"),
             _ => format!("{cell:<width$}"),
         });

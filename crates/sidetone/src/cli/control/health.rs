@@ -1,4 +1,4 @@
-//! `sidetone health`: a probe for containers and scripts, which need neither curl nor a shell for it.
+//! `sidetone health`: a probe for containers and scripts that works without curl or a shell.
 
 use std::process::ExitCode;
 
@@ -19,7 +19,7 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    /// 0 if it is healthy, 1 if not: the codes that Docker and systemd know.
+    /// Exit status 0 if healthy, 1 if not: the convention of Docker and systemd.
     pub(crate) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
         let answer = self.running.ask_once(&Request::Health)?;
         let unready = answer.get("unready").and_then(Value::as_str);

@@ -11,17 +11,17 @@ use anyhow::Context;
 use serde_json::Value;
 use sidetone_capture::pcap::Writer;
 
-/// A capture that is to be written: a file that can be, and that nothing has been done to yet.
+/// A capture to be written: its file is writable and still unchanged.
 pub(super) struct Place {
     path: PathBuf,
     file: File,
-    /// It was not there before.
+    /// The file did not exist before.
     made: bool,
 }
 
 impl Place {
-    /// Opens the file, or makes it for its owner alone: who spoke with whom when is nobody else's business, hashed or
-    /// not. What stands in it stays until there is something to write.
+    /// Opens the file, or makes it for its owner alone: call records are confidential, hashed or not. Its content stays
+    /// until there is something to write.
     pub(super) fn find(path: &Path) -> anyhow::Result<Self> {
         let made = !path.exists();
         let file = File::options().write(true).create(true).truncate(false).mode(0o600).open(path);
@@ -29,7 +29,7 @@ impl Place {
         Ok(Self { path: path.to_owned(), file, made })
     }
 
-    /// Begins the capture, in place of what the file held.
+    /// Begins the capture, replacing the file's content.
     pub(super) fn begin(self) -> anyhow::Result<Capture> {
         let Self { path, file, .. } = self;
         let begin = || {
@@ -44,7 +44,7 @@ impl Place {
         begin().with_context(|| format!("{} can't be written", path.display()))
     }
 
-    /// Leaves no file behind that was not there before.
+    /// Removes the file if it did not exist before.
     pub(super) fn give_up(self) {
         if self.made {
             let _ = std::fs::remove_file(&self.path);
@@ -52,12 +52,12 @@ impl Place {
     }
 }
 
-/// A capture that is being written. Every message is a UDP datagram in it, whatever it travelled by: that is what all
-/// tools read without the rest of a TCP connection.
+/// A capture that is being written. Every message is a UDP datagram in it, whatever its transport was: all tools can
+/// read that without the rest of a TCP connection.
 pub(super) struct Capture(Writer<BufWriter<File>>);
 
 impl Capture {
-    /// Takes a line of the trace; what is no message is passed over.
+    /// Takes a line of the trace; lines other than messages are skipped.
     pub(super) fn take(&mut self, line: &Value) -> io::Result<()> {
         let address = |key: &str| line.get(key).and_then(Value::as_str)?.parse::<SocketAddr>().ok();
         let at = line.get("unix_us").and_then(Value::as_u64);
@@ -70,7 +70,7 @@ impl Capture {
         let (from, to) =
             if line.get("way") == Some(&Value::from("in")) { (remote, local) } else { (local, remote) };
         self.0.udp(Duration::from_micros(at), from, to, text.as_bytes())?;
-        // Whoever watches it grow sees each message at once.
+        // A program that follows the file sees each message at once.
         self.0.flush()
     }
 }

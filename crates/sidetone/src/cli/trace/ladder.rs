@@ -11,10 +11,10 @@ use crate::cli::view::{Paint, cut};
 const CLOCK: usize = 10;
 /// The narrowest and the widest drawing.
 const WIDTHS: (usize, usize) = (48, 110);
-/// Messages that are remembered to tell repetitions; a trace may run for days.
+/// Most messages that are remembered to recognise repetitions; a trace may run for days.
 const MOST_KNOWN: usize = 10_000;
 
-/// Draws line by line what a trace says.
+/// Draws a trace line by line.
 pub(super) struct Ladder {
     width: usize,
     paint: Paint,
@@ -30,12 +30,12 @@ pub(super) struct Ladder {
     upsets: Upsets,
 }
 
-/// What is remembered of one call.
+/// The state of one call.
 #[derive(Default)]
 struct Lanes {
-    /// The address last spoken with, by side.
+    /// The latest address of each side.
     remote: BTreeMap<&'static str, String>,
-    /// The side that the last message came from, for those whose address is no peer's.
+    /// The side that the last message came from, for addresses that belong to no peer.
     from: Option<&'static str>,
     mood: String,
 }
@@ -47,7 +47,7 @@ impl Ladder {
         Self { width, paint, many, whole, headed: false, origin: None, calls, known, upsets }
     }
 
-    /// The lines that one line of the trace becomes.
+    /// The drawn lines for one line of the trace.
     pub(super) fn take(&mut self, line: &Value) -> Vec<String> {
         match text(line, "trace") {
             "waiting" => {
@@ -64,7 +64,7 @@ impl Ladder {
         }
     }
 
-    /// How a call stands that was up before.
+    /// The state of a call that was up before.
     fn opening(&mut self, line: &Value) -> Vec<String> {
         let (id, sip) = (text(line, "id"), text(line, "sip_call_id"));
         let age = line.get("age_ms").and_then(Value::as_u64).unwrap_or(0) / 1000;
@@ -138,7 +138,7 @@ impl Ladder {
         let side = match (line.get("side").and_then(Value::as_str), incoming) {
             (Some("trunk"), _) => "trunk",
             (Some(_), _) => "pbx",
-            // An address that a Contact or a Route named: the far side of what came in last.
+            // An address from a Contact or a Route: it lies opposite the last incoming message.
             (None, false) if lanes.from == Some("trunk") => "pbx",
             (None, false) => "trunk",
             (None, true) => "trunk",
@@ -206,7 +206,7 @@ impl Ladder {
         row.into_iter().collect()
     }
 
-    /// A line that belongs to the one above.
+    /// A line that continues the one above.
     fn detail(&self, words: &str) -> String {
         let indent = self.left() + 2;
         self.paint.dim(format!("{}{}", " ".repeat(indent), cut(words, self.width.saturating_sub(indent))))
@@ -226,7 +226,7 @@ impl Ladder {
             return Vec::new();
         }
         if kind == "affect.update" {
-            // A ladder tells changes; `tail` tells every estimate.
+            // A ladder shows changes only; `tail` shows every estimate.
             let state = event.get("data").map_or("", |data| text(data, "state")).to_owned();
             let lanes = self.calls.entry(call).or_default();
             if std::mem::replace(&mut lanes.mood, state.clone()) == state {
@@ -262,7 +262,7 @@ fn text<'v>(value: &'v Value, key: &str) -> &'v str {
     value.get(key).and_then(Value::as_str).unwrap_or("-")
 }
 
-/// What stands on an arrow.
+/// The text on an arrow.
 fn label(line: &Value, again: bool) -> String {
     let cseq = line.get("cseq").and_then(Value::as_str).and_then(|cseq| cseq.split_once(' '));
     let mut label =
@@ -271,7 +271,7 @@ fn label(line: &Value, again: bool) -> String {
             (None, Some(status)) => {
                 let mut label =
                     format!("{status} {}", text(line, "reason").trim_matches('-')).trim_end().to_owned();
-                // An INVITE is what most is about.
+                // INVITE is the usual method, so only others are named.
                 if let Some((_, method)) = cseq.filter(|(_, method)| *method != "INVITE") {
                     label.push_str(&format!(" ({method})"));
                 }
@@ -285,7 +285,7 @@ fn label(line: &Value, again: bool) -> String {
     label
 }
 
-/// Writes text into a row, as far as the row goes.
+/// Writes text into a row, up to the row's end.
 fn put(row: &mut [char], at: usize, text: &str) {
     for (cell, c) in row.iter_mut().skip(at).zip(text.chars()) {
         *cell = c;

@@ -1,4 +1,4 @@
-//! Files that a configuration names: whether they can be had, and whether others could read what they must not.
+//! Files that a configuration names: whether they are usable, and whether other users could read confidential ones.
 
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -42,7 +42,7 @@ pub(super) fn check(config: &Config, faults: &mut Faults) {
     dialog_key(config, faults);
 }
 
-/// Whether the control socket could be made. That another Sidetone serves it shows only when it is bound.
+/// Whether the control socket could be made. Another Sidetone that serves it shows only when it is bound.
 fn control(path: &Path, faults: &mut Faults) {
     const KEY: &str = "control.socket";
     if path.as_os_str().is_empty() {
@@ -74,7 +74,7 @@ fn makeable(key: &str, path: &Path, faults: &mut Faults) {
         let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
         let refused = match std::fs::metadata(there) {
             Ok(found) if !found.is_dir() => Some(io::ErrorKind::NotADirectory.into()),
-            // Who may do everything is let in here, and nothing can be made nevertheless.
+            // Root is let in here, and still can't make a file.
             Ok(_) if is_of_the_kernel(there) => Some(io::ErrorKind::PermissionDenied.into()),
             Ok(_) => eaccess(there, AccessFlags::W_OK | AccessFlags::X_OK).err().map(io::Error::from),
             Err(why) if why.kind() == io::ErrorKind::NotFound => {
@@ -94,7 +94,7 @@ fn makeable(key: &str, path: &Path, faults: &mut Faults) {
     }
 }
 
-/// Whether a folder is a window into the kernel (`/proc`, `/sys`), where no file can be made.
+/// Whether a folder belongs to the kernel's file systems (`/proc`, `/sys`), where no file can be made.
 fn is_of_the_kernel(folder: &Path) -> bool {
     let kinds = [
         statfs::PROC_SUPER_MAGIC,
@@ -109,7 +109,7 @@ fn is_of_the_kernel(folder: &Path) -> bool {
     statfs(folder).is_ok_and(|there| kinds.contains(&there.filesystem_type()))
 }
 
-/// Calls are carried without the key, so that none is refused for it.
+/// Calls are carried without the key, so its fault is no reason to refuse the configuration.
 fn dialog_key(config: &Config, faults: &mut Faults) {
     if let Some((path, why)) = dialog_key::examine(config.sip.dialog_key.as_deref()) {
         let problem = format!(
@@ -175,7 +175,7 @@ fn texts(config: &Config) -> Vec<(String, &Secret)> {
     found
 }
 
-/// Refuses a path where the secret itself stands: the path would be the secret, and it is in every manual.
+/// Refuses a path in place of the secret itself: the path would be the secret, and it is in every manual.
 fn no_path(key: &str, secret: &Secret, faults: &mut Faults) {
     if secret.file().is_some() {
         return;
@@ -183,7 +183,7 @@ fn no_path(key: &str, secret: &Secret, faults: &mut Faults) {
     let Ok(text) = secret.reveal(1) else { return };
     let Ok(text) = std::str::from_utf8(text.bytes()) else { return };
     let path = Path::new(text);
-    // Base64 may begin with a slash too; its first part is no folder of the root's.
+    // Base64 may begin with a slash too; its first part is no folder in the root folder.
     let folder = path.ancestors().filter(|above| above.as_os_str().len() > 1).last();
     if path.is_absolute() && folder.is_some_and(|folder| folder != path && folder.is_dir()) {
         let problem =
@@ -196,7 +196,7 @@ fn no_path(key: &str, secret: &Secret, faults: &mut Faults) {
     }
 }
 
-/// Whether text is written as paths are. Random letters and digits are not, whatever base they are in.
+/// Whether a text is written as paths are. Random letters and digits are not, in any base.
 fn seems_a_path(text: &str) -> bool {
     let marked = ["./", "../", "~/", "file:", "$", "%d/"].iter().any(|mark| text.starts_with(mark));
     let plain = |part: &str| {
@@ -210,7 +210,7 @@ fn seems_a_path(text: &str) -> bool {
 
 /// Warns of a secret that every user of the machine can read or change.
 fn private(key: &str, path: &Path, faults: &mut Faults) {
-    // That it can't be had at all is told by whoever reads it.
+    // A file that can't be read is reported by its reader.
     let Ok(there) = std::fs::metadata(path) else { return };
     let others = there.mode() & 0o006;
     if there.is_file() && others != 0 {

@@ -1,4 +1,4 @@
-//! Two keys that name one file: what one of them writes, the other would lose or take for its own.
+//! Two keys that name one file: one would overwrite the other's data, or take it for its own.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use crate::config::Config;
 use sidetone_proxy::config::Fault;
 
-/// What Sidetone does with a file. The same file may serve two keys of one kind only where that does no harm.
+/// Sidetone's use of a file. The same file may serve two keys of one kind only where that does no harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Use {
     /// Written by Sidetone, or by its command line.
     Written,
     /// Read as a secret: several keys may have one.
     Secret,
-    /// Read as something else; it has to be what its key says, and each reader finds out by itself.
+    /// Read in another way; each reader checks the content for itself.
     Read,
 }
 
@@ -24,7 +24,7 @@ struct Named {
     used: Use,
 }
 
-/// A file however it is named: by device and inode if it is there, else by its folder's real path and its name.
+/// A file's identity under any name: device and inode if it exists, else its folder's real path and its name.
 #[derive(Debug, PartialEq, Eq)]
 enum Identity {
     Inode(u64, u64),
@@ -38,7 +38,7 @@ fn identity(path: &Path) -> Identity {
     }
 }
 
-/// A path with as much of it resolved as is there.
+/// A path, resolved as far as it exists.
 fn real(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     for above in absolute.ancestors() {
@@ -99,12 +99,12 @@ fn clash(one: &Named, other: &Named) -> bool {
     one.used != other.used || one.used == Use::Written
 }
 
-/// Whether one of the two keys is the salt, which nobody else may know.
+/// Whether one of the two keys is the salt, which no other party may know.
 fn salt(one: &Named, other: &Named) -> bool {
     [one, other].into_iter().any(|named| named.key == "events.number_salt")
 }
 
-/// Files beside the events' file that its rotation would write over, or that list what is to be erased.
+/// Files beside the events' file that its rotation would overwrite, or that list pending erasures.
 fn rotated(config: &Config, named: &[Named]) -> Vec<Fault> {
     let Some(events) = &config.events.file else { return Vec::new() };
     let current = real(&events.path);
@@ -179,7 +179,7 @@ fn among_receipts(config: &Config, named: &[Named]) -> Vec<Fault> {
     faults
 }
 
-/// Whether the log of receipts gives its files such names: `lock`, `head.json`, `2026-11-23-000000000001.jsonl`.
+/// Whether the log of receipts uses such names: `lock`, `head.json`, `2026-11-23-000000000001.jsonl`.
 fn is_of_the_chain(name: &str) -> bool {
     let day = name.strip_suffix(".jsonl").is_some_and(|stem| {
         stem.len() > 11 && stem.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')

@@ -13,8 +13,8 @@ use crate::server::faults::{Faults, Held};
 use sidetone_proxy::binding::{cant_bind, lacking};
 use sidetone_proxy::config::{Fault, media_named};
 
-/// Binds each socket for a moment. Nothing is taken in by it, and one that is in use speaks against the configuration
-/// only where no Sidetone can be it.
+/// Binds each socket for a moment, without receiving. A socket in use is a fault only where no Sidetone can be its
+/// owner.
 pub(super) fn check(config: &Config, held: Held, faults: &mut Faults) {
     if held == Held::Elsewhere {
         return;
@@ -37,7 +37,7 @@ pub(super) fn check(config: &Config, held: Held, faults: &mut Faults) {
             Transport::Udp => Type::DGRAM,
             Transport::Tcp => Type::STREAM,
         };
-        // A socket that is named twice, or two on one port, are told of as that.
+        // A socket that is named twice, or two on one port, are reported as such.
         probe(format!("sip.listen.{index}"), &listen.to_string(), kind, listen.addr, faults);
     }
     if let Some(http) = config.http.listen.address() {
@@ -48,7 +48,7 @@ pub(super) fn check(config: &Config, held: Held, faults: &mut Faults) {
     }
 }
 
-/// An address that every call's media would need. Without IPv6's, calls over IPv4 are carried nevertheless.
+/// An address that every call's media would need. Without IPv6's address, calls over IPv4 are still carried.
 fn media(config: &Config, key: &str, ip: IpAddr, faults: &mut Faults) {
     let fatal = ip.is_ipv4() || config.sip.listen.iter().all(|listen| listen.addr.is_ipv6());
     let tried = UdpSocket::bind(SocketAddr::new(ip, 0));
@@ -64,7 +64,7 @@ fn media(config: &Config, key: &str, ip: IpAddr, faults: &mut Faults) {
     faults.add(Fault { key: key.to_owned(), problem, fatal });
 }
 
-/// Whether a socket may be aimed at its own address, which a broadcast address may not be; nothing is sent.
+/// Whether a socket may be connected to its own address, which fails for a broadcast address; no packet is sent.
 fn reach(socket: &UdpSocket, ip: IpAddr) -> io::Result<()> {
     if ip.is_ipv4() { socket.connect(SocketAddr::new(ip, 9)) } else { Ok(()) }
 }
@@ -73,7 +73,7 @@ fn bind(kind: Type, at: SocketAddr) -> io::Result<()> {
     let domain = if at.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
     let socket = Socket::new(domain, kind, None)?;
     if kind == Type::STREAM {
-        // As the server does: what is left of earlier connections is not in the way.
+        // As the server does: remains of earlier connections don't block it.
         socket.set_reuse_address(true)?;
     }
     if at.is_ipv6() && !at.ip().is_unspecified() {
@@ -82,7 +82,7 @@ fn bind(kind: Type, at: SocketAddr) -> io::Result<()> {
     socket.bind(&at.into())
 }
 
-/// Whether a Sidetone could have this configuration's sockets: one answers at its control socket, or nobody may say.
+/// Whether a Sidetone could own this configuration's sockets: one answers at its control socket, or access is denied.
 fn may_be_served(control: &Path) -> bool {
     match UnixStream::connect(control) {
         Ok(_) => true,

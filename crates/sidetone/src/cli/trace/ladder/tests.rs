@@ -1,4 +1,4 @@
-//! What a ladder looks like.
+//! Ladders as drawn.
 
 use serde_json::json;
 
