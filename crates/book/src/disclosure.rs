@@ -65,6 +65,7 @@ impl Book {
 
     /// Does what a call's consent asks for.
     pub(crate) fn drive(&mut self, key: CallKey, now: Duration) {
+        // Long: one arm for each action that the consent machine asks for.
         self.attend_to(key);
         let mut refused = None;
         let Self { calls, counters, effects, playback, .. } = self;

@@ -23,6 +23,7 @@ use crate::{decisions, words};
 impl Book {
     /// Takes what the SIP core has noticed.
     pub(crate) fn fact(&mut self, now: Duration, fact: CallFact) {
+        // Long: one arm for each fact that the SIP core tells.
         match fact {
             CallFact::Started { key, call_id, from_side, source, from, to, claims, at } => {
                 self.started(key, call_id, (from_side, source), &from, &to, &claims, at);
@@ -143,6 +144,7 @@ impl Book {
         claims: &Claims,
         at: Duration,
     ) {
+        // Long: the fields of a new entry, each from its own source.
         // A call whose trunk isn't known is not analysed: nothing says that its caller was told.
         let RoutedTo { trunk, pbx, disclosure, resumed, to_customers } =
             self.take_route(sip_call_id.clone(), source);

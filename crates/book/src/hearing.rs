@@ -38,6 +38,7 @@ impl Book {
 
     /// Takes what a worker has found out.
     pub(crate) fn outcome(&mut self, now: Duration, outcome: Outcome) {
+        // Long: one arm for each thing that a worker finds out.
         match outcome {
             Outcome::Insight(key, at, insight) => {
                 let Some(entry) = self.calls.get_mut(&key) else { return };

@@ -157,6 +157,7 @@ impl Log {
     /// When the folder can't be used, or another process has the log open. A damaged log is no error: [`Opened`]
     /// reports it, and receipts continue to be kept.
     pub fn open(folder: &Path, build: &str, now: Moment) -> Result<(Self, Opened), LogError> {
+        // Long: the states that a folder may be found in, in the order in which they are told apart.
         at(folder, fs::create_dir_all(folder))?;
         let lock_path = folder.join(LOCK);
         let lock = at(&lock_path, File::options().create(true).truncate(false).write(true).open(&lock_path))?;

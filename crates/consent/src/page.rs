@@ -174,6 +174,7 @@ impl Language {
 /// The page, as HTML.
 #[must_use]
 pub fn render(facts: &PageFacts, language: Language) -> String {
+    // Long: the page from top to bottom.
     let texts = language.texts();
     let name = facts.operator.name.as_deref();
     let operator = name.unwrap_or(texts.us);

@@ -186,7 +186,7 @@ impl Signalling {
                 }
             }
             // Notifications come after the messages that they refer to: a SUBSCRIBE is answered before its NOTIFY.
-            match core.next_aside(now) {
+            match core.next_notification(now) {
                 Some(wanting) => self.tell(core, now, wanting),
                 None => {
                     core.settle(now);
@@ -203,14 +203,14 @@ impl Signalling {
     fn tell(self: &Arc<Self>, core: &mut Core, now: Duration, wanting: Wanting) {
         let Wanting { id, pbx, hop } = wanting;
         if let Some(place) = Resolver::literal(&hop) {
-            return core.aside_located(now, id, &pbx, &[place]);
+            return core.notification_located(now, id, &pbx, &[place]);
         }
         let (this, resolver) = (Arc::clone(self), self.resolver());
         self.alarm.watch("a look-up", async move {
             let found = this.lookups.locate(&resolver, &hop, Some(&pbx));
             let found = tokio::time::timeout(LOOK_UP_WITHIN, found).await;
             let places = found.unwrap_or_default();
-            this.with(|core, now| core.aside_located(now, id, &pbx, &places));
+            this.with(|core, now| core.notification_located(now, id, &pbx, &places));
         });
     }
 

@@ -287,6 +287,7 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
 }
 
 async fn serve(stream: UnixStream, served: Arc<Served>) -> io::Result<()> {
+    // Long: one arm for each request.
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader.take(LONGEST));
     let mut line = String::new();

@@ -220,6 +220,7 @@ impl Stats {
         log_lines_dropped: u64,
         held: HeldTimes,
     ) -> Self {
+        // Long: one line for each counter.
         let hosts = core
             .host_states()
             .map(|(side, peer, (transport, address), state)| HostStats {

@@ -86,6 +86,7 @@ impl Server {
     /// When a socket, a thread or a file can't be obtained, with the key that names it. The process should end then:
     /// parts that have been started are not stopped again.
     pub(crate) async fn launch(prepared: Prepared, read_again: ReadAgain) -> Result<Self, StartError> {
+        // Long: the parts in the order in which they stand on each other.
         let epoch = Instant::now();
         let Prepared { config, hasher, library, model, http_token } = prepared;
         let bus = Bus::new();

@@ -16,8 +16,8 @@
 //! - What a customer objects to is erased in the file, where it stands, and each reader is told to erase it too
 //!   ([`Content::Erasure`]). The erasure is noted before anybody learns of it ([`sidetone_events::Owed`]), so that a
 //!   crash in between is made good at the next start.
-//! - A file that is deleted, cut short or damaged while it is written is noticed with the next event: a new one is begun,
-//!   what is left of the old one is kept beside it, and readers learn how many events they lack.
+//! - A file that is deleted, cut short or damaged while it is written is noticed with the next event: a new one is
+//!   begun, what is left of the old one is kept beside it, and readers learn how many events they lack.
 //! - Nobody waits for it. Events that find its queue full are lost and counted.
 
 #![forbid(unsafe_code)]

@@ -379,7 +379,8 @@ impl Writer {
         );
         let behind = readers.iter().map(|reader| self.last.0.saturating_sub(reader.position.0)).max();
         self.tally.failures.fetch_add(1, Ordering::Relaxed);
-        // Closed first: whatever its log holds goes into the old file, wherever that is now, and the log's name is free.
+        // Closed first: whatever its log holds goes into the old file, wherever that is now, and the log's name is
+        // free.
         drop(self.file.take());
         self.file = Some(replace(&self.config.path, why, &Predecessor { last: self.last, readers })?);
         self.tally.unread.fetch_add(behind.unwrap_or(0), Ordering::Relaxed);

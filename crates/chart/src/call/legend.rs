@@ -37,6 +37,7 @@ pub(super) fn draw(scene: &mut Scene, chart: &CallChart, plane: &Plane, y: f32) 
 }
 
 fn entries(chart: &CallChart, plane: &Plane) -> Vec<Entry> {
+    // Long: one entry for each mark that the chart may hold.
     let mut entries = Vec::new();
     let estimates = chart.customer.iter().any(|point| !point.abstained);
     if estimates {

@@ -26,6 +26,7 @@ impl Export<'_> {
     /// Only the operator can say which lawful basis it relies on: without one in the receipt no attachment claims one.
     #[must_use]
     pub fn vcon(&self) -> Value {
+        // Long: the members of a vCon, in the order of its specification.
         let Receipt { record, started, ended, .. } = self.receipt;
         let decided =
             record.changes.last().map_or(*started, |change| started.after_millis(change.at_ms)).to_string();

@@ -50,6 +50,7 @@ pub(super) const ABSENT: [&str; 5] = [
 ];
 
 pub(super) fn all(facts: &ReportFacts) -> Vec<InferencePath> {
+    // Long: a table of ways that consent may take.
     let analyses = facts.analyses();
     let policies = facts.policies();
     let told = policies != [Policy::Never];

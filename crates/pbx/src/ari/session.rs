@@ -236,6 +236,7 @@ impl AriSession {
         body: &[u8],
         board: &mut Board,
     ) -> Result<(), Fault> {
+        // Long: one arm for each request that may be answered.
         let Some(aim) = self.under_way.remove(&request) else { return Ok(()) };
         let said = || {
             #[derive(Deserialize)]

@@ -22,6 +22,7 @@ const SHORTEST_FAILOVER: std::time::Duration = std::time::Duration::from_millis(
 /// All faults of the proxy's configuration that its own text shows, fatal or not.
 #[must_use]
 pub fn check(config: &Config) -> Vec<Fault> {
+    // Long: one check for each key.
     let mut faults = Vec::new();
     if config.sip.listen.is_empty() {
         faults

@@ -1,16 +1,16 @@
 //! The SIP core with its surroundings: access, routing, host health, and the calls themselves.
 
 mod access;
-mod aside_id;
-mod asides;
 mod asked;
 mod liveness;
 mod losses;
+mod notifications;
+mod originated;
 mod probes;
 mod reach;
 mod sources;
 
-pub(super) use self::asides::Wanting;
+pub(super) use self::notifications::Wanting;
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
@@ -29,8 +29,8 @@ use sidetone_sip::proxy::{
 use sidetone_sip::uri::{Uri, UriView};
 use sidetone_sip::{Flow, Method};
 
-use self::aside_id::AsideId;
 use self::asked::Asked;
+use self::originated::Originator;
 use self::reach::Reach;
 use crate::config::{Config, Policy};
 use crate::routing::{
@@ -52,7 +52,7 @@ pub struct Core {
     pub(super) proxy: Proxy<InfoFilter<Anchor<Engine>>>,
     pub(super) notifier: Notifier,
     /// Requests of our own under way, and the notifications that wait for their end.
-    pub(super) own: HashMap<OriginatedKey, AsideId>,
+    pub(super) own: HashMap<OriginatedKey, Originator>,
     pub(super) calls: Arc<Calls>,
     pub(super) table: Table,
     admission: Admission,
@@ -259,11 +259,12 @@ impl Core {
     pub(super) fn timeout(&mut self, now: Duration) {
         self.proxy.timeout(now);
         self.anchor().timeout(now);
-        self.asides_timeout(now);
+        self.notifications_timeout(now);
     }
 
     pub(super) fn next_timeout(&self) -> Option<Duration> {
-        let due = [self.proxy.next_timeout(), self.anchor_ref().next_timeout(), self.asides_next_timeout()];
+        let due =
+            [self.proxy.next_timeout(), self.anchor_ref().next_timeout(), self.notifications_next_timeout()];
         due.into_iter().flatten().min()
     }
 
@@ -499,7 +500,7 @@ impl Core {
     /// Passes facts about calls from the messages just handled on to the call book.
     pub(super) fn settle(&mut self, now: Duration) {
         while let Some(lost) = self.proxy.poll_dropped() {
-            self.tell_lost(now, lost);
+            self.tell_dropped(now, lost);
         }
         let anchor = self.proxy.filter().inner();
         while let Some(fact) = anchor.poll_fact() {

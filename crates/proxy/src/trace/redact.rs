@@ -77,6 +77,7 @@ pub(crate) fn message(
     remembered: &mut Remembered,
     bytes: &Bytes,
 ) -> Option<(Shown, Belongs)> {
+    // Long: the parts of a message, each shown by its own rule.
     let message = Message::parse(bytes.clone()).ok()?;
     let numbers = remembered.with(message.call_id(), &Numbers::of(&message));
     let field = fields::Fields::new(hasher, &numbers);

@@ -102,6 +102,7 @@ impl Session {
         shown: &Shown,
         belongs: &Belongs,
     ) {
+        // Long: whether a message is shown, and then what its step in the ladder is.
         let begins = shown.method.as_deref() == Some("INVITE") && !shown.to_tag;
         let known = self.calls.iter().position(|id| *id == belongs.call_id);
         let index = match (known, &self.wanted) {

@@ -106,6 +106,7 @@ pub(super) async fn trace(
     client: &mut (impl AsyncRead + Unpin),
     writer: &mut (impl AsyncWrite + Unpin),
 ) -> io::Result<()> {
+    // Long: a trace from its opening to its end.
     // Subscribed before the look-up, so that an end in between is not missed.
     let mut events = served.tail();
     let (wanted, opening, most, mut lanes) = match id {

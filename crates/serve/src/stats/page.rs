@@ -298,6 +298,7 @@ impl Stats {
     }
 
     fn analysis_metrics(&self, page: &Page) {
+        // Long: one statement for each metric.
         let analysis = &self.analysis;
         page.gauge("analysis_calls", "Calls being listened to.", analysis.calls as f64);
         page.counter("analysis_packets_total", "Packets heard.", analysis.packets);

@@ -121,6 +121,7 @@ impl Analyze {
         report: &mut Report,
         output: Output,
     ) -> anyhow::Result<Outcome> {
+        // Long: a recording from its opening to its report.
         let bar = weights::bar("hearing");
         let counted = bar.clone();
         let (kind, file) = input.open(|file, size| {

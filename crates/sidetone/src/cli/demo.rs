@@ -102,6 +102,7 @@ impl Demo {
 }
 
 async fn call(codec: Codec, output: Output) -> anyhow::Result<Outcome> {
+    // Long: the demo from its first socket to its outcome.
     let folder = tempfile::tempdir().context("no temporary folder can be made")?;
     let phone = |user: &str| PhoneConfig { user: user.to_owned(), ..PhoneConfig::default() };
     let (caller, agent) = (Phone::bind(phone("caller")).await?, Phone::bind(phone("agent")).await?);

@@ -24,7 +24,8 @@ pub(crate) struct ConfigFile {
     pub(crate) config: PathBuf,
 }
 
-/// Prints a line to standard output. A reader that has gone away ends the program quietly; a disk that is full does not.
+/// Prints a line to standard output. A reader that has gone away ends the program quietly; a disk that is full does
+/// not.
 pub(crate) fn say(line: impl std::fmt::Display) {
     if let Err(error) = writeln!(std::io::stdout(), "{line}") {
         give_up_output(&error);

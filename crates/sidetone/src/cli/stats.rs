@@ -73,6 +73,7 @@ impl<'v> Subject<'v> {
 
 /// The page, in the given width.
 fn page(stats: &Value, width: usize, paint: Paint) -> Vec<String> {
+    // Long: the page, subject by subject.
     let mut lines = Vec::new();
     let uptime = stats.get("uptime_s").and_then(Value::as_u64).unwrap_or(0);
     let version = stats.get("version").and_then(Value::as_str).unwrap_or("?");
@@ -104,6 +105,7 @@ fn page(stats: &Value, width: usize, paint: Paint) -> Vec<String> {
     tell("calls", calls.facts);
     tell("refused", Subject { value: stats, facts: Vec::new() }.each("refused", refusal).facts);
     tell("consent", consent(stats));
+    tell("spool", spool(stats));
     let sip = Subject::of(stats, "sip")
         .always("transactions", "transaction/transactions now")
         .unless_none("dialogs", "dialog/dialogs held")
@@ -189,6 +191,29 @@ fn consent(stats: &Value) -> Vec<String> {
     facts.extend(waiting.map(|waiting| {
         format!("{} {} waiting for the disk", grouped(waiting), worded(waiting, "receipt/receipts"))
     }));
+    facts
+}
+
+/// Nothing where no spool is kept.
+fn spool(stats: &Value) -> Vec<String> {
+    let Some(readers) = stats.pointer("/spool/readers").and_then(Value::as_array) else { return Vec::new() };
+    let spool = Subject::of(stats, "spool");
+    let size = spool.number("bytes");
+    let mut facts = spool
+        .always("written", "event/events written")
+        .unless_none("waiting", "event/events waiting for the disk")
+        .unless_none("lost", "event/events lost")
+        .unless_none("unread", "event/events deleted unread")
+        .unless_none("failures", "time/times that it could not be written")
+        .unless_none("erasures_owed", "call/calls still to be erased")
+        .facts;
+    facts.push(bytes(size));
+    let behind = readers.iter().filter_map(|reader| {
+        let name = reader.get("name")?.as_str()?;
+        let behind = reader.get("behind")?.as_u64().filter(|behind| *behind > 0)?;
+        Some(format!("reader {name} is {} behind", grouped(behind)))
+    });
+    facts.extend(behind);
     facts
 }
 

@@ -22,6 +22,7 @@ const SECRETS: [&str; 6] = ["secret", "old_secret", "password", "token", "number
 /// # Errors
 /// All parse errors, as far as one mistake can be told from the next.
 pub(super) fn read(file: &Path, text: &str) -> Result<Config, Vec<Problem>> {
+    // Long: one round for each mistake, each looked for in the same places.
     let mut left = text.to_owned();
     let mut problems = Vec::new();
     let mut blanked: HashSet<String> = HashSet::new();
@@ -148,6 +149,7 @@ fn sample(key: &str) -> Option<&'static str> {
 
 /// The key that an error concerns, and the problem in words for the operator.
 fn explain(message: &str, site: Option<&Site>) -> (Option<String>, String) {
+    // Long: one case for each way in which the TOML reader words a mistake.
     let message = message.replace('\n', " ");
     let key = site.map(|site| site.key.clone());
     let inside = |name: &str| match &key {

@@ -41,8 +41,8 @@ impl SpoolFile {
         Self::create_after(path, &Predecessor::default())
     }
 
-    /// As [`Self::create`]. A file that is made goes on with the places and the readers of the one before, so that these
-    /// know what they lack.
+    /// As [`Self::create`]. A file that is made goes on with the places and the readers of the one before, so that
+    /// these know what they lack.
     pub(crate) fn create_after(path: &Path, before: &Predecessor) -> Result<Self, SpoolError> {
         let path = target(path)?;
         if owner(&path)? == Owner::Nobody {
@@ -137,7 +137,8 @@ impl Identity {
     }
 }
 
-/// Makes a spool under another name, and gives it its own when it is whole: a file that is there is one that can be read.
+/// Makes a spool under another name, and gives it its own when it is whole: a file that is there is one that can be
+/// read.
 fn make(path: &Path, before: &Predecessor) -> Result<SpoolFile, SpoolError> {
     let open = |why| SpoolError::Open { path: path.to_owned(), why };
     let new = beside(path, ".new");

@@ -29,8 +29,8 @@ const TABLES: &str = "
     ) WITHOUT ROWID;
 ";
 
-/// Makes the tables in an empty file. It is in SQLite's rollback mode still, so that the file's own first page says whose
-/// it is from the first commit on, and not only its write-ahead log.
+/// Makes the tables in an empty file. It is in SQLite's rollback mode still, so that the file's own first page says
+/// whose it is from the first commit on, and not only its write-ahead log.
 pub(super) fn make(connection: &Connection) -> Result<(), rusqlite::Error> {
     connection.execute_batch(&format!(
         "BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"

@@ -25,8 +25,8 @@ use sidetone_sip::notification::InfoFilter;
 use sidetone_sip::proxy::{Answer, Destination, Proxy};
 
 use super::Core;
-use super::aside_id::AsideId;
 use super::asked::{Asked, Heard, Word};
+use super::originated::Originator;
 use crate::routing::{HostAddress, Resolver};
 use sidetone_relay::Engine;
 
@@ -45,7 +45,7 @@ impl Core {
             let number = self.latest_number(&reach, side);
             let Some(head) = reach.request(Method::OPTIONS, number) else { continue };
             let key = self.proxy.originate(now, to, head, Bytes::new());
-            self.own.insert(key, AsideId::Question(call, side));
+            self.own.insert(key, Originator::Question(call, side));
             let key = self.proxy.probe(now, to, &format!("sip:{}", to.remote));
             self.hosts_asked.insert(key, (call, side));
             *asked.of(side) = Heard { dialog: Word::Awaited, host: Word::Awaited };
@@ -106,14 +106,14 @@ impl Core {
             };
             let Some(head) = number.and_then(|number| reach.request(Method::BYE, number)) else { continue };
             let key = self.proxy.originate(now, to, head, Bytes::new());
-            self.own.insert(key, AsideId::Farewell);
+            self.own.insert(key, Originator::Farewell);
         }
         self.terminate(now, call, cause)
     }
 
     /// BYEs of ours without an answer so far, and INVITEs given up whose end has not been confirmed.
     pub fn unconfirmed(&self) -> usize {
-        let farewells = self.own.values().filter(|id| matches!(id, AsideId::Farewell)).count();
+        let farewells = self.own.values().filter(|id| matches!(id, Originator::Farewell)).count();
         farewells + self.proxy.abandoned()
     }
 

@@ -20,7 +20,7 @@ const MOST_STRANGERS: usize = 1_000;
 
 impl Core {
     /// Logs the peer of lost messages, once in a while for each reason; counters have every one.
-    pub(super) fn tell_lost(&mut self, now: Duration, lost: DroppedMessage) {
+    pub(super) fn tell_dropped(&mut self, now: Duration, lost: DroppedMessage) {
         let Some(peer) = self.table.who(lost.source.remote) else { return };
         let Some(more) = self.untold(now, (lost.source.remote.ip(), lost.why)) else { return };
         let (peer, remote) = (self.table.name(peer), lost.source.remote);

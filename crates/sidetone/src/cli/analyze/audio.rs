@@ -27,6 +27,7 @@ pub(super) fn analyse(
     file: impl Read,
     bench: &Bench,
 ) -> anyhow::Result<(Option<Heard>, Option<Defect>)> {
+    // Long: what the channels of a file may stand for, and then the hearing.
     let mut reader = Reader::new(container, file)?;
     let format = reader.format();
     let mut raw = vec![Vec::new(); format.channels];

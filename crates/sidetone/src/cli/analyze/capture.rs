@@ -210,6 +210,7 @@ fn unheard(recording: &Recording) -> (Vec<String>, bool) {
 }
 
 fn hear(recording: &Recording, bench: &Bench) -> Heard {
+    // Long: what is told of a recording, and then its packets in order of time.
     let unix = u64::try_from(recording.began().as_millis()).unwrap_or(0);
     let began = Timestamp::from_unix_millis(unix);
     let (name, from, to) = match recording.origin() {

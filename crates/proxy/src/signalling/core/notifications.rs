@@ -15,14 +15,14 @@ use sidetone_sip::notification::{Ask, Parcel};
 use sidetone_sip::proxy::{Answer, Decision, Destination, OriginatedKey};
 use sidetone_sip::{Message, Method};
 
-use super::aside_id::AsideId;
+use super::originated::Originator;
 use super::{Core, reject};
 use crate::config::Peer;
 use crate::routing::{HostAddress, PeerRef, Where, neighbour};
 
 /// A notification and the host that it goes by.
 pub(crate) struct Wanting {
-    pub(crate) id: AsideId,
+    pub(crate) id: Originator,
     pub(crate) pbx: Arc<str>,
     pub(crate) hop: HostAddress,
 }
@@ -87,8 +87,11 @@ impl Core {
     pub(crate) fn withdraw(&mut self, pbx: &Arc<str>, sip_call_id: &str) {
         let infos = self.proxy.filter().legs().withdraw((pbx, Some(neighbour(Side::Pbx, pbx))), sip_call_id);
         let notifies = self.notifier.withdraw(pbx, sip_call_id);
-        let under_way: HashSet<AsideId> =
-            infos.into_iter().map(AsideId::Info).chain(notifies.into_iter().map(AsideId::Notify)).collect();
+        let under_way: HashSet<Originator> = infos
+            .into_iter()
+            .map(Originator::Info)
+            .chain(notifies.into_iter().map(Originator::Notify))
+            .collect();
         if under_way.is_empty() {
             return;
         }
@@ -99,25 +102,31 @@ impl Core {
         }
     }
 
-    /// The next recipient with a notification. The caller hands it back by [`Self::aside_located`].
-    pub(crate) fn next_aside(&mut self, now: Duration) -> Option<Wanting> {
+    /// The next recipient with a notification. The caller hands it back by [`Self::notification_located`].
+    pub(crate) fn next_notification(&mut self, now: Duration) -> Option<Wanting> {
         loop {
             let legs = self.proxy.filter().legs();
             let (id, pbx, hop) = if let Some((id, pbx, hop)) = legs.wanting(now) {
-                (AsideId::Info(id), pbx, hop)
+                (Originator::Info(id), pbx, hop)
             } else {
                 let (id, pbx, hop) = self.notifier.wanting(now)?;
-                (AsideId::Notify(id), pbx, hop)
+                (Originator::Notify(id), pbx, hop)
             };
             match HostAddress::of(&hop.view()) {
                 Some(hop) => return Some(Wanting { id, pbx, hop }),
-                None => self.aside_ended(now, id, Answer::Unsent),
+                None => self.notification_ended(now, id, Answer::Unsent),
             }
         }
     }
 
     /// Takes the addresses of a notification's host: the notification goes to the first one that is the PBX's.
-    pub(crate) fn aside_located(&mut self, now: Duration, id: AsideId, pbx: &str, places: &[Where]) {
+    pub(crate) fn notification_located(
+        &mut self,
+        now: Duration,
+        id: Originator,
+        pbx: &str,
+        places: &[Where],
+    ) {
         let place = places.iter().find(|(_, remote)| self.may_tell(pbx, *remote)).copied();
         let to = place.and_then(|(transport, remote)| {
             let local = self.local_toward(now, transport, remote)?;
@@ -130,10 +139,10 @@ impl Core {
                     "an INFO or NOTIFY was not sent: its address is not in the PBX's `allow` list, or a port of the system's"
                 );
             }
-            return self.aside_ended(now, id, Answer::Unsent);
+            return self.notification_ended(now, id, Answer::Unsent);
         };
         let draft = match id {
-            AsideId::Info(leg) => {
+            Originator::Info(leg) => {
                 let legs = self.proxy.filter().legs();
                 let draft = legs.write(leg);
                 if draft.is_none() {
@@ -142,8 +151,8 @@ impl Core {
                 draft
             }
             // These are sent at once, without a look-up.
-            AsideId::Question(..) | AsideId::Farewell => None,
-            AsideId::Notify(subscription) => self.notifier.write(now, subscription),
+            Originator::Question(..) | Originator::Farewell => None,
+            Originator::Notify(subscription) => self.notifier.write(now, subscription),
         };
         if let Some(draft) = draft {
             let key = self.proxy.originate(now, to, draft.head, draft.body);
@@ -159,25 +168,25 @@ impl Core {
     /// A request of our own has ended.
     pub(crate) fn answered(&mut self, now: Duration, key: OriginatedKey, answer: Answer) {
         if let Some(id) = self.own.remove(&key) {
-            self.aside_ended(now, id, answer);
+            self.notification_ended(now, id, answer);
         }
     }
 
-    fn aside_ended(&mut self, now: Duration, id: AsideId, answer: Answer) {
+    fn notification_ended(&mut self, now: Duration, id: Originator, answer: Answer) {
         match id {
-            AsideId::Info(leg) => self.proxy.filter().legs().answered(leg, answer),
-            AsideId::Notify(subscription) => self.notifier.answered(now, subscription, answer),
-            AsideId::Question(call, side) => self.party_answered(now, call, side, answer),
-            AsideId::Farewell => {}
+            Originator::Info(leg) => self.proxy.filter().legs().answered(leg, answer),
+            Originator::Notify(subscription) => self.notifier.answered(now, subscription, answer),
+            Originator::Question(call, side) => self.party_answered(now, call, side, answer),
+            Originator::Farewell => {}
         }
     }
 
-    pub(crate) fn asides_timeout(&mut self, now: Duration) {
+    pub(crate) fn notifications_timeout(&mut self, now: Duration) {
         self.proxy.filter().legs().timeout(now);
         self.notifier.timeout(now);
     }
 
-    pub(crate) fn asides_next_timeout(&self) -> Option<Duration> {
+    pub(crate) fn notifications_next_timeout(&self) -> Option<Duration> {
         let due = [self.proxy.filter_ref().legs_ref().next_timeout(), self.notifier.next_timeout()];
         due.into_iter().flatten().min()
     }

@@ -5,7 +5,7 @@ use sidetone_sip::notification::{LegId, SubscriptionId};
 
 /// The recipient of a request of our own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum AsideId {
+pub(crate) enum Originator {
     /// A leg of a call, by INFO.
     Info(LegId),
     /// A subscriber, by NOTIFY.
