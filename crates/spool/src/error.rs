@@ -35,6 +35,9 @@ pub enum SpoolError {
     /// The file that was written to is not there any more.
     #[error("`{}` has been moved or deleted while it was written", .0.display())]
     Gone(PathBuf),
+    /// Another process writes to it.
+    #[error("another Sidetone writes to `{}`", .0.display())]
+    Held(PathBuf),
     /// No reader may be called that.
     #[error("`{0}` is no name of a reader: letters, digits, `-`, `_` and `.`, 64 at most")]
     Name(String),
@@ -71,12 +74,23 @@ impl SpoolError {
         }
     }
 
+    /// Whether somebody else had the file for too long: the same may go well in a moment.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Database(error) if matches!(
+            error.sqlite_error_code(),
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
+        ))
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Open { .. } => "make its folder, and let Sidetone's user write there",
             Self::Foreign(_) | Self::Newer { .. } => "name another file",
+            Self::Held(_) => "stop that one, or give each a spool of its own",
+            error if error.is_busy() => "another program holds it; try again",
             Self::Name(_) | Self::Unknown(_) => "`sidetone spool status` lists the readers",
             Self::Beyond { .. } => "acknowledge what was read from this file",
             Self::Database(_) | Self::Damaged(_) | Self::Unsound(_) | Self::Emptied(_) | Self::Gone(_) => {

@@ -5,12 +5,13 @@ mod schema;
 mod trim;
 
 pub use opening::BESIDE;
-pub(crate) use opening::Predecessor;
+pub(crate) use opening::{Predecessor, WriterLock};
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde::Serialize;
 use sidetone_events::{CallId, Event, EventId, Timestamp};
 
@@ -151,8 +152,17 @@ impl SpoolFile {
     /// # Errors
     /// [`SpoolError::Database`].
     pub fn checkpoint(&self) -> Result<bool, SpoolError> {
-        let busy: i64 = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-        Ok(busy == 0)
+        // Waiting for a reader, it would keep everybody else from writing.
+        let patience: i64 = self.connection.query_row("PRAGMA busy_timeout", [], |row| row.get(0))?;
+        self.connection.busy_timeout(Duration::ZERO)?;
+        let busy =
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        self.connection.busy_timeout(Duration::from_millis(from_sql(patience)))?;
+        match busy {
+            Ok(busy) => Ok(busy == 0),
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// At most `most` entries after `after`.

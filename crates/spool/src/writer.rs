@@ -15,7 +15,7 @@ use sidetone_events::{CallId, Erasure, Event, Owed, Timestamp};
 use crate::config::SpoolConfig;
 use crate::entry::Position;
 use crate::error::SpoolError;
-use crate::file::{Batch, Item, Predecessor, ReaderState, SpoolFile};
+use crate::file::{Batch, Item, Predecessor, ReaderState, SpoolFile, WriterLock};
 
 /// Most events that wait for the disk; beyond it they are lost and counted.
 const MOST_WAITING: usize = 65_536;
@@ -85,6 +85,7 @@ impl Spool {
     /// # Errors
     /// [`SpoolError`]: the file can't be opened, or the thread can't be started ([`SpoolError::Open`]).
     pub fn start(config: &SpoolConfig) -> Result<Self, SpoolError> {
+        let lock = WriterLock::take(&config.path)?;
         let file = match SpoolFile::create(&config.path) {
             Err(error) if error.is_damage() => replace(&config.path, &error, &Predecessor::default())?,
             other => other?,
@@ -94,6 +95,7 @@ impl Spool {
         let (queue, orders) = sync_channel(MOST_WAITING);
         let writer = Writer {
             file: Some(file),
+            _lock: lock,
             config: config.clone(),
             owed: Arc::clone(&owed),
             tally: Arc::clone(&tally),
@@ -207,6 +209,7 @@ fn note_of(path: &Path) -> std::path::PathBuf {
 struct Writer {
     /// None between the loss of one and the making of the next.
     file: Option<SpoolFile>,
+    _lock: WriterLock,
     config: SpoolConfig,
     owed: Arc<Owed>,
     tally: Arc<Tally>,
@@ -305,12 +308,17 @@ impl Writer {
         self.pending.lost += lost.saturating_sub(std::mem::replace(&mut self.lost_told, lost));
         file.write(&self.pending, Timestamp::now())?;
         self.last = file.last()?;
+        let file_is_over = file.bytes()? > self.config.max_bytes;
         let events = self.pending.items.iter().filter(|item| matches!(item, Item::Event(_))).count();
         self.tally.written.fetch_add(events as u64, Ordering::Relaxed);
         let erased = events < self.pending.items.len();
         self.pending = Batch::default();
         self.dirty |= erased;
-        if self.dirty { self.settle() } else { Ok(()) }
+        if file_is_over {
+            self.trim()?;
+        }
+        // Where a reader keeps it from being done, `tend` tries again: not each batch, or events would wait for it.
+        if erased { self.settle() } else { Ok(()) }
     }
 
     /// Carries out the due erasures, whether or not their orders got through, and then clears the note.
@@ -346,6 +354,17 @@ impl Writer {
         if self.dirty || !self.due.is_empty() {
             self.settle()?;
         }
+        self.trim()?;
+        let file = open(&mut self.file, &self.config)?;
+        let status = file.status()?;
+        self.last = status.last;
+        self.tally.bytes.store(status.bytes, Ordering::Relaxed);
+        *self.tally.readers.lock().unwrap_or_else(PoisonError::into_inner) = status.readers;
+        Ok(())
+    }
+
+    /// Deletes what need not be kept, or can't be.
+    fn trim(&mut self) -> Result<(), SpoolError> {
         let days = u64::from(self.config.keep_days).saturating_mul(DAY);
         let now = Timestamp::now().unix_millis();
         let expired = (days > 0).then(|| Timestamp::from_unix_millis(now.saturating_sub(days)));
@@ -360,10 +379,6 @@ impl Writer {
                 );
             }
         }
-        let status = file.status()?;
-        self.last = status.last;
-        self.tally.bytes.store(status.bytes, Ordering::Relaxed);
-        *self.tally.readers.lock().unwrap_or_else(PoisonError::into_inner) = status.readers;
         Ok(())
     }
 

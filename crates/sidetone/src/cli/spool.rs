@@ -144,7 +144,14 @@ impl Read {
         let mut known = false;
         let mut from = file.position(&self.name).map_err(explained)?;
         loop {
-            let page = file.read(from, PAGE.min(left)).map_err(explained)?;
+            let page = match file.read(from, PAGE.min(left)) {
+                // Somebody else had it for too long. Whoever follows has time.
+                Err(error) if self.follow && error.is_busy() => {
+                    std::thread::sleep(LOOK);
+                    continue;
+                }
+                page => page.map_err(explained)?,
+            };
             if page.lost > 0 {
                 let events = if page.lost == 1 { "event was" } else { "events were" };
                 remark(output.json, &format!("{} {events} lost before this", page.lost));
@@ -157,7 +164,11 @@ impl Read {
             if !self.peek && (!page.entries.is_empty() || !known) {
                 known = true;
                 flush();
-                file.acknowledge(&self.name, page.until, Timestamp::now()).map_err(explained)?;
+                while let Err(error) = file.acknowledge(&self.name, page.until, Timestamp::now()) {
+                    if !(self.follow && error.is_busy()) {
+                        return Err(explained(error));
+                    }
+                }
             }
             from = page.until;
             let more = page.entries.len() == PAGE && left > 0;

@@ -97,7 +97,9 @@ impl Prepared {
         {
             faults.add(receipts_fault(&error));
         }
+        // This process writes to it, or does not before it is started anew.
         if let Some(spool) = &config.spool
+            && held != Held::ByThisProcess
             && let Err(error) = SpoolFile::examine(&spool.path)
         {
             faults.add(spool_fault(&error));

@@ -1,8 +1,8 @@
 //! Opening a spool, and making one where there is none.
 
 use std::ffi::OsString;
-use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Read};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,8 +15,10 @@ use super::{Identity, ReaderState, SpoolFile, to_sql};
 use crate::entry::Position;
 use crate::error::SpoolError;
 
-/// How long a command waits for another that writes.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a reader waits for whoever writes.
+const READER_WAITS: Duration = Duration::from_secs(10);
+/// How long the writer waits for readers that acknowledge. What it could not write it tries again.
+const WRITER_WAITS: Duration = Duration::from_secs(1);
 /// Links that are followed before they count as a circle.
 const MOST_LINKS: usize = 40;
 /// What stands behind the path of a spool in the names of files that belong to it.
@@ -52,7 +54,7 @@ impl SpoolFile {
             }
             return make(&path, before);
         }
-        let file = Self::connect(&path)?;
+        let file = Self::connect(&path, WRITER_WAITS)?;
         if schema::is_sound(&file.connection)? { Ok(file) } else { Err(SpoolError::Unsound(path)) }
     }
 
@@ -62,7 +64,7 @@ impl SpoolFile {
     /// [`SpoolError`]: the file can't be had, or is none of ours.
     pub fn open(path: &Path) -> Result<Self, SpoolError> {
         match owner(path)? {
-            Owner::Us => Self::connect(path),
+            Owner::Us => Self::connect(path, READER_WAITS),
             Owner::Nobody => {
                 Err(SpoolError::Open { path: path.to_owned(), why: io::ErrorKind::NotFound.into() })
             }
@@ -76,8 +78,9 @@ impl SpoolFile {
     pub fn examine(path: &Path) -> Result<(), SpoolError> {
         let path = target(path)?;
         if owner(&path)? == Owner::Us {
-            let writable = OpenOptions::new().write(true).open(&path);
-            return writable.map(drop).map_err(|why| SpoolError::Open { path, why });
+            // Whether it can be written to is asked without opening it, by those who may ask the system for more than
+            // the standard library does.
+            return WriterLock::is_free(&path);
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let why = match fs::metadata(folder.unwrap_or(Path::new("."))) {
@@ -88,10 +91,10 @@ impl SpoolFile {
         Err(SpoolError::Open { path, why })
     }
 
-    fn connect(path: &Path) -> Result<Self, SpoolError> {
+    fn connect(path: &Path, patience: Duration) -> Result<Self, SpoolError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(PATIENCE)?;
+        connection.busy_timeout(patience)?;
         schema::settings(&connection)?;
         let metadata = fs::metadata(path).map_err(|why| SpoolError::Open { path: path.to_owned(), why })?;
         Ok(Self { path: path.to_owned(), identity: Identity::of(&metadata), connection })
@@ -131,6 +134,34 @@ impl SpoolFile {
     }
 }
 
+/// Keeps a second Sidetone from writing to the same spool. A file of its own: SQLite's locks are the database's.
+#[derive(Debug)]
+pub(crate) struct WriterLock(File);
+
+impl WriterLock {
+    /// # Errors
+    /// [`SpoolError::Held`]: another process has it; [`SpoolError::Open`]: it can't be made.
+    pub(crate) fn take(path: &Path) -> Result<Self, SpoolError> {
+        let path = target(path)?;
+        let lock = beside(&path, ".lock");
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o640).open(&lock);
+        let file = file.map_err(|why| SpoolError::Open { path: lock.clone(), why })?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(SpoolError::Held(path)),
+            Err(TryLockError::Error(why)) => Err(SpoolError::Open { path: lock, why }),
+        }
+    }
+
+    /// Whether no other process has it, found without making it.
+    fn is_free(path: &Path) -> Result<(), SpoolError> {
+        match File::open(beside(path, ".lock")).map(|file| file.try_lock()) {
+            Ok(Err(TryLockError::WouldBlock)) => Err(SpoolError::Held(path.to_owned())),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Identity {
     fn of(metadata: &Metadata) -> Self {
         Self(metadata.dev(), metadata.ino())
@@ -163,7 +194,7 @@ fn make(path: &Path, before: &Predecessor) -> Result<SpoolFile, SpoolError> {
         ignore_missing(fs::remove_file(beside(path, suffix))).map_err(open)?;
     }
     fs::rename(&new, path).map_err(open)?;
-    SpoolFile::connect(path)
+    SpoolFile::connect(path, WRITER_WAITS)
 }
 
 /// Whose the file is; nobody's if there is none.
@@ -174,12 +205,10 @@ fn owner(path: &Path) -> Result<Owner, SpoolError> {
         Err(why) => return Err(open(why)),
         // A pipe would be waited for.
         Ok(there) if !there.is_file() => return Err(open(io::Error::other("it is no regular file"))),
+        Ok(there) if there.len() == 0 => return Ok(Owner::Nobody),
         Ok(_) => {}
     }
-    let mut beginning = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(100).read_to_end(&mut beginning));
-    read.map_err(open)?;
-    schema::owner(path, &beginning)
+    schema::owner(path)
 }
 
 /// The file that a path leads to over links, whether or not it is there.

@@ -1,8 +1,9 @@
 //! The tables of a spool, and how its connections work with it.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::error::SpoolError;
 
@@ -70,20 +71,39 @@ pub(super) enum Owner {
     Us,
 }
 
-/// Whose a file is, read without SQLite, which would bring another program's database into another mode.
-pub(super) fn owner(path: &Path, beginning: &[u8]) -> Result<Owner, SpoolError> {
-    // https://www.sqlite.org/fileformat.html, "The Database Header"
-    let number = |at: usize| {
-        let bytes = beginning.get(at..at + 4).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
-        bytes.map(u32::from_be_bytes).unwrap_or_default()
-    };
-    if beginning.is_empty() {
-        return Ok(Owner::Nobody);
+/// Whose a file is, of which something is there. `path` is opened as if it could not change, which leaves another
+/// program's database as it is, and makes no file beside it.
+///
+/// SQLite opens it, and nobody else: where this process has the same file open already, closing any descriptor of it
+/// would take all of the process's locks on it away (POSIX; <https://www.sqlite.org/howtocorrupt.html>, 2.2). SQLite
+/// keeps such a descriptor until the locks are gone.
+pub(super) fn owner(path: &Path) -> Result<Owner, SpoolError> {
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+            byte if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
+            byte => {
+                let _ = write!(uri, "%{byte:02x}");
+            }
+        }
     }
-    if !beginning.starts_with(b"SQLite format 3\0") || number(68) != APPLICATION {
+    uri.push_str("?immutable=1");
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(&uri, flags)?;
+    let pragma = |name: &str| {
+        let said = connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, u32>(0));
+        said.map_err(
+            |error| {
+                if is_damage(&error) { SpoolError::Foreign(path.to_owned()) } else { error.into() }
+            },
+        )
+    };
+    if pragma("application_id")? != APPLICATION {
         return Err(SpoolError::Foreign(path.to_owned()));
     }
-    match number(60) {
+    match pragma("user_version")? {
         found if found > FORMAT => Err(SpoolError::Newer { path: path.to_owned(), found, known: FORMAT }),
         _ => Ok(Owner::Us),
     }

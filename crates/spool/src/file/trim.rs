@@ -32,8 +32,17 @@ impl SpoolFile {
                 }
             }
         }
-        while self.bytes()? > max_bytes {
-            let deleted = self.delete("position <= ?1", i64::MAX)?;
+        loop {
+            let bytes = self.bytes()?;
+            let excess = bytes.saturating_sub(max_bytes);
+            if excess == 0 {
+                break;
+            }
+            let (first, last) = (self.edge("MIN")?, self.edge("MAX")?);
+            let entries = from_sql(last.unwrap_or(0) - first.unwrap_or(0) + 1);
+            // As many as take up that much on the mean; what they leave in half-empty pages shows in the next round.
+            let most = excess.saturating_mul(entries).div_ceil(bytes.max(1)).clamp(1, from_sql(AT_ONCE));
+            let deleted = self.delete_most("position <= ?1", i64::MAX, to_sql(most))?;
             unread += deleted;
             if deleted == 0 {
                 break;
@@ -45,11 +54,15 @@ impl SpoolFile {
     /// Deletes the oldest entries for which a condition holds. Entries are ordered by time and position, so the
     /// condition holds for a prefix of them.
     fn delete(&mut self, condition: &str, bound: i64) -> Result<u64, SpoolError> {
+        self.delete_most(condition, bound, AT_ONCE)
+    }
+
+    fn delete_most(&mut self, condition: &str, bound: i64, most: i64) -> Result<u64, SpoolError> {
         let sql = format!(
             "DELETE FROM entry WHERE {condition}
              AND position IN (SELECT position FROM entry ORDER BY position LIMIT ?2)"
         );
-        let deleted = self.connection.prepare_cached(&sql)?.execute(params![bound, AT_ONCE])?;
+        let deleted = self.connection.prepare_cached(&sql)?.execute(params![bound, most])?;
         Ok(from_sql(i64::try_from(deleted).unwrap_or(i64::MAX)))
     }
 }

@@ -104,6 +104,9 @@ fn a_reader_in_the_way_leaves_an_erasure_owed() {
     let item = Item::Erasure(call.call().id, u64::MAX);
     file.write(&Batch { lost: 0, items: vec![item] }, Timestamp::now()).unwrap();
     assert!(!file.checkpoint().unwrap());
+    // And nobody is kept from writing meanwhile.
+    let reader = SpoolFile::open(&config.path).unwrap();
+    reader.acknowledge(&"crm".parse().unwrap(), Position(1), Timestamp::now()).unwrap();
     other.execute_batch("COMMIT").unwrap();
     assert!(file.checkpoint().unwrap());
     assert!(!holds(&config.path, MARK));
@@ -197,4 +200,36 @@ fn a_damaged_file_is_moved_aside_at_the_start() {
     let aside = std::fs::read_dir(folder.path()).unwrap();
     let aside = aside.filter(|file| file.as_ref().unwrap().path().to_string_lossy().contains(".damaged-"));
     assert_eq!(aside.count(), 1);
+}
+
+/// POSIX takes all of a process's locks on a file away when it closes any descriptor of that file, and SQLite would
+/// then take the spool for one that nobody has open.
+#[test]
+fn examining_a_spool_that_this_process_writes_takes_no_lock_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path());
+    let mut file = SpoolFile::create(&config.path).unwrap();
+    let mut call = narrator(1);
+    let batch = Batch { lost: 0, items: vec![Item::Event(Box::new(upset(&mut call)))] };
+    file.write(&batch, Timestamp::now()).unwrap();
+    let held = || {
+        let metadata = std::fs::metadata(&config.path).unwrap();
+        let inode = format!(":{} ", std::os::unix::fs::MetadataExt::ino(&metadata));
+        std::fs::read_to_string("/proc/locks").unwrap().lines().filter(|line| line.contains(&inode)).count()
+    };
+    assert!(held() > 0, "SQLite holds a lock on a database in this mode for as long as it is open");
+    SpoolFile::examine(&config.path).unwrap();
+    drop(SpoolFile::open(&config.path).unwrap());
+    assert!(held() > 0);
+}
+
+#[test]
+fn a_second_writer_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path());
+    let first = Spool::start(&config).unwrap();
+    assert!(matches!(Spool::start(&config), Err(SpoolError::Held(_))));
+    assert!(matches!(SpoolFile::examine(&config.path), Err(SpoolError::Held(_))));
+    drop(first);
+    assert!(SpoolFile::examine(&config.path).is_ok() && Spool::start(&config).is_ok());
 }

@@ -28,7 +28,17 @@ pub(super) fn check(config: &Config, faults: &mut Faults) {
     if let Some(spool) = &config.spool
         && !faults.concern("spool.path")
     {
-        makeable("spool.path", &spool.path, faults);
+        if spool.path.exists() {
+            // Asked without opening it: see `SpoolFile::examine`.
+            if let Err(why) = eaccess(&spool.path, AccessFlags::R_OK | AccessFlags::W_OK) {
+                let (path, why) = (spool.path.display(), why.desc());
+                let problem =
+                    format!("{path} can't be written: {why}; let Sidetone's user read and write it");
+                faults.add(Fault::fatal("spool.path", problem));
+            }
+        } else {
+            makeable("spool.path", &spool.path, faults);
+        }
     }
     if let Some(folder) = &config.consent.receipts {
         makeable("consent.receipts", &folder.join("lock"), faults);
