@@ -4,7 +4,6 @@
 1. The crates and what each stands on are what ARCHITECTURE.md's table "Crates" says; `cargo metadata` knows.
 2. Within a crate, no files of different folders stand in a circle, and no circle is of more than three files. A module's
    file (`calls.rs`) belongs to its folder (`calls/`). Tests don't count, nor does a re-export: it only passes a name on.
-   Circles that are older than this check stand in tools/structure-debts.txt, which may only grow shorter.
 3. The walks in ARCHITECTURE.md are at most eight functions each, which stand in the files that they name.
 """
 
@@ -17,7 +16,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LARGEST_CIRCLE = 3
 LONGEST_WALK = 8
-DEBTS = ROOT / "tools" / "structure-debts.txt"
 PREFIX = "sidetone-"
 ITEM = re.compile(
     r"^\s*(?:pub(?:\([^)]*\))?\s+)?(?:const\s+fn|async\s+fn|unsafe\s+fn|fn|struct|enum|union|trait|type|const|static|macro_rules!)"
@@ -210,17 +208,8 @@ class Crate:
 
 
 def check_files():
-    debts = [set(line.split()) for line in DEBTS.read_text().splitlines() if line and not line.startswith("#")]
-    owed = [False] * len(debts)
     for names, fault in file_circles():
-        covered = [at for at, debt in enumerate(debts) if set(names) <= debt]
-        if covered:
-            owed[covered[0]] = True
-        else:
-            yield f"{fault}: {' '.join(names)}"
-    for debt, still in zip(debts, owed):
-        if not still:
-            yield f"a circle is dissolved, so its line in {DEBTS.relative_to(ROOT)} has to go: {' '.join(sorted(debt))}"
+        yield f"{fault}: {' '.join(names)}"
 
 
 def file_circles():

@@ -30,7 +30,7 @@ pub enum CorpusError {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        reason: String,
+        reason: audio::AudioError,
     },
     /// The manifest is wrong.
     #[error("{path}, line {line}: {reason}")]
@@ -40,6 +40,6 @@ pub enum CorpusError {
         /// The line, from 1.
         line: u64,
         /// What is wrong.
-        reason: String,
+        reason: manifest::ManifestError,
     },
 }

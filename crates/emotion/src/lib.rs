@@ -27,6 +27,7 @@ pub mod network;
 mod norm;
 pub mod pace;
 pub mod rng;
+mod score;
 pub mod train;
 pub mod vad;
 

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     features::FeatureConfig,
-    network::{Network, NetworkConfig},
+    network::{Network, NetworkConfig, ShapeError},
 };
 use sidetone_call::Class;
 
@@ -64,6 +64,9 @@ pub enum ModelError {
     /// The header contradicts itself or this build.
     #[error("the model's header is wrong: {0}")]
     Header(String),
+    /// The network's sizes make no network.
+    #[error("the model's header is wrong: {0}")]
+    Shape(#[from] ShapeError),
     /// The front end differs from this build's.
     #[error("the model was trained with another front end ({0}): train it anew")]
     FrontEnd(String),
@@ -130,6 +133,10 @@ pub struct Calibration {
     pub distress_shift: f32,
     /// Confidence below which the model abstains.
     pub least_confidence: f32,
+    /// Share of wrong answers above that which is promised not to be exceeded on speakers never heard, with 95 %
+    /// confidence over speakers. `None` if nothing is promised: files of earlier versions, or too few speakers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<f32>,
 }
 
 /// Raw outputs of one window, read.
@@ -174,6 +181,7 @@ impl Default for Calibration {
             distress_scale: 1.0,
             distress_shift: 0.0,
             least_confidence: 0.0,
+            risk: None,
         }
     }
 }
@@ -400,7 +408,7 @@ fn check(meta: &Meta) -> Result<(), ModelError> {
     if meta.classes != Class::ALL {
         return Err(ModelError::Header(format!("classes {:?}, not {:?}", meta.classes, Class::ALL)));
     }
-    meta.network.check().map_err(ModelError::Header)?;
+    meta.network.check()?;
     if meta.network.inputs != ours.dimensions() {
         return Err(ModelError::Header(format!(
             "{} inputs for {} features",

@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use candle_core::{D, Device, Result, Tensor};
 use candle_nn::ops;
 
-pub use config::NetworkConfig;
+pub use config::{NetworkConfig, ShapeError};
 
 use crate::{norm::LayerNorm, rng::Rng};
 

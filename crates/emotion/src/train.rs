@@ -17,7 +17,7 @@ pub mod split;
 mod targets;
 mod teacher;
 mod trainer;
-pub(crate) mod validate;
+mod validate;
 mod warp;
 mod whisper;
 
@@ -53,7 +53,7 @@ pub fn train(
     options: &TrainOptions,
     progress: &mut dyn FnMut(Progress) -> bool,
 ) -> Result<Report, TrainError> {
-    options.network.check().map_err(TrainError::Nothing)?;
+    options.network.check()?;
     std::fs::create_dir_all(&options.out)
         .map_err(|source| TrainError::Output { path: options.out.clone(), source })?;
     let manifest = Manifest::read(&options.manifest)?
@@ -138,6 +138,7 @@ pub fn train(
         manifest: &manifest,
         split: &report.split,
         evaluation: report.evaluation.as_ref(),
+        calibration: &meta.calibration,
         strangers: &[],
     });
     meta.card_sha256 = model::card_checksum(&card);

@@ -12,7 +12,7 @@ const LONGEST: usize = 600 * 48_000;
 /// # Errors
 /// An unreadable or damaged file, an unknown extension, or more than ten minutes.
 pub fn read(path: &Path) -> Result<Vec<i16>, CorpusError> {
-    let wrong = |reason: String| CorpusError::Audio { path: path.to_owned(), reason };
+    let wrong = |reason: AudioError| CorpusError::Audio { path: path.to_owned(), reason };
     let extension = path.extension().and_then(|x| x.to_str()).unwrap_or_default().to_ascii_lowercase();
     let file = File::open(path).map_err(|source| CorpusError::Read { path: path.to_owned(), source })?;
     let file = BufReader::new(file);
@@ -20,11 +20,11 @@ pub fn read(path: &Path) -> Result<Vec<i16>, CorpusError> {
         "wav" => wav(file),
         "flac" => flac(file),
         "opus" | "ogg" => opus(file),
-        other => Err(format!("{other:?} is none of wav, flac, opus, ogg")),
+        other => Err(AudioError::Kind(other.to_owned())),
     }
     .map_err(wrong)?;
     if channels == 0 || rate == 0 {
-        return Err(wrong("no channels or no sample rate".into()));
+        return Err(wrong(AudioError::Nothing));
     }
     let mono: Vec<f32> =
         samples.chunks(channels).map(|frame| frame.iter().sum::<f32>() / channels as f32).collect();
@@ -34,8 +34,41 @@ pub fn read(path: &Path) -> Result<Vec<i16>, CorpusError> {
 
 type Pcm = (Vec<f32>, usize, u32);
 
-fn wav(file: BufReader<File>) -> Result<Pcm, String> {
-    let mut reader = hound::WavReader::new(file).map_err(|error| error.to_string())?;
+/// Why a file is not the audio that its name says.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AudioError {
+    /// Its extension is none that is read.
+    #[error("{0:?} is none of wav, flac, opus, ogg")]
+    Kind(String),
+    /// Its header names no channels or no rate.
+    #[error("no channels or no sample rate")]
+    Nothing,
+    /// More than is read of a clip.
+    #[error("longer than ten minutes")]
+    TooLong,
+    /// Not WAV, or damaged.
+    #[error(transparent)]
+    Wav(#[from] hound::Error),
+    /// Not FLAC, or damaged.
+    #[error(transparent)]
+    Flac(#[from] claxon::Error),
+    /// Not Ogg, or damaged.
+    #[error(transparent)]
+    Ogg(#[from] ogg::OggReadError),
+    /// Opus within Ogg is damaged.
+    #[error(transparent)]
+    Opus(#[from] audiopus::Error),
+    /// Something else in Ogg.
+    #[error("no OpusHead: Ogg, but not Opus")]
+    NotOpus,
+    /// The first packet is too short.
+    #[error("OpusHead is cut off")]
+    CutOff,
+}
+
+fn wav(file: BufReader<File>) -> Result<Pcm, AudioError> {
+    let mut reader = hound::WavReader::new(file)?;
     let spec = reader.spec();
     let samples: Result<Vec<f32>, _> = match spec.sample_format {
         hound::SampleFormat::Float => reader.samples::<f32>().take(LONGEST + 1).collect(),
@@ -44,38 +77,37 @@ fn wav(file: BufReader<File>) -> Result<Pcm, String> {
             reader.samples::<i32>().take(LONGEST + 1).map(|x| x.map(|x| x as f32 / full)).collect()
         }
     };
-    bounded(samples.map_err(|error| error.to_string())?, spec.channels.into(), spec.sample_rate)
+    bounded(samples?, spec.channels.into(), spec.sample_rate)
 }
 
-fn flac(file: BufReader<File>) -> Result<Pcm, String> {
-    let mut reader = claxon::FlacReader::new(file).map_err(|error| error.to_string())?;
+fn flac(file: BufReader<File>) -> Result<Pcm, AudioError> {
+    let mut reader = claxon::FlacReader::new(file)?;
     let info = reader.streaminfo();
     let full = (1u64 << (info.bits_per_sample.clamp(1, 32) - 1)) as f32;
     let samples: Result<Vec<f32>, _> =
         reader.samples().take(LONGEST + 1).map(|x| x.map(|x| x as f32 / full)).collect();
-    bounded(samples.map_err(|error| error.to_string())?, info.channels as usize, info.sample_rate)
+    bounded(samples?, info.channels as usize, info.sample_rate)
 }
 
 /// RFC 7845: an OpusHead packet, an OpusTags packet, then audio; libopus gives 8 kHz directly.
-fn opus(file: BufReader<File>) -> Result<Pcm, String> {
+fn opus(file: BufReader<File>) -> Result<Pcm, AudioError> {
     let mut packets = ogg::PacketReader::new(file);
-    let head = packets.read_packet_expected().map_err(|error| error.to_string())?;
+    let head = packets.read_packet_expected()?;
     if !head.data.starts_with(b"OpusHead") {
-        return Err("no OpusHead: Ogg, but not Opus".into());
+        return Err(AudioError::NotOpus);
     }
     let skip = match head.data.get(10..12) {
         Some(&[low, high]) => usize::from(u16::from_le_bytes([low, high])) / 6,
-        _ => return Err("OpusHead is cut off".into()),
+        _ => return Err(AudioError::CutOff),
     };
-    packets.read_packet_expected().map_err(|error| error.to_string())?;
-    let mut decoder = audiopus::coder::Decoder::new(audiopus::SampleRate::Hz8000, audiopus::Channels::Mono)
-        .map_err(|error| error.to_string())?;
+    packets.read_packet_expected()?;
+    let mut decoder = audiopus::coder::Decoder::new(audiopus::SampleRate::Hz8000, audiopus::Channels::Mono)?;
     let mut samples = Vec::new();
     let mut frame = [0.0f32; 960];
-    while let Some(packet) = packets.read_packet().map_err(|error| error.to_string())? {
-        let packet = audiopus::packet::Packet::try_from(&packet.data).map_err(|error| error.to_string())?;
-        let output = audiopus::MutSignals::try_from(&mut frame[..]).map_err(|error| error.to_string())?;
-        let count = decoder.decode_float(Some(packet), output, false).map_err(|error| error.to_string())?;
+    while let Some(packet) = packets.read_packet()? {
+        let packet = audiopus::packet::Packet::try_from(&packet.data)?;
+        let output = audiopus::MutSignals::try_from(&mut frame[..])?;
+        let count = decoder.decode_float(Some(packet), output, false)?;
         samples.extend_from_slice(frame.get(..count).unwrap_or_default());
         if samples.len() > LONGEST {
             break;
@@ -85,12 +117,8 @@ fn opus(file: BufReader<File>) -> Result<Pcm, String> {
     bounded(samples, 1, 8000)
 }
 
-fn bounded(samples: Vec<f32>, channels: usize, rate: u32) -> Result<Pcm, String> {
-    if samples.len() > LONGEST {
-        Err("longer than ten minutes".into())
-    } else {
-        Ok((samples, channels, rate))
-    }
+fn bounded(samples: Vec<f32>, channels: usize, rate: u32) -> Result<Pcm, AudioError> {
+    if samples.len() > LONGEST { Err(AudioError::TooLong) } else { Ok((samples, channels, rate)) }
 }
 
 /// Changes the rate of a whole clip by `ratio` (new over old) with a windowed-sinc filter below the lower rate's band

@@ -44,15 +44,41 @@ impl Entry {
     }
 }
 
+/// What is wrong with a line of a manifest.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ManifestError {
+    /// Not CSV.
+    #[error(transparent)]
+    Csv(#[from] csv::Error),
+    /// The first line lacks a column that is needed.
+    #[error("there is no column {0:?}")]
+    NoColumn(String),
+    /// A cell of a column that is needed is empty.
+    #[error("{0} is empty")]
+    Empty(String),
+    /// A cell of votes holds something else.
+    #[error("{} is {text:?}: write a number of votes or a share", class.name())]
+    Votes {
+        /// The class voted for.
+        class: Class,
+        /// What stands there.
+        text: String,
+    },
+}
+
 /// The shares in a line, brought to a sum of 1; an empty cell is 0, and a line of zeros says nothing.
-fn shares(record: &csv::StringRecord, columns: &[(Class, usize)]) -> Result<Option<[f32; CLASSES]>, String> {
+fn shares(
+    record: &csv::StringRecord,
+    columns: &[(Class, usize)],
+) -> Result<Option<[f32; CLASSES]>, ManifestError> {
     let mut shares = [0.0f32; CLASSES];
     for (class, column) in columns {
         let text = record.get(*column).unwrap_or_default();
         let share = if text.is_empty() { Some(0.0) } else { text.parse().ok() };
         let share = share.filter(|share: &f32| share.is_finite() && *share >= 0.0);
         let Some(share) = share else {
-            return Err(format!("{} is {text:?}: write a number of votes or a share", class.name()));
+            return Err(ManifestError::Votes { class: *class, text: text.to_owned() });
         };
         if let Some(slot) = shares.get_mut(class.index()) {
             *slot = share;
@@ -78,11 +104,13 @@ impl Manifest {
     pub fn read(path: &Path) -> Result<Self, CorpusError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| CorpusError::Read { path: path.to_owned(), source })?;
-        let wrong = |line: u64, reason: String| CorpusError::Manifest { path: path.to_owned(), line, reason };
+        let wrong =
+            |line: u64, reason: ManifestError| CorpusError::Manifest { path: path.to_owned(), line, reason };
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
-        let headers = reader.headers().map_err(|error| wrong(1, error.to_string()))?.clone();
+        let headers = reader.headers().map_err(|error| wrong(1, error.into()))?.clone();
         let place = |name: &str| headers.iter().position(|header| header == name);
-        let needed = |name: &str| place(name).ok_or_else(|| wrong(1, format!("there is no column {name:?}")));
+        let needed =
+            |name: &str| place(name).ok_or_else(|| wrong(1, ManifestError::NoColumn(name.to_owned())));
         let columns = (needed("path")?, needed("emotion")?, needed("speaker")?, needed("corpus")?);
         let optional = (place("sex"), place("lang"), place("intensity"));
         let classes: Vec<(Class, usize)> =
@@ -91,12 +119,14 @@ impl Manifest {
         let mut entries = Vec::new();
         for record in reader.records() {
             let record = record
-                .map_err(|error| wrong(error.position().map_or(0, csv::Position::line), error.to_string()))?;
+                .map_err(|error| wrong(error.position().map_or(0, csv::Position::line), error.into()))?;
             let line = record.position().map_or(0, csv::Position::line);
             let cell = |column: usize| record.get(column).unwrap_or_default().to_owned();
             let filled = |column: usize| match record.get(column) {
                 Some(text) if !text.is_empty() => Ok(text.to_owned()),
-                _ => Err(wrong(line, format!("{} is empty", headers.get(column).unwrap_or_default()))),
+                _ => {
+                    Err(wrong(line, ManifestError::Empty(headers.get(column).unwrap_or_default().to_owned())))
+                }
             };
             let path = PathBuf::from(filled(columns.0)?);
             entries.push(Entry {

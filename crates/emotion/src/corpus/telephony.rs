@@ -148,6 +148,8 @@ pub struct Augmentation {
     pub music: f32,
     /// Probability of a room.
     pub room: f32,
+    /// Probability of a recording that is driven into its limit: who shouts does that, and it must tell nothing.
+    pub clipping: f32,
     /// Probability of lost packets.
     pub loss: f32,
     /// Whether codecs other than G.711 are used.
@@ -176,6 +178,7 @@ impl Default for Augmentation {
             babble: 0.15,
             music: 0.1,
             room: 0.25,
+            clipping: 0.25,
             loss: 0.25,
             codecs: true,
             formants: 0.15,
@@ -199,6 +202,7 @@ impl Augmentation {
             babble: 0.0,
             music: 0.0,
             room: 0.0,
+            clipping: 0.0,
             loss: 0.0,
             codecs: false,
             formants: 0.0,
@@ -219,6 +223,9 @@ impl Augmentation {
         if self.speed > 0.0 && rng.chance(0.7) {
             speed += rng.between(-self.speed, self.speed);
             x = resample(&x, speed);
+        }
+        if self.clipping > 0.0 && rng.chance(self.clipping) {
+            clip(&mut x, rng.between(0.0005, 0.03));
         }
         if rng.chance(self.babble) {
             let behind = background::babble(others, rng);
@@ -257,6 +264,16 @@ impl Augmentation {
         };
         let loss = if rng.chance(self.loss) { rng.between(0.01, 0.08) } else { 0.0 };
         (band.over_line(&pcm, 0.0, loss, rng), speed)
+    }
+}
+
+/// Cuts off all that is louder than all but a `share` of the samples.
+fn clip(x: &mut [f32], share: f32) {
+    let mut sizes: Vec<f32> = x.iter().map(|x| x.abs()).collect();
+    sizes.sort_by(f32::total_cmp);
+    let place = (sizes.len() as f32 * (1.0 - share)) as usize;
+    if let Some(most) = sizes.get(place).copied() {
+        x.iter_mut().for_each(|x| *x = x.clamp(-most, most));
     }
 }
 
@@ -316,6 +333,15 @@ mod tests {
             }
             assert_eq!(Band::from_name(band.name()), Some(band));
         }
+    }
+
+    #[test]
+    fn a_driven_recording_is_cut_off_at_its_loudest() {
+        let mut x: Vec<f32> = (0..1000).map(|n| n as f32 - 500.0).collect();
+        clip(&mut x, 0.02);
+        assert!(x.iter().filter(|x| x.abs() >= 490.0).count() >= 20);
+        assert_eq!(x.iter().fold(0.0f32, |most, x| most.max(x.abs())), 490.0);
+        clip(&mut [], 0.02);
     }
 
     #[test]

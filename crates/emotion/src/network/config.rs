@@ -37,6 +37,26 @@ impl Default for NetworkConfig {
     }
 }
 
+/// Why a shape makes no network.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ShapeError {
+    /// Inputs, stem, channels, heads or hidden.
+    #[error("a size is 0 or beyond 4096: {0:?}")]
+    Size([usize; 5]),
+    /// None, too many, or one out of range.
+    #[error("dilations out of range: {0:?}")]
+    Dilations(Vec<usize>),
+    /// Each head has as many channels as any other.
+    #[error("{heads} heads do not divide {channels} channels")]
+    Heads {
+        /// Attention heads.
+        heads: usize,
+        /// Channels of a frame.
+        channels: usize,
+    },
+}
+
 /// How a tensor starts out in training.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Init {
@@ -47,20 +67,23 @@ enum Init {
 }
 
 impl NetworkConfig {
-    /// Whether the sizes make a network; a reason if not.
-    pub fn check(&self) -> std::result::Result<(), String> {
+    /// Whether the sizes make a network.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn check(&self) -> std::result::Result<(), ShapeError> {
         let sizes = [self.inputs, self.stem, self.channels, self.heads, self.hidden];
         if sizes.iter().any(|n| *n == 0 || *n > 4096) {
-            return Err(format!("a size is 0 or beyond 4096: {sizes:?}"));
+            return Err(ShapeError::Size(sizes));
         }
         if self.dilations.is_empty()
             || self.dilations.len() > 64
             || self.dilations.iter().any(|d| *d == 0 || *d > 64)
         {
-            return Err(format!("dilations out of range: {:?}", self.dilations));
+            return Err(ShapeError::Dilations(self.dilations.clone()));
         }
         if !self.channels.is_multiple_of(self.heads) {
-            return Err(format!("{} heads do not divide {} channels", self.heads, self.channels));
+            return Err(ShapeError::Heads { heads: self.heads, channels: self.channels });
         }
         Ok(())
     }

@@ -1,6 +1,4 @@
-//! What the network is handed: a part of each varied clip, blanked here and there, side by side in a padded batch.
-
-use candle_core::{Device, Tensor};
+//! What the network is handed: a part of each varied clip, blanked here and there.
 
 use crate::{corpus::Clip, features::FeatureConfig, network::STEPS_PER_FRAME, rng::Rng};
 
@@ -49,27 +47,4 @@ pub(super) fn mask(clip: &mut Clip, features: &FeatureConfig, blank: &[f32], rng
             }
         }
     }
-}
-
-/// Clips side by side, padded at the end, with the mask of their frames.
-pub(super) fn stack<'c>(
-    clips: impl Iterator<Item = &'c Clip> + Clone,
-    size: usize,
-    device: &Device,
-) -> candle_core::Result<(Tensor, Tensor)> {
-    let rows = clips.clone().count();
-    let longest = clips.clone().map(|clip| clip.steps).max().unwrap_or(0);
-    let frames = longest / STEPS_PER_FRAME;
-    let mut values = Vec::with_capacity(rows * longest * size);
-    let mut mask = Vec::with_capacity(rows * frames);
-    for (row, clip) in clips.enumerate() {
-        values.extend_from_slice(&clip.values);
-        values.resize((row + 1) * longest * size, 0.0);
-        mask.resize(mask.len() + clip.steps / STEPS_PER_FRAME, 1.0f32);
-        mask.resize((row + 1) * frames, 0.0);
-    }
-    Ok((
-        Tensor::from_vec(values, (rows, longest, size), device)?,
-        Tensor::from_vec(mask, (rows, frames), device)?,
-    ))
 }

@@ -7,8 +7,14 @@ use crate::{
     corpus::Manifest,
     eval::{CorpusReport, Evaluation},
     metrics::Figure,
-    model::Licence,
+    model::{Calibration, Licence},
 };
+
+/// What a corpus's licence asks to be said wherever weights trained on it go.
+const NOTICES: [(&str, &str); 1] = [(
+    "crema_d",
+    "Contains information from CREMA-D, which is made available under the Open Database License (ODbL).",
+)];
 
 /// What a card is written from.
 pub(super) struct Card<'a> {
@@ -21,6 +27,8 @@ pub(super) struct Card<'a> {
     pub(super) split: &'a Split,
     /// On the test speakers.
     pub(super) evaluation: Option<&'a Evaluation>,
+    /// What the weights' calibration promises of the answers that it doesn't withhold.
+    pub(super) calibration: &'a Calibration,
     /// Of the folds, on the speakers that each did not know.
     pub(super) strangers: &'a [CorpusReport],
 }
@@ -39,6 +47,10 @@ fn render(text: &mut String, card: &Card<'_>) -> std::fmt::Result {
         Licence::Research => "**Research** weights: some of the data allows research and evaluation only.",
     };
     writeln!(text, "{licence}\n")?;
+    let corpora = card.manifest.corpora();
+    for (_, notice) in NOTICES.iter().filter(|(corpus, _)| corpora.iter().any(|own| own == corpus)) {
+        writeln!(text, "{notice}\n")?;
+    }
     writeln!(text, "## Data and split\n")?;
     writeln!(text, "Speakers are whole on one side: none is heard in training and tested on.\n")?;
     writeln!(
@@ -64,6 +76,16 @@ fn render(text: &mut String, card: &Card<'_>) -> std::fmt::Result {
     if let Some(evaluation) = card.evaluation {
         writeln!(text, "\n## Figures\n\n{OF_TEST} {HOW}\n")?;
         figures(text, &evaluation.corpora)?;
+    }
+    if let Some(risk) = card.calibration.risk {
+        writeln!(
+            text,
+            "\n## Promise\n\nWhere the likeliest class is less sure than {:.3} the model abstains. Of the answers that it \
+             gives, at most {:.0} % name another class than was meant: an upper bound, with 95 % confidence over the \
+             speakers that calibration heard, for speakers like those.",
+            card.calibration.least_confidence,
+            (risk * 100.0).ceil()
+        )?;
     }
     writeln!(
         text,
@@ -113,7 +135,7 @@ pub(super) fn training(options: &TrainOptions, report: &Report) -> String {
     };
     format!(
         "{} parameters, {start}{teacher}; seed {}{processor}; {kept}; at most {} clips of a corpus an epoch. Each is varied by speed, gain, line tilt, room, noise, babble, \
-         music, codec and loss, and by formants, intonation, tempo, colour and noise floor of its \
+         music, codec, clipping and loss, and by formants, intonation, tempo, colour and noise floor of its \
          features.\n\n```sh\n{}\n```",
         report.parameters,
         options.seed,

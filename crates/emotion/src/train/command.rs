@@ -47,6 +47,11 @@ pub(super) fn line(options: &TrainOptions) -> String {
             say(&key.replace('_', "-"), now.get(key).map(Value::to_string).unwrap_or_default());
         }
     }
+    if !options.most_of.is_empty() {
+        let most: Vec<String> =
+            options.most_of.iter().map(|(corpus, clips)| format!("{corpus}={clips}")).collect();
+        say("most-of", most.join(","));
+    }
     if options.teacher.is_some() {
         say("teacher", "FILE".into());
     }
@@ -74,9 +79,12 @@ mod tests {
         assert!(!line(&options).contains("--augment"));
         options.augmentation.speed = 0.5;
         options.most_clips = 7;
+        options.most_of.insert("c".into(), 9);
         options.test = vec!["x".into(), "y".into()];
         let line = line(&options);
-        for part in ["--augment '{\"speed\":0.5}'", "--most-clips 7", "--test x,y", "--seed 1"] {
+        for part in
+            ["--augment '{\"speed\":0.5}'", "--most-clips 7", "--most-of c=9", "--test x,y", "--seed 1"]
+        {
             assert!(line.contains(part), "{line}");
         }
     }

@@ -133,6 +133,7 @@ pub fn calibrate_by_folds(
         manifest: &manifest,
         split: &Split { train: heard, validation: BTreeSet::new(), test },
         evaluation: evaluation.as_ref(),
+        calibration: &meta.calibration,
         strangers: &strangers,
     });
     meta.card_sha256 = model::card_checksum(&card);

@@ -9,7 +9,7 @@ use crate::{
     corpus::{CorpusError, telephony::Augmentation},
     eval::{EvalError, Evaluation},
     model::{Licence, ModelError},
-    network::NetworkConfig,
+    network::{NetworkConfig, ShapeError},
 };
 
 /// What to train, on what, for how long.
@@ -49,6 +49,9 @@ pub struct TrainOptions {
     pub dropout: f32,
     /// Most clips of one corpus in an epoch.
     pub most_clips: usize,
+    /// The same for corpora by name, in place of `most_clips`.
+    #[serde(default)]
+    pub most_of: BTreeMap<String, usize>,
     /// Fewest clips of one labelled corpus in an epoch: those of a smaller one are heard again, varied otherwise.
     pub least_clips: usize,
     /// Most clips of one corpus that are drawn from at all, evenly spaced over its speakers.
@@ -95,6 +98,7 @@ impl TrainOptions {
             weight_decay: 0.05,
             dropout: 0.15,
             most_clips: 1200,
+            most_of: BTreeMap::new(),
             least_clips: 0,
             pool: 3000,
             start: None,
@@ -216,6 +220,9 @@ pub enum TrainError {
     /// The network library failed.
     #[error("the network failed: {0}")]
     Network(#[from] candle_core::Error),
+    /// The network's sizes make no network.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
     /// There is nothing to learn from.
     #[error("{0}")]
     Nothing(String),

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::{
     Epoch, Processor, Progress, TrainError, TrainOptions,
-    batch::{crop, mask, stack},
+    batch::{crop, mask},
     device::{device, moved},
     optimiser::Optimiser,
     sounds::{Sound, evenly, standardise},
@@ -21,6 +21,7 @@ use crate::{
     model::Model,
     network::{Dropout, Network, NetworkConfig, STEPS_PER_FRAME},
     rng::Rng,
+    score::stack,
 };
 
 /// Epochs that a score is averaged over.
@@ -224,11 +225,12 @@ impl<'a> Trainer<'a> {
         }
         let others: Vec<&[i16]> = evenly(training, 200).iter().map(|sound| sound.pcm.as_slice()).collect();
         let mut heard = Vec::new();
-        for mut sounds in by_corpus.into_values() {
+        for (corpus, mut sounds) in by_corpus {
             rng.shuffle(&mut sounds);
+            let most = self.options.most_of.get(corpus).copied().unwrap_or(self.options.most_clips);
             let labelled = sounds.iter().any(|sound| sound.entry.emotion != UNLABELLED);
-            let least = if labelled { self.options.least_clips.min(self.options.most_clips) } else { 0 };
-            let count = sounds.len().clamp(least, self.options.most_clips);
+            let least = if labelled { self.options.least_clips.min(most) } else { 0 };
+            let count = sounds.len().clamp(least, most);
             for sound in sounds.into_iter().cycle().take(count) {
                 let Some(target) = self.teaching.target(&sound.entry) else { continue };
                 let (whole, speed) = self.variation(sound, &others, rng);

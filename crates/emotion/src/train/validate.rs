@@ -2,23 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{TrainError, batch::stack, calibrate::Sample};
+use super::{TrainError, calibrate::Sample};
 use crate::{
     corpus::{Clip, Entry},
     metrics::Confusion,
     model,
-    network::{Network, Outputs, STEPS_PER_FRAME},
+    network::{Network, STEPS_PER_FRAME},
+    score::score,
 };
 use sidetone_call::Class;
-
-/// Raw outputs of whole clips, one after the other.
-pub(crate) fn score(network: &Network, clip: &Clip) -> candle_core::Result<(Vec<f32>, Vec<f32>)> {
-    let size = network.config().inputs;
-    let (steps, mask) = stack(std::iter::once(clip), size, network.device())?;
-    let frames = network.encode(&steps, &mut [&mut network.fresh_state()])?;
-    let Outputs { logits, affect, .. } = network.pool(&frames, &mask, None)?;
-    Ok((logits.flatten_all()?.to_vec1()?, affect.flatten_all()?.to_vec1()?))
-}
 
 /// A clip's raw outputs beside what it is.
 pub(super) struct Scored<'c> {
@@ -52,12 +44,16 @@ fn own_classes<'c>(entries: impl Iterator<Item = &'c Entry>) -> BTreeMap<String,
     classes
 }
 
-/// Logits of a corpus's own classes, and the place of the meant one.
-fn restricted(scored: &Scored<'_>, own: &BTreeMap<String, BTreeSet<Class>>) -> Option<(Vec<f32>, usize)> {
+/// A corpus's own classes with their logits, and the place of the meant one.
+fn restricted(
+    scored: &Scored<'_>,
+    own: &BTreeMap<String, BTreeSet<Class>>,
+) -> Option<(Vec<(Class, f32)>, usize)> {
     let class = scored.entry.class()?;
     let own = own.get(&scored.entry.corpus)?;
     let place = own.iter().position(|other| *other == class)?;
-    Some((own.iter().filter_map(|class| scored.logits.get(class.index()).copied()).collect(), place))
+    let logit = |class: &Class| Some((*class, scored.logits.get(class.index()).copied()?));
+    Some((own.iter().filter_map(logit).collect(), place))
 }
 
 /// Unweighted average recall by corpus, over its own classes.
@@ -67,7 +63,7 @@ pub(super) fn recalls(scored: &[Scored<'_>]) -> BTreeMap<String, f64> {
     for item in scored {
         if let Some((logits, meant)) = restricted(item, &own) {
             let heard = (0..logits.len()).max_by(|a, b| {
-                let at = |n: &usize| logits.get(*n).copied().unwrap_or(f32::MIN);
+                let at = |n: &usize| logits.get(*n).map_or(f32::MIN, |(_, logit)| *logit);
                 at(a).total_cmp(&at(b))
             });
             pairs.entry(item.entry.corpus.clone()).or_default().push((meant, heard.unwrap_or(0)));
@@ -85,7 +81,8 @@ pub(super) fn surprise(scored: &[Scored<'_>]) -> f64 {
     let mut sums: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
     for item in scored {
         if let Some((logits, meant)) = restricted(item, &own) {
-            let p = model::softmax(logits.into_iter()).get(meant).copied().unwrap_or(0.0);
+            let p =
+                model::softmax(logits.into_iter().map(|(_, logit)| logit)).get(meant).copied().unwrap_or(0.0);
             let sum = sums.entry(&item.entry.corpus).or_default();
             sum.0 -= f64::from(p.max(1e-9).ln());
             sum.1 += 1.0;

@@ -1,9 +1,11 @@
 //! `sidetone model`: look at, train, calibrate, evaluate, count false alerts.
 
+mod arguments;
 mod budget;
 mod calibrate;
 mod eval;
 mod plots;
+mod several;
 mod train;
 pub(crate) mod weights;
 

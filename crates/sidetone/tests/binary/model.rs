@@ -108,9 +108,23 @@ fn an_operator_trains_judges_adapts_and_budgets_on_their_own_calls() {
     }
 
     let budget = ["model", "budget", "--model", &weights, "--hours", "0.1", "--json"];
-    let scenes = &json_lines(&[&budget[..], &data[..]].concat())[0];
-    assert_eq!(scenes.as_array().unwrap().len(), 3);
-    assert!(scenes[0]["estimates"].as_u64().unwrap() > 100);
+    let told = &json_lines(&[&budget[..], &data[..]].concat())[0];
+    assert_eq!(told["scenes"].as_array().unwrap().len(), 3);
+    assert!(told["scenes"][0]["estimates"].as_u64().unwrap() > 100);
+    assert!(told["upsets"]["calls"].as_u64().unwrap() >= 4, "{told}");
+
+    // Paired by clip with the adapted one; and asked about a corpus that it never had.
+    let other = text(&root.join("second/model.safetensors"));
+    let paired = ["model", "eval", "--model", &weights, "--against", &other, "--json"];
+    let paired = &json_lines(&[&paired[..], &data[..]].concat())[0];
+    assert!(paired["corpora"][0]["sets"][0]["p"].as_f64().unwrap() > 0.0, "{paired}");
+    let renamed = fs::read_to_string(root.join("labels.csv")).unwrap().replace(",calls\n", ",others\n");
+    fs::write(root.join("others.csv"), renamed.replace("caller", "other")).unwrap();
+    let elsewhere = text(&root.join("others.csv"));
+    let asked =
+        ["model", "eval", "--strangers-to", &weights, "--manifest", &elsewhere, "--root", &base, "--json"];
+    let asked = &json_lines(&asked)[0];
+    assert_eq!(asked["rows"][0]["report"]["corpus"], "others", "{asked}");
 }
 
 #[test]

@@ -1,37 +1,49 @@
-//! `sidetone model budget`: the alerts that an hour without any reason for one raises, and what raises them when there
-//! is one.
+//! `sidetone model budget`: calls of a corpus's speakers as the shipped alert logic hears them. How many alerts an hour
+//! without any reason for one raises, how soon an upset is told, and how soon that it is over.
+
+mod line;
+mod trace;
+mod upset;
+mod voices;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use serde::Serialize;
 use serde_json::json;
-use sidetone_call::{Class, Estimate, Leg as Side};
-use sidetone_consent::permit::{RecordingPermit, Stated};
-use sidetone_emotion::corpus::{Band, Manifest, audio};
+use sidetone_emotion::corpus::{Manifest, audio};
 use sidetone_emotion::model::Model as Network;
 use sidetone_emotion::rng::Rng;
-use sidetone_emotion::{FrameMark, Listener, estimate_due};
-use sidetone_insight::{Call, Insight, Phase, Thresholds};
+use sidetone_insight::{Phase, Thresholds};
 
+use super::arguments::share;
+use super::eval::figure;
 use crate::cli::model::weights::{Weights, bar, there};
 use crate::cli::output::{Output, say, say_json};
+use line::Line;
+use trace::Trace;
+use upset::{Turns, Upsets};
+use voices::{Speakers, mixed, string};
 
-/// Samples that a packet brings.
-const PACKET: usize = 160;
+/// Samples in a second.
+const RATE: usize = 8000;
 /// How long a call of strung clips is, in samples: ten minutes.
-const CALL: usize = 600 * 8000;
-/// What a caller says calmly before something upsets them, in samples: half a minute.
-const BEFORE: usize = 30 * 8000;
-/// What they say after that.
-const AFTER: usize = 20 * 8000;
+const CALL: usize = 600 * RATE;
+/// What a caller says calmly before something upsets them, in samples: 30 s with the pauses between clips, some 15 s of
+/// speech.
+const BEFORE: usize = 30 * RATE;
+/// What they say while upset: some 15 s of speech.
+const UPSET: usize = 30 * RATE;
+/// What they say when calm again: some 20 s of speech.
+const AFTER: usize = 45 * RATE;
+/// How loud babble behind a voice is, as a share of it: 10 dB below.
+const BABBLE: f32 = 0.316;
+/// How loud the agent comes back on the caller's leg: 30 dB below.
+const CROSSTALK: f32 = 0.032;
 
 #[derive(Debug, Args)]
 pub(crate) struct Budget {
@@ -43,12 +55,21 @@ pub(crate) struct Budget {
     /// The folder that the manifest's relative paths are in.
     #[arg(long, value_name = "DIR")]
     root: PathBuf,
+    /// Only these corpora.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    corpora: Vec<String>,
     /// Files, or folders of them, in which nobody speaks with feeling: hold music, prompts.
     #[arg(long, value_name = "PATHS", value_delimiter = ',')]
     sounds: Vec<PathBuf>,
-    /// Hours of calm speech to string together.
+    /// Hours of each kind of calm speech to string together.
     #[arg(long, default_value_t = 2.0)]
     hours: f64,
+    /// Calls in which each speaker grows upset and calms down.
+    #[arg(long, default_value_t = 2, value_name = "CALLS")]
+    upsets: usize,
+    /// Share of a clip's listeners, where it has votes, that must have heard it as calm, or as angry or afraid.
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE", value_parser = share)]
+    agreed: f32,
     /// Writes every estimate, a JSON object a line: to choose thresholds by.
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
@@ -57,7 +78,7 @@ pub(crate) struct Budget {
     seed: u64,
 }
 
-/// What came of one kind of call.
+/// What came of one kind of call in which nothing is wrong.
 #[derive(Debug, Default, Serialize)]
 struct Scene {
     scene: String,
@@ -76,70 +97,108 @@ struct Scene {
     calls_with_alert: usize,
 }
 
+impl Scene {
+    fn new(name: &str) -> Self {
+        Self { scene: name.to_owned(), ..Self::default() }
+    }
+
+    /// One call whose customer is heard saying `voice`.
+    fn hear(&mut self, model: &Arc<Network>, voice: &[i16], trace: &mut Trace) -> anyhow::Result<()> {
+        let mut bare = Thresholds::default();
+        bare.alerts.allowance = 0.0;
+        bare.alerts.arousal_gain = 2.0;
+        let mut lines = [Line::new(model, Thresholds::default()), Line::new(model, bare)];
+        let [shipped, without] = &mut lines;
+        shipped.hear(voice, &mut |estimate| trace.note(&self.scene, self.calls, estimate))?;
+        without.hear(voice, &mut |_| Ok(()))?;
+        let rising =
+            |line: &Line| line.alerts.iter().filter(|(_, alert)| alert.phase == Phase::Rising).count();
+        self.abstained = (self.abstained * self.estimates as f64 + shipped.abstained as f64)
+            / (self.estimates + shipped.estimates).max(1) as f64;
+        self.estimates += shipped.estimates;
+        self.calls += 1;
+        self.hours += shipped.now().as_secs_f64() / 3600.0;
+        self.speech_hours += shipped.speech_between(Default::default(), shipped.now()).as_secs_f64() / 3600.0;
+        self.alerts += rising(shipped);
+        self.alerts_without_baseline += rising(without);
+        self.calls_with_alert += usize::from(rising(shipped) > 0);
+        self.alerts_an_hour = self.alerts as f64 / self.hours.max(1e-9);
+        Ok(())
+    }
+}
+
 impl Budget {
     pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
         there(&self.manifest, &self.root)?;
         let model = self.weights.load()?;
-        let manifest =
-            Manifest::read(&self.manifest)?.filtered(|entry| !model.meta().heard.contains(&entry.speaker));
-        let speakers = Speakers::read(&manifest, &self.root)?;
+        let heard = &model.meta().heard;
+        let manifest = Manifest::read(&self.manifest)?.filtered(|entry| {
+            !heard.contains(&entry.speaker)
+                && (self.corpora.is_empty() || self.corpora.contains(&entry.corpus))
+        });
+        let speakers = Speakers::read(&manifest, &self.root, self.agreed)?;
         if speakers.0.is_empty() {
             bail!("no speaker that the model does not know has a neutral or calm clip: name other speakers");
         }
         let sounds = files(&self.sounds)?;
-        let calls = ((self.hours * 3600.0 * 8000.0 / CALL as f64).ceil() as usize).max(1);
+        let calls = ((self.hours * 3600.0 * RATE as f64 / CALL as f64).ceil() as usize).max(1);
         let bar = bar("listening");
-        bar.set_length((2 * calls + sounds.len() + speakers.0.len()) as u64);
-        let mut scenes = Vec::new();
+        bar.set_length((3 * calls + sounds.len() + self.upsets * speakers.0.len()) as u64);
         let mut trace = Trace::open(self.trace.as_deref())?;
         let mut rng = Rng::new(self.seed);
 
-        let mut calm = Tally::new("calm speech, one speaker a call");
-        let mut crowd = Tally::new("calm speech over babble, 10 dB below");
+        let mut calm = Scene::new("calm speech, one speaker a call");
+        let mut crowd = Scene::new("calm speech over babble, 10 dB below");
+        let mut echo = Scene::new("calm speech, an agent's calm and upset voice 30 dB below");
         for number in 0..calls {
-            let Some(speaker) = speakers.0.get(number % speakers.0.len()) else { continue };
+            let place = number % speakers.0.len();
+            let Some(speaker) = speakers.0.get(place) else { continue };
             let voice = string(&speaker.calm, CALL, &mut rng);
             calm.hear(&model, &voice, &mut trace)?;
             bar.inc(1);
-            let babble = speakers.babble(CALL, &mut rng);
-            let mixed: Vec<i16> = voice
-                .iter()
-                .zip(&babble)
-                .map(|(x, y)| (f32::from(*x) + 0.316 * y).clamp(-32768.0, 32767.0) as i16)
-                .collect();
-            crowd.hear(&model, &mixed, &mut trace)?;
+            crowd.hear(&model, &mixed(&voice, &speakers.babble(CALL, &mut rng), BABBLE), &mut trace)?;
+            bar.inc(1);
+            echo.hear(&model, &mixed(&voice, &speakers.other(place, CALL, &mut rng), CROSSTALK), &mut trace)?;
             bar.inc(1);
         }
-        scenes.extend([calm.done(), crowd.done()]);
+        let mut scenes = vec![calm, crowd, echo];
 
-        let mut upset = Tally::new("calm for 30 s, then angry or afraid for 20 s");
-        for speaker in speakers.0.iter().filter(|speaker| !speaker.alarmed.is_empty()) {
-            let mut voice = string(&speaker.calm, BEFORE, &mut rng);
-            voice.extend(string(&speaker.alarmed, AFTER, &mut rng));
-            upset.hear(&model, &voice, &mut trace)?;
-            bar.inc(1);
+        let mut turns: BTreeMap<String, Vec<Turns>> = BTreeMap::new();
+        for speaker in speakers.0.iter().filter(|speaker| !speaker.upset.is_empty()) {
+            for number in 0..self.upsets {
+                let mut line = Line::new(&model, Thresholds::default());
+                let mut note = |estimate: &_| trace.note(&speaker.name, number, estimate);
+                line.hear(&string(&speaker.calm, BEFORE, &mut rng), &mut note)?;
+                let upset = line.now();
+                line.hear(&string(&speaker.upset, UPSET, &mut rng), &mut note)?;
+                let (calm, while_upset) = (line.now(), line.shift());
+                line.hear(&string(&speaker.calm, AFTER, &mut rng), &mut note)?;
+                let turn = Turns::of(&line, upset, calm, while_upset);
+                turns.entry(speaker.name.clone()).or_default().push(turn);
+                bar.inc(1);
+            }
         }
-        scenes.push(upset.done());
+        let upsets = Upsets::of(&turns);
 
-        let mut others = Tally::new("music and prompts");
+        let mut others = Scene::new("music and prompts");
         for file in &sounds {
             others.hear(&model, &audio::read(file)?, &mut trace)?;
             bar.inc(1);
         }
         if !sounds.is_empty() {
-            scenes.push(others.done());
+            scenes.push(others);
         }
         bar.finish_and_clear();
         if output.json {
-            say_json(&scenes)?;
+            say_json(&json!({ "scenes": scenes, "upsets": upsets }))?;
         } else {
-            print(&model, &scenes);
+            print(&model, &scenes, &upsets);
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn print(model: &Network, scenes: &[Scene]) {
+fn print(model: &Network, scenes: &[Scene], upsets: &Upsets) {
     say(format_args!("{} ({} weights), G.711 µ-law", model.meta().name, model.meta().licence.name()));
     for scene in scenes {
         say(format_args!(
@@ -154,6 +213,27 @@ fn print(model: &Network, scenes: &[Scene]) {
             scene.estimates,
             scene.abstained * 100.0
         ));
+    }
+    let hours: f64 = scenes.iter().map(|scene| scene.hours).sum();
+    let alerts: usize = scenes.iter().map(|scene| scene.alerts).sum();
+    say(format_args!(
+        "\nfalse alerts in all: {alerts} in {hours:.1} h, {:.2} in ten hours",
+        10.0 * alerts as f64 / hours
+    ));
+    let seconds = |time: Option<f64>| time.map_or_else(|| "-".to_owned(), |time| format!("{time:.1} s"));
+    say(format_args!(
+        "\ncalm, then angry or afraid, then calm: {} calls of {} speakers; intervals are 95 %, over speakers",
+        upsets.calls, upsets.speakers
+    ));
+    say(format_args!("  told within 10 s of upset speech     {}", figure(upsets.told_soon.as_ref())));
+    say(format_args!("  told at all while upset              {}", figure(upsets.told.as_ref())));
+    say(format_args!("  after upset speech of, median        {}", seconds(upsets.median_seconds)));
+    say(format_args!("  alert before the upset               {} calls", upsets.early));
+    say(format_args!("  its end told within 15 s of calm     {}", figure(upsets.calmed_soon.as_ref())));
+    say(format_args!("  after calm speech of, median         {}", seconds(upsets.median_calm_seconds)));
+    say(format_args!("  summary's shift right both times     {}", figure(upsets.shift_right.as_ref())));
+    if let Some((upset, end)) = upsets.mean_shifts {
+        say(format_args!("  mean shift, upset and at the end     {upset:+.2} and {end:+.2}"));
     }
 }
 
@@ -176,150 +256,4 @@ fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
         all.extend(inside.into_iter().map(|entry| entry.path()).filter(|path| heard(path)));
     }
     Ok(all)
-}
-
-/// A speaker's clips, at one level.
-#[derive(Debug, Default)]
-struct Speaker {
-    calm: Vec<Vec<i16>>,
-    alarmed: Vec<Vec<i16>>,
-}
-
-struct Speakers(Vec<Speaker>);
-
-impl Speakers {
-    fn read(manifest: &Manifest, root: &Path) -> anyhow::Result<Self> {
-        let mut speakers: BTreeMap<&str, Speaker> = BTreeMap::new();
-        for entry in &manifest.entries {
-            let speaker = speakers.entry(&entry.speaker).or_default();
-            let clips = match entry.class() {
-                Some(Class::Neutral | Class::Calm) => &mut speaker.calm,
-                Some(Class::Anger | Class::Fear) => &mut speaker.alarmed,
-                _ => continue,
-            };
-            clips.push(audio::read(&root.join(&entry.path))?);
-        }
-        Ok(Self(speakers.into_values().filter(|speaker| !speaker.calm.is_empty()).collect()))
-    }
-
-    /// Four of them at once, as loud together as one alone.
-    fn babble(&self, length: usize, rng: &mut Rng) -> Vec<f32> {
-        let mut sum = vec![0.0f32; length];
-        for _ in 0..4 {
-            if let Some(speaker) = self.0.get(rng.below(self.0.len())) {
-                let voice = string(&speaker.calm, length, rng);
-                sum.iter_mut().zip(voice).for_each(|(sum, x)| *sum += 0.5 * f32::from(x));
-            }
-        }
-        sum
-    }
-}
-
-/// Clips in random order with pauses of a conversation between them.
-fn string(clips: &[Vec<i16>], length: usize, rng: &mut Rng) -> Vec<i16> {
-    let mut pcm = Vec::with_capacity(length);
-    while pcm.len() < length {
-        if let Some(clip) = clips.get(rng.below(clips.len())) {
-            pcm.extend_from_slice(clip);
-        }
-        let pause = 2000 + rng.below(20_000);
-        // A line is never quite silent.
-        pcm.extend((0..pause).map(|_| rng.between(-12.0, 12.0) as i16));
-    }
-    pcm.truncate(length);
-    pcm
-}
-
-/// Where estimates are written, if anywhere.
-struct Trace(Option<BufWriter<File>>);
-
-impl Trace {
-    fn open(path: Option<&Path>) -> anyhow::Result<Self> {
-        let open = |path: &Path| {
-            File::create(path)
-                .map(BufWriter::new)
-                .with_context(|| format!("{} can't be written", path.display()))
-        };
-        Ok(Self(path.map(open).transpose()?))
-    }
-
-    /// One estimate of the scene's next call.
-    fn note(&mut self, scene: &Scene, estimate: &Estimate) -> anyhow::Result<()> {
-        let Some(file) = &mut self.0 else { return Ok(()) };
-        let classes: BTreeMap<&str, f32> =
-            estimate.classes.iter().map(|(class, share)| (class.name(), *share)).collect();
-        let line = json!({
-            "scene": scene.scene,
-            "call": scene.calls,
-            "at": estimate.at.as_secs_f64(),
-            "valence": estimate.valence,
-            "arousal": estimate.arousal,
-            "distress": estimate.distress,
-            "confidence": estimate.confidence,
-            "abstained": estimate.abstained.is_some(),
-            "classes": classes,
-        });
-        Ok(writeln!(file, "{line}")?)
-    }
-}
-
-/// Counts over the calls of a scene.
-struct Tally {
-    scene: Scene,
-    abstained: usize,
-}
-
-impl Tally {
-    fn new(name: &str) -> Self {
-        Self { scene: Scene { scene: name.to_owned(), ..Scene::default() }, abstained: 0 }
-    }
-
-    /// One call whose customer is heard saying `voice`.
-    fn hear(&mut self, model: &Arc<Network>, voice: &[i16], trace: &mut Trace) -> anyhow::Result<()> {
-        let mut listener = Listener::new(RecordingPermit::new(Stated::Material), model.clone());
-        let mut bare = Thresholds::default();
-        bare.alerts.allowance = 0.0;
-        bare.alerts.arousal_gain = 2.0;
-        let mut calls = [Call::new(Thresholds::default()), Call::new(bare)];
-        let mut speech = Duration::ZERO;
-        let line = Band::G711.through(voice);
-        let mut alerts = [0, 0];
-        let mut now = Duration::ZERO;
-        for packet in line.chunks(PACKET) {
-            listener.push(packet, FrameMark::Audio);
-            now += Duration::from_micros(packet.len() as u64 * 125);
-            while let Some(segment) = listener.poll_speech() {
-                speech += segment.to.saturating_sub(segment.from);
-                calls.iter_mut().for_each(|call| call.speech(Side::Customer, segment.from, segment.to));
-            }
-            for (_, estimate) in estimate_due(&mut [&mut listener]) {
-                self.scene.estimates += 1;
-                trace.note(&self.scene, &estimate)?;
-                self.abstained += usize::from(estimate.abstained.is_some());
-                calls.iter_mut().for_each(|call| call.affect(estimate.at, &estimate));
-            }
-            for (call, alerts) in calls.iter_mut().zip(&mut alerts) {
-                call.advance(now);
-                while let Some((_, insight)) = call.poll() {
-                    if let Insight::Alert(alert) = insight {
-                        *alerts += usize::from(alert.phase == Phase::Rising);
-                    }
-                }
-            }
-        }
-        let [alerts, without] = alerts;
-        self.scene.calls += 1;
-        self.scene.hours += now.as_secs_f64() / 3600.0;
-        self.scene.speech_hours += speech.as_secs_f64() / 3600.0;
-        self.scene.alerts += alerts;
-        self.scene.alerts_without_baseline += without;
-        self.scene.calls_with_alert += usize::from(alerts > 0);
-        Ok(())
-    }
-
-    fn done(mut self) -> Scene {
-        self.scene.abstained = self.abstained as f64 / self.scene.estimates.max(1) as f64;
-        self.scene.alerts_an_hour = self.scene.alerts as f64 / self.scene.hours.max(1e-9);
-        self.scene
-    }
 }

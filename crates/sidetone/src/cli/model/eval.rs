@@ -2,14 +2,19 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use sidetone_emotion::corpus::{Band, Manifest};
+use sidetone_emotion::eval::compare::compare;
+use sidetone_emotion::eval::strangers::strangers;
 use sidetone_emotion::eval::{EvalOptions, Evaluation, evaluate};
 use sidetone_emotion::metrics::Figure;
+use sidetone_emotion::model::Model;
 
-use super::plots;
-use crate::cli::model::weights::{Weights, bar, there};
+use super::arguments::band;
+use super::{plots, several};
+use crate::cli::model::weights::{Weights, bar, open, there};
 use crate::cli::output::{Output, say, say_json};
 
 #[derive(Debug, Args)]
@@ -34,22 +39,21 @@ pub(crate) struct Eval {
     /// Only these corpora.
     #[arg(long, value_delimiter = ',')]
     corpora: Vec<String>,
+    /// Models trained alike, each without a corpus: each is asked about the corpora that it never had, and about
+    /// nothing else.
+    #[arg(long, value_delimiter = ',', value_name = "FILES", conflicts_with_all = ["model", "against", "plots"])]
+    strangers_to: Vec<PathBuf>,
+    /// Compare with this model, paired by clip, on the speakers that neither has heard.
+    #[arg(long, value_name = "FILE", conflicts_with = "plots")]
+    against: Option<PathBuf>,
     /// Draw confusion matrices, reliability and risk against coverage into this folder, as SVG and PNG.
     #[arg(long, value_name = "DIR")]
     plots: Option<PathBuf>,
 }
 
-fn band(text: &str) -> Result<Band, String> {
-    Band::from_name(text).ok_or_else(|| {
-        let names: Vec<&str> = Band::ALL.iter().map(|band| band.name()).collect();
-        format!("write one of {}", names.join(", "))
-    })
-}
-
 impl Eval {
     pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
         there(&self.manifest, &self.root)?;
-        let model = self.weights.load()?;
         let mut manifest = Manifest::read(&self.manifest)?;
         if !self.corpora.is_empty() {
             manifest = manifest.filtered(|entry| self.corpora.contains(&entry.corpus));
@@ -57,10 +61,25 @@ impl Eval {
         let options =
             EvalOptions { band: self.band, loss: self.loss, gain_db: self.gain, ..EvalOptions::default() };
         let bar = bar("hearing");
-        let evaluation = evaluate(&model, &manifest, &self.root, &options, &mut |done, of| {
+        let mut tell = |done: usize, of: usize| {
             bar.set_length(of as u64);
             bar.set_position(done as u64);
-        })?;
+        };
+        if !self.strangers_to.is_empty() {
+            let models: Vec<Arc<Model>> =
+                self.strangers_to.iter().map(|path| open(path)).collect::<Result<_, _>>()?;
+            let strangers = strangers(&models, &manifest, &self.root, &options, &mut tell)?;
+            bar.finish_and_clear();
+            return several::strangers(&strangers, output);
+        }
+        let model = self.weights.load()?;
+        if let Some(other) = &self.against {
+            let other = open(other)?;
+            let compared = compare(&model, &other, &manifest, &self.root, &options, &mut tell)?;
+            bar.finish_and_clear();
+            return several::compared(&compared, &model, &other, output);
+        }
+        let evaluation = evaluate(&model, &manifest, &self.root, &options, &mut tell)?;
         bar.finish_and_clear();
         if let Some(folder) = &self.plots {
             plots::draw(&evaluation, folder)?;

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::{Value, json};
 use sidetone_emotion::corpus::telephony::Augmentation;
 use sidetone_emotion::model::Licence;
 use sidetone_emotion::network::NetworkConfig;
 use sidetone_emotion::train::{Epoch, Progress, TrainOptions, train};
 
+use super::arguments::{augmentation, clips_of, licence, network, share};
 use crate::cli::model::weights::{bar, there};
 use crate::cli::output::{Output, say, say_json};
 
@@ -72,6 +72,9 @@ pub(crate) struct Train {
     /// Most clips of one corpus in an epoch.
     #[arg(long, default_value_t = defaults().most_clips, value_name = "CLIPS")]
     most_clips: usize,
+    /// The same for corpora by name, such as crema_d=2000,emogator=800.
+    #[arg(long, value_delimiter = ',', value_name = "CORPUS=CLIPS", value_parser = clips_of)]
+    most_of: Vec<(String, usize)>,
     /// Fewest clips of one corpus in an epoch: those of a smaller one are heard again, varied otherwise.
     #[arg(long, default_value_t = defaults().least_clips, value_name = "CLIPS")]
     least_clips: usize,
@@ -106,31 +109,6 @@ pub(crate) struct Train {
 
 fn defaults() -> TrainOptions {
     TrainOptions::new(PathBuf::new(), PathBuf::new(), PathBuf::new())
-}
-
-fn licence(text: &str) -> Result<Licence, String> {
-    serde_json::from_value(json!(text)).map_err(|_| "write open or research".to_owned())
-}
-
-fn share(text: &str) -> Result<f32, String> {
-    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
-    share.ok_or_else(|| "write a number from 0 to 1".to_owned())
-}
-
-fn augmentation(text: &str) -> Result<Augmentation, String> {
-    serde_json::from_str(text).map_err(|error| error.to_string())
-}
-
-fn network(text: &str) -> Result<NetworkConfig, String> {
-    let changes: serde_json::Map<String, Value> =
-        serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let mut whole = json!(NetworkConfig::default());
-    if let Some(whole) = whole.as_object_mut() {
-        // A key that is none makes an error below, for the shape takes no unknown ones.
-        whole.extend(changes);
-    }
-    let network: NetworkConfig = serde_json::from_value(whole).map_err(|error| error.to_string())?;
-    network.check().map(|()| network)
 }
 
 impl Train {
@@ -198,6 +176,7 @@ impl Train {
             averaging: self.averaging,
             weight_decay: self.weight_decay,
             most_clips: self.most_clips,
+            most_of: self.most_of.into_iter().collect(),
             least_clips: self.least_clips,
             pool: self.pool,
             variants: self.variants,

@@ -19,10 +19,15 @@ pub(crate) struct Weights {
 impl Weights {
     pub(crate) fn load(&self) -> anyhow::Result<Arc<Network>> {
         match &self.model {
-            Some(path) => Network::open(path).with_context(|| format!("{} can't be loaded", path.display())),
+            Some(path) => open(path),
             None => Ok(Network::embedded()?),
         }
     }
+}
+
+/// The weights in a file.
+pub(crate) fn open(path: &Path) -> anyhow::Result<Arc<Network>> {
+    Network::open(path).with_context(|| format!("{} can't be loaded", path.display()))
 }
 
 /// Says what to do where a manifest or its folder is missing.

@@ -1,0 +1,84 @@
+//! Clips as a model hears them.
+
+use std::{path::Path, sync::Arc};
+
+use super::{EvalError, EvalOptions, clock};
+use crate::{
+    corpus::{Band, Clip, Entry, Manifest, audio},
+    model::{Calibration, Model},
+    rng::Rng,
+    score::score,
+};
+use sidetone_call::Class;
+
+/// A clip after a model has heard it.
+pub(super) struct Heard {
+    pub(super) entry: Entry,
+    pub(super) class: Class,
+    pub(super) logits: Vec<f32>,
+    /// Of the model that heard it.
+    pub(super) calibration: Arc<Calibration>,
+    pub(super) distress: f32,
+    /// Length in seconds and level in dB, of the recording.
+    pub(super) length: f32,
+    pub(super) level: f32,
+}
+
+/// Hearing clips, and what it takes.
+pub(super) struct Hearing<'a> {
+    pub(super) root: &'a Path,
+    pub(super) options: &'a EvalOptions,
+    pub(super) progress: &'a mut dyn FnMut(usize, usize),
+    pub(super) done: usize,
+    pub(super) of: usize,
+    /// CPU time for what is not the model's work: reading, and the line.
+    pub(super) reading_ms: f64,
+    /// Audio heard.
+    pub(super) seconds: f64,
+}
+
+impl<'a> Hearing<'a> {
+    /// Nothing heard yet; `progress` is told clips done and `of`.
+    pub(super) fn new(
+        root: &'a Path,
+        options: &'a EvalOptions,
+        of: usize,
+        progress: &'a mut dyn FnMut(usize, usize),
+    ) -> Self {
+        Self { root, options, progress, done: 0, of, reading_ms: 0.0, seconds: 0.0 }
+    }
+
+    pub(super) fn hear(
+        &mut self,
+        model: &Model,
+        calibration: &Calibration,
+        manifest: &Manifest,
+        band: Band,
+    ) -> Result<Vec<Heard>, EvalError> {
+        let mut rng = Rng::new(7);
+        let calibration = Arc::new(calibration.clone());
+        let mut all = Vec::new();
+        for entry in &manifest.entries {
+            let before = clock::CpuTime::start();
+            let recorded = audio::read(&self.root.join(&entry.path))?;
+            let pcm = band.over_line(&recorded, self.options.gain_db, self.options.loss, &mut rng);
+            self.reading_ms += before.elapsed_ms().unwrap_or(0.0);
+            self.seconds += pcm.len() as f64 / 8000.0;
+            let clip = Clip::new(&pcm, &model.meta().features);
+            let Some(class) = entry.class() else { continue };
+            if clip.steps > 0 {
+                let (logits, affect) = score(model.network(), &clip)?;
+                let distress = calibration.read(&logits, &affect).distress;
+                let power = recorded.iter().map(|x| f32::from(*x).powi(2)).sum::<f32>()
+                    / recorded.len().max(1) as f32;
+                let level = 10.0 * (power + 1.0).log10();
+                let length = recorded.len() as f32 / 8000.0;
+                let (entry, calibration) = (entry.clone(), Arc::clone(&calibration));
+                all.push(Heard { entry, class, logits, calibration, distress, length, level });
+            }
+            self.done += 1;
+            (self.progress)(self.done, self.of);
+        }
+        Ok(all)
+    }
+}
