@@ -136,7 +136,10 @@ impl SpoolFile {
 
 /// Keeps a second Sidetone from writing to the same spool. A file of its own: SQLite's locks are the database's.
 #[derive(Debug)]
-pub(crate) struct WriterLock(File);
+pub(crate) struct WriterLock {
+    /// Locked for as long as it is open.
+    _file: File,
+}
 
 impl WriterLock {
     /// # Errors
@@ -147,7 +150,7 @@ impl WriterLock {
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o640).open(&lock);
         let file = file.map_err(|why| SpoolError::Open { path: lock.clone(), why })?;
         match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
+            Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(SpoolError::Held(path)),
             Err(TryLockError::Error(why)) => Err(SpoolError::Open { path: lock, why }),
         }
