@@ -190,6 +190,8 @@ fn open<'a>(file: &'a mut Option<SpoolFile>, config: &SpoolConfig) -> Result<&'a
 /// Moves what is left of a damaged file aside and begins a new one.
 fn replace(path: &Path, why: &SpoolError, before: &Predecessor) -> Result<SpoolFile, SpoolError> {
     if matches!(why, SpoolError::Gone(_)) {
+        // The log of the file that is gone, which a reader may still have open: it belongs to no other file.
+        SpoolFile::set_log_aside(path, Timestamp::now())?;
         tracing::error!(%why, "the spool is begun anew: events that a reader had still to read are lost with the old one");
     } else {
         let aside = SpoolFile::set_aside(path, Timestamp::now())?;

@@ -71,13 +71,13 @@ impl Place {
                 spool.path
             }
         };
-        SpoolFile::open(&path).map_err(explained)
+        SpoolFile::open(&path).map_err(|error| explained(&error))
     }
 }
 
 /// An error with its remedy.
-fn explained(error: SpoolError) -> anyhow::Error {
-    let remedy = match &error {
+fn explained(error: &SpoolError) -> anyhow::Error {
+    let remedy = match error {
         SpoolError::Open { why, .. } if why.kind() == std::io::ErrorKind::NotFound => {
             "it is made when `sidetone run` starts with [spool] in its configuration"
         }
@@ -95,7 +95,7 @@ pub(super) struct Status {
 impl Status {
     fn run(self, output: Output) -> anyhow::Result<ExitCode> {
         let file = self.place.open()?;
-        let status = file.status().map_err(explained)?;
+        let status = file.status().map_err(|error| explained(&error))?;
         if output.json {
             say_json(&status)?;
             return Ok(ExitCode::SUCCESS);
@@ -142,7 +142,7 @@ impl Read {
         let file = self.place.open()?;
         let mut left = self.most.unwrap_or(usize::MAX);
         let mut known = false;
-        let mut from = file.position(&self.name).map_err(explained)?;
+        let mut from = file.position(&self.name).map_err(|error| explained(&error))?;
         loop {
             let page = match file.read(from, PAGE.min(left)) {
                 // Somebody else had it for too long. Whoever follows has time.
@@ -150,7 +150,7 @@ impl Read {
                     std::thread::sleep(LOOK);
                     continue;
                 }
-                page => page.map_err(explained)?,
+                page => page.map_err(|error| explained(&error))?,
             };
             if page.lost > 0 {
                 let events = if page.lost == 1 { "event was" } else { "events were" };
@@ -166,7 +166,7 @@ impl Read {
                 flush();
                 while let Err(error) = file.acknowledge(&self.name, page.until, Timestamp::now()) {
                     if !(self.follow && error.is_busy()) {
-                        return Err(explained(error));
+                        return Err(explained(&error));
                     }
                 }
             }
@@ -193,7 +193,7 @@ pub(super) struct Forget {
 
 impl Forget {
     fn run(self, output: Output) -> anyhow::Result<ExitCode> {
-        self.place.open()?.forget(&self.name).map_err(explained)?;
+        self.place.open()?.forget(&self.name).map_err(|error| explained(&error))?;
         if output.json {
             say_json(&serde_json::json!({ "forgotten": self.name }))?;
         } else {

@@ -123,15 +123,25 @@ impl SpoolFile {
         let path = target(path)?;
         let aside = beside(&path, &format!(".damaged-{}", now.unix_millis()));
         for suffix in ["", "-wal", "-shm"] {
-            match fs::rename(beside(&path, suffix), beside(&aside, suffix)) {
-                Err(why) if why.kind() != io::ErrorKind::NotFound => {
-                    return Err(SpoolError::Open { path, why });
-                }
-                _ => {}
-            }
+            move_aside(&path, &aside, suffix)?;
         }
         Ok(aside)
     }
+
+    /// Moves what belonged to a file that is gone out of the way, if it is there.
+    ///
+    /// # Errors
+    /// [`SpoolError::Open`]: it can't be moved.
+    pub(crate) fn set_log_aside(path: &Path, now: Timestamp) -> Result<(), SpoolError> {
+        let path = target(path)?;
+        let aside = beside(&path, &format!(".damaged-{}", now.unix_millis()));
+        ["-wal", "-shm"].into_iter().try_for_each(|suffix| move_aside(&path, &aside, suffix))
+    }
+}
+
+fn move_aside(path: &Path, aside: &Path, suffix: &str) -> Result<(), SpoolError> {
+    let moved = fs::rename(beside(path, suffix), beside(aside, suffix));
+    ignore_missing(moved).map_err(|why| SpoolError::Open { path: path.to_owned(), why })
 }
 
 /// Keeps a second Sidetone from writing to the same spool. A file of its own: SQLite's locks are the database's.

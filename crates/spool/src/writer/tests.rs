@@ -168,6 +168,18 @@ fn a_file_that_is_deleted_under_it_is_begun_anew_and_readers_know_what_they_lack
     goes_on_after(|path| std::fs::remove_file(path).unwrap());
 }
 
+/// Whoever still reads the old file keeps its log from being removed.
+#[test]
+fn so_is_one_that_is_deleted_while_a_reader_has_it_open() {
+    let mut reader = None;
+    goes_on_after(|path| {
+        let connection = rusqlite::Connection::open(path).unwrap();
+        connection.execute_batch("BEGIN; SELECT COUNT(*) FROM entry;").unwrap();
+        reader = Some(connection);
+        std::fs::remove_file(path).unwrap();
+    });
+}
+
 #[test]
 fn so_is_one_that_is_moved_away() {
     goes_on_after(|path| std::fs::rename(path, path.with_extension("old")).unwrap());
