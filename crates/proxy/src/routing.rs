@@ -10,7 +10,7 @@ mod shares;
 mod table;
 mod weight;
 
-pub use address::{HostAddress, HostAddressError};
+pub use address::HostAddress;
 pub use admission::{Admission, Limits, Refused, Wanted};
 pub(crate) use dns::DEFAULT_PORT;
 pub use dns::{Resolver, Where};

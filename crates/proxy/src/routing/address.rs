@@ -46,7 +46,7 @@ impl HostAddress {
     /// Reads a configured URI such as `sip:pbx.example;transport=tcp`.
     ///
     /// # Errors
-    /// [`HostAddressError`], with the remedy.
+    /// `HostAddressError`, with the remedy.
     pub fn parse(uri: &str) -> Result<Self, HostAddressError> {
         let view = UriView::parse(uri).map_err(|_| Self::unreadable(uri))?;
         // Schemes are case-insensitive (RFC 3986 §3.1).
