@@ -251,8 +251,9 @@ impl Writer {
 
     /// Takes the waiting orders, at most one transaction's worth. `false` when no more will come.
     fn gather(&mut self, orders: &Receiver<Order>) -> bool {
-        let owed = self.owed.calls();
         if self.pending.items.is_empty() {
+            // Taken before the queue is seen to be empty: whatever was handed over before is then out of it.
+            let owed = self.owed.calls();
             match orders.recv_timeout(TEND) {
                 Ok(Order::Write(item)) => self.pending.items.push(item),
                 Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return false,
@@ -263,6 +264,7 @@ impl Writer {
             }
             std::thread::sleep(GATHER);
         }
+        let owed = self.owed.calls();
         while self.pending.items.len() < MOST_AT_ONCE {
             match orders.try_recv() {
                 Ok(Order::Write(item)) => self.pending.items.push(item),
