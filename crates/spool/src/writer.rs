@@ -311,14 +311,14 @@ impl Writer {
         let lost = self.tally.lost.load(Ordering::Relaxed);
         self.pending.lost += lost.saturating_sub(std::mem::replace(&mut self.lost_told, lost));
         file.write(&self.pending, Timestamp::now())?;
-        self.last = file.last()?;
-        let file_is_over = file.bytes()? > self.config.max_bytes;
-        let events = self.pending.items.iter().filter(|item| matches!(item, Item::Event(_))).count();
+        // It is written: a failure of what follows must not have it written again.
+        let batch = std::mem::take(&mut self.pending);
+        let events = batch.items.iter().filter(|item| matches!(item, Item::Event(_))).count();
         self.tally.written.fetch_add(events as u64, Ordering::Relaxed);
-        let erased = events < self.pending.items.len();
-        self.pending = Batch::default();
+        let erased = events < batch.items.len();
         self.dirty |= erased;
-        if file_is_over {
+        self.last = file.last()?;
+        if file.bytes()? > self.config.max_bytes {
             self.trim()?;
         }
         // Where a reader keeps it from being done, `tend` tries again: not each batch, or events would wait for it.

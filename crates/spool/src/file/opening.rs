@@ -22,8 +22,8 @@ const WRITER_WAITS: Duration = Duration::from_secs(1);
 /// Links that are followed before they count as a circle.
 const MOST_LINKS: usize = 40;
 /// What stands behind the path of a spool in the names of files that belong to it.
-pub const BESIDE: [&str; 7] =
-    ["-wal", "-shm", "-journal", ".new", ".new-journal", ".erasing", ".erasing.new"];
+pub const BESIDE: [&str; 8] =
+    ["-wal", "-shm", "-journal", ".new", ".new-journal", ".erasing", ".erasing.new", ".lock"];
 
 /// What a new file goes on from, where the one before was lost.
 #[derive(Debug, Clone, Default)]
