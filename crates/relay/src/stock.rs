@@ -27,6 +27,9 @@ const READY: usize = 64;
 const SHARE_READY: usize = 8;
 /// Most datagrams that a ready socket may have received. A socket with more is under attack.
 const MOST_STALE: usize = 64;
+/// Most flooded pairs that one call lays to rest. The call then gets sockets bound on the spot, which are empty: a flood
+/// of all idle ports must not make every call read all of it under the core's lock.
+const MOST_FLOODED: usize = 2;
 /// How often the thread looks without being asked: ports that another program held may be free again.
 const LOOKS_UP: Duration = Duration::from_secs(1);
 
@@ -64,6 +67,13 @@ struct Inner {
     /// Ready pairs by the address that calls may get sockets on.
     ready: HashMap<IpAddr, VecDeque<(UdpSocket, UdpSocket, u16)>>,
     ending: bool,
+}
+
+impl Inner {
+    /// Takes a ready pair of an address, and tells how many are left there.
+    fn pop(&mut self, ip: IpAddr) -> (Option<(UdpSocket, UdpSocket, u16)>, usize) {
+        self.ready.get_mut(&ip).map_or((None, 0), |ready| (ready.pop_front(), ready.len()))
+    }
 }
 
 impl Shared {
@@ -117,10 +127,13 @@ impl Stock {
     /// Takes two sockets on an address: ready ones if there are any, else newly bound ones. `None` if no port can be
     /// had.
     pub(super) fn take(&self, ip: IpAddr) -> Option<Pair> {
-        loop {
+        for _ in 0..MOST_FLOODED {
             let empty_since = self.epoch.elapsed();
-            let ready = self.shared.lock().ready.get_mut(&ip).and_then(VecDeque::pop_front);
-            self.shared.wanted.notify_one();
+            let (ready, left) = self.shared.lock().pop(ip);
+            // One waking a batch of calls: each costs the call a system call and the thread a turn.
+            if left < self.shared.most.div_ceil(2) {
+                self.shared.wanted.notify_one();
+            }
             let Some((rtp, rtcp, port)) = ready else { break };
             if is_emptied(&rtp) && is_emptied(&rtcp) {
                 return Some(Pair { rtp, rtcp, port, empty_since });
@@ -312,6 +325,22 @@ mod tests {
         }
         assert_ne!(stock.take(HERE).unwrap().port, flooded);
         assert_eq!(stock.resting(), 1);
+    }
+
+    #[test]
+    fn a_flood_of_all_idle_ports_is_not_read_by_one_call() {
+        let stock = stock(PortRange { first: 40_500, last: 40_599 });
+        until_ready(&stock, 6);
+        let idle: Vec<u16> = stock.shared.lock().ready[&HERE].iter().map(|pair| pair.2).collect();
+        let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for port in &idle {
+            for _ in 0..2 * MOST_STALE {
+                stranger.send_to(&[7; 12], SocketAddr::new(HERE, *port)).unwrap();
+            }
+        }
+        let pair = stock.take(HERE).unwrap();
+        assert!(!idle.contains(&pair.port));
+        assert_eq!(stock.resting(), MOST_FLOODED);
     }
 
     #[test]
