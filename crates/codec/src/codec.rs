@@ -1,9 +1,9 @@
 //! Which coding a payload type stands for.
 
-use std::time::Duration;
-
-/// The longest packet that is decoded. RFC 3551 §4.2 asks receivers to accept 200 ms.
-pub const MAX_PACKET: Duration = Duration::from_millis(200);
+use crate::coding::{CodecError, Decode, Encode};
+use crate::l16::L16;
+use crate::opus::{OpusDecoder, OpusEncoder, OpusSettings};
+use crate::{g711, g722, noise};
 
 /// Rates that L16 may have (RFC 4856 §3.1.1); others make no codec, for a rate is the peer's say.
 const L16_RATES: [u32; 8] = [8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
@@ -55,6 +55,19 @@ pub enum Codec {
 }
 
 impl Codec {
+    /// Every codec that can be decoded, in such variants as peers use: fuzzers try each.
+    pub const EXAMPLES: [Self; 9] = [
+        Self::Pcmu,
+        Self::Pcma,
+        Self::G722,
+        Self::Opus(OpusFormat::MONO),
+        Self::Opus(OpusFormat { stereo: true, ..OpusFormat::MONO }),
+        Self::L16 { rate: 16_000, channels: 1 },
+        Self::L16 { rate: 44_100, channels: 2 },
+        Self::L16 { rate: 11_025, channels: 1 },
+        Self::ComfortNoise { rate: 8000 },
+    ];
+
     /// The codec that an `a=rtpmap` line with its `a=fmtp` parameters names; `None` if it is none of
     /// ours, or in a variant that doesn't exist. `channels` 0 counts as 1, as SDP leaves it out.
     #[must_use]
@@ -134,6 +147,42 @@ impl Codec {
         !matches!(self, Codec::ComfortNoise { .. } | Codec::TelephoneEvent { .. })
     }
 
+    /// Channels of its audio.
+    pub(crate) fn channels(&self) -> u8 {
+        match *self {
+            Codec::Opus(format) => 1 + u8::from(format.stereo),
+            Codec::L16 { channels, .. } => channels.clamp(1, 2),
+            _ => 1,
+        }
+    }
+
+    /// A decoder's coding, to PCM of this rate in Hz and number of channels.
+    pub(crate) fn decoding(&self, rate: u32, channels: u8) -> Result<Box<dyn Decode>, CodecError> {
+        Ok(match self {
+            Codec::Pcmu => Box::new(g711::Ulaw),
+            Codec::Pcma => Box::new(g711::Alaw),
+            Codec::G722 => Box::new(g722::Decoder::default()),
+            Codec::L16 { .. } => Box::new(L16 { channels }),
+            Codec::Opus(_) => Box::new(OpusDecoder::new(rate, channels)?),
+            Codec::ComfortNoise { .. } => Box::new(noise::Generator::new(rate)),
+            Codec::TelephoneEvent { .. } => return Err(CodecError::NotAudio(self.name())),
+        })
+    }
+
+    /// An encoder's coding, from PCM of this rate in Hz and of [`Self::channels`].
+    pub(crate) fn encoding(&self, rate: u32, settings: &OpusSettings) -> Result<Box<dyn Encode>, CodecError> {
+        Ok(match self {
+            Codec::Pcmu => Box::new(g711::Ulaw),
+            Codec::Pcma => Box::new(g711::Alaw),
+            Codec::G722 => Box::new(g722::Encoder::default()),
+            Codec::L16 { .. } => Box::new(L16 { channels: self.channels() }),
+            Codec::Opus(_) => Box::new(OpusEncoder::new(rate, self.channels(), settings)?),
+            Codec::ComfortNoise { .. } | Codec::TelephoneEvent { .. } => {
+                return Err(CodecError::NotAudio(self.name()));
+            }
+        })
+    }
+
     /// How much audio a payload carries, in ticks of the RTP clock; 0 for what carries none, or
     /// can't be understood. This is what `sidetone_rtp`'s reorder buffer asks for.
     #[must_use]
@@ -156,6 +205,15 @@ impl Codec {
 }
 
 impl OpusFormat {
+    /// No parameter given.
+    const MONO: Self = Self {
+        stereo: false,
+        inband_fec: false,
+        dtx: false,
+        max_average_bitrate: None,
+        max_playback_rate: None,
+    };
+
     fn from_fmtp(fmtp: &str) -> Self {
         let mut format = Self::default();
         for parameter in fmtp.split(';') {

@@ -1,21 +1,9 @@
 //! Payloads to PCM, gaps included.
 
 use crate::band::AnalysisBand;
-use crate::codec::{Codec, MAX_PACKET};
+use crate::codec::Codec;
+use crate::coding::{CodecError, Decode, MAX_PACKET};
 use crate::conceal::Concealer;
-use crate::error::CodecError;
-use crate::opus::OpusDecoder;
-use crate::{g711, g722, l16, noise};
-
-#[derive(Debug)]
-enum Coding {
-    Pcmu,
-    Pcma,
-    G722(Box<g722::Decoder>),
-    L16,
-    Opus(OpusDecoder),
-    Noise(Box<noise::Generator>),
-}
 
 /// Decodes one stream.
 ///
@@ -24,7 +12,7 @@ enum Coding {
 /// (none were sent). Samples are counted a channel; PCM is interleaved.
 #[derive(Debug)]
 pub struct Decoder {
-    coding: Coding,
+    coding: Box<dyn Decode>,
     rate: u32,
     channels: u8,
     /// One a channel, for the codings that don't conceal by themselves.
@@ -40,12 +28,7 @@ impl Decoder {
     /// # Errors
     /// [`CodecError::NotAudio`] for telephone-events.
     pub fn new(codec: &Codec) -> Result<Self, CodecError> {
-        let channels = match *codec {
-            Codec::Opus(format) => 1 + u8::from(format.stereo),
-            Codec::L16 { channels, .. } => channels.clamp(1, 2),
-            _ => 1,
-        };
-        Self::build(codec, codec.native_rate(), channels)
+        Self::build(codec, codec.native_rate(), codec.channels())
     }
 
     /// A decoder as near to [`AnalysisBand`] as the codec itself can come: Opus decodes straight to
@@ -62,18 +45,10 @@ impl Decoder {
     }
 
     fn build(codec: &Codec, rate: u32, channels: u8) -> Result<Self, CodecError> {
-        let coding = match codec {
-            Codec::Pcmu => Coding::Pcmu,
-            Codec::Pcma => Coding::Pcma,
-            Codec::G722 => Coding::G722(Box::default()),
-            Codec::L16 { .. } => Coding::L16,
-            Codec::Opus(_) => Coding::Opus(OpusDecoder::new(rate, channels)?),
-            Codec::ComfortNoise { .. } => Coding::Noise(Box::new(noise::Generator::new(rate))),
-            Codec::TelephoneEvent { .. } => return Err(CodecError::NotAudio(codec.name())),
-        };
-        let concealers = match coding {
-            Coding::Opus(_) | Coding::Noise(_) => Vec::new(),
-            _ => vec![Concealer::new(rate); usize::from(channels)],
+        let mut coding = codec.decoding(rate, channels)?;
+        let concealers = match coding.gaps() {
+            Some(_) => Vec::new(),
+            None => vec![Concealer::new(rate); usize::from(channels)],
         };
         Ok(Self { coding, rate, channels, concealers, scratch: Vec::new() })
     }
@@ -99,33 +74,12 @@ impl Decoder {
     pub fn decode(&mut self, payload: &[u8], out: &mut Vec<i16>) -> Result<usize, CodecError> {
         let bytes = payload.len();
         let most = MAX_PACKET.as_millis() as usize * self.rate as usize / 1000;
-        let channels = usize::from(self.channels);
-        let samples = match self.coding {
-            Coding::Pcmu | Coding::Pcma => bytes,
-            Coding::G722(_) => bytes * g722::SAMPLES_PER_BYTE,
-            Coding::L16 if !bytes.is_multiple_of(2 * channels) => {
-                return Err(CodecError::Malformed { bytes });
-            }
-            Coding::L16 => bytes / (2 * channels),
-            Coding::Opus(_) | Coding::Noise(_) => 0,
-        };
+        let samples = self.coding.samples(bytes)?;
         if samples > most {
             return Err(CodecError::TooLong { bytes });
         }
         let begin = out.len();
-        match &mut self.coding {
-            Coding::Pcmu => out.extend(payload.iter().map(|&code| g711::from_ulaw(code))),
-            Coding::Pcma => out.extend(payload.iter().map(|&code| g711::from_alaw(code))),
-            Coding::G722(decoder) => decoder.decode(payload, out),
-            Coding::L16 => l16::decode(payload, out),
-            Coding::Opus(decoder) => return decoder.decode(payload, out),
-            Coding::Noise(generator) => {
-                let description =
-                    noise::Description::parse(payload).ok_or(CodecError::Malformed { bytes })?;
-                generator.describe(description);
-                return Ok(0);
-            }
-        }
+        let samples = self.coding.decode(payload, out)?;
         self.each_channel(begin, out, Concealer::pass);
         Ok(samples)
     }
@@ -133,12 +87,11 @@ impl Decoder {
     /// Appends `samples` a channel of what may have been lost: extrapolated and fading, silent after
     /// 60 ms (see [`conceal`](crate::conceal); Opus by its own rules).
     pub fn conceal(&mut self, samples: usize, out: &mut Vec<i16>) {
-        let begin = out.len();
-        match &mut self.coding {
-            Coding::Opus(decoder) => return decoder.conceal(samples, out),
-            Coding::Noise(generator) => return generator.generate(samples, out),
-            _ => out.resize(begin + samples * usize::from(self.channels), 0),
+        if let Some(own) = self.coding.gaps() {
+            return own.conceal(samples, out);
         }
+        let begin = out.len();
+        out.resize(begin + samples * usize::from(self.channels), 0);
         self.each_channel(begin, out, Concealer::conceal);
     }
 
@@ -146,19 +99,18 @@ impl Decoder {
     /// next. Opus with in-band error correction finds its last lost frame there; for the others this
     /// is [`conceal`](Self::conceal).
     pub fn recover(&mut self, samples: usize, following: &[u8], out: &mut Vec<i16>) {
-        match &mut self.coding {
-            Coding::Opus(decoder) => decoder.recover(samples, following, out),
-            _ => self.conceal(samples, out),
+        match self.coding.gaps() {
+            Some(own) => own.recover(samples, following, out),
+            None => self.conceal(samples, out),
         }
     }
 
     /// Appends `samples` a channel of time in which nothing was sent: comfort noise as it was last
     /// described (a comfort-noise decoder, Opus), or silence (the others).
     pub fn idle(&mut self, samples: usize, out: &mut Vec<i16>) {
-        match &mut self.coding {
-            Coding::Opus(decoder) => decoder.conceal(samples, out),
-            Coding::Noise(generator) => generator.generate(samples, out),
-            _ => {
+        match self.coding.gaps() {
+            Some(own) => own.idle(samples, out),
+            None => {
                 out.resize(out.len() + samples * usize::from(self.channels), 0);
                 self.concealers.iter_mut().for_each(Concealer::reset);
             }

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Seek};
 
+use crate::coding::Decode;
 use crate::opus::OpusDecoder;
 
 /// The longest file that is read, in samples of one channel: ten minutes at 48 kHz.

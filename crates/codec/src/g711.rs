@@ -6,6 +6,8 @@
 //! decision and output values of G.711's tables.
 #![allow(clippy::indexing_slicing)] // a u8 can't miss a table of 256
 
+use crate::coding::{CodecError, Decode, Encode};
+
 /// Linear value of each µ-law code.
 static ULAW: [i16; 256] = {
     let mut table = [0; 256];
@@ -98,3 +100,36 @@ const fn expand_alaw(code: u8) -> i16 {
     };
     if code & 0x80 == 0 { -magnitude } else { magnitude }
 }
+
+/// µ-law as a coding.
+#[derive(Debug)]
+pub(crate) struct Ulaw;
+
+/// A-law as a coding.
+#[derive(Debug)]
+pub(crate) struct Alaw;
+
+macro_rules! coding {
+    ($law:ident, $from:ident, $to:ident) => {
+        impl Decode for $law {
+            fn samples(&self, bytes: usize) -> Result<usize, CodecError> {
+                Ok(bytes)
+            }
+
+            fn decode(&mut self, payload: &[u8], out: &mut Vec<i16>) -> Result<usize, CodecError> {
+                out.extend(payload.iter().map(|&code| $from(code)));
+                Ok(payload.len())
+            }
+        }
+
+        impl Encode for $law {
+            fn encode(&mut self, pcm: &[i16], out: &mut Vec<u8>) -> Result<usize, CodecError> {
+                out.extend(pcm.iter().map(|&sample| $to(sample)));
+                Ok(pcm.len())
+            }
+        }
+    };
+}
+
+coding!(Ulaw, from_ulaw, to_ulaw);
+coding!(Alaw, from_alaw, to_alaw);

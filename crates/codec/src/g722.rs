@@ -15,6 +15,8 @@ use band::Band;
 use filter::{Analysis, Synthesis};
 use tables::{HIGH_OUTPUT, LOW_OUTPUT_4, LOW_OUTPUT_6};
 
+use crate::coding::{CodecError, Decode, Encode};
+
 /// Samples a byte carries.
 pub const SAMPLES_PER_BYTE: usize = 2;
 
@@ -75,6 +77,27 @@ impl Encoder {
             let (low, high) = self.analysis.split(pair);
             out.push(self.high.encode_high(high) << 6 | self.low.encode_low(low));
         }
+    }
+}
+
+impl Decode for Decoder {
+    fn samples(&self, bytes: usize) -> Result<usize, CodecError> {
+        Ok(bytes * SAMPLES_PER_BYTE)
+    }
+
+    fn decode(&mut self, payload: &[u8], out: &mut Vec<i16>) -> Result<usize, CodecError> {
+        Self::decode(self, payload, out);
+        Ok(payload.len() * SAMPLES_PER_BYTE)
+    }
+}
+
+impl Encode for Encoder {
+    fn encode(&mut self, pcm: &[i16], out: &mut Vec<u8>) -> Result<usize, CodecError> {
+        if !pcm.len().is_multiple_of(SAMPLES_PER_BYTE) {
+            return Err(CodecError::FrameSize { samples: pcm.len() });
+        }
+        Self::encode(self, pcm, out);
+        Ok(pcm.len() / SAMPLES_PER_BYTE)
     }
 }
 

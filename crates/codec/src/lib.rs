@@ -38,11 +38,11 @@
 
 mod band;
 mod codec;
+mod coding;
 pub mod conceal;
 mod decoder;
 pub mod dtmf;
 mod encoder;
-mod error;
 pub mod file;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]
@@ -56,8 +56,9 @@ mod opus;
 pub mod resample;
 
 pub use band::AnalysisBand;
-pub use codec::{Codec, MAX_PACKET, OpusFormat};
+pub use codec::{Codec, OpusFormat};
+pub use coding::{CodecError, MAX_PACKET};
 pub use decoder::Decoder;
-pub use encoder::{Encoder, OpusSettings};
-pub use error::CodecError;
+pub use encoder::Encoder;
+pub use opus::OpusSettings;
 pub use resample::{Resampler, UnsupportedRate};

@@ -4,6 +4,8 @@
 //! optionally the reflection coefficients of an all-pole filter. [`Description`] is that payload;
 //! [`Generator`] makes noise that fits it.
 
+use crate::coding::{CodecError, Decode, Gaps};
+
 /// Reflection coefficients that are used; RFC 3389 §3 lets a decoder ignore higher ones.
 pub const MAX_ORDER: usize = 12;
 
@@ -172,5 +174,28 @@ impl Generator {
         self.random ^= self.random >> 17;
         self.random ^= self.random << 5;
         self.random.cast_signed() as f32 / 2_147_483_648.0
+    }
+}
+
+impl Decode for Generator {
+    fn samples(&self, _bytes: usize) -> Result<usize, CodecError> {
+        Ok(0)
+    }
+
+    /// A payload describes the noise, and has no sound of its own.
+    fn decode(&mut self, payload: &[u8], _out: &mut Vec<i16>) -> Result<usize, CodecError> {
+        let bytes = payload.len();
+        self.describe(Description::parse(payload).ok_or(CodecError::Malformed { bytes })?);
+        Ok(0)
+    }
+
+    fn gaps(&mut self) -> Option<&mut dyn Gaps> {
+        Some(self)
+    }
+}
+
+impl Gaps for Generator {
+    fn conceal(&mut self, samples: usize, out: &mut Vec<i16>) {
+        self.generate(samples, out);
     }
 }

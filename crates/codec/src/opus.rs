@@ -4,8 +4,7 @@ use audiopus::coder::{Decoder, Encoder};
 use audiopus::packet::Packet;
 use audiopus::{Application, Bitrate, Channels, MutSignals, SampleRate, Signal};
 
-use crate::encoder::OpusSettings;
-use crate::error::CodecError;
+use crate::coding::{CodecError, Decode, Encode, Gaps};
 use crate::resample::UnsupportedRate;
 
 /// Milliseconds in the longest packet.
@@ -16,6 +15,27 @@ const CONCEALED_MS: usize = 1000;
 
 /// The largest packet that is written (RFC 6716 §3.2.1).
 const LARGEST: usize = 1275 * 3 + 7;
+
+/// How Opus encodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpusSettings {
+    /// Bit/s; `None` lets libopus choose by rate and channels.
+    pub bitrate: Option<u32>,
+    /// Repeat the packet before in coarser form. Takes effect when loss is expected.
+    pub inband_fec: bool,
+    /// Packets expected to be lost, in percent.
+    pub expected_loss: u8,
+    /// Send nothing, or nearly so, during silence.
+    pub dtx: bool,
+    /// Effort, 0 to 10.
+    pub complexity: u8,
+}
+
+impl Default for OpusSettings {
+    fn default() -> Self {
+        Self { bitrate: None, inband_fec: false, expected_loss: 0, dtx: false, complexity: 5 }
+    }
+}
 
 fn sample_rate(rate: u32) -> Result<SampleRate, CodecError> {
     i32::try_from(rate)
@@ -46,7 +66,32 @@ impl OpusDecoder {
         Ok(Self { decoder, rate: rate as usize, channels: usize::from(channel_count), concealed: 0 })
     }
 
-    pub(crate) fn decode(&mut self, payload: &[u8], out: &mut Vec<i16>) -> Result<usize, CodecError> {
+    /// Appends at most `room` samples a channel; how many. On failure `out` is as before.
+    fn run(
+        &mut self,
+        packet: Option<Packet<'_>>,
+        room: usize,
+        fec: bool,
+        out: &mut Vec<i16>,
+    ) -> Result<usize, audiopus::Error> {
+        let begin = out.len();
+        out.resize(begin + room * self.channels, 0);
+        let result = match out.get_mut(begin..) {
+            Some(space) => self.decoder.decode(packet, MutSignals::try_from(space)?, fec),
+            None => Ok(0),
+        };
+        out.truncate(begin + result.as_ref().map_or(0, |samples| samples * self.channels));
+        result
+    }
+}
+
+impl Decode for OpusDecoder {
+    /// A length says nothing; libopus refuses packets that are too long.
+    fn samples(&self, _bytes: usize) -> Result<usize, CodecError> {
+        Ok(0)
+    }
+
+    fn decode(&mut self, payload: &[u8], out: &mut Vec<i16>) -> Result<usize, CodecError> {
         let packet = Packet::try_from(payload).map_err(|_| CodecError::Malformed { bytes: 0 })?;
         let longest = self.rate * LONGEST_MS / 1000;
         let samples = self
@@ -56,8 +101,14 @@ impl OpusDecoder {
         Ok(samples)
     }
 
+    fn gaps(&mut self) -> Option<&mut dyn Gaps> {
+        Some(self)
+    }
+}
+
+impl Gaps for OpusDecoder {
     /// Extrapolates; libopus' own concealment, which fades out.
-    pub(crate) fn conceal(&mut self, samples: usize, out: &mut Vec<i16>) {
+    fn conceal(&mut self, samples: usize, out: &mut Vec<i16>) {
         let until = out.len() + samples * self.channels;
         // libopus works in units of 2.5 ms.
         let unit = self.rate / 400;
@@ -74,7 +125,7 @@ impl OpusDecoder {
 
     /// Conceals a gap with the help of the packet behind it, which may repeat the last lost frame in
     /// coarser form (in-band forward error correction, RFC 6716 §2.1.7).
-    pub(crate) fn recover(&mut self, samples: usize, following: &[u8], out: &mut Vec<i16>) {
+    fn recover(&mut self, samples: usize, following: &[u8], out: &mut Vec<i16>) {
         let Ok(packet) = Packet::try_from(following) else { return self.conceal(samples, out) };
         let Ok(rate) = sample_rate(self.rate as u32) else { return self.conceal(samples, out) };
         let Ok(frame) = audiopus::packet::samples_per_frame(packet, rate) else {
@@ -94,24 +145,6 @@ impl OpusDecoder {
         } else {
             self.conceal(frame, out);
         }
-    }
-
-    /// Appends at most `room` samples a channel; how many. On failure `out` is as before.
-    fn run(
-        &mut self,
-        packet: Option<Packet<'_>>,
-        room: usize,
-        fec: bool,
-        out: &mut Vec<i16>,
-    ) -> Result<usize, audiopus::Error> {
-        let begin = out.len();
-        out.resize(begin + room * self.channels, 0);
-        let result = match out.get_mut(begin..) {
-            Some(space) => self.decoder.decode(packet, MutSignals::try_from(space)?, fec),
-            None => Ok(0),
-        };
-        out.truncate(begin + result.as_ref().map_or(0, |samples| samples * self.channels));
-        result
     }
 }
 
@@ -139,9 +172,10 @@ impl OpusEncoder {
             .map_err(CodecError::opus)?;
         Ok(Self { encoder, unit: rate as usize / 400 * usize::from(channel_count), dtx: settings.dtx })
     }
+}
 
-    /// Appends one packet; its length, 0 if it need not be sent.
-    pub(crate) fn encode(&mut self, pcm: &[i16], out: &mut Vec<u8>) -> Result<usize, CodecError> {
+impl Encode for OpusEncoder {
+    fn encode(&mut self, pcm: &[i16], out: &mut Vec<u8>) -> Result<usize, CodecError> {
         // 2.5, 5, 10, 20, 40 or 60 ms; libopus 1.3 also takes 80, 100 and 120.
         if !matches!(pcm.len().checked_div(self.unit), Some(1 | 2 | 4 | 8 | 16 | 24))
             || !pcm.len().is_multiple_of(self.unit)

@@ -11,6 +11,7 @@ use common::{a_call, a_happening_of_each_kind, narrator, narrator_of};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sidetone_call::{Abstention, Cause, Class, Estimate, Leg, Untappable};
+use sidetone_codec::Codec;
 use sidetone_consent::{Policy, Source, State as ConsentState};
 use sidetone_events::{
     Announcement, AnnouncementPhase, CallAnswered, CallEnded, CallHeld, CallMedia, CallResumed, CallStarted,
@@ -69,6 +70,13 @@ fn the_schema_knows_exactly_the_kinds_and_words_that_the_code_does() {
         schema["$defs"]["affect.update"]["properties"]["classes"]["propertyNames"]["enum"],
         json!(classes)
     );
+}
+
+#[test]
+fn every_codec_that_is_decoded_has_a_name_in_events() {
+    for codec in Codec::EXAMPLES.iter().filter(|codec| codec.is_audio()) {
+        assert_ne!(CodecName::of(codec.name()), CodecName::Other, "{}: see codec_names!", codec.name());
+    }
 }
 
 /// Everything that a value can be is described, with words for people.
