@@ -69,6 +69,8 @@ pub struct Stats {
     pub receipt_failures: Option<u64>,
     /// The spool of events; absent where none is kept.
     pub spool: Option<sidetone_spool::Counters>,
+    /// What feeds the store; absent where none is kept.
+    pub store: Option<sidetone_store::Counters>,
     /// Probed hosts.
     pub hosts: Vec<HostStats>,
 }
@@ -343,6 +345,7 @@ impl Stats {
             sinks,
             links,
             spool: calls.spool().map(Spool::counters),
+            store: None,
             receipts: receipts.map(|receipts| receipts.written),
             receipts_waiting: receipts.map(|receipts| receipts.waiting),
             receipt_failures: receipts.map(|receipts| receipts.failures),

@@ -13,6 +13,7 @@ pub(crate) mod output;
 mod run;
 mod spool;
 mod stats;
+mod store;
 mod story;
 mod trace;
 mod view;
@@ -72,6 +73,9 @@ enum Command {
     /// Read the events that are kept for readers that must not miss one.
     #[command(subcommand)]
     Spool(spool::Spool),
+    /// Look at, export and erase from the store of what happened in calls.
+    #[command(subcommand)]
+    Store(store::Store),
     /// What a compliance officer asks for.
     #[command(subcommand)]
     Compliance(compliance::Compliance),
@@ -113,6 +117,7 @@ impl Cli {
             Command::Model(model) => model.run(output),
             Command::Consent(consent) => consent.run(output),
             Command::Spool(spool) => spool.run(output),
+            Command::Store(store) => store.run(output),
             Command::Compliance(compliance) => compliance.run(output),
             Command::Completions(completions) => completions.run(),
             Command::Man(man) => man.run(output),

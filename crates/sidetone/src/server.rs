@@ -23,7 +23,7 @@ use sidetone_events::{Bus, Sinks, Subscription};
 use sidetone_pbx::PbxLinks;
 use tokio::sync::mpsc::Receiver;
 
-use assembly::{prompter, proxy, receipts, rules, spool};
+use assembly::{feeder, prompter, proxy, receipts, rules, spool};
 use census::Census;
 pub(crate) use error::StartError;
 pub(crate) use from_file::{prepare, prepare_again, prepare_elsewhere};
@@ -44,6 +44,7 @@ use sidetone_relay::{Engine, Notice};
 use sidetone_serve::control::{self, ControlSocket, NotReloaded, Reloaded};
 use sidetone_serve::{Snapshot, http};
 use sidetone_spool::Spool;
+use sidetone_store::Feeder;
 use sidetone_tap::TapSender;
 use sidetone_watch::Alarm;
 
@@ -62,6 +63,7 @@ pub(crate) struct Server {
     bus: Bus,
     sinks: Arc<Mutex<Option<Sinks>>>,
     links: Arc<Mutex<Option<PbxLinks>>>,
+    store: Arc<Mutex<Option<Feeder>>>,
     reloader: Arc<Reloader>,
     http: Option<SocketAddr>,
     _control: ControlSocket,
@@ -118,6 +120,7 @@ impl Server {
         if let Some(spool) = spool(&config)? {
             calls.spool_to(spool);
         }
+        let store = Arc::new(Mutex::new(feeder(&config)?));
         calls.disclose_by(prompter(&config, library, &engine, &calls, epoch, &alarm)?, receipts);
         let core =
             Core::new(Arc::new(config.proxy()), proxy(&config, engine), Arc::clone(&calls), random::number());
@@ -133,6 +136,7 @@ impl Server {
             workers,
             sinks: Arc::clone(&sinks),
             links: Arc::clone(&links),
+            store: Arc::clone(&store),
             bus: bus.clone(),
             alarm: alarm.clone(),
             in_force: Arc::clone(&in_force),
@@ -174,7 +178,7 @@ impl Server {
         let book = attend(Arc::clone(&signalling), Arc::clone(&calls), alarm.clone(), inbox);
         alarm.vital("the call book", book);
         signalling.serve();
-        Ok(Self { signalling, alarm, calls, bus, sinks, links, reloader, http, _control: control })
+        Ok(Self { signalling, alarm, calls, bus, sinks, links, store, reloader, http, _control: control })
     }
 
     /// The HTTP address.
@@ -265,7 +269,12 @@ impl Server {
             sinks.shutdown(LAST_EVENTS).await;
         }
         let calls = Arc::clone(&self.calls);
-        let closed = tokio::task::spawn_blocking(move || calls.spool().map(Spool::close));
+        let store = lock(&self.store).take();
+        let closed = tokio::task::spawn_blocking(move || {
+            calls.spool().map(Spool::close);
+            // It reads what the spool has just written, and ends.
+            drop(store);
+        });
         // The writer has a time limit of its own.
         let _ = closed.await;
     }

@@ -33,5 +33,5 @@ mod writer;
 pub use config::SpoolConfig;
 pub use entry::{Content, Entry, Page, Position};
 pub use error::SpoolError;
-pub use file::{BESIDE, Batch, ReaderName, ReaderState, SpoolFile, Status};
+pub use file::{BESIDE, Batch, Item, ReaderName, ReaderState, SpoolFile, Status};
 pub use writer::{Counters, Spool};

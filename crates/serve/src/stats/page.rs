@@ -40,6 +40,7 @@ impl Stats {
         self.analysis_metrics(&page);
         self.consent_metrics(&page);
         self.spool_metrics(&page);
+        self.store_metrics(&page);
         self.link_metrics(&page);
         let hosts: Vec<[&str; 3]> =
             self.hosts.iter().map(|h| [h.side, h.peer.as_str(), h.host.as_str()]).collect();
@@ -71,6 +72,23 @@ impl Stats {
             .map(|(labels, reader)| (labels.as_slice(), reader.behind as f64))
             .collect();
         page.gauges("spool_behind", "Events that a reader has still to read.", &["reader"], &behind);
+    }
+
+    /// Present even without a store, so that alert rules load everywhere.
+    fn store_metrics(&self, page: &Page) {
+        let kept = self.store.is_some();
+        let store = self.store.clone().unwrap_or_default();
+        let help = "1 while the store is written to, or none is kept.";
+        page.gauge("store_up", help, f64::from(u8::from(store.up || !kept)));
+        page.counters(
+            "store_events_total",
+            "Events for the store, by what became of them: skipped ones are of a newer version, lost ones never came to the spool.",
+            &["outcome"],
+            &[(&["written"], store.written), (&["skipped"], store.skipped), (&["lost"], store.lost)],
+        );
+        page.counter("store_failures_total", "Attempts to write to the store that failed.", store.failures);
+        page.gauge("store_behind", "Events in the spool that are not in the store.", store.behind as f64);
+        page.counter("store_expired_total", "Calls deleted from the store for their age.", store.expired);
     }
 
     fn session_metrics(&self, page: &Page) {

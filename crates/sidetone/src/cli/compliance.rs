@@ -132,6 +132,20 @@ fn sinks(config: &Config) -> Vec<SinkFacts> {
         );
         add("spool".into(), spool.path.display().to_string(), kept);
     }
+    if let Some(store) = &config.store {
+        let days = |days: u32| match days {
+            0 => "without a limit of time".to_owned(),
+            days => format!("{days} days"),
+        };
+        let kept = format!(
+            "calls {}, what was inferred from moment to moment {}; erased when the customer refuses, and by `sidetone store erase`",
+            days(store.keep_calls_days),
+            days(store.keep_timelines_days)
+        );
+        // A connection string names hosts and users, no password.
+        let place = store.path.as_ref().map(|path| path.display().to_string());
+        add("store".into(), place.or_else(|| store.postgres.clone()).unwrap_or_default(), kept);
+    }
     for (index, webhook) in events.webhooks.iter().enumerate() {
         // A path may hold a token.
         let host = webhook.url.split('/').take(3).collect::<Vec<_>>().join("/");

@@ -106,6 +106,7 @@ fn page(stats: &Value, width: usize, paint: Paint) -> Vec<String> {
     tell("refused", Subject { value: stats, facts: Vec::new() }.each("refused", refusal).facts);
     tell("consent", consent(stats));
     tell("spool", spool(stats));
+    tell("store", store(stats));
     let sip = Subject::of(stats, "sip")
         .always("transactions", "transaction/transactions now")
         .unless_none("dialogs", "dialog/dialogs held")
@@ -214,6 +215,21 @@ fn spool(stats: &Value) -> Vec<String> {
         Some(format!("reader {name} is {} behind", grouped(behind)))
     });
     facts.extend(behind);
+    facts
+}
+
+/// Nothing where no store is kept.
+fn store(stats: &Value) -> Vec<String> {
+    let Some(kept) = stats.get("store").filter(|store| store.is_object()) else { return Vec::new() };
+    let mut facts = Subject::of(stats, "store")
+        .always("written", "event/events written")
+        .unless_none("behind", "event/events to come")
+        .unless_none("lost", "event/events lost on the way")
+        .unless_none("skipped", "event/events not understood")
+        .unless_none("failures", "time/times that it could not be written")
+        .unless_none("expired", "call/calls deleted for their age")
+        .facts;
+    facts.extend(kept.get("trouble").and_then(Value::as_str).map(|trouble| format!("now: {trouble}")));
     facts
 }
 

@@ -7,6 +7,7 @@ use sidetone_events::config::EventsConfig;
 use sidetone_proxy::config::{Fault, unusable_host};
 
 use sidetone_spool::SpoolConfig;
+use sidetone_store::StoreConfig;
 
 use super::Config;
 
@@ -23,6 +24,15 @@ pub(crate) fn check(config: &Config) -> Vec<Fault> {
     }
     if let Some((key, problem)) = config.spool.as_ref().and_then(SpoolConfig::fault) {
         faults.push(Fault::fatal(format!("spool.{key}"), problem));
+    }
+    if let Some((key, problem)) = config.store.as_ref().and_then(StoreConfig::fault) {
+        faults.push(Fault::fatal(format!("store.{key}"), problem));
+    }
+    if config.store.is_some() && config.spool.is_none() {
+        faults.push(Fault::fatal(
+            "store",
+            "is fed from the spool, and there is none; begin one with [spool] and path = \"/var/lib/sidetone/spool.db\"",
+        ));
     }
     let trunks: Vec<&str> = config.trunks.iter().map(|trunk| trunk.name.as_str()).collect();
     faults.extend(config.consent.faults(&trunks).into_iter().map(|fault| Fault {

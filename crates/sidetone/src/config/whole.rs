@@ -13,6 +13,7 @@ use sidetone_proxy::config::{Config as Proxy, Health, Limits, Peer, Sip};
 use sidetone_relay::config::Media;
 use sidetone_serve::config::{Control, Http};
 use sidetone_spool::SpoolConfig;
+use sidetone_store::StoreConfig;
 
 /// The whole configuration.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -51,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) events: EventsConfig,
     /// Events kept on the disk until their readers have had them.
     pub(crate) spool: Option<SpoolConfig>,
+    /// What happened in calls, kept to be asked about.
+    pub(crate) store: Option<StoreConfig>,
     /// The Unix socket that the command line talks to.
     #[serde(default)]
     pub(crate) control: Control,

@@ -17,7 +17,7 @@ use sidetone_sip::transaction::Timers;
 
 use super::dialog_key;
 use super::error::StartError;
-use super::faults::{receipts_fault, spool_fault};
+use super::faults::{receipts_fault, spool_fault, store_fault};
 use crate::config::Config;
 use sidetone_book::BUILD;
 use sidetone_book::{Calls, Numbers, Receipts, Rules};
@@ -25,6 +25,7 @@ use sidetone_proxy::random;
 use sidetone_proxy::signalling::{BySip, Signalling};
 use sidetone_relay::{Engine, Prompter};
 use sidetone_spool::Spool;
+use sidetone_store::Feeder;
 use sidetone_watch::Alarm;
 
 /// The most m-lines of a call, and of streams in an offer.
@@ -89,6 +90,13 @@ fn receipt_log(folder: &Path, days: Option<u32>) -> Result<Writer, StartError> {
         }
     };
     Writer::start(log, MOST_RECEIPTS, days, now, alarm).map_err(|error| wrong(&error))
+}
+
+/// Starts what feeds the store, if one is kept. The spool must have been started.
+pub(super) fn feeder(config: &Config) -> Result<Option<Feeder>, StartError> {
+    let (Some(store), Some(spool)) = (&config.store, &config.spool) else { return Ok(None) };
+    let started = Feeder::start(store.clone(), spool.path.clone());
+    started.map(Some).map_err(|error| StartError::from(store_fault(store, &error)))
 }
 
 /// Opens the spool and starts its writer, if one is kept.

@@ -9,6 +9,7 @@ use sidetone_hear::WorkerCounters;
 use sidetone_pbx::PbxLinks;
 use sidetone_proxy::signalling::Signalling;
 use sidetone_serve::Stats;
+use sidetone_store::Feeder;
 use sidetone_watch::Alarm;
 
 use super::in_force::{InForce, lock};
@@ -21,6 +22,7 @@ pub(super) struct Census {
     pub(super) workers: Vec<Arc<WorkerCounters>>,
     pub(super) sinks: Arc<Mutex<Option<Sinks>>>,
     pub(super) links: Arc<Mutex<Option<PbxLinks>>>,
+    pub(super) store: Arc<Mutex<Option<Feeder>>>,
     pub(super) bus: Bus,
     pub(super) alarm: Alarm,
     pub(super) in_force: Arc<InForce>,
@@ -52,6 +54,7 @@ impl Census {
             self.signalling.held_times(),
         );
         drop(core);
+        stats.store = lock(&self.store).as_ref().map(Feeder::counters);
         stats.refused.insert("connection", self.signalling.connections_refused());
         stats.sip.rejected.insert("unread_connection", self.signalling.connections_unread());
         stats.refused.insert("lookup", self.signalling.lookups_refused());

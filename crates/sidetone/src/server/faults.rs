@@ -3,6 +3,7 @@
 use sidetone_events::{NumberHasherError, SecretError};
 use sidetone_proxy::config::Fault;
 use sidetone_spool::SpoolError;
+use sidetone_store::{StoreConfig, StoreError};
 
 /// The possible owner of a configuration's sockets that are in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +79,16 @@ impl Faults {
 pub(super) fn receipts_fault(error: &dyn std::fmt::Display) -> Fault {
     let problem = format!("can't be used: {error}; name a folder that Sidetone's user may write to");
     Fault::fatal("consent.receipts", problem)
+}
+
+/// A PostgreSQL that can't be reached may be there in a minute; calls don't wait for it.
+pub(super) fn store_fault(config: &StoreConfig, error: &StoreError) -> Fault {
+    let problem = format!("can't be used: {error}; {}", error.remedy());
+    match (error, config.postgres.is_some()) {
+        (StoreError::Postgres(_), _) => Fault::warning("store.postgres", problem),
+        (_, true) => Fault::fatal("store.postgres", problem),
+        (_, false) => Fault::fatal("store.path", problem),
+    }
 }
 
 pub(super) fn spool_fault(error: &SpoolError) -> Fault {

@@ -15,8 +15,9 @@ use sidetone_events::{NumberHasher, Revealed};
 use sidetone_insight::did_you_mean;
 use sidetone_pbx::PbxLinks;
 use sidetone_spool::SpoolFile;
+use sidetone_store::Store;
 
-use super::faults::{Faults, Held, NoSecret, receipts_fault, spool_fault};
+use super::faults::{Faults, Held, NoSecret, receipts_fault, spool_fault, store_fault};
 use super::lists::{Missing, numbers};
 use crate::config::{Config, check, events_fault};
 use sidetone_consent::Policy;
@@ -103,6 +104,12 @@ impl Prepared {
             && let Err(error) = SpoolFile::examine(&spool.path)
         {
             faults.add(spool_fault(&error));
+        }
+        if let Some(store) = &config.store
+            && store.fault().is_none()
+            && let Err(error) = Store::examine(store)
+        {
+            faults.add(store_fault(store, &error));
         }
         files::check(&config, &mut faults);
         for fault in same::check(&config, files::secrets(&config)) {

@@ -78,15 +78,26 @@ impl Reloader {
         let media = Media { timeout: config.media.timeout, ..old.media.clone() };
         let analysis = Analysis { thresholds: config.analysis.thresholds.clone(), ..old.analysis.clone() };
         let (events, http, control) = (old.events.clone(), old.http.clone(), old.control.clone());
-        let spool = old.spool.clone();
+        let (spool, store) = (old.spool.clone(), old.store.clone());
         let announcement = old.announcement.clone();
         let pbxs = config.pbxs.into_iter().map(|pbx| {
             let links = old.pbxs.iter().find(|it| it.name == pbx.name).map(Peer::links);
             pbx.with_links(links.unwrap_or_default())
         });
         let pbxs = pbxs.collect();
-        let config =
-            Config { sip, media, analysis, announcement, events, spool, http, control, pbxs, ..config };
+        let config = Config {
+            sip,
+            media,
+            analysis,
+            announcement,
+            events,
+            spool,
+            store,
+            http,
+            control,
+            pbxs,
+            ..config
+        };
         let config = Arc::new(config);
         self.signalling.core().reload(Arc::new(config.proxy()));
         self.in_force.set(config);
@@ -135,6 +146,7 @@ fn frozen(old: &Config, new: &Config) -> Vec<&'static str> {
         ("consent.receipts", old.consent.receipts != new.consent.receipts),
         ("events", old.events != new.events),
         ("spool", old.spool != new.spool),
+        ("store", old.store != new.store),
         ("http", differ(&old.http, &new.http)),
         ("control", differ(&old.control, &new.control)),
         ("log.format", formats[0] != formats[1]),

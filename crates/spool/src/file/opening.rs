@@ -104,7 +104,7 @@ impl SpoolFile {
     ///
     /// # Errors
     /// [`SpoolError::Gone`], [`SpoolError::Emptied`].
-    pub(crate) fn is_in_place(&self) -> Result<(), SpoolError> {
+    pub fn is_in_place(&self) -> Result<(), SpoolError> {
         let there = fs::metadata(&self.path);
         match there {
             Ok(there) if Identity::of(&there) != self.identity => Err(SpoolError::Gone(self.path.clone())),

@@ -40,6 +40,21 @@ pub(super) fn check(config: &Config, faults: &mut Faults) {
             makeable("spool.path", &spool.path, faults);
         }
     }
+    if let Some(path) = config.store.as_ref().and_then(|store| store.path.as_ref())
+        && !faults.concern("store.path")
+    {
+        if path.exists() {
+            // Asked without opening it: closing a file takes SQLite's locks on it from this process.
+            if let Err(why) = eaccess(path, AccessFlags::R_OK | AccessFlags::W_OK) {
+                let (path, why) = (path.display(), why.desc());
+                let problem =
+                    format!("{path} can't be written: {why}; let Sidetone's user read and write it");
+                faults.add(Fault::fatal("store.path", problem));
+            }
+        } else {
+            makeable("store.path", path, faults);
+        }
+    }
     if let Some(folder) = &config.consent.receipts {
         makeable("consent.receipts", &folder.join("lock"), faults);
     }

@@ -72,7 +72,7 @@ pub(super) fn check(config: &Config, private: Vec<(String, PathBuf)>) -> Vec<Fau
         }
     }
     faults.extend(rotated(config, &named));
-    faults.extend(of_the_spool(config, &named));
+    faults.extend(beside_databases(config, &named));
     faults.extend(among_receipts(config, &named));
     faults
 }
@@ -132,27 +132,27 @@ fn rotated(config: &Config, named: &[Named]) -> Vec<Fault> {
         .collect()
 }
 
-/// Files beside the spool that it keeps for itself.
-fn of_the_spool(config: &Config, named: &[Named]) -> Vec<Fault> {
-    let Some(spool) = &config.spool else { return Vec::new() };
-    let own: Vec<PathBuf> = sidetone_spool::BESIDE
-        .iter()
-        .map(|suffix| {
-            let mut name = real(&spool.path).into_os_string();
-            name.push(suffix);
-            name.into()
-        })
-        .collect();
-    let taken = named.iter().filter(|named| named.key != "spool.path" && own.contains(&real(&named.path)));
-    taken
-        .map(|named| {
-            let problem = format!(
-                "{} is a name that spool.path keeps for files of its own; name another file",
-                named.path.display()
-            );
-            Fault::fatal(&named.key, problem)
-        })
-        .collect()
+/// Files beside the spool and the store that these keep for themselves.
+fn beside_databases(config: &Config, named: &[Named]) -> Vec<Fault> {
+    let spool = config.spool.as_ref().map(|it| ("spool.path", &it.path, sidetone_spool::BESIDE.as_slice()));
+    let store = config.store.as_ref().and_then(|it| it.path.as_ref());
+    let store = store.map(|path| ("store.path", path, sidetone_store::BESIDE.as_slice()));
+    let mut faults = Vec::new();
+    for (key, path, suffixes) in spool.into_iter().chain(store) {
+        for suffix in suffixes {
+            let mut own = real(path).into_os_string();
+            own.push(suffix);
+            let own = PathBuf::from(own);
+            for named in named.iter().filter(|named| named.key != key && real(&named.path) == own) {
+                let problem = format!(
+                    "{} is a name that {key} keeps for files of its own; name another file",
+                    named.path.display()
+                );
+                faults.push(Fault::fatal(&named.key, problem));
+            }
+        }
+    }
+    faults
 }
 
 /// Files within the folder of receipts: those that have the names of the chain's own, and those that look like them.
@@ -214,6 +214,8 @@ fn named(config: &Config, private: Vec<(String, PathBuf)>) -> Vec<Named> {
     add("consent.receipts".into(), config.consent.receipts.as_deref(), Use::Written);
     add("events.file.path".into(), config.events.file.as_ref().map(|file| file.path.as_path()), Use::Written);
     add("spool.path".into(), config.spool.as_ref().map(|spool| spool.path.as_path()), Use::Written);
+    let store = config.store.as_ref().and_then(|store| store.path.as_deref());
+    add("store.path".into(), store, Use::Written);
     add("control.socket".into(), Some(&config.control.socket), Use::Written);
     all
 }

@@ -1,0 +1,119 @@
+//! A real PostgreSQL server with nothing in it, for one test. It listens on a socket in its own folder and nowhere else.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::process::Process;
+use crate::until;
+
+/// A running server; killed when dropped.
+#[derive(Debug)]
+pub struct PostgreSql {
+    folder: tempfile::TempDir,
+    binaries: PathBuf,
+    process: Option<Process>,
+}
+
+impl PostgreSql {
+    /// Makes a cluster and starts its server.
+    ///
+    /// # Panics
+    /// When PostgreSQL is not installed (`make peers` does it) or doesn't start.
+    #[must_use]
+    pub fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("sidetone-pg-").tempdir().unwrap();
+        // PostgreSQL refuses to run as root: whoever it runs as must get into its folder.
+        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o777)).unwrap();
+        let mut server = Self { folder, binaries: binaries(), process: None };
+        let data = server.data();
+        let arguments = [
+            "-D",
+            path(&data),
+            "-U",
+            "sidetone",
+            "--auth=trust",
+            "--no-sync",
+            "--no-instructions",
+            "--encoding=UTF8",
+            "--locale=C",
+        ];
+        let made = Command::new("setpriv")
+            .args(unprivileged())
+            .arg(server.binaries.join("initdb"))
+            .args(arguments)
+            .current_dir(server.folder.path())
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        server.resume();
+        server
+    }
+
+    /// Starts the server again after [`Self::stop`].
+    ///
+    /// # Panics
+    /// When it doesn't start.
+    pub fn resume(&mut self) {
+        let mut arguments: Vec<String> = unprivileged();
+        arguments.extend(
+            [path(&self.binaries.join("postgres")), "-D", path(&self.data()), "-k", path(self.folder.path())]
+                .map(str::to_owned),
+        );
+        for setting in ["listen_addresses=", "fsync=off", "max_connections=20", "shared_buffers=8MB"] {
+            arguments.extend(["-c".to_owned(), setting.to_owned()]);
+        }
+        // `Process` runs it by another setpriv, which sees to it that it ends with the test.
+        let process =
+            Process::start("postgres", Path::new("/usr/bin/setpriv"), &arguments, self.folder.path());
+        self.process = Some(process);
+        until("PostgreSQL", || {
+            let ready = Command::new(self.binaries.join("pg_isready"))
+                .args(["-q", "-U", "sidetone", "-h", path(self.folder.path())])
+                .status();
+            ready.is_ok_and(|status| status.success()).then_some(())
+        });
+    }
+
+    /// Ends the server as a power cut would.
+    pub fn stop(&mut self) {
+        self.process = None;
+        // Its children notice within moments; the lock of the dead one's is theirs.
+        let pid = self.data().join("postmaster.pid");
+        let _ = std::fs::remove_file(pid);
+    }
+
+    /// The connection string of the one database.
+    #[must_use]
+    pub fn connection(&self) -> String {
+        format!("host={} user=sidetone dbname=postgres", path(self.folder.path()))
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// `setpriv`'s arguments for a user that PostgreSQL accepts.
+fn unprivileged() -> Vec<String> {
+    if !nix::unistd::geteuid().is_root() {
+        return Vec::new();
+    }
+    ["--reuid", "postgres", "--regid", "postgres", "--clear-groups", "--pdeathsig", "KILL"]
+        .map(str::to_owned)
+        .to_vec()
+}
+
+/// The newest version's programs, where Debian puts them.
+fn binaries() -> PathBuf {
+    let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .map(|folders| folders.filter_map(|it| Some(it.ok()?.path().join("bin"))).collect())
+        .unwrap_or_default();
+    found.retain(|folder| folder.join("postgres").exists());
+    found.sort();
+    found.pop().expect("PostgreSQL is not installed; `make peers` does it")
+}

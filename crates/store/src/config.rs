@@ -1,0 +1,128 @@
+//! `[store]` in the configuration file.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// `[store]`: what happened in calls, kept to be asked about.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreConfig {
+    /// The SQLite file. While it is open, `PATH-wal` and `PATH-shm` stand beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
+    /// A PostgreSQL instead: a connection string without a password, as in
+    /// `host=127.0.0.1 user=sidetone dbname=sidetone`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postgres: Option<String>,
+    /// A file that holds that user's password; without one none is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postgres_password_file: Option<PathBuf>,
+    /// Days after which a call is deleted, with everything about it; 0 keeps it for good.
+    #[serde(default = "StoreConfig::default_keep_calls_days")]
+    pub keep_calls_days: u32,
+    /// Days after which a call's timeline is deleted: how the customer seemed to feel from moment to moment, and the
+    /// events. The call's row with its summary stays. 0 keeps it as long as the call.
+    #[serde(default = "StoreConfig::default_keep_timelines_days")]
+    pub keep_timelines_days: u32,
+}
+
+impl StoreConfig {
+    /// Thirteen months: a month can be compared with the same one a year before.
+    const fn default_keep_calls_days() -> u32 {
+        396
+    }
+
+    const fn default_keep_timelines_days() -> u32 {
+        90
+    }
+
+    /// A store in an SQLite file, kept for the usual time.
+    #[must_use]
+    pub fn in_file(path: PathBuf) -> Self {
+        Self {
+            path: Some(path),
+            postgres: None,
+            postgres_password_file: None,
+            keep_calls_days: Self::default_keep_calls_days(),
+            keep_timelines_days: Self::default_keep_timelines_days(),
+        }
+    }
+
+    /// An unusable value, as the key within `[store]` and the remedy.
+    #[must_use]
+    pub fn fault(&self) -> Option<(&'static str, String)> {
+        match (&self.path, &self.postgres) {
+            (None, None) => {
+                return Some((
+                    "path",
+                    "is missing; name a file, as in /var/lib/sidetone/store.db, or a postgres".to_owned(),
+                ));
+            }
+            (Some(_), Some(_)) => {
+                return Some(("postgres", "stands beside path; leave one of them out".to_owned()));
+            }
+            (Some(path), None) if path.as_os_str().is_empty() => {
+                return Some(("path", "is empty; name a file, as in /var/lib/sidetone/store.db".to_owned()));
+            }
+            (None, Some(text)) => match text.parse::<postgres::Config>() {
+                Err(why) => return Some(("postgres", format!("is no connection string: {why}"))),
+                Ok(parsed) if parsed.get_password().is_some() => {
+                    let why = "holds a password; write it into a file of its own, and name that in postgres_password_file";
+                    return Some(("postgres", why.to_owned()));
+                }
+                Ok(parsed) if parsed.get_hosts().is_empty() => {
+                    let why = "names no host; write host=127.0.0.1, or the folder of its socket, host=/var/run/postgresql";
+                    return Some(("postgres", why.to_owned()));
+                }
+                Ok(_) => {}
+            },
+            (Some(_), None) => {}
+        }
+        if self.postgres_password_file.is_some() && self.postgres.is_none() {
+            let why = "stands without postgres, which it is the password of".to_owned();
+            return Some(("postgres_password_file", why));
+        }
+        if self.keep_calls_days != 0 && self.keep_timelines_days > self.keep_calls_days {
+            let why = format!(
+                "must be at most keep_calls_days ({}): a timeline goes with its call",
+                self.keep_calls_days
+            );
+            return Some(("keep_timelines_days", why));
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(text: &str) -> Option<&'static str> {
+        toml::from_str::<StoreConfig>(text).unwrap().fault().map(|(key, _)| key)
+    }
+
+    #[test]
+    fn one_line_is_enough() {
+        assert_eq!(fault("path = \"/var/lib/sidetone/store.db\""), None);
+        assert_eq!(fault("postgres = \"host=127.0.0.1 user=sidetone dbname=sidetone\""), None);
+        assert_eq!(fault("postgres = \"postgresql://sidetone@127.0.0.1/sidetone\""), None);
+    }
+
+    #[test]
+    fn what_cant_be_meant_is_refused() {
+        for (text, key) in [
+            ("", "path"),
+            ("path = \"\"", "path"),
+            ("path = \"a\"\npostgres = \"host=b\"", "postgres"),
+            ("postgres = \"host\"", "postgres"),
+            ("postgres = \"user=a\"", "postgres"),
+            ("postgres = \"postgresql://a:b@c/d\"", "postgres"),
+            ("postgres = \"host=a user=b password=c\"", "postgres"),
+            ("path = \"a\"\npostgres_password_file = \"b\"", "postgres_password_file"),
+            ("path = \"a\"\nkeep_calls_days = 10\nkeep_timelines_days = 11", "keep_timelines_days"),
+        ] {
+            assert_eq!(fault(text), Some(key), "{text}");
+        }
+    }
+}

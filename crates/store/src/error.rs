@@ -1,0 +1,97 @@
+//! Errors of a store.
+
+use std::path::PathBuf;
+
+/// An error of a store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file can't be opened or made.
+    #[error("`{}` can't be opened: {why}", .path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        why: std::io::Error,
+    },
+    /// The database was written by a newer version.
+    #[error("the store was written by a newer Sidetone (its schema is {found}, this one knows {known})")]
+    Newer {
+        /// Its schema.
+        found: i64,
+        /// The newest schema that this program knows.
+        known: i64,
+    },
+    /// The database is of another program.
+    #[error("{0} is another program's database")]
+    Foreign(String),
+    /// A store that is only read has an older schema.
+    #[error("the store's schema is {found}, and this Sidetone reads {known}")]
+    Older {
+        /// Its schema.
+        found: i64,
+        /// The schema that this program reads.
+        known: i64,
+    },
+    /// SQLite failed.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// PostgreSQL failed, or can't be reached.
+    #[error("PostgreSQL: {}", told(.0))]
+    Postgres(#[from] postgres::Error),
+    /// A value in the database has another type than its column should.
+    #[error("column {column} holds a value of another kind")]
+    Column {
+        /// Index in the row, from 0.
+        column: usize,
+    },
+    /// The spool can't be read.
+    #[error("spool: {0}")]
+    Spool(#[from] sidetone_spool::SpoolError),
+    /// The thread can't be started.
+    #[error("no thread for the store: {0}")]
+    Thread(std::io::Error),
+    /// The export can't be written.
+    #[error("the export can't be written: {0}")]
+    Export(#[from] csv::Error),
+}
+
+/// PostgreSQL's own words: the outer error alone says "db error".
+fn told(error: &postgres::Error) -> String {
+    use std::error::Error;
+    match (error.as_db_error(), error.source()) {
+        (Some(told), _) => told.to_string(),
+        (None, Some(source)) => format!("{error}: {source}"),
+        (None, None) => error.to_string(),
+    }
+}
+
+impl StoreError {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Open { .. } => {
+                "see that the folder exists and may be written to by the user that Sidetone runs as"
+            }
+            Self::Newer { .. } => "run the newer Sidetone, or begin another store",
+            Self::Foreign(_) => "name another file or database; this one was left as it was",
+            Self::Older { .. } => "bring it forward with `sidetone store migrate`",
+            Self::Sqlite(error) => match error.sqlite_error_code() {
+                Some(rusqlite::ErrorCode::DiskFull) => {
+                    "make room on its disk; the spool keeps the events meanwhile"
+                }
+                Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                    "the file is damaged or no database: move it aside, and a new one is begun with what the spool still holds"
+                }
+                _ => "see that the file and its disk are sound; the spool keeps the events meanwhile",
+            },
+            Self::Postgres(_) => {
+                "see that PostgreSQL runs and lets this user in (`psql` with the same connection string); the spool keeps the events meanwhile"
+            }
+            Self::Column { .. } => "the database was changed by hand or is damaged; restore it from a backup",
+            Self::Spool(error) => error.remedy(),
+            Self::Thread(_) => "see the system's limits on threads and memory",
+            Self::Export(_) => "see that there is room where it is written",
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What happened in calls, kept to be asked about.
+//!
+//! A [`Store`] is a database: an SQLite file by default, a PostgreSQL by one line of configuration. A [`Feeder`] reads
+//! the spool on a thread of its own and writes what each event says: the call's row, its timeline, its alerts. Pages,
+//! reports and exports ask the store, and never the call path.
+//!
+//! # Guarantees
+//!
+//! - **Nothing is lost that the spool holds.** The store's position in the spool is written in the transaction that
+//!   writes the events, and acknowledged to the spool afterwards. After a crash the same events come again and are
+//!   recognised by call and number.
+//! - **What a customer objects to is erased here too**, where it stands, when the spool's erasure entry comes.
+//! - **What is too old is deleted** ([`StoreConfig::keep_calls_days`], [`StoreConfig::keep_timelines_days`]).
+//! - **An older program leaves a newer store alone** ([`StoreError::Newer`]); a newer one brings an older store forward.
+//! - Numbers are hashed before they come here.
+//!
+//! SQL is written once, in the part of it that both databases share; `database` hides what differs.
+
+#![forbid(unsafe_code)]
+
+mod config;
+mod database;
+mod error;
+mod export;
+mod feeder;
+mod query;
+mod retention;
+mod schema;
+mod store;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod write;
+
+pub use config::StoreConfig;
+pub use error::StoreError;
+pub use export::Table;
+pub use feeder::{Counters, Feeder};
+pub use query::{Alert, Call, CallDetails, CallFilter, Cursor, Day, Happened, NoCursor, Outcome, Point};
+pub use retention::Erased;
+pub use store::{BESIDE, Status, Store};

@@ -1,0 +1,68 @@
+//! Deleting: what is too old, and what a caller asks to be erased.
+
+use serde::Serialize;
+use sidetone_events::{HashedNumber, Timestamp};
+
+use crate::config::StoreConfig;
+use crate::database::{Database, Value, transaction};
+use crate::error::StoreError;
+use crate::store::Store;
+use crate::write::mark_stale;
+
+const DAY_MS: u64 = 86_400_000;
+/// Most calls whose content is deleted in one transaction: others may want to write in between.
+const AT_ONCE: u64 = 500;
+
+/// What an erasure took away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Erased {
+    /// Calls, with everything about them.
+    pub calls: u64,
+}
+
+impl Store {
+    /// Deletes what is older than the configuration keeps, some hundred calls of it; how many calls were deleted.
+    pub(crate) fn expire(&mut self, config: &StoreConfig, now: Timestamp) -> Result<u64, StoreError> {
+        let before = |days: u32| now.unix_millis().saturating_sub(u64::from(days) * DAY_MS);
+        if config.keep_timelines_days > 0 {
+            let bound: Value = before(config.keep_timelines_days).into();
+            transaction(self.database.as_mut(), |database| {
+                for table in ["affect", "events"] {
+                    let sql = format!(
+                        "DELETE FROM {table} WHERE call IN (SELECT id FROM calls WHERE started < $1 AND ended IS NOT NULL
+                             AND EXISTS (SELECT 1 FROM {table} AS its WHERE its.call = calls.id)
+                         ORDER BY started LIMIT $2)"
+                    );
+                    database.execute(&sql, &[bound.clone(), AT_ONCE.into()])?;
+                }
+                Ok(())
+            })?;
+        }
+        if config.keep_calls_days == 0 {
+            return Ok(0);
+        }
+        let bound: Value = before(config.keep_calls_days).into();
+        transaction(self.database.as_mut(), |database| {
+            // Their days' sums stay: they tell of nobody in particular.
+            let sql = "DELETE FROM calls WHERE id IN (SELECT id FROM calls WHERE started < $1 ORDER BY started LIMIT $2)";
+            database.execute(sql, &[bound, AT_ONCE.into()])
+        })
+    }
+
+    /// Deletes every call of a number, whichever side it was on, with everything about them.
+    ///
+    /// # Errors
+    /// The database's: then nothing is deleted.
+    pub fn erase_number(&mut self, number: &HashedNumber) -> Result<Erased, StoreError> {
+        let number: Value = number.to_string().into();
+        transaction(self.database.as_mut(), |database: &mut dyn Database| {
+            let of = "WHERE caller = $1 OR callee = $1";
+            for row in
+                database.query(&format!("SELECT DISTINCT started FROM calls {of}"), &[number.clone()])?
+            {
+                mark_stale(database, u64::try_from(row.int(0)?).unwrap_or_default())?;
+            }
+            Ok(Erased { calls: database.execute(&format!("DELETE FROM calls {of}"), &[number])? })
+        })
+    }
+}

@@ -1,0 +1,111 @@
+//! The tables, and how an older store is brought forward.
+
+use crate::database::{Database, transaction};
+use crate::error::StoreError;
+
+/// What each version added, oldest first. A step is never changed once it was released: a store that has made it does
+/// not make it again.
+const STEPS: [&str; 1] = [
+    // Times are milliseconds since 1970, UTC; those named `…_ms` are lengths, and `at` counts from the call's INVITE.
+    "CREATE TABLE sidetone_store (
+         version BIGINT NOT NULL,
+         -- The last position in the spool that is in here, and events that never came, in all.
+         position BIGINT NOT NULL,
+         lost BIGINT NOT NULL
+     );
+     INSERT INTO sidetone_store (version, position, lost) VALUES (0, 0, 0);
+
+     -- A row a call: all that lists and reports ask for.
+     CREATE TABLE calls (
+         id TEXT PRIMARY KEY,
+         node TEXT, sip_call_id TEXT NOT NULL, trunk TEXT NOT NULL, direction TEXT NOT NULL,
+         -- Hashed numbers.
+         caller TEXT, callee TEXT,
+         started BIGINT NOT NULL, answered BIGINT, ended BIGINT,
+         cause TEXT, ended_by TEXT, sip_status BIGINT,
+         -- Whether the customer may be listened to, last; by which policy.
+         consent TEXT, policy TEXT,
+         -- Inferences in events before this number have been erased.
+         erased_before BIGINT NOT NULL DEFAULT 0,
+         -- The customer as last told, while the call is up.
+         valence DOUBLE PRECISION, arousal DOUBLE PRECISION, distress DOUBLE PRECISION,
+         confidence DOUBLE PRECISION, state TEXT, trend TEXT,
+         -- Alerts that rose, alerts that calmed, and the one that is up.
+         alerts BIGINT NOT NULL DEFAULT 0, calmed BIGINT NOT NULL DEFAULT 0, alert TEXT,
+         -- Holds that are up, by whom.
+         held_by TEXT,
+         -- The summary.
+         valence_start DOUBLE PRECISION, valence_end DOUBLE PRECISION, shift DOUBLE PRECISION,
+         speech_ms BIGINT, judged_ms BIGINT,
+         customer_talk_ms BIGINT, agent_talk_ms BIGINT, overlap_ms BIGINT, silence_ms BIGINT,
+         hold_ms BIGINT, holds BIGINT,
+         -- The newest event.
+         seq BIGINT NOT NULL
+     );
+     CREATE INDEX calls_by_start ON calls (started, id);
+     CREATE INDEX calls_by_caller ON calls (caller, started);
+     CREATE INDEX calls_by_callee ON calls (callee, started);
+     CREATE INDEX calls_up ON calls (started) WHERE ended IS NULL;
+
+     -- Everything that happened in a call but how the customer seemed to feel: its data as the event had it.
+     CREATE TABLE events (
+         call TEXT NOT NULL REFERENCES calls (id) ON DELETE CASCADE,
+         seq BIGINT NOT NULL, at BIGINT NOT NULL, kind TEXT NOT NULL, data TEXT NOT NULL,
+         PRIMARY KEY (call, seq)
+     );
+
+     -- How the customer seemed to feel, moment by moment.
+     CREATE TABLE affect (
+         call TEXT NOT NULL REFERENCES calls (id) ON DELETE CASCADE,
+         seq BIGINT NOT NULL, at BIGINT NOT NULL,
+         valence DOUBLE PRECISION NOT NULL, arousal DOUBLE PRECISION NOT NULL,
+         distress DOUBLE PRECISION NOT NULL, confidence DOUBLE PRECISION NOT NULL,
+         PRIMARY KEY (call, seq)
+     );
+
+     -- Sums of a day (UTC, days since 1970), so that a year is 365 rows and not millions of calls.
+     CREATE TABLE days (
+         day BIGINT NOT NULL, trunk TEXT NOT NULL, direction TEXT NOT NULL,
+         calls BIGINT NOT NULL, answered BIGINT NOT NULL, handled_ms BIGINT NOT NULL,
+         agreed BIGINT NOT NULL, opted_out BIGINT NOT NULL,
+         speech_ms BIGINT NOT NULL, judged_ms BIGINT NOT NULL, judged BIGINT NOT NULL,
+         upset BIGINT NOT NULL, recovered BIGINT NOT NULL,
+         improved BIGINT NOT NULL, declined BIGINT NOT NULL,
+         shifts BIGINT NOT NULL, shift_sum DOUBLE PRECISION NOT NULL, shift_squares DOUBLE PRECISION NOT NULL,
+         PRIMARY KEY (day, trunk, direction)
+     );
+     -- Days whose sums are to be made again.
+     CREATE TABLE stale_days (day BIGINT PRIMARY KEY);",
+];
+
+/// The newest schema that this program knows.
+pub(crate) const VERSION: i64 = STEPS.len() as i64;
+
+/// Name of the table by which a store is known.
+const MARK: &str = "sidetone_store";
+
+/// The version of a store; `None` for an empty database.
+pub(crate) fn version(database: &mut dyn Database, name: &str) -> Result<Option<i64>, StoreError> {
+    if !database.has_table(MARK)? {
+        return if database.is_empty()? { Ok(None) } else { Err(StoreError::Foreign(name.to_owned())) };
+    }
+    let rows = database.query("SELECT version FROM sidetone_store", &[])?;
+    let found = rows.first().ok_or(StoreError::Column { column: 0 })?.int(0)?;
+    if found > VERSION { Err(StoreError::Newer { found, known: VERSION }) } else { Ok(Some(found)) }
+}
+
+/// Brings a store forward to [`VERSION`], each step whole or not at all; the version it had.
+pub(crate) fn migrate(database: &mut dyn Database, name: &str) -> Result<i64, StoreError> {
+    let before = version(database, name)?.unwrap_or(0);
+    for (number, step) in (1..).zip(STEPS).skip(usize::try_from(before).unwrap_or(usize::MAX)) {
+        transaction(database, |database| {
+            // Another process may have been faster.
+            if version(database, name)?.unwrap_or(0) >= number {
+                return Ok(());
+            }
+            database.batch(step)?;
+            database.execute("UPDATE sidetone_store SET version = $1", &[number.into()]).map(drop)
+        })?;
+    }
+    Ok(before)
+}

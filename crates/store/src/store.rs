@@ -1,0 +1,175 @@
+//! The store: a database that is one of Sidetone's.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use sidetone_events::Secret;
+use sidetone_spool::Position;
+
+use crate::config::StoreConfig;
+use crate::database::{Database, PostgreSql, Sqlite};
+use crate::error::StoreError;
+use crate::schema;
+
+/// What stands behind the path of a store in the names of files that belong to it.
+pub const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// A store, open.
+pub struct Store {
+    pub(crate) database: Box<dyn Database>,
+    name: String,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Store").field(&self.name).finish()
+    }
+}
+
+/// The state of a store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// The file, or `postgres` with its hosts.
+    pub name: String,
+    /// The version of its schema.
+    pub schema: i64,
+    /// Calls.
+    pub calls: u64,
+    /// When the oldest of them began, in milliseconds since 1970.
+    pub oldest: Option<u64>,
+    /// When the newest began.
+    pub newest: Option<u64>,
+    /// Events of their timelines, affect included.
+    pub events: u64,
+    /// Bytes on the disk.
+    pub bytes: u64,
+    /// The last position in the spool that is in the store.
+    pub position: Position,
+    /// Events that were lost before they came here.
+    pub lost: u64,
+}
+
+/// How a store is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    /// Made if it is not there, and brought forward.
+    Made,
+    /// As it is.
+    AsItIs,
+}
+
+impl Store {
+    /// Opens the store of a configuration; makes it if it is not there, and brings it forward if it is older.
+    ///
+    /// # Errors
+    /// [`StoreError`]: it can't be reached, is another program's, or a newer one's.
+    pub fn create(config: &StoreConfig) -> Result<Self, StoreError> {
+        Self::connect(config, Opening::Made)
+    }
+
+    /// Opens a store that is there and up to date.
+    ///
+    /// # Errors
+    /// As [`Self::create`], and [`StoreError::Older`].
+    pub fn open(config: &StoreConfig) -> Result<Self, StoreError> {
+        Self::connect(config, Opening::AsItIs)
+    }
+
+    /// Whether a store can be reached, without making or changing anything: an empty database will do.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub fn examine(config: &StoreConfig) -> Result<(), StoreError> {
+        if config.path.as_ref().is_some_and(|path| !path.exists()) {
+            return Ok(());
+        }
+        let ask = || {
+            let mut store = Self::attach(config, Opening::AsItIs)?;
+            schema::version(store.database.as_mut(), &store.name).map(drop)
+        };
+        // On a thread of its own, since PostgreSQL's client must not be used from an asynchronous one.
+        std::thread::scope(|scope| {
+            let asked = std::thread::Builder::new().spawn_scoped(scope, ask).map_err(StoreError::Thread)?;
+            asked.join().unwrap_or_else(|_| Err(StoreError::Thread(std::io::Error::other("it panicked"))))
+        })
+    }
+
+    fn connect(config: &StoreConfig, opening: Opening) -> Result<Self, StoreError> {
+        let mut store = Self::attach(config, opening)?;
+        if opening == Opening::Made {
+            schema::migrate(store.database.as_mut(), &store.name)?;
+        } else {
+            let found = schema::version(store.database.as_mut(), &store.name)?.unwrap_or(0);
+            if found < schema::VERSION {
+                return Err(StoreError::Older { found, known: schema::VERSION });
+            }
+        }
+        Ok(store)
+    }
+
+    fn attach(config: &StoreConfig, opening: Opening) -> Result<Self, StoreError> {
+        if let Some(connection) = &config.postgres {
+            let mut parsed: postgres::Config = connection.parse()?;
+            let name = format!("postgres at {:?}", parsed.get_hosts());
+            if let Some(path) = &config.postgres_password_file {
+                let open = |why: sidetone_events::SecretError| StoreError::Open {
+                    path: path.clone(),
+                    why: std::io::Error::other(why),
+                };
+                parsed.password(Secret::in_file(path).reveal(1).map_err(open)?.bytes());
+            }
+            return Ok(Self { database: Box::new(PostgreSql::connect(&parsed)?), name });
+        }
+        let path = config.path.clone().unwrap_or_else(|| PathBuf::from("store.db"));
+        let name = format!("`{}`", path.display());
+        let database = Sqlite::open(&path, opening == Opening::Made)?;
+        Ok(Self { database: Box::new(database), name })
+    }
+
+    /// Brings a store forward; the version that it had before.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn migrate(config: &StoreConfig) -> Result<(i64, i64), StoreError> {
+        let mut store = Self::attach(config, Opening::Made)?;
+        let before = schema::migrate(store.database.as_mut(), &store.name)?;
+        Ok((before, schema::VERSION))
+    }
+
+    /// What is in it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn status(&mut self) -> Result<Status, StoreError> {
+        let schema = schema::version(self.database.as_mut(), &self.name)?.unwrap_or(0);
+        let counts = self.database.query("SELECT COUNT(*), MIN(started), MAX(started) FROM calls", &[])?;
+        let sql = "SELECT (SELECT COUNT(*) FROM events) + (SELECT COUNT(*) FROM affect)";
+        let events = self.database.query(sql, &[])?;
+        let marks = self.database.query("SELECT position, lost FROM sidetone_store", &[])?;
+        let missing = StoreError::Column { column: 0 };
+        let (Some(counts), Some(events), Some(marks)) = (counts.first(), events.first(), marks.first())
+        else {
+            return Err(missing);
+        };
+        let unsigned = |value: i64| u64::try_from(value).unwrap_or_default();
+        Ok(Status {
+            name: self.name.clone(),
+            schema,
+            calls: unsigned(counts.int(0)?),
+            oldest: counts.maybe_int(1)?.map(unsigned),
+            newest: counts.maybe_int(2)?.map(unsigned),
+            events: unsigned(events.int(0)?),
+            bytes: self.database.bytes()?,
+            position: Position(unsigned(marks.int(0)?)),
+            lost: unsigned(marks.int(1)?),
+        })
+    }
+
+    /// Gives the room of deleted content back, and overwrites it.
+    ///
+    /// # Errors
+    /// The database's: it must not be in use by others for long.
+    pub fn vacuum(&mut self) -> Result<(), StoreError> {
+        self.database.vacuum()
+    }
+}

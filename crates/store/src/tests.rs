@@ -1,0 +1,291 @@
+//! What a store promises, with both databases.
+
+use sidetone_consent::State;
+use sidetone_events::{CallId, Happening};
+use sidetone_spool::{Batch, Item};
+
+use crate::config::StoreConfig;
+use crate::database::{Database, Sqlite};
+use crate::error::StoreError;
+use crate::query::{CallFilter, Outcome};
+use crate::store::Store;
+use crate::testing::{BEGAN, append, at, consent, feed, hasher, narrator, on_each, spool, whole_call};
+use crate::{Table, schema};
+
+const DAY_MS: u64 = 86_400_000;
+
+fn dump(store: &mut Store) -> String {
+    let mut all = Vec::new();
+    for table in [Table::Calls, Table::Affect, Table::Events, Table::Days] {
+        store.export(table, &mut all).unwrap();
+    }
+    String::from_utf8(all).unwrap()
+}
+
+#[test]
+fn a_call_can_be_asked_about() {
+    on_each(|config, folder| {
+        let mut spool = spool(folder);
+        append(&mut spool, whole_call(&mut narrator(1, 0)));
+        let mut store = Store::create(config).unwrap();
+        feed(&mut store, &spool);
+        let calls = store.calls(&CallFilter::default(), 10).unwrap();
+        let [call] = calls.as_slice() else { panic!("{calls:?}") };
+        assert_eq!(
+            (call.started, call.answered, call.ended),
+            (BEGAN, Some(BEGAN + 5_000), Some(BEGAN + 90_000))
+        );
+        assert_eq!((call.trunk.as_str(), call.direction.as_str()), ("carrier", "inbound"));
+        assert_eq!((call.consent.as_deref(), call.cause.as_deref()), (Some("given"), Some("hangup")));
+        assert_eq!((call.alerts, call.calmed, call.alert.as_deref()), (1, 1, None));
+        assert_eq!((call.shift, call.valence), (Some(0.217), Some(0.2)));
+        assert_eq!((call.judged_ms, call.overlap_ms), (Some(30_000), Some(1_234)));
+        let details = store.call(&call.id).unwrap().unwrap();
+        assert_eq!(
+            details.affect.iter().map(|it| (it.at_ms, it.valence)).collect::<Vec<_>>(),
+            [(20_000, 0.1), (40_000, -0.517), (61_000, 0.2)]
+        );
+        let [alert] = details.alerts.as_slice() else { panic!("{details:?}") };
+        assert_eq!((alert.from_ms, alert.to_ms, alert.score), (40_000, Some(60_000), Some(0.7181)));
+        assert_eq!(details.events.first().unwrap().kind, "call.started");
+        assert!(store.call("nobody").unwrap().is_none());
+        let days = store.days(0, u64::MAX).unwrap();
+        let [day] = days.as_slice() else { panic!("{days:?}") };
+        assert_eq!((day.day, day.calls, day.answered, day.handled_ms), (BEGAN / DAY_MS, 1, 1, 85_000));
+        assert_eq!((day.upset, day.recovered, day.improved, day.declined), (1, 1, 1, 0));
+        assert_eq!((day.shifts, day.shift_sum), (1, 0.217));
+    });
+}
+
+/// A crash between the store's commit and the spool's acknowledgement, or a spool that begins again, brings events twice.
+#[test]
+fn what_comes_twice_counts_once() {
+    on_each(|config, folder| {
+        let mut spool = spool(folder);
+        append(&mut spool, whole_call(&mut narrator(1, 0)));
+        append(&mut spool, whole_call(&mut narrator(2, 100_000)));
+        let mut store = Store::create(config).unwrap();
+        feed(&mut store, &spool);
+        let once = dump(&mut store);
+        store.rewind().unwrap();
+        feed(&mut store, &spool);
+        assert_eq!(dump(&mut store), once);
+        assert_eq!(store.status().unwrap().calls, 2);
+    });
+}
+
+#[test]
+fn an_objection_leaves_no_inference() {
+    on_each(|config, folder| {
+        let mut spool = spool(folder);
+        let mut call = narrator(1, 0);
+        append(&mut spool, whole_call(&mut call));
+        let mut store = Store::create(config).unwrap();
+        feed(&mut store, &spool);
+        let inferred = ["-0.517", "0.718", "0.217", "1234"];
+        let before = dump(&mut store);
+        assert!(inferred.iter().all(|it| before.contains(it)), "{before}");
+        let events = whole_call(&mut narrator(1, 0));
+        let opted_out = call.tell(std::time::Duration::from_secs(95), consent(State::OptedOut));
+        let erasure = Item::Erasure(CallId::new(at(0), 1), opted_out.seq);
+        spool
+            .write(&Batch { lost: 0, items: vec![erasure, Item::Event(Box::new(opted_out))] }, at(0))
+            .unwrap();
+        feed(&mut store, &spool);
+        let after = dump(&mut store);
+        assert!(inferred.iter().all(|it| !after.contains(it)), "{after}");
+        let calls = store.calls(&CallFilter::default(), 10).unwrap();
+        assert!(calls[0].erased && calls[0].consent.as_deref() == Some("opted-out"));
+        assert_eq!(store.days(0, u64::MAX).unwrap()[0].upset, 0);
+        // The same events once more, as from a copy of the spool that was not erased.
+        let other = tempfile::tempdir().unwrap();
+        let mut copy = crate::testing::spool(other.path());
+        append(&mut copy, events);
+        store.rewind().unwrap();
+        feed(&mut store, &copy);
+        let again = dump(&mut store);
+        assert!(inferred.iter().all(|it| !again.contains(it)), "{again}");
+        if let Some(path) = &config.path {
+            drop(store);
+            for suffix in ["", "-wal"] {
+                let bytes = std::fs::read(format!("{}{suffix}", path.display())).unwrap_or_default();
+                assert!(!bytes.windows(6).any(|it| it == b"0.7181"), "{suffix}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_caller_is_erased_on_request() {
+    on_each(|config, folder| {
+        let mut spool = spool(folder);
+        append(&mut spool, whole_call(&mut narrator(1, 0)));
+        let mut store = Store::create(config).unwrap();
+        feed(&mut store, &spool);
+        let stranger = hasher().hash("+4930999");
+        assert_eq!(store.erase_number(&stranger.unwrap()).unwrap().calls, 0);
+        let caller = hasher().hash("+49 30 123456789").unwrap();
+        assert_eq!(store.erase_number(&caller).unwrap().calls, 1);
+        store.sum_stale_days().unwrap();
+        let left = dump(&mut store);
+        assert_eq!(left.lines().count(), 4, "headers alone: {left}");
+    });
+}
+
+#[test]
+fn what_is_too_old_goes() {
+    on_each(|config, folder| {
+        let mut spool = spool(folder);
+        for call in 0..3 {
+            append(&mut spool, whole_call(&mut narrator(u128::from(call), call * DAY_MS)));
+        }
+        let mut store = Store::create(config).unwrap();
+        feed(&mut store, &spool);
+        let config = StoreConfig { keep_calls_days: 3, keep_timelines_days: 2, ..config.clone() };
+        let later = |days: u64| at(days * DAY_MS + 1);
+        assert_eq!(store.expire(&config, later(2)).unwrap(), 0);
+        let calls = store.calls(&CallFilter::default(), 10).unwrap();
+        let timelines = calls.iter().map(|call| store.call(&call.id).unwrap().unwrap().affect.len());
+        assert_eq!(timelines.collect::<Vec<_>>(), [3, 3, 0], "the newest first");
+        assert_eq!(store.expire(&config, later(3)).unwrap(), 1);
+        assert_eq!(store.calls(&CallFilter::default(), 10).unwrap().len(), 2);
+        assert_eq!(store.days(0, u64::MAX).unwrap().len(), 3, "sums tell of nobody and stay");
+    });
+}
+
+#[test]
+fn calls_are_found_by_what_is_asked() {
+    on_each(|config, folder| {
+        let mut spool = spool(folder);
+        for call in 0..7 {
+            // Two that begin in the same millisecond.
+            append(&mut spool, whole_call(&mut narrator(u128::from(call), call / 2 * 1_000)));
+        }
+        let mut up = narrator(9, 9_000);
+        append(&mut spool, whole_call(&mut up).into_iter().take(6));
+        let mut store = Store::create(config).unwrap();
+        feed(&mut store, &spool);
+        let mut found = |filter: CallFilter| store.calls(&filter, 100).unwrap().len();
+        assert_eq!(found(CallFilter::default()), 8);
+        assert_eq!(found(CallFilter { up: Some(true), ..CallFilter::default() }), 1);
+        assert_eq!(found(CallFilter { trunk: Some("other".to_owned()), ..CallFilter::default() }), 0);
+        assert_eq!(
+            found(CallFilter {
+                from: Some(BEGAN + 1_000),
+                until: Some(BEGAN + 3_000),
+                ..CallFilter::default()
+            }),
+            4
+        );
+        assert_eq!(found(CallFilter { outcome: Some(Outcome::Recovered), ..CallFilter::default() }), 7);
+        assert_eq!(found(CallFilter { outcome: Some(Outcome::Upset), ..CallFilter::default() }), 8);
+        assert_eq!(found(CallFilter { outcome: Some(Outcome::Declined), ..CallFilter::default() }), 0);
+        // Page by page, every call comes once.
+        let mut filter = CallFilter::default();
+        let mut seen = Vec::new();
+        loop {
+            let page = store.calls(&filter, 3).unwrap();
+            let Some(last) = page.last() else { break };
+            filter.after = Some(last.cursor().to_string().parse().unwrap());
+            seen.extend(page.into_iter().map(|call| call.id));
+        }
+        assert_eq!(seen.len(), 8);
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), 8);
+    });
+}
+
+#[test]
+fn hostile_text_is_text() {
+    on_each(|config, _| {
+        let mut store = Store::create(config).unwrap();
+        let evil = "'; DROP TABLE calls; --\0\u{202e}";
+        let filter = CallFilter {
+            trunk: Some(evil.to_owned()),
+            number: Some(evil.to_owned()),
+            ..CallFilter::default()
+        };
+        assert!(store.calls(&filter, 10).unwrap().is_empty());
+        assert!(store.call(evil).unwrap().is_none());
+        assert_eq!(store.status().unwrap().calls, 0);
+    });
+    for text in ["", "5", "-", "5-", "x-1", "5-'", "99999999999999999999-A"] {
+        assert!(text.parse::<crate::Cursor>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_newer_store_is_left_alone_and_an_older_one_brought_forward() {
+    on_each(|config, _| {
+        let mut store = Store::create(config).unwrap();
+        store.database.batch("UPDATE sidetone_store SET version = 99").unwrap();
+        drop(store);
+        for error in [Store::create(config).unwrap_err(), Store::open(config).unwrap_err()] {
+            assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error}");
+        }
+        assert!(Store::examine(config).is_err());
+    });
+    on_each(|config, _| {
+        Store::examine(config).unwrap();
+        assert_eq!(Store::migrate(config).unwrap(), (0, schema::VERSION));
+        assert_eq!(Store::migrate(config).unwrap(), (schema::VERSION, schema::VERSION));
+        Store::open(config).unwrap();
+    });
+}
+
+#[test]
+fn another_programs_database_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("theirs.db");
+    Sqlite::open(&path, true).unwrap().batch("CREATE TABLE theirs (a BIGINT)").unwrap();
+    let config = StoreConfig::in_file(path.clone());
+    for error in [Store::create(&config).unwrap_err(), Store::examine(&config).unwrap_err()] {
+        assert!(matches!(error, StoreError::Foreign(_)), "{error}");
+    }
+    std::fs::write(&path, "no database at all, but a text of some length").unwrap();
+    assert!(matches!(Store::create(&config), Err(StoreError::Sqlite(_))));
+    assert!(matches!(
+        Store::open(&StoreConfig::in_file(folder.path().join("none"))),
+        Err(StoreError::Open { .. })
+    ));
+}
+
+/// Positions that stand for lost events are told.
+#[test]
+fn lost_events_are_counted() {
+    on_each(|config, folder| {
+        let mut spool = spool(folder);
+        let mut events = whole_call(&mut narrator(1, 0)).into_iter();
+        append(&mut spool, events.by_ref().take(2));
+        let items = vec![Item::Event(Box::new(events.next_back().unwrap()))];
+        spool.write(&Batch { lost: 6, items }, at(0)).unwrap();
+        let mut store = Store::create(config).unwrap();
+        feed(&mut store, &spool);
+        let status = store.status().unwrap();
+        assert_eq!((status.lost, status.events, status.position.0), (6, 3, 9));
+    });
+}
+
+#[test]
+fn consent_that_was_given_again_brings_new_inferences() {
+    on_each(|config, folder| {
+        let mut spool = spool(folder);
+        let mut call = narrator(1, 0);
+        append(&mut spool, whole_call(&mut call).into_iter().take(6));
+        let out = call.tell(std::time::Duration::from_secs(95), consent(State::OptedOut));
+        let erasure = Item::Erasure(CallId::new(at(0), 1), out.seq);
+        spool.write(&Batch { lost: 0, items: vec![erasure, Item::Event(Box::new(out))] }, at(0)).unwrap();
+        let again = call.tell(std::time::Duration::from_secs(99), consent(State::Given));
+        let Happening::AffectUpdate(update) = whole_call(&mut narrator(2, 0))[3].happening.clone() else {
+            panic!()
+        };
+        let update = call.tell(std::time::Duration::from_secs(100), Happening::AffectUpdate(update));
+        append(&mut spool, [again, update]);
+        let mut store = Store::create(config).unwrap();
+        feed(&mut store, &spool);
+        let calls = store.calls(&CallFilter::default(), 1).unwrap();
+        assert_eq!((calls[0].valence, calls[0].alerts), (Some(0.1), 0));
+        assert_eq!(store.call(&calls[0].id).unwrap().unwrap().affect.len(), 1);
+    });
+}

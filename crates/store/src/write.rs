@@ -1,0 +1,287 @@
+//! Events into tables. A page of the spool is one transaction; what has been written before is recognised and left.
+
+use sidetone_events::{CallId, Event, Happening};
+use sidetone_spool::{Content, Page, Position};
+
+use crate::database::{Database, Value, transaction};
+use crate::error::StoreError;
+use crate::store::Store;
+
+const DAY_MS: u64 = 86_400_000;
+/// A shift of valence beyond this, of `[-2, 2]`, counts as improved or declined. Less is within what the same voice is
+/// judged differently by from one stretch to the next.
+pub(crate) const NOTABLE_SHIFT: f64 = 0.1;
+
+/// What a page brought.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Written {
+    /// Events that were new.
+    pub(crate) events: u64,
+    /// Events that are none of this version, and are not in the store.
+    pub(crate) skipped: u64,
+}
+
+impl Store {
+    /// The last position in the spool that is in here.
+    pub(crate) fn position(&mut self) -> Result<Position, StoreError> {
+        let rows = self.database.query("SELECT position FROM sidetone_store", &[])?;
+        let position = rows.first().ok_or(StoreError::Column { column: 0 })?.int(0)?;
+        Ok(Position(u64::try_from(position).unwrap_or_default()))
+    }
+
+    /// Writes a page of the spool and the position that it covers: all of it, or nothing.
+    pub(crate) fn write(&mut self, page: &Page) -> Result<Written, StoreError> {
+        transaction(self.database.as_mut(), |database| {
+            let mut written = Written::default();
+            for entry in &page.entries {
+                match &entry.content {
+                    Content::Event { json, .. } => match serde_json::from_str::<Event>(json) {
+                        Ok(event) => written.events += u64::from(write_event(database, &event, json)?),
+                        Err(error) => {
+                            // A newer Sidetone may have written to this spool. One event must not stop all others.
+                            tracing::warn!(position = entry.position.0, %error, "the store can't understand an event, and leaves it out");
+                            written.skipped += 1;
+                        }
+                    },
+                    Content::Erasure { call, before } => erase(database, *call, *before)?,
+                }
+            }
+            let sql = "UPDATE sidetone_store SET position = $1, lost = lost + $2";
+            database.execute(sql, &[page.until.0.into(), page.lost.into()])?;
+            Ok(written)
+        })
+    }
+
+    /// Begins again with the oldest event that the spool has: its file is another one than before.
+    pub(crate) fn rewind(&mut self) -> Result<(), StoreError> {
+        self.database.execute("UPDATE sidetone_store SET position = 0", &[]).map(drop)
+    }
+
+    /// Makes the sums of days again that have changed; how many days there were.
+    pub(crate) fn sum_stale_days(&mut self) -> Result<usize, StoreError> {
+        let stale = self.database.query("SELECT day FROM stale_days ORDER BY day", &[])?;
+        for row in &stale {
+            let day = row.int(0)?;
+            transaction(self.database.as_mut(), |database| sum_day(database, day))?;
+        }
+        Ok(stale.len())
+    }
+}
+
+/// Writes one event, of which `json` is the text; whether it was new.
+fn write_event(database: &mut dyn Database, event: &Event, json: &str) -> Result<bool, StoreError> {
+    let call = event.call.id.to_string();
+    let started = event.time.unix_millis().saturating_sub(millis(event.at));
+    let reference = &event.call;
+    database.execute(
+        "INSERT INTO calls (id, node, sip_call_id, trunk, direction, caller, callee, started, seq)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0) ON CONFLICT (id) DO NOTHING",
+        &[
+            call.as_str().into(),
+            reference.node.as_ref().map(ToString::to_string).into(),
+            reference.sip_call_id.to_string().into(),
+            reference.trunk.as_str().into(),
+            word(&reference.direction),
+            reference.caller.as_ref().map(ToString::to_string).into(),
+            reference.callee.as_ref().map(ToString::to_string).into(),
+            started.into(),
+        ],
+    )?;
+    if event.infers() && event.seq < erased_before(database, &call)? {
+        return Ok(false);
+    }
+    let new = if let Happening::AffectUpdate(update) = &event.happening {
+        let sql = "INSERT INTO affect (call, seq, at, valence, arousal, distress, confidence)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (call, seq) DO NOTHING";
+        let (valence, arousal) = (update.valence, update.arousal);
+        let values = [valence, arousal, update.distress, update.confidence].map(Value::from);
+        let place = [call.as_str().into(), event.seq.into(), millis(event.at).into()];
+        database.execute(sql, &[place.as_slice(), values.as_slice()].concat())?
+    } else {
+        let (kind, data) = (event.kind().to_string(), data_of(json));
+        let sql = "INSERT INTO events (call, seq, at, kind, data) VALUES ($1, $2, $3, $4, $5)
+                   ON CONFLICT (call, seq) DO NOTHING";
+        database.execute(
+            sql,
+            &[call.as_str().into(), event.seq.into(), millis(event.at).into(), kind.into(), data.into()],
+        )?
+    };
+    if new == 0 {
+        return Ok(false);
+    }
+    update_call(database, event, &call)?;
+    database
+        .execute("UPDATE calls SET seq = $2 WHERE id = $1 AND seq < $2", &[call.into(), event.seq.into()])?;
+    if event.at.is_zero() || matches!(event.happening, Happening::CallEnded(_) | Happening::ConsentChanged(_))
+    {
+        mark_stale(database, started)?;
+    }
+    Ok(true)
+}
+
+/// What an event changes in its call's row. Events of one call come in order.
+// One arm a kind, each with its columns: split up, the statements would stand apart from what they mean.
+fn update_call(database: &mut dyn Database, event: &Event, call: &str) -> Result<(), StoreError> {
+    let mut set = |columns: &str, values: &[Value]| {
+        let sql = format!("UPDATE calls SET {columns} WHERE id = $1");
+        database.execute(&sql, &[&[call.into()], values].concat()).map(drop)
+    };
+    match &event.happening {
+        Happening::CallAnswered(_) => set("answered = $2", &[event.time.unix_millis().into()]),
+        Happening::CallHeld(held) => set("held_by = $2", &[word(&held.by)]),
+        Happening::CallResumed(_) => set("held_by = NULL", &[]),
+        Happening::ConsentChanged(changed) => {
+            set("consent = $2, policy = $3", &[word(&changed.state), word(&changed.policy)])
+        }
+        Happening::AffectUpdate(update) => set(
+            "valence = $2, arousal = $3, distress = $4, confidence = $5, state = $6, trend = $7",
+            &[
+                update.valence.into(),
+                update.arousal.into(),
+                update.distress.into(),
+                update.confidence.into(),
+                word(&update.state),
+                word(&update.trend),
+            ],
+        ),
+        Happening::AffectAlert(alert) => match alert.phase {
+            sidetone_insight::Phase::Rising => set("alerts = alerts + 1, alert = $2", &[word(&alert.alert)]),
+            sidetone_insight::Phase::Calmed => set("calmed = calmed + 1, alert = NULL", &[]),
+        },
+        Happening::Conduct(conduct) => set(CONDUCT, &conduct_values(conduct)),
+        Happening::CallEnded(ended) => {
+            set(
+                "ended = $2, cause = $3, ended_by = $4, sip_status = $5, held_by = NULL",
+                &[
+                    event.time.unix_millis().into(),
+                    word(&ended.cause),
+                    ended.by.as_ref().map_or(Value::Null, word),
+                    ended.sip_status.map(u32::from).into(),
+                ],
+            )?;
+            let Some(summary) = &ended.summary else { return Ok(()) };
+            let sentiment = summary.sentiment;
+            set(CONDUCT, &conduct_values(&summary.conduct))?;
+            set(
+                "valence_start = $2, valence_end = $3, shift = $4, speech_ms = $5, judged_ms = $6",
+                &[
+                    sentiment.map(|it| it.start).into(),
+                    sentiment.map(|it| it.end).into(),
+                    sentiment.map(|it| it.shift).into(),
+                    millis(summary.analysis.speech).into(),
+                    millis(summary.analysis.judged).into(),
+                ],
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
+const CONDUCT: &str = "customer_talk_ms = $2, agent_talk_ms = $3, overlap_ms = $4, silence_ms = $5, hold_ms = $6, \
+                       holds = $7";
+
+fn conduct_values(conduct: &sidetone_insight::Conduct) -> [Value; 6] {
+    [
+        millis(conduct.customer.talk).into(),
+        millis(conduct.agent.talk).into(),
+        millis(conduct.overlap).into(),
+        millis(conduct.silence).into(),
+        millis(conduct.hold).into(),
+        conduct.holds.into(),
+    ]
+}
+
+/// Erases what was inferred about a call, or measured in the customer's voice, in events before the one of that number.
+fn erase(database: &mut dyn Database, call: CallId, before: u64) -> Result<(), StoreError> {
+    let call = call.to_string();
+    let bound = [Value::from(call.as_str()), before.into()];
+    database.execute("DELETE FROM affect WHERE call = $1 AND seq < $2", &bound)?;
+    let sql = "SELECT seq, data FROM events WHERE call = $1 AND seq < $2 AND kind = 'call.ended'";
+    for row in database.query(sql, &bound)? {
+        // The end of the call stays, without its summary.
+        let mut data: serde_json::Value = serde_json::from_str(&row.text(1)?).unwrap_or_default();
+        if let Some(summary) = data.get_mut("summary") {
+            *summary = serde_json::Value::Null;
+        }
+        let sql = "UPDATE events SET data = $3 WHERE call = $1 AND seq = $2";
+        database.execute(sql, &[call.as_str().into(), row.int(0)?.into(), data.to_string().into()])?;
+    }
+    database.execute(
+        "UPDATE events SET kind = 'erased', data = '{}'
+         WHERE call = $1 AND seq < $2 AND kind IN ('affect.alert', 'conduct')",
+        &bound,
+    )?;
+    // What a later event has told since the customer agreed again was inferred with consent; the row's sums over the
+    // call can't be told apart, so they go, and the call's end brings them anew.
+    database.execute(
+        "UPDATE calls SET erased_before = $2, valence = NULL, arousal = NULL, distress = NULL, confidence = NULL,
+             state = NULL, trend = NULL, alerts = 0, calmed = 0, alert = NULL, valence_start = NULL,
+             valence_end = NULL, shift = NULL, speech_ms = NULL, judged_ms = NULL, customer_talk_ms = NULL,
+             agent_talk_ms = NULL, overlap_ms = NULL, silence_ms = NULL, hold_ms = NULL, holds = NULL
+         WHERE id = $1 AND erased_before < $2",
+        &bound,
+    )?;
+    for row in database.query("SELECT started FROM calls WHERE id = $1", &[call.into()])? {
+        mark_stale(database, u64::try_from(row.int(0)?).unwrap_or_default())?;
+    }
+    Ok(())
+}
+
+fn erased_before(database: &mut dyn Database, call: &str) -> Result<u64, StoreError> {
+    let rows = database.query("SELECT erased_before FROM calls WHERE id = $1", &[call.into()])?;
+    let before = rows.first().map_or(Ok(0), |row| row.int(0))?;
+    Ok(u64::try_from(before).unwrap_or_default())
+}
+
+pub(crate) fn mark_stale(database: &mut dyn Database, started: u64) -> Result<(), StoreError> {
+    let sql = "INSERT INTO stale_days (day) VALUES ($1) ON CONFLICT (day) DO NOTHING";
+    database.execute(sql, &[(started / DAY_MS).into()]).map(drop)
+}
+
+fn sum_day(database: &mut dyn Database, day: i64) -> Result<(), StoreError> {
+    let from = day.saturating_mul(i64::try_from(DAY_MS).unwrap_or(i64::MAX));
+    let until = from.saturating_add(i64::try_from(DAY_MS).unwrap_or(i64::MAX));
+    database.execute("DELETE FROM stale_days WHERE day = $1", &[day.into()])?;
+    database.execute("DELETE FROM days WHERE day = $1", &[day.into()])?;
+    let count = |condition: &str| format!("CAST(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS BIGINT)");
+    let sum = |value: &str| format!("CAST(COALESCE(SUM({value}), 0) AS BIGINT)");
+    let sql = format!(
+        "INSERT INTO days (day, trunk, direction, calls, answered, handled_ms, agreed, opted_out, speech_ms,
+             judged_ms, judged, upset, recovered, improved, declined, shifts, shift_sum, shift_squares)
+         SELECT $1, trunk, direction, COUNT(*), {answered}, {handled}, {agreed}, {opted_out}, {speech}, {judged_ms},
+             {judged}, {upset}, {recovered}, {improved}, {declined}, {shifts},
+             COALESCE(SUM(shift), 0.0), COALESCE(SUM(shift * shift), 0.0)
+         FROM calls WHERE started >= $2 AND started < $3 GROUP BY trunk, direction",
+        answered = count("answered IS NOT NULL"),
+        handled = sum("ended - answered"),
+        agreed = count("consent = 'given'"),
+        opted_out = count("consent = 'opted-out'"),
+        speech = sum("speech_ms"),
+        judged_ms = sum("judged_ms"),
+        judged = count("judged_ms > 0"),
+        upset = count("alerts > 0"),
+        recovered = count("alerts > 0 AND alert IS NULL"),
+        improved = count(&format!("shift > {NOTABLE_SHIFT}")),
+        declined = count(&format!("shift < -{NOTABLE_SHIFT}")),
+        shifts = count("shift IS NOT NULL"),
+    );
+    database.execute(&sql, &[day.into(), from.into(), until.into()]).map(drop)
+}
+
+/// The word that a value has in events.
+fn word<T: serde::Serialize>(value: &T) -> Value {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word.into(),
+        _ => Value::Null,
+    }
+}
+
+/// An event's data as its text has it: numbers of 32 bits would get decimals of their own on the way.
+fn data_of(json: &str) -> String {
+    let mut whole: serde_json::Value = serde_json::from_str(json).unwrap_or_default();
+    whole.get_mut("data").map(serde_json::Value::take).unwrap_or_default().to_string()
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
