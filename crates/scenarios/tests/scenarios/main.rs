@@ -42,6 +42,7 @@ mod rtcp;
 mod session_timer;
 mod silence;
 mod spooled;
+mod stored;
 mod strangers;
 mod tcp;
 mod trace;
