@@ -47,6 +47,12 @@ pub enum StoreError {
     /// The spool can't be read.
     #[error("spool: {0}")]
     Spool(#[from] sidetone_spool::SpoolError),
+    /// A token can't be called that.
+    #[error("a token needs a name of 1 to 64 characters, none of them a control character")]
+    Name,
+    /// The system gives no random numbers.
+    #[error("no random numbers: {0}")]
+    Random(getrandom::Error),
     /// The thread can't be started.
     #[error("no thread for the store: {0}")]
     Thread(std::io::Error),
@@ -90,6 +96,8 @@ impl StoreError {
             }
             Self::Column { .. } => "the database was changed by hand or is damaged; restore it from a backup",
             Self::Spool(error) => error.remedy(),
+            Self::Name => "name its holder, as in \"wall screen, second floor\"",
+            Self::Random(_) => "try again",
             Self::Thread(_) => "see the system's limits on threads and memory",
             Self::Export(_) => "see that there is room where it is written",
         }

@@ -173,6 +173,7 @@ fn feed(config: &StoreConfig, spool: &std::path::Path, shared: &Shared) -> Resul
         if looks.is_multiple_of(TEND_EVERY) {
             store.sum_stale_days()?;
             let expired = store.expire(config, Timestamp::now())?;
+            store.expire_access(Timestamp::now())?;
             shared.expired.fetch_add(expired, Ordering::Relaxed);
             // A spool that was moved or replaced would still be read here under its old name.
             if file.is_in_place().is_err() {

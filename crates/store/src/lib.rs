@@ -18,12 +18,14 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
 mod config;
 mod database;
 mod error;
 mod export;
 mod feeder;
 mod query;
+mod readers;
 mod retention;
 mod schema;
 mod store;
@@ -33,10 +35,12 @@ mod testing;
 mod tests;
 mod write;
 
+pub use access::{Access, NewToken, Role, Token};
 pub use config::StoreConfig;
 pub use error::StoreError;
 pub use export::Table;
 pub use feeder::{Counters, Feeder};
 pub use query::{Alert, Call, CallDetails, CallFilter, Cursor, Day, Happened, NoCursor, Outcome, Point};
+pub use readers::Readers;
 pub use retention::Erased;
 pub use store::{BESIDE, Status, Store};

@@ -5,7 +5,7 @@ use crate::error::StoreError;
 
 /// What each version added, oldest first. A step is never changed once it was released: a store that has made it does
 /// not make it again.
-const STEPS: [&str; 1] = [
+const STEPS: [&str; 2] = [
     // Times are milliseconds since 1970, UTC; those named `…_ms` are lengths, and `at` counts from the call's INVITE.
     "CREATE TABLE sidetone_store (
          version BIGINT NOT NULL,
@@ -76,6 +76,21 @@ const STEPS: [&str; 1] = [
      );
      -- Days whose sums are to be made again.
      CREATE TABLE stale_days (day BIGINT PRIMARY KEY);",
+    // Who may ask, and who has.
+    "CREATE TABLE tokens (
+         id TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL,
+         -- SHA-256 of the secret, which is not kept.
+         digest TEXT NOT NULL UNIQUE,
+         created BIGINT NOT NULL, expires BIGINT, revoked BIGINT
+     );
+     CREATE TABLE sessions (
+         digest TEXT PRIMARY KEY, token TEXT NOT NULL REFERENCES tokens (id),
+         created BIGINT NOT NULL, used BIGINT NOT NULL
+     );
+     CREATE TABLE accesses (
+         time BIGINT NOT NULL, token TEXT NOT NULL, name TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL
+     );
+     CREATE INDEX accesses_by_time ON accesses (time);",
 ];
 
 /// The newest schema that this program knows.

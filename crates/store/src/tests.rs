@@ -10,7 +10,7 @@ use crate::error::StoreError;
 use crate::query::{CallFilter, Outcome};
 use crate::store::Store;
 use crate::testing::{BEGAN, append, at, consent, feed, hasher, narrator, on_each, spool, whole_call};
-use crate::{Table, schema};
+use crate::{Readers, Role, Table, schema};
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -288,4 +288,87 @@ fn consent_that_was_given_again_brings_new_inferences() {
         assert_eq!((calls[0].valence, calls[0].alerts), (Some(0.1), 0));
         assert_eq!(store.call(&calls[0].id).unwrap().unwrap().affect.len(), 1);
     });
+}
+
+#[test]
+fn tokens_open_what_their_role_allows_until_they_end() {
+    on_each(|config, _| {
+        let mut store = Store::create(config).unwrap();
+        let made = store.create_token(" wall screen ", Role::Supervisor, None, at(0)).unwrap();
+        let brief = store.create_token("visitor", Role::Director, Some(at(1_000)), at(0)).unwrap();
+        assert!(made.token.name == "wall screen" && made.secret.len() > 64);
+        assert_eq!(store.token(&made.secret, at(1)).unwrap().unwrap(), made.token);
+        assert!(store.token(&brief.secret, at(999)).unwrap().is_some());
+        assert!(store.token(&brief.secret, at(1_000)).unwrap().is_none(), "expired");
+        for wrong in ["", "sidetone_", &made.secret[1..], &made.token.id, "' OR 1=1 --"] {
+            assert!(store.token(wrong, at(1)).unwrap().is_none(), "{wrong}");
+        }
+        let kept = store.database.query("SELECT digest FROM tokens", &[]).unwrap();
+        assert!(kept.iter().all(|row| row.text(0).unwrap() != made.secret), "only a digest is kept");
+        assert!(store.revoke_token(&made.token.id, at(2)).unwrap());
+        assert!(
+            !store.revoke_token(&made.token.id, at(3)).unwrap()
+                && !store.revoke_token("nobody", at(3)).unwrap()
+        );
+        assert!(store.token(&made.secret, at(3)).unwrap().is_none());
+        for name in ["", "  ", "a\nb", &"a".repeat(65)] {
+            assert!(store.create_token(name, Role::Operator, None, at(0)).is_err(), "{name:?}");
+        }
+    });
+}
+
+#[test]
+fn sessions_end_by_time_by_rest_by_hand_and_with_their_token() {
+    const HOUR: u64 = 3_600_000;
+    on_each(|config, _| {
+        let mut store = Store::create(config).unwrap();
+        let made = store.create_token("a", Role::Supervisor, None, at(0)).unwrap();
+        let begin = |store: &mut Store| store.sign_in(&made.secret, at(0)).unwrap().unwrap().0;
+        assert!(store.sign_in("wrong", at(0)).unwrap().is_none());
+        let (used, idle, out, last) =
+            (begin(&mut store), begin(&mut store), begin(&mut store), begin(&mut store));
+        for hour in 1..12 {
+            assert!(store.session(&used, at(hour * HOUR)).unwrap().is_some(), "{hour}");
+        }
+        assert!(store.session(&used, at(12 * HOUR)).unwrap().is_none(), "a working day");
+        assert!(store.session(&idle, at(2 * HOUR)).unwrap().is_none(), "nobody was there");
+        store.sign_out(&out).unwrap();
+        assert!(store.session(&out, at(1)).unwrap().is_none());
+        assert!(store.session(&made.secret, at(1)).unwrap().is_none(), "a token is no session");
+        assert!(store.token(&last, at(1)).unwrap().is_none(), "nor a session a token");
+        store.revoke_token(&made.token.id, at(1)).unwrap();
+        assert!(store.session(&last, at(1)).unwrap().is_none());
+    });
+}
+
+#[test]
+fn whoever_has_looked_is_noted() {
+    on_each(|config, _| {
+        let mut store = Store::create(config).unwrap();
+        let made = store.create_token("a", Role::Supervisor, None, at(0)).unwrap();
+        store.note_access(&made.token, "call.read", "01ABC", at(5)).unwrap();
+        let [noted] = store.accesses(10).unwrap().try_into().unwrap();
+        assert_eq!((noted.time, noted.name.as_str(), noted.subject.as_str()), (BEGAN + 5, "a", "01ABC"));
+    });
+}
+
+/// A database that is started anew has forgotten its connections.
+#[test]
+fn readers_replace_what_has_gone_stale() {
+    let mut server = sidetone_scenarios::postgresql::PostgreSql::start();
+    let folder = tempfile::tempdir().unwrap();
+    let config = StoreConfig {
+        path: None,
+        postgres: Some(server.connection()),
+        ..StoreConfig::in_file(folder.path().join("none"))
+    };
+    let readers = Readers::new(config.clone());
+    assert!(readers.ask(Store::tokens).is_err(), "there is no store yet");
+    drop(Store::create(&config).unwrap());
+    readers.ask(Store::tokens).unwrap();
+    server.stop();
+    // Its children end when they notice that it has gone.
+    sidetone_scenarios::until("the connections to end", || readers.ask(Store::tokens).err());
+    server.resume();
+    readers.ask(Store::tokens).unwrap();
 }
