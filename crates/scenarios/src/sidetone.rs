@@ -225,6 +225,12 @@ impl Sidetone {
         self.http(&format!("GET {path} HTTP/1.1\r\n"), "")
     }
 
+    /// Gets a page, with a token: status and body.
+    #[must_use]
+    pub fn get_as(&self, path: &str, token: &str) -> Option<(u16, String)> {
+        self.http(&format!("GET {path} HTTP/1.1\r\nAuthorization: Bearer {token}\r\n"), "")
+    }
+
     /// Posts JSON, with a token: status and body.
     #[must_use]
     pub fn post(&self, path: &str, token: &str, body: &Value) -> Option<(u16, String)> {

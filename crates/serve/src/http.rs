@@ -1,6 +1,8 @@
 //! Metrics, health and the live event stream over HTTP, as described in `docs/openapi.json`.
 
 mod api;
+mod history;
+mod kept;
 mod openapi;
 mod problem;
 
@@ -31,6 +33,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, Sleep, sleep};
 
+pub use kept::Kept;
+
 use crate::snapshot::NOTHING_COUNTS;
 use crate::{Snapshot, Stats};
 
@@ -60,6 +64,8 @@ pub struct Served {
     pub heartbeat: Duration,
     /// The token of the API, and the call book that the API tells. Without a token there is no API.
     pub api: Option<(Revealed, Arc<Calls>)>,
+    /// The store, for those who have a token of it; absent where none is kept.
+    pub kept: Option<Kept>,
 }
 
 /// Binds the page server and starts it; returns the address bound.
@@ -103,9 +109,13 @@ fn pages() -> [Route<Pages>; 5] {
 }
 
 fn router(served: Served) -> Router {
-    let Served { stats, policy, events, api, .. } = served;
+    let Served { stats, policy, events, api, kept, .. } = served;
     let pages = pages().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
     let pages = pages.with_state(Pages { stats, policy }).merge(events);
+    let pages = match kept {
+        Some(kept) => pages.merge(history::router(kept)),
+        None => pages,
+    };
     match api {
         Some((token, calls)) => pages.merge(api::router(token, calls)),
         None => pages,

@@ -15,6 +15,7 @@ mod spool;
 mod stats;
 mod store;
 mod story;
+mod token;
 mod trace;
 mod view;
 
@@ -76,6 +77,9 @@ enum Command {
     /// Look at, export and erase from the store of what happened in calls.
     #[command(subcommand)]
     Store(store::Store),
+    /// Say who may ask the store by HTTP and look at pages.
+    #[command(subcommand)]
+    Token(token::Token),
     /// What a compliance officer asks for.
     #[command(subcommand)]
     Compliance(compliance::Compliance),
@@ -118,6 +122,7 @@ impl Cli {
             Command::Consent(consent) => consent.run(output),
             Command::Spool(spool) => spool.run(output),
             Command::Store(store) => store.run(output),
+            Command::Token(token) => token.run(output),
             Command::Compliance(compliance) => compliance.run(output),
             Command::Completions(completions) => completions.run(),
             Command::Man(man) => man.run(output),

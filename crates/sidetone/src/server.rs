@@ -23,7 +23,7 @@ use sidetone_events::{Bus, Sinks, Subscription};
 use sidetone_pbx::PbxLinks;
 use tokio::sync::mpsc::Receiver;
 
-use assembly::{feeder, prompter, proxy, receipts, rules, spool};
+use assembly::{feeder, kept, prompter, proxy, receipts, rules, spool};
 use census::Census;
 pub(crate) use error::StartError;
 pub(crate) use from_file::{prepare, prepare_again, prepare_elsewhere};
@@ -100,7 +100,7 @@ impl Server {
             .first()
             .map(|worker| (worker.model.meta().name.clone(), worker.model.sha256().to_owned()));
         let orders: Vec<Orders> = listening.iter_mut().filter_map(|worker| worker.orders.take()).collect();
-        let tracing_hasher = hasher.clone();
+        let (tracing_hasher, numbers_of) = (hasher.clone(), hasher.clone());
         let numbers = numbers(&config, None, Missing::Begun).map_err(|error| error.fault())?;
         let calls = Arc::new(Calls::new(bus.clone(), hasher, orders, rules(&config, numbers), epoch));
         let mut taps: Vec<Vec<TapSender>> = (0..config.media.threads).map(|_| Vec::new()).collect();
@@ -157,6 +157,7 @@ impl Server {
                     }),
                     events: event_stream,
                     heartbeat: config.events.stream.heartbeat.0,
+                    kept: kept(&config, numbers_of),
                     api: http_token.map(|token| (token, Arc::clone(&calls))),
                 };
                 Some(http::start(listen, served, &alarm).await?)

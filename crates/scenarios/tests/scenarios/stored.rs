@@ -72,6 +72,79 @@ fn a_call_is_in_the_store_while_it_is_up_and_after() {
     assert_eq!(rows(&store(&["export", "days"], &file)).len(), 2);
 }
 
+/// Asks Sidetone's API with a token; the status, and the body.
+fn ask(call: &Call, path: &str, token: &str) -> (u16, Value) {
+    let (status, body) = call.sidetone.get_as(path, token).unwrap();
+    (status, serde_json::from_str(&body).unwrap_or_default())
+}
+
+/// Makes a token; its secret and its id.
+fn token(role: &str, file: &std::path::Path) -> (String, String) {
+    let output = Command::new(binary())
+        .args(["token", "create", role, "--role", role, "--json", "--store"])
+        .arg(file)
+        .output()
+        .unwrap();
+    let made: Value = serde_json::from_slice(&output.stdout).unwrap();
+    (made["secret"].as_str().unwrap().to_owned(), made["id"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn whoever_has_a_token_sees_what_its_role_allows() {
+    let (folder, net) = (tempfile::tempdir().unwrap(), Net::lease());
+    let file = folder.path().join("store.db");
+    let mut call = start(net, folder.path());
+    call.answered();
+    let id = call.sidetone.events()[0]["call"]["id"].as_str().unwrap().to_owned();
+    let (supervisor, supervisors) = token("supervisor", &file);
+    let (director, _) = token("director", &file);
+    let (operator, _) = token("operator", &file);
+    let one = format!("/api/v1/calls/{id}");
+    let up = until("the call in the store", || {
+        let (status, up) = ask(&call, "/api/v1/calls?up=true", &supervisor);
+        assert_eq!(status, 200, "{up}");
+        up["calls"].get(0).cloned()
+    });
+    assert_eq!((&up["id"], &up["ended"]), (&Value::from(id.as_str()), &Value::Null));
+    assert_eq!(ask(&call, &one, &supervisor).1["call"]["id"], id);
+    for (path, token, status) in [
+        (one.as_str(), director.as_str(), 403),
+        ("/api/v1/calls", &operator, 403),
+        ("/api/v1/days", &operator, 403),
+        ("/api/v1/days", &director, 200),
+        ("/api/v1/days?first=5&last=1", &director, 400),
+        ("/api/v1/calls", "", 401),
+        ("/api/v1/calls", "sidetone_0000", 401),
+        ("/api/v1/calls/nobody", &supervisor, 404),
+        ("/api/v1/calls?limit=0", &supervisor, 400),
+        ("/api/v1/calls?after=x", &supervisor, 400),
+        ("/api/v1/calls?unheard=of", &supervisor, 400),
+        ("/api/v1/calls?outcome=happy", &supervisor, 400),
+        ("/api/v1/calls?number=%2B4930", &supervisor, 200),
+    ] {
+        let (found, body) = ask(&call, path, token);
+        assert_eq!(found, status, "{path}: {body}");
+        if status >= 400 {
+            assert_eq!(
+                (&body["status"], body["detail"].is_string()),
+                (&status.into(), true),
+                "{path}: {body}"
+            );
+        }
+    }
+    let accesses =
+        Command::new(binary()).args(["token", "accesses", "--json", "--store"]).arg(&file).output();
+    let accesses: Value = serde_json::from_slice(&accesses.unwrap().stdout).unwrap();
+    assert_eq!(accesses.as_array().unwrap().len(), 1, "{accesses}");
+    assert_eq!((&accesses[0]["subject"], &accesses[0]["name"]), (&id.into(), &"supervisor".into()));
+    let revoked =
+        Command::new(binary()).args(["token", "revoke", &supervisors, "--store"]).arg(&file).status();
+    assert!(revoked.unwrap().success());
+    assert_eq!(ask(&call, &one, &supervisor).0, 401);
+    call.caller.open_gate();
+    call.finish(6);
+}
+
 #[test]
 fn a_refusal_empties_the_store_too() {
     let (folder, net) = (tempfile::tempdir().unwrap(), Net::lease());

@@ -47,7 +47,7 @@ async fn authorised(State(token): State<Arc<Revealed>>, request: Request, next: 
 
 /// The token in a value of Authorization. The scheme's name is case-insensitive, with any number of spaces behind it
 /// (RFC 9110 §11.1, §11.4).
-fn bearer(value: &[u8]) -> Option<&[u8]> {
+pub(super) fn bearer(value: &[u8]) -> Option<&[u8]> {
     const SCHEME: &[u8] = b"bearer";
     let (scheme, token) = value.split_at_checked(SCHEME.len())?;
     let spaced = scheme.eq_ignore_ascii_case(SCHEME) && token.first() == Some(&b' ');

@@ -18,7 +18,7 @@ mod tests {
     use sidetone_events::STREAM_PATH;
 
     use super::DOCUMENT;
-    use crate::http::{api, pages};
+    use crate::http::{api, history, pages};
 
     #[test]
     fn every_path_that_is_served_is_described_and_no_other() {
@@ -29,6 +29,7 @@ mod tests {
             .map(|(path, _)| path)
             .into_iter()
             .chain(api::routes().map(|(path, _)| path))
+            .chain(history::routes().map(|(path, _)| path))
             .chain([STREAM_PATH])
             .collect();
         assert_eq!(described, served);

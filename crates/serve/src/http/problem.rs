@@ -26,6 +26,27 @@ pub(super) fn problem(status: StatusCode, error: impl Into<String>) -> Response 
     (status, Json(Problem { status: status.as_u16(), error: error.into() })).into_response()
 }
 
+/// A problem detail (RFC 9457).
+#[derive(Debug, Serialize)]
+struct Detail {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    /// The problem and the remedy, for people; the wording may change.
+    detail: String,
+}
+
+/// The media type of problem details.
+const DETAIL: &str = "application/problem+json";
+
+/// An error answer as version 1 of the API gives it.
+pub(super) fn detailed(status: StatusCode, detail: impl Into<String>) -> Response {
+    let title = status.canonical_reason().unwrap_or("error");
+    let detail = Detail { kind: "about:blank", title, status: status.as_u16(), detail: detail.into() };
+    (status, [(header::CONTENT_TYPE, DETAIL)], Json(detail)).into_response()
+}
+
 /// The answer for an unknown path.
 async fn no_such_path() -> Response {
     problem(StatusCode::NOT_FOUND, "no such path; /openapi.json lists those that there are")
@@ -41,7 +62,10 @@ pub(super) fn around(paths: Router) -> Router {
 /// Shapes an error for which axum or the event stream has written a line of text, or nothing.
 async fn shaped(response: Response) -> Response {
     let status = response.status();
-    let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|it| it == "application/json");
+    let is_json = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|it| it == "application/json" || it == DETAIL);
     if !(status.is_client_error() || status.is_server_error()) || is_json {
         return response;
     }

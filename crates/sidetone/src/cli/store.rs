@@ -48,7 +48,7 @@ impl Store {
 
 /// Where the store is.
 #[derive(Debug, Args)]
-struct Place {
+pub(super) struct Place {
     /// The store's SQLite file; without it, the store that the configuration names ([store]).
     #[arg(long, value_name = "FILE")]
     store: Option<PathBuf>,
@@ -57,7 +57,7 @@ struct Place {
 }
 
 impl Place {
-    fn config(&self) -> anyhow::Result<StoreConfig> {
+    pub(super) fn config(&self) -> anyhow::Result<StoreConfig> {
         if let Some(path) = &self.store {
             return Ok(StoreConfig::in_file(path.clone()));
         }
@@ -70,7 +70,7 @@ impl Place {
         })
     }
 
-    fn open(&self) -> anyhow::Result<Database> {
+    pub(super) fn open(&self) -> anyhow::Result<Database> {
         Database::open(&self.config()?).map_err(|error| explained(&error))
     }
 }

@@ -21,11 +21,13 @@ use super::faults::{receipts_fault, spool_fault, store_fault};
 use crate::config::Config;
 use sidetone_book::BUILD;
 use sidetone_book::{Calls, Numbers, Receipts, Rules};
+use sidetone_events::NumberHasher;
 use sidetone_proxy::random;
 use sidetone_proxy::signalling::{BySip, Signalling};
 use sidetone_relay::{Engine, Prompter};
+use sidetone_serve::http::Kept;
 use sidetone_spool::Spool;
-use sidetone_store::Feeder;
+use sidetone_store::{Feeder, Readers};
 use sidetone_watch::Alarm;
 
 /// The most m-lines of a call, and of streams in an offer.
@@ -97,6 +99,11 @@ pub(super) fn feeder(config: &Config) -> Result<Option<Feeder>, StartError> {
     let (Some(store), Some(spool)) = (&config.store, &config.spool) else { return Ok(None) };
     let started = Feeder::start(store.clone(), spool.path.clone());
     started.map(Some).map_err(|error| StartError::from(store_fault(store, &error)))
+}
+
+/// The store for those who ask by HTTP, if one is kept.
+pub(super) fn kept(config: &Config, hasher: NumberHasher) -> Option<Kept> {
+    config.store.as_ref().map(|store| Kept::new(Readers::new(store.clone()), hasher))
 }
 
 /// Opens the spool and starts its writer, if one is kept.

@@ -1,0 +1,176 @@
+//! The reading part of the HTTP API, version 1: calls and figures from the store. Every request needs a token of
+//! `sidetone token create`; errors are problem details (RFC 9457).
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use sidetone_events::Timestamp;
+use sidetone_store::{Call, CallFilter, Cursor, Day, Outcome, Role, Token};
+
+use super::Route;
+use super::kept::{Kept, authorization, unavailable};
+use super::problem::detailed;
+
+/// Calls of an answer, if no number is asked for; the most there are is the store's.
+const USUAL: usize = 100;
+const MOST: usize = 500;
+/// Days of an answer, if no first one is asked for, and the most.
+const USUAL_DAYS: u64 = 30;
+const MOST_DAYS: u64 = 800;
+
+/// The paths.
+pub(super) fn routes() -> [Route<Kept>; 3] {
+    [("/api/v1/calls", get(calls)), ("/api/v1/calls/{id}", get(call)), ("/api/v1/days", get(days))]
+}
+
+pub(super) fn router(kept: Kept) -> Router {
+    routes()
+        .into_iter()
+        .fold(Router::new(), |router, (path, route)| router.route(path, route))
+        .with_state(kept)
+}
+
+/// The token of a request that may see what it asks for, or the answer that it gets instead.
+async fn allowed(kept: &Kept, headers: &HeaderMap, sees: impl Fn(Role) -> bool) -> Result<Token, Response> {
+    match kept.token(authorization(headers)).await {
+        Err(error) => Err(unavailable(&error)),
+        Ok(Some(token)) if sees(token.role) => Ok(token),
+        Ok(Some(token)) => {
+            let said = format!("the role {} may not see this", token.role.name());
+            Err(detailed(StatusCode::FORBIDDEN, said))
+        }
+        Ok(None) => {
+            let said = "send `Authorization: Bearer` with a token of `sidetone token create`";
+            let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+            Err((challenge, detailed(StatusCode::UNAUTHORIZED, said)).into_response())
+        }
+    }
+}
+
+/// Which calls.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Asked {
+    from: Option<u64>,
+    until: Option<u64>,
+    trunk: Option<String>,
+    direction: Option<String>,
+    number: Option<String>,
+    outcome: Option<Outcome>,
+    up: Option<bool>,
+    after: Option<Cursor>,
+    limit: Option<usize>,
+}
+
+/// A part of a list.
+#[derive(Debug, Serialize)]
+struct Calls {
+    calls: Vec<Call>,
+    /// For `after`, if there are more.
+    next: Option<String>,
+}
+
+async fn calls(
+    State(kept): State<Kept>,
+    headers: HeaderMap,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Response {
+    if let Err(refused) = allowed(&kept, &headers, Role::sees_calls).await {
+        return refused;
+    }
+    let asked = match asked {
+        Ok(Query(asked)) => asked,
+        Err(error) => return detailed(StatusCode::BAD_REQUEST, error.body_text()),
+    };
+    let number = match asked.number.as_deref().map(|number| kept.number(number)) {
+        Some(None) => return detailed(StatusCode::BAD_REQUEST, "number is none; write it as +4930123456"),
+        Some(number) => number,
+        None => None,
+    };
+    let limit = asked.limit.unwrap_or(USUAL);
+    if !(1..=MOST).contains(&limit) {
+        return detailed(StatusCode::BAD_REQUEST, format!("limit goes from 1 to {MOST}"));
+    }
+    let filter = CallFilter {
+        from: asked.from,
+        until: asked.until,
+        trunk: asked.trunk,
+        direction: asked.direction,
+        number,
+        outcome: asked.outcome,
+        up: asked.up,
+        after: asked.after,
+    };
+    match kept.ask(move |store| store.calls(&filter, limit)).await {
+        Err(error) => unavailable(&error),
+        Ok(calls) => {
+            let full = calls.len() == limit;
+            let next = calls.last().filter(|_| full).map(|call| call.cursor().to_string());
+            private(Json(Calls { calls, next }))
+        }
+    }
+}
+
+async fn call(State(kept): State<Kept>, headers: HeaderMap, Path(id): Path<String>) -> Response {
+    let token = match allowed(&kept, &headers, Role::sees_calls).await {
+        Err(refused) => return refused,
+        Ok(token) => token,
+    };
+    let found = kept.ask(move |store| {
+        let found = store.call(&id)?;
+        if let Some(details) = &found {
+            store.note_access(&token, "call.read", &details.call.id, Timestamp::now())?;
+        }
+        Ok(found)
+    });
+    match found.await {
+        Err(error) => unavailable(&error),
+        Ok(None) => detailed(StatusCode::NOT_FOUND, "there is no such call, or it was too old to keep"),
+        Ok(Some(details)) => private(Json(details)),
+    }
+}
+
+/// Which days, as days since 1970, UTC.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct AskedDays {
+    first: Option<u64>,
+    last: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Days {
+    days: Vec<Day>,
+}
+
+async fn days(
+    State(kept): State<Kept>,
+    headers: HeaderMap,
+    asked: Result<Query<AskedDays>, QueryRejection>,
+) -> Response {
+    if let Err(refused) = allowed(&kept, &headers, Role::sees_figures).await {
+        return refused;
+    }
+    let asked = match asked {
+        Ok(Query(asked)) => asked,
+        Err(error) => return detailed(StatusCode::BAD_REQUEST, error.body_text()),
+    };
+    let last = asked.last.unwrap_or_else(|| Timestamp::now().unix_seconds() / 86_400);
+    let first = asked.first.unwrap_or_else(|| last.saturating_sub(USUAL_DAYS - 1));
+    if last < first || last - first >= MOST_DAYS {
+        return detailed(StatusCode::BAD_REQUEST, format!("first to last must be 1 to {MOST_DAYS} days"));
+    }
+    match kept.ask(move |store| store.days(first, last)).await {
+        Err(error) => unavailable(&error),
+        Ok(days) => private(Json(Days { days })),
+    }
+}
+
+/// An answer that no cache may keep.
+fn private(answer: impl IntoResponse) -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], answer).into_response()
+}
