@@ -91,7 +91,7 @@ fn main() -> Result<(), Failure> {
                     (0..batch).flat_map(|_| network.pooled(window.iter().map(Vec::as_slice))).collect();
                 let pooled =
                     Tensor::from_vec(pooled, (batch, 2 * network.config().channels), network.device())?;
-                network.conclude(&pooled, None)?;
+                network.conclude(&pooled, None, None)?;
             }
             Ok(())
         })?;

@@ -20,6 +20,7 @@ pub mod eval;
 pub mod features;
 pub mod frontend;
 pub mod listener;
+mod manner;
 pub mod mark;
 pub mod metrics;
 pub mod model;

@@ -7,15 +7,18 @@ use sidetone_consent::permit::Permission;
 
 use crate::{
     frontend::{Frontend, Step},
+    manner::OwnManner,
     mark::FrameMark,
     model::Model,
-    network::{STEPS_PER_FRAME, State},
+    network::{Manner, STEPS_PER_FRAME, State},
     vad::{SpeechSegment, media_time},
 };
 use sidetone_call::{Abstention, Class, Estimate, Evidence, Modality};
 
 /// Steps that are encoded at a time: 0.5 s of speech, and so an estimate each.
 pub const CHUNK_STEPS: usize = 20;
+/// The speech that each estimate adds.
+const HOP: Duration = Duration::from_millis(500);
 /// Frames that the first estimate needs: 1.0 s of speech.
 const LEAST_FRAMES: usize = 20;
 /// Frames that are pooled: the last 4 s of speech.
@@ -55,6 +58,8 @@ pub struct Listener {
     pending: VecDeque<Step>,
     state: State,
     frames: VecDeque<Frame>,
+    /// How this caller sounds by themselves, for a network that hears windows beside it.
+    manner: OwnManner,
     dropped: u64,
 }
 
@@ -74,6 +79,7 @@ impl Listener {
             pending: VecDeque::new(),
             state: model.network().fresh_state(),
             frames: VecDeque::new(),
+            manner: OwnManner::default(),
             dropped: 0,
             model,
         }
@@ -169,9 +175,12 @@ impl Listener {
         }
     }
 
-    fn conclude(&self, logits: &[f32], affect: &[f32]) -> Estimate {
-        let calibration = &self.model.meta().calibration;
+    /// Reads the raw outputs for the window whose pooled values are `window`, and learns from it how this caller
+    /// sounds.
+    fn conclude(&mut self, logits: &[f32], affect: &[f32], window: &[f32]) -> Estimate {
+        let calibration = self.model.meta().calibration_for(self.manner.known().is_some());
         let reading = calibration.read(logits, affect);
+        let least_confidence = calibration.least_confidence;
         let mut classes: Vec<(Class, f32)> = Class::ALL.into_iter().zip(reading.probabilities).collect();
         classes.sort_by(|a, b| b.1.total_cmp(&a.1));
         let confidence = classes.first().map_or(0.0, |(_, probability)| *probability);
@@ -182,11 +191,16 @@ impl Listener {
             Some(Abstention::TooMuchLoss)
         } else if evidence.snr_db < LEAST_SNR_DB {
             Some(Abstention::TooNoisy)
-        } else if confidence < calibration.least_confidence {
+        } else if confidence < least_confidence {
             Some(Abstention::Unsure)
         } else {
             None
         };
+        let heard_well = matches!(abstained, None | Some(Abstention::Unsure));
+        if self.model.network().config().caller && heard_well {
+            let speech = if self.manner.is_empty() { evidence.speech } else { HOP };
+            self.manner.take(window, speech, reading.distress);
+        }
         Estimate {
             modality: Modality::Voice,
             at: media_time(self.frames.back().map_or(0, |frame| frame.end)),
@@ -255,20 +269,24 @@ fn run(
         listener.extend(steps, rows);
     }
 
-    let ready: Vec<&(usize, &mut Listener)> =
-        batch.iter().filter(|(_, listener)| listener.frames.len() >= LEAST_FRAMES).collect();
+    let mut ready: Vec<&mut (usize, &mut Listener)> =
+        batch.iter_mut().filter(|(_, listener)| listener.frames.len() >= LEAST_FRAMES).collect();
     if ready.is_empty() {
         return Ok(());
     }
-    let pooled: Vec<f32> = ready
+    let width = 2 * network.config().channels;
+    let windows: Vec<f32> = ready
         .iter()
         .flat_map(|(_, listener)| network.pooled(listener.frames.iter().map(|frame| frame.values.as_slice())))
         .collect();
-    let pooled = Tensor::from_vec(pooled, (ready.len(), 2 * network.config().channels), device)?;
-    let outputs = network.conclude(&pooled, None)?;
+    let pooled = Tensor::from_slice(&windows, (ready.len(), width), device)?;
+    let manners = ready.iter().map(|(_, listener)| listener.manner.known());
+    let manner = if network.config().caller { Some(Manner::of(manners, width, device)?) } else { None };
+    let outputs = network.conclude(&pooled, manner.as_ref(), None)?;
     let (logits, affect) = (outputs.logits.to_vec2::<f32>()?, outputs.affect.to_vec2::<f32>()?);
-    for (((place, listener), logits), affect) in ready.iter().zip(&logits).zip(&affect) {
-        estimates.push((*place, listener.conclude(logits, affect)));
+    let read = logits.iter().zip(&affect).zip(windows.chunks_exact(width));
+    for ((place, listener), ((logits, affect), window)) in ready.iter_mut().map(|it| &mut **it).zip(read) {
+        estimates.push((*place, listener.conclude(logits, affect, window)));
     }
     Ok(())
 }

@@ -210,8 +210,18 @@ pub struct Meta {
     pub classes: Vec<Class>,
     /// Its calibration.
     pub calibration: Calibration,
+    /// Its calibration for windows heard beside the caller's own manner. `None` for a network that doesn't hear it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside_manner: Option<Calibration>,
     /// SHA-256 of its card, in hexadecimal; empty if it has none.
     pub card_sha256: String,
+}
+
+impl Meta {
+    /// How raw outputs are read: of a window by itself, or beside the caller's own manner.
+    pub fn calibration_for(&self, manner_known: bool) -> &Calibration {
+        self.beside_manner.as_ref().filter(|_| manner_known).unwrap_or(&self.calibration)
+    }
 }
 
 /// A network ready for use, shared by all listeners.
@@ -416,14 +426,15 @@ fn check(meta: &Meta) -> Result<(), ModelError> {
             ours.dimensions()
         )));
     }
-    let calibration = &meta.calibration;
-    let numbers = [calibration.temperature, calibration.distress_scale, calibration.distress_shift];
-    if numbers.iter().chain(&calibration.class_bias).any(|x| !x.is_finite())
-        || calibration.temperature <= 0.0
-        || calibration.class_bias.len() != Class::ALL.len()
-        || !(0.0..=1.0).contains(&calibration.least_confidence)
-    {
-        return Err(ModelError::Header(format!("calibration out of range: {calibration:?}")));
+    for calibration in std::iter::once(&meta.calibration).chain(&meta.beside_manner) {
+        let numbers = [calibration.temperature, calibration.distress_scale, calibration.distress_shift];
+        if numbers.iter().chain(&calibration.class_bias).any(|x| !x.is_finite())
+            || calibration.temperature <= 0.0
+            || calibration.class_bias.len() != Class::ALL.len()
+            || !(0.0..=1.0).contains(&calibration.least_confidence)
+        {
+            return Err(ModelError::Header(format!("calibration out of range: {calibration:?}")));
+        }
     }
     Ok(())
 }

@@ -52,6 +52,40 @@ impl Dropout<'_> {
     }
 }
 
+/// How each caller of a batch sounds by themselves: what their windows are heard beside. Of a stranger nobody knows
+/// whether the voice is shrill or the mood; of a voice that was heard before, the difference tells.
+#[derive(Debug, Clone)]
+pub struct Manner {
+    /// `[batch, 2 * channels]`: the mean of earlier pooled windows; anything where it isn't known.
+    pub own: Tensor,
+    /// `[batch, 1]`: 1 where it is known, 0 where it isn't.
+    pub known: Tensor,
+}
+
+impl Manner {
+    /// Of each caller what is known, for a network whose pooled windows have `width` values.
+    ///
+    /// # Errors
+    /// Only if the device fails.
+    pub fn of<'m>(
+        callers: impl Iterator<Item = Option<&'m [f32]>>,
+        width: usize,
+        device: &Device,
+    ) -> Result<Self> {
+        let (mut own, mut known) = (Vec::new(), Vec::new());
+        for manner in callers {
+            own.extend_from_slice(manner.unwrap_or_default());
+            known.push(if manner.is_some() { 1.0f32 } else { 0.0 });
+            own.resize(known.len() * width, 0.0);
+        }
+        let batch = known.len();
+        Ok(Self {
+            own: Tensor::from_vec(own, (batch, width), device)?,
+            known: Tensor::from_vec(known, (batch, 1), device)?,
+        })
+    }
+}
+
 /// Raw outputs for a batch of windows.
 #[derive(Debug, Clone)]
 pub struct Outputs {
@@ -123,6 +157,7 @@ pub struct Network {
     head_hidden: Linear,
     head_class: Linear,
     head_affect: Linear,
+    head_caller: Option<Linear>,
     tensors: HashMap<String, Tensor>,
     device: Device,
 }
@@ -191,6 +226,7 @@ impl Network {
             head_hidden: linear("head.hidden")?,
             head_class: linear("head.class")?,
             head_affect: linear("head.affect")?,
+            head_caller: if config.caller { Some(linear("head.caller")?) } else { None },
             tensors: tensors.clone(),
             device: device.clone(),
             config,
@@ -273,8 +309,15 @@ mod tests {
     use super::*;
 
     fn network() -> Network {
-        let config =
-            NetworkConfig { inputs: 6, stem: 8, channels: 12, dilations: vec![1, 2], heads: 3, hidden: 5 };
+        let config = NetworkConfig {
+            inputs: 6,
+            stem: 8,
+            channels: 12,
+            dilations: vec![1, 2],
+            heads: 3,
+            hidden: 5,
+            caller: true,
+        };
         config.check().unwrap();
         let tensors = config.initial(&mut Rng::new(1), &Device::Cpu).unwrap().into_iter().collect();
         Network::new(config, &tensors, &Device::Cpu).unwrap()
@@ -320,11 +363,11 @@ mod tests {
         let network = network();
         let frames = noise((1, 7, 15), 12);
         let mask = Tensor::ones((1, 7), DType::F32, &Device::Cpu).unwrap();
-        let tensors = network.pool(&frames, &mask, None).unwrap();
+        let tensors = network.pool(&frames, &mask, None, None).unwrap();
         let rows = frames.squeeze(0).unwrap().to_vec2::<f32>().unwrap();
         let pooled = network.pooled(rows.iter().map(Vec::as_slice));
         let pooled = Tensor::from_vec(pooled, (1, 24), &Device::Cpu).unwrap();
-        let loops = network.conclude(&pooled, None).unwrap();
+        let loops = network.conclude(&pooled, None, None).unwrap();
         assert!(largest_difference(&tensors.logits, &loops.logits) < 1e-5);
     }
 
@@ -333,10 +376,35 @@ mod tests {
         let network = network();
         let frames = noise((1, 5, 15), 9);
         let mask = Tensor::ones((1, 5), DType::F32, &Device::Cpu).unwrap();
-        let exact = network.pool(&frames, &mask, None).unwrap();
+        let exact = network.pool(&frames, &mask, None, None).unwrap();
         let padded = Tensor::cat(&[&frames, &noise((1, 3, 15), 10)], 1).unwrap();
         let mask = Tensor::new(&[[1f32, 1., 1., 1., 1., 0., 0., 0.]], &Device::Cpu).unwrap();
-        let masked = network.pool(&padded, &mask, None).unwrap();
+        let masked = network.pool(&padded, &mask, None, None).unwrap();
         assert!(largest_difference(&exact.logits, &masked.logits) < 1e-5);
+    }
+
+    #[test]
+    fn a_stranger_is_heard_as_without_a_manner_and_a_known_caller_beside_it() {
+        let mut network = network();
+        let width = 24;
+        let layer =
+            |x: Tensor| Linear { weight: x, bias: Tensor::zeros(5, DType::F32, &Device::Cpu).unwrap() };
+        network.head_caller = Some(layer(noise((1, width, 5), 20).squeeze(0).unwrap()));
+        let pooled = noise((1, 2, width), 21).squeeze(0).unwrap();
+        let own = vec![0.5f32; width];
+        let manner = Manner::of([None, Some(own.as_slice())].into_iter(), width, &Device::Cpu).unwrap();
+        let alone = network.conclude(&pooled, None, None).unwrap();
+        let beside = network.conclude(&pooled, Some(&manner), None).unwrap();
+        let row = |outputs: &Outputs, row| outputs.logits.narrow(0, row, 1).unwrap();
+        assert_eq!(largest_difference(&row(&alone, 0), &row(&beside, 0)), 0.0);
+        assert!(largest_difference(&row(&alone, 1), &row(&beside, 1)) > 1e-3);
+        // Whoever sounds as they always do is heard as a stranger is.
+        let usual = Manner::of(
+            [None, Some(&pooled.get(1).unwrap().to_vec1().unwrap()[..])].into_iter(),
+            width,
+            &Device::Cpu,
+        );
+        let usual = network.conclude(&pooled, Some(&usual.unwrap()), None).unwrap();
+        assert!(largest_difference(&row(&alone, 1), &row(&usual, 1)) < 1e-6);
     }
 }

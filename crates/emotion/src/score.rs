@@ -4,16 +4,28 @@ use candle_core::{Device, Tensor};
 
 use crate::{
     corpus::Clip,
-    network::{Network, Outputs, STEPS_PER_FRAME},
+    network::{Manner, Network, STEPS_PER_FRAME},
 };
 
-/// Raw outputs of a whole clip: a logit for each class; valence, arousal and distress before their squashing.
-pub(crate) fn score(network: &Network, clip: &Clip) -> candle_core::Result<(Vec<f32>, Vec<f32>)> {
-    let size = network.config().inputs;
-    let (steps, mask) = stack(std::iter::once(clip), size, network.device())?;
-    let frames = network.encode(&steps, &mut [&mut network.fresh_state()])?;
-    let Outputs { logits, affect, .. } = network.pool(&frames, &mask, None)?;
-    Ok((logits.flatten_all()?.to_vec1()?, affect.flatten_all()?.to_vec1()?))
+/// A whole clip as one pooled window.
+pub(crate) fn pooled(network: &Network, clip: &Clip) -> candle_core::Result<Vec<f32>> {
+    let (steps, _) = stack(std::iter::once(clip), network.config().inputs, network.device())?;
+    let frames = network.encode(&steps, &mut [&mut network.fresh_state()])?.squeeze(0)?.to_vec2::<f32>()?;
+    Ok(network.pooled(frames.iter().map(Vec::as_slice)))
+}
+
+/// Raw outputs for a pooled window, beside its speaker's own manner if that is known: a logit for each class; valence,
+/// arousal and distress before their squashing.
+pub(crate) fn read(
+    network: &Network,
+    pooled: &[f32],
+    own: Option<&[f32]>,
+) -> candle_core::Result<(Vec<f32>, Vec<f32>)> {
+    let (device, width) = (network.device(), pooled.len());
+    let window = Tensor::from_slice(pooled, (1, width), device)?;
+    let manner = own.map(|own| Manner::of(std::iter::once(Some(own)), width, device)).transpose()?;
+    let outputs = network.conclude(&window, manner.as_ref(), None)?;
+    Ok((outputs.logits.flatten_all()?.to_vec1()?, outputs.affect.flatten_all()?.to_vec1()?))
 }
 
 /// Clips side by side, padded at the end, with the mask of their frames.

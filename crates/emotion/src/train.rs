@@ -5,6 +5,7 @@
 //! best average is kept, calibrated on those same speakers, and tried once on the test speakers for the card.
 mod batch;
 pub(crate) mod calibrate;
+mod callers;
 mod card;
 mod checkpoint;
 mod command;
@@ -97,7 +98,8 @@ pub fn train(
     let best: HashMap<String, Tensor> = trainer.best_tensors()?;
     let network = Network::new(trainer.shape().clone(), &best, &Device::Cpu)?;
     let samples = samples(&network, &checked)?;
-    let calibration = calibrate::calibrate(&samples);
+    let calibration = calibrate::calibrate(&samples.alone);
+    let beside_manner = network.config().caller.then(|| calibrate::calibrate(&samples.beside));
     let mut meta = Meta {
         name: options.name.clone(),
         licence: options.licence,
@@ -109,6 +111,7 @@ pub fn train(
         network: trainer.shape().clone(),
         classes: Class::ALL.to_vec(),
         calibration,
+        beside_manner,
         card_sha256: String::new(),
     };
     let path = options.out.join("model.safetensors");

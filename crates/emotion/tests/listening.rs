@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use candle_core::{DType, Tensor};
-use common::{caller, estimates, listener, telephone};
+use common::{caller, estimates, listener, telephone, write_random};
 use sidetone_call::{Abstention, Class, Estimate};
 use sidetone_emotion::{FrameMark, Model, corpus::Clip, estimate_due};
 
@@ -73,7 +73,7 @@ fn a_stream_gives_what_the_whole_gives_at_once() {
     for (count, streamed) in streamed.iter().take(6).enumerate() {
         let window = 20 + 10 * count;
         let mask = Tensor::ones((1, window), DType::F32, network.device()).unwrap();
-        let outputs = network.pool(&frames.narrow(1, 0, window).unwrap(), &mask, None).unwrap();
+        let outputs = network.pool(&frames.narrow(1, 0, window).unwrap(), &mask, None, None).unwrap();
         let row = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let whole = model.meta().calibration.read(&row(&outputs.logits), &row(&outputs.affect));
         assert!((streamed.distress - whole.distress).abs() < 1e-4, "{window}");
@@ -82,6 +82,39 @@ fn a_stream_gives_what_the_whole_gives_at_once() {
             assert!((streamed.probability(class) - probability).abs() < 1e-4, "{window}, {class:?}");
         }
     }
+}
+
+#[test]
+fn a_caller_is_heard_beside_their_own_manner_once_that_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = |name: &str, caller| {
+        let path = folder.path().join(name);
+        write_random(&path, "", caller);
+        Model::open(&path).unwrap()
+    };
+    let (plain, beside) = (model("plain.safetensors", false), model("beside.safetensors", true));
+    let pcm = speech();
+    let without = estimates(&plain, &pcm, 160, FrameMark::Audio);
+    let with = estimates(&beside, &pcm, 160, FrameMark::Audio);
+    assert_eq!(without.len(), with.len());
+    // The first estimate stands for a second of speech, each later one for another half: fifteen make eight seconds.
+    let first = without.iter().zip(&with).position(|(a, b)| a.arousal != b.arousal).unwrap();
+    assert_eq!(first, 15);
+    assert_eq!(without[..first], with[..first]);
+    assert!(without[first..].iter().zip(&with[first..]).all(|(a, b)| a.arousal != b.arousal));
+
+    // Each call has its own: together with another, and after it, it is heard as alone.
+    let mut listeners = [listener(&beside), listener(&beside)];
+    let mut together = Vec::new();
+    for (packet, other) in
+        pcm.chunks(160).zip(pcm[40_000..].chunks(160).chain(std::iter::repeat(&pcm[..160])))
+    {
+        listeners[0].push(packet, FrameMark::Audio);
+        listeners[1].push(other, FrameMark::Audio);
+        let due = estimate_due(&mut listeners.iter_mut().collect::<Vec<_>>());
+        together.extend(due.into_iter().filter(|(place, _)| *place == 0).map(|(_, estimate)| estimate));
+    }
+    assert!(largest_difference(&with, &together) < 1e-4);
 }
 
 #[test]

@@ -71,8 +71,15 @@ fn make_corpus(root: &Path) {
 
 fn options(root: &Path, out: &str) -> TrainOptions {
     let mut options = TrainOptions::new(root.join("clips.csv"), root.to_owned(), root.join(out));
-    options.network =
-        NetworkConfig { inputs: 112, stem: 16, channels: 24, dilations: vec![1, 2], heads: 2, hidden: 16 };
+    options.network = NetworkConfig {
+        inputs: 112,
+        stem: 16,
+        channels: 24,
+        dilations: vec![1, 2],
+        heads: 2,
+        hidden: 16,
+        caller: false,
+    };
     options.epochs = 4;
     options.batch = 8;
     options.rate = 6e-3;
@@ -183,4 +190,46 @@ fn a_model_that_heard_everybody_is_calibrated_by_those_that_did_not() {
     later.start = Some(all.model);
     let later = train(&later, &mut |_| true).unwrap();
     assert_eq!(Model::open(&later.model).unwrap().meta().held_out, ["speaker7"]);
+}
+
+#[test]
+fn a_network_that_knows_no_manners_learns_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    make_corpus(root);
+    let mut before = options(root, "before");
+    before.epochs = 2;
+    let before = train(&before, &mut |_| true).unwrap();
+    let model = Model::open(&before.model).unwrap();
+    assert!(!model.network().config().caller && model.meta().beside_manner.is_none());
+
+    let further = |out: &str| {
+        let mut options = options(root, out);
+        (options.start, options.caller, options.epochs) = (Some(before.model.clone()), true, 3);
+        options.variants = 2;
+        options
+    };
+    let after = train(&further("after"), &mut |_| true).unwrap();
+    assert!(after.history[0].validation.contains_key("made, manner known"), "{:?}", after.history[0]);
+    let model = Model::open(&after.model).unwrap();
+    assert!(model.network().config().caller && model.meta().beside_manner.is_some());
+    let learnt =
+        model.network().tensors().unwrap().into_iter().find(|(name, _)| name == "head.caller.weight");
+    let largest = learnt.unwrap().1.abs().unwrap().flatten_all().unwrap().max(0).unwrap();
+    let largest = largest.to_scalar::<f32>().unwrap();
+    assert!(largest > 1e-3, "{largest} {:?} {}", after.history, after.best);
+
+    // Both figures are given; the clips by which a speaker's manner is known count in one alone.
+    let manifest = Manifest::read(&root.join("clips.csv")).unwrap();
+    let options = EvalOptions { draws: 0, against_wide: false, ..EvalOptions::default() };
+    let evaluation = evaluate(&model, &manifest, root, &options, &mut |_, _| {}).unwrap();
+    let (alone, beside) = (&evaluation.corpora[0], &evaluation.manner_known[0]);
+    assert_eq!(alone.speakers, beside.speakers);
+    assert!(beside.clips < alone.clips && beside.clips >= 4 * beside.speakers, "{}", beside.clips);
+
+    // Stopped and taken up again it ends in the same file.
+    train(&further("parts"), &mut |progress| !matches!(progress, Progress::Epoch(epoch) if epoch.epoch == 1))
+        .unwrap();
+    let resumed = train(&further("parts"), &mut |_| true).unwrap();
+    assert_eq!(Model::open(&resumed.model).unwrap().sha256(), model.sha256());
 }

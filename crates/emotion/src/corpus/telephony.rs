@@ -244,6 +244,16 @@ impl Augmentation {
         let peak = x.iter().fold(1.0f32, |peak, x| peak.max(x.abs()));
         let gain = 10f32.powf(rng.between(-self.gain_db, self.gain_db) / 20.0).min(32000.0 / peak);
         x.iter_mut().for_each(|x| *x *= gain);
+        // Drawn before the noise, which takes a number a sample: so one seed is one line for clips of any length.
+        let band = match rng.below(8) {
+            _ if !self.codecs => Band::G711,
+            0 => Band::Wide,
+            1 => Band::G722,
+            2 => Band::Opus,
+            3 => Band::G711a,
+            _ => Band::G711,
+        };
+        let loss = if rng.chance(self.loss) { rng.between(0.01, 0.08) } else { 0.0 };
         if rng.chance(self.noise) {
             if rng.chance(0.3) {
                 let behind = background::comfort_noise(8000, rng);
@@ -254,15 +264,6 @@ impl Augmentation {
             }
         }
         let pcm: Vec<i16> = x.into_iter().map(|x| x.clamp(-32768.0, 32767.0) as i16).collect();
-        let band = match rng.below(8) {
-            _ if !self.codecs => Band::G711,
-            0 => Band::Wide,
-            1 => Band::G722,
-            2 => Band::Opus,
-            3 => Band::G711a,
-            _ => Band::G711,
-        };
-        let loss = if rng.chance(self.loss) { rng.between(0.01, 0.08) } else { 0.0 };
         (band.over_line(&pcm, 0.0, loss, rng), speed)
     }
 }

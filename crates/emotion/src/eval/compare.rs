@@ -185,6 +185,8 @@ mod tests {
         let mut logits = vec![0.0; Class::ALL.len()];
         logits[answered.index()] = 5.0;
         Heard {
+            pooled: Vec::new(),
+            steps: 0,
             entry: Entry {
                 path: "a.wav".into(),
                 emotion: class.name().into(),

@@ -5,16 +5,21 @@ use std::{path::Path, sync::Arc};
 use super::{EvalError, EvalOptions, clock};
 use crate::{
     corpus::{Band, Clip, Entry, Manifest, audio},
+    manner::first_calm,
     model::{Calibration, Model},
     rng::Rng,
-    score::score,
+    score::{pooled, read},
 };
 use sidetone_call::Class;
 
 /// A clip after a model has heard it.
+#[derive(Clone)]
 pub(super) struct Heard {
     pub(super) entry: Entry,
     pub(super) class: Class,
+    /// Its pooled window, and how many steps of speech went into it.
+    pub(super) pooled: Vec<f32>,
+    pub(super) steps: usize,
     pub(super) logits: Vec<f32>,
     /// Of the model that heard it.
     pub(super) calibration: Arc<Calibration>,
@@ -67,18 +72,44 @@ impl<'a> Hearing<'a> {
             let clip = Clip::new(&pcm, &model.meta().features);
             let Some(class) = entry.class() else { continue };
             if clip.steps > 0 {
-                let (logits, affect) = score(model.network(), &clip)?;
+                let pooled = pooled(model.network(), &clip)?;
+                let (logits, affect) = read(model.network(), &pooled, None)?;
                 let distress = calibration.read(&logits, &affect).distress;
                 let power = recorded.iter().map(|x| f32::from(*x).powi(2)).sum::<f32>()
                     / recorded.len().max(1) as f32;
                 let level = 10.0 * (power + 1.0).log10();
                 let length = recorded.len() as f32 / 8000.0;
                 let (entry, calibration) = (entry.clone(), Arc::clone(&calibration));
-                all.push(Heard { entry, class, logits, calibration, distress, length, level });
+                let steps = clip.steps;
+                all.push(Heard { entry, class, pooled, steps, logits, calibration, distress, length, level });
             }
             self.done += 1;
             (self.progress)(self.done, self.of);
         }
         Ok(all)
     }
+}
+
+/// The same clips beside their speakers' own manner, as known from each one's first calm clips. These are taken out,
+/// and so are speakers who have none. `None` for a model that does not hear it.
+pub(super) fn beside_manner(
+    model: &Model,
+    calibration: &Calibration,
+    heard: &[Heard],
+) -> Result<Option<Vec<Heard>>, EvalError> {
+    if !model.network().config().caller {
+        return Ok(None);
+    }
+    let calibration = Arc::new(calibration.clone());
+    let (manners, used) =
+        first_calm(heard.iter().map(|clip| (&clip.entry, clip.pooled.as_slice(), clip.steps)));
+    let mut all = Vec::new();
+    for (_, clip) in heard.iter().enumerate().filter(|(place, _)| !used.contains(place)) {
+        let Some(own) = manners.get(&clip.entry.speaker) else { continue };
+        let (logits, affect) = read(model.network(), &clip.pooled, Some(own))?;
+        let distress = calibration.read(&logits, &affect).distress;
+        let calibration = Arc::clone(&calibration);
+        all.push(Heard { logits, calibration, distress, ..clip.clone() });
+    }
+    Ok(Some(all))
 }

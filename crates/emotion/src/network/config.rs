@@ -22,6 +22,10 @@ pub struct NetworkConfig {
     pub heads: usize,
     /// Width of the attention's and the head's hidden layers.
     pub hidden: usize,
+    /// Whether the heads hear a window beside the caller's own manner as well: see [`super::Manner`]. Files of earlier
+    /// versions don't.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub caller: bool,
 }
 
 impl Default for NetworkConfig {
@@ -33,6 +37,7 @@ impl Default for NetworkConfig {
             dilations: vec![1, 2, 4, 1, 2, 4],
             heads: 4,
             hidden: 96,
+            caller: false,
         }
     }
 }
@@ -108,6 +113,10 @@ impl NetworkConfig {
         linear("head.hidden", 2 * self.channels, self.hidden, relu);
         linear("head.class", self.hidden, CLASSES, 0.3);
         linear("head.affect", self.hidden, 3, 0.3);
+        if self.caller {
+            // From nothing: a network that goes on from one without it answers at first as that did.
+            linear("head.caller", 2 * self.channels, self.hidden, 0.0);
+        }
         let mut norm = |name: &str, size: usize| {
             all.push((format!("{name}.scale"), vec![size], Init::Ones));
             all.push((format!("{name}.shift"), vec![size], Init::Zeros));

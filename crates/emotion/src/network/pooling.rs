@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 use candle_nn::ops;
 
-use super::{Dropout, Network, Outputs};
+use super::{Dropout, Manner, Network, Outputs};
 
 /// Added to a pooled variance before its root, which has no slope at zero.
 const SPREAD_FLOOR: f64 = 1e-5;
@@ -14,7 +14,13 @@ impl Network {
     ///
     /// # Errors
     /// Shapes that do not fit.
-    pub fn pool(&self, frames: &Tensor, mask: &Tensor, dropout: Option<&mut Dropout<'_>>) -> Result<Outputs> {
+    pub fn pool(
+        &self,
+        frames: &Tensor,
+        mask: &Tensor,
+        manner: Option<&Manner>,
+        dropout: Option<&mut Dropout<'_>>,
+    ) -> Result<Outputs> {
         let (batch, window, _) = frames.dims3()?;
         let (channels, heads) = (self.config.channels, self.config.heads);
         let x = frames.narrow(2, 0, channels)?.reshape((batch, window, heads, channels / heads))?;
@@ -26,7 +32,7 @@ impl Network {
         let deviation = (spread + SPREAD_FLOOR)?.sqrt()?;
         let pooled =
             Tensor::cat(&[mean.reshape((batch, channels))?, deviation.reshape((batch, channels))?], 1)?;
-        self.conclude(&pooled, dropout)
+        self.conclude(&pooled, manner, dropout)
     }
 
     /// The same pooling of one window, frame by frame, for use: values by channel, means before deviations. A few
@@ -68,19 +74,29 @@ impl Network {
         means
     }
 
-    /// Reads the heads from pooled windows, `[batch, 2 * channels]`.
+    /// Reads the heads from pooled windows, `[batch, 2 * channels]`: each by itself, and beside its caller's own manner
+    /// where that is known and the network hears it.
     ///
     /// # Errors
     /// Shapes that do not fit.
-    pub fn conclude(&self, pooled: &Tensor, dropout: Option<&mut Dropout<'_>>) -> Result<Outputs> {
-        let x = self.head_norm.forward(pooled, dropout.is_some())?;
-        let x = match dropout {
-            Some(dropout) => {
-                let x = dropout.apply(&x)?;
-                dropout.apply(&self.head_hidden.forward(&x)?.relu()?)?
-            }
-            None => self.head_hidden.forward(&x)?.relu()?,
+    pub fn conclude(
+        &self,
+        pooled: &Tensor,
+        manner: Option<&Manner>,
+        mut dropout: Option<&mut Dropout<'_>>,
+    ) -> Result<Outputs> {
+        let training = dropout.is_some();
+        let mut dropped = |x: Tensor| match &mut dropout {
+            Some(dropout) => dropout.apply(&x),
+            None => Ok(x),
         };
+        let x = dropped(self.head_norm.forward(pooled, training)?)?;
+        let mut x = self.head_hidden.forward(&x)?;
+        if let (Some(layer), Some(manner)) = (&self.head_caller, manner) {
+            let apart = dropped((pooled - &manner.own)?)?;
+            x = (x + layer.forward(&apart)?.broadcast_mul(&manner.known)?)?;
+        }
+        let x = dropped(x.relu()?)?;
         Ok(Outputs { logits: self.head_class.forward(&x)?, affect: self.head_affect.forward(&x)?, hidden: x })
     }
 }

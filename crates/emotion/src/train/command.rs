@@ -24,6 +24,12 @@ pub(super) fn line(options: &TrainOptions) -> String {
     if options.start.is_some() {
         say("from", "MODEL".into());
     }
+    if options.caller {
+        line.push_str(" --manner");
+    }
+    let mut say = |flag: &str, value: String| {
+        line.push_str(&format!(" --{flag} {value}"));
+    };
     // Never left to a default: these are what a reader looks for.
     say("seed", options.seed.to_string());
     say("epochs", options.epochs.to_string());

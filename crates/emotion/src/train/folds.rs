@@ -83,12 +83,15 @@ pub fn calibrate_by_folds(
 
     let features = FeatureConfig::default();
     let mut found: Vec<Vec<Sample>> = Vec::new();
+    let mut beside: Vec<Sample> = Vec::new();
     for fold in &folds {
         let own: Vec<&Sound> =
             sounds.iter().filter(|sound| fold.apart.contains(&sound.entry.speaker)).collect();
         let clips: Vec<(Entry, Clip)> =
             evenly(&own, options.most_clips).iter().map(|sound| hear(sound, &features)).collect();
-        found.push(samples(fold.model.network(), &clips)?);
+        let both = samples(fold.model.network(), &clips)?;
+        found.push(both.alone);
+        beside.extend(both.beside);
     }
     let strangers = strangers(&folds, &found, &manifest, options, progress)?;
     let found = found.concat();
@@ -100,6 +103,7 @@ pub fn calibrate_by_folds(
 
     let mut meta = model.meta().clone();
     meta.calibration = calibrate::calibrate(&found);
+    meta.beside_manner = meta.network.caller.then(|| calibrate::calibrate(&beside));
     let test: BTreeSet<String> = manifest
         .entries
         .iter()

@@ -58,6 +58,10 @@ pub struct TrainOptions {
     pub pool: usize,
     /// A model to start from instead of from nothing: its shape and its weights are taken over, its calibration is not.
     pub start: Option<PathBuf>,
+    /// Whether the heads hear a window beside its caller's own manner as well ([`crate::network::Manner`]): with it, a
+    /// caller's clips of one epoch share a line and a voice, and some others of theirs go before.
+    #[serde(default)]
+    pub caller: bool,
     /// The network's shape, unless there is a model to start from.
     pub network: NetworkConfig,
     /// How clips are varied.
@@ -102,6 +106,7 @@ impl TrainOptions {
             least_clips: 0,
             pool: 3000,
             start: None,
+            caller: false,
             network: NetworkConfig::default(),
             augmentation: Augmentation::default(),
             variants: 0,

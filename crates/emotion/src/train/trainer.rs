@@ -1,12 +1,13 @@
 //! The training under way: epochs of varied clips, the loss against labels and teacher, the average that is kept.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use candle_core::{DType, Device, Tensor};
 
 use super::{
     Epoch, Processor, Progress, TrainError, TrainOptions,
     batch::{crop, mask},
+    callers::{Caller, turns},
     device::{device, moved},
     optimiser::Optimiser,
     sounds::{Sound, evenly, standardise},
@@ -19,13 +20,25 @@ use crate::{
     corpus::{Clip, Entry, Manifest, manifest::UNLABELLED},
     features::FeatureConfig,
     model::Model,
-    network::{Dropout, Network, NetworkConfig, STEPS_PER_FRAME},
+    network::{Dropout, Manner, Network, NetworkConfig, STEPS_PER_FRAME},
     rng::Rng,
     score::stack,
 };
 
 /// Epochs that a score is averaged over.
 const SMOOTHED: usize = 5;
+
+/// Steps for which a caller's manner is not asked of the network anew, though the network changes meanwhile.
+const MANNERS_KEPT: usize = 24;
+/// Share of the clips that are heard as if nothing was known of the caller.
+const STRANGERS: f32 = 0.3;
+
+/// How a caller is heard: over which of their lines, and with which warp of their voice.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    line: usize,
+    voice: u64,
+}
 
 /// A clip of an epoch, varied.
 struct Heard {
@@ -34,6 +47,8 @@ struct Heard {
     /// What the teacher says, a row a frame, and its summary; empty for a clip that it was not asked about.
     taught: Vec<f32>,
     summary: Vec<f32>,
+    /// Whose clip it is, by place among the epoch's callers, if their manner is to be known.
+    caller: Option<usize>,
 }
 
 /// A linear reading of the network's inner values that training alone needs.
@@ -57,6 +72,8 @@ pub(super) struct Trainer<'a> {
     network: Network,
     labels: Head,
     taught: Option<Taught>,
+    /// A number for each speaker, whose lines are drawn by it.
+    speakers: BTreeMap<String, usize>,
     /// Variations made so far, by clip and number.
     varied: HashMap<(usize, usize), (Clip, f32)>,
     /// The mean of each input: what a masked value is set to.
@@ -84,9 +101,21 @@ impl<'a> Trainer<'a> {
 
         let mut rng = Rng::derive(options.seed, 0);
         let start = options.start.as_deref().map(Model::open).transpose()?;
-        let shape = start.as_ref().map_or(&options.network, |model| model.network().config()).clone();
+        let mut shape = start.as_ref().map_or(&options.network, |model| model.network().config()).clone();
+        shape.caller |= options.caller;
         let mut initial = match &start {
-            Some(model) => moved(model.network().tensors()?, &device)?,
+            Some(model) => {
+                // What an older network lacks starts from nothing.
+                let known: HashMap<String, Tensor> = moved(model.network().tensors()?, &device)?;
+                let fresh = shape.initial(&mut Rng::derive(options.seed, 1 << 42), &device)?;
+                fresh
+                    .into_iter()
+                    .map(|(name, tensor)| {
+                        let tensor = known.get(&name).cloned().unwrap_or(tensor);
+                        (name, tensor)
+                    })
+                    .collect()
+            }
             None => shape.initial(&mut rng, &device)?,
         };
         let fixed = match &start {
@@ -126,7 +155,9 @@ impl<'a> Trainer<'a> {
             Some(shift) => shift.neg()?.to_vec1()?,
             None => Vec::new(),
         };
+        let speakers: BTreeSet<&String> = training.iter().map(|sound| &sound.entry.speaker).collect();
         Ok(Self {
+            speakers: speakers.into_iter().cloned().zip(0..).collect(),
             taught,
             blank,
             varied: HashMap::new(),
@@ -177,7 +208,7 @@ impl<'a> Trainer<'a> {
     ) -> Result<Epoch, TrainError> {
         let epoch = self.history.len() + 1;
         let mut rng = Rng::derive(self.options.seed, epoch as u64);
-        let mut heard = self.vary(training, &mut rng)?;
+        let (mut heard, mut callers) = self.vary(training, &mut rng)?;
         // Clips of like length go together, or padding would be most of the work; the batches come in random order.
         heard.sort_by_key(|heard| heard.clip.steps);
         let mut batches: Vec<&[Heard]> = heard.chunks(self.options.batch.max(1)).collect();
@@ -188,7 +219,11 @@ impl<'a> Trainer<'a> {
             let at = (epoch - 1) as f64 + done as f64 / of as f64;
             let warm = (at + 1.0 / of as f64).min(1.0);
             let fall = 0.5 + 0.5 * (std::f64::consts::PI * at / self.options.epochs as f64).cos();
-            let loss = self.step(batch, self.options.rate * warm * (0.02 + 0.98 * fall), &mut rng)?;
+            if done % MANNERS_KEPT == 0 {
+                callers.iter_mut().for_each(Caller::forget);
+            }
+            let loss =
+                self.step(batch, &mut callers, self.options.rate * warm * (0.02 + 0.98 * fall), &mut rng)?;
             total += loss;
             progress(Progress::Step { epoch, done: done + 1, of, loss });
         }
@@ -196,9 +231,15 @@ impl<'a> Trainer<'a> {
         // Asked as it will be in use: clip by clip, on the CPU.
         let network = Network::new(self.shape().clone(), &self.averaged()?, &Device::Cpu)?;
         let scored = score_all(&network, checked)?;
-        let validation = recalls(&scored);
+        let mut validation = recalls(&scored.alone);
+        let mut surprise = surprise(&scored.alone);
+        if self.shape().caller {
+            let beside = recalls(&scored.beside).into_iter();
+            validation.extend(beside.map(|(corpus, recall)| (format!("{corpus}, manner known"), recall)));
+            surprise = 0.5 * (surprise + super::validate::surprise(&scored.beside));
+        }
         let mean = validation.values().sum::<f64>() / validation.len().max(1) as f64;
-        let bare = mean - 0.05 * surprise(&scored);
+        let bare = mean - 0.05 * surprise;
         let last: Vec<f64> =
             self.history.iter().rev().map(|epoch| epoch.bare).take(SMOOTHED - 1).chain([bare]).collect();
         let result = Epoch {
@@ -218,68 +259,123 @@ impl<'a> Trainer<'a> {
     }
 
     /// The epoch's clips, each varied anew.
-    fn vary(&mut self, training: &[&Sound], rng: &mut Rng) -> Result<Vec<Heard>, TrainError> {
+    fn vary(&mut self, training: &[&Sound], rng: &mut Rng) -> Result<(Vec<Heard>, Vec<Caller>), TrainError> {
         let mut by_corpus: BTreeMap<&str, Vec<&Sound>> = BTreeMap::new();
         for sound in training {
             by_corpus.entry(&sound.entry.corpus).or_default().push(sound);
         }
         let others: Vec<&[i16]> = evenly(training, 200).iter().map(|sound| sound.pcm.as_slice()).collect();
-        let mut heard = Vec::new();
+        let (mut heard, mut callers) = (Vec::new(), Vec::new());
         for (corpus, mut sounds) in by_corpus {
             rng.shuffle(&mut sounds);
             let most = self.options.most_of.get(corpus).copied().unwrap_or(self.options.most_clips);
             let labelled = sounds.iter().any(|sound| sound.entry.emotion != UNLABELLED);
             let least = if labelled { self.options.least_clips.min(most) } else { 0 };
             let count = sounds.len().clamp(least, most);
+            if self.shape().caller {
+                for turn in turns(&sounds, count, rng) {
+                    // One line, and one voice, for all that is heard of this caller now.
+                    let way = Way { line: rng.below(self.options.variants.max(1)), voice: rng.next_u64() };
+                    let before: Vec<Clip> =
+                        turn.before.iter().map(|sound| self.as_heard(sound, &others, way).0).collect();
+                    let place = (!before.is_empty()).then_some(callers.len());
+                    callers.extend((!before.is_empty()).then(|| Caller::new(before)));
+                    for sound in turn.clips {
+                        let caller = place.filter(|_| !rng.chance(STRANGERS));
+                        let (whole, speed) = self.as_heard(sound, &others, way);
+                        let clip = crop(&whole, self.features.dimensions(), rng);
+                        heard.extend(self.lesson(sound, clip, speed, caller, rng));
+                    }
+                }
+                continue;
+            }
             for sound in sounds.into_iter().cycle().take(count) {
-                let Some(target) = self.teaching.target(&sound.entry) else { continue };
                 let (whole, speed) = self.variation(sound, &others, rng);
                 let part = crop(&whole, self.features.dimensions(), rng);
-                let mut clip = warp(&part, &self.features, &self.options.augmentation, rng);
-                clip.truncate(clip.steps / STEPS_PER_FRAME * STEPS_PER_FRAME, self.features.dimensions());
-                if clip.steps < STEPS_PER_FRAME {
-                    continue;
-                }
-                let ends = clip.ends.iter().skip(STEPS_PER_FRAME - 1).step_by(STEPS_PER_FRAME);
-                let ends: Vec<u64> = ends.copied().collect();
-                let (mut taught, mut summary) = (Vec::new(), Vec::new());
-                if let Some(Taught { teacher, .. }) = &self.taught
-                    && let Some(rows) = teacher.rows(&sound.name(), &ends, speed)
-                {
-                    summary = teacher.summary(&rows);
-                    taught = rows;
-                }
-                if self.options.augmentation.blank {
-                    mask(&mut clip, &self.features, &self.blank, rng);
-                }
-                heard.push(Heard { clip, target, taught, summary });
+                let clip = warp(&part, &self.features, &self.options.augmentation, rng);
+                heard.extend(self.lesson(sound, clip, speed, None, rng));
             }
         }
-        Ok(heard)
+        Ok((heard, callers))
+    }
+
+    /// What a varied clip teaches; `None` if there is nothing of it.
+    fn lesson(
+        &self,
+        sound: &Sound,
+        mut clip: Clip,
+        speed: f32,
+        caller: Option<usize>,
+        rng: &mut Rng,
+    ) -> Option<Heard> {
+        let target = self.teaching.target(&sound.entry)?;
+        clip.truncate(clip.steps / STEPS_PER_FRAME * STEPS_PER_FRAME, self.features.dimensions());
+        if clip.steps < STEPS_PER_FRAME {
+            return None;
+        }
+        let ends = clip.ends.iter().skip(STEPS_PER_FRAME - 1).step_by(STEPS_PER_FRAME);
+        let ends: Vec<u64> = ends.copied().collect();
+        let (mut taught, mut summary) = (Vec::new(), Vec::new());
+        if let Some(Taught { teacher, .. }) = &self.taught
+            && let Some(rows) = teacher.rows(&sound.name(), &ends, speed)
+        {
+            summary = teacher.summary(&rows);
+            taught = rows;
+        }
+        if self.options.augmentation.blank {
+            mask(&mut clip, &self.features, &self.blank, rng);
+        }
+        Some(Heard { clip, target, taught, summary, caller })
     }
 
     /// A clip as another caller might have sounded, and how many times as long it is.
     fn variation(&mut self, sound: &Sound, others: &[&[i16]], rng: &mut Rng) -> (Clip, f32) {
-        let make = |rng: &mut Rng| {
-            let (pcm, speed) = self.options.augmentation.apply(&sound.pcm, others, rng);
-            (Clip::new(&pcm, &self.features), speed)
-        };
         if self.options.variants == 0 {
-            return make(rng);
+            return made(self.options, &self.features, sound, others, rng);
         }
         // Each from its own seed, so that a resumed training makes the same ones.
         let key = (sound.key, rng.below(self.options.variants));
         let part = (key.0 * self.options.variants + key.1) as u64 | 1 << 40;
         let mut own = Rng::derive(self.options.seed, part);
-        self.varied.entry(key).or_insert_with(|| make(&mut own)).clone()
+        let make = || made(self.options, &self.features, sound, others, &mut own);
+        self.varied.entry(key).or_insert_with(make).clone()
     }
 
-    fn step(&mut self, batch: &[Heard], rate: f64, rng: &mut Rng) -> Result<f32, TrainError> {
+    /// The same of a caller of whom several clips are heard alike: the line is theirs, and so is the voice.
+    fn as_heard(&mut self, sound: &Sound, others: &[&[i16]], way: Way) -> (Clip, f32) {
+        let speaker = self.speakers.get(&sound.entry.speaker).copied().unwrap_or_default();
+        let mut own = Rng::derive(self.options.seed, (speaker * 64 + way.line) as u64 | 1 << 41);
+        let make = || made(self.options, &self.features, sound, others, &mut own);
+        let (clip, speed) = self.varied.entry((sound.key, way.line)).or_insert_with(make);
+        let mut clip = warp(clip, &self.features, &self.options.augmentation, &mut Rng::new(way.voice));
+        clip.truncate(clip.steps / STEPS_PER_FRAME * STEPS_PER_FRAME, self.features.dimensions());
+        (clip, *speed)
+    }
+
+    /// The manners of a batch's callers, as the network now hears them.
+    fn manners(&self, batch: &[Heard], callers: &mut [Caller]) -> Result<Manner, TrainError> {
+        for place in batch.iter().filter_map(|heard| heard.caller) {
+            if let Some(caller) = callers.get_mut(place) {
+                caller.listen(&self.network)?;
+            }
+        }
+        let own = batch.iter().map(|heard| callers.get(heard.caller?)?.manner());
+        Ok(Manner::of(own, 2 * self.shape().channels, &self.device)?)
+    }
+
+    fn step(
+        &mut self,
+        batch: &[Heard],
+        callers: &mut [Caller],
+        rate: f64,
+        rng: &mut Rng,
+    ) -> Result<f32, TrainError> {
         let clips = batch.iter().map(|heard| &heard.clip);
         let (steps, mask) = stack(clips, self.features.dimensions(), &self.device)?;
+        let manner = if self.shape().caller { Some(self.manners(batch, callers)?) } else { None };
         let mut dropout = Dropout { rng, rate: self.options.dropout };
         let frames = self.network.encode_training(&steps, &mut dropout)?;
-        let outputs = self.network.pool(&frames, &mask, Some(&mut dropout))?;
+        let outputs = self.network.pool(&frames, &mask, manner.as_ref(), Some(&mut dropout))?;
         let labels = read(&outputs.hidden, &self.labels)?;
         let targets: Vec<&Target> = batch.iter().map(|heard| &heard.target).collect();
         let mut loss = targets::loss(&outputs, &labels, &targets, &self.device)?;
@@ -311,6 +407,18 @@ impl<'a> Trainer<'a> {
         self.optimiser.step(&loss.backward()?, rate)?;
         Ok(loss.to_scalar()?)
     }
+}
+
+/// A clip's sound, varied.
+fn made(
+    options: &TrainOptions,
+    features: &FeatureConfig,
+    sound: &Sound,
+    others: &[&[i16]],
+    rng: &mut Rng,
+) -> (Clip, f32) {
+    let (pcm, speed) = options.augmentation.apply(&sound.pcm, others, rng);
+    (Clip::new(&pcm, features), speed)
 }
 
 fn read(x: &Tensor, (weight, bias): &Head) -> candle_core::Result<Tensor> {

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{TrainError, calibrate::Sample};
 use crate::{
     corpus::{Clip, Entry},
+    manner::first_calm,
     metrics::Confusion,
     model,
     network::{Network, STEPS_PER_FRAME},
-    score::score,
+    score::{pooled, read},
 };
 use sidetone_call::Class;
 
@@ -19,18 +20,41 @@ pub(super) struct Scored<'c> {
     affect: Vec<f32>,
 }
 
+/// What a network makes of clips: of each alone, and beside its speaker's own manner.
+pub(super) struct Both<T> {
+    pub(super) alone: Vec<T>,
+    /// Without the clips by which the manner is known, and without speakers of whom it isn't; nothing of a network that
+    /// doesn't hear it.
+    pub(super) beside: Vec<T>,
+}
+
 pub(super) fn score_all<'c>(
     network: &Network,
     clips: &'c [(Entry, Clip)],
-) -> candle_core::Result<Vec<Scored<'c>>> {
-    clips
+) -> candle_core::Result<Both<Scored<'c>>> {
+    let heard: Vec<(&Entry, Vec<f32>, usize)> = clips
         .iter()
         .filter(|(_, clip)| clip.steps >= STEPS_PER_FRAME)
-        .map(|(entry, clip)| {
-            let (logits, affect) = score(network, clip)?;
-            Ok(Scored { entry, logits, affect })
-        })
-        .collect()
+        .map(|(entry, clip)| Ok((entry, pooled(network, clip)?, clip.steps)))
+        .collect::<candle_core::Result<_>>()?;
+    let scored = |entry, pooled: &[f32], own| -> candle_core::Result<Scored<'c>> {
+        let (logits, affect) = read(network, pooled, own)?;
+        Ok(Scored { entry, logits, affect })
+    };
+    let mut both = Both { alone: Vec::new(), beside: Vec::new() };
+    for (entry, pooled, _) in &heard {
+        both.alone.push(scored(entry, pooled, None)?);
+    }
+    if network.config().caller {
+        let (manners, used) =
+            first_calm(heard.iter().map(|(entry, pooled, steps)| (*entry, pooled.as_slice(), *steps)));
+        for (_, (entry, pooled, _)) in heard.iter().enumerate().filter(|(place, _)| !used.contains(place)) {
+            if let Some(own) = manners.get(&entry.speaker) {
+                both.beside.push(scored(entry, pooled, Some(own))?);
+            }
+        }
+    }
+    Ok(both)
 }
 
 /// The classes that a corpus has labels for, in the network's order.
@@ -92,22 +116,22 @@ pub(super) fn surprise(scored: &[Scored<'_>]) -> f64 {
 }
 
 /// What calibration is fitted on: the speech corpora's clips, each over its corpus's own classes.
-pub(super) fn samples(network: &Network, checked: &[(Entry, Clip)]) -> Result<Vec<Sample>, TrainError> {
+pub(super) fn samples(network: &Network, checked: &[(Entry, Clip)]) -> Result<Both<Sample>, TrainError> {
     let scored = score_all(network, checked)?;
-    let own = own_classes(scored.iter().map(|scored| scored.entry));
-    Ok(scored
-        .iter()
-        .filter_map(|item| {
-            let (_, _, distressed) =
-                crate::class::affect_of_label(&item.entry.emotion, &item.entry.intensity)?;
-            let distress = item.affect.get(2).copied()?;
-            Some(Sample {
-                speaker: item.entry.speaker.clone(),
-                classes: restricted(item, &own),
-                logits: item.logits.clone(),
-                distress,
-                distressed,
-            })
+    let own = own_classes(scored.alone.iter().map(|scored| scored.entry));
+    let sample = |item: &Scored<'_>| {
+        let (_, _, distressed) = crate::class::affect_of_label(&item.entry.emotion, &item.entry.intensity)?;
+        let distress = item.affect.get(2).copied()?;
+        Some(Sample {
+            speaker: item.entry.speaker.clone(),
+            classes: restricted(item, &own),
+            logits: item.logits.clone(),
+            distress,
+            distressed,
         })
-        .collect())
+    };
+    Ok(Both {
+        alone: scored.alone.iter().filter_map(sample).collect(),
+        beside: scored.beside.iter().filter_map(sample).collect(),
+    })
 }

@@ -3,8 +3,9 @@
 
 pub(crate) mod alerts;
 
-use std::{path::Path, sync::Arc};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
+use candle_core::{DType, Device, Tensor};
 use sidetone_call::Estimate;
 use sidetone_consent::permit::{RecordingPermit, Stated};
 use sidetone_emotion::{
@@ -17,9 +18,29 @@ use sidetone_emotion::{
 
 /// A small network with random weights, written to a file: right in form, worthless in substance.
 pub(crate) fn write_random_model(path: &Path, card_sha256: &str) -> Meta {
-    let network =
-        NetworkConfig { inputs: 112, stem: 16, channels: 16, dilations: vec![1, 2], heads: 2, hidden: 8 };
-    let tensors = network.initial(&mut Rng::new(1), &candle_core::Device::Cpu).unwrap().into_iter().collect();
+    write_random(path, card_sha256, false)
+}
+
+/// The same; with `caller`, one that hears each window beside its caller's own manner, and is otherwise the same.
+pub(crate) fn write_random(path: &Path, card_sha256: &str, caller: bool) -> Meta {
+    let network = NetworkConfig {
+        inputs: 112,
+        stem: 16,
+        channels: 16,
+        dilations: vec![1, 2],
+        heads: 2,
+        hidden: 8,
+        caller,
+    };
+    let plain = NetworkConfig { caller: false, ..network.clone() };
+    let mut tensors: HashMap<String, Tensor> =
+        plain.initial(&mut Rng::new(1), &Device::Cpu).unwrap().into_iter().collect();
+    if caller {
+        let mut rng = Rng::new(2);
+        let values: Vec<f32> = (0..32 * 8).map(|_| rng.normal()).collect();
+        tensors.insert("head.caller.weight".into(), Tensor::from_vec(values, (32, 8), &Device::Cpu).unwrap());
+        tensors.insert("head.caller.bias".into(), Tensor::zeros(8, DType::F32, &Device::Cpu).unwrap());
+    }
     let meta = Meta {
         name: "random".into(),
         licence: Licence::Open,
@@ -31,6 +52,7 @@ pub(crate) fn write_random_model(path: &Path, card_sha256: &str) -> Meta {
         network,
         classes: sidetone_call::Class::ALL.to_vec(),
         calibration: Calibration::default(),
+        beside_manner: caller.then(|| Calibration { temperature: 2.0, ..Calibration::default() }),
         card_sha256: card_sha256.into(),
     };
     model::write(path, &meta, &tensors).unwrap();

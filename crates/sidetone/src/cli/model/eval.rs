@@ -8,7 +8,7 @@ use clap::Args;
 use sidetone_emotion::corpus::{Band, Manifest};
 use sidetone_emotion::eval::compare::compare;
 use sidetone_emotion::eval::strangers::strangers;
-use sidetone_emotion::eval::{EvalOptions, Evaluation, evaluate};
+use sidetone_emotion::eval::{CorpusReport, EvalOptions, Evaluation, evaluate};
 use sidetone_emotion::metrics::Figure;
 use sidetone_emotion::model::Model;
 
@@ -116,41 +116,52 @@ fn print(evaluation: &Evaluation) {
     }
     for corpus in &evaluation.corpora {
         say(format_args!("\n{}: {} clips, {} speakers", corpus.corpus, corpus.clips, corpus.speakers));
-        for set in &corpus.sets {
-            say(format_args!(
-                "  {:<8} {} classes  UAR {}  calibration error {:.3}, of which chance {:.3}",
-                set.set,
-                set.classes.len(),
-                figure(set.uar.as_ref()),
-                set.calibration_error,
-                set.calibration_noise
-            ));
-        }
+        print_corpus(corpus);
+    }
+    for corpus in &evaluation.manner_known {
         say(format_args!(
-            "  distress against calm and neutral, AUC {}",
-            figure(corpus.distress_against_calm.as_ref())
+            "\n{}, each speaker's manner known from 8 s of calm clips, which are left out: {} clips, {} speakers",
+            corpus.corpus, corpus.clips, corpus.speakers
         ));
-        say(format_args!(
-            "  anger and fear against calm and neutral, AUC {}",
-            figure(corpus.alarm_against_calm.as_ref())
-        ));
-        for (name, value) in [
-            ("as recorded less this band", corpus.wide_less_band),
-            ("length alone would give", corpus.length_only),
-            ("level alone would give", corpus.level_only),
-        ] {
-            if let Some(value) = value {
-                say(format_args!("  {name:<34} {value:+.3}"));
-            }
-        }
-        for slice in &corpus.slices {
-            say(format_args!("  {} {:<31} {:.3} ({} clips)", slice.by, slice.value, slice.uar, slice.clips));
-        }
+        print_corpus(corpus);
     }
     if let Some(cost) = evaluation.cpu_ms_per_second {
         say(format_args!(
             "\n{cost:.2} ms of CPU for each second of speech, {} parameters",
             evaluation.parameters
         ));
+    }
+}
+
+fn print_corpus(corpus: &CorpusReport) {
+    for set in &corpus.sets {
+        say(format_args!(
+            "  {:<8} {} classes  UAR {}  calibration error {:.3}, of which chance {:.3}",
+            set.set,
+            set.classes.len(),
+            figure(set.uar.as_ref()),
+            set.calibration_error,
+            set.calibration_noise
+        ));
+    }
+    say(format_args!(
+        "  distress against calm and neutral, AUC {}",
+        figure(corpus.distress_against_calm.as_ref())
+    ));
+    say(format_args!(
+        "  anger and fear against calm and neutral, AUC {}",
+        figure(corpus.alarm_against_calm.as_ref())
+    ));
+    for (name, value) in [
+        ("as recorded less this band", corpus.wide_less_band),
+        ("length alone would give", corpus.length_only),
+        ("level alone would give", corpus.level_only),
+    ] {
+        if let Some(value) = value {
+            say(format_args!("  {name:<34} {value:+.3}"));
+        }
+    }
+    for slice in &corpus.slices {
+        say(format_args!("  {} {:<31} {:.3} ({} clips)", slice.by, slice.value, slice.uar, slice.clips));
     }
 }

@@ -102,6 +102,10 @@ pub(crate) struct Train {
     /// How much the teacher's summary of a clip counts beside the labels.
     #[arg(long, default_value_t = defaults().summary_weight, value_name = "WEIGHT")]
     summary_weight: f64,
+    /// Lets the network hear each clip beside its speaker's own manner, as known from others of their clips, and
+    /// without: as a call goes.
+    #[arg(long)]
+    manner: bool,
     /// The network's shape, as a JSON object of what differs from the default, such as {"channels": 96}.
     #[arg(long, value_name = "JSON", value_parser = network, default_value = "{}", conflicts_with = "from")]
     network: NetworkConfig,
@@ -186,6 +190,7 @@ impl Train {
             teacher_cache: self.teacher_cache,
             teacher_weight: self.teacher_weight,
             summary_weight: self.summary_weight,
+            caller: self.manner,
             network: self.network,
             ..TrainOptions::new(self.manifest, self.root, self.out)
         }
