@@ -5,6 +5,7 @@ mod history;
 mod kept;
 mod openapi;
 mod problem;
+mod route;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,7 +20,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::get;
 use axum::serve::Listener;
 use serde::Deserialize;
 use sidetone_book::Calls;
@@ -34,6 +35,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, Sleep, sleep};
 
 pub use kept::Kept;
+use route::Route;
 
 use crate::snapshot::NOTHING_COUNTS;
 use crate::{Snapshot, Stats};
@@ -93,9 +95,6 @@ pub async fn start(listen: SocketAddr, served: Served, alarm: &Alarm) -> Result<
     });
     Ok(bound)
 }
-
-/// A path and its methods.
-type Route<S> = (&'static str, MethodRouter<S>);
 
 /// Pages that need no token.
 fn pages() -> [Route<Pages>; 5] {

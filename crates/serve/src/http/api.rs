@@ -13,7 +13,7 @@ use serde::Deserialize;
 use sidetone_consent::{Source, Telling};
 use sidetone_events::Revealed;
 
-use super::Route;
+use super::route::Route;
 use super::problem::problem;
 use crate::control::Toward;
 use sidetone_book::{Calls, NotOne, NotTaken};

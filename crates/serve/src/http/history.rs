@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use sidetone_events::Timestamp;
 use sidetone_store::{Call, CallFilter, Cursor, Day, Outcome, Role, Token};
 
-use super::Route;
 use super::kept::{Kept, authorization, unavailable};
+use super::route::Route;
 use super::problem::detailed;
 
 /// Calls of an answer, if no number is asked for; the most there are is the store's.
