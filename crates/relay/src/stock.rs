@@ -27,8 +27,8 @@ const READY: usize = 64;
 const SHARE_READY: usize = 8;
 /// Most datagrams that a ready socket may have received. A socket with more is under attack.
 const MOST_STALE: usize = 64;
-/// Most flooded pairs that one call lays to rest. The call then gets sockets bound on the spot, which are empty: a flood
-/// of all idle ports must not make every call read all of it under the core's lock.
+/// Most flooded pairs that one call lays to rest. The call then gets sockets bound on the spot, which are empty: a
+/// flood of all idle ports must not make every call read all of it under the core's lock.
 const MOST_FLOODED: usize = 2;
 /// How often the thread looks without being asked: ports that another program held may be free again.
 const LOOKS_UP: Duration = Duration::from_secs(1);

@@ -1,4 +1,5 @@
-//! A real PostgreSQL server with nothing in it, for one test. It listens on a socket in its own folder and nowhere else.
+//! A real PostgreSQL server with nothing in it, for one test. It listens on a socket in its own folder and nowhere
+//! else.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

@@ -80,8 +80,8 @@ impl<T: Into<Self>> From<Option<T>> for Value {
 pub(crate) struct Row(pub(crate) Vec<Value>);
 
 impl Row {
-    /// A whole number, if the column holds one. Sums are whole numbers too, which PostgreSQL gives another type: queries
-    /// cast them.
+    /// A whole number, if the column holds one. Sums are whole numbers too, which PostgreSQL gives another type:
+    /// queries cast them.
     pub(crate) fn maybe_int(&self, column: usize) -> Result<Option<i64>, StoreError> {
         match self.0.get(column) {
             Some(Value::Int(value)) => Ok(Some(*value)),

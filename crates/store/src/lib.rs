@@ -11,7 +11,8 @@
 //!   recognised by call and number.
 //! - **What a customer objects to is erased here too**, where it stands, when the spool's erasure entry comes.
 //! - **What is too old is deleted** ([`StoreConfig::keep_calls_days`], [`StoreConfig::keep_timelines_days`]).
-//! - **An older program leaves a newer store alone** ([`StoreError::Newer`]); a newer one brings an older store forward.
+//! - **An older program leaves a newer store alone** ([`StoreError::Newer`]); a newer one brings an older store
+//!   forward.
 //! - Numbers are hashed before they come here.
 //!
 //! SQL is written once, in the part of it that both databases share; `database` hides what differs.

@@ -57,7 +57,8 @@ fn a_call_can_be_asked_about() {
     });
 }
 
-/// A crash between the store's commit and the spool's acknowledgement, or a spool that begins again, brings events twice.
+/// A crash between the store's commit and the spool's acknowledgement, or a spool that begins again, brings events
+/// twice.
 #[test]
 fn what_comes_twice_counts_once() {
     on_each(|config, folder| {
