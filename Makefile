@@ -20,7 +20,7 @@ RELEASE := $(TARGET)/release/sidetone
 BINARY ?= $(RELEASE)
 PACKAGES := $(TARGET)/package
 
-.PHONY: help demo test lint deny bench fuzz build release deb deb-test image setup peers clean
+.PHONY: help demo test lint deny bench bench-store fuzz build release deb deb-test image setup peers clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -60,6 +60,9 @@ deny: ## licences, doubled crates and advisories of all dependencies
 bench: setup ## Sidetone beside rtpengine and Kamailio, and what listening costs
 	@tools/peers/install.sh $(BENCH_PEERS)
 	@tools/bench/run.sh $(BENCH_ARGS)
+
+bench-store: setup ## a year of made-up calls in an SQLite store, and how long its lists take
+	$(CARGO) run --release -p sidetone-store --example year
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (default 20) each
 	@tools/fuzz.sh $(FUZZ_SECONDS)

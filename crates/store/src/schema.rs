@@ -45,7 +45,9 @@ const STEPS: [&str; 2] = [
      CREATE INDEX calls_by_start ON calls (started, id);
      CREATE INDEX calls_by_caller ON calls (caller, started);
      CREATE INDEX calls_by_callee ON calls (callee, started);
-     CREATE INDEX calls_up ON calls (started) WHERE ended IS NULL;
+     CREATE INDEX calls_by_trunk ON calls (trunk, started, id);
+     CREATE INDEX calls_up ON calls (started, id) WHERE ended IS NULL;
+     CREATE INDEX calls_upset ON calls (started, id) WHERE alerts > 0;
 
      -- Everything that happened in a call but how the customer seemed to feel: its data as the event had it.
      CREATE TABLE events (

@@ -13,8 +13,8 @@ use serde::Deserialize;
 use sidetone_consent::{Source, Telling};
 use sidetone_events::Revealed;
 
-use super::route::Route;
 use super::problem::problem;
+use super::route::Route;
 use crate::control::Toward;
 use sidetone_book::{Calls, NotOne, NotTaken};
 

@@ -12,8 +12,8 @@ use sidetone_events::Timestamp;
 use sidetone_store::{Call, CallFilter, Cursor, Day, Outcome, Role, Token};
 
 use super::kept::{Kept, authorization, unavailable};
-use super::route::Route;
 use super::problem::detailed;
+use super::route::Route;
 
 /// Calls of an answer, if no number is asked for; the most there are is the store's.
 const USUAL: usize = 100;

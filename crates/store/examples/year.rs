@@ -1,0 +1,140 @@
+//! Fills an SQLite store with a year of made-up calls and times what pages ask: `cargo run --release -p sidetone-store
+//! --example year -- 10000` makes 10,000 calls a day. The figures in docs/STORE.md are its output.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing)]
+
+use std::time::Instant;
+
+use rusqlite::{Connection, params};
+use sidetone_spool::{Spool, SpoolConfig};
+use sidetone_store::{CallFilter, Feeder, Outcome, Store, StoreConfig};
+
+const DAY_MS: u64 = 86_400_000;
+const DAYS: u64 = 365;
+/// Times each question is asked; the median is told.
+const ROUNDS: usize = 9;
+
+fn main() {
+    let a_day: u64 = std::env::args().nth(1).map_or(10_000, |text| text.parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let config =
+        StoreConfig { keep_calls_days: 0, keep_timelines_days: 0, ..StoreConfig::in_file(path.clone()) };
+    drop(Store::create(&config).unwrap());
+    let began = Instant::now();
+    fill(&Connection::open(&path).unwrap(), a_day);
+    let spool = folder.path().join("spool.db");
+    let spooled: SpoolConfig = toml::from_str(&format!("path = {spool:?}")).unwrap();
+    let writer = Spool::start(&spooled).unwrap();
+    let feeder = Feeder::start(config.clone(), spool).unwrap();
+    let mut store = Store::open(&config).unwrap();
+    while store.days(0, u64::MAX).unwrap().iter().map(|day| day.calls).sum::<u64>() < DAYS * a_day {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    drop(feeder);
+    writer.close();
+    let status = store.status().unwrap();
+    println!(
+        "{} calls, {} moments and events, {:.0} MB, filled and summed in {:.0} s",
+        status.calls,
+        status.events,
+        status.bytes as f64 / 1e6,
+        began.elapsed().as_secs_f64()
+    );
+    let last = DAYS * DAY_MS;
+    let any = CallFilter::default;
+    let questions = [
+        ("the newest hundred calls", any()),
+        ("calls that are up", CallFilter { up: Some(true), ..any() }),
+        ("upset, the newest hundred", CallFilter { outcome: Some(Outcome::Upset), ..any() }),
+        ("declined, the newest hundred", CallFilter { outcome: Some(Outcome::Declined), ..any() }),
+        (
+            "recovered, in one month",
+            CallFilter {
+                outcome: Some(Outcome::Recovered),
+                from: Some(last / 2),
+                until: Some(last / 2 + 30 * DAY_MS),
+                ..any()
+            },
+        ),
+        ("a trunk that has one call", CallFilter { trunk: Some("rare".to_owned()), ..any() }),
+        ("a number", CallFilter { number: Some(number(4_711)), ..any() }),
+        ("a number that never called", CallFilter { number: Some("f".repeat(24)), ..any() }),
+        ("the middle of the list", CallFilter { until: Some(last / 2), ..any() }),
+    ];
+    for (what, filter) in questions {
+        tell(what, || store.calls(&filter, 100).unwrap().len());
+    }
+    let id = store.calls(&any(), 1).unwrap()[0].id.clone();
+    tell("one call with its timeline", || store.call(&id).unwrap().unwrap().affect.len());
+    tell("the sums of the year", || store.days(0, DAYS).unwrap().len());
+}
+
+fn tell(what: &str, mut ask: impl FnMut() -> usize) {
+    let mut rows = 0;
+    let mut times: Vec<f64> = (0..ROUNDS)
+        .map(|_| {
+            let began = Instant::now();
+            rows = ask();
+            began.elapsed().as_secs_f64() * 1e3
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    println!("{what:30} {rows:5} rows {:8.1} ms (most {:.1})", times[ROUNDS / 2], times[ROUNDS - 1]);
+}
+
+fn millis(value: u64) -> i64 {
+    i64::try_from(value).unwrap()
+}
+
+fn number(customer: u64) -> String {
+    format!("{customer:024x}")
+}
+
+/// Calls spread evenly over each day. One in ten is upset; some forty moments each for those of the last day alone,
+/// since a timeline is found by its call however many others there are.
+fn fill(connection: &Connection, a_day: u64) {
+    connection.execute_batch("PRAGMA synchronous = OFF; BEGIN").unwrap();
+    let sql = "INSERT INTO calls (id, sip_call_id, trunk, direction, caller, callee, started, answered, ended, cause,
+                   consent, policy, alerts, calmed, alert, valence_start, valence_end, shift, speech_ms, judged_ms, seq)
+               VALUES (?1, ?2, ?3, 'inbound', ?4, ?5, ?6, ?7, ?8, 'hangup', 'given', 'notice', ?9, ?10, ?11, ?12, ?13,
+                   ?14, 90000, 60000, 120)";
+    let mut calls = connection.prepare(sql).unwrap();
+    let sql = "INSERT INTO affect (call, seq, at, valence, arousal, distress, confidence) VALUES (?1, ?2, ?3, 0, 0, 0, 0.5)";
+    let mut affect = connection.prepare(sql).unwrap();
+    for call in 0..DAYS * a_day {
+        let started = call * DAY_MS / a_day;
+        let id = format!("{call:026}");
+        let upset = call % 10 == 3;
+        let calmed = call % 20 == 3;
+        let shift = (call * 7_919 % 1_000) as f64 / 1_000.0 * 0.4 - 0.19;
+        let trunk = if call == 5 { "rare" } else { ["north", "south"][usize::from(call % 2 == 0)] };
+        let up = call + 100 >= DAYS * a_day;
+        calls
+            .execute(params![
+                id,
+                format!("{call}@example.org"),
+                trunk,
+                number(call * 2_654_435_761 % 500_000),
+                number(9_000_000 + call % 20),
+                millis(started),
+                millis(started + 5_000),
+                (!up).then_some(millis(started + 300_000)),
+                u8::from(upset),
+                u8::from(calmed),
+                (upset && !calmed).then_some("frustration"),
+                0.1,
+                0.1 + shift,
+                shift,
+            ])
+            .unwrap();
+        if call / a_day == DAYS - 1 {
+            for moment in 1..=40 {
+                affect.execute(params![id, moment, moment * 2_000]).unwrap();
+            }
+        }
+    }
+    for day in 0..DAYS {
+        connection.execute("INSERT INTO stale_days (day) VALUES (?1)", [millis(day)]).unwrap();
+    }
+    connection.execute_batch("COMMIT").unwrap();
+}
