@@ -39,6 +39,7 @@
   let waiting = 0;
   let running = false;
   let again = false;
+  let source = null;
 
   function told(fresh) {
     if (state.hidden !== fresh) state.hidden = fresh;
@@ -71,7 +72,7 @@
       tellTimes(wall);
       tellAttention();
       if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
-      told(true);
+      told(!source || source.readyState === EventSource.OPEN);
     } catch {
       told(false);
     } finally {
@@ -91,14 +92,20 @@
     }, 250);
   }
 
-  tellAttention();
-  if (wall.dataset.events) {
-    const source = new EventSource(wall.dataset.events);
+  function listen() {
+    source = new EventSource(wall.dataset.events);
     source.onmessage = soon;
     for (const kind of wall.dataset.kinds.split(" ")) source.addEventListener(kind, soon);
     source.onopen = soon;
-    source.onerror = () => told(false);
+    source.onerror = () => {
+      told(false);
+      // A browser tries again after a broken connection, but not after a refusal.
+      if (source.readyState === EventSource.CLOSED) setTimeout(listen, 10000);
+    };
   }
+
+  tellAttention();
+  if (wall.dataset.events) listen();
   setInterval(() => document.hidden || soon(), 15000);
   document.addEventListener("visibilitychange", () => document.hidden || soon());
 })();

@@ -29,11 +29,13 @@ pub fn call(shell: &Shell<'_>, details: &CallDetails) -> String {
         }))
         @if call.erased { (erased(shell, call)) }
         (glance(shell, call))
-        (timeline::timeline(shell, details))
-        (alerts(shell, details))
-        div.columns {
-            (talk(shell, call))
-            (judged(shell, details))
+        @if !call.erased || !details.affect.is_empty() {
+            (timeline::timeline(shell, details))
+            (alerts(shell, details))
+            div.columns {
+                (talk(shell, call))
+                (judged(shell, details))
+            }
         }
         (story::story(shell, details))
         (technical(shell, call))
@@ -64,7 +66,7 @@ fn glance(shell: &Shell<'_>, call: &Call) -> Markup {
             div {
                 dt { (texts.alerts) }
                 dd {
-                    (count(texts, call.alerts))
+                    @if call.erased && call.alerts == 0 { (texts.erased_short) } @else { (count(texts, call.alerts)) }
                     @if call.alerts > 0 { ", " (count(texts, call.calmed)) " " (texts.of_them_calmed) }
                 }
             }
@@ -83,7 +85,7 @@ fn alerts(shell: &Shell<'_>, details: &CallDetails) -> Markup {
         section {
             h2 { (texts.why_alerts) }
             @if details.alerts.is_empty() {
-                p { @if details.call.erased { (texts.erased_what) } @else { (texts.no_alert_rose) } }
+                p { (texts.no_alert_rose) }
             } @else {
                 ol.reasons { @for alert in details.alerts.iter().take(MOST_ALERTS) { li { (reason(shell, details, alert)) } } }
                 @if details.alerts.len() > MOST_ALERTS {
@@ -202,7 +204,6 @@ fn judged(shell: &Shell<'_>, details: &CallDetails) -> Markup {
                         }
                     }
                 }
-                _ if call.erased => p { (texts.erased_what) },
                 _ if call.ended.is_none() => p { (texts.judged_at_end) },
                 _ => p { (texts.nothing_judged) },
             }

@@ -93,7 +93,7 @@ texts! {
     cause_cancelled, cause_rejected, cause_no_answer, cause_media_timeout, cause_terminated, cause_failed,
     sure_fairly, sure_little, sure_hardly, why_too_little, why_too_quiet, why_too_noisy, why_loss,
     why_overlap, why_music, why_announcement, why_hold, why_unsure, why_fault, live_below, view, view_cards,
-    view_list, wall_stale, need_now_one, need_now_many, up_one, up_many, up_judged, group_now, group_falling,
+    view_list, wall_stale, need_now_none, need_now_one, need_now_many, up_one, up_many, up_judged, group_now, group_falling,
     group_rest, more_up_one, more_up_many, spark, spark_legend, wall_empty, wall_empty_how, wall_empty_demo,
     wall_empty_check, open_call, ringing, on_hold, not_listened, nothing_heard, trunk, lasting,
     customer_seems, lately, call_state, calls_below, direction, outcome, outcome_upset, outcome_recovered,

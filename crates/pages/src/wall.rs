@@ -84,7 +84,10 @@ pub fn wall_fragment(shell: &Shell<'_>, calls: &[LiveCall<'_>], view: WallView) 
     let most = if view == WallView::Cards { MOST_CARDS } else { MOST_ROWS };
     let (shown, left) = ordered.split_at(ordered.len().min(most));
     let now = ordered.iter().filter(|(need, _)| *need == Need::Now).count();
-    let attention = counted(texts, now as u64, texts.need_now_one, texts.need_now_many);
+    let attention = match now {
+        0 => texts.need_now_none.to_owned(),
+        _ => counted(texts, now as u64, texts.need_now_one, texts.need_now_many),
+    };
     let markup = html! {
         p.tally data-attention=(now) data-say=(attention) {
             strong.attention[now > 0] { (attention) }

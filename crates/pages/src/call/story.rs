@@ -32,9 +32,14 @@ pub(super) fn lines(texts: &Texts, details: &CallDetails) -> Vec<Line> {
             lines.push(Line { at_ms: event.at_ms, kind, said });
         }
     }
-    if erased > 0 {
+    // Beside the objection that erased them; the store keeps the place of each, and their contents are gone.
+    let objected =
+        |event: &&Happened| event.data.get("erased").and_then(serde_json::Value::as_bool) == Some(true);
+    if erased > 0
+        && let Some(event) = details.events.iter().rev().find(objected)
+    {
         let said = html! { (fill(texts.erased_events, &[&count(texts, erased)])) };
-        lines.push(Line { at_ms: lines.last().map_or(0, |line| line.at_ms), kind: "consent", said });
+        lines.push(Line { at_ms: event.at_ms, kind: "consent", said });
     }
     lines.sort_by_key(|line| line.at_ms);
     lines

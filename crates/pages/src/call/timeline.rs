@@ -40,9 +40,7 @@ pub(super) fn timeline(shell: &Shell<'_>, details: &CallDetails) -> Markup {
     let texts = shell.texts();
     let view = view(shell, details);
     if view.points.is_empty() {
-        let why = if details.call.erased {
-            texts.erased_what
-        } else if details.call.judged_ms.is_some_and(|judged| judged > 0) {
+        let why = if details.call.judged_ms.is_some_and(|judged| judged > 0) {
             texts.timeline_gone
         } else {
             texts.nothing_judged
