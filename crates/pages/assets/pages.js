@@ -1,0 +1,111 @@
+// Times in the reader's zone, lengths that count on, and the live wall's fragment fetched anew when something happens.
+// Pages work without it.
+"use strict";
+(() => {
+  const language = document.documentElement.lang;
+  const locale = navigator.languages.find((it) => it.split("-")[0] === language) ?? language;
+  const withDay = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+
+  function tellTimes(root) {
+    for (const time of root.querySelectorAll("time[data-local]")) {
+      const date = new Date(time.dateTime);
+      if (Number.isNaN(date.valueOf())) continue;
+      time.title = time.textContent;
+      time.textContent = withDay.format(date);
+    }
+    for (const count of root.querySelectorAll("[data-seconds]")) {
+      count.began = performance.now() - 1000 * Number(count.dataset.seconds);
+    }
+  }
+
+  function countOn() {
+    for (const count of document.querySelectorAll("[data-seconds]")) {
+      const seconds = Math.floor((performance.now() - count.began) / 1000);
+      const two = (number) => String(number).padStart(2, "0");
+      const hours = Math.floor(seconds / 3600);
+      const minutes = Math.floor(seconds / 60) % 60;
+      count.textContent = hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
+    }
+  }
+
+  tellTimes(document);
+  setInterval(countOn, 1000);
+
+  const wall = document.getElementById("wall");
+  if (!wall || !wall.dataset.fragment) return;
+  const state = document.getElementById("wall-state");
+  const said = document.getElementById("wall-said");
+  const title = document.title;
+  let waiting = 0;
+  let running = false;
+  let again = false;
+  let source = null;
+
+  function told(fresh) {
+    if (state.hidden !== fresh) state.hidden = fresh;
+  }
+
+  function tellAttention() {
+    const summary = wall.querySelector("[data-attention]");
+    const attention = summary ? Number(summary.dataset.attention) : 0;
+    document.title = attention > 0 ? `(${attention}) ${title}` : title;
+    const say = summary ? summary.dataset.say : "";
+    if (said.textContent !== say) said.textContent = say;
+  }
+
+  async function refresh() {
+    if (running) {
+      again = true;
+      return;
+    }
+    running = true;
+    try {
+      const answer = await fetch(wall.dataset.fragment, { credentials: "same-origin", redirect: "manual" });
+      if (answer.status === 401 || answer.status === 403 || answer.type === "opaqueredirect") {
+        location.reload();
+        return;
+      }
+      if (!answer.ok) throw new Error(String(answer.status));
+      const text = await answer.text();
+      const focused = wall.contains(document.activeElement) ? document.activeElement.id : "";
+      wall.innerHTML = text;
+      tellTimes(wall);
+      tellAttention();
+      if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+      told(!source || source.readyState === EventSource.OPEN);
+    } catch {
+      told(false);
+    } finally {
+      running = false;
+      if (again) {
+        again = false;
+        soon();
+      }
+    }
+  }
+
+  function soon() {
+    if (waiting) return;
+    waiting = setTimeout(() => {
+      waiting = 0;
+      refresh();
+    }, 250);
+  }
+
+  function listen() {
+    source = new EventSource(wall.dataset.events);
+    source.onmessage = soon;
+    for (const kind of wall.dataset.kinds.split(" ")) source.addEventListener(kind, soon);
+    source.onopen = soon;
+    source.onerror = () => {
+      told(false);
+      // A browser tries again after a broken connection, but not after a refusal.
+      if (source.readyState === EventSource.CLOSED) setTimeout(listen, 10000);
+    };
+  }
+
+  tellAttention();
+  if (wall.dataset.events) listen();
+  setInterval(() => document.hidden || soon(), 15000);
+  document.addEventListener("visibilitychange", () => document.hidden || soon());
+})();

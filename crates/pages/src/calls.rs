@@ -1,0 +1,249 @@
+//! The list of calls.
+
+mod query;
+
+use maud::{Markup, html};
+use sidetone_store::{Call, Cursor};
+
+use crate::format::{clean, count, length, moment, percent, shown, signed};
+use crate::layout::{Head, Section, Shell, headline, page};
+use crate::text::{Texts, fill};
+use crate::vocabulary::{self, tone};
+use crate::wall::{call_path, sign};
+pub use query::{CallsForm, CallsQuery, QueryFault};
+pub(crate) use query::{day, query};
+
+/// Most rows of a page, which is under 100 KB with them. A longer answer is cut and says so by its link to older ones.
+const MOST: usize = 100;
+
+/// A part of the list.
+#[derive(Debug, Clone, Copy)]
+pub struct CallList<'a> {
+    /// The calls, newest first: 50 are a good part, 100 are shown at most.
+    pub rows: &'a [Call],
+    /// The trunks to choose from.
+    pub trunks: &'a [String],
+    /// What was asked for.
+    pub query: &'a CallsQuery,
+    /// Why nothing was asked of the store.
+    pub fault: Option<QueryFault>,
+    /// The place of the last of `rows`, if there are older ones.
+    pub next: Option<&'a Cursor>,
+}
+
+/// The list of calls with its filter.
+#[must_use]
+pub fn calls(shell: &Shell<'_>, list: &CallList<'_>) -> String {
+    let texts = shell.texts();
+    let rows = list.rows.get(..MOST).unwrap_or(list.rows);
+    let cut = (rows.len() < list.rows.len()).then(|| rows.last().map(Call::cursor)).flatten();
+    let next = cut.as_ref().or(list.next);
+    let content = html! {
+        (headline(&html! { (texts.calls) }, &html! { (texts.calls_below) }))
+        (form(shell, list))
+        @if rows.is_empty() {
+            @if list.fault.is_none() { (empty(texts, list.query)) }
+        } @else {
+            (table(shell, rows))
+        }
+        nav.pages aria-label=(texts.pages) {
+            @if !list.query.after.is_empty() {
+                @let first = CallsQuery { after: String::new(), ..list.query.clone() };
+                a href=(shell.path(&format!("/calls{}", first.to_query()))) { (texts.newest) }
+            }
+            @if let Some(next) = next {
+                @let older = CallsQuery { after: next.to_string(), ..list.query.clone() };
+                a href=(shell.path(&format!("/calls{}", older.to_query()))) rel="next" { (texts.older) }
+            }
+        }
+    };
+    page(shell, &Head { title: texts.calls, section: Some(Section::Calls) }, content)
+}
+
+fn empty(texts: &Texts, query: &CallsQuery) -> Markup {
+    html! {
+        div.empty {
+            @if query.narrows() {
+                h2 { (texts.none_found) }
+                p { (texts.none_found_how) }
+            } @else {
+                h2 { (texts.no_calls) }
+                p { (texts.no_calls_how) }
+            }
+        }
+    }
+}
+
+fn form(shell: &Shell<'_>, list: &CallList<'_>) -> Markup {
+    let (texts, query) = (shell.texts(), list.query);
+    let directions = [("inbound", texts.inbound), ("outbound", texts.outbound)];
+    let outcomes = [
+        ("upset", texts.outcome_upset),
+        ("recovered", texts.outcome_recovered),
+        ("improved", texts.outcome_improved),
+        ("declined", texts.outcome_declined),
+    ];
+    html! {
+        form.filter method="post" action=(shell.path("/calls")) {
+            (shell.csrf_field())
+            @if let Some(fault) = list.fault { p.fault role="alert" { (fault_text(texts, fault)) } }
+            div.fields {
+                div {
+                    label for="from" { (texts.from) }
+                    input #from type="date" name="from" value=(clean(&query.from));
+                }
+                div {
+                    label for="until" { (texts.until) }
+                    input #until type="date" name="until" value=(clean(&query.until));
+                }
+                (select("trunk", texts.trunk, texts, &query.trunk, list.trunks.iter().map(|it| (it.as_str(), it.as_str()))))
+                (select("direction", texts.direction, texts, &query.direction, directions.into_iter()))
+                (select("outcome", texts.outcome, texts, &query.outcome, outcomes.into_iter()))
+                div {
+                    label for="number" { (texts.number) }
+                    input #number type="tel" name="number" autocomplete="off" maxlength="64"
+                        aria-describedby="number-hint";
+                }
+                div.act {
+                    button type="submit" { (texts.apply) }
+                    @if query.narrows() { a.clear href=(shell.path("/calls")) { (texts.clear) } }
+                }
+            }
+            @if query.number.is_empty() {
+                p #number-hint .hint { (texts.number_hint) }
+            } @else {
+                p #number-hint .hint {
+                    (texts.with_number) " " code { (clean(&query.number)) }
+                    input type="hidden" name="kept" value=(clean(&query.number));
+                }
+            }
+        }
+    }
+}
+
+fn fault_text(texts: &Texts, fault: QueryFault) -> &'static str {
+    match fault {
+        QueryFault::Day => texts.fault_day,
+        QueryFault::Order => texts.fault_order,
+        QueryFault::Choice => texts.fault_choice,
+        QueryFault::Number => texts.fault_number,
+        QueryFault::Cursor => texts.fault_cursor,
+    }
+}
+
+/// A choice of one value or of all.
+pub(crate) fn select<'a>(
+    name: &str,
+    label: &str,
+    texts: &Texts,
+    chosen: &str,
+    choices: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Markup {
+    html! {
+        div {
+            label for=(name) { (label) }
+            select #(name) name=(name) {
+                option value="" { (texts.all) }
+                @for (value, text) in choices.take(100) {
+                    option value=(value) selected[value == chosen] { (clean(text)) }
+                }
+            }
+        }
+    }
+}
+
+fn table(shell: &Shell<'_>, rows: &[Call]) -> Markup {
+    let texts = shell.texts();
+    html! {
+        div.scroll tabindex="0" role="group" aria-label=(texts.calls) {
+            table.calls {
+                thead {
+                    tr {
+                        th scope="col" { (texts.when) }
+                        th.right scope="col" { (texts.length) }
+                        th scope="col" { (texts.trunk) }
+                        th scope="col" { (texts.mood_over_call) }
+                        th scope="col" { (texts.alerts) }
+                        th.right scope="col" { (texts.share_judged) }
+                    }
+                }
+                tbody { @for call in rows { (row(shell, call)) } }
+            }
+        }
+    }
+}
+
+fn row(shell: &Shell<'_>, call: &Call) -> Markup {
+    let texts = shell.texts();
+    html! {
+        tr {
+            th scope="row" { a href=(call_path(shell, call)) { (moment(shell, call.started)) } }
+            td.right { (lasted(texts, call)) }
+            td { (shown(&call.trunk)) " " span.soft { (vocabulary::direction(texts, &call.direction)) } }
+            td { (shift(texts, call)) }
+            td data-name=(texts.alerts) { (alerts(texts, call)) }
+            td.right data-name=(texts.share_judged) { (share_judged(texts, call)) }
+        }
+    }
+}
+
+/// How long it lasted from its answer on.
+pub(crate) fn lasted(texts: &Texts, call: &Call) -> Markup {
+    match (call.answered, call.ended) {
+        (Some(answered), Some(ended)) => html! { (length(ended.saturating_sub(answered))) },
+        (_, None) => html! { (texts.still_up) },
+        (None, Some(_)) => html! { span.soft { (texts.unanswered) } },
+    }
+}
+
+/// The shift from start to end: its direction in words, its colour and its number.
+pub(crate) fn shift(texts: &Texts, call: &Call) -> Markup {
+    let Some(shift) = call.shift.filter(|shift| shift.is_finite()) else {
+        let why = match (call.erased, call.ended) {
+            (true, _) => texts.erased_short,
+            (_, None) => texts.not_yet,
+            _ => texts.not_judged,
+        };
+        return html! { span.soft { (why) } };
+    };
+    let tone = tone(shift);
+    let (arrow, word) = match tone {
+        "pleasant" => ("↗", texts.shift_up),
+        "unpleasant" => ("↘", texts.shift_down),
+        _ => ("→", texts.shift_even),
+    };
+    html! {
+        span.shift.(tone) { span aria-hidden="true" { (arrow) " " } (word) } " " span.soft { (signed(texts, shift, 2)) }
+    }
+}
+
+fn alerts(texts: &Texts, call: &Call) -> Markup {
+    html! {
+        @if call.alerts > 0 {
+            span.badge { (sign()) (count(texts, call.alerts)) } " "
+            @if call.alert.is_some() {
+                @if call.ended.is_some() { (texts.not_calmed) } @else { (texts.alert_is_up) }
+            } @else { (texts.calmed) }
+        } @else if call.judged_ms.is_some() || call.valence.is_some() {
+            span.soft { (texts.no_alert) }
+        } @else {
+            span.soft { "–" }
+        }
+    }
+}
+
+/// Of the customer's speech, the share that estimates stand for.
+pub(crate) fn share_judged(texts: &Texts, call: &Call) -> Markup {
+    match (call.judged_ms, call.speech_ms) {
+        (Some(judged), Some(speech)) if speech > 0 => {
+            html! { (percent(texts, (judged as f64 / speech as f64).min(1.0), 0)) }
+        }
+        _ => html! { span.soft { "–" } },
+    }
+}
+
+/// The title of a call's page.
+pub(crate) fn title(shell: &Shell<'_>, call: &Call) -> String {
+    let day = crate::format::date(shell.texts(), call.started / crate::civil::DAY_MS);
+    fill(shell.texts().call_of, &[&day])
+}

@@ -1,0 +1,47 @@
+//! The pages that people look at: live calls, the list of calls, one call, and figures of days.
+//!
+//! Views in, HTML out. Nothing here opens a socket, asks a clock or reads a file: the caller passes the rows of the
+//! store and the time, and serves the text that comes back. Every page works without script; the script keeps the live
+//! wall fresh and tells times in the reader's own zone.
+//!
+//! # Guarantees
+//!
+//! - **Text from outside is shown, never obeyed**: it is escaped, freed of control characters and of those that turn
+//!   the direction of writing, cut to a bounded length and isolated (`bdi`).
+//! - **No inline script and no inline style**: the pages work under [`CONTENT_SECURITY_POLICY`].
+//! - **A page with its assets stays under 100 KB**, whatever number of calls it is given.
+//! - **No agent is ranked or named.** What is said of the customer's mood is called an estimate where it is said.
+//! - Groups of fewer than [`SMALLEST_GROUP`] calls have no figure.
+//!
+//! Texts stand in one file a language, `text/en.rs` and `text/de.rs`. A further language is one more file and a line
+//! in `text.rs`; the compiler finds a text that it lacks.
+
+#![forbid(unsafe_code)]
+
+mod assets;
+mod call;
+mod calls;
+mod civil;
+mod figures;
+mod format;
+mod layout;
+mod problem;
+mod sign_in;
+#[cfg(test)]
+mod testing;
+mod text;
+mod vocabulary;
+mod wall;
+
+pub use assets::{Asset, CONTENT_SECURITY_POLICY, assets};
+pub use call::call;
+pub use calls::{CallList, CallsForm, CallsQuery, QueryFault, calls};
+pub use figures::{
+    Change, Estimate, Figures, FiguresQuery, Measure, Range, SMALLEST_GROUP, figures, figures_csv,
+};
+pub use layout::{Head, Role, Section, Shell, page};
+pub use maud::Markup;
+pub use problem::problem;
+pub use sign_in::{SignIn, SignInFault, sign_in};
+pub use text::Language;
+pub use wall::{LiveCall, WallView, wall, wall_fragment};

@@ -1,0 +1,235 @@
+//! The live wall: every call that is up, those first whose customer may need somebody now.
+
+mod order;
+mod spark;
+
+use maud::{Markup, PreEscaped, html};
+use sidetone_store::{Call, Point};
+
+use crate::format::{count, lasting, percent, shown};
+use crate::layout::{Head, Section, Shell, counted, headline, page};
+use crate::text::fill;
+use crate::vocabulary;
+use order::Need;
+
+/// Most calls that are drawn as cards, and as rows: with them a page stays under 100 KB. The rest is counted.
+const MOST_CARDS: usize = 60;
+const MOST_ROWS: usize = 60;
+/// Events after which the wall is fetched anew.
+const KINDS: &str = "call.started call.answered call.held call.resumed call.ended consent.changed affect.update \
+                     affect.alert erased";
+
+/// A call that is up, with its last moments.
+#[derive(Debug, Clone, Copy)]
+pub struct LiveCall<'a> {
+    /// The call.
+    pub call: &'a Call,
+    /// How the customer seemed in the last minutes, in order; may be empty.
+    pub points: &'a [Point],
+}
+
+/// How the wall is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WallView {
+    /// A card a call.
+    #[default]
+    Cards,
+    /// A row a call.
+    List,
+}
+
+impl WallView {
+    /// The view of the query's `view`.
+    #[must_use]
+    pub fn parse(word: Option<&str>) -> Self {
+        if word == Some("list") { Self::List } else { Self::Cards }
+    }
+
+    fn query(self) -> &'static str {
+        match self {
+            Self::Cards => "?view=cards",
+            Self::List => "?view=list",
+        }
+    }
+}
+
+/// The live wall. `events` is the path of the stream of server-sent events, behind the base, after each of which the
+/// script fetches the fragment anew ([`wall_fragment`] at `/live/wall`); without it the wall is fetched every 15 s.
+#[must_use]
+pub fn wall(shell: &Shell<'_>, calls: &[LiveCall<'_>], view: WallView, events: Option<&str>) -> String {
+    let texts = shell.texts();
+    let fragment = shell.path(&format!("/live/wall{}", view.query()));
+    let content = html! {
+        (headline(&html! { (texts.live) }, &html! { (texts.live_below) }))
+        p #wall-state .notice hidden { (texts.wall_stale) }
+        p #wall-said .hidden role="status" {}
+        nav.views aria-label=(texts.view) {
+            @for (other, name) in [(WallView::Cards, texts.view_cards), (WallView::List, texts.view_list)] {
+                a href=(shell.path(&format!("/live{}", other.query())))
+                    aria-current=[(other == view).then_some("true")] { (name) }
+            }
+        }
+        div #wall data-fragment=(fragment) data-events=[events.map(|path| shell.path(path))] data-kinds=(KINDS) {
+            (PreEscaped(wall_fragment(shell, calls, view)))
+        }
+    };
+    page(shell, &Head { title: texts.live, section: Some(Section::Live) }, content)
+}
+
+/// The part of the wall that changes.
+#[must_use]
+pub fn wall_fragment(shell: &Shell<'_>, calls: &[LiveCall<'_>], view: WallView) -> String {
+    let texts = shell.texts();
+    let ordered = order::by_need(calls);
+    let most = if view == WallView::Cards { MOST_CARDS } else { MOST_ROWS };
+    let (shown, left) = ordered.split_at(ordered.len().min(most));
+    let now = ordered.iter().filter(|(need, _)| *need == Need::Now).count();
+    let attention = match now {
+        0 => texts.need_now_none.to_owned(),
+        _ => counted(texts, now as u64, texts.need_now_one, texts.need_now_many),
+    };
+    let markup = html! {
+        p.tally data-attention=(now) data-say=(attention) {
+            strong.attention[now > 0] { (attention) }
+            span { (counted(texts, calls.len() as u64, texts.up_one, texts.up_many)) }
+            span { (fill(texts.up_judged, &[&count(texts, judged(calls))])) }
+        }
+        @if calls.is_empty() { (empty(shell)) }
+        @for need in [Need::Now, Need::Falling, Need::Rest] {
+            @let group: Vec<_> = shown.iter().filter(|(of, _)| *of == need).map(|(_, call)| *call).collect();
+            @if !group.is_empty() {
+                section {
+                    h2.need { (title(shell, need)) " " span.number { (group.len()) } }
+                    @if view == WallView::Cards { (cards(shell, &group, need)) } @else { (rows(shell, &group)) }
+                }
+            }
+        }
+        @if !left.is_empty() {
+            p.more { (counted(texts, left.len() as u64, texts.more_up_one, texts.more_up_many)) }
+        }
+        @if !calls.is_empty() { p.legend { (texts.spark_legend) } }
+    };
+    markup.into_string()
+}
+
+fn judged(calls: &[LiveCall<'_>]) -> u64 {
+    calls.iter().filter(|live| live.call.valence.is_some()).count() as u64
+}
+
+fn title(shell: &Shell<'_>, need: Need) -> &'static str {
+    match need {
+        Need::Now => shell.texts().group_now,
+        Need::Falling => shell.texts().group_falling,
+        Need::Rest => shell.texts().group_rest,
+    }
+}
+
+fn empty(shell: &Shell<'_>) -> Markup {
+    let texts = shell.texts();
+    html! {
+        div.empty {
+            h2 { (texts.wall_empty) }
+            p { (texts.wall_empty_how) }
+            p { code { "sidetone demo" } " " (texts.wall_empty_demo) }
+            p { code { "sidetone check" } " " (texts.wall_empty_check) }
+        }
+    }
+}
+
+fn cards(shell: &Shell<'_>, calls: &[LiveCall<'_>], need: Need) -> Markup {
+    html! { ul.cards.first[need != Need::Rest] { @for live in calls { li.card.now[need == Need::Now] { (card(shell, live)) } } } }
+}
+
+fn card(shell: &Shell<'_>, live: &LiveCall<'_>) -> Markup {
+    let (texts, call) = (shell.texts(), live.call);
+    html! {
+        div.card-head {
+            h3 {
+                a #{ "call-" (plain_id(call)) } href=(call_path(shell, call)) {
+                    (shown(&call.trunk)) span.hidden { ", " (texts.open_call) }
+                }
+            }
+            span.since { (lasting(shell, call.answered.unwrap_or(call.started))) }
+        }
+        p.mood { (badge(shell, call)) (vocabulary::mood(texts, call)) }
+        @if live.points.len() > 1 { (spark::spark(shell, live.call, live.points)) }
+        p.facts { (facts(shell, call)) }
+    }
+}
+
+/// The alert that is up: a sign and a word, never a colour alone.
+fn badge(shell: &Shell<'_>, call: &Call) -> Markup {
+    let texts = shell.texts();
+    html! {
+        @if let Some(alert) = &call.alert {
+            span.badge { (sign()) (vocabulary::alert(texts, alert)) } " "
+        }
+    }
+}
+
+/// The sign of an alert: a triangle.
+pub(crate) fn sign() -> Markup {
+    html! {
+        svg.sign viewBox="0 0 12 12" width="12" height="12" aria-hidden="true" focusable="false" {
+            path d="M6 1 11.500 11H.5z" {}
+        }
+    }
+}
+
+fn facts(shell: &Shell<'_>, call: &Call) -> Markup {
+    let texts = shell.texts();
+    html! {
+        span { (vocabulary::direction(texts, &call.direction)) }
+        @if call.answered.is_none() { span { (texts.ringing) } }
+        @if let Some(party) = &call.held_by {
+            span.held { (texts.on_hold) " (" (vocabulary::party(texts, party)) ")" }
+        }
+        @if let Some(consent) = &call.consent { span { (texts.consent) ": " (vocabulary::consent(texts, consent)) } }
+        @if let Some(confidence) = call.confidence.filter(|_| call.valence.is_some()) {
+            span { (vocabulary::sureness(texts, confidence)) " (" (percent(texts, confidence, 0)) ")" }
+        }
+    }
+}
+
+fn rows(shell: &Shell<'_>, calls: &[LiveCall<'_>]) -> Markup {
+    let texts = shell.texts();
+    html! {
+        div.scroll tabindex="0" role="group" aria-label=(texts.table) {
+            table.wall {
+                thead {
+                    tr {
+                        th scope="col" { (texts.trunk) }
+                        th.right scope="col" { (texts.lasting) }
+                        th scope="col" { (texts.customer_seems) }
+                        th scope="col" { (texts.lately) }
+                        th scope="col" { (texts.call_state) }
+                    }
+                }
+                tbody {
+                    @for live in calls {
+                        @let call = live.call;
+                        tr {
+                            th scope="row" {
+                                a #{ "call-" (plain_id(call)) } href=(call_path(shell, call)) { (shown(&call.trunk)) }
+                            }
+                            td.right { (lasting(shell, call.answered.unwrap_or(call.started))) }
+                            td { (badge(shell, call)) (vocabulary::mood(texts, call)) }
+                            td { @if live.points.len() > 1 { (spark::spark(shell, live.call, live.points)) } }
+                            td.facts { (facts(shell, call)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The path of a call's own page.
+pub(crate) fn call_path(shell: &Shell<'_>, call: &Call) -> String {
+    shell.path(&format!("/calls/{}", plain_id(call)))
+}
+
+/// A call's id as it may stand in a path. Ids are ULIDs; another one would be of a foreign database, and leads nowhere.
+fn plain_id(call: &Call) -> String {
+    call.id.chars().filter(char::is_ascii_alphanumeric).take(64).collect()
+}

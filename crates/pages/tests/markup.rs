@@ -1,0 +1,276 @@
+//! Every page is HTML that can be read, escapes what comes from outside, works without inline script and style, and
+//! stays small. The check is of this crate's own kind: it knows the elements that the pages use, and is strict.
+
+#[path = "../examples/preview/made_up.rs"]
+#[allow(dead_code)]
+mod made_up;
+#[path = "markup/reader.rs"]
+mod reader;
+
+use serde_json::json;
+use sidetone_pages::{
+    CallList, CallsQuery, Figures, FiguresQuery, Language, LiveCall, QueryFault, Role, Shell, SignIn,
+    SignInFault, WallView, assets, call, calls, figures, figures_csv, problem, sign_in, wall, wall_fragment,
+};
+use sidetone_store::{Alert, Call, CallDetails, Happened, Point};
+
+/// Breaks out of text, attributes and elements where they are not guarded, and turns the direction of writing.
+const HOSTILE: &str =
+    "</td></main><script>alert(1)</script>\"' onload='x' style=\"y\"><img src=x>\u{202e}\u{0}&amp;";
+
+fn shell(language: Language, text: &str) -> Shell<'_> {
+    Shell {
+        language,
+        here: text,
+        base: "",
+        name: Some(text),
+        role: Some(Role::Supervisor),
+        sections: Role::Supervisor.sections(),
+        csrf: text,
+        now: made_up::NOW,
+    }
+}
+
+/// Each page, by its name, with this text wherever one from outside is shown.
+fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
+    let shell = shell(language, text);
+    let outside = Shell { name: None, role: None, sections: &[], ..shell };
+    let mut live = made_up::live();
+    let mut list = made_up::list();
+    let mut details = [made_up::upset_call(), made_up::call_that_is_up(), made_up::erased_call()];
+    let mut days = made_up::days();
+    let mut trunks = made_up::trunks();
+    if text == HOSTILE {
+        live.iter_mut().for_each(|it| spoil(&mut it.call));
+        list.iter_mut().for_each(spoil);
+        details.iter_mut().for_each(spoil_details);
+        days.iter_mut().for_each(|day| day.trunk = HOSTILE.to_owned());
+        trunks.push(HOSTILE.to_owned());
+    }
+    let live: Vec<LiveCall<'_>> =
+        live.iter().map(|it| LiveCall { call: &it.call, points: &it.affect }).collect();
+    let usual = FiguresQuery::default();
+    let asked = FiguresQuery { trunk: text.to_owned(), from: text.to_owned(), ..FiguresQuery::default() };
+    let query = CallsQuery::default();
+    let hostile = CallsQuery {
+        from: text.to_owned(),
+        trunk: text.to_owned(),
+        outcome: text.to_owned(),
+        number: text.to_owned(),
+        after: text.to_owned(),
+        ..CallsQuery::default()
+    };
+    let cursor = list.last().map(Call::cursor);
+    let part = |rows, query, fault| CallList { rows, trunks: &trunks, query, fault, next: cursor.as_ref() };
+    let gate = SignIn {
+        fault: Some(SignInFault::Wrong),
+        provider: Some("/sign-in/provider"),
+        password: true,
+        next: text,
+        entered: text,
+    };
+    let mut pages = vec![
+        ("wall", wall(&shell, &live, WallView::Cards, Some("/live/events"))),
+        ("wall as a list", wall(&shell, &live, WallView::List, None)),
+        ("wall without a call", wall(&shell, &[], WallView::Cards, None)),
+        ("calls", calls(&shell, &part(&list, &query, None))),
+        ("calls by a wrong query", calls(&shell, &part(&[], &hostile, Some(QueryFault::Day)))),
+        ("figures", figures(&shell, &Figures::of(&days, &usual, made_up::NOW))),
+        ("figures by a wrong query", figures(&shell, &Figures::of(&days, &asked, made_up::NOW))),
+        ("figures of nothing", figures(&shell, &Figures::of(&[], &usual, made_up::NOW))),
+        ("sign-in", sign_in(&outside, &gate)),
+        ("sign-in without a way", sign_in(&outside, &SignIn::default())),
+        ("problem", problem(&shell, 503, Some(text))),
+        ("problem outside", problem(&outside, 404, None)),
+    ];
+    pages.extend(details.iter().map(|details| ("call", call(&shell, details))));
+    pages
+}
+
+fn spoil(call: &mut Call) {
+    let text = || HOSTILE.to_owned();
+    call.id = format!("{}{}", call.id, HOSTILE.replace(['\'', '"', '<', '>', '\0'], "/"));
+    call.trunk = text();
+    call.sip_call_id = text();
+    call.direction = text();
+    call.node = Some(text());
+    call.caller = Some(text());
+    call.callee = Some(text());
+    call.cause = Some(text());
+    call.consent = Some(text());
+    call.state = Some(text());
+    call.trend = Some(text());
+    call.alert = Some(text());
+    call.held_by = Some(text());
+    call.shift = call.shift.map(|_| f64::NAN);
+    call.valence = Some(f64::INFINITY);
+}
+
+fn spoil_details(details: &mut CallDetails) {
+    spoil(&mut details.call);
+    for event in &mut details.events {
+        for value in event.data.as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
+            if value.is_string() {
+                *value = json!(HOSTILE);
+            }
+        }
+    }
+    for (seq, kind) in
+        ["call.held", "consent.changed", "announcement", "call.ended", HOSTILE].into_iter().enumerate()
+    {
+        let reasons = json!({"analysis": {"reasons": {(HOSTILE): 3}}});
+        let data =
+            json!({"by": HOSTILE, "state": HOSTILE, "toward": HOSTILE, "cause": HOSTILE, "summary": reasons});
+        details.events.push(Happened {
+            seq: 1000 + seq as u64,
+            at_ms: u64::MAX,
+            kind: kind.to_owned(),
+            data,
+        });
+    }
+    details.alerts.push(Alert {
+        alert: HOSTILE.to_owned(),
+        from_ms: 5,
+        to_ms: Some(1),
+        score: Some(f64::NAN),
+    });
+    let nothing = f64::NAN;
+    details.affect.push(Point {
+        at_ms: 3,
+        valence: nothing,
+        arousal: nothing,
+        distress: nothing,
+        confidence: nothing,
+    });
+}
+
+#[test]
+fn every_page_can_be_read_by_browsers_and_screen_readers() {
+    for language in Language::ALL {
+        for (name, html) in pages(language, "/here?x=1") {
+            reader::check(&html, language.code()).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        }
+    }
+}
+
+#[test]
+fn text_from_outside_stays_text() {
+    for (name, html) in pages(Language::En, HOSTILE) {
+        reader::check(&html, "en").unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        assert!(!html.contains("<script>") && !html.contains("<img"), "{name}");
+        for turned in ['\u{202e}', '\u{0}'] {
+            let shown = html.replace(&format!("value=\"{}\"", escaped(HOSTILE)), "");
+            assert!(!shown.contains(turned), "{name}: {turned:?}");
+        }
+        assert!(!html.contains("NaN") && !html.contains("inf\""), "{name}");
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[test]
+fn a_page_with_its_assets_stays_under_100_kilobytes_however_much_there_is() {
+    let assets: usize = assets().iter().map(|asset| asset.bytes.len()).sum();
+    for language in Language::ALL {
+        let shell = shell(language, "/live");
+        let one = made_up::live().swap_remove(11);
+        let up: Vec<Call> = (0..500)
+            .map(|number| Call { id: format!("01KJMBQDHX04HMASW9NF{number:06}"), ..one.call.clone() })
+            .collect();
+        let live: Vec<LiveCall<'_>> = up.iter().map(|call| LiveCall { call, points: &one.affect }).collect();
+        let row = made_up::list().swap_remove(4);
+        let rows = vec![row; 500];
+        let trunks: Vec<String> = (0..200).map(|number| format!("a-trunk-with-a-name-{number}")).collect();
+        let mut days = made_up::days();
+        for (index, day) in days.iter_mut().enumerate() {
+            day.trunk.clone_from(&trunks[index % 200]);
+            day.calls += 500;
+            day.judged += 500;
+        }
+        let mut long = made_up::upset_call();
+        let points = long.affect.clone();
+        for round in 1..200 {
+            long.affect.extend(points.iter().map(|it| Point { at_ms: it.at_ms + round * 372_000, ..*it }));
+        }
+        for seq in 1000..5000 {
+            let data = json!({"by": "agent"});
+            long.events.push(Happened { seq, at_ms: seq * 1000, kind: "call.held".to_owned(), data });
+            let alert = "frustration".to_owned();
+            long.alerts.push(Alert {
+                alert,
+                from_ms: seq * 1000,
+                to_ms: Some(seq * 1000 + 9),
+                score: Some(0.7),
+            });
+        }
+        let query = CallsQuery::default();
+        let list = CallList { rows: &rows, trunks: &trunks, query: &query, fault: None, next: None };
+        let quarter = FiguresQuery {
+            from: "2026-09-29".to_owned(),
+            until: "2026-11-29".to_owned(),
+            ..FiguresQuery::default()
+        };
+        let year = FiguresQuery { from: "1970-01-01".to_owned(), ..FiguresQuery::default() };
+        let of = |query| figures(&shell, &Figures::of(&days, query, made_up::NOW));
+        let pages = [
+            ("cards", wall(&shell, &live, WallView::Cards, Some("/live/events"))),
+            ("list", wall(&shell, &live, WallView::List, None)),
+            ("calls", calls(&shell, &list)),
+            ("call", call(&shell, &long)),
+            ("figures by days", of(&quarter)),
+            ("figures by weeks", of(&year)),
+        ];
+        for (name, html) in pages {
+            assert!(html.len() + assets < 100_000, "{name} {}: {} + {assets}", language.code(), html.len());
+            reader::check(&html, language.code()).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        }
+    }
+}
+
+#[test]
+fn the_fragment_is_the_part_of_the_wall_that_changes() {
+    let shell = shell(Language::En, "/live");
+    let live = made_up::live();
+    let live: Vec<LiveCall<'_>> =
+        live.iter().map(|it| LiveCall { call: &it.call, points: &it.affect }).collect();
+    let fragment = wall_fragment(&shell, &live, WallView::Cards);
+    assert!(wall(&shell, &live, WallView::Cards, None).contains(&fragment));
+    assert!(fragment.contains("2 may need somebody now"));
+    let place = |text: &str| fragment.find(text).unwrap();
+    assert!(place("May need somebody now") < place("Seems to get worse"));
+    assert!(place("Seems to get worse") < place("Going along"));
+}
+
+#[test]
+fn no_page_speaks_of_an_agent_by_name_or_rank_and_each_calls_its_estimates_estimates() {
+    for (name, html) in pages(Language::En, "/here") {
+        assert!(html.contains("wrong often enough that one call proves nothing"), "{name}");
+        assert!(!html.to_lowercase().contains("by agent<") && !html.contains("best agent"), "{name}");
+    }
+}
+
+#[test]
+fn an_erased_call_says_so_and_shows_no_estimate() {
+    let html = call(&shell(Language::En, "/"), &made_up::erased_call());
+    assert!(
+        html.contains("The customer objected.")
+            && html.contains("2 alerts and measurements of talk before it erased")
+    );
+    assert_eq!(html.matches("has been erased").count(), 1, "{html}");
+    assert!(!html.contains("<svg class=\"timeline"));
+}
+
+#[test]
+fn a_number_is_posted_and_never_stands_in_an_address() {
+    let list = CallList { rows: &[], trunks: &[], query: &CallsQuery::default(), fault: None, next: None };
+    let html = calls(&shell(Language::En, "/calls"), &list);
+    assert!(html.contains("<form class=\"filter\" method=\"post\" action=\"/calls\">"), "{html}");
+}
+
+#[test]
+fn figures_of_a_range_without_days_are_none() {
+    let figures = Figures::of(&[], &FiguresQuery::default(), made_up::NOW);
+    assert!(figures_csv(&shell(Language::En, "/"), &figures).lines().count() == 2);
+}
