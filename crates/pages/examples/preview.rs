@@ -48,7 +48,7 @@ fn main() -> std::io::Result<()> {
         let wrong = SignIn {
             fault: Some(SignInFault::Wrong),
             provider: Some("/sign-in/provider"),
-            password: true,
+            token: true,
             next: "/live",
             entered: "maria",
         };

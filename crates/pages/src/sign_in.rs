@@ -2,7 +2,6 @@
 
 use maud::{Markup, html};
 
-use crate::format::clean;
 use crate::layout::{Head, Shell, page};
 
 /// What the sign-in offers and says.
@@ -12,18 +11,16 @@ pub struct SignIn<'a> {
     pub fault: Option<SignInFault>,
     /// The path, behind the base, where the sign-in with the organisation's account begins, if there is one.
     pub provider: Option<&'a str>,
-    /// Whether names and passwords are accepted.
-    pub password: bool,
+    /// Whether tokens are accepted.
+    pub token: bool,
     /// The path that was asked for, which the form sends on as `next`. The route that takes it must refuse other hosts.
     pub next: &'a str,
-    /// The name that was entered, to be corrected.
-    pub entered: &'a str,
 }
 
 /// Why nobody was signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignInFault {
-    /// Name or password is wrong; which of them is not told.
+    /// The token is not valid, or none for people.
     Wrong,
     /// Too many attempts.
     TooMany,
@@ -35,7 +32,7 @@ pub enum SignInFault {
     Stale,
 }
 
-/// The page with the form, which is posted to `/sign-in` with the fields `name`, `password`, `next` and `csrf`.
+/// The page with the form, which is posted to `/sign-in` with the fields `token`, `next` and `csrf`.
 #[must_use]
 pub fn sign_in(shell: &Shell<'_>, sign_in: &SignIn<'_>) -> String {
     let texts = shell.texts();
@@ -47,8 +44,8 @@ pub fn sign_in(shell: &Shell<'_>, sign_in: &SignIn<'_>) -> String {
             @if let Some(path) = sign_in.provider {
                 p { a.button href=(shell.path(path)) { (texts.sign_in_provider) } }
             }
-            @if sign_in.password { (form(shell, sign_in)) }
-            @if sign_in.provider.is_none() && !sign_in.password { p.fault { (texts.sign_in_none) } }
+            @if sign_in.token { (form(shell, sign_in)) }
+            @if sign_in.provider.is_none() && !sign_in.token { p.fault { (texts.sign_in_none) } }
         }
     };
     page(shell, &Head { title: texts.sign_in, section: None }, content)
@@ -61,12 +58,8 @@ fn form(shell: &Shell<'_>, sign_in: &SignIn<'_>) -> Markup {
         form.stacked method="post" action=(shell.path("/sign-in")) {
             (shell.csrf_field())
             input type="hidden" name="next" value=(sign_in.next);
-            label for="name" { (texts.name) }
-            input #name name="name" autocomplete="username" autocapitalize="none" spellcheck="false" required
-                maxlength="128" value=(clean(sign_in.entered)) aria-invalid=[wrong.then_some("true")]
-                aria-describedby=[wrong.then_some("fault")];
-            label for="password" { (texts.password) }
-            input #password type="password" name="password" autocomplete="current-password" required maxlength="1024"
+            label for="token" { (texts.token) }
+            input #token type="password" name="token" autocomplete="current-password" required maxlength="1024"
                 aria-invalid=[wrong.then_some("true")] aria-describedby=[wrong.then_some("fault")];
             button type="submit" { (texts.sign_in) }
         }

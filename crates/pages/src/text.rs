@@ -115,7 +115,7 @@ texts! {
     by_trunk, by_day, by_week, small_groups, more_trunks, chart_said, chart_says, caution_figures, kpi_shift,
     kpi_shift_def, kpi_recovery, kpi_recovery_def, kpi_upset, kpi_upset_def, kpi_answered, kpi_answered_def,
     kpi_handling, kpi_handling_def, kpi_consent, kpi_consent_def, kpi_optout, kpi_optout_def, kpi_coverage,
-    kpi_coverage_def, sign_in, sign_in_below, sign_in_provider, sign_in_none, name, password, sign_in_wrong,
+    kpi_coverage_def, sign_in, sign_in_below, sign_in_provider, sign_in_none, token, sign_in_wrong,
     sign_in_too_many, sign_in_ended, sign_in_provider_failed, sign_in_stale, p400, p400_how, p401, p401_how,
     p403, p403_how, p404, p404_how, p429, p429_how, p500, p500_how, p503, p503_how,
 }

@@ -65,7 +65,7 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
     let gate = SignIn {
         fault: Some(SignInFault::Wrong),
         provider: Some("/sign-in/provider"),
-        password: true,
+        token: true,
         next: text,
         entered: text,
     };

@@ -84,6 +84,37 @@ impl PostgreSql {
         let _ = std::fs::remove_file(pid);
     }
 
+    /// Stops all of the server's processes in their tracks: it answers nobody, and no connection ends.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let first = self.process.as_ref().expect("a server that runs").id().to_string();
+        let of_it = |status: &str| {
+            status.lines().any(|line| line.strip_prefix("PPid:").is_some_and(|it| it.trim() == first))
+        };
+        let children = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
+            let entry = entry.ok()?;
+            let status = std::fs::read_to_string(entry.path().join("status")).ok()?;
+            of_it(&status).then(|| entry.file_name().to_string_lossy().into_owned())
+        });
+        // The first one first, so that it makes no more of them meanwhile.
+        let all: Vec<String> = std::iter::once(first.clone()).chain(children).collect();
+        assert!(Command::new("kill").arg(signal).args(all).status().unwrap().success());
+    }
+
     /// The connection string of the one database.
     #[must_use]
     pub fn connection(&self) -> String {

@@ -244,13 +244,32 @@ impl Sidetone {
     }
 
     fn http(&self, head: &str, body: &str) -> Option<(u16, String)> {
+        let (head, body) = self.exchange(head, body)?;
+        Some((head.split(' ').nth(1)?.parse().ok()?, body))
+    }
+
+    /// Sends a request, whose head lacks Host and its end, and leaves the answer to be read.
+    ///
+    /// # Panics
+    /// When there is no connection.
+    #[must_use]
+    pub fn open(&self, head: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.http).unwrap();
+        stream.set_read_timeout(Some(crate::GUARD)).unwrap();
+        write!(stream, "{head}Host: sidetone\r\n\r\n").unwrap();
+        stream
+    }
+
+    /// Sends a request, whose head lacks Host and its end; the head and the body of the answer.
+    #[must_use]
+    pub fn exchange(&self, head: &str, body: &str) -> Option<(String, String)> {
         let mut stream = TcpStream::connect(self.http).ok()?;
         stream.set_read_timeout(Some(crate::GUARD)).ok()?;
         write!(stream, "{head}Host: sidetone\r\nConnection: close\r\n\r\n{body}").ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         let (head, body) = answer.split_once("\r\n\r\n")?;
-        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+        Some((head.to_owned(), body.to_owned()))
     }
 
     /// The metrics: each name with the sum over its labels.

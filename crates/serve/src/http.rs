@@ -6,6 +6,7 @@ mod kept;
 mod openapi;
 mod problem;
 mod route;
+mod screens;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -112,7 +113,7 @@ fn router(served: Served) -> Router {
     let pages = pages().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
     let pages = pages.with_state(Pages { stats, policy }).merge(events);
     let pages = match kept {
-        Some(kept) => pages.merge(history::router(kept)),
+        Some(kept) => pages.merge(history::router(kept.clone())).merge(screens::router(kept)),
         None => pages,
     };
     match api {

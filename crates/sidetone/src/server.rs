@@ -157,7 +157,7 @@ impl Server {
                     }),
                     events: event_stream,
                     heartbeat: config.events.stream.heartbeat.0,
-                    kept: kept(&config, numbers_of),
+                    kept: kept(&config, lock(&store).as_ref(), numbers_of),
                     api: http_token.map(|token| (token, Arc::clone(&calls))),
                 };
                 Some(http::start(listen, served, &alarm).await?)

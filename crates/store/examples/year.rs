@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use rusqlite::{Connection, params};
 use sidetone_spool::{Spool, SpoolConfig};
-use sidetone_store::{CallFilter, Feeder, Outcome, Store, StoreConfig};
+use sidetone_store::{CallFilter, Feed, Feeder, Outcome, Store, StoreConfig};
 
 const DAY_MS: u64 = 86_400_000;
 const DAYS: u64 = 365;
@@ -25,7 +25,7 @@ fn main() {
     let spool = folder.path().join("spool.db");
     let spooled: SpoolConfig = toml::from_str(&format!("path = {spool:?}")).unwrap();
     let writer = Spool::start(&spooled).unwrap();
-    let feeder = Feeder::start(config.clone(), spool).unwrap();
+    let feeder = Feeder::start(Feed { store: config.clone(), spool, node: None }).unwrap();
     let mut store = Store::open(&config).unwrap();
     while store.days(0, u64::MAX).unwrap().iter().map(|day| day.calls).sum::<u64>() < DAYS * a_day {
         std::thread::sleep(std::time::Duration::from_millis(200));

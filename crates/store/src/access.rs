@@ -140,7 +140,11 @@ impl Store {
         expires: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<NewToken, StoreError> {
-        let fits = |c: char| !c.is_control();
+        // Signs that turn the direction of writing, or have no width, make one name look like another.
+        let fits = |c: char| {
+            !c.is_control()
+                && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        };
         if name.trim().is_empty() || name.chars().count() > LONGEST_NAME || !name.chars().all(fits) {
             return Err(StoreError::Name);
         }

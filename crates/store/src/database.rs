@@ -147,6 +147,18 @@ pub(crate) trait Database: Send {
 
     /// Gives deleted content's room back, and overwrites it.
     fn vacuum(&mut self) -> Result<(), StoreError>;
+
+    /// Sets what a store needs for good. Not before the database is known to be one, or empty.
+    fn settle(&mut self) -> Result<(), StoreError>;
+
+    /// Claims to be the one who feeds from a spool of that name, until the connection ends; false if another does.
+    fn claim(&mut self, feed: &str) -> Result<bool, StoreError>;
+
+    /// Whether what is written goes where the configuration says: a file may be deleted while it is open.
+    fn is_in_place(&self) -> Result<(), StoreError>;
+
+    /// Overwrites what was erased wherever the database keeps it beside its tables, as far as it can.
+    fn overwrite_erased(&mut self) -> Result<(), StoreError>;
 }
 
 /// Runs `work` in a transaction: all of it happens, or nothing.

@@ -1,6 +1,7 @@
 //! Errors of a store.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// An error of a store.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +13,14 @@ pub enum StoreError {
         path: PathBuf,
         /// The reason.
         why: std::io::Error,
+    },
+    /// The file of PostgreSQL's password can't be read.
+    #[error("the password in `{}` can't be read: {why}", .path.display())]
+    Password {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        why: sidetone_events::SecretError,
     },
     /// The database was written by a newer version.
     #[error("the store was written by a newer Sidetone (its schema is {found}, this one knows {known})")]
@@ -37,7 +46,19 @@ pub enum StoreError {
     Sqlite(#[from] rusqlite::Error),
     /// PostgreSQL failed, or can't be reached.
     #[error("PostgreSQL: {}", told(.0))]
-    Postgres(#[from] postgres::Error),
+    Postgres(#[from] tokio_postgres::Error),
+    /// PostgreSQL has not answered.
+    #[error("PostgreSQL has not answered within {} s", .patience.as_secs())]
+    Silent {
+        /// How long it was waited for.
+        patience: Duration,
+    },
+    /// The file that was written to is not there any more.
+    #[error("`{}` has been moved, deleted or emptied while it was written", .0.display())]
+    Gone(PathBuf),
+    /// Another process feeds the store.
+    #[error("another Sidetone feeds this store{}", of_node(.0))]
+    Held(String),
     /// A value in the database has another type than its column should.
     #[error("column {column} holds a value of another kind")]
     Column {
@@ -61,8 +82,12 @@ pub enum StoreError {
     Export(#[from] csv::Error),
 }
 
+fn of_node(feed: &str) -> String {
+    if feed.is_empty() { String::new() } else { format!(" for node {feed}") }
+}
+
 /// PostgreSQL's own words: the outer error alone says "db error".
-fn told(error: &postgres::Error) -> String {
+fn told(error: &tokio_postgres::Error) -> String {
     use std::error::Error;
     match (error.as_db_error(), error.source()) {
         (Some(told), _) => told.to_string(),
@@ -72,6 +97,14 @@ fn told(error: &postgres::Error) -> String {
 }
 
 impl StoreError {
+    /// Whether the file is damaged, so that a new one has to be begun.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        let Self::Sqlite(error) = self else { return false };
+        let code = error.sqlite_error_code();
+        matches!(code, Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase))
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn remedy(&self) -> &'static str {
@@ -79,6 +112,7 @@ impl StoreError {
             Self::Open { .. } => {
                 "see that the folder exists and may be written to by the user that Sidetone runs as"
             }
+            Self::Password { .. } => "see that the file is there and Sidetone's user may read it",
             Self::Newer { .. } => "run the newer Sidetone, or begin another store",
             Self::Foreign(_) => "name another file or database; this one was left as it was",
             Self::Older { .. } => "bring it forward with `sidetone store migrate`",
@@ -86,12 +120,21 @@ impl StoreError {
                 Some(rusqlite::ErrorCode::DiskFull) => {
                     "make room on its disk; the spool keeps the events meanwhile"
                 }
+                Some(
+                    rusqlite::ErrorCode::CannotOpen
+                    | rusqlite::ErrorCode::ReadOnly
+                    | rusqlite::ErrorCode::PermissionDenied,
+                ) => {
+                    "let the user that Sidetone runs as own the file and its folder; the spool keeps the events meanwhile"
+                }
                 Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
-                    "the file is damaged or no database: move it aside, and a new one is begun with what the spool still holds"
+                    "the file is damaged or no database: `sidetone run` moves it aside, and begins a new one with what the spool still holds"
                 }
                 _ => "see that the file and its disk are sound; the spool keeps the events meanwhile",
             },
-            Self::Postgres(_) => {
+            Self::Gone(_) => "a new one is begun with what the spool still holds",
+            Self::Held(_) => "give each Sidetone a file of its own, or with PostgreSQL its own `node`",
+            Self::Postgres(_) | Self::Silent { .. } => {
                 "see that PostgreSQL runs and lets this user in (`psql` with the same connection string); the spool keeps the events meanwhile"
             }
             Self::Column { .. } => "the database was changed by hand or is damaged; restore it from a backup",

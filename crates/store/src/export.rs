@@ -52,6 +52,10 @@ impl Store {
                 Value::Null => String::new(),
                 Value::Int(value) => value.to_string(),
                 Value::Real(value) => value.to_string(),
+                // A spreadsheet takes such a text for a formula, and a carrier may write what it likes into a Call-ID.
+                Value::Text(value) if value.starts_with(['=', '+', '-', '@', '\t', '\r']) => {
+                    format!("'{value}")
+                }
                 Value::Text(value) => value.clone(),
             }))?;
             Ok(())

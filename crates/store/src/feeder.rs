@@ -4,12 +4,16 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
+use sidetone_call::Node;
 use sidetone_events::Timestamp;
 use sidetone_spool::{Page, Position, ReaderName, SpoolFile};
 
 use crate::config::StoreConfig;
+use crate::database::Sqlite;
 use crate::error::StoreError;
 use crate::store::Store;
 
@@ -19,18 +23,36 @@ const READER: &str = "store";
 const PAGE: usize = 1_000;
 /// How often the spool is looked at. What a page shows live comes by the event bus; this bounds how far its history is
 /// behind.
-const LOOK: Duration = Duration::from_millis(200);
+const LOOK: Duration = Duration::from_millis(100);
 /// Pause after a failure, doubled from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How long the end waits for the store.
+const LAST: Duration = Duration::from_secs(5);
+/// How long the clock must have gone evenly before anything is deleted for its age.
+const STEADY_FOR: Duration = Duration::from_secs(600);
+/// A clock that is put right by less than this has not jumped.
+const MOST_JUMP_MS: u64 = 3_600_000;
 /// How often sums of days are made again, and old content is deleted, in looks at the spool.
-const TEND_EVERY: u32 = 25;
+const TEND_EVERY: u32 = 50;
 
 /// Feeds a store from a spool until it is dropped.
 #[derive(Debug)]
 pub struct Feeder {
     shared: Arc<Shared>,
+    changes: watch::Receiver<u64>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What a [`Feeder`] feeds, and from what.
+#[derive(Debug, Clone)]
+pub struct Feed {
+    /// The store.
+    pub store: StoreConfig,
+    /// The spool's file.
+    pub spool: PathBuf,
+    /// The node whose spool that is.
+    pub node: Option<Node>,
 }
 
 /// Counters of a [`Feeder`].
@@ -66,6 +88,7 @@ struct Shared {
     behind: AtomicU64,
     expired: AtomicU64,
     trouble: Mutex<Option<String>>,
+    changed: watch::Sender<u64>,
 }
 
 impl Shared {
@@ -76,6 +99,10 @@ impl Shared {
         *rested.unwrap_or_else(PoisonError::into_inner).0
     }
 
+    fn is_ending(&self) -> bool {
+        *self.ending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn set_trouble(&self, trouble: Option<String>) {
         self.up.store(trouble.is_none(), Ordering::Relaxed);
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
@@ -84,16 +111,24 @@ impl Shared {
 
 impl Feeder {
     /// Starts the thread. A store that can't be reached is tried again for as long as it takes: the spool keeps its
-    /// events meanwhile.
+    /// events meanwhile. Calls of this node that were up before now have ended with the process before this one.
     ///
     /// # Errors
     /// [`StoreError::Thread`].
-    pub fn start(config: StoreConfig, spool: PathBuf) -> Result<Self, StoreError> {
-        let shared = Arc::new(Shared::default());
+    pub fn start(feed: Feed) -> Result<Self, StoreError> {
+        let (changed, changes) = watch::channel(0);
+        let shared = Arc::new(Shared { changed, ..Shared::default() });
         let its = Arc::clone(&shared);
         let name = "store".to_owned();
-        let thread = std::thread::Builder::new().name(name).spawn(move || run(&config, &spool, &its));
-        Ok(Self { shared, thread: Some(thread.map_err(StoreError::Thread)?) })
+        let now = Timestamp::now();
+        let thread = std::thread::Builder::new().name(name).spawn(move || run(&feed, now, &its));
+        Ok(Self { shared, changes, thread: Some(thread.map_err(StoreError::Thread)?) })
+    }
+
+    /// Counts what is written, for those who show it.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.clone()
     }
 
     /// Counters so far.
@@ -115,25 +150,38 @@ impl Feeder {
 }
 
 impl Drop for Feeder {
+    /// Waits until the store has what the spool has, but not for long: what is missing comes at the next start.
     fn drop(&mut self) {
         *self.shared.ending.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.shared.ended.notify_all();
-        if let Some(thread) = self.thread.take() {
+        let Some(thread) = self.thread.take() else { return };
+        let began = Instant::now();
+        while !thread.is_finished() && began.elapsed() < LAST {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if thread.is_finished() {
             let _ = thread.join();
+        } else {
+            tracing::warn!(
+                "the store did not take everything before the end; the spool keeps it for the next start"
+            );
         }
     }
 }
 
 /// Feeds, and begins again after each failure.
-fn run(config: &StoreConfig, spool: &std::path::Path, shared: &Shared) {
+fn run(what: &Feed, began: Timestamp, shared: &Shared) {
     let mut pause = FIRST_PAUSE;
     loop {
         let before = shared.written.load(Ordering::Relaxed);
         // A panic is a fault of ours; the next try may do better, and the calls go on in any case.
-        let fed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| feed(config, spool, shared)));
+        let fed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| feed(what, began, shared)));
         let trouble = match fed {
             Ok(Ok(())) => return,
-            Ok(Err(error)) => format!("{error}; {}", error.remedy()),
+            Ok(Err(error)) => {
+                let told = format!("{error}; {}", error.remedy());
+                if error.is_damage() { set_aside(&what.store) } else { told }
+            }
             Err(_) => "the store's thread has panicked; this is a bug, please report it".to_owned(),
         };
         if shared.up.load(Ordering::Relaxed) || shared.failures.load(Ordering::Relaxed) == 0 {
@@ -151,28 +199,64 @@ fn run(config: &StoreConfig, spool: &std::path::Path, shared: &Shared) {
     }
 }
 
+/// Moves a damaged file out of the way, so that a new one is begun.
+fn set_aside(config: &StoreConfig) -> String {
+    let Some(path) = &config.path else { return "the database is damaged".to_owned() };
+    match Sqlite::set_aside(path, Timestamp::now().unix_millis()) {
+        Ok(aside) => {
+            let (path, aside) = (path.display(), aside.display());
+            format!(
+                "`{path}` was damaged and is now `{aside}`; a new one is begun with what the spool still holds"
+            )
+        }
+        Err(error) => error.to_string(),
+    }
+}
+
 /// Feeds until the end, or a failure.
-fn feed(config: &StoreConfig, spool: &std::path::Path, shared: &Shared) -> Result<(), StoreError> {
+fn feed(what: &Feed, began: Timestamp, shared: &Shared) -> Result<(), StoreError> {
+    let Feed { store: config, spool, node } = what;
     let mut store = Store::create(config)?;
+    let mut caught_up = false;
+    let feed = node.as_ref().map(ToString::to_string).unwrap_or_default();
+    if !store.database.claim(&feed)? {
+        return Err(StoreError::Held(feed));
+    }
     let reader: ReaderName = READER.parse()?;
     let mut file = SpoolFile::open(spool)?;
     let mut looks: u32 = 0;
+    let mut clock = Clock::new(Timestamp::now(), Instant::now());
     loop {
-        let fed = feed_page(&mut store, &mut file, &reader, shared);
+        let fed = feed_page(&mut store, &mut file, (&feed, &reader), shared);
         match fed {
             // Another process had the spool's file for too long.
             Err(StoreError::Spool(error)) if error.is_busy() => {}
             Err(error) => return Err(error),
-            Ok(true) => continue,
-            Ok(false) => {}
+            // A long backlog must not hold up the end.
+            Ok(true) if !shared.is_ending() => continue,
+            Ok(true) => {}
+            Ok(false) if caught_up => {}
+            Ok(false) => {
+                // The ends of earlier calls that the spool has are in the store now.
+                store.end_calls_of_before(node.as_ref(), began)?;
+                caught_up = true;
+            }
         }
         if !shared.up.load(Ordering::Relaxed) {
             tracing::info!("the store is written to");
         }
         shared.set_trouble(None);
         if looks.is_multiple_of(TEND_EVERY) {
+            store.database.is_in_place()?;
             store.sum_stale_days()?;
-            let expired = store.expire(config, Timestamp::now())?;
+            let expired = if clock.is_steady(Timestamp::now(), Instant::now()) {
+                store.expire(config, Timestamp::now())?
+            } else {
+                0
+            };
+            if expired > 0 {
+                tracing::info!(calls = expired, "deleted from the store for their age");
+            }
             store.expire_access(Timestamp::now())?;
             shared.expired.fetch_add(expired, Ordering::Relaxed);
             // A spool that was moved or replaced would still be read here under its old name.
@@ -182,11 +266,38 @@ fn feed(config: &StoreConfig, spool: &std::path::Path, shared: &Shared) -> Resul
         }
         looks = looks.wrapping_add(1);
         if shared.rest(LOOK) {
+            let began = Instant::now();
             // What came last, so that a stop leaves nothing for the next start.
-            while feed_page(&mut store, &mut file, &reader, shared)? {}
+            while began.elapsed() < LAST / 2 && feed_page(&mut store, &mut file, (&feed, &reader), shared)? {}
             store.sum_stale_days()?;
             return Ok(());
         }
+    }
+}
+
+/// Watches the system's clock. A clock that has just jumped years ahead, or was wrong at the start, must not delete what
+/// is not old.
+#[derive(Debug)]
+struct Clock {
+    time: Timestamp,
+    since: Instant,
+}
+
+impl Clock {
+    fn new(time: Timestamp, since: Instant) -> Self {
+        Self { time, since }
+    }
+
+    /// Whether the clock has gone evenly for a while.
+    fn is_steady(&mut self, time: Timestamp, now: Instant) -> bool {
+        let passed = now.saturating_duration_since(self.since);
+        let expected = self.time.after(passed).unix_millis();
+        if time.unix_millis().abs_diff(expected) > MOST_JUMP_MS {
+            tracing::warn!(%time, "the system's clock has jumped; nothing is deleted for its age until it is steady");
+            *self = Self::new(time, now);
+            return false;
+        }
+        passed >= STEADY_FOR
     }
 }
 
@@ -194,10 +305,10 @@ fn feed(config: &StoreConfig, spool: &std::path::Path, shared: &Shared) -> Resul
 fn feed_page(
     store: &mut Store,
     file: &mut SpoolFile,
-    reader: &ReaderName,
+    (feed, reader): (&str, &ReaderName),
     shared: &Shared,
 ) -> Result<bool, StoreError> {
-    let position = store.position()?;
+    let position = store.position(feed)?;
     let status = file.status()?;
     if status.last < position {
         tracing::warn!(
@@ -205,7 +316,7 @@ fn feed_page(
             position = position.0,
             "the spool is another one than the store was fed from; reading it from its beginning"
         );
-        store.rewind()?;
+        store.rewind(feed)?;
         return Ok(true);
     }
     let page: Page = file.read(position, PAGE)?;
@@ -213,12 +324,35 @@ fn feed_page(
         shared.behind.store(0, Ordering::Relaxed);
         return Ok(false);
     }
-    let written = store.write(&page)?;
+    let written = store.write(feed, &page)?;
+    // What went into a file that was deleted meanwhile is not kept; the spool keeps it until it is acknowledged.
+    store.database.is_in_place()?;
     shared.written.fetch_add(written.events, Ordering::Relaxed);
+    shared.changed.send_modify(|count| *count = count.wrapping_add(1));
     shared.skipped.fetch_add(written.skipped, Ordering::Relaxed);
     shared.lost.fetch_add(page.lost, Ordering::Relaxed);
     let Position(last) = status.last;
     shared.behind.store(last.saturating_sub(page.until.0), Ordering::Relaxed);
     file.acknowledge(reader, page.until, Timestamp::now())?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_old_by_a_clock_that_has_just_jumped() {
+        let (began, start) = (Timestamp::from_unix_millis(1_772_357_400_000), Instant::now());
+        let at =
+            |seconds: u64| (began.after(Duration::from_secs(seconds)), start + Duration::from_secs(seconds));
+        let mut clock = Clock::new(began, start);
+        let mut steady = |(time, now): (Timestamp, Instant)| clock.is_steady(time, now);
+        assert!(!steady(at(599)) && steady(at(601)), "a start with a wrong clock");
+        let ahead = |seconds| (at(seconds).0.after(Duration::from_secs(400 * 86_400)), at(seconds).1);
+        assert!(!steady(ahead(700)) && !steady(ahead(1_200)), "it has jumped");
+        assert!(!steady(at(1_201)), "and back");
+        assert!(!steady(at(1_800)) && steady(at(1_802)));
+        assert!(steady((at(1_900).0.after(Duration::from_secs(60)), at(1_900).1)), "a minute is no jump");
+    }
 }

@@ -31,6 +31,7 @@ impl Readers {
     pub fn ask<T>(&self, ask: impl Fn(&mut Store) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(mut store) = kept
+            && store.database.is_in_place().is_ok()
             && let Ok(answer) = ask(&mut store)
         {
             self.keep(store);

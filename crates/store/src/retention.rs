@@ -10,6 +10,8 @@ use crate::store::Store;
 use crate::write::mark_stale;
 
 const DAY_MS: u64 = 86_400_000;
+/// Days for which an erased call is remembered: longer than any spool keeps its events by default, or a call is up.
+const KEEP_ERASED_DAYS: u32 = 90;
 /// Most calls whose content is deleted in one transaction: others may want to write in between.
 const AT_ONCE: u64 = 500;
 
@@ -23,6 +25,7 @@ pub struct Erased {
 impl Store {
     /// Deletes what is older than the configuration keeps, some hundred calls of it; how many calls were deleted.
     pub(crate) fn expire(&mut self, config: &StoreConfig, now: Timestamp) -> Result<u64, StoreError> {
+        let mut deleted = 0;
         let before = |days: u32| now.unix_millis().saturating_sub(u64::from(days) * DAY_MS);
         if config.keep_timelines_days > 0 {
             let bound: Value = before(config.keep_timelines_days).into();
@@ -33,36 +36,47 @@ impl Store {
                              AND EXISTS (SELECT 1 FROM {table} AS its WHERE its.call = calls.id)
                          ORDER BY started LIMIT $2)"
                     );
-                    database.execute(&sql, &[bound.clone(), AT_ONCE.into()])?;
+                    deleted += database.execute(&sql, &[bound.clone(), AT_ONCE.into()])?;
                 }
                 Ok(())
             })?;
         }
-        if config.keep_calls_days == 0 {
-            return Ok(0);
-        }
-        let bound: Value = before(config.keep_calls_days).into();
-        transaction(self.database.as_mut(), |database| {
+        let bound: Value = before(KEEP_ERASED_DAYS).into();
+        self.database.execute("DELETE FROM erased_calls WHERE time < $1", &[bound])?;
+        let mut calls = 0;
+        if config.keep_calls_days > 0 {
+            let bound: Value = before(config.keep_calls_days).into();
             // Their days' sums stay: they tell of nobody in particular.
             let sql = "DELETE FROM calls WHERE id IN (SELECT id FROM calls WHERE started < $1 ORDER BY started LIMIT $2)";
-            database.execute(sql, &[bound, AT_ONCE.into()])
-        })
+            calls = self.database.execute(sql, &[bound, AT_ONCE.into()])?;
+        }
+        if calls + deleted > 0 {
+            self.database.overwrite_erased()?;
+        }
+        Ok(calls)
     }
 
     /// Deletes every call of a number, whichever side it was on, with everything about them.
     ///
     /// # Errors
     /// The database's: then nothing is deleted.
-    pub fn erase_number(&mut self, number: &HashedNumber) -> Result<Erased, StoreError> {
+    pub fn erase_number(&mut self, number: &HashedNumber, now: Timestamp) -> Result<Erased, StoreError> {
         let number: Value = number.to_string().into();
-        transaction(self.database.as_mut(), |database: &mut dyn Database| {
+        let erased = transaction(self.database.as_mut(), |database: &mut dyn Database| {
             let of = "WHERE caller = $1 OR callee = $1";
+            // What the spool still holds of them, or a call that is up still tells, must not bring them back.
+            database.execute(
+                &format!("INSERT INTO erased_calls (id, time) SELECT id, $2 FROM calls {of} ON CONFLICT (id) DO NOTHING"),
+                &[number.clone(), now.unix_millis().into()],
+            )?;
             for row in
                 database.query(&format!("SELECT DISTINCT started FROM calls {of}"), &[number.clone()])?
             {
                 mark_stale(database, u64::try_from(row.int(0)?).unwrap_or_default())?;
             }
             Ok(Erased { calls: database.execute(&format!("DELETE FROM calls {of}"), &[number])? })
-        })
+        })?;
+        self.database.overwrite_erased()?;
+        Ok(erased)
     }
 }

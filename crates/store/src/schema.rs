@@ -8,12 +8,15 @@ use crate::error::StoreError;
 const STEPS: [&str; 2] = [
     // Times are milliseconds since 1970, UTC; those named `…_ms` are lengths, and `at` counts from the call's INVITE.
     "CREATE TABLE sidetone_store (
-         version BIGINT NOT NULL,
-         -- The last position in the spool that is in here, and events that never came, in all.
-         position BIGINT NOT NULL,
-         lost BIGINT NOT NULL
+         version BIGINT NOT NULL
      );
-     INSERT INTO sidetone_store (version, position, lost) VALUES (0, 0, 0);
+     INSERT INTO sidetone_store (version) VALUES (0);
+
+     -- Each spool that this is fed from, by the name of its node: the last position that is in here, and events that
+     -- never came, in all.
+     CREATE TABLE feeds (name TEXT PRIMARY KEY, position BIGINT NOT NULL, lost BIGINT NOT NULL);
+     -- Calls that were erased on request: what still comes of them is left out.
+     CREATE TABLE erased_calls (id TEXT PRIMARY KEY, time BIGINT NOT NULL);
 
      -- A row a call: all that lists and reports ask for.
      CREATE TABLE calls (

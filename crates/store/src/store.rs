@@ -12,7 +12,7 @@ use crate::error::StoreError;
 use crate::schema;
 
 /// What stands behind the path of a store in the names of files that belong to it.
-pub const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+pub const BESIDE: [&str; 4] = ["-wal", "-shm", "-journal", ".lock"];
 
 /// A store, open.
 pub struct Store {
@@ -29,7 +29,7 @@ impl std::fmt::Debug for Store {
 /// The state of a store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Status {
-    /// The file, or `postgres` with its hosts.
+    /// The file, or `PostgreSQL`.
     pub name: String,
     /// The version of its schema.
     pub schema: i64,
@@ -43,19 +43,19 @@ pub struct Status {
     pub events: u64,
     /// Bytes on the disk.
     pub bytes: u64,
+    /// The spools that it is fed from.
+    pub feeds: Vec<FeedStatus>,
+}
+
+/// How far the events of one spool are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FeedStatus {
+    /// The node whose spool it is; empty for the one without a name.
+    pub node: String,
     /// The last position in the spool that is in the store.
     pub position: Position,
     /// Events that were lost before they came here.
     pub lost: u64,
-}
-
-/// How a store is opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Opening {
-    /// Made if it is not there, and brought forward.
-    Made,
-    /// As it is.
-    AsItIs,
 }
 
 impl Store {
@@ -64,7 +64,14 @@ impl Store {
     /// # Errors
     /// [`StoreError`]: it can't be reached, is another program's, or a newer one's.
     pub fn create(config: &StoreConfig) -> Result<Self, StoreError> {
-        Self::connect(config, Opening::Made)
+        if let (Some(path), None) = (&config.path, &config.postgres) {
+            Sqlite::make(path)?;
+        }
+        let mut store = Self::attach(config)?;
+        schema::version(store.database.as_mut(), &store.name)?;
+        store.database.settle()?;
+        schema::migrate(store.database.as_mut(), &store.name)?;
+        Ok(store)
     }
 
     /// Opens a store that is there and up to date.
@@ -72,7 +79,13 @@ impl Store {
     /// # Errors
     /// As [`Self::create`], and [`StoreError::Older`].
     pub fn open(config: &StoreConfig) -> Result<Self, StoreError> {
-        Self::connect(config, Opening::AsItIs)
+        let mut store = Self::attach(config)?;
+        let found = schema::version(store.database.as_mut(), &store.name)?.unwrap_or(0);
+        if found < schema::VERSION {
+            return Err(StoreError::Older { found, known: schema::VERSION });
+        }
+        store.database.settle()?;
+        Ok(store)
     }
 
     /// Whether a store can be reached, without making or changing anything: an empty database will do.
@@ -84,7 +97,7 @@ impl Store {
             return Ok(());
         }
         let ask = || {
-            let mut store = Self::attach(config, Opening::AsItIs)?;
+            let mut store = Self::attach(config)?;
             schema::version(store.database.as_mut(), &store.name).map(drop)
         };
         // On a thread of its own, since PostgreSQL's client must not be used from an asynchronous one.
@@ -94,45 +107,32 @@ impl Store {
         })
     }
 
-    fn connect(config: &StoreConfig, opening: Opening) -> Result<Self, StoreError> {
-        let mut store = Self::attach(config, opening)?;
-        if opening == Opening::Made {
-            schema::migrate(store.database.as_mut(), &store.name)?;
-        } else {
-            let found = schema::version(store.database.as_mut(), &store.name)?.unwrap_or(0);
-            if found < schema::VERSION {
-                return Err(StoreError::Older { found, known: schema::VERSION });
-            }
+    fn attach(config: &StoreConfig) -> Result<Self, StoreError> {
+        let Some(connection) = &config.postgres else {
+            let path = config.path.clone().unwrap_or_else(|| PathBuf::from("store.db"));
+            let name = format!("`{}`", path.display());
+            return Ok(Self { database: Box::new(Sqlite::open(&path)?), name });
+        };
+        let mut parsed: tokio_postgres::Config = connection.parse()?;
+        if let Some(path) = &config.postgres_password_file {
+            let unreadable = |why| StoreError::Password { path: path.clone(), why };
+            parsed.password(Secret::in_file(path).reveal(1).map_err(unreadable)?.bytes());
         }
-        Ok(store)
+        Ok(Self { database: Box::new(PostgreSql::connect(&parsed)?), name: "PostgreSQL".to_owned() })
     }
 
-    fn attach(config: &StoreConfig, opening: Opening) -> Result<Self, StoreError> {
-        if let Some(connection) = &config.postgres {
-            let mut parsed: postgres::Config = connection.parse()?;
-            let name = format!("postgres at {:?}", parsed.get_hosts());
-            if let Some(path) = &config.postgres_password_file {
-                let open = |why: sidetone_events::SecretError| StoreError::Open {
-                    path: path.clone(),
-                    why: std::io::Error::other(why),
-                };
-                parsed.password(Secret::in_file(path).reveal(1).map_err(open)?.bytes());
-            }
-            return Ok(Self { database: Box::new(PostgreSql::connect(&parsed)?), name });
-        }
-        let path = config.path.clone().unwrap_or_else(|| PathBuf::from("store.db"));
-        let name = format!("`{}`", path.display());
-        let database = Sqlite::open(&path, opening == Opening::Made)?;
-        Ok(Self { database: Box::new(database), name })
-    }
-
-    /// Brings a store forward; the version that it had before.
+    /// Brings a store forward, or makes it; the version that it had before, and has now.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn migrate(config: &StoreConfig) -> Result<(i64, i64), StoreError> {
-        let mut store = Self::attach(config, Opening::Made)?;
-        let before = schema::migrate(store.database.as_mut(), &store.name)?;
+        if let (Some(path), None) = (&config.path, &config.postgres) {
+            Sqlite::make(path)?;
+        }
+        let mut store = Self::attach(config)?;
+        let before = schema::version(store.database.as_mut(), &store.name)?.unwrap_or(0);
+        store.database.settle()?;
+        schema::migrate(store.database.as_mut(), &store.name)?;
         Ok((before, schema::VERSION))
     }
 
@@ -145,11 +145,9 @@ impl Store {
         let counts = self.database.query("SELECT COUNT(*), MIN(started), MAX(started) FROM calls", &[])?;
         let sql = "SELECT (SELECT COUNT(*) FROM events) + (SELECT COUNT(*) FROM affect)";
         let events = self.database.query(sql, &[])?;
-        let marks = self.database.query("SELECT position, lost FROM sidetone_store", &[])?;
-        let missing = StoreError::Column { column: 0 };
-        let (Some(counts), Some(events), Some(marks)) = (counts.first(), events.first(), marks.first())
-        else {
-            return Err(missing);
+        let feeds = self.database.query("SELECT name, position, lost FROM feeds ORDER BY name", &[])?;
+        let (Some(counts), Some(events)) = (counts.first(), events.first()) else {
+            return Err(StoreError::Column { column: 0 });
         };
         let unsigned = |value: i64| u64::try_from(value).unwrap_or_default();
         Ok(Status {
@@ -160,8 +158,13 @@ impl Store {
             newest: counts.maybe_int(2)?.map(unsigned),
             events: unsigned(events.int(0)?),
             bytes: self.database.bytes()?,
-            position: Position(unsigned(marks.int(0)?)),
-            lost: unsigned(marks.int(1)?),
+            feeds: feeds
+                .iter()
+                .map(|row| {
+                    let (position, lost) = (Position(unsigned(row.int(1)?)), unsigned(row.int(2)?));
+                    Ok(FeedStatus { node: row.text(0)?, position, lost })
+                })
+                .collect::<Result<_, StoreError>>()?,
         })
     }
 

@@ -143,11 +143,11 @@ pub(crate) fn append(spool: &mut SpoolFile, events: impl IntoIterator<Item = Eve
 /// Brings everything that the spool has into the store.
 pub(crate) fn feed(store: &mut Store, spool: &SpoolFile) {
     loop {
-        let page = spool.read(store.position().unwrap(), 100).unwrap();
-        if page.until == store.position().unwrap() {
+        let page = spool.read(store.position("").unwrap(), 100).unwrap();
+        if page.until == store.position("").unwrap() {
             break;
         }
-        store.write(&page).unwrap();
+        store.write("", &page).unwrap();
     }
     store.sum_stale_days().unwrap();
 }

@@ -1,6 +1,7 @@
 //! Events into tables. A page of the spool is one transaction; what has been written before is recognised and left.
 
-use sidetone_events::{CallId, Event, Happening};
+use sidetone_call::Node;
+use sidetone_events::{CallId, Event, Happening, Timestamp};
 use sidetone_spool::{Content, Page, Position};
 
 use crate::database::{Database, Value, transaction};
@@ -22,16 +23,17 @@ pub(crate) struct Written {
 }
 
 impl Store {
-    /// The last position in the spool that is in here.
-    pub(crate) fn position(&mut self) -> Result<Position, StoreError> {
-        let rows = self.database.query("SELECT position FROM sidetone_store", &[])?;
-        let position = rows.first().ok_or(StoreError::Column { column: 0 })?.int(0)?;
+    /// The last position in a node's spool that is in here.
+    pub(crate) fn position(&mut self, feed: &str) -> Result<Position, StoreError> {
+        let rows = self.database.query("SELECT position FROM feeds WHERE name = $1", &[feed.into()])?;
+        let position = rows.first().map_or(Ok(0), |row| row.int(0))?;
         Ok(Position(u64::try_from(position).unwrap_or_default()))
     }
 
-    /// Writes a page of the spool and the position that it covers: all of it, or nothing.
-    pub(crate) fn write(&mut self, page: &Page) -> Result<Written, StoreError> {
-        transaction(self.database.as_mut(), |database| {
+    /// Writes a page of a node's spool and the position that it covers: all of it, or nothing.
+    pub(crate) fn write(&mut self, feed: &str, page: &Page) -> Result<Written, StoreError> {
+        let mut erases = false;
+        let written = transaction(self.database.as_mut(), |database| {
             let mut written = Written::default();
             for entry in &page.entries {
                 match &entry.content {
@@ -43,18 +45,51 @@ impl Store {
                             written.skipped += 1;
                         }
                     },
-                    Content::Erasure { call, before } => erase(database, *call, *before)?,
+                    Content::Erasure { call, before } => {
+                        erases = true;
+                        erase(database, *call, *before)?;
+                    }
                 }
             }
-            let sql = "UPDATE sidetone_store SET position = $1, lost = lost + $2";
-            database.execute(sql, &[page.until.0.into(), page.lost.into()])?;
+            let sql = "INSERT INTO feeds (name, position, lost) VALUES ($1, $2, $3)
+                       ON CONFLICT (name) DO UPDATE SET position = excluded.position, lost = feeds.lost + excluded.lost";
+            database.execute(sql, &[feed.into(), page.until.0.into(), page.lost.into()])?;
             Ok(written)
-        })
+        })?;
+        if erases {
+            self.database.overwrite_erased()?;
+        }
+        Ok(written)
     }
 
     /// Begins again with the oldest event that the spool has: its file is another one than before.
-    pub(crate) fn rewind(&mut self) -> Result<(), StoreError> {
-        self.database.execute("UPDATE sidetone_store SET position = 0", &[]).map(drop)
+    pub(crate) fn rewind(&mut self, feed: &str) -> Result<(), StoreError> {
+        self.database.execute("UPDATE feeds SET position = 0 WHERE name = $1", &[feed.into()]).map(drop)
+    }
+
+    /// Ends calls of a node that were up when an earlier process of it ended without telling: at the last moment that is
+    /// known of them.
+    pub(crate) fn end_calls_of_before(
+        &mut self,
+        node: Option<&Node>,
+        began: Timestamp,
+    ) -> Result<(), StoreError> {
+        let of_node = if node.is_some() { "node = $2" } else { "node IS NULL" };
+        let mut values = vec![Value::from(began.unix_millis())];
+        values.extend(node.map(|node| Value::from(node.to_string())));
+        transaction(self.database.as_mut(), |database| {
+            let up = format!("ended IS NULL AND started < $1 AND {of_node}");
+            for row in database.query(&format!("SELECT started FROM calls WHERE {up}"), &values)? {
+                mark_stale(database, u64::try_from(row.int(0)?).unwrap_or_default())?;
+            }
+            let sql = format!(
+                "UPDATE calls SET held_by = NULL, ended = started + COALESCE((
+                     SELECT MAX(at) FROM (SELECT at FROM events WHERE call = calls.id
+                                          UNION ALL SELECT at FROM affect WHERE call = calls.id) AS known), 0)
+                 WHERE {up}"
+            );
+            database.execute(&sql, &values).map(drop)
+        })
     }
 
     /// Makes the sums of days again that have changed; how many days there were.
@@ -73,7 +108,7 @@ fn write_event(database: &mut dyn Database, event: &Event, json: &str) -> Result
     let call = event.call.id.to_string();
     let started = event.time.unix_millis().saturating_sub(millis(event.at));
     let reference = &event.call;
-    database.execute(
+    let begun = database.execute(
         "INSERT INTO calls (id, node, sip_call_id, trunk, direction, caller, callee, started, seq)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0) ON CONFLICT (id) DO NOTHING",
         &[
@@ -87,6 +122,13 @@ fn write_event(database: &mut dyn Database, event: &Event, json: &str) -> Result
             started.into(),
         ],
     )?;
+    if begun > 0
+        && !database.query("SELECT 1 FROM erased_calls WHERE id = $1", &[call.as_str().into()])?.is_empty()
+    {
+        // It was erased on request while it was up, or while its events waited.
+        database.execute("DELETE FROM calls WHERE id = $1", &[call.into()])?;
+        return Ok(false);
+    }
     if event.infers() && event.seq < erased_before(database, &call)? {
         return Ok(false);
     }

@@ -1,5 +1,6 @@
 //! What happened in calls, asked of the store: by the command line, with a real call.
 
+use std::io::BufRead;
 use std::process::Command;
 
 use serde_json::Value;
@@ -67,7 +68,7 @@ fn a_call_is_in_the_store_while_it_is_up_and_after() {
     let end = told.last().unwrap();
     assert_eq!(column("judged_ms"), end["data"]["summary"]["analysis"]["judged_ms"].to_string());
     let status: Value = serde_json::from_str(&store(&["status", "--json"], &file)).unwrap();
-    assert_eq!((&status["calls"], &status["lost"]), (&1.into(), &0.into()));
+    assert_eq!((&status["calls"], &status["feeds"][0]["lost"]), (&1.into(), &0.into()));
     assert_eq!(status["events"], told.len());
     assert_eq!(rows(&store(&["export", "days"], &file)).len(), 2);
 }
@@ -166,4 +167,171 @@ fn a_refusal_empties_the_store_too() {
     );
     let status: Value = serde_json::from_str(&store(&["status", "--json"], &file)).unwrap();
     assert_eq!(status["calls"], 1);
+}
+
+/// A browser, as far as pages need one.
+struct Browser<'a> {
+    call: &'a Call,
+    cookie: String,
+}
+
+/// An answer: its status, its head, and the page.
+struct Page {
+    status: u16,
+    head: String,
+    text: String,
+}
+
+impl Page {
+    /// The value of the forms' token.
+    fn csrf(&self) -> String {
+        let (_, rest) = self.text.split_once("name=\"csrf\" value=\"").expect("a form");
+        rest.split('"').next().unwrap().to_owned()
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.head
+            .lines()
+            .find_map(|line| line.split_once(": ").filter(|(it, _)| it.eq_ignore_ascii_case(name)))
+            .map(|it| it.1)
+    }
+}
+
+impl<'a> Browser<'a> {
+    fn new(call: &'a Call) -> Self {
+        Self { call, cookie: String::new() }
+    }
+
+    fn send(&mut self, head: &str, body: &str) -> Page {
+        let head = format!("{head}Cookie: {}\r\n", self.cookie);
+        let (head, text) = self.call.sidetone.exchange(&head, body).unwrap();
+        let page = Page { status: head.split(' ').nth(1).unwrap().parse().unwrap(), head, text };
+        if let Some(cookie) = page.header("set-cookie") {
+            self.cookie = cookie.split(';').next().unwrap().to_owned();
+        }
+        page
+    }
+
+    fn get(&mut self, path: &str) -> Page {
+        self.send(&format!("GET {path} HTTP/1.1\r\n"), "")
+    }
+
+    fn post(&mut self, path: &str, origin: &str, form: &str) -> Page {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nOrigin: {origin}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Content-Length: {}\r\n",
+            form.len()
+        );
+        self.send(&head, form)
+    }
+
+    fn sign_in(&mut self, token: &str, next: &str) -> Page {
+        self.post("/sign-in", "http://sidetone", &format!("token={token}&next={next}"))
+    }
+}
+
+#[test]
+fn a_supervisor_signs_in_and_sees_the_call_and_a_director_does_not() {
+    let (folder, net) = (tempfile::tempdir().unwrap(), Net::lease());
+    let file = folder.path().join("store.db");
+    let mut call = start(net, folder.path());
+    call.answered();
+    let id = call.sidetone.events()[0]["call"]["id"].as_str().unwrap().to_owned();
+    let one = format!("/calls/{id}");
+    let (supervisor, supervisors) = token("supervisor", &file);
+    let (director, _) = token("director", &file);
+    let (integration, _) = token("integration", &file);
+    {
+        let mut browser = Browser::new(&call);
+        // Nobody has signed in: every page leads to the sign-in, and none tells anything.
+        for path in ["/", "/live", "/live/wall", "/calls", &one, "/figures", "/figures.csv", "/live/changes"]
+        {
+            let page = browser.get(path);
+            assert!(page.status == 303 && !page.text.contains(&id), "{path}: {} {}", page.head, page.text);
+        }
+        let gate = browser.get("/sign-in?next=/calls");
+        assert_eq!(gate.status, 200);
+        let policy = gate.header("content-security-policy").unwrap();
+        assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert_eq!(gate.header("cache-control"), Some("no-store"));
+        for (secret, status) in [("wrong", 401), ("", 401), (integration.as_str(), 401)] {
+            assert_eq!(browser.sign_in(secret, "/calls").status, status);
+        }
+        let elsewhere = browser.post("/sign-in", "http://evil.example", &format!("token={supervisor}"));
+        assert!(elsewhere.status == 403 && elsewhere.header("set-cookie").is_none());
+        let led = browser.sign_in(&supervisor, "//evil.example");
+        assert_eq!((led.status, led.header("location")), (303, Some("/")));
+        let cookie = led.header("set-cookie").unwrap();
+        assert!(
+            cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax") && !cookie.contains(&supervisor)
+        );
+
+        let wall = until("the call on the wall", || {
+            let wall = browser.get("/live");
+            assert_eq!(wall.status, 200, "{}", wall.text);
+            wall.text.contains(&id).then_some(wall)
+        });
+        assert!(wall.text.contains("lang=\"en\"") && browser.get("/live/wall?view=list").text.contains(&id));
+        assert!(browser.get("/live?lang=de").text.contains("lang=\"de\""));
+    }
+    let mut browser = Browser::new(&call);
+    browser.sign_in(&supervisor, "/");
+    assert!(browser.get(&one).text.contains(&id));
+    let list = browser.get("/calls");
+    assert!(list.status == 200 && list.text.contains(&id));
+    assert_eq!(browser.get("/calls/nobody").status, 404);
+    assert!(browser.get("/calls?outcome=happy").status == 200, "a fault of the query is told on the page");
+    // A number is asked for by a form, and stands hashed in the address that it leads to.
+    let csrf = list.csrf();
+    let led = browser.post("/calls", "http://sidetone", &format!("csrf={csrf}&number=%2B49301234567"));
+    let location = led.header("location").unwrap().to_owned();
+    assert!(
+        led.status == 303 && location.contains("number=") && !location.contains("301234567"),
+        "{location}"
+    );
+    assert_eq!(browser.get(&location).status, 200);
+    assert_eq!(browser.post("/calls", "http://sidetone", "csrf=guess&number=1").status, 403);
+    assert_eq!(browser.get("/figures").status, 200);
+    assert!(browser.get("/figures.csv").header("content-type").unwrap().starts_with("text/csv"));
+
+    let mut others = Browser::new(&call);
+    others.sign_in(&director, "/");
+    assert_eq!(others.get("/live").header("location"), Some("/figures"));
+    for path in ["/calls", one.as_str(), "/live/wall", "/live/changes"] {
+        let page = others.get(path);
+        assert!(page.status == 403 && !page.text.contains(&id), "{path}");
+    }
+    assert_eq!(others.get("/figures").status, 200);
+    // Who leaves is out, with an old cookie too.
+    let cookie = others.cookie.clone();
+    assert_eq!(others.post("/sign-out", "http://sidetone", "csrf=guess").status, 403);
+    let csrf = others.get("/figures").csrf();
+    assert_eq!(others.post("/sign-out", "http://sidetone", &format!("csrf={csrf}")).status, 303);
+    others.cookie = cookie;
+    assert_eq!(others.get("/figures").status, 303);
+    let revoked =
+        Command::new(binary()).args(["token", "revoke", &supervisors, "--store"]).arg(&file).status();
+    assert!(revoked.unwrap().success());
+    assert_eq!(browser.get("/calls").status, 303, "a revoked token takes its sessions with it");
+    call.caller.open_gate();
+    call.finish(6);
+}
+
+/// The wall's stream says that there is something new soon after there is.
+#[test]
+fn the_wall_is_told_of_changes() {
+    let (folder, net) = (tempfile::tempdir().unwrap(), Net::lease());
+    let file = folder.path().join("store.db");
+    let mut call = start(net, folder.path());
+    let (supervisor, _) = token("supervisor", &file);
+    let mut browser = Browser::new(&call);
+    until("the sign-in", || (browser.sign_in(&supervisor, "/").status == 303).then_some(()));
+    let head = format!("GET /live/changes HTTP/1.1\r\nCookie: {}\r\n", browser.cookie);
+    let stream = call.sidetone.open(&head);
+    call.answered();
+    let told =
+        std::io::BufReader::new(stream).lines().map_while(Result::ok).find(|line| line.starts_with("data:"));
+    assert_eq!(told.as_deref(), Some("data: changed"));
+    call.caller.open_gate();
+    call.finish(6);
 }

@@ -1,7 +1,7 @@
 //! The reading part of the HTTP API, version 1: calls and figures from the store. Every request needs a token of
 //! `sidetone token create`; errors are problem details (RFC 9457).
 
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -9,7 +9,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use sidetone_events::Timestamp;
-use sidetone_store::{Call, CallFilter, Cursor, Day, Outcome, Role, Token};
+use sidetone_store::{Call, CallFilter, Cursor, Day, Outcome, Role, Store, StoreError, Token};
 
 use super::kept::{Kept, authorization, unavailable};
 use super::problem::detailed;
@@ -79,9 +79,10 @@ async fn calls(
     headers: HeaderMap,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Response {
-    if let Err(refused) = allowed(&kept, &headers, Role::sees_calls).await {
-        return refused;
-    }
+    let token = match allowed(&kept, &headers, Role::sees_calls).await {
+        Err(refused) => return refused,
+        Ok(token) => token,
+    };
     let asked = match asked {
         Ok(Query(asked)) => asked,
         Err(error) => return detailed(StatusCode::BAD_REQUEST, error.body_text()),
@@ -105,7 +106,10 @@ async fn calls(
         up: asked.up,
         after: asked.after,
     };
-    match kept.ask(move |store| store.calls(&filter, limit)).await {
+    if !matches!(filter.direction.as_deref(), None | Some("inbound" | "outbound" | "unknown")) {
+        return detailed(StatusCode::BAD_REQUEST, "direction is inbound, outbound or unknown");
+    }
+    match kept.ask(move |store| found(store, &token, &filter, limit)).await {
         Err(error) => unavailable(&error),
         Ok(calls) => {
             let full = calls.len() == limit;
@@ -115,10 +119,31 @@ async fn calls(
     }
 }
 
-async fn call(State(kept): State<Kept>, headers: HeaderMap, Path(id): Path<String>) -> Response {
+/// Calls by a filter. To look for one person's is noted.
+pub(super) fn found(
+    store: &mut Store,
+    token: &Token,
+    filter: &CallFilter,
+    most: usize,
+) -> Result<Vec<Call>, StoreError> {
+    if let Some(number) = &filter.number {
+        store.note_access(token, "calls.of_number", number, Timestamp::now())?;
+    }
+    store.calls(filter, most)
+}
+
+async fn call(
+    State(kept): State<Kept>,
+    headers: HeaderMap,
+    id: Result<Path<String>, PathRejection>,
+) -> Response {
     let token = match allowed(&kept, &headers, Role::sees_calls).await {
         Err(refused) => return refused,
         Ok(token) => token,
+    };
+    let id = match id {
+        Ok(Path(id)) => id,
+        Err(error) => return detailed(StatusCode::BAD_REQUEST, error.body_text()),
     };
     let found = kept.ask(move |store| {
         let found = store.call(&id)?;

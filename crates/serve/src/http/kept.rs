@@ -1,20 +1,31 @@
 //! What the store keeps, for those who may ask: who somebody is, and answers from the store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sidetone_events::{NumberHasher, Timestamp};
-use sidetone_store::{Readers, Store, StoreError, Token};
-use tokio::sync::Semaphore;
+use sidetone_store::{Call, Point, Readers, Store, StoreError, Token};
+use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::time::Instant;
 
 use super::api::bearer;
 use super::problem::detailed;
 
 /// Most questions at once: each takes a thread and a connection.
 const AT_ONCE: usize = 4;
+/// How long a question may wait for its answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the list of calls that are up may be shown.
+const FRESH: Duration = Duration::from_millis(250);
+/// Most calls on the wall.
+const MOST_LIVE: usize = 500;
 /// The name of the session's cookie.
 pub(super) const COOKIE: &str = "sidetone_session";
+
+/// Calls that are up, each with its last moments.
+pub(super) type Up = Arc<Vec<(Call, Vec<Point>)>>;
 
 /// The store, and how numbers are hashed in it.
 #[derive(Clone)]
@@ -22,6 +33,9 @@ pub struct Kept {
     readers: Arc<Readers>,
     places: Arc<Semaphore>,
     hasher: NumberHasher,
+    changes: watch::Receiver<u64>,
+    /// The calls that are up, as somebody has just asked for them: many screens show the same wall.
+    up: Arc<Mutex<Option<(Instant, Up)>>>,
 }
 
 impl std::fmt::Debug for Kept {
@@ -40,10 +54,31 @@ pub(super) enum Shown {
 }
 
 impl Kept {
-    /// The store of these readers.
+    /// The store of these readers. `changes` counts what is written to it.
     #[must_use]
-    pub fn new(readers: Readers, hasher: NumberHasher) -> Self {
-        Self { readers: Arc::new(readers), places: Arc::new(Semaphore::new(AT_ONCE)), hasher }
+    pub fn new(readers: Readers, hasher: NumberHasher, changes: watch::Receiver<u64>) -> Self {
+        let places = Arc::new(Semaphore::new(AT_ONCE));
+        Self { readers: Arc::new(readers), places, hasher, changes, up: Arc::default() }
+    }
+
+    /// Changes from now on.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        let mut changes = self.changes.clone();
+        changes.mark_unchanged();
+        changes
+    }
+
+    /// The calls that are up; as they were a moment ago, if somebody asked then.
+    pub(super) async fn live(&self) -> Result<Up, StoreError> {
+        let mut up = self.up.lock().await;
+        if let Some((asked, calls)) = &*up
+            && asked.elapsed() < FRESH
+        {
+            return Ok(Arc::clone(calls));
+        }
+        let calls: Up = Arc::new(self.ask(|store| store.live(MOST_LIVE)).await?);
+        *up = Some((Instant::now(), Arc::clone(&calls)));
+        Ok(calls)
     }
 
     /// The hash of a number as somebody writes it; a hash is taken as it is.
@@ -59,11 +94,18 @@ impl Kept {
         &self,
         ask: impl Fn(&mut Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        // The semaphore is never closed.
-        let _place = self.places.acquire().await;
+        // The semaphore is never closed. Whoever waits in vain is not kept waiting: all places are held by questions
+        // that the database does not answer.
+        let place = tokio::time::timeout(PATIENCE, self.places.acquire()).await;
+        let _place = place.map_err(|_| StoreError::Silent { patience: PATIENCE })?;
         let readers = Arc::clone(&self.readers);
-        let asked = tokio::task::spawn_blocking(move || readers.ask(ask)).await;
-        asked.unwrap_or_else(|_| Err(StoreError::Thread(std::io::Error::other("it panicked"))))
+        let asked = tokio::task::spawn_blocking(move || readers.ask(ask));
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Err(_) => Err(StoreError::Silent { patience: PATIENCE }),
+            Ok(asked) => {
+                asked.unwrap_or_else(|_| Err(StoreError::Thread(std::io::Error::other("it panicked"))))
+            }
+        }
     }
 
     /// The valid token that somebody has shown, by either way.

@@ -44,7 +44,8 @@ const DETAIL: &str = "application/problem+json";
 pub(super) fn detailed(status: StatusCode, detail: impl Into<String>) -> Response {
     let title = status.canonical_reason().unwrap_or("error");
     let detail = Detail { kind: "about:blank", title, status: status.as_u16(), detail: detail.into() };
-    (status, [(header::CONTENT_TYPE, DETAIL)], Json(detail)).into_response()
+    let headers = [(header::CONTENT_TYPE, DETAIL), (header::CACHE_CONTROL, "no-store")];
+    (status, headers, Json(detail)).into_response()
 }
 
 /// The answer for an unknown path.
@@ -59,14 +60,18 @@ pub(super) fn around(paths: Router) -> Router {
     Router::new().fallback_service(paths.fallback(no_such_path)).layer(map_response(shaped))
 }
 
+/// Whether an error has its shape already: of this module, or of a page for people.
+fn is_whole(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE).map(axum::http::HeaderValue::as_bytes);
+    kind.is_some_and(|kind| {
+        kind == b"application/json" || kind == DETAIL.as_bytes() || kind.starts_with(b"text/html")
+    })
+}
+
 /// Shapes an error for which axum or the event stream has written a line of text, or nothing.
 async fn shaped(response: Response) -> Response {
     let status = response.status();
-    let is_json = response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|it| it == "application/json" || it == DETAIL);
-    if !(status.is_client_error() || status.is_server_error()) || is_json {
+    if !(status.is_client_error() || status.is_server_error()) || is_whole(&response) {
         return response;
     }
     let (mut parts, body) = response.into_parts();

@@ -21,6 +21,7 @@ use sidetone_pages::{
 };
 use sidetone_store::{Role, StoreError, Token};
 
+use super::history::found;
 use super::kept::{COOKIE, Kept, Shown, cookie};
 
 /// The cookie of the chosen language.
@@ -232,7 +233,7 @@ struct Gate {
 async fn gate(uri: Uri, headers: HeaderMap, Query(gate): Query<Gate>) -> Response {
     let frame = Frame::new(&uri, &headers, None);
     let fault = gate.ended.map(|_| SignInFault::Ended);
-    let page = SignIn { fault, next: own_path(&gate.next), ..SignIn::default() };
+    let page = SignIn { fault, token: true, next: own_path(&gate.next), ..SignIn::default() };
     frame.ok(sidetone_pages::sign_in(&frame.shell(), &page))
 }
 
@@ -247,7 +248,6 @@ fn own_path(next: &str) -> &str {
 #[serde(default)]
 #[derive(Default)]
 struct Credentials {
-    #[serde(alias = "password")]
     token: String,
     next: String,
 }
@@ -261,7 +261,7 @@ async fn sign_in(
     let frame = Frame::new(&uri, &headers, None);
     let next = own_path(&credentials.next).to_owned();
     let refuse = |status, fault| {
-        let page = SignIn { fault: Some(fault), next: &next, ..SignIn::default() };
+        let page = SignIn { fault: Some(fault), token: true, next: &next, ..SignIn::default() };
         frame.answer(status, sidetone_pages::sign_in(&frame.shell(), &page))
     };
     if !is_from_here(&headers) {
@@ -415,11 +415,12 @@ async fn calls(
         Ok(filter) => (Some(filter), None),
         Err(fault) => (None, Some(fault)),
     };
-    let found = kept.ask(move |store| {
-        let rows = filter.as_ref().map_or(Ok(Vec::new()), |filter| store.calls(filter, A_PART))?;
+    let asked = kept.ask(move |store| {
+        let rows =
+            filter.as_ref().map_or(Ok(Vec::new()), |filter| found(store, &person.token, filter, A_PART))?;
         Ok((rows, store.trunks()?))
     });
-    match found.await {
+    match asked.await {
         Err(error) => frame.unavailable(&error),
         Ok((rows, trunks)) => {
             let next = rows.last().filter(|_| rows.len() == A_PART).map(sidetone_store::Call::cursor);

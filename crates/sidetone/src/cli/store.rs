@@ -116,9 +116,17 @@ impl Status {
             let time = Timestamp::from_unix_millis;
             say(format_args!("calls from {} to {}", time(oldest), time(newest)));
         }
-        say(format_args!("schema {}, place {} in the spool", status.schema, status.position));
-        if status.lost > 0 {
-            say(format_args!("{} events were lost before they came here", status.lost));
+        say(format_args!("schema {}", status.schema));
+        for feed in &status.feeds {
+            let node = if feed.node.is_empty() {
+                "the spool".to_owned()
+            } else {
+                format!("the spool of {}", feed.node)
+            };
+            say(format_args!("up to position {} of {node}", feed.position));
+            if feed.lost > 0 {
+                say(format_args!("{} of its events were lost before they came here", feed.lost));
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -178,6 +186,10 @@ impl Export {
             Which::Days => Table::Days,
         };
         let mut store = self.place.open()?;
+        anyhow::ensure!(
+            self.output.is_some() || !output.json,
+            "a table is CSV; name its file with --output, and --json tells how many rows it has"
+        );
         let Some(path) = &self.output else {
             let mut to = BufWriter::new(std::io::stdout().lock());
             store.export(table, &mut to).map_err(|error| explained(&error))?;
@@ -222,7 +234,7 @@ impl Erase {
         let number = match self.number {
             Some(number) => number,
             None => {
-                remark(output.json, "number: ");
+                remark(output.json, "the number, on a line of its own:");
                 let mut line = String::new();
                 std::io::stdin().read_line(&mut line).context("standard input")?;
                 line.trim().to_owned()
@@ -230,9 +242,10 @@ impl Erase {
         };
         let hasher = hasher(&config)?;
         let mut store = Database::open(store).map_err(|error| explained(&error))?;
-        let hashed = hasher.hash(&number);
+        let hashed = Some(&number).filter(|number| number.bytes().any(|byte| byte.is_ascii_digit()));
+        let hashed = hashed.and_then(|number| hasher.hash(number));
         let hashed = hashed.context("that is no number; write it as +4930123456")?;
-        let calls = store.erase_number(&hashed).map_err(|error| explained(&error))?.calls;
+        let calls = store.erase_number(&hashed, Timestamp::now()).map_err(|error| explained(&error))?.calls;
         if output.json {
             say_json(&json!({ "calls": calls }))?;
         } else {

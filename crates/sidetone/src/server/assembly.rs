@@ -27,7 +27,7 @@ use sidetone_proxy::signalling::{BySip, Signalling};
 use sidetone_relay::{Engine, Prompter};
 use sidetone_serve::http::Kept;
 use sidetone_spool::Spool;
-use sidetone_store::{Feeder, Readers};
+use sidetone_store::{Feed, Feeder, Readers};
 use sidetone_watch::Alarm;
 
 /// The most m-lines of a call, and of streams in an offer.
@@ -97,13 +97,15 @@ fn receipt_log(folder: &Path, days: Option<u32>) -> Result<Writer, StartError> {
 /// Starts what feeds the store, if one is kept. The spool must have been started.
 pub(super) fn feeder(config: &Config) -> Result<Option<Feeder>, StartError> {
     let (Some(store), Some(spool)) = (&config.store, &config.spool) else { return Ok(None) };
-    let started = Feeder::start(store.clone(), spool.path.clone());
+    let feed = Feed { store: store.clone(), spool: spool.path.clone(), node: config.node.clone() };
+    let started = Feeder::start(feed);
     started.map(Some).map_err(|error| StartError::from(store_fault(store, &error)))
 }
 
 /// The store for those who ask by HTTP, if one is kept.
-pub(super) fn kept(config: &Config, hasher: NumberHasher) -> Option<Kept> {
-    config.store.as_ref().map(|store| Kept::new(Readers::new(store.clone()), hasher))
+pub(super) fn kept(config: &Config, feeder: Option<&Feeder>, hasher: NumberHasher) -> Option<Kept> {
+    let (store, feeder) = (config.store.as_ref()?, feeder?);
+    Some(Kept::new(Readers::new(store.clone()), hasher, feeder.changes()))
 }
 
 /// Opens the spool and starts its writer, if one is kept.

@@ -81,16 +81,28 @@ pub(super) fn receipts_fault(error: &dyn std::fmt::Display) -> Fault {
     Fault::fatal("consent.receipts", problem)
 }
 
-/// A PostgreSQL that can't be reached may be there in a minute; calls don't wait for it.
+/// What is wrong with a store. A PostgreSQL that can't be reached may be there in a minute; calls don't wait for it.
 pub(super) fn store_fault(config: &StoreConfig, error: &StoreError) -> Fault {
     let problem = format!("can't be used: {error}; {}", error.remedy());
-    match (error, config.postgres.is_some()) {
-        (StoreError::Postgres(_), _) => Fault::warning("store.postgres", problem),
-        (_, true) => Fault::fatal("store.postgres", problem),
-        (_, false) => Fault::fatal("store.path", problem),
+    let key = match (error, config.postgres.is_some()) {
+        (StoreError::Password { .. }, _) => "store.postgres_password_file",
+        (_, true) => "store.postgres",
+        (_, false) => "store.path",
+    };
+    match error {
+        // A damaged file is moved aside when the store is opened; what another process does to it may be over by then.
+        StoreError::Postgres(_) | StoreError::Silent { .. } | StoreError::Sqlite(_) | StoreError::Held(_) => {
+            Fault::warning(key, problem)
+        }
+        _ => Fault::fatal(key, problem),
     }
 }
 
 pub(super) fn spool_fault(error: &SpoolError) -> Fault {
-    Fault::fatal("spool.path", format!("can't be used: {error}; {}", error.remedy()))
+    let problem = format!("can't be used: {error}; {}", error.remedy());
+    match error {
+        // Most likely the very Sidetone whose configuration this is; a second one is refused when it starts.
+        SpoolError::Held(_) => Fault::warning("spool.path", problem),
+        _ => Fault::fatal("spool.path", problem),
+    }
 }

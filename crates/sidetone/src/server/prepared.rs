@@ -107,6 +107,7 @@ impl Prepared {
         }
         if let Some(store) = &config.store
             && store.fault().is_none()
+            && held != Held::ByThisProcess
             && let Err(error) = Store::examine(store)
         {
             faults.add(store_fault(store, &error));

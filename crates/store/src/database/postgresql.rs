@@ -1,45 +1,69 @@
-//! PostgreSQL.
+//! PostgreSQL. The client is asynchronous so that no answer is waited for longer than we want: a server that is frozen,
+//! or has gone without a word, must not hold up a thread for good.
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::pin::pin;
 use std::time::Duration;
 
-use postgres::fallible_iterator::FallibleIterator;
-use postgres::types::private::BytesMut;
-use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use postgres::{Client, Config, NoTls, Statement};
+use futures_util::TryStreamExt;
+use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::types::private::BytesMut;
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::{Client, Config, NoTls, Statement};
 
 use super::{Database, Row, Value};
 use crate::error::StoreError;
 
-/// How long a connection may take to come up.
+/// How long a connection may take to come up, its login included.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(5);
+/// How long an answer may take. What takes longer is upkeep, which is asked for by hand.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+/// The first number of the locks that feeders hold; any that other programs don't use.
+const LOCKS: i64 = 0x5349_4445_544f_4e45;
 
 /// A connection to a PostgreSQL.
 pub(crate) struct PostgreSql {
     client: Client,
     prepared: HashMap<String, Statement>,
+    /// Last, since it is dropped last: the connection's task runs on it.
+    runtime: Runtime,
 }
 
 impl PostgreSql {
     pub(crate) fn connect(config: &Config) -> Result<Self, StoreError> {
         let mut config = config.clone();
-        config.connect_timeout(CONNECTS_WITHIN).application_name("sidetone");
-        // A server that has gone without a word is noticed, and a statement that hangs ends.
-        config.keepalives_idle(Duration::from_secs(10)).tcp_user_timeout(Duration::from_secs(20));
-        let mut client = config.connect(NoTls)?;
-        client.batch_execute("SET statement_timeout = '60s'; SET client_min_messages = warning")?;
-        Ok(Self { client, prepared: HashMap::new() })
+        config.application_name("sidetone").keepalives_idle(Duration::from_secs(10));
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(StoreError::Thread)?;
+        let client = within(&runtime, CONNECTS_WITHIN, async {
+            let (client, connection) = config.connect(NoTls).await?;
+            // Its end shows in the next answer.
+            tokio::spawn(connection);
+            client.batch_execute("SET client_min_messages = warning").await?;
+            Ok(client)
+        })?;
+        Ok(Self { client, prepared: HashMap::new(), runtime })
     }
 
     fn statement(&mut self, sql: &str) -> Result<Statement, StoreError> {
         if let Some(known) = self.prepared.get(sql) {
             return Ok(known.clone());
         }
-        let statement = self.client.prepare(sql)?;
+        let prepared = self.client.prepare(sql);
+        let statement = within(&self.runtime, ANSWERS_WITHIN, async { Ok(prepared.await?) })?;
         self.prepared.insert(sql.to_owned(), statement.clone());
         Ok(statement)
     }
+}
+
+/// Waits for an answer, and not for ever.
+fn within<T>(
+    runtime: &Runtime,
+    patience: Duration,
+    answer: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let answered = runtime.block_on(async { tokio::time::timeout(patience, answer).await });
+    answered.unwrap_or(Err(StoreError::Silent { patience }))
 }
 
 impl ToSql for Value {
@@ -60,12 +84,13 @@ impl ToSql for Value {
     to_sql_checked!();
 }
 
-fn row(row: &postgres::Row) -> Result<Row, StoreError> {
+fn row(row: &tokio_postgres::Row) -> Result<Row, StoreError> {
     let values = row.columns().iter().enumerate().map(|(column, described)| {
         let value = match *described.type_() {
             Type::INT8 => row.try_get::<_, Option<i64>>(column)?.into(),
             Type::INT4 => row.try_get::<_, Option<i32>>(column)?.map(i64::from).into(),
             Type::FLOAT8 => row.try_get::<_, Option<f64>>(column)?.into(),
+            Type::BOOL => row.try_get::<_, Option<bool>>(column)?.into(),
             Type::TEXT | Type::VARCHAR | Type::NAME => row.try_get::<_, Option<&str>>(column)?.into(),
             _ => return Err(StoreError::Column { column }),
         };
@@ -74,25 +99,28 @@ fn row(row: &postgres::Row) -> Result<Row, StoreError> {
     Ok(Row(values.collect::<Result<_, StoreError>>()?))
 }
 
-fn references(parameters: &[Value]) -> impl ExactSizeIterator<Item = &(dyn ToSql + Sync)> {
-    parameters.iter().map(|value| value as &(dyn ToSql + Sync))
+fn references(parameters: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
+    parameters.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
 }
 
 impl Database for PostgreSql {
     fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, StoreError> {
         let statement = self.statement(sql)?;
-        let parameters: Vec<_> = references(parameters).collect();
-        Ok(self.client.execute(&statement, &parameters)?)
+        let parameters = references(parameters);
+        let executed = self.client.execute(&statement, &parameters);
+        within(&self.runtime, ANSWERS_WITHIN, async { Ok(executed.await?) })
     }
 
     fn batch(&mut self, sql: &str) -> Result<(), StoreError> {
-        Ok(self.client.batch_execute(sql)?)
+        let done = self.client.batch_execute(sql);
+        within(&self.runtime, ANSWERS_WITHIN, async { Ok(done.await?) })
     }
 
     fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, StoreError> {
         let statement = self.statement(sql)?;
-        let parameters: Vec<_> = references(parameters).collect();
-        self.client.query(&statement, &parameters)?.iter().map(row).collect()
+        let parameters = references(parameters);
+        let found = self.client.query(&statement, &parameters);
+        within(&self.runtime, ANSWERS_WITHIN, async { Ok(found.await?) })?.iter().map(row).collect()
     }
 
     fn each(
@@ -102,8 +130,10 @@ impl Database for PostgreSql {
         take: &mut dyn FnMut(Row) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let statement = self.statement(sql)?;
-        let mut rows = self.client.query_raw(&statement, references(parameters))?;
-        while let Some(next) = rows.next()? {
+        let asked = self.client.query_raw(&statement, references(parameters));
+        let rows = within(&self.runtime, ANSWERS_WITHIN, async { Ok(asked.await?) })?;
+        let mut rows = pin!(rows);
+        while let Some(next) = within(&self.runtime, ANSWERS_WITHIN, async { Ok(rows.try_next().await?) })? {
             take(row(&next)?)?;
         }
         Ok(())
@@ -126,6 +156,27 @@ impl Database for PostgreSql {
 
     fn vacuum(&mut self) -> Result<(), StoreError> {
         // FULL writes the tables anew: without it what was deleted stays in their files until it is written over.
-        self.batch("VACUUM (FULL, ANALYZE)")
+        let Self { client, runtime, .. } = self;
+        Ok(runtime.block_on(client.batch_execute("VACUUM (FULL, ANALYZE)"))?)
+    }
+
+    fn settle(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// The connection's lock: the server gives it back when the connection ends.
+    fn claim(&mut self, feed: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT pg_try_advisory_lock($1 # hashtextextended($2, 0))";
+        let rows = self.query(sql, &[LOCKS.into(), feed.into()])?;
+        Ok(rows.first().map_or(Ok(0), |row| row.int(0))? == 1)
+    }
+
+    fn is_in_place(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Deleted rows stay in PostgreSQL's files until they are vacuumed: docs/STORE.md says so.
+    fn overwrite_erased(&mut self) -> Result<(), StoreError> {
+        Ok(())
     }
 }

@@ -1,10 +1,14 @@
 //! SQLite.
 
-use std::path::Path;
+use std::ffi::OsString;
+use std::fs::{File, Metadata, OpenOptions, Permissions, TryLockError};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OpenFlags, params_from_iter};
+use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
 use super::{Database, Row, Value};
 use crate::error::StoreError;
@@ -16,39 +20,84 @@ const PREPARED: usize = 64;
 
 /// A connection to an SQLite file.
 #[derive(Debug)]
-pub(crate) struct Sqlite(Connection);
+pub(crate) struct Sqlite {
+    connection: Connection,
+    path: PathBuf,
+    /// Device and inode of the file that is open.
+    identity: (u64, u64),
+    /// Held by the one who feeds. A file of its own: SQLite's locks are the database's.
+    claim: Option<File>,
+}
 
 impl Sqlite {
-    /// Opens a file, making it if `create`.
-    pub(crate) fn open(path: &Path, create: bool) -> Result<Self, StoreError> {
-        let open = |why: std::io::Error| StoreError::Open { path: path.to_owned(), why };
-        match std::fs::metadata(path) {
-            // Only a file that nobody has open: closing it here would take SQLite's POSIX locks from this process.
-            Err(why) if create && why.kind() == std::io::ErrorKind::NotFound => {
-                make_private(path).map_err(open)?
-            }
-            found => drop(found.map_err(open)?),
+    /// Opens a file that is there. Nothing is changed before [`Database::settle`], which has to follow once the file is
+    /// known to be a store.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        let found = std::fs::metadata(path).map_err(|why| open(path, why))?;
+        if !found.is_file() {
+            return Err(open(path, io::Error::other("it is no regular file")));
         }
-        let connection = Connection::open_with_flags(
-            path,
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY)?;
         connection.set_prepared_statement_cache_capacity(PREPARED);
-        // Deleted content is overwritten: an erasure must not leave it in free pages. The write-ahead log lets pages be
-        // read while events are written. FULL, since what is acknowledged to the spool must not be lost with the power.
         connection.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
-             PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -16000;",
+            "PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000;",
         )?;
-        Ok(Self(connection))
+        Ok(Self { connection, path: path.to_owned(), identity: identity(&found), claim: None })
+    }
+
+    /// Makes a file if there is none.
+    pub(crate) fn make(path: &Path) -> Result<(), StoreError> {
+        match std::fs::metadata(path) {
+            // Only a file that nobody has open: closing it here would take SQLite's POSIX locks from this process.
+            Err(why) if why.kind() == io::ErrorKind::NotFound => {
+                make_private(path).map_err(|why| open(path, why))
+            }
+            found => found.map(drop).map_err(|why| open(path, why)),
+        }
+    }
+
+    /// Moves a damaged file out of the way, with what belongs to it; where it is then.
+    pub(crate) fn set_aside(path: &Path, unix_millis: u64) -> Result<PathBuf, StoreError> {
+        let aside = beside(path, &format!(".damaged-{unix_millis}"));
+        for suffix in ["", "-wal", "-shm"] {
+            match std::fs::rename(beside(path, suffix), beside(&aside, suffix)) {
+                Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(open(path, why)),
+                _ => {}
+            }
+        }
+        Ok(aside)
     }
 }
 
-/// Makes a file that nobody else may read: it tells what customers said and felt.
-fn make_private(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new().create_new(true).append(true).mode(0o600).open(path).map(drop)
+fn open(path: &Path, why: io::Error) -> StoreError {
+    StoreError::Open { path: path.to_owned(), why }
+}
+
+fn identity(of: &Metadata) -> (u64, u64) {
+    (of.dev(), of.ino())
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+/// Makes a file, and its folder, that nobody else may read. Made by root, it belongs to the folder's owner, who is to
+/// run Sidetone.
+fn make_private(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    // Over a link, too, that leads to a file which is not there yet.
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+    let owner = std::fs::metadata(folder)?;
+    if std::fs::metadata(path)?.uid() != owner.uid() {
+        // Only root can.
+        let _ = std::os::unix::fs::chown(path, Some(owner.uid()), Some(owner.gid()));
+    }
+    Ok(())
 }
 
 impl ToSql for Value {
@@ -69,14 +118,15 @@ fn numbered(sql: &str) -> String {
 
 impl Database for Sqlite {
     fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, StoreError> {
-        let touched = self.0.prepare_cached(&numbered(sql))?.execute(params_from_iter(parameters))?;
+        let touched =
+            self.connection.prepare_cached(&numbered(sql))?.execute(params_from_iter(parameters))?;
         Ok(touched as u64)
     }
 
     fn batch(&mut self, sql: &str) -> Result<(), StoreError> {
         // A transaction that begins by reading can't go on to write once another connection has written meanwhile.
         let sql = if sql == "BEGIN" { "BEGIN IMMEDIATE" } else { sql };
-        Ok(self.0.execute_batch(sql)?)
+        Ok(self.connection.execute_batch(sql)?)
     }
 
     fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, StoreError> {
@@ -94,7 +144,7 @@ impl Database for Sqlite {
         parameters: &[Value],
         take: &mut dyn FnMut(Row) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let mut statement = self.0.prepare_cached(&numbered(sql))?;
+        let mut statement = self.connection.prepare_cached(&numbered(sql))?;
         let columns = statement.column_count();
         let mut rows = statement.query(params_from_iter(parameters))?;
         while let Some(row) = rows.next()? {
@@ -128,8 +178,60 @@ impl Database for Sqlite {
         Ok(u64::try_from(bytes).unwrap_or_default())
     }
 
+    fn settle(&mut self) -> Result<(), StoreError> {
+        // Deleted content is overwritten: an erasure must not leave it in free pages. The write-ahead log lets pages be
+        // read while events are written. FULL, since what is acknowledged to the spool must not be lost with the power.
+        self.connection.execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;",
+        )?;
+        // A file that was made by hand or restored may be open to all; what customers felt is nobody else's business.
+        for suffix in ["", "-wal", "-shm"] {
+            let path = beside(&self.path, suffix);
+            let Ok(found) = std::fs::metadata(&path) else { continue };
+            if found.mode() & 0o077 != 0 {
+                let _ = std::fs::set_permissions(&path, Permissions::from_mode(0o600));
+            }
+        }
+        Ok(())
+    }
+
     fn vacuum(&mut self) -> Result<(), StoreError> {
-        // The log may still hold what was overwritten in the file.
-        Ok(self.0.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?)
+        self.connection.execute_batch("VACUUM")?;
+        self.overwrite_erased()
+    }
+
+    /// One process feeds the file, whatever its feed is called: two would wait for each other at every event.
+    fn claim(&mut self, _feed: &str) -> Result<bool, StoreError> {
+        let path = beside(&self.path, ".lock");
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = file.map_err(|why| open(&path, why))?;
+        match file.try_lock() {
+            Ok(()) => {
+                self.claim = Some(file);
+                Ok(true)
+            }
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(why)) => Err(open(&path, why)),
+        }
+    }
+
+    fn is_in_place(&self) -> Result<(), StoreError> {
+        match std::fs::metadata(&self.path) {
+            Ok(found) if identity(&found) != self.identity || found.len() == 0 => {
+                Err(StoreError::Gone(self.path.clone()))
+            }
+            Err(why) if why.kind() == io::ErrorKind::NotFound => Err(StoreError::Gone(self.path.clone())),
+            // A file that can't be asked about is not known to be gone.
+            _ => Ok(()),
+        }
+    }
+
+    /// Brings the write-ahead log into the file and empties it: what was erased in the file still stands in the log. A
+    /// reader in between puts that off; the next time is at the next upkeep.
+    fn overwrite_erased(&mut self) -> Result<(), StoreError> {
+        match self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(()),
+            done => Ok(done?),
+        }
     }
 }

@@ -12,6 +12,8 @@ use crate::write::NOTABLE_SHIFT;
 
 /// Most calls of one answer.
 const MOST: usize = 500;
+/// Moments of a call that is up: two minutes of its customer's speech.
+const LAST_MOMENTS: u32 = 120;
 
 /// Which calls are asked for. Members that are `None` ask for nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -326,6 +328,32 @@ impl Store {
         self.database.query(&sql, &values)?.iter().map(Call::from_row).collect()
     }
 
+    /// Calls that are up, the newest first, each with its last moments in order; `most` calls at most.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn live(&mut self, most: usize) -> Result<Vec<(Call, Vec<Point>)>, StoreError> {
+        let filter = CallFilter { up: Some(true), ..CallFilter::default() };
+        let calls = self.calls(&filter, most)?;
+        let with_points = calls.into_iter().map(|call| {
+            let sql = "SELECT at, valence, arousal, distress, confidence FROM affect WHERE call = $1
+                       ORDER BY seq DESC LIMIT $2";
+            let rows = self.database.query(sql, &[call.id.as_str().into(), LAST_MOMENTS.into()])?;
+            let points = rows.iter().rev().map(point).collect::<Result<_, StoreError>>()?;
+            Ok((call, points))
+        });
+        with_points.collect()
+    }
+
+    /// The trunks that calls have come by, by name.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn trunks(&mut self) -> Result<Vec<String>, StoreError> {
+        let rows = self.database.query("SELECT DISTINCT trunk FROM days ORDER BY trunk", &[])?;
+        rows.iter().map(|row| row.text(0)).collect()
+    }
+
     /// One call with its timeline; `None` if there is no such call.
     ///
     /// # Errors
@@ -339,13 +367,7 @@ impl Store {
         let sql =
             "SELECT at, valence, arousal, distress, confidence FROM affect WHERE call = $1 ORDER BY seq";
         let affect = self.database.query(sql, &[id.into()])?;
-        let affect = affect.iter().map(|row| {
-            let real = |column| row.maybe_real(column)?.ok_or(StoreError::Column { column });
-            let at_ms = unsigned(row.int(0)?);
-            let (valence, arousal) = (real(1)?, real(2)?);
-            Ok(Point { at_ms, valence, arousal, distress: real(3)?, confidence: real(4)? })
-        });
-        let affect = affect.collect::<Result<_, StoreError>>()?;
+        let affect = affect.iter().map(point).collect::<Result<_, StoreError>>()?;
         let sql = "SELECT seq, at, kind, data FROM events WHERE call = $1 ORDER BY seq";
         let events = self.database.query(sql, &[id.into()])?;
         let events = events.iter().map(|row| {
@@ -360,6 +382,13 @@ impl Store {
         let events: Vec<Happened> = events.collect::<Result<_, StoreError>>()?;
         Ok(Some(CallDetails { call, affect, alerts: alerts(&events), events }))
     }
+}
+
+fn point(row: &Row) -> Result<Point, StoreError> {
+    let real = |column| row.maybe_real(column)?.ok_or(StoreError::Column { column });
+    let at_ms = u64::try_from(row.int(0)?).unwrap_or_default();
+    let (valence, arousal) = (real(1)?, real(2)?);
+    Ok(Point { at_ms, valence, arousal, distress: real(3)?, confidence: real(4)? })
 }
 
 /// The alerts by their events: a kind has at most one that is up.

@@ -161,6 +161,8 @@ pub(super) fn secrets(config: &Config) -> Vec<(String, PathBuf)> {
         texts(config).into_iter().map(|(key, secret)| (key, secret.file().map(Path::to_owned))).collect();
     found.push(("consent.do_not_analyse".to_owned(), config.consent.do_not_analyse.clone()));
     found.push(("consent.agent_numbers".to_owned(), config.consent.agent_numbers.clone()));
+    let password = config.store.as_ref().and_then(|store| store.postgres_password_file.clone());
+    found.push(("store.postgres_password_file".to_owned(), password));
     for (index, pbx) in config.pbxs.iter().enumerate() {
         let links = pbx.links();
         let files = [
