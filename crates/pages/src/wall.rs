@@ -145,13 +145,14 @@ fn card(shell: &Shell<'_>, live: &LiveCall<'_>) -> Markup {
     html! {
         div.card-head {
             h3 {
-                a #{ "call-" (plain_id(call)) } href=(call_path(shell, call)) {
+                a #{ "call-" (plain_id(call)) } href=(call_path(shell, call))
+                    aria-describedby={ "mood-" (plain_id(call)) } {
                     (shown(&call.trunk)) span.hidden { ", " (texts.open_call) }
                 }
             }
             span.since { (lasting(shell, call.answered.unwrap_or(call.started))) }
         }
-        p.mood { (badge(shell, call)) (vocabulary::mood(texts, call)) }
+        p #{ "mood-" (plain_id(call)) } .mood { (badge(shell, call)) (vocabulary::mood(texts, call)) }
         @if live.points.len() > 1 { (spark::spark(shell, live.call, live.points)) }
         p.facts { (facts(shell, call)) }
     }

@@ -252,6 +252,37 @@ fn no_page_speaks_of_an_agent_by_name_or_rank_and_each_calls_its_estimates_estim
 }
 
 #[test]
+fn every_path_stands_behind_the_base() {
+    let language = Language::De;
+    let shell = Shell { base: "/desk", ..shell(language, "/desk/live?view=list") };
+    let live = made_up::live();
+    let live: Vec<LiveCall<'_>> =
+        live.iter().map(|it| LiveCall { call: &it.call, points: &it.affect }).collect();
+    let list = made_up::list();
+    let cursor = list.last().map(Call::cursor);
+    let query = CallsQuery { outcome: "upset".to_owned(), ..CallsQuery::default() };
+    let list = CallList { rows: &list, trunks: &[], query: &query, fault: None, next: cursor.as_ref() };
+    let outside = Shell { name: None, sections: &[], ..shell };
+    let provider = SignIn { provider: Some("/sign-in/provider"), password: true, ..SignIn::default() };
+    let pages = [
+        wall(&shell, &live, WallView::Cards, Some("/live/events")),
+        calls(&shell, &list),
+        call(&shell, &made_up::upset_call()),
+        figures(&shell, &Figures::of(&made_up::days(), &FiguresQuery::default(), made_up::NOW)),
+        sign_in(&outside, &provider),
+        problem(&outside, 401, None),
+    ];
+    for html in pages {
+        reader::check(&html, "de").unwrap();
+        for name in ["href", "src", "action", "data-fragment", "data-events"] {
+            for value in html.split(&format!(" {name}=\"")).skip(1) {
+                assert!(value.starts_with("/desk/") || value.starts_with("#content"), "{name} {value:.60}");
+            }
+        }
+    }
+}
+
+#[test]
 fn an_erased_call_says_so_and_shows_no_estimate() {
     let html = call(&shell(Language::En, "/"), &made_up::erased_call());
     assert!(

@@ -152,7 +152,7 @@ pub(super) static TEXTS: Texts = Texts {
     still_up: "läuft",
     unanswered: "nicht angenommen",
     erased_short: "Gelöscht",
-    not_yet: "erst am Ende",
+    not_yet: "noch offen",
     not_judged: "nicht ausgewertet",
     shift_up: "besser",
     shift_down: "schlechter",

@@ -151,7 +151,7 @@ pub(super) static TEXTS: Texts = Texts {
     still_up: "up now",
     unanswered: "not answered",
     erased_short: "Erased",
-    not_yet: "at its end",
+    not_yet: "not known yet",
     not_judged: "not judged",
     shift_up: "better",
     shift_down: "worse",

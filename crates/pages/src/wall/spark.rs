@@ -11,7 +11,7 @@ use crate::text::fill;
 use crate::vocabulary::state_tone;
 
 const WIDTH: f64 = 240.0;
-const HEIGHT: f64 = 44.0;
+const HEIGHT: f64 = 36.0;
 /// The line keeps this distance from the edges, so that its ends are not cut.
 const EDGE: f64 = 4.0;
 /// The valence at the upper edge; the lower edge is its negative. Beyond it the line runs along the edge.
