@@ -112,7 +112,8 @@ impl PostgreSql {
         });
         // The first one first, so that it makes no more of them meanwhile.
         let all: Vec<String> = std::iter::once(first.clone()).chain(children).collect();
-        assert!(Command::new("kill").arg(signal).args(all).status().unwrap().success());
+        // One of them may have ended meanwhile: a connection's own process does with it.
+        let _ = Command::new("kill").arg(signal).args(all).stderr(std::process::Stdio::null()).status();
     }
 
     /// The connection string of the one database.

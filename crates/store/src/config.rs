@@ -62,8 +62,13 @@ impl StoreConfig {
             (Some(_), Some(_)) => {
                 return Some(("postgres", "stands beside path; leave one of them out".to_owned()));
             }
-            (Some(path), None) if path.to_string_lossy().trim().is_empty() => {
-                return Some(("path", "is empty; name a file, as in /var/lib/sidetone/store.db".to_owned()));
+            (Some(path), None)
+                if path.to_string_lossy().trim().is_empty() || path.as_os_str() == ":memory:" =>
+            {
+                return Some((
+                    "path",
+                    "names no file; name one, as in /var/lib/sidetone/store.db".to_owned(),
+                ));
             }
             (None, Some(text)) => match text.parse::<tokio_postgres::Config>() {
                 Err(error) => {

@@ -56,6 +56,9 @@ pub enum StoreError {
     /// The file that was written to is not there any more.
     #[error("`{}` has been moved, deleted or emptied while it was written", .0.display())]
     Gone(PathBuf),
+    /// The spool that was read is not there any more.
+    #[error("the spool has been moved or deleted while it was read")]
+    OtherSpool,
     /// Another process feeds the store.
     #[error("another Sidetone feeds this store{}", of_node(.0))]
     Held(String),
@@ -133,6 +136,7 @@ impl StoreError {
                 _ => "see that the file and its disk are sound; the spool keeps the events meanwhile",
             },
             Self::Gone(_) => "a new one is begun with what the spool still holds",
+            Self::OtherSpool => "the one that is there now is read from its beginning",
             Self::Held(_) => "give each Sidetone a file of its own, or with PostgreSQL its own `node`",
             Self::Postgres(_) | Self::Silent { .. } => {
                 "see that PostgreSQL runs and lets this user in (`psql` with the same connection string); the spool keeps the events meanwhile"

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use sidetone_call::Node;
 use sidetone_events::Timestamp;
-use sidetone_spool::{Page, Position, ReaderName, SpoolFile};
+use sidetone_spool::{Page, Position, ReaderName, SpoolError, SpoolFile};
 
 use crate::config::StoreConfig;
 use crate::database::Sqlite;
@@ -86,6 +86,7 @@ struct Shared {
     lost: AtomicU64,
     failures: AtomicU64,
     behind: AtomicU64,
+    position: AtomicU64,
     expired: AtomicU64,
     trouble: Mutex<Option<String>>,
     changed: watch::Sender<u64>,
@@ -189,6 +190,14 @@ fn run(what: &Feed, began: Timestamp, shared: &Shared) {
         }
         shared.failures.fetch_add(1, Ordering::Relaxed);
         shared.set_trouble(Some(trouble));
+        // How much waits is worth knowing just now.
+        if let Ok(status) = SpoolFile::open(&what.spool).and_then(|file| file.status()) {
+            let known = shared.position.load(Ordering::Relaxed);
+            let read =
+                status.readers.iter().find(|reader| reader.name == READER).map(|reader| reader.position.0);
+            let behind = status.last.0.saturating_sub(read.unwrap_or_default().max(known));
+            shared.behind.store(behind, Ordering::Relaxed);
+        }
         if shared.written.load(Ordering::Relaxed) != before {
             pause = FIRST_PAUSE;
         }
@@ -224,6 +233,11 @@ fn feed(what: &Feed, began: Timestamp, shared: &Shared) -> Result<(), StoreError
     }
     let reader: ReaderName = READER.parse()?;
     let mut file = SpoolFile::open(spool)?;
+    if !file.status()?.readers.iter().any(|known| known.name == READER) {
+        // A spool that has not heard of this reader is another one than before, whatever its positions.
+        store.rewind(&feed)?;
+        file.acknowledge(&reader, file.position(&reader)?, Timestamp::now())?;
+    }
     let mut looks: u32 = 0;
     let mut clock = Clock::new(Timestamp::now(), Instant::now());
     loop {
@@ -260,8 +274,9 @@ fn feed(what: &Feed, began: Timestamp, shared: &Shared) -> Result<(), StoreError
             store.expire_access(Timestamp::now())?;
             shared.expired.fetch_add(expired, Ordering::Relaxed);
             // A spool that was moved or replaced would still be read here under its old name.
+            // What the one before has not told is asked anew of the next, which has heard of no reader.
             if file.is_in_place().is_err() {
-                file = SpoolFile::open(spool)?;
+                return Err(StoreError::OtherSpool);
             }
         }
         looks = looks.wrapping_add(1);
@@ -273,6 +288,19 @@ fn feed(what: &Feed, began: Timestamp, shared: &Shared) -> Result<(), StoreError
             return Ok(());
         }
     }
+}
+
+/// What stands before an entry that can't be read; that entry as a lost one, if it is the next.
+fn before_damage(file: &SpoolFile, position: Position, place: u64) -> Result<Page, StoreError> {
+    let before = place.saturating_sub(position.0 + 1);
+    if before > 0
+        && let Ok(page) = file.read(position, usize::try_from(before).unwrap_or(1).min(1))
+        && page.until.0 < place
+    {
+        return Ok(page);
+    }
+    tracing::warn!(place, "an entry of the spool can't be read, and is lost");
+    Ok(Page { entries: Vec::new(), lost: place.saturating_sub(position.0), until: Position(place) })
 }
 
 /// Watches the system's clock. A clock that has just jumped years ahead, or was wrong at the start, must not delete what
@@ -319,7 +347,10 @@ fn feed_page(
         store.rewind(feed)?;
         return Ok(true);
     }
-    let page: Page = file.read(position, PAGE)?;
+    let page = match file.read(position, PAGE) {
+        Err(SpoolError::Damaged(place)) => before_damage(file, position, place)?,
+        read => read?,
+    };
     if page.until == position {
         shared.behind.store(0, Ordering::Relaxed);
         return Ok(false);
@@ -333,6 +364,7 @@ fn feed_page(
     shared.lost.fetch_add(page.lost, Ordering::Relaxed);
     let Position(last) = status.last;
     shared.behind.store(last.saturating_sub(page.until.0), Ordering::Relaxed);
+    shared.position.store(page.until.0, Ordering::Relaxed);
     file.acknowledge(reader, page.until, Timestamp::now())?;
     Ok(true)
 }

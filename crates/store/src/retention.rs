@@ -47,8 +47,13 @@ impl Store {
         if config.keep_calls_days > 0 {
             let bound: Value = before(config.keep_calls_days).into();
             // Their days' sums stay: they tell of nobody in particular.
-            let sql = "DELETE FROM calls WHERE id IN (SELECT id FROM calls WHERE started < $1 ORDER BY started LIMIT $2)";
-            calls = self.database.execute(sql, &[bound, AT_ONCE.into()])?;
+            let sql = "DELETE FROM calls WHERE id IN (
+                           SELECT id FROM calls WHERE started < $1 AND ended IS NOT NULL ORDER BY started LIMIT $2)";
+            calls = self.database.execute(sql, &[bound.clone(), AT_ONCE.into()])?;
+            if calls > 0 {
+                let sql = "UPDATE sidetone_store SET kept_from = $1 WHERE kept_from < $1";
+                self.database.execute(sql, &[bound])?;
+            }
         }
         if calls + deleted > 0 {
             self.database.overwrite_erased()?;

@@ -8,9 +8,11 @@ use crate::error::StoreError;
 const STEPS: [&str; 2] = [
     // Times are milliseconds since 1970, UTC; those named `…_ms` are lengths, and `at` counts from the call's INVITE.
     "CREATE TABLE sidetone_store (
-         version BIGINT NOT NULL
+         version BIGINT NOT NULL,
+         -- Calls that began before this have been deleted for their age: their days can't be summed again.
+         kept_from BIGINT NOT NULL
      );
-     INSERT INTO sidetone_store (version) VALUES (0);
+     INSERT INTO sidetone_store (version, kept_from) VALUES (0, 0);
 
      -- Each spool that this is fed from, by the name of its node: the last position that is in here, and events that
      -- never came, in all.

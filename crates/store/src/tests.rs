@@ -412,3 +412,57 @@ fn an_export_holds_no_formula() {
         assert!(table.contains(",'=cmd") && !table.contains(",=cmd"), "{table}");
     });
 }
+
+#[test]
+fn two_alerts_and_two_holds_are_told_apart() {
+    use sidetone_call::Leg;
+    use sidetone_events::{CallHeld, CallResumed};
+    use sidetone_insight::{Alert, AlertKind, Phase};
+    on_each(|config, folder| {
+        let mut spool = spool(folder);
+        let mut call = narrator(1, 0);
+        append(&mut spool, whole_call(&mut call).into_iter().take(5));
+        let Happening::AffectAlert(alert) = whole_call(&mut narrator(2, 0))[5].happening.clone() else {
+            panic!()
+        };
+        let mut store = Store::create(config).unwrap();
+        let mut seconds = 50;
+        let mut tell = |store: &mut Store, happening: Happening| {
+            seconds += 1;
+            append(&mut spool, [call.tell(std::time::Duration::from_secs(seconds), happening)]);
+            feed(store, &spool);
+            let call = store.calls(&CallFilter::default(), 1).unwrap().remove(0);
+            (call.alert, call.held_by)
+        };
+        let turn = |kind, phase| Happening::AffectAlert(Alert { alert: kind, phase, ..alert });
+        let (frustration, distress) = (AlertKind::Frustration, AlertKind::Distress);
+        tell(&mut store, turn(frustration, Phase::Rising));
+        tell(&mut store, turn(distress, Phase::Rising));
+        let (up, _) = tell(&mut store, turn(distress, Phase::Calmed));
+        assert_eq!(up.as_deref(), Some("frustration"), "the other one is up still");
+        assert_eq!(tell(&mut store, turn(frustration, Phase::Calmed)).0, None);
+        let hold = |by| Happening::CallHeld(CallHeld { by });
+        let resume = |by| Happening::CallResumed(CallResumed { by, held: std::time::Duration::from_secs(1) });
+        tell(&mut store, hold(Leg::Agent));
+        assert_eq!(tell(&mut store, hold(Leg::Customer)).1.as_deref(), Some("both"));
+        assert_eq!(tell(&mut store, resume(Leg::Agent)).1.as_deref(), Some("customer"));
+        assert_eq!(tell(&mut store, resume(Leg::Customer)).1, None);
+    });
+}
+
+/// A day of which calls are gone for their age keeps its sums, whatever happens to those that are left.
+#[test]
+fn sums_outlive_their_calls() {
+    on_each(|config, folder| {
+        let mut spool = spool(folder);
+        append(&mut spool, whole_call(&mut narrator(1, 0)));
+        append(&mut spool, whole_call(&mut narrator(2, 3_600_000)));
+        let mut store = Store::create(config).unwrap();
+        feed(&mut store, &spool);
+        let config = StoreConfig { keep_calls_days: 1, keep_timelines_days: 1, ..config.clone() };
+        assert_eq!(store.expire(&config, at(DAY_MS + 1)).unwrap(), 1);
+        store.erase_number(&hasher().hash("+4930123456789").unwrap(), at(DAY_MS)).unwrap();
+        store.sum_stale_days().unwrap();
+        assert_eq!(store.days(0, u64::MAX).unwrap()[0].calls, 2);
+    });
+}

@@ -1,7 +1,8 @@
 //! Events into tables. A page of the spool is one transaction; what has been written before is recognised and left.
 
-use sidetone_call::Node;
+use sidetone_call::{Leg, Node};
 use sidetone_events::{CallId, Event, Happening, Timestamp};
+use sidetone_insight::{AlertKind, Phase};
 use sidetone_spool::{Content, Page, Position};
 
 use crate::database::{Database, Value, transaction};
@@ -170,8 +171,14 @@ fn update_call(database: &mut dyn Database, event: &Event, call: &str) -> Result
     };
     match &event.happening {
         Happening::CallAnswered(_) => set("answered = $2", &[event.time.unix_millis().into()]),
-        Happening::CallHeld(held) => set("held_by = $2", &[word(&held.by)]),
-        Happening::CallResumed(_) => set("held_by = NULL", &[]),
+        Happening::CallHeld(held) => set(
+            "held_by = CASE WHEN held_by IS NULL OR held_by = $2 THEN $2 ELSE 'both' END",
+            &[word(&held.by)],
+        ),
+        Happening::CallResumed(resumed) => {
+            let other = if resumed.by == Leg::Customer { Leg::Agent } else { Leg::Customer };
+            set("held_by = CASE WHEN held_by = 'both' THEN $2 END", &[word(&other)])
+        }
         Happening::ConsentChanged(changed) => {
             set("consent = $2, policy = $3", &[word(&changed.state), word(&changed.policy)])
         }
@@ -187,8 +194,13 @@ fn update_call(database: &mut dyn Database, event: &Event, call: &str) -> Result
             ],
         ),
         Happening::AffectAlert(alert) => match alert.phase {
-            sidetone_insight::Phase::Rising => set("alerts = alerts + 1, alert = $2", &[word(&alert.alert)]),
-            sidetone_insight::Phase::Calmed => set("calmed = calmed + 1, alert = NULL", &[]),
+            Phase::Rising => set("alerts = alerts + 1, alert = $2", &[word(&alert.alert)]),
+            Phase::Calmed => {
+                let other = AlertKind::ALL.into_iter().find(|kind| *kind != alert.alert);
+                let other = other.as_ref().map_or(Value::Null, word);
+                // The other kind may be up still.
+                set("alert = CASE WHEN alerts > calmed + 1 THEN $2 END, calmed = calmed + 1", &[other])
+            }
         },
         Happening::Conduct(conduct) => set(CONDUCT, &conduct_values(conduct)),
         Happening::CallEnded(ended) => {
@@ -284,6 +296,11 @@ fn sum_day(database: &mut dyn Database, day: i64) -> Result<(), StoreError> {
     let from = day.saturating_mul(i64::try_from(DAY_MS).unwrap_or(i64::MAX));
     let until = from.saturating_add(i64::try_from(DAY_MS).unwrap_or(i64::MAX));
     database.execute("DELETE FROM stale_days WHERE day = $1", &[day.into()])?;
+    let kept = database.query("SELECT kept_from FROM sidetone_store", &[])?;
+    if from < kept.first().map_or(Ok(0), |row| row.int(0))? {
+        // Some of its calls are gone for their age, and their sums with them if they were made again.
+        return Ok(());
+    }
     database.execute("DELETE FROM days WHERE day = $1", &[day.into()])?;
     let count = |condition: &str| format!("CAST(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS BIGINT)");
     let sum = |value: &str| format!("CAST(COALESCE(SUM({value}), 0) AS BIGINT)");
@@ -302,7 +319,7 @@ fn sum_day(database: &mut dyn Database, day: i64) -> Result<(), StoreError> {
         judged_ms = sum("judged_ms"),
         judged = count("judged_ms > 0"),
         upset = count("alerts > 0"),
-        recovered = count("alerts > 0 AND alert IS NULL"),
+        recovered = count("alerts > 0 AND calmed >= alerts"),
         improved = count(&format!("shift > {NOTABLE_SHIFT}")),
         declined = count(&format!("shift < -{NOTABLE_SHIFT}")),
         shifts = count("shift IS NOT NULL"),

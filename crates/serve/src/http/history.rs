@@ -177,9 +177,10 @@ async fn days(
     headers: HeaderMap,
     asked: Result<Query<AskedDays>, QueryRejection>,
 ) -> Response {
-    if let Err(refused) = allowed(&kept, &headers, Role::sees_figures).await {
-        return refused;
-    }
+    let token = match allowed(&kept, &headers, Role::sees_figures).await {
+        Err(refused) => return refused,
+        Ok(token) => token,
+    };
     let asked = match asked {
         Ok(Query(asked)) => asked,
         Err(error) => return detailed(StatusCode::BAD_REQUEST, error.body_text()),
@@ -191,7 +192,13 @@ async fn days(
     }
     match kept.ask(move |store| store.days(first, last)).await {
         Err(error) => unavailable(&error),
-        Ok(days) => private(Json(Days { days })),
+        Ok(mut days) => {
+            if !token.role.sees_calls() {
+                // A group of one is a person.
+                days.retain(|day| day.calls >= sidetone_pages::SMALLEST_GROUP);
+            }
+            private(Json(Days { days }))
+        }
     }
 }
 

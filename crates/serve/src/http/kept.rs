@@ -1,6 +1,7 @@
 //! What the store keeps, for those who may ask: who somebody is, and answers from the store.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode, header};
@@ -15,6 +16,8 @@ use super::problem::detailed;
 
 /// Most questions at once: each takes a thread and a connection.
 const AT_ONCE: usize = 4;
+/// Seconds between two log lines of unanswered questions.
+const LOGGED_EVERY: u64 = 10;
 /// How long a question may wait for its answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the list of calls that are up may be shown.
@@ -96,10 +99,14 @@ impl Kept {
     ) -> Result<T, StoreError> {
         // The semaphore is never closed. Whoever waits in vain is not kept waiting: all places are held by questions
         // that the database does not answer.
-        let place = tokio::time::timeout(PATIENCE, self.places.acquire()).await;
-        let _place = place.map_err(|_| StoreError::Silent { patience: PATIENCE })?;
+        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await;
+        let place = place.map_err(|_| StoreError::Silent { patience: PATIENCE })?;
         let readers = Arc::clone(&self.readers);
-        let asked = tokio::task::spawn_blocking(move || readers.ask(ask));
+        let asked = tokio::task::spawn_blocking(move || {
+            // Held until the answer, even if the asker has gone meanwhile: threads are bounded by it.
+            let _place = place;
+            readers.ask(ask)
+        });
         match tokio::time::timeout(PATIENCE, asked).await {
             Err(_) => Err(StoreError::Silent { patience: PATIENCE }),
             Ok(asked) => {
@@ -137,7 +144,19 @@ pub(super) fn cookie(headers: &HeaderMap) -> Option<Shown> {
 
 /// The answer where the store can't be asked. What is wrong with it is the operator's to know, and in the log.
 pub(super) fn unavailable(error: &StoreError) -> Response {
-    tracing::warn!(%error, "a question to the store has no answer");
+    log_unanswered(error);
     detailed(StatusCode::SERVICE_UNAVAILABLE, "the store can't be asked now; calls go on, try again")
         .into_response()
+}
+
+/// Logs that a question had no answer, some times a minute at most: anybody may ask.
+pub(super) fn log_unanswered(error: &StoreError) {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let now = Timestamp::now().unix_seconds();
+    let last = LAST.load(Ordering::Relaxed);
+    if now.abs_diff(last) >= LOGGED_EVERY
+        && LAST.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    {
+        tracing::warn!(%error, "questions to the store have no answer");
+    }
 }

@@ -22,7 +22,7 @@ use sidetone_pages::{
 use sidetone_store::{Role, StoreError, Token};
 
 use super::history::found;
-use super::kept::{COOKIE, Kept, Shown, cookie};
+use super::kept::{COOKIE, Kept, Shown, cookie, log_unanswered};
 
 /// The cookie of the chosen language.
 const LANGUAGE: &str = "sidetone_language";
@@ -162,7 +162,7 @@ impl Frame {
 
     /// The page for a question without an answer. What is wrong is in the log, for the operator.
     fn unavailable(&self, error: &StoreError) -> Response {
-        tracing::warn!(%error, "a page's question to the store has no answer");
+        log_unanswered(error);
         self.problem(StatusCode::SERVICE_UNAVAILABLE)
     }
 }

@@ -231,6 +231,7 @@ impl Erase {
         let store = config.store.as_ref().with_context(|| {
             format!("{} keeps no store: nothing of a call is kept there", self.config.config.display())
         })?;
+        let hasher = hasher(&config)?;
         let number = match self.number {
             Some(number) => number,
             None => {
@@ -240,7 +241,6 @@ impl Erase {
                 line.trim().to_owned()
             }
         };
-        let hasher = hasher(&config)?;
         let mut store = Database::open(store).map_err(|error| explained(&error))?;
         let hashed = Some(&number).filter(|number| number.bytes().any(|byte| byte.is_ascii_digit()));
         let hashed = hashed.and_then(|number| hasher.hash(number));

@@ -353,3 +353,29 @@ proptest! {
         prop_assert_eq!(lacks + unwritten_loss, lost);
     }
 }
+
+/// An event that is lost lacks in a copy; what a customer objects to would stand there for good.
+#[test]
+fn an_erasure_outlives_the_bounds_until_each_reader_has_had_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = SpoolFile::create(&folder.path().join("spool.db")).unwrap();
+    let reader: ReaderName = "store".parse().unwrap();
+    file.acknowledge(&reader, Position(0), at(0)).unwrap();
+    let mut call = narrator(1);
+    let id = CallId::new(at(0), 1);
+    let event = Item::Event(Box::new(started(&mut call)));
+    file.write(&Batch { lost: 0, items: vec![event, Item::Erasure(id, 2)] }, at(0)).unwrap();
+    let later = (2..50).map(|number| Item::Event(Box::new(started(&mut narrator(number))))).collect();
+    file.write(&Batch { lost: 0, items: later }, at(1)).unwrap();
+    file.trim(0, None).unwrap();
+    file.trim(u64::MAX, Some(at(86_400_000))).unwrap();
+    let page = file.read(Position(0), 100).unwrap();
+    let [Entry { position: Position(2), content: Content::Erasure { call, .. } }] = page.entries.as_slice()
+    else {
+        panic!("{page:?}");
+    };
+    assert_eq!(*call, id);
+    file.acknowledge(&reader, page.until, at(2)).unwrap();
+    file.trim(u64::MAX, None).unwrap();
+    assert!(file.read(Position(0), 100).unwrap().entries.is_empty());
+}

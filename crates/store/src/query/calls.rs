@@ -55,7 +55,7 @@ impl Outcome {
     fn condition(self) -> String {
         match self {
             Self::Upset => "alerts > 0".to_owned(),
-            Self::Recovered => "alerts > 0 AND alert IS NULL AND ended IS NOT NULL".to_owned(),
+            Self::Recovered => "alerts > 0 AND calmed >= alerts AND ended IS NOT NULL".to_owned(),
             Self::Improved => format!("shift > {NOTABLE_SHIFT}"),
             Self::Declined => format!("shift < -{NOTABLE_SHIFT}"),
         }
