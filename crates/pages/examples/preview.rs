@@ -50,7 +50,6 @@ fn main() -> std::io::Result<()> {
             provider: Some("/sign-in/provider"),
             token: true,
             next: "/live",
-            entered: "maria",
         };
         let year = FiguresQuery {
             from: "2026-03-01".to_owned(),

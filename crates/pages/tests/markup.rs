@@ -67,7 +67,6 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
         provider: Some("/sign-in/provider"),
         token: true,
         next: text,
-        entered: text,
     };
     let mut pages = vec![
         ("wall", wall(&shell, &live, WallView::Cards, Some("/live/events"))),
@@ -263,7 +262,7 @@ fn every_path_stands_behind_the_base() {
     let query = CallsQuery { outcome: "upset".to_owned(), ..CallsQuery::default() };
     let list = CallList { rows: &list, trunks: &[], query: &query, fault: None, next: cursor.as_ref() };
     let outside = Shell { name: None, sections: &[], ..shell };
-    let provider = SignIn { provider: Some("/sign-in/provider"), password: true, ..SignIn::default() };
+    let provider = SignIn { provider: Some("/sign-in/provider"), token: true, ..SignIn::default() };
     let pages = [
         wall(&shell, &live, WallView::Cards, Some("/live/events")),
         calls(&shell, &list),

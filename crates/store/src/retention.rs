@@ -74,8 +74,8 @@ impl Store {
                 &format!("INSERT INTO erased_calls (id, time) SELECT id, $2 FROM calls {of} ON CONFLICT (id) DO NOTHING"),
                 &[number.clone(), now.unix_millis().into()],
             )?;
-            for row in
-                database.query(&format!("SELECT DISTINCT started FROM calls {of}"), &[number.clone()])?
+            for row in database
+                .query(&format!("SELECT DISTINCT started FROM calls {of}"), std::slice::from_ref(&number))?
             {
                 mark_stale(database, u64::try_from(row.int(0)?).unwrap_or_default())?;
             }

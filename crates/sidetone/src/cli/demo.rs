@@ -10,16 +10,17 @@ use crate::server::Server;
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use sidetone_events::{Event, Happening};
+use sidetone_events::{Event, Happening, Timestamp};
 use sidetone_insight::{Alert, Insight, Phase, Summary};
 use sidetone_serve::control::NotReloaded;
 use sidetone_softphone::{
     Audio, Call, CallOptions, Clip, Codec, Comparison, MediaReport, Phone, PhoneConfig,
 };
+use sidetone_store::{Role, Store, StoreConfig};
 
 use super::run::runtime;
 use super::view::{Paint, Panel, Screen, clock, kind_word, still_up, width, wrap};
-use crate::cli::output::{Output, say, say_json};
+use crate::cli::output::{Output, remark, say, say_json};
 
 /// The two sides of the demo's conversation with their transcript; `demo/README.md` tells how they were made.
 const CALLER: &[u8] = include_bytes!("../../../../demo/caller.wav");
@@ -28,12 +29,18 @@ const TIMELINE: &str = include_str!("../../../../demo/timeline.json");
 
 /// Longer than the demo's speech; a call that is still up then has gone wrong.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Time to open the pages before the call begins.
+const HEAD_START: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Args)]
 pub(super) struct Demo {
     /// The codec of the call: pcmu, pcma, g722, opus or l16.
     #[arg(long, default_value = "pcmu")]
     codec: String,
+    /// Show the call on the pages for supervisors too, from a store of the demo's own, and leave them open after it
+    /// until Ctrl-C.
+    #[arg(long)]
+    pages: bool,
 }
 
 /// One turn of the demo's conversation.
@@ -91,7 +98,7 @@ impl Demo {
     pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
         let codec: Codec =
             self.codec.parse().ok().context("unknown codec; write pcmu, pcma, g722, opus or l16")?;
-        let outcome = runtime()?.block_on(call(codec, output))?;
+        let outcome = runtime()?.block_on(call(codec, self.pages, output))?;
         if output.json {
             say_json(&serde_json::json!({ "demo": outcome, "succeeded": outcome.succeeded() }))?;
         } else {
@@ -101,19 +108,28 @@ impl Demo {
     }
 }
 
-async fn call(codec: Codec, output: Output) -> anyhow::Result<Outcome> {
+async fn call(codec: Codec, pages: bool, output: Output) -> anyhow::Result<Outcome> {
     // Long: the demo from its first socket to its outcome.
     let folder = tempfile::tempdir().context("no temporary folder can be made")?;
     let phone = |user: &str| PhoneConfig { user: user.to_owned(), ..PhoneConfig::default() };
     let (caller, agent) = (Phone::bind(phone("caller")).await?, Phone::bind(phone("agent")).await?);
     let sidetone = free_address()?;
-    let config = config(sidetone, caller.address(), agent.address(), folder.path())?;
+    let mut config = config(sidetone, caller.address(), agent.address(), folder.path())?;
+    let token = if pages { Some(keep(&mut config, folder.path())?) } else { None };
     let server = Server::start(
         config,
         Box::new(|| Err(NotReloaded(vec!["the demo has no configuration file".to_owned()]))),
     )
     .await?;
     let mut events = server.events();
+    if let (Some(token), Some(address)) = (&token, server.http()) {
+        let paint = Paint::detect();
+        remark(output.json, &format!("pages: {}", paint.bold(format!("http://{address}/"))));
+        remark(output.json, &format!("token to sign in: {token}"));
+        // Time to open them: the call is short.
+        remark(output.json, "the call begins in ten seconds");
+        tokio::time::sleep(HEAD_START).await;
+    }
 
     let options = |wav| -> anyhow::Result<CallOptions> {
         let audio = Audio::exactly(Clip::from_wav(wav).context("the demo's speech can't be read")?);
@@ -181,6 +197,10 @@ async fn call(codec: Codec, output: Output) -> anyhow::Result<Outcome> {
         panel.caption = None;
         screen.draw(&panel.lines(paint.0));
     }
+    if token.is_some() {
+        remark(output.json, "the pages stay open; Ctrl-C ends the demo");
+        let _ = tokio::signal::ctrl_c().await;
+    }
     server.shutdown().await;
     Ok(outcome(&call.report(), &answered.report(), &told))
 }
@@ -231,6 +251,18 @@ fn config(
         ports = if sidetone.port() > 40_000 { "20000-39999" } else { "40001-59999" },
     );
     toml::from_str(&text).context("the demo's configuration can't be read")
+}
+
+/// Has the demo keep its call, and serve pages of it on a free port; the token to sign in with.
+fn keep(config: &mut Config, folder: &std::path::Path) -> anyhow::Result<String> {
+    let store = StoreConfig::in_file(folder.join("store.db"));
+    let now = Timestamp::now();
+    let mut made = Store::create(&store).context("no store can be made for the demo")?;
+    let token = made.create_token("demo", Role::Supervisor, None, now).context("no token can be made")?;
+    config.spool = Some(toml::from_str(&format!("path = {:?}", folder.join("spool.db")))?);
+    config.store = Some(store);
+    config.http.listen = "127.0.0.1:0".parse()?;
+    Ok(token.secret)
 }
 
 fn show(panel: &mut Panel, event: &Event) {
