@@ -10,6 +10,7 @@ mod card;
 mod checkpoint;
 mod command;
 mod device;
+mod epoch;
 pub mod folds;
 pub(crate) mod optimiser;
 mod options;

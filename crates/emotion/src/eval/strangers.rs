@@ -5,7 +5,11 @@ use std::{path::Path, sync::Arc};
 
 use serde::Serialize;
 
-use super::{EvalError, EvalOptions, hearing::Hearing, report::CorpusReport, report::report};
+use super::{
+    EvalError, EvalOptions,
+    hearing::{Heard, Hearing, beside_manner},
+    report::{CorpusReport, report},
+};
 use crate::{class::ClassSet, corpus::Manifest, model::Model};
 
 /// What models make of corpora that they never had.
@@ -20,6 +24,9 @@ pub struct Strangers {
     /// The largest calibration error over the four classes (or a corpus's own, if it lacks one of them) after what
     /// chance alone would show is taken off.
     pub worst_calibration: Option<f64>,
+    /// The same of the models that hear a speaker beside their own manner, with that known from each one's first calm
+    /// clips, which are left out.
+    pub manner_known: Option<Box<Strangers>>,
 }
 
 /// One model on one corpus that it never had.
@@ -73,17 +80,22 @@ pub fn strangers(
     }
     let of = parts.iter().map(|(.., own)| own.entries.len()).sum();
     let mut hearing = Hearing::new(root, options, of, progress);
-    let mut rows = Vec::new();
+    let (mut rows, mut known) = (Vec::new(), Vec::new());
     for (model, corpus, own) in parts {
-        let heard = hearing.hear(model, &model.meta().calibration, &own, options.band)?;
-        rows.push(Row {
+        let row = |heard: &[Heard]| Row {
             model: model.meta().name.clone(),
             sha256: model.sha256().to_owned(),
             trained_on: model.meta().corpora.clone(),
-            report: report(&corpus, &heard, None, options.draws),
-        });
+            report: report(&corpus, heard, None, options.draws),
+        };
+        let heard = hearing.hear(model, &model.meta().calibration, &own, options.band)?;
+        rows.push(row(&heard));
+        let beside = beside_manner(model, model.meta().calibration_for(true), &heard)?;
+        known.extend(beside.filter(|heard| !heard.is_empty()).map(|heard| row(&heard)));
     }
-    Ok(summed(rows))
+    let mut all = summed(rows);
+    all.manner_known = (!known.is_empty()).then(|| Box::new(summed(known)));
+    Ok(all)
 }
 
 fn summed(rows: Vec<Row>) -> Strangers {
@@ -100,6 +112,7 @@ fn summed(rows: Vec<Row>) -> Strangers {
         mean_of_four: (!recalls.is_empty()).then(|| recalls.iter().sum::<f64>() / recalls.len() as f64),
         worst_alarm_area: areas.min_by(f64::total_cmp),
         worst_calibration: errors.max_by(f64::total_cmp),
+        manner_known: None,
         rows,
     }
 }

@@ -16,6 +16,15 @@ pub(super) fn strangers(strangers: &Strangers, output: Output) -> anyhow::Result
         say_json(strangers)?;
         return Ok(ExitCode::SUCCESS);
     }
+    print(strangers);
+    if let Some(known) = &strangers.manner_known {
+        say(format_args!("\nEach speaker's manner known from 8 s of calm clips, which are left out:\n"));
+        print(known);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(strangers: &Strangers) {
     say(format_args!(
         "| trained on | asked about | speakers, clips | classes: UAR | of chance | 4 classes: UAR | calibration error, of which chance | \
          anger and fear against calm, AUC |\n| --- | --- | --- | --- | --- | --- | --- | --- |"
@@ -47,7 +56,6 @@ pub(super) fn strangers(strangers: &Strangers, output: Output) -> anyhow::Result
             say(format_args!("{what}: {value:.3}"));
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Two models, paired by clip.
