@@ -86,10 +86,11 @@
 
   function soon() {
     if (waiting) return;
+    // The server tells changes that lie close together as one.
     waiting = setTimeout(() => {
       waiting = 0;
       refresh();
-    }, 250);
+    }, 50);
   }
 
   function listen() {

@@ -1,4 +1,5 @@
-//! Figures of days: each with its interval, the number of calls that it stands on, and the range before to compare with.
+//! Figures of days: each with its interval, the number of calls that it stands on, and the range before to compare
+//! with.
 
 mod chart;
 mod csv;

@@ -262,6 +262,17 @@ fn feed(what: &Feed, began: Timestamp, shared: &Shared) -> Result<(), StoreError
         shared.set_trouble(None);
         if looks.is_multiple_of(TEND_EVERY) {
             store.database.is_in_place()?;
+            // Counted now and then: the spool counts all of its entries for it.
+            let (last, position) = (file.status()?.last, store.position(&feed)?);
+            if last < position {
+                tracing::warn!(
+                    last = last.0,
+                    position = position.0,
+                    "the spool is another one than the store was fed from; reading it from its beginning"
+                );
+                store.rewind(&feed)?;
+            }
+            shared.behind.store(last.0.saturating_sub(position.0), Ordering::Relaxed);
             store.sum_stale_days()?;
             let expired = if clock.is_steady(Timestamp::now(), Instant::now()) {
                 store.expire(config, Timestamp::now())?
@@ -303,8 +314,8 @@ fn before_damage(file: &SpoolFile, position: Position, place: u64) -> Result<Pag
     Ok(Page { entries: Vec::new(), lost: place.saturating_sub(position.0), until: Position(place) })
 }
 
-/// Watches the system's clock. A clock that has just jumped years ahead, or was wrong at the start, must not delete what
-/// is not old.
+/// Watches the system's clock. A clock that has just jumped years ahead, or was wrong at the start, must not delete
+/// what is not old.
 #[derive(Debug)]
 struct Clock {
     time: Timestamp,
@@ -337,16 +348,6 @@ fn feed_page(
     shared: &Shared,
 ) -> Result<bool, StoreError> {
     let position = store.position(feed)?;
-    let status = file.status()?;
-    if status.last < position {
-        tracing::warn!(
-            last = status.last.0,
-            position = position.0,
-            "the spool is another one than the store was fed from; reading it from its beginning"
-        );
-        store.rewind(feed)?;
-        return Ok(true);
-    }
     let page = match file.read(position, PAGE) {
         Err(SpoolError::Damaged(place)) => before_damage(file, position, place)?,
         read => read?,
@@ -362,8 +363,6 @@ fn feed_page(
     shared.changed.send_modify(|count| *count = count.wrapping_add(1));
     shared.skipped.fetch_add(written.skipped, Ordering::Relaxed);
     shared.lost.fetch_add(page.lost, Ordering::Relaxed);
-    let Position(last) = status.last;
-    shared.behind.store(last.saturating_sub(page.until.0), Ordering::Relaxed);
     shared.position.store(page.until.0, Ordering::Relaxed);
     file.acknowledge(reader, page.until, Timestamp::now())?;
     Ok(true)

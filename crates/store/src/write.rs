@@ -68,8 +68,8 @@ impl Store {
         self.database.execute("UPDATE feeds SET position = 0 WHERE name = $1", &[feed.into()]).map(drop)
     }
 
-    /// Ends calls of a node that were up when an earlier process of it ended without telling: at the last moment that is
-    /// known of them.
+    /// Ends calls of a node that were up when an earlier process of it ended without telling: at the last moment that
+    /// is known of them.
     pub(crate) fn end_calls_of_before(
         &mut self,
         node: Option<&Node>,

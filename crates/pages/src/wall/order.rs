@@ -27,8 +27,8 @@ impl Need {
     }
 }
 
-/// The calls with the most urgent first: by need, then the greatest distress, then the oldest. Calls without an estimate
-/// come last in their group. The id settles ties, so that cards do not change places between two looks.
+/// The calls with the most urgent first: by need, then the greatest distress, then the oldest. Calls without an
+/// estimate come last in their group. The id settles ties, so that cards do not change places between two looks.
 pub(super) fn by_need<'a>(calls: &[LiveCall<'a>]) -> Vec<(Need, LiveCall<'a>)> {
     let mut ordered: Vec<_> = calls.iter().map(|live| (Need::of(live), *live)).collect();
     ordered.sort_by(|(need, live), (other_need, other)| {

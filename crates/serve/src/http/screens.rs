@@ -20,6 +20,7 @@ use sidetone_pages::{
     Section, Shell, SignIn, SignInFault, WallView,
 };
 use sidetone_store::{Role, StoreError, Token};
+use tokio::time::Instant;
 
 use super::history::found;
 use super::kept::{COOKIE, Kept, Shown, cookie, log_unanswered};
@@ -29,7 +30,7 @@ const LANGUAGE: &str = "sidetone_language";
 /// Calls of a part of the list.
 const A_PART: usize = 50;
 /// Least time between two messages that the live wall has changed: people can't read faster.
-const AT_MOST_EVERY: Duration = Duration::from_millis(500);
+const AT_MOST_EVERY: Duration = Duration::from_millis(250);
 /// A comment after such a silence, so that nobody on the way closes the stream.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Most bytes of a form.
@@ -393,12 +394,13 @@ async fn wall(
 
 /// A message each time that the store has changed, so that the wall asks for its part anew.
 async fn changes(State(kept): State<Kept>) -> Response {
-    let stream = stream::unfold(kept.changes(), |mut changes| async move {
-        // Ends with the server.
+    let started = Instant::now().checked_sub(AT_MOST_EVERY).unwrap_or_else(Instant::now);
+    let stream = stream::unfold((kept.changes(), started), |(mut changes, told)| async move {
+        // Ends with the server. The first change is told at once, those close behind it together.
         changes.changed().await.ok()?;
-        tokio::time::sleep(AT_MOST_EVERY).await;
+        tokio::time::sleep_until(told + AT_MOST_EVERY).await;
         changes.mark_unchanged();
-        Some((Ok::<_, Infallible>(Event::default().data("changed")), changes))
+        Some((Ok::<_, Infallible>(Event::default().data("changed")), (changes, Instant::now())))
     });
     Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response()
 }
