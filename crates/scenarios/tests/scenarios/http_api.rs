@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use sidetone_scenarios::call::Call;
 use sidetone_scenarios::net::{Net, host};
 use sidetone_scenarios::schema::Schema;
-use sidetone_scenarios::sidetone::{Setup, Sidetone};
+use sidetone_scenarios::sidetone::{Setup, Sidetone, binary};
 use sidetone_scenarios::sipp::Plan;
 use sidetone_scenarios::{GUARD, repository};
 
@@ -93,7 +95,7 @@ fn documented(document: &Value, path: &str, method: &str, answer: &Answer) {
     let kind = answer.header("Content-Type").unwrap_or_else(|| panic!("{answer:?}"));
     let kind = kind.split(';').next().unwrap();
     assert!(content.contains_key(kind), "{method} {path}: {kind} is not documented");
-    if kind == "application/json" && method != "HEAD" {
+    if matches!(kind, "application/json" | "application/problem+json") && method != "HEAD" {
         let mut schema = content[kind]["schema"].clone();
         schema["components"] = document["components"].clone();
         let body: Value = serde_json::from_str(&answer.body).unwrap();
@@ -111,10 +113,21 @@ fn setup(net: &Net) -> Setup {
     setup
 }
 
+/// Makes a token of the store.
+fn store_token(store: &Path, role: &str) -> String {
+    let made =
+        Command::new(binary()).args(["token", "create", role, "--role", role, "--store"]).arg(store).output();
+    String::from_utf8(made.unwrap().stdout).unwrap().trim().to_owned()
+}
+
 #[test]
 fn every_path_answers_as_it_is_documented() {
-    let (net, document) = (Net::lease(), document());
-    let sidetone = Sidetone::start(&net, &setup(&net));
+    let (net, document, folder) = (Net::lease(), document(), tempfile::tempdir().unwrap());
+    let (spool, store) = (folder.path().join("spool.db"), folder.path().join("store.db"));
+    let mut setup = setup(&net);
+    setup.more.push_str(&format!("[spool]\npath = {spool:?}\n[store]\npath = {store:?}\n"));
+    let (supervisor, operator) = (store_token(&store, "supervisor"), store_token(&store, "operator"));
+    let sidetone = Sidetone::start(&net, &setup);
     let mut seen = BTreeSet::new();
     let mut check =
         |path: &str, method: &str, to: &str, headers: &[(&str, &str)], body: &str, status: u16| {
@@ -151,6 +164,23 @@ fn every_path_answers_as_it_is_documented() {
     }
     let unknown = r#"{"name":"shoe-size","value":"44"}"#;
     check("/api/calls/{id}/tell", "POST", "/api/calls/x/tell", &[token, json], unknown, 400);
+    let bearer = |token: &str| ("Authorization", format!("Bearer {token}"));
+    let (supervisor, operator) = (bearer(&supervisor), bearer(&operator));
+    let supervisor = [(supervisor.0, supervisor.1.as_str())];
+    let operator = [(operator.0, operator.1.as_str())];
+    for (path, wrong) in
+        [("/api/v1/calls", "/api/v1/calls?limit=0"), ("/api/v1/days", "/api/v1/days?first=x")]
+    {
+        check(path, "GET", path, &supervisor, "", 200);
+        check(path, "GET", wrong, &supervisor, "", 400);
+        check(path, "GET", path, &operator, "", 403);
+        check(path, "GET", path, &[], "", 401);
+    }
+    check("/api/v1/calls", "GET", "/api/v1/calls?direction=sideways", &supervisor, "", 400);
+    check("/api/v1/calls/{id}", "GET", "/api/v1/calls/nobody", &supervisor, "", 404);
+    check("/api/v1/calls/{id}", "GET", "/api/v1/calls/%FF", &supervisor, "", 400);
+    check("/api/v1/calls/{id}", "GET", "/api/v1/calls/nobody", &operator, "", 403);
+    check("/api/v1/calls/{id}", "GET", "/api/v1/calls/nobody", &[], "", 401);
     for path in document["paths"].as_object().unwrap().keys() {
         let to = path.replace("{id}", "x");
         let answer = ask(&net, "DELETE", &to, &[token, json], "");
