@@ -49,7 +49,7 @@ impl Store {
 /// Where the store is.
 #[derive(Debug, Args)]
 pub(super) struct Place {
-    /// The store's SQLite file; without it, the store that the configuration names ([store]).
+    /// The store's SQLite file; without it, the one that the configuration names (`store.path`, `store.postgres`).
     #[arg(long, value_name = "FILE")]
     store: Option<PathBuf>,
     #[command(flatten)]
