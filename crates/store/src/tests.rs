@@ -466,3 +466,13 @@ fn sums_outlive_their_calls() {
         assert_eq!(store.days(0, u64::MAX).unwrap()[0].calls, 2);
     });
 }
+
+/// The server's last users of a store end on its asynchronous threads.
+#[test]
+fn a_store_may_be_let_go_on_any_thread() {
+    on_each(|config, _| {
+        let store = Store::create(config).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async move { drop(store) });
+    });
+}

@@ -27,7 +27,26 @@ pub(crate) struct PostgreSql {
     client: Client,
     prepared: HashMap<String, Statement>,
     /// Last, since it is dropped last: the connection's task runs on it.
-    runtime: Runtime,
+    runtime: Own,
+}
+
+/// The runtime of one connection. It may be dropped on any thread: a runtime as it is must not be on an asynchronous one,
+/// where the server's last users of a store end.
+struct Own(Option<Runtime>);
+
+impl Own {
+    fn block_on<F: Future>(&self, answer: F) -> Result<F::Output, StoreError> {
+        let ended = || StoreError::Thread(std::io::Error::other("the connection's runtime has ended"));
+        Ok(self.0.as_ref().ok_or_else(ended)?.block_on(answer))
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl PostgreSql {
@@ -35,6 +54,7 @@ impl PostgreSql {
         let mut config = config.clone();
         config.application_name("sidetone").keepalives_idle(Duration::from_secs(10));
         let runtime = Builder::new_current_thread().enable_all().build().map_err(StoreError::Thread)?;
+        let runtime = Own(Some(runtime));
         let client = within(&runtime, CONNECTS_WITHIN, async {
             let (client, connection) = config.connect(NoTls).await?;
             // Its end shows in the next answer.
@@ -58,11 +78,11 @@ impl PostgreSql {
 
 /// Waits for an answer, and not for ever.
 fn within<T>(
-    runtime: &Runtime,
+    runtime: &Own,
     patience: Duration,
     answer: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    let answered = runtime.block_on(async { tokio::time::timeout(patience, answer).await });
+    let answered = runtime.block_on(async { tokio::time::timeout(patience, answer).await })?;
     answered.unwrap_or(Err(StoreError::Silent { patience }))
 }
 
@@ -157,7 +177,7 @@ impl Database for PostgreSql {
     fn vacuum(&mut self) -> Result<(), StoreError> {
         // FULL writes the tables anew: without it what was deleted stays in their files until it is written over.
         let Self { client, runtime, .. } = self;
-        Ok(runtime.block_on(client.batch_execute("VACUUM (FULL, ANALYZE)"))?)
+        Ok(runtime.block_on(client.batch_execute("VACUUM (FULL, ANALYZE)"))??)
     }
 
     fn settle(&mut self) -> Result<(), StoreError> {
