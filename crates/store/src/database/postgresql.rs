@@ -30,8 +30,8 @@ pub(crate) struct PostgreSql {
     runtime: Own,
 }
 
-/// The runtime of one connection. It may be dropped on any thread: a runtime as it is must not be on an asynchronous one,
-/// where the server's last users of a store end.
+/// The runtime of one connection. It may be dropped on any thread: a runtime as it is must not be on an asynchronous
+/// one, where the server's last users of a store end.
 struct Own(Option<Runtime>);
 
 impl Own {
