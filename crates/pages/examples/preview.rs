@@ -10,9 +10,10 @@ mod made_up;
 use std::path::Path;
 
 use sidetone_pages::{
-    CallList, CallsQuery, Figures, FiguresQuery, Language, LiveCall, QueryFault, Role, Section, Shell,
-    SignIn, SignInFault, WallView, assets, call, calls, figures, figures_csv, problem, sign_in, wall,
+    CallList, CallsQuery, Figures, FiguresQuery, Language, LiveCall, QueryFault, Section, Shell, SignIn,
+    SignInFault, WallView, assets, call, calls, figures, figures_csv, problem, sign_in, wall,
 };
+use sidetone_store::Role;
 
 fn main() -> std::io::Result<()> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| "preview".to_owned());
@@ -39,7 +40,7 @@ fn main() -> std::io::Result<()> {
             base: "",
             name: Some("Maria Keller"),
             role: Some(Role::Supervisor),
-            sections: Role::Supervisor.sections(),
+            sections: Section::of(Role::Supervisor),
             csrf: "made-up",
             now: made_up::NOW,
         };

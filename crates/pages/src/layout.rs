@@ -1,6 +1,7 @@
 //! The frame around every page: navigation, who is signed in, language, landmarks.
 
 use maud::{DOCTYPE, Markup, html};
+use sidetone_store::Role;
 
 use crate::assets;
 use crate::format::{clean, shown};
@@ -18,6 +19,18 @@ pub enum Section {
 }
 
 impl Section {
+    /// The sections that a role sees, its first page first. A role without any signs in to no page: the routes hold to
+    /// this list.
+    #[must_use]
+    pub fn of(role: Role) -> &'static [Self] {
+        match role {
+            Role::Supervisor => &[Self::Live, Self::Calls, Self::Figures],
+            Role::Director => &[Self::Figures],
+            // The operator's work is done by other means so far: the command line, Prometheus, the API.
+            Role::Operator | Role::Integration => &[],
+        }
+    }
+
     /// Its path, behind the base.
     #[must_use]
     pub fn path(self) -> &'static str {
@@ -37,40 +50,13 @@ impl Section {
     }
 }
 
-/// What a person may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Sees calls of their own.
-    Agent,
-    /// Sees calls.
-    Supervisor,
-    /// Sees figures of groups, and no call.
-    Director,
-    /// Keeps the service running.
-    Operator,
-    /// Another program.
-    Integration,
-}
-
-impl Role {
-    /// The sections that the navigation offers to this role. The routes must refuse the others themselves.
-    #[must_use]
-    pub fn sections(self) -> &'static [Section] {
-        match self {
-            Self::Supervisor => &[Section::Live, Section::Calls, Section::Figures],
-            Self::Director | Self::Operator => &[Section::Figures],
-            Self::Agent | Self::Integration => &[],
-        }
-    }
-
-    fn title(self, texts: &Texts) -> &str {
-        match self {
-            Self::Agent => texts.role_agent,
-            Self::Supervisor => texts.role_supervisor,
-            Self::Director => texts.role_director,
-            Self::Operator => texts.role_operator,
-            Self::Integration => texts.role_integration,
-        }
+/// The name of a role.
+fn role_title(role: Role, texts: &Texts) -> &str {
+    match role {
+        Role::Supervisor => texts.role_supervisor,
+        Role::Director => texts.role_director,
+        Role::Operator => texts.role_operator,
+        Role::Integration => texts.role_integration,
     }
 }
 
@@ -197,7 +183,7 @@ fn header(shell: &Shell<'_>, here: Option<Section>) -> Markup {
                     p {
                         span.hidden { (texts.signed_in_as) " " }
                         strong { (shown(name)) }
-                        @if let Some(role) = shell.role { span.role { (role.title(texts)) } }
+                        @if let Some(role) = shell.role { span.role { (role_title(role, texts)) } }
                     }
                     form method="post" action=(shell.path("/sign-out")) {
                         (shell.csrf_field())

@@ -39,7 +39,7 @@ pub use calls::{CallList, CallsForm, CallsQuery, QueryFault, calls};
 pub use figures::{
     Change, Estimate, Figures, FiguresQuery, Measure, Range, SMALLEST_GROUP, figures, figures_csv,
 };
-pub use layout::{Head, Role, Section, Shell, page};
+pub use layout::{Head, Section, Shell, page};
 pub use maud::Markup;
 pub use problem::problem;
 pub use sign_in::{SignIn, SignInFault, sign_in};

@@ -83,7 +83,7 @@ macro_rules! texts {
 
 texts! {
     code, language_name, decimal, thousands, percent, date, months, skip, navigation, language, live, calls,
-    figures, signed_in_as, sign_out, role_agent, role_supervisor, role_director, role_operator,
+    figures, signed_in_as, sign_out, role_supervisor, role_director, role_operator,
     role_integration, estimates, go_on, table, all, apply, from, until, definition, as_table, yes, inbound,
     outbound, direction_unknown, customer, agent, state_neutral, state_positive, state_negative,
     state_frustrated, state_distressed, trend_improving, trend_steady, trend_worsening, alert,

@@ -9,10 +9,10 @@ mod reader;
 
 use serde_json::json;
 use sidetone_pages::{
-    CallList, CallsQuery, Figures, FiguresQuery, Language, LiveCall, QueryFault, Role, Shell, SignIn,
+    CallList, CallsQuery, Figures, FiguresQuery, Language, LiveCall, QueryFault, Section, Shell, SignIn,
     SignInFault, WallView, assets, call, calls, figures, figures_csv, problem, sign_in, wall, wall_fragment,
 };
-use sidetone_store::{Alert, Call, CallDetails, Happened, Point};
+use sidetone_store::{Alert, Call, CallDetails, Happened, Point, Role};
 
 /// Breaks out of text, attributes and elements where they are not guarded, and turns the direction of writing.
 const HOSTILE: &str =
@@ -25,7 +25,7 @@ fn shell(language: Language, text: &str) -> Shell<'_> {
         base: "",
         name: Some(text),
         role: Some(Role::Supervisor),
-        sections: Role::Supervisor.sections(),
+        sections: Section::of(Role::Supervisor),
         csrf: text,
         now: made_up::NOW,
     }

@@ -20,7 +20,6 @@ pub(super) static TEXTS: Texts = Texts {
     figures: "Kennzahlen",
     signed_in_as: "Angemeldet als",
     sign_out: "Abmelden",
-    role_agent: "Agent",
     role_supervisor: "Teamleitung",
     role_director: "Leitung",
     role_operator: "Betrieb",

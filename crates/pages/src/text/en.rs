@@ -20,7 +20,6 @@ pub(super) static TEXTS: Texts = Texts {
     figures: "Figures",
     signed_in_as: "Signed in as",
     sign_out: "Sign out",
-    role_agent: "agent",
     role_supervisor: "supervisor",
     role_director: "director",
     role_operator: "operator",

@@ -1,0 +1,46 @@
+//! Figures of days.
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use sidetone_pages::{Figures, FiguresQuery};
+use sidetone_store::StoreError;
+
+use super::visit::Visit;
+use crate::http::kept::Kept;
+
+pub(super) fn router() -> Router<Kept> {
+    Router::new().route("/figures", get(figures)).route("/figures.csv", get(figures_csv))
+}
+
+/// The figures that a query asks for; the usual ones if it asks for none that there could be.
+async fn figures_of(kept: &Kept, query: FiguresQuery, now: u64) -> Result<Figures, StoreError> {
+    let range = query.range(now).unwrap_or_else(|_| sidetone_pages::Range::usual(now));
+    let (first, last) = (range.before_first, range.last);
+    let days = kept.ask(move |store| store.days(first, last)).await?;
+    Ok(Figures::of(&days, &query, now))
+}
+
+async fn figures(
+    State(kept): State<Kept>,
+    visit: Visit,
+    Query(query): Query<FiguresQuery>,
+) -> Result<Response, Response> {
+    let figures = visit.answered(figures_of(&kept, query, visit.frame.now).await)?;
+    Ok(visit.frame.ok(sidetone_pages::figures(&visit.frame.shell(), &figures)))
+}
+
+async fn figures_csv(
+    State(kept): State<Kept>,
+    visit: Visit,
+    Query(query): Query<FiguresQuery>,
+) -> Result<Response, Response> {
+    let figures = visit.answered(figures_of(&kept, query, visit.frame.now).await)?;
+    let named = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"sidetone-figures.csv\""),
+    ];
+    Ok((named, sidetone_pages::figures_csv(&visit.frame.shell(), &figures)).into_response())
+}

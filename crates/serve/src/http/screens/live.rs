@@ -1,0 +1,78 @@
+//! The live wall.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use futures_util::stream;
+use serde::Deserialize;
+use sidetone_pages::{LiveCall, WallView};
+use sidetone_store::{Call, Point};
+use tokio::time::Instant;
+
+use super::visit::Visit;
+use crate::http::kept::Kept;
+
+/// Least time between two messages that the live wall has changed: people can't read faster.
+const AT_MOST_EVERY: Duration = Duration::from_millis(250);
+/// A comment after such a silence, so that nobody on the way closes the stream.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Where the live wall's stream is.
+const CHANGES: &str = "/live/changes";
+
+pub(super) fn router() -> Router<Kept> {
+    Router::new().route("/live", get(live)).route("/live/wall", get(wall)).route(CHANGES, get(changes))
+}
+
+/// `?view=list`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct View {
+    view: Option<String>,
+}
+
+impl View {
+    fn of_wall(&self) -> WallView {
+        WallView::parse(self.view.as_deref())
+    }
+}
+
+fn shown(up: &[(Call, Vec<Point>)]) -> Vec<LiveCall<'_>> {
+    up.iter().map(|(call, points)| LiveCall { call, points }).collect()
+}
+
+async fn live(
+    State(kept): State<Kept>,
+    visit: Visit,
+    Query(view): Query<View>,
+) -> Result<Response, Response> {
+    let up = visit.answered(kept.live().await)?;
+    let page = sidetone_pages::wall(&visit.frame.shell(), &shown(&up), view.of_wall(), Some(CHANGES));
+    Ok(visit.frame.ok(page))
+}
+
+async fn wall(
+    State(kept): State<Kept>,
+    visit: Visit,
+    Query(view): Query<View>,
+) -> Result<Response, Response> {
+    let up = visit.answered(kept.live().await)?;
+    Ok(visit.frame.ok(sidetone_pages::wall_fragment(&visit.frame.shell(), &shown(&up), view.of_wall())))
+}
+
+/// A message each time that the store has changed, so that the wall asks for its part anew.
+async fn changes(State(kept): State<Kept>) -> Response {
+    let started = Instant::now().checked_sub(AT_MOST_EVERY).unwrap_or_else(Instant::now);
+    let stream = stream::unfold((kept.changes(), started), |(mut changes, told)| async move {
+        // Ends with the server. The first change is told at once, those close behind it together.
+        changes.changed().await.ok()?;
+        tokio::time::sleep_until(told + AT_MOST_EVERY).await;
+        changes.mark_unchanged();
+        Some((Ok::<_, Infallible>(Event::default().data("changed")), (changes, Instant::now())))
+    });
+    Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response()
+}

@@ -1,0 +1,151 @@
+//! Signing in and out.
+
+use axum::extract::{Form, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+use sidetone_events::Timestamp;
+use sidetone_pages::{Section, SignIn, SignInFault};
+
+use super::frame::Frame;
+use super::visit::Visit;
+use crate::http::kept::{COOKIE, Kept};
+
+/// `?next=/calls&ended=1`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Gate {
+    next: String,
+    ended: Option<String>,
+}
+
+pub(super) async fn gate(frame: Frame, Query(gate): Query<Gate>) -> Response {
+    let fault = gate.ended.map(|_| SignInFault::Ended);
+    let page = SignIn { fault, token: true, next: own_path(&gate.next), ..SignIn::default() };
+    frame.ok(sidetone_pages::sign_in(&frame.shell(), &page))
+}
+
+/// A path of this server's, whatever was asked for.
+fn own_path(next: &str) -> &str {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.');
+    let own = next.starts_with('/') && !next.starts_with("//") && next.chars().all(plain);
+    if own { next } else { "/" }
+}
+
+/// The form of the sign-in.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Credentials {
+    token: String,
+    next: String,
+}
+
+pub(super) async fn sign_in(
+    State(kept): State<Kept>,
+    frame: Frame,
+    headers: HeaderMap,
+    Form(credentials): Form<Credentials>,
+) -> Response {
+    let next = own_path(&credentials.next).to_owned();
+    let refuse = |status, fault| {
+        let page = SignIn { fault: Some(fault), token: true, next: &next, ..SignIn::default() };
+        frame.answer(status, sidetone_pages::sign_in(&frame.shell(), &page))
+    };
+    if !is_from_here(&headers) {
+        return refuse(StatusCode::FORBIDDEN, SignInFault::Stale);
+    }
+    let secret = credentials.token.trim().to_owned();
+    let begun = kept.ask(move |store| {
+        let now = Timestamp::now();
+        // A program's token is none for people: a session of it would be a way around what it is for.
+        match store.token(&secret, now)? {
+            Some(token) if !Section::of(token.role).is_empty() => store.sign_in(&secret, now),
+            _ => Ok(None),
+        }
+    });
+    match begun.await {
+        Err(error) => frame.unavailable(&error),
+        Ok(None) => refuse(StatusCode::UNAUTHORIZED, SignInFault::Wrong),
+        Ok(Some((session, _))) => {
+            let secure = match headers.get("x-forwarded-proto") {
+                Some(proto) if proto == "https" => "; Secure",
+                _ => "",
+            };
+            let cookie = format!("{COOKIE}={session}; Path=/; Max-Age=43200; HttpOnly; SameSite=Lax{secure}");
+            ([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response()
+        }
+    }
+}
+
+/// Whether a form was sent by a page of this server: browsers say where it comes from.
+fn is_from_here(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if text("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none")) {
+        return false;
+    }
+    match (text("origin"), text("host")) {
+        (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, from)| from == host),
+        (Some(_), None) => false,
+        (None, _) => true,
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Csrf {
+    csrf: String,
+}
+
+pub(super) async fn sign_out(
+    State(kept): State<Kept>,
+    visit: Visit,
+    Form(sent): Form<Csrf>,
+) -> Result<Response, Response> {
+    if sent.csrf != visit.person.csrf {
+        return Err(visit.frame.problem(StatusCode::FORBIDDEN));
+    }
+    let session = visit.person.session.clone();
+    visit.answered(kept.ask(move |store| store.sign_out(&session)).await)?;
+    let gone = format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+    Ok(([(header::SET_COOKIE, gone)], Redirect::to("/sign-in")).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    #[test]
+    fn nobody_is_led_elsewhere() {
+        for own in ["/", "/calls", "/calls/01KJMBQDHX04HMASW9NF6YY093"] {
+            assert_eq!(own_path(own), own);
+        }
+        for other in [
+            "",
+            "https://evil.example",
+            "//evil.example",
+            "/\\evil.example",
+            "/a?b",
+            "/\r\nSet-Cookie: a=b",
+            "calls",
+        ] {
+            assert_eq!(own_path(other), "/", "{other}");
+        }
+    }
+
+    #[test]
+    fn forms_of_other_sites_are_told_apart() {
+        let from = |pairs: &[(&'static str, &'static str)]| {
+            let pairs = pairs
+                .iter()
+                .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+            is_from_here(&pairs.collect())
+        };
+        assert!(from(&[("origin", "http://a:9464"), ("host", "a:9464"), ("sec-fetch-site", "same-origin")]));
+        assert!(from(&[("host", "a:9464")]), "no browser");
+        assert!(!from(&[("origin", "http://b"), ("host", "a:9464")]));
+        assert!(!from(&[("origin", "null"), ("host", "a:9464")]));
+        assert!(!from(&[("sec-fetch-site", "cross-site"), ("host", "a:9464")]));
+    }
+}
