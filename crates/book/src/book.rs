@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sidetone_call::{CallKey, Node};
+use sidetone_call::{CallKey, Node, Teams};
 use sidetone_consent::policy::Settings;
 use sidetone_events::{CallId, NumberHasher, Timestamp};
 use sidetone_insight::Thresholds;
@@ -42,6 +42,9 @@ pub(crate) struct Book {
     pub(crate) media_timeout: Duration,
     /// Calls just answered whose plans have not arrived yet.
     pub(crate) answered: Vec<(CallKey, Duration)>,
+    /// Calls of which the SIP message at hand has told labels.
+    pub(crate) relabelled: Vec<(CallKey, Duration)>,
+    pub(crate) teams: Teams,
     pub(crate) counters: CallCounters,
     pub(crate) playback: Playback,
     /// SHA-256 of the model that listens, if receipts are filed at all.
@@ -58,7 +61,7 @@ pub(crate) struct Book {
 impl Book {
     /// An empty book.
     pub(crate) fn new(hasher: NumberHasher, workers: usize, rules: Rules, epoch_wall: Timestamp) -> Self {
-        let Rules { node, thresholds, media_timeout, consent, numbers } = rules;
+        let Rules { node, thresholds, media_timeout, consent, numbers, teams } = rules;
         Self {
             routed: HashMap::new(),
             routed_order: VecDeque::new(),
@@ -72,6 +75,8 @@ impl Book {
             numbers,
             media_timeout,
             answered: Vec::new(),
+            relabelled: Vec::new(),
+            teams,
             counters: CallCounters::default(),
             playback: Playback::default(),
             receipts_name: None,
@@ -84,12 +89,13 @@ impl Book {
 
     /// Replaces the rules, for calls to come.
     pub(crate) fn rule(&mut self, rules: Rules) {
-        let Rules { node, thresholds, media_timeout, consent, numbers } = rules;
+        let Rules { node, thresholds, media_timeout, consent, numbers, teams } = rules;
         self.node = node;
         self.thresholds = thresholds;
         self.media_timeout = media_timeout;
         self.settings = consent;
         self.numbers = numbers;
+        self.teams = teams;
     }
 
     pub(crate) fn enter(&mut self, key: CallKey, entry: Entry) {

@@ -44,6 +44,9 @@ impl Book {
 
     fn close(&mut self, now: Duration, mut entry: Entry) {
         self.playback.forget(&mut entry);
+        if let Some(event) = entry.tell_labels(now) {
+            self.effects.publish(event);
+        }
         let counters = &mut self.counters;
         let counter = match entry.cause() {
             Some(Cause::MediaTimeout) => &mut counters.media_timeouts,

@@ -21,8 +21,6 @@ pub(crate) struct Consent {
     /// Announcements stopped to make room for the current one, and not over yet.
     pub(crate) leaving: Vec<Act>,
     pub(crate) plays: u64,
-    /// The agent who has the call, as the PBX says.
-    pub(crate) agent: Option<String>,
     /// The party that talks on the PBX's side, as the PBX says.
     pub(crate) party: Option<Party>,
     /// As configured when the call began.
@@ -61,7 +59,6 @@ impl Consent {
             playing: None,
             leaving: Vec::new(),
             plays: 0,
-            agent: None,
             party: None,
             lawful_basis: settings.lawful_basis,
             filed: false,

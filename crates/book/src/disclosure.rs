@@ -191,14 +191,15 @@ impl Book {
     pub(crate) fn hear(&mut self, key: CallKey, now: Duration, telling: &Telling, source: Source) {
         let Self { calls, settings, .. } = self;
         let Some(entry) = calls.get_mut(&key) else { return };
+        let from_carrier = source == Source::TrunkHeader;
         match telling {
             Telling::Consent(say) => entry.consent.machine.input(now, Input::Told { say: *say, source }),
             Telling::Analysis(on) => entry.consent.machine.input(now, Input::Analysis { on: *on, source }),
             // The carrier's side may restrict analysis, as with consent.
             Telling::Customer(false) => entry.consent.tell(settings, now, telling),
             // Only the PBX knows its own parties; the carrier's word on them does not count.
-            _ if source == Source::TrunkHeader => return,
-            Telling::Agent(agent) => entry.consent.agent = Some(agent.clone()),
+            _ if from_carrier => return,
+            Telling::Agent(_) | Telling::Team(_) => {}
             Telling::Party(party) => entry.consent.party = Some(*party),
             Telling::Queue(_)
             | Telling::CallType(_)
@@ -207,6 +208,9 @@ impl Book {
             | Telling::Customer(true) => {
                 entry.consent.tell(settings, now, telling);
             }
+        }
+        if !from_carrier {
+            self.label(key, telling);
         }
         self.drive(key, now);
     }

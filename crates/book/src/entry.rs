@@ -11,6 +11,7 @@ use sidetone_events::{
 use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Phase as AlertPhase, Summary, TimelinePoint};
 
 use crate::consent::Consent;
+use crate::labels::Labelled;
 use crate::quality::{Change, Watch};
 use crate::view::{CallView, LegView, Phase, StreamView, codec_name};
 use sidetone_relay::{EndReport, StreamReport};
@@ -49,6 +50,7 @@ pub(crate) struct Entry {
     /// Times that the call's analysis broke.
     broken: u32,
     pub(crate) consent: Consent,
+    pub(crate) labelled: Labelled,
     began: Timestamp,
     media_open: bool,
     end: Option<End>,
@@ -81,6 +83,7 @@ impl Entry {
         Self {
             key,
             consent,
+            labelled: Labelled::default(),
             began,
             trunk: call.trunk.clone(),
             narrator: Narrator::new(call, began),
@@ -436,8 +439,7 @@ impl Entry {
             analysed: self.worker.is_some() && self.consent.machine.may_analyse(),
             consent: self.consent.machine.state(),
             policy: self.consent.machine.terms().policy,
-            queue: self.consent.facts.queue.clone(),
-            agent: self.consent.agent.clone(),
+            labels: self.labelled.labels().clone(),
             party: self.consent.party,
             affect: self.affect.clone(),
             alert: self.alert,

@@ -89,7 +89,10 @@ impl Book {
                         Side::Pbx => Source::PbxHeader,
                     };
                     match self.check_language(&telling) {
-                        Ok(()) => self.hear(key, at, &telling, source),
+                        Ok(()) => {
+                            self.hear(key, at, &telling, source);
+                            self.relabelled.push((key, at));
+                        }
                         Err(unknown) => {
                             self.counters.tellings_unknown += 1;
                             tracing::debug!(%unknown, "an X-Sidetone header has no meaning");
@@ -234,9 +237,12 @@ impl Book {
         }
     }
 
-    /// All facts of one SIP message have been told. Calls that it answered may get their announcement now: only now is
-    /// the destination of their media known.
+    /// All facts of one SIP message have been told: its headers make one event of labels. Calls that it answered may get
+    /// their announcement now: only now is the destination of their media known.
     pub(crate) fn settled(&mut self) {
+        for (key, at) in std::mem::take(&mut self.relabelled) {
+            self.tell_labels(at, key);
+        }
         for (key, at) in std::mem::take(&mut self.answered) {
             self.consent(key, at, Input::Answered);
         }

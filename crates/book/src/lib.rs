@@ -18,6 +18,7 @@ mod effect;
 mod entry;
 mod facts;
 mod hearing;
+mod labels;
 mod lookup;
 mod media;
 mod playback;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sidetone_call::Node;
+use sidetone_call::{Node, Teams};
 use sidetone_consent::Policy;
 use sidetone_consent::policy::Settings;
 use sidetone_insight::Thresholds;
@@ -35,6 +35,8 @@ pub struct Rules {
     pub consent: Settings,
     /// Numbers that are never listened to, and numbers that belong to no customer.
     pub numbers: Numbers,
+    /// The agents of each team.
+    pub teams: Teams,
 }
 
 /// Whether one of a party's numbers is on a list.

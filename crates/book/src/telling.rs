@@ -50,6 +50,7 @@ impl Book {
         self.check_language(telling)?;
         self.calls.get(&key).map_or(Ok(()), |entry| check_allowing(entry, telling))?;
         self.hear(key, now, telling, source);
+        self.tell_labels(now, key);
         Ok(self.calls.get(&key).map_or(State::Pending, |entry| entry.consent.machine.state()))
     }
 
@@ -89,6 +90,7 @@ impl Book {
         }
         for key in keys {
             self.hear(key, now, telling, source);
+            self.tell_labels(now, key);
         }
     }
 

@@ -1,7 +1,7 @@
 //! A call as the command line shows it.
 
 use serde::Serialize;
-use sidetone_call::EndPlan;
+use sidetone_call::{EndPlan, Labels};
 use sidetone_consent::{Party, Policy, State};
 use sidetone_events::{CodecName, Direction};
 use sidetone_insight::{AffectUpdate, Alert, Conduct};
@@ -53,10 +53,9 @@ pub struct CallView {
     pub consent: State,
     /// The policy by which callers of this kind are told.
     pub policy: Policy,
-    /// The queue, as the PBX names it.
-    pub queue: Option<String>,
-    /// The agent, as the PBX names them.
-    pub agent: Option<String>,
+    /// Queue, agent, team, tier, call type and language, as the PBX names them.
+    #[serde(flatten)]
+    pub labels: Labels,
     /// The party on the PBX's side, as the PBX says.
     pub party: Option<Party>,
     /// The customer's latest state.

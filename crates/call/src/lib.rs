@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`side`] | the two sides of a call, and the parties there |
 //! | [`key`] | a call's key within one process |
+//! | [`label`] | the labels of a call: queue, agent, team, tier, call type, language |
 //! | [`node`] | the name of a node |
 //! | [`stream`] | a media stream as the parties have agreed on it |
 //! | [`plane`] | the signalling side's interface to the media relay |
@@ -19,6 +20,7 @@
 pub mod ending;
 pub mod estimate;
 pub mod key;
+pub mod label;
 pub mod nature;
 pub mod node;
 pub mod plane;
@@ -29,6 +31,7 @@ pub mod untappable;
 pub use ending::Cause;
 pub use estimate::{Abstention, Class, Estimate, Evidence, Modality};
 pub use key::CallKey;
+pub use label::{Label, Labels, NotALabel, Teams};
 pub use nature::Nature;
 pub use node::Node;
 pub use plane::{Exhausted, IpFamily, LocalMedia, MediaPlane};

@@ -53,8 +53,16 @@ pub fn number(data: &[u8]) {
 pub fn told(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (name, value) = text.split_once(':').unwrap_or((&text, ""));
-    if let Ok(Telling::Queue(text) | Telling::Tier(text) | Telling::Agent(text)) = Telling::parse(name, value)
+    if let Ok(
+        Telling::Queue(text)
+        | Telling::Tier(text)
+        | Telling::Agent(text)
+        | Telling::Team(text)
+        | Telling::CallType(text)
+        | Telling::Language(text),
+    ) = Telling::parse(name, value)
     {
+        assert!(text.parse::<sidetone_call::Label>().is_ok());
         assert!(text.chars().count() <= Telling::LONGEST && !text.chars().any(char::is_control));
     }
     let _ = Language::choose(Some(name), Some(value), Language::English);

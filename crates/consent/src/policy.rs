@@ -194,6 +194,7 @@ impl Facts {
             Telling::Consent(_)
             | Telling::Analysis(_)
             | Telling::Agent(_)
+            | Telling::Team(_)
             | Telling::Party(_)
             | Telling::Customer(_) => {
                 return false;

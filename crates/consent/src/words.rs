@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use sidetone_call::Label;
+
 use crate::language::is_language;
 
 /// How the callers of a call are told, and the meaning of their silence.
@@ -175,6 +177,8 @@ pub enum Telling {
     Queue(String),
     /// The agent who has the call.
     Agent(String),
+    /// The agent's team.
+    Team(String),
     /// The call's subject, in the operator's words.
     CallType(String),
     /// The call's empathy tier.
@@ -189,7 +193,7 @@ pub enum Telling {
 
 impl Telling {
     /// The longest text that is accepted, in characters.
-    pub const LONGEST: usize = 64;
+    pub const LONGEST: usize = Label::LONGEST;
 
     /// Parses a name and a value as headers (`X-Sidetone-Queue: billing`), channel variables and the API give them; the
     /// name without its prefix, `queue`, `call-type` or `CALL_TYPE` alike.
@@ -225,6 +229,7 @@ impl Telling {
             }),
             "queue" => Self::Queue(text(value).ok_or_else(|| unknown(TEXT))?),
             "agent" => Self::Agent(text(value).ok_or_else(|| unknown(TEXT))?),
+            "team" => Self::Team(text(value).ok_or_else(|| unknown(TEXT))?),
             "call-type" => Self::CallType(text(value).ok_or_else(|| unknown(TEXT))?),
             "tier" => Self::Tier(text(value).ok_or_else(|| unknown(TEXT))?),
             "language" => {
@@ -232,7 +237,7 @@ impl Telling {
             }
             _ => {
                 return Err(unknown(
-                    "one of consent, analysis, queue, agent, call-type, tier, language, party, customer",
+                    "one of consent, analysis, queue, agent, team, call-type, tier, language, party, customer",
                 ));
             }
         })
@@ -242,11 +247,9 @@ impl Telling {
 /// The expected form of a text.
 const TEXT: &str = "1 to 64 printable characters";
 
-/// A text, unchanged, if it is printable, and short enough for a label. It is never truncated: half a tier's name is
-/// another tier.
+/// A text, unchanged, if it can be a label.
 fn text(value: &str) -> Option<String> {
-    let printable = !value.is_empty() && !value.chars().any(char::is_control);
-    (printable && value.chars().count() <= Telling::LONGEST).then(|| value.to_owned())
+    value.parse::<Label>().is_ok().then(|| value.to_owned())
 }
 
 /// A language tag (RFC 5646 §2.1).

@@ -12,7 +12,7 @@
 //!
 //! Numbers enter an event in one place, [`CallRef::new`], and only as [`HashedNumber`]s, which can be made from text
 //! only by hashing it. No field holds free text that a caller can influence but the SIP Call-ID, and that is masked if
-//! it contains the number of a party.
+//! it contains the number of a party. Labels are the PBX's words: a carrier's headers make none.
 //!
 //! ```compile_fail
 //! let number: sidetone_events::HashedNumber = "+493012345678".into();

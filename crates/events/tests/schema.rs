@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::{a_call, a_happening_of_each_kind, narrator, narrator_of};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use sidetone_call::{Abstention, Cause, Class, Estimate, Leg, Untappable};
+use sidetone_call::{Abstention, Cause, Class, Estimate, Label, Labels, Leg, Untappable};
 use sidetone_codec::Codec;
 use sidetone_consent::{Policy, Source, State as ConsentState};
 use sidetone_events::{
@@ -220,6 +220,7 @@ fn any_signalling() -> impl Strategy<Value = Happening> {
     let state = prop_oneof![Just(MediaState::Lost), Just(MediaState::Restored), Just(MediaState::Kept)];
     prop_oneof![
         any::<bool>().prop_map(|analysed| CallStarted { analysed }.into()),
+        any_labels(),
         any_millis().prop_map(|waited| CallAnswered { waited }.into()),
         any_leg().prop_map(|by| CallHeld { by }.into()),
         (any_leg(), any_millis()).prop_map(|(by, held)| CallResumed { by, held }.into()),
@@ -230,6 +231,17 @@ fn any_signalling() -> impl Strategy<Value = Happening> {
         any_consent(),
         any_announcement(),
     ]
+}
+
+fn any_labels() -> impl Strategy<Value = Happening> {
+    let label = || {
+        proptest::option::of("\\PC{1,64}").prop_map(|text| text.and_then(|text| text.parse::<Label>().ok()))
+    };
+    (label(), label(), label(), label(), label(), label()).prop_map(
+        |(queue, agent, team, tier, call_type, language)| {
+            Labels { queue, agent, team, tier, call_type, language }.into()
+        },
+    )
 }
 
 fn any_consent() -> impl Strategy<Value = Happening> {

@@ -71,7 +71,7 @@ pub enum Request {
     Tell {
         /// The call, by either id.
         id: String,
-        /// consent, analysis, queue, agent, call-type, tier, language, party or customer.
+        /// consent, analysis, queue, agent, team, call-type, tier, language, party or customer.
         name: String,
         /// The statement's value.
         value: String,

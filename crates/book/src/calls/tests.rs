@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use sidetone_call::{CallKey, Cause, Leg, Side};
+use sidetone_call::{CallKey, Cause, Labels, Leg, Side};
 use sidetone_consent::{Policy, Say, Source, Telling};
 use sidetone_events::{Bus, Happening, Kind, NumberHasher, Subscription};
 use sidetone_hear::{Inbox, Outcome, inbox};
@@ -102,4 +102,59 @@ fn a_refusal_that_comes_as_the_call_is_summed_up_is_heeded() {
     let summary = ended.summary.as_ref().unwrap();
     assert!(summary.analysis.erased && summary.analysis.speech.is_zero(), "{summary:?}");
     assert_eq!((summary.duration, summary.conduct.customer.talk), (at, Duration::ZERO));
+}
+
+fn header(calls: &Calls, by: Side, name: &str, value: &str) {
+    let at = Duration::from_secs(1);
+    calls.fact(CallFact::Header { key: KEY, by, name: name.to_owned(), value: value.to_owned(), at });
+}
+
+fn labels(heard: &mut Subscription) -> Vec<Labels> {
+    let told = std::iter::from_fn(|| heard.try_recv());
+    told.filter_map(|told| match &told.event.happening {
+        Happening::CallLabelled(labels) => Some(labels.clone()),
+        _ => None,
+    })
+    .collect()
+}
+
+#[test]
+fn the_labels_of_a_message_make_one_event_and_the_carriers_none() {
+    let (calls, mut heard, _inbox) = book();
+    for (name, value) in [("Queue", "billing"), ("Agent", "2001"), ("Tier", "vip")] {
+        header(&calls, Side::Pbx, name, value);
+        header(&calls, Side::Trunk, name, "of the carrier");
+    }
+    calls.settled();
+    calls.carry_out();
+    let label = |text: &str| text.parse().ok();
+    let mut whole =
+        Labels { queue: label("billing"), agent: label("2001"), tier: label("vip"), ..Labels::default() };
+    assert_eq!(labels(&mut heard), [whole.clone()]);
+    assert_eq!(calls.find("a@x").unwrap().labels, whole);
+
+    // Nothing has changed.
+    header(&calls, Side::Pbx, "queue", "billing");
+    calls.settled();
+    calls.told("a@x", &Telling::Agent("2001".to_owned()), Source::Api).unwrap();
+    assert_eq!(labels(&mut heard), []);
+
+    calls.told_by_pbx("office", "a@x", &Telling::Team("north".to_owned()), Source::Ami);
+    whole.team = label("north");
+    assert_eq!(labels(&mut heard), [whole.clone()]);
+
+    calls.told("a@x", &Telling::Consent(Say::Refused), Source::Api).unwrap();
+    assert_eq!(calls.find("a@x").unwrap().labels, whole, "labels are no inference");
+}
+
+#[test]
+fn labels_are_told_before_the_call_is_closed() {
+    let (calls, mut heard, _inbox) = book();
+    header(&calls, Side::Pbx, "Queue", "billing");
+    let at = Duration::from_secs(3);
+    calls.fact(CallFact::Ended { key: KEY, by: Some(Side::Trunk), status: None, cause: Cause::Hangup, at });
+    calls.outcome(Outcome::Finished { call: KEY, summary: None, timeline: vec![], heard: vec![] });
+    calls.notice(at, Notice::Closed(KEY, vec![]));
+    let told: Vec<Kind> = std::iter::from_fn(|| heard.try_recv()).map(|told| told.event.kind()).collect();
+    assert_eq!(told[told.len() - 2..], [Kind::CallLabelled, Kind::CallEnded]);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sidetone_call::{Cause, Leg, Untappable};
+use sidetone_call::{Cause, Labels, Leg, Untappable};
 use sidetone_consent::{Policy, Source, State};
 use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Summary, millis};
 
@@ -12,6 +12,8 @@ use super::kind::kinds;
 kinds! {
     /// An INVITE was let in.
     CallStarted(CallStarted) = "call.started",
+    /// Its labels have changed: queue, agent, team, tier, call type, language.
+    CallLabelled(Labels) = "call.labelled",
     /// It was answered.
     CallAnswered(CallAnswered) = "call.answered",
     /// One party put the other on hold.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sidetone_call::{Cause, Class, CustomerOnly, Leg, Modality, Untappable};
+use sidetone_call::{Cause, Class, CustomerOnly, Labels, Leg, Modality, Untappable};
 use sidetone_consent::{Policy, Source, State as ConsentState};
 use sidetone_events::{
     Announcement, AnnouncementPhase, CallAnswered, CallEnded, CallHeld, CallId, CallMedia, CallRef,
@@ -50,6 +50,7 @@ pub(crate) fn a_call() -> Vec<Event> {
 pub(crate) fn a_happening_of_each_kind() -> Vec<(u64, Happening)> {
     vec![
         (0, CallStarted { analysed: true }.into()),
+        (0, labels().into()),
         (
             120,
             CallUntappable { stream: 1, reason: Untappable::NotAudio, leg: None, state: MediaState::Lost }
@@ -95,6 +96,11 @@ pub(crate) fn a_happening_of_each_kind() -> Vec<(u64, Happening)> {
         (97_000, Erased {}.into()),
         (184_220, ended().into()),
     ]
+}
+
+pub(crate) fn labels() -> Labels {
+    let label = |text: &str| text.parse().ok();
+    Labels { queue: label("billing"), agent: label("2001"), team: label("north"), ..Labels::default() }
 }
 
 pub(crate) fn update() -> AffectUpdate {

@@ -26,8 +26,8 @@ const TELLS: &str = "sidetone::affect";
 /// The subclass of the events that Sidetone listens to.
 const HEARS: &str = "sidetone::tell";
 /// The possible statements, as headers of such an event.
-const NAMES: [&str; 9] =
-    ["consent", "analysis", "queue", "agent", "call-type", "tier", "language", "party", "customer"];
+const NAMES: [&str; 10] =
+    ["consent", "analysis", "queue", "agent", "team", "call-type", "tier", "language", "party", "customer"];
 /// Variables whose values have been reported, so that each event of a channel does not report them again.
 const REMEMBERED: usize = 20_000;
 

@@ -166,7 +166,15 @@ fn page(call: &Value, columns: usize, paint: Paint) -> Vec<String> {
     let parties = ["caller", "callee"].map(|party| told(call, party).map(|hash| format!("{party} {hash}")));
     tell("numbers", parties.into_iter().flatten().collect());
     let named = |key: &str, word: &str| told(call, key).map(|name| format!("{word} {name}"));
-    let pbx = [named("queue", "queue"), named("agent", "agent"), named("party", "")];
+    let pbx = [
+        named("queue", "queue"),
+        named("tier", "tier"),
+        named("agent", "agent"),
+        named("team", "team"),
+        named("call_type", "call type"),
+        named("language", "language"),
+        named("party", ""),
+    ];
     tell("PBX says", pbx.into_iter().flatten().map(|fact| fact.trim().to_owned()).collect());
     let listened =
         if call.get("analysed") == Some(&Value::Bool(true)) { "listened to" } else { "not listened to" };
@@ -275,7 +283,8 @@ mod tests {
             "id": ID, "sip_call_id": "a84b4c76e66710@pc33.carrier.example", "direction": "inbound", "trunk": "carrier-south",
             "pbx": "asterisk-2", "caller": "0123456789abcdef01234567", "callee": "89abcdef0123456789abcdef",
             "phase": "talking", "age_ms": 3_723_400, "talking_ms": 3_700_000, "analysed": true, "consent": "given",
-            "policy": "notice", "queue": "billing", "agent": null, "party": null,
+            "policy": "notice", "queue": "billing", "agent": "2001", "team": "north", "tier": null,
+            "call_type": null, "language": null, "party": null,
             "affect": {
                 "leg": "customer", "valence": -0.312_345, "arousal": 0.5, "distress": 0.25, "confidence": 0.625, "state": "frustrated",
                 "trend": "worsening", "relative": null, "classes": {}, "speech_ms": 12_345, "estimates": 3, "abstained": 0
@@ -313,7 +322,7 @@ mod tests {
             for said in [
                 "time up for 62:03, talking for 61:40",
                 "route inbound, carrier-south > asterisk-2",
-                "queue billing",
+                "queue billing, agent 2001, team north",
                 "consent given, policy notice, listened to",
                 "frustrated, worsening, valence -0.31",
                 "confidence 62 %, 12.3 s of speech",

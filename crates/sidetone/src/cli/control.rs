@@ -202,7 +202,7 @@ impl Reload {
 pub(super) struct Tell {
     /// Sidetone's id of the call, its last letters (six or more), or the SIP Call-ID.
     id: String,
-    /// What it is about: consent, analysis, queue, agent, call-type, tier, language, party or customer.
+    /// What it is about: consent, analysis, queue, agent, team, call-type, tier, language, party or customer.
     name: String,
     /// What there is to say: `granted` or `refused` of consent, `start` or `stop` of analysis, …
     value: String,

@@ -126,6 +126,19 @@ pub(super) fn words(event: &Value, upsets: &mut Upsets) -> (Tone, String) {
             };
             (Tone::Plain, format!("call {way} {}", text(call, "trunk")))
         }
+        "call.labelled" => {
+            let named = |key: &str, word: &str| data.get(key)?.as_str().map(|name| format!("{word} {name}"));
+            let labels = [
+                named("queue", "queue"),
+                named("tier", "tier"),
+                named("agent", "agent"),
+                named("team", "team"),
+                named("call_type", "call type"),
+                named("language", "language"),
+            ];
+            let labels: Vec<String> = labels.into_iter().flatten().collect();
+            (Tone::Plain, format!("PBX says: {}", labels.join(", ")))
+        }
         "call.answered" => (Tone::Plain, format!("answered{}", after(" after ", seconds(data, "waited_ms")))),
         "call.held" => (Tone::Plain, format!("held by {}", text(data, "by"))),
         "call.resumed" => {
@@ -314,6 +327,11 @@ mod tests {
             ("call.started", json!({ "analysed": true }), "call in from carrier"),
             ("call.answered", json!({ "waited_ms": 1500 }), "answered after 1.5 s"),
             ("call.held", json!({ "by": "agent" }), "held by agent"),
+            (
+                "call.labelled",
+                json!({ "queue": "billing", "agent": "2001", "team": null, "tier": "vip", "call_type": null, "language": null }),
+                "PBX says: queue billing, tier vip, agent 2001",
+            ),
             ("call.resumed", json!({ "by": "agent", "held_ms": 2000 }), "resumed by agent after 2.0 s"),
             (
                 "call.untappable",

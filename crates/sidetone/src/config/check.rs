@@ -40,6 +40,10 @@ pub(crate) fn check(config: &Config) -> Vec<Fault> {
         problem: fault.problem,
         fatal: fault.fatal,
     }));
+    if let Some((one, other)) = config.teams.ambiguity() {
+        let problem = format!("an agent of `{other}` is named in `{one}` too; an agent has one team");
+        faults.push(Fault::fatal("teams", problem));
+    }
     events(config, &mut faults);
     for (index, webhook) in config.events.webhooks.iter().enumerate() {
         let problem = unusable_host(&webhook.url);

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 use sidetone_announce::Announcements;
-use sidetone_call::Node;
+use sidetone_call::{Node, Teams};
 use sidetone_consent::Policy;
 use sidetone_consent::policy::Settings as Consent;
 use sidetone_events::config::EventsConfig;
@@ -44,6 +44,9 @@ pub(crate) struct Config {
     /// How callers are told, and who is never listened to.
     #[serde(default)]
     pub(crate) consent: Consent,
+    /// The agents of each team.
+    #[serde(default)]
+    pub(crate) teams: Teams,
     /// The sound of announcements.
     #[serde(default)]
     pub(crate) announcement: Announcements,

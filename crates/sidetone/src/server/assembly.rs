@@ -45,6 +45,7 @@ pub(super) fn rules(config: &Config, numbers: Numbers) -> Rules {
         media_timeout: config.media.timeout.into(),
         consent: config.consent.clone(),
         numbers,
+        teams: config.teams.clone(),
     }
 }
 
