@@ -10,8 +10,8 @@ mod made_up;
 use std::path::Path;
 
 use sidetone_pages::{
-    CallList, CallsQuery, Figures, FiguresQuery, Language, LiveCall, QueryFault, Section, Shell, SignIn,
-    SignInFault, WallView, assets, call, calls, figures, figures_csv, problem, sign_in, wall,
+    CallList, CallsQuery, Figures, FiguresQuery, Language, LiveCall, Own, QueryFault, Section, Shell, SignIn,
+    SignInFault, WallQuery, WallView, assets, call, calls, figures, figures_csv, problem, sign_in, wall,
 };
 use sidetone_store::Role;
 
@@ -26,7 +26,8 @@ fn main() -> std::io::Result<()> {
     let live: Vec<LiveCall<'_>> =
         live.iter().map(|details| LiveCall { call: &details.call, points: &details.affect }).collect();
     let list = made_up::list();
-    let trunks = made_up::trunks();
+    let (trunks, labels) = (made_up::trunks(), made_up::labels());
+    let as_list = WallQuery { view: WallView::List, ..WallQuery::default() };
     let days = made_up::days();
     let anything = CallsQuery::default();
     let upset =
@@ -45,7 +46,14 @@ fn main() -> std::io::Result<()> {
             now: made_up::NOW,
         };
         let outside = Shell { name: None, role: None, sections: &[] as &[Section], ..shell };
-        let rows = |rows, query, fault, next| CallList { rows, trunks: &trunks, query, fault, next };
+        let rows = |rows, query, fault, next| CallList {
+            rows,
+            trunks: &trunks,
+            labels: &labels,
+            query,
+            fault,
+            next,
+        };
         let wrong = SignIn {
             fault: Some(SignInFault::Wrong),
             provider: Some("/sign-in/provider"),
@@ -58,14 +66,14 @@ fn main() -> std::io::Result<()> {
             ..FiguresQuery::default()
         };
         let pages = [
-            ("live", wall(&shell, &live, WallView::Cards, Some("/live/events"))),
-            ("live-list", wall(&shell, &live, WallView::List, None)),
-            ("live-empty", wall(&shell, &[], WallView::Cards, None)),
+            ("live", wall(&shell, &live, &WallQuery::default(), Some("/live/events"))),
+            ("live-list", wall(&shell, &live, &as_list, None)),
+            ("live-empty", wall(&shell, &[], &WallQuery::default(), None)),
             ("calls", calls(&shell, &rows(&list, &anything, None, cursor.as_ref()))),
             ("calls-none", calls(&shell, &rows(&[], &upset, Some(QueryFault::Number), None))),
-            ("call", call(&shell, &made_up::upset_call())),
-            ("call-up", call(&shell, &made_up::call_that_is_up())),
-            ("call-erased", call(&shell, &made_up::erased_call())),
+            ("call", call(&shell, &made_up::upset_call(), &Own::default())),
+            ("call-up", call(&shell, &made_up::call_that_is_up(), &Own::default())),
+            ("call-erased", call(&shell, &made_up::erased_call(), &Own::default())),
             ("figures", figures(&shell, &Figures::of(&days, &usual, made_up::NOW))),
             ("figures-long", figures(&shell, &Figures::of(&days, &year, made_up::NOW))),
             ("figures-none", figures(&shell, &Figures::of(&[], &usual, made_up::NOW))),

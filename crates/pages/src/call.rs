@@ -1,5 +1,6 @@
 //! One call: its timeline, why its alerts rose, how both talked, and what was judged and what not.
 
+mod added;
 mod story;
 mod timeline;
 
@@ -7,18 +8,19 @@ use maud::{Markup, html};
 use sidetone_store::{Alert, Call, CallDetails};
 
 use crate::calls::{lasted, share_judged, shift, title};
-use crate::format::{count, length, moment, number, percent, shown, signed};
+use crate::format::{capital, count, length, moment, number, percent, shown, signed};
 use crate::layout::{Head, Section, Shell, headline, page};
 use crate::text::fill;
 use crate::vocabulary;
 use crate::wall::sign;
+pub use added::{NoteFault, NoteForm, Own, SelfNoteForm};
 
 /// Most alerts that are told one by one.
 const MOST_ALERTS: usize = 20;
 
 /// The page of one call.
 #[must_use]
-pub fn call(shell: &Shell<'_>, details: &CallDetails) -> String {
+pub fn call(shell: &Shell<'_>, details: &CallDetails, own: &Own<'_>) -> String {
     let (texts, call) = (shell.texts(), &details.call);
     let title = title(shell, call);
     let content = html! {
@@ -27,6 +29,7 @@ pub fn call(shell: &Shell<'_>, details: &CallDetails) -> String {
             (shown(&call.trunk)) " · " (vocabulary::direction(texts, &call.direction)) " · " (lasted(texts, call))
             @if let Some(cause) = &call.cause { " · " (vocabulary::cause(texts, cause)) }
         }))
+        (labels(shell, call))
         @if call.erased { (erased(shell, call)) }
         (glance(shell, call))
         @if !call.erased || !details.affect.is_empty() {
@@ -37,10 +40,31 @@ pub fn call(shell: &Shell<'_>, details: &CallDetails) -> String {
                 (judged(shell, details))
             }
         }
+        (added::after(shell, details))
+        (added::notes(shell, details, own))
         (story::story(shell, details))
         (technical(shell, call))
     };
     page(shell, &Head { title: &title, section: Some(Section::Calls) }, content)
+}
+
+/// What the PBX has told of the call.
+fn labels(shell: &Shell<'_>, call: &Call) -> Markup {
+    let texts = shell.texts();
+    let labels = [
+        (texts.queue.to_owned(), &call.queue),
+        (texts.tier.to_owned(), &call.tier),
+        (capital(texts.agent), &call.agent),
+        (texts.team.to_owned(), &call.team),
+        (texts.call_type.to_owned(), &call.call_type),
+        (texts.language.to_owned(), &call.language),
+    ];
+    let told: Vec<_> = labels.iter().filter_map(|(name, label)| Some((name, label.as_ref()?))).collect();
+    html! {
+        @if !told.is_empty() {
+            dl.glance { @for (name, label) in told { div { dt { (name) } dd { (shown(label)) } } } }
+        }
+    }
 }
 
 fn erased(shell: &Shell<'_>, call: &Call) -> Markup {

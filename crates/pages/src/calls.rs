@@ -3,9 +3,9 @@
 mod query;
 
 use maud::{Markup, html};
-use sidetone_store::{Call, Cursor};
+use sidetone_store::{Call, Cursor, Role};
 
-use crate::format::{clean, count, length, moment, percent, shown, signed};
+use crate::format::{capital, clean, count, length, moment, percent, shown, signed};
 use crate::layout::{Head, Section, Shell, headline, page};
 use crate::text::{Texts, fill};
 use crate::vocabulary::{self, tone};
@@ -16,6 +16,17 @@ pub(crate) use query::{day, query};
 /// Most rows of a page, which is under 100 KB with them. A longer answer is cut and says so by its link to older ones.
 const MOST: usize = 100;
 
+/// The labels that calls have had, of each kind but agents, who are no list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallLabels {
+    /// The queues.
+    pub queues: Vec<String>,
+    /// The teams.
+    pub teams: Vec<String>,
+    /// The empathy tiers.
+    pub tiers: Vec<String>,
+}
+
 /// A part of the list.
 #[derive(Debug, Clone, Copy)]
 pub struct CallList<'a> {
@@ -23,6 +34,8 @@ pub struct CallList<'a> {
     pub rows: &'a [Call],
     /// The trunks to choose from.
     pub trunks: &'a [String],
+    /// The queues, teams and tiers to choose from.
+    pub labels: &'a CallLabels,
     /// What was asked for.
     pub query: &'a CallsQuery,
     /// Why nothing was asked of the store.
@@ -97,6 +110,21 @@ fn form(shell: &Shell<'_>, list: &CallList<'_>) -> Markup {
                     input #until type="date" name="until" value=(clean(&query.until));
                 }
                 (select("trunk", texts.trunk, texts, &query.trunk, list.trunks.iter().map(|it| (it.as_str(), it.as_str()))))
+                @for (name, title, chosen, labels) in [
+                    ("queue", texts.queue, &query.queue, &list.labels.queues),
+                    ("team", texts.team, &query.team, &list.labels.teams),
+                    ("tier", texts.tier, &query.tier, &list.labels.tiers),
+                ] {
+                    @if !labels.is_empty() || !chosen.is_empty() {
+                        (select(name, title, texts, chosen, labels.iter().map(|it| (it.as_str(), it.as_str()))))
+                    }
+                }
+                @if shell.role == Some(Role::Supervisor) {
+                    div {
+                        label for="agent" { (capital(texts.agent)) }
+                        input #agent type="text" name="agent" maxlength="64" autocomplete="off" value=(clean(&query.agent));
+                    }
+                }
                 (select("direction", texts.direction, texts, &query.direction, directions.into_iter()))
                 (select("outcome", texts.outcome, texts, &query.outcome, outcomes.into_iter()))
                 div {
@@ -161,7 +189,7 @@ fn table(shell: &Shell<'_>, rows: &[Call]) -> Markup {
                     tr {
                         th scope="col" { (texts.when) }
                         th.right scope="col" { (texts.length) }
-                        th scope="col" { (texts.trunk) }
+                        th scope="col" { (texts.queue) " / " (texts.trunk) }
                         th scope="col" { (texts.mood_over_call) }
                         th scope="col" { (texts.alerts) }
                         th.right scope="col" { (texts.share_judged) }
@@ -179,7 +207,13 @@ fn row(shell: &Shell<'_>, call: &Call) -> Markup {
         tr {
             th scope="row" { a href=(call_path(shell, call)) { (moment(shell, call.started)) } }
             td.right { (lasted(texts, call)) }
-            td { (shown(&call.trunk)) " " span.soft { (vocabulary::direction(texts, &call.direction)) } }
+            td {
+                (shown(call.queue.as_ref().unwrap_or(&call.trunk))) " "
+                span.soft {
+                    (vocabulary::direction(texts, &call.direction))
+                    @for label in [&call.tier, &call.team].into_iter().flatten() { " · " (shown(label)) }
+                }
+            }
             td { (shift(texts, call)) }
             td data-name=(texts.alerts) { (alerts(texts, call)) }
             td.right data-name=(texts.share_judged) { (share_judged(texts, call)) }

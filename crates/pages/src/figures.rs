@@ -7,25 +7,27 @@ mod estimate;
 mod range;
 mod sums;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
-use sidetone_store::Day;
+use sidetone_store::{Day, Grouping, REST};
 
 use crate::calls::{QueryFault, select};
 use crate::civil::Date;
-use crate::format::{count, date, length, number, percent, shown, signed};
+use crate::format::{clean, count, date, length, number, percent, signed};
 use crate::layout::{Head, Section, Shell, headline, page};
 use crate::text::{Texts, fill};
 use crate::vocabulary::tone;
 pub use csv::figures_csv;
 pub use estimate::{Change, Estimate, SMALLEST_GROUP};
 pub use range::{FiguresQuery, Range};
-pub use sums::Measure;
 use sums::Total;
+pub use sums::{Measure, is_group};
 
-/// Most trunks of the table.
-const MOST_TRUNKS: usize = 40;
+/// Most rows of the table.
+const MOST_LABELS: usize = 40;
+/// The choice of calls without a label: none can be written so.
+const NO_LABEL: &str = "-";
 /// Ranges of more days are drawn and listed by weeks.
 const BY_DAYS: u64 = 62;
 
@@ -35,13 +37,13 @@ pub struct Figures {
     query: FiguresQuery,
     fault: Option<QueryFault>,
     range: Range,
-    trunks: Vec<String>,
+    labels: Vec<String>,
     now: Total,
     before: Total,
     /// Days or weeks, by their first day.
     steps: Vec<(u64, Total)>,
     weekly: bool,
-    by_trunk: Vec<(String, Total)>,
+    by_label: Vec<(String, Total)>,
 }
 
 impl Figures {
@@ -55,8 +57,12 @@ impl Figures {
             Ok(range) => (range, None),
             Err(fault) => (Range::usual(now), Some(fault)),
         };
+        let by = query.grouping();
+        let names: BTreeSet<&str> = days.iter().map(label_of).collect();
+        // A label that is none of this grouping, as of the one before it, asks for all.
+        let label = names.get(query.label.as_str()).copied();
         let chosen = |day: &&Day| {
-            (query.trunk.is_empty() || day.trunk == query.trunk)
+            label.is_none_or(|label| label_of(day) == label)
                 && (query.direction.is_empty() || day.direction == query.direction)
         };
         let within: Vec<&Day> =
@@ -66,25 +72,26 @@ impl Figures {
         let weekly = range.days() > BY_DAYS;
         let step = if weekly { 7 } else { 1 };
         let mut steps: BTreeMap<u64, Vec<&Day>> = BTreeMap::new();
-        let mut trunks: BTreeMap<&str, Vec<&Day>> = BTreeMap::new();
+        let mut labels: BTreeMap<&str, Vec<&Day>> = BTreeMap::new();
         for day in &within {
             steps.entry(range.first + (day.day - range.first) / step * step).or_default().push(day);
-            trunks.entry(&day.trunk).or_default().push(day);
+            labels.entry(&day.label).or_default().push(day);
         }
-        let mut by_trunk: Vec<(String, Total)> =
-            trunks.into_iter().map(|(trunk, days)| (trunk.to_owned(), Total::of(days))).collect();
-        by_trunk.sort_by_key(|(_, total)| std::cmp::Reverse(total.calls));
-        let names: std::collections::BTreeSet<&str> = days.iter().map(|day| day.trunk.as_str()).collect();
+        let mut by_label: Vec<(String, Total)> =
+            labels.into_iter().map(|(label, days)| (label.to_owned(), group(days, by))).collect();
+        by_label.sort_by_key(|(_, total)| std::cmp::Reverse(total.calls));
+        let by_choice = if label.is_some() { by } else { Grouping::Trunk };
+        let sum = |days| group(days, by_choice);
         Self {
-            query: query.clone(),
+            query: FiguresQuery { label: label.unwrap_or_default().to_owned(), ..query.clone() },
             fault,
             range,
-            trunks: names.into_iter().take(100).map(str::to_owned).collect(),
-            now: Total::of(within),
-            before: Total::of(before),
-            steps: steps.into_iter().map(|(first, days)| (first, Total::of(days))).collect(),
+            labels: names.into_iter().take(100).map(str::to_owned).collect(),
+            now: sum(within),
+            before: sum(before.collect()),
+            steps: steps.into_iter().map(|(first, days)| (first, sum(days))).collect(),
             weekly,
-            by_trunk,
+            by_label,
         }
     }
 
@@ -98,6 +105,26 @@ impl Figures {
     #[must_use]
     pub fn change(&self, measure: Measure) -> Option<Change> {
         self.now.change_from(&self.before, measure)
+    }
+}
+
+/// The sums of a group's days; without figures if the group may be one person.
+fn group(days: Vec<&Day>, by: Grouping) -> Total {
+    let total = Total::of(days);
+    if by != Grouping::Trunk && total.is_personal() { total.without_figures() } else { total }
+}
+
+/// A day's label, as a choice of the form.
+fn label_of(day: &Day) -> &str {
+    if day.label.is_empty() { NO_LABEL } else { &day.label }
+}
+
+/// A label as it is shown.
+fn label_shown(texts: &Texts, label: &str) -> String {
+    match label {
+        "" | NO_LABEL => texts.no_label.to_owned(),
+        REST => texts.rest_of_labels.to_owned(),
+        label => clean(label),
     }
 }
 
@@ -121,7 +148,7 @@ pub fn figures(shell: &Shell<'_>, figures: &Figures) -> String {
                 (chart::section(shell, figures, Measure::Shift))
                 (chart::section(shell, figures, Measure::Upset))
             }
-            (by_trunk(shell, figures))
+            (by_label(shell, figures))
             p.caution { (texts.caution_figures) }
         }
         p.more { a href=(shell.path(&format!("/figures.csv{}", figures.query.to_query()))) download { (texts.as_csv) } }
@@ -132,6 +159,8 @@ pub fn figures(shell: &Shell<'_>, figures: &Figures) -> String {
 fn form(shell: &Shell<'_>, figures: &Figures) -> Markup {
     let (texts, query) = (shell.texts(), &figures.query);
     let directions = [("inbound", texts.inbound), ("outbound", texts.outbound)];
+    let labels: Vec<_> =
+        figures.labels.iter().map(|label| (label.as_str(), label_shown(texts, label))).collect();
     html! {
         form.filter method="get" action=(shell.path("/figures")) {
             @if let Some(fault) = figures.fault {
@@ -148,7 +177,16 @@ fn form(shell: &Shell<'_>, figures: &Figures) -> Markup {
                     label for="until" { (texts.until) }
                     input #until type="date" name="until" value=(Date::of_day(figures.range.last).iso());
                 }
-                (select("trunk", texts.trunk, texts, &query.trunk, figures.trunks.iter().map(|it| (it.as_str(), it.as_str()))))
+                div {
+                    label for="by" { (texts.grouped_by) }
+                    select #by name="by" {
+                        @for by in Grouping::ALL {
+                            option value=(by.name()) selected[by == query.grouping()] { (grouping(texts, by).0) }
+                        }
+                    }
+                }
+                (select("label", grouping(texts, query.grouping()).0, texts, &query.label,
+                    labels.iter().map(|(label, shown)| (*label, shown.as_str()))))
                 (select("direction", texts.direction, texts, &query.direction, directions.into_iter()))
                 div.act { button type="submit" { (texts.apply) } }
             }
@@ -177,6 +215,20 @@ pub(super) fn named(texts: &Texts, measure: Measure) -> (&'static str, &'static 
         Measure::Consent => (texts.kpi_consent, texts.kpi_consent_def),
         Measure::OptOut => (texts.kpi_optout, texts.kpi_optout_def),
         Measure::Coverage => (texts.kpi_coverage, texts.kpi_coverage_def),
+        Measure::Resolution => (texts.kpi_resolution, texts.kpi_resolution_def),
+        Measure::Repeats => (texts.kpi_repeats, texts.kpi_repeats_def),
+        Measure::Escalations => (texts.kpi_escalations, texts.kpi_escalations_def),
+        Measure::Empathy => (texts.kpi_empathy, texts.kpi_empathy_def),
+    }
+}
+
+/// A grouping's name, and the title of its table.
+fn grouping(texts: &Texts, by: Grouping) -> (&'static str, &'static str) {
+    match by {
+        Grouping::Trunk => (texts.trunk, texts.by_trunk),
+        Grouping::Queue => (texts.queue, texts.by_queue),
+        Grouping::Team => (texts.team, texts.by_team),
+        Grouping::Tier => (texts.tier, texts.by_tier),
     }
 }
 
@@ -184,6 +236,7 @@ pub(super) fn named(texts: &Texts, measure: Measure) -> (&'static str, &'static 
 pub(super) fn written(texts: &Texts, measure: Measure, value: f64) -> String {
     match measure {
         Measure::Shift => signed(texts, value, 3),
+        Measure::Empathy => number(texts, value, 2),
         // The mean is of milliseconds, and no call lasts beyond what a u64 holds.
         Measure::Handling => length(value.max(0.0) as u64),
         _ => percent(texts, value, 1),
@@ -233,33 +286,37 @@ fn compared(texts: &Texts, figures: &Figures, measure: Measure) -> String {
     fill(text, &[&before])
 }
 
-fn by_trunk(shell: &Shell<'_>, figures: &Figures) -> Markup {
+fn by_label(shell: &Shell<'_>, figures: &Figures) -> Markup {
     let texts = shell.texts();
+    let (name, title) = grouping(texts, figures.query.grouping());
     let measures = [
         Measure::Answered,
         Measure::Handling,
         Measure::Upset,
         Measure::Recovery,
         Measure::Shift,
+        Measure::Resolution,
+        Measure::Escalations,
+        Measure::Empathy,
         Measure::Coverage,
     ];
-    let left = figures.by_trunk.len().saturating_sub(MOST_TRUNKS);
+    let left = figures.by_label.len().saturating_sub(MOST_LABELS);
     html! {
         section {
-            h2 { (texts.by_trunk) }
-            div.scroll tabindex="0" role="group" aria-label=(texts.by_trunk) {
+            h2 { (title) }
+            div.scroll tabindex="0" role="group" aria-label=(title) {
                 table {
                     thead {
                         tr {
-                            th scope="col" { (texts.trunk) }
+                            th scope="col" { (name) }
                             th.right scope="col" { (texts.calls) }
                             @for measure in measures { th.right scope="col" { (named(texts, measure).0) } }
                         }
                     }
                     tbody {
-                        @for (trunk, total) in figures.by_trunk.iter().take(MOST_TRUNKS) {
+                        @for (label, total) in figures.by_label.iter().take(MOST_LABELS) {
                             tr {
-                                th scope="row" { (shown(trunk)) }
+                                th scope="row" { bdi { (label_shown(texts, label)) } }
                                 td.right { (count(texts, total.calls)) }
                                 @for measure in measures { td.right { (cell(texts, total, measure)) } }
                             }
@@ -269,7 +326,8 @@ fn by_trunk(shell: &Shell<'_>, figures: &Figures) -> Markup {
             }
             p.hint {
                 (fill(texts.small_groups, &[&SMALLEST_GROUP.to_string()]))
-                @if left > 0 { " " (fill(texts.more_trunks, &[&count(texts, left as u64)])) }
+                @if figures.query.grouping() != Grouping::Trunk { " " (texts.few_agents) }
+                @if left > 0 { " " (fill(texts.more_labels, &[&count(texts, left as u64)])) }
             }
         }
     }
@@ -282,7 +340,11 @@ fn cell(texts: &Texts, total: &Total, measure: Measure) -> Markup {
             @if let Some((low, high)) = estimate.interval {
                 @let half = (high - low) / 2.0;
                 span.soft.half {
-                    " ±" (if measure == Measure::Shift { number(texts, half, 3) } else { number(texts, half * 100.0, 1) })
+                    " ±" (match measure {
+                        Measure::Shift => number(texts, half, 3),
+                        Measure::Empathy => number(texts, half, 2),
+                        _ => number(texts, half * 100.0, 1),
+                    })
                 }
             }
         },

@@ -28,6 +28,12 @@ pub(crate) fn shown(text: &str) -> Markup {
     html! { bdi { (clean(text)) } }
 }
 
+/// A word with a capital at its beginning, for a label of its own.
+pub(crate) fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// A number with so many decimals and the language's decimal mark; a minus sign, not a hyphen.
 pub(crate) fn number(texts: &Texts, value: f64, decimals: usize) -> String {
     if !value.is_finite() {

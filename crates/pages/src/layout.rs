@@ -24,6 +24,7 @@ impl Section {
     #[must_use]
     pub fn of(role: Role) -> &'static [Self] {
         match role {
+            Role::Agent => &[Self::Calls],
             Role::Supervisor => &[Self::Live, Self::Calls, Self::Figures],
             Role::Director => &[Self::Figures],
             // The operator's work is done by other means so far: the command line, Prometheus, the API.
@@ -53,6 +54,7 @@ impl Section {
 /// The name of a role.
 fn role_title(role: Role, texts: &Texts) -> &str {
     match role {
+        Role::Agent => texts.role_agent,
         Role::Supervisor => texts.role_supervisor,
         Role::Director => texts.role_director,
         Role::Operator => texts.role_operator,

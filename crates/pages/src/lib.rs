@@ -34,14 +34,14 @@ mod vocabulary;
 mod wall;
 
 pub use assets::{Asset, CONTENT_SECURITY_POLICY, assets};
-pub use call::call;
-pub use calls::{CallList, CallsForm, CallsQuery, QueryFault, calls};
+pub use call::{NoteFault, NoteForm, Own, SelfNoteForm, call};
+pub use calls::{CallLabels, CallList, CallsForm, CallsQuery, QueryFault, calls};
 pub use figures::{
-    Change, Estimate, Figures, FiguresQuery, Measure, Range, SMALLEST_GROUP, figures, figures_csv,
+    Change, Estimate, Figures, FiguresQuery, Measure, Range, SMALLEST_GROUP, figures, figures_csv, is_group,
 };
 pub use layout::{Head, Section, Shell, page};
 pub use maud::Markup;
 pub use problem::problem;
 pub use sign_in::{SignIn, SignInFault, sign_in};
 pub use text::Language;
-pub use wall::{LiveCall, WallView, wall, wall_fragment};
+pub use wall::{LiveCall, WallQuery, WallView, wall, wall_fragment};

@@ -27,17 +27,6 @@ pub(crate) fn call(id: &str) -> Call {
         calmed: 0,
         alert: None,
         held_by: None,
-        valence_start: None,
-        valence_end: None,
-        shift: None,
-        speech_ms: None,
-        judged_ms: None,
-        customer_talk_ms: None,
-        agent_talk_ms: None,
-        overlap_ms: None,
-        silence_ms: None,
-        hold_ms: None,
-        holds: None,
-        erased: false,
+        ..Call::default()
     }
 }

@@ -83,7 +83,7 @@ macro_rules! texts {
 
 texts! {
     code, language_name, decimal, thousands, percent, date, months, skip, navigation, language, live, calls,
-    figures, signed_in_as, sign_out, role_supervisor, role_director, role_operator,
+    figures, signed_in_as, sign_out, role_agent, role_supervisor, role_director, role_operator,
     role_integration, estimates, go_on, table, all, apply, from, until, definition, as_table, yes, inbound,
     outbound, direction_unknown, customer, agent, state_neutral, state_positive, state_negative,
     state_frustrated, state_distressed, trend_improving, trend_steady, trend_worsening, alert,
@@ -112,10 +112,12 @@ texts! {
     ev_announcement_failed, ev_alert_rose, ev_alert_calmed, ev_media_lost, ev_media_back, ev_ended, technical,
     call_id, node, caller, callee, hashed, figures_below, last_days, days_are_utc, no_figures, no_figures_how,
     as_csv, interval, too_few, no_before, change_higher, change_lower, change_unclear, change_untested,
-    by_trunk, by_day, by_week, small_groups, more_trunks, chart_said, chart_says, caution_figures, kpi_shift,
+    by_trunk, by_day, by_week, by_queue, by_team, by_tier, queue, team, tier, no_label, rest_of_labels, grouped_by, few_agents,
+    small_groups, more_labels, chart_said, chart_says, caution_figures, kpi_shift,
     kpi_shift_def, kpi_recovery, kpi_recovery_def, kpi_upset, kpi_upset_def, kpi_answered, kpi_answered_def,
     kpi_handling, kpi_handling_def, kpi_consent, kpi_consent_def, kpi_optout, kpi_optout_def, kpi_coverage,
-    kpi_coverage_def, sign_in, sign_in_below, sign_in_provider, sign_in_none, token, sign_in_wrong,
+    kpi_coverage_def, kpi_resolution, kpi_resolution_def, kpi_repeats, kpi_repeats_def, kpi_escalations,
+    kpi_escalations_def, kpi_empathy, kpi_empathy_def, call_type, all_queues, after_call, matter, matter_resolved, matter_open, escalated, no, reason, empathy_score, of_five, caller_says, notes, notes_for_agent, no_notes, notes_earlier, note_kind, kind_coaching, kind_empathy, kind_note, note_at, note_text, note_add, note_fault, note_full, self_note, self_note_ask, self_note_private, self_note_keep, ev_labelled, sign_in, sign_in_below, sign_in_provider, sign_in_none, token, sign_in_wrong,
     sign_in_too_many, sign_in_ended, sign_in_provider_failed, sign_in_stale, p400, p400_how, p401, p401_how,
     p403, p403_how, p404, p404_how, p429, p429_how, p500, p500_how, p503, p503_how,
 }

@@ -3,6 +3,9 @@
 mod order;
 mod spark;
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use maud::{Markup, PreEscaped, html};
 use sidetone_store::{Call, Point};
 
@@ -15,9 +18,11 @@ use order::Need;
 /// Most calls that are drawn as cards, and as rows: with them a page stays under 100 KB. The rest is counted.
 const MOST_CARDS: usize = 60;
 const MOST_ROWS: usize = 60;
+/// Most queues to choose from.
+const MOST_QUEUES: usize = 20;
 /// Events after which the wall is fetched anew.
 const KINDS: &str = "call.started call.answered call.held call.resumed call.ended consent.changed affect.update \
-                     affect.alert erased";
+                     affect.alert erased call.labelled";
 
 /// A call that is up, with its last moments.
 #[derive(Debug, Clone, Copy)]
@@ -45,32 +50,53 @@ impl WallView {
         if word == Some("list") { Self::List } else { Self::Cards }
     }
 
-    fn query(self) -> &'static str {
+    fn word(self) -> &'static str {
         match self {
-            Self::Cards => "?view=cards",
-            Self::List => "?view=list",
+            Self::Cards => "cards",
+            Self::List => "list",
         }
+    }
+}
+
+/// What of the wall is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WallQuery {
+    /// How it is laid out.
+    pub view: WallView,
+    /// One queue's calls alone; all, if empty.
+    pub queue: String,
+}
+
+impl WallQuery {
+    fn to_query(&self) -> String {
+        crate::calls::query(&[("view", self.view.word()), ("queue", &self.queue)])
+    }
+
+    fn has(&self, live: &LiveCall<'_>) -> bool {
+        self.queue.is_empty() || live.call.queue.as_ref() == Some(&self.queue)
     }
 }
 
 /// The live wall. `events` is the path of the stream of server-sent events, behind the base, after each of which the
 /// script fetches the fragment anew ([`wall_fragment`] at `/live/wall`); without it the wall is fetched every 15 s.
 #[must_use]
-pub fn wall(shell: &Shell<'_>, calls: &[LiveCall<'_>], view: WallView, events: Option<&str>) -> String {
+pub fn wall(shell: &Shell<'_>, calls: &[LiveCall<'_>], query: &WallQuery, events: Option<&str>) -> String {
     let texts = shell.texts();
-    let fragment = shell.path(&format!("/live/wall{}", view.query()));
+    let fragment = shell.path(&format!("/live/wall{}", query.to_query()));
     let content = html! {
         (headline(&html! { (texts.live) }, &html! { (texts.live_below) }))
         p #wall-state .notice hidden { (texts.wall_stale) }
         p #wall-said .hidden role="status" {}
         nav.views aria-label=(texts.view) {
             @for (other, name) in [(WallView::Cards, texts.view_cards), (WallView::List, texts.view_list)] {
-                a href=(shell.path(&format!("/live{}", other.query())))
-                    aria-current=[(other == view).then_some("true")] { (name) }
+                @let other = WallQuery { view: other, ..query.clone() };
+                a href=(shell.path(&format!("/live{}", other.to_query())))
+                    aria-current=[(other == *query).then_some("true")] { (name) }
             }
         }
+        (queues(shell, calls, query))
         div #wall data-fragment=(fragment) data-events=[events.map(|path| shell.path(path))] data-kinds=(KINDS) {
-            (PreEscaped(wall_fragment(shell, calls, view)))
+            (PreEscaped(wall_fragment(shell, calls, query)))
         }
     };
     page(shell, &Head { title: texts.live, section: Some(Section::Live) }, content)
@@ -78,9 +104,10 @@ pub fn wall(shell: &Shell<'_>, calls: &[LiveCall<'_>], view: WallView, events: O
 
 /// The part of the wall that changes.
 #[must_use]
-pub fn wall_fragment(shell: &Shell<'_>, calls: &[LiveCall<'_>], view: WallView) -> String {
-    let texts = shell.texts();
-    let ordered = order::by_need(calls);
+pub fn wall_fragment(shell: &Shell<'_>, calls: &[LiveCall<'_>], query: &WallQuery) -> String {
+    let (texts, view) = (shell.texts(), query.view);
+    let calls: Vec<LiveCall<'_>> = calls.iter().filter(|live| query.has(live)).copied().collect();
+    let ordered = order::by_need(&calls);
     let most = if view == WallView::Cards { MOST_CARDS } else { MOST_ROWS };
     let (shown, left) = ordered.split_at(ordered.len().min(most));
     let now = ordered.iter().filter(|(need, _)| *need == Need::Now).count();
@@ -92,7 +119,7 @@ pub fn wall_fragment(shell: &Shell<'_>, calls: &[LiveCall<'_>], view: WallView) 
         p.tally data-attention=(now) data-say=(attention) {
             strong.attention[now > 0] { (attention) }
             span { (counted(texts, calls.len() as u64, texts.up_one, texts.up_many)) }
-            span { (fill(texts.up_judged, &[&count(texts, judged(calls))])) }
+            span { (fill(texts.up_judged, &[&count(texts, judged(&calls))])) }
         }
         @if calls.is_empty() { (empty(shell)) }
         @for need in [Need::Now, Need::Falling, Need::Rest] {
@@ -110,6 +137,36 @@ pub fn wall_fragment(shell: &Shell<'_>, calls: &[LiveCall<'_>], view: WallView) 
         @if !calls.is_empty() { p.legend { (texts.spark_legend) } }
     };
     markup.into_string()
+}
+
+/// The queues of the calls that are up, to look at one of them: those with the most calls first.
+fn queues(shell: &Shell<'_>, calls: &[LiveCall<'_>], query: &WallQuery) -> Markup {
+    let mut queues: BTreeMap<&str, u64> = BTreeMap::new();
+    for queue in calls.iter().filter_map(|live| live.call.queue.as_deref()) {
+        *queues.entry(queue).or_default() += 1;
+    }
+    if !query.queue.is_empty() {
+        queues.entry(&query.queue).or_default();
+    }
+    let mut queues: Vec<_> = queues.into_iter().collect();
+    queues.sort_by_key(|(_, calls)| Reverse(*calls));
+    let link = |queue: &str| {
+        let other = WallQuery { queue: queue.to_owned(), ..query.clone() };
+        shell.path(&format!("/live{}", other.to_query()))
+    };
+    let texts = shell.texts();
+    html! {
+        @if !queues.is_empty() {
+            nav.views aria-label=(texts.queue) {
+                a href=(link("")) aria-current=[query.queue.is_empty().then_some("true")] { (texts.all_queues) }
+                @for (queue, calls) in queues.into_iter().take(MOST_QUEUES) {
+                    a href=(link(queue)) aria-current=[(queue == query.queue).then_some("true")] {
+                        (shown(queue)) " " span.number { (calls) }
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn judged(calls: &[LiveCall<'_>]) -> u64 {
@@ -147,7 +204,7 @@ fn card(shell: &Shell<'_>, live: &LiveCall<'_>) -> Markup {
             h3 {
                 a #{ "call-" (plain_id(call)) } href=(call_path(shell, call))
                     aria-describedby={ "mood-" (plain_id(call)) } {
-                    (shown(&call.trunk)) span.hidden { ", " (texts.open_call) }
+                    (place(call)) span.hidden { ", " (texts.open_call) }
                 }
             }
             span.since { (lasting(shell, call.answered.unwrap_or(call.started))) }
@@ -177,10 +234,19 @@ pub(crate) fn sign() -> Markup {
     }
 }
 
+/// Where a call is: in its queue, or else on its trunk; and its tier.
+fn place(call: &Call) -> Markup {
+    html! {
+        (shown(call.queue.as_ref().unwrap_or(&call.trunk)))
+        @if let Some(tier) = &call.tier { " · " (shown(tier)) }
+    }
+}
+
 fn facts(shell: &Shell<'_>, call: &Call) -> Markup {
     let texts = shell.texts();
     html! {
         span { (vocabulary::direction(texts, &call.direction)) }
+        @for label in [&call.team, &call.agent].into_iter().flatten() { span { (shown(label)) } }
         @if call.answered.is_none() { span { (texts.ringing) } }
         @if let Some(party) = &call.held_by {
             span.held { (texts.on_hold) " (" (vocabulary::party(texts, party)) ")" }
@@ -199,7 +265,7 @@ fn rows(shell: &Shell<'_>, calls: &[LiveCall<'_>]) -> Markup {
             table.wall {
                 thead {
                     tr {
-                        th scope="col" { (texts.trunk) }
+                        th scope="col" { (texts.queue) " / " (texts.trunk) }
                         th.right scope="col" { (texts.lasting) }
                         th scope="col" { (texts.customer_seems) }
                         th scope="col" { (texts.lately) }
@@ -211,7 +277,7 @@ fn rows(shell: &Shell<'_>, calls: &[LiveCall<'_>]) -> Markup {
                         @let call = live.call;
                         tr {
                             th scope="row" {
-                                a #{ "call-" (plain_id(call)) } href=(call_path(shell, call)) { (shown(&call.trunk)) }
+                                a #{ "call-" (plain_id(call)) } href=(call_path(shell, call)) { (place(call)) }
                             }
                             td.right { (lasting(shell, call.answered.unwrap_or(call.started))) }
                             td { (badge(shell, call)) (vocabulary::mood(texts, call)) }

@@ -9,10 +9,11 @@ mod reader;
 
 use serde_json::json;
 use sidetone_pages::{
-    CallList, CallsQuery, Figures, FiguresQuery, Language, LiveCall, QueryFault, Section, Shell, SignIn,
-    SignInFault, WallView, assets, call, calls, figures, figures_csv, problem, sign_in, wall, wall_fragment,
+    CallLabels, CallList, CallsQuery, Figures, FiguresQuery, Language, LiveCall, NoteFault, Own, QueryFault,
+    Section, Shell, SignIn, SignInFault, WallQuery, WallView, assets, call, calls, figures, figures_csv,
+    problem, sign_in, wall, wall_fragment,
 };
-use sidetone_store::{Alert, Call, CallDetails, Happened, Point, Role};
+use sidetone_store::{Alert, Call, CallDetails, CallOutcome, Happened, Note, Point, Role, SelfNote, Survey};
 
 /// Breaks out of text, attributes and elements where they are not guarded, and turns the direction of writing.
 const HOSTILE: &str =
@@ -40,49 +41,73 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
     let mut details = [made_up::upset_call(), made_up::call_that_is_up(), made_up::erased_call()];
     let mut days = made_up::days();
     let mut trunks = made_up::trunks();
+    let mut labels = made_up::labels();
     if text == HOSTILE {
         live.iter_mut().for_each(|it| spoil(&mut it.call));
         list.iter_mut().for_each(spoil);
         details.iter_mut().for_each(spoil_details);
-        days.iter_mut().for_each(|day| day.trunk = HOSTILE.to_owned());
+        days.iter_mut().for_each(|day| day.label = HOSTILE.to_owned());
         trunks.push(HOSTILE.to_owned());
+        labels.queues.push(HOSTILE.to_owned());
+        labels.teams.push(HOSTILE.to_owned());
     }
     let live: Vec<LiveCall<'_>> =
         live.iter().map(|it| LiveCall { call: &it.call, points: &it.affect }).collect();
     let usual = FiguresQuery::default();
-    let asked = FiguresQuery { trunk: text.to_owned(), from: text.to_owned(), ..FiguresQuery::default() };
+    let asked = FiguresQuery {
+        label: text.to_owned(),
+        by: text.to_owned(),
+        from: text.to_owned(),
+        ..FiguresQuery::default()
+    };
     let query = CallsQuery::default();
     let hostile = CallsQuery {
         from: text.to_owned(),
         trunk: text.to_owned(),
+        queue: text.to_owned(),
+        agent: text.to_owned(),
         outcome: text.to_owned(),
         number: text.to_owned(),
         after: text.to_owned(),
         ..CallsQuery::default()
     };
     let cursor = list.last().map(Call::cursor);
-    let part = |rows, query, fault| CallList { rows, trunks: &trunks, query, fault, next: cursor.as_ref() };
+    let part = |rows, query, fault| CallList {
+        rows,
+        trunks: &trunks,
+        labels: &labels,
+        query,
+        fault,
+        next: cursor.as_ref(),
+    };
     let gate = SignIn {
         fault: Some(SignInFault::Wrong),
         provider: Some("/sign-in/provider"),
         token: true,
         next: text,
     };
+    let as_list = WallQuery { view: WallView::List, queue: text.to_owned() };
+    let by_team = FiguresQuery { by: "team".to_owned(), ..FiguresQuery::default() };
+    let agents = Shell { role: Some(Role::Agent), sections: Section::of(Role::Agent), ..shell };
+    let note = SelfNote { posted: made_up::NOW, text: text.to_owned() };
+    let own = Own { self_note: Some(&note), fault: Some(NoteFault::Unfit) };
     let mut pages = vec![
-        ("wall", wall(&shell, &live, WallView::Cards, Some("/live/events"))),
-        ("wall as a list", wall(&shell, &live, WallView::List, None)),
-        ("wall without a call", wall(&shell, &[], WallView::Cards, None)),
+        ("wall", wall(&shell, &live, &WallQuery::default(), Some("/live/events"))),
+        ("wall as a list", wall(&shell, &live, &as_list, None)),
+        ("wall without a call", wall(&shell, &[], &WallQuery::default(), None)),
         ("calls", calls(&shell, &part(&list, &query, None))),
         ("calls by a wrong query", calls(&shell, &part(&[], &hostile, Some(QueryFault::Day)))),
         ("figures", figures(&shell, &Figures::of(&days, &usual, made_up::NOW))),
         ("figures by a wrong query", figures(&shell, &Figures::of(&days, &asked, made_up::NOW))),
+        ("figures by team", figures(&shell, &Figures::of(&days, &by_team, made_up::NOW))),
+        ("an agent's call", call(&agents, &details[0], &own)),
         ("figures of nothing", figures(&shell, &Figures::of(&[], &usual, made_up::NOW))),
         ("sign-in", sign_in(&outside, &gate)),
         ("sign-in without a way", sign_in(&outside, &SignIn::default())),
         ("problem", problem(&shell, 503, Some(text))),
         ("problem outside", problem(&outside, 404, None)),
     ];
-    pages.extend(details.iter().map(|details| ("call", call(&shell, details))));
+    pages.extend(details.iter().map(|details| ("call", call(&shell, details, &Own::default()))));
     pages
 }
 
@@ -90,6 +115,12 @@ fn spoil(call: &mut Call) {
     let text = || HOSTILE.to_owned();
     call.id = format!("{}{}", call.id, HOSTILE.replace(['\'', '"', '<', '>', '\0'], "/"));
     call.trunk = text();
+    call.queue = Some(text());
+    call.agent = Some(text());
+    call.team = Some(text());
+    call.tier = Some(text());
+    call.call_type = Some(text());
+    call.language = Some(text());
     call.sip_call_id = text();
     call.direction = text();
     call.node = Some(text());
@@ -107,6 +138,12 @@ fn spoil(call: &mut Call) {
 
 fn spoil_details(details: &mut CallDetails) {
     spoil(&mut details.call);
+    let text = || HOSTILE.to_owned();
+    details.outcome = Some(CallOutcome { reason: Some(text()), ..CallOutcome::default() });
+    details.survey = Some(Survey { comment: Some(text()), ..Survey::default() });
+    for note in &mut details.notes {
+        (note.by, note.text) = (text(), text());
+    }
     for event in &mut details.events {
         for value in event.data.as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
             if value.is_string() {
@@ -184,11 +221,15 @@ fn a_page_with_its_assets_stays_under_100_kilobytes_however_much_there_is() {
         let trunks: Vec<String> = (0..200).map(|number| format!("a-trunk-with-a-name-{number}")).collect();
         let mut days = made_up::days();
         for (index, day) in days.iter_mut().enumerate() {
-            day.trunk.clone_from(&trunks[index % 200]);
+            day.label.clone_from(&trunks[index % 200]);
             day.calls += 500;
             day.judged += 500;
         }
+        let as_list = WallQuery { view: WallView::List, ..WallQuery::default() };
+        let labels = CallLabels { queues: trunks.clone(), teams: trunks.clone(), tiers: trunks.clone() };
         let mut long = made_up::upset_call();
+        let text = "some words and more\n".repeat(100);
+        long.notes = vec![Note { text, ..long.notes[0].clone() }; 100];
         let points = long.affect.clone();
         for round in 1..200 {
             long.affect.extend(points.iter().map(|it| Point { at_ms: it.at_ms + round * 372_000, ..*it }));
@@ -205,7 +246,14 @@ fn a_page_with_its_assets_stays_under_100_kilobytes_however_much_there_is() {
             });
         }
         let query = CallsQuery::default();
-        let list = CallList { rows: &rows, trunks: &trunks, query: &query, fault: None, next: None };
+        let list = CallList {
+            rows: &rows,
+            trunks: &trunks,
+            labels: &labels,
+            query: &query,
+            fault: None,
+            next: None,
+        };
         let quarter = FiguresQuery {
             from: "2026-09-29".to_owned(),
             until: "2026-11-29".to_owned(),
@@ -214,10 +262,10 @@ fn a_page_with_its_assets_stays_under_100_kilobytes_however_much_there_is() {
         let year = FiguresQuery { from: "1970-01-01".to_owned(), ..FiguresQuery::default() };
         let of = |query| figures(&shell, &Figures::of(&days, query, made_up::NOW));
         let pages = [
-            ("cards", wall(&shell, &live, WallView::Cards, Some("/live/events"))),
-            ("list", wall(&shell, &live, WallView::List, None)),
+            ("cards", wall(&shell, &live, &WallQuery::default(), Some("/live/events"))),
+            ("list", wall(&shell, &live, &as_list, None)),
             ("calls", calls(&shell, &list)),
-            ("call", call(&shell, &long)),
+            ("call", call(&shell, &long, &Own::default())),
             ("figures by days", of(&quarter)),
             ("figures by weeks", of(&year)),
         ];
@@ -234,8 +282,8 @@ fn the_fragment_is_the_part_of_the_wall_that_changes() {
     let live = made_up::live();
     let live: Vec<LiveCall<'_>> =
         live.iter().map(|it| LiveCall { call: &it.call, points: &it.affect }).collect();
-    let fragment = wall_fragment(&shell, &live, WallView::Cards);
-    assert!(wall(&shell, &live, WallView::Cards, None).contains(&fragment));
+    let fragment = wall_fragment(&shell, &live, &WallQuery::default());
+    assert!(wall(&shell, &live, &WallQuery::default(), None).contains(&fragment));
     assert!(fragment.contains("2 may need somebody now"));
     let place = |text: &str| fragment.find(text).unwrap();
     assert!(place("May need somebody now") < place("Seems to get worse"));
@@ -260,13 +308,20 @@ fn every_path_stands_behind_the_base() {
     let list = made_up::list();
     let cursor = list.last().map(Call::cursor);
     let query = CallsQuery { outcome: "upset".to_owned(), ..CallsQuery::default() };
-    let list = CallList { rows: &list, trunks: &[], query: &query, fault: None, next: cursor.as_ref() };
+    let list = CallList {
+        rows: &list,
+        trunks: &[],
+        labels: &CallLabels::default(),
+        query: &query,
+        fault: None,
+        next: cursor.as_ref(),
+    };
     let outside = Shell { name: None, sections: &[], ..shell };
     let provider = SignIn { provider: Some("/sign-in/provider"), token: true, ..SignIn::default() };
     let pages = [
-        wall(&shell, &live, WallView::Cards, Some("/live/events")),
+        wall(&shell, &live, &WallQuery::default(), Some("/live/events")),
         calls(&shell, &list),
-        call(&shell, &made_up::upset_call()),
+        call(&shell, &made_up::upset_call(), &Own::default()),
         figures(&shell, &Figures::of(&made_up::days(), &FiguresQuery::default(), made_up::NOW)),
         sign_in(&outside, &provider),
         problem(&outside, 401, None),
@@ -283,7 +338,7 @@ fn every_path_stands_behind_the_base() {
 
 #[test]
 fn an_erased_call_says_so_and_shows_no_estimate() {
-    let html = call(&shell(Language::En, "/"), &made_up::erased_call());
+    let html = call(&shell(Language::En, "/"), &made_up::erased_call(), &Own::default());
     assert!(
         html.contains("The customer objected.")
             && html.contains("2 alerts and measurements of talk before it erased")
@@ -294,7 +349,14 @@ fn an_erased_call_says_so_and_shows_no_estimate() {
 
 #[test]
 fn a_number_is_posted_and_never_stands_in_an_address() {
-    let list = CallList { rows: &[], trunks: &[], query: &CallsQuery::default(), fault: None, next: None };
+    let list = CallList {
+        rows: &[],
+        trunks: &[],
+        labels: &CallLabels::default(),
+        query: &CallsQuery::default(),
+        fault: None,
+        next: None,
+    };
     let html = calls(&shell(Language::En, "/calls"), &list);
     assert!(html.contains("<form class=\"filter\" method=\"post\" action=\"/calls\">"), "{html}");
 }

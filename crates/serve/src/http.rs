@@ -1,5 +1,6 @@
 //! Metrics, health and the live event stream over HTTP, as described in `docs/openapi.json`.
 
+mod additions;
 mod api;
 mod history;
 mod kept;
@@ -113,7 +114,10 @@ fn router(served: Served) -> Router {
     let pages = pages().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
     let pages = pages.with_state(Pages { stats, policy }).merge(events);
     let pages = match kept {
-        Some(kept) => pages.merge(history::router(kept.clone())).merge(screens::router(kept)),
+        Some(kept) => pages
+            .merge(history::router(kept.clone()))
+            .merge(additions::router(kept.clone()))
+            .merge(screens::router(kept)),
         None => pages,
     };
     match api {

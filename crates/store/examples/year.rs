@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use rusqlite::{Connection, params};
 use sidetone_spool::{Spool, SpoolConfig};
-use sidetone_store::{CallFilter, Feed, Feeder, Outcome, Store, StoreConfig};
+use sidetone_store::{CallFilter, Feed, Feeder, Grouping, Outcome, Store, StoreConfig};
 
 const DAY_MS: u64 = 86_400_000;
 const DAYS: u64 = 365;
@@ -59,6 +59,18 @@ fn main() {
         ("a trunk that has one call", CallFilter { trunk: Some("rare".to_owned()), ..any() }),
         ("a number", CallFilter { number: Some(number(4_711)), ..any() }),
         ("a number that never called", CallFilter { number: Some("f".repeat(24)), ..any() }),
+        ("a queue", CallFilter { queue: Some("queue 3".to_owned()), ..any() }),
+        ("an agent", CallFilter { agent: Some("2042".to_owned()), ..any() }),
+        ("an agent who left", CallFilter { agent: Some("1".to_owned()), ..any() }),
+        (
+            "a team's upset calls",
+            CallFilter { outcome: Some(Outcome::Upset), team: Some("team 3".to_owned()), ..any() },
+        ),
+        ("a rare tier", CallFilter { tier: Some("bereavement".to_owned()), ..any() }),
+        (
+            "a rare tier of a queue",
+            CallFilter { tier: Some("bereavement".to_owned()), queue: Some("queue 7".to_owned()), ..any() },
+        ),
         ("the middle of the list", CallFilter { until: Some(last / 2), ..any() }),
     ];
     for (what, filter) in questions {
@@ -66,7 +78,9 @@ fn main() {
     }
     let id = store.calls(&any(), 1).unwrap()[0].id.clone();
     tell("one call with its timeline", || store.call(&id).unwrap().unwrap().affect.len());
-    tell("the sums of the year", || store.days(0, DAYS).unwrap().len());
+    for by in Grouping::ALL {
+        tell(&format!("the sums of the year by {}", by.name()), || store.days_by(by, 0, DAYS).unwrap().len());
+    }
 }
 
 fn tell(what: &str, mut ask: impl FnMut() -> usize) {
@@ -95,9 +109,10 @@ fn number(customer: u64) -> String {
 fn fill(connection: &Connection, a_day: u64) {
     connection.execute_batch("PRAGMA synchronous = OFF; BEGIN").unwrap();
     let sql = "INSERT INTO calls (id, sip_call_id, trunk, direction, caller, callee, started, answered, ended, cause,
-                   consent, policy, alerts, calmed, alert, valence_start, valence_end, shift, speech_ms, judged_ms, seq)
+                   consent, policy, alerts, calmed, alert, valence_start, valence_end, shift, speech_ms, judged_ms, seq,
+                   queue, agent, team, tier)
                VALUES (?1, ?2, ?3, 'inbound', ?4, ?5, ?6, ?7, ?8, 'hangup', 'given', 'notice', ?9, ?10, ?11, ?12, ?13,
-                   ?14, 90000, 60000, 120)";
+                   ?14, 90000, 60000, 120, ?15, ?16, ?17, ?18)";
     let mut calls = connection.prepare(sql).unwrap();
     let sql = "INSERT INTO affect (call, seq, at, valence, arousal, distress, confidence) VALUES (?1, ?2, ?3, 0, 0, 0, 0.5)";
     let mut affect = connection.prepare(sql).unwrap();
@@ -125,6 +140,10 @@ fn fill(connection: &Connection, a_day: u64) {
                 0.1,
                 0.1 + shift,
                 shift,
+                format!("queue {}", call % 12),
+                (2_000 + call * 7_919 % 300).to_string(),
+                format!("team {}", call * 7_919 % 300 / 20),
+                (call % 1_000 == 7).then_some("bereavement"),
             ])
             .unwrap();
         if call / a_day == DAYS - 1 {

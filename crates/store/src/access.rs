@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use sidetone_call::Label;
 use sidetone_events::Timestamp;
 
 use crate::database::{Row, Value};
@@ -29,6 +30,8 @@ const AUDIT_MS: u64 = 396 * 86_400_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
+    /// One agent's own calls; neither others' nor figures.
+    Agent,
     /// Calls, their timelines, figures.
     Supervisor,
     /// Figures of groups; never one call.
@@ -41,12 +44,14 @@ pub enum Role {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 4] = [Self::Supervisor, Self::Director, Self::Operator, Self::Integration];
+    pub const ALL: [Self; 5] =
+        [Self::Agent, Self::Supervisor, Self::Director, Self::Operator, Self::Integration];
 
     /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Agent => "agent",
             Self::Supervisor => "supervisor",
             Self::Director => "director",
             Self::Operator => "operator",
@@ -54,10 +59,16 @@ impl Role {
         }
     }
 
-    /// Whether single calls may be seen.
+    /// Whether single calls may be seen: every call, or those of one agent.
     #[must_use]
     pub const fn sees_calls(self) -> bool {
-        matches!(self, Self::Supervisor | Self::Integration)
+        matches!(self, Self::Agent | Self::Supervisor | Self::Integration)
+    }
+
+    /// Whether outcomes and surveys may be added to calls.
+    #[must_use]
+    pub const fn adds_outcomes(self) -> bool {
+        matches!(self, Self::Integration)
     }
 
     /// Whether sums over groups of calls may be seen.
@@ -76,6 +87,8 @@ pub struct Token {
     pub name: String,
     /// What it allows.
     pub role: Role,
+    /// With [`Role::Agent`], the label of the agent whose calls it shows.
+    pub agent: Option<String>,
     /// When it was made, in milliseconds since 1970.
     pub created: u64,
     /// When it ends by itself.
@@ -109,7 +122,8 @@ pub struct Access {
     pub subject: String,
 }
 
-const TOKEN: &str = "tokens.id, tokens.name, tokens.role, tokens.created, tokens.expires, tokens.revoked";
+const TOKEN: &str = "tokens.id, tokens.name, tokens.role, tokens.created, tokens.expires, tokens.revoked, \
+                     tokens.agent";
 const VALID: &str = "tokens.revoked IS NULL AND (tokens.expires IS NULL OR tokens.expires > $2)";
 
 fn token(row: &Row) -> Result<Token, StoreError> {
@@ -124,19 +138,49 @@ fn token(row: &Row) -> Result<Token, StoreError> {
         created: unsigned(row.int(3)?),
         expires: row.maybe_int(4)?.map(unsigned),
         revoked: row.maybe_int(5)?.map(unsigned),
+        agent: row.maybe_text(6)?,
     })
 }
 
 impl Store {
-    /// Makes a token.
+    /// Makes a token of any role but [`Role::Agent`].
     ///
     /// # Errors
-    /// [`StoreError::Name`] for a name that can't be told from others at a glance, [`StoreError::Random`], the
-    /// database's.
+    /// [`StoreError::Name`] for a name that can't be told from others at a glance, [`StoreError::Agent`],
+    /// [`StoreError::Random`], the database's.
     pub fn create_token(
         &mut self,
         name: &str,
         role: Role,
+        expires: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<NewToken, StoreError> {
+        if role == Role::Agent {
+            Err(StoreError::Agent)
+        } else {
+            self.make_token(name, role, None, expires, now)
+        }
+    }
+
+    /// Makes a token that shows the calls of one agent, by the label that the PBX gives them.
+    ///
+    /// # Errors
+    /// As [`Self::create_token`].
+    pub fn create_agent_token(
+        &mut self,
+        name: &str,
+        agent: &Label,
+        expires: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<NewToken, StoreError> {
+        self.make_token(name, Role::Agent, Some(agent), expires, now)
+    }
+
+    fn make_token(
+        &mut self,
+        name: &str,
+        role: Role,
+        agent: Option<&Label>,
         expires: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<NewToken, StoreError> {
@@ -155,12 +199,13 @@ impl Store {
             id,
             name: name.trim().to_owned(),
             role,
+            agent: agent.map(ToString::to_string),
             created: now.unix_millis(),
             expires: expires.map(Timestamp::unix_millis),
             revoked: None,
         };
         self.database.execute(
-            "INSERT INTO tokens (id, name, role, digest, created, expires) VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO tokens (id, name, role, digest, created, expires, agent) VALUES ($1, $2, $3, $4, $5, $6, $7)",
             &[
                 token.id.as_str().into(),
                 token.name.as_str().into(),
@@ -168,6 +213,7 @@ impl Store {
                 digest(&secret).into(),
                 token.created.into(),
                 token.expires.into(),
+                token.agent.clone().into(),
             ],
         )?;
         Ok(NewToken { secret, token })
@@ -231,7 +277,7 @@ impl Store {
         let rows =
             self.database.query(&sql, &[&[digest.clone(), millis.into()], since.as_slice()].concat())?;
         let Some(row) = rows.first() else { return Ok(None) };
-        let used = u64::try_from(row.int(6)?).unwrap_or_default();
+        let used = u64::try_from(row.int(7)?).unwrap_or_default();
         if millis.saturating_sub(used) >= NOTED_EVERY_MS {
             let sql = "UPDATE sessions SET used = $2 WHERE digest = $1";
             self.database.execute(sql, &[digest, millis.into()])?;
@@ -291,7 +337,7 @@ fn digest(secret: &str) -> String {
     hex(&Sha256::digest(secret.as_bytes()))
 }
 
-fn random() -> Result<String, StoreError> {
+pub(crate) fn random() -> Result<String, StoreError> {
     let mut bytes = [0; SECRET_BYTES];
     getrandom::fill(&mut bytes).map_err(StoreError::Random)?;
     Ok(hex(&bytes))

@@ -74,6 +74,9 @@ pub enum StoreError {
     /// A token can't be called that.
     #[error("a token needs a name of 1 to 64 characters, none of them a control character")]
     Name,
+    /// A token of an agent does not say of which.
+    #[error("a token of the role agent names the agent whose calls it shows")]
+    Agent,
     /// The system gives no random numbers.
     #[error("no random numbers: {0}")]
     Random(getrandom::Error),
@@ -143,6 +146,7 @@ impl StoreError {
             }
             Self::Column { .. } => "the database was changed by hand or is damaged; restore it from a backup",
             Self::Spool(error) => error.remedy(),
+            Self::Agent => "add --agent with the label that the PBX gives the agent, as in --agent 2001",
             Self::Name => "name its holder, as in \"wall screen, second floor\"",
             Self::Random(_) => "try again",
             Self::Thread(_) => "see the system's limits on threads and memory",

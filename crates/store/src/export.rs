@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::database::Value;
 use crate::error::StoreError;
-use crate::query::columns;
+use crate::query::{columns, day_columns};
 use crate::store::Store;
 
 /// A table that can be exported.
@@ -16,22 +16,38 @@ pub enum Table {
     Affect,
     /// A row an event, its data as JSON.
     Events,
-    /// A row a day, trunk and direction.
+    /// A row a call of which an outcome was posted.
+    Outcomes,
+    /// A row a call whose caller has answered a survey.
+    Surveys,
+    /// A row a supervisor's note. What agents have noted for themselves is in no export.
+    Notes,
+    /// A row a day, direction, and trunk, queue, team or tier.
     Days,
 }
 
 impl Table {
+    /// Each of them.
+    pub const ALL: [Self; 7] =
+        [Self::Calls, Self::Affect, Self::Events, Self::Outcomes, Self::Surveys, Self::Notes, Self::Days];
+
     fn sql(self) -> (String, &'static str) {
         match self {
             Self::Calls => (columns().to_owned(), "calls ORDER BY started, id"),
-            Self::Affect => ("call, seq, at, valence, arousal, distress, confidence".to_owned(), "affect ORDER BY call, seq"),
-            Self::Events => ("call, seq, at, kind, data".to_owned(), "events ORDER BY call, seq"),
-            Self::Days => (
-                "day, trunk, direction, calls, answered, handled_ms, agreed, opted_out, speech_ms, judged_ms, judged, \
-                 upset, recovered, improved, declined, shifts, shift_sum, shift_squares"
-                    .to_owned(),
-                "days ORDER BY day, trunk, direction",
+            Self::Affect => (
+                "call, seq, at, valence, arousal, distress, confidence".to_owned(),
+                "affect ORDER BY call, seq",
             ),
+            Self::Events => ("call, seq, at, kind, data".to_owned(), "events ORDER BY call, seq"),
+            Self::Outcomes => {
+                ("call, posted, resolved, escalated, reason".to_owned(), "outcomes ORDER BY call")
+            }
+            Self::Surveys => ("call, posted, empathy, resolved, comment".to_owned(), "surveys ORDER BY call"),
+            Self::Notes => (
+                "id, call, posted, author, name, kind, at, text".to_owned(),
+                "notes ORDER BY call, posted, id",
+            ),
+            Self::Days => (day_columns().to_owned(), "days ORDER BY day, grouped, label, direction"),
         }
     }
 }

@@ -275,6 +275,7 @@ fn feed(what: &Feed, began: Timestamp, shared: &Shared) -> Result<(), StoreError
             shared.behind.store(last.0.saturating_sub(position.0), Ordering::Relaxed);
             store.sum_stale_days()?;
             let expired = if clock.is_steady(Timestamp::now(), Instant::now()) {
+                store.follow_days(Timestamp::now())?;
                 store.expire(config, Timestamp::now())?
             } else {
                 0

@@ -20,28 +20,37 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod added;
 mod config;
 mod database;
 mod error;
 mod export;
 mod feeder;
+mod notes;
 mod query;
 mod readers;
 mod retention;
 mod schema;
 mod store;
+mod sums;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+mod view;
 mod write;
 
 pub use access::{Access, NewToken, Role, Token};
+pub use added::{Added, CallOutcome, NotAdded, Survey};
 pub use config::StoreConfig;
 pub use error::StoreError;
 pub use export::Table;
 pub use feeder::{Counters, Feed, Feeder};
-pub use query::{Alert, Call, CallDetails, CallFilter, Cursor, Day, Happened, NoCursor, Outcome, Point};
+pub use notes::{NewNote, Note, NoteKind, Noted, SelfNote};
+pub use query::{
+    Alert, Call, CallDetails, CallFilter, Cursor, Day, Grouping, Happened, NoCursor, Outcome, Point, REST,
+};
 pub use readers::Readers;
 pub use retention::Erased;
 pub use store::{BESIDE, FeedStatus, Status, Store};
+pub use view::View;

@@ -2,11 +2,18 @@
 
 mod calls;
 mod days;
+mod filter;
 
-pub use calls::{Alert, Call, CallDetails, CallFilter, Cursor, Happened, NoCursor, Outcome, Point};
-pub use days::Day;
+pub use calls::{Alert, Call, CallDetails, Happened, Point};
+pub use days::{Day, Grouping, REST};
+pub use filter::{CallFilter, Cursor, NoCursor, Outcome};
 
 /// The columns of a call, separated by commas.
 pub(crate) const fn columns() -> &'static str {
     calls::COLUMNS
+}
+
+/// The columns of a day's sums, separated by commas.
+pub(crate) const fn day_columns() -> &'static str {
+    days::COLUMNS
 }

@@ -7,7 +7,7 @@ use crate::config::StoreConfig;
 use crate::database::{Database, Value, transaction};
 use crate::error::StoreError;
 use crate::store::Store;
-use crate::write::mark_stale;
+use crate::sums::mark_stale;
 
 const DAY_MS: u64 = 86_400_000;
 /// Days for which an erased call is remembered: longer than any spool keeps its events by default, or a call is up.

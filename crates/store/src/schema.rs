@@ -5,7 +5,7 @@ use crate::error::StoreError;
 
 /// What each version added, oldest first. A step is never changed once it was released: a store that has made it does
 /// not make it again.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     // Times are milliseconds since 1970, UTC; those named `…_ms` are lengths, and `at` counts from the call's INVITE.
     "CREATE TABLE sidetone_store (
          version BIGINT NOT NULL,
@@ -98,6 +98,74 @@ const STEPS: [&str; 2] = [
          time BIGINT NOT NULL, token TEXT NOT NULL, name TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL
      );
      CREATE INDEX accesses_by_time ON accesses (time);",
+    // What a call is labelled with, and what is added from outside once it is over.
+    "ALTER TABLE calls ADD COLUMN queue TEXT;
+     ALTER TABLE calls ADD COLUMN agent TEXT;
+     ALTER TABLE calls ADD COLUMN team TEXT;
+     ALTER TABLE calls ADD COLUMN tier TEXT;
+     ALTER TABLE calls ADD COLUMN call_type TEXT;
+     ALTER TABLE calls ADD COLUMN language TEXT;
+     -- They cost nothing where no call has such a label.
+     CREATE INDEX calls_by_queue ON calls (queue, started, id) WHERE queue IS NOT NULL;
+     CREATE INDEX calls_by_agent ON calls (agent, started, id) WHERE agent IS NOT NULL;
+     CREATE INDEX calls_by_team ON calls (team, started, id) WHERE team IS NOT NULL;
+     CREATE INDEX calls_by_tier ON calls (tier, started, id) WHERE tier IS NOT NULL;
+     CREATE INDEX calls_by_sip_call_id ON calls (sip_call_id);
+
+     -- The one agent whose calls a token shows.
+     ALTER TABLE tokens ADD COLUMN agent TEXT;
+
+     -- What became of the caller's matter, as the operator's own systems know it. Yes is 1, no is 0.
+     CREATE TABLE outcomes (
+         call TEXT PRIMARY KEY REFERENCES calls (id) ON DELETE CASCADE,
+         posted BIGINT NOT NULL, resolved BIGINT, escalated BIGINT, reason TEXT
+     );
+     -- What the caller has said of the call afterwards; empathy from 1 to 5.
+     CREATE TABLE surveys (
+         call TEXT PRIMARY KEY REFERENCES calls (id) ON DELETE CASCADE,
+         posted BIGINT NOT NULL, empathy BIGINT, resolved BIGINT, comment TEXT
+     );
+     -- A supervisor's notes for the call's agent; of a moment of the call, or of all of it.
+     CREATE TABLE notes (
+         id TEXT PRIMARY KEY,
+         call TEXT NOT NULL REFERENCES calls (id) ON DELETE CASCADE,
+         posted BIGINT NOT NULL, author TEXT NOT NULL, name TEXT NOT NULL,
+         kind TEXT NOT NULL, at BIGINT, text TEXT NOT NULL
+     );
+     CREATE INDEX notes_by_call ON notes (call, posted, id);
+     -- An agent's own, which nobody else is shown.
+     CREATE TABLE self_notes (
+         call TEXT NOT NULL REFERENCES calls (id) ON DELETE CASCADE,
+         agent TEXT NOT NULL, posted BIGINT NOT NULL, text TEXT NOT NULL,
+         PRIMARY KEY (call, agent)
+     );
+
+     -- Sums of a day by trunk, queue, team or tier: each has every call once. The label is empty for calls without one.
+     CREATE TABLE grouped_days (
+         grouped TEXT NOT NULL, day BIGINT NOT NULL, label TEXT NOT NULL, direction TEXT NOT NULL,
+         calls BIGINT NOT NULL, answered BIGINT NOT NULL, handled_ms BIGINT NOT NULL,
+         agreed BIGINT NOT NULL, opted_out BIGINT NOT NULL,
+         speech_ms BIGINT NOT NULL, judged_ms BIGINT NOT NULL, judged BIGINT NOT NULL,
+         upset BIGINT NOT NULL, recovered BIGINT NOT NULL,
+         improved BIGINT NOT NULL, declined BIGINT NOT NULL,
+         shifts BIGINT NOT NULL, shift_sum DOUBLE PRECISION NOT NULL, shift_squares DOUBLE PRECISION NOT NULL,
+         followed BIGINT NOT NULL DEFAULT 0, repeated BIGINT NOT NULL DEFAULT 0,
+         settled BIGINT NOT NULL DEFAULT 0, resolved BIGINT NOT NULL DEFAULT 0,
+         outcomes BIGINT NOT NULL DEFAULT 0, escalated BIGINT NOT NULL DEFAULT 0,
+         surveys BIGINT NOT NULL DEFAULT 0, agents BIGINT NOT NULL DEFAULT 0,
+         empathy_sum DOUBLE PRECISION NOT NULL DEFAULT 0, empathy_squares DOUBLE PRECISION NOT NULL DEFAULT 0,
+         PRIMARY KEY (grouped, day, label, direction)
+     );
+     INSERT INTO grouped_days (grouped, day, label, direction, calls, answered, handled_ms, agreed, opted_out,
+         speech_ms, judged_ms, judged, upset, recovered, improved, declined, shifts, shift_sum, shift_squares)
+     SELECT 'trunk', day, trunk, direction, calls, answered, handled_ms, agreed, opted_out,
+         speech_ms, judged_ms, judged, upset, recovered, improved, declined, shifts, shift_sum, shift_squares
+     FROM days;
+     DROP TABLE days;
+     ALTER TABLE grouped_days RENAME TO days;
+     -- Days up to this one have been over for so long that it is known which callers called again.
+     ALTER TABLE sidetone_store ADD COLUMN followed_until BIGINT NOT NULL DEFAULT -1;
+     INSERT INTO stale_days (day) SELECT DISTINCT day FROM days WHERE day IS NOT NULL ON CONFLICT (day) DO NOTHING;",
 ];
 
 /// The newest schema that this program knows.
@@ -118,8 +186,14 @@ pub(crate) fn version(database: &mut dyn Database, name: &str) -> Result<Option<
 
 /// Brings a store forward to [`VERSION`], each step whole or not at all; the version it had.
 pub(crate) fn migrate(database: &mut dyn Database, name: &str) -> Result<i64, StoreError> {
+    forward(database, name, STEPS.len())
+}
+
+/// Brings a store forward to a version: tests make older stores so.
+pub(crate) fn forward(database: &mut dyn Database, name: &str, to: usize) -> Result<i64, StoreError> {
     let before = version(database, name)?.unwrap_or(0);
-    for (number, step) in (1..).zip(STEPS).skip(usize::try_from(before).unwrap_or(usize::MAX)) {
+    let steps = (1..).zip(STEPS).take(to);
+    for (number, step) in steps.skip(usize::try_from(before).unwrap_or(usize::MAX)) {
         transaction(database, |database| {
             // Another process may have been faster.
             if version(database, name)?.unwrap_or(0) >= number {

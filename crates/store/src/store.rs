@@ -107,7 +107,7 @@ impl Store {
         })
     }
 
-    fn attach(config: &StoreConfig) -> Result<Self, StoreError> {
+    pub(crate) fn attach(config: &StoreConfig) -> Result<Self, StoreError> {
         let Some(connection) = &config.postgres else {
             let path = config.path.clone().unwrap_or_else(|| PathBuf::from("store.db"));
             let name = format!("`{}`", path.display());

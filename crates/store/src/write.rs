@@ -1,6 +1,6 @@
 //! Events into tables. A page of the spool is one transaction; what has been written before is recognised and left.
 
-use sidetone_call::{Leg, Node};
+use sidetone_call::{Label, Leg, Node};
 use sidetone_events::{CallId, Event, Happening, Timestamp};
 use sidetone_insight::{AlertKind, Phase};
 use sidetone_spool::{Content, Page, Position};
@@ -8,11 +8,7 @@ use sidetone_spool::{Content, Page, Position};
 use crate::database::{Database, Value, transaction};
 use crate::error::StoreError;
 use crate::store::Store;
-
-const DAY_MS: u64 = 86_400_000;
-/// A shift of valence beyond this, of `[-2, 2]`, counts as improved or declined. Less is within what the same voice is
-/// judged differently by from one stretch to the next.
-pub(crate) const NOTABLE_SHIFT: f64 = 0.1;
+use crate::sums::mark_stale;
 
 /// What a page brought.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -92,16 +88,6 @@ impl Store {
             database.execute(&sql, &values).map(drop)
         })
     }
-
-    /// Makes the sums of days again that have changed; how many days there were.
-    pub(crate) fn sum_stale_days(&mut self) -> Result<usize, StoreError> {
-        let stale = self.database.query("SELECT day FROM stale_days ORDER BY day", &[])?;
-        for row in &stale {
-            let day = row.int(0)?;
-            transaction(self.database.as_mut(), |database| sum_day(database, day))?;
-        }
-        Ok(stale.len())
-    }
 }
 
 /// Writes one event, of which `json` is the text; whether it was new.
@@ -155,8 +141,11 @@ fn write_event(database: &mut dyn Database, event: &Event, json: &str) -> Result
     update_call(database, event, &call)?;
     database
         .execute("UPDATE calls SET seq = $2 WHERE id = $1 AND seq < $2", &[call.into(), event.seq.into()])?;
-    if event.at.is_zero() || matches!(event.happening, Happening::CallEnded(_) | Happening::ConsentChanged(_))
-    {
+    let counts = matches!(
+        event.happening,
+        Happening::CallEnded(_) | Happening::ConsentChanged(_) | Happening::CallLabelled(_)
+    );
+    if event.at.is_zero() || counts {
         mark_stale(database, started)?;
     }
     Ok(true)
@@ -171,6 +160,11 @@ fn update_call(database: &mut dyn Database, event: &Event, call: &str) -> Result
     };
     match &event.happening {
         Happening::CallAnswered(_) => set("answered = $2", &[event.time.unix_millis().into()]),
+        Happening::CallLabelled(labels) => set(
+            "queue = $2, agent = $3, team = $4, tier = $5, call_type = $6, language = $7",
+            &[&labels.queue, &labels.agent, &labels.team, &labels.tier, &labels.call_type, &labels.language]
+                .map(|label| label.as_ref().map(Label::as_str).into()),
+        ),
         Happening::CallHeld(held) => set(
             "held_by = CASE WHEN held_by IS NULL OR held_by = $2 THEN $2 ELSE 'both' END",
             &[word(&held.by)],
@@ -285,46 +279,6 @@ fn erased_before(database: &mut dyn Database, call: &str) -> Result<u64, StoreEr
     let rows = database.query("SELECT erased_before FROM calls WHERE id = $1", &[call.into()])?;
     let before = rows.first().map_or(Ok(0), |row| row.int(0))?;
     Ok(u64::try_from(before).unwrap_or_default())
-}
-
-pub(crate) fn mark_stale(database: &mut dyn Database, started: u64) -> Result<(), StoreError> {
-    let sql = "INSERT INTO stale_days (day) VALUES ($1) ON CONFLICT (day) DO NOTHING";
-    database.execute(sql, &[(started / DAY_MS).into()]).map(drop)
-}
-
-fn sum_day(database: &mut dyn Database, day: i64) -> Result<(), StoreError> {
-    let from = day.saturating_mul(i64::try_from(DAY_MS).unwrap_or(i64::MAX));
-    let until = from.saturating_add(i64::try_from(DAY_MS).unwrap_or(i64::MAX));
-    database.execute("DELETE FROM stale_days WHERE day = $1", &[day.into()])?;
-    let kept = database.query("SELECT kept_from FROM sidetone_store", &[])?;
-    if from < kept.first().map_or(Ok(0), |row| row.int(0))? {
-        // Some of its calls are gone for their age, and their sums with them if they were made again.
-        return Ok(());
-    }
-    database.execute("DELETE FROM days WHERE day = $1", &[day.into()])?;
-    let count = |condition: &str| format!("CAST(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS BIGINT)");
-    let sum = |value: &str| format!("CAST(COALESCE(SUM({value}), 0) AS BIGINT)");
-    let sql = format!(
-        "INSERT INTO days (day, trunk, direction, calls, answered, handled_ms, agreed, opted_out, speech_ms,
-             judged_ms, judged, upset, recovered, improved, declined, shifts, shift_sum, shift_squares)
-         SELECT $1, trunk, direction, COUNT(*), {answered}, {handled}, {agreed}, {opted_out}, {speech}, {judged_ms},
-             {judged}, {upset}, {recovered}, {improved}, {declined}, {shifts},
-             COALESCE(SUM(shift), 0.0), COALESCE(SUM(shift * shift), 0.0)
-         FROM calls WHERE started >= $2 AND started < $3 GROUP BY trunk, direction",
-        answered = count("answered IS NOT NULL"),
-        handled = sum("ended - answered"),
-        agreed = count("consent = 'given'"),
-        opted_out = count("consent = 'opted-out'"),
-        speech = sum("speech_ms"),
-        judged_ms = sum("judged_ms"),
-        judged = count("judged_ms > 0"),
-        upset = count("alerts > 0"),
-        recovered = count("alerts > 0 AND calmed >= alerts"),
-        improved = count(&format!("shift > {NOTABLE_SHIFT}")),
-        declined = count(&format!("shift < -{NOTABLE_SHIFT}")),
-        shifts = count("shift IS NOT NULL"),
-    );
-    database.execute(&sql, &[day.into(), from.into(), until.into()]).map(drop)
 }
 
 /// The word that a value has in events.

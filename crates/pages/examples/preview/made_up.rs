@@ -4,7 +4,8 @@
 #![allow(clippy::indexing_slicing)]
 
 use serde_json::json;
-use sidetone_store::{Alert, Call, CallDetails, Day, Happened, Point};
+use sidetone_pages::CallLabels;
+use sidetone_store::{Alert, Call, CallDetails, CallOutcome, Day, Happened, Note, NoteKind, Point, Survey};
 
 /// 29 November 2026, 14:05:30 UTC.
 pub(crate) const NOW: u64 = 1_795_961_130_000;
@@ -21,6 +22,20 @@ impl Dice {
     fn around(&mut self, middle: f64, width: f64) -> f64 {
         middle + (self.roll() + self.roll() + self.roll() - 1.5) * width
     }
+}
+
+/// The labels that calls have.
+pub(crate) fn labels() -> CallLabels {
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    CallLabels {
+        queues: owned(&["billing", "claims", "sales"]),
+        teams: owned(&["north", "south"]),
+        tiers: owned(&["bereavement", "vip"]),
+    }
+}
+
+fn details(call: Call, affect: Vec<Point>, alerts: Vec<Alert>, events: Vec<Happened>) -> CallDetails {
+    CallDetails { call, affect, alerts, events, outcome: None, survey: None, notes: Vec::new() }
 }
 
 pub(crate) fn trunks() -> Vec<String> {
@@ -45,6 +60,10 @@ fn bare(number: u64, trunk: &str, started: u64) -> Call {
         ended: None,
         cause: None,
         consent: Some("given".to_owned()),
+        queue: Some(["billing", "claims", "sales"][(number % 3) as usize].to_owned()),
+        tier: number.is_multiple_of(7).then(|| "vip".to_owned()),
+        team: Some(if number.is_multiple_of(2) { "north" } else { "south" }.to_owned()),
+        agent: Some((2_000 + number % 30).to_string()),
         valence: None,
         arousal: None,
         distress: None,
@@ -55,18 +74,7 @@ fn bare(number: u64, trunk: &str, started: u64) -> Call {
         calmed: 0,
         alert: None,
         held_by: None,
-        valence_start: None,
-        valence_end: None,
-        shift: None,
-        speech_ms: None,
-        judged_ms: None,
-        customer_talk_ms: None,
-        agent_talk_ms: None,
-        overlap_ms: None,
-        silence_ms: None,
-        hold_ms: None,
-        holds: None,
-        erased: false,
+        ..Call::default()
     }
 }
 
@@ -154,7 +162,7 @@ pub(crate) fn live() -> Vec<CallDetails> {
                 4 | 11 => call.held_by = Some("agent".to_owned()),
                 _ => {}
             }
-            CallDetails { call, affect, alerts: Vec::new(), events: Vec::new() }
+            details(call, affect, Vec::new(), Vec::new())
         })
         .collect()
 }
@@ -280,7 +288,23 @@ pub(crate) fn upset_call() -> CallDetails {
         to_ms: Some(243_800),
         score: Some(0.74),
     }];
-    CallDetails { call, affect, alerts, events }
+    let mut details = details(call, affect, alerts, events);
+    details.outcome =
+        Some(CallOutcome { resolved: Some(true), escalated: Some(false), reason: Some("refund".to_owned()) });
+    details.survey = Some(Survey {
+        empathy: Some(4),
+        resolved: None,
+        comment: Some("She took her time, thank you.".to_owned()),
+    });
+    details.notes.push(Note {
+        id: "1".to_owned(),
+        posted: NOW - 600_000,
+        by: "Maria Keller".to_owned(),
+        kind: NoteKind::Empathy,
+        at_ms: Some(221_000),
+        text: "Here you let her finish, and it turned.".to_owned(),
+    });
+    details
 }
 
 /// A call that is up, with an alert.
@@ -320,7 +344,7 @@ pub(crate) fn erased_call() -> CallDetails {
         event(5, 61_000, "consent.changed", objected),
         event(6, 200_000, "call.ended", json!({"cause": "hangup", "summary": null})),
     ];
-    CallDetails { call, affect: Vec::new(), alerts: Vec::new(), events }
+    details(call, Vec::new(), Vec::new(), events)
 }
 
 /// Three hundred days of four trunks.
@@ -343,7 +367,7 @@ pub(crate) fn days() -> Vec<Day> {
             let mean = dice.around(0.03 + (day % 28) as f64 * 0.0009 - index as f64 * 0.012, 0.03);
             days.push(Day {
                 day,
-                trunk,
+                label: trunk,
                 direction: "inbound".to_owned(),
                 calls: part(1.0),
                 answered: part(dice.around(0.93, 0.02).min(1.0)),
@@ -360,6 +384,17 @@ pub(crate) fn days() -> Vec<Day> {
                 shifts,
                 shift_sum: shifts as f64 * mean,
                 shift_squares: shifts as f64 * (mean * mean + 0.06),
+                settled: part(0.9),
+                resolved: part(0.72),
+                followed: part(0.8),
+                repeated: part(0.13),
+                outcomes: part(0.5),
+                escalated: part(0.03),
+                surveys: part(0.12),
+                agents: 9,
+                empathy_sum: part(0.12) as f64 * 4.1,
+                empathy_squares: part(0.12) as f64 * 17.6,
+                ..Day::default()
             });
         }
     }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use sidetone_store::{CallDetails, Happened};
 
-use crate::format::{count, length, shown};
+use crate::format::{clean, count, length, shown};
 use crate::layout::Shell;
 use crate::text::{Texts, fill};
 use crate::vocabulary;
@@ -70,6 +70,12 @@ fn line(texts: &Texts, event: &Happened) -> Option<(&'static str, Markup)> {
     let ms = |name: &str| event.data.get(name).and_then(serde_json::Value::as_u64).unwrap_or_default();
     let line = match event.kind.as_str() {
         "call.started" => ("call", html! { (texts.ev_started) }),
+        "call.labelled" => {
+            let told = ["queue", "tier", "agent", "team", "call_type", "language"];
+            let told = told.iter().filter_map(|name| event.data.get(name)?.as_str());
+            let told = told.map(clean).collect::<Vec<_>>().join(", ");
+            ("call", html! { bdi { (fill(texts.ev_labelled, &[&told])) } })
+        }
         "call.answered" => ("call", html! { (fill(texts.ev_answered, &[&length(ms("waited_ms"))])) }),
         "call.held" => ("hold", html! { (texts.ev_held) " (" (vocabulary::party(texts, word("by"))) ")" }),
         "call.resumed" => ("hold", html! { (fill(texts.ev_resumed, &[&length(ms("held_ms"))])) }),

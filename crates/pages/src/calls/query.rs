@@ -5,7 +5,7 @@ use sidetone_store::{CallFilter, Cursor, Outcome};
 
 use crate::civil::{DAY_MS, Date};
 
-/// Bytes of a trunk's name in a query.
+/// Bytes of a trunk's name, and of a label, in a query.
 const LONGEST: usize = 256;
 
 /// The query of the list of calls, as it stands in its address. Empty members ask for nothing.
@@ -18,6 +18,14 @@ pub struct CallsQuery {
     pub until: String,
     /// The trunk.
     pub trunk: String,
+    /// The queue.
+    pub queue: String,
+    /// The team.
+    pub team: String,
+    /// The empathy tier.
+    pub tier: String,
+    /// The agent.
+    pub agent: String,
     /// `inbound`, `outbound` or `unknown`.
     pub direction: String,
     /// `upset`, `recovered`, `improved` or `declined`.
@@ -38,6 +46,14 @@ pub struct CallsForm {
     pub until: String,
     /// See [`CallsQuery`].
     pub trunk: String,
+    /// See [`CallsQuery`].
+    pub queue: String,
+    /// See [`CallsQuery`].
+    pub team: String,
+    /// See [`CallsQuery`].
+    pub tier: String,
+    /// See [`CallsQuery`].
+    pub agent: String,
     /// See [`CallsQuery`].
     pub direction: String,
     /// See [`CallsQuery`].
@@ -65,7 +81,7 @@ pub enum QueryFault {
     /// The last day lies before the first.
     #[error("the last day lies before the first")]
     Order,
-    /// A direction, an outcome, a hashed number or a trunk.
+    /// A direction, an outcome, a hashed number, a trunk or a label.
     #[error("there is no such choice")]
     Choice,
     /// A number in clear of which no digits are left.
@@ -99,7 +115,9 @@ impl CallsQuery {
         };
         if !matches!(self.direction.as_str(), "" | "inbound" | "outbound" | "unknown")
             || !(self.number.is_empty() || is_hash(&self.number))
-            || self.trunk.len() > LONGEST
+            || [&self.trunk, &self.queue, &self.team, &self.tier, &self.agent]
+                .iter()
+                .any(|it| it.len() > LONGEST)
         {
             return Err(QueryFault::Choice);
         }
@@ -112,11 +130,15 @@ impl CallsQuery {
             from: from.map(|day| day * DAY_MS),
             until: until.map(|day| (day + 1) * DAY_MS),
             trunk: some(&self.trunk),
+            queue: some(&self.queue),
+            team: some(&self.team),
+            tier: some(&self.tier),
+            agent: some(self.agent.trim()),
             direction: some(&self.direction),
             number: some(&self.number),
             outcome,
-            up: None,
             after,
+            ..CallFilter::default()
         })
     }
 
@@ -127,6 +149,10 @@ impl CallsQuery {
             ("from", &self.from),
             ("until", &self.until),
             ("trunk", &self.trunk),
+            ("queue", &self.queue),
+            ("team", &self.team),
+            ("tier", &self.tier),
+            ("agent", &self.agent),
             ("direction", &self.direction),
             ("outcome", &self.outcome),
             ("number", &self.number),
@@ -157,6 +183,10 @@ impl CallsForm {
             from: self.from,
             until: self.until,
             trunk: self.trunk,
+            queue: self.queue,
+            team: self.team,
+            tier: self.tier,
+            agent: self.agent,
             direction: self.direction,
             outcome: self.outcome,
             number,

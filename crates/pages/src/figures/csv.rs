@@ -50,6 +50,10 @@ fn column(measure: Measure) -> &'static str {
         Measure::Consent => "consent",
         Measure::OptOut => "opted_out",
         Measure::Coverage => "coverage",
+        Measure::Resolution => "first_call_resolution",
+        Measure::Repeats => "repeat_calls",
+        Measure::Escalations => "escalated",
+        Measure::Empathy => "empathy_score",
     }
 }
 
@@ -77,8 +81,8 @@ mod tests {
         let csv = figures_csv(&shell, &figures);
         let lines: Vec<_> = csv.lines().collect();
         assert_eq!(lines.len(), 4);
-        assert!(lines.iter().all(|line| line.split(',').count() == 3 + 4 * 8), "{csv}");
-        assert!(lines[2].ends_with(&format!("1,5{}", ",".repeat(32))), "{csv}");
+        assert!(lines.iter().all(|line| line.split(',').count() == 3 + 4 * Measure::ALL.len()), "{csv}");
+        assert!(lines[2].ends_with(&format!("1,5{}", ",".repeat(4 * Measure::ALL.len()))), "{csv}");
         assert!(!csv.contains("=cmd"));
     }
 }

@@ -1,6 +1,7 @@
 //! The days that figures are of, and as many before them to compare with.
 
 use serde::Deserialize;
+use sidetone_store::Grouping;
 
 use crate::calls::{QueryFault, day, query};
 use crate::civil::{DAY_MS, Date};
@@ -18,8 +19,10 @@ pub struct FiguresQuery {
     pub from: String,
     /// The last day, included.
     pub until: String,
-    /// One trunk's calls only.
-    pub trunk: String,
+    /// What the table's rows are, and what `label` names: `trunk`, `queue`, `team` or `tier`.
+    pub by: String,
+    /// One trunk's, queue's, team's or tier's calls only.
+    pub label: String,
     /// `inbound` or `outbound` calls only.
     pub direction: String,
 }
@@ -51,11 +54,18 @@ impl FiguresQuery {
         Ok(Range::of(first, last))
     }
 
+    /// What the calls are grouped by: by trunk, unless another grouping is named.
+    #[must_use]
+    pub fn grouping(&self) -> Grouping {
+        Grouping::ALL.into_iter().find(|by| by.name() == self.by).unwrap_or_default()
+    }
+
     pub(super) fn to_query(&self) -> String {
         query(&[
             ("from", &self.from),
             ("until", &self.until),
-            ("trunk", &self.trunk),
+            ("by", &self.by),
+            ("label", &self.label),
             ("direction", &self.direction),
         ])
     }

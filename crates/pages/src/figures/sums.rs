@@ -1,6 +1,6 @@
 //! Days summed up, and the figures that such sums give.
 
-use sidetone_store::Day;
+use sidetone_store::{Day, Grouping};
 
 use super::estimate::{Change, Estimate, SMALLEST_GROUP, Share, Sums};
 
@@ -23,20 +23,42 @@ pub enum Measure {
     OptOut,
     /// Of the customers' speech, the share that estimates stand for.
     Coverage,
+    /// Of the calls of which it is known, the share that resolved the caller's matter.
+    Resolution,
+    /// Of the calls that could be followed, the share whose caller called again within seven days.
+    Repeats,
+    /// Of the calls whose outcome tells, the share that was escalated.
+    Escalations,
+    /// Callers' own scores of the empathy shown, from 1 to 5, in the mean.
+    Empathy,
 }
 
 impl Measure {
     /// Each of them, in the order of the page.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::Shift,
         Self::Recovery,
         Self::Upset,
         Self::Answered,
         Self::Handling,
+        Self::Resolution,
+        Self::Repeats,
+        Self::Escalations,
+        Self::Empathy,
         Self::Consent,
         Self::OptOut,
         Self::Coverage,
     ];
+}
+
+/// Groups by label of fewer agents have no figure.
+const FEWEST_AGENTS: u64 = 3;
+
+/// Whether a day's sums are of a group, and not of one person.
+#[must_use]
+pub fn is_group(day: &Day) -> bool {
+    let personal = day.by != Grouping::Trunk && (1..FEWEST_AGENTS).contains(&day.agents);
+    day.calls >= SMALLEST_GROUP && !personal
 }
 
 /// Sums over days.
@@ -53,6 +75,15 @@ pub(crate) struct Total {
     upset: u64,
     recovered: u64,
     shift: Sums,
+    settled: u64,
+    resolved: u64,
+    followed: u64,
+    repeated: u64,
+    outcomes: u64,
+    escalated: u64,
+    empathy: Sums,
+    /// Agents on the day that had most.
+    agents: u64,
 }
 
 impl Total {
@@ -77,6 +108,16 @@ impl Total {
         add(&mut self.upset, day.upset);
         add(&mut self.recovered, day.recovered);
         add(&mut self.shift.n, day.shifts);
+        add(&mut self.settled, day.settled);
+        add(&mut self.resolved, day.resolved);
+        add(&mut self.followed, day.followed);
+        add(&mut self.repeated, day.repeated);
+        add(&mut self.outcomes, day.outcomes);
+        add(&mut self.escalated, day.escalated);
+        add(&mut self.empathy.n, day.surveys);
+        self.empathy.sum += day.empathy_sum;
+        self.empathy.squares += day.empathy_squares;
+        self.agents = self.agents.max(day.agents);
         self.shift.sum += day.shift_sum;
         self.shift.squares += day.shift_squares;
     }
@@ -89,14 +130,29 @@ impl Total {
             Measure::Answered => share(self.answered, self.calls),
             Measure::Consent => share(self.agreed, self.calls),
             Measure::OptOut => share(self.opted_out, self.calls),
-            Measure::Shift | Measure::Handling | Measure::Coverage => None,
+            Measure::Resolution => share(self.resolved, self.settled),
+            Measure::Repeats => share(self.repeated, self.followed),
+            Measure::Escalations => share(self.escalated, self.outcomes),
+            Measure::Shift | Measure::Handling | Measure::Coverage | Measure::Empathy => None,
         }
+    }
+
+    /// Whether the calls are those of one or two agents, as far as they name their agents. Their figures would be
+    /// those of persons.
+    pub(crate) fn is_personal(&self) -> bool {
+        (1..FEWEST_AGENTS).contains(&self.agents)
+    }
+
+    /// The count of calls alone.
+    pub(crate) fn without_figures(self) -> Self {
+        Self { calls: self.calls, ..Self::default() }
     }
 
     /// A figure; `None` of a small group.
     pub(crate) fn estimate(&self, measure: Measure) -> Option<Estimate> {
         match measure {
             Measure::Shift => self.shift.estimate(),
+            Measure::Empathy => self.empathy.estimate(),
             // The store keeps no squares of these two, so there is no interval.
             Measure::Handling => ratio(self.handled_ms, self.answered, self.answered),
             Measure::Coverage => ratio(self.judged_ms.min(self.speech_ms), self.speech_ms, self.judged),
@@ -108,6 +164,9 @@ impl Total {
     pub(crate) fn change_from(&self, before: &Self, measure: Measure) -> Option<Change> {
         if measure == Measure::Shift {
             return self.shift.change_from(before.shift);
+        }
+        if measure == Measure::Empathy {
+            return self.empathy.change_from(before.empathy);
         }
         self.share(measure)?.change_from(before.share(measure)?)
     }
@@ -122,7 +181,7 @@ fn ratio(part: u64, whole: u64, n: u64) -> Option<Estimate> {
 pub(crate) fn day(day: u64, trunk: &str, calls: u64) -> Day {
     Day {
         day,
-        trunk: trunk.to_owned(),
+        label: trunk.to_owned(),
         direction: "inbound".to_owned(),
         calls,
         answered: calls * 9 / 10,
@@ -139,6 +198,17 @@ pub(crate) fn day(day: u64, trunk: &str, calls: u64) -> Day {
         shifts: calls * 7 / 10,
         shift_sum: calls as f64 * 0.04,
         shift_squares: calls as f64 * 0.05,
+        settled: calls,
+        resolved: calls * 8 / 10,
+        followed: calls / 2,
+        repeated: calls / 10,
+        outcomes: calls / 4,
+        escalated: calls / 50,
+        surveys: calls / 4,
+        agents: 12,
+        empathy_sum: (calls / 4) as f64 * 4.0,
+        empathy_squares: (calls / 4) as f64 * 17.0,
+        ..Day::default()
     }
 }
 
@@ -157,6 +227,27 @@ mod tests {
         assert_eq!(value(Measure::Upset).n, 280);
         assert!((value(Measure::Coverage).value - 7.0 / 9.0).abs() < 1e-9);
         assert_eq!(value(Measure::Coverage).interval, None);
+    }
+
+    #[test]
+    fn what_callers_and_outcomes_tell_has_its_own_number_of_calls() {
+        let total = Total::of(&[day(1, "a", 200)]);
+        let told = |measure| total.estimate(measure).map(|it| ((it.value * 100.0).round(), it.n));
+        assert_eq!(told(Measure::Resolution), Some((80.0, 200)));
+        assert_eq!(told(Measure::Repeats), Some((20.0, 100)));
+        assert_eq!(told(Measure::Escalations), Some((8.0, 50)));
+        assert_eq!(told(Measure::Empathy), Some((400.0, 50)));
+        let before = Total::of(&[Day { empathy_sum: 100.0, ..day(1, "a", 200) }]);
+        assert_eq!(total.change_from(&before, Measure::Empathy), Some(Change::Higher));
+    }
+
+    #[test]
+    fn a_team_of_two_is_no_group() {
+        let of = |by, agents| Day { by, agents, ..day(1, "a", 100) };
+        assert!(!is_group(&of(Grouping::Team, 1)) && !is_group(&of(Grouping::Queue, 2)));
+        assert!(is_group(&of(Grouping::Team, 3)) && is_group(&of(Grouping::Trunk, 1)));
+        assert!(is_group(&of(Grouping::Team, 0)), "calls that name no agent");
+        assert!(!is_group(&day(1, "a", 9)));
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub(super) static TEXTS: Texts = Texts {
     figures: "Kennzahlen",
     signed_in_as: "Angemeldet als",
     sign_out: "Abmelden",
+    role_agent: "Mitarbeiter",
     role_supervisor: "Teamleitung",
     role_director: "Leitung",
     role_operator: "Betrieb",
@@ -264,11 +265,10 @@ pub(super) static TEXTS: Texts = Texts {
     by_day: "nach Tagen",
     by_week: "nach Wochen",
     small_groups: "„–“ steht für weniger als {} Gespräche. ± ist die Hälfte des 95-%-Intervalls.",
-    more_trunks: "{} weitere Leitungen mit weniger Gesprächen fehlen hier.",
     chart_said: "{} vom {} bis {}. Darunter steht dasselbe als Tabelle.",
     chart_says: "Das Band ist das 95-%-Intervall, gestrichelt die Zeit davor. Lücken haben weniger als {} Gespräche.",
     caution_figures: "Dies sind Schätzungen eines Modells über die Stimmen von Kunden. Sie vergleichen Zeiträume und \
-                      Leitungen und sagen nichts über ein einzelnes Gespräch, einen Anrufer oder Agenten. Die \
+                      Gruppen und sagen nichts über ein einzelnes Gespräch, einen Anrufer oder Agenten. Die \
                       Intervalle nehmen Gespräche als voneinander unabhängig und sind daher etwas zu eng.",
     kpi_shift: "Sentiment Shift",
     kpi_shift_def: "Valenz in den letzten zehn ausgewerteten Sekunden minus die in den ersten zehn, auf einer Skala von \
@@ -291,6 +291,63 @@ pub(super) static TEXTS: Texts = Texts {
     kpi_coverage: "Abdeckung",
     kpi_coverage_def: "Anteil der Sprache der Kunden, für den Schätzungen stehen. n zählt die Gespräche, aus denen \
                        Sprache ausgewertet wurde.",
+    // Labels, and what is added from outside.
+    queue: "Warteschlange",
+    team: "Team",
+    tier: "Stufe",
+    call_type: "Anliegen",
+    no_label: "(ohne)",
+    rest_of_labels: "(übrige)",
+    grouped_by: "Gruppiert nach",
+    by_queue: "Nach Warteschlange",
+    by_team: "Nach Team",
+    by_tier: "Nach Stufe",
+    few_agents: "Auch Gruppen aus einem oder zwei Agenten haben keine Kennzahl: es wäre ihre eigene.",
+    more_labels: "{} weitere Zeilen mit weniger Gesprächen fehlen hier.",
+    kpi_resolution: "Erstlösung",
+    kpi_resolution_def: "Anteil der Gespräche, die das Anliegen gelöst haben, an denen, von denen es bekannt \
+                         ist: durch das gemeldete Ergebnis, sonst durch die Umfrage, sonst weil dieselbe \
+                         Nummer binnen 7 Tagen nicht wieder anrief. Von den letzten 7 Tagen zählen nur \
+                         Gespräche mit Ergebnis oder Umfrage.",
+    kpi_repeats: "Wiederholte Anrufe",
+    kpi_repeats_def: "Anteil der angenommenen Gespräche von bekannten Nummern, nach denen dieselbe Nummer \
+                      binnen 7 Tagen wieder anrief. Die letzten 7 Tage fehlen noch.",
+    kpi_escalations: "Eskalationen",
+    kpi_escalations_def: "Anteil der eskalierten an den Gesprächen, deren gemeldetes Ergebnis das angibt.",
+    kpi_empathy: "Empathy Score",
+    kpi_empathy_def: "Was Anrufer selbst für die gezeigte Empathie geben, von 1 bis 5, als Mittel über die \
+                      gemeldeten Umfragen. Wer Umfragen beantwortet, unterscheidet sich von denen, die es \
+                      nicht tun.",
+    all_queues: "Alle Warteschlangen",
+    after_call: "Nach dem Gespräch",
+    matter: "Das Anliegen",
+    matter_resolved: "gelöst",
+    matter_open: "nicht gelöst",
+    escalated: "Eskaliert",
+    no: "nein",
+    reason: "Grund",
+    empathy_score: "Empathie, vom Anrufer",
+    of_five: "{} von 5",
+    caller_says: "Der Anrufer sagt",
+    notes: "Notizen",
+    notes_for_agent: "Der Agent des Gesprächs sieht diese Notizen.",
+    no_notes: "Noch keine Notiz.",
+    notes_earlier: "{} frühere Notizen fehlen hier.",
+    note_kind: "Worüber",
+    kind_coaching: "Ein Moment zum Lernen",
+    kind_empathy: "Ein Moment der Empathie",
+    kind_note: "Etwas anderes",
+    note_at: "Minute des Gesprächs (m:ss)",
+    note_text: "Notiz",
+    note_add: "Notiz hinterlassen",
+    note_fault: "Die Notiz wurde nicht behalten. Ein Text hat 1 bis 2000 Zeichen; ein Moment liegt im \
+                 Gespräch, etwa 1:05.",
+    note_full: "Die Notiz wurde nicht behalten: Das Gespräch hat so viele, wie es haben darf.",
+    self_note: "Für Sie selbst",
+    self_note_ask: "Was würden Sie wieder so machen?",
+    self_note_private: "Das gehört Ihnen: Keine Leitung, kein Bericht und kein Export zeigt es.",
+    self_note_keep: "Behalten",
+    ev_labelled: "Die TK-Anlage sagt: {}",
     // Sign-in.
     sign_in: "Anmelden",
     sign_in_below: "Sidetone, für alle, die sich um Gespräche kümmern.",

@@ -20,6 +20,7 @@ pub(super) static TEXTS: Texts = Texts {
     figures: "Figures",
     signed_in_as: "Signed in as",
     sign_out: "Sign out",
+    role_agent: "agent",
     role_supervisor: "supervisor",
     role_director: "director",
     role_operator: "operator",
@@ -261,10 +262,9 @@ pub(super) static TEXTS: Texts = Texts {
     by_day: "by day",
     by_week: "by week",
     small_groups: "“–” stands for fewer than {} calls. ± is half of the 95% interval.",
-    more_trunks: "{} more trunks with fewer calls are not shown.",
     chart_said: "{} from {} to {}. The same as a table stands below.",
     chart_says: "The band is the 95% interval, the dashed line the range before. Gaps have fewer than {} calls.",
-    caution_figures: "These are estimates of a model about customers' voices. They compare periods and trunks, and say \
+    caution_figures: "These are estimates of a model about customers' voices. They compare periods and groups, and say \
                       nothing about any one call, caller or agent. Intervals take calls as independent of each other, \
                       so they are somewhat too narrow.",
     kpi_shift: "Sentiment Shift",
@@ -288,6 +288,63 @@ pub(super) static TEXTS: Texts = Texts {
     kpi_coverage: "Coverage",
     kpi_coverage_def: "Of the customers' speech, the share that estimates stand for. n counts the calls of which any \
                        speech was judged.",
+    // Labels, and what is added from outside.
+    queue: "Queue",
+    team: "Team",
+    tier: "Tier",
+    call_type: "Subject",
+    no_label: "(none)",
+    rest_of_labels: "(other)",
+    grouped_by: "Grouped by",
+    by_queue: "By queue",
+    by_team: "By team",
+    by_tier: "By tier",
+    few_agents: "Nor has a group of one or two agents: its figures would be theirs.",
+    more_labels: "{} more rows with fewer calls are not shown.",
+    kpi_resolution: "First-call resolution",
+    kpi_resolution_def: "Of the calls of which it is known, the share that resolved the caller's matter: by \
+                         the outcome posted, else by the caller's survey, else because the same number did \
+                         not call again within 7 days. Of the last 7 days, calls with an outcome or a survey \
+                         count alone.",
+    kpi_repeats: "Repeat calls",
+    kpi_repeats_def: "Of the answered calls from a known number, the share after which the same number \
+                      called again within 7 days. The last 7 days are not in it yet.",
+    kpi_escalations: "Escalations",
+    kpi_escalations_def: "Of the calls whose posted outcome tells whether they were escalated, the share \
+                          that was.",
+    kpi_empathy: "Empathy Score",
+    kpi_empathy_def: "Callers' own scores of the empathy shown, from 1 to 5, as a mean over the surveys \
+                      posted. Callers who answer surveys differ from those who don't.",
+    all_queues: "All queues",
+    after_call: "After the call",
+    matter: "The caller's matter",
+    matter_resolved: "resolved",
+    matter_open: "not resolved",
+    escalated: "Escalated",
+    no: "no",
+    reason: "Reason",
+    empathy_score: "Empathy, by the caller",
+    of_five: "{} of 5",
+    caller_says: "The caller says",
+    notes: "Notes",
+    notes_for_agent: "The call's agent sees these notes.",
+    no_notes: "No note yet.",
+    notes_earlier: "{} earlier notes are not shown here.",
+    note_kind: "About",
+    kind_coaching: "A moment to learn from",
+    kind_empathy: "A moment of empathy",
+    kind_note: "Something else",
+    note_at: "Minute of the call (m:ss)",
+    note_text: "Note",
+    note_add: "Leave the note",
+    note_fault: "The note was not kept. A text has 1 to 2000 characters; a moment lies within the call, as \
+                 in 1:05.",
+    note_full: "The note was not kept: the call has as many as a call may have.",
+    self_note: "For yourself",
+    self_note_ask: "What would you do the same way again?",
+    self_note_private: "This is yours: no supervisor, report or export shows it.",
+    self_note_keep: "Keep it",
+    ev_labelled: "The PBX says: {}",
     // Sign-in.
     sign_in: "Sign in",
     sign_in_below: "Sidetone, for those who look after calls.",

@@ -115,8 +115,12 @@ fn setup(net: &Net) -> Setup {
 
 /// Makes a token of the store.
 fn store_token(store: &Path, role: &str) -> String {
-    let made =
-        Command::new(binary()).args(["token", "create", role, "--role", role, "--store"]).arg(store).output();
+    let mut command = Command::new(binary());
+    command.args(["token", "create", role, "--role", role, "--store"]).arg(store);
+    if role == "agent" {
+        command.args(["--agent", "2001"]);
+    }
+    let made = command.output();
     String::from_utf8(made.unwrap().stdout).unwrap().trim().to_owned()
 }
 
@@ -127,6 +131,7 @@ fn every_path_answers_as_it_is_documented() {
     let mut setup = setup(&net);
     setup.more.push_str(&format!("[spool]\npath = {spool:?}\n[store]\npath = {store:?}\n"));
     let (supervisor, operator) = (store_token(&store, "supervisor"), store_token(&store, "operator"));
+    let (integration, agent) = (store_token(&store, "integration"), store_token(&store, "agent"));
     let sidetone = Sidetone::start(&net, &setup);
     let mut seen = BTreeSet::new();
     let mut check =
@@ -181,6 +186,39 @@ fn every_path_answers_as_it_is_documented() {
     check("/api/v1/calls/{id}", "GET", "/api/v1/calls/%FF", &supervisor, "", 400);
     check("/api/v1/calls/{id}", "GET", "/api/v1/calls/nobody", &operator, "", 403);
     check("/api/v1/calls/{id}", "GET", "/api/v1/calls/nobody", &[], "", 401);
+    let (crm, agent) = (bearer(&integration), bearer(&agent));
+    let crm = [(crm.0, crm.1.as_str()), json];
+    let agent = [(agent.0, agent.1.as_str()), json];
+    let supervisors = [supervisor[0], json];
+    let long =
+        json!({ "comment": "x".repeat(40_000), "text": "x".repeat(40_000), "kind": "note" }).to_string();
+    for (part, method, writer, other, good) in [
+        ("outcome", "POST", &crm, &supervisors, r#"{"resolved":true,"escalated":false,"reason":"refund"}"#),
+        ("survey", "POST", &crm, &supervisors, r#"{"empathy":5,"resolved":true,"comment":"Danke"}"#),
+        ("notes", "POST", &supervisors, &crm, r#"{"kind":"coaching","at_ms":5,"text":"x"}"#),
+        ("self-note", "PUT", &agent, &supervisors, r#"{"text":"x"}"#),
+    ] {
+        let path = format!("/api/v1/calls/{{id}}/{part}");
+        let to = format!("/api/v1/calls/nobody@nowhere/{part}");
+        check(&path, method, &to, &[json], good, 401);
+        check(&path, method, &to, other, good, 403);
+        check(&path, method, &to, writer, good, 404);
+        check(&path, method, &to, writer, "{", 400);
+        check(&path, method, &to, writer, "{}", 422);
+        check(&path, method, &to, writer, r#"{"unheard":"of"}"#, 422);
+        check(&path, method, &to, writer, r#"{"empathy":9,"reason":"","text":"","kind":"note"}"#, 422);
+        check(&path, method, &to, writer, &long, 413);
+        check(&path, method, &to, &writer[..1], good, 415);
+        check(&path, method, &format!("/api/v1/calls/%FF/{part}"), writer, good, 400);
+    }
+    for (part, reader) in [("notes", &supervisors), ("self-note", &agent)] {
+        let (path, to) = (format!("/api/v1/calls/{{id}}/{part}"), format!("/api/v1/calls/nobody/{part}"));
+        check(&path, "GET", &to, reader, "", 404);
+        check(&path, "GET", &to, &operator, "", 403);
+        check(&path, "GET", &to, &[], "", 401);
+    }
+    check("/api/v1/days", "GET", "/api/v1/days?by=queue", &supervisor, "", 200);
+    check("/api/v1/days", "GET", "/api/v1/days?by=agent", &supervisor, "", 400);
     for path in document["paths"].as_object().unwrap().keys() {
         let to = path.replace("{id}", "x");
         let answer = ask(&net, "DELETE", &to, &[token, json], "");

@@ -3,7 +3,7 @@
 use std::io::BufRead;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sidetone_scenarios::call::Call;
 use sidetone_scenarios::net::{Net, host};
 use sidetone_scenarios::rtp::speak;
@@ -70,13 +70,153 @@ fn a_call_is_in_the_store_while_it_is_up_and_after() {
     let status: Value = serde_json::from_str(&store(&["status", "--json"], &file)).unwrap();
     assert_eq!((&status["calls"], &status["feeds"][0]["lost"]), (&1.into(), &0.into()));
     assert_eq!(status["events"], told.len());
-    assert_eq!(rows(&store(&["export", "days"], &file)).len(), 2);
+    assert_eq!(rows(&store(&["export", "days"], &file)).len(), 5, "by trunk, queue, team and tier");
 }
 
 /// Asks Sidetone's API with a token; the status, and the body.
 fn ask(call: &Call, path: &str, token: &str) -> (u16, Value) {
     let (status, body) = call.sidetone.get_as(path, token).unwrap();
     (status, serde_json::from_str(&body).unwrap_or_default())
+}
+
+/// Sends JSON to Sidetone's API with a token; the status, and the body.
+fn send(call: &Call, method: &str, path: &str, token: &str, body: &Value) -> (u16, Value) {
+    let body = body.to_string();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n",
+        body.len()
+    );
+    let (head, body) = call.sidetone.exchange(&head, &body).unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(&body).unwrap_or_default())
+}
+
+/// What a supervisor, the call's agent and another one see of a call on pages, and add to it there.
+fn on_pages(call: &Call, id: &str, [supervisor, ada, ben]: [&str; 3]) {
+    let (one, notes, own) =
+        (format!("/calls/{id}"), format!("/calls/{id}/notes"), format!("/calls/{id}/self-note"));
+    let home = "http://sidetone";
+    {
+        let mut browser = Browser::new(call);
+        assert_eq!(browser.sign_in(supervisor, "/live").status, 303);
+        assert!(browser.get("/live?queue=billing").text.contains("billing"));
+        assert!(browser.get("/calls?agent=2001&tier=vip").text.contains(&one));
+        let page = browser.get(&one);
+        assert!(
+            page.text.contains("&lt;script&gt;alert(1)") && !page.text.contains("<script>alert"),
+            "{}",
+            page.text
+        );
+        assert!(!page.text.contains("I was calm"), "it is the agent's own");
+        let csrf = page.csrf();
+        let mut post = |form: &str| browser.post(&notes, home, form).status;
+        assert_eq!(post(&format!("csrf={csrf}&kind=coaching&at=0:00&text=From+the+page")), 303);
+        assert_eq!(post(&format!("csrf={csrf}&kind=coaching&at=&text=x")), 422);
+        assert_eq!(post(&format!("csrf={csrf}&kind=note&at=99:59&text=x")), 422);
+        assert_eq!(post("csrf=other&kind=note&text=x"), 403);
+        assert_eq!(browser.post(&own, home, &format!("csrf={csrf}&text=x")).status, 403);
+    }
+    {
+        let mut browser = Browser::new(call);
+        assert_eq!(browser.sign_in(ada, "/calls").status, 303);
+        assert!(browser.get("/calls").text.contains(&one));
+        let page = browser.get(&one);
+        assert!(page.text.contains("From the page") && page.text.contains("I was calm"), "{}", page.text);
+        let csrf = page.csrf();
+        assert_eq!(browser.post(&own, home, &format!("csrf={csrf}&text=I+listened")).status, 303);
+        assert_eq!(browser.post(&own, home, "csrf=other&text=x").status, 403);
+        assert_eq!(browser.post(&notes, home, &format!("csrf={csrf}&kind=note&text=x")).status, 403);
+        assert!(browser.get(&one).text.contains("I listened"));
+        assert_eq!(browser.get("/figures").status, 403);
+        assert_eq!(browser.get("/live/wall").status, 403);
+    }
+    let mut browser = Browser::new(call);
+    assert_eq!(browser.sign_in(ben, "/calls").status, 303);
+    let csrf = browser.get("/calls").csrf();
+    assert_eq!(browser.get(&one).status, 404);
+    assert_eq!(browser.post(&own, home, &format!("csrf={csrf}&text=x")).status, 404);
+}
+
+/// Makes an agent's token; its secret.
+fn agent(label: &str, file: &std::path::Path) -> String {
+    let arguments = ["token", "create", label, "--role", "agent", "--agent", label, "--store"];
+    let output = Command::new(binary()).args(arguments).arg(file).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_calls_agent_sees_it_and_what_is_added_to_it_and_another_agent_does_not() {
+    let (folder, net) = (tempfile::tempdir().unwrap(), Net::lease());
+    let file = folder.path().join("store.db");
+    let mut call = start(net, folder.path());
+    call.answered();
+    let id = call.sidetone.events()[0]["call"]["id"].as_str().unwrap().to_owned();
+    let sip_call_id = call.sidetone.events()[0]["call"]["sip_call_id"].as_str().unwrap().to_owned();
+    for (name, value) in [("queue", "billing"), ("agent", "2001"), ("team", "north"), ("tier", "vip")] {
+        call.sidetone.command(&["tell", &id, name, value]);
+    }
+    let (ada, ben) = (agent("2001", &file), agent("2002", &file));
+    let ((supervisor, _), (crm, _)) = (token("supervisor", &file), token("integration", &file));
+    until("the labels in the store", || {
+        let (_, up) = ask(&call, "/api/v1/calls?queue=billing&tier=vip&team=north", &supervisor);
+        up["calls"].get(0).filter(|found| found["agent"] == "2001").cloned()
+    });
+    let one = format!("/api/v1/calls/{id}");
+    let added = |part: &str| format!("{one}/{part}");
+    let post = |part: &str, token: &str, body: Value| send(&call, "POST", &added(part), token, &body);
+    assert_eq!(post("outcome", &crm, json!({ "resolved": true, "reason": "refund" })).0, 204);
+    let by_call_id = format!("/api/v1/calls/{sip_call_id}/survey");
+    let survey = json!({ "empathy": 5, "comment": "<script>alert(1)</script>" });
+    assert_eq!(send(&call, "POST", &by_call_id, &crm, &survey).0, 204);
+    let (status, note) =
+        post("notes", &supervisor, json!({ "kind": "empathy", "at_ms": 0, "text": "Well done" }));
+    assert_eq!((status, &note["by"]), (201, &"supervisor".into()), "{note}");
+    let late = json!({ "kind": "coaching", "at_ms": 9_999_999_999_u64, "text": "x" });
+    assert_eq!(post("notes", &supervisor, late).0, 422);
+    let own = json!({ "text": "I was calm" });
+    assert_eq!(send(&call, "PUT", &added("self-note"), &ada, &own).0, 204);
+
+    let (status, seen) = ask(&call, &one, &ada);
+    assert_eq!(
+        (status, &seen["survey"]["empathy"], &seen["outcome"]["reason"]),
+        (200, &5.into(), &"refund".into())
+    );
+    assert_eq!(seen["notes"][0]["text"], "Well done");
+    assert_eq!(ask(&call, &added("self-note"), &ada).1["note"]["text"], "I was calm");
+    assert_eq!(ask(&call, "/api/v1/calls", &ada).1["calls"].as_array().unwrap().len(), 1);
+    assert_eq!(ask(&call, "/api/v1/calls?agent=2001", &ben).1["calls"].as_array().unwrap().len(), 0);
+    for path in [one.clone(), added("notes"), added("self-note")] {
+        let (status, body) = ask(&call, &path, &ben);
+        assert_eq!(status, 404, "{path}: {body}");
+    }
+    assert_eq!(send(&call, "PUT", &added("self-note"), &ben, &own).0, 404);
+    for (part, token, body) in [
+        ("outcome", &supervisor, json!({ "resolved": true })),
+        ("survey", &ada, json!({ "empathy": 5 })),
+        ("notes", &ada, json!({ "kind": "note", "text": "x" })),
+        ("notes", &crm, json!({ "kind": "note", "text": "x" })),
+    ] {
+        assert_eq!(post(part, token, body).0, 403, "{part}");
+    }
+    for token in [&supervisor, &crm] {
+        assert_eq!(ask(&call, &added("self-note"), token).0, 403);
+        assert!(!ask(&call, &one, token).1.to_string().contains("I was calm"));
+    }
+    assert_eq!(ask(&call, "/api/v1/days", &ada).0, 403);
+    let accesses =
+        Command::new(binary()).args(["token", "accesses", "--json", "--store"]).arg(&file).output();
+    let accesses: Value = serde_json::from_slice(&accesses.unwrap().stdout).unwrap();
+    let noted = accesses.as_array().unwrap();
+    let refused = noted.iter().filter(|it| it["action"] == "call.refused" && it["name"] == "2002").count();
+    assert_eq!(refused, 4, "{accesses}");
+    on_pages(&call, &id, [&supervisor, &ada, &ben]);
+    let (_, metrics) = call.sidetone.get("/metrics").unwrap();
+    assert!(!metrics.contains("\"2001\""), "an agent's label is a person's");
+    call.caller.open_gate();
+    let told = call.finish(6);
+    let labelled = told.iter().filter(|event| event["kind"] == "call.labelled").last().unwrap();
+    assert_eq!((&labelled["data"]["agent"], &labelled["data"]["tier"]), (&"2001".into(), &"vip".into()));
 }
 
 /// Makes a token; its secret and its id.

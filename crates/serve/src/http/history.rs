@@ -9,7 +9,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use sidetone_events::Timestamp;
-use sidetone_store::{Call, CallFilter, Cursor, Day, Outcome, Role, Store, StoreError, Token};
+use sidetone_store::{Call, CallFilter, Cursor, Day, Grouping, Outcome, Role, Token};
 
 use super::kept::{Kept, authorization, unavailable};
 use super::problem::detailed;
@@ -35,12 +35,16 @@ pub(super) fn router(kept: Kept) -> Router {
 }
 
 /// The token of a request that may see what it asks for, or the answer that it gets instead.
-async fn allowed(kept: &Kept, headers: &HeaderMap, sees: impl Fn(Role) -> bool) -> Result<Token, Response> {
+pub(super) async fn allowed(
+    kept: &Kept,
+    headers: &HeaderMap,
+    sees: impl Fn(Role) -> bool,
+) -> Result<Token, Response> {
     match kept.token(authorization(headers)).await {
         Err(error) => Err(unavailable(&error)),
         Ok(Some(token)) if sees(token.role) => Ok(token),
         Ok(Some(token)) => {
-            let said = format!("the role {} may not see this", token.role.name());
+            let said = format!("the role {} may not do this", token.role.name());
             Err(detailed(StatusCode::FORBIDDEN, said))
         }
         Ok(None) => {
@@ -58,6 +62,10 @@ pub(super) struct Asked {
     from: Option<u64>,
     until: Option<u64>,
     trunk: Option<String>,
+    queue: Option<String>,
+    agent: Option<String>,
+    team: Option<String>,
+    tier: Option<String>,
     direction: Option<String>,
     number: Option<String>,
     outcome: Option<Outcome>,
@@ -100,6 +108,10 @@ async fn calls(
         from: asked.from,
         until: asked.until,
         trunk: asked.trunk,
+        queue: asked.queue,
+        agent: asked.agent,
+        team: asked.team,
+        tier: asked.tier,
         direction: asked.direction,
         number,
         outcome: asked.outcome,
@@ -109,7 +121,7 @@ async fn calls(
     if !matches!(filter.direction.as_deref(), None | Some("inbound" | "outbound" | "unknown")) {
         return detailed(StatusCode::BAD_REQUEST, "direction is inbound, outbound or unknown");
     }
-    match kept.ask(move |store| found(store, &token, &filter, limit)).await {
+    match kept.ask(move |store| store.seen_by(&token).calls(&filter, limit, Timestamp::now())).await {
         Err(error) => unavailable(&error),
         Ok(calls) => {
             let full = calls.len() == limit;
@@ -117,19 +129,6 @@ async fn calls(
             private(Json(Calls { calls, next }))
         }
     }
-}
-
-/// Calls by a filter. To look for one person's is noted.
-pub(super) fn found(
-    store: &mut Store,
-    token: &Token,
-    filter: &CallFilter,
-    most: usize,
-) -> Result<Vec<Call>, StoreError> {
-    if let Some(number) = &filter.number {
-        store.note_access(token, "calls.of_number", number, Timestamp::now())?;
-    }
-    store.calls(filter, most)
 }
 
 async fn call(
@@ -145,13 +144,7 @@ async fn call(
         Ok(Path(id)) => id,
         Err(error) => return detailed(StatusCode::BAD_REQUEST, error.body_text()),
     };
-    let found = kept.ask(move |store| {
-        let found = store.call(&id)?;
-        if let Some(details) = &found {
-            store.note_access(&token, "call.read", &details.call.id, Timestamp::now())?;
-        }
-        Ok(found)
-    });
+    let found = kept.ask(move |store| store.seen_by(&token).call(&id, Timestamp::now()));
     match found.await {
         Err(error) => unavailable(&error),
         Ok(None) => detailed(StatusCode::NOT_FOUND, "there is no such call, or it was too old to keep"),
@@ -159,12 +152,13 @@ async fn call(
     }
 }
 
-/// Which days, as days since 1970, UTC.
+/// Which days, as days since 1970, UTC, and what their calls are grouped by.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct AskedDays {
     first: Option<u64>,
     last: Option<u64>,
+    by: Grouping,
 }
 
 #[derive(Debug, Serialize)]
@@ -190,12 +184,12 @@ async fn days(
     if last < first || last - first >= MOST_DAYS {
         return detailed(StatusCode::BAD_REQUEST, format!("first to last must be 1 to {MOST_DAYS} days"));
     }
-    match kept.ask(move |store| store.days(first, last)).await {
+    match kept.ask(move |store| store.days_by(asked.by, first, last)).await {
         Err(error) => unavailable(&error),
         Ok(mut days) => {
-            if !token.role.sees_calls() {
-                // A group of one is a person.
-                days.retain(|day| day.calls >= sidetone_pages::SMALLEST_GROUP);
+            if token.role == Role::Director {
+                // A group of one is a person, and so is a team of one.
+                days.retain(sidetone_pages::is_group);
             }
             private(Json(Days { days }))
         }
@@ -203,6 +197,6 @@ async fn days(
 }
 
 /// An answer that no cache may keep.
-fn private(answer: impl IntoResponse) -> Response {
+pub(super) fn private(answer: impl IntoResponse) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], answer).into_response()
 }

@@ -18,7 +18,7 @@ mod tests {
     use sidetone_events::STREAM_PATH;
 
     use super::DOCUMENT;
-    use crate::http::{api, history, pages};
+    use crate::http::{additions, api, history, pages};
 
     #[test]
     fn every_path_that_is_served_is_described_and_no_other() {
@@ -30,6 +30,7 @@ mod tests {
             .into_iter()
             .chain(api::routes().map(|(path, _)| path))
             .chain(history::routes().map(|(path, _)| path))
+            .chain(additions::routes().map(|(path, _)| path))
             .chain([STREAM_PATH])
             .collect();
         assert_eq!(described, served);

@@ -161,7 +161,13 @@ enum Which {
     Affect,
     /// A row an event, its data as JSON.
     Events,
-    /// A row a day, trunk and direction.
+    /// A row a call of which an outcome was posted.
+    Outcomes,
+    /// A row a call whose caller has answered a survey.
+    Surveys,
+    /// A row a supervisor's note.
+    Notes,
+    /// A row a day, direction, and trunk, queue, team or tier.
     Days,
 }
 
@@ -183,6 +189,9 @@ impl Export {
             Which::Calls => Table::Calls,
             Which::Affect => Table::Affect,
             Which::Events => Table::Events,
+            Which::Outcomes => Table::Outcomes,
+            Which::Surveys => Table::Surveys,
+            Which::Notes => Table::Notes,
             Which::Days => Table::Days,
         };
         let mut store = self.place.open()?;

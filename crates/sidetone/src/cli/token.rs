@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
+use sidetone_call::Label;
 use sidetone_events::Timestamp;
 use sidetone_store::{Role, Store, StoreError};
 
@@ -39,6 +40,8 @@ impl Token {
 /// A role, as the command line names it.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Which {
+    /// One agent's own calls; neither others' nor figures.
+    Agent,
     /// Calls, their timelines, figures.
     Supervisor,
     /// Figures of groups; never one call.
@@ -52,6 +55,7 @@ enum Which {
 impl From<Which> for Role {
     fn from(which: Which) -> Self {
         match which {
+            Which::Agent => Self::Agent,
             Which::Supervisor => Self::Supervisor,
             Which::Director => Self::Director,
             Which::Operator => Self::Operator,
@@ -71,6 +75,9 @@ pub(super) struct Create {
     /// What it allows.
     #[arg(long, value_enum)]
     role: Which,
+    /// With the role agent: the label that the PBX gives the agent, whose calls alone the token shows.
+    #[arg(long, value_name = "LABEL", required_if_eq("role", "agent"))]
+    agent: Option<Label>,
     /// Days after which it ends by itself; without this it does not.
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
     days: Option<u32>,
@@ -86,9 +93,12 @@ impl Create {
         // A token may be made before the first start.
         let config = self.place.config()?;
         let mut store = Store::create(&config).map_err(|error| explained(&error))?;
-        let made = store
-            .create_token(&self.name, self.role.into(), expires, now)
-            .map_err(|error| explained(&error))?;
+        let made = match (self.role, &self.agent) {
+            (Which::Agent, Some(agent)) => store.create_agent_token(&self.name, agent, expires, now),
+            (role, None) => store.create_token(&self.name, role.into(), expires, now),
+            (_, Some(_)) => anyhow::bail!("--agent goes with --role agent alone; leave it out"),
+        };
+        let made = made.map_err(|error| explained(&error))?;
         if output.json {
             say_json(&made)?;
         } else {
@@ -100,12 +110,18 @@ impl Create {
                     "token {} of {}, {}{until}. This is the only time that it is shown.",
                     made.token.id,
                     made.token.name,
-                    made.token.role.name()
+                    role(&made.token)
                 ),
             );
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The role, and the agent whose calls a token shows.
+fn role(token: &sidetone_store::Token) -> String {
+    let agent = token.agent.as_ref().map_or_else(String::new, |agent| format!(" {agent}"));
+    format!("{}{agent}", token.role.name())
 }
 
 #[derive(Debug, Args)]
@@ -132,7 +148,7 @@ impl List {
                 (None, Some(expires)) => format!("until {}", Timestamp::from_unix_millis(expires)),
                 (None, None) => "valid".to_owned(),
             };
-            say(format_args!("{}  {:11}  {state:10}  {}", token.id, token.role.name(), token.name));
+            say(format_args!("{}  {:11}  {state:10}  {}", token.id, role(&token), token.name));
         }
         Ok(ExitCode::SUCCESS)
     }

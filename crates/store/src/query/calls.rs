@@ -1,104 +1,22 @@
 //! Calls: lists of them, and one with its timeline.
 
-use std::fmt;
-use std::str::FromStr;
+use serde::Serialize;
 
-use serde::{Deserialize, Serialize};
-
+use super::filter::{CallFilter, Cursor};
+use crate::added::{CallOutcome, Survey};
 use crate::database::{Row, Value};
 use crate::error::StoreError;
+use crate::notes::Note;
 use crate::store::Store;
-use crate::write::NOTABLE_SHIFT;
+use crate::view::Scope;
 
 /// Most calls of one answer.
 const MOST: usize = 500;
 /// Moments of a call that is up: two minutes of its customer's speech.
 const LAST_MOMENTS: u32 = 120;
 
-/// Which calls are asked for. Members that are `None` ask for nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CallFilter {
-    /// Began at this time or later, in milliseconds since 1970.
-    pub from: Option<u64>,
-    /// Began before this time.
-    pub until: Option<u64>,
-    /// By this trunk.
-    pub trunk: Option<String>,
-    /// `inbound`, `outbound` or `unknown`.
-    pub direction: Option<String>,
-    /// With this hashed number on either side.
-    pub number: Option<String>,
-    /// With the customer in this condition.
-    pub outcome: Option<Outcome>,
-    /// That are up, or are over.
-    pub up: Option<bool>,
-    /// After this call of the same list.
-    pub after: Option<Cursor>,
-}
-
-/// What became of the customer's mood in a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// An alert rose.
-    Upset,
-    /// Alerts rose, and the last one had calmed.
-    Recovered,
-    /// Valence rose notably from start to end.
-    Improved,
-    /// Valence fell notably.
-    Declined,
-}
-
-impl Outcome {
-    fn condition(self) -> String {
-        match self {
-            Self::Upset => "alerts > 0".to_owned(),
-            Self::Recovered => "alerts > 0 AND calmed >= alerts AND ended IS NOT NULL".to_owned(),
-            Self::Improved => format!("shift > {NOTABLE_SHIFT}"),
-            Self::Declined => format!("shift < -{NOTABLE_SHIFT}"),
-        }
-    }
-}
-
-/// A place in a list of calls: the last call of the part before. Written as `STARTED-ID`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cursor {
-    started: u64,
-    id: String,
-}
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.started, self.id)
-    }
-}
-
-/// A text that is no cursor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is no cursor; take it from the answer before, as it is")]
-pub struct NoCursor;
-
-impl FromStr for Cursor {
-    type Err = NoCursor;
-
-    fn from_str(text: &str) -> Result<Self, NoCursor> {
-        let (started, id) = text.split_once('-').ok_or(NoCursor)?;
-        let fits = (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let started = started.parse().map_err(|_| NoCursor)?;
-        if fits { Ok(Self { started, id: id.to_owned() }) } else { Err(NoCursor) }
-    }
-}
-
-impl<'de> Deserialize<'de> for Cursor {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
-    }
-}
-
 /// A call, in one row.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Call {
     /// Sidetone's id of the call.
     pub id: String,
@@ -168,13 +86,25 @@ pub struct Call {
     pub holds: Option<u64>,
     /// Whether inferences about it have been erased, since the customer objected.
     pub erased: bool,
+    /// The queue that it was in last, as the PBX names it.
+    pub queue: Option<String>,
+    /// The agent who had it last.
+    pub agent: Option<String>,
+    /// The agent's team.
+    pub team: Option<String>,
+    /// Its empathy tier.
+    pub tier: Option<String>,
+    /// Its subject, in the operator's words.
+    pub call_type: Option<String>,
+    /// The language that it is in, an RFC 5646 tag.
+    pub language: Option<String>,
 }
 
 /// The columns of [`Call`], in its order.
 pub(crate) const COLUMNS: &str = "id, node, sip_call_id, trunk, direction, caller, callee, started, answered, ended, \
     cause, consent, valence, arousal, distress, confidence, state, trend, alerts, calmed, alert, held_by, \
     valence_start, valence_end, shift, speech_ms, judged_ms, customer_talk_ms, agent_talk_ms, overlap_ms, silence_ms, \
-    hold_ms, holds, erased_before";
+    hold_ms, holds, erased_before, queue, agent, team, tier, call_type, language";
 
 impl Call {
     pub(crate) fn from_row(row: &Row) -> Result<Self, StoreError> {
@@ -216,13 +146,19 @@ impl Call {
             hold_ms: maybe(31)?,
             holds: maybe(32)?,
             erased: count(33)? > 0,
+            queue: row.maybe_text(34)?,
+            agent: row.maybe_text(35)?,
+            team: row.maybe_text(36)?,
+            tier: row.maybe_text(37)?,
+            call_type: row.maybe_text(38)?,
+            language: row.maybe_text(39)?,
         })
     }
 
     /// The place of this call in a list.
     #[must_use]
     pub fn cursor(&self) -> Cursor {
-        Cursor { started: self.started, id: self.id.clone() }
+        Cursor::after(self.started, self.id.clone())
     }
 }
 
@@ -237,6 +173,12 @@ pub struct CallDetails {
     pub alerts: Vec<Alert>,
     /// What else happened, in order.
     pub events: Vec<Happened>,
+    /// What became of the caller's matter, if that was posted.
+    pub outcome: Option<CallOutcome>,
+    /// What the caller has said of the call afterwards.
+    pub survey: Option<Survey>,
+    /// The supervisors' notes, the oldest first.
+    pub notes: Vec<Note>,
 }
 
 /// A moment of a timeline.
@@ -286,43 +228,19 @@ impl Store {
     /// # Errors
     /// The database's.
     pub fn calls(&mut self, filter: &CallFilter, most: usize) -> Result<Vec<Call>, StoreError> {
-        let mut conditions = vec!["1 = 1".to_owned()];
-        let mut values: Vec<Value> = Vec::new();
-        let mut ask = |condition: &str, value: Value| {
-            values.push(value);
-            conditions.push(condition.replace('#', &format!("${}", values.len())));
-        };
-        if let Some(from) = filter.from {
-            ask("started >= #", from.into());
-        }
-        if let Some(until) = filter.until {
-            ask("started < #", until.into());
-        }
-        if let Some(trunk) = &filter.trunk {
-            ask("trunk = #", trunk.as_str().into());
-        }
-        if let Some(direction) = &filter.direction {
-            ask("direction = #", direction.as_str().into());
-        }
-        if let Some(number) = &filter.number {
-            ask("(caller = # OR callee = #)", number.as_str().into());
-        }
-        if let Some(after) = &filter.after {
-            ask("started <= #", after.started.into());
-            let place = values.len();
-            values.push(after.id.as_str().into());
-            conditions.push(format!("(started < ${place} OR id < ${})", values.len()));
-        }
-        if let Some(outcome) = filter.outcome {
-            conditions.push(outcome.condition());
-        }
-        if let Some(up) = filter.up {
-            conditions.push(if up { "ended IS NULL" } else { "ended IS NOT NULL" }.to_owned());
-        }
+        self.calls_within(&Scope::All, filter, most)
+    }
+
+    pub(crate) fn calls_within(
+        &mut self,
+        scope: &Scope,
+        filter: &CallFilter,
+        most: usize,
+    ) -> Result<Vec<Call>, StoreError> {
+        let (condition, mut values) = filter.condition(scope);
         values.push(Value::Int(i64::try_from(most.min(MOST)).unwrap_or(i64::MAX)));
         let sql = format!(
-            "SELECT {COLUMNS} FROM calls WHERE {} ORDER BY started DESC, id DESC LIMIT ${}",
-            conditions.join(" AND "),
+            "SELECT {COLUMNS} FROM calls WHERE {condition} ORDER BY started DESC, id DESC LIMIT ${}",
             values.len()
         );
         self.database.query(&sql, &values)?.iter().map(Call::from_row).collect()
@@ -345,13 +263,10 @@ impl Store {
         with_points.collect()
     }
 
-    /// The trunks that calls have come by, by name.
-    ///
-    /// # Errors
-    /// The database's.
-    pub fn trunks(&mut self) -> Result<Vec<String>, StoreError> {
-        let rows = self.database.query("SELECT DISTINCT trunk FROM days ORDER BY trunk", &[])?;
-        rows.iter().map(|row| row.text(0)).collect()
+    /// One call, in one row.
+    pub(crate) fn row(&mut self, id: &str) -> Result<Option<Call>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM calls WHERE id = $1");
+        self.database.query(&sql, &[id.into()])?.first().map(Call::from_row).transpose()
     }
 
     /// One call with its timeline; `None` if there is no such call.
@@ -359,10 +274,7 @@ impl Store {
     /// # Errors
     /// The database's.
     pub fn call(&mut self, id: &str) -> Result<Option<CallDetails>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM calls WHERE id = $1");
-        let rows = self.database.query(&sql, &[id.into()])?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let call = Call::from_row(row)?;
+        let Some(call) = self.row(id)? else { return Ok(None) };
         let unsigned = |value: i64| u64::try_from(value).unwrap_or_default();
         let sql =
             "SELECT at, valence, arousal, distress, confidence FROM affect WHERE call = $1 ORDER BY seq";
@@ -380,7 +292,9 @@ impl Store {
             })
         });
         let events: Vec<Happened> = events.collect::<Result<_, StoreError>>()?;
-        Ok(Some(CallDetails { call, affect, alerts: alerts(&events), events }))
+        let (outcome, survey) = (self.outcome_of(id)?, self.survey_of(id)?);
+        let notes = self.notes_of(id)?;
+        Ok(Some(CallDetails { call, affect, alerts: alerts(&events), events, outcome, survey, notes }))
     }
 }
 

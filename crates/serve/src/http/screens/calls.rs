@@ -1,22 +1,26 @@
-//! The list of calls, and one call.
+//! The list of calls, one call, and what its reader adds to it.
 
 use axum::Router;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use sidetone_events::Timestamp;
-use sidetone_pages::{CallList, CallsForm, CallsQuery};
+use sidetone_pages::{CallLabels, CallList, CallsForm, CallsQuery, NoteFault, NoteForm, Own, SelfNoteForm};
+use sidetone_store::{Added, Grouping, Noted, Role};
 
 use super::visit::Visit;
-use crate::http::history::found;
 use crate::http::kept::Kept;
 
 /// Calls of a part of the list.
 const A_PART: usize = 50;
 
 pub(super) fn router() -> Router<Kept> {
-    Router::new().route("/calls", get(calls).post(asked_calls)).route("/calls/{id}", get(call))
+    Router::new()
+        .route("/calls", get(calls).post(asked_calls))
+        .route("/calls/{id}", get(call))
+        .route("/calls/{id}/notes", post(note))
+        .route("/calls/{id}/self-note", post(self_note))
 }
 
 async fn calls(
@@ -30,12 +34,20 @@ async fn calls(
     };
     let token = visit.person.token.clone();
     let asked = kept.ask(move |store| {
-        let rows = filter.as_ref().map_or(Ok(Vec::new()), |filter| found(store, &token, filter, A_PART))?;
-        Ok((rows, store.trunks()?))
+        let mut view = store.seen_by(&token);
+        let calls = |filter| view.calls(filter, A_PART, Timestamp::now());
+        let rows = filter.as_ref().map_or(Ok(Vec::new()), calls)?;
+        let labels = CallLabels {
+            queues: store.labels(Grouping::Queue)?,
+            teams: store.labels(Grouping::Team)?,
+            tiers: store.labels(Grouping::Tier)?,
+        };
+        Ok((rows, store.trunks()?, labels))
     });
-    let (rows, trunks) = visit.answered(asked.await)?;
+    let (rows, trunks, labels) = visit.answered(asked.await)?;
     let next = rows.last().filter(|_| rows.len() == A_PART).map(sidetone_store::Call::cursor);
-    let list = CallList { rows: &rows, trunks: &trunks, query: &query, fault, next: next.as_ref() };
+    let list =
+        CallList { rows: &rows, trunks: &trunks, labels: &labels, query: &query, fault, next: next.as_ref() };
     Ok(visit.frame.ok(sidetone_pages::calls(&visit.frame.shell(), &list)))
 }
 
@@ -48,24 +60,89 @@ async fn asked_calls(State(kept): State<Kept>, visit: Visit, Form(form): Form<Ca
     match form.clone().query(|number| kept.number(number)) {
         Ok(query) => Redirect::to(&format!("/calls{}", query.to_query())).into_response(),
         Err(fault) => {
-            let query = CallsQuery::default();
-            let list = CallList { rows: &[], trunks: &[], query: &query, fault: Some(fault), next: None };
+            let (query, labels) = (CallsQuery::default(), CallLabels::default());
+            let list = CallList {
+                rows: &[],
+                trunks: &[],
+                labels: &labels,
+                query: &query,
+                fault: Some(fault),
+                next: None,
+            };
             frame.answer(StatusCode::BAD_REQUEST, sidetone_pages::calls(&frame.shell(), &list))
         }
     }
 }
 
 async fn call(State(kept): State<Kept>, visit: Visit, Path(id): Path<String>) -> Result<Response, Response> {
+    page(&kept, &visit, id, None).await
+}
+
+/// A call's page, after a note that could not be kept with the reason.
+async fn page(
+    kept: &Kept,
+    visit: &Visit,
+    id: String,
+    fault: Option<NoteFault>,
+) -> Result<Response, Response> {
     let token = visit.person.token.clone();
     let found = kept.ask(move |store| {
-        let found = store.call(&id)?;
-        if let Some(details) = &found {
-            store.note_access(&token, "call.read", &details.call.id, Timestamp::now())?;
-        }
-        Ok(found)
+        let mut view = store.seen_by(&token);
+        let Some(details) = view.call(&id, Timestamp::now())? else { return Ok(None) };
+        let own = if token.role == Role::Agent { view.self_note(&id, Timestamp::now())? } else { None };
+        Ok(Some((details, own.flatten())))
     });
-    Ok(match visit.answered(found.await)? {
-        None => visit.frame.problem(StatusCode::NOT_FOUND),
-        Some(details) => visit.frame.ok(sidetone_pages::call(&visit.frame.shell(), &details)),
-    })
+    let Some((details, self_note)) = visit.answered(found.await)? else {
+        return Ok(visit.frame.problem(StatusCode::NOT_FOUND));
+    };
+    let own = Own { self_note: self_note.as_ref(), fault };
+    let status = if fault.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Ok(visit.frame.answer(status, sidetone_pages::call(&visit.frame.shell(), &details, &own)))
+}
+
+/// Keeps a supervisor's note on a call.
+async fn note(
+    State(kept): State<Kept>,
+    visit: Visit,
+    Path(id): Path<String>,
+    Form(form): Form<NoteForm>,
+) -> Result<Response, Response> {
+    if form.csrf != visit.person.csrf || visit.person.token.role != Role::Supervisor {
+        return Err(visit.frame.problem(StatusCode::FORBIDDEN));
+    }
+    let Some(new) = form.note() else { return page(&kept, &visit, id, Some(NoteFault::Unfit)).await };
+    let (token, of) = (visit.person.token.clone(), id.clone());
+    let noted = kept.ask(move |store| store.seen_by(&token).add_note(&of, &new, Timestamp::now()));
+    match visit.answered(noted.await)? {
+        Noted::Done(_) => Ok(back(&id, "notes")),
+        Noted::Wrong(_) => page(&kept, &visit, id, Some(NoteFault::Unfit)).await,
+        Noted::Not(Added::Full) => page(&kept, &visit, id, Some(NoteFault::Full)).await,
+        Noted::Not(_) => Err(visit.frame.problem(StatusCode::NOT_FOUND)),
+    }
+}
+
+/// Keeps an agent's note for themselves.
+async fn self_note(
+    State(kept): State<Kept>,
+    visit: Visit,
+    Path(id): Path<String>,
+    Form(form): Form<SelfNoteForm>,
+) -> Result<Response, Response> {
+    if form.csrf != visit.person.csrf || visit.person.token.role != Role::Agent {
+        return Err(visit.frame.problem(StatusCode::FORBIDDEN));
+    }
+    let (token, of) = (visit.person.token.clone(), id.clone());
+    let kept_note =
+        kept.ask(move |store| store.seen_by(&token).write_self_note(&of, &form.text, Timestamp::now()));
+    match visit.answered(kept_note.await)? {
+        Ok(Added::Done) => Ok(back(&id, "self-note")),
+        Ok(_) => Err(visit.frame.problem(StatusCode::NOT_FOUND)),
+        Err(_) => page(&kept, &visit, id, Some(NoteFault::Unfit)).await,
+    }
+}
+
+/// Leads to a part of a call's page. The id is one that a call has, so it is of letters and digits.
+fn back(id: &str, part: &str) -> Response {
+    let id: String = id.chars().filter(char::is_ascii_alphanumeric).collect();
+    Redirect::to(&format!("/calls/{id}#{part}")).into_response()
 }

@@ -18,8 +18,8 @@ pub(super) fn router() -> Router<Kept> {
 /// The figures that a query asks for; the usual ones if it asks for none that there could be.
 async fn figures_of(kept: &Kept, query: FiguresQuery, now: u64) -> Result<Figures, StoreError> {
     let range = query.range(now).unwrap_or_else(|_| sidetone_pages::Range::usual(now));
-    let (first, last) = (range.before_first, range.last);
-    let days = kept.ask(move |store| store.days(first, last)).await?;
+    let (by, first, last) = (query.grouping(), range.before_first, range.last);
+    let days = kept.ask(move |store| store.days_by(by, first, last)).await?;
     Ok(Figures::of(&days, &query, now))
 }
 

@@ -10,7 +10,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::stream;
 use serde::Deserialize;
-use sidetone_pages::{LiveCall, WallView};
+use sidetone_call::Label;
+use sidetone_pages::{LiveCall, WallQuery, WallView};
 use sidetone_store::{Call, Point};
 use tokio::time::Instant;
 
@@ -28,16 +29,18 @@ pub(super) fn router() -> Router<Kept> {
     Router::new().route("/live", get(live)).route("/live/wall", get(wall)).route(CHANGES, get(changes))
 }
 
-/// `?view=list`
+/// `?view=list&queue=billing`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct View {
     view: Option<String>,
+    queue: String,
 }
 
 impl View {
-    fn of_wall(&self) -> WallView {
-        WallView::parse(self.view.as_deref())
+    fn of_wall(self) -> WallQuery {
+        let queue = if self.queue.chars().count() <= Label::LONGEST { self.queue } else { String::new() };
+        WallQuery { view: WallView::parse(self.view.as_deref()), queue }
     }
 }
 
@@ -51,7 +54,7 @@ async fn live(
     Query(view): Query<View>,
 ) -> Result<Response, Response> {
     let up = visit.answered(kept.live().await)?;
-    let page = sidetone_pages::wall(&visit.frame.shell(), &shown(&up), view.of_wall(), Some(CHANGES));
+    let page = sidetone_pages::wall(&visit.frame.shell(), &shown(&up), &view.of_wall(), Some(CHANGES));
     Ok(visit.frame.ok(page))
 }
 
@@ -61,7 +64,7 @@ async fn wall(
     Query(view): Query<View>,
 ) -> Result<Response, Response> {
     let up = visit.answered(kept.live().await)?;
-    Ok(visit.frame.ok(sidetone_pages::wall_fragment(&visit.frame.shell(), &shown(&up), view.of_wall())))
+    Ok(visit.frame.ok(sidetone_pages::wall_fragment(&visit.frame.shell(), &shown(&up), &view.of_wall())))
 }
 
 /// A message each time that the store has changed, so that the wall asks for its part anew.

@@ -1,0 +1,176 @@
+//! What is added to calls by HTTP, version 1: outcomes and surveys from the operator's own systems, supervisors' notes,
+//! and agents' own ones. Every request needs a token of `sidetone token create`; errors are problem details (RFC 9457).
+
+use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use sidetone_events::Timestamp;
+use sidetone_store::{
+    Added, CallOutcome, NewNote, NotAdded, Note, Noted, Role, SelfNote, StoreError, Survey, Token,
+};
+
+use super::history::{allowed, private};
+use super::kept::{Kept, unavailable};
+use super::problem::detailed;
+use super::route::Route;
+
+/// Most bytes of a request: a text of 2,000 characters, each written as two escapes, and some names.
+const LONGEST: usize = 32 * 1024;
+const NO_CALL: &str = "there is no such call, or it was too old to keep";
+
+/// The paths.
+pub(super) fn routes() -> [Route<Kept>; 4] {
+    [
+        ("/api/v1/calls/{id}/outcome", post(outcome)),
+        ("/api/v1/calls/{id}/survey", post(survey)),
+        ("/api/v1/calls/{id}/notes", get(notes).post(note)),
+        ("/api/v1/calls/{id}/self-note", get(self_note).put(write_self_note)),
+    ]
+}
+
+pub(super) fn router(kept: Kept) -> Router {
+    routes()
+        .into_iter()
+        .fold(Router::new(), |router, (path, route)| router.route(path, route))
+        .layer(DefaultBodyLimit::max(LONGEST))
+        .with_state(kept)
+}
+
+type Id = Result<Path<String>, PathRejection>;
+type Body<T> = Result<Json<T>, JsonRejection>;
+
+/// Who asks, and of which call; or the answer that they get instead.
+async fn asked(
+    kept: &Kept,
+    headers: &HeaderMap,
+    id: Id,
+    may: impl Fn(Role) -> bool,
+) -> Result<(Token, String), Response> {
+    let token = allowed(kept, headers, may).await?;
+    match id {
+        Ok(Path(id)) => Ok((token, id)),
+        Err(error) => Err(detailed(StatusCode::BAD_REQUEST, error.body_text())),
+    }
+}
+
+fn read<T>(body: Body<T>) -> Result<T, Response> {
+    body.map(|Json(body)| body).map_err(|error| detailed(error.status(), error.body_text()))
+}
+
+fn unfit(error: NotAdded) -> Response {
+    detailed(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
+}
+
+/// The answer where something has been added, or has found no place.
+fn added(added: Result<Added, StoreError>) -> Response {
+    match added {
+        Err(error) => unavailable(&error),
+        Ok(Added::Done) => StatusCode::NO_CONTENT.into_response(),
+        Ok(Added::NoCall) => detailed(StatusCode::NOT_FOUND, NO_CALL),
+        Ok(Added::Several) => detailed(
+            StatusCode::CONFLICT,
+            "more than one call has that SIP Call-ID; give Sidetone's id of the call",
+        ),
+        Ok(Added::Full) => detailed(StatusCode::CONFLICT, "the call has as many notes as a call may have"),
+    }
+}
+
+async fn outcome(
+    State(kept): State<Kept>,
+    headers: HeaderMap,
+    id: Id,
+    body: Body<CallOutcome>,
+) -> Result<Response, Response> {
+    let (token, id) = asked(&kept, &headers, id, Role::adds_outcomes).await?;
+    let outcome = read(body)?;
+    outcome.check().map_err(unfit)?;
+    let done =
+        kept.ask(move |store| store.seen_by(&token).add_outcome(&id, &outcome, Timestamp::now())).await;
+    Ok(added(done))
+}
+
+async fn survey(
+    State(kept): State<Kept>,
+    headers: HeaderMap,
+    id: Id,
+    body: Body<Survey>,
+) -> Result<Response, Response> {
+    let (token, id) = asked(&kept, &headers, id, Role::adds_outcomes).await?;
+    let survey = read(body)?;
+    survey.check().map_err(unfit)?;
+    let done = kept.ask(move |store| store.seen_by(&token).add_survey(&id, &survey, Timestamp::now())).await;
+    Ok(added(done))
+}
+
+#[derive(Debug, Serialize)]
+struct Notes {
+    notes: Vec<Note>,
+}
+
+async fn notes(State(kept): State<Kept>, headers: HeaderMap, id: Id) -> Result<Response, Response> {
+    let (token, id) = asked(&kept, &headers, id, Role::sees_calls).await?;
+    Ok(match kept.ask(move |store| store.seen_by(&token).notes(&id, Timestamp::now())).await {
+        Err(error) => unavailable(&error),
+        Ok(None) => detailed(StatusCode::NOT_FOUND, NO_CALL),
+        Ok(Some(notes)) => private(Json(Notes { notes })),
+    })
+}
+
+async fn note(
+    State(kept): State<Kept>,
+    headers: HeaderMap,
+    id: Id,
+    body: Body<NewNote>,
+) -> Result<Response, Response> {
+    let (token, id) = asked(&kept, &headers, id, |role| role == Role::Supervisor).await?;
+    let new = read(body)?;
+    new.check().map_err(unfit)?;
+    Ok(match kept.ask(move |store| store.seen_by(&token).add_note(&id, &new, Timestamp::now())).await {
+        Err(error) => unavailable(&error),
+        Ok(Noted::Not(not)) => added(Ok(not)),
+        Ok(Noted::Wrong(wrong)) => unfit(wrong),
+        Ok(Noted::Done(note)) => (StatusCode::CREATED, private(Json(note))).into_response(),
+    })
+}
+
+#[derive(Debug, Serialize)]
+struct Own {
+    note: Option<SelfNote>,
+}
+
+async fn self_note(State(kept): State<Kept>, headers: HeaderMap, id: Id) -> Result<Response, Response> {
+    let (token, id) = asked(&kept, &headers, id, |role| role == Role::Agent).await?;
+    Ok(match kept.ask(move |store| store.seen_by(&token).self_note(&id, Timestamp::now())).await {
+        Err(error) => unavailable(&error),
+        Ok(None) => detailed(StatusCode::NOT_FOUND, NO_CALL),
+        Ok(Some(note)) => private(Json(Own { note })),
+    })
+}
+
+/// An agent's own note.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    text: String,
+}
+
+async fn write_self_note(
+    State(kept): State<Kept>,
+    headers: HeaderMap,
+    id: Id,
+    body: Body<Written>,
+) -> Result<Response, Response> {
+    let (token, id) = asked(&kept, &headers, id, |role| role == Role::Agent).await?;
+    let Written { text } = read(body)?;
+    let done =
+        kept.ask(move |store| store.seen_by(&token).write_self_note(&id, &text, Timestamp::now())).await;
+    match done {
+        Ok(Err(wrong)) => Err(unfit(wrong)),
+        Ok(Ok(done)) => Ok(added(Ok(done))),
+        Err(error) => Err(unavailable(&error)),
+    }
+}

@@ -1,0 +1,155 @@
+//! Which calls are asked for.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::database::Value;
+use crate::sums::NOTABLE_SHIFT;
+use crate::view::Scope;
+
+/// Which calls are asked for. Members that are `None` ask for nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CallFilter {
+    /// Began at this time or later, in milliseconds since 1970.
+    pub from: Option<u64>,
+    /// Began before this time.
+    pub until: Option<u64>,
+    /// By this trunk.
+    pub trunk: Option<String>,
+    /// Of this queue.
+    pub queue: Option<String>,
+    /// Of this agent.
+    pub agent: Option<String>,
+    /// Of this team.
+    pub team: Option<String>,
+    /// Of this empathy tier.
+    pub tier: Option<String>,
+    /// `inbound`, `outbound` or `unknown`.
+    pub direction: Option<String>,
+    /// With this hashed number on either side.
+    pub number: Option<String>,
+    /// With the customer in this condition.
+    pub outcome: Option<Outcome>,
+    /// That are up, or are over.
+    pub up: Option<bool>,
+    /// After this call of the same list.
+    pub after: Option<Cursor>,
+}
+
+/// What became of the customer's mood in a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// An alert rose.
+    Upset,
+    /// Alerts rose, and the last one had calmed.
+    Recovered,
+    /// Valence rose notably from start to end.
+    Improved,
+    /// Valence fell notably.
+    Declined,
+}
+
+impl Outcome {
+    fn condition(self) -> String {
+        match self {
+            Self::Upset => "alerts > 0".to_owned(),
+            Self::Recovered => "alerts > 0 AND calmed >= alerts AND ended IS NOT NULL".to_owned(),
+            Self::Improved => format!("shift > {NOTABLE_SHIFT}"),
+            Self::Declined => format!("shift < -{NOTABLE_SHIFT}"),
+        }
+    }
+}
+
+/// A place in a list of calls: the last call of the part before. Written as `STARTED-ID`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    started: u64,
+    id: String,
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.started, self.id)
+    }
+}
+
+impl Cursor {
+    pub(super) fn after(started: u64, id: String) -> Self {
+        Self { started, id }
+    }
+}
+
+/// A text that is no cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is no cursor; take it from the answer before, as it is")]
+pub struct NoCursor;
+
+impl FromStr for Cursor {
+    type Err = NoCursor;
+
+    fn from_str(text: &str) -> Result<Self, NoCursor> {
+        let (started, id) = text.split_once('-').ok_or(NoCursor)?;
+        let fits = (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let started = started.parse().map_err(|_| NoCursor)?;
+        if fits { Ok(Self { started, id: id.to_owned() }) } else { Err(NoCursor) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Cursor {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl CallFilter {
+    /// The condition in SQL, and its parameters, from `$1` on: for calls within a scope only.
+    pub(super) fn condition(&self, scope: &Scope) -> (String, Vec<Value>) {
+        let mut conditions = vec!["1 = 1".to_owned()];
+        let mut values: Vec<Value> = Vec::new();
+        let mut ask = |condition: &str, value: Value| {
+            values.push(value);
+            conditions.push(condition.replace('#', &format!("${}", values.len())));
+        };
+        match scope {
+            Scope::All => {}
+            Scope::Agent(agent) => ask("agent = #", agent.as_str().into()),
+            Scope::Nobody => return ("1 = 0".to_owned(), Vec::new()),
+        }
+        if let Some(from) = self.from {
+            ask("started >= #", from.into());
+        }
+        if let Some(until) = self.until {
+            ask("started < #", until.into());
+        }
+        for (condition, value) in [
+            ("trunk = #", &self.trunk),
+            ("queue = #", &self.queue),
+            ("agent = #", &self.agent),
+            ("team = #", &self.team),
+            ("tier = #", &self.tier),
+            ("direction = #", &self.direction),
+            ("(caller = # OR callee = #)", &self.number),
+        ] {
+            if let Some(value) = value {
+                ask(condition, value.as_str().into());
+            }
+        }
+        if let Some(after) = &self.after {
+            ask("started <= #", after.started.into());
+            let place = values.len();
+            values.push(after.id.as_str().into());
+            conditions.push(format!("(started < ${place} OR id < ${})", values.len()));
+        }
+        if let Some(outcome) = self.outcome {
+            conditions.push(outcome.condition());
+        }
+        if let Some(up) = self.up {
+            conditions.push(if up { "ended IS NULL" } else { "ended IS NOT NULL" }.to_owned());
+        }
+        (conditions.join(" AND "), values)
+    }
+}

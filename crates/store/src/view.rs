@@ -1,0 +1,101 @@
+//! The calls that one reader may see. Those who answer for people ask by a [`View`], so that no route can forget whose
+//! calls they are.
+
+use sidetone_events::Timestamp;
+
+use crate::access::{Role, Token};
+use crate::error::StoreError;
+use crate::query::{Call, CallDetails, CallFilter};
+use crate::store::Store;
+
+/// Whose calls may be seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Everybody's.
+    All,
+    /// Those of the agent with this label.
+    Agent(String),
+    /// Nobody's.
+    Nobody,
+}
+
+impl Scope {
+    fn of(token: &Token) -> Self {
+        match (token.role, &token.agent) {
+            (Role::Supervisor | Role::Integration, _) => Self::All,
+            (Role::Agent, Some(agent)) => Self::Agent(agent.clone()),
+            (Role::Agent, None) | (Role::Director | Role::Operator, _) => Self::Nobody,
+        }
+    }
+
+    fn has(&self, call: &Call) -> bool {
+        match self {
+            Self::All => true,
+            Self::Agent(agent) => call.agent.as_ref() == Some(agent),
+            Self::Nobody => false,
+        }
+    }
+}
+
+/// The store as the holder of a token may see it.
+#[derive(Debug)]
+pub struct View<'a> {
+    pub(crate) store: &'a mut Store,
+    pub(crate) token: &'a Token,
+    scope: Scope,
+}
+
+impl Store {
+    /// The store as the holder of a token may see it: an agent sees the calls that are theirs by the last label.
+    pub fn seen_by<'a>(&'a mut self, token: &'a Token) -> View<'a> {
+        View { scope: Scope::of(token), store: self, token }
+    }
+}
+
+impl View<'_> {
+    /// Calls by a filter, the newest first, `most` at most. To look for one person's is noted.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn calls(
+        &mut self,
+        filter: &CallFilter,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Call>, StoreError> {
+        if let Some(number) = &filter.number {
+            self.store.note_access(self.token, "calls.of_number", number, now)?;
+        }
+        self.store.calls_within(&self.scope, filter, most)
+    }
+
+    /// One call with its timeline, which is noted; `None` if there is no such call, or if it is not for this reader,
+    /// which is noted too.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn call(&mut self, id: &str, now: Timestamp) -> Result<Option<CallDetails>, StoreError> {
+        let found = self.store.call(id)?.filter(|details| details.call.id == id);
+        match found {
+            Some(details) if self.scope.has(&details.call) => {
+                self.store.note_access(self.token, "call.read", id, now)?;
+                Ok(Some(details))
+            }
+            Some(_) => self.refuse(id, now).map(|()| None),
+            None => Ok(None),
+        }
+    }
+
+    /// The row of a call, if it is for this reader.
+    pub(crate) fn row(&mut self, id: &str, now: Timestamp) -> Result<Option<Call>, StoreError> {
+        match self.store.row(id)?.filter(|call| call.id == id) {
+            Some(call) if self.scope.has(&call) => Ok(Some(call)),
+            Some(_) => self.refuse(id, now).map(|()| None),
+            None => Ok(None),
+        }
+    }
+
+    fn refuse(&mut self, id: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.store.note_access(self.token, "call.refused", id, now)
+    }
+}
