@@ -44,8 +44,8 @@ impl Book {
 
     fn close(&mut self, now: Duration, mut entry: Entry) {
         self.playback.forget(&mut entry);
-        if let Some(event) = entry.tell_labels(now) {
-            self.effects.publish(event);
+        if let Some(labels) = entry.labelled.to_tell() {
+            self.effects.publish(entry.tell(now, labels));
         }
         let counters = &mut self.counters;
         let counter = match entry.cause() {

@@ -1,13 +1,7 @@
-//! The labels of calls: taken from the PBX, the API and the command line, and told on when they change.
+//! The labels of one call, as the PBX, the API and the command line tell them.
 
-use std::time::Duration;
-
-use sidetone_call::{CallKey, Label, Labels, Teams};
+use sidetone_call::{Label, Labels, Teams};
 use sidetone_consent::Telling;
-use sidetone_events::Event;
-
-use crate::book::Book;
-use crate::entry::Entry;
 
 /// The labels of one call.
 #[derive(Debug, Default)]
@@ -26,7 +20,7 @@ impl Labelled {
     }
 
     /// Takes a telling, if it is one of a label.
-    fn take(&mut self, telling: &Telling, teams: &Teams) {
+    pub(crate) fn take(&mut self, telling: &Telling, teams: &Teams) {
         let (label, text) = match telling {
             Telling::Queue(text) => (&mut self.now.queue, text),
             Telling::Agent(text) => (&mut self.now.agent, text),
@@ -43,36 +37,14 @@ impl Labelled {
             self.now.team = self.now.agent.as_ref().and_then(|agent| teams.of(agent)).cloned();
         }
     }
-}
 
-impl Entry {
-    /// The event of the labels, if they are others than the last event had.
-    pub(crate) fn tell_labels(&mut self, at: Duration) -> Option<Event> {
-        if self.labelled.now == self.labelled.told {
+    /// The labels for an event, if they are others than the last event had.
+    pub(crate) fn to_tell(&mut self) -> Option<Labels> {
+        if self.now == self.told {
             return None;
         }
-        self.labelled.told = self.labelled.now.clone();
-        let labels = self.labelled.now.clone();
-        Some(self.tell(at, labels))
-    }
-}
-
-impl Book {
-    /// Takes a telling, if it is one of a label. [`Self::tell_labels`] has to follow: one SIP message, with a header for
-    /// each label, makes one event.
-    pub(crate) fn label(&mut self, key: CallKey, telling: &Telling) {
-        let Self { calls, teams, .. } = self;
-        if let Some(entry) = calls.get_mut(&key) {
-            entry.labelled.take(telling, teams);
-        }
-    }
-
-    /// Tells on the labels of a call, if they have changed.
-    pub(crate) fn tell_labels(&mut self, now: Duration, key: CallKey) {
-        let Some(entry) = self.calls.get_mut(&key) else { return };
-        if let Some(event) = entry.tell_labels(now) {
-            self.effects.publish(event);
-        }
+        self.told = self.now.clone();
+        Some(self.told.clone())
     }
 }
 

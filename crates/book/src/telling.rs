@@ -5,6 +5,7 @@ mod tests;
 
 use std::time::Duration;
 
+use sidetone_call::CallKey;
 use sidetone_consent::{Say, Source, State, Telling};
 
 use crate::book::Book;
@@ -91,6 +92,23 @@ impl Book {
         for key in keys {
             self.hear(key, now, telling, source);
             self.tell_labels(now, key);
+        }
+    }
+
+    /// Takes a telling, if it is one of a label. [`Self::tell_labels`] has to follow: one SIP message, with a header for
+    /// each label, makes one event.
+    pub(crate) fn label(&mut self, key: CallKey, telling: &Telling) {
+        let Self { calls, teams, .. } = self;
+        if let Some(entry) = calls.get_mut(&key) {
+            entry.labelled.take(telling, teams);
+        }
+    }
+
+    /// Tells on the labels of a call, if they have changed.
+    pub(crate) fn tell_labels(&mut self, now: Duration, key: CallKey) {
+        let Some(entry) = self.calls.get_mut(&key) else { return };
+        if let Some(labels) = entry.labelled.to_tell() {
+            self.effects.publish(entry.tell(now, labels));
         }
     }
 

@@ -14,7 +14,9 @@ pub use query::{CallsForm, CallsQuery, QueryFault};
 pub(crate) use query::{day, query};
 
 /// Most rows of a page, which is under 100 KB with them. A longer answer is cut and says so by its link to older ones.
-const MOST: usize = 100;
+const MOST: usize = 80;
+/// Most choices of a kind.
+const MOST_CHOICES: usize = 40;
 
 /// The labels that calls have had, of each kind but agents, who are no list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,7 +32,7 @@ pub struct CallLabels {
 /// A part of the list.
 #[derive(Debug, Clone, Copy)]
 pub struct CallList<'a> {
-    /// The calls, newest first: 50 are a good part, 100 are shown at most.
+    /// The calls, newest first: 50 are a good part, 80 are shown at most.
     pub rows: &'a [Call],
     /// The trunks to choose from.
     pub trunks: &'a [String],
@@ -122,7 +124,8 @@ fn form(shell: &Shell<'_>, list: &CallList<'_>) -> Markup {
                 @if shell.role == Some(Role::Supervisor) {
                     div {
                         label for="agent" { (capital(texts.agent)) }
-                        input #agent type="text" name="agent" maxlength="64" autocomplete="off" value=(clean(&query.agent));
+                        input #agent type="text" name="agent" maxlength="64" autocomplete="off"
+                            value=(clean(&query.agent));
                     }
                 }
                 (select("direction", texts.direction, texts, &query.direction, directions.into_iter()))
@@ -167,14 +170,17 @@ pub(crate) fn select<'a>(
     chosen: &str,
     choices: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Markup {
+    let choices: Vec<_> = choices.take(MOST_CHOICES).collect();
+    let beyond = !chosen.is_empty() && choices.iter().all(|(value, _)| *value != chosen);
     html! {
         div {
             label for=(name) { (label) }
             select #(name) name=(name) {
                 option value="" { (texts.all) }
-                @for (value, text) in choices.take(100) {
+                @for (value, text) in choices {
                     option value=(value) selected[value == chosen] { (clean(text)) }
                 }
+                @if beyond { option value=(clean(chosen)) selected { (clean(chosen)) } }
             }
         }
     }

@@ -31,6 +31,7 @@ mod query;
 mod readers;
 mod retention;
 mod schema;
+mod scope;
 mod store;
 mod sums;
 #[cfg(test)]

@@ -1,47 +1,22 @@
 //! The calls that one reader may see. Those who answer for people ask by a [`View`], so that no route can forget whose
 //! calls they are.
 
+mod additions;
+mod notes;
+
 use sidetone_events::Timestamp;
 
 use crate::access::{Role, Token};
 use crate::error::StoreError;
 use crate::query::{Call, CallDetails, CallFilter};
+use crate::scope::Scope;
 use crate::store::Store;
-
-/// Whose calls may be seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Scope {
-    /// Everybody's.
-    All,
-    /// Those of the agent with this label.
-    Agent(String),
-    /// Nobody's.
-    Nobody,
-}
-
-impl Scope {
-    fn of(token: &Token) -> Self {
-        match (token.role, &token.agent) {
-            (Role::Supervisor | Role::Integration, _) => Self::All,
-            (Role::Agent, Some(agent)) => Self::Agent(agent.clone()),
-            (Role::Agent, None) | (Role::Director | Role::Operator, _) => Self::Nobody,
-        }
-    }
-
-    fn has(&self, call: &Call) -> bool {
-        match self {
-            Self::All => true,
-            Self::Agent(agent) => call.agent.as_ref() == Some(agent),
-            Self::Nobody => false,
-        }
-    }
-}
 
 /// The store as the holder of a token may see it.
 #[derive(Debug)]
 pub struct View<'a> {
-    pub(crate) store: &'a mut Store,
-    pub(crate) token: &'a Token,
+    store: &'a mut Store,
+    token: &'a Token,
     scope: Scope,
 }
 
@@ -53,7 +28,8 @@ impl Store {
 }
 
 impl View<'_> {
-    /// Calls by a filter, the newest first, `most` at most. To look for one person's is noted.
+    /// Calls by a filter, the newest first, `most` at most. To look for one person's is noted: for a caller's, and for
+    /// those of another agent than the reader.
     ///
     /// # Errors
     /// The database's.
@@ -66,6 +42,9 @@ impl View<'_> {
         if let Some(number) = &filter.number {
             self.store.note_access(self.token, "calls.of_number", number, now)?;
         }
+        if let Some(agent) = filter.agent.as_ref().filter(|_| self.token.role != Role::Agent) {
+            self.store.note_access(self.token, "calls.of_agent", agent, now)?;
+        }
         self.store.calls_within(&self.scope, filter, most)
     }
 
@@ -77,7 +56,7 @@ impl View<'_> {
     pub fn call(&mut self, id: &str, now: Timestamp) -> Result<Option<CallDetails>, StoreError> {
         let found = self.store.call(id)?.filter(|details| details.call.id == id);
         match found {
-            Some(details) if self.scope.has(&details.call) => {
+            Some(details) if self.scope.has(details.call.agent.as_deref()) => {
                 self.store.note_access(self.token, "call.read", id, now)?;
                 Ok(Some(details))
             }
@@ -87,9 +66,9 @@ impl View<'_> {
     }
 
     /// The row of a call, if it is for this reader.
-    pub(crate) fn row(&mut self, id: &str, now: Timestamp) -> Result<Option<Call>, StoreError> {
+    fn row(&mut self, id: &str, now: Timestamp) -> Result<Option<Call>, StoreError> {
         match self.store.row(id)?.filter(|call| call.id == id) {
-            Some(call) if self.scope.has(&call) => Ok(Some(call)),
+            Some(call) if self.scope.has(call.agent.as_deref()) => Ok(Some(call)),
             Some(_) => self.refuse(id, now).map(|()| None),
             None => Ok(None),
         }

@@ -219,7 +219,9 @@ fn self_note(shell: &Shell<'_>, details: &CallDetails, own: &Own<'_>) -> Markup 
                 div {
                     label for="self-text" { (texts.self_note_ask) }
                     textarea #self-text name="text" rows="3" maxlength="2000" required aria-describedby="self-hint" {
-                        @if let Some(note) = own.self_note { (note.text) }
+                        @if let Some(note) = own.self_note {
+                            (note.text.lines().map(all_of).collect::<Vec<_>>().join("\n"))
+                        }
                     }
                 }
                 p #self-hint .hint { (texts.self_note_private) }

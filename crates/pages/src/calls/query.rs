@@ -5,7 +5,7 @@ use sidetone_store::{CallFilter, Cursor, Outcome};
 
 use crate::civil::{DAY_MS, Date};
 
-/// Bytes of a trunk's name, and of a label, in a query.
+/// Bytes of a trunk's name, and of a label, in a query: a label has 64 characters of four bytes at most.
 const LONGEST: usize = 256;
 
 /// The query of the list of calls, as it stands in its address. Empty members ask for nothing.

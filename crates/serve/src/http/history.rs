@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
+use sidetone_call::Label;
 use sidetone_events::Timestamp;
 use sidetone_store::{Call, CallFilter, Cursor, Day, Grouping, Outcome, Role, Token};
 
@@ -62,10 +63,10 @@ pub(super) struct Asked {
     from: Option<u64>,
     until: Option<u64>,
     trunk: Option<String>,
-    queue: Option<String>,
-    agent: Option<String>,
-    team: Option<String>,
-    tier: Option<String>,
+    queue: Option<Label>,
+    agent: Option<Label>,
+    team: Option<Label>,
+    tier: Option<Label>,
     direction: Option<String>,
     number: Option<String>,
     outcome: Option<Outcome>,
@@ -104,14 +105,15 @@ async fn calls(
     if !(1..=MOST).contains(&limit) {
         return detailed(StatusCode::BAD_REQUEST, format!("limit goes from 1 to {MOST}"));
     }
+    let text = |label: Option<&Label>| label.map(ToString::to_string);
     let filter = CallFilter {
         from: asked.from,
         until: asked.until,
         trunk: asked.trunk,
-        queue: asked.queue,
-        agent: asked.agent,
-        team: asked.team,
-        tier: asked.tier,
+        queue: text(asked.queue.as_ref()),
+        agent: text(asked.agent.as_ref()),
+        team: text(asked.team.as_ref()),
+        tier: text(asked.tier.as_ref()),
         direction: asked.direction,
         number,
         outcome: asked.outcome,

@@ -45,6 +45,18 @@ fn a_good_file_has_no_problems() {
 }
 
 #[test]
+fn an_agent_has_one_team() {
+    let teams = |text: &str| format!("{GOOD}[teams]\n{text}");
+    let good = teams("billing = [\"2001\", \"2002\"]\n\"night shift\" = [\"2003\"]\n");
+    assert_eq!(problems(&good), Vec::<String>::new());
+    let twice = teams("billing = [\"2001\"]\nsales = [\"2002\", \"2001\"]\n");
+    let said = only_problem(&twice);
+    assert!(said.contains("an agent of `sales` is named in `billing` too"), "{said}");
+    let said = only_problem(&teams("billing = [\"\"]\n"));
+    assert!(said.contains("1 to 64 printable characters"), "{said}");
+}
+
+#[test]
 fn an_unknown_key_is_named_with_its_line_its_peer_and_the_likely_one() {
     let text = GOOD.replace("disclosure", "disclosur");
     assert_eq!(

@@ -8,7 +8,7 @@ use crate::database::{Row, Value};
 use crate::error::StoreError;
 use crate::notes::Note;
 use crate::store::Store;
-use crate::view::Scope;
+use crate::scope::Scope;
 
 /// Most calls of one answer.
 const MOST: usize = 500;

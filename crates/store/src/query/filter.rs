@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::database::Value;
 use crate::sums::NOTABLE_SHIFT;
-use crate::view::Scope;
+use crate::scope::Scope;
 
 /// Which calls are asked for. Members that are `None` ask for nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

@@ -82,6 +82,11 @@ fn agents_see_their_own_calls_and_no_others() {
         assert_eq!((count("call.read", &own), count("call.read", &others)), (1, 0));
         assert_eq!(count("call.refused", &others), 4, "{noted:?}");
 
+        let lead = of_role(&mut store, Role::Supervisor);
+        assert_eq!(seen(&mut store, &lead, &theirs), [others]);
+        let looked = |it: &crate::Access| it.action == "calls.of_agent" && it.subject == "2002";
+        assert_eq!(store.accesses(100).unwrap().iter().filter(|it| looked(it)).count(), 1);
+
         for (role, sees) in
             [(Role::Supervisor, 2), (Role::Integration, 2), (Role::Director, 0), (Role::Operator, 0)]
         {
