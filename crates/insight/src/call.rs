@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::affect::{AffectTrack, AffectUpdate, Alert};
 use crate::conduct::{Conduct, Meter};
+use crate::cues::{Answer, Aspect, Coach, CueTold, Situation};
 use crate::number::whole;
 use crate::summary::Summary;
 use crate::thresholds::Thresholds;
@@ -13,6 +14,9 @@ use sidetone_call::{Estimate, Leg, Modality};
 
 /// Insights held for [`Call::poll`]; whoever never polls loses the oldest.
 const HELD: usize = 256;
+
+/// How often the coach looks at the call.
+const COACHED_EVERY: Duration = Duration::from_millis(500);
 
 /// Something worth telling about a call while it goes on.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +27,8 @@ pub enum Insight {
     Alert(Alert),
     /// How both talk.
     Conduct(Conduct),
+    /// A cue for the agent.
+    Cue(CueTold),
 }
 
 /// What is inferred of the customer, by what it was told by: a calm voice does not make angry words calm, nor the other
@@ -60,6 +66,10 @@ pub struct Call {
     meter: Meter,
     timeline: Timeline,
     next_conduct: Duration,
+    situation: Situation,
+    /// `None` if the agent is shown no cues, or no longer.
+    coach: Option<Coach>,
+    next_look: Duration,
     told: VecDeque<(Duration, Insight)>,
     /// The time of the newest insight: none goes out with an earlier one.
     told_to: Duration,
@@ -75,10 +85,19 @@ impl Call {
             meter: Meter::default(),
             timeline: Timeline::new(thresholds.timeline_points),
             next_conduct: Duration::ZERO,
+            situation: Situation::default(),
+            coach: None,
+            next_look: Duration::ZERO,
             told: VecDeque::new(),
             told_to: Duration::ZERO,
             thresholds,
         }
+    }
+
+    /// The same call, whose agent is shown cues.
+    #[must_use]
+    pub fn coached(self, coach: Coach) -> Self {
+        Self { coach: Some(coach), ..self }
     }
 
     /// `leg` talked from `from` to `to`. To be told as it goes on, at least once a second: pieces may be of any length,
@@ -104,8 +123,34 @@ impl Call {
         if let Some(reading) = outcome.reading.filter(|_| estimate.modality.is_voice()) {
             self.timeline.reading(at, reading);
         }
-        outcome.alerts.into_iter().for_each(|alert| self.tell(at, Insight::Alert(alert)));
-        outcome.update.into_iter().for_each(|update| self.tell(at, Insight::AffectUpdate(update)));
+        for alert in outcome.alerts {
+            self.situation.alert(at, &alert);
+            self.tell(at, Insight::Alert(alert));
+        }
+        if let Some(update) = outcome.update {
+            self.situation.affect(at, &update);
+            self.tell(at, Insight::AffectUpdate(update));
+        }
+    }
+
+    /// The PBX names the call's queue, team, tier, type or language, or takes it back. Cues may depend on it.
+    pub fn label(&mut self, aspect: Aspect, word: Option<&str>) {
+        self.situation.label(aspect, word);
+    }
+
+    /// The agent answers a cue.
+    pub fn answer(&mut self, at: Duration, number: u32, answer: Answer) {
+        let told = self.coach.as_mut().and_then(|coach| coach.answer(at, number, answer));
+        if let Some(told) = told {
+            self.tell(at, Insight::Cue(told));
+        }
+    }
+
+    /// Nobody is listened to for now: the cue that is shown is taken away, without being told.
+    pub fn hush(&mut self) {
+        if let Some(coach) = &mut self.coach {
+            coach.hush(self.now);
+        }
     }
 
     /// Only one leg can be heard, as in a recording of one channel: shares of talk, and silence of both, are not told.
@@ -115,21 +160,25 @@ impl Call {
 
     /// `leg` put the other one on hold.
     pub fn hold(&mut self, leg: Leg, at: Duration) {
+        self.situation.hold(leg, at);
         self.meter.hold(leg, at);
     }
 
     /// `leg` took the other one off hold. The call goes on when neither holds it.
     pub fn resume(&mut self, leg: Leg, at: Duration) {
+        self.situation.resume(leg, at);
         self.meter.resume(leg, at);
         while let Some(early) = self.meter.overfull() {
             self.count_to(early);
         }
     }
 
-    /// The customer objects: erases everything inferred about them, and takes no estimate again.
-    /// Conduct stays; it is no inference about anyone.
+    /// The customer objects: erases everything inferred about them, and takes no estimate again. No cue is shown any
+    /// more. Conduct stays; it is no inference about anyone.
     pub fn forget_affect(&mut self) {
         self.affect = None;
+        self.coach = None;
+        self.situation.forget_affect();
         self.timeline.erase_readings();
         self.told.retain(|(_, insight)| matches!(insight, Insight::Conduct(_)));
     }
@@ -154,6 +203,20 @@ impl Call {
                 self.tell(self.now, Insight::Conduct(conduct));
             }
         }
+        self.coach();
+    }
+
+    /// Lets the coach look at the call, some times a second.
+    fn coach(&mut self) {
+        if self.coach.is_none() || self.now < self.next_look {
+            return;
+        }
+        self.next_look = self.now.saturating_add(COACHED_EVERY);
+        let conduct = self.meter.conduct(false, &self.thresholds.conduct);
+        self.situation.conduct(self.now, &conduct, self.meter.running());
+        let moment = self.situation.moment(self.now);
+        let told = self.coach.as_mut().map(|coach| coach.step(self.now, &moment));
+        told.into_iter().flatten().for_each(|told| self.tell(self.now, Insight::Cue(told)));
     }
 
     /// The next thing to tell, with its time.
@@ -165,6 +228,9 @@ impl Call {
     pub fn summary(&mut self, now: Duration) -> Summary {
         self.now = self.now.max(now);
         self.count_to(self.now);
+        let moment = self.situation.moment(self.now);
+        let told = self.coach.take().map(|mut coach| coach.finish(self.now, &moment));
+        told.into_iter().flatten().for_each(|told| self.tell(self.now, Insight::Cue(told)));
         let speech = self.meter.customer_speech();
         let nothing = AffectTrack::default();
         let affect = self.affect.as_ref().map_or(&nothing, |affect| &affect.voice);
@@ -196,7 +262,8 @@ impl Call {
     #[must_use]
     pub fn held(&self) -> usize {
         let affect = self.affect.as_ref().map_or(0, |affect| affect.voice.held() + affect.words.held());
-        affect + self.meter.held() + self.timeline.held() + self.told.len()
+        let cues = self.situation.held() + self.coach.as_ref().map_or(0, Coach::held);
+        affect + self.meter.held() + self.timeline.held() + self.told.len() + cues
     }
 
     fn count_to(&mut self, to: Duration) {

@@ -1,16 +1,21 @@
 //! Bodies for fuzzing: bytes are taken for a sequence of things told to a call.
 
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use crate::cues::{Answer, Coach, CueSet, CueTold};
 use crate::{Call, Insight, Phase, Thresholds};
 use sidetone_call::{Abstention, Class, Estimate, Leg};
+
+/// The cues that come along; read once, not at each input.
+static CUES: LazyLock<Arc<CueSet>> = LazyLock::new(|| Arc::new(CueSet::shipped().unwrap_or_default()));
 
 /// A call told anything at all, in any order, keeps its promises.
 ///
 /// # Panics
 /// If it doesn't.
 pub fn call(bytes: &[u8]) {
-    let mut call = Call::new(Thresholds::default());
+    let mut call = Call::new(Thresholds::default()).coached(Coach::new(Arc::clone(&CUES)));
     let mut told = Vec::new();
     for piece in bytes.chunks_exact(8) {
         let &[kind, a, b, c, d, e, f, g] = piece else { continue };
@@ -27,6 +32,11 @@ pub fn call(bytes: &[u8]) {
             3 => call.hold(leg, at),
             4 => call.resume(leg, at),
             5 => call.advance(at),
+            6 => call.answer(
+                at,
+                u32::from(a),
+                if b & 1 == 0 { Answer::Acknowledged } else { Answer::Dismissed },
+            ),
             _ => call.affect(at, &sample([c, d, e, f, g])),
         }
         told.extend(std::iter::from_fn(|| call.poll()));
@@ -68,6 +78,7 @@ fn sample([c, d, e, f, g]: [u8; 5]) -> Estimate {
 fn check_order(told: &[(Duration, Insight)]) {
     assert!(told.windows(2).all(|pair| matches!(pair, [(a, _), (b, _)] if a <= b)));
     let mut up = std::collections::BTreeSet::new();
+    let (mut cue_up, mut shown) = (None, 0);
     for (_, insight) in told {
         match insight {
             Insight::Alert(alert) => match alert.phase {
@@ -80,6 +91,13 @@ fn check_order(told: &[(Duration, Insight)]) {
                 assert!(update.estimates > 0, "an update rests on something");
             }
             Insight::Conduct(_) => {}
+            Insight::Cue(CueTold::Shown(cue)) => {
+                assert!(cue_up.is_none(), "one cue at a time");
+                assert_eq!(cue.number, shown + 1, "cues are numbered without a gap");
+                (cue_up, shown) = (Some(cue.number), cue.number);
+            }
+            Insight::Cue(CueTold::Cleared(cue)) => assert_eq!(cue_up.take(), Some(cue.number)),
+            Insight::Cue(CueTold::Judged(cue)) => assert!(cue.number <= shown),
         }
     }
 }

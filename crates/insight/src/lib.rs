@@ -60,6 +60,7 @@
 mod affect;
 mod call;
 mod conduct;
+pub mod cues;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub mod fuzz;

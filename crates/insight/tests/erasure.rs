@@ -4,6 +4,9 @@
 mod common;
 
 use common::{Talk, angry, calm};
+use std::sync::Arc;
+
+use sidetone_insight::cues::{Coach, CueSet};
 use sidetone_insight::{Insight, Summary};
 
 #[test]
@@ -25,4 +28,29 @@ fn nothing_inferred_survives_an_objection() {
     assert_eq!(summary.alerts, Default::default());
     assert_eq!((summary.analysis.estimates, summary.analysis.abstained), (0, 0));
     assert!(!summary.conduct.customer.talk.is_zero());
+}
+
+#[test]
+fn after_an_objection_no_cue_is_shown() {
+    let calm_then_angry = |objects: bool| {
+        let mut talk = Talk::new();
+        talk.call = talk.call.coached(Coach::new(Arc::new(CueSet::shipped().unwrap())));
+        talk.says(20, &calm());
+        if objects {
+            talk.call.forget_affect();
+        }
+        talk.says(40, &angry());
+        // Silence calls for a cue too.
+        talk.pauses(5).pauses(5).pauses(5).pauses(5);
+        talk.call.summary(talk.at);
+        let told = std::iter::from_fn(|| talk.call.poll());
+        talk.told
+            .iter()
+            .cloned()
+            .chain(told)
+            .filter(|(_, insight)| matches!(insight, Insight::Cue(_)))
+            .count()
+    };
+    assert!(calm_then_angry(false) >= 2, "an upset caller is a cue");
+    assert_eq!(calm_then_angry(true), 0);
 }

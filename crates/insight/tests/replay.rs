@@ -4,13 +4,17 @@
 mod common;
 
 use common::{Talk, angry, call, calm, ms, weeping};
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use sidetone_call::Leg;
+use sidetone_insight::cues::{Coach, CueCleared, CueJudged, CueSet, CueShown, CueTold};
 use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Summary, TimelinePoint, fuzz};
 
 fn a_call(seed: u64) -> (Talk, Summary) {
     let moods = [calm(), angry(), weeping()];
     let mut talk = Talk::new();
+    talk.call = talk.call.coached(Coach::new(Arc::new(CueSet::shipped().unwrap())));
     let mut state = seed;
     for _ in 0..40 {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -47,6 +51,9 @@ proptest! {
                 Insight::AffectUpdate(it) => reads_back::<AffectUpdate>(it),
                 Insight::Alert(it) => reads_back::<Alert>(it),
                 Insight::Conduct(it) => reads_back::<Conduct>(it),
+                Insight::Cue(CueTold::Shown(it)) => reads_back::<CueShown>(it),
+                Insight::Cue(CueTold::Cleared(it)) => reads_back::<CueCleared>(it),
+                Insight::Cue(CueTold::Judged(it)) => reads_back::<CueJudged>(it),
             }
         }
         reads_back::<Summary>(&summary);

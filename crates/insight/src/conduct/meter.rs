@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::pace::PaceMeter;
 use super::spans::Spans;
 use super::{Conduct, LegConduct, Response};
+use crate::cues::Running;
 use crate::number::{share, whole};
 use crate::thresholds::ConductThresholds;
 use sidetone_call::Leg;
@@ -243,6 +244,12 @@ impl Meter {
             hold: whole(self.hold_total),
             holds: self.holds,
         }
+    }
+
+    /// What goes on at the end of what has been counted. Of one leg alone no silence is known.
+    pub(crate) fn running(&self) -> Option<Running> {
+        let running = Running { silence: self.silence.current, agent_talks: self.agent.talking };
+        (!self.one_sided).then_some(running)
     }
 
     pub(crate) fn has_begun(&self) -> bool {

@@ -1,0 +1,238 @@
+//! The coach of one call: which cue is shown, until when, and what followed.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::rule::Cue;
+use super::set::CueSet;
+use super::situation::Moment;
+use super::told::{Answer, Cause, Cleared, CueCleared, CueJudged, CueShown};
+use crate::number::{round3, whole};
+
+/// A cue stays for so long at least, if nothing more urgent comes: a line that flickers is not read.
+const SHORTEST: Duration = Duration::from_secs(4);
+/// What caused a cue has passed when it has not held for so long.
+const LINGER: Duration = Duration::from_secs(2);
+/// From this priority on a cue does not wait for the gap, and takes the place of one that is far below it.
+const URGENT: u16 = 900;
+/// How far below a cue must be to be replaced.
+const FAR: u16 = 100;
+/// When what followed a cue is looked at.
+const JUDGED_AFTER: Duration = Duration::from_secs(30);
+/// At the end of a call what followed is looked at if there was this much time for anything to follow.
+const LEAST_JUDGED: Duration = Duration::from_secs(10);
+
+/// Something to tell about a cue.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CueTold {
+    /// It is shown.
+    Shown(CueShown),
+    /// It is no longer shown.
+    Cleared(CueCleared),
+    /// What followed it.
+    Judged(CueJudged),
+}
+
+/// The coach of one call.
+#[derive(Debug, Clone)]
+pub struct Coach {
+    set: Arc<CueSet>,
+    /// Beside each cue of the set.
+    tracks: Vec<Track>,
+    shown: Option<Shown>,
+    count: u32,
+    last_shown: Option<Duration>,
+    to_judge: VecDeque<ToJudge>,
+}
+
+/// What is remembered of a cue in this call.
+#[derive(Debug, Clone, Copy, Default)]
+struct Track {
+    /// Since when its conditions have held.
+    held_since: Option<Duration>,
+    cleared_at: Option<Duration>,
+    was_shown: bool,
+    /// The agent took it away: they have read it.
+    dismissed: bool,
+}
+
+/// The cue that is shown.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    place: usize,
+    number: u32,
+    since: Duration,
+    /// Since when its conditions have not held.
+    passed_since: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct ToJudge {
+    place: usize,
+    number: u32,
+    since: Duration,
+    was_upset: bool,
+}
+
+impl Coach {
+    /// A coach with these cues, for a call that begins.
+    #[must_use]
+    pub fn new(set: Arc<CueSet>) -> Self {
+        let tracks = vec![Track::default(); set.cues.len()];
+        Self { set, tracks, shown: None, count: 0, last_shown: None, to_judge: VecDeque::new() }
+    }
+
+    /// Looks at the call as it is `now`; to be called about twice a second, in order of time.
+    pub fn step(&mut self, now: Duration, moment: &Moment) -> Vec<CueTold> {
+        let mut told = Vec::new();
+        let set = Arc::clone(&self.set);
+        for (cue, track) in set.cues.iter().zip(&mut self.tracks) {
+            track.held_since = match track.held_since {
+                _ if !cue.holds(moment) => None,
+                since => since.or(Some(now)),
+            };
+        }
+        let best = self.best(now, moment);
+        if let Some(why) = self.is_to_clear(now, best) {
+            told.extend(self.clear(now, why).map(CueTold::Cleared));
+        }
+        if self.shown.is_none()
+            && let Some(place) = best
+        {
+            told.extend(self.show(now, place, moment).map(CueTold::Shown));
+        }
+        while self.to_judge.front().is_some_and(|cue| now.saturating_sub(cue.since) >= JUDGED_AFTER) {
+            told.extend(self.judge(moment).map(CueTold::Judged));
+        }
+        told
+    }
+
+    /// The cue that is to be shown, if one may be.
+    fn best(&self, now: Duration, moment: &Moment) -> Option<usize> {
+        if self.count >= self.set.most {
+            return None;
+        }
+        let past = |since: Option<Duration>, wait: Duration| {
+            since.is_none_or(|since| now.saturating_sub(since) >= wait)
+        };
+        let waited = past(self.last_shown, self.set.gap);
+        let may = |(_, (cue, track)): &(usize, (&Cue, &Track))| {
+            cue.enabled
+                && track.held_since.is_some_and(|since| now.saturating_sub(since) >= cue.lasting)
+                && !track.dismissed
+                && !(cue.once && track.was_shown)
+                && past(track.cleared_at, cue.cooldown)
+                && (cue.while_agent_talks || !moment.agent_talks())
+                && (waited || cue.priority >= URGENT)
+                && cue.in_language(&self.set.language).is_some()
+        };
+        let shown = self.shown.map(|shown| shown.place);
+        let all = self.set.cues.iter().zip(&self.tracks).enumerate();
+        let others = all.filter(|(place, _)| Some(*place) != shown).filter(may);
+        // Of equals the first in the file: `max_by_key` would take the last.
+        let best = others.min_by_key(|(_, (cue, _))| std::cmp::Reverse(cue.priority));
+        best.map(|(place, _)| place)
+    }
+
+    fn is_to_clear(&mut self, now: Duration, best: Option<usize>) -> Option<Cleared> {
+        let shown = self.shown.as_mut()?;
+        let holds = self.tracks.get(shown.place).is_some_and(|track| track.held_since.is_some());
+        shown.passed_since = if holds { None } else { shown.passed_since.or(Some(now)) };
+        let shown = *shown;
+        let cue = self.set.cues.get(shown.place)?;
+        let age = now.saturating_sub(shown.since);
+        if age >= cue.show {
+            return Some(Cleared::Expired);
+        }
+        let passed = shown.passed_since.is_some_and(|since| now.saturating_sub(since) >= LINGER);
+        if passed && age >= SHORTEST {
+            return Some(Cleared::Passed);
+        }
+        let best = best.and_then(|place| self.set.cues.get(place))?;
+        let urgent = best.priority >= URGENT && best.priority >= cue.priority.saturating_add(FAR);
+        urgent.then_some(Cleared::Replaced)
+    }
+
+    fn show(&mut self, now: Duration, place: usize, moment: &Moment) -> Option<CueShown> {
+        let cue = self.set.cues.get(place)?;
+        let (language, line, reason) = cue.in_language(&self.set.language)?;
+        self.count = self.count.saturating_add(1);
+        self.last_shown = Some(now);
+        self.shown = Some(Shown { place, number: self.count, since: now, passed_since: None });
+        if let Some(track) = self.tracks.get_mut(place) {
+            track.was_shown = true;
+        }
+        let was_upset = moment.is_upset();
+        self.to_judge.push_back(ToJudge { place, number: self.count, since: now, was_upset });
+        let because = cue.causes(moment).map(|condition| Cause {
+            condition: condition.to_string(),
+            value: condition.measure().and_then(|measure| moment.value(measure)).map(round3),
+        });
+        Some(CueShown {
+            cue: cue.id.clone(),
+            number: self.count,
+            line: line.filled(moment),
+            reason: reason.map(str::to_owned),
+            language: language.to_owned(),
+            priority: cue.priority,
+            expires: whole(cue.show),
+            because: because.collect(),
+        })
+    }
+
+    fn clear(&mut self, now: Duration, why: Cleared) -> Option<CueCleared> {
+        let shown = self.shown.take()?;
+        if let Some(track) = self.tracks.get_mut(shown.place) {
+            track.cleared_at = Some(now);
+        }
+        let cue = self.set.cues.get(shown.place)?.id.clone();
+        let age = whole(now.saturating_sub(shown.since));
+        Some(CueCleared { cue, number: shown.number, why, shown: age })
+    }
+
+    /// Looks at what followed the cue that has waited longest for it.
+    fn judge(&mut self, moment: &Moment) -> Option<CueJudged> {
+        let ToJudge { place, number, was_upset, .. } = self.to_judge.pop_front()?;
+        let cue = self.set.cues.get(place)?;
+        let adopted = cue.still_called_for(moment).map(|still| !still);
+        let judged = moment.word(super::Aspect::State).is_some();
+        let recovered = (was_upset && judged).then(|| !moment.is_upset());
+        Some(CueJudged { cue: cue.id.clone(), number, adopted, recovered })
+    }
+
+    /// The agent answers a cue. One that is dismissed is cleared, and not shown again in this call.
+    pub fn answer(&mut self, now: Duration, number: u32, answer: Answer) -> Option<CueTold> {
+        let shown = self.shown.filter(|shown| shown.number == number && answer == Answer::Dismissed)?;
+        let cleared = self.clear(now, Cleared::Dismissed)?;
+        if let Some(track) = self.tracks.get_mut(shown.place) {
+            track.dismissed = true;
+        }
+        Some(CueTold::Cleared(cleared))
+    }
+
+    /// Takes the cue away that is shown, and forgets what was to be judged: nobody is listened to for now.
+    pub fn hush(&mut self, now: Duration) {
+        let _ = self.clear(now, Cleared::Consent);
+        self.to_judge.clear();
+        self.tracks.iter_mut().for_each(|track| track.held_since = None);
+    }
+
+    /// The call is over.
+    pub fn finish(&mut self, now: Duration, moment: &Moment) -> Vec<CueTold> {
+        let mut told: Vec<CueTold> =
+            self.clear(now, Cleared::Ended).map(CueTold::Cleared).into_iter().collect();
+        while let Some(cue) = self.to_judge.front().copied() {
+            if now.saturating_sub(cue.since) < LEAST_JUDGED {
+                break;
+            }
+            told.extend(self.judge(moment).map(CueTold::Judged));
+        }
+        told
+    }
+
+    /// How many things are held that grow, for tests of the bound.
+    pub(crate) fn held(&self) -> usize {
+        self.to_judge.len()
+    }
+}

@@ -1,0 +1,115 @@
+//! What is told about cues: the data of their events.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::millis;
+
+/// A cue is shown to the agent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CueShown {
+    /// The rule's id.
+    pub cue: String,
+    /// The cue's number in its call, from 1 on: by which it is acknowledged or dismissed.
+    pub number: u32,
+    /// The line that the agent reads.
+    pub line: String,
+    /// Why it helps, for an agent who wants to know; `None` if the rule gives no reason.
+    pub reason: Option<String>,
+    /// The language of both, an RFC 5646 tag.
+    pub language: String,
+    /// 0 to 1000: of two cues that could be shown, the one with the higher priority is.
+    pub priority: u16,
+    /// It is cleared after so long at the latest.
+    #[serde(rename = "expires_ms", with = "millis")]
+    pub expires: Duration,
+    /// The conditions that held, with what was measured.
+    pub because: Vec<Cause>,
+}
+
+/// A condition that held when a cue was shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cause {
+    /// The condition as the rule writes it: `agent_pace > 190`.
+    pub condition: String,
+    /// The measure's value; `None` of a condition on a word.
+    pub value: Option<f32>,
+}
+
+/// A cue is no longer shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CueCleared {
+    /// The rule's id.
+    pub cue: String,
+    /// The cue's number in its call.
+    pub number: u32,
+    /// Why.
+    pub why: Cleared,
+    /// How long it was shown.
+    #[serde(rename = "shown_ms", with = "millis")]
+    pub shown: Duration,
+}
+
+/// Why a cue is no longer shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cleared {
+    /// What caused it has passed.
+    Passed,
+    /// It was shown for as long as its rule allows.
+    Expired,
+    /// Another one with a higher priority took its place.
+    Replaced,
+    /// The agent dismissed it.
+    Dismissed,
+    /// The call is over.
+    Ended,
+    /// The customer may not be listened to any more.
+    Consent,
+}
+
+impl Cleared {
+    /// The word that events write.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Expired => "expired",
+            Self::Replaced => "replaced",
+            Self::Dismissed => "dismissed",
+            Self::Ended => "ended",
+            Self::Consent => "consent",
+        }
+    }
+}
+
+/// What followed a cue, half a minute after it was shown or at the call's end.
+///
+/// It says what came after, not what came of it: much passes by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CueJudged {
+    /// The rule's id.
+    pub cue: String,
+    /// The cue's number in its call.
+    pub number: u32,
+    /// Whether what the agent does no longer fulfils the rule: they slowed down, they let the customer talk. `None` of
+    /// a rule that is not about what the agent does.
+    pub adopted: Option<bool>,
+    /// Whether a customer who seemed upset no longer does. `None` if they did not seem so, or nothing was judged since.
+    pub recovered: Option<bool>,
+}
+
+/// An agent's answer to a cue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Answer {
+    /// It was seen, and is kept in view.
+    Acknowledged,
+    /// It is taken away. That counts against nobody.
+    Dismissed,
+}
