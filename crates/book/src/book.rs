@@ -5,12 +5,14 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sidetone_call::{CallKey, Node, Teams};
 use sidetone_consent::policy::Settings;
 use sidetone_events::{CallId, NumberHasher, Timestamp};
 use sidetone_insight::Thresholds;
+use sidetone_insight::cues::CueSet;
 
 use crate::counters::CallCounters;
 use crate::effect::Effects;
@@ -37,6 +39,7 @@ pub(crate) struct Book {
     past: VecDeque<(String, CallId)>,
     pub(crate) node: Option<Node>,
     pub(crate) thresholds: Thresholds,
+    pub(crate) cues: Option<Arc<CueSet>>,
     pub(crate) settings: Settings,
     pub(crate) numbers: Numbers,
     pub(crate) media_timeout: Duration,
@@ -61,7 +64,7 @@ pub(crate) struct Book {
 impl Book {
     /// An empty book.
     pub(crate) fn new(hasher: NumberHasher, workers: usize, rules: Rules, epoch_wall: Timestamp) -> Self {
-        let Rules { node, thresholds, media_timeout, consent, numbers, teams } = rules;
+        let Rules { node, thresholds, cues, media_timeout, consent, numbers, teams } = rules;
         Self {
             routed: HashMap::new(),
             routed_order: VecDeque::new(),
@@ -71,6 +74,7 @@ impl Book {
             past: VecDeque::new(),
             node,
             thresholds,
+            cues,
             settings: consent,
             numbers,
             media_timeout,
@@ -89,7 +93,8 @@ impl Book {
 
     /// Replaces the rules, for calls to come.
     pub(crate) fn rule(&mut self, rules: Rules) {
-        let Rules { node, thresholds, media_timeout, consent, numbers, teams } = rules;
+        let Rules { node, thresholds, cues, media_timeout, consent, numbers, teams } = rules;
+        self.cues = cues;
         self.node = node;
         self.thresholds = thresholds;
         self.media_timeout = media_timeout;

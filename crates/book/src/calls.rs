@@ -8,6 +8,7 @@ use sidetone_call::{CallKey, Side};
 use sidetone_consent::{Failure, Source, State, Telling};
 use sidetone_events::{Bus, CallId, NumberHasher, Timestamp};
 use sidetone_hear::{Orders, Outcome};
+use sidetone_insight::cues::Answer;
 use sidetone_relay::{Notice, PlanChange, PlayId, Prompter};
 use sidetone_sip::anchor::CallFact;
 use sidetone_spool::Spool;
@@ -15,6 +16,7 @@ use sidetone_spool::Spool;
 use crate::book::Book;
 use crate::carrier::Carrier;
 use crate::counters::CallCounters;
+use crate::cues::NotAnswered;
 use crate::disclosure::NotPlayed;
 use crate::lookup::NotOne;
 use crate::media::Judged;
@@ -277,6 +279,14 @@ impl Calls {
     /// [`NotTaken`]: the telling had no effect.
     pub fn told(&self, id: &str, telling: &Telling, source: Source) -> Result<State, NotTaken> {
         self.with(|book, now| book.told(now, id, telling, source))
+    }
+
+    /// Takes an agent's answer to the cue that they are shown.
+    ///
+    /// # Errors
+    /// [`NotAnswered`]: the answer had no effect.
+    pub fn answer_cue(&self, id: &str, number: u32, answer: Answer) -> Result<(), NotAnswered> {
+        self.with(|book, now| book.answer_cue(now, id, number, answer))
     }
 
     /// Takes what a PBX tells of one of its own calls, which it names by SIP Call-ID.

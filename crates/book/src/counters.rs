@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use sidetone_consent::State;
+use sidetone_insight::cues::CueTold;
 use sidetone_insight::{Insight, Phase};
 
 /// Sums over all calls, for metrics.
@@ -53,6 +54,12 @@ pub struct CallCounters {
     pub receipts_lost: u64,
     /// Tellings about calls that could not be understood.
     pub tellings_unknown: u64,
+    /// Cues that were shown to agents.
+    pub cues_shown: u64,
+    /// Cues that agents acknowledged.
+    pub cues_acknowledged: u64,
+    /// Cues that agents dismissed.
+    pub cues_dismissed: u64,
     /// Tellings of a PBX about a call that is not its own, or about one of two that share a Call-ID.
     pub tellings_unplaced: u64,
 }
@@ -72,7 +79,8 @@ impl CallCounters {
             Insight::AffectUpdate(_) => self.affect_updates += 1,
             Insight::Alert(alert) if alert.phase == Phase::Rising => self.alerts_raised += 1,
             Insight::Alert(_) => self.alerts_calmed += 1,
-            Insight::Conduct(_) => {}
+            Insight::Cue(CueTold::Shown(_)) => self.cues_shown += 1,
+            Insight::Conduct(_) | Insight::Cue(_) => {}
         }
     }
 }

@@ -11,7 +11,7 @@ use sidetone_relay::{PlayId, Playing};
 use crate::book::Book;
 use crate::entry::Entry;
 use crate::lookup::NotOne;
-use crate::words;
+use crate::{cues, words};
 
 /// Longest name and language of an announcement in events; the rest is cut off.
 const LONGEST_NAME: usize = 64;
@@ -90,9 +90,11 @@ impl Book {
                 }
                 Action::PauseAnalysis => {
                     effects.hear(entry.worker(), Work::Deafen { call: key, erase: false });
+                    cues::hush(effects, entry, now);
                 }
                 Action::StopAnalysis { erase } => {
                     effects.hear(entry.worker(), Work::Deafen { call: key, erase });
+                    cues::hush(effects, entry, now);
                     if erase {
                         entry.forget();
                     }

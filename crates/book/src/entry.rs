@@ -8,12 +8,13 @@ use sidetone_events::{
     CallEnded, CallRef, Direction, Event, Happening, HashedNumber, LegMedia, MediaQuality, Narrator,
     Timestamp,
 };
+use sidetone_insight::cues::CueTold;
 use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Phase as AlertPhase, Summary, TimelinePoint};
 
 use crate::consent::Consent;
 use crate::labels::Labelled;
 use crate::quality::{Change, Watch};
-use crate::view::{CallView, LegView, Phase, StreamView, codec_name};
+use crate::view::{CallView, CueView, LegView, Phase, StreamView, codec_name};
 use sidetone_relay::{EndReport, StreamReport};
 
 /// After this many breakdowns of its analysis, a call goes on without analysis.
@@ -59,6 +60,7 @@ pub(crate) struct Entry {
     affect: Option<AffectUpdate>,
     alert: Option<Alert>,
     conduct: Option<Conduct>,
+    pub(crate) cue: Option<CueView>,
     summary: Option<Summary>,
     timeline: Vec<TimelinePoint>,
 }
@@ -104,6 +106,7 @@ impl Entry {
             affect: None,
             alert: None,
             conduct: None,
+            cue: None,
             summary: None,
             timeline: Vec::new(),
         }
@@ -181,6 +184,7 @@ impl Entry {
         self.affect = None;
         self.alert = None;
         self.conduct = None;
+        self.cue = None;
         self.summary = None;
         self.timeline.clear();
     }
@@ -316,7 +320,7 @@ impl Entry {
         self.reports.extend(reports.into_iter().map(|report| (report.stream, report)));
     }
 
-    pub(crate) fn insight(&mut self, insight: &Insight) {
+    pub(crate) fn insight(&mut self, at: Duration, insight: &Insight) {
         match insight {
             // The call's view shows the voice's estimate only.
             Insight::AffectUpdate(update) if update.modality.is_voice() => self.affect = Some(update.clone()),
@@ -325,6 +329,13 @@ impl Entry {
             }
             Insight::AffectUpdate(_) | Insight::Alert(_) => {}
             Insight::Conduct(conduct) => self.conduct = Some(conduct.clone()),
+            Insight::Cue(CueTold::Shown(cue)) => {
+                self.cue = Some(CueView { shown_at_ms: millis(at), cue: cue.clone(), acknowledged: false });
+            }
+            Insight::Cue(CueTold::Cleared(cleared)) => {
+                self.cue.take_if(|view| view.cue.number == cleared.number);
+            }
+            Insight::Cue(CueTold::Judged(_)) => {}
         }
     }
 
@@ -444,6 +455,7 @@ impl Entry {
             affect: self.affect.clone(),
             alert: self.alert,
             conduct: self.conduct.clone(),
+            cue: self.cue.clone(),
             streams: self.plans.iter().map(|(index, plan)| self.stream(*index, plan)).collect(),
         }
     }

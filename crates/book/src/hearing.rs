@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sidetone_call::CallKey;
+use sidetone_call::{CallKey, Labels};
 use sidetone_consent::Input;
 use sidetone_events::{CallUntappable, MediaState};
 use sidetone_hear::{Audible, Outcome, Work};
@@ -13,7 +13,7 @@ use crate::book::Book;
 impl Book {
     /// Assigns a worker to a call whose consent may depend on what is heard.
     pub(crate) fn attend_to(&mut self, key: CallKey) {
-        let thresholds = self.thresholds.clone();
+        let (thresholds, cues) = (self.thresholds.clone(), self.cues.clone());
         let in_band = self.settings.in_band_digits;
         let Some(entry) = self.calls.get_mut(&key) else { return };
         let wanted = !entry.is_over() && entry.is_sound() && entry.consent.concerns();
@@ -22,8 +22,10 @@ impl Book {
         }
         entry.engage(usize::try_from(key.0).unwrap_or(0) % self.workers);
         let thresholds = Box::new(thresholds);
-        self.effects
-            .hear(entry.worker(), Work::Begin { call: key, origin: entry.origin(), thresholds, in_band });
+        self.effects.hear(
+            entry.worker(),
+            Work::Begin { call: key, origin: entry.origin(), thresholds, in_band, cues },
+        );
         for (stream, plan) in entry.plans() {
             self.effects.hear(entry.worker(), Work::Plan { call: key, stream, plan: Box::new(plan.clone()) });
         }
@@ -32,6 +34,10 @@ impl Book {
         }
         for (side, since) in entry.holds() {
             self.effects.hear(entry.worker(), Work::Held(key, side, since));
+        }
+        let labels = entry.labelled.labels();
+        if *labels != Labels::default() {
+            self.effects.hear(entry.worker(), Work::Labels(key, Box::new(labels.clone())));
         }
         self.effects.tap(key, entry.worker());
     }
@@ -59,7 +65,7 @@ impl Book {
                     };
                     tracing::info!(%call, %sip_call_id, phase, "alert told");
                 }
-                entry.insight(&insight);
+                entry.insight(at, &insight);
                 self.effects.publish(entry.tell_at(at, *insight));
             }
             Outcome::Key(key, digit, medium) => self.key_pressed(now, key, digit, medium),

@@ -12,6 +12,7 @@ mod carrier;
 mod closing;
 mod consent;
 mod counters;
+mod cues;
 mod decisions;
 mod disclosure;
 mod effect;
@@ -33,13 +34,14 @@ mod words;
 
 pub use calls::Calls;
 pub use counters::CallCounters;
+pub use cues::NotAnswered;
 pub use disclosure::NotPlayed;
 pub use lookup::NotOne;
 pub use media::Judged;
 pub use receipts::Receipts;
 pub use rules::{Numbers, OnList, RoutedTo, Rules};
 pub use telling::NotTaken;
-pub use view::{CallView, LegView, Phase, StreamView};
+pub use view::{CallView, CueView, LegView, Phase, StreamView};
 
 /// The running build.
 pub const BUILD: &str = concat!("sidetone ", env!("CARGO_PKG_VERSION"));

@@ -1,11 +1,13 @@
 //! The rules for handling calls.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sidetone_call::{Node, Teams};
 use sidetone_consent::Policy;
 use sidetone_consent::policy::Settings;
 use sidetone_insight::Thresholds;
+use sidetone_insight::cues::CueSet;
 
 /// The peers that a call runs between.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub struct Rules {
     pub node: Option<Node>,
     /// When a caller counts as upset.
     pub thresholds: Thresholds,
+    /// The cues that agents may be shown, if any.
+    pub cues: Option<Arc<CueSet>>,
     /// A call whose media is silent for this long is ended, if a party has it no longer.
     pub media_timeout: Duration,
     /// How callers are told of the analysis.

@@ -8,6 +8,8 @@ use std::time::Duration;
 use sidetone_call::CallKey;
 use sidetone_consent::{Say, Source, State, Telling};
 
+use sidetone_hear::Work;
+
 use crate::book::Book;
 use crate::entry::Entry;
 use crate::lookup::NotOne;
@@ -108,6 +110,7 @@ impl Book {
     pub(crate) fn tell_labels(&mut self, now: Duration, key: CallKey) {
         let Some(entry) = self.calls.get_mut(&key) else { return };
         if let Some(labels) = entry.labelled.to_tell() {
+            self.effects.hear(entry.worker(), Work::Labels(key, Box::new(labels.clone())));
             self.effects.publish(entry.tell(now, labels));
         }
     }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use sidetone_call::{EndPlan, Labels};
 use sidetone_consent::{Party, Policy, State};
 use sidetone_events::{CodecName, Direction};
+use sidetone_insight::cues::CueShown;
 use sidetone_insight::{AffectUpdate, Alert, Conduct};
 
 use sidetone_relay::EndReport;
@@ -64,8 +65,22 @@ pub struct CallView {
     pub alert: Option<Alert>,
     /// How both parties have talked so far.
     pub conduct: Option<Conduct>,
+    /// The cue that the agent is shown.
+    pub cue: Option<CueView>,
     /// The call's m-lines.
     pub streams: Vec<StreamView>,
+}
+
+/// The cue that the agent is shown.
+#[derive(Debug, Clone, Serialize)]
+pub struct CueView {
+    /// Since when, in milliseconds of the call's own time.
+    pub shown_at_ms: u64,
+    /// Whether the agent has acknowledged it.
+    pub acknowledged: bool,
+    /// The cue.
+    #[serde(flatten)]
+    pub cue: CueShown,
 }
 
 /// One m-line.

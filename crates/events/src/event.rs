@@ -55,7 +55,15 @@ impl Event {
     #[must_use]
     pub fn infers(&self) -> bool {
         match &self.happening {
-            Happening::AffectUpdate(_) | Happening::AffectAlert(_) | Happening::Conduct(_) => true,
+            // A cue tells what called for it, and so does an answer to it.
+            Happening::AffectUpdate(_)
+            | Happening::AffectAlert(_)
+            | Happening::Conduct(_)
+            | Happening::CueShown(_)
+            | Happening::CueAcknowledged(_)
+            | Happening::CueDismissed(_)
+            | Happening::CueCleared(_)
+            | Happening::CueJudged(_) => true,
             Happening::CallEnded(ended) => ended.summary.is_some(),
             _ => false,
         }
@@ -65,12 +73,10 @@ impl Event {
     #[must_use]
     pub fn without_inferences(&self) -> Self {
         let happening = match &self.happening {
-            Happening::AffectUpdate(_) | Happening::AffectAlert(_) | Happening::Conduct(_) => {
-                Happening::Erased(Erased {})
-            }
             Happening::CallEnded(ended) => {
                 Happening::CallEnded(Box::new(CallEnded { summary: None, ..CallEnded::clone(ended) }))
             }
+            _ if self.infers() => Happening::Erased(Erased {}),
             other => other.clone(),
         };
         Self { happening, ..self.clone() }

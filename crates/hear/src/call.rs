@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sidetone_call::{Estimate, Leg, MediaKind, Side, StreamPlan};
+use sidetone_call::{Estimate, Labels, Leg, MediaKind, Side, StreamPlan};
 use sidetone_consent::permit::Permission;
 use sidetone_consent::{ListeningPermit, Medium, RecordingPermit};
 use sidetone_emotion::listener::{Listener, estimate_due};
 use sidetone_emotion::model::Model;
+use sidetone_insight::cues::{Answer, Coach, CueSet};
 use sidetone_insight::{Call, Insight, Summary, Thresholds, TimelinePoint};
 
 use sidetone_tap::Arrival;
@@ -86,6 +87,24 @@ impl CallAnalysis {
         }
     }
 
+    /// The same call, whose agent may be shown these cues.
+    #[must_use]
+    pub fn coached(self, cues: Option<Arc<CueSet>>) -> Self {
+        let Some(cues) = cues else { return self };
+        Self { insight: self.insight.coached(Coach::new(cues)), ..self }
+    }
+
+    /// The call's labels, as the PBX tells them.
+    pub fn labels(&mut self, labels: &Labels) {
+        self.insight.labels(labels);
+    }
+
+    /// The agent answers a cue.
+    pub fn answer(&mut self, at: Duration, number: u32, answer: Answer) {
+        self.insight.answer(self.call_time(at), number, answer);
+        self.gather();
+    }
+
     /// Consent exists since `since`, as the permit proves: listens to packets that came no earlier, whenever they are
     /// decoded.
     pub fn listen(&mut self, permit: ListeningPermit, since: Duration) {
@@ -129,6 +148,7 @@ impl CallAnalysis {
         self.note_heard();
         self.customer.deafen();
         self.agent.deafen();
+        self.insight.hush();
         if erase {
             self.insight = Call::new(self.thresholds.clone());
             self.insight.forget_affect();

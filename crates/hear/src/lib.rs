@@ -5,11 +5,13 @@
 
 mod call;
 pub mod config;
+mod cues;
 mod ear;
 mod inbox;
 mod worker;
 
 pub use call::CallAnalysis;
+pub use cues::{Cues, CuesError};
 pub use ear::Audible;
 pub use inbox::{Closed, Inbox, Orders, inbox};
 pub use worker::{Outcome, Work, Worker, WorkerCounters};

@@ -148,10 +148,10 @@ impl Worker {
 
     fn carry_out(&mut self, work: Work) {
         match work {
-            Work::Begin { call, origin, thresholds, in_band } => {
+            Work::Begin { call, origin, thresholds, in_band, cues } => {
                 let model = &self.model;
-                let begun =
-                    catch_unwind(AssertUnwindSafe(|| CallAnalysis::new(origin, *thresholds, model, in_band)));
+                let begin = || CallAnalysis::new(origin, *thresholds, model, in_band).coached(cues);
+                let begun = catch_unwind(AssertUnwindSafe(begin));
                 match begun {
                     Ok(analysis) => drop(self.calls.insert(call, analysis)),
                     Err(_) => self.broke(call),
@@ -166,6 +166,10 @@ impl Worker {
             Work::Answered(call, at) => self.contain(call, |analysis| analysis.answered(at)),
             Work::Held(call, side, at) => self.contain(call, |analysis| analysis.held(side, at)),
             Work::Resumed(call, side, at) => self.contain(call, |analysis| analysis.resumed(side, at)),
+            Work::Labels(call, labels) => self.contain(call, |analysis| analysis.labels(&labels)),
+            Work::Answer(call, at, number, answer) => {
+                self.contain(call, |analysis| analysis.answer(at, number, answer));
+            }
             Work::Abandon(call) => {
                 if self.calls.remove(&call).is_some() {
                     self.counters.abandoned.fetch_add(1, Relaxed);

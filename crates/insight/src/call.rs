@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::affect::{AffectTrack, AffectUpdate, Alert};
 use crate::conduct::{Conduct, Meter};
-use crate::cues::{Answer, Aspect, Coach, CueTold, Situation};
+use crate::cues::{Answer, Coach, CueTold, Situation};
 use crate::number::whole;
 use crate::summary::Summary;
 use crate::thresholds::Thresholds;
 use crate::timeline::{Timeline, TimelinePoint};
-use sidetone_call::{Estimate, Leg, Modality};
+use sidetone_call::{Estimate, Labels, Leg, Modality};
 
 /// Insights held for [`Call::poll`]; whoever never polls loses the oldest.
 const HELD: usize = 256;
@@ -133,9 +133,9 @@ impl Call {
         }
     }
 
-    /// The PBX names the call's queue, team, tier, type or language, or takes it back. Cues may depend on it.
-    pub fn label(&mut self, aspect: Aspect, word: Option<&str>) {
-        self.situation.label(aspect, word);
+    /// The call's labels, as the PBX tells them. Cues may depend on them.
+    pub fn labels(&mut self, labels: &Labels) {
+        self.situation.labels(labels);
     }
 
     /// The agent answers a cue.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sidetone_call::{Cause, Labels, Leg, Untappable};
 use sidetone_consent::{Policy, Source, State};
+use sidetone_insight::cues::{CueCleared, CueJudged, CueShown, CueTold};
 use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Summary, millis};
 
 use super::kind::kinds;
@@ -34,6 +35,16 @@ kinds! {
     AffectAlert(Alert) = "affect.alert",
     /// How both parties talk.
     Conduct(Conduct) = "conduct",
+    /// A cue is shown to the agent.
+    CueShown(CueShown) = "cue.shown",
+    /// The agent has acknowledged a cue.
+    CueAcknowledged(CueAcknowledged) = "cue.acknowledged",
+    /// The agent has dismissed a cue.
+    CueDismissed(CueDismissed) = "cue.dismissed",
+    /// A cue is no longer shown.
+    CueCleared(CueCleared) = "cue.cleared",
+    /// What followed a cue.
+    CueJudged(CueJudged) = "cue.judged",
     /// Something that was inferred stood here, and has been erased.
     Erased(Erased) = "erased",
     /// The call is over.
@@ -46,6 +57,9 @@ impl From<Insight> for Happening {
             Insight::AffectUpdate(update) => Self::AffectUpdate(update),
             Insight::Alert(alert) => Self::AffectAlert(alert),
             Insight::Conduct(conduct) => Self::Conduct(conduct),
+            Insight::Cue(CueTold::Shown(cue)) => Self::CueShown(cue),
+            Insight::Cue(CueTold::Cleared(cue)) => Self::CueCleared(cue),
+            Insight::Cue(CueTold::Judged(cue)) => Self::CueJudged(cue),
         }
     }
 }
@@ -190,6 +204,26 @@ pub enum AnnouncementPhase {
     Interrupted,
     /// The announcement could not be played.
     Failed,
+}
+
+/// The agent has acknowledged a cue: it was seen, and stays in view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CueAcknowledged {
+    /// The rule's id.
+    pub cue: String,
+    /// The cue's number in its call.
+    pub number: u32,
+}
+
+/// The agent has dismissed a cue. That counts against nobody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CueDismissed {
+    /// The rule's id.
+    pub cue: String,
+    /// The cue's number in its call.
+    pub number: u32,
 }
 
 /// A placeholder for an erased inference about the customer. It never occurs live: it stands in the events file, and

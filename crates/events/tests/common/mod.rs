@@ -8,9 +8,11 @@ use sidetone_call::{Cause, Class, CustomerOnly, Labels, Leg, Modality, Untappabl
 use sidetone_consent::{Policy, Source, State as ConsentState};
 use sidetone_events::{
     Announcement, AnnouncementPhase, CallAnswered, CallEnded, CallHeld, CallId, CallMedia, CallRef,
-    CallResumed, CallStarted, CallUntappable, CodecName, ConsentChanged, Direction, Erased, Event, Happening,
-    LegMedia, MediaProblem, MediaQuality, MediaState, Narrator, NumberHasher, Parties, Secret, Timestamp,
+    CallResumed, CallStarted, CallUntappable, CodecName, ConsentChanged, CueAcknowledged, CueDismissed,
+    Direction, Erased, Event, Happening, LegMedia, MediaProblem, MediaQuality, MediaState, Narrator,
+    NumberHasher, Parties, Secret, Timestamp,
 };
+use sidetone_insight::cues::{Cause as CueCause, Cleared, CueCleared, CueJudged, CueShown};
 use sidetone_insight::{
     AffectUpdate, Alert, AlertKind, AlertSpan, Alerts, Analysis, Conduct, LegConduct, Moment, Pace, Phase,
     Relative, Response, Sentiment, State, Summary, Trend,
@@ -80,8 +82,31 @@ pub(crate) fn a_happening_of_each_kind() -> Vec<(u64, Happening)> {
         ),
         (41_200, Happening::AffectUpdate(update())),
         (41_200, Happening::AffectAlert(alert())),
+        (42_500, cue().into()),
+        (46_000, CueAcknowledged { cue: "acknowledge-first".to_owned(), number: 1 }.into()),
         (50_000, Happening::Conduct(conduct(false))),
+        (62_000, CueDismissed { cue: "say-what-you-heard".to_owned(), number: 2 }.into()),
+        (
+            67_500,
+            CueCleared {
+                cue: "acknowledge-first".to_owned(),
+                number: 1,
+                why: Cleared::Expired,
+                shown: ms(25_000),
+            }
+            .into(),
+        ),
         (71_000, CallHeld { by: Leg::Agent }.into()),
+        (
+            72_500,
+            CueJudged {
+                cue: "acknowledge-first".to_owned(),
+                number: 1,
+                adopted: None,
+                recovered: Some(true),
+            }
+            .into(),
+        ),
         (88_300, CallResumed { by: Leg::Agent, held: ms(17_300) }.into()),
         (
             95_000,
@@ -138,6 +163,22 @@ pub(crate) fn alert() -> Alert {
         arousal: 0.47,
         confidence: 0.83,
         lasted: None,
+    }
+}
+
+pub(crate) fn cue() -> CueShown {
+    CueShown {
+        cue: "acknowledge-first".to_owned(),
+        number: 1,
+        line: "Acknowledge first: \"I'm really sorry you're experiencing this issue.\"".to_owned(),
+        reason: Some("The caller sounds upset.".to_owned()),
+        language: "en".to_owned(),
+        priority: 950,
+        expires: ms(25_000),
+        because: vec![
+            CueCause { condition: "alert = frustration".to_owned(), value: None },
+            CueCause { condition: "upset_for > 1s".to_owned(), value: Some(1.3) },
+        ],
     }
 }
 

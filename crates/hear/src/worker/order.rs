@@ -1,9 +1,11 @@
 //! Messages between the call book and a worker.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use sidetone_call::{CallKey, Side, StreamPlan};
+use sidetone_call::{CallKey, Labels, Side, StreamPlan};
 use sidetone_consent::{ListeningPermit, Medium};
+use sidetone_insight::cues::{Answer, CueSet};
 use sidetone_insight::{Insight, Summary, Thresholds, TimelinePoint};
 
 use crate::ear::Audible;
@@ -21,6 +23,8 @@ pub enum Work {
         thresholds: Box<Thresholds>,
         /// Whether keys are also detected in the sound.
         in_band: bool,
+        /// The cues that its agent may be shown, if any.
+        cues: Option<Arc<CueSet>>,
     },
     /// Consent exists since then: listen to packets of the permit's call that came no earlier.
     Listen(ListeningPermit, Duration),
@@ -46,6 +50,10 @@ pub enum Work {
     Held(CallKey, Side, Duration),
     /// The party on this side ended the hold.
     Resumed(CallKey, Side, Duration),
+    /// The call's labels, as the PBX tells them.
+    Labels(CallKey, Box<Labels>),
+    /// The agent answers a cue of that number.
+    Answer(CallKey, Duration, u32, Answer),
     /// More orders waited than allowed: hear nothing of this call any more. Given by the inbox itself.
     Abandon(CallKey),
     /// The call is over: sum it up.
@@ -62,6 +70,8 @@ impl Work {
             Self::Answered(call, _)
             | Self::Held(call, ..)
             | Self::Resumed(call, ..)
+            | Self::Labels(call, _)
+            | Self::Answer(call, ..)
             | Self::Abandon(call)
             | Self::Finish(call, _) => *call,
         }

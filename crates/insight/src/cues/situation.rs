@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use sidetone_call::Leg;
+use sidetone_call::{Label, Labels, Leg};
 
 use super::measure::{Aspect, Measure};
 use crate::affect::{AffectUpdate, Alert, AlertKind, Phase, State, Trend};
@@ -58,7 +58,7 @@ pub struct Situation {
     floor: [Duration; 2],
     held_by: [Option<Duration>; 2],
     resumed: Option<Duration>,
-    labels: [Option<String>; LABELS.len()],
+    labels: Labels,
 }
 
 /// The aspects that a PBX tells.
@@ -140,12 +140,9 @@ impl Situation {
         }
     }
 
-    /// The PBX names a queue, a team, a tier; `None` takes it back. Aspects that nobody names are left as they are.
-    pub fn label(&mut self, aspect: Aspect, word: Option<&str>) {
-        let place = LABELS.iter().position(|label| *label == aspect);
-        if let Some(label) = place.and_then(|place| self.labels.get_mut(place)) {
-            *label = word.map(str::to_owned);
-        }
+    /// The call's labels, as the PBX tells them.
+    pub fn labels(&mut self, labels: &Labels) {
+        self.labels.clone_from(labels);
     }
 
     /// The customer objects: nothing that was inferred of them is known any more.
@@ -291,10 +288,11 @@ impl Moment {
                 Some(AlertKind::Distress) => "distress",
             }),
             Aspect::Phase => Some(self.phase),
-            Aspect::Queue | Aspect::Team | Aspect::Tier | Aspect::CallType | Aspect::Language => {
-                let place = LABELS.iter().position(|label| *label == aspect)?;
-                self.labels.get(place)?.as_deref()
-            }
+            Aspect::Queue => self.labels.queue.as_ref().map(Label::as_str),
+            Aspect::Team => self.labels.team.as_ref().map(Label::as_str),
+            Aspect::Tier => self.labels.tier.as_ref().map(Label::as_str),
+            Aspect::CallType => self.labels.call_type.as_ref().map(Label::as_str),
+            Aspect::Language => self.labels.language.as_ref().map(Label::as_str),
         }
     }
 

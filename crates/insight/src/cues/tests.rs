@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sidetone_call::{CustomerOnly, Leg, Modality};
+use sidetone_call::{CustomerOnly, Labels, Leg, Modality};
 
 use super::*;
 use crate::affect::{AffectUpdate, Alert, AlertKind, Phase, State, Trend};
@@ -288,11 +288,13 @@ fn labels_are_matched_without_regard_to_case() {
     let mut call = Played::with(
         "[[cue]]\nid = \"vip\"\nwhen = [\"tier = Gold, 1\", \"call > 1s\"]\nunless = [\"queue = sales\"]\nline.en = \"Gold.\"\n",
     );
-    call.situation.label(Aspect::Tier, Some("gold"));
-    call.situation.label(Aspect::Queue, Some("Sales"));
+    let label = |text: &str| Some(text.parse().unwrap());
+    let mut labels = Labels { tier: label("gold"), queue: label("Sales"), ..Labels::default() };
+    call.situation.labels(&labels);
     call.talk(3, true, false);
     assert!(call.story().is_empty());
-    call.situation.label(Aspect::Queue, Some("claims"));
+    labels.queue = label("claims");
+    call.situation.labels(&labels);
     call.talk(1, true, false);
     assert_eq!(call.shown().len(), 1);
 }

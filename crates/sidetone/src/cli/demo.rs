@@ -11,6 +11,7 @@ use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use sidetone_events::{Event, Happening, Timestamp};
+use sidetone_insight::cues::CueTold;
 use sidetone_insight::{Alert, Insight, Phase, Summary};
 use sidetone_serve::control::NotReloaded;
 use sidetone_softphone::{
@@ -270,6 +271,8 @@ fn show(panel: &mut Panel, event: &Event) {
         Happening::AffectUpdate(update) => Insight::AffectUpdate(update.clone()),
         Happening::AffectAlert(alert) => Insight::Alert(*alert),
         Happening::Conduct(conduct) => Insight::Conduct(conduct.clone()),
+        Happening::CueShown(cue) => Insight::Cue(CueTold::Shown(cue.clone())),
+        Happening::CueCleared(cue) => Insight::Cue(CueTold::Cleared(cue.clone())),
         _ => return,
     };
     panel.take(event.at, &insight);
@@ -291,6 +294,7 @@ fn plain(event: &Event, alerts: &mut Vec<(Duration, Alert)>, paint: Paint) {
                 (Phase::Calmed, None) => paint.green(format!("{at}  alert   {kind} calmed")),
             });
         }
+        Happening::CueShown(cue) => say(paint.bold(&format!("{at}  cue     {}", cue.line))),
         Happening::AffectUpdate(update) => say(paint.dim(format!(
             "{at}  affect  valence {:+.2}  arousal {:+.2}  upset {:.2}  {:?}",
             update.valence, update.arousal, update.distress, update.state

@@ -162,6 +162,13 @@ pub(super) fn words(event: &Value, upsets: &mut Upsets) -> (Tone, String) {
         "affect.update" => affect(data),
         "affect.alert" => alert(data, still_up.as_deref()),
         "conduct" => conduct(data),
+        "cue.shown" => (Tone::Plain, format!("cue {}: {}", text(data, "cue"), text(data, "line"))),
+        "cue.cleared" => {
+            let shown = after(" after ", seconds(data, "shown_ms"));
+            (Tone::Quiet, format!("cue {} cleared: {}{shown}", text(data, "cue"), text(data, "why")))
+        }
+        "cue.acknowledged" => (Tone::Quiet, format!("cue {} acknowledged", text(data, "cue"))),
+        "cue.dismissed" => (Tone::Quiet, format!("cue {} dismissed", text(data, "cue"))),
         "call.ended" => ended(data),
         kind => (Tone::Plain, format!("{kind}{}", scalars(data))),
     }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
+use sidetone_insight::cues::CueTold;
 use sidetone_insight::{AffectUpdate, Alert, AlertKind, Conduct, Insight, Phase, State, Trend};
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -30,6 +31,8 @@ pub(super) struct Panel {
     history: Vec<(Duration, AffectUpdate)>,
     alerts: Vec<(Duration, Alert)>,
     conduct: Conduct,
+    /// The line that the agent is shown.
+    cue: Option<String>,
 }
 
 impl Panel {
@@ -46,6 +49,9 @@ impl Panel {
             Insight::AffectUpdate(update) => self.history.push((at, update.clone())),
             Insight::Alert(alert) => self.alerts.push((at, *alert)),
             Insight::Conduct(conduct) => self.conduct = conduct.clone(),
+            Insight::Cue(CueTold::Shown(cue)) => self.cue = Some(cue.line.clone()),
+            Insight::Cue(CueTold::Cleared(_)) => self.cue = None,
+            Insight::Cue(CueTold::Judged(_)) => {}
         }
     }
 
@@ -67,6 +73,11 @@ impl Panel {
         let [shares, pauses] = self.talk_lines(paint);
         lines.push(row("talk", &shares));
         lines.push(row("", &pauses));
+        // As the agent sees it; two lines, so that the panel does not jump.
+        let cue = self.cue.as_deref().unwrap_or_default();
+        let mut cue = wrap(cue, self.width - NAMES - 1, 2).into_iter();
+        lines.push(row("cue", &cue.next().map_or_else(|| paint.dim("none"), |line| paint.bold(&line))));
+        lines.push(row("", &cue.next().map_or_else(String::new, |line| paint.bold(&line))));
         lines.push(String::new());
         let (who, words) = self.caption.clone().unwrap_or_default();
         let mut words = wrap(&words, self.width - NAMES - 1, 2).into_iter();

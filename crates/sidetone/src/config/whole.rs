@@ -8,6 +8,7 @@ use sidetone_call::{Node, Teams};
 use sidetone_consent::Policy;
 use sidetone_consent::policy::Settings as Consent;
 use sidetone_events::config::EventsConfig;
+use sidetone_hear::Cues;
 use sidetone_hear::config::Analysis;
 use sidetone_proxy::config::{Config as Proxy, Health, Limits, Peer, Sip};
 use sidetone_relay::config::Media;
@@ -41,6 +42,9 @@ pub(crate) struct Config {
     /// The analysis.
     #[serde(default)]
     pub(crate) analysis: Analysis,
+    /// The cues that agents are shown.
+    #[serde(default)]
+    pub(crate) cues: Cues,
     /// How callers are told, and who is never listened to.
     #[serde(default)]
     pub(crate) consent: Consent,

@@ -22,6 +22,7 @@ use crate::config::Config;
 use sidetone_book::BUILD;
 use sidetone_book::{Calls, Numbers, Receipts, Rules};
 use sidetone_events::NumberHasher;
+use sidetone_insight::cues::CueSet;
 use sidetone_proxy::random;
 use sidetone_proxy::signalling::{BySip, Signalling};
 use sidetone_relay::{Engine, Prompter};
@@ -42,11 +43,21 @@ pub(super) fn rules(config: &Config, numbers: Numbers) -> Rules {
     Rules {
         node: config.node.clone(),
         thresholds: config.analysis.thresholds.clone(),
+        cues: cues(config),
         media_timeout: config.media.timeout.into(),
         consent: config.consent.clone(),
         numbers,
         teams: config.teams.clone(),
     }
+}
+
+/// The cues for agents. They have been checked a moment ago: a file that has become unreadable since costs the cues
+/// and nothing else.
+fn cues(config: &Config) -> Option<Arc<CueSet>> {
+    config.cues.load().unwrap_or_else(|error| {
+        tracing::warn!(key = format!("cues.{}", error.key()), %error, "agents are shown no cues");
+        None
+    })
 }
 
 /// Starts the prompter.

@@ -55,6 +55,9 @@ pub(super) fn check(config: &Config, faults: &mut Faults) {
             makeable("store.path", path, faults);
         }
     }
+    if let Err(error) = config.cues.load() {
+        faults.add(Fault::fatal(format!("cues.{}", error.key()), error.to_string()));
+    }
     if let Some(folder) = &config.consent.receipts {
         makeable("consent.receipts", &folder.join("lock"), faults);
     }

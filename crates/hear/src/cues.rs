@@ -1,0 +1,136 @@
+//! `[cues]` of the configuration, and the cues that it names.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sidetone_insight::Period;
+use sidetone_insight::cues::{CueSet, CueSetError};
+
+/// The largest file of cues that is read, in bytes.
+const LARGEST: u64 = 1 << 20;
+/// Most cues in a call that can be meant: more are noise.
+const MOST: u32 = 50;
+
+/// `[cues]`
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cues {
+    /// Whether agents are shown cues.
+    pub enabled: bool,
+    /// The language that agents read, an RFC 5646 tag.
+    pub language: String,
+    /// Most cues in a call.
+    pub most: u32,
+    /// Least time between one cue and the next.
+    pub gap: Period,
+    /// Whether those that Sidetone brings are among them.
+    pub shipped: bool,
+    /// Files with further ones; a cue of the same id takes the place of an earlier one.
+    pub files: Vec<PathBuf>,
+    /// Ids of cues to leave out.
+    pub without: Vec<String>,
+}
+
+impl Default for Cues {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            language: "en".to_owned(),
+            most: 6,
+            gap: Period::from_secs(25),
+            shipped: true,
+            files: Vec::new(),
+            without: Vec::new(),
+        }
+    }
+}
+
+/// Why there are no cues as configured.
+#[derive(Debug, thiserror::Error)]
+pub enum CuesError {
+    /// A value that can't be meant.
+    #[error("must be {must}")]
+    Range {
+        /// The key within `[cues]`.
+        key: &'static str,
+        /// What it must be.
+        must: &'static str,
+    },
+    /// A file can't be read.
+    #[error("{file} can't be read: {why}")]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// Why.
+        why: std::io::Error,
+    },
+    /// A file is too large.
+    #[error("{file} is larger than 1 MiB")]
+    Large {
+        /// The file.
+        file: String,
+    },
+    /// A file has faults.
+    #[error("{file}, {fault}")]
+    File {
+        /// The file.
+        file: String,
+        /// What is wrong, and in which line.
+        fault: CueSetError,
+    },
+    /// A cue is to be left out that there isn't.
+    #[error("{0}")]
+    Without(CueSetError),
+}
+
+impl CuesError {
+    /// The key within `[cues]` that is at fault.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Range { key, .. } => key,
+            Self::Unreadable { .. } | Self::Large { .. } | Self::File { .. } => "files",
+            Self::Without(_) => "without",
+        }
+    }
+}
+
+impl Cues {
+    /// The cues that agents are shown; `None` if they are shown none.
+    ///
+    /// # Errors
+    /// [`CuesError`]: the key that is at fault, and the remedy.
+    pub fn load(&self) -> Result<Option<Arc<CueSet>>, CuesError> {
+        let gap = Duration::from(self.gap);
+        let tag = |tag: &str| {
+            (2..=16).contains(&tag.len()) && tag.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        };
+        let checks = [
+            (tag(&self.language), "language", "a language's tag, as en or de-AT"),
+            ((1..=MOST).contains(&self.most), "most", "1 to 50; cues are switched off by enabled = false"),
+            (gap <= Duration::from_secs(600), "gap", "at most 10m"),
+        ];
+        if let Some((_, key, must)) = checks.into_iter().find(|(holds, ..)| !holds) {
+            return Err(CuesError::Range { key, must });
+        }
+        let mut set = CueSet { language: self.language.clone(), most: self.most, gap, ..CueSet::default() };
+        if self.shipped {
+            let file = "the cues that Sidetone brings".to_owned();
+            set.add(CueSet::DEFAULT).map_err(|fault| CuesError::File { file, fault })?;
+        }
+        for path in &self.files {
+            let file = path.display().to_string();
+            let unreadable = |why| CuesError::Unreadable { file: file.clone(), why };
+            if fs::metadata(path).map_err(unreadable)?.len() > LARGEST {
+                return Err(CuesError::Large { file });
+            }
+            let text = fs::read_to_string(path).map_err(unreadable)?;
+            set.add(&text).map_err(|fault| CuesError::File { file, fault })?;
+        }
+        set.leave_out(&self.without).map_err(CuesError::Without)?;
+        Ok(self.enabled.then(|| Arc::new(set)))
+    }
+}
