@@ -1,5 +1,5 @@
-// Times in the reader's zone, lengths that count on, and the live wall's fragment fetched anew when something happens.
-// Pages work without it.
+// Times in the reader's zone, lengths that count on, and the part of a page that is live: fetched anew when something
+// happens, or brought by its stream. Pages work without it.
 "use strict";
 (() => {
   const language = document.documentElement.lang;
@@ -31,10 +31,10 @@
   tellTimes(document);
   setInterval(countOn, 1000);
 
-  const wall = document.getElementById("wall");
+  const wall = document.getElementById("live");
   if (!wall || !wall.dataset.fragment) return;
-  const state = document.getElementById("wall-state");
-  const said = document.getElementById("wall-said");
+  const state = document.getElementById("live-state");
+  const said = document.getElementById("live-said");
   const title = document.title;
   let waiting = 0;
   let running = false;
@@ -46,11 +46,21 @@
   }
 
   function tellAttention() {
-    const summary = wall.querySelector("[data-attention]");
-    const attention = summary ? Number(summary.dataset.attention) : 0;
+    const summary = wall.querySelector("[data-say]");
+    const attention = Number(summary?.dataset.attention ?? 0);
     document.title = attention > 0 ? `(${attention}) ${title}` : title;
     const say = summary ? summary.dataset.say : "";
     if (said.textContent !== say) said.textContent = say;
+  }
+
+  function put(part) {
+    const focused = wall.contains(document.activeElement) ? document.activeElement.id : "";
+    const open = wall.querySelector("details[open]") !== null;
+    wall.innerHTML = part;
+    if (open) wall.querySelector("details")?.setAttribute("open", "");
+    tellTimes(wall);
+    tellAttention();
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   }
 
   async function refresh() {
@@ -66,12 +76,7 @@
         return;
       }
       if (!answer.ok) throw new Error(String(answer.status));
-      const text = await answer.text();
-      const focused = wall.contains(document.activeElement) ? document.activeElement.id : "";
-      wall.innerHTML = text;
-      tellTimes(wall);
-      tellAttention();
-      if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+      put(await answer.text());
       told(!source || source.readyState === EventSource.OPEN);
     } catch {
       told(false);
@@ -94,19 +99,33 @@
   }
 
   function listen() {
-    source = new EventSource(wall.dataset.events);
-    source.onmessage = soon;
-    for (const kind of wall.dataset.kinds.split(" ")) source.addEventListener(kind, soon);
-    source.onopen = soon;
+    // A stream brings the part itself; events only tell that it has changed.
+    const brings = wall.dataset.stream;
+    source = new EventSource(brings ?? wall.dataset.events);
+    source.onmessage = (message) => (brings ? put(message.data) : soon());
+    for (const kind of (wall.dataset.kinds ?? "").split(" ").filter(Boolean)) source.addEventListener(kind, soon);
+    source.onopen = () => (brings ? told(true) : soon());
     source.onerror = () => {
       told(false);
       // A browser tries again after a broken connection, but not after a refusal.
-      if (source.readyState === EventSource.CLOSED) setTimeout(listen, 10000);
+      if (source.readyState === EventSource.CLOSED) setTimeout(() => (brings ? location.reload() : listen()), 10000);
     };
   }
 
   tellAttention();
-  if (wall.dataset.events) listen();
-  setInterval(() => document.hidden || soon(), 15000);
-  document.addEventListener("visibilitychange", () => document.hidden || soon());
+  if (wall.dataset.events || wall.dataset.stream) listen();
+  if (!wall.dataset.stream) {
+    setInterval(() => document.hidden || soon(), 15000);
+    document.addEventListener("visibilitychange", () => document.hidden || soon());
+  }
+
+  // An answer is posted without leaving the page: the stream then brings what has become of it.
+  if (wall.dataset.stream) {
+    wall.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const form = new URLSearchParams(new FormData(event.target, event.submitter));
+      const answer = await fetch(event.target.action, { method: "POST", body: form, redirect: "manual" }).catch(() => null);
+      if (!answer || (answer.type !== "opaqueredirect" && !answer.ok)) told(false);
+    });
+  }
 })();

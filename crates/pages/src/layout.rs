@@ -10,6 +10,8 @@ use crate::text::{Language, Texts, fill};
 /// A part of the pages that the navigation leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
+    /// The agent's own call.
+    Desk,
     /// Calls that are up.
     Live,
     /// The list of calls, and each of them.
@@ -36,6 +38,7 @@ impl Section {
     #[must_use]
     pub fn path(self) -> &'static str {
         match self {
+            Self::Desk => "/desk",
             Self::Live => "/live",
             Self::Calls => "/calls",
             Self::Figures => "/figures",
@@ -44,6 +47,7 @@ impl Section {
 
     fn title(self, texts: &Texts) -> &str {
         match self {
+            Self::Desk => texts.desk,
             Self::Live => texts.live,
             Self::Calls => texts.calls,
             Self::Figures => texts.figures,

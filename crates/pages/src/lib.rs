@@ -22,6 +22,7 @@ mod assets;
 mod call;
 mod calls;
 mod civil;
+mod desk;
 mod figures;
 mod format;
 mod layout;
@@ -36,6 +37,7 @@ mod wall;
 pub use assets::{Asset, CONTENT_SECURITY_POLICY, assets};
 pub use call::{NoteFault, NoteForm, Own, SelfNoteForm, call};
 pub use calls::{CallLabels, CallList, CallsForm, CallsQuery, QueryFault, calls};
+pub use desk::{DeskCall, DeskCue, DeskCustomer, DeskPaths, desk, desk_fragment};
 pub use figures::{
     Change, Estimate, Figures, FiguresQuery, Measure, Range, SMALLEST_GROUP, figures, figures_csv, is_group,
 };

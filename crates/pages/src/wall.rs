@@ -85,8 +85,8 @@ pub fn wall(shell: &Shell<'_>, calls: &[LiveCall<'_>], query: &WallQuery, events
     let fragment = shell.path(&format!("/live/wall{}", query.to_query()));
     let content = html! {
         (headline(&html! { (texts.live) }, &html! { (texts.live_below) }))
-        p #wall-state .notice hidden { (texts.wall_stale) }
-        p #wall-said .hidden role="status" {}
+        p #live-state .notice hidden { (texts.wall_stale) }
+        p #live-said .hidden role="status" {}
         nav.views aria-label=(texts.view) {
             @for (other, name) in [(WallView::Cards, texts.view_cards), (WallView::List, texts.view_list)] {
                 @let other = WallQuery { view: other, ..query.clone() };
@@ -95,7 +95,7 @@ pub fn wall(shell: &Shell<'_>, calls: &[LiveCall<'_>], query: &WallQuery, events
             }
         }
         (queues(shell, calls, query))
-        div #wall data-fragment=(fragment) data-events=[events.map(|path| shell.path(path))] data-kinds=(KINDS) {
+        div #live .wall-part data-fragment=(fragment) data-events=[events.map(|path| shell.path(path))] data-kinds=(KINDS) {
             (PreEscaped(wall_fragment(shell, calls, query)))
         }
     };

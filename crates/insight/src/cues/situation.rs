@@ -61,9 +61,6 @@ pub struct Situation {
     labels: Labels,
 }
 
-/// The aspects that a PBX tells.
-const LABELS: [Aspect; 5] = [Aspect::Queue, Aspect::Team, Aspect::Tier, Aspect::CallType, Aspect::Language];
-
 const fn place(leg: Leg) -> usize {
     match leg {
         Leg::Customer => 0,
@@ -254,7 +251,7 @@ pub struct Moment {
     alert: Option<AlertKind>,
     phase: &'static str,
     agent_talks: bool,
-    labels: [Option<String>; LABELS.len()],
+    labels: Labels,
 }
 
 impl Moment {
