@@ -1,6 +1,7 @@
 //! The agent's page: one call at a glance, and the cue that helps with it.
 
 use maud::{Markup, PreEscaped, html};
+use serde::Serialize;
 
 use crate::format::{clean, lasting, number, percent, shown};
 use crate::layout::{Head, Section, Shell, headline, page};
@@ -9,7 +10,7 @@ use crate::vocabulary;
 use crate::wall::sign;
 
 /// The agent's call as it is now. Words are those of events.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DeskCall {
     /// Sidetone's id of the call.
     pub id: String,
@@ -38,7 +39,7 @@ pub struct DeskCall {
 }
 
 /// How the customer seems.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DeskCustomer {
     /// In one word.
     pub state: String,
@@ -51,7 +52,7 @@ pub struct DeskCustomer {
 }
 
 /// A cue.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeskCue {
     /// Its number in its call.
     pub number: u32,

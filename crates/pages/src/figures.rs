@@ -3,6 +3,7 @@
 
 mod chart;
 mod csv;
+mod cues;
 mod estimate;
 mod range;
 mod sums;
@@ -10,7 +11,7 @@ mod sums;
 use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
-use sidetone_store::{Day, Grouping, REST};
+use sidetone_store::{CueSum, Day, Grouping, REST};
 
 use crate::calls::{QueryFault, select};
 use crate::civil::Date;
@@ -19,6 +20,7 @@ use crate::layout::{Head, Section, Shell, headline, page};
 use crate::text::{Texts, fill};
 use crate::vocabulary::tone;
 pub use csv::figures_csv;
+pub use cues::is_group_of_cues;
 pub use estimate::{Change, Estimate, SMALLEST_GROUP};
 pub use range::{FiguresQuery, Range};
 use sums::Total;
@@ -44,6 +46,7 @@ pub struct Figures {
     steps: Vec<(u64, Total)>,
     weekly: bool,
     by_label: Vec<(String, Total)>,
+    cues: Vec<CueSum>,
 }
 
 impl Figures {
@@ -92,7 +95,15 @@ impl Figures {
             steps: steps.into_iter().map(|(first, days)| (first, sum(days))).collect(),
             weekly,
             by_label,
+            cues: Vec::new(),
         }
+    }
+
+    /// The same with the cues of these days, which [`Range::first`] to [`Range::last`] name. They are of all calls,
+    /// whatever the query chooses.
+    #[must_use]
+    pub fn with_cues(self, sums: &[CueSum]) -> Self {
+        Self { cues: cues::by_rule(sums), ..self }
     }
 
     /// A figure of the range; `None` of fewer than [`SMALLEST_GROUP`] calls.
@@ -149,6 +160,7 @@ pub fn figures(shell: &Shell<'_>, figures: &Figures) -> String {
                 (chart::section(shell, figures, Measure::Upset))
             }
             (by_label(shell, figures))
+            (cues::table(shell, &figures.cues))
             p.caution { (texts.caution_figures) }
         }
         p.more { a href=(shell.path(&format!("/figures.csv{}", figures.query.to_query()))) download { (texts.as_csv) } }

@@ -26,7 +26,7 @@ impl Section {
     #[must_use]
     pub fn of(role: Role) -> &'static [Self] {
         match role {
-            Role::Agent => &[Self::Calls],
+            Role::Agent => &[Self::Desk, Self::Calls],
             Role::Supervisor => &[Self::Live, Self::Calls, Self::Figures],
             Role::Director => &[Self::Figures],
             // The operator's work is done by other means so far: the command line, Prometheus, the API.

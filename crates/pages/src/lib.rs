@@ -40,6 +40,7 @@ pub use calls::{CallLabels, CallList, CallsForm, CallsQuery, QueryFault, calls};
 pub use desk::{DeskCall, DeskCue, DeskCustomer, DeskPaths, desk, desk_fragment};
 pub use figures::{
     Change, Estimate, Figures, FiguresQuery, Measure, Range, SMALLEST_GROUP, figures, figures_csv, is_group,
+    is_group_of_cues,
 };
 pub use layout::{Head, Section, Shell, page};
 pub use maud::Markup;

@@ -2,6 +2,7 @@
 
 mod additions;
 mod api;
+mod desk;
 mod history;
 mod kept;
 mod openapi;
@@ -36,6 +37,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, Sleep, sleep};
 
+pub use desk::Desks;
 pub use kept::Kept;
 use route::Route;
 
@@ -68,6 +70,8 @@ pub struct Served {
     pub heartbeat: Duration,
     /// The token of the API, and the call book that the API tells. Without a token there is no API.
     pub api: Option<(Revealed, Arc<Calls>)>,
+    /// The calls that are up, for the agents who have them.
+    pub desks: Desks,
     /// The store, for those who have a token of it; absent where none is kept.
     pub kept: Option<Kept>,
 }
@@ -110,14 +114,15 @@ fn pages() -> [Route<Pages>; 5] {
 }
 
 fn router(served: Served) -> Router {
-    let Served { stats, policy, events, api, kept, .. } = served;
+    let Served { stats, policy, events, api, kept, desks, .. } = served;
     let pages = pages().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
     let pages = pages.with_state(Pages { stats, policy }).merge(events);
     let pages = match kept {
         Some(kept) => pages
             .merge(history::router(kept.clone()))
             .merge(additions::router(kept.clone()))
-            .merge(screens::router(kept)),
+            .merge(desk::router(kept.clone(), desks.clone()))
+            .merge(screens::router(kept, desks)),
         None => pages,
     };
     match api {

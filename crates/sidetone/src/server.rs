@@ -156,6 +156,7 @@ impl Server {
                         (page::facts(&config, model.clone()), fallback)
                     }),
                     events: event_stream,
+                    desks: http::Desks::new(list.clone(), Arc::clone(&calls)),
                     heartbeat: config.events.stream.heartbeat.0,
                     kept: kept(&config, lock(&store).as_ref(), numbers_of),
                     api: http_token.map(|token| (token, Arc::clone(&calls))),

@@ -22,6 +22,7 @@
 mod access;
 mod added;
 mod config;
+mod cues;
 mod database;
 mod error;
 mod export;
@@ -44,6 +45,7 @@ mod write;
 pub use access::{Access, NewToken, Role, Token};
 pub use added::{Added, CallOutcome, NotAdded, Survey};
 pub use config::StoreConfig;
+pub use cues::{CueSum, KeptCue};
 pub use error::StoreError;
 pub use export::Table;
 pub use feeder::{Counters, Feed, Feeder};

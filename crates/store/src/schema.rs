@@ -5,7 +5,7 @@ use crate::error::StoreError;
 
 /// What each version added, oldest first. A step is never changed once it was released: a store that has made it does
 /// not make it again.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     // Times are milliseconds since 1970, UTC; those named `…_ms` are lengths, and `at` counts from the call's INVITE.
     "CREATE TABLE sidetone_store (
          version BIGINT NOT NULL,
@@ -166,6 +166,22 @@ const STEPS: [&str; 3] = [
      -- Days up to this one have been over for so long that it is known which callers called again.
      ALTER TABLE sidetone_store ADD COLUMN followed_until BIGINT NOT NULL DEFAULT -1;
      INSERT INTO stale_days (day) SELECT DISTINCT day FROM days WHERE day IS NOT NULL ON CONFLICT (day) DO NOTHING;",
+    // Cues, and sums of them. No agent stands in either: only a call's own label leads to one.
+    "CREATE TABLE cues (
+         call TEXT NOT NULL REFERENCES calls (id) ON DELETE CASCADE,
+         number BIGINT NOT NULL, cue TEXT NOT NULL, line TEXT NOT NULL, at BIGINT NOT NULL, cleared TEXT,
+         acknowledged BIGINT NOT NULL DEFAULT 0, dismissed BIGINT NOT NULL DEFAULT 0,
+         -- Yes is 1, no is 0.
+         adopted BIGINT, recovered BIGINT,
+         PRIMARY KEY (call, number)
+     );
+     CREATE TABLE cue_days (
+         day BIGINT NOT NULL, cue TEXT NOT NULL, team TEXT NOT NULL,
+         shown BIGINT NOT NULL, acknowledged BIGINT NOT NULL, dismissed BIGINT NOT NULL,
+         judged BIGINT NOT NULL, adopted BIGINT NOT NULL, upset BIGINT NOT NULL, recovered BIGINT NOT NULL,
+         agents BIGINT NOT NULL,
+         PRIMARY KEY (day, cue, team)
+     );",
 ];
 
 /// The newest schema that this program knows.

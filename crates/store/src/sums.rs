@@ -1,5 +1,6 @@
 //! The sums of days: made again when a day's calls have changed.
 
+use crate::cues;
 use crate::database::{Database, Value, transaction};
 use crate::error::StoreError;
 use crate::query::{Grouping, REST};
@@ -72,7 +73,7 @@ fn sum_day(database: &mut dyn Database, day: i64) -> Result<(), StoreError> {
         let values: [Value; 3] = [day.into(), from.into(), until.into()];
         database.execute(&sums(by, is_followed), &values)?;
     }
-    Ok(())
+    cues::sum_day(database, &[day.into(), from.into(), until.into()])
 }
 
 /// The statement that sums a day up: its number, its first millisecond and the first one behind it are the parameters.

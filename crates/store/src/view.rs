@@ -56,8 +56,11 @@ impl View<'_> {
     pub fn call(&mut self, id: &str, now: Timestamp) -> Result<Option<CallDetails>, StoreError> {
         let found = self.store.call(id)?.filter(|details| details.call.id == id);
         match found {
-            Some(details) if self.scope.has(details.call.agent.as_deref()) => {
+            Some(mut details) if self.scope.has(details.call.agent.as_deref()) => {
                 self.store.note_access(self.token, "call.read", id, now)?;
+                if matches!(self.scope, Scope::Agent(_)) {
+                    details.cues = self.store.cues_of(id)?;
+                }
                 Ok(Some(details))
             }
             Some(_) => self.refuse(id, now).map(|()| None),

@@ -5,6 +5,7 @@ use sidetone_events::{CallId, Event, Happening, Timestamp};
 use sidetone_insight::{AlertKind, Phase};
 use sidetone_spool::{Content, Page, Position};
 
+use crate::cues;
 use crate::database::{Database, Value, transaction};
 use crate::error::StoreError;
 use crate::store::Store;
@@ -119,28 +120,32 @@ fn write_event(database: &mut dyn Database, event: &Event, json: &str) -> Result
     if event.infers() && event.seq < erased_before(database, &call)? {
         return Ok(false);
     }
+    let (at_ms, newest) = (millis(event.at), "UPDATE calls SET seq = $2 WHERE id = $1 AND seq < $2");
+    if cues::is_private(&event.happening) {
+        cues::write(database, &call, at_ms, &event.happening)?;
+        database.execute(newest, &[call.into(), event.seq.into()])?;
+        return Ok(true);
+    }
     let new = if let Happening::AffectUpdate(update) = &event.happening {
         let sql = "INSERT INTO affect (call, seq, at, valence, arousal, distress, confidence)
                    VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (call, seq) DO NOTHING";
         let (valence, arousal) = (update.valence, update.arousal);
         let values = [valence, arousal, update.distress, update.confidence].map(Value::from);
-        let place = [call.as_str().into(), event.seq.into(), millis(event.at).into()];
+        let place = [call.as_str().into(), event.seq.into(), at_ms.into()];
         database.execute(sql, &[place.as_slice(), values.as_slice()].concat())?
     } else {
         let (kind, data) = (event.kind().to_string(), data_of(json));
         let sql = "INSERT INTO events (call, seq, at, kind, data) VALUES ($1, $2, $3, $4, $5)
                    ON CONFLICT (call, seq) DO NOTHING";
-        database.execute(
-            sql,
-            &[call.as_str().into(), event.seq.into(), millis(event.at).into(), kind.into(), data.into()],
-        )?
+        database
+            .execute(sql, &[call.as_str().into(), event.seq.into(), at_ms.into(), kind.into(), data.into()])?
     };
     if new == 0 {
         return Ok(false);
     }
     update_call(database, event, &call)?;
-    database
-        .execute("UPDATE calls SET seq = $2 WHERE id = $1 AND seq < $2", &[call.into(), event.seq.into()])?;
+    cues::write(database, &call, at_ms, &event.happening)?;
+    database.execute(newest, &[call.into(), event.seq.into()])?;
     let counts = matches!(
         event.happening,
         Happening::CallEnded(_) | Happening::ConsentChanged(_) | Happening::CallLabelled(_)
@@ -256,9 +261,11 @@ fn erase(database: &mut dyn Database, call: CallId, before: u64) -> Result<(), S
     }
     database.execute(
         "UPDATE events SET kind = 'erased', data = '{}'
-         WHERE call = $1 AND seq < $2 AND kind IN ('affect.alert', 'conduct')",
+         WHERE call = $1 AND seq < $2 AND (kind IN ('affect.alert', 'conduct') OR kind LIKE 'cue.%')",
         &bound,
     )?;
+    // Cues are shown while the customer may be listened to: those of a time after they agreed again come anew.
+    database.execute("DELETE FROM cues WHERE call = $1", &[call.as_str().into()])?;
     // What a later event has told since the customer agreed again was inferred with consent; the row's sums over the
     // call can't be told apart, so they go, and the call's end brings them anew.
     database.execute(

@@ -35,7 +35,16 @@ pub(crate) fn labels() -> CallLabels {
 }
 
 fn details(call: Call, affect: Vec<Point>, alerts: Vec<Alert>, events: Vec<Happened>) -> CallDetails {
-    CallDetails { call, affect, alerts, events, outcome: None, survey: None, notes: Vec::new() }
+    CallDetails {
+        call,
+        affect,
+        alerts,
+        events,
+        outcome: None,
+        survey: None,
+        notes: Vec::new(),
+        cues: Vec::new(),
+    }
 }
 
 pub(crate) fn trunks() -> Vec<String> {

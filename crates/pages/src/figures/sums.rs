@@ -52,7 +52,7 @@ impl Measure {
 }
 
 /// Groups by label of fewer agents have no figure.
-const FEWEST_AGENTS: u64 = 3;
+pub(super) const FEWEST_AGENTS: u64 = 3;
 
 /// Whether a day's sums are of a group, and not of one person.
 #[must_use]

@@ -348,11 +348,21 @@ pub(super) static TEXTS: Texts = Texts {
     self_note_private: "Das gehört Ihnen: Keine Leitung, kein Bericht und kein Export zeigt es.",
     self_note_keep: "Behalten",
     ev_labelled: "Die TK-Anlage sagt: {}",
+    cues: "Hinweise",
+    no_cues: "Kein Hinweis wurde oft genug gezeigt, um etwas darüber zu sagen.",
+    cue_shown: "Gezeigt",
+    cue_adopted: "Befolgt",
+    cue_recovered: "Danach ruhiger",
+    cues_what: "Befolgt: Eine halbe Minute später gab das eigene Gesprächsverhalten keinen Anlass mehr. Ruhiger: von \
+                den Kunden, die aufgebracht wirkten, die nicht mehr so wirkten. Beides sagt, was nach dem Hinweis \
+                kam, nicht was er bewirkt hat: Vieles vergeht von selbst. Hinweise, die seltener als 10-mal oder nur \
+                bei ein oder zwei Agenten gezeigt wurden, fehlen.",
     // The agent's page.
     desk: "Mein Gespräch",
     desk_below: "Gespräche mit {}. Was über die Kundin oder den Kunden gesagt wird, ist geschätzt.",
     desk_empty: "Kein Gespräch bei Ihnen",
-    desk_empty_how: "Sobald die Telefonanlage ein Gespräch zu Ihnen durchstellt, erscheint es hier von selbst. Diese Seite kann den ganzen Tag offen bleiben.",
+    desk_empty_how: "Sobald die Telefonanlage ein Gespräch zu Ihnen durchstellt, erscheint es hier von selbst. Diese \
+                     Seite kann den ganzen Tag offen bleiben.",
     desk_no_cue: "Gerade gibt es nichts zu sagen.",
     desk_cue: "Hinweis",
     desk_why: "Warum",

@@ -345,11 +345,21 @@ pub(super) static TEXTS: Texts = Texts {
     self_note_private: "This is yours: no supervisor, report or export shows it.",
     self_note_keep: "Keep it",
     ev_labelled: "The PBX says: {}",
+    cues: "Cues",
+    no_cues: "No cue was shown often enough to say anything of it.",
+    cue_shown: "Shown",
+    cue_adopted: "Followed",
+    cue_recovered: "Customer calmer after",
+    cues_what: "Followed: half a minute later the agent's own talk no longer called for the cue. Calmer: of the \
+                customers who seemed upset when it was shown, those who no longer did. Both say what came after a \
+                cue, not what came of it: much passes by itself. Cues of fewer than 10 times or of one or two agents \
+                are left out.",
     // The agent's page.
     desk: "My call",
     desk_below: "Calls with {}. What is said of the customer is an estimate.",
     desk_empty: "No call with you",
-    desk_empty_how: "When your phone system connects a call to you, it appears here by itself. You can leave this page open all day.",
+    desk_empty_how: "When your phone system connects a call to you, it appears here by itself. You can leave this \
+                     page open all day.",
     desk_no_cue: "Nothing to point out just now.",
     desk_cue: "Cue",
     desk_why: "Why",

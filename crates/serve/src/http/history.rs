@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use sidetone_call::Label;
 use sidetone_events::Timestamp;
-use sidetone_store::{Call, CallFilter, Cursor, Day, Grouping, Outcome, Role, Token};
+use sidetone_store::{Call, CallFilter, CueSum, Cursor, Day, Grouping, Outcome, Role, Token};
 
 use super::kept::{Kept, authorization, unavailable};
 use super::problem::detailed;
@@ -24,8 +24,13 @@ const USUAL_DAYS: u64 = 30;
 const MOST_DAYS: u64 = 800;
 
 /// The paths.
-pub(super) fn routes() -> [Route<Kept>; 3] {
-    [("/api/v1/calls", get(calls)), ("/api/v1/calls/{id}", get(call)), ("/api/v1/days", get(days))]
+pub(super) fn routes() -> [Route<Kept>; 4] {
+    [
+        ("/api/v1/calls", get(calls)),
+        ("/api/v1/calls/{id}", get(call)),
+        ("/api/v1/days", get(days)),
+        ("/api/v1/cues", get(cues)),
+    ]
 }
 
 pub(super) fn router(kept: Kept) -> Router {
@@ -168,6 +173,37 @@ struct Days {
     days: Vec<Day>,
 }
 
+/// Which days, as days since 1970, UTC.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct AskedCues {
+    first: Option<u64>,
+    last: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Cues {
+    cues: Vec<CueSum>,
+}
+
+/// Sums of cues by rule and team. Nobody sees those of a small group: what a cue did for an agent is the agent's own.
+async fn cues(
+    State(kept): State<Kept>,
+    headers: HeaderMap,
+    asked: Result<Query<AskedCues>, QueryRejection>,
+) -> Result<Response, Response> {
+    allowed(&kept, &headers, Role::sees_figures).await?;
+    let Query(asked) = asked.map_err(|error| detailed(StatusCode::BAD_REQUEST, error.body_text()))?;
+    let (first, last) = range(asked.first, asked.last)?;
+    match kept.ask(move |store| store.cue_sums(first, last)).await {
+        Err(error) => Err(unavailable(&error)),
+        Ok(mut cues) => {
+            cues.retain(sidetone_pages::is_group_of_cues);
+            Ok(private(Json(Cues { cues })))
+        }
+    }
+}
+
 async fn days(
     State(kept): State<Kept>,
     headers: HeaderMap,
@@ -181,11 +217,10 @@ async fn days(
         Ok(Query(asked)) => asked,
         Err(error) => return detailed(StatusCode::BAD_REQUEST, error.body_text()),
     };
-    let last = asked.last.unwrap_or_else(|| Timestamp::now().unix_seconds() / 86_400);
-    let first = asked.first.unwrap_or_else(|| last.saturating_sub(USUAL_DAYS - 1));
-    if last < first || last - first >= MOST_DAYS {
-        return detailed(StatusCode::BAD_REQUEST, format!("first to last must be 1 to {MOST_DAYS} days"));
-    }
+    let (first, last) = match range(asked.first, asked.last) {
+        Err(refused) => return refused,
+        Ok(range) => range,
+    };
     match kept.ask(move |store| store.days_by(asked.by, first, last)).await {
         Err(error) => unavailable(&error),
         Ok(mut days) => {
@@ -196,6 +231,21 @@ async fn days(
             private(Json(Days { days }))
         }
     }
+}
+
+/// The first and the last day of a range, the usual ones where none is asked for.
+// The answer is what a handler gives: boxed it would be unboxed at once.
+#[allow(clippy::result_large_err)]
+fn range(first: Option<u64>, last: Option<u64>) -> Result<(u64, u64), Response> {
+    let last = last.unwrap_or_else(|| Timestamp::now().unix_seconds() / 86_400);
+    let first = first.unwrap_or_else(|| last.saturating_sub(USUAL_DAYS - 1));
+    if last < first || last - first >= MOST_DAYS {
+        return Err(detailed(
+            StatusCode::BAD_REQUEST,
+            format!("first to last must be 1 to {MOST_DAYS} days"),
+        ));
+    }
+    Ok((first, last))
 }
 
 /// An answer that no cache may keep.

@@ -2,6 +2,7 @@
 //! HTML is made by `sidetone_pages`.
 
 mod calls;
+mod desk;
 mod figures;
 mod frame;
 mod live;
@@ -17,14 +18,16 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use sidetone_pages::{CONTENT_SECURITY_POLICY, Section};
 
+use super::desk::Desks;
 use super::kept::Kept;
 
 /// Most bytes of a form.
 const LONGEST: usize = 16 * 1024;
 
 /// The pages, and what they load.
-pub(super) fn router(kept: Kept) -> Router {
+pub(super) fn router(kept: Kept, desks: Desks) -> Router {
     let inside = Router::new()
+        .merge(visit::of(Section::Desk, desk::router(desks)))
         .merge(visit::of(Section::Live, live::router()))
         .merge(visit::of(Section::Calls, calls::router()))
         .merge(visit::of(Section::Figures, figures::router()))

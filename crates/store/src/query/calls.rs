@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::filter::{CallFilter, Cursor};
 use crate::added::{CallOutcome, Survey};
+use crate::cues::KeptCue;
 use crate::database::{Row, Value};
 use crate::error::StoreError;
 use crate::notes::Note;
@@ -179,6 +180,9 @@ pub struct CallDetails {
     pub survey: Option<Survey>,
     /// The supervisors' notes, the oldest first.
     pub notes: Vec<Note>,
+    /// The cues that its agent was shown, with what they answered and what followed: for that agent alone, and empty for
+    /// other readers.
+    pub cues: Vec<KeptCue>,
 }
 
 /// A moment of a timeline.
@@ -294,7 +298,16 @@ impl Store {
         let events: Vec<Happened> = events.collect::<Result<_, StoreError>>()?;
         let (outcome, survey) = (self.outcome_of(id)?, self.survey_of(id)?);
         let notes = self.notes_of(id)?;
-        Ok(Some(CallDetails { call, affect, alerts: alerts(&events), events, outcome, survey, notes }))
+        Ok(Some(CallDetails {
+            call,
+            affect,
+            alerts: alerts(&events),
+            events,
+            outcome,
+            survey,
+            notes,
+            cues: Vec::new(),
+        }))
     }
 }
 

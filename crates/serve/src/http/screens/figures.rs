@@ -19,8 +19,10 @@ pub(super) fn router() -> Router<Kept> {
 async fn figures_of(kept: &Kept, query: FiguresQuery, now: u64) -> Result<Figures, StoreError> {
     let range = query.range(now).unwrap_or_else(|_| sidetone_pages::Range::usual(now));
     let (by, first, last) = (query.grouping(), range.before_first, range.last);
-    let days = kept.ask(move |store| store.days_by(by, first, last)).await?;
-    Ok(Figures::of(&days, &query, now))
+    let asked =
+        kept.ask(move |store| Ok((store.days_by(by, first, last)?, store.cue_sums(range.first, last)?)));
+    let (days, cues) = asked.await?;
+    Ok(Figures::of(&days, &query, now).with_cues(&cues))
 }
 
 async fn figures(

@@ -42,6 +42,12 @@ impl Frame {
         Self { language: language(uri, headers), here, person, now: Timestamp::now().unix_millis() }
     }
 
+    /// The same for a part that is sent later.
+    pub(super) fn again(&self) -> Self {
+        let (here, person) = (self.here.clone(), self.person.clone());
+        Self { language: self.language, here, person, now: Timestamp::now().unix_millis() }
+    }
+
     pub(super) fn shell(&self) -> Shell<'_> {
         let person = self.person.as_deref();
         Shell {

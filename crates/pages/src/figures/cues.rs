@@ -1,0 +1,124 @@
+//! What cues did: how often they were shown, followed, and what came after; over groups, never for one agent.
+
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+use sidetone_store::CueSum;
+
+use super::estimate::{Estimate, SMALLEST_GROUP, Share};
+use super::sums::FEWEST_AGENTS;
+use crate::format::{clean, count, percent};
+use crate::layout::Shell;
+use crate::text::{Texts, fill};
+
+/// Most rows of the table.
+const MOST: usize = 40;
+
+/// Whether sums of cues are of a group: what a cue did for an agent is the agent's own.
+#[must_use]
+pub fn is_group_of_cues(sum: &CueSum) -> bool {
+    sum.shown >= SMALLEST_GROUP && !(1..FEWEST_AGENTS).contains(&sum.agents)
+}
+
+/// The cues of a range by rule, those shown most first; those of small groups are left out.
+pub(super) fn by_rule(sums: &[CueSum]) -> Vec<CueSum> {
+    let mut rules: BTreeMap<&str, CueSum> = BTreeMap::new();
+    for sum in sums {
+        let rule =
+            rules.entry(&sum.cue).or_insert_with(|| CueSum { cue: sum.cue.clone(), ..CueSum::default() });
+        rule.shown += sum.shown;
+        rule.acknowledged += sum.acknowledged;
+        rule.dismissed += sum.dismissed;
+        rule.judged += sum.judged;
+        rule.adopted += sum.adopted;
+        rule.upset += sum.upset;
+        rule.recovered += sum.recovered;
+        rule.agents += sum.agents;
+    }
+    let mut rules: Vec<CueSum> = rules.into_values().filter(is_group_of_cues).collect();
+    rules.sort_by_key(|rule| std::cmp::Reverse(rule.shown));
+    rules
+}
+
+/// The table; nothing where no cue was shown.
+pub(super) fn table(shell: &Shell<'_>, cues: &[CueSum]) -> Markup {
+    let texts = shell.texts();
+    html! {
+        section {
+            h2 { (texts.cues) }
+            @if cues.is_empty() {
+                p.soft { (texts.no_cues) }
+            } @else {
+                div.scroll tabindex="0" role="group" aria-label=(texts.cues) {
+                    table {
+                        thead {
+                            tr {
+                                th scope="col" { (texts.desk_cue) }
+                                th.right scope="col" { (texts.cue_shown) }
+                                th.right scope="col" { (texts.cue_adopted) }
+                                th.right scope="col" { (texts.cue_recovered) }
+                            }
+                        }
+                        tbody {
+                            @for cue in cues.iter().take(MOST) {
+                                tr {
+                                    th scope="row" { code { (clean(&cue.cue)) } }
+                                    td.right { (count(texts, cue.shown)) }
+                                    td.right { (share(texts, cue.adopted, cue.judged)) }
+                                    td.right { (share(texts, cue.recovered, cue.upset)) }
+                                }
+                            }
+                        }
+                    }
+                }
+                p.hint { (texts.cues_what) }
+            }
+        }
+    }
+}
+
+fn share(texts: &Texts, cases: u64, of: u64) -> Markup {
+    let Some(Estimate { value, interval, n }) = (Share { cases, of }).estimate() else {
+        return html! { "–" };
+    };
+    html! {
+        (percent(texts, value, 0))
+        @if let Some((low, high)) = interval {
+            span.half.soft {
+                " " (fill(texts.interval, &[&percent(texts, low, 0), &percent(texts, high, 0)])) " · n " (count(texts, n))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sum(cue: &str, team: &str, shown: u64, agents: u64) -> CueSum {
+        CueSum {
+            cue: cue.to_owned(),
+            team: team.to_owned(),
+            shown,
+            judged: shown,
+            adopted: shown / 2,
+            agents,
+            ..CueSum::default()
+        }
+    }
+
+    #[test]
+    fn no_row_is_of_one_or_two_agents() {
+        let sums = [
+            sum("slow-down", "a", 40, 2),
+            sum("slow-down", "b", 40, 1),
+            sum("hold-check", "a", 40, 2),
+            sum("say-what-you-do", "a", 9, 9),
+            sum("sum-up", "", 12, 0),
+        ];
+        let rules = by_rule(&sums);
+        let told: Vec<(&str, u64)> = rules.iter().map(|rule| (rule.cue.as_str(), rule.shown)).collect();
+        assert_eq!(told, [("slow-down", 80), ("sum-up", 12)]);
+        assert!(!is_group_of_cues(&sums[0]) && is_group_of_cues(&sums[4]));
+    }
+}

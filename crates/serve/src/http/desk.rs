@@ -1,0 +1,241 @@
+//! An agent's own call while it is up, and their answers to its cues: for desktops of other makers as JSON, for the
+//! agent's page as HTML (`screens::desk`).
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use futures_util::{Stream, stream};
+use serde::{Deserialize, Serialize};
+use sidetone_book::{CallView, Calls, NotAnswered, Phase};
+use sidetone_call::Label;
+use sidetone_events::Timestamp;
+use sidetone_insight::cues::Answer;
+use sidetone_pages::{DeskCall, DeskCue, DeskCustomer};
+use sidetone_store::Role;
+use tokio::time::{Instant, sleep};
+
+use super::history::{allowed, private};
+use super::kept::{Kept, Shown, authorization};
+use super::problem::detailed;
+use super::route::Route;
+use crate::Snapshot;
+
+/// How often the calls are looked at for a desk that is open.
+const LOOKED_AT: Duration = Duration::from_millis(200);
+/// A comment after such a silence, so that nobody on the way closes the stream.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How often a stream's reader must still be one who may read it.
+const CHECKED_EVERY: Duration = Duration::from_secs(30);
+/// Most bytes of an answer.
+const LONGEST: usize = 4 * 1024;
+
+/// The calls that are up, and the book that takes answers.
+#[derive(Clone)]
+pub struct Desks {
+    list: Snapshot<Vec<CallView>>,
+    calls: Arc<Calls>,
+}
+
+/// Why an answer to a cue is not taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// The agent has no such call.
+    NoCall,
+    /// That cue is not shown, or no longer.
+    NotShown,
+}
+
+impl Desks {
+    /// Desks of these calls.
+    #[must_use]
+    pub fn new(list: Snapshot<Vec<CallView>>, calls: Arc<Calls>) -> Self {
+        Self { list, calls }
+    }
+
+    /// The call that an agent has: the one they talk in, else the newest.
+    pub(super) async fn call_of(&self, agent: &str) -> Option<DeskCall> {
+        let list = self.list.fresh().await?;
+        let theirs = list.iter().filter(|call| is_of(call, agent) && call.phase != Phase::Ended);
+        let newest = theirs.max_by_key(|call| (call.phase == Phase::Talking, std::cmp::Reverse(call.age_ms)));
+        newest.map(|call| desk_call(call, Timestamp::now().unix_millis()))
+    }
+
+    /// Takes the answer of an agent to a cue in a call of theirs.
+    pub(super) fn answer(&self, agent: &str, id: &str, number: u32, answer: Answer) -> Result<(), Refused> {
+        // Another agent's call is as if there were none.
+        let call = self.calls.find(id).ok().filter(|call| is_of(call, agent) && call.id == id);
+        if call.is_none() {
+            return Err(Refused::NoCall);
+        }
+        self.calls.answer_cue(id, number, answer).map_err(|error| match error {
+            NotAnswered::NotOne(_) => Refused::NoCall,
+            NotAnswered::NotShown(_) => Refused::NotShown,
+        })
+    }
+
+    /// An agent's call each time that it is another one than before, and at once; ends when they may read it no longer.
+    pub(super) fn follow(
+        self,
+        kept: Kept,
+        shown: Option<Shown>,
+        agent: String,
+    ) -> impl Stream<Item = Option<DeskCall>> {
+        let followed = Followed { desks: self, kept, shown, agent, last: None, checked: Instant::now() };
+        stream::unfold(followed, Followed::next)
+    }
+}
+
+/// A desk that is open.
+struct Followed {
+    desks: Desks,
+    kept: Kept,
+    shown: Option<Shown>,
+    agent: String,
+    /// What was told last, if anything was.
+    last: Option<Option<DeskCall>>,
+    checked: Instant,
+}
+
+impl Followed {
+    async fn next(mut self) -> Option<(Option<DeskCall>, Self)> {
+        loop {
+            if self.checked.elapsed() >= CHECKED_EVERY {
+                // A store that can't be asked for a moment ends no page.
+                if matches!(self.kept.token(self.shown.clone()).await, Ok(None)) {
+                    return None;
+                }
+                self.checked = Instant::now();
+            }
+            let call = self.desks.call_of(&self.agent).await;
+            if self.last.as_ref() != Some(&call) {
+                self.last = Some(call.clone());
+                return Some((call, self));
+            }
+            sleep(LOOKED_AT).await;
+        }
+    }
+}
+
+fn is_of(call: &CallView, agent: &str) -> bool {
+    call.labels.agent.as_ref().map(Label::as_str) == Some(agent)
+}
+
+/// The word that serialises a value which is one.
+fn word(value: &impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn desk_call(call: &CallView, now: u64) -> DeskCall {
+    // To the second: a desk that is told of its own age again and again would never be the same.
+    let since = (now.saturating_sub(call.talking_ms.unwrap_or(call.age_ms)) + 500) / 1_000 * 1_000;
+    let agent = call.conduct.as_ref().map(|conduct| &conduct.agent);
+    DeskCall {
+        id: call.id.clone(),
+        since,
+        direction: word(&call.direction),
+        answered: call.talking_ms.is_some(),
+        held: call.phase == Phase::Held,
+        queue: call.labels.queue.as_ref().map(ToString::to_string),
+        consent: word(&call.consent),
+        customer: call.affect.as_ref().map(|affect| DeskCustomer {
+            state: affect.state.word().to_owned(),
+            trend: word(&affect.trend),
+            valence: f64::from(affect.valence),
+            confidence: f64::from(affect.confidence),
+        }),
+        alert: call.alert.as_ref().map(|alert| word(&alert.alert)),
+        pace: agent.and_then(|agent| agent.pace).map(|pace| f64::from(pace.words_per_minute)),
+        share: agent.and_then(|agent| agent.talk_share).map(f64::from),
+        cue: call.cue.as_ref().map(|view| DeskCue {
+            number: view.cue.number,
+            line: view.cue.line.clone(),
+            reason: view.cue.reason.clone(),
+            language: view.cue.language.clone(),
+            acknowledged: view.acknowledged,
+        }),
+    }
+}
+
+/// What the routes stand on.
+#[derive(Clone)]
+pub(super) struct AtDesk {
+    kept: Kept,
+    desks: Desks,
+}
+
+/// The paths.
+pub(super) fn routes() -> [Route<AtDesk>; 3] {
+    [
+        ("/api/v1/desk", get(desk)),
+        ("/api/v1/desk/events", get(events)),
+        ("/api/v1/calls/{id}/cues/{number}", post(answer)),
+    ]
+}
+
+pub(super) fn router(kept: Kept, desks: Desks) -> Router {
+    routes()
+        .into_iter()
+        .fold(Router::new(), |router, (path, route)| router.route(path, route))
+        .layer(DefaultBodyLimit::max(LONGEST))
+        .with_state(AtDesk { kept, desks })
+}
+
+/// The agent whose token it is.
+async fn agent(kept: &Kept, headers: &HeaderMap) -> Result<String, Response> {
+    let token = allowed(kept, headers, |role| role == Role::Agent).await?;
+    token.agent.ok_or_else(|| detailed(StatusCode::FORBIDDEN, "the token is bound to no agent"))
+}
+
+/// The agent's call, or none.
+#[derive(Debug, Serialize)]
+struct Desk {
+    call: Option<DeskCall>,
+}
+
+async fn desk(State(at): State<AtDesk>, headers: HeaderMap) -> Result<Response, Response> {
+    let agent = agent(&at.kept, &headers).await?;
+    Ok(private(Json(Desk { call: at.desks.call_of(&agent).await })))
+}
+
+/// The same each time that it changes.
+async fn events(State(at): State<AtDesk>, headers: HeaderMap) -> Result<Response, Response> {
+    let agent = agent(&at.kept, &headers).await?;
+    let followed = at.desks.follow(at.kept, authorization(&headers), agent);
+    let events = futures_util::StreamExt::map(followed, |call| {
+        let data = serde_json::to_string(&Desk { call }).unwrap_or_default();
+        Ok::<_, Infallible>(Event::default().event("desk").data(data))
+    });
+    let answer = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT));
+    Ok(([(header::CACHE_CONTROL, "no-store")], answer).into_response())
+}
+
+/// `{"answer": "acknowledged"}`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answered {
+    answer: Answer,
+}
+
+async fn answer(
+    State(at): State<AtDesk>,
+    headers: HeaderMap,
+    of: Result<Path<(String, u32)>, PathRejection>,
+    body: Result<Json<Answered>, JsonRejection>,
+) -> Result<Response, Response> {
+    let agent = agent(&at.kept, &headers).await?;
+    let Path((id, number)) = of.map_err(|error| detailed(StatusCode::BAD_REQUEST, error.body_text()))?;
+    let Json(Answered { answer }) = body.map_err(|error| detailed(error.status(), error.body_text()))?;
+    match at.desks.answer(&agent, &id, number, answer) {
+        Ok(()) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Err(Refused::NoCall) => Err(detailed(StatusCode::NOT_FOUND, "no such call of yours is up")),
+        Err(Refused::NotShown) => Err(detailed(StatusCode::CONFLICT, "that cue is not shown, or no longer")),
+    }
+}

@@ -1,0 +1,190 @@
+//! Cues: which were shown in a call, what agents answered, and what followed.
+//!
+//! A supervisor sees which cues a call was shown. What an agent answered, and what followed, is summed up over groups
+//! and shown of no one call but to its own agent.
+
+use serde::Serialize;
+use sidetone_events::Happening;
+
+use crate::database::{Database, Row, Value};
+use crate::error::StoreError;
+use crate::query::REST;
+use crate::store::Store;
+
+/// Most teams that a day has sums of, those with the most cues; the others are summed up together.
+const MOST_TEAMS: u32 = 50;
+
+/// What is kept of one cue of a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeptCue {
+    /// The cue's number in its call.
+    pub number: u32,
+    /// Its rule's id.
+    pub cue: String,
+    /// What the agent read.
+    pub line: String,
+    /// When in the call it was shown.
+    pub at_ms: u64,
+    /// Why it was cleared; `None` while it is shown.
+    pub cleared: Option<String>,
+    /// Whether the agent acknowledged it.
+    pub acknowledged: bool,
+    /// Whether the agent dismissed it.
+    pub dismissed: bool,
+    /// Whether what the agent does no longer called for it half a minute later.
+    pub adopted: Option<bool>,
+    /// Whether a customer who seemed upset no longer did.
+    pub recovered: Option<bool>,
+}
+
+/// The cues of one rule and team over some days.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct CueSum {
+    /// The rule's id.
+    pub cue: String,
+    /// The team's label; empty for calls without one, [`REST`] for those of the smallest teams.
+    pub team: String,
+    /// How many were shown.
+    pub shown: u64,
+    /// Of these, acknowledged.
+    pub acknowledged: u64,
+    /// Of these, dismissed.
+    pub dismissed: u64,
+    /// Of these, those of which it is known whether they were followed,
+    pub judged: u64,
+    /// and followed.
+    pub adopted: u64,
+    /// Of these, those whose customer seemed upset and was heard again,
+    pub upset: u64,
+    /// and seemed so no longer.
+    pub recovered: u64,
+    /// Agents, as many as any one of the days had.
+    pub agents: u64,
+}
+
+/// Whether an event is one that only its own agent is shown: it stands in `cues` and not among the call's events.
+pub(crate) fn is_private(happening: &Happening) -> bool {
+    matches!(happening, Happening::CueAcknowledged(_) | Happening::CueDismissed(_) | Happening::CueJudged(_))
+}
+
+/// Writes what an event tells of a cue, if it does.
+pub(crate) fn write(
+    database: &mut dyn Database,
+    call: &str,
+    at_ms: u64,
+    happening: &Happening,
+) -> Result<(), StoreError> {
+    let mut set = |number: u32, columns: &str, values: &[Value]| {
+        let sql = format!("UPDATE cues SET {columns} WHERE call = $1 AND number = $2");
+        database.execute(&sql, &[&[call.into(), number.into()], values].concat()).map(drop)
+    };
+    match happening {
+        Happening::CueShown(cue) => {
+            let sql = "INSERT INTO cues (call, number, cue, line, at) VALUES ($1, $2, $3, $4, $5)
+                       ON CONFLICT (call, number) DO NOTHING";
+            let values = [
+                call.into(),
+                cue.number.into(),
+                cue.cue.as_str().into(),
+                cue.line.as_str().into(),
+                at_ms.into(),
+            ];
+            database.execute(sql, &values).map(drop)
+        }
+        Happening::CueCleared(cue) => set(cue.number, "cleared = $3", &[cue.why.word().into()]),
+        Happening::CueAcknowledged(cue) => set(cue.number, "acknowledged = 1", &[]),
+        Happening::CueDismissed(cue) => set(cue.number, "dismissed = 1", &[]),
+        Happening::CueJudged(cue) => {
+            let bit = |value: Option<bool>| value.map(u32::from).into();
+            set(cue.number, "adopted = $3, recovered = $4", &[bit(cue.adopted), bit(cue.recovered)])
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Sums a day's cues up: the parameters are its number, its first millisecond and the first one behind it.
+pub(crate) fn sum_day(database: &mut dyn Database, values: &[Value; 3]) -> Result<(), StoreError> {
+    let [day, ..] = values;
+    database.execute("DELETE FROM cue_days WHERE day = $1", std::slice::from_ref(day))?;
+    let count = |condition: &str| format!("CAST(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS BIGINT)");
+    let sql = format!(
+        "INSERT INTO cue_days (day, cue, team, shown, acknowledged, dismissed, judged, adopted, upset, recovered, agents)
+         SELECT $1, cue, CASE WHEN team IN (SELECT team FROM (
+                 SELECT COALESCE(calls.team, '') AS team, COUNT(*) AS shown
+                 FROM cues JOIN calls ON calls.id = cues.call WHERE calls.started >= $2 AND calls.started < $3
+                 GROUP BY COALESCE(calls.team, '') ORDER BY shown DESC, team LIMIT {MOST_TEAMS}) AS most)
+             THEN team ELSE '{REST}' END,
+             COUNT(*), {acknowledged}, {dismissed}, {judged}, {adopted}, {upset}, {recovered}, COUNT(DISTINCT agent)
+         FROM (
+             SELECT cues.cue, COALESCE(calls.team, '') AS team, calls.agent, cues.acknowledged, cues.dismissed,
+                 cues.adopted, cues.recovered
+             FROM cues JOIN calls ON calls.id = cues.call WHERE calls.started >= $2 AND calls.started < $3
+         ) AS its GROUP BY 2, 3",
+        acknowledged = count("acknowledged = 1"),
+        dismissed = count("dismissed = 1"),
+        judged = count("adopted IS NOT NULL"),
+        adopted = count("adopted = 1"),
+        upset = count("recovered IS NOT NULL"),
+        recovered = count("recovered = 1"),
+    );
+    database.execute(&sql, values).map(drop)
+}
+
+impl Store {
+    /// The cues of some days by rule and team, those shown most first. Days are counted since 1970, UTC.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn cue_sums(&mut self, first: u64, last: u64) -> Result<Vec<CueSum>, StoreError> {
+        let sum = |column: &str| format!("CAST(SUM({column}) AS BIGINT)");
+        let sums = ["shown", "acknowledged", "dismissed", "judged", "adopted", "upset", "recovered"].map(sum);
+        let sql = format!(
+            "SELECT cue, team, {}, MAX(agents) FROM cue_days WHERE day >= $1 AND day <= $2
+             GROUP BY cue, team ORDER BY 3 DESC, cue, team",
+            sums.join(", ")
+        );
+        self.database.query(&sql, &[first.into(), last.into()])?.iter().map(cue_sum).collect()
+    }
+
+    /// The cues of a call, in order.
+    pub(crate) fn cues_of(&mut self, call: &str) -> Result<Vec<KeptCue>, StoreError> {
+        let sql = "SELECT number, cue, line, at, cleared, acknowledged, dismissed, adopted, recovered
+                   FROM cues WHERE call = $1 ORDER BY number";
+        self.database.query(sql, &[call.into()])?.iter().map(kept).collect()
+    }
+}
+
+fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or_default()
+}
+
+fn cue_sum(row: &Row) -> Result<CueSum, StoreError> {
+    let int = |column| row.int(column).map(unsigned);
+    Ok(CueSum {
+        cue: row.text(0)?,
+        team: row.text(1)?,
+        shown: int(2)?,
+        acknowledged: int(3)?,
+        dismissed: int(4)?,
+        judged: int(5)?,
+        adopted: int(6)?,
+        upset: int(7)?,
+        recovered: int(8)?,
+        agents: int(9)?,
+    })
+}
+
+fn kept(row: &Row) -> Result<KeptCue, StoreError> {
+    let bit = |column| row.maybe_int(column).map(|value| value.map(|value| value != 0));
+    Ok(KeptCue {
+        number: u32::try_from(row.int(0)?).unwrap_or_default(),
+        cue: row.text(1)?,
+        line: row.text(2)?,
+        at_ms: unsigned(row.int(3)?),
+        cleared: row.maybe_text(4)?,
+        acknowledged: bit(5)?.unwrap_or_default(),
+        dismissed: bit(6)?.unwrap_or_default(),
+        adopted: bit(7)?,
+        recovered: bit(8)?,
+    })
+}
