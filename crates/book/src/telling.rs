@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use sidetone_call::CallKey;
 use sidetone_consent::{Say, Source, State, Telling};
-
 use sidetone_hear::Work;
 
 use crate::book::Book;

@@ -173,9 +173,11 @@ fn every_path_answers_as_it_is_documented() {
     let (supervisor, operator) = (bearer(&supervisor), bearer(&operator));
     let supervisor = [(supervisor.0, supervisor.1.as_str())];
     let operator = [(operator.0, operator.1.as_str())];
-    for (path, wrong) in
-        [("/api/v1/calls", "/api/v1/calls?limit=0"), ("/api/v1/days", "/api/v1/days?first=x")]
-    {
+    for (path, wrong) in [
+        ("/api/v1/calls", "/api/v1/calls?limit=0"),
+        ("/api/v1/days", "/api/v1/days?first=x"),
+        ("/api/v1/cues", "/api/v1/cues?first=9&last=8"),
+    ] {
         check(path, "GET", path, &supervisor, "", 200);
         check(path, "GET", wrong, &supervisor, "", 400);
         check(path, "GET", path, &operator, "", 403);
@@ -217,10 +219,26 @@ fn every_path_answers_as_it_is_documented() {
         check(&path, "GET", &to, &operator, "", 403);
         check(&path, "GET", &to, &[], "", 401);
     }
+    for path in ["/api/v1/desk", "/api/v1/desk/events"] {
+        check(path, "GET", path, &agent, "", 200);
+        check(path, "GET", path, &supervisor, "", 403);
+        check(path, "GET", path, &[], "", 401);
+    }
+    let (path, to) = ("/api/v1/calls/{id}/cues/{number}", "/api/v1/calls/nobody/cues/1");
+    let (good, longest) =
+        (r#"{"answer":"dismissed"}"#, json!({ "answer": "x".repeat(5_000) }).to_string());
+    check(path, "POST", to, &[json], good, 401);
+    check(path, "POST", to, &supervisors, good, 403);
+    check(path, "POST", to, &agent, good, 404);
+    check(path, "POST", "/api/v1/calls/nobody/cues/one", &agent, good, 400);
+    check(path, "POST", to, &agent, "{", 400);
+    check(path, "POST", to, &agent, r#"{"answer":"perhaps"}"#, 422);
+    check(path, "POST", to, &agent, &longest, 413);
+    check(path, "POST", to, &agent[..1], good, 415);
     check("/api/v1/days", "GET", "/api/v1/days?by=queue", &supervisor, "", 200);
     check("/api/v1/days", "GET", "/api/v1/days?by=agent", &supervisor, "", 400);
     for path in document["paths"].as_object().unwrap().keys() {
-        let to = path.replace("{id}", "x");
+        let to = path.replace("{id}", "x").replace("{number}", "1");
         let answer = ask(&net, "DELETE", &to, &[token, json], "");
         assert_eq!(answer.status, 405, "{path}: {answer:?}");
         assert!(answer.body.contains("this path takes "), "{path}: {answer:?}");

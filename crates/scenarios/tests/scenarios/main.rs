@@ -12,6 +12,7 @@ mod asterisk_softphone;
 mod basic;
 mod cancel;
 mod consent;
+mod cued;
 mod deployment;
 mod dns;
 mod drain;

@@ -29,7 +29,7 @@ fn rows(csv: &str) -> Vec<Vec<String>> {
 }
 
 /// Seven seconds of the demo's caller losing patience.
-fn speech() -> Vec<i16> {
+pub(crate) fn speech() -> Vec<i16> {
     let mut reader = hound::WavReader::open(repository().join("demo/caller.wav")).unwrap();
     reader.samples().map(Result::unwrap).skip(24 * 8_000).take(7 * 8_000).collect()
 }
@@ -74,13 +74,13 @@ fn a_call_is_in_the_store_while_it_is_up_and_after() {
 }
 
 /// Asks Sidetone's API with a token; the status, and the body.
-fn ask(call: &Call, path: &str, token: &str) -> (u16, Value) {
+pub(crate) fn ask(call: &Call, path: &str, token: &str) -> (u16, Value) {
     let (status, body) = call.sidetone.get_as(path, token).unwrap();
     (status, serde_json::from_str(&body).unwrap_or_default())
 }
 
 /// Sends JSON to Sidetone's API with a token; the status, and the body.
-fn send(call: &Call, method: &str, path: &str, token: &str, body: &Value) -> (u16, Value) {
+pub(crate) fn send(call: &Call, method: &str, path: &str, token: &str, body: &Value) -> (u16, Value) {
     let body = body.to_string();
     let head = format!(
         "{method} {path} HTTP/1.1\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
@@ -139,7 +139,7 @@ fn on_pages(call: &Call, id: &str, [supervisor, ada, ben]: [&str; 3]) {
 }
 
 /// Makes an agent's token; its secret.
-fn agent(label: &str, file: &std::path::Path) -> String {
+pub(crate) fn agent(label: &str, file: &std::path::Path) -> String {
     let arguments = ["token", "create", label, "--role", "agent", "--agent", label, "--store"];
     let output = Command::new(binary()).args(arguments).arg(file).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
@@ -220,7 +220,7 @@ fn a_calls_agent_sees_it_and_what_is_added_to_it_and_another_agent_does_not() {
 }
 
 /// Makes a token; its secret and its id.
-fn token(role: &str, file: &std::path::Path) -> (String, String) {
+pub(crate) fn token(role: &str, file: &std::path::Path) -> (String, String) {
     let output = Command::new(binary())
         .args(["token", "create", role, "--role", role, "--json", "--store"])
         .arg(file)
@@ -316,26 +316,26 @@ fn a_refusal_empties_the_store_too() {
 }
 
 /// A browser, as far as pages need one.
-struct Browser<'a> {
+pub(crate) struct Browser<'a> {
     call: &'a Call,
     cookie: String,
 }
 
 /// An answer: its status, its head, and the page.
-struct Page {
-    status: u16,
+pub(crate) struct Page {
+    pub(crate) status: u16,
     head: String,
-    text: String,
+    pub(crate) text: String,
 }
 
 impl Page {
     /// The value of the forms' token.
-    fn csrf(&self) -> String {
+    pub(crate) fn csrf(&self) -> String {
         let (_, rest) = self.text.split_once("name=\"csrf\" value=\"").expect("a form");
         rest.split('"').next().unwrap().to_owned()
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head
             .lines()
             .find_map(|line| line.split_once(": ").filter(|(it, _)| it.eq_ignore_ascii_case(name)))
@@ -344,7 +344,7 @@ impl Page {
 }
 
 impl<'a> Browser<'a> {
-    fn new(call: &'a Call) -> Self {
+    pub(crate) fn new(call: &'a Call) -> Self {
         Self { call, cookie: String::new() }
     }
 
@@ -358,11 +358,11 @@ impl<'a> Browser<'a> {
         page
     }
 
-    fn get(&mut self, path: &str) -> Page {
+    pub(crate) fn get(&mut self, path: &str) -> Page {
         self.send(&format!("GET {path} HTTP/1.1\r\n"), "")
     }
 
-    fn post(&mut self, path: &str, origin: &str, form: &str) -> Page {
+    pub(crate) fn post(&mut self, path: &str, origin: &str, form: &str) -> Page {
         let head = format!(
             "POST {path} HTTP/1.1\r\nOrigin: {origin}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
              Content-Length: {}\r\n",
@@ -371,7 +371,7 @@ impl<'a> Browser<'a> {
         self.send(&head, form)
     }
 
-    fn sign_in(&mut self, token: &str, next: &str) -> Page {
+    pub(crate) fn sign_in(&mut self, token: &str, next: &str) -> Page {
         self.post("/sign-in", "http://sidetone", &format!("token={token}&next={next}"))
     }
 }
