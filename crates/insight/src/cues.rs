@@ -31,6 +31,7 @@
 
 mod coach;
 mod condition;
+mod example;
 mod measure;
 mod rule;
 mod set;
@@ -41,6 +42,7 @@ mod told;
 
 pub use coach::{Coach, CueTold};
 pub use condition::{Condition, NotACondition};
+pub use example::{Example, ExampleError};
 pub use measure::{Aspect, Measure, Scale};
 pub use rule::{Cue, CueFault, HIGHEST, Line};
 pub use set::{CueSet, CueSetError};

@@ -6,6 +6,7 @@ mod check;
 mod compliance;
 mod consent;
 mod control;
+mod cues;
 mod demo;
 mod man;
 mod model;
@@ -65,6 +66,9 @@ enum Command {
     Analyze(analyze::Analyze),
     /// Place a real call through Sidetone on this machine and watch it, no PBX needed.
     Demo(demo::Demo),
+    /// List the cues that agents may be shown, test them, and see which ones a call would have had.
+    #[command(subcommand)]
+    Cues(cues::Cues),
     /// Look at, train or evaluate the network that hears feeling.
     #[command(subcommand)]
     Model(model::Model),
@@ -118,6 +122,7 @@ impl Cli {
             Command::Announce(announce) => announce.run(output),
             Command::Analyze(analyze) => analyze.run(output),
             Command::Demo(demo) => demo.run(output),
+            Command::Cues(cues) => cues.run(output),
             Command::Model(model) => model.run(output),
             Command::Consent(consent) => consent.run(output),
             Command::Spool(spool) => spool.run(output),

@@ -49,6 +49,15 @@ impl AlertKind {
     /// Both kinds.
     pub const ALL: [Self; 2] = [Self::Frustration, Self::Distress];
 
+    /// The word that events write.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Frustration => "frustration",
+            Self::Distress => "distress",
+        }
+    }
+
     fn other(self) -> Self {
         match self {
             Self::Frustration => Self::Distress,

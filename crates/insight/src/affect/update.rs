@@ -73,6 +73,10 @@ pub enum State {
 }
 
 impl State {
+    /// Every state.
+    pub const ALL: [Self; 5] =
+        [Self::Neutral, Self::Positive, Self::Negative, Self::Frustrated, Self::Distressed];
+
     /// The word that events write.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -97,4 +101,19 @@ pub enum Trend {
     Steady,
     /// Towards unpleasant.
     Worsening,
+}
+
+impl Trend {
+    /// Every trend.
+    pub const ALL: [Self; 3] = [Self::Improving, Self::Steady, Self::Worsening];
+
+    /// The word that events write.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Improving => "improving",
+            Self::Steady => "steady",
+            Self::Worsening => "worsening",
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! One cue: when it is shown, and what it says.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -127,6 +128,16 @@ impl Line {
         }
         parts.push((rest.to_owned(), None));
         Ok(Self { parts })
+    }
+}
+
+impl fmt::Display for Line {
+    /// As it is written, with its places.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.parts.iter().try_for_each(|(before, measure)| {
+            f.write_str(before)?;
+            measure.map_or(Ok(()), |measure| write!(f, "{{{}}}", measure.name()))
+        })
     }
 }
 

@@ -262,6 +262,40 @@ impl Moment {
         }
     }
 
+    /// The same with a measure's value.
+    #[must_use]
+    pub fn with(mut self, measure: Measure, value: f32) -> Self {
+        self.set(measure, Some(value));
+        self
+    }
+
+    /// The same with an aspect's word; a word that the aspect does not have leaves it unknown.
+    #[must_use]
+    pub fn with_word(mut self, aspect: Aspect, word: &str) -> Self {
+        let label = || word.parse::<Label>().ok();
+        match aspect {
+            Aspect::State => self.state = State::ALL.into_iter().find(|state| state.word() == word),
+            Aspect::Trend => self.trend = Trend::ALL.into_iter().find(|trend| trend.word() == word),
+            Aspect::Alert => self.alert = AlertKind::ALL.into_iter().find(|kind| kind.word() == word),
+            Aspect::Phase => {
+                self.phase = Aspect::Phase.words().iter().find(|phase| **phase == word).copied().unwrap_or("");
+            }
+            Aspect::Queue => self.labels.queue = label(),
+            Aspect::Team => self.labels.team = label(),
+            Aspect::Tier => self.labels.tier = label(),
+            Aspect::CallType => self.labels.call_type = label(),
+            Aspect::Language => self.labels.language = label(),
+        }
+        self
+    }
+
+    /// The same with the agent talking, or not.
+    #[must_use]
+    pub fn talking(mut self, agent_talks: bool) -> Self {
+        self.agent_talks = agent_talks;
+        self
+    }
+
     /// A measure's value, if it is known.
     #[must_use]
     pub fn value(&self, measure: Measure) -> Option<f32> {
@@ -274,17 +308,9 @@ impl Moment {
     pub fn word(&self, aspect: Aspect) -> Option<&str> {
         match aspect {
             Aspect::State => self.state.map(State::word),
-            Aspect::Trend => self.trend.map(|trend| match trend {
-                Trend::Improving => "improving",
-                Trend::Steady => "steady",
-                Trend::Worsening => "worsening",
-            }),
-            Aspect::Alert => Some(match self.alert {
-                None => "none",
-                Some(AlertKind::Frustration) => "frustration",
-                Some(AlertKind::Distress) => "distress",
-            }),
-            Aspect::Phase => Some(self.phase),
+            Aspect::Trend => self.trend.map(Trend::word),
+            Aspect::Alert => Some(self.alert.map_or("none", AlertKind::word)),
+            Aspect::Phase => Some(self.phase).filter(|phase| !phase.is_empty()),
             Aspect::Queue => self.labels.queue.as_ref().map(Label::as_str),
             Aspect::Team => self.labels.team.as_ref().map(Label::as_str),
             Aspect::Tier => self.labels.tier.as_ref().map(Label::as_str),

@@ -326,6 +326,28 @@ fn the_cues_that_come_along_are_sound() {
 }
 
 #[test]
+fn each_cue_that_comes_along_has_an_example_that_shows_it() {
+    let set = Arc::new(CueSet::shipped().unwrap());
+    let examples = Example::read(include_str!("examples.toml"), &set).unwrap();
+    for example in &examples {
+        assert_eq!(example.shown(&set), example.shows, "{}", example.name);
+    }
+    for cue in &set.cues {
+        assert!(examples.iter().any(|example| example.shows.as_ref() == Some(&cue.id)), "{}", cue.id);
+    }
+}
+
+#[test]
+fn examples_that_can_t_be_meant_say_so() {
+    let set = CueSet::shipped().unwrap();
+    let said = |toml: &str| Example::read(toml, &set).unwrap_err().to_string();
+    let example = |rest: &str| format!("[[example]]\nname = \"a\"\n{rest}");
+    assert!(said(&example("is = { agent_pase = \"3\" }")).contains("did you mean `agent_pace`?"));
+    assert!(said(&example("is = { call = \"1s\" }\nshows = \"slow-don\"")).contains("did you mean `slow-down`?"));
+    assert!(said(&example("is = {}\ncolour = 1")).starts_with("line 4: unknown field"));
+}
+
+#[test]
 fn a_file_that_can_t_be_meant_says_where() {
     let said = |toml: &str| CueSet::default().add(toml).unwrap_err().to_string();
     let cue = |rest: &str| format!("# cues\n[[cue]]\nid = \"a\"\nline.en = \"x\"\n{rest}");

@@ -33,8 +33,7 @@ const CUES: &str = r#"
 fn start(folder: &std::path::Path) -> Call {
     let net = Net::lease();
     let mut setup = Setup::usual(&net);
-    let (spool, store, cues) =
-        (folder.join("spool.db"), folder.join("store.db"), folder.join("cues.toml"));
+    let (spool, store, cues) = (folder.join("spool.db"), folder.join("store.db"), folder.join("cues.toml"));
     std::fs::write(&cues, CUES).unwrap();
     setup.more = format!(
         "[spool]\npath = {spool:?}\n[store]\npath = {store:?}\n\
@@ -134,6 +133,7 @@ fn a_cue_is_shown_to_the_calls_agent_who_answers_it() {
     });
     call.caller.open_gate();
     let events = call.finish(6);
-    let end = events.iter().position(|event| event["kind"] == "consent.changed" && event["data"]["erased"] == true);
+    let end =
+        events.iter().position(|event| event["kind"] == "consent.changed" && event["data"]["erased"] == true);
     assert!(events.iter().skip(end.unwrap() + 1).all(|event| event["kind"] != "cue.shown"));
 }

@@ -225,8 +225,7 @@ fn every_path_answers_as_it_is_documented() {
         check(path, "GET", path, &[], "", 401);
     }
     let (path, to) = ("/api/v1/calls/{id}/cues/{number}", "/api/v1/calls/nobody/cues/1");
-    let (good, longest) =
-        (r#"{"answer":"dismissed"}"#, json!({ "answer": "x".repeat(5_000) }).to_string());
+    let (good, longest) = (r#"{"answer":"dismissed"}"#, json!({ "answer": "x".repeat(5_000) }).to_string());
     check(path, "POST", to, &[json], good, 401);
     check(path, "POST", to, &supervisors, good, 403);
     check(path, "POST", to, &agent, good, 404);

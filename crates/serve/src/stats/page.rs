@@ -350,6 +350,16 @@ impl Stats {
             &["phase"],
             &[(&["rising"], self.totals.alerts_raised), (&["calmed"], self.totals.alerts_calmed)],
         );
+        page.counter("cues_total", "Cues shown to agents.", self.totals.cues_shown);
+        page.counters(
+            "cue_answers_total",
+            "Agents' answers to cues.",
+            &["answer"],
+            &[
+                (&["acknowledged"], self.totals.cues_acknowledged),
+                (&["dismissed"], self.totals.cues_dismissed),
+            ],
+        );
         page.counter("events_total", "Events published.", self.events);
         for (name, help, value) in [
             (

@@ -14,6 +14,7 @@ use std::collections::HashSet;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
@@ -21,8 +22,10 @@ use sidetone_capture::Kind;
 use sidetone_capture::audio::Defect;
 use sidetone_capture::calls::Customer;
 use sidetone_emotion::model::Model;
-use sidetone_events::{NumberHasher, NumberHasherError, Secret};
+use sidetone_events::{Happening, NumberHasher, NumberHasherError, Secret};
+use sidetone_insight::cues::{CueSet, CueTold};
 
+use super::cues;
 use super::model::weights;
 use super::story::Page;
 use crate::cli::output::{Output, causes, complain, remark, say, say_json};
@@ -62,9 +65,27 @@ pub(super) struct Analyze {
     /// Salt for the hashes of the numbers in a capture. Without one it is random, and hashes differ each time.
     #[arg(long, env = "SIDETONE_NUMBER_SALT", value_name = "SALT", hide_env_values = true)]
     salt: Option<String>,
+    /// The cues to replay instead of the whole report.
+    #[arg(skip)]
+    cues: Option<Arc<CueSet>>,
 }
 
 impl Analyze {
+    /// Tells which of these cues the agents of a recording would have been shown, and nothing else of it.
+    pub(super) fn of_cues(file: PathBuf, cues: Arc<CueSet>) -> Self {
+        Self {
+            files: vec![file],
+            customer: None,
+            plots: None,
+            events: false,
+            table: false,
+            codecs: Vec::new(),
+            model: None,
+            salt: None,
+            cues: Some(cues),
+        }
+    }
+
     pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
         let model = match &self.model {
             Some(path) => Model::open(path).with_context(|| format!("{} can't be loaded", path.display()))?,
@@ -80,7 +101,7 @@ impl Analyze {
         if let Some(folder) = &self.plots {
             std::fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))?;
         }
-        let bench = Bench { customer: self.customer, model, hasher, formats: self.codecs.clone() };
+        let bench = Bench { customer: self.customer, model, hasher, formats: self.codecs.clone(), cues: self.cues.clone() };
         let mut report = Report { names: Names::default(), rows: Vec::new(), passed_over: 0, read: 0 };
         let mut worst = Outcome::Whole;
         let json = output.json;
@@ -203,7 +224,9 @@ impl Analyze {
         report: &mut Report,
         output: Output,
     ) -> anyhow::Result<()> {
-        if output.json {
+        if self.cues.is_some() {
+            replay_cues(name, call, output)?;
+        } else if output.json {
             call.events.iter().try_for_each(say_json)?;
         } else if !self.table {
             if self.events {
@@ -226,6 +249,28 @@ impl Analyze {
         }
         Ok(())
     }
+}
+
+/// Prints the cues of a call.
+fn replay_cues(name: &str, call: &Heard, output: Output) -> anyhow::Result<()> {
+    if !output.json {
+        say(name);
+    }
+    let mut shown = 0;
+    for event in &call.events {
+        let told = match &event.happening {
+            Happening::CueShown(cue) => CueTold::Shown(cue.clone()),
+            Happening::CueCleared(cue) => CueTold::Cleared(cue.clone()),
+            Happening::CueJudged(cue) => CueTold::Judged(cue.clone()),
+            _ => continue,
+        };
+        shown += u32::from(matches!(told, CueTold::Shown(_)));
+        cues::tell(event.at, &told, output)?;
+    }
+    if !output.json && shown == 0 {
+        say("no cue would have been shown");
+    }
+    Ok(())
 }
 
 /// The results of all inputs.

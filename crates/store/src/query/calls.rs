@@ -8,8 +8,8 @@ use crate::cues::KeptCue;
 use crate::database::{Row, Value};
 use crate::error::StoreError;
 use crate::notes::Note;
-use crate::store::Store;
 use crate::scope::Scope;
+use crate::store::Store;
 
 /// Most calls of one answer.
 const MOST: usize = 500;

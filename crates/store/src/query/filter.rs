@@ -6,8 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::database::Value;
-use crate::sums::NOTABLE_SHIFT;
 use crate::scope::Scope;
+use crate::sums::NOTABLE_SHIFT;
 
 /// Which calls are asked for. Members that are `None` ask for nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

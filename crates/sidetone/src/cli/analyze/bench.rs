@@ -3,6 +3,7 @@
 use sidetone_capture::calls::Customer;
 use sidetone_emotion::model::Model;
 use sidetone_events::NumberHasher;
+use sidetone_insight::cues::CueSet;
 use std::sync::Arc;
 
 /// The model, thresholds and options that every file is analysed with.
@@ -11,4 +12,6 @@ pub(crate) struct Bench {
     pub(crate) model: Arc<Model>,
     pub(crate) hasher: NumberHasher,
     pub(crate) formats: Vec<sidetone_call::Format>,
+    /// The cues that the agent might have been shown.
+    pub(crate) cues: Option<Arc<CueSet>>,
 }
