@@ -31,6 +31,7 @@
   tellTimes(document);
   setInterval(countOn, 1000);
 
+  // The live wall, and other pages with a part that changes.
   const wall = document.getElementById("live");
   if (!wall || !wall.dataset.fragment) return;
   const state = document.getElementById("live-state");
@@ -115,7 +116,7 @@
   tellAttention();
   if (wall.dataset.events || wall.dataset.stream) listen();
   if (!wall.dataset.stream) {
-    setInterval(() => document.hidden || soon(), 15000);
+    setInterval(() => document.hidden || soon(), 1000 * Number(wall.dataset.every ?? 15));
     document.addEventListener("visibilitychange", () => document.hidden || soon());
   }
 

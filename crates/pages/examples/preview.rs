@@ -11,7 +11,8 @@ use std::path::Path;
 
 use sidetone_pages::{
     CallList, CallsQuery, Figures, FiguresQuery, Language, LiveCall, Own, QueryFault, Section, Shell, SignIn,
-    SignInFault, WallQuery, WallView, assets, call, calls, figures, figures_csv, problem, sign_in, wall,
+    SignInFault, WallQuery, WallView, assets, call, calls, compliance, figures, figures_csv, operations,
+    problem, sign_in, wall,
 };
 use sidetone_store::Role;
 
@@ -55,9 +56,9 @@ fn main() -> std::io::Result<()> {
             next,
         };
         let wrong = SignIn {
-            fault: Some(SignInFault::Wrong),
-            provider: Some("/sign-in/provider"),
-            token: true,
+            fault: Some(SignInFault::Password),
+            password: true,
+            name: "maria.keller",
             next: "/live",
         };
         let year = FiguresQuery {
@@ -77,6 +78,11 @@ fn main() -> std::io::Result<()> {
             ("figures", figures(&shell, &Figures::of(&days, &usual, made_up::NOW))),
             ("figures-long", figures(&shell, &Figures::of(&days, &year, made_up::NOW))),
             ("figures-none", figures(&shell, &Figures::of(&[], &usual, made_up::NOW))),
+            ("operations", made_up::operations(false, "carrier", |it| operations(&shell, it))),
+            ("operations-ill", made_up::operations(true, "carrier", |it| operations(&shell, it))),
+            ("compliance", made_up::compliance(false, "Maria Keller", |it| compliance(&shell, it))),
+            ("compliance-ill", made_up::compliance(true, "Maria Keller", |it| compliance(&shell, it))),
+            ("compliance-none", made_up::compliance_of_nothing(|it| compliance(&shell, it))),
             ("sign-in", sign_in(&outside, &wrong)),
             ("problem", problem(&outside, 503, Some("the store has not answered for 10 s"))),
             ("forbidden", problem(&shell, 403, None)),

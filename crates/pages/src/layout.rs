@@ -18,6 +18,10 @@ pub enum Section {
     Calls,
     /// Figures of days.
     Figures,
+    /// The state of the service.
+    Operations,
+    /// Consent, receipts, accesses.
+    Compliance,
 }
 
 impl Section {
@@ -28,9 +32,10 @@ impl Section {
         match role {
             Role::Agent => &[Self::Desk, Self::Calls],
             Role::Supervisor => &[Self::Live, Self::Calls, Self::Figures],
-            Role::Director => &[Self::Figures],
-            // The operator's work is done by other means so far: the command line, Prometheus, the API.
-            Role::Operator | Role::Integration => &[],
+            Role::Director => &[Self::Figures, Self::Compliance],
+            // Not the supervisor: the log of accesses tells of supervisors, and is for those who watch over them.
+            Role::Operator => &[Self::Operations, Self::Compliance],
+            Role::Integration => &[],
         }
     }
 
@@ -42,15 +47,20 @@ impl Section {
             Self::Live => "/live",
             Self::Calls => "/calls",
             Self::Figures => "/figures",
+            Self::Operations => "/operations",
+            Self::Compliance => "/compliance",
         }
     }
 
-    fn title(self, texts: &Texts) -> &str {
+    fn title(self, language: Language) -> &'static str {
+        let texts = language.texts();
         match self {
             Self::Desk => texts.desk,
             Self::Live => texts.live,
             Self::Calls => texts.calls,
             Self::Figures => texts.figures,
+            Self::Operations => language.operations().title,
+            Self::Compliance => language.compliance().title,
         }
     }
 }
@@ -177,7 +187,7 @@ fn header(shell: &Shell<'_>, here: Option<Section>) -> Markup {
                             li {
                                 a href=(shell.path(section.path()))
                                     aria-current=[(here == Some(*section)).then_some("page")] {
-                                    (section.title(texts))
+                                    (section.title(shell.language))
                                 }
                             }
                         }

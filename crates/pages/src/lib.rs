@@ -22,10 +22,12 @@ mod assets;
 mod call;
 mod calls;
 mod civil;
+mod compliance;
 mod desk;
 mod figures;
 mod format;
 mod layout;
+mod operations;
 mod problem;
 mod sign_in;
 #[cfg(test)]
@@ -37,6 +39,7 @@ mod wall;
 pub use assets::{Asset, CONTENT_SECURITY_POLICY, assets};
 pub use call::{NoteFault, NoteForm, Own, SelfNoteForm, call};
 pub use calls::{CallLabels, CallList, CallsForm, CallsQuery, QueryFault, calls};
+pub use compliance::{Compliance, Listed, Owed, PolicyInForce, Receipts, compliance};
 pub use desk::{DeskCall, DeskCue, DeskCustomer, DeskPaths, desk, desk_fragment};
 pub use figures::{
     Change, Estimate, Figures, FiguresQuery, Measure, Range, SMALLEST_GROUP, figures, figures_csv, is_group,
@@ -44,6 +47,7 @@ pub use figures::{
 };
 pub use layout::{Head, Section, Shell, page};
 pub use maud::Markup;
+pub use operations::{Alarm, Counts, Health, Host, Link, Model, Operations, operations, operations_fragment};
 pub use problem::problem;
 pub use sign_in::{SignIn, SignInFault, sign_in};
 pub use text::Language;

@@ -10,8 +10,8 @@ mod reader;
 use serde_json::json;
 use sidetone_pages::{
     CallLabels, CallList, CallsQuery, Figures, FiguresQuery, Language, LiveCall, NoteFault, Own, QueryFault,
-    Section, Shell, SignIn, SignInFault, WallQuery, WallView, assets, call, calls, figures, figures_csv,
-    problem, sign_in, wall, wall_fragment,
+    Section, Shell, SignIn, SignInFault, WallQuery, WallView, assets, call, calls, compliance, figures,
+    figures_csv, operations, problem, sign_in, wall, wall_fragment,
 };
 use sidetone_store::{Alert, Call, CallDetails, CallOutcome, Happened, Note, Point, Role, SelfNote, Survey};
 
@@ -80,12 +80,7 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
         fault,
         next: cursor.as_ref(),
     };
-    let gate = SignIn {
-        fault: Some(SignInFault::Wrong),
-        provider: Some("/sign-in/provider"),
-        token: true,
-        next: text,
-    };
+    let gate = SignIn { fault: Some(SignInFault::Password), password: true, name: text, next: text };
     let as_list = WallQuery { view: WallView::List, queue: text.to_owned() };
     let by_team = FiguresQuery { by: "team".to_owned(), ..FiguresQuery::default() };
     let agents = Shell { role: Some(Role::Agent), sections: Section::of(Role::Agent), ..shell };
@@ -102,8 +97,16 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
         ("figures by team", figures(&shell, &Figures::of(&days, &by_team, made_up::NOW))),
         ("an agent's call", call(&agents, &details[0], &own)),
         ("figures of nothing", figures(&shell, &Figures::of(&[], &usual, made_up::NOW))),
+        ("operations", made_up::operations(false, text, |it| operations(&shell, it))),
+        ("operations with much amiss", made_up::operations(true, text, |it| operations(&shell, it))),
+        ("compliance", made_up::compliance(false, text, |it| compliance(&shell, it))),
+        ("compliance with much amiss", made_up::compliance(true, text, |it| compliance(&shell, it))),
+        ("compliance of nothing", made_up::compliance_of_nothing(|it| compliance(&shell, it))),
         ("sign-in", sign_in(&outside, &gate)),
-        ("sign-in without a way", sign_in(&outside, &SignIn::default())),
+        (
+            "sign-in by token",
+            sign_in(&outside, &SignIn { fault: Some(SignInFault::Token), ..SignIn::default() }),
+        ),
         ("problem", problem(&shell, 503, Some(text))),
         ("problem outside", problem(&outside, 404, None)),
     ];
@@ -268,6 +271,8 @@ fn a_page_with_its_assets_stays_under_100_kilobytes_however_much_there_is() {
             ("call", call(&shell, &long, &Own::default())),
             ("figures by days", of(&quarter)),
             ("figures by weeks", of(&year)),
+            ("operations", made_up::operations(true, &"x".repeat(900), |it| operations(&shell, it))),
+            ("compliance", made_up::compliance(true, &"x".repeat(900), |it| compliance(&shell, it))),
         ];
         for (name, html) in pages {
             assert!(html.len() + assets < 100_000, "{name} {}: {} + {assets}", language.code(), html.len());
@@ -317,13 +322,15 @@ fn every_path_stands_behind_the_base() {
         next: cursor.as_ref(),
     };
     let outside = Shell { name: None, sections: &[], ..shell };
-    let provider = SignIn { provider: Some("/sign-in/provider"), token: true, ..SignIn::default() };
+    let gate = SignIn { password: true, ..SignIn::default() };
     let pages = [
         wall(&shell, &live, &WallQuery::default(), Some("/live/events")),
         calls(&shell, &list),
         call(&shell, &made_up::upset_call(), &Own::default()),
         figures(&shell, &Figures::of(&made_up::days(), &FiguresQuery::default(), made_up::NOW)),
-        sign_in(&outside, &provider),
+        made_up::operations(true, "a", |it| operations(&shell, it)),
+        made_up::compliance(true, "a", |it| compliance(&shell, it)),
+        sign_in(&outside, &gate),
         problem(&outside, 401, None),
     ];
     for html in pages {
@@ -365,4 +372,26 @@ fn a_number_is_posted_and_never_stands_in_an_address() {
 fn figures_of_a_range_without_days_are_none() {
     let figures = Figures::of(&[], &FiguresQuery::default(), made_up::NOW);
     assert!(figures_csv(&shell(Language::En, "/"), &figures).lines().count() == 2);
+}
+
+#[test]
+fn the_state_of_the_service_is_told_by_words_and_by_the_names_in_prometheus() {
+    let shell = shell(Language::En, "/operations");
+    let html = made_up::operations(true, "carrier-south", |it| operations(&shell, it));
+    for told in ["Not ready for new calls", "carrier-south", "SidetonePeerDown", "sidetone_sessions", "down"]
+    {
+        assert!(html.contains(told), "{told}");
+    }
+    let html = made_up::operations(false, "carrier-south", |it| operations(&shell, it));
+    assert!(html.contains("Ready for calls") && html.contains("no condition of the alert rules holds"));
+}
+
+#[test]
+fn receipts_that_are_not_whole_are_told_and_small_days_have_no_share() {
+    let shell = shell(Language::En, "/compliance");
+    let html = made_up::compliance(true, "x", |it| compliance(&shell, it));
+    assert!(html.contains("Not intact") && html.contains("x:12: was changed"));
+    let html = made_up::compliance(false, "x", |it| compliance(&shell, it));
+    assert!(html.contains("Intact") && html.contains("48302:9f1c") && html.contains("/compliance?after="));
+    assert!(!html.contains(&"a1".repeat(32)), "a hashed number stands there by its beginning");
 }

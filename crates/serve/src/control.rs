@@ -315,7 +315,7 @@ async fn serve(stream: UnixStream, served: Arc<Served>) -> io::Result<()> {
         },
         Request::Health => {
             let unready = match served.stats.fresh().await {
-                Some(stats) => stats.unready(),
+                Some(stats) => stats.unready().map(|why| why.to_string()),
                 None => Some(NOTHING_COUNTS.to_owned()),
             };
             answer(&mut writer, &Health { alive: true, unready }).await

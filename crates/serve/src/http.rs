@@ -3,8 +3,11 @@
 mod additions;
 mod api;
 mod desk;
+mod etag;
 mod history;
 mod kept;
+mod limit;
+mod limits;
 mod openapi;
 mod problem;
 mod route;
@@ -19,15 +22,17 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::connect_info::Connected;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::serve::Listener;
+use axum::serve::{IncomingStream, Listener};
 use serde::Deserialize;
 use sidetone_book::Calls;
 use sidetone_consent::page::{self, Language, PageFacts};
+use sidetone_consent::report::ModelFacts;
 use sidetone_events::{Revealed, StallGuard};
 use sidetone_proxy::binding::cant_bind;
 use sidetone_proxy::config::Fault;
@@ -39,7 +44,10 @@ use tokio::time::{Instant, Sleep, sleep};
 
 pub use desk::Desks;
 pub use kept::Kept;
+use limits::{Limits, PeerAddress};
 use route::Route;
+use screens::Screens;
+pub use screens::{Facts, GatherFacts};
 
 use crate::snapshot::NOTHING_COUNTS;
 use crate::{Snapshot, Stats};
@@ -74,6 +82,10 @@ pub struct Served {
     pub desks: Desks,
     /// The store, for those who have a token of it; absent where none is kept.
     pub kept: Option<Kept>,
+    /// The model, for the operator's page; absent where nothing is listened to.
+    pub model: Option<ModelFacts>,
+    /// For the compliance page.
+    pub facts: GatherFacts,
 }
 
 /// Binds the page server and starts it; returns the address bound.
@@ -85,7 +97,7 @@ pub async fn start(listen: SocketAddr, served: Served, alarm: &Alarm) -> Result<
     let listener = TcpListener::bind(listen).await.map_err(cant)?;
     let bound = listener.local_addr().map_err(cant)?;
     let idle = IDLE_AFTER.max(served.heartbeat.saturating_mul(2));
-    let router = router(served);
+    let router = router(served, alarm);
     // Around all routes, so that every error has the same shape.
     let router = problem::around(router);
     // A connection that waits for its next request would hold a place: it is closed after each answer.
@@ -95,11 +107,18 @@ pub async fn start(listen: SocketAddr, served: Served, alarm: &Alarm) -> Result<
     }));
     alarm.watch("the HTTP server", async move {
         let listener = Limited::new(StallGuard::new(listener, STALLED_AFTER), MOST_CONNECTIONS, idle);
-        if let Err(error) = axum::serve(listener, router).await {
+        let service = router.into_make_service_with_connect_info::<PeerAddress>();
+        if let Err(error) = axum::serve(listener, service).await {
             tracing::error!(%error, "the HTTP server ended");
         }
     });
     Ok(bound)
+}
+
+impl Connected<IncomingStream<'_, Limited<StallGuard>>> for PeerAddress {
+    fn connect_info(stream: IncomingStream<'_, Limited<StallGuard>>) -> Self {
+        Self(*stream.remote_addr())
+    }
 }
 
 /// Pages that need no token.
@@ -113,16 +132,20 @@ fn pages() -> [Route<Pages>; 5] {
     ]
 }
 
-fn router(served: Served) -> Router {
-    let Served { stats, policy, events, api, kept, desks, .. } = served;
+fn router(served: Served, alarm: &Alarm) -> Router {
+    let Served { stats, policy, events, api, kept, desks, model, facts, .. } = served;
     let pages = pages().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
-    let pages = pages.with_state(Pages { stats, policy }).merge(events);
+    let pages = pages.with_state(Pages { stats: stats.clone(), policy }).merge(events);
     let pages = match kept {
-        Some(kept) => pages
-            .merge(history::router(kept.clone()))
-            .merge(additions::router(kept.clone()))
-            .merge(desk::router(kept.clone(), desks.clone()))
-            .merge(screens::router(kept, desks)),
+        Some(kept) => {
+            let limits = Arc::new(Limits::new());
+            let screens = Screens::new(kept.clone(), stats, model, facts, Arc::clone(&limits), alarm);
+            pages
+                .merge(history::router(kept.clone(), Arc::clone(&limits)))
+                .merge(additions::router(kept.clone(), Arc::clone(&limits)))
+                .merge(desk::router(kept, desks.clone(), limits))
+                .merge(screens::router(screens, desks))
+        }
         None => pages,
     };
     match api {
@@ -150,7 +173,7 @@ async fn metrics(State(pages): State<Pages>) -> Response {
 /// Ready for new calls: not draining, and some host is up on each side.
 async fn ready(State(pages): State<Pages>) -> Response {
     let unready = match pages.stats.fresh().await {
-        Some(stats) => stats.unready(),
+        Some(stats) => stats.unready().map(|why| why.to_string()),
         None => Some(NOTHING_COUNTS.to_owned()),
     };
     match unready {

@@ -5,6 +5,7 @@
 //! concern one call go to the call book itself.
 #![forbid(unsafe_code)]
 
+mod alarms;
 pub mod config;
 pub mod control;
 pub mod http;

@@ -20,8 +20,25 @@ use sidetone_relay::RelayTotals;
 use sidetone_spool::Spool;
 use sidetone_watch::Alarm;
 
+/// Why no new calls should be sent here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unready {
+    /// New calls are refused.
+    #[error("draining")]
+    Draining,
+    /// A thread that should run does not: its name, and the reason.
+    #[error("{0}")]
+    Thread(String),
+    /// Callers should be listened to, and the model could not be loaded.
+    #[error("the model could not be loaded: calls are carried, none is analysed")]
+    NoModel,
+    /// No host of a side answers.
+    #[error("every {} host is down", .0.as_str())]
+    SideDown(Side),
+}
+
 /// Counters and gauges of the whole process.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Stats {
     /// Version of this build.
     pub version: &'static str,
@@ -355,23 +372,21 @@ impl Stats {
 
     /// Why no new calls should be sent here, if so.
     #[must_use]
-    pub fn unready(&self) -> Option<String> {
+    pub fn unready(&self) -> Option<Unready> {
         if self.draining {
-            return Some("draining".to_owned());
+            return Some(Unready::Draining);
         }
         if let Some(missed) = self.threads_missed.first() {
-            return Some(missed.clone());
+            return Some(Unready::Thread(missed.clone()));
         }
         if self.model_missing {
-            return Some("the model could not be loaded: calls are carried, none is analysed".to_owned());
+            return Some(Unready::NoModel);
         }
-        for side in [Side::Trunk, Side::Pbx] {
+        let is_down = |side: &Side| {
             let mut hosts = self.hosts.iter().filter(|host| host.side == side.as_str()).peekable();
-            if hosts.peek().is_some() && hosts.all(|host| !host.up) {
-                return Some(format!("every {} host is down", side.as_str()));
-            }
-        }
-        None
+            hosts.peek().is_some() && hosts.all(|host| !host.up)
+        };
+        [Side::Trunk, Side::Pbx].into_iter().find(is_down).map(Unready::SideDown)
     }
 }
 

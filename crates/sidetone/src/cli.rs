@@ -18,6 +18,7 @@ mod store;
 mod story;
 mod token;
 mod trace;
+mod user;
 mod view;
 
 use crate::cli::output::Output;
@@ -84,6 +85,9 @@ enum Command {
     /// Say who may ask the store by HTTP and look at pages.
     #[command(subcommand)]
     Token(token::Token),
+    /// People who sign in to the pages by name and password.
+    #[command(subcommand)]
+    User(user::User),
     /// What a compliance officer asks for.
     #[command(subcommand)]
     Compliance(compliance::Compliance),
@@ -128,6 +132,7 @@ impl Cli {
             Command::Spool(spool) => spool.run(output),
             Command::Store(store) => store.run(output),
             Command::Token(token) => token.run(output),
+            Command::User(user) => user.run(output),
             Command::Compliance(compliance) => compliance.run(output),
             Command::Completions(completions) => completions.run(),
             Command::Man(man) => man.run(output),

@@ -1,6 +1,7 @@
 //! Sidetone's binary: the command line, the configuration, and the assembly of everything else.
 
 mod cli;
+mod compliance;
 mod config;
 mod log_writer;
 mod server;

@@ -34,6 +34,7 @@ pub(crate) use prepared::Prepared;
 use reload::Reloader;
 pub(crate) use reload::{ReadAgain, Reread};
 
+use crate::compliance;
 use crate::config::{Config, events_fault};
 use sidetone_book::Calls;
 use sidetone_hear::Orders;
@@ -99,6 +100,7 @@ impl Server {
         let model = listening
             .first()
             .map(|worker| (worker.model.meta().name.clone(), worker.model.sha256().to_owned()));
+        let model_facts = listening.first().map(|worker| compliance::model(&worker.model));
         let orders: Vec<Orders> = listening.iter_mut().filter_map(|worker| worker.orders.take()).collect();
         let (tracing_hasher, numbers_of) = (hasher.clone(), hasher.clone());
         let numbers = numbers(&config, None, Missing::Begun).map_err(|error| error.fault())?;
@@ -148,6 +150,7 @@ impl Server {
         let list = Snapshot::of(&alarm, "the list of calls", move || listed.list());
         let http = match config.http.listen.address() {
             Some(listen) => {
+                let (told, model_told) = (Arc::clone(&in_force), model_facts.clone());
                 let served = http::Served {
                     stats: stats.clone(),
                     policy: Arc::new(move || {
@@ -159,6 +162,8 @@ impl Server {
                     desks: http::Desks::new(list.clone(), Arc::clone(&calls)),
                     heartbeat: config.events.stream.heartbeat.0,
                     kept: kept(&config, lock(&store).as_ref(), numbers_of),
+                    model: model_facts,
+                    facts: Arc::new(move || compliance::of_pages(&told.get(), model_told.clone())),
                     api: http_token.map(|token| (token, Arc::clone(&calls))),
                 };
                 Some(http::start(listen, served, &alarm).await?)

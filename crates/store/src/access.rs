@@ -107,26 +107,11 @@ pub struct NewToken {
     pub token: Token,
 }
 
-/// A look at something that concerns one person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Access {
-    /// When, in milliseconds since 1970.
-    pub time: u64,
-    /// The token's id and name.
-    pub token: String,
-    /// See above.
-    pub name: String,
-    /// What was done, as in `call.read`.
-    pub action: String,
-    /// With what: a call's id.
-    pub subject: String,
-}
+pub(crate) const TOKEN: &str = "tokens.id, tokens.name, tokens.role, tokens.created, tokens.expires, \
+                                tokens.revoked, tokens.agent";
+pub(crate) const VALID: &str = "tokens.revoked IS NULL AND (tokens.expires IS NULL OR tokens.expires > $2)";
 
-const TOKEN: &str = "tokens.id, tokens.name, tokens.role, tokens.created, tokens.expires, tokens.revoked, \
-                     tokens.agent";
-const VALID: &str = "tokens.revoked IS NULL AND (tokens.expires IS NULL OR tokens.expires > $2)";
-
-fn token(row: &Row) -> Result<Token, StoreError> {
+pub(crate) fn token(row: &Row) -> Result<Token, StoreError> {
     let unsigned = |value: i64| u64::try_from(value).unwrap_or_default();
     let role = row.text(2)?;
     let role =
@@ -219,12 +204,14 @@ impl Store {
         Ok(NewToken { secret, token })
     }
 
-    /// All tokens, the newest first.
+    /// All tokens, the newest first; those that people with a password have are theirs alone, and not among them.
     ///
     /// # Errors
     /// The database's.
     pub fn tokens(&mut self) -> Result<Vec<Token>, StoreError> {
-        let sql = format!("SELECT {TOKEN} FROM tokens ORDER BY created DESC, id");
+        let sql = format!(
+            "SELECT {TOKEN} FROM tokens WHERE id NOT IN (SELECT token FROM people) ORDER BY created DESC, id"
+        );
         self.database.query(&sql, &[])?.iter().map(token).collect()
     }
 
@@ -255,11 +242,19 @@ impl Store {
     /// [`StoreError::Random`], the database's.
     pub fn sign_in(&mut self, secret: &str, now: Timestamp) -> Result<Option<(String, Token)>, StoreError> {
         let Some(token) = self.token(secret, now)? else { return Ok(None) };
+        Ok(Some((self.begin_session(&token, now)?, token)))
+    }
+
+    /// Begins a session of a token's holder; the session's secret.
+    ///
+    /// # Errors
+    /// [`StoreError::Random`], the database's.
+    pub fn begin_session(&mut self, token: &Token, now: Timestamp) -> Result<String, StoreError> {
         let session = random()?;
         let now: Value = now.unix_millis().into();
         let sql = "INSERT INTO sessions (digest, token, created, used) VALUES ($1, $2, $3, $3)";
         self.database.execute(sql, &[digest(&session).into(), token.id.as_str().into(), now])?;
-        Ok(Some((session, token)))
+        Ok(session)
     }
 
     /// The token of a session that is still on.
@@ -291,37 +286,6 @@ impl Store {
     /// The database's.
     pub fn sign_out(&mut self, session: &str) -> Result<(), StoreError> {
         self.database.execute("DELETE FROM sessions WHERE digest = $1", &[digest(session).into()]).map(drop)
-    }
-
-    /// Notes that somebody has looked at something that concerns one person.
-    ///
-    /// # Errors
-    /// The database's: then it must not be shown.
-    pub fn note_access(
-        &mut self,
-        token: &Token,
-        action: &str,
-        subject: &str,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let sql = "INSERT INTO accesses (time, token, name, action, subject) VALUES ($1, $2, $3, $4, $5)";
-        let values = [token.id.as_str(), token.name.as_str(), action, subject].map(Value::from);
-        self.database.execute(sql, &[&[now.unix_millis().into()], values.as_slice()].concat()).map(drop)
-    }
-
-    /// The newest accesses, `most` at most.
-    ///
-    /// # Errors
-    /// The database's.
-    pub fn accesses(&mut self, most: u32) -> Result<Vec<Access>, StoreError> {
-        let sql = "SELECT time, token, name, action, subject FROM accesses ORDER BY time DESC LIMIT $1";
-        let rows = self.database.query(sql, &[most.into()])?;
-        let accesses = rows.iter().map(|row| {
-            let time = u64::try_from(row.int(0)?).unwrap_or_default();
-            let (token, name) = (row.text(1)?, row.text(2)?);
-            Ok(Access { time, token, name, action: row.text(3)?, subject: row.text(4)? })
-        });
-        accesses.collect()
     }
 
     /// Deletes sessions that are over, and accesses that are too long ago.

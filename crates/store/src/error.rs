@@ -77,6 +77,12 @@ pub enum StoreError {
     /// A token of an agent does not say of which.
     #[error("a token of the role agent names the agent whose calls it shows")]
     Agent,
+    /// A password is too short, or endless.
+    #[error("a password has 10 to 256 characters")]
+    BadPassword,
+    /// Somebody has that name already.
+    #[error("there is somebody of that name already")]
+    Taken,
     /// The system gives no random numbers.
     #[error("no random numbers: {0}")]
     Random(getrandom::Error),
@@ -148,6 +154,8 @@ impl StoreError {
             Self::Spool(error) => error.remedy(),
             Self::Agent => "add --agent with the label that the PBX gives the agent, as in --agent 2001",
             Self::Name => "name its holder, as in \"wall screen, second floor\"",
+            Self::BadPassword => "choose a longer one, of some words; or let one be made",
+            Self::Taken => "`sidetone user password` gives them another password; or choose another name",
             Self::Random(_) => "try again",
             Self::Thread(_) => "see the system's limits on threads and memory",
             Self::Export(_) => "see that there is room where it is written",

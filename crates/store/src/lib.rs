@@ -21,6 +21,7 @@
 
 mod access;
 mod added;
+mod audit;
 mod config;
 mod cues;
 mod database;
@@ -28,6 +29,8 @@ mod error;
 mod export;
 mod feeder;
 mod notes;
+mod password;
+mod people;
 mod query;
 mod readers;
 mod retention;
@@ -42,18 +45,21 @@ mod tests;
 mod view;
 mod write;
 
-pub use access::{Access, NewToken, Role, Token};
+pub use access::{NewToken, Role, Token};
 pub use added::{Added, CallOutcome, NotAdded, Survey};
+pub use audit::{Access, AccessCursor};
 pub use config::StoreConfig;
 pub use cues::{CueSum, KeptCue};
 pub use error::StoreError;
 pub use export::Table;
 pub use feeder::{Counters, Feed, Feeder};
 pub use notes::{NewNote, Note, NoteKind, Noted, SelfNote};
+pub use password::Password;
+pub use people::Person;
 pub use query::{
     Alert, Call, CallDetails, CallFilter, Cursor, Day, Grouping, Happened, NoCursor, Outcome, Point, REST,
 };
 pub use readers::Readers;
-pub use retention::Erased;
+pub use retention::{Erased, Erasure};
 pub use store::{BESIDE, FeedStatus, Status, Store};
 pub use view::View;

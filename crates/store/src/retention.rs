@@ -4,7 +4,7 @@ use serde::Serialize;
 use sidetone_events::{HashedNumber, Timestamp};
 
 use crate::config::StoreConfig;
-use crate::database::{Database, Value, transaction};
+use crate::database::{Database, Row, Value, transaction};
 use crate::error::StoreError;
 use crate::store::Store;
 use crate::sums::mark_stale;
@@ -14,6 +14,15 @@ const DAY_MS: u64 = 86_400_000;
 const KEEP_ERASED_DAYS: u32 = 90;
 /// Most calls whose content is deleted in one transaction: others may want to write in between.
 const AT_ONCE: u64 = 500;
+
+/// An erasure that was asked for, and carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Erasure {
+    /// When, in milliseconds since 1970.
+    pub time: u64,
+    /// Calls that were deleted, with everything about them.
+    pub calls: u64,
+}
 
 /// What an erasure took away.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -79,9 +88,26 @@ impl Store {
             {
                 mark_stale(database, u64::try_from(row.int(0)?).unwrap_or_default())?;
             }
-            Ok(Erased { calls: database.execute(&format!("DELETE FROM calls {of}"), &[number])? })
+            let calls = database.execute(&format!("DELETE FROM calls {of}"), &[number])?;
+            // Whose calls they were is what had to be forgotten.
+            let noted = [now.unix_millis().into(), calls.into()];
+            database.execute("INSERT INTO erasures (time, calls) VALUES ($1, $2)", &noted)?;
+            Ok(Erased { calls })
         })?;
         self.database.overwrite_erased()?;
         Ok(erased)
+    }
+
+    /// The newest erasures that were asked for, `most` at most.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn erasures(&mut self, most: u32) -> Result<Vec<Erasure>, StoreError> {
+        let rows = self
+            .database
+            .query("SELECT time, calls FROM erasures ORDER BY time DESC LIMIT $1", &[most.into()])?;
+        let unsigned = |value: i64| u64::try_from(value).unwrap_or_default();
+        let erasure = |row: &Row| Ok(Erasure { time: unsigned(row.int(0)?), calls: unsigned(row.int(1)?) });
+        rows.iter().map(erasure).collect()
     }
 }

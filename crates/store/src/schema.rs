@@ -5,7 +5,7 @@ use crate::error::StoreError;
 
 /// What each version added, oldest first. A step is never changed once it was released: a store that has made it does
 /// not make it again.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     // Times are milliseconds since 1970, UTC; those named `…_ms` are lengths, and `at` counts from the call's INVITE.
     "CREATE TABLE sidetone_store (
          version BIGINT NOT NULL,
@@ -182,6 +182,18 @@ const STEPS: [&str; 4] = [
          agents BIGINT NOT NULL,
          PRIMARY KEY (day, cue, team)
      );",
+    // People who sign in by a password, each with a token whose secret nobody has; and erasures on request.
+    "CREATE TABLE people (
+         -- The name that is typed, in lower case.
+         login TEXT PRIMARY KEY,
+         token TEXT NOT NULL UNIQUE REFERENCES tokens (id),
+         -- Argon2id, as a PHC string.
+         password TEXT NOT NULL,
+         changed BIGINT NOT NULL
+     );
+     -- When calls were erased on request, and how many: not whose.
+     CREATE TABLE erasures (time BIGINT NOT NULL, calls BIGINT NOT NULL);
+     CREATE INDEX erasures_by_time ON erasures (time);",
 ];
 
 /// The newest schema that this program knows.

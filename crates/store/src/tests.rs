@@ -138,6 +138,8 @@ fn a_caller_is_erased_on_request() {
         assert_eq!(store.erase_number(&stranger.unwrap(), at(0)).unwrap().calls, 0);
         let caller = hasher().hash("+49 30 123456789").unwrap();
         assert_eq!(store.erase_number(&caller, at(0)).unwrap().calls, 1);
+        let noted: Vec<u64> = store.erasures(9).unwrap().iter().map(|erasure| erasure.calls).collect();
+        assert_eq!((noted.len(), noted.iter().sum::<u64>()), (2, 1), "each that was asked for");
         store.sum_stale_days().unwrap();
         let left = dump(&mut store);
         assert_eq!(left.lines().count(), Table::ALL.len(), "headers alone: {left}");
@@ -371,8 +373,71 @@ fn whoever_has_looked_is_noted() {
         let mut store = Store::create(config).unwrap();
         let made = store.create_token("a", Role::Supervisor, None, at(0)).unwrap();
         store.note_access(&made.token, "call.read", "01ABC", at(5)).unwrap();
-        let [noted] = store.accesses(10).unwrap().try_into().unwrap();
+        let [noted] = store.accesses(10, None).unwrap().try_into().unwrap();
         assert_eq!((noted.time, noted.name.as_str(), noted.subject.as_str()), (BEGAN + 5, "a", "01ABC"));
+    });
+}
+
+#[test]
+fn the_log_of_accesses_is_read_in_parts_none_twice_and_none_left_out() {
+    on_each(|config, _| {
+        let mut store = Store::create(config).unwrap();
+        let made = store.create_token("a", Role::Supervisor, None, at(0)).unwrap();
+        // Many at one moment, as a program makes them.
+        for number in 0..23_u64 {
+            store.note_access(&made.token, "call.read", &format!("{number:02}"), at(number / 8)).unwrap();
+        }
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let part = store.accesses(3, after).unwrap();
+            seen.extend(part.iter().map(|access| access.subject.clone()));
+            after = crate::AccessCursor::behind(&part, after);
+            let Some(cursor) = after else { break };
+            assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        }
+        assert!(seen[0].as_str() >= "16" && seen.len() == 23, "{seen:?}");
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), 23);
+        for wrong in ["", "1", "-", "a-1", "1-a", "1--1"] {
+            assert!(wrong.parse::<crate::AccessCursor>().is_err(), "{wrong}");
+        }
+    });
+}
+
+#[test]
+fn people_are_known_by_name_whatever_its_capitals_and_have_sessions_like_others() {
+    on_each(|config, _| {
+        let mut store = Store::create(config).unwrap();
+        assert!(!store.has_people().unwrap());
+        let password = crate::Password::hash("four words are enough").unwrap();
+        let made = store.add_person(" Maria ", Role::Supervisor, None, &password, at(0)).unwrap();
+        assert_eq!((made.name.as_str(), store.has_people().unwrap()), ("Maria", true));
+        let again = store.add_person("maria", Role::Director, None, &password, at(0));
+        assert!(matches!(again, Err(StoreError::Taken)));
+        let nobody = store.add_person("otto", Role::Agent, None, &password, at(0));
+        assert!(matches!(nobody, Err(StoreError::Agent)));
+        assert!(store.add_person("", Role::Director, None, &password, at(0)).is_err());
+        assert_eq!(store.tokens().unwrap(), [], "theirs are not among the tokens");
+        assert_eq!(store.people().unwrap().len(), 1);
+        assert!(store.person("nobody", at(1)).unwrap().is_none());
+        let (token, kept) = store.person("MARIA", at(1)).unwrap().unwrap();
+        assert_eq!((&token, &kept), (&made, &password));
+        let session = store.begin_session(&token, at(1)).unwrap();
+        assert_eq!(store.session(&session, at(2)).unwrap(), Some(made));
+        let other = crate::Password::hash("five words are better still").unwrap();
+        assert!(store.set_password("maria", &other, at(2)).unwrap());
+        assert!(!store.set_password("nobody", &other, at(2)).unwrap());
+        assert_eq!(store.session(&session, at(2)).unwrap(), None);
+        let session = store.begin_session(&token, at(3)).unwrap();
+        assert!(
+            store.disable_person("maria", at(4)).unwrap() && !store.disable_person("maria", at(4)).unwrap()
+        );
+        assert!(store.person("maria", at(5)).unwrap().is_none());
+        assert_eq!(store.session(&session, at(5)).unwrap(), None);
+        assert!(store.enable_person("Maria").unwrap() && !store.enable_person("maria").unwrap());
+        assert!(store.person("maria", at(6)).unwrap().is_some());
+        assert_eq!(store.session(&session, at(6)).unwrap(), None, "what has ended stays so");
     });
 }
 

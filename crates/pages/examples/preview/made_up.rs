@@ -4,8 +4,14 @@
 #![allow(clippy::indexing_slicing)]
 
 use serde_json::json;
-use sidetone_pages::CallLabels;
-use sidetone_store::{Alert, Call, CallDetails, CallOutcome, Day, Happened, Note, NoteKind, Point, Survey};
+use sidetone_pages::{
+    Alarm, CallLabels, Compliance, Counts, Health, Host, Link, Listed, Model, Operations, Owed,
+    PolicyInForce, Receipts,
+};
+use sidetone_store::{
+    Access, AccessCursor, Alert, Call, CallDetails, CallOutcome, Day, Erasure, Happened, Note, NoteKind,
+    Point, Survey,
+};
 
 /// 29 November 2026, 14:05:30 UTC.
 pub(crate) const NOW: u64 = 1_795_961_130_000;
@@ -408,4 +414,112 @@ pub(crate) fn days() -> Vec<Day> {
         }
     }
     days
+}
+
+/// The operator's page: in order, or with much that is not. `text` stands where one from outside is shown.
+pub(crate) fn operations<T>(ill: bool, text: &str, show: impl FnOnce(&Operations<'_>) -> T) -> T {
+    let host = |of_trunk, peer, host, up| Host { of_trunk, peer, host, up };
+    let hosts = [
+        host(true, "carrier-north", "udp:203.0.113.10:5060", true),
+        host(true, text, "tcp:203.0.113.11:5060", !ill),
+        host(false, "pbx", "udp:192.0.2.20:5060", true),
+    ];
+    let link = |kind, up, dropped| Link { pbx: text, kind, up, sent: 20_711, dropped, refused: 0 };
+    let links = [link("ami", true, 0), link("ari", !ill, if ill { 12 } else { 0 })];
+    let counts = Counts {
+        calls: 12,
+        begun: 4_211,
+        answered: 3_980,
+        ports: 48,
+        listened: 10,
+        estimates: 120_440,
+        consents: 3_600,
+        opted_out: 51,
+        spool_bytes: 12_400_000,
+        shed: if ill { 3_000 } else { 0 },
+        ..Counts::default()
+    };
+    let alarms = [
+        (Alarm::PeerDown, text.to_owned()),
+        (Alarm::AnalysisBehind, String::new()),
+        (Alarm::StoreDown, String::new()),
+    ];
+    show(&Operations {
+        health: if ill { Health::Thread(text) } else { Health::Ready },
+        version: "0.1.0",
+        node: Some(text),
+        uptime_s: 93_784,
+        model: (!ill).then_some(Model { name: text, licence: "Apache-2.0", sha256: &"5f".repeat(32) }),
+        alarms: if ill { &alarms } else { &[] },
+        hosts: &hosts,
+        links: &links,
+        counts: &counts,
+        store_trouble: ill.then_some(text),
+    })
+}
+
+/// The compliance page, with receipts that are whole or not.
+pub(crate) fn compliance<T>(ill: bool, text: &str, show: impl FnOnce(&Compliance<'_>) -> T) -> T {
+    let whole = Receipts::Read {
+        receipts: 48_210,
+        files: 91,
+        lost: u64::from(ill),
+        head: Some(format!("48302:{}", "9f1c".repeat(16))),
+        findings: if ill { vec![format!("{text}:12: was changed"); 30] } else { Vec::new() },
+        further: 0,
+        notes: vec![text.to_owned()],
+    };
+    let policy = PolicyInForce {
+        trunks: vec![
+            ("carrier-north".to_owned(), "announce".to_owned()),
+            (text.to_owned(), "never".to_owned()),
+        ],
+        rules: 2,
+        never_tiers: vec![text.to_owned()],
+        opt_out_digit: Some('9'),
+        remarks: vec!["receipts are kept for ever: set consent.receipts_days (GDPR Art. 5(1)(e))".to_owned()],
+        kept: vec![["events".to_owned(), text.to_owned(), "30 days, or until 1100 MiB are full".to_owned()]],
+    };
+    let access = |number: u64, action: &str, subject: &str| Access {
+        time: NOW - number * 421_000,
+        token: "1f2e3d4c".to_owned(),
+        name: text.to_owned(),
+        action: action.to_owned(),
+        subject: subject.to_owned(),
+    };
+    let mut accesses = Vec::new();
+    for number in 0..25 {
+        accesses.push(access(number * 2, "call.read", "01KJMBQDHX04HMASW9NF6YY093"));
+        accesses.push(access(number * 2 + 1, "calls.of_number", &format!("hmac-sha256:{}", "a1".repeat(32))));
+    }
+    let first = Compliance::first_day(NOW);
+    let days: Vec<Day> = days().into_iter().filter(|day| day.day >= first).collect();
+    show(&Compliance {
+        days: &days,
+        policy: &policy,
+        receipts: &whole,
+        read: NOW,
+        listed: &if ill { Listed::Unreadable(text.to_owned()) } else { Listed::Numbers(310) },
+        erasures: &[Erasure { time: NOW - 9_000_000, calls: 4 }],
+        owed: Owed { files: u64::from(ill), spool: 0, beyond: 0 },
+        accesses: &accesses,
+        newest: true,
+        next: AccessCursor::behind(&accesses, None),
+    })
+}
+
+/// The compliance page of a site that has just begun.
+pub(crate) fn compliance_of_nothing<T>(show: impl FnOnce(&Compliance<'_>) -> T) -> T {
+    show(&Compliance {
+        days: &[],
+        policy: &PolicyInForce::default(),
+        receipts: &Receipts::NotKept,
+        read: NOW,
+        listed: &Listed::NoList,
+        erasures: &[],
+        owed: Owed::default(),
+        accesses: &[],
+        newest: true,
+        next: None,
+    })
 }

@@ -1,6 +1,9 @@
 //! German.
 
-use super::Texts;
+pub(super) mod compliance;
+pub(super) mod operations;
+
+use super::declared::Texts;
 
 pub(super) static TEXTS: Texts = Texts {
     // The language itself.
@@ -376,13 +379,14 @@ pub(super) static TEXTS: Texts = Texts {
     // Sign-in.
     sign_in: "Anmelden",
     sign_in_below: "Sidetone, für alle, die sich um Gespräche kümmern.",
-    sign_in_provider: "Mit dem Konto Ihrer Organisation anmelden",
-    sign_in_none: "Keine Anmeldung ist eingerichtet. Der Betrieb kann eine in die Konfiguration aufnehmen.",
     token: "Token",
+    name: "Name",
+    password: "Passwort",
+    sign_in_wrong_password: "Niemand hat diesen Namen mit diesem Passwort.",
+    sign_in_by_token: "Mit einem Token",
     sign_in_wrong: "Der Token gilt nicht oder ist nicht für Menschen gedacht.",
     sign_in_too_many: "Zu viele Versuche. Bitte in einer Minute noch einmal.",
     sign_in_ended: "Sie wurden abgemeldet, weil eine Weile nichts geschah.",
-    sign_in_provider_failed: "Die Anmeldung Ihrer Organisation hat Sie nicht eingelassen.",
     sign_in_stale: "Dieses Formular war zu alt. Bitte noch einmal.",
     // Problems.
     p400: "Das ist nicht zu verstehen",

@@ -1,6 +1,9 @@
 //! English.
 
-use super::Texts;
+pub(super) mod compliance;
+pub(super) mod operations;
+
+use super::declared::Texts;
 
 pub(super) static TEXTS: Texts = Texts {
     // The language itself.
@@ -373,13 +376,14 @@ pub(super) static TEXTS: Texts = Texts {
     // Sign-in.
     sign_in: "Sign in",
     sign_in_below: "Sidetone, for those who look after calls.",
-    sign_in_provider: "Sign in with your organisation",
-    sign_in_none: "No way to sign in is set up. An operator can add one to the configuration.",
     token: "Token",
+    name: "Name",
+    password: "Password",
+    sign_in_wrong_password: "Nobody has this name and password.",
+    sign_in_by_token: "With a token",
     sign_in_wrong: "The token is not valid, or not meant for people.",
     sign_in_too_many: "Too many attempts. Wait a minute, then try again.",
     sign_in_ended: "You have been signed out, since nothing was done for a while.",
-    sign_in_provider_failed: "Your organisation's sign-in did not let you in.",
     sign_in_stale: "This form was too old. Try again.",
     // Problems.
     p400: "This cannot be understood",

@@ -182,6 +182,11 @@ fn every_path_answers_as_it_is_documented() {
         check(path, "GET", wrong, &supervisor, "", 400);
         check(path, "GET", path, &operator, "", 403);
         check(path, "GET", path, &[], "", 401);
+        let tag = ask(&net, "GET", path, &supervisor, "").header("ETag").unwrap().to_owned();
+        let known = [supervisor[0], ("If-None-Match", tag.as_str())];
+        check(path, "GET", path, &known, "", 304);
+        check(path, "GET", path, &[supervisor[0], ("If-None-Match", "W/\"0\"")], "", 200);
+        check(path, "GET", path, &[operator[0], known[1]], "", 403);
     }
     check("/api/v1/calls", "GET", "/api/v1/calls?direction=sideways", &supervisor, "", 400);
     check("/api/v1/calls/{id}", "GET", "/api/v1/calls/nobody", &supervisor, "", 404);

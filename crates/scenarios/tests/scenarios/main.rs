@@ -43,6 +43,7 @@ mod rtcp;
 mod session_timer;
 mod silence;
 mod spooled;
+mod staff;
 mod stored;
 mod strangers;
 mod tcp;

@@ -34,7 +34,7 @@ pub(crate) fn speech() -> Vec<i16> {
     reader.samples().map(Result::unwrap).skip(24 * 8_000).take(7 * 8_000).collect()
 }
 
-fn start(net: Net, folder: &std::path::Path) -> Call {
+pub(crate) fn start(net: Net, folder: &std::path::Path) -> Call {
     let mut setup = Setup::usual(&net);
     let (spool, store) = (folder.join("spool.db"), folder.join("store.db"));
     setup.more = format!("[spool]\npath = {spool:?}\n[store]\npath = {store:?}\n");
@@ -318,7 +318,7 @@ fn a_refusal_empties_the_store_too() {
 /// A browser, as far as pages need one.
 pub(crate) struct Browser<'a> {
     call: &'a Call,
-    cookie: String,
+    pub(crate) cookie: String,
 }
 
 /// An answer: its status, its head, and the page.

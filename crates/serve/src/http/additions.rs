@@ -1,9 +1,12 @@
 //! What is added to calls by HTTP, version 1: outcomes and surveys from the operator's own systems, supervisors' notes,
 //! and agents' own ones. Every request needs a token of `sidetone token create`; errors are problem details (RFC 9457).
 
+use std::sync::Arc;
+
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -13,8 +16,10 @@ use sidetone_store::{
     Added, CallOutcome, NewNote, NotAdded, Note, Noted, Role, SelfNote, StoreError, Survey, Token,
 };
 
+use super::etag::tagged;
 use super::history::{allowed, private};
 use super::kept::{Kept, unavailable};
+use super::limits::{Limits, of_api};
 use super::problem::detailed;
 use super::route::Route;
 
@@ -32,11 +37,13 @@ pub(super) fn routes() -> [Route<Kept>; 4] {
     ]
 }
 
-pub(super) fn router(kept: Kept) -> Router {
+pub(super) fn router(kept: Kept, limits: Arc<Limits>) -> Router {
     routes()
         .into_iter()
         .fold(Router::new(), |router, (path, route)| router.route(path, route))
         .layer(DefaultBodyLimit::max(LONGEST))
+        .route_layer(from_fn(tagged))
+        .route_layer(from_fn_with_state(limits, of_api))
         .with_state(kept)
 }
 

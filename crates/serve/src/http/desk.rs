@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -24,6 +25,7 @@ use tokio::time::{Instant, sleep};
 
 use super::history::{allowed, private};
 use super::kept::{Kept, Shown, authorization};
+use super::limits::{Limits, of_api};
 use super::problem::detailed;
 use super::route::Route;
 use crate::Snapshot;
@@ -180,11 +182,12 @@ pub(super) fn routes() -> [Route<AtDesk>; 3] {
     ]
 }
 
-pub(super) fn router(kept: Kept, desks: Desks) -> Router {
+pub(super) fn router(kept: Kept, desks: Desks, limits: Arc<Limits>) -> Router {
     routes()
         .into_iter()
         .fold(Router::new(), |router, (path, route)| router.route(path, route))
         .layer(DefaultBodyLimit::max(LONGEST))
+        .route_layer(from_fn_with_state(limits, of_api))
         .with_state(AtDesk { kept, desks })
 }
 

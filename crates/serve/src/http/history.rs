@@ -1,9 +1,12 @@
 //! The reading part of the HTTP API, version 1: calls and figures from the store. Every request needs a token of
 //! `sidetone token create`; errors are problem details (RFC 9457).
 
+use std::sync::Arc;
+
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -12,7 +15,9 @@ use sidetone_call::Label;
 use sidetone_events::Timestamp;
 use sidetone_store::{Call, CallFilter, CueSum, Cursor, Day, Grouping, Outcome, Role, Token};
 
+use super::etag::tagged;
 use super::kept::{Kept, authorization, unavailable};
+use super::limits::{Limits, of_api};
 use super::problem::detailed;
 use super::route::Route;
 
@@ -33,10 +38,12 @@ pub(super) fn routes() -> [Route<Kept>; 4] {
     ]
 }
 
-pub(super) fn router(kept: Kept) -> Router {
+pub(super) fn router(kept: Kept, limits: Arc<Limits>) -> Router {
     routes()
         .into_iter()
         .fold(Router::new(), |router, (path, route)| router.route(path, route))
+        .route_layer(from_fn(tagged))
+        .route_layer(from_fn_with_state(limits, of_api))
         .with_state(kept)
 }
 

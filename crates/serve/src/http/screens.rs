@@ -2,12 +2,15 @@
 //! HTML is made by `sidetone_pages`.
 
 mod calls;
+mod compliance;
 mod desk;
 mod figures;
 mod frame;
 mod live;
+mod operations;
 mod person;
 mod sign_in;
+mod sources;
 mod visit;
 
 use axum::Router;
@@ -19,20 +22,24 @@ use axum::routing::{get, post};
 use sidetone_pages::{CONTENT_SECURITY_POLICY, Section};
 
 use super::desk::Desks;
-use super::kept::Kept;
+pub(super) use sources::Screens;
+pub use sources::{Facts, GatherFacts};
 
 /// Most bytes of a form.
 const LONGEST: usize = 16 * 1024;
 
 /// The pages, and what they load.
-pub(super) fn router(kept: Kept, desks: Desks) -> Router {
+pub(super) fn router(screens: Screens, desks: Desks) -> Router {
     let inside = Router::new()
         .merge(visit::of(Section::Desk, desk::router(desks)))
         .merge(visit::of(Section::Live, live::router()))
         .merge(visit::of(Section::Calls, calls::router()))
         .merge(visit::of(Section::Figures, figures::router()))
+        .merge(visit::of(Section::Operations, operations::router()))
+        .merge(visit::of(Section::Compliance, compliance::router()))
         .route("/sign-out", post(sign_in::sign_out))
-        .route_layer(from_fn_with_state(kept.clone(), visit::signed_in));
+        .route_layer(from_fn_with_state(screens.kept.clone(), visit::signed_in))
+        .route_layer(from_fn_with_state(screens.clone(), visit::limited));
     Router::new()
         .route("/", get(|| async { Redirect::to(Section::Live.path()) }))
         .route("/sign-in", get(sign_in::gate).post(sign_in::sign_in))
@@ -40,7 +47,7 @@ pub(super) fn router(kept: Kept, desks: Desks) -> Router {
         .merge(inside)
         .layer(DefaultBodyLimit::max(LONGEST))
         .layer(from_fn(guarded))
-        .with_state(kept)
+        .with_state(screens)
 }
 
 /// Headers that hold for every page: nothing is loaded from elsewhere, nothing frames it, nothing is kept.

@@ -189,7 +189,7 @@ pub(super) struct Accesses {
 
 impl Accesses {
     fn run(self, output: Output) -> anyhow::Result<ExitCode> {
-        let accesses = self.place.open()?.accesses(self.most).map_err(|error| explained(&error))?;
+        let accesses = self.place.open()?.accesses(self.most, None).map_err(|error| explained(&error))?;
         if output.json {
             say_json(&accesses)?;
             return Ok(ExitCode::SUCCESS);

@@ -75,7 +75,7 @@ fn agents_see_their_own_calls_and_no_others() {
         assert!(store.seen_by(&ada).self_note(&others, at(0)).unwrap().is_none());
         let written = store.seen_by(&ada).write_self_note(&others, "x", at(0)).unwrap();
         assert_eq!(written, Ok(Added::NoCall));
-        let noted = store.accesses(100).unwrap();
+        let noted = store.accesses(100, None).unwrap();
         let count = |action: &str, id: &str| {
             noted.iter().filter(|it| it.action == action && it.subject == id && it.token == ada.id).count()
         };
@@ -85,7 +85,7 @@ fn agents_see_their_own_calls_and_no_others() {
         let lead = of_role(&mut store, Role::Supervisor);
         assert_eq!(seen(&mut store, &lead, &theirs), [others]);
         let looked = |it: &crate::Access| it.action == "calls.of_agent" && it.subject == "2002";
-        assert_eq!(store.accesses(100).unwrap().iter().filter(|it| looked(it)).count(), 1);
+        assert_eq!(store.accesses(100, None).unwrap().iter().filter(|it| looked(it)).count(), 1);
 
         for (role, sees) in
             [(Role::Supervisor, 2), (Role::Integration, 2), (Role::Director, 0), (Role::Operator, 0)]
@@ -209,7 +209,7 @@ fn what_agents_note_for_themselves_nobody_else_reads() {
             store.export(table, &mut tables).unwrap();
         }
         assert!(!String::from_utf8(tables).unwrap().contains(SECRET));
-        assert!(!format!("{:?}", store.accesses(100).unwrap()).contains(SECRET));
+        assert!(!format!("{:?}", store.accesses(100, None).unwrap()).contains(SECRET));
         store.erase_number(&hasher().hash("+4930123456789").unwrap(), at(DAY_MS)).unwrap();
         assert!(store.database.query("SELECT text FROM self_notes", &[]).unwrap().is_empty());
     });

@@ -9,13 +9,14 @@ use sidetone_events::Timestamp;
 use sidetone_pages::{CallLabels, CallList, CallsForm, CallsQuery, NoteFault, NoteForm, Own, SelfNoteForm};
 use sidetone_store::{Added, Grouping, Noted, Role};
 
+use super::sources::Screens;
 use super::visit::Visit;
 use crate::http::kept::Kept;
 
 /// Calls of a part of the list.
 const A_PART: usize = 50;
 
-pub(super) fn router() -> Router<Kept> {
+pub(super) fn router() -> Router<Screens> {
     Router::new()
         .route("/calls", get(calls).post(asked_calls))
         .route("/calls/{id}", get(call))

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use sidetone_insight::cues::Answer;
 use sidetone_pages::DeskPaths;
 
+use super::sources::Screens;
 use super::visit::Visit;
 use crate::http::desk::{Desks, Refused};
 use crate::http::kept::{Kept, cookie};
@@ -22,7 +23,7 @@ use crate::http::kept::{Kept, cookie};
 const HEARTBEAT: Duration = Duration::from_secs(15);
 const PATHS: DeskPaths<'_> = DeskPaths { stream: "/desk/stream", part: "/desk/call", answer: "/desk/answer" };
 
-pub(super) fn router(desks: Desks) -> Router<Kept> {
+pub(super) fn router(desks: Desks) -> Router<Screens> {
     Router::new()
         .route("/desk", get(desk))
         .route("/agent", get(from_elsewhere))

@@ -8,10 +8,11 @@ use axum::routing::get;
 use sidetone_pages::{Figures, FiguresQuery};
 use sidetone_store::StoreError;
 
+use super::sources::Screens;
 use super::visit::Visit;
 use crate::http::kept::Kept;
 
-pub(super) fn router() -> Router<Kept> {
+pub(super) fn router() -> Router<Screens> {
     Router::new().route("/figures", get(figures)).route("/figures.csv", get(figures_csv))
 }
 

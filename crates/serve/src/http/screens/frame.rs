@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -13,6 +14,7 @@ use sidetone_store::StoreError;
 
 use super::person::Person;
 use crate::http::kept::log_unanswered;
+use crate::http::limits::seconds;
 
 /// The cookie of the chosen language.
 const LANGUAGE: &str = "sidetone_language";
@@ -82,6 +84,11 @@ impl Frame {
 
     pub(super) fn problem(&self, status: StatusCode) -> Response {
         self.answer(status, sidetone_pages::problem(&self.shell(), status.as_u16(), None))
+    }
+
+    /// The page for too many requests: when to come again.
+    pub(super) fn later(&self, wait: Duration) -> Response {
+        ([(header::RETRY_AFTER, seconds(wait))], self.problem(StatusCode::TOO_MANY_REQUESTS)).into_response()
     }
 
     /// The page for a question without an answer. What is wrong is in the log, for the operator.

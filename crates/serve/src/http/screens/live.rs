@@ -15,6 +15,7 @@ use sidetone_pages::{LiveCall, WallQuery, WallView};
 use sidetone_store::{Call, Point};
 use tokio::time::Instant;
 
+use super::sources::Screens;
 use super::visit::Visit;
 use crate::http::kept::Kept;
 
@@ -25,7 +26,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Where the live wall's stream is.
 const CHANGES: &str = "/live/changes";
 
-pub(super) fn router() -> Router<Kept> {
+pub(super) fn router() -> Router<Screens> {
     Router::new().route("/live", get(live)).route("/live/wall", get(wall)).route(CHANGES, get(changes))
 }
 

@@ -1,15 +1,21 @@
 //! Signing in and out.
 
+use std::sync::Arc;
+
 use axum::extract::{Form, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use sidetone_events::Timestamp;
 use sidetone_pages::{Section, SignIn, SignInFault};
+use sidetone_store::{Password, Store, StoreError};
+use tokio::time::Instant;
 
 use super::frame::Frame;
+use super::sources::Screens;
 use super::visit::Visit;
 use crate::http::kept::{COOKIE, Kept};
+use crate::http::limits::{Asker, seconds};
 
 /// `?next=/calls&ended=1`
 #[derive(Debug, Default, Deserialize)]
@@ -19,9 +25,10 @@ pub(super) struct Gate {
     ended: Option<String>,
 }
 
-pub(super) async fn gate(frame: Frame, Query(gate): Query<Gate>) -> Response {
+pub(super) async fn gate(State(kept): State<Kept>, frame: Frame, Query(gate): Query<Gate>) -> Response {
     let fault = gate.ended.map(|_| SignInFault::Ended);
-    let page = SignIn { fault, token: true, next: own_path(&gate.next), ..SignIn::default() };
+    let password = kept.ask(Store::has_people).await.unwrap_or(false);
+    let page = SignIn { fault, password, next: own_path(&gate.next), ..SignIn::default() };
     frame.ok(sidetone_pages::sign_in(&frame.shell(), &page))
 }
 
@@ -32,47 +39,88 @@ fn own_path(next: &str) -> &str {
     if own { next } else { "/" }
 }
 
-/// The form of the sign-in.
+/// Either form of the sign-in.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Credentials {
+    name: Option<String>,
+    password: String,
     token: String,
     next: String,
 }
 
 pub(super) async fn sign_in(
-    State(kept): State<Kept>,
+    State(screens): State<Screens>,
     frame: Frame,
+    asker: Asker,
     headers: HeaderMap,
     Form(credentials): Form<Credentials>,
 ) -> Response {
+    let kept = &screens.kept;
     let next = own_path(&credentials.next).to_owned();
+    let password = kept.ask(Store::has_people).await.unwrap_or(false);
+    let name = credentials.name.as_deref().filter(|_| password);
     let refuse = |status, fault| {
-        let page = SignIn { fault: Some(fault), token: true, next: &next, ..SignIn::default() };
+        let name = name.unwrap_or_default();
+        let page = SignIn { fault: Some(fault), password, name, next: &next };
         frame.answer(status, sidetone_pages::sign_in(&frame.shell(), &page))
     };
     if !is_from_here(&headers) {
         return refuse(StatusCode::FORBIDDEN, SignInFault::Stale);
     }
-    let secret = credentials.token.trim().to_owned();
-    let begun = kept.ask(move |store| {
-        let now = Timestamp::now();
-        // A program's token is none for people: a session of it would be a way around what it is for.
-        match store.token(&secret, now)? {
-            Some(token) if !Section::of(token.role).is_empty() => store.sign_in(&secret, now),
-            _ => Ok(None),
-        }
-    });
-    match begun.await {
+    if let Err(wait) = screens.limits.tried(asker, name, Instant::now()) {
+        let refused = refuse(StatusCode::TOO_MANY_REQUESTS, SignInFault::TooMany);
+        return ([(header::RETRY_AFTER, seconds(wait))], refused).into_response();
+    }
+    let (begun, fault) = match name {
+        Some(name) => (by_password(&screens, name, credentials.password).await, SignInFault::Password),
+        None => (by_token(kept, credentials.token).await, SignInFault::Token),
+    };
+    match begun {
         Err(error) => frame.unavailable(&error),
-        Ok(None) => refuse(StatusCode::UNAUTHORIZED, SignInFault::Wrong),
-        Ok(Some((session, _))) => {
+        Ok(None) => refuse(StatusCode::UNAUTHORIZED, fault),
+        Ok(Some(session)) => {
+            screens.limits.let_in(asker, name);
             let secure = match headers.get("x-forwarded-proto") {
                 Some(proto) if proto == "https" => "; Secure",
                 _ => "",
             };
             let cookie = format!("{COOKIE}={session}; Path=/; Max-Age=43200; HttpOnly; SameSite=Lax{secure}");
             ([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response()
+        }
+    }
+}
+
+/// Begins a session of whoever has a token.
+async fn by_token(kept: &Kept, secret: String) -> Result<Option<String>, StoreError> {
+    kept.ask(move |store| {
+        let (secret, now) = (secret.trim(), Timestamp::now());
+        // A program's token is none for people: a session of it would be a way around what it is for.
+        match store.token(secret, now)? {
+            Some(token) if !Section::of(token.role).is_empty() => store.begin_session(&token, now).map(Some),
+            _ => Ok(None),
+        }
+    })
+    .await
+}
+
+/// Begins a session of a person. For a name that nobody has, as much work is done.
+async fn by_password(screens: &Screens, name: &str, password: String) -> Result<Option<String>, StoreError> {
+    let name = name.to_owned();
+    let found = screens.kept.ask(move |store| store.person(&name, Timestamp::now())).await?;
+    let (token, known) = found.unzip();
+    // The semaphore is never closed; those that wait for a place are bounded by the limits on attempts.
+    let place = Arc::clone(&screens.checks).acquire_owned().await;
+    let check = move || {
+        let _place = place;
+        Password::is(known.as_ref(), &password)
+    };
+    let checked = tokio::task::spawn_blocking(check).await;
+    let is_theirs = checked.map_err(|_| StoreError::Thread(std::io::Error::other("it panicked")))?;
+    match token.filter(|token| is_theirs && !Section::of(token.role).is_empty()) {
+        None => Ok(None),
+        Some(token) => {
+            screens.kept.ask(move |store| store.begin_session(&token, Timestamp::now())).await.map(Some)
         }
     }
 }

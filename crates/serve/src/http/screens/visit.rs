@@ -13,7 +13,9 @@ use sidetone_store::StoreError;
 
 use super::frame::Frame;
 use super::person::Person;
+use super::sources::Screens;
 use crate::http::kept::{COOKIE, Kept, Shown, cookie};
+use crate::http::limits::counted;
 
 /// A request of somebody who has signed in.
 #[derive(Debug)]
@@ -39,6 +41,14 @@ impl Visit {
     /// What the store has answered, or the page that says that it has not.
     pub(super) fn answered<T>(&self, answer: Result<T, StoreError>) -> Result<T, Response> {
         answer.map_err(|error| self.frame.unavailable(&error))
+    }
+}
+
+/// Lets a request pass, unless there were too many of its session or from its address.
+pub(super) async fn limited(State(screens): State<Screens>, request: Request, next: Next) -> Response {
+    match counted(&screens.limits, &request) {
+        Ok(()) => next.run(request).await,
+        Err(wait) => Frame::new(request.uri(), request.headers(), None).later(wait),
     }
 }
 
@@ -69,7 +79,7 @@ pub(super) async fn signed_in(State(kept): State<Kept>, mut request: Request, ne
 const NAVIGATES: HeaderValue = HeaderValue::from_static("navigate");
 
 /// These paths for those who may see the section that they belong to. The layer of [`signed_in`] stands around it.
-pub(super) fn of(section: Section, paths: Router<Kept>) -> Router<Kept> {
+pub(super) fn of(section: Section, paths: Router<Screens>) -> Router<Screens> {
     paths.route_layer(from_fn(move |visit: Visit, request: Request, next: Next| async move {
         let own = visit.person.sections();
         if own.contains(&section) {
