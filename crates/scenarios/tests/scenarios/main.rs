@@ -13,6 +13,7 @@ mod basic;
 mod cancel;
 mod consent;
 mod cued;
+mod dashboards;
 mod deployment;
 mod dns;
 mod drain;
