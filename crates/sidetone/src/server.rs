@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use sidetone_call::Cause;
 use sidetone_consent::page::Language;
+use sidetone_consent::{Source, Telling};
 use sidetone_events::{Bus, Sinks, Subscription};
 use sidetone_pbx::PbxLinks;
 use tokio::sync::mpsc::Receiver;
@@ -186,6 +187,21 @@ impl Server {
         alarm.vital("the call book", book);
         signalling.serve();
         Ok(Self { signalling, alarm, calls, bus, sinks, links, store, reloader, http, _control: control })
+    }
+
+    /// The call book.
+    pub(crate) fn book(&self) -> Arc<Calls> {
+        Arc::clone(&self.calls)
+    }
+
+    /// Labels a call, as its PBX would.
+    pub(crate) fn label(&self, id: &str, labels: &[(&str, &str)]) {
+        for (name, value) in labels {
+            if let Ok(telling) = Telling::parse(name, value) {
+                // A call that is over needs no label.
+                let _ = self.calls.told(id, &telling, Source::Cli);
+            }
+        }
     }
 
     /// The HTTP address.

@@ -278,7 +278,8 @@ impl Moment {
             Aspect::Trend => self.trend = Trend::ALL.into_iter().find(|trend| trend.word() == word),
             Aspect::Alert => self.alert = AlertKind::ALL.into_iter().find(|kind| kind.word() == word),
             Aspect::Phase => {
-                self.phase = Aspect::Phase.words().iter().find(|phase| **phase == word).copied().unwrap_or("");
+                self.phase =
+                    Aspect::Phase.words().iter().find(|phase| **phase == word).copied().unwrap_or("");
             }
             Aspect::Queue => self.labels.queue = label(),
             Aspect::Team => self.labels.team = label(),

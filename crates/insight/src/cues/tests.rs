@@ -343,7 +343,9 @@ fn examples_that_can_t_be_meant_say_so() {
     let said = |toml: &str| Example::read(toml, &set).unwrap_err().to_string();
     let example = |rest: &str| format!("[[example]]\nname = \"a\"\n{rest}");
     assert!(said(&example("is = { agent_pase = \"3\" }")).contains("did you mean `agent_pace`?"));
-    assert!(said(&example("is = { call = \"1s\" }\nshows = \"slow-don\"")).contains("did you mean `slow-down`?"));
+    assert!(
+        said(&example("is = { call = \"1s\" }\nshows = \"slow-don\"")).contains("did you mean `slow-down`?")
+    );
     assert!(said(&example("is = {}\ncolour = 1")).starts_with("line 4: unknown field"));
 }
 

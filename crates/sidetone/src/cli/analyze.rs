@@ -101,7 +101,13 @@ impl Analyze {
         if let Some(folder) = &self.plots {
             std::fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))?;
         }
-        let bench = Bench { customer: self.customer, model, hasher, formats: self.codecs.clone(), cues: self.cues.clone() };
+        let bench = Bench {
+            customer: self.customer,
+            model,
+            hasher,
+            formats: self.codecs.clone(),
+            cues: self.cues.clone(),
+        };
         let mut report = Report { names: Names::default(), rows: Vec::new(), passed_over: 0, read: 0 };
         let mut worst = Outcome::Whole;
         let json = output.json;

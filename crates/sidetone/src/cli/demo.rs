@@ -1,5 +1,7 @@
 //! `sidetone demo`: a real call through a real Sidetone on this machine, shown live.
 
+mod half_day;
+
 use std::io::IsTerminal;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
@@ -17,7 +19,7 @@ use sidetone_serve::control::NotReloaded;
 use sidetone_softphone::{
     Audio, Call, CallOptions, Clip, Codec, Comparison, MediaReport, Phone, PhoneConfig,
 };
-use sidetone_store::{Role, Store, StoreConfig};
+use sidetone_store::{Role, Store, StoreConfig, Token};
 
 use super::run::runtime;
 use super::view::{Paint, Panel, Screen, clock, kind_word, still_up, width, wrap};
@@ -32,16 +34,22 @@ const TIMELINE: &str = include_str!("../../../../demo/timeline.json");
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Time to open the pages before the call begins.
 const HEAD_START: Duration = Duration::from_secs(10);
+/// What a PBX would tell of the demo's call.
+const LABELS: [(&str, &str); 4] =
+    [("queue", "billing"), ("agent", "2001"), ("team", "north"), ("tier", "gold")];
 
 #[derive(Debug, Args)]
 pub(super) struct Demo {
     /// The codec of the call: pcmu, pcma, g722, opus or l16.
     #[arg(long, default_value = "pcmu")]
     codec: String,
-    /// Show the call on the pages for supervisors too, from a store of the demo's own, and leave them open after it
-    /// until Ctrl-C.
+    /// Show the call on the pages too, beside half a day of made-up ones, from a store of the demo's own, and leave them
+    /// open after it until Ctrl-C. In a terminal this is so unless --no-pages is given.
     #[arg(long)]
     pages: bool,
+    /// No pages: the call in the terminal, and nothing else.
+    #[arg(long, conflicts_with = "pages")]
+    no_pages: bool,
 }
 
 /// One turn of the demo's conversation.
@@ -99,7 +107,9 @@ impl Demo {
     pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
         let codec: Codec =
             self.codec.parse().ok().context("unknown codec; write pcmu, pcma, g722, opus or l16")?;
-        let outcome = runtime()?.block_on(call(codec, self.pages, output))?;
+        let watched = !output.json && std::io::stdout().is_terminal();
+        let pages = self.pages || watched && !self.no_pages;
+        let outcome = runtime()?.block_on(call(codec, pages, output))?;
         if output.json {
             say_json(&serde_json::json!({ "demo": outcome, "succeeded": outcome.succeeded() }))?;
         } else {
@@ -116,20 +126,15 @@ async fn call(codec: Codec, pages: bool, output: Output) -> anyhow::Result<Outco
     let (caller, agent) = (Phone::bind(phone("caller")).await?, Phone::bind(phone("agent")).await?);
     let sidetone = free_address()?;
     let mut config = config(sidetone, caller.address(), agent.address(), folder.path())?;
-    let token = if pages { Some(keep(&mut config, folder.path())?) } else { None };
+    let opened = if pages { Some(keep(&mut config, folder.path())?) } else { None };
     let server = Server::start(
         config,
         Box::new(|| Err(NotReloaded(vec!["the demo has no configuration file".to_owned()]))),
     )
     .await?;
     let mut events = server.events();
-    if let (Some(token), Some(address)) = (&token, server.http()) {
-        let paint = Paint::detect();
-        remark(output.json, &format!("pages: {}", paint.bold(format!("http://{address}/"))));
-        remark(output.json, &format!("token to sign in: {token}"));
-        // Time to open them: the call is short.
-        remark(output.json, "the call begins in ten seconds");
-        tokio::time::sleep(HEAD_START).await;
+    if let (Some(opened), Some(address)) = (&opened, server.http()) {
+        show_pages(opened, address, &server, output).await?;
     }
 
     let options = |wav| -> anyhow::Result<CallOptions> {
@@ -164,6 +169,9 @@ async fn call(codec: Codec, pages: bool, output: Output) -> anyhow::Result<Outco
                     plain(&event.event, &mut alerts, paint);
                 }
                 show(&mut panel, &event.event);
+                if opened.is_some() && matches!(event.event.happening, Happening::CallStarted(_)) {
+                    server.label(&event.event.call.id.to_string(), &LABELS);
+                }
                 let over = matches!(event.event.happening, Happening::CallEnded(_));
                 told.push(event.event.clone());
                 if over {
@@ -198,7 +206,7 @@ async fn call(codec: Codec, pages: bool, output: Output) -> anyhow::Result<Outco
         panel.caption = None;
         screen.draw(&panel.lines(paint.0));
     }
-    if token.is_some() {
+    if opened.is_some() {
         remark(output.json, "the pages stay open; Ctrl-C ends the demo");
         let _ = tokio::signal::ctrl_c().await;
     }
@@ -254,16 +262,69 @@ fn config(
     toml::from_str(&text).context("the demo's configuration can't be read")
 }
 
-/// Has the demo keep its call, and serve pages of it on a free port; the token to sign in with.
-fn keep(config: &mut Config, folder: &std::path::Path) -> anyhow::Result<String> {
+/// The pages of the demo, and those who sign in to them.
+struct Opened {
+    store: StoreConfig,
+    supervisor: String,
+    director: String,
+    agent: String,
+    /// A CRM's, which tells what became of calls.
+    crm: Token,
+}
+
+/// Tells how to sign in, and makes the half day meanwhile.
+async fn show_pages(
+    opened: &Opened,
+    address: SocketAddr,
+    server: &Server,
+    output: Output,
+) -> anyhow::Result<()> {
+    let paint = Paint::detect();
+    remark(output.json, &format!("pages: {}", paint.bold(format!("http://{address}/"))));
+    remark(output.json, "to sign in, give one of these tokens:");
+    for (who, token) in [
+        ("supervisor: live wall, calls, figures ", &opened.supervisor),
+        ("director: figures                     ", &opened.director),
+        ("the call's agent: their call and cues ", &opened.agent),
+    ] {
+        remark(output.json, &format!("  {who} {token}"));
+    }
+    let began = Instant::now();
+    let said = "making half a day before: calls of the demo's own speech, with made-up callers and outcomes";
+    remark(output.json, &format!("{said} ({})", half_day::CALLS));
+    let (book, store, crm) = (server.book(), opened.store.clone(), opened.crm.clone());
+    let made = tokio::task::spawn_blocking(move || {
+        let spool = book.spool().context("the demo keeps no spool")?;
+        half_day::play(spool, Timestamp::now())?;
+        half_day::add_outcomes(&store, &crm)
+    });
+    made.await.context("the half day broke")??;
+    // Time to open the pages: the call is short.
+    remark(output.json, &format!("the call begins in {} seconds", HEAD_START.as_secs()));
+    tokio::time::sleep(HEAD_START.saturating_sub(began.elapsed()).max(HEAD_START / 2)).await;
+    Ok(())
+}
+
+/// Has the demo keep its call, and serve pages of it on a free port.
+fn keep(config: &mut Config, folder: &std::path::Path) -> anyhow::Result<Opened> {
     let store = StoreConfig::in_file(folder.join("store.db"));
     let now = Timestamp::now();
     let mut made = Store::create(&store).context("no store can be made for the demo")?;
-    let token = made.create_token("demo", Role::Supervisor, None, now).context("no token can be made")?;
+    let agent = "2001".parse().context("no agent has this label")?;
+    let agent = made.create_agent_token("demo agent", &agent, None, now).context("no token can be made")?;
+    let mut token =
+        |name: &str, role: Role| made.create_token(name, role, None, now).context("no token can be made");
+    let opened = Opened {
+        store: store.clone(),
+        supervisor: token("demo supervisor", Role::Supervisor)?.secret,
+        director: token("demo director", Role::Director)?.secret,
+        agent: agent.secret,
+        crm: token("demo CRM", Role::Integration)?.token,
+    };
     config.spool = Some(toml::from_str(&format!("path = {:?}", folder.join("spool.db")))?);
     config.store = Some(store);
     config.http.listen = "127.0.0.1:0".parse()?;
-    Ok(token.secret)
+    Ok(opened)
 }
 
 fn show(panel: &mut Panel, event: &Event) {

@@ -101,7 +101,8 @@ impl Replay {
         let direction = if outbound { Direction::Outbound } else { Direction::Inbound };
         let id = CallId::new(began, u128::from(fingerprint(name.as_bytes())));
         let call = CallRef::new(&bench.hasher, id, name, source, direction, parties);
-        let mut analysis = CallAnalysis::new(Duration::ZERO, Thresholds::default(), &bench.model, false).coached(bench.cues.clone());
+        let mut analysis = CallAnalysis::new(Duration::ZERO, Thresholds::default(), &bench.model, false)
+            .coached(bench.cues.clone());
         let judged = matches!(roles, Roles::Known(_));
         if judged {
             // The owner of a recording answers for its lawfulness.

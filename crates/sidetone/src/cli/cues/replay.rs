@@ -54,9 +54,8 @@ impl Replay {
         }
         let mut store = Store::open(&self.place.config()?)?;
         let found = store.call(&self.of)?;
-        let details = found.with_context(|| {
-            format!("{} is no file, and there is no such call in the store", self.of)
-        })?;
+        let details = found
+            .with_context(|| format!("{} is no file, and there is no such call in the store", self.of))?;
         told(&kept(&details)?, &set, true, output)
     }
 

@@ -1,0 +1,245 @@
+//! The half day before the demo's call: calls that the pages have something to show of.
+//!
+//! Their sound is the demo's own speech, cut at several places, and it passes through the very pipeline of a live call.
+//! Who called when, in which queue, and what became of it is made up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use sidetone_call::{Cause, Label, Labels, Leg, Side};
+use sidetone_consent::permit::{RecordingPermit, Stated};
+use sidetone_consent::{Medium, Policy, Source, State};
+use sidetone_emotion::model::Model;
+use sidetone_events::{
+    CallAnswered, CallEnded, CallHeld, CallId, CallRef, CallResumed, CallStarted, ConsentChanged, Direction,
+    Event, Narrator, NumberHasher, Parties, Timestamp,
+};
+use sidetone_hear::CallAnalysis;
+use sidetone_insight::cues::CueSet;
+use sidetone_insight::{Insight, Summary, Thresholds};
+use sidetone_softphone::Clip;
+use sidetone_spool::Spool;
+use sidetone_store::{CallOutcome, Store, StoreConfig, Survey, Token};
+
+use super::{AGENT, CALLER};
+
+/// How many calls there are.
+pub(super) const CALLS: u64 = 120;
+const HALF_A_DAY: Duration = Duration::from_secs(12 * 3_600);
+/// Samples a second of the demo's speech.
+const RATE: usize = 8_000;
+/// The pipeline is given sound in pieces of 100 ms.
+const PIECE: usize = RATE / 10;
+/// How long the store may take to have the calls.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Ringing.
+const WAITED: Duration = Duration::from_secs(4);
+
+/// The stretches of the demo's speech that are calls of their own, in seconds, and whether the agent holds after them.
+const STRETCHES: [(usize, usize, bool); 8] = [
+    (0, 120, false),
+    (0, 22, false),
+    (0, 45, true),
+    (24, 46, false),
+    (24, 120, false),
+    (34, 120, false),
+    (8, 30, true),
+    (12, 120, false),
+];
+const QUEUES: [&str; 3] = ["billing", "orders", "service"];
+const TEAMS: [(&str, [&str; 4]); 2] =
+    [("north", ["2001", "2002", "2003", "2004"]), ("south", ["2101", "2102", "2103", "2104"])];
+
+/// A stretch of speech as it was heard.
+struct Heard {
+    insights: Vec<(Duration, Insight)>,
+    held: Option<(Duration, Duration)>,
+    length: Duration,
+    summary: Summary,
+}
+
+/// Numbers that look random and are the same each time (Knuth's MMIX generator).
+struct Lot(u64);
+
+impl Lot {
+    fn draw(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % below.max(1)
+    }
+
+    fn of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
+        all.get(usize::try_from(self.draw(all.len() as u64)).unwrap_or(0))
+    }
+}
+
+/// Makes the calls and puts their events into the spool, from where the store has them.
+pub(super) fn play(spool: &Spool, now: Timestamp) -> anyhow::Result<()> {
+    let hasher = NumberHasher::with_random_salt().context("there is no randomness for a salt")?;
+    let heard = hear()?;
+    let mut lot = Lot(7);
+    for number in 0..CALLS {
+        let Some(call) = lot.of(&heard) else { continue };
+        // Even over the half day, the last one over some minutes ago.
+        let ago = HALF_A_DAY.as_millis() as u64 * (CALLS - number) / CALLS;
+        let ago = ago.saturating_sub(lot.draw(240_000)).max(300_000);
+        let began = Timestamp::from_unix_millis(now.unix_millis().saturating_sub(ago));
+        for event in events(call, &hasher, began, number, &mut lot)? {
+            spool.append(event);
+        }
+    }
+    Ok(())
+}
+
+/// Hears each stretch once.
+fn hear() -> anyhow::Result<Vec<Heard>> {
+    let clip = |wav| Clip::from_wav(wav).context("the demo's speech can't be read");
+    let (caller, agent) = (clip(CALLER)?, clip(AGENT)?);
+    let model = Model::embedded()?;
+    let cues = Arc::new(CueSet::shipped()?);
+    let stretches = STRETCHES.iter().map(|(from, to, holds)| {
+        let cut = |clip: &Clip| -> Vec<i16> {
+            let samples = clip.samples();
+            let (from, to) = ((from * RATE).min(samples.len()), (to * RATE).min(samples.len()));
+            samples.get(from..to).unwrap_or_default().to_vec()
+        };
+        one(&model, &cues, &cut(&caller), &cut(&agent), *holds)
+    });
+    Ok(stretches.collect())
+}
+
+/// One stretch through the pipeline.
+fn one(model: &Arc<Model>, cues: &Arc<CueSet>, caller: &[i16], agent: &[i16], holds: bool) -> Heard {
+    let mut analysis = CallAnalysis::new(Duration::ZERO, Thresholds::default(), model, false)
+        .coached(Some(Arc::clone(cues)));
+    // The speech is the project's own.
+    analysis.listen_to_recording(RecordingPermit::new(Stated::Customer));
+    let (mut now, mut insights) = (Duration::ZERO, Vec::new());
+    let mut step = |analysis: &mut CallAnalysis, now: Duration| {
+        analysis.advance(now);
+        CallAnalysis::estimate(std::iter::once(&mut *analysis));
+        insights.extend(std::iter::from_fn(|| analysis.poll()));
+    };
+    let pieces = caller.len().max(agent.len()).div_ceil(PIECE);
+    for piece in 0..pieces {
+        let cut = |samples: &[i16]| -> Vec<i16> {
+            let mut cut: Vec<i16> = samples.iter().skip(piece * PIECE).take(PIECE).copied().collect();
+            cut.resize(PIECE, 0);
+            cut
+        };
+        analysis.pcm(Side::Trunk, &cut(caller));
+        analysis.pcm(Side::Pbx, &cut(agent));
+        now += Duration::from_millis(100);
+        step(&mut analysis, now);
+    }
+    let held = holds.then(|| {
+        let since = now;
+        analysis.held(Side::Pbx, now);
+        for _ in 0..550 {
+            now += Duration::from_millis(100);
+            step(&mut analysis, now);
+        }
+        analysis.resumed(Side::Pbx, now);
+        (since, now)
+    });
+    now += Duration::from_secs(1);
+    let finished = analysis.finish(now);
+    insights.extend(std::iter::from_fn(|| analysis.poll()));
+    let nothing = || sidetone_insight::Call::new(Thresholds::default()).summary(now);
+    let summary = finished.map_or_else(nothing, |(summary, _)| summary);
+    Heard { insights, held, length: now, summary }
+}
+
+/// The events of one call.
+fn events(
+    heard: &Heard,
+    hasher: &NumberHasher,
+    began: Timestamp,
+    number: u64,
+    lot: &mut Lot,
+) -> anyhow::Result<Vec<Event>> {
+    let trunk = lot.of(&["carrier-a", "carrier-b"]).copied().unwrap_or("carrier-a");
+    // Some call twice.
+    let caller = format!("+4930{:07}", lot.draw(90));
+    let parties = Parties { caller: &caller, callee: "+49800555000" };
+    let id = CallId::new(began, (u128::from(number) << 64) | u128::from(lot.draw(u64::MAX)));
+    let sip_call_id = format!("demo-{number}@example.invalid");
+    let call = CallRef::new(hasher, id, &sip_call_id, trunk, Direction::Inbound, parties);
+    let mut narrator = Narrator::new(call, began);
+    let mut told = vec![narrator.tell(Duration::ZERO, CallStarted { analysed: false })];
+    let (team, agents) = lot.of(&TEAMS).copied().unwrap_or(("north", ["2001"; 4]));
+    let label = |text: &str| -> anyhow::Result<Option<Label>> { Ok(Some(text.parse()?)) };
+    let labels = Labels {
+        queue: label(lot.of(&QUEUES).copied().unwrap_or("service"))?,
+        agent: label(lot.of(&agents).copied().unwrap_or("2001"))?,
+        team: label(team)?,
+        tier: label(if lot.draw(5) == 0 { "gold" } else { "standard" })?,
+        call_type: None,
+        language: label("en")?,
+    };
+    told.push(narrator.tell(Duration::from_secs(1), labels));
+    told.push(narrator.tell(WAITED, CallAnswered { waited: WAITED }));
+    // One in twelve objects, and one is never told of anything.
+    let state = match lot.draw(12) {
+        0 => State::OptedOut,
+        1 => State::Declined,
+        _ => State::Given,
+    };
+    let by = if state == State::Given { Source::Policy } else { Source::Digit(Medium::TelephoneEvent) };
+    let consent = ConsentChanged { state, policy: Policy::Notice, by, erased: state == State::OptedOut };
+    told.push(narrator.tell(WAITED, consent));
+    if state == State::Given {
+        let mut held = heard.held;
+        for (at, insight) in &heard.insights {
+            if let Some((since, until)) = held.take_if(|(since, _)| *since <= *at) {
+                told.push(narrator.tell(WAITED + since, CallHeld { by: Leg::Agent }));
+                let held = until.saturating_sub(since);
+                // In order of time: the hold is over before what is told after it.
+                let after: Vec<_> = heard.insights.iter().filter(|(at, _)| *at >= since).cloned().collect();
+                let (during, after): (Vec<_>, Vec<_>) = after.into_iter().partition(|(at, _)| *at < until);
+                told.extend(during.into_iter().map(|(at, insight)| narrator.tell(WAITED + at, insight)));
+                told.push(narrator.tell(WAITED + until, CallResumed { by: Leg::Agent, held }));
+                told.extend(after.into_iter().map(|(at, insight)| narrator.tell(WAITED + at, insight)));
+                break;
+            }
+            told.push(narrator.tell(WAITED + *at, insight.clone()));
+        }
+    }
+    let summary = (state == State::Given).then(|| heard.summary.clone());
+    let by = Some(if lot.draw(3) == 0 { Leg::Agent } else { Leg::Customer });
+    let ended = CallEnded { cause: Cause::Hangup, by, sip_status: None, summary, media: None };
+    told.push(narrator.tell(WAITED + heard.length, ended));
+    Ok(told)
+}
+
+/// Waits until the store has the calls, and adds what a CRM and callers would have told of them.
+pub(super) fn add_outcomes(config: &StoreConfig, token: &Token) -> anyhow::Result<()> {
+    let mut store = Store::open(config)?;
+    let began = std::time::Instant::now();
+    let filter = sidetone_store::CallFilter::default();
+    let calls = loop {
+        let calls = store.calls(&filter, usize::try_from(CALLS).unwrap_or(usize::MAX))?;
+        if calls.len() as u64 >= CALLS && calls.iter().all(|call| call.ended.is_some()) {
+            break calls;
+        }
+        anyhow::ensure!(began.elapsed() < PATIENCE, "the store does not have the half day of calls");
+        std::thread::sleep(Duration::from_millis(200));
+    };
+    let mut lot = Lot(11);
+    let now = Timestamp::now();
+    for call in calls {
+        let upset = call.alerts > call.calmed;
+        if lot.draw(3) > 0 {
+            let resolved = Some(lot.draw(10) >= if upset { 5 } else { 2 });
+            let escalated = Some(lot.draw(10) < if upset { 4 } else { 1 });
+            let outcome = CallOutcome { resolved, escalated, reason: None };
+            store.seen_by(token).add_outcome(&call.id, &outcome, now)?;
+        }
+        if lot.draw(4) == 0 {
+            let empathy = u8::try_from(3 + lot.draw(3)).ok();
+            let survey = Survey { empathy, resolved: None, comment: None };
+            store.seen_by(token).add_survey(&call.id, &survey, now)?;
+        }
+    }
+    Ok(())
+}
