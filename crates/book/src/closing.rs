@@ -44,7 +44,7 @@ impl Book {
 
     fn close(&mut self, now: Duration, mut entry: Entry) {
         self.playback.forget(&mut entry);
-        if let Some(labels) = entry.labelled.to_tell() {
+        if let Some(labels) = entry.labelled.take_change() {
             self.effects.publish(entry.tell(now, labels));
         }
         let counters = &mut self.counters;

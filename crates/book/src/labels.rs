@@ -39,7 +39,7 @@ impl Labelled {
     }
 
     /// The labels for an event, if they are others than the last event had.
-    pub(crate) fn to_tell(&mut self) -> Option<Labels> {
+    pub(crate) fn take_change(&mut self) -> Option<Labels> {
         if self.now == self.told {
             return None;
         }

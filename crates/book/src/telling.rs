@@ -108,7 +108,7 @@ impl Book {
     /// Tells on the labels of a call, if they have changed.
     pub(crate) fn tell_labels(&mut self, now: Duration, key: CallKey) {
         let Some(entry) = self.calls.get_mut(&key) else { return };
-        if let Some(labels) = entry.labelled.to_tell() {
+        if let Some(labels) = entry.labelled.take_change() {
             self.effects.hear(entry.worker(), Work::Labels(key, Box::new(labels.clone())));
             self.effects.publish(entry.tell(now, labels));
         }

@@ -363,3 +363,38 @@ fn cell(texts: &Texts, total: &Total, measure: Measure) -> Markup {
         None => html! { span.soft { "–" } },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::sums::day;
+    use super::*;
+    use crate::civil::DAY_MS;
+
+    fn team(label: &str, agents: u64) -> Day {
+        Day { by: Grouping::Team, label: label.to_owned(), agents, ..day(1, "", 100) }
+    }
+
+    #[test]
+    fn a_team_of_one_has_no_figure_wherever_it_is_chosen() {
+        let days = [team("north", 9), team("solo", 1), team("", 0)];
+        let of = |label: &str| {
+            let query =
+                FiguresQuery { by: "team".to_owned(), label: label.to_owned(), ..FiguresQuery::default() };
+            Figures::of(&days, &query, 2 * DAY_MS)
+        };
+        let answered = |figures: &Figures| figures.estimate(Measure::Answered).map(|it| it.n);
+        let all = of("");
+        assert_eq!(answered(&all), Some(300));
+        let row = |name: &str| {
+            let (_, total) = all.by_label.iter().find(|(label, _)| label == name).unwrap();
+            (total.calls, total.estimate(Measure::Answered).map(|it| it.n))
+        };
+        assert_eq!((row("north"), row("solo"), row("")), ((100, Some(100)), (100, None), (100, Some(100))));
+        let solo = of("solo");
+        assert_eq!((answered(&solo), solo.now.calls), (None, 100));
+        assert!(Measure::ALL.iter().all(|it| solo.estimate(*it).is_none() && solo.change(*it).is_none()));
+        assert!(solo.steps.iter().all(|(_, total)| total.estimate(Measure::Shift).is_none()));
+        assert_eq!(answered(&of(NO_LABEL)), Some(100));
+        assert_eq!(answered(&of("a queue")), Some(300), "a label of another grouping asks for all");
+    }
+}

@@ -16,7 +16,7 @@ use crate::vocabulary;
 use order::Need;
 
 /// Most calls that are drawn as cards, and as rows: with them a page stays under 100 KB. The rest is counted.
-const MOST_CARDS: usize = 60;
+const MOST_CARDS: usize = 54;
 const MOST_ROWS: usize = 60;
 /// Most queues to choose from.
 const MOST_QUEUES: usize = 20;
@@ -157,7 +157,7 @@ fn queues(shell: &Shell<'_>, calls: &[LiveCall<'_>], query: &WallQuery) -> Marku
     let texts = shell.texts();
     html! {
         @if !queues.is_empty() {
-            nav.views aria-label=(texts.queue) {
+            nav.views.queues aria-label=(texts.queue) {
                 a href=(link("")) aria-current=[query.queue.is_empty().then_some("true")] { (texts.all_queues) }
                 @for (queue, calls) in queues.into_iter().take(MOST_QUEUES) {
                     a href=(link(queue)) aria-current=[(queue == query.queue).then_some("true")] {

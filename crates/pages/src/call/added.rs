@@ -8,8 +8,10 @@ use crate::format::{clean, count, length, moment};
 use crate::layout::Shell;
 use crate::text::{Texts, fill};
 
-/// Most notes that are shown, the newest: with them a page stays under 100 KB.
-const MOST: usize = 10;
+/// Most bytes of notes that are shown, the newest of them: with these a page stays under 100 KB.
+const MOST: usize = 8_000;
+/// Bytes of a line of a note beside its text.
+const BESIDE: usize = 20;
 
 /// What a call's page has of its reader's own.
 #[derive(Debug, Clone, Copy, Default)]
@@ -145,15 +147,25 @@ pub(super) fn notes(shell: &Shell<'_>, details: &CallDetails, own: &Own<'_>) -> 
                 @if details.notes.is_empty() {
                     p { (texts.no_notes) }
                 } @else {
-                    @let earlier = details.notes.len().saturating_sub(MOST);
+                    @let earlier = details.notes.len() - newest(&details.notes);
                     @if earlier > 0 { p.hint { (fill(texts.notes_earlier, &[&count(texts, earlier as u64)])) } }
-                    ul.story { @for note in details.notes.iter().skip(earlier) { li { (one(shell, note)) } } }
+                    ul.notes { @for note in details.notes.iter().skip(earlier) { li { (one(shell, note)) } } }
                 }
                 @if shell.role == Some(Role::Supervisor) { (form(shell, details, own)) }
             }
         }
         @if shell.role == Some(Role::Agent) { (self_note(shell, details, own)) }
     }
+}
+
+/// How many of the newest notes are shown: one at least.
+fn newest(notes: &[Note]) -> usize {
+    let mut bytes = 0;
+    let fits = notes.iter().rev().take_while(|note| {
+        bytes += note.text.len() + BESIDE * (note.text.lines().count() + 8);
+        bytes <= MOST
+    });
+    fits.count().max(1).min(notes.len())
 }
 
 fn one(shell: &Shell<'_>, note: &Note) -> Markup {

@@ -84,6 +84,8 @@ pub(crate) struct Total {
     empathy: Sums,
     /// Agents on the day that had most.
     agents: u64,
+    /// Only the count of calls is told.
+    sealed: bool,
 }
 
 impl Total {
@@ -123,6 +125,9 @@ impl Total {
     }
 
     fn share(&self, measure: Measure) -> Option<Share> {
+        if self.sealed {
+            return None;
+        }
         let share = |cases, of| Some(Share { cases, of });
         match measure {
             Measure::Recovery => share(self.recovered, self.upset),
@@ -143,13 +148,16 @@ impl Total {
         (1..FEWEST_AGENTS).contains(&self.agents)
     }
 
-    /// The count of calls alone.
+    /// The same with its count of calls alone.
     pub(crate) fn without_figures(self) -> Self {
-        Self { calls: self.calls, ..Self::default() }
+        Self { sealed: true, ..self }
     }
 
     /// A figure; `None` of a small group.
     pub(crate) fn estimate(&self, measure: Measure) -> Option<Estimate> {
+        if self.sealed {
+            return None;
+        }
         match measure {
             Measure::Shift => self.shift.estimate(),
             Measure::Empathy => self.empathy.estimate(),
@@ -162,6 +170,9 @@ impl Total {
 
     /// How a figure compares with that of these earlier sums, where an interval tells.
     pub(crate) fn change_from(&self, before: &Self, measure: Measure) -> Option<Change> {
+        if self.sealed || before.sealed {
+            return None;
+        }
         if measure == Measure::Shift {
             return self.shift.change_from(before.shift);
         }

@@ -64,8 +64,8 @@ async fn asked(
     }
 }
 
-fn read<T>(body: Body<T>) -> Result<T, Response> {
-    body.map(|Json(body)| body).map_err(|error| detailed(error.status(), error.body_text()))
+fn unread(error: &JsonRejection) -> Response {
+    detailed(error.status(), error.body_text())
 }
 
 fn unfit(error: NotAdded) -> Response {
@@ -93,7 +93,7 @@ async fn outcome(
     body: Body<CallOutcome>,
 ) -> Result<Response, Response> {
     let (token, id) = asked(&kept, &headers, id, Role::adds_outcomes).await?;
-    let outcome = read(body)?;
+    let Json(outcome) = body.map_err(|error| unread(&error))?;
     outcome.check().map_err(unfit)?;
     let done =
         kept.ask(move |store| store.seen_by(&token).add_outcome(&id, &outcome, Timestamp::now())).await;
@@ -107,7 +107,7 @@ async fn survey(
     body: Body<Survey>,
 ) -> Result<Response, Response> {
     let (token, id) = asked(&kept, &headers, id, Role::adds_outcomes).await?;
-    let survey = read(body)?;
+    let Json(survey) = body.map_err(|error| unread(&error))?;
     survey.check().map_err(unfit)?;
     let done = kept.ask(move |store| store.seen_by(&token).add_survey(&id, &survey, Timestamp::now())).await;
     Ok(added(done))
@@ -134,7 +134,7 @@ async fn note(
     body: Body<NewNote>,
 ) -> Result<Response, Response> {
     let (token, id) = asked(&kept, &headers, id, |role| role == Role::Supervisor).await?;
-    let new = read(body)?;
+    let Json(new) = body.map_err(|error| unread(&error))?;
     new.check().map_err(unfit)?;
     Ok(match kept.ask(move |store| store.seen_by(&token).add_note(&id, &new, Timestamp::now())).await {
         Err(error) => unavailable(&error),
@@ -172,7 +172,7 @@ async fn write_self_note(
     body: Body<Written>,
 ) -> Result<Response, Response> {
     let (token, id) = asked(&kept, &headers, id, |role| role == Role::Agent).await?;
-    let Written { text } = read(body)?;
+    let Json(Written { text }) = body.map_err(|error| unread(&error))?;
     let done =
         kept.ask(move |store| store.seen_by(&token).write_self_note(&id, &text, Timestamp::now())).await;
     match done {

@@ -65,7 +65,7 @@ fn agents_see_their_own_calls_and_no_others() {
             let calls = store.seen_by(token).calls(filter, 100, at(0)).unwrap();
             calls.into_iter().map(|call| call.id).collect()
         };
-        assert_eq!(seen(&mut store, &ada, &any), [own.clone()]);
+        assert_eq!(seen(&mut store, &ada, &any), [own.as_str()]);
         let theirs = CallFilter { agent: Some("2002".to_owned()), ..any.clone() };
         assert_eq!(seen(&mut store, &ada, &theirs), [""; 0], "no filter widens what may be seen");
         assert!(store.seen_by(&ada).call(&own, at(0)).unwrap().is_some());
@@ -157,7 +157,8 @@ fn a_supervisors_notes_are_for_the_calls_agent() {
             panic!()
         };
         assert_eq!((kept.text.as_str(), kept.by.as_str()), ("You took the time.", "supervisor"));
-        assert_eq!(store.seen_by(&ada).notes(&first, at(0)).unwrap().unwrap(), [kept.clone()]);
+        let seen = store.seen_by(&ada).notes(&first, at(0)).unwrap().unwrap();
+        assert_eq!(seen, std::slice::from_ref(&kept));
         assert_eq!(store.seen_by(&ada).call(&first, at(0)).unwrap().unwrap().notes, [kept]);
         let add = |store: &mut Store, token: &Token, id: &str, new: &NewNote| {
             store.seen_by(token).add_note(id, new, at(100_000)).unwrap()
