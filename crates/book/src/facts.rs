@@ -237,8 +237,8 @@ impl Book {
         }
     }
 
-    /// All facts of one SIP message have been told: its headers make one event of labels. Calls that it answered may get
-    /// their announcement now: only now is the destination of their media known.
+    /// All facts of one SIP message have been told: its headers make one event of labels. Calls that it answered may
+    /// get their announcement now: only now is the destination of their media known.
     pub(crate) fn settled(&mut self) {
         for (key, at) in std::mem::take(&mut self.relabelled) {
             self.tell_labels(at, key);

@@ -96,8 +96,8 @@ impl Book {
         }
     }
 
-    /// Takes a telling, if it is one of a label. [`Self::tell_labels`] has to follow: one SIP message, with a header for
-    /// each label, makes one event.
+    /// Takes a telling, if it is one of a label. [`Self::tell_labels`] has to follow: one SIP message, with a header
+    /// for each label, makes one event.
     pub(crate) fn label(&mut self, key: CallKey, telling: &Telling) {
         let Self { calls, teams, .. } = self;
         if let Some(entry) = calls.get_mut(&key) {

@@ -33,8 +33,8 @@ pub enum SignInFault {
     Stale,
 }
 
-/// The page with the forms, which are posted to `/sign-in` with the fields `name` and `password`, or `token`; and `next`
-/// and `csrf`.
+/// The page with the forms, which are posted to `/sign-in` with the fields `name` and `password`, or `token`; and
+/// `next` and `csrf`.
 #[must_use]
 pub fn sign_in(shell: &Shell<'_>, sign_in: &SignIn<'_>) -> String {
     let texts = shell.texts();

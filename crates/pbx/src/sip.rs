@@ -178,7 +178,8 @@ impl Clerk {
 const fn nature(event: &Event) -> Nature {
     match event.happening {
         Happening::AffectUpdate(_) => Nature::Reading,
-        Happening::AffectAlert(_) => Nature::Affect,
+        // A cue tells what called for it.
+        Happening::AffectAlert(_) | Happening::CueShown(_) | Happening::CueCleared(_) => Nature::Affect,
         _ => Nature::Plain,
     }
 }

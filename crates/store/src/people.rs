@@ -111,8 +111,8 @@ impl Store {
         Ok(found)
     }
 
-    /// Lets a person sign in no more, and ends their sessions; whether there was one who could. What they have looked at
-    /// stays in the log of accesses under their name.
+    /// Lets a person sign in no more, and ends their sessions; whether there was one who could. What they have looked
+    /// at stays in the log of accesses under their name.
     ///
     /// # Errors
     /// The database's.

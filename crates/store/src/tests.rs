@@ -1,6 +1,7 @@
 //! What a store promises, with both databases.
 
 mod additions;
+mod cues;
 mod labels;
 mod migration;
 

@@ -43,8 +43,8 @@ pub(super) struct Demo {
     /// The codec of the call: pcmu, pcma, g722, opus or l16.
     #[arg(long, default_value = "pcmu")]
     codec: String,
-    /// Show the call on the pages too, beside half a day of made-up ones, from a store of the demo's own, and leave them
-    /// open after it until Ctrl-C. In a terminal this is so unless --no-pages is given.
+    /// Show the call on the pages too, beside half a day of made-up ones, from a store of the demo's own, and leave
+    /// them open after it until Ctrl-C. In a terminal this is so unless --no-pages is given.
     #[arg(long)]
     pages: bool,
     /// No pages: the call in the terminal, and nothing else.

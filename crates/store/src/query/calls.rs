@@ -180,8 +180,8 @@ pub struct CallDetails {
     pub survey: Option<Survey>,
     /// The supervisors' notes, the oldest first.
     pub notes: Vec<Note>,
-    /// The cues that its agent was shown, with what they answered and what followed: for that agent alone, and empty for
-    /// other readers.
+    /// The cues that its agent was shown, with what they answered and what followed: for that agent alone, and empty
+    /// for other readers.
     pub cues: Vec<KeptCue>,
 }
 

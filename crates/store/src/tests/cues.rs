@@ -1,0 +1,142 @@
+//! Cues: what is kept of them, for which reader, and what is summed up.
+
+use std::time::Duration;
+
+use sidetone_consent::State;
+use sidetone_events::{CueAcknowledged, CueDismissed, Event, Narrator};
+use sidetone_insight::cues::{Cause, Cleared, CueCleared, CueJudged, CueShown};
+use sidetone_spool::{Batch, Item};
+
+use super::labels::{labelled, labels};
+use super::{DAY_MS, dump};
+use crate::cues::{CueSum, KeptCue};
+use crate::query::CallFilter;
+use crate::store::Store;
+use crate::testing::{BEGAN, append, at, consent, feed, narrator, on_each, spool};
+use crate::{Role, Table};
+
+const LINE: &str = "A line that no other text has";
+
+/// A cue of a call from its showing to what followed, in the call's last seconds.
+fn a_cue(call: &mut Narrator, number: u32, adopted: Option<bool>, dismissed: bool) -> Vec<Event> {
+    let cue = || "slow-down".to_owned();
+    let seconds = |second: u32| Duration::from_secs(u64::from(second));
+    let shown = CueShown {
+        cue: cue(),
+        number,
+        line: LINE.to_owned(),
+        reason: None,
+        language: "en".to_owned(),
+        priority: 500,
+        expires: Duration::from_secs(20),
+        because: vec![Cause { condition: "agent_pace > 190".to_owned(), value: Some(201.0) }],
+    };
+    let mut events = vec![call.tell(seconds(100 + number), shown)];
+    events.push(call.tell(seconds(101 + number), CueAcknowledged { cue: cue(), number }));
+    if dismissed {
+        events.push(call.tell(seconds(102 + number), CueDismissed { cue: cue(), number }));
+    }
+    let why = if dismissed { Cleared::Dismissed } else { Cleared::Passed };
+    events.push(call.tell(seconds(103 + number), CueCleared { cue: cue(), number, why, shown: seconds(3) }));
+    events.push(call.tell(
+        seconds(130 + number),
+        CueJudged { cue: cue(), number, adopted, recovered: adopted.map(|adopted| !adopted) },
+    ));
+    events
+}
+
+#[test]
+fn what_a_cue_did_is_shown_to_the_calls_own_agent_alone() {
+    on_each(|config, folder| {
+        let mut spool = spool(folder);
+        let mut call = narrator(1, 0);
+        append(&mut spool, labelled(&mut call, labels("billing", "2001", "north", "")));
+        append(&mut spool, a_cue(&mut call, 1, Some(true), true));
+        let mut store = Store::create(config).unwrap();
+        feed(&mut store, &spool);
+        let id = store.calls(&CallFilter::default(), 1).unwrap()[0].id.clone();
+        let agent = "2001".parse().unwrap();
+        let own = store.create_agent_token("Ada", &agent, None, at(0)).unwrap().token;
+        let cues = store.seen_by(&own).call(&id, at(0)).unwrap().unwrap().cues;
+        let [cue] = cues.as_slice() else { panic!("{cues:?}") };
+        let kept = KeptCue {
+            number: 1,
+            cue: "slow-down".to_owned(),
+            line: LINE.to_owned(),
+            at_ms: 101_000,
+            cleared: Some("dismissed".to_owned()),
+            acknowledged: true,
+            dismissed: true,
+            adopted: Some(true),
+            recovered: Some(false),
+        };
+        assert_eq!(*cue, kept);
+        for role in [Role::Supervisor, Role::Integration] {
+            let token = store.create_token(role.name(), role, None, at(0)).unwrap().token;
+            let seen = store.seen_by(&token).call(&id, at(0)).unwrap().unwrap();
+            assert!(seen.cues.is_empty());
+            let kinds: Vec<&str> = seen.events.iter().map(|event| event.kind.as_str()).collect();
+            assert!(kinds.ends_with(&["cue.shown", "cue.cleared"]), "{kinds:?}");
+        }
+        let all = dump(&mut store);
+        assert!(!all.contains("acknowledged") && !all.contains("adopted"), "no export has an agent's answers");
+    });
+}
+
+#[test]
+fn cues_are_summed_up_by_rule_and_team() {
+    on_each(|config, folder| {
+        let mut spool = spool(folder);
+        for (number, team, agent) in [(1, "north", "2001"), (2, "north", "2002"), (3, "", "2003")] {
+            let mut call = narrator(number, 0);
+            let of = labels("billing", agent, team, "");
+            append(&mut spool, labelled(&mut call, of));
+            append(&mut spool, a_cue(&mut call, 1, Some(number == 1), false));
+            append(&mut spool, a_cue(&mut call, 2, None, number == 2));
+        }
+        let mut store = Store::create(config).unwrap();
+        feed(&mut store, &spool);
+        let day = BEGAN / DAY_MS;
+        let sum = |team: &str, shown: u64, dismissed: u64, adopted: u64, agents: u64| CueSum {
+            cue: "slow-down".to_owned(),
+            team: team.to_owned(),
+            shown,
+            acknowledged: shown,
+            dismissed,
+            judged: shown / 2,
+            adopted,
+            upset: shown / 2,
+            recovered: shown / 2 - adopted,
+            agents,
+        };
+        assert_eq!(store.cue_sums(day, day).unwrap(), [sum("north", 4, 1, 1, 2), sum("", 2, 0, 0, 1)]);
+        assert_eq!(store.cue_sums(day + 1, day + 9).unwrap(), []);
+        // The same events once more change nothing.
+        store.rewind("").unwrap();
+        feed(&mut store, &spool);
+        assert_eq!(store.cue_sums(day, day).unwrap().len(), 2);
+        assert_eq!(store.cue_sums(day, day).unwrap()[0].shown, 4);
+    });
+}
+
+#[test]
+fn an_objection_erases_cues_too() {
+    on_each(|config, folder| {
+        let mut spool = spool(folder);
+        let mut call = narrator(1, 0);
+        append(&mut spool, labelled(&mut call, labels("billing", "2001", "north", "")));
+        append(&mut spool, a_cue(&mut call, 1, Some(true), false));
+        let refused = call.tell(Duration::from_secs(140), consent(State::OptedOut));
+        let (of, before) = (refused.call.id, refused.seq);
+        append(&mut spool, [refused]);
+        spool.write(&Batch { lost: 0, items: vec![Item::Erasure(of, before)] }, at(0)).unwrap();
+        let mut store = Store::create(config).unwrap();
+        feed(&mut store, &spool);
+        assert!(!dump(&mut store).contains(LINE));
+        assert_eq!(store.cues_of(&of.to_string()).unwrap(), []);
+        assert_eq!(store.cue_sums(0, u64::MAX >> 1).unwrap(), []);
+        let mut events = Vec::new();
+        store.export(Table::Events, &mut events).unwrap();
+        assert!(!String::from_utf8(events).unwrap().contains("cue."));
+    });
+}
