@@ -14,6 +14,7 @@ pub mod asterisk;
 pub mod audio;
 pub mod baresip;
 pub mod call;
+pub mod chromium;
 pub mod dns;
 pub mod net;
 pub mod postgresql;

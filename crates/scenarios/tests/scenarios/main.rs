@@ -10,6 +10,7 @@ mod asterisk_links;
 mod asterisk_silence;
 mod asterisk_softphone;
 mod basic;
+mod browser;
 mod cancel;
 mod consent;
 mod cued;
