@@ -32,12 +32,6 @@ macro_rules! counts {
         pub struct Counts { $($($(#[$doc])* pub $field: u64,)+)+ }
 
         impl Counts {
-            /// The names in Prometheus that stand on the page.
-            #[must_use]
-            pub fn metrics() -> Vec<&'static str> {
-                vec![$($($metric),+),+]
-            }
-
             pub(super) fn groups<'a>(&self, texts: &'a OperationsTexts) -> Vec<(&'a str, Vec<Row<'a>>)> {
                 vec![$((texts.$title, vec![$(Row {
                     label: texts.$label,

@@ -56,6 +56,20 @@ fn an_operator_sees_the_service_a_director_what_can_be_proved_and_neither_a_call
         ] {
             assert!(page.text.contains(told), "{told}: {}", page.text);
         }
+        // Each name beside a figure is one that Prometheus gets; hosts and links have none where there are none.
+        let (_, metrics) = call.sidetone.get("/metrics").unwrap();
+        let names: Vec<&str> = page
+            .text
+            .split("class=\"metric\">")
+            .skip(1)
+            .filter_map(|rest| rest.split(['<', '{']).next())
+            .filter(|name| name.starts_with("sidetone_"))
+            .collect();
+        assert!(names.len() > 25, "{names:?}");
+        for name in names {
+            let here = metrics.contains(&format!("# TYPE {name} "));
+            assert!(here || ["sidetone_peer_up", "sidetone_link_up"].contains(&name), "{name}");
+        }
         let part = browser.get("/operations/state").text;
         assert!(part.contains("/readyz") && !part.contains("<html"), "{part}");
         call.sidetone.command(&["drain"]);

@@ -79,7 +79,10 @@ fn what_a_cue_did_is_shown_to_the_calls_own_agent_alone() {
             assert!(kinds.ends_with(&["cue.shown", "cue.cleared"]), "{kinds:?}");
         }
         let all = dump(&mut store);
-        assert!(!all.contains("acknowledged") && !all.contains("adopted"), "no export has an agent's answers");
+        assert!(
+            !all.contains("acknowledged") && !all.contains("adopted"),
+            "no export has an agent's answers"
+        );
     });
 }
 

@@ -93,6 +93,12 @@ impl Screens {
     /// The facts of the compliance page, and when they were read, in milliseconds since 1970: once a minute at most,
     /// however many ask. `None` if gathering them broke.
     pub(super) async fn facts(&self) -> Option<(u64, Arc<Facts>)> {
+        // In a task of its own: whoever asks and leaves at once must not begin another reading beside this one.
+        let screens = self.clone();
+        tokio::spawn(async move { screens.read_facts().await }).await.ok().flatten()
+    }
+
+    async fn read_facts(&self) -> Option<(u64, Arc<Facts>)> {
         let mut read = self.read.lock().await;
         if let Some((at, millis, facts)) = &*read
             && at.elapsed() < FACTS_FRESH
