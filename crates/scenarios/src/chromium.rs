@@ -97,11 +97,11 @@ impl Chromium {
 
     /// Carries out a command of the protocol; its result.
     fn command(&mut self, method: &str, parameters: Value) -> Value {
-        self.try_command(method, parameters).unwrap_or_else(|error| panic!("{method}: {error}"))
+        self.try_command(method, &parameters).unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 
     /// Carries out a command that Chromium may refuse: its words.
-    fn try_command(&mut self, method: &str, parameters: Value) -> Result<Value, String> {
+    fn try_command(&mut self, method: &str, parameters: &Value) -> Result<Value, String> {
         self.number += 1;
         let number = self.number;
         let mut message = json!({ "id": number, "method": method, "params": parameters });
@@ -169,12 +169,11 @@ impl Chromium {
     pub fn value(&mut self, expression: &str) -> Value {
         let asked = json!({ "expression": expression, "returnByValue": true });
         // While another page takes the place of one, neither of them may answer.
-        let answer =
-            until("the page to answer", || match self.try_command("Runtime.evaluate", asked.clone()) {
-                Ok(answer) => Some(answer),
-                Err(gone) if gone.contains("navigated") || gone.contains("context") => None,
-                Err(error) => panic!("{expression}: {error}"),
-            });
+        let answer = until("the page to answer", || match self.try_command("Runtime.evaluate", &asked) {
+            Ok(answer) => Some(answer),
+            Err(gone) if gone.contains("navigated") || gone.contains("context") => None,
+            Err(error) => panic!("{expression}: {error}"),
+        });
         assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
         answer["result"]["value"].clone()
     }

@@ -47,7 +47,8 @@ impl Seat {
 
     fn leave(mut self) {
         self.chromium.follow(".who button");
-        assert_eq!(self.chromium.path(), "/sign-in");
+        // A live page that asks for its part just then is led there too, by its own way.
+        assert!(self.chromium.path().starts_with("/sign-in"));
         assert_eq!(self.chromium.complaints(), [] as [String; 0]);
     }
 }
