@@ -11,7 +11,11 @@ mod leaks;
 pub mod report;
 pub mod strangers;
 
-use std::{collections::BTreeSet, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use serde::Serialize;
 
@@ -19,8 +23,9 @@ use crate::{
     corpus::{Band, CorpusError, Manifest},
     model::{Calibration, Licence, Model},
 };
-use hearing::{Hearing, beside_manner};
+use hearing::{Heard, Hearing, beside_manner};
 use report::report;
+use sidetone_call::Class;
 
 pub use report::{CorpusReport, ReliabilityBin, SetReport, Slice};
 
@@ -71,6 +76,40 @@ pub struct Evaluation {
     /// The same beside each speaker's own manner, as known from 8 s of their first calm clips, which are left out of
     /// these figures. Empty for a network that does not hear it.
     pub manner_known: Vec<CorpusReport>,
+    /// Clip by clip, of speakers of whom nothing is known.
+    #[serde(skip)]
+    pub answers: Vec<Answer>,
+}
+
+/// What the model makes of one clip.
+#[derive(Debug, Clone, Serialize)]
+pub struct Answer {
+    /// The clip, as its manifest names it.
+    pub path: PathBuf,
+    /// Its corpus.
+    pub corpus: String,
+    /// Who speaks.
+    pub speaker: String,
+    /// The class that was meant.
+    pub meant: Class,
+    /// Probability of each class.
+    pub classes: BTreeMap<Class, f32>,
+    /// Likelihood of anger or distress.
+    pub distress: f32,
+}
+
+impl Answer {
+    fn of(heard: &Heard) -> Self {
+        let shares = heard.calibration.probabilities(&heard.logits, |_| true);
+        Self {
+            path: heard.entry.path.clone(),
+            corpus: heard.entry.corpus.clone(),
+            speaker: heard.entry.speaker.clone(),
+            meant: heard.class,
+            classes: Class::ALL.into_iter().zip(shares).collect(),
+            distress: heard.distress,
+        }
+    }
 }
 
 /// Why an evaluation failed.
@@ -147,6 +186,7 @@ pub fn evaluate(
         cpu_ms_per_second,
         corpora,
         manner_known,
+        answers: heard.iter().map(Answer::of).collect(),
     })
 }
 

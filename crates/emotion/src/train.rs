@@ -4,6 +4,7 @@
 //! of the larger ones. After each epoch the running average of the weights is tried on the validation speakers; the
 //! best average is kept, calibrated on those same speakers, and tried once on the test speakers for the card.
 mod batch;
+pub mod blend;
 pub(crate) mod calibrate;
 mod callers;
 mod card;

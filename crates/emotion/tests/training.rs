@@ -11,6 +11,7 @@ use sidetone_emotion::{
     rng::Rng,
     train::{
         Progress, TrainError, TrainOptions,
+        blend::{BlendError, BlendOptions, blend},
         folds::{FoldOptions, calibrate_by_folds},
         train,
     },
@@ -156,6 +157,7 @@ fn a_model_that_heard_everybody_is_calibrated_by_those_that_did_not() {
         out: root.join("calibrated"),
         recipe: "Made for a test.".into(),
         most_clips: 100,
+        keep_distress: false,
     };
     let report = calibrate_by_folds(&options, &mut |_| true).unwrap();
     // The two that the fold has not heard; the one that neither has is for testing alone.
@@ -172,6 +174,13 @@ fn a_model_that_heard_everybody_is_calibrated_by_those_that_did_not() {
     {
         assert!(card.contains(part), "{part}: {card}");
     }
+
+    let before = Model::open(&all.model).unwrap().meta().calibration.clone();
+    options.keep_distress = true;
+    let kept = calibrate_by_folds(&options, &mut |_| true).unwrap().calibration;
+    let scale = |of: &sidetone_emotion::model::Calibration| (of.distress_scale, of.distress_shift);
+    assert_eq!((kept.temperature, scale(&kept)), (report.calibration.temperature, scale(&before)));
+    assert_ne!(scale(&kept), scale(&report.calibration));
 
     // Whom two folds have left out only the first is asked about; the same fold again has nobody left.
     let fewer = train(&without(&["speaker7", "speaker0", "speaker1"], "fewer"), &mut |_| true).unwrap();
@@ -232,4 +241,86 @@ fn a_network_that_knows_no_manners_learns_them() {
         .unwrap();
     let resumed = train(&further("parts"), &mut |_| true).unwrap();
     assert_eq!(Model::open(&resumed.model).unwrap().sha256(), model.sha256());
+}
+
+#[test]
+fn a_blend_lies_between_a_model_and_what_further_training_made_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    make_corpus(root);
+    let split = |out: &str, test: &[&str]| {
+        let mut options = options(root, out);
+        options.validation = vec!["none".into()];
+        options.test = test.iter().map(|name| (*name).to_owned()).collect();
+        options.epochs = 2;
+        options
+    };
+    let before = train(&split("before", &["speaker6", "speaker7"]), &mut |_| true).unwrap();
+    let mut further = split("after", &["speaker0", "speaker7"]);
+    (further.start, further.caller, further.variants) = (Some(before.model.clone()), true, 2);
+    let after = train(&further, &mut |_| true).unwrap();
+
+    let mut options = BlendOptions {
+        first: before.model.clone(),
+        second: after.model.clone(),
+        share: 0.25,
+        out: root.join("blend"),
+    };
+    let path = blend(&options).unwrap();
+    let values = |path: &Path, name: &str| -> Vec<f32> {
+        let tensors = Model::open(path).unwrap().network().tensors().unwrap();
+        let found = tensors.into_iter().find(|(own, _)| own == name);
+        found.map_or_else(Vec::new, |(_, tensor)| tensor.flatten_all().unwrap().to_vec1().unwrap())
+    };
+    for name in ["stem.weight", "block0.norm.scale", "head.caller.weight"] {
+        let (a, b, between) = (values(&before.model, name), values(&after.model, name), values(&path, name));
+        assert_eq!(b.len(), between.len(), "{name}");
+        assert!(name == "head.caller.weight" || a != b, "{name}");
+        for (place, value) in between.iter().enumerate() {
+            // What only the second has counts as zero in the first. Half precision rounds.
+            let exact = 0.75 * a.get(place).copied().unwrap_or(0.0) + 0.25 * b[place];
+            assert!((value - exact).abs() <= 1e-3 * exact.abs().max(0.1), "{name}: {value}, not {exact}");
+        }
+    }
+    let blended = Model::open(&path).unwrap();
+    // Whom either has heard it has heard.
+    assert_eq!(blended.meta().held_out, ["speaker7"]);
+    assert_eq!(blended.meta().heard.len(), 7);
+    let card = fs::read_to_string(root.join("blend/CARD.md")).unwrap();
+    for part in ["0.75 of each weight", "### The first", "### The second"] {
+        assert!(card.contains(part), "{part}: {card}");
+    }
+    assert_eq!(card.matches("sidetone model train").count(), 2, "{card}");
+
+    // A fold that hears manners calibrates a model that doesn't, and not the other way round.
+    let later = train(&split("later", &["speaker1"]), &mut |_| true).unwrap();
+    let mut folds = FoldOptions {
+        model: later.model.clone(),
+        folds: vec![path.clone()],
+        manifest: root.join("clips.csv"),
+        root: root.to_owned(),
+        out: root.join("calibrated"),
+        recipe: String::new(),
+        most_clips: 100,
+        keep_distress: false,
+    };
+    let report = calibrate_by_folds(&folds, &mut |_| true).unwrap();
+    assert_eq!(report.clips, 8, "of the speaker whom the fold alone has not heard");
+    assert!(Model::open(&report.model).unwrap().meta().beside_manner.is_none());
+    (folds.model, folds.folds) = (path.clone(), vec![later.model]);
+    let shapes = calibrate_by_folds(&folds, &mut |_| true);
+    assert!(matches!(shapes, Err(TrainError::Nothing(said)) if said.contains("another shape")));
+
+    // The whole of the second is the second.
+    options.share = 1.0;
+    blend(&options).unwrap();
+    assert_eq!(values(&path, "stem.weight"), values(&after.model, "stem.weight"));
+    options.share = f32::NAN;
+    assert!(matches!(blend(&options), Err(BlendError::Share(_))));
+    let mut smaller = split("smaller", &["speaker7"]);
+    smaller.network.hidden = 8;
+    smaller.epochs = 1;
+    let smaller = train(&smaller, &mut |_| true).unwrap();
+    options = BlendOptions { second: smaller.model, share: 0.5, ..options };
+    assert!(matches!(blend(&options), Err(BlendError::Shapes { .. })));
 }

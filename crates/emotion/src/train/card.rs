@@ -7,7 +7,7 @@ use crate::{
     corpus::Manifest,
     eval::{CorpusReport, Evaluation},
     metrics::Figure,
-    model::{Calibration, Licence},
+    model::{Calibration, Licence, Meta},
 };
 
 /// What a corpus's licence asks to be said wherever weights trained on it go.
@@ -41,16 +41,7 @@ pub(super) fn write(card: &Card<'_>) -> String {
 }
 
 fn render(text: &mut String, card: &Card<'_>) -> std::fmt::Result {
-    writeln!(text, "# {}\n", card.name)?;
-    let licence = match card.licence {
-        Licence::Open => "**Open** weights: every corpus below allows any use.",
-        Licence::Research => "**Research** weights: some of the data allows research and evaluation only.",
-    };
-    writeln!(text, "{licence}\n")?;
-    let corpora = card.manifest.corpora();
-    for (_, notice) in NOTICES.iter().filter(|(corpus, _)| corpora.iter().any(|own| own == corpus)) {
-        writeln!(text, "{notice}\n")?;
-    }
+    head(text, card.name, card.licence, &card.manifest.corpora())?;
     writeln!(text, "## Data and split\n")?;
     writeln!(text, "Speakers are whole on one side: none is heard in training and tested on.\n")?;
     writeln!(
@@ -95,8 +86,32 @@ fn render(text: &mut String, card: &Card<'_>) -> std::fmt::Result {
     )
 }
 
+/// Name, licence, and what the licences of the corpora ask to be said.
+fn head(text: &mut String, name: &str, licence: Licence, corpora: &[String]) -> std::fmt::Result {
+    writeln!(text, "# {name}\n")?;
+    let licence = match licence {
+        Licence::Open => "**Open** weights: every corpus that they were trained on allows any use.",
+        Licence::Research => "**Research** weights: some of the data allows research and evaluation only.",
+    };
+    writeln!(text, "{licence}\n")?;
+    for (_, notice) in NOTICES.iter().filter(|(corpus, _)| corpora.iter().any(|own| own == corpus)) {
+        writeln!(text, "{notice}\n")?;
+    }
+    Ok(())
+}
+
+/// The card of a blend, which nobody has measured yet.
+pub(super) fn blended(meta: &Meta, training: &str) -> String {
+    let mut text = String::new();
+    let _ = head(&mut text, &meta.name, meta.licence, &meta.corpora);
+    let corpora = meta.corpora.join(", ");
+    let heard = meta.heard.len();
+    let _ = write!(text, "Trained on {heard} speakers of {corpora}.\n{TRAINING}\n{training}\n");
+    text
+}
+
 const OF_FOLDS: &str = "These weights have heard all of these speakers. Trainings like theirs that each left some out \
-                        were asked about those, each calibrated by the others:";
+                        were asked about those, each calibrated by the others (a single one not at all):";
 const OF_TEST: &str = "On the test speakers, who had no say in anything above:";
 const HOW: &str = "8 kHz, G.711 µ-law, unweighted average recall (UAR) with 95 % intervals from drawing whole speakers; \
                    expected calibration error (ECE), and what of it even perfect calibration would show on so few clips. With \

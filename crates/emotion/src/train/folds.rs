@@ -47,6 +47,8 @@ pub struct FoldOptions {
     pub recipe: String,
     /// Most clips of one corpus that a fold is heard on.
     pub most_clips: usize,
+    /// Whether the distress output keeps the scale that it has: the one by which alerts were chosen.
+    pub keep_distress: bool,
 }
 
 /// What came of it.
@@ -91,7 +93,9 @@ pub fn calibrate_by_folds(
             evenly(&own, options.most_clips).iter().map(|sound| hear(sound, &features)).collect();
         let both = samples(fold.model.network(), &clips)?;
         found.push(both.alone);
-        beside.extend(both.beside);
+        if model.meta().network.caller {
+            beside.extend(both.beside);
+        }
     }
     let strangers = strangers(&folds, &found, &manifest, options, progress)?;
     let found = found.concat();
@@ -104,6 +108,15 @@ pub fn calibrate_by_folds(
     let mut meta = model.meta().clone();
     meta.calibration = calibrate::calibrate(&found);
     meta.beside_manner = meta.network.caller.then(|| calibrate::calibrate(&beside));
+    if options.keep_distress {
+        for manner_known in [false, true] {
+            let before = model.meta().calibration_for(manner_known);
+            let now = if manner_known { meta.beside_manner.as_mut() } else { Some(&mut meta.calibration) };
+            if let Some(now) = now {
+                (now.distress_scale, now.distress_shift) = (before.distress_scale, before.distress_shift);
+            }
+        }
+    }
     let test: BTreeSet<String> = manifest
         .entries
         .iter()
@@ -187,7 +200,10 @@ fn fold(
     asked: &mut BTreeSet<String>,
 ) -> Result<Fold, TrainError> {
     let fold = Model::open(path)?;
-    if fold.meta().network != model.meta().network {
+    // A fold that hears the caller's manner as well says of a stranger what one without that layer says.
+    let mut shape = fold.meta().network.clone();
+    shape.caller &= model.meta().network.caller;
+    if shape != model.meta().network {
         return Err(TrainError::Nothing(format!("{} is of another shape than the model", path.display())));
     }
     let own: BTreeSet<String> = fold.meta().heard.iter().cloned().collect();

@@ -1,6 +1,7 @@
-//! `sidetone model`: look at, train, calibrate, evaluate, count false alerts.
+//! `sidetone model`: look at, train, blend, calibrate, evaluate, count false alerts.
 
 mod arguments;
+mod blend;
 mod budget;
 mod calibrate;
 mod eval;
@@ -24,6 +25,8 @@ pub(super) enum Model {
     Info(Info),
     /// Train a model from labelled speech. Goes on where an interrupted training stopped.
     Train(train::Train),
+    /// Blend a model with what further training made of it.
+    Blend(blend::Blend),
     /// Calibrate a model on what models trained alike make of speakers that they do not know.
     Calibrate(calibrate::Calibrate),
     /// Measure a model on labelled speech of speakers it never heard.
@@ -37,6 +40,7 @@ impl Model {
         match self {
             Self::Info(info) => info.run(output),
             Self::Train(train) => train.run(output),
+            Self::Blend(blend) => blend.run(output),
             Self::Calibrate(calibrate) => calibrate.run(output),
             Self::Eval(eval) => eval.run(output),
             Self::Budget(budget) => budget.run(output),

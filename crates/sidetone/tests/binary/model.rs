@@ -96,11 +96,41 @@ fn an_operator_trains_judges_adapts_and_budgets_on_their_own_calls() {
     train(&second, &["--from", &weights, "--name", "adapted"]);
     assert!(fs::read_to_string(root.join("second/CARD.md")).unwrap().contains("adapted from another model"));
 
+    // Between what it was and what that made of it.
+    let (other, between) = (text(&root.join("second/model.safetensors")), text(&root.join("between")));
+    let both = format!("{weights},{other}");
+    let blended =
+        &json_lines(&["model", "blend", "--of", &both, "--share", "0.4", "--out", &between, "--json"])[0];
+    assert!(stdout(&["model", "info", "--model", &between]).starts_with("adapted"), "{blended}");
+    let alone = sidetone(&["model", "blend", "--of", &weights, "--out", &between]);
+    assert!(!alone.status.success(), "{alone:?}");
+
     let plots = text(&root.join("plots"));
-    let judged = ["model", "eval", "--model", &weights, "--plots", &plots, "--loss", "0.03", "--json"];
+    let answers = text(&root.join("answers.jsonl"));
+    let judged = [
+        "model",
+        "eval",
+        "--model",
+        &weights,
+        "--plots",
+        &plots,
+        "--answers",
+        &answers,
+        "--loss",
+        "0.03",
+        "--json",
+    ];
     let evaluation = &json_lines(&[&judged[..], &data[..]].concat())[0];
     assert_eq!(evaluation["unmapped"], 2, "two clips of the test speakers have a label that is no class");
     assert!(evaluation["corpora"][0]["sets"][0]["uar"]["value"].as_f64().unwrap() > 0.7, "{evaluation}");
+    let answered = fs::read_to_string(&answers).unwrap();
+    assert_eq!(answered.lines().count() as u64, evaluation["corpora"][0]["clips"].as_u64().unwrap());
+    assert!(
+        answered
+            .lines()
+            .all(|line| line.contains(r#""meant":"anger""#) || line.contains(r#""meant":"neutral""#)),
+        "{answered}"
+    );
     for plot in ["calls-native-confusion", "calls-native-reliability", "calls-risk-coverage"] {
         for kind in ["svg", "png"] {
             assert!(root.join("plots").join(format!("{plot}.{kind}")).is_file(), "{plot}.{kind}");
@@ -114,7 +144,6 @@ fn an_operator_trains_judges_adapts_and_budgets_on_their_own_calls() {
     assert!(told["upsets"]["calls"].as_u64().unwrap() >= 4, "{told}");
 
     // Paired by clip with the adapted one; and asked about a corpus that it never had.
-    let other = text(&root.join("second/model.safetensors"));
     let paired = ["model", "eval", "--model", &weights, "--against", &other, "--json"];
     let paired = &json_lines(&[&paired[..], &data[..]].concat())[0];
     assert!(paired["corpora"][0]["sets"][0]["p"].as_f64().unwrap() > 0.0, "{paired}");

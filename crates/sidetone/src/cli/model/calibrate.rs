@@ -37,6 +37,9 @@ pub(crate) struct Calibrate {
     /// Most clips of one corpus that a fold is heard on.
     #[arg(long, default_value_t = 400, value_name = "CLIPS")]
     most_clips: usize,
+    /// Leaves the scale of the distress output as it is: the one by which alerts were chosen.
+    #[arg(long)]
+    keep_distress: bool,
 }
 
 impl Calibrate {
@@ -57,6 +60,7 @@ impl Calibrate {
             out: self.out,
             recipe,
             most_clips: self.most_clips,
+            keep_distress: self.keep_distress,
         };
         let report = calibrate_by_folds(&options, &mut |progress| {
             if let Progress::Loading { done, of } = progress {

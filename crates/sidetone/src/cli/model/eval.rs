@@ -1,14 +1,17 @@
 //! `sidetone model eval`.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::Context;
 use clap::Args;
 use sidetone_emotion::corpus::{Band, Manifest};
 use sidetone_emotion::eval::compare::compare;
 use sidetone_emotion::eval::strangers::strangers;
-use sidetone_emotion::eval::{CorpusReport, EvalOptions, Evaluation, evaluate};
+use sidetone_emotion::eval::{Answer, CorpusReport, EvalOptions, Evaluation, evaluate};
 use sidetone_emotion::metrics::Figure;
 use sidetone_emotion::model::Model;
 
@@ -46,6 +49,9 @@ pub(crate) struct Eval {
     /// Compare with this model, paired by clip, on the speakers that neither has heard.
     #[arg(long, value_name = "FILE", conflicts_with = "plots")]
     against: Option<PathBuf>,
+    /// Write what the model makes of each clip, a JSON object a line.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["strangers_to", "against"])]
+    answers: Option<PathBuf>,
     /// Draw confusion matrices, reliability and risk against coverage into this folder, as SVG and PNG.
     #[arg(long, value_name = "DIR")]
     plots: Option<PathBuf>,
@@ -81,6 +87,10 @@ impl Eval {
         }
         let evaluation = evaluate(&model, &manifest, &self.root, &options, &mut tell)?;
         bar.finish_and_clear();
+        if let Some(path) = &self.answers {
+            write(path, &evaluation.answers)
+                .with_context(|| format!("{} can't be written", path.display()))?;
+        }
         if let Some(folder) = &self.plots {
             plots::draw(&evaluation, folder)?;
         }
@@ -91,6 +101,15 @@ impl Eval {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn write(path: &Path, answers: &[Answer]) -> std::io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    for answer in answers {
+        serde_json::to_writer(&mut file, answer)?;
+        writeln!(file)?;
+    }
+    file.flush()
 }
 
 pub(super) fn figure(figure: Option<&Figure>) -> String {
