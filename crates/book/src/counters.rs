@@ -56,10 +56,6 @@ pub struct CallCounters {
     pub tellings_unknown: u64,
     /// Cues that were shown to agents.
     pub cues_shown: u64,
-    /// Cues that agents acknowledged.
-    pub cues_acknowledged: u64,
-    /// Cues that agents dismissed.
-    pub cues_dismissed: u64,
     /// Tellings of a PBX about a call that is not its own, or about one of two that share a Call-ID.
     pub tellings_unplaced: u64,
 }

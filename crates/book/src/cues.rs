@@ -36,7 +36,7 @@ impl Book {
         answer: Answer,
     ) -> Result<(), NotAnswered> {
         let key: CallKey = self.locate(id)?;
-        let Self { calls, counters, effects, .. } = self;
+        let Self { calls, effects, .. } = self;
         let not_shown = NotAnswered::NotShown(number);
         let Some(entry) = calls.get_mut(&key).filter(|entry| !entry.is_over()) else { return Err(not_shown) };
         let Some(view) = entry.cue.as_mut().filter(|view| view.cue.number == number) else {
@@ -46,11 +46,9 @@ impl Book {
         match answer {
             Answer::Acknowledged if std::mem::replace(&mut view.acknowledged, true) => return Ok(()),
             Answer::Acknowledged => {
-                counters.cues_acknowledged += 1;
                 effects.publish(entry.tell(now, CueAcknowledged { cue, number }));
             }
             Answer::Dismissed => {
-                counters.cues_dismissed += 1;
                 // At once: the worker tells in a moment that it was cleared.
                 entry.cue = None;
                 effects.publish(entry.tell(now, CueDismissed { cue, number }));
@@ -61,12 +59,12 @@ impl Book {
     }
 }
 
-/// Nobody may be listened to any more, or for now: the cue that is shown goes.
-pub(crate) fn hush(effects: &mut Effects, entry: &mut Entry, now: Duration) {
+/// Nobody is listened to any more, or for now: the cue that is shown goes, for this reason.
+pub(crate) fn hush(effects: &mut Effects, entry: &mut Entry, now: Duration, why: Cleared) {
     let Some(view) = entry.cue.take() else { return };
     let at = now.saturating_sub(entry.origin());
     let shown = at.saturating_sub(Duration::from_millis(view.shown_at_ms));
     let shown = Duration::from_millis(u64::try_from(shown.as_millis()).unwrap_or(u64::MAX));
-    let cleared = CueCleared { cue: view.cue.cue, number: view.cue.number, why: Cleared::Consent, shown };
+    let cleared = CueCleared { cue: view.cue.cue, number: view.cue.number, why, shown };
     effects.publish(entry.tell(now, cleared));
 }

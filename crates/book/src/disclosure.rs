@@ -6,6 +6,7 @@ use sidetone_call::{CallKey, Leg, Side};
 use sidetone_consent::{Action, Failure, Input, Medium, Source, State, Telling};
 use sidetone_events::{Announcement, AnnouncementPhase, ConsentChanged};
 use sidetone_hear::Work;
+use sidetone_insight::cues::Cleared;
 use sidetone_relay::{PlayId, Playing};
 
 use crate::book::Book;
@@ -90,11 +91,11 @@ impl Book {
                 }
                 Action::PauseAnalysis => {
                     effects.hear(entry.worker(), Work::Deafen { call: key, erase: false });
-                    cues::hush(effects, entry, now);
+                    cues::hush(effects, entry, now, Cleared::Consent);
                 }
                 Action::StopAnalysis { erase } => {
                     effects.hear(entry.worker(), Work::Deafen { call: key, erase });
-                    cues::hush(effects, entry, now);
+                    cues::hush(effects, entry, now, Cleared::Consent);
                     if erase {
                         entry.forget();
                     }

@@ -11,6 +11,7 @@ use sidetone_events::{
     Parties,
 };
 use sidetone_hear::Work;
+use sidetone_insight::cues::Cleared;
 use sidetone_relay::PlanChange;
 use sidetone_sip::anchor::{CallFact, Claims};
 
@@ -18,7 +19,7 @@ use crate::book::Book;
 use crate::consent::Consent;
 use crate::entry::Entry;
 use crate::rules::{OnList, RoutedTo};
-use crate::{decisions, words};
+use crate::{cues, decisions, words};
 
 impl Book {
     /// Takes what the SIP core has noticed.
@@ -122,6 +123,9 @@ impl Book {
                 }
             }
             CallFact::Ended { key, by, status, cause, at } => {
+                if let Some(entry) = self.calls.get_mut(&key) {
+                    cues::hush(&mut self.effects, entry, at, Cleared::Ended);
+                }
                 self.consent(key, at, Input::Ended);
                 if let Some(entry) = self.calls.get_mut(&key) {
                     entry.end(now, by, status, cause, at);

@@ -6,6 +6,7 @@ use sidetone_call::{CallKey, Labels};
 use sidetone_consent::Input;
 use sidetone_events::{CallUntappable, MediaState};
 use sidetone_hear::{Audible, Outcome, Work};
+use sidetone_insight::cues::{Cleared, CueTold};
 use sidetone_insight::{Call, Insight, Phase as AlertPhase};
 
 use crate::book::Book;
@@ -53,6 +54,13 @@ impl Book {
                     return;
                 }
                 if entry.consent.machine.record().erased {
+                    return;
+                }
+                // The book has told of its end already: the call was over, or the customer objected.
+                if let Insight::Cue(CueTold::Cleared(cue)) = &*insight
+                    && cue.why != Cleared::Dismissed
+                    && entry.cue.as_ref().is_none_or(|view| view.cue.number != cue.number)
+                {
                     return;
                 }
                 self.counters.count(&insight);

@@ -34,13 +34,19 @@ impl FromStr for Label {
     type Err = NotALabel;
 
     fn from_str(text: &str) -> Result<Self, NotALabel> {
-        let printable = !text.trim().is_empty() && !text.chars().any(char::is_control);
+        let printable = !text.is_empty() && text.trim() == text && !text.chars().any(misleads);
         if printable && text.chars().count() <= Self::LONGEST {
             Ok(Self(text.into()))
         } else {
             Err(NotALabel)
         }
     }
+}
+
+/// Whether a character is not seen, or makes others be seen elsewhere: one label must not look like another.
+fn misleads(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 impl fmt::Display for Label {

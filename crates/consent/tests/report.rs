@@ -73,7 +73,7 @@ fn no_path_recognises_an_agents_emotion() {
     }
     let of_agents: Vec<_> = report.paths.iter().filter(|path| path.about == Subject::Agent).collect();
     let in_use: Vec<_> = of_agents.iter().filter(|path| path.active).map(|path| path.name).collect();
-    assert_eq!((of_agents.len(), in_use), (2, vec!["agent-conduct"]));
+    assert_eq!((of_agents.len(), in_use), (3, vec!["agent-conduct", "agent-cues"]));
 }
 
 /// Whether agents who are reached over the trunk are left out is what a works council asks first.

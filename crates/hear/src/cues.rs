@@ -1,6 +1,7 @@
 //! `[cues]` of the configuration, and the cues that it names.
 
 use std::fs;
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +68,12 @@ pub enum CuesError {
         /// Why.
         why: std::io::Error,
     },
+    /// A name is that of a folder, a pipe or a device.
+    #[error("{file} is no file")]
+    NoFile {
+        /// The name.
+        file: String,
+    },
     /// A file is too large.
     #[error("{file} is larger than 1 MiB")]
     Large {
@@ -79,11 +86,11 @@ pub enum CuesError {
         /// The file.
         file: String,
         /// What is wrong, and in which line.
-        fault: CueSetError,
+        fault: Box<CueSetError>,
     },
     /// A cue is to be left out that there isn't.
     #[error("{0}")]
-    Without(CueSetError),
+    Without(Box<CueSetError>),
 }
 
 impl CuesError {
@@ -92,7 +99,7 @@ impl CuesError {
     pub fn key(&self) -> &'static str {
         match self {
             Self::Range { key, .. } => key,
-            Self::Unreadable { .. } | Self::Large { .. } | Self::File { .. } => "files",
+            Self::Unreadable { .. } | Self::NoFile { .. } | Self::Large { .. } | Self::File { .. } => "files",
             Self::Without(_) => "without",
         }
     }
@@ -119,18 +126,23 @@ impl Cues {
         let mut set = CueSet { language: self.language.clone(), most: self.most, gap, ..CueSet::default() };
         if self.shipped {
             let file = "the cues that Sidetone brings".to_owned();
-            set.add(CueSet::DEFAULT).map_err(|fault| CuesError::File { file, fault })?;
+            set.add(CueSet::DEFAULT).map_err(|fault| CuesError::File { file, fault: Box::new(fault) })?;
         }
         for path in &self.files {
             let file = path.display().to_string();
             let unreadable = |why| CuesError::Unreadable { file: file.clone(), why };
-            if fs::metadata(path).map_err(unreadable)?.len() > LARGEST {
+            // A pipe or a device might never end.
+            if !fs::metadata(path).map_err(unreadable)?.is_file() {
+                return Err(CuesError::NoFile { file });
+            }
+            let mut text = String::new();
+            let read = fs::File::open(path).and_then(|it| it.take(LARGEST + 1).read_to_string(&mut text));
+            if read.map_err(unreadable)? as u64 > LARGEST {
                 return Err(CuesError::Large { file });
             }
-            let text = fs::read_to_string(path).map_err(unreadable)?;
-            set.add(&text).map_err(|fault| CuesError::File { file, fault })?;
+            set.add(&text).map_err(|fault| CuesError::File { file, fault: Box::new(fault) })?;
         }
-        set.leave_out(&self.without).map_err(CuesError::Without)?;
+        set.leave_out(&self.without).map_err(|fault| CuesError::Without(Box::new(fault)))?;
         Ok(self.enabled.then(|| Arc::new(set)))
     }
 }

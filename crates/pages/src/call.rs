@@ -1,6 +1,7 @@
 //! One call: its timeline, why its alerts rose, how both talked, and what was judged and what not.
 
 mod added;
+mod cues;
 mod story;
 mod timeline;
 
@@ -42,6 +43,7 @@ pub fn call(shell: &Shell<'_>, details: &CallDetails, own: &Own<'_>) -> String {
         }
         (added::after(shell, details))
         (added::notes(shell, details, own))
+        (cues::own(shell, details))
         (story::story(shell, details))
         (technical(shell, call))
     };

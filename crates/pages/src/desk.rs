@@ -1,11 +1,13 @@
 //! The agent's page: one call at a glance, and the cue that helps with it.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, PreEscaped, html};
 use serde::Serialize;
 
 use crate::format::{clean, lasting, number, percent, shown};
 use crate::layout::{Head, Section, Shell, headline, page};
-use crate::text::fill;
+use crate::text::{Language, fill};
 use crate::vocabulary;
 use crate::wall::sign;
 
@@ -64,6 +66,18 @@ pub struct DeskCue {
     pub language: String,
     /// Whether the agent has acknowledged it.
     pub acknowledged: bool,
+    /// Line and reason in other languages, by tag.
+    pub others: BTreeMap<String, (String, Option<String>)>,
+}
+
+impl DeskCue {
+    /// The line, the reason and their language as a reader of this language has them.
+    fn read_in(&self, language: Language) -> (&str, Option<&str>, &str) {
+        match self.others.get_key_value(language.code()) {
+            Some((tag, (line, reason))) => (line, reason.as_deref(), tag),
+            None => (&self.line, self.reason.as_deref(), &self.language),
+        }
+    }
 }
 
 /// Where the desk's part that changes, and its stream, are: behind the base.
@@ -107,7 +121,7 @@ pub fn desk_fragment(shell: &Shell<'_>, call: Option<&DeskCall>, paths: DeskPath
         section.glance-desk {
             div.how { (customer(shell, call)) }
             dl.glance {
-                div { dt { (texts.lasting) } dd { (lasting(shell, call.since)) } }
+                div { dt { (texts.length) } dd { (lasting(shell, call.since)) } }
                 div {
                     dt { (texts.desk_pace) }
                     dd {
@@ -158,12 +172,13 @@ fn cue(shell: &Shell<'_>, call: &DeskCall, paths: DeskPaths<'_>) -> Markup {
             }
         }
     };
+    let (line, reason, language) = cue.read_in(shell.language);
     html! {
-        section.cue.seen[cue.acknowledged] data-say=(cue.line) {
+        section.cue.seen[cue.acknowledged] data-say=(line) {
             h2.hidden { (texts.desk_cue) }
-            p.line lang=(cue.language) { (cue.line) }
-            @if let Some(reason) = &cue.reason {
-                details { summary { (texts.desk_why) } p lang=(cue.language) { (reason) } }
+            p.line lang=(language) { (line) }
+            @if let Some(reason) = reason {
+                details { summary { (texts.desk_why) } p lang=(language) { (reason) } }
             }
             div.act {
                 @if cue.acknowledged { span.soft { (texts.desk_seen) } }
@@ -181,27 +196,28 @@ fn customer(shell: &Shell<'_>, call: &DeskCall) -> Markup {
         let why = if call.consent == "given" { texts.nothing_heard } else { texts.not_listened };
         return html! { p.mood.soft { (why) } };
     };
-    // From −1 to +1 in steps of 2 %: the line calms what a bare number would excite.
-    let place = ((customer.valence.clamp(-1.0, 1.0) + 1.0) * 50.0).round();
+    // From −1 to +1 in a hundred steps: the line calms what a bare number would excite.
+    let place = 12.0 + ((customer.valence.clamp(-1.0, 1.0) + 1.0) * 50.0).round() * 3.76;
     html! {
         p.mood {
             @if let Some(alert) = &call.alert { span.badge { (sign()) (vocabulary::alert(texts, alert)) } " " }
-            strong { (vocabulary::state(texts, &customer.state)) }
-            span.soft { ", " (vocabulary::trend(texts, &customer.trend)) }
+            span {
+                strong { (vocabulary::state(texts, &customer.state)) } ", " (vocabulary::trend(texts, &customer.trend))
+                span.soft { " (" (vocabulary::sureness(texts, customer.confidence)) ")" }
+            }
         }
-        svg.scale class={ "scale " (vocabulary::tone(customer.valence)) } viewBox="0 0 104 10" role="img"
-            aria-label=(fill(texts.desk_scale, &[&number(texts, customer.valence, 1)])) preserveAspectRatio="none" {
-            path.zero d="M2 5H102M52 2V8" {}
-            circle cx={ (place + 2.0) } cy="5" r="2.6" {}
+        svg class={ "scale " (vocabulary::tone(customer.valence)) } viewBox="0 0 400 20" role="img"
+            aria-label=(fill(texts.desk_scale, &[&number(texts, customer.valence, 1)])) {
+            path d="M12 10H388M200 5V15" {}
+            circle cx=(format!("{place:.0}")) cy="10" r="7" {}
         }
-        p.hint { span { (texts.unpleasant) } span { (vocabulary::sureness(texts, customer.confidence)) } span { (texts.pleasant) } }
+        p.hint { span { (texts.unpleasant) } span { (texts.pleasant) } }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::Language;
 
     const PATHS: DeskPaths<'_> =
         DeskPaths { stream: "/desk/stream", part: "/desk/call", answer: "/desk/answer" };
@@ -244,6 +260,7 @@ mod tests {
                 reason: Some("The caller sounds upset.".to_owned()),
                 language: "en".to_owned(),
                 acknowledged: false,
+                others: [("de".to_owned(), ("Erst Verständnis zeigen.".to_owned(), None))].into(),
             }),
         }
     }
@@ -267,6 +284,8 @@ mod tests {
             assert!(page.contains(part), "{part}: {page}");
         }
         assert!(!page.contains("<b>billing"));
+        let german = desk_fragment(&Shell { language: Language::De, ..shell() }, Some(&call()), PATHS);
+        assert!(german.contains("Erst Verständnis zeigen.") && !german.contains("Acknowledge first."));
         let mut seen = call();
         seen.cue.as_mut().unwrap().acknowledged = true;
         let page = desk_fragment(&shell(), Some(&seen), PATHS);

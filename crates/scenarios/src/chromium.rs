@@ -96,6 +96,8 @@ impl Chromium {
     }
 
     /// Carries out a command of the protocol; its result.
+    // The parameters are made for this call.
+    #[allow(clippy::needless_pass_by_value)]
     fn command(&mut self, method: &str, parameters: Value) -> Value {
         self.try_command(method, &parameters).unwrap_or_else(|error| panic!("{method}: {error}"))
     }

@@ -6,6 +6,7 @@ mod check;
 mod compliance;
 mod consent;
 mod control;
+mod cue_lines;
 mod cues;
 mod demo;
 mod man;

@@ -62,10 +62,20 @@ pub struct CueSum {
     pub agents: u64,
 }
 
-/// Whether an event is one that only its own agent is shown: it stands in `cues` and not among the call's events.
+/// Whether an event is one that only its own agent is shown: it stands in `cues` and not among the call's events. How
+/// long a cue stood, and why it went, tell what the agent answered.
 pub(crate) fn is_private(happening: &Happening) -> bool {
-    matches!(happening, Happening::CueAcknowledged(_) | Happening::CueDismissed(_) | Happening::CueJudged(_))
+    matches!(
+        happening,
+        Happening::CueAcknowledged(_)
+            | Happening::CueDismissed(_)
+            | Happening::CueCleared(_)
+            | Happening::CueJudged(_)
+    )
 }
+
+/// A cue that was shown before the PBX told the agent is theirs who answers it.
+const BY: &str = "agent = COALESCE(agent, (SELECT agent FROM calls WHERE id = $1))";
 
 /// Writes what an event tells of a cue, if it does.
 pub(crate) fn write(
@@ -80,7 +90,8 @@ pub(crate) fn write(
     };
     match happening {
         Happening::CueShown(cue) => {
-            let sql = "INSERT INTO cues (call, number, cue, line, at) VALUES ($1, $2, $3, $4, $5)
+            let sql = "INSERT INTO cues (call, number, cue, line, at, agent)
+                       VALUES ($1, $2, $3, $4, $5, (SELECT agent FROM calls WHERE id = $1))
                        ON CONFLICT (call, number) DO NOTHING";
             let values = [
                 call.into(),
@@ -92,8 +103,8 @@ pub(crate) fn write(
             database.execute(sql, &values).map(drop)
         }
         Happening::CueCleared(cue) => set(cue.number, "cleared = $3", &[cue.why.word().into()]),
-        Happening::CueAcknowledged(cue) => set(cue.number, "acknowledged = 1", &[]),
-        Happening::CueDismissed(cue) => set(cue.number, "dismissed = 1", &[]),
+        Happening::CueAcknowledged(cue) => set(cue.number, &format!("acknowledged = 1, {BY}"), &[]),
+        Happening::CueDismissed(cue) => set(cue.number, &format!("dismissed = 1, {BY}"), &[]),
         Happening::CueJudged(cue) => {
             let bit = |value: Option<bool>| value.map(u32::from).into();
             set(cue.number, "adopted = $3, recovered = $4", &[bit(cue.adopted), bit(cue.recovered)])
@@ -146,11 +157,11 @@ impl Store {
         self.database.query(&sql, &[first.into(), last.into()])?.iter().map(cue_sum).collect()
     }
 
-    /// The cues of a call, in order.
-    pub(crate) fn cues_of(&mut self, call: &str) -> Result<Vec<KeptCue>, StoreError> {
+    /// The cues of a call that this agent was shown, in order.
+    pub(crate) fn cues_of(&mut self, call: &str, agent: &str) -> Result<Vec<KeptCue>, StoreError> {
         let sql = "SELECT number, cue, line, at, cleared, acknowledged, dismissed, adopted, recovered
-                   FROM cues WHERE call = $1 ORDER BY number";
-        self.database.query(sql, &[call.into()])?.iter().map(kept).collect()
+                   FROM cues WHERE call = $1 AND agent = $2 ORDER BY number";
+        self.database.query(sql, &[call.into(), agent.into()])?.iter().map(kept).collect()
     }
 }
 

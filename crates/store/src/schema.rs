@@ -166,10 +166,11 @@ const STEPS: [&str; 5] = [
      -- Days up to this one have been over for so long that it is known which callers called again.
      ALTER TABLE sidetone_store ADD COLUMN followed_until BIGINT NOT NULL DEFAULT -1;
      INSERT INTO stale_days (day) SELECT DISTINCT day FROM days WHERE day IS NOT NULL ON CONFLICT (day) DO NOTHING;",
-    // Cues, and sums of them. No agent stands in either: only a call's own label leads to one.
+    // Cues, each with the agent who was shown it, for that agent alone; and sums of them, which name none.
     "CREATE TABLE cues (
          call TEXT NOT NULL REFERENCES calls (id) ON DELETE CASCADE,
-         number BIGINT NOT NULL, cue TEXT NOT NULL, line TEXT NOT NULL, at BIGINT NOT NULL, cleared TEXT,
+         number BIGINT NOT NULL, agent TEXT, cue TEXT NOT NULL, line TEXT NOT NULL, at BIGINT NOT NULL,
+         cleared TEXT,
          acknowledged BIGINT NOT NULL DEFAULT 0, dismissed BIGINT NOT NULL DEFAULT 0,
          -- Yes is 1, no is 0.
          adopted BIGINT, recovered BIGINT,

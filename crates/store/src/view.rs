@@ -58,8 +58,8 @@ impl View<'_> {
         match found {
             Some(mut details) if self.scope.has(details.call.agent.as_deref()) => {
                 self.store.note_access(self.token, "call.read", id, now)?;
-                if matches!(self.scope, Scope::Agent(_)) {
-                    details.cues = self.store.cues_of(id)?;
+                if let Scope::Agent(agent) = &self.scope {
+                    details.cues = self.store.cues_of(id, agent)?;
                 }
                 Ok(Some(details))
             }

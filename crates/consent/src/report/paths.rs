@@ -104,6 +104,18 @@ pub(super) fn all(facts: &ReportFacts) -> Vec<InferencePath> {
                   (in Germany § 87(1) no. 6 BetrVG: works council)",
         },
         InferencePath {
+            name: "agent-cues",
+            about: Subject::Agent,
+            active: analyses,
+            input: "agent-conduct, hold, and how the customer seems",
+            output: "one line for the agent, why it came, the agent's answer, and whether half a minute later the agent's \
+                     talk still calls for it",
+            recognises_emotion: false,
+            gate: "the call is analysed, and cues.enabled".to_owned(),
+            enforced_by: "one agent's answers are kept for that agent alone; sums leave out groups of one or two agents",
+            law: "national law on monitoring of staff (in Germany § 87(1) no. 6 BetrVG: works council)",
+        },
+        InferencePath {
             name: "key-detection",
             about: Subject::Customer,
             active: told,

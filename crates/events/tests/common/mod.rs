@@ -12,7 +12,7 @@ use sidetone_events::{
     Direction, Erased, Event, Happening, LegMedia, MediaProblem, MediaQuality, MediaState, Narrator,
     NumberHasher, Parties, Secret, Timestamp,
 };
-use sidetone_insight::cues::{Cause as CueCause, Cleared, CueCleared, CueJudged, CueShown};
+use sidetone_insight::cues::{Cause as CueCause, Cleared, CueCleared, CueJudged, CueShown, CueText};
 use sidetone_insight::{
     AffectUpdate, Alert, AlertKind, AlertSpan, Alerts, Analysis, Conduct, LegConduct, Moment, Pace, Phase,
     Relative, Response, Sentiment, State, Summary, Trend,
@@ -173,6 +173,10 @@ pub(crate) fn cue() -> CueShown {
         line: "Acknowledge first: \"I'm really sorry you're experiencing this issue.\"".to_owned(),
         reason: Some("The caller sounds upset.".to_owned()),
         language: "en".to_owned(),
+        others: BTreeMap::from([(
+            "de".to_owned(),
+            CueText { line: "Erst Verständnis zeigen.".to_owned(), reason: None },
+        )]),
         priority: 950,
         expires: ms(25_000),
         because: vec![

@@ -7,15 +7,19 @@ use std::time::Duration;
 use super::rule::Cue;
 use super::set::CueSet;
 use super::situation::Moment;
-use super::told::{Answer, Cause, Cleared, CueCleared, CueJudged, CueShown};
+use super::told::{Answer, Cause, Cleared, CueCleared, CueJudged, CueShown, CueText};
 use crate::number::{round3, whole};
 
-/// A cue stays for so long at least, if nothing more urgent comes: a line that flickers is not read.
-const SHORTEST: Duration = Duration::from_secs(4);
+/// A cue stays for so long at least, if nothing more urgent comes: to read a line and to act on it takes that long.
+const SHORTEST: Duration = Duration::from_secs(6);
 /// What caused a cue has passed when it has not held for so long.
 const LINGER: Duration = Duration::from_secs(2);
 /// From this priority on a cue does not wait for the gap, and takes the place of one that is far below it.
 const URGENT: u16 = 900;
+/// An urgent cue comes so long after an ordinary one at the earliest,
+const AFTER_ORDINARY: Duration = Duration::from_secs(4);
+/// and so long after an urgent one: two instructions in a row are none.
+const AFTER_URGENT: Duration = Duration::from_secs(12);
 /// How far below a cue must be to be replaced.
 const FAR: u16 = 100;
 /// When what followed a cue is looked at.
@@ -43,6 +47,7 @@ pub struct Coach {
     shown: Option<Shown>,
     count: u32,
     last_shown: Option<Duration>,
+    last_urgent: Option<Duration>,
     to_judge: VecDeque<ToJudge>,
 }
 
@@ -80,7 +85,15 @@ impl Coach {
     #[must_use]
     pub fn new(set: Arc<CueSet>) -> Self {
         let tracks = vec![Track::default(); set.cues.len()];
-        Self { set, tracks, shown: None, count: 0, last_shown: None, to_judge: VecDeque::new() }
+        Self {
+            set,
+            tracks,
+            shown: None,
+            count: 0,
+            last_shown: None,
+            last_urgent: None,
+            to_judge: VecDeque::new(),
+        }
     }
 
     /// Looks at the call as it is `now`; to be called about twice a second, in order of time.
@@ -117,6 +130,7 @@ impl Coach {
             since.is_none_or(|since| now.saturating_sub(since) >= wait)
         };
         let waited = past(self.last_shown, self.set.gap);
+        let urgent_may = past(self.last_shown, AFTER_ORDINARY) && past(self.last_urgent, AFTER_URGENT);
         let may = |(_, (cue, track)): &(usize, (&Cue, &Track))| {
             cue.enabled
                 && track.held_since.is_some_and(|since| now.saturating_sub(since) >= cue.lasting)
@@ -124,8 +138,8 @@ impl Coach {
                 && !(cue.once && track.was_shown)
                 && past(track.cleared_at, cue.cooldown)
                 && (cue.while_agent_talks || !moment.agent_talks())
-                && (waited || cue.priority >= URGENT)
-                && cue.in_language(&self.set.language).is_some()
+                && (waited || cue.priority >= URGENT && urgent_may)
+                && cue.in_language(&self.set.language).is_some_and(|(_, line, _)| line.is_known(moment))
         };
         let shown = self.shown.map(|shown| shown.place);
         let all = self.set.cues.iter().zip(&self.tracks).enumerate();
@@ -159,12 +173,20 @@ impl Coach {
         let (language, line, reason) = cue.in_language(&self.set.language)?;
         self.count = self.count.saturating_add(1);
         self.last_shown = Some(now);
+        if cue.priority >= URGENT {
+            self.last_urgent = Some(now);
+        }
         self.shown = Some(Shown { place, number: self.count, since: now, passed_since: None });
         if let Some(track) = self.tracks.get_mut(place) {
             track.was_shown = true;
         }
         let was_upset = moment.is_upset();
         self.to_judge.push_back(ToJudge { place, number: self.count, since: now, was_upset });
+        let others = cue.line.keys().filter(|tag| *tag != language).filter_map(|tag| {
+            let (tag, line, reason) = cue.in_language(tag)?;
+            Some((tag.to_owned(), CueText { line: line.filled(moment), reason: reason.map(str::to_owned) }))
+        });
+        let others = others.collect();
         let because = cue.causes(moment).map(|condition| Cause {
             condition: condition.to_string(),
             value: condition.measure().and_then(|measure| moment.value(measure)).map(round3),
@@ -175,6 +197,7 @@ impl Coach {
             line: line.filled(moment),
             reason: reason.map(str::to_owned),
             language: language.to_owned(),
+            others,
             priority: cue.priority,
             expires: whole(cue.show),
             because: because.collect(),

@@ -112,6 +112,12 @@ impl Line {
         text
     }
 
+    /// Whether every value is known that the line has a place for.
+    #[must_use]
+    pub fn is_known(&self, moment: &Moment) -> bool {
+        self.parts.iter().all(|(_, measure)| measure.is_none_or(|measure| moment.value(measure).is_some()))
+    }
+
     fn parse(text: &str) -> Result<Self, CueFault> {
         let mut parts = Vec::new();
         let mut rest = text;
@@ -139,6 +145,12 @@ impl fmt::Display for Line {
             measure.map_or(Ok(()), |measure| write!(f, "{{{}}}", measure.name()))
         })
     }
+}
+
+/// Whether a character is not seen, or makes others be seen elsewhere.
+fn misleads(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// What is wrong with a cue.
@@ -232,7 +244,7 @@ impl TryFrom<Written> for Cue {
             (2..=16).contains(&tag.len()) && tag.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
         };
         let short = |text: &str, longest| {
-            (1..=longest).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+            (1..=longest).contains(&text.chars().count()) && !text.chars().any(misleads)
         };
         let Written { id, line, reason, source, when, any, unless, .. } = &written;
         let few = [when, any, unless].into_iter().all(|list| list.len() <= MOST_CONDITIONS);
@@ -250,8 +262,16 @@ impl TryFrom<Written> for Cue {
             (within(written.cooldown, 0, 3_600), "cooldown", "at most 1h"),
             (!line.is_empty(), "line", "given in one language or more, as in line.en"),
             (line.keys().all(|it| tag(it)), "line", "by language, as in line.en"),
-            (line.values().all(|it| short(it, LONGEST_LINE)), "line", "1 to 140 characters"),
-            (reason.values().all(|it| short(it, LONGEST_REASON)), "reason", "1 to 500 characters"),
+            (
+                line.values().all(|it| short(it, LONGEST_LINE)),
+                "line",
+                "1 to 140 characters, none of control or of writing direction",
+            ),
+            (
+                reason.values().all(|it| short(it, LONGEST_REASON)),
+                "reason",
+                "1 to 500 characters, none of control or of writing direction",
+            ),
             (reason.keys().all(|it| line.contains_key(it)), "reason", "in the languages of the line"),
             (source.iter().all(|it| short(it, LONGEST_REASON)), "source", "1 to 500 characters"),
         ];

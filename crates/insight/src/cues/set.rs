@@ -105,6 +105,9 @@ impl CueSet {
             let line = toml.get(..start).unwrap_or_default().matches('\n').count() + 1;
             CueSetError::Toml { line, message: error.message().to_owned() }
         })?;
+        if file.cue.len() > MOST {
+            return Err(CueSetError::TooMany);
+        }
         let mut cues = self.cues.clone();
         let mut added: Vec<String> = Vec::new();
         for written in file.cue {

@@ -71,6 +71,8 @@ const fn place(leg: Leg) -> usize {
 impl Situation {
     /// An update about the customer was told.
     pub fn affect(&mut self, at: Duration, update: &AffectUpdate) {
+        // Whoever is judged has spoken, though conduct may not have been told yet.
+        self.first_word.get_or_insert(at);
         self.affect = Some((at, update.clone()));
     }
 

@@ -217,12 +217,27 @@ fn what_is_urgent_does_not_wait() {
     let mut call = Played::with(&urgent);
     call.agent_pace(200.0).talk(5, false, true);
     call.alert(AlertKind::Frustration, Phase::Rising).affect(State::Frustrated, 0.9).talk(2, true, false);
-    assert_eq!(call.story(), ["2500 slow-down shown", "5500 slow-down replaced", "5500 acknowledge shown"]);
+    assert_eq!(call.story(), ["2500 slow-down shown", "6500 slow-down replaced", "6500 acknowledge shown"]);
     call.alert(AlertKind::Frustration, Phase::Calmed).talk(25, true, false).affect(State::Neutral, 0.1);
     call.talk(6, true, false);
     let story = call.story();
-    assert!(story.contains(&"9500 acknowledge passed".to_owned()), "{story:?}");
-    assert!(story.contains(&"35500 acknowledge None Some(true)".to_owned()), "{story:?}");
+    assert!(story.contains(&"12500 acknowledge passed".to_owned()), "{story:?}");
+    assert!(story.contains(&"36500 acknowledge None Some(true)".to_owned()), "{story:?}");
+}
+
+#[test]
+fn two_urgent_cues_are_not_shown_in_a_row() {
+    let urgent = |id: &str, priority: u16, when: &str| {
+        format!("[[cue]]\nid = \"{id}\"\npriority = {priority}\nwhen = [\"{when}\"]\nline.en = \"{id}\"\n")
+    };
+    let mut call = Played::with(&format!(
+        "{}{}",
+        urgent("a", 900, "alert = distress"),
+        urgent("b", 1_000, "alert = frustration")
+    ));
+    call.alert(AlertKind::Distress, Phase::Rising).talk(3, true, false);
+    call.alert(AlertKind::Frustration, Phase::Rising).talk(12, true, false);
+    assert_eq!(call.story(), ["500 a shown", "6500 a passed", "12500 b shown"]);
 }
 
 #[test]

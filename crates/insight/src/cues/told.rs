@@ -1,5 +1,6 @@
 //! What is told about cues: the data of their events.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,9 @@ pub struct CueShown {
     pub reason: Option<String>,
     /// The language of both, an RFC 5646 tag.
     pub language: String,
+    /// The same in the other languages that the rule has.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub others: BTreeMap<String, CueText>,
     /// 0 to 1000: of two cues that could be shown, the one with the higher priority is.
     pub priority: u16,
     /// It is cleared after so long at the latest.
@@ -27,6 +31,27 @@ pub struct CueShown {
     pub expires: Duration,
     /// The conditions that held, with what was measured.
     pub because: Vec<Cause>,
+}
+
+/// A cue in one language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CueText {
+    /// The line that the agent reads.
+    pub line: String,
+    /// Why it helps.
+    pub reason: Option<String>,
+}
+
+impl CueShown {
+    /// The line, the reason and their language for a reader of that language, if the rule has it, else the usual ones.
+    #[must_use]
+    pub fn in_language(&self, language: &str) -> (&str, Option<&str>, &str) {
+        match self.others.get_key_value(language) {
+            Some((tag, text)) => (&text.line, text.reason.as_deref(), tag),
+            None => (&self.line, self.reason.as_deref(), &self.language),
+        }
+    }
 }
 
 /// A condition that held when a cue was shown.

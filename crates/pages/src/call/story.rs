@@ -109,6 +109,7 @@ fn line(texts: &Texts, event: &Happened) -> Option<(&'static str, Markup)> {
             let why = if event.kind == "call.media" { word("problem") } else { word("reason") };
             ("media", html! { (told) " (" (shown(why)) ")" })
         }
+        "cue.shown" => ("cue", html! { (texts.desk_cue) ": " (shown(word("line"))) }),
         "call.ended" => ("call", html! { (texts.ev_ended) ": " (vocabulary::cause(texts, word("cause"))) }),
         "conduct" | "affect.update" => return None,
         other => ("call", shown(other)),

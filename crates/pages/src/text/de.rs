@@ -351,15 +351,18 @@ pub(super) static TEXTS: Texts = Texts {
     self_note_private: "Das gehört Ihnen: Keine Leitung, kein Bericht und kein Export zeigt es.",
     self_note_keep: "Behalten",
     ev_labelled: "Die TK-Anlage sagt: {}",
-    cues: "Hinweise",
-    no_cues: "Kein Hinweis wurde oft genug gezeigt, um etwas darüber zu sagen.",
+    cues: "Anregungen",
+    no_cues: "Keine Anregung wurde oft genug gezeigt, um etwas darüber zu sagen.",
     cue_shown: "Gezeigt",
-    cue_adopted: "Befolgt",
+    cue_adopted: "Umgesetzt",
     cue_recovered: "Danach ruhiger",
-    cues_what: "Befolgt: Eine halbe Minute später gab das eigene Gesprächsverhalten keinen Anlass mehr. Ruhiger: von \
-                den Kunden, die aufgebracht wirkten, die nicht mehr so wirkten. Beides sagt, was nach dem Hinweis \
-                kam, nicht was er bewirkt hat: Vieles vergeht von selbst. Hinweise, die seltener als 10-mal oder nur \
+    cues_what: "Umgesetzt: Eine halbe Minute später gab das eigene Gesprächsverhalten keinen Anlass mehr. Ruhiger: von \
+                den Kunden, die aufgebracht wirkten, die nicht mehr so wirkten. Beides sagt, was nach der Anregung \
+                kam, nicht was sie bewirkt hat: Vieles vergeht von selbst. Anregungen, die seltener als 10-mal oder nur \
                 bei ein oder zwei Agenten gezeigt wurden, fehlen.",
+    cues_mine: "Anregungen in diesem Gespräch",
+    cues_mine_what: "Das gehört Ihnen: Niemand sonst sieht, was Sie geantwortet haben oder was folgte.",
+    cue_taken: "Weggenommen",
     // The agent's page.
     desk: "Mein Gespräch",
     desk_below: "Gespräche mit {}. Was über die Kundin oder den Kunden gesagt wird, ist geschätzt.",
@@ -367,11 +370,11 @@ pub(super) static TEXTS: Texts = Texts {
     desk_empty_how: "Sobald die Telefonanlage ein Gespräch zu Ihnen durchstellt, erscheint es hier von selbst. Diese \
                      Seite kann den ganzen Tag offen bleiben.",
     desk_no_cue: "Gerade gibt es nichts zu sagen.",
-    desk_cue: "Hinweis",
+    desk_cue: "Anregung",
     desk_why: "Warum",
     desk_seen: "Gesehen",
     desk_acknowledge: "Verstanden",
-    desk_dismiss: "Jetzt nicht",
+    desk_dismiss: "In diesem Gespräch nicht mehr",
     desk_pace: "Mein Tempo",
     desk_words: "{} Wörter in der Minute",
     desk_share: "Mein Anteil am Gespräch",
@@ -394,7 +397,7 @@ pub(super) static TEXTS: Texts = Texts {
     p401: "Sie sind nicht angemeldet",
     p401_how: "Melden Sie sich an, um diese Seite zu sehen.",
     p403: "Diese Seite ist nicht für Sie",
-    p403_how: "Ihre Rolle schließt sie nicht ein. Der Versuch wurde vermerkt.",
+    p403_how: "Ihre Rolle schließt sie nicht ein.",
     p404: "Diese Seite gibt es nicht",
     p404_how: "Das Gespräch ist vielleicht zu alt und gelöscht, oder die Adresse stimmt nicht.",
     p429: "Zu viele Anfragen",

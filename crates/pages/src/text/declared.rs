@@ -21,7 +21,7 @@ texts! {
     code, language_name, decimal, thousands, percent, date, months, skip, navigation, language, live, calls,
     figures, desk, cues, no_cues, cue_shown, cue_adopted, cue_recovered, cues_what, desk_below, desk_empty,
     desk_empty_how, desk_no_cue, desk_cue, desk_why, desk_seen, desk_acknowledge, desk_dismiss, desk_pace,
-    desk_words, desk_share, desk_scale, signed_in_as, sign_out, role_agent, role_supervisor, role_director, role_operator,
+    desk_words, desk_share, desk_scale, cues_mine, cues_mine_what, cue_taken, signed_in_as, sign_out, role_agent, role_supervisor, role_director, role_operator,
     role_integration, estimates, go_on, table, all, apply, from, until, definition, as_table, yes, inbound,
     outbound, direction_unknown, customer, agent, state_neutral, state_positive, state_negative,
     state_frustrated, state_distressed, trend_improving, trend_steady, trend_worsening, alert,

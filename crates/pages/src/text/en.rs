@@ -357,6 +357,9 @@ pub(super) static TEXTS: Texts = Texts {
                 customers who seemed upset when it was shown, those who no longer did. Both say what came after a \
                 cue, not what came of it: much passes by itself. Cues of fewer than 10 times or of one or two agents \
                 are left out.",
+    cues_mine: "Cues in this call",
+    cues_mine_what: "These are yours: nobody else is shown what you answered, or what followed.",
+    cue_taken: "Taken away",
     // The agent's page.
     desk: "My call",
     desk_below: "Calls with {}. What is said of the customer is an estimate.",
@@ -368,7 +371,7 @@ pub(super) static TEXTS: Texts = Texts {
     desk_why: "Why",
     desk_seen: "Seen",
     desk_acknowledge: "Got it",
-    desk_dismiss: "Not now",
+    desk_dismiss: "Not in this call",
     desk_pace: "My pace",
     desk_words: "{} words a minute",
     desk_share: "My share of the talk",
@@ -391,7 +394,7 @@ pub(super) static TEXTS: Texts = Texts {
     p401: "You are not signed in",
     p401_how: "Sign in to see this page.",
     p403: "This is not yours to see",
-    p403_how: "Your role does not include this page. The attempt has been noted.",
+    p403_how: "Your role does not include this page.",
     p404: "There is no such page",
     p404_how: "The call may be too old to be kept, or the address is wrong.",
     p429: "Too many requests",

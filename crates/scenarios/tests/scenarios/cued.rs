@@ -110,13 +110,24 @@ fn a_cue_is_shown_to_the_calls_agent_who_answers_it() {
     });
     let first = &mine["cues"][0];
     assert_eq!((&first["acknowledged"], &first["dismissed"]), (&true.into(), &true.into()), "{mine}");
+    {
+        let mut browser = Browser::new(&call);
+        browser.sign_in(&ada, "/desk");
+        let page = browser.get(&format!("/calls/{id}")).text;
+        assert!(page.contains("Hear them &lt;out&gt;.") && page.contains("Taken away"), "{page}");
+        let mut browser = Browser::new(&call);
+        browser.sign_in(&supervisor, "/live");
+        let page = browser.get(&format!("/calls/{id}")).text;
+        assert!(page.contains("Cue: <bdi>Hear them") && !page.contains("Taken away"), "{page}");
+    }
     // What a cue did for an agent is the agent's own.
     let (_, theirs) = ask(&call, &one, &supervisor);
     assert_eq!(theirs["cues"], json!([]));
     let kinds: Vec<&str> =
         theirs["events"].as_array().unwrap().iter().filter_map(|event| event["kind"].as_str()).collect();
-    assert!(kinds.contains(&"cue.shown") && kinds.contains(&"cue.cleared"), "{kinds:?}");
-    for private in ["cue.acknowledged", "cue.dismissed", "cue.judged"] {
+    assert!(kinds.contains(&"cue.shown"), "{kinds:?}");
+    // How long a cue stood tells it too.
+    for private in ["cue.acknowledged", "cue.dismissed", "cue.cleared", "cue.judged"] {
         assert!(!kinds.contains(&private), "{private}");
     }
     assert_eq!(ask(&call, "/api/v1/cues", &supervisor), (200, json!({ "cues": [] })), "one agent's");
@@ -136,4 +147,19 @@ fn a_cue_is_shown_to_the_calls_agent_who_answers_it() {
     let end =
         events.iter().position(|event| event["kind"] == "consent.changed" && event["data"]["erased"] == true);
     assert!(events.iter().skip(end.unwrap() + 1).all(|event| event["kind"] != "cue.shown"));
+}
+
+#[test]
+fn a_cue_that_is_shown_at_the_end_ends_with_the_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut call = start(folder.path());
+    call.answered();
+    speak(&mut call.caller_media, &mut call.callee_media, &speech());
+    until("a cue", || told(&call, "cue.shown").first().cloned());
+    call.caller.open_gate();
+    let told = call.finish(6);
+    let cleared: Vec<&Value> = told.iter().filter(|event| event["kind"] == "cue.cleared").collect();
+    assert_eq!(cleared.len(), 1, "{cleared:?}");
+    assert_eq!(cleared[0]["data"]["why"], "ended", "nobody has objected");
+    assert_eq!(told.last().unwrap()["kind"], "call.ended");
 }

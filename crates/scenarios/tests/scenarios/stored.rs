@@ -215,7 +215,7 @@ fn a_calls_agent_sees_it_and_what_is_added_to_it_and_another_agent_does_not() {
     assert!(!metrics.contains("\"2001\""), "an agent's label is a person's");
     call.caller.open_gate();
     let told = call.finish(6);
-    let labelled = told.iter().filter(|event| event["kind"] == "call.labelled").last().unwrap();
+    let labelled = told.iter().rfind(|event| event["kind"] == "call.labelled").unwrap();
     assert_eq!((&labelled["data"]["agent"], &labelled["data"]["tier"]), (&"2001".into(), &"vip".into()));
 }
 

@@ -35,7 +35,7 @@ const LOOKED_AT: Duration = Duration::from_millis(200);
 /// A comment after such a silence, so that nobody on the way closes the stream.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How often a stream's reader must still be one who may read it.
-const CHECKED_EVERY: Duration = Duration::from_secs(30);
+const CHECKED_EVERY: Duration = Duration::from_secs(5);
 /// Most bytes of an answer.
 const LONGEST: usize = 4 * 1024;
 
@@ -162,6 +162,9 @@ fn desk_call(call: &CallView, now: u64) -> DeskCall {
             reason: view.cue.reason.clone(),
             language: view.cue.language.clone(),
             acknowledged: view.acknowledged,
+            others: (view.cue.others.iter())
+                .map(|(tag, text)| (tag.clone(), (text.line.clone(), text.reason.clone())))
+                .collect(),
         }),
     }
 }

@@ -350,16 +350,8 @@ impl Stats {
             &["phase"],
             &[(&["rising"], self.totals.alerts_raised), (&["calmed"], self.totals.alerts_calmed)],
         );
+        // Not how agents answer: with one call up that would be one agent's answer.
         page.counter("cues_total", "Cues shown to agents.", self.totals.cues_shown);
-        page.counters(
-            "cue_answers_total",
-            "Agents' answers to cues.",
-            &["answer"],
-            &[
-                (&["acknowledged"], self.totals.cues_acknowledged),
-                (&["dismissed"], self.totals.cues_dismissed),
-            ],
-        );
         page.counter("events_total", "Events published.", self.events);
         for (name, help, value) in [
             (

@@ -25,7 +25,7 @@ use sidetone_emotion::model::Model;
 use sidetone_events::{Happening, NumberHasher, NumberHasherError, Secret};
 use sidetone_insight::cues::{CueSet, CueTold};
 
-use super::cues;
+use super::cue_lines;
 use super::model::weights;
 use super::story::Page;
 use crate::cli::output::{Output, causes, complain, remark, say, say_json};
@@ -72,10 +72,10 @@ pub(super) struct Analyze {
 
 impl Analyze {
     /// Tells which of these cues the agents of a recording would have been shown, and nothing else of it.
-    pub(super) fn of_cues(file: PathBuf, cues: Arc<CueSet>) -> Self {
+    pub(super) fn of_cues(file: PathBuf, customer: Option<Customer>, cues: Arc<CueSet>) -> Self {
         Self {
             files: vec![file],
-            customer: None,
+            customer,
             plots: None,
             events: false,
             table: false,
@@ -271,7 +271,7 @@ fn replay_cues(name: &str, call: &Heard, output: Output) -> anyhow::Result<()> {
             _ => continue,
         };
         shown += u32::from(matches!(told, CueTold::Shown(_)));
-        cues::tell(event.at, &told, output)?;
+        cue_lines::tell(event.at, &told, output)?;
     }
     if !output.json && shown == 0 {
         say("no cue would have been shown");

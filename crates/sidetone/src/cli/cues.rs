@@ -2,8 +2,6 @@
 
 mod replay;
 
-pub(super) use replay::tell;
-
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,7 +13,7 @@ use sidetone_hear::Cues as Section;
 use sidetone_insight::Period;
 use sidetone_insight::cues::{Aspect, Cue, CueSet, Example, Measure, Scale};
 
-use crate::cli::output::{Output, say, say_json};
+use crate::cli::output::{Output, remark, say, say_json};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Cues {
@@ -52,14 +50,27 @@ struct Which {
 }
 
 impl Which {
-    fn load(&self) -> anyhow::Result<Arc<CueSet>> {
+    fn load(&self, json: bool) -> anyhow::Result<Arc<CueSet>> {
         let section = Section {
             language: self.language.clone(),
             shipped: !self.only,
             files: self.files.clone(),
             ..Section::default()
         };
-        section.load()?.context("no cue is enabled")
+        let set = section.load()?.context("no cue is enabled")?;
+        let has = |cue: &Cue| {
+            cue.in_language(&self.language).is_some_and(|(tag, ..)| self.language.starts_with(tag))
+        };
+        if !set.cues.iter().any(has) {
+            remark(
+                json,
+                &format!(
+                    "no cue has a line in `{}`: they are shown in the language that they have",
+                    self.language
+                ),
+            );
+        }
+        Ok(set)
     }
 }
 
@@ -85,7 +96,7 @@ impl List {
             measures(output)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let set = self.which.load()?;
+        let set = self.which.load(output.json)?;
         let mut cues: Vec<&Cue> = set.cues.iter().collect();
         cues.sort_by_key(|cue| std::cmp::Reverse(cue.priority));
         for cue in cues {
@@ -156,10 +167,11 @@ pub(super) struct Test {
 
 impl Test {
     fn run(self, output: Output) -> anyhow::Result<ExitCode> {
-        let set = self.which.load()?;
+        let set = self.which.load(output.json)?;
         let path = self.table.display();
         let text = std::fs::read_to_string(&self.table).with_context(|| format!("{path} can't be read"))?;
-        let examples = Example::read(&text, &set).with_context(|| format!("{path} can't be meant"))?;
+        let examples =
+            Example::read(&text, &set).with_context(|| format!("{path} is no table of examples"))?;
         if examples.is_empty() {
             bail!("{path} has no [[example]]");
         }

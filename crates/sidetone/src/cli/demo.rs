@@ -179,6 +179,8 @@ async fn call(codec: Codec, pages: bool, output: Output) -> anyhow::Result<Outco
                 }
             }
             () = tokio::time::sleep(Duration::from_millis(250)) => {}
+            // So that the demo's folder goes with it.
+            _ = tokio::signal::ctrl_c() => bail!("interrupted; the call was not heard to its end"),
         }
         panel.clock = began.elapsed();
         let at = began.elapsed().as_secs_f64();
@@ -283,11 +285,13 @@ async fn show_pages(
     remark(output.json, &format!("pages: {}", paint.bold(format!("http://{address}/"))));
     remark(output.json, "to sign in, give one of these tokens:");
     for (who, token) in [
-        ("supervisor: live wall, calls, figures ", &opened.supervisor),
-        ("director: figures                     ", &opened.director),
-        ("the call's agent: their call and cues ", &opened.agent),
+        ("as a supervisor, to see the live wall, calls and figures", &opened.supervisor),
+        ("as a director, to see figures", &opened.director),
+        ("as the call's agent, to see their call and its cues", &opened.agent),
     ] {
-        remark(output.json, &format!("  {who} {token}"));
+        // A line of its own each, which fits a terminal of 80 columns and is copied whole.
+        remark(output.json, &format!("{who}:"));
+        remark(output.json, token);
     }
     let began = Instant::now();
     let said = "making half a day before: calls of the demo's own speech, with made-up callers and outcomes";
@@ -355,7 +359,7 @@ fn plain(event: &Event, alerts: &mut Vec<(Duration, Alert)>, paint: Paint) {
                 (Phase::Calmed, None) => paint.green(format!("{at}  alert   {kind} calmed")),
             });
         }
-        Happening::CueShown(cue) => say(paint.bold(&format!("{at}  cue     {}", cue.line))),
+        Happening::CueShown(cue) => say(paint.bold(format!("{at}  cue     {}", cue.line))),
         Happening::AffectUpdate(update) => say(paint.dim(format!(
             "{at}  affect  valence {:+.2}  arousal {:+.2}  upset {:.2}  {:?}",
             update.valence, update.arousal, update.distress, update.state

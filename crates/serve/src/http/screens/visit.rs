@@ -39,6 +39,8 @@ impl<S: Sync> FromRequestParts<S> for Visit {
 
 impl Visit {
     /// What the store has answered, or the page that says that it has not.
+    // The answer is what a handler gives: boxed it would be unboxed at once.
+    #[allow(clippy::result_large_err)]
     pub(super) fn answered<T>(&self, answer: Result<T, StoreError>) -> Result<T, Response> {
         answer.map_err(|error| self.frame.unavailable(&error))
     }

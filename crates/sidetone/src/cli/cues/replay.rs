@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::{Value, json};
 use sidetone_call::{CustomerOnly, Modality};
+use sidetone_capture::calls::Customer;
 use sidetone_events::{Event, Happening};
 use sidetone_insight::cues::{Coach, CueSet, CueTold, Situation};
 use sidetone_insight::{AffectUpdate, State, Thresholds, Trend};
@@ -17,9 +18,9 @@ use sidetone_store::{CallDetails, Store};
 
 use super::Which;
 use crate::cli::analyze::Analyze;
+use crate::cli::cue_lines::tell;
 use crate::cli::output::{Output, remark, say, say_json};
 use crate::cli::store::Place;
-use crate::cli::view::clock;
 
 /// How often the coach looks at a call.
 const STEP: Duration = Duration::from_millis(500);
@@ -35,6 +36,9 @@ pub(in crate::cli) struct Replay {
     /// In a file with events of several calls: this one, by Sidetone's id.
     #[arg(long, value_name = "ID")]
     call: Option<String>,
+    /// Who the customer is, where a recording does not show it: as for `sidetone analyze`.
+    #[arg(long, value_name = "PARTY")]
+    customer: Option<Customer>,
     #[command(flatten)]
     which: Which,
     #[command(flatten)]
@@ -43,14 +47,17 @@ pub(in crate::cli) struct Replay {
 
 impl Replay {
     pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
-        let set = self.which.load()?;
+        let set = self.which.load(output.json)?;
         let path = Path::new(&self.of);
         if path.extension().is_some_and(|it| it == "jsonl" || it == "ndjson") {
             let happenings = self.read(path)?;
             return told(&happenings, &set, true, output);
         }
         if path.exists() {
-            return Analyze::of_cues(PathBuf::from(path), set).run(output);
+            return Analyze::of_cues(PathBuf::from(path), self.customer, set).run(output);
+        }
+        if self.of.contains(['/', '.']) {
+            bail!("{} is not there", self.of);
         }
         let mut store = Store::open(&self.place.config()?)?;
         let found = store.call(&self.of)?;
@@ -61,6 +68,9 @@ impl Replay {
 
     /// What happened in one call, by a file of events.
     fn read(&self, path: &Path) -> anyhow::Result<Vec<(Duration, Happening)>> {
+        if !path.is_file() {
+            bail!("{} is no file", path.display());
+        }
         let file = std::fs::File::open(path).with_context(|| format!("{} can't be read", path.display()))?;
         let mut of: Option<String> = self.call.clone();
         let mut happenings = Vec::new();
@@ -175,52 +185,4 @@ fn told(
         say("no cue would have been shown");
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Prints what was told of a cue.
-pub(in crate::cli) fn tell(at: Duration, told: &CueTold, output: Output) -> anyhow::Result<()> {
-    let happening = match told.clone() {
-        CueTold::Shown(cue) => Happening::CueShown(cue),
-        CueTold::Cleared(cue) => Happening::CueCleared(cue),
-        CueTold::Judged(cue) => Happening::CueJudged(cue),
-    };
-    if output.json {
-        let mut event = serde_json::to_value(&happening)?;
-        if let Some(event) = event.as_object_mut() {
-            event.insert("at_ms".to_owned(), json!(at.as_millis()));
-        }
-        return say_json(&event);
-    }
-    match &happening {
-        Happening::CueShown(cue) => {
-            say(format_args!("{}  {} ({}): {}", clock(at), cue.cue, cue.priority, cue.line));
-            for cause in &cue.because {
-                let value = cause.value.map_or_else(String::new, |value| format!(": {value}"));
-                say(format_args!("       because {}{value}", cause.condition));
-            }
-        }
-        Happening::CueCleared(cue) => say(format_args!(
-            "{}  {} {} after {:.0} s",
-            clock(at),
-            cue.cue,
-            cue.why.word(),
-            cue.shown.as_secs_f32()
-        )),
-        Happening::CueJudged(cue) => {
-            let word = |value: Option<bool>| match value {
-                Some(true) => "yes",
-                Some(false) => "no",
-                None => "not known",
-            };
-            say(format_args!(
-                "{}  {} followed: {}; customer calmer: {}",
-                clock(at),
-                cue.cue,
-                word(cue.adopted),
-                word(cue.recovered)
-            ));
-        }
-        _ => {}
-    }
-    Ok(())
 }
