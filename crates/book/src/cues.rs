@@ -39,19 +39,22 @@ impl Book {
         let Self { calls, effects, .. } = self;
         let not_shown = NotAnswered::NotShown(number);
         let Some(entry) = calls.get_mut(&key).filter(|entry| !entry.is_over()) else { return Err(not_shown) };
+        let entry_origin = entry.origin();
         let Some(view) = entry.cue.as_mut().filter(|view| view.cue.number == number) else {
             return Err(not_shown);
         };
         let cue = view.cue.cue.clone();
+        let shown_at = Duration::from_millis(view.shown_at_ms);
+        let after = whole(now.saturating_sub(entry_origin).saturating_sub(shown_at));
         match answer {
             Answer::Acknowledged if std::mem::replace(&mut view.acknowledged, true) => return Ok(()),
             Answer::Acknowledged => {
-                effects.publish(entry.tell(now, CueAcknowledged { cue, number }));
+                effects.publish(entry.tell(now, CueAcknowledged { cue, number, after }));
             }
             Answer::Dismissed => {
                 // At once: the worker tells in a moment that it was cleared.
                 entry.cue = None;
-                effects.publish(entry.tell(now, CueDismissed { cue, number }));
+                effects.publish(entry.tell(now, CueDismissed { cue, number, shown: after }));
             }
         }
         effects.hear(entry.worker(), Work::Answer(key, now, number, answer));
@@ -64,7 +67,12 @@ pub(crate) fn hush(effects: &mut Effects, entry: &mut Entry, now: Duration, why:
     let Some(view) = entry.cue.take() else { return };
     let at = now.saturating_sub(entry.origin());
     let shown = at.saturating_sub(Duration::from_millis(view.shown_at_ms));
-    let shown = Duration::from_millis(u64::try_from(shown.as_millis()).unwrap_or(u64::MAX));
+    let shown = whole(shown);
     let cleared = CueCleared { cue: view.cue.cue, number: view.cue.number, why, shown };
     effects.publish(entry.tell(now, cleared));
+}
+
+/// Whole milliseconds, as events have them.
+fn whole(time: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }

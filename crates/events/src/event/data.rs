@@ -214,6 +214,9 @@ pub struct CueAcknowledged {
     pub cue: String,
     /// The cue's number in its call.
     pub number: u32,
+    /// How long after it was shown.
+    #[serde(rename = "after_ms", with = "millis")]
+    pub after: Duration,
 }
 
 /// The agent has dismissed a cue. That counts against nobody.
@@ -224,6 +227,9 @@ pub struct CueDismissed {
     pub cue: String,
     /// The cue's number in its call.
     pub number: u32,
+    /// How long it was shown.
+    #[serde(rename = "shown_ms", with = "millis")]
+    pub shown: Duration,
 }
 
 /// A placeholder for an erased inference about the customer. It never occurs live: it stands in the events file, and

@@ -83,9 +83,9 @@ pub(crate) fn a_happening_of_each_kind() -> Vec<(u64, Happening)> {
         (41_200, Happening::AffectUpdate(update())),
         (41_200, Happening::AffectAlert(alert())),
         (42_500, cue().into()),
-        (46_000, CueAcknowledged { cue: "acknowledge-first".to_owned(), number: 1 }.into()),
+        (46_000, CueAcknowledged { cue: "acknowledge-first".to_owned(), number: 1, after: ms(3_500) }.into()),
         (50_000, Happening::Conduct(conduct(false))),
-        (62_000, CueDismissed { cue: "say-what-you-heard".to_owned(), number: 2 }.into()),
+        (62_000, CueDismissed { cue: "say-what-you-heard".to_owned(), number: 2, shown: ms(2_000) }.into()),
         (
             67_500,
             CueCleared {

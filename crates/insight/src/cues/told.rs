@@ -22,7 +22,6 @@ pub struct CueShown {
     /// The language of both, an RFC 5646 tag.
     pub language: String,
     /// The same in the other languages that the rule has.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub others: BTreeMap<String, CueText>,
     /// 0 to 1000: of two cues that could be shown, the one with the higher priority is.
     pub priority: u16,

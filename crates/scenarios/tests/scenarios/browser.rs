@@ -70,7 +70,7 @@ fn a_supervisor_follows_a_live_call_and_opens_it() {
     seat.chromium.shows("Seems ");
     seat.fits();
     assert_eq!(seat.chromium.value("window.before"), true);
-    seat.chromium.follow("#wall li.card a");
+    seat.chromium.follow("#live li.card a");
     assert!(seat.chromium.path().starts_with("/calls/0"), "{}", seat.chromium.path());
     seat.chromium.shows("How the customer sounded");
     seat.fits();

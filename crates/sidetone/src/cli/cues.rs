@@ -38,7 +38,7 @@ impl Cues {
 /// Which cues.
 #[derive(Debug, Args)]
 struct Which {
-    /// A file of cues beside those that Sidetone brings, as [cues] files names it; may be given more than once.
+    /// A file of cues beside those that Sidetone brings, as `cues.files` names them; may be given more than once.
     #[arg(long = "file", value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Leave out those that Sidetone brings.
@@ -158,7 +158,7 @@ fn measures(output: Output) -> anyhow::Result<()> {
 
 #[derive(Debug, Args)]
 pub(super) struct Test {
-    /// The table: a TOML file of [[example]], as docs/CUES.md describes it.
+    /// The table: a TOML file of examples, as docs/CUES.md describes it.
     #[arg(value_name = "FILE")]
     table: PathBuf,
     #[command(flatten)]

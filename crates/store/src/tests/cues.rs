@@ -33,9 +33,9 @@ fn a_cue(call: &mut Narrator, number: u32, adopted: Option<bool>, dismissed: boo
         because: vec![Cause { condition: "agent_pace > 190".to_owned(), value: Some(201.0) }],
     };
     let mut events = vec![call.tell(seconds(100 + number), shown)];
-    events.push(call.tell(seconds(101 + number), CueAcknowledged { cue: cue(), number }));
+    events.push(call.tell(seconds(101 + number), CueAcknowledged { cue: cue(), number, after: seconds(1) }));
     if dismissed {
-        events.push(call.tell(seconds(102 + number), CueDismissed { cue: cue(), number }));
+        events.push(call.tell(seconds(102 + number), CueDismissed { cue: cue(), number, shown: seconds(2) }));
     }
     let why = if dismissed { Cleared::Dismissed } else { Cleared::Passed };
     events.push(call.tell(seconds(103 + number), CueCleared { cue: cue(), number, why, shown: seconds(3) }));

@@ -19,7 +19,7 @@ use sidetone_store::{CallDetails, Store};
 use super::Which;
 use crate::cli::analyze::Analyze;
 use crate::cli::cue_lines::tell;
-use crate::cli::output::{Output, remark, say, say_json};
+use crate::cli::output::{Output, remark, say};
 use crate::cli::store::Place;
 
 /// How often the coach looks at a call.
