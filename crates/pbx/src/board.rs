@@ -307,9 +307,18 @@ impl Board {
     }
 }
 
-/// Whether events of this kind tell how a person seems to feel.
+/// Whether events of this kind tell how a person seems to feel. A cue tells what called for it.
 fn is_affect(kind: Kind) -> bool {
-    matches!(kind, Kind::AffectUpdate | Kind::AffectAlert)
+    matches!(
+        kind,
+        Kind::AffectUpdate
+            | Kind::AffectAlert
+            | Kind::CueShown
+            | Kind::CueAcknowledged
+            | Kind::CueDismissed
+            | Kind::CueCleared
+            | Kind::CueJudged
+    )
 }
 
 impl std::fmt::Debug for Board {

@@ -179,7 +179,12 @@ const fn nature(event: &Event) -> Nature {
     match event.happening {
         Happening::AffectUpdate(_) => Nature::Reading,
         // A cue tells what called for it.
-        Happening::AffectAlert(_) | Happening::CueShown(_) | Happening::CueCleared(_) => Nature::Affect,
+        Happening::AffectAlert(_)
+        | Happening::CueShown(_)
+        | Happening::CueAcknowledged(_)
+        | Happening::CueDismissed(_)
+        | Happening::CueCleared(_)
+        | Happening::CueJudged(_) => Nature::Affect,
         _ => Nature::Plain,
     }
 }

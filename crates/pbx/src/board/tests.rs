@@ -45,7 +45,7 @@ impl Desk {
             let told = Arc::clone(&told);
             move |it| told.lock().unwrap().push(it)
         });
-        let events = vec![Kind::AffectAlert, Kind::ConsentChanged, Kind::CallEnded];
+        let events = vec![Kind::AffectAlert, Kind::CueShown, Kind::ConsentChanged, Kind::CallEnded];
         let purpose = Purpose { pbx: "office".to_owned(), kind, events, variables: true };
         let board = Board::new(purpose, raw, hear, Arc::clone(&tally));
         let bus = Bus::new();
@@ -137,6 +137,16 @@ fn alert(phase: &str) -> Happening {
         json!({
             "leg": "customer", "alert": "frustration", "phase": phase, "score": 0.9, "valence": -0.6, "arousal": 0.7,
             "confidence": 0.9, "lasted_ms": null
+        }),
+    )
+}
+
+fn cue() -> Happening {
+    happening(
+        "cue.shown",
+        json!({
+            "cue": "acknowledge-first", "number": 1, "line": "Acknowledge first.", "reason": null, "language": "en",
+            "others": {}, "priority": 950, "expires_ms": 25_000, "because": []
         }),
     )
 }
@@ -314,6 +324,7 @@ fn what_was_inferred_is_not_told_after_it_has_been_erased() {
     let mut desk = Desk::new(LinkKind::Esl);
     let mut call = desk.call(1, "office");
     desk.happens(&mut call, alert("rising"));
+    desk.happens(&mut call, cue());
     desk.happens(&mut call, consent("opted-out", true));
     desk.up_again();
     desk.seen("a", Some("call-1@carrier"));
