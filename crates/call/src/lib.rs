@@ -12,6 +12,7 @@
 //! | [`untappable`] | why a stream can't be listened to |
 //! | [`ending`] | how a call ended |
 //! | [`estimate`] | how the customer seemed to feel in a stretch of speech or text |
+//! | [`words`] | what a party has said, and what it tells |
 //! | [`nature`] | how a message to a PBX may be treated while it waits |
 //!
 //! This crate has types only: no I/O, no clock, no state.
@@ -27,6 +28,7 @@ pub mod plane;
 pub mod side;
 pub mod stream;
 pub mod untappable;
+pub mod words;
 
 pub use ending::Cause;
 pub use estimate::{Abstention, Class, Estimate, Evidence, Modality};
@@ -38,6 +40,7 @@ pub use plane::{Exhausted, IpFamily, LocalMedia, MediaPlane};
 pub use side::{CustomerOnly, Leg, Side};
 pub use stream::{Direction, EndPlan, Format, MediaKind, Security, StreamPlan};
 pub use untappable::Untappable;
+pub use words::{Mention, Told, Topic, Utterance};
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,10 @@
+//! What people say: speech to words, words to what they tell of the speaker, and the redaction without which nothing
+//! leaves this crate. Knows nothing of calls, packets or sockets.
+//!
+//! | module | subject |
+//! | --- | --- |
+//! | [`recognise`] | 16 kHz sound to a transcript |
+
+#![forbid(unsafe_code)]
+
+pub mod recognise;
