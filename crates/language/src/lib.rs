@@ -4,7 +4,9 @@
 //! | module | subject |
 //! | --- | --- |
 //! | [`recognise`] | 16 kHz sound to a transcript |
+//! | [`utterance`] | one party's sound cut at its pauses |
 
 #![forbid(unsafe_code)]
 
 pub mod recognise;
+pub mod utterance;

@@ -2,6 +2,34 @@
 
 use std::time::Duration;
 
+/// A network that recognises speech. One thread uses it at a time.
+pub trait Recognise: Send {
+    /// The language of what it gives, as in BCP 47: `en`.
+    fn language(&self) -> &str;
+
+    /// Recognises one utterance, 8 kHz mono. `abandoned` is asked between steps of at most some 20 ms: once it says
+    /// yes, nothing is given.
+    ///
+    /// # Errors
+    /// [`NotRecognised`].
+    fn transcribe(
+        &mut self,
+        sound: &[i16],
+        abandoned: &dyn Fn() -> bool,
+    ) -> Result<Transcript, NotRecognised>;
+}
+
+/// Why sound was not recognised.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotRecognised {
+    /// Nobody wants the words any more: the customer has objected, or the call is over.
+    #[error("nobody wants it any more")]
+    Abandoned,
+    /// The network failed.
+    #[error("the network failed: {0}")]
+    Failed(String),
+}
+
 /// What was recognised in one piece of sound. It may hold numbers and names: it is redacted before it leaves the crate.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Transcript {

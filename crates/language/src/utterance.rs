@@ -1,0 +1,287 @@
+//! Cutting a party's sound into utterances, at its pauses.
+//!
+//! A recogniser that gets fixed lengths hears words cut in two. So sound is kept from a little before speech begins to a
+//! little after it has ended, and given out when the party pauses. While they talk on, what there is so far is given out
+//! once a second: its recognition is provisional, and comes again with the whole.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Samples a second.
+const RATE: u64 = 8_000;
+/// Sound kept before the speech: a detector hears the first consonant late.
+const BEFORE: u64 = RATE / 4;
+/// Sound kept after it.
+const AFTER: u64 = RATE / 5;
+/// Sound kept while nobody talks. A turn is reported when it has lasted a second, or has ended.
+const KEPT: u64 = 2 * RATE;
+/// Speech of a whole sentence: after it the detector's own hangover of 240 ms is pause enough.
+const SENTENCE: u64 = 2 * RATE;
+/// Pause after less than that: people stop after "yes" and go on.
+const SHORT_PAUSE: u64 = RATE / 2;
+/// The longest utterance. Whoever talks on is cut at the quietest place of its last [`SEARCHED`].
+const LONGEST: u64 = 12 * RATE;
+/// Where that place is looked for,
+const SEARCHED: u64 = 3 * RATE;
+/// in steps of this: 50 ms.
+const STEP: u64 = RATE / 20;
+/// Less speech than this is a click or a breath.
+const SHORTEST: u64 = RATE / 5;
+/// New speech after which a provisional piece is due.
+const PROVISIONAL: u64 = RATE;
+
+/// A piece of sound for a recogniser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// The utterance's number, from 1.
+    pub number: u32,
+    /// Whether the utterance is whole; otherwise it goes on, and its sound comes again with the whole.
+    pub whole: bool,
+    /// Where the sound begins, in time by samples pushed.
+    pub from: Duration,
+    /// Where it ends.
+    pub to: Duration,
+    /// Speech in it.
+    pub speech: Duration,
+    /// The sound, 8 kHz mono.
+    pub sound: Vec<i16>,
+}
+
+/// One party's sound, cut into utterances. All positions count samples since it was made.
+#[derive(Debug, Default)]
+pub struct Utterances {
+    sound: VecDeque<i16>,
+    /// Position behind the newest sample.
+    heard: u64,
+    open: Option<Open>,
+    numbers: u32,
+    ready: VecDeque<Piece>,
+}
+
+/// The utterance in progress.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    from: u64,
+    /// End of the newest speech.
+    to: u64,
+    speech: u64,
+    /// Speech at the last provisional piece.
+    told: u64,
+    paused: bool,
+}
+
+impl Utterances {
+    /// Takes sound of a party, 8 kHz mono. Sound that is not its voice is to be given as silence.
+    pub fn push(&mut self, pcm: &[i16]) {
+        self.sound.extend(pcm);
+        self.heard += pcm.len() as u64;
+        self.cut();
+        let kept = self.open.map_or(KEPT, |open| self.heard.saturating_sub(open.from)).max(KEPT);
+        let surplus = (self.sound.len() as u64).saturating_sub(kept);
+        self.sound.drain(..usize::try_from(surplus).unwrap_or(0));
+    }
+
+    /// The same for time in which the party said nothing that may be heard.
+    pub fn silence(&mut self, samples: usize) {
+        const ZEROS: [i16; 800] = [0; 800];
+        let mut left = samples;
+        while left > 0 {
+            let piece = left.min(ZEROS.len());
+            self.push(ZEROS.get(..piece).unwrap_or_default());
+            left -= piece;
+        }
+    }
+
+    /// The party spoke from `from` to `to`, as a detector says that heard the same samples; `ended` if the turn ended
+    /// there. Pieces come in order.
+    pub fn speech(&mut self, from: Duration, to: Duration, ended: bool) {
+        let (from, to) = (position(from).min(self.heard), position(to).min(self.heard));
+        let first = self.heard - self.sound.len() as u64;
+        let open = self.open.get_or_insert_with(|| {
+            self.numbers += 1;
+            Open { from: from.saturating_sub(BEFORE).max(first), to: from, speech: 0, told: 0, paused: false }
+        });
+        open.speech += to.saturating_sub(from.max(open.to));
+        open.to = open.to.max(to);
+        open.paused = ended;
+        if !ended && open.speech - open.told >= PROVISIONAL {
+            open.told = open.speech;
+            let open = *open;
+            self.give(open, self.heard, false);
+        }
+        self.cut();
+    }
+
+    /// The party is silent from now on: an utterance in progress is whole.
+    pub fn finish(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.give(open, open.to + AFTER, true);
+        }
+    }
+
+    /// The next piece.
+    pub fn poll(&mut self) -> Option<Piece> {
+        self.ready.pop_front()
+    }
+
+    /// Ends the utterance in progress if the party has paused for long enough, or has talked for too long.
+    fn cut(&mut self) {
+        let Some(open) = self.open else { return };
+        let pause = if open.speech >= SENTENCE { 0 } else { SHORT_PAUSE };
+        if open.paused && self.heard.saturating_sub(open.to) >= pause {
+            self.open = None;
+            self.give(open, open.to + AFTER, true);
+        } else if self.heard.saturating_sub(open.from) >= LONGEST {
+            let at = self.quietest(open);
+            let rest = open.to.saturating_sub(at);
+            let speech = open.speech.saturating_sub(rest);
+            self.give(Open { speech, ..open }, at, true);
+            self.numbers += 1;
+            self.open = Some(Open { from: at, speech: rest, told: rest, ..open });
+        }
+    }
+
+    /// The quietest place in the last seconds.
+    fn quietest(&self, open: Open) -> u64 {
+        let first = self.heard - self.sound.len() as u64;
+        let begin = self.heard.saturating_sub(SEARCHED).max(open.from + 1);
+        let loudness = |at: u64| -> u64 {
+            let skip = usize::try_from(at - first).unwrap_or(0);
+            let step = self.sound.iter().skip(skip).take(STEP as usize);
+            step.map(|sample| u64::from(sample.unsigned_abs())).sum()
+        };
+        let places = (0..).map(|step| begin + step * STEP).take_while(|at| at + STEP <= self.heard);
+        places.min_by_key(|at| loudness(*at)).map_or(self.heard, |at| at + STEP / 2)
+    }
+
+    fn give(&mut self, open: Open, to: u64, whole: bool) {
+        let to = to.min(self.heard);
+        if open.speech < SHORTEST || to <= open.from {
+            return;
+        }
+        let first = self.heard - self.sound.len() as u64;
+        let skip = usize::try_from(open.from.saturating_sub(first)).unwrap_or(0);
+        let take = usize::try_from(to - open.from).unwrap_or(0);
+        let sound = self.sound.iter().skip(skip).take(take).copied().collect();
+        let (from, to, speech) = (time(open.from), time(to), time(open.speech));
+        self.ready.push_back(Piece { number: self.numbers, whole, from, to, speech, sound });
+    }
+}
+
+fn position(at: Duration) -> u64 {
+    u64::try_from(at.as_micros() / 125).unwrap_or(u64::MAX)
+}
+
+fn time(samples: u64) -> Duration {
+    Duration::from_micros(samples * 125)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MS: u64 = RATE / 1000;
+
+    /// A party that talks in the stretches given, in milliseconds, as the detector tells it.
+    fn cut(stretches: &[(u64, u64)], to: u64) -> Vec<Piece> {
+        let mut utterances = Utterances::default();
+        let mut pieces = Vec::new();
+        let is_speech = |at: u64| stretches.iter().any(|(from, to)| (*from..*to).contains(&at));
+        for at in (0..to).step_by(20) {
+            let sample = if is_speech(at) { 1_000 } else { 0 };
+            utterances.push(&[sample; 160]);
+            let now = at + 20;
+            for (from, to) in stretches {
+                // As `SpeechDetector`: each second of a turn, and 240 ms after its end.
+                let ends = now == to + 240;
+                let told = from + now.min(*to).saturating_sub(*from) / 1000 * 1000;
+                if ends {
+                    let begin = from + (to - from - 1) / 1000 * 1000;
+                    utterances.speech(millis(begin), millis(*to), true);
+                } else if now <= *to && now > *from && told == now {
+                    utterances.speech(millis(now - 1000), millis(now), false);
+                }
+            }
+            while let Some(piece) = utterances.poll() {
+                pieces.push(piece);
+            }
+        }
+        utterances.finish();
+        pieces.extend(std::iter::from_fn(|| utterances.poll()));
+        pieces
+    }
+
+    fn millis(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn wholes(pieces: &[Piece]) -> Vec<(u64, u64)> {
+        let whole = pieces.iter().filter(|piece| piece.whole);
+        whole.map(|piece| (piece.from.as_millis() as u64, piece.to.as_millis() as u64)).collect()
+    }
+
+    #[test]
+    fn an_utterance_is_given_out_at_its_pause_with_a_little_around_it() {
+        let pieces = cut(&[(1_000, 4_000)], 6_000);
+        assert_eq!(wholes(&pieces), [(750, 4_200)]);
+        let provisional: Vec<_> = pieces.iter().filter(|piece| !piece.whole).map(|piece| piece.to).collect();
+        assert_eq!(provisional, [millis(2_000), millis(3_000), millis(4_000)]);
+        assert!(pieces.iter().all(|piece| piece.number == 1));
+        assert_eq!(pieces.last().unwrap().sound.len() as u64, 3_450 * MS);
+    }
+
+    #[test]
+    fn a_short_answer_waits_for_what_may_follow() {
+        assert_eq!(wholes(&cut(&[(1_000, 1_500), (1_900, 4_000)], 6_000)), [(750, 4_200)]);
+        assert_eq!(wholes(&cut(&[(1_000, 1_500), (2_500, 5_000)], 6_000)), [(750, 1_700), (2_250, 5_200)]);
+    }
+
+    #[test]
+    fn whoever_never_pauses_is_cut_where_it_is_quietest() {
+        let mut utterances = Utterances::default();
+        for second in 0..30u64 {
+            let mut sound = vec![900i16; RATE as usize];
+            if second == 10 {
+                sound[2_000..2_400].fill(3);
+            }
+            utterances.push(&sound);
+            utterances.speech(millis(second * 1000), millis(second * 1000 + 1000), false);
+        }
+        utterances.finish();
+        let pieces: Vec<_> = std::iter::from_fn(|| utterances.poll()).collect();
+        let wholes = wholes(&pieces);
+        assert_eq!(wholes[0], (0, 10_275));
+        assert_eq!(wholes.last().unwrap().1, 30_000);
+        assert!(wholes.windows(2).all(|pair| pair[0].1 == pair[1].0), "{wholes:?}");
+        let speech: Duration = pieces.iter().filter(|piece| piece.whole).map(|piece| piece.speech).sum();
+        assert_eq!(speech, Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_click_is_no_utterance() {
+        assert_eq!(cut(&[(1_000, 1_100)], 3_000), []);
+    }
+
+    proptest! {
+        #[test]
+        fn it_holds_what_it_must_and_no_more(
+            steps in prop::collection::vec((0u64..3_000, 0u64..3_000, any::<bool>(), 0usize..24_000), 0..60)
+        ) {
+            let mut utterances = Utterances::default();
+            let mut last = 0;
+            for (back, length, ended, pushed) in steps {
+                utterances.push(&vec![1; pushed]);
+                let from = utterances.heard.saturating_sub(back);
+                utterances.speech(time(from), time(from + length), ended);
+                prop_assert!(utterances.sound.len() as u64 <= LONGEST + KEPT + 24_000);
+                while let Some(piece) = utterances.poll() {
+                    prop_assert!(piece.from < piece.to && piece.number >= last);
+                    prop_assert_eq!(piece.sound.len() as u64, position(piece.to) - position(piece.from));
+                    last = piece.number;
+                }
+            }
+        }
+    }
+}
