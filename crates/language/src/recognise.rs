@@ -1,6 +1,29 @@
-//! 16 kHz sound to a transcript.
+//! 16 kHz sound to a transcript, by Moonshine (Jeffries et al. 2024, arXiv 2410.15608; MIT).
+//!
+//! | module | subject |
+//! | --- | --- |
+//! | `recogniser` | a folder with a model, to transcripts |
+//! | `encoder`, `decoder`, `matrix`, `shape` | the network |
+//! | `sound` | 8 kHz to 16 kHz |
+//! | [`vocabulary`] | tokens to text |
+//! | [`weights`] | the file that holds the weights |
+//! | [`naming`], [`ort`] | the same weights as ONNX Runtime's files hold them |
+
+mod decoder;
+mod encoder;
+mod matrix;
+pub mod naming;
+pub mod ort;
+mod recogniser;
+mod shape;
+mod sound;
+pub mod vocabulary;
+pub mod weights;
 
 use std::time::Duration;
+
+pub use recogniser::{LONGEST, OpenError, OpenReason, RATE, Recogniser, TOKENS, WEIGHTS};
+pub use sound::widen;
 
 /// A network that recognises speech. One thread uses it at a time.
 pub trait Recognise: Send {

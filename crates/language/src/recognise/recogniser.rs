@@ -1,0 +1,183 @@
+//! A folder with a network and its vocabulary, to transcripts.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use thiserror::Error;
+
+use super::{
+    NotRecognised, Recognise, Transcript,
+    decoder::Decoder,
+    encoder::Encoder,
+    shape::Shape,
+    sound::widen,
+    vocabulary::{BEGIN, END, Vocabulary, VocabularyError},
+    weights::{Weights, WeightsError},
+};
+
+/// Samples a second of the sound that is recognised.
+pub const RATE: u32 = 16_000;
+/// The longest sound that is taken, in samples: what the network was trained on.
+pub const LONGEST: usize = 30 * RATE as usize;
+/// The file with the weights.
+pub const WEIGHTS: &str = "model.safetensors";
+/// The file with the tokens.
+pub const TOKENS: &str = "tokens.bin";
+/// Tokens that a second of speech has at most, as the publisher bounds it, and some more for short ones.
+const TOKENS_A_SECOND: f32 = 6.5;
+const FEWEST_TOKENS: f32 = 4.0;
+
+/// Why a model can't be used.
+#[derive(Debug, Error)]
+#[error("{}: {reason}", path.display())]
+pub struct OpenError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    #[source]
+    pub reason: OpenReason,
+}
+
+/// What is wrong with a model's file.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OpenReason {
+    /// It can't be read.
+    #[error(transparent)]
+    Read(std::io::Error),
+    /// Its weights are no such network.
+    #[error(transparent)]
+    Weights(WeightsError),
+    /// Its tokens are none.
+    #[error(transparent)]
+    Vocabulary(VocabularyError),
+    /// Weights and tokens don't belong together.
+    #[error("it has {tokens} tokens, and the network {network}")]
+    Tokens {
+        /// Tokens in the file.
+        tokens: usize,
+        /// Tokens that the network knows.
+        network: usize,
+    },
+}
+
+struct Model {
+    encoder: Encoder,
+    decoder: Decoder,
+    vocabulary: Vocabulary,
+}
+
+/// A recogniser. Clones share its weights; each may be used by a thread of its own.
+#[derive(Clone)]
+pub struct Recogniser {
+    model: Arc<Model>,
+}
+
+impl std::fmt::Debug for Recogniser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recogniser").finish_non_exhaustive()
+    }
+}
+
+impl Recogniser {
+    /// Reads the model in `folder`: [`WEIGHTS`] and [`TOKENS`].
+    ///
+    /// # Errors
+    /// A file is missing, damaged, or no such model.
+    pub fn open(folder: &Path) -> Result<Self, OpenError> {
+        let tokens = folder.join(TOKENS);
+        let at_tokens = |reason| OpenError { path: tokens.clone(), reason };
+        let file = fs::read(&tokens).map_err(|error| at_tokens(OpenReason::Read(error)))?;
+        let vocabulary = Vocabulary::read(&file).map_err(|error| at_tokens(OpenReason::Vocabulary(error)))?;
+
+        let path = folder.join(WEIGHTS);
+        let at_weights = |error| OpenError { path: path.clone(), reason: OpenReason::Weights(error) };
+        fs::metadata(&path)
+            .map_err(|error| OpenError { path: path.clone(), reason: OpenReason::Read(error) })?;
+        let weights = Weights::open(&path).map_err(at_weights)?;
+        let shape = Shape::of(&weights).map_err(at_weights)?;
+        if vocabulary.len() != shape.tokens {
+            let (tokens, network) = (vocabulary.len(), shape.tokens);
+            return Err(at_tokens(OpenReason::Tokens { tokens, network }));
+        }
+        let encoder = Encoder::open(&weights, shape).map_err(at_weights)?;
+        let decoder = Decoder::open(&weights, shape).map_err(at_weights)?;
+        Ok(Self { model: Arc::new(Model { encoder, decoder, vocabulary }) })
+    }
+
+    /// Writes down what is said in `pcm`, 16 kHz mono in `[-1, 1]`; nothing if it is too short for a word.
+    /// `abandoned` is asked before each layer and each token, some milliseconds apart.
+    ///
+    /// # Errors
+    /// [`NotRecognised::Abandoned`] if it said so; more than [`LONGEST`] samples.
+    pub fn transcribe(
+        &self,
+        pcm: &[f32],
+        abandoned: &dyn Fn() -> bool,
+    ) -> Result<Transcript, RecogniseError> {
+        if pcm.len() > LONGEST {
+            return Err(NotRecognised::TooLong(pcm.len()));
+        }
+        if Encoder::rows(pcm.len()) == 0 {
+            return Ok(Transcript::default());
+        }
+        let Model { encoder, decoder, vocabulary } = &*self.model;
+        let rows = encoder.forward(pcm, &|| !abandoned()).map_err(failed)?.ok_or(NotRecognised::Abandoned)?;
+        let mut decoding = decoder.begin(&rows).map_err(failed)?;
+        let seconds = pcm.len() as f32 / RATE as f32;
+        let most = (TOKENS_A_SECOND * seconds + FEWEST_TOKENS) as usize;
+        let (mut tokens, mut sure) = (Vec::new(), 0.0);
+        let mut token = BEGIN;
+        while tokens.len() < most {
+            if abandoned() {
+                return Err(NotRecognised::Abandoned);
+            }
+            let (best, probability) = likeliest(decoding.step(token));
+            token = best;
+            sure += probability;
+            if token == END {
+                break;
+            }
+            tokens.push(token);
+        }
+        Ok(Transcript {
+            text: vocabulary.text(&tokens),
+            confidence: sure / (tokens.len() + usize::from(token == END)).max(1) as f32,
+            ..Transcript::default()
+        })
+    }
+}
+
+impl Recognise for Recogniser {
+    fn language(&self) -> &str {
+        "en"
+    }
+
+    fn transcribe(
+        &mut self,
+        sound: &[i16],
+        abandoned: &dyn Fn() -> bool,
+    ) -> Result<Transcript, NotRecognised> {
+        self.transcribe_wide(&widen(sound), abandoned)
+    }
+}
+
+fn failed(error: candle_core::Error) -> NotRecognised {
+    NotRecognised::Failed(error.to_string())
+}
+
+/// The likeliest token, and its probability.
+fn likeliest(logits: &[f32]) -> (u32, f32) {
+    let mut best = (0, f32::MIN);
+    for (n, &logit) in (0u32..).zip(logits) {
+        if logit > best.1 {
+            best = (n, logit);
+        }
+    }
+    // What lies far below adds nothing that a float could hold.
+    let near = logits.iter().map(|logit| logit - best.1).filter(|&below| below > -20.0);
+    (best.0, 1.0 / near.map(f32::exp).sum::<f32>())
+}
