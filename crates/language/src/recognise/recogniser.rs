@@ -113,20 +113,26 @@ impl Recogniser {
     ///
     /// # Errors
     /// [`NotRecognised::Abandoned`] if it said so; more than [`LONGEST`] samples.
-    pub fn transcribe(
+    pub fn transcribe_wide(
         &self,
         pcm: &[f32],
         abandoned: &dyn Fn() -> bool,
-    ) -> Result<Transcript, RecogniseError> {
+    ) -> Result<Transcript, NotRecognised> {
         if pcm.len() > LONGEST {
-            return Err(NotRecognised::TooLong(pcm.len()));
+            return Err(NotRecognised::Failed(format!(
+                "{} samples are more than the 30 s that it takes",
+                pcm.len()
+            )));
         }
         if Encoder::rows(pcm.len()) == 0 {
             return Ok(Transcript::default());
         }
         let Model { encoder, decoder, vocabulary } = &*self.model;
-        let rows = encoder.forward(pcm, &|| !abandoned()).map_err(failed)?.ok_or(NotRecognised::Abandoned)?;
-        let mut decoding = decoder.begin(&rows).map_err(failed)?;
+        let rows = encoder
+            .forward(pcm, &|| !abandoned())
+            .map_err(|error| failed(&error))?
+            .ok_or(NotRecognised::Abandoned)?;
+        let mut decoding = decoder.begin(&rows).map_err(|error| failed(&error))?;
         let seconds = pcm.len() as f32 / RATE as f32;
         let most = (TOKENS_A_SECOND * seconds + FEWEST_TOKENS) as usize;
         let (mut tokens, mut sure) = (Vec::new(), 0.0);
@@ -165,7 +171,7 @@ impl Recognise for Recogniser {
     }
 }
 
-fn failed(error: candle_core::Error) -> NotRecognised {
+fn failed(error: &candle_core::Error) -> NotRecognised {
     NotRecognised::Failed(error.to_string())
 }
 
