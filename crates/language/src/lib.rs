@@ -4,9 +4,13 @@
 //! | module | subject |
 //! | --- | --- |
 //! | [`recognise`] | 16 kHz sound to a transcript |
+//! | [`redact`] | numbers, names and addresses taken out of text, written or spoken |
+//! | [`tongue`] | the languages whose words the rules know |
 //! | [`utterance`] | one party's sound cut at its pauses |
 
 #![forbid(unsafe_code)]
 
 pub mod recognise;
+pub mod redact;
+pub mod tongue;
 pub mod utterance;

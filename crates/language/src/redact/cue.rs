@@ -1,0 +1,163 @@
+//! Words that announce a number: my PIN is, Kontonummer lautet. And what an utterance leaves to the next.
+
+use super::lexicon::{
+    ADDRESS, BIRTH, CARD, FILLER, Flags, IBAN, ID, LINK, NAME, NUMBER, PASSWORD, PHONE, SECRET,
+};
+use super::token::{Shape, Token};
+use super::{Before, Kind, Reader, number, run};
+
+/// Every cue of a number.
+const CUES: Flags = SECRET.or(NUMBER).or(PHONE).or(CARD).or(ID).or(IBAN).or(BIRTH);
+/// Words back that a cue may stand, whatever comes between.
+const REACH: usize = 9;
+
+/// A cue that was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cue {
+    pub(super) flags: Flags,
+    /// Nothing but `is`, `the`, `number` stands between it and the number.
+    pub(super) strong: bool,
+}
+
+impl Cue {
+    /// What it announces.
+    pub(super) fn kind(self) -> Kind {
+        kind(self.flags)
+    }
+}
+
+fn kind(flags: Flags) -> Kind {
+    [
+        (SECRET, Kind::Secret),
+        (BIRTH, Kind::Birth),
+        (ID, Kind::Id),
+        (IBAN, Kind::Iban),
+        (CARD, Kind::Card),
+        (PHONE, Kind::Phone),
+    ]
+    .into_iter()
+    .find(|(flag, _)| flags.any(*flag))
+    .map_or(Kind::Number, |(_, kind)| kind)
+}
+
+/// The cue before the number at `at`, if there is one near enough.
+pub(super) fn before(reader: &Reader<'_>, at: usize) -> Option<Cue> {
+    let mut strong = true;
+    let mut found = Flags::NONE;
+    let mut words = 0;
+    for back in 1.. {
+        let Some(token) = reader.tokens.before(at, back) else {
+            if strong && reader.before.cue != Flags::NONE {
+                return Some(Cue { flags: reader.before.cue.or(found), strong });
+            }
+            break;
+        };
+        match token.shape {
+            Shape::Word => {
+                words += 1;
+                let cue = token.flags.only(CUES);
+                if cue != Flags::NONE {
+                    found = found.or(cue);
+                    if !strong {
+                        break;
+                    }
+                } else if !token.is(LINK.or(FILLER)) {
+                    if found != Flags::NONE {
+                        break;
+                    }
+                    strong = false;
+                }
+            }
+            // What was announced has been said.
+            Shape::Placeholder(_) | Shape::Digits => break,
+            Shape::Sign(_) if token.ends_sentence() && !strong => break,
+            Shape::Sign(_) => {}
+        }
+        if words >= REACH || back > 3 * REACH {
+            break;
+        }
+    }
+    (found != Flags::NONE).then_some(Cue { flags: found, strong })
+}
+
+/// The cue after a number that ends before `end`: `is my PIN`.
+pub(super) fn behind(reader: &Reader<'_>, end: usize) -> Option<Cue> {
+    let links = |token: &Token| token.is(LINK) || token.sign() == Some(',');
+    let is =
+        |token: &Token| matches!(token.plain.as_str(), "is" | "was" | "are" | "ist" | "war" | "als" | "as");
+    let mut seen = false;
+    for index in end..end + 6 {
+        let token = reader.tokens.get(index)?;
+        let cue = token.flags.only(CUES);
+        if seen && cue != Flags::NONE {
+            return Some(Cue { flags: cue, strong: true });
+        }
+        seen |= is(token);
+        if !links(token) {
+            return None;
+        }
+    }
+    None
+}
+
+/// What the text leaves to the next utterance of the same person.
+pub(super) fn after(reader: &Reader<'_>) -> Before {
+    const TAIL: usize = 10;
+    let len = reader.tokens.len();
+    let mut said = false;
+    for back in 1..=TAIL {
+        let Some(token) = reader.tokens.before(len, back) else { break };
+        match token.shape {
+            Shape::Placeholder(kind) => {
+                return Before {
+                    digits: usize::from(is_number(kind)) * 4,
+                    kind: Some(kind),
+                    ..Before::default()
+                };
+            }
+            Shape::Digits => return digits(reader, len - back),
+            Shape::Word if token.is(CUES.or(ADDRESS).or(NAME).or(PASSWORD)) => {
+                let more = (back + 1..back + 4)
+                    .map_while(|back| reader.tokens.before(len, back))
+                    .filter(|t| t.is_word())
+                    .map(|t| t.flags.only(CUES))
+                    .fold(Flags::NONE, Flags::or);
+                let cue = token.flags.only(CUES.or(ADDRESS).or(NAME).or(PASSWORD)).or(more);
+                return Before { cue, ..Before::default() };
+            }
+            Shape::Word if number::unit(&token.plain, reader.language).is_some() => {
+                return digits(reader, len - back);
+            }
+            Shape::Word if token.is(LINK.or(FILLER)) => said = true,
+            Shape::Word if number::number(reader.tokens, len - back, reader.language).is_some() => {
+                return digits(reader, len - back);
+            }
+            Shape::Word => return Before::default(),
+            Shape::Sign(_) => {}
+        }
+    }
+    // Nothing but `yes`, `so`, `uh`: what was expected is still expected.
+    let short = len <= TAIL && reader.tokens.iter().all(|t| !t.is_word() || t.is(LINK.or(FILLER)));
+    if short && (said || len == 0) { reader.before.clone() } else { Before::default() }
+}
+
+fn digits(reader: &Reader<'_>, last: usize) -> Before {
+    let first = (0..24)
+        .map_while(|back| last.checked_sub(back))
+        .take_while(|index| {
+            let token = reader.tokens.get(*index);
+            token.is_some_and(|t| !matches!(t.shape, Shape::Placeholder(_)))
+        })
+        .filter(|index| run::begins(reader, *index))
+        .last();
+    let digits = first.and_then(|first| run::at(reader, first)).map_or(0, |run| run.digits.len());
+    let cue = first.and_then(|first| before(reader, first)).map_or(Flags::NONE, |cue| cue.flags);
+    Before { digits, cue, kind: None }
+}
+
+fn is_number(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Card | Kind::Iban | Kind::Phone | Kind::Id | Kind::Secret | Kind::Number | Kind::Birth
+    )
+}

@@ -1,0 +1,133 @@
+//! E-mail addresses: `john.smith@example.org`, `john dot smith at example dot org`.
+
+use super::lexicon::{AT, DOT, FILLER, JOINER, LINK, PROVIDER, STOP, TLD};
+use super::token::{Shape, Token};
+use super::{Claims, Kind, Reader, number};
+
+/// Words of a domain, and of the part before the `at`, that are looked at.
+const DOMAIN: usize = 16;
+const LOCAL: usize = 24;
+/// Words before `at` that may belong to a name without a sign between them.
+const NAMES: usize = 4;
+
+/// Every address.
+pub(super) fn find(reader: &Reader<'_>) -> Claims {
+    let mut claims = Claims::new();
+    let mut index = 0;
+    while let Some(token) = reader.tokens.get(index) {
+        let sign = token.sign() == Some('@');
+        let word = token.is_word() && token.is(AT);
+        let end = if sign || word { domain(reader, index + 1, sign) } else { None };
+        if let Some(end) = end {
+            let mut from = local(reader, index, sign);
+            // `[at]`, `(at)`
+            if from == index
+                && reader.tokens.before(index, 1).is_some_and(|t| matches!(t.sign(), Some('(' | '[')))
+            {
+                from = local(reader, index - 1, sign);
+            }
+            if from < index || sign {
+                claims.push((from..end, Kind::Email));
+                index = end;
+                continue;
+            }
+        }
+        index += 1;
+    }
+    claims
+}
+
+fn is_dot(token: &Token) -> bool {
+    token.sign() == Some('.') || token.is_word() && token.is(DOT)
+}
+
+fn bracket(token: &Token) -> bool {
+    matches!(token.sign(), Some('(' | ')' | '[' | ']' | '<' | '>' | '{' | '}'))
+}
+
+/// The end of the domain that begins at `at`.
+fn domain(reader: &Reader<'_>, at: usize, sign: bool) -> Option<usize> {
+    let mut end = None;
+    let mut dotted = false;
+    let mut labels = 0;
+    for index in at..at + DOMAIN {
+        let Some(token) = reader.tokens.get(index) else { break };
+        match token.shape {
+            Shape::Placeholder(_) => break,
+            _ if is_dot(token) => dotted = labels > 0,
+            Shape::Word if token.is(DOT.or(AT)) && labels == 0 => break,
+            Shape::Word | Shape::Digits => {
+                labels += 1;
+                let ends = dotted && (token.is(TLD) || (sign && token.joined))
+                    || labels == 1 && (token.is(PROVIDER) || sign && token.joined);
+                if ends {
+                    end = Some(index + 1);
+                } else if !(labels <= 4
+                    && (dotted
+                        || labels <= 3 && !token.is(STOP)
+                        || number::number(reader.tokens, index, reader.language).is_some()))
+                {
+                    break;
+                }
+                if end.is_some_and(|end| end <= index) {
+                    break;
+                }
+                dotted = false;
+            }
+            Shape::Sign('-' | '_') => {}
+            _ if bracket(token) => {}
+            Shape::Sign(_) => break,
+        }
+    }
+    end
+}
+
+/// Where the part before the `at` at `at` begins.
+fn local(reader: &Reader<'_>, at: usize, sign: bool) -> usize {
+    let mut from = at;
+    let mut linked = true;
+    let mut names = 0;
+    for back in 1..=LOCAL {
+        let Some(token) = reader.tokens.before(at, back) else { break };
+        let index = at - back;
+        match token.shape {
+            Shape::Placeholder(_) => break,
+            Shape::Sign('.' | '_' | '-' | '+' | '/' | '\'' | '&' | '=' | '~' | '#' | '!' | '%') => {
+                // A sentence's end is followed by a space.
+                let after = reader.tokens.get(index + 1);
+                if after.is_some_and(|t| !t.joined) && !linked_by_space(reader, index) {
+                    break;
+                }
+                linked = true;
+                continue;
+            }
+            Shape::Sign(_) if bracket(token) && back == 1 => continue,
+            Shape::Sign(_) => break,
+            Shape::Word if token.is(DOT.or(JOINER)) => linked = true,
+            Shape::Word | Shape::Digits => {
+                let digit = token.is_digits()
+                    || token.letter().is_some()
+                    || number::number(reader.tokens, index, reader.language).is_some();
+                let stop = token.is(STOP.or(LINK).or(FILLER)) && !digit;
+                let tight = reader.tokens.get(index + 1).is_some_and(|t| t.joined);
+                if !(linked && back > 1 && !stop || tight && (sign || back > 1)) {
+                    // Without a sign between, words go until one that is no name.
+                    if stop || names >= NAMES && !digit {
+                        break;
+                    }
+                    names += 1;
+                }
+                from = index;
+                linked = false;
+                continue;
+            }
+        }
+        from = if linked { from } else { index };
+    }
+    from
+}
+
+/// `john . smith`: a dot between spaces.
+fn linked_by_space(reader: &Reader<'_>, index: usize) -> bool {
+    reader.tokens.get(index).is_some_and(|t| !t.joined)
+}

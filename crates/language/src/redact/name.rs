@@ -1,0 +1,214 @@
+//! Names: after `my name is`, after a title, and first names that are hardly anything else.
+
+use super::lexicon::{FILLER, FIRST_NAME, MONTH, NAME, OWNER, PARTICLE, STATE_OF, STOP, TITLE, UNIT};
+use super::token::{Shape, Token};
+use super::{Claims, Kind, Reader, number};
+
+/// Words of one name.
+const WORDS: usize = 4;
+
+/// Every name.
+pub(super) fn find(reader: &Reader<'_>) -> Claims {
+    let mut claims = Claims::new();
+    let mut index = 0;
+    while index < reader.tokens.len() {
+        let found = titled(reader, index)
+            .or_else(|| announced(reader, index))
+            .or_else(|| introduced(reader, index))
+            .or_else(|| first_name(reader, index));
+        match found {
+            Some((from, end)) => {
+                claims.push((from..end, Kind::Name));
+                index = end.max(index + 1);
+            }
+            None => index += 1,
+        }
+    }
+    if reader.before.cue.any(NAME) {
+        claims.extend(after_link(reader, 0, true).map(|(from, end)| (from..end, Kind::Name)));
+    }
+    claims
+}
+
+fn word<'a>(reader: &Reader<'a>, index: usize) -> Option<&'a str> {
+    reader.tokens.get(index).filter(|t| t.is_word()).map(|t| t.plain.as_str())
+}
+
+/// Whether a token may be a name: a word that no list calls a common one.
+fn may_name(reader: &Reader<'_>, index: usize) -> bool {
+    reader.tokens.get(index).is_some_and(|t| {
+        t.is_word()
+            && !t.is(STOP.or(UNIT).or(MONTH).or(STATE_OF))
+            && number::number(reader.tokens, index, reader.language).is_none()
+    })
+}
+
+/// A name with a capital, or in a text without capitals.
+fn looks_name(reader: &Reader<'_>, index: usize) -> bool {
+    may_name(reader, index) && (!reader.capitals || reader.tokens.get(index).is_some_and(|t| t.capital))
+}
+
+/// The end of the name that begins at `from`: more names, particles between them, initials, hyphens.
+fn name_end(reader: &Reader<'_>, from: usize, most: usize) -> usize {
+    let mut end = from + 1;
+    let mut index = end;
+    let mut words = 1;
+    while words < most {
+        let Some(token) = reader.tokens.get(index).filter(|t| t.lines == 0) else { break };
+        let initial = |index: usize| reader.tokens.before(index, 1).is_some_and(|t| t.letter().is_some());
+        match token.shape {
+            Shape::Sign('-' | '\'' | '’') => index += 1,
+            Shape::Sign('.') if token.joined && initial(index) => {
+                index += 1;
+                end = index;
+            }
+            Shape::Word
+                if token.is(PARTICLE)
+                    && reader
+                        .tokens
+                        .get(index + 1)
+                        .is_some_and(|t| t.is_word() && may_name(reader, index + 1)) =>
+            {
+                index += 1;
+            }
+            Shape::Word if looks_name(reader, index) && !token.is(FILLER) => {
+                words += 1;
+                index += 1;
+                end = index;
+            }
+            _ => break,
+        }
+    }
+    end
+}
+
+/// `Mr Smith`, `Frau Dr. Müller`. Not `meine Frau`.
+fn titled(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
+    let title = reader.tokens.get(at).filter(|t| t.is_word() && t.is(TITLE))?;
+    let common = matches!(
+        title.plain.as_str(),
+        "miss"
+            | "sir"
+            | "madam"
+            | "lady"
+            | "lord"
+            | "doctor"
+            | "professor"
+            | "prof"
+            | "doktor"
+            | "hr"
+            | "fr"
+            | "mister"
+            | "reverend"
+            | "rev"
+    );
+    let german = matches!(title.plain.as_str(), "frau" | "herr" | "herrn" | "fraeulein");
+    let owned = reader.tokens.before(at, 1).is_some_and(|t| t.is_word() && t.is(OWNER));
+    if owned && (german || common) {
+        return None;
+    }
+    let mut from = at + 1;
+    while from < at + 5
+        && reader
+            .tokens
+            .get(from)
+            .is_some_and(|t| t.sign() == Some('.') && t.joined || t.is_word() && t.is(TITLE) && !t.is(STOP))
+    {
+        from += 1;
+    }
+    let first = reader.tokens.get(from)?;
+    let capital = !common || title.capital && first.capital;
+    (capital && looks_name(reader, from))
+        .then(|| (from, name_end(reader, from, if reader.capitals { 3 } else { 2 })))
+}
+
+/// `my name is`, `name:`, `ich heiße`.
+fn announced(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
+    let cue = reader.tokens.get(at).filter(|t| t.is_word() && t.is(NAME))?;
+    let own = matches!(cue.plain.as_str(), "heisse")
+        || cue.plain == "names" && reader.tokens.before(at, 1).is_some_and(|t| t.is(OWNER));
+    after_link(reader, at + 1, own)
+}
+
+fn after_link(reader: &Reader<'_>, from: usize, mut said: bool) -> Option<(usize, usize)> {
+    let mut index = from;
+    let link = |t: &Token| {
+        matches!(
+            t.plain.as_str(),
+            "is" | "was" | "ist" | "war" | "lautet" | "its" | "under" | "on" | "auf" | "would" | "be"
+        ) || matches!(t.sign(), Some(':' | ',' | '-' | '='))
+    };
+    while let Some(token) =
+        reader.tokens.get(index).filter(|t| link(t) || t.is_word() && t.is(FILLER) && !t.is(FIRST_NAME))
+    {
+        said |= link(token) && token.sign() != Some(',');
+        index += 1;
+        if index > from + 5 {
+            return None;
+        }
+    }
+    let token = reader.tokens.get(index)?;
+    let direct = token.capital && reader.capitals;
+    ((said || direct) && may_name(reader, index)).then(|| (index, name_end(reader, index, WORDS)))
+}
+
+/// `this is John speaking`, `hier spricht`, `call me`, `Dear John,`.
+fn introduced(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
+    let first = word(reader, at)?;
+    let second = word(reader, at + 1).unwrap_or_default();
+    let capital =
+        |index: usize| reader.tokens.get(index).is_some_and(|t| t.capital) && looks_name(reader, index);
+    match (first, second) {
+        ("this" | "its", "is") | ("hier", "ist") => {
+            let from = at + 2;
+            if !may_name(reader, from) {
+                return None;
+            }
+            let end = name_end(reader, from, 3);
+            // Within three words, if small letters say nothing.
+            let marked = (from + 1..=end.max(from + 3)).find(|index| {
+                matches!(
+                    word(reader, *index),
+                    Some("speaking" | "calling" | "from" | "here" | "again" | "apparat")
+                )
+            });
+            marked.map(|marked| (from, marked.min(end).max(from + 1)))
+        }
+        ("hier", "spricht") | ("call" | "nennen", "me" | "mich") => {
+            capital(at + 2).then(|| (at + 2, name_end(reader, at + 2, 3)))
+        }
+        ("nennen", "sie") => capital(at + 3).then(|| (at + 3, name_end(reader, at + 3, 3))),
+        ("speaking" | "spoke" | "speak" | "talking" | "spreche" | "gesprochen", "to" | "with" | "mit") => {
+            capital(at + 2).then(|| (at + 2, name_end(reader, at + 2, 2)))
+        }
+        ("dear" | "hi" | "hello" | "hallo" | "hey" | "liebe" | "lieber", _) => {
+            let from = at + 1;
+            let end = name_end(reader, from, 3);
+            let closed = reader.tokens.get(end).is_none_or(|t| t.sign().is_some() || t.lines > 0);
+            let anyone = matches!(
+                second,
+                "customer"
+                    | "team"
+                    | "support"
+                    | "all"
+                    | "madam"
+                    | "sir"
+                    | "service"
+                    | "kollegen"
+                    | "damen"
+                    | "kundenservice"
+                    | "leute"
+                    | "agent"
+            );
+            (capital(from) && closed && !anyone).then_some((from, end))
+        }
+        _ => None,
+    }
+}
+
+/// `Jennifer`, `Jennifer Miller`.
+fn first_name(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
+    reader.tokens.get(at).filter(|t| t.is_word() && t.is(FIRST_NAME))?;
+    let more = reader.capitals && reader.tokens.get(at + 1).is_some_and(|t| t.capital);
+    Some((at, if more { name_end(reader, at, 3) } else { at + 1 }))
+}

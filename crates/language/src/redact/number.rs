@@ -1,0 +1,376 @@
+//! Numbers in every way that they are written or said: one item of a longer number at a time.
+
+use super::lexicon::{SPELLING, UNIT};
+use super::token::{Shape, Tokens};
+use crate::tongue::Language;
+
+/// A number, or a letter in a code, from one token to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Item {
+    /// The index after its last token.
+    pub(super) end: usize,
+    /// Digits in ASCII, or small letters.
+    pub(super) code: String,
+    pub(super) form: Form,
+}
+
+/// How an item stands in the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Digits.
+    Written,
+    /// One digit, said by itself, or several by `double four`.
+    Digit,
+    /// A number of several digits, said: forty one, hundertfünf.
+    Compound,
+    /// Letters of a code.
+    Letters,
+}
+
+impl Item {
+    fn new(end: usize, code: impl Into<String>, form: Form) -> Self {
+        Self { end, code: code.into(), form }
+    }
+
+    /// Digits that stand or are said one by one.
+    pub(super) fn singles(&self) -> usize {
+        match self.form {
+            Form::Digit => self.code.len(),
+            Form::Written if self.code.len() == 1 => 1,
+            _ => 0,
+        }
+    }
+
+    pub(super) fn is_letters(&self) -> bool {
+        self.form == Form::Letters
+    }
+
+    pub(super) fn digits(&self) -> usize {
+        if self.is_letters() { 0 } else { self.code.len() }
+    }
+}
+
+/// The number that begins at `at`.
+pub(super) fn number(tokens: &Tokens, at: usize, language: Language) -> Option<Item> {
+    let token = tokens.get(at)?;
+    match token.shape {
+        Shape::Digits => Some(Item::new(at + 1, token.plain.clone(), Form::Written)),
+        Shape::Word => repeated(tokens, at, language)
+            .or_else(|| language.has_english().then(|| english(tokens, at)).flatten())
+            .or_else(|| {
+                language
+                    .has_german()
+                    .then(|| german(&token.plain))
+                    .flatten()
+                    .map(|spoken| spoken.item(at + 1))
+            }),
+        _ => None,
+    }
+}
+
+/// `double four`, `triple oh`, `doppel drei`.
+fn repeated(tokens: &Tokens, at: usize, language: Language) -> Option<Item> {
+    let times = match tokens.get(at)?.plain.as_str() {
+        "double" | "doppel" | "doppelte" | "doppelt" | "zweimal" | "twice" => 2,
+        "triple" | "treble" | "dreifach" | "dreifache" | "dreimal" | "thrice" => 3,
+        "quadruple" | "vierfach" | "vierfache" | "viermal" => 4,
+        _ => return None,
+    };
+    let mut next = at + 1;
+    while tokens
+        .get(next)
+        .is_some_and(|t| t.sign() == Some('-') || matches!(t.plain.as_str(), "die" | "the" | "a"))
+    {
+        if next > at + 2 {
+            return None;
+        }
+        next += 1;
+    }
+    let token = tokens.get(next)?;
+    let value = unit(&token.plain, language)
+        .or_else(|| zero_letter(&token.plain))
+        .or_else(|| token.plain.parse().ok().filter(|value: &u32| *value < 10))?;
+    Some(Item::new(next + 1, value.to_string().repeat(times), Form::Digit))
+}
+
+/// A digit that is also a letter or a cry.
+pub(super) fn zero_letter(word: &str) -> Option<u32> {
+    matches!(word, "o" | "oh" | "owe" | "ooh").then_some(0)
+}
+
+/// Words that a recogniser writes for a digit: counted as one only between digits.
+pub(super) fn homophone(word: &str, language: Language) -> Option<u32> {
+    let english = match word {
+        "won" | "wan" | "ones" => Some(1),
+        "to" | "too" | "tu" | "twos" => Some(2),
+        "tree" | "free" | "threes" => Some(3),
+        "for" | "fore" | "far" | "fours" | "fo" => Some(4),
+        "fife" | "hive" | "fives" => Some(5),
+        "sex" | "sicks" | "sick" | "sixes" => Some(6),
+        "heaven" | "sevens" => Some(7),
+        "ate" | "hate" | "eights" => Some(8),
+        "nein" | "nigh" | "nines" | "mine" | "line" => Some(9),
+        "hero" | "zeros" | "zeroes" => Some(0),
+        _ => None,
+    };
+    let german = match word {
+        "ein" | "eine" | "einst" => Some(1),
+        "zweite" | "zweit" => Some(2),
+        "frei" => Some(3),
+        "fuer" | "wir" | "vie" => Some(4),
+        "sex" | "sex'" => Some(6),
+        "sieb" | "lieben" | "sieden" => Some(7),
+        "auch" | "ach" => Some(8),
+        "neu" | "nein" => Some(9),
+        _ => None,
+    };
+    english
+        .filter(|_| language.has_english())
+        .or_else(|| german.filter(|_| language.has_german()))
+        .or_else(|| zero_letter(word))
+}
+
+/// A digit's word.
+pub(super) fn unit(word: &str, language: Language) -> Option<u32> {
+    let english = match word {
+        "zero" | "nought" | "naught" | "nil" => Some(0),
+        "one" => Some(1),
+        "two" => Some(2),
+        "three" => Some(3),
+        "four" => Some(4),
+        "five" => Some(5),
+        "six" => Some(6),
+        "seven" => Some(7),
+        "eight" => Some(8),
+        "nine" | "niner" => Some(9),
+        _ => None,
+    };
+    english.filter(|_| language.has_english()).or_else(|| german_unit(word).filter(|_| language.has_german()))
+}
+
+fn german_unit(word: &str) -> Option<u32> {
+    Some(match word {
+        "null" | "nul" => 0,
+        "eins" => 1,
+        "zwei" | "zwo" => 2,
+        "drei" => 3,
+        "vier" => 4,
+        "fuenf" | "funf" | "fuenef" => 5,
+        "sechs" => 6,
+        "sieben" => 7,
+        "acht" => 8,
+        "neun" => 9,
+        _ => return None,
+    })
+}
+
+fn english_teen(word: &str) -> Option<u32> {
+    Some(match word {
+        "ten" => 10,
+        "eleven" => 11,
+        "twelve" => 12,
+        "thirteen" => 13,
+        "fourteen" => 14,
+        "fifteen" => 15,
+        "sixteen" => 16,
+        "seventeen" => 17,
+        "eighteen" => 18,
+        "nineteen" => 19,
+        _ => return None,
+    })
+}
+
+fn english_tens(word: &str) -> Option<u32> {
+    Some(match word {
+        "twenty" => 20,
+        "thirty" => 30,
+        "forty" | "fourty" => 40,
+        "fifty" => 50,
+        "sixty" => 60,
+        "seventy" => 70,
+        "eighty" => 80,
+        "ninety" => 90,
+        _ => return None,
+    })
+}
+
+/// A number of English words, read as far as it goes: `one hundred and five`, `nineteen`, `four thousand one hundred`.
+fn english(tokens: &Tokens, at: usize) -> Option<Item> {
+    let (mut value, mut end) = below_hundred(tokens, at)?;
+    let single = end == at + 1 && value < 10;
+    let mut large = false;
+    for (word, scale, rest) in [("hundred", 100, 100), ("thousand", 1000, 1000)] {
+        if tokens.get(end).is_some_and(|t| t.plain == word) && value > 0 && value < 1000 {
+            value *= scale;
+            end += 1;
+            large = true;
+            let after = if tokens.get(end).is_some_and(|t| t.plain == "and") { end + 1 } else { end };
+            let below = below_hundred(tokens, after).map(|(more, after)| match tokens.get(after) {
+                Some(t) if rest == 1000 && t.plain == "hundred" && more < 10 => {
+                    let hundreds = more * 100;
+                    let next = if tokens.get(after + 1).is_some_and(|t| t.plain == "and") {
+                        after + 2
+                    } else {
+                        after + 1
+                    };
+                    below_hundred(tokens, next)
+                        .map_or((hundreds, after + 1), |(more, after)| (hundreds + more, after))
+                }
+                _ => (more, after),
+            });
+            if let Some((more, after)) = below.filter(|(more, _)| *more > 0) {
+                value += more;
+                end = after;
+            }
+        }
+    }
+    let form = if single && !large { Form::Digit } else { Form::Compound };
+    Some(Item::new(end, value.to_string(), form))
+}
+
+fn below_hundred(tokens: &Tokens, at: usize) -> Option<(u32, usize)> {
+    let word = tokens.get(at)?.plain.as_str();
+    let english_unit = |word: &str| unit(word, Language::English);
+    if let Some(value) = english_unit(word).or_else(|| english_teen(word)) {
+        return Some((value, at + 1));
+    }
+    let tens = english_tens(word)?;
+    let hyphen = tokens.get(at + 1).is_some_and(|t| t.sign() == Some('-'));
+    let next = if hyphen { at + 2 } else { at + 1 };
+    match tokens.get(next).and_then(|t| english_unit(&t.plain)).filter(|value| *value > 0) {
+        Some(value) => Some((tens + value, next + 1)),
+        None => Some((tens, at + 1)),
+    }
+}
+
+/// A number that is one German word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Spoken {
+    value: u32,
+    single: bool,
+}
+
+impl Spoken {
+    fn item(self, end: usize) -> Item {
+        Item::new(end, self.value.to_string(), if self.single { Form::Digit } else { Form::Compound })
+    }
+}
+
+fn german(word: &str) -> Option<Spoken> {
+    /// The longest number below a million has fewer letters.
+    const LONGEST: usize = 72;
+    if word.len() > LONGEST || matches!(word, "hundert" | "tausend" | "ein") {
+        return None;
+    }
+    if let Some(value) = german_unit(word) {
+        return Some(Spoken { value, single: true });
+    }
+    german_value(word).map(|value| Spoken { value, single: false })
+}
+
+/// The value of a German number below a million.
+pub(super) fn german_value(word: &str) -> Option<u32> {
+    match word.split_once("tausend") {
+        Some((before, after)) => {
+            let thousands = if before.is_empty() { 1 } else { german_hundreds(before)? };
+            let after = after.strip_prefix("und").filter(|rest| !rest.is_empty()).unwrap_or(after);
+            let rest = if after.is_empty() { 0 } else { german_hundreds(after)? };
+            Some(thousands * 1000 + rest)
+        }
+        None => german_hundreds(word),
+    }
+}
+
+/// Below 10,000, by hundreds: einhundertfünf, neunzehnhundertachtzig.
+fn german_hundreds(word: &str) -> Option<u32> {
+    match word.split_once("hundert") {
+        Some((before, after)) => {
+            let hundreds = if before.is_empty() { 1 } else { german_tens(before)? };
+            let after = after.strip_prefix("und").filter(|rest| !rest.is_empty()).unwrap_or(after);
+            let rest = if after.is_empty() { 0 } else { german_tens(after)? };
+            Some(hundreds * 100 + rest)
+        }
+        None => german_tens(word),
+    }
+}
+
+fn german_tens(word: &str) -> Option<u32> {
+    let tens = |word: &str| {
+        Some(match word {
+            "zwanzig" => 20,
+            "dreissig" | "dreizig" => 30,
+            "vierzig" => 40,
+            "fuenfzig" | "funfzig" => 50,
+            "sechzig" => 60,
+            "siebzig" => 70,
+            "achtzig" => 80,
+            "neunzig" => 90,
+            _ => return None,
+        })
+    };
+    let teen = |word: &str| {
+        Some(match word {
+            "zehn" => 10,
+            "elf" => 11,
+            "zwoelf" | "zwolf" => 12,
+            "dreizehn" => 13,
+            "vierzehn" => 14,
+            "fuenfzehn" | "funfzehn" => 15,
+            "sechzehn" => 16,
+            "siebzehn" => 17,
+            "achtzehn" => 18,
+            "neunzehn" => 19,
+            "ein" => 1,
+            _ => return None,
+        })
+    };
+    german_unit(word).or_else(|| teen(word)).or_else(|| tens(word)).or_else(|| {
+        // The first `und` may belong to no number, so both sides are held to be one.
+        let (before, after) = word.split_once("und")?;
+        let unit = if before == "ein" { 1 } else { german_unit(before)? };
+        Some(unit + tens(after)?)
+    })
+}
+
+/// A letter, or a few, of a code: `D`, `DE` in DE89, `delta`, `D wie Dora`, `D for David`.
+pub(super) fn letters(tokens: &Tokens, at: usize, language: Language) -> Option<Item> {
+    let token = tokens.get(at)?;
+    if !token.is_word() {
+        return None;
+    }
+    if let Some(letter) = token.letter() {
+        let spelled = |words: &[&str]| {
+            words
+                .iter()
+                .zip(at + 1..)
+                .all(|(word, index)| tokens.get(index).is_some_and(|t| t.plain == *word))
+        };
+        let said =
+            [&["as", "in"][..], &["for"], &["wie"], &["like"]].into_iter().find(|words| spelled(words));
+        let end = said.map(|words| at + 1 + words.len()).filter(|end| {
+            tokens.get(*end).is_some_and(|t| t.is_word() && t.plain.starts_with(letter) && t.plain.len() > 1)
+        });
+        return Some(Item::new(end.map_or(at + 1, |end| end + 1), letter, Form::Letters));
+    }
+    if token.is(SPELLING) {
+        let beside = |index: Option<usize>| {
+            index.and_then(|index| tokens.get(index)).is_some_and(|t| {
+                t.letter().is_some()
+                    || t.is_digits()
+                    || unit(&t.plain, language).is_some()
+                    || (t.is(SPELLING) && !matches!(t.plain.as_str(), "for" | "as" | "in" | "wie"))
+            })
+        };
+        let spelling = !matches!(token.plain.as_str(), "for" | "as" | "in" | "wie");
+        if spelling && (beside(at.checked_sub(1)) || beside(Some(at + 1))) {
+            return Some(Item::new(at + 1, token.plain.chars().take(1).collect::<String>(), Form::Letters));
+        }
+    }
+    // Letters that stand against digits, and are neither their unit nor the ending of an ordinal.
+    let digits_after = tokens.get(at + 1).is_some_and(|t| t.is_digits() && t.joined);
+    let digits_before = token.joined && tokens.before(at, 1).is_some_and(super::token::Token::is_digits);
+    let suffix = token.is(UNIT)
+        || matches!(token.plain.as_str(), "st" | "nd" | "rd" | "th" | "er" | "s" | "ten" | "te");
+    (token.plain.len() <= 4 && token.plain.is_ascii() && (digits_after || (digits_before && !suffix)))
+        .then(|| Item::new(at + 1, token.plain.clone(), Form::Letters))
+}
