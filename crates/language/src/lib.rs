@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`recognise`] | 16 kHz sound to a transcript |
 //! | [`redact`] | numbers, names and addresses taken out of text, written or spoken |
+//! | [`text`] | a text to what it tells |
 //! | [`tongue`] | the languages whose words the rules know |
 //! | [`utterance`] | one party's sound cut at its pauses |
 
@@ -12,5 +13,6 @@
 
 pub mod recognise;
 pub mod redact;
+pub mod text;
 pub mod tongue;
 pub mod utterance;

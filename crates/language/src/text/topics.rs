@@ -1,0 +1,98 @@
+//! What a text is about, and the phrase that carries it.
+
+use std::ops::Range;
+
+use sidetone_call::{Mention, Topic};
+
+use super::pieces::Piece;
+use super::tongue::Tongue;
+use super::weights::Weights;
+
+/// The topics of a text.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Topics {
+    /// Of every topic, in their order, whether it passed or not.
+    pub(super) probabilities: [f32; Topic::ALL.len()],
+    /// Those that passed their thresholds, likeliest first.
+    pub(super) mentions: Vec<Mention>,
+}
+
+impl Topics {
+    /// The probability of one topic.
+    pub(super) fn probability(&self, topic: Topic) -> f32 {
+        let place = Topic::ALL.iter().position(|other| *other == topic);
+        place.and_then(|place| self.probabilities.get(place)).copied().unwrap_or(0.0)
+    }
+}
+
+/// The topics. Each is as likely as in the piece where it is likeliest. A language that the model does not know has none.
+pub(super) fn topics(weights: &Weights, text: &str, pieces: &[Piece<'_>], tongue: Tongue) -> Topics {
+    let mut probabilities = [0.0f32; Topic::ALL.len()];
+    let mut mentions = Vec::new();
+    if tongue == Tongue::Other {
+        return Topics { probabilities, mentions };
+    }
+    let mut best: [Option<&Piece<'_>>; Topic::ALL.len()] = [None; Topic::ALL.len()];
+    for piece in pieces {
+        let logits = weights.topics.logits(&piece.features);
+        let answers = logits.iter().zip(&weights.meta.topics);
+        for (((logit, head), most), best) in answers.zip(&mut probabilities).zip(&mut best) {
+            let probability = head.probability(*logit);
+            if probability > *most {
+                (*most, *best) = (probability, Some(piece));
+            }
+        }
+    }
+    let heads = weights.meta.topics.iter().zip(Topic::ALL).enumerate();
+    for (((at, (head, topic)), probability), piece) in heads.zip(probabilities).zip(best) {
+        let Some(piece) = piece.filter(|_| probability >= head.threshold) else { continue };
+        let phrase = phrase(weights, text, piece, at);
+        mentions.push(Mention { topic, probability, phrase });
+    }
+    mentions.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    Topics { probabilities, mentions }
+}
+
+/// The words next to each other that add most to the topic, as they stand in the text.
+fn phrase(weights: &Weights, text: &str, piece: &Piece<'_>, output: usize) -> String {
+    let shares = weights.topics.shares(&piece.features, piece.tokens.len(), output);
+    let place = strongest(&shares);
+    let (Some(first), Some(last)) =
+        (piece.tokens.get(place.start), piece.tokens.get(place.end.saturating_sub(1)))
+    else {
+        return String::new();
+    };
+    let phrase = text.get(first.place.start..last.place.end).unwrap_or_default();
+    phrase.trim_end_matches(['.', ',', ';', ':', '\n']).to_owned()
+}
+
+/// The run with the greatest sum, each place costing the mean over all: what stands out, not everything that is not
+/// against it.
+fn strongest(shares: &[f32]) -> Range<usize> {
+    let positive = shares.iter().map(|share| share.max(0.0)).sum::<f32>();
+    let cost = positive / shares.len().max(1) as f32 * 0.5;
+    let (mut best, mut place) = (f32::MIN, 0..0);
+    let (mut sum, mut from) = (0.0f32, 0);
+    for (at, share) in shares.iter().enumerate() {
+        if sum <= 0.0 {
+            (sum, from) = (0.0, at);
+        }
+        sum += share - cost;
+        if sum > best {
+            (best, place) = (sum, from..at + 1);
+        }
+    }
+    place
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_strongest_run_stands_out() {
+        assert_eq!(strongest(&[0.1, 3.0, 2.0, 0.1, -1.0]), 1..3);
+        assert_eq!(strongest(&[5.0]), 0..1);
+        assert_eq!(strongest(&[]), 0..0);
+    }
+}

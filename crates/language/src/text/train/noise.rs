@@ -1,0 +1,185 @@
+//! Texts put through the errors of a recogniser and of hasty fingers.
+
+use super::rng::Rng;
+
+/// Words that sound alike, or nearly so over a telephone.
+const ALIKE: &[&[&str]] = &[
+    &["their", "there", "they're"],
+    &["your", "you're", "yore"],
+    &["two", "to", "too"],
+    &["for", "four"],
+    &["no", "know"],
+    &["right", "write"],
+    &["hear", "here"],
+    &["new", "knew"],
+    &["our", "are", "hour"],
+    &["were", "where", "we're"],
+    &["by", "buy", "bye"],
+    &["wait", "weight"],
+    &["week", "weak"],
+    &["paid", "pay", "paired"],
+    &["bill", "build", "bell"],
+    &["died", "tied", "dyed"],
+    &["cancel", "council", "cancelled", "counsel"],
+    &["account", "a count", "accounts"],
+    &["refund", "re fund", "refunds", "refunded"],
+    &["charged", "charge", "charred"],
+    &["sue", "soo", "see"],
+    &["lawyer", "lawyers", "liar"],
+    &["court", "caught", "cord"],
+    &["manager", "managers", "manage her"],
+    &["supervisor", "super visor", "supervisors"],
+    &["call", "called", "calls", "cool"],
+    &["third", "thirdly", "heard"],
+    &["time", "times", "thyme"],
+    &["again", "a game", "against"],
+    &["urgent", "urgently", "agent"],
+    &["passed", "past"],
+    &["husband", "husbands", "has been"],
+    &["mother", "mothers", "other"],
+    &["lost", "last"],
+    &["thanks", "thank", "tanks"],
+    &["thank you", "thank"],
+    &["complaint", "complain", "complained"],
+    &["contract", "contact", "contracts"],
+    &["subscription", "prescription", "subscriptions"],
+    &["afford", "a ford"],
+    &["owe", "oh"],
+    &["waited", "waiting"],
+    &["want", "wanna", "one"],
+    &["and", "an", "in"],
+    &["is", "as", "his"],
+    &["it", "that", "at"],
+    &["i", "eye"],
+    &["the", "a", "that"],
+    &["my", "me", "by"],
+];
+
+/// The text as a recogniser might have heard it, or as it might have been typed. `much` is the share of words that
+/// suffer.
+pub(crate) fn heard(text: &str, much: f32, rng: &mut Rng) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        if !rng.chance(much) {
+            words.push(word.to_owned());
+            continue;
+        }
+        match rng.below(8) {
+            0..=2 => words.push(alike(word, rng)),
+            3 => words.push(without_ending(word)),
+            4 if word.len() < 4 => {}
+            4 | 5 => words.push(mistyped(word, rng)),
+            6 => {
+                words.push(word.to_owned());
+                words.push(
+                    ["um", "uh", "like", "you know", "the", "so"]
+                        .get(rng.below(6))
+                        .unwrap_or(&"um")
+                        .to_string(),
+                );
+            }
+            _ => {
+                words.push(word.to_owned());
+                words.push(word.to_owned());
+            }
+        }
+    }
+    words.join(" ")
+}
+
+fn alike(word: &str, rng: &mut Rng) -> String {
+    let bare = word.trim_matches(|c: char| !c.is_alphanumeric() && c != '\'').to_lowercase();
+    let Some(group) = ALIKE.iter().find(|group| group.contains(&bare.as_str())) else {
+        return mistyped(word, rng);
+    };
+    group.get(rng.below(group.len())).map_or_else(|| word.to_owned(), |other| (*other).to_owned())
+}
+
+fn without_ending(word: &str) -> String {
+    let ending = ["'ll", "'d", "'ve", "ing", "ed", "ly", "s", "d", "t"]
+        .into_iter()
+        .find_map(|ending| word.strip_suffix(ending).filter(|stem| stem.len() > 2));
+    ending.unwrap_or(word).to_owned()
+}
+
+/// A letter left out, doubled, changed with its neighbour, or a vowel mistaken.
+fn mistyped(word: &str, rng: &mut Rng) -> String {
+    let mut letters: Vec<char> = word.chars().collect();
+    if letters.len() < 4 {
+        return word.to_owned();
+    }
+    let at = 1 + rng.below(letters.len() - 2);
+    match rng.below(4) {
+        0 => {
+            letters.remove(at);
+        }
+        1 => letters.swap(at, at - 1),
+        2 => {
+            if let Some(letter) = letters.get(at).copied() {
+                letters.insert(at, letter);
+            }
+        }
+        _ => {
+            let vowels = ['a', 'e', 'i', 'o', 'u'];
+            if let Some(letter) = letters.iter_mut().skip(at).find(|letter| vowels.contains(letter)) {
+                *letter = vowels.get(rng.below(vowels.len())).copied().unwrap_or('e');
+            }
+        }
+    }
+    letters.into_iter().collect()
+}
+
+/// How a sentence is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// Capitals and marks.
+    Written,
+    /// Lower case, no marks: much recognised speech.
+    Bare,
+    /// Lower case, apostrophes left out too.
+    Hasty,
+}
+
+/// The sentences, parted by two blanks, in one of the manners.
+pub(crate) fn written(text: &str, manner: Manner, rng: &mut Rng) -> String {
+    let mut whole = String::new();
+    for part in text.split("  ").filter(|part| !part.is_empty()) {
+        if !whole.is_empty() {
+            whole.push_str(match (manner, rng.below(3)) {
+                (Manner::Written, 0) => ", ",
+                (Manner::Written, _) => ". ",
+                _ => " ",
+            });
+        }
+        if manner == Manner::Written && (whole.is_empty() || whole.ends_with(". ")) {
+            let mut letters = part.chars();
+            whole.extend(letters.next().into_iter().flat_map(char::to_uppercase));
+            whole.push_str(letters.as_str());
+        } else {
+            whole.push_str(part);
+        }
+    }
+    match manner {
+        Manner::Written => {
+            let whole = whole.replace(" i ", " I ").replace(" i'", " I'");
+            let end = [".", ".", ".", "!", "", ""].get(rng.below(6)).copied().unwrap_or(".");
+            whole + end
+        }
+        Manner::Bare => whole.replace(['?', '!'], ""),
+        Manner::Hasty => whole.replace('\'', ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_mishears_alike() {
+        let text = "i called two times because my bill is wrong";
+        let once = heard(text, 0.5, &mut Rng::new(3));
+        assert_eq!(once, heard(text, 0.5, &mut Rng::new(3)));
+        assert_ne!(once, text);
+        assert_eq!(heard(text, 0.0, &mut Rng::new(3)), text);
+    }
+}
