@@ -28,9 +28,9 @@ impl Cue {
 
 fn kind(flags: Flags) -> Kind {
     [
+        (ID, Kind::Id),
         (SECRET, Kind::Secret),
         (BIRTH, Kind::Birth),
-        (ID, Kind::Id),
         (IBAN, Kind::Iban),
         (CARD, Kind::Card),
         (PHONE, Kind::Phone),
@@ -83,8 +83,9 @@ pub(super) fn before(reader: &Reader<'_>, at: usize) -> Option<Cue> {
 /// The cue after a number that ends before `end`: `is my PIN`.
 pub(super) fn behind(reader: &Reader<'_>, end: usize) -> Option<Cue> {
     let links = |token: &Token| token.is(LINK) || token.sign() == Some(',');
-    let is =
-        |token: &Token| matches!(token.plain.as_str(), "is" | "was" | "are" | "ist" | "war" | "als" | "as");
+    let is = |token: &Token| {
+        matches!(token.plain.as_str(), "is" | "was" | "are" | "ist" | "war" | "als" | "as" | "thats" | "das")
+    };
     let mut seen = false;
     for index in end..end + 6 {
         let token = reader.tokens.get(index)?;

@@ -24,7 +24,10 @@ pub(super) fn find(reader: &Reader<'_>) -> Claims {
     all(reader)
         .into_iter()
         .filter(|date| is_birth(reader, date))
-        .map(|date| (date.range, Kind::Birth))
+        .map(|date| {
+            let article = reader.tokens.before(date.range.start, 1).is_some_and(|t| t.plain == "the");
+            (date.range.start - usize::from(article)..date.range.end, Kind::Birth)
+        })
         .collect()
 }
 
@@ -121,7 +124,16 @@ fn numeric(reader: &Reader<'_>, at: usize) -> Option<Date> {
         tokens.get(at + 5).is_some_and(|t| t.joined && (t.is_word() || matches!(t.sign(), Some('/' | '-'))))
             || tokens.get(at + 6).is_some_and(|t| t.joined && t.is_digits() && separator(at + 5).is_some())
             || tokens.get(at + 5).is_some_and(|t| t.is_digits() && t.plain.len() > 2);
-    ((1900..2100).contains(&year) && !goes_on).then_some(Date { range: at..at + 5, year: Some(year) })
+    ((1900..2100).contains(&year) && !goes_on && !self::goes_on(reader, at + 5))
+        .then_some(Date { range: at..at + 5, year: Some(year) })
+}
+
+/// Whether more digits follow, so that this is a piece of a longer number.
+fn goes_on(reader: &Reader<'_>, end: usize) -> bool {
+    let sign = reader.tokens.get(end).is_some_and(|t| matches!(t.sign(), Some('.' | '-' | '/' | ',')));
+    let next = end + usize::from(sign);
+    reader.tokens.get(next).is_some_and(Token::is_digits)
+        && !reader.tokens.get(next + 1).is_some_and(|t| t.is_word() && t.is(UNIT) || t.sign() == Some(':'))
 }
 
 /// The day of a month: `third`, `21st`, `3.`, `twenty first`, `dritten`, `einundzwanzigsten`.
@@ -172,8 +184,9 @@ fn month(reader: &Reader<'_>, at: usize) -> Option<usize> {
 /// `the third of May nineteen eighty`, `3. Mai 1980`, `dritten fünften achtzig`.
 fn day_first(reader: &Reader<'_>, at: usize) -> Option<Date> {
     let mut next = day(reader, at)?;
-    if reader.tokens.get(next).is_some_and(|t| matches!(t.plain.as_str(), "of" | "day" | "des")) {
-        next += 1;
+    for _ in 0..3 {
+        let of = |t: &Token| matches!(t.plain.as_str(), "of" | "day" | "the" | "des");
+        next += usize::from(reader.tokens.get(next).is_some_and(of));
     }
     let named = month(reader, next);
     // A month by its number: both are ordinals, and a year has to follow.
@@ -184,10 +197,12 @@ fn day_first(reader: &Reader<'_>, at: usize) -> Option<Date> {
                 || reader.tokens.get(index + 1).is_some_and(|t| t.sign() == Some('.') && t.joined)
                     && token.is_some_and(Token::is_digits)
         });
-        ordinals.then(|| day(reader, next)).flatten()
+        let late =
+            reader.tokens.get(next).is_some_and(|t| t.plain.parse().is_ok_and(|value: u32| value > 12));
+        (ordinals && !late).then(|| day(reader, next)).flatten()
     })?;
     let year = year(reader, end);
-    if named.is_none() && year.is_none() {
+    if named.is_none() && year.as_ref().is_none_or(|(end, _)| goes_on(reader, *end)) {
         return None;
     }
     let (end, year) = year.map_or((end, None), |(end, year)| (end, Some(year)));

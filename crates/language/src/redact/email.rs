@@ -108,9 +108,19 @@ fn local(reader: &Reader<'_>, at: usize, sign: bool) -> usize {
                 let digit = token.is_digits()
                     || token.letter().is_some()
                     || number::number(reader.tokens, index, reader.language).is_some();
-                let stop = token.is(STOP.or(LINK).or(FILLER)) && !digit;
+                let spelled = matches!(token.plain.as_str(), "wie" | "as" | "in" | "for")
+                    && (1..=2)
+                        .any(|more| reader.tokens.before(index, more).is_some_and(|t| t.letter().is_some()));
+                // `bob the builder`: one small word between two that are none.
+                let between = matches!(token.plain.as_str(), "the" | "of" | "and" | "der" | "und")
+                    && names > 0
+                    && reader
+                        .tokens
+                        .before(index, 1)
+                        .is_some_and(|t| t.is_word() && !t.is(STOP.or(LINK).or(FILLER)));
+                let stop = token.is(STOP.or(LINK).or(FILLER)) && !digit && !spelled && !between;
                 let tight = reader.tokens.get(index + 1).is_some_and(|t| t.joined);
-                if !(linked && back > 1 && !stop || tight && (sign || back > 1)) {
+                if !(linked && back > 1 || tight && (sign || back > 1)) {
                     // Without a sign between, words go until one that is no name.
                     if stop || names >= NAMES && !digit {
                         break;

@@ -81,6 +81,8 @@ pub(super) const PLACE_PREPOSITION: Flags = Flags::bit(27);
 pub(super) const FIRST_NAME: Flags = Flags::bit(28);
 /// Words that a name follows: name, heisse.
 pub(super) const NAME: Flags = Flags::bit(29);
+/// daughter, colleague: a name may follow.
+pub(super) const RELATION: Flags = Flags::bit(34);
 /// my, your, the: before a title in German they say that it is none.
 pub(super) const OWNER: Flags = Flags::bit(30);
 /// Something that follows a password or PIN in place of its value: forgotten, wrong.
@@ -112,6 +114,47 @@ const COMMON: Lists = &[
     (SPELLING, "alpha alfa bravo charlie delta echo foxtrot golf hotel india juliett juliet kilo lima mike november
         oscar papa quebec romeo sierra tango uniform victor whiskey whisky xray yankee zulu"),
     (TITLE, "mr mrs ms mx mister missus herr frau dr prof doctor doktor professor fraeulein fräulein hr fr"),
+    (FIRST_NAME, "aaron abigail adam adrian agnes ahmed aisha alan albert alessandro alexander alexandra alexis alfred ali
+        alice alicia alina alison allison amanda amelia amir amy ana andre andrea andreas andrew angelika angelina
+        angus anita anja anke anna anne annette anneliese annika anthony antonia antonio arthur arne ashley astrid
+        audrey axel ayse barbara beate beatrice ben benedikt benjamin bernard bernd bernhard bettina betty beverly
+        bianca birgit bjoern boris brandon brenda brian bridget brigitte britta bruce bruno bryan burkhard cameron
+        camilla carina carla carlos carmen carol carole caroline carolin carsten catherine cathy cecilia celine
+        charles charlotte chelsea cheryl chloe chris christa christian christiana christiane christina christine
+        christof christoph christopher cindy claire clara claudia claus clemens connor constanze cornelia craig cynthia
+        dagmar daisy dan daniel daniela danielle danny darren dave david dean deborah debbie denise dennis derek
+        detlef diana diane dieter dietmar dirk dominic dominik donald donna doreen doris dorothea dorothy douglas
+        duncan dylan eberhard eddie edgar edith edward eileen elaine eleanor elena elfriede elias elisabeth elizabeth
+        elke ella ellen elmar emil emily emma enrico eric erich erik erika erin erwin esther ethan eugen eva evelyn
+        fabian fatima felicitas felix fernando fiona florian frances francis francesca frauke fred frederick friedrich
+        frieda fritz gabriele gabriel gareth gary gavin geoffrey georg george gerald gerd gerda gerhard gertrud gisela
+        giovanni giulia gordon graham greg gregor gregory gudrun guenter guenther guido gustav hannah hannelore hannes
+        hans harald harold harriet hartmut hassan heather hedwig heidi heike heiko heinrich heinz helen helena helene
+        helga helmut henning henrik henry herbert hermann hilde hildegard holger horst howard hubert hugo ibrahim
+        ian igor ilona ilse imke inga inge ingeborg ingo ingrid irene iris irina isabel isabella isabelle ivan ivonne
+        jacqueline jacob jakob james jamie jan jana jane janet janice janina jannik jasmin jason javier jean jeff
+        jeffrey jenna jennifer jenny jeremy jerry jessica jill joachim joan joanna joanne jochen joerg joel johann
+        johanna johannes john johnny jonas jonathan jose josef josefine joseph joshua joyce juan judith judy juergen
+        julia julian julie juliane justin jutta karen karin karl karla karsten katharina kathleen kathrin katie katja
+        katrin kay keith kelly ken kenneth kerstin kevin khalid kim kimberly kirsten klara klaus konrad konstantin
+        kristin kristina kurt kyle larry lars laura lauren lea leah lena leo leon leonard leonie leslie lilian lilly
+        linda lindsay linus lisa lorenz lothar louis louisa louise luca lucas lucia lucy ludwig luis luisa lukas lutz
+        lydia lynn maike malcolm manfred manuel manuela marc marcel marcus margaret margarete margit maria marian
+        marianne marie mario marion marius markus marlene marlies marta martha martin martina marvin mary mathias
+        mathilda matthew matthias maureen maurice maximilian megan mehmet melanie melissa michael michaela michelle
+        miguel mike miriam mohamed mohammed mohammad monika monica moritz muhammad mustafa nadine nadja nancy naomi
+        natalie natascha nathan neil niall nicholas nick nicola nicole niels nigel niklas nils nina noah nora norbert
+        norman olaf oliver olivia omar oskar oscar owen pamela pascal patricia patrick paul paula pauline pedro peggy
+        peter petra philip philipp philippa phillip phyllis priya rachel rainer ralf ralph ramona raphael raymond
+        rebecca regina reinhard reinhold renate renee rene ricarda richard rita robert roberto robin rodney roger
+        roland rolf roman ronald ronja rosemarie ross roswitha roy rudolf ruediger rupert russell ruth ryan sabine
+        sabrina samantha samuel sandra sandy sara sarah sascha saskia scott sean sebastian selina sergej shannon sharon
+        sheila shirley siegfried sigrid silke silvia simon simone sofia sofie sonja sophia sophie stacey stanley
+        stefan stefanie stephan stephanie stephen steve steven stuart susan susanne suzanne svenja sven svetlana
+        sylvia tamara tania tanja tara tatjana ted teresa terry theodor theresa thomas thorsten tiffany till tim
+        timothy tina tobias todd tom tommy toni tony torben torsten tracy trevor tristan udo ulf ulrich ulrike ursula
+        ute uwe valentin valerie vanessa vera verena veronica veronika victoria viktor viktoria vincent virginia
+        vivian volker waltraud walter wendy werner wiebke wilfried wilhelm wolfgang wolfram yusuf yvonne yvette zoe"),
     (PARTICLE, "van de von der den zu la le di da del du bin al el ten ter jr sr mac mc o san st"),
 ];
 
@@ -169,6 +212,9 @@ const ENGLISH: Lists = &[
     (SOFT_STREET, "lane ln drive dr court ct place pl square sq close way hill row gardens park walk rise grove green
         view circle trail alley loop plaza quay wharf parade"),
     (TITLE, "miss sir madam lady lord rev reverend"),
+    (NUMBER, "number numbers ends ending digits"),
+    (SECRET, "security"),
+    (LINK, "date back front rear side other reverse"),
     (BIRTH, "born birth birthday birthdate dob birthdays"),
     (SECRET, "passcode cvvs pins"),
     (PASSWORD, "password passwords passphrase passcode passwort pwd"),
@@ -189,6 +235,8 @@ const ENGLISH: Lists = &[
         compromised stolen hacked gone lost missing required needed protected case sensitive changed rejected accepted
         denied refused long short secure unsafe hidden saved stored shown displayed anymore different easy hard
         manager field box screen page link email mail recovery protection"),
+    (RELATION, "daughter son husband wife brother sister mother father partner colleague friend neighbour neighbor
+        cousin aunt uncle nephew niece boyfriend girlfriend manager supervisor agent technician engineer"),
     (SINCE, "in since until till by from year before after around during of for the back summer winter spring autumn
         fall early late mid"),
     (SPELLING, "for as in"),
@@ -237,7 +285,11 @@ const GERMAN: Lists = &[
         sechzehnten siebzehnte siebzehnten achtzehnte achtzehnten neunzehnte neunzehnten"),
     (STREET, "strasse str allee gasse chaussee"),
     (SOFT_STREET, "weg platz ring ufer damm steig markt hof pfad promenade zeile anger wall tor graben"),
-    (BIRTH, "geboren geborene geb geburtsdatum geburtstag geburt geburtstage"),
+    (NUMBER, "endet endend endziffer endziffern ziffern"),
+    (LINK, "hinten drauf hinteren rueckseite vorne vorderseite steht endziffer"),
+    (ORDINAL, "fuenfter sechster siebter siebenter achter neunter zehnter elfter zwoelfter dreizehnter vierzehnter
+        fuenfzehnter sechzehnter siebzehnter achtzehnter neunzehnter zwoter zwote"),
+    (BIRTH, "jahrgang geboren geborene geb geburtsdatum geburtstag geburt geburtstage"),
     (SECRET, "geheimzahl geheimnummer pruefziffer pruefnummer sicherheitscode kartenpruefnummer kundenkennwort
         zugangscode pinnummer"),
     (PASSWORD, "passwort passwoerter kennwort losungswort kundenkennwort passwortes"),

@@ -1,6 +1,8 @@
 //! Names: after `my name is`, after a title, and first names that are hardly anything else.
 
-use super::lexicon::{FILLER, FIRST_NAME, MONTH, NAME, OWNER, PARTICLE, STATE_OF, STOP, TITLE, UNIT};
+use super::lexicon::{
+    FILLER, FIRST_NAME, MONTH, NAME, OWNER, PARTICLE, RELATION, STATE_OF, STOP, TITLE, UNIT,
+};
 use super::token::{Shape, Token};
 use super::{Claims, Kind, Reader, number};
 
@@ -38,7 +40,7 @@ fn word<'a>(reader: &Reader<'a>, index: usize) -> Option<&'a str> {
 fn may_name(reader: &Reader<'_>, index: usize) -> bool {
     reader.tokens.get(index).is_some_and(|t| {
         t.is_word()
-            && !t.is(STOP.or(UNIT).or(MONTH).or(STATE_OF))
+            && !t.is(STOP.or(UNIT).or(MONTH).or(STATE_OF).or(TITLE).or(NAME))
             && number::number(reader.tokens, index, reader.language).is_none()
     })
 }
@@ -155,9 +157,14 @@ fn after_link(reader: &Reader<'_>, from: usize, mut said: bool) -> Option<(usize
 /// `this is John speaking`, `hier spricht`, `call me`, `Dear John,`.
 fn introduced(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
     let first = word(reader, at)?;
+    let relation = reader.tokens.get(at).is_some_and(|t| t.is(RELATION))
+        && reader.tokens.before(at, 1).is_some_and(|t| t.is(OWNER));
     let second = word(reader, at + 1).unwrap_or_default();
     let capital =
         |index: usize| reader.tokens.get(index).is_some_and(|t| t.capital) && looks_name(reader, index);
+    if relation && capital(at + 1) {
+        return Some((at + 1, name_end(reader, at + 1, 3)));
+    }
     match (first, second) {
         ("this" | "its", "is") | ("hier", "ist") => {
             let from = at + 2;
@@ -180,6 +187,12 @@ fn introduced(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
         ("nennen", "sie") => capital(at + 3).then(|| (at + 3, name_end(reader, at + 3, 3))),
         ("speaking" | "spoke" | "speak" | "talking" | "spreche" | "gesprochen", "to" | "with" | "mit") => {
             capital(at + 2).then(|| (at + 2, name_end(reader, at + 2, 2)))
+        }
+        ("im", _) | ("i" | "ich", "am" | "bin") => {
+            let from = if first == "im" { at + 1 } else { at + 2 };
+            let known = reader.tokens.get(from).is_some_and(|t| t.is(FIRST_NAME));
+            let two = first != "ich" && capital(from) && capital(from + 1);
+            (known && may_name(reader, from) || two).then(|| (from, name_end(reader, from, 3)))
         }
         ("dear" | "hi" | "hello" | "hallo" | "hey" | "liebe" | "lieber", _) => {
             let from = at + 1;
@@ -208,7 +221,11 @@ fn introduced(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
 
 /// `Jennifer`, `Jennifer Miller`.
 fn first_name(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
-    reader.tokens.get(at).filter(|t| t.is_word() && t.is(FIRST_NAME))?;
+    let name = reader.tokens.get(at).filter(|t| t.is_word() && t.is(FIRST_NAME))?;
+    // `till`, `ben`: in a text with capitals a name has one.
+    if !name.capital && (reader.capitals || name.plain.len() < 4) {
+        return None;
+    }
     let more = reader.capitals && reader.tokens.get(at + 1).is_some_and(|t| t.capital);
     Some((at, if more { name_end(reader, at, 3) } else { at + 1 }))
 }

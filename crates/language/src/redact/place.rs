@@ -38,8 +38,10 @@ pub(super) fn find(reader: &Reader<'_>) -> Claims {
     claims
 }
 
-fn name_like(token: &Token) -> bool {
-    token.is_word() && (token.is(PARTICLE) || !token.is(STOP.or(UNIT)))
+/// `High`, `New`: common words are names where a capital says so.
+fn name_like(reader: &Reader<'_>, token: &Token) -> bool {
+    let named = reader.capitals && token.capital && token.plain.len() > 1;
+    token.is_word() && (token.is(PARTICLE) || named || !token.is(STOP.or(UNIT)))
 }
 
 /// The end of a house number at `at`: `42`, `42b`, `forty two`, `7-9`.
@@ -87,7 +89,7 @@ fn english_street(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
         }
         let ordinal = token.is_digits() || number(reader.tokens, index, reader.language).is_some();
         if words >= STREET_WORDS
-            || !(name_like(token) || token.is(super::lexicon::ORDINAL) || ordinal)
+            || !(name_like(reader, token) || token.is(super::lexicon::ORDINAL) || ordinal)
             || token.lines > 0
         {
             return None;
@@ -322,7 +324,7 @@ fn value(reader: &Reader<'_>, from: usize) -> Option<(usize, usize)> {
         let number = reader_number(reader, end);
         let letter = end > from && token.letter().is_some() && !token.is(STOP);
         let word = token.is_word()
-            && !token.is(STOP.or(STATE_OF).or(UNIT).or(FILLER))
+            && (!token.is(STOP.or(STATE_OF).or(UNIT).or(FILLER)) || within_name(reader, end))
             && (token.capital || !reader.capitals || token.is(STREET.or(SOFT_STREET)));
         let within = end > from && matches!(token.sign(), Some(',' | '.' | '-' | '/'));
         if !(number
@@ -341,6 +343,13 @@ fn value(reader: &Reader<'_>, from: usize) -> Option<(usize, usize)> {
         end -= 1;
     }
     (useful && end > from).then_some((from, end))
+}
+
+/// A common word with a capital after a number: `15 High Street`.
+fn within_name(reader: &Reader<'_>, index: usize) -> bool {
+    reader.capitals
+        && reader.tokens.get(index).is_some_and(|t| t.capital && t.plain.len() > 1)
+        && reader.tokens.before(index, 1).is_some_and(|t| t.is_digits() || t.capital)
 }
 
 fn reader_number(reader: &Reader<'_>, index: usize) -> bool {
@@ -369,7 +378,9 @@ fn rest(reader: &Reader<'_>, end: usize) -> usize {
             index += 1;
             continue;
         }
-        let place = token.is_word() && token.capital && !token.is(STOP.or(UNIT).or(super::lexicon::MONTH));
+        let lower = !reader.capitals && index < end + 2 && !token.is(FILLER.or(STATE_OF).or(LINK));
+        let place =
+            token.is_word() && (token.capital || lower) && !token.is(STOP.or(UNIT).or(super::lexicon::MONTH));
         let dwelling = token.is_word() && token.is(DWELLING) && house(reader, index + 1).is_some();
         let number = reader_number(reader, index)
             && reader.tokens.get(index + 1).is_none_or(|t| !(t.is_word() && t.is(UNIT)) || t.capitals);
@@ -394,5 +405,5 @@ fn before(reader: &Reader<'_>, from: usize) -> usize {
             reader.tokens.get(*index).is_some_and(|t| t.is_word() && t.is(DWELLING))
                 && house(reader, index + 1).is_some_and(|end| end == base)
         })
-        .unwrap_or(from)
+        .unwrap_or(from - usize::from(reader.tokens.before(from, 1).is_some_and(|t| t.plain == "number")))
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::cue::{self, Cue};
-use super::lexicon::{AMOUNT, BIRTH, FILLER, MONTH, SECRET, SINCE, UNIT};
+use super::lexicon::{AMOUNT, BIRTH, FILLER, LINK, MONTH, SECRET, SINCE, UNIT};
 use super::number::{Form, Item, homophone, letters, number, unit, zero_letter};
 use super::token::{Shape, Token};
 use super::{Claims, Kind, Reader, check};
@@ -16,6 +16,9 @@ const SINGLES: usize = 4;
 const PLAIN: usize = 5;
 /// Tokens that may stand between two items.
 const GAP: usize = 6;
+/// Fillers that begin a number, and go into none: `one is 1 800`.
+const NO_BRIDGES: &[&str] =
+    &["is", "it", "just", "actually", "i", "ist", "es", "das", "sie", "bitte", "thats"];
 /// Characters of a code that are looked at; the rest is taken out unread.
 const CODE: usize = 64;
 
@@ -112,9 +115,7 @@ pub(super) fn at(reader: &Reader<'_>, start: usize) -> Option<Run> {
     }
     last?;
     run.trim(reader);
-    if reader.tokens.before(start, 1).is_some_and(|t| t.sign() == Some('+')) {
-        run.range.start -= 1;
-    }
+    run.widen(reader);
     Some(run)
 }
 
@@ -140,6 +141,31 @@ impl Run {
         self.code.extend(item.code.chars().take(room));
     }
 
+    /// Adds what stands against the beginning: the plus, `(`, the letters of `AB-10442`.
+    fn widen(&mut self, reader: &Reader<'_>) {
+        let start = self.range.start;
+        let joined = |index: usize| reader.tokens.get(index).is_some_and(|t| t.joined);
+        let (Some(sign), Some(word)) = (reader.tokens.before(start, 1), reader.tokens.before(start, 2))
+        else {
+            if reader.tokens.before(start, 1).is_some_and(|t| matches!(t.sign(), Some('+' | '('))) {
+                self.range.start -= 1;
+            }
+            return;
+        };
+        if matches!(sign.sign(), Some('+' | '(')) {
+            self.range.start -= 1;
+        } else if matches!(sign.sign(), Some('-' | '/' | '_' | '.' | '#'))
+            && joined(start)
+            && joined(start - 1)
+            && word.is_word()
+            && word.plain.len() <= 4
+            && word.capitals
+        {
+            self.range.start -= 2;
+            self.letters += word.plain.len();
+        }
+    }
+
     /// Takes `I` and `a` away from the beginning: they are words there.
     fn trim(&mut self, reader: &Reader<'_>) {
         while self.range.len() > 1
@@ -161,8 +187,16 @@ fn is_amount(reader: &Reader<'_>, run: &Run, item: &Item) -> bool {
         return false;
     }
     let start = if run.items == 0 { run.range.start } else { item.end.saturating_sub(1) };
+    // `7 K 331`: a letter between numbers is no unit.
+    let code = |token: &Token| {
+        token.letter().is_some()
+            && !token.joined
+            && number(reader.tokens, item.end + 1, reader.language).is_some()
+    };
     let unit = |token: &Token| match token.shape {
-        Shape::Word => token.is(UNIT) && !(token.plain.len() <= 2 && reader.before.digits > 0),
+        Shape::Word => {
+            token.is(UNIT) && !code(token) && !(token.plain.len() <= 2 && reader.before.digits > 0)
+        }
         Shape::Sign(sign) => is_currency(sign) || matches!(sign, '%' | '°' | '‰'),
         _ => false,
     };
@@ -186,8 +220,7 @@ fn follow(reader: &Reader<'_>, end: usize, last: &Item, run: &mut Run) -> Option
     for index in end..end + GAP {
         let token = reader.tokens.get(index)?;
         let far = token.lines > 1;
-        let next =
-            item(reader, index).filter(|item| index > end || !item.is_letters() || fits(reader, index, item));
+        let next = item(reader, index).filter(|item| !item.is_letters() || fits(reader, index, item));
         if let Some(next) = next.filter(|_| !(far || token.lines == 1 && is_small(last))) {
             let code = check::begins_iban(&run.code) || token.joined;
             let apart = words > 0 && !may_bridge(last, &next, joins);
@@ -209,7 +242,8 @@ fn follow(reader: &Reader<'_>, end: usize, last: &Item, run: &mut Run) -> Option
             Shape::Sign(_) => {}
             Shape::Word => {
                 let is_bank = run.code.len() == 4 && check::begins_iban(&run.code) && token.plain.len() == 4;
-                if is_bank && item(reader, index + 1).is_some() {
+                let sign = reader.tokens.get(index + 1).is_some_and(|t| t.sign().is_some());
+                if is_bank && item(reader, index + 1 + usize::from(sign)).is_some() {
                     return Some(Item { end: index + 1, code: token.plain.clone(), form: Form::Letters });
                 }
                 match homophone(&token.plain, reader.language) {
@@ -217,7 +251,7 @@ fn follow(reader: &Reader<'_>, end: usize, last: &Item, run: &mut Run) -> Option
                     Some(digit) if last.singles() > 0 && heard.len() < 2 => {
                         heard.push(char::from(b'0' + u8::try_from(digit).unwrap_or(0)));
                     }
-                    _ if token.is(FILLER) => {
+                    _ if token.is(FILLER) && !NO_BRIDGES.contains(&token.plain.as_str()) => {
                         words += 1;
                         joins |= !matches!(token.plain.as_str(), "and" | "und" | "like");
                     }
@@ -243,10 +277,9 @@ fn is_small(item: &Item) -> bool {
 /// Whether words may stand between these two items of one number.
 fn may_bridge(last: &Item, next: &Item, joins: bool) -> bool {
     let both = |test: fn(&Item) -> bool| test(last) && test(next);
-    both(|item| item.singles() > 0 || item.is_letters())
-        || both(|item| item.form != Form::Written) && (joins || both(|item| item.digits() > 1))
-        || joins && both(|item| item.digits() >= 3)
-        || (joins && last.singles().max(next.singles()) > 0)
+    joins
+        || both(|item| item.singles() > 0 || item.is_letters())
+        || both(|item| item.form != Form::Written && item.digits() > 1)
 }
 
 /// What the run is, if it has to go.
@@ -272,6 +305,9 @@ fn judge(reader: &Reader<'_>, run: &Run) -> Option<Kind> {
         return Some(Kind::Id);
     }
     let carried = carried(reader, run);
+    if count >= SINGLES && is_all(reader, run) {
+        return Some(cue.map(Cue::kind).or(carried.flatten()).unwrap_or_else(|| by_shape(run)));
+    }
     if is_years(run) && !cue.is_some_and(|cue| cue.strong) && carried.is_none() {
         return None;
     }
@@ -288,7 +324,19 @@ fn judge(reader: &Reader<'_>, run: &Run) -> Option<Kind> {
         || (run.letters > 1 && count > 1 && run.items >= 5)
         || cue.is_some_and(|cue| announced(reader, run, cue))
         || carried.is_some();
-    enough.then(|| cue.map_or_else(|| carried.flatten().unwrap_or_else(|| by_shape(run)), Cue::kind))
+    enough.then(|| match cue.map(Cue::kind) {
+        Some(kind) if kind != Kind::Number => kind,
+        _ => carried.flatten().unwrap_or_else(|| by_shape(run)),
+    })
+}
+
+/// Whether the text is a number and no more: the answer to a question for one.
+fn is_all(reader: &Reader<'_>, run: &Run) -> bool {
+    const WORDS: usize = 8;
+    let bare = |index| reader.tokens.get(index).is_some_and(|t| t.is(FILLER.or(LINK)) || t.sign().is_some());
+    run.range.start < WORDS
+        && reader.tokens.len() - run.range.end < WORDS
+        && (0..run.range.start).chain(run.range.end..reader.tokens.len()).all(bare)
 }
 
 /// Whether the run goes on with a number of the utterance before, and what that was.

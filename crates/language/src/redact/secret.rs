@@ -58,7 +58,13 @@ fn is_link(token: &Token) -> bool {
 /// The password after a cue: the first token that is no link, and what belongs to it.
 fn value(reader: &Reader<'_>, from: usize, mut announced: bool) -> Option<std::ops::Range<usize>> {
     let mut start = from;
-    while let Some(token) = reader.tokens.get(start).filter(|t| is_link(t)) {
+    let set = (1..=5).filter_map(|back| reader.tokens.before(from, back)).any(|t| {
+        matches!(t.plain.as_str(), "set" | "changed" | "change" | "made" | "reset" | "gesetzt" | "geaendert")
+    });
+    while let Some(token) =
+        reader.tokens.get(start).filter(|t| is_link(t) || set && matches!(t.plain.as_str(), "to" | "auf"))
+    {
+        announced |= matches!(token.plain.as_str(), "to" | "auf");
         announced |= matches!(token.sign(), Some(':' | '='))
             || matches!(
                 token.plain.as_str(),
@@ -74,7 +80,13 @@ fn value(reader: &Reader<'_>, from: usize, mut announced: bool) -> Option<std::o
     if !(announced || mixed && !first.is(STOP)) || !matches!(first.shape, Shape::Word | Shape::Digits) {
         return None;
     }
-    if first.is(STOP.or(STATE_OF))
+    // `correct horse`: a state that another word follows is none.
+    let state = first.is(STATE_OF)
+        && reader
+            .tokens
+            .get(start + 1)
+            .is_none_or(|t| !t.is_word() || t.is(STOP.or(FILLER).or(LINK).or(STATE_OF)));
+    if (first.is(STOP) && !first.is(STATE_OF) || state)
         && !mixed
         && number::number(reader.tokens, start, reader.language).is_none()
     {
