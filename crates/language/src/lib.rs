@@ -3,6 +3,9 @@
 //!
 //! | module | subject |
 //! | --- | --- |
+//! | [`conduct`] | what an agent's words show of conduct |
+//! | [`mail`] | what somebody wrote in a mail, without quotes, signatures and disclaimers |
+//! | [`party`] | whose words they are, as a type |
 //! | [`recognise`] | 16 kHz sound to a transcript |
 //! | [`redact`] | numbers, names and addresses taken out of text, written or spoken |
 //! | [`text`] | a text to what it tells |
@@ -11,6 +14,12 @@
 
 #![forbid(unsafe_code)]
 
+pub mod conduct;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
+pub mod mail;
+pub mod party;
 pub mod recognise;
 pub mod redact;
 pub mod text;

@@ -37,6 +37,7 @@ mod lexicon;
 mod name;
 mod number;
 mod place;
+pub(crate) mod plain;
 mod redactor;
 mod run;
 mod secret;

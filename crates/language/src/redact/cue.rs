@@ -90,7 +90,7 @@ pub(super) fn behind(reader: &Reader<'_>, end: usize) -> Option<Cue> {
     for index in end..end + 6 {
         let token = reader.tokens.get(index)?;
         let cue = token.flags.only(CUES);
-        if seen && cue != Flags::NONE {
+        if (seen || index == end && cue.any(BIRTH)) && cue != Flags::NONE {
             return Some(Cue { flags: cue, strong: true });
         }
         seen |= is(token);

@@ -124,7 +124,7 @@ fn numeric(reader: &Reader<'_>, at: usize) -> Option<Date> {
         tokens.get(at + 5).is_some_and(|t| t.joined && (t.is_word() || matches!(t.sign(), Some('/' | '-'))))
             || tokens.get(at + 6).is_some_and(|t| t.joined && t.is_digits() && separator(at + 5).is_some())
             || tokens.get(at + 5).is_some_and(|t| t.is_digits() && t.plain.len() > 2);
-    ((1900..2100).contains(&year) && !goes_on && !self::goes_on(reader, at + 5))
+    ((1900..2100).contains(&year) && !goes_on && !goes_back(reader, at) && !self::goes_on(reader, at + 5))
         .then_some(Date { range: at..at + 5, year: Some(year) })
 }
 
@@ -134,6 +134,19 @@ fn goes_on(reader: &Reader<'_>, end: usize) -> bool {
     let next = end + usize::from(sign);
     reader.tokens.get(next).is_some_and(Token::is_digits)
         && !reader.tokens.get(next + 1).is_some_and(|t| t.is_word() && t.is(UNIT) || t.sign() == Some(':'))
+}
+
+/// Whether digits stand before, so that this is a piece of a longer number.
+fn goes_back(reader: &Reader<'_>, at: usize) -> bool {
+    let digits = |back: usize| {
+        reader
+            .tokens
+            .before(at, back)
+            .is_some_and(|t| t.is_digits() || number::unit(&t.plain, reader.language).is_some())
+    };
+    let sign =
+        reader.tokens.before(at, 1).is_some_and(|t| matches!(t.sign(), Some('.' | '-' | '/' | ',' | '–')));
+    digits(1) || sign && digits(2)
 }
 
 /// The day of a month: `third`, `21st`, `3.`, `twenty first`, `dritten`, `einundzwanzigsten`.
@@ -202,7 +215,9 @@ fn day_first(reader: &Reader<'_>, at: usize) -> Option<Date> {
         (ordinals && !late).then(|| day(reader, next)).flatten()
     })?;
     let year = year(reader, end);
-    if named.is_none() && year.as_ref().is_none_or(|(end, _)| goes_on(reader, *end)) {
+    if named.is_none()
+        && (goes_back(reader, at) || year.as_ref().is_none_or(|(end, _)| goes_on(reader, *end)))
+    {
         return None;
     }
     let (end, year) = year.map_or((end, None), |(end, year)| (end, Some(year)));

@@ -56,6 +56,7 @@ fn domain(reader: &Reader<'_>, at: usize, sign: bool) -> Option<usize> {
             Shape::Placeholder(_) => break,
             _ if is_dot(token) => dotted = labels > 0,
             Shape::Word if token.is(DOT.or(AT)) && labels == 0 => break,
+            Shape::Word if token.is(JOINER) && labels > 0 => dotted = true,
             Shape::Word | Shape::Digits => {
                 labels += 1;
                 let ends = dotted && (token.is(TLD) || (sign && token.joined))
@@ -64,10 +65,13 @@ fn domain(reader: &Reader<'_>, at: usize, sign: bool) -> Option<usize> {
                     end = Some(index + 1);
                 } else if !(labels <= 4
                     && (dotted
-                        || labels <= 3 && !token.is(STOP)
+                        || labels <= 3
                         || number::number(reader.tokens, index, reader.language).is_some()))
                 {
                     break;
+                }
+                if ends && token.is(PROVIDER) && reader.tokens.get(index + 1).is_some_and(|t| t.is(TLD)) {
+                    end = Some(index + 2);
                 }
                 if end.is_some_and(|end| end <= index) {
                     break;
@@ -75,6 +79,7 @@ fn domain(reader: &Reader<'_>, at: usize, sign: bool) -> Option<usize> {
                 dotted = false;
             }
             Shape::Sign('-' | '_') => {}
+            Shape::Sign(',') if !sign => {}
             _ if bracket(token) => {}
             Shape::Sign(_) => break,
         }
@@ -101,7 +106,8 @@ fn local(reader: &Reader<'_>, at: usize, sign: bool) -> usize {
                 linked = true;
                 continue;
             }
-            Shape::Sign(_) if bracket(token) && back == 1 => continue,
+            Shape::Sign(',') if back == 1 && !sign => continue,
+            Shape::Sign(_) if bracket(token) => continue,
             Shape::Sign(_) => break,
             Shape::Word if token.is(DOT.or(JOINER)) => linked = true,
             Shape::Word | Shape::Digits => {

@@ -83,6 +83,8 @@ pub(super) const FIRST_NAME: Flags = Flags::bit(28);
 pub(super) const NAME: Flags = Flags::bit(29);
 /// daughter, colleague: a name may follow.
 pub(super) const RELATION: Flags = Flags::bit(34);
+/// Names that are common words too: after a cue.
+pub(super) const MAYBE_NAME: Flags = Flags::bit(35);
 /// my, your, the: before a title in German they say that it is none.
 pub(super) const OWNER: Flags = Flags::bit(30);
 /// Something that follows a password or PIN in place of its value: forgotten, wrong.
@@ -105,15 +107,20 @@ const COMMON: Lists = &[
     (IBAN, "iban bic swift"),
     (NUMBER, "account code order ticket nr no"),
     (ID, "ssn"),
-    (DOT, "dot punkt point"),
+    (DOT, "dot punkt point period"),
+    (PHONE, "extension ext durchwahl"),
+    (TITLE, "herrn"),
     (AT, "at aet klammeraffe"),
     (JOINER, "underscore dash hyphen minus strich bindestrich unterstrich tiefstrich plus slash"),
     (TLD, "com net org de uk io eu info at ch ie us ca au edu gov biz me tv test example invalid fr nl it es co pl"),
     (PROVIDER, "gmail googlemail yahoo hotmail outlook gmx icloud aol protonmail proton tonline freenet webde
-        posteo msn live btinternet comcast"),
+        posteo msn live web btinternet comcast"),
     (SPELLING, "alpha alfa bravo charlie delta echo foxtrot golf hotel india juliett juliet kilo lima mike november
         oscar papa quebec romeo sierra tango uniform victor whiskey whisky xray yankee zulu"),
     (TITLE, "mr mrs ms mx mister missus herr frau dr prof doctor doktor professor fraeulein fräulein hr fr"),
+    (MAYBE_NAME, "mark will bill rose grace may april june jack frank max art ray pat sue bob jim joe sam rob ron don
+        dawn hope faith joy lily ivy holly amber ruby jade summer autumn drew chase dean grant miles rich victor guy
+        dick harry penny daisy heather jo al ed ted ernst wolf stern angel christian jean kay robin summer"),
     (FIRST_NAME, "aaron abigail adam adrian agnes ahmed aisha alan albert alessandro alexander alexandra alexis alfred ali
         alice alicia alina alison allison amanda amelia amir amy ana andre andrea andreas andrew angelika angelina
         angus anita anja anke anna anne annette anneliese annika anthony antonia antonio arthur arne ashley astrid
@@ -208,8 +215,8 @@ const ENGLISH: Lists = &[
         jun jul aug sep sept oct nov dec"),
     (ORDINAL, "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth
         fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth thirtieth"),
-    (STREET, "street st road rd avenue ave boulevard blvd crescent terrace mews highway hwy parkway pkwy"),
-    (SOFT_STREET, "lane ln drive dr court ct place pl square sq close way hill row gardens park walk rise grove green
+    (STREET, "street lane gardens grove st road rd avenue ave boulevard blvd crescent terrace mews highway hwy parkway pkwy"),
+    (SOFT_STREET, "ln drive dr court ct place pl square sq close way hill row gardens park walk rise grove green
         view circle trail alley loop plaza quay wharf parade"),
     (TITLE, "miss sir madam lady lord rev reverend"),
     (NUMBER, "number numbers ends ending digits"),
@@ -230,7 +237,8 @@ const ENGLISH: Lists = &[
     (STATE, "al ak az ar ca co ct de fl ga hi id il in ia ks ky la me md ma mi mn ms mo mt ne nv nh nj nm ny nc nd oh
         ok or pa ri sc sd tn tx ut vt va wa wv wi wy dc"),
     (NAME, "name names surname forename"),
-    (OWNER, "my your his her our their a an another every no this that"),
+    (RELATION, "holder cardholder accountholder policyholder passenger patient applicant"),
+    (OWNER, "the my your his her our their a an another every no this that"),
     (STATE_OF, "forgotten forgot wrong incorrect invalid expired blocked locked reset working correct weak strong
         compromised stolen hacked gone lost missing required needed protected case sensitive changed rejected accepted
         denied refused long short secure unsafe hidden saved stored shown displayed anymore different easy hard
@@ -307,7 +315,7 @@ const GERMAN: Lists = &[
         krankenkassennummer"),
     (ADDRESS, "adresse anschrift wohne wohnhaft wohnt wohnen postleitzahl plz lieferadresse rechnungsadresse
         anschriften"),
-    (PLACE_PREPOSITION, "am an auf im in zum zur"),
+    (PLACE_PREPOSITION, "am an auf im in zum zur unter hinter vor beim"),
     (DWELLING, "wohnung hausnummer stock etage hinterhaus appartement zimmer"),
     (NAME, "name namen nachname vorname familienname heisse"),
     (OWNER, "mein meine meinen meinem meiner dein deine sein seine seiner seinem ihre ihren ihrer unsere unser eine

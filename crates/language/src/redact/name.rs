@@ -1,7 +1,7 @@
 //! Names: after `my name is`, after a title, and first names that are hardly anything else.
 
 use super::lexicon::{
-    FILLER, FIRST_NAME, MONTH, NAME, OWNER, PARTICLE, RELATION, STATE_OF, STOP, TITLE, UNIT,
+    FILLER, FIRST_NAME, MAYBE_NAME, MONTH, NAME, OWNER, PARTICLE, RELATION, STATE_OF, STOP, TITLE, UNIT,
 };
 use super::token::{Shape, Token};
 use super::{Claims, Kind, Reader, number};
@@ -45,6 +45,27 @@ fn may_name(reader: &Reader<'_>, index: usize) -> bool {
     })
 }
 
+fn is_pronoun(word: &str) -> bool {
+    matches!(
+        word,
+        "i" | "im"
+            | "ive"
+            | "sie"
+            | "ihr"
+            | "ihre"
+            | "ihnen"
+            | "ihren"
+            | "ich"
+            | "it"
+            | "its"
+            | "the"
+            | "a"
+            | "not"
+            | "nicht"
+            | "no"
+    )
+}
+
 /// A name with a capital, or in a text without capitals.
 fn looks_name(reader: &Reader<'_>, index: usize) -> bool {
     may_name(reader, index) && (!reader.capitals || reader.tokens.get(index).is_some_and(|t| t.capital))
@@ -74,7 +95,7 @@ fn name_end(reader: &Reader<'_>, from: usize, most: usize) -> usize {
                 index += 1;
             }
             Shape::Word if looks_name(reader, index) && !token.is(FILLER) => {
-                words += 1;
+                words += usize::from(token.letter().is_none());
                 index += 1;
                 end = index;
             }
@@ -118,6 +139,11 @@ fn titled(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
     {
         from += 1;
     }
+    while from < at + 8
+        && reader.tokens.get(from).is_some_and(|t| t.is_word() && t.is(PARTICLE) && !may_name(reader, from))
+    {
+        from += 1;
+    }
     let first = reader.tokens.get(from)?;
     let capital = !common || title.capital && first.capital;
     (capital && looks_name(reader, from))
@@ -135,10 +161,8 @@ fn announced(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
 fn after_link(reader: &Reader<'_>, from: usize, mut said: bool) -> Option<(usize, usize)> {
     let mut index = from;
     let link = |t: &Token| {
-        matches!(
-            t.plain.as_str(),
-            "is" | "was" | "ist" | "war" | "lautet" | "its" | "under" | "on" | "auf" | "would" | "be"
-        ) || matches!(t.sign(), Some(':' | ',' | '-' | '='))
+        matches!(t.plain.as_str(), "is" | "was" | "ist" | "war" | "lautet" | "its" | "under" | "would" | "be")
+            || matches!(t.sign(), Some(':' | ',' | '-' | '='))
     };
     while let Some(token) =
         reader.tokens.get(index).filter(|t| link(t) || t.is_word() && t.is(FILLER) && !t.is(FIRST_NAME))
@@ -151,33 +175,53 @@ fn after_link(reader: &Reader<'_>, from: usize, mut said: bool) -> Option<(usize
     }
     let token = reader.tokens.get(index)?;
     let direct = token.capital && reader.capitals;
-    ((said || direct) && may_name(reader, index)).then(|| (index, name_end(reader, index, WORDS)))
+    // After `name is` even a common word with a capital is one: Will, Lang.
+    let named = said && direct && token.is_word() && token.letter().is_none() && !is_pronoun(&token.plain);
+    ((said || direct) && may_name(reader, index) || named).then(|| (index, name_end(reader, index, WORDS)))
 }
 
 /// `this is John speaking`, `hier spricht`, `call me`, `Dear John,`.
 fn introduced(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
     let first = word(reader, at)?;
     let relation = reader.tokens.get(at).is_some_and(|t| t.is(RELATION))
-        && reader.tokens.before(at, 1).is_some_and(|t| t.is(OWNER));
+        && (1..=2).any(|back| reader.tokens.before(at, back).is_some_and(|t| t.is(OWNER)));
     let second = word(reader, at + 1).unwrap_or_default();
     let capital =
         |index: usize| reader.tokens.get(index).is_some_and(|t| t.capital) && looks_name(reader, index);
-    if relation && capital(at + 1) {
-        return Some((at + 1, name_end(reader, at + 1, 3)));
+    if relation {
+        let is = matches!(second, "is" | "was" | "named" | "called" | "heisst" | "namens" | "hiess" | "ist");
+        let from = if is { at + 2 } else { at + 1 };
+        let known = reader.tokens.get(from).is_some_and(|t| t.is(FIRST_NAME.or(MAYBE_NAME)));
+        if capital(from) && (second != "ist" || known) {
+            return Some((from, name_end(reader, from, 3)));
+        }
+    }
+    // `Müller mein Name`, `Schmidt am Apparat`
+    let closes = matches!(
+        (second, word(reader, at + 2)),
+        ("mein", Some("name")) | ("am", Some("apparat" | "telefon"))
+    );
+    if closes && capital(at) {
+        let more = at.checked_sub(1).filter(|before| capital(*before));
+        return Some((more.unwrap_or(at), at + 1));
+    }
+    if first == "hier" && capital(at + 1) && reader.tokens.get(at + 2).is_none_or(|t| t.sign().is_some()) {
+        return Some((at + 1, at + 2));
     }
     match (first, second) {
-        ("this" | "its", "is") | ("hier", "ist") => {
-            let from = at + 2;
-            if !may_name(reader, from) {
+        ("this", "is") | ("hier", "ist") | ("its", _) => {
+            let from = if first == "its" { at + 1 } else { at + 2 };
+            if !looks_name(reader, from) {
                 return None;
             }
             let end = name_end(reader, from, 3);
-            // Within three words, if small letters say nothing.
-            let marked = (from + 1..=end.max(from + 3)).find(|index| {
-                matches!(
-                    word(reader, *index),
-                    Some("speaking" | "calling" | "from" | "here" | "again" | "apparat")
-                )
+            // In a text without capitals only what nobody says of a thing.
+            let marked = (from + 1..=end.max(from + 3)).find(|index| match word(reader, *index) {
+                Some("speaking" | "calling" | "apparat") => true,
+                Some("from" | "here" | "again" | "on") => {
+                    capital(from) || reader.tokens.get(from).is_some_and(|t| t.is(FIRST_NAME.or(MAYBE_NAME)))
+                }
+                _ => false,
             });
             marked.map(|marked| (from, marked.min(end).max(from + 1)))
         }
@@ -190,7 +234,7 @@ fn introduced(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
         }
         ("im", _) | ("i" | "ich", "am" | "bin") => {
             let from = if first == "im" { at + 1 } else { at + 2 };
-            let known = reader.tokens.get(from).is_some_and(|t| t.is(FIRST_NAME));
+            let known = reader.tokens.get(from).is_some_and(|t| t.is(FIRST_NAME.or(MAYBE_NAME)));
             let two = first != "ich" && capital(from) && capital(from + 1);
             (known && may_name(reader, from) || two).then(|| (from, name_end(reader, from, 3)))
         }
@@ -226,6 +270,11 @@ fn first_name(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
     if !name.capital && (reader.capitals || name.plain.len() < 4) {
         return None;
     }
-    let more = reader.capitals && reader.tokens.get(at + 1).is_some_and(|t| t.capital);
+    let next = reader.tokens.get(at + 1);
+    let more = next.is_some_and(|t| reader.capitals && t.capital || t.joined && t.sign() == Some('-'));
+    // `john smith,` in a text without capitals.
+    let closed = reader.tokens.get(at + 2).is_none_or(|t| t.sign().is_some());
+    let more =
+        more || closed && !reader.capitals && may_name(reader, at + 1) && next.is_some_and(|t| !t.is(FILLER));
     Some((at, if more { name_end(reader, at, 3) } else { at + 1 }))
 }

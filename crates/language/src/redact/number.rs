@@ -57,37 +57,40 @@ pub(super) fn number(tokens: &Tokens, at: usize, language: Language) -> Option<I
         Shape::Digits => Some(Item::new(at + 1, token.plain.clone(), Form::Written)),
         Shape::Word => repeated(tokens, at, language)
             .or_else(|| language.has_english().then(|| english(tokens, at)).flatten())
+            .or_else(|| if language.has_german() { german_apart(tokens, at) } else { None })
             .or_else(|| {
-                language
-                    .has_german()
-                    .then(|| german(&token.plain))
-                    .flatten()
-                    .map(|spoken| spoken.item(at + 1))
-            }),
+                let spoken = if language.has_german() { german(&token.plain) } else { None };
+                spoken.map(|spoken| spoken.item(at + 1))
+            })
+            .or_else(|| glued(&token.plain, language).map(|digits| Item::new(at + 1, digits, Form::Digit))),
         _ => None,
     }
 }
 
 /// `double four`, `triple oh`, `doppel drei`.
 fn repeated(tokens: &Tokens, at: usize, language: Language) -> Option<Item> {
+    let mal = tokens.get(at + 1).is_some_and(|t| matches!(t.plain.as_str(), "times" | "time" | "mal"));
+    let counted = unit(&tokens.get(at)?.plain, language).filter(|count| mal && (2..=9).contains(count));
     let times = match tokens.get(at)?.plain.as_str() {
+        _ if counted.is_some() => usize::try_from(counted?).ok()?,
         "double" | "doppel" | "doppelte" | "doppelt" | "zweimal" | "twice" => 2,
         "triple" | "treble" | "dreifach" | "dreifache" | "dreimal" | "thrice" => 3,
         "quadruple" | "vierfach" | "vierfache" | "viermal" => 4,
         _ => return None,
     };
-    let mut next = at + 1;
+    let mut next = at + 1 + usize::from(counted.is_some());
     while tokens
         .get(next)
         .is_some_and(|t| t.sign() == Some('-') || matches!(t.plain.as_str(), "die" | "the" | "a"))
     {
-        if next > at + 2 {
+        if next > at + 3 {
             return None;
         }
         next += 1;
     }
     let token = tokens.get(next)?;
     let value = unit(&token.plain, language)
+        .or_else(|| sound(&token.plain))
         .or_else(|| zero_letter(&token.plain))
         .or_else(|| token.plain.parse().ok().filter(|value: &u32| *value < 10))?;
     Some(Item::new(next + 1, value.to_string().repeat(times), Form::Digit))
@@ -96,6 +99,23 @@ fn repeated(tokens: &Tokens, at: usize, language: Language) -> Option<Item> {
 /// A digit that is also a letter or a cry.
 pub(super) fn zero_letter(word: &str) -> Option<u32> {
     matches!(word, "o" | "oh" | "owe" | "ooh").then_some(0)
+}
+
+/// Words that are hardly anything but a digit where one stands beside them.
+pub(super) fn sound(word: &str) -> Option<u32> {
+    Some(match word {
+        "o" | "oh" | "owe" | "ooh" | "zeros" | "zeroes" => 0,
+        "won" | "wan" | "ones" => 1,
+        "twos" => 2,
+        "threes" => 3,
+        "fore" | "fours" => 4,
+        "fife" | "fives" => 5,
+        "sicks" | "sex" | "sixes" => 6,
+        "sevens" => 7,
+        "eights" => 8,
+        "nines" => 9,
+        _ => return None,
+    })
 }
 
 /// Words that a recogniser writes for a digit: counted as one only between digits.
@@ -196,7 +216,10 @@ fn english_tens(word: &str) -> Option<u32> {
 
 /// A number of English words, read as far as it goes: `one hundred and five`, `nineteen`, `four thousand one hundred`.
 fn english(tokens: &Tokens, at: usize) -> Option<Item> {
-    let (mut value, mut end) = below_hundred(tokens, at)?;
+    let hundred =
+        |index: usize| tokens.get(index).is_some_and(|t| matches!(t.plain.as_str(), "hundred" | "thousand"));
+    let a = tokens.get(at).is_some_and(|t| t.plain == "a") && hundred(at + 1);
+    let (mut value, mut end) = if a { (1, at + 1) } else { below_hundred(tokens, at)? };
     let single = end == at + 1 && value < 10;
     let mut large = false;
     for (word, scale, rest) in [("hundred", 100, 100), ("thousand", 1000, 1000)] {
@@ -266,6 +289,67 @@ fn german(word: &str) -> Option<Spoken> {
         return Some(Spoken { value, single: true });
     }
     german_value(word).map(|value| Spoken { value, single: false })
+}
+
+/// A German number in several words: `ein und vierzig`, `vier tausend ein hundert elf`.
+fn german_apart(tokens: &Tokens, at: usize) -> Option<Item> {
+    let word = |index: usize| tokens.get(index).map(|t| t.plain.as_str()).unwrap_or_default();
+    let one = |index: usize| if word(index) == "ein" { Some(1) } else { german_value(word(index)) };
+    let small = |index: usize| {
+        let first = one(index).filter(|value| *value < 100)?;
+        let second = german_tens(word(index + 2)).filter(|value| *value >= 20 && value % 10 == 0);
+        match second.filter(|_| word(index + 1) == "und" && (1..10).contains(&first)) {
+            Some(tens) => Some((first + tens, index + 3)),
+            None => Some((first, index + 1)),
+        }
+    };
+    let (mut value, mut end) = small(at)?;
+    for (name, scale) in [("hundert", 100), ("tausend", 1000), ("hundert", 100)] {
+        if word(end) == name && value < 1000 {
+            value *= scale;
+            end += 1;
+            end += usize::from(word(end) == "und" && small(end + 1).is_some());
+            if let Some((more, after)) = small(end) {
+                let hundreds = scale == 1000 && word(after) == "hundert";
+                value += if hundreds { more * 100 } else { more };
+                end = if hundreds { after + 1 } else { after };
+                if hundreds && let Some((rest, after)) = small(end) {
+                    value += rest;
+                    end = after;
+                }
+            }
+        }
+    }
+    (end > at + 1).then(|| Item::new(end, value.to_string(), Form::Compound))
+}
+
+/// Digits that were written as one word: `nulleinssieben`, `fouroneone`.
+fn glued(word: &str, language: Language) -> Option<String> {
+    /// The longest number that is one piece, `siebenundvierzig`, and the shortest.
+    const PIECE: std::ops::RangeInclusive<usize> = 2..=20;
+    const LONGEST: usize = 120;
+    if word.len() > LONGEST {
+        return None;
+    }
+    let mut digits = String::new();
+    let mut rest = word;
+    let mut pieces = 0;
+    while !rest.is_empty() {
+        let (value, length) = PIECE.rev().find_map(|length| {
+            let piece = rest.get(..length)?;
+            let english = || {
+                unit(piece, Language::English).or_else(|| english_teen(piece)).or_else(|| english_tens(piece))
+            };
+            let value = language.has_english().then(english).flatten();
+            let value =
+                value.or_else(|| german_tens(piece).filter(|_| language.has_german() && piece != "ein"))?;
+            Some((value, length))
+        })?;
+        digits.push_str(&value.to_string());
+        rest = rest.get(length..)?;
+        pieces += 1;
+    }
+    (pieces > 1).then_some(digits)
 }
 
 /// The value of a German number below a million.

@@ -2,7 +2,7 @@
 
 use super::lexicon::{
     ADDRESS, DWELLING, FILLER, LINK, PARTICLE, PLACE_PREPOSITION, SOFT_STREET, STATE, STATE_OF, STOP, STREET,
-    UNIT,
+    TITLE, UNIT,
 };
 use super::number::number;
 use super::token::{Shape, Token};
@@ -19,6 +19,7 @@ pub(super) fn find(reader: &Reader<'_>) -> Claims {
     let mut index = 0;
     while index < reader.tokens.len() {
         let range = english_street(reader, index)
+            .or_else(|| named_street(reader, index))
             .or_else(|| german_street(reader, index))
             .or_else(|| box_number(reader, index))
             .or_else(|| town(reader, index))
@@ -98,6 +99,25 @@ fn english_street(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
         words += 1;
         index += 1;
     }
+}
+
+/// `Baker Street` without a number: capitals say that it is a name.
+fn named_street(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
+    let capital = |index: usize| {
+        reader.tokens.get(index).is_some_and(|t| t.is_word() && t.capital && t.plain.len() > 1)
+    };
+    if !(reader.language.has_english() && reader.capitals && capital(at)) {
+        return None;
+    }
+    let begins = reader.tokens.before(at, 1).is_none_or(|t| !t.is_word() || !t.capital);
+    let first = reader.tokens.get(at).is_some_and(|t| !t.is(STOP.or(TITLE).or(PLACE_PREPOSITION)));
+    let kind = (at + 1..at + 4).take_while(|index| capital(*index)).find(|index| {
+        reader
+            .tokens
+            .get(*index)
+            .is_some_and(|t| t.is(STREET) && t.plain.len() > 2 || t.is(SOFT_STREET) && cued(reader, at))
+    })?;
+    (begins && first).then_some((at, kind + 1))
 }
 
 /// A cue of an address in the words before.

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::cue::{self, Cue};
-use super::lexicon::{AMOUNT, BIRTH, FILLER, LINK, MONTH, SECRET, SINCE, UNIT};
-use super::number::{Form, Item, homophone, letters, number, unit, zero_letter};
+use super::lexicon::{AMOUNT, BIRTH, FILLER, IBAN, LINK, MONTH, SECRET, SINCE, STOP, UNIT};
+use super::number::{Form, Item, homophone, letters, number, sound, unit};
 use super::token::{Shape, Token};
 use super::{Claims, Kind, Reader, check};
 
@@ -42,18 +42,82 @@ pub(super) struct Run {
 /// Every number that has to go.
 pub(super) fn find(reader: &Reader<'_>) -> Claims {
     let mut claims = Claims::new();
+    let mut chain = Chain::default();
     let mut index = 0;
-    while index < reader.tokens.len() {
+    while let Some(token) = reader.tokens.get(index) {
         let run = if begins(reader, index) { at(reader, index) } else { None };
-        match run {
-            Some(run) => {
+        match (token.shape, run) {
+            (_, Some(run)) => {
                 index = run.range.end.max(index + 1);
-                claims.extend(judge(reader, &run).map(|kind| (run.range.clone(), kind)));
+                let kind = judge(reader, &run);
+                claims.extend(kind.map(|kind| (run.range.clone(), kind)));
+                chain.add(&run, kind.is_some(), &mut claims);
             }
-            None => index += 1,
+            (Shape::Placeholder(kind), _) => {
+                chain.stood(index, kind, &mut claims);
+                index += 1;
+            }
+            _ => index += 1,
         }
     }
+    chain.close(&mut claims);
     claims
+}
+
+/// Short groups of one number with words between them: `four one one, then there's one one one, after that`.
+#[derive(Default)]
+struct Chain {
+    /// Groups that would stay.
+    groups: Vec<Range<usize>>,
+    end: usize,
+    digits: usize,
+    count: usize,
+}
+
+impl Chain {
+    /// Tokens between two groups.
+    const GAP: usize = 6;
+    /// Digits, and groups, that make a chain a number.
+    const DIGITS: usize = 6;
+    const GROUPS: usize = 3;
+
+    fn add(&mut self, run: &Run, gone: bool, claims: &mut Claims) {
+        let dictated = run.singles >= 2 && run.singles == run.digits.len();
+        let written = run.groups == [4] && run.items == 1 && !is_years(run) && !run.digits.ends_with("00");
+        if !(dictated || written || gone) {
+            return;
+        }
+        self.reach(run.range.start, claims);
+        if !gone {
+            self.groups.push(run.range.clone());
+        }
+        self.end = run.range.end;
+        self.digits += run.digits.len();
+        self.count += 1;
+    }
+
+    fn stood(&mut self, index: usize, kind: Kind, claims: &mut Claims) {
+        if matches!(kind, Kind::Card | Kind::Number | Kind::Phone | Kind::Iban | Kind::Id | Kind::Secret) {
+            self.reach(index, claims);
+            self.end = index + 1;
+            self.digits += SINGLES;
+            self.count += 1;
+        }
+    }
+
+    /// Ends the chain if the next group is too far away.
+    fn reach(&mut self, start: usize, claims: &mut Claims) {
+        if start > self.end + Self::GAP {
+            self.close(claims);
+        }
+    }
+
+    fn close(&mut self, claims: &mut Claims) {
+        if self.digits >= Self::DIGITS && self.count >= Self::GROUPS {
+            claims.extend(self.groups.drain(..).map(|range| (range, Kind::Number)));
+        }
+        *self = Self::default();
+    }
 }
 
 /// Whether a run may begin at `index`. A letter begins one only where another letter or a digit follows.
@@ -83,17 +147,17 @@ fn item(reader: &Reader<'_>, index: usize) -> Option<Item> {
         .or_else(|| letters(reader.tokens, index, reader.language))
 }
 
-/// `oh` and `o` are zeros beside a digit.
+/// `oh` and `o` are zeros beside a digit, `won` is a one.
 fn zero(reader: &Reader<'_>, index: usize) -> Option<Item> {
-    zero_letter(&reader.tokens.get(index)?.plain)?;
+    let value = sound(&reader.tokens.get(index)?.plain)?;
     let digit = |index: Option<usize>| {
         index.and_then(|index| reader.tokens.get(index)).is_some_and(|t| {
-            t.is_digits() || unit(&t.plain, reader.language).is_some() || zero_letter(&t.plain).is_some()
+            t.is_digits() || unit(&t.plain, reader.language).is_some() || sound(&t.plain).is_some()
         })
     };
     (digit(index.checked_sub(1)) || digit(Some(index + 1))).then(|| Item {
         end: index + 1,
-        code: "0".to_owned(),
+        code: value.to_string(),
         form: Form::Digit,
     })
 }
@@ -152,7 +216,17 @@ impl Run {
             }
             return;
         };
-        if matches!(sign.sign(), Some('+' | '(')) {
+        // `DE 89 3704`: the country's letters stand alone.
+        let country = sign.is_word() && sign.plain.len() == 2 && check::iban_length(&sign.plain).is_some();
+        let likely = sign.capitals
+            || (3..=6).any(|back| reader.tokens.before(start, back).is_some_and(|t| t.is(IBAN)))
+            || word.is(IBAN);
+        if country && likely && self.digits.len() >= 12 && self.code.starts_with(|c: char| c.is_ascii_digit())
+        {
+            self.range.start -= 1;
+            self.code.insert_str(0, &sign.plain);
+            self.letters += 2;
+        } else if matches!(sign.sign(), Some('+' | '(')) {
             self.range.start -= 1;
         } else if matches!(sign.sign(), Some('-' | '/' | '_' | '.' | '#'))
             && joined(start)
@@ -171,7 +245,9 @@ impl Run {
         while self.range.len() > 1
             && self.digits.len() + self.letters > 1
             && reader.tokens.get(self.range.start).is_some_and(|t| matches!(t.plain.as_str(), "i" | "a"))
-            && reader.tokens.get(self.range.start + 1).is_some_and(|t| !t.joined && t.letter().is_none())
+            && reader.tokens.get(self.range.start + 1).is_some_and(|t| {
+                !t.joined && t.letter().is_none() && t.plain != "as" && t.plain != "for" && t.plain != "wie"
+            })
             && !check::begins_iban(&self.code)
         {
             self.range.start += 1;
@@ -189,9 +265,7 @@ fn is_amount(reader: &Reader<'_>, run: &Run, item: &Item) -> bool {
     let start = if run.items == 0 { run.range.start } else { item.end.saturating_sub(1) };
     // `7 K 331`: a letter between numbers is no unit.
     let code = |token: &Token| {
-        token.letter().is_some()
-            && !token.joined
-            && number(reader.tokens, item.end + 1, reader.language).is_some()
+        token.letter().is_some() && number(reader.tokens, item.end + 1, reader.language).is_some()
     };
     let unit = |token: &Token| match token.shape {
         Shape::Word => {
@@ -244,6 +318,16 @@ fn follow(reader: &Reader<'_>, end: usize, last: &Item, run: &mut Run) -> Option
                 let is_bank = run.code.len() == 4 && check::begins_iban(&run.code) && token.plain.len() == 4;
                 let sign = reader.tokens.get(index + 1).is_some_and(|t| t.sign().is_some());
                 if is_bank && item(reader, index + 1 + usize::from(sign)).is_some() {
+                    return Some(Item { end: index + 1, code: token.plain.clone(), form: Form::Letters });
+                }
+                let tail = last.is_letters() || run.letters > 0 && run.digits.len() < DIGITS;
+                if index == end
+                    && tail
+                    && reader.capitals
+                    && token.capitals
+                    && token.plain.len() <= 3
+                    && !token.is(STOP.or(UNIT))
+                {
                     return Some(Item { end: index + 1, code: token.plain.clone(), form: Form::Letters });
                 }
                 match homophone(&token.plain, reader.language) {
