@@ -8,8 +8,8 @@
 //! assert_eq!(strip(mail), "Please cancel my order.");
 //! ```
 //!
-//! Lines are dropped, none is changed, and their order stays. What stands below a quote, line by line marked with `>`, is
-//! an answer and stays too. Nothing is taken for a signature that begins the text. Time is linear in the length.
+//! Lines are dropped, none is changed, and their order stays. What stands below a quote, line by line marked with `>`,
+//! is an answer and stays too. Nothing is taken for a signature that begins the text. Time is linear in the length.
 
 use std::borrow::Cow;
 

@@ -7,8 +7,8 @@
 //! - [`Spoken<Customer>`] is what a scorer of feelings takes, and nothing else.
 //! - [`Spoken<Agent>`] is what [`conduct`](crate::conduct) takes, and nothing else. Its text can be shown, not read.
 //!
-//! Both are redacted by then. The compiler can't see whose sound a recogniser was given: whoever makes a mouth for a leg
-//! of a call answers for that.
+//! Both are redacted by then. The compiler can't see whose sound a recogniser was given: whoever makes a mouth for a
+//! leg of a call answers for that.
 //!
 //! ```
 //! use sidetone_language::conduct::{Act, AgentWords};
@@ -24,10 +24,9 @@
 //! An agent's words are no customer's, and can't be made so:
 //!
 //! ```compile_fail,E0308
-//! use sidetone_language::party::{Agent, Customer, Spoken};
-//! fn score(_: &Spoken<Customer>) {}
-//! fn wrong(words: &Spoken<Agent>) {
-//!     score(words);
+//! use sidetone_language::{party::{Agent, Spoken}, text::Scorer};
+//! fn wrong(scorer: &Scorer, words: &Spoken<Agent>) {
+//!     scorer.read_spoken(words);
 //! }
 //! ```
 //!
@@ -64,7 +63,10 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use sidetone_call::Told;
+
 use crate::redact::{Redacted, Redactor, Span};
+use crate::text::Scorer;
 use crate::tongue::Language;
 
 /// Who called for help.
@@ -171,5 +173,13 @@ impl<P: Party> Mouth<P> {
     /// What the other party said: a question for a number or a name makes the answer one.
     pub fn asked<Q: Party>(&mut self, other: &Spoken<Q>) {
         self.redactor.asked(&other.redacted.text);
+    }
+}
+
+impl Scorer {
+    /// What a customer's words tell. An agent's are not taken.
+    #[must_use]
+    pub fn read_spoken(&self, words: &Spoken<Customer>) -> Told {
+        self.read(words.text())
     }
 }

@@ -9,9 +9,9 @@
 //! | `run` | every number of several digits, in digits and in words: cards, IBANs, phones, accounts, PINs, postcodes |
 //! | `name` | names after cues, titles and first names |
 //!
-//! The rules err on the safe side: a number of seven digits goes, whatever it is, and so do fewer where a word announces
-//! them. What a sentence means stays: amounts, times, durations, `third time`, `24/7`. Figures: docs/LANGUAGE.md,
-//! "Redaction".
+//! The rules err on the safe side: a number of seven digits goes, whatever it is, and so do fewer where a word
+//! announces them. What a sentence means stays: amounts, times, durations, `third time`, `24/7`. Figures:
+//! docs/LANGUAGE.md, "Redaction".
 //!
 //! The same text always gives the same result. A redacted text is not changed by redacting it again. The time is
 //! linear in the text's length, and the result is at most [`GROWTH`] times as long as the text.
@@ -29,10 +29,13 @@ use std::ops::Range;
 
 use crate::tongue::Language;
 
+mod chain;
 mod check;
 mod cue;
 mod date;
 mod email;
+mod german;
+mod judge;
 mod lexicon;
 mod name;
 mod number;
@@ -135,8 +138,8 @@ pub struct Span {
     pub to: Range<usize>,
 }
 
-/// Redacts `text`, which is in `language`. For the utterances of a call use a [`Redactor`], which also sees numbers that
-/// are said in two pieces.
+/// Redacts `text`, which is in `language`. For the utterances of a call use a [`Redactor`], which also sees numbers
+/// that are said in two pieces.
 #[must_use]
 pub fn redact(text: &str, language: Language) -> Redacted {
     Reading::new(text, language).finish(&Before::default()).0
@@ -202,6 +205,11 @@ impl<'a> Reading<'a> {
         let reader = self.reader(before);
         let after = cue::after(&reader);
         (self.render(&old), after)
+    }
+
+    /// What the text asks for.
+    fn asked(&self) -> Flags {
+        cue::asked(&self.reader(&Before::default()))
     }
 
     fn reader<'b>(&'b self, before: &'b Before) -> Reader<'b> {

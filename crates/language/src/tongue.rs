@@ -44,3 +44,14 @@ impl Language {
         matches!(self, Self::German | Self::Any)
     }
 }
+
+/// The language that a text was found to be in.
+impl From<crate::text::Tongue> for Language {
+    fn from(tongue: crate::text::Tongue) -> Self {
+        match tongue {
+            crate::text::Tongue::English => Self::English,
+            crate::text::Tongue::German => Self::German,
+            crate::text::Tongue::Other => Self::Any,
+        }
+    }
+}

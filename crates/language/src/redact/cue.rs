@@ -7,7 +7,7 @@ use super::token::{Shape, Token};
 use super::{Before, Kind, Reader, number, run};
 
 /// Every cue of a number.
-const CUES: Flags = SECRET.or(NUMBER).or(PHONE).or(CARD).or(ID).or(IBAN).or(BIRTH);
+pub(super) const CUES: Flags = SECRET.or(NUMBER).or(PHONE).or(CARD).or(ID).or(IBAN).or(BIRTH);
 /// Words back that a cue may stand, whatever comes between.
 const REACH: usize = 9;
 
@@ -99,6 +99,42 @@ pub(super) fn behind(reader: &Reader<'_>, end: usize) -> Option<Cue> {
         }
     }
     None
+}
+
+/// What a question asks for: the last cue in it that is the other's, or that ends it. `What is your date of birth?`
+pub(super) fn asked(reader: &Reader<'_>) -> Flags {
+    const REACH: usize = 24;
+    let all = CUES.or(ADDRESS).or(NAME).or(PASSWORD);
+    let len = reader.tokens.len();
+    let yours = |token: &Token| {
+        matches!(
+            token.plain.as_str(),
+            "your"
+                | "the"
+                | "ihre"
+                | "ihr"
+                | "ihren"
+                | "ihrer"
+                | "ihrem"
+                | "deine"
+                | "dein"
+                | "die"
+                | "das"
+                | "der"
+                | "den"
+        )
+    };
+    let found = (1..=REACH).filter_map(|back| len.checked_sub(back)).find(|index| {
+        reader.tokens.get(*index).is_some_and(|t| t.is_word() && t.is(all))
+            && (1..=5).any(|back| reader.tokens.before(*index, back).is_some_and(yours))
+    });
+    // `account number`, `date of birth`, `first name`: what stands around it belongs to it.
+    found.map_or(Flags::NONE, |index| {
+        (index.saturating_sub(3)..=index)
+            .filter_map(|index| reader.tokens.get(index))
+            .filter(|t| t.is_word())
+            .fold(Flags::NONE, |flags, token| flags.or(token.flags.only(all)))
+    })
 }
 
 /// What the text leaves to the next utterance of the same person.

@@ -1,11 +1,13 @@
 //! Dates: those of birth go, those of orders and appointments stay.
 //!
-//! A date is one of birth if a word says so, or if its year is one in which customers were born and nothing was ordered.
+//! A date is one of birth if a word says so, or if its year is one in which customers were born and nothing was
+//! ordered.
 
 use std::ops::Range;
 
+use super::german::german_value;
 use super::lexicon::{BIRTH, MONTH, ORDINAL, UNIT};
-use super::number::{self, german_value, number};
+use super::number::{self, number};
 use super::token::{Token, Tokens};
 use super::{Claims, Kind, Reader};
 
@@ -244,7 +246,8 @@ fn month_first(reader: &Reader<'_>, at: usize) -> Option<Date> {
     }
 }
 
-/// The year that begins at `at`: `1980`, `'80`, `80`, `nineteen eighty`, `two thousand and three`, `neunzehnhundertachtzig`.
+/// The year that begins at `at`: `1980`, `'80`, `80`, `nineteen eighty`, `two thousand and three`,
+/// `neunzehnhundertachtzig`.
 fn year(reader: &Reader<'_>, at: usize) -> Option<(usize, u32)> {
     let tokens = reader.tokens;
     let mut at = at;

@@ -15,8 +15,10 @@ pub(super) fn find(reader: &Reader<'_>) -> Claims {
     let mut claims = Claims::new();
     let mut index = 0;
     while let Some(token) = reader.tokens.get(index) {
-        let sign = token.sign() == Some('@');
-        let word = token.is_word() && token.is(AT);
+        let at = token.sign() == Some('@');
+        let sign = at && reader.tokens.get(index + 1).is_some_and(|t| t.joined);
+        // `jane @ example.org` is read as it would be said.
+        let word = at && !sign || token.is_word() && token.is(AT);
         let end = if sign || word { domain(reader, index + 1, sign) } else { None };
         if let Some(end) = end {
             let mut from = local(reader, index, sign);
@@ -54,6 +56,10 @@ fn domain(reader: &Reader<'_>, at: usize, sign: bool) -> Option<usize> {
         let Some(token) = reader.tokens.get(index) else { break };
         match token.shape {
             Shape::Placeholder(_) => break,
+            // A sentence's end is no dot of a domain.
+            Shape::Sign('.') if !reader.tokens.get(index + 1).is_some_and(|t| t.joined) && token.joined => {
+                break;
+            }
             _ if is_dot(token) => dotted = labels > 0,
             Shape::Word if token.is(DOT.or(AT)) && labels == 0 => break,
             Shape::Word if token.is(JOINER) && labels > 0 => dotted = true,

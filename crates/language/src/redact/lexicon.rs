@@ -98,16 +98,22 @@ type Lists = &'static [(Flags, &'static str)];
 
 /// Lists of both languages.
 const COMMON: Lists = &[
+    (STOP, "least most monday tuesday wednesday thursday friday saturday sunday montag dienstag mittwoch donnerstag freitag
+        samstag sonntag sonnabend"),
+    (PASSWORD, "username memorable benutzername nutzername anmeldename"),
+    (CARD, "expiry expiration ablaufdatum"),
+    (ID, "tax medicare medicaid"),
+    (NAME, "geburtsname maedchenname"),
     (FILLER, "uh um ähm hm hmm mhm ok okay eh er erm ah x"),
     (UNIT, "eur euro euros usd gbp chf cent cents kg g km m cm mm gb mb tb kb mbit gbit mbps ghz mhz kwh kw mah ml l
-        am pm h min sec ms inch px p k mio mrd"),
+        mg lb lbs oz hz hr hrs yr yrs yo ish mph kmh psi ft sq fps hp rpm dpi am pm h min sec ms inch px p k mio mrd"),
     (PHONE, "fax mobile sms whatsapp tel"),
     (CARD, "visa mastercard maestro amex girocard kreditkarte"),
     (SECRET, "pin cvv cvc cvc2 cvv2 pincode otp tan mtan puk cvn"),
     (IBAN, "iban bic swift"),
     (NUMBER, "account code order ticket nr no"),
     (ID, "ssn"),
-    (DOT, "dot punkt point period"),
+    (DOT, "dot punkt period"),
     (PHONE, "extension ext durchwahl"),
     (TITLE, "herrn"),
     (AT, "at aet klammeraffe"),
@@ -118,18 +124,18 @@ const COMMON: Lists = &[
     (SPELLING, "alpha alfa bravo charlie delta echo foxtrot golf hotel india juliett juliet kilo lima mike november
         oscar papa quebec romeo sierra tango uniform victor whiskey whisky xray yankee zulu"),
     (TITLE, "mr mrs ms mx mister missus herr frau dr prof doctor doktor professor fraeulein fräulein hr fr"),
-    (MAYBE_NAME, "mark will bill rose grace may april june jack frank max art ray pat sue bob jim joe sam rob ron don
+    (MAYBE_NAME, "till jan roger ben kim chelsea victoria virginia norman leo lea toni iris ross roman carol ali ken mark will bill rose grace may april june jack frank max art ray pat sue bob jim joe sam rob ron don
         dawn hope faith joy lily ivy holly amber ruby jade summer autumn drew chase dean grant miles rich victor guy
         dick harry penny daisy heather jo al ed ted ernst wolf stern angel christian jean kay robin summer"),
-    (FIRST_NAME, "aaron abigail adam adrian agnes ahmed aisha alan albert alessandro alexander alexandra alexis alfred ali
+    (FIRST_NAME, "aaron abigail adam adrian agnes ahmed aisha alan albert alessandro alexander alexandra alexis alfred 
         alice alicia alina alison allison amanda amelia amir amy ana andre andrea andreas andrew angelika angelina
         angus anita anja anke anna anne annette anneliese annika anthony antonia antonio arthur arne ashley astrid
-        audrey axel ayse barbara beate beatrice ben benedikt benjamin bernard bernd bernhard bettina betty beverly
+        audrey axel ayse barbara beate beatrice  benedikt benjamin bernard bernd bernhard bettina betty beverly
         bianca birgit bjoern boris brandon brenda brian bridget brigitte britta bruce bruno bryan burkhard cameron
-        camilla carina carla carlos carmen carol carole caroline carolin carsten catherine cathy cecilia celine
-        charles charlotte chelsea cheryl chloe chris christa christian christiana christiane christina christine
+        camilla carina carla carlos carmen  carole caroline carolin carsten catherine cathy cecilia celine
+        charles charlotte  cheryl chloe chris christa  christiana christiane christina christine
         christof christoph christopher cindy claire clara claudia claus clemens connor constanze cornelia craig cynthia
-        dagmar daisy dan daniel daniela danielle danny darren dave david dean deborah debbie denise dennis derek
+        dagmar daisy dan daniel daniela danielle danny darren dave david  deborah debbie denise dennis derek
         detlef diana diane dieter dietmar dirk dominic dominik donald donna doreen doris dorothea dorothy douglas
         duncan dylan eberhard eddie edgar edith edward eileen elaine eleanor elena elfriede elias elisabeth elizabeth
         elke ella ellen elmar emil emily emma enrico eric erich erik erika erin erwin esther ethan eugen eva evelyn
@@ -138,29 +144,29 @@ const COMMON: Lists = &[
         giovanni giulia gordon graham greg gregor gregory gudrun guenter guenther guido gustav hannah hannelore hannes
         hans harald harold harriet hartmut hassan heather hedwig heidi heike heiko heinrich heinz helen helena helene
         helga helmut henning henrik henry herbert hermann hilde hildegard holger horst howard hubert hugo ibrahim
-        ian igor ilona ilse imke inga inge ingeborg ingo ingrid irene iris irina isabel isabella isabelle ivan ivonne
-        jacqueline jacob jakob james jamie jan jana jane janet janice janina jannik jasmin jason javier jean jeff
+        ian igor ilona ilse imke inga inge ingeborg ingo ingrid irene  irina isabel isabella isabelle ivan ivonne
+        jacqueline jacob jakob james jamie  jana jane janet janice janina jannik jasmin jason javier  jeff
         jeffrey jenna jennifer jenny jeremy jerry jessica jill joachim joan joanna joanne jochen joerg joel johann
         johanna johannes john johnny jonas jonathan jose josef josefine joseph joshua joyce juan judith judy juergen
         julia julian julie juliane justin jutta karen karin karl karla karsten katharina kathleen kathrin katie katja
-        katrin kay keith kelly ken kenneth kerstin kevin khalid kim kimberly kirsten klara klaus konrad konstantin
-        kristin kristina kurt kyle larry lars laura lauren lea leah lena leo leon leonard leonie leslie lilian lilly
+        katrin  keith kelly  kenneth kerstin kevin khalid  kimberly kirsten klara klaus konrad konstantin
+        kristin kristina kurt kyle larry lars laura lauren  leah lena  leon leonard leonie leslie lilian lilly
         linda lindsay linus lisa lorenz lothar louis louisa louise luca lucas lucia lucy ludwig luis luisa lukas lutz
         lydia lynn maike malcolm manfred manuel manuela marc marcel marcus margaret margarete margit maria marian
         marianne marie mario marion marius markus marlene marlies marta martha martin martina marvin mary mathias
         mathilda matthew matthias maureen maurice maximilian megan mehmet melanie melissa michael michaela michelle
         miguel mike miriam mohamed mohammed mohammad monika monica moritz muhammad mustafa nadine nadja nancy naomi
         natalie natascha nathan neil niall nicholas nick nicola nicole niels nigel niklas nils nina noah nora norbert
-        norman olaf oliver olivia omar oskar oscar owen pamela pascal patricia patrick paul paula pauline pedro peggy
+         olaf oliver olivia omar oskar oscar owen pamela pascal patricia patrick paul paula pauline pedro peggy
         peter petra philip philipp philippa phillip phyllis priya rachel rainer ralf ralph ramona raphael raymond
-        rebecca regina reinhard reinhold renate renee rene ricarda richard rita robert roberto robin rodney roger
-        roland rolf roman ronald ronja rosemarie ross roswitha roy rudolf ruediger rupert russell ruth ryan sabine
+        rebecca regina reinhard reinhold renate renee rene ricarda richard rita robert roberto robin rodney 
+        roland rolf  ronald ronja rosemarie  roswitha roy rudolf ruediger rupert russell ruth ryan sabine
         sabrina samantha samuel sandra sandy sara sarah sascha saskia scott sean sebastian selina sergej shannon sharon
         sheila shirley siegfried sigrid silke silvia simon simone sofia sofie sonja sophia sophie stacey stanley
         stefan stefanie stephan stephanie stephen steve steven stuart susan susanne suzanne svenja sven svetlana
-        sylvia tamara tania tanja tara tatjana ted teresa terry theodor theresa thomas thorsten tiffany till tim
-        timothy tina tobias todd tom tommy toni tony torben torsten tracy trevor tristan udo ulf ulrich ulrike ursula
-        ute uwe valentin valerie vanessa vera verena veronica veronika victoria viktor viktoria vincent virginia
+        sylvia tamara tania tanja tara tatjana ted teresa terry theodor theresa thomas thorsten tiffany  tim
+        timothy tina tobias todd tom tommy  tony torben torsten tracy trevor tristan udo ulf ulrich ulrike ursula
+        ute uwe valentin valerie vanessa vera verena veronica veronika  viktor viktoria vincent 
         vivian volker waltraud walter wendy werner wiebke wilfried wilhelm wolfgang wolfram yusuf yvonne yvette zoe"),
     (PARTICLE, "van de von der den zu la le di da del du bin al el ten ter jr sr mac mc o san st"),
 ];
@@ -230,7 +236,7 @@ const ENGLISH: Lists = &[
         voucher licence license plate"),
     (PHONE, "phone telephone cell cellphone landline callback dial ring text"),
     (CARD, "card cards debit credit"),
-    (ID, "insurance social passport nino nhs licence license ssn taxpayer identity national driving drivers id ein"),
+    (ID, "insurance social passport nino nhs licence license ssn taxpayer identity national driving drivers"),
     (ADDRESS, "address live lives living reside residing postcode zip postal zipcode"),
     (PLACE_PREPOSITION, ""),
     (DWELLING, "flat apartment apt unit suite floor room house"),

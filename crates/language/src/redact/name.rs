@@ -173,6 +173,11 @@ fn after_link(reader: &Reader<'_>, from: usize, mut said: bool) -> Option<(usize
             return None;
         }
     }
+    let particle =
+        |index: usize| reader.tokens.get(index).is_some_and(|t| t.is_word() && t.is(PARTICLE) && t.is(STOP));
+    while said && particle(index) && index < from + 8 && looks_name(reader, index + 1) | particle(index + 1) {
+        index += 1;
+    }
     let token = reader.tokens.get(index)?;
     let direct = token.capital && reader.capitals;
     // After `name is` even a common word with a capital is one: Will, Lang.
@@ -190,7 +195,11 @@ fn introduced(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
         |index: usize| reader.tokens.get(index).is_some_and(|t| t.capital) && looks_name(reader, index);
     if relation {
         let is = matches!(second, "is" | "was" | "named" | "called" | "heisst" | "namens" | "hiess" | "ist");
-        let from = if is { at + 2 } else { at + 1 };
+        let comma = reader.tokens.get(at + 1).is_some_and(|t| t.sign() == Some(','));
+        let from = if is || comma { at + 2 } else { at + 1 };
+        if comma && reader.tokens.get(from + 1).is_some_and(|t| t.sign().is_none()) {
+            return None;
+        }
         let known = reader.tokens.get(from).is_some_and(|t| t.is(FIRST_NAME.or(MAYBE_NAME)));
         if capital(from) && (second != "ist" || known) {
             return Some((from, name_end(reader, from, 3)));
@@ -209,7 +218,7 @@ fn introduced(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
         return Some((at + 1, at + 2));
     }
     match (first, second) {
-        ("this", "is") | ("hier", "ist") | ("its", _) => {
+        ("this", "is") | ("hier", "ist") | ("its", _) if second != "under" => {
             let from = if first == "its" { at + 1 } else { at + 2 };
             if !looks_name(reader, from) {
                 return None;
@@ -223,10 +232,25 @@ fn introduced(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
                 }
                 _ => false,
             });
+            // `This is O'Brien, …`
+            let closed = capital(from)
+                && reader.capitals
+                && first != "its"
+                && first != "hier"
+                && reader.tokens.get(end).is_none_or(|t| t.sign().is_some());
+            if closed {
+                return Some((from, end));
+            }
             marked.map(|marked| (from, marked.min(end).max(from + 1)))
         }
         ("hier", "spricht") | ("call" | "nennen", "me" | "mich") => {
             capital(at + 2).then(|| (at + 2, name_end(reader, at + 2, 3)))
+        }
+        ("its" | "booked" | "listed" | "registered" | "filed" | "named" | "somebody" | "someone", _)
+            if second == "under" || first == "named" || second == "named" =>
+        {
+            let from = if first == "named" { at + 1 } else { at + 2 };
+            capital(from).then(|| (from, name_end(reader, from, 3)))
         }
         ("nennen", "sie") => capital(at + 3).then(|| (at + 3, name_end(reader, at + 3, 3))),
         ("speaking" | "spoke" | "speak" | "talking" | "spreche" | "gesprochen", "to" | "with" | "mit") => {
@@ -234,7 +258,8 @@ fn introduced(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
         }
         ("im", _) | ("i" | "ich", "am" | "bin") => {
             let from = if first == "im" { at + 1 } else { at + 2 };
-            let known = reader.tokens.get(from).is_some_and(|t| t.is(FIRST_NAME.or(MAYBE_NAME)));
+            let known =
+                reader.tokens.get(from).is_some_and(|t| t.is(FIRST_NAME) || t.is(MAYBE_NAME) && t.capital);
             let two = first != "ich" && capital(from) && capital(from + 1);
             (known && may_name(reader, from) || two).then(|| (from, name_end(reader, from, 3)))
         }
@@ -276,5 +301,24 @@ fn first_name(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
     let closed = reader.tokens.get(at + 2).is_none_or(|t| t.sign().is_some());
     let more =
         more || closed && !reader.capitals && may_name(reader, at + 1) && next.is_some_and(|t| !t.is(FILLER));
-    Some((at, if more { name_end(reader, at, 3) } else { at + 1 }))
+    // `Jean-Luc Martin`: what stands before with a capital, within the sentence.
+    let mut from = at;
+    while from > at.saturating_sub(4) {
+        let hyphen = reader.tokens.get(from).is_some_and(|t| t.joined)
+            && reader.tokens.before(from, 1).is_some_and(|t| t.sign() == Some('-') && t.joined);
+        let back = if hyphen { 2 } else { 1 };
+        let Some(index) = from.checked_sub(back) else { break };
+        let inner = hyphen
+            || reader
+                .tokens
+                .before(index, 1)
+                .is_some_and(|t| t.is_word() || t.sign() == Some('-') && t.joined);
+        let english = reader.language == crate::tongue::Language::English || hyphen;
+        let name = reader.tokens.get(index).is_some_and(|t| t.is_word() && t.capital && !t.is(MONTH));
+        if !(inner && english && name && reader.capitals && may_name(reader, index)) {
+            break;
+        }
+        from = index;
+    }
+    Some((from, if more { name_end(reader, at, 3) } else { at + 1 }))
 }

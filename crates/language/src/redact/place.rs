@@ -1,8 +1,8 @@
 //! Postal addresses: `42 Baker Street`, `Hauptstraße 7, 10115 Berlin`, `Springfield, IL 62704`.
 
 use super::lexicon::{
-    ADDRESS, DWELLING, FILLER, LINK, PARTICLE, PLACE_PREPOSITION, SOFT_STREET, STATE, STATE_OF, STOP, STREET,
-    TITLE, UNIT,
+    ADDRESS, DWELLING, FILLER, LINK, OWNER, PARTICLE, PLACE_PREPOSITION, SOFT_STREET, STATE, STATE_OF, STOP,
+    STREET, TITLE, UNIT,
 };
 use super::number::number;
 use super::token::{Shape, Token};
@@ -214,7 +214,10 @@ fn german_street(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
     let mut from = at;
     if !compound && token.is(STREET.or(SOFT_STREET)) {
         // Berliner Allee, Lange Straße
-        let adjective = reader.tokens.before(at, 1).filter(|t| t.is_word() && !t.is(STOP));
+        let adjective = reader
+            .tokens
+            .before(at, 1)
+            .filter(|t| t.is_word() && (!t.is(STOP) || t.capital && reader.capitals));
         let hyphen = token.joined && reader.tokens.before(at, 1).is_some_and(|t| t.sign() == Some('-'));
         if hyphen {
             from = (1..8)
@@ -304,6 +307,11 @@ fn announced(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
     let mut said = false;
     for _ in 0..4 {
         let Some(next) = reader.tokens.get(index) else { break };
+        // Who lives lives at a place; only an address `is` one. `Their lives at risk` are none.
+        let lives = matches!(token.plain.as_str(), "live" | "lives" | "living" | "reside" | "residing");
+        if lives && (next.plain != "at" || reader.tokens.before(at, 1).is_some_and(|t| t.is(OWNER))) {
+            break;
+        }
         let link = matches!(
             next.plain.as_str(),
             "is" | "was"
@@ -326,7 +334,9 @@ fn announced(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
     }
     let postcode =
         matches!(token.plain.as_str(), "postcode" | "postleitzahl" | "plz" | "zip" | "zipcode" | "postal");
-    (said || postcode).then(|| value(reader, index)).flatten()
+    // `my zip 62704`, not `zip ties`.
+    let number = postcode && (index..index + 2).any(|index| reader_number(reader, index));
+    (said || number).then(|| value(reader, index)).flatten()
 }
 
 /// An address that was announced: names and numbers as far as they go.
@@ -357,12 +367,15 @@ fn value(reader: &Reader<'_>, from: usize) -> Option<(usize, usize)> {
             break;
         }
         useful |= number || word || token.is_digits();
-        end += 1;
+        end = super::number::number(reader.tokens, end, reader.language).map_or(end + 1, |item| item.end);
     }
     while end > from && reader.tokens.before(end, 1).is_some_and(|t| matches!(t.shape, Shape::Sign(_))) {
         end -= 1;
     }
-    (useful && end > from).then_some((from, end))
+    // `the old one`
+    let lone = number(reader.tokens, from, reader.language)
+        .is_some_and(|item| item.end >= end && item.code.len() < 2);
+    (useful && end > from && !lone).then_some((from, end))
 }
 
 /// A common word with a capital after a number: `15 High Street`.

@@ -1,5 +1,6 @@
 //! Redaction of a conversation: a number that is begun in one utterance and ended in the next.
 
+use super::lexicon::Flags;
 use super::{Before, Reading, Redacted};
 use crate::tongue::Language;
 
@@ -47,7 +48,77 @@ impl Redactor {
 
     /// What the other party has just said. A question for a number, a name or an address makes the answer one.
     pub fn asked(&mut self, text: &str) {
-        let (_, after) = Reading::new(text, self.language).finish(&Before::default());
-        self.before.cue = self.before.cue.or(after.cue);
+        let asked = Reading::new(text, self.language).asked();
+        if asked != Flags::NONE {
+            self.before.cue = asked;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn talk(language: Language, lines: &[&str]) -> Vec<String> {
+        let mut redactor = Redactor::new(language);
+        lines.iter().map(|line| redactor.utterance(line).text).collect()
+    }
+
+    #[test]
+    fn a_number_in_two_utterances_is_one() {
+        let said = talk(
+            Language::English,
+            &["My card is four one one one", "one one one one", "okay.", "and one one"],
+        );
+        assert_eq!(said, ["My card is [card]", "[card]", "okay.", "and [card]"]);
+        let said = talk(Language::English, &["the account number is", "um", "42 17"]);
+        assert_eq!(said, ["the account number is", "um", "[number]"]);
+        let said = talk(Language::German, &["meine Kontonummer ist die vier sieben", "eins eins", "danke"]);
+        assert_eq!(said, ["meine Kontonummer ist die [number]", "[number]", "danke"]);
+        let said = talk(Language::English, &["five five five", "oh one nine nine"]);
+        assert_eq!(said, ["five five five", "[number]"]);
+    }
+
+    #[test]
+    fn what_was_expected_is_forgotten_when_something_else_is_said() {
+        let said = talk(
+            Language::English,
+            &["My PIN is", "I want to talk of something else.", "It took 45 minutes, 20 too many."],
+        );
+        assert_eq!(said[2], "It took 45 minutes, 20 too many.");
+    }
+
+    #[test]
+    fn a_question_makes_the_answer_one() {
+        let cases = [
+            (
+                Language::English,
+                "Could you give me your date of birth, please?",
+                "Sure, the third of May 2014.",
+                "Sure, [birth].",
+            ),
+            (Language::English, "And what's your first name?", "Linh.", "[name]."),
+            (Language::English, "What is the PIN for your account?", "Forty two seventeen.", "[secret]."),
+            (Language::English, "What's your password?", "I don't know it.", "I don't know it."),
+            (Language::English, "Thank you, have a nice day.", "Two or three?", "Two or three?"),
+            (Language::German, "Wie ist bitte Ihr Name?", "Öztürk.", "[name]."),
+            (Language::German, "Nennen Sie mir bitte Ihre Kundennummer.", "Vier sieben eins.", "[number]."),
+        ];
+        for (language, question, answer, wanted) in cases {
+            let mut redactor = Redactor::new(language);
+            redactor.asked(question);
+            assert_eq!(redactor.utterance(answer).text, wanted, "{question}");
+        }
+    }
+
+    #[test]
+    fn the_beginning_of_a_number_is_not_shown_while_it_is_said() {
+        let redactor = Redactor::new(Language::English);
+        for partial in
+            ["it is four one", "it is four one one", "it is four one one one", "it is 41", "it is 41 11"]
+        {
+            assert_eq!(redactor.partial(partial).text, "it is [number]", "{partial}");
+        }
+        assert_eq!(redactor.partial("this is the third time").text, "this is the third time");
     }
 }

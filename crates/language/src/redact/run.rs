@@ -2,18 +2,17 @@
 
 use std::ops::Range;
 
-use super::cue::{self, Cue};
-use super::lexicon::{AMOUNT, BIRTH, FILLER, IBAN, LINK, MONTH, SECRET, SINCE, STOP, UNIT};
+use super::chain::Chain;
+use super::judge::judge;
+use super::lexicon::{FILLER, Flags, IBAN, LINK, STOP, TITLE, UNIT};
 use super::number::{Form, Item, homophone, letters, number, sound, unit};
 use super::token::{Shape, Token};
-use super::{Claims, Kind, Reader, check};
+use super::{Claims, Reader, check, cue};
 
 /// A number of this many digits goes, whatever it is.
-const DIGITS: usize = 7;
+pub(super) const DIGITS: usize = 7;
 /// So do this many that are said or written one by one.
-const SINGLES: usize = 4;
-/// So do this many that are written without a gap, if they are no amount.
-const PLAIN: usize = 5;
+pub(super) const SINGLES: usize = 4;
 /// Tokens that may stand between two items.
 const GAP: usize = 6;
 /// Fillers that begin a number, and go into none: `one is 1 800`.
@@ -27,16 +26,16 @@ const CODE: usize = 64;
 pub(super) struct Run {
     pub(super) range: Range<usize>,
     /// Letters and digits, the first [`CODE`].
-    code: String,
+    pub(super) code: String,
     /// Digits alone, the first [`CODE`].
     pub(super) digits: String,
-    singles: usize,
-    letters: usize,
+    pub(super) singles: usize,
+    pub(super) letters: usize,
     /// Lengths of the groups that are written, the first few.
-    groups: Vec<usize>,
-    items: usize,
-    spoken: bool,
-    plus: bool,
+    pub(super) groups: Vec<usize>,
+    pub(super) items: usize,
+    pub(super) spoken: bool,
+    pub(super) plus: bool,
 }
 
 /// Every number that has to go.
@@ -62,62 +61,6 @@ pub(super) fn find(reader: &Reader<'_>) -> Claims {
     }
     chain.close(&mut claims);
     claims
-}
-
-/// Short groups of one number with words between them: `four one one, then there's one one one, after that`.
-#[derive(Default)]
-struct Chain {
-    /// Groups that would stay.
-    groups: Vec<Range<usize>>,
-    end: usize,
-    digits: usize,
-    count: usize,
-}
-
-impl Chain {
-    /// Tokens between two groups.
-    const GAP: usize = 6;
-    /// Digits, and groups, that make a chain a number.
-    const DIGITS: usize = 6;
-    const GROUPS: usize = 3;
-
-    fn add(&mut self, run: &Run, gone: bool, claims: &mut Claims) {
-        let dictated = run.singles >= 2 && run.singles == run.digits.len();
-        let written = run.groups == [4] && run.items == 1 && !is_years(run) && !run.digits.ends_with("00");
-        if !(dictated || written || gone) {
-            return;
-        }
-        self.reach(run.range.start, claims);
-        if !gone {
-            self.groups.push(run.range.clone());
-        }
-        self.end = run.range.end;
-        self.digits += run.digits.len();
-        self.count += 1;
-    }
-
-    fn stood(&mut self, index: usize, kind: Kind, claims: &mut Claims) {
-        if matches!(kind, Kind::Card | Kind::Number | Kind::Phone | Kind::Iban | Kind::Id | Kind::Secret) {
-            self.reach(index, claims);
-            self.end = index + 1;
-            self.digits += SINGLES;
-            self.count += 1;
-        }
-    }
-
-    /// Ends the chain if the next group is too far away.
-    fn reach(&mut self, start: usize, claims: &mut Claims) {
-        if start > self.end + Self::GAP {
-            self.close(claims);
-        }
-    }
-
-    fn close(&mut self, claims: &mut Claims) {
-        if self.digits >= Self::DIGITS && self.count >= Self::GROUPS {
-            claims.extend(self.groups.drain(..).map(|range| (range, Kind::Number)));
-        }
-        *self = Self::default();
-    }
 }
 
 /// Whether a run may begin at `index`. A letter begins one only where another letter or a digit follows.
@@ -226,6 +169,19 @@ impl Run {
             self.range.start -= 1;
             self.code.insert_str(0, &sign.plain);
             self.letters += 2;
+        } else if sign.is_word()
+            && sign.capitals
+            && reader.capitals
+            && sign.plain.len() <= 5
+            && sign.letter().is_none()
+            && !sign.is(STOP.or(UNIT).or(TITLE))
+            && sign.flags.only(cue::CUES) == Flags::NONE
+            && word.is(LINK.or(cue::CUES))
+            && cue::before(reader, start - 1).is_some_and(|cue| cue.strong)
+        {
+            // `order no AB 104`
+            self.range.start -= 1;
+            self.letters += sign.plain.len();
         } else if matches!(sign.sign(), Some('+' | '(')) {
             self.range.start -= 1;
         } else if matches!(sign.sign(), Some('-' | '/' | '_' | '.' | '#'))
@@ -275,10 +231,18 @@ fn is_amount(reader: &Reader<'_>, run: &Run, item: &Item) -> bool {
         _ => false,
     };
     let after = reader.tokens.get(item.end);
+    // `the 1990s`
+    let decade = item.digits() == 4
+        && after.is_some_and(|t| {
+            let quoted = matches!(t.sign(), Some('\'' | '’'))
+                && reader.tokens.get(item.end + 1).is_some_and(|t| t.joined && t.plain == "s");
+            t.joined && (t.plain == "s" || quoted)
+        });
     let hyphened = after.is_some_and(|t| t.sign() == Some('-') && t.joined)
         && reader.tokens.get(item.end + 1).is_some_and(|t| t.joined && t.is(UNIT));
     after.is_some_and(unit)
         || hyphened
+        || decade
         || reader.tokens.before(start, 1).is_some_and(|t| t.sign().is_some_and(is_currency))
 }
 
@@ -318,6 +282,18 @@ fn follow(reader: &Reader<'_>, end: usize, last: &Item, run: &mut Run) -> Option
                 let is_bank = run.code.len() == 4 && check::begins_iban(&run.code) && token.plain.len() == 4;
                 let sign = reader.tokens.get(index + 1).is_some_and(|t| t.sign().is_some());
                 if is_bank && item(reader, index + 1 + usize::from(sign)).is_some() {
+                    return Some(Item { end: index + 1, code: token.plain.clone(), form: Form::Letters });
+                }
+                // `SN-99-AX-12`
+                let tied = index == end + 1
+                    && token.joined
+                    && token.capitals
+                    && token.plain.len() <= 4
+                    && reader
+                        .tokens
+                        .get(end)
+                        .is_some_and(|t| t.joined && matches!(t.sign(), Some('-' | '/' | '.')));
+                if tied && !token.is(UNIT) {
                     return Some(Item { end: index + 1, code: token.plain.clone(), form: Form::Letters });
                 }
                 let tail = last.is_letters() || run.letters > 0 && run.digits.len() < DIGITS;
@@ -364,135 +340,4 @@ fn may_bridge(last: &Item, next: &Item, joins: bool) -> bool {
     joins
         || both(|item| item.singles() > 0 || item.is_letters())
         || both(|item| item.form != Form::Written && item.digits() > 1)
-}
-
-/// What the run is, if it has to go.
-fn judge(reader: &Reader<'_>, run: &Run) -> Option<Kind> {
-    let cue = cue::before(reader, run.range.start)
-        .filter(|cue| cue.strong)
-        .or_else(|| cue::behind(reader, run.range.end))
-        .or_else(|| cue::before(reader, run.range.start));
-    let count = run.digits.len();
-    if check::is_uk_postcode(&run.code) {
-        return Some(Kind::Address);
-    }
-    if check::is_national_id(&run.code) {
-        return Some(Kind::Id);
-    }
-    if check::is_iban(&run.code) || check::begins_iban(&run.code) && count >= DIGITS {
-        return Some(Kind::Iban);
-    }
-    if let Some(kind) = card(&run.digits) {
-        return Some(kind);
-    }
-    if run.groups == [3, 2, 4] && count == 9 {
-        return Some(Kind::Id);
-    }
-    let carried = carried(reader, run);
-    if count >= SINGLES && is_all(reader, run) {
-        return Some(cue.map(Cue::kind).or(carried.flatten()).unwrap_or_else(|| by_shape(run)));
-    }
-    if is_years(run) && !cue.is_some_and(|cue| cue.strong) && carried.is_none() {
-        return None;
-    }
-    let spelled = run.letters >= 4 && count == 0 && run.items >= 4;
-    if spelled {
-        return Some(Kind::Name);
-    }
-    let open = reader.open && run.range.end + 2 >= reader.tokens.len() && count > 1;
-    let enough = count >= DIGITS
-        || open
-        || run.singles >= SINGLES
-        || (run.groups.iter().any(|length| *length >= PLAIN) && !is_grouped(reader, run))
-        || (run.letters > 0 && count >= 3 && run.letters + count >= 5)
-        || (run.letters > 1 && count > 1 && run.items >= 5)
-        || cue.is_some_and(|cue| announced(reader, run, cue))
-        || carried.is_some();
-    enough.then(|| match cue.map(Cue::kind) {
-        Some(kind) if kind != Kind::Number => kind,
-        _ => carried.flatten().unwrap_or_else(|| by_shape(run)),
-    })
-}
-
-/// Whether the text is a number and no more: the answer to a question for one.
-fn is_all(reader: &Reader<'_>, run: &Run) -> bool {
-    const WORDS: usize = 8;
-    let bare = |index| reader.tokens.get(index).is_some_and(|t| t.is(FILLER.or(LINK)) || t.sign().is_some());
-    run.range.start < WORDS
-        && reader.tokens.len() - run.range.end < WORDS
-        && (0..run.range.start).chain(run.range.end..reader.tokens.len()).all(bare)
-}
-
-/// Whether the run goes on with a number of the utterance before, and what that was.
-#[expect(clippy::option_option, reason = "the number may not have been taken out")]
-fn carried(reader: &Reader<'_>, run: &Run) -> Option<Option<Kind>> {
-    let first = (0..run.range.start)
-        .all(|index| reader.tokens.get(index).is_some_and(|t| t.is(FILLER) || t.sign().is_some()));
-    if !first || run.range.start > 4 || reader.before.digits == 0 {
-        return None;
-    }
-    let whole = reader.before.digits + run.digits.len() >= SINGLES && run.singles > 0;
-    let groups = reader.before.digits + run.digits.len() >= DIGITS || reader.before.digits >= 3;
-    (whole || groups).then_some(reader.before.kind)
-}
-
-/// Whether a cue is enough for so few digits.
-fn announced(reader: &Reader<'_>, run: &Run, cue: Cue) -> bool {
-    let count = run.digits.len();
-    let code = run.letters + count;
-    let least = match (cue.flags.any(SECRET), cue.strong) {
-        (true, true) => 2,
-        (true, false) => 3,
-        (false, true) => 3,
-        (false, false) => 4,
-    };
-    let birth = cue.flags.any(BIRTH) && cue.kind() == Kind::Birth;
-    let since = !cue.strong
-        && reader.tokens.before(run.range.start, 1).is_some_and(|t| t.is(SINCE.or(AMOUNT).or(MONTH)));
-    (count >= least
-        || (cue.strong && count > 0 && code >= 4)
-        || (birth && count >= 2 && cue.strong)
-        || (birth && count >= 4))
-        && (!since || birth)
-}
-
-/// Two or three years in a row.
-fn is_years(run: &Run) -> bool {
-    (1..=3).contains(&run.groups.len())
-        && run.groups.iter().all(|length| *length == 4)
-        && run.items == run.groups.len()
-        && (0..run.groups.len()).all(|group| {
-            run.digits
-                .get(4 * group..4 * group + 4)
-                .and_then(|year| year.parse().ok())
-                .is_some_and(|year: u32| (1980..=2049).contains(&year))
-        })
-}
-
-/// Digits with signs for thousands or decimals and no cue: 12,500.00.
-fn is_grouped(_reader: &Reader<'_>, run: &Run) -> bool {
-    run.groups.len() > 1 && run.groups.iter().skip(1).all(|length| *length == 3)
-}
-
-/// A card's number, alone or with its date and verification value after it.
-fn card(digits: &str) -> Option<Kind> {
-    let alone = check::is_card(digits);
-    let followed = digits.len() > 19
-        && digits.len() < 30
-        && [16, 15].into_iter().any(|length| digits.get(..length).is_some_and(check::is_card));
-    (alone || followed).then_some(Kind::Card)
-}
-
-/// What a number without a cue looks like.
-fn by_shape(run: &Run) -> Kind {
-    let count = run.digits.len();
-    let dialled = run.plus || run.digits.starts_with('0');
-    let american = (count == 10 && (run.groups.is_empty() || run.groups == [3, 3, 4]))
-        || (count == 11 && run.digits.starts_with('1') && run.groups != [11])
-        || (count == 7 && run.groups == [3, 4]);
-    if run.letters == 0 && (dialled && (9..=15).contains(&count) || american) {
-        Kind::Phone
-    } else {
-        Kind::Number
-    }
 }

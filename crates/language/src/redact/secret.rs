@@ -1,4 +1,5 @@
-//! Passwords, which are words: `the password is hunter two`. PINs are numbers and so the business of [`run`](super::run).
+//! Passwords, which are words: `the password is hunter two`. PINs are numbers and so the business of
+//! [`run`](super::run).
 
 use super::lexicon::{FILLER, LINK, PASSWORD, STATE_OF, STOP};
 use super::token::{Shape, Token};
@@ -98,6 +99,11 @@ fn value(reader: &Reader<'_>, from: usize, mut announced: bool) -> Option<std::o
         let number = number::number(reader.tokens, end, reader.language).is_some();
         let tail = token.ends_sentence() && reader.tokens.get(end + 1).is_none_or(|t| !t.joined);
         let more = match token.shape {
+            // `nine, nine, four`
+            Shape::Sign(',') => {
+                number::number(reader.tokens, end + 1, reader.language).is_some()
+                    && number::number(reader.tokens, end - 1, reader.language).is_some()
+            }
             Shape::Sign(_) => token.joined && !tail && !matches!(token.sign(), Some(',' | ')' | '"')),
             _ => token.joined || number || !token.is(STOP.or(LINK).or(FILLER)),
         };
