@@ -167,6 +167,6 @@ fn figures_hold_on_the_development_half() {
 fn figures_hold_on_the_test_half() {
     let figures = Figures::of(&corpus(1), std::env::var_os("SHOW_TEST_HALF").is_some());
     figures.print("test");
-    assert!(figures.recall() >= 0.91 && figures.signs_gone() >= 0.97);
+    assert!(figures.recall() >= 0.92 && figures.signs_gone() >= 0.98);
     assert!(figures.lost_per_thousand() <= 11.5);
 }

@@ -1,7 +1,7 @@
 //! Words that announce a number: my PIN is, Kontonummer lautet. And what an utterance leaves to the next.
 
 use super::lexicon::{
-    ADDRESS, BIRTH, CARD, FILLER, Flags, IBAN, ID, LINK, NAME, NUMBER, PASSWORD, PHONE, SECRET,
+    ADDRESS, BIRTH, CARD, FILLER, Flags, IBAN, ID, LINK, MAIL, NAME, NUMBER, PASSWORD, PHONE, SECRET,
 };
 use super::token::{Shape, Token};
 use super::{Before, Kind, Reader, number, run};
@@ -68,6 +68,8 @@ pub(super) fn before(reader: &Reader<'_>, at: usize) -> Option<Cue> {
                     strong = false;
                 }
             }
+            // `CVV2`
+            Shape::Digits if token.joined && token.plain.len() == 1 => {}
             // What was announced has been said.
             Shape::Placeholder(_) | Shape::Digits => break,
             Shape::Sign(_) if token.ends_sentence() && !strong => break,
@@ -104,7 +106,7 @@ pub(super) fn behind(reader: &Reader<'_>, end: usize) -> Option<Cue> {
 /// What a question asks for: the last cue in it that is the other's, or that ends it. `What is your date of birth?`
 pub(super) fn asked(reader: &Reader<'_>) -> Flags {
     const REACH: usize = 24;
-    let all = CUES.or(ADDRESS).or(NAME).or(PASSWORD);
+    let all = CUES.or(ADDRESS).or(NAME).or(PASSWORD).or(MAIL);
     let len = reader.tokens.len();
     let yours = |token: &Token| {
         matches!(
@@ -146,6 +148,11 @@ pub(super) fn after(reader: &Reader<'_>) -> Before {
         let Some(token) = reader.tokens.before(len, back) else { break };
         match token.shape {
             Shape::Placeholder(kind) => {
+                // `Baker Street` by itself: its number or its town may follow.
+                let bare = reader.tokens.iter().all(|t| !t.is_word() || t.is(LINK.or(FILLER)));
+                if kind == Kind::Address && bare {
+                    return Before { cue: ADDRESS, kind: Some(kind), ..Before::default() };
+                }
                 return Before {
                     digits: usize::from(is_number(kind)) * 4,
                     kind: Some(kind),
@@ -153,18 +160,19 @@ pub(super) fn after(reader: &Reader<'_>) -> Before {
                 };
             }
             Shape::Digits => return digits(reader, len - back),
-            Shape::Word if token.is(CUES.or(ADDRESS).or(NAME).or(PASSWORD)) => {
+            Shape::Word if token.is(CUES.or(ADDRESS).or(NAME).or(PASSWORD).or(MAIL)) => {
                 let more = (back + 1..back + 4)
                     .map_while(|back| reader.tokens.before(len, back))
                     .filter(|t| t.is_word())
-                    .map(|t| t.flags.only(CUES))
+                    .map(|t| t.flags.only(CUES.or(MAIL)))
                     .fold(Flags::NONE, Flags::or);
-                let cue = token.flags.only(CUES.or(ADDRESS).or(NAME).or(PASSWORD)).or(more);
+                let cue = token.flags.only(CUES.or(ADDRESS).or(NAME).or(PASSWORD).or(MAIL)).or(more);
                 return Before { cue, ..Before::default() };
             }
             Shape::Word if number::unit(&token.plain, reader.language).is_some() => {
                 return digits(reader, len - back);
             }
+            Shape::Word if matches!(token.plain.as_str(), "at" | "am") => {}
             Shape::Word if token.is(LINK.or(FILLER)) => said = true,
             Shape::Word if number::number(reader.tokens, len - back, reader.language).is_some() => {
                 return digits(reader, len - back);
@@ -188,6 +196,13 @@ fn digits(reader: &Reader<'_>, last: usize) -> Before {
         .filter(|index| run::begins(reader, *index))
         .last();
     let digits = first.and_then(|first| run::at(reader, first)).map_or(0, |run| run.digits.len());
+    // What was said before goes on.
+    let begins = first.is_some_and(|first| {
+        (0..first.min(8))
+            .all(|index| reader.tokens.get(index).is_some_and(|t| t.is(FILLER) || t.sign().is_some()))
+            && first < 8
+    });
+    let digits = if begins { (digits + reader.before.digits).min(64) } else { digits };
     let cue = first.and_then(|first| before(reader, first)).map_or(Flags::NONE, |cue| cue.flags);
     Before { digits, cue, kind: None }
 }

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::german::german_value;
-use super::lexicon::{BIRTH, MONTH, ORDINAL, UNIT};
+use super::lexicon::{BIRTH, FILLER, LINK, MONTH, ORDINAL, UNIT};
 use super::number::{self, number};
 use super::token::{Token, Tokens};
 use super::{Claims, Kind, Reader};
@@ -146,8 +146,10 @@ fn goes_back(reader: &Reader<'_>, at: usize) -> bool {
             .before(at, back)
             .is_some_and(|t| t.is_digits() || number::unit(&t.plain, reader.language).is_some())
     };
-    let sign =
-        reader.tokens.before(at, 1).is_some_and(|t| matches!(t.sign(), Some('.' | '-' | '/' | ',' | '–')));
+    let filler =
+        reader.tokens.before(at, 1).is_some_and(|t| t.is(FILLER) && !t.is(LINK) && t.plain.len() < 5);
+    let sign = filler
+        || reader.tokens.before(at, 1).is_some_and(|t| matches!(t.sign(), Some('.' | '-' | '/' | ',' | '–')));
     digits(1) || sign && digits(2)
 }
 
@@ -160,7 +162,7 @@ fn day(reader: &Reader<'_>, at: usize) -> Option<usize> {
         return Some(at + 1);
     }
     if token.is_digits() {
-        digits(tokens, at, 1..3, 31)?;
+        digits(tokens, at, 1..3, 31).filter(|day| *day > 0)?;
         let suffix = |t: &Token| {
             t.joined
                 && (t.sign() == Some('.')
@@ -209,15 +211,20 @@ fn day_first(reader: &Reader<'_>, at: usize) -> Option<Date> {
         let ordinals = [at, next].into_iter().all(|index| {
             let token = reader.tokens.get(index);
             token.is_some_and(|t| is_ordinal(t, reader))
-                || reader.tokens.get(index + 1).is_some_and(|t| t.sign() == Some('.') && t.joined)
-                    && token.is_some_and(Token::is_digits)
+                || reader.tokens.get(index + 1).is_some_and(|t| {
+                    t.joined
+                        && (t.sign() == Some('.') || matches!(t.plain.as_str(), "st" | "nd" | "rd" | "th"))
+                }) && token.is_some_and(Token::is_digits)
         });
         let late =
             reader.tokens.get(next).is_some_and(|t| t.plain.parse().is_ok_and(|value: u32| value > 12));
         (ordinals && !late).then(|| day(reader, next)).flatten()
     })?;
     let year = year(reader, end);
+    let asked = reader.before.cue.any(BIRTH)
+        || (1..=4).any(|back| reader.tokens.before(at, back).is_some_and(|t| t.is_word() && t.is(BIRTH)));
     if named.is_none()
+        && !asked
         && (goes_back(reader, at) || year.as_ref().is_none_or(|(end, _)| goes_on(reader, *end)))
     {
         return None;

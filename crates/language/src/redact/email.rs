@@ -1,6 +1,6 @@
 //! E-mail addresses: `john.smith@example.org`, `john dot smith at example dot org`.
 
-use super::lexicon::{AT, DOT, FILLER, JOINER, LINK, PROVIDER, STOP, TLD};
+use super::lexicon::{AT, DOT, FILLER, JOINER, LINK, MAIL, PROVIDER, STOP, TLD};
 use super::token::{Shape, Token};
 use super::{Claims, Kind, Reader, number};
 
@@ -36,7 +36,49 @@ pub(super) fn find(reader: &Reader<'_>) -> Claims {
         }
         index += 1;
     }
+    if reader.before.kind == Some(Kind::Email) || reader.before.cue.any(MAIL) {
+        claims.extend(begun(reader).map(|end| (0..end, Kind::Email)));
+    }
+    claims.extend(ended(reader).map(|from| (from..reader.tokens.len(), Kind::Email)));
     claims
+}
+
+/// The end of an address that the utterance before has begun: `at example dot org`, `example dot org`.
+fn begun(reader: &Reader<'_>) -> Option<usize> {
+    let first = reader.tokens.get(0)?;
+    let from = usize::from(first.is_word() && first.is(AT.or(DOT)) || first.sign() == Some('@'));
+    domain(reader, from, false)
+}
+
+/// Where an address begins that goes on to the end of the text: `my email is john dot smith`, `john dot smith at`.
+fn ended(reader: &Reader<'_>) -> Option<usize> {
+    let len = reader.tokens.len();
+    let mut linked = false;
+    let mut from = len;
+    for back in 1..=LOCAL {
+        let index = len.checked_sub(back);
+        let Some(token) = index.and_then(|index| reader.tokens.get(index)) else {
+            // All of the text: the cue stood in the utterance before.
+            return (linked && reader.before.cue.any(MAIL) && from < len).then_some(from);
+        };
+        let index = index?;
+        let sign = token.is_word() && token.is(DOT.or(JOINER).or(AT));
+        linked |= sign;
+        let part = sign
+            || token.is_digits()
+            || matches!(token.sign(), Some('.' | '-' | '_'))
+            || token.is_word() && (token.letter().is_some() || !token.is(STOP.or(LINK).or(FILLER)))
+            || number::number(reader.tokens, index, reader.language).is_some();
+        if !part || token.is(MAIL) {
+            let cued = (0..4)
+                .filter_map(|more| reader.tokens.before(index + 1, more + 1))
+                .any(|t| t.is_word() && t.is(MAIL))
+                || index < 4 && reader.before.cue.any(MAIL);
+            return (linked && cued && from < len).then_some(from);
+        }
+        from = index;
+    }
+    None
 }
 
 fn is_dot(token: &Token) -> bool {
@@ -47,8 +89,28 @@ fn bracket(token: &Token) -> bool {
     matches!(token.sign(), Some('(' | ')' | '[' | ']' | '<' | '>' | '{' | '}'))
 }
 
+/// The end of a domain that is written without a space.
+fn written(reader: &Reader<'_>, at: usize) -> Option<usize> {
+    const LONGEST: usize = 64;
+    (at..at + LONGEST)
+        .map_while(|index| reader.tokens.get(index).map(|token| (index, token)))
+        .take_while(|(_, token)| {
+            token.joined
+                && (token.is_word() || token.is_digits() || matches!(token.sign(), Some('.' | '-' | '_')))
+        })
+        .filter(|(_, token)| token.is_word() || token.is_digits())
+        .last()
+        .map(|(index, _)| index + 1)
+}
+
 /// The end of the domain that begins at `at`.
 fn domain(reader: &Reader<'_>, at: usize, sign: bool) -> Option<usize> {
+    if sign {
+        // The rest may be said: `jane@example dot org`.
+        let end = written(reader, at)?;
+        let said = reader.tokens.get(end).is_some_and(|t| t.is_word() && t.is(DOT));
+        return Some(if said { domain(reader, at, false).map_or(end, |more| more.max(end)) } else { end });
+    }
     let mut end = None;
     let mut dotted = false;
     let mut labels = 0;
@@ -65,8 +127,7 @@ fn domain(reader: &Reader<'_>, at: usize, sign: bool) -> Option<usize> {
             Shape::Word if token.is(JOINER) && labels > 0 => dotted = true,
             Shape::Word | Shape::Digits => {
                 labels += 1;
-                let ends = dotted && (token.is(TLD) || (sign && token.joined))
-                    || labels == 1 && (token.is(PROVIDER) || sign && token.joined);
+                let ends = dotted && token.is(TLD) || labels == 1 && token.is(PROVIDER);
                 if ends {
                     end = Some(index + 1);
                 } else if !(labels <= 4
@@ -85,7 +146,7 @@ fn domain(reader: &Reader<'_>, at: usize, sign: bool) -> Option<usize> {
                 dotted = false;
             }
             Shape::Sign('-' | '_') => {}
-            Shape::Sign(',') if !sign => {}
+            Shape::Sign(',') => {}
             _ if bracket(token) => {}
             Shape::Sign(_) => break,
         }

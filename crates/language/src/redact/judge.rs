@@ -34,6 +34,13 @@ pub(super) fn judge(reader: &Reader<'_>, run: &Run) -> Option<Kind> {
     if count >= SINGLES && is_all(reader, run) {
         return Some(cue.map(Cue::kind).or(carried.flatten()).unwrap_or_else(|| by_shape(run)));
     }
+    let born = (run.range.end..run.range.end + 5)
+        .map_while(|index| reader.tokens.get(index))
+        .take_while(|token| !token.ends_sentence())
+        .any(|token| token.is_word() && token.is(BIRTH));
+    if count == 4 && run.items <= 2 && born {
+        return Some(Kind::Birth);
+    }
     if is_years(run) && !cue.is_some_and(|cue| cue.strong) && carried.is_none() {
         return None;
     }

@@ -83,6 +83,8 @@ pub(super) const FIRST_NAME: Flags = Flags::bit(28);
 pub(super) const NAME: Flags = Flags::bit(29);
 /// daughter, colleague: a name may follow.
 pub(super) const RELATION: Flags = Flags::bit(34);
+/// email: an address follows.
+pub(super) const MAIL: Flags = Flags::bit(36);
 /// Names that are common words too: after a cue.
 pub(super) const MAYBE_NAME: Flags = Flags::bit(35);
 /// my, your, the: before a title in German they say that it is none.
@@ -100,7 +102,19 @@ type Lists = &'static [(Flags, &'static str)];
 const COMMON: Lists = &[
     (STOP, "least most monday tuesday wednesday thursday friday saturday sunday montag dienstag mittwoch donnerstag freitag
         samstag sonntag sonnabend"),
-    (PASSWORD, "username memorable benutzername nutzername anmeldename"),
+    (FILLER, "nbsp"),
+    (MAIL, "email mail emailadresse mailadresse"),
+    (TITLE, "med phil rer ing habil dipl"),
+    (PASSWORD, "geheimwort losung codewort"),
+    (FIRST_NAME, "jens arnd soeren kai knut ole malte finn lasse jannis mia lina nele aylin kemal mustafa fatma emre murat
+        elif schorsch mehmet ayhan hakan oezlem zeynep hatice yasin dilara agnieszka andrzej katarzyna krzysztof piotr
+        tomasz oksana olena dmitri nikolai tatiana anastasia giuseppe alessandra paolo lucia chiara matteo jorge pedro
+        isabella santiago diego mateo valentina camila xavier guillaume thierry brigitte francois fatoumata amara kwame
+        chinedu ngozi oluwaseun adaeze priyanka rahul arjun deepak anjali sanjay vijay lakshmi mei xiu hiroshi yuki
+        kenji sakura minh linh thuy nguyen ahmad yasmin layla karim nadia samira tariq zahra bartholomew tanisha latoya
+        jamal darnell tyrone keisha siobhan aoife niamh cillian eoin padraig rhys gwen angharad hamish fergus brandon
+        jayden mckenzie madison mackenzie kaylee brittany courtney lindsey heidi gretchen"),
+    (PASSWORD, "pw username memorable benutzername nutzername anmeldename"),
     (CARD, "expiry expiration ablaufdatum"),
     (ID, "tax medicare medicaid"),
     (NAME, "geburtsname maedchenname"),

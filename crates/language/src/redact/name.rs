@@ -210,6 +210,8 @@ fn introduced(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
         (second, word(reader, at + 2)),
         ("mein", Some("name")) | ("am", Some("apparat" | "telefon"))
     );
+    let closes = closes
+        || second == "ist" && word(reader, at + 2) == Some("mein") && word(reader, at + 3) == Some("name");
     if closes && capital(at) {
         let more = at.checked_sub(1).filter(|before| capital(*before));
         return Some((more.unwrap_or(at), at + 1));
@@ -236,7 +238,6 @@ fn introduced(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
             let closed = capital(from)
                 && reader.capitals
                 && first != "its"
-                && first != "hier"
                 && reader.tokens.get(end).is_none_or(|t| t.sign().is_some());
             if closed {
                 return Some((from, end));
@@ -258,9 +259,11 @@ fn introduced(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
         }
         ("im", _) | ("i" | "ich", "am" | "bin") => {
             let from = if first == "im" { at + 1 } else { at + 2 };
+            let from = from + usize::from(word(reader, from) == Some("called"));
             let known =
                 reader.tokens.get(from).is_some_and(|t| t.is(FIRST_NAME) || t.is(MAYBE_NAME) && t.capital);
-            let two = first != "ich" && capital(from) && capital(from + 1);
+            let called = word(reader, from - 1) == Some("called") && capital(from);
+            let two = first != "ich" && capital(from) && capital(from + 1) || called;
             (known && may_name(reader, from) || two).then(|| (from, name_end(reader, from, 3)))
         }
         ("dear" | "hi" | "hello" | "hallo" | "hey" | "liebe" | "lieber", _) => {

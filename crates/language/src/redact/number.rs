@@ -224,6 +224,10 @@ fn english(tokens: &Tokens, at: usize) -> Option<Item> {
                     below_hundred(tokens, next)
                         .map_or((hundreds, after + 1), |(more, after)| (hundreds + more, after))
                 }
+                // `seven hundred, nine hundred` are two.
+                Some(t) if rest == 100 && more < 10 && matches!(t.plain.as_str(), "hundred" | "thousand") => {
+                    (0, after)
+                }
                 _ => (more, after),
             });
             if let Some((more, after)) = below.filter(|(more, _)| *more > 0) {

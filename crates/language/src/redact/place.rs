@@ -34,7 +34,10 @@ pub(super) fn find(reader: &Reader<'_>) -> Claims {
         }
     }
     if reader.before.cue.any(ADDRESS) {
-        claims.extend(value(reader, 0).map(|(from, end)| (from..rest(reader, end), Kind::Address)));
+        let number = house(reader, 0).filter(|end| end + 1 >= reader.tokens.len()).map(|end| (0, end));
+        claims.extend(
+            number.or_else(|| value(reader, 0)).map(|(from, end)| (from..rest(reader, end), Kind::Address)),
+        );
     }
     claims
 }
@@ -212,7 +215,10 @@ fn german_street(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
         .is_some_and(|name| name.len() > 2 || name.is_empty() && word.starts_with("str"));
     let mut end = at + 1;
     let mut from = at;
-    if !compound && token.is(STREET.or(SOFT_STREET)) {
+    let of = matches!(word, "platz" | "allee")
+        && reader.tokens.get(end).is_some_and(|t| matches!(t.plain.as_str(), "des" | "der"))
+        && reader.tokens.get(end + 1).is_some_and(|t| t.capital);
+    if !compound && !of && token.is(STREET.or(SOFT_STREET)) {
         // Berliner Allee, Lange Straße
         let adjective = reader
             .tokens
@@ -232,13 +238,13 @@ fn german_street(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
         } else {
             return None;
         }
-    } else if !compound {
+    } else if !compound && !of {
         return preposition(reader, at);
     }
     if dot(end) {
         end += 1;
     }
-    if word == "strasse"
+    if matches!(word, "strasse" | "platz" | "allee")
         && reader
             .tokens
             .get(end)
@@ -272,7 +278,8 @@ fn preposition(reader: &Reader<'_>, at: usize) -> Option<(usize, usize)> {
     let end = house(reader, index + 1)?;
     let postcode = reader.tokens.get(end).is_some_and(|t| t.sign() == Some(','))
         && reader.tokens.get(end + 1).is_some_and(|t| t.is_digits() && t.plain.len() == 5);
-    (cued(reader, at) || postcode).then_some((at, end))
+    let whole = at == 0 && end + 1 >= reader.tokens.len();
+    (cued(reader, at) || postcode || whole).then_some((at, end))
 }
 
 /// `P.O. Box 123`, `Postfach 12 34`.

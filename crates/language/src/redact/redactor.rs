@@ -80,6 +80,56 @@ mod tests {
     }
 
     #[test]
+    fn so_is_what_else_comes_in_pieces() {
+        let talks: &[(Language, &[&str], &[&str])] = &[
+            (
+                Language::English,
+                &["my email is john dot smith", "at example dot org"],
+                &["my email is [email]", "[email]"],
+            ),
+            (
+                Language::English,
+                &["my email is", "john dot smith at", "example dot com"],
+                &["my email is", "[email]", "[email]"],
+            ),
+            (
+                Language::English,
+                &["I live at", "42", "Baker Street"],
+                &["I live at", "[address]", "[address]"],
+            ),
+            (
+                Language::English,
+                &["I was born on", "the third of May", "1980"],
+                &["I was born on", "[birth]", "[birth]"],
+            ),
+            (
+                Language::English,
+                &["My password is", "uh", "hunter two"],
+                &["My password is", "uh", "[secret]"],
+            ),
+            (Language::English, &["My name is", "Xiomara Delgado."], &["My name is", "[name]."]),
+            (
+                Language::German,
+                &["geboren am", "dritten fünften", "achtzig"],
+                &["geboren am", "[birth]", "[birth]"],
+            ),
+            (
+                Language::German,
+                &["ich wohne in der", "Hauptstraße", "sieben"],
+                &["ich wohne in der", "[address]", "[address]"],
+            ),
+            (
+                Language::English,
+                &["it took", "two weeks", "and three days"],
+                &["it took", "two weeks", "and three days"],
+            ),
+        ];
+        for (language, lines, wanted) in talks {
+            assert_eq!(talk(*language, lines), *wanted);
+        }
+    }
+
+    #[test]
     fn what_was_expected_is_forgotten_when_something_else_is_said() {
         let said = talk(
             Language::English,

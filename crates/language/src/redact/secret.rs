@@ -31,6 +31,7 @@ fn is_link(token: &Token) -> bool {
                 | "ist"
                 | "war"
                 | "lautet"
+                | "heisst"
                 | "reads"
                 | "says"
                 | "the"
@@ -69,7 +70,7 @@ fn value(reader: &Reader<'_>, from: usize, mut announced: bool) -> Option<std::o
         announced |= matches!(token.sign(), Some(':' | '='))
             || matches!(
                 token.plain.as_str(),
-                "is" | "was" | "its" | "ist" | "war" | "lautet" | "reads" | "says"
+                "is" | "was" | "its" | "ist" | "war" | "lautet" | "heisst" | "reads" | "says"
             );
         start += 1;
         if start > from + 6 {
