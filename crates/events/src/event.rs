@@ -51,7 +51,7 @@ impl Event {
         self.happening.kind()
     }
 
-    /// Whether the event holds anything inferred of the customer, or measured in their voice.
+    /// Whether the event holds anything inferred of the customer, measured in their voice, or said in the call.
     #[must_use]
     pub fn infers(&self) -> bool {
         match &self.happening {
@@ -63,7 +63,10 @@ impl Event {
             | Happening::CueAcknowledged(_)
             | Happening::CueDismissed(_)
             | Happening::CueCleared(_)
-            | Happening::CueJudged(_) => true,
+            | Happening::CueJudged(_)
+            // Words are the caller's own, whoever of the two has said them.
+            | Happening::WordsFinal(_)
+            | Happening::WordsTopic(_) => true,
             Happening::CallEnded(ended) => ended.summary.is_some(),
             _ => false,
         }

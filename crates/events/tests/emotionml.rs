@@ -70,6 +70,8 @@ fn an_alert_that_is_over_has_its_beginning_and_length() {
     let alert = Alert {
         leg: CustomerOnly,
         modality: Modality::Voice,
+        stands_on: vec![sidetone_insight::Basis::Voice],
+        phrase: None,
         alert: AlertKind::Frustration,
         phase: Phase::Calmed,
         score: 0.25,
@@ -78,7 +80,7 @@ fn an_alert_that_is_over_has_its_beginning_and_length() {
         confidence: 0.9,
         lasted: Some(Duration::from_millis(61_500)),
     };
-    let event = narrator.tell(Duration::from_secs(100), Happening::AffectAlert(alert));
+    let event = narrator.tell(Duration::from_secs(100), Happening::AffectAlert(alert.clone()));
     let text = emotionml::document(&event).unwrap();
     let document = Document::parse(&text).unwrap();
     let emotion = emotion(&document);
@@ -111,6 +113,8 @@ proptest! {
         let alert = Alert {
             leg: CustomerOnly,
             modality: Modality::Voice,
+            stands_on: vec![sidetone_insight::Basis::Voice],
+            phrase: None,
             alert: AlertKind::Frustration,
             phase: Phase::Rising,
             score,

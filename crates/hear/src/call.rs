@@ -14,11 +14,13 @@ use sidetone_consent::{ListeningPermit, Medium, RecordingPermit};
 use sidetone_emotion::listener::{Listener, estimate_due};
 use sidetone_emotion::model::Model;
 use sidetone_insight::cues::{Answer, Coach, CueSet};
+use sidetone_language::reader::Said;
 use sidetone_insight::{Call, Insight, Summary, Thresholds, TimelinePoint};
 
 use sidetone_tap::Arrival;
 
 use super::ear::{Audible, Ear, Keys};
+use super::words::{Dictation, Scribe, Wording};
 
 /// Most streams of a call that are remembered. Calls have one audio stream, seldom two.
 const MAX_STREAMS: usize = 16;
@@ -45,6 +47,16 @@ pub struct CallAnalysis {
     listening: bool,
     /// Keys are also detected as tones in the sound.
     in_band: bool,
+    /// Where the customer's utterances are recognised, if they may be.
+    scribe: Option<Scribe>,
+    /// Whether the call's labels let words be recognised, and how much its caller matters.
+    wording: Wording,
+    /// The customer's utterances on their way to words.
+    dictation: Option<Dictation>,
+    /// The words so far of an utterance that goes on.
+    so_far: Option<String>,
+    /// When the call was over: only words are awaited.
+    closed: Option<Duration>,
     /// The call was listened to, and the summary has to say so even if all was erased.
     listened: bool,
     customer: Ear,
@@ -76,6 +88,11 @@ impl CallAnalysis {
             customer: Ear::deaf(Some(Keys::new(in_band))),
             beside: BTreeMap::new(),
             in_band,
+            scribe: None,
+            wording: Wording::default(),
+            dictation: None,
+            so_far: None,
+            closed: None,
             agent: Ear::deaf(None),
             insight: Call::new(thresholds.clone()),
             thresholds,
@@ -94,9 +111,31 @@ impl CallAnalysis {
         Self { insight: self.insight.coached(Coach::new(cues)), ..self }
     }
 
+    /// The same call, whose customer's words are recognised, as far as its labels allow.
+    #[must_use]
+    pub fn transcribed(self, words: Option<(Scribe, Wording)>) -> Self {
+        let Some((scribe, wording)) = words else { return self };
+        Self { scribe: Some(scribe), wording, ..self }
+    }
+
     /// The call's labels, as the PBX tells them.
     pub fn labels(&mut self, labels: &Labels) {
         self.insight.labels(labels);
+        self.wording.labels(labels);
+        self.take_down();
+    }
+
+    /// Begins to have words recognised, or ends it, as consent and labels say.
+    fn take_down(&mut self) {
+        let rank = self.wording.rank();
+        let scribe = self.scribe.as_ref().filter(|_| self.listening && self.wording.allows());
+        self.customer.recognise(scribe.is_some());
+        match (scribe, &mut self.dictation) {
+            (Some(_), Some(dictation)) => dictation.rank(rank),
+            (Some(scribe), none) => *none = Some(scribe.begin(rank)),
+            (None, dictation) => *dictation = None,
+        }
+        self.so_far = self.so_far.take().filter(|_| self.dictation.is_some());
     }
 
     /// The agent answers a cue.
@@ -127,6 +166,7 @@ impl CallAnalysis {
         let since = self.call_time(since);
         self.customer.listen(Listener::new(permit, Arc::clone(&self.model)), since);
         self.agent.attend(since);
+        self.take_down();
     }
 
     /// Detects only when each party talks, and nothing of how: for recordings whose customer is unknown.
@@ -148,6 +188,9 @@ impl CallAnalysis {
         self.note_heard();
         self.customer.deafen();
         self.agent.deafen();
+        // What waits for a recogniser goes, and what it is at is given up.
+        self.dictation = None;
+        self.so_far = None;
         self.insight.hush();
         if erase {
             self.insight = Call::new(self.thresholds.clone());
@@ -293,6 +336,9 @@ impl CallAnalysis {
     /// Advances the call to `now`.
     pub fn advance(&mut self, now: Duration) {
         let now = self.call_time(now);
+        if self.closed.is_some() {
+            return self.read();
+        }
         self.customer.advance(now);
         self.agent.advance(now);
         self.beside.values_mut().for_each(|ear| ear.advance(now));
@@ -306,19 +352,45 @@ impl CallAnalysis {
     /// Ends the call. Remaining insights stay in [`poll`](Self::poll). A call that was never listened to has no
     /// summary; a call with everything erased has one that says so.
     pub fn finish(&mut self, now: Duration) -> Option<(Summary, Vec<TimelinePoint>)> {
-        let end = self.call_time(now);
-        self.customer.finish(end);
-        self.agent.finish(end);
-        self.note_heard();
+        self.close(now);
+        let end = self.closed.unwrap_or_default();
         if !self.listened {
             return None;
         }
-        Self::estimate(std::iter::once(&mut *self));
-        self.collect();
+        self.read();
         self.insight.advance(end);
         let summary = self.insight.summary(end);
         self.gather();
         Some((summary, self.insight.timeline()))
+    }
+
+    /// The call is over: nothing more is heard, but words of its last utterances may still come. Whoever has time for
+    /// them waits while [`awaits_words`](Self::awaits_words) before they [`finish`](Self::finish).
+    pub fn close(&mut self, now: Duration) {
+        if self.closed.is_some() {
+            return;
+        }
+        let end = self.call_time(now);
+        self.customer.finish(end);
+        self.agent.finish(end);
+        self.note_heard();
+        if self.listened {
+            Self::estimate(std::iter::once(&mut *self));
+            self.collect();
+        }
+        self.closed = Some(end);
+    }
+
+    /// Whether utterances are still being recognised.
+    #[must_use]
+    pub fn awaits_words(&self) -> bool {
+        self.dictation.as_ref().is_some_and(Dictation::awaits)
+    }
+
+    /// The words so far of an utterance that goes on, redacted.
+    #[must_use]
+    pub fn so_far(&self) -> Option<&str> {
+        self.so_far.as_deref()
     }
 
     /// Whether enough new speech waits for the network.
@@ -359,6 +431,27 @@ impl CallAnalysis {
                 self.insight.syllables(leg, syllables);
             }
         }
+        if let Some(dictation) = &mut self.dictation {
+            while let Some(piece) = self.customer.poll_piece() {
+                dictation.give(piece);
+            }
+        }
+        self.read();
+    }
+
+    /// Takes the words that have come.
+    fn read(&mut self) {
+        let Some(dictation) = &mut self.dictation else { return };
+        for said in dictation.take() {
+            match said {
+                Said::SoFar { text, .. } => self.so_far = Some(text),
+                Said::Whole(utterance) => {
+                    self.so_far = None;
+                    self.insight.said(&utterance);
+                }
+            }
+        }
+        self.gather();
     }
 
     fn gather(&mut self) {

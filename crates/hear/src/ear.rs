@@ -22,6 +22,7 @@ use sidetone_emotion::listener::Listener;
 use sidetone_emotion::mark::FrameMark;
 use sidetone_emotion::pace::SyllableCounter;
 use sidetone_emotion::vad::SpeechDetector;
+use sidetone_language::utterance::{Piece, Utterances};
 use sidetone_rtp::RtpView;
 use sidetone_rtp::reorder::{Packet, Played, Pushed, Reorder, Settings, Timing};
 use sidetone_rtp::telephone_event::Sources;
@@ -50,9 +51,13 @@ pub(super) struct Ear {
     gate: Gate,
     /// Samples pushed before the role first heard sound: the role's own times count from there.
     role_since: u64,
+    /// Samples that the role has heard.
+    given: u64,
     keys: Option<Keys>,
     pace: SyllableCounter,
     syllables: u32,
+    /// The party's sound on its way to words, if it is recognised.
+    utterances: Option<Box<Utterances>>,
     audibility: Audibility,
     formats: Formats,
     decoder: Option<Decoding>,
@@ -64,6 +69,8 @@ pub(super) struct Ear {
     ordered: Option<(u32, u16)>,
     /// The newest packet was a telephone-event.
     after_event: bool,
+    /// The audio has ended.
+    cut_short: bool,
     /// Ticks lost, to be concealed once the next packet is known: it may hold the lost sound.
     lost: u32,
     resync: bool,
@@ -108,6 +115,24 @@ impl Ear {
         self.take_up(Role::Attending(Box::new(SpeechDetector::new())), Some(since));
     }
 
+    /// Cuts what the party says into utterances from now on, or no longer.
+    pub(super) fn recognise(&mut self, wanted: bool) {
+        if wanted && self.utterances.is_none() {
+            // Its time is the role's: it gets the same samples from the role's first one on.
+            let mut utterances = Box::<Utterances>::default();
+            utterances.skip(self.given);
+            self.utterances = Some(utterances);
+        } else if !wanted {
+            self.utterances = None;
+        }
+    }
+
+    /// The next piece of what the party says, in call time.
+    pub(super) fn poll_piece(&mut self) -> Option<Piece> {
+        let piece = self.utterances.as_mut()?.poll()?;
+        Some(Piece { from: self.call_time(piece.from), to: self.call_time(piece.to), ..piece })
+    }
+
     /// Passes nothing on from now on; sound in progress is dropped.
     pub(super) fn deafen(&mut self) {
         self.take_up(Role::Deaf, None);
@@ -123,8 +148,10 @@ impl Ear {
         self.since = since;
         self.gate = since.map_or(Gate::SHUT, Gate::since);
         self.role_since = self.timeline.pushed();
+        self.given = 0;
         self.pace = SyllableCounter::new();
         self.syllables = 0;
+        self.utterances = None;
     }
 
     fn new(role: Role) -> Self {
@@ -133,9 +160,11 @@ impl Ear {
             since: None,
             gate: Gate::SHUT,
             role_since: 0,
+            given: 0,
             keys: None,
             pace: SyllableCounter::new(),
             syllables: 0,
+            utterances: None,
             audibility: Audibility::default(),
             formats: Formats::default(),
             decoder: None,
@@ -143,6 +172,7 @@ impl Ear {
             events: Sources::default(),
             ordered: None,
             after_event: false,
+            cut_short: false,
             lost: 0,
             resync: false,
             timeline: Timeline::default(),
@@ -280,6 +310,7 @@ impl Ear {
             Role::Attending(detector) => detector.finish(),
             Role::Deaf => {}
         }
+        self.cut_short = true;
     }
 
     /// Decoded audio without packets, at 8 kHz.
@@ -384,8 +415,16 @@ impl Ear {
 
     /// Takes sound that has been admitted.
     fn hear(&mut self, pcm: &[i16], mark: FrameMark) {
+        self.given += pcm.len() as u64;
         if mark.is_voice() {
             self.syllables += self.pace.push(pcm);
+        }
+        if let Some(utterances) = &mut self.utterances {
+            if mark.is_voice() {
+                utterances.push(pcm);
+            } else {
+                utterances.silence(pcm.len());
+            }
         }
         match &mut self.role {
             Role::Listening(listener) => {
@@ -426,7 +465,17 @@ impl Ear {
             Role::Listening(listener) => listener.poll_speech(),
             Role::Attending(detector) => detector.poll(),
             Role::Deaf => None,
-        }?;
+        };
+        let Some(segment) = segment else {
+            // All speech has been told, so an utterance that is still open is whole.
+            if let Some(utterances) = self.utterances.as_mut().filter(|_| self.cut_short) {
+                utterances.finish();
+            }
+            return None;
+        };
+        if let Some(utterances) = &mut self.utterances {
+            utterances.speech(segment.from, segment.to, segment.ended);
+        }
         Some((self.call_time(segment.from), self.call_time(segment.to)))
     }
 

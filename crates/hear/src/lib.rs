@@ -8,10 +8,12 @@ pub mod config;
 mod cues;
 mod ear;
 mod inbox;
+mod words;
 mod worker;
 
 pub use call::CallAnalysis;
 pub use cues::{Cues, CuesError};
 pub use ear::Audible;
 pub use inbox::{Closed, Inbox, Orders, inbox};
+pub use words::{Dictation, Rank, Recognition, Scribe, Wording, Words, WordsCounters, WordsError};
 pub use worker::{Outcome, Work, Worker, WorkerCounters};

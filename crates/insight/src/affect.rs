@@ -2,12 +2,17 @@
 
 mod alert;
 mod edges;
+mod fusion;
 mod sample;
 mod smooth;
 mod track;
 mod update;
 
 pub use alert::{Alert, AlertKind, Phase};
+pub use fusion::Basis;
 pub use update::{AffectUpdate, Relative, State, Trend};
 
-pub(crate) use track::AffectTrack;
+pub(crate) use fusion::Lift;
+pub(crate) use sample::Sound;
+pub(crate) use smooth::Smooth;
+pub(crate) use track::{AffectTrack, Outcome};

@@ -3,14 +3,15 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::affect::{AffectTrack, AffectUpdate, Alert};
+use crate::affect::{AffectTrack, AffectUpdate, Alert, Outcome};
 use crate::conduct::{Conduct, Meter};
 use crate::cues::{Answer, Coach, CueTold, Situation};
 use crate::number::whole;
 use crate::summary::Summary;
 use crate::thresholds::Thresholds;
 use crate::timeline::{Timeline, TimelinePoint};
-use sidetone_call::{Estimate, Labels, Leg, Modality};
+use crate::words::{self, WordsFinal, WordsTopic, WordsTrack};
+use sidetone_call::{Estimate, Labels, Leg, Utterance};
 
 /// Insights held for [`Call::poll`]; whoever never polls loses the oldest.
 const HELD: usize = 256;
@@ -29,29 +30,17 @@ pub enum Insight {
     Conduct(Conduct),
     /// A cue for the agent.
     Cue(CueTold),
+    /// What a party has said.
+    Words(WordsFinal),
+    /// What the customer's words are about.
+    Topic(WordsTopic),
 }
 
-/// What is inferred of the customer, by what it was told by: a calm voice does not make angry words calm, nor the other
-/// way round.
-#[derive(Debug, Clone)]
+/// What is inferred of the customer. Each modality is told by itself; alerts go by both.
+#[derive(Debug, Clone, Default)]
 struct Affect {
     voice: AffectTrack,
-    words: AffectTrack,
-}
-
-impl Default for Affect {
-    fn default() -> Self {
-        Self { voice: AffectTrack::of(Modality::Voice), words: AffectTrack::of(Modality::Words) }
-    }
-}
-
-impl Affect {
-    fn track(&mut self, modality: Modality) -> &mut AffectTrack {
-        match modality {
-            Modality::Voice => &mut self.voice,
-            Modality::Words => &mut self.words,
-        }
-    }
+    words: WordsTrack,
 }
 
 /// One call. All times are since the call's INVITE was seen. Only [`advance`](Self::advance) moves time on; between two
@@ -70,6 +59,8 @@ pub struct Call {
     /// `None` if the agent is shown no cues, or no longer.
     coach: Option<Coach>,
     next_look: Duration,
+    /// Times that the customer had cut in when they last said something.
+    interruptions: u32,
     told: VecDeque<(Duration, Insight)>,
     /// The time of the newest insight: none goes out with an earlier one.
     told_to: Duration,
@@ -88,6 +79,7 @@ impl Call {
             situation: Situation::default(),
             coach: None,
             next_look: Duration::ZERO,
+            interruptions: 0,
             told: VecDeque::new(),
             told_to: Duration::ZERO,
             thresholds,
@@ -115,14 +107,46 @@ impl Call {
     }
 
     /// A model judged, or declined to judge, how the customer seems to feel in the window that ends at `at` in the
-    /// call's time. There is no such method about the agent. Each modality is smoothed, told and raises alerts by
-    /// itself; the timeline and the summary's curve are the voice's.
+    /// call's time, by their voice. There is no such method about the agent. The timeline and the summary's curve are
+    /// the voice's.
     pub fn affect(&mut self, at: Duration, estimate: &Estimate) {
         let Some(affect) = self.affect.as_mut() else { return };
-        let outcome = affect.track(estimate.modality).take(at, estimate, &self.thresholds);
-        if let Some(reading) = outcome.reading.filter(|_| estimate.modality.is_voice()) {
+        let outcome = affect.voice.take(at, estimate, affect.words.lift(), &self.thresholds);
+        if let Some(reading) = outcome.reading {
             self.timeline.reading(at, reading);
         }
+        self.moved(at, outcome);
+    }
+
+    /// The customer has said something. An estimate by words is smoothed and told apart from the voice's: a calm voice
+    /// does not make angry words calm, nor the other way round. Alerts go by both.
+    pub fn said(&mut self, utterance: &Utterance) {
+        let Some(affect) = self.affect.as_mut() else { return };
+        let at = utterance.to;
+        let begun = self.meter.conduct(false, &self.thresholds.conduct).customer.overlaps_begun;
+        let interruptions = begun.saturating_sub(std::mem::replace(&mut self.interruptions, begun));
+        let heard = affect.words.take(utterance, interruptions, &self.thresholds);
+        let judged = !heard.span.is_zero();
+        let outcome = if judged {
+            affect.voice.words(at, heard.span, affect.words.lift(), &self.thresholds)
+        } else {
+            Outcome::default()
+        };
+        let update = judged.then(|| affect.words.update(affect.voice.up()));
+        self.situation.words(at, affect.words.urgency(), affect.words.satisfaction());
+        self.tell(at, Insight::Words(words::told(Leg::Customer, utterance)));
+        for topic in heard.topics {
+            self.situation.topic(at, topic.topic);
+            self.tell(at, Insight::Topic(topic));
+        }
+        self.moved(at, outcome);
+        if let Some(update) = update {
+            self.tell(at, Insight::AffectUpdate(update));
+        }
+    }
+
+    /// Tells what an estimate or words have led to.
+    fn moved(&mut self, at: Duration, outcome: Outcome) {
         for alert in outcome.alerts {
             self.situation.alert(at, &alert);
             self.tell(at, Insight::Alert(alert));
@@ -234,6 +258,7 @@ impl Call {
         let speech = self.meter.customer_speech();
         let nothing = AffectTrack::default();
         let affect = self.affect.as_ref().map_or(&nothing, |affect| &affect.voice);
+        let words = self.affect.as_ref().and_then(|affect| affect.words.summary());
         let mut analysis = affect.analysis(speech);
         analysis.erased = self.affect.is_none();
         Summary {
@@ -242,6 +267,7 @@ impl Call {
             alerts: affect.alerts(),
             conduct: self.meter.conduct(true, &self.thresholds.conduct),
             analysis,
+            words,
         }
     }
 

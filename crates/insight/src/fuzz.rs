@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::cues::{Answer, Coach, CueSet, CueTold};
 use crate::{Call, Insight, Phase, Thresholds};
-use sidetone_call::{Abstention, Class, Estimate, Leg};
+use sidetone_call::{Abstention, Class, Estimate, Leg, Mention, Modality, Told, Topic, Utterance};
 
 /// The cues that come along; read once, not at each input.
 static CUES: LazyLock<Arc<CueSet>> = LazyLock::new(|| Arc::new(CueSet::shipped().unwrap_or_default()));
@@ -32,6 +32,7 @@ pub fn call(bytes: &[u8]) {
             3 => call.hold(leg, at),
             4 => call.resume(leg, at),
             5 => call.advance(at),
+            6 if kind & 32 != 0 => call.said(&utterance(at, length, [c, d, e, f, g])),
             6 => call.answer(
                 at,
                 u32::from(a),
@@ -74,6 +75,27 @@ fn sample([c, d, e, f, g]: [u8; 5]) -> Estimate {
     }
 }
 
+/// An utterance that says anything at all.
+fn utterance(from: Duration, length: Duration, bytes: [u8; 5]) -> Utterance {
+    let [_, _, urgency, satisfaction, topic] = bytes;
+    let share = |byte: u8| if byte == 255 { f32::NAN } else { f32::from(byte) / 200.0 };
+    let topic = Topic::ALL.get(usize::from(topic) % (Topic::ALL.len() + 1)).copied();
+    let mention = |topic| Mention { topic, probability: share(urgency), phrase: "it".to_owned() };
+    Utterance {
+        number: u32::from(urgency),
+        from,
+        to: from.saturating_add(length),
+        confidence: share(satisfaction),
+        told: Told {
+            affect: Estimate { modality: Modality::Words, ..sample(bytes) },
+            topics: topic.map(mention).into_iter().collect(),
+            urgency: share(urgency),
+            satisfaction: share(satisfaction),
+        },
+        ..Utterance::default()
+    }
+}
+
 /// Times never go back; each kind of alert rises and calms in turn; nothing told is out of its range.
 fn check_order(told: &[(Duration, Insight)]) {
     assert!(told.windows(2).all(|pair| matches!(pair, [(a, _), (b, _)] if a <= b)));
@@ -90,7 +112,11 @@ fn check_order(told: &[(Duration, Insight)]) {
                 assert!((0.0..=1.0).contains(&update.distress) && (0.0..=1.0).contains(&update.confidence));
                 assert!(update.estimates > 0, "an update rests on something");
             }
-            Insight::Conduct(_) => {}
+            Insight::Conduct(_) | Insight::Words(_) => {}
+            Insight::Topic(topic) => {
+                assert!(topic.times > 0 && (0.0..=1.0).contains(&topic.probability));
+                assert!((0.0..=1.0).contains(&topic.urgency) && (-1.0..=1.0).contains(&topic.satisfaction));
+            }
             Insight::Cue(CueTold::Shown(cue)) => {
                 assert!(cue_up.is_none(), "one cue at a time");
                 assert_eq!(cue.number, shown + 1, "cues are numbered without a gap");

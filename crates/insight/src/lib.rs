@@ -71,12 +71,14 @@ mod spelling;
 mod summary;
 mod thresholds;
 mod timeline;
+mod words;
 
-pub use affect::{AffectUpdate, Alert, AlertKind, Phase, Relative, State, Trend};
+pub use affect::{AffectUpdate, Alert, AlertKind, Basis, Phase, Relative, State, Trend};
 pub use call::{Call, Insight};
 pub use conduct::{Conduct, LegConduct, Pace, Response};
 pub use period::Period;
 pub use spelling::{did_you_mean, nearest};
 pub use summary::{AlertSpan, Alerts, Analysis, Moment, Sentiment, Summary};
-pub use thresholds::{AlertThresholds, ConductThresholds, SmoothingThresholds, Thresholds, ThresholdsError};
+pub use thresholds::{AlertThresholds, ConductThresholds, FusionThresholds, SmoothingThresholds, Thresholds, ThresholdsError};
 pub use timeline::TimelinePoint;
+pub use words::{WordsFinal, WordsSummary, WordsTopic};

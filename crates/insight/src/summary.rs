@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::affect::AlertKind;
 use crate::conduct::Conduct;
 use crate::millis;
+use crate::words::WordsSummary;
 use sidetone_call::Abstention;
 
 /// A call in one page.
@@ -25,6 +26,9 @@ pub struct Summary {
     pub conduct: Conduct,
     /// What the above about the customer rests on.
     pub analysis: Analysis,
+    /// What was said; left out where words were not recognised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<WordsSummary>,
 }
 
 /// The customer's valence over a call, by the smoothed line that its updates tell. `start` and `end` are means over the

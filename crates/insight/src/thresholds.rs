@@ -14,6 +14,8 @@ pub struct Thresholds {
     pub smoothing: SmoothingThresholds,
     /// When a state becomes an alert.
     pub alerts: AlertThresholds,
+    /// What words add to the voice.
+    pub fusion: FusionThresholds,
     /// How talk is counted.
     pub conduct: ConductThresholds,
     /// Most points of the timeline, 60 to 3600. With 600 a call is drawn second by second up to ten minutes and in
@@ -94,6 +96,24 @@ pub struct AlertThresholds {
     pub margin: f32,
 }
 
+/// What a customer's words and conduct add to what their voice says, where words are recognised.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FusionThresholds {
+    /// The weight of words beside the voice's, `[0, 1]`; 0 leaves alerts to the voice. Below one, since both tell of the
+    /// same person.
+    pub words: f32,
+    /// Distress that ordinary words on a service line have, `(0, 1)`: words that say as much add nothing.
+    pub usual: f32,
+    /// Most that one utterance adds or takes away, in log-odds before the weight, `[0, 5]`: 2.5 makes the odds twelve
+    /// times what they were. Utterances add up, to twice this.
+    pub most: f32,
+    /// How long they count, in the call's time; after this a third of it is left.
+    pub memory: Period,
+    /// What each time adds that the customer cut in, in log-odds, `[0, 1]`; twice this at most, and only beside words.
+    pub conduct: f32,
+}
+
 /// How talk is counted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -119,6 +139,7 @@ impl Default for Thresholds {
         Self {
             smoothing: SmoothingThresholds::default(),
             alerts: AlertThresholds::default(),
+            fusion: FusionThresholds::default(),
             conduct: ConductThresholds::default(),
             timeline_points: 600,
         }
@@ -163,6 +184,12 @@ impl Default for AlertThresholds {
     }
 }
 
+impl Default for FusionThresholds {
+    fn default() -> Self {
+        Self { words: 0.8, usual: 0.15, most: 2.5, memory: Period::from_secs(20), conduct: 0.2 }
+    }
+}
+
 impl Default for ConductThresholds {
     fn default() -> Self {
         Self {
@@ -192,7 +219,7 @@ impl Thresholds {
     /// # Errors
     /// The first key that is out of its range.
     pub fn validate(&self) -> Result<(), ThresholdsError> {
-        let Self { smoothing, alerts, conduct, timeline_points } = self;
+        let Self { smoothing, alerts, fusion, conduct, timeline_points } = self;
         let unit = |value: f32| (0.0..=1.0).contains(&value);
         let both = |value: f32| (-1.0..=1.0).contains(&value);
         let positive = |value: f32| value > 0.0 && value <= 1.0;
@@ -228,6 +255,11 @@ impl Thresholds {
             (unit(alerts.usual), "alerts.usual", "between 0 and 1"),
             (unit(alerts.allowance), "alerts.allowance", "between 0 and 1"),
             (unit(alerts.margin), "alerts.margin", "between 0 and 1"),
+            (unit(fusion.words), "fusion.words", "between 0 and 1"),
+            (fusion.usual > 0.0 && fusion.usual < 1.0, "fusion.usual", "above 0 and below 1"),
+            ((0.0..=5.0).contains(&fusion.most), "fusion.most", "between 0 and 5"),
+            (between(fusion.memory, 1_000, 600_000), "fusion.memory", "1s to 10m"),
+            (unit(fusion.conduct), "fusion.conduct", "between 0 and 1"),
             (between(conduct.every, 1_000, 600_000), "conduct.every", "1s to 10m"),
             (between(conduct.settle, 0, 60_000), "conduct.settle", "at most 1m"),
             (between(conduct.overlap, 1, 10_000), "conduct.overlap", "1ms to 10s"),

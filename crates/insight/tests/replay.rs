@@ -7,9 +7,9 @@ use common::{Talk, angry, call, calm, ms, weeping};
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use sidetone_call::Leg;
+use sidetone_call::{Leg, Mention, Told, Topic, Utterance};
 use sidetone_insight::cues::{Coach, CueCleared, CueJudged, CueSet, CueShown, CueTold};
-use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Summary, TimelinePoint, fuzz};
+use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Summary, TimelinePoint, WordsFinal, WordsTopic, fuzz};
 
 fn a_call(seed: u64) -> (Talk, Summary) {
     let moods = [calm(), angry(), weeping()];
@@ -18,7 +18,16 @@ fn a_call(seed: u64) -> (Talk, Summary) {
     let mut state = seed;
     for _ in 0..40 {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        talk.says(1 + (state >> 40) % 8, moods.get((state >> 60) as usize % 3).unwrap());
+        let from = talk.at;
+        let mood = moods.get((state >> 60) as usize % 3).unwrap();
+        talk.says(1 + (state >> 40) % 8, mood);
+        if state >> 63 == 0 {
+            let topic = *Topic::ALL.get((state >> 55) as usize % Topic::ALL.len()).unwrap();
+            let mention = Mention { topic, probability: 0.7, phrase: "it".to_owned() };
+            let told = Told { affect: mood.clone(), topics: vec![mention], urgency: 0.5, satisfaction: -0.5 };
+            let number = (state >> 32) as u32;
+            talk.call.said(&Utterance { number, from, to: talk.at, told, confidence: 0.9, ..Utterance::default() });
+        }
         talk.call.speech(Leg::Agent, talk.at, talk.at + ms(state >> 52));
         talk.pauses((state >> 50) % 5);
     }
@@ -54,6 +63,8 @@ proptest! {
                 Insight::Cue(CueTold::Shown(it)) => reads_back::<CueShown>(it),
                 Insight::Cue(CueTold::Cleared(it)) => reads_back::<CueCleared>(it),
                 Insight::Cue(CueTold::Judged(it)) => reads_back::<CueJudged>(it),
+                Insight::Words(it) => reads_back::<WordsFinal>(it),
+                Insight::Topic(it) => reads_back::<WordsTopic>(it),
             }
         }
         reads_back::<Summary>(&summary);

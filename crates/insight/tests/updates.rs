@@ -192,18 +192,20 @@ fn the_summary_agrees_with_the_line_that_is_drawn() {
 /// Angry words in a calm voice are angry words and a calm voice.
 #[test]
 fn words_and_voice_are_told_apart() {
-    use sidetone_call::Modality;
+    use sidetone_call::{Modality, Told, Utterance};
     let mut talk = Talk::new();
-    let words = |estimate: Estimate| Estimate { modality: Modality::Words, ..estimate };
-    for _ in 0..40 {
+    for number in 1..40 {
+        let from = talk.at;
         talk.says(1, &calm());
-        talk.hears(&words(angry()));
+        let affect = Estimate { modality: Modality::Words, ..angry() };
+        let told = Told { affect, ..Told::default() };
+        talk.call.said(&Utterance { number, from, to: talk.at, told, confidence: 0.9, ..Utterance::default() });
     }
     let told: Vec<_> = talk.updates().into_iter().map(|(_, update)| update).collect();
     let of = |modality| told.iter().filter(move |update| update.modality == modality);
     assert!(of(Modality::Voice).count() > 10 && of(Modality::Words).count() > 10, "{told:?}");
-    assert!(of(Modality::Voice).all(|update| update.state != State::Frustrated), "{told:?}");
-    assert!(of(Modality::Words).any(|update| update.state == State::Frustrated), "{told:?}");
+    assert!(of(Modality::Voice).all(|update| update.valence > 0.0), "{told:?}");
+    assert!(of(Modality::Words).all(|update| update.valence < -0.5), "{told:?}");
     for update in &told {
         let json = serde_json::to_value(update).unwrap();
         let written = json.get("modality").and_then(|it| it.as_str());

@@ -81,6 +81,11 @@ impl Utterances {
         self.sound.drain(..usize::try_from(surplus).unwrap_or(0));
     }
 
+    /// Begins to count at this position, before any sound is taken.
+    pub fn skip(&mut self, samples: u64) {
+        self.heard += samples;
+    }
+
     /// The same for time in which the party said nothing that may be heard.
     pub fn silence(&mut self, samples: usize) {
         const ZEROS: [i16; 800] = [0; 800];

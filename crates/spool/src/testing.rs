@@ -34,6 +34,8 @@ pub(crate) fn upset(call: &mut Narrator) -> Event {
     let alert = Alert {
         leg: CustomerOnly,
         modality: Modality::Voice,
+        stands_on: vec![sidetone_insight::Basis::Voice],
+        phrase: None,
         alert: AlertKind::Frustration,
         phase: Phase::Rising,
         score: 0.7181,

@@ -60,6 +60,8 @@ fn alert(phase: Phase) -> Alert {
     Alert {
         leg: CustomerOnly,
         modality: Modality::Voice,
+        stands_on: vec![sidetone_insight::Basis::Voice],
+        phrase: None,
         alert: AlertKind::Frustration,
         phase,
         // A value that no other event has: it must be gone once it is erased.
@@ -127,6 +129,7 @@ fn summary() -> Summary {
             reasons: [].into(),
             erased: false,
         },
+        words: None,
     }
 }
 

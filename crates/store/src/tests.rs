@@ -504,7 +504,7 @@ fn two_alerts_and_two_holds_are_told_apart() {
             let call = store.calls(&CallFilter::default(), 1).unwrap().remove(0);
             (call.alert, call.held_by)
         };
-        let turn = |kind, phase| Happening::AffectAlert(Alert { alert: kind, phase, ..alert });
+        let turn = |kind, phase| Happening::AffectAlert(Alert { alert: kind, phase, ..alert.clone() });
         let (frustration, distress) = (AlertKind::Frustration, AlertKind::Distress);
         tell(&mut store, turn(frustration, Phase::Rising));
         tell(&mut store, turn(distress, Phase::Rising));

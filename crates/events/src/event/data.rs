@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sidetone_call::{Cause, Labels, Leg, Untappable};
 use sidetone_consent::{Policy, Source, State};
 use sidetone_insight::cues::{CueCleared, CueJudged, CueShown, CueTold};
-use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Summary, millis};
+use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Summary, WordsFinal, WordsTopic, millis};
 
 use super::kind::kinds;
 
@@ -45,6 +45,10 @@ kinds! {
     CueCleared(CueCleared) = "cue.cleared",
     /// What followed a cue.
     CueJudged(CueJudged) = "cue.judged",
+    /// What a party has said, redacted.
+    WordsFinal(WordsFinal) = "words.final",
+    /// What the customer's words are about.
+    WordsTopic(WordsTopic) = "words.topic",
     /// Something that was inferred stood here, and has been erased.
     Erased(Erased) = "erased",
     /// The call is over.
@@ -60,6 +64,8 @@ impl From<Insight> for Happening {
             Insight::Cue(CueTold::Shown(cue)) => Self::CueShown(cue),
             Insight::Cue(CueTold::Cleared(cue)) => Self::CueCleared(cue),
             Insight::Cue(CueTold::Judged(cue)) => Self::CueJudged(cue),
+            Insight::Words(words) => Self::WordsFinal(words),
+            Insight::Topic(topic) => Self::WordsTopic(topic),
         }
     }
 }

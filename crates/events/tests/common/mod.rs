@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sidetone_call::{Cause, Class, CustomerOnly, Labels, Leg, Modality, Untappable};
+use sidetone_call::{Cause, Class, CustomerOnly, Labels, Leg, Modality, Topic, Untappable};
 use sidetone_consent::{Policy, Source, State as ConsentState};
 use sidetone_events::{
     Announcement, AnnouncementPhase, CallAnswered, CallEnded, CallHeld, CallId, CallMedia, CallRef,
@@ -15,7 +15,7 @@ use sidetone_events::{
 use sidetone_insight::cues::{Cause as CueCause, Cleared, CueCleared, CueJudged, CueShown, CueText};
 use sidetone_insight::{
     AffectUpdate, Alert, AlertKind, AlertSpan, Alerts, Analysis, Conduct, LegConduct, Moment, Pace, Phase,
-    Relative, Response, Sentiment, State, Summary, Trend,
+    Relative, Response, Sentiment, State, Summary, Trend, WordsFinal, WordsTopic,
 };
 
 /// Sunday, 1 March 2026, half past nine.
@@ -118,6 +118,33 @@ pub(crate) fn a_happening_of_each_kind() -> Vec<(u64, Happening)> {
             }
             .into(),
         ),
+        (
+            96_000,
+            WordsFinal {
+                leg: Leg::Customer,
+                utterance: 3,
+                from: ms(37_100),
+                to: ms(41_020),
+                text: "This is the third time I call, I want to cancel my contract.".to_owned(),
+                language: "en".to_owned(),
+                confidence: 0.91,
+            }
+            .into(),
+        ),
+        (
+            96_000,
+            WordsTopic {
+                leg: CustomerOnly,
+                utterance: 3,
+                topic: Topic::Cancel,
+                probability: 0.94,
+                phrase: "want to cancel my contract".to_owned(),
+                times: 1,
+                urgency: 0.35,
+                satisfaction: -0.62,
+            }
+            .into(),
+        ),
         (97_000, Erased {}.into()),
         (184_220, ended().into()),
     ]
@@ -156,6 +183,8 @@ pub(crate) fn alert() -> Alert {
     Alert {
         leg: CustomerOnly,
         modality: Modality::Voice,
+        stands_on: vec![sidetone_insight::Basis::Voice],
+        phrase: None,
         alert: AlertKind::Frustration,
         phase: Phase::Rising,
         score: 0.71,
@@ -250,6 +279,7 @@ pub(crate) fn summary() -> Summary {
             ]),
             erased: false,
         },
+        words: None,
     }
 }
 

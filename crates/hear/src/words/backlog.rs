@@ -38,8 +38,8 @@ impl<T> Backlog<T> {
     }
 
     /// Puts a piece in; returns how many whole and how many provisional ones were dropped for want of time. A newer
-    /// piece of an utterance replaces a provisional one, which is not counted.
-    pub(super) fn put(&mut self, slip: Slip, piece: T) -> Dropped {
+    /// piece of an utterance replaces a provisional one, which is not counted. `drop` gets each that is.
+    pub(super) fn put(&mut self, slip: Slip, piece: T, mut drop: impl FnMut(&T)) -> Dropped {
         self.remove(|waiting| waiting.party == slip.party && !waiting.whole);
         self.held += slip.length;
         self.waiting.push_back((slip, piece));
@@ -49,7 +49,8 @@ impl<T> Backlog<T> {
             let goes = (0..self.waiting.len()).rev().max_by_key(|place| {
                 self.waiting.get(*place).map(|(slip, _)| (!slip.whole, slip.rank))
             });
-            let Some((slip, _)) = goes.and_then(|place| self.waiting.remove(place)) else { break };
+            let Some((slip, piece)) = goes.and_then(|place| self.waiting.remove(place)) else { break };
+            drop(&piece);
             self.held = self.held.saturating_sub(slip.length);
             if slip.whole {
                 dropped.whole += 1;
@@ -130,10 +131,10 @@ mod tests {
     #[test]
     fn whole_ones_then_important_ones_then_old_ones() {
         let mut backlog = Backlog::new(Duration::from_secs(60));
-        backlog.put(slip(1, 3, false), "provisional");
-        backlog.put(slip(2, 3, true), "first");
-        backlog.put(slip(3, 1, true), "important");
-        backlog.put(slip(4, 3, true), "second");
+        backlog.put(slip(1, 3, false), "provisional", |_| {});
+        backlog.put(slip(2, 3, true), "first", |_| {});
+        backlog.put(slip(3, 1, true), "important", |_| {});
+        backlog.put(slip(4, 3, true), "second", |_| {});
         assert_eq!(order(&mut backlog), ["important", "first", "second", "provisional"]);
         assert_eq!(backlog.held(), Duration::ZERO);
     }
@@ -141,20 +142,20 @@ mod tests {
     #[test]
     fn when_there_is_too_much_the_least_important_and_oldest_goes() {
         let mut backlog = Backlog::new(Duration::from_secs(12));
-        assert_eq!(backlog.put(slip(1, 1, true), "important"), Dropped::default());
-        backlog.put(slip(2, 3, true), "old");
-        backlog.put(slip(3, 1, false), "provisional");
-        assert_eq!(backlog.put(slip(4, 3, true), "new"), Dropped { whole: 0, provisional: 1 });
-        assert_eq!(backlog.put(slip(5, 3, true), "newer"), Dropped { whole: 1, provisional: 0 });
+        assert_eq!(backlog.put(slip(1, 1, true), "important", |_| {}), Dropped::default());
+        backlog.put(slip(2, 3, true), "old", |_| {});
+        backlog.put(slip(3, 1, false), "provisional", |_| {});
+        assert_eq!(backlog.put(slip(4, 3, true), "new", |_| {}), Dropped { whole: 0, provisional: 1 });
+        assert_eq!(backlog.put(slip(5, 3, true), "newer", |_| {}), Dropped { whole: 1, provisional: 0 });
         assert_eq!(order(&mut backlog), ["important", "new", "newer"]);
     }
 
     #[test]
     fn a_partys_pieces_come_one_after_the_other() {
         let mut backlog = Backlog::new(Duration::from_secs(60));
-        backlog.put(slip(1, 1, true), "one");
-        backlog.put(slip(1, 1, true), "two");
-        backlog.put(slip(2, 3, true), "other");
+        backlog.put(slip(1, 1, true), "one", |_| {});
+        backlog.put(slip(1, 1, true), "two", |_| {});
+        backlog.put(slip(2, 3, true), "other", |_| {});
         assert_eq!(backlog.take().unwrap().1, "one");
         assert_eq!(backlog.take().unwrap().1, "other");
         assert!(backlog.take().is_none());
@@ -165,9 +166,9 @@ mod tests {
     #[test]
     fn the_whole_replaces_what_was_provisional() {
         let mut backlog = Backlog::new(Duration::from_secs(60));
-        backlog.put(slip(1, 1, false), "I would");
-        backlog.put(slip(1, 1, false), "I would like");
-        backlog.put(slip(1, 1, true), "I would like to cancel");
+        backlog.put(slip(1, 1, false), "I would", |_| {});
+        backlog.put(slip(1, 1, false), "I would like", |_| {});
+        backlog.put(slip(1, 1, true), "I would like to cancel", |_| {});
         assert_eq!(order(&mut backlog), ["I would like to cancel"]);
     }
 
@@ -183,7 +184,7 @@ mod tests {
                     0 => { backlog.take(); }
                     1 => backlog.done(party),
                     2 => backlog.forget(party),
-                    _ => { backlog.put(Slip { party, rank, whole, length }, ()); }
+                    _ => { backlog.put(Slip { party, rank, whole, length }, (), |()| {}); }
                 }
                 let sum: Duration = backlog.waiting.iter().map(|(slip, ())| slip.length).sum();
                 prop_assert_eq!(sum, backlog.held());

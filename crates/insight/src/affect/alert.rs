@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::fusion::Basis;
 use crate::millis;
 use crate::number::{round3, whole};
 use crate::thresholds::AlertThresholds;
 use sidetone_call::{CustomerOnly, Modality};
 
 /// The customer has grown upset, or has calmed down again.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Alert {
     /// Whose state this is.
@@ -18,6 +19,12 @@ pub struct Alert {
     /// What it was told by. Version 1 of the events began with the voice alone, and does not write that.
     #[serde(default, skip_serializing_if = "Modality::is_voice")]
     pub modality: Modality,
+    /// What it stands on, strongest claim first: voice, words, conduct. Left out where it is the voice alone.
+    #[serde(default = "by_voice", skip_serializing_if = "is_by_voice")]
+    pub stands_on: Vec<Basis>,
+    /// The phrase that carried it, redacted, if it stands on words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phrase: Option<String>,
     /// What kind of upset.
     pub alert: AlertKind,
     /// Whether it begins or ends.
@@ -33,6 +40,14 @@ pub struct Alert {
     /// How long it lasted; `None` while it rises.
     #[serde(rename = "lasted_ms", with = "millis::option")]
     pub lasted: Option<Duration>,
+}
+
+fn by_voice() -> Vec<Basis> {
+    vec![Basis::Voice]
+}
+
+fn is_by_voice(bases: &[Basis]) -> bool {
+    bases == [Basis::Voice]
 }
 
 /// What kind of upset.
@@ -77,7 +92,7 @@ pub enum Phase {
 }
 
 /// The evidence for both kinds after one more usable estimate.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Evidence {
     pub(crate) frustration: f32,
     pub(crate) distress: f32,
@@ -89,6 +104,10 @@ pub(crate) struct Evidence {
     pub(crate) confidence: f32,
     /// Whether the caller's own manner at first is known and allowed for.
     pub(crate) known: bool,
+    /// What the upset stands on.
+    pub(crate) bases: Vec<Basis>,
+    /// The phrase that carries it, if it stands on words.
+    pub(crate) phrase: Option<String>,
 }
 
 impl Evidence {
@@ -136,7 +155,9 @@ impl Watch {
             let turn = self.of_mut(kind).step(at, span, score, may_rise, sustain.into(), thresholds)?;
             Some(Alert {
                 leg: CustomerOnly,
-                modality: Modality::Voice,
+                modality: if evidence.bases.contains(&Basis::Voice) { Modality::Voice } else { Modality::Words },
+                stands_on: evidence.bases.clone(),
+                phrase: evidence.phrase.clone().filter(|_| turn.is_none()),
                 alert: kind,
                 phase: if turn.is_some() { Phase::Calmed } else { Phase::Rising },
                 score: round3(score),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::alert::{Alert, AlertKind, Evidence, Phase, Watch};
 use super::edges::Edges;
+use super::fusion::{Beside, Lift};
 use super::sample::Sound;
 use super::smooth::Smooth;
 use super::update::{AffectUpdate, State};
@@ -21,7 +22,6 @@ const ALERTS_KEPT: usize = 32;
 /// All that is known about the customer's affect.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AffectTrack {
-    modality: Modality,
     smooth: Smooth,
     watch: Watch,
     edges: Edges,
@@ -46,12 +46,14 @@ pub(crate) struct Outcome {
 }
 
 impl AffectTrack {
-    /// Of what is told by one modality.
-    pub(crate) fn of(modality: Modality) -> Self {
-        Self { modality, ..Self::default() }
-    }
-
-    pub(crate) fn take(&mut self, at: Duration, sample: &Estimate, thresholds: &Thresholds) -> Outcome {
+    /// Takes an estimate of the voice; `lift` is what the customer's words add.
+    pub(crate) fn take(
+        &mut self,
+        at: Duration,
+        sample: &Estimate,
+        lift: &Lift,
+        thresholds: &Thresholds,
+    ) -> Outcome {
         let at = self.last_sample.map_or(at, |last| at.max(last));
         let span = self.span(at, thresholds);
         self.last_sample = Some(at);
@@ -78,14 +80,8 @@ impl AffectTrack {
         }
         self.judged = self.judged.saturating_add(span);
         self.smooth.take(&sound, &thresholds.smoothing, thresholds.alerts.memory.into());
+        let alerts = self.watch(at, span, lift, thresholds);
         let smooth = &self.smooth;
-        let alerts = self
-            .watch
-            .step(at, span, &evidence(smooth, thresholds), &thresholds.alerts)
-            .collect::<Vec<Alert>>();
-        let modality = self.modality;
-        let alerts: Vec<Alert> = alerts.into_iter().map(|alert| Alert { modality, ..alert }).collect();
-        alerts.iter().for_each(|alert| note(&mut self.alerts, at, alert));
         let reading = Some([smooth.valence, smooth.arousal, smooth.distress()]);
         let told_before = self.told_at;
         let update = self.update(&alerts);
@@ -94,6 +90,37 @@ impl AffectTrack {
             self.edges.take(at, span, update.valence, thresholds.smoothing.edge.into());
         }
         Outcome { reading, update, alerts }
+    }
+
+    /// Words have come that stand for `span` of speech up to `at`: they may raise or end an alert by themselves, whatever
+    /// the voice says or if it says nothing.
+    pub(crate) fn words(
+        &mut self,
+        at: Duration,
+        span: Duration,
+        lift: &Lift,
+        thresholds: &Thresholds,
+    ) -> Outcome {
+        let at = self.last_sample.map_or(at, |last| at.max(last));
+        let alerts = self.watch(at, span, lift, thresholds);
+        Outcome { alerts, ..Outcome::default() }
+    }
+
+    fn watch(&mut self, at: Duration, span: Duration, lift: &Lift, thresholds: &Thresholds) -> Vec<Alert> {
+        let stale = Duration::from(thresholds.alerts.stale);
+        let heard = self.last_usable.is_some_and(|last| at.saturating_sub(last) <= stale);
+        let evidence = evidence(&self.smooth, heard, &lift.beside(at, &thresholds.fusion), thresholds);
+        let alerts: Vec<Alert> = self.watch.step(at, span, &evidence, &thresholds.alerts).collect();
+        alerts.iter().for_each(|alert| note(&mut self.alerts, at, alert));
+        alerts
+    }
+
+    /// The state that goes with the alert that is up.
+    pub(crate) fn up(&self) -> Option<State> {
+        self.watch.up().map(|kind| match kind {
+            AlertKind::Frustration => State::Frustrated,
+            AlertKind::Distress => State::Distressed,
+        })
     }
 
     /// Speech that an estimate stands for: the time since the one before, at most one hop. The model gives its first
@@ -114,16 +141,12 @@ impl AffectTrack {
         let smooth = &self.smooth;
         Some(AffectUpdate {
             leg: CustomerOnly,
-            modality: self.modality,
+            modality: Modality::Voice,
             valence: round3(smooth.valence),
             arousal: round3(smooth.arousal),
             distress: round3(smooth.distress()),
             confidence: round3(smooth.confidence),
-            state: match self.watch.up() {
-                Some(AlertKind::Frustration) => State::Frustrated,
-                Some(AlertKind::Distress) => State::Distressed,
-                None => smooth.mood(),
-            },
+            state: self.up().unwrap_or_else(|| smooth.mood()),
             trend: smooth.trend(),
             relative: smooth.relative(),
             classes: smooth.classes(),
@@ -163,14 +186,18 @@ impl AffectTrack {
 }
 
 /// How upset the caller is, split by kind, and whether valence and arousal bear it out.
-fn evidence(smooth: &Smooth, thresholds: &Thresholds) -> Evidence {
+fn evidence(smooth: &Smooth, heard: bool, beside: &Beside<'_>, thresholds: &Thresholds) -> Evidence {
     let alerts = &thresholds.alerts;
     let own = smooth.baseline_distress().map_or(0.0, |own| (own - alerts.usual).clamp(0.0, alerts.allowance));
     let quick = smooth.quick();
-    let upset = (quick.distress - own).clamp(0.0, 1.0);
-    let heat = quick.heat();
-    let unpleasant = quick.valence <= alerts.valence;
-    let agitated = quick.arousal >= alerts.arousal || smooth.arousal_gain() >= alerts.arousal_gain;
+    let voice = heard.then(|| (quick.distress - own).clamp(0.0, 1.0));
+    let upset = beside.fuse(voice);
+    let heat = beside.heat(heard.then(|| quick.heat()));
+    let by_words = beside.is_unpleasant(alerts.valence);
+    let unpleasant = heard && quick.valence <= alerts.valence || by_words;
+    let agitated = heard
+        && (quick.arousal >= alerts.arousal || smooth.arousal_gain() >= alerts.arousal_gain)
+        || by_words;
     Evidence {
         frustration: upset * (2.0 * heat).min(1.0),
         distress: upset * (2.0 * (1.0 - heat)).min(1.0),
@@ -180,6 +207,8 @@ fn evidence(smooth: &Smooth, thresholds: &Thresholds) -> Evidence {
         arousal: smooth.arousal,
         confidence: smooth.confidence,
         known: smooth.knows_baseline(),
+        bases: beside.bases(voice, alerts.calm),
+        phrase: beside.phrase.map(ToOwned::to_owned),
     }
 }
 

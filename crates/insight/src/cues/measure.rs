@@ -92,6 +92,10 @@ measures! {
     Holds = "holds", Plain, 0.0 to 100.0;
     /// Time on hold in all.
     HoldTotal = "hold_total", Time, 0.0 to 36000.0;
+    /// How urgent the matter is by the customer's words of the last thirty seconds.
+    Urgency = "urgency", Share, 0.0 to 1.0;
+    /// How satisfied the customer is by their words of the last thirty seconds.
+    Satisfaction = "satisfaction", Plain, -1.0 to 1.0;
     /// Time since the first word of the conversation.
     Call = "call", Time, 0.0 to 36000.0;
 }
@@ -129,6 +133,8 @@ impl Measure {
                 | Self::ArousalRise
                 | Self::UpsetFor
                 | Self::CalmFor
+                | Self::Urgency
+                | Self::Satisfaction
         )
     }
 
@@ -194,6 +200,8 @@ aspects! {
     Alert = "alert" ["none", "frustration", "distress"];
     /// Where the call is: its first twenty seconds of conversation, talk, on hold, the ten seconds after a hold.
     Phase = "phase" ["opening", "talk", "hold", "after-hold"];
+    /// What the customer has named last, at most thirty seconds ago.
+    Said = "said" ["nothing", "cancel", "refund", "complaint", "legal", "supervisor", "repeat_contact", "urgent", "bereavement", "hardship", "thanks"];
     /// The queue, as the PBX names it.
     Queue = "queue";
     /// The agent's team.
@@ -216,6 +224,6 @@ impl Aspect {
     /// Whether it is inferred of the customer.
     #[must_use]
     pub const fn is_affect(self) -> bool {
-        matches!(self, Self::State | Self::Trend | Self::Alert)
+        matches!(self, Self::State | Self::Trend | Self::Alert | Self::Said)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use sidetone_call::{Label, Labels, Leg};
+use sidetone_call::{Label, Labels, Leg, Topic};
 
 use super::measure::{Aspect, Measure};
 use crate::affect::{AffectUpdate, Alert, AlertKind, Phase, State, Trend};
@@ -13,6 +13,8 @@ use crate::conduct::Conduct;
 const FRESH: Duration = Duration::from_secs(10);
 /// The stretch that shares and counts of interruptions are about.
 const WINDOW: Duration = Duration::from_secs(60);
+/// How long what the customer has said is what the call is about.
+const SAID: Duration = Duration::from_secs(30);
 /// Samples of conduct kept: two a second for the window, and some more.
 const SAMPLES: usize = 160;
 /// The conversation's opening, from its first word.
@@ -59,6 +61,9 @@ pub struct Situation {
     held_by: [Option<Duration>; 2],
     resumed: Option<Duration>,
     labels: Labels,
+    /// Urgency and satisfaction by the customer's words, and since when.
+    words: Option<(Duration, [f32; 2])>,
+    topic: Option<(Duration, Topic)>,
 }
 
 const fn place(leg: Leg) -> usize {
@@ -139,6 +144,16 @@ impl Situation {
         }
     }
 
+    /// The customer has said something: how urgent it is by their words, and how satisfied they are.
+    pub fn words(&mut self, at: Duration, urgency: f32, satisfaction: f32) {
+        self.words = Some((at, [urgency, satisfaction]));
+    }
+
+    /// The customer has named a topic.
+    pub fn topic(&mut self, at: Duration, topic: Topic) {
+        self.topic = Some((at, topic));
+    }
+
     /// The call's labels, as the PBX tells them.
     pub fn labels(&mut self, labels: &Labels) {
         self.labels.clone_from(labels);
@@ -149,6 +164,8 @@ impl Situation {
         self.affect = None;
         self.up = [None; 2];
         self.calmed = None;
+        self.words = None;
+        self.topic = None;
     }
 
     /// What was added in the last `window` up to the totals at `at`.
@@ -216,6 +233,11 @@ impl Situation {
         set(Measure::Hold, Some(held.map_or(0.0, ago)));
         set(Measure::Call, self.first_word.map(ago));
 
+        let words = self.words.filter(|(at, _)| now.saturating_sub(*at) <= SAID);
+        set(Measure::Urgency, words.map(|(_, [urgency, _])| urgency));
+        set(Measure::Satisfaction, words.map(|(_, [_, satisfaction])| satisfaction));
+
+        moment.said = self.topic.filter(|(at, _)| now.saturating_sub(*at) <= SAID).map(|(_, topic)| topic);
         moment.agent_talks = self.running.is_some_and(|running| running.agent_talks);
         moment.state = affect.map(|it| it.state);
         moment.trend = affect.map(|it| it.trend);
@@ -251,6 +273,7 @@ pub struct Moment {
     state: Option<State>,
     trend: Option<Trend>,
     alert: Option<AlertKind>,
+    said: Option<Topic>,
     phase: &'static str,
     agent_talks: bool,
     labels: Labels,
@@ -283,6 +306,7 @@ impl Moment {
                 self.phase =
                     Aspect::Phase.words().iter().find(|phase| **phase == word).copied().unwrap_or("");
             }
+            Aspect::Said => self.said = Topic::ALL.into_iter().find(|topic| topic.name() == word),
             Aspect::Queue => self.labels.queue = label(),
             Aspect::Team => self.labels.team = label(),
             Aspect::Tier => self.labels.tier = label(),
@@ -314,6 +338,7 @@ impl Moment {
             Aspect::Trend => self.trend.map(Trend::word),
             Aspect::Alert => Some(self.alert.map_or("none", AlertKind::word)),
             Aspect::Phase => Some(self.phase).filter(|phase| !phase.is_empty()),
+            Aspect::Said => Some(self.said.map_or("nothing", Topic::name)),
             Aspect::Queue => self.labels.queue.as_ref().map(Label::as_str),
             Aspect::Team => self.labels.team.as_ref().map(Label::as_str),
             Aspect::Tier => self.labels.tier.as_ref().map(Label::as_str),

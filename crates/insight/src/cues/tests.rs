@@ -86,6 +86,8 @@ impl Played {
         let alert = Alert {
             leg: CustomerOnly,
             modality: Modality::Voice,
+            stands_on: vec![crate::Basis::Voice],
+            phrase: None,
             alert,
             phase,
             score: 0.9,

@@ -78,7 +78,7 @@ impl Talk {
         self.told
             .iter()
             .filter_map(|(at, insight)| match insight {
-                Insight::Alert(alert) => Some((*at, *alert)),
+                Insight::Alert(alert) => Some((*at, alert.clone())),
                 _ => None,
             })
             .collect()

@@ -1,0 +1,96 @@
+//! Words: customers' utterances to recognisers, which have threads of their own, and what was said back to the calls.
+//!
+//! Nothing here is waited for. A call puts a piece of sound in and asks later whether anything has come; a recogniser
+//! that is slow, stuck or gone costs words and nothing else. When there is more speech than time, it is shed by rule
+//! ([`backlog`]), counted, and logged once.
+
+mod backlog;
+mod counters;
+mod recognition;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use backlog::Rank;
+pub use counters::WordsCounters;
+pub use recognition::Recognition;
+use sidetone_language::reader::{Reader, Said, Speaker};
+use sidetone_language::utterance::Piece;
+
+/// Where a call's utterances are recognised.
+#[derive(Debug, Clone)]
+pub enum Scribe {
+    /// On threads that serve all calls.
+    Elsewhere(Arc<Recognition>),
+    /// On the calling thread, which waits: for recordings.
+    Here(Arc<Mutex<Reader>>),
+}
+
+impl Scribe {
+    /// A customer whose utterances are recognised from now on.
+    #[must_use]
+    pub fn begin(&self, rank: Rank) -> Dictation {
+        match self {
+            Self::Elsewhere(recognition) => Dictation::Elsewhere(recognition.join(rank)),
+            Self::Here(reader) => {
+                Dictation::Here { reader: Arc::clone(reader), speaker: Box::default(), said: Vec::new() }
+            }
+        }
+    }
+}
+
+/// One customer's utterances on their way to words. Dropping it drops what waits, and stops what is being recognised.
+#[derive(Debug)]
+pub enum Dictation {
+    /// On threads that serve all calls.
+    Elsewhere(recognition::Party),
+    /// On the calling thread.
+    Here {
+        /// The one that reads.
+        reader: Arc<Mutex<Reader>>,
+        /// What is known of the speaker.
+        speaker: Box<Speaker>,
+        /// What has been said.
+        said: Vec<Said>,
+    },
+}
+
+impl Dictation {
+    /// Has a piece recognised.
+    pub fn give(&mut self, piece: Piece) {
+        match self {
+            Self::Elsewhere(party) => party.give(piece),
+            Self::Here { reader, speaker, said } if piece.whole => {
+                let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+                said.extend(reader.read(speaker, &piece, &|| false).ok().flatten());
+            }
+            // Whoever waits anyway gains nothing by provisional words.
+            Self::Here { .. } => {}
+        }
+    }
+
+    /// The call's tier has changed.
+    pub fn rank(&mut self, rank: Rank) {
+        if let Self::Elsewhere(party) = self {
+            party.rank(rank);
+        }
+    }
+
+    /// What has been said since the last time, in order.
+    pub fn take(&mut self) -> Vec<Said> {
+        match self {
+            Self::Elsewhere(party) => party.take(),
+            Self::Here { said, .. } => std::mem::take(said),
+        }
+    }
+
+    /// Whether whole utterances are still to come back.
+    #[must_use]
+    pub fn awaits(&self) -> bool {
+        match self {
+            Self::Elsewhere(party) => party.awaits(),
+            Self::Here { .. } => false,
+        }
+    }
+}
