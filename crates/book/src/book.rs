@@ -11,6 +11,7 @@ use std::time::Duration;
 use sidetone_call::{CallKey, Node, Teams};
 use sidetone_consent::policy::Settings;
 use sidetone_events::{CallId, NumberHasher, Timestamp};
+use sidetone_hear::{Language, Scribe};
 use sidetone_insight::Thresholds;
 use sidetone_insight::cues::CueSet;
 
@@ -40,6 +41,7 @@ pub(crate) struct Book {
     pub(crate) node: Option<Node>,
     pub(crate) thresholds: Thresholds,
     pub(crate) cues: Option<Arc<CueSet>>,
+    pub(crate) words: Option<(Scribe, Arc<Language>)>,
     pub(crate) settings: Settings,
     pub(crate) numbers: Numbers,
     pub(crate) media_timeout: Duration,
@@ -64,7 +66,7 @@ pub(crate) struct Book {
 impl Book {
     /// An empty book.
     pub(crate) fn new(hasher: NumberHasher, workers: usize, rules: Rules, epoch_wall: Timestamp) -> Self {
-        let Rules { node, thresholds, cues, media_timeout, consent, numbers, teams } = rules;
+        let Rules { node, thresholds, cues, words, media_timeout, consent, numbers, teams } = rules;
         Self {
             routed: HashMap::new(),
             routed_order: VecDeque::new(),
@@ -75,6 +77,7 @@ impl Book {
             node,
             thresholds,
             cues,
+            words,
             settings: consent,
             numbers,
             media_timeout,
@@ -93,8 +96,9 @@ impl Book {
 
     /// Replaces the rules, for calls to come.
     pub(crate) fn rule(&mut self, rules: Rules) {
-        let Rules { node, thresholds, cues, media_timeout, consent, numbers, teams } = rules;
+        let Rules { node, thresholds, cues, words, media_timeout, consent, numbers, teams } = rules;
         self.cues = cues;
+        self.words = words;
         self.node = node;
         self.thresholds = thresholds;
         self.media_timeout = media_timeout;

@@ -41,7 +41,8 @@ impl Carrier {
         if let Some(spool) = self.spool.get() {
             let erases = matches!(&event.happening, Happening::ConsentChanged(change) if change.erased);
             let (call, seq) = (event.call.id, event.seq);
-            spool.append(event.clone());
+            let kept = if self.bus.keeps_words() { None } else { event.without_words() };
+            spool.append(kept.unwrap_or_else(|| event.clone()));
             if erases {
                 spool.erase(call, seq);
             }

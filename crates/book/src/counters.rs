@@ -56,6 +56,10 @@ pub struct CallCounters {
     pub tellings_unknown: u64,
     /// Cues that were shown to agents.
     pub cues_shown: u64,
+    /// Utterances told: `words.final` events.
+    pub utterances: u64,
+    /// Topics told: `words.topic` events.
+    pub topics: u64,
     /// Tellings of a PBX about a call that is not its own, or about one of two that share a Call-ID.
     pub tellings_unplaced: u64,
 }
@@ -76,6 +80,8 @@ impl CallCounters {
             Insight::Alert(alert) if alert.phase == Phase::Rising => self.alerts_raised += 1,
             Insight::Alert(_) => self.alerts_calmed += 1,
             Insight::Cue(CueTold::Shown(_)) => self.cues_shown += 1,
+            Insight::Words(_) => self.utterances += 1,
+            Insight::Topic(_) => self.topics += 1,
             Insight::Conduct(_) | Insight::Cue(_) => {}
         }
     }

@@ -15,6 +15,7 @@ use crate::consent::Consent;
 use crate::labels::Labelled;
 use crate::quality::{Change, Watch};
 use crate::view::{CallView, CueView, LegView, Phase, StreamView, codec_name};
+use crate::transcript::WordsView;
 use sidetone_relay::{EndReport, StreamReport};
 
 /// After this many breakdowns of its analysis, a call goes on without analysis.
@@ -61,6 +62,7 @@ pub(crate) struct Entry {
     alert: Option<Alert>,
     conduct: Option<Conduct>,
     pub(crate) cue: Option<CueView>,
+    pub(crate) words: WordsView,
     summary: Option<Summary>,
     timeline: Vec<TimelinePoint>,
 }
@@ -107,6 +109,7 @@ impl Entry {
             alert: None,
             conduct: None,
             cue: None,
+            words: WordsView::default(),
             summary: None,
             timeline: Vec::new(),
         }
@@ -185,6 +188,7 @@ impl Entry {
         self.alert = None;
         self.conduct = None;
         self.cue = None;
+        self.words = WordsView::default();
         self.summary = None;
         self.timeline.clear();
     }
@@ -324,10 +328,12 @@ impl Entry {
         match insight {
             // The call's view shows the voice's estimate only.
             Insight::AffectUpdate(update) if update.modality.is_voice() => self.affect = Some(update.clone()),
-            Insight::Alert(alert) if alert.modality.is_voice() => {
-                self.alert = (alert.phase == AlertPhase::Rising).then_some(*alert);
+            Insight::AffectUpdate(_) => {}
+            Insight::Alert(alert) => {
+                self.alert = (alert.phase == AlertPhase::Rising).then(|| alert.clone());
             }
-            Insight::AffectUpdate(_) | Insight::Alert(_) => {}
+            Insight::Words(words) => self.words.said(words),
+            Insight::Topic(topic) => self.words.named(topic),
             Insight::Conduct(conduct) => self.conduct = Some(conduct.clone()),
             Insight::Cue(CueTold::Shown(cue)) => {
                 self.cue = Some(CueView { shown_at_ms: millis(at), cue: cue.clone(), acknowledged: false });
@@ -453,9 +459,10 @@ impl Entry {
             labels: self.labelled.labels().clone(),
             party: self.consent.party,
             affect: self.affect.clone(),
-            alert: self.alert,
+            alert: self.alert.clone(),
             conduct: self.conduct.clone(),
             cue: self.cue.clone(),
+            words: Some(self.words.clone()).filter(|words| !words.is_empty()),
             streams: self.plans.iter().map(|(index, plan)| self.stream(*index, plan)).collect(),
         }
     }

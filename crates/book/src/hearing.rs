@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sidetone_call::{CallKey, Labels};
-use sidetone_consent::Input;
+use sidetone_call::{CallKey, Labels, Topic};
+use sidetone_consent::{Input, Source, Telling};
 use sidetone_events::{CallUntappable, MediaState};
 use sidetone_hear::{Audible, Outcome, Work};
 use sidetone_insight::cues::{Cleared, CueTold};
@@ -14,7 +14,7 @@ use crate::book::Book;
 impl Book {
     /// Assigns a worker to a call whose consent may depend on what is heard.
     pub(crate) fn attend_to(&mut self, key: CallKey) {
-        let (thresholds, cues) = (self.thresholds.clone(), self.cues.clone());
+        let (thresholds, cues, words) = (self.thresholds.clone(), self.cues.clone(), self.words.clone());
         let in_band = self.settings.in_band_digits;
         let Some(entry) = self.calls.get_mut(&key) else { return };
         let wanted = !entry.is_over() && entry.is_sound() && entry.consent.concerns();
@@ -23,9 +23,10 @@ impl Book {
         }
         entry.engage(usize::try_from(key.0).unwrap_or(0) % self.workers);
         let thresholds = Box::new(thresholds);
+        let words = words.and_then(|(scribe, language)| Some((scribe, language.wording(entry.trunk())?)));
         self.effects.hear(
             entry.worker(),
-            Work::Begin { call: key, origin: entry.origin(), thresholds, in_band, cues },
+            Work::Begin { call: key, origin: entry.origin(), thresholds, in_band, cues, words },
         );
         for (stream, plan) in entry.plans() {
             self.effects.hear(entry.worker(), Work::Plan { call: key, stream, plan: Box::new(plan.clone()) });
@@ -41,6 +42,21 @@ impl Book {
             self.effects.hear(entry.worker(), Work::Labels(key, Box::new(labels.clone())));
         }
         self.effects.tap(key, entry.worker());
+    }
+
+    /// The customer has named a topic that gives their call a tier: as if the PBX had told it, so that the consent rules
+    /// of that tier hold from now on. What they have said stays in the past tense: it was said while it could be heard.
+    fn raise_tier(&mut self, now: Duration, key: CallKey, topic: Topic) {
+        let tier = self.words.as_ref().and_then(|(_, language)| language.raise.get(&topic));
+        let Some(tier) = tier.map(|tier| tier.as_str().to_owned()) else { return };
+        let is_its = |entry: &crate::entry::Entry| {
+            entry.labelled.labels().tier.as_ref().is_some_and(|its| its.as_str() == tier)
+        };
+        if self.calls.get(&key).is_none_or(|entry| entry.is_over() || is_its(entry)) {
+            return;
+        }
+        self.hear(key, now, &Telling::Tier(tier), Source::Words);
+        self.tell_labels(now, key);
     }
 
     /// Takes what a worker has found out.
@@ -73,8 +89,19 @@ impl Book {
                     };
                     tracing::info!(%call, %sip_call_id, phase, "alert told");
                 }
+                let topic = if let Insight::Topic(topic) = &*insight { Some(topic.topic) } else { None };
                 entry.insight(at, &insight);
                 self.effects.publish(entry.tell_at(at, *insight));
+                if let Some(topic) = topic {
+                    self.raise_tier(now, key, topic);
+                }
+            }
+            Outcome::Saying(key, so_far) => {
+                // On its way when consent was withdrawn, it is nobody's any more.
+                let entry = self.calls.get_mut(&key).filter(|entry| entry.consent.machine.may_analyse());
+                if let Some(entry) = entry {
+                    entry.words.so_far = so_far;
+                }
             }
             Outcome::Key(key, digit, medium) => self.key_pressed(now, key, digit, medium),
             Outcome::Audible(key, stream, side, Audible { restored, reason }) => {

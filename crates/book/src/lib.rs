@@ -30,6 +30,7 @@ mod spreading;
 mod telling;
 mod transfers;
 mod view;
+mod transcript;
 mod words;
 
 pub use calls::Calls;
@@ -41,6 +42,7 @@ pub use media::Judged;
 pub use receipts::Receipts;
 pub use rules::{Numbers, OnList, RoutedTo, Rules};
 pub use telling::NotTaken;
+pub use transcript::WordsView;
 pub use view::{CallView, CueView, LegView, Phase, StreamView};
 
 /// The running build.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sidetone_call::{Node, Teams};
 use sidetone_consent::Policy;
 use sidetone_consent::policy::Settings;
+use sidetone_hear::{Language, Scribe};
 use sidetone_insight::Thresholds;
 use sidetone_insight::cues::CueSet;
 
@@ -33,6 +34,8 @@ pub struct Rules {
     pub thresholds: Thresholds,
     /// The cues that agents may be shown, if any.
     pub cues: Option<Arc<CueSet>>,
+    /// Where customers' words are recognised, and of which calls, if of any.
+    pub words: Option<(Scribe, Arc<Language>)>,
     /// A call whose media is silent for this long is ended, if a party has it no longer.
     pub media_timeout: Duration,
     /// How callers are told of the analysis.

@@ -9,6 +9,8 @@ use sidetone_insight::{AffectUpdate, Alert, Conduct};
 
 use sidetone_relay::EndReport;
 
+use crate::transcript::WordsView;
+
 /// A call's progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -67,6 +69,8 @@ pub struct CallView {
     pub conduct: Option<Conduct>,
     /// The cue that the agent is shown.
     pub cue: Option<CueView>,
+    /// What has been said, if it is recognised.
+    pub words: Option<WordsView>,
     /// The call's m-lines.
     pub streams: Vec<StreamView>,
 }

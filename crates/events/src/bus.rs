@@ -5,7 +5,7 @@ mod erasures;
 mod owed;
 mod queue;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
@@ -49,6 +49,8 @@ struct Shared {
     queues: RwLock<Vec<Arc<Queue>>>,
     published: AtomicU64,
     erasures: Arc<Erasures>,
+    /// Whether words may be written where events are kept.
+    keeps_words: AtomicBool,
 }
 
 impl Bus {
@@ -75,8 +77,27 @@ impl Bus {
         if wanting.peek().is_none() {
             return;
         }
+        let wordless = if self.keeps_words() { None } else { event.without_words().and_then(Published::new) };
         let Some(published) = Published::new(event) else { return };
-        wanting.for_each(|queue| queue.push(Arc::clone(&published)));
+        for queue in wanting {
+            match wordless.as_ref().filter(|_| queue.keeps()) {
+                None => queue.push(Arc::clone(&published)),
+                Some(wordless) if queue.wants(wordless.event.kind()) => queue.push(Arc::clone(wordless)),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Whether what was said may be written where events are kept: to files and to standard output, which is often a log.
+    /// At first it may not; those who only listen are told it always.
+    pub fn keep_words(&self, keep: bool) {
+        self.shared.keeps_words.store(keep, Ordering::Relaxed);
+    }
+
+    /// Whether it may.
+    #[must_use]
+    pub fn keeps_words(&self) -> bool {
+        self.shared.keeps_words.load(Ordering::Relaxed)
     }
 
     /// Takes back the inferences about a call in events whose numbers are below `before`.
@@ -98,7 +119,17 @@ impl Bus {
     /// A subscription under `name` to events of `kinds` (all, if empty) that holds at most `capacity` of them.
     #[must_use]
     pub fn subscribe(&self, name: &str, capacity: usize, kinds: &[Kind]) -> Subscription {
-        let queue = Arc::new(Queue::new(name, capacity, kinds));
+        self.subscription(Queue::new(name, capacity, kinds))
+    }
+
+    /// The same for one who keeps what they receive: they get no words unless [`keep_words`](Self::keep_words) says so.
+    #[must_use]
+    pub(crate) fn subscribe_to_keep(&self, name: &str, capacity: usize, kinds: &[Kind]) -> Subscription {
+        self.subscription(Queue::new(name, capacity, kinds).to_keep())
+    }
+
+    fn subscription(&self, queue: Queue) -> Subscription {
+        let queue = Arc::new(queue);
         self.shared.queues.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&queue));
         let erasures = Arc::clone(&self.shared.erasures);
         Subscription { queue, shared: Arc::downgrade(&self.shared), erasures }

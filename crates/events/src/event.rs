@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use sidetone_insight::millis;
+use sidetone_insight::{Alert, millis};
 
 use crate::call_ref::CallRef;
 use crate::id::EventId;
@@ -55,21 +55,23 @@ impl Event {
     #[must_use]
     pub fn infers(&self) -> bool {
         match &self.happening {
-            // A cue tells what called for it, and so does an answer to it.
-            Happening::AffectUpdate(_)
-            | Happening::AffectAlert(_)
-            | Happening::Conduct(_)
-            | Happening::CueShown(_)
-            | Happening::CueAcknowledged(_)
-            | Happening::CueDismissed(_)
-            | Happening::CueCleared(_)
-            | Happening::CueJudged(_)
-            // Words are the caller's own, whoever of the two has said them.
-            | Happening::WordsFinal(_)
-            | Happening::WordsTopic(_) => true,
             Happening::CallEnded(ended) => ended.summary.is_some(),
-            _ => false,
+            _ => self.kind().infers(),
         }
+    }
+
+    /// The same event as it may be kept where words may not be: without its words, if it has any. In place of an utterance
+    /// or a topic stands [`Erased`]; an alert loses its phrase.
+    #[must_use]
+    pub fn without_words(&self) -> Option<Self> {
+        let happening = match &self.happening {
+            Happening::WordsFinal(_) | Happening::WordsTopic(_) => Happening::Erased(Erased {}),
+            Happening::AffectAlert(alert) if alert.phrase.is_some() => {
+                Happening::AffectAlert(Alert { phrase: None, ..alert.clone() })
+            }
+            _ => return None,
+        };
+        Some(Self { happening, ..self.clone() })
     }
 
     /// The same event without that: `call.ended` without its summary; in place of other kinds, [`Erased`].

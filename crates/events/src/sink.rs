@@ -43,14 +43,14 @@ impl Sinks {
         let webhooks = webhooks.collect::<Result<Vec<_>, _>>()?;
 
         if config.stdout {
-            let subscription = bus.subscribe("stdout", config.queue, &[]);
+            let subscription = bus.subscribe_to_keep("stdout", config.queue, &[]);
             tallies.push(subscription.tally());
             tasks
                 .push(lines::spawn("events-stdout", subscription, lines::Stdout).map_err(SinkError::Thread)?);
         }
         if let Some(file) = file {
             bus.owe(file.owed());
-            let subscription = bus.subscribe("file", config.queue, &file.needs());
+            let subscription = bus.subscribe_to_keep("file", config.queue, &file.needs());
             tallies.push(subscription.tally());
             reopen = Some(file.reopener());
             tasks.push(lines::spawn("events-file", subscription, file).map_err(SinkError::Thread)?);

@@ -53,8 +53,8 @@ pub struct CallAnalysis {
     wording: Wording,
     /// The customer's utterances on their way to words.
     dictation: Option<Dictation>,
-    /// The words so far of an utterance that goes on.
-    so_far: Option<String>,
+    /// The words so far of an utterance that goes on, if they have changed since they were told.
+    so_far: Option<Option<String>>,
     /// When the call was over: only words are awaited.
     closed: Option<Duration>,
     /// The call was listened to, and the summary has to say so even if all was erased.
@@ -133,9 +133,11 @@ impl CallAnalysis {
         match (scribe, &mut self.dictation) {
             (Some(_), Some(dictation)) => dictation.rank(rank),
             (Some(scribe), none) => *none = Some(scribe.begin(rank)),
-            (None, dictation) => *dictation = None,
+            (None, dictation) => {
+                *dictation = None;
+                self.so_far = None;
+            }
         }
-        self.so_far = self.so_far.take().filter(|_| self.dictation.is_some());
     }
 
     /// The agent answers a cue.
@@ -387,10 +389,9 @@ impl CallAnalysis {
         self.dictation.as_ref().is_some_and(Dictation::awaits)
     }
 
-    /// The words so far of an utterance that goes on, redacted.
-    #[must_use]
-    pub fn so_far(&self) -> Option<&str> {
-        self.so_far.as_deref()
+    /// The words so far of an utterance that goes on, redacted, if they have changed.
+    pub fn take_so_far(&mut self) -> Option<Option<String>> {
+        self.so_far.take()
     }
 
     /// Whether enough new speech waits for the network.
@@ -433,6 +434,10 @@ impl CallAnalysis {
         }
         if let Some(dictation) = &mut self.dictation {
             while let Some(piece) = self.customer.poll_piece() {
+                if piece.whole {
+                    // Its words come, or were doubted: what there was so far is no longer it.
+                    self.so_far = Some(None);
+                }
                 dictation.give(piece);
             }
         }
@@ -444,7 +449,7 @@ impl CallAnalysis {
         let Some(dictation) = &mut self.dictation else { return };
         for said in dictation.take() {
             match said {
-                Said::SoFar { text, .. } => self.so_far = Some(text),
+                Said::SoFar { text, .. } => self.so_far = Some(Some(text)),
                 Said::Whole(utterance) => {
                     self.so_far = None;
                     self.insight.said(&utterance);

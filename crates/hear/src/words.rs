@@ -5,6 +5,7 @@
 //! ([`backlog`]), counted, and logged once.
 
 mod backlog;
+mod config;
 mod counters;
 mod recognition;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use backlog::Rank;
+pub use config::{Language, Wording};
 pub use counters::WordsCounters;
 pub use recognition::Recognition;
 use sidetone_language::reader::{Reader, Said, Speaker};

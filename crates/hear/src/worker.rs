@@ -37,6 +37,8 @@ const SHARE: usize = 64;
 const BATCH: usize = 32;
 /// A packet that has waited for this long is too old to be worth listening to.
 pub(crate) const MOST_BEHIND: Duration = Duration::from_secs(2);
+/// How long the last words of a call that is over are waited for.
+const LAST_WORDS: Duration = Duration::from_millis(1_500);
 /// A ring is listened to again when its oldest packet is no older than this: otherwise sound would come and go.
 pub(crate) const CAUGHT_UP: Duration = Duration::from_millis(200);
 
@@ -87,6 +89,8 @@ struct Ending {
     at: Duration,
     /// Each ring's read position at which all packets from before the end have been heard.
     heard_at: Vec<u64>,
+    /// Since when only its last words are awaited.
+    closed: Option<Duration>,
 }
 
 impl Worker {
@@ -133,7 +137,7 @@ impl Worker {
     fn round(&mut self, now: Duration) {
         self.obey();
         self.hear(now);
-        self.finish_heard();
+        self.finish_heard(now);
         self.think(now);
     }
 
@@ -148,9 +152,9 @@ impl Worker {
 
     fn carry_out(&mut self, work: Work) {
         match work {
-            Work::Begin { call, origin, thresholds, in_band, cues } => {
+            Work::Begin { call, origin, thresholds, in_band, cues, words } => {
                 let model = &self.model;
-                let begin = || CallAnalysis::new(origin, *thresholds, model, in_band).coached(cues);
+                let begin = || CallAnalysis::new(origin, *thresholds, model, in_band).coached(cues).transcribed(words);
                 let begun = catch_unwind(AssertUnwindSafe(begin));
                 match begun {
                     Ok(analysis) => drop(self.calls.insert(call, analysis)),
@@ -180,7 +184,7 @@ impl Worker {
             // heard.
             Work::Finish(call, at) => {
                 let heard_at = self.rings.iter().map(Ring::put_in).collect();
-                self.ending.push(Ending { call, at, heard_at });
+                self.ending.push(Ending { call, at, heard_at, closed: None });
             }
         }
     }
@@ -231,14 +235,22 @@ impl Worker {
     }
 
     /// Sums up the ended calls whose packets have all been heard.
-    fn finish_heard(&mut self) {
+    fn finish_heard(&mut self, now: Duration) {
         let rings = &self.rings;
         let is_heard = |ending: &mut Ending| {
             rings.iter().zip(&ending.heard_at).all(|(ring, heard_at)| ring.taken() >= *heard_at)
         };
         let ended: Vec<Ending> = self.ending.extract_if(.., is_heard).collect();
-        for Ending { call, at, .. } in ended {
-            self.finish(call, at);
+        for mut ending in ended {
+            let (call, at) = (ending.call, ending.at);
+            self.contain(call, |analysis| analysis.close(at));
+            let awaits = self.calls.get(&call).is_some_and(CallAnalysis::awaits_words);
+            let since = *ending.closed.get_or_insert(now);
+            if awaits && now.saturating_sub(since) < LAST_WORDS {
+                self.ending.push(ending);
+            } else {
+                self.finish(call, at);
+            }
         }
     }
 
@@ -335,5 +347,8 @@ fn tell(key: CallKey, call: &mut CallAnalysis, counters: &WorkerCounters, report
     }
     while let Some((at, insight)) = call.poll() {
         report(Outcome::Insight(key, at, Box::new(insight)));
+    }
+    if let Some(so_far) = call.take_so_far() {
+        report(Outcome::Saying(key, so_far));
     }
 }

@@ -6,6 +6,8 @@
 //! | [`conduct`] | what an agent's words show of conduct |
 //! | [`mail`] | what somebody wrote in a mail, without quotes, signatures and disclaimers |
 //! | [`party`] | whose words they are, as a type |
+//! | [`models`] | where the networks are installed |
+//! | [`reader`] | a piece of sound to what was said, redacted, and what it tells |
 //! | [`recognise`] | 16 kHz sound to a transcript |
 //! | [`redact`] | numbers, names and addresses taken out of text, written or spoken |
 //! | [`text`] | a text to what it tells |
@@ -19,7 +21,9 @@ pub mod conduct;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod mail;
+pub mod models;
 pub mod party;
+pub mod reader;
 pub mod recognise;
 pub mod redact;
 pub mod text;

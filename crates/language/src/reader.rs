@@ -9,6 +9,7 @@ use sidetone_call::{Told, Utterance};
 use crate::recognise::{NotRecognised, Recognise};
 use crate::redact::Redactor;
 use crate::text::Scorer;
+use crate::tongue::Language;
 use crate::utterance::Piece;
 
 /// Recognises utterances and reads them. One thread uses it at a time.
@@ -20,7 +21,7 @@ pub struct Reader {
 /// What is known of one speaker from their utterances so far: a number may go on in the next.
 #[derive(Debug, Default)]
 pub struct Speaker {
-    redactor: Redactor,
+    redactor: Option<Redactor>,
 }
 
 /// What a party has said.
@@ -65,19 +66,21 @@ impl Reader {
         if transcript.doubt.is_some() || words.is_empty() {
             return Ok(None);
         }
+        let language = self.recogniser.language();
+        let redactor =
+            speaker.redactor.get_or_insert_with(|| Redactor::new(Language::of_tag(language)));
         if !piece.whole {
-            // Of a number in the making nothing is shown, so the words so far don't touch what is known.
-            let text = speaker.redactor.clone().redact(words);
+            let text = redactor.partial(words).text;
             return Ok(Some(Said::SoFar { utterance: piece.number, text }));
         }
-        let text = speaker.redactor.redact(words);
+        let text = redactor.utterance(words).text;
         let told: Told = self.scorer.read(&text);
         Ok(Some(Said::Whole(Box::new(Utterance {
             number: piece.number,
             from: piece.from,
             to: piece.to,
             text,
-            language: self.recogniser.language().to_owned(),
+            language: language.to_owned(),
             confidence: transcript.confidence,
             told,
         }))))

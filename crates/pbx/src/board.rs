@@ -309,16 +309,8 @@ impl Board {
 
 /// Whether events of this kind tell how a person seems to feel. A cue tells what called for it.
 fn is_affect(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::AffectUpdate
-            | Kind::AffectAlert
-            | Kind::CueShown
-            | Kind::CueAcknowledged
-            | Kind::CueDismissed
-            | Kind::CueCleared
-            | Kind::CueJudged
-    )
+    // Conduct says how both talk, and stays with an objection.
+    kind.infers() && kind != Kind::Conduct
 }
 
 impl std::fmt::Debug for Board {

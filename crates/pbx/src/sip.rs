@@ -175,16 +175,11 @@ impl Clerk {
     }
 }
 
-const fn nature(event: &Event) -> Nature {
+fn nature(event: &Event) -> Nature {
     match event.happening {
         Happening::AffectUpdate(_) => Nature::Reading,
-        // A cue tells what called for it.
-        Happening::AffectAlert(_)
-        | Happening::CueShown(_)
-        | Happening::CueAcknowledged(_)
-        | Happening::CueDismissed(_)
-        | Happening::CueCleared(_)
-        | Happening::CueJudged(_) => Nature::Affect,
+        Happening::Conduct(_) | Happening::CallEnded(_) => Nature::Plain,
+        _ if event.infers() => Nature::Affect,
         _ => Nature::Plain,
     }
 }

@@ -12,10 +12,20 @@ pub(crate) enum Variable {
     State,
     Alert,
     Consent,
+    Intent,
+    Urgency,
 }
 
 impl Variable {
-    pub(crate) const ALL: [Self; 5] = [Self::Valence, Self::Arousal, Self::State, Self::Alert, Self::Consent];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Valence,
+        Self::Arousal,
+        Self::State,
+        Self::Alert,
+        Self::Consent,
+        Self::Intent,
+        Self::Urgency,
+    ];
 
     /// The variable's name, the same on every PBX.
     pub(crate) const fn name(self) -> &'static str {
@@ -25,6 +35,8 @@ impl Variable {
             Self::State => "SIDETONE_STATE",
             Self::Alert => "SIDETONE_ALERT",
             Self::Consent => "SIDETONE_CONSENT",
+            Self::Intent => "SIDETONE_INTENT",
+            Self::Urgency => "SIDETONE_URGENCY",
         }
     }
 
@@ -36,13 +48,15 @@ impl Variable {
             Self::State => "State",
             Self::Alert => "Alert",
             Self::Consent => "Consent",
+            Self::Intent => "Intent",
+            Self::Urgency => "Urgency",
         }
     }
 }
 
 /// A value for each variable; `None` where there is no value, empty where an earlier value is withdrawn.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Values([Option<Box<str>>; 5]);
+pub(crate) struct Values([Option<Box<str>>; 7]);
 
 impl Values {
     pub(crate) fn get(&self, variable: Variable) -> Option<&str> {
@@ -86,7 +100,7 @@ impl Mood {
     /// The state of a call that was up before this process: values that an earlier one set on its channel are obsolete.
     pub(crate) fn resumed() -> Self {
         let mut mood = Self::new();
-        for variable in [Variable::Valence, Variable::Arousal, Variable::Consent] {
+        for variable in Variable::ALL.into_iter().filter(|it| !matches!(it, Variable::State | Variable::Alert)) {
             mood.values.set(variable, "");
         }
         mood
@@ -105,13 +119,20 @@ impl Mood {
                 self.feeling(update.valence, update.arousal);
                 self.state(update.state);
             }
-            Happening::AffectAlert(alert) if alert.modality.is_voice() => {
+            Happening::WordsTopic(topic) => {
+                self.values.set(Variable::Intent, topic.topic.name());
+                self.values.set(Variable::Urgency, &decimals(topic.urgency));
+            }
+            Happening::AffectAlert(alert) => {
                 let up = alert.phase == Phase::Rising;
                 match alert.alert {
                     AlertKind::Frustration => self.frustration = up,
                     AlertKind::Distress => self.distress = up,
                 }
-                self.feeling(alert.valence, alert.arousal);
+                // Of a voice that was not heard there is nothing to say.
+                if alert.modality.is_voice() {
+                    self.feeling(alert.valence, alert.arousal);
+                }
                 // The full update follows; until then only calm is known.
                 self.state(State::Neutral);
             }

@@ -14,4 +14,4 @@ mod snapshot;
 pub mod stats;
 
 pub use snapshot::Snapshot;
-pub use stats::Stats;
+pub use stats::{LanguageStats, Stats};

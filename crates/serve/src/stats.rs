@@ -14,7 +14,7 @@ use sidetone_pbx::LinkCounts;
 
 use sidetone_book::Receipts;
 use sidetone_book::{CallCounters, Calls};
-use sidetone_hear::WorkerCounters;
+use sidetone_hear::{WordsCounters, WorkerCounters};
 use sidetone_proxy::signalling::{Core, HeldTimes};
 use sidetone_relay::RelayTotals;
 use sidetone_spool::Spool;
@@ -72,6 +72,10 @@ pub struct Stats {
     pub media: MediaStats,
     /// The analysis workers.
     pub analysis: AnalysisStats,
+    /// The recognisers; absent where no words are recognised.
+    pub language: Option<LanguageStats>,
+    /// Whether words should be recognised, and the recogniser could not be loaded.
+    pub recogniser_missing: bool,
     /// Events published.
     pub events: u64,
     /// Each sink's counters.
@@ -206,6 +210,60 @@ pub struct AnalysisStats {
     pub abandoned: u64,
 }
 
+/// The recognisers' numbers.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct LanguageStats {
+    /// Calls whose customer is recognised, or would be if there was time.
+    pub calls: u64,
+    /// Sound that waits, in milliseconds.
+    pub waiting_ms: u64,
+    /// Whole utterances that gave words.
+    pub utterances: u64,
+    /// Provisional pieces that gave words.
+    pub provisional: u64,
+    /// Whole utterances whose words were doubted and dropped.
+    pub doubted: u64,
+    /// Whole utterances given up, since their customer objected or their call was over.
+    pub abandoned: u64,
+    /// Whole utterances that the network failed on.
+    pub failed: u64,
+    /// Whole utterances dropped, since more important or newer ones waited.
+    pub shed: u64,
+    /// Whole utterances of calls beyond `language.calls`.
+    pub beyond: u64,
+    /// Provisional pieces dropped for want of time.
+    pub shed_provisional: u64,
+    /// Sound recognised, in milliseconds.
+    pub sound_ms: u64,
+    /// Time spent recognising, in microseconds.
+    pub busy_us: u64,
+    /// Time that whole utterances waited for a recogniser, in microseconds.
+    pub waited_us: u64,
+}
+
+impl LanguageStats {
+    /// The counters as they are.
+    #[must_use]
+    pub fn of(counters: &WordsCounters) -> Self {
+        let get = |counter: &AtomicU64| counter.load(Relaxed);
+        Self {
+            calls: get(&counters.parties),
+            waiting_ms: get(&counters.waiting_ms),
+            utterances: get(&counters.utterances),
+            provisional: get(&counters.provisional),
+            doubted: get(&counters.doubted),
+            abandoned: get(&counters.abandoned),
+            failed: get(&counters.failed),
+            shed: get(&counters.shed),
+            beyond: get(&counters.beyond),
+            shed_provisional: get(&counters.shed_provisional),
+            sound_ms: get(&counters.sound_ms),
+            busy_us: get(&counters.busy_us),
+            waited_us: get(&counters.waited_us),
+        }
+    }
+}
+
 /// A probed host.
 #[derive(Debug, Clone, Serialize)]
 pub struct HostStats {
@@ -264,6 +322,8 @@ impl Stats {
             media.totals().map(|totals| value(totals).load(Relaxed)).sum()
         };
         Self {
+            language: None,
+            recogniser_missing: false,
             version: env!("CARGO_PKG_VERSION"),
             node,
             uptime_s: uptime.as_secs(),

@@ -11,6 +11,7 @@ mod listening;
 mod lists;
 mod page;
 mod prepared;
+mod recognising;
 mod reload;
 
 use std::net::SocketAddr;
@@ -32,13 +33,14 @@ use in_force::{InForce, lock};
 use listening::listening;
 use lists::{Missing, numbers};
 pub(crate) use prepared::Prepared;
+pub(crate) use recognising::Words;
 use reload::Reloader;
 pub(crate) use reload::{ReadAgain, Reread};
 
 use crate::compliance;
 use crate::config::{Config, events_fault};
 use sidetone_book::Calls;
-use sidetone_hear::Orders;
+use sidetone_hear::{Orders, Recognition};
 use sidetone_proxy::random;
 use sidetone_proxy::signalling::{Core, Signalling};
 use sidetone_proxy::trace::Tracer;
@@ -67,6 +69,7 @@ pub(crate) struct Server {
     links: Arc<Mutex<Option<PbxLinks>>>,
     store: Arc<Mutex<Option<Feeder>>>,
     reloader: Arc<Reloader>,
+    recognition: Option<Arc<Recognition>>,
     http: Option<SocketAddr>,
     _control: ControlSocket,
 }
@@ -92,8 +95,9 @@ impl Server {
     pub(crate) async fn launch(prepared: Prepared, read_again: ReadAgain) -> Result<Self, StartError> {
         // Long: the parts in the order in which they stand on each other.
         let epoch = Instant::now();
-        let Prepared { config, hasher, library, model, http_token } = prepared;
+        let Prepared { config, hasher, library, model, words, http_token } = prepared;
         let bus = Bus::new();
+        bus.keep_words(config.language.keep);
         let sinks = Sinks::start(&config.events, &bus).map_err(|error| events_fault(None, &error))?;
         let event_stream = sinks.hub().router();
 
@@ -103,11 +107,16 @@ impl Server {
             .map(|worker| (worker.model.meta().name.clone(), worker.model.sha256().to_owned()));
         let model_facts = listening.first().map(|worker| compliance::model(&worker.model));
         let orders: Vec<Orders> = listening.iter_mut().filter_map(|worker| worker.orders.take()).collect();
+        let alarm = Alarm::new();
+        // Without workers nobody is listened to, and nothing could be recognised.
+        let words = words.filter(|_| !orders.is_empty());
+        let recognition =
+            words.map(|words| recognising::start(&words, &config.language, epoch, &alarm)).transpose()?;
+        let scribe = recognition.as_ref().map(recognising::scribe);
         let (tracing_hasher, numbers_of) = (hasher.clone(), hasher.clone());
         let numbers = numbers(&config, None, Missing::Begun).map_err(|error| error.fault())?;
-        let calls = Arc::new(Calls::new(bus.clone(), hasher, orders, rules(&config, numbers), epoch));
+        let calls = Arc::new(Calls::new(bus.clone(), hasher, orders, rules(&config, numbers, scribe.as_ref()), epoch));
         let mut taps: Vec<Vec<TapSender>> = (0..config.media.threads).map(|_| Vec::new()).collect();
-        let alarm = Alarm::new();
         let mut workers = Vec::new();
         for (number, worker) in listening.into_iter().enumerate() {
             workers.push(worker.start(number, &mut taps, &calls, epoch, &alarm)?);
@@ -132,11 +141,12 @@ impl Server {
 
         let (sinks, links) = (Arc::new(Mutex::new(Some(sinks))), Arc::new(Mutex::new(None)));
         let in_force = Arc::new(InForce::new(Arc::clone(&config)));
-        let reloader = Arc::new(Reloader::new(&signalling, &calls, &sinks, &in_force, read_again));
+        let reloader = Arc::new(Reloader::new(&signalling, &calls, &sinks, &in_force, &bus, scribe, read_again));
         let census = Census {
             signalling: Arc::clone(&signalling),
             calls: Arc::clone(&calls),
             workers,
+            recognition: recognition.as_ref().map(|recognition| Arc::clone(recognition.counters())),
             sinks: Arc::clone(&sinks),
             links: Arc::clone(&links),
             store: Arc::clone(&store),
@@ -144,6 +154,7 @@ impl Server {
             alarm: alarm.clone(),
             in_force: Arc::clone(&in_force),
             listens: model.is_some(),
+            recognises: recognition.is_some(),
             started: epoch,
         };
         let stats = Snapshot::of(&alarm, "the counters", move || census.count());
@@ -186,7 +197,19 @@ impl Server {
         let book = attend(Arc::clone(&signalling), Arc::clone(&calls), alarm.clone(), inbox);
         alarm.vital("the call book", book);
         signalling.serve();
-        Ok(Self { signalling, alarm, calls, bus, sinks, links, store, reloader, http, _control: control })
+        Ok(Self {
+            signalling,
+            alarm,
+            calls,
+            bus,
+            sinks,
+            links,
+            store,
+            reloader,
+            recognition,
+            http,
+            _control: control,
+        })
     }
 
     /// The call book.
@@ -271,6 +294,9 @@ impl Server {
         let deadline = tokio::time::Instant::now() + LAST_EVENTS;
         while !self.calls.is_empty() && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        if let Some(recognition) = &self.recognition {
+            recognition.close();
         }
         // The receipts of calls just ended are filed by now, except where a worker does not answer.
         self.calls.file_all();

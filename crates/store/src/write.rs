@@ -121,6 +121,11 @@ fn write_event(database: &mut dyn Database, event: &Event, json: &str) -> Result
         return Ok(false);
     }
     let (at_ms, newest) = (millis(event.at), "UPDATE calls SET seq = $2 WHERE id = $1 AND seq < $2");
+    // The state by the words is told beside them; what is kept of a call's course is the voice's.
+    if matches!(&event.happening, Happening::AffectUpdate(update) if !update.modality.is_voice()) {
+        database.execute(newest, &[call.into(), event.seq.into()])?;
+        return Ok(true);
+    }
     if cues::is_private(&event.happening) {
         cues::write(database, &call, at_ms, &event.happening)?;
         database.execute(newest, &[call.into(), event.seq.into()])?;

@@ -37,6 +37,8 @@ pub struct SinkCounts {
 pub(super) struct Queue {
     name: String,
     kinds: Vec<Kind>,
+    /// Whether what is received is kept.
+    keeps: bool,
     events: ArrayQueue<Arc<Published>>,
     pushed: Notify,
     closed: AtomicBool,
@@ -59,6 +61,7 @@ impl Queue {
         Self {
             name: name.to_owned(),
             kinds: kinds.to_vec(),
+            keeps: false,
             events: ArrayQueue::new(capacity.max(1)),
             pushed: Notify::new(),
             closed: AtomicBool::new(false),
@@ -69,6 +72,15 @@ impl Queue {
             erasures_owed: AtomicU64::new(0),
             erasures_beyond: AtomicU64::new(0),
         }
+    }
+
+    /// The same of one who keeps what they receive.
+    pub(super) fn to_keep(self) -> Self {
+        Self { keeps: true, ..self }
+    }
+
+    pub(super) fn keeps(&self) -> bool {
+        self.keeps
     }
 
     pub(super) fn wants(&self, kind: Kind) -> bool {

@@ -49,6 +49,29 @@ macro_rules! kinds {
 }
 pub(super) use kinds;
 
+impl Kind {
+    /// Whether an event of this kind always holds something inferred of the customer, measured in their voice, or said in
+    /// the call. A `call.ended` does only with a summary.
+    #[must_use]
+    pub const fn infers(self) -> bool {
+        matches!(
+            self,
+            Self::AffectUpdate
+                | Self::AffectAlert
+                | Self::Conduct
+                // A cue tells what called for it, and so does an answer to it.
+                | Self::CueShown
+                | Self::CueAcknowledged
+                | Self::CueDismissed
+                | Self::CueCleared
+                | Self::CueJudged
+                // Words are the caller's own, whoever of the two has said them.
+                | Self::WordsFinal
+                | Self::WordsTopic
+        )
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

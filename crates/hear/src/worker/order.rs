@@ -9,6 +9,7 @@ use sidetone_insight::cues::{Answer, CueSet};
 use sidetone_insight::{Insight, Summary, Thresholds, TimelinePoint};
 
 use crate::ear::Audible;
+use crate::words::{Scribe, Wording};
 
 /// An order of the call book to a worker.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub enum Work {
         in_band: bool,
         /// The cues that its agent may be shown, if any.
         cues: Option<Arc<CueSet>>,
+        /// Where its customer's words are recognised, as far as its labels allow, if they are.
+        words: Option<(Scribe, Wording)>,
     },
     /// Consent exists since then: listen to packets of the permit's call that came no earlier.
     Listen(ListeningPermit, Duration),
@@ -83,6 +86,8 @@ impl Work {
 pub enum Outcome {
     /// An insight that makes an event, with its time in the call.
     Insight(CallKey, Duration, Box<Insight>),
+    /// The words so far of an utterance of the customer that goes on, redacted; `None` once it has ended without any.
+    Saying(CallKey, Option<String>),
     /// The customer pressed a key.
     Key(CallKey, char, Medium),
     /// The packets of the party on that side, of that m-line, can't be heard, or can be again.

@@ -38,6 +38,7 @@ impl Stats {
         self.sip_metrics(&page);
         self.media_metrics(&page);
         self.analysis_metrics(&page);
+        self.language_metrics(&page);
         self.consent_metrics(&page);
         self.spool_metrics(&page);
         self.store_metrics(&page);
@@ -313,6 +314,56 @@ impl Stats {
                 .collect();
             page.counters(name, help, &["pbx", "kind"], &values);
         }
+    }
+
+    /// Present even where no words are recognised, so that alert rules load everywhere.
+    fn language_metrics(&self, page: &Page) {
+        let language = self.language.clone().unwrap_or_default();
+        page.gauge(
+            "language_missing",
+            "1 if words should be recognised and the recogniser could not be loaded.",
+            f64::from(u8::from(self.recogniser_missing)),
+        );
+        page.gauge("language_calls", "Calls whose customer is recognised.", language.calls as f64);
+        page.gauge(
+            "language_waiting_seconds",
+            "Speech that waits for a recogniser.",
+            Duration::from_millis(language.waiting_ms).as_secs_f64(),
+        );
+        page.counters(
+            "language_utterances_total",
+            "Whole utterances, by what became of them: told; doubted, since their words were likely made up; abandoned with their call or their consent; failed; shed for more important or newer ones; beyond language.calls.",
+            &["outcome"],
+            &[
+                (&["told"], language.utterances),
+                (&["doubted"], language.doubted),
+                (&["abandoned"], language.abandoned),
+                (&["failed"], language.failed),
+                (&["shed"], language.shed),
+                (&["beyond"], language.beyond),
+            ],
+        );
+        page.counters(
+            "language_provisional_total",
+            "Provisional pieces of utterances, by what became of them.",
+            &["outcome"],
+            &[(&["told"], language.provisional), (&["shed"], language.shed_provisional)],
+        );
+        page.seconds(
+            "language_audio_seconds_total",
+            "Speech recognised, provisional pieces included.",
+            Duration::from_millis(language.sound_ms),
+        );
+        page.seconds(
+            "language_busy_seconds_total",
+            "Time spent recognising.",
+            Duration::from_micros(language.busy_us),
+        );
+        page.seconds(
+            "language_waited_seconds_total",
+            "Time that whole utterances waited for a recogniser.",
+            Duration::from_micros(language.waited_us),
+        );
     }
 
     fn analysis_metrics(&self, page: &Page) {

@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use clap::Args;
@@ -23,11 +23,13 @@ use sidetone_capture::audio::Defect;
 use sidetone_capture::calls::Customer;
 use sidetone_emotion::model::Model;
 use sidetone_events::{Happening, NumberHasher, NumberHasherError, Secret};
+use sidetone_hear::{Language, Scribe};
 use sidetone_insight::cues::{CueSet, CueTold};
 
 use super::cue_lines;
 use super::model::weights;
 use super::story::Page;
+use crate::server::Words;
 use crate::cli::output::{Output, causes, complain, remark, say, say_json};
 use inputs::Input;
 use outcome::Outcome;
@@ -62,6 +64,10 @@ pub(super) struct Analyze {
     /// A safetensors file with weights. Without it, the open weights inside the binary.
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
+    /// Recognise what the customer says, and print it, redacted: by the recogniser of that name or folder, moonshine-tiny
+    /// if none is named. `sidetone model fetch` installs one.
+    #[arg(long, value_name = "RECOGNISER", num_args = 0..=1, require_equals = true, default_missing_value = "moonshine-tiny")]
+    words: Option<String>,
     /// Salt for the hashes of the numbers in a capture. Without one it is random, and hashes differ each time.
     #[arg(long, env = "SIDETONE_NUMBER_SALT", value_name = "SALT", hide_env_values = true)]
     salt: Option<String>,
@@ -81,6 +87,7 @@ impl Analyze {
             table: false,
             codecs: Vec::new(),
             model: None,
+            words: None,
             salt: None,
             cues: Some(cues),
         }
@@ -101,12 +108,14 @@ impl Analyze {
         if let Some(folder) = &self.plots {
             std::fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))?;
         }
+        let scribe = self.words.as_deref().map(scribe).transpose()?;
         let bench = Bench {
             customer: self.customer,
             model,
             hasher,
             formats: self.codecs.clone(),
             cues: self.cues.clone(),
+            scribe,
         };
         let mut report = Report { names: Names::default(), rows: Vec::new(), passed_over: 0, read: 0 };
         let mut worst = Outcome::Whole;
@@ -255,6 +264,15 @@ impl Analyze {
         }
         Ok(())
     }
+}
+
+/// Recognises words while the recording is read.
+fn scribe(recogniser: &str) -> anyhow::Result<Scribe> {
+    let language = Language { model: recogniser.to_owned(), ..Language::default() };
+    let words = Words::open(&language).map_err(|why| {
+        anyhow::anyhow!("{why}; `sidetone model fetch {recogniser}` installs a recogniser")
+    })?;
+    Ok(Scribe::Here(Arc::new(Mutex::new(words.reader()))))
 }
 
 /// Prints the cues of a call.

@@ -12,6 +12,7 @@ use crate::server::Server;
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde::{Deserialize, Serialize};
+use sidetone_call::Leg;
 use sidetone_events::{Event, Happening, Timestamp};
 use sidetone_insight::cues::CueTold;
 use sidetone_insight::{Alert, Insight, Phase, Summary};
@@ -334,10 +335,12 @@ fn keep(config: &mut Config, folder: &std::path::Path) -> anyhow::Result<Opened>
 fn show(panel: &mut Panel, event: &Event) {
     let insight = match &event.happening {
         Happening::AffectUpdate(update) => Insight::AffectUpdate(update.clone()),
-        Happening::AffectAlert(alert) => Insight::Alert(*alert),
+        Happening::AffectAlert(alert) => Insight::Alert(alert.clone()),
         Happening::Conduct(conduct) => Insight::Conduct(conduct.clone()),
         Happening::CueShown(cue) => Insight::Cue(CueTold::Shown(cue.clone())),
         Happening::CueCleared(cue) => Insight::Cue(CueTold::Cleared(cue.clone())),
+        Happening::WordsFinal(words) if words.leg == Leg::Customer => Insight::Words(words.clone()),
+        Happening::WordsTopic(topic) => Insight::Topic(topic.clone()),
         _ => return,
     };
     panel.take(event.at, &insight);
@@ -348,7 +351,7 @@ fn plain(event: &Event, alerts: &mut Vec<(Duration, Alert)>, paint: Paint) {
     let at = clock(event.at);
     match &event.happening {
         Happening::AffectAlert(alert) => {
-            alerts.push((event.at, *alert));
+            alerts.push((event.at, alert.clone()));
             let kind = kind_word(alert.alert);
             say(match (alert.phase, still_up(alerts)) {
                 (Phase::Rising, _) => paint.red(format!("{at}  alert   {kind} rising")),
@@ -360,7 +363,11 @@ fn plain(event: &Event, alerts: &mut Vec<(Duration, Alert)>, paint: Paint) {
             });
         }
         Happening::CueShown(cue) => say(paint.bold(format!("{at}  cue     {}", cue.line))),
-        Happening::AffectUpdate(update) => say(paint.dim(format!(
+        Happening::WordsFinal(words) => say(format!("{at}  heard   {}", words.text)),
+        Happening::WordsTopic(topic) => {
+            say(paint.bold(format!("{at}  topic   {}: {}", topic.topic.name(), topic.phrase)));
+        }
+        Happening::AffectUpdate(update) if update.modality.is_voice() => say(paint.dim(format!(
             "{at}  affect  valence {:+.2}  arousal {:+.2}  upset {:.2}  {:?}",
             update.valence, update.arousal, update.distress, update.state
         ))),

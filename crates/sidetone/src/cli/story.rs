@@ -159,7 +159,15 @@ pub(super) fn words(event: &Value, upsets: &mut Upsets) -> (Tone, String) {
             (Tone::Plain, format!("consent {state} (policy {policy}, by {by}){erased}"))
         }
         "announcement" => announcement(data),
+        "affect.update" if text(data, "modality") == "words" => (Tone::Quiet, format!("by words: {}", affect(data).1)),
         "affect.update" => affect(data),
+        "words.final" => {
+            let who = if text(data, "leg") == "agent" { "agent" } else { "customer" };
+            (Tone::Plain, format!("{who}: {}", text(data, "text")))
+        }
+        "words.topic" => {
+            (Tone::Plain, format!("topic {}: {}", text(data, "topic").replace('_', " "), text(data, "phrase")))
+        }
         "affect.alert" => alert(data, still_up.as_deref()),
         "conduct" => conduct(data),
         "cue.shown" => (Tone::Plain, format!("cue {}: {}", text(data, "cue"), text(data, "line"))),
@@ -256,10 +264,22 @@ fn alert(data: &Value, still_up: Option<&str>) -> (Tone, String) {
     let kind = text(data, "alert");
     let lasted = after(" after ", seconds(data, "lasted_ms"));
     match (text(data, "phase"), still_up) {
-        ("rising", _) => (Tone::Bad, format!("ALERT {kind} rising")),
+        ("rising", _) => (Tone::Bad, format!("ALERT {kind} rising{}", bases(data))),
         (_, Some(other)) => (Tone::Bad, format!("{kind} has become {other}{lasted}")),
         (_, None) => (Tone::Good, format!("{kind} calmed{lasted}")),
     }
+}
+
+/// What an alert stands on, where it is not the voice alone.
+fn bases(data: &Value) -> String {
+    let bases = data.get("stands_on").and_then(Value::as_array);
+    let Some(bases) = bases else { return String::new() };
+    let words: Vec<&str> = bases.iter().filter_map(Value::as_str).collect();
+    let phrase = match text(data, "phrase") {
+        "-" | "" => String::new(),
+        phrase => format!(": {phrase}"),
+    };
+    format!(", by {}{phrase}", words.join(" and "))
 }
 
 fn conduct(data: &Value) -> (Tone, String) {

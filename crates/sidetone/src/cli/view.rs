@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
+use sidetone_call::Topic;
 use sidetone_insight::cues::CueTold;
 use sidetone_insight::{AffectUpdate, Alert, AlertKind, Conduct, Insight, Phase, State, Trend};
 
@@ -33,6 +34,10 @@ pub(super) struct Panel {
     conduct: Conduct,
     /// The line that the agent is shown.
     cue: Option<String>,
+    /// What the customer said last, as it was recognised.
+    said: Option<String>,
+    /// What they have named, the newest last.
+    topics: Vec<Topic>,
 }
 
 impl Panel {
@@ -46,12 +51,20 @@ impl Panel {
     /// Takes a new insight into the call.
     pub(super) fn take(&mut self, at: Duration, insight: &Insight) {
         match insight {
-            Insight::AffectUpdate(update) => self.history.push((at, update.clone())),
-            Insight::Alert(alert) => self.alerts.push((at, *alert)),
+            Insight::AffectUpdate(update) if update.modality.is_voice() => {
+                self.history.push((at, update.clone()));
+            }
+            Insight::AffectUpdate(_) => {}
+            Insight::Alert(alert) => self.alerts.push((at, alert.clone())),
             Insight::Conduct(conduct) => self.conduct = conduct.clone(),
             Insight::Cue(CueTold::Shown(cue)) => self.cue = Some(cue.line.clone()),
             Insight::Cue(CueTold::Cleared(_)) => self.cue = None,
             Insight::Cue(CueTold::Judged(_)) => {}
+            Insight::Words(words) => self.said = Some(words.text.clone()),
+            Insight::Topic(topic) => {
+                self.topics.retain(|known| *known != topic.topic);
+                self.topics.push(topic.topic);
+            }
         }
     }
 
@@ -78,6 +91,15 @@ impl Panel {
         let mut cue = wrap(cue, self.width - NAMES - 1, 2).into_iter();
         lines.push(row("cue", &cue.next().map_or_else(|| paint.dim("none"), |line| paint.bold(&line))));
         lines.push(row("", &cue.next().map_or_else(String::new, |line| paint.bold(&line))));
+        if let Some(said) = &self.said {
+            let mut said = wrap(&format!("\u{201c}{said}\u{201d}"), self.width - NAMES - 1, 2).into_iter();
+            lines.push(row("heard", &said.next().unwrap_or_default()));
+            lines.push(row("", &said.next().unwrap_or_default()));
+            let topics: Vec<String> =
+                self.topics.iter().map(|topic| topic.name().replace('_', " ")).collect();
+            let topics = if topics.is_empty() { paint.dim("none") } else { paint.bold(topics.join(", ")) };
+            lines.push(row("topics", &topics));
+        }
         lines.push(String::new());
         let (who, words) = self.caption.clone().unwrap_or_default();
         let mut words = wrap(&words, self.width - NAMES - 1, 2).into_iter();

@@ -8,7 +8,7 @@ use sidetone_call::{Node, Teams};
 use sidetone_consent::Policy;
 use sidetone_consent::policy::Settings as Consent;
 use sidetone_events::config::EventsConfig;
-use sidetone_hear::Cues;
+use sidetone_hear::{Cues, Language};
 use sidetone_hear::config::Analysis;
 use sidetone_proxy::config::{Config as Proxy, Health, Limits, Peer, Sip};
 use sidetone_relay::config::Media;
@@ -42,6 +42,9 @@ pub(crate) struct Config {
     /// The analysis.
     #[serde(default)]
     pub(crate) analysis: Analysis,
+    /// What customers say.
+    #[serde(default)]
+    pub(crate) language: Language,
     /// The cues that agents are shown.
     #[serde(default)]
     pub(crate) cues: Cues,

@@ -22,6 +22,7 @@ use crate::config::Config;
 use sidetone_book::BUILD;
 use sidetone_book::{Calls, Numbers, Receipts, Rules};
 use sidetone_events::NumberHasher;
+use sidetone_hear::Scribe;
 use sidetone_insight::cues::CueSet;
 use sidetone_proxy::random;
 use sidetone_proxy::signalling::{BySip, Signalling};
@@ -39,11 +40,12 @@ const SETUP_BEYOND_RING: Duration = Duration::from_secs(115);
 const MOST_RECEIPTS: usize = 10_000;
 
 /// The rules that a configuration makes for calls.
-pub(super) fn rules(config: &Config, numbers: Numbers) -> Rules {
+pub(super) fn rules(config: &Config, numbers: Numbers, scribe: Option<&Scribe>) -> Rules {
     Rules {
         node: config.node.clone(),
         thresholds: config.analysis.thresholds.clone(),
         cues: cues(config),
+        words: scribe.map(|scribe| (scribe.clone(), Arc::new(config.language.clone()))),
         media_timeout: config.media.timeout.into(),
         consent: config.consent.clone(),
         numbers,

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use sidetone_book::Calls;
 use sidetone_events::{Bus, Sinks};
-use sidetone_hear::WorkerCounters;
+use sidetone_hear::{WordsCounters, WorkerCounters};
 use sidetone_pbx::PbxLinks;
 use sidetone_proxy::signalling::Signalling;
-use sidetone_serve::Stats;
+use sidetone_serve::{LanguageStats, Stats};
 use sidetone_store::Feeder;
 use sidetone_watch::Alarm;
 
@@ -20,6 +20,8 @@ pub(super) struct Census {
     pub(super) signalling: Arc<Signalling>,
     pub(super) calls: Arc<Calls>,
     pub(super) workers: Vec<Arc<WorkerCounters>>,
+    /// What recognisers count, if words are recognised.
+    pub(super) recognition: Option<Arc<WordsCounters>>,
     pub(super) sinks: Arc<Mutex<Option<Sinks>>>,
     pub(super) links: Arc<Mutex<Option<PbxLinks>>>,
     pub(super) store: Arc<Mutex<Option<Feeder>>>,
@@ -28,6 +30,8 @@ pub(super) struct Census {
     pub(super) in_force: Arc<InForce>,
     /// Whether a model is loaded.
     pub(super) listens: bool,
+    /// Whether words are recognised.
+    pub(super) recognises: bool,
     pub(super) started: Instant,
 }
 
@@ -55,6 +59,8 @@ impl Census {
         );
         drop(core);
         stats.store = lock(&self.store).as_ref().map(Feeder::counters);
+        stats.language = self.recognition.as_deref().map(LanguageStats::of);
+        stats.recogniser_missing = config.language.enabled && !self.recognises;
         stats.refused.insert("connection", self.signalling.connections_refused());
         stats.sip.rejected.insert("unread_connection", self.signalling.connections_unread());
         stats.refused.insert("lookup", self.signalling.lookups_refused());

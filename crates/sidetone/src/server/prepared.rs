@@ -19,6 +19,7 @@ use sidetone_store::Store;
 
 use super::faults::{Faults, Held, NoSecret, receipts_fault, spool_fault, store_fault};
 use super::lists::{Missing, numbers};
+use super::recognising::Words;
 use crate::config::{Config, check, events_fault};
 use sidetone_consent::Policy;
 use sidetone_proxy::config::Fault;
@@ -33,6 +34,8 @@ pub(crate) struct Prepared {
     pub(super) library: Library,
     /// Absent when it can't be loaded: then calls are carried without analysis.
     pub(super) model: Option<Arc<Model>>,
+    /// Absent unless words are to be recognised and can be.
+    pub(super) words: Option<Words>,
     pub(super) http_token: Option<Revealed>,
 }
 
@@ -119,11 +122,12 @@ impl Prepared {
         sockets::check(&config, held, &mut faults);
         let fatal = faults.0.iter().any(|fault| fault.fatal);
         let model = model(&config, &mut faults);
+        let words = words(&config, held, &mut faults);
         let parts = (hasher, library, token);
         let prepared = match parts {
             (Some(hasher), Some(library), Some(http_token)) if !fatal => {
                 let config = Arc::new(config);
-                Some(Self { config, hasher, library, model, http_token })
+                Some(Self { config, hasher, library, model, words, http_token })
             }
             _ => None,
         };
@@ -157,6 +161,25 @@ fn model(config: &Config, faults: &mut Faults) -> Option<Arc<Model>> {
     let remedy =
         "calls would be carried and none analysed; leave it out for the open weights inside the binary";
     faults.taken("analysis.model", opened, remedy)
+}
+
+/// What recognises words. Calls are carried and heard without it, so its want is no reason to refuse the configuration.
+fn words(config: &Config, held: Held, faults: &mut Faults) -> Option<Words> {
+    // This process goes on with the recogniser that it has, and another machine has its own.
+    if !config.language.enabled || held != Held::ByNobody {
+        return None;
+    }
+    match Words::open(&config.language) {
+        Ok(words) => Some(words),
+        Err(why) => {
+            let name = &config.language.model;
+            let problem = format!(
+                "{why}: no words are recognised; `sidetone model fetch {name}` installs it, or name another recogniser"
+            );
+            faults.add(Fault::warning("language.model", problem));
+            None
+        }
+    }
 }
 
 /// The announcements. Reports each that a rule asks for and that exists in no suitable language.

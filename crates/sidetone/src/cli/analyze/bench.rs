@@ -3,6 +3,7 @@
 use sidetone_capture::calls::Customer;
 use sidetone_emotion::model::Model;
 use sidetone_events::NumberHasher;
+use sidetone_hear::Scribe;
 use sidetone_insight::cues::CueSet;
 use std::sync::Arc;
 
@@ -14,4 +15,6 @@ pub(crate) struct Bench {
     pub(crate) formats: Vec<sidetone_call::Format>,
     /// The cues that the agent might have been shown.
     pub(crate) cues: Option<Arc<CueSet>>,
+    /// Where the customer's words are recognised, if they are.
+    pub(crate) scribe: Option<Scribe>,
 }

@@ -29,7 +29,7 @@ fn chart(name: &str, call: &Heard) -> CallChart {
         .events
         .iter()
         .filter_map(|event| match &event.happening {
-            Happening::AffectUpdate(update) => Some(Point {
+            Happening::AffectUpdate(update) if update.modality.is_voice() => Some(Point {
                 at: event.at,
                 valence: update.valence,
                 arousal: update.arousal,

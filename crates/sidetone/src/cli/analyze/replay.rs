@@ -9,7 +9,7 @@ use sidetone_events::{
     CallAnswered, CallEnded, CallId, CallRef, CallStarted, CallUntappable, Direction, Event, Happening,
     MediaState, Narrator, Parties, Timestamp,
 };
-use sidetone_hear::{Audible, CallAnalysis};
+use sidetone_hear::{Audible, CallAnalysis, Wording};
 use sidetone_insight::{Summary, Thresholds, TimelinePoint};
 
 use crate::cli::analyze::bench::Bench;
@@ -102,7 +102,8 @@ impl Replay {
         let id = CallId::new(began, u128::from(fingerprint(name.as_bytes())));
         let call = CallRef::new(&bench.hasher, id, name, source, direction, parties);
         let mut analysis = CallAnalysis::new(Duration::ZERO, Thresholds::default(), &bench.model, false)
-            .coached(bench.cues.clone());
+            .coached(bench.cues.clone())
+            .transcribed(bench.scribe.clone().map(|scribe| (scribe, Wording::of_recording())));
         let judged = matches!(roles, Roles::Known(_));
         if judged {
             // The owner of a recording answers for its lawfulness.

@@ -1,7 +1,7 @@
 //! The report on analysed calls for people: a few lines for each call, and a table of many.
 
 use sidetone_events::{CallRef, Event, Happening, HashedNumber};
-use sidetone_insight::Summary;
+use sidetone_insight::{Alert, Basis, Summary};
 
 use super::super::view::{clock, kind_word};
 use super::replay::{Heard, Roles};
@@ -87,6 +87,7 @@ pub(super) fn call(heading: &str, call: &Heard) {
             conduct.hold.as_secs_f32()
         ));
     }
+    call.events.iter().filter_map(words).for_each(say);
     for note in &call.notes {
         say(format_args!("  {note}"));
     }
@@ -98,14 +99,38 @@ fn alert(event: &Event) -> Option<String> {
     match &event.happening {
         Happening::AffectAlert(alert) => Some(
             format!(
-                "  {}  {} {:?}, score {:.2}",
+                "  {}  {} {:?}, score {:.2}{}",
                 clock(event.at),
                 kind_word(alert.alert),
                 alert.phase,
-                alert.score
+                alert.score,
+                bases(alert)
             )
             .to_lowercase(),
         ),
+        _ => None,
+    }
+}
+
+/// What an alert stands on, where it is not the voice alone.
+fn bases(alert: &Alert) -> String {
+    if alert.stands_on == [Basis::Voice] {
+        return String::new();
+    }
+    let words: Vec<&str> = alert.stands_on.iter().map(|basis| basis.word()).collect();
+    format!(", by {}", words.join(" and "))
+}
+
+/// What the customer said, and what it is about.
+fn words(event: &Event) -> Option<String> {
+    match &event.happening {
+        Happening::WordsFinal(words) => Some(format!("  {}  \u{201c}{}\u{201d}", clock(words.from), words.text)),
+        Happening::WordsTopic(topic) => Some(format!(
+            "        {}, {:.0} %: {}",
+            topic.topic.name().replace('_', " "),
+            topic.probability * 100.0,
+            topic.phrase
+        )),
         _ => None,
     }
 }

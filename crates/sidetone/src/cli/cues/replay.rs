@@ -168,7 +168,11 @@ fn told(
             }
         }
         match happening {
-            Happening::AffectUpdate(update) => situation.affect(at, update),
+            Happening::AffectUpdate(update) if update.modality.is_voice() => situation.affect(at, update),
+            Happening::WordsTopic(topic) => {
+                situation.words(at, topic.urgency, topic.satisfaction);
+                situation.topic(at, topic.topic);
+            }
             Happening::AffectAlert(alert) => situation.alert(at, alert),
             Happening::Conduct(conduct) => situation.conduct(at, conduct, None),
             Happening::CallHeld(held) => situation.hold(held.by, at),

@@ -225,6 +225,10 @@ impl Ladder {
         if kind == "conduct" {
             return Vec::new();
         }
+        let by_words = event.get("data").is_some_and(|data| text(data, "modality") == "words");
+        if kind == "affect.update" && by_words {
+            return Vec::new();
+        }
         if kind == "affect.update" {
             // A ladder shows changes only; `tail` shows every estimate.
             let state = event.get("data").map_or("", |data| text(data, "state")).to_owned();
