@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use sidetone_consent::page::{Language, Operator, PageFacts, Sink, render};
+use sidetone_consent::page::{Language, Operator, PageFacts, Sink, Words, render};
 use sidetone_consent::{Moment, Policy};
 
 fn main() -> std::io::Result<()> {
@@ -18,6 +18,7 @@ fn main() -> std::io::Result<()> {
             privacy_url: Some("https://www.example.org/privacy".to_owned()),
             authority: Some("Data Protection Commission, Dublin".to_owned()),
         },
+        words: Words::default(),
         policies: vec![Policy::Notice, Policy::OptIn, Policy::Never],
         opt_out_digit: '9',
         opt_in_digit: '1',

@@ -41,6 +41,8 @@ pub struct Operator {
 pub struct PageFacts {
     /// The operator.
     pub operator: Operator,
+    /// Whether what callers say is recognised, beside how they say it.
+    pub words: Words,
     /// Every policy that some call may be under.
     pub policies: Vec<Policy>,
     /// The key that refuses.
@@ -65,6 +67,18 @@ pub struct PageFacts {
     pub model: Option<(String, String)>,
     /// When the page was made.
     pub made: Moment,
+}
+
+/// Whether callers' words are recognised, and what becomes of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Words {
+    /// They are not.
+    #[default]
+    Unheard,
+    /// They are forgotten with the call.
+    Forgotten,
+    /// They are kept.
+    Kept,
 }
 
 /// A recipient of the results.
@@ -192,7 +206,11 @@ pub fn render(facts: &PageFacts, language: Language) -> String {
     let analyses = facts.policies.iter().any(|policy| *policy != Policy::Never);
     if analyses {
         page.paragraphs(&texts.what_happens.map(|text| fill(text, facts, operator)));
-        page.list(&texts.what_not.map(|text| fill(text, facts, operator)));
+        if facts.words != Words::Unheard {
+            page.paragraph(texts.words);
+        }
+        let what_not = texts.what_not.iter().filter(|text| facts.words == Words::Unheard || **text != texts.not_words);
+        page.list(&what_not.map(|text| fill(text, facts, operator)).collect::<Vec<_>>());
     } else {
         page.paragraph(texts.nothing_happens);
     }
@@ -248,6 +266,11 @@ pub fn render(facts: &PageFacts, language: Language) -> String {
             [texts.kept_voice, texts.kept_voice_long].map(str::to_owned),
             [texts.kept_estimates, texts.kept_estimates_long].map(str::to_owned),
         ];
+        if facts.words != Words::Unheard {
+            let long =
+                if facts.words == Words::Kept { texts.kept_words_on } else { texts.kept_words_long };
+            kept.push([texts.kept_words, long].map(str::to_owned));
+        }
         if facts.has_receipts {
             let long = match facts.receipts_days {
                 Some(days) => texts.kept_receipts_days.replace("{days}", &days.to_string()),

@@ -7,7 +7,7 @@ mod common;
 use common::{moment, well_formed};
 use proptest::prelude::*;
 use sidetone_consent::Policy;
-use sidetone_consent::page::{Language, Operator, PageFacts, Sink, render};
+use sidetone_consent::page::{Language, Operator, PageFacts, Sink, Words, render};
 
 fn facts() -> PageFacts {
     PageFacts {
@@ -19,6 +19,7 @@ fn facts() -> PageFacts {
             privacy_url: Some("https://example.org/privacy".into()),
             authority: Some("Data Protection Commission, Dublin".into()),
         },
+        words: Words::default(),
         policies: vec![Policy::Notice, Policy::OptIn],
         opt_out_digit: '9',
         opt_in_digit: '1',
@@ -67,6 +68,22 @@ fn every_language_says_everything() {
         }
         assert!(page.contains("\u{a0}9"), "{language:?}: the key, on the line of the word before it");
     }
+}
+
+#[test]
+fn where_words_are_recognised_it_says_so_and_no_longer_the_contrary() {
+    for language in Language::ALL {
+        let with = |words| render(&PageFacts { words, ..facts() }, language);
+        let count = |page: &str| ["<li>", "<p>", "<tr>"].map(|tag| page.matches(tag).count());
+        let [items, paragraphs, rows] = count(&with(Words::Unheard));
+        for words in [Words::Forgotten, Words::Kept] {
+            assert_eq!(count(&with(words)), [items - 1, paragraphs + 1, rows + 1], "{language:?} {words:?}");
+        }
+        assert_ne!(with(Words::Forgotten), with(Words::Kept));
+    }
+    let english = |words| render(&PageFacts { words, ..facts() }, Language::English);
+    assert!(english(Words::Unheard).contains("does not listen to what the words mean"));
+    assert!(!english(Words::Kept).contains("does not listen to what the words mean"));
 }
 
 #[test]

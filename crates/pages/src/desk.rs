@@ -32,6 +32,10 @@ pub struct DeskCall {
     pub customer: Option<DeskCustomer>,
     /// The alert that is up.
     pub alert: Option<String>,
+    /// What the customer said last, redacted, where words are recognised; it may go on.
+    pub said: Option<String>,
+    /// What they have named, oldest first; words of events.
+    pub topics: Vec<String>,
     /// The agent's words a minute lately.
     pub pace: Option<f64>,
     /// The agent's share of talk, `[0, 1]`.
@@ -119,7 +123,7 @@ pub fn desk_fragment(shell: &Shell<'_>, call: Option<&DeskCall>, paths: DeskPath
     let markup = html! {
         (cue(shell, call, paths))
         section.glance-desk {
-            div.how { (customer(shell, call)) }
+            div.how { (customer(shell, call)) (words(shell, call)) }
             dl.glance {
                 div { dt { (texts.length) } dd { (lasting(shell, call.since)) } }
                 div {
@@ -215,6 +219,22 @@ fn customer(shell: &Shell<'_>, call: &DeskCall) -> Markup {
     }
 }
 
+/// What the customer said that matters.
+fn words(shell: &Shell<'_>, call: &DeskCall) -> Markup {
+    let texts = shell.texts();
+    html! {
+        @if !call.topics.is_empty() {
+            p.facts {
+                span.soft { (texts.heard_topics) ":" } " "
+                @for topic in &call.topics { span.badge { (vocabulary::topic(texts, topic)) } " " }
+            }
+        }
+        @if let Some(said) = &call.said {
+            p.hint { span.soft { (texts.heard_last) ":" } " " q { (shown(said)) } }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,6 +272,8 @@ mod tests {
                 confidence: 0.6,
             }),
             alert: Some("frustration".to_owned()),
+            said: Some("I want to cancel".to_owned()),
+            topics: vec!["cancel".to_owned()],
             pace: Some(182.0),
             share: Some(0.62),
             cue: Some(DeskCue {

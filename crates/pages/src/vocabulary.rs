@@ -49,6 +49,24 @@ pub(crate) fn direction_word(texts: &Texts, word: &str) -> Option<&'static str> 
     }
 }
 
+/// What the customer named.
+pub(crate) fn topic(texts: &Texts, word: &str) -> Markup {
+    let text = match word {
+        "cancel" => Some(texts.topic_cancel),
+        "refund" => Some(texts.topic_refund),
+        "complaint" => Some(texts.topic_complaint),
+        "legal" => Some(texts.topic_legal),
+        "supervisor" => Some(texts.topic_supervisor),
+        "repeat_contact" => Some(texts.topic_repeat_contact),
+        "urgent" => Some(texts.topic_urgent),
+        "bereavement" => Some(texts.topic_bereavement),
+        "hardship" => Some(texts.topic_hardship),
+        "thanks" => Some(texts.topic_thanks),
+        _ => None,
+    };
+    known(word, text)
+}
+
 pub(crate) fn state(texts: &Texts, word: &str) -> Markup {
     let text = match word {
         "neutral" => Some(texts.state_neutral),
@@ -111,6 +129,7 @@ pub(crate) fn consent_by(texts: &Texts, word: &str) -> Markup {
         "trunk-header" => Some(texts.by_the_trunk),
         "pbx-header" | "ami" | "ari" | "esl" => Some(texts.by_pbx),
         "api" | "cli" => Some(texts.by_operator),
+        "words" => Some(texts.by_what_was_said),
         _ => None,
     };
     known(word, text)

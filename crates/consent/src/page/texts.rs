@@ -11,6 +11,10 @@ pub(super) struct Texts {
     pub(super) what: &'static str,
     pub(super) what_happens: [&'static str; 3],
     pub(super) what_not: [&'static str; 5],
+    /// The one of `what_not` that is untrue where words are recognised.
+    pub(super) not_words: &'static str,
+    /// Added to `what_happens` there.
+    pub(super) words: &'static str,
     pub(super) nothing_happens: &'static str,
 
     pub(super) told: &'static str,
@@ -40,6 +44,9 @@ pub(super) struct Texts {
     pub(super) kept_voice_long: &'static str,
     pub(super) kept_estimates: &'static str,
     pub(super) kept_estimates_long: &'static str,
+    pub(super) kept_words: &'static str,
+    pub(super) kept_words_long: &'static str,
+    pub(super) kept_words_on: &'static str,
     pub(super) kept_receipts: &'static str,
     pub(super) kept_receipts_days: &'static str,
     pub(super) kept_receipts_open: &'static str,

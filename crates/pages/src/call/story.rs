@@ -101,13 +101,26 @@ fn line(texts: &Texts, event: &Happened) -> Option<(&'static str, Markup)> {
         "affect.alert" => {
             let rising = word("phase") == "rising";
             let phase = if rising { texts.ev_alert_rose } else { texts.ev_alert_calmed };
-            ("alert", html! { (phase) ": " (vocabulary::alert(texts, word("alert"))) })
+            let by_words = event.data.get("stands_on").and_then(serde_json::Value::as_array);
+            let by_words = by_words.is_some_and(|bases| bases.iter().any(|basis| basis == "words"));
+            let alert = html! {
+                (phase) ": " (vocabulary::alert(texts, word("alert")))
+                @if rising && by_words { " (" (texts.by_words) ")" }
+            };
+            ("alert", alert)
         }
         "call.untappable" | "call.media" => {
             let restored = word("state") == "restored";
             let told = if restored { texts.ev_media_back } else { texts.ev_media_lost };
             let why = if event.kind == "call.media" { word("problem") } else { word("reason") };
             ("media", html! { (told) " (" (shown(why)) ")" })
+        }
+        "words.final" => {
+            ("words", html! { (vocabulary::party(texts, word("leg"))) ": " q { (shown(word("text"))) } })
+        }
+        "words.topic" => {
+            let phrase = shown(word("phrase"));
+            ("words", html! { (vocabulary::topic(texts, word("topic"))) ": " q { (phrase) } })
         }
         "cue.shown" => ("cue", html! { (texts.desk_cue) ": " (shown(word("line"))) }),
         "call.ended" => ("call", html! { (texts.ev_ended) ": " (vocabulary::cause(texts, word("cause"))) }),

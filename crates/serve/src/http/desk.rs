@@ -154,6 +154,12 @@ fn desk_call(call: &CallView, now: u64) -> DeskCall {
             confidence: f64::from(affect.confidence),
         }),
         alert: call.alert.as_ref().map(|alert| word(&alert.alert)),
+        said: call.words.as_ref().and_then(|words| {
+            words.so_far.clone().or_else(|| words.said.back().map(|said| said.text.clone()))
+        }),
+        topics: (call.words.iter().flat_map(|words| &words.topics))
+            .map(|topic| topic.topic.name().to_owned())
+            .collect(),
         pace: agent.and_then(|agent| agent.pace).map(|pace| f64::from(pace.words_per_minute)),
         share: agent.and_then(|agent| agent.talk_share).map(f64::from),
         cue: call.cue.as_ref().map(|view| DeskCue {

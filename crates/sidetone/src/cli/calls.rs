@@ -16,6 +16,8 @@ use crate::cli::output::{Output, say, say_json};
 
 /// Columns of a subject's name on a call's page.
 const NAMES: usize = 10;
+/// Utterances that a call's page shows.
+const LATELY: usize = 5;
 /// Width of the gap between two columns of a table.
 const GAP: usize = 2;
 /// The narrowest column in which a route is readable.
@@ -192,6 +194,19 @@ fn page(call: &Value, columns: usize, paint: Paint) -> Vec<String> {
     if let Some(alert) = call.get("alert").filter(|alert| alert.is_object()) {
         let score = number(alert, "score").map_or_else(String::new, |score| format!(", score {score:.2}"));
         tell("alert", vec![paint.red(format!("{} {}{score}", text(alert, "alert"), text(alert, "phase")))]);
+    }
+    if let Some(words) = call.get("words").filter(|words| words.is_object()) {
+        let topics = words.get("topics").and_then(Value::as_array).into_iter().flatten();
+        tell("topics", topics.map(|topic| text(topic, "topic").replace('_', " ")).collect());
+        let said = words.get("said").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        for (place, said) in said.iter().skip(said.len().saturating_sub(LATELY)).enumerate() {
+            let name = if place == 0 { "said" } else { "" };
+            let at = age(said, "from_ms").unwrap_or_default();
+            tell(name, vec![format!("{at} {}", text(said, "text"))]);
+        }
+        if let Some(so_far) = told(words, "so_far") {
+            tell("", vec![format!("{so_far} …")]);
+        }
     }
     if let Some(conduct) = call.get("conduct").filter(|conduct| conduct.is_object()) {
         tell("talk", talk(conduct));

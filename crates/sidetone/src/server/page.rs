@@ -2,7 +2,7 @@
 
 use axum::http::Uri;
 use sidetone_consent::Moment;
-use sidetone_consent::page::{PageFacts, Sink};
+use sidetone_consent::page::{PageFacts, Sink, Words};
 use sidetone_events::Timestamp;
 
 use crate::config::Config;
@@ -27,6 +27,11 @@ pub(super) fn facts(config: &Config, model: Option<(String, String)>) -> PageFac
     }
     PageFacts {
         operator: consent.operator.clone(),
+        words: match (config.language.enabled, config.language.keep) {
+            (false, _) => Words::Unheard,
+            (true, false) => Words::Forgotten,
+            (true, true) => Words::Kept,
+        },
         policies,
         opt_out_digit: consent.opt_out_digit,
         opt_in_digit: consent.opt_in_digit,
