@@ -40,7 +40,7 @@ pub use plane::{Exhausted, IpFamily, LocalMedia, MediaPlane};
 pub use side::{CustomerOnly, Leg, Side};
 pub use stream::{Direction, EndPlan, Format, MediaKind, Security, StreamPlan};
 pub use untappable::Untappable;
-pub use words::{Mention, Told, Topic, Utterance};
+pub use words::{Act, AgentUtterance, Mention, Told, Topic, Utterance};
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Estimate;
 
-/// One utterance of a party, from one pause to the next. Nothing in it tells who speaks or gives a number, an address or
+/// One utterance of a customer, from one pause to the next. Nothing in it tells who speaks or gives a number, an address or
 /// a name: redaction comes before it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Utterance {
@@ -24,6 +24,59 @@ pub struct Utterance {
     pub confidence: f32,
     /// What the words tell.
     pub told: Told,
+}
+
+/// One utterance of an agent. Of how they feel there is nothing in it, and no way to put it in.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AgentUtterance {
+    /// Its number in the call, from 1, counted for each party.
+    pub number: u32,
+    /// When in the call it began.
+    pub from: Duration,
+    /// When in the call it ended.
+    pub to: Duration,
+    /// The words, redacted.
+    pub text: String,
+    /// The language that was recognised, as in BCP 47: `en`.
+    pub language: String,
+    /// The recogniser's confidence in the words, `[0, 1]`.
+    pub confidence: f32,
+    /// What the words do, each once.
+    pub acts: Vec<Act>,
+}
+
+/// Something that agents are coached to do, or not to forget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// Good morning; how can I help you?
+    Greeting,
+    /// Shows that the trouble was understood: I understand; I'm sorry you are experiencing this.
+    Acknowledgement,
+    /// I'm sorry; we apologise.
+    Apology,
+    /// Says plainly what will be done and by when: I will call you back by Friday.
+    Promise,
+    /// Is there anything else?
+    ClosingQuestion,
+}
+
+impl Act {
+    /// Every act.
+    pub const ALL: [Self; 5] =
+        [Self::Greeting, Self::Acknowledgement, Self::Apology, Self::Promise, Self::ClosingQuestion];
+
+    /// The name in events.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Greeting => "greeting",
+            Self::Acknowledgement => "acknowledgement",
+            Self::Apology => "apology",
+            Self::Promise => "promise",
+            Self::ClosingQuestion => "closing_question",
+        }
+    }
 }
 
 /// What a text tells of its writer or speaker.

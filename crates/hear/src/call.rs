@@ -14,7 +14,7 @@ use sidetone_consent::{ListeningPermit, Medium, RecordingPermit};
 use sidetone_emotion::listener::{Listener, estimate_due};
 use sidetone_emotion::model::Model;
 use sidetone_insight::cues::{Answer, Coach, CueSet};
-use sidetone_language::reader::Said;
+use sidetone_language::reader::{Said, Speaker};
 use sidetone_insight::{Call, Insight, Summary, Thresholds, TimelinePoint};
 
 use sidetone_tap::Arrival;
@@ -51,8 +51,8 @@ pub struct CallAnalysis {
     scribe: Option<Scribe>,
     /// Whether the call's labels let words be recognised, and how much its caller matters.
     wording: Wording,
-    /// The customer's utterances on their way to words.
-    dictation: Option<Dictation>,
+    /// The customer's utterances on their way to words, and the agent's.
+    dictations: [Option<Dictation>; 2],
     /// The words so far of an utterance that goes on, if they have changed since they were told.
     so_far: Option<Option<String>>,
     /// When the call was over: only words are awaited.
@@ -90,7 +90,7 @@ impl CallAnalysis {
             in_band,
             scribe: None,
             wording: Wording::default(),
-            dictation: None,
+            dictations: [None, None],
             so_far: None,
             closed: None,
             agent: Ear::deaf(None),
@@ -128,15 +128,22 @@ impl CallAnalysis {
     /// Begins to have words recognised, or ends it, as consent and labels say.
     fn take_down(&mut self) {
         let rank = self.wording.rank();
-        let scribe = self.scribe.as_ref().filter(|_| self.listening && self.wording.allows());
-        self.customer.recognise(scribe.is_some());
-        match (scribe, &mut self.dictation) {
-            (Some(_), Some(dictation)) => dictation.rank(rank),
-            (Some(scribe), none) => *none = Some(scribe.begin(rank)),
-            (None, dictation) => {
-                *dictation = None;
-                self.so_far = None;
+        let wanted = [self.wording.allows(), self.wording.allows_agent()];
+        let parties = [(&mut self.customer, Leg::Customer), (&mut self.agent, Leg::Agent)];
+        for (((ear, leg), wanted), dictation) in parties.into_iter().zip(wanted).zip(&mut self.dictations) {
+            let scribe = self.scribe.as_ref().filter(|_| self.listening && wanted);
+            ear.recognise(scribe.is_some());
+            match (scribe, &mut *dictation) {
+                (Some(_), Some(dictation)) => dictation.rank(rank),
+                (Some(scribe), none) => {
+                    let speaker = if leg == Leg::Customer { Speaker::customer() } else { Speaker::agent() };
+                    *none = Some(scribe.begin(speaker, rank));
+                }
+                (None, dictation) => *dictation = None,
             }
+        }
+        if self.dictations.iter().all(Option::is_none) {
+            self.so_far = None;
         }
     }
 
@@ -191,7 +198,7 @@ impl CallAnalysis {
         self.customer.deafen();
         self.agent.deafen();
         // What waits for a recogniser goes, and what it is at is given up.
-        self.dictation = None;
+        self.dictations = [None, None];
         self.so_far = None;
         self.insight.hush();
         if erase {
@@ -386,7 +393,7 @@ impl CallAnalysis {
     /// Whether utterances are still being recognised.
     #[must_use]
     pub fn awaits_words(&self) -> bool {
-        self.dictation.as_ref().is_some_and(Dictation::awaits)
+        self.dictations.iter().flatten().any(Dictation::awaits)
     }
 
     /// The words so far of an utterance that goes on, redacted, if they have changed.
@@ -432,12 +439,10 @@ impl CallAnalysis {
                 self.insight.syllables(leg, syllables);
             }
         }
-        if let Some(dictation) = &mut self.dictation {
-            while let Some(piece) = self.customer.poll_piece() {
-                if piece.whole {
-                    // Its words come, or were doubted: what there was so far is no longer it.
-                    self.so_far = Some(None);
-                }
+        let [customer, agent] = &mut self.dictations;
+        for (ear, dictation) in [(&mut self.customer, customer), (&mut self.agent, agent)] {
+            let Some(dictation) = dictation else { continue };
+            while let Some(piece) = ear.poll_piece() {
                 dictation.give(piece);
             }
         }
@@ -446,14 +451,21 @@ impl CallAnalysis {
 
     /// Takes the words that have come.
     fn read(&mut self) {
-        let Some(dictation) = &mut self.dictation else { return };
-        for said in dictation.take() {
+        let [customer, agent] = &mut self.dictations;
+        for said in customer.iter_mut().flat_map(Dictation::take) {
             match said {
                 Said::SoFar { text, .. } => self.so_far = Some(Some(text)),
-                Said::Whole(utterance) => {
-                    self.so_far = None;
+                Said::Customer(utterance) => {
+                    self.so_far = Some(None);
                     self.insight.said(&utterance);
                 }
+                // Of a customer's mouth no agent's words come.
+                Said::Agent(_) => {}
+            }
+        }
+        for said in agent.iter_mut().flat_map(Dictation::take) {
+            if let Said::Agent(utterance) = said {
+                self.insight.agent_said(&utterance);
             }
         }
         self.gather();

@@ -30,19 +30,19 @@ pub enum Scribe {
 }
 
 impl Scribe {
-    /// A customer whose utterances are recognised from now on.
+    /// A party whose utterances are recognised from now on.
     #[must_use]
-    pub fn begin(&self, rank: Rank) -> Dictation {
+    pub fn begin(&self, speaker: Speaker, rank: Rank) -> Dictation {
         match self {
-            Self::Elsewhere(recognition) => Dictation::Elsewhere(recognition.join(rank)),
+            Self::Elsewhere(recognition) => Dictation::Elsewhere(recognition.join(speaker, rank)),
             Self::Here(reader) => {
-                Dictation::Here { reader: Arc::clone(reader), speaker: Box::default(), said: Vec::new() }
+                Dictation::Here { reader: Arc::clone(reader), speaker: Box::new(speaker), said: Vec::new() }
             }
         }
     }
 }
 
-/// One customer's utterances on their way to words. Dropping it drops what waits, and stops what is being recognised.
+/// One party's utterances on their way to words. Dropping it drops what waits, and stops what is being recognised.
 #[derive(Debug)]
 pub enum Dictation {
     /// On threads that serve all calls.

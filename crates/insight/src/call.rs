@@ -11,7 +11,7 @@ use crate::summary::Summary;
 use crate::thresholds::Thresholds;
 use crate::timeline::{Timeline, TimelinePoint};
 use crate::words::{self, WordsFinal, WordsTopic, WordsTrack};
-use sidetone_call::{Estimate, Labels, Leg, Utterance};
+use sidetone_call::{AgentUtterance, Estimate, Labels, Leg, Utterance};
 
 /// Insights held for [`Call::poll`]; whoever never polls loses the oldest.
 const HELD: usize = 256;
@@ -134,7 +134,7 @@ impl Call {
         };
         let update = judged.then(|| affect.words.update(affect.voice.up()));
         self.situation.words(at, affect.words.urgency(), affect.words.satisfaction());
-        self.tell(at, Insight::Words(words::told(Leg::Customer, utterance)));
+        self.tell(at, Insight::Words(words::told(utterance)));
         for topic in heard.topics {
             self.situation.topic(at, topic.topic);
             self.tell(at, Insight::Topic(topic));
@@ -143,6 +143,16 @@ impl Call {
         if let Some(update) = update {
             self.tell(at, Insight::AffectUpdate(update));
         }
+    }
+
+    /// The agent has said something. Nothing but conduct is taken from it.
+    pub fn agent_said(&mut self, utterance: &AgentUtterance) {
+        if self.affect.is_none() {
+            // The customer objects, and what an agent says is of the same conversation.
+            return;
+        }
+        self.situation.agent_said(utterance.to, &utterance.acts);
+        self.tell(utterance.to, Insight::Words(words::told_of_agent(utterance)));
     }
 
     /// Tells what an estimate or words have led to.

@@ -9,7 +9,7 @@ use crate::affect::{AffectUpdate, Lift, Smooth, Sound, State};
 use crate::millis;
 use crate::number::{round3, whole};
 use crate::thresholds::Thresholds;
-use sidetone_call::{CustomerOnly, Leg, Mention, Modality, Topic, Utterance};
+use sidetone_call::{AgentUtterance, CustomerOnly, Leg, Mention, Modality, Topic, Utterance};
 
 /// One utterance of a party, whole and redacted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -190,10 +190,23 @@ impl WordsTrack {
     }
 }
 
-/// A utterance as events tell it.
-pub(crate) fn told(leg: Leg, utterance: &Utterance) -> WordsFinal {
+/// An agent's utterance as events tell it.
+pub(crate) fn told_of_agent(utterance: &AgentUtterance) -> WordsFinal {
     WordsFinal {
-        leg,
+        leg: Leg::Agent,
+        utterance: utterance.number,
+        from: whole(utterance.from),
+        to: whole(utterance.to),
+        text: utterance.text.clone(),
+        language: utterance.language.clone(),
+        confidence: round3(unit(utterance.confidence)),
+    }
+}
+
+/// A customer's utterance as events tell it.
+pub(crate) fn told(utterance: &Utterance) -> WordsFinal {
+    WordsFinal {
+        leg: Leg::Customer,
         utterance: utterance.number,
         from: whole(utterance.from),
         to: whole(utterance.to),

@@ -21,38 +21,7 @@ use crate::redact::plain::{Plain, plain};
 
 mod phrases;
 
-/// Something that agents are coached to do, or not to forget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Act {
-    /// Good morning; how can I help you?
-    Greeting,
-    /// Shows that the trouble was understood: I understand; I'm sorry you are experiencing this.
-    Acknowledgement,
-    /// I'm sorry; we apologise.
-    Apology,
-    /// Says plainly what will be done and by when: I will call you back by Friday.
-    Promise,
-    /// Is there anything else?
-    ClosingQuestion,
-}
-
-impl Act {
-    /// Every act.
-    pub const ALL: [Self; 5] =
-        [Self::Greeting, Self::Acknowledgement, Self::Apology, Self::Promise, Self::ClosingQuestion];
-
-    /// The name in events.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Greeting => "greeting",
-            Self::Acknowledgement => "acknowledgement",
-            Self::Apology => "apology",
-            Self::Promise => "promise",
-            Self::ClosingQuestion => "closing_question",
-        }
-    }
-}
+pub use sidetone_call::words::Act;
 
 /// An act, and the words that are it.
 #[derive(Debug, Clone, PartialEq, Eq)]

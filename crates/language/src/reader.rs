@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
-use sidetone_call::{Told, Utterance};
+use sidetone_call::words::{AgentUtterance, Utterance};
 
-use crate::recognise::{NotRecognised, Recognise};
-use crate::redact::Redactor;
+use crate::conduct::AgentWords;
+use crate::party::{Agent, Customer, Mouth};
+use crate::recognise::{NotRecognised, Recognise, Transcript};
 use crate::text::Scorer;
 use crate::tongue::Language;
 use crate::utterance::Piece;
@@ -18,10 +19,28 @@ pub struct Reader {
     scorer: Arc<Scorer>,
 }
 
-/// What is known of one speaker from their utterances so far: a number may go on in the next.
-#[derive(Debug, Default)]
-pub struct Speaker {
-    redactor: Option<Redactor>,
+/// One party, from whose utterances some things are remembered: a number may go on in the next. Whoever makes one for a
+/// leg of a call answers for whose leg it is.
+#[derive(Debug)]
+pub enum Speaker {
+    /// The customer: their words tell how they feel.
+    Customer(Mouth<Customer>),
+    /// The agent: of their words only conduct is taken.
+    Agent(Mouth<Agent>),
+}
+
+impl Speaker {
+    /// A customer at the beginning of a call.
+    #[must_use]
+    pub fn customer() -> Self {
+        Self::Customer(Mouth::of_customer(Language::Any))
+    }
+
+    /// An agent at the beginning of a call.
+    #[must_use]
+    pub fn agent() -> Self {
+        Self::Agent(Mouth::of_agent(Language::Any))
+    }
 }
 
 /// What a party has said.
@@ -34,8 +53,10 @@ pub enum Said {
         /// The words.
         text: String,
     },
-    /// A whole utterance.
-    Whole(Box<Utterance>),
+    /// A whole utterance of the customer.
+    Customer(Box<Utterance>),
+    /// A whole utterance of the agent.
+    Agent(Box<AgentUtterance>),
 }
 
 impl std::fmt::Debug for Reader {
@@ -51,7 +72,7 @@ impl Reader {
         Self { recogniser, scorer }
     }
 
-    /// Reads a customer's piece of sound; `None` if it holds no words that can be trusted. `abandoned` ends it early.
+    /// Reads a piece of a party's sound; `None` if it holds no words that can be trusted. `abandoned` ends it early.
     ///
     /// # Errors
     /// [`NotRecognised`].
@@ -62,27 +83,56 @@ impl Reader {
         abandoned: &dyn Fn() -> bool,
     ) -> Result<Option<Said>, NotRecognised> {
         let transcript = self.recogniser.transcribe(&piece.sound, abandoned)?;
-        let words = transcript.text.trim();
-        if transcript.doubt.is_some() || words.is_empty() {
+        if transcript.doubt.is_some() || transcript.text.trim().is_empty() {
             return Ok(None);
         }
-        let language = self.recogniser.language();
-        let redactor =
-            speaker.redactor.get_or_insert_with(|| Redactor::new(Language::of_tag(language)));
+        let language = Language::of_tag(self.recogniser.language());
+        let said = match speaker {
+            Speaker::Customer(mouth) => {
+                mouth.speak(language);
+                self.customer(mouth, piece, &transcript)
+            }
+            Speaker::Agent(mouth) => {
+                mouth.speak(language);
+                self.agent(mouth, piece, &transcript)
+            }
+        };
+        Ok(Some(said))
+    }
+
+    fn customer(&self, mouth: &mut Mouth<Customer>, piece: &Piece, transcript: &Transcript) -> Said {
+        let words = transcript.text.trim();
         if !piece.whole {
-            let text = redactor.partial(words).text;
-            return Ok(Some(Said::SoFar { utterance: piece.number, text }));
+            // Of a number in the making nothing is shown, so the words so far don't touch what is known.
+            return Said::SoFar { utterance: piece.number, text: mouth.partial(words).to_string() };
         }
-        let text = redactor.utterance(words).text;
-        let told: Told = self.scorer.read(&text);
-        Ok(Some(Said::Whole(Box::new(Utterance {
+        let spoken = mouth.utterance(words);
+        Said::Customer(Box::new(Utterance {
             number: piece.number,
             from: piece.from,
             to: piece.to,
-            text,
-            language: language.to_owned(),
+            text: spoken.to_string(),
+            language: self.recogniser.language().to_owned(),
             confidence: transcript.confidence,
-            told,
-        }))))
+            told: self.scorer.read_spoken(&spoken),
+        }))
+    }
+
+    fn agent(&self, mouth: &mut Mouth<Agent>, piece: &Piece, transcript: &Transcript) -> Said {
+        let words = transcript.text.trim();
+        if !piece.whole {
+            return Said::SoFar { utterance: piece.number, text: mouth.partial(words).to_string() };
+        }
+        let spoken = mouth.utterance(words);
+        let acts = AgentWords::of(&spoken);
+        Said::Agent(Box::new(AgentUtterance {
+            number: piece.number,
+            from: piece.from,
+            to: piece.to,
+            text: spoken.to_string(),
+            language: self.recogniser.language().to_owned(),
+            confidence: transcript.confidence,
+            acts: acts.done().iter().map(|done| done.act).collect(),
+        }))
     }
 }

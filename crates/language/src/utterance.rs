@@ -15,8 +15,8 @@ const BEFORE: u64 = RATE / 4;
 const AFTER: u64 = RATE / 5;
 /// Sound kept while nobody talks. A turn is reported when it has lasted a second, or has ended.
 const KEPT: u64 = 2 * RATE;
-/// Speech of a whole sentence: after it the detector's own hangover of 240 ms is pause enough.
-const SENTENCE: u64 = 2 * RATE;
+/// Speech of a long sentence: after it the detector's own hangover of 240 ms is pause enough.
+const SENTENCE: u64 = 5 * RATE;
 /// Pause after less than that: people stop after "yes" and go on.
 const SHORT_PAUSE: u64 = RATE / 2;
 /// The longest utterance. Whoever talks on is cut at the quietest place of its last [`SEARCHED`].
@@ -229,12 +229,12 @@ mod tests {
 
     #[test]
     fn an_utterance_is_given_out_at_its_pause_with_a_little_around_it() {
-        let pieces = cut(&[(1_000, 4_000)], 6_000);
-        assert_eq!(wholes(&pieces), [(750, 4_200)]);
+        let pieces = cut(&[(1_000, 7_000)], 9_000);
+        assert_eq!(wholes(&pieces), [(750, 7_200)]);
         let provisional: Vec<_> = pieces.iter().filter(|piece| !piece.whole).map(|piece| piece.to).collect();
-        assert_eq!(provisional, [millis(2_000), millis(3_000), millis(4_000)]);
+        assert_eq!(provisional, [2, 3, 4, 5, 6, 7].map(|second| millis(second * 1000)));
         assert!(pieces.iter().all(|piece| piece.number == 1));
-        assert_eq!(pieces.last().unwrap().sound.len() as u64, 3_450 * MS);
+        assert_eq!(pieces.last().unwrap().sound.len() as u64, 6_450 * MS);
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub struct Language {
     pub model: String,
     /// The folder in which recognisers are installed; without it, the usual one.
     pub models: Option<PathBuf>,
+    /// Whether agents' words are recognised too. Only what they do with them is taken: greet, acknowledge, apologise,
+    /// promise; never how the agent feels.
+    pub agents: bool,
     /// Threads that recognise; 0 is one for every two cores, at least one.
     pub workers: usize,
     /// Most calls that are recognised at once: the most important, then the longest there.
@@ -50,6 +53,7 @@ impl Default for Language {
             enabled: false,
             model: "moonshine-tiny".to_owned(),
             models: None,
+            agents: false,
             workers: 0,
             calls: 20,
             trunks: Vec::new(),
@@ -129,6 +133,11 @@ impl Wording {
         };
         let Language { enabled, queues, tiers, .. } = &*self.rules;
         *enabled && among(queues, self.labels.queue.as_ref()) && among(tiers, self.labels.tier.as_ref())
+    }
+
+    /// Whether the agent's words may be recognised too.
+    pub(crate) fn allows_agent(&self) -> bool {
+        self.allows() && self.rules.agents
     }
 
     /// How much the caller matters: the number in the tier's name, 1 for a tier that words lead to, else the middle.

@@ -51,15 +51,16 @@ struct Job {
 }
 
 /// One party's end that recognisers see. It goes with the party, however much waits.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
-    speaker: Mutex<Speaker>,
+    /// Absent while it is being listened to.
+    speaker: Mutex<Option<Speaker>>,
     said: Mutex<Vec<Said>>,
     /// Whole utterances that have not come back.
     awaited: AtomicU64,
 }
 
-/// One customer, to the call that they are in.
+/// One party, to the call that it is in.
 #[derive(Debug)]
 pub struct Party {
     recognition: Arc<Recognition>,
@@ -151,11 +152,11 @@ impl Recognition {
         };
         // Held only to be read into: a party that goes away in the meantime is not kept alive by it.
         let Some(party) = job.party.upgrade() else { return self.abandoned(job) };
-        let mut speaker = std::mem::take(&mut *lock(&party.speaker));
+        let Some(mut speaker) = lock(&party.speaker).take() else { return };
         drop(party);
         let read = reader.read(&mut speaker, &job.piece, &is_gone);
         let Some(party) = job.party.upgrade() else { return self.abandoned(job) };
-        *lock(&party.speaker) = speaker;
+        *lock(&party.speaker) = Some(speaker);
         let counters = &self.counters;
         match read {
             Ok(Some(said)) => {
@@ -188,15 +189,20 @@ impl Recognition {
         }
     }
 
-    /// A customer whose utterances may be recognised from now on.
-    pub(super) fn join(self: &Arc<Self>, rank: Rank) -> Party {
+    /// A party whose utterances may be recognised from now on.
+    pub(super) fn join(self: &Arc<Self>, speaker: Speaker, rank: Rank) -> Party {
         let mut state = self.state();
         let number = state.next;
         state.next += 1;
         state.parties.insert((rank, number));
         self.counters.parties.store(state.parties.len() as u64, Relaxed);
         drop(state);
-        Party { recognition: Arc::clone(self), shared: Arc::default(), number, rank }
+        let shared = Shared {
+            speaker: Mutex::new(Some(speaker)),
+            said: Mutex::default(),
+            awaited: AtomicU64::new(0),
+        };
+        Party { recognition: Arc::clone(self), shared: Arc::new(shared), number, rank }
     }
 
     fn give(&self, party: &Party, piece: Piece) {

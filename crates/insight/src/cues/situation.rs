@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use sidetone_call::{Label, Labels, Leg, Topic};
+use sidetone_call::{Act, Label, Labels, Leg, Topic};
 
 use super::measure::{Aspect, Measure};
 use crate::affect::{AffectUpdate, Alert, AlertKind, Phase, State, Trend};
@@ -64,6 +64,8 @@ pub struct Situation {
     /// Urgency and satisfaction by the customer's words, and since when.
     words: Option<(Duration, [f32; 2])>,
     topic: Option<(Duration, Topic)>,
+    /// When the agent's words last acknowledged the customer's trouble; `None` as long as no words of theirs are known.
+    acknowledged: Option<Duration>,
 }
 
 const fn place(leg: Leg) -> usize {
@@ -149,6 +151,14 @@ impl Situation {
         self.words = Some((at, [urgency, satisfaction]));
     }
 
+    /// The agent has said something that does this.
+    pub fn agent_said(&mut self, at: Duration, acts: &[Act]) {
+        let acknowledges = acts.iter().any(|act| matches!(act, Act::Acknowledgement | Act::Apology));
+        if acknowledges || self.acknowledged.is_none() {
+            self.acknowledged = Some(if acknowledges { at } else { Duration::ZERO });
+        }
+    }
+
     /// The customer has named a topic.
     pub fn topic(&mut self, at: Duration, topic: Topic) {
         self.topic = Some((at, topic));
@@ -166,6 +176,7 @@ impl Situation {
         self.calmed = None;
         self.words = None;
         self.topic = None;
+        self.acknowledged = None;
     }
 
     /// What was added in the last `window` up to the totals at `at`.
@@ -236,6 +247,10 @@ impl Situation {
         let words = self.words.filter(|(at, _)| now.saturating_sub(*at) <= SAID);
         set(Measure::Urgency, words.map(|(_, [urgency, _])| urgency));
         set(Measure::Satisfaction, words.map(|(_, [_, satisfaction])| satisfaction));
+
+        // Since the upset began, or since it was last acknowledged.
+        let unacknowledged = self.acknowledged.zip(up).map(|(acknowledged, up)| ago(acknowledged.max(up)));
+        set(Measure::Unacknowledged, unacknowledged);
 
         moment.said = self.topic.filter(|(at, _)| now.saturating_sub(*at) <= SAID).map(|(_, topic)| topic);
         moment.agent_talks = self.running.is_some_and(|running| running.agent_talks);

@@ -53,3 +53,4 @@ mod trace;
 mod transfer;
 mod unheard;
 mod update;
+mod worded;

@@ -12,7 +12,7 @@ use sidetone_scenarios::sipp::Plan;
 use sidetone_scenarios::{repository, until};
 
 /// Runs `sidetone store …` on a file; what it printed.
-fn store(arguments: &[&str], file: &std::path::Path) -> String {
+pub(crate) fn store(arguments: &[&str], file: &std::path::Path) -> String {
     let output = Command::new(binary())
         .arg("store")
         .args(arguments)
@@ -24,7 +24,7 @@ fn store(arguments: &[&str], file: &std::path::Path) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn rows(csv: &str) -> Vec<Vec<String>> {
+pub(crate) fn rows(csv: &str) -> Vec<Vec<String>> {
     csv.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect()
 }
 

@@ -14,8 +14,11 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use sidetone_call::Leg;
 use sidetone_events::{Event, Happening, Timestamp};
+use sidetone_hear::Language;
 use sidetone_insight::cues::CueTold;
 use sidetone_insight::{Alert, Insight, Phase, Summary};
+use sidetone_language::models;
+use sidetone_language::recognise::WEIGHTS;
 use sidetone_serve::control::NotReloaded;
 use sidetone_softphone::{
     Audio, Call, CallOptions, Clip, Codec, Comparison, MediaReport, Phone, PhoneConfig,
@@ -127,6 +130,7 @@ async fn call(codec: Codec, pages: bool, output: Output) -> anyhow::Result<Outco
     let (caller, agent) = (Phone::bind(phone("caller")).await?, Phone::bind(phone("agent")).await?);
     let sidetone = free_address()?;
     let mut config = config(sidetone, caller.address(), agent.address(), folder.path())?;
+    config.language = words(output);
     let opened = if pages { Some(keep(&mut config, folder.path())?) } else { None };
     let server = Server::start(
         config,
@@ -215,6 +219,17 @@ async fn call(codec: Codec, pages: bool, output: Output) -> anyhow::Result<Outco
     }
     server.shutdown().await;
     Ok(outcome(&call.report(), &answered.report(), &told))
+}
+
+/// Words are recognised where a recogniser is installed. Both parties of the demo are synthetic, so all is kept.
+fn words(output: Output) -> Language {
+    let language = Language { enabled: true, agents: true, keep: true, ..Language::default() };
+    if language.folder(&models::folder()).join(WEIGHTS).is_file() {
+        return language;
+    }
+    let model = language.model;
+    remark(output.json, &format!("to see what the caller says too: sidetone model fetch {model}"));
+    Language::default()
 }
 
 async fn both_played(call: &Call, answered: &Call) {

@@ -1,0 +1,165 @@
+//! What a customer says, in a real call through the real recogniser.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use sidetone_scenarios::call::Call;
+use sidetone_scenarios::net::{Net, host};
+use sidetone_scenarios::repository;
+use sidetone_scenarios::rtp::speak;
+use sidetone_scenarios::sidetone::{Setup, of_kind};
+use sidetone_scenarios::sipp::Plan;
+use sidetone_scenarios::until;
+
+use crate::stored::{rows, store};
+
+/// The demo's caller, from "No, you listen to me. This is the third time I call!" to "I want my money back".
+fn speech() -> Vec<i16> {
+    let mut reader = hound::WavReader::open(repository().join("demo/caller.wav")).unwrap();
+    assert_eq!(reader.spec().sample_rate, 8_000);
+    reader.samples().map(Result::unwrap).skip(30 * 8_000).take(12 * 8_000).collect()
+}
+
+/// The recogniser that `make peers` installs.
+fn recogniser() -> PathBuf {
+    let folder = repository().join(".peers/models/moonshine-tiny");
+    assert!(folder.is_dir(), "{} is missing: `make peers` installs it", folder.display());
+    folder
+}
+
+fn start(folder: &Path, model: &Path, more: &str) -> Call {
+    let net = Net::lease();
+    let mut setup = Setup::usual(&net);
+    let (spool, store) = (folder.join("spool.db"), folder.join("store.db"));
+    setup.more = format!(
+        "[spool]\npath = {spool:?}\n[store]\npath = {store:?}\n\
+         [language]\nenabled = true\nmodel = \"{}/\"\n{more}\n",
+        model.display()
+    );
+    let mut uac = Plan::new("talk", "uac", net.at(host::TRUNK, 5060));
+    uac.remote = Some(net.at(host::SIDETONE, 5060));
+    let uas = Plan::new("talk", "uas", net.at(host::PBX, 5060));
+    let mut call = Call::start_with(net, &setup, uac, uas);
+    call.answered();
+    call
+}
+
+fn id(call: &Call) -> String {
+    call.sidetone.events()[0]["call"]["id"].as_str().unwrap().to_owned()
+}
+
+fn view(call: &Call) -> Value {
+    serde_json::from_str(&call.sidetone.command(&["call", &id(call), "--json"])).unwrap()
+}
+
+/// Words that the caller says, in any spelling that recognition may give them.
+const SAID: [&str; 3] = ["third", "money", "listen"];
+
+fn has_words(text: &str) -> bool {
+    SAID.iter().any(|word| text.to_lowercase().contains(word))
+}
+
+#[test]
+fn what_a_caller_says_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut call = start(folder.path(), &recogniser(), "keep = true");
+    speak(&mut call.caller_media, &mut call.callee_media, &speech());
+    let said = until("words", || {
+        let events = call.sidetone.events();
+        let words = of_kind(&events, "words.final");
+        let text: Vec<&str> = words.iter().filter_map(|event| event["data"]["text"].as_str()).collect();
+        let text = text.join(" ").to_lowercase();
+        (text.contains("third") && text.contains("money")).then_some(text)
+    });
+    assert!(said.contains("third time"), "{said}");
+    let view = view(&call);
+    let topics: Vec<&str> =
+        view["words"]["topics"].as_array().unwrap().iter().filter_map(|topic| topic["topic"].as_str()).collect();
+    assert!(topics.contains(&"refund"), "{topics:?}");
+    let page = call.sidetone.command(&["call", &id(&call)]);
+    assert!(page.contains("refund") && has_words(&page), "{page}");
+    call.caller.open_gate();
+    let sidetone_metric = |name: &str| call.sidetone.metric(name);
+    assert_eq!(sidetone_metric("sidetone_language_missing"), 0.0);
+    assert!(sidetone_metric("sidetone_language_audio_seconds_total") > 5.0);
+    let file = folder.path().join("store.db");
+    until("words in the store", || store(&["export", "events"], &file).contains("words.final").then_some(()));
+    let events = call.finish(6);
+    let words = of_kind(&events, "words.final");
+    for pair in words.windows(2) {
+        assert!(pair[0]["data"]["to_ms"].as_u64() <= pair[1]["data"]["from_ms"].as_u64(), "{pair:?}");
+    }
+    let summary = &events.last().unwrap()["data"]["summary"]["words"];
+    assert_eq!(summary["utterances"].as_u64().unwrap() as usize, words.len());
+    assert!(summary["topics"]["refund"].as_u64() >= Some(1), "{summary}");
+    assert!(!of_kind(&events, "affect.update").is_empty(), "the voice is heard as ever");
+}
+
+#[test]
+fn words_are_not_kept_unless_they_may_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut call = start(folder.path(), &recogniser(), "");
+    speak(&mut call.caller_media, &mut call.callee_media, &speech());
+    // Who asks now is told.
+    until("words in the call's view", || view(&call)["words"]["said"].as_array().is_some_and(|it| !it.is_empty()).then_some(()));
+    call.caller.open_gate();
+    let dir = call.sidetone.dir().to_owned();
+    let file = folder.path().join("store.db");
+    let kept = |path: &Path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
+    until("the end in the store", || store(&["export", "events"], &file).contains("call.ended").then_some(()));
+    let events = kept(&dir.join("events.jsonl"));
+    assert!(events.contains("\"kind\":\"erased\"") && !events.contains("words.final"), "{events}");
+    for (what, text) in [
+        ("events file", events),
+        ("store", store(&["export", "events"], &file)),
+        ("spool", kept(&folder.path().join("spool.db"))),
+    ] {
+        assert!(!has_words(&text), "words in the {what}");
+    }
+    assert_eq!(rows(&store(&["export", "calls"], &file)).len(), 2);
+    call.finish(6);
+}
+
+#[test]
+fn an_objection_in_mid_sentence_leaves_not_one_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut call = start(folder.path(), &recogniser(), "keep = true");
+    let speech = speech();
+    speak(&mut call.caller_media, &mut call.callee_media, &speech);
+    until("words", || (!of_kind(&call.sidetone.events(), "words.final").is_empty()).then_some(()));
+    // Two seconds into the next sentence.
+    speak(&mut call.caller_media, &mut call.callee_media, &speech[..16_000]);
+    let id = id(&call);
+    call.sidetone.command(&["tell", &id, "consent", "refused"]);
+    assert!(view(&call)["words"].is_null());
+    speak(&mut call.caller_media, &mut call.callee_media, &speech[16_000..]);
+    assert!(view(&call)["words"].is_null());
+    let told = call.sidetone.metric("sidetone_language_utterances_total");
+    call.caller.open_gate();
+    let file = folder.path().join("store.db");
+    until("the end in the store", || store(&["export", "events"], &file).contains("call.ended").then_some(()));
+    let text = |path: &Path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
+    until("the events file to be erased", || {
+        (!has_words(&text(&call.sidetone.dir().join("events.jsonl")))).then_some(())
+    });
+    assert!(!has_words(&store(&["export", "events"], &file)), "words in the store");
+    assert!(!has_words(&text(&folder.path().join("spool.db"))), "words in the spool");
+    assert_eq!(call.sidetone.metric("sidetone_language_utterances_total"), told, "nothing was recognised since");
+    let events = call.finish(6);
+    let refused = events.iter().position(|event| event["kind"] == "consent.changed" && event["data"]["erased"] == true);
+    let after = &events[refused.unwrap()..];
+    assert!(after.iter().all(|event| !event["kind"].as_str().unwrap().starts_with("words.")), "{after:?}");
+}
+
+#[test]
+fn without_a_recogniser_calls_are_calls() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut call = start(folder.path(), &folder.path().join("nothing"), "");
+    speak(&mut call.caller_media, &mut call.callee_media, &speech());
+    until("an estimate", || (!of_kind(&call.sidetone.events(), "affect.update").is_empty()).then_some(()));
+    assert_eq!(call.sidetone.metric("sidetone_language_missing"), 1.0);
+    assert_eq!(call.sidetone.get("/readyz").unwrap().0, 200, "a call without words is a call");
+    assert!(view(&call)["words"].is_null());
+    call.caller.open_gate();
+    call.finish(6);
+}
