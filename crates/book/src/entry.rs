@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sidetone_call::{CallKey, Cause, EndPlan, MediaKind, Side, StreamPlan};
+use sidetone_call::{CallKey, Cause, EndPlan, MediaKind, Side, StreamPlan, Topic};
 use sidetone_events::{
     CallEnded, CallRef, Direction, Event, Happening, HashedNumber, LegMedia, MediaQuality, Narrator,
     Timestamp,
 };
 use sidetone_insight::cues::CueTold;
-use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Phase as AlertPhase, Summary, TimelinePoint};
+use sidetone_insight::{
+    AffectUpdate, Alert, Conduct, Insight, Phase as AlertPhase, Summary, TimelinePoint, WordsTopic,
+};
 
 use crate::consent::Consent;
 use crate::labels::Labelled;
@@ -20,6 +22,10 @@ use sidetone_relay::{EndReport, StreamReport};
 
 /// After this many breakdowns of its analysis, a call goes on without analysis.
 const MOST_BROKEN: u32 = 3;
+/// Probability from which a topic may change a call's tier,
+const SURE: f32 = 0.9;
+/// in an utterance of so many words.
+const SENTENCE: usize = 4;
 /// Letters of an id's end that may name a call: 30 random bits.
 const SHORT_ID: usize = 6;
 
@@ -343,6 +349,12 @@ impl Entry {
             }
             Insight::Cue(CueTold::Judged(_)) => {}
         }
+    }
+
+    /// The topic, if it is as sure as what changes a call's tier has to be: "and died" alone may be of a car.
+    pub(crate) fn sure_of(&self, topic: &WordsTopic) -> Option<Topic> {
+        let said = self.words.said.back().map_or(0, |said| said.text.split_whitespace().count());
+        (topic.probability >= SURE && said >= SENTENCE).then_some(topic.topic)
     }
 
     /// The analysis is finished.

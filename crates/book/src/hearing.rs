@@ -89,7 +89,7 @@ impl Book {
                     };
                     tracing::info!(%call, %sip_call_id, phase, "alert told");
                 }
-                let topic = if let Insight::Topic(topic) = &*insight { Some(topic.topic) } else { None };
+                let topic = if let Insight::Topic(topic) = &*insight { entry.sure_of(topic) } else { None };
                 entry.insight(at, &insight);
                 self.effects.publish(entry.tell_at(at, *insight));
                 if let Some(topic) = topic {

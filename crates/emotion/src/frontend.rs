@@ -211,6 +211,11 @@ impl Frontend {
     }
 
     /// The next piece of detected speech.
+    /// Whether the party is speaking now, hangover included.
+    pub(crate) fn is_speaking(&self) -> bool {
+        self.detector.is_speaking()
+    }
+
     pub fn poll_speech(&mut self) -> Option<SpeechSegment> {
         self.detector.poll()
     }

@@ -121,6 +121,11 @@ impl Listener {
         self.frontend.poll_speech()
     }
 
+    /// Whether the customer is speaking now, a pause of 240 ms included.
+    pub fn is_speaking(&self) -> bool {
+        self.frontend.is_speaking()
+    }
+
     /// Media time heard so far.
     pub fn heard(&self) -> Duration {
         media_time(self.frontend.pushed())

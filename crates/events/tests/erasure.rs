@@ -74,6 +74,7 @@ async fn an_objection_takes_its_call_s_estimates_out_of_every_file_and_nothing_e
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.jsonl");
     let bus = Bus::new();
+    bus.keep_words(true);
     // A file holds some eight events: the calls are spread over several.
     let sinks = Sinks::start(&config(&path, 4_096, &[]), &bus).unwrap();
     let (mut objects, mut stays) = (narrator_of(1), narrator_of(2));
@@ -113,6 +114,7 @@ async fn it_finds_the_file_that_a_log_rotator_has_moved_away() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.jsonl");
     let bus = Bus::new();
+    bus.keep_words(true);
     let sinks = Sinks::start(&config(&path, 1 << 20, &[]), &bus).unwrap();
     let mut objects = narrator_of(1);
     let mine = call(&mut objects);
@@ -132,6 +134,7 @@ async fn a_file_of_estimates_alone_is_cleared_too() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("affect.jsonl");
     let bus = Bus::new();
+    bus.keep_words(true);
     let kinds = [Kind::AffectUpdate, Kind::AffectAlert];
     let sinks = Sinks::start(&config(&path, 1 << 20, &kinds), &bus).unwrap();
     let mut objects = narrator_of(1);
@@ -180,6 +183,7 @@ async fn what_a_crash_interrupted_is_done_at_the_next_start() {
 #[tokio::test]
 async fn nobody_is_given_afterwards_what_was_still_on_its_way() {
     let bus = Bus::new();
+    bus.keep_words(true);
     let mut all = bus.subscribe("all", 100, &[]);
     let mut some = bus.subscribe("some", 100, &[Kind::AffectAlert, Kind::ConsentChanged]);
     let mut objects = narrator_of(1);
@@ -240,6 +244,7 @@ async fn it_is_taken_out_of_a_file_that_a_log_rotator_has_compressed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.jsonl");
     let bus = Bus::new();
+    bus.keep_words(true);
     let sinks = Sinks::start(&config(&path, 1 << 20, &[]), &bus).unwrap();
     let (mut objects, mut stays) = (narrator_of(1), narrator_of(2));
     let (mine, theirs) = (call(&mut objects), call(&mut stays));
@@ -293,6 +298,7 @@ async fn it_finds_the_copy_of_a_file_that_was_cut_short() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.jsonl");
     let bus = Bus::new();
+    bus.keep_words(true);
     let sinks = Sinks::start(&config(&path, 1 << 20, &[]), &bus).unwrap();
     let mut objects = narrator_of(1);
     let mine = call(&mut objects);
@@ -313,6 +319,7 @@ async fn it_finds_copies_that_were_made_beside_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.jsonl");
     let bus = Bus::new();
+    bus.keep_words(true);
     let sinks = Sinks::start(&config(&path, 1 << 20, &[]), &bus).unwrap();
     let mut objects = narrator_of(1);
     let mine = call(&mut objects);

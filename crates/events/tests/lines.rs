@@ -6,10 +6,11 @@ mod common;
 use std::path::Path;
 use std::time::Duration;
 
-use common::{a_call, narrator};
+use common::{a_call, alert, narrator};
 use sidetone_call::Leg;
 use sidetone_events::config::{EventsConfig, FileConfig};
-use sidetone_events::{Bus, CallHeld, Event, Kind, Sinks};
+use sidetone_events::{Bus, CallHeld, Event, Happening, Kind, Sinks};
+use sidetone_insight::Alert;
 
 const FOREVER: Duration = Duration::from_secs(60);
 
@@ -29,6 +30,7 @@ async fn every_event_is_a_line_and_shutdown_loses_none() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.jsonl");
     let bus = Bus::new();
+    bus.keep_words(true);
     let sinks = Sinks::start(&config(&path, 1 << 20, 3), &bus).unwrap();
     a_call().into_iter().for_each(|event| bus.publish(event));
     let counts = sinks.shutdown(FOREVER).await;
@@ -37,11 +39,32 @@ async fn every_event_is_a_line_and_shutdown_loses_none() {
     assert_eq!((file.delivered, file.dropped, file.failed), (a_call().len() as u64, 0, 0));
 }
 
+/// What was said is told to those who listen, and kept only where that is wanted.
+#[tokio::test]
+async fn words_are_not_kept_unless_they_may_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.jsonl");
+    let bus = Bus::new();
+    let sinks = Sinks::start(&config(&path, 1 << 20, 3), &bus).unwrap();
+    let mut listening = bus.subscribe("tail", 64, &[]);
+    let alert = Alert { phrase: Some("cancel my contract".to_owned()), ..alert() };
+    let upset = narrator().tell(Duration::ZERO, Happening::AffectAlert(alert));
+    a_call().into_iter().chain([upset]).for_each(|event| bus.publish(event));
+    sinks.shutdown(FOREVER).await;
+    let kept = read(&path);
+    assert_eq!(kept.len(), a_call().len() + 1, "a place is kept for each event");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(!text.contains("cancel") && !text.contains("words."), "{text}");
+    let told = std::iter::from_fn(|| listening.try_recv()).map(|told| told.event.kind()).collect::<Vec<_>>();
+    assert!(told.contains(&Kind::WordsFinal) && told.contains(&Kind::WordsTopic), "{told:?}");
+}
+
 #[tokio::test]
 async fn rotation_keeps_an_unbroken_run_of_the_newest() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.jsonl");
     let bus = Bus::new();
+    bus.keep_words(true);
     let sinks = Sinks::start(&config(&path, 4_096, 3), &bus).unwrap();
     let mut narrator = narrator();
     for at in 0..400 {
@@ -65,6 +88,7 @@ async fn a_file_moved_away_is_opened_anew_on_request() {
     let folder = tempfile::tempdir().unwrap();
     let (path, moved) = (folder.path().join("events.jsonl"), folder.path().join("moved.jsonl"));
     let bus = Bus::new();
+    bus.keep_words(true);
     let sinks = Sinks::start(&config(&path, 1 << 20, 3), &bus).unwrap();
     let events = a_call();
     bus.publish(events[0].clone());
@@ -82,6 +106,7 @@ async fn a_file_moved_away_is_opened_anew_on_request() {
 async fn a_full_disk_loses_whole_events_and_counts_them() {
     // Every write to this device fails with "no space left".
     let bus = Bus::new();
+    bus.keep_words(true);
     let sinks = Sinks::start(&config(Path::new("/dev/full"), 1 << 20, 3), &bus).unwrap();
     a_call().into_iter().for_each(|event| bus.publish(event));
     let counts = sinks.shutdown(FOREVER).await;
@@ -93,6 +118,7 @@ async fn a_file_may_hold_some_kinds_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ended.jsonl");
     let bus = Bus::new();
+    bus.keep_words(true);
     let mut config = config(&path, 1 << 20, 3);
     config.file.as_mut().unwrap().kinds = vec![Kind::CallEnded];
     let sinks = Sinks::start(&config, &bus).unwrap();

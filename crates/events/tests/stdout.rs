@@ -21,6 +21,7 @@ fn writes_events() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let lost = runtime.block_on(async {
         let bus = Bus::new();
+        bus.keep_words(true);
         let config = EventsConfig { stdout: true, queue: 1_000_000, ..EventsConfig::default() };
         let sinks = Sinks::start(&config, &bus).unwrap();
         for _ in 0..rounds.parse::<u32>().unwrap() {

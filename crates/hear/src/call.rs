@@ -136,7 +136,8 @@ impl CallAnalysis {
             match (scribe, &mut *dictation) {
                 (Some(_), Some(dictation)) => dictation.rank(rank),
                 (Some(scribe), none) => {
-                    let speaker = if leg == Leg::Customer { Speaker::customer() } else { Speaker::agent() };
+                    let speaker: fn() -> Speaker =
+                        if leg == Leg::Customer { Speaker::customer } else { Speaker::agent };
                     *none = Some(scribe.begin(speaker, rank));
                 }
                 (None, dictation) => *dictation = None,

@@ -419,13 +419,6 @@ impl Ear {
         if mark.is_voice() {
             self.syllables += self.pace.push(pcm);
         }
-        if let Some(utterances) = &mut self.utterances {
-            if mark.is_voice() {
-                utterances.push(pcm);
-            } else {
-                utterances.silence(pcm.len());
-            }
-        }
         match &mut self.role {
             Role::Listening(listener) => {
                 if mark.is_voice() {
@@ -436,6 +429,18 @@ impl Ear {
             }
             Role::Attending(detector) => detector.push(pcm, mark),
             Role::Deaf => {}
+        }
+        let speaking = match &self.role {
+            Role::Listening(listener) => listener.is_speaking(),
+            Role::Attending(detector) => detector.is_speaking(),
+            Role::Deaf => false,
+        };
+        if let Some(utterances) = &mut self.utterances {
+            if mark.is_voice() {
+                utterances.push(pcm, speaking);
+            } else {
+                utterances.silence(pcm.len());
+            }
         }
     }
 

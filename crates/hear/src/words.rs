@@ -32,11 +32,11 @@ pub enum Scribe {
 impl Scribe {
     /// A party whose utterances are recognised from now on.
     #[must_use]
-    pub fn begin(&self, speaker: Speaker, rank: Rank) -> Dictation {
+    pub fn begin(&self, speaker: fn() -> Speaker, rank: Rank) -> Dictation {
         match self {
             Self::Elsewhere(recognition) => Dictation::Elsewhere(recognition.join(speaker, rank)),
             Self::Here(reader) => {
-                Dictation::Here { reader: Arc::clone(reader), speaker: Box::new(speaker), said: Vec::new() }
+                Dictation::Here { reader: Arc::clone(reader), speaker: Box::new(speaker()), said: Vec::new() }
             }
         }
     }

@@ -54,6 +54,10 @@ pub struct Utterances {
     /// Position behind the newest sample.
     heard: u64,
     open: Option<Open>,
+    /// The party is speaking.
+    speaking: bool,
+    /// End of the last whole utterance.
+    given_to: u64,
     numbers: u32,
     ready: VecDeque<Piece>,
 }
@@ -71,8 +75,10 @@ struct Open {
 }
 
 impl Utterances {
-    /// Takes sound of a party, 8 kHz mono. Sound that is not its voice is to be given as silence.
-    pub fn push(&mut self, pcm: &[i16]) {
+    /// Takes sound of a party, 8 kHz mono. Sound that is not its voice is to be given as silence. `speaking` is whether the
+    /// detector has the party speaking at its end: a turn that has begun is told only when it has lasted a second.
+    pub fn push(&mut self, pcm: &[i16], speaking: bool) {
+        self.speaking = speaking;
         self.sound.extend(pcm);
         self.heard += pcm.len() as u64;
         self.cut();
@@ -92,7 +98,7 @@ impl Utterances {
         let mut left = samples;
         while left > 0 {
             let piece = left.min(ZEROS.len());
-            self.push(ZEROS.get(..piece).unwrap_or_default());
+            self.push(ZEROS.get(..piece).unwrap_or_default(), false);
             left -= piece;
         }
     }
@@ -101,7 +107,7 @@ impl Utterances {
     /// there. Pieces come in order.
     pub fn speech(&mut self, from: Duration, to: Duration, ended: bool) {
         let (from, to) = (position(from).min(self.heard), position(to).min(self.heard));
-        let first = self.heard - self.sound.len() as u64;
+        let first = (self.heard - self.sound.len() as u64).max(self.given_to);
         let open = self.open.get_or_insert_with(|| {
             self.numbers += 1;
             Open { from: from.saturating_sub(BEFORE).max(first), to: from, speech: 0, told: 0, paused: false }
@@ -133,7 +139,7 @@ impl Utterances {
     fn cut(&mut self) {
         let Some(open) = self.open else { return };
         let pause = if open.speech >= SENTENCE { 0 } else { SHORT_PAUSE };
-        if open.paused && self.heard.saturating_sub(open.to) >= pause {
+        if open.paused && !self.speaking && self.heard.saturating_sub(open.to) >= pause {
             self.open = None;
             self.give(open, open.to + AFTER, true);
         } else if self.heard.saturating_sub(open.from) >= LONGEST {
@@ -161,6 +167,9 @@ impl Utterances {
 
     fn give(&mut self, open: Open, to: u64, whole: bool) {
         let to = to.min(self.heard);
+        if whole {
+            self.given_to = self.given_to.max(to);
+        }
         if open.speech < SHORTEST || to <= open.from {
             return;
         }
@@ -196,7 +205,8 @@ mod tests {
         let is_speech = |at: u64| stretches.iter().any(|(from, to)| (*from..*to).contains(&at));
         for at in (0..to).step_by(20) {
             let sample = if is_speech(at) { 1_000 } else { 0 };
-            utterances.push(&[sample; 160]);
+            let speaking = stretches.iter().any(|(from, to)| (*from..to + 240).contains(&at));
+            utterances.push(&[sample; 160], speaking);
             let now = at + 20;
             for (from, to) in stretches {
                 // As `SpeechDetector`: each second of a turn, and 240 ms after its end.
@@ -251,7 +261,7 @@ mod tests {
             if second == 10 {
                 sound[2_000..2_400].fill(3);
             }
-            utterances.push(&sound);
+            utterances.push(&sound, true);
             utterances.speech(millis(second * 1000), millis(second * 1000 + 1000), false);
         }
         utterances.finish();
@@ -277,7 +287,7 @@ mod tests {
             let mut utterances = Utterances::default();
             let mut last = 0;
             for (back, length, ended, pushed) in steps {
-                utterances.push(&vec![1; pushed]);
+                utterances.push(&vec![1; pushed], !ended);
                 let from = utterances.heard.saturating_sub(back);
                 utterances.speech(time(from), time(from + length), ended);
                 prop_assert!(utterances.sound.len() as u64 <= LONGEST + KEPT + 24_000);

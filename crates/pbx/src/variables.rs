@@ -221,7 +221,22 @@ mod tests {
     fn what_another_sidetone_has_set_on_a_channel_is_taken_back() {
         let told = told(&Mood::resumed());
         let values: Vec<&str> = told.iter().map(|(_, value)| value.as_str()).collect();
-        assert_eq!((told.len(), values), (Variable::ALL.len(), vec!["", "", "unknown", "none", ""]));
+        assert_eq!((told.len(), values), (Variable::ALL.len(), vec!["", "", "unknown", "none", "", "", ""]));
+    }
+
+    #[test]
+    fn what_the_customer_named_last_is_the_intent() {
+        let mut mood = Mood::new();
+        for (topic, urgency) in [("repeat_contact", 0.2), ("cancel", 0.456)] {
+            let data = json!({
+                "leg": "customer", "utterance": 1, "topic": topic, "probability": 0.9, "phrase": "it", "times": 1,
+                "urgency": urgency, "satisfaction": -0.5
+            });
+            mood.take(&happening("words.topic", data));
+        }
+        let told = told(&mood);
+        assert!(told.contains(&("SIDETONE_INTENT", "cancel".to_owned())), "{told:?}");
+        assert!(told.contains(&("SIDETONE_URGENCY", "0.46".to_owned())), "{told:?}");
     }
 
     #[test]
@@ -268,7 +283,9 @@ mod tests {
                 empty("SIDETONE_AROUSAL"),
                 empty("SIDETONE_STATE"),
                 empty("SIDETONE_ALERT"),
-                ("SIDETONE_CONSENT".to_owned(), "opted-out".to_owned())
+                ("SIDETONE_CONSENT".to_owned(), "opted-out".to_owned()),
+                empty("SIDETONE_INTENT"),
+                empty("SIDETONE_URGENCY"),
             ]
         );
     }

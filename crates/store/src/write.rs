@@ -1,7 +1,7 @@
 //! Events into tables. A page of the spool is one transaction; what has been written before is recognised and left.
 
 use sidetone_call::{Label, Leg, Node};
-use sidetone_events::{CallId, Event, Happening, Timestamp};
+use sidetone_events::{CallId, Event, Happening, Kind, Timestamp};
 use sidetone_insight::{AlertKind, Phase};
 use sidetone_spool::{Content, Page, Position};
 
@@ -264,11 +264,13 @@ fn erase(database: &mut dyn Database, call: CallId, before: u64) -> Result<(), S
         let sql = "UPDATE events SET data = $3 WHERE call = $1 AND seq = $2";
         database.execute(sql, &[call.as_str().into(), row.int(0)?.into(), data.to_string().into()])?;
     }
-    database.execute(
-        "UPDATE events SET kind = 'erased', data = '{}'
-         WHERE call = $1 AND seq < $2 AND (kind IN ('affect.alert', 'conduct') OR kind LIKE 'cue.%')",
-        &bound,
-    )?;
+    let inferring = Kind::ALL.iter().filter(|kind| kind.infers());
+    let inferring: Vec<String> = inferring.map(|kind| format!("'{}'", kind.name())).collect();
+    let sql = format!(
+        "UPDATE events SET kind = 'erased', data = '{{}}' WHERE call = $1 AND seq < $2 AND kind IN ({})",
+        inferring.join(", ")
+    );
+    database.execute(&sql, &bound)?;
     // Cues are shown while the customer may be listened to: those of a time after they agreed again come anew.
     database.execute("DELETE FROM cues WHERE call = $1", &[call.as_str().into()])?;
     // What a later event has told since the customer agreed again was inferred with consent; the row's sums over the

@@ -53,8 +53,10 @@ struct Job {
 /// One party's end that recognisers see. It goes with the party, however much waits.
 #[derive(Debug)]
 struct Shared {
-    /// Absent while it is being listened to.
+    /// Absent while it is being listened to, and after a recogniser broke down over it.
     speaker: Mutex<Option<Speaker>>,
+    /// Makes a new one then.
+    fresh: fn() -> Speaker,
     said: Mutex<Vec<Said>>,
     /// Whole utterances that have not come back.
     awaited: AtomicU64,
@@ -152,7 +154,7 @@ impl Recognition {
         };
         // Held only to be read into: a party that goes away in the meantime is not kept alive by it.
         let Some(party) = job.party.upgrade() else { return self.abandoned(job) };
-        let Some(mut speaker) = lock(&party.speaker).take() else { return };
+        let mut speaker = lock(&party.speaker).take().unwrap_or_else(party.fresh);
         drop(party);
         let read = reader.read(&mut speaker, &job.piece, &is_gone);
         let Some(party) = job.party.upgrade() else { return self.abandoned(job) };
@@ -190,7 +192,7 @@ impl Recognition {
     }
 
     /// A party whose utterances may be recognised from now on.
-    pub(super) fn join(self: &Arc<Self>, speaker: Speaker, rank: Rank) -> Party {
+    pub(super) fn join(self: &Arc<Self>, fresh: fn() -> Speaker, rank: Rank) -> Party {
         let mut state = self.state();
         let number = state.next;
         state.next += 1;
@@ -198,7 +200,8 @@ impl Recognition {
         self.counters.parties.store(state.parties.len() as u64, Relaxed);
         drop(state);
         let shared = Shared {
-            speaker: Mutex::new(Some(speaker)),
+            speaker: Mutex::new(Some(fresh())),
+            fresh,
             said: Mutex::default(),
             awaited: AtomicU64::new(0),
         };

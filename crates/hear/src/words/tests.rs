@@ -132,7 +132,7 @@ fn all_of(party: &Party) -> Vec<String> {
 #[test]
 fn what_was_said_comes_back_in_order() {
     let bench = Bench::new(10);
-    let party = bench.recognition.join(Speaker::customer(), 3);
+    let party = bench.recognition.join(Speaker::customer, 3);
     (1..=3).for_each(|number| party.give(piece(number, number as i16, true, 2)));
     bench.lets_through(3);
     assert_eq!(all_of(&party), ["Sentence 1.", "Sentence 2.", "Sentence 3."]);
@@ -141,7 +141,7 @@ fn what_was_said_comes_back_in_order() {
 #[test]
 fn a_party_that_goes_leaves_nothing_behind() {
     let bench = Bench::new(10);
-    let (objecting, other) = (bench.recognition.join(Speaker::customer(), 3), bench.recognition.join(Speaker::customer(), 3));
+    let (objecting, other) = (bench.recognition.join(Speaker::customer, 3), bench.recognition.join(Speaker::customer, 3));
     objecting.give(piece(1, 1, true, 2));
     objecting.give(piece(2, 2, true, 2));
     assert_eq!(bench.begins(), 1, "in the middle of an utterance");
@@ -158,7 +158,7 @@ fn a_party_that_goes_leaves_nothing_behind() {
 #[test]
 fn what_goes_wrong_costs_one_utterance() {
     let bench = Bench::new(10);
-    let party = bench.recognition.join(Speaker::customer(), 3);
+    let party = bench.recognition.join(Speaker::customer, 3);
     for (number, what) in [(1, FAIL), (2, PANIC), (3, DOUBT), (4, 4)] {
         party.give(piece(number, what, true, 2));
     }
@@ -170,7 +170,7 @@ fn what_goes_wrong_costs_one_utterance() {
 #[test]
 fn a_stuck_recogniser_is_waited_for_by_nobody() {
     let bench = Bench::new(10);
-    let (party, important) = (bench.recognition.join(Speaker::customer(), 3), bench.recognition.join(Speaker::customer(), 1));
+    let (party, important) = (bench.recognition.join(Speaker::customer, 3), bench.recognition.join(Speaker::customer, 1));
     party.give(piece(1, 1, true, 10));
     bench.begins();
     (2..=60).for_each(|number| party.give(piece(number, number as i16, true, 10)));
@@ -185,8 +185,8 @@ fn a_stuck_recogniser_is_waited_for_by_nobody() {
 #[test]
 fn beyond_the_calls_allowed_the_more_important_are_recognised() {
     let bench = Bench::new(2);
-    let ordinary: Vec<Party> = (0..3).map(|_| bench.recognition.join(Speaker::customer(), 3)).collect();
-    let mut late = bench.recognition.join(Speaker::customer(), 4);
+    let ordinary: Vec<Party> = (0..3).map(|_| bench.recognition.join(Speaker::customer, 3)).collect();
+    let mut late = bench.recognition.join(Speaker::customer, 4);
     late.rank(1);
     for (number, party) in (1..).zip(ordinary.iter().chain([&late])) {
         party.give(piece(1, number, true, 2));
@@ -200,7 +200,7 @@ fn beyond_the_calls_allowed_the_more_important_are_recognised() {
 #[test]
 fn provisional_words_come_until_the_whole_is_there() {
     let bench = Bench::new(10);
-    let party = bench.recognition.join(Speaker::customer(), 3);
+    let party = bench.recognition.join(Speaker::customer, 3);
     party.give(piece(1, 5, false, 1));
     bench.begins();
     bench.lets_through(1);

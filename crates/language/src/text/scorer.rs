@@ -6,7 +6,6 @@ use std::sync::{Arc, OnceLock};
 use serde::Serialize;
 use sidetone_call::Told;
 
-use crate::party::{Customer, Spoken};
 use super::pieces::{Piece, pieces};
 use super::tokens::tokens;
 use super::tongue::Tongue;
@@ -77,12 +76,6 @@ impl Scorer {
     #[must_use]
     pub fn read(&self, text: &str) -> Told {
         self.reading(text).told
-    }
-
-    /// What a customer's words tell. An agent's are of another type.
-    #[must_use]
-    pub fn read_spoken(&self, words: &Spoken<Customer>) -> Told {
-        self.read(words.text())
     }
 
     /// What a text tells, and how it was read.

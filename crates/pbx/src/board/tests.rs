@@ -331,7 +331,7 @@ fn what_was_inferred_is_not_told_after_it_has_been_erased() {
     assert_eq!(
         desk.jobs(|_| Outcome::Done),
         [
-            "set a SIDETONE_VALENCE= SIDETONE_AROUSAL= SIDETONE_STATE= SIDETONE_ALERT= SIDETONE_CONSENT=opted-out",
+            "set a SIDETONE_VALENCE= SIDETONE_AROUSAL= SIDETONE_STATE= SIDETONE_ALERT= SIDETONE_CONSENT=opted-out SIDETONE_INTENT= SIDETONE_URGENCY=",
             "tell consent.changed a"
         ]
     );
