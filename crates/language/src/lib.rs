@@ -6,6 +6,7 @@
 //! | [`conduct`] | what an agent's words show of conduct |
 //! | [`mail`] | what somebody wrote in a mail, without quotes, signatures and disclaimers |
 //! | [`party`] | whose words they are, as a type |
+//! | [`models`] | where networks are installed |
 //! | [`recognise`] | 16 kHz sound to a transcript |
 //! | [`redact`] | numbers, names and addresses taken out of text, written or spoken |
 //! | [`text`] | a text to what it tells |
@@ -19,6 +20,7 @@ pub mod conduct;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod mail;
+pub mod models;
 pub mod party;
 pub mod recognise;
 pub mod redact;
