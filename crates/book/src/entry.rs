@@ -16,8 +16,8 @@ use sidetone_insight::{
 use crate::consent::Consent;
 use crate::labels::Labelled;
 use crate::quality::{Change, Watch};
-use crate::view::{CallView, CueView, LegView, Phase, StreamView, codec_name};
 use crate::transcript::WordsView;
+use crate::view::{CallView, CueView, LegView, Phase, StreamView, codec_name};
 use sidetone_relay::{EndReport, StreamReport};
 
 /// After this many breakdowns of its analysis, a call goes on without analysis.

@@ -28,9 +28,9 @@ mod receipts;
 mod rules;
 mod spreading;
 mod telling;
+mod transcript;
 mod transfers;
 mod view;
-mod transcript;
 mod words;
 
 pub use calls::Calls;

@@ -209,7 +209,8 @@ pub fn render(facts: &PageFacts, language: Language) -> String {
         if facts.words != Words::Unheard {
             page.paragraph(texts.words);
         }
-        let what_not = texts.what_not.iter().filter(|text| facts.words == Words::Unheard || **text != texts.not_words);
+        let what_not =
+            texts.what_not.iter().filter(|text| facts.words == Words::Unheard || **text != texts.not_words);
         page.list(&what_not.map(|text| fill(text, facts, operator)).collect::<Vec<_>>());
     } else {
         page.paragraph(texts.nothing_happens);
@@ -267,8 +268,7 @@ pub fn render(facts: &PageFacts, language: Language) -> String {
             [texts.kept_estimates, texts.kept_estimates_long].map(str::to_owned),
         ];
         if facts.words != Words::Unheard {
-            let long =
-                if facts.words == Words::Kept { texts.kept_words_on } else { texts.kept_words_long };
+            let long = if facts.words == Words::Kept { texts.kept_words_on } else { texts.kept_words_long };
             kept.push([texts.kept_words, long].map(str::to_owned));
         }
         if facts.has_receipts {

@@ -14,8 +14,8 @@ use sidetone_consent::{ListeningPermit, Medium, RecordingPermit};
 use sidetone_emotion::listener::{Listener, estimate_due};
 use sidetone_emotion::model::Model;
 use sidetone_insight::cues::{Answer, Coach, CueSet};
-use sidetone_language::reader::{Said, Speaker};
 use sidetone_insight::{Call, Insight, Summary, Thresholds, TimelinePoint};
+use sidetone_language::reader::{Said, Speaker};
 
 use sidetone_tap::Arrival;
 

@@ -154,7 +154,9 @@ impl Worker {
         match work {
             Work::Begin { call, origin, thresholds, in_band, cues, words } => {
                 let model = &self.model;
-                let begin = || CallAnalysis::new(origin, *thresholds, model, in_band).coached(cues).transcribed(words);
+                let begin = || {
+                    CallAnalysis::new(origin, *thresholds, model, in_band).coached(cues).transcribed(words)
+                };
                 let begun = catch_unwind(AssertUnwindSafe(begin));
                 match begun {
                     Ok(analysis) => drop(self.calls.insert(call, analysis)),

@@ -79,6 +79,8 @@ pub use conduct::{Conduct, LegConduct, Pace, Response};
 pub use period::Period;
 pub use spelling::{did_you_mean, nearest};
 pub use summary::{AlertSpan, Alerts, Analysis, Moment, Sentiment, Summary};
-pub use thresholds::{AlertThresholds, ConductThresholds, FusionThresholds, SmoothingThresholds, Thresholds, ThresholdsError};
+pub use thresholds::{
+    AlertThresholds, ConductThresholds, FusionThresholds, SmoothingThresholds, Thresholds, ThresholdsError,
+};
 pub use timeline::TimelinePoint;
 pub use words::{WordsFinal, WordsSummary, WordsTopic};

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use sidetone_call::{Leg, Mention, Told, Topic, Utterance};
 use sidetone_insight::cues::{Coach, CueCleared, CueJudged, CueSet, CueShown, CueTold};
-use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Summary, TimelinePoint, WordsFinal, WordsTopic, fuzz};
+use sidetone_insight::{
+    AffectUpdate, Alert, Conduct, Insight, Summary, TimelinePoint, WordsFinal, WordsTopic, fuzz,
+};
 
 fn a_call(seed: u64) -> (Talk, Summary) {
     let moods = [calm(), angry(), weeping()];
@@ -26,7 +28,14 @@ fn a_call(seed: u64) -> (Talk, Summary) {
             let mention = Mention { topic, probability: 0.7, phrase: "it".to_owned() };
             let told = Told { affect: mood.clone(), topics: vec![mention], urgency: 0.5, satisfaction: -0.5 };
             let number = (state >> 32) as u32;
-            talk.call.said(&Utterance { number, from, to: talk.at, told, confidence: 0.9, ..Utterance::default() });
+            talk.call.said(&Utterance {
+                number,
+                from,
+                to: talk.at,
+                told,
+                confidence: 0.9,
+                ..Utterance::default()
+            });
         }
         talk.call.speech(Leg::Agent, talk.at, talk.at + ms(state >> 52));
         talk.pauses((state >> 50) % 5);

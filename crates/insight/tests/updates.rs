@@ -199,7 +199,14 @@ fn words_and_voice_are_told_apart() {
         talk.says(1, &calm());
         let affect = Estimate { modality: Modality::Words, ..angry() };
         let told = Told { affect, ..Told::default() };
-        talk.call.said(&Utterance { number, from, to: talk.at, told, confidence: 0.9, ..Utterance::default() });
+        talk.call.said(&Utterance {
+            number,
+            from,
+            to: talk.at,
+            told,
+            confidence: 0.9,
+            ..Utterance::default()
+        });
     }
     let told: Vec<_> = talk.updates().into_iter().map(|(_, update)| update).collect();
     let of = |modality| told.iter().filter(move |update| update.modality == modality);

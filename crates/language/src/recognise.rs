@@ -4,13 +4,17 @@
 //! | --- | --- |
 //! | `recogniser` | a folder with a model, to transcripts |
 //! | `encoder`, `decoder`, `matrix`, `shape` | the network |
+//! | `alignment` | when each word was said |
+//! | `guards` | whether anybody said it |
 //! | `sound` | 8 kHz to 16 kHz |
 //! | [`vocabulary`] | tokens to text |
 //! | [`weights`] | the file that holds the weights |
 //! | [`naming`], [`ort`] | the same weights as ONNX Runtime's files hold them |
 
+mod alignment;
 mod decoder;
 mod encoder;
+mod guards;
 mod matrix;
 pub mod naming;
 pub mod ort;
@@ -22,8 +26,8 @@ pub mod weights;
 
 use std::time::Duration;
 
-pub use recogniser::{LONGEST, OpenError, OpenReason, RATE, Recogniser, TOKENS, WEIGHTS};
-pub use sound::widen;
+pub use recogniser::{LONGEST, OpenError, OpenReason, Recogniser, TOKENS, WEIGHTS};
+pub use sound::{RATE, widen};
 
 /// A network that recognises speech. One thread uses it at a time.
 pub trait Recognise: Send {

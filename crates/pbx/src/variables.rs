@@ -17,15 +17,8 @@ pub(crate) enum Variable {
 }
 
 impl Variable {
-    pub(crate) const ALL: [Self; 7] = [
-        Self::Valence,
-        Self::Arousal,
-        Self::State,
-        Self::Alert,
-        Self::Consent,
-        Self::Intent,
-        Self::Urgency,
-    ];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Valence, Self::Arousal, Self::State, Self::Alert, Self::Consent, Self::Intent, Self::Urgency];
 
     /// The variable's name, the same on every PBX.
     pub(crate) const fn name(self) -> &'static str {
@@ -100,7 +93,9 @@ impl Mood {
     /// The state of a call that was up before this process: values that an earlier one set on its channel are obsolete.
     pub(crate) fn resumed() -> Self {
         let mut mood = Self::new();
-        for variable in Variable::ALL.into_iter().filter(|it| !matches!(it, Variable::State | Variable::Alert)) {
+        for variable in
+            Variable::ALL.into_iter().filter(|it| !matches!(it, Variable::State | Variable::Alert))
+        {
             mood.values.set(variable, "");
         }
         mood

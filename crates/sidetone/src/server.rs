@@ -115,7 +115,13 @@ impl Server {
         let scribe = recognition.as_ref().map(recognising::scribe);
         let (tracing_hasher, numbers_of) = (hasher.clone(), hasher.clone());
         let numbers = numbers(&config, None, Missing::Begun).map_err(|error| error.fault())?;
-        let calls = Arc::new(Calls::new(bus.clone(), hasher, orders, rules(&config, numbers, scribe.as_ref()), epoch));
+        let calls = Arc::new(Calls::new(
+            bus.clone(),
+            hasher,
+            orders,
+            rules(&config, numbers, scribe.as_ref()),
+            epoch,
+        ));
         let mut taps: Vec<Vec<TapSender>> = (0..config.media.threads).map(|_| Vec::new()).collect();
         let mut workers = Vec::new();
         for (number, worker) in listening.into_iter().enumerate() {
@@ -141,7 +147,8 @@ impl Server {
 
         let (sinks, links) = (Arc::new(Mutex::new(Some(sinks))), Arc::new(Mutex::new(None)));
         let in_force = Arc::new(InForce::new(Arc::clone(&config)));
-        let reloader = Arc::new(Reloader::new(&signalling, &calls, &sinks, &in_force, &bus, scribe, read_again));
+        let reloader =
+            Arc::new(Reloader::new(&signalling, &calls, &sinks, &in_force, &bus, scribe, read_again));
         let census = Census {
             signalling: Arc::clone(&signalling),
             calls: Arc::clone(&calls),

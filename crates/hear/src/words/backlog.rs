@@ -46,9 +46,9 @@ impl<T> Backlog<T> {
         let mut dropped = Dropped::default();
         while self.held > self.most && self.waiting.len() > 1 {
             // Among equals the first, which is the oldest.
-            let goes = (0..self.waiting.len()).rev().max_by_key(|place| {
-                self.waiting.get(*place).map(|(slip, _)| (!slip.whole, slip.rank))
-            });
+            let goes = (0..self.waiting.len())
+                .rev()
+                .max_by_key(|place| self.waiting.get(*place).map(|(slip, _)| (!slip.whole, slip.rank)));
             let Some((slip, piece)) = goes.and_then(|place| self.waiting.remove(place)) else { break };
             drop(&piece);
             self.held = self.held.saturating_sub(slip.length);
@@ -66,9 +66,9 @@ impl<T> Backlog<T> {
         let free = |place: &usize| {
             self.waiting.get(*place).is_some_and(|(slip, _)| !self.busy.contains(&slip.party))
         };
-        let next = (0..self.waiting.len()).filter(free).min_by_key(|place| {
-            self.waiting.get(*place).map(|(slip, _)| (!slip.whole, slip.rank))
-        })?;
+        let next = (0..self.waiting.len())
+            .filter(free)
+            .min_by_key(|place| self.waiting.get(*place).map(|(slip, _)| (!slip.whole, slip.rank)))?;
         let (slip, piece) = self.waiting.remove(next)?;
         self.held = self.held.saturating_sub(slip.length);
         self.busy.insert(slip.party);

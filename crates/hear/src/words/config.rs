@@ -182,7 +182,10 @@ mod tests {
         assert!(Arc::new(only("other")).wording("carrier").is_none());
         assert!(wording(only("carrier"), "billing", "2").allows());
         assert!(!wording(only("carrier"), "sales", "2").allows());
-        assert!(!Arc::new(only("carrier")).wording("carrier").unwrap().allows(), "an unknown queue is no billing");
+        assert!(
+            !Arc::new(only("carrier")).wording("carrier").unwrap().allows(),
+            "an unknown queue is no billing"
+        );
         assert!(wording(Language::default(), "sales", "2").allows());
     }
 

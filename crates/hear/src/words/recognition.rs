@@ -224,8 +224,12 @@ impl Recognition {
         if whole {
             party.shared.awaited.fetch_add(1, Relaxed);
         }
-        let slip =
-            Slip { party: party.number, rank: party.rank, whole, length: piece.to.saturating_sub(piece.from) };
+        let slip = Slip {
+            party: party.number,
+            rank: party.rank,
+            whole,
+            length: piece.to.saturating_sub(piece.from),
+        };
         let job = Job { party: Arc::downgrade(&party.shared), piece, given: now };
         let dropped = state.backlog.put(slip, job, |job| {
             if let Some(party) = job.party.upgrade().filter(|_| job.piece.whole) {

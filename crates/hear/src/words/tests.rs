@@ -51,9 +51,11 @@ impl Recognise for Gated {
                 text: "Thank you for watching.".to_owned(),
                 ..Transcript::default()
             }),
-            number => {
-                Ok(Transcript { text: format!("Sentence {number}."), confidence: 0.9, ..Transcript::default() })
-            }
+            number => Ok(Transcript {
+                text: format!("Sentence {number}."),
+                confidence: 0.9,
+                ..Transcript::default()
+            }),
         }
     }
 }
@@ -141,7 +143,8 @@ fn what_was_said_comes_back_in_order() {
 #[test]
 fn a_party_that_goes_leaves_nothing_behind() {
     let bench = Bench::new(10);
-    let (objecting, other) = (bench.recognition.join(Speaker::customer, 3), bench.recognition.join(Speaker::customer, 3));
+    let (objecting, other) =
+        (bench.recognition.join(Speaker::customer, 3), bench.recognition.join(Speaker::customer, 3));
     objecting.give(piece(1, 1, true, 2));
     objecting.give(piece(2, 2, true, 2));
     assert_eq!(bench.begins(), 1, "in the middle of an utterance");
@@ -170,7 +173,8 @@ fn what_goes_wrong_costs_one_utterance() {
 #[test]
 fn a_stuck_recogniser_is_waited_for_by_nobody() {
     let bench = Bench::new(10);
-    let (party, important) = (bench.recognition.join(Speaker::customer, 3), bench.recognition.join(Speaker::customer, 1));
+    let (party, important) =
+        (bench.recognition.join(Speaker::customer, 3), bench.recognition.join(Speaker::customer, 1));
     party.give(piece(1, 1, true, 10));
     bench.begins();
     (2..=60).for_each(|number| party.give(piece(number, number as i16, true, 10)));

@@ -71,7 +71,14 @@ impl Bench {
 }
 
 fn begin(call: CallKey) -> Work {
-    Work::Begin { call, origin: Duration::ZERO, thresholds: Box::default(), in_band: true, cues: None, words: None }
+    Work::Begin {
+        call,
+        origin: Duration::ZERO,
+        thresholds: Box::default(),
+        in_band: true,
+        cues: None,
+        words: None,
+    }
 }
 
 /// The orders for a call until it is answered.

@@ -155,7 +155,11 @@ impl Watch {
             let turn = self.of_mut(kind).step(at, span, score, may_rise, sustain.into(), thresholds)?;
             Some(Alert {
                 leg: CustomerOnly,
-                modality: if evidence.bases.contains(&Basis::Voice) { Modality::Voice } else { Modality::Words },
+                modality: if evidence.bases.contains(&Basis::Voice) {
+                    Modality::Voice
+                } else {
+                    Modality::Words
+                },
                 stands_on: evidence.bases.clone(),
                 phrase: evidence.phrase.clone().filter(|_| turn.is_none()),
                 alert: kind,

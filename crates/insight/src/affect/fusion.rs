@@ -80,14 +80,16 @@ impl Lift {
     ) {
         let faded = self.fade(at, thresholds);
         let most = thresholds.most;
-        let said = (log_odds(sound.distress) - log_odds(thresholds.usual)).clamp(-most, most) * thresholds.words;
+        let said =
+            (log_odds(sound.distress) - log_odds(thresholds.usual)).clamp(-most, most) * thresholds.words;
         // Each sentence is evidence of its own: the third complaint in a calm voice weighs more than the first.
         let most = 2.0 * most * thresholds.words;
         self.words = (self.words * faded + said * trust).clamp(-most, most);
         let cut_in = thresholds.conduct * interruptions.min(2) as f32;
         self.conduct = (self.conduct * faded + cut_in).min(2.0 * thresholds.conduct);
         self.valence += (sound.valence - self.valence) * trust;
-        let share = |class: Class| sound.classes.and_then(|all| all.get(class.index()).copied()).unwrap_or(0.0);
+        let share =
+            |class: Class| sound.classes.and_then(|all| all.get(class.index()).copied()).unwrap_or(0.0);
         let hot = share(Class::Anger) + share(Class::Disgust);
         let all = hot + share(Class::Fear) + share(Class::Sadness);
         if all >= 0.05 {

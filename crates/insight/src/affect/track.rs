@@ -195,8 +195,7 @@ fn evidence(smooth: &Smooth, heard: bool, beside: &Beside<'_>, thresholds: &Thre
     let heat = beside.heat(heard.then(|| quick.heat()));
     let by_words = beside.is_unpleasant(alerts.valence);
     let unpleasant = heard && quick.valence <= alerts.valence || by_words;
-    let agitated = heard
-        && (quick.arousal >= alerts.arousal || smooth.arousal_gain() >= alerts.arousal_gain)
+    let agitated = heard && (quick.arousal >= alerts.arousal || smooth.arousal_gain() >= alerts.arousal_gain)
         || by_words;
     Evidence {
         frustration: upset * (2.0 * heat).min(1.0),

@@ -187,8 +187,12 @@ impl Decoding<'_> {
         logits
     }
 
+    /// The encoder's rows.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// How the last step listened: `[layers, heads, rows]`, each head's weights summing to 1.
-    #[expect(dead_code, reason = "words' times will come of it")]
     pub(super) fn attention(&self) -> &[f32] {
         &self.attention
     }

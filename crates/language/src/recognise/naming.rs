@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use candle_core::{DType, Device};
 use thiserror::Error;
 
 use super::ort::{Constant, Graph, Kind, OrtError};
@@ -25,6 +26,9 @@ pub enum NamingError {
     /// A matrix is not what its node says.
     #[error("the tensor {0} has not the type, shape or length that its use asks for")]
     Tensor(String),
+    /// The publisher's file can't be read.
+    #[error("not usable as safetensors: {0}")]
+    Safetensors(String),
     /// More values than any such network has.
     #[error("the files claim more than {MOST} values; no such network is so large")]
     TooLarge,
@@ -55,6 +59,23 @@ pub fn from_ort(encoder: &[u8], decoder: &[u8]) -> Result<Named, NamingError> {
     let mut found = Found::default();
     found.collect(&encoder, "model.encoder.")?;
     found.collect(&decoder, "")?;
+    Ok(found.named)
+}
+
+/// The tensors of the publisher's own file, of whatever floating type.
+///
+/// # Errors
+/// It is no safetensors file, or is too large.
+pub fn from_safetensors(file: &[u8]) -> Result<Named, NamingError> {
+    let wrong = |error: candle_core::Error| NamingError::Safetensors(error.to_string());
+    let tensors = candle_core::safetensors::load_buffer(file, &Device::Cpu).map_err(wrong)?;
+    let mut found = Found::default();
+    for (name, tensor) in tensors {
+        let values = tensor.to_dtype(DType::F32).and_then(|it| it.flatten_all()?.to_vec1()).map_err(wrong)?;
+        found.add(name, Floats { shape: tensor.dims().to_vec(), values })?;
+    }
+    // Tied to the embedding; some exports keep it twice.
+    found.named.remove("proj_out.weight");
     Ok(found.named)
 }
 
@@ -159,4 +180,64 @@ fn transposed(name: &str, matrix: &Floats) -> Result<Floats, NamingError> {
     let column = |n: usize| matrix.values.iter().skip(n).step_by(columns.max(1));
     let values = (0..columns).flat_map(column).copied().collect();
     Ok(Floats { shape: vec![columns, rows], values })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SMALL: &[u8] = include_bytes!("fixtures/small.ort");
+
+    #[test]
+    fn matrices_get_the_publishers_names_shapes_and_values() {
+        let named = from_ort(SMALL, SMALL).unwrap();
+        let matrix = &named["model.encoder.layers.0.mlp.fc1.weight"];
+        assert_eq!(matrix.shape, [3, 2]);
+        assert_eq!(matrix.values, [0.0, 5.0, 0.5, 5.5, 1.0, 6.0]);
+        let embedding = &named["model.decoder.embed_tokens.weight"];
+        assert_eq!(
+            (embedding.shape.as_slice(), embedding.values.as_slice()),
+            (&[2, 2][..], &[0.0, 4.0, 2.0, 6.0][..])
+        );
+        assert_eq!(named["model.encoder.conv1.weight"].values, [0.5, -0.5]);
+        assert_eq!(named["model.encoder.groupnorm.weight"].shape, [2]);
+        assert_eq!(named["model.encoder.layers.0.mlp.fc1.bias"].values, [1.0, 2.0, 3.0]);
+        assert!(!named.keys().any(|name| name.contains("proj_out")));
+    }
+
+    #[test]
+    fn an_error_says_which_file_it_is() {
+        let error = from_ort(SMALL, b"").unwrap_err();
+        assert!(error.to_string().starts_with("decoder: not a file of ONNX Runtime"), "{error}");
+    }
+
+    #[test]
+    fn both_sources_give_the_same_file() {
+        let named = from_ort(SMALL, SMALL).unwrap();
+        let file = super::super::weights::safetensors(&named).unwrap();
+        let again = from_safetensors(&file).unwrap();
+        assert_eq!(named, again);
+        assert_eq!(super::super::weights::safetensors(&again).unwrap(), file);
+    }
+
+    proptest! {
+        #[test]
+        fn damage_is_an_error_or_other_numbers_but_never_a_panic(
+            places in proptest::collection::vec((0..SMALL.len(), any::<u8>()), 1..8),
+        ) {
+            let mut file = SMALL.to_vec();
+            for (place, byte) in places {
+                file[place] = byte;
+            }
+            let _ = from_ort(&file, SMALL);
+            let _ = from_ort(SMALL, &file);
+        }
+
+        #[test]
+        fn any_bytes_are_no_safetensors_or_some(file in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = from_safetensors(&file);
+        }
+    }
 }

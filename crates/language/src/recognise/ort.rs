@@ -286,3 +286,78 @@ impl<'a> Table<'a> {
         if texts.len() > WIDEST { Err(OrtError::TooMany("inputs of a node")) } else { Ok(texts) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Made by the schema's own builder: eleven tensors, three nodes, and a graph with two more within the last.
+    const SMALL: &[u8] = include_bytes!("fixtures/small.ort");
+
+    #[test]
+    fn tensors_and_nodes_are_found_in_nested_graphs_too() {
+        let graph = Graph::read(SMALL).unwrap();
+        assert_eq!(graph.constants.len(), 11);
+        let matrix = &graph.constants["M_quantized"];
+        assert_eq!((matrix.kind, matrix.shape.as_slice()), (Kind::Unsigned8, &[2, 3][..]));
+        assert_eq!(matrix.bytes, [10, 11, 12, 20, 21, 22]);
+        assert_eq!(graph.constants["shape"].kind, Kind::Other(7));
+        let names: Vec<&str> = graph.nodes.iter().map(|node| node.name).collect();
+        assert!(names.contains(&"/model/decoder/embed_tokens/Gather"), "{names:?}");
+        assert_eq!(graph.nodes[0].inputs[1], "M_quantized");
+    }
+
+    #[test]
+    fn other_files_are_told() {
+        assert_eq!(Graph::read(b""), Err(OrtError::NotOrt));
+        assert_eq!(Graph::read(b"PK\x03\x04 something else"), Err(OrtError::NotOrt));
+        assert_eq!(Graph::read(b"\x14\0\0\0ORTM"), Err(OrtError::Outside("a table")));
+    }
+
+    #[test]
+    fn a_file_that_is_cut_anywhere_is_an_error_or_what_is_left() {
+        for length in 0..SMALL.len() {
+            if let Ok(graph) = Graph::read(&SMALL[..length]) {
+                assert!(graph.constants.len() <= 11);
+            }
+        }
+        assert!(Graph::read(&SMALL[..SMALL.len() / 2]).is_err());
+    }
+
+    #[test]
+    fn graphs_that_hold_themselves_come_to_an_end() {
+        // The attribute's graph is made the graph that it stands in.
+        let outer = Graph::read(SMALL).unwrap();
+        let mut ended = 0;
+        for at in (8..SMALL.len() - 4).step_by(4) {
+            for target in [8u32, 16, 64, 256] {
+                let mut file = SMALL.to_vec();
+                let back = target.wrapping_sub(at as u32);
+                file[at..at + 4].copy_from_slice(&back.to_le_bytes());
+                ended += usize::from(Graph::read(&file).is_err());
+            }
+        }
+        assert!(ended > 0 && !outer.nodes.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn damage_is_an_error_or_another_graph_but_never_a_panic(
+            places in proptest::collection::vec((0..SMALL.len(), any::<u8>()), 1..12),
+        ) {
+            let mut file = SMALL.to_vec();
+            for (place, byte) in places {
+                file[place] = byte;
+            }
+            let _ = Graph::read(&file);
+        }
+
+        #[test]
+        fn any_bytes_behind_the_mark_are_survived(mut file in proptest::collection::vec(any::<u8>(), 8..600)) {
+            file[4..8].copy_from_slice(b"ORTM");
+            let _ = Graph::read(&file);
+        }
+    }
+}

@@ -10,16 +10,16 @@ use thiserror::Error;
 
 use super::{
     NotRecognised, Recognise, Transcript,
+    alignment::Listening,
     decoder::Decoder,
     encoder::Encoder,
+    guards::{Written, circling},
     shape::Shape,
-    sound::widen,
+    sound::{RATE, widen},
     vocabulary::{BEGIN, END, Vocabulary, VocabularyError},
     weights::{Weights, WeightsError},
 };
 
-/// Samples a second of the sound that is recognised.
-pub const RATE: u32 = 16_000;
 /// The longest sound that is taken, in samples: what the network was trained on.
 pub const LONGEST: usize = 30 * RATE as usize;
 /// The file with the weights.
@@ -135,24 +135,27 @@ impl Recogniser {
         let mut decoding = decoder.begin(&rows).map_err(|error| failed(&error))?;
         let seconds = pcm.len() as f32 / RATE as f32;
         let most = (TOKENS_A_SECOND * seconds + FEWEST_TOKENS) as usize;
-        let (mut tokens, mut sure) = (Vec::new(), 0.0);
+        let (mut tokens, mut sure, mut listening) = (Vec::new(), 0.0, Listening::default());
         let mut token = BEGIN;
-        while tokens.len() < most {
+        while token != END && tokens.len() < most && !circling(&tokens) {
             if abandoned() {
                 return Err(NotRecognised::Abandoned);
             }
             let (best, probability) = likeliest(decoding.step(token));
+            listening.push(decoding.attention(), decoding.rows());
             token = best;
             sure += probability;
-            if token == END {
-                break;
+            if token != END {
+                tokens.push(token);
             }
-            tokens.push(token);
         }
+        let ended = token == END;
+        let confidence = sure / (tokens.len() + usize::from(ended)).max(1) as f32;
         Ok(Transcript {
             text: vocabulary.text(&tokens),
-            confidence: sure / (tokens.len() + usize::from(token == END)).max(1) as f32,
-            ..Transcript::default()
+            words: listening.words(&tokens, vocabulary),
+            confidence,
+            doubt: Written { pcm, tokens: &tokens, ended, confidence }.doubt(),
         })
     }
 }

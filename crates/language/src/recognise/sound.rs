@@ -2,8 +2,8 @@
 
 use sidetone_codec::resample::Resampler;
 
-use super::recogniser::RATE;
-
+/// Samples a second of the sound that is recognised.
+pub const RATE: u32 = 16_000;
 /// The rate of telephone sound in a call's analysis.
 const NARROW: u32 = 8_000;
 

@@ -142,6 +142,12 @@ impl Vocabulary {
         self.piece(token).is_some_and(|piece| piece.starts_with(SPACE.as_bytes()))
     }
 
+    /// Whether this token is a punctuation mark and nothing else.
+    #[must_use]
+    pub fn is_mark(&self, token: u32) -> bool {
+        self.piece(token).is_some_and(|piece| !piece.is_empty() && piece.iter().all(u8::is_ascii_punctuation))
+    }
+
     /// The text of a sequence of tokens; marks are left out, and bytes that are no UTF-8 are shown as `�`.
     #[must_use]
     pub fn text(&self, tokens: &[u32]) -> String {
@@ -163,4 +169,78 @@ impl Vocabulary {
 fn byte_of(piece: &str) -> Option<u8> {
     let digits = piece.strip_prefix("<0x")?.strip_suffix('>')?;
     if digits.len() == 2 { u8::from_str_radix(digits, 16).ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn small(pieces: &[&str]) -> Vocabulary {
+        let mut tokens: Vec<Box<[u8]>> = [&b"<unk>"[..], b"<s>", b"</s>"].map(Into::into).into();
+        tokens.extend((0..=255u8).map(|byte| Box::from([byte])));
+        tokens.extend(pieces.iter().map(|piece| piece.as_bytes().into()));
+        Vocabulary::of(tokens).unwrap()
+    }
+
+    #[test]
+    fn pieces_bytes_and_marks_become_text() {
+        let vocabulary = small(&["\u{2581}can", "cel", "<<ST_7>>", "\u{2581}it"]);
+        assert_eq!(vocabulary.text(&[BEGIN, 259, 260, 261, 262, 3 + u32::from(b'!'), END]), "cancel it!");
+        // Two bytes of one character, and one of another that stays alone.
+        assert_eq!(vocabulary.text(&[3 + 0xc3, 3 + 0xa9, 3 + 0xc3]), "é\u{fffd}");
+        assert!(vocabulary.begins_word(259) && !vocabulary.begins_word(260));
+        assert_eq!(vocabulary.text(&[99_999]), "");
+    }
+
+    #[test]
+    fn the_publishers_json_gives_the_same_vocabulary() {
+        let vocabulary = small(&["\u{2581}can", "cel"]);
+        let mut pieces = serde_json::Map::new();
+        for byte in 0..=255u8 {
+            pieces.insert(format!("<0x{byte:02X}>"), json!(u32::from(byte) + 3));
+        }
+        pieces.extend([("\u{2581}can".to_owned(), json!(259)), ("cel".to_owned(), json!(260))]);
+        let file = json!({
+            "added_tokens": [{"id": 0, "content": "<unk>"}, {"id": 1, "content": "<s>"}, {"id": 2, "content": "</s>"}],
+            "model": {"type": "BPE", "vocab": pieces},
+        });
+        assert_eq!(Vocabulary::read_json(file.to_string().as_bytes()).unwrap(), vocabulary);
+        for wrong in
+            [json!({}), json!({"model": {"vocab": {"a": -1}}}), json!({"model": {"vocab": {"a": 1e9}}})]
+        {
+            assert!(Vocabulary::read_json(wrong.to_string().as_bytes()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_cut_short_is_told() {
+        let file = small(&["\u{2581}cancel"]).bytes();
+        assert_eq!(Vocabulary::read(&file[..file.len() - 1]), Err(VocabularyError::Cut(259)));
+        assert_eq!(Vocabulary::read(&file[..29]), Err(VocabularyError::TooFew(10)));
+        assert_eq!(Vocabulary::read(&[0x80]), Err(VocabularyError::Cut(0)));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_again(
+            pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..300), 259..270),
+        ) {
+            let vocabulary = Vocabulary::of(pieces.into_iter().map(Into::into).collect()).unwrap();
+            prop_assert_eq!(Vocabulary::read(&vocabulary.bytes()), Ok(vocabulary));
+        }
+
+        #[test]
+        fn any_bytes_are_survived(
+            file in proptest::collection::vec(any::<u8>(), 0..2000),
+            tokens in proptest::collection::vec(any::<u32>(), 0..20),
+        ) {
+            if let Ok(vocabulary) = Vocabulary::read(&file) {
+                let _ = vocabulary.text(&tokens);
+            }
+            let _ = Vocabulary::read_json(&file);
+        }
+    }
 }

@@ -73,8 +73,12 @@ fn what_a_caller_says_is_told() {
     });
     assert!(said.contains("third time"), "{said}");
     let view = view(&call);
-    let topics: Vec<&str> =
-        view["words"]["topics"].as_array().unwrap().iter().filter_map(|topic| topic["topic"].as_str()).collect();
+    let topics: Vec<&str> = view["words"]["topics"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|topic| topic["topic"].as_str())
+        .collect();
     assert!(topics.contains(&"refund"), "{topics:?}");
     let page = call.sidetone.command(&["call", &id(&call)]);
     assert!(page.contains("refund") && has_words(&page), "{page}");
@@ -101,12 +105,16 @@ fn words_are_not_kept_unless_they_may_be() {
     let mut call = start(folder.path(), &recogniser(), "");
     speak(&mut call.caller_media, &mut call.callee_media, &speech());
     // Who asks now is told.
-    until("words in the call's view", || view(&call)["words"]["said"].as_array().is_some_and(|it| !it.is_empty()).then_some(()));
+    until("words in the call's view", || {
+        view(&call)["words"]["said"].as_array().is_some_and(|it| !it.is_empty()).then_some(())
+    });
     call.caller.open_gate();
     let dir = call.sidetone.dir().to_owned();
     let file = folder.path().join("store.db");
     let kept = |path: &Path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
-    until("the end in the store", || store(&["export", "events"], &file).contains("call.ended").then_some(()));
+    until("the end in the store", || {
+        store(&["export", "events"], &file).contains("call.ended").then_some(())
+    });
     let events = kept(&dir.join("events.jsonl"));
     assert!(events.contains("\"kind\":\"erased\"") && !events.contains("words.final"), "{events}");
     for (what, text) in [
@@ -137,16 +145,23 @@ fn an_objection_in_mid_sentence_leaves_not_one_word() {
     let told = call.sidetone.metric("sidetone_language_utterances_total");
     call.caller.open_gate();
     let file = folder.path().join("store.db");
-    until("the end in the store", || store(&["export", "events"], &file).contains("call.ended").then_some(()));
+    until("the end in the store", || {
+        store(&["export", "events"], &file).contains("call.ended").then_some(())
+    });
     let text = |path: &Path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
     until("the events file to be erased", || {
         (!has_words(&text(&call.sidetone.dir().join("events.jsonl")))).then_some(())
     });
     assert!(!has_words(&store(&["export", "events"], &file)), "words in the store");
     assert!(!has_words(&text(&folder.path().join("spool.db"))), "words in the spool");
-    assert_eq!(call.sidetone.metric("sidetone_language_utterances_total"), told, "nothing was recognised since");
+    assert_eq!(
+        call.sidetone.metric("sidetone_language_utterances_total"),
+        told,
+        "nothing was recognised since"
+    );
     let events = call.finish(6);
-    let refused = events.iter().position(|event| event["kind"] == "consent.changed" && event["data"]["erased"] == true);
+    let refused =
+        events.iter().position(|event| event["kind"] == "consent.changed" && event["data"]["erased"] == true);
     let after = &events[refused.unwrap()..];
     assert!(after.iter().all(|event| !event["kind"].as_str().unwrap().starts_with("words.")), "{after:?}");
 }

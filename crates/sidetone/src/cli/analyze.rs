@@ -29,8 +29,8 @@ use sidetone_insight::cues::{CueSet, CueTold};
 use super::cue_lines;
 use super::model::weights;
 use super::story::Page;
-use crate::server::Words;
 use crate::cli::output::{Output, causes, complain, remark, say, say_json};
+use crate::server::Words;
 use inputs::Input;
 use outcome::Outcome;
 use replay::{Heard, Roles};
@@ -269,9 +269,8 @@ impl Analyze {
 /// Recognises words while the recording is read.
 fn scribe(recogniser: &str) -> anyhow::Result<Scribe> {
     let language = Language { model: recogniser.to_owned(), ..Language::default() };
-    let words = Words::open(&language).map_err(|why| {
-        anyhow::anyhow!("{why}; `sidetone model fetch {recogniser}` installs a recogniser")
-    })?;
+    let words = Words::open(&language)
+        .map_err(|why| anyhow::anyhow!("{why}; `sidetone model fetch {recogniser}` installs a recogniser"))?;
     Ok(Scribe::Here(Arc::new(Mutex::new(words.reader()))))
 }
 

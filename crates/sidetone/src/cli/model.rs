@@ -1,10 +1,12 @@
-//! `sidetone model`: look at, train, blend, calibrate, evaluate, count false alerts.
+//! `sidetone model`: list, fetch, look at, train, blend, calibrate, evaluate, count false alerts.
 
 mod arguments;
 mod blend;
 mod budget;
 mod calibrate;
 mod eval;
+mod fetch;
+mod list;
 mod plots;
 mod several;
 mod train;
@@ -21,6 +23,10 @@ use crate::cli::output::{Output, say, say_json};
 #[derive(Debug, Subcommand)]
 #[allow(clippy::large_enum_variant)] // There is one, and it is made once.
 pub(super) enum Model {
+    /// Which networks can be fetched, and which are installed.
+    List(list::List),
+    /// Fetch a network's weights, verified. Goes on where an interrupted fetch stopped.
+    Fetch(fetch::Fetch),
     /// What a model is: size, classes, licence, who it was trained on.
     Info(Info),
     /// Train a model from labelled speech. Goes on where an interrupted training stopped.
@@ -38,6 +44,8 @@ pub(super) enum Model {
 impl Model {
     pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
         match self {
+            Self::List(list) => list.run(output),
+            Self::Fetch(fetch) => fetch.run(output),
             Self::Info(info) => info.run(output),
             Self::Train(train) => train.run(output),
             Self::Blend(blend) => blend.run(output),

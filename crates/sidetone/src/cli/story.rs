@@ -159,15 +159,18 @@ pub(super) fn words(event: &Value, upsets: &mut Upsets) -> (Tone, String) {
             (Tone::Plain, format!("consent {state} (policy {policy}, by {by}){erased}"))
         }
         "announcement" => announcement(data),
-        "affect.update" if text(data, "modality") == "words" => (Tone::Quiet, format!("by words: {}", affect(data).1)),
+        "affect.update" if text(data, "modality") == "words" => {
+            (Tone::Quiet, format!("by words: {}", affect(data).1))
+        }
         "affect.update" => affect(data),
         "words.final" => {
             let who = if text(data, "leg") == "agent" { "agent" } else { "customer" };
             (Tone::Plain, format!("{who}: {}", text(data, "text")))
         }
-        "words.topic" => {
-            (Tone::Plain, format!("topic {}: {}", text(data, "topic").replace('_', " "), text(data, "phrase")))
-        }
+        "words.topic" => (
+            Tone::Plain,
+            format!("topic {}: {}", text(data, "topic").replace('_', " "), text(data, "phrase")),
+        ),
         "affect.alert" => alert(data, still_up.as_deref()),
         "conduct" => conduct(data),
         "cue.shown" => (Tone::Plain, format!("cue {}: {}", text(data, "cue"), text(data, "line"))),

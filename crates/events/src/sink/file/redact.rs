@@ -44,9 +44,8 @@ pub(super) fn redacted(line: &[u8], before: u64) -> Option<Vec<u8>> {
 fn stump(line: &[u8]) -> Option<Vec<u8>> {
     let kind = find(line, KIND)?;
     let name = line.get(kind + KIND.len()..)?;
-    let mut inferred = Kind::ALL
-        .iter()
-        .filter(|kind| kind.infers() || matches!(kind, Kind::CallEnded | Kind::Erased));
+    let mut inferred =
+        Kind::ALL.iter().filter(|kind| kind.infers() || matches!(kind, Kind::CallEnded | Kind::Erased));
     if !inferred.any(|kind| name.starts_with(kind.name().as_bytes())) {
         return None;
     }

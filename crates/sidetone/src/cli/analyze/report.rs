@@ -124,7 +124,9 @@ fn bases(alert: &Alert) -> String {
 /// What the customer said, and what it is about.
 fn words(event: &Event) -> Option<String> {
     match &event.happening {
-        Happening::WordsFinal(words) => Some(format!("  {}  \u{201c}{}\u{201d}", clock(words.from), words.text)),
+        Happening::WordsFinal(words) => {
+            Some(format!("  {}  \u{201c}{}\u{201d}", clock(words.from), words.text))
+        }
         Happening::WordsTopic(topic) => Some(format!(
             "        {}, {:.0} %: {}",
             topic.topic.name().replace('_', " "),

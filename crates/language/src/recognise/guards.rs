@@ -1,0 +1,87 @@
+//! Guards against words that nobody said.
+//!
+//! A network that writes what it hears writes something for music and noise as well. What gives such text away: its
+//! tokens are improbable, it goes round in circles, it doesn't end, or there was hardly any sound.
+
+use super::{Doubt, sound::RATE};
+
+/// Mean probability of the tokens below which nothing is believed.
+const SURE: f32 = 0.5;
+/// The same where there are few tokens: "you" and "thank you" come easily.
+const SURE_OF_FEW: f32 = 0.6;
+const FEW: usize = 3;
+/// Sound whose loudest 20 ms are softer than this is silence, whatever is made of it: -50 dBFS.
+const SILENT: f32 = 0.003_2;
+/// How often in a row a phrase may stand, and how many tokens that takes at least to be a circle.
+const ROUNDS: usize = 3;
+const CIRCLE: usize = 9;
+const LONGEST_PHRASE: usize = 16;
+
+/// Whether there is any sound in `pcm`, 16 kHz.
+pub(super) fn silent(pcm: &[f32]) -> bool {
+    let power = |block: &[f32]| block.iter().map(|x| x * x).sum::<f32>() / block.len() as f32;
+    pcm.chunks(RATE as usize / 50).all(|block| power(block).sqrt() < SILENT)
+}
+
+/// Whether the last tokens are one phrase over and over.
+pub(super) fn circling(tokens: &[u32]) -> bool {
+    (1..=LONGEST_PHRASE).any(|phrase| {
+        let rounds = ROUNDS.max(CIRCLE.div_ceil(phrase));
+        let Some(begin) = tokens.len().checked_sub(rounds * phrase) else { return false };
+        let tail = tokens.get(begin..).unwrap_or_default();
+        tail.iter().zip(tail.iter().skip(phrase)).all(|(a, b)| a == b)
+    })
+}
+
+/// How a transcript came about.
+pub(super) struct Written<'a> {
+    pub(super) pcm: &'a [f32],
+    pub(super) tokens: &'a [u32],
+    /// Whether it ended by itself.
+    pub(super) ended: bool,
+    pub(super) confidence: f32,
+}
+
+impl Written<'_> {
+    /// Why it should not be believed.
+    pub(super) fn doubt(&self) -> Option<Doubt> {
+        let sure = if self.tokens.len() <= FEW { SURE_OF_FEW } else { SURE };
+        if self.tokens.is_empty() {
+            None
+        } else if silent(self.pcm) {
+            Some(Doubt::NoSpeech)
+        } else if circling(self.tokens) {
+            Some(Doubt::Repetition)
+        } else if !self.ended {
+            Some(Doubt::TooManyWords)
+        } else if self.confidence < sure {
+            Some(Doubt::Unsure)
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phrase_over_and_over_is_a_circle_and_emphasis_is_none() {
+        assert!(circling(&[9, 8, 1, 2, 3, 1, 2, 3, 1, 2, 3]));
+        assert!(circling(&[5; 9]));
+        assert!(!circling(&[5, 5, 5, 5]));
+        assert!(!circling(&[1, 2, 3, 4, 1, 2, 3, 4]));
+        assert!(!circling(&[1, 2, 3, 1, 2, 3, 1, 2, 4]));
+        assert!(!circling(&[]));
+    }
+
+    #[test]
+    fn silence_is_told_from_a_soft_voice() {
+        assert!(silent(&[]));
+        assert!(silent(&[0.001; 16_000]));
+        let mut soft = vec![0.0; 16_000];
+        soft[8000..8640].fill(0.01);
+        assert!(!silent(&soft));
+    }
+}
