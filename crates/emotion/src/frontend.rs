@@ -210,12 +210,12 @@ impl Frontend {
         self.ready.pop_front()
     }
 
-    /// The next piece of detected speech.
     /// Whether the party is speaking now, hangover included.
     pub(crate) fn is_speaking(&self) -> bool {
         self.detector.is_speaking()
     }
 
+    /// The next piece of detected speech.
     pub fn poll_speech(&mut self) -> Option<SpeechSegment> {
         self.detector.poll()
     }

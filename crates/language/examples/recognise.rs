@@ -77,7 +77,7 @@ fn cut(pcm: &[i16]) -> Vec<(f64, Vec<i16>)> {
     };
     for block in pcm.chunks(160) {
         detector.push(block, FrameMark::Audio);
-        utterances.push(block);
+        utterances.push(block, detector.is_speaking());
         while let Some(segment) = detector.poll() {
             utterances.speech(segment.from, segment.to, segment.ended);
         }

@@ -13,11 +13,11 @@ use sidetone_scenarios::until;
 
 use crate::stored::{rows, store};
 
-/// The demo's caller, from "No, you listen to me. This is the third time I call!" to "I want my money back".
+/// The demo's caller, from "I see that you have charged me twice" to "I want my money back".
 fn speech() -> Vec<i16> {
     let mut reader = hound::WavReader::open(repository().join("demo/caller.wav")).unwrap();
     assert_eq!(reader.spec().sample_rate, 8_000);
-    reader.samples().map(Result::unwrap).skip(30 * 8_000).take(12 * 8_000).collect()
+    reader.samples().map(Result::unwrap).skip(24 * 8_000).take(18 * 8_000).collect()
 }
 
 /// The recogniser that `make peers` installs.
