@@ -135,12 +135,8 @@ fn numeric(reader: &Reader<'_>, at: usize) -> Option<Date> {
 fn goes_on(reader: &Reader<'_>, end: usize) -> bool {
     // `, uh`, `. then`
     let next = (end..end + 4).find(|index| !reader.tokens.get(*index).is_some_and(binds));
-    next.is_some_and(|next| {
-        reader.tokens.get(next).is_some_and(Token::is_digits)
-            && !reader
-                .tokens
-                .get(next + 1)
-                .is_some_and(|t| t.is_word() && t.is(UNIT) || t.sign() == Some(':'))
+    next.and_then(|next| number(reader.tokens, next, reader.language)).is_some_and(|item| {
+        !reader.tokens.get(item.end).is_some_and(|t| t.is_word() && t.is(UNIT) || t.sign() == Some(':'))
     })
 }
 
