@@ -1,8 +1,8 @@
 //! When each word was said, from where the decoder listened while it wrote.
 //!
-//! Some heads of the cross-attention follow the speech: the row that a token was written from is when it was said. Their
-//! weights are summed, and the path through tokens and rows that gathers most of them, never turning back, gives each
-//! token its rows (dynamic time warping, as for Whisper; Radford et al. 2022, and Bain et al. 2023 on its limits).
+//! Some heads of the cross-attention follow the speech: the row that a token was written from is when it was said.
+//! Their weights are summed, and the path through tokens and rows that gathers most of them, never turning back, gives
+//! each token its rows (dynamic time warping, as for Whisper; Radford et al. 2022, and Bain et al. 2023 on its limits).
 
 use std::time::Duration;
 

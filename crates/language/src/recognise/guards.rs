@@ -1,9 +1,9 @@
 //! Guards against words that nobody said.
 //!
-//! A network that writes what it hears writes something for music and noise as well, and is often sure of it: "Thank you
-//! for watching!", since it was taught by subtitles. What gives such text away: it was written from no place in
-//! particular (see `alignment`), its tokens are improbable, it goes round in circles, it doesn't end, or there was hardly
-//! any sound.
+//! A network that writes what it hears writes something for music and noise as well, and is often sure of it: "Thank
+//! you for watching!", since it was taught by subtitles. What gives such text away: it was written from no place in
+//! particular (see `alignment`), its tokens are improbable, it goes round in circles, it doesn't end, or there was
+//! hardly any sound.
 
 use super::{Doubt, sound::RATE};
 

@@ -26,8 +26,8 @@ pub const LONGEST: usize = 30 * RATE as usize;
 pub const WEIGHTS: &str = "model.safetensors";
 /// The file with the tokens.
 pub const TOKENS: &str = "tokens.bin";
-/// Tokens that a second of speech has at most: the publisher's bound is 6.5 over a long piece, and in a short one people
-/// speak faster than that.
+/// Tokens that a second of speech has at most: the publisher's bound is 6.5 over a long piece, and in a short one
+/// people speak faster than that.
 const TOKENS_A_SECOND: f32 = 6.5;
 const FEWEST_TOKENS: f32 = 10.0;
 
