@@ -142,12 +142,6 @@ impl Vocabulary {
         self.piece(token).is_some_and(|piece| piece.starts_with(SPACE.as_bytes()))
     }
 
-    /// Whether this token is a punctuation mark and nothing else.
-    #[must_use]
-    pub fn is_mark(&self, token: u32) -> bool {
-        self.piece(token).is_some_and(|piece| !piece.is_empty() && piece.iter().all(u8::is_ascii_punctuation))
-    }
-
     /// The text of a sequence of tokens; marks are left out, and bytes that are no UTF-8 are shown as `�`.
     #[must_use]
     pub fn text(&self, tokens: &[u32]) -> String {

@@ -1,10 +1,37 @@
-//! Short groups of one number with words between them, none of which would go by itself.
+//! Every number of a text, also one that is given in short groups with words between them.
 
 use std::ops::Range;
 
-use super::judge::is_years;
-use super::run::{Run, SINGLES};
-use super::{Claims, Kind};
+use super::judge::{is_years, judge};
+use super::kind::Kind;
+use super::reader::{Claims, Reader};
+use super::run::{Run, SINGLES, at, begins};
+use super::token::Shape;
+
+/// Every number that has to go.
+pub(super) fn find(reader: &Reader<'_>) -> Claims {
+    let mut claims = Claims::new();
+    let mut chain = Chain::default();
+    let mut index = 0;
+    while let Some(token) = reader.tokens.get(index) {
+        let run = if begins(reader, index) { at(reader, index) } else { None };
+        match (token.shape, run) {
+            (_, Some(run)) => {
+                index = run.range.end.max(index + 1);
+                let kind = judge(reader, &run);
+                claims.extend(kind.map(|kind| (run.range.clone(), kind)));
+                chain.add(&run, kind.is_some(), &mut claims);
+            }
+            (Shape::Placeholder(kind), _) => {
+                chain.stood(index, kind, &mut claims);
+                index += 1;
+            }
+            _ => index += 1,
+        }
+    }
+    chain.close(&mut claims);
+    claims
+}
 
 /// Short groups of one number with words between them: `four one one, then there's one one one, after that`.
 #[derive(Default)]

@@ -6,10 +6,11 @@
 use std::ops::Range;
 
 use super::german::german_value;
-use super::lexicon::{BIRTH, FILLER, LINK, MONTH, ORDINAL, UNIT};
+use super::kind::Kind;
+use super::lexicon::{BIRTH, MONTH, ORDINAL, UNIT};
 use super::number::{self, number};
+use super::reader::{Claims, Reader};
 use super::token::{Token, Tokens};
-use super::{Claims, Kind, Reader};
 
 /// The last year of birth that is taken for one without a cue: whoever was born later calls nobody yet.
 const LATEST: u32 = 2012;
@@ -132,25 +133,38 @@ fn numeric(reader: &Reader<'_>, at: usize) -> Option<Date> {
 
 /// Whether more digits follow, so that this is a piece of a longer number.
 fn goes_on(reader: &Reader<'_>, end: usize) -> bool {
-    let sign = reader.tokens.get(end).is_some_and(|t| matches!(t.sign(), Some('.' | '-' | '/' | ',')));
-    let next = end + usize::from(sign);
-    reader.tokens.get(next).is_some_and(Token::is_digits)
-        && !reader.tokens.get(next + 1).is_some_and(|t| t.is_word() && t.is(UNIT) || t.sign() == Some(':'))
+    // `, uh`, `. then`
+    let next = (end..end + 4).find(|index| !reader.tokens.get(*index).is_some_and(binds));
+    next.and_then(|next| number(reader.tokens, next, reader.language)).is_some_and(|item| {
+        !reader.tokens.get(item.end).is_some_and(|t| t.is_word() && t.is(UNIT) || t.sign() == Some(':'))
+    })
 }
 
 /// Whether digits stand before, so that this is a piece of a longer number.
 fn goes_back(reader: &Reader<'_>, at: usize) -> bool {
-    let digits = |back: usize| {
-        reader
-            .tokens
-            .before(at, back)
-            .is_some_and(|t| t.is_digits() || number::unit(&t.plain, reader.language).is_some())
-    };
-    let filler =
-        reader.tokens.before(at, 1).is_some_and(|t| t.is(FILLER) && !t.is(LINK) && t.plain.len() < 5);
-    let sign = filler
-        || reader.tokens.before(at, 1).is_some_and(|t| matches!(t.sign(), Some('.' | '-' | '/' | ',' | '–')));
-    digits(1) || sign && digits(2)
+    let before = (1..=4).find_map(|back| reader.tokens.before(at, back).filter(|token| !binds(token)));
+    before.is_some_and(|t| t.is_digits() || number::unit(&t.plain, reader.language).is_some())
+}
+
+/// Signs and small words between the pieces of one number.
+fn binds(token: &Token) -> bool {
+    matches!(token.sign(), Some('.' | '-' | '/' | ',' | '–' | '—'))
+        || matches!(
+            token.plain.as_str(),
+            "uh" | "um"
+                | "er"
+                | "hm"
+                | "aeh"
+                | "aehm"
+                | "then"
+                | "dann"
+                | "and"
+                | "und"
+                | "yes"
+                | "ja"
+                | "ok"
+                | "okay"
+        )
 }
 
 /// The day of a month: `third`, `21st`, `3.`, `twenty first`, `dritten`, `einundzwanzigsten`.

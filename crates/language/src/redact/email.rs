@@ -1,8 +1,10 @@
 //! E-mail addresses: `john.smith@example.org`, `john dot smith at example dot org`.
 
+use super::kind::Kind;
 use super::lexicon::{AT, DOT, FILLER, JOINER, LINK, MAIL, PROVIDER, STOP, TLD};
+use super::number;
+use super::reader::{Claims, Reader};
 use super::token::{Shape, Token};
-use super::{Claims, Kind, Reader, number};
 
 /// Words of a domain, and of the part before the `at`, that are looked at.
 const DOMAIN: usize = 16;

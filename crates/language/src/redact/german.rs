@@ -1,6 +1,6 @@
 //! German numbers: in one word, and in several.
 
-use super::number::{Form, Item};
+use super::item::{Form, Item};
 use super::token::Tokens;
 
 pub(super) fn german_unit(word: &str) -> Option<u32> {

@@ -1,9 +1,11 @@
 //! Whether a run of digits and letters has to go, and what it is called then.
 
+use super::check;
 use super::cue::{self, Cue};
+use super::kind::Kind;
 use super::lexicon::{AMOUNT, BIRTH, FILLER, LINK, MONTH, SECRET, SINCE};
+use super::reader::Reader;
 use super::run::{DIGITS, Run, SINGLES};
-use super::{Kind, Reader, check};
 
 /// So do this many that are written without a gap, if they are no amount.
 const PLAIN: usize = 5;

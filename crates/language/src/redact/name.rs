@@ -1,10 +1,12 @@
 //! Names: after `my name is`, after a title, and first names that are hardly anything else.
 
+use super::kind::Kind;
 use super::lexicon::{
     FILLER, FIRST_NAME, MAYBE_NAME, MONTH, NAME, OWNER, PARTICLE, RELATION, STATE_OF, STOP, TITLE, UNIT,
 };
+use super::number;
+use super::reader::{Claims, Reader};
 use super::token::{Shape, Token};
-use super::{Claims, Kind, Reader, number};
 
 /// Words of one name.
 const WORDS: usize = 4;

@@ -1,12 +1,13 @@
 //! Postal addresses: `42 Baker Street`, `Hauptstraße 7, 10115 Berlin`, `Springfield, IL 62704`.
 
+use super::kind::Kind;
 use super::lexicon::{
     ADDRESS, DWELLING, FILLER, LINK, OWNER, PARTICLE, PLACE_PREPOSITION, SOFT_STREET, STATE, STATE_OF, STOP,
     STREET, TITLE, UNIT,
 };
 use super::number::number;
+use super::reader::{Claims, Reader};
 use super::token::{Shape, Token};
-use super::{Claims, Kind, Reader};
 
 /// Words between a house number and the kind of street.
 const STREET_WORDS: usize = 4;

@@ -1,7 +1,9 @@
 //! Redaction of a conversation: a number that is begun in one utterance and ended in the next.
 
+use super::kind::Redacted;
 use super::lexicon::Flags;
-use super::{Before, Reading, Redacted};
+use super::reader::Before;
+use super::reading::Reading;
 use crate::tongue::Language;
 
 /// Redacts the utterances of one person, in their order.

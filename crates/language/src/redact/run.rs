@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use super::chain::Chain;
-use super::judge::judge;
+use super::item::{Form, Item};
 use super::lexicon::{FILLER, Flags, IBAN, LINK, STOP, TITLE, UNIT};
-use super::number::{Form, Item, homophone, letters, number, sound, unit};
+use super::number::{homophone, letters, number, sound, unit};
+use super::reader::Reader;
 use super::token::{Shape, Token};
-use super::{Claims, Reader, check, cue};
+use super::{check, cue};
 
 /// A number of this many digits goes, whatever it is.
 pub(super) const DIGITS: usize = 7;
@@ -36,31 +36,6 @@ pub(super) struct Run {
     pub(super) items: usize,
     pub(super) spoken: bool,
     pub(super) plus: bool,
-}
-
-/// Every number that has to go.
-pub(super) fn find(reader: &Reader<'_>) -> Claims {
-    let mut claims = Claims::new();
-    let mut chain = Chain::default();
-    let mut index = 0;
-    while let Some(token) = reader.tokens.get(index) {
-        let run = if begins(reader, index) { at(reader, index) } else { None };
-        match (token.shape, run) {
-            (_, Some(run)) => {
-                index = run.range.end.max(index + 1);
-                let kind = judge(reader, &run);
-                claims.extend(kind.map(|kind| (run.range.clone(), kind)));
-                chain.add(&run, kind.is_some(), &mut claims);
-            }
-            (Shape::Placeholder(kind), _) => {
-                chain.stood(index, kind, &mut claims);
-                index += 1;
-            }
-            _ => index += 1,
-        }
-    }
-    chain.close(&mut claims);
-    claims
 }
 
 /// Whether a run may begin at `index`. A letter begins one only where another letter or a digit follows.

@@ -1,9 +1,11 @@
 //! Passwords, which are words: `the password is hunter two`. PINs are numbers and so the business of
 //! [`run`](super::run).
 
+use super::kind::Kind;
 use super::lexicon::{FILLER, LINK, PASSWORD, STATE_OF, STOP};
+use super::number;
+use super::reader::{Claims, Reader};
 use super::token::{Shape, Token};
-use super::{Claims, Kind, Reader, number};
 
 /// Words of a password that are taken out.
 const WORDS: usize = 5;

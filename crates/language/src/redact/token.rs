@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::ops::Range;
 
-use super::Kind;
+use super::kind::Kind;
 use super::lexicon::{self, Flags};
 use crate::tongue::Language;
 

@@ -1,0 +1,210 @@
+//! Real weights on real and made sounds: words where somebody speaks, and none where nobody does. The weights and the
+//! music come from tools/peers.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // helpers of tests
+
+use std::cell::Cell;
+use std::f32::consts::TAU;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sidetone_codec::file::read;
+use sidetone_codec::resample::Resampler;
+use sidetone_language::recognise::{NotRecognised, Recognise, Recogniser, TOKENS, Transcript, WEIGHTS};
+
+const RATE: usize = 8_000;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn peers() -> PathBuf {
+    std::env::var_os("SIDETONE_PEERS").map_or_else(|| root().join(".peers"), PathBuf::from)
+}
+
+fn weights() -> PathBuf {
+    let folder = peers().join("models/moonshine-tiny");
+    assert!(
+        folder.join(WEIGHTS).is_file(),
+        "the recogniser's weights are missing: run `tools/peers/install.sh recogniser` first"
+    );
+    folder
+}
+
+fn recogniser() -> Recogniser {
+    Recogniser::open(&weights()).unwrap()
+}
+
+fn narrow(path: &Path) -> Vec<i16> {
+    let sound = read(File::open(path).unwrap()).unwrap();
+    let pcm: Vec<i16> = sound.samples.iter().map(|x| (x * 32_767.0) as i16).collect();
+    let mut narrow = Vec::new();
+    Resampler::new(sound.rate, RATE as u32).unwrap().push(&pcm, &mut narrow);
+    narrow
+}
+
+/// The announcement that a call is analysed, read by a voice; the first seconds of it.
+fn announcement() -> Vec<i16> {
+    narrow(&root().join("crates/announce/announcements/en/notice.opus"))
+}
+
+fn recognised(pcm: &[i16]) -> Transcript {
+    recogniser().transcribe(pcm, &|| false).unwrap()
+}
+
+#[test]
+fn an_announcement_is_written_down_word_for_word_with_times_in_order() {
+    let pcm = announcement();
+    let transcript = recognised(&pcm);
+    let plain = |text: &str| text.to_lowercase().replace(|c: char| !c.is_alphanumeric() && c != ' ', "");
+    // What the announcement says (crates/announce/announcements/manifest.toml), but for the spelling of one word.
+    let said = "To help improve our service, your conversation may be analyzed by AI to better understand tone and \
+                sentiment. To opt out, press nine.";
+    assert_eq!(plain(&transcript.text), plain(said), "{transcript:?}");
+    assert!(transcript.confidence > 0.8 && transcript.doubt.is_none(), "{transcript:?}");
+
+    let joined: Vec<&str> = transcript.words.iter().map(|word| word.text.as_str()).collect();
+    assert_eq!(joined.join(" "), transcript.text);
+    let length = Duration::from_millis(pcm.len() as u64 / 8 + 30);
+    for pair in transcript.words.windows(2) {
+        assert!(pair[0].from < pair[0].to && pair[0].from <= pair[1].from, "{pair:?}");
+        assert!(pair[1].to <= length, "{pair:?}");
+    }
+    assert_eq!(recognised(&pcm), transcript, "the same sound gives the same words");
+}
+
+#[test]
+fn silence_before_and_within_speech_is_in_no_word() {
+    let speech = announcement();
+    let second = &speech[..speech.len().min(3 * RATE)];
+    let pcm = [&vec![0; RATE][..], second].concat();
+    let transcript = recognised(&pcm);
+    let first = transcript.words.first().unwrap();
+    assert!(first.from >= Duration::from_millis(900), "{first:?}");
+    assert!(first.from <= Duration::from_millis(1500), "{first:?}");
+}
+
+#[test]
+fn an_objection_ends_it_at_once() {
+    let pcm = announcement();
+    let mut recogniser = recogniser();
+    for asked_before in [0usize, 1, 5, 12, 20] {
+        let left = Cell::new(asked_before);
+        let abandoned = || left.replace(left.get().saturating_sub(1)) == 0;
+        assert_eq!(recogniser.transcribe(&pcm, &abandoned), Err(NotRecognised::Abandoned), "{asked_before}");
+    }
+}
+
+#[test]
+fn too_short_or_too_long_a_sound_is_told_or_empty() {
+    let mut recogniser = recogniser();
+    for samples in [0, 1, 400] {
+        assert_eq!(recogniser.transcribe(&vec![0; samples], &|| false), Ok(Transcript::default()));
+    }
+    let error = recogniser.transcribe(&vec![0; 31 * RATE], &|| false).unwrap_err();
+    assert!(error.to_string().contains("30 s"), "{error}");
+}
+
+/// Sounds in which nobody speaks, each with its name.
+fn nobody() -> Vec<(String, Vec<i16>)> {
+    let sound = |seconds: f32, at: &dyn Fn(f32) -> f32| -> Vec<i16> {
+        (0..(seconds * RATE as f32) as usize)
+            .map(|n| at(n as f32 / RATE as f32).clamp(-32e3, 32e3) as i16)
+            .collect()
+    };
+    let tone = |hz: f32, t: f32| (TAU * hz * t).sin();
+    let on = |t: f32, period: f32, share: f32| if t % period < share { 1.0 } else { 0.0 };
+    let mut all = vec![
+        ("silence".to_owned(), vec![0; 4 * RATE]),
+        ("ringback, Europe".to_owned(), sound(4.0, &|t| 8e3 * on(t, 5.0, 1.0) * tone(425.0, t))),
+        (
+            "ringback, America".to_owned(),
+            sound(4.0, &|t| 5e3 * on(t, 6.0, 2.0) * (tone(440.0, t) + tone(480.0, t))),
+        ),
+        ("busy".to_owned(), sound(4.0, &|t| 8e3 * on(t, 1.0, 0.5) * tone(425.0, t))),
+        ("fax".to_owned(), sound(3.0, &|t| 8e3 * tone(1100.0, t))),
+        ("clicks".to_owned(), sound(3.0, &|t| if t % 0.5 < 0.000_2 { 2e4 } else { 0.0 })),
+    ];
+    for (key, low, high) in
+        [("1", 697.0, 1209.0), ("5", 770.0, 1336.0), ("9", 852.0, 1477.0), ("#", 941.0, 1477.0)]
+    {
+        let keys = sound(3.0, &|t| 6e3 * on(t, 0.2, 0.1) * (tone(low, t) + tone(high, t)));
+        all.push((format!("key {key}"), keys));
+    }
+    let mut state = 1u32;
+    for level in [10.0, 50.0, 200.0, 1000.0, 4000.0] {
+        for (colour, kept) in [("white", 0.0), ("soft", 0.9)] {
+            let mut past = 0.0f32;
+            let noise: Vec<i16> = (0..4 * RATE)
+                .map(|_| {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    let white = (state >> 8) as f32 / (1 << 23) as f32 - 1.0;
+                    past = kept * past + white * (1.0 - kept * kept).sqrt();
+                    (past * level) as i16
+                })
+                .collect();
+            all.push((format!("{colour} noise, {level}"), noise));
+        }
+    }
+    all
+}
+
+fn assert_unsaid(sounds: &[(String, Vec<i16>)]) {
+    let mut recogniser = recogniser();
+    let mut said = Vec::new();
+    for (name, pcm) in sounds {
+        let transcript = recogniser.transcribe(pcm, &|| false).unwrap();
+        if transcript.doubt.is_none() && !transcript.text.is_empty() {
+            said.push(format!("{name}: {:?}", transcript.text));
+        }
+    }
+    assert!(said.is_empty(), "words that nobody said: {said:#?}");
+}
+
+#[test]
+fn tones_keys_noise_and_silence_give_no_words() {
+    assert_unsaid(&nobody());
+}
+
+#[test]
+fn hold_music_gives_no_words() {
+    let folder = peers().join("sounds/music");
+    let files = fs::read_dir(&folder).unwrap_or_else(|_| {
+        panic!("there is no music in {}: run `tools/peers/install.sh sounds` first", folder.display())
+    });
+    let mut pieces = Vec::new();
+    for file in files.map(|file| file.unwrap().path()) {
+        let music = narrow(&file);
+        for (number, piece) in music.chunks(6 * RATE).step_by(4).take(12).enumerate() {
+            pieces.push((format!("{} from {} s", file.display(), number * 24), piece.to_vec()));
+        }
+    }
+    assert!(pieces.len() >= 20, "{}", pieces.len());
+    assert_unsaid(&pieces);
+}
+
+#[test]
+fn a_model_that_is_damaged_is_refused_with_a_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = || Recogniser::open(folder.path()).unwrap_err().to_string();
+    assert!(refused().contains(TOKENS));
+    fs::copy(weights().join(TOKENS), folder.path().join(TOKENS)).unwrap();
+    assert!(refused().contains(WEIGHTS));
+
+    let whole = fs::read(weights().join(WEIGHTS)).unwrap();
+    let path = folder.path().join(WEIGHTS);
+    for length in [0, 7, 200, whole.len() / 2, whole.len() - 1] {
+        fs::write(&path, &whole[..length]).unwrap();
+        assert!(refused().contains("safetensors"), "{length}: {}", refused());
+    }
+    // A tensor of another name, and so one that is missing.
+    let mut other = whole;
+    let name = b"model.encoder.conv1.weight";
+    let at = other.windows(name.len()).position(|window| window == name).unwrap();
+    other[at] = b'n';
+    fs::write(&path, &other).unwrap();
+    assert!(refused().contains("model.encoder.conv1.weight is missing"), "{}", refused());
+    fs::write(folder.path().join(TOKENS), [1, b'x']).unwrap();
+    assert!(refused().contains("the vocabulary has 1 tokens"), "{}", refused());
+}
