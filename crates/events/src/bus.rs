@@ -125,7 +125,7 @@ impl Bus {
     /// The same for one who keeps what they receive: they get no words unless [`keep_words`](Self::keep_words) says so.
     #[must_use]
     pub(crate) fn subscribe_to_keep(&self, name: &str, capacity: usize, kinds: &[Kind]) -> Subscription {
-        self.subscription(Queue::new(name, capacity, kinds).to_keep())
+        self.subscription(Queue::new(name, capacity, kinds).that_keeps())
     }
 
     fn subscription(&self, queue: Queue) -> Subscription {

@@ -112,12 +112,9 @@ impl WordsTrack {
         let topics = told.topics.iter().map(|mention| self.topic(utterance.number, mention)).collect();
 
         let span = utterance.to.saturating_sub(utterance.from).min(LONGEST);
-        let sound = match Sound::of(&told.affect, span, &thresholds.smoothing) {
-            Ok(sound) => sound,
-            Err(_) => {
-                self.abstained = self.abstained.saturating_add(1);
-                return Heard { topics, span: Duration::ZERO };
-            }
+        let Ok(sound) = Sound::of(&told.affect, span, &thresholds.smoothing) else {
+            self.abstained = self.abstained.saturating_add(1);
+            return Heard { topics, span: Duration::ZERO };
         };
         self.judged = self.judged.saturating_add(span);
         self.smooth.take(&sound, &thresholds.smoothing, thresholds.alerts.memory.into());

@@ -75,7 +75,7 @@ impl Queue {
     }
 
     /// The same of one who keeps what they receive.
-    pub(super) fn to_keep(self) -> Self {
+    pub(super) fn that_keeps(self) -> Self {
         Self { keeps: true, ..self }
     }
 
