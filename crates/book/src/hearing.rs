@@ -44,8 +44,9 @@ impl Book {
         self.effects.tap(key, entry.worker());
     }
 
-    /// The customer has named a topic that gives their call a tier: as if the PBX had told it, so that the consent rules
-    /// of that tier hold from now on. What they have said stays in the past tense: it was said while it could be heard.
+    /// The customer has named a topic that gives their call a tier: as if the PBX had told it, so that the consent
+    /// rules of that tier hold from now on. What they have said stays in the past tense: it was said while it could be
+    /// heard.
     fn raise_tier(&mut self, now: Duration, key: CallKey, topic: Topic) {
         let tier = self.words.as_ref().and_then(|(_, language)| language.raise.get(&topic));
         let Some(tier) = tier.map(|tier| tier.as_str().to_owned()) else { return };

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Estimate;
 
-/// One utterance of a customer, from one pause to the next. Nothing in it tells who speaks or gives a number, an address or
-/// a name: redaction comes before it.
+/// One utterance of a customer, from one pause to the next. Nothing in it tells who speaks or gives a number, an
+/// address or a name: redaction comes before it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Utterance {
     /// Its number in the call, from 1, counted for each party.

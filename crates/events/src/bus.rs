@@ -88,8 +88,8 @@ impl Bus {
         }
     }
 
-    /// Whether what was said may be written where events are kept: to files and to standard output, which is often a log.
-    /// At first it may not; those who only listen are told it always.
+    /// Whether what was said may be written where events are kept: to files and to standard output, which is often a
+    /// log. At first it may not; those who only listen are told it always.
     pub fn keep_words(&self, keep: bool) {
         self.shared.keeps_words.store(keep, Ordering::Relaxed);
     }

@@ -60,8 +60,8 @@ impl Event {
         }
     }
 
-    /// The same event as it may be kept where words may not be: without its words, if it has any. In place of an utterance
-    /// or a topic stands [`Erased`]; an alert loses its phrase.
+    /// The same event as it may be kept where words may not be: without its words, if it has any. In place of an
+    /// utterance or a topic stands [`Erased`]; an alert loses its phrase.
     #[must_use]
     pub fn without_words(&self) -> Option<Self> {
         let happening = match &self.happening {

@@ -100,8 +100,8 @@ pub struct AlertThresholds {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FusionThresholds {
-    /// The weight of words beside the voice's, `[0, 1]`; 0 leaves alerts to the voice. Below one, since both tell of the
-    /// same person.
+    /// The weight of words beside the voice's, `[0, 1]`; 0 leaves alerts to the voice. Below one, since both tell of
+    /// the same person.
     pub words: f32,
     /// Distress that ordinary words on a service line have, `(0, 1)`: words that say as much add nothing.
     pub usual: f32,

@@ -124,8 +124,8 @@ impl WordsTrack {
         Heard { topics, span }
     }
 
-    /// The state by the words, after an utterance that could be judged; `up` is the state that goes with the alert that is
-    /// up.
+    /// The state by the words, after an utterance that could be judged; `up` is the state that goes with the alert that
+    /// is up.
     pub(crate) fn update(&mut self, up: Option<State>) -> AffectUpdate {
         let smooth = &self.smooth;
         AffectUpdate {

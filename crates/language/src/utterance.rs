@@ -1,8 +1,8 @@
 //! Cutting a party's sound into utterances, at its pauses.
 //!
-//! A recogniser that gets fixed lengths hears words cut in two. So sound is kept from a little before speech begins to a
-//! little after it has ended, and given out when the party pauses. While they talk on, what there is so far is given out
-//! once a second: its recognition is provisional, and comes again with the whole.
+//! A recogniser that gets fixed lengths hears words cut in two. So sound is kept from a little before speech begins to
+//! a little after it has ended, and given out when the party pauses. While they talk on, what there is so far is given
+//! out once a second: its recognition is provisional, and comes again with the whole.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -75,8 +75,8 @@ struct Open {
 }
 
 impl Utterances {
-    /// Takes sound of a party, 8 kHz mono. Sound that is not its voice is to be given as silence. `speaking` is whether the
-    /// detector has the party speaking at its end: a turn that has begun is told only when it has lasted a second.
+    /// Takes sound of a party, 8 kHz mono. Sound that is not its voice is to be given as silence. `speaking` is whether
+    /// the detector has the party speaking at its end: a turn that has begun is told only when it has lasted a second.
     pub fn push(&mut self, pcm: &[i16], speaking: bool) {
         self.speaking = speaking;
         self.sound.extend(pcm);

@@ -50,8 +50,8 @@ macro_rules! kinds {
 pub(super) use kinds;
 
 impl Kind {
-    /// Whether an event of this kind always holds something inferred of the customer, measured in their voice, or said in
-    /// the call. A `call.ended` does only with a summary.
+    /// Whether an event of this kind always holds something inferred of the customer, measured in their voice, or said
+    /// in the call. A `call.ended` does only with a summary.
     #[must_use]
     pub const fn infers(self) -> bool {
         matches!(

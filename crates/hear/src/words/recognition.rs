@@ -109,7 +109,8 @@ impl Recognition {
         self.given.notify_all();
     }
 
-    /// A thread's work, until [`close`](Self::close): recognises one piece after the other. What goes wrong with one costs that one.
+    /// A thread's work, until [`close`](Self::close): recognises one piece after the other. What goes wrong with one
+    /// costs that one.
     pub fn run(&self, mut reader: Reader, beat: &Heartbeat, alarm: &Alarm) {
         while let Some((slip, job)) = self.next(beat) {
             let began = Instant::now();

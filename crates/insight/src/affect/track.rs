@@ -92,8 +92,8 @@ impl AffectTrack {
         Outcome { reading, update, alerts }
     }
 
-    /// Words have come that stand for `span` of speech up to `at`: they may raise or end an alert by themselves, whatever
-    /// the voice says or if it says nothing.
+    /// Words have come that stand for `span` of speech up to `at`: they may raise or end an alert by themselves,
+    /// whatever the voice says or if it says nothing.
     pub(crate) fn words(
         &mut self,
         at: Duration,

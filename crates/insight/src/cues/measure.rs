@@ -96,7 +96,8 @@ measures! {
     Urgency = "urgency", Share, 0.0 to 1.0;
     /// How satisfied the customer is by their words of the last thirty seconds.
     Satisfaction = "satisfaction", Plain, -1.0 to 1.0;
-    /// How long an alert has been up without a word of the agent that acknowledges it, where agents' words are recognised.
+    /// How long an alert has been up without a word of the agent that acknowledges it, where agents' words are
+    /// recognised.
     Unacknowledged = "unacknowledged", Time, 0.0 to 3600.0;
     /// Time since the first word of the conversation.
     Call = "call", Time, 0.0 to 36000.0;

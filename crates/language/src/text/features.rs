@@ -74,8 +74,8 @@ enum Sort {
     Letters,
 }
 
-/// FNV-1a over 64 bits, stirred at its end (Fowler, Noll, Vo 1991; Steele, Lea, Flood 2014). Fixed for ever: the weights
-/// are stored under these numbers.
+/// FNV-1a over 64 bits, stirred at its end (Fowler, Noll, Vo 1991; Steele, Lea, Flood 2014). Fixed for ever: the
+/// weights are stored under these numbers.
 struct Hash(u64);
 
 impl Hash {

@@ -25,7 +25,8 @@ impl Topics {
     }
 }
 
-/// The topics. Each is as likely as in the piece where it is likeliest. A language that the model does not know has none.
+/// The topics. Each is as likely as in the piece where it is likeliest. A language that the model does not know has
+/// none.
 pub(super) fn topics(weights: &Weights, text: &str, pieces: &[Piece<'_>], tongue: Tongue) -> Topics {
     let mut probabilities = [0.0f32; Topic::ALL.len()];
     let mut mentions = Vec::new();

@@ -64,8 +64,8 @@ pub(super) struct Analyze {
     /// A safetensors file with weights. Without it, the open weights inside the binary.
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
-    /// Recognise what the customer says, and print it, redacted: by the recogniser of that name or folder, moonshine-tiny
-    /// if none is named. `sidetone model fetch` installs one.
+    /// Recognise what the customer says, and print it, redacted: by the recogniser of that name or folder,
+    /// moonshine-tiny if none is named. `sidetone model fetch` installs one.
     #[arg(long, value_name = "RECOGNISER", num_args = 0..=1, require_equals = true, default_missing_value = "moonshine-tiny")]
     words: Option<String>,
     /// Salt for the hashes of the numbers in a capture. Without one it is random, and hashes differ each time.
