@@ -72,7 +72,8 @@ impl Scorer {
         &self.weights.meta.name
     }
 
-    /// What a text tells. Characters after the first [`LONGEST`] are not read; [`Scorer::reading`] says if there were any.
+    /// What a text tells. Characters after the first [`LONGEST`] are not read; [`Scorer::reading`] says if there were
+    /// any.
     #[must_use]
     pub fn read(&self, text: &str) -> Told {
         self.reading(text).told

@@ -4,10 +4,12 @@ use sidetone_call::{Estimate, Topic};
 
 use super::topics::Topics;
 
-/// What each topic says of urgency, `[0, 1]`: how sure one may be, from it alone, that this should be dealt with at once.
+/// What each topic says of urgency, `[0, 1]`: how sure one may be, from it alone, that this should be dealt with at
+/// once.
 ///
-/// A word of haste says it outright. A person in need or in mourning should not wait, but seldom says by when. Who threatens
-/// with a lawyer, wants to leave or calls again has waited long enough to be dealt with before a first question.
+/// A word of haste says it outright. A person in need or in mourning should not wait, but seldom says by when. Who
+/// threatens with a lawyer, wants to leave or calls again has waited long enough to be dealt with before a first
+/// question.
 const URGENT: [(Topic, f32); 6] = [
     (Topic::Urgent, 1.0),
     (Topic::Hardship, 0.4),
@@ -17,8 +19,8 @@ const URGENT: [(Topic, f32); 6] = [
     (Topic::Cancel, 0.15),
 ];
 
-/// What each topic takes from satisfaction. Who asks for money back or calls again is seldom content; who mourns or is in
-/// need says nothing of the service.
+/// What each topic takes from satisfaction. Who asks for money back or calls again is seldom content; who mourns or is
+/// in need says nothing of the service.
 const DISSATISFIED: [(Topic, f32); 6] = [
     (Topic::Complaint, 0.9),
     (Topic::Legal, 0.8),

@@ -25,11 +25,12 @@ impl Topics {
     }
 }
 
-/// The topics. Each is as likely as in the piece where it is likeliest. A language that the model does not know has none.
+/// The topics. Each is as likely as in the piece where it is likeliest. A language that the model does not know has
+/// none.
 pub(super) fn topics(weights: &Weights, text: &str, pieces: &[Piece<'_>], tongue: Tongue) -> Topics {
     let mut probabilities = [0.0f32; Topic::ALL.len()];
     let mut mentions = Vec::new();
-    if tongue == Tongue::Other {
+    if tongue != Tongue::English {
         return Topics { probabilities, mentions };
     }
     let mut best: [Option<&Piece<'_>>; Topic::ALL.len()] = [None; Topic::ALL.len()];
@@ -70,7 +71,7 @@ fn phrase(weights: &Weights, text: &str, piece: &Piece<'_>, output: usize) -> St
 /// against it.
 fn strongest(shares: &[f32]) -> Range<usize> {
     let positive = shares.iter().map(|share| share.max(0.0)).sum::<f32>();
-    let cost = positive / shares.len().max(1) as f32 * 0.5;
+    let cost = positive / shares.len().max(1) as f32;
     let (mut best, mut place) = (f32::MIN, 0..0);
     let (mut sum, mut from) = (0.0f32, 0);
     for (at, share) in shares.iter().enumerate() {
