@@ -25,6 +25,9 @@ impl Topics {
     }
 }
 
+/// How likely a sentence out of its text must be to count by itself: the shorter, the easier mistaken.
+const ALONE: f32 = 0.9;
+
 /// The topics. Each is as likely as in the piece where it is likeliest. A language that the model does not know has
 /// none.
 pub(super) fn topics(weights: &Weights, text: &str, pieces: &[Piece<'_>], tongue: Tongue) -> Topics {
@@ -39,7 +42,7 @@ pub(super) fn topics(weights: &Weights, text: &str, pieces: &[Piece<'_>], tongue
         let answers = logits.iter().zip(&weights.meta.topics);
         for (((logit, head), most), best) in answers.zip(&mut probabilities).zip(&mut best) {
             let probability = head.probability(*logit);
-            if probability > *most {
+            if probability > *most && !(piece.alone && probability < ALONE) {
                 (*most, *best) = (probability, Some(piece));
             }
         }

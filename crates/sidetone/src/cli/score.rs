@@ -26,10 +26,9 @@ const LARGEST: u64 = 1 << 20;
 const MOST_THREADS: usize = 1_000_000;
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = true)]
 pub(super) struct Score {
     /// A message. Given several times: messages of one thread, oldest first.
-    #[arg(long, value_name = "TEXT", conflicts_with = "jsonl")]
+    #[arg(long, value_name = "TEXT", conflicts_with = "jsonl", required_unless_present_any = ["file", "jsonl"])]
     text: Vec<String>,
     /// A file with one message, such as a mail; `-` is standard input. Given several times: messages of one thread.
     #[arg(long, value_name = "FILE", conflicts_with = "jsonl")]
@@ -37,13 +36,6 @@ pub(super) struct Score {
     /// A file with a JSON object a line: `text`, and if known `id` and `thread`; `-` is standard input.
     #[arg(long, value_name = "FILE")]
     jsonl: Option<PathBuf>,
-    #[command(flatten)]
-    reading: How,
-}
-
-#[derive(Debug, Args)]
-#[group(id = "how", required = false, multiple = true)]
-struct How {
     /// Read quoted mails, signatures and disclaimers too.
     #[arg(long)]
     whole: bool,
@@ -87,12 +79,11 @@ struct Together<'a> {
 
 impl Score {
     pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
-        let scorer = match &self.reading.weights {
+        let scorer = match &self.weights {
             Some(folder) => Scorer::from_folder(folder)?,
             None => Scorer::embedded()?,
         };
-        let mut desk =
-            Desk { scorer, whole: self.reading.whole, output, messages: 0, threads: BTreeMap::new() };
+        let mut desk = Desk { scorer, whole: self.whole, output, messages: 0, threads: BTreeMap::new() };
         if let Some(path) = &self.jsonl {
             desk.many(path)?;
         }
