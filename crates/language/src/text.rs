@@ -9,6 +9,7 @@
 //! | `labels`, `affect` | the 28 labels of GoEmotions, and how they stand on the voice's scale |
 //! | `topics` | what a text is about, and the phrase that carries it |
 //! | `service` | urgency and satisfaction |
+//! | [`Thread`] | several messages of one person |
 //! | `tongue` | which language it is, roughly |
 //! | `weights` | the file that training writes |
 //! | [`train`] | how that file is made |
@@ -21,6 +22,7 @@ mod linear;
 mod pieces;
 mod scorer;
 mod service;
+mod thread;
 mod tokens;
 mod tongue;
 mod topics;
@@ -28,5 +30,6 @@ pub mod train;
 mod weights;
 
 pub use scorer::{LONGEST, Reading, Scorer};
+pub use thread::Thread;
 pub use tongue::Tongue;
 pub use weights::WeightsError;

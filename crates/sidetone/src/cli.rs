@@ -13,6 +13,7 @@ mod man;
 mod model;
 pub(crate) mod output;
 mod run;
+mod score;
 mod spool;
 mod stats;
 mod store;
@@ -66,6 +67,8 @@ enum Command {
     Announce(control::Announce),
     /// Put recordings (audio files, packet captures) through the very same pipeline, faster than real time.
     Analyze(analyze::Analyze),
+    /// Read what messages tell: feelings, topics, urgency; chats, mails, comments, one or many thousand.
+    Score(score::Score),
     /// Place a real call through Sidetone on this machine and watch it, no PBX needed.
     Demo(demo::Demo),
     /// List the cues that agents may be shown, test them, and see which ones a call would have had.
@@ -126,6 +129,7 @@ impl Cli {
             Command::Tell(tell) => tell.run(output),
             Command::Announce(announce) => announce.run(output),
             Command::Analyze(analyze) => analyze.run(output),
+            Command::Score(score) => score.run(output),
             Command::Demo(demo) => demo.run(output),
             Command::Cues(cues) => cues.run(output),
             Command::Model(model) => model.run(output),

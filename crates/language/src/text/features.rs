@@ -15,8 +15,8 @@ pub(crate) struct Feature {
     pub(crate) letters: bool,
 }
 
-/// The n-grams of these tokens: one to three words, two words around a third, words under a negation, and three to five
-/// letters of a word with its edges.
+/// The n-grams of these tokens: one to three words, two words around a third, one or two words under a negation, and
+/// three to five letters of a word with its edges.
 pub(crate) fn features(tokens: &[Token]) -> Vec<Feature> {
     let mut found = Vec::with_capacity(tokens.len() * 16);
     let mut add =
@@ -28,6 +28,10 @@ pub(crate) fn features(tokens: &[Token]) -> Vec<Feature> {
         add(Hash::of(Sort::One).word(&token.text).end(), one.clone(), false);
         if token.negated {
             add(Hash::of(Sort::Negated).word(&token.text).end(), one.clone(), false);
+        }
+        if let Some(next) = tokens.get(at + 1).filter(|next| token.negated && next.kind == Kind::Word) {
+            let both = Hash::of(Sort::Negated).word(&token.text).word(&next.text).end();
+            add(both, at..at + 2, false);
         }
         if token.stressed {
             add(Hash::of(Sort::Stressed).word(&token.text).end(), one.clone(), false);

@@ -17,15 +17,33 @@ pub(super) fn pieces(tokens: &[Token]) -> Vec<Piece<'_>> {
     places(tokens).into_iter().filter_map(|place| tokens.get(place)).map(Piece::new).collect()
 }
 
+/// Below so many tokens a sentence says nothing by itself.
+const SENTENCE: usize = 4;
+
+/// The pieces, and each sentence of a text of several: what one of them is about drowns among the others.
+pub(super) fn with_sentences(tokens: &[Token]) -> Vec<Piece<'_>> {
+    let mut all = pieces(tokens);
+    let sentences: Vec<&[Token]> = tokens.split_inclusive(|token| token.kind == Kind::End).collect();
+    if sentences.len() > 1 {
+        let long = |sentence: &&[Token]| (SENTENCE..=MOST).contains(&sentence.len());
+        all.extend(
+            sentences.into_iter().filter(long).map(|tokens| Piece { alone: true, ..Piece::new(tokens) }),
+        );
+    }
+    all
+}
+
 /// A piece of a text that a model can read at once.
 pub(super) struct Piece<'a> {
     pub(super) tokens: &'a [Token],
     pub(super) features: Vec<Feature>,
+    /// A sentence taken out of its text.
+    pub(super) alone: bool,
 }
 
 impl<'a> Piece<'a> {
     pub(super) fn new(tokens: &'a [Token]) -> Self {
-        Self { tokens, features: features(tokens) }
+        Self { tokens, features: features(tokens), alone: false }
     }
 
     /// How many words there are in it.

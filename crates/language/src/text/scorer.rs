@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use serde::Serialize;
 use sidetone_call::Told;
 
-use super::pieces::{Piece, pieces};
+use super::pieces::{Piece, pieces, with_sentences};
 use super::tokens::tokens;
 use super::tongue::Tongue;
 use super::weights::{FILE, LARGEST, Weights, WeightsError};
@@ -87,7 +87,7 @@ impl Scorer {
         let tokens = tokens(text);
         let tongue = Tongue::of(&tokens);
         let pieces = pieces(&tokens);
-        let told = self.told(text, &pieces, tongue);
+        let told = self.told(text, &pieces, &with_sentences(&tokens), tongue);
         Reading { told, tongue, cut: end.is_some() }
     }
 
@@ -100,9 +100,9 @@ impl Scorer {
         passed.filter(|(_, (found, head))| *found >= &head.threshold).fold(0, |bits, (at, _)| bits | 1 << at)
     }
 
-    fn told(&self, text: &str, pieces: &[Piece<'_>], tongue: Tongue) -> Told {
+    fn told(&self, text: &str, pieces: &[Piece<'_>], sentences: &[Piece<'_>], tongue: Tongue) -> Told {
         let feelings = affect::feelings(&self.weights, pieces);
-        let topics = topics::topics(&self.weights, text, pieces, tongue);
+        let topics = topics::topics(&self.weights, text, sentences, tongue);
         let affect = affect::estimate(&self.weights, pieces, &feelings, tongue);
         let urgency = service::urgency(&topics);
         let satisfaction = service::satisfaction(&topics, &affect);

@@ -25,12 +25,15 @@ impl Topics {
     }
 }
 
+/// How likely a sentence out of its text must be to count by itself: the shorter, the easier mistaken.
+const ALONE: f32 = 0.9;
+
 /// The topics. Each is as likely as in the piece where it is likeliest. A language that the model does not know has
 /// none.
 pub(super) fn topics(weights: &Weights, text: &str, pieces: &[Piece<'_>], tongue: Tongue) -> Topics {
     let mut probabilities = [0.0f32; Topic::ALL.len()];
     let mut mentions = Vec::new();
-    if tongue == Tongue::Other {
+    if tongue != Tongue::English {
         return Topics { probabilities, mentions };
     }
     let mut best: [Option<&Piece<'_>>; Topic::ALL.len()] = [None; Topic::ALL.len()];
@@ -39,7 +42,7 @@ pub(super) fn topics(weights: &Weights, text: &str, pieces: &[Piece<'_>], tongue
         let answers = logits.iter().zip(&weights.meta.topics);
         for (((logit, head), most), best) in answers.zip(&mut probabilities).zip(&mut best) {
             let probability = head.probability(*logit);
-            if probability > *most {
+            if probability > *most && !(piece.alone && probability < ALONE) {
                 (*most, *best) = (probability, Some(piece));
             }
         }
@@ -71,7 +74,7 @@ fn phrase(weights: &Weights, text: &str, piece: &Piece<'_>, output: usize) -> St
 /// against it.
 fn strongest(shares: &[f32]) -> Range<usize> {
     let positive = shares.iter().map(|share| share.max(0.0)).sum::<f32>();
-    let cost = positive / shares.len().max(1) as f32 * 0.5;
+    let cost = positive / shares.len().max(1) as f32;
     let (mut best, mut place) = (f32::MIN, 0..0);
     let (mut sum, mut from) = (0.0f32, 0);
     for (at, share) in shares.iter().enumerate() {

@@ -30,10 +30,12 @@ use fit::{Fitting, Indexed, Set, fit};
 pub use grammar::GrammarError;
 pub use judge::Figure;
 use judge::{Answer, Counts, macro_f1, platt, threshold};
-pub use report::{ClassFigures, Progress, Report, TopicFigures, TrainError, TrainOptions};
+pub use report::{ClassFigures, Data, Progress, Report, TopicFigures, TrainError, TrainOptions};
 
 const AFFECT: Fitting = Fitting { epochs: 5, rate: 0.3, decay: 3e-3, least: 3, keep: 60_000 };
 const TOPICS: Fitting = Fitting { epochs: 6, rate: 0.3, decay: 1e-3, least: 4, keep: 40_000 };
+/// No topic is named that is less likely than not, whatever F1 says: an agent acts on it.
+const LEAST_LIKELY: f32 = 0.5;
 /// Folds for thresholds and calibration.
 const FOLDS: usize = 5;
 
@@ -51,9 +53,9 @@ pub fn train(options: &TrainOptions, watch: &mut dyn FnMut(Progress) -> bool) ->
     let (looked_at, kept): (Vec<Labelled>, Vec<Labelled>) =
         held_out.into_iter().partition(|sentence| corpus::is_dev(&sentence.text));
 
-    let affect = head(&with_upset(&comments), &affect_names(), AFFECT, options.seed, "feelings", &mut step)?;
+    let affect = head(&with_upset(&comments), &affect_names(), AFFECT, 0.0, options.seed, &mut step)?;
     let spoken = spoken(options, &grammars, &comments);
-    let topics = head(&spoken, &topic_names(), TOPICS, options.seed, "topics", &mut step)?;
+    let topics = head(&spoken, &topic_names(), TOPICS, LEAST_LIKELY, options.seed, &mut step)?;
 
     step.next("judging")?;
     let confidence = confidence(&affect, &comments);
@@ -86,12 +88,19 @@ pub fn train(options: &TrainOptions, watch: &mut dyn FnMut(Progress) -> bool) ->
     let report = Report {
         model: write(FILE, &bytes)?,
         bytes: bytes.len(),
+        data: Data {
+            comments: comments.len(),
+            dev: dev.len(),
+            lines: grammars.iter().map(|grammar| grammar.lines.len()).sum(),
+            looked_at: looked_at.len(),
+            kept: kept.len(),
+        },
         affect,
         labels,
         classes: class_figures(&scorer, &dev),
         topics: sets,
     };
-    write("CARD.md", card::write(options, &report, &scorer).as_bytes())?;
+    write("CARD.md", card::write(options, &report).as_bytes())?;
     Ok(report)
 }
 
@@ -115,14 +124,17 @@ fn grammars(folder: &Path) -> Result<Vec<grammar::Grammar>, TrainError> {
     let mut paths: Vec<PathBuf> = listed.flatten().map(|entry| entry.path()).collect();
     paths.retain(|path| path.extension().is_some_and(|kind| kind == "toml"));
     paths.sort();
-    let (mut all, mut first) = (Vec::new(), 0);
+    let (mut all, mut first): (Vec<grammar::Grammar>, usize) = (Vec::new(), 0);
     for path in paths {
         let text = std::fs::read_to_string(&path)
             .map_err(|source| TrainError::File { path: path.clone(), source })?;
         let grammar = grammar::Grammar::read(&text, first)
             .map_err(|source| TrainError::Grammar { path: path.clone(), source })?;
         first += grammar.lines.len();
-        all.push(grammar);
+        match all.iter_mut().find(|other| other.language == grammar.language) {
+            Some(other) => other.join(grammar),
+            None => all.push(grammar),
+        }
     }
     if all.is_empty() { Err(TrainError::Empty { path: folder.into(), wanted: "grammar" }) } else { Ok(all) }
 }
@@ -207,10 +219,11 @@ fn head(
     texts: &[Labelled],
     names: &[&str],
     fitting: Fitting,
+    least: f32,
     seed: u64,
-    doing: &'static str,
     step: &mut Steps<'_>,
 ) -> Result<Trained, TrainError> {
+    let doing = if least > 0.0 { "topics" } else { "feelings" };
     step.next(doing)?;
     let mut set = Set::default();
     texts.iter().for_each(|text| set.push(&text.text, text.labels));
@@ -241,7 +254,7 @@ fn head(
         let scored: Vec<(f32, bool)> =
             unseen.iter().map(|answer| answer.get(output).copied().unwrap_or(0.0)).zip(meant).collect();
         let (slope, offset) = platt(&scored);
-        let threshold = logistic(slope * threshold(&scored) + offset);
+        let threshold = logistic(slope * threshold(&scored) + offset).max(least);
         heads.push(Head { name: (*name).to_owned(), slope, offset, threshold });
     }
     for answer in &mut unseen {

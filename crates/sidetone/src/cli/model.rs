@@ -9,6 +9,7 @@ mod fetch;
 mod list;
 mod plots;
 mod several;
+mod text;
 mod train;
 pub(crate) mod weights;
 
@@ -31,6 +32,8 @@ pub(super) enum Model {
     Info(Info),
     /// Train a model from labelled speech. Goes on where an interrupted training stopped.
     Train(train::Train),
+    /// Train the weights that read texts, from GoEmotions and the grammars of topics.
+    TrainText(text::TrainText),
     /// Blend a model with what further training made of it.
     Blend(blend::Blend),
     /// Calibrate a model on what models trained alike make of speakers that they do not know.
@@ -48,6 +51,7 @@ impl Model {
             Self::Fetch(fetch) => fetch.run(output),
             Self::Info(info) => info.run(output),
             Self::Train(train) => train.run(output),
+            Self::TrainText(train) => train.run(output),
             Self::Blend(blend) => blend.run(output),
             Self::Calibrate(calibrate) => calibrate.run(output),
             Self::Eval(eval) => eval.run(output),

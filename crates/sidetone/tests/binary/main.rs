@@ -8,3 +8,4 @@ mod common;
 mod consent;
 mod demo;
 mod model;
+mod score;

@@ -84,7 +84,12 @@ pub(crate) fn utterances(grammars: &[Grammar], count: usize, seed: u64) -> Vec<L
                 Some(topic) => line.topics.contains(&topic),
                 None => line.topics.is_empty() && line.near == near,
             };
-            grammar.lines.iter().filter(fits).collect()
+            grammar
+                .lines
+                .iter()
+                .filter(fits)
+                .flat_map(|line| std::iter::repeat_n(line, line.weight()))
+                .collect()
         };
         let topics: Vec<Vec<&Line>> = Topic::ALL.iter().map(|topic| of(Some(*topic), false)).collect();
         let (plain, near) = (of(None, false), of(None, true));

@@ -26,9 +26,7 @@ pub enum GrammarError {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    /// As in BCP 47, for whoever reads the file.
-    #[serde(rename = "language")]
-    _language: String,
+    language: String,
     #[serde(default)]
     slots: BTreeMap<String, String>,
     say: Vec<Say>,
@@ -65,6 +63,8 @@ pub(crate) struct Line {
 /// A grammar.
 #[derive(Debug, Clone)]
 pub(crate) struct Grammar {
+    /// As in BCP 47.
+    pub(crate) language: String,
     pub(crate) lines: Vec<Line>,
     fillers: Vec<Piece>,
 }
@@ -93,22 +93,45 @@ impl Grammar {
             }
         }
         let fillers = slots.remove("filler").into_iter().collect();
-        Ok(Self { lines, fillers })
+        Ok(Self { language: file.language, lines, fillers })
+    }
+
+    /// Takes in the lines of another grammar of its language.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.lines.extend(other.lines);
+        self.fillers.extend(other.fillers);
     }
 
     /// What people say before they come to the point.
     pub(crate) fn filler(&self, rng: &mut Rng) -> String {
-        expand(&self.fillers, rng)
+        self.fillers
+            .get(rng.below(self.fillers.len()))
+            .map(|filler| expand(std::slice::from_ref(filler), rng))
+            .unwrap_or_default()
     }
 }
 
 impl Line {
+    /// How often it is drawn beside others, from 1: more often the more sentences it stands for, slowly.
+    pub(crate) fn weight(&self) -> usize {
+        1 + sentences(&self.pieces).log10().clamp(0.0, 8.0) as usize
+    }
+
     /// One of its sentences, in lower case. Two blanks stand where a sentence may end.
     pub(crate) fn sentence(&self, rng: &mut Rng) -> String {
         let said = expand(&self.pieces, rng);
         let sentences = said.split("  ").map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "));
         sentences.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
     }
+}
+
+/// How many sentences these pieces stand for.
+fn sentences(pieces: &[Piece]) -> f64 {
+    let of = |piece: &Piece| match piece {
+        Piece::Words(_) => 1.0,
+        Piece::OneOf(choices) => choices.iter().map(|choice| sentences(choice)).sum(),
+    };
+    pieces.iter().map(of).product()
 }
 
 fn expand(pieces: &[Piece], rng: &mut Rng) -> String {

@@ -86,7 +86,7 @@ impl TrainOptions {
             corpus,
             out,
             seed: 1,
-            utterances: 24_000,
+            utterances: 100_000,
             comments: 12_000,
             test: false,
         }
@@ -111,6 +111,8 @@ pub struct Report {
     pub model: PathBuf,
     /// Its size in bytes.
     pub bytes: usize,
+    /// How much there was of everything.
+    pub data: Data,
     /// Macro-F1 over the 28 labels on GoEmotions' dev part, which had no say in anything.
     pub affect: Figure,
     /// F1 of each label there.
@@ -119,6 +121,21 @@ pub struct Report {
     pub classes: ClassFigures,
     /// Macro-F1 over the topics, on each held-out set.
     pub topics: Vec<TopicFigures>,
+}
+
+/// How much there was to train and test on.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Data {
+    /// Comments in GoEmotions' train part.
+    pub comments: usize,
+    /// Comments in its dev part.
+    pub dev: usize,
+    /// Lines of all grammars.
+    pub lines: usize,
+    /// Held-out sentences of the dev half.
+    pub looked_at: usize,
+    /// Of the test half.
+    pub kept: usize,
 }
 
 /// Figures on the voice's classes, on GoEmotions' dev part.
