@@ -12,6 +12,7 @@
 //! | [`redact`] | numbers, names and addresses taken out of text, written or spoken |
 //! | [`text`] | a text to what it tells |
 //! | [`tongue`] | the languages whose words the rules know |
+//! | [`written`] | a written text, stripped and redacted, to what it tells |
 //! | [`utterance`] | one party's sound cut at its pauses |
 
 #![forbid(unsafe_code)]
@@ -29,3 +30,4 @@ pub mod redact;
 pub mod text;
 pub mod tongue;
 pub mod utterance;
+pub mod written;

@@ -12,6 +12,7 @@ mod openapi;
 mod problem;
 mod route;
 mod screens;
+mod text;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -142,6 +143,7 @@ fn router(served: Served, alarm: &Alarm) -> Router {
             let screens = Screens::new(kept.clone(), stats, model, facts, Arc::clone(&limits), alarm);
             pages
                 .merge(history::router(kept.clone(), Arc::clone(&limits)))
+                .merge(text::router(kept.clone(), Arc::clone(&limits)))
                 .merge(additions::router(kept.clone(), Arc::clone(&limits)))
                 .merge(desk::router(kept, desks.clone(), limits))
                 .merge(screens::router(screens, desks))

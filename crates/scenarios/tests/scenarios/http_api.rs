@@ -229,6 +229,18 @@ fn every_path_answers_as_it_is_documented() {
         check(path, "GET", path, &supervisor, "", 403);
         check(path, "GET", path, &[], "", 401);
     }
+    let path = "/api/v1/text";
+    let good = r#"{"messages":[{"id":"7","text":"I want to cancel my contract today."},{"text":"Danke"}]}"#;
+    let long = json!({ "messages": [{ "text": "x".repeat(600_000) }] }).to_string();
+    let many = json!({ "messages": vec![json!({ "text": "x" }); 201] }).to_string();
+    check(path, "POST", path, &crm, good, 200);
+    check(path, "POST", path, &[json], good, 401);
+    check(path, "POST", path, &agent, good, 403);
+    check(path, "POST", path, &crm, "{", 400);
+    check(path, "POST", path, &crm, r#"{"messages":[]}"#, 422);
+    check(path, "POST", path, &crm, &many, 422);
+    check(path, "POST", path, &crm, &long, 413);
+    check(path, "POST", path, &crm[..1], good, 415);
     let (path, to) = ("/api/v1/calls/{id}/cues/{number}", "/api/v1/calls/nobody/cues/1");
     let (good, longest) = (r#"{"answer":"dismissed"}"#, json!({ "answer": "x".repeat(5_000) }).to_string());
     check(path, "POST", to, &[json], good, 401);

@@ -18,7 +18,7 @@ mod tests {
     use sidetone_events::STREAM_PATH;
 
     use super::DOCUMENT;
-    use crate::http::{additions, api, desk, history, pages};
+    use crate::http::{additions, api, desk, history, pages, text};
 
     #[test]
     fn every_path_that_is_served_is_described_and_no_other() {
@@ -32,6 +32,7 @@ mod tests {
             .chain(history::routes().map(|(path, _)| path))
             .chain(additions::routes().map(|(path, _)| path))
             .chain(desk::routes().map(|(path, _)| path))
+            .chain(text::routes().map(|(path, _)| path))
             .chain([STREAM_PATH])
             .collect();
         assert_eq!(described, served);

@@ -12,10 +12,8 @@ use clap::Args;
 use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 use sidetone_call::Told;
-use sidetone_language::mail::strip;
-use sidetone_language::redact::redact;
 use sidetone_language::text::{LONGEST, Reading, Scorer, Thread, Tongue};
-use sidetone_language::tongue::Language;
+use sidetone_language::written;
 
 use crate::cli::model::weights::bar;
 use crate::cli::output::{Output, flush, remark, say, say_json};
@@ -143,15 +141,8 @@ impl Desk {
         Ok(())
     }
 
-    /// The words of the writer alone, redacted before anything is made of them: so no phrase can hold a number.
     fn read(&self, text: &str) -> Reading {
-        let own = if self.whole { text.into() } else { strip(text) };
-        // Redaction may make a text longer, and what the scorer would not read need not be redacted.
-        let end = own.char_indices().nth(LONGEST).map(|(at, _)| at);
-        let short = end.and_then(|end| own.get(..end)).unwrap_or(&own);
-        let mut reading = self.scorer.reading(&redact(short, Language::Any).text);
-        reading.cut |= end.is_some();
-        reading
+        written::read(&self.scorer, text, self.whole)
     }
 
     fn many(&mut self, path: &Path) -> anyhow::Result<()> {
