@@ -116,7 +116,7 @@ fn pace_is_syllables_over_speech() {
     }
     let slow = call.conduct().agent.pace.unwrap();
     assert_eq!(slow.syllables_per_second, 5.0);
-    assert!((slow.words_per_minute - 200.0).abs() <= 5.0, "{slow:?}");
+    assert!((slow.words_per_minute - 231.0).abs() <= 5.0, "{slow:?}");
     for second in 60..120u64 {
         call.speech(AGENT, ms(second * 2_000), ms(second * 2_000 + 1_000));
         call.syllables(AGENT, 7);
