@@ -1,8 +1,8 @@
 //! How fast a party speaks: syllable nuclei counted as they pass, for both legs. It infers no emotion.
 //!
 //! After N. H. de Jong and T. Wempe, "Praat script to detect syllable nuclei and measure speech rate automatically",
-//! Behavior Research Methods 41 (2009): a nucleus is a peak of intensity that stands 1.5 dB above the dips beside it, not
-//! too far below the loudest speech, and is voiced. Two things differ, since their script missed a third of the
+//! Behavior Research Methods 41 (2009): a nucleus is a peak of intensity that stands 1.5 dB above the dips beside it,
+//! not too far below the loudest speech, and is voiced. Two things differ, since their script missed a third of the
 //! syllables of fast talk on a telephone (docs/CUES.md has the figures). The intensity is that above 400 Hz, where a
 //! vowel differs more from the nasals and liquids around it than in a band that holds the pitch too. And it is smoothed
 //! over 40 ms and not over the 64 ms of Praat's window, in which short syllables run together.

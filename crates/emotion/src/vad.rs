@@ -34,8 +34,8 @@ const FAINT: f32 = 1e-3;
 /// What is left of the loudest block after another one: 1.5 dB less in a second, so that a party who becomes quiet for
 /// good is heard again, and the noise after a last word is not.
 const FORGET: f32 = 0.9945;
-/// Samples without an audible block that end a stretch of speech within a turn: 500 ms. Shorter pauses, between words and
-/// sentences, belong to the speech, as in every count of words a minute.
+/// Samples without an audible block that end a stretch of speech within a turn: 500 ms. Shorter pauses, between words
+/// and sentences, belong to the speech, as in every count of words a minute.
 const PAUSE: u64 = RATE as u64 / 2;
 /// Nuclei that wait for the end of their piece at most: more than anybody can speak in one.
 const NUCLEI: usize = 64;

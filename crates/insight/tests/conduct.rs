@@ -123,7 +123,7 @@ fn pace_is_syllables_over_speech() {
     }
     let fast = call.conduct().agent.pace.unwrap();
     assert_eq!(fast.syllables_per_second, 6.0);
-    assert!((fast.words_per_minute - 280.0).abs() <= 10.0, "{fast:?}");
+    assert!((fast.words_per_minute - 323.0).abs() <= 10.0, "{fast:?}");
 }
 
 #[test]
