@@ -14,7 +14,7 @@ pub use query::{CallsForm, CallsQuery, QueryFault};
 pub(crate) use query::{day, query};
 
 /// Most rows of a page, which is under 100 KB with them. A longer answer is cut and says so by its link to older ones.
-const MOST: usize = 80;
+const MOST: usize = 70;
 /// Most filters that are listed.
 const MOST_FILTERS: usize = 20;
 /// Most choices of a kind.
@@ -34,7 +34,7 @@ pub struct CallLabels {
 /// A part of the list.
 #[derive(Debug, Clone, Copy)]
 pub struct CallList<'a> {
-    /// The calls, newest first: 50 are a good part, 80 are shown at most.
+    /// The calls, newest first: 50 are a good part, 70 are shown at most.
     pub rows: &'a [Call],
     /// The trunks to choose from.
     pub trunks: &'a [String],
