@@ -1,5 +1,5 @@
-//! Whoever reads an open stream: it ends soon after they may read it no longer, by a sign-out, a revoked token or the end
-//! of a session.
+//! Whoever reads an open stream: it ends soon after they may read it no longer, by a sign-out, a revoked token or the
+//! end of a session.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! Long pauses in a capture, in which nobody sends anything: a forgotten dialog, or two calls taken for one. Each tenth
-//! of a second of a call is gone through, so without a bound a capture of two packets takes as long as lies between them.
+//! of a second of a call is gone through, so without a bound a capture of two packets takes as long as lies between
+//! them.
 
 use std::time::Duration;
 
