@@ -43,8 +43,9 @@ impl FromStr for Label {
     }
 }
 
-/// Whether a character is not seen, or makes others be seen elsewhere: one label must not look like another.
-fn misleads(c: char) -> bool {
+/// Whether a character is not seen, or makes others be seen elsewhere: one text must not look like another.
+#[must_use]
+pub fn misleads(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

@@ -33,7 +33,7 @@ pub mod words;
 pub use ending::Cause;
 pub use estimate::{Abstention, Class, Estimate, Evidence, Modality};
 pub use key::CallKey;
-pub use label::{Label, Labels, NotALabel, Teams};
+pub use label::{Label, Labels, NotALabel, Teams, misleads};
 pub use nature::Nature;
 pub use node::Node;
 pub use plane::{Exhausted, IpFamily, LocalMedia, MediaPlane};

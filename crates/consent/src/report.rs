@@ -5,12 +5,14 @@
 
 mod html;
 mod paths;
+mod remark;
 mod text;
 mod words;
 
 use serde::Serialize;
 
 pub use paths::{InferencePath, Subject};
+pub use remark::Remark;
 
 use crate::Policy;
 use crate::moment::Moment;
@@ -96,7 +98,7 @@ pub struct Report {
     /// The kept data, and for how long.
     pub retention: Vec<Retention>,
     /// Points that an operator should look at.
-    pub remarks: Vec<String>,
+    pub remarks: Vec<Remark>,
 }
 
 /// How callers on a trunk are told.
@@ -142,7 +144,7 @@ impl Report {
             never_tiers: settings.never_tiers.clone(),
             opt_out_digit: settings.opt_out_digit,
             retention: retention(facts),
-            remarks: remarks(facts),
+            remarks: Remark::all(facts),
         }
     }
 }
@@ -193,63 +195,4 @@ fn retention(facts: &ReportFacts) -> Vec<Retention> {
     }
     kept.extend(facts.sinks.iter().map(|sink| entry("events", &sink.key, sink.kept.clone())));
     kept
-}
-
-fn remarks(facts: &ReportFacts) -> Vec<String> {
-    let settings = &facts.settings;
-    let mut remarks = Vec::new();
-    let mut remark = |when: bool, text: &str| {
-        if when {
-            remarks.push(text.to_owned());
-        }
-    };
-    let policies = facts.policies();
-    let analyses = facts.analyses();
-    remark(!analyses, "nothing is analysed: no policy allows it, or there is no model");
-    remark(
-        analyses && settings.receipts.is_none(),
-        "no receipts are kept: set consent.receipts, or nobody can prove who was told what",
-    );
-    remark(
-        settings.receipts.is_some() && settings.receipts_days.is_none(),
-        "receipts are kept for ever: set consent.receipts_days (GDPR Art. 5(1)(e))",
-    );
-    remark(
-        analyses && settings.do_not_analyse.is_none(),
-        "there is no do-not-analyse list: set consent.do_not_analyse, so that an objection holds for later calls",
-    );
-    remark(
-        analyses && !facts.outbound.is_empty() && settings.agent_numbers.is_none(),
-        "calls out are analysed, and there is no list of the agents' own numbers: set consent.agent_numbers, or an agent \
-         who is called at a mobile or at home is taken for a customer",
-    );
-    remark(
-        analyses && settings.do_not_analyse.is_some() && settings.numbering.country.is_none(),
-        "consent.numbering.country is not set: a number listed as +49… is not recognised when the carrier sends 0…",
-    );
-    remark(
-        analyses && !settings.in_band_digits,
-        "keys are not heard by their tones: callers whose carrier sends no telephone-events can't refuse by key",
-    );
-    remark(
-        policies.contains(&Policy::GivenUpstream),
-        "on trunks with given-upstream it is your statement that every caller has been told; Sidetone can't check it",
-    );
-    remark(
-        policies.contains(&Policy::AnnounceElsewhere),
-        "under announce-elsewhere Sidetone relies on what the PBX says; its dialplan is part of the evidence",
-    );
-    remark(
-        analyses && settings.late_opt_in,
-        "late_opt_in is on: a key pressed in a menu of the PBX may be taken for agreement",
-    );
-    remark(
-        analyses && !facts.numbers_salted,
-        "events.number_salt is not set: a receipt's hashed number can't be matched with a later request",
-    );
-    remark(
-        analyses && settings.operator.email.is_none() && settings.operator.phone.is_none(),
-        "consent.operator has neither email nor phone: the policy page can't say where to object",
-    );
-    remarks
 }

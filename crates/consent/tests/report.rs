@@ -43,6 +43,11 @@ const GOOD: &str = r#"
     operator.email = "privacy@example.org"
 "#;
 
+/// The remarks, one a line.
+fn said(report: &Report) -> String {
+    report.remarks.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
 #[test]
 fn a_good_configuration_needs_no_remark() {
     let report = Report::new(&facts(GOOD));
@@ -82,7 +87,7 @@ fn it_says_how_agents_over_the_trunk_are_left_out() {
     let mut facts = facts(GOOD);
     facts.outbound = vec!["carrier".into()];
     let report = Report::new(&facts);
-    let remarks = report.remarks.join("\n");
+    let remarks = said(&report);
     assert!(remarks.contains("consent.agent_numbers"), "{remarks}");
     assert!(report.to_string().contains("calls out by carrier: whom they reach is taken for a customer"));
     facts.settings.agent_numbers = Some("/var/lib/sidetone/agents".into());
@@ -94,7 +99,7 @@ fn it_says_how_agents_over_the_trunk_are_left_out() {
 
 #[test]
 fn what_is_missing_is_remarked() {
-    let remarks = Report::new(&facts("late_opt_in = true\nin_band_digits = false")).remarks.join("\n");
+    let remarks = said(&Report::new(&facts("late_opt_in = true\nin_band_digits = false")));
     for said in ["no receipts", "no do-not-analyse list", "by their tones", "late_opt_in", "where to object"]
     {
         assert!(remarks.contains(said), "{said}: {remarks}");

@@ -1,23 +1,40 @@
 //! How fast a party speaks: syllable nuclei counted as they pass, for both legs. It infers no emotion.
 //!
 //! After N. H. de Jong and T. Wempe, "Praat script to detect syllable nuclei and measure speech rate automatically",
-//! Behavior Research Methods 41 (2009): a nucleus is a peak of intensity that stands at least 2 dB above the dip before
-//! it, not too far below the loudest speech, and is voiced.
+//! Behavior Research Methods 41 (2009): a nucleus is a peak of intensity that stands 1.5 dB above the dips beside it,
+//! not too far below the loudest speech, and is voiced. Two things differ, since their script missed a third of the
+//! syllables of fast talk on a telephone (docs/CUES.md has the figures). The intensity is that above 400 Hz, where a
+//! vowel differs more from the nasals and liquids around it than in a band that holds the pitch too. And it is smoothed
+//! over 40 ms and not over the 64 ms of Praat's window, in which short syllables run together.
 
 use std::collections::VecDeque;
 
 const HOP: usize = 80;
-/// Frames of 10 ms that intensity is smoothed over: Praat's window at a pitch floor of 50 Hz.
-const SMOOTHING: usize = 6;
-const DIP_DB: f32 = 2.0;
+/// Weights of the powers of neighbouring frames of 10 ms: binomial, a deviation of one frame.
+const POWERS: [f32; 5] = [1.0 / 16.0, 4.0 / 16.0, 6.0 / 16.0, 4.0 / 16.0, 1.0 / 16.0];
+/// Weights of neighbouring levels in dB: binomial, a deviation of 1.4 frames.
+const LEVELS: [f32; 9] = [
+    1.0 / 256.0,
+    8.0 / 256.0,
+    28.0 / 256.0,
+    56.0 / 256.0,
+    70.0 / 256.0,
+    56.0 / 256.0,
+    28.0 / 256.0,
+    8.0 / 256.0,
+    1.0 / 256.0,
+];
+/// Frames by which both smoothings lag the sound.
+const LAG: usize = POWERS.len() / 2 + LEVELS.len() / 2;
+const DIP_DB: f32 = 1.5;
 /// How far below the loudest speech a nucleus may lie.
-const RANGE_DB: f32 = 25.0;
+const RANGE_DB: f32 = 30.0;
 /// Below this nothing is speech.
 const FLOOR_DB: f32 = -60.0;
 /// The loudest level is forgotten at this rate, in dB per frame (3 dB/s), so that a cough does not deafen the counter.
 const FORGET_DB: f32 = 0.03;
 /// Normalised autocorrelation that makes a peak voiced.
-const VOICED: f32 = 0.4;
+const VOICED: f32 = 0.3;
 /// Samples kept to judge voicing at a peak: 400 ms.
 const KEPT: usize = 3200;
 const VOICING_WINDOW: usize = 256;
@@ -27,8 +44,10 @@ const LONGEST_LAG: usize = 130;
 /// Streaming syllable counter over 8 kHz PCM of one party's speech.
 #[derive(Debug, Clone)]
 pub struct SyllableCounter {
+    filter: [HighPass; 2],
     frame: Vec<f32>,
     powers: VecDeque<f32>,
+    levels: VecDeque<f32>,
     kept: VecDeque<f32>,
     /// Samples pushed so far.
     samples: u64,
@@ -48,8 +67,10 @@ impl SyllableCounter {
     /// A counter that has heard nothing.
     pub fn new() -> Self {
         Self {
+            filter: [HighPass::first(), HighPass::second()],
             frame: Vec::with_capacity(HOP),
-            powers: VecDeque::with_capacity(SMOOTHING),
+            powers: VecDeque::with_capacity(POWERS.len()),
+            levels: VecDeque::with_capacity(LEVELS.len()),
             kept: VecDeque::with_capacity(KEPT),
             samples: 0,
             loudest_db: FLOOR_DB,
@@ -60,22 +81,12 @@ impl SyllableCounter {
     }
 
     /// Hears `pcm` (8 kHz, mono) and says how many nuclei were completed in it. A nucleus is known once intensity has
-    /// fallen after it, some 50 ms later.
+    /// fallen after it, some 110 ms later.
     pub fn push(&mut self, pcm: &[i16]) -> u32 {
         let mut found = 0;
         for &sample in pcm {
-            let x = f32::from(sample) / 32768.0;
-            if self.kept.len() == KEPT {
-                self.kept.pop_front();
-            }
-            self.kept.push_back(x);
-            self.samples += 1;
-            self.frame.push(x);
-            if self.frame.len() == HOP {
-                found += u32::from(self.frame());
-            }
+            found += u32::from(self.sample(f32::from(sample) / 32768.0).is_some());
         }
-        self.total += u64::from(found);
         found
     }
 
@@ -84,42 +95,55 @@ impl SyllableCounter {
         self.total
     }
 
-    fn frame(&mut self) -> bool {
+    /// Hears one sample, full scale 1. If a nucleus is complete with it, gives the index of the sample where it was.
+    pub(crate) fn sample(&mut self, x: f32) -> Option<u64> {
+        if self.kept.len() == KEPT {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(x);
+        self.samples += 1;
+        let [first, second] = &mut self.filter;
+        self.frame.push(second.process(first.process(x)));
+        if self.frame.len() < HOP {
+            return None;
+        }
+        let at = self.frame()?;
+        self.total += 1;
+        Some(at)
+    }
+
+    fn frame(&mut self) -> Option<u64> {
         let power = self.frame.iter().map(|x| x * x).sum::<f32>() / HOP as f32;
         self.frame.clear();
-        if self.powers.len() == SMOOTHING {
-            self.powers.pop_front();
-        }
-        self.powers.push_back(power);
-        let mean = self.powers.iter().sum::<f32>() / self.powers.len() as f32;
-        let level = 10.0 * (mean + 1e-12).log10();
+        let mean = smoothed(&mut self.powers, power, &POWERS)?;
+        let level = smoothed(&mut self.levels, 10.0 * (mean + 1e-12).log10(), &LEVELS)?;
+        let now = self.samples.saturating_sub((LAG * HOP + HOP / 2) as u64);
         self.loudest_db = (self.loudest_db - FORGET_DB).max(level).max(FLOOR_DB);
 
         match self.peak {
             None => {
                 self.dip_db = self.dip_db.min(level);
                 if level >= self.dip_db + DIP_DB {
-                    self.peak = Some((level, self.samples));
+                    self.peak = Some((level, now));
                 }
-                false
+                None
             }
             Some((peak, _)) if level > peak => {
-                self.peak = Some((level, self.samples));
-                false
+                self.peak = Some((level, now));
+                None
             }
             Some((peak, at)) if level <= peak - DIP_DB => {
                 self.peak = None;
                 self.dip_db = level;
-                peak > FLOOR_DB && peak >= self.loudest_db - RANGE_DB && self.voiced(at)
+                let is_nucleus = peak > FLOOR_DB && peak >= self.loudest_db - RANGE_DB && self.voiced(at);
+                is_nucleus.then_some(at)
             }
-            Some(_) => false,
+            Some(_) => None,
         }
     }
 
-    /// Whether the samples around the intensity peak found at sample index `at` are periodic.
-    fn voiced(&mut self, at: u64) -> bool {
-        // The smoothed peak lags the sound by half the smoothing window.
-        let centre = at.saturating_sub((SMOOTHING * HOP / 2) as u64);
+    /// Whether the samples around sample index `centre` are periodic.
+    fn voiced(&mut self, centre: u64) -> bool {
         let first = self.samples - self.kept.len() as u64;
         let Some(start) = centre.checked_sub(first + (VOICING_WINDOW / 2) as u64) else { return false };
         let window = self.kept.make_contiguous();
@@ -138,6 +162,53 @@ impl SyllableCounter {
             best = best.max(product / (left * right).sqrt());
         }
         best >= VOICED
+    }
+}
+
+/// Appends `value` to the last values and weights them, once there are as many as weights.
+fn smoothed(held: &mut VecDeque<f32>, value: f32, weights: &[f32]) -> Option<f32> {
+    if held.len() == weights.len() {
+        held.pop_front();
+    }
+    held.push_back(value);
+    (held.len() == weights.len()).then(|| held.iter().zip(weights).map(|(x, w)| x * w).sum())
+}
+
+/// One half of a Butterworth high-pass of fourth order at 400 Hz, for 8 kHz.
+#[derive(Debug, Clone, Copy)]
+struct HighPass {
+    a1: f32,
+    a2: f32,
+    gain: f32,
+    held: [f32; 2],
+}
+
+impl HighPass {
+    fn first() -> Self {
+        Self::of_quality(0.541_196_1)
+    }
+
+    fn second() -> Self {
+        Self::of_quality(1.306_563)
+    }
+
+    fn of_quality(quality: f32) -> Self {
+        let k = (std::f32::consts::PI * 400.0 / 8000.0).tan();
+        let norm = 1.0 / (1.0 + k / quality + k * k);
+        Self {
+            a1: 2.0 * (k * k - 1.0) * norm,
+            a2: (1.0 - k / quality + k * k) * norm,
+            gain: norm,
+            held: [0.0; 2],
+        }
+    }
+
+    /// Transposed direct form II; the numerator is `gain * (1, -2, 1)`.
+    fn process(&mut self, x: f32) -> f32 {
+        let [first, second] = self.held;
+        let y = self.gain * x + first;
+        self.held = [-2.0 * self.gain * x - self.a1 * y + second, self.gain * x - self.a2 * y];
+        y
     }
 }
 

@@ -4,10 +4,15 @@
 //! band is interpolated by two with a half-band filter (its empty upper octave is what a narrow-band talker gives such
 //! a detector anyway). On top of the block scores stand an onset and a hangover, so that a turn is not cut at every
 //! stop consonant.
+//!
+//! The network likes to stay: after a last word it takes the noise of a quiet line for speech for up to three seconds,
+//! in which the other party answers. So a turn stays open as long as the network says, but the speech that is reported
+//! of it ends with the last block that is not far below its loudest.
 
 use std::{collections::VecDeque, time::Duration};
 
 use crate::mark::FrameMark;
+use crate::pace::SyllableCounter;
 
 /// Samples at 8 kHz that one decision covers: 16 ms.
 pub const BLOCK: usize = 128;
@@ -24,6 +29,16 @@ const HANGOVER_BLOCKS: u32 = 15;
 const PIECE: u64 = RATE as u64;
 /// Mean square below which a block is silence whatever the network says: -66 dBFS.
 const SILENCE: f32 = 2.5e-7;
+/// Mean square of a block, as a part of the loudest block lately, below which it is no speech: 30 dB.
+const FAINT: f32 = 1e-3;
+/// What is left of the loudest block after another one: 1.5 dB less in a second, so that a party who becomes quiet for
+/// good is heard again, and the noise after a last word is not.
+const FORGET: f32 = 0.9945;
+/// Samples without an audible block that end a stretch of speech within a turn: 500 ms. Shorter pauses, between words
+/// and sentences, belong to the speech, as in every count of words a minute.
+const PAUSE: u64 = RATE as u64 / 2;
+/// Nuclei that wait for the end of their piece at most: more than anybody can speak in one.
+const NUCLEI: usize = 64;
 
 /// A stretch of speech, in media time: time by samples pushed since the detector was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,8 +47,11 @@ pub struct SpeechSegment {
     pub from: Duration,
     /// Where it ends.
     pub to: Duration,
-    /// Whether the turn ended here; `false` when the next piece of the same turn follows without a gap.
+    /// Whether the stretch ended here; `false` when its next piece follows without a gap.
     pub ended: bool,
+    /// Syllable nuclei found in the stretch since its last piece. They are known some 110 ms after they sounded, so one
+    /// near a piece's end is counted with the next.
+    pub syllables: u32,
 }
 
 /// Streaming speech detector: push PCM of any length, poll segments.
@@ -45,6 +63,11 @@ pub struct SpeechDetector {
     samples: u64,
     above: u32,
     below: u32,
+    /// Mean square of the loudest block lately.
+    loudest: f32,
+    syllables: SyllableCounter,
+    /// Samples at which nuclei were found, not yet counted with a piece.
+    nuclei: VecDeque<u64>,
     segments: VecDeque<SpeechSegment>,
     spoken: u64,
 }
@@ -52,11 +75,18 @@ pub struct SpeechDetector {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Silent,
-    /// Speaking: where the piece began that is not reported yet, and where the last block with speech ended.
-    Speaking {
-        piece: u64,
-        last: u64,
-    },
+    /// A turn is open; between two stretches of it nothing is audible.
+    Speaking(Option<Stretch>),
+}
+
+/// Audible speech within a turn, in samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stretch {
+    from: u64,
+    /// Where the piece began that is not reported yet.
+    piece: u64,
+    /// Where the last block with speech ended.
+    last: u64,
 }
 
 impl Default for SpeechDetector {
@@ -82,6 +112,9 @@ impl SpeechDetector {
             samples: 0,
             above: 0,
             below: 0,
+            loudest: 0.0,
+            syllables: SyllableCounter::new(),
+            nuclei: VecDeque::new(),
             segments: VecDeque::new(),
             spoken: 0,
         }
@@ -99,7 +132,14 @@ impl SpeechDetector {
             self.close();
         }
         for &sample in pcm {
-            self.block.push(if mark.is_voice() { f32::from(sample) / 32768.0 } else { 0.0 });
+            let sample = if mark.is_voice() { f32::from(sample) / 32768.0 } else { 0.0 };
+            if let Some(nucleus) = self.syllables.sample(sample) {
+                if self.nuclei.len() == NUCLEI {
+                    self.nuclei.pop_front();
+                }
+                self.nuclei.push_back(nucleus);
+            }
+            self.block.push(sample);
             if self.block.len() == BLOCK {
                 let block = self.decide();
                 decided(block);
@@ -123,36 +163,64 @@ impl SpeechDetector {
         self.samples += BLOCK as u64;
         self.above = if score >= ONSET_SCORE { self.above + 1 } else { 0 };
         self.below = if score < RELEASE_SCORE { self.below + 1 } else { 0 };
+        self.loudest = (self.loudest * FORGET).max(if self.above > 0 { power } else { 0.0 });
+        let is_audible = self.below == 0 && power >= self.loudest * FAINT;
         match self.state {
             State::Silent if self.above >= ONSET_BLOCKS => {
-                let piece = self.samples - u64::from(ONSET_BLOCKS) * BLOCK as u64;
-                self.state = State::Speaking { piece, last: self.samples };
+                let from = self.samples - u64::from(ONSET_BLOCKS) * BLOCK as u64;
+                self.state = State::Speaking(Some(Stretch { from, piece: from, last: self.samples }));
             }
             State::Silent => {}
-            State::Speaking { .. } if self.below >= HANGOVER_BLOCKS => self.close(),
-            State::Speaking { piece, last } => {
-                let last = if self.below == 0 { self.samples } else { last };
-                self.state = State::Speaking { piece, last };
-                if last.saturating_sub(piece) >= PIECE {
-                    self.report(piece, last, false);
-                    self.state = State::Speaking { piece: last, last };
-                }
+            State::Speaking(_) if self.below >= HANGOVER_BLOCKS => self.close(),
+            State::Speaking(Some(stretch)) => self.go_on(stretch, is_audible),
+            State::Speaking(None) if is_audible => {
+                let from = self.samples - BLOCK as u64;
+                self.state = State::Speaking(Some(Stretch { from, piece: from, last: self.samples }));
             }
+            State::Speaking(None) => {}
         }
         Block { end: self.samples, power, speaking: self.is_speaking() }
     }
 
+    /// One more block of the turn: the stretch becomes longer, is reported in part, or has ended.
+    fn go_on(&mut self, mut stretch: Stretch, is_audible: bool) {
+        if is_audible {
+            stretch.last = self.samples;
+        }
+        if self.samples - stretch.last >= PAUSE {
+            self.report(stretch, true);
+            self.state = State::Speaking(None);
+            return;
+        }
+        if stretch.last.saturating_sub(stretch.piece) >= PIECE {
+            self.report(stretch, false);
+            stretch.piece = stretch.last;
+        }
+        self.state = State::Speaking(Some(stretch));
+    }
+
     fn close(&mut self) {
-        if let State::Speaking { piece, last } = self.state {
-            self.report(piece, last, true);
+        if let State::Speaking(Some(stretch)) = self.state {
+            self.report(stretch, true);
         }
         self.state = State::Silent;
         self.above = 0;
     }
 
-    fn report(&mut self, from: u64, to: u64, ended: bool) {
-        self.spoken += to - from;
-        self.segments.push_back(SpeechSegment { from: media_time(from), to: media_time(to), ended });
+    fn report(&mut self, stretch: Stretch, ended: bool) {
+        let Stretch { from, piece, last } = stretch;
+        let found = self.nuclei.iter().filter(|at| (from..last).contains(at)).count();
+        self.nuclei.retain(|at| *at >= last);
+        if last <= piece {
+            return;
+        }
+        self.spoken += last - piece;
+        self.segments.push_back(SpeechSegment {
+            from: media_time(piece),
+            to: media_time(last),
+            ended,
+            syllables: u32::try_from(found).unwrap_or(u32::MAX),
+        });
         if self.segments.len() > 64 {
             self.segments.pop_front();
         }
@@ -170,7 +238,7 @@ impl SpeechDetector {
 
     /// Whether the party is speaking now (hangover included).
     pub fn is_speaking(&self) -> bool {
-        matches!(self.state, State::Speaking { .. })
+        matches!(self.state, State::Speaking(_))
     }
 
     /// Media time heard so far, to the last whole block of 16 ms.

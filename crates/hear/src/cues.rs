@@ -1,5 +1,6 @@
 //! `[cues]` of the configuration, and the cues that it names.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
@@ -88,6 +89,16 @@ pub enum CuesError {
         /// What is wrong, and in which line.
         fault: Box<CueSetError>,
     },
+    /// No cue has a line in the language that agents read.
+    #[error(
+        "no cue has a line in `{language}`, but in {has}: take one of these, or name a file of cues with line.{language} in cues.files"
+    )]
+    Untranslated {
+        /// The language.
+        language: String,
+        /// The languages that cues have.
+        has: String,
+    },
     /// A cue is to be left out that there isn't.
     #[error("{0}")]
     Without(Box<CueSetError>),
@@ -101,6 +112,7 @@ impl CuesError {
             Self::Range { key, .. } => key,
             Self::Unreadable { .. } | Self::NoFile { .. } | Self::Large { .. } | Self::File { .. } => "files",
             Self::Without(_) => "without",
+            Self::Untranslated { .. } => "language",
         }
     }
 }
@@ -143,6 +155,30 @@ impl Cues {
             set.add(&text).map_err(|fault| CuesError::File { file, fault: Box::new(fault) })?;
         }
         set.leave_out(&self.without).map_err(|fault| CuesError::Without(Box::new(fault)))?;
+        let base = self.language.split('-').next().unwrap_or_default();
+        let has: BTreeSet<&str> =
+            set.cues.iter().flat_map(|cue| cue.line.keys()).map(String::as_str).collect();
+        if !has.is_empty() && !has.contains(base) && !has.contains(self.language.as_str()) {
+            let (language, has) = (self.language.clone(), Vec::from_iter(has).join(", "));
+            return Err(CuesError::Untranslated { language, has });
+        }
         Ok(self.enabled.then(|| Arc::new(set)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_language_that_no_cue_has_is_refused_with_those_that_there_are() {
+        let of = |language: &str| Cues { language: language.to_owned(), ..Cues::default() }.load();
+        for known in ["en", "de", "de-AT"] {
+            assert!(of(known).is_ok(), "{known}");
+        }
+        let error = of("fr").unwrap_err();
+        assert_eq!(error.key(), "language");
+        let said = error.to_string();
+        assert!(said.contains("`fr`") && said.contains("de, en") && said.contains("cues.files"), "{said}");
     }
 }

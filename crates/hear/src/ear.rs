@@ -20,7 +20,6 @@ use sidetone_codec::Codec;
 use sidetone_consent::Medium;
 use sidetone_emotion::listener::Listener;
 use sidetone_emotion::mark::FrameMark;
-use sidetone_emotion::pace::SyllableCounter;
 use sidetone_emotion::vad::SpeechDetector;
 use sidetone_language::utterance::{Piece, Utterances};
 use sidetone_rtp::RtpView;
@@ -54,7 +53,6 @@ pub(super) struct Ear {
     /// Samples that the role has heard.
     given: u64,
     keys: Option<Keys>,
-    pace: SyllableCounter,
     syllables: u32,
     /// The party's sound on its way to words, if it is recognised.
     utterances: Option<Box<Utterances>>,
@@ -149,7 +147,6 @@ impl Ear {
         self.gate = since.map_or(Gate::SHUT, Gate::since);
         self.role_since = self.timeline.pushed();
         self.given = 0;
-        self.pace = SyllableCounter::new();
         self.syllables = 0;
         self.utterances = None;
     }
@@ -162,7 +159,6 @@ impl Ear {
             role_since: 0,
             given: 0,
             keys: None,
-            pace: SyllableCounter::new(),
             syllables: 0,
             utterances: None,
             audibility: Audibility::default(),
@@ -416,9 +412,6 @@ impl Ear {
     /// Takes sound that has been admitted.
     fn hear(&mut self, pcm: &[i16], mark: FrameMark) {
         self.given += pcm.len() as u64;
-        if mark.is_voice() {
-            self.syllables += self.pace.push(pcm);
-        }
         match &mut self.role {
             Role::Listening(listener) => {
                 if mark.is_voice() {
@@ -481,10 +474,11 @@ impl Ear {
         if let Some(utterances) = &mut self.utterances {
             utterances.speech(segment.from, segment.to, segment.ended);
         }
+        self.syllables = self.syllables.saturating_add(segment.syllables);
         Some((self.call_time(segment.from), self.call_time(segment.to)))
     }
 
-    /// Syllables since the last call of this method.
+    /// Syllables in the polled pieces of speech since the last call of this method.
     pub(super) fn take_syllables(&mut self) -> u32 {
         std::mem::take(&mut self.syllables)
     }

@@ -130,7 +130,8 @@ pub struct ConductThresholds {
     pub pace_after: Period,
     /// Memory of the recent pace, in seconds of speech.
     pub pace_memory: Period,
-    /// Syllables to a word, `[1, 4]`. 1.5 fits English conversation; German is nearer 1.8, Spanish and Italian 2.
+    /// Syllables to a word, `[1, 4]`. English on the telephone has 1.2 to 1.4, prompts that are read 1.5; German is
+    /// nearer 1.6, Spanish and Italian 2 (docs/CUES.md, "How the pace is measured").
     pub syllables_per_word: f32,
 }
 
@@ -198,7 +199,7 @@ impl Default for ConductThresholds {
             overlap: Period::from_millis(200),
             pace_after: Period::from_secs(5),
             pace_memory: Period::from_secs(20),
-            syllables_per_word: 1.5,
+            syllables_per_word: 1.3,
         }
     }
 }

@@ -116,14 +116,14 @@ fn pace_is_syllables_over_speech() {
     }
     let slow = call.conduct().agent.pace.unwrap();
     assert_eq!(slow.syllables_per_second, 5.0);
-    assert!((slow.words_per_minute - 200.0).abs() <= 5.0, "{slow:?}");
+    assert!((slow.words_per_minute - 231.0).abs() <= 5.0, "{slow:?}");
     for second in 60..120u64 {
         call.speech(AGENT, ms(second * 2_000), ms(second * 2_000 + 1_000));
         call.syllables(AGENT, 7);
     }
     let fast = call.conduct().agent.pace.unwrap();
     assert_eq!(fast.syllables_per_second, 6.0);
-    assert!((fast.words_per_minute - 280.0).abs() <= 10.0, "{fast:?}");
+    assert!((fast.words_per_minute - 323.0).abs() <= 10.0, "{fast:?}");
 }
 
 #[test]

@@ -31,9 +31,9 @@
   tellTimes(document);
   setInterval(countOn, 1000);
 
-  // The live wall, and other pages with a part that changes.
-  const wall = document.getElementById("live");
-  if (!wall || !wall.dataset.fragment) return;
+  // The part of a page that is live: the wall's calls, the desk's call, the state of the service.
+  const live = document.getElementById("live");
+  if (!live || !live.dataset.fragment) return;
   const state = document.getElementById("live-state");
   const said = document.getElementById("live-said");
   const title = document.title;
@@ -47,7 +47,7 @@
   }
 
   function tellAttention() {
-    const summary = wall.querySelector("[data-say]");
+    const summary = live.querySelector("[data-say]");
     const attention = Number(summary?.dataset.attention ?? 0);
     document.title = attention > 0 ? `(${attention}) ${title}` : title;
     const say = summary ? summary.dataset.say : "";
@@ -55,13 +55,15 @@
   }
 
   function put(part) {
-    const focused = wall.contains(document.activeElement) ? document.activeElement.id : "";
-    const open = wall.querySelector("details[open]") !== null;
-    wall.innerHTML = part;
-    if (open) wall.querySelector("details")?.setAttribute("open", "");
-    tellTimes(wall);
+    const within = live.contains(document.activeElement);
+    const focused = within ? document.activeElement.id : "";
+    const open = live.querySelector("details[open]") !== null;
+    live.innerHTML = part;
+    if (open) live.querySelector("details")?.setAttribute("open", "");
+    tellTimes(live);
     tellAttention();
-    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    // Who stood on something that is gone, as the button of a cue that they have dismissed, stays at its place.
+    if (within) (document.getElementById(focused) ?? live).focus({ preventScroll: true });
   }
 
   async function refresh() {
@@ -71,7 +73,7 @@
     }
     running = true;
     try {
-      const answer = await fetch(wall.dataset.fragment, { credentials: "same-origin", redirect: "manual" });
+      const answer = await fetch(live.dataset.fragment, { credentials: "same-origin", redirect: "manual" });
       if (answer.status === 401 || answer.status === 403 || answer.type === "opaqueredirect") {
         location.reload();
         return;
@@ -101,10 +103,10 @@
 
   function listen() {
     // A stream brings the part itself; events only tell that it has changed.
-    const brings = wall.dataset.stream;
-    source = new EventSource(brings ?? wall.dataset.events);
+    const brings = live.dataset.stream;
+    source = new EventSource(brings ?? live.dataset.events);
     source.onmessage = (message) => (brings ? put(message.data) : soon());
-    for (const kind of (wall.dataset.kinds ?? "").split(" ").filter(Boolean)) source.addEventListener(kind, soon);
+    for (const kind of (live.dataset.kinds ?? "").split(" ").filter(Boolean)) source.addEventListener(kind, soon);
     source.onopen = () => (brings ? told(true) : soon());
     source.onerror = () => {
       told(false);
@@ -114,15 +116,15 @@
   }
 
   tellAttention();
-  if (wall.dataset.events || wall.dataset.stream) listen();
-  if (!wall.dataset.stream) {
-    setInterval(() => document.hidden || soon(), 1000 * Number(wall.dataset.every ?? 15));
+  if (live.dataset.events || live.dataset.stream) listen();
+  if (!live.dataset.stream) {
+    setInterval(() => document.hidden || soon(), 1000 * Number(live.dataset.every ?? 15));
     document.addEventListener("visibilitychange", () => document.hidden || soon());
   }
 
   // An answer is posted without leaving the page: the stream then brings what has become of it.
-  if (wall.dataset.stream) {
-    wall.addEventListener("submit", async (event) => {
+  if (live.dataset.stream) {
+    live.addEventListener("submit", async (event) => {
       event.preventDefault();
       const form = new URLSearchParams(new FormData(event.target, event.submitter));
       const answer = await fetch(event.target.action, { method: "POST", body: form, redirect: "manual" }).catch(() => null);

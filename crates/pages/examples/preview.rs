@@ -14,7 +14,7 @@ use sidetone_pages::{
     SignInFault, WallQuery, WallView, assets, call, calls, compliance, figures, figures_csv, operations,
     problem, sign_in, wall,
 };
-use sidetone_store::Role;
+use sidetone_store::{KeptFilter, Role};
 
 fn main() -> std::io::Result<()> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| "preview".to_owned());
@@ -47,12 +47,16 @@ fn main() -> std::io::Result<()> {
             now: made_up::NOW,
         };
         let outside = Shell { name: None, role: None, sections: &[] as &[Section], ..shell };
+        let filter = |name: &str, query: &str| KeptFilter { name: name.to_owned(), query: query.to_owned() };
+        let filters =
+            [filter("Upset today", "?outcome=upset"), filter("Gold, worse", "?tier=gold&outcome=declined")];
         let rows = |rows, query, fault, next| CallList {
             rows,
             trunks: &trunks,
             labels: &labels,
             query,
             fault,
+            filters: &filters,
             next,
         };
         let wrong = SignIn {

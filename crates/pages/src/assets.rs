@@ -9,6 +9,13 @@ use sha2::{Digest, Sha256};
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// The same policy for a page that may be embedded by pages of these origins, as `https://crm.example.com`.
+#[must_use]
+pub fn embeddable(origins: &[String]) -> String {
+    CONTENT_SECURITY_POLICY
+        .replace("frame-ancestors 'none'", &format!("frame-ancestors 'self' {}", origins.join(" ")))
+}
+
 /// A file that pages load.
 #[derive(Debug)]
 pub struct Asset {

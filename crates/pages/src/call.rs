@@ -6,7 +6,7 @@ mod story;
 mod timeline;
 
 use maud::{Markup, html};
-use sidetone_store::{Alert, Call, CallDetails};
+use sidetone_store::{Alert, Call, CallDetails, Role};
 
 use crate::calls::{lasted, share_judged, shift, title};
 use crate::format::{capital, count, length, moment, number, percent, shown, signed};
@@ -14,7 +14,7 @@ use crate::layout::{Head, Section, Shell, headline, page};
 use crate::text::fill;
 use crate::vocabulary;
 use crate::wall::sign;
-pub use added::{NoteFault, NoteForm, Own, SelfNoteForm};
+pub use added::{NoteFault, NoteForm, Own, Refused, SelfNoteForm};
 
 /// Most alerts that are told one by one.
 const MOST_ALERTS: usize = 20;
@@ -45,9 +45,10 @@ pub fn call(shell: &Shell<'_>, details: &CallDetails, own: &Own<'_>) -> String {
         (added::notes(shell, details, own))
         (cues::own(shell, details))
         (story::story(shell, details))
+        (join_in(shell, call))
         (technical(shell, call))
     };
-    page(shell, &Head { title: &title, section: Some(Section::Calls) }, content)
+    page(shell, &Head { title: &title, section: Some(Section::Calls), again: None }, content)
 }
 
 /// What the PBX has told of the call.
@@ -238,6 +239,25 @@ fn judged(shell: &Shell<'_>, details: &CallDetails) -> Markup {
             }
             @if let Some(confidence) = call.confidence {
                 p { (fill(texts.last_confidence, &[&number(texts, confidence, 2)])) " " (texts.confidence_high) }
+            }
+        }
+    }
+}
+
+/// How a supervisor joins a call that is up: by the PBX's own means.
+fn join_in(shell: &Shell<'_>, call: &Call) -> Markup {
+    let texts = shell.texts();
+    // Only a plain label is a channel's name that can be copied.
+    let plain =
+        |label: &&String| label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    let agent = call.agent.as_ref().filter(plain).map_or("EXTENSION", String::as_str);
+    html! {
+        @if call.ended.is_none() && shell.role == Some(Role::Supervisor) {
+            details.technical {
+                summary { (texts.join_in) }
+                p { (texts.join_in_how) }
+                p { code { "ChanSpy(PJSIP/" (agent) ",qE)" } }
+                p.soft { (texts.join_in_more) }
             }
         }
     }

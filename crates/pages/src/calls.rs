@@ -3,7 +3,7 @@
 mod query;
 
 use maud::{Markup, html};
-use sidetone_store::{Call, Cursor, Role};
+use sidetone_store::{Call, Cursor, KeptFilter, Role};
 
 use crate::format::{capital, clean, count, length, moment, percent, shown, signed};
 use crate::layout::{Head, Section, Shell, headline, page};
@@ -14,7 +14,9 @@ pub use query::{CallsForm, CallsQuery, QueryFault};
 pub(crate) use query::{day, query};
 
 /// Most rows of a page, which is under 100 KB with them. A longer answer is cut and says so by its link to older ones.
-const MOST: usize = 80;
+const MOST: usize = 70;
+/// Most filters that are listed.
+const MOST_FILTERS: usize = 20;
 /// Most choices of a kind.
 const MOST_CHOICES: usize = 40;
 
@@ -32,7 +34,7 @@ pub struct CallLabels {
 /// A part of the list.
 #[derive(Debug, Clone, Copy)]
 pub struct CallList<'a> {
-    /// The calls, newest first: 50 are a good part, 80 are shown at most.
+    /// The calls, newest first: 50 are a good part, 70 are shown at most.
     pub rows: &'a [Call],
     /// The trunks to choose from.
     pub trunks: &'a [String],
@@ -42,6 +44,8 @@ pub struct CallList<'a> {
     pub query: &'a CallsQuery,
     /// Why nothing was asked of the store.
     pub fault: Option<QueryFault>,
+    /// The filters that the reader keeps.
+    pub filters: &'a [KeptFilter],
     /// The place of the last of `rows`, if there are older ones.
     pub next: Option<&'a Cursor>,
 }
@@ -56,6 +60,7 @@ pub fn calls(shell: &Shell<'_>, list: &CallList<'_>) -> String {
     let content = html! {
         (headline(&html! { (texts.calls) }, &html! { (texts.calls_below) }))
         (form(shell, list))
+        (filters(shell, list))
         @if rows.is_empty() {
             @if list.fault.is_none() { (empty(texts, list.query)) }
         } @else {
@@ -72,7 +77,7 @@ pub fn calls(shell: &Shell<'_>, list: &CallList<'_>) -> String {
             }
         }
     };
-    page(shell, &Head { title: texts.calls, section: Some(Section::Calls) }, content)
+    page(shell, &Head { title: texts.calls, section: Some(Section::Calls), again: None }, content)
 }
 
 fn empty(texts: &Texts, query: &CallsQuery) -> Markup {
@@ -152,6 +157,49 @@ fn form(shell: &Shell<'_>, list: &CallList<'_>) -> Markup {
     }
 }
 
+/// The filters that the reader keeps, each a link to bookmark or send, and a form to keep this one.
+fn filters(shell: &Shell<'_>, list: &CallList<'_>) -> Markup {
+    let texts = shell.texts();
+    let here = CallsQuery { after: String::new(), ..list.query.clone() }.to_query();
+    html! {
+        @if !list.filters.is_empty() {
+            nav.kept-filters aria-label=(texts.filters) {
+                h2.hidden { (texts.filters) }
+                ul {
+                    @for filter in list.filters.iter().take(MOST_FILTERS) {
+                        li {
+                            a href=(shell.path(&format!("/calls{}", filter.query)))
+                                aria-current=[(filter.query == here).then_some("true")] { (shown(&filter.name)) }
+                            form method="post" action=(shell.path("/calls/filters/forget")) {
+                                (shell.csrf_field())
+                                input type="hidden" name="name" value=(filter.name);
+                                button.forget type="submit" title=(texts.filter_forget) {
+                                    span.hidden { (texts.filter_forget) ": " (clean(&filter.name)) }
+                                    span aria-hidden="true" { "×" }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        @if list.fault.is_none() && list.query.narrows() && list.filters.iter().all(|it| it.query != here) {
+            details.keep-filter {
+                summary { (texts.filter_keep) }
+                form method="post" action=(shell.path("/calls/filters")) {
+                    (shell.csrf_field())
+                    input type="hidden" name="query" value=(here);
+                    label for="filter-name" { (texts.filter_name) }
+                    div.act {
+                        input #filter-name type="text" name="name" maxlength="64" required autocomplete="off";
+                        button type="submit" { (texts.self_note_keep) }
+                    }
+                }
+            }
+        }
+    }
+}
+
 fn fault_text(texts: &Texts, fault: QueryFault) -> &'static str {
     match fault {
         QueryFault::Day => texts.fault_day,
@@ -159,6 +207,7 @@ fn fault_text(texts: &Texts, fault: QueryFault) -> &'static str {
         QueryFault::Choice => texts.fault_choice,
         QueryFault::Number => texts.fault_number,
         QueryFault::Cursor => texts.fault_cursor,
+        QueryFault::Filter => texts.fault_filter,
     }
 }
 
@@ -196,6 +245,7 @@ fn table(shell: &Shell<'_>, rows: &[Call]) -> Markup {
                         th scope="col" { (texts.when) }
                         th.right scope="col" { (texts.length) }
                         th scope="col" { (texts.queue) " / " (texts.trunk) }
+                        @if shell.role == Some(Role::Supervisor) { th scope="col" { (capital(texts.agent)) } }
                         th scope="col" { (texts.mood_over_call) }
                         th scope="col" { (texts.alerts) }
                         th.right scope="col" { (texts.share_judged) }
@@ -213,16 +263,21 @@ fn row(shell: &Shell<'_>, call: &Call) -> Markup {
         tr {
             th scope="row" { a href=(call_path(shell, call)) { (moment(shell, call.started)) } }
             td.right { (lasted(texts, call)) }
-            td {
+            td.place {
                 (shown(call.queue.as_ref().unwrap_or(&call.trunk))) " "
                 span.soft {
                     (vocabulary::direction(texts, &call.direction))
                     @for label in [&call.tier, &call.team].into_iter().flatten() { " · " (shown(label)) }
                 }
             }
-            td { (shift(texts, call)) }
-            td data-name=(texts.alerts) { (alerts(texts, call)) }
-            td.right data-name=(texts.share_judged) { (share_judged(texts, call)) }
+            @if shell.role == Some(Role::Supervisor) {
+                td.agent data-name=(capital(texts.agent)) {
+                    @if let Some(agent) = &call.agent { (shown(agent)) } @else { span.soft { "–" } }
+                }
+            }
+            td.mood { (shift(texts, call)) }
+            td.alerts data-name=(texts.alerts) { (alerts(texts, call)) }
+            td.right.judged data-name=(texts.share_judged) { (share_judged(texts, call)) }
         }
     }
 }

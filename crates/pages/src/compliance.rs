@@ -64,8 +64,8 @@ pub struct PolicyInForce {
     pub never_tiers: Vec<String>,
     /// The key that refuses.
     pub opt_out_digit: Option<char>,
-    /// Points that somebody should look at, in English.
-    pub remarks: Vec<String>,
+    /// Points that somebody should look at: the key of each, and its text in English.
+    pub remarks: Vec<(&'static str, String)>,
     /// What is kept, where, and for how long, in English.
     pub kept: Vec<[String; 3]>,
 }
@@ -130,7 +130,7 @@ pub fn compliance(shell: &Shell<'_>, compliance: &Compliance<'_>) -> String {
         }
         (accesses(shell, own, compliance))
     };
-    page(shell, &Head { title: own.title, section: Some(Section::Compliance) }, content)
+    page(shell, &Head { title: own.title, section: Some(Section::Compliance), again: None }, content)
 }
 
 fn receipts(shell: &Shell<'_>, own: &ComplianceTexts, compliance: &Compliance<'_>) -> Markup {
@@ -189,7 +189,14 @@ fn policy(shell: &Shell<'_>, own: &ComplianceTexts, policy: &PolicyInForce) -> M
             @if !policy.remarks.is_empty() {
                 details open {
                     summary { (own.remarks) }
-                    ul.reasons lang="en" { @for remark in policy.remarks.iter().take(MOST) { li { (remark) } } }
+                    ul.reasons {
+                        @for (key, english) in policy.remarks.iter().take(MOST) {
+                            @match remark(own, key) {
+                                Some(text) => li { (text) },
+                                None => li lang="en" { (english) },
+                            }
+                        }
+                    }
                 }
             }
             @if !policy.kept.is_empty() {
@@ -204,6 +211,31 @@ fn policy(shell: &Shell<'_>, own: &ComplianceTexts, policy: &PolicyInForce) -> M
             }
         }
     }
+}
+
+/// A remark in the reader's language.
+fn remark(own: &ComplianceTexts, key: &str) -> Option<&'static str> {
+    Some(match key {
+        "not_analysed" => own.not_analysed,
+        "no_receipts" => own.no_receipts,
+        "receipts_for_ever" => own.receipts_for_ever,
+        "no_do_not_analyse" => own.no_do_not_analyse,
+        "no_agent_numbers" => own.no_agent_numbers,
+        "no_country" => own.no_country,
+        "no_tones" => own.no_tones,
+        "given_upstream" => own.given_upstream,
+        "announce_elsewhere" => own.announce_elsewhere,
+        "late_opt_in" => own.late_opt_in,
+        "no_salt" => own.no_salt,
+        "no_contact" => own.no_contact,
+        _ => return None,
+    })
+}
+
+/// Whether the pages have a text for the remark of this key in every language.
+#[must_use]
+pub fn knows_remark(key: &str) -> bool {
+    remark(crate::text::Language::En.compliance(), key).is_some()
 }
 
 fn erasures(shell: &Shell<'_>, own: &ComplianceTexts, compliance: &Compliance<'_>) -> Markup {

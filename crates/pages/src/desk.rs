@@ -103,11 +103,11 @@ pub fn desk(shell: &Shell<'_>, call: Option<&DeskCall>, agent: &str, paths: Desk
         (headline(&html! { (texts.desk) }, &html! { (fill(texts.desk_below, &[&clean(agent)])) }))
         p #live-state .notice hidden { (texts.wall_stale) }
         p #live-said .hidden role="status" {}
-        div #live .desk data-fragment=(shell.path(paths.part)) data-stream=(shell.path(paths.stream)) {
+        div #live .desk tabindex="-1" data-fragment=(shell.path(paths.part)) data-stream=(shell.path(paths.stream)) {
             (PreEscaped(desk_fragment(shell, call, paths)))
         }
     };
-    page(shell, &Head { title: texts.desk, section: Some(Section::Desk) }, content)
+    page(shell, &Head { title: texts.desk, section: Some(Section::Desk), again: Some(5) }, content)
 }
 
 /// The part of the desk that changes.
@@ -116,7 +116,11 @@ pub fn desk_fragment(shell: &Shell<'_>, call: Option<&DeskCall>, paths: DeskPath
     let texts = shell.texts();
     let Some(call) = call else {
         let waiting = html! {
-            div.empty { h2 { (texts.desk_empty) } p { (texts.desk_empty_how) } }
+            div.empty {
+                h2 { (texts.desk_empty) }
+                p { (texts.desk_empty_how) }
+                p { a #desk-last href=(shell.path("/desk/last")) { (texts.desk_last) } }
+            }
         };
         return waiting.into_string();
     };
@@ -182,7 +186,7 @@ fn cue(shell: &Shell<'_>, call: &DeskCall, paths: DeskPaths<'_>) -> Markup {
             h2.hidden { (texts.desk_cue) }
             p.line lang=(language) { (line) }
             @if let Some(reason) = reason {
-                details { summary { (texts.desk_why) } p lang=(language) { (reason) } }
+                details { summary #cue-why { (texts.desk_why) } p lang=(language) { (reason) } }
             }
             div.act {
                 @if cue.acknowledged { span.soft { (texts.desk_seen) } }

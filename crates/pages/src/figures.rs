@@ -165,7 +165,7 @@ pub fn figures(shell: &Shell<'_>, figures: &Figures) -> String {
         }
         p.more { a href=(shell.path(&format!("/figures.csv{}", figures.query.to_query()))) download { (texts.as_csv) } }
     };
-    page(shell, &Head { title: texts.figures, section: Some(Section::Figures) }, content)
+    page(shell, &Head { title: texts.figures, section: Some(Section::Figures), again: None }, content)
 }
 
 fn form(shell: &Shell<'_>, figures: &Figures) -> Markup {
@@ -317,7 +317,7 @@ fn by_label(shell: &Shell<'_>, figures: &Figures) -> Markup {
         section {
             h2 { (title) }
             div.scroll tabindex="0" role="group" aria-label=(title) {
-                table {
+                table.by-label {
                     thead {
                         tr {
                             th scope="col" { (name) }

@@ -1,6 +1,7 @@
 //! Numbers, lengths and times as a reader of the language writes them, and text from outside made harmless.
 
 use maud::{Markup, html};
+use sidetone_call::misleads;
 
 use crate::civil::{DAY_MS, Date};
 use crate::layout::Shell;
@@ -11,11 +12,7 @@ const LONGEST: usize = 80;
 
 /// A text from outside, freed of control characters and of those that turn the direction of writing, and cut.
 pub(crate) fn clean(text: &str) -> String {
-    let harmless = |letter: &char| {
-        !letter.is_control()
-            && !matches!(letter, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    let mut letters = text.chars().filter(harmless);
+    let mut letters = text.chars().filter(|letter| !misleads(*letter));
     let mut kept: String = letters.by_ref().take(LONGEST).collect();
     if letters.next().is_some() {
         kept.push('…');

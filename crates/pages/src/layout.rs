@@ -138,6 +138,8 @@ pub struct Head<'a> {
     pub title: &'a str,
     /// The section that it belongs to.
     pub section: Option<Section>,
+    /// After how many seconds a browser without script loads the page anew; only where nothing is written on it.
+    pub again: Option<u32>,
 }
 
 /// A whole page around its content, which has the page's one `h1`.
@@ -158,6 +160,9 @@ pub fn page(shell: &Shell<'_>, head: &Head<'_>, content: Markup) -> String {
                 link rel="icon" type="image/svg+xml" href=(shell.path(assets::icon()));
                 link rel="stylesheet" href=(shell.path(assets::style()));
                 script src=(shell.path(assets::script())) defer {}
+                @if let Some(seconds) = head.again {
+                    noscript { meta http-equiv="refresh" content=(seconds); }
+                }
             }
             body {
                 a.skip href="#content" { (texts.skip) }

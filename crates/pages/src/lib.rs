@@ -36,10 +36,10 @@ mod text;
 mod vocabulary;
 mod wall;
 
-pub use assets::{Asset, CONTENT_SECURITY_POLICY, assets};
-pub use call::{NoteFault, NoteForm, Own, SelfNoteForm, call};
+pub use assets::{Asset, CONTENT_SECURITY_POLICY, assets, embeddable};
+pub use call::{NoteFault, NoteForm, Own, Refused, SelfNoteForm, call};
 pub use calls::{CallLabels, CallList, CallsForm, CallsQuery, QueryFault, calls};
-pub use compliance::{Compliance, Listed, Owed, PolicyInForce, Receipts, compliance};
+pub use compliance::{Compliance, Listed, Owed, PolicyInForce, Receipts, compliance, knows_remark};
 pub use desk::{DeskCall, DeskCue, DeskCustomer, DeskPaths, desk, desk_fragment};
 pub use figures::{
     Change, Estimate, Figures, FiguresQuery, Measure, Range, SMALLEST_GROUP, figures, figures_csv, is_group,
@@ -47,7 +47,9 @@ pub use figures::{
 };
 pub use layout::{Head, Section, Shell, page};
 pub use maud::Markup;
-pub use operations::{Alarm, Counts, Health, Host, Link, Model, Operations, operations, operations_fragment};
+pub use operations::{
+    Alarm, Counts, Health, Host, HostState, Link, Model, Operations, operations, operations_fragment,
+};
 pub use problem::problem;
 pub use sign_in::{SignIn, SignInFault, sign_in};
 pub use text::Language;

@@ -35,6 +35,17 @@ pub enum Health<'a> {
     NoPbx,
 }
 
+/// How a host is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostState {
+    /// It answers.
+    Up,
+    /// It has left too many probes unanswered.
+    Down,
+    /// It has not answered yet, nor been asked often enough to be called down.
+    Unheard,
+}
+
 /// A host that is asked how it is.
 #[derive(Debug, Clone, Copy)]
 pub struct Host<'a> {
@@ -45,7 +56,7 @@ pub struct Host<'a> {
     /// Transport and address.
     pub host: &'a str,
     /// Whether it answers.
-    pub up: bool,
+    pub state: HostState,
 }
 
 /// A link to a PBX.
@@ -109,11 +120,11 @@ pub fn operations(shell: &Shell<'_>, operations: &Operations<'_>) -> String {
         (headline(&html! { (own.title) }, &html! { (own.below) }))
         p #live-state .notice hidden { (texts.wall_stale) }
         p #live-said .hidden role="status" {}
-        div #live .wall-part data-fragment=(shell.path("/operations/state")) data-every="5" {
+        div #live .live-part tabindex="-1" data-fragment=(shell.path("/operations/state")) data-every="5" {
             (PreEscaped(operations_fragment(shell, operations)))
         }
     };
-    page(shell, &Head { title: own.title, section: Some(Section::Operations) }, content)
+    page(shell, &Head { title: own.title, section: Some(Section::Operations), again: Some(15) }, content)
 }
 
 /// The part of the page that changes.
@@ -237,7 +248,13 @@ fn hosts(shell: &Shell<'_>, operations: &Operations<'_>) -> Markup {
                                     th scope="row" { (shown(host.peer)) }
                                     td { (if host.of_trunk { shell.texts().trunk } else { own.pbx }) }
                                     td { code { (clean(host.host)) } }
-                                    td { (up(own, host.up)) }
+                                    td {
+                                        @match host.state {
+                                            HostState::Up => { (up(own, true)) }
+                                            HostState::Down => { (up(own, false)) }
+                                            HostState::Unheard => { span.soft { (own.unheard) } }
+                                        }
+                                    }
                                 }
                             }
                         }

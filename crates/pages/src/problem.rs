@@ -26,10 +26,13 @@ pub fn problem(shell: &Shell<'_>, status: u16, detail: Option<&str>) -> String {
             p.soft { "HTTP " (status) }
             @if let Some(section) = shell.sections.first() {
                 p { a.button href=(shell.path(section.path())) { (texts.go_on) } }
+            } @else if status == 404 {
+                // Who is signed in is not known at such an address: the first page is, or leads to the sign-in.
+                p { a.button href=(shell.path("/")) { (texts.go_on) } }
             } @else if shell.name.is_none() {
                 p { a.button href=(shell.path("/sign-in")) { (texts.sign_in) } }
             }
         }
     };
-    page(shell, &Head { title, section: None }, content)
+    page(shell, &Head { title, section: None, again: None }, content)
 }

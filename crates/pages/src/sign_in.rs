@@ -55,7 +55,7 @@ pub fn sign_in(shell: &Shell<'_>, sign_in: &SignIn<'_>) -> String {
             }
         }
     };
-    page(shell, &Head { title: texts.sign_in, section: None }, content)
+    page(shell, &Head { title: texts.sign_in, section: None, again: None }, content)
 }
 
 fn by_password(shell: &Shell<'_>, sign_in: &SignIn<'_>) -> Markup {

@@ -94,18 +94,18 @@ pub fn wall(shell: &Shell<'_>, calls: &[LiveCall<'_>], query: &WallQuery, events
                     aria-current=[(other == *query).then_some("true")] { (name) }
             }
         }
-        (queues(shell, calls, query))
-        div #live .wall-part data-fragment=(fragment) data-events=[events.map(|path| shell.path(path))] data-kinds=(KINDS) {
+        div #live .live-part tabindex="-1" data-fragment=(fragment) data-events=[events.map(|path| shell.path(path))] data-kinds=(KINDS) {
             (PreEscaped(wall_fragment(shell, calls, query)))
         }
     };
-    page(shell, &Head { title: texts.live, section: Some(Section::Live) }, content)
+    page(shell, &Head { title: texts.live, section: Some(Section::Live), again: Some(15) }, content)
 }
 
 /// The part of the wall that changes.
 #[must_use]
 pub fn wall_fragment(shell: &Shell<'_>, calls: &[LiveCall<'_>], query: &WallQuery) -> String {
     let (texts, view) = (shell.texts(), query.view);
+    let queues = queues(shell, calls, query);
     let calls: Vec<LiveCall<'_>> = calls.iter().filter(|live| query.has(live)).copied().collect();
     let ordered = order::by_need(&calls);
     let most = if view == WallView::Cards { MOST_CARDS } else { MOST_ROWS };
@@ -116,6 +116,7 @@ pub fn wall_fragment(shell: &Shell<'_>, calls: &[LiveCall<'_>], query: &WallQuer
         _ => counted(texts, now as u64, texts.need_now_one, texts.need_now_many),
     };
     let markup = html! {
+        (queues)
         p.tally data-attention=(now) data-say=(attention) {
             strong.attention[now > 0] { (attention) }
             span { (counted(texts, calls.len() as u64, texts.up_one, texts.up_many)) }
@@ -158,15 +159,20 @@ fn queues(shell: &Shell<'_>, calls: &[LiveCall<'_>], query: &WallQuery) -> Marku
     html! {
         @if !queues.is_empty() {
             nav.views.queues aria-label=(texts.queue) {
-                a href=(link("")) aria-current=[query.queue.is_empty().then_some("true")] { (texts.all_queues) }
+                a #{ "queue-" } href=(link("")) aria-current=[query.queue.is_empty().then_some("true")] { (texts.all_queues) }
                 @for (queue, calls) in queues.into_iter().take(MOST_QUEUES) {
-                    a href=(link(queue)) aria-current=[(queue == query.queue).then_some("true")] {
+                    a #{ "queue-" (plain(queue)) } href=(link(queue)) aria-current=[(queue == query.queue).then_some("true")] {
                         (shown(queue)) " " span.number { (calls) }
                     }
                 }
             }
         }
     }
+}
+
+/// A queue's name as a part of an element's id, by which the script finds it again.
+fn plain(queue: &str) -> String {
+    queue.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn judged(calls: &[LiveCall<'_>]) -> u64 {

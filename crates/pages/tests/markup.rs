@@ -9,9 +9,9 @@ mod reader;
 
 use serde_json::json;
 use sidetone_pages::{
-    CallLabels, CallList, CallsQuery, Figures, FiguresQuery, Language, LiveCall, NoteFault, Own, QueryFault,
-    Section, Shell, SignIn, SignInFault, WallQuery, WallView, assets, call, calls, compliance, figures,
-    figures_csv, operations, problem, sign_in, wall, wall_fragment,
+    CallLabels, CallList, CallsQuery, DeskPaths, Figures, FiguresQuery, Language, LiveCall, NoteFault,
+    NoteForm, Own, QueryFault, Refused, Section, Shell, SignIn, SignInFault, WallQuery, WallView, assets,
+    call, calls, compliance, desk, figures, figures_csv, operations, problem, sign_in, wall, wall_fragment,
 };
 use sidetone_store::{Alert, Call, CallDetails, CallOutcome, Happened, Note, Point, Role, SelfNote, Survey};
 
@@ -72,12 +72,14 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
         ..CallsQuery::default()
     };
     let cursor = list.last().map(Call::cursor);
+    let filters = [sidetone_store::KeptFilter { name: text.to_owned(), query: "?outcome=upset".to_owned() }];
     let part = |rows, query, fault| CallList {
         rows,
         trunks: &trunks,
         labels: &labels,
         query,
         fault,
+        filters: &filters,
         next: cursor.as_ref(),
     };
     let gate = SignIn { fault: Some(SignInFault::Password), password: true, name: text, next: text };
@@ -85,7 +87,10 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
     let by_team = FiguresQuery { by: "team".to_owned(), ..FiguresQuery::default() };
     let agents = Shell { role: Some(Role::Agent), sections: Section::of(Role::Agent), ..shell };
     let note = SelfNote { posted: made_up::NOW, text: text.to_owned() };
-    let own = Own { self_note: Some(&note), fault: Some(NoteFault::Unfit) };
+    let sent =
+        NoteForm { kind: text.to_owned(), at: text.to_owned(), text: text.to_owned(), ..NoteForm::default() };
+    let refused = Refused { fault: NoteFault::Unfit, sent };
+    let own = Own { self_note: Some(&note), refused: Some(&refused) };
     let mut pages = vec![
         ("wall", wall(&shell, &live, &WallQuery::default(), Some("/live/events"))),
         ("wall as a list", wall(&shell, &live, &as_list, None)),
@@ -96,6 +101,7 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
         ("figures by a wrong query", figures(&shell, &Figures::of(&days, &asked, made_up::NOW))),
         ("figures by team", figures(&shell, &Figures::of(&days, &by_team, made_up::NOW))),
         ("an agent's call", call(&agents, &details[0], &own)),
+        ("a call with a refused note", call(&shell, &details[0], &own)),
         ("figures of nothing", figures(&shell, &Figures::of(&[], &usual, made_up::NOW))),
         ("operations", made_up::operations(false, text, |it| operations(&shell, it))),
         ("operations with much amiss", made_up::operations(true, text, |it| operations(&shell, it))),
@@ -255,6 +261,7 @@ fn a_page_with_its_assets_stays_under_100_kilobytes_however_much_there_is() {
             labels: &labels,
             query: &query,
             fault: None,
+            filters: &[],
             next: None,
         };
         let quarter = FiguresQuery {
@@ -319,6 +326,7 @@ fn every_path_stands_behind_the_base() {
         labels: &CallLabels::default(),
         query: &query,
         fault: None,
+        filters: &[],
         next: cursor.as_ref(),
     };
     let outside = Shell { name: None, sections: &[], ..shell };
@@ -362,6 +370,7 @@ fn a_number_is_posted_and_never_stands_in_an_address() {
         labels: &CallLabels::default(),
         query: &CallsQuery::default(),
         fault: None,
+        filters: &[],
         next: None,
     };
     let html = calls(&shell(Language::En, "/calls"), &list);
@@ -394,4 +403,107 @@ fn receipts_that_are_not_whole_are_told_and_small_days_have_no_share() {
     let html = made_up::compliance(false, "x", |it| compliance(&shell, it));
     assert!(html.contains("Intact") && html.contains("48302:9f1c") && html.contains("/compliance?after="));
     assert!(!html.contains(&"a1".repeat(32)), "a hashed number stands there by its beginning");
+}
+
+#[test]
+fn a_note_that_is_refused_keeps_what_was_written() {
+    let details = made_up::upset_call();
+    let sent = NoteForm {
+        kind: "empathy".to_owned(),
+        at: "99:59".to_owned(),
+        text: "She waited\nfor the <caller>.".to_owned(),
+        ..NoteForm::default()
+    };
+    let refused = Refused { fault: NoteFault::Unfit, sent };
+    let kept = SelfNote { posted: made_up::NOW, text: "as it was kept before".to_owned() };
+    let own = Own { self_note: Some(&kept), refused: Some(&refused) };
+    let supervisor = shell(Language::En, "Maria");
+    let page = call(&supervisor, &details, &own);
+    for part in
+        ["She waited\nfor the &lt;caller&gt;.</textarea>", "value=\"99:59\"", "value=\"empathy\" selected"]
+    {
+        assert!(page.contains(part), "{part}");
+    }
+    let agent = Shell { role: Some(Role::Agent), sections: Section::of(Role::Agent), ..supervisor };
+    let page = call(&agent, &details, &own);
+    assert!(page.contains("She waited\nfor the") && !page.contains("as it was kept before"));
+    let page = call(&agent, &details, &Own { refused: None, ..own });
+    assert!(page.contains("as it was kept before"));
+}
+
+#[test]
+fn supervisors_see_whose_call_it_was() {
+    let list = made_up::list();
+    let agent = list.iter().find_map(|call| call.agent.clone()).unwrap();
+    let (trunks, labels, query) = (made_up::trunks(), made_up::labels(), CallsQuery::default());
+    let part = CallList {
+        rows: &list,
+        trunks: &trunks,
+        labels: &labels,
+        query: &query,
+        fault: None,
+        filters: &[],
+        next: None,
+    };
+    let supervisor = shell(Language::En, "Maria");
+    let page = calls(&supervisor, &part);
+    assert!(page.contains("<th scope=\"col\">Agent</th>") && page.contains(&format!("<bdi>{agent}</bdi>")));
+    let own = Shell { role: Some(Role::Agent), ..supervisor };
+    assert!(!calls(&own, &part).contains("<th scope=\"col\">Agent</th>"));
+}
+
+#[test]
+fn the_queues_to_choose_from_come_with_each_change() {
+    let shell = shell(Language::En, "Maria");
+    let calls = made_up::live();
+    let live: Vec<_> = calls.iter().map(|it| LiveCall { call: &it.call, points: &it.affect }).collect();
+    assert!(wall_fragment(&shell, &live, &WallQuery::default()).contains("id=\"queue-"));
+    assert!(!wall_fragment(&shell, &[], &WallQuery::default()).contains("id=\"queue-"));
+}
+
+#[test]
+fn without_script_what_is_live_is_loaded_again_and_what_is_written_is_not() {
+    let shell = shell(Language::En, "Maria");
+    let again = "<noscript><meta http-equiv=\"refresh\"";
+    assert!(wall(&shell, &[], &WallQuery::default(), None).contains(again));
+    let paths = DeskPaths { stream: "/desk/stream", part: "/desk/call", answer: "/desk/answer" };
+    assert!(desk(&shell, None, "2001", paths).contains(again));
+    assert!(!call(&shell, &made_up::upset_call(), &Own::default()).contains(again));
+}
+
+#[test]
+fn labels_that_are_told_together_are_one_line() {
+    let mut details = made_up::upset_call();
+    details.events.retain(|event| event.kind != "call.labelled");
+    let told = |seq, at_ms, data| Happened { seq, at_ms, kind: "call.labelled".to_owned(), data };
+    details.events.insert(0, told(901, 100, serde_json::json!({"queue": "billing"})));
+    details.events.insert(1, told(902, 900, serde_json::json!({"queue": "billing", "tier": "gold"})));
+    details.events.insert(
+        2,
+        told(903, 1_800, serde_json::json!({"queue": "billing", "tier": "gold", "agent": "2001"})),
+    );
+    details.events.push(told(
+        904,
+        90_000,
+        serde_json::json!({"queue": "billing", "tier": "gold", "agent": "2002"}),
+    ));
+    let page = call(&shell(Language::En, "Maria"), &details, &Own::default());
+    assert_eq!(page.matches("The PBX says").count(), 2, "{page}");
+    assert!(page.contains("billing, gold, 2001") && page.contains("billing, gold, 2002"));
+}
+
+#[test]
+fn a_host_that_was_never_heard_is_not_called_up() {
+    let page = made_up::operations(false, "carrier", |it| operations(&shell(Language::En, "Otto"), it));
+    assert!(page.contains("no answer yet"));
+}
+
+#[test]
+fn remarks_are_in_the_readers_language() {
+    let german = made_up::compliance(false, "x", |it| compliance(&shell(Language::De, "Otto"), it));
+    assert!(
+        german.contains("Belege werden ohne Ende aufbewahrt")
+            && !german.contains("receipts are kept for ever")
+    );
+    assert!(german.contains("<li lang=\"en\">a remark without a text of the pages"));
 }

@@ -194,8 +194,13 @@ mod tests {
 
     #[test]
     fn a_host_that_is_down_is_named_and_a_side_without_any_is_told() {
-        let host =
-            |side, up| HostStats { side, peer: "carrier".into(), host: "udp:192.0.2.1:5060".into(), up };
+        let host = |side, up| HostStats {
+            side,
+            peer: "carrier".into(),
+            host: "udp:192.0.2.1:5060".into(),
+            up,
+            heard: up,
+        };
         let mut stats = Stats { hosts: vec![host("trunk", false), host("trunk", true)], ..Stats::default() };
         let told = Earlier::default().alarms(at(1), &stats);
         assert_eq!(told, [(Alarm::PeerDown, "carrier (udp:192.0.2.1:5060)".to_owned())]);

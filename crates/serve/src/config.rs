@@ -19,6 +19,54 @@ pub struct Http {
     /// Token of clients that may tell Sidetone of calls and announce into them, under /api; without one, no client may.
     /// At least 16 bytes: text, or `{ file = "…" }`.
     pub token: Option<Secret>,
+    /// Origins whose pages may embed the agent's page, as `https://crm.example.com`.
+    pub frame_ancestors: Vec<FrameAncestor>,
+}
+
+/// An origin whose pages may embed the agent's page: scheme, host and perhaps a port.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct FrameAncestor(String);
+
+/// A text that is no such origin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is no origin: write https:// or http://, a host and perhaps a port, as in https://crm.example.com"
+)]
+pub struct NotAnOrigin(String);
+
+impl FromStr for FrameAncestor {
+    type Err = NotAnOrigin;
+
+    fn from_str(text: &str) -> Result<Self, NotAnOrigin> {
+        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        // Nothing that ends a directive of the policy, or begins another, and no path.
+        let fits = |host: &str| {
+            (1..=253).contains(&host.len())
+                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte))
+        };
+        if host.is_some_and(fits) { Ok(Self(text.to_owned())) } else { Err(NotAnOrigin(text.to_owned())) }
+    }
+}
+
+impl std::fmt::Display for FrameAncestor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for FrameAncestor {
+    type Error = NotAnOrigin;
+
+    fn try_from(text: String) -> Result<Self, NotAnOrigin> {
+        text.parse()
+    }
+}
+
+impl From<FrameAncestor> for String {
+    fn from(origin: FrameAncestor) -> Self {
+        origin.0
+    }
 }
 
 /// The HTTP address, if HTTP is served at all.
@@ -94,6 +142,32 @@ impl std::fmt::Display for HttpListen {
         match self {
             Self::Off => f.write_str("off"),
             Self::At(address) => write!(f, "{address}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_can_end_no_directive_of_the_policy() {
+        for origin in ["https://crm.example.com", "http://localhost:8080", "https://[2001:db8::1]:8443"] {
+            assert_eq!(origin.parse::<FrameAncestor>().unwrap().to_string(), origin);
+        }
+        for other in [
+            "",
+            "*",
+            "crm.example.com",
+            "https://",
+            "https://*",
+            "https://crm.example.com/path",
+            "https://a; script-src *",
+            "https://a 'unsafe-inline'",
+            "https://a\r\nx: y",
+            "javascript://x",
+        ] {
+            assert!(other.parse::<FrameAncestor>().is_err(), "{other}");
         }
     }
 }

@@ -10,9 +10,11 @@ mod limit;
 mod limits;
 mod openapi;
 mod problem;
+mod reader;
 mod route;
 mod screens;
 mod text;
+mod unknown;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -25,7 +27,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::connect_info::Connected;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -50,6 +52,7 @@ use route::Route;
 use screens::Screens;
 pub use screens::{Facts, GatherFacts};
 
+use crate::config::FrameAncestor;
 use crate::snapshot::NOTHING_COUNTS;
 use crate::{Snapshot, Stats};
 
@@ -81,6 +84,8 @@ pub struct Served {
     pub api: Option<(Revealed, Arc<Calls>)>,
     /// The calls that are up, for the agents who have them.
     pub desks: Desks,
+    /// Whose pages may embed the agent's.
+    pub embedded_by: Vec<FrameAncestor>,
     /// The store, for those who have a token of it; absent where none is kept.
     pub kept: Option<Kept>,
     /// The model, for the operator's page; absent where nothing is listened to.
@@ -98,9 +103,11 @@ pub async fn start(listen: SocketAddr, served: Served, alarm: &Alarm) -> Result<
     let listener = TcpListener::bind(listen).await.map_err(cant)?;
     let bound = listener.local_addr().map_err(cant)?;
     let idle = IDLE_AFTER.max(served.heartbeat.saturating_mul(2));
+    let has_pages = served.kept.is_some();
     let router = router(served, alarm);
     // Around all routes, so that every error has the same shape.
-    let router = problem::around(router);
+    let unknown = move |uri: Uri, headers: HeaderMap| unknown::no_such_path(has_pages, uri, headers);
+    let router = problem::around(router.fallback(unknown));
     // A connection that waits for its next request would hold a place: it is closed after each answer.
     let router = router.layer(map_response(|mut response: Response| async {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -134,7 +141,7 @@ fn pages() -> [Route<Pages>; 5] {
 }
 
 fn router(served: Served, alarm: &Alarm) -> Router {
-    let Served { stats, policy, events, api, kept, desks, model, facts, .. } = served;
+    let Served { stats, policy, events, api, kept, desks, model, facts, embedded_by, .. } = served;
     let pages = pages().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
     let pages = pages.with_state(Pages { stats: stats.clone(), policy }).merge(events);
     let pages = match kept {
@@ -146,7 +153,7 @@ fn router(served: Served, alarm: &Alarm) -> Router {
                 .merge(text::router(kept.clone(), Arc::clone(&limits)))
                 .merge(additions::router(kept.clone(), Arc::clone(&limits)))
                 .merge(desk::router(kept, desks.clone(), limits))
-                .merge(screens::router(screens, desks))
+                .merge(screens::router(screens, desks, &embedded_by))
         }
         None => pages,
     };

@@ -273,8 +273,10 @@ pub struct HostStats {
     pub peer: String,
     /// Transport and address.
     pub host: String,
-    /// Whether the host answers its probes.
+    /// Whether calls may go to the host: it has not left too many probes unanswered.
     pub up: bool,
+    /// Whether the host has ever answered a probe.
+    pub heard: bool,
 }
 
 const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "6xx"];
@@ -305,6 +307,7 @@ impl Stats {
                 peer: peer.to_owned(),
                 host: format!("{}:{address}", transport.as_param()),
                 up: !state.down,
+                heard: state.heard,
             })
             .collect();
         let refused = core.counters();

@@ -180,6 +180,7 @@ impl Server {
                     events: event_stream,
                     desks: http::Desks::new(list.clone(), Arc::clone(&calls)),
                     heartbeat: config.events.stream.heartbeat.0,
+                    embedded_by: config.http.frame_ancestors.clone(),
                     kept: kept(&config, lock(&store).as_ref(), numbers_of),
                     model: model_facts,
                     facts: Arc::new(move || compliance::of_pages(&told.get(), model_told.clone())),

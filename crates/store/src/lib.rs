@@ -62,4 +62,4 @@ pub use query::{
 pub use readers::Readers;
 pub use retention::{Erased, Erasure};
 pub use store::{BESIDE, FeedStatus, Status, Store};
-pub use view::View;
+pub use view::{KeptFilter, View};

@@ -5,7 +5,7 @@ use crate::error::StoreError;
 
 /// What each version added, oldest first. A step is never changed once it was released: a store that has made it does
 /// not make it again.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     // Times are milliseconds since 1970, UTC; those named `…_ms` are lengths, and `at` counts from the call's INVITE.
     "CREATE TABLE sidetone_store (
          version BIGINT NOT NULL,
@@ -195,6 +195,11 @@ const STEPS: [&str; 5] = [
      -- When calls were erased on request, and how many: not whose.
      CREATE TABLE erasures (time BIGINT NOT NULL, calls BIGINT NOT NULL);
      CREATE INDEX erasures_by_time ON erasures (time);",
+    // Filters of the list of calls that somebody keeps: the query of its address. Numbers stand hashed in it.
+    "CREATE TABLE filters (
+         token TEXT NOT NULL REFERENCES tokens (id), name TEXT NOT NULL, query TEXT NOT NULL,
+         PRIMARY KEY (token, name)
+     );",
 ];
 
 /// The newest schema that this program knows.

@@ -2,9 +2,12 @@
 //! calls they are.
 
 mod additions;
+mod filters;
 mod notes;
 
 use sidetone_events::Timestamp;
+
+pub use filters::KeptFilter;
 
 use crate::access::{Role, Token};
 use crate::error::StoreError;

@@ -12,7 +12,10 @@ impl Report {
         page.h1("Compliance report");
         page.lead(&format!("Made on {} by {}. {}", self.made.day(), self.build, words::DISCLAIMER));
         if !self.remarks.is_empty() {
-            page.callout_list("To be looked at", &self.remarks);
+            page.callout_list(
+                "To be looked at",
+                &self.remarks.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            );
         }
         self.running(&mut page);
         self.inferred(&mut page);

@@ -78,6 +78,7 @@ struct ToJudge {
     number: u32,
     since: Duration,
     was_upset: bool,
+    had_alert: bool,
 }
 
 impl Coach {
@@ -181,7 +182,8 @@ impl Coach {
             track.was_shown = true;
         }
         let was_upset = moment.is_upset();
-        self.to_judge.push_back(ToJudge { place, number: self.count, since: now, was_upset });
+        let had_alert = moment.has_alert();
+        self.to_judge.push_back(ToJudge { place, number: self.count, since: now, was_upset, had_alert });
         let others = cue.line.keys().filter(|tag| *tag != language).filter_map(|tag| {
             let (tag, line, reason) = cue.in_language(tag)?;
             Some((tag.to_owned(), CueText { line: line.filled(moment), reason: reason.map(str::to_owned) }))
@@ -216,11 +218,13 @@ impl Coach {
 
     /// Looks at what followed the cue that has waited longest for it.
     fn judge(&mut self, moment: &Moment) -> Option<CueJudged> {
-        let ToJudge { place, number, was_upset, .. } = self.to_judge.pop_front()?;
+        let ToJudge { place, number, was_upset, had_alert, .. } = self.to_judge.pop_front()?;
         let cue = self.set.cues.get(place)?;
         let adopted = cue.still_called_for(moment).map(|still| !still);
         let judged = moment.word(super::Aspect::State).is_some();
-        let recovered = (was_upset && judged).then(|| !moment.is_upset());
+        // By the measure by which they seemed upset: whose alert has calmed is calmer, though not pleased yet.
+        let is_upset = if had_alert { moment.has_alert() } else { moment.is_upset() };
+        let recovered = (was_upset && judged).then_some(!is_upset);
         Some(CueJudged { cue: cue.id.clone(), number, adopted, recovered })
     }
 

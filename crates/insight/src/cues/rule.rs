@@ -147,12 +147,6 @@ impl fmt::Display for Line {
     }
 }
 
-/// Whether a character is not seen, or makes others be seen elsewhere.
-fn misleads(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
-
 /// What is wrong with a cue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CueFault {
@@ -244,7 +238,7 @@ impl TryFrom<Written> for Cue {
             (2..=16).contains(&tag.len()) && tag.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
         };
         let short = |text: &str, longest| {
-            (1..=longest).contains(&text.chars().count()) && !text.chars().any(misleads)
+            (1..=longest).contains(&text.chars().count()) && !text.chars().any(sidetone_call::misleads)
         };
         let Written { id, line, reason, source, when, any, unless, .. } = &written;
         let few = [when, any, unless].into_iter().all(|list| list.len() <= MOST_CONDITIONS);

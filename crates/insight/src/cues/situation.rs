@@ -368,6 +368,12 @@ impl Moment {
         self.agent_talks
     }
 
+    /// Whether an alert is up.
+    #[must_use]
+    pub fn has_alert(&self) -> bool {
+        self.alert.is_some()
+    }
+
     /// Whether the customer seems upset: an alert is up, or their state is negative.
     #[must_use]
     pub fn is_upset(&self) -> bool {

@@ -227,6 +227,19 @@ fn what_is_urgent_does_not_wait() {
     assert!(story.contains(&"36500 acknowledge None Some(true)".to_owned()), "{story:?}");
 }
 
+/// Whose alert has calmed is calmer, though their mood is not pleasant yet.
+#[test]
+fn a_customer_is_calmer_by_the_measure_by_which_they_seemed_upset() {
+    let cue = "[[cue]]\nid = \"a\"\nwhen = [\"alert = frustration\"]\nline.en = \"A.\"\n";
+    let mut call = Played::with(cue);
+    call.talk(2, true, false).alert(AlertKind::Frustration, Phase::Rising).affect(State::Frustrated, 0.9);
+    call.talk(10, true, false).alert(AlertKind::Frustration, Phase::Calmed);
+    for _ in 0..5 {
+        call.affect(State::Negative, 0.4).talk(5, true, false);
+    }
+    assert!(call.story().iter().any(|line| line.ends_with("a None Some(true)")), "{:?}", call.story());
+}
+
 #[test]
 fn two_urgent_cues_are_not_shown_in_a_row() {
     let urgent = |id: &str, priority: u16, when: &str| {

@@ -124,7 +124,8 @@ pub struct CueJudged {
     /// Whether what the agent does no longer fulfils the rule: they slowed down, they let the customer talk. `None` of
     /// a rule that is not about what the agent does.
     pub adopted: Option<bool>,
-    /// Whether a customer who seemed upset no longer does. `None` if they did not seem so, or nothing was judged since.
+    /// Whether a customer who seemed upset no longer does: whose alert was up has none any more, whose mood was
+    /// negative is not. `None` if they did not seem so, or nothing was judged since.
     pub recovered: Option<bool>,
 }
 

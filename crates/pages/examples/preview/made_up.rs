@@ -5,7 +5,7 @@
 
 use serde_json::json;
 use sidetone_pages::{
-    Alarm, CallLabels, Compliance, Counts, Health, Host, Link, Listed, Model, Operations, Owed,
+    Alarm, CallLabels, Compliance, Counts, Health, Host, HostState, Link, Listed, Model, Operations, Owed,
     PolicyInForce, Receipts,
 };
 use sidetone_store::{
@@ -418,11 +418,15 @@ pub(crate) fn days() -> Vec<Day> {
 
 /// The operator's page: in order, or with much that is not. `text` stands where one from outside is shown.
 pub(crate) fn operations<T>(ill: bool, text: &str, show: impl FnOnce(&Operations<'_>) -> T) -> T {
-    let host = |of_trunk, peer, host, up| Host { of_trunk, peer, host, up };
+    let host = |of_trunk, peer, host, up| {
+        let state = if up { HostState::Up } else { HostState::Down };
+        Host { of_trunk, peer, host, state }
+    };
     let hosts = [
         host(true, "carrier-north", "udp:203.0.113.10:5060", true),
         host(true, text, "tcp:203.0.113.11:5060", !ill),
         host(false, "pbx", "udp:192.0.2.20:5060", true),
+        Host { state: HostState::Unheard, ..host(false, "pbx", "udp:192.0.2.21:5060", true) },
     ];
     let link = |kind, up, dropped| Link { pbx: text, kind, up, sent: 20_711, dropped, refused: 0 };
     let links = [link("ami", true, 0), link("ari", !ill, if ill { 12 } else { 0 })];
@@ -477,7 +481,10 @@ pub(crate) fn compliance<T>(ill: bool, text: &str, show: impl FnOnce(&Compliance
         rules: 2,
         never_tiers: vec![text.to_owned()],
         opt_out_digit: Some('9'),
-        remarks: vec!["receipts are kept for ever: set consent.receipts_days (GDPR Art. 5(1)(e))".to_owned()],
+        remarks: vec![
+            ("receipts_for_ever", "receipts are kept for ever: set consent.receipts_days".to_owned()),
+            ("of_a_later_build", "a remark without a text of the pages".to_owned()),
+        ],
         kept: vec![["events".to_owned(), text.to_owned(), "30 days, or until 1100 MiB are full".to_owned()]],
     };
     let access = |number: u64, action: &str, subject: &str| Access {

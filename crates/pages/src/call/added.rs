@@ -18,8 +18,17 @@ const BESIDE: usize = 20;
 pub struct Own<'a> {
     /// The agent's note for themselves.
     pub self_note: Option<&'a SelfNote>,
-    /// Why a note that was sent is not there.
-    pub fault: Option<NoteFault>,
+    /// A note that was sent and is not there.
+    pub refused: Option<&'a Refused>,
+}
+
+/// A note that was not kept, with what was written: nobody writes it twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Why.
+    pub fault: NoteFault,
+    /// The form as it was sent; of an agent's note for themselves the text alone.
+    pub sent: NoteForm,
 }
 
 /// Why a note was not kept.
@@ -129,6 +138,11 @@ fn all_of(line: &str) -> String {
     letters.chunks(100).map(|part| clean(&part.iter().collect::<String>())).collect()
 }
 
+/// A text for a field, in its lines.
+fn lines(text: &str) -> String {
+    text.lines().map(all_of).collect::<Vec<_>>().join("\n")
+}
+
 fn kind(texts: &Texts, kind: NoteKind) -> &'static str {
     match kind {
         NoteKind::Coaching => texts.kind_coaching,
@@ -180,9 +194,9 @@ fn one(shell: &Shell<'_>, note: &Note) -> Markup {
 
 fn fault(shell: &Shell<'_>, own: &Own<'_>) -> Markup {
     html! {
-        @if let Some(fault) = own.fault {
+        @if let Some(refused) = own.refused {
             p.fault role="alert" {
-                (match fault {
+                (match refused.fault {
                     NoteFault::Unfit => shell.texts().note_fault,
                     NoteFault::Full => shell.texts().note_full,
                 })
@@ -193,6 +207,8 @@ fn fault(shell: &Shell<'_>, own: &Own<'_>) -> Markup {
 
 fn form(shell: &Shell<'_>, details: &CallDetails, own: &Own<'_>) -> Markup {
     let texts = shell.texts();
+    let none = NoteForm::default();
+    let sent = own.refused.map_or(&none, |refused| &refused.sent);
     html! {
         form.filter method="post" action=(path(shell, details, "notes")) {
             (shell.csrf_field())
@@ -201,17 +217,20 @@ fn form(shell: &Shell<'_>, details: &CallDetails, own: &Own<'_>) -> Markup {
                 div {
                     label for="note-kind" { (texts.note_kind) }
                     select #note-kind name="kind" {
-                        @for it in NoteKind::ALL { option value=(it.name()) { (kind(texts, it)) } }
+                        @for it in NoteKind::ALL { option value=(it.name()) selected[it.name() == sent.kind] { (kind(texts, it)) } }
                     }
                 }
                 div {
                     label for="note-at" { (texts.note_at) }
-                    input #note-at type="text" name="at" inputmode="numeric" maxlength="8" autocomplete="off";
+                    input #note-at type="text" name="at" inputmode="numeric" maxlength="8" autocomplete="off"
+                        value=(clean(&sent.at));
                 }
             }
             div {
                 label for="note-text" { (texts.note_text) }
-                textarea #note-text name="text" rows="3" maxlength="2000" required aria-describedby="note-hint" {}
+                textarea #note-text name="text" rows="3" maxlength="2000" required aria-describedby="note-hint" {
+                    (lines(&sent.text))
+                }
             }
             p #note-hint .hint { (texts.notes_for_agent) }
             div.act { button type="submit" { (texts.note_add) } }
@@ -231,9 +250,8 @@ fn self_note(shell: &Shell<'_>, details: &CallDetails, own: &Own<'_>) -> Markup 
                 div {
                     label for="self-text" { (texts.self_note_ask) }
                     textarea #self-text name="text" rows="3" maxlength="2000" required aria-describedby="self-hint" {
-                        @if let Some(note) = own.self_note {
-                            (note.text.lines().map(all_of).collect::<Vec<_>>().join("\n"))
-                        }
+                        @if let Some(refused) = own.refused { (lines(&refused.sent.text)) }
+                        @else if let Some(note) = own.self_note { (lines(&note.text)) }
                     }
                 }
                 p #self-hint .hint { (texts.self_note_private) }

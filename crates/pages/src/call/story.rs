@@ -11,6 +11,9 @@ use crate::vocabulary;
 /// Most lines of the list.
 const MOST: usize = 60;
 
+/// Labels that a PBX tells so shortly after each other are one line.
+const TOLD_TOGETHER_MS: u64 = 10_000;
+
 /// One line: when, and what.
 pub(super) struct Line {
     pub(super) at_ms: u64,
@@ -23,12 +26,25 @@ pub(super) struct Line {
 pub(super) fn lines(texts: &Texts, details: &CallDetails) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     let mut erased = 0;
+    // The line of the labels that were told last, and when: a PBX tells of a call in several pieces.
+    let mut labelled: Option<(usize, u64)> = None;
     for event in &details.events {
         if event.kind == "erased" {
             erased += 1;
+        } else if event.kind == "call.labelled"
+            && let Some((place, last)) = labelled
+            && event.at_ms.saturating_sub(last) <= TOLD_TOGETHER_MS
+            && let Some(line) = lines.get_mut(place)
+            && let Some((_, said)) = self::line(texts, event)
+        {
+            // Each event holds all labels as they are then, so the newest says it all.
+            (line.said, labelled) = (said, Some((place, event.at_ms)));
         } else if lines.len() < MOST
             && let Some((kind, said)) = line(texts, event)
         {
+            if event.kind == "call.labelled" {
+                labelled = Some((lines.len(), event.at_ms));
+            }
             lines.push(Line { at_ms: event.at_ms, kind, said });
         }
     }

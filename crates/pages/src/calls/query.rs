@@ -87,6 +87,9 @@ pub enum QueryFault {
     /// A number in clear of which no digits are left.
     #[error("a number has digits")]
     Number,
+    /// A filter that could not be kept.
+    #[error("a filter's name has 1 to 64 printable characters, and there are 20 at most")]
+    Filter,
     /// The cursor.
     #[error("the place in the list is none that a list has given")]
     Cursor,

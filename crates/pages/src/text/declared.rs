@@ -62,7 +62,8 @@ texts! {
     matter_resolved, matter_open, escalated, no, reason, empathy_score, of_five, caller_says, notes,
     notes_for_agent, no_notes, notes_earlier, note_kind, kind_coaching, kind_empathy, kind_note, note_at,
     note_text, note_add, note_fault, note_full, self_note, self_note_ask, self_note_private, self_note_keep,
-    ev_labelled, sign_in, sign_in_below, token, name, password, sign_in_wrong_password, sign_in_by_token, sign_in_wrong,
+    ev_labelled, filters, filter_keep, filter_forget, filter_name, fault_filter, desk_last, join_in, join_in_how,
+    join_in_more, sign_in, sign_in_below, token, name, password, sign_in_wrong_password, sign_in_by_token, sign_in_wrong,
     sign_in_too_many, sign_in_ended, sign_in_stale, p400, p400_how, p401, p401_how,
     p403, p403_how, p404, p404_how, p429, p429_how, p500, p500_how, p503, p503_how,
 }
@@ -71,7 +72,7 @@ texts! {
     /// What the operator's page says.
     OperationsTexts:
     title, below, ready, unready, ready_means, draining, thread, no_model, no_trunk, no_pbx, alarms,
-    no_alarm, alarms_are, running, version, uptime, model, licence, checksum, model_none, up, down, hosts,
+    no_alarm, alarms_are, running, version, uptime, model, licence, checksum, model_none, up, down, unheard, hosts,
     no_host, peer, side, host, state, pbx, links, no_link, kind, sent, dropped, refused, more,
     store_trouble, since_start, group_calls, group_media, group_listening, group_consent, group_kept,
     group_process, calls_up, calls_begun, calls_answered, calls_refused, calls_one_way, streams, ports,
@@ -93,4 +94,6 @@ texts! {
     policy_page, remarks, kept, erasures, owed_files, owed_spool, beyond, owed_are, listed, no_list,
     requests, no_request, request_done, by_day, no_day, day, whole, agreed, objected, neither, small_days,
     accesses, no_access, no_more, person, action, subject, accesses_are, call_read, calls_of_number,
+    not_analysed, no_receipts, receipts_for_ever, no_do_not_analyse, no_agent_numbers, no_country, no_tones,
+    given_upstream, announce_elsewhere, late_opt_in, no_salt, no_contact,
 }

@@ -28,6 +28,8 @@ pub struct HostState {
     pub missed: u32,
     /// Whether calls avoid the host.
     pub down: bool,
+    /// Whether it has ever answered.
+    pub heard: bool,
 }
 
 impl Health {
@@ -57,7 +59,7 @@ impl Health {
             host.state.missed = host.state.missed.saturating_add(1);
             host.state.down = host.state.missed >= self.down_after;
         } else {
-            host.state = HostState::default();
+            host.state = HostState { heard: true, ..HostState::default() };
         }
         (host.state.down != was_down).then_some(host.state)
     }

@@ -12,23 +12,23 @@ use sidetone_scenarios::until;
 use crate::stored::{speech, start, token};
 
 /// A browser that has signed in.
-struct Seat {
-    chromium: Chromium,
+pub(crate) struct Seat {
+    pub(crate) chromium: Chromium,
     server: String,
 }
 
 impl Seat {
-    fn new(call: &Call) -> Self {
+    pub(crate) fn new(call: &Call) -> Self {
         let server = format!("http://{}", call.net.at(host::SIDETONE, 9464));
         Self { chromium: Chromium::start(), server }
     }
 
-    fn open(&mut self, path: &str) {
+    pub(crate) fn open(&mut self, path: &str) {
         let address = format!("{}{path}", self.server);
         self.chromium.open(&address);
     }
 
-    fn sign_in(&mut self, token: &str) {
+    pub(crate) fn sign_in(&mut self, token: &str) {
         self.open("/sign-in?lang=en");
         self.chromium.fill("#token", token);
         self.chromium.follow("form button[type=submit]");

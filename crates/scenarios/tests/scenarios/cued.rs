@@ -8,6 +8,7 @@ use sidetone_scenarios::sidetone::Setup;
 use sidetone_scenarios::sipp::Plan;
 use sidetone_scenarios::until;
 
+use crate::browser::Seat;
 use crate::stored::{Browser, agent, ask, send, speech, token};
 
 /// Two cues that anything said calls for, the second after the first is gone.
@@ -45,6 +46,13 @@ fn start(folder: &std::path::Path) -> Call {
     Call::start_with(net, &setup, uac, uas)
 }
 
+/// Sidetone's id of the call: its first event may be a moment behind the answer.
+fn id(call: &Call) -> String {
+    until("the call's first event", || {
+        call.sidetone.events().first().and_then(|event| event["call"]["id"].as_str().map(str::to_owned))
+    })
+}
+
 fn told(call: &Call, kind: &str) -> Vec<Value> {
     call.sidetone.events().into_iter().filter(|event| event["kind"] == kind).collect()
 }
@@ -55,7 +63,7 @@ fn a_cue_is_shown_to_the_calls_agent_who_answers_it() {
     let file = folder.path().join("store.db");
     let mut call = start(folder.path());
     call.answered();
-    let id = call.sidetone.events()[0]["call"]["id"].as_str().unwrap().to_owned();
+    let id = id(&call);
     for (name, value) in [("queue", "billing"), ("agent", "2001"), ("team", "north")] {
         call.sidetone.command(&["tell", &id, name, value]);
     }
@@ -147,6 +155,31 @@ fn a_cue_is_shown_to_the_calls_agent_who_answers_it() {
     let end =
         events.iter().position(|event| event["kind"] == "consent.changed" && event["data"]["erased"] == true);
     assert!(events.iter().skip(end.unwrap() + 1).all(|event| event["kind"] != "cue.shown"));
+}
+
+/// The button that they pressed is gone with the cue; the keyboard goes on from where it was, not from the top.
+#[test]
+fn whoever_dismisses_a_cue_by_keyboard_keeps_their_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("store.db");
+    let mut call = start(folder.path());
+    call.answered();
+    let id = id(&call);
+    call.sidetone.command(&["tell", &id, "agent", "2001"]);
+    let ada = agent("2001", &file);
+    speak(&mut call.caller_media, &mut call.callee_media, &speech());
+    until("a cue", || told(&call, "cue.shown").first().cloned());
+    let mut seat = Seat::new(&call);
+    seat.sign_in(&ada);
+    seat.chromium.shows("Hear them");
+    seat.chromium.value("document.getElementById('cue-dismissed').focus()");
+    seat.chromium.press("Enter");
+    seat.chromium.shows("Nothing to point out just now.");
+    let within = "document.getElementById('live').contains(document.activeElement)";
+    assert_eq!(seat.chromium.value(within), true);
+    drop(seat);
+    call.caller.open_gate();
+    call.finish(6);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use sidetone_events::Timestamp;
 use sidetone_store::{
-    Added, CallOutcome, NewNote, NotAdded, Note, Noted, Role, SelfNote, StoreError, Survey, Token,
+    Added, CallOutcome, NewNote, NotAdded, Note, Noted, Role, SelfNote, StoreError, Survey, Token, View,
 };
 
 use super::etag::tagged;
@@ -72,17 +72,36 @@ fn unfit(error: NotAdded) -> Response {
     detailed(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
 }
 
+/// Adds what a request brings to its call: who asks, of which call, what, and then where it is kept.
+async fn add<T: Send + 'static>(
+    kept: &Kept,
+    headers: &HeaderMap,
+    id: Id,
+    body: Body<T>,
+    may: impl Fn(Role) -> bool,
+    keep: impl Fn(&mut View<'_>, &str, &T, Timestamp) -> Result<Result<Added, NotAdded>, StoreError>
+    + Send
+    + 'static,
+) -> Result<Response, Response> {
+    let (token, id) = asked(kept, headers, id, may).await?;
+    let Json(sent) = body.map_err(|error| unread(&error))?;
+    match kept.ask(move |store| keep(&mut store.seen_by(&token), &id, &sent, Timestamp::now())).await {
+        Ok(Err(wrong)) => Err(unfit(wrong)),
+        Ok(Ok(done)) => Ok(added(done)),
+        Err(error) => Err(unavailable(&error)),
+    }
+}
+
 /// The answer where something has been added, or has found no place.
-fn added(added: Result<Added, StoreError>) -> Response {
+fn added(added: Added) -> Response {
     match added {
-        Err(error) => unavailable(&error),
-        Ok(Added::Done) => StatusCode::NO_CONTENT.into_response(),
-        Ok(Added::NoCall) => detailed(StatusCode::NOT_FOUND, NO_CALL),
-        Ok(Added::Several) => detailed(
+        Added::Done => StatusCode::NO_CONTENT.into_response(),
+        Added::NoCall => detailed(StatusCode::NOT_FOUND, NO_CALL),
+        Added::Several => detailed(
             StatusCode::CONFLICT,
             "more than one call has that SIP Call-ID; give Sidetone's id of the call",
         ),
-        Ok(Added::Full) => detailed(StatusCode::CONFLICT, "the call has as many notes as a call may have"),
+        Added::Full => detailed(StatusCode::CONFLICT, "the call has as many notes as a call may have"),
     }
 }
 
@@ -92,12 +111,13 @@ async fn outcome(
     id: Id,
     body: Body<CallOutcome>,
 ) -> Result<Response, Response> {
-    let (token, id) = asked(&kept, &headers, id, Role::adds_outcomes).await?;
-    let Json(outcome) = body.map_err(|error| unread(&error))?;
-    outcome.check().map_err(unfit)?;
-    let done =
-        kept.ask(move |store| store.seen_by(&token).add_outcome(&id, &outcome, Timestamp::now())).await;
-    Ok(added(done))
+    add(&kept, &headers, id, body, Role::adds_outcomes, |view, id, outcome, now| {
+        if let Err(wrong) = outcome.check() {
+            return Ok(Err(wrong));
+        }
+        view.add_outcome(id, outcome, now).map(Ok)
+    })
+    .await
 }
 
 async fn survey(
@@ -106,11 +126,13 @@ async fn survey(
     id: Id,
     body: Body<Survey>,
 ) -> Result<Response, Response> {
-    let (token, id) = asked(&kept, &headers, id, Role::adds_outcomes).await?;
-    let Json(survey) = body.map_err(|error| unread(&error))?;
-    survey.check().map_err(unfit)?;
-    let done = kept.ask(move |store| store.seen_by(&token).add_survey(&id, &survey, Timestamp::now())).await;
-    Ok(added(done))
+    add(&kept, &headers, id, body, Role::adds_outcomes, |view, id, survey, now| {
+        if let Err(wrong) = survey.check() {
+            return Ok(Err(wrong));
+        }
+        view.add_survey(id, survey, now).map(Ok)
+    })
+    .await
 }
 
 #[derive(Debug, Serialize)]
@@ -138,7 +160,7 @@ async fn note(
     new.check().map_err(unfit)?;
     Ok(match kept.ask(move |store| store.seen_by(&token).add_note(&id, &new, Timestamp::now())).await {
         Err(error) => unavailable(&error),
-        Ok(Noted::Not(not)) => added(Ok(not)),
+        Ok(Noted::Not(not)) => added(not),
         Ok(Noted::Wrong(wrong)) => unfit(wrong),
         Ok(Noted::Done(note)) => (StatusCode::CREATED, private(Json(note))).into_response(),
     })
@@ -171,13 +193,13 @@ async fn write_self_note(
     id: Id,
     body: Body<Written>,
 ) -> Result<Response, Response> {
-    let (token, id) = asked(&kept, &headers, id, |role| role == Role::Agent).await?;
-    let Json(Written { text }) = body.map_err(|error| unread(&error))?;
-    let done =
-        kept.ask(move |store| store.seen_by(&token).write_self_note(&id, &text, Timestamp::now())).await;
-    match done {
-        Ok(Err(wrong)) => Err(unfit(wrong)),
-        Ok(Ok(done)) => Ok(added(Ok(done))),
-        Err(error) => Err(unavailable(&error)),
-    }
+    add(
+        &kept,
+        &headers,
+        id,
+        body,
+        |role| role == Role::Agent,
+        |view, id, Written { text }, now| view.write_self_note(id, text, now),
+    )
+    .await
 }

@@ -21,12 +21,13 @@ use sidetone_events::Timestamp;
 use sidetone_insight::cues::Answer;
 use sidetone_pages::{DeskCall, DeskCue, DeskCustomer};
 use sidetone_store::Role;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::history::{allowed, private};
 use super::kept::{Kept, Shown, authorization};
 use super::limits::{Limits, of_api};
 use super::problem::detailed;
+use super::reader::Reader;
 use super::route::Route;
 use crate::Snapshot;
 
@@ -34,8 +35,6 @@ use crate::Snapshot;
 const LOOKED_AT: Duration = Duration::from_millis(200);
 /// A comment after such a silence, so that nobody on the way closes the stream.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How often a stream's reader must still be one who may read it.
-const CHECKED_EVERY: Duration = Duration::from_secs(5);
 /// Most bytes of an answer.
 const LONGEST: usize = 4 * 1024;
 
@@ -90,7 +89,7 @@ impl Desks {
         shown: Option<Shown>,
         agent: String,
     ) -> impl Stream<Item = Option<DeskCall>> {
-        let followed = Followed { desks: self, kept, shown, agent, last: None, checked: Instant::now() };
+        let followed = Followed { desks: self, reader: Reader::new(kept, shown), agent, last: None };
         stream::unfold(followed, Followed::next)
     }
 }
@@ -98,23 +97,17 @@ impl Desks {
 /// A desk that is open.
 struct Followed {
     desks: Desks,
-    kept: Kept,
-    shown: Option<Shown>,
+    reader: Reader,
     agent: String,
     /// What was told last, if anything was.
     last: Option<Option<DeskCall>>,
-    checked: Instant,
 }
 
 impl Followed {
     async fn next(mut self) -> Option<(Option<DeskCall>, Self)> {
         loop {
-            if self.checked.elapsed() >= CHECKED_EVERY {
-                // A store that can't be asked for a moment ends no page.
-                if matches!(self.kept.token(self.shown.clone()).await, Ok(None)) {
-                    return None;
-                }
-                self.checked = Instant::now();
+            if !self.reader.still_may().await {
+                return None;
             }
             let call = self.desks.call_of(&self.agent).await;
             if self.last.as_ref() != Some(&call) {

@@ -27,14 +27,15 @@ struct Bucket {
 }
 
 impl Bucket {
-    fn take(&mut self, rate: Rate, now: Instant) -> Result<(), Duration> {
+    /// Takes once, or ahead of time if that time comes within `patience`; gives the time until then.
+    fn reserve(&mut self, rate: Rate, now: Instant, patience: Duration) -> Result<Duration, Duration> {
         let full_at = self.full_at.max(now) + rate.each;
-        let empty_at = now + rate.each * rate.burst;
-        if full_at > empty_at {
-            return Err(full_at - empty_at);
+        let wait = full_at.saturating_duration_since(now + rate.each * rate.burst);
+        if wait > patience {
+            return Err(wait);
         }
         self.full_at = full_at;
-        Ok(())
+        Ok(wait)
     }
 }
 
@@ -57,10 +58,18 @@ impl<K: Hash + Eq> Buckets<K> {
     /// # Errors
     /// The time after which there is something to take again.
     pub(super) fn take(&mut self, key: K, now: Instant) -> Result<(), Duration> {
+        self.reserve(key, now, Duration::ZERO).map(|_| ())
+    }
+
+    /// Takes once from a key's bucket, ahead of time if nothing is left in it: the time to wait until then.
+    ///
+    /// # Errors
+    /// That time where it is longer than `patience`; nothing was taken.
+    pub(super) fn reserve(&mut self, key: K, now: Instant, patience: Duration) -> Result<Duration, Duration> {
         let rate = self.rate;
         let fresh = Bucket { full_at: now };
         if let Some(bucket) = self.held.get_mut(&key) {
-            return bucket.take(rate, now);
+            return bucket.reserve(rate, now, patience);
         }
         let is_due = self.swept.is_none_or(|swept| now.duration_since(swept) >= SWEPT_EVERY);
         if self.held.len() >= MOST && is_due {
@@ -69,9 +78,9 @@ impl<K: Hash + Eq> Buckets<K> {
             self.held.retain(|_, bucket| bucket.full_at > now);
         }
         if self.held.len() >= MOST {
-            return self.others.get_or_insert(fresh).take(rate, now);
+            return self.others.get_or_insert(fresh).reserve(rate, now, patience);
         }
-        self.held.entry(key).or_insert(fresh).take(rate, now)
+        self.held.entry(key).or_insert(fresh).reserve(rate, now, patience)
     }
 
     /// Gives back what was taken once: it was no attempt to be limited.
@@ -107,6 +116,18 @@ mod tests {
         assert!(buckets.take("a", at(1_000)).is_err());
         buckets.give_back(&"a");
         assert_eq!(buckets.take("a", at(1_000)), Ok(()));
+    }
+
+    #[test]
+    fn whoever_has_patience_waits_for_their_turn() {
+        let (mut buckets, start) = (Buckets::new(RATE), Instant::now());
+        let mut reserve =
+            |key| buckets.reserve(key, start, Duration::from_secs(25)).map(|wait| wait.as_secs());
+        let waits: Vec<_> = (0..6).map(|_| reserve("a")).collect();
+        let longer = Err(Duration::from_secs(30));
+        assert_eq!(waits, [Ok(0), Ok(0), Ok(0), Ok(10), Ok(20), longer]);
+        assert_eq!(reserve("a"), longer, "one refused took no turn");
+        assert_eq!(reserve("b"), Ok(0));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How often the store's API and the pages may be asked, and how often somebody may try to sign in.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,9 +21,16 @@ use super::problem::detailed;
 const TOKEN: Rate = Rate { burst: 600, each: Duration::from_millis(10) };
 /// Requests from one address: many people may come from one, through a proxy.
 const ADDRESS: Rate = Rate { burst: 2_000, each: Duration::from_millis(2) };
-/// Attempts to sign in under one name, and from one address, in vain.
-const NAME_TRIES: Rate = Rate { burst: 5, each: Duration::from_secs(30) };
+/// Passwords tried in vain from one address: under one name, and under all.
+const OWN_TRIES: Rate = Rate { burst: 5, each: Duration::from_secs(5) };
 const ADDRESS_TRIES: Rate = Rate { burst: 20, each: Duration::from_secs(6) };
+/// Passwords tried in vain under one name from addresses from which it has never signed in, all together.
+const STRANGERS_TRIES: Rate = Rate { burst: 20, each: Duration::from_secs(1) };
+/// Beyond its burst a try waits for its turn, so long at most: whoever guesses under a name slows its owner down, and
+/// locks them out of nothing.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Most names and addresses remembered as having signed in from there.
+const MOST_KNOWN: usize = 10_000;
 
 /// The address that a connection comes from.
 #[derive(Debug, Clone, Copy)]
@@ -65,8 +73,11 @@ impl<S: Sync> FromRequestParts<S> for Asker {
 pub(super) struct Limits {
     tokens: Mutex<Buckets<[u8; 32]>>,
     addresses: Mutex<Buckets<Asker>>,
-    names_tried: Mutex<Buckets<String>>,
+    own_tried: Mutex<Buckets<(String, Asker)>>,
+    strangers_tried: Mutex<Buckets<String>>,
     addresses_tried: Mutex<Buckets<Asker>>,
+    /// Names, and the addresses from which they have signed in.
+    known: Mutex<HashSet<(String, Asker)>>,
 }
 
 impl std::hash::Hash for Asker {
@@ -84,8 +95,10 @@ impl Limits {
         Self {
             tokens: Mutex::new(Buckets::new(TOKEN)),
             addresses: Mutex::new(Buckets::new(ADDRESS)),
-            names_tried: Mutex::new(Buckets::new(NAME_TRIES)),
+            own_tried: Mutex::new(Buckets::new(OWN_TRIES)),
+            strangers_tried: Mutex::new(Buckets::new(STRANGERS_TRIES)),
             addresses_tried: Mutex::new(Buckets::new(ADDRESS_TRIES)),
+            known: Mutex::default(),
         }
     }
 
@@ -100,21 +113,49 @@ impl Limits {
         }
     }
 
-    /// Counts an attempt to sign in, under a name if there is one.
+    /// Counts a request from an address that shows nothing yet: a token is too long to be guessed, so attempts with one
+    /// are like any other request.
+    ///
+    /// # Errors
+    /// The time after which another may be made.
+    pub(super) fn came(&self, asker: Asker, now: Instant) -> Result<(), Duration> {
+        self.asked(asker, None, now)
+    }
+
+    /// Counts an attempt to sign in by a password; gives the time for which it has to wait before it is looked at.
+    ///
+    /// What others try under a name from elsewhere never touches those who have signed in from their address before.
     ///
     /// # Errors
     /// The time after which another attempt may be made.
-    pub(super) fn tried(&self, asker: Asker, name: Option<&str>, now: Instant) -> Result<(), Duration> {
+    pub(super) fn tried(&self, asker: Asker, name: &str, now: Instant) -> Result<Duration, Duration> {
+        let name = known(name);
+        let own = (name.clone(), asker);
+        if locked(&self.known).contains(&own) {
+            return locked(&self.own_tried).reserve(own, now, PATIENCE);
+        }
         locked(&self.addresses_tried).take(asker, now)?;
-        name.map_or(Ok(()), |name| locked(&self.names_tried).take(known(name), now))
+        let wait = locked(&self.own_tried).reserve(own, now, PATIENCE)?;
+        Ok(wait.max(locked(&self.strangers_tried).reserve(name, now, PATIENCE)?))
     }
 
-    /// The attempt was a good one.
-    pub(super) fn let_in(&self, asker: Asker, name: Option<&str>) {
-        locked(&self.addresses_tried).give_back(&asker);
-        if let Some(name) = name {
-            locked(&self.names_tried).give_back(&known(name));
+    /// The attempt was a good one: it costs nothing, and its address is the name's own from now on.
+    pub(super) fn let_in(&self, asker: Asker, name: &str) {
+        let name = known(name);
+        let own = (name.clone(), asker);
+        locked(&self.own_tried).give_back(&own);
+        let mut known = locked(&self.known);
+        if known.contains(&own) {
+            return;
         }
+        locked(&self.addresses_tried).give_back(&asker);
+        locked(&self.strangers_tried).give_back(&name);
+        if known.len() >= MOST_KNOWN
+            && let Some(any) = known.iter().next().cloned()
+        {
+            known.remove(&any);
+        }
+        known.insert(own);
     }
 }
 
@@ -174,21 +215,57 @@ mod tests {
         assert_ne!(from("[2001:db8::1]:4000", &[]), from("[2001:db8:0:1::1]:4000", &[]));
     }
 
+    fn asker(number: u32) -> Asker {
+        from(&format!("198.51.{}.{}:1", number / 100, number % 100), &[])
+    }
+
     #[test]
-    fn attempts_are_limited_by_name_and_by_address_and_a_good_one_costs_nothing() {
+    fn guesses_from_elsewhere_do_not_touch_those_who_signed_in_from_their_address() {
         let (limits, now) = (Limits::new(), Instant::now());
-        let asker = |number: u8| from(&format!("198.51.100.{number}:1"), &[]);
-        for number in 0..5 {
-            limits.tried(asker(number), Some("Maria "), now).unwrap();
+        assert_eq!(limits.tried(asker(1), "maria", now), Ok(Duration::ZERO));
+        limits.let_in(asker(1), "maria");
+        for guesser in 100..1_100 {
+            let _ = limits.tried(asker(guesser), "Maria ", now);
         }
-        assert!(limits.tried(asker(9), Some("maria"), now).is_err(), "from wherever");
-        limits.tried(asker(9), Some("someone else"), now).unwrap();
+        assert!(limits.tried(asker(2_000), "maria", now).is_err(), "strangers are held up");
+        assert_eq!(limits.tried(asker(1), "maria", now), Ok(Duration::ZERO), "she is not");
+        assert_eq!(limits.tried(asker(2_000), "otto", now), Ok(Duration::ZERO));
+    }
+
+    #[test]
+    fn an_owner_at_a_new_address_waits_and_is_not_locked_out() {
+        let (limits, now) = (Limits::new(), Instant::now());
+        for guesser in 0..25 {
+            let _ = limits.tried(asker(guesser), "maria", now);
+        }
+        let wait = limits.tried(asker(500), "maria", now).unwrap();
+        assert!(wait > Duration::ZERO && wait <= PATIENCE, "{wait:?}");
+    }
+
+    #[test]
+    fn guesses_from_one_address_are_few_whatever_the_name() {
+        let (limits, now) = (Limits::new(), Instant::now());
+        let waits: Vec<_> = (0..8).map(|_| limits.tried(asker(1), "maria", now)).collect();
+        assert!(waits[..5].iter().all(|it| *it == Ok(Duration::ZERO)), "{waits:?}");
+        assert_eq!(waits[5..7], [Ok(Duration::from_secs(5)), Ok(Duration::from_secs(10))]);
+        assert!(waits[7].is_err());
+        let through = (0..100).filter(|it| limits.tried(asker(30), &it.to_string(), now).is_ok());
+        assert_eq!(through.count(), 20);
+        // A good one costs nothing.
         for _ in 0..1_000 {
-            limits.tried(asker(20), Some("good"), now).unwrap();
-            limits.let_in(asker(20), Some("good"));
+            assert_eq!(limits.tried(asker(20), "good", now), Ok(Duration::ZERO));
+            limits.let_in(asker(20), "good");
         }
-        let through = (0..100).filter(|it| limits.tried(asker(30), Some(&it.to_string()), now).is_ok());
-        assert_eq!(through.count(), 20, "whatever the name");
+        assert!(limits.came(asker(30), now).is_ok(), "tokens are not passwords");
+    }
+
+    #[test]
+    fn the_addresses_that_are_known_are_bounded() {
+        let limits = Limits::new();
+        for number in 0..=MOST_KNOWN {
+            limits.let_in(asker(1), &number.to_string());
+        }
+        assert_eq!(locked(&limits.known).len(), MOST_KNOWN);
     }
 
     #[test]

@@ -48,16 +48,11 @@ pub(super) fn detailed(status: StatusCode, detail: impl Into<String>) -> Respons
     (status, headers, Json(detail)).into_response()
 }
 
-/// The answer for an unknown path.
-async fn no_such_path() -> Response {
-    problem(StatusCode::NOT_FOUND, "no such path; /openapi.json lists those that there are")
-}
-
-/// Serves these paths, and gives the errors of these and of unknown paths their shape.
+/// Serves these paths, and gives their errors a shape.
 ///
 /// axum adds Allow to the answers inside of a path's own layers, so errors are shaped outside of them.
 pub(super) fn around(paths: Router) -> Router {
-    Router::new().fallback_service(paths.fallback(no_such_path)).layer(map_response(shaped))
+    Router::new().fallback_service(paths).layer(map_response(shaped))
 }
 
 /// Whether an error has its shape already: of this module, or of a page for people.

@@ -14,22 +14,26 @@ mod sources;
 mod visit;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Path, Request};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use sidetone_pages::{CONTENT_SECURITY_POLICY, Section};
 
 use super::desk::Desks;
+use crate::config::FrameAncestor;
 pub(super) use sources::Screens;
 pub use sources::{Facts, GatherFacts};
 
-/// Most bytes of a form.
-const LONGEST: usize = 16 * 1024;
+/// Most bytes of a form: a note of 2,000 characters, each written as twelve bytes, and its other fields.
+const LONGEST: usize = 32 * 1024;
 
 /// The pages, and what they load.
-pub(super) fn router(screens: Screens, desks: Desks) -> Router {
+pub(super) fn router(screens: Screens, desks: Desks, embedded_by: &[FrameAncestor]) -> Router {
+    let origins: Vec<String> = embedded_by.iter().map(ToString::to_string).collect();
+    let embeddable = HeaderValue::from_str(&sidetone_pages::embeddable(&origins)).ok();
+    let embeddable = embeddable.filter(|_| !origins.is_empty());
     let inside = Router::new()
         .merge(visit::of(Section::Desk, desk::router(desks)))
         .merge(visit::of(Section::Live, live::router()))
@@ -47,12 +51,28 @@ pub(super) fn router(screens: Screens, desks: Desks) -> Router {
         .merge(inside)
         .layer(DefaultBodyLimit::max(LONGEST))
         .layer(from_fn(guarded))
+        .layer(from_fn_with_state(embeddable, embedded))
         .with_state(screens)
+}
+
+/// Lets the agent's page, and the sign-in that stands before it, be embedded where configuration says so.
+async fn embedded(State(policy): State<Option<HeaderValue>>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let is_desk = matches!(path, "/agent" | "/sign-in") || path == "/desk" || path.starts_with("/desk/");
+    let mut response = next.run(request).await;
+    if let Some(policy) = policy.filter(|_| is_desk) {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+        response.headers_mut().remove(header::X_FRAME_OPTIONS);
+    }
+    response
 }
 
 /// Headers that hold for every page: nothing is loaded from elsewhere, nothing frames it, nothing is kept.
 async fn guarded(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+    guard(next.run(request).await)
+}
+
+fn guard(mut response: Response) -> Response {
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value: &'static str| {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
@@ -63,6 +83,11 @@ async fn guarded(request: Request, next: Next) -> Response {
     set(header::REFERRER_POLICY, "same-origin");
     set(header::CACHE_CONTROL, "no-store");
     response
+}
+
+/// The page for an address that there is not, whoever asks.
+pub(super) fn no_such_page(uri: &Uri, headers: &HeaderMap) -> Response {
+    guard(frame::Frame::new(uri, headers, None).problem(StatusCode::NOT_FOUND))
 }
 
 async fn asset(Path(file): Path<String>) -> Response {

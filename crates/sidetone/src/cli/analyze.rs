@@ -6,6 +6,7 @@ mod capture;
 mod drawing;
 mod inputs;
 mod outcome;
+mod pauses;
 mod replay;
 mod report;
 
@@ -292,6 +293,9 @@ fn replay_cues(name: &str, call: &Heard, output: Output) -> anyhow::Result<()> {
     }
     if !output.json && shown == 0 {
         say("no cue would have been shown");
+    }
+    for note in &call.notes {
+        remark(output.json, &format!("{name}: {note}"));
     }
     Ok(())
 }

@@ -24,6 +24,7 @@ use sidetone_softphone::{
     Audio, Call, CallOptions, Clip, Codec, Comparison, MediaReport, Phone, PhoneConfig,
 };
 use sidetone_store::{Role, Store, StoreConfig, Token};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::run::runtime;
 use super::view::{Paint, Panel, Screen, clock, kind_word, still_up, width, wrap};
@@ -123,8 +124,29 @@ impl Demo {
     }
 }
 
+/// The signals that end the demo: its folder goes with it whichever comes.
+struct Ending([Signal; 3]);
+
+impl Ending {
+    fn new() -> std::io::Result<Self> {
+        let [terminate, interrupt, hangup] =
+            [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
+        Ok(Self([terminate?, interrupt?, hangup?]))
+    }
+
+    async fn asked(&mut self) {
+        let Self([terminate, interrupt, hangup]) = self;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}
+
 async fn call(codec: Codec, pages: bool, output: Output) -> anyhow::Result<Outcome> {
     // Long: the demo from its first socket to its outcome.
+    let mut ending = Ending::new().context("signals can't be listened to")?;
     let folder = tempfile::tempdir().context("no temporary folder can be made")?;
     let phone = |user: &str| PhoneConfig { user: user.to_owned(), ..PhoneConfig::default() };
     let (caller, agent) = (Phone::bind(phone("caller")).await?, Phone::bind(phone("agent")).await?);
@@ -139,7 +161,10 @@ async fn call(codec: Codec, pages: bool, output: Output) -> anyhow::Result<Outco
     .await?;
     let mut events = server.events();
     if let (Some(opened), Some(address)) = (&opened, server.http()) {
-        show_pages(opened, address, &server, output).await?;
+        tokio::select! {
+            shown = show_pages(opened, address, &server, output) => shown?,
+            () = ending.asked() => bail!("interrupted before the call"),
+        }
     }
 
     let options = |wav| -> anyhow::Result<CallOptions> {
@@ -185,7 +210,7 @@ async fn call(codec: Codec, pages: bool, output: Output) -> anyhow::Result<Outco
             }
             () = tokio::time::sleep(Duration::from_millis(250)) => {}
             // So that the demo's folder goes with it.
-            _ = tokio::signal::ctrl_c() => bail!("interrupted; the call was not heard to its end"),
+            () = ending.asked() => bail!("interrupted; the call was not heard to its end"),
         }
         panel.clock = began.elapsed();
         let at = began.elapsed().as_secs_f64();
@@ -215,7 +240,7 @@ async fn call(codec: Codec, pages: bool, output: Output) -> anyhow::Result<Outco
     }
     if opened.is_some() {
         remark(output.json, "the pages stay open; Ctrl-C ends the demo");
-        let _ = tokio::signal::ctrl_c().await;
+        ending.asked().await;
     }
     server.shutdown().await;
     Ok(outcome(&call.report(), &answered.report(), &told))
@@ -286,6 +311,7 @@ struct Opened {
     supervisor: String,
     director: String,
     agent: String,
+    operator: String,
     /// A CRM's, which tells what became of calls.
     crm: Token,
 }
@@ -304,6 +330,7 @@ async fn show_pages(
         ("as a supervisor, to see the live wall, calls and figures", &opened.supervisor),
         ("as a director, to see figures", &opened.director),
         ("as the call's agent, to see their call and its cues", &opened.agent),
+        ("as an operator, to see the service and compliance", &opened.operator),
     ] {
         // A line of its own each, which fits a terminal of 80 columns and is copied whole.
         remark(output.json, &format!("{who}:"));
@@ -339,6 +366,7 @@ fn keep(config: &mut Config, folder: &std::path::Path) -> anyhow::Result<Opened>
         supervisor: token("demo supervisor", Role::Supervisor)?.secret,
         director: token("demo director", Role::Director)?.secret,
         agent: agent.secret,
+        operator: token("demo operator", Role::Operator)?.secret,
         crm: token("demo CRM", Role::Integration)?.token,
     };
     config.spool = Some(toml::from_str(&format!("path = {:?}", folder.join("spool.db")))?);

@@ -64,7 +64,7 @@ impl From<Which> for Role {
     }
 }
 
-fn explained(error: &StoreError) -> anyhow::Error {
+pub(in crate::cli) fn explained(error: &StoreError) -> anyhow::Error {
     anyhow!("{error}; {}", error.remedy())
 }
 
@@ -118,6 +118,11 @@ impl Create {
     }
 }
 
+/// A line of a list of tokens, or of people: the role with its agent, the state, the name.
+pub(in crate::cli) fn line(token: &sidetone_store::Token, state: &str) -> String {
+    format!("{:16}  {state:11}  {}", role(token), token.name)
+}
+
 /// The role, and the agent whose calls a token shows.
 fn role(token: &sidetone_store::Token) -> String {
     let agent = token.agent.as_ref().map_or_else(String::new, |agent| format!(" {agent}"));
@@ -148,7 +153,7 @@ impl List {
                 (None, Some(expires)) => format!("until {}", Timestamp::from_unix_millis(expires)),
                 (None, None) => "valid".to_owned(),
             };
-            say(format_args!("{}  {:11}  {state:10}  {}", token.id, role(&token), token.name));
+            say(format_args!("{}  {}", token.id, line(&token, &state)));
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -205,5 +210,24 @@ impl Accesses {
             ));
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_names_the_agent_whose_calls_are_shown() {
+        let token = sidetone_store::Token {
+            id: "t1".to_owned(),
+            name: "Anna".to_owned(),
+            role: Role::Agent,
+            agent: Some("1001".to_owned()),
+            created: 0,
+            expires: None,
+            revoked: None,
+        };
+        assert_eq!(line(&token, "can sign in"), "agent 1001        can sign in  Anna");
     }
 }

@@ -3,15 +3,16 @@
 use std::io::BufRead;
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 use sidetone_call::Label;
 use sidetone_events::Timestamp;
-use sidetone_store::{Password, Role, Store, StoreError};
+use sidetone_store::{Password, Role, Store};
 
 use crate::cli::output::{Output, remark, say, say_json};
 use crate::cli::store::Place;
+use crate::cli::token::{explained, line};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum User {
@@ -61,10 +62,6 @@ impl From<Which> for Role {
             Which::Operator => Self::Operator,
         }
     }
-}
-
-fn explained(error: &StoreError) -> anyhow::Error {
-    anyhow!("{error}; {}", error.remedy())
 }
 
 /// A password as it is told, and as it is kept.
@@ -220,7 +217,7 @@ impl List {
         }
         for person in people {
             let state = if person.token.revoked.is_some() { "disabled" } else { "can sign in" };
-            say(format_args!("{:11}  {state:11}  {}", person.token.role.name(), person.token.name));
+            say(line(&person.token, state));
         }
         Ok(ExitCode::SUCCESS)
     }

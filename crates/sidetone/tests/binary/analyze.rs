@@ -237,6 +237,59 @@ fn of_a_diallers_two_legs_nobody_is_judged_until_an_address_names_the_customer()
     assert!(customer > 0 && agent > 0 && customer != agent, "{customer} {agent}");
 }
 
+/// Speech of the demo's caller, two seconds a day for three days; with `counting`, timestamps go on with the clock.
+fn capture_of_days(to: &Path, counting: bool) {
+    let pcm: Vec<i16> = hound::WavReader::open(repository("demo/caller.wav"))
+        .unwrap()
+        .samples()
+        .map(Result::unwrap)
+        .collect();
+    let mut writer = Writer::new(Vec::new()).unwrap();
+    let addr = |host: &str| host.parse::<std::net::SocketAddr>().unwrap();
+    let (one, other) = (addr("192.0.2.1:4000"), addr("192.0.2.2:4002"));
+    for day in 0..3_u32 {
+        for number in 0..100_u32 {
+            let sequence = u16::try_from(day * 100 + number).unwrap();
+            let since = if counting { day.wrapping_mul(86_400 * 8_000) } else { day * 100 * 160 };
+            let start = (40_000 + number * 160) as usize;
+            let payload: Vec<u8> =
+                pcm[start..start + 160].iter().map(|sample| sidetone_codec::g711::to_ulaw(*sample)).collect();
+            let mut rtp = vec![0x80, 0];
+            rtp.extend(sequence.to_be_bytes());
+            rtp.extend((since.wrapping_add(number * 160)).to_be_bytes());
+            rtp.extend(7_u32.to_be_bytes());
+            rtp.extend(payload);
+            let at = Duration::from_millis(
+                1_700_000_000_000 + u64::from(day) * 86_400_000 + u64::from(number) * 20,
+            );
+            writer.udp(at, one, other, &rtp).unwrap();
+            writer.udp(at, other, one, &rtp).unwrap();
+        }
+    }
+    std::fs::write(to, writer.into_inner()).unwrap();
+}
+
+#[test]
+fn days_between_packets_are_passed_over_and_said() {
+    let folder = tempfile::tempdir().unwrap();
+    for counting in [false, true] {
+        let path = folder.path().join(format!("days-{counting}.pcap"));
+        capture_of_days(&path, counting);
+        let path = path.to_string_lossy();
+        let began = std::time::Instant::now();
+        for arguments in [
+            &["analyze", "--customer", "192.0.2.1", &*path][..],
+            &["cues", "replay", "--customer", "192.0.2.1", &path],
+        ] {
+            let (status, out, error) = text(&sidetone(arguments));
+            assert_eq!(status, Some(0), "{error}");
+            assert!(format!("{out}{error}").contains("are passed over"), "{arguments:?}: {out}{error}");
+        }
+        // Otherwise it grows with what lies between the packets: some seconds a day.
+        assert!(began.elapsed() < Duration::from_secs(60), "{counting}: {:?}", began.elapsed());
+    }
+}
+
 #[test]
 fn of_one_channel_no_agent_is_made_up() {
     let events = json_lines(&["analyze", "--json", &repository("demo/caller.wav")]);

@@ -235,3 +235,27 @@ fn what_is_added_is_bounded() {
     }
     assert_eq!(survey(Some(5), &"\u{1f600}\r\n\t".repeat(500)).check(), Ok(()));
 }
+
+#[test]
+fn filters_are_kept_for_one_person_and_are_few() {
+    on_each(|config, _| {
+        let mut store = Store::create(config).unwrap();
+        let now = at(0);
+        let [maria, otto] = ["Maria", "Otto"]
+            .map(|name| store.create_token(name, Role::Supervisor, None, now).unwrap().token);
+        let name = |text: &str| text.parse::<Label>().unwrap();
+        assert!(store.seen_by(&maria).keep_filter(&name("upset"), "?outcome=upset").unwrap());
+        assert!(store.seen_by(&maria).keep_filter(&name("upset"), "?outcome=upset&queue=billing").unwrap());
+        let kept = store.seen_by(&maria).filters().unwrap();
+        assert_eq!((kept.len(), kept[0].query.as_str()), (1, "?outcome=upset&queue=billing"));
+        assert_eq!(store.seen_by(&otto).filters().unwrap(), []);
+        store.seen_by(&otto).forget_filter("upset").unwrap();
+        for number in 0..30 {
+            let room = store.seen_by(&maria).keep_filter(&name(&format!("{number}")), "?x=1").unwrap();
+            assert_eq!(room, number < 19, "{number}");
+        }
+        assert!(!store.seen_by(&maria).keep_filter(&name("0"), &"x".repeat(5_000)).unwrap());
+        store.seen_by(&maria).forget_filter("upset").unwrap();
+        assert_eq!(store.seen_by(&maria).filters().unwrap().len(), 19);
+    });
+}

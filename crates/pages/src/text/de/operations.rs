@@ -27,6 +27,7 @@ pub(in crate::text) static TEXTS: OperationsTexts = OperationsTexts {
     model_none: "keines: nichts wird ausgewertet",
     up: "erreichbar",
     down: "ausgefallen",
+    unheard: "noch keine Antwort",
     hosts: "Hosts",
     no_host: "Kein Host wird nach seinem Zustand gefragt. Um per OPTIONS zu fragen:",
     peer: "Gegenstelle",

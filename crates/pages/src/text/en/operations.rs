@@ -26,6 +26,7 @@ pub(in crate::text) static TEXTS: OperationsTexts = OperationsTexts {
     model_none: "none: nothing is analysed",
     up: "up",
     down: "down",
+    unheard: "no answer yet",
     hosts: "Hosts",
     no_host: "No host is asked how it is. To have hosts asked by OPTIONS, set",
     peer: "Peer",

@@ -2,13 +2,18 @@
 
 use axum::Router;
 use axum::extract::{Form, Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use serde::Deserialize;
+use sidetone_call::Label;
 use sidetone_events::Timestamp;
-use sidetone_pages::{CallLabels, CallList, CallsForm, CallsQuery, NoteFault, NoteForm, Own, SelfNoteForm};
+use sidetone_pages::{
+    CallLabels, CallList, CallsForm, CallsQuery, NoteFault, NoteForm, Own, QueryFault, Refused, SelfNoteForm,
+};
 use sidetone_store::{Added, Grouping, Noted, Role};
 
+use super::frame::Frame;
 use super::sources::Screens;
 use super::visit::Visit;
 use crate::http::kept::Kept;
@@ -19,6 +24,8 @@ const A_PART: usize = 50;
 pub(super) fn router() -> Router<Screens> {
     Router::new()
         .route("/calls", get(calls).post(asked_calls))
+        .route("/calls/filters", post(keep_filter))
+        .route("/calls/filters/forget", post(forget_filter))
         .route("/calls/{id}", get(call))
         .route("/calls/{id}/notes", post(note))
         .route("/calls/{id}/self-note", post(self_note))
@@ -43,12 +50,20 @@ async fn calls(
             teams: store.labels(Grouping::Team)?,
             tiers: store.labels(Grouping::Tier)?,
         };
-        Ok((rows, store.trunks()?, labels))
+        let filters = store.seen_by(&token).filters()?;
+        Ok((rows, store.trunks()?, labels, filters))
     });
-    let (rows, trunks, labels) = visit.answered(asked.await)?;
+    let (rows, trunks, labels, filters) = visit.answered(asked.await)?;
     let next = rows.last().filter(|_| rows.len() == A_PART).map(sidetone_store::Call::cursor);
-    let list =
-        CallList { rows: &rows, trunks: &trunks, labels: &labels, query: &query, fault, next: next.as_ref() };
+    let list = CallList {
+        rows: &rows,
+        trunks: &trunks,
+        labels: &labels,
+        query: &query,
+        fault,
+        filters: &filters,
+        next: next.as_ref(),
+    };
     Ok(visit.frame.ok(sidetone_pages::calls(&visit.frame.shell(), &list)))
 }
 
@@ -60,19 +75,70 @@ async fn asked_calls(State(kept): State<Kept>, visit: Visit, Form(form): Form<Ca
     }
     match form.clone().query(|number| kept.number(number)) {
         Ok(query) => Redirect::to(&format!("/calls{}", query.to_query())).into_response(),
-        Err(fault) => {
-            let (query, labels) = (CallsQuery::default(), CallLabels::default());
-            let list = CallList {
-                rows: &[],
-                trunks: &[],
-                labels: &labels,
-                query: &query,
-                fault: Some(fault),
-                next: None,
-            };
-            frame.answer(StatusCode::BAD_REQUEST, sidetone_pages::calls(&frame.shell(), &list))
-        }
+        Err(fault) => refused(frame, fault),
     }
+}
+
+/// The list's page without a list: what was asked for can't be had.
+fn refused(frame: &Frame, fault: QueryFault) -> Response {
+    let (query, labels) = (CallsQuery::default(), CallLabels::default());
+    let list = CallList {
+        rows: &[],
+        trunks: &[],
+        labels: &labels,
+        query: &query,
+        fault: Some(fault),
+        filters: &[],
+        next: None,
+    };
+    frame.answer(StatusCode::BAD_REQUEST, sidetone_pages::calls(&frame.shell(), &list))
+}
+
+/// A filter to be kept, or forgotten.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct FilterForm {
+    name: String,
+    /// As it stands in the list's address.
+    query: String,
+    csrf: String,
+}
+
+async fn keep_filter(
+    State(kept): State<Kept>,
+    visit: Visit,
+    Form(form): Form<FilterForm>,
+) -> Result<Response, Response> {
+    if form.csrf != visit.person.csrf {
+        return Err(visit.frame.problem(StatusCode::FORBIDDEN));
+    }
+    // Written anew from what it asks for: nothing else is kept, and so nothing else is ever linked.
+    let read = format!("/calls{}", form.query).parse::<Uri>().ok();
+    let query = read.and_then(|uri| Query::<CallsQuery>::try_from_uri(&uri).ok());
+    let query = query.filter(|Query(query)| query.filter().is_ok()).map(|Query(query)| query.to_query());
+    let (Ok(name), Some(query)) = (form.name.trim().parse::<Label>(), query) else {
+        return Ok(refused(&visit.frame, QueryFault::Filter));
+    };
+    let (token, asked) = (visit.person.token.clone(), query.clone());
+    let room = kept.ask(move |store| store.seen_by(&token).keep_filter(&name, &asked));
+    if visit.answered(room.await)? {
+        Ok(Redirect::to(&format!("/calls{query}")).into_response())
+    } else {
+        Ok(refused(&visit.frame, QueryFault::Filter))
+    }
+}
+
+async fn forget_filter(
+    State(kept): State<Kept>,
+    visit: Visit,
+    Form(form): Form<FilterForm>,
+) -> Result<Response, Response> {
+    if form.csrf != visit.person.csrf {
+        return Err(visit.frame.problem(StatusCode::FORBIDDEN));
+    }
+    let token = visit.person.token.clone();
+    visit.answered(kept.ask(move |store| store.seen_by(&token).forget_filter(&form.name)).await)?;
+    Ok(Redirect::to("/calls").into_response())
 }
 
 async fn call(State(kept): State<Kept>, visit: Visit, Path(id): Path<String>) -> Result<Response, Response> {
@@ -84,7 +150,7 @@ async fn page(
     kept: &Kept,
     visit: &Visit,
     id: String,
-    fault: Option<NoteFault>,
+    refused: Option<Refused>,
 ) -> Result<Response, Response> {
     let token = visit.person.token.clone();
     let found = kept.ask(move |store| {
@@ -96,8 +162,8 @@ async fn page(
     let Some((details, self_note)) = visit.answered(found.await)? else {
         return Ok(visit.frame.problem(StatusCode::NOT_FOUND));
     };
-    let own = Own { self_note: self_note.as_ref(), fault };
-    let status = if fault.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let own = Own { self_note: self_note.as_ref(), refused: refused.as_ref() };
+    let status = if refused.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Ok(visit.frame.answer(status, sidetone_pages::call(&visit.frame.shell(), &details, &own)))
 }
 
@@ -111,13 +177,14 @@ async fn note(
     if form.csrf != visit.person.csrf || visit.person.token.role != Role::Supervisor {
         return Err(visit.frame.problem(StatusCode::FORBIDDEN));
     }
-    let Some(new) = form.note() else { return page(&kept, &visit, id, Some(NoteFault::Unfit)).await };
+    let refused = |fault| Some(Refused { fault, sent: form.clone() });
+    let Some(new) = form.note() else { return page(&kept, &visit, id, refused(NoteFault::Unfit)).await };
     let (token, of) = (visit.person.token.clone(), id.clone());
     let noted = kept.ask(move |store| store.seen_by(&token).add_note(&of, &new, Timestamp::now()));
     match visit.answered(noted.await)? {
         Noted::Done(_) => Ok(back(&id, "notes")),
-        Noted::Wrong(_) => page(&kept, &visit, id, Some(NoteFault::Unfit)).await,
-        Noted::Not(Added::Full) => page(&kept, &visit, id, Some(NoteFault::Full)).await,
+        Noted::Wrong(_) => page(&kept, &visit, id, refused(NoteFault::Unfit)).await,
+        Noted::Not(Added::Full) => page(&kept, &visit, id, refused(NoteFault::Full)).await,
         Noted::Not(_) => Err(visit.frame.problem(StatusCode::NOT_FOUND)),
     }
 }
@@ -132,13 +199,16 @@ async fn self_note(
     if form.csrf != visit.person.csrf || visit.person.token.role != Role::Agent {
         return Err(visit.frame.problem(StatusCode::FORBIDDEN));
     }
-    let (token, of) = (visit.person.token.clone(), id.clone());
+    let (token, of, text) = (visit.person.token.clone(), id.clone(), form.text.clone());
     let kept_note =
-        kept.ask(move |store| store.seen_by(&token).write_self_note(&of, &form.text, Timestamp::now()));
+        kept.ask(move |store| store.seen_by(&token).write_self_note(&of, &text, Timestamp::now()));
     match visit.answered(kept_note.await)? {
         Ok(Added::Done) => Ok(back(&id, "self-note")),
         Ok(_) => Err(visit.frame.problem(StatusCode::NOT_FOUND)),
-        Err(_) => page(&kept, &visit, id, Some(NoteFault::Unfit)).await,
+        Err(_) => {
+            let sent = NoteForm { text: form.text, ..NoteForm::default() };
+            page(&kept, &visit, id, Some(Refused { fault: NoteFault::Unfit, sent })).await
+        }
     }
 }
 

@@ -84,7 +84,7 @@ fn policy(report: &Report) -> PolicyInForce {
         rules: report.rules.len() as u64,
         never_tiers: report.never_tiers.clone(),
         opt_out_digit: Some(report.opt_out_digit),
-        remarks: report.remarks.clone(),
+        remarks: report.remarks.iter().map(|remark| (remark.key(), remark.to_string())).collect(),
         kept: kept.collect(),
     }
 }
@@ -125,4 +125,16 @@ async fn report(State(screens): State<Screens>, visit: Visit) -> Response {
         (header::CONTENT_SECURITY_POLICY, REPORT_POLICY),
     ];
     (own, facts.report.to_html()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use sidetone_consent::report::Remark;
+
+    #[test]
+    fn every_remark_is_told_in_the_readers_language() {
+        for remark in Remark::ALL {
+            assert!(sidetone_pages::knows_remark(remark.key()), "{remark:?}");
+        }
+    }
 }

@@ -11,8 +11,10 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use futures_util::StreamExt;
 use serde::Deserialize;
+use sidetone_events::Timestamp;
 use sidetone_insight::cues::Answer;
 use sidetone_pages::DeskPaths;
+use sidetone_store::CallFilter;
 
 use super::sources::Screens;
 use super::visit::Visit;
@@ -27,6 +29,7 @@ pub(super) fn router(desks: Desks) -> Router<Screens> {
     Router::new()
         .route("/desk", get(desk))
         .route("/agent", get(from_elsewhere))
+        .route("/desk/last", get(last))
         .route(PATHS.part, get(part))
         .route(PATHS.stream, get(stream))
         .route(PATHS.answer, post(answer))
@@ -45,6 +48,21 @@ async fn desk(Extension(desks): Extension<Desks>, visit: Visit) -> Result<Respon
     let agent = agent(&visit)?;
     let call = desks.call_of(agent).await;
     Ok(visit.frame.ok(sidetone_pages::desk(&visit.frame.shell(), call.as_ref(), agent, PATHS)))
+}
+
+/// Calls that are looked through for the last one that is over.
+const LATEST: usize = 10;
+
+/// Leads to the agent's last call, or to their list if none is kept.
+async fn last(State(kept): State<Kept>, visit: Visit) -> Result<Response, Response> {
+    agent(&visit)?;
+    let token = visit.person.token.clone();
+    let asked =
+        kept.ask(move |store| store.seen_by(&token).calls(&CallFilter::default(), LATEST, Timestamp::now()));
+    let calls = visit.answered(asked.await)?;
+    let over = calls.iter().find(|call| call.ended.is_some());
+    let path = over.map_or_else(|| "/calls".to_owned(), |call| format!("/calls/{}", call.id));
+    Ok(Redirect::to(&path).into_response())
 }
 
 /// `?ext=2001`

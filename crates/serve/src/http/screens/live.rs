@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Query, State};
+use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -13,11 +14,12 @@ use serde::Deserialize;
 use sidetone_call::Label;
 use sidetone_pages::{LiveCall, WallQuery, WallView};
 use sidetone_store::{Call, Point};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::sources::Screens;
 use super::visit::Visit;
-use crate::http::kept::Kept;
+use crate::http::kept::{Kept, cookie};
+use crate::http::reader::{CHECKED_EVERY, Reader};
 
 /// Least time between two messages that the live wall has changed: people can't read faster.
 const AT_MOST_EVERY: Duration = Duration::from_millis(250);
@@ -69,14 +71,25 @@ async fn wall(
 }
 
 /// A message each time that the store has changed, so that the wall asks for its part anew.
-async fn changes(State(kept): State<Kept>) -> Response {
+async fn changes(State(kept): State<Kept>, headers: HeaderMap) -> Response {
     let started = Instant::now().checked_sub(AT_MOST_EVERY).unwrap_or_else(Instant::now);
-    let stream = stream::unfold((kept.changes(), started), |(mut changes, told)| async move {
-        // Ends with the server. The first change is told at once, those close behind it together.
-        changes.changed().await.ok()?;
-        tokio::time::sleep_until(told + AT_MOST_EVERY).await;
+    let begun = (kept.changes(), Reader::new(kept, cookie(&headers)), started);
+    let stream = stream::unfold(begun, |(mut changes, mut reader, told)| async move {
+        loop {
+            if !reader.still_may().await {
+                return None;
+            }
+            match timeout(CHECKED_EVERY, changes.changed()).await {
+                Ok(Ok(())) => break,
+                // Ends with the server.
+                Ok(Err(_)) => return None,
+                Err(_) => {}
+            }
+        }
+        // The first change is told at once, those close behind it together.
+        sleep_until(told + AT_MOST_EVERY).await;
         changes.mark_unchanged();
-        Some((Ok::<_, Infallible>(Event::default().data("changed")), (changes, Instant::now())))
+        Some((Ok::<_, Infallible>(Event::default().data("changed")), (changes, reader, Instant::now())))
     });
     Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response()
 }

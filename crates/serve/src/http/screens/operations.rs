@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use sidetone_pages::{Counts, Health, Host, Link, Model, Operations};
+use sidetone_pages::{Counts, Health, Host, HostState, Link, Model, Operations};
 
 use super::sources::Screens;
 use super::visit::Visit;
@@ -40,7 +40,11 @@ async fn answer(screens: &Screens, visit: &Visit, render: Render) -> Response {
             of_trunk: host.side == sidetone_call::Side::Trunk.as_str(),
             peer: &host.peer,
             host: &host.host,
-            up: host.up,
+            state: match (host.up, host.heard) {
+                (false, _) => HostState::Down,
+                (true, true) => HostState::Up,
+                (true, false) => HostState::Unheard,
+            },
         })
         .collect();
     let links: Vec<Link<'_>> = stats

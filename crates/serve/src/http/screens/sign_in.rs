@@ -1,6 +1,7 @@
 //! Signing in and out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Form, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -16,6 +17,9 @@ use super::sources::Screens;
 use super::visit::Visit;
 use crate::http::kept::{COOKIE, Kept};
 use crate::http::limits::{Asker, seconds};
+
+/// When to come again if too many passwords wait to be checked.
+const QUEUE_FULL: Duration = Duration::from_secs(2);
 
 /// `?next=/calls&ended=1`
 #[derive(Debug, Default, Deserialize)]
@@ -68,10 +72,25 @@ pub(super) async fn sign_in(
     if !is_from_here(&headers) {
         return refuse(StatusCode::FORBIDDEN, SignInFault::Stale);
     }
-    if let Err(wait) = screens.limits.tried(asker, name, Instant::now()) {
+    let later = |wait| {
         let refused = refuse(StatusCode::TOO_MANY_REQUESTS, SignInFault::TooMany);
-        return ([(header::RETRY_AFTER, seconds(wait))], refused).into_response();
-    }
+        ([(header::RETRY_AFTER, seconds(wait))], refused).into_response()
+    };
+    // Held from before the waiting on, so that those who wait are bounded too.
+    let _queued = match name {
+        None => match screens.limits.came(asker, Instant::now()) {
+            Ok(()) => None,
+            Err(wait) => return later(wait),
+        },
+        Some(name) => {
+            let Ok(queued) = Arc::clone(&screens.queue).try_acquire_owned() else { return later(QUEUE_FULL) };
+            match screens.limits.tried(asker, name, Instant::now()) {
+                Ok(wait) => tokio::time::sleep(wait).await,
+                Err(wait) => return later(wait),
+            }
+            Some(queued)
+        }
+    };
     let (begun, fault) = match name {
         Some(name) => (by_password(&screens, name, credentials.password).await, SignInFault::Password),
         None => (by_token(kept, credentials.token).await, SignInFault::Token),
@@ -80,7 +99,9 @@ pub(super) async fn sign_in(
         Err(error) => frame.unavailable(&error),
         Ok(None) => refuse(StatusCode::UNAUTHORIZED, fault),
         Ok(Some(session)) => {
-            screens.limits.let_in(asker, name);
+            if let Some(name) = name {
+                screens.limits.let_in(asker, name);
+            }
             let secure = match headers.get("x-forwarded-proto") {
                 Some(proto) if proto == "https" => "; Secure",
                 _ => "",
@@ -109,7 +130,7 @@ async fn by_password(screens: &Screens, name: &str, password: String) -> Result<
     let name = name.to_owned();
     let found = screens.kept.ask(move |store| store.person(&name, Timestamp::now())).await?;
     let (token, known) = found.unzip();
-    // The semaphore is never closed; those that wait for a place are bounded by the limits on attempts.
+    // The semaphore is never closed; those that wait for a place are bounded by the queue.
     let place = Arc::clone(&screens.checks).acquire_owned().await;
     let check = move || {
         let _place = place;

@@ -16,8 +16,10 @@ use crate::http::kept::Kept;
 use crate::http::limits::Limits;
 use crate::{Snapshot, Stats};
 
-/// Passwords that are checked at once.
-const CHECKS: usize = 2;
+/// Passwords that are checked at once: they share one memory.
+const CHECKS: usize = 1;
+/// Passwords that wait to be checked, or for their turn; others are told to come again.
+const QUEUE: usize = 64;
 /// How long the facts of the compliance page may be shown: all receipts are read for them.
 const FACTS_FRESH: Duration = Duration::from_secs(60);
 
@@ -48,8 +50,10 @@ pub(in crate::http) struct Screens {
     earlier: Arc<Mutex<Earlier>>,
     gather: GatherFacts,
     pub(super) limits: Arc<Limits>,
-    /// Places to check a password in: each takes a core for some 20 ms.
+    /// The place to check a password in: each takes a core for some 20 ms.
     pub(super) checks: Arc<Semaphore>,
+    /// Places to wait for that.
+    pub(super) queue: Arc<Semaphore>,
     read: Arc<tokio::sync::Mutex<Read>>,
 }
 
@@ -77,6 +81,7 @@ impl Screens {
             gather,
             limits,
             checks: Arc::new(Semaphore::new(CHECKS)),
+            queue: Arc::new(Semaphore::new(QUEUE)),
             read: Arc::default(),
         };
         let noted = screens.clone();

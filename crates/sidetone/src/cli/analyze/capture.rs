@@ -11,6 +11,7 @@ use sidetone_codec::Codec;
 use sidetone_events::{CallHeld, CallResumed, CallUntappable, MediaState, Parties, Timestamp};
 use sidetone_rtp::RtpView;
 
+use super::pauses::Pauses;
 use super::replay::{End, Heard, Replay, Roles, Told};
 use crate::cli::analyze::bench::Bench;
 use crate::cli::model::weights;
@@ -236,7 +237,9 @@ fn hear(recording: &Recording, bench: &Bench) -> Heard {
     let mut held: [Option<Duration>; 2] = [None; 2];
     let mut end = End::UNTOLD;
     let mut last = Duration::ZERO;
+    let mut pauses = Pauses::default();
     for (at, happening) in recording.replay() {
+        let at = pauses.time(at);
         replay.advance(at);
         last = last.max(at);
         match happening {
@@ -271,6 +274,7 @@ fn hear(recording: &Recording, bench: &Bench) -> Heard {
     if recording.packets() == 0 {
         notes.push("no audio of this call is in the capture".to_owned());
     }
+    notes.extend(pauses.note());
     let [one, other] = ends(recording);
     Heard { is_signalled, ends: Some((one, other)), notes, has_audio, ..replay.finish(last, end) }
 }
