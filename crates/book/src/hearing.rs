@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sidetone_call::{CallKey, Labels, Topic};
-use sidetone_consent::{Input, Source, Telling};
+use sidetone_consent::{Input, Telling};
 use sidetone_events::{CallUntappable, MediaState};
 use sidetone_hear::{Audible, Outcome, Work};
 use sidetone_insight::cues::{Cleared, CueTold};
@@ -56,8 +56,17 @@ impl Book {
         if self.calls.get(&key).is_none_or(|entry| entry.is_over() || is_its(entry)) {
             return;
         }
-        self.hear(key, now, &Telling::Tier(tier), Source::Words);
-        self.tell_labels(now, key);
+        let telling = Telling::Tier(tier);
+        let Self { calls, settings, .. } = self;
+        if let Some(entry) = calls.get_mut(&key) {
+            entry.consent.tell(settings, now, &telling);
+        }
+        self.drive(key, now);
+        // Where that ends the analysis, all that was inferred has just been erased: a label would tell it after all.
+        if self.calls.get(&key).is_some_and(|entry| entry.consent.machine.may_analyse()) {
+            self.label(key, &telling);
+            self.tell_labels(now, key);
+        }
     }
 
     /// Takes what a worker has found out.

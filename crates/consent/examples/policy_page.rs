@@ -19,6 +19,7 @@ fn main() -> std::io::Result<()> {
             authority: Some("Data Protection Commission, Dublin".to_owned()),
         },
         words: Words::default(),
+        agents_words: false,
         policies: vec![Policy::Notice, Policy::OptIn, Policy::Never],
         opt_out_digit: '9',
         opt_in_digit: '1',

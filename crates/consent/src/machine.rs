@@ -676,7 +676,7 @@ impl Machine {
 fn may_permit(source: Source) -> bool {
     match source {
         Source::PbxHeader | Source::Ami | Source::Ari | Source::Esl | Source::Api | Source::Cli => true,
-        Source::TrunkHeader | Source::Policy | Source::List | Source::Digit(_) | Source::Words => false,
+        Source::TrunkHeader | Source::Policy | Source::List | Source::Digit(_) => false,
     }
 }
 

@@ -43,6 +43,8 @@ pub struct PageFacts {
     pub operator: Operator,
     /// Whether what callers say is recognised, beside how they say it.
     pub words: Words,
+    /// Whether agents' words are recognised too.
+    pub agents_words: bool,
     /// Every policy that some call may be under.
     pub policies: Vec<Policy>,
     /// The key that refuses.
@@ -209,8 +211,12 @@ pub fn render(facts: &PageFacts, language: Language) -> String {
         if facts.words != Words::Unheard {
             page.paragraph(texts.words);
         }
-        let what_not =
-            texts.what_not.iter().filter(|text| facts.words == Words::Unheard || **text != texts.not_words);
+        let heard = facts.words != Words::Unheard;
+        let [recording, identity, meaning, decisions, staff] = texts.what_not;
+        let meaning = (!heard).then_some(meaning);
+        let staff = if heard && facts.agents_words { texts.staff_words } else { staff };
+        let what_not = [Some(recording), Some(identity), meaning, Some(decisions), Some(staff)];
+        let what_not = what_not.into_iter().flatten();
         page.list(&what_not.map(|text| fill(text, facts, operator)).collect::<Vec<_>>());
     } else {
         page.paragraph(texts.nothing_happens);

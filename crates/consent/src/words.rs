@@ -72,13 +72,11 @@ pub enum Source {
     Api,
     /// The command line.
     Cli,
-    /// What the customer said: a topic that gives a call its tier.
-    Words,
 }
 
 impl Source {
     /// Every source.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 12] = [
         Self::Policy,
         Self::List,
         Self::Digit(Medium::TelephoneEvent),
@@ -91,7 +89,6 @@ impl Source {
         Self::Esl,
         Self::Api,
         Self::Cli,
-        Self::Words,
     ];
 
     /// The source's word in events and receipts.
@@ -110,7 +107,6 @@ impl Source {
             Self::Esl => "esl",
             Self::Api => "api",
             Self::Cli => "cli",
-            Self::Words => "words",
         }
     }
 }

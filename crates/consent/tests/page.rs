@@ -20,6 +20,7 @@ fn facts() -> PageFacts {
             authority: Some("Data Protection Commission, Dublin".into()),
         },
         words: Words::default(),
+        agents_words: false,
         policies: vec![Policy::Notice, Policy::OptIn],
         opt_out_digit: '9',
         opt_in_digit: '1',
@@ -80,6 +81,9 @@ fn where_words_are_recognised_it_says_so_and_no_longer_the_contrary() {
             assert_eq!(count(&with(words)), [items - 1, paragraphs + 1, rows + 1], "{language:?} {words:?}");
         }
         assert_ne!(with(Words::Forgotten), with(Words::Kept));
+        let agents = PageFacts { words: Words::Kept, agents_words: true, ..facts() };
+        assert_ne!(render(&agents, language), with(Words::Kept), "what is taken of staff");
+        assert_eq!(count(&render(&agents, language)), count(&with(Words::Kept)));
     }
     let english = |words| render(&PageFacts { words, ..facts() }, Language::English);
     assert!(english(Words::Unheard).contains("does not listen to what the words mean"));

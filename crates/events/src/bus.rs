@@ -210,6 +210,11 @@ impl Subscription {
         }
     }
 
+    /// Whether what was said may be kept.
+    pub(crate) fn keeps_words(&self) -> bool {
+        self.shared.upgrade().is_some_and(|shared| shared.keeps_words.load(Ordering::Relaxed))
+    }
+
     /// The erasures since `cursor`.
     pub(crate) fn erased_since(&self, cursor: &mut u64) -> Vec<Erasure> {
         self.erasures.since(cursor)

@@ -25,6 +25,7 @@ struct Server {
 
 async fn server(stream: StreamConfig, patience: Duration) -> Server {
     let bus = Bus::new();
+    bus.keep_words(true);
     let config = EventsConfig { stream, queue: 100_000, ..EventsConfig::default() };
     let sinks = Sinks::start(&config, &bus).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

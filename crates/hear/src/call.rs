@@ -20,10 +20,12 @@ use sidetone_language::reader::{Said, Speaker};
 use sidetone_tap::Arrival;
 
 use super::ear::{Audible, Ear, Keys};
-use super::words::{Dictation, Scribe, Wording};
+use super::words::{Dictation, Rank, Scribe, Wording};
 
 /// Most streams of a call that are remembered. Calls have one audio stream, seldom two.
 const MAX_STREAMS: usize = 16;
+/// Ranks that agents' words come behind those of all customers.
+const BEHIND: Rank = 100;
 /// Most stretches of listening that are recorded separately; beyond it the last one grows.
 const MOST_STRETCHES: usize = 32;
 
@@ -134,11 +136,11 @@ impl CallAnalysis {
             let scribe = self.scribe.as_ref().filter(|_| self.listening && wanted);
             ear.recognise(scribe.is_some());
             match (scribe, &mut *dictation) {
-                (Some(_), Some(dictation)) => dictation.rank(rank),
+                (Some(_), Some(dictation)) => dictation.rank(rank_of(leg, rank)),
                 (Some(scribe), none) => {
                     let speaker: fn() -> Speaker =
                         if leg == Leg::Customer { Speaker::customer } else { Speaker::agent };
-                    *none = Some(scribe.begin(speaker, rank));
+                    *none = Some(scribe.begin(speaker, rank_of(leg, rank)));
                 }
                 (None, dictation) => *dictation = None,
             }
@@ -466,6 +468,9 @@ impl CallAnalysis {
         }
         for said in agent.iter_mut().flat_map(Dictation::take) {
             if let Said::Agent(utterance) = said {
+                if let Some(customer) = customer {
+                    customer.asked(&utterance.text);
+                }
                 self.insight.agent_said(&utterance);
             }
         }
@@ -494,6 +499,14 @@ impl CallAnalysis {
     /// The customer's voice that has reached the network's features since the last time.
     pub fn take_heard(&mut self) -> Duration {
         self.customer.take_listened()
+    }
+}
+
+/// Customers come first: agents' words have their turn where there is time.
+fn rank_of(leg: Leg, rank: Rank) -> Rank {
+    match leg {
+        Leg::Customer => rank.min(BEHIND - 1),
+        Leg::Agent => rank.min(BEHIND - 1) + BEHIND,
     }
 }
 

@@ -72,6 +72,14 @@ impl Dictation {
         }
     }
 
+    /// The other party has said this, redacted: it may have asked for a number.
+    pub fn asked(&mut self, text: &str) {
+        match self {
+            Self::Elsewhere(party) => party.asked(text),
+            Self::Here { speaker, .. } => speaker.asked(text),
+        }
+    }
+
     /// The call's tier has changed.
     pub fn rank(&mut self, rank: Rank) {
         if let Self::Elsewhere(party) = self {

@@ -38,7 +38,7 @@ const BATCH: usize = 32;
 /// A packet that has waited for this long is too old to be worth listening to.
 pub(crate) const MOST_BEHIND: Duration = Duration::from_secs(2);
 /// How long the last words of a call that is over are waited for.
-const LAST_WORDS: Duration = Duration::from_millis(1_500);
+const LAST_WORDS: Duration = Duration::from_secs(3);
 /// A ring is listened to again when its oldest packet is no older than this: otherwise sound would come and go.
 pub(crate) const CAUGHT_UP: Duration = Duration::from_millis(200);
 

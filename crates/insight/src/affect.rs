@@ -12,7 +12,7 @@ pub use alert::{Alert, AlertKind, Phase};
 pub use fusion::Basis;
 pub use update::{AffectUpdate, Relative, State, Trend};
 
-pub(crate) use fusion::Lift;
+pub(crate) use fusion::{Lift, Words};
 pub(crate) use sample::Sound;
 pub(crate) use smooth::Smooth;
 pub(crate) use track::{AffectTrack, Outcome};

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::affect::{AffectUpdate, Lift, Smooth, Sound, State};
+use crate::affect::{AffectUpdate, Lift, Smooth, Sound, State, Words};
 use crate::millis;
 use crate::number::{round3, whole};
 use crate::thresholds::Thresholds;
-use sidetone_call::{AgentUtterance, CustomerOnly, Leg, Mention, Modality, Topic, Utterance};
+use sidetone_call::{Act, AgentUtterance, CustomerOnly, Leg, Mention, Modality, Topic, Utterance};
 
 /// One utterance of a party, whole and redacted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub struct WordsFinal {
     pub language: String,
     /// The recogniser's confidence in the words, `[0, 1]`.
     pub confidence: f32,
+    /// What an agent's words do, each once; left out if nothing of note.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acts: Vec<Act>,
 }
 
 /// The customer has named a topic.
@@ -118,9 +121,10 @@ impl WordsTrack {
         };
         self.judged = self.judged.saturating_add(span);
         self.smooth.take(&sound, &thresholds.smoothing, thresholds.alerts.memory.into());
-        let phrase = told.topics.first().map(|mention| mention.phrase.as_str());
         let trust = sound.confidence * unit(utterance.confidence);
-        self.lift.take(utterance.to, &sound, trust, phrase, interruptions, &thresholds.fusion);
+        let satisfaction = both(told.satisfaction);
+        let words = Words { trust, satisfaction, topics: &told.topics };
+        self.lift.take(utterance.to, &sound, words, interruptions, &thresholds.fusion);
         Heard { topics, span }
     }
 
@@ -197,6 +201,7 @@ pub(crate) fn told_of_agent(utterance: &AgentUtterance) -> WordsFinal {
         text: utterance.text.clone(),
         language: utterance.language.clone(),
         confidence: round3(unit(utterance.confidence)),
+        acts: utterance.acts.clone(),
     }
 }
 
@@ -210,6 +215,7 @@ pub(crate) fn told(utterance: &Utterance) -> WordsFinal {
         text: utterance.text.clone(),
         language: utterance.language.clone(),
         confidence: round3(unit(utterance.confidence)),
+        acts: Vec::new(),
     }
 }
 

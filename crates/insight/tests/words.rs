@@ -25,7 +25,7 @@ fn said(number: u32, from: Duration, to: Duration, affect: Estimate, topics: &[(
             affect: Estimate { modality: Modality::Words, ..affect },
             topics: topics.iter().map(mention).collect(),
             urgency: 0.4,
-            satisfaction: -0.8,
+            satisfaction: if topics.is_empty() { 0.0 } else { -0.8 },
         },
     }
 }
@@ -106,7 +106,7 @@ fn a_voice_that_cannot_be_judged_leaves_it_to_the_words() {
 
 #[test]
 fn thanks_take_away_what_a_loud_voice_suggests() {
-    let loud = || sample(-0.15, 0.6, 0.85, &[(Class::Anger, 0.5), (Class::Happiness, 0.4)]);
+    let loud = || sample(-0.15, 0.6, 0.82, &[(Class::Anger, 0.5), (Class::Happiness, 0.4)]);
     assert_eq!(call(&vec![(loud(), None); 8], 2).rises(), 1);
     assert_eq!(call(&vec![(loud(), Some(content())); 8], 2).rises(), 0);
 }
@@ -139,6 +139,23 @@ fn what_was_said_fades() {
     turns.extend(vec![(calm(), None); 8]);
     turns.extend(vec![(doubtful(), None); 10]);
     assert_eq!(call(&turns, 4).rises(), 0);
+}
+
+/// A complaint is seldom an angry word.
+#[test]
+fn what_is_said_of_the_matter_counts_too() {
+    let rises = |topic: Topic| {
+        let mut talk = Talk::new();
+        for number in 1..8 {
+            let from = talk.at;
+            talk.says(4, &doubtful());
+            talk.call.said(&said(number, from, talk.at, plain(), &[(topic, "it")]));
+            talk.told.extend(std::iter::from_fn(|| talk.call.poll()));
+        }
+        talk.rises()
+    };
+    assert_eq!([Topic::RepeatContact, Topic::Complaint, Topic::Legal].map(rises), [1, 1, 1]);
+    assert_eq!([Topic::Cancel, Topic::Refund, Topic::Thanks].map(rises), [0, 0, 0]);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::{
 
 use nix::unistd::{AccessFlags, access, geteuid};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// The service's own folder.
 const SERVICE: &str = "/var/lib/sidetone";
@@ -39,6 +40,27 @@ impl Card {
     pub fn of(folder: &Path) -> Option<Self> {
         serde_json::from_slice(&fs::read(folder.join(CARD)).ok()?).ok()
     }
+}
+
+/// Whether the files in `folder` are those that its card names; a folder without a card is the operator's own.
+///
+/// # Errors
+/// The first file that is another one, or can't be read.
+pub fn verify(folder: &Path) -> Result<(), String> {
+    let Some(card) = Card::of(folder) else { return Ok(()) };
+    for (name, expected) in &card.files {
+        // A card names files beside it, and nothing else.
+        let path = folder.join(Path::new(name).file_name().unwrap_or_default());
+        let bytes = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        if !found.eq_ignore_ascii_case(expected) {
+            return Err(format!(
+                "{} is not the file that was installed: its SHA-256 is another",
+                path.display()
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The folder that networks are installed in if none is named: `/var/lib/sidetone/models` for root, for whoever may

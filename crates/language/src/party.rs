@@ -63,7 +63,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use sidetone_call::Told;
+use sidetone_call::{Told, Topic};
 
 use crate::redact::{Redacted, Redactor, Span};
 use crate::text::Scorer;
@@ -170,6 +170,11 @@ impl<P: Party> Mouth<P> {
         Spoken::new(self.redactor.partial(text))
     }
 
+    /// The same of words that are only text by now.
+    pub(crate) fn asked_in(&mut self, redacted: &str) {
+        self.redactor.asked(redacted);
+    }
+
     /// What the other party said: a question for a number or a name makes the answer one.
     pub fn asked<Q: Party>(&mut self, other: &Spoken<Q>) {
         self.redactor.asked(&other.redacted.text);
@@ -180,6 +185,21 @@ impl Scorer {
     /// What a customer's words tell. An agent's are not taken.
     #[must_use]
     pub fn read_spoken(&self, words: &Spoken<Customer>) -> Told {
-        self.read(words.text())
+        let mut told = self.read(words.text());
+        let count = words.text().split_whitespace().count();
+        told.topics.retain(|found| found.probability >= sure(found.topic, count));
+        told
+    }
+}
+
+/// How probable a topic of spoken words has to be, in an utterance of so many words. Recognition mishears, and pauses
+/// cut sentences apart: "and died" may be of a car. What is said of a death or of need changes how a person is treated,
+/// so that it has to be plain.
+fn sure(topic: Topic, words: usize) -> f32 {
+    match topic {
+        Topic::Bereavement | Topic::Hardship if words < 5 => f32::INFINITY,
+        Topic::Bereavement | Topic::Hardship => 0.95,
+        _ if words < 2 => 0.9,
+        _ => 0.5,
     }
 }

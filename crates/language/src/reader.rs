@@ -36,6 +36,14 @@ impl Speaker {
         Self::Customer(Mouth::of_customer(Language::Any))
     }
 
+    /// What the other party has just said, redacted: a question for a number or a name makes the answer one.
+    pub fn asked(&mut self, text: &str) {
+        match self {
+            Self::Customer(mouth) => mouth.asked_in(text),
+            Self::Agent(mouth) => mouth.asked_in(text),
+        }
+    }
+
     /// An agent at the beginning of a call.
     #[must_use]
     pub fn agent() -> Self {
@@ -82,7 +90,9 @@ impl Reader {
         piece: &Piece,
         abandoned: &dyn Fn() -> bool,
     ) -> Result<Option<Said>, NotRecognised> {
-        let transcript = self.recogniser.transcribe(&piece.sound, abandoned)?;
+        let mut transcript = self.recogniser.transcribe(&piece.sound, abandoned)?;
+        // A vocabulary from elsewhere must not reach terminals with more than words.
+        transcript.text.retain(|letter| !letter.is_control());
         if transcript.doubt.is_some() || transcript.text.trim().is_empty() {
             return Ok(None);
         }

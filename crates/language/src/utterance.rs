@@ -18,7 +18,7 @@ const KEPT: u64 = 2 * RATE;
 /// Speech of a long sentence: after it the detector's own hangover of 240 ms is pause enough.
 const SENTENCE: u64 = 5 * RATE;
 /// Pause after less than that: people stop after "yes" and go on.
-const SHORT_PAUSE: u64 = RATE / 2;
+const SHORT_PAUSE: u64 = RATE * 2 / 5;
 /// The longest utterance. Whoever talks on is cut at the quietest place of its last [`SEARCHED`].
 const LONGEST: u64 = 12 * RATE;
 /// Where that place is looked for,
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_short_answer_waits_for_what_may_follow() {
-        assert_eq!(wholes(&cut(&[(1_000, 1_500), (1_900, 4_000)], 6_000)), [(750, 4_200)]);
+        assert_eq!(wholes(&cut(&[(1_000, 1_500), (1_800, 4_000)], 6_000)), [(750, 4_200)]);
         assert_eq!(wholes(&cut(&[(1_000, 1_500), (2_500, 5_000)], 6_000)), [(750, 1_700), (2_250, 5_200)]);
     }
 

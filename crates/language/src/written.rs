@@ -1,12 +1,13 @@
-//! What somebody wrote: a chat message, a mail, a comment. Stripped of what is not theirs, redacted, and only then read.
+//! What somebody wrote: a chat message, a mail, a comment. Stripped of what is not theirs, redacted, and only then
+//! read.
 
 use crate::mail::strip;
 use crate::redact::redact;
 use crate::text::{LONGEST, Reading, Scorer};
 use crate::tongue::Language;
 
-/// Reads a written text. Unless it is `whole`, quotes, signatures and disclaimers of mails are left out first. Redaction comes
-/// before anything is made of the words, so that no phrase can hold a number.
+/// Reads a written text. Unless it is `whole`, quotes, signatures and disclaimers of mails are left out first.
+/// Redaction comes before anything is made of the words, so that no phrase can hold a number.
 ///
 /// ```
 /// use sidetone_language::{text::Scorer, written};

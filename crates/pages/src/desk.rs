@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use maud::{Markup, PreEscaped, html};
 use serde::Serialize;
 
-use crate::format::{clean, lasting, number, percent, shown};
+use crate::format::{clean, lasting, number, percent, shown, spoken};
 use crate::layout::{Head, Section, Shell, headline, page};
 use crate::text::{Language, fill};
 use crate::vocabulary;
@@ -234,7 +234,7 @@ fn words(shell: &Shell<'_>, call: &DeskCall) -> Markup {
             }
         }
         @if let Some(said) = &call.said {
-            p.hint { span.soft { (texts.heard_last) ":" } " " q { (shown(said)) } }
+            p.hint { span.soft { (texts.heard_last) ":" } " " q { (spoken(said)) } }
         }
     }
 }

@@ -20,6 +20,12 @@ pub(crate) fn clean(text: &str) -> String {
     kept
 }
 
+/// Words that were said, whole: an utterance has twelve seconds at most.
+pub(crate) fn spoken(text: &str) -> Markup {
+    let words: String = text.chars().filter(|letter| !misleads(*letter)).take(1_000).collect();
+    html! { bdi { (words) } }
+}
+
 /// The same, isolated so that its writing direction cannot reach its surroundings.
 pub(crate) fn shown(text: &str) -> Markup {
     html! { bdi { (clean(text)) } }

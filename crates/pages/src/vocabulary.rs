@@ -129,7 +129,6 @@ pub(crate) fn consent_by(texts: &Texts, word: &str) -> Markup {
         "trunk-header" => Some(texts.by_the_trunk),
         "pbx-header" | "ami" | "ari" | "esl" => Some(texts.by_pbx),
         "api" | "cli" => Some(texts.by_operator),
-        "words" => Some(texts.by_what_was_said),
         _ => None,
     };
     known(word, text)

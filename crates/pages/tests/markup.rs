@@ -488,7 +488,7 @@ fn labels_that_are_told_together_are_one_line() {
         serde_json::json!({"queue": "billing", "tier": "gold", "agent": "2002"}),
     ));
     let page = call(&shell(Language::En, "Maria"), &details, &Own::default());
-    assert_eq!(page.matches("The PBX says").count(), 2, "{page}");
+    assert_eq!(page.matches("Labels: ").count(), 2, "{page}");
     assert!(page.contains("billing, gold, 2001") && page.contains("billing, gold, 2002"));
 }
 

@@ -105,6 +105,15 @@ impl Call {
         crate::rtp::both_ways(what, &mut self.caller_media, &mut self.callee_media, 20);
     }
 
+    /// The call's first event: written a moment after the call has begun.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn first_event(&self) -> Value {
+        crate::until("the call's first event", || self.sidetone.events().into_iter().next())
+    }
+
     /// Ends the scenario: both parties must be content, at least `messages` messages must have passed, all of them
     /// unchanged where they have to be, and nothing may be left over in Sidetone. Returns the events of the call.
     pub fn finish(mut self, messages: usize) -> Vec<Value> {

@@ -213,8 +213,8 @@ pub struct AnalysisStats {
 /// The recognisers' numbers.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct LanguageStats {
-    /// Calls whose customer is recognised, or would be if there was time.
-    pub calls: u64,
+    /// Customers, and agents where that is asked for, whose words are recognised, or would be if there was time.
+    pub parties: u64,
     /// Sound that waits, in milliseconds.
     pub waiting_ms: u64,
     /// Whole utterances that gave words.
@@ -247,7 +247,7 @@ impl LanguageStats {
     pub fn of(counters: &WordsCounters) -> Self {
         let get = |counter: &AtomicU64| counter.load(Relaxed);
         Self {
-            calls: get(&counters.parties),
+            parties: get(&counters.parties),
             waiting_ms: get(&counters.waiting_ms),
             utterances: get(&counters.utterances),
             provisional: get(&counters.provisional),

@@ -147,8 +147,7 @@ impl Server {
 
         let (sinks, links) = (Arc::new(Mutex::new(Some(sinks))), Arc::new(Mutex::new(None)));
         let in_force = Arc::new(InForce::new(Arc::clone(&config)));
-        let reloader =
-            Arc::new(Reloader::new(&signalling, &calls, &sinks, &in_force, &bus, scribe, read_again));
+        let reloader = Arc::new(Reloader::new(&signalling, &calls, &sinks, &in_force, scribe, read_again));
         let census = Census {
             signalling: Arc::clone(&signalling),
             calls: Arc::clone(&calls),

@@ -1,11 +1,13 @@
 use std::net::SocketAddr;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use sidetone_call::{CallKey, Cause, Labels, Leg, Side};
+use sidetone_call::{
+    CallKey, Cause, Estimate, Label, Labels, Leg, Mention, Modality, Side, Told, Topic, Utterance,
+};
 use sidetone_consent::{Policy, Say, Source, Telling};
 use sidetone_events::{Bus, Happening, Kind, NumberHasher, Subscription};
-use sidetone_hear::{Inbox, Outcome, inbox};
+use sidetone_hear::{Inbox, Language, Outcome, Recognition, Scribe, inbox};
 use sidetone_insight::Thresholds;
 use sidetone_relay::Notice;
 use sidetone_sip::anchor::{CallFact, Claims};
@@ -16,11 +18,15 @@ const KEY: CallKey = CallKey(7);
 
 /// A book with one call, and no effect carried out yet.
 fn book() -> (Calls, Subscription, Inbox) {
+    book_by(Rules::default())
+}
+
+fn book_by(rules: Rules) -> (Calls, Subscription, Inbox) {
     let (orders, inbox) = inbox();
     let bus = Bus::new();
     let heard = bus.subscribe("test", 100_000, &[]);
     let hasher = NumberHasher::with_random_salt().unwrap();
-    let calls = Calls::new(bus, hasher, vec![orders], Rules::default(), Instant::now());
+    let calls = Calls::new(bus, hasher, vec![orders], rules, Instant::now());
     let source = SocketAddr::from(([192, 0, 2, 2], 5060));
     let routed = RoutedTo {
         trunk: "carrier".to_owned(),
@@ -102,6 +108,56 @@ fn a_refusal_that_comes_as_the_call_is_summed_up_is_heeded() {
     let summary = ended.summary.as_ref().unwrap();
     assert!(summary.analysis.erased && summary.analysis.speech.is_zero(), "{summary:?}");
     assert_eq!((summary.duration, summary.conduct.customer.talk), (at, Duration::ZERO));
+}
+
+/// A call that is listened to, in which the customer says `text` and so names `topic`.
+fn named(raise: &str, topic: Topic, probability: f32, text: &str) -> (Calls, Vec<Happening>) {
+    let tier = raise.parse().unwrap();
+    let language = Language { enabled: true, raise: [(topic, tier)].into(), ..Language::default() };
+    let scribe = Scribe::Elsewhere(Recognition::new(1, 1, Instant::now()));
+    let rules = Rules { words: Some((scribe, Arc::new(language))), ..Rules::default() };
+    let (calls, mut heard, _inbox) = book_by(rules);
+    let by = SocketAddr::from(([192, 0, 2, 3], 5060));
+    calls.fact(CallFact::Answered { key: KEY, by, at: Duration::from_secs(1) });
+    calls.told("a@x", &Telling::Consent(Say::Announced), Source::Api).unwrap();
+    let affect = Estimate { modality: Modality::Words, ..Estimate::default() };
+    let mention = Mention { topic, probability, phrase: "it".to_owned() };
+    let told = Told { affect, topics: vec![mention], ..Told::default() };
+    let to = Duration::from_secs(2);
+    let utterance =
+        Utterance { number: 1, to, text: text.to_owned(), told, confidence: 0.9, ..Utterance::default() };
+    let mut talk = sidetone_insight::Call::new(Thresholds::default());
+    talk.said(&utterance);
+    while let Some((at, insight)) = talk.poll() {
+        calls.outcome(Outcome::Insight(KEY, at, Box::new(insight)));
+    }
+    let told = std::iter::from_fn(|| heard.try_recv()).map(|told| told.event.happening.clone()).collect();
+    (calls, told)
+}
+
+fn tiers(told: &[Happening]) -> usize {
+    told.iter().filter(|it| matches!(it, Happening::CallLabelled(labels) if labels.tier.is_some())).count()
+}
+
+#[test]
+fn what_a_customer_names_may_give_their_call_a_tier() {
+    let (calls, told) = named("gold", Topic::Cancel, 0.97, "I want to cancel my contract today");
+    assert_eq!(calls.find("a@x").unwrap().labels.tier.as_ref().map(Label::as_str), Some("gold"));
+    assert_eq!(tiers(&told), 1);
+    for (probability, text) in [(0.85, "I want to cancel my contract today"), (0.99, "and cancel")] {
+        let (calls, told) = named("gold", Topic::Cancel, probability, text);
+        assert_eq!((calls.find("a@x").unwrap().labels.tier, tiers(&told)), (None, 0), "{text}");
+    }
+}
+
+#[test]
+fn a_death_ends_the_analysis_and_no_event_tells_of_it_afterwards() {
+    let (calls, told) = named("bereavement", Topic::Bereavement, 0.99, "my husband has died last week");
+    let call = calls.find("a@x").unwrap();
+    assert!(!call.analysed && call.words.is_none() && call.labels.tier.is_none(), "{call:?}");
+    let erased = told.iter().position(|it| matches!(it, Happening::ConsentChanged(it) if it.erased));
+    assert!(erased.is_some(), "{told:?}");
+    assert_eq!(tiers(&told), 0, "a label would tell what has been erased");
 }
 
 fn header(calls: &Calls, by: Side, name: &str, value: &str) {

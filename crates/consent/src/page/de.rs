@@ -20,7 +20,7 @@ pub(super) const TEXTS: Texts = Texts {
         "Es entscheidet nichts über Ihren Vertrag, Ihr Anliegen, Preise oder Kredit. Es kann beeinflussen, wer Ihren Anruf annimmt und wie bald.",
         "Es beurteilt nicht, wie sich unsere Beschäftigten fühlen. Bei ihnen misst es nur, wie viel, wie schnell und wie lange sie sprechen.",
     ],
-    not_words: "Es achtet nicht darauf, was die Worte bedeuten.",
+    staff_words: "Es beurteilt nicht, wie sich unsere Mitarbeitenden fühlen. Von ihnen misst es, wie viel, wie schnell und wie lange sie sprechen, und hält fest, ob sie grüßen, Verständnis zeigen, sich entschuldigen und etwas zusagen.",
     words: "Auf manchen Leitungen erkennt das Programm auch, was Sie sagen, um festzustellen, worum es geht und wie eilig es ist. Karten- und Telefonnummern, Adressen und Namen werden entfernt, bevor jemand die Worte sieht.",
     nothing_happens: "Zurzeit wird kein Gespräch durch KI ausgewertet.",
     told: "Wie Sie es erfahren",

@@ -20,7 +20,7 @@ pub(super) const TEXTS: Texts = Texts {
         "It decides nothing about your contract, your claim, prices or credit. It may change who takes your call, and how soon.",
         "It does not judge how our staff feel. Of them it only measures how much, how fast and how long they speak.",
     ],
-    not_words: "It does not listen to what the words mean.",
+    staff_words: "It does not judge how our staff feel. Of them it measures how much, how fast and how long they speak, and notes whether they greet, show understanding, apologise and promise.",
     words: "On some lines the program also recognises what you say, to tell what your call is about and how urgent it is. Card and telephone numbers, addresses and names are taken out before anybody sees the words.",
     nothing_happens: "At present no call is analysed by AI.",
     told: "How we tell you",

@@ -20,7 +20,7 @@ pub(super) const TEXTS: Texts = Texts {
         "No decide nada sobre su contrato, su reclamación, precios o créditos. Puede influir en quién atiende su llamada y en cuánto tarda.",
         "No juzga cómo se siente nuestro personal. De él solo mide cuánto, a qué velocidad y durante cuánto tiempo habla.",
     ],
-    not_words: "No atiende al significado de las palabras.",
+    staff_words: "No juzga cómo se siente nuestro personal. De él mide cuánto, a qué velocidad y cuánto tiempo habla, y anota si saluda, muestra comprensión, se disculpa y promete.",
     words: "En algunas líneas el programa también reconoce lo que usted dice, para saber de qué trata la llamada y si es urgente. Los números de tarjeta y de teléfono, las direcciones y los nombres se eliminan antes de que nadie vea las palabras.",
     nothing_happens: "Actualmente ninguna llamada se analiza con IA.",
     told: "Cómo se lo decimos",

@@ -20,7 +20,7 @@ pub(super) const TEXTS: Texts = Texts {
         "Il ne décide rien de votre contrat, de votre dossier, des prix ni d’un crédit. Il peut influer sur la personne qui prend votre appel et sur le délai.",
         "Il ne juge pas ce que ressent notre personnel. De celui-ci, il mesure seulement combien, à quelle vitesse et combien de temps il parle.",
     ],
-    not_words: "Il n’écoute pas le sens des mots.",
+    staff_words: "Il ne juge pas ce que ressent notre personnel. Il mesure combien, à quelle vitesse et combien de temps il parle, et relève s’il salue, montre de la compréhension, s’excuse et promet.",
     words: "Sur certaines lignes, le programme reconnaît aussi ce que vous dites, afin de savoir de quoi il s’agit et si c’est urgent. Les numéros de carte et de téléphone, les adresses et les noms sont retirés avant que quiconque voie les mots.",
     nothing_happens: "Actuellement, aucun appel n’est analysé par une IA.",
     told: "Comment vous en êtes informé",

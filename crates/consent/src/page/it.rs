@@ -20,7 +20,7 @@ pub(super) const TEXTS: Texts = Texts {
         "Non decide nulla sul suo contratto, sulla sua pratica, su prezzi o crediti. Può influire su chi risponde alla sua chiamata e dopo quanto tempo.",
         "Non giudica come si sente il nostro personale. Di esso misura soltanto quanto, a che velocità e per quanto tempo parla.",
     ],
-    not_words: "Non bada al significato delle parole.",
+    staff_words: "Non giudica come si sente il nostro personale. Ne misura quanto, a che velocità e per quanto tempo parla, e annota se saluta, mostra comprensione, si scusa e promette.",
     words: "Su alcune linee il programma riconosce anche ciò che Lei dice, per sapere di che cosa si tratta e quanto è urgente. Numeri di carta e di telefono, indirizzi e nomi vengono tolti prima che qualcuno veda le parole.",
     nothing_happens: "Al momento nessuna telefonata viene analizzata dall’IA.",
     told: "Come la informiamo",

@@ -20,7 +20,7 @@ pub(super) const TEXTS: Texts = Texts {
         "Ele não decide nada sobre o seu contrato, o seu pedido, preços ou crédito. Pode influir em quem atende a sua chamada e em quanto tempo.",
         "Ele não julga como os nossos funcionários se sentem. Deles mede apenas quanto, com que velocidade e por quanto tempo falam.",
     ],
-    not_words: "Ele não presta atenção ao significado das palavras.",
+    staff_words: "Não julga como se sente o nosso pessoal. Dele mede quanto, com que rapidez e por quanto tempo fala, e anota se cumprimenta, mostra compreensão, pede desculpa e promete.",
     words: "Em algumas linhas o programa também reconhece o que o senhor ou a senhora diz, para saber do que se trata e se é urgente. Números de cartão e de telefone, endereços e nomes são retirados antes que alguém veja as palavras.",
     nothing_happens: "No momento nenhuma chamada é analisada por IA.",
     told: "Como avisamos você",

@@ -10,9 +10,10 @@ pub(super) struct Texts {
 
     pub(super) what: &'static str,
     pub(super) what_happens: [&'static str; 3],
+    /// The third is untrue where words are recognised.
     pub(super) what_not: [&'static str; 5],
-    /// The one of `what_not` that is untrue where words are recognised.
-    pub(super) not_words: &'static str,
+    /// Takes the place of the last of `what_not` where agents' words are recognised too.
+    pub(super) staff_words: &'static str,
     /// Added to `what_happens` there.
     pub(super) words: &'static str,
     pub(super) nothing_happens: &'static str,

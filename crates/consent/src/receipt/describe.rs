@@ -121,6 +121,5 @@ fn by(source: Source) -> &'static str {
         Source::Esl => "by the PBX (ESL)",
         Source::Api => "by the API",
         Source::Cli => "by the command line",
-        Source::Words => "by what the customer said",
     }
 }

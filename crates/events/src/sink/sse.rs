@@ -68,6 +68,17 @@ impl Filter {
     }
 }
 
+/// Takes one more event. With the end of a call its words go, unless they may be kept: whoever comes later is told
+/// none.
+fn hold(ring: &mut Ring, event: Arc<Published>, subscription: &Subscription) {
+    let over =
+        (event.event.kind() == Kind::CallEnded && !subscription.keeps_words()).then_some(event.event.call.id);
+    ring.push(event);
+    if let Some(call) = over {
+        ring.forget_words(call);
+    }
+}
+
 impl Hub {
     pub(crate) fn new(config: &StreamConfig) -> Result<Self, SinkError> {
         let token = config.token.as_ref().map(|token| token.reveal(LEAST_TOKEN)).transpose();
@@ -92,9 +103,9 @@ impl Hub {
             let mut count = 1;
             {
                 let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-                ring.push(event);
+                hold(&mut ring, event, &subscription);
                 while let Some(event) = subscription.try_recv() {
-                    ring.push(event);
+                    hold(&mut ring, event, &subscription);
                     count += 1;
                 }
                 let erasures = subscription.erased_since(&mut erased);

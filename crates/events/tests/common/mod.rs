@@ -128,6 +128,7 @@ pub(crate) fn a_happening_of_each_kind() -> Vec<(u64, Happening)> {
                 text: "This is the third time I call, I want to cancel my contract.".to_owned(),
                 language: "en".to_owned(),
                 confidence: 0.91,
+                acts: vec![],
             }
             .into(),
         ),

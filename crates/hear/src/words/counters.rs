@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 /// Counters of all recognisers together.
 #[derive(Debug, Default)]
 pub struct WordsCounters {
-    /// Calls whose customer is recognised, or would be if there was time.
+    /// Parties whose words are recognised, or would be if there was time.
     pub parties: AtomicU64,
     /// Sound that waits, in milliseconds.
     pub waiting_ms: AtomicU64,

@@ -21,6 +21,8 @@ const MOST_WAITING: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_millis(500);
 /// Lines about the same trouble come no more often than this.
 const LOG_EVERY: Duration = Duration::from_secs(60);
+/// Utterances of the other party that are remembered for the next of this one.
+const MOST_ASKED: usize = 8;
 /// Utterances of one party that may wait to be fetched; its call fetches them a hundred times a second.
 const MOST_SAID: usize = 64;
 
@@ -47,6 +49,8 @@ struct State {
 struct Job {
     party: Weak<Shared>,
     piece: Piece,
+    /// Its place among its party's.
+    place: u64,
     given: Duration,
 }
 
@@ -58,8 +62,12 @@ struct Shared {
     /// Makes a new one then.
     fresh: fn() -> Speaker,
     said: Mutex<Vec<Said>>,
+    /// What the other party has said since, for the next utterance.
+    asked: Mutex<Vec<String>>,
     /// Whole utterances that have not come back.
     awaited: AtomicU64,
+    /// Pieces given so far.
+    given: AtomicU64,
 }
 
 /// One party, to the call that it is in.
@@ -151,11 +159,14 @@ impl Recognition {
     fn recognise(&self, reader: &mut Reader, job: &Job, beat: &Heartbeat) {
         let is_gone = || {
             beat.beat(self.epoch.elapsed());
-            job.party.strong_count() == 0
+            // Provisional words are of no use once there is more of the utterance.
+            let newest = job.party.upgrade().map(|party| party.given.load(Relaxed));
+            newest.is_none_or(|newest| !job.piece.whole && newest > job.place)
         };
         // Held only to be read into: a party that goes away in the meantime is not kept alive by it.
         let Some(party) = job.party.upgrade() else { return self.abandoned(job) };
         let mut speaker = lock(&party.speaker).take().unwrap_or_else(party.fresh);
+        lock(&party.asked).drain(..).for_each(|asked| speaker.asked(&asked));
         drop(party);
         let read = reader.read(&mut speaker, &job.piece, &is_gone);
         let Some(party) = job.party.upgrade() else { return self.abandoned(job) };
@@ -204,7 +215,9 @@ impl Recognition {
             speaker: Mutex::new(Some(fresh())),
             fresh,
             said: Mutex::default(),
+            asked: Mutex::default(),
             awaited: AtomicU64::new(0),
+            given: AtomicU64::new(0),
         };
         Party { recognition: Arc::clone(self), shared: Arc::new(shared), number, rank }
     }
@@ -222,16 +235,23 @@ impl Recognition {
             }
             return;
         }
+        // Nobody's words wait for words that come again.
+        if !whole && !state.backlog.held().is_zero() {
+            drop(state);
+            self.counters.shed_provisional.fetch_add(1, Relaxed);
+            return;
+        }
         if whole {
             party.shared.awaited.fetch_add(1, Relaxed);
         }
+        let place = party.shared.given.fetch_add(1, Relaxed) + 1;
         let slip = Slip {
             party: party.number,
             rank: party.rank,
             whole,
             length: piece.to.saturating_sub(piece.from),
         };
-        let job = Job { party: Arc::downgrade(&party.shared), piece, given: now };
+        let job = Job { party: Arc::downgrade(&party.shared), piece, place, given: now };
         let dropped = state.backlog.put(slip, job, |job| {
             if let Some(party) = job.party.upgrade().filter(|_| job.piece.whole) {
                 party.awaited.fetch_sub(1, Relaxed);
@@ -288,6 +308,13 @@ impl Party {
         state.parties.remove(&(self.rank, self.number));
         self.rank = rank;
         state.parties.insert((rank, self.number));
+    }
+
+    pub(super) fn asked(&self, text: &str) {
+        let mut asked = lock(&self.shared.asked);
+        if asked.len() < MOST_ASKED {
+            asked.push(text.to_owned());
+        }
     }
 
     pub(super) fn take(&self) -> Vec<Said> {

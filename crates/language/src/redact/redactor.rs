@@ -1,6 +1,6 @@
 //! Redaction of a conversation: a number that is begun in one utterance and ended in the next.
 
-use super::kind::Redacted;
+use super::kind::{Kind, Redacted, Span};
 use super::lexicon::Flags;
 use super::reader::Before;
 use super::reading::Reading;
@@ -36,8 +36,14 @@ impl Redactor {
 
     /// The next whole utterance.
     pub fn utterance(&mut self, text: &str) -> Redacted {
+        let length = text.len();
         let (redacted, after) = Reading::new(text, self.language).finish(&self.before);
         self.before = after;
+        if is_spelled(&redacted.text) {
+            let text = "[name]".to_owned();
+            let (from, to) = (0..length, 0..text.len());
+            return Redacted { text, spans: vec![Span { kind: Kind::Name, from, to }] };
+        }
         redacted
     }
 
@@ -57,9 +63,34 @@ impl Redactor {
     }
 }
 
+/// Whether these are letters one by one and nothing else: a name or a code that is being spelled, often over several
+/// utterances.
+fn is_spelled(text: &str) -> bool {
+    let mut letters = 0;
+    let mut lone = false;
+    for word in text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        if word.chars().count() != 1 {
+            return false;
+        }
+        letters += 1;
+        // "I" and "A" are words.
+        lone = !["i", "a", "o"].contains(&word.to_lowercase().as_str());
+    }
+    letters > 1 || letters == 1 && lone
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_is_spelled_in_pieces_goes() {
+        let said = talk(
+            Language::English,
+            &["My last name is Tille,", "S. I.", "T. I..", "L. L. E..", "I", "okay."],
+        );
+        assert_eq!(&said[1..], ["[name]", "[name]", "[name]", "I", "okay."]);
+    }
 
     fn talk(language: Language, lines: &[&str]) -> Vec<String> {
         let mut redactor = Redactor::new(language);

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use sidetone_store::{CallDetails, Happened};
 
-use crate::format::{clean, count, length, shown};
+use crate::format::{clean, count, length, shown, spoken};
 use crate::layout::Shell;
 use crate::text::{Texts, fill};
 use crate::vocabulary;
@@ -132,13 +132,13 @@ fn line(texts: &Texts, event: &Happened) -> Option<(&'static str, Markup)> {
             ("media", html! { (told) " (" (shown(why)) ")" })
         }
         "words.final" => {
-            ("words", html! { (vocabulary::party(texts, word("leg"))) ": " q { (shown(word("text"))) } })
+            ("words", html! { (vocabulary::party(texts, word("leg"))) ": " q { (spoken(word("text"))) } })
         }
         "words.topic" => {
             let phrase = shown(word("phrase"));
             ("words", html! { (vocabulary::topic(texts, word("topic"))) ": " q { (phrase) } })
         }
-        "cue.shown" => ("cue", html! { (texts.desk_cue) ": " (shown(word("line"))) }),
+        "cue.shown" => ("coach", html! { (texts.desk_cue) ": " (shown(word("line"))) }),
         "call.ended" => ("call", html! { (texts.ev_ended) ": " (vocabulary::cause(texts, word("cause"))) }),
         "conduct" | "affect.update" => return None,
         other => ("call", shown(other)),

@@ -27,7 +27,7 @@ texts! {
     state_frustrated, state_distressed, trend_improving, trend_steady, trend_worsening, alert,
     alert_frustration, alert_distress, alert_frustration_means, alert_distress_means, consent,
     consent_pending, consent_announcing, consent_asked, consent_given, consent_declined, consent_opted_out,
-    consent_excluded, consent_failed, by_policy, by_list, by_key, by_the_trunk, by_pbx, by_operator, by_what_was_said, cause_hangup,
+    consent_excluded, consent_failed, by_policy, by_list, by_key, by_the_trunk, by_pbx, by_operator, cause_hangup,
     cause_cancelled, cause_rejected, cause_no_answer, cause_media_timeout, cause_terminated, cause_failed,
     sure_fairly, sure_little, sure_hardly, why_too_little, why_too_quiet, why_too_noisy, why_loss,
     why_overlap, why_music, why_announcement, why_hold, why_unsure, why_fault, live_below, view, view_cards,

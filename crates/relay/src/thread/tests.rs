@@ -295,10 +295,14 @@ fn a_packet_that_waited_is_said_to_have_come_no_later_than_it_did() {
     }
     assert_eq!(taken, more_than_a_share);
     // A packet handled in time has an uncertainty no longer than since the poll before.
-    let before = desk.thread.epoch.elapsed();
-    desk.orders.give(Command::Tap { call: CALL, worker: Some(0) });
-    desk.turn();
-    desk.carrier.send_to(&PACKET, desk.entrance).unwrap();
-    desk.turn();
-    assert!(copies.receive().unwrap().came.earliest >= before);
+    // On a busy machine the system may have interrupted one try between its poll and its packet.
+    let in_time = (0..20).any(|_| {
+        let before = desk.thread.epoch.elapsed();
+        desk.orders.give(Command::Tap { call: CALL, worker: Some(0) });
+        desk.turn();
+        desk.carrier.send_to(&PACKET, desk.entrance).unwrap();
+        desk.turn();
+        std::iter::from_fn(|| copies.receive().map(|copy| copy.came.earliest)).last() >= Some(before)
+    });
+    assert!(in_time);
 }

@@ -103,7 +103,7 @@ fn what_a_customer_objects_to_is_erased_and_readers_are_told() {
         lines.iter().filter(|line| line["kind"] == "affect.update").count()
     };
     until("an update in the spool", || (inferred() > 0).then_some(()));
-    let id = call.sidetone.events()[0]["call"]["id"].as_str().unwrap().to_owned();
+    let id = call.first_event()["call"]["id"].as_str().unwrap().to_owned();
     call.sidetone.command(&["tell", &id, "consent", "refused"]);
     until("nothing to be owed", || {
         (inferred() == 0 && call.sidetone.metric("sidetone_spool_erasures_owed") == 0.0).then_some(())

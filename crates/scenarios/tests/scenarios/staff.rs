@@ -34,7 +34,7 @@ fn an_operator_sees_the_service_a_director_what_can_be_proved_and_neither_a_call
     let file = folder.path().join("store.db");
     let mut call = start(net, folder.path());
     call.answered();
-    let id = call.sidetone.events()[0]["call"]["id"].as_str().unwrap().to_owned();
+    let id = call.first_event()["call"]["id"].as_str().unwrap().to_owned();
     let one = format!("/calls/{id}");
     let roles = ["supervisor", "director", "operator"].map(|role| token(role, &file).0);
     let [supervisor, director, operator] = roles;

@@ -155,8 +155,8 @@ fn a_calls_agent_sees_it_and_what_is_added_to_it_and_another_agent_does_not() {
     let file = folder.path().join("store.db");
     let mut call = start(net, folder.path());
     call.answered();
-    let id = call.sidetone.events()[0]["call"]["id"].as_str().unwrap().to_owned();
-    let sip_call_id = call.sidetone.events()[0]["call"]["sip_call_id"].as_str().unwrap().to_owned();
+    let id = call.first_event()["call"]["id"].as_str().unwrap().to_owned();
+    let sip_call_id = call.first_event()["call"]["sip_call_id"].as_str().unwrap().to_owned();
     for (name, value) in [("queue", "billing"), ("agent", "2001"), ("team", "north"), ("tier", "vip")] {
         call.sidetone.command(&["tell", &id, name, value]);
     }
@@ -240,7 +240,7 @@ fn whoever_has_a_token_sees_what_its_role_allows() {
     let file = folder.path().join("store.db");
     let mut call = start(net, folder.path());
     call.answered();
-    let id = call.sidetone.events()[0]["call"]["id"].as_str().unwrap().to_owned();
+    let id = call.first_event()["call"]["id"].as_str().unwrap().to_owned();
     let (supervisor, supervisors) = token("supervisor", &file);
     let (director, _) = token("director", &file);
     let (operator, _) = token("operator", &file);
@@ -305,7 +305,7 @@ fn a_refusal_empties_the_store_too() {
     speak(&mut call.caller_media, &mut call.callee_media, &speech());
     let moments = || rows(&store(&["export", "affect"], &file)).len().saturating_sub(1);
     until("moments of the call in the store", || (moments() > 0).then_some(()));
-    let id = call.sidetone.events()[0]["call"]["id"].as_str().unwrap().to_owned();
+    let id = call.first_event()["call"]["id"].as_str().unwrap().to_owned();
     call.sidetone.command(&["tell", &id, "consent", "refused"]);
     until("the moments to be gone", || (moments() == 0).then_some(()));
     call.caller.open_gate();
@@ -386,7 +386,7 @@ fn a_supervisor_signs_in_and_sees_the_call_and_a_director_does_not() {
     let file = folder.path().join("store.db");
     let mut call = start(net, folder.path());
     call.answered();
-    let id = call.sidetone.events()[0]["call"]["id"].as_str().unwrap().to_owned();
+    let id = call.first_event()["call"]["id"].as_str().unwrap().to_owned();
     let one = format!("/calls/{id}");
     let (supervisor, supervisors) = token("supervisor", &file);
     let (director, _) = token("director", &file);

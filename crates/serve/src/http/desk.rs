@@ -16,7 +16,7 @@ use axum::{Json, Router};
 use futures_util::{Stream, stream};
 use serde::{Deserialize, Serialize};
 use sidetone_book::{CallView, Calls, NotAnswered, Phase};
-use sidetone_call::Label;
+use sidetone_call::{Label, Leg};
 use sidetone_events::Timestamp;
 use sidetone_insight::cues::Answer;
 use sidetone_pages::{DeskCall, DeskCue, DeskCustomer};
@@ -148,7 +148,9 @@ fn desk_call(call: &CallView, now: u64) -> DeskCall {
         }),
         alert: call.alert.as_ref().map(|alert| word(&alert.alert)),
         said: call.words.as_ref().and_then(|words| {
-            words.so_far.clone().or_else(|| words.said.back().map(|said| said.text.clone()))
+            let so_far = words.so_far.as_ref().map(|so_far| format!("{so_far} \u{2026}"));
+            let whole = || words.said.iter().rev().find(|said| said.leg == Leg::Customer);
+            so_far.or_else(|| whole().map(|said| said.text.clone()))
         }),
         topics: (call.words.iter().flat_map(|words| &words.topics))
             .map(|topic| topic.topic.name().to_owned())

@@ -1,5 +1,5 @@
-//! What customers' written texts tell: `POST /api/v1/text`, for chat, mail and survey comments. Nothing of them is kept.
-//! Needs a token of an integration or a supervisor; errors are problem details (RFC 9457).
+//! What customers' written texts tell: `POST /api/v1/text`, for chat, mail and survey comments. Nothing of them is
+//! kept. Needs a token of an integration or a supervisor; errors are problem details (RFC 9457).
 
 use std::sync::Arc;
 

@@ -324,7 +324,11 @@ impl Stats {
             "1 if words should be recognised and the recogniser could not be loaded.",
             f64::from(u8::from(self.recogniser_missing)),
         );
-        page.gauge("language_calls", "Calls whose customer is recognised.", language.calls as f64);
+        page.gauge(
+            "language_parties",
+            "Customers, and agents where that is asked for, whose words are recognised.",
+            language.parties as f64,
+        );
         page.gauge(
             "language_waiting_seconds",
             "Speech that waits for a recogniser.",

@@ -270,8 +270,11 @@ impl Analyze {
 /// Recognises words while the recording is read.
 fn scribe(recogniser: &str) -> anyhow::Result<Scribe> {
     let language = Language { model: recogniser.to_owned(), ..Language::default() };
-    let words = Words::open(&language)
-        .map_err(|why| anyhow::anyhow!("{why}; `sidetone model fetch {recogniser}` installs a recogniser"))?;
+    let words = Words::open(&language).map_err(|why| {
+        // A folder is no name that could be fetched.
+        let name = if recogniser.contains('/') { "moonshine-tiny" } else { recogniser };
+        anyhow::anyhow!("{why}; `sidetone model fetch {name}` installs a recogniser")
+    })?;
     Ok(Scribe::Here(Arc::new(Mutex::new(words.reader()))))
 }
 

@@ -177,7 +177,7 @@ fn page(call: &Value, columns: usize, paint: Paint) -> Vec<String> {
         named("language", "language"),
         named("party", ""),
     ];
-    tell("PBX says", pbx.into_iter().flatten().map(|fact| fact.trim().to_owned()).collect());
+    tell("labels", pbx.into_iter().flatten().map(|fact| fact.trim().to_owned()).collect());
     let listened =
         if call.get("analysed") == Some(&Value::Bool(true)) { "listened to" } else { "not listened to" };
     tell(

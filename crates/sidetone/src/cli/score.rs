@@ -18,6 +18,8 @@ use sidetone_language::written;
 use crate::cli::model::weights::bar;
 use crate::cli::output::{Output, flush, remark, say, say_json};
 
+/// Characters of an id or a thread's name that count.
+const LONGEST_NAME: usize = 100;
 /// No file of one message, and no line of many, is longer, in bytes.
 const LARGEST: u64 = 1 << 20;
 /// So many threads are kept apart at most; each costs some hundred bytes.
@@ -238,7 +240,8 @@ fn feelings(reading: &Reading) -> String {
 
 /// How an `id` or `thread` of any JSON kind is written.
 fn name(value: &serde_json::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    let name = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    name.chars().filter(|letter| !letter.is_control()).take(LONGEST_NAME).collect()
 }
 
 fn open(path: &Path) -> anyhow::Result<(Box<dyn Read>, u64)> {

@@ -137,7 +137,7 @@ pub(super) fn words(event: &Value, upsets: &mut Upsets) -> (Tone, String) {
                 named("language", "language"),
             ];
             let labels: Vec<String> = labels.into_iter().flatten().collect();
-            (Tone::Plain, format!("PBX says: {}", labels.join(", ")))
+            (Tone::Plain, format!("labels: {}", labels.join(", ")))
         }
         "call.answered" => (Tone::Plain, format!("answered{}", after(" after ", seconds(data, "waited_ms")))),
         "call.held" => (Tone::Plain, format!("held by {}", text(data, "by"))),
@@ -360,7 +360,7 @@ mod tests {
             (
                 "call.labelled",
                 json!({ "queue": "billing", "agent": "2001", "team": null, "tier": "vip", "call_type": null, "language": null }),
-                "PBX says: queue billing, tier vip, agent 2001",
+                "labels: queue billing, tier vip, agent 2001",
             ),
             ("call.resumed", json!({ "by": "agent", "held_ms": 2000 }), "resumed by agent after 2.0 s"),
             (

@@ -4,6 +4,7 @@
 use sidetone_consent::Policy;
 use sidetone_events::SinkError;
 use sidetone_events::config::EventsConfig;
+use sidetone_insight::did_you_mean;
 use sidetone_proxy::config::{Fault, unusable_host};
 
 use sidetone_spool::SpoolConfig;
@@ -19,6 +20,18 @@ pub(crate) fn check(config: &Config) -> Vec<Fault> {
     faults.extend(media.map(|(key, problem)| Fault::fatal(format!("media.{key}"), problem)));
     let analysis = config.analysis.faults().into_iter();
     faults.extend(analysis.map(|(key, problem)| Fault::fatal(format!("analysis.{key}"), problem)));
+    let language = config.language.faults().into_iter();
+    faults.extend(language.map(|(key, problem)| Fault::fatal(format!("language.{key}"), problem)));
+    for name in &config.language.trunks {
+        let known = config.trunks.iter().map(|trunk| trunk.name.as_str());
+        if !known.clone().any(|known| known == name) {
+            let problem = format!(
+                "`{name}` is no trunk, so nobody's words are recognised for it; {}",
+                did_you_mean(name, known)
+            );
+            faults.push(Fault::warning("language.trunks", problem));
+        }
+    }
     if let Some(problem) = config.announcement.loudness_fault() {
         faults.push(Fault::fatal("announcement.loudness", problem));
     }

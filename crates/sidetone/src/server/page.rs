@@ -32,6 +32,7 @@ pub(super) fn facts(config: &Config, model: Option<(String, String)>) -> PageFac
             (true, false) => Words::Forgotten,
             (true, true) => Words::Kept,
         },
+        agents_words: config.language.agents,
         policies,
         opt_out_digit: consent.opt_out_digit,
         opt_in_digit: consent.opt_in_digit,

@@ -172,7 +172,9 @@ fn words(config: &Config, held: Held, faults: &mut Faults) -> Option<Words> {
     match Words::open(&config.language) {
         Ok(words) => Some(words),
         Err(why) => {
-            let name = &config.language.model;
+            // A folder is no name that could be fetched.
+            let named = config.language.model.as_str();
+            let name = if named.contains('/') { "moonshine-tiny" } else { named };
             let problem = format!(
                 "{why}: no words are recognised; `sidetone model fetch {name}` installs it, or name another recogniser"
             );

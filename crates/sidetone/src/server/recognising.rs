@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sidetone_hear::{Language, Recognition, Scribe};
+use sidetone_language::models;
 use sidetone_language::reader::Reader;
 use sidetone_language::recognise::Recogniser;
 use sidetone_language::text::Scorer;
@@ -26,7 +27,8 @@ impl Words {
     /// # Errors
     /// Why it can't be loaded, in words.
     pub(crate) fn open(language: &Language) -> Result<Self, String> {
-        let folder = language.folder(&sidetone_language::models::folder());
+        let folder = language.folder(&models::folder());
+        models::verify(&folder)?;
         let recogniser = Recogniser::open(&folder).map_err(|error| error.to_string())?;
         let scorer = Scorer::embedded().map_err(|error| error.to_string())?;
         Ok(Self { recogniser, scorer: Arc::new(scorer) })

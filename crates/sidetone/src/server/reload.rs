@@ -10,7 +10,7 @@ use super::lists::{Missing, numbers};
 use super::prepared::rule_faults;
 use crate::config::{Config, LogFormat};
 use sidetone_book::Calls;
-use sidetone_events::{Bus, Sinks};
+use sidetone_events::Sinks;
 use sidetone_hear::config::Analysis;
 use sidetone_hear::{Language, Scribe};
 use sidetone_proxy::config::{Fault, Peer, Sip};
@@ -37,7 +37,6 @@ pub(crate) struct Reloader {
     calls: Arc<Calls>,
     sinks: Arc<Mutex<Option<Sinks>>>,
     in_force: Arc<InForce>,
-    bus: Bus,
     /// Where words are recognised, if they are.
     scribe: Option<Scribe>,
     read_again: Mutex<ReadAgain>,
@@ -49,21 +48,12 @@ impl Reloader {
         calls: &Arc<Calls>,
         sinks: &Arc<Mutex<Option<Sinks>>>,
         in_force: &Arc<InForce>,
-        bus: &Bus,
         scribe: Option<Scribe>,
         read_again: ReadAgain,
     ) -> Self {
         let (signalling, calls) = (Arc::clone(signalling), Arc::clone(calls));
         let (sinks, in_force) = (Arc::clone(sinks), Arc::clone(in_force));
-        Self {
-            signalling,
-            calls,
-            sinks,
-            in_force,
-            bus: bus.clone(),
-            scribe,
-            read_again: Mutex::new(read_again),
-        }
+        Self { signalling, calls, sinks, in_force, scribe, read_again: Mutex::new(read_again) }
     }
 
     /// Reads and takes the configuration. Models and announcements are loaded to try them, which takes time.
@@ -85,21 +75,20 @@ impl Reloader {
         self.can_be_told(&config)?;
         let numbers = numbers(&config, Some(&old), Missing::Begun)
             .map_err(|error| NotReloaded(vec![in_words(&error.fault())]))?;
-        self.calls.reload(rules(&config, numbers, self.scribe.as_ref()));
-        self.bus.keep_words(config.language.keep);
-        self.signalling.set_nameservers(&config.sip.nameservers);
-        // Settings that can't change while sockets are open stay, so that the shown configuration is the one in force.
-        let sip = Sip { nameservers: config.sip.nameservers.clone(), ..old.sip.clone() };
-        let media = Media { timeout: config.media.timeout, ..old.media.clone() };
-        let analysis = Analysis { thresholds: config.analysis.thresholds.clone(), ..old.analysis.clone() };
         let language = Language {
             trunks: config.language.trunks.clone(),
             queues: config.language.queues.clone(),
             tiers: config.language.tiers.clone(),
             raise: config.language.raise.clone(),
-            keep: config.language.keep,
             ..old.language.clone()
         };
+        let config = Config { language, ..config };
+        self.calls.reload(rules(&config, numbers, self.scribe.as_ref()));
+        self.signalling.set_nameservers(&config.sip.nameservers);
+        // Settings that can't change while sockets are open stay, so that the shown configuration is the one in force.
+        let sip = Sip { nameservers: config.sip.nameservers.clone(), ..old.sip.clone() };
+        let media = Media { timeout: config.media.timeout, ..old.media.clone() };
+        let analysis = Analysis { thresholds: config.analysis.thresholds.clone(), ..old.analysis.clone() };
         let (events, http, control) = (old.events.clone(), old.http.clone(), old.control.clone());
         let (spool, store) = (old.spool.clone(), old.store.clone());
         let announcement = old.announcement.clone();
@@ -112,7 +101,6 @@ impl Reloader {
             sip,
             media,
             analysis,
-            language,
             announcement,
             events,
             spool,
@@ -164,9 +152,10 @@ fn frozen(old: &Config, new: &Config) -> Vec<&'static str> {
         ("media", differ(&old_media, &new_media)),
         ("analysis.model", old.analysis.model != new.analysis.model),
         ("analysis.workers", old.analysis.workers != new.analysis.workers),
-        ("language.enabled, model, models, workers, calls", {
-            let parts =
-                |it: &Language| (it.enabled, it.model.clone(), it.models.clone(), it.workers, it.calls);
+        ("language.enabled, agents, keep, model, models, workers, calls", {
+            let parts = |it: &Language| {
+                (it.enabled, it.agents, it.keep, it.model.clone(), it.models.clone(), it.workers, it.calls)
+            };
             parts(&old.language) != parts(&new.language)
         }),
         ("announcement", old.announcement != new.announcement),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::bus::{Erasure, Published};
-use crate::id::EventId;
+use crate::id::{CallId, EventId};
 
 /// A bounded run of events, the oldest at position `start`.
 #[derive(Debug)]
@@ -37,6 +37,15 @@ impl Ring {
             self.start += 1;
         }
         self.events.push_back(event);
+    }
+
+    /// The call is over, and what was said in it may not be kept. Positions stay the same.
+    pub(super) fn forget_words(&mut self, call: CallId) {
+        for held in self.events.iter_mut().filter(|held| held.event.call.id == call) {
+            if let Some(rest) = held.event.without_words().and_then(Published::new) {
+                *held = rest;
+            }
+        }
     }
 
     /// Removes erased inferences. Positions stay the same.
