@@ -42,8 +42,8 @@ impl Basis {
 
 /// Most that words which say nothing of an upset take away, in log-odds: they must not silence the voice.
 const TAKES_AWAY: f32 = 1.0;
-/// How much a topic that is named for sure says of an upset. Chosen on half of the synthetic voices of docs/LANGUAGE.md; to
-/// cancel or to ask for money is business, and raised false alerts in calm calls.
+/// How much a topic that is named for sure says of an upset. Chosen on half of the synthetic voices of
+/// docs/LANGUAGE.md; to cancel or to ask for money is business, and raised false alerts in calm calls.
 const fn weight(topic: Topic) -> f32 {
     match topic {
         Topic::Legal | Topic::RepeatContact => 0.8,

@@ -96,7 +96,7 @@ hand-written grammars and held-out sentences in crates/language/corpus, and comm
 
 const TRAINING: &str = "The held-out sentences were written apart from the grammars, but by the same author, who had read \
 both: they are not as independent as another person's would be. The dev half was read for errors between versions of the \
-grammars, so its figure flatters. Of the test half only the sums were looked at, three times at the end: between, \
+grammars, so its figure flatters. Of the test half only the sums were looked at, in five runs: between, \
 more sentences about things that \"die\" went into a grammar, and sentences of a text were read one by one beside the \
 whole, each since a test outside of this set asked for it. No figure here is of real \
 recognised speech: \"recognised\" is the same simulation that training uses, drawn anew.
