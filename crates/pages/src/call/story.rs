@@ -138,7 +138,7 @@ fn line(texts: &Texts, event: &Happened) -> Option<(&'static str, Markup)> {
             let phrase = shown(word("phrase"));
             ("words", html! { (vocabulary::topic(texts, word("topic"))) ": " q { (phrase) } })
         }
-        "cue.shown" => ("coach", html! { (texts.desk_cue) ": " (shown(word("line"))) }),
+        "cue.shown" => ("coach", html! { (texts.desk_cue) ": " (spoken(word("line"))) }),
         "call.ended" => ("call", html! { (texts.ev_ended) ": " (vocabulary::cause(texts, word("cause"))) }),
         "conduct" | "affect.update" => return None,
         other => ("call", shown(other)),
