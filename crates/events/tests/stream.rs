@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::{a_call, narrator, narrator_of};
 use sidetone_call::Leg;
 use sidetone_events::config::{EventsConfig, StreamConfig};
-use sidetone_events::{Bus, CallHeld, Event, Secret, Sinks, StallGuard};
+use sidetone_events::{Bus, CallHeld, Event, Kind, Secret, Sinks, StallGuard};
 use sidetone_insight::Period;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -181,6 +181,31 @@ async fn a_client_that_comes_back_is_told_what_it_missed() {
         Client::get(&server, "/events", &format!("Last-Event-ID: {last}\r\n")).await.greeted().await;
     for event in &events[1..] {
         assert_eq!(client.event().await.as_ref(), Some(event));
+    }
+}
+
+/// Words that may not be kept are told while their call is up, and to nobody who comes later.
+#[tokio::test]
+async fn who_comes_after_a_calls_end_is_told_none_of_its_words() {
+    let server = plain().await;
+    server.bus.keep_words(false);
+    let events = a_call();
+    let words = |event: &Event| matches!(event.kind(), Kind::WordsFinal | Kind::WordsTopic);
+    let mut live = Client::get(&server, "/events", "").await.greeted().await;
+    let (last, before) = events.split_last().unwrap();
+    before.iter().for_each(|event| server.bus.publish(event.clone()));
+    for event in before {
+        assert_eq!(live.event().await.as_ref(), Some(event), "told as it happens");
+    }
+    server.bus.publish(last.clone());
+    assert_eq!(live.event().await.as_ref(), Some(last));
+    let missed = format!("Last-Event-ID: {}\r\n", events[0].id);
+    let mut late = Client::get(&server, "/events", &missed).await.greeted().await;
+    for event in &events[1..] {
+        let told = late.event().await.unwrap();
+        assert_eq!(told.id, event.id);
+        assert!(!words(&told), "{told:?}");
+        assert_eq!(told.kind() == Kind::Erased, words(event) || event.kind() == Kind::Erased);
     }
 }
 

@@ -103,10 +103,11 @@ pub struct FusionThresholds {
     /// The weight of words beside the voice's, `[0, 1]`; 0 leaves alerts to the voice. Below one, since both tell of
     /// the same person.
     pub words: f32,
-    /// Distress that ordinary words on a service line have, `(0, 1)`: words that say as much or less add nothing.
+    /// Distress that ordinary words on a service line have, `(0, 1)`: words that say as much add nothing, and those
+    /// that say less take one unit of log-odds away at most, all together.
     pub usual: f32,
-    /// Most that one utterance adds or takes away, in log-odds before the weight, `[0, 5]`: 2.5 makes the odds twelve
-    /// times what they were. Utterances add up, to twice this.
+    /// Most that one utterance adds, in log-odds before the weight, `[0, 5]`: 2.5 makes the odds twelve times what they
+    /// were. Utterances add up, to twice this.
     pub most: f32,
     /// How long they count, in the call's time; after this a third of it is left.
     pub memory: Period,

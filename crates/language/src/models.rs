@@ -88,6 +88,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn files_that_are_no_longer_those_installed_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("tokens.bin"), "as installed").unwrap();
+        assert_eq!(verify(folder.path()), Ok(()), "an operator's own, without a card");
+        let sha256 = Sha256::digest("as installed").iter().map(|byte| format!("{byte:02x}")).collect();
+        let card = Card {
+            name: "tiny".to_owned(),
+            kind: "moonshine".to_owned(),
+            language: "en".to_owned(),
+            licence: "MIT".to_owned(),
+            source: String::new(),
+            verified: true,
+            files: [("tokens.bin".to_owned(), sha256)].into(),
+        };
+        fs::write(folder.path().join(CARD), serde_json::to_vec(&card).unwrap()).unwrap();
+        assert_eq!(verify(folder.path()), Ok(()));
+        fs::write(folder.path().join("tokens.bin"), "another").unwrap();
+        assert!(verify(folder.path()).unwrap_err().contains("tokens.bin"));
+        fs::remove_file(folder.path().join("tokens.bin")).unwrap();
+        assert!(verify(folder.path()).is_err());
+    }
+
+    #[test]
     fn the_service_and_a_user_have_folders_of_their_own() {
         let some = |path: &'static str| Some(OsStr::new(path));
         let chosen = |system, data, home| choose(system, data, home).display().to_string();

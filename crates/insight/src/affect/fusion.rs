@@ -2,8 +2,8 @@
 //!
 //! Each says how likely it is that the caller is upset. Were they independent, the odds of all would be the product of
 //! the odds of each over the usual ones (naive Bayes); they are not, since all tell of one person, so that each counts
-//! by a weight below one and by its own confidence. The sum is kept in log-odds: words that say nothing of a mood add
-//! nothing, thanks take away.
+//! by a weight below one and by its own confidence. The sum is kept in log-odds. Words that say nothing of an upset,
+//! thanks too, take a little away, however many there are.
 
 use std::time::Duration;
 

@@ -98,6 +98,8 @@ fn check_fails_exactly_where_run_would() {
         ),
         (more("[events.file]\npath = \"/dev/full\"\n"), &["events.file.path", "no regular file"]),
         (more("[events.stream]\ntoken = \"short\"\n"), &["events.stream.token"]),
+        (more("[language]\ncalls = 0\n"), &[":24: ", "language.calls", "must be 1 to 100000"]),
+        (more("[language]\nworkers = 20000\n"), &[":24: ", "language.workers", "0 takes one"]),
         (
             more("[[events.webhook]]\nurl = \"ftp://x/\"\nsecret = \"sixteen bytes and more\"\n"),
             &["events.webhook"],
