@@ -189,6 +189,8 @@ pub enum Protection {
     /// Nothing: they are plain, or protected from party to party.
     #[default]
     None,
+    /// SRTP is to end here, and its keys are not known yet: the party's packets can't be read.
+    Awaited,
     /// SRTP ends here, with keys from the signalling (RFC 4568).
     Sdes(SrtpKeys),
 }
