@@ -7,6 +7,7 @@ use std::time::Duration;
 use sidetone_call::Side;
 
 use super::dialog_state::PartyState;
+use super::terms::Said;
 use crate::sdp::Stream;
 
 /// The role of a party: the caller sent the call's first INVITE.
@@ -164,6 +165,8 @@ pub(super) struct Dialog {
     /// The session by an unreliable 18x: in force, but not settled.
     preview: Option<View>,
     offers: Vec<Offer>,
+    /// The latest requests that could carry SDP, and what theirs said; `None` if they had none.
+    said: Vec<(Tx, Option<Said>)>,
     invites: Vec<Invite>,
 }
 
@@ -178,6 +181,7 @@ impl Dialog {
             agreed: View::default(),
             preview: None,
             offers: Vec::new(),
+            said: Vec::new(),
             invites: Vec::new(),
         };
         dialog.request(Tx { by: Role::Caller, kind: Kind::Invite, cseq }, offer);
@@ -231,8 +235,32 @@ impl Dialog {
         }
     }
 
+    /// What a description in that request says: an offer, but in the PRACK to a reliable 18x that made one an answer
+    /// (RFC 3262 §5). A request that comes again says what it said at first.
+    pub(super) fn said_by(&self, tx: Tx) -> Said {
+        if let Some((_, Some(said))) = self.said.iter().find(|(known, _)| *known == tx) {
+            return *said;
+        }
+        let invited =
+            |offer: &Offer| offer.by != tx.by && offer.tx.kind == Kind::Invite && offer.tx.by == tx.by;
+        let answers = tx.kind == Kind::Prack && self.offers.iter().any(invited);
+        if answers { Said::Answer } else { Said::Offer }
+    }
+
+    /// Whether that request had an offer.
+    pub(super) fn has_offered(&self, tx: Tx) -> bool {
+        self.said.iter().any(|(known, said)| *known == tx && *said == Some(Said::Offer))
+    }
+
     /// An INVITE, UPDATE or PRACK passes.
     pub(super) fn request(&mut self, tx: Tx, party: Option<Arc<Party>>) {
+        let said = party.as_ref().map(|_| self.said_by(tx));
+        self.said.retain(|(known, _)| *known != tx);
+        // As many as may be under way at once, and some that come again.
+        if self.said.len() >= 8 {
+            self.said.remove(0);
+        }
+        self.said.push((tx, said));
         match tx.kind {
             Kind::Invite => {
                 let known = self.invites.iter().find(|i| i.tx.by == tx.by).map(|i| i.tx.cseq);
