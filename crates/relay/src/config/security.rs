@@ -62,9 +62,16 @@ impl MediaSecurity {
 
     /// Values that can't be intended: each key within `[media]`, and the remedy.
     pub(super) fn faults(&self) -> Option<(&'static str, &'static str)> {
-        let twice = self.suites.iter().enumerate().any(|(i, suite)| self.suites.iter().skip(i + 1).any(|s| s == suite));
+        let twice = self
+            .suites
+            .iter()
+            .enumerate()
+            .any(|(i, suite)| self.suites.iter().skip(i + 1).any(|s| s == suite));
         let wrong = self.suites.is_empty() || twice;
-        wrong.then_some(("security.suites", "must name one suite or more, each once; leave the key out for the default"))
+        wrong.then_some((
+            "security.suites",
+            "must name one suite or more, each once; leave the key out for the default",
+        ))
     }
 }
 

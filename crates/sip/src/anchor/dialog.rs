@@ -57,6 +57,8 @@ pub(super) struct View {
     pub(super) callee: Option<Arc<Party>>,
     caller_holds: Vec<bool>,
     callee_holds: Vec<bool>,
+    /// Descriptions that caller and callee have offered, and that are not answered yet.
+    offered: [Option<Arc<Party>>; 2],
 }
 
 impl View {
@@ -71,6 +73,15 @@ impl View {
         match role {
             Role::Caller => self.caller.as_ref(),
             Role::Callee => self.callee.as_ref(),
+        }
+    }
+
+    /// What that party has offered, while it is not answered.
+    pub(super) fn offered(&self, role: Role) -> Option<&Party> {
+        let [caller, callee] = &self.offered;
+        match role {
+            Role::Caller => caller.as_deref(),
+            Role::Callee => callee.as_deref(),
         }
     }
 
@@ -119,12 +130,14 @@ impl View {
                 callee: Some(Arc::clone(answer)),
                 caller_holds: offerer_holds,
                 callee_holds: answerer_holds,
+                offered: [None, None],
             },
             Role::Callee => Self {
                 caller: Some(Arc::clone(answer)),
                 callee: Some(Arc::clone(offer)),
                 caller_holds: answerer_holds,
                 callee_holds: offerer_holds,
+                offered: [None, None],
             },
         }
     }
@@ -199,13 +212,20 @@ impl Dialog {
 
     /// The descriptions that are in force.
     pub(super) fn view(&self) -> View {
-        if let Some(preview) = &self.preview {
-            return preview.clone();
+        let mut view = match &self.preview {
+            Some(preview) => preview.clone(),
+            None if !self.agreed.is_empty() => self.agreed.clone(),
+            None => {
+                let offer = self.offers.last();
+                return offer.map_or_else(View::default, |o| View::half(o.by, Arc::clone(&o.party)));
+            }
+        };
+        for offer in &self.offers {
+            let [caller, callee] = &mut view.offered;
+            let place = if offer.by == Role::Caller { caller } else { callee };
+            *place = Some(Arc::clone(&offer.party));
         }
-        if !self.agreed.is_empty() {
-            return self.agreed.clone();
-        }
-        self.offers.last().map_or_else(View::default, |o| View::half(o.by, Arc::clone(&o.party)))
+        view
     }
 
     /// Whether the callee has described its media.

@@ -33,8 +33,10 @@ pub(super) fn plan(
     let ends_here = security.ends_here();
     if ends_here {
         let protection = |side| {
-            let party = if side == caller_side { caller } else { callee };
-            terms.protection(security, side, index, party.map(|(stream, _)| stream))
+            let (role, party) =
+                if side == caller_side { (Role::Caller, caller) } else { (Role::Callee, callee) };
+            let offered = view.offered(role).and_then(|party| party.streams.get(index));
+            terms.protection(security, side, index, party.map(|(stream, _)| stream), offered)
         };
         (trunk.protection, pbx.protection) = (protection(Side::Trunk), protection(Side::Pbx));
     }

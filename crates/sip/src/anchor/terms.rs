@@ -253,13 +253,14 @@ impl Terms {
     }
 
     /// What the relay is to do with the packets of the party on `side`, whose description in force is `stream`; `None`
-    /// where it has not described itself yet.
+    /// where it has not described itself yet. `offered` is what it has offered since, and has no answer to.
     pub(super) fn protection(
         &self,
         security: &Security,
         side: Side,
         i: usize,
         stream: Option<&Stream>,
+        offered: Option<&Stream>,
     ) -> Protection {
         let policy = security.toward(side);
         let face = self.streams.get(i).and_then(|faces| faces.get(place(side)));
@@ -273,9 +274,12 @@ impl Terms {
             return if needed { Protection::Awaited } else { Protection::None };
         };
         let ours = face.ours.iter().find(|keying| keying.suite() == line.keying.suite());
+        let theirs = line.keying.clone();
+        let coming = offered.and_then(|offered| offered.crypto.first()).map(|line| line.keying.clone());
+        let coming = coming.filter(|coming| *coming != theirs);
         // Before our answer has passed there is no key of ours yet, and the party has none to expect.
         ours.map_or(Protection::Awaited, |ours| {
-            Protection::Sdes(SrtpKeys { theirs: line.keying.clone(), ours: ours.clone() })
+            Protection::Sdes(SrtpKeys { theirs, coming, ours: ours.clone() })
         })
     }
 }
