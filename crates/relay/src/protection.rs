@@ -81,6 +81,7 @@ impl Keyring {
             Protection::None => return Change::Plain,
             Protection::Awaited => return Change::Awaited,
             Protection::Sdes(keys) => keys,
+            Protection::Dtls(_) => return Change::Awaited,
         };
         let accepted: Vec<Keying> = keys.coming.iter().chain([&keys.theirs]).cloned().collect();
         let fresh = accepted.iter().filter(|keying| !given.theirs.contains(keying));
