@@ -174,11 +174,13 @@ impl fmt::Debug for Keying {
     }
 }
 
-/// The keys of a leg that we protect: one for each direction.
+/// The keys of a leg that we protect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SrtpKeys {
     /// What the party protects its packets with.
     pub theirs: Keying,
+    /// What it has offered to protect them with from now on. Some change at once, some when they are answered.
+    pub coming: Option<Keying>,
     /// What we protect packets to the party with.
     pub ours: Keying,
 }

@@ -1,7 +1,7 @@
 //! SRTP that ends here: keys from the plans to contexts, and contexts to packets.
 //!
-//! Keys are derived on the control side ([`Keyring`]) and the contexts given to the relay thread ([`Guard`]), which works
-//! in place on each packet. A plain leg has neither, and costs one comparison a packet.
+//! Keys are derived on the control side ([`Keyring`]) and the contexts given to the relay thread ([`Guard`]), which
+//! works in place on each packet. A plain leg has neither, and costs one comparison a packet.
 
 use std::net::SocketAddr;
 
@@ -10,8 +10,10 @@ use sidetone_handshake::{Credentials, Fingerprints, IceLite, Role, Trust};
 use sidetone_rtp::PacketKind;
 use sidetone_srtp::{Fault, Inbound, MOST_TRAILER, Outbound};
 
-/// Packets that open under a new key before the one before it is forgotten: ten seconds.
+/// Packets that open under other keys before one that the party has no more is forgotten: ten seconds.
 const OVERLAP: u32 = 500;
+/// Most keys of a party that are tried on a packet.
+const MOST_KEYS: usize = 4;
 /// Longest packet that is tried with more than one key. Longer ones are tried with the newest alone.
 const SCRATCH: usize = 2_048;
 
@@ -27,9 +29,10 @@ pub(crate) struct Keyring {
 struct Given {
     stream: usize,
     side: Side,
-    theirs: Option<Keying>,
-    /// All that packets to the party have been protected with. A key that comes back must find its context: counted anew,
-    /// it would use key streams twice.
+    /// What the party's packets may be protected with now.
+    theirs: Vec<Keying>,
+    /// All that packets to the party have been protected with. A key that comes back must find its context: counted
+    /// anew, it would use key streams twice.
     ours: Vec<Keying>,
     /// The handshake that was begun last.
     dtls: Option<Box<DtlsPlan>>,
@@ -63,8 +66,10 @@ pub(crate) enum Change {
     Awaited,
     /// They are unprotected, and protected with our key.
     Keys {
-        /// New context for the party's packets, unless its key is the one before.
-        theirs: Option<Box<Inbound>>,
+        /// New contexts for the party's packets.
+        theirs: Vec<Inbound>,
+        /// What its packets may be protected with from now on.
+        accepted: Vec<Keying>,
         /// New context for packets to it.
         new: Option<Box<Outbound>>,
         /// Our key from now on.
@@ -118,7 +123,7 @@ impl Keyring {
     fn change(&mut self, stream: usize, side: Side, end: &EndPlan, shake: &mut Vec<Shake>) -> Change {
         let at = self.given.iter().position(|given| (given.stream, given.side) == (stream, side));
         let at = at.unwrap_or_else(|| {
-            self.given.push(Given { stream, side, theirs: None, ours: Vec::new(), dtls: None });
+            self.given.push(Given { stream, side, theirs: Vec::new(), ours: Vec::new(), dtls: None });
             self.given.len() - 1
         });
         let Some(given) = self.given.get_mut(at) else { return Change::Awaited };
@@ -134,19 +139,19 @@ impl Keyring {
                 return given.shake(side, plan, end.remote_rtp, shake);
             }
         };
-        let mut theirs = None;
-        if given.theirs.as_ref() != Some(&keys.theirs) {
-            let Ok(context) = Inbound::new(keys.theirs.clone()) else { return Change::Awaited };
-            given.theirs = Some(keys.theirs.clone());
-            theirs = Some(Box::new(context));
-        }
+        let accepted: Vec<Keying> = keys.coming.iter().chain([&keys.theirs]).cloned().collect();
+        let fresh = accepted.iter().filter(|keying| !given.theirs.contains(keying));
+        let Ok(theirs) = fresh.map(|keying| Inbound::new(keying.clone())).collect() else {
+            return Change::Awaited;
+        };
+        given.theirs.clone_from(&accepted);
         let mut new = None;
         if !given.ours.contains(&keys.ours) {
             let Ok(context) = Outbound::new(keys.ours.clone()) else { return Change::Awaited };
             given.ours.push(keys.ours.clone());
             new = Some(Box::new(context));
         }
-        Change::Keys { theirs, new, ours: keys.ours.clone() }
+        Change::Keys { theirs, accepted, new, ours: keys.ours.clone() }
     }
 }
 
@@ -208,33 +213,37 @@ enum State {
 
 #[derive(Debug)]
 struct Contexts {
-    theirs: Option<Box<Inbound>>,
-    /// The party's context before it changed its key: packets under way are of that one. Counted down to nothing.
-    before: Option<(Box<Inbound>, u32)>,
-    outbound: Vec<Box<Outbound>>,
+    /// Of the party's keys, the one that opened a packet last at the front.
+    theirs: Vec<Accepted>,
+    outbound: Vec<Outbound>,
     /// Which of them protects.
     current: usize,
     scratch: Vec<u8>,
 }
 
+#[derive(Debug)]
+struct Accepted {
+    context: Box<Inbound>,
+    /// The party has another key by now. Packets of this one may be under way: so many more of others end it.
+    left: Option<u32>,
+}
+
 impl Guard {
     /// Takes what the control side has derived.
     pub(super) fn change(&mut self, change: Change) {
-        let (theirs, new, ours) = match change {
+        let (theirs, accepted, new, ours) = match change {
             Change::Plain => return self.state = State::Plain,
             Change::Awaited => return self.state = State::Awaited,
             Change::Same | Change::Handshake(_) => return,
-            Change::Keys { theirs, new, ours } => (theirs, new, ours),
+            Change::Keys { theirs, accepted, new, ours } => (theirs, accepted, new, ours),
         };
         self.state = State::Srtp;
         let contexts = self.contexts.get_or_insert_with(|| {
             let scratch = Vec::with_capacity(SCRATCH);
-            Box::new(Contexts { theirs: None, before: None, outbound: Vec::new(), current: 0, scratch })
+            Box::new(Contexts { theirs: Vec::new(), outbound: Vec::new(), current: 0, scratch })
         });
-        if let Some(theirs) = theirs {
-            contexts.before = contexts.theirs.replace(theirs).map(|before| (before, OVERLAP));
-        }
-        contexts.outbound.extend(new);
+        contexts.accept(theirs, &accepted);
+        contexts.outbound.extend(new.map(|new| *new));
         let known = contexts.outbound.iter().position(|context| *context.keying() == ours);
         contexts.current = known.unwrap_or(usize::MAX);
     }
@@ -296,28 +305,52 @@ impl Guard {
 }
 
 impl Contexts {
+    fn accept(&mut self, fresh: Vec<Inbound>, accepted: &[Keying]) {
+        let fresh = fresh.into_iter().map(|context| Accepted { context: Box::new(context), left: None });
+        self.theirs.extend(fresh);
+        for theirs in &mut self.theirs {
+            let current = accepted.contains(theirs.context.keying());
+            theirs.left = if current { None } else { theirs.left.or(Some(OVERLAP)) };
+        }
+        // A party that changes its key at every turn makes us try few of them.
+        while self.theirs.len() > MOST_KEYS
+            && let Some(at) = self.theirs.iter().position(|theirs| theirs.left.is_some())
+        {
+            self.theirs.remove(at);
+        }
+    }
+
     fn unprotect(&mut self, kind: PacketKind, packet: &mut [u8]) -> Result<usize, Fault> {
-        let theirs = self.theirs.as_deref_mut().ok_or(Fault::NotAuthentic)?;
-        let Some((before, left)) = &mut self.before else { return open(theirs, kind, packet) };
+        let [first, others @ ..] = self.theirs.as_mut_slice() else { return Err(Fault::NotAuthentic) };
+        if others.is_empty() || packet.len() > SCRATCH {
+            return open(&mut first.context, kind, packet);
+        }
         // A failed attempt may spoil the packet.
-        let again = packet.len() <= SCRATCH;
-        if again {
-            self.scratch.clear();
-            self.scratch.extend_from_slice(packet);
-        }
-        match open(theirs, kind, packet) {
-            Err(Fault::NotAuthentic) if again => {
-                packet.copy_from_slice(&self.scratch);
-                open(before, kind, packet)
-            }
-            opened => {
-                *left = left.saturating_sub(u32::from(opened.is_ok()));
-                if *left == 0 {
-                    self.before = None;
-                }
-                opened
+        self.scratch.clear();
+        self.scratch.extend_from_slice(packet);
+        let mut opened = Err(Fault::NotAuthentic);
+        let mut by = 0;
+        for (at, theirs) in self.theirs.iter_mut().enumerate() {
+            packet.copy_from_slice(&self.scratch);
+            opened = open(&mut theirs.context, kind, packet);
+            if opened != Err(Fault::NotAuthentic) {
+                by = at;
+                break;
             }
         }
+        if opened.is_ok() {
+            self.opened_by(by);
+        }
+        opened
+    }
+
+    /// The key that has opened a packet is tried first from now on; those that the party has no more come to their end.
+    fn opened_by(&mut self, at: usize) {
+        self.theirs.swap(0, at);
+        for other in self.theirs.iter_mut().skip(1) {
+            other.left = other.left.map(|left| left.saturating_sub(1));
+        }
+        self.theirs.retain(|theirs| theirs.left != Some(0));
     }
 }
 

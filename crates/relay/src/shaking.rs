@@ -185,7 +185,8 @@ fn change(keys: &Keys) -> Option<Box<Change>> {
     };
     let (theirs, ours) = (keying(&keys.theirs)?, keying(&keys.ours)?);
     Some(Box::new(Change::Keys {
-        theirs: Some(Box::new(Inbound::new(theirs).ok()?)),
+        theirs: vec![Inbound::new(theirs.clone()).ok()?],
+        accepted: vec![theirs],
         new: Some(Box::new(Outbound::new(ours.clone()).ok()?)),
         ours,
     }))

@@ -1,5 +1,5 @@
-//! The relay thread: epoll; then for each packet receive, unprotect, admit, copy, splice, protect, send. Where SRTP ends
-//! here, the steps in between see the packet in the clear; on a plain leg, unprotect and protect do nothing.
+//! The relay thread: epoll; then for each packet receive, unprotect, admit, copy, splice, protect, send. Where SRTP
+//! ends here, the steps in between see the packet in the clear; on a plain leg, unprotect and protect do nothing.
 
 mod links;
 mod orders;

@@ -12,8 +12,8 @@ use crate::handshakes::{Handshakes, Leg, Message};
 use crate::link::{Task, Unchecked};
 use crate::relay::Component;
 
-/// Takes a packet that is no media: on a leg that awaits or has the keys of a handshake it may lead there. Anything else
-/// did not open.
+/// Takes a packet that is no media: on a leg that awaits or has the keys of a handshake it may lead there. Anything
+/// else did not open.
 pub(super) fn negotiate(
     stream: &mut Stream,
     port: &Port,

@@ -15,7 +15,7 @@ fn keying(suite: Suite, seed: u8) -> Keying {
 }
 
 fn keys(suite: Suite, theirs: u8, ours: u8) -> Protection {
-    Protection::Sdes(SrtpKeys { theirs: keying(suite, theirs), ours: keying(suite, ours) })
+    Protection::Sdes(SrtpKeys { theirs: keying(suite, theirs), coming: None, ours: keying(suite, ours) })
 }
 
 pub(super) fn rtp(sequence: u16) -> Vec<u8> {
@@ -153,6 +153,26 @@ fn nothing_passes_while_keys_are_awaited() {
     assert_eq!(pass(&mut desk, &rtp(1)), None);
     assert_eq!(pass_back(&mut desk, &rtp(1)), None);
     assert_eq!(desk.totals.unprotected.load(Relaxed), 1);
+}
+
+/// The party protects with the key that it has offered before it is answered, as some do.
+#[test]
+fn key_change_at_re_invite_answered_late() {
+    let suite = Suite::AesCm128Sha1_80;
+    let (mut desk, mut keyring) = (Desk::new(16), Keyring::default());
+    agree(&desk, &mut keyring, keys(suite, 1, 2));
+    let (mut old, mut new) = (Carrier::new(suite, 1, 2), Carrier::new(suite, 3, 2));
+    assert!(pass(&mut desk, &old.sealed(&rtp(1))).is_some());
+    let coming = Some(keying(suite, 3));
+    let offered = SrtpKeys { theirs: keying(suite, 1), coming, ours: keying(suite, 2) };
+    agree(&desk, &mut keyring, Protection::Sdes(offered));
+    assert!(pass(&mut desk, &new.sealed(&rtp(2))).is_some(), "ahead of the answer");
+    assert!(pass(&mut desk, &old.sealed(&rtp(3))).is_some(), "and the old one still");
+    agree(&desk, &mut keyring, keys(suite, 3, 2));
+    for n in 4..600 {
+        assert!(pass(&mut desk, &new.sealed(&rtp(n))).is_some());
+    }
+    assert_eq!(pass(&mut desk, &old.sealed(&rtp(600))), None, "over");
 }
 
 /// The peer changes its key at a re-INVITE: packets of both keys come for a while, out of order.
