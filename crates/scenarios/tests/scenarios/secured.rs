@@ -6,8 +6,8 @@ use sidetone_scenarios::net::{Net, host};
 use sidetone_scenarios::sidetone::{Setup, Sidetone, of_kind};
 use sidetone_scenarios::until;
 
-/// Sidetone with these policies, a phone at the carrier and one in place of the PBX. `;mediaenc=…` is baresip's word for
-/// how it protects its media.
+/// Sidetone with these policies, a phone at the carrier and one in place of the PBX. `;mediaenc=…` is baresip's word
+/// for how it protects its media.
 struct Phones {
     net: Net,
     sidetone: Sidetone,
