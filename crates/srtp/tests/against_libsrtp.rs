@@ -64,7 +64,8 @@ fn rtcp(n: u8) -> Vec<u8> {
 }
 
 fn holds(suite: Suite, profile: &str) {
-    let secret: Vec<u8> = (0..suite.key_length() + suite.salt_length()).map(|n| (n as u8).wrapping_mul(7)).collect();
+    let secret: Vec<u8> =
+        (0..suite.key_length() + suite.salt_length()).map(|n| (n as u8).wrapping_mul(7)).collect();
     let keying = Keying::new(suite, &secret).unwrap();
     let (mut outbound, mut inbound) = (Outbound::new(keying.clone()).unwrap(), Inbound::new(keying).unwrap());
     let mut libsrtp = Libsrtp::start();
