@@ -131,6 +131,8 @@ fn forwarding(
         (media::Subject::Rtpengine, &settings.calls),
         (media::Subject::Sidetone, &settings.calls),
         (media::Subject::SidetoneHearing, &settings.heard_calls),
+        (media::Subject::RtpengineSecured, &settings.calls),
+        (media::Subject::SidetoneSecured, &settings.calls),
     ] {
         if loads.is_empty() {
             continue;

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use serde::Serialize;
+use sidetone_call::{Keying, Suite};
+use sidetone_sip::sdp::crypto::Crypto;
 
 use crate::cpu::{Busy, Spent};
 use crate::program::Stage;
@@ -44,10 +46,12 @@ pub(crate) trait Relay {
 }
 
 /// Where a relay takes the two parties' media.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Doors {
     pub(crate) trunk: SocketAddr,
     pub(crate) pbx: SocketAddr,
+    /// The key of what the trunk's party is sent, where it speaks SRTP.
+    pub(crate) key: Option<Keying>,
 }
 
 /// The work of the listening part.
@@ -67,6 +71,28 @@ pub(crate) enum Subject {
     Sidetone,
     /// Sidetone listening to every call.
     SidetoneHearing,
+    /// rtpengine with SRTP on one side and RTP on the other.
+    RtpengineSecured,
+    /// Sidetone likewise, deaf.
+    SidetoneSecured,
+}
+
+impl Subject {
+    /// rtpengine with the same task.
+    pub(crate) const fn peer(self) -> Self {
+        match self {
+            Self::RtpengineSecured | Self::SidetoneSecured => Self::RtpengineSecured,
+            _ => Self::Rtpengine,
+        }
+    }
+
+    /// What callers protect their packets with.
+    fn key(self) -> Option<Crypto> {
+        const SUITE: Suite = Suite::AesCm128Sha1_80;
+        let secured = matches!(self, Self::RtpengineSecured | Self::SidetoneSecured);
+        let keying = Keying::new(SUITE, &[7; 30]).filter(|_| secured)?;
+        Some(Crypto { tag: 1, keying })
+    }
 }
 
 /// One run.
@@ -129,12 +155,16 @@ pub(crate) fn measure(
 ) -> anyhow::Result<()> {
     let dir = tempfile::Builder::new().prefix("sidetone-bench-").tempdir()?;
     let mut relay: Box<dyn Relay> = match subject {
-        Subject::Rtpengine => Box::new(rtpengine::Rtpengine::start(stage, dir.path())?),
-        Subject::Sidetone => {
-            Box::new(Sidetone::start(&settings.sidetone, Disclosure::None, stage, dir.path())?)
+        Subject::Rtpengine | Subject::RtpengineSecured => {
+            Box::new(rtpengine::Rtpengine::start(subject.key(), stage, dir.path())?)
         }
-        Subject::SidetoneHearing => {
-            Box::new(Sidetone::start(&settings.sidetone, Disclosure::GivenUpstream, stage, dir.path())?)
+        Subject::Sidetone | Subject::SidetoneHearing | Subject::SidetoneSecured => {
+            let told = if subject == Subject::SidetoneHearing {
+                Disclosure::GivenUpstream
+            } else {
+                Disclosure::None
+            };
+            Box::new(Sidetone::start(&settings.sidetone, told, subject.key(), stage, dir.path())?)
         }
     };
     for &calls in loads {
@@ -159,6 +189,10 @@ fn run(
         // Everybody says something else at any moment.
         let start = call * 37;
         trunk.aim(doors.trunk, Arc::clone(&speech.customer), start);
+        if let Some(key) = subject.key() {
+            let theirs = doors.key.context("the relay has answered without a key")?;
+            trunk.secure(key.keying, theirs)?;
+        }
         pbx.aim(doors.pbx, Arc::clone(&speech.agent), start);
         legs.push(trunk);
         legs.push(pbx);

@@ -127,7 +127,7 @@ pub(crate) fn forwarding(runs: &[media::Run]) -> Vec<Forwarding> {
     for number in 0..rows.len() {
         let Some(row) = rows.get(number) else { continue };
         let (calls, whole, relay) = (row.calls, row.whole_us.median, row.relay_us.median);
-        let rtpengine = find(&rows, media::Subject::Rtpengine, calls, |row| row.whole_us.median);
+        let rtpengine = find(&rows, row.subject.peer(), calls, |row| row.whole_us.median);
         let deaf = find(&rows, media::Subject::Sidetone, calls, |row| row.relay_us.median);
         if let Some(row) = rows.get_mut(number) {
             row.beside_rtpengine = rtpengine.map(|other| whole / other);
@@ -340,6 +340,8 @@ fn name(subject: media::Subject) -> &'static str {
         media::Subject::Rtpengine => "rtpengine, user space",
         media::Subject::Sidetone => "sidetone, deaf",
         media::Subject::SidetoneHearing => "sidetone, listening",
+        media::Subject::RtpengineSecured => "rtpengine, SRTP to RTP",
+        media::Subject::SidetoneSecured => "sidetone, SRTP to RTP",
     }
 }
 

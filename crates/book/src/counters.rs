@@ -1,6 +1,7 @@
 //! Sums over all calls.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use sidetone_call::Suite;
 use sidetone_consent::State;
 use sidetone_insight::cues::CueTold;
 use sidetone_insight::{Insight, Phase};
@@ -24,6 +25,8 @@ pub struct CallCounters {
     pub silences: u64,
     /// Times that the parties of a silent call were asked and the call went on.
     pub silences_kept: u64,
+    /// Legs whose protection ends here, by suite, at each change.
+    pub secured: SuiteCounts,
     /// Answers that took up none of the protection that policy demands.
     pub insecure: u64,
     /// Answers that aimed media at a forbidden address.
@@ -86,5 +89,28 @@ impl CallCounters {
             Insight::Topic(_) => self.topics += 1,
             Insight::Conduct(_) | Insight::Cue(_) => {}
         }
+    }
+}
+
+/// A count for each suite.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SuiteCounts([u64; Suite::ALL.len()]);
+
+impl SuiteCounts {
+    pub(crate) fn add(&mut self, suite: Suite) {
+        for (count, _) in self.0.iter_mut().zip(Suite::ALL).filter(|(_, one)| *one == suite) {
+            *count += 1;
+        }
+    }
+
+    /// Each suite's count.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Suite::ALL.iter().map(|suite| suite.as_str()).zip(self.0)
+    }
+}
+
+impl Serialize for SuiteCounts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
     }
 }

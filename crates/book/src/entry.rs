@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use sidetone_call::{CallKey, Cause, EndPlan, MediaKind, Side, StreamPlan, Topic};
 use sidetone_events::{
-    CallEnded, CallRef, Direction, Event, Happening, HashedNumber, LegMedia, MediaQuality, Narrator,
-    Timestamp,
+    CallEnded, CallRef, CallSecured, Direction, Event, Happening, HashedNumber, LegMedia, MediaQuality,
+    Narrator, Timestamp,
 };
 use sidetone_insight::cues::CueTold;
 use sidetone_insight::{
@@ -16,6 +16,7 @@ use sidetone_insight::{
 use crate::consent::Consent;
 use crate::labels::Labelled;
 use crate::quality::{Change, Watch};
+use crate::secured::Secured;
 use crate::transcript::WordsView;
 use crate::view::{CallView, CueView, LegView, Phase, StreamView, codec_name};
 use sidetone_relay::{EndReport, StreamReport};
@@ -54,6 +55,7 @@ pub(crate) struct Entry {
     plans: BTreeMap<usize, StreamPlan>,
     reports: BTreeMap<usize, StreamReport>,
     watch: Watch,
+    secured: Secured,
     worker: Option<usize>,
     /// Times that the call's analysis broke.
     broken: u32,
@@ -106,6 +108,7 @@ impl Entry {
             plans: BTreeMap::new(),
             reports: BTreeMap::new(),
             watch: Watch::new(origin),
+            secured: Secured::default(),
             worker: None,
             broken: 0,
             media_open: true,
@@ -296,6 +299,14 @@ impl Entry {
         let audio = || self.plans.iter().filter(|(_, plan)| plan.kind == MediaKind::Audio);
         let open = |plan: &StreamPlan| plan.trunk.remote_rtp.is_some() && plan.pbx.remote_rtp.is_some();
         audio().find(|(_, plan)| open(plan)).or_else(|| audio().next()).map(|(stream, _)| *stream)
+    }
+
+    /// What a report tells anew of how this call's legs are protected.
+    pub(crate) fn secured_by(&mut self, report: &StreamReport) -> Vec<CallSecured> {
+        match self.plans.get(&report.stream) {
+            Some(plan) if self.answered_at.is_some() => self.secured.news(plan, report),
+            _ => Vec::new(),
+        }
     }
 
     /// Takes a stream's state; returns the change in how media flow.

@@ -26,6 +26,7 @@ mod playback;
 mod quality;
 mod receipts;
 mod rules;
+mod secured;
 mod spreading;
 mod telling;
 mod transcript;
@@ -34,7 +35,7 @@ mod view;
 mod words;
 
 pub use calls::Calls;
-pub use counters::CallCounters;
+pub use counters::{CallCounters, SuiteCounts};
 pub use cues::NotAnswered;
 pub use disclosure::NotPlayed;
 pub use lookup::NotOne;

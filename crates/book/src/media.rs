@@ -33,6 +33,7 @@ impl Book {
         match notice {
             Notice::Reports(reports) => {
                 for (key, report) in reports {
+                    self.secured(now, key, &report);
                     let Some(entry) = self.calls.get_mut(&key) else { continue };
                     let Some(change) = entry.media(now, report, self.media_timeout) else { continue };
                     let (call, sip_call_id) = (entry.call().id, &entry.call().sip_call_id);

@@ -10,13 +10,13 @@ use std::time::Duration;
 use common::{a_call, a_happening_of_each_kind, narrator, narrator_of};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use sidetone_call::{Abstention, Cause, Class, Estimate, Label, Labels, Leg, Untappable};
+use sidetone_call::{Abstention, Cause, Class, Estimate, Label, Labels, Leg, Suite, Untappable};
 use sidetone_codec::Codec;
 use sidetone_consent::{Policy, Source, State as ConsentState};
 use sidetone_events::{
-    Announcement, AnnouncementPhase, CallAnswered, CallEnded, CallHeld, CallMedia, CallResumed, CallStarted,
-    CallUntappable, CodecName, ConsentChanged, Event, Happening, Kind, LegMedia, MediaProblem, MediaQuality,
-    MediaState, SCHEMA, SCHEMA_ID, fuzz,
+    Announcement, AnnouncementPhase, CallAnswered, CallEnded, CallHeld, CallMedia, CallResumed, CallSecured,
+    CallStarted, CallUntappable, CodecName, ConsentChanged, Event, Happening, Kind, LegMedia, MediaProblem,
+    MediaQuality, MediaSecurity, MediaState, SCHEMA, SCHEMA_ID, fuzz,
 };
 use sidetone_insight::{Call, Thresholds};
 use sidetone_scenarios::schema::Schema;
@@ -226,6 +226,7 @@ fn any_signalling() -> impl Strategy<Value = Happening> {
         (any_leg(), any_millis()).prop_map(|(by, held)| CallResumed { by, held }.into()),
         (any::<u32>(), untappable, proptest::option::of(any_leg()), heard)
             .prop_map(|(stream, reason, leg, state)| CallUntappable { stream, reason, leg, state }.into()),
+        any_security(),
         (problem, state, proptest::option::of(any_leg()), any_millis())
             .prop_map(|(problem, state, leg, silent)| CallMedia { problem, state, leg, silent }.into()),
         any_consent(),
@@ -240,6 +241,17 @@ fn any_labels() -> impl Strategy<Value = Happening> {
     (label(), label(), label(), label(), label(), label()).prop_map(
         |(queue, agent, team, tier, call_type, language)| {
             Labels { queue, agent, team, tier, call_type, language }.into()
+        },
+    )
+}
+
+fn any_security() -> impl Strategy<Value = Happening> {
+    let security =
+        prop_oneof![Just(MediaSecurity::None), Just(MediaSecurity::Sdes), Just(MediaSecurity::Dtls)];
+    let suite = proptest::option::of(proptest::sample::select(Suite::ALL.to_vec()));
+    (any::<u32>(), any_leg(), security, suite, proptest::option::of(any::<String>())).prop_map(
+        |(stream, leg, security, suite, fingerprint)| {
+            CallSecured { stream, leg, security, suite, fingerprint }.into()
         },
     )
 }

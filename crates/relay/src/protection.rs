@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use sidetone_call::{DtlsPlan, EndPlan, Keying, Protection, Side, StreamPlan};
+use sidetone_call::{DtlsPlan, EndPlan, Keying, Protection, Side, StreamPlan, Suite};
 use sidetone_handshake::{Credentials, Fingerprints, IceLite, Role, Trust};
 use sidetone_rtp::PacketKind;
 use sidetone_srtp::{Fault, Inbound, MOST_TRAILER, Outbound};
@@ -13,7 +13,10 @@ use sidetone_srtp::{Fault, Inbound, MOST_TRAILER, Outbound};
 /// Packets that open under other keys before one that the party has no more is forgotten: ten seconds.
 const OVERLAP: u32 = 500;
 /// Most keys of a party that are tried on a packet.
-const MOST_KEYS: usize = 4;
+const MOST_TRIED: usize = 4;
+/// Keys of a party that are remembered for the call. A guard holds twice as many, so that it has what the keyring
+/// knows.
+const MOST_KNOWN: usize = 16;
 /// Longest packet that is tried with more than one key. Longer ones are tried with the newest alone.
 const SCRATCH: usize = 2_048;
 
@@ -29,7 +32,8 @@ pub(crate) struct Keyring {
 struct Given {
     stream: usize,
     side: Side,
-    /// What the party's packets may be protected with now.
+    /// What the party's packets have been protected with; the newest last. The guard still has the contexts of all of
+    /// these: a key that comes back finds what it has seen.
     theirs: Vec<Keying>,
     /// All that packets to the party have been protected with. A key that comes back must find its context: counted
     /// anew, it would use key streams twice.
@@ -144,7 +148,10 @@ impl Keyring {
         let Ok(theirs) = fresh.map(|keying| Inbound::new(keying.clone())).collect() else {
             return Change::Awaited;
         };
-        given.theirs.clone_from(&accepted);
+        given.theirs.retain(|keying| !accepted.contains(keying));
+        let over = (given.theirs.len() + accepted.len()).saturating_sub(MOST_KNOWN);
+        given.theirs.drain(..over.min(given.theirs.len()));
+        given.theirs.extend(accepted.iter().rev().cloned());
         let mut new = None;
         if !given.ours.contains(&keys.ours) {
             let Ok(context) = Outbound::new(keys.ours.clone()) else { return Change::Awaited };
@@ -213,7 +220,7 @@ enum State {
 
 #[derive(Debug)]
 struct Contexts {
-    /// Of the party's keys, the one that opened a packet last at the front.
+    /// Of the party's keys, those that are tried stand in front, the one that opened a packet last as the first.
     theirs: Vec<Accepted>,
     outbound: Vec<Outbound>,
     /// Which of them protects.
@@ -224,8 +231,16 @@ struct Contexts {
 #[derive(Debug)]
 struct Accepted {
     context: Box<Inbound>,
-    /// The party has another key by now. Packets of this one may be under way: so many more of others end it.
+    /// The party has another key by now. Packets of this one may be under way: it is tried until so many more of others
+    /// have opened.
     left: Option<u32>,
+}
+
+impl Accepted {
+    /// Whether packets may be of this key.
+    fn is_tried(&self) -> bool {
+        self.left != Some(0)
+    }
 }
 
 impl Guard {
@@ -253,6 +268,12 @@ impl Guard {
         if self.state == State::Plain {
             self.state = State::Awaited;
         }
+    }
+
+    /// The suite of packets to the party, once there are keys.
+    pub(super) fn suite(&self) -> Option<Suite> {
+        let contexts = self.contexts.as_deref().filter(|_| self.state == State::Srtp)?;
+        contexts.outbound.get(contexts.current).map(|context| context.keying().suite())
     }
 
     /// Whether packets are protected on this leg, or are to be.
@@ -306,51 +327,62 @@ impl Guard {
 
 impl Contexts {
     fn accept(&mut self, fresh: Vec<Inbound>, accepted: &[Keying]) {
-        let fresh = fresh.into_iter().map(|context| Accepted { context: Box::new(context), left: None });
-        self.theirs.extend(fresh);
+        for context in fresh {
+            // One that is known keeps what it has seen: with a new replay window old packets would open again.
+            if !self.theirs.iter().any(|theirs| theirs.context.keying() == context.keying()) {
+                self.theirs.push(Accepted { context: Box::new(context), left: Some(0) });
+            }
+        }
         for theirs in &mut self.theirs {
             let current = accepted.contains(theirs.context.keying());
             theirs.left = if current { None } else { theirs.left.or(Some(OVERLAP)) };
         }
-        // A party that changes its key at every turn makes us try few of them.
-        while self.theirs.len() > MOST_KEYS
-            && let Some(at) = self.theirs.iter().position(|theirs| theirs.left.is_some())
-        {
-            self.theirs.remove(at);
+        // The party's present keys first: most packets are of them from now on.
+        self.theirs.sort_by_key(|theirs| (!theirs.is_tried(), theirs.left.is_some()));
+        for theirs in self.theirs.iter_mut().skip(MOST_TRIED) {
+            theirs.left = Some(0);
         }
+        self.theirs.truncate(2 * MOST_KNOWN);
     }
 
     fn unprotect(&mut self, kind: PacketKind, packet: &mut [u8]) -> Result<usize, Fault> {
-        let [first, others @ ..] = self.theirs.as_mut_slice() else { return Err(Fault::NotAuthentic) };
+        let tried = self.theirs.iter().take_while(|theirs| theirs.is_tried()).count();
+        let Some(tried) = self.theirs.get_mut(..tried) else { return Err(Fault::NotAuthentic) };
+        let Some((first, others)) = tried.split_first_mut() else { return Err(Fault::NotAuthentic) };
         if others.is_empty() || packet.len() > SCRATCH {
             return open(&mut first.context, kind, packet);
         }
         // A failed attempt may spoil the packet.
         self.scratch.clear();
         self.scratch.extend_from_slice(packet);
-        let mut opened = Err(Fault::NotAuthentic);
-        let mut by = 0;
-        for (at, theirs) in self.theirs.iter_mut().enumerate() {
+        let mut worst = Fault::NotAuthentic;
+        for at in 0..tried.len() {
             packet.copy_from_slice(&self.scratch);
-            opened = open(&mut theirs.context, kind, packet);
-            if opened != Err(Fault::NotAuthentic) {
-                by = at;
-                break;
+            let Some(theirs) = tried.get_mut(at) else { break };
+            match open(&mut theirs.context, kind, packet) {
+                Ok(length) => {
+                    self.opened_by(at);
+                    return Ok(length);
+                }
+                // A number that one key has seen may be new under another: the tag alone tells whose the packet is.
+                Err(fault @ (Fault::Replayed | Fault::TooOld)) => worst = fault,
+                Err(_) => {}
             }
         }
-        if opened.is_ok() {
-            self.opened_by(by);
-        }
-        opened
+        Err(worst)
     }
 
     /// The key that has opened a packet is tried first from now on; those that the party has no more come to their end.
     fn opened_by(&mut self, at: usize) {
         self.theirs.swap(0, at);
+        let mut ended = false;
         for other in self.theirs.iter_mut().skip(1) {
+            ended |= other.left == Some(1);
             other.left = other.left.map(|left| left.saturating_sub(1));
         }
-        self.theirs.retain(|theirs| theirs.left != Some(0));
+        if ended {
+            self.theirs.get_mut(1..).unwrap_or_default().sort_by_key(|theirs| !theirs.is_tried());
+        }
     }
 }
 

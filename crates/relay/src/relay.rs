@@ -201,6 +201,7 @@ impl End {
             rejected_from: self.rejected_from,
             unauthentic: self.guard.unauthentic,
             replayed: self.guard.replayed,
+            suite: self.guard.suite(),
             undeliverable: self.undeliverable,
             payload_type: seen.payload_type,
             last_heard: self.last_heard,

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use serde::Serialize;
-use sidetone_call::{CallKey, Side};
+use sidetone_call::{CallKey, Side, Suite};
 use sidetone_rtp::latch::Senders;
 
 use super::voiceover::{PlayId, Playing};
@@ -36,6 +36,8 @@ pub struct EndReport {
     pub unauthentic: u64,
     /// Packets of such a leg that had come before, or too late to tell.
     pub replayed: u64,
+    /// The suite of packets to this party, where SRTP ends here and its keys are known.
+    pub suite: Option<Suite>,
     /// Packets without a destination: the other party's address isn't known, or is on hold.
     pub undeliverable: u64,
     /// Payload type of the newest packet.

@@ -9,7 +9,7 @@ use crate::transform::{Number, Of, Transform};
 
 /// Most sources that are remembered, of RTP and RTCP each. A source is remembered once a packet of it is authentic; the
 /// one not heard for the longest gives way.
-const MOST_SOURCES: usize = 16;
+const MOST_SOURCES: usize = 64;
 /// The E bit of SRTCP's index word: the packet is encrypted.
 const ENCRYPTED: u32 = 1 << 31;
 /// A longer packet is tried with one roll-over count only.

@@ -1,5 +1,7 @@
 //! Packets to a party: numbered, encrypted, tagged.
 
+use std::collections::BTreeMap;
+
 use sidetone_call::Keying;
 
 use crate::index::{self, Place, Window};
@@ -7,9 +9,11 @@ use crate::packet::{Header, RTCP_HEADER, renumber, rtcp_sender};
 use crate::transform::{Number, Of, Transform};
 use crate::{Fault, MOST_TRAILER};
 
-/// Most sources that one key protects. None gives way to another: a source that came back would repeat its indices, and
-/// with them the key stream.
-const MOST_SOURCES: usize = 256;
+/// Sources whose state is at hand. The one not heard for the longest gives way.
+const MOST_SOURCES: usize = 64;
+/// Sources that one key protects. Of those that gave way the highest index is kept: one that came back and began anew
+/// would repeat its indices, and with them the key stream. So there is an end to them.
+const MOST_EVER: usize = 16_384;
 /// SRTCP's indices have 31 bits.
 const MOST_RTCP: u32 = (1 << 31) - 1;
 
@@ -18,7 +22,10 @@ pub struct Outbound {
     keying: Keying,
     rtp: Transform,
     rtcp: Transform,
+    /// The one heard last stands at the end.
     sources: Vec<Source>,
+    /// Highest index of each source that gave way.
+    gone: BTreeMap<u32, u64>,
     /// Index of the next RTCP packet; one count for all sources keeps each one's indices distinct.
     reports: u32,
 }
@@ -44,7 +51,7 @@ impl Outbound {
     /// As [`Inbound::new`](crate::Inbound::new).
     pub fn new(keying: Keying) -> Result<Self, Fault> {
         let (rtp, rtcp) = (Transform::new(&keying, Of::Rtp)?, Transform::new(&keying, Of::Rtcp)?);
-        Ok(Self { keying, rtp, rtcp, sources: Vec::new(), reports: 0 })
+        Ok(Self { keying, rtp, rtcp, sources: Vec::new(), gone: BTreeMap::new(), reports: 0 })
     }
 
     /// The master key.
@@ -82,22 +89,20 @@ impl Outbound {
         let packet = buffer.get_mut(..length).ok_or(Fault::Malformed)?;
         renumber(packet, (index & 0xffff) as u16);
         let number = Number { ssrc: header.ssrc, index };
+        let number = Number { ssrc: header.ssrc, index };
         let tag = self.rtp.seal(number, packet, header.length, rollover.to_be_bytes())?;
         append(buffer, length, tag.get(..self.rtp.tag_length()).unwrap_or_default())
     }
 
     /// The index under which a packet leaves.
     fn index(&mut self, header: Header) -> Result<u64, Fault> {
-        let known = self.sources.iter_mut().find(|source| source.ssrc == header.ssrc);
-        let Some(source) = known else {
-            if self.sources.len() >= MOST_SOURCES {
-                return Err(Fault::TooManySources);
-            }
-            let index = u64::from(header.sequence);
-            let window = Window::begun(index);
-            self.sources.push(Source { ssrc: header.ssrc, window, offset: 0, expected: None });
-            return Ok(index);
+        let Some(at) = self.sources.iter().position(|source| source.ssrc == header.ssrc) else {
+            return self.begin(header);
         };
+        if at + 1 != self.sources.len() {
+            self.sources.get_mut(at..).unwrap_or_default().rotate_left(1);
+        }
+        let source = self.sources.last_mut().ok_or(Fault::Malformed)?;
         let sequence = header.sequence.wrapping_add(source.offset);
         let index = index::estimate(source.window.highest(), sequence);
         let index = match index.map(|index| (index, source.window.place(index))) {
@@ -115,6 +120,25 @@ impl Outbound {
         };
         source.expected = None;
         source.window.note(index);
+        Ok(index)
+    }
+
+    /// The index of a source's first packet, or of one that gave way and is back.
+    fn begin(&mut self, header: Header) -> Result<u64, Fault> {
+        if self.sources.len() + self.gone.len() >= MOST_EVER && !self.gone.contains_key(&header.ssrc) {
+            return Err(Fault::TooManySources);
+        }
+        if self.sources.len() >= MOST_SOURCES {
+            let longest = self.sources.remove(0);
+            self.gone.insert(longest.ssrc, longest.window.highest());
+        }
+        let (index, offset) = match self.gone.remove(&header.ssrc) {
+            // Numbered on from where it was.
+            Some(highest) => (highest + 1, ((highest + 1) as u16).wrapping_sub(header.sequence)),
+            None => (u64::from(header.sequence), 0),
+        };
+        let window = Window::begun(index);
+        self.sources.push(Source { ssrc: header.ssrc, window, offset, expected: None });
         Ok(index)
     }
 

@@ -178,11 +178,16 @@ fn no_index_is_used_twice() {
     let (mut outbound, _) = pair(Suite::AeadAes128Gcm);
     protect(&mut outbound, &rtp(7, 5)).unwrap();
     assert_eq!(protect(&mut outbound, &rtp(7, 5)), Err(Fault::Replayed));
-    for ssrc in 8..263 {
+    for ssrc in 8..1_000 {
         protect(&mut outbound, &rtp(ssrc, 5)).unwrap();
     }
-    assert_eq!(protect(&mut outbound, &rtp(1_000, 5)), Err(Fault::TooManySources));
-    assert_eq!(protect(&mut outbound, &rtp(7, 5)), Err(Fault::Replayed), "the first is remembered still");
+    let back = protect(&mut outbound, &rtp(7, 5)).unwrap();
+    assert_eq!(u16::from_be_bytes([back[2], back[3]]), 6, "the first is remembered, and numbered on");
+    for ssrc in 1_000..16_391 {
+        protect(&mut outbound, &rtp(ssrc, 5)).unwrap();
+    }
+    assert_eq!(protect(&mut outbound, &rtp(1_000_000, 5)), Err(Fault::TooManySources), "but not without end");
+    assert!(protect(&mut outbound, &rtp(7, 6)).is_ok());
 }
 
 #[test]

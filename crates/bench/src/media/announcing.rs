@@ -40,7 +40,7 @@ pub(crate) struct Run {
 /// Answers so many calls as fast as it can, and listens to what their callers are told.
 pub(crate) fn measure(settings: &Settings, stage: &Stage) -> anyhow::Result<Run> {
     let dir = tempfile::Builder::new().prefix("sidetone-bench-").tempdir()?;
-    let mut sidetone = Sidetone::start(&settings.sidetone, Disclosure::Notice, stage, dir.path())?;
+    let mut sidetone = Sidetone::start(&settings.sidetone, Disclosure::Notice, None, stage, dir.path())?;
     // Sidetone encodes its announcements in the usual codecs when it starts, on the one CPU that it has here.
     std::thread::sleep(MADE_READY);
     let calls = settings.announced_calls;

@@ -16,6 +16,8 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, socko
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, ClockNanosleepFlags, clock_gettime, clock_nanosleep};
 use serde::Serialize;
+use sidetone_call::Keying;
+use sidetone_srtp::{Inbound, MOST_TRAILER, Outbound};
 
 /// A packet every 20 ms.
 pub(crate) const PERIOD: Duration = Duration::from_millis(20);
@@ -38,6 +40,8 @@ pub(crate) struct Leg {
     /// When the packet of each period left, in ns of the wall clock; 0 once it has arrived.
     sent: Vec<u64>,
     ssrc: u32,
+    /// What it sends is protected, and what it receives.
+    srtp: Option<Box<(Outbound, Inbound)>>,
 }
 
 impl Leg {
@@ -54,6 +58,7 @@ impl Leg {
             speech: Arc::new([]),
             start: 0,
             sent: Vec::new(),
+            srtp: None,
         })
     }
 
@@ -64,6 +69,12 @@ impl Leg {
     /// Where to send, and what to say.
     pub(crate) fn aim(&mut self, to: SocketAddr, speech: Arc<[u8]>, start: usize) {
         (self.to, self.speech, self.start) = (to, speech, start);
+    }
+
+    /// Speaks SRTP from now on.
+    pub(crate) fn secure(&mut self, own: Keying, theirs: Keying) -> anyhow::Result<()> {
+        self.srtp = Some(Box::new((Outbound::new(own)?, Inbound::new(theirs)?)));
+        Ok(())
     }
 
     /// Takes all that has arrived: by sequence number its timestamp, and when it came, in ns of the wall clock.
@@ -103,6 +114,12 @@ impl Leg {
         packet.extend_from_slice(&(period * PAYLOAD as u32).to_be_bytes());
         packet.extend_from_slice(&self.ssrc.to_be_bytes());
         packet.extend_from_slice(self.payload(period));
+        if let Some(srtp) = &mut self.srtp {
+            let length = packet.len();
+            packet.resize(length + MOST_TRAILER, 0);
+            let protected = srtp.0.protect(packet, length)?;
+            packet.truncate(protected);
+        }
         if let Some(sent) = self.sent.get_mut(period as usize) {
             *sent = now(ClockId::CLOCK_REALTIME)?;
         }
@@ -217,8 +234,10 @@ impl Inbox {
 
     /// Takes up to `most` packets that wait for one leg: its peer has sent them.
     fn read(&mut self, legs: &mut [Leg], number: usize, most: usize) -> anyhow::Result<()> {
-        let Some(fd) = legs.get(number).map(|leg| leg.socket.as_raw_fd()) else { return Ok(()) };
-        let Some(peer) = legs.get_mut(number ^ 1) else { return Ok(()) };
+        let pair = legs.chunks_exact_mut(2).nth(number / 2);
+        let Some([first, second]) = pair else { return Ok(()) };
+        let (own, peer) = if number.is_multiple_of(2) { (first, second) } else { (second, first) };
+        let fd = own.socket.as_raw_fd();
         for _ in 0..most {
             let mut parts = [IoSliceMut::new(&mut self.buffer)];
             let (length, stamp) =
@@ -234,6 +253,11 @@ impl Inbox {
                     Err(Errno::EINTR) => continue,
                     Err(error) => return Err(error).context("receiving"),
                 };
+            // What does not open is as good as lost.
+            let length = match (&mut own.srtp, self.buffer.get_mut(..length)) {
+                (Some(srtp), Some(packet)) => srtp.1.unprotect(packet).unwrap_or_default(),
+                _ => length,
+            };
             let Some((header, payload)) =
                 self.buffer.get(..length).and_then(|p| p.split_first_chunk::<HEADER>())
             else {

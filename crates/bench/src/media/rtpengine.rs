@@ -7,7 +7,10 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::bencode::{Value, encode, find};
-use super::sip::{audio_port, sdp};
+use sidetone_call::Keying;
+use sidetone_sip::sdp::crypto::Crypto;
+
+use super::sip::{audio_port, key, sdp, secured};
 use super::{Doors, Relay};
 use crate::place;
 use crate::program::{Class, Launch, Program, Stage};
@@ -22,10 +25,12 @@ pub(super) struct Rtpengine {
     control: UdpSocket,
     cookie: u32,
     calls: Vec<String>,
+    /// The key of what the callers send, if they speak SRTP.
+    key: Option<Crypto>,
 }
 
 impl Rtpengine {
-    pub(super) fn start(stage: &Stage, dir: &Path) -> anyhow::Result<Self> {
+    pub(super) fn start(key: Option<Crypto>, stage: &Stage, dir: &Path) -> anyhow::Result<Self> {
         let listen = place::free(place::SUBJECT)?;
         let class = stage.class(Class::First);
         let launch =
@@ -45,7 +50,7 @@ impl Rtpengine {
         ])?;
         let control = UdpSocket::bind((place::TRUNK, 0))?;
         control.connect(listen)?;
-        let mut rtpengine = Self { program, control, cookie: 0, calls: Vec::new() };
+        let mut rtpengine = Self { program, control, cookie: 0, calls: Vec::new(), key };
         rtpengine.control.set_read_timeout(Some(Duration::from_millis(100)))?;
         let (control, program) = (rtpengine.control.try_clone()?, &mut rtpengine.program);
         program.wait_until(|| {
@@ -72,11 +77,13 @@ impl Rtpengine {
         }
     }
 
-    /// The port in the SDP that comes back.
-    fn negotiate(&mut self, command: &[(&str, Value<'_>)]) -> anyhow::Result<SocketAddr> {
+    /// The port in the SDP that comes back, and the key, if there is one.
+    fn negotiate(&mut self, command: &[(&str, Value<'_>)]) -> anyhow::Result<(SocketAddr, Option<Keying>)> {
         let answer = self.ask(command)?;
-        let port = find(&answer, "sdp").and_then(audio_port);
-        Ok((place::SUBJECT, port.with_context(|| format!("rtpengine names no port: {answer}"))?).into())
+        let sdp = find(&answer, "sdp");
+        let port = sdp.and_then(audio_port);
+        let port = port.with_context(|| format!("rtpengine names no port: {answer}"))?;
+        Ok(((place::SUBJECT, port).into(), sdp.and_then(key)))
     }
 }
 
@@ -84,25 +91,31 @@ impl Relay for Rtpengine {
     fn connect(&mut self, trunk: SocketAddr, pbx: SocketAddr) -> anyhow::Result<Doors> {
         let call = format!("bench-{}", self.cookie);
         let replace = ["origin", "session-connection"];
-        let (offer, answer) = (sdp(trunk), sdp(pbx));
+        let secured = self.key.as_ref().map(|key| secured(trunk, key));
+        // Toward each side what it speaks itself.
+        let (toward_callee, toward_caller) =
+            if secured.is_some() { ("RTP/AVP", "RTP/SAVP") } else { ("RTP/AVP", "RTP/AVP") };
+        let (offer, answer) = (secured.unwrap_or_else(|| sdp(trunk)), sdp(pbx));
         let mut command = vec![
             ("command", Value::Text("offer")),
             ("call-id", Value::Text(&call)),
             ("from-tag", Value::Text("trunk")),
             ("ICE", Value::Text("remove")),
             ("replace", Value::List(&replace)),
+            ("transport-protocol", Value::Text(toward_callee)),
             ("sdp", Value::Text(&offer)),
         ];
-        let toward_pbx = self.negotiate(&command)?;
-        command.retain(|(key, _)| !matches!(*key, "command" | "sdp"));
+        let (toward_pbx, _) = self.negotiate(&command)?;
+        command.retain(|(key, _)| !matches!(*key, "command" | "sdp" | "transport-protocol"));
         command.extend([
             ("command", Value::Text("answer")),
             ("to-tag", Value::Text("pbx")),
+            ("transport-protocol", Value::Text(toward_caller)),
             ("sdp", Value::Text(&answer)),
         ]);
-        let toward_trunk = self.negotiate(&command)?;
+        let (toward_trunk, key) = self.negotiate(&command)?;
         self.calls.push(call);
-        Ok(Doors { trunk: toward_trunk, pbx: toward_pbx })
+        Ok(Doors { trunk: toward_trunk, pbx: toward_pbx, key })
     }
 
     fn hang_up(&mut self) -> anyhow::Result<()> {

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use sidetone_sip::sdp::crypto::Crypto;
+
 use super::sip::Pair;
 use super::{Doors, Heard, Relay};
 use crate::cpu::{Busy, Spent};
@@ -71,6 +73,9 @@ level = "warn"
     )
 }
 
+/// SRTP with carriers ends here, and PBXs speak RTP.
+const SECURED: &str = "[media.security]\ntrunk = \"require\"\npbx = \"plain\"\n";
+
 /// A running Sidetone with a caller and a callee.
 #[derive(Debug)]
 pub(crate) struct Sidetone {
@@ -83,14 +88,19 @@ impl Sidetone {
     pub(super) fn start(
         binary: &Path,
         disclosure: Disclosure,
+        key: Option<Crypto>,
         stage: &Stage,
         dir: &Path,
     ) -> anyhow::Result<Self> {
         let listen = place::free(place::SUBJECT)?;
-        let pair = Pair::new(place::TRUNK, place::PBX, listen)?;
+        let mut pair = Pair::new(place::TRUNK, place::PBX, listen)?;
+        let security = if key.is_some() { SECURED } else { "" };
+        if let Some(key) = key {
+            pair = pair.secured_by(key);
+        }
         let trunk = SocketAddr::new(place::TRUNK, 5060);
         let (program, http) = serve(binary, stage.subject, stage.class(Class::First), dir, |http| {
-            config(listen, trunk, pair.callee(), disclosure, http, dir)
+            config(listen, trunk, pair.callee(), disclosure, http, dir) + security
         })?;
         // All share one CPU here, and workers that can't keep up would keep everyone else waiting. Relay and SIP are
         // equals: they speak through channels on which a higher one could spin for ever, waiting for a lower one.
@@ -134,6 +144,7 @@ impl Relay for Sidetone {
         Ok(Doors {
             trunk: (place::SUBJECT, agreed.to_caller).into(),
             pbx: (place::SUBJECT, agreed.to_callee).into(),
+            key: agreed.key,
         })
     }
 

@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use sidetone_call::Keying;
+use sidetone_sip::sdp::crypto::Crypto;
 
 /// How long any message may take; on loopback, where nothing is lost, it takes less than a millisecond.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -19,6 +21,17 @@ pub(super) fn sdp(media: SocketAddr) -> String {
     )
 }
 
+/// The same with SRTP at that address, and the key of what is sent from there.
+pub(super) fn secured(media: SocketAddr, key: &Crypto) -> String {
+    sdp(media).replace("RTP/AVP", "RTP/SAVP") + &key.line() + "\r\n"
+}
+
+/// The key in SDP, or in a message that ends in it.
+pub(super) fn key(sdp: &str) -> Option<Keying> {
+    let line = sdp.lines().find_map(|line| line.strip_prefix("a=crypto:"))?;
+    Some(Crypto::read(line).ok()?.keying)
+}
+
 /// The port of the first audio stream in SDP, or in a message that ends in it.
 pub(super) fn audio_port(sdp: &str) -> Option<u16> {
     let line = sdp.lines().find_map(|line| line.strip_prefix("m=audio "))?;
@@ -31,6 +44,8 @@ pub(super) struct Pair {
     caller: Agent,
     callee: Agent,
     proxy: SocketAddr,
+    /// The key of what the caller sends, if it speaks SRTP.
+    key: Option<Crypto>,
     calls: u32,
     dialogs: Vec<Dialog>,
 }
@@ -53,6 +68,8 @@ pub(super) struct Agreed {
     pub(super) to_caller: u16,
     /// The port that the callee was given.
     pub(super) to_callee: u16,
+    /// The key of what the caller is sent, if it asked for SRTP.
+    pub(super) key: Option<Keying>,
 }
 
 impl Pair {
@@ -62,9 +79,16 @@ impl Pair {
             caller: Agent::new(caller)?,
             callee: Agent::new(callee)?,
             proxy,
+            key: None,
             calls: 0,
             dialogs: Vec::new(),
         })
+    }
+
+    /// The caller speaks SRTP, and protects what it sends with this key.
+    pub(super) fn secured_by(mut self, key: Crypto) -> Self {
+        self.key = Some(key);
+        self
     }
 
     /// Where the callee waits.
@@ -80,7 +104,7 @@ impl Pair {
     ) -> anyhow::Result<Agreed> {
         self.calls += 1;
         let call = self.calls;
-        let offer = sdp(caller_media);
+        let offer = self.key.as_ref().map_or_else(|| sdp(caller_media), |key| secured(caller_media, key));
         let to = format!("<sip:100@{}>", self.proxy);
         self.caller.send(
             self.proxy,
@@ -102,6 +126,7 @@ impl Pair {
         Ok(Agreed {
             to_caller: audio_port(&answer).context("no audio in the answer")?,
             to_callee: audio_port(&invite).context("no audio in the offer")?,
+            key: key(&answer),
         })
     }
 

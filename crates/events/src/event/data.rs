@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sidetone_call::{Cause, Labels, Leg, Untappable};
+use sidetone_call::{Cause, Labels, Leg, Suite, Untappable};
 use sidetone_consent::{Policy, Source, State};
 use sidetone_insight::cues::{CueCleared, CueJudged, CueShown, CueTold};
 use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Summary, WordsFinal, WordsTopic, millis};
@@ -23,6 +23,8 @@ kinds! {
     CallResumed(CallResumed) = "call.resumed",
     /// A stream can't be listened to.
     CallUntappable(CallUntappable) = "call.untappable",
+    /// How a leg's media is protected, where that ends at Sidetone.
+    CallSecured(CallSecured) = "call.secured",
     /// Media don't arrive as they should, or do so again.
     CallMedia(CallMedia) = "call.media",
     /// Whether the customer may be listened to has changed.
@@ -126,6 +128,34 @@ pub struct CallUntappable {
     pub leg: Option<Leg>,
     /// Whether that begins or is over.
     pub state: MediaState,
+}
+
+/// How one leg's media is protected, where SRTP ends at Sidetone: told once its keys are in use, and when it changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallSecured {
+    /// Index of the m-line in the SDP, from 0 on.
+    pub stream: u32,
+    /// The leg.
+    pub leg: Leg,
+    /// Where its keys come from.
+    pub security: MediaSecurity,
+    /// The crypto suite of what it is sent; `None` without protection.
+    pub suite: Option<Suite>,
+    /// The fingerprint of the party's certificate, as its SDP states it; with `dtls` alone.
+    pub fingerprint: Option<String>,
+}
+
+/// Where the keys of a leg come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MediaSecurity {
+    /// It is plain RTP by now.
+    None,
+    /// SDP (RFC 4568).
+    Sdes,
+    /// A DTLS handshake (RFC 5764).
+    Dtls,
 }
 
 /// Media of one leg don't arrive as they should, or do so again.

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sidetone_call::{Cause, Class, CustomerOnly, Labels, Leg, Modality, Topic, Untappable};
+use sidetone_call::{Cause, Class, CustomerOnly, Labels, Leg, Modality, Suite, Topic, Untappable};
 use sidetone_consent::{Policy, Source, State as ConsentState};
 use sidetone_events::{
     Announcement, AnnouncementPhase, CallAnswered, CallEnded, CallHeld, CallId, CallMedia, CallRef,
-    CallResumed, CallStarted, CallUntappable, CodecName, ConsentChanged, CueAcknowledged, CueDismissed,
-    Direction, Erased, Event, Happening, LegMedia, MediaProblem, MediaQuality, MediaState, Narrator,
-    NumberHasher, Parties, Secret, Timestamp,
+    CallResumed, CallSecured, CallStarted, CallUntappable, CodecName, ConsentChanged, CueAcknowledged,
+    CueDismissed, Direction, Erased, Event, Happening, LegMedia, MediaProblem, MediaQuality, MediaSecurity,
+    MediaState, Narrator, NumberHasher, Parties, Secret, Timestamp,
 };
 use sidetone_insight::cues::{Cause as CueCause, Cleared, CueCleared, CueJudged, CueShown, CueText};
 use sidetone_insight::{
@@ -49,6 +49,18 @@ pub(crate) fn a_call() -> Vec<Event> {
     a_happening_of_each_kind().into_iter().map(|(at, happening)| narrator.tell(ms(at), happening)).collect()
 }
 
+fn secured() -> CallSecured {
+    let octets =
+        "4A:AD:B9:B1:3F:82:18:3B:54:02:12:DF:3E:5D:49:6B:19:E5:7C:AB:2B:B3:6A:5F:44:01:59:0A:0E:1C:2D:3F";
+    CallSecured {
+        stream: 0,
+        leg: Leg::Customer,
+        security: MediaSecurity::Dtls,
+        suite: Some(Suite::AeadAes256Gcm),
+        fingerprint: Some(format!("sha-256 {octets}")),
+    }
+}
+
 pub(crate) fn a_happening_of_each_kind() -> Vec<(u64, Happening)> {
     vec![
         (0, CallStarted { analysed: true }.into()),
@@ -59,6 +71,7 @@ pub(crate) fn a_happening_of_each_kind() -> Vec<(u64, Happening)> {
                 .into(),
         ),
         (6_480, CallAnswered { waited: ms(6_480) }.into()),
+        (7_100, secured().into()),
         (
             6_480,
             Announcement {

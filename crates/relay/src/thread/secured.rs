@@ -190,6 +190,49 @@ fn key_change_at_a_re_invite_loses_no_packet() {
     }
 }
 
+/// The peer changes its key and begins its numbers anew, behind the SSRC that it had: what the old key has seen says
+/// nothing of the new one's.
+#[test]
+fn a_new_key_with_lower_numbers() {
+    for suite in [Suite::AesCm128Sha1_80, Suite::AeadAes128Gcm] {
+        let (mut desk, mut keyring) = (Desk::new(16), Keyring::default());
+        agree(&desk, &mut keyring, keys(suite, 1, 2));
+        let (mut old, mut new) = (Carrier::new(suite, 1, 2), Carrier::new(suite, 3, 2));
+        for n in 30_000..30_010 {
+            assert!(pass(&mut desk, &old.sealed(&rtp(n))).is_some());
+        }
+        agree(&desk, &mut keyring, keys(suite, 3, 2));
+        for n in 100..110 {
+            assert_eq!(pass(&mut desk, &new.sealed(&rtp(n))), Some(rtp(n)), "{suite}");
+        }
+        let report = new.sealed(&rtcp());
+        assert!(pass(&mut desk, &report).is_some(), "{suite}");
+    }
+}
+
+/// Music on hold has a key of its own, for longer than the old one is tried; then the party is back with its first key,
+/// counters and all, and what it had sent before does not open again.
+#[test]
+fn a_key_that_comes_back_finds_what_it_has_seen() {
+    let suite = Suite::AesCm128Sha1_80;
+    let (mut desk, mut keyring) = (Desk::new(16), Keyring::default());
+    agree(&desk, &mut keyring, keys(suite, 1, 2));
+    let (mut party, mut music) = (Carrier::new(suite, 1, 2), Carrier::new(suite, 3, 2));
+    let recorded = party.sealed(&rtp(65_534));
+    assert!(pass(&mut desk, &recorded).is_some());
+    for n in [65_535_u16, 0, 1] {
+        assert!(pass(&mut desk, &party.sealed(&rtp(n))).is_some());
+    }
+    agree(&desk, &mut keyring, keys(suite, 3, 2));
+    for n in 0..600 {
+        assert!(pass(&mut desk, &music.sealed(&rtp(n))).is_some());
+    }
+    assert_eq!(pass(&mut desk, &party.sealed(&rtp(2))), None, "over, for now");
+    agree(&desk, &mut keyring, keys(suite, 1, 2));
+    assert_eq!(pass(&mut desk, &recorded), None, "replayed");
+    assert_eq!(pass(&mut desk, &party.sealed(&rtp(3))), Some(rtp(3)), "roll-over counter 1");
+}
+
 /// Hold and resume with the same keys: the counters go on, so that no key stream is used twice.
 #[test]
 fn roll_over_counter_at_hold() {

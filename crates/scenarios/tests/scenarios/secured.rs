@@ -71,6 +71,14 @@ fn a_protected_carrier_and_a_plain_pbx() {
     assert_eq!(phones.security(), ["AES_CM_128_HMAC_SHA1_80", "none"]);
     let events = phones.finish();
     assert!(of_kind(&events, "call.untappable").is_empty());
+    let told: Vec<_> =
+        of_kind(&events, "call.secured").into_iter().map(|event| event["data"].clone()).collect();
+    assert_eq!(
+        told,
+        [serde_json::json!({
+            "stream": 0, "leg": "customer", "security": "sdes", "suite": "AES_CM_128_HMAC_SHA1_80", "fingerprint": null,
+        })]
+    );
 }
 
 #[test]

@@ -120,6 +120,14 @@ impl Stats {
             "Times the parties of a silent call were asked and it went on.",
             totals.silences_kept,
         );
+        let secured = totals.secured.iter().collect();
+        by_label(
+            page,
+            "secured_legs_total",
+            "Media legs whose SRTP ends here, by suite; counted again when it changes.",
+            "suite",
+            &secured,
+        );
         page.counter(
             "insecure_answers_total",
             "Answers that took up none of the protection that media.security demands: their media was rejected, and the calls hung up.",

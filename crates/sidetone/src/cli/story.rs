@@ -152,6 +152,7 @@ pub(super) fn words(event: &Value, upsets: &mut Upsets) -> (Tone, String) {
         "call.untappable" => {
             (Tone::Bad, format!("{} can't be heard: {}", whose_voice(data), untappable(text(data, "reason"))))
         }
+        "call.secured" => secured(data),
         "call.media" => media(data),
         "consent.changed" => {
             let erased = if data.get("erased") == Some(&Value::Bool(true)) { "; erased" } else { "" };
@@ -209,6 +210,17 @@ fn whose(data: &Value) -> String {
     data.get("leg")
         .and_then(Value::as_str)
         .map_or_else(|| "either party".to_owned(), |leg| format!("the {leg}"))
+}
+
+/// How a leg is protected.
+fn secured(data: &Value) -> (Tone, String) {
+    let leg = text(data, "leg");
+    let keys = match text(data, "security") {
+        "none" => return (Tone::Plain, format!("{leg} leg is plain RTP by now")),
+        "dtls" => "DTLS-SRTP",
+        _ => "SRTP",
+    };
+    (Tone::Plain, format!("{leg} leg by {keys}, {}", text(data, "suite")))
 }
 
 fn media(data: &Value) -> (Tone, String) {

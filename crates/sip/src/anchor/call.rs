@@ -15,7 +15,6 @@ use super::dialog_state::PartyState;
 use super::fact::{self, CallFact};
 use super::plan;
 use super::ports::Ports;
-use super::sdp_edit::OfferError;
 use super::security::Security;
 use super::settings::Settings;
 use super::terms::{Dressed, Said, Terms};
@@ -85,6 +84,8 @@ pub(super) struct Call {
     reported: Vec<Option<Untappable>>,
     held: Vec<Side>,
     ringing: bool,
+    /// Insecure media has been told.
+    insecure: bool,
     /// Unreadable SDP has been told.
     unreadable: bool,
     /// An ACK to a 2xx to its INVITE has passed.
@@ -122,6 +123,7 @@ impl Call {
             reported: Vec::new(),
             held: Vec::new(),
             ringing: false,
+            insecure: false,
             unreadable: false,
             acknowledged: false,
             undelivered: false,
@@ -173,7 +175,9 @@ impl Call {
     pub(super) fn forget_target(&mut self) {
         self.dialogs.clear();
         self.active = None;
-        *self.family_mut(self.caller_side.other()) = None;
+        let callee = self.caller_side.other();
+        *self.family_mut(callee) = None;
+        self.terms.forget(callee);
     }
 
     const fn family_mut(&mut self, side: Side) -> &mut Option<IpFamily> {
@@ -210,38 +214,27 @@ impl Call {
     }
 
     /// Makes the m-lines of a description ready for the side that it goes to, where the media's protection ends here.
-    /// Those that policy forbids count as rejected from here on.
-    ///
-    /// # Errors
-    /// When no m-line is left, if `strict`.
+    /// Those that policy forbids count as rejected from here on; the flag says that no other is left.
     pub(super) fn dress<M>(
         &mut self,
-        tools: &mut Tools<'_, M>,
+        tools: &Tools<'_, M>,
         said: Said,
         from: Side,
         streams: &mut [Stream],
-        strict: bool,
-    ) -> Result<Vec<Dressed>, OfferError> {
+    ) -> (Vec<Dressed>, bool) {
         if !tools.security.ends_here() {
-            return Ok(Vec::new());
+            return (Vec::new(), false);
         }
-        let wanted = streams.iter().filter(|stream| stream.is_relayed()).count();
+        let wanted = streams.iter().filter(|stream| !stream.rejected).count();
         let most = tools.settings.max_streams;
         let known = streams.get(..most.min(streams.len())).unwrap_or_default();
         let dressed = self.terms.dress(tools.security, said, from, known);
         let mut refused = 0;
         for (stream, _) in streams.iter_mut().zip(&dressed).filter(|(_, dressed)| dressed.insecure) {
-            refused += usize::from(stream.is_relayed());
+            refused += usize::from(!stream.rejected);
             (stream.rejected, stream.rtp, stream.rtcp) = (true, None, None);
         }
-        if strict && refused > 0 && refused == wanted {
-            return Err(OfferError::Insecure);
-        }
-        if refused > 0 && said == Said::Answer {
-            tools.counters.insecure_answers += 1;
-            tools.tell(CallFact::Insecure { key: self.key, by: from });
-        }
-        Ok(dressed)
+        (dressed, refused > 0 && refused == wanted)
     }
 
     /// The places of the m-lines of a description that passes from `from` to the other side. `hint` is the IP family to
@@ -348,7 +341,18 @@ impl Call {
         if answered {
             for role in [Role::Caller, Role::Callee] {
                 self.tell_hold(tools, &view, role, now);
+                self.tell_insecure(tools, &view, role);
             }
+        }
+    }
+
+    /// Tells once that the session in force can't be had on our policy's terms. Of early dialogs that is not told:
+    /// their session may still become another one, and they may give way to another fork.
+    fn tell_insecure<M: MediaPlane>(&mut self, tools: &mut Tools<'_, M>, view: &View, role: Role) {
+        let insecure = view.party(role).is_some_and(|party| party.insecure);
+        if insecure && self.has_confirmed() && !std::mem::replace(&mut self.insecure, true) {
+            tools.counters.insecure_answers += 1;
+            tools.tell(CallFact::Insecure { key: self.key, by: self.side(role) });
         }
     }
 

@@ -31,6 +31,8 @@ impl Role {
 pub(super) struct Party {
     pub(super) streams: Vec<Stream>,
     pub(super) signalled_from: IpAddr,
+    /// None of its m-lines can be had on the terms of our policy; it came in a message that can't be refused.
+    pub(super) insecure: bool,
 }
 
 /// A request that can carry SDP, in a transaction of its own.

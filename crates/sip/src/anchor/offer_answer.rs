@@ -87,7 +87,10 @@ impl<M: MediaPlane> Anchor<M> {
             }
             return;
         }
-        let said = self.said_in_response(key, tx, callee_tag(tx.by, response));
+        let said = match self.said_in_response(key, tx, callee_tag(tx.by, response)) {
+            Said::Answer if status < 200 => Said::Preview,
+            said => said,
+        };
         let party = self.anchor_sdp_leniently(ctx, key, response, edit, said);
         let reliable = response.header(Name::RSeq).is_some() && response.lists(Name::Require, "100rel");
         let tag = callee_tag(tx.by, response);

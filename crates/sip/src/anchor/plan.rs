@@ -24,13 +24,19 @@ pub(super) fn plan(
     let left_out = view.caller.is_some() && view.callee.is_some() && (caller.is_none() || callee.is_none());
     let closed = left_out || [caller, callee].iter().flatten().any(|(s, _)| s.rejected);
     let mux = [caller, callee].iter().all(|end| end.is_some_and(|(s, _)| s.mux));
-    let end = |role, party| end(party, closed, mux, view.holds(role, index));
+    let ends_here = security.ends_here();
+    let end = |role, party: Option<(&Stream, IpAddr)>| {
+        let side = if role == Role::Caller { caller_side } else { caller_side.other() };
+        // Where a leg's handshake ends here, whether RTCP shares its port is that leg's own matter.
+        let own = if ends_here { terms.shares_port(side, index) } else { None };
+        let mux = own.map_or(mux, |own| own && party.is_some_and(|(stream, _)| stream.mux));
+        end(party, closed, mux, view.holds(role, index))
+    };
     let (caller_end, callee_end) = (end(Role::Caller, caller), end(Role::Callee, callee));
     let (mut trunk, mut pbx) = match caller_side {
         Side::Trunk => (caller_end, callee_end),
         Side::Pbx => (callee_end, caller_end),
     };
-    let ends_here = security.ends_here();
     if ends_here {
         let protection = |side| {
             let (role, party) =
@@ -39,12 +45,6 @@ pub(super) fn plan(
             terms.protection(security, side, index, party.map(|(stream, _)| stream), offered)
         };
         (trunk.protection, pbx.protection) = (protection(Side::Trunk), protection(Side::Pbx));
-        for (side, end) in [(Side::Trunk, &mut trunk), (Side::Pbx, &mut pbx)] {
-            if let Some(mux) = terms.shares_port(side, index) {
-                let party = if side == caller_side { caller } else { callee };
-                end.mux = mux && party.is_some_and(|(stream, _)| stream.mux);
-            }
-        }
     }
     // A stream that one party has rejected carries nothing to be heard, however it was offered.
     let tappable =

@@ -112,6 +112,10 @@ impl<M: MediaPlane> Anchor<M> {
         if body.streams().any(|stream| self.is_misaimed(key, ctx.from, stream)) {
             return Err(OfferError::Misaimed);
         }
+        // What is sealed, or an early session beside the session, can't be seen to be protected.
+        if self.security.requires() && (body.sealed || body.early) {
+            return Err(OfferError::Insecure);
+        }
         self.note_bypass(key, &body);
         let begins = match request.method() {
             Some(Method::INVITE) => true,
@@ -173,7 +177,10 @@ impl<M: MediaPlane> Anchor<M> {
         let mut party = None;
         for mut description in session {
             let streams = &mut description.streams;
-            let dressed = call.dress(&mut tools, said, ctx.from, streams, strict)?;
+            let (dressed, insecure) = call.dress(&tools, said, ctx.from, streams);
+            if insecure && strict {
+                return Err(OfferError::Insecure);
+            }
             let places = call.places(&mut tools, streams, ctx.from, hint, strict);
             let mut places = places.map_err(|Exhausted| OfferError::NoPorts)?;
             for (place, _) in places.iter_mut().zip(&dressed).filter(|(_, dressed)| dressed.insecure) {
@@ -186,7 +193,9 @@ impl<M: MediaPlane> Anchor<M> {
             let patches = sdp::rewrite(&description.parsed, &description.streams, &places, &dresses, ice);
             write(message, edit, &description.located, patches);
             let signalled_from = ctx.source.remote.ip().to_canonical();
-            party.get_or_insert_with(|| Arc::new(Party { streams: description.streams, signalled_from }));
+            party.get_or_insert_with(|| {
+                Arc::new(Party { streams: description.streams, signalled_from, insecure })
+            });
         }
         Ok(party)
     }

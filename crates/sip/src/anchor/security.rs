@@ -79,6 +79,12 @@ impl Security {
         }
     }
 
+    /// Whether nothing may pass unprotected on some side.
+    #[must_use]
+    pub fn requires(&self) -> bool {
+        self.trunk == Policy::Require || self.pbx == Policy::Require
+    }
+
     /// Whether SRTP, or the choice against it, is ours on either side.
     #[must_use]
     pub fn ends_here(&self) -> bool {

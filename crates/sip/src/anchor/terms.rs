@@ -2,9 +2,9 @@
 //! m-line, and our keys.
 //!
 //! Each side sees an offer/answer exchange of its own. An offer that passes is dressed as the policy toward the side
-//! that it goes to has it; its answer is dressed as an answer to what the offerer had offered. Our keys are made once
-//! for each side, m-line and suite, and kept for the call's life: a retransmission comes out as it did before, an offer
-//! that forks has one key of ours, and roll-over counters need not begin anew at a re-INVITE.
+//! that it goes to has it; its answer is dressed as an answer to what the offerer had offered. Our keys go
+//! with the party's: a retransmission or a re-INVITE that repeats a key gets the one of ours that it had, so that
+//! roll-over counters go on; an offer that forks has one key of ours; a key that is new is answered with a new one.
 
 mod face;
 
@@ -20,6 +20,8 @@ use crate::sdp::{Carriage, Dress, Stream};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Said {
     Offer,
+    /// An answer that may be followed by another one: in an 18x.
+    Preview,
     Answer,
 }
 
@@ -62,9 +64,13 @@ impl Terms {
             .iter()
             .enumerate()
             .map(|(i, stream)| match said {
-                _ if stream.carriage != Carriage::Rtp => Ok(None),
+                // What is not RTP can't be protected here.
+                _ if stream.carriage != Carriage::Rtp => {
+                    let forbidden = security.requires() && !stream.rejected;
+                    if forbidden { Err(Insecure) } else { Ok(None) }
+                }
                 Said::Offer => self.offer(security, from, i, stream).map(Some),
-                Said::Answer => self.answer(security, from, i, stream),
+                Said::Preview | Said::Answer => self.answer(security, said, from, i, stream),
             })
             .collect();
         if said == Said::Offer {
@@ -78,7 +84,9 @@ impl Terms {
                 Err(Insecure) => {
                     let protocol = match said {
                         Said::Offer => None,
-                        Said::Answer => self.face(i, from.other()).and_then(|face| face.offer.as_ref()),
+                        Said::Preview | Said::Answer => {
+                            self.face(i, from.other()).and_then(|face| face.offer.as_ref())
+                        }
                     };
                     let protocol = protocol.map(|offer| offer.protocol.clone());
                     Dressed { dress: Some(Dress { protocol, ..Dress::default() }), insecure: true }
@@ -100,7 +108,6 @@ impl Terms {
         let face = self.face(i, from).ok_or(Insecure)?;
         let (protocol, dtls, mux) = (stream.protocol.clone(), stream.dtls.clone(), stream.mux);
         face.offer = Some(Offer { form, protocol, chosen, dtls, mux });
-        face.speaks = Some(form);
         let face = self.face(i, toward).ok_or(Insecure)?;
         let protected = match security.keying_toward(toward) {
             Keying::Sdes => Form::Protected,
@@ -128,7 +135,7 @@ impl Terms {
             Form::Plain => {}
             Form::Opportunistic | Form::Protected => {
                 for (tag, suite) in (1..).zip(&security.suites) {
-                    let keying = face.key(*suite, security.random).ok_or(Insecure)?;
+                    let keying = face.key_to_offer(*suite, security.random).ok_or(Insecure)?;
                     dress.lines.push(Crypto { tag, keying }.line());
                 }
             }
@@ -148,10 +155,13 @@ impl Terms {
     fn answer(
         &mut self,
         security: &Security,
+        said: Said,
         from: Side,
         i: usize,
         stream: &Stream,
     ) -> Result<Option<Dress>, Insecure> {
+        // What is answered in an 18x may be answered otherwise by another fork, or come to nothing.
+        let settles = said == Said::Answer && !stream.rejected;
         let face = self.face(i, from).ok_or(Insecure)?;
         let offered = face.offered.unwrap_or(Form::Plain);
         let taken = takes_up(security, offered, stream);
@@ -161,8 +171,11 @@ impl Terms {
         if !stream.rejected && strange {
             return Err(Insecure);
         }
-        if !stream.rejected && offered != Form::Plain {
+        if settles && offered != Form::Plain {
             face.speaks = Some(if taken { offered } else { Form::Plain });
+        }
+        if let Some(line) = stream.crypto.first().filter(|_| taken) {
+            face.answered_with(&line.keying);
         }
         if let Some(dtls) = stream.dtls.as_deref().filter(|_| taken && offered == Form::Dtls) {
             face.begins(dtls);
@@ -173,14 +186,18 @@ impl Terms {
         let from_browser = offered == Form::Dtls;
         let face = self.face(i, from.other()).ok_or(Insecure)?;
         let Some(offer) = &face.offer else { return Ok(None) };
+        if settles {
+            face.speaks = Some(offer.form);
+        }
         let mut dress = Dress { protocol: Some(offer.protocol.clone()), from_browser, ..Dress::default() };
         if stream.rejected {
             return Ok(Some(dress));
         }
         match (&offer.chosen, &offer.dtls) {
             (Some(chosen), _) => {
-                let (tag, suite) = (chosen.tag, chosen.keying.suite());
-                let keying = face.key(suite, security.random).ok_or(Insecure)?;
+                let chosen = chosen.clone();
+                let keying = face.key_to_answer(&chosen.keying, security.random).ok_or(Insecure)?;
+                let tag = chosen.tag;
                 dress.lines.push(Crypto { tag, keying }.line());
             }
             (None, Some(dtls)) if offer.form == Form::Dtls => {
@@ -247,28 +264,38 @@ impl Terms {
     ) -> Protection {
         let policy = security.toward(side);
         let face = self.streams.get(i).and_then(|faces| faces.get(place(side)));
-        let Some(face) = face.filter(|_| policy != Policy::Plain) else { return Protection::None };
+        // Where protection is required nothing passes without it.
+        let bare = if policy == Policy::Require { Protection::Awaited } else { Protection::None };
+        let Some(face) = face.filter(|_| policy != Policy::Plain) else { return bare };
         let Some(stream) = stream else {
             let awaited = face.offered.is_some_and(|form| form != Form::Plain);
-            return if awaited { Protection::Awaited } else { Protection::None };
+            return if awaited { Protection::Awaited } else { bare };
         };
         let dtls = stream.dtls.as_deref().filter(|dtls| !dtls.fingerprints.is_empty());
-        if let Some(dtls) = dtls.filter(|_| stream.crypto.is_empty()) {
+        if let Some(dtls) = dtls.filter(|_| stream.security == Spoken::Dtls) {
             // Before our answer has passed there are no credentials of ours, and the party has none to expect.
             let plan = face.handshake(dtls);
             return plan.map_or(Protection::Awaited, |plan| Protection::Dtls(Box::new(plan)));
         }
         let Some(line) = stream.crypto.first() else {
             let needed = stream.security != Spoken::None && stream.is_protected_only();
-            return if needed { Protection::Awaited } else { Protection::None };
+            return if needed { Protection::Awaited } else { bare };
         };
         let theirs = line.keying.clone();
         let coming = offered.and_then(|offered| offered.crypto.first()).map(|line| line.keying.clone());
         let coming = coming.filter(|coming| *coming != theirs);
         // Likewise of our key.
-        face.known_key(theirs.suite()).map_or(Protection::Awaited, |ours| {
-            Protection::Sdes(SrtpKeys { theirs, coming, ours: ours.clone() })
-        })
+        let Some(ours) = face.known_key(&theirs).cloned() else { return Protection::Awaited };
+        Protection::Sdes(SrtpKeys { theirs, coming, ours })
+    }
+
+    /// The party on that side gives way to another one: what was agreed with it says nothing of the next.
+    pub(super) fn forget(&mut self, side: Side) {
+        for faces in &mut self.streams {
+            if let Some(face) = faces.get_mut(place(side)) {
+                face.forget();
+            }
+        }
     }
 
     /// Whether RTP and RTCP share a port toward that side by an agreement of this leg's own; `None` where the parties
@@ -286,7 +313,7 @@ impl Terms {
 
 /// What a party offers of an m-line, and the a=crypto line that we take, if our policy toward it allows that.
 fn read(security: &Security, from: Side, stream: &Stream) -> Result<(Form, Option<Crypto>), Insecure> {
-    let chosen = stream.crypto.first().cloned();
+    let chosen = stream.crypto.first().filter(|_| stream.security == Spoken::Sdes).cloned();
     let prints = stream.dtls.as_ref().is_some_and(|dtls| !dtls.fingerprints.is_empty());
     let form = match stream.security {
         Spoken::Dtls => Form::Dtls,
@@ -322,7 +349,8 @@ fn takes_up(security: &Security, offered: Form, stream: &Stream) -> bool {
             at.and_then(|at| security.suites.get(at)) == Some(&crypto.keying.suite())
         }),
         Form::Dtls => {
-            stream.crypto.is_empty() && stream.dtls.as_ref().is_some_and(|dtls| !dtls.fingerprints.is_empty())
+            let dtls = stream.dtls.as_ref().filter(|_| stream.security == Spoken::Dtls);
+            dtls.is_some_and(|dtls| !dtls.fingerprints.is_empty())
         }
     }
 }

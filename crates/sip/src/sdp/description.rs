@@ -131,6 +131,11 @@ impl<'a> Description<'a> {
         self.media.iter().map(|index| Media { description: self, index })
     }
 
+    /// Whole k= lines of the session: a key in the clear, which RFC 8866 §5.12 has given up.
+    pub(super) fn session_key_lines(&self) -> Vec<Range<usize>> {
+        self.of_kind(0..self.session_lines, b'k').map(|line| line.whole.clone()).collect()
+    }
+
     /// Where the session's own section ends, if an m-line follows it.
     pub(super) fn session_end(&self) -> Option<usize> {
         self.lines.get(self.session_lines).map(|line| line.whole.start)
@@ -255,6 +260,11 @@ impl<'a> Media<'a, '_> {
     /// Where the protocol stands.
     pub(super) fn protocol_range(&self) -> Range<usize> {
         self.index.protocol.clone()
+    }
+
+    /// Whole k= lines of its own.
+    pub(super) fn key_lines(&self) -> Vec<Range<usize>> {
+        self.description.of_kind(self.index.lines.clone(), b'k').map(|line| line.whole.clone()).collect()
     }
 
     /// Whole lines of its attributes that `wanted` picks by what follows `a=`.

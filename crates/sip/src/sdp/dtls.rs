@@ -55,7 +55,8 @@ impl Dtls {
         let value = value.map(str::trim).filter(|value| !value.is_empty() && value.len() <= LONGEST);
         let Some(value) = value else { return };
         match name {
-            "fingerprint" if self.fingerprints.len() < MOST_FINGERPRINTS => {
+            // One by an older hash function vouches for nothing (RFC 8122 §5): it counts as not there.
+            "fingerprint" if self.fingerprints.len() < MOST_FINGERPRINTS && is_sound(value) => {
                 self.fingerprints.push(value.to_owned());
             }
             "setup" => self.setup = self.setup.or_else(|| setup(value)),
@@ -66,6 +67,12 @@ impl Dtls {
     }
 }
 
+/// Whether a fingerprint is by a hash function that is trusted.
+fn is_sound(value: &str) -> bool {
+    let function = value.split_ascii_whitespace().next().unwrap_or_default();
+    ["sha-256", "sha-384", "sha-512"].iter().any(|sound| function.eq_ignore_ascii_case(sound))
+}
+
 fn setup(value: &str) -> Option<Setup> {
     [("active", Setup::Active), ("passive", Setup::Passive), ("actpass", Setup::ActPass)]
         .into_iter()
@@ -73,16 +80,36 @@ fn setup(value: &str) -> Option<Setup> {
         .map(|(_, setup)| setup)
 }
 
-/// Whether an attribute is about a leg's own protection or its way: not to be passed on where the leg ends here.
+/// Whether an attribute is about a leg's own protection or its way: not to be passed on where the leg ends here. Keys
+/// stand in MIKEY's (RFC 4567) too, a fingerprint in a=identity (RFC 8827), and either in capabilities (RFC 5939),
+/// which would have the other party take up what was offered to us.
 pub(super) fn is_of_the_leg(name: &[u8]) -> bool {
-    const NAMES: [&[u8]; 5] = [b"crypto", b"fingerprint", b"setup", b"tls-id", b"connection"];
-    NAMES.iter().any(|own| name.eq_ignore_ascii_case(own))
+    const NAMES: [&[u8]; 15] = [
+        b"crypto",
+        b"fingerprint",
+        b"setup",
+        b"tls-id",
+        b"connection",
+        b"key-mgmt",
+        b"identity",
+        b"acap",
+        b"tcap",
+        b"pcfg",
+        b"acfg",
+        b"candidate",
+        b"remote-candidates",
+        b"end-of-candidates",
+        b"zrtp-hash",
+    ];
+    let of_ice = name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"ice-"));
+    of_ice || NAMES.iter().any(|own| name.eq_ignore_ascii_case(own))
 }
 
 /// Whether an attribute is one that a browser's m-line has beyond it: bundles and their identifiers, header extensions
 /// and feedback that were agreed with nobody on the other leg.
 pub(super) fn is_of_browsers(name: &[u8]) -> bool {
-    const NAMES: [&[u8]; 12] = [
+    const NAMES: [&[u8]; 13] = [
+        b"rtcp",
         b"group",
         b"mid",
         b"msid",

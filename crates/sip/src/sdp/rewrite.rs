@@ -47,7 +47,7 @@ pub enum Ice {
 }
 
 /// The protection that an m-line states in place of its author's.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Dress {
     /// The m= line's protocol, if another one than it has.
     pub protocol: Option<String>,
@@ -57,6 +57,13 @@ pub struct Dress {
     pub candidates: bool,
     /// The author's leg is a browser's: what only such a one has does not pass.
     pub from_browser: bool,
+}
+
+impl std::fmt::Debug for Dress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The lines hold keys.
+        f.debug_struct("Dress").field("protocol", &self.protocol).finish_non_exhaustive()
+    }
 }
 
 /// Bytes of a description and what takes their place.
@@ -96,7 +103,7 @@ pub fn rewrite(
     if let Some(ip) = first {
         let hold = streams.iter().find(|stream| stream.is_by_candidates()).map_or(Hold::Stays, Hold::of);
         point_session(description, ip, hold, &mut out);
-    } else if is_all_rejected(streams) {
+    } else if is_all_rejected(streams, places) {
         let family = session.as_ref().and_then(|connection| connection.family);
         point_session(description, family.unwrap_or(IpFamily::V4).unspecified(), Hold::Stays, &mut out);
     }
@@ -113,7 +120,12 @@ pub fn rewrite(
             Place::Rejected => reject(&media, first, &mut out),
             Place::Local(local) => {
                 point_media(&media, local, session.as_ref(), (first, Hold::of(stream)), &mut out);
-                rtcp(&media, stream, local, &mut out);
+                // A browser's a=rtcp is of its own leg, where RTCP has no port of its own.
+                let of_browser =
+                    dresses.get(i).is_some_and(|dress| dress.as_ref().is_some_and(|d| d.from_browser));
+                if !of_browser {
+                    rtcp(&media, stream, local, &mut out);
+                }
             }
         }
         if let Some(Some(dress)) = dresses.get(i) {
@@ -140,17 +152,34 @@ impl Dress {
             out.push(Patch { at: media.protocol_range(), with: protocol.clone().into_bytes() });
         }
         let theirs = media.attribute_lines(|line| self.drops(name_of(line)));
-        out.extend(theirs.into_iter().map(|at| Patch { at, with: Vec::new() }));
+        let keys = media.key_lines();
         let (at, end) = media.end_place();
+        // Where the last line has no end and is taken out, the one before it has one.
+        let ended = media.is_terminated(at) || theirs.iter().chain(&keys).any(|line| line.end == at);
+        out.extend(theirs.into_iter().chain(keys).map(|at| Patch { at, with: Vec::new() }));
+        let mut ended = ended;
+        let mut insert = |line: &str| {
+            let mut with = Vec::with_capacity(line.len() + 2);
+            if !ended {
+                with.extend_from_slice(end);
+            }
+            with.extend_from_slice(line.as_bytes());
+            if media.is_terminated(at) {
+                with.extend_from_slice(end);
+            } else {
+                ended = false;
+            }
+            out.push(Patch { at: at..at, with });
+        };
         for line in &self.lines {
-            insert(media, at, end, line, out);
+            insert(line);
         }
         if let Some(local) = local.filter(|_| self.candidates) {
             let (ip, port) = (local.rtp.ip().to_canonical(), local.rtp.port());
             // One component: RTCP shares the port (RFC 8445 §5.1.2.1 for the priority).
             let line = format!("a=candidate:1 1 UDP 2130706431 {ip} {port} typ host");
-            insert(media, at, end, &line, out);
-            insert(media, at, end, "a=end-of-candidates", out);
+            insert(&line);
+            insert("a=end-of-candidates");
         }
     }
 
@@ -163,7 +192,8 @@ impl Dress {
 fn dress_session(description: &Description<'_>, dresses: &[Option<Dress>], out: &mut Vec<Patch>) {
     let worn = || dresses.iter().flatten();
     let lines = description.session_attribute_lines(|line| worn().any(|dress| dress.drops(name_of(line))));
-    out.extend(lines.into_iter().map(|at| Patch { at, with: Vec::new() }));
+    let keys = if worn().next().is_some() { description.session_key_lines() } else { Vec::new() };
+    out.extend(lines.into_iter().chain(keys).map(|at| Patch { at, with: Vec::new() }));
     if worn().any(|dress| dress.candidates)
         && let Some(at) = description.session_end()
     {
@@ -224,9 +254,10 @@ fn point_media(
     }
 }
 
-/// Whether a description is left without a stream since its m-lines can't be read.
-fn is_all_rejected(streams: &[Stream]) -> bool {
-    streams.iter().any(|stream| stream.unreadable) && streams.iter().all(|stream| stream.rejected)
+/// Whether a description is left without a stream since its m-lines can't be read, or are not allowed.
+fn is_all_rejected(streams: &[Stream], places: &[Place]) -> bool {
+    let by_us = streams.iter().any(|stream| stream.unreadable) || places.contains(&Place::Rejected);
+    by_us && streams.iter().all(|stream| stream.rejected)
 }
 
 /// Whether an attribute offers the media another way than the c= and m= lines, past us.

@@ -227,8 +227,15 @@ fn key_change_at_re_invite() {
     assert_eq!(dress(&answer), ("RTP/SAVP".to_owned(), vec![(3, AES)]));
     let after = keys(&mut s, Side::Trunk).unwrap();
     assert_ne!(after.theirs, before.theirs);
-    assert_eq!(after.ours, before.ours, "roll-over counters go on");
-    assert_eq!(streams(&first)[0].crypto[0].keying, streams(&answer)[0].crypto[0].keying);
+    // Another endpoint may stand behind the new key (a transfer): it can't know how often our counters have rolled
+    // over.
+    assert_ne!(after.ours, before.ours);
+    assert_eq!(after.ours, streams(&answer)[0].crypto[0].keying);
+    let (_, again) =
+        s.reinvite(Caller, 3, &savp("192.0.2.1", 4000, &crypto(3, AES, OTHER)), &audio("10.0.0.2", 5000));
+    assert_eq!(dress(&again).1, [(3, AES)]);
+    assert_eq!(keys(&mut s, Side::Trunk).unwrap(), after, "the same key is repeated: counters go on");
+    assert_eq!(before.ours, streams(&first)[0].crypto[0].keying);
 }
 
 /// The PBX puts the call on hold: toward the carrier the offer is of the form that the carrier speaks.
@@ -315,4 +322,89 @@ fn keys_are_awaited_until_the_answer() {
     s.request(Caller, "INVITE 1", None, &audio("192.0.2.1", 4000)).unwrap();
     assert_eq!(s.plan(0).pbx.protection, Protection::Awaited);
     assert_eq!(s.plan(0).trunk.protection, Protection::None);
+}
+
+/// A target that knows no SRTP rings and is busy; the next one is offered SRTP all the same.
+#[test]
+fn a_target_that_gave_way_teaches_nothing() {
+    let mut s = script(Policy::Plain, Policy::Terminate);
+    s.request(Caller, "INVITE 1", None, &audio("192.0.2.1", 4000)).unwrap();
+    s.response(Caller, 183, "INVITE 1", "b", &audio("10.0.0.2", 5000));
+    let offer = s.request(Caller, "INVITE 1", None, &audio("192.0.2.1", 4000)).unwrap();
+    assert_eq!(dress(&offer).1.len(), 2);
+}
+
+/// A re-INVITE without protection is refused by the other side: the session rolls back, and the next offer is
+/// protected.
+#[test]
+fn a_refused_downgrade_leaves_no_trace() {
+    let mut s = script(Policy::Terminate, Policy::Plain);
+    s.request(Caller, "INVITE 1", None, &savp("192.0.2.1", 4000, &crypto(1, AES, KEY))).unwrap();
+    s.response(Caller, 200, "INVITE 1", "b", &audio("10.0.0.2", 5000));
+    s.request(Caller, "ACK 1", Some("b"), "").unwrap();
+    let before = keys(&mut s, Side::Trunk).unwrap();
+    s.request(Caller, "INVITE 2", Some("b"), &audio("192.0.2.1", 4000)).unwrap();
+    s.response(Caller, 488, "INVITE 2", "b", "");
+    assert_eq!(keys(&mut s, Side::Trunk).unwrap(), before);
+    let hold = audio_with("10.0.0.2", 5000, "a=sendonly\r\n");
+    let offer = s.request(Callee, "INVITE 1", Some("b"), &hold).unwrap();
+    assert_eq!(dress(&offer).0, "RTP/SAVP");
+}
+
+/// The fork that lost answers too late, and without protection: the call that is up is not the worse for it.
+#[test]
+fn a_losing_fork_that_is_insecure_ends_nothing() {
+    let mut s = script(Policy::Plain, Policy::Require);
+    s.request(Caller, "INVITE 1", None, &audio("192.0.2.1", 4000)).unwrap();
+    s.response(Caller, 200, "INVITE 1", "b", &savp("10.0.0.2", 5000, &crypto(2, AES, KEY)));
+    s.facts();
+    s.response(Caller, 183, "INVITE 1", "c", &savp("10.0.0.3", 6000, ""));
+    assert!(s.facts().is_empty());
+    assert!(keys(&mut s, Side::Pbx).is_some());
+}
+
+/// A late offer that policy forbids can't be refused with 488: the call is told to be hung up.
+#[test]
+fn a_late_offer_that_policy_forbids() {
+    let mut s = script(Policy::Terminate, Policy::Plain);
+    s.request(Caller, "INVITE 1", None, "").unwrap();
+    s.response(Caller, 200, "INVITE 1", "b", &savp("10.0.0.2", 5000, &crypto(4, AES, OTHER)));
+    assert!(s.facts().contains(&"pbx answers insecurely".to_owned()));
+}
+
+/// Keys also stand in MIKEY, capabilities and k= lines, and a fingerprint in a=identity.
+#[test]
+fn no_key_of_a_party_goes_to_the_other_in_any_dress() {
+    let mut s = script(Policy::Terminate, Policy::Plain);
+    let lines = format!(
+        "k=base64:{KEY}\r\na=tcap:1 RTP/SAVP\r\na=acap:1 crypto:1 {AES} inline:{KEY}\r\na=pcfg:1 t=1 a=1\r\n\
+         a=key-mgmt:mikey {KEY}\r\na=identity:{KEY}\r\na=ice-pwd:{KEY}\r\na=candidate:1 1 UDP 1 192.0.2.1 4000 typ host\r\n"
+    );
+    let offer = s.request(Caller, "INVITE 1", None, &audio_with("192.0.2.1", 4000, &lines)).unwrap();
+    let body = String::from_utf8_lossy(offer.body()).into_owned();
+    assert!(!body.contains(KEY) && !body.contains("candidate") && !body.contains("cap:"), "{body}");
+}
+
+/// The last line goes, and has no end: no empty line may stand in its place.
+#[test]
+fn a_description_without_a_last_line_end() {
+    let mut s = script(Policy::Terminate, Policy::Terminate);
+    let body = savp("192.0.2.1", 4000, &crypto(1, AES, KEY));
+    let offer = s.request(Caller, "INVITE 1", None, body.trim_end()).unwrap();
+    let text = String::from_utf8_lossy(offer.body()).into_owned();
+    assert!(!text.contains("\r\n\r\n"), "{text:?}");
+    assert_eq!(dress(&offer).1.len(), 2);
+}
+
+/// Where protection is required, what can't be protected is refused: a fax, and media by other transports.
+#[test]
+fn what_is_not_rtp_is_refused_where_protection_is_required() {
+    let mut s = script(Policy::Require, Policy::Plain);
+    s.request(Caller, "INVITE 1", None, &savp("192.0.2.1", 4000, &crypto(1, AES, KEY))).unwrap();
+    s.response(Caller, 200, "INVITE 1", "b", &audio("10.0.0.2", 5000));
+    s.request(Caller, "ACK 1", Some("b"), "").unwrap();
+    let fax = audio("192.0.2.1", 4000).replace("m=audio 4000 RTP/AVP 0 8 101", "m=image 4000 udptl t38");
+    let refusal = s.request(Caller, "INVITE 2", Some("b"), &fax).unwrap_err();
+    assert_eq!(refusal.status, 488);
+    assert!(keys(&mut s, Side::Trunk).is_some(), "the call goes on as it was");
 }

@@ -202,6 +202,26 @@ fn forks_that_answer_share_our_credentials() {
     assert_eq!((first.their_fragment.as_str(), second.their_fragment.as_str()), ("aaaa", "bbbb"));
 }
 
+/// A browser's a=rtcp is of its own leg: a PBX that heeds it would send its reports where nobody takes them.
+#[test]
+fn rtcp_of_each_leg_is_that_legs_own() {
+    let mut s = script();
+    let offer = s.request(Caller, "INVITE 1", None, &browser("8Nwd", "11:22", "actpass")).unwrap();
+    assert!(!body(&offer).contains("a=rtcp:"), "{}", body(&offer));
+    s.response(Caller, 200, "INVITE 1", "b", &audio_with("10.0.0.2", 5000, "a=rtcp-mux\r\n"));
+    let plan = s.plan(0);
+    assert_eq!(plan.pbx.remote_rtcp, Some("10.0.0.2:5001".parse().unwrap()));
+    assert!(plan.trunk.mux && !plan.pbx.mux);
+}
+
+/// RFC 8122 §5: what SHA-1 vouches for is nothing.
+#[test]
+fn sha_1_only() {
+    let mut s = script();
+    let offer = browser("8Nwd", "11:22", "actpass").replace("sha-256", "sha-1");
+    assert_eq!(s.request(Caller, "INVITE 1", None, &offer).unwrap_err().status, 488);
+}
+
 #[test]
 fn setup_words() {
     for (word, setup) in [("active", Setup::Active), ("PASSIVE", Setup::Passive), ("actpass", Setup::ActPass)]

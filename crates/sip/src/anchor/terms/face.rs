@@ -9,6 +9,13 @@ use zeroize::Zeroizing;
 use crate::sdp::crypto::Crypto;
 use crate::sdp::dtls::{Dtls, Setup};
 
+/// A key that nobody has.
+fn fresh(suite: Suite, random: fn(&mut [u8])) -> Option<Keying> {
+    let mut secret = Zeroizing::new(vec![0; suite.key_length() + suite.salt_length()]);
+    random(&mut secret);
+    Keying::new(suite, &secret)
+}
+
 /// How an m-line stands toward one side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
@@ -48,10 +55,12 @@ pub(super) struct Face {
     pub(super) offered: Option<Form>,
     /// What it has offered last.
     pub(super) offer: Option<Offer>,
-    /// A form that it has shown it speaks: what it is offered later on is of that form.
+    /// A form that it has agreed to speak: what it is offered later on is of that form.
     pub(super) speaks: Option<Form>,
-    /// Our keys, one a suite.
-    keys: Vec<Keying>,
+    /// Our keys by those of the party that they go with; the newest last.
+    paired: Vec<(Keying, Keying)>,
+    /// Those of our offers, one a suite.
+    offering_keys: Vec<Keying>,
     /// Our ICE credentials by the party's fragment; the newest last.
     bound: Vec<(String, Credentials)>,
     /// Those of our offers, before a fragment was known.
@@ -89,21 +98,51 @@ impl std::fmt::Debug for Credentials {
 const MOST_CREDENTIALS: usize = 16;
 
 impl Face {
-    /// Our key for a suite, made when it is first asked for.
-    pub(super) fn key(&mut self, suite: Suite, random: fn(&mut [u8])) -> Option<Keying> {
-        if let Some(keying) = self.known_key(suite) {
-            return Some(keying.clone());
-        }
-        let mut secret = Zeroizing::new(vec![0; suite.key_length() + suite.salt_length()]);
-        random(&mut secret);
-        let keying = Keying::new(suite, &secret)?;
-        self.keys.push(keying.clone());
-        Some(keying)
+    /// Our key of a suite in an offer: the one in use, so that a re-INVITE begins no counter anew.
+    pub(super) fn key_to_offer(&mut self, suite: Suite, random: fn(&mut [u8])) -> Option<Keying> {
+        let used = self.paired.iter().rev().map(|(_, own)| own).find(|own| own.suite() == suite).cloned();
+        let offering = || self.offering_keys.iter().find(|own| own.suite() == suite).cloned();
+        let own = used.or_else(offering).or_else(|| fresh(suite, random))?;
+        self.offering_keys.retain(|known| known.suite() != suite);
+        self.offering_keys.push(own.clone());
+        Some(own)
     }
 
-    /// Our key for a suite, if there is one.
-    pub(super) fn known_key(&self, suite: Suite) -> Option<&Keying> {
-        self.keys.iter().find(|keying| keying.suite() == suite)
+    /// Our key in the answer to an offer with that key. One that was not seen before may be of another endpoint (a
+    /// transfer by re-INVITE), which can't know how often our counters have rolled over (RFC 3711 §3.3.1): it gets a
+    /// key of ours that is new too.
+    pub(super) fn key_to_answer(&mut self, theirs: &Keying, random: fn(&mut [u8])) -> Option<Keying> {
+        if let Some(own) = self.known_key(theirs) {
+            return Some(own.clone());
+        }
+        let own = fresh(theirs.suite(), random)?;
+        self.pair(theirs, own.clone());
+        Some(own)
+    }
+
+    /// The party has answered our offer with that key.
+    pub(super) fn answered_with(&mut self, theirs: &Keying) {
+        let own = self.offering_keys.iter().find(|own| own.suite() == theirs.suite()).cloned();
+        if let Some(own) = own.filter(|_| self.known_key(theirs).is_none()) {
+            self.pair(theirs, own);
+        }
+    }
+
+    /// Our key beside that one of the party's.
+    pub(super) fn known_key(&self, theirs: &Keying) -> Option<&Keying> {
+        self.paired.iter().find(|(known, _)| known == theirs).map(|(_, own)| own)
+    }
+
+    fn pair(&mut self, theirs: &Keying, own: Keying) {
+        if self.paired.len() >= MOST_CREDENTIALS {
+            self.paired.remove(0);
+        }
+        self.paired.push((theirs.clone(), own));
+    }
+
+    /// The party that was offered this is forgotten: another one is asked.
+    pub(super) fn forget(&mut self) {
+        (self.offered, self.speaks) = (None, None);
     }
 
     /// Our credentials in an offer: those in use, so that it restarts nothing.
