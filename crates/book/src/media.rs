@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sidetone_call::{CallKey, Side};
 use sidetone_events::{CallMedia, MediaProblem, MediaState};
-use sidetone_relay::Notice;
+use sidetone_relay::{Notice, StreamReport};
 
 use crate::book::Book;
 use crate::quality::Change;
@@ -81,6 +81,20 @@ impl Book {
             }
         }
         fallen_silent
+    }
+
+    /// Tells what a report shows of the protection of a call's legs.
+    pub(crate) fn secured(&mut self, now: Duration, key: CallKey, report: &StreamReport) {
+        let Some(entry) = self.calls.get_mut(&key) else { return };
+        for news in entry.secured_by(report) {
+            if let Some(suite) = news.suite {
+                self.counters.secured.add(suite);
+            }
+            let (call, leg, suite) =
+                (entry.call().id, news.leg.as_str(), news.suite.map(|suite| suite.as_str()));
+            tracing::info!(%call, leg, suite = suite.unwrap_or("none"), "the protection of a leg's media is known");
+            self.effects.publish(entry.tell(now, news));
+        }
     }
 
     /// The parties of a silent call have been asked. Returns whether the call is to be ended: one party has no such

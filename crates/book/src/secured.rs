@@ -1,13 +1,10 @@
 //! How the legs of a call are protected, where that ends here: told once keys are in use, and at each change.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use sidetone_call::{CallKey, EndPlan, Protection, Side, StreamPlan};
+use sidetone_call::{EndPlan, Protection, Side, StreamPlan};
 use sidetone_events::{CallSecured, MediaSecurity};
 use sidetone_relay::StreamReport;
-
-use crate::book::Book;
 
 /// What was told last, of each m-line and side.
 #[derive(Debug, Default)]
@@ -46,22 +43,6 @@ fn of(end: &EndPlan, side: Side, report: &StreamReport) -> Option<CallSecured> {
     let suite = if security == MediaSecurity::None { None } else { Some(suite?) };
     let stream = u32::try_from(report.stream).unwrap_or(u32::MAX);
     Some(CallSecured { stream, leg: side.leg(), security, suite, fingerprint })
-}
-
-impl Book {
-    /// Tells what a report shows of the protection of a call's legs.
-    pub(crate) fn secured(&mut self, now: Duration, key: CallKey, report: &StreamReport) {
-        let Some(entry) = self.calls.get_mut(&key) else { return };
-        for news in entry.secured_by(report) {
-            if let Some(suite) = news.suite {
-                self.counters.secured.add(suite);
-            }
-            let (call, leg, suite) =
-                (entry.call().id, news.leg.as_str(), news.suite.map(|suite| suite.as_str()));
-            tracing::info!(%call, leg, suite = suite.unwrap_or("none"), "the protection of a leg's media is known");
-            self.effects.publish(entry.tell(now, news));
-        }
-    }
 }
 
 #[cfg(test)]
