@@ -89,7 +89,6 @@ impl Outbound {
         let packet = buffer.get_mut(..length).ok_or(Fault::Malformed)?;
         renumber(packet, (index & 0xffff) as u16);
         let number = Number { ssrc: header.ssrc, index };
-        let number = Number { ssrc: header.ssrc, index };
         let tag = self.rtp.seal(number, packet, header.length, rollover.to_be_bytes())?;
         append(buffer, length, tag.get(..self.rtp.tag_length()).unwrap_or_default())
     }

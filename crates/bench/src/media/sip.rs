@@ -62,7 +62,7 @@ struct Dialog {
 }
 
 /// A call that is up: the ports that the two SDPs carried when they arrived.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Agreed {
     /// The port that the caller was given.
     pub(super) to_caller: u16,
