@@ -236,6 +236,13 @@ impl Store {
         rows.first().map(token).transpose()
     }
 
+    /// The valid token of that id, if there is one.
+    pub(crate) fn token_of(&mut self, id: &str, now: Timestamp) -> Result<Option<Token>, StoreError> {
+        let sql = format!("SELECT {TOKEN} FROM tokens WHERE id = $1 AND {VALID}");
+        let rows = self.database.query(&sql, &[id.into(), now.unix_millis().into()])?;
+        rows.first().map(token).transpose()
+    }
+
     /// Begins a session of whoever has this secret; the session's own secret. `None` for a secret that is not valid.
     ///
     /// # Errors

@@ -4,6 +4,9 @@ mod additions;
 mod cues;
 mod labels;
 mod migration;
+mod parquet;
+mod tls;
+mod topics;
 
 use sidetone_consent::State;
 use sidetone_events::{CallId, Happening};
