@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use crate::calls::query;
 use crate::format::clean;
 use crate::layout::{Head, Shell, page};
 use crate::text::fill;
@@ -67,10 +68,10 @@ pub fn sign_in(shell: &Shell<'_>, sign_in: &SignIn<'_>) -> String {
             p { (texts.sign_in_below) }
             @if let Some(fault) = sign_in.fault { p #fault .fault role="alert" { (fault_text(shell, fault)) } }
             @if let Some(out) = sign_in.out {
-                p { a href=(out) rel="noreferrer" { (fill(texts.sign_out_there, &[&provider])) } }
+                p { a href=(clean(out)) rel="noreferrer" { (fill(texts.sign_out_there, &[&provider])) } }
             }
             @if sign_in.provider.is_some() {
-                p { a.button href=(shell.path(&format!("/sign-in/start?next={}", sign_in.next))) {
+                p { a.button href=(shell.path(&format!("/sign-in/start{}", query(&[("next", sign_in.next)])))) {
                     (fill(texts.sign_in_by_provider, &[&provider]))
                 } }
             }

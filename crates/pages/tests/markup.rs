@@ -66,6 +66,7 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
         trunk: text.to_owned(),
         queue: text.to_owned(),
         agent: text.to_owned(),
+        topic: text.to_owned(),
         outcome: text.to_owned(),
         number: text.to_owned(),
         after: text.to_owned(),

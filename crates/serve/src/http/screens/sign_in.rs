@@ -214,7 +214,7 @@ pub(super) async fn sign_out(
         return Err(visit.frame.problem(StatusCode::FORBIDDEN));
     }
     let session = visit.person.session.clone();
-    visit.answered(kept.ask(move |store| store.sign_out(&session)).await)?;
+    visit.answered(kept.ask(move |store| store.sign_out(&session, Timestamp::now())).await)?;
     let gone = format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
     Ok(([(header::SET_COOKIE, gone)], Redirect::to("/sign-in?out=1")).into_response())
 }
