@@ -19,6 +19,7 @@ use super::stock::{Pair, Stock};
 use super::thread::{Command, Orders, Pace, RelayThread};
 use super::voiceover::PlayId;
 use crate::config::{Latching, Media};
+use crate::protection::Keyring;
 use sidetone_tap::TapSender;
 use sidetone_watch::{Alarm, Heartbeat};
 
@@ -43,6 +44,8 @@ pub struct Engine {
 #[derive(Debug, Default)]
 struct Taken {
     locals: Vec<LocalMedia>,
+    /// The keys of its protected legs.
+    keys: Keyring,
     /// Both parties have described their media at some time: packets may come, even after the call's end.
     flowed: bool,
 }
@@ -270,12 +273,12 @@ impl MediaPlane for Engine {
     }
 
     fn apply(&mut self, call: CallKey, stream: usize, plan: &StreamPlan) {
-        if plan.is_agreed()
-            && let Some(taken) = self.calls.get_mut(&call)
-        {
-            taken.flowed = true;
+        let mut guard = None;
+        if let Some(taken) = self.calls.get_mut(&call) {
+            taken.flowed |= plan.is_agreed();
+            guard = taken.keys.changes(stream, plan);
         }
-        self.tell(call, Command::Plan { call, stream, plan: Box::new(plan.clone()) });
+        self.tell(call, Command::Plan { call, stream, plan: Box::new(plan.clone()), guard });
         self.changes.push(PlanChange { call, stream, plan: plan.clone() });
     }
 

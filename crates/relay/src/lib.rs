@@ -18,6 +18,7 @@ mod engine;
 mod frame;
 mod ports;
 mod prompter;
+mod protection;
 mod relay;
 mod report;
 mod stock;

@@ -11,6 +11,7 @@ use sidetone_rtp::splice::{Content, Verdict};
 use sidetone_rtp::stats::StreamStats;
 use sidetone_rtp::{PacketKind, classify};
 
+use super::protection::{Changes, Guard};
 use super::report::{EndReport, StreamReport};
 use super::voiceover::{PlayId, Spoken, Voiceover};
 
@@ -64,6 +65,7 @@ struct End {
     receives: bool,
     /// Announcements toward this party.
     voiceover: Voiceover,
+    guard: Guard,
     octets: u64,
     rtcp_packets: u64,
     rejected: u64,
@@ -84,6 +86,7 @@ impl End {
             events: 0,
             receives: true,
             voiceover: Voiceover::new(seed),
+            guard: Guard::default(),
             octets: 0,
             rtcp_packets: 0,
             rejected: 0,
@@ -156,6 +159,8 @@ impl End {
             rtcp_packets: self.rtcp_packets,
             rejected: self.rejected,
             rejected_from: self.rejected_from,
+            unauthentic: self.guard.unauthentic,
+            replayed: self.guard.replayed,
             undeliverable: self.undeliverable,
             payload_type: seen.payload_type,
             last_heard: self.last_heard,
@@ -210,6 +215,30 @@ impl Relay {
         }
     }
 
+    /// Takes the keys of ends whose SRTP ends here.
+    pub(super) fn guard(&mut self, changes: Changes) {
+        self.trunk.guard.change(changes.trunk);
+        self.pbx.guard.change(changes.pbx);
+    }
+
+    /// Unprotects a packet of the party on `side` in place, and gives its new length; `None` if it is to be dropped.
+    /// Comes before [`Self::admit`]: only an authentic packet teaches an address.
+    pub(super) fn unprotect(&mut self, side: Side, packet: &mut [u8]) -> Option<usize> {
+        let guard = &mut self.end(side).guard;
+        if guard.is_up() { guard.unprotect(classify(packet), packet) } else { Some(packet.len()) }
+    }
+
+    /// Protects a packet for the party on `side` in place, and gives its new length; `None` if it can't be.
+    pub(super) fn protect(&mut self, side: Side, buffer: &mut [u8], length: usize) -> Option<usize> {
+        let guard = &mut self.end(side).guard;
+        if guard.is_up() {
+            let kind = classify(buffer.get(..length)?);
+            guard.protect(kind, buffer, length)
+        } else {
+            Some(length)
+        }
+    }
+
     /// Begins an announcement toward a party; returns the one that it replaces, and how much of that was played.
     pub(super) fn play(
         &mut self,
@@ -254,7 +283,11 @@ impl Relay {
         let end = self.end(toward);
         let to = end.rtp.target();
         match to.filter(|_| end.receives) {
-            Some(to) => (end.voiceover.speak(now, source, packet), Some(to)),
+            Some(to) => {
+                let spoken = end.voiceover.speak(now, source, packet);
+                let sent = !matches!(spoken, Spoken::Packet { .. }) || end.guard.protect_alone(packet);
+                (spoken, Some(to).filter(|_| sent))
+            }
             None => {
                 end.voiceover.reachable(now, false);
                 (Spoken::Nothing, None)

@@ -1,7 +1,9 @@
-//! The relay thread: epoll; then for each packet receive, admit, copy, splice, send. On encrypted legs a packet is to
-//! be unprotected after receive and protected before send: the steps in between see it in the clear.
+//! The relay thread: epoll; then for each packet receive, unprotect, admit, copy, splice, protect, send. Where SRTP ends
+//! here, the steps in between see the packet in the clear; on a plain leg, unprotect and protect do nothing.
 
 mod orders;
+#[cfg(test)]
+mod secured;
 #[cfg(test)]
 mod tests;
 mod unsaid;
@@ -139,6 +141,8 @@ struct Batch {
     packets: u64,
     octets: u64,
     rejected: u64,
+    unauthentic: u64,
+    unprotected: u64,
     undeliverable: u64,
     send_errors: u64,
     tap_dropped: u64,
@@ -311,6 +315,13 @@ impl RelayThread {
             };
             let now = self.epoch.elapsed();
             let (side, came) = (port.side, Arrival { earliest, latest: now });
+            match stream.relay.unprotect(side, frame.packet_mut()) {
+                Some(length) => frame.resize(length),
+                None => {
+                    self.batch.unauthentic += 1;
+                    continue;
+                }
+            }
             let Some(admitted) = stream.relay.admit(now, side, port.component, source, frame.packet()) else {
                 self.batch.rejected += 1;
                 continue;
@@ -321,6 +332,14 @@ impl RelayThread {
             }
             match stream.relay.splice(now, side, admitted, frame.packet_mut()) {
                 Outcome::Forward { via, to } => {
+                    let length = frame.packet().len();
+                    match stream.relay.protect(side.other(), frame.with_tail(), length) {
+                        Some(length) => frame.resize(length),
+                        None => {
+                            self.batch.unprotected += 1;
+                            continue;
+                        }
+                    }
                     let out =
                         stream.port(side.other(), via, to.is_ipv6()).and_then(|out| self.ports.get(out));
                     match out.map(|out| out.socket.send_to(frame.packet(), to)) {
@@ -405,6 +424,8 @@ impl RelayThread {
             (&totals.packets, batch.packets),
             (&totals.octets, batch.octets),
             (&totals.rejected, batch.rejected),
+            (&totals.unauthentic, batch.unauthentic),
+            (&totals.unprotected, batch.unprotected),
             (&totals.undeliverable, batch.undeliverable),
             (&totals.send_errors, batch.send_errors),
             (&totals.tap_dropped, batch.tap_dropped),

@@ -352,6 +352,7 @@ impl Stats {
                 ("no_ports", anchored.refused_ports),
                 ("bad_sdp", anchored.refused_sdp),
                 ("media_address", anchored.refused_aims),
+                ("media_security", anchored.refused_security),
             ]),
             unled: BTreeMap::from([
                 ("sealed", anchored.sealed),
@@ -397,6 +398,8 @@ impl Stats {
                 lost: total(|totals| &totals.lost),
                 dropped: BTreeMap::from([
                     ("rejected_source", total(|totals| &totals.rejected)),
+                    ("unauthentic", total(|totals| &totals.unauthentic)),
+                    ("unprotected", total(|totals| &totals.unprotected)),
                     ("undeliverable", total(|totals| &totals.undeliverable)),
                     ("send_error", total(|totals| &totals.send_errors)),
                 ]),

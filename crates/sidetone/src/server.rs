@@ -5,6 +5,7 @@ mod census;
 mod dialog_key;
 mod error;
 mod faults;
+mod secrecy;
 mod from_file;
 mod in_force;
 mod listening;
@@ -131,6 +132,9 @@ impl Server {
         let (notices, inbox) = tokio::sync::mpsc::channel(MOST_NOTICES);
         let listening_at =
             config.sip.listen.iter().map(|listen| listen.addr).chain(config.http.listen.address());
+        if config.media.security.ends_here() {
+            secrecy::keep_memory_private();
+        }
         let engine = Engine::start(config.media.clone(), taps, &notices, epoch, random::number(), &alarm)?
             .guarding(listening_at.collect());
         let sha256 = model.as_ref().map(|(_, sha256)| sha256.as_str());

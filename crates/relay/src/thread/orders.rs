@@ -15,6 +15,7 @@ use sidetone_call::{CallKey, Side, StreamPlan};
 use sidetone_rtp::latch::Senders;
 
 use super::{Placed, Port, RelayThread, Stream};
+use crate::protection::Changes;
 use crate::relay::{Component, Relay};
 use crate::report::{Left, Notice, RelayTotals};
 use crate::voiceover::{PlayId, Playing};
@@ -33,8 +34,8 @@ pub(crate) enum Command {
         bound: Duration,
         senders: Box<[Senders; 2]>,
     },
-    /// SDP has agreed on something.
-    Plan { call: CallKey, stream: usize, plan: Box<StreamPlan> },
+    /// SDP has agreed on something. `guard` comes where SRTP ends here.
+    Plan { call: CallKey, stream: usize, plan: Box<StreamPlan>, guard: Option<Box<Changes>> },
     /// Copy this call's packets to the worker, or to none.
     Tap { call: CallKey, worker: Option<usize> },
     /// Play an announcement to the party on a side.
@@ -105,9 +106,12 @@ impl RelayThread {
                         stream.relay.beware(side, Component::Rtcp, to_rtcp);
                     }
                 }
-                Ok(Command::Plan { call, stream, plan }) => {
+                Ok(Command::Plan { call, stream, plan, guard }) => {
                     let now = self.epoch.elapsed();
                     if let Some((number, stream)) = self.stream(call, stream) {
+                        if let Some(changes) = guard {
+                            stream.relay.guard(*changes);
+                        }
                         stream.relay.plan(now, &plan);
                         self.note_due(number);
                     }

@@ -43,6 +43,7 @@ mod reinvite;
 mod relay;
 mod resumed;
 mod rtcp;
+mod secured;
 mod session_timer;
 mod silence;
 mod spooled;

@@ -10,13 +10,14 @@ use sidetone_consent::log::{Log, Trouble, Writer};
 use sidetone_events::{Bus, CallId, Timestamp};
 use sidetone_pbx::config::Links;
 use sidetone_pbx::{CallIdentity, PbxLinks, Told};
-use sidetone_sip::anchor::Anchor;
+use sidetone_sip::anchor::{Anchor, Policy, Security};
 use sidetone_sip::notification::{InfoFilter, Legs, SERVICE_USER};
 use sidetone_sip::proxy::{Listener, Proxy, Settings};
 use sidetone_sip::transaction::Timers;
 
 use super::dialog_key;
 use super::error::StartError;
+use super::secrecy;
 use super::faults::{receipts_fault, spool_fault, store_fault};
 use crate::config::Config;
 use sidetone_book::BUILD;
@@ -26,6 +27,8 @@ use sidetone_hear::Scribe;
 use sidetone_insight::cues::CueSet;
 use sidetone_proxy::random;
 use sidetone_proxy::signalling::{BySip, Signalling};
+use sidetone_call::Side;
+use sidetone_relay::config::{MediaSecurity, SidePolicy};
 use sidetone_relay::{Engine, Prompter};
 use sidetone_serve::http::Kept;
 use sidetone_spool::Spool;
@@ -184,8 +187,20 @@ pub(super) fn proxy(config: &Config, engine: Engine) -> Proxy<InfoFilter<Anchor<
         ..sidetone_sip::anchor::Settings::default()
     };
     let legs = Legs::new(&settings, by_sip(config, |sip| sip.info));
-    let anchor = Anchor::new(engine, anchor).standing_at(&settings);
+    let anchor = Anchor::new(engine, anchor).standing_at(&settings).secured(security(&config.media.security));
     Proxy::new(settings, InfoFilter::new(anchor, legs, by_sip(config, |_| true)), random::number())
+}
+
+/// The terms on which media are spoken, as configured.
+fn security(config: &MediaSecurity) -> Security {
+    let policy = |side| match config.toward(side) {
+        SidePolicy::Pass => Policy::Pass,
+        SidePolicy::Terminate => Policy::Terminate,
+        SidePolicy::Require => Policy::Require,
+        SidePolicy::Plain => Policy::Plain,
+    };
+    let (trunk, pbx) = (policy(Side::Trunk), policy(Side::Pbx));
+    Security { trunk, pbx, suites: config.suites.clone(), random: secrecy::fill }
 }
 
 /// Whether any PBX uses the SIP link in this way.

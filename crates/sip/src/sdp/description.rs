@@ -247,6 +247,17 @@ impl<'a> Media<'a, '_> {
         self.description.str(&self.index.protocol)
     }
 
+    /// Where the protocol stands.
+    pub(super) fn protocol_range(&self) -> Range<usize> {
+        self.index.protocol.clone()
+    }
+
+    /// Whole lines of its attributes that `wanted` picks by what follows `a=`.
+    pub(super) fn attribute_lines(&self, wanted: impl Fn(&[u8]) -> bool) -> Vec<Range<usize>> {
+        let lines = self.description.attributes_where(self.index.lines.clone(), wanted);
+        lines.map(|line| line.whole.clone()).collect()
+    }
+
     /// The formats, as tokens.
     pub fn formats(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.description.str(&self.index.formats).split_ascii_whitespace()

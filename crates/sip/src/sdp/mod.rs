@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`Description`] | the lines, by section, and the addresses in them |
 //! | [`stream`] | what each m-line says of its media, owned |
+//! | [`crypto`] | a=crypto lines |
 //! | [`mod@rewrite`] | the edits that bring the media through us |
 //! | [`body`] | where in a message's body the description is |
 //!
@@ -11,11 +12,12 @@
 //! stays. Parsers differ in what they let pass, so everything is read as the most lenient of them would read it.
 
 pub mod body;
+pub mod crypto;
 mod description;
 mod lines;
 pub mod rewrite;
 pub mod stream;
 
 pub use description::{Connection, Description, Media, RtcpPort, SdpError};
-pub use rewrite::{Ice, Patch, Place, rewrite};
+pub use rewrite::{Dress, Ice, Patch, Place, rewrite};
 pub use stream::{Carriage, Stream};

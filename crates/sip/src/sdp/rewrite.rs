@@ -8,8 +8,10 @@
 //! ([`Ice::Pass`] leaves them in); alternative addresses (RFC 6947, RFC 7006, optimal media routing of 3GPP TS 29.079);
 //! and an a=rtcp that is no m-line's.
 //!
+//! Where SRTP ends here ([`Dress`]), the m= line's protocol and its a=crypto lines are those of our own leg.
+//!
 //! Not touched: everything else. o= names the session, not an address to send to, and endpoints tell a
-//! changed description by it, so it stays. a=crypto and a=fingerprint stay: the relay doesn't end SRTP.
+//! changed description by it, so it stays. Where SRTP passes, a=crypto and a=fingerprint stay.
 //! An m-line that is rejected (port 0) or can't be relayed stays, and a c= of 0.0.0.0 (hold) stays a hold.
 //! One that can't be read is rejected on its way: nobody could say where its media would go.
 
@@ -17,6 +19,8 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use sidetone_call::{IpFamily, LocalMedia};
+
+use zeroize::Zeroizing;
 
 use super::description::name_of;
 use super::{Carriage, Connection, Description, Media, Stream};
@@ -42,6 +46,15 @@ pub enum Ice {
     Pass,
 }
 
+/// The protection that an m-line states in place of its author's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dress {
+    /// The m= line's protocol, if another one than it has.
+    pub protocol: Option<String>,
+    /// Our a=crypto lines, without line ends.
+    pub lines: Vec<Zeroizing<String>>,
+}
+
 /// Bytes of a description and what takes their place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Patch {
@@ -52,9 +65,16 @@ pub struct Patch {
 }
 
 /// The edits that put the m-lines in their places. `streams` are [`Stream::all`] of the description; `places` beyond
-/// the m-lines are ignored, missing ones mean [`Place::Untouched`]. Patches don't overlap and are in order.
+/// the m-lines are ignored, missing ones mean [`Place::Untouched`]; likewise `dresses`, where nothing means that an
+/// m-line keeps its protection. Patches don't overlap and are in order.
 #[must_use]
-pub fn rewrite(description: &Description<'_>, streams: &[Stream], places: &[Place], ice: Ice) -> Vec<Patch> {
+pub fn rewrite(
+    description: &Description<'_>,
+    streams: &[Stream],
+    places: &[Place],
+    dresses: &[Option<Dress>],
+    ice: Ice,
+) -> Vec<Patch> {
     let mut out = Vec::new();
     let place = |i: usize| places.get(i).copied().unwrap_or(Place::Untouched);
     let locals = || {
@@ -91,6 +111,9 @@ pub fn rewrite(description: &Description<'_>, streams: &[Stream], places: &[Plac
                 rtcp(&media, stream, local, &mut out);
             }
         }
+        if let Some(Some(dress)) = dresses.get(i) {
+            dress.put_on(&media, &mut out);
+        }
     }
     if first.is_some() {
         let ways = description.attribute_lines(|line| offers_bypass(line, ice));
@@ -100,6 +123,20 @@ pub fn rewrite(description: &Description<'_>, streams: &[Stream], places: &[Plac
     }
     out.sort_by_key(|patch| (patch.at.start, patch.at.end));
     out
+}
+
+impl Dress {
+    fn put_on(&self, media: &Media<'_, '_>, out: &mut Vec<Patch>) {
+        if let Some(protocol) = &self.protocol {
+            out.push(Patch { at: media.protocol_range(), with: protocol.clone().into_bytes() });
+        }
+        let theirs = media.attribute_lines(|line| name_of(line).eq_ignore_ascii_case(b"crypto"));
+        out.extend(theirs.into_iter().map(|at| Patch { at, with: Vec::new() }));
+        let (at, end) = media.end_place();
+        for line in &self.lines {
+            insert(media, at, end, line, out);
+        }
+    }
 }
 
 /// Whether an m-line has no c= of its own, so that the session's holds for it.

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use sidetone_call::{Direction, Format, IpFamily, MediaKind, Security};
 
+use super::crypto::{self, Crypto};
 use super::{Description, Media};
 
 /// Most formats of an m-line that are remembered; the rest is relayed all the same.
@@ -40,6 +41,10 @@ pub struct Stream {
     pub carriage: Carriage,
     /// How it is protected.
     pub security: Security,
+    /// Its transport as written: `RTP/AVP`.
+    pub protocol: String,
+    /// The a=crypto lines that we can work with, in order.
+    pub crypto: Vec<Crypto>,
     /// Port 0: rejected, removed, or not wanted.
     pub rejected: bool,
     /// The m= line can't be read; then it counts as rejected.
@@ -85,6 +90,12 @@ impl Stream {
         self.carriage != Carriage::Unrelayable && !self.rejected
     }
 
+    /// Whether its transport is a protected one, as of RTP/SAVP: it doesn't fall back on RTP.
+    #[must_use]
+    pub fn is_protected_only(&self) -> bool {
+        self.protocol.to_ascii_uppercase().contains("SAVP")
+    }
+
     /// Whether the party wants to be sent media.
     #[must_use]
     pub const fn receives(&self) -> bool {
@@ -105,6 +116,7 @@ struct Attributes {
     ptime_ms: Option<u16>,
     mux: bool,
     crypto: bool,
+    lines: Vec<Crypto>,
     fingerprint: bool,
 }
 
@@ -117,7 +129,12 @@ impl Attributes {
                 "rtpmap" | "fmtp" => describe(formats, name, value.unwrap_or_default()),
                 "rtcp-mux" | "rtcp-mux-only" => found.mux = true,
                 "ptime" => found.ptime_ms = found.ptime_ms.or(value.and_then(ptime)),
-                "crypto" => found.crypto = true,
+                "crypto" => {
+                    found.crypto = true;
+                    if found.lines.len() < crypto::MOST_LINES {
+                        found.lines.extend(value.and_then(|value| Crypto::read(value).ok()));
+                    }
+                }
                 "fingerprint" => found.fingerprint = true,
                 _ => found.direction = found.direction.or_else(|| direction(name)),
             }
@@ -142,6 +159,8 @@ impl Session {
             kind: kind(media.kind()),
             carriage,
             security: self.security(media.protocol(), &own),
+            protocol: media.protocol().to_owned(),
+            crypto: own.lines,
             rejected,
             unreadable: !media.is_readable(),
             nowhere,

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub)] // one binary, many modules
 
 mod script;
+mod secured;
 
 mod around;
 mod basic;
