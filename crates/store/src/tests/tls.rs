@@ -138,7 +138,9 @@ fn certificates_that_cant_be_used_are_told() {
     let server = PostgreSql::start_at_address(PASSWORD, None);
     for (name, content) in [("none.pem", None), ("empty.pem", Some("")), ("password", None)] {
         let path = folder.path().join(name);
-        content.map(|content| std::fs::write(&path, content).unwrap());
+        if let Some(content) = content {
+            std::fs::write(&path, content).unwrap();
+        }
         let root = format!("sslrootcert={}", path.display());
         let error = Store::create(&config(&server, &password, &root)).unwrap_err();
         assert!(matches!(error, StoreError::Certificates(_)), "{error}");
