@@ -128,6 +128,7 @@ impl LegView {
 fn security(end: &EndPlan) -> &'static str {
     match (&end.protection, end.security) {
         (Protection::Sdes(keys), _) => keys.theirs.suite().as_str(),
+        (Protection::Dtls(_), _) => "DTLS-SRTP",
         (Protection::Awaited, _) => "awaited",
         (Protection::None, Security::None) => "none",
         (Protection::None, Security::Sdes) => "srtp",

@@ -195,6 +195,36 @@ pub enum Protection {
     Awaited,
     /// SRTP ends here, with keys from the signalling (RFC 4568).
     Sdes(SrtpKeys),
+    /// SRTP ends here, with keys of a handshake on the media's own path (RFC 5763).
+    Dtls(Box<DtlsPlan>),
+}
+
+/// What the two descriptions of a leg say of its DTLS handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DtlsPlan {
+    /// We send the ClientHello: we are `active`, the party is `passive` (RFC 4145 §4).
+    pub active: bool,
+    /// The values of the party's `a=fingerprint` lines.
+    pub fingerprints: Vec<String>,
+    /// Its checks are answered, and it is found by them; none if it does no ICE.
+    pub ice: Option<IcePlan>,
+}
+
+/// The credentials of both ends of a leg (RFC 8839 §5.4).
+#[derive(Clone, PartialEq, Eq)]
+pub struct IcePlan {
+    /// Ours: `a=ice-ufrag`.
+    pub our_fragment: String,
+    /// Ours: `a=ice-pwd`.
+    pub our_password: Arc<Zeroizing<String>>,
+    /// The party's `a=ice-ufrag`.
+    pub their_fragment: String,
+}
+
+impl fmt::Debug for IcePlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IcePlan").field("our_fragment", &self.our_fragment).finish_non_exhaustive()
+    }
 }
 
 impl Protection {

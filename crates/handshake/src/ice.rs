@@ -61,6 +61,12 @@ impl Credentials {
         Self { fragment: text.by_ref().take(8).collect(), password: Zeroizing::new(text.collect()) }
     }
 
+    /// Those that a description of ours has stated.
+    #[must_use]
+    pub fn stated(fragment: &str, password: &str) -> Self {
+        Self { fragment: fragment.to_owned(), password: Zeroizing::new(password.to_owned()) }
+    }
+
     /// The value of `a=ice-ufrag`.
     #[must_use]
     pub fn fragment(&self) -> &str {

@@ -26,7 +26,8 @@
 //! cryptography by traits, so that it stands on `ring`, which is below rustls already: four small crates and 5 s to
 //! compile. What it does not do:
 //!
-//! - RSA certificates. Peers have to show an ECDSA one, as browsers, Asterisk and baresip do. FreeSWITCH's own is RSA.
+//! - RSA certificates. Peers have to show an ECDSA one, as browsers and Asterisk do. FreeSWITCH's own is RSA, and that
+//!   of baresip 1.0.
 //! - `SRTP_AES128_CM_HMAC_SHA1_32`. Who offers it offers `_80` too.
 //! - Peers without the extended master secret (RFC 7627), so none with OpenSSL before 1.1.0.
 //! - An order of the SRTP profiles of our choosing: AES-256-GCM, AES-128-GCM, AES-CM.

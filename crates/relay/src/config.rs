@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sidetone_call::Side;
 use sidetone_insight::Period;
 
-pub use security::{MediaSecurity, SidePolicy};
+pub use security::{Keying, MediaSecurity, SidePolicy};
 
 /// `[media]`
 #[derive(Debug, Clone, Deserialize, Serialize)]

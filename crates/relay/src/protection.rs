@@ -1,9 +1,12 @@
 //! SRTP that ends here: keys from the plans to contexts, and contexts to packets.
 //!
-//! Keys are derived on the control side ([`Keyring`]) and the contexts given to the relay thread ([`Guard`]), which works
-//! in place on each packet. A plain leg has neither, and costs one comparison a packet.
+//! Keys are derived on the control side ([`Keyring`]) and the contexts given to the relay thread ([`Guard`]), which
+//! works in place on each packet. A plain leg has neither, and costs one comparison a packet.
 
-use sidetone_call::{Keying, Protection, Side, StreamPlan};
+use std::net::SocketAddr;
+
+use sidetone_call::{DtlsPlan, EndPlan, Keying, Protection, Side, StreamPlan};
+use sidetone_handshake::{Credentials, Fingerprints, IceLite, Role, Trust};
 use sidetone_rtp::PacketKind;
 use sidetone_srtp::{Fault, Inbound, MOST_TRAILER, Outbound};
 
@@ -18,6 +21,8 @@ const SCRATCH: usize = 2_048;
 #[derive(Debug, Default)]
 pub(crate) struct Keyring {
     given: Vec<Given>,
+    /// A handshake was begun.
+    shaken: bool,
 }
 
 #[derive(Debug)]
@@ -26,9 +31,30 @@ struct Given {
     side: Side,
     /// What the party's packets may be protected with now.
     theirs: Vec<Keying>,
-    /// All that packets to the party have been protected with. A key that comes back must find its context: counted anew,
-    /// it would use key streams twice.
+    /// All that packets to the party have been protected with. A key that comes back must find its context: counted
+    /// anew, it would use key streams twice.
     ours: Vec<Keying>,
+    /// The handshake that was begun last.
+    dtls: Option<Box<DtlsPlan>>,
+}
+
+/// What a plan asks of the handshakes, for one end of its stream.
+#[derive(Debug)]
+pub(crate) enum Shake {
+    /// One begins, in place of one before.
+    Begin(Side, Box<Begin>),
+    /// The one that there is is of no use any more.
+    Leave(Side),
+}
+
+/// A handshake that is to begin.
+#[derive(Debug)]
+pub(crate) struct Begin {
+    pub(crate) role: Role,
+    pub(crate) trust: Trust,
+    pub(crate) fingerprints: Fingerprints,
+    /// Where the party is, if its description says so and not ICE.
+    pub(crate) remote: Option<SocketAddr>,
 }
 
 /// What a relay thread is to do with one end's packets.
@@ -49,6 +75,19 @@ pub(crate) enum Change {
         /// Our key from now on.
         ours: Keying,
     },
+    /// Nothing: a description has repeated what holds.
+    Same,
+    /// A handshake gives their keys. Those of one before hold until then.
+    Handshake(LinkChange),
+}
+
+/// What leads to a handshake in the relay thread.
+#[derive(Debug)]
+pub(crate) enum LinkChange {
+    /// It begins, with an agent if the party does ICE.
+    Begin(Option<Box<IceLite>>),
+    /// ICE begins anew; the handshake stands.
+    Restart(Credentials, String),
 }
 
 /// The changes for both ends of a stream.
@@ -59,28 +98,46 @@ pub(crate) struct Changes {
 }
 
 impl Keyring {
-    /// Derives what the plan of a call's stream asks for; `None` while it is, and was, a plain stream.
-    pub(crate) fn changes(&mut self, stream: usize, plan: &StreamPlan) -> Option<Box<Changes>> {
+    /// Whether a handshake was ever begun in the call.
+    pub(crate) fn has_shaken(&self) -> bool {
+        self.shaken
+    }
+
+    /// Derives what the plan of a call's stream asks for; `None` while it is, and was, a plain stream. What it asks of
+    /// handshakes is put into `shake`.
+    pub(crate) fn changes(
+        &mut self,
+        stream: usize,
+        plan: &StreamPlan,
+        shake: &mut Vec<Shake>,
+    ) -> Option<Box<Changes>> {
         let plain = |side| plan.end(side).protection == Protection::None;
         let was_plain = !self.given.iter().any(|given| given.stream == stream);
         if plain(Side::Trunk) && plain(Side::Pbx) && was_plain {
             return None;
         }
-        let mut change = |side| self.change(stream, side, &plan.end(side).protection);
+        let mut change = |side| self.change(stream, side, plan.end(side), shake);
         Some(Box::new(Changes { trunk: change(Side::Trunk), pbx: change(Side::Pbx) }))
     }
 
-    fn change(&mut self, stream: usize, side: Side, protection: &Protection) -> Change {
+    fn change(&mut self, stream: usize, side: Side, end: &EndPlan, shake: &mut Vec<Shake>) -> Change {
         let at = self.given.iter().position(|given| (given.stream, given.side) == (stream, side));
         let at = at.unwrap_or_else(|| {
-            self.given.push(Given { stream, side, theirs: Vec::new(), ours: Vec::new() });
+            self.given.push(Given { stream, side, theirs: Vec::new(), ours: Vec::new(), dtls: None });
             self.given.len() - 1
         });
         let Some(given) = self.given.get_mut(at) else { return Change::Awaited };
-        let keys = match protection {
+        if !matches!(end.protection, Protection::Dtls(_)) && given.dtls.take().is_some() {
+            shake.push(Shake::Leave(side));
+        }
+        let keys = match &end.protection {
             Protection::None => return Change::Plain,
             Protection::Awaited => return Change::Awaited,
             Protection::Sdes(keys) => keys,
+            Protection::Dtls(plan) => {
+                self.shaken = true;
+                return given.shake(side, plan, end.remote_rtp, shake);
+            }
         };
         let accepted: Vec<Keying> = keys.coming.iter().chain([&keys.theirs]).cloned().collect();
         let fresh = accepted.iter().filter(|keying| !given.theirs.contains(keying));
@@ -95,6 +152,43 @@ impl Keyring {
             new = Some(Box::new(context));
         }
         Change::Keys { theirs, accepted, new, ours: keys.ours.clone() }
+    }
+}
+
+impl Given {
+    /// Compares with the handshake before: what has changed decides whether there is another one (RFC 8842 §3), whether
+    /// ICE alone begins anew (RFC 8445 §9), or nothing.
+    fn shake(
+        &mut self,
+        side: Side,
+        plan: &DtlsPlan,
+        remote: Option<SocketAddr>,
+        shake: &mut Vec<Shake>,
+    ) -> Change {
+        let before = self.dtls.replace(Box::new(plan.clone()));
+        let credentials = plan.ice.as_ref().map(|ice| {
+            (Credentials::stated(&ice.our_fragment, &ice.our_password), ice.their_fragment.clone())
+        });
+        if let Some(before) = before
+            && (before.active, &before.fingerprints, before.ice.is_some())
+                == (plan.active, &plan.fingerprints, plan.ice.is_some())
+        {
+            return match credentials {
+                Some((ours, theirs)) if before.ice != plan.ice => {
+                    Change::Handshake(LinkChange::Restart(ours, theirs))
+                }
+                _ => Change::Same,
+            };
+        }
+        let Ok(fingerprints) = Fingerprints::parse(plan.fingerprints.iter().map(String::as_str)) else {
+            return Change::Awaited;
+        };
+        let role = if plan.active { Role::Client } else { Role::Server };
+        let trust = if plan.ice.is_some() { Trust::Ice } else { Trust::Cookie };
+        let remote = remote.filter(|_| plan.ice.is_none());
+        shake.push(Shake::Begin(side, Box::new(Begin { role, trust, fingerprints, remote })));
+        let agent = credentials.map(|(ours, theirs)| Box::new(IceLite::new(&ours, Some(&theirs))));
+        Change::Handshake(LinkChange::Begin(agent))
     }
 }
 
@@ -121,7 +215,7 @@ enum State {
 struct Contexts {
     /// Of the party's keys, the one that opened a packet last at the front.
     theirs: Vec<Accepted>,
-    outbound: Vec<Box<Outbound>>,
+    outbound: Vec<Outbound>,
     /// Which of them protects.
     current: usize,
     scratch: Vec<u8>,
@@ -140,6 +234,7 @@ impl Guard {
         let (theirs, accepted, new, ours) = match change {
             Change::Plain => return self.state = State::Plain,
             Change::Awaited => return self.state = State::Awaited,
+            Change::Same | Change::Handshake(_) => return,
             Change::Keys { theirs, accepted, new, ours } => (theirs, accepted, new, ours),
         };
         self.state = State::Srtp;
@@ -148,9 +243,16 @@ impl Guard {
             Box::new(Contexts { theirs: Vec::new(), outbound: Vec::new(), current: 0, scratch })
         });
         contexts.accept(theirs, &accepted);
-        contexts.outbound.extend(new);
+        contexts.outbound.extend(new.map(|new| *new));
         let known = contexts.outbound.iter().position(|context| *context.keying() == ours);
         contexts.current = known.unwrap_or(usize::MAX);
+    }
+
+    /// A handshake begins. The keys that are there hold until it has given others.
+    pub(super) fn await_keys(&mut self) {
+        if self.state == State::Plain {
+            self.state = State::Awaited;
+        }
     }
 
     /// Whether packets are protected on this leg, or are to be.

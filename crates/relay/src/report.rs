@@ -102,6 +102,10 @@ pub struct RelayTotals {
     pub rejected: AtomicU64,
     /// Packets that did not open where SRTP ends here, or had come before.
     pub unauthentic: AtomicU64,
+    /// ICE checks and other STUN on legs that do ICE.
+    pub checks: AtomicU64,
+    /// Nominated addresses whose checks have stopped for half a minute.
+    pub lapsed: AtomicU64,
     /// Packets that could not be protected: their number has left already, or the keys are not there yet.
     pub unprotected: AtomicU64,
     /// Packets without a destination.

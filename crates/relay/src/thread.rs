@@ -1,9 +1,12 @@
-//! The relay thread: epoll; then for each packet receive, unprotect, admit, copy, splice, protect, send. Where SRTP ends
-//! here, the steps in between see the packet in the clear; on a plain leg, unprotect and protect do nothing.
+//! The relay thread: epoll; then for each packet receive, unprotect, admit, copy, splice, protect, send. Where SRTP
+//! ends here, the steps in between see the packet in the clear; on a plain leg, unprotect and protect do nothing.
 
+mod links;
 mod orders;
 #[cfg(test)]
 mod secured;
+#[cfg(test)]
+mod shaken;
 #[cfg(test)]
 mod tests;
 mod unsaid;
@@ -28,6 +31,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use unsaid::Unsaid;
 
 use super::frame::Frame;
+use super::handshakes::Handshakes;
 use super::relay::{Component, Outcome, Relay};
 use super::report::{Left, Notice, RelayTotals, StreamReport};
 use super::timer::Timer;
@@ -70,6 +74,8 @@ pub(super) struct RelayThread {
     /// Notices of closed calls and announcements that `notices` had no room for: a few a call.
     unsaid: Unsaid,
     taps: Vec<TapSender>,
+    /// Where DTLS goes, if there is a thread for it.
+    handshakes: Option<Handshakes>,
     totals: Arc<RelayTotals>,
     pace: Pace,
     epoch: Instant,
@@ -142,6 +148,7 @@ struct Batch {
     octets: u64,
     rejected: u64,
     unauthentic: u64,
+    checks: u64,
     unprotected: u64,
     undeliverable: u64,
     send_errors: u64,
@@ -182,6 +189,7 @@ impl RelayThread {
             left,
             unsaid: Unsaid::new(Arc::clone(&totals)),
             taps,
+            handshakes: None,
             totals,
             pace,
             epoch,
@@ -318,7 +326,15 @@ impl RelayThread {
             match stream.relay.unprotect(side, frame.packet_mut()) {
                 Some(length) => frame.resize(length),
                 None => {
-                    self.batch.unauthentic += 1;
+                    links::negotiate(
+                        stream,
+                        port,
+                        self.epoch + now,
+                        source,
+                        frame.packet(),
+                        self.handshakes.as_ref(),
+                        &mut self.batch,
+                    );
                     continue;
                 }
             }
@@ -425,6 +441,7 @@ impl RelayThread {
             (&totals.octets, batch.octets),
             (&totals.rejected, batch.rejected),
             (&totals.unauthentic, batch.unauthentic),
+            (&totals.checks, batch.checks),
             (&totals.unprotected, batch.unprotected),
             (&totals.undeliverable, batch.undeliverable),
             (&totals.send_errors, batch.send_errors),
@@ -439,6 +456,7 @@ impl RelayThread {
     }
 
     fn report(&mut self) {
+        self.look_after_links();
         let reports: Vec<(CallKey, StreamReport)> =
             self.streams.iter().map(|(_, stream)| (stream.call, stream.relay.report(stream.index))).collect();
         // The next reports repeat everything.

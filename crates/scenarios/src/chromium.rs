@@ -47,13 +47,22 @@ impl Chromium {
     /// When there is none, or it does not start.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts it as [`Self::start`] does, with more arguments.
+    ///
+    /// # Panics
+    /// When there is none, or it does not start.
+    #[must_use]
+    pub fn start_with(more: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("sidetone-chromium-").tempdir().unwrap();
         let (to, from) = (pipe(folder.path(), "to"), pipe(folder.path(), "from"));
         // Chromium reads commands from descriptor 3 and answers on 4.
         let script = "exec \"$0\" \"$@\" 3<to 4>from";
         let profile = format!("--user-data-dir={}", folder.path().join("profile").display());
         let program = program();
-        let arguments: Vec<String> = [
+        let mut arguments: Vec<String> = [
             "-c",
             script,
             program.to_str().unwrap(),
@@ -68,10 +77,10 @@ impl Chromium {
             "--disable-component-update",
             "--lang=en",
             &profile,
-            "about:blank",
         ]
         .map(str::to_owned)
         .to_vec();
+        arguments.extend(more.iter().chain(&["about:blank"]).map(|&argument| argument.to_owned()));
         let process = Process::start("chromium", Path::new("/bin/sh"), &arguments, folder.path());
         // Each waits for the other end.
         let to = File::options().write(true).open(to).unwrap();
@@ -176,6 +185,17 @@ impl Chromium {
             Err(gone) if gone.contains("navigated") || gone.contains("context") => None,
             Err(error) => panic!("{expression}: {error}"),
         });
+        assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
+        answer["result"]["value"].clone()
+    }
+
+    /// What the promise that an expression gives comes to.
+    ///
+    /// # Panics
+    /// When it is rejected.
+    pub fn awaited(&mut self, expression: &str) -> Value {
+        let asked = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
+        let answer = self.command("Runtime.evaluate", asked);
         assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
         answer["result"]["value"].clone()
     }

@@ -6,7 +6,7 @@ const OURS: &str = "OURSfrag";
 const PASSWORD: &str = "a-password-of-24-signs--";
 
 fn credentials(fragment: &str, password: &str) -> Credentials {
-    Credentials { fragment: fragment.to_owned(), password: Zeroizing::new(password.to_owned()) }
+    Credentials::stated(fragment, password)
 }
 
 fn agent() -> IceLite {

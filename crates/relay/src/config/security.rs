@@ -13,6 +13,12 @@ pub struct MediaSecurity {
     /// What is spoken with PBXs.
     #[serde(default)]
     pub pbx: SidePolicy,
+    /// How carriers are offered SRTP.
+    #[serde(default)]
+    pub keying_trunk: Keying,
+    /// How PBXs are offered SRTP.
+    #[serde(default)]
+    pub keying_pbx: Keying,
     /// The suites that are offered, the one preferred first. All that Sidetone speaks are taken.
     #[serde(default = "MediaSecurity::default_suites")]
     pub suites: Vec<Suite>,
@@ -33,9 +39,26 @@ pub enum SidePolicy {
     Plain,
 }
 
+/// Where keys come from in what is offered. Either is taken where it is offered to us.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keying {
+    /// The signalling (RFC 4568).
+    #[default]
+    Sdes,
+    /// A DTLS handshake, with ICE (RFC 5763): what browsers speak.
+    Dtls,
+}
+
 impl Default for MediaSecurity {
     fn default() -> Self {
-        Self { trunk: SidePolicy::Pass, pbx: SidePolicy::Pass, suites: Self::default_suites() }
+        Self {
+            trunk: SidePolicy::Pass,
+            pbx: SidePolicy::Pass,
+            keying_trunk: Keying::Sdes,
+            keying_pbx: Keying::Sdes,
+            suites: Self::default_suites(),
+        }
     }
 }
 

@@ -18,7 +18,7 @@ fn keys(suite: Suite, theirs: u8, ours: u8) -> Protection {
     Protection::Sdes(SrtpKeys { theirs: keying(suite, theirs), coming: None, ours: keying(suite, ours) })
 }
 
-fn rtp(sequence: u16) -> Vec<u8> {
+pub(super) fn rtp(sequence: u16) -> Vec<u8> {
     let mut packet = vec![0x80, 0];
     packet.extend(sequence.to_be_bytes());
     packet.extend([0, 0, 0, 160, 0, 0, 0, 7]);
@@ -26,7 +26,7 @@ fn rtp(sequence: u16) -> Vec<u8> {
     packet
 }
 
-fn rtcp() -> Vec<u8> {
+pub(super) fn rtcp() -> Vec<u8> {
     let mut packet = vec![0x80, 201, 0, 1];
     packet.extend([0, 0, 0, 7]);
     packet
@@ -69,22 +69,22 @@ fn agree(desk: &Desk, keyring: &mut Keyring, trunk: Protection) {
     plan.trunk.protection = trunk;
     plan.trunk.mux = true;
     plan.pbx.mux = true;
-    let guard = keyring.changes(0, &plan);
+    let guard = keyring.changes(0, &plan, &mut Vec::new());
     desk.orders.give(Command::Plan { call: CALL, stream: 0, plan: Box::new(plan), guard });
 }
 
-fn came(socket: &StdSocket) -> Option<Vec<u8>> {
+pub(super) fn came(socket: &StdSocket) -> Option<Vec<u8>> {
     let mut buffer = [0; 256];
     socket.recv(&mut buffer).ok().map(|length| buffer[..length].to_vec())
 }
 
-fn pass(desk: &mut Desk, packet: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn pass(desk: &mut Desk, packet: &[u8]) -> Option<Vec<u8>> {
     desk.carrier.send_to(packet, desk.entrance).unwrap();
     desk.turn();
     came(&desk.pbx)
 }
 
-fn pass_back(desk: &mut Desk, packet: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn pass_back(desk: &mut Desk, packet: &[u8]) -> Option<Vec<u8>> {
     desk.pbx.send_to(packet, desk.exit).unwrap();
     desk.turn();
     came(&desk.carrier)

@@ -53,7 +53,7 @@ pub(super) fn plan(carrier: &StdSocket, pbx: &StdSocket) -> StreamPlan {
 /// A thread whose turns the test runs, with one call between two parties.
 pub(super) struct Desk {
     pub(super) thread: RelayThread,
-    pub(super) orders: Orders,
+    pub(super) orders: Arc<Orders>,
     told: mpsc::Receiver<Notice>,
     left: Receiver<Left>,
     pub(super) totals: Arc<RelayTotals>,
@@ -88,7 +88,7 @@ impl Desk {
         for (side, rtp) in [(Side::Trunk, rtp_trunk), (Side::Pbx, rtp_pbx)] {
             orders.give(open(CALL, side, rtp, Box::default()));
         }
-        let (events, buffer) = (Events::with_capacity(16), Frame::new());
+        let (events, buffer, orders) = (Events::with_capacity(16), Frame::new(), Arc::new(orders));
         let (carrier, pbx) = (socket(), socket());
         let mut desk =
             Self { thread, orders, told, left, totals, events, buffer, carrier, pbx, entrance, exit };

@@ -45,6 +45,7 @@ mod resumed;
 mod rtcp;
 mod secured;
 mod session_timer;
+mod shaken;
 mod silence;
 mod spooled;
 mod staff;

@@ -213,6 +213,13 @@ impl Stats {
             "reason",
             &media.dropped,
         );
+        by_label(
+            page,
+            "dtls_handshakes_total",
+            "DTLS handshakes of media legs, by what became of them.",
+            "outcome",
+            &media.handshakes,
+        );
         page.counter(
             "unwatched_sockets_total",
             "Media sockets that the system would not let be watched.",

@@ -1,5 +1,10 @@
 //! Keys of calls: made so that nobody can predict them, and kept out of core dumps.
 
+use std::io;
+use std::sync::Arc;
+
+use sidetone_handshake::{Identity, Settings};
+
 /// Fills bytes from the system's generator.
 ///
 /// A system that has no randomness can't protect anything: rather than with guessable keys the process goes on not at
@@ -17,4 +22,11 @@ pub(super) fn keep_memory_private() {
     if let Err(error) = nix::sys::prctl::set_dumpable(false) {
         tracing::warn!(%error, "core dumps can't be turned off: one would hold the keys of calls");
     }
+}
+
+/// What DTLS handshakes need: a certificate of our own, which lives as long as the process. Its fingerprint stands in
+/// SDP (RFC 5763 §5), so nobody has to know it from before.
+pub(super) fn handshakes() -> io::Result<Arc<Settings>> {
+    let identity = Identity::generate().map_err(io::Error::other)?;
+    Ok(Arc::new(Settings::new(identity, true).map_err(io::Error::other)?))
 }

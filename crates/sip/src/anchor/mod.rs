@@ -64,7 +64,7 @@ pub use counters::Counters;
 pub use fact::CallFact;
 pub use reach::Reach;
 pub use replaced::Replaced;
-pub use security::{Policy, Security};
+pub use security::{Keying, Policy, Security};
 pub use settings::Settings;
 pub use signalled::HEADER_PREFIX;
 

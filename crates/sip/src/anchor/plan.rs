@@ -39,6 +39,12 @@ pub(super) fn plan(
             terms.protection(security, side, index, party.map(|(stream, _)| stream), offered)
         };
         (trunk.protection, pbx.protection) = (protection(Side::Trunk), protection(Side::Pbx));
+        for (side, end) in [(Side::Trunk, &mut trunk), (Side::Pbx, &mut pbx)] {
+            if let Some(mux) = terms.shares_port(side, index) {
+                let party = if side == caller_side { caller } else { callee };
+                end.mux = mux && party.is_some_and(|(stream, _)| stream.mux);
+            }
+        }
     }
     // A stream that one party has rejected carries nothing to be heard, however it was offered.
     let tappable =

@@ -19,6 +19,16 @@ pub enum Policy {
     Plain,
 }
 
+/// Where the keys of SRTP come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Keying {
+    /// The signalling (RFC 4568).
+    #[default]
+    Sdes,
+    /// A handshake on the media's path (RFC 5763), with ICE.
+    Dtls,
+}
+
 /// The policies of both sides, and what is needed to keep them.
 #[derive(Clone, Debug)]
 pub struct Security {
@@ -28,6 +38,10 @@ pub struct Security {
     pub pbx: Policy,
     /// The suites of our offers, the one preferred first. Any suite that we speak is taken.
     pub suites: Vec<Suite>,
+    /// How a side is offered protection that speaks none yet.
+    pub keying: [Keying; 2],
+    /// Our certificate's fingerprint, as a=fingerprint states it; without one DTLS can't end here.
+    pub fingerprint: Option<String>,
     /// Fills bytes so that nobody can predict them.
     pub random: fn(&mut [u8]),
 }
@@ -36,7 +50,24 @@ impl Security {
     /// Nothing ends here.
     #[must_use]
     pub fn passing() -> Self {
-        Self { trunk: Policy::Pass, pbx: Policy::Pass, suites: Vec::new(), random: |_| {} }
+        Self {
+            trunk: Policy::Pass,
+            pbx: Policy::Pass,
+            suites: Vec::new(),
+            keying: [Keying::Sdes; 2],
+            fingerprint: None,
+            random: |_| {},
+        }
+    }
+
+    /// How a side is offered protection.
+    #[must_use]
+    pub const fn keying_toward(&self, side: Side) -> Keying {
+        let [trunk, pbx] = self.keying;
+        match side {
+            Side::Trunk => trunk,
+            Side::Pbx => pbx,
+        }
     }
 
     /// The policy toward a side.

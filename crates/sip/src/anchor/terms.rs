@@ -1,15 +1,18 @@
 //! The terms of a call's media where its protection ends here: what each side has offered and been offered, m-line by
 //! m-line, and our keys.
 //!
-//! Each side sees an offer/answer exchange of its own. An offer that passes is dressed as the policy toward the side that
-//! it goes to has it; its answer is dressed as an answer to what the offerer had offered. Our keys are made once for each
-//! side, m-line and suite, and kept for the call's life: a retransmission comes out as it did before, an offer that forks
-//! has one key of ours, and roll-over counters need not begin anew at a re-INVITE.
+//! Each side sees an offer/answer exchange of its own. An offer that passes is dressed as the policy toward the side
+//! that it goes to has it; its answer is dressed as an answer to what the offerer had offered. Our keys are made once
+//! for each side, m-line and suite, and kept for the call's life: a retransmission comes out as it did before, an offer
+//! that forks has one key of ours, and roll-over counters need not begin anew at a re-INVITE.
 
-use sidetone_call::{Keying, Protection, Security as Spoken, Side, SrtpKeys, Suite};
+mod face;
+
+use face::{Credentials, Face, Form, Offer};
+use sidetone_call::{Protection, Security as Spoken, Side, SrtpKeys};
 use zeroize::Zeroizing;
 
-use super::security::{Policy, Security};
+use super::security::{Keying, Policy, Security};
 use crate::sdp::crypto::Crypto;
 use crate::sdp::{Carriage, Dress, Stream};
 
@@ -18,17 +21,6 @@ use crate::sdp::{Carriage, Dress, Stream};
 pub(super) enum Said {
     Offer,
     Answer,
-}
-
-/// How an m-line stands toward one side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    /// RTP.
-    Plain,
-    /// SRTP if the answerer takes it up, else RTP: a=crypto beside RTP/AVP (RFC 8643).
-    Opportunistic,
-    /// SRTP: RTP/SAVP.
-    Protected,
 }
 
 /// An m-line can't be had on the terms that our policy allows.
@@ -48,41 +40,6 @@ pub(super) struct Dressed {
 #[derive(Debug, Default)]
 pub(super) struct Terms {
     streams: Vec<[Face; 2]>,
-}
-
-/// One side of an m-line.
-#[derive(Debug, Default)]
-struct Face {
-    /// What it was offered last.
-    offered: Option<Form>,
-    /// What it has offered last.
-    offer: Option<Offer>,
-    /// A form that it has shown it speaks: what it is offered later on is of that form.
-    speaks: Option<Form>,
-    /// Our keys, one a suite.
-    ours: Vec<Keying>,
-}
-
-/// What a party has offered.
-#[derive(Debug)]
-struct Offer {
-    form: Form,
-    protocol: String,
-    /// The line that we take.
-    chosen: Option<Crypto>,
-}
-
-impl Face {
-    fn ours(&mut self, suite: Suite, random: fn(&mut [u8])) -> Option<Keying> {
-        if let Some(keying) = self.ours.iter().find(|keying| keying.suite() == suite) {
-            return Some(keying.clone());
-        }
-        let mut secret = Zeroizing::new(vec![0; suite.key_length() + suite.salt_length()]);
-        random(&mut secret);
-        let keying = Keying::new(suite, &secret)?;
-        self.ours.push(keying.clone());
-        Some(keying)
-    }
 }
 
 impl Terms {
@@ -124,7 +81,7 @@ impl Terms {
                         Said::Answer => self.face(i, from.other()).and_then(|face| face.offer.as_ref()),
                     };
                     let protocol = protocol.map(|offer| offer.protocol.clone());
-                    Dressed { dress: Some(Dress { protocol, lines: Vec::new() }), insecure: true }
+                    Dressed { dress: Some(Dress { protocol, ..Dress::default() }), insecure: true }
                 }
             });
         }
@@ -138,48 +95,54 @@ impl Terms {
         i: usize,
         stream: &Stream,
     ) -> Result<Dress, Insecure> {
-        let chosen = stream.crypto.first().cloned();
-        let form = match stream.security {
-            // DTLS can't be ended yet.
-            Spoken::Dtls => return Err(Insecure),
-            Spoken::Sdes if stream.is_protected_only() => Form::Protected,
-            Spoken::Sdes if chosen.is_some() => Form::Opportunistic,
-            Spoken::Sdes | Spoken::None => Form::Plain,
-        };
-        let acceptable = stream.rejected
-            || match (security.toward(from), form) {
-                (Policy::Plain, Form::Protected) | (Policy::Require, Form::Plain) => false,
-                (_, Form::Protected) => chosen.is_some(),
-                _ => true,
-            };
-        if !acceptable {
-            return Err(Insecure);
-        }
-        // A side that is to speak RTP alone is not taken up on what it offers beside it.
-        let (form, chosen) =
-            if security.toward(from) == Policy::Plain { (Form::Plain, None) } else { (form, chosen) };
+        let (form, chosen) = read(security, from, stream)?;
         let toward = from.other();
-        if let Some(face) = self.face(i, from) {
-            face.offer = Some(Offer { form, protocol: stream.protocol.clone(), chosen });
-            face.speaks = Some(form);
-        }
-        let policy = security.toward(toward);
+        let face = self.face(i, from).ok_or(Insecure)?;
+        let (protocol, dtls, mux) = (stream.protocol.clone(), stream.dtls.clone(), stream.mux);
+        face.offer = Some(Offer { form, protocol, chosen, dtls, mux });
+        face.speaks = Some(form);
         let face = self.face(i, toward).ok_or(Insecure)?;
-        let to = match policy {
+        let protected = match security.keying_toward(toward) {
+            Keying::Sdes => Form::Protected,
+            Keying::Dtls => Form::Dtls,
+        };
+        let to = match security.toward(toward) {
             Policy::Plain => Form::Plain,
-            Policy::Require => Form::Protected,
-            Policy::Terminate => face.speaks.unwrap_or(Form::Opportunistic),
+            Policy::Require => face.speaks.filter(|spoken| spoken.is_protected()).unwrap_or(protected),
+            Policy::Terminate => face.speaks.unwrap_or(match protected {
+                Form::Dtls => Form::Dtls,
+                _ => Form::Opportunistic,
+            }),
             Policy::Pass => form,
         };
         face.offered = Some(to);
-        let mut lines = Vec::new();
-        if to != Form::Plain && !stream.rejected {
-            for (tag, suite) in (1..).zip(&security.suites) {
-                let keying = face.ours(*suite, security.random).ok_or(Insecure)?;
-                lines.push(Crypto { tag, keying }.line());
+        let mut dress = Dress {
+            protocol: profile(&stream.protocol, to),
+            from_browser: form == Form::Dtls,
+            ..Dress::default()
+        };
+        if stream.rejected {
+            return Ok(dress);
+        }
+        match to {
+            Form::Plain => {}
+            Form::Opportunistic | Form::Protected => {
+                for (tag, suite) in (1..).zip(&security.suites) {
+                    let keying = face.key(*suite, security.random).ok_or(Insecure)?;
+                    dress.lines.push(Crypto { tag, keying }.line());
+                }
+            }
+            Form::Dtls => {
+                let print = security.fingerprint.as_deref().ok_or(Insecure)?;
+                let own = face.credentials_to_offer(security.random);
+                // Roles stand once a handshake is made, and still an offer leaves them open (RFC 8842 §5.3).
+                put_handshake(&mut dress, print, "actpass", Some(&own), &i.to_string());
+                if form == Form::Dtls || !stream.mux {
+                    dress.lines.push(line("a=rtcp-mux"));
+                }
             }
         }
-        Ok(Dress { protocol: profile(&stream.protocol, to), lines })
+        Ok(dress)
     }
 
     fn answer(
@@ -189,37 +152,53 @@ impl Terms {
         i: usize,
         stream: &Stream,
     ) -> Result<Option<Dress>, Insecure> {
-        let policy = security.toward(from);
         let face = self.face(i, from).ok_or(Insecure)?;
         let offered = face.offered.unwrap_or(Form::Plain);
-        // The answer names one of our lines; another suite under its tag is none that we offered.
-        let ours = |crypto: &&Crypto| {
-            let at = usize::try_from(crypto.tag).ok().and_then(|tag| tag.checked_sub(1));
-            at.and_then(|at| security.suites.get(at)) == Some(&crypto.keying.suite())
-        };
-        let taken = stream.crypto.first().filter(ours).filter(|_| offered != Form::Plain).is_some();
-        let protected = offered == Form::Protected || policy == Policy::Require;
-        // An answer with a line that we can't follow would be noise.
-        let strange = !taken && (protected || !stream.crypto.is_empty() || stream.security == Spoken::Dtls);
+        let taken = takes_up(security, offered, stream);
+        let needed = offered.is_protected() || security.toward(from) == Policy::Require;
+        // An answer with protection that we can't follow would be noise.
+        let strange = !taken && (needed || stream.security != Spoken::None);
         if !stream.rejected && strange {
             return Err(Insecure);
         }
         if !stream.rejected && offered != Form::Plain {
             face.speaks = Some(if taken { offered } else { Form::Plain });
         }
-        let toward = from.other();
-        let random = security.random;
-        let face = self.face(i, toward).ok_or(Insecure)?;
-        let Some(offer) = &face.offer else { return Ok(None) };
-        let protocol = offer.protocol.clone();
-        let chosen = offer.chosen.as_ref().filter(|_| !stream.rejected);
-        let chosen = chosen.map(|chosen| (chosen.tag, chosen.keying.suite()));
-        let mut lines = Vec::new();
-        if let Some((tag, suite)) = chosen {
-            let keying = face.ours(suite, random).ok_or(Insecure)?;
-            lines.push(Crypto { tag, keying }.line());
+        if let Some(dtls) = stream.dtls.as_deref().filter(|_| taken && offered == Form::Dtls) {
+            face.begins(dtls);
+            if let Some(fragment) = &dtls.fragment {
+                face.answered_by(fragment);
+            }
         }
-        Ok(Some(Dress { protocol: Some(protocol), lines }))
+        let from_browser = offered == Form::Dtls;
+        let face = self.face(i, from.other()).ok_or(Insecure)?;
+        let Some(offer) = &face.offer else { return Ok(None) };
+        let mut dress = Dress { protocol: Some(offer.protocol.clone()), from_browser, ..Dress::default() };
+        if stream.rejected {
+            return Ok(Some(dress));
+        }
+        match (&offer.chosen, &offer.dtls) {
+            (Some(chosen), _) => {
+                let (tag, suite) = (chosen.tag, chosen.keying.suite());
+                let keying = face.key(suite, security.random).ok_or(Insecure)?;
+                dress.lines.push(Crypto { tag, keying }.line());
+            }
+            (None, Some(dtls)) if offer.form == Form::Dtls => {
+                let (dtls, mux) = (dtls.clone(), offer.mux);
+                let print = security.fingerprint.as_deref().ok_or(Insecure)?;
+                let setup = if face.begins(&dtls) { "active" } else { "passive" };
+                let random = security.random;
+                let own = dtls.fragment.as_deref().map(|theirs| face.credentials_to_answer(theirs, random));
+                let mid = dtls.mid.as_deref().unwrap_or_default();
+                put_handshake(&mut dress, print, setup, own.as_ref(), mid);
+                // What the answerer said of it was said of its own leg.
+                if mux && (from_browser || !stream.mux) {
+                    dress.lines.push(line("a=rtcp-mux"));
+                }
+            }
+            _ => {}
+        }
+        Ok(Some(dress))
     }
 
     /// Two m-lines of one kind, one RTP/AVP and one RTP/SAVP, are alternatives: the answerer was to choose. Here both
@@ -242,9 +221,13 @@ impl Terms {
                 same && dressed.get(at).is_some_and(|d| matches!(d, Ok(Some(_))))
                     && form(self, at) == Some(other)
             };
-            let worse = if policy == Policy::Plain { Form::Protected } else { Form::Plain };
-            let better = if policy == Policy::Plain { Form::Plain } else { Form::Protected };
-            if taken(i, worse) && (0..streams.len()).any(|at| at != i && taken(at, better)) {
+            let better = |at: usize| taken(at, Form::Protected) || taken(at, Form::Dtls);
+            let others = || (0..streams.len()).filter(|at| *at != i);
+            let worse = match policy {
+                Policy::Plain => better(i) && others().any(|at| taken(at, Form::Plain)),
+                _ => taken(i, Form::Plain) && others().any(better),
+            };
+            if worse {
                 if let Some(place) = dressed.get_mut(i) {
                     *place = Err(Insecure);
                 }
@@ -269,19 +252,97 @@ impl Terms {
             let awaited = face.offered.is_some_and(|form| form != Form::Plain);
             return if awaited { Protection::Awaited } else { Protection::None };
         };
+        let dtls = stream.dtls.as_deref().filter(|dtls| !dtls.fingerprints.is_empty());
+        if let Some(dtls) = dtls.filter(|_| stream.crypto.is_empty()) {
+            // Before our answer has passed there are no credentials of ours, and the party has none to expect.
+            let plan = face.handshake(dtls);
+            return plan.map_or(Protection::Awaited, |plan| Protection::Dtls(Box::new(plan)));
+        }
         let Some(line) = stream.crypto.first() else {
             let needed = stream.security != Spoken::None && stream.is_protected_only();
             return if needed { Protection::Awaited } else { Protection::None };
         };
-        let ours = face.ours.iter().find(|keying| keying.suite() == line.keying.suite());
         let theirs = line.keying.clone();
         let coming = offered.and_then(|offered| offered.crypto.first()).map(|line| line.keying.clone());
         let coming = coming.filter(|coming| *coming != theirs);
-        // Before our answer has passed there is no key of ours yet, and the party has none to expect.
-        ours.map_or(Protection::Awaited, |ours| {
+        // Likewise of our key.
+        face.known_key(theirs.suite()).map_or(Protection::Awaited, |ours| {
             Protection::Sdes(SrtpKeys { theirs, coming, ours: ours.clone() })
         })
     }
+
+    /// Whether RTP and RTCP share a port toward that side by an agreement of this leg's own; `None` where the parties
+    /// agree on it with each other.
+    pub(super) fn shares_port(&self, side: Side, i: usize) -> Option<bool> {
+        let faces = self.streams.get(i)?;
+        let is_dtls = |face: &Face| {
+            face.offered == Some(Form::Dtls)
+                || face.offer.as_ref().is_some_and(|offer| offer.form == Form::Dtls)
+        };
+        let own = faces.get(place(side)).is_some_and(is_dtls);
+        faces.iter().any(is_dtls).then_some(own)
+    }
+}
+
+/// What a party offers of an m-line, and the a=crypto line that we take, if our policy toward it allows that.
+fn read(security: &Security, from: Side, stream: &Stream) -> Result<(Form, Option<Crypto>), Insecure> {
+    let chosen = stream.crypto.first().cloned();
+    let prints = stream.dtls.as_ref().is_some_and(|dtls| !dtls.fingerprints.is_empty());
+    let form = match stream.security {
+        Spoken::Dtls => Form::Dtls,
+        Spoken::Sdes if stream.is_protected_only() => Form::Protected,
+        Spoken::Sdes if chosen.is_some() => Form::Opportunistic,
+        Spoken::Sdes | Spoken::None => Form::Plain,
+    };
+    let usable = match form {
+        Form::Plain | Form::Opportunistic => true,
+        Form::Protected => chosen.is_some(),
+        Form::Dtls => prints && security.fingerprint.is_some(),
+    };
+    let allowed = match security.toward(from) {
+        // What is offered beside RTP is not taken up.
+        Policy::Plain => !stream.is_protected_only(),
+        Policy::Require => usable && form != Form::Plain,
+        Policy::Terminate | Policy::Pass => usable || !stream.is_protected_only(),
+    };
+    if !allowed && !stream.rejected {
+        return Err(Insecure);
+    }
+    let plain = security.toward(from) == Policy::Plain || !usable;
+    Ok(if plain { (Form::Plain, None) } else { (form, chosen) })
+}
+
+/// Whether an answer takes up the protection that its author was offered: it names one of our lines with that line's
+/// suite, or shows a certificate.
+fn takes_up(security: &Security, offered: Form, stream: &Stream) -> bool {
+    match offered {
+        Form::Plain => false,
+        Form::Opportunistic | Form::Protected => stream.crypto.first().is_some_and(|crypto| {
+            let at = usize::try_from(crypto.tag).ok().and_then(|tag| tag.checked_sub(1));
+            at.and_then(|at| security.suites.get(at)) == Some(&crypto.keying.suite())
+        }),
+        Form::Dtls => {
+            stream.crypto.is_empty() && stream.dtls.as_ref().is_some_and(|dtls| !dtls.fingerprints.is_empty())
+        }
+    }
+}
+
+/// Our terms of a handshake.
+fn put_handshake(dress: &mut Dress, print: &str, setup: &str, own: Option<&Credentials>, mid: &str) {
+    dress.lines.push(line(&format!("a=fingerprint:{print}")));
+    dress.lines.push(line(&format!("a=setup:{setup}")));
+    if !mid.is_empty() {
+        dress.lines.push(line(&format!("a=mid:{mid}")));
+    }
+    if let Some(own) = own {
+        dress.lines.push(line(&format!("a=ice-ufrag:{}", own.fragment)));
+        dress.lines.push(Zeroizing::new(format!("a=ice-pwd:{}", **own.password)));
+        dress.candidates = true;
+    }
+}
+
+fn line(text: &str) -> Zeroizing<String> {
+    Zeroizing::new(text.to_owned())
 }
 
 const fn place(side: Side) -> usize {
@@ -294,10 +355,11 @@ const fn place(side: Side) -> usize {
 /// The protocol of an m-line that becomes of another form; `None` if it stays. The feedback of AVPF (RFC 4585) is not
 /// offered to who may not know it.
 fn profile(protocol: &str, to: Form) -> Option<String> {
-    let (plain, with_feedback) = match to {
-        Form::Plain | Form::Opportunistic => ("RTP/AVP", "RTP/AVPF"),
-        Form::Protected => ("RTP/SAVP", "RTP/SAVPF"),
+    let names: &[&str] = match to {
+        Form::Plain | Form::Opportunistic => &["RTP/AVP", "RTP/AVPF"],
+        Form::Protected => &["RTP/SAVP", "RTP/SAVPF"],
+        Form::Dtls => &["UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP"],
     };
-    let stays = protocol.eq_ignore_ascii_case(plain) || protocol.eq_ignore_ascii_case(with_feedback);
-    (!stays).then(|| plain.to_owned())
+    let stays = names.iter().any(|name| protocol.eq_ignore_ascii_case(name));
+    names.first().filter(|_| !stays).map(|name| (*name).to_owned())
 }

@@ -131,6 +131,11 @@ impl<'a> Description<'a> {
         self.media.iter().map(|index| Media { description: self, index })
     }
 
+    /// Where the session's own section ends, if an m-line follows it.
+    pub(super) fn session_end(&self) -> Option<usize> {
+        self.lines.get(self.session_lines).map(|line| line.whole.start)
+    }
+
     /// The session's c= line: the first that can be read.
     #[must_use]
     pub fn connection(&self) -> Option<Connection<'a>> {

@@ -5,6 +5,7 @@
 //! | [`Description`] | the lines, by section, and the addresses in them |
 //! | [`stream`] | what each m-line says of its media, owned |
 //! | [`crypto`] | a=crypto lines |
+//! | [`dtls`] | fingerprints, roles, ICE credentials |
 //! | [`mod@rewrite`] | the edits that bring the media through us |
 //! | [`body`] | where in a message's body the description is |
 //!
@@ -14,6 +15,7 @@
 pub mod body;
 pub mod crypto;
 mod description;
+pub mod dtls;
 mod lines;
 pub mod rewrite;
 pub mod stream;

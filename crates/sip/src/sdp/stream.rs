@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use sidetone_call::{Direction, Format, IpFamily, MediaKind, Security};
 
 use super::crypto::{self, Crypto};
+use super::dtls::Dtls;
 use super::{Description, Media};
 
 /// Most formats of an m-line that are remembered; the rest is relayed all the same.
@@ -45,6 +46,8 @@ pub struct Stream {
     pub protocol: String,
     /// The a=crypto lines that we can work with, in order.
     pub crypto: Vec<Crypto>,
+    /// What it says of DTLS and ICE, where it is protected by DTLS.
+    pub dtls: Option<Box<Dtls>>,
     /// Port 0: rejected, removed, or not wanted.
     pub rejected: bool,
     /// The m= line can't be read; then it counts as rejected.
@@ -80,6 +83,7 @@ impl Stream {
         let session = Session {
             direction: description.attributes().find_map(|(name, _)| direction(name)),
             fingerprint: description.attributes().any(|(name, _)| name == "fingerprint"),
+            dtls: Dtls::of_session(description.attributes()),
         };
         description.media().map(|media| session.stream(&media)).collect()
     }
@@ -88,6 +92,12 @@ impl Stream {
     #[must_use]
     pub fn is_relayed(&self) -> bool {
         self.carriage != Carriage::Unrelayable && !self.rejected
+    }
+
+    /// Whether its author does ICE and has not told an address by other means.
+    #[must_use]
+    pub fn is_by_candidates(&self) -> bool {
+        !self.nowhere && self.rtp.is_none() && self.dtls.as_ref().is_some_and(|dtls| dtls.fragment.is_some())
     }
 
     /// Whether its transport is a protected one, as of RTP/SAVP: it doesn't fall back on RTP.
@@ -107,6 +117,7 @@ impl Stream {
 struct Session {
     direction: Option<Direction>,
     fingerprint: bool,
+    dtls: Dtls,
 }
 
 /// An m-line's own attributes, gathered in one pass.
@@ -155,10 +166,16 @@ impl Session {
         let rtcp_at = media.rtcp().and_then(|rtcp| rtcp.connection);
         let mut formats = if carriage == Carriage::Rtp { formats(media) } else { Vec::new() };
         let own = Attributes::read(media, &mut formats);
+        let security = self.security(media.protocol(), &own);
+        let dtls = (security == Security::Dtls).then(|| Box::new(Dtls::of(media, &self.dtls)));
+        // With ICE the candidates tell where media goes; who has none yet states this (RFC 8839 §4.3.1).
+        let by_ice = dtls.as_ref().is_some_and(|dtls| dtls.fragment.is_some());
+        let nowhere = nowhere && !(by_ice && media.port() == 9);
         Stream {
             kind: kind(media.kind()),
             carriage,
-            security: self.security(media.protocol(), &own),
+            security,
+            dtls,
             protocol: media.protocol().to_owned(),
             crypto: own.lines,
             rejected,

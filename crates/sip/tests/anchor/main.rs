@@ -4,6 +4,7 @@
 
 mod script;
 mod secured;
+mod shaken;
 
 mod around;
 mod basic;

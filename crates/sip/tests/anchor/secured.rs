@@ -15,7 +15,7 @@ const AES: Suite = Suite::AesCm128Sha1_80;
 fn security(trunk: Policy, pbx: Policy) -> Security {
     static NEXT: AtomicU8 = AtomicU8::new(1);
     let random = |bytes: &mut [u8]| bytes.fill(NEXT.fetch_add(1, Ordering::Relaxed));
-    Security { trunk, pbx, suites: vec![Suite::AeadAes128Gcm, AES], random }
+    Security { suites: vec![Suite::AeadAes128Gcm, AES], random, trunk, pbx, ..Security::passing() }
 }
 
 fn script(trunk: Policy, pbx: Policy) -> Script {
@@ -120,8 +120,8 @@ fn passed_through_srtp_stays_untappable() {
     assert_eq!(s.plan(0).trunk.protection, Protection::None);
 }
 
-/// The table of docs/SECURE-MEDIA.md: policy toward the offerer, what it offers, policy toward the other side; what goes
-/// there, or the refusal.
+/// The table of docs/SECURE-MEDIA.md: policy toward the offerer, what it offers, policy toward the other side; what
+/// goes there, or the refusal.
 #[test]
 fn the_table_of_policies() {
     const O: (&str, usize) = ("RTP/AVP", 2);
