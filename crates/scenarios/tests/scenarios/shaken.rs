@@ -1,5 +1,5 @@
-//! DTLS-SRTP and ICE that end here, with those who speak them: Chromium, and Asterisk as WebRTC has it. The other leg is a
-//! softphone with plain RTP.
+//! DTLS-SRTP and ICE that end here, with those who speak them: Chromium, and Asterisk as WebRTC has it. The other leg
+//! is a softphone with plain RTP.
 
 use std::time::Duration;
 
