@@ -271,6 +271,15 @@ impl Chromium {
         self.value("document.documentElement.scrollWidth > document.documentElement.clientWidth") == true
     }
 
+    /// The value of a cookie for an address, scripts' or not.
+    #[must_use]
+    pub fn cookie(&mut self, address: &str, name: &str) -> Option<String> {
+        let found = self.command("Network.getCookies", json!({ "urls": [address] }));
+        let cookies = found["cookies"].as_array()?;
+        let cookie = cookies.iter().find(|cookie| cookie["name"] == name)?;
+        Some(cookie["value"].as_str()?.to_owned())
+    }
+
     /// What the pages have complained of so far.
     #[must_use]
     pub fn complaints(&self) -> &[String] {

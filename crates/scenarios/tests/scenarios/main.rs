@@ -27,6 +27,7 @@ mod hearing;
 mod hold;
 mod hostile;
 mod http_api;
+mod identity;
 mod interop;
 mod ipv6;
 mod large_invite;
