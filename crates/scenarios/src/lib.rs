@@ -3,7 +3,7 @@
 //! A test leases a piece of loopback ([`net`]), starts Sidetone on it ([`sidetone`]), lets SIPp play the carrier and
 //! the PBX ([`sipp`], with the scenarios of `sip-test-scenarios/`), owns both ends of the media itself ([`rtp`]), and
 //! in the end compares what each side sent with what the other received ([`transparency`]). [`call`] puts the usual
-//! case together. [`asterisk`], [`baresip`], [`dns`] and [`postgresql`] are a real PBX, softphone, name
+//! case together. [`stream`] speaks SIP by TLS and WebSocket, with the [`certificates`] of the test. [`asterisk`], [`baresip`], [`dns`] and [`postgresql`] are a real PBX, softphone, name
 //! server and database.
 //!
 //! Scenarios stop at gates ([`sipp::Sipp::open_gate`]), so no test depends on how fast the machine is. The times that
@@ -14,6 +14,7 @@ pub mod asterisk;
 pub mod audio;
 pub mod baresip;
 pub mod call;
+pub mod certificates;
 pub mod chromium;
 pub mod dns;
 pub mod net;
@@ -24,6 +25,7 @@ pub mod schema;
 pub mod sidetone;
 pub mod sip;
 pub mod sipp;
+pub mod stream;
 pub mod trace;
 pub mod transparency;
 

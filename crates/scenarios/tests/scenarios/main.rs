@@ -49,6 +49,7 @@ mod staff;
 mod stored;
 mod strangers;
 mod tcp;
+mod tls;
 mod trace;
 mod transfer;
 mod unheard;
