@@ -72,8 +72,8 @@ pub struct Sip {
     /// Most connections held at once.
     #[serde(default = "Sip::default_connections")]
     pub max_connections: usize,
-    /// Most connections of one address that is in no peer's `allow`: of a client that is let in by its certificate, or at
-    /// a socket of its own.
+    /// Most connections of one address that is in no peer's `allow`: of a client that is let in by its certificate, or
+    /// at a socket of its own.
     #[serde(default = "Sip::default_connections_of_source")]
     pub max_connections_of_source: usize,
     /// Certificates, for `tls:` and `wss:` sockets and for hosts that are reached by TLS.

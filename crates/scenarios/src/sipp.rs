@@ -136,8 +136,8 @@ impl Sipp {
         sipp
     }
 
-    /// SIPp with TLS, from the root directory that `tools/peers/sipp_tls.sh` completes. It sees those folders where they
-    /// are outside of it; the mounts go away with it.
+    /// SIPp with TLS, from the root directory that `tools/peers/sipp_tls.sh` completes. It sees those folders where
+    /// they are outside of it; the mounts go away with it.
     fn start_in_root(name: &str, arguments: &[String], folders: [&Path; 2]) -> Process {
         let root =
             std::env::var_os("SIDETONE_PEERS").map_or_else(|| repository().join(".peers"), PathBuf::from);

@@ -172,7 +172,10 @@ impl Line {
     /// When it is none.
     pub fn socket(&mut self) -> &mut WebSocket<Stream> {
         match &mut self.by {
-            By::WebSocket(socket) => socket,
+            By::WebSocket(socket) => {
+                let _ = socket.get_ref().tcp().set_read_timeout(Some(GUARD));
+                socket
+            }
             By::Stream(_) => panic!("a stream"),
         }
     }

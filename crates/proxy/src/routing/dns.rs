@@ -119,7 +119,8 @@ fn hurry(options: &mut ResolverOpts) {
 async fn services(lookup: &TokioResolver, name: &str, transport: Transport) -> Option<Vec<Where>> {
     let deadline = Instant::now() + TARGETS_WITHIN;
     let name = name.strip_suffix('.').unwrap_or(name);
-    // RFC 3263 §4.1: TLS has a service of its own, over TCP. RFC 7118 §5.4 defines WebSocket's, which nobody connects to.
+    // RFC 3263 §4.1: TLS has a service of its own, over TCP. RFC 7118 §5.4 defines WebSocket's, which nobody connects
+    // to.
     let service = match transport {
         Transport::Udp => "_sip._udp",
         Transport::Tcp => "_sip._tcp",

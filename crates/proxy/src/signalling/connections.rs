@@ -136,7 +136,7 @@ impl Signalling {
                         .serve_websocket(stream, (name, &flow), connection.clone(), &mut queue, ready)
                         .await;
                 }
-                match self.certified((name, &connection), owner.as_ref(), &names) {
+                match self.certified((name, &connection), owner.as_ref(), names.as_deref()) {
                     Some((peer, by_certificate)) => ready(Some(peer).filter(|_| guest || by_certificate)),
                     None => return self.turn_away(stream, name, &connection).await,
                 }
@@ -151,7 +151,7 @@ impl Signalling {
         &self,
         (name, connection): (Name, &Connection),
         owner: Option<&PeerName>,
-        names: &[String],
+        names: Option<&[String]>,
     ) -> Option<(PeerName, bool)> {
         let judged = self.core().certified(owner, names);
         match judged {
@@ -356,7 +356,7 @@ impl Signalling {
         let mut incoming = Incoming::new(reader, IDLE, MESSAGE_PATIENCE);
         let mut may_alias = flow.transport == Transport::Tls
             && own.is_accepted()
-            && own.secured.get().is_some_and(|secured| !secured.names.is_empty());
+            && own.secured.get().is_some_and(|secured| secured.names.is_some());
         loop {
             match incoming.next().await {
                 Ok(Frame::Message(message)) => {
@@ -397,16 +397,15 @@ fn is_meant(core: &Core, to: &Destination, found: &Found) -> bool {
     if found.connection.transport != to.transport {
         return false;
     }
-    !found.by_alias
-        || core.identity(to.remote).is_some_and(|identity| {
-            let secured = found.connection.secured.get();
-            secured
-                .is_some_and(|secured| secured.names.iter().any(|name| name.eq_ignore_ascii_case(&identity)))
-        })
+    let speaks_for = |identity: String| {
+        let secured = found.connection.secured.get();
+        secured.is_some_and(|secured| secured.speaks_for(&identity))
+    };
+    !found.by_alias || core.identity(to.remote).is_some_and(speaks_for)
 }
 
-/// The address at which the sender of a request says that it is to be reached by this connection (RFC 5923 §5): the port
-/// in its topmost Via, at the address that it sends from.
+/// The address at which the sender of a request says that it is to be reached by this connection (RFC 5923 §5): the
+/// port in its topmost Via, at the address that it sends from.
 fn alias_in(message: &Bytes, flow: &Flow) -> Option<Name> {
     // Most messages say nothing of the kind.
     memchr::memmem::find(message, b"alias")?;

@@ -22,11 +22,16 @@ pub struct Secured {
     pub version: &'static str,
     /// The cipher suite, by its name in IANA's registry.
     pub cipher: &'static str,
-    /// The SIP domains that the peer's certificate speaks for; empty if it has shown none.
-    pub names: Vec<String>,
+    /// The SIP domains that the peer's certificate speaks for; `None` if it has shown no certificate.
+    pub names: Option<Vec<String>>,
 }
 
 impl Secured {
+    /// Whether the peer's certificate speaks for that domain.
+    pub(super) fn speaks_for(&self, domain: &str) -> bool {
+        self.names.iter().flatten().any(|name| name.eq_ignore_ascii_case(domain))
+    }
+
     fn of(state: &CommonState) -> Self {
         let version = match state.protocol_version() {
             Some(ProtocolVersion::TLSv1_3) => "1.3",
@@ -35,7 +40,7 @@ impl Secured {
         let cipher =
             state.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).unwrap_or_default();
         let names = state.peer_certificates().and_then(|chain| chain.first()).map(identities);
-        Self { version, cipher, names: names.unwrap_or_default() }
+        Self { version, cipher, names }
     }
 }
 

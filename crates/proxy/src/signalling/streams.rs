@@ -279,7 +279,8 @@ impl Streams {
         Some((connection, receiver))
     }
 
-    /// Closes a connection and frees its place; gives the other names that it went by, or none if that was done already.
+    /// Closes a connection and frees its place; gives the other names that it went by, or none if that was done
+    /// already.
     pub(super) fn leave(&self, name: Name, connection: &Connection) -> Option<Vec<Name>> {
         let mut open = self.map();
         open.by_name.get(&name).filter(|there| there.queue.same_channel(&connection.queue))?;

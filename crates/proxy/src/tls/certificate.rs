@@ -1,4 +1,5 @@
-//! What a certificate says: the SIP domains that it speaks for (RFC 5922 §7.1), and when it is valid (RFC 5280 §4.1.2.5).
+//! What a certificate says: the SIP domains that it speaks for (RFC 5922 §7.1), and when it is valid (RFC 5280
+//! §4.1.2.5).
 
 use rustls::pki_types::{CertificateDer, ServerName};
 use sidetone_sip::host::{Host, literal};

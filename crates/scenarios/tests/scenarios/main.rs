@@ -54,4 +54,5 @@ mod trace;
 mod transfer;
 mod unheard;
 mod update;
+mod websocket;
 mod worded;

@@ -368,7 +368,9 @@ fn a_new_certificate_while_a_call_is_up() {
         )
     };
     carrier.send(&request("INVITE", 1, "", "Content-Type: application/sdp\r\n", &sdp));
-    let invite = pbx.request_within(sidetone_scenarios::GUARD).unwrap();
+    let invite = pbx.request_within(std::time::Duration::from_secs(10)).unwrap_or_else(|| {
+        panic!("no INVITE; the carrier got {:?}", carrier.receive_within(sidetone_scenarios::GUARD))
+    });
     let contact = format!("Contact: <sip:bob@{}>\r\n", net.at(host::PBX, 5060));
     let answered = answer(&invite, "200 OK", &format!("{contact}Content-Type: application/sdp\r\n"));
     let sdp = sdp.replace(&net.v4(host::TRUNK).to_string(), &net.v4(host::PBX).to_string());

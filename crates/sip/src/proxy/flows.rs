@@ -1,8 +1,8 @@
 //! Flows: connections that clients have made, by which alone they can be reached (RFC 5626 §3, RFC 7118 §5.1).
 //!
-//! A browser, or a telephone behind NAT, can't be connected to. The Path of its REGISTER bears a token of its connection;
-//! the registrar sends the token back in Route, and the request leaves by that connection or by none. A token is drawn
-//! anew for each connection, so that an address used again leads to nobody else.
+//! A browser, or a telephone behind NAT, can't be connected to. The Path of its REGISTER bears a token of its
+//! connection; the registrar sends the token back in Route, and the request leaves by that connection or by none. A
+//! token is drawn anew for each connection, so that an address used again leads to nobody else.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -1,5 +1,5 @@
-//! Clients by WebSocket: registered with a Path that leads back to their connection (RFC 5626, RFC 7118), and reached by
-//! that or not at all.
+//! Clients by WebSocket: registered with a Path that leads back to their connection (RFC 5626, RFC 7118), and reached
+//! by that or not at all.
 
 use std::net::SocketAddr;
 

@@ -1,8 +1,8 @@
 //! Connections: whose they are, and which requests leave by them.
 //!
-//! A socket may belong to one peer alone (`allow_at`), a certificate may name its bearer's peer (`allow_certificates`), and
-//! any other connection is its address's peer's (`allow`). Clients by WebSocket are reached by the connections that they
-//! have made, and by nothing else: no name of theirs is looked up, and none of their addresses is connected to.
+//! A socket may belong to one peer alone (`allow_at`), a certificate may name its bearer's peer (`allow_certificates`),
+//! and any other connection is its address's peer's (`allow`). Clients by WebSocket are reached by the connections that
+//! they have made, and by nothing else: no name of theirs is looked up, and none of their addresses is connected to.
 
 use std::net::SocketAddr;
 
@@ -46,17 +46,18 @@ impl Core {
         }
     }
 
-    /// The peer of a client that has shown a certificate with those names, or none; `owner` is the peer that its address
-    /// or its socket belongs to. The second part says whether only its certificate names it.
+    /// The peer of a client that has shown a certificate with those names, or none; `owner` is the peer that its
+    /// address or its socket belongs to. The second part says whether only its certificate names it.
     ///
     /// # Errors
     /// If the certificate is none of that peer's.
     pub(crate) fn certified(
         &self,
         owner: Option<&PeerName>,
-        identities: &[String],
+        identities: Option<&[String]>,
     ) -> Result<(PeerName, bool), Failure> {
-        let lacking = if identities.is_empty() { Failure::NoCertificate } else { Failure::WrongName };
+        let lacking = if identities.is_none() { Failure::NoCertificate } else { Failure::WrongName };
+        let identities = identities.unwrap_or_default();
         let Some(owner) = owner else {
             let peer = self.table.certified(identities).ok_or(lacking)?;
             return Ok((self.peer_name(peer), true));
