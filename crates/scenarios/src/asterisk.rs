@@ -39,6 +39,21 @@ impl Asterisk {
     /// When it is not installed, or does not start.
     #[must_use]
     pub fn start(own: Ipv4Addr, sidetone: SocketAddr, dialplan: &str) -> Self {
+        Self::start_with(own, sidetone, dialplan, |_, _| {})
+    }
+
+    /// Starts it as [`Self::start`] does, after its configuration has been changed: its folder, and the path that
+    /// Asterisk knows that folder's parent by.
+    ///
+    /// # Panics
+    /// When it is not installed, or does not start.
+    #[must_use]
+    pub fn start_with(
+        own: Ipv4Addr,
+        sidetone: SocketAddr,
+        dialplan: &str,
+        change: impl FnOnce(&Path, &str),
+    ) -> Self {
         let root = std::env::var_os("SIDETONE_PEERS")
             .map_or_else(|| repository().join(".peers"), PathBuf::from)
             .join("asterisk");
@@ -76,6 +91,7 @@ impl Asterisk {
         }
         std::fs::write(etc.join("asterisk.conf"), DIRECTORIES.replace('@', &inside)).unwrap();
         std::fs::write(etc.join("extensions.d/test.conf"), dialplan).unwrap();
+        change(&etc, &inside);
         let process = Self::run(&root, &inside);
         let mut asterisk = Self { process, root, inside };
         asterisk.wait_until_ready();

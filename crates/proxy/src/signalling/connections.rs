@@ -104,8 +104,9 @@ impl Signalling {
     ) {
         self.prepare(&stream, name);
         let flow = Flow { transport, local: name.0, remote: name.1 };
+        let arrival = connection.arrival();
         let ready = |guest: Option<PeerName>| {
-            connection.has_arrived();
+            arrival.store(false, Relaxed);
             self.core().flow_opened(flow, guest);
         };
         let usual = owner.clone().filter(|_| guest);
@@ -118,7 +119,7 @@ impl Signalling {
             }
             Transport::Ws => {
                 let ready = || ready(usual);
-                self.serve_websocket(stream, (name, &flow), connection.clone(), &mut queue, ready).await;
+                self.serve_websocket(stream, (name, &flow), connection, &mut queue, ready).await;
             }
             Transport::Tls | Transport::Wss => {
                 let (stream, secured) = match self.accept_tls(stream, transport).await {
@@ -132,9 +133,7 @@ impl Signalling {
                 let _ = connection.secured.set(secured);
                 if transport == Transport::Wss {
                     let ready = || ready(usual);
-                    return self
-                        .serve_websocket(stream, (name, &flow), connection.clone(), &mut queue, ready)
-                        .await;
+                    return self.serve_websocket(stream, (name, &flow), connection, &mut queue, ready).await;
                 }
                 match self.certified((name, &connection), owner.as_ref(), names.as_deref()) {
                     Some((peer, by_certificate)) => ready(Some(peer).filter(|_| guest || by_certificate)),

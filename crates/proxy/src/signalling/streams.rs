@@ -141,9 +141,9 @@ impl Connection {
 }
 
 impl Connection {
-    /// All handshakes are over.
-    pub(super) fn has_arrived(&self) {
-        self.arriving.store(false, Relaxed);
+    /// Whether its handshakes are still under way: false once they are over.
+    pub(super) fn arrival(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.arriving)
     }
 
     /// Whether its peer has made it.

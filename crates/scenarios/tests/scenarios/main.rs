@@ -5,6 +5,7 @@ mod admission;
 mod affect_by_sip;
 mod asterisk_agent;
 mod asterisk_announcement;
+mod asterisk_browsers;
 mod asterisk_inbound;
 mod asterisk_links;
 mod asterisk_silence;
