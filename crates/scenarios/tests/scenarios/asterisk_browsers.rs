@@ -115,7 +115,11 @@ fn a_carrier_s_call_rings_an_agent_in_a_browser() {
     carrier.send(with_sdp(&invite, &net.v4(host::TRUNK).to_string()).as_bytes());
     let rung = loop {
         let Some(request) = agent.receive_within(Duration::from_secs(20)) else {
-            panic!("no INVITE; the carrier got {:?}; Asterisk says:\n{}", carrier.response(), asterisk.output());
+            panic!(
+                "no INVITE; the carrier got {:?}; Asterisk says:\n{}",
+                carrier.response(),
+                asterisk.output()
+            );
         };
         if request.start_line().starts_with("INVITE ") {
             break request;
@@ -139,7 +143,8 @@ fn a_carrier_s_call_rings_an_agent_in_a_browser() {
     let target = answered.header("Contact").unwrap().split(['<', '>']).nth(1).unwrap().to_owned();
     let routes: String =
         answered.headers("Record-Route").iter().rev().map(|route| format!("Route: {route}\r\n")).collect();
-    let ack = carrier.request("ACK", &target, "c1", &routes);
+    // The ACK to a 2xx is a transaction of its own (RFC 3261 §17.1.1.3).
+    let ack = carrier.request("ACK", &target, "c1", &routes).replace("z9hG4bKc1", "z9hG4bKc1-ack");
     let to = answered.header("To").unwrap();
     carrier.send(ack.replace(&format!("To: <{target}>"), &format!("To: {to}")).as_bytes());
 

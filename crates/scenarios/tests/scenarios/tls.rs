@@ -360,7 +360,8 @@ fn a_new_certificate_while_a_call_is_up() {
         net.v4(host::TRUNK)
     );
     let request = |method: &str, cseq: u32, tag: &str, more: &str, body: &str| {
-        let target = if tag.is_empty() { "sidetone.test".to_owned() } else { net.at(host::PBX, 5060).to_string() };
+        let target =
+            if tag.is_empty() { "sidetone.test".to_owned() } else { net.at(host::PBX, 5060).to_string() };
         format!(
             "{method} sip:bob@{target} SIP/2.0\r\nVia: SIP/2.0/TLS {at};branch=z9hG4bK{method}{cseq}\r\n\
              From: <sip:a@{at}>;tag=a\r\nTo: <sip:bob@sidetone.test>{tag}\r\nCall-ID: up\r\nCSeq: {cseq} {method}\r\n\
