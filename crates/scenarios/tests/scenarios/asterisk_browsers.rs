@@ -1,4 +1,5 @@
-//! A real Asterisk by TLS, with an agent by WebSocket: registered through Sidetone with a Path, and rung by a carrier's call.
+//! A real Asterisk by TLS, with an agent by WebSocket: registered through Sidetone with a Path, and rung by a carrier's
+//! call.
 
 use std::time::Duration;
 
