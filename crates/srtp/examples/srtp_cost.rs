@@ -1,5 +1,5 @@
-//! What protecting costs: `cargo run --release -p sidetone-srtp --example srtp_cost`. 20 ms of G.711 in each packet, one
-//! thread, the median of nine rounds.
+//! What protecting costs: `cargo run --release -p sidetone-srtp --example srtp_cost`. 20 ms of G.711 in each packet,
+//! one thread, the median of nine rounds.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing)]
 
 use std::time::Instant;

@@ -13,10 +13,10 @@
 //! | `transform` | the ciphers and tags of the suites |
 //! | `index` | packet indices and replay windows (RFC 3711 §3.3) |
 //!
-//! Why this is our own, and not `rtc-srtp`: that allocates for each packet, checks no replays unless asked to, and hides
-//! its roll-over counters, which a restart has to carry over. AES and HMAC-SHA1 come from RustCrypto (ring has no counter mode, and
-//! its SHA-1 takes five times as long), GCM from ring; no cipher here is our own. The test `against_libsrtp` holds it against libsrtp, `vectors`
-//! against the RFCs' own figures.
+//! Why this is our own, and not `rtc-srtp`: that allocates for each packet, checks no replays unless asked to, and
+//! hides its roll-over counters, which a restart has to carry over. AES and HMAC-SHA1 come from RustCrypto (ring has no
+//! counter mode, and its SHA-1 takes five times as long), GCM from ring; no cipher here is our own. The test
+//! `against_libsrtp` holds it against libsrtp, `vectors` against the RFCs' own figures.
 #![forbid(unsafe_code)]
 
 mod counter_mode;

@@ -26,8 +26,8 @@ pub struct Outbound {
 /// A source, with the numbers under which its packets leave.
 ///
 /// A plain sender may begin its numbers anew without changing its SSRC (a transfer behind a PBX, an announcement). Its
-/// peer's roll-over estimate could not follow, and the call would be silent one way: so its packets are numbered on from
-/// the highest that has left.
+/// peer's roll-over estimate could not follow, and the call would be silent one way: so its packets are numbered on
+/// from the highest that has left.
 struct Source {
     ssrc: u32,
     window: Window,

@@ -118,8 +118,8 @@ impl Transform {
         }
     }
 
-    /// Checks the tag and decrypts `packet` from `clear` on. For Galois/counter mode the tag stands at the packet's end,
-    /// otherwise `tag` holds it.
+    /// Checks the tag and decrypts `packet` from `clear` on. For Galois/counter mode the tag stands at the packet's
+    /// end, otherwise `tag` holds it.
     pub(crate) fn open(
         &self,
         number: Number,

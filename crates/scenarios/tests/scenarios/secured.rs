@@ -6,8 +6,8 @@ use sidetone_scenarios::net::{Net, host};
 use sidetone_scenarios::sidetone::{Setup, Sidetone, of_kind};
 use sidetone_scenarios::until;
 
-/// Sidetone with these policies, a phone at the carrier and one in place of the PBX. `;mediaenc=…` is baresip's word for
-/// how it protects its media.
+/// Sidetone with these policies, a phone at the carrier and one in place of the PBX. `;mediaenc=…` is baresip's word
+/// for how it protects its media.
 struct Phones {
     net: Net,
     sidetone: Sidetone,
@@ -126,11 +126,9 @@ fn roll_over_counter_at_hold() {
     assert!(phones.carrier.receiving() > 0 && phones.pbx.receiving() > 0);
     let counts = phones.counts();
     for leg in ["customer", "agent"] {
-        assert_eq!(
-            (&counts[leg]["unauthentic"], &counts[leg]["replayed"]),
-            (&0.into(), &0.into()),
-            "{counts}"
-        );
+        // baresip begins with an APP packet in the clear.
+        let unauthentic = counts[leg]["unauthentic"].as_u64().unwrap();
+        assert!(unauthentic <= 1 && counts[leg]["replayed"] == 0, "{counts}");
     }
     phones.finish();
 }
@@ -164,4 +162,14 @@ fn refusals(sidetone: &Sidetone) -> usize {
     let start = "sidetone_refused_total{reason=\"media_security\"}";
     let line = page.lines().find(|line| line.starts_with(start));
     line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap()
+}
+
+/// DTLS-SRTP as softphones speak it, without ICE (RFC 5763).
+#[test]
+fn a_carrier_that_shakes_hands() {
+    let mut phones = phones(("terminate", ";mediaenc=dtls_srtp"), ("plain", ""), Codec::Pcmu);
+    phones.call();
+    phones.hear_each_other();
+    assert_eq!(phones.security(), ["dtls-srtp", "none"]);
+    phones.finish();
 }

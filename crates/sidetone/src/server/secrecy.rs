@@ -24,8 +24,8 @@ pub(super) fn keep_memory_private() {
     }
 }
 
-/// What DTLS handshakes need: a certificate of our own, which lives as long as the process. Its fingerprint stands in SDP
-/// (RFC 5763 §5), so nobody has to know it from before.
+/// What DTLS handshakes need: a certificate of our own, which lives as long as the process. Its fingerprint stands in
+/// SDP (RFC 5763 §5), so nobody has to know it from before.
 pub(super) fn handshakes() -> io::Result<Arc<Settings>> {
     let identity = Identity::generate().map_err(io::Error::other)?;
     Ok(Arc::new(Settings::new(identity, true).map_err(io::Error::other)?))

@@ -1,10 +1,10 @@
 //! The terms of a call's media where its protection ends here: what each side has offered and been offered, m-line by
 //! m-line, and our keys.
 //!
-//! Each side sees an offer/answer exchange of its own. An offer that passes is dressed as the policy toward the side that
-//! it goes to has it; its answer is dressed as an answer to what the offerer had offered. Our keys are made once for each
-//! side, m-line and suite, and kept for the call's life: a retransmission comes out as it did before, an offer that forks
-//! has one key of ours, and roll-over counters need not begin anew at a re-INVITE.
+//! Each side sees an offer/answer exchange of its own. An offer that passes is dressed as the policy toward the side
+//! that it goes to has it; its answer is dressed as an answer to what the offerer had offered. Our keys are made once
+//! for each side, m-line and suite, and kept for the call's life: a retransmission comes out as it did before, an offer
+//! that forks has one key of ours, and roll-over counters need not begin anew at a re-INVITE.
 
 mod face;
 

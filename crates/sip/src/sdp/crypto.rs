@@ -55,8 +55,8 @@ impl Crypto {
     }
 }
 
-/// `inline:<key and salt>["|" lifetime]["|" MKI ":" length]`. The lifetime is not looked at: no call sends 2^48 packets,
-/// and who asks for less re-keys by itself.
+/// `inline:<key and salt>["|" lifetime]["|" MKI ":" length]`. The lifetime is not looked at: no call sends 2^48
+/// packets, and who asks for less re-keys by itself.
 fn keying(suite: Suite, text: &str) -> Result<Keying, CryptoError> {
     let (method, info) = text.split_once(':').ok_or(CryptoError::Malformed)?;
     if !method.eq_ignore_ascii_case("inline") {

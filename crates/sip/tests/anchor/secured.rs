@@ -120,8 +120,8 @@ fn passed_through_srtp_stays_untappable() {
     assert_eq!(s.plan(0).trunk.protection, Protection::None);
 }
 
-/// The table of docs/SECURE-MEDIA.md: policy toward the offerer, what it offers, policy toward the other side; what goes
-/// there, or the refusal.
+/// The table of docs/SECURE-MEDIA.md: policy toward the offerer, what it offers, policy toward the other side; what
+/// goes there, or the refusal.
 #[test]
 fn the_table_of_policies() {
     const O: (&str, usize) = ("RTP/AVP", 2);

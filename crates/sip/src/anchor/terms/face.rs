@@ -141,9 +141,9 @@ impl Face {
         self.bound.push((theirs.to_owned(), own));
     }
 
-    /// Whether we begin the handshake. Who has begun it with this party's certificate goes on being its client, whatever
-    /// a later description leaves open (RFC 8842 §5.3). Left open, the party begins: as a lite agent we don't know its
-    /// address before it has shown itself.
+    /// Whether we begin the handshake. Who has begun it with this party's certificate goes on being its client,
+    /// whatever a later description leaves open (RFC 8842 §5.3). Left open, the party begins: as a lite agent we don't
+    /// know its address before it has shown itself.
     pub(super) fn begins(&mut self, dtls: &Dtls) -> bool {
         let known =
             self.role.as_ref().filter(|(prints, _)| *prints == dtls.fingerprints).map(|(_, begins)| *begins);
