@@ -1,5 +1,5 @@
 //! Protected calls between two baresip, captured: opened, they are the same call as in the clear, sample by sample.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
 

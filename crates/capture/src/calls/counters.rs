@@ -14,7 +14,8 @@ pub struct Counters {
     pub packets: u64,
     /// RTP packets that came by another hop, or after their call's end.
     pub redundant: u64,
-    /// SIP and RTP dropped since [`Options::most_bytes`](super::Options::most_bytes) or [`MOST_CALLS`](super::MOST_CALLS) was reached.
+    /// SIP and RTP dropped since [`Options::most_bytes`](super::Options::most_bytes) or
+    /// [`MOST_CALLS`](super::MOST_CALLS) was reached.
     pub dropped: u64,
     /// RTP packets dropped since they had come before, byte for byte, between the same addresses.
     pub copies: u64,

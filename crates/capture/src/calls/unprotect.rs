@@ -155,7 +155,7 @@ impl Voice {
             }
         }
         let source = *self.source(ssrc);
-        let opened = (source.failed < PATIENCE || source.failed % PATIENCE == 0)
+        let opened = (source.failed < PATIENCE || source.failed.is_multiple_of(PATIENCE))
             .then(|| self.with_other_keys(&packet, source, room))
             .flatten();
         let source = self.source(ssrc);

@@ -1,5 +1,5 @@
-//! The keys of SRTP from a handshake's secret: the exporters of DTLS 1.2 (RFC 5705) and of DTLS 1.3 (RFC 8446 §7.5), with
-//! the label of RFC 5764 §4.2.
+//! The keys of SRTP from a handshake's secret: the exporters of DTLS 1.2 (RFC 5705) and of DTLS 1.3 (RFC 8446 §7.5),
+//! with the label of RFC 5764 §4.2.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256, Sha384};

@@ -73,7 +73,7 @@ impl KeyLog {
         if line.is_empty() || line.first() == Some(&b'#') {
             return Ok(());
         }
-        let mut words = line.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty());
+        let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
         let (Some(label), Some(random), Some(secret), None) =
             (words.next(), words.next(), words.next(), words.next())
         else {
