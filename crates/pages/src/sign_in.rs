@@ -67,7 +67,8 @@ pub fn sign_in(shell: &Shell<'_>, sign_in: &SignIn<'_>) -> String {
             h1 { (texts.sign_in) }
             p { (texts.sign_in_below) }
             @if let Some(fault) = sign_in.fault { p #fault .fault role="alert" { (fault_text(shell, fault)) } }
-            @if let Some(out) = sign_in.out {
+            // Nothing but an address: a script's would run here.
+            @if let Some(out) = sign_in.out.filter(|out| out.starts_with("https://") || out.starts_with("http://")) {
                 p { a href=(clean(out)) rel="noreferrer" { (fill(texts.sign_out_there, &[&provider])) } }
             }
             @if sign_in.provider.is_some() {
