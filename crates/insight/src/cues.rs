@@ -47,4 +47,4 @@ pub use measure::{Aspect, Measure, Scale};
 pub use rule::{Cue, CueFault, HIGHEST, Line};
 pub use set::{CueSet, CueSetError};
 pub use situation::{Moment, Running, Situation};
-pub use told::{Answer, Cause, Cleared, CueCleared, CueJudged, CueShown, CueText};
+pub use told::{Answer, Cause, Cleared, CueCleared, CueJudged, CueShown, CueText, CueWithheld};

@@ -5,13 +5,14 @@ mod chart;
 mod csv;
 mod cues;
 mod estimate;
+mod holdout;
 mod range;
 mod sums;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
-use sidetone_store::{CueSum, Day, Grouping, REST};
+use sidetone_store::{CueSum, Day, Grouping, HoldoutSum, REST};
 
 use crate::calls::{QueryFault, select};
 use crate::civil::Date;
@@ -22,6 +23,7 @@ use crate::vocabulary::tone;
 pub use csv::figures_csv;
 pub use cues::is_group_of_cues;
 pub use estimate::{Change, Estimate, SMALLEST_GROUP};
+pub use holdout::is_group_of_calls;
 pub use range::{FiguresQuery, Range};
 use sums::Total;
 pub use sums::{Measure, is_group};
@@ -47,6 +49,7 @@ pub struct Figures {
     weekly: bool,
     by_label: Vec<(String, Total)>,
     cues: Vec<CueSum>,
+    holdout: Vec<HoldoutSum>,
 }
 
 impl Figures {
@@ -96,6 +99,7 @@ impl Figures {
             weekly,
             by_label,
             cues: Vec::new(),
+            holdout: Vec::new(),
         }
     }
 
@@ -104,6 +108,13 @@ impl Figures {
     #[must_use]
     pub fn with_cues(self, sums: &[CueSum]) -> Self {
         Self { cues: cues::by_rule(sums), ..self }
+    }
+
+    /// The same with calls of these days whose cues were withheld, and those that they are compared with. They are of
+    /// all calls, whatever the query chooses.
+    #[must_use]
+    pub fn with_holdout(self, sums: Vec<HoldoutSum>) -> Self {
+        Self { holdout: sums, ..self }
     }
 
     /// A figure of the range; `None` of fewer than [`SMALLEST_GROUP`] calls.
@@ -161,6 +172,7 @@ pub fn figures(shell: &Shell<'_>, figures: &Figures) -> String {
             }
             (by_label(shell, figures))
             (cues::table(shell, &figures.cues))
+            (holdout::section(shell, &figures.holdout))
             p.caution { (texts.caution_figures) }
         }
         p.more { a href=(shell.path(&format!("/figures.csv{}", figures.query.to_query()))) download { (texts.as_csv) } }

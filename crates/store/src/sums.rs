@@ -3,6 +3,7 @@
 use crate::cues;
 use crate::database::{Database, Value, transaction};
 use crate::error::StoreError;
+use crate::holdout;
 use crate::query::{Grouping, REST};
 use crate::store::Store;
 use sidetone_events::Timestamp;
@@ -73,7 +74,8 @@ fn sum_day(database: &mut dyn Database, day: i64) -> Result<(), StoreError> {
         let values: [Value; 3] = [day.into(), from.into(), until.into()];
         database.execute(&sums(by, is_followed), &values)?;
     }
-    cues::sum_day(database, &[day.into(), from.into(), until.into()])
+    cues::sum_day(database, &[day.into(), from.into(), until.into()])?;
+    holdout::sum_day(database, &[day.into(), from.into(), until.into()])
 }
 
 /// The statement that sums a day up: its number, its first millisecond and the first one behind it are the parameters.

@@ -279,7 +279,7 @@ fn erase(database: &mut dyn Database, call: CallId, before: u64) -> Result<(), S
         "UPDATE calls SET erased_before = $2, valence = NULL, arousal = NULL, distress = NULL, confidence = NULL,
              state = NULL, trend = NULL, alerts = 0, calmed = 0, alert = NULL, valence_start = NULL,
              valence_end = NULL, shift = NULL, speech_ms = NULL, judged_ms = NULL, customer_talk_ms = NULL,
-             agent_talk_ms = NULL, overlap_ms = NULL, silence_ms = NULL, hold_ms = NULL, holds = NULL
+             agent_talk_ms = NULL, overlap_ms = NULL, silence_ms = NULL, hold_ms = NULL, holds = NULL, withheld = NULL
          WHERE id = $1 AND erased_before < $2",
         &bound,
     )?;

@@ -97,3 +97,10 @@ texts! {
     not_analysed, no_receipts, receipts_for_ever, no_do_not_analyse, no_agent_numbers, no_country, no_tones,
     given_upstream, announce_elsewhere, late_opt_in, no_salt, no_contact,
 }
+
+texts! {
+    /// What the agent's own pages say in one language, and whether cues help.
+    CoachingTexts:
+    holdout, holdout_figure, holdout_shown, holdout_withheld, holdout_difference, holdout_followed, holdout_higher,
+    holdout_lower, holdout_unclear, holdout_not_yet, holdout_too_few, holdout_what,
+}

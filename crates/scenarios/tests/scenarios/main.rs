@@ -25,6 +25,7 @@ mod fairness;
 mod forking;
 mod hearing;
 mod hold;
+mod holdout;
 mod hostile;
 mod http_api;
 mod interop;

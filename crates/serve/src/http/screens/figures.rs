@@ -20,10 +20,12 @@ pub(super) fn router() -> Router<Screens> {
 async fn figures_of(kept: &Kept, query: FiguresQuery, now: u64) -> Result<Figures, StoreError> {
     let range = query.range(now).unwrap_or_else(|_| sidetone_pages::Range::usual(now));
     let (by, first, last) = (query.grouping(), range.before_first, range.last);
-    let asked =
-        kept.ask(move |store| Ok((store.days_by(by, first, last)?, store.cue_sums(range.first, last)?)));
-    let (days, cues) = asked.await?;
-    Ok(Figures::of(&days, &query, now).with_cues(&cues))
+    let asked = kept.ask(move |store| {
+        let days = store.days_by(by, first, last)?;
+        Ok((days, store.cue_sums(range.first, last)?, store.holdout_sums(range.first, last)?))
+    });
+    let (days, cues, holdout) = asked.await?;
+    Ok(Figures::of(&days, &query, now).with_cues(&cues).with_holdout(holdout))
 }
 
 async fn figures(

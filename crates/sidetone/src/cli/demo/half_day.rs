@@ -16,7 +16,7 @@ use sidetone_events::{
     Event, Narrator, NumberHasher, Parties, Timestamp,
 };
 use sidetone_hear::CallAnalysis;
-use sidetone_insight::cues::CueSet;
+use sidetone_insight::cues::{Coach, CueSet};
 use sidetone_insight::{Insight, Summary, Thresholds};
 use sidetone_softphone::Clip;
 use sidetone_spool::Spool;
@@ -111,7 +111,7 @@ fn hear() -> anyhow::Result<Vec<Heard>> {
 /// One stretch through the pipeline.
 fn one(model: &Arc<Model>, cues: &Arc<CueSet>, caller: &[i16], agent: &[i16], holds: bool) -> Heard {
     let mut analysis = CallAnalysis::new(Duration::ZERO, Thresholds::default(), model, false)
-        .coached(Some(Arc::clone(cues)));
+        .coached(Some(Coach::new(Arc::clone(cues))));
     // The speech is the project's own.
     analysis.listen_to_recording(RecordingPermit::new(Stated::Customer));
     let (mut now, mut insights) = (Duration::ZERO, Vec::new());
