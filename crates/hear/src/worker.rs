@@ -155,7 +155,9 @@ impl Worker {
             Work::Begin { call, origin, thresholds, in_band, coach, words } => {
                 let model = &self.model;
                 let begin = || {
-                    CallAnalysis::new(origin, *thresholds, model, in_band).coached(coach.map(|coach| *coach)).transcribed(words)
+                    CallAnalysis::new(origin, *thresholds, model, in_band)
+                        .coached(coach.map(|coach| *coach))
+                        .transcribed(words)
                 };
                 let begun = catch_unwind(AssertUnwindSafe(begin));
                 match begun {

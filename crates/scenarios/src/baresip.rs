@@ -122,6 +122,12 @@ impl Baresip {
         Self { process, control, inbox: String::new(), dir, played }
     }
 
+    /// What it has printed so far: texts that it received, among others.
+    #[must_use]
+    pub fn output(&self) -> String {
+        self.process.output()
+    }
+
     /// Gives a command of baresip's menu: `dial`, `hold`, `resume`, `hangup`, `transfer`.
     ///
     /// # Panics

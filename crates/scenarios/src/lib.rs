@@ -15,6 +15,7 @@ pub mod audio;
 pub mod baresip;
 pub mod call;
 pub mod chromium;
+pub mod demo;
 pub mod dns;
 pub mod net;
 pub mod postgresql;

@@ -53,6 +53,7 @@ use screens::Screens;
 pub use screens::{Facts, GatherFacts};
 
 use crate::config::FrameAncestor;
+use crate::practice::Practice;
 use crate::snapshot::NOTHING_COUNTS;
 use crate::{Snapshot, Stats};
 
@@ -84,6 +85,8 @@ pub struct Served {
     pub api: Option<(Revealed, Arc<Calls>)>,
     /// The calls that are up, for the agents who have them.
     pub desks: Desks,
+    /// Recorded calls for agents to practise with, if there are any.
+    pub practice: Option<Practice>,
     /// Whose pages may embed the agent's.
     pub embedded_by: Vec<FrameAncestor>,
     /// The store, for those who have a token of it; absent where none is kept.
@@ -141,7 +144,7 @@ fn pages() -> [Route<Pages>; 5] {
 }
 
 fn router(served: Served, alarm: &Alarm) -> Router {
-    let Served { stats, policy, events, api, kept, desks, model, facts, embedded_by, .. } = served;
+    let Served { stats, policy, events, api, kept, desks, practice, model, facts, embedded_by, .. } = served;
     let pages = pages().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
     let pages = pages.with_state(Pages { stats: stats.clone(), policy }).merge(events);
     let pages = match kept {
@@ -150,10 +153,10 @@ fn router(served: Served, alarm: &Alarm) -> Router {
             let screens = Screens::new(kept.clone(), stats, model, facts, Arc::clone(&limits), alarm);
             pages
                 .merge(history::router(kept.clone(), Arc::clone(&limits)))
-                .merge(text::router(kept.clone(), Arc::clone(&limits)))
+                .merge(text::router(kept.clone(), desks.clone(), Arc::clone(&limits)))
                 .merge(additions::router(kept.clone(), Arc::clone(&limits)))
                 .merge(desk::router(kept, desks.clone(), limits))
-                .merge(screens::router(screens, desks, &embedded_by))
+                .merge(screens::router(screens, desks, practice, &embedded_by))
         }
         None => pages,
     };

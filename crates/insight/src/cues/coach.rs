@@ -223,7 +223,11 @@ impl Coach {
         let had_alert = moment.has_alert();
         self.to_judge.push_back(ToJudge { place, number, since: now, was_upset, had_alert });
         if withheld {
-            return Some(CueTold::Withheld(CueWithheld { cue: cue.id.clone(), number }));
+            return Some(CueTold::Withheld(CueWithheld {
+                cue: cue.id.clone(),
+                number,
+                priority: cue.priority,
+            }));
         }
         let others = cue.line.keys().filter(|tag| *tag != language).filter_map(|tag| {
             let (tag, line, reason) = cue.in_language(tag)?;

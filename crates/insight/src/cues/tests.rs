@@ -279,7 +279,10 @@ fn a_withheld_cue_is_noted_when_it_would_have_been_shown_and_judged_like_it() {
         let mut call = Played::of(set);
         call.coach = call.coach.drawn(lot);
         call.agent_pace(200.0).talk(90, false, true);
-        assert!(call.coach.answer(call.now, 2, Answer::Dismissed).is_none() == (lot < 0.5), "answers what is seen");
+        assert!(
+            call.coach.answer(call.now, 2, Answer::Dismissed).is_none() == (lot < 0.5),
+            "answers what is seen"
+        );
         call
     };
     let shown = play(0.5, PACE);
@@ -297,7 +300,9 @@ fn a_withheld_cue_is_noted_when_it_would_have_been_shown_and_judged_like_it() {
     assert_eq!(call.story()[..2], ["2500 slow-down withheld", "10500 condolence shown"]);
     assert!(!call.shown()[0].compared);
     assert_eq!(call.shown()[0].number, 2, "numbers go over both");
-    assert!(Played::with(PACE).agent_pace(200.0).talk(9, false, true).shown().iter().all(|cue| !cue.compared));
+    assert!(
+        Played::with(PACE).agent_pace(200.0).talk(9, false, true).shown().iter().all(|cue| !cue.compared)
+    );
 }
 
 #[test]

@@ -46,6 +46,8 @@ pub struct CueWithheld {
     pub cue: String,
     /// The number that the cue would have had in its call.
     pub number: u32,
+    /// Its priority, 0 to 1000.
+    pub priority: u16,
 }
 
 /// A cue in one language.

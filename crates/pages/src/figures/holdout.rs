@@ -216,12 +216,15 @@ mod tests {
     #[test]
     fn a_difference_is_told_with_its_interval_and_what_it_proves() {
         let page = section(&shell(), &[sum(false, 400, 12), sum(true, 100, 8)]).into_string();
-        for part in ["75%", "25%", "+50", "higher with cues", "5:00", "3:20", "−1:40", "may be chance", "n 400"] {
+        for part in
+            ["75%", "25%", "+50", "higher with cues", "5:00", "3:20", "−1:40", "may be chance", "n 400"]
+        {
             assert!(page.contains(part), "{part}: {page}");
         }
         // Nine surveys of each are too few for a score.
         assert!(page.contains("not enough calls yet"), "{page}");
-        let (low, high) = Compared::Recovery.difference(&sum(false, 400, 9), &sum(true, 100, 9)).unwrap().interval;
+        let (low, high) =
+            Compared::Recovery.difference(&sum(false, 400, 9), &sum(true, 100, 9)).unwrap().interval;
         assert!(low < 0.0 && high > 0.0);
     }
 

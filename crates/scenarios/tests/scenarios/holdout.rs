@@ -86,7 +86,8 @@ fn a_call_that_the_lot_has_drawn_shows_its_agent_no_cue_but_those_always_shown()
         let drawn: Vec<_> = of(&events, &id, "cue.withheld");
         let seen: Vec<_> = of(&events, &id, "cue.shown");
         let lines: Vec<_> = seen.iter().map(|event| event["data"]["line"].as_str().unwrap()).collect();
-        let compared: Vec<_> = seen.iter().map(|event| event["data"]["compared"].as_bool().unwrap()).collect();
+        let compared: Vec<_> =
+            seen.iter().map(|event| event["data"]["compared"].as_bool().unwrap()).collect();
         if let [event] = drawn.as_slice() {
             withheld += 1;
             assert_eq!((&event["data"]["cue"], &event["data"]["number"]), (&"drawn".into(), &1.into()));

@@ -79,7 +79,12 @@ pub(super) struct Analyze {
 
 impl Analyze {
     /// Tells which of these cues the agents of a recording would have been shown, and nothing else of it.
-    pub(super) fn of_cues(file: PathBuf, customer: Option<Customer>, cues: Arc<CueSet>) -> Self {
+    pub(super) fn of_cues(
+        file: PathBuf,
+        customer: Option<Customer>,
+        words: Option<String>,
+        cues: Arc<CueSet>,
+    ) -> Self {
         Self {
             files: vec![file],
             customer,
@@ -88,7 +93,7 @@ impl Analyze {
             table: false,
             codecs: Vec::new(),
             model: None,
-            words: None,
+            words,
             salt: None,
             cues: Some(cues),
         }
@@ -268,7 +273,7 @@ impl Analyze {
 }
 
 /// Recognises words while the recording is read.
-fn scribe(recogniser: &str) -> anyhow::Result<Scribe> {
+pub(super) fn scribe(recogniser: &str) -> anyhow::Result<Scribe> {
     let language = Language { model: recogniser.to_owned(), ..Language::default() };
     let words = Words::open(&language).map_err(|why| {
         // A folder is no name that could be fetched.

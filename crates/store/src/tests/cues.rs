@@ -141,17 +141,20 @@ fn compared(number: u128, withheld: bool, followed: bool) -> Vec<Event> {
     let seconds = Duration::from_secs;
     let mut events = whole_call(&mut call);
     let mut end = events.pop().unwrap();
-    events.push(call.tell(seconds(62), labels("billing", if number % 2 == 0 { "2001" } else { "2002" }, "", "")));
+    events.push(
+        call.tell(seconds(62), labels("billing", if number % 2 == 0 { "2001" } else { "2002" }, "", "")),
+    );
     // One that is always shown makes nothing comparable, in either.
     let mut always = shown("condolence", 1);
     always.compared = false;
     events.push(call.tell(seconds(63), always));
     events.push(if withheld {
-        call.tell(seconds(64), CueWithheld { cue: "slow-down".to_owned(), number: 2 })
+        call.tell(seconds(64), CueWithheld { cue: "slow-down".to_owned(), number: 2, priority: 500 })
     } else {
         call.tell(seconds(64), CueShown { compared: true, ..shown("slow-down", 2) })
     });
-    let judged = |number, adopted| CueJudged { cue: "slow-down".to_owned(), number, adopted, recovered: None };
+    let judged =
+        |number, adopted| CueJudged { cue: "slow-down".to_owned(), number, adopted, recovered: None };
     events.push(call.tell(seconds(80), judged(1, Some(!followed))));
     events.push(call.tell(seconds(80), judged(2, Some(followed))));
     end.seq = events.last().unwrap().seq + 1;
@@ -189,7 +192,8 @@ fn calls_whose_cues_were_withheld_are_summed_up_beside_those_whose_cues_were_sho
         let day = BEGAN / DAY_MS;
         let sums = store.holdout_sums(day, day).unwrap();
         let [shown, withheld] = sums.as_slice() else { panic!("{sums:?}") };
-        let counted = |sum: &HoldoutSum| (sum.withheld, sum.calls, sum.agents, sum.judged, sum.adopted, sum.upset);
+        let counted =
+            |sum: &HoldoutSum| (sum.withheld, sum.calls, sum.agents, sum.judged, sum.adopted, sum.upset);
         assert_eq!(counted(shown), (false, 4, 2, 4, 4, 4));
         assert_eq!(counted(withheld), (true, 2, 2, 2, 1, 2));
         assert_eq!((withheld.recovered, withheld.shifts, withheld.handled), (2, 2, 2));
