@@ -51,8 +51,8 @@ impl CallId {
         Self::new(began, random() << 64 | random())
     }
 
-    /// A number of `[0, 1)` by which the call is drawn by lot, as for a comparison: a keyed hash of its id, so it is the
-    /// same whenever it is asked for, and tells nothing of when the call was, by whom or with whom.
+    /// A number of `[0, 1)` by which the call is drawn by lot, as for a comparison: a keyed hash of its id, so it is
+    /// the same whenever it is asked for, and tells nothing of when the call was, by whom or with whom.
     #[must_use]
     pub fn lot(self) -> f64 {
         // A key takes any length; nobody has to be kept from computing it, so it is no secret.

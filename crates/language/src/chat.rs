@@ -1,8 +1,8 @@
 //! A chat as somebody copies it out of another program: who has said what.
 //!
 //! Nobody's words but the customer's are ever read, so a pasted chat has to be told apart first. Lines of the form
-//! `Name: text`, with or without a time before them, begin a turn; other lines go on with it. A text in which such lines
-//! are rare is no chat with names, and each of its paragraphs is a turn of its own.
+//! `Name: text`, with or without a time before them, begin a turn; other lines go on with it. A text in which such
+//! lines are rare is no chat with names, and each of its paragraphs is a turn of its own.
 
 /// The longest name of a speaker, in characters.
 const LONGEST_NAME: usize = 40;

@@ -116,8 +116,8 @@ pub struct Esl {
     /// Whether cues go to the agent's phone too, as text.
     #[serde(default)]
     pub cues: CuesBy,
-    /// Where FreeSWITCH sends them, as its `chat` has it: `internal/{agent}@pbx.example`, where `{agent}` stands for the
-    /// agent's label.
+    /// Where FreeSWITCH sends them, as its `chat` has it: `internal/{agent}@pbx.example`, where `{agent}` stands for
+    /// the agent's label.
     #[serde(default)]
     pub cues_to: String,
 }

@@ -185,8 +185,8 @@ impl Chromium {
         answer["result"]["value"].clone()
     }
 
-    /// What axe-core finds wrong on the page, as `IMPACT RULE: SELECTOR`, by its rules of WCAG 2.0 to 2.2 (A and AA) and
-    /// of good practice. Findings below serious are left out.
+    /// What axe-core finds wrong on the page, as `IMPACT RULE: SELECTOR`, by its rules of WCAG 2.0 to 2.2 (A and AA)
+    /// and of good practice. Findings below serious are left out.
     ///
     /// # Panics
     /// When `tools/peers/axe.sh` has not fetched it, or it fails.

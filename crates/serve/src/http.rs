@@ -64,10 +64,6 @@ const STALLED_AFTER: Duration = Duration::from_secs(30);
 const IDLE_AFTER: Duration = Duration::from_secs(60);
 /// How long a client may take to send its first request, however steadily its bytes come.
 const ASKED_WITHIN: Duration = Duration::from_secs(10);
-/// Most connections at once; beyond it the connection that has gone longest without a complete request is closed. Calls
-/// share the process's descriptors with them.
-const MOST_CONNECTIONS: usize = 256;
-
 /// The policy page's content, and its language for readers who ask for none that it has.
 pub type Policy = Arc<dyn Fn() -> (PageFacts, Language) + Send + Sync>;
 
@@ -87,6 +83,9 @@ pub struct Served {
     pub desks: Desks,
     /// Recorded calls for agents to practise with, if there are any.
     pub practice: Option<Practice>,
+    /// Most connections at once; beyond it the connection that has gone longest without a complete request is closed.
+    /// Calls share the process's descriptors with them.
+    pub connections: usize,
     /// Whose pages may embed the agent's.
     pub embedded_by: Vec<FrameAncestor>,
     /// The store, for those who have a token of it; absent where none is kept.
@@ -106,7 +105,7 @@ pub async fn start(listen: SocketAddr, served: Served, alarm: &Alarm) -> Result<
     let listener = TcpListener::bind(listen).await.map_err(cant)?;
     let bound = listener.local_addr().map_err(cant)?;
     let idle = IDLE_AFTER.max(served.heartbeat.saturating_mul(2));
-    let has_pages = served.kept.is_some();
+    let (has_pages, most) = (served.kept.is_some(), served.connections);
     let router = router(served, alarm);
     // Around all routes, so that every error has the same shape.
     let unknown = move |uri: Uri, headers: HeaderMap| unknown::no_such_path(has_pages, uri, headers);
@@ -117,7 +116,7 @@ pub async fn start(listen: SocketAddr, served: Served, alarm: &Alarm) -> Result<
         response
     }));
     alarm.watch("the HTTP server", async move {
-        let listener = Limited::new(StallGuard::new(listener, STALLED_AFTER), MOST_CONNECTIONS, idle);
+        let listener = Limited::new(StallGuard::new(listener, STALLED_AFTER), most, idle);
         let service = router.into_make_service_with_connect_info::<PeerAddress>();
         if let Err(error) = axum::serve(listener, service).await {
             tracing::error!(%error, "the HTTP server ended");

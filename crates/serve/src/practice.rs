@@ -1,5 +1,6 @@
-//! Recorded calls that agents play on their desks to practise. Nothing of it leaves this module: no event, no row in the
-//! store, no metric, no call of the call book. Who practises what is known while it plays, in memory, and then forgotten.
+//! Recorded calls that agents play on their desks to practise. Nothing of it leaves this module: no event, no row in
+//! the store, no metric, no call of the call book. Who practises what is known while it plays, in memory, and then
+//! forgotten.
 
 mod playing;
 

@@ -180,6 +180,7 @@ impl Server {
                     events: event_stream,
                     desks: http::Desks::new(list.clone(), Arc::clone(&calls)),
                     practice: Some(rehearsal::practice()),
+                    connections: config.http.connections.most(),
                     heartbeat: config.events.stream.heartbeat.0,
                     embedded_by: config.http.frame_ancestors.clone(),
                     kept: kept(&config, lock(&store).as_ref(), numbers_of),
