@@ -31,14 +31,13 @@
   tellTimes(document);
   setInterval(countOn, 1000);
 
-  // A recorded call to practise with: its sound goes on where the call is, however late it is switched on.
+  // The sound of a recorded call goes on where the call is.
   for (const sound of document.querySelectorAll("audio[data-elapsed]")) {
     const began = performance.now() - Number(sound.dataset.elapsed);
     sound.addEventListener("play", () => {
       const place = (performance.now() - began) / 1000;
       if (Math.abs(sound.currentTime - place) > 0.3) sound.currentTime = place;
     });
-    // A browser may want a press first: then it has its own button.
     sound.play().catch(() => {});
   }
 

@@ -17,7 +17,7 @@ pub const PRACTICE: &str = "/desk/practice";
 /// A recorded call that can be played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PracticeChoice<'a> {
-    /// Its name: `whole`, `late` or `hold`; another one is shown as it is.
+    /// Its name: `whole`, `late` or `hold`.
     pub id: &'a str,
     /// Its length, in milliseconds.
     pub length_ms: u64,
@@ -74,12 +74,12 @@ impl PracticeCue {
     }
 }
 
-fn title<'a>(own: &'a CoachingTexts, id: &'a str) -> &'a str {
+fn title(own: &CoachingTexts, id: &str) -> &'static str {
     match id {
         "whole" => own.practice_whole,
         "late" => own.practice_late,
         "hold" => own.practice_hold,
-        other => other,
+        _ => own.practice,
     }
 }
 
@@ -93,7 +93,7 @@ pub fn practice_list(shell: &Shell<'_>, choices: &[PracticeChoice<'_>]) -> Strin
         ul.choices {
             @for choice in choices {
                 li {
-                    form method="post" action=(shell.path(PRACTICE)) {
+                    form.filter method="post" action=(shell.path(PRACTICE)) {
                         (shell.csrf_field())
                         input type="hidden" name="call" value=(choice.id);
                         div {

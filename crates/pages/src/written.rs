@@ -1,8 +1,9 @@
 //! What a customer has written, in a chat or a mail: how it reads, and what may help first. Nothing of it is kept.
 
 use maud::{Markup, html};
+use sidetone_call::misleads;
 
-use crate::format::{number, percent, spoken};
+use crate::format::{clean, number, percent, spoken};
 use crate::layout::{Head, Section, Shell, headline, page};
 use crate::text::fill;
 use crate::vocabulary::{self, tone};
@@ -109,13 +110,13 @@ fn ask(shell: &Shell<'_>, form: WrittenForm<'_>, fault: Option<&WrittenFault>) -
         }
     };
     html! {
-        form.written method="post" action=(shell.path(WRITTEN)) {
+        form.filter.written method="post" action=(shell.path(WRITTEN)) {
             (shell.csrf_field())
             @if let Some(says) = says { p #fault .fault role="alert" { (says) } }
             @if let Some(WrittenFault::Who(names)) = fault {
                 p.act.who-is {
                     @for name in names {
-                        button.quiet type="submit" name="customer" value=(name) { (spoken(name)) }
+                        button.quiet type="submit" name="customer" value=(clean(name)) { (spoken(name)) }
                     }
                 }
             }
@@ -126,14 +127,19 @@ fn ask(shell: &Shell<'_>, form: WrittenForm<'_>, fault: Option<&WrittenFault>) -
             }
             label for="text" { (own.written_text) }
             textarea #text name="text" rows="10" required aria-invalid=[fault.map(|_| "true")]
-                aria-describedby=[fault.map(|_| "fault")] { (form.text) }
+                aria-describedby=[fault.map(|_| "fault")] { (whole(form.text)) }
             label for="customer" { (own.written_customer) }
             input #customer type="text" name=(if matches!(fault, Some(WrittenFault::Who(_))) { "named" } else { "customer" })
-                maxlength="60" value=(form.customer) autocomplete="off" aria-describedby="customer-hint";
+                maxlength="60" value=(clean(form.customer)) autocomplete="off" aria-describedby="customer-hint";
             p #customer-hint .hint { (own.written_customer_hint) }
             button #read type="submit" { (own.written_read) }
         }
     }
+}
+
+/// A text as it was pasted, without what turns the direction of writing.
+fn whole(text: &str) -> String {
+    text.chars().filter(|letter| matches!(letter, '\n' | '\t') || !misleads(*letter)).collect()
 }
 
 fn result(shell: &Shell<'_>, read: &Written) -> Markup {

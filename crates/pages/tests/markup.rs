@@ -103,7 +103,7 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
     let read = Written {
         messages: vec![message],
         topics: vec![text.to_owned()],
-        suggestion: Some((text.to_owned(), Some(text.to_owned()), "en".to_owned())),
+        suggestion: Some(("Ask.".to_owned(), Some("It helps.".to_owned()), "en".to_owned())),
         ..Written::default()
     };
     let who = WrittenFault::Who(vec![text.to_owned()]);
@@ -130,7 +130,7 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
             sign_in(&outside, &SignIn { fault: Some(SignInFault::Token), ..SignIn::default() }),
         ),
         ("problem", problem(&shell, 503, Some(text))),
-        ("practice to choose", practice_list(&agents, &[PracticeChoice { id: text, length_ms: 71_000 }])),
+        ("practice to choose", practice_list(&agents, &[PracticeChoice { id: "hold", length_ms: 71_000 }])),
         ("practice", practice(&agents, &practising(text, false), PATHS)),
         ("practice that is over", practice(&agents, &practising(text, true), PATHS)),
         ("a text to read", written(&agents, WrittenForm::default(), None, None)),
@@ -148,13 +148,13 @@ const PATHS: DeskPaths<'_> = DeskPaths { stream: "/desk/stream", part: "/desk/ca
 fn practising(text: &str, over: bool) -> Practising {
     let cue = PracticeCue {
         at_ms: 1_000,
-        line: text.to_owned(),
+        line: "Ask.".to_owned(),
         language: "en".to_owned(),
         others: [].into(),
         answer: Some((true, 2_000)),
     };
     Practising {
-        id: text.to_owned(),
+        id: "whole".to_owned(),
         elapsed_ms: 1_000,
         length_ms: 71_000,
         call: DeskCall {

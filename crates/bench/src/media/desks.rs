@@ -54,7 +54,8 @@ fn one(settings: &Settings, stage: &Stage, speech: &Speech, desks: usize) -> any
     let mut legs = Vec::with_capacity(calls * 2);
     for call in 0..calls {
         let (mut trunk, mut pbx) = (Leg::open(crate::place::TRUNK)?, Leg::open(crate::place::PBX)?);
-        let doors = sidetone.connect(trunk.address()?, pbx.address()?).with_context(|| format!("call {call}"))?;
+        let doors =
+            sidetone.connect(trunk.address()?, pbx.address()?).with_context(|| format!("call {call}"))?;
         trunk.aim(doors.trunk, Arc::clone(&speech.customer), call * 37);
         pbx.aim(doors.pbx, Arc::clone(&speech.agent), call * 37);
         legs.extend([trunk, pbx]);
@@ -120,7 +121,8 @@ fn ids(settings: &Settings, store: &Path, http: SocketAddr, calls: usize) -> any
     let token = run(settings, &["token", "create", "bench", "--role", "integration", "--store", &file])?;
     let begun = Instant::now();
     loop {
-        let head = format!("GET /api/v1/calls?up=true&limit=500 HTTP/1.1\r\nAuthorization: Bearer {token}\r\n");
+        let head =
+            format!("GET /api/v1/calls?up=true&limit=500 HTTP/1.1\r\nAuthorization: Bearer {token}\r\n");
         let (_, body) = exchange(http, &head, "")?;
         let list: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
         let listed = list.get("calls").and_then(|it| it.as_array()).cloned().unwrap_or_default();
