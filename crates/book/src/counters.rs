@@ -24,6 +24,8 @@ pub struct CallCounters {
     pub silences: u64,
     /// Times that the parties of a silent call were asked and the call went on.
     pub silences_kept: u64,
+    /// Answers that took up none of the protection that policy demands.
+    pub insecure: u64,
     /// Answers that aimed media at a forbidden address.
     pub misaimed: u64,
     /// Times that one side was silent while the other sent, or sent and was rejected.

@@ -83,6 +83,13 @@ impl Book {
                     tracing::warn!(%call, by, "an answer aims media at this host, multicast or nobody: none is sent there");
                 }
             }
+            CallFact::Insecure { key, by } => {
+                self.counters.insecure += 1;
+                if let Some(entry) = self.calls.get(&key) {
+                    let (call, by) = (entry.call().id, by.leg().as_str());
+                    tracing::warn!(%call, by, "an answer takes up no protection that media.security allows: its media is rejected, and the call is hung up");
+                }
+            }
             CallFact::Header { key, by, name, value, at } => match Telling::parse(&name, &value) {
                 Ok(telling) => {
                     let source = match by {

@@ -1,7 +1,7 @@
 //! A call as the command line shows it.
 
 use serde::Serialize;
-use sidetone_call::{EndPlan, Labels};
+use sidetone_call::{EndPlan, Labels, Protection, Security};
 use sidetone_consent::{Party, Policy, State};
 use sidetone_events::{CodecName, Direction};
 use sidetone_insight::cues::CueShown;
@@ -107,6 +107,9 @@ pub struct StreamView {
 pub struct LegView {
     /// The codec of the newest packet.
     pub codec: Option<CodecName>,
+    /// How its packets are protected: `none`; an SRTP suite, if SRTP ends here (`awaited` until its keys are known);
+    /// `srtp` or `dtls`, if they pass from party to party.
+    pub security: &'static str,
     /// The relay's counts.
     #[serde(flatten)]
     pub counts: EndReport,
@@ -116,8 +119,20 @@ impl LegView {
     pub(crate) fn new(report: &EndReport, receiver: &EndPlan, sender: &EndPlan) -> Self {
         Self {
             codec: report.payload_type.map(|number| codec_name(number, receiver, sender)),
+            security: security(sender),
             counts: *report,
         }
+    }
+}
+
+fn security(end: &EndPlan) -> &'static str {
+    match (&end.protection, end.security) {
+        (Protection::Sdes(keys), _) => keys.theirs.suite().as_str(),
+        (Protection::Dtls(_), _) => "DTLS-SRTP",
+        (Protection::Awaited, _) => "awaited",
+        (Protection::None, Security::None) => "none",
+        (Protection::None, Security::Sdes) => "srtp",
+        (Protection::None, Security::Dtls) => "dtls",
     }
 }
 

@@ -9,6 +9,7 @@
 //! | [`node`] | the name of a node |
 //! | [`stream`] | a media stream as the parties have agreed on it |
 //! | [`plane`] | the signalling side's interface to the media relay |
+//! | [`protection`] | the protection of a leg's media by us: suites and keys |
 //! | [`untappable`] | why a stream can't be listened to |
 //! | [`ending`] | how a call ended |
 //! | [`estimate`] | how the customer seemed to feel in a stretch of speech or text |
@@ -25,6 +26,7 @@ pub mod label;
 pub mod nature;
 pub mod node;
 pub mod plane;
+pub mod protection;
 pub mod side;
 pub mod stream;
 pub mod untappable;
@@ -37,6 +39,7 @@ pub use label::{Label, Labels, NotALabel, Teams, misleads};
 pub use nature::Nature;
 pub use node::Node;
 pub use plane::{Exhausted, IpFamily, LocalMedia, MediaPlane};
+pub use protection::{DtlsPlan, IcePlan, Keying, Protection, SrtpKeys, Suite};
 pub use side::{CustomerOnly, Leg, Side};
 pub use stream::{Direction, EndPlan, Format, MediaKind, Security, StreamPlan};
 pub use untappable::Untappable;

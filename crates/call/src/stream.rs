@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::{Side, Untappable};
+use crate::{Protection, Side, Untappable};
 
 /// One stream with both ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub struct EndPlan {
     pub mux: bool,
     /// How this end's packets are protected on the wire.
     pub security: Security,
+    /// What the relay does about it.
+    pub protection: Protection,
     /// The formats that it wants to receive, in order of preference.
     pub formats: Vec<Format>,
     /// The direction that it stated.

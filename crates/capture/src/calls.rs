@@ -313,6 +313,7 @@ impl Follower {
             // A recording has no consent machine that could be told.
             CallFact::Started { .. }
             | CallFact::Misaimed { .. }
+            | CallFact::Insecure { .. }
             | CallFact::Header { .. }
             | CallFact::Digit { .. }
             | CallFact::Referred { .. }

@@ -115,7 +115,7 @@ pub fn desk(
         div #live .desk tabindex="-1" data-fragment=(shell.path(paths.part)) data-stream=(shell.path(paths.stream)) {
             (PreEscaped(desk_fragment(shell, call, paths)))
         }
-        p.more.beside {
+        p.pages {
             a #to-written href=(shell.path(WRITTEN)) { (shell.language.coaching().written) }
             @if practice { " " a #to-practice href=(shell.path(PRACTICE)) { (shell.language.coaching().practice) } }
         }

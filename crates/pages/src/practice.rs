@@ -149,7 +149,7 @@ pub fn practice_fragment(shell: &Shell<'_>, practising: &Practising, paths: Desk
         return over(shell, summary).into_string();
     }
     let caption = html! {
-        p.caption {
+        p.more.caption {
             @if let Some((by_customer, said)) = &practising.caption {
                 span.soft { (if *by_customer { texts.customer } else { texts.agent }) ": " }
                 q { (spoken(said)) }
@@ -298,7 +298,7 @@ mod tests {
         {
             assert!(part.contains(expected), "{expected}: {part}");
         }
-        assert!(!part.contains("class=\"caption\""));
+        assert!(!part.contains("caption\""));
     }
 
     #[test]

@@ -190,7 +190,7 @@ impl Signalling {
                 Some(wanting) => self.tell(core, now, wanting),
                 None => {
                     core.settle(now);
-                    if !core.hang_up_unacknowledged(now) {
+                    if !core.hang_up_hopeless(now) {
                         break;
                     }
                 }

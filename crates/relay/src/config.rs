@@ -1,11 +1,15 @@
 //! `[media]` of the configuration: addresses, ports, threads, and allowed media sources.
 
+mod security;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sidetone_call::Side;
 use sidetone_insight::Period;
+
+pub use security::{Keying, MediaSecurity, SidePolicy};
 
 /// `[media]`
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -41,6 +45,9 @@ pub struct Media {
     /// Streams from which `tick` applies.
     #[serde(default = "Media::default_coalesce")]
     pub coalesce_from: usize,
+    /// SRTP that ends here.
+    #[serde(default)]
+    pub security: MediaSecurity,
 }
 
 impl Media {
@@ -73,6 +80,7 @@ impl Media {
         if self.tick.0 > std::time::Duration::from_millis(10) {
             faults.push(("tick", "delays every packet by up to this much; 10ms is the most"));
         }
+        faults.extend(self.security.faults());
         faults
     }
 

@@ -10,15 +10,19 @@ use std::time::Instant;
 
 use sidetone_announce::{Playback, Voice};
 use sidetone_call::{CallKey, Exhausted, IpFamily, LocalMedia, MediaPlane, Side, StreamPlan};
+use sidetone_handshake::Settings;
 use sidetone_rtp::latch::Policy;
 use tokio::sync::mpsc::Sender;
 
 use super::aim::Aim;
+use super::handshakes::{HandshakeTotals, Handshakes, Message};
 use super::report::{Left, Notice, RelayTotals};
+use super::shaking::HandshakeThread;
 use super::stock::{Pair, Stock};
 use super::thread::{Command, Orders, Pace, RelayThread};
 use super::voiceover::PlayId;
 use crate::config::{Latching, Media};
+use crate::protection::Keyring;
 use sidetone_tap::TapSender;
 use sidetone_watch::{Alarm, Heartbeat};
 
@@ -37,12 +41,17 @@ pub struct Engine {
     left: Receiver<Left>,
     /// Times that no port was free.
     exhausted: u64,
+    handshakes: Option<Handshakes>,
+    /// The thread behind it.
+    shaking: Option<JoinHandle<()>>,
 }
 
 /// A call's part of the pool.
 #[derive(Debug, Default)]
 struct Taken {
     locals: Vec<LocalMedia>,
+    /// The keys of its protected legs.
+    keys: Keyring,
     /// Both parties have described their media at some time: packets may come, even after the call's end.
     flowed: bool,
 }
@@ -158,7 +167,35 @@ impl Engine {
             closing: Vec::new(),
             left,
             exhausted: 0,
+            handshakes: None,
+            shaking: None,
         })
+    }
+
+    /// Starts the thread that shakes hands, with our certificate: without it no leg's keys come from DTLS.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn shaking_hands(mut self, settings: Arc<Settings>, alarm: &Alarm) -> io::Result<Self> {
+        let relays = self.threads.iter().map(|thread| Arc::clone(&thread.orders)).collect();
+        let (thread, handshakes) = HandshakeThread::new(settings, relays, thread_of);
+        let beat = Heartbeat::new("handshakes", self.epoch.elapsed());
+        let (its_beat, its_alarm, epoch) = (beat.clone(), alarm.clone(), self.epoch);
+        self.shaking = Some(alarm.thread(beat, false, move || {
+            thread.run(epoch, &its_beat, &its_alarm);
+            Ok(())
+        })?);
+        for thread in &self.threads {
+            thread.orders.give(Command::Handshakes(handshakes.clone()));
+        }
+        self.handshakes = Some(handshakes);
+        Ok(self)
+    }
+
+    /// Totals of the handshakes, if there are any.
+    #[must_use]
+    pub fn handshakes(&self) -> Option<&Arc<HandshakeTotals>> {
+        self.handshakes.as_ref().map(Handshakes::totals)
     }
 
     /// Registers our sockets other than media sockets: SDP must not aim media there.
@@ -184,7 +221,11 @@ impl Engine {
     pub fn close_released(&mut self) {
         self.remember_senders();
         for (call, taken) in std::mem::take(&mut self.closing) {
-            self.tell(call, Command::Close { call });
+            let says_good_bye = taken.keys.has_shaken()
+                && self.handshakes.as_ref().is_some_and(|handshakes| handshakes.tell(Message::End(call)));
+            if !says_good_bye {
+                self.tell(call, Command::Close { call });
+            }
             for local in taken.locals {
                 self.aim.release(local);
                 let (ip, port) = (local.rtp.ip(), local.rtp.port());
@@ -237,6 +278,15 @@ impl Engine {
     }
 }
 
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let (Some(handshakes), Some(thread)) = (self.handshakes.take(), self.shaking.take()) {
+            handshakes.tell(Message::Stop);
+            let _ = thread.join();
+        }
+    }
+}
+
 impl MediaPlane for Engine {
     fn reserve(
         &mut self,
@@ -270,12 +320,17 @@ impl MediaPlane for Engine {
     }
 
     fn apply(&mut self, call: CallKey, stream: usize, plan: &StreamPlan) {
-        if plan.is_agreed()
-            && let Some(taken) = self.calls.get_mut(&call)
-        {
-            taken.flowed = true;
+        let mut guard = None;
+        let mut shake = Vec::new();
+        if let Some(taken) = self.calls.get_mut(&call) {
+            taken.flowed |= plan.is_agreed();
+            guard = taken.keys.changes(stream, plan, &mut shake);
         }
-        self.tell(call, Command::Plan { call, stream, plan: Box::new(plan.clone()) });
+        // Told first, so that no datagram of the party's is there before its session.
+        if let Some(handshakes) = &self.handshakes {
+            shake.into_iter().for_each(|shake| handshakes.shake(call, stream, shake));
+        }
+        self.tell(call, Command::Plan { call, stream, plan: Box::new(plan.clone()), guard });
         self.changes.push(PlanChange { call, stream, plan: plan.clone() });
     }
 

@@ -39,6 +39,16 @@ impl Frame {
         self.bytes.get(self.packet.clone()).unwrap_or_default()
     }
 
+    /// Sets the packet's length to what protecting or unprotecting it has made of it.
+    pub(super) fn resize(&mut self, length: usize) {
+        self.packet.end = (self.packet.start + length).min(self.bytes.len());
+    }
+
+    /// The packet with the free bytes behind it.
+    pub(super) fn with_tail(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(self.packet.start..).unwrap_or_default()
+    }
+
     pub(super) fn packet_mut(&mut self) -> &mut [u8] {
         self.bytes.get_mut(self.packet.clone()).unwrap_or_default()
     }

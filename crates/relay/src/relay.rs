@@ -11,6 +11,8 @@ use sidetone_rtp::splice::{Content, Verdict};
 use sidetone_rtp::stats::StreamStats;
 use sidetone_rtp::{PacketKind, classify};
 
+use super::link::Link;
+use super::protection::{Change, Changes, Guard, LinkChange};
 use super::report::{EndReport, StreamReport};
 use super::voiceover::{PlayId, Spoken, Voiceover};
 
@@ -64,6 +66,9 @@ struct End {
     receives: bool,
     /// Announcements toward this party.
     voiceover: Voiceover,
+    guard: Guard,
+    /// What leads to the keys of a handshake.
+    link: Option<Box<Link>>,
     octets: u64,
     rtcp_packets: u64,
     rejected: u64,
@@ -84,6 +89,8 @@ impl End {
             events: 0,
             receives: true,
             voiceover: Voiceover::new(seed),
+            guard: Guard::default(),
+            link: None,
             octets: 0,
             rtcp_packets: 0,
             rejected: 0,
@@ -101,10 +108,46 @@ impl End {
             self.rtp.announce();
             self.rtcp.announce();
         }
-        self.rtp.expect(plan.remote_rtp, plan.signalled_from);
-        self.rtcp.expect(plan.remote_rtcp.or(plan.remote_rtp), plan.signalled_from);
+        match self.link.as_ref().filter(|link| link.does_ice()) {
+            // Its checks say where it is, and its description doesn't.
+            Some(link) => self.settle(link.nominated()),
+            None => {
+                self.rtp.expect(plan.remote_rtp, plan.signalled_from);
+                self.rtcp.expect(plan.remote_rtcp.or(plan.remote_rtp), plan.signalled_from);
+            }
+        }
         self.mux = plan.mux;
         self.receives = plan.direction.receives();
+    }
+
+    /// ICE has found the party there, or nowhere yet.
+    fn settle(&mut self, at: Option<SocketAddr>) {
+        if at.is_some() {
+            self.rtp.announce();
+            self.rtcp.announce();
+        }
+        self.rtp.expect(at, at.map(|at| at.ip()));
+        self.rtcp.expect(at, at.map(|at| at.ip()));
+    }
+
+    /// Takes what the control side has derived from the descriptions.
+    fn change(&mut self, change: Change) {
+        match change {
+            Change::Handshake(LinkChange::Begin(agent)) => {
+                self.guard.await_keys();
+                self.link = Some(Box::new(Link::new(agent)));
+            }
+            Change::Handshake(LinkChange::Restart(ours, theirs)) => {
+                if let Some(link) = self.link.as_deref_mut() {
+                    link.restart(&ours, &theirs);
+                }
+            }
+            Change::Same => {}
+            other => {
+                self.link = None;
+                self.guard.change(other);
+            }
+        }
     }
 
     /// The receiver's SDP defines the payload types (RFC 3264 §5.1).
@@ -156,6 +199,8 @@ impl End {
             rtcp_packets: self.rtcp_packets,
             rejected: self.rejected,
             rejected_from: self.rejected_from,
+            unauthentic: self.guard.unauthentic,
+            replayed: self.guard.replayed,
             undeliverable: self.undeliverable,
             payload_type: seen.payload_type,
             last_heard: self.last_heard,
@@ -210,6 +255,58 @@ impl Relay {
         }
     }
 
+    /// Takes the keys of ends whose SRTP ends here.
+    pub(super) fn guard(&mut self, changes: Changes) {
+        self.trunk.change(changes.trunk);
+        self.pbx.change(changes.pbx);
+    }
+
+    /// Takes the keys that a handshake has given for the end of the party on `side`, or that there are none any more.
+    pub(super) fn keyed(&mut self, side: Side, change: Change) {
+        self.end(side).guard.change(change);
+    }
+
+    /// What leads to a handshake with the party on `side`, if there is to be one.
+    pub(super) fn link(&mut self, side: Side) -> Option<&mut Link> {
+        self.end(side).link.as_deref_mut()
+    }
+
+    /// ICE has found the party on `side` there.
+    pub(super) fn settle(&mut self, side: Side, at: SocketAddr) {
+        self.end(side).settle(Some(at));
+    }
+
+    /// Whether a party may send from there that does no ICE.
+    pub(super) fn permits(&mut self, side: Side, source: SocketAddr) -> bool {
+        self.end(side).rtp.permits(source)
+    }
+
+    /// Unprotects a packet of the party on `side` in place, and gives its new length; `None` if it is to be dropped.
+    /// Comes before [`Self::admit`]: only an authentic packet teaches an address.
+    pub(super) fn unprotect(&mut self, side: Side, packet: &mut [u8]) -> Option<usize> {
+        let end = self.end(side);
+        if !end.guard.is_up() {
+            return Some(packet.len());
+        }
+        let kind = classify(packet);
+        // These lead to the keys, and are not protected by them.
+        if end.link.is_some() && matches!(kind, PacketKind::Stun | PacketKind::Dtls) {
+            return None;
+        }
+        end.guard.unprotect(kind, packet)
+    }
+
+    /// Protects a packet for the party on `side` in place, and gives its new length; `None` if it can't be.
+    pub(super) fn protect(&mut self, side: Side, buffer: &mut [u8], length: usize) -> Option<usize> {
+        let guard = &mut self.end(side).guard;
+        if guard.is_up() {
+            let kind = classify(buffer.get(..length)?);
+            guard.protect(kind, buffer, length)
+        } else {
+            Some(length)
+        }
+    }
+
     /// Begins an announcement toward a party; returns the one that it replaces, and how much of that was played.
     pub(super) fn play(
         &mut self,
@@ -254,7 +351,11 @@ impl Relay {
         let end = self.end(toward);
         let to = end.rtp.target();
         match to.filter(|_| end.receives) {
-            Some(to) => (end.voiceover.speak(now, source, packet), Some(to)),
+            Some(to) => {
+                let spoken = end.voiceover.speak(now, source, packet);
+                let sent = !matches!(spoken, Spoken::Packet { .. }) || end.guard.protect_alone(packet);
+                (spoken, Some(to).filter(|_| sent))
+            }
             None => {
                 end.voiceover.reachable(now, false);
                 (Spoken::Nothing, None)

@@ -32,6 +32,10 @@ pub struct EndReport {
     /// Source of the newest rejected packet.
     #[serde(skip)]
     pub rejected_from: Option<IpAddr>,
+    /// Packets of a leg whose SRTP ends here that did not open: forged, damaged, of another key, or plain.
+    pub unauthentic: u64,
+    /// Packets of such a leg that had come before, or too late to tell.
+    pub replayed: u64,
     /// Packets without a destination: the other party's address isn't known, or is on hold.
     pub undeliverable: u64,
     /// Payload type of the newest packet.
@@ -96,6 +100,14 @@ pub struct RelayTotals {
     pub lost: AtomicU64,
     /// Packets refused for their source.
     pub rejected: AtomicU64,
+    /// Packets that did not open where SRTP ends here, or had come before.
+    pub unauthentic: AtomicU64,
+    /// ICE checks and other STUN on legs that do ICE.
+    pub checks: AtomicU64,
+    /// Nominated addresses whose checks have stopped for half a minute.
+    pub lapsed: AtomicU64,
+    /// Packets that could not be protected: their number has left already, or the keys are not there yet.
+    pub unprotected: AtomicU64,
     /// Packets without a destination.
     pub undeliverable: AtomicU64,
     /// Packets the kernel would not take.

@@ -1,7 +1,12 @@
-//! The relay thread: epoll; then for each packet receive, admit, copy, splice, send. On encrypted legs a packet is to
-//! be unprotected after receive and protected before send: the steps in between see it in the clear.
+//! The relay thread: epoll; then for each packet receive, unprotect, admit, copy, splice, protect, send. Where SRTP
+//! ends here, the steps in between see the packet in the clear; on a plain leg, unprotect and protect do nothing.
 
+mod links;
 mod orders;
+#[cfg(test)]
+mod secured;
+#[cfg(test)]
+mod shaken;
 #[cfg(test)]
 mod tests;
 mod unsaid;
@@ -26,6 +31,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use unsaid::Unsaid;
 
 use super::frame::Frame;
+use super::handshakes::Handshakes;
 use super::relay::{Component, Outcome, Relay};
 use super::report::{Left, Notice, RelayTotals, StreamReport};
 use super::timer::Timer;
@@ -68,6 +74,8 @@ pub(super) struct RelayThread {
     /// Notices of closed calls and announcements that `notices` had no room for: a few a call.
     unsaid: Unsaid,
     taps: Vec<TapSender>,
+    /// Where DTLS goes, if there is a thread for it.
+    handshakes: Option<Handshakes>,
     totals: Arc<RelayTotals>,
     pace: Pace,
     epoch: Instant,
@@ -139,6 +147,9 @@ struct Batch {
     packets: u64,
     octets: u64,
     rejected: u64,
+    unauthentic: u64,
+    checks: u64,
+    unprotected: u64,
     undeliverable: u64,
     send_errors: u64,
     tap_dropped: u64,
@@ -178,6 +189,7 @@ impl RelayThread {
             left,
             unsaid: Unsaid::new(Arc::clone(&totals)),
             taps,
+            handshakes: None,
             totals,
             pace,
             epoch,
@@ -311,6 +323,21 @@ impl RelayThread {
             };
             let now = self.epoch.elapsed();
             let (side, came) = (port.side, Arrival { earliest, latest: now });
+            match stream.relay.unprotect(side, frame.packet_mut()) {
+                Some(length) => frame.resize(length),
+                None => {
+                    links::negotiate(
+                        stream,
+                        port,
+                        self.epoch + now,
+                        source,
+                        frame.packet(),
+                        self.handshakes.as_ref(),
+                        &mut self.batch,
+                    );
+                    continue;
+                }
+            }
             let Some(admitted) = stream.relay.admit(now, side, port.component, source, frame.packet()) else {
                 self.batch.rejected += 1;
                 continue;
@@ -321,6 +348,14 @@ impl RelayThread {
             }
             match stream.relay.splice(now, side, admitted, frame.packet_mut()) {
                 Outcome::Forward { via, to } => {
+                    let length = frame.packet().len();
+                    match stream.relay.protect(side.other(), frame.with_tail(), length) {
+                        Some(length) => frame.resize(length),
+                        None => {
+                            self.batch.unprotected += 1;
+                            continue;
+                        }
+                    }
                     let out =
                         stream.port(side.other(), via, to.is_ipv6()).and_then(|out| self.ports.get(out));
                     match out.map(|out| out.socket.send_to(frame.packet(), to)) {
@@ -405,6 +440,9 @@ impl RelayThread {
             (&totals.packets, batch.packets),
             (&totals.octets, batch.octets),
             (&totals.rejected, batch.rejected),
+            (&totals.unauthentic, batch.unauthentic),
+            (&totals.checks, batch.checks),
+            (&totals.unprotected, batch.unprotected),
             (&totals.undeliverable, batch.undeliverable),
             (&totals.send_errors, batch.send_errors),
             (&totals.tap_dropped, batch.tap_dropped),
@@ -418,6 +456,7 @@ impl RelayThread {
     }
 
     fn report(&mut self) {
+        self.look_after_links();
         let reports: Vec<(CallKey, StreamReport)> =
             self.streams.iter().map(|(_, stream)| (stream.call, stream.relay.report(stream.index))).collect();
         // The next reports repeat everything.

@@ -463,7 +463,9 @@ impl Latch {
         true
     }
 
-    fn permits(&self, source: SocketAddr) -> bool {
+    /// Whether the policy permits that source. What else than media comes to a port is judged by it: DTLS.
+    #[must_use]
+    pub fn permits(&self, source: SocketAddr) -> bool {
         match self.policy {
             Policy::Sdp => self.stated == Some(source),
             Policy::Signalled => {

@@ -60,6 +60,8 @@ module_path /usr/lib/baresip/modules
 module g711.so
 module g722.so
 module opus.so
+module srtp.so
+module dtls_srtp.so
 module aufile.so
 module sndfile.so
 module_tmp account.so

@@ -16,7 +16,7 @@ use sidetone_book::Receipts;
 use sidetone_book::{CallCounters, Calls};
 use sidetone_hear::{WordsCounters, WorkerCounters};
 use sidetone_proxy::signalling::{Core, HeldTimes};
-use sidetone_relay::RelayTotals;
+use sidetone_relay::{HandshakeTotals, RelayTotals};
 use sidetone_spool::Spool;
 use sidetone_watch::Alarm;
 
@@ -183,6 +183,20 @@ pub struct MediaStats {
     pub tap_dropped: u64,
     /// Closed streams that carried packets one way only.
     pub one_way_streams: u64,
+    /// DTLS handshakes of legs, by what became of them.
+    pub handshakes: BTreeMap<&'static str, u64>,
+}
+
+fn handshakes(totals: &HandshakeTotals) -> BTreeMap<&'static str, u64> {
+    let read = |count: &AtomicU64| count.load(Relaxed);
+    BTreeMap::from([
+        ("begun", read(&totals.begun)),
+        ("done", read(&totals.done)),
+        ("failed", read(&totals.failed)),
+        ("refused", read(&totals.refused)),
+        ("turned_away", read(&totals.turned_away)),
+        ("datagram_dropped", read(&totals.dropped)),
+    ])
 }
 
 /// The workers' numbers.
@@ -352,6 +366,7 @@ impl Stats {
                 ("no_ports", anchored.refused_ports),
                 ("bad_sdp", anchored.refused_sdp),
                 ("media_address", anchored.refused_aims),
+                ("media_security", anchored.refused_security),
             ]),
             unled: BTreeMap::from([
                 ("sealed", anchored.sealed),
@@ -397,6 +412,8 @@ impl Stats {
                 lost: total(|totals| &totals.lost),
                 dropped: BTreeMap::from([
                     ("rejected_source", total(|totals| &totals.rejected)),
+                    ("unauthentic", total(|totals| &totals.unauthentic)),
+                    ("unprotected", total(|totals| &totals.unprotected)),
                     ("undeliverable", total(|totals| &totals.undeliverable)),
                     ("send_error", total(|totals| &totals.send_errors)),
                 ]),
@@ -408,6 +425,7 @@ impl Stats {
                 held: total(|totals| &totals.held),
                 tap_dropped: total(|totals| &totals.tap_dropped),
                 one_way_streams: total(|totals| &totals.one_way_streams),
+                handshakes: media.handshakes().map(|totals| handshakes(totals)).unwrap_or_default(),
             },
             analysis: AnalysisStats {
                 workers: workers.len(),

@@ -13,6 +13,7 @@ mod page;
 mod prepared;
 mod recognising;
 mod reload;
+mod secrecy;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -132,8 +133,16 @@ impl Server {
         let (notices, inbox) = tokio::sync::mpsc::channel(MOST_NOTICES);
         let listening_at =
             config.sip.listen.iter().map(|listen| listen.addr).chain(config.http.listen.address());
-        let engine = Engine::start(config.media.clone(), taps, &notices, epoch, random::number(), &alarm)?
-            .guarding(listening_at.collect());
+        let mut engine =
+            Engine::start(config.media.clone(), taps, &notices, epoch, random::number(), &alarm)?
+                .guarding(listening_at.collect());
+        let mut fingerprint = None;
+        if config.media.security.ends_here() {
+            secrecy::keep_memory_private();
+            let handshakes = secrecy::handshakes()?;
+            fingerprint = Some(handshakes.identity().fingerprint().to_string());
+            engine = engine.shaking_hands(handshakes, &alarm)?;
+        }
         let sha256 = model.as_ref().map(|(_, sha256)| sha256.as_str());
         let receipts = receipts(&config, sha256)?;
         if let Some(spool) = spool(&config)? {
@@ -141,8 +150,12 @@ impl Server {
         }
         let store = Arc::new(Mutex::new(feeder(&config)?));
         calls.disclose_by(prompter(&config, library, &engine, &calls, epoch, &alarm)?, receipts);
-        let core =
-            Core::new(Arc::new(config.proxy()), proxy(&config, engine), Arc::clone(&calls), random::number());
+        let core = Core::new(
+            Arc::new(config.proxy()),
+            proxy(&config, engine, fingerprint),
+            Arc::clone(&calls),
+            random::number(),
+        );
         let tracer = Tracer::start(tracing_hasher, &calls, calls.epoch_wall(), epoch, &alarm)?;
         let signalling = Signalling::bind(core, alarm.clone(), tracer, epoch)?;
 

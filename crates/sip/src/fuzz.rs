@@ -202,7 +202,7 @@ pub fn sdp(data: &[u8]) {
                 if stream.is_relayed() { Place::Local(local) } else { Place::Untouched }
             })
             .collect();
-        let patches = rewrite(&description, &streams, &places, ice);
+        let patches = rewrite(&description, &streams, &places, &[], ice);
         let mut out = Vec::new();
         let mut at = 0;
         for patch in &patches {

@@ -69,8 +69,8 @@ pub struct Core {
     pub(super) served: HashSet<SocketAddr>,
     shares: Shares,
     emergencies: Emergencies,
-    /// Calls to be hung up, since their answer did not reach the caller.
-    unacknowledged: Vec<CallKey>,
+    /// Calls to be hung up: their answer did not reach the caller, or its media is not as secure as it has to be.
+    to_hang_up: Vec<(CallKey, Cause)>,
     /// When a loss of each kind was last logged, and how many more there have been.
     losses: HashMap<(IpAddr, DropReason), (Duration, u64)>,
     pub(super) counters: Counters,
@@ -143,7 +143,7 @@ impl Core {
             served: HashSet::new(),
             shares: Shares::default(),
             emergencies: Emergencies::default(),
-            unacknowledged: Vec::new(),
+            to_hang_up: Vec::new(),
             losses: HashMap::new(),
             counters: Counters::default(),
             dice: seed | 1,
@@ -523,8 +523,10 @@ impl Core {
             {
                 self.calls.answered_by(key, peer.side, self.table.name(peer));
             }
-            if let CallFact::Unacknowledged { key } = fact {
-                self.unacknowledged.push(key);
+            match fact {
+                CallFact::Unacknowledged { key } => self.to_hang_up.push((key, Cause::NoAnswer)),
+                CallFact::Insecure { key, .. } => self.to_hang_up.push((key, Cause::Rejected)),
+                _ => {}
             }
             if let CallFact::Ended { key, .. } = fact {
                 self.asked.remove(&key);
@@ -538,12 +540,15 @@ impl Core {
         anchor.media().close_released();
     }
 
-    /// Ends calls whose answer never reached their caller: the answering party would wait for nobody. Returns whether
-    /// there was any, so that messages are to be sent.
-    pub(super) fn hang_up_unacknowledged(&mut self, now: Duration) -> bool {
-        let calls = std::mem::take(&mut self.unacknowledged);
-        for call in &calls {
-            self.hang_up(now, *call, Cause::NoAnswer);
+    /// Ends calls that can't go on: the answer of one never reached its caller, so that the answering party would wait
+    /// for nobody, or has media that policy forbids. Returns whether there was any, so that messages are to be sent.
+    pub(super) fn hang_up_hopeless(&mut self, now: Duration) -> bool {
+        let calls = std::mem::take(&mut self.to_hang_up);
+        for (call, cause) in &calls {
+            // An early answer that is not secure may be followed by one that is.
+            if self.anchor_ref().is_answered(*call) {
+                self.hang_up(now, *call, *cause);
+            }
         }
         !calls.is_empty()
     }

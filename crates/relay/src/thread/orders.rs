@@ -1,7 +1,7 @@
 //! The orders of a relay thread and their execution: opens and closes sockets, takes plans, plays announcements.
 
 use std::hash::BuildHasher;
-use std::net::UdpSocket as StdSocket;
+use std::net::{SocketAddr, UdpSocket as StdSocket};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
@@ -15,6 +15,8 @@ use sidetone_call::{CallKey, Side, StreamPlan};
 use sidetone_rtp::latch::Senders;
 
 use super::{Placed, Port, RelayThread, Stream};
+use crate::handshakes::{Handshakes, Leg};
+use crate::protection::{Change, Changes};
 use crate::relay::{Component, Relay};
 use crate::report::{Left, Notice, RelayTotals};
 use crate::voiceover::{PlayId, Playing};
@@ -33,8 +35,8 @@ pub(crate) enum Command {
         bound: Duration,
         senders: Box<[Senders; 2]>,
     },
-    /// SDP has agreed on something.
-    Plan { call: CallKey, stream: usize, plan: Box<StreamPlan> },
+    /// SDP has agreed on something. `guard` comes where SRTP ends here.
+    Plan { call: CallKey, stream: usize, plan: Box<StreamPlan>, guard: Option<Box<Changes>> },
     /// Copy this call's packets to the worker, or to none.
     Tap { call: CallKey, worker: Option<usize> },
     /// Play an announcement to the party on a side.
@@ -43,6 +45,12 @@ pub(crate) enum Command {
     Revoice { call: CallKey, stream: usize, toward: Side, voices: Vec<Voice> },
     /// Stop an announcement.
     Hush { call: CallKey, toward: Side, id: PlayId },
+    /// From now on DTLS goes there.
+    Handshakes(Handshakes),
+    /// Send a datagram of a handshake.
+    Send { leg: Leg, to: SocketAddr, bytes: Vec<u8> },
+    /// A handshake has given keys, or there are none any more.
+    Keyed { leg: Leg, change: Box<Change> },
     /// Close the call's sockets and report their last state.
     Close { call: CallKey },
     /// End the thread.
@@ -105,9 +113,12 @@ impl RelayThread {
                         stream.relay.beware(side, Component::Rtcp, to_rtcp);
                     }
                 }
-                Ok(Command::Plan { call, stream, plan }) => {
+                Ok(Command::Plan { call, stream, plan, guard }) => {
                     let now = self.epoch.elapsed();
                     if let Some((number, stream)) = self.stream(call, stream) {
+                        if let Some(changes) = guard {
+                            stream.relay.guard(*changes);
+                        }
                         stream.relay.plan(now, &plan);
                         self.note_due(number);
                     }
@@ -126,6 +137,13 @@ impl RelayThread {
                         if let Some(stream) = self.streams.get_mut(*index) {
                             stream.tap = worker;
                         }
+                    }
+                }
+                Ok(Command::Handshakes(handshakes)) => self.handshakes = Some(handshakes),
+                Ok(Command::Send { leg, to, bytes }) => self.send(leg, to, &bytes),
+                Ok(Command::Keyed { leg, change }) => {
+                    if let Some((_, stream)) = self.stream(leg.call, leg.stream) {
+                        stream.relay.keyed(leg.side, *change);
                     }
                 }
                 Ok(Command::Close { call }) => self.close(call),
@@ -163,7 +181,7 @@ impl RelayThread {
         }
     }
 
-    fn stream(&mut self, call: CallKey, index: usize) -> Option<(usize, &mut Stream)> {
+    pub(super) fn stream(&mut self, call: CallKey, index: usize) -> Option<(usize, &mut Stream)> {
         let of = |number: &usize| self.streams.get(*number).is_some_and(|stream| stream.index == index);
         let number = self.calls.get(&call)?.iter().copied().find(of)?;
         Some((number, self.streams.get_mut(number)?))

@@ -4,14 +4,14 @@ use std::fs::File;
 use std::net::UdpSocket as StdSocket;
 use std::os::fd::OwnedFd;
 
-use sidetone_call::{Direction, EndPlan, MediaKind, Security, StreamPlan};
+use sidetone_call::{Direction, EndPlan, MediaKind, Protection, Security, StreamPlan};
 use sidetone_rtp::latch::Senders;
 use tokio::sync::mpsc;
 
 use super::*;
 use crate::frame::Frame;
 
-const CALL: CallKey = CallKey(1);
+pub(super) const CALL: CallKey = CallKey(1);
 const PACKET: [u8; 14] = [0x80, 0, 0, 1, 0, 0, 0, 160, 0, 0, 0, 7, 0xff, 0xff];
 
 fn socket() -> StdSocket {
@@ -32,6 +32,7 @@ fn toward(party: &StdSocket) -> EndPlan {
         signalled_from: Some(at.ip()),
         mux: false,
         security: Security::None,
+        protection: Protection::None,
         formats: Vec::new(),
         direction: Direction::SendRecv,
         ptime_ms: None,
@@ -39,7 +40,7 @@ fn toward(party: &StdSocket) -> EndPlan {
     }
 }
 
-fn plan(carrier: &StdSocket, pbx: &StdSocket) -> StreamPlan {
+pub(super) fn plan(carrier: &StdSocket, pbx: &StdSocket) -> StreamPlan {
     StreamPlan {
         kind: MediaKind::Audio,
         trunk: toward(carrier),
@@ -50,21 +51,24 @@ fn plan(carrier: &StdSocket, pbx: &StdSocket) -> StreamPlan {
 }
 
 /// A thread whose turns the test runs, with one call between two parties.
-struct Desk {
-    thread: RelayThread,
-    orders: Orders,
+pub(super) struct Desk {
+    pub(super) thread: RelayThread,
+    pub(super) orders: Arc<Orders>,
     told: mpsc::Receiver<Notice>,
     left: Receiver<Left>,
-    totals: Arc<RelayTotals>,
+    pub(super) totals: Arc<RelayTotals>,
     events: Events,
     buffer: Frame,
-    carrier: StdSocket,
-    pbx: StdSocket,
-    entrance: std::net::SocketAddr,
+    pub(super) carrier: StdSocket,
+    pub(super) pbx: StdSocket,
+    /// Where the carrier sends to.
+    pub(super) entrance: std::net::SocketAddr,
+    /// Where the PBX sends to.
+    pub(super) exit: std::net::SocketAddr,
 }
 
 impl Desk {
-    fn new(notices: usize) -> Self {
+    pub(super) fn new(notices: usize) -> Self {
         Self::with(notices, Vec::new())
     }
 
@@ -80,24 +84,25 @@ impl Desk {
         let (thread, orders) =
             RelayThread::new(notices, leaving, taps, Arc::clone(&totals), pace, Instant::now()).unwrap();
         let (rtp_trunk, rtp_pbx) = (socket(), socket());
-        let entrance = rtp_trunk.local_addr().unwrap();
+        let (entrance, exit) = (rtp_trunk.local_addr().unwrap(), rtp_pbx.local_addr().unwrap());
         for (side, rtp) in [(Side::Trunk, rtp_trunk), (Side::Pbx, rtp_pbx)] {
             orders.give(open(CALL, side, rtp, Box::default()));
         }
-        let (events, buffer) = (Events::with_capacity(16), Frame::new());
+        let (events, buffer, orders) = (Events::with_capacity(16), Frame::new(), Arc::new(orders));
         let (carrier, pbx) = (socket(), socket());
-        let mut desk = Self { thread, orders, told, left, totals, events, buffer, carrier, pbx, entrance };
+        let mut desk =
+            Self { thread, orders, told, left, totals, events, buffer, carrier, pbx, entrance, exit };
         desk.turn();
         desk
     }
 
-    fn turn(&mut self) {
+    pub(super) fn turn(&mut self) {
         assert!(self.thread.turn(Duration::from_secs(5), &mut self.events, &mut self.buffer).unwrap());
     }
 
     fn plan(&self) {
         let plan = Box::new(plan(&self.carrier, &self.pbx));
-        self.orders.give(Command::Plan { call: CALL, stream: 0, plan });
+        self.orders.give(Command::Plan { call: CALL, stream: 0, plan, guard: None });
     }
 
     /// The slot of the socket that the carrier sends to.
@@ -145,7 +150,7 @@ fn the_last_calls_senders_are_told_with_the_port() {
     let call = CallKey(2);
     desk.orders.give(open(call, Side::Trunk, rtp_trunk, Box::new([its.senders, Senders::default()])));
     desk.orders.give(open(call, Side::Pbx, rtp_pbx, Box::default()));
-    desk.orders.give(Command::Plan { call, stream: 0, plan: Box::new(plan(&party, &desk.pbx)) });
+    desk.orders.give(Command::Plan { call, stream: 0, plan: Box::new(plan(&party, &desk.pbx)), guard: None });
     desk.carrier.send_to(&PACKET, entrance).unwrap();
     desk.turn();
     assert_eq!((desk.arrived(), desk.totals.rejected.load(Relaxed)), (None, 1));
@@ -229,7 +234,7 @@ fn a_turn_that_panics_costs_its_order_and_no_call() {
     orders.give(Command::Panic);
     // Queued behind the order that panics, and probably in the same turn.
     let plan = plan(&carrier, &pbx);
-    orders.give(Command::Plan { call: CALL, stream: 0, plan: Box::new(plan) });
+    orders.give(Command::Plan { call: CALL, stream: 0, plan: Box::new(plan), guard: None });
     pbx.set_nonblocking(false).unwrap();
     pbx.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     carrier.send_to(&PACKET, entrance).unwrap();

@@ -46,6 +46,7 @@ mod reinvite;
 mod relay;
 mod resumed;
 mod rtcp;
+mod secured;
 mod session_timer;
 mod silence;
 mod spooled;

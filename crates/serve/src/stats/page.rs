@@ -121,6 +121,11 @@ impl Stats {
             totals.silences_kept,
         );
         page.counter(
+            "insecure_answers_total",
+            "Answers that took up none of the protection that media.security demands: their media was rejected, and the calls hung up.",
+            totals.insecure,
+        );
+        page.counter(
             "misaimed_answers_total",
             "Answers that aimed media at this host, multicast or nobody.",
             totals.misaimed,
@@ -207,6 +212,13 @@ impl Stats {
             "Media packets not forwarded, by reason.",
             "reason",
             &media.dropped,
+        );
+        by_label(
+            page,
+            "dtls_handshakes_total",
+            "DTLS handshakes of media legs, by what became of them.",
+            "outcome",
+            &media.handshakes,
         );
         page.counter(
             "unwatched_sockets_total",

@@ -10,7 +10,7 @@ use sidetone_consent::log::{Log, Trouble, Writer};
 use sidetone_events::{Bus, CallId, Timestamp};
 use sidetone_pbx::config::Links;
 use sidetone_pbx::{CallIdentity, PbxLinks, Told};
-use sidetone_sip::anchor::Anchor;
+use sidetone_sip::anchor::{self, Anchor, Policy, Security};
 use sidetone_sip::notification::{InfoFilter, Legs, SERVICE_USER};
 use sidetone_sip::proxy::{Listener, Proxy, Settings};
 use sidetone_sip::transaction::Timers;
@@ -18,14 +18,17 @@ use sidetone_sip::transaction::Timers;
 use super::dialog_key;
 use super::error::StartError;
 use super::faults::{receipts_fault, spool_fault, store_fault};
+use super::secrecy;
 use crate::config::Config;
 use sidetone_book::BUILD;
 use sidetone_book::{Calls, Numbers, Receipts, Rules};
+use sidetone_call::Side;
 use sidetone_events::NumberHasher;
 use sidetone_hear::Scribe;
 use sidetone_insight::cues::CueSet;
 use sidetone_proxy::random;
 use sidetone_proxy::signalling::{BySip, Signalling};
+use sidetone_relay::config::{Keying, MediaSecurity, SidePolicy};
 use sidetone_relay::{Engine, Prompter};
 use sidetone_serve::http::Kept;
 use sidetone_spool::Spool;
@@ -160,7 +163,11 @@ pub(super) fn links(
     started.map(Some).map_err(|error| StartError::Links(error.to_string()))
 }
 
-pub(super) fn proxy(config: &Config, engine: Engine) -> Proxy<InfoFilter<Anchor<Engine>>> {
+pub(super) fn proxy(
+    config: &Config,
+    engine: Engine,
+    fingerprint: Option<String>,
+) -> Proxy<InfoFilter<Anchor<Engine>>> {
     let listeners =
         config.sip.listen.iter().map(|listen| Listener::bound(listen.transport, listen.addr)).collect();
     let ring: Duration = config.limits.ring.into();
@@ -184,8 +191,26 @@ pub(super) fn proxy(config: &Config, engine: Engine) -> Proxy<InfoFilter<Anchor<
         ..sidetone_sip::anchor::Settings::default()
     };
     let legs = Legs::new(&settings, by_sip(config, |sip| sip.info));
-    let anchor = Anchor::new(engine, anchor).standing_at(&settings);
+    let anchor = Anchor::new(engine, anchor)
+        .standing_at(&settings)
+        .secured(security(&config.media.security, fingerprint));
     Proxy::new(settings, InfoFilter::new(anchor, legs, by_sip(config, |_| true)), random::number())
+}
+
+/// The terms on which media are spoken, as configured.
+fn security(config: &MediaSecurity, fingerprint: Option<String>) -> Security {
+    let keying = [config.keying_trunk, config.keying_pbx].map(|keying| match keying {
+        Keying::Sdes => anchor::Keying::Sdes,
+        Keying::Dtls => anchor::Keying::Dtls,
+    });
+    let policy = |side| match config.toward(side) {
+        SidePolicy::Pass => Policy::Pass,
+        SidePolicy::Terminate => Policy::Terminate,
+        SidePolicy::Require => Policy::Require,
+        SidePolicy::Plain => Policy::Plain,
+    };
+    let (trunk, pbx) = (policy(Side::Trunk), policy(Side::Pbx));
+    Security { trunk, pbx, suites: config.suites.clone(), keying, fingerprint, random: secrecy::fill }
 }
 
 /// Whether any PBX uses the SIP link in this way.

@@ -15,7 +15,10 @@ use super::dialog_state::PartyState;
 use super::fact::{self, CallFact};
 use super::plan;
 use super::ports::Ports;
+use super::sdp_edit::OfferError;
+use super::security::Security;
 use super::settings::Settings;
+use super::terms::{Dressed, Said, Terms};
 use crate::proxy::Neighbour;
 use crate::sdp::{Place, Stream};
 
@@ -46,6 +49,7 @@ pub(super) struct Initial {
 pub(super) struct Tools<'a, M> {
     pub(super) media: &'a mut M,
     pub(super) settings: &'a Settings,
+    pub(super) security: &'a Security,
     pub(super) counters: &'a mut Counters,
     pub(super) facts: &'a mut VecDeque<CallFact>,
 }
@@ -75,6 +79,8 @@ pub(super) struct Call {
     /// An early session's description has passed as it is: those that follow it do too.
     pub(super) early_apart: bool,
     ports: Ports,
+    /// Where the protection of its media ends here.
+    pub(super) terms: Terms,
     applied: Vec<Option<StreamPlan>>,
     reported: Vec<Option<Untappable>>,
     held: Vec<Side>,
@@ -111,6 +117,7 @@ impl Call {
             sealed: false,
             early_apart: false,
             ports: Ports::default(),
+            terms: Terms::default(),
             applied: Vec::new(),
             reported: Vec::new(),
             held: Vec::new(),
@@ -202,6 +209,41 @@ impl Call {
         self.dialogs.iter().any(|d| d.confirmed)
     }
 
+    /// Makes the m-lines of a description ready for the side that it goes to, where the media's protection ends here.
+    /// Those that policy forbids count as rejected from here on.
+    ///
+    /// # Errors
+    /// When no m-line is left, if `strict`.
+    pub(super) fn dress<M>(
+        &mut self,
+        tools: &mut Tools<'_, M>,
+        said: Said,
+        from: Side,
+        streams: &mut [Stream],
+        strict: bool,
+    ) -> Result<Vec<Dressed>, OfferError> {
+        if !tools.security.ends_here() {
+            return Ok(Vec::new());
+        }
+        let wanted = streams.iter().filter(|stream| stream.is_relayed()).count();
+        let most = tools.settings.max_streams;
+        let known = streams.get(..most.min(streams.len())).unwrap_or_default();
+        let dressed = self.terms.dress(tools.security, said, from, known);
+        let mut refused = 0;
+        for (stream, _) in streams.iter_mut().zip(&dressed).filter(|(_, dressed)| dressed.insecure) {
+            refused += usize::from(stream.is_relayed());
+            (stream.rejected, stream.rtp, stream.rtcp) = (true, None, None);
+        }
+        if strict && refused > 0 && refused == wanted {
+            return Err(OfferError::Insecure);
+        }
+        if refused > 0 && said == Said::Answer {
+            tools.counters.insecure_answers += 1;
+            tools.tell(CallFact::Insecure { key: self.key, by: from });
+        }
+        Ok(dressed)
+    }
+
     /// The places of the m-lines of a description that passes from `from` to the other side. `hint` is the IP family to
     /// use for a party that hasn't said which it uses. The ports that the answer will need are reserved too.
     ///
@@ -285,7 +327,10 @@ impl Call {
         self.applied.resize(count.max(self.applied.len()), None);
         self.reported.resize(count.max(self.reported.len()), None);
         for (i, (applied, reported)) in self.applied.iter_mut().zip(&mut self.reported).enumerate() {
-            let Some(plan) = plan::plan(&view, i, self.caller_side, answered) else { continue };
+            let Some(plan) = plan::plan(&view, i, self.caller_side, answered, (&self.terms, tools.security))
+            else {
+                continue;
+            };
             if let Err(reason) = plan.tappable
                 && answered
                 && plan.is_agreed()

@@ -13,6 +13,10 @@ pub struct Counters {
     pub refused_sdp: u64,
     /// Requests refused for SDP that aims media at an address where it must not go.
     pub refused_aims: u64,
+    /// Requests refused since our policy allows none of the protection that they offer for their media.
+    pub refused_security: u64,
+    /// Answers that take up none of the protection that policy demands: their media was rejected.
+    pub insecure_answers: u64,
     /// m-lines in responses and ACKs that do so: nothing is sent there.
     pub misaimed: u64,
     /// Descriptions that couldn't be read: an m-line in them, which was rejected on its way; in responses and ACKs,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use sidetone_call::Side;
 
 use super::dialog_state::PartyState;
+use super::terms::Said;
 use crate::sdp::Stream;
 
 /// The role of a party: the caller sent the call's first INVITE.
@@ -56,6 +57,8 @@ pub(super) struct View {
     pub(super) callee: Option<Arc<Party>>,
     caller_holds: Vec<bool>,
     callee_holds: Vec<bool>,
+    /// Descriptions that caller and callee have offered, and that are not answered yet.
+    offered: [Option<Arc<Party>>; 2],
 }
 
 impl View {
@@ -70,6 +73,15 @@ impl View {
         match role {
             Role::Caller => self.caller.as_ref(),
             Role::Callee => self.callee.as_ref(),
+        }
+    }
+
+    /// What that party has offered, while it is not answered.
+    pub(super) fn offered(&self, role: Role) -> Option<&Party> {
+        let [caller, callee] = &self.offered;
+        match role {
+            Role::Caller => caller.as_deref(),
+            Role::Callee => callee.as_deref(),
         }
     }
 
@@ -118,12 +130,14 @@ impl View {
                 callee: Some(Arc::clone(answer)),
                 caller_holds: offerer_holds,
                 callee_holds: answerer_holds,
+                offered: [None, None],
             },
             Role::Callee => Self {
                 caller: Some(Arc::clone(answer)),
                 callee: Some(Arc::clone(offer)),
                 caller_holds: answerer_holds,
                 callee_holds: offerer_holds,
+                offered: [None, None],
             },
         }
     }
@@ -164,6 +178,8 @@ pub(super) struct Dialog {
     /// The session by an unreliable 18x: in force, but not settled.
     preview: Option<View>,
     offers: Vec<Offer>,
+    /// The latest requests that could carry SDP, and what theirs said; `None` if they had none.
+    said: Vec<(Tx, Option<Said>)>,
     invites: Vec<Invite>,
 }
 
@@ -178,6 +194,7 @@ impl Dialog {
             agreed: View::default(),
             preview: None,
             offers: Vec::new(),
+            said: Vec::new(),
             invites: Vec::new(),
         };
         dialog.request(Tx { by: Role::Caller, kind: Kind::Invite, cseq }, offer);
@@ -195,13 +212,20 @@ impl Dialog {
 
     /// The descriptions that are in force.
     pub(super) fn view(&self) -> View {
-        if let Some(preview) = &self.preview {
-            return preview.clone();
+        let mut view = match &self.preview {
+            Some(preview) => preview.clone(),
+            None if !self.agreed.is_empty() => self.agreed.clone(),
+            None => {
+                let offer = self.offers.last();
+                return offer.map_or_else(View::default, |o| View::half(o.by, Arc::clone(&o.party)));
+            }
+        };
+        for offer in &self.offers {
+            let [caller, callee] = &mut view.offered;
+            let place = if offer.by == Role::Caller { caller } else { callee };
+            *place = Some(Arc::clone(&offer.party));
         }
-        if !self.agreed.is_empty() {
-            return self.agreed.clone();
-        }
-        self.offers.last().map_or_else(View::default, |o| View::half(o.by, Arc::clone(&o.party)))
+        view
     }
 
     /// Whether the callee has described its media.
@@ -231,8 +255,32 @@ impl Dialog {
         }
     }
 
+    /// What a description in that request says: an offer, but in the PRACK to a reliable 18x that made one an answer
+    /// (RFC 3262 §5). A request that comes again says what it said at first.
+    pub(super) fn said_by(&self, tx: Tx) -> Said {
+        if let Some((_, Some(said))) = self.said.iter().find(|(known, _)| *known == tx) {
+            return *said;
+        }
+        let invited =
+            |offer: &Offer| offer.by != tx.by && offer.tx.kind == Kind::Invite && offer.tx.by == tx.by;
+        let answers = tx.kind == Kind::Prack && self.offers.iter().any(invited);
+        if answers { Said::Answer } else { Said::Offer }
+    }
+
+    /// Whether that request had an offer.
+    pub(super) fn has_offered(&self, tx: Tx) -> bool {
+        self.said.iter().any(|(known, said)| *known == tx && *said == Some(Said::Offer))
+    }
+
     /// An INVITE, UPDATE or PRACK passes.
     pub(super) fn request(&mut self, tx: Tx, party: Option<Arc<Party>>) {
+        let said = party.as_ref().map(|_| self.said_by(tx));
+        self.said.retain(|(known, _)| *known != tx);
+        // As many as may be under way at once, and some that come again.
+        if self.said.len() >= 8 {
+            self.said.remove(0);
+        }
+        self.said.push((tx, said));
         match tx.kind {
             Kind::Invite => {
                 let known = self.invites.iter().find(|i| i.tx.by == tx.by).map(|i| i.tx.cseq);

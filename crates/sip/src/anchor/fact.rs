@@ -83,6 +83,13 @@ pub enum CallFact {
         /// The side of the party that said so.
         by: Side,
     },
+    /// A party's answer takes up none of the protection that policy demands for its media, which was rejected.
+    Insecure {
+        /// Which call.
+        key: CallKey,
+        /// The side of the party that said so.
+        by: Side,
+    },
     /// A message bore a header of ours, `X-Sidetone-Queue: billing`.
     Header {
         /// Which call.

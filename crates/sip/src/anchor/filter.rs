@@ -88,6 +88,7 @@ impl<M: MediaPlane> Anchor<M> {
         let tools = Tools {
             media: &mut self.media,
             settings: &self.settings,
+            security: &self.security,
             counters: &mut self.counters,
             facts: &mut self.facts,
         };

@@ -45,9 +45,11 @@ mod position;
 mod reach;
 mod replaced;
 mod sdp_edit;
+mod security;
 mod settings;
 mod setup;
 mod signalled;
+mod terms;
 mod transfer;
 mod unacknowledged;
 
@@ -62,6 +64,7 @@ pub use counters::Counters;
 pub use fact::CallFact;
 pub use reach::Reach;
 pub use replaced::Replaced;
+pub use security::{Keying, Policy, Security};
 pub use settings::Settings;
 pub use signalled::HEADER_PREFIX;
 
@@ -74,6 +77,7 @@ use position::call_name;
 pub struct Anchor<M> {
     media: M,
     settings: Settings,
+    security: Security,
     /// Our own names in Record-Route.
     local: Option<crate::proxy::Local>,
     calls: HashMap<CallKey, Call>,
@@ -92,6 +96,7 @@ impl<M: MediaPlane> Anchor<M> {
         Self {
             media,
             settings,
+            security: Security::passing(),
             local: None,
             calls: HashMap::new(),
             names: HashMap::new(),
@@ -100,6 +105,13 @@ impl<M: MediaPlane> Anchor<M> {
             counters: Counters::default(),
             next_key: 1,
         }
+    }
+
+    /// Ends the media's protection here, as these policies have it.
+    #[must_use]
+    pub fn secured(mut self, security: Security) -> Self {
+        self.security = security;
+        self
     }
 
     /// The media plane.
@@ -119,6 +131,12 @@ impl<M: MediaPlane> Anchor<M> {
         [(from_tag, from), (to_tag, from.other())]
             .into_iter()
             .any(|(tag, side)| self.names.contains_key(&call_name(call_id, tag, side)))
+    }
+
+    /// Whether the call is up, and a 2xx to its INVITE has passed.
+    #[must_use]
+    pub fn is_answered(&self, key: CallKey) -> bool {
+        self.calls.get(&key).is_some_and(|call| call.phase == call::Phase::Answered)
     }
 
     /// Counts since the anchor was built.

@@ -8,6 +8,7 @@ use super::Anchor;
 use super::call::Phase;
 use super::dialog::{Kind, Role, Tx};
 use super::position::callee_tag;
+use super::terms::Said;
 use crate::message::{Edit, Message, Name};
 use crate::proxy::{ForwardContext, Refusal};
 use crate::via::Via;
@@ -25,11 +26,13 @@ impl<M: MediaPlane> Anchor<M> {
             self.count_stray(request);
             return Ok(());
         };
-        let party =
-            self.offer(ctx, position.key, request, edit).map_err(|error| self.refuse(error, false))?;
         let tx = Tx { by: position.requester, kind, cseq: cseq.number };
-        let described = party.is_some();
         let tag = callee_tag(position.requester, request).to_owned();
+        let dialog = self.calls.get_mut(&position.key).and_then(|call| call.dialog(&tag));
+        let said = dialog.map_or(Said::Offer, |dialog| dialog.said_by(tx));
+        let party =
+            self.offer(ctx, position.key, request, edit, said).map_err(|error| self.refuse(error, false))?;
+        let described = party.is_some();
         let (mut tools, calls) = self.tools();
         if let Some(call) = calls.get_mut(&position.key)
             && let Some(dialog) = call.dialog(&tag)
@@ -49,7 +52,9 @@ impl<M: MediaPlane> Anchor<M> {
             return;
         };
         self.acknowledged(ctx.now, position);
-        let Some(party) = self.anchor_sdp_leniently(ctx, position.key, request, edit) else { return };
+        let Some(party) = self.anchor_sdp_leniently(ctx, position.key, request, edit, Said::Answer) else {
+            return;
+        };
         let tag = callee_tag(position.requester, request).to_owned();
         let (mut tools, calls) = self.tools();
         if let Some(call) = calls.get_mut(&position.key) {
@@ -82,7 +87,8 @@ impl<M: MediaPlane> Anchor<M> {
             }
             return;
         }
-        let party = self.anchor_sdp_leniently(ctx, key, response, edit);
+        let said = self.said_in_response(key, tx, callee_tag(tx.by, response));
+        let party = self.anchor_sdp_leniently(ctx, key, response, edit, said);
         let reliable = response.header(Name::RSeq).is_some() && response.lists(Name::Require, "100rel");
         let tag = callee_tag(tx.by, response);
         let (mut tools, calls) = self.tools();
@@ -122,6 +128,17 @@ impl<M: MediaPlane> Anchor<M> {
         }
     }
 
+    /// Whether the description in a response offers or answers: it answers if the request had an offer.
+    fn said_in_response(&mut self, key: CallKey, tx: Tx, tag: &str) -> Said {
+        let Some(call) = self.calls.get_mut(&key) else { return Said::Answer };
+        let offered = if call.is_initial(tx) {
+            call.initial.offer.is_some()
+        } else {
+            call.dialog(tag).is_none_or(|dialog| dialog.has_offered(tx))
+        };
+        if offered { Said::Answer } else { Said::Offer }
+    }
+
     /// A response to an UPDATE or a PRACK.
     pub(super) fn other_response(
         &mut self,
@@ -135,7 +152,8 @@ impl<M: MediaPlane> Anchor<M> {
         if status >= 300 {
             return self.failed(ctx.now, key, tx, response);
         }
-        let party = self.anchor_sdp_leniently(ctx, key, response, edit);
+        let said = self.said_in_response(key, tx, callee_tag(tx.by, response));
+        let party = self.anchor_sdp_leniently(ctx, key, response, edit, said);
         let tag = callee_tag(tx.by, response);
         let described = party.is_some();
         let (mut tools, calls) = self.tools();

@@ -2,13 +2,21 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use sidetone_call::{EndPlan, Format, MediaKind, Security, Side, StreamPlan, Untappable};
+use sidetone_call::{EndPlan, Format, MediaKind, Protection, Security, Side, StreamPlan, Untappable};
 
 use super::dialog::{Party, Role, View};
+use super::security;
+use super::terms::Terms;
 use crate::sdp::{Carriage, Stream};
 
 /// The plan for m-line `index`, as far as it is known; `None` when neither party has such an m-line.
-pub(super) fn plan(view: &View, index: usize, caller_side: Side, answered: bool) -> Option<StreamPlan> {
+pub(super) fn plan(
+    view: &View,
+    index: usize,
+    caller_side: Side,
+    answered: bool,
+    (terms, security): (&Terms, &security::Security),
+) -> Option<StreamPlan> {
     let caller = stream(view.caller.as_deref(), index);
     let callee = stream(view.callee.as_deref(), index);
     let either = caller.or(callee)?.0;
@@ -18,12 +26,29 @@ pub(super) fn plan(view: &View, index: usize, caller_side: Side, answered: bool)
     let mux = [caller, callee].iter().all(|end| end.is_some_and(|(s, _)| s.mux));
     let end = |role, party| end(party, closed, mux, view.holds(role, index));
     let (caller_end, callee_end) = (end(Role::Caller, caller), end(Role::Callee, callee));
-    let (trunk, pbx) = match caller_side {
+    let (mut trunk, mut pbx) = match caller_side {
         Side::Trunk => (caller_end, callee_end),
         Side::Pbx => (callee_end, caller_end),
     };
+    let ends_here = security.ends_here();
+    if ends_here {
+        let protection = |side| {
+            let (role, party) =
+                if side == caller_side { (Role::Caller, caller) } else { (Role::Callee, callee) };
+            let offered = view.offered(role).and_then(|party| party.streams.get(index));
+            terms.protection(security, side, index, party.map(|(stream, _)| stream), offered)
+        };
+        (trunk.protection, pbx.protection) = (protection(Side::Trunk), protection(Side::Pbx));
+        for (side, end) in [(Side::Trunk, &mut trunk), (Side::Pbx, &mut pbx)] {
+            if let Some(mux) = terms.shares_port(side, index) {
+                let party = if side == caller_side { caller } else { callee };
+                end.mux = mux && party.is_some_and(|(stream, _)| stream.mux);
+            }
+        }
+    }
     // A stream that one party has rejected carries nothing to be heard, however it was offered.
-    let tappable = if closed { Ok(()) } else { tappable(caller.map(|(s, _)| s), callee.map(|(s, _)| s)) };
+    let tappable =
+        if closed { Ok(()) } else { tappable(caller.map(|(s, _)| s), callee.map(|(s, _)| s), ends_here) };
     Some(StreamPlan { kind: either.kind, trunk, pbx, tappable, answered })
 }
 
@@ -48,6 +73,7 @@ fn end(party: Option<(&Stream, IpAddr)>, closed: bool, mux: bool, held: bool) ->
         mux,
         formats: stream.formats.clone(),
         security: stream.security,
+        protection: Protection::None,
         direction: stream.direction,
         ptime_ms: stream.ptime_ms,
         held,
@@ -55,7 +81,7 @@ fn end(party: Option<(&Stream, IpAddr)>, closed: bool, mux: bool, held: bool) ->
 }
 
 /// Judged by both descriptions once there are two, else by the one there is.
-fn tappable(caller: Option<&Stream>, callee: Option<&Stream>) -> Result<(), Untappable> {
+fn tappable(caller: Option<&Stream>, callee: Option<&Stream>, ends_here: bool) -> Result<(), Untappable> {
     let ends = || [caller, callee].into_iter().flatten();
     let Some(first) = ends().next() else { return Ok(()) };
     if ends().any(|s| s.carriage == Carriage::Unrelayable) {
@@ -70,7 +96,7 @@ fn tappable(caller: Option<&Stream>, callee: Option<&Stream>) -> Result<(), Unta
         return Err(Untappable::NotAudio);
     }
     // A party that merely offers protection beside plain RTP gets it only if the other takes it up.
-    if ends().all(|s| s.security != Security::None) {
+    if !ends_here && ends().all(|s| s.security != Security::None) {
         return Err(if first.security == Security::Dtls { Untappable::Dtls } else { Untappable::Srtp });
     }
     let common = |format: &Format| ends().all(|s| s.formats.iter().any(|f| same(f, format)));

@@ -7,11 +7,12 @@ use sidetone_call::{CallKey, Exhausted, MediaPlane, Side, Untappable};
 
 use super::call::family;
 use super::dialog::Party;
+use super::terms::Said;
 use super::{Anchor, CallFact};
 use crate::message::{Edit, Message, Method};
 use crate::proxy::{ForwardContext, Refusal};
 use crate::sdp::body::{self, Found, Located};
-use crate::sdp::{self, Description, SdpError, Stream};
+use crate::sdp::{self, Description, Place, SdpError, Stream};
 
 /// One session description of a message.
 struct SessionDescription<'m> {
@@ -39,6 +40,8 @@ pub(super) enum OfferError {
     Malformed,
     TooManyStreams,
     Misaimed,
+    /// No m-line can be had on the terms of our policy.
+    Insecure,
     NoPorts,
 }
 
@@ -88,13 +91,15 @@ impl<'m> BodySessions<'m> {
 }
 
 impl<M: MediaPlane> Anchor<M> {
-    /// Edits the SDP of a request that may carry an offer, or makes ready for one in its response.
+    /// Edits the SDP of a request that may carry an offer (or, in a PRACK, an answer), or makes ready for one in its
+    /// response.
     pub(super) fn offer(
         &mut self,
         ctx: &ForwardContext,
         key: CallKey,
         request: &Message,
         edit: &mut Edit,
+        said: Said,
     ) -> Result<Option<Arc<Party>>, OfferError> {
         let body = self.body_sessions(key, request);
         // An m-line that can't be read beside others is rejected on its way; where there is no other, nothing is left.
@@ -125,7 +130,7 @@ impl<M: MediaPlane> Anchor<M> {
                 call.reserve_ahead(&mut tools, from, toward).map_err(|Exhausted| OfferError::NoPorts)?;
             }
         }
-        self.anchor_sdp(ctx, key, request, body.session, edit, true).map_err(|Exhausted| OfferError::NoPorts)
+        self.anchor_sdp(ctx, key, request, body.session, edit, (said, true))
     }
 
     fn body_sessions<'m>(&self, key: CallKey, message: &'m Message) -> BodySessions<'m> {
@@ -159,19 +164,26 @@ impl<M: MediaPlane> Anchor<M> {
         message: &Message,
         session: Vec<SessionDescription<'_>>,
         edit: &mut Edit,
-        strict: bool,
-    ) -> Result<Option<Arc<Party>>, Exhausted> {
+        (said, strict): (Said, bool),
+    ) -> Result<Option<Arc<Party>>, OfferError> {
         let ice = self.settings.ice;
         let (mut tools, calls) = self.tools();
         let Some(call) = calls.get_mut(&key).filter(|call| !call.sealed) else { return Ok(None) };
         let hint = family(ctx.toward);
         let mut party = None;
         for mut description in session {
-            let places = call.places(&mut tools, &mut description.streams, ctx.from, hint, strict)?;
+            let streams = &mut description.streams;
+            let dressed = call.dress(&mut tools, said, ctx.from, streams, strict)?;
+            let places = call.places(&mut tools, streams, ctx.from, hint, strict);
+            let mut places = places.map_err(|Exhausted| OfferError::NoPorts)?;
+            for (place, _) in places.iter_mut().zip(&dressed).filter(|(_, dressed)| dressed.insecure) {
+                *place = Place::Rejected;
+            }
+            let dresses: Vec<_> = dressed.into_iter().map(|dressed| dressed.dress).collect();
             if description.streams.iter().any(|stream| stream.unreadable) {
                 call.tell_unreadable(&mut tools, &description.streams);
             }
-            let patches = sdp::rewrite(&description.parsed, &description.streams, &places, ice);
+            let patches = sdp::rewrite(&description.parsed, &description.streams, &places, &dresses, ice);
             write(message, edit, &description.located, patches);
             let signalled_from = ctx.source.remote.ip().to_canonical();
             party.get_or_insert_with(|| Arc::new(Party { streams: description.streams, signalled_from }));
@@ -186,13 +198,14 @@ impl<M: MediaPlane> Anchor<M> {
         key: CallKey,
         message: &Message,
         edit: &mut Edit,
+        said: Said,
     ) -> Option<Arc<Party>> {
         let mut body = self.body_sessions(key, message);
         self.note_bypass(key, &body);
         if let Some(first) = body.session.first_mut() {
             self.clear_forbidden_addresses(key, ctx.from, &mut first.streams);
         }
-        self.anchor_sdp(ctx, key, message, body.session, edit, false).ok().flatten()
+        self.anchor_sdp(ctx, key, message, body.session, edit, (said, false)).ok().flatten()
     }
 
     fn is_misaimed(&self, key: CallKey, from: Side, stream: &Stream) -> bool {
@@ -221,12 +234,14 @@ impl<M: MediaPlane> Anchor<M> {
             OfferError::Malformed => (400, "Malformed SDP"),
             OfferError::TooManyStreams => (488, "Too Many Streams"),
             OfferError::Misaimed => (488, "Media Address Not Acceptable"),
+            OfferError::Insecure => (488, "Media Security Not Acceptable"),
             OfferError::NoPorts if new_call => (503, "No Media Port"),
             OfferError::NoPorts => (488, "No Media Port"),
         };
         match error {
             OfferError::NoPorts => self.counters.refused_ports += 1,
             OfferError::Misaimed => self.counters.refused_aims += 1,
+            OfferError::Insecure => self.counters.refused_security += 1,
             OfferError::Malformed | OfferError::TooManyStreams => self.counters.refused_sdp += 1,
         }
         Refusal { status, reason: reason.to_owned() }

@@ -7,6 +7,7 @@ use sidetone_call::{CallKey, Cause, MediaPlane, Side};
 use super::call::{Call, Initial, Phase};
 use super::dialog::Kind;
 use super::position::{branch, call_name};
+use super::terms::Said;
 use super::{Anchor, CallFact, Claims};
 use crate::message::{Edit, Message, Name};
 use crate::name_addr;
@@ -101,7 +102,7 @@ impl<M: MediaPlane> Anchor<M> {
             call.initial.branches.push(branch.to_owned());
         }
         let new_call = self.calls.get(&key).is_some_and(|call| call.phase == Phase::Setup);
-        let party = self.offer(ctx, key, request, edit).map_err(|error| {
+        let party = self.offer(ctx, key, request, edit, Said::Offer).map_err(|error| {
             let refusal = self.refuse(error, new_call);
             self.invite_failed(ctx.now, key, refusal.status, branch, None, false);
             refusal

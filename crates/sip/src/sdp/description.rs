@@ -131,6 +131,11 @@ impl<'a> Description<'a> {
         self.media.iter().map(|index| Media { description: self, index })
     }
 
+    /// Where the session's own section ends, if an m-line follows it.
+    pub(super) fn session_end(&self) -> Option<usize> {
+        self.lines.get(self.session_lines).map(|line| line.whole.start)
+    }
+
     /// The session's c= line: the first that can be read.
     #[must_use]
     pub fn connection(&self) -> Option<Connection<'a>> {
@@ -245,6 +250,17 @@ impl<'a> Media<'a, '_> {
     #[must_use]
     pub fn protocol(&self) -> &'a str {
         self.description.str(&self.index.protocol)
+    }
+
+    /// Where the protocol stands.
+    pub(super) fn protocol_range(&self) -> Range<usize> {
+        self.index.protocol.clone()
+    }
+
+    /// Whole lines of its attributes that `wanted` picks by what follows `a=`.
+    pub(super) fn attribute_lines(&self, wanted: impl Fn(&[u8]) -> bool) -> Vec<Range<usize>> {
+        let lines = self.description.attributes_where(self.index.lines.clone(), wanted);
+        lines.map(|line| line.whole.clone()).collect()
     }
 
     /// The formats, as tokens.

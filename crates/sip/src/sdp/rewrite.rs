@@ -8,8 +8,10 @@
 //! ([`Ice::Pass`] leaves them in); alternative addresses (RFC 6947, RFC 7006, optimal media routing of 3GPP TS 29.079);
 //! and an a=rtcp that is no m-line's.
 //!
+//! Where SRTP ends here ([`Dress`]), the m= line's protocol and its a=crypto lines are those of our own leg.
+//!
 //! Not touched: everything else. o= names the session, not an address to send to, and endpoints tell a
-//! changed description by it, so it stays. a=crypto and a=fingerprint stay: the relay doesn't end SRTP.
+//! changed description by it, so it stays. Where SRTP passes, a=crypto and a=fingerprint stay.
 //! An m-line that is rejected (port 0) or can't be relayed stays, and a c= of 0.0.0.0 (hold) stays a hold.
 //! One that can't be read is rejected on its way: nobody could say where its media would go.
 
@@ -18,8 +20,10 @@ use std::ops::Range;
 
 use sidetone_call::{IpFamily, LocalMedia};
 
+use zeroize::Zeroizing;
+
 use super::description::name_of;
-use super::{Carriage, Connection, Description, Media, Stream};
+use super::{Carriage, Connection, Description, Media, Stream, dtls};
 
 /// The treatment of an m-line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +46,19 @@ pub enum Ice {
     Pass,
 }
 
+/// The protection that an m-line states in place of its author's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dress {
+    /// The m= line's protocol, if another one than it has.
+    pub protocol: Option<String>,
+    /// Our own attribute lines, without line ends.
+    pub lines: Vec<Zeroizing<String>>,
+    /// Our addresses are told as ICE candidates too, of a lite agent (RFC 8445 §2.5).
+    pub candidates: bool,
+    /// The author's leg is a browser's: what only such a one has does not pass.
+    pub from_browser: bool,
+}
+
 /// Bytes of a description and what takes their place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Patch {
@@ -52,9 +69,16 @@ pub struct Patch {
 }
 
 /// The edits that put the m-lines in their places. `streams` are [`Stream::all`] of the description; `places` beyond
-/// the m-lines are ignored, missing ones mean [`Place::Untouched`]. Patches don't overlap and are in order.
+/// the m-lines are ignored, missing ones mean [`Place::Untouched`]; likewise `dresses`, where nothing means that an
+/// m-line keeps its protection. Patches don't overlap and are in order.
 #[must_use]
-pub fn rewrite(description: &Description<'_>, streams: &[Stream], places: &[Place], ice: Ice) -> Vec<Patch> {
+pub fn rewrite(
+    description: &Description<'_>,
+    streams: &[Stream],
+    places: &[Place],
+    dresses: &[Option<Dress>],
+    ice: Ice,
+) -> Vec<Patch> {
     let mut out = Vec::new();
     let place = |i: usize| places.get(i).copied().unwrap_or(Place::Untouched);
     let locals = || {
@@ -70,10 +94,11 @@ pub fn rewrite(description: &Description<'_>, streams: &[Stream], places: &[Plac
         .or_else(|| locals().next())
         .map(|(_, local)| local.rtp.ip());
     if let Some(ip) = first {
-        point_session(description, ip, &mut out);
+        let hold = streams.iter().find(|stream| stream.is_by_candidates()).map_or(Hold::Stays, Hold::of);
+        point_session(description, ip, hold, &mut out);
     } else if is_all_rejected(streams) {
         let family = session.as_ref().and_then(|connection| connection.family);
-        point_session(description, family.unwrap_or(IpFamily::V4).unspecified(), &mut out);
+        point_session(description, family.unwrap_or(IpFamily::V4).unspecified(), Hold::Stays, &mut out);
     }
     let session_changed = !out.is_empty();
     for ((i, media), stream) in description.media().enumerate().zip(streams) {
@@ -87,9 +112,13 @@ pub fn rewrite(description: &Description<'_>, streams: &[Stream], places: &[Plac
             }
             Place::Rejected => reject(&media, first, &mut out),
             Place::Local(local) => {
-                point_media(&media, local, session.as_ref(), first, &mut out);
+                point_media(&media, local, session.as_ref(), (first, Hold::of(stream)), &mut out);
                 rtcp(&media, stream, local, &mut out);
             }
+        }
+        if let Some(Some(dress)) = dresses.get(i) {
+            let local = if let Place::Local(local) = place(i) { Some(local) } else { None };
+            dress.put_on(&media, local, &mut out);
         }
     }
     if first.is_some() {
@@ -98,8 +127,48 @@ pub fn rewrite(description: &Description<'_>, streams: &[Stream], places: &[Plac
         let rtcp = description.session_attribute_lines(|line| name_of(line).eq_ignore_ascii_case(b"rtcp"));
         out.extend(ways.into_iter().chain(rtcp).map(|at| Patch { at, with: Vec::new() }));
     }
+    dress_session(description, dresses, &mut out);
+    // Several hands may have taken a line out.
     out.sort_by_key(|patch| (patch.at.start, patch.at.end));
+    out.dedup_by(|later, first| !first.at.is_empty() && later.at == first.at);
     out
+}
+
+impl Dress {
+    fn put_on(&self, media: &Media<'_, '_>, local: Option<LocalMedia>, out: &mut Vec<Patch>) {
+        if let Some(protocol) = &self.protocol {
+            out.push(Patch { at: media.protocol_range(), with: protocol.clone().into_bytes() });
+        }
+        let theirs = media.attribute_lines(|line| self.drops(name_of(line)));
+        out.extend(theirs.into_iter().map(|at| Patch { at, with: Vec::new() }));
+        let (at, end) = media.end_place();
+        for line in &self.lines {
+            insert(media, at, end, line, out);
+        }
+        if let Some(local) = local.filter(|_| self.candidates) {
+            let (ip, port) = (local.rtp.ip().to_canonical(), local.rtp.port());
+            // One component: RTCP shares the port (RFC 8445 §5.1.2.1 for the priority).
+            let line = format!("a=candidate:1 1 UDP 2130706431 {ip} {port} typ host");
+            insert(media, at, end, &line, out);
+            insert(media, at, end, "a=end-of-candidates", out);
+        }
+    }
+
+    fn drops(&self, name: &[u8]) -> bool {
+        dtls::is_of_the_leg(name) || (self.from_browser && dtls::is_of_browsers(name))
+    }
+}
+
+/// The session's own lines about the protection of its m-lines, where that is ours.
+fn dress_session(description: &Description<'_>, dresses: &[Option<Dress>], out: &mut Vec<Patch>) {
+    let worn = || dresses.iter().flatten();
+    let lines = description.session_attribute_lines(|line| worn().any(|dress| dress.drops(name_of(line))));
+    out.extend(lines.into_iter().map(|at| Patch { at, with: Vec::new() }));
+    if worn().any(|dress| dress.candidates)
+        && let Some(at) = description.session_end()
+    {
+        out.push(Patch { at: at..at, with: b"a=ice-lite\r\n".to_vec() });
+    }
 }
 
 /// Whether an m-line has no c= of its own, so that the session's holds for it.
@@ -108,8 +177,8 @@ fn relies_on_session(media: &Media<'_, '_>) -> bool {
 }
 
 /// Points every c= of the session at `ip`.
-fn point_session(description: &Description<'_>, ip: IpAddr, out: &mut Vec<Patch>) {
-    description.session_connections().for_each(|connection| point(&connection, ip, out));
+fn point_session(description: &Description<'_>, ip: IpAddr, hold: Hold, out: &mut Vec<Patch>) {
+    description.session_connections().for_each(|connection| point(&connection, ip, hold, out));
     description.unreadable_session_connections().for_each(|value| restate(value, ip, out));
 }
 
@@ -122,7 +191,7 @@ fn reject(media: &Media<'_, '_>, first: Option<IpAddr>, out: &mut Vec<Patch>) {
     }
     for connection in media.connections() {
         let nowhere = connection.family.unwrap_or(IpFamily::V4).unspecified();
-        point(&connection, first.unwrap_or(nowhere), out);
+        point(&connection, first.unwrap_or(nowhere), Hold::Stays, out);
     }
     for value in media.unreadable_connections() {
         restate(value, first.unwrap_or(IpFamily::V4.unspecified()), out);
@@ -135,14 +204,14 @@ fn point_media(
     media: &Media<'_, '_>,
     local: LocalMedia,
     session: Option<&Connection<'_>>,
-    first: Option<IpAddr>,
+    (first, hold): (Option<IpAddr>, Hold),
     out: &mut Vec<Patch>,
 ) {
     let ip = local.rtp.ip();
     out.push(Patch { at: media.ports_range(), with: local.rtp.port().to_string().into_bytes() });
     let mut own = false;
     for connection in media.connections() {
-        point(&connection, ip, out);
+        point(&connection, ip, hold, out);
         own = true;
     }
     for value in media.unreadable_connections() {
@@ -188,11 +257,26 @@ fn restate(value: Range<usize>, ip: IpAddr, out: &mut Vec<Patch>) {
     out.push(Patch { at: value, with: with.into_bytes() });
 }
 
-/// Points a c= (or the end of an a=rtcp) at us. Nowhere stays nowhere.
-fn point(connection: &Connection<'_>, ip: IpAddr, out: &mut Vec<Patch>) {
+/// What a c= of 0.0.0.0 means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    /// A hold, and it stays one.
+    Stays,
+    /// Nothing yet: ICE candidates tell the address (RFC 8839 §4.3.1).
+    IsNone,
+}
+
+impl Hold {
+    fn of(stream: &Stream) -> Self {
+        if stream.is_by_candidates() { Self::IsNone } else { Self::Stays }
+    }
+}
+
+/// Points a c= (or the end of an a=rtcp) at us.
+fn point(connection: &Connection<'_>, ip: IpAddr, hold: Hold, out: &mut Vec<Patch>) {
     let family = IpFamily::of(ip);
     let same = connection.family == Some(family);
-    let ip = if connection.is_nowhere() {
+    let ip = if connection.is_nowhere() && hold == Hold::Stays {
         if same {
             return;
         }
@@ -240,7 +324,7 @@ fn rtcp(media: &Media<'_, '_>, stream: &Stream, local: LocalMedia, out: &mut Vec
             out.push(Patch { at: line.port_range, with: port.to_string().into_bytes() });
         }
         if let Some(connection) = line.connection {
-            point(&connection, local.rtcp.ip(), out);
+            point(&connection, local.rtcp.ip(), Hold::of(stream), out);
         } else if !line.unreadable.is_empty() {
             out.push(Patch { at: line.unreadable, with: Vec::new() });
         }

@@ -4,6 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use sidetone_call::{Direction, Format, IpFamily, MediaKind, Security};
 
+use super::crypto::{self, Crypto};
+use super::dtls::Dtls;
 use super::{Description, Media};
 
 /// Most formats of an m-line that are remembered; the rest is relayed all the same.
@@ -40,6 +42,12 @@ pub struct Stream {
     pub carriage: Carriage,
     /// How it is protected.
     pub security: Security,
+    /// Its transport as written: `RTP/AVP`.
+    pub protocol: String,
+    /// The a=crypto lines that we can work with, in order.
+    pub crypto: Vec<Crypto>,
+    /// What it says of DTLS and ICE, where it is protected by DTLS.
+    pub dtls: Option<Box<Dtls>>,
     /// Port 0: rejected, removed, or not wanted.
     pub rejected: bool,
     /// The m= line can't be read; then it counts as rejected.
@@ -75,6 +83,7 @@ impl Stream {
         let session = Session {
             direction: description.attributes().find_map(|(name, _)| direction(name)),
             fingerprint: description.attributes().any(|(name, _)| name == "fingerprint"),
+            dtls: Dtls::of_session(description.attributes()),
         };
         description.media().map(|media| session.stream(&media)).collect()
     }
@@ -83,6 +92,18 @@ impl Stream {
     #[must_use]
     pub fn is_relayed(&self) -> bool {
         self.carriage != Carriage::Unrelayable && !self.rejected
+    }
+
+    /// Whether its author does ICE and has not told an address by other means.
+    #[must_use]
+    pub fn is_by_candidates(&self) -> bool {
+        !self.nowhere && self.rtp.is_none() && self.dtls.as_ref().is_some_and(|dtls| dtls.fragment.is_some())
+    }
+
+    /// Whether its transport is a protected one, as of RTP/SAVP: it doesn't fall back on RTP.
+    #[must_use]
+    pub fn is_protected_only(&self) -> bool {
+        self.protocol.to_ascii_uppercase().contains("SAVP")
     }
 
     /// Whether the party wants to be sent media.
@@ -96,6 +117,7 @@ impl Stream {
 struct Session {
     direction: Option<Direction>,
     fingerprint: bool,
+    dtls: Dtls,
 }
 
 /// An m-line's own attributes, gathered in one pass.
@@ -105,6 +127,7 @@ struct Attributes {
     ptime_ms: Option<u16>,
     mux: bool,
     crypto: bool,
+    lines: Vec<Crypto>,
     fingerprint: bool,
 }
 
@@ -117,7 +140,12 @@ impl Attributes {
                 "rtpmap" | "fmtp" => describe(formats, name, value.unwrap_or_default()),
                 "rtcp-mux" | "rtcp-mux-only" => found.mux = true,
                 "ptime" => found.ptime_ms = found.ptime_ms.or(value.and_then(ptime)),
-                "crypto" => found.crypto = true,
+                "crypto" => {
+                    found.crypto = true;
+                    if found.lines.len() < crypto::MOST_LINES {
+                        found.lines.extend(value.and_then(|value| Crypto::read(value).ok()));
+                    }
+                }
                 "fingerprint" => found.fingerprint = true,
                 _ => found.direction = found.direction.or_else(|| direction(name)),
             }
@@ -138,10 +166,18 @@ impl Session {
         let rtcp_at = media.rtcp().and_then(|rtcp| rtcp.connection);
         let mut formats = if carriage == Carriage::Rtp { formats(media) } else { Vec::new() };
         let own = Attributes::read(media, &mut formats);
+        let security = self.security(media.protocol(), &own);
+        let dtls = (security == Security::Dtls).then(|| Box::new(Dtls::of(media, &self.dtls)));
+        // With ICE the candidates tell where media goes; who has none yet states this (RFC 8839 §4.3.1).
+        let by_ice = dtls.as_ref().is_some_and(|dtls| dtls.fragment.is_some());
+        let nowhere = nowhere && !(by_ice && media.port() == 9);
         Stream {
             kind: kind(media.kind()),
             carriage,
-            security: self.security(media.protocol(), &own),
+            security,
+            dtls,
+            protocol: media.protocol().to_owned(),
+            crypto: own.lines,
             rejected,
             unreadable: !media.is_readable(),
             nowhere,

@@ -3,6 +3,8 @@
 #![allow(unreachable_pub)] // one binary, many modules
 
 mod script;
+mod secured;
+mod shaken;
 
 mod around;
 mod basic;

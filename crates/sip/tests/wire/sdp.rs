@@ -13,7 +13,8 @@ fn local(rtp: &str) -> Place {
 fn led(text: &str, places: &[Place]) -> String {
     let description = Description::parse(text.as_bytes()).unwrap();
     let mut out = text.to_owned();
-    for patch in rewrite(&description, &Stream::all(&description), places, Ice::Strip).into_iter().rev() {
+    for patch in rewrite(&description, &Stream::all(&description), places, &[], Ice::Strip).into_iter().rev()
+    {
         out.replace_range(patch.at, std::str::from_utf8(&patch.with).unwrap());
     }
     out

@@ -1,0 +1,363 @@
+//! SRTP that ends here: keys from the plans to contexts, and contexts to packets.
+//!
+//! Keys are derived on the control side ([`Keyring`]) and the contexts given to the relay thread ([`Guard`]), which
+//! works in place on each packet. A plain leg has neither, and costs one comparison a packet.
+
+use std::net::SocketAddr;
+
+use sidetone_call::{DtlsPlan, EndPlan, Keying, Protection, Side, StreamPlan};
+use sidetone_handshake::{Credentials, Fingerprints, IceLite, Role, Trust};
+use sidetone_rtp::PacketKind;
+use sidetone_srtp::{Fault, Inbound, MOST_TRAILER, Outbound};
+
+/// Packets that open under other keys before one that the party has no more is forgotten: ten seconds.
+const OVERLAP: u32 = 500;
+/// Most keys of a party that are tried on a packet.
+const MOST_KEYS: usize = 4;
+/// Longest packet that is tried with more than one key. Longer ones are tried with the newest alone.
+const SCRATCH: usize = 2_048;
+
+/// The keys that a call's relay thread has been given, by m-line and side.
+#[derive(Debug, Default)]
+pub(crate) struct Keyring {
+    given: Vec<Given>,
+    /// A handshake was begun.
+    shaken: bool,
+}
+
+#[derive(Debug)]
+struct Given {
+    stream: usize,
+    side: Side,
+    /// What the party's packets may be protected with now.
+    theirs: Vec<Keying>,
+    /// All that packets to the party have been protected with. A key that comes back must find its context: counted
+    /// anew, it would use key streams twice.
+    ours: Vec<Keying>,
+    /// The handshake that was begun last.
+    dtls: Option<Box<DtlsPlan>>,
+}
+
+/// What a plan asks of the handshakes, for one end of its stream.
+#[derive(Debug)]
+pub(crate) enum Shake {
+    /// One begins, in place of one before.
+    Begin(Side, Box<Begin>),
+    /// The one that there is is of no use any more.
+    Leave(Side),
+}
+
+/// A handshake that is to begin.
+#[derive(Debug)]
+pub(crate) struct Begin {
+    pub(crate) role: Role,
+    pub(crate) trust: Trust,
+    pub(crate) fingerprints: Fingerprints,
+    /// Where the party is, if its description says so and not ICE.
+    pub(crate) remote: Option<SocketAddr>,
+}
+
+/// What a relay thread is to do with one end's packets.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// They are not protected here.
+    Plain,
+    /// They can't be read yet.
+    Awaited,
+    /// They are unprotected, and protected with our key.
+    Keys {
+        /// New contexts for the party's packets.
+        theirs: Vec<Inbound>,
+        /// What its packets may be protected with from now on.
+        accepted: Vec<Keying>,
+        /// New context for packets to it.
+        new: Option<Box<Outbound>>,
+        /// Our key from now on.
+        ours: Keying,
+    },
+    /// Nothing: a description has repeated what holds.
+    Same,
+    /// A handshake gives their keys. Those of one before hold until then.
+    Handshake(LinkChange),
+}
+
+/// What leads to a handshake in the relay thread.
+#[derive(Debug)]
+pub(crate) enum LinkChange {
+    /// It begins, with an agent if the party does ICE.
+    Begin(Option<Box<IceLite>>),
+    /// ICE begins anew; the handshake stands.
+    Restart(Credentials, String),
+}
+
+/// The changes for both ends of a stream.
+#[derive(Debug)]
+pub(crate) struct Changes {
+    pub(crate) trunk: Change,
+    pub(crate) pbx: Change,
+}
+
+impl Keyring {
+    /// Whether a handshake was ever begun in the call.
+    pub(crate) fn has_shaken(&self) -> bool {
+        self.shaken
+    }
+
+    /// Derives what the plan of a call's stream asks for; `None` while it is, and was, a plain stream. What it asks of
+    /// handshakes is put into `shake`.
+    pub(crate) fn changes(
+        &mut self,
+        stream: usize,
+        plan: &StreamPlan,
+        shake: &mut Vec<Shake>,
+    ) -> Option<Box<Changes>> {
+        let plain = |side| plan.end(side).protection == Protection::None;
+        let was_plain = !self.given.iter().any(|given| given.stream == stream);
+        if plain(Side::Trunk) && plain(Side::Pbx) && was_plain {
+            return None;
+        }
+        let mut change = |side| self.change(stream, side, plan.end(side), shake);
+        Some(Box::new(Changes { trunk: change(Side::Trunk), pbx: change(Side::Pbx) }))
+    }
+
+    fn change(&mut self, stream: usize, side: Side, end: &EndPlan, shake: &mut Vec<Shake>) -> Change {
+        let at = self.given.iter().position(|given| (given.stream, given.side) == (stream, side));
+        let at = at.unwrap_or_else(|| {
+            self.given.push(Given { stream, side, theirs: Vec::new(), ours: Vec::new(), dtls: None });
+            self.given.len() - 1
+        });
+        let Some(given) = self.given.get_mut(at) else { return Change::Awaited };
+        if !matches!(end.protection, Protection::Dtls(_)) && given.dtls.take().is_some() {
+            shake.push(Shake::Leave(side));
+        }
+        let keys = match &end.protection {
+            Protection::None => return Change::Plain,
+            Protection::Awaited => return Change::Awaited,
+            Protection::Sdes(keys) => keys,
+            Protection::Dtls(plan) => {
+                self.shaken = true;
+                return given.shake(side, plan, end.remote_rtp, shake);
+            }
+        };
+        let accepted: Vec<Keying> = keys.coming.iter().chain([&keys.theirs]).cloned().collect();
+        let fresh = accepted.iter().filter(|keying| !given.theirs.contains(keying));
+        let Ok(theirs) = fresh.map(|keying| Inbound::new(keying.clone())).collect() else {
+            return Change::Awaited;
+        };
+        given.theirs.clone_from(&accepted);
+        let mut new = None;
+        if !given.ours.contains(&keys.ours) {
+            let Ok(context) = Outbound::new(keys.ours.clone()) else { return Change::Awaited };
+            given.ours.push(keys.ours.clone());
+            new = Some(Box::new(context));
+        }
+        Change::Keys { theirs, accepted, new, ours: keys.ours.clone() }
+    }
+}
+
+impl Given {
+    /// Compares with the handshake before: what has changed decides whether there is another one (RFC 8842 §3), whether
+    /// ICE alone begins anew (RFC 8445 §9), or nothing.
+    fn shake(
+        &mut self,
+        side: Side,
+        plan: &DtlsPlan,
+        remote: Option<SocketAddr>,
+        shake: &mut Vec<Shake>,
+    ) -> Change {
+        let before = self.dtls.replace(Box::new(plan.clone()));
+        let credentials = plan.ice.as_ref().map(|ice| {
+            (Credentials::stated(&ice.our_fragment, &ice.our_password), ice.their_fragment.clone())
+        });
+        if let Some(before) = before
+            && (before.active, &before.fingerprints, before.ice.is_some())
+                == (plan.active, &plan.fingerprints, plan.ice.is_some())
+        {
+            return match credentials {
+                Some((ours, theirs)) if before.ice != plan.ice => {
+                    Change::Handshake(LinkChange::Restart(ours, theirs))
+                }
+                _ => Change::Same,
+            };
+        }
+        let Ok(fingerprints) = Fingerprints::parse(plan.fingerprints.iter().map(String::as_str)) else {
+            return Change::Awaited;
+        };
+        let role = if plan.active { Role::Client } else { Role::Server };
+        let trust = if plan.ice.is_some() { Trust::Ice } else { Trust::Cookie };
+        let remote = remote.filter(|_| plan.ice.is_none());
+        shake.push(Shake::Begin(side, Box::new(Begin { role, trust, fingerprints, remote })));
+        let agent = credentials.map(|(ours, theirs)| Box::new(IceLite::new(&ours, Some(&theirs))));
+        Change::Handshake(LinkChange::Begin(agent))
+    }
+}
+
+/// The protection of one end in the relay thread.
+#[derive(Debug, Default)]
+pub(super) struct Guard {
+    state: State,
+    contexts: Option<Box<Contexts>>,
+    /// Packets that did not open: forged, damaged, of another key, plain.
+    pub(super) unauthentic: u64,
+    /// Packets that came before, or too late to tell.
+    pub(super) replayed: u64,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum State {
+    #[default]
+    Plain,
+    Awaited,
+    Srtp,
+}
+
+#[derive(Debug)]
+struct Contexts {
+    /// Of the party's keys, the one that opened a packet last at the front.
+    theirs: Vec<Accepted>,
+    outbound: Vec<Outbound>,
+    /// Which of them protects.
+    current: usize,
+    scratch: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Accepted {
+    context: Box<Inbound>,
+    /// The party has another key by now. Packets of this one may be under way: so many more of others end it.
+    left: Option<u32>,
+}
+
+impl Guard {
+    /// Takes what the control side has derived.
+    pub(super) fn change(&mut self, change: Change) {
+        let (theirs, accepted, new, ours) = match change {
+            Change::Plain => return self.state = State::Plain,
+            Change::Awaited => return self.state = State::Awaited,
+            Change::Same | Change::Handshake(_) => return,
+            Change::Keys { theirs, accepted, new, ours } => (theirs, accepted, new, ours),
+        };
+        self.state = State::Srtp;
+        let contexts = self.contexts.get_or_insert_with(|| {
+            let scratch = Vec::with_capacity(SCRATCH);
+            Box::new(Contexts { theirs: Vec::new(), outbound: Vec::new(), current: 0, scratch })
+        });
+        contexts.accept(theirs, &accepted);
+        contexts.outbound.extend(new.map(|new| *new));
+        let known = contexts.outbound.iter().position(|context| *context.keying() == ours);
+        contexts.current = known.unwrap_or(usize::MAX);
+    }
+
+    /// A handshake begins. The keys that are there hold until it has given others.
+    pub(super) fn await_keys(&mut self) {
+        if self.state == State::Plain {
+            self.state = State::Awaited;
+        }
+    }
+
+    /// Whether packets are protected on this leg, or are to be.
+    pub(super) const fn is_up(&self) -> bool {
+        !matches!(self.state, State::Plain)
+    }
+
+    /// Unprotects a packet of the party's in place, and gives its new length. `None`: it is to be dropped.
+    pub(super) fn unprotect(&mut self, kind: PacketKind, packet: &mut [u8]) -> Option<usize> {
+        let opened = match (self.state, self.contexts.as_deref_mut()) {
+            (State::Plain, _) => return Some(packet.len()),
+            (State::Srtp, Some(contexts)) => contexts.unprotect(kind, packet),
+            _ => Err(Fault::NotAuthentic),
+        };
+        match opened {
+            Ok(length) => return Some(length),
+            Err(Fault::Replayed | Fault::TooOld) => self.replayed += 1,
+            Err(_) => self.unauthentic += 1,
+        }
+        None
+    }
+
+    /// Protects the packet of `length` bytes at the buffer's start, and gives its new length. `None`: it can't be sent.
+    pub(super) fn protect(&mut self, kind: PacketKind, buffer: &mut [u8], length: usize) -> Option<usize> {
+        match self.state {
+            State::Plain => return Some(length),
+            State::Awaited => return None,
+            State::Srtp => {}
+        }
+        let contexts = self.contexts.as_deref_mut()?;
+        let context = contexts.outbound.get_mut(contexts.current)?;
+        match kind {
+            PacketKind::Rtp => context.protect(buffer, length).ok(),
+            PacketKind::Rtcp => context.protect_rtcp(buffer, length).ok(),
+            _ => None,
+        }
+    }
+
+    /// The same of a packet alone in a vector.
+    pub(super) fn protect_alone(&mut self, packet: &mut Vec<u8>) -> bool {
+        if self.state == State::Plain {
+            return true;
+        }
+        let length = packet.len();
+        packet.resize(length + MOST_TRAILER, 0);
+        let protected = self.protect(PacketKind::Rtp, packet, length);
+        packet.truncate(protected.unwrap_or_default());
+        protected.is_some()
+    }
+}
+
+impl Contexts {
+    fn accept(&mut self, fresh: Vec<Inbound>, accepted: &[Keying]) {
+        let fresh = fresh.into_iter().map(|context| Accepted { context: Box::new(context), left: None });
+        self.theirs.extend(fresh);
+        for theirs in &mut self.theirs {
+            let current = accepted.contains(theirs.context.keying());
+            theirs.left = if current { None } else { theirs.left.or(Some(OVERLAP)) };
+        }
+        // A party that changes its key at every turn makes us try few of them.
+        while self.theirs.len() > MOST_KEYS
+            && let Some(at) = self.theirs.iter().position(|theirs| theirs.left.is_some())
+        {
+            self.theirs.remove(at);
+        }
+    }
+
+    fn unprotect(&mut self, kind: PacketKind, packet: &mut [u8]) -> Result<usize, Fault> {
+        let [first, others @ ..] = self.theirs.as_mut_slice() else { return Err(Fault::NotAuthentic) };
+        if others.is_empty() || packet.len() > SCRATCH {
+            return open(&mut first.context, kind, packet);
+        }
+        // A failed attempt may spoil the packet.
+        self.scratch.clear();
+        self.scratch.extend_from_slice(packet);
+        let mut opened = Err(Fault::NotAuthentic);
+        let mut by = 0;
+        for (at, theirs) in self.theirs.iter_mut().enumerate() {
+            packet.copy_from_slice(&self.scratch);
+            opened = open(&mut theirs.context, kind, packet);
+            if opened != Err(Fault::NotAuthentic) {
+                by = at;
+                break;
+            }
+        }
+        if opened.is_ok() {
+            self.opened_by(by);
+        }
+        opened
+    }
+
+    /// The key that has opened a packet is tried first from now on; those that the party has no more come to their end.
+    fn opened_by(&mut self, at: usize) {
+        self.theirs.swap(0, at);
+        for other in self.theirs.iter_mut().skip(1) {
+            other.left = other.left.map(|left| left.saturating_sub(1));
+        }
+        self.theirs.retain(|theirs| theirs.left != Some(0));
+    }
+}
+
+fn open(context: &mut Inbound, kind: PacketKind, packet: &mut [u8]) -> Result<usize, Fault> {
+    match kind {
+        PacketKind::Rtp => context.unprotect(packet),
+        PacketKind::Rtcp => context.unprotect_rtcp(packet),
+        _ => Err(Fault::NotAuthentic),
+    }
+}

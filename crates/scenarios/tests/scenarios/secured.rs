@@ -1,0 +1,175 @@
+//! SRTP that ends here, between real softphones: heard on both sides, listened to, announced into, counted.
+
+use serde_json::Value;
+use sidetone_scenarios::baresip::{Baresip, Codec};
+use sidetone_scenarios::net::{Net, host};
+use sidetone_scenarios::sidetone::{Setup, Sidetone, of_kind};
+use sidetone_scenarios::until;
+
+/// Sidetone with these policies, a phone at the carrier and one in place of the PBX. `;mediaenc=…` is baresip's word
+/// for how it protects its media.
+struct Phones {
+    net: Net,
+    sidetone: Sidetone,
+    carrier: Baresip,
+    pbx: Baresip,
+}
+
+fn phones(trunk: (&str, &str), pbx: (&str, &str), codec: Codec) -> Phones {
+    let net = Net::lease();
+    let mut setup = Setup::for_softphones(&net);
+    setup.media.push_str(&format!("[media.security]\ntrunk = {:?}\npbx = {:?}\n", trunk.0, pbx.0));
+    let sidetone = Sidetone::start(&net, &setup);
+    let (ada, bob) = (net.v4(host::TRUNK), net.v4(host::PBX));
+    let account = |security: &str| format!(";regint=0;answermode=auto{security}");
+    let carrier = Baresip::start(ada, &format!("ada@{ada}"), &account(trunk.1), codec, 1.0);
+    let pbx = Baresip::start(bob, &format!("bob@{bob}"), &account(pbx.1), codec, 0.7);
+    Phones { net, sidetone, carrier, pbx }
+}
+
+impl Phones {
+    fn call(&mut self) {
+        self.carrier.command("dial", &format!("sip:bob@{}", self.net.v4(host::SIDETONE)));
+        self.carrier.wait_event("CALL_ESTABLISHED");
+    }
+
+    fn hear_each_other(&self) {
+        self.pbx.wait_until_hears("the callee hears the caller", self.carrier.played());
+        self.carrier.wait_until_hears("the caller hears the callee", self.pbx.played());
+    }
+
+    /// The call's stream, as `sidetone call` shows it.
+    fn counts(&self) -> Value {
+        let events = self.sidetone.events();
+        let id = events.first().and_then(|event| event["call"]["id"].as_str()).unwrap();
+        let shown = self.sidetone.command(&["call", id, "--json"]);
+        let call: Value = serde_json::from_str(&shown).unwrap();
+        let stream =
+            if call["streams"].is_null() { &call["call"]["streams"][0] } else { &call["streams"][0] };
+        assert!(stream["customer"].is_object(), "{shown}");
+        stream.clone()
+    }
+
+    /// The protection of the customer's and of the agent's packets.
+    fn security(&self) -> [String; 2] {
+        let stream = self.counts();
+        ["customer", "agent"].map(|leg| stream[leg]["security"].as_str().unwrap().to_owned())
+    }
+
+    fn finish(mut self) -> Vec<Value> {
+        self.carrier.command("hangup", "");
+        self.carrier.wait_event("CALL_CLOSED");
+        self.sidetone.finish()
+    }
+}
+
+#[test]
+fn a_protected_carrier_and_a_plain_pbx() {
+    let mut phones = phones(("terminate", ";mediaenc=srtp-mand"), ("plain", ""), Codec::Pcmu);
+    phones.call();
+    phones.hear_each_other();
+    assert_eq!(phones.security(), ["AES_CM_128_HMAC_SHA1_80", "none"]);
+    let events = phones.finish();
+    assert!(of_kind(&events, "call.untappable").is_empty());
+}
+
+#[test]
+fn a_plain_carrier_and_a_pbx_that_must_be_protected() {
+    let mut phones = phones(("plain", ""), ("require", ";mediaenc=srtp-mand"), Codec::Opus);
+    phones.call();
+    phones.hear_each_other();
+    let [customer, agent] = phones.security();
+    assert_eq!(customer, "none");
+    assert!(agent.starts_with("AE"), "{agent}");
+    phones.finish();
+}
+
+/// Each of them speaks SRTP, but not with the same keys: both streams end here.
+#[test]
+fn both_protected() {
+    let mut phones =
+        phones(("require", ";mediaenc=srtp-mand"), ("require", ";mediaenc=srtp-mand"), Codec::G722);
+    phones.call();
+    phones.hear_each_other();
+    assert!(phones.security().iter().all(|suite| suite.starts_with("AE")), "{:?}", phones.security());
+    phones.finish();
+}
+
+/// What is offered beside RTP/AVP falls back on RTP with a phone that knows nothing of it (RFC 8643).
+#[test]
+fn an_offer_that_falls_back() {
+    let mut phones = phones(("terminate", ""), ("terminate", ""), Codec::Pcmu);
+    phones.call();
+    phones.hear_each_other();
+    assert_eq!(phones.security(), ["none", "none"]);
+    phones.finish();
+}
+
+/// The phone holds the call and takes it back: counters go on, and both are heard again.
+#[test]
+fn roll_over_counter_at_hold() {
+    let mut phones = phones(("terminate", ";mediaenc=srtp-mand"), ("plain", ""), Codec::Pcmu);
+    phones.call();
+    phones.hear_each_other();
+    phones.carrier.command("hold", "");
+    until("the hold", || {
+        let calls = phones.sidetone.command(&["calls", "--json"]);
+        calls.contains("\"held\"").then_some(())
+    });
+    phones.carrier.command("resume", "");
+    // baresip 1.0 decodes no further once a call was held; what it counts as received has passed its own SRTP.
+    let count = |leg: &str| phones.counts()[leg]["packets"].as_u64().unwrap();
+    let before = [count("customer"), count("agent")];
+    until("packets both ways again", || {
+        (count("customer") > before[0] + 100 && count("agent") > before[1] + 100).then_some(())
+    });
+    assert!(phones.carrier.receiving() > 0 && phones.pbx.receiving() > 0);
+    let counts = phones.counts();
+    for leg in ["customer", "agent"] {
+        // baresip begins with an APP packet in the clear.
+        let unauthentic = counts[leg]["unauthentic"].as_u64().unwrap();
+        assert!(unauthentic <= 1 && counts[leg]["replayed"] == 0, "{counts}");
+    }
+    phones.finish();
+}
+
+#[test]
+fn a_phone_that_offers_no_protection_where_it_is_required() {
+    let mut phones = phones(("require", ""), ("plain", ""), Codec::Pcmu);
+    phones.carrier.command("dial", &format!("sip:bob@{}", phones.net.v4(host::SIDETONE)));
+    phones.carrier.wait_event("CALL_CLOSED");
+    assert_eq!(refusals(&phones.sidetone), 1);
+    phones.sidetone.finish();
+}
+
+#[test]
+fn keys_show_nowhere() {
+    let mut phones = phones(("terminate", ";mediaenc=srtp-mand"), ("plain", ""), Codec::Pcmu);
+    phones.call();
+    phones.hear_each_other();
+    let view = phones.sidetone.command(&["calls", "--json"]);
+    let output = phones.sidetone.process().output();
+    for text in [view, output] {
+        assert!(!text.contains("inline:"), "{text}");
+    }
+    let events = phones.finish();
+    assert!(!serde_json::to_string(&events).unwrap().contains("inline:"));
+}
+
+/// Requests refused for the protection of their media.
+fn refusals(sidetone: &Sidetone) -> usize {
+    let (_, page) = sidetone.get("/metrics").unwrap();
+    let start = "sidetone_refused_total{reason=\"media_security\"}";
+    let line = page.lines().find(|line| line.starts_with(start));
+    line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap()
+}
+
+/// DTLS-SRTP as softphones speak it, without ICE (RFC 5763).
+#[test]
+fn a_carrier_that_shakes_hands() {
+    let mut phones = phones(("terminate", ";mediaenc=dtls_srtp"), ("plain", ""), Codec::Pcmu);
+    phones.call();
+    phones.hear_each_other();
+    assert_eq!(phones.security(), ["dtls-srtp", "none"]);
+    phones.finish();
+}

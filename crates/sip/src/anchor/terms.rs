@@ -1,0 +1,365 @@
+//! The terms of a call's media where its protection ends here: what each side has offered and been offered, m-line by
+//! m-line, and our keys.
+//!
+//! Each side sees an offer/answer exchange of its own. An offer that passes is dressed as the policy toward the side
+//! that it goes to has it; its answer is dressed as an answer to what the offerer had offered. Our keys are made once
+//! for each side, m-line and suite, and kept for the call's life: a retransmission comes out as it did before, an offer
+//! that forks has one key of ours, and roll-over counters need not begin anew at a re-INVITE.
+
+mod face;
+
+use face::{Credentials, Face, Form, Offer};
+use sidetone_call::{Protection, Security as Spoken, Side, SrtpKeys};
+use zeroize::Zeroizing;
+
+use super::security::{Keying, Policy, Security};
+use crate::sdp::crypto::Crypto;
+use crate::sdp::{Carriage, Dress, Stream};
+
+/// Whether a description offers or answers (RFC 3264).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    Offer,
+    Answer,
+}
+
+/// An m-line can't be had on the terms that our policy allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Insecure;
+
+/// An m-line made ready for the side that it goes to.
+#[derive(Debug, Default)]
+pub(super) struct Dressed {
+    /// What it wears; `None` leaves it as it is.
+    pub(super) dress: Option<Dress>,
+    /// Our policy doesn't allow it: it is to be rejected.
+    pub(super) insecure: bool,
+}
+
+/// The terms of all m-lines of a call.
+#[derive(Debug, Default)]
+pub(super) struct Terms {
+    streams: Vec<[Face; 2]>,
+}
+
+impl Terms {
+    fn face(&mut self, stream: usize, side: Side) -> Option<&mut Face> {
+        if self.streams.len() <= stream {
+            self.streams.resize_with(stream + 1, Default::default);
+        }
+        self.streams.get_mut(stream)?.get_mut(place(side))
+    }
+
+    /// Dresses the m-lines of a description on its way from a party to the other side.
+    pub(super) fn dress(
+        &mut self,
+        security: &Security,
+        said: Said,
+        from: Side,
+        streams: &[Stream],
+    ) -> Vec<Dressed> {
+        let mut dressed: Vec<_> = streams
+            .iter()
+            .enumerate()
+            .map(|(i, stream)| match said {
+                _ if stream.carriage != Carriage::Rtp => Ok(None),
+                Said::Offer => self.offer(security, from, i, stream).map(Some),
+                Said::Answer => self.answer(security, from, i, stream),
+            })
+            .collect();
+        if said == Said::Offer {
+            self.choose_alternative(security.toward(from), from, streams, &mut dressed);
+        }
+        let mut ready = Vec::with_capacity(dressed.len());
+        for (i, dressed) in dressed.into_iter().enumerate() {
+            ready.push(match dressed {
+                Ok(dress) => Dressed { dress, insecure: false },
+                // Rejected, it still is of its offer's protocol, and shows no key.
+                Err(Insecure) => {
+                    let protocol = match said {
+                        Said::Offer => None,
+                        Said::Answer => self.face(i, from.other()).and_then(|face| face.offer.as_ref()),
+                    };
+                    let protocol = protocol.map(|offer| offer.protocol.clone());
+                    Dressed { dress: Some(Dress { protocol, ..Dress::default() }), insecure: true }
+                }
+            });
+        }
+        ready
+    }
+
+    fn offer(
+        &mut self,
+        security: &Security,
+        from: Side,
+        i: usize,
+        stream: &Stream,
+    ) -> Result<Dress, Insecure> {
+        let (form, chosen) = read(security, from, stream)?;
+        let toward = from.other();
+        let face = self.face(i, from).ok_or(Insecure)?;
+        let (protocol, dtls, mux) = (stream.protocol.clone(), stream.dtls.clone(), stream.mux);
+        face.offer = Some(Offer { form, protocol, chosen, dtls, mux });
+        face.speaks = Some(form);
+        let face = self.face(i, toward).ok_or(Insecure)?;
+        let protected = match security.keying_toward(toward) {
+            Keying::Sdes => Form::Protected,
+            Keying::Dtls => Form::Dtls,
+        };
+        let to = match security.toward(toward) {
+            Policy::Plain => Form::Plain,
+            Policy::Require => face.speaks.filter(|spoken| spoken.is_protected()).unwrap_or(protected),
+            Policy::Terminate => face.speaks.unwrap_or(match protected {
+                Form::Dtls => Form::Dtls,
+                _ => Form::Opportunistic,
+            }),
+            Policy::Pass => form,
+        };
+        face.offered = Some(to);
+        let mut dress = Dress {
+            protocol: profile(&stream.protocol, to),
+            from_browser: form == Form::Dtls,
+            ..Dress::default()
+        };
+        if stream.rejected {
+            return Ok(dress);
+        }
+        match to {
+            Form::Plain => {}
+            Form::Opportunistic | Form::Protected => {
+                for (tag, suite) in (1..).zip(&security.suites) {
+                    let keying = face.key(*suite, security.random).ok_or(Insecure)?;
+                    dress.lines.push(Crypto { tag, keying }.line());
+                }
+            }
+            Form::Dtls => {
+                let print = security.fingerprint.as_deref().ok_or(Insecure)?;
+                let own = face.credentials_to_offer(security.random);
+                // Roles stand once a handshake is made, and still an offer leaves them open (RFC 8842 §5.3).
+                put_handshake(&mut dress, print, "actpass", Some(&own), &i.to_string());
+                if form == Form::Dtls || !stream.mux {
+                    dress.lines.push(line("a=rtcp-mux"));
+                }
+            }
+        }
+        Ok(dress)
+    }
+
+    fn answer(
+        &mut self,
+        security: &Security,
+        from: Side,
+        i: usize,
+        stream: &Stream,
+    ) -> Result<Option<Dress>, Insecure> {
+        let face = self.face(i, from).ok_or(Insecure)?;
+        let offered = face.offered.unwrap_or(Form::Plain);
+        let taken = takes_up(security, offered, stream);
+        let needed = offered.is_protected() || security.toward(from) == Policy::Require;
+        // An answer with protection that we can't follow would be noise.
+        let strange = !taken && (needed || stream.security != Spoken::None);
+        if !stream.rejected && strange {
+            return Err(Insecure);
+        }
+        if !stream.rejected && offered != Form::Plain {
+            face.speaks = Some(if taken { offered } else { Form::Plain });
+        }
+        if let Some(dtls) = stream.dtls.as_deref().filter(|_| taken && offered == Form::Dtls) {
+            face.begins(dtls);
+            if let Some(fragment) = &dtls.fragment {
+                face.answered_by(fragment);
+            }
+        }
+        let from_browser = offered == Form::Dtls;
+        let face = self.face(i, from.other()).ok_or(Insecure)?;
+        let Some(offer) = &face.offer else { return Ok(None) };
+        let mut dress = Dress { protocol: Some(offer.protocol.clone()), from_browser, ..Dress::default() };
+        if stream.rejected {
+            return Ok(Some(dress));
+        }
+        match (&offer.chosen, &offer.dtls) {
+            (Some(chosen), _) => {
+                let (tag, suite) = (chosen.tag, chosen.keying.suite());
+                let keying = face.key(suite, security.random).ok_or(Insecure)?;
+                dress.lines.push(Crypto { tag, keying }.line());
+            }
+            (None, Some(dtls)) if offer.form == Form::Dtls => {
+                let (dtls, mux) = (dtls.clone(), offer.mux);
+                let print = security.fingerprint.as_deref().ok_or(Insecure)?;
+                let setup = if face.begins(&dtls) { "active" } else { "passive" };
+                let random = security.random;
+                let own = dtls.fragment.as_deref().map(|theirs| face.credentials_to_answer(theirs, random));
+                let mid = dtls.mid.as_deref().unwrap_or_default();
+                put_handshake(&mut dress, print, setup, own.as_ref(), mid);
+                // What the answerer said of it was said of its own leg.
+                if mux && (from_browser || !stream.mux) {
+                    dress.lines.push(line("a=rtcp-mux"));
+                }
+            }
+            _ => {}
+        }
+        Ok(Some(dress))
+    }
+
+    /// Two m-lines of one kind, one RTP/AVP and one RTP/SAVP, are alternatives: the answerer was to choose. Here both
+    /// may be the same to the other side, so one is chosen for it: the protected one, unless policy forbids it.
+    fn choose_alternative(
+        &mut self,
+        policy: Policy,
+        from: Side,
+        streams: &[Stream],
+        dressed: &mut [Result<Option<Dress>, Insecure>],
+    ) {
+        let form = |terms: &Self, i: usize| {
+            let face = terms.streams.get(i).and_then(|faces| faces.get(place(from)))?;
+            face.offer.as_ref().map(|offer| offer.form)
+        };
+        for i in 0..streams.len() {
+            let Some(stream) = streams.get(i).filter(|stream| !stream.rejected) else { continue };
+            let taken = |at: usize, other: Form| {
+                let same = streams.get(at).is_some_and(|s| !s.rejected && s.kind == stream.kind);
+                same && dressed.get(at).is_some_and(|d| matches!(d, Ok(Some(_))))
+                    && form(self, at) == Some(other)
+            };
+            let better = |at: usize| taken(at, Form::Protected) || taken(at, Form::Dtls);
+            let others = || (0..streams.len()).filter(|at| *at != i);
+            let worse = match policy {
+                Policy::Plain => better(i) && others().any(|at| taken(at, Form::Plain)),
+                _ => taken(i, Form::Plain) && others().any(better),
+            };
+            if worse {
+                if let Some(place) = dressed.get_mut(i) {
+                    *place = Err(Insecure);
+                }
+            }
+        }
+    }
+
+    /// What the relay is to do with the packets of the party on `side`, whose description in force is `stream`; `None`
+    /// where it has not described itself yet. `offered` is what it has offered since, and has no answer to.
+    pub(super) fn protection(
+        &self,
+        security: &Security,
+        side: Side,
+        i: usize,
+        stream: Option<&Stream>,
+        offered: Option<&Stream>,
+    ) -> Protection {
+        let policy = security.toward(side);
+        let face = self.streams.get(i).and_then(|faces| faces.get(place(side)));
+        let Some(face) = face.filter(|_| policy != Policy::Plain) else { return Protection::None };
+        let Some(stream) = stream else {
+            let awaited = face.offered.is_some_and(|form| form != Form::Plain);
+            return if awaited { Protection::Awaited } else { Protection::None };
+        };
+        let dtls = stream.dtls.as_deref().filter(|dtls| !dtls.fingerprints.is_empty());
+        if let Some(dtls) = dtls.filter(|_| stream.crypto.is_empty()) {
+            // Before our answer has passed there are no credentials of ours, and the party has none to expect.
+            let plan = face.handshake(dtls);
+            return plan.map_or(Protection::Awaited, |plan| Protection::Dtls(Box::new(plan)));
+        }
+        let Some(line) = stream.crypto.first() else {
+            let needed = stream.security != Spoken::None && stream.is_protected_only();
+            return if needed { Protection::Awaited } else { Protection::None };
+        };
+        let theirs = line.keying.clone();
+        let coming = offered.and_then(|offered| offered.crypto.first()).map(|line| line.keying.clone());
+        let coming = coming.filter(|coming| *coming != theirs);
+        // Likewise of our key.
+        face.known_key(theirs.suite()).map_or(Protection::Awaited, |ours| {
+            Protection::Sdes(SrtpKeys { theirs, coming, ours: ours.clone() })
+        })
+    }
+
+    /// Whether RTP and RTCP share a port toward that side by an agreement of this leg's own; `None` where the parties
+    /// agree on it with each other.
+    pub(super) fn shares_port(&self, side: Side, i: usize) -> Option<bool> {
+        let faces = self.streams.get(i)?;
+        let is_dtls = |face: &Face| {
+            face.offered == Some(Form::Dtls)
+                || face.offer.as_ref().is_some_and(|offer| offer.form == Form::Dtls)
+        };
+        let own = faces.get(place(side)).is_some_and(is_dtls);
+        faces.iter().any(is_dtls).then_some(own)
+    }
+}
+
+/// What a party offers of an m-line, and the a=crypto line that we take, if our policy toward it allows that.
+fn read(security: &Security, from: Side, stream: &Stream) -> Result<(Form, Option<Crypto>), Insecure> {
+    let chosen = stream.crypto.first().cloned();
+    let prints = stream.dtls.as_ref().is_some_and(|dtls| !dtls.fingerprints.is_empty());
+    let form = match stream.security {
+        Spoken::Dtls => Form::Dtls,
+        Spoken::Sdes if stream.is_protected_only() => Form::Protected,
+        Spoken::Sdes if chosen.is_some() => Form::Opportunistic,
+        Spoken::Sdes | Spoken::None => Form::Plain,
+    };
+    let usable = match form {
+        Form::Plain | Form::Opportunistic => true,
+        Form::Protected => chosen.is_some(),
+        Form::Dtls => prints && security.fingerprint.is_some(),
+    };
+    let allowed = match security.toward(from) {
+        // What is offered beside RTP is not taken up.
+        Policy::Plain => !stream.is_protected_only(),
+        Policy::Require => usable && form != Form::Plain,
+        Policy::Terminate | Policy::Pass => usable || !stream.is_protected_only(),
+    };
+    if !allowed && !stream.rejected {
+        return Err(Insecure);
+    }
+    let plain = security.toward(from) == Policy::Plain || !usable;
+    Ok(if plain { (Form::Plain, None) } else { (form, chosen) })
+}
+
+/// Whether an answer takes up the protection that its author was offered: it names one of our lines with that line's
+/// suite, or shows a certificate.
+fn takes_up(security: &Security, offered: Form, stream: &Stream) -> bool {
+    match offered {
+        Form::Plain => false,
+        Form::Opportunistic | Form::Protected => stream.crypto.first().is_some_and(|crypto| {
+            let at = usize::try_from(crypto.tag).ok().and_then(|tag| tag.checked_sub(1));
+            at.and_then(|at| security.suites.get(at)) == Some(&crypto.keying.suite())
+        }),
+        Form::Dtls => {
+            stream.crypto.is_empty() && stream.dtls.as_ref().is_some_and(|dtls| !dtls.fingerprints.is_empty())
+        }
+    }
+}
+
+/// Our terms of a handshake.
+fn put_handshake(dress: &mut Dress, print: &str, setup: &str, own: Option<&Credentials>, mid: &str) {
+    dress.lines.push(line(&format!("a=fingerprint:{print}")));
+    dress.lines.push(line(&format!("a=setup:{setup}")));
+    if !mid.is_empty() {
+        dress.lines.push(line(&format!("a=mid:{mid}")));
+    }
+    if let Some(own) = own {
+        dress.lines.push(line(&format!("a=ice-ufrag:{}", own.fragment)));
+        dress.lines.push(Zeroizing::new(format!("a=ice-pwd:{}", **own.password)));
+        dress.candidates = true;
+    }
+}
+
+fn line(text: &str) -> Zeroizing<String> {
+    Zeroizing::new(text.to_owned())
+}
+
+const fn place(side: Side) -> usize {
+    match side {
+        Side::Trunk => 0,
+        Side::Pbx => 1,
+    }
+}
+
+/// The protocol of an m-line that becomes of another form; `None` if it stays. The feedback of AVPF (RFC 4585) is not
+/// offered to who may not know it.
+fn profile(protocol: &str, to: Form) -> Option<String> {
+    let names: &[&str] = match to {
+        Form::Plain | Form::Opportunistic => &["RTP/AVP", "RTP/AVPF"],
+        Form::Protected => &["RTP/SAVP", "RTP/SAVPF"],
+        Form::Dtls => &["UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP"],
+    };
+    let stays = names.iter().any(|name| protocol.eq_ignore_ascii_case(name));
+    names.first().filter(|_| !stays).map(|name| (*name).to_owned())
+}

@@ -1,0 +1,181 @@
+//! One side of an m-line: what it has offered and been offered, and our keys and credentials toward it.
+
+use std::sync::Arc;
+
+use data_encoding::BASE64_NOPAD;
+use sidetone_call::{DtlsPlan, IcePlan, Keying, Suite};
+use zeroize::Zeroizing;
+
+use crate::sdp::crypto::Crypto;
+use crate::sdp::dtls::{Dtls, Setup};
+
+/// How an m-line stands toward one side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// RTP.
+    Plain,
+    /// SRTP if the answerer takes it up, else RTP: a=crypto beside RTP/AVP (RFC 8643).
+    Opportunistic,
+    /// SRTP with keys in the signalling: RTP/SAVP.
+    Protected,
+    /// SRTP with keys of a handshake: UDP/TLS/RTP/SAVPF.
+    Dtls,
+}
+
+impl Form {
+    /// Whether the m-line doesn't fall back on RTP.
+    pub(super) const fn is_protected(self) -> bool {
+        matches!(self, Self::Protected | Self::Dtls)
+    }
+}
+
+/// What a party has offered.
+#[derive(Debug)]
+pub(super) struct Offer {
+    pub(super) form: Form,
+    pub(super) protocol: String,
+    /// The a=crypto line that we take.
+    pub(super) chosen: Option<Crypto>,
+    /// Its terms of a handshake.
+    pub(super) dtls: Option<Box<Dtls>>,
+    /// It shares RTP's port with RTCP.
+    pub(super) mux: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Face {
+    /// What it was offered last.
+    pub(super) offered: Option<Form>,
+    /// What it has offered last.
+    pub(super) offer: Option<Offer>,
+    /// A form that it has shown it speaks: what it is offered later on is of that form.
+    pub(super) speaks: Option<Form>,
+    /// Our keys, one a suite.
+    keys: Vec<Keying>,
+    /// Our ICE credentials by the party's fragment; the newest last.
+    bound: Vec<(String, Credentials)>,
+    /// Those of our offers, before a fragment was known.
+    offering: Option<Credentials>,
+    /// Who begins the handshake with the party that has these fingerprints.
+    role: Option<(Vec<String>, bool)>,
+}
+
+/// Our ICE credentials (RFC 8839 §5.4).
+#[derive(Clone)]
+pub(super) struct Credentials {
+    pub(super) fragment: String,
+    pub(super) password: Arc<Zeroizing<String>>,
+}
+
+impl Credentials {
+    fn new(random: fn(&mut [u8])) -> Self {
+        let text = |bytes: usize| {
+            let mut secret = Zeroizing::new(vec![0; bytes]);
+            random(&mut secret);
+            Zeroizing::new(BASE64_NOPAD.encode(&secret))
+        };
+        // 6 and 18 bytes are 8 and 24 characters; at least 4 and 22 are asked for.
+        Self { fragment: text(6).to_string(), password: Arc::new(text(18)) }
+    }
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").field("fragment", &self.fragment).finish_non_exhaustive()
+    }
+}
+
+/// Fragments of a party that are kept: those in use, of a restart under way, and of forks.
+const MOST_CREDENTIALS: usize = 16;
+
+impl Face {
+    /// Our key for a suite, made when it is first asked for.
+    pub(super) fn key(&mut self, suite: Suite, random: fn(&mut [u8])) -> Option<Keying> {
+        if let Some(keying) = self.known_key(suite) {
+            return Some(keying.clone());
+        }
+        let mut secret = Zeroizing::new(vec![0; suite.key_length() + suite.salt_length()]);
+        random(&mut secret);
+        let keying = Keying::new(suite, &secret)?;
+        self.keys.push(keying.clone());
+        Some(keying)
+    }
+
+    /// Our key for a suite, if there is one.
+    pub(super) fn known_key(&self, suite: Suite) -> Option<&Keying> {
+        self.keys.iter().find(|keying| keying.suite() == suite)
+    }
+
+    /// Our credentials in an offer: those in use, so that it restarts nothing.
+    pub(super) fn credentials_to_offer(&mut self, random: fn(&mut [u8])) -> Credentials {
+        let used = self.bound.last().map(|(_, own)| own.clone());
+        let own = used.or_else(|| self.offering.clone()).unwrap_or_else(|| Credentials::new(random));
+        self.offering = Some(own.clone());
+        own
+    }
+
+    /// Our credentials in the answer to an offer with that fragment. One that was not seen before begins a restart (RFC
+    /// 8445 §9), which new ones answer.
+    pub(super) fn credentials_to_answer(&mut self, theirs: &str, random: fn(&mut [u8])) -> Credentials {
+        if let Some((_, own)) = self.bound.iter().find(|(fragment, _)| fragment == theirs) {
+            return own.clone();
+        }
+        let own = Credentials::new(random);
+        self.bind(theirs, own.clone());
+        own
+    }
+
+    /// The party has answered our offer with that fragment. If the offer forked, several do.
+    pub(super) fn answered_by(&mut self, theirs: &str) {
+        if let Some(own) = self.offering.clone()
+            && !self.bound.iter().any(|(fragment, _)| fragment == theirs)
+        {
+            self.bind(theirs, own);
+        }
+    }
+
+    fn bind(&mut self, theirs: &str, own: Credentials) {
+        if self.bound.len() >= MOST_CREDENTIALS {
+            self.bound.remove(0);
+        }
+        self.bound.push((theirs.to_owned(), own));
+    }
+
+    /// Whether we begin the handshake. Who has begun it with this party's certificate goes on being its client,
+    /// whatever a later description leaves open (RFC 8842 §5.3). Left open, the party begins: as a lite agent we don't
+    /// know its address before it has shown itself.
+    pub(super) fn begins(&mut self, dtls: &Dtls) -> bool {
+        let known =
+            self.role.as_ref().filter(|(prints, _)| *prints == dtls.fingerprints).map(|(_, begins)| *begins);
+        let begins = match (dtls.setup, known) {
+            (Some(Setup::Active), _) => false,
+            (Some(Setup::Passive), _) => true,
+            (Some(Setup::ActPass) | None, Some(known)) => known,
+            (Some(Setup::ActPass) | None, None) => false,
+        };
+        self.role = Some((dtls.fingerprints.clone(), begins));
+        begins
+    }
+
+    /// The plan of a handshake with a party of that description.
+    pub(super) fn handshake(&self, dtls: &Dtls) -> Option<DtlsPlan> {
+        let (prints, begins) = self.role.as_ref()?;
+        let active = match dtls.setup {
+            Some(Setup::Active) => false,
+            Some(Setup::Passive) => true,
+            _ => *begins && *prints == dtls.fingerprints,
+        };
+        let ice = match &dtls.fragment {
+            None => None,
+            Some(theirs) => {
+                let (_, ours) = self.bound.iter().find(|(fragment, _)| fragment == theirs)?;
+                Some(IcePlan {
+                    our_fragment: ours.fragment.clone(),
+                    our_password: Arc::clone(&ours.password),
+                    their_fragment: theirs.clone(),
+                })
+            }
+        };
+        Some(DtlsPlan { active, fingerprints: dtls.fingerprints.clone(), ice })
+    }
+}

@@ -1,0 +1,163 @@
+//! Packets to a party: numbered, encrypted, tagged.
+
+use sidetone_call::Keying;
+
+use crate::index::{self, Place, Window};
+use crate::packet::{Header, RTCP_HEADER, renumber, rtcp_sender};
+use crate::transform::{Number, Of, Transform};
+use crate::{Fault, MOST_TRAILER};
+
+/// Most sources that one key protects. None gives way to another: a source that came back would repeat its indices, and
+/// with them the key stream.
+const MOST_SOURCES: usize = 256;
+/// SRTCP's indices have 31 bits.
+const MOST_RTCP: u32 = (1 << 31) - 1;
+
+/// What protects the packets to one party under one master key.
+pub struct Outbound {
+    keying: Keying,
+    rtp: Transform,
+    rtcp: Transform,
+    sources: Vec<Source>,
+    /// Index of the next RTCP packet; one count for all sources keeps each one's indices distinct.
+    reports: u32,
+}
+
+/// A source, with the numbers under which its packets leave.
+///
+/// A plain sender may begin its numbers anew without changing its SSRC (a transfer behind a PBX, an announcement). Its
+/// peer's roll-over estimate could not follow, and the call would be silent one way: so its packets are numbered on
+/// from the highest that has left.
+struct Source {
+    ssrc: u32,
+    window: Window,
+    /// Added to the sender's sequence numbers.
+    offset: u16,
+    /// The sequence number that would confirm that the sender has begun anew (RFC 3550 appendix A.1).
+    expected: Option<u16>,
+}
+
+impl Outbound {
+    /// Derives the session keys.
+    ///
+    /// # Errors
+    /// As [`Inbound::new`](crate::Inbound::new).
+    pub fn new(keying: Keying) -> Result<Self, Fault> {
+        let (rtp, rtcp) = (Transform::new(&keying, Of::Rtp)?, Transform::new(&keying, Of::Rtcp)?);
+        Ok(Self { keying, rtp, rtcp, sources: Vec::new(), reports: 0 })
+    }
+
+    /// The master key.
+    #[must_use]
+    pub const fn keying(&self) -> &Keying {
+        &self.keying
+    }
+
+    /// A source's roll-over counter, if a packet of it was protected.
+    #[must_use]
+    pub fn rollover(&self, ssrc: u32) -> Option<u32> {
+        let source = self.sources.iter().find(|source| source.ssrc == ssrc)?;
+        u32::try_from(source.window.highest() >> 16).ok()
+    }
+
+    /// Takes over a roll-over counter and the highest sequence number from before, as after a restart.
+    pub fn resume(&mut self, ssrc: u32, rollover: u32, sequence: u16) {
+        let index = u64::from(rollover) << 16 | u64::from(sequence);
+        self.sources.retain(|source| source.ssrc != ssrc);
+        self.sources.push(Source { ssrc, window: Window::begun(index), offset: 0, expected: None });
+    }
+
+    /// Protects the RTP packet of `length` bytes at the buffer's start, and gives its length with the tag.
+    ///
+    /// # Errors
+    /// [`Fault::NoRoom`] if fewer than [`MOST_TRAILER`] bytes lie behind the packet; [`Fault::Replayed`] and
+    /// [`Fault::TooOld`] for a number that has left already, since a number's key stream must not be used twice;
+    /// [`Fault::TooManySources`], [`Fault::KeyExhausted`], [`Fault::Malformed`].
+    pub fn protect(&mut self, buffer: &mut [u8], length: usize) -> Result<usize, Fault> {
+        let packet = buffer.get(..length).ok_or(Fault::Malformed)?;
+        room(buffer, length)?;
+        let header = Header::read(packet)?;
+        let index = self.index(header)?;
+        let rollover = u32::try_from(index >> 16).map_err(|_| Fault::KeyExhausted)?;
+        let packet = buffer.get_mut(..length).ok_or(Fault::Malformed)?;
+        renumber(packet, (index & 0xffff) as u16);
+        let number = Number { ssrc: header.ssrc, index };
+        let tag = self.rtp.seal(number, packet, header.length, rollover.to_be_bytes())?;
+        append(buffer, length, tag.get(..self.rtp.tag_length()).unwrap_or_default())
+    }
+
+    /// The index under which a packet leaves.
+    fn index(&mut self, header: Header) -> Result<u64, Fault> {
+        let known = self.sources.iter_mut().find(|source| source.ssrc == header.ssrc);
+        let Some(source) = known else {
+            if self.sources.len() >= MOST_SOURCES {
+                return Err(Fault::TooManySources);
+            }
+            let index = u64::from(header.sequence);
+            let window = Window::begun(index);
+            self.sources.push(Source { ssrc: header.ssrc, window, offset: 0, expected: None });
+            return Ok(index);
+        };
+        let sequence = header.sequence.wrapping_add(source.offset);
+        let index = index::estimate(source.window.highest(), sequence);
+        let index = match index.map(|index| (index, source.window.place(index))) {
+            Some((index, Place::New)) => index,
+            Some((_, Place::Seen)) => return Err(Fault::Replayed),
+            None | Some((_, Place::Before)) if source.expected == Some(header.sequence) => {
+                let next = source.window.highest() + 1;
+                source.offset = ((next & 0xffff) as u16).wrapping_sub(header.sequence);
+                next
+            }
+            None | Some((_, Place::Before)) => {
+                source.expected = Some(header.sequence.wrapping_add(1));
+                return Err(Fault::TooOld);
+            }
+        };
+        source.expected = None;
+        source.window.note(index);
+        Ok(index)
+    }
+
+    /// Protects the RTCP packet of `length` bytes at the buffer's start, and gives its length with index and tag.
+    ///
+    /// # Errors
+    /// As [`Self::protect`].
+    pub fn protect_rtcp(&mut self, buffer: &mut [u8], length: usize) -> Result<usize, Fault> {
+        let packet = buffer.get(..length).ok_or(Fault::Malformed)?;
+        room(buffer, length)?;
+        let ssrc = rtcp_sender(packet)?;
+        if self.reports > MOST_RTCP {
+            return Err(Fault::KeyExhausted);
+        }
+        let word = (1 << 31 | self.reports).to_be_bytes();
+        let number = Number { ssrc, index: u64::from(self.reports) };
+        self.reports += 1;
+        let packet = buffer.get_mut(..length).ok_or(Fault::Malformed)?;
+        let tag = self.rtcp.seal(number, packet, RTCP_HEADER, word)?;
+        let tag = tag.get(..self.rtcp.tag_length()).unwrap_or_default();
+        // With GCM the tag belongs to the ciphertext and the index follows it (RFC 7714 §9.2).
+        if self.rtcp.spoils() {
+            let length = append(buffer, length, tag)?;
+            append(buffer, length, &word)
+        } else {
+            let length = append(buffer, length, &word)?;
+            append(buffer, length, tag)
+        }
+    }
+}
+
+fn room(buffer: &[u8], length: usize) -> Result<(), Fault> {
+    if buffer.len() - length < MOST_TRAILER { Err(Fault::NoRoom) } else { Ok(()) }
+}
+
+fn append(buffer: &mut [u8], length: usize, bytes: &[u8]) -> Result<usize, Fault> {
+    let end = length + bytes.len();
+    buffer.get_mut(length..end).ok_or(Fault::NoRoom)?.copy_from_slice(bytes);
+    Ok(end)
+}
+
+impl std::fmt::Debug for Outbound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outbound").field("keying", &self.keying).finish_non_exhaustive()
+    }
+}
