@@ -141,7 +141,7 @@ mod tests {
     fn a_cue_goes_to_its_agents_phone_once_and_while_it_is_of_use() {
         let mut messages = Messages::default();
         let ada: Label = "2001".parse().unwrap();
-        let mut take = |now, of, agent: Option<&Label>, happening: &Happening, messages: &mut Messages| {
+        let take = |now, of, agent: Option<&Label>, happening: &Happening, messages: &mut Messages| {
             messages.take(second(now), call(of), agent, "pjsip:{agent}", happening)
         };
         assert_eq!(take(1, 1, Some(&ada), &shown(1), &mut messages), 0);
