@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::{Form, Path};
+use axum::extract::{Form, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -21,6 +21,8 @@ use super::frame::Frame;
 use super::sources::Screens;
 use super::visit::Visit;
 use crate::http::desk::Desks;
+use crate::http::kept::{Kept, cookie};
+use crate::http::reader::Reader;
 use crate::practice::Practice;
 
 /// How often a recorded call is looked at while a desk shows it.
@@ -112,22 +114,30 @@ async fn part(Extension(practice): Extension<Practice>, visit: Visit) -> Result<
 }
 
 /// The part of the page that changes, each time that it does; ends with the recorded call.
-async fn follow(Extension(practice): Extension<Practice>, visit: Visit) -> Result<Response, Response> {
+async fn follow(
+    State(kept): State<Kept>,
+    Extension(practice): Extension<Practice>,
+    visit: Visit,
+    headers: HeaderMap,
+) -> Result<Response, Response> {
     agent(&visit)?;
-    let events = parts(practice, visit);
+    let events = parts(practice, visit, Reader::new(kept, cookie(&headers)));
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response())
 }
 
-fn parts(practice: Practice, visit: Visit) -> impl Stream<Item = Result<Event, Infallible>> {
-    stream::unfold((practice, visit, None), |(practice, visit, last)| async move {
+fn parts(practice: Practice, visit: Visit, reader: Reader) -> impl Stream<Item = Result<Event, Infallible>> {
+    stream::unfold((practice, visit, reader, None), |(practice, visit, mut reader, last)| async move {
         loop {
+            if !reader.still_may().await {
+                return None;
+            }
             // Stopped, or begun so long ago that it is forgotten.
             let playing = state(&practice, &visit)?;
             // How much was played is told once: the page counts on by itself.
             let seen = Practising { elapsed_ms: 0, ..playing };
             if last.as_ref() != Some(&seen) {
                 let part = fragment(&visit.frame.again(), &seen);
-                return Some((Ok(Event::default().data(part)), (practice, visit, Some(seen))));
+                return Some((Ok(Event::default().data(part)), (practice, visit, reader, Some(seen))));
             }
             sleep(LOOKED_AT).await;
         }
