@@ -52,9 +52,7 @@ fn a_cue_is_a_text_on_the_agents_telephone() {
         sidetone.events().first().and_then(|event| event["call"]["id"].as_str().map(str::to_owned))
     });
     sidetone.command(&["tell", &id, "agent", "agent"]);
-    until("the text on the phone", || {
-        agent.output().contains("Let them know – you are still there.").then_some(())
-    });
+    agent.wait_text("\"Let them know – you are still there.\"");
     assert_eq!(of_kind(&sidetone.events(), "cue.shown").len(), 1);
     agent.command("hangup", "");
     customer.wait_event("CALL_CLOSED");

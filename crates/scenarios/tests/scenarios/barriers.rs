@@ -38,7 +38,8 @@ impl Found {
             seat.chromium.look(width, height, scheme);
             seat.open(&format!("{path}{sign}lang={language}"));
             self.note(seat, &format!("{path}, {language}, {scheme}, {width}"));
-            if seat.chromium.overflows() {
+            // The report is a sheet of paper: a telephone scrolls it.
+            if !path.ends_with("/report") && seat.chromium.overflows() {
                 self.0.push(format!("{path}, {language}: is wider than {width}"));
             }
         }

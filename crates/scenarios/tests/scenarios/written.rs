@@ -34,7 +34,8 @@ fn a_chat_is_read_in_the_browser_once_its_customer_is_known() {
     // Who of the two is the customer is asked and not guessed.
     seat.chromium.shows("Who of these is the customer?");
     seat.chromium.follow("button[value=Eva]");
-    seat.chromium.shows("May I ask what led to it?");
+    // To have written before weighs more than to want to cancel.
+    seat.chromium.shows("stay with it until it is solved");
     seat.chromium.shows("wants to cancel");
     seat.chromium.shows("Messages of others, not read: 2.");
     let rows = "document.querySelectorAll('#content tbody tr').length";
