@@ -8,7 +8,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # What the tests talk to; see tools/peers.
-TEST_PEERS := sipp sipp_tls baresip promtool dnsmasq asterisk sounds lua postgresql chromium libsrtp recogniser duckdb identity
+TEST_PEERS := sipp sipp_tls baresip promtool dnsmasq asterisk sounds lua postgresql chromium axe libsrtp recogniser duckdb identity
 BENCH_PEERS := sipp kamailio rtpengine
 # A short run, to see that it works: make bench BENCH_ARGS="--runs 1 --calls 100 --heard-calls 50 --window 2"
 BENCH_ARGS ?=
@@ -20,7 +20,7 @@ RELEASE := $(TARGET)/release/sidetone
 BINARY ?= $(RELEASE)
 PACKAGES := $(TARGET)/package
 
-.PHONY: help demo test lint deny bench bench-store fuzz build release deb deb-test image setup peers clean
+.PHONY: help demo test lint deny bench bench-store fuzz build screenshots release deb deb-test image setup peers clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -66,6 +66,9 @@ bench-store: setup ## a year of made-up calls in an SQLite store, and how long i
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (default 20) each
 	@tools/fuzz.sh $(FUZZ_SECONDS)
+
+screenshots: setup ## pictures of the pages into docs/images, from the demo in Chromium
+	@tools/screenshots.sh
 
 release: setup ## the optimised binary, target/release/sidetone
 	$(CARGO) build --release -p sidetone

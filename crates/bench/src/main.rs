@@ -108,6 +108,15 @@ fn measure(
             }
         }
     }
+    if settings.only.contains(&Part::Desks) {
+        for number in 1..=settings.runs {
+            say(format_args!("run {number} of {}: desks", settings.runs));
+            match media::desks::measure(settings, stage) {
+                Ok(both) => runs.desks.extend(both),
+                Err(error) => note(error.context("desks")),
+            }
+        }
+    }
     if settings.only.contains(&Part::Announcing) {
         for number in 1..=settings.runs {
             say(format_args!("run {number} of {}: announcing", settings.runs));

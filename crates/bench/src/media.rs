@@ -2,6 +2,7 @@
 
 pub(crate) mod announcing;
 mod bencode;
+pub(crate) mod desks;
 mod generator;
 mod rtpengine;
 mod sidetone;

@@ -42,6 +42,7 @@ pub(crate) struct Runs {
     pub(crate) signalling: Vec<signalling::Run>,
     pub(crate) analysis: Vec<analysis::Run>,
     pub(crate) announcing: Vec<media::announcing::Run>,
+    pub(crate) desks: Vec<media::desks::Run>,
 }
 
 /// One relay with one number of calls.
@@ -203,6 +204,7 @@ impl Report {
             self.print_signalling(out)?;
         }
         self.print_announcing(out)?;
+        self.print_desks(out)?;
         self.print_analysis(out)?;
         self.failures
             .iter()
@@ -314,6 +316,20 @@ impl Report {
                 run.packets,
                 run.seams,
                 run.whole_us
+            )?;
+        }
+        Ok(())
+    }
+
+    fn print_desks(&self, out: &mut impl Write) -> io::Result<()> {
+        let Some(first) = self.runs.desks.first() else { return Ok(()) };
+        writeln!(out, "\nDesks, {} calls that are listened to: CPU ms a second", first.calls)?;
+        for run in &self.runs.desks {
+            writeln!(
+                out,
+                "{:>4} desks open: {:.0} in all, {:.1} of it neither relays nor hears; {:.2} messages and {:.0} bytes a second \
+                 to each; {} packets lost",
+                run.desks, run.whole_ms, run.rest_ms, run.messages, run.bytes, run.lost
             )?;
         }
         Ok(())

@@ -39,6 +39,9 @@ pub(crate) struct Settings {
     /// Callers who are told something at once.
     #[arg(long, default_value_t = 200)]
     pub(crate) announced_calls: usize,
+    /// Calls at once, each of which is followed on an agent's page.
+    #[arg(long, default_value_t = 200)]
+    pub(crate) desks: usize,
     /// Length of the measured window.
     #[arg(long, value_parser = seconds, default_value = "5", value_name = "SECONDS")]
     pub(crate) window: Duration,
@@ -64,6 +67,8 @@ pub(crate) enum Part {
     Analysis,
     /// How evenly announcements to many callers at once arrive.
     Announcing,
+    /// What agents' open pages cost.
+    Desks,
 }
 
 fn seconds(text: &str) -> anyhow::Result<Duration> {

@@ -1,14 +1,14 @@
 //! The running call book: a [`Book`] behind a lock. Its effects are carried out after that lock is dropped.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use sidetone_call::{CallKey, Side};
 use sidetone_consent::{Failure, Source, State, Telling};
 use sidetone_events::{Bus, CallId, NumberHasher, Timestamp};
 use sidetone_hear::{Orders, Outcome};
-use sidetone_insight::cues::Answer;
+use sidetone_insight::cues::{Answer, CueSet};
 use sidetone_relay::{Notice, PlanChange, PlayId, Prompter};
 use sidetone_sip::anchor::CallFact;
 use sidetone_spool::Spool;
@@ -279,6 +279,12 @@ impl Calls {
     /// [`NotTaken`]: the telling had no effect.
     pub fn told(&self, id: &str, telling: &Telling, source: Source) -> Result<State, NotTaken> {
         self.with(|book, now| book.told(now, id, telling, source))
+    }
+
+    /// The cues that agents may be shown in calls that begin now; `None` if they are shown none.
+    #[must_use]
+    pub fn cues(&self) -> Option<Arc<CueSet>> {
+        self.with(|book, _| book.cues.clone())
     }
 
     /// Takes an agent's answer to the cue that they are shown.

@@ -61,6 +61,8 @@ pub struct CallCounters {
     pub tellings_unknown: u64,
     /// Cues that were shown to agents.
     pub cues_shown: u64,
+    /// Cues that were withheld, in calls drawn for it.
+    pub cues_withheld: u64,
     /// Utterances told: `words.final` events.
     pub utterances: u64,
     /// Topics told: `words.topic` events.
@@ -85,6 +87,7 @@ impl CallCounters {
             Insight::Alert(alert) if alert.phase == Phase::Rising => self.alerts_raised += 1,
             Insight::Alert(_) => self.alerts_calmed += 1,
             Insight::Cue(CueTold::Shown(_)) => self.cues_shown += 1,
+            Insight::Cue(CueTold::Withheld(_)) => self.cues_withheld += 1,
             Insight::Words(_) => self.utterances += 1,
             Insight::Topic(_) => self.topics += 1,
             Insight::Conduct(_) | Insight::Cue(_) => {}

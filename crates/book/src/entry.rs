@@ -358,7 +358,8 @@ impl Entry {
             Insight::Cue(CueTold::Cleared(cleared)) => {
                 self.cue.take_if(|view| view.cue.number == cleared.number);
             }
-            Insight::Cue(CueTold::Judged(_)) => {}
+            // Nobody is shown these.
+            Insight::Cue(CueTold::Withheld(_) | CueTold::Judged(_)) => {}
         }
     }
 

@@ -6,7 +6,7 @@ use sidetone_call::{CallKey, Labels, Topic};
 use sidetone_consent::{Input, Telling};
 use sidetone_events::{CallUntappable, MediaState};
 use sidetone_hear::{Audible, Outcome, Work};
-use sidetone_insight::cues::{Cleared, CueTold};
+use sidetone_insight::cues::{Cleared, Coach, CueTold};
 use sidetone_insight::{Call, Insight, Phase as AlertPhase};
 
 use crate::book::Book;
@@ -17,6 +17,7 @@ impl Book {
         let (thresholds, cues, words) = (self.thresholds.clone(), self.cues.clone(), self.words.clone());
         let in_band = self.settings.in_band_digits;
         let Some(entry) = self.calls.get_mut(&key) else { return };
+        let lot = entry.call().id.lot();
         let wanted = !entry.is_over() && entry.is_sound() && entry.consent.concerns();
         if entry.worker().is_some() || !wanted || self.workers == 0 {
             return;
@@ -26,7 +27,14 @@ impl Book {
         let words = words.and_then(|(scribe, language)| Some((scribe, language.wording(entry.trunk())?)));
         self.effects.hear(
             entry.worker(),
-            Work::Begin { call: key, origin: entry.origin(), thresholds, in_band, cues, words },
+            Work::Begin {
+                call: key,
+                origin: entry.origin(),
+                thresholds,
+                in_band,
+                coach: cues.map(|cues| Box::new(Coach::new(cues).drawn(lot))),
+                words,
+            },
         );
         for (stream, plan) in entry.plans() {
             self.effects.hear(entry.worker(), Work::Plan { call: key, stream, plan: Box::new(plan.clone()) });

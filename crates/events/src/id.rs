@@ -4,13 +4,17 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::str::FromStr;
 
+use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::Sha256;
 
 use crate::time::Timestamp;
 
 /// Crockford's base 32, as ULIDs use it.
 const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const LENGTH: usize = 26;
+/// By which [`CallId::lot`] differs from any other hash of an id.
+const LOT_KEY: &[u8] = b"sidetone lot 1";
 
 /// Sidetone's id of a call: a [ULID](https://github.com/ulid/spec), 26 characters that sort by the time at which the
 /// call began.
@@ -45,6 +49,18 @@ impl CallId {
         // Each hasher has keys that the standard library draws from the system, so no outsider can foresee them.
         let random = || u128::from(RandomState::new().hash_one(0_u8));
         Self::new(began, random() << 64 | random())
+    }
+
+    /// A number of `[0, 1)` by which the call is drawn by lot, as for a comparison: a keyed hash of its id, so it is
+    /// the same whenever it is asked for, and tells nothing of when the call was, by whom or with whom.
+    #[must_use]
+    pub fn lot(self) -> f64 {
+        // A key takes any length; nobody has to be kept from computing it, so it is no secret.
+        let key = Hmac::<Sha256>::new_from_slice(LOT_KEY).unwrap_or_else(|_| Hmac::new(&Default::default()));
+        let hash = key.chain_update(self.0.to_be_bytes()).finalize().into_bytes();
+        // As many bits as an f64 holds exactly.
+        let bits = hash.iter().take(8).fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte)) >> 11;
+        bits as f64 / (1_u64 << 53) as f64
     }
 
     /// When the call began, to the millisecond.
@@ -145,6 +161,21 @@ mod tests {
         let id = CallId::new(Timestamp::from_unix_millis(1_469_918_176_385), 0);
         assert_eq!(id.to_string(), "01ARYZ6S410000000000000000");
         assert_eq!(id.began(), Timestamp::from_unix_millis(1_469_918_176_385));
+    }
+
+    #[test]
+    fn a_call_is_drawn_alike_whenever_it_is_asked_for_and_evenly_whenever_it_was() {
+        let id = CallId::new(Timestamp::from_unix_millis(1_469_918_176_385), 0);
+        // Python: hmac.new(b"sidetone lot 1", id.to_bytes(16, "big"), sha256), the first 53 bits.
+        assert_eq!(id.lot(), 0.3769524497947542);
+        let lots: Vec<f64> = (0..20_000)
+            .map(|number| CallId::new(Timestamp::from_unix_millis(1_772_357_400_000 + number), 7).lot())
+            .collect();
+        assert!(lots.iter().all(|lot| (0.0..1.0).contains(lot)));
+        let below = |share: f64| lots.iter().filter(|lot| **lot < share).count();
+        // Four standard deviations of a binomial count: the ids are always the same, so is the count.
+        assert!((1_830..=2_170).contains(&below(0.1)), "{}", below(0.1));
+        assert!((9_717..=10_283).contains(&below(0.5)), "{}", below(0.5));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use sidetone_consent::permit::Permission;
 use sidetone_consent::{ListeningPermit, Medium, RecordingPermit};
 use sidetone_emotion::listener::{Listener, estimate_due};
 use sidetone_emotion::model::Model;
-use sidetone_insight::cues::{Answer, Coach, CueSet};
+use sidetone_insight::cues::{Answer, Coach};
 use sidetone_insight::{Call, Insight, Summary, Thresholds, TimelinePoint};
 use sidetone_language::reader::{Said, Speaker};
 
@@ -106,11 +106,11 @@ impl CallAnalysis {
         }
     }
 
-    /// The same call, whose agent may be shown these cues.
+    /// The same call, whose agent has this coach.
     #[must_use]
-    pub fn coached(self, cues: Option<Arc<CueSet>>) -> Self {
-        let Some(cues) = cues else { return self };
-        Self { insight: self.insight.coached(Coach::new(cues)), ..self }
+    pub fn coached(self, coach: Option<Coach>) -> Self {
+        let Some(coach) = coach else { return self };
+        Self { insight: self.insight.coached(coach), ..self }
     }
 
     /// The same call, whose customer's words are recognised, as far as its labels allow.

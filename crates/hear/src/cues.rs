@@ -15,6 +15,8 @@ use sidetone_insight::cues::{CueSet, CueSetError};
 const LARGEST: u64 = 1 << 20;
 /// Most cues in a call that can be meant: more are noise.
 const MOST: u32 = 50;
+/// The largest share of calls whose cues can be withheld: a comparison gains nothing by more.
+const MOST_HELD_OUT: f64 = 0.5;
 
 /// `[cues]`
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -28,6 +30,9 @@ pub struct Cues {
     pub most: u32,
     /// Least time between one cue and the next.
     pub gap: Period,
+    /// The share of calls, drawn by lot, whose agent is shown none but those that are always shown: to learn whether
+    /// cues help.
+    pub holdout: f64,
     /// Whether those that Sidetone brings are among them.
     pub shipped: bool,
     /// Files with further ones; a cue of the same id takes the place of an earlier one.
@@ -43,6 +48,7 @@ impl Default for Cues {
             language: "en".to_owned(),
             most: 6,
             gap: Period::from_secs(25),
+            holdout: 0.0,
             shipped: true,
             files: Vec::new(),
             without: Vec::new(),
@@ -131,11 +137,17 @@ impl Cues {
             (tag(&self.language), "language", "a language's tag, as en or de-AT"),
             ((1..=MOST).contains(&self.most), "most", "1 to 50; cues are switched off by enabled = false"),
             (gap <= Duration::from_secs(600), "gap", "at most 10m"),
+            (
+                (0.0..=MOST_HELD_OUT).contains(&self.holdout),
+                "holdout",
+                "0 to 0.5: the share of calls without cues, as 0.1; cues are switched off by enabled = false",
+            ),
         ];
         if let Some((_, key, must)) = checks.into_iter().find(|(holds, ..)| !holds) {
             return Err(CuesError::Range { key, must });
         }
-        let mut set = CueSet { language: self.language.clone(), most: self.most, gap, ..CueSet::default() };
+        let (language, most, holdout) = (self.language.clone(), self.most, self.holdout);
+        let mut set = CueSet { language, most, gap, holdout, ..CueSet::default() };
         if self.shipped {
             let file = "the cues that Sidetone brings".to_owned();
             set.add(CueSet::DEFAULT).map_err(|fault| CuesError::File { file, fault: Box::new(fault) })?;
@@ -169,6 +181,16 @@ impl Cues {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_share_of_calls_without_cues_is_half_of_them_at_most() {
+        let of = |holdout: f64| Cues { holdout, ..Cues::default() }.load();
+        assert!((of(0.1).unwrap().unwrap().holdout - 0.1).abs() < f64::EPSILON);
+        for wrong in [0.51, -0.1, f64::NAN, 10.0] {
+            let error = of(wrong).unwrap_err();
+            assert_eq!(error.key(), "holdout", "{wrong}");
+        }
+    }
 
     #[test]
     fn a_language_that_no_cue_has_is_refused_with_those_that_there_are() {

@@ -152,10 +152,12 @@ impl Worker {
 
     fn carry_out(&mut self, work: Work) {
         match work {
-            Work::Begin { call, origin, thresholds, in_band, cues, words } => {
+            Work::Begin { call, origin, thresholds, in_band, coach, words } => {
                 let model = &self.model;
                 let begin = || {
-                    CallAnalysis::new(origin, *thresholds, model, in_band).coached(cues).transcribed(words)
+                    CallAnalysis::new(origin, *thresholds, model, in_band)
+                        .coached(coach.map(|coach| *coach))
+                        .transcribed(words)
                 };
                 let begun = catch_unwind(AssertUnwindSafe(begin));
                 match begun {

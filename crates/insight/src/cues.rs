@@ -39,6 +39,7 @@ mod situation;
 #[cfg(test)]
 mod tests;
 mod told;
+mod written;
 
 pub use coach::{Coach, CueTold};
 pub use condition::{Condition, NotACondition};
@@ -47,4 +48,5 @@ pub use measure::{Aspect, Measure, Scale};
 pub use rule::{Cue, CueFault, HIGHEST, Line};
 pub use set::{CueSet, CueSetError};
 pub use situation::{Moment, Running, Situation};
-pub use told::{Answer, Cause, Cleared, CueCleared, CueJudged, CueShown, CueText};
+pub use told::{Answer, Cause, Cleared, CueCleared, CueJudged, CueShown, CueText, CueWithheld};
+pub use written::Suggestion;

@@ -122,6 +122,10 @@ fn check_order(told: &[(Duration, Insight)]) {
                 assert_eq!(cue.number, shown + 1, "cues are numbered without a gap");
                 (cue_up, shown) = (Some(cue.number), cue.number);
             }
+            Insight::Cue(CueTold::Withheld(cue)) => {
+                assert!(cue_up.is_none() && cue.number == shown + 1, "numbered with those that are shown");
+                shown = cue.number;
+            }
             Insight::Cue(CueTold::Cleared(cue)) => assert_eq!(cue_up.take(), Some(cue.number)),
             Insight::Cue(CueTold::Judged(cue)) => assert!(cue.number <= shown),
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use sidetone_call::{Leg, Mention, Told, Topic, Utterance};
-use sidetone_insight::cues::{Coach, CueCleared, CueJudged, CueSet, CueShown, CueTold};
+use sidetone_insight::cues::{Coach, CueCleared, CueJudged, CueSet, CueShown, CueTold, CueWithheld};
 use sidetone_insight::{
     AffectUpdate, Alert, Conduct, Insight, Summary, TimelinePoint, WordsFinal, WordsTopic, fuzz,
 };
@@ -70,6 +70,7 @@ proptest! {
                 Insight::Alert(it) => reads_back::<Alert>(it),
                 Insight::Conduct(it) => reads_back::<Conduct>(it),
                 Insight::Cue(CueTold::Shown(it)) => reads_back::<CueShown>(it),
+                Insight::Cue(CueTold::Withheld(it)) => reads_back::<CueWithheld>(it),
                 Insight::Cue(CueTold::Cleared(it)) => reads_back::<CueCleared>(it),
                 Insight::Cue(CueTold::Judged(it)) => reads_back::<CueJudged>(it),
                 Insight::Words(it) => reads_back::<WordsFinal>(it),

@@ -3,6 +3,7 @@
 //!
 //! | module | subject |
 //! | --- | --- |
+//! | [`chat`] | a chat as somebody copies it out of another program: who has said what |
 //! | [`conduct`] | what an agent's words show of conduct |
 //! | [`mail`] | what somebody wrote in a mail, without quotes, signatures and disclaimers |
 //! | [`party`] | whose words they are, as a type |
@@ -17,6 +18,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod chat;
 pub mod conduct;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]

@@ -31,6 +31,16 @@
   tellTimes(document);
   setInterval(countOn, 1000);
 
+  // The sound of a recorded call goes on where the call is.
+  for (const sound of document.querySelectorAll("audio[data-elapsed]")) {
+    const began = performance.now() - Number(sound.dataset.elapsed);
+    sound.addEventListener("play", () => {
+      const place = (performance.now() - began) / 1000;
+      if (Math.abs(sound.currentTime - place) > 0.3) sound.currentTime = place;
+    });
+    sound.play().catch(() => {});
+  }
+
   // The part of a page that is live: the wall's calls, the desk's call, the state of the service.
   const live = document.getElementById("live");
   if (!live || !live.dataset.fragment) return;

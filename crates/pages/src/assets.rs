@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 /// The policy that every page works under: nothing but this server's own files, no inline script, no inline style.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    connect-src 'self'; media-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// The same policy for a page that may be embedded by pages of these origins, as `https://crm.example.com`.
 #[must_use]

@@ -7,9 +7,11 @@ use serde::Serialize;
 
 use crate::format::{clean, lasting, number, percent, shown, spoken};
 use crate::layout::{Head, Section, Shell, headline, page};
+use crate::practice::PRACTICE;
 use crate::text::{Language, fill};
 use crate::vocabulary;
 use crate::wall::sign;
+use crate::written::WRITTEN;
 
 /// The agent's call as it is now. Words are those of events.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -95,9 +97,16 @@ pub struct DeskPaths<'a> {
     pub answer: &'a str,
 }
 
-/// The agent's page. Without a call that is up it waits for one.
+/// The agent's page. Without a call that is up it waits for one. `practice` tells whether there are recorded calls to
+/// practise with.
 #[must_use]
-pub fn desk(shell: &Shell<'_>, call: Option<&DeskCall>, agent: &str, paths: DeskPaths<'_>) -> String {
+pub fn desk(
+    shell: &Shell<'_>,
+    call: Option<&DeskCall>,
+    agent: &str,
+    paths: DeskPaths<'_>,
+    practice: bool,
+) -> String {
     let texts = shell.texts();
     let content = html! {
         (headline(&html! { (texts.desk) }, &html! { (fill(texts.desk_below, &[&clean(agent)])) }))
@@ -105,6 +114,10 @@ pub fn desk(shell: &Shell<'_>, call: Option<&DeskCall>, agent: &str, paths: Desk
         p #live-said .hidden role="status" {}
         div #live .desk tabindex="-1" data-fragment=(shell.path(paths.part)) data-stream=(shell.path(paths.stream)) {
             (PreEscaped(desk_fragment(shell, call, paths)))
+        }
+        p.pages {
+            a #to-written href=(shell.path(WRITTEN)) { (shell.language.coaching().written) }
+            @if practice { " " a #to-practice href=(shell.path(PRACTICE)) { (shell.language.coaching().practice) } }
         }
     };
     page(shell, &Head { title: texts.desk, section: Some(Section::Desk), again: Some(5) }, content)
@@ -327,7 +340,7 @@ mod tests {
         "declined".clone_into(&mut quiet.consent);
         let page = desk_fragment(&shell(), Some(&quiet), PATHS);
         assert!(page.contains("Not listened to"));
-        let none = desk(&shell(), None, "2001", PATHS);
+        let none = desk(&shell(), None, "2001", PATHS, true);
         assert!(none.contains("No call with you") && none.contains("data-stream=\"/desk/stream\""));
     }
 }

@@ -5,6 +5,7 @@ mod chart;
 mod csv;
 mod cues;
 mod estimate;
+mod holdout;
 mod range;
 mod share;
 mod sums;
@@ -13,7 +14,7 @@ mod topics;
 use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
-use sidetone_store::{CueSum, Day, Grouping, REST, TopicSum};
+use sidetone_store::{CueSum, Day, Grouping, HoldoutSum, REST, TopicSum};
 
 use crate::calls::{QueryFault, select};
 use crate::civil::Date;
@@ -24,6 +25,7 @@ use crate::vocabulary::tone;
 pub use csv::figures_csv;
 pub use cues::is_group_of_cues;
 pub use estimate::{Change, Estimate, SMALLEST_GROUP};
+pub use holdout::is_group_of_calls;
 pub use range::{FiguresQuery, Range};
 use sums::Total;
 pub use sums::{Measure, is_group};
@@ -51,6 +53,7 @@ pub struct Figures {
     by_label: Vec<(String, Total)>,
     cues: Vec<CueSum>,
     topics: Vec<TopicSum>,
+    holdout: Vec<HoldoutSum>,
 }
 
 impl Figures {
@@ -101,6 +104,7 @@ impl Figures {
             by_label,
             cues: Vec::new(),
             topics: Vec::new(),
+            holdout: Vec::new(),
         }
     }
 
@@ -115,6 +119,13 @@ impl Figures {
     #[must_use]
     pub fn with_topics(self, sums: &[TopicSum]) -> Self {
         Self { topics: topics::by_topic(sums), ..self }
+    }
+
+    /// The same with calls of these days whose cues were withheld, and those that they are compared with. They are of
+    /// all calls, whatever the query chooses.
+    #[must_use]
+    pub fn with_holdout(self, sums: Vec<HoldoutSum>) -> Self {
+        Self { holdout: sums, ..self }
     }
 
     /// A figure of the range; `None` of fewer than [`SMALLEST_GROUP`] calls.
@@ -173,6 +184,7 @@ pub fn figures(shell: &Shell<'_>, figures: &Figures) -> String {
             (by_label(shell, figures))
             (topics::table(shell, &figures.topics))
             (cues::table(shell, &figures.cues))
+            (holdout::section(shell, &figures.holdout))
             p.caution { (texts.caution_figures) }
         }
         p.more { a href=(shell.path(&format!("/figures.csv{}", figures.query.to_query()))) download { (texts.as_csv) } }

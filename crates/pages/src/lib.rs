@@ -28,6 +28,7 @@ mod figures;
 mod format;
 mod layout;
 mod operations;
+mod practice;
 mod problem;
 mod sign_in;
 #[cfg(test)]
@@ -35,6 +36,7 @@ mod testing;
 mod text;
 mod vocabulary;
 mod wall;
+mod written;
 
 pub use assets::{Asset, CONTENT_SECURITY_POLICY, assets, embeddable};
 pub use call::{NoteFault, NoteForm, Own, Refused, SelfNoteForm, call};
@@ -43,14 +45,19 @@ pub use compliance::{Compliance, Listed, Owed, PolicyInForce, Receipts, complian
 pub use desk::{DeskCall, DeskCue, DeskCustomer, DeskPaths, desk, desk_fragment};
 pub use figures::{
     Change, Estimate, Figures, FiguresQuery, Measure, Range, SMALLEST_GROUP, figures, figures_csv, is_group,
-    is_group_of_cues, is_group_of_topics,
+    is_group_of_calls, is_group_of_cues, is_group_of_topics,
 };
 pub use layout::{Head, Section, Shell, page};
 pub use maud::Markup;
 pub use operations::{
     Alarm, Counts, Health, Host, HostState, Link, Model, Operations, operations, operations_fragment,
 };
+pub use practice::{
+    PRACTICE, PracticeChoice, PracticeCue, PracticeSummary, Practising, practice, practice_fragment,
+    practice_list,
+};
 pub use problem::problem;
 pub use sign_in::{SignIn, SignInFault, sign_in};
 pub use text::Language;
 pub use wall::{LiveCall, WallQuery, WallView, wall, wall_fragment};
+pub use written::{WRITTEN, Written, WrittenFault, WrittenForm, WrittenMessage, written};

@@ -4,7 +4,7 @@ mod de;
 mod declared;
 mod en;
 
-pub(crate) use declared::{ComplianceTexts, OperationsTexts, Texts};
+pub(crate) use declared::{CoachingTexts, ComplianceTexts, OperationsTexts, Texts};
 
 /// A language that the pages speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
@@ -31,6 +31,13 @@ impl Language {
         match self {
             Self::En => &en::compliance::TEXTS,
             Self::De => &de::compliance::TEXTS,
+        }
+    }
+
+    pub(crate) fn coaching(self) -> &'static CoachingTexts {
+        match self {
+            Self::En => &en::coaching::TEXTS,
+            Self::De => &de::coaching::TEXTS,
         }
     }
 
@@ -91,7 +98,13 @@ mod tests {
     fn every_language_has_every_text_with_the_same_places_for_values() {
         for language in Language::ALL {
             let of = |language: Language| {
-                [language.texts().all(), language.operations().all(), language.compliance().all()].concat()
+                [
+                    language.texts().all(),
+                    language.coaching().all(),
+                    language.operations().all(),
+                    language.compliance().all(),
+                ]
+                .concat()
             };
             for ((name, text), (_, english)) in of(language).iter().zip(of(Language::En)) {
                 assert!(!text.is_empty(), "{name}");

@@ -9,9 +9,11 @@ mod reader;
 
 use serde_json::json;
 use sidetone_pages::{
-    CallLabels, CallList, CallsQuery, DeskPaths, Figures, FiguresQuery, Language, LiveCall, NoteFault,
-    NoteForm, Own, QueryFault, Refused, Section, Shell, SignIn, SignInFault, WallQuery, WallView, assets,
-    call, calls, compliance, desk, figures, figures_csv, operations, problem, sign_in, wall, wall_fragment,
+    CallLabels, CallList, CallsQuery, DeskCall, DeskPaths, Figures, FiguresQuery, Language, LiveCall,
+    NoteFault, NoteForm, Own, PracticeChoice, PracticeCue, PracticeSummary, Practising, QueryFault, Refused,
+    Section, Shell, SignIn, SignInFault, WallQuery, WallView, Written, WrittenFault, WrittenForm,
+    WrittenMessage, assets, call, calls, compliance, desk, figures, figures_csv, operations, practice,
+    practice_list, problem, sign_in, wall, wall_fragment, written,
 };
 use sidetone_store::{Alert, Call, CallDetails, CallOutcome, Happened, Note, Point, Role, SelfNote, Survey};
 
@@ -99,6 +101,20 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
         NoteForm { kind: text.to_owned(), at: text.to_owned(), text: text.to_owned(), ..NoteForm::default() };
     let refused = Refused { fault: NoteFault::Unfit, sent };
     let own = Own { self_note: Some(&note), refused: Some(&refused) };
+    let form = WrittenForm { chat: true, text, customer: text };
+    let message = WrittenMessage {
+        text: text.to_owned(),
+        valence: Some(f64::NAN),
+        urgency: 2.0,
+        topics: vec![(text.to_owned(), text.to_owned())],
+    };
+    let read = Written {
+        messages: vec![message],
+        topics: vec![text.to_owned()],
+        suggestion: Some(("Ask.".to_owned(), Some("It helps.".to_owned()), "en".to_owned())),
+        ..Written::default()
+    };
+    let who = WrittenFault::Who(vec![text.to_owned()]);
     let mut pages = vec![
         ("wall", wall(&shell, &live, &WallQuery::default(), Some("/live/events"))),
         ("wall as a list", wall(&shell, &live, &as_list, None)),
@@ -122,10 +138,56 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
             sign_in(&outside, &SignIn { fault: Some(SignInFault::Token), ..SignIn::default() }),
         ),
         ("problem", problem(&shell, 503, Some(text))),
+        ("practice to choose", practice_list(&agents, &[PracticeChoice { id: "hold", length_ms: 71_000 }])),
+        ("practice", practice(&agents, &practising(text, false), PATHS)),
+        ("practice that is over", practice(&agents, &practising(text, true), PATHS)),
+        ("a text to read", written(&agents, WrittenForm::default(), None, None)),
+        ("a text that was read", written(&agents, form, Some(&read), None)),
+        ("a text whose writer is asked for", written(&agents, form, None, Some(&who))),
         ("problem outside", problem(&outside, 404, None)),
     ];
     pages.extend(details.iter().map(|details| ("call", call(&shell, details, &Own::default()))));
     pages
+}
+
+const PATHS: DeskPaths<'_> = DeskPaths { stream: "/desk/stream", part: "/desk/call", answer: "/desk/answer" };
+
+/// A recorded call that plays, or is over.
+fn practising(text: &str, over: bool) -> Practising {
+    let cue = PracticeCue {
+        at_ms: 1_000,
+        line: "Ask.".to_owned(),
+        language: "en".to_owned(),
+        others: [].into(),
+        answer: Some((true, 2_000)),
+    };
+    Practising {
+        id: "whole".to_owned(),
+        elapsed_ms: 1_000,
+        length_ms: 71_000,
+        call: DeskCall {
+            id: text.to_owned(),
+            since: 0,
+            direction: text.to_owned(),
+            answered: true,
+            held: true,
+            queue: Some(text.to_owned()),
+            consent: "given".to_owned(),
+            customer: None,
+            alert: Some(text.to_owned()),
+            said: Some(text.to_owned()),
+            topics: vec![text.to_owned()],
+            pace: Some(f64::NAN),
+            share: Some(0.5),
+            cue: None,
+        },
+        caption: Some((false, text.to_owned())),
+        summary: over.then(|| PracticeSummary {
+            shift: Some((f64::NAN, 0.5)),
+            alerts: vec![(text.to_owned(), 1, None)],
+            cues: vec![cue],
+        }),
+    }
 }
 
 fn spoil(call: &mut Call) {
@@ -480,7 +542,7 @@ fn without_script_what_is_live_is_loaded_again_and_what_is_written_is_not() {
     let again = "<noscript><meta http-equiv=\"refresh\"";
     assert!(wall(&shell, &[], &WallQuery::default(), None).contains(again));
     let paths = DeskPaths { stream: "/desk/stream", part: "/desk/call", answer: "/desk/answer" };
-    assert!(desk(&shell, None, "2001", paths).contains(again));
+    assert!(desk(&shell, None, "2001", paths, true).contains(again));
     assert!(!call(&shell, &made_up::upset_call(), &Own::default()).contains(again));
 }
 

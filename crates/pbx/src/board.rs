@@ -4,11 +4,13 @@
 mod channels;
 mod hearing;
 mod jobs;
+mod messages;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sidetone_call::Label;
 use sidetone_consent::Telling;
 use sidetone_events::{CallId, Direction, Happening, Kind, Published};
 
@@ -17,6 +19,7 @@ use crate::fault::Fault;
 use crate::variables::{Mood, Values, Variable};
 use crate::{Hear, Raw};
 use channels::Channels;
+use messages::Messages;
 
 /// Most jobs under way at once.
 const WINDOW: usize = 32;
@@ -50,6 +53,8 @@ pub(crate) enum Job {
     Set { id: Arc<str>, changes: Vec<(Variable, Box<str>)> },
     /// Post an event.
     Tell(Box<Tell>),
+    /// Send a text to a phone.
+    Say { to: Box<str>, text: Box<str> },
 }
 
 /// An event to post.
@@ -88,6 +93,8 @@ pub(crate) struct Purpose {
     pub(crate) kind: LinkKind,
     pub(crate) events: Vec<Kind>,
     pub(crate) variables: bool,
+    /// Where an agent's cues are sent as text, with `{agent}` for their label; `None` if they are not.
+    pub(crate) messages: Option<String>,
 }
 
 struct Call {
@@ -97,6 +104,8 @@ struct Call {
     since: Duration,
     /// Whether one of its channels has been seen.
     seen: bool,
+    /// The agent's label.
+    agent: Option<Label>,
 }
 
 struct Held {
@@ -118,6 +127,7 @@ pub(crate) struct Board {
     asks: BTreeSet<(Duration, Arc<str>)>,
     unset: VecDeque<Arc<str>>,
     events: VecDeque<Tell>,
+    messages: Messages,
     held: VecDeque<Held>,
     jobs: HashMap<JobId, Job>,
     due: VecDeque<(Duration, JobId)>,
@@ -146,6 +156,7 @@ impl Board {
             asks: BTreeSet::new(),
             unset: VecDeque::new(),
             events: VecDeque::new(),
+            messages: Messages::default(),
             held: VecDeque::new(),
             jobs: HashMap::new(),
             due: VecDeque::new(),
@@ -178,7 +189,7 @@ impl Board {
                     self.by_sip.entry(Arc::clone(&sip)).or_default().push(id);
                     let resumed = event.call.direction == Direction::Unknown;
                     let mood = if resumed { Mood::resumed() } else { Mood::new() };
-                    self.calls.insert(id, Call { sip, mood, since: now, seen });
+                    self.calls.insert(id, Call { sip, mood, since: now, seen, agent: None });
                 }
                 // The call is known already; or it has ended meanwhile, and the known state still holds.
                 Some(_) | None => {}
@@ -187,6 +198,13 @@ impl Board {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let changed = call.mood.take(&event.happening) || first;
         let sip = Arc::clone(&call.sip);
+        if let Happening::CallLabelled(labels) = &event.happening {
+            call.agent.clone_from(&labels.agent);
+        }
+        if let Some(to) = &self.purpose.messages {
+            let dropped = self.messages.take(now, id, call.agent.as_ref(), to, &event.happening);
+            Tally::add(&self.tally.dropped, dropped);
+        }
         if let Happening::ConsentChanged(change) = &event.happening
             && change.erased
         {
@@ -240,6 +258,7 @@ impl Board {
         self.unset.clear();
         self.held.clear();
         self.due.clear();
+        self.messages.clear();
         // Unconfirmed events are sent again, in order; receivers recognise them by their ids.
         let mut again: Vec<_> = std::mem::take(&mut self.jobs).into_iter().collect();
         again.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
@@ -252,7 +271,7 @@ impl Board {
 
     /// Whether no job waits and none is under way.
     pub(crate) fn is_idle(&self) -> bool {
-        self.jobs.is_empty() && self.events.is_empty() && self.unset.is_empty()
+        self.jobs.is_empty() && self.events.is_empty() && self.unset.is_empty() && self.messages.is_empty()
     }
 
     /// Advances to `now`.

@@ -41,6 +41,23 @@ pub struct Ami {
     /// Whether the `SIDETONE_…` variables are set on the call's channel.
     #[serde(default = "yes")]
     pub variables: bool,
+    /// Whether cues go to the agent's phone too, as text.
+    #[serde(default)]
+    pub cues: CuesBy,
+    /// Where Asterisk sends them: `{agent}` stands for the agent's label.
+    #[serde(default = "default_cues_to")]
+    pub cues_to: String,
+}
+
+/// How an agent is shown cues beside their page.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CuesBy {
+    /// Not at all.
+    #[default]
+    Off,
+    /// By a text message to their phone: SIP MESSAGE (RFC 3428).
+    Message,
 }
 
 /// `[pbx.ari]`: Asterisk's REST interface.
@@ -96,6 +113,13 @@ pub struct Esl {
     /// Whether the `SIDETONE_…` variables are set on the call's channel.
     #[serde(default = "yes")]
     pub variables: bool,
+    /// Whether cues go to the agent's phone too, as text.
+    #[serde(default)]
+    pub cues: CuesBy,
+    /// Where FreeSWITCH sends them, as its `chat` has it: `internal/{agent}@pbx.example`, where `{agent}` stands for
+    /// the agent's label.
+    #[serde(default)]
+    pub cues_to: String,
 }
 
 /// `[pbx.sip]`: INFO and NOTIFY, for any PBX that asks for them.
@@ -155,12 +179,41 @@ fn default_events() -> Vec<Kind> {
     vec![Kind::AffectAlert, Kind::ConsentChanged, Kind::CallEnded]
 }
 
+fn default_cues_to() -> String {
+    format!("pjsip:{AGENT}")
+}
+
 fn default_application() -> String {
     "sidetone".to_owned()
 }
 
 const fn yes() -> bool {
     true
+}
+
+/// What stands for the agent's label in a destination.
+pub(crate) const AGENT: &str = "{agent}";
+/// The longest destination, in bytes.
+const LONGEST_TO: usize = 200;
+
+/// Where an agent's messages go; `None` if there are none.
+pub(crate) fn messages(cues: CuesBy, to: &str) -> Option<String> {
+    (cues == CuesBy::Message).then(|| to.to_owned())
+}
+
+/// Refuses a destination that is the same for all agents, or that could end a command.
+fn destination(cues: CuesBy, to: &str) -> Result<(), String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "{}:/@.-_;=[]".contains(c);
+    if cues == CuesBy::Off {
+        Ok(())
+    } else if to.matches(AGENT).count() != 1 || to.len() > LONGEST_TO || !to.chars().all(plain) {
+        Err(format!(
+            "must have {AGENT} in it once, for the agent's label, and be of letters, digits and :/@.-_;=[], as in \
+             pjsip:{AGENT} for Asterisk and internal/{AGENT}@pbx.example for FreeSWITCH"
+        ))
+    } else {
+        Ok(())
+    }
 }
 
 /// An unusable configuration.
@@ -187,6 +240,7 @@ impl Links {
             address(&ami.address).map_err(|why| wrong("ami.address", &why))?;
             line(&ami.username).map_err(|why| wrong("ami.username", &why))?;
             secret(ami.secret.as_ref(), ami.secret_file.as_ref()).map_err(|why| wrong("ami.secret", &why))?;
+            destination(ami.cues, &ami.cues_to).map_err(|why| wrong("ami.cues_to", &why))?;
         }
         if let Some(ari) = &self.ari {
             crate::ari::endpoint(&ari.url).map_err(|why| wrong("ari.url", &why))?;
@@ -212,6 +266,7 @@ impl Links {
             address(&esl.address).map_err(|why| wrong("esl.address", &why))?;
             secret(esl.password.as_ref(), esl.password_file.as_ref())
                 .map_err(|why| wrong("esl.password", &why))?;
+            destination(esl.cues, &esl.cues_to).map_err(|why| wrong("esl.cues_to", &why))?;
             if let Some(user) = &esl.user {
                 line(user).map_err(|why| wrong("esl.user", &why))?;
                 if !user.contains('@') || user.contains(':') {
@@ -355,7 +410,7 @@ mod tests {
         );
         links.validate("pbx").unwrap();
         let ami = links.ami.unwrap();
-        assert!(ami.variables);
+        assert!(ami.variables && ami.cues == CuesBy::Off);
         assert_eq!(ami.events, [Kind::AffectAlert, Kind::ConsentChanged, Kind::CallEnded]);
         assert_eq!(links.ari.unwrap().application, "sidetone");
     }
@@ -390,6 +445,15 @@ mod tests {
                 "ari.application",
             ),
             ("[esl]\naddress = \"h:1\"\npassword = \"b\"\nuser = \"nobody\"", "esl.user"),
+            (
+                "[ami]\naddress = \"h:1\"\nusername = \"a\"\nsecret = \"b\"\ncues = \"message\"\ncues_to = \"pjsip:all\"",
+                "ami.cues_to",
+            ),
+            ("[esl]\naddress = \"h:1\"\npassword = \"b\"\ncues = \"message\"", "esl.cues_to"),
+            (
+                "[esl]\naddress = \"h:1\"\npassword = \"b\"\ncues = \"message\"\ncues_to = \"internal/{agent}@h|x\"",
+                "esl.cues_to",
+            ),
             ("[sip]\nnotify = false", "sip.notify"),
             ("[sip]\nformat = \"emotionml\"\nevents = [\"affect.alert\", \"call.ended\"]", "sip.events"),
         ] {

@@ -14,7 +14,8 @@ use crate::tcp::Session;
 use crate::{ami, esl};
 
 fn board(kind: LinkKind) -> Board {
-    let purpose = Purpose { pbx: "pbx".to_owned(), kind, events: Vec::new(), variables: true };
+    let purpose =
+        Purpose { pbx: "pbx".to_owned(), kind, events: Vec::new(), variables: true, messages: None };
     Board::new(purpose, Arc::new(|_| None), Arc::new(|_| {}), Arc::new(Tally::default()))
 }
 

@@ -94,9 +94,9 @@ impl PbxLinks {
             if let Some(sip) = links.sip.take() {
                 started.add_sip(&pbx, &sip, bus, &raw, &in_dialog, stopped.clone());
             }
-            for (kind, events, variables, peer) in peers(&pbx, links)? {
+            for (kind, events, variables, messages, peer) in peers(&pbx, links)? {
                 let tally = Arc::new(Tally::default());
-                let purpose = Purpose { pbx: pbx.clone(), kind, events, variables };
+                let purpose = Purpose { pbx: pbx.clone(), kind, events, variables, messages };
                 let board = Board::new(purpose, Arc::clone(&raw), Arc::clone(&hear), Arc::clone(&tally));
                 let name = format!("pbx {pbx} {kind}");
                 let subscription: Subscription = bus.subscribe(&name, QUEUE, &[]);
@@ -180,7 +180,7 @@ impl Watched {
     }
 }
 
-type Configured = (LinkKind, Vec<Kind>, bool, Peer);
+type Configured = (LinkKind, Vec<Kind>, bool, Option<String>, Peer);
 
 fn peers(pbx: &str, links: Links) -> Result<Vec<Configured>, ConfigError> {
     let wrong = |key, why: &dyn std::fmt::Display| {
@@ -192,18 +192,22 @@ fn peers(pbx: &str, links: Links) -> Result<Vec<Configured>, ConfigError> {
         let secret = config::secret(ami.secret.as_ref(), ami.secret_file.as_ref())
             .map_err(|why| wrong("ami.secret", &why))?;
         let begin = move || AmiSession::new(&ami.username, secret.clone());
-        peers.push((LinkKind::Ami, ami.events, ami.variables, Peer::Ami(ami.address, Box::new(begin))));
+        let messages = config::messages(ami.cues, &ami.cues_to);
+        let peer = Peer::Ami(ami.address, Box::new(begin));
+        peers.push((LinkKind::Ami, ami.events, ami.variables, messages, peer));
     }
     if let Some(ari) = links.ari {
         let (events, variables) = (ari.events.clone(), ari.variables);
         let link = AriLink::new(&ari).map_err(|error| wrong(error.key(), &error))?;
-        peers.push((LinkKind::Ari, events, variables, Peer::Ari(Box::new(link))));
+        peers.push((LinkKind::Ari, events, variables, None, Peer::Ari(Box::new(link))));
     }
     if let Some(esl) = links.esl {
         let password: Revealed = config::secret(esl.password.as_ref(), esl.password_file.as_ref())
             .map_err(|why| wrong("esl.password", &why))?;
         let begin = move || EslSession::new(esl.user.as_deref(), password.clone());
-        peers.push((LinkKind::Esl, esl.events, esl.variables, Peer::Esl(esl.address, Box::new(begin))));
+        let messages = config::messages(esl.cues, &esl.cues_to);
+        let peer = Peer::Esl(esl.address, Box::new(begin));
+        peers.push((LinkKind::Esl, esl.events, esl.variables, messages, peer));
     }
     Ok(peers)
 }

@@ -38,6 +38,9 @@ pub struct Baresip {
     process: Process,
     control: TcpStream,
     inbox: String,
+    /// Where it shows texts that it receives.
+    console: TcpStream,
+    shown: Vec<u8>,
     dir: TempDir,
     played: Vec<f64>,
 }
@@ -68,6 +71,8 @@ module_tmp account.so
 module_app menu.so
 module_app ctrl_tcp.so
 ctrl_tcp_listen @IP:4444
+module_app cons.so
+cons_listen @IP:5555
 snd_path @DIR/heard
 ";
 
@@ -121,7 +126,23 @@ impl Baresip {
             TcpStream::connect((own, 4444)).ok()
         });
         control.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-        Self { process, control, inbox: String::new(), dir, played }
+        let console = TcpStream::connect((own, 5555)).expect("baresip's console");
+        console.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        Self { process, control, inbox: String::new(), console, shown: Vec::new(), dir, played }
+    }
+
+    /// Waits until a text message with these words is shown on its console.
+    ///
+    /// # Panics
+    /// When none comes.
+    pub fn wait_text(&mut self, words: &str) {
+        until(&format!("a text on the phone with {words:?}"), || {
+            let mut buffer = [0; 4096];
+            if let Ok(length) = self.console.read(&mut buffer) {
+                self.shown.extend_from_slice(&buffer[..length]);
+            }
+            String::from_utf8_lossy(&self.shown).contains(words).then_some(())
+        });
     }
 
     /// Gives a command of baresip's menu: `dial`, `hold`, `resume`, `hangup`, `transfer`.

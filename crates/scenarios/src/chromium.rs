@@ -34,6 +34,11 @@ fn program() -> PathBuf {
         .expect("Chromium is not installed; `make peers` does it, or name one in SIDETONE_CHROMIUM")
 }
 
+/// Where the tests' peers are.
+fn peers() -> PathBuf {
+    std::env::var_os("SIDETONE_PEERS").map_or_else(|| crate::repository().join(".peers"), PathBuf::from)
+}
+
 fn pipe(folder: &Path, name: &str) -> PathBuf {
     let path = folder.join(name);
     nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -198,6 +203,37 @@ impl Chromium {
         let answer = self.command("Runtime.evaluate", asked);
         assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
         answer["result"]["value"].clone()
+    }
+
+    /// What axe-core finds wrong on the page, as `IMPACT RULE: SELECTOR`, by its rules of WCAG 2.0 to 2.2 (A and AA)
+    /// and of good practice. Findings below serious are left out.
+    ///
+    /// # Panics
+    /// When `tools/peers/axe.sh` has not fetched it, or it fails.
+    pub fn barriers(&mut self) -> Vec<String> {
+        let axe = peers().join("axe/axe.min.js");
+        let axe = std::fs::read_to_string(&axe)
+            .unwrap_or_else(|_| panic!("{} is missing: run `tools/peers/install.sh axe`", axe.display()));
+        // By the protocol and not by the page: its content security policy would rightly refuse a strange script.
+        self.value(&format!("if (!window.axe) {{ {axe}; }} true"));
+        let run = "axe.run({ resultTypes: ['violations', 'incomplete'] }).then((found) => found.violations
+            .filter((it) => it.impact === 'serious' || it.impact === 'critical')
+            .flatMap((it) => it.nodes.map((node) => `${it.impact} ${it.id}: ${node.target.join(' ')} ${node.failureSummary}`)))";
+        let asked = json!({ "expression": run, "returnByValue": true, "awaitPromise": true });
+        let answer = self.command("Runtime.evaluate", asked);
+        assert!(answer["exceptionDetails"].is_null(), "axe-core: {answer}");
+        let found = answer["result"]["value"].as_array().expect("a list of findings");
+        found.iter().map(|it| it.as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// A PNG of what the window shows.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn picture(&mut self) -> Vec<u8> {
+        let taken = self.command("Page.captureScreenshot", json!({ "format": "png" }));
+        let taken = taken["data"].as_str().expect("a picture");
+        data_encoding::BASE64.decode(taken.as_bytes()).expect("base64")
     }
 
     /// The text that the page shows.

@@ -17,6 +17,7 @@ pub mod baresip;
 pub mod call;
 pub mod certificates;
 pub mod chromium;
+pub mod demo;
 pub mod dns;
 pub mod identity;
 pub mod net;

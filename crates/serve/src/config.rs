@@ -24,6 +24,46 @@ pub struct Http {
     pub oidc: Option<OidcConfig>,
     /// Origins whose pages may embed the agent's page, as `https://crm.example.com`.
     pub frame_ancestors: Vec<FrameAncestor>,
+    /// Most connections at once. Each page that is live holds one.
+    pub connections: Connections,
+}
+
+/// Most connections at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct Connections(u32);
+
+/// A number of connections that can't be meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0} connections: 16 to 10000, one for each page that is live and some for everybody else")]
+pub struct NotConnections(u32);
+
+impl Connections {
+    /// How many.
+    #[must_use]
+    pub const fn most(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self(256)
+    }
+}
+
+impl TryFrom<u32> for Connections {
+    type Error = NotConnections;
+
+    fn try_from(most: u32) -> Result<Self, NotConnections> {
+        if (16..=10_000).contains(&most) { Ok(Self(most)) } else { Err(NotConnections(most)) }
+    }
+}
+
+impl From<Connections> for u32 {
+    fn from(connections: Connections) -> Self {
+        connections.0
+    }
 }
 
 /// An origin whose pages may embed the agent's page: scheme, host and perhaps a port.
@@ -152,6 +192,15 @@ impl std::fmt::Display for HttpListen {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn connections_are_as_many_as_can_be_meant() {
+        assert_eq!(Connections::default().most(), 256);
+        assert_eq!(Connections::try_from(2_000).map(Connections::most), Ok(2_000));
+        for wrong in [0, 15, 10_001, u32::MAX] {
+            assert!(Connections::try_from(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn an_origin_can_end_no_directive_of_the_policy() {

@@ -54,6 +54,7 @@ use screens::Screens;
 pub use screens::{Facts, GatherFacts};
 
 use crate::config::FrameAncestor;
+use crate::practice::Practice;
 use crate::snapshot::NOTHING_COUNTS;
 use crate::{Snapshot, Stats};
 
@@ -64,10 +65,6 @@ const STALLED_AFTER: Duration = Duration::from_secs(30);
 const IDLE_AFTER: Duration = Duration::from_secs(60);
 /// How long a client may take to send its first request, however steadily its bytes come.
 const ASKED_WITHIN: Duration = Duration::from_secs(10);
-/// Most connections at once; beyond it the connection that has gone longest without a complete request is closed. Calls
-/// share the process's descriptors with them.
-const MOST_CONNECTIONS: usize = 256;
-
 /// The policy page's content, and its language for readers who ask for none that it has.
 pub type Policy = Arc<dyn Fn() -> (PageFacts, Language) + Send + Sync>;
 
@@ -85,6 +82,11 @@ pub struct Served {
     pub api: Option<(Revealed, Arc<Calls>)>,
     /// The calls that are up, for the agents who have them.
     pub desks: Desks,
+    /// Recorded calls for agents to practise with, if there are any.
+    pub practice: Option<Practice>,
+    /// Most connections at once; beyond it the connection that has gone longest without a complete request is closed.
+    /// Calls share the process's descriptors with them.
+    pub connections: usize,
     /// Whose pages may embed the agent's.
     pub embedded_by: Vec<FrameAncestor>,
     /// The store, for those who have a token of it; absent where none is kept.
@@ -106,7 +108,7 @@ pub async fn start(listen: SocketAddr, served: Served, alarm: &Alarm) -> Result<
     let listener = TcpListener::bind(listen).await.map_err(cant)?;
     let bound = listener.local_addr().map_err(cant)?;
     let idle = IDLE_AFTER.max(served.heartbeat.saturating_mul(2));
-    let has_pages = served.kept.is_some();
+    let (has_pages, most) = (served.kept.is_some(), served.connections);
     let router = router(served, alarm);
     // Around all routes, so that every error has the same shape.
     let unknown = move |uri: Uri, headers: HeaderMap| unknown::no_such_path(has_pages, uri, headers);
@@ -117,7 +119,7 @@ pub async fn start(listen: SocketAddr, served: Served, alarm: &Alarm) -> Result<
         response
     }));
     alarm.watch("the HTTP server", async move {
-        let listener = Limited::new(StallGuard::new(listener, STALLED_AFTER), MOST_CONNECTIONS, idle);
+        let listener = Limited::new(StallGuard::new(listener, STALLED_AFTER), most, idle);
         let service = router.into_make_service_with_connect_info::<PeerAddress>();
         if let Err(error) = axum::serve(listener, service).await {
             tracing::error!(%error, "the HTTP server ended");
@@ -144,7 +146,8 @@ fn pages() -> [Route<Pages>; 5] {
 }
 
 fn router(served: Served, alarm: &Alarm) -> Router {
-    let Served { stats, policy, events, api, kept, desks, model, facts, embedded_by, oidc, .. } = served;
+    let Served { stats, policy, events, api, kept, desks, practice, model, facts, embedded_by, oidc, .. } =
+        served;
     let oidc = oidc.map(Arc::new);
     let pages = pages().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
     let pages = pages.with_state(Pages { stats: stats.clone(), policy }).merge(events);
@@ -154,10 +157,10 @@ fn router(served: Served, alarm: &Alarm) -> Router {
             let screens = Screens::new(kept.clone(), stats, model, facts, Arc::clone(&limits), oidc, alarm);
             pages
                 .merge(history::router(kept.clone(), Arc::clone(&limits)))
-                .merge(text::router(kept.clone(), Arc::clone(&limits)))
+                .merge(text::router(kept.clone(), desks.clone(), Arc::clone(&limits)))
                 .merge(additions::router(kept.clone(), Arc::clone(&limits)))
                 .merge(desk::router(kept, desks.clone(), limits))
-                .merge(screens::router(screens, desks, &embedded_by))
+                .merge(screens::router(screens, desks, practice, &embedded_by))
         }
         None => pages,
     };

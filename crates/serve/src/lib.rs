@@ -10,6 +10,7 @@ pub mod config;
 pub mod control;
 pub mod http;
 mod metrics;
+pub mod practice;
 mod snapshot;
 pub mod stats;
 

@@ -4,6 +4,7 @@ mod cli;
 mod compliance;
 mod config;
 mod log_writer;
+mod rehearsal;
 mod server;
 
 use std::process::ExitCode;

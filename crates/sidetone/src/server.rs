@@ -40,6 +40,7 @@ pub(crate) use reload::{ReadAgain, Reread};
 
 use crate::compliance;
 use crate::config::{Config, events_fault};
+use crate::rehearsal;
 use sidetone_book::Calls;
 use sidetone_hear::{Orders, Recognition};
 use sidetone_proxy::random;
@@ -191,6 +192,8 @@ impl Server {
                     }),
                     events: event_stream,
                     desks: http::Desks::new(list.clone(), Arc::clone(&calls)),
+                    practice: Some(rehearsal::practice()),
+                    connections: config.http.connections.most(),
                     heartbeat: config.events.stream.heartbeat.0,
                     embedded_by: config.http.frame_ancestors.clone(),
                     kept: kept(&config, lock(&store).as_ref(), numbers_of),

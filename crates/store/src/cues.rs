@@ -62,17 +62,21 @@ pub struct CueSum {
     pub agents: u64,
 }
 
-/// Whether an event is one that only its own agent is shown: it stands in `cues` and not among the call's events. How
-/// long a cue stood, and why it went, tell what the agent answered.
+/// Whether an event is one that only its own agent is shown, or nobody: it stands in `cues` and not among the call's
+/// events. How long a cue stood, and why it went, tell what the agent answered.
 pub(crate) fn is_private(happening: &Happening) -> bool {
     matches!(
         happening,
         Happening::CueAcknowledged(_)
             | Happening::CueDismissed(_)
+            | Happening::CueWithheld(_)
             | Happening::CueCleared(_)
             | Happening::CueJudged(_)
     )
 }
+
+/// A cue that the agent was shown.
+const SEEN: &str = "COALESCE(cues.withheld, 0) = 0";
 
 /// A cue that was shown before the PBX told the agent is theirs who answers it.
 const BY: &str = "agent = COALESCE(agent, (SELECT agent FROM calls WHERE id = $1))";
@@ -90,18 +94,10 @@ pub(crate) fn write(
     };
     match happening {
         Happening::CueShown(cue) => {
-            let sql = "INSERT INTO cues (call, number, cue, line, at, agent)
-                       VALUES ($1, $2, $3, $4, $5, (SELECT agent FROM calls WHERE id = $1))
-                       ON CONFLICT (call, number) DO NOTHING";
-            let values = [
-                call.into(),
-                cue.number.into(),
-                cue.cue.as_str().into(),
-                cue.line.as_str().into(),
-                at_ms.into(),
-            ];
-            database.execute(sql, &values).map(drop)
+            let compared = cue.compared.then_some(0);
+            insert(database, call, at_ms, (cue.number, &cue.cue, &cue.line), compared)
         }
+        Happening::CueWithheld(cue) => insert(database, call, at_ms, (cue.number, &cue.cue, ""), Some(1)),
         Happening::CueCleared(cue) => set(cue.number, "cleared = $3", &[cue.why.word().into()]),
         Happening::CueAcknowledged(cue) => set(cue.number, &format!("acknowledged = 1, {BY}"), &[]),
         Happening::CueDismissed(cue) => set(cue.number, &format!("dismissed = 1, {BY}"), &[]),
@@ -113,6 +109,27 @@ pub(crate) fn write(
     }
 }
 
+/// Keeps a cue. `withheld` is 1 of one that was, 0 of one that could have been, and none of one that is compared with
+/// nothing.
+fn insert(
+    database: &mut dyn Database,
+    call: &str,
+    at_ms: u64,
+    (number, cue, line): (u32, &str, &str),
+    withheld: Option<u32>,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO cues (call, number, cue, line, at, agent, withheld)
+               VALUES ($1, $2, $3, $4, $5, (SELECT agent FROM calls WHERE id = $1), $6)
+               ON CONFLICT (call, number) DO NOTHING";
+    let values = [call.into(), number.into(), cue.into(), line.into(), at_ms.into(), withheld.into()];
+    database.execute(sql, &values)?;
+    if withheld.is_some() {
+        let sql = "UPDATE calls SET withheld = $2 WHERE id = $1";
+        database.execute(sql, &[call.into(), withheld.into()])?;
+    }
+    Ok(())
+}
+
 /// Sums a day's cues up: the parameters are its number, its first millisecond and the first one behind it.
 pub(crate) fn sum_day(database: &mut dyn Database, values: &[Value; 3]) -> Result<(), StoreError> {
     let [day, ..] = values;
@@ -122,14 +139,14 @@ pub(crate) fn sum_day(database: &mut dyn Database, values: &[Value; 3]) -> Resul
         "INSERT INTO cue_days (day, cue, team, shown, acknowledged, dismissed, judged, adopted, upset, recovered, agents)
          SELECT $1, cue, CASE WHEN team IN (SELECT team FROM (
                  SELECT COALESCE(calls.team, '') AS team, COUNT(*) AS shown
-                 FROM cues JOIN calls ON calls.id = cues.call WHERE calls.started >= $2 AND calls.started < $3
+                 FROM cues JOIN calls ON calls.id = cues.call WHERE calls.started >= $2 AND calls.started < $3 AND {SEEN}
                  GROUP BY COALESCE(calls.team, '') ORDER BY shown DESC, team LIMIT {MOST_TEAMS}) AS most)
              THEN team ELSE '{REST}' END,
              COUNT(*), {acknowledged}, {dismissed}, {judged}, {adopted}, {upset}, {recovered}, COUNT(DISTINCT agent)
          FROM (
              SELECT cues.cue, COALESCE(calls.team, '') AS team, calls.agent, cues.acknowledged, cues.dismissed,
                  cues.adopted, cues.recovered
-             FROM cues JOIN calls ON calls.id = cues.call WHERE calls.started >= $2 AND calls.started < $3
+             FROM cues JOIN calls ON calls.id = cues.call WHERE calls.started >= $2 AND calls.started < $3 AND {SEEN}
          ) AS its GROUP BY 2, 3",
         acknowledged = count("acknowledged = 1"),
         dismissed = count("dismissed = 1"),
@@ -159,9 +176,11 @@ impl Store {
 
     /// The cues of a call that this agent was shown, in order.
     pub(crate) fn cues_of(&mut self, call: &str, agent: &str) -> Result<Vec<KeptCue>, StoreError> {
-        let sql = "SELECT number, cue, line, at, cleared, acknowledged, dismissed, adopted, recovered
-                   FROM cues WHERE call = $1 AND agent = $2 ORDER BY number";
-        self.database.query(sql, &[call.into(), agent.into()])?.iter().map(kept).collect()
+        let sql = format!(
+            "SELECT number, cue, line, at, cleared, acknowledged, dismissed, adopted, recovered
+             FROM cues WHERE call = $1 AND agent = $2 AND {SEEN} ORDER BY number"
+        );
+        self.database.query(&sql, &[call.into(), agent.into()])?.iter().map(kept).collect()
     }
 }
 

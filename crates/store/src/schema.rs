@@ -5,7 +5,7 @@ use crate::error::StoreError;
 
 /// What each version added, oldest first. A step is never changed once it was released: a store that has made it does
 /// not make it again.
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 8] = [
     // Times are milliseconds since 1970, UTC; those named `…_ms` are lengths, and `at` counts from the call's INVITE.
     "CREATE TABLE sidetone_store (
          version BIGINT NOT NULL,
@@ -231,6 +231,22 @@ const STEPS: [&str; 7] = [
          token TEXT NOT NULL UNIQUE REFERENCES tokens (id),
          seen BIGINT NOT NULL,
          PRIMARY KEY (issuer, subject)
+     );",
+    // Cues that were withheld from calls drawn for it, to compare such calls with those whose cues were shown.
+    "-- In calls and cues: 1 for withheld, 0 for shown though the lot could have withheld it; none for what is compared
+     -- with nothing.
+     ALTER TABLE calls ADD COLUMN withheld BIGINT;
+     ALTER TABLE cues ADD COLUMN withheld BIGINT;
+     CREATE INDEX calls_compared ON calls (started) WHERE withheld IS NOT NULL;
+     CREATE TABLE holdout_days (
+         day BIGINT NOT NULL, withheld BIGINT NOT NULL,
+         calls BIGINT NOT NULL, agents BIGINT NOT NULL,
+         judged BIGINT NOT NULL, adopted BIGINT NOT NULL, upset BIGINT NOT NULL, recovered BIGINT NOT NULL,
+         shifts BIGINT NOT NULL, shift_sum DOUBLE PRECISION NOT NULL, shift_squares DOUBLE PRECISION NOT NULL,
+         -- Seconds from answer to end.
+         handled BIGINT NOT NULL, handled_sum DOUBLE PRECISION NOT NULL, handled_squares DOUBLE PRECISION NOT NULL,
+         surveys BIGINT NOT NULL, empathy_sum DOUBLE PRECISION NOT NULL, empathy_squares DOUBLE PRECISION NOT NULL,
+         PRIMARY KEY (day, withheld)
      );",
 ];
 

@@ -3,6 +3,7 @@
 use crate::cues;
 use crate::database::{Database, Value, transaction};
 use crate::error::StoreError;
+use crate::holdout;
 use crate::query::{Grouping, REST};
 use crate::store::Store;
 use crate::topics;
@@ -76,7 +77,8 @@ fn sum_day(database: &mut dyn Database, day: i64) -> Result<(), StoreError> {
     }
     let bounds = [day.into(), from.into(), until.into()];
     topics::sum_day(database, &bounds)?;
-    cues::sum_day(database, &bounds)
+    cues::sum_day(database, &bounds)?;
+    holdout::sum_day(database, &bounds)
 }
 
 /// The statement that sums a day up: its number, its first millisecond and the first one behind it are the parameters.

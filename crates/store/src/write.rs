@@ -297,7 +297,7 @@ fn erase(database: &mut dyn Database, call: CallId, before: u64) -> Result<(), S
              state = NULL, trend = NULL, alerts = 0, calmed = 0, alert = NULL, valence_start = NULL,
              valence_end = NULL, shift = NULL, speech_ms = NULL, judged_ms = NULL, customer_talk_ms = NULL,
              agent_talk_ms = NULL, overlap_ms = NULL, silence_ms = NULL, hold_ms = NULL, holds = NULL,
-             topics = NULL
+             topics = NULL, withheld = NULL
          WHERE id = $1 AND erased_before < $2",
         &bound,
     )?;

@@ -92,6 +92,18 @@ impl Sidetone {
         stage: &Stage,
         dir: &Path,
     ) -> anyhow::Result<Self> {
+        Self::start_with(binary, disclosure, key, stage, dir, "")
+    }
+
+    /// The same with more tables in its configuration.
+    pub(super) fn start_with(
+        binary: &Path,
+        disclosure: Disclosure,
+        key: Option<Crypto>,
+        stage: &Stage,
+        dir: &Path,
+        more: &str,
+    ) -> anyhow::Result<Self> {
         let listen = place::free(place::SUBJECT)?;
         let mut pair = Pair::new(place::TRUNK, place::PBX, listen)?;
         let security = if key.is_some() { SECURED } else { "" };
@@ -100,12 +112,17 @@ impl Sidetone {
         }
         let trunk = SocketAddr::new(place::TRUNK, 5060);
         let (program, http) = serve(binary, stage.subject, stage.class(Class::First), dir, |http| {
-            config(listen, trunk, pair.callee(), disclosure, http, dir) + security
+            config(listen, trunk, pair.callee(), disclosure, http, dir) + security + more
         })?;
         // All share one CPU here, and workers that can't keep up would keep everyone else waiting. Relay and SIP are
         // equals: they speak through channels on which a higher one could spin for ever, waiting for a lower one.
         Busy::of(program.id())?.threads("hear-").try_for_each(|worker| stage.defer(worker))?;
         Ok(Self { program, http, pair })
+    }
+
+    /// Where its pages are.
+    pub(super) fn http(&self) -> SocketAddr {
+        self.http
     }
 }
 

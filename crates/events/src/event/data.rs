@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sidetone_call::{Cause, Labels, Leg, Suite, Untappable};
 use sidetone_consent::{Policy, Source, State};
-use sidetone_insight::cues::{CueCleared, CueJudged, CueShown, CueTold};
+use sidetone_insight::cues::{CueCleared, CueJudged, CueShown, CueTold, CueWithheld};
 use sidetone_insight::{AffectUpdate, Alert, Conduct, Insight, Summary, WordsFinal, WordsTopic, millis};
 
 use super::kind::kinds;
@@ -39,6 +39,8 @@ kinds! {
     Conduct(Conduct) = "conduct",
     /// A cue is shown to the agent.
     CueShown(CueShown) = "cue.shown",
+    /// A cue would have been shown, in a call whose cues are withheld.
+    CueWithheld(CueWithheld) = "cue.withheld",
     /// The agent has acknowledged a cue.
     CueAcknowledged(CueAcknowledged) = "cue.acknowledged",
     /// The agent has dismissed a cue.
@@ -64,6 +66,7 @@ impl From<Insight> for Happening {
             Insight::Alert(alert) => Self::AffectAlert(alert),
             Insight::Conduct(conduct) => Self::Conduct(conduct),
             Insight::Cue(CueTold::Shown(cue)) => Self::CueShown(cue),
+            Insight::Cue(CueTold::Withheld(cue)) => Self::CueWithheld(cue),
             Insight::Cue(CueTold::Cleared(cue)) => Self::CueCleared(cue),
             Insight::Cue(CueTold::Judged(cue)) => Self::CueJudged(cue),
             Insight::Words(words) => Self::WordsFinal(words),

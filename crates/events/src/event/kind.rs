@@ -61,6 +61,7 @@ impl Kind {
                 | Self::Conduct
                 // A cue tells what called for it, and so does an answer to it.
                 | Self::CueShown
+                | Self::CueWithheld
                 | Self::CueAcknowledged
                 | Self::CueDismissed
                 | Self::CueCleared

@@ -12,7 +12,9 @@ use sidetone_events::{
     CueDismissed, Direction, Erased, Event, Happening, LegMedia, MediaProblem, MediaQuality, MediaSecurity,
     MediaState, Narrator, NumberHasher, Parties, Secret, Timestamp,
 };
-use sidetone_insight::cues::{Cause as CueCause, Cleared, CueCleared, CueJudged, CueShown, CueText};
+use sidetone_insight::cues::{
+    Cause as CueCause, Cleared, CueCleared, CueJudged, CueShown, CueText, CueWithheld,
+};
 use sidetone_insight::{
     AffectUpdate, Alert, AlertKind, AlertSpan, Alerts, Analysis, Conduct, LegConduct, Moment, Pace, Phase,
     Relative, Response, Sentiment, State, Summary, Trend, WordsFinal, WordsTopic,
@@ -96,6 +98,7 @@ pub(crate) fn a_happening_of_each_kind() -> Vec<(u64, Happening)> {
         (41_200, Happening::AffectUpdate(update())),
         (41_200, Happening::AffectAlert(alert())),
         (42_500, cue().into()),
+        (44_000, CueWithheld { cue: "slow-down".to_owned(), number: 1, priority: 400 }.into()),
         (46_000, CueAcknowledged { cue: "acknowledge-first".to_owned(), number: 1, after: ms(3_500) }.into()),
         (50_000, Happening::Conduct(conduct(false))),
         (62_000, CueDismissed { cue: "say-what-you-heard".to_owned(), number: 2, shown: ms(2_000) }.into()),
@@ -226,6 +229,7 @@ pub(crate) fn cue() -> CueShown {
             CueCause { condition: "alert = frustration".to_owned(), value: None },
             CueCause { condition: "upset_for > 1s".to_owned(), value: Some(1.3) },
         ],
+        compared: false,
     }
 }
 

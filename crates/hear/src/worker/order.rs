@@ -1,11 +1,10 @@
 //! Messages between the call book and a worker.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use sidetone_call::{CallKey, Labels, Side, StreamPlan};
 use sidetone_consent::{ListeningPermit, Medium};
-use sidetone_insight::cues::{Answer, CueSet};
+use sidetone_insight::cues::{Answer, Coach};
 use sidetone_insight::{Insight, Summary, Thresholds, TimelinePoint};
 
 use crate::ear::Audible;
@@ -24,8 +23,8 @@ pub enum Work {
         thresholds: Box<Thresholds>,
         /// Whether keys are also detected in the sound.
         in_band: bool,
-        /// The cues that its agent may be shown, if any.
-        cues: Option<Arc<CueSet>>,
+        /// The coach of its agent, if there is one.
+        coach: Option<Box<Coach>>,
         /// Where its customer's words are recognised, as far as its labels allow, if they are.
         words: Option<(Scribe, Wording)>,
     },

@@ -76,7 +76,7 @@ fn begin(call: CallKey) -> Work {
         origin: Duration::ZERO,
         thresholds: Box::default(),
         in_band: true,
-        cues: None,
+        coach: None,
         words: None,
     }
 }

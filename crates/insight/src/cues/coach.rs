@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::rule::Cue;
 use super::set::CueSet;
 use super::situation::Moment;
-use super::told::{Answer, Cause, Cleared, CueCleared, CueJudged, CueShown, CueText};
+use super::told::{Answer, Cause, Cleared, CueCleared, CueJudged, CueShown, CueText, CueWithheld};
 use crate::number::{round3, whole};
 
 /// A cue stays for so long at least, if nothing more urgent comes: to read a line and to act on it takes that long.
@@ -32,6 +32,8 @@ const LEAST_JUDGED: Duration = Duration::from_secs(10);
 pub enum CueTold {
     /// It is shown.
     Shown(CueShown),
+    /// It would be shown, if this call's cues were not withheld.
+    Withheld(CueWithheld),
     /// It is no longer shown.
     Cleared(CueCleared),
     /// What followed it.
@@ -42,13 +44,34 @@ pub enum CueTold {
 #[derive(Debug, Clone)]
 pub struct Coach {
     set: Arc<CueSet>,
+    /// Whether the lot has it that this call's cues are withheld. Everything goes on as if they were shown, so that
+    /// such a call differs in nothing else from one whose cues are.
+    withholds: bool,
     /// Beside each cue of the set.
     tracks: Vec<Track>,
     shown: Option<Shown>,
-    count: u32,
-    last_shown: Option<Duration>,
-    last_urgent: Option<Duration>,
+    /// All cues, by which they are numbered; and those that the agent saw.
+    all: Paced,
+    seen: Paced,
     to_judge: VecDeque<ToJudge>,
+}
+
+/// How many cues there were, and when the last ones came.
+#[derive(Debug, Clone, Copy, Default)]
+struct Paced {
+    count: u32,
+    shown: Option<Duration>,
+    urgent: Option<Duration>,
+}
+
+impl Paced {
+    fn note(&mut self, now: Duration, is_urgent: bool) {
+        self.count = self.count.saturating_add(1);
+        self.shown = Some(now);
+        if is_urgent {
+            self.urgent = Some(now);
+        }
+    }
 }
 
 /// What is remembered of a cue in this call.
@@ -70,6 +93,8 @@ struct Shown {
     since: Duration,
     /// Since when its conditions have not held.
     passed_since: Option<Duration>,
+    /// The agent does not see it.
+    withheld: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -88,13 +113,20 @@ impl Coach {
         let tracks = vec![Track::default(); set.cues.len()];
         Self {
             set,
+            withholds: false,
             tracks,
             shown: None,
-            count: 0,
-            last_shown: None,
-            last_urgent: None,
+            all: Paced::default(),
+            seen: Paced::default(),
             to_judge: VecDeque::new(),
         }
+    }
+
+    /// The same coach, for a call that was drawn with this number of `[0, 1)`: its cues are withheld if that is below
+    /// [`CueSet::holdout`].
+    #[must_use]
+    pub fn drawn(self, lot: f64) -> Self {
+        Self { withholds: lot < self.set.holdout, ..self }
     }
 
     /// Looks at the call as it is `now`; to be called about twice a second, in order of time.
@@ -114,7 +146,7 @@ impl Coach {
         if self.shown.is_none()
             && let Some(place) = best
         {
-            told.extend(self.show(now, place, moment).map(CueTold::Shown));
+            told.extend(self.show(now, place, moment));
         }
         while self.to_judge.front().is_some_and(|cue| now.saturating_sub(cue.since) >= JUDGED_AFTER) {
             told.extend(self.judge(moment).map(CueTold::Judged));
@@ -124,14 +156,16 @@ impl Coach {
 
     /// The cue that is to be shown, if one may be.
     fn best(&self, now: Duration, moment: &Moment) -> Option<usize> {
-        if self.count >= self.set.most {
-            return None;
-        }
         let past = |since: Option<Duration>, wait: Duration| {
             since.is_none_or(|since| now.saturating_sub(since) >= wait)
         };
-        let waited = past(self.last_shown, self.set.gap);
-        let urgent_may = past(self.last_shown, AFTER_ORDINARY) && past(self.last_urgent, AFTER_URGENT);
+        let is_due = |cue: &Cue| {
+            // Nothing that the agent has not seen keeps a cue from them that is always shown.
+            let paced = if cue.always { &self.seen } else { &self.all };
+            let urgent_may = past(paced.shown, AFTER_ORDINARY) && past(paced.urgent, AFTER_URGENT);
+            paced.count < self.set.most
+                && (past(paced.shown, self.set.gap) || cue.priority >= URGENT && urgent_may)
+        };
         let may = |(_, (cue, track)): &(usize, (&Cue, &Track))| {
             cue.enabled
                 && track.held_since.is_some_and(|since| now.saturating_sub(since) >= cue.lasting)
@@ -139,7 +173,7 @@ impl Coach {
                 && !(cue.once && track.was_shown)
                 && past(track.cleared_at, cue.cooldown)
                 && (cue.while_agent_talks || !moment.agent_talks())
-                && (waited || cue.priority >= URGENT && urgent_may)
+                && is_due(cue)
                 && cue.in_language(&self.set.language).is_some_and(|(_, line, _)| line.is_known(moment))
         };
         let shown = self.shown.map(|shown| shown.place);
@@ -165,25 +199,36 @@ impl Coach {
             return Some(Cleared::Passed);
         }
         let best = best.and_then(|place| self.set.cues.get(place))?;
+        if shown.withheld && best.always {
+            return Some(Cleared::Replaced);
+        }
         let urgent = best.priority >= URGENT && best.priority >= cue.priority.saturating_add(FAR);
         urgent.then_some(Cleared::Replaced)
     }
 
-    fn show(&mut self, now: Duration, place: usize, moment: &Moment) -> Option<CueShown> {
+    fn show(&mut self, now: Duration, place: usize, moment: &Moment) -> Option<CueTold> {
         let cue = self.set.cues.get(place)?;
         let (language, line, reason) = cue.in_language(&self.set.language)?;
-        self.count = self.count.saturating_add(1);
-        self.last_shown = Some(now);
-        if cue.priority >= URGENT {
-            self.last_urgent = Some(now);
+        let (withheld, is_urgent) = (self.withholds && !cue.always, cue.priority >= URGENT);
+        self.all.note(now, is_urgent);
+        if !withheld {
+            self.seen.note(now, is_urgent);
         }
-        self.shown = Some(Shown { place, number: self.count, since: now, passed_since: None });
+        let number = self.all.count;
+        self.shown = Some(Shown { place, number, since: now, passed_since: None, withheld });
         if let Some(track) = self.tracks.get_mut(place) {
             track.was_shown = true;
         }
         let was_upset = moment.is_upset();
         let had_alert = moment.has_alert();
-        self.to_judge.push_back(ToJudge { place, number: self.count, since: now, was_upset, had_alert });
+        self.to_judge.push_back(ToJudge { place, number, since: now, was_upset, had_alert });
+        if withheld {
+            return Some(CueTold::Withheld(CueWithheld {
+                cue: cue.id.clone(),
+                number,
+                priority: cue.priority,
+            }));
+        }
         let others = cue.line.keys().filter(|tag| *tag != language).filter_map(|tag| {
             let (tag, line, reason) = cue.in_language(tag)?;
             Some((tag.to_owned(), CueText { line: line.filled(moment), reason: reason.map(str::to_owned) }))
@@ -193,9 +238,9 @@ impl Coach {
             condition: condition.to_string(),
             value: condition.measure().and_then(|measure| moment.value(measure)).map(round3),
         });
-        Some(CueShown {
+        Some(CueTold::Shown(CueShown {
             cue: cue.id.clone(),
-            number: self.count,
+            number,
             line: line.filled(moment),
             reason: reason.map(str::to_owned),
             language: language.to_owned(),
@@ -203,13 +248,18 @@ impl Coach {
             priority: cue.priority,
             expires: whole(cue.show),
             because: because.collect(),
-        })
+            compared: self.set.holdout > 0.0 && !cue.always,
+        }))
     }
 
+    /// Takes the cue away that is shown; `None` if the agent saw none.
     fn clear(&mut self, now: Duration, why: Cleared) -> Option<CueCleared> {
         let shown = self.shown.take()?;
         if let Some(track) = self.tracks.get_mut(shown.place) {
             track.cleared_at = Some(now);
+        }
+        if shown.withheld {
+            return None;
         }
         let cue = self.set.cues.get(shown.place)?.id.clone();
         let age = whole(now.saturating_sub(shown.since));
@@ -230,7 +280,8 @@ impl Coach {
 
     /// The agent answers a cue. One that is dismissed is cleared, and not shown again in this call.
     pub fn answer(&mut self, now: Duration, number: u32, answer: Answer) -> Option<CueTold> {
-        let shown = self.shown.filter(|shown| shown.number == number && answer == Answer::Dismissed)?;
+        let is_it = |shown: &Shown| !shown.withheld && shown.number == number && answer == Answer::Dismissed;
+        let shown = self.shown.filter(is_it)?;
         let cleared = self.clear(now, Cleared::Dismissed)?;
         if let Some(track) = self.tracks.get_mut(shown.place) {
             track.dismissed = true;

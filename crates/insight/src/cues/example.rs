@@ -132,7 +132,7 @@ impl Example {
             let told = coach.step(now, &self.moment);
             if let Some(cue) = told.into_iter().find_map(|told| match told {
                 CueTold::Shown(cue) => Some(cue.cue),
-                CueTold::Cleared(_) | CueTold::Judged(_) => None,
+                CueTold::Withheld(_) | CueTold::Cleared(_) | CueTold::Judged(_) => None,
             }) {
                 return Some(cue);
             }

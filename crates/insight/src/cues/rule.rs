@@ -48,6 +48,8 @@ pub struct Cue {
     pub once: bool,
     /// It may begin to be shown while the agent talks.
     pub while_agent_talks: bool,
+    /// It is shown in calls whose cues are withheld too: to be without it would cost the customer too much.
+    pub always: bool,
     /// Its line in each language.
     pub line: BTreeMap<String, Line>,
     /// Why it helps, in each language.
@@ -200,6 +202,8 @@ pub(super) struct Written {
     once: bool,
     #[serde(default)]
     while_agent_talks: bool,
+    #[serde(default)]
+    always: bool,
     line: BTreeMap<String, String>,
     #[serde(default)]
     reason: BTreeMap<String, String>,
@@ -285,6 +289,7 @@ impl TryFrom<Written> for Cue {
             cooldown: written.cooldown.into(),
             once: written.once,
             while_agent_talks: written.while_agent_talks,
+            always: written.always,
             id: written.id,
             reason: written.reason,
             source: written.source,

@@ -23,12 +23,21 @@ pub struct CueSet {
     pub most: u32,
     /// Least time between one cue's being shown and the next one's.
     pub gap: Duration,
+    /// The share of calls, `[0, 1)`, whose cues are withheld to learn whether cues help: all but those of rules that
+    /// are [always](Cue::always) shown.
+    pub holdout: f64,
 }
 
 impl Default for CueSet {
-    /// No cue; English, six a call, 25 s apart.
+    /// No cue; English, six a call, 25 s apart, withheld in no call.
     fn default() -> Self {
-        Self { cues: Vec::new(), language: "en".to_owned(), most: 6, gap: Duration::from_secs(25) }
+        Self {
+            cues: Vec::new(),
+            language: "en".to_owned(),
+            most: 6,
+            gap: Duration::from_secs(25),
+            holdout: 0.0,
+        }
     }
 }
 

@@ -124,6 +124,7 @@ impl Played {
     fn story(&self) -> Vec<String> {
         let short = |(at, told): &(u64, CueTold)| match told {
             CueTold::Shown(it) => format!("{at} {} shown", it.cue),
+            CueTold::Withheld(it) => format!("{at} {} withheld", it.cue),
             CueTold::Cleared(it) => format!("{at} {} {}", it.cue, it.why.word()),
             CueTold::Judged(it) => format!("{at} {} {:?} {:?}", it.cue, it.adopted, it.recovered),
         };
@@ -133,7 +134,7 @@ impl Played {
     fn shown(&self) -> Vec<&CueShown> {
         let shown = |(_, told): &(_, CueTold)| match told {
             CueTold::Shown(_) => true,
-            CueTold::Cleared(_) | CueTold::Judged(_) => false,
+            CueTold::Withheld(_) | CueTold::Cleared(_) | CueTold::Judged(_) => false,
         };
         let cues = self.told.iter().filter(|told| shown(told));
         cues.filter_map(|(_, told)| if let CueTold::Shown(cue) = told { Some(cue) } else { None }).collect()
@@ -267,6 +268,41 @@ fn a_dismissed_cue_is_gone_for_the_call() {
     assert_eq!((cleared.why, cleared.shown), (Cleared::Dismissed, Duration::from_millis(1_500)));
     call.talk(300, false, true);
     assert_eq!(call.shown().len(), 1);
+}
+
+/// What is withheld takes its turn as if it were shown, so that such a call differs from others in nothing else.
+#[test]
+fn a_withheld_cue_is_noted_when_it_would_have_been_shown_and_judged_like_it() {
+    let play = |lot: f64, toml: &str| {
+        let mut set = CueSet { holdout: 0.5, ..CueSet::default() };
+        set.add(toml).unwrap();
+        let mut call = Played::of(set);
+        call.coach = call.coach.drawn(lot);
+        call.agent_pace(200.0).talk(90, false, true);
+        assert!(
+            call.coach.answer(call.now, 2, Answer::Dismissed).is_none() == (lot < 0.5),
+            "answers what is seen"
+        );
+        call
+    };
+    let shown = play(0.5, PACE);
+    assert!(shown.shown().iter().all(|cue| cue.compared));
+    let as_withheld = shown.story().into_iter().filter(|line| !line.ends_with("expired"));
+    let as_withheld: Vec<String> = as_withheld.map(|line| line.replace("shown", "withheld")).collect();
+    assert_eq!(play(0.49, PACE).story(), as_withheld);
+    assert_eq!(as_withheld.len(), 3, "{as_withheld:?}");
+    // A rule that is always shown is shown as soon as if nothing had been withheld before, and compared with nothing.
+    let always = format!(
+        "{PACE}\n[[cue]]\nid = \"condolence\"\nwhen = [\"call > 10s\"]\nonce = true\nalways = true\n\
+         while_agent_talks = true\nline.en = \"Condolence.\"\n"
+    );
+    let call = play(0.0, &always);
+    assert_eq!(call.story()[..2], ["2500 slow-down withheld", "10500 condolence shown"]);
+    assert!(!call.shown()[0].compared);
+    assert_eq!(call.shown()[0].number, 2, "numbers go over both");
+    assert!(
+        Played::with(PACE).agent_pace(200.0).talk(9, false, true).shown().iter().all(|cue| !cue.compared)
+    );
 }
 
 #[test]
@@ -435,8 +471,12 @@ proptest! {
     /// Whatever happens in a call: one cue at a time, each cleared once and after it was shown, numbers without a gap,
     /// within the bounds of the set.
     #[test]
-    fn cues_are_told_in_order(steps in prop::collection::vec((0u8..8, 1u64..20, 0.0f32..1.0), 1..60)) {
-        let mut call = Played::of(CueSet::shipped().unwrap());
+    fn cues_are_told_in_order(
+        steps in prop::collection::vec((0u8..8, 1u64..20, 0.0f32..1.0), 1..60),
+        withholds: bool,
+    ) {
+        let mut call = Played::of(CueSet { holdout: 0.5, ..CueSet::shipped().unwrap() });
+        call.coach = call.coach.drawn(if withholds { 0.0 } else { 0.5 });
         for (what, seconds, value) in steps {
             match what {
                 0 => drop(call.talk(seconds, true, false)),
@@ -466,6 +506,11 @@ proptest! {
                     let places = cue.line.matches('{').count();
                     prop_assert!(cue.line.chars().count() <= 160 && places == 0, "{}", cue.line);
                     prop_assert!(!cue.because.is_empty());
+                }
+                CueTold::Withheld(cue) => {
+                    prop_assert_eq!(up, None);
+                    prop_assert!(withholds);
+                    numbers.push(cue.number);
                 }
                 CueTold::Cleared(cue) => {
                     prop_assert_eq!(up, Some(cue.number));

@@ -30,6 +30,24 @@ pub struct CueShown {
     pub expires: Duration,
     /// The conditions that held, with what was measured.
     pub because: Vec<Cause>,
+    /// Whether the call's lot could have withheld it: some calls' cues are withheld ([`CueSet::holdout`]), and the rule
+    /// is not one that is always shown. Such calls are compared with those whose cues were withheld.
+    ///
+    /// [`CueSet::holdout`]: super::CueSet::holdout
+    #[serde(default)]
+    pub compared: bool,
+}
+
+/// A cue would have been shown, in a call whose cues are withheld to learn whether cues help. Nobody sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CueWithheld {
+    /// The rule's id.
+    pub cue: String,
+    /// The number that the cue would have had in its call.
+    pub number: u32,
+    /// Its priority, 0 to 1000.
+    pub priority: u16,
 }
 
 /// A cue in one language.

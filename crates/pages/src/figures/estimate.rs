@@ -43,6 +43,21 @@ impl Change {
     }
 }
 
+/// A difference of two figures.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Difference {
+    pub(crate) value: f64,
+    /// The 95 % interval that it lies in.
+    pub(crate) interval: (f64, f64),
+}
+
+impl Difference {
+    /// What the interval tells.
+    pub(crate) fn change(self) -> Change {
+        Change::of(self.interval)
+    }
+}
+
 /// A count of cases among so many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Share {
@@ -74,6 +89,11 @@ impl Share {
 
     /// Whether this share differs from an earlier one: Newcombe's hybrid score interval (1998, method 10).
     pub(crate) fn change_from(self, before: Self) -> Option<Change> {
+        self.difference(before).map(Difference::change)
+    }
+
+    /// This share less another one, with the interval of that (Newcombe 1998, method 10); `None` of small groups.
+    pub(crate) fn difference(self, before: Self) -> Option<Difference> {
         if self.of < SMALLEST_GROUP || before.of < SMALLEST_GROUP {
             return None;
         }
@@ -82,7 +102,7 @@ impl Share {
         let difference = now - then;
         let below = ((now - low).powi(2) + (high_before - then).powi(2)).sqrt();
         let above = ((high - now).powi(2) + (then - low_before).powi(2)).sqrt();
-        Some(Change::of((difference - below, difference + above)))
+        Some(Difference { value: difference, interval: (difference - below, difference + above) })
     }
 }
 
@@ -119,11 +139,16 @@ impl Sums {
 
     /// Whether this mean differs from an earlier one (Welch; the lesser of both degrees of freedom, which is cautious).
     pub(crate) fn change_from(self, before: Self) -> Option<Change> {
+        self.difference(before).map(Difference::change)
+    }
+
+    /// This mean less another one, with the interval of that; `None` of small groups.
+    pub(crate) fn difference(self, before: Self) -> Option<Difference> {
         self.estimate()?;
         before.estimate()?;
         let difference = self.mean() - before.mean();
         let half = student(self.n.min(before.n) - 1) * self.error().hypot(before.error());
-        Some(Change::of((difference - half, difference + half)))
+        Some(Difference { value: difference, interval: (difference - half, difference + half) })
     }
 }
 

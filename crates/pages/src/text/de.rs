@@ -1,5 +1,6 @@
 //! German.
 
+pub(super) mod coaching;
 pub(super) mod compliance;
 pub(super) mod operations;
 

@@ -98,3 +98,19 @@ texts! {
     not_analysed, no_receipts, receipts_for_ever, no_do_not_analyse, no_agent_numbers, no_country, no_tones,
     given_upstream, announce_elsewhere, late_opt_in, no_salt, no_contact,
 }
+
+texts! {
+    /// What the agent's own pages say in one language, and whether cues help.
+    CoachingTexts:
+    holdout, holdout_figure, holdout_shown, holdout_withheld, holdout_difference, holdout_followed, holdout_higher,
+    holdout_lower, holdout_unclear, holdout_not_yet, holdout_too_few, holdout_what,
+    practice, practice_below, practice_length, practice_start, practice_stop, practice_private, practice_whole,
+    practice_late, practice_hold, practice_sound, practice_nobody, practice_over, practice_course,
+    practice_alert, practice_alert_up, practice_no_cue, practice_acknowledged, practice_dismissed,
+    practice_unanswered, practice_forgotten, practice_again, written, written_below, written_kind,
+    written_mail, written_chat, written_text, written_customer, written_customer_hint, written_read,
+    written_caution, written_empty, written_long, written_who, written_unread, written_suggestion,
+    written_urgency, written_satisfaction, written_messages, written_message, written_unsaid,
+    written_unsaid_whole, written_left_out, written_urgent, written_soon, written_no_hurry, written_pleasant,
+    written_unpleasant, written_even,
+}

@@ -1,5 +1,6 @@
 //! English.
 
+pub(super) mod coaching;
 pub(super) mod compliance;
 pub(super) mod operations;
 

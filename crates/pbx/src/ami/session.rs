@@ -16,6 +16,8 @@ const LOGIN: &str = "login";
 const PING: &str = "ping";
 /// The name of the events that Sidetone posts.
 const TELLS: &str = "Sidetone";
+/// Whom texts to agents' phones come from: nobody that could be answered (RFC 2606).
+const CUES_FROM: &str = "Sidetone <sip:cues@sidetone.invalid>";
 /// The name of the events that Sidetone listens to.
 const HEARS: &str = "SidetoneTell";
 /// Headers of such an event that name the call.
@@ -160,6 +162,11 @@ impl AmiSession {
             }
             Job::Tell(tell) => {
                 user_event(tell, &number, out);
+                Wanted::Word
+            }
+            Job::Say { to, text } => {
+                let action = Action::new(out, "MessageSend", &number).header("To", to);
+                action.header("From", CUES_FROM).header("Body", text).end();
                 Wanted::Word
             }
         };

@@ -182,6 +182,8 @@ impl AriSession {
                     self.ask(aim, Method::Post, path, None);
                 }
             }
+            // No message is asked for where there is no key for it.
+            Job::Say { .. } => {}
             Job::Tell(tell) => {
                 let rest = self.notify.clone();
                 self.tell(job, tell, rest, true);

@@ -60,6 +60,11 @@ impl Board {
                 return Some(Job::Find { name: Arc::clone(&channel.name), id });
             }
         }
+        let (message, late) = self.messages.next(now);
+        Tally::add(&self.tally.dropped, late);
+        if message.is_some() {
+            return message;
+        }
         // Alternately, so that neither kind starves the other.
         self.tell_next = !self.tell_next;
         if self.tell_next {
@@ -182,6 +187,12 @@ impl Board {
                 self.complain(&why, "the PBX refuses an event");
             }
             (Job::Tell(_), _) => Tally::add(&self.tally.sent, 1),
+            (Job::Say { .. }, Outcome::Refused(_)) => {
+                Tally::add(&self.tally.failed, 1);
+                // Its reason may name the phone.
+                self.complain("", "the PBX could not send a cue to an agent's phone");
+            }
+            (Job::Say { .. }, _) => Tally::add(&self.tally.sent, 1),
             (Job::List, Outcome::Refused(why)) => {
                 self.complain(&why, "the PBX won't name its channels");
             }

@@ -46,7 +46,7 @@ impl Desk {
             move |it| told.lock().unwrap().push(it)
         });
         let events = vec![Kind::AffectAlert, Kind::CueShown, Kind::ConsentChanged, Kind::CallEnded];
-        let purpose = Purpose { pbx: "office".to_owned(), kind, events, variables: true };
+        let purpose = Purpose { pbx: "office".to_owned(), kind, events, variables: true, messages: None };
         let board = Board::new(purpose, raw, hear, Arc::clone(&tally));
         let bus = Bus::new();
         let heard = bus.subscribe("board", 4_096, &[]);
@@ -119,6 +119,7 @@ fn words(job: &Job) -> String {
                 changes.iter().map(|(at, value)| format!("{}={value}", at.name())).collect();
             format!("set {id} {}", changes.join(" "))
         }
+        Job::Say { to, text } => format!("say {to}: {text}"),
         Job::Tell(tell) => {
             let channel = tell.channel.as_ref().map_or("nowhere", |(id, _)| id);
             format!("tell {} {channel}", tell.event.event.kind())

@@ -25,6 +25,8 @@ const EVENTS: &str = "event json CHANNEL_CREATE CHANNEL_PROGRESS CHANNEL_PROGRES
 const TELLS: &str = "sidetone::affect";
 /// The subclass of the events that Sidetone listens to.
 const HEARS: &str = "sidetone::tell";
+/// Whom texts to agents' phones come from: nobody that could be answered (RFC 2606).
+const CUES_FROM: &str = "cues@sidetone.invalid";
 /// The possible statements, as headers of such an event.
 const NAMES: [&str; 10] =
     ["consent", "analysis", "queue", "agent", "team", "call-type", "tier", "language", "party", "customer"];
@@ -39,6 +41,7 @@ enum Asked {
     List(JobId),
     Find(JobId),
     Word(JobId),
+    Sent(JobId),
     Ping,
 }
 
@@ -131,6 +134,9 @@ impl EslSession {
                 board.done(now, job, Outcome::Found(found));
             }
             Asked::Word(job) => board.done(now, job, Outcome::Done),
+            // `chat` says so, and `Error! Message Not Sent` or `Invalid` otherwise (mod_dptools).
+            Asked::Sent(job) if said.trim() == "Sent" => board.done(now, job, Outcome::Done),
+            Asked::Sent(job) => board.done(now, job, Outcome::Refused(said)),
         }
         Ok(())
     }
@@ -217,6 +223,13 @@ impl EslSession {
             Job::Tell(tell) => {
                 send_event(tell, out);
                 Asked::Word(id)
+            }
+            Job::Say { to, text } => {
+                // A bar would end the text, and a line end the command.
+                let text: String =
+                    text.chars().map(|c| if c == '|' || c.is_control() { ' ' } else { c }).collect();
+                Command::new(out, &format!("api chat sip|{CUES_FROM}|{to}|{text}")).end();
+                Asked::Sent(id)
             }
         };
         self.asked.push_back(asked);

@@ -140,6 +140,25 @@ impl Call {
         );
     }
 
+    /// The PBX has told whose call it is.
+    pub(crate) fn agent(&mut self, agent: &str) {
+        let none = serde_json::Value::Null;
+        let labels = json!({
+            "queue": none, "agent": agent, "team": none, "tier": none, "call_type": none, "language": none
+        });
+        self.tell("call.labelled", &labels);
+    }
+
+    pub(crate) fn cue(&mut self, number: u32, line: &str) {
+        self.tell(
+            "cue.shown",
+            &json!({
+                "cue": "slow-down", "number": number, "line": line, "reason": null, "language": "en", "others": {},
+                "priority": 500, "expires_ms": 20000, "because": [], "compared": false
+            }),
+        );
+    }
+
     pub(crate) fn consent(&mut self, state: &str, erased: bool) {
         let data = json!({ "state": state, "policy": "notice", "by": "policy", "erased": erased });
         self.tell("consent.changed", &data);

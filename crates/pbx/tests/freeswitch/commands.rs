@@ -86,6 +86,15 @@ pub(crate) fn answer(state: &mut State, api: &str) -> String {
             state.rings.push(Ring::read(&api["originate ".len()..]));
             state.answers.pop_front().unwrap_or_else(|| "-ERR NO_ANSWER\n".to_owned())
         }
+        // `chat <proto>|<from>|<to>|<message>|[<content-type>]` of mod_dptools.
+        "chat" => match api["chat ".len()..].split('|').collect::<Vec<_>>().as_slice() {
+            [protocol, from, to, text] => {
+                state.chats.push([protocol, from, to, text].map(|it| (*it).to_owned()));
+                let known = to.starts_with("internal/2001@");
+                if known { "Sent" } else { "Error! Message Not Sent" }.to_owned()
+            }
+            _ => "Invalid".to_owned(),
+        },
         "uptime" => "4711\n".to_owned(),
         _ => format!("-ERR {name} Command not found!\n"),
     }

@@ -94,6 +94,35 @@ fn what_was_set_before_a_restart_of_sidetone_is_taken_back() {
 }
 
 #[test]
+fn a_cue_is_sent_to_the_phone_of_its_agent_and_to_no_other() {
+    run(async {
+        let pbx = FreeSwitch::start().await;
+        let more = "cues = \"message\"\ncues_to = \"internal/{agent}@pbx.example\"\n";
+        let sidetone = Sidetone::start(&format!("{}{more}", pbx.config(PASSWORD)));
+        until("the link", async || sidetone.counts().connected.then_some(())).await;
+        let mut call = sidetone.call("call-1@carrier");
+        call.cue(1, "Nobody has this call yet.");
+        call.agent("2001");
+        call.cue(2, "Slow | down,\u{2028}please.");
+        let sent = until("a text", async || pbx.chats().first().cloned()).await;
+        let expected = ["sip", "cues@sidetone.invalid", "internal/2001@pbx.example"];
+        assert_eq!(sent[..3], expected);
+        assert!(sent[3].starts_with("Slow   down,"), "{sent:?}");
+        // A label is a text of the PBX's: what could lead elsewhere is sent nowhere.
+        call.agent("2001@elsewhere");
+        call.cue(3, "Not this.");
+        call.agent("2002");
+        call.cue(4, "Refused.");
+        until("the refusal", async || (sidetone.counts().failed == 1).then_some(())).await;
+        let texts: Vec<String> = pbx.chats().into_iter().map(|[_, _, _, text]| text).collect();
+        assert_eq!(texts.len(), 2, "{texts:?}");
+        assert_eq!(texts[1], "Refused.");
+        assert!(sidetone.counts().connected);
+        call.ends();
+    });
+}
+
+#[test]
 fn events_are_fired_for_all_to_see() {
     run(async {
         let pbx = FreeSwitch::start().await;

@@ -37,6 +37,8 @@ pub(crate) struct State {
     /// What `luarun` was given.
     pub(crate) started: Vec<String>,
     pub(crate) rings: Vec<Ring>,
+    /// What `chat` was given: protocol, from, to, text.
+    pub(crate) chats: Vec<[String; 4]>,
     /// How the telephones that will be rung answer; without one nobody does.
     pub(crate) answers: VecDeque<String>,
 }
@@ -178,6 +180,10 @@ impl FreeSwitch {
 
     pub(crate) fn custom(&self) -> Vec<HashMap<String, String>> {
         self.state.lock().unwrap().custom.clone()
+    }
+
+    pub(crate) fn chats(&self) -> Vec<[String; 4]> {
+        self.state.lock().unwrap().chats.clone()
     }
 
     pub(crate) fn logins(&self) -> usize {

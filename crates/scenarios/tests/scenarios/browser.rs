@@ -1,5 +1,6 @@
 //! The pages in a real browser, as those use them whom they are for: each role's main task.
 
+use std::net::SocketAddr;
 use std::process::Command;
 
 use sidetone_scenarios::call::Call;
@@ -19,8 +20,12 @@ pub(crate) struct Seat {
 
 impl Seat {
     pub(crate) fn new(call: &Call) -> Self {
-        let server = format!("http://{}", call.net.at(host::SIDETONE, 9464));
-        Self { chromium: Chromium::start(), server }
+        Self::at(call.net.at(host::SIDETONE, 9464))
+    }
+
+    /// A browser of the pages at an address.
+    pub(crate) fn at(server: SocketAddr) -> Self {
+        Self { chromium: Chromium::start(), server: format!("http://{server}") }
     }
 
     pub(crate) fn open(&mut self, path: &str) {

@@ -138,7 +138,11 @@ fn a_cue_is_shown_to_the_calls_agent_who_answers_it() {
     for private in ["cue.acknowledged", "cue.dismissed", "cue.cleared", "cue.judged"] {
         assert!(!kinds.contains(&private), "{private}");
     }
-    assert_eq!(ask(&call, "/api/v1/cues", &supervisor), (200, json!({ "cues": [] })), "one agent's");
+    assert_eq!(
+        ask(&call, "/api/v1/cues", &supervisor),
+        (200, json!({ "cues": [], "holdout": [] })),
+        "one agent's"
+    );
 
     call.sidetone.command(&["tell", &id, "consent", "refused"]);
     until("the cue's end by the objection", || {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sidetone_scenarios::call::Call;
 use sidetone_scenarios::net::{Net, host};
 use sidetone_scenarios::rtp::speak;
-use sidetone_scenarios::sidetone::{Setup, binary};
+use sidetone_scenarios::sidetone::{Setup, Sidetone, binary};
 use sidetone_scenarios::sipp::Plan;
 use sidetone_scenarios::{repository, until};
 
@@ -321,7 +321,7 @@ fn a_refusal_empties_the_store_too() {
 
 /// A browser, as far as pages need one.
 pub(crate) struct Browser<'a> {
-    call: &'a Call,
+    sidetone: &'a Sidetone,
     pub(crate) cookie: String,
 }
 
@@ -349,12 +349,16 @@ impl Page {
 
 impl<'a> Browser<'a> {
     pub(crate) fn new(call: &'a Call) -> Self {
-        Self { call, cookie: String::new() }
+        Self::of(&call.sidetone)
+    }
+
+    pub(crate) fn of(sidetone: &'a Sidetone) -> Self {
+        Self { sidetone, cookie: String::new() }
     }
 
     fn send(&mut self, head: &str, body: &str) -> Page {
         let head = format!("{head}Cookie: {}\r\n", self.cookie);
-        let (head, text) = self.call.sidetone.exchange(&head, body).unwrap();
+        let (head, text) = self.sidetone.exchange(&head, body).unwrap();
         let page = Page { status: head.split(' ').nth(1).unwrap().parse().unwrap(), head, text };
         if let Some(cookie) = page.header("set-cookie") {
             self.cookie = cookie.split(';').next().unwrap().to_owned();

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use sidetone_book::{CallView, Calls, NotAnswered, Phase};
 use sidetone_call::{Label, Leg};
 use sidetone_events::Timestamp;
-use sidetone_insight::cues::Answer;
+use sidetone_insight::cues::{Answer, CueSet};
 use sidetone_pages::{DeskCall, DeskCue, DeskCustomer};
 use sidetone_store::Role;
 use tokio::time::sleep;
@@ -59,6 +59,11 @@ impl Desks {
     #[must_use]
     pub fn new(list: Snapshot<Vec<CallView>>, calls: Arc<Calls>) -> Self {
         Self { list, calls }
+    }
+
+    /// The cues that desks show: the installation's own, or those that come along where it shows none.
+    pub(super) fn cues(&self) -> Arc<CueSet> {
+        self.calls.cues().unwrap_or_else(|| Arc::new(CueSet::shipped().unwrap_or_default()))
     }
 
     /// The call that an agent has: the one they talk in, else the newest.

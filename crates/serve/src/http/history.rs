@@ -13,7 +13,9 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use sidetone_call::{Label, Topic};
 use sidetone_events::Timestamp;
-use sidetone_store::{Call, CallFilter, CueSum, Cursor, Day, Grouping, Outcome, Role, Token, TopicSum};
+use sidetone_store::{
+    Call, CallFilter, CueSum, Cursor, Day, Grouping, HoldoutSum, Outcome, Role, Token, TopicSum,
+};
 
 use super::etag::tagged;
 use super::kept::{Kept, authorization, unavailable};
@@ -194,6 +196,8 @@ pub(super) struct AskedSums {
 #[derive(Debug, Serialize)]
 struct Cues {
     cues: Vec<CueSum>,
+    /// Calls whose cues were withheld by lot, and those that they are compared with.
+    holdout: Vec<HoldoutSum>,
 }
 
 /// Sums of cues by rule and team. Nobody sees those of a small group: what a cue did for an agent is the agent's own.
@@ -205,11 +209,12 @@ async fn cues(
     allowed(&kept, &headers, Role::sees_figures).await?;
     let Query(asked) = asked.map_err(|error| detailed(StatusCode::BAD_REQUEST, error.body_text()))?;
     let (first, last) = range(asked.first, asked.last)?;
-    match kept.ask(move |store| store.cue_sums(first, last)).await {
+    match kept.ask(move |store| Ok((store.cue_sums(first, last)?, store.holdout_sums(first, last)?))).await {
         Err(error) => Err(unavailable(&error)),
-        Ok(mut cues) => {
+        Ok((mut cues, mut holdout)) => {
             cues.retain(sidetone_pages::is_group_of_cues);
-            Ok(private(Json(Cues { cues })))
+            holdout.retain(sidetone_pages::is_group_of_calls);
+            Ok(private(Json(Cues { cues, holdout })))
         }
     }
 }

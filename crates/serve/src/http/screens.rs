@@ -9,10 +9,12 @@ mod frame;
 mod live;
 mod operations;
 mod person;
+mod practice;
 mod provider;
 mod sign_in;
 mod sources;
 mod visit;
+mod written;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
@@ -24,6 +26,7 @@ use sidetone_pages::{CONTENT_SECURITY_POLICY, Section};
 
 use super::desk::Desks;
 use crate::config::FrameAncestor;
+use crate::practice::Practice;
 pub(super) use sources::Screens;
 pub use sources::{Facts, GatherFacts};
 
@@ -31,12 +34,19 @@ pub use sources::{Facts, GatherFacts};
 const LONGEST: usize = 32 * 1024;
 
 /// The pages, and what they load.
-pub(super) fn router(screens: Screens, desks: Desks, embedded_by: &[FrameAncestor]) -> Router {
+pub(super) fn router(
+    screens: Screens,
+    desks: Desks,
+    practice: Option<Practice>,
+    embedded_by: &[FrameAncestor],
+) -> Router {
     let origins: Vec<String> = embedded_by.iter().map(ToString::to_string).collect();
     let embeddable = HeaderValue::from_str(&sidetone_pages::embeddable(&origins)).ok();
     let embeddable = embeddable.filter(|_| !origins.is_empty());
     let inside = Router::new()
-        .merge(visit::of(Section::Desk, desk::router(desks)))
+        .merge(visit::of(Section::Desk, desk::router(desks.clone(), practice.is_some())))
+        .merge(visit::of(Section::Desk, written::router(desks.clone())))
+        .merge(visit::of(Section::Desk, practice::router(practice, desks)))
         .merge(visit::of(Section::Live, live::router()))
         .merge(visit::of(Section::Calls, calls::router()))
         .merge(visit::of(Section::Figures, figures::router()))

@@ -434,6 +434,8 @@ impl Stats {
         );
         // Not how agents answer: with one call up that would be one agent's answer.
         page.counter("cues_total", "Cues shown to agents.", self.totals.cues_shown);
+        let withheld = "Cues withheld, in calls drawn for it (cues.holdout).";
+        page.counter("cues_withheld_total", withheld, self.totals.cues_withheld);
         page.counter("events_total", "Events published.", self.events);
         for (name, help, value) in [
             (

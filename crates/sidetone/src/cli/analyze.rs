@@ -88,6 +88,7 @@ impl Analyze {
         file: PathBuf,
         customer: Option<Customer>,
         dtls_keylog: Option<PathBuf>,
+        words: Option<String>,
         cues: Arc<CueSet>,
     ) -> Self {
         Self {
@@ -99,7 +100,7 @@ impl Analyze {
             table: false,
             codecs: Vec::new(),
             model: None,
-            words: None,
+            words,
             salt: None,
             cues: Some(cues),
         }
@@ -287,7 +288,7 @@ impl Analyze {
 }
 
 /// Recognises words while the recording is read.
-fn scribe(recogniser: &str) -> anyhow::Result<Scribe> {
+pub(super) fn scribe(recogniser: &str) -> anyhow::Result<Scribe> {
     let language = Language { model: recogniser.to_owned(), ..Language::default() };
     let words = Words::open(&language).map_err(|why| {
         // A folder is no name that could be fetched.

@@ -13,6 +13,7 @@ use super::view::clock;
 pub(super) fn tell(at: Duration, told: &CueTold, output: Output) -> anyhow::Result<()> {
     let happening = match told.clone() {
         CueTold::Shown(cue) => Happening::CueShown(cue),
+        CueTold::Withheld(cue) => Happening::CueWithheld(cue),
         CueTold::Cleared(cue) => Happening::CueCleared(cue),
         CueTold::Judged(cue) => Happening::CueJudged(cue),
     };
@@ -31,6 +32,7 @@ pub(super) fn tell(at: Duration, told: &CueTold, output: Output) -> anyhow::Resu
                 say(format_args!("       because {}{value}", cause.condition));
             }
         }
+        Happening::CueWithheld(cue) => say(format_args!("{}  {} withheld", clock(at), cue.cue)),
         Happening::CueCleared(cue) => say(format_args!(
             "{}  {} {} after {:.0} s",
             clock(at),

@@ -8,10 +8,11 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
+use crate::rehearsal::{self, AGENT, CALLER};
 use crate::server::Server;
 use anyhow::{Context, bail, ensure};
 use clap::Args;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sidetone_call::Leg;
 use sidetone_events::{Event, Happening, Timestamp};
 use sidetone_hear::Language;
@@ -29,11 +30,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::run::runtime;
 use super::view::{Paint, Panel, Screen, clock, kind_word, still_up, width, wrap};
 use crate::cli::output::{Output, remark, say, say_json};
-
-/// The two sides of the demo's conversation with their transcript; `demo/README.md` tells how they were made.
-const CALLER: &[u8] = include_bytes!("../../../../demo/caller.wav");
-const AGENT: &[u8] = include_bytes!("../../../../demo/agent.wav");
-const TIMELINE: &str = include_str!("../../../../demo/timeline.json");
 
 /// Longer than the demo's speech; a call that is still up then has gone wrong.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -55,15 +51,6 @@ pub(super) struct Demo {
     /// No pages: the call in the terminal, and nothing else.
     #[arg(long, conflicts_with = "pages")]
     no_pages: bool,
-}
-
-/// One turn of the demo's conversation.
-#[derive(Debug, Deserialize)]
-struct Turn {
-    who: String,
-    start: f64,
-    end: f64,
-    text: String,
 }
 
 /// The result of the demo.
@@ -153,6 +140,7 @@ async fn call(codec: Codec, pages: bool, output: Output) -> anyhow::Result<Outco
     let sidetone = free_address()?;
     let mut config = config(sidetone, caller.address(), agent.address(), folder.path())?;
     config.language = words(output);
+    let language = config.language.clone();
     let opened = if pages { Some(keep(&mut config, folder.path())?) } else { None };
     let server = Server::start(
         config,
@@ -162,7 +150,7 @@ async fn call(codec: Codec, pages: bool, output: Output) -> anyhow::Result<Outco
     let mut events = server.events();
     if let (Some(opened), Some(address)) = (&opened, server.http()) {
         tokio::select! {
-            shown = show_pages(opened, address, &server, output) => shown?,
+            shown = show_pages(opened, address, &server, language, output) => shown?,
             () = ending.asked() => bail!("interrupted before the call"),
         }
     }
@@ -179,7 +167,7 @@ async fn call(codec: Codec, pages: bool, output: Output) -> anyhow::Result<Outco
 
     let status = format!("{} > {sidetone} > agent   {codec}, answered", caller.address());
     let mut panel = Panel::new("sidetone demo: a call through this machine", status, width());
-    let turns: Vec<Turn> = serde_json::from_str(TIMELINE).context("the demo's timeline can't be read")?;
+    let turns = rehearsal::turns()?;
     let live = !output.json && std::io::stdout().is_terminal();
     let mut told = Vec::new();
     let began = Instant::now();
@@ -321,6 +309,7 @@ async fn show_pages(
     opened: &Opened,
     address: SocketAddr,
     server: &Server,
+    language: Language,
     output: Output,
 ) -> anyhow::Result<()> {
     let paint = Paint::detect();
@@ -342,7 +331,7 @@ async fn show_pages(
     let (book, store, crm) = (server.book(), opened.store.clone(), opened.crm.clone());
     let made = tokio::task::spawn_blocking(move || {
         let spool = book.spool().context("the demo keeps no spool")?;
-        half_day::play(spool, Timestamp::now())?;
+        half_day::play(spool, Timestamp::now(), &language)?;
         half_day::add_outcomes(&store, &crm)
     });
     made.await.context("the half day broke")??;

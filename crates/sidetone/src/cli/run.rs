@@ -47,7 +47,7 @@ impl Run {
             let file = file.clone();
             Box::new(move || reread(&file, &filter))
         };
-        raise_descriptor_limit(prepared.config().limits.calls);
+        raise_descriptor_limit(prepared.config().limits.calls, prepared.config().http.connections.most());
         runtime()?.block_on(serve(&file, prepared, reload))
     }
 }
@@ -74,14 +74,14 @@ fn tell(problems: &[Problem]) {
 }
 
 /// Raises the descriptor limit as far as the system allows: a call needs four sockets, a common default is 1024 in all.
-fn raise_descriptor_limit(calls: usize) {
+fn raise_descriptor_limit(calls: usize, connections: usize) {
     let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
     let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-    let wanted = (calls as u64).saturating_mul(4).saturating_add(1_000);
+    let wanted = (calls as u64).saturating_mul(4).saturating_add(750 + connections as u64);
     if hard < wanted {
         tracing::warn!(
             limit = hard,
-            "limits.calls = {calls} needs about {wanted} file descriptors: raise LimitNOFILE in the systemd unit, or lower limits.calls"
+            "limits.calls = {calls} and http.connections = {connections} need about {wanted} file descriptors: raise LimitNOFILE in the systemd unit, or lower them"
         );
     }
 }

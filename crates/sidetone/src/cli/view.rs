@@ -59,7 +59,7 @@ impl Panel {
             Insight::Conduct(conduct) => self.conduct = conduct.clone(),
             Insight::Cue(CueTold::Shown(cue)) => self.cue = Some(cue.line.clone()),
             Insight::Cue(CueTold::Cleared(_)) => self.cue = None,
-            Insight::Cue(CueTold::Judged(_)) => {}
+            Insight::Cue(CueTold::Withheld(_) | CueTold::Judged(_)) => {}
             Insight::Words(words) => self.said = Some(words.text.clone()),
             Insight::Topic(topic) => {
                 self.topics.retain(|known| *known != topic.topic);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sidetone_consent::State;
 use sidetone_events::{CueAcknowledged, CueDismissed, Event, Narrator};
-use sidetone_insight::cues::{Cause, Cleared, CueCleared, CueJudged, CueShown};
+use sidetone_insight::cues::{Cause, Cleared, CueCleared, CueJudged, CueShown, CueWithheld};
 use sidetone_spool::{Batch, Item};
 
 use super::labels::{labelled, labels};
@@ -12,17 +12,14 @@ use super::{DAY_MS, dump};
 use crate::cues::{CueSum, KeptCue};
 use crate::query::CallFilter;
 use crate::store::Store;
-use crate::testing::{BEGAN, append, at, consent, feed, narrator, on_each, spool};
-use crate::{Role, Table};
+use crate::testing::{BEGAN, append, at, consent, feed, narrator, on_each, spool, whole_call};
+use crate::{HoldoutSum, Role, Survey, Table};
 
 const LINE: &str = "A line that no other text has";
 
-/// A cue of a call from its showing to what followed, in the call's last seconds.
-fn a_cue(call: &mut Narrator, number: u32, adopted: Option<bool>, dismissed: bool) -> Vec<Event> {
-    let cue = || "slow-down".to_owned();
-    let seconds = |second: u32| Duration::from_secs(u64::from(second));
-    let shown = CueShown {
-        cue: cue(),
+fn shown(cue: &str, number: u32) -> CueShown {
+    CueShown {
+        cue: cue.to_owned(),
         number,
         line: LINE.to_owned(),
         reason: None,
@@ -31,8 +28,15 @@ fn a_cue(call: &mut Narrator, number: u32, adopted: Option<bool>, dismissed: boo
         priority: 500,
         expires: Duration::from_secs(20),
         because: vec![Cause { condition: "agent_pace > 190".to_owned(), value: Some(201.0) }],
-    };
-    let mut events = vec![call.tell(seconds(100 + number), shown)];
+        compared: false,
+    }
+}
+
+/// A cue of a call from its showing to what followed, in the call's last seconds.
+fn a_cue(call: &mut Narrator, number: u32, adopted: Option<bool>, dismissed: bool) -> Vec<Event> {
+    let cue = || "slow-down".to_owned();
+    let seconds = |second: u32| Duration::from_secs(u64::from(second));
+    let mut events = vec![call.tell(seconds(100 + number), shown(&cue(), number))];
     events.push(call.tell(seconds(101 + number), CueAcknowledged { cue: cue(), number, after: seconds(1) }));
     if dismissed {
         events.push(call.tell(seconds(102 + number), CueDismissed { cue: cue(), number, shown: seconds(2) }));
@@ -128,6 +132,96 @@ fn cues_are_summed_up_by_rule_and_team() {
         feed(&mut store, &spool);
         assert_eq!(store.cue_sums(day, day).unwrap().len(), 2);
         assert_eq!(store.cue_sums(day, day).unwrap()[0].shown, 4);
+    });
+}
+
+/// A whole call whose first cue was shown or withheld by lot, and then followed or not.
+fn compared(number: u128, withheld: bool, followed: bool) -> Vec<Event> {
+    let mut call = narrator(number, 0);
+    let seconds = Duration::from_secs;
+    let mut events = whole_call(&mut call);
+    let mut end = events.pop().unwrap();
+    events.push(
+        call.tell(seconds(62), labels("billing", if number % 2 == 0 { "2001" } else { "2002" }, "", "")),
+    );
+    // One that is always shown makes nothing comparable, in either.
+    let mut always = shown("condolence", 1);
+    always.compared = false;
+    events.push(call.tell(seconds(63), always));
+    events.push(if withheld {
+        call.tell(seconds(64), CueWithheld { cue: "slow-down".to_owned(), number: 2, priority: 500 })
+    } else {
+        call.tell(seconds(64), CueShown { compared: true, ..shown("slow-down", 2) })
+    });
+    let judged =
+        |number, adopted| CueJudged { cue: "slow-down".to_owned(), number, adopted, recovered: None };
+    events.push(call.tell(seconds(80), judged(1, Some(!followed))));
+    events.push(call.tell(seconds(80), judged(2, Some(followed))));
+    end.seq = events.last().unwrap().seq + 1;
+    events.push(end);
+    events
+}
+
+#[test]
+fn calls_whose_cues_were_withheld_are_summed_up_beside_those_whose_cues_were_shown() {
+    on_each(|config, folder| {
+        let mut spool = spool(folder);
+        for number in 0..6 {
+            append(&mut spool, compared(number, number < 2, number != 1));
+        }
+        // No cue came due: the call is of neither kind.
+        append(&mut spool, whole_call(&mut narrator(7, 0)));
+        let mut store = Store::create(config).unwrap();
+        feed(&mut store, &spool);
+        let id = store.calls(&CallFilter::default(), 9).unwrap().into_iter().map(|call| call.id);
+        let ids: Vec<String> = id.collect();
+        let agent = "2001".parse().unwrap();
+        let own = store.create_agent_token("Ada", &agent, None, at(0)).unwrap().token;
+        let crm = store.create_token("crm", Role::Integration, None, at(0)).unwrap().token;
+        let mut mine = 0;
+        for id in &ids {
+            let survey = Survey { empathy: Some(4), resolved: None, comment: None };
+            store.seen_by(&crm).add_survey(id, &survey, at(0)).unwrap();
+            let Some(call) = store.seen_by(&own).call(id, at(0)).unwrap() else { continue };
+            mine += 1;
+            assert!(call.cues.iter().all(|cue| !cue.line.is_empty()), "what was withheld is shown to nobody");
+            assert!(call.events.iter().all(|event| event.kind != "cue.withheld"));
+        }
+        assert_eq!(mine, 3);
+        store.sum_stale_days().unwrap();
+        let day = BEGAN / DAY_MS;
+        let sums = store.holdout_sums(day, day).unwrap();
+        let [shown, withheld] = sums.as_slice() else { panic!("{sums:?}") };
+        let counted =
+            |sum: &HoldoutSum| (sum.withheld, sum.calls, sum.agents, sum.judged, sum.adopted, sum.upset);
+        assert_eq!(counted(shown), (false, 4, 2, 4, 4, 4));
+        assert_eq!(counted(withheld), (true, 2, 2, 2, 1, 2));
+        assert_eq!((withheld.recovered, withheld.shifts, withheld.handled), (2, 2, 2));
+        // Answered after five seconds, over after ninety.
+        assert_eq!((withheld.handled_sum, withheld.handled_squares), (170.0, 14_450.0));
+        assert_eq!((shown.surveys, shown.empathy_sum, shown.empathy_squares), (4, 16.0, 64.0));
+        assert_eq!(store.cue_sums(day, day).unwrap().iter().map(|sum| sum.shown).sum::<u64>(), 10);
+        assert!(!dump(&mut store).contains("cue.withheld"));
+        assert_eq!(store.holdout_sums(day + 1, day + 9).unwrap(), []);
+    });
+}
+
+#[test]
+fn an_objection_takes_a_call_out_of_the_comparison() {
+    on_each(|config, folder| {
+        let mut spool = spool(folder);
+        let mut events = compared(1, true, true);
+        let end = events.pop().unwrap();
+        let mut refused = end.clone();
+        refused.happening = consent(State::OptedOut);
+        let (of, before) = (refused.call.id, refused.seq);
+        events.push(refused);
+        append(&mut spool, events);
+        spool.write(&Batch { lost: 0, items: vec![Item::Erasure(of, before)] }, at(0)).unwrap();
+        append(&mut spool, [Event { seq: before + 1, ..end }]);
+        let mut store = Store::create(config).unwrap();
+        feed(&mut store, &spool);
+        assert_eq!(store.holdout_sums(0, u64::MAX >> 1).unwrap(), []);
     });
 }
 

@@ -15,7 +15,13 @@ fn board() -> Board {
 }
 
 fn board_that(hear: crate::Hear) -> Board {
-    let purpose = Purpose { pbx: "pbx".to_owned(), kind: LinkKind::Esl, events: Vec::new(), variables: true };
+    let purpose = Purpose {
+        pbx: "pbx".to_owned(),
+        kind: LinkKind::Esl,
+        events: Vec::new(),
+        variables: true,
+        messages: None,
+    };
     Board::new(purpose, Arc::new(|_| None), hear, Arc::new(Tally::default()))
 }
 

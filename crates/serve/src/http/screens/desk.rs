@@ -22,10 +22,10 @@ use crate::http::desk::{Desks, Refused};
 use crate::http::kept::{Kept, cookie};
 
 /// A comment after such a silence, so that nobody on the way closes the stream.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
 const PATHS: DeskPaths<'_> = DeskPaths { stream: "/desk/stream", part: "/desk/call", answer: "/desk/answer" };
 
-pub(super) fn router(desks: Desks) -> Router<Screens> {
+pub(super) fn router(desks: Desks, practice: bool) -> Router<Screens> {
     Router::new()
         .route("/desk", get(desk))
         .route("/agent", get(from_elsewhere))
@@ -34,20 +34,29 @@ pub(super) fn router(desks: Desks) -> Router<Screens> {
         .route(PATHS.stream, get(stream))
         .route(PATHS.answer, post(answer))
         .layer(Extension(desks))
+        .layer(Extension(HasPractice(practice)))
 }
 
 /// The agent who has signed in.
 // The answer is what a handler gives: boxed it would be unboxed at once.
 #[allow(clippy::result_large_err)]
-fn agent(visit: &Visit) -> Result<&str, Response> {
+pub(super) fn agent(visit: &Visit) -> Result<&str, Response> {
     let agent = visit.person.token.agent.as_deref();
     agent.ok_or_else(|| visit.frame.problem(StatusCode::FORBIDDEN))
 }
 
-async fn desk(Extension(desks): Extension<Desks>, visit: Visit) -> Result<Response, Response> {
+/// Whether there are recorded calls to practise with.
+#[derive(Clone, Copy)]
+struct HasPractice(bool);
+
+async fn desk(
+    Extension(desks): Extension<Desks>,
+    Extension(HasPractice(practice)): Extension<HasPractice>,
+    visit: Visit,
+) -> Result<Response, Response> {
     let agent = agent(&visit)?;
     let call = desks.call_of(agent).await;
-    Ok(visit.frame.ok(sidetone_pages::desk(&visit.frame.shell(), call.as_ref(), agent, PATHS)))
+    Ok(visit.frame.ok(sidetone_pages::desk(&visit.frame.shell(), call.as_ref(), agent, PATHS, practice)))
 }
 
 /// Calls that are looked through for the last one that is over.

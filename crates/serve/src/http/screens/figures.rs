@@ -22,10 +22,10 @@ async fn figures_of(kept: &Kept, query: FiguresQuery, now: u64) -> Result<Figure
     let (by, first, last) = (query.grouping(), range.before_first, range.last);
     let asked = kept.ask(move |store| {
         let (cues, topics) = (store.cue_sums(range.first, last)?, store.topic_sums(range.first, last)?);
-        Ok((store.days_by(by, first, last)?, cues, topics))
+        Ok((store.days_by(by, first, last)?, cues, topics, store.holdout_sums(range.first, last)?))
     });
-    let (days, cues, topics) = asked.await?;
-    Ok(Figures::of(&days, &query, now).with_cues(&cues).with_topics(&topics))
+    let (days, cues, topics, holdout) = asked.await?;
+    Ok(Figures::of(&days, &query, now).with_cues(&cues).with_topics(&topics).with_holdout(holdout))
 }
 
 async fn figures(

@@ -10,6 +10,7 @@ use sidetone_events::{
     MediaState, Narrator, Parties, Timestamp,
 };
 use sidetone_hear::{Audible, CallAnalysis, Wording};
+use sidetone_insight::cues::Coach;
 use sidetone_insight::{Summary, Thresholds, TimelinePoint};
 
 use crate::cli::analyze::bench::Bench;
@@ -116,7 +117,7 @@ impl Replay {
         let id = CallId::new(began, u128::from(fingerprint(name.as_bytes())));
         let call = CallRef::new(&bench.hasher, id, name, source, direction, parties);
         let mut analysis = CallAnalysis::new(Duration::ZERO, Thresholds::default(), &bench.model, false)
-            .coached(bench.cues.clone())
+            .coached(bench.cues.clone().map(Coach::new))
             .transcribed(bench.scribe.clone().map(|scribe| (scribe, Wording::of_recording())));
         let judged = matches!(roles, Roles::Known(_));
         if judged {

@@ -42,6 +42,10 @@ pub(in crate::cli) struct Replay {
     /// A key log with the secrets of the DTLS handshakes in a capture: as for `sidetone analyze`.
     #[arg(long, value_name = "FILE")]
     dtls_keylog: Option<PathBuf>,
+    /// Recognise what is said in a recording, for cues that go by words: by the recogniser of that name or folder,
+    /// moonshine-tiny if none is named. `sidetone model fetch` installs one.
+    #[arg(long, value_name = "RECOGNISER", num_args = 0..=1, require_equals = true, default_missing_value = "moonshine-tiny")]
+    words: Option<String>,
     #[command(flatten)]
     which: Which,
     #[command(flatten)]
@@ -53,20 +57,32 @@ impl Replay {
         let set = self.which.load(output.json)?;
         let path = Path::new(&self.of);
         if path.extension().is_some_and(|it| it == "jsonl" || it == "ndjson") {
+            self.no_words()?;
             let happenings = self.read(path)?;
             return told(&happenings, &set, true, output);
         }
         if path.exists() {
-            return Analyze::of_cues(PathBuf::from(path), self.customer, self.dtls_keylog, set).run(output);
+            let analyze =
+                Analyze::of_cues(PathBuf::from(path), self.customer, self.dtls_keylog, self.words, set);
+            return analyze.run(output);
         }
         if self.of.contains(['/', '.']) {
             bail!("{} is not there", self.of);
         }
+        self.no_words()?;
         let mut store = Store::open(&self.place.config()?)?;
         let found = store.call(&self.of)?;
         let details = found
             .with_context(|| format!("{} is no file, and there is no such call in the store", self.of))?;
         told(&kept(&details)?, &set, true, output)
+    }
+
+    /// Only sound has words that can be recognised.
+    fn no_words(&self) -> anyhow::Result<()> {
+        if self.words.is_some() {
+            bail!("--words is for recordings: events have their words already, where any were kept");
+        }
+        Ok(())
     }
 
     /// What happened in one call, by a file of events.

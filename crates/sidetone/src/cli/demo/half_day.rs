@@ -7,30 +7,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use sidetone_call::{Cause, Label, Labels, Leg, Side};
-use sidetone_consent::permit::{RecordingPermit, Stated};
+use sidetone_call::{Cause, Label, Labels, Leg};
 use sidetone_consent::{Medium, Policy, Source, State};
-use sidetone_emotion::model::Model;
 use sidetone_events::{
     CallAnswered, CallEnded, CallHeld, CallId, CallRef, CallResumed, CallStarted, ConsentChanged, Direction,
     Event, Narrator, NumberHasher, Parties, Timestamp,
 };
-use sidetone_hear::CallAnalysis;
+use sidetone_hear::Language;
 use sidetone_insight::cues::CueSet;
-use sidetone_insight::{Insight, Summary, Thresholds};
-use sidetone_softphone::Clip;
 use sidetone_spool::Spool;
 use sidetone_store::{CallOutcome, Store, StoreConfig, Survey, Token};
 
-use super::{AGENT, CALLER};
+use crate::cli::analyze;
+use crate::rehearsal::{Heard, Rehearsal};
 
 /// How many calls there are.
 pub(super) const CALLS: u64 = 120;
 const HALF_A_DAY: Duration = Duration::from_secs(12 * 3_600);
-/// Samples a second of the demo's speech.
-const RATE: usize = 8_000;
-/// The pipeline is given sound in pieces of 100 ms.
-const PIECE: usize = RATE / 10;
 /// How long the store may take to have the calls.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Ringing.
@@ -51,14 +44,6 @@ const QUEUES: [&str; 3] = ["billing", "orders", "service"];
 const TEAMS: [(&str, [&str; 4]); 2] =
     [("north", ["2001", "2002", "2003", "2004"]), ("south", ["2101", "2102", "2103", "2104"])];
 
-/// A stretch of speech as it was heard.
-struct Heard {
-    insights: Vec<(Duration, Insight)>,
-    held: Option<(Duration, Duration)>,
-    length: Duration,
-    summary: Summary,
-}
-
 /// Numbers that look random and are the same each time (Knuth's MMIX generator).
 struct Lot(u64);
 
@@ -74,9 +59,9 @@ impl Lot {
 }
 
 /// Makes the calls and puts their events into the spool, from where the store has them.
-pub(super) fn play(spool: &Spool, now: Timestamp) -> anyhow::Result<()> {
+pub(super) fn play(spool: &Spool, now: Timestamp, language: &Language) -> anyhow::Result<()> {
     let hasher = NumberHasher::with_random_salt().context("there is no randomness for a salt")?;
-    let heard = hear()?;
+    let heard = hear(language)?;
     let mut lot = Lot(7);
     for number in 0..CALLS {
         let Some(call) = lot.of(&heard) else { continue };
@@ -91,63 +76,12 @@ pub(super) fn play(spool: &Spool, now: Timestamp) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Hears each stretch once.
-fn hear() -> anyhow::Result<Vec<Heard>> {
-    let clip = |wav| Clip::from_wav(wav).context("the demo's speech can't be read");
-    let (caller, agent) = (clip(CALLER)?, clip(AGENT)?);
-    let model = Model::embedded()?;
+/// Hears each stretch once; its words too, where they are recognised.
+fn hear(language: &Language) -> anyhow::Result<Vec<Heard>> {
+    let scribe = if language.enabled { Some(analyze::scribe(&language.model)?) } else { None };
+    let rehearsal = Rehearsal::new(scribe)?;
     let cues = Arc::new(CueSet::shipped()?);
-    let stretches = STRETCHES.iter().map(|(from, to, holds)| {
-        let cut = |clip: &Clip| -> Vec<i16> {
-            let samples = clip.samples();
-            let (from, to) = ((from * RATE).min(samples.len()), (to * RATE).min(samples.len()));
-            samples.get(from..to).unwrap_or_default().to_vec()
-        };
-        one(&model, &cues, &cut(&caller), &cut(&agent), *holds)
-    });
-    Ok(stretches.collect())
-}
-
-/// One stretch through the pipeline.
-fn one(model: &Arc<Model>, cues: &Arc<CueSet>, caller: &[i16], agent: &[i16], holds: bool) -> Heard {
-    let mut analysis = CallAnalysis::new(Duration::ZERO, Thresholds::default(), model, false)
-        .coached(Some(Arc::clone(cues)));
-    // The speech is the project's own.
-    analysis.listen_to_recording(RecordingPermit::new(Stated::Customer));
-    let (mut now, mut insights) = (Duration::ZERO, Vec::new());
-    let mut step = |analysis: &mut CallAnalysis, now: Duration| {
-        analysis.advance(now);
-        CallAnalysis::estimate(std::iter::once(&mut *analysis));
-        insights.extend(std::iter::from_fn(|| analysis.poll()));
-    };
-    let pieces = caller.len().max(agent.len()).div_ceil(PIECE);
-    for piece in 0..pieces {
-        let cut = |samples: &[i16]| -> Vec<i16> {
-            let mut cut: Vec<i16> = samples.iter().skip(piece * PIECE).take(PIECE).copied().collect();
-            cut.resize(PIECE, 0);
-            cut
-        };
-        analysis.pcm(Side::Trunk, &cut(caller));
-        analysis.pcm(Side::Pbx, &cut(agent));
-        now += Duration::from_millis(100);
-        step(&mut analysis, now);
-    }
-    let held = holds.then(|| {
-        let since = now;
-        analysis.held(Side::Pbx, now);
-        for _ in 0..550 {
-            now += Duration::from_millis(100);
-            step(&mut analysis, now);
-        }
-        analysis.resumed(Side::Pbx, now);
-        (since, now)
-    });
-    now += Duration::from_secs(1);
-    let finished = analysis.finish(now);
-    insights.extend(std::iter::from_fn(|| analysis.poll()));
-    let nothing = || sidetone_insight::Call::new(Thresholds::default()).summary(now);
-    let summary = finished.map_or_else(nothing, |(summary, _)| summary);
-    Heard { insights, held, length: now, summary }
+    Ok(STRETCHES.into_iter().map(|(from, to, holds)| rehearsal.hear(from, to, holds, &cues)).collect())
 }
 
 /// The events of one call.
