@@ -6,12 +6,14 @@ mod csv;
 mod cues;
 mod estimate;
 mod range;
+mod share;
 mod sums;
+mod topics;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
-use sidetone_store::{CueSum, Day, Grouping, REST};
+use sidetone_store::{CueSum, Day, Grouping, REST, TopicSum};
 
 use crate::calls::{QueryFault, select};
 use crate::civil::Date;
@@ -25,6 +27,7 @@ pub use estimate::{Change, Estimate, SMALLEST_GROUP};
 pub use range::{FiguresQuery, Range};
 use sums::Total;
 pub use sums::{Measure, is_group};
+pub use topics::is_group_of_topics;
 
 /// Most rows of the table.
 const MOST_LABELS: usize = 40;
@@ -47,6 +50,7 @@ pub struct Figures {
     weekly: bool,
     by_label: Vec<(String, Total)>,
     cues: Vec<CueSum>,
+    topics: Vec<TopicSum>,
 }
 
 impl Figures {
@@ -96,6 +100,7 @@ impl Figures {
             weekly,
             by_label,
             cues: Vec::new(),
+            topics: Vec::new(),
         }
     }
 
@@ -104,6 +109,12 @@ impl Figures {
     #[must_use]
     pub fn with_cues(self, sums: &[CueSum]) -> Self {
         Self { cues: cues::by_rule(sums), ..self }
+    }
+
+    /// The same with the topics of these days, of all calls too.
+    #[must_use]
+    pub fn with_topics(self, sums: &[TopicSum]) -> Self {
+        Self { topics: topics::by_topic(sums), ..self }
     }
 
     /// A figure of the range; `None` of fewer than [`SMALLEST_GROUP`] calls.
@@ -160,6 +171,7 @@ pub fn figures(shell: &Shell<'_>, figures: &Figures) -> String {
                 (chart::section(shell, figures, Measure::Upset))
             }
             (by_label(shell, figures))
+            (topics::table(shell, &figures.topics))
             (cues::table(shell, &figures.cues))
             p.caution { (texts.caution_figures) }
         }

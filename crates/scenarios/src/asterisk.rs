@@ -42,6 +42,25 @@ impl Asterisk {
         Self::start_with(own, sidetone, dialplan, |_, _| {})
     }
 
+    /// Starts it as [`Self::start`] does, with its trunk to Sidetone as WebRTC has it: DTLS-SRTP, with a certificate of
+    /// Asterisk's making, and ICE.
+    ///
+    /// # Panics
+    /// When it is not installed, or does not start.
+    #[must_use]
+    pub fn start_with_dtls(own: Ipv4Addr, sidetone: SocketAddr, dialplan: &str) -> Self {
+        let trunk = "[sidetone]\ntype = endpoint\n";
+        let dtls = format!("{trunk}webrtc = yes\ndtls_auto_generate_cert = yes\n");
+        let modules = "load = res_rtp_asterisk.so\n";
+        let more = "load = res_rtp_asterisk.so\nload = res_srtp.so\nload = res_clioriginate.so\n";
+        Self::start_with(own, sidetone, dialplan, |etc, _| {
+            for (file, from, to) in [("pjsip.conf", trunk, dtls.as_str()), ("modules.conf", modules, more)] {
+                let text = std::fs::read_to_string(etc.join(file)).unwrap();
+                std::fs::write(etc.join(file), text.replace(from, to)).unwrap();
+            }
+        })
+    }
+
     /// Starts it as [`Self::start`] does, after its configuration has been changed: its folder, and the path that
     /// Asterisk knows that folder's parent by.
     ///

@@ -4,7 +4,8 @@
 //! the PBX ([`sipp`], with the scenarios of `sip-test-scenarios/`), owns both ends of the media itself ([`rtp`]), and
 //! in the end compares what each side sent with what the other received ([`transparency`]). [`call`] puts the usual
 //! case together. [`stream`] speaks SIP by TLS and WebSocket, with the [`certificates`] of the test. [`asterisk`],
-//! [`baresip`], [`dns`] and [`postgresql`] are a real PBX, softphone, name server and database.
+//! [`baresip`], [`dns`], [`postgresql`] and [`identity`] are a real PBX, softphone, name server, database and identity
+//! provider.
 //!
 //! Scenarios stop at gates ([`sipp::Sipp::open_gate`]), so no test depends on how fast the machine is. The times that
 //! stand here are guards against hanging, nothing else.
@@ -17,6 +18,7 @@ pub mod call;
 pub mod certificates;
 pub mod chromium;
 pub mod dns;
+pub mod identity;
 pub mod net;
 pub mod postgresql;
 pub mod process;

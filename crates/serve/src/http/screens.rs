@@ -9,6 +9,7 @@ mod frame;
 mod live;
 mod operations;
 mod person;
+mod provider;
 mod sign_in;
 mod sources;
 mod visit;
@@ -47,6 +48,8 @@ pub(super) fn router(screens: Screens, desks: Desks, embedded_by: &[FrameAncesto
     Router::new()
         .route("/", get(|| async { Redirect::to(Section::Live.path()) }))
         .route("/sign-in", get(sign_in::gate).post(sign_in::sign_in))
+        .route("/sign-in/start", get(provider::begin))
+        .route("/sign-in/callback", get(provider::finish))
         .route("/assets/{file}", get(asset))
         .merge(inside)
         .layer(DefaultBodyLimit::max(LONGEST))

@@ -44,7 +44,7 @@ pub(super) fn router(kept: Kept, limits: Arc<Limits>) -> Router {
 /// What is asked.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+pub(super) struct Asked {
     /// One person's messages, oldest first.
     messages: Vec<Message>,
     /// Whether quotes and signatures of mails are read too.

@@ -20,10 +20,12 @@ pub(super) fn router() -> Router<Screens> {
 async fn figures_of(kept: &Kept, query: FiguresQuery, now: u64) -> Result<Figures, StoreError> {
     let range = query.range(now).unwrap_or_else(|_| sidetone_pages::Range::usual(now));
     let (by, first, last) = (query.grouping(), range.before_first, range.last);
-    let asked =
-        kept.ask(move |store| Ok((store.days_by(by, first, last)?, store.cue_sums(range.first, last)?)));
-    let (days, cues) = asked.await?;
-    Ok(Figures::of(&days, &query, now).with_cues(&cues))
+    let asked = kept.ask(move |store| {
+        let (cues, topics) = (store.cue_sums(range.first, last)?, store.topic_sums(range.first, last)?);
+        Ok((store.days_by(by, first, last)?, cues, topics))
+    });
+    let (days, cues, topics) = asked.await?;
+    Ok(Figures::of(&days, &query, now).with_cues(&cues).with_topics(&topics))
 }
 
 async fn figures(
