@@ -115,7 +115,18 @@ fn paragraphs(text: &str) -> Vec<Turn> {
 /// The name and the text of a line that begins a turn.
 fn labelled(line: &str) -> Option<(&str, &str)> {
     let line = without_time(line.trim());
-    let (name, said) = line.split_once(':')?;
+    // A colon within brackets is a time's: `Agent (10:02): Hello.`
+    let mut open = 0_i32;
+    let (at, _) = line.char_indices().find(|(_, c)| {
+        match c {
+            '(' | '[' => open += 1,
+            ')' | ']' => open -= 1,
+            _ => {}
+        }
+        *c == ':' && open <= 0
+    })?;
+    let (name, said) = line.split_at_checked(at)?;
+    let said = said.get(1..)?;
     let name = without_time_behind(name.trim());
     let fits = (1..=LONGEST_NAME).contains(&name.chars().count())
         && name.chars().next().is_some_and(char::is_alphanumeric)

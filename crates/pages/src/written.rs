@@ -290,7 +290,7 @@ mod tests {
             "I want to &lt;cancel&gt;.",
             "80%",
             "can&#39;t be said",
-            "3 messages of others",
+            "Messages of others, not read: 3.",
             "value=\"Eva\"",
         ] {
             assert!(page.contains(part) || page.contains(&part.replace("&#39;", "'")), "{part}: {page}");
