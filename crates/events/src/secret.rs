@@ -9,8 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// The largest file that is taken for a secret, in bytes.
 const LARGEST: u64 = 64 * 1024;
 
-/// A key, a salt or a token from the configuration: `"text"`, or `{ file = "PATH" }` for a secret in a file of its own
-/// (a systemd credential, a mounted secret). It is neither printed nor written back.
+/// A key, a salt or a token from the configuration: `"text"`, `{ file = "PATH" }` for a secret in a file of its own (a
+/// systemd credential, a mounted secret), or `{ env = "NAME" }` for one in a variable of the environment. It is neither
+/// printed nor written back.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Kept);
 
@@ -18,6 +19,7 @@ pub struct Secret(Kept);
 enum Kept {
     Here(String),
     File(PathBuf),
+    Variable(String),
 }
 
 /// A secret that can't be obtained.
@@ -30,6 +32,12 @@ pub enum SecretError {
         path: PathBuf,
         /// The reason.
         why: io::Error,
+    },
+    /// There is no such variable.
+    #[error("there is no variable {name} in the environment")]
+    NoVariable {
+        /// The variable.
+        name: String,
     },
     /// The secret is too short.
     #[error("a secret holds at least {least} bytes")]
@@ -44,6 +52,7 @@ impl SecretError {
     #[must_use]
     pub fn remedy(&self) -> &'static str {
         match self {
+            Self::NoVariable { .. } => "set it where Sidetone is started, or write { file = \"PATH\" }",
             Self::TooShort { .. } => "write that many, or { file = \"PATH\" } of a file that holds them",
             Self::Unreadable { why, .. } => match why.kind() {
                 io::ErrorKind::NotFound => "make that file, or mend its path",
@@ -71,7 +80,7 @@ impl Secret {
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
         match &self.0 {
-            Kept::Here(_) => None,
+            Kept::Here(_) | Kept::Variable(_) => None,
             Kept::File(path) => Some(path),
         }
     }
@@ -83,6 +92,9 @@ impl Secret {
     pub fn reveal(&self, least: usize) -> Result<Revealed, SecretError> {
         let text = match &self.0 {
             Kept::Here(text) => text.clone(),
+            Kept::Variable(name) => {
+                std::env::var(name).map_err(|_| SecretError::NoVariable { name: name.clone() })?
+            }
             Kept::File(path) => match read(path) {
                 Ok(text) => text.trim_end().to_owned(),
                 Err(why) => return Err(SecretError::Unreadable { path: path.clone(), why }),
@@ -146,7 +158,7 @@ impl<'de> Deserialize<'de> for Secret {
             type Value = Secret;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a secret as text, or { file = \"PATH\" }")
+                f.write_str("a secret as text, { file = \"PATH\" } or { env = \"NAME\" }")
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Secret, E> {
@@ -156,13 +168,38 @@ impl<'de> Deserialize<'de> for Secret {
             fn visit_map<M: de::MapAccess<'de>>(self, map: M) -> Result<Secret, M::Error> {
                 #[derive(Deserialize)]
                 #[serde(deny_unknown_fields)]
-                struct InFile {
-                    file: PathBuf,
+                struct Elsewhere {
+                    file: Option<PathBuf>,
+                    env: Option<String>,
                 }
-                let InFile { file } = InFile::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                Ok(Secret::in_file(file))
+                match Elsewhere::deserialize(de::value::MapAccessDeserializer::new(map))? {
+                    Elsewhere { file: Some(file), env: None } => Ok(Secret::in_file(file)),
+                    Elsewhere { file: None, env: Some(name) } => Ok(Secret(Kept::Variable(name))),
+                    _ => Err(de::Error::custom("one of `file` and `env` names the secret's place")),
+                }
             }
         }
         from.deserialize_any(Visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_may_stand_in_a_variable() {
+        // The one variable that every test has.
+        let secret: Secret = serde_json::from_str(r#"{ "env": "CARGO_PKG_NAME" }"#).unwrap();
+        assert_eq!(secret.reveal(1).unwrap().bytes(), b"sidetone-events");
+        let none: Secret = serde_json::from_str(r#"{ "env": "SIDETONE_NO_SUCH_VARIABLE" }"#).unwrap();
+        let error = none.reveal(1).unwrap_err();
+        assert!(
+            matches!(error, SecretError::NoVariable { .. }) && error.remedy().contains("set it"),
+            "{error}"
+        );
+        for wrong in ["{}", r#"{ "env": "A", "file": "b" }"#, r#"{ "other": "A" }"#] {
+            assert!(serde_json::from_str::<Secret>(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -35,6 +35,11 @@ const HANDSHAKE: usize = 12;
 /// A client's random value.
 const RANDOM: usize = 32;
 
+/// The client's random value in a datagram that begins a ClientHello: another one is another handshake.
+pub(crate) fn random(datagram: &[u8]) -> Option<[u8; RANDOM]> {
+    Hello::parse(datagram)?.random.try_into().ok()
+}
+
 /// What to do with a datagram from `from`. `key` is the session's own, so that a cookie is of no use to another one.
 pub(crate) fn open(key: &hmac::Key, from: SocketAddr, datagram: &[u8]) -> Opening {
     let Some(hello) = Hello::parse(datagram) else { return Opening::Other };

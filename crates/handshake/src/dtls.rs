@@ -33,7 +33,7 @@ const RETRIES: usize = 6;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// An alert without a key may be anybody's. It ends a handshake that then makes no headway for so long.
 const DOUBT: Duration = Duration::from_secs(2);
-/// Engines that a server may begin until a peer has shown its certificate.
+/// Engines that a server may begin in one session.
 const ATTEMPTS: u8 = 8;
 /// A peer's addresses that ICE has verified, beside the one that is sent to.
 const OTHERS: usize = 4;
@@ -73,7 +73,8 @@ pub enum Output {
         /// At most [`MTU`] octets.
         bytes: Vec<u8>,
     },
-    /// The peer has shown the certificate that its SDP promises, and these are the keys. At most once.
+    /// The peer has shown the certificate that its SDP promises, and these are the keys. Again, if its client has begun
+    /// anew (RFC 6347 §4.2.8): others, in place of those before.
     Keys(Keys),
     /// Somebody has broken off, or was not the peer. The session waits for the peer again, if a server's.
     Refused(Failure),
@@ -215,8 +216,12 @@ pub struct Dtls {
     others: [Option<SocketAddr>; OTHERS],
     engine: Option<Box<dimpl::Dtls>>,
     phase: Phase,
-    /// Whether the peer has shown the right certificate.
+    /// Whether the peer has shown the right certificate, in the handshake that goes on or is done.
     proven: bool,
+    /// Whether keys were given. They hold, whatever comes of a handshake that a client begins anew.
+    keyed: bool,
+    /// The client's random value of the handshake that goes on or is done.
+    hello: Option<[u8; 32]>,
     attempts: u8,
     alert: Option<(u8, Instant)>,
     wake: Option<Instant>,
@@ -248,6 +253,8 @@ impl Dtls {
             engine: None,
             phase,
             proven: false,
+            keyed: false,
+            hello: None,
             attempts: 0,
             alert: None,
             wake: None,
@@ -276,6 +283,7 @@ impl Dtls {
         self.counts.restarts += u64::from(self.attempts > 0);
         self.attempts = self.attempts.saturating_add(1);
         self.phase = Phase::Shaking;
+        self.proven = false;
         self.alert = None;
         let begun = engine.handle_timeout(now);
         self.engine = Some(engine);
@@ -293,6 +301,7 @@ impl Dtls {
             Opening::Verified(_) if self.attempts >= ATTEMPTS => self.fail(Failure::Protocol),
             Opening::Verified(verified) => {
                 self.peer = Some(from);
+                self.hello = cookie::random(datagram);
                 self.begin(now);
                 let Some(engine) = self.engine.as_mut() else { return };
                 let opened = with_cookie(verified.cookie, || {
@@ -363,6 +372,7 @@ impl Dtls {
             (None, Err(error), _) => self.fail(failure(&error)),
             (None, Ok(()), Some(keys)) if self.proven => {
                 self.phase = Phase::Done;
+                self.keyed = true;
                 self.outputs.push_back(Output::Keys(keys));
                 self.engine = Some(engine);
             }
@@ -399,6 +409,11 @@ impl Dtls {
         }
         if let (Some(to), Some(description)) = (self.peer, farewell(failure)) {
             self.give(Output::Datagram { to, bytes: alert(description).to_vec() });
+        }
+        if self.keyed {
+            // A client has begun anew and got nowhere. It may have been anybody.
+            self.phase = Phase::Done;
+            return self.give(Output::Refused(failure));
         }
         let unsure = match self.trust {
             Trust::Cookie => failure != Failure::TimedOut,
@@ -437,10 +452,23 @@ impl Handshake for Dtls {
             self.counts.malformed += 1;
             return;
         };
-        if !self.knows(from) || self.engine.is_none() {
+        let hello = cookie::random(datagram).filter(|_| self.role == Role::Server);
+        // A client that has lost its session, or another one behind the same certificate, begins anew: the keys that
+        // there are hold until it has shown the certificate (RFC 6347 §4.2.8).
+        let anew = self.phase == Phase::Done && hello.is_some() && hello != self.hello;
+        if anew && self.attempts >= ATTEMPTS {
+            self.counts.strangers += 1;
+            return;
+        }
+        if !self.knows(from) || self.engine.is_none() || anew {
             match (self.role, self.trust) {
-                (Role::Server, Trust::Cookie) if !self.proven => return self.open(now, from, datagram),
-                (Role::Server, Trust::Ice) if self.knows(from) => self.begin(now),
+                (Role::Server, Trust::Cookie) if !self.proven || anew => {
+                    return self.open(now, from, datagram);
+                }
+                (Role::Server, Trust::Ice) if self.knows(from) && (anew || !self.keyed) => {
+                    self.hello = hello;
+                    self.begin(now);
+                }
                 _ => {
                     self.counts.strangers += 1;
                     return;

@@ -64,6 +64,7 @@ fn main() -> std::io::Result<()> {
             password: true,
             name: "maria.keller",
             next: "/live",
+            ..SignIn::default()
         };
         let year = FiguresQuery {
             from: "2026-03-01".to_owned(),

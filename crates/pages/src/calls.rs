@@ -3,6 +3,7 @@
 mod query;
 
 use maud::{Markup, html};
+use sidetone_call::Topic;
 use sidetone_store::{Call, Cursor, KeptFilter, Role};
 
 use crate::format::{capital, clean, count, length, moment, percent, shown, signed};
@@ -29,6 +30,8 @@ pub struct CallLabels {
     pub teams: Vec<String>,
     /// The empathy tiers.
     pub tiers: Vec<String>,
+    /// Whether any call's customer has named a topic: where words are not recognised there is none to choose.
+    pub has_topics: bool,
 }
 
 /// A part of the list.
@@ -103,6 +106,8 @@ fn form(shell: &Shell<'_>, list: &CallList<'_>) -> Markup {
         ("improved", texts.outcome_improved),
         ("declined", texts.outcome_declined),
     ];
+    let topics = Topic::ALL
+        .map(|topic| (topic.name(), vocabulary::topic_word(texts, topic.name()).unwrap_or_default()));
     html! {
         form.filter method="post" action=(shell.path("/calls")) {
             (shell.csrf_field())
@@ -134,6 +139,9 @@ fn form(shell: &Shell<'_>, list: &CallList<'_>) -> Markup {
                     }
                 }
                 (select("direction", texts.direction, texts, &query.direction, directions.into_iter()))
+                @if list.labels.has_topics || !query.topic.is_empty() {
+                    (select("topic", texts.heard_topics, texts, &query.topic, topics.into_iter()))
+                }
                 (select("outcome", texts.outcome, texts, &query.outcome, outcomes.into_iter()))
                 div {
                     label for="number" { (texts.number) }
@@ -268,6 +276,12 @@ fn row(shell: &Shell<'_>, call: &Call) -> Markup {
                 span.soft {
                     (vocabulary::direction(texts, &call.direction))
                     @for label in [&call.tier, &call.team].into_iter().flatten() { " · " (shown(label)) }
+                }
+                @if !call.topics.is_empty() {
+                    span.named {
+                        span.hidden { (texts.heard_topics) ": " }
+                        @for topic in &call.topics { span.badge { (vocabulary::topic(texts, topic)) } " " }
+                    }
                 }
             }
             @if shell.role == Some(Role::Supervisor) {

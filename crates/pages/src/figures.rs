@@ -7,12 +7,14 @@ mod cues;
 mod estimate;
 mod holdout;
 mod range;
+mod share;
 mod sums;
+mod topics;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
-use sidetone_store::{CueSum, Day, Grouping, HoldoutSum, REST};
+use sidetone_store::{CueSum, Day, Grouping, HoldoutSum, REST, TopicSum};
 
 use crate::calls::{QueryFault, select};
 use crate::civil::Date;
@@ -27,6 +29,7 @@ pub use holdout::is_group_of_calls;
 pub use range::{FiguresQuery, Range};
 use sums::Total;
 pub use sums::{Measure, is_group};
+pub use topics::is_group_of_topics;
 
 /// Most rows of the table.
 const MOST_LABELS: usize = 40;
@@ -49,6 +52,7 @@ pub struct Figures {
     weekly: bool,
     by_label: Vec<(String, Total)>,
     cues: Vec<CueSum>,
+    topics: Vec<TopicSum>,
     holdout: Vec<HoldoutSum>,
 }
 
@@ -99,6 +103,7 @@ impl Figures {
             weekly,
             by_label,
             cues: Vec::new(),
+            topics: Vec::new(),
             holdout: Vec::new(),
         }
     }
@@ -108,6 +113,12 @@ impl Figures {
     #[must_use]
     pub fn with_cues(self, sums: &[CueSum]) -> Self {
         Self { cues: cues::by_rule(sums), ..self }
+    }
+
+    /// The same with the topics of these days, of all calls too.
+    #[must_use]
+    pub fn with_topics(self, sums: &[TopicSum]) -> Self {
+        Self { topics: topics::by_topic(sums), ..self }
     }
 
     /// The same with calls of these days whose cues were withheld, and those that they are compared with. They are of
@@ -171,6 +182,7 @@ pub fn figures(shell: &Shell<'_>, figures: &Figures) -> String {
                 (chart::section(shell, figures, Measure::Upset))
             }
             (by_label(shell, figures))
+            (topics::table(shell, &figures.topics))
             (cues::table(shell, &figures.cues))
             (holdout::section(shell, &figures.holdout))
             p.caution { (texts.caution_figures) }

@@ -45,7 +45,7 @@ pub use compliance::{Compliance, Listed, Owed, PolicyInForce, Receipts, complian
 pub use desk::{DeskCall, DeskCue, DeskCustomer, DeskPaths, desk, desk_fragment};
 pub use figures::{
     Change, Estimate, Figures, FiguresQuery, Measure, Range, SMALLEST_GROUP, figures, figures_csv, is_group,
-    is_group_of_calls, is_group_of_cues,
+    is_group_of_calls, is_group_of_cues, is_group_of_topics,
 };
 pub use layout::{Head, Section, Shell, page};
 pub use maud::Markup;

@@ -2,8 +2,10 @@
 
 use maud::{Markup, html};
 
+use crate::calls::query;
 use crate::format::clean;
 use crate::layout::{Head, Shell, page};
+use crate::text::fill;
 
 /// What the sign-in offers and says.
 #[derive(Debug, Clone, Copy, Default)]
@@ -16,6 +18,10 @@ pub struct SignIn<'a> {
     pub name: &'a str,
     /// The path that was asked for, which the form sends on as `next`. The route that takes it must refuse other hosts.
     pub next: &'a str,
+    /// What the identity provider is called that people sign in by, if there is one.
+    pub provider: Option<&'a str>,
+    /// Where somebody who has just signed out can sign out at the provider too.
+    pub out: Option<&'a str>,
 }
 
 /// Why nobody was signed in.
@@ -31,6 +37,22 @@ pub enum SignInFault {
     Ended,
     /// The form was too old, or another page sent it.
     Stale,
+    /// The identity provider can't be asked.
+    Provider,
+    /// The way back from the provider was none of this browser's, or came too late.
+    Attempt,
+    /// The provider has let nobody in.
+    Denied,
+    /// What the provider sent proves nothing.
+    NotTaken,
+    /// The provider knows them, and none of their groups has a role here.
+    NoRole,
+    /// Their e-mail address is of another domain.
+    Domain,
+    /// They are an agent whose label the provider does not say.
+    NoAgent,
+    /// They were shut out here.
+    Revoked,
 }
 
 /// The page with the forms, which are posted to `/sign-in` with the fields `name` and `password`, or `token`; and
@@ -38,12 +60,22 @@ pub enum SignInFault {
 #[must_use]
 pub fn sign_in(shell: &Shell<'_>, sign_in: &SignIn<'_>) -> String {
     let texts = shell.texts();
+    let provider = clean(sign_in.provider.unwrap_or_default());
     let by_token = matches!(sign_in.fault, Some(SignInFault::Token));
     let content = html! {
         div.gate {
             h1 { (texts.sign_in) }
             p { (texts.sign_in_below) }
             @if let Some(fault) = sign_in.fault { p #fault .fault role="alert" { (fault_text(shell, fault)) } }
+            // Nothing but an address: a script's would run here.
+            @if let Some(out) = sign_in.out.filter(|out| out.starts_with("https://") || out.starts_with("http://")) {
+                p { a href=(clean(out)) rel="noreferrer" { (fill(texts.sign_out_there, &[&provider])) } }
+            }
+            @if sign_in.provider.is_some() {
+                p { a.button href=(shell.path(&format!("/sign-in/start{}", query(&[("next", sign_in.next)])))) {
+                    (fill(texts.sign_in_by_provider, &[&provider]))
+                } }
+            }
             @if sign_in.password {
                 (by_password(shell, sign_in))
                 details.stacked open[by_token] {
@@ -100,5 +132,13 @@ fn fault_text(shell: &Shell<'_>, fault: SignInFault) -> &'static str {
         SignInFault::TooMany => texts.sign_in_too_many,
         SignInFault::Ended => texts.sign_in_ended,
         SignInFault::Stale => texts.sign_in_stale,
+        SignInFault::Provider => texts.sign_in_no_provider,
+        SignInFault::Attempt => texts.sign_in_attempt,
+        SignInFault::Denied => texts.sign_in_denied,
+        SignInFault::NotTaken => texts.sign_in_not_taken,
+        SignInFault::NoRole => texts.sign_in_no_role,
+        SignInFault::Domain => texts.sign_in_domain,
+        SignInFault::NoAgent => texts.sign_in_no_agent,
+        SignInFault::Revoked => texts.sign_in_revoked,
     }
 }

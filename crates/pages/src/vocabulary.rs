@@ -51,7 +51,11 @@ pub(crate) fn direction_word(texts: &Texts, word: &str) -> Option<&'static str> 
 
 /// What the customer named.
 pub(crate) fn topic(texts: &Texts, word: &str) -> Markup {
-    let text = match word {
+    known(word, topic_word(texts, word))
+}
+
+pub(crate) fn topic_word(texts: &Texts, word: &str) -> Option<&'static str> {
+    match word {
         "cancel" => Some(texts.topic_cancel),
         "refund" => Some(texts.topic_refund),
         "complaint" => Some(texts.topic_complaint),
@@ -63,8 +67,7 @@ pub(crate) fn topic(texts: &Texts, word: &str) -> Markup {
         "hardship" => Some(texts.topic_hardship),
         "thanks" => Some(texts.topic_thanks),
         _ => None,
-    };
-    known(word, text)
+    }
 }
 
 pub(crate) fn state(texts: &Texts, word: &str) -> Markup {

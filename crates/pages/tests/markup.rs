@@ -68,6 +68,7 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
         trunk: text.to_owned(),
         queue: text.to_owned(),
         agent: text.to_owned(),
+        topic: text.to_owned(),
         outcome: text.to_owned(),
         number: text.to_owned(),
         after: text.to_owned(),
@@ -84,7 +85,14 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
         filters: &filters,
         next: cursor.as_ref(),
     };
-    let gate = SignIn { fault: Some(SignInFault::Password), password: true, name: text, next: text };
+    let gate = SignIn {
+        fault: Some(SignInFault::Password),
+        password: true,
+        name: text,
+        next: text,
+        provider: Some(text),
+        out: Some(text),
+    };
     let as_list = WallQuery { view: WallView::List, queue: text.to_owned() };
     let by_team = FiguresQuery { by: "team".to_owned(), ..FiguresQuery::default() };
     let agents = Shell { role: Some(Role::Agent), sections: Section::of(Role::Agent), ..shell };
@@ -297,7 +305,12 @@ fn a_page_with_its_assets_stays_under_100_kilobytes_however_much_there_is() {
             day.judged += 500;
         }
         let as_list = WallQuery { view: WallView::List, ..WallQuery::default() };
-        let labels = CallLabels { queues: trunks.clone(), teams: trunks.clone(), tiers: trunks.clone() };
+        let labels = CallLabels {
+            queues: trunks.clone(),
+            teams: trunks.clone(),
+            tiers: trunks.clone(),
+            has_topics: true,
+        };
         let mut long = made_up::upset_call();
         let text = "some words and more\n".repeat(100);
         long.notes = vec![Note { text, ..long.notes[0].clone() }; 100];

@@ -12,25 +12,27 @@ use crate::protection::{Begin, Shake};
 
 /// Messages that may wait before datagrams are dropped.
 const MOST_WAITING: usize = 1_024;
-/// One end of a stream.
+/// A handshake of one end of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Leg {
     pub(crate) call: CallKey,
     pub(crate) stream: usize,
     pub(crate) side: Side,
+    /// Which of the call's handshakes.
+    pub(crate) number: u64,
 }
 
 /// A message to the thread.
 #[derive(Debug)]
 pub(crate) enum Message {
-    /// A handshake begins, in place of the leg's one before.
+    /// A handshake is in force on its leg: it begins, unless it has.
     Begin(Leg, Box<Begin>),
     /// A datagram from the leg's party, or from who claims to be it.
     Datagram(Leg, SocketAddr, Vec<u8>),
     /// ICE has found the party there.
     Aim(Leg, SocketAddr),
-    /// The leg's handshake is of no use any more.
-    Leave(Leg),
+    /// The handshakes of that end are of no use any more.
+    Leave(CallKey, usize, Side),
     /// The call is over: good-byes are said, and then its sockets closed.
     End(CallKey),
     /// The thread ends.
@@ -90,8 +92,10 @@ impl Handshakes {
     /// Tells what a plan asks for.
     pub(crate) fn shake(&self, call: CallKey, stream: usize, shake: Shake) {
         self.tell(match shake {
-            Shake::Begin(side, begin) => Message::Begin(Leg { call, stream, side }, begin),
-            Shake::Leave(side) => Message::Leave(Leg { call, stream, side }),
+            Shake::Begin(side, begin) => {
+                Message::Begin(Leg { call, stream, side, number: begin.number }, begin)
+            }
+            Shake::Leave(side) => Message::Leave(call, stream, side),
         });
     }
 

@@ -2,15 +2,22 @@
 //! thread that shakes hands.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sidetone_handshake::stun::ANSWER;
 use sidetone_handshake::{Credentials, Fact, IceLite};
 use sidetone_rtp::{PacketKind, classify};
 
+/// DTLS datagrams of one leg that are passed on in a second. A handshake has some twenty, retransmissions included.
+const MOST_PASSED: u16 = 100;
+
 /// One end of a stream whose keys a handshake gives.
 #[derive(Debug)]
 pub(super) struct Link {
+    /// Which of the call's handshakes it leads to.
+    number: u64,
+    /// DTLS datagrams passed on since then.
+    passed: (u16, Option<Instant>),
     agent: Option<Box<IceLite>>,
     answer: [u8; ANSWER],
 }
@@ -32,8 +39,22 @@ pub(super) enum Task<'a> {
 pub(super) struct Unchecked;
 
 impl Link {
-    pub(super) fn new(agent: Option<Box<IceLite>>) -> Self {
-        Self { agent, answer: [0; ANSWER] }
+    pub(super) fn new(number: u64, agent: Option<Box<IceLite>>) -> Self {
+        Self { number, passed: (0, None), agent, answer: [0; ANSWER] }
+    }
+
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Whether another datagram may be passed on: the thread that shakes hands is everybody's.
+    pub(super) fn may_pass(&mut self, now: Instant) -> bool {
+        let (passed, since) = &mut self.passed;
+        if since.is_none_or(|since| now.saturating_duration_since(since) >= Duration::from_secs(1)) {
+            (*passed, *since) = (0, Some(now));
+        }
+        *passed = passed.saturating_add(1);
+        *passed <= MOST_PASSED
     }
 
     pub(super) fn does_ice(&self) -> bool {

@@ -21,8 +21,8 @@ const SCRATCH: usize = 2_048;
 #[derive(Debug, Default)]
 pub(crate) struct Keyring {
     given: Vec<Given>,
-    /// A handshake was begun.
-    shaken: bool,
+    /// Handshakes that plans have asked for so far.
+    shaken: u64,
 }
 
 #[derive(Debug)]
@@ -34,22 +34,38 @@ struct Given {
     /// All that packets to the party have been protected with. A key that comes back must find its context: counted
     /// anew, it would use key streams twice.
     ours: Vec<Keying>,
-    /// The handshake that was begun last.
-    dtls: Option<Box<DtlsPlan>>,
+    /// The handshakes of the leg: those of forks are held to again when one of them is the one. The one in force is the
+    /// last.
+    shaken: Vec<Association>,
+    /// Keys come by the last of them.
+    shakes: bool,
 }
+
+/// What is one handshake's, and no other's: it stands as long as the descriptions say so (RFC 8842 §3).
+#[derive(Debug)]
+struct Association {
+    number: u64,
+    plan: DtlsPlan,
+    remote: Option<SocketAddr>,
+}
+
+/// Handshakes of one leg that are held to.
+pub(crate) const MOST_ASSOCIATIONS: usize = 4;
 
 /// What a plan asks of the handshakes, for one end of its stream.
 #[derive(Debug)]
 pub(crate) enum Shake {
-    /// One begins, in place of one before.
+    /// One is in force: it begins, unless it has, and its keys are those of the leg.
     Begin(Side, Box<Begin>),
-    /// The one that there is is of no use any more.
+    /// Those that there are are of no use any more.
     Leave(Side),
 }
 
 /// A handshake that is to begin.
 #[derive(Debug)]
 pub(crate) struct Begin {
+    /// Which of the call's.
+    pub(crate) number: u64,
     pub(crate) role: Role,
     pub(crate) trust: Trust,
     pub(crate) fingerprints: Fingerprints,
@@ -84,8 +100,8 @@ pub(crate) enum Change {
 /// What leads to a handshake in the relay thread.
 #[derive(Debug)]
 pub(crate) enum LinkChange {
-    /// It begins, with an agent if the party does ICE.
-    Begin(Option<Box<IceLite>>),
+    /// The call's handshake with this number is in force, with an agent if the party does ICE.
+    Begin(u64, Option<Box<IceLite>>),
     /// ICE begins anew; the handshake stands.
     Restart(Credentials, String),
 }
@@ -100,7 +116,7 @@ pub(crate) struct Changes {
 impl Keyring {
     /// Whether a handshake was ever begun in the call.
     pub(crate) fn has_shaken(&self) -> bool {
-        self.shaken
+        self.shaken > 0
     }
 
     /// Derives what the plan of a call's stream asks for; `None` while it is, and was, a plain stream. What it asks of
@@ -123,11 +139,20 @@ impl Keyring {
     fn change(&mut self, stream: usize, side: Side, end: &EndPlan, shake: &mut Vec<Shake>) -> Change {
         let at = self.given.iter().position(|given| (given.stream, given.side) == (stream, side));
         let at = at.unwrap_or_else(|| {
-            self.given.push(Given { stream, side, theirs: Vec::new(), ours: Vec::new(), dtls: None });
+            self.given.push(Given {
+                stream,
+                side,
+                theirs: Vec::new(),
+                ours: Vec::new(),
+                shaken: Vec::new(),
+                shakes: false,
+            });
             self.given.len() - 1
         });
         let Some(given) = self.given.get_mut(at) else { return Change::Awaited };
-        if !matches!(end.protection, Protection::Dtls(_)) && given.dtls.take().is_some() {
+        if !matches!(end.protection, Protection::Dtls(_)) && !given.shaken.is_empty() {
+            given.shaken.clear();
+            given.shakes = false;
             shake.push(Shake::Leave(side));
         }
         let keys = match &end.protection {
@@ -135,8 +160,7 @@ impl Keyring {
             Protection::Awaited => return Change::Awaited,
             Protection::Sdes(keys) => keys,
             Protection::Dtls(plan) => {
-                self.shaken = true;
-                return given.shake(side, plan, end.remote_rtp, shake);
+                return given.shake(&mut self.shaken, side, plan, end.remote_rtp, shake);
             }
         };
         let accepted: Vec<Keying> = keys.coming.iter().chain([&keys.theirs]).cloned().collect();
@@ -156,39 +180,57 @@ impl Keyring {
 }
 
 impl Given {
-    /// Compares with the handshake before: what has changed decides whether there is another one (RFC 8842 §3), whether
-    /// ICE alone begins anew (RFC 8445 §9), or nothing.
+    /// Compares with the handshakes before: what has changed decides whether there is another one (RFC 8842 §3),
+    /// whether ICE alone begins anew (RFC 8445 §9), or nothing. The thread that shakes hands is told in any case, for
+    /// the one that it had may be over.
     fn shake(
         &mut self,
+        count: &mut u64,
         side: Side,
         plan: &DtlsPlan,
         remote: Option<SocketAddr>,
         shake: &mut Vec<Shake>,
     ) -> Change {
-        let before = self.dtls.replace(Box::new(plan.clone()));
-        let credentials = plan.ice.as_ref().map(|ice| {
-            (Credentials::stated(&ice.our_fragment, &ice.our_password), ice.their_fragment.clone())
-        });
-        if let Some(before) = before
-            && (before.active, &before.fingerprints, before.ice.is_some())
-                == (plan.active, &plan.fingerprints, plan.ice.is_some())
-        {
-            return match credentials {
-                Some((ours, theirs)) if before.ice != plan.ice => {
-                    Change::Handshake(LinkChange::Restart(ours, theirs))
-                }
-                _ => Change::Same,
-            };
-        }
         let Ok(fingerprints) = Fingerprints::parse(plan.fingerprints.iter().map(String::as_str)) else {
             return Change::Awaited;
         };
+        // Without ICE, another address is another association; with it, the address is no matter of descriptions.
+        let remote = remote.filter(|_| plan.ice.is_none());
+        let same = |known: &Association| {
+            (known.plan.active, &known.plan.fingerprints, known.plan.ice.is_some(), known.remote)
+                == (plan.active, &plan.fingerprints, plan.ice.is_some(), remote)
+        };
+        let at = self.shaken.iter().position(same);
+        let in_force = self.shakes && at.is_some_and(|at| at + 1 == self.shaken.len());
+        let before = at.map(|at| self.shaken.remove(at));
+        let number = before.as_ref().map_or_else(
+            || {
+                *count += 1;
+                *count
+            },
+            |before| before.number,
+        );
+        if self.shaken.len() >= MOST_ASSOCIATIONS {
+            self.shaken.remove(0);
+        }
+        self.shaken.push(Association { number, plan: plan.clone(), remote });
+        self.shakes = true;
         let role = if plan.active { Role::Client } else { Role::Server };
         let trust = if plan.ice.is_some() { Trust::Ice } else { Trust::Cookie };
-        let remote = remote.filter(|_| plan.ice.is_none());
-        shake.push(Shake::Begin(side, Box::new(Begin { role, trust, fingerprints, remote })));
-        let agent = credentials.map(|(ours, theirs)| Box::new(IceLite::new(&ours, Some(&theirs))));
-        Change::Handshake(LinkChange::Begin(agent))
+        shake.push(Shake::Begin(side, Box::new(Begin { number, role, trust, fingerprints, remote })));
+        let credentials = plan.ice.as_ref().map(|ice| {
+            (Credentials::stated(&ice.our_fragment, &ice.our_password), ice.their_fragment.clone())
+        });
+        match (in_force, credentials) {
+            (true, Some((ours, theirs))) if before.is_some_and(|before| before.plan.ice != plan.ice) => {
+                Change::Handshake(LinkChange::Restart(ours, theirs))
+            }
+            (true, _) => Change::Same,
+            (false, credentials) => {
+                let agent = credentials.map(|(ours, theirs)| Box::new(IceLite::new(&ours, Some(&theirs))));
+                Change::Handshake(LinkChange::Begin(number, agent))
+            }
+        }
     }
 }
 
@@ -242,6 +284,9 @@ impl Guard {
             let scratch = Vec::with_capacity(SCRATCH);
             Box::new(Contexts { theirs: Vec::new(), outbound: Vec::new(), current: 0, scratch })
         });
+        // The keys of a fork that is held to again have their contexts still, or had them long ago.
+        let known = |new: &Inbound| contexts.theirs.iter().any(|old| old.context.keying() == new.keying());
+        let theirs = theirs.into_iter().filter(|new| !known(new)).collect();
         contexts.accept(theirs, &accepted);
         contexts.outbound.extend(new.map(|new| *new));
         let known = contexts.outbound.iter().position(|context| *context.keying() == ours);

@@ -133,9 +133,9 @@ impl End {
     /// Takes what the control side has derived from the descriptions.
     fn change(&mut self, change: Change) {
         match change {
-            Change::Handshake(LinkChange::Begin(agent)) => {
+            Change::Handshake(LinkChange::Begin(number, agent)) => {
                 self.guard.await_keys();
-                self.link = Some(Box::new(Link::new(agent)));
+                self.link = Some(Box::new(Link::new(number, agent)));
             }
             Change::Handshake(LinkChange::Restart(ours, theirs)) => {
                 if let Some(link) = self.link.as_deref_mut() {
@@ -261,9 +261,13 @@ impl Relay {
         self.pbx.change(changes.pbx);
     }
 
-    /// Takes the keys that a handshake has given for the end of the party on `side`, or that there are none any more.
-    pub(super) fn keyed(&mut self, side: Side, change: Change) {
-        self.end(side).guard.change(change);
+    /// Takes the keys that the call's handshake with this number has given for the end of the party on `side`, or that
+    /// there are none any more. Those of one that is not in force any more come too late.
+    pub(super) fn keyed(&mut self, side: Side, number: u64, change: Change) {
+        let end = self.end(side);
+        if end.link.as_ref().is_some_and(|link| link.number() == number) {
+            end.guard.change(change);
+        }
     }
 
     /// What leads to a handshake with the party on `side`, if there is to be one.

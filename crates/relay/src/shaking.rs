@@ -15,7 +15,7 @@ use sidetone_srtp::{Inbound, Outbound};
 use sidetone_watch::{Alarm, Heartbeat};
 
 use crate::handshakes::{Handshakes, Leg, Mailbox, Message};
-use crate::protection::{Begin, Change};
+use crate::protection::{Begin, Change, MOST_ASSOCIATIONS};
 use crate::thread::{Command, Orders};
 
 /// Sessions at once. Each takes 12 kB once it has its keys.
@@ -38,6 +38,8 @@ pub(crate) struct HandshakeThread {
 struct Session {
     dtls: Dtls,
     due: Option<Instant>,
+    /// What it has given, for when its leg comes back to it.
+    keys: Option<Keys>,
 }
 
 impl HandshakeThread {
@@ -76,10 +78,13 @@ impl HandshakeThread {
                 self.with(leg, |dtls| dtls.receive(now, from, &bytes));
             }
             Message::Aim(leg, to) => self.with(leg, |dtls| dtls.aim(now, to)),
-            Message::Leave(leg) => self.forget(leg),
+            Message::Leave(call, stream, side) => {
+                for leg in self.legs(|leg| (leg.call, leg.stream, leg.side) == (call, stream, side)) {
+                    self.forget(leg);
+                }
+            }
             Message::End(call) => {
-                let legs: Vec<Leg> = self.sessions.keys().copied().filter(|leg| leg.call == call).collect();
-                for leg in legs {
+                for leg in self.legs(|leg| leg.call == call) {
                     self.with(leg, |dtls| dtls.close(now));
                     self.forget(leg);
                 }
@@ -89,15 +94,32 @@ impl HandshakeThread {
         }
     }
 
+    fn legs(&self, wanted: impl Fn(&Leg) -> bool) -> Vec<Leg> {
+        self.sessions.keys().copied().filter(wanted).collect()
+    }
+
+    /// A handshake is in force. One that has ended, or failed, begins anew: its party may have mended it.
     fn begin(&mut self, now: Instant, leg: Leg, begin: Begin) {
-        self.forget(leg);
+        if let Some(session) = self.sessions.get(&leg) {
+            if let Some(change) = session.keys.as_ref().and_then(|keys| change(keys, false)) {
+                self.order(leg.call, Command::Keyed { leg, change });
+            }
+            return;
+        }
+        // Of forks that nobody has come back to, the oldest go.
+        let place = |leg: &Leg| (leg.call, leg.stream, leg.side);
+        let mut others = self.legs(|other| place(other) == place(&leg));
+        others.sort_by_key(|other| other.number);
+        for other in others.iter().take((others.len() + 1).saturating_sub(MOST_ASSOCIATIONS)) {
+            self.forget(*other);
+        }
         if self.sessions.len() >= MOST_SESSIONS {
             self.mailbox.totals.turned_away.fetch_add(1, Relaxed);
             return;
         }
         self.mailbox.totals.begun.fetch_add(1, Relaxed);
         let dtls = Dtls::new(Arc::clone(&self.settings), begin.role, begin.trust, begin.fingerprints);
-        self.sessions.insert(leg, Session { dtls, due: None });
+        self.sessions.insert(leg, Session { dtls, due: None, keys: None });
         if let Some(remote) = begin.remote {
             // A client shows by its cookie where it is.
             if begin.role == Role::Client {
@@ -130,10 +152,11 @@ impl HandshakeThread {
                 }
                 Output::Keys(keys) => {
                     tracing::debug!(call = leg.call.0, side = ?leg.side, profile = keys.profile.name(), "DTLS is up");
-                    match change(&keys) {
+                    match change(&keys, true) {
                         Some(change) => self.order(leg.call, Command::Keyed { leg, change }),
                         None => tracing::error!(call = leg.call.0, "keys of a handshake have a wrong length"),
                     }
+                    session.keys = Some(keys);
                     self.mailbox.totals.done.fetch_add(1, Relaxed);
                 }
                 Output::Refused(failure) => {
@@ -143,6 +166,8 @@ impl HandshakeThread {
                 Output::Failed(failure) => {
                     self.mailbox.totals.failed.fetch_add(1, Relaxed);
                     tracing::warn!(call = leg.call.0, side = ?leg.side, %failure, "no DTLS with this party");
+                    // What was agreed on before is not what its description says now.
+                    self.order(leg.call, Command::Keyed { leg, change: Box::new(Change::Awaited) });
                     return;
                 }
                 Output::Closed => {
@@ -171,8 +196,9 @@ impl HandshakeThread {
     }
 }
 
-/// The contexts of a leg's SRTP.
-fn change(keys: &Keys) -> Option<Box<Change>> {
+/// The contexts of a leg's SRTP. The one for what is sent is made once for each key, as `new`: made again, it would use
+/// key streams twice.
+fn change(keys: &Keys, new: bool) -> Option<Box<Change>> {
     let suite = match keys.profile {
         Profile::Aes128CmSha1_80 => Suite::AesCm128Sha1_80,
         Profile::AeadAes128Gcm => Suite::AeadAes128Gcm,
@@ -187,7 +213,7 @@ fn change(keys: &Keys) -> Option<Box<Change>> {
     Some(Box::new(Change::Keys {
         theirs: vec![Inbound::new(theirs.clone()).ok()?],
         accepted: vec![theirs],
-        new: Some(Box::new(Outbound::new(ours.clone()).ok()?)),
+        new: if new { Some(Box::new(Outbound::new(ours.clone()).ok()?)) } else { None },
         ours,
     }))
 }

@@ -39,6 +39,27 @@ impl Asterisk {
     /// When it is not installed, or does not start.
     #[must_use]
     pub fn start(own: Ipv4Addr, sidetone: SocketAddr, dialplan: &str) -> Self {
+        Self::start_changed(own, sidetone, dialplan, &[])
+    }
+
+    /// Starts it as [`Self::start`] does, with its trunk to Sidetone as WebRTC has it: DTLS-SRTP, with a certificate of
+    /// Asterisk's making, and ICE.
+    ///
+    /// # Panics
+    /// When it is not installed, or does not start.
+    #[must_use]
+    pub fn start_with_dtls(own: Ipv4Addr, sidetone: SocketAddr, dialplan: &str) -> Self {
+        let trunk = "[sidetone]\ntype = endpoint\n";
+        let dtls = format!("{trunk}webrtc = yes\ndtls_auto_generate_cert = yes\n");
+        let modules = "load = res_rtp_asterisk.so\n";
+        let changes = [
+            (trunk, dtls.as_str()),
+            (modules, "load = res_rtp_asterisk.so\nload = res_srtp.so\nload = res_clioriginate.so\n"),
+        ];
+        Self::start_changed(own, sidetone, dialplan, &changes)
+    }
+
+    fn start_changed(own: Ipv4Addr, sidetone: SocketAddr, dialplan: &str, changes: &[(&str, &str)]) -> Self {
         let root = std::env::var_os("SIDETONE_PEERS")
             .map_or_else(|| repository().join(".peers"), PathBuf::from)
             .join("asterisk");
@@ -66,6 +87,7 @@ impl Asterisk {
                 // The prompts are there to be played; music is a package of its own.
                 let text = text.replace("/usr/share/asterisk/moh", "/usr/share/asterisk/sounds/en");
                 let text = text.replace("/etc/asterisk/sounds", &format!("{inside}/sounds"));
+                let text = changes.iter().fold(text, |text, (from, to)| text.replace(from, to));
                 std::fs::write(etc.join(file.file_name().unwrap()), text).unwrap();
             }
         }

@@ -52,13 +52,22 @@ impl Chromium {
     /// When there is none, or it does not start.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts it as [`Self::start`] does, with more arguments.
+    ///
+    /// # Panics
+    /// When there is none, or it does not start.
+    #[must_use]
+    pub fn start_with(more: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("sidetone-chromium-").tempdir().unwrap();
         let (to, from) = (pipe(folder.path(), "to"), pipe(folder.path(), "from"));
         // Chromium reads commands from descriptor 3 and answers on 4.
         let script = "exec \"$0\" \"$@\" 3<to 4>from";
         let profile = format!("--user-data-dir={}", folder.path().join("profile").display());
         let program = program();
-        let arguments: Vec<String> = [
+        let mut arguments: Vec<String> = [
             "-c",
             script,
             program.to_str().unwrap(),
@@ -73,10 +82,10 @@ impl Chromium {
             "--disable-component-update",
             "--lang=en",
             &profile,
-            "about:blank",
         ]
         .map(str::to_owned)
         .to_vec();
+        arguments.extend(more.iter().chain(&["about:blank"]).map(|&argument| argument.to_owned()));
         let process = Process::start("chromium", Path::new("/bin/sh"), &arguments, folder.path());
         // Each waits for the other end.
         let to = File::options().write(true).open(to).unwrap();
@@ -199,10 +208,8 @@ impl Chromium {
         let run = "axe.run({ resultTypes: ['violations', 'incomplete'] }).then((found) => found.violations
             .filter((it) => it.impact === 'serious' || it.impact === 'critical')
             .flatMap((it) => it.nodes.map((node) => `${it.impact} ${it.id}: ${node.target.join(' ')} ${node.failureSummary}`)))";
-        let asked = json!({ "expression": run, "returnByValue": true, "awaitPromise": true });
-        let answer = self.command("Runtime.evaluate", asked);
-        assert!(answer["exceptionDetails"].is_null(), "axe-core: {answer}");
-        let found = answer["result"]["value"].as_array().expect("a list of findings");
+        let found = self.awaited(run);
+        let found = found.as_array().expect("a list of findings");
         found.iter().map(|it| it.as_str().unwrap_or_default().to_owned()).collect()
     }
 
@@ -214,6 +221,17 @@ impl Chromium {
         let taken = self.command("Page.captureScreenshot", json!({ "format": "png" }));
         let taken = taken["data"].as_str().expect("a picture");
         data_encoding::BASE64.decode(taken.as_bytes()).expect("base64")
+    }
+
+    /// What the promise that an expression gives comes to.
+    ///
+    /// # Panics
+    /// When it is rejected.
+    pub fn awaited(&mut self, expression: &str) -> Value {
+        let asked = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
+        let answer = self.command("Runtime.evaluate", asked);
+        assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
+        answer["result"]["value"].clone()
     }
 
     /// The text that the page shows.
@@ -285,6 +303,15 @@ impl Chromium {
     #[must_use]
     pub fn overflows(&mut self) -> bool {
         self.value("document.documentElement.scrollWidth > document.documentElement.clientWidth") == true
+    }
+
+    /// The value of a cookie for an address, scripts' or not.
+    #[must_use]
+    pub fn cookie(&mut self, address: &str, name: &str) -> Option<String> {
+        let found = self.command("Network.getCookies", json!({ "urls": [address] }));
+        let cookies = found["cookies"].as_array()?;
+        let cookie = cookies.iter().find(|cookie| cookie["name"] == name)?;
+        Some(cookie["value"].as_str()?.to_owned())
     }
 
     /// What the pages have complained of so far.

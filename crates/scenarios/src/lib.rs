@@ -3,8 +3,8 @@
 //! A test leases a piece of loopback ([`net`]), starts Sidetone on it ([`sidetone`]), lets SIPp play the carrier and
 //! the PBX ([`sipp`], with the scenarios of `sip-test-scenarios/`), owns both ends of the media itself ([`rtp`]), and
 //! in the end compares what each side sent with what the other received ([`transparency`]). [`call`] puts the usual
-//! case together. [`asterisk`], [`baresip`], [`dns`] and [`postgresql`] are a real PBX, softphone, name
-//! server and database.
+//! case together. [`asterisk`], [`baresip`], [`dns`], [`postgresql`] and [`identity`] are a real PBX, softphone, name
+//! server, database and identity provider.
 //!
 //! Scenarios stop at gates ([`sipp::Sipp::open_gate`]), so no test depends on how fast the machine is. The times that
 //! stand here are guards against hanging, nothing else.
@@ -17,6 +17,7 @@ pub mod call;
 pub mod chromium;
 pub mod demo;
 pub mod dns;
+pub mod identity;
 pub mod net;
 pub mod postgresql;
 pub mod process;

@@ -1,10 +1,11 @@
-//! A real PostgreSQL server with nothing in it, for one test. It listens on a socket in its own folder and nowhere
-//! else.
+//! A real PostgreSQL server with nothing in it, for one test. It listens on a socket in its own folder, and nowhere
+//! else unless it is asked for passwords: then at a loopback address too, perhaps with TLS.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::net::{Net, host};
 use crate::process::Process;
 use crate::until;
 
@@ -14,6 +15,21 @@ pub struct PostgreSql {
     folder: tempfile::TempDir,
     binaries: PathBuf,
     process: Option<Process>,
+    /// Its piece of loopback, if it listens there.
+    net: Option<Net>,
+    is_tls: bool,
+}
+
+/// Port of a server that listens at a loopback address.
+pub const PORT: u16 = 5432;
+
+/// A server's certificate and its key, as PEM.
+#[derive(Debug, Clone, Copy)]
+pub struct Certified<'a> {
+    /// The certificate, and those that it was signed by.
+    pub certificate: &'a str,
+    /// The private key.
+    pub key: &'a str,
 }
 
 impl PostgreSql {
@@ -23,32 +39,80 @@ impl PostgreSql {
     /// When PostgreSQL is not installed (`make peers` does it) or doesn't start.
     #[must_use]
     pub fn start() -> Self {
+        Self::begin(None, None)
+    }
+
+    /// The same, listening at a loopback address too, where it asks for a password (SCRAM); with a certificate it
+    /// speaks TLS there to whoever wants it.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    #[must_use]
+    pub fn start_at_address(password: &str, certified: Option<Certified<'_>>) -> Self {
+        Self::begin(Some(password), certified)
+    }
+
+    fn begin(password: Option<&str>, certified: Option<Certified<'_>>) -> Self {
         let folder = tempfile::Builder::new().prefix("sidetone-pg-").tempdir().unwrap();
         // PostgreSQL refuses to run as root: whoever it runs as must get into its folder.
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o777)).unwrap();
-        let mut server = Self { folder, binaries: binaries(), process: None };
+        let net = password.map(|_| Net::lease());
+        let is_tls = certified.is_some();
+        let mut server = Self { folder, binaries: binaries(), process: None, net, is_tls };
         let data = server.data();
         let arguments = [
             "-D",
             path(&data),
             "-U",
             "sidetone",
-            "--auth=trust",
+            "--auth-local=trust",
             "--no-sync",
             "--no-instructions",
             "--encoding=UTF8",
             "--locale=C",
         ];
-        let made = Command::new("setpriv")
-            .args(unprivileged())
-            .arg(server.binaries.join("initdb"))
-            .args(arguments)
-            .current_dir(server.folder.path())
-            .output()
-            .unwrap();
+        let mut initdb = Command::new("setpriv");
+        initdb.args(unprivileged()).arg(server.binaries.join("initdb")).args(arguments);
+        match password {
+            Some(password) => {
+                server.write("password", password);
+                initdb
+                    .arg("--auth-host=scram-sha-256")
+                    .arg("--pwfile")
+                    .arg(server.folder.path().join("password"));
+            }
+            None => {
+                initdb.arg("--auth-host=trust");
+            }
+        }
+        let made = initdb.current_dir(server.folder.path()).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        if let Some(Certified { certificate, key }) = certified {
+            server.write("server.crt", certificate);
+            server.write("server.key", key);
+        }
         server.resume();
         server
+    }
+
+    /// Writes a file that the server's user alone may read.
+    fn write(&self, name: &str, content: &str) {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+        if nix::unistd::geteuid().is_root() {
+            let user = nix::unistd::User::from_name("postgres").unwrap().expect("PostgreSQL's user");
+            nix::unistd::chown(&path, Some(user.uid), Some(user.gid)).unwrap();
+        }
+    }
+
+    /// The address that it listens at.
+    ///
+    /// # Panics
+    /// When it listens at none.
+    #[must_use]
+    pub fn address(&self) -> String {
+        self.net.as_ref().expect("a server that listens at an address").v4(host::PBX).to_string()
     }
 
     /// Starts the server again after [`Self::stop`].
@@ -61,8 +125,17 @@ impl PostgreSql {
             [path(&self.binaries.join("postgres")), "-D", path(&self.data()), "-k", path(self.folder.path())]
                 .map(str::to_owned),
         );
-        for setting in ["listen_addresses=", "fsync=off", "max_connections=20", "shared_buffers=8MB"] {
-            arguments.extend(["-c".to_owned(), setting.to_owned()]);
+        let listens = self.net.as_ref().map_or_else(String::new, |net| net.v4(host::PBX).to_string());
+        let mut settings = vec![format!("listen_addresses={listens}"), format!("port={PORT}")];
+        settings.extend(["fsync=off", "max_connections=20", "shared_buffers=8MB"].map(str::to_owned));
+        if self.is_tls {
+            let file = |name: &str| self.folder.path().join(name).display().to_string();
+            settings.push("ssl=on".to_owned());
+            settings.push(format!("ssl_cert_file={}", file("server.crt")));
+            settings.push(format!("ssl_key_file={}", file("server.key")));
+        }
+        for setting in settings {
+            arguments.extend(["-c".to_owned(), setting]);
         }
         // `Process` runs it by another setpriv, which sees to it that it ends with the test.
         let process =

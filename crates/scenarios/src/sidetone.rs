@@ -248,6 +248,12 @@ impl Sidetone {
         Some((head.split(' ').nth(1)?.parse().ok()?, body))
     }
 
+    /// What it has logged.
+    #[must_use]
+    pub fn output(&self) -> String {
+        self.process.output()
+    }
+
     /// Sends a request, whose head lacks Host and its end, and leaves the answer to be read.
     ///
     /// # Panics

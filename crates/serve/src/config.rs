@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sidetone_events::Secret;
+use sidetone_oidc::OidcConfig;
 
 /// `[http]`
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
@@ -19,6 +20,8 @@ pub struct Http {
     /// Token of clients that may tell Sidetone of calls and announce into them, under /api; without one, no client may.
     /// At least 16 bytes: text, or `{ file = "…" }`.
     pub token: Option<Secret>,
+    /// The identity provider that people sign in by, beside passwords and tokens.
+    pub oidc: Option<OidcConfig>,
     /// Origins whose pages may embed the agent's page, as `https://crm.example.com`.
     pub frame_ancestors: Vec<FrameAncestor>,
     /// Most connections at once. Each page that is live holds one.

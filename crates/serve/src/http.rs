@@ -37,6 +37,7 @@ use sidetone_book::Calls;
 use sidetone_consent::page::{self, Language, PageFacts};
 use sidetone_consent::report::ModelFacts;
 use sidetone_events::{Revealed, StallGuard};
+use sidetone_oidc::Oidc;
 use sidetone_proxy::binding::cant_bind;
 use sidetone_proxy::config::Fault;
 use sidetone_watch::Alarm;
@@ -94,6 +95,8 @@ pub struct Served {
     pub model: Option<ModelFacts>,
     /// For the compliance page.
     pub facts: GatherFacts,
+    /// The identity provider that people sign in by; absent where they sign in here alone.
+    pub oidc: Option<Oidc>,
 }
 
 /// Binds the page server and starts it; returns the address bound.
@@ -143,13 +146,15 @@ fn pages() -> [Route<Pages>; 5] {
 }
 
 fn router(served: Served, alarm: &Alarm) -> Router {
-    let Served { stats, policy, events, api, kept, desks, practice, model, facts, embedded_by, .. } = served;
+    let Served { stats, policy, events, api, kept, desks, practice, model, facts, embedded_by, oidc, .. } =
+        served;
+    let oidc = oidc.map(Arc::new);
     let pages = pages().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
     let pages = pages.with_state(Pages { stats: stats.clone(), policy }).merge(events);
     let pages = match kept {
         Some(kept) => {
             let limits = Arc::new(Limits::new());
-            let screens = Screens::new(kept.clone(), stats, model, facts, Arc::clone(&limits), alarm);
+            let screens = Screens::new(kept.clone(), stats, model, facts, Arc::clone(&limits), oidc, alarm);
             pages
                 .merge(history::router(kept.clone(), Arc::clone(&limits)))
                 .merge(text::router(kept.clone(), desks.clone(), Arc::clone(&limits)))

@@ -106,10 +106,16 @@ fn sinks(config: &Config) -> Vec<SinkFacts> {
             0 => "without a limit of time".to_owned(),
             days => format!("{days} days"),
         };
+        // No longer than the moments, which they go with.
+        let words = match (config.language.keep, store.keep_words_days) {
+            (true, 1..) => format!(", words {}", days(store.keep_words_days)),
+            _ => String::new(),
+        };
         let kept = format!(
-            "calls {}, what was inferred from moment to moment {}; erased when the customer refuses, and by `sidetone store erase`",
+            "calls {}, what was inferred from moment to moment {}{}; erased when the customer refuses, and by `sidetone store erase`",
             days(store.keep_calls_days),
-            days(store.keep_timelines_days)
+            days(store.keep_timelines_days),
+            words
         );
         // A connection string names hosts and users, no password.
         let place = store.path.as_ref().map(|path| path.display().to_string());

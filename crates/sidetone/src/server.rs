@@ -97,7 +97,7 @@ impl Server {
     pub(crate) async fn launch(prepared: Prepared, read_again: ReadAgain) -> Result<Self, StartError> {
         // Long: the parts in the order in which they stand on each other.
         let epoch = Instant::now();
-        let Prepared { config, hasher, library, model, words, http_token } = prepared;
+        let Prepared { config, hasher, library, model, words, http_token, oidc } = prepared;
         let bus = Bus::new();
         bus.keep_words(config.language.keep);
         let sinks = Sinks::start(&config.events, &bus).map_err(|error| events_fault(None, &error))?;
@@ -199,6 +199,7 @@ impl Server {
                     kept: kept(&config, lock(&store).as_ref(), numbers_of),
                     model: model_facts,
                     facts: Arc::new(move || compliance::of_pages(&told.get(), model_told.clone())),
+                    oidc,
                     api: http_token.map(|token| (token, Arc::clone(&calls))),
                 };
                 Some(http::start(listen, served, &alarm).await?)

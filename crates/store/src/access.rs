@@ -236,6 +236,13 @@ impl Store {
         rows.first().map(token).transpose()
     }
 
+    /// The valid token of that id, if there is one.
+    pub(crate) fn token_of(&mut self, id: &str, now: Timestamp) -> Result<Option<Token>, StoreError> {
+        let sql = format!("SELECT {TOKEN} FROM tokens WHERE id = $1 AND {VALID}");
+        let rows = self.database.query(&sql, &[id.into(), now.unix_millis().into()])?;
+        rows.first().map(token).transpose()
+    }
+
     /// Begins a session of whoever has this secret; the session's own secret. `None` for a secret that is not valid.
     ///
     /// # Errors
@@ -280,12 +287,19 @@ impl Store {
         token(row).map(Some)
     }
 
-    /// Ends a session.
+    /// Ends a session; that of somebody whom an identity provider has named is noted.
     ///
     /// # Errors
     /// The database's.
-    pub fn sign_out(&mut self, session: &str) -> Result<(), StoreError> {
-        self.database.execute("DELETE FROM sessions WHERE digest = $1", &[digest(session).into()]).map(drop)
+    pub fn sign_out(&mut self, session: &str, now: Timestamp) -> Result<(), StoreError> {
+        let digest: Value = digest(session).into();
+        let sql = "INSERT INTO accesses (time, token, name, action, subject)
+                   SELECT CAST($2 AS BIGINT), tokens.id, tokens.name, 'signed_out', identities.issuer
+                   FROM sessions JOIN tokens ON tokens.id = sessions.token
+                       JOIN identities ON identities.token = tokens.id
+                   WHERE sessions.digest = $1";
+        self.database.execute(sql, &[digest.clone(), now.unix_millis().into()])?;
+        self.database.execute("DELETE FROM sessions WHERE digest = $1", &[digest]).map(drop)
     }
 
     /// Deletes sessions that are over, and accesses that are too long ago.

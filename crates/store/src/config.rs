@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::connection::Connection;
+
 /// `[store]`: what happened in calls, kept to be asked about.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -12,7 +14,8 @@ pub struct StoreConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
     /// A PostgreSQL instead: a connection string without a password, as in
-    /// `host=127.0.0.1 user=sidetone dbname=sidetone`.
+    /// `host=127.0.0.1 user=sidetone dbname=sidetone`, or a URL. `sslmode` and `sslrootcert` are libpq's; without them
+    /// a server of another machine has to show a certificate of its name that the system trusts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postgres: Option<String>,
     /// A file that holds that user's password; without one none is sent.
@@ -25,6 +28,11 @@ pub struct StoreConfig {
     /// events. The call's row with its summary stays. 0 keeps it as long as the call, which it goes with in any case.
     #[serde(default = "StoreConfig::default_keep_timelines_days")]
     pub keep_timelines_days: u32,
+    /// Days after which a call's words are deleted, where any are kept (`language.keep`): its utterances, and the
+    /// phrases by which topics and alerts were known. Which topics there were stays with the call. 0 keeps them as long
+    /// as the timeline, which they go with in any case.
+    #[serde(default = "StoreConfig::default_keep_words_days")]
+    pub keep_words_days: u32,
 }
 
 impl StoreConfig {
@@ -37,6 +45,10 @@ impl StoreConfig {
         90
     }
 
+    const fn default_keep_words_days() -> u32 {
+        30
+    }
+
     /// A store in an SQLite file, kept for the usual time.
     #[must_use]
     pub fn in_file(path: PathBuf) -> Self {
@@ -46,6 +58,7 @@ impl StoreConfig {
             postgres_password_file: None,
             keep_calls_days: Self::default_keep_calls_days(),
             keep_timelines_days: Self::default_keep_timelines_days(),
+            keep_words_days: Self::default_keep_words_days(),
         }
     }
 
@@ -70,25 +83,11 @@ impl StoreConfig {
                     "names no file; name one, as in /var/lib/sidetone/store.db".to_owned(),
                 ));
             }
-            (None, Some(text)) => match text.parse::<tokio_postgres::Config>() {
-                Err(error) => {
-                    let cause = std::error::Error::source(&error)
-                        .map_or_else(String::new, |cause| format!(" ({cause})"));
-                    let why = format!(
-                        "is no connection string{cause}; write host=127.0.0.1 user=sidetone dbname=sidetone, and nothing of TLS, which Sidetone does not speak to it yet"
-                    );
-                    return Some(("postgres", why));
+            (None, Some(text)) => {
+                if let Err(fault) = Connection::parse(text) {
+                    return Some(("postgres", fault.to_string()));
                 }
-                Ok(parsed) if parsed.get_password().is_some() => {
-                    let why = "holds a password; write it into a file of its own, and name that in postgres_password_file";
-                    return Some(("postgres", why.to_owned()));
-                }
-                Ok(parsed) if parsed.get_hosts().is_empty() => {
-                    let why = "names no host; write host=127.0.0.1, or the folder of its socket, host=/var/run/postgresql";
-                    return Some(("postgres", why.to_owned()));
-                }
-                Ok(_) => {}
-            },
+            }
             (Some(_), None) => {}
         }
         if self.postgres_password_file.is_some() && self.postgres.is_none() {

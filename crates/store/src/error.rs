@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::connection::ConnectionFault;
+use crate::tls::{self, CertificatesFault};
+
 /// An error of a store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -22,6 +25,12 @@ pub enum StoreError {
         /// The reason.
         why: sidetone_events::SecretError,
     },
+    /// The connection string of PostgreSQL can't be used.
+    #[error("the connection string {0}")]
+    Connection(#[from] ConnectionFault),
+    /// The certificates that PostgreSQL's is to be verified by can't be used.
+    #[error(transparent)]
+    Certificates(#[from] CertificatesFault),
     /// The database was written by a newer version.
     #[error("the store was written by a newer Sidetone (its schema is {found}, this one knows {known})")]
     Newer {
@@ -92,6 +101,9 @@ pub enum StoreError {
     /// The export can't be written.
     #[error("the export can't be written: {0}")]
     Export(#[from] csv::Error),
+    /// The export can't be written as Parquet.
+    #[error("the export can't be written: {0}")]
+    Parquet(#[from] parquet::errors::ParquetError),
 }
 
 fn of_node(feed: &str) -> String {
@@ -147,6 +159,9 @@ impl StoreError {
             Self::Gone(_) => "a new one is begun with what the spool still holds",
             Self::OtherSpool => "the one that is there now is read from its beginning",
             Self::Held(_) => "give each Sidetone a file of its own, or with PostgreSQL its own `node`",
+            Self::Connection(_) => "correct it; docs/STORE.md has examples",
+            Self::Certificates(fault) => fault.remedy(),
+            Self::Postgres(error) if let Some(remedy) = tls::remedy(error) => remedy,
             Self::Postgres(_) | Self::Silent { .. } => {
                 "see that PostgreSQL runs and lets this user in (`psql` with the same connection string); the spool keeps the events meanwhile"
             }
@@ -158,7 +173,7 @@ impl StoreError {
             Self::Taken => "`sidetone user password` gives them another password; or choose another name",
             Self::Random(_) => "try again",
             Self::Thread(_) => "see the system's limits on threads and memory",
-            Self::Export(_) => "see that there is room where it is written",
+            Self::Export(_) | Self::Parquet(_) => "see that there is room where it is written",
         }
     }
 }

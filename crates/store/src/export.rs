@@ -1,4 +1,6 @@
-//! Tables as CSV, row by row.
+//! Tables as CSV, row by row, or as Parquet, some thousand rows at a time.
+
+mod parquet;
 
 use std::io::Write;
 
@@ -24,12 +26,22 @@ pub enum Table {
     Notes,
     /// A row a day, direction, and trunk, queue, team or tier.
     Days,
+    /// A row a day, team, and topic that customers named.
+    Topics,
 }
 
 impl Table {
     /// Each of them.
-    pub const ALL: [Self; 7] =
-        [Self::Calls, Self::Affect, Self::Events, Self::Outcomes, Self::Surveys, Self::Notes, Self::Days];
+    pub const ALL: [Self; 8] = [
+        Self::Calls,
+        Self::Affect,
+        Self::Events,
+        Self::Outcomes,
+        Self::Surveys,
+        Self::Notes,
+        Self::Days,
+        Self::Topics,
+    ];
 
     fn sql(self) -> (String, &'static str) {
         match self {
@@ -48,6 +60,10 @@ impl Table {
                 "notes ORDER BY call, posted, id",
             ),
             Self::Days => (day_columns().to_owned(), "days ORDER BY day, grouped, label, direction"),
+            Self::Topics => (
+                "day, topic, team, calls, upset, recovered, agents".to_owned(),
+                "topic_days ORDER BY day, topic, team",
+            ),
         }
     }
 }

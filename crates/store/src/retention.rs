@@ -50,6 +50,9 @@ impl Store {
                 Ok(())
             })?;
         }
+        if config.keep_words_days > 0 {
+            deleted += self.expire_words(before(config.keep_words_days))?;
+        }
         let bound: Value = before(KEEP_ERASED_DAYS).into();
         self.database.execute("DELETE FROM erased_calls WHERE time < $1", &[bound])?;
         let mut calls = 0;
@@ -68,6 +71,32 @@ impl Store {
             self.database.overwrite_erased()?;
         }
         Ok(calls)
+    }
+
+    /// Deletes the words of some calls that began before a time and are over; how many calls had any.
+    fn expire_words(&mut self, before: u64) -> Result<u64, StoreError> {
+        let sql = "SELECT id FROM calls WHERE worded = 1 AND started < $1 AND ended IS NOT NULL
+                   ORDER BY started LIMIT $2";
+        let calls = self.database.query(sql, &[before.into(), AT_ONCE.into()])?;
+        transaction(self.database.as_mut(), |database| {
+            for row in &calls {
+                let call: Value = row.text(0)?.into();
+                let sql = "DELETE FROM events WHERE call = $1 AND kind IN ('words.final', 'words.topic')";
+                database.execute(sql, std::slice::from_ref(&call))?;
+                let sql = "SELECT seq, data FROM events WHERE call = $1 AND kind = 'affect.alert'";
+                for alert in database.query(sql, std::slice::from_ref(&call))? {
+                    let mut data: serde_json::Value =
+                        serde_json::from_str(&alert.text(1)?).unwrap_or_default();
+                    if data.as_object_mut().and_then(|data| data.remove("phrase")).is_some() {
+                        let sql = "UPDATE events SET data = $3 WHERE call = $1 AND seq = $2";
+                        let place = [call.clone(), alert.int(0)?.into(), data.to_string().into()];
+                        database.execute(sql, &place)?;
+                    }
+                }
+                database.execute("UPDATE calls SET worded = NULL WHERE id = $1", &[call])?;
+            }
+            Ok(calls.len() as u64)
+        })
     }
 
     /// Deletes every call of a number, whichever side it was on, with everything about them.

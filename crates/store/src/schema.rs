@@ -5,7 +5,7 @@ use crate::error::StoreError;
 
 /// What each version added, oldest first. A step is never changed once it was released: a store that has made it does
 /// not make it again.
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 8] = [
     // Times are milliseconds since 1970, UTC; those named `…_ms` are lengths, and `at` counts from the call's INVITE.
     "CREATE TABLE sidetone_store (
          version BIGINT NOT NULL,
@@ -199,6 +199,38 @@ const STEPS: [&str; 7] = [
     "CREATE TABLE filters (
          token TEXT NOT NULL REFERENCES tokens (id), name TEXT NOT NULL, query TEXT NOT NULL,
          PRIMARY KEY (token, name)
+     );",
+    // What customers named, as words of a call and as sums of days. Who signs in by an identity provider.
+    "ALTER TABLE calls ADD COLUMN topics TEXT;
+     UPDATE calls SET topics = (
+         SELECT string_agg(topic, ' ' ORDER BY topic) FROM (
+             SELECT 'bereavement' AS topic UNION ALL SELECT 'cancel' UNION ALL SELECT 'complaint'
+             UNION ALL SELECT 'hardship' UNION ALL SELECT 'legal' UNION ALL SELECT 'refund'
+             UNION ALL SELECT 'repeat_contact' UNION ALL SELECT 'supervisor' UNION ALL SELECT 'thanks'
+             UNION ALL SELECT 'urgent') AS known
+         WHERE EXISTS (SELECT 1 FROM events WHERE call = calls.id AND kind = 'words.topic'
+             AND data LIKE '%\"topic\":\"' || topic || '\"%'))
+     WHERE id IN (SELECT call FROM events WHERE kind = 'words.topic');
+     -- 1 while words of the call are kept.
+     ALTER TABLE calls ADD COLUMN worded BIGINT;
+     UPDATE calls SET worded = 1
+     WHERE id IN (SELECT call FROM events WHERE kind IN ('words.final', 'words.topic'));
+     CREATE INDEX calls_with_words ON calls (started) WHERE worded = 1;
+     INSERT INTO stale_days (day) SELECT DISTINCT started / 86400000 FROM calls WHERE topics IS NOT NULL
+         ON CONFLICT (day) DO NOTHING;
+     -- It costs nothing where words are not recognised.
+     CREATE INDEX calls_with_topics ON calls (started, id) WHERE topics IS NOT NULL;
+     CREATE TABLE topic_days (
+         day BIGINT NOT NULL, topic TEXT NOT NULL, team TEXT NOT NULL,
+         calls BIGINT NOT NULL, upset BIGINT NOT NULL, recovered BIGINT NOT NULL, agents BIGINT NOT NULL,
+         PRIMARY KEY (day, topic, team)
+     );
+
+     CREATE TABLE identities (
+         issuer TEXT NOT NULL, subject TEXT NOT NULL,
+         token TEXT NOT NULL UNIQUE REFERENCES tokens (id),
+         seen BIGINT NOT NULL,
+         PRIMARY KEY (issuer, subject)
      );",
     // Cues that were withheld from calls drawn for it, to compare such calls with those whose cues were shown.
     "-- In calls and cues: 1 for withheld, 0 for shown though the lot could have withheld it; none for what is compared

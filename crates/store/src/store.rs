@@ -7,6 +7,7 @@ use sidetone_events::Secret;
 use sidetone_spool::Position;
 
 use crate::config::StoreConfig;
+use crate::connection::Connection;
 use crate::database::{Database, PostgreSql, Sqlite};
 use crate::error::StoreError;
 use crate::schema;
@@ -113,10 +114,10 @@ impl Store {
             let name = format!("`{}`", path.display());
             return Ok(Self { database: Box::new(Sqlite::open(&path)?), name });
         };
-        let mut parsed: tokio_postgres::Config = connection.parse()?;
+        let mut parsed = Connection::parse(connection)?;
         if let Some(path) = &config.postgres_password_file {
             let unreadable = |why| StoreError::Password { path: path.clone(), why };
-            parsed.password(Secret::in_file(path).reveal(1).map_err(unreadable)?.bytes());
+            parsed = parsed.with_password(Secret::in_file(path).reveal(1).map_err(unreadable)?.bytes());
         }
         Ok(Self { database: Box::new(PostgreSql::connect(&parsed)?), name: "PostgreSQL".to_owned() })
     }

@@ -6,6 +6,7 @@ use crate::error::StoreError;
 use crate::holdout;
 use crate::query::{Grouping, REST};
 use crate::store::Store;
+use crate::topics;
 use sidetone_events::Timestamp;
 
 const DAY_MS: u64 = 86_400_000;
@@ -74,8 +75,10 @@ fn sum_day(database: &mut dyn Database, day: i64) -> Result<(), StoreError> {
         let values: [Value; 3] = [day.into(), from.into(), until.into()];
         database.execute(&sums(by, is_followed), &values)?;
     }
-    cues::sum_day(database, &[day.into(), from.into(), until.into()])?;
-    holdout::sum_day(database, &[day.into(), from.into(), until.into()])
+    let bounds = [day.into(), from.into(), until.into()];
+    topics::sum_day(database, &bounds)?;
+    cues::sum_day(database, &bounds)?;
+    holdout::sum_day(database, &bounds)
 }
 
 /// The statement that sums a day up: its number, its first millisecond and the first one behind it are the parameters.

@@ -2,8 +2,12 @@
 
 mod additions;
 mod cues;
+mod identities;
 mod labels;
 mod migration;
+mod parquet;
+mod tls;
+mod topics;
 
 use sidetone_consent::State;
 use sidetone_events::{CallId, Happening};
@@ -359,7 +363,7 @@ fn sessions_end_by_time_by_rest_by_hand_and_with_their_token() {
         }
         assert!(store.session(&used, at(12 * HOUR)).unwrap().is_none(), "a working day");
         assert!(store.session(&idle, at(2 * HOUR)).unwrap().is_none(), "nobody was there");
-        store.sign_out(&out).unwrap();
+        store.sign_out(&out, at(0)).unwrap();
         assert!(store.session(&out, at(1)).unwrap().is_none());
         assert!(store.session(&made.secret, at(1)).unwrap().is_none(), "a token is no session");
         assert!(store.token(&last, at(1)).unwrap().is_none(), "nor a session a token");

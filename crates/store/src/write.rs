@@ -10,6 +10,7 @@ use crate::database::{Database, Value, transaction};
 use crate::error::StoreError;
 use crate::store::Store;
 use crate::sums::mark_stale;
+use crate::topics;
 
 /// What a page brought.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -149,16 +150,32 @@ fn write_event(database: &mut dyn Database, event: &Event, json: &str) -> Result
         return Ok(false);
     }
     update_call(database, event, &call)?;
+    if has_words(&event.happening) {
+        database.execute(
+            "UPDATE calls SET worded = 1 WHERE id = $1 AND worded IS NULL",
+            &[call.as_str().into()],
+        )?;
+    }
     cues::write(database, &call, at_ms, &event.happening)?;
-    database.execute(newest, &[call.into(), event.seq.into()])?;
-    let counts = matches!(
-        event.happening,
-        Happening::CallEnded(_) | Happening::ConsentChanged(_) | Happening::CallLabelled(_)
-    );
+    database.execute(newest, &[call.as_str().into(), event.seq.into()])?;
+    let counts = match &event.happening {
+        Happening::CallEnded(_) | Happening::ConsentChanged(_) | Happening::CallLabelled(_) => true,
+        Happening::WordsTopic(named) => topics::note(database, &call, named.topic)?,
+        _ => false,
+    };
     if event.at.is_zero() || counts {
         mark_stale(database, started)?;
     }
     Ok(true)
+}
+
+/// Whether somebody's words stand in an event, or a part of them.
+fn has_words(happening: &Happening) -> bool {
+    match happening {
+        Happening::WordsFinal(_) | Happening::WordsTopic(_) => true,
+        Happening::AffectAlert(alert) => alert.phrase.is_some(),
+        _ => false,
+    }
 }
 
 /// What an event changes in its call's row. Events of one call come in order.
@@ -279,7 +296,8 @@ fn erase(database: &mut dyn Database, call: CallId, before: u64) -> Result<(), S
         "UPDATE calls SET erased_before = $2, valence = NULL, arousal = NULL, distress = NULL, confidence = NULL,
              state = NULL, trend = NULL, alerts = 0, calmed = 0, alert = NULL, valence_start = NULL,
              valence_end = NULL, shift = NULL, speech_ms = NULL, judged_ms = NULL, customer_talk_ms = NULL,
-             agent_talk_ms = NULL, overlap_ms = NULL, silence_ms = NULL, hold_ms = NULL, holds = NULL, withheld = NULL
+             agent_talk_ms = NULL, overlap_ms = NULL, silence_ms = NULL, hold_ms = NULL, holds = NULL,
+             topics = NULL, withheld = NULL
          WHERE id = $1 AND erased_before < $2",
         &bound,
     )?;

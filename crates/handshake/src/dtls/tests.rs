@@ -516,3 +516,33 @@ fn with_ice_a_new_address_is_heard_and_sent_to() {
     wire.server.close(wire.now);
     assert!(matches!(wire.server.poll(), Some(Output::Datagram { to, .. }) if to == moved));
 }
+
+/// RFC 6347 §4.2.8: a client that has restarted, or another one behind an SBC with the same certificate.
+#[test]
+fn a_client_that_begins_anew_gets_new_keys_and_one_that_fails_takes_none_away() {
+    for trust in [Trust::Cookie, Trust::Ice] {
+        let client = settings(identity(), false);
+        let server = settings(identity(), false);
+        let mut wire = Wire::new(Arc::clone(&client), Arc::clone(&server), trust);
+        wire.run();
+        wire.assert_keys();
+        let Some(Output::Keys(first)) = wire.server_outcome.pop() else { panic!("keys") };
+
+        // Somebody else, with another certificate, from the peer's own address.
+        let expected = || Fingerprints::from(server.identity().fingerprint());
+        wire.client = Dtls::new(settings(identity(), false), Role::Client, trust, expected());
+        wire.client_outcome.clear();
+        wire.client.aim(wire.now, server_address());
+        wire.run();
+        assert_eq!(wire.server_outcome, [Output::Refused(Failure::Fingerprint)], "{trust:?}");
+        wire.server_outcome.clear();
+
+        wire.client = Dtls::new(client, Role::Client, trust, expected());
+        wire.client_outcome.clear();
+        wire.client.aim(wire.now, server_address());
+        wire.run();
+        wire.assert_keys();
+        assert_ne!(wire.server_outcome, [Output::Keys(first)], "{trust:?}");
+        assert_eq!(wire.server.counts().restarts, 2);
+    }
+}

@@ -37,6 +37,7 @@ pub(crate) fn labels() -> CallLabels {
         queues: owned(&["billing", "claims", "sales"]),
         teams: owned(&["north", "south"]),
         tiers: owned(&["bereavement", "vip"]),
+        has_topics: false,
     }
 }
 

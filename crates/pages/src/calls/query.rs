@@ -1,6 +1,7 @@
 //! Which calls are asked for: the page's query, and the form that makes one.
 
 use serde::Deserialize;
+use sidetone_call::Topic;
 use sidetone_store::{CallFilter, Cursor, Outcome};
 
 use crate::civil::{DAY_MS, Date};
@@ -28,6 +29,8 @@ pub struct CallsQuery {
     pub agent: String,
     /// `inbound`, `outbound` or `unknown`.
     pub direction: String,
+    /// A topic's name in events.
+    pub topic: String,
     /// `upset`, `recovered`, `improved` or `declined`.
     pub outcome: String,
     /// A hashed number on either side: 24 hexadecimal digits.
@@ -56,6 +59,8 @@ pub struct CallsForm {
     pub agent: String,
     /// See [`CallsQuery`].
     pub direction: String,
+    /// See [`CallsQuery`].
+    pub topic: String,
     /// See [`CallsQuery`].
     pub outcome: String,
     /// A number in clear, to be hashed.
@@ -116,6 +121,10 @@ impl CallsQuery {
             "declined" => Some(Outcome::Declined),
             _ => return Err(QueryFault::Choice),
         };
+        let topic = Topic::ALL.into_iter().find(|topic| topic.name() == self.topic);
+        if !(self.topic.is_empty() || topic.is_some()) {
+            return Err(QueryFault::Choice);
+        }
         if !matches!(self.direction.as_str(), "" | "inbound" | "outbound" | "unknown")
             || !(self.number.is_empty() || is_hash(&self.number))
             || [&self.trunk, &self.queue, &self.team, &self.tier, &self.agent]
@@ -139,6 +148,7 @@ impl CallsQuery {
             agent: some(self.agent.trim()),
             direction: some(&self.direction),
             number: some(&self.number),
+            topic,
             outcome,
             after,
             ..CallFilter::default()
@@ -157,6 +167,7 @@ impl CallsQuery {
             ("tier", &self.tier),
             ("agent", &self.agent),
             ("direction", &self.direction),
+            ("topic", &self.topic),
             ("outcome", &self.outcome),
             ("number", &self.number),
             ("after", &self.after),
@@ -191,6 +202,7 @@ impl CallsForm {
             tier: self.tier,
             agent: self.agent,
             direction: self.direction,
+            topic: self.topic,
             outcome: self.outcome,
             number,
             after: String::new(),
@@ -252,6 +264,7 @@ mod tests {
         };
         assert_eq!(query(|it| it.from = "yesterday".into()), QueryFault::Day);
         assert_eq!(query(|it| it.outcome = "angry".into()), QueryFault::Choice);
+        assert_eq!(query(|it| it.topic = "weather".into()), QueryFault::Choice);
         assert_eq!(query(|it| it.direction = "' OR 1=1".into()), QueryFault::Choice);
         assert_eq!(query(|it| it.number = "+49301234567".into()), QueryFault::Choice);
         assert_eq!(query(|it| it.after = "1-../x".into()), QueryFault::Cursor);
@@ -261,6 +274,14 @@ mod tests {
             it.until = "2026-11-28".into();
         };
         assert_eq!(query(order), QueryFault::Order);
+    }
+
+    #[test]
+    fn a_topic_is_asked_for_by_its_name() {
+        let query = CallsQuery { topic: "repeat_contact".into(), ..Default::default() };
+        assert_eq!(query.filter().unwrap().topic, Some(Topic::RepeatContact));
+        assert_eq!(query.to_query(), "?topic=repeat_contact");
+        assert!(query.narrows() && CallsQuery::default().filter().unwrap().topic.is_none());
     }
 
     #[test]

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 use sidetone_store::CueSum;
 
-use super::estimate::{Estimate, SMALLEST_GROUP, Share};
+use super::estimate::{SMALLEST_GROUP, Share};
+use super::share::share;
 use super::sums::FEWEST_AGENTS;
-use crate::format::{clean, count, percent};
+use crate::format::{clean, count};
 use crate::layout::Shell;
-use crate::text::{Texts, fill};
 
 /// Most rows of the table.
 const MOST: usize = 40;
@@ -64,28 +64,14 @@ pub(super) fn table(shell: &Shell<'_>, cues: &[CueSum]) -> Markup {
                                 tr {
                                     th scope="row" { code { (clean(&cue.cue)) } }
                                     td.right { (count(texts, cue.shown)) }
-                                    td.right { (share(texts, cue.adopted, cue.judged)) }
-                                    td.right { (share(texts, cue.recovered, cue.upset)) }
+                                    td.right { (share(texts, Share { cases: cue.adopted, of: cue.judged })) }
+                                    td.right { (share(texts, Share { cases: cue.recovered, of: cue.upset })) }
                                 }
                             }
                         }
                     }
                 }
                 p.hint { (texts.cues_what) }
-            }
-        }
-    }
-}
-
-fn share(texts: &Texts, cases: u64, of: u64) -> Markup {
-    let Some(Estimate { value, interval, n }) = (Share { cases, of }).estimate() else {
-        return html! { "–" };
-    };
-    html! {
-        (percent(texts, value, 0))
-        @if let Some((low, high)) = interval {
-            span.half.soft {
-                " " (fill(texts.interval, &[&percent(texts, low, 0), &percent(texts, high, 0)])) " · n " (count(texts, n))
             }
         }
     }

@@ -52,7 +52,7 @@ texts! {
     topic_repeat_contact, topic_urgent, topic_bereavement, topic_hardship, topic_thanks, ev_alert_rose, ev_alert_calmed, ev_media_lost, ev_media_back, ev_ended, technical,
     call_id, node, caller, callee, hashed, figures_below, last_days, days_are_utc, no_figures, no_figures_how,
     as_csv, interval, too_few, no_before, change_higher, change_lower, change_unclear, change_untested,
-    by_trunk, by_day, by_week, by_queue, by_team, by_tier, queue, team, tier, no_label, rest_of_labels,
+    topics, topics_what, by_trunk, by_day, by_week, by_queue, by_team, by_tier, queue, team, tier, no_label, rest_of_labels,
     grouped_by, few_agents,
     small_groups, more_labels, chart_said, chart_says, caution_figures, kpi_shift,
     kpi_shift_def, kpi_recovery, kpi_recovery_def, kpi_upset, kpi_upset_def, kpi_answered, kpi_answered_def,
@@ -64,7 +64,8 @@ texts! {
     note_text, note_add, note_fault, note_full, self_note, self_note_ask, self_note_private, self_note_keep,
     ev_labelled, filters, filter_keep, filter_forget, filter_name, fault_filter, desk_last, join_in, join_in_how,
     join_in_more, sign_in, sign_in_below, token, name, password, sign_in_wrong_password, sign_in_by_token, sign_in_wrong,
-    sign_in_too_many, sign_in_ended, sign_in_stale, p400, p400_how, p401, p401_how,
+    sign_in_too_many, sign_in_ended, sign_in_stale, sign_in_by_provider, sign_out_there, sign_in_no_provider, sign_in_attempt, sign_in_denied,
+    sign_in_not_taken, sign_in_no_role, sign_in_domain, sign_in_no_agent, sign_in_revoked, p400, p400_how, p401, p401_how,
     p403, p403_how, p404, p404_how, p429, p429_how, p500, p500_how, p503, p503_how,
 }
 

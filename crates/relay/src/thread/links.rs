@@ -23,11 +23,12 @@ pub(super) fn negotiate(
     handshakes: Option<&Handshakes>,
     batch: &mut Batch,
 ) {
-    let leg = Leg { call: stream.call, stream: stream.index, side: port.side };
     let (Component::Rtp, Some(link)) = (port.component, stream.relay.link(port.side)) else {
         batch.unauthentic += 1;
         return;
     };
+    let number = link.number();
+    let leg = Leg { call: stream.call, stream: stream.index, side: port.side, number };
     match link.receive(now, from, packet) {
         Task::Answer(answer, fact) => {
             batch.checks += 1;
@@ -42,7 +43,9 @@ pub(super) fn negotiate(
             }
         }
         Task::Shake(checked) => {
-            if checked == Err(Unchecked) && !stream.relay.permits(port.side, from) {
+            let permitted = checked != Err(Unchecked) || stream.relay.permits(port.side, from);
+            let may_pass = permitted && stream.relay.link(port.side).is_some_and(|link| link.may_pass(now));
+            if !may_pass {
                 batch.rejected += 1;
             } else if let Some(handshakes) = handshakes {
                 handshakes.pass(leg, from, packet);
@@ -59,6 +62,21 @@ impl RelayThread {
         let out = stream.port(leg.side, Component::Rtp, to.is_ipv6()).and_then(|out| self.ports.get(out));
         if out.is_none_or(|out| out.socket.send_to(bytes, to).is_err()) {
             self.batch.send_errors += 1;
+        }
+    }
+
+    /// Tells the handshakes of a stream where ICE has found their parties: one that begins after that does not know.
+    pub(super) fn aim_again(&mut self, number: usize) {
+        let (Some(stream), Some(handshakes)) = (self.streams.get_mut(number), &self.handshakes) else {
+            return;
+        };
+        for side in [Side::Trunk, Side::Pbx] {
+            if let Some(link) = stream.relay.link(side)
+                && let Some(at) = link.nominated()
+            {
+                let leg = Leg { call: stream.call, stream: stream.index, side, number: link.number() };
+                handshakes.tell(Message::Aim(leg, at));
+            }
         }
     }
 

@@ -121,6 +121,7 @@ impl RelayThread {
                         }
                         stream.relay.plan(now, &plan);
                         self.note_due(number);
+                        self.aim_again(number);
                     }
                 }
                 Ok(Command::Play { call, stream, toward, id, playback }) => {
@@ -143,7 +144,7 @@ impl RelayThread {
                 Ok(Command::Send { leg, to, bytes }) => self.send(leg, to, &bytes),
                 Ok(Command::Keyed { leg, change }) => {
                     if let Some((_, stream)) = self.stream(leg.call, leg.stream) {
-                        stream.relay.keyed(leg.side, *change);
+                        stream.relay.keyed(leg.side, leg.number, *change);
                     }
                 }
                 Ok(Command::Close { call }) => self.close(call),

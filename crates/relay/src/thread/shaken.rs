@@ -12,8 +12,8 @@ use sidetone_srtp::{Inbound, MOST_TRAILER, Outbound};
 use super::secured::{came, pass_back, rtp};
 use super::tests::{CALL, Desk, plan};
 use super::*;
-use crate::handshakes::{HandshakeTotals, Message};
-use crate::protection::{Keyring, Shake};
+use crate::handshakes::{HandshakeTotals, Leg, Message};
+use crate::protection::{Change, Keyring, Shake};
 use crate::shaking::HandshakeThread;
 
 const OURS: &str = "OURSfrag";
@@ -306,6 +306,109 @@ fn another_fingerprint_in_mid_call_is_another_handshake_and_media_goes_on_meanwh
     assert_eq!(hall.totals().begun.load(Relaxed), 2);
 }
 
+fn keys_of_nobody() -> Change {
+    let keying = Keying::new(Suite::AesCm128Sha1_80, &[7; 30]).unwrap();
+    Change::Keys {
+        theirs: Vec::new(),
+        accepted: Vec::new(),
+        new: Some(Box::new(Outbound::new(keying.clone()).unwrap())),
+        ours: keying,
+    }
+}
+
+/// The party closes its session and, with the next description, begins another with the certificate that it had.
+#[test]
+fn after_a_good_bye_the_next_description_begins_anew() {
+    for does_ice in [false, true] {
+        let mut hall = Hall::new();
+        let ice = || does_ice.then(|| ice(OURS));
+        hall.agree(false, ice());
+        if does_ice {
+            hall.desk.carrier.send_to(&check(OURS, true), hall.desk.entrance).unwrap();
+            hall.desk.turn();
+            assert!(came(&hall.desk.carrier).is_some());
+        }
+        let mut party = Party::new(&hall, Role::Client);
+        party.dtls.aim(Instant::now(), hall.desk.entrance);
+        hall.shake(&mut party, 1);
+        hall.speak(&mut party, 1);
+        party.dtls.close(Instant::now());
+        party.pump();
+        // Until the thread has taken note of it: then nothing goes out any more.
+        while hall.totals().sessions.load(Relaxed) > 0 {
+            hall.desk.turn();
+        }
+        hall.desk.turn();
+        // Our answer to it.
+        while came(&hall.desk.carrier).is_some() {}
+        assert_eq!(pass_back(&mut hall.desk, &rtp(2)), None);
+        hall.agree(false, ice());
+        let mut party = Party::new(&hall, Role::Client);
+        party.dtls.aim(Instant::now(), hall.desk.entrance);
+        hall.shake(&mut party, 2);
+        hall.speak(&mut party, 3);
+        hall.hear(&mut party, 100);
+    }
+}
+
+/// An offer has forked to A and B, which have shown their certificates in turn, and A takes the call.
+#[test]
+fn a_fork_that_is_come_back_to_has_its_keys_still() {
+    let mut hall = Hall::new();
+    let (a, b) = (settings(), settings());
+    hall.theirs = Arc::clone(&a);
+    hall.agree(false, None);
+    let mut first = Party::new(&hall, Role::Client);
+    first.dtls.aim(Instant::now(), hall.desk.entrance);
+    hall.shake(&mut first, 1);
+    hall.speak(&mut first, 1);
+    hall.hear(&mut first, 50);
+    hall.theirs = b;
+    hall.agree(false, None);
+    let mut second = Party::new(&hall, Role::Client);
+    second.dtls.aim(Instant::now(), hall.desk.entrance);
+    hall.shake(&mut second, 2);
+    hall.speak(&mut second, 100);
+    hall.theirs = a;
+    hall.agree(false, None);
+    // Its keys are ordered by the thread that has them: one order more.
+    hall.desk.turn();
+    hall.speak(&mut first, 2);
+    hall.hear(&mut first, 51);
+    assert_eq!(hall.totals().begun.load(Relaxed), 2);
+}
+
+/// Behind an SBC another party comes with the same certificate, from another address.
+#[test]
+fn the_same_certificate_at_another_address_is_another_handshake() {
+    let mut hall = Hall::new();
+    hall.agree(false, None);
+    let mut party = Party::new(&hall, Role::Client);
+    party.dtls.aim(Instant::now(), hall.desk.entrance);
+    hall.shake(&mut party, 1);
+    hall.speak(&mut party, 1);
+    let moved = StdSocket::bind("127.0.0.1:0").unwrap();
+    moved.set_nonblocking(true).unwrap();
+    hall.desk.carrier = moved;
+    hall.agree(false, None);
+    let mut party = Party::new(&hall, Role::Client);
+    party.dtls.aim(Instant::now(), hall.desk.entrance);
+    hall.shake(&mut party, 2);
+    hall.speak(&mut party, 100);
+    hall.hear(&mut party, 200);
+}
+
+#[test]
+fn a_flood_of_dtls_on_one_leg_leaves_room_for_others() {
+    let mut hall = Hall::new();
+    hall.agree(false, None);
+    for _ in 0..300 {
+        hall.desk.carrier.send_to(&[22; 50], hall.desk.entrance).unwrap();
+        hall.desk.turn();
+    }
+    assert!(hall.desk.totals.rejected.load(Relaxed) >= 100, "of 300 in less than two seconds");
+}
+
 #[test]
 fn a_leg_that_is_plain_again_is_passed_as_it_is() {
     let mut hall = Hall::new();
@@ -321,9 +424,22 @@ fn a_leg_that_is_plain_again_is_passed_as_it_is() {
     hall.desk.carrier.send_to(&rtp(9), hall.desk.entrance).unwrap();
     hall.desk.turn();
     assert_eq!(came(&hall.desk.pbx), Some(rtp(9)));
-    // And with DTLS once more it is another handshake.
+    // A flight that was late gives keys that nobody wants any more.
+    let leg = Leg { call: CALL, stream: 0, side: Side::Trunk, number: 1 };
+    for change in [Change::Awaited, keys_of_nobody()] {
+        hall.desk.orders.give(Command::Keyed { leg, change: Box::new(change) });
+        hall.desk.carrier.send_to(&rtp(10), hall.desk.entrance).unwrap();
+        hall.desk.turn();
+        assert_eq!(came(&hall.desk.pbx), Some(rtp(10)));
+    }
+    // And with DTLS once more it is another handshake, which knows nothing of the first either.
     hall.agree(false, None);
-    assert!(hall.keyring.has_shaken());
+    hall.desk.orders.give(Command::Keyed { leg, change: Box::new(keys_of_nobody()) });
+    assert_eq!(pass_back(&mut hall.desk, &rtp(11)), None, "still awaited");
+    let mut party = Party::new(&hall, Role::Client);
+    party.dtls.aim(Instant::now(), hall.desk.entrance);
+    hall.shake(&mut party, 2);
+    hall.speak(&mut party, 12);
 }
 
 #[test]

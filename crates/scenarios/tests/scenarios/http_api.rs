@@ -177,6 +177,7 @@ fn every_path_answers_as_it_is_documented() {
         ("/api/v1/calls", "/api/v1/calls?limit=0"),
         ("/api/v1/days", "/api/v1/days?first=x"),
         ("/api/v1/cues", "/api/v1/cues?first=9&last=8"),
+        ("/api/v1/topics", "/api/v1/topics?last=x"),
     ] {
         check(path, "GET", path, &supervisor, "", 200);
         check(path, "GET", wrong, &supervisor, "", 400);
@@ -189,6 +190,8 @@ fn every_path_answers_as_it_is_documented() {
         check(path, "GET", path, &[operator[0], known[1]], "", 403);
     }
     check("/api/v1/calls", "GET", "/api/v1/calls?direction=sideways", &supervisor, "", 400);
+    check("/api/v1/calls", "GET", "/api/v1/calls?topic=weather", &supervisor, "", 400);
+    check("/api/v1/calls", "GET", "/api/v1/calls?topic=repeat_contact", &supervisor, "", 200);
     check("/api/v1/calls/{id}", "GET", "/api/v1/calls/nobody", &supervisor, "", 404);
     check("/api/v1/calls/{id}", "GET", "/api/v1/calls/%FF", &supervisor, "", 400);
     check("/api/v1/calls/{id}", "GET", "/api/v1/calls/nobody", &operator, "", 403);

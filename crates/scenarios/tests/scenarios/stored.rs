@@ -491,3 +491,46 @@ fn the_wall_is_told_of_changes() {
     call.caller.open_gate();
     call.finish(6);
 }
+
+/// An event that every reader has had is deleted from the spool; its log keeps it until it is emptied.
+#[test]
+fn calls_that_were_erased_on_request_stand_in_no_log() {
+    let (folder, net) = (tempfile::tempdir().unwrap(), Net::lease());
+    let (spool, store) = (folder.path().join("spool.db"), folder.path().join("store.db"));
+    let mut setup = Setup::usual(&net);
+    let kept = format!("[spool]\npath = {spool:?}\n[store]\npath = {store:?}\n");
+    setup.more = format!("[events]\nnumber_salt = \"a salt that this test keeps\"\n{kept}");
+    let mut uac = Plan::new("talk", "uac", net.at(host::TRUNK, 5060));
+    uac.remote = Some(net.at(host::SIDETONE, 5060));
+    let uas = Plan::new("talk", "uas", net.at(host::PBX, 5060));
+    let mut call = Call::start_with(net, &setup, uac, uas);
+    call.answered();
+    call.caller.open_gate();
+    let id = call.first_event()["call"]["id"].as_str().unwrap().to_owned();
+    let stands_in = |path: &std::path::Path| {
+        let bytes = std::fs::read(path).unwrap_or_default();
+        bytes.windows(id.len()).any(|it| it == id.as_bytes())
+    };
+    let run = |arguments: &[&str]| {
+        let output = Command::new(binary()).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let status = ["spool", "status", "--json", "--spool", spool.to_str().unwrap()];
+    until("the spool to be empty", || (run(&status)["entries"] == 0).then_some(()));
+    until("the call to be over", || {
+        call.sidetone.events().iter().any(|event| event["kind"] == "call.ended").then_some(())
+    });
+    until("the spool to be empty", || (run(&status)["entries"] == 0).then_some(()));
+    let log = folder.path().join("spool.db-wal");
+    assert!(stands_in(&log), "it would prove nothing");
+    let config = call.sidetone.dir().join("sidetone.toml");
+    let erased =
+        run(&["store", "erase", "--json", "--number", "+15550100", "--config", config.to_str().unwrap()]);
+    assert_eq!((&erased["calls"], &erased["spool_log_emptied"]), (&1.into(), &true.into()), "{erased}");
+    for file in ["spool.db", "spool.db-wal", "store.db", "store.db-wal"] {
+        // The store remembers that this id is not to come back, and nothing of the call.
+        assert!(file == "store.db" || !stands_in(&folder.path().join(file)), "{file}");
+    }
+    call.finish(6);
+}

@@ -183,7 +183,7 @@ async fn self_note(State(kept): State<Kept>, headers: HeaderMap, id: Id) -> Resu
 /// An agent's own note.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+pub(super) struct Written {
     text: String,
 }
 

@@ -63,7 +63,7 @@ fn same(a: &[u8], b: &[u8]) -> bool {
 /// One statement: `{"name": "consent", "value": "refused"}`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Tell {
+pub(super) struct Tell {
     name: String,
     value: String,
 }
@@ -84,7 +84,7 @@ async fn tell(State(calls): State<Arc<Calls>>, Path(id): Path<String>, Json(tell
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Announce {
+pub(super) struct Announce {
     name: String,
     language: Option<String>,
     #[serde(default)]

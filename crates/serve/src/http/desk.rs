@@ -232,7 +232,7 @@ async fn events(State(at): State<AtDesk>, headers: HeaderMap) -> Result<Response
 /// `{"answer": "acknowledged"}`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Answered {
+pub(super) struct Answered {
     answer: Answer,
 }
 

@@ -11,9 +11,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
-use sidetone_call::Label;
+use sidetone_call::{Label, Topic};
 use sidetone_events::Timestamp;
-use sidetone_store::{Call, CallFilter, CueSum, Cursor, Day, Grouping, HoldoutSum, Outcome, Role, Token};
+use sidetone_store::{
+    Call, CallFilter, CueSum, Cursor, Day, Grouping, HoldoutSum, Outcome, Role, Token, TopicSum,
+};
 
 use super::etag::tagged;
 use super::kept::{Kept, authorization, unavailable};
@@ -29,12 +31,13 @@ const USUAL_DAYS: u64 = 30;
 const MOST_DAYS: u64 = 800;
 
 /// The paths.
-pub(super) fn routes() -> [Route<Kept>; 4] {
+pub(super) fn routes() -> [Route<Kept>; 5] {
     [
         ("/api/v1/calls", get(calls)),
         ("/api/v1/calls/{id}", get(call)),
         ("/api/v1/days", get(days)),
         ("/api/v1/cues", get(cues)),
+        ("/api/v1/topics", get(topics)),
     ]
 }
 
@@ -81,6 +84,7 @@ pub(super) struct Asked {
     tier: Option<Label>,
     direction: Option<String>,
     number: Option<String>,
+    topic: Option<Topic>,
     outcome: Option<Outcome>,
     up: Option<bool>,
     after: Option<Cursor>,
@@ -128,6 +132,7 @@ async fn calls(
         tier: text(asked.tier.as_ref()),
         direction: asked.direction,
         number,
+        topic: asked.topic,
         outcome: asked.outcome,
         up: asked.up,
         after: asked.after,
@@ -169,7 +174,7 @@ async fn call(
 /// Which days, as days since 1970, UTC, and what their calls are grouped by.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct AskedDays {
+pub(super) struct AskedDays {
     first: Option<u64>,
     last: Option<u64>,
     by: Grouping,
@@ -183,7 +188,7 @@ struct Days {
 /// Which days, as days since 1970, UTC.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct AskedCues {
+pub(super) struct AskedSums {
     first: Option<u64>,
     last: Option<u64>,
 }
@@ -199,7 +204,7 @@ struct Cues {
 async fn cues(
     State(kept): State<Kept>,
     headers: HeaderMap,
-    asked: Result<Query<AskedCues>, QueryRejection>,
+    asked: Result<Query<AskedSums>, QueryRejection>,
 ) -> Result<Response, Response> {
     allowed(&kept, &headers, Role::sees_figures).await?;
     let Query(asked) = asked.map_err(|error| detailed(StatusCode::BAD_REQUEST, error.body_text()))?;
@@ -210,6 +215,29 @@ async fn cues(
             cues.retain(sidetone_pages::is_group_of_cues);
             holdout.retain(sidetone_pages::is_group_of_calls);
             Ok(private(Json(Cues { cues, holdout })))
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Topics {
+    topics: Vec<TopicSum>,
+}
+
+/// Sums of what customers named, by topic and team; of no small group.
+async fn topics(
+    State(kept): State<Kept>,
+    headers: HeaderMap,
+    asked: Result<Query<AskedSums>, QueryRejection>,
+) -> Result<Response, Response> {
+    allowed(&kept, &headers, Role::sees_figures).await?;
+    let Query(asked) = asked.map_err(|error| detailed(StatusCode::BAD_REQUEST, error.body_text()))?;
+    let (first, last) = range(asked.first, asked.last)?;
+    match kept.ask(move |store| store.topic_sums(first, last)).await {
+        Err(error) => Err(unavailable(&error)),
+        Ok(mut topics) => {
+            topics.retain(sidetone_pages::is_group_of_topics);
+            Ok(private(Json(Topics { topics })))
         }
     }
 }

@@ -134,12 +134,16 @@ pub(super) fn authorization(headers: &HeaderMap) -> Option<Shown> {
 
 /// The session in the cookie.
 pub(super) fn cookie(headers: &HeaderMap) -> Option<Shown> {
+    cookie_named(headers, COOKIE).map(Shown::Session)
+}
+
+/// The cookie of a name.
+pub(super) fn cookie_named(headers: &HeaderMap, asked: &str) -> Option<String> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let session = cookies.flat_map(|value| value.split(';')).find_map(|pair| {
+    cookies.flat_map(|value| value.split(';')).find_map(|pair| {
         let (name, value) = pair.trim().split_once('=')?;
-        (name == COOKIE).then_some(value)
-    });
-    session.map(|session| Shown::Session(session.to_owned()))
+        (name == asked).then(|| value.to_owned())
+    })
 }
 
 /// The answer where the store can't be asked. What is wrong with it is the operator's to know, and in the log.

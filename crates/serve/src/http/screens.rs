@@ -10,6 +10,7 @@ mod live;
 mod operations;
 mod person;
 mod practice;
+mod provider;
 mod sign_in;
 mod sources;
 mod visit;
@@ -57,6 +58,8 @@ pub(super) fn router(
     Router::new()
         .route("/", get(|| async { Redirect::to(Section::Live.path()) }))
         .route("/sign-in", get(sign_in::gate).post(sign_in::sign_in))
+        .route("/sign-in/start", get(provider::begin))
+        .route("/sign-in/callback", get(provider::finish))
         .route("/assets/{file}", get(asset))
         .merge(inside)
         .layer(DefaultBodyLimit::max(LONGEST))

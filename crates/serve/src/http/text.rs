@@ -75,7 +75,7 @@ pub(super) fn read(messages: &[String], whole: bool) -> Option<Read> {
 /// What is asked.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+pub(super) struct Asked {
     /// One person's messages, oldest first.
     messages: Vec<Message>,
     /// Whether quotes and signatures of mails are read too.

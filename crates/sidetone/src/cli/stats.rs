@@ -124,6 +124,7 @@ fn page(stats: &Value, width: usize, paint: Paint) -> Vec<String> {
     tell("SIP", sip.facts);
     tell("media", media(stats));
     tell("analysis", analysis(stats));
+    tell("words", words(stats));
     tell("events", events(stats));
     tell("links", list(stats, "links", link));
     tell(
@@ -282,6 +283,38 @@ fn analysis(stats: &Value) -> Vec<String> {
         .facts
 }
 
+/// Nothing where no words are recognised.
+fn words(stats: &Value) -> Vec<String> {
+    if !stats.get("language").is_some_and(Value::is_object) {
+        return Vec::new();
+    }
+    let language = Subject::of(stats, "language");
+    let (waited, busy) = (language.number("waited_us"), language.number("busy_us"));
+    let (waiting, told) = (language.number("waiting_ms"), language.number("utterances"));
+    let seconds = |seconds: f64| format!("{seconds:.1} s");
+    let mut language = language
+        .always("parties", "party/parties recognised now")
+        .always("utterances", "utterance/utterances recognised")
+        .unless_none("shed", "shed for want of time")
+        .unless_none("beyond", "of calls beyond language.calls")
+        .unless_none("doubted", "doubted and dropped")
+        .unless_none("abandoned", "given up with their call or consent")
+        .unless_none("failed", "that the recogniser failed on")
+        .unless_none("provisional", "provisional piece/pieces recognised")
+        .unless_none("shed_provisional", "provisional piece/pieces shed");
+    if waiting > 0 {
+        language.facts.push(format!("{} of speech waiting", seconds(waiting as f64 / 1e3)));
+    }
+    if told > 0 {
+        let behind = seconds(waited as f64 / 1e6 / told as f64);
+        language.facts.push(format!("{behind} behind on average"));
+    }
+    if busy > 0 {
+        language.facts.push(format!("{} of CPU", seconds(busy as f64 / 1e6)));
+    }
+    language.facts
+}
+
 fn events(stats: &Value) -> Vec<String> {
     let mut facts =
         vec![format!("{} told", grouped(stats.get("events").and_then(Value::as_u64).unwrap_or(0)))];
@@ -384,6 +417,10 @@ mod tests {
             },
             "media": { "streams": 3, "ports": 12, "packets": 1_234_567, "octets": 212_345_678, "dropped": { "rejected_source": 2 } },
             "analysis": { "workers": 1, "calls": 2, "model_ms": 65_000, "busy_us": 1_500_000 },
+            "language": {
+                "parties": 2, "waiting_ms": 1_500, "utterances": 40, "shed": 3, "doubted": 0, "waited_us": 20_000_000,
+                "busy_us": 9_000_000
+            },
             "events": 99, "sinks": [{ "name": "file", "delivered": 99, "queued": 0, "dropped": 0, "failed": 0 }],
             "links": [], "hosts": [{ "side": "pbx", "peer": "asterisk", "host": "udp:10.0.0.5:5060", "up": false }]
         });
@@ -402,11 +439,16 @@ mod tests {
                 "1,234,567 packets",
                 "212.3 MB",
                 "65.0 s of customers' audio",
+                "words 2 parties recognised now, 40 utterances recognised, 3 shed for want of time",
+                "1.5 s of speech waiting, 0.5 s behind on average, 9.0 s of CPU",
                 "asterisk udp:10.0.0.5:5060 DOWN",
             ] {
                 assert!(text.contains(said), "no `{said}` in\n{text}");
             }
-            assert!(!text.contains("MESSAGE") && !text.contains("one-way"), "{text}");
+            assert!(
+                !text.contains("doubted") && !text.contains("MESSAGE") && !text.contains("one-way"),
+                "{text}"
+            );
         }
     }
 

@@ -3,17 +3,23 @@
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 use sidetone_events::{NumberHasher, Timestamp};
+use sidetone_spool::{SpoolError, SpoolFile};
 use sidetone_store::{Store as Database, StoreConfig, StoreError, Table};
 
 use crate::cli::output::{ConfigFile, Output, remark, say, say_json};
 use crate::config;
+
+/// How often, and after what pauses, the spool's log is tried to be emptied.
+const TRIES: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Store {
@@ -24,7 +30,7 @@ pub(super) enum Store {
     /// `sidetone run` does that by itself when it starts; this does it beforehand, so that a long step does not wait
     /// for the start.
     Migrate(Migrate),
-    /// Write a table as CSV.
+    /// Write a table as CSV or Parquet.
     Export(Export),
     /// Delete every call of a number, whichever side it was on, with everything about them.
     ///
@@ -169,6 +175,27 @@ enum Which {
     Notes,
     /// A row a day, direction, and trunk, queue, team or tier.
     Days,
+    /// A row a day, team, and topic that customers named.
+    Topics,
+}
+
+/// How a table is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Text with a header, as spreadsheets read it.
+    Csv,
+    /// Columns with types, times as timestamps; as pandas, Spark and DuckDB read it.
+    Parquet,
+}
+
+impl Format {
+    fn write(self, store: &mut Database, table: Table, to: impl Write + Send) -> anyhow::Result<u64> {
+        let rows = match self {
+            Self::Csv => store.export(table, to),
+            Self::Parquet => store.export_parquet(table, to),
+        };
+        rows.map_err(|error| explained(&error))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -178,6 +205,9 @@ pub(super) struct Export {
     /// The table.
     #[arg(value_enum)]
     table: Which,
+    /// How it is written.
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    format: Format,
     /// The file to write; without it, standard output. A file that is there is not written over.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -193,15 +223,16 @@ impl Export {
             Which::Surveys => Table::Surveys,
             Which::Notes => Table::Notes,
             Which::Days => Table::Days,
+            Which::Topics => Table::Topics,
         };
         let mut store = self.place.open()?;
         anyhow::ensure!(
             self.output.is_some() || !output.json,
-            "a table is CSV; name its file with --output, and --json tells how many rows it has"
+            "a table is no JSON; name its file with --output, and --json tells how many rows it has"
         );
         let Some(path) = &self.output else {
-            let mut to = BufWriter::new(std::io::stdout().lock());
-            store.export(table, &mut to).map_err(|error| explained(&error))?;
+            let mut to = BufWriter::new(std::io::stdout());
+            self.format.write(&mut store, table, &mut to)?;
             to.flush().context("standard output")?;
             return Ok(ExitCode::SUCCESS);
         };
@@ -213,7 +244,7 @@ impl Export {
             .open(path)
             .with_context(|| format!("{} can't be made; name another file", path.display()))?;
         let mut to = BufWriter::new(opened);
-        let rows = store.export(table, &mut to).map_err(|error| explained(&error))?;
+        let rows = self.format.write(&mut store, table, &mut to)?;
         to.flush().with_context(|| path.display().to_string())?;
         if output.json {
             say_json(&json!({ "file": path, "rows": rows }))?;
@@ -255,13 +286,35 @@ impl Erase {
         let hashed = hashed.and_then(|number| hasher.hash(number));
         let hashed = hashed.context("that is no number; write it as +4930123456")?;
         let calls = store.erase_number(&hashed, Timestamp::now()).map_err(|error| explained(&error))?.calls;
+        let emptied = config.spool.as_ref().map(|spool| emptied(&spool.path)).transpose()?;
         if output.json {
-            say_json(&json!({ "calls": calls }))?;
+            say_json(&json!({ "calls": calls, "spool_log_emptied": emptied }))?;
         } else {
             say(format_args!("{calls} calls deleted, with everything about them"));
+            if emptied == Some(false) {
+                let remedy = "a reader of the spool holds its log, where deleted events stand until it is emptied; run this again";
+                remark(false, remedy);
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Empties the spool's write-ahead log: events that the spool has deleted since each reader has had them still stand in
+/// it. Whether it could be done: a reader in the middle of something is waited for, and not for long.
+fn emptied(spool: &Path) -> anyhow::Result<bool> {
+    if !spool.exists() {
+        return Ok(true);
+    }
+    let spooled = |error: SpoolError| anyhow!("{error}; {}", error.remedy());
+    let file = SpoolFile::open(spool).map_err(spooled)?;
+    for _ in 0..TRIES {
+        if file.checkpoint().map_err(spooled)? {
+            return Ok(true);
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Ok(false)
 }
 
 /// Hashes numbers as the events do.

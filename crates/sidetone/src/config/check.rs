@@ -41,6 +41,15 @@ pub(crate) fn check(config: &Config) -> Vec<Fault> {
     if let Some((key, problem)) = config.store.as_ref().and_then(StoreConfig::fault) {
         faults.push(Fault::fatal(format!("store.{key}"), problem));
     }
+    if let Some(oidc) = &config.http.oidc {
+        if let Some((key, problem)) = oidc.fault() {
+            faults.push(Fault::fatal(format!("http.oidc.{key}"), problem));
+        }
+        if config.store.is_none() {
+            let problem = "lets people sign in to pages, and there are none without a store; begin one with [store] and path = \"/var/lib/sidetone/store.db\"";
+            faults.push(Fault::fatal("http.oidc", problem));
+        }
+    }
     if config.store.is_some() && config.spool.is_none() {
         faults.push(Fault::fatal(
             "store",

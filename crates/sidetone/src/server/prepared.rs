@@ -13,6 +13,7 @@ use sidetone_consent::log::Log;
 use sidetone_emotion::model::Model;
 use sidetone_events::{NumberHasher, Revealed};
 use sidetone_insight::did_you_mean;
+use sidetone_oidc::Oidc;
 use sidetone_pbx::PbxLinks;
 use sidetone_spool::SpoolFile;
 use sidetone_store::Store;
@@ -37,6 +38,7 @@ pub(crate) struct Prepared {
     /// Absent unless words are to be recognised and can be.
     pub(super) words: Option<Words>,
     pub(super) http_token: Option<Revealed>,
+    pub(super) oidc: Option<Oidc>,
 }
 
 impl std::fmt::Debug for Prepared {
@@ -88,6 +90,13 @@ impl Prepared {
             }
             _ => Some(None),
         };
+        let oidc = match &config.http.oidc {
+            Some(oidc) if oidc.fault().is_none() => {
+                let remedy = "see docs/STORE.md on signing in";
+                faults.taken("http.oidc", Oidc::new(oidc.clone()), remedy).map(Some)
+            }
+            _ => Some(None),
+        };
         for (webhook, error) in config.events.examine() {
             faults.add(events_fault(webhook, &error));
         }
@@ -123,11 +132,11 @@ impl Prepared {
         let fatal = faults.0.iter().any(|fault| fault.fatal);
         let model = model(&config, &mut faults);
         let words = words(&config, held, &mut faults);
-        let parts = (hasher, library, token);
+        let parts = (hasher, library, token, oidc);
         let prepared = match parts {
-            (Some(hasher), Some(library), Some(http_token)) if !fatal => {
+            (Some(hasher), Some(library), Some(http_token), Some(oidc)) if !fatal => {
                 let config = Arc::new(config);
-                Some(Self { config, hasher, library, model, words, http_token })
+                Some(Self { config, hasher, library, model, words, http_token, oidc })
             }
             _ => None,
         };

@@ -227,10 +227,8 @@ impl Terms {
                 Policy::Plain => better(i) && others().any(|at| taken(at, Form::Plain)),
                 _ => taken(i, Form::Plain) && others().any(better),
             };
-            if worse {
-                if let Some(place) = dressed.get_mut(i) {
-                    *place = Err(Insecure);
-                }
+            if worse && let Some(place) = dressed.get_mut(i) {
+                *place = Err(Insecure);
             }
         }
     }

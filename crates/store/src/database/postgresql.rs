@@ -10,10 +10,12 @@ use futures_util::TryStreamExt;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{Client, Config, NoTls, Statement};
+use tokio_postgres::{Client, NoTls, Statement};
 
 use super::{Database, Row, Value};
+use crate::connection::{Connection, Protection};
 use crate::error::StoreError;
+use crate::tls::Tls;
 
 /// How long a connection may take to come up, its login included.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(5);
@@ -50,15 +52,27 @@ impl Drop for Own {
 }
 
 impl PostgreSql {
-    pub(crate) fn connect(config: &Config) -> Result<Self, StoreError> {
-        let mut config = config.clone();
+    pub(crate) fn connect(to: &Connection) -> Result<Self, StoreError> {
+        let mut config = to.config.clone();
         config.application_name("sidetone").keepalives_idle(Duration::from_secs(10));
+        config.ssl_mode(to.protection.mode());
+        let tls = if to.protection == Protection::Disable { None } else { Some(Tls::new(to)?) };
         let runtime = Builder::new_current_thread().enable_all().build().map_err(StoreError::Thread)?;
         let runtime = Own(Some(runtime));
         let client = within(&runtime, CONNECTS_WITHIN, async {
-            let (client, connection) = config.connect(NoTls).await?;
-            // Its end shows in the next answer.
-            tokio::spawn(connection);
+            // The connection's end shows in the next answer.
+            let client = match tls {
+                Some(tls) => {
+                    let (client, connection) = config.connect(tls).await?;
+                    tokio::spawn(connection);
+                    client
+                }
+                None => {
+                    let (client, connection) = config.connect(NoTls).await?;
+                    tokio::spawn(connection);
+                    client
+                }
+            };
             client.batch_execute("SET client_min_messages = warning").await?;
             Ok(client)
         })?;

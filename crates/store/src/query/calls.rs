@@ -10,6 +10,7 @@ use crate::error::StoreError;
 use crate::notes::Note;
 use crate::scope::Scope;
 use crate::store::Store;
+use crate::topics;
 
 /// Most calls of one answer.
 const MOST: usize = 500;
@@ -99,13 +100,15 @@ pub struct Call {
     pub call_type: Option<String>,
     /// The language that it is in, an RFC 5646 tag.
     pub language: Option<String>,
+    /// What the customer named, by the names of topics in events; empty where no words are recognised.
+    pub topics: Vec<String>,
 }
 
 /// The columns of [`Call`], in its order.
 pub(crate) const COLUMNS: &str = "id, node, sip_call_id, trunk, direction, caller, callee, started, answered, ended, \
     cause, consent, valence, arousal, distress, confidence, state, trend, alerts, calmed, alert, held_by, \
     valence_start, valence_end, shift, speech_ms, judged_ms, customer_talk_ms, agent_talk_ms, overlap_ms, silence_ms, \
-    hold_ms, holds, erased_before, queue, agent, team, tier, call_type, language";
+    hold_ms, holds, erased_before, queue, agent, team, tier, call_type, language, topics";
 
 impl Call {
     pub(crate) fn from_row(row: &Row) -> Result<Self, StoreError> {
@@ -153,6 +156,7 @@ impl Call {
             tier: row.maybe_text(37)?,
             call_type: row.maybe_text(38)?,
             language: row.maybe_text(39)?,
+            topics: topics::read(row.maybe_text(40)?.as_deref()),
         })
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sidetone_call::Topic;
 
 use crate::database::Value;
 use crate::scope::Scope;
@@ -31,6 +32,8 @@ pub struct CallFilter {
     pub direction: Option<String>,
     /// With this hashed number on either side.
     pub number: Option<String>,
+    /// Whose customer named this.
+    pub topic: Option<Topic>,
     /// With the customer in this condition.
     pub outcome: Option<Outcome>,
     /// That are up, or are over.
@@ -143,6 +146,12 @@ impl CallFilter {
             let place = values.len();
             values.push(after.id.as_str().into());
             conditions.push(format!("(started < ${place} OR id < ${})", values.len()));
+        }
+        if let Some(topic) = self.topic {
+            // The first part is that of the index.
+            values.push(format!("% {} %", topic.name()).into());
+            let named = format!("topics IS NOT NULL AND ' ' || topics || ' ' LIKE ${}", values.len());
+            conditions.push(named);
         }
         if let Some(outcome) = self.outcome {
             conditions.push(outcome.condition());

@@ -49,6 +49,7 @@ async fn calls(
             queues: store.labels(Grouping::Queue)?,
             teams: store.labels(Grouping::Team)?,
             tiers: store.labels(Grouping::Tier)?,
+            has_topics: store.has_topics()?,
         };
         let filters = store.seen_by(&token).filters()?;
         Ok((rows, store.trunks()?, labels, filters))

@@ -22,10 +22,11 @@ async fn figures_of(kept: &Kept, query: FiguresQuery, now: u64) -> Result<Figure
     let (by, first, last) = (query.grouping(), range.before_first, range.last);
     let asked = kept.ask(move |store| {
         let days = store.days_by(by, first, last)?;
-        Ok((days, store.cue_sums(range.first, last)?, store.holdout_sums(range.first, last)?))
+        let (cues, topics) = (store.cue_sums(range.first, last)?, store.topic_sums(range.first, last)?);
+        Ok((days, cues, topics, store.holdout_sums(range.first, last)?))
     });
-    let (days, cues, holdout) = asked.await?;
-    Ok(Figures::of(&days, &query, now).with_cues(&cues).with_holdout(holdout))
+    let (days, cues, topics, holdout) = asked.await?;
+    Ok(Figures::of(&days, &query, now).with_cues(&cues).with_topics(&topics).with_holdout(holdout))
 }
 
 async fn figures(

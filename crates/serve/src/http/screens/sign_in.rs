@@ -25,19 +25,62 @@ const QUEUE_FULL: Duration = Duration::from_secs(2);
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Gate {
-    next: String,
+    pub(super) next: String,
     ended: Option<String>,
+    /// Somebody has just signed out.
+    out: Option<String>,
+    /// Why the provider's word was not enough, as `provider::finish` says it.
+    fault: String,
 }
 
-pub(super) async fn gate(State(kept): State<Kept>, frame: Frame, Query(gate): Query<Gate>) -> Response {
-    let fault = gate.ended.map(|_| SignInFault::Ended);
-    let password = kept.ask(Store::has_people).await.unwrap_or(false);
-    let page = SignIn { fault, password, next: own_path(&gate.next), ..SignIn::default() };
-    frame.ok(sidetone_pages::sign_in(&frame.shell(), &page))
+pub(super) async fn gate(State(screens): State<Screens>, frame: Frame, Query(gate): Query<Gate>) -> Response {
+    let (status, refused) = match gate.fault.as_str() {
+        "role" => (StatusCode::FORBIDDEN, Some(SignInFault::NoRole)),
+        "domain" => (StatusCode::FORBIDDEN, Some(SignInFault::Domain)),
+        "agent" => (StatusCode::FORBIDDEN, Some(SignInFault::NoAgent)),
+        "revoked" => (StatusCode::FORBIDDEN, Some(SignInFault::Revoked)),
+        "denied" => (StatusCode::FORBIDDEN, Some(SignInFault::Denied)),
+        "token" => (StatusCode::FORBIDDEN, Some(SignInFault::NotTaken)),
+        "attempt" => (StatusCode::BAD_REQUEST, Some(SignInFault::Attempt)),
+        "provider" => (StatusCode::SERVICE_UNAVAILABLE, Some(SignInFault::Provider)),
+        _ => (StatusCode::OK, None),
+    };
+    let fault = refused.or(gate.ended.map(|_| SignInFault::Ended));
+    let password = screens.kept.ask(Store::has_people).await.unwrap_or(false);
+    let provider = provider(&screens);
+    let out = match (&screens.oidc, gate.out) {
+        (Some(oidc), Some(_)) => oidc.sign_out().await,
+        _ => None,
+    };
+    let next = own_path(&gate.next);
+    let page = SignIn {
+        fault,
+        password,
+        next,
+        provider: provider.as_deref(),
+        out: out.as_deref(),
+        ..SignIn::default()
+    };
+    frame.answer(status, sidetone_pages::sign_in(&frame.shell(), &page))
+}
+
+/// What the identity provider is called, if there is one.
+fn provider(screens: &Screens) -> Option<String> {
+    screens.oidc.as_ref().map(|oidc| oidc.name())
+}
+
+/// The cookie of a session. To TLS alone, where the browser has come by it.
+pub(super) fn session_cookie(session: &str, headers: &HeaderMap, is_secure: bool) -> String {
+    let secure = match headers.get("x-forwarded-proto") {
+        Some(proto) if proto == "https" => "; Secure",
+        _ if is_secure => "; Secure",
+        _ => "",
+    };
+    format!("{COOKIE}={session}; Path=/; Max-Age=43200; HttpOnly; SameSite=Lax{secure}")
 }
 
 /// A path of this server's, whatever was asked for.
-fn own_path(next: &str) -> &str {
+pub(super) fn own_path(next: &str) -> &str {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.');
     let own = next.starts_with('/') && !next.starts_with("//") && next.chars().all(plain);
     if own { next } else { "/" }
@@ -64,9 +107,10 @@ pub(super) async fn sign_in(
     let next = own_path(&credentials.next).to_owned();
     let password = kept.ask(Store::has_people).await.unwrap_or(false);
     let name = credentials.name.as_deref().filter(|_| password);
+    let provider = provider(&screens);
     let refuse = |status, fault| {
-        let name = name.unwrap_or_default();
-        let page = SignIn { fault: Some(fault), password, name, next: &next };
+        let (name, provider) = (name.unwrap_or_default(), provider.as_deref());
+        let page = SignIn { fault: Some(fault), password, name, next: &next, provider, out: None };
         frame.answer(status, sidetone_pages::sign_in(&frame.shell(), &page))
     };
     if !is_from_here(&headers) {
@@ -102,11 +146,7 @@ pub(super) async fn sign_in(
             if let Some(name) = name {
                 screens.limits.let_in(asker, name);
             }
-            let secure = match headers.get("x-forwarded-proto") {
-                Some(proto) if proto == "https" => "; Secure",
-                _ => "",
-            };
-            let cookie = format!("{COOKIE}={session}; Path=/; Max-Age=43200; HttpOnly; SameSite=Lax{secure}");
+            let cookie = session_cookie(&session, &headers, false);
             ([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response()
         }
     }
@@ -174,9 +214,9 @@ pub(super) async fn sign_out(
         return Err(visit.frame.problem(StatusCode::FORBIDDEN));
     }
     let session = visit.person.session.clone();
-    visit.answered(kept.ask(move |store| store.sign_out(&session)).await)?;
+    visit.answered(kept.ask(move |store| store.sign_out(&session, Timestamp::now())).await)?;
     let gone = format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
-    Ok(([(header::SET_COOKIE, gone)], Redirect::to("/sign-in")).into_response())
+    Ok(([(header::SET_COOKIE, gone)], Redirect::to("/sign-in?out=1")).into_response())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use axum::extract::FromRef;
 use sidetone_consent::log;
 use sidetone_consent::report::{ModelFacts, Report};
 use sidetone_events::Timestamp;
+use sidetone_oidc::Oidc;
 use sidetone_watch::Alarm;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -50,6 +51,8 @@ pub(in crate::http) struct Screens {
     earlier: Arc<Mutex<Earlier>>,
     gather: GatherFacts,
     pub(super) limits: Arc<Limits>,
+    /// Absent where people sign in here alone.
+    pub(super) oidc: Option<Arc<Oidc>>,
     /// The place to check a password in: each takes a core for some 20 ms.
     pub(super) checks: Arc<Semaphore>,
     /// Places to wait for that.
@@ -71,6 +74,7 @@ impl Screens {
         model: Option<ModelFacts>,
         gather: GatherFacts,
         limits: Arc<Limits>,
+        oidc: Option<Arc<Oidc>>,
         alarm: &Alarm,
     ) -> Self {
         let screens = Self {
@@ -80,6 +84,7 @@ impl Screens {
             earlier: Arc::default(),
             gather,
             limits,
+            oidc,
             checks: Arc::new(Semaphore::new(CHECKS)),
             queue: Arc::new(Semaphore::new(QUEUE)),
             read: Arc::default(),

@@ -39,6 +39,9 @@ pub(in crate::cli) struct Replay {
     /// Who the customer is, where a recording does not show it: as for `sidetone analyze`.
     #[arg(long, value_name = "PARTY")]
     customer: Option<Customer>,
+    /// A key log with the secrets of the DTLS handshakes in a capture: as for `sidetone analyze`.
+    #[arg(long, value_name = "FILE")]
+    dtls_keylog: Option<PathBuf>,
     /// Recognise what is said in a recording, for cues that go by words: by the recogniser of that name or folder,
     /// moonshine-tiny if none is named. `sidetone model fetch` installs one.
     #[arg(long, value_name = "RECOGNISER", num_args = 0..=1, require_equals = true, default_missing_value = "moonshine-tiny")]
@@ -59,7 +62,8 @@ impl Replay {
             return told(&happenings, &set, true, output);
         }
         if path.exists() {
-            return Analyze::of_cues(PathBuf::from(path), self.customer, self.words, set).run(output);
+            let file = PathBuf::from(path);
+            return Analyze::of_cues(file, self.customer, self.words, self.dtls_keylog, set).run(output);
         }
         if self.of.contains(['/', '.']) {
             bail!("{} is not there", self.of);

@@ -186,8 +186,10 @@ fn texts(config: &Config) -> Vec<(String, &Secret)> {
         ("events.stream.token", &events.stream.token),
         ("http.token", &config.http.token),
     ];
+    let oidc = config.http.oidc.as_ref().and_then(|oidc| oidc.client_secret.as_ref());
     let mut found: Vec<(String, &Secret)> =
         named.into_iter().filter_map(|(key, secret)| Some((key.to_owned(), secret.as_ref()?))).collect();
+    found.extend(oidc.map(|secret| ("http.oidc.client_secret".to_owned(), secret)));
     for (index, webhook) in events.webhooks.iter().enumerate() {
         found.push((format!("events.webhook.{index}.secret"), &webhook.secret));
         found
