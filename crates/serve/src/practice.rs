@@ -61,13 +61,16 @@ pub struct Recording {
 /// Sends a recorded call through the pipeline, with these cues; takes some seconds, on a thread that may block.
 pub type Rehearse = Arc<dyn Fn(&str, &Arc<CueSet>) -> Option<Script> + Send + Sync>;
 
+/// Scripts by their recordings' names, each with the cues that it was made with.
+type Scripts = HashMap<&'static str, (Arc<CueSet>, Arc<Script>)>;
+
 /// The recorded calls, and the agents who play one.
 #[derive(Clone)]
 pub struct Practice {
     recordings: Arc<[Recording]>,
     rehearse: Rehearse,
     /// Each script with the cues that it was made with: a reload may bring others.
-    scripts: Arc<tokio::sync::Mutex<HashMap<&'static str, (Arc<CueSet>, Arc<Script>)>>>,
+    scripts: Arc<tokio::sync::Mutex<Scripts>>,
     playing: Arc<Mutex<HashMap<String, Playing>>>,
 }
 

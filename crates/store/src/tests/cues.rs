@@ -141,9 +141,10 @@ fn compared(number: u128, withheld: bool, followed: bool) -> Vec<Event> {
     let seconds = Duration::from_secs;
     let mut events = whole_call(&mut call);
     let mut end = events.pop().unwrap();
-    events.push(
-        call.tell(seconds(62), labels("billing", if number % 2 == 0 { "2001" } else { "2002" }, "", "")),
-    );
+    events.push(call.tell(
+        seconds(62),
+        labels("billing", if number.is_multiple_of(2) { "2001" } else { "2002" }, "", ""),
+    ));
     // One that is always shown makes nothing comparable, in either.
     let mut always = shown("condolence", 1);
     always.compared = false;
