@@ -24,6 +24,7 @@ mod derive;
 mod fault;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
+
 pub mod inbound;
 mod index;
 pub mod outbound;
