@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sidetone_call::{CallKey, Side};
+use sidetone_call::{CallKey, Side, Suite};
 use sidetone_events::{CallMedia, MediaProblem, MediaState};
 use sidetone_relay::{Notice, StreamReport};
 
@@ -90,8 +90,7 @@ impl Book {
             if let Some(suite) = news.suite {
                 self.counters.secured.add(suite);
             }
-            let (call, leg, suite) =
-                (entry.call().id, news.leg.as_str(), news.suite.map(|suite| suite.as_str()));
+            let (call, leg, suite) = (entry.call().id, news.leg.as_str(), news.suite.map(Suite::as_str));
             tracing::info!(%call, leg, suite = suite.unwrap_or("none"), "the protection of a leg's media is known");
             self.effects.publish(entry.tell(now, news));
         }
