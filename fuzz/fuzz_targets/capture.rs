@@ -11,6 +11,7 @@ const BODIES: &[fn(&[u8])] = &[
     fuzz::calls,
     fuzz::frames,
     fuzz::audio,
+    fuzz::handshakes,
 ];
 
 fuzz_target!(|data: &[u8]| {

@@ -12,18 +12,25 @@
 
 mod addresses;
 mod bare;
+mod callers;
 mod clock;
 mod copies;
+mod counters;
 mod customer;
 mod doubt;
+mod fates;
 mod formats;
 mod framed;
+mod handshakes;
 mod hops;
 mod hosts;
+mod keys;
+mod messages;
 pub(crate) mod options;
 mod parties;
 mod recording;
 mod signalling;
+mod unprotect;
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
@@ -33,21 +40,26 @@ use bytes::Bytes;
 use sidetone_call::{CallKey, MediaKind, Side, StreamPlan};
 use sidetone_sip::anchor::CallFact;
 
+pub use counters::Counters;
 pub use customer::{Customer, CustomerError, Known, Place};
 pub use doubt::Doubt;
+pub use fates::Protected;
 pub use formats::{FormatError, format};
 pub use options::{MOST_CALLS, Options};
 pub use recording::{Happening, Origin, Recording, Voice};
 
 use crate::datagrams::{Datagram, Transport};
+use crate::dtls::hello;
 use addresses::{Addresses, Owner, Route};
 use bare::BareRtp;
 use copies::Copies;
 use framed::Framed;
 use hosts::Host;
+use keys::{Keys, Party};
 use options::rtp;
 use parties::Parties;
 use signalling::{Heard, Signalling};
+use unprotect::{Outcome, Sender, Unprotect};
 
 /// Bytes that a datagram takes beside its own, while it is kept and where it ends up.
 const OVERHEAD: usize = 2 * size_of::<Datagram>();
@@ -55,34 +67,6 @@ const OVERHEAD: usize = 2 * size_of::<Datagram>();
 const MOST_STREAMS: usize = 65_536;
 /// How long after its end audio still belongs to a call; what comes later is dropped.
 const LINGER: Duration = Duration::from_secs(5);
-
-/// Counts of a capture's datagrams by their use.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counters {
-    /// SIP messages, by UDP or TCP.
-    pub messages: u64,
-    /// Datagrams that begin like a SIP message and aren't one.
-    pub malformed: u64,
-    /// RTP packets of calls.
-    pub packets: u64,
-    /// RTP packets that came by another hop, or after their call's end.
-    pub redundant: u64,
-    /// SIP and RTP dropped since [`Options::most_bytes`] or [`MOST_CALLS`] was reached.
-    pub dropped: u64,
-    /// RTP packets dropped since they had come before, byte for byte, between the same addresses.
-    pub copies: u64,
-    /// Datagrams that stood in the file behind later ones, by more than ordinary disorder.
-    pub out_of_order: u64,
-    /// The largest disorder of such a datagram.
-    pub farthest_out_of_order: Duration,
-    /// Times that the capture's clock was set back while audio went on.
-    pub clock_set_back: u64,
-    /// Calls left out since they are another view of one that is there, from its other side.
-    pub other_views: u64,
-    /// Datagrams that are neither SIP nor audio: RTCP, other media, other protocols.
-    pub other: u64,
-}
 
 /// Follows the calls of one capture.
 #[derive(Debug)]
@@ -115,7 +99,10 @@ impl Calls {
     /// Takes the capture's next datagram.
     pub fn observe(&mut self, datagram: Datagram) {
         let is_of_calls = match datagram.transport {
-            Transport::Udp => signalling::is_sip(&datagram.payload) || rtp(&datagram.payload).is_some(),
+            Transport::Udp => {
+                let payload = &datagram.payload;
+                messages::is_sip(payload) || rtp(payload).is_some() || hello::is_handshake(payload)
+            }
             Transport::Tcp { follows } => {
                 let route = (datagram.src, datagram.dst);
                 let is_sip = self.carries_sip(route, &datagram.payload);
@@ -140,7 +127,7 @@ impl Calls {
         if self.sip_streams.contains(&route) {
             return true;
         }
-        let is_sip = signalling::beginning(bytes).is_some() && self.sip_streams.len() < MOST_STREAMS;
+        let is_sip = messages::beginning(bytes).is_some() && self.sip_streams.len() < MOST_STREAMS;
         if is_sip {
             self.sip_streams.insert(route);
         }
@@ -166,7 +153,8 @@ impl Calls {
         self.counters.farthest_out_of_order = mended.farthest;
         self.counters.clock_set_back = mended.set_back;
         let began = self.gathered.first().map(|datagram| datagram.at).unwrap_or_default();
-        let mut follower = Follower::new(began, self.counters);
+        let keys = Keys::gather(&self.gathered, began, self.options.key_log.as_deref());
+        let mut follower = Follower::new(began, self.counters, keys);
         let mut copies = Copies::default();
         for datagram in self.gathered {
             if datagram.transport == Transport::Udp
@@ -192,6 +180,7 @@ struct Follower {
     /// Calls that have not ended.
     open: HashMap<CallKey, usize>,
     bare: BareRtp,
+    unprotect: Unprotect,
     counters: Counters,
     /// When the capture began, and how long it has lasted.
     began: Duration,
@@ -199,7 +188,7 @@ struct Follower {
 }
 
 impl Follower {
-    fn new(began: Duration, counters: Counters) -> Self {
+    fn new(began: Duration, counters: Counters, keys: Keys) -> Self {
         Self {
             signalling: Signalling::new(),
             addresses: Addresses::default(),
@@ -207,6 +196,7 @@ impl Follower {
             parties: Vec::new(),
             open: HashMap::new(),
             bare: BareRtp::default(),
+            unprotect: Unprotect::new(keys),
             counters,
             began,
             now: Duration::ZERO,
@@ -221,6 +211,7 @@ impl Follower {
                 self.counters.malformed += malformed;
                 self.follow();
             }
+            Heard::Nothing if hello::is_handshake(&datagram.payload) => self.counters.other += 1,
             Heard::Nothing if datagram.transport == Transport::Udp => self.media(datagram),
             Heard::Nothing => self.counters.other += 1,
         }
@@ -231,13 +222,21 @@ impl Follower {
         let known: HashSet<&str> = self.recordings.iter().filter_map(Recording::call_id).collect();
         orphans.retain(|orphan| !known.contains(orphan.call_id.as_str()));
         self.counters.dropped += self.bare.dropped();
-        for recording in self.bare.finish(self.began, options, &orphans) {
+        for recording in self.bare.finish(self.began, options, &orphans, &mut self.unprotect) {
             self.counters.packets += recording.packets() as u64;
             self.recordings.push(recording);
         }
         for recording in &mut self.recordings {
             let doubt = recording.call_id().and_then(|call_id| self.signalling.doubt(call_id));
             doubt.into_iter().for_each(|doubt| recording.doubt_that(doubt));
+        }
+        for recording in &mut self.recordings {
+            recording.settle_protection();
+            for side in [Side::Trunk, Side::Pbx] {
+                let Protected { opened, sealed } = recording.protected(side);
+                self.counters.opened += opened;
+                self.counters.sealed += sealed;
+            }
         }
         self.counters.other_views = hops::leave_one_each(&mut self.recordings);
         hosts::doubt(&mut self.recordings);
@@ -323,7 +322,9 @@ impl Follower {
             CallFact::Answered { key, .. } => (key, Happening::Answered),
             CallFact::Held { key, by, .. } => (key, Happening::Held(by)),
             CallFact::Resumed { key, by, .. } => (key, Happening::Resumed(by)),
-            CallFact::Untappable { key, stream, reason } => (key, Happening::Untappable { stream, reason }),
+            CallFact::Untappable { key, stream, reason } => {
+                (key, Happening::Untappable { stream, side: None, reason })
+            }
             CallFact::Ended { key, by, status, cause, .. } => (key, Happening::Ended { by, status, cause }),
         };
         let Some(&call) = self.open.get(&key) else { return };
@@ -363,14 +364,43 @@ impl Follower {
     fn audio(&mut self, sender: Owner, route: Route, rtp: Bytes) {
         let Owner { call, stream, side, .. } = sender;
         let now = self.clock();
-        let is_over = self.recordings.get(call).is_none_or(|recording| recording.was_over(now, LINGER));
-        let is_heard =
-            self.parties.get_mut(call).is_some_and(|parties| parties.accepts(self.now, side, stream, route));
-        if is_over || !is_heard {
+        let Some(recording) = self.recordings.get(call).filter(|recording| !recording.was_over(now, LINGER))
+        else {
             self.counters.redundant += 1;
-        } else {
-            self.counters.packets += 1;
-            self.record(call, |recording, at| recording.packet(at, stream, side, route.0, rtp));
+            return;
+        };
+        let party = || Some(Party { call_id: recording.call_id()?.into(), stream, side });
+        let sender = Sender::Party(call, stream, side);
+        let outcome = self.unprotect.open(self.now, sender, party, route, rtp);
+        let Some(parties) = self.parties.get_mut(call) else { return };
+        let (rtp, is_opened) = match outcome {
+            Outcome::Plain(rtp) => (rtp, false),
+            Outcome::Opened(rtp) => (rtp, true),
+            // On another leg of the call, which is heard by this one.
+            Outcome::Sealed(_) if parties.hear_elsewhere(self.now, side, stream, route) => {
+                self.counters.redundant += 1;
+                return;
+            }
+            Outcome::Sealed(why) => {
+                return self.record(call, |recording, at| {
+                    recording.sealed(at, stream, side, route.0, why);
+                });
+            }
+            Outcome::Repeated => {
+                self.counters.redundant += 1;
+                return;
+            }
+        };
+        if !parties.accepts(self.now, side, stream, route) {
+            self.counters.redundant += 1;
+            return;
         }
+        self.counters.packets += 1;
+        self.record(call, |recording, at| {
+            if is_opened {
+                recording.opened(stream, side);
+            }
+            recording.packet(at, stream, side, route.0, rtp);
+        });
     }
 }

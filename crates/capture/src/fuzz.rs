@@ -2,12 +2,15 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::missing_panics_doc)] // a broken invariant has to be seen
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audio;
 use crate::calls::options::Options;
 use crate::calls::{Calls, Happening, Recording};
 use crate::datagrams::{Datagrams, Transport, Unwrap};
+use crate::dtls::KeyLog;
+use crate::dtls::hello::Hellos;
 use crate::pcap::record::Link;
 use crate::pcap::{self};
 use crate::wav;
@@ -88,10 +91,28 @@ pub fn frames(bytes: &[u8]) {
     assert!(total <= bytes.len());
 }
 
+/// A key log, and datagrams of a handshake, each preceded by its length in one byte.
+pub fn handshakes(bytes: &[u8]) {
+    let _ = KeyLog::parse(bytes);
+    let mut hellos = Hellos::default();
+    let mut rest = bytes;
+    while let Some((length, after)) = rest.split_first() {
+        let (datagram, after) = after.split_at(usize::from(*length).min(after.len()));
+        hellos.read(datagram);
+        rest = after;
+    }
+}
+
 /// The calls in a capture file: time goes on, and every packet was in the file.
 pub fn calls(bytes: &[u8]) {
+    protected_calls(bytes, b"");
+}
+
+/// The same with a key log.
+pub fn protected_calls(bytes: &[u8], key_log: &[u8]) {
     let Ok(mut datagrams) = Datagrams::new(bytes) else { return };
-    let mut calls = Calls::new(Options { most_bytes: 1 << 20, ..Options::default() });
+    let key_log = KeyLog::parse(key_log).ok().map(Arc::new);
+    let mut calls = Calls::new(Options { most_bytes: 1 << 20, key_log, ..Options::default() });
     let mut given = 0;
     for datagram in datagrams.by_ref() {
         given += datagram.payload.len();

@@ -86,9 +86,13 @@ fn hostile_payload() -> impl Strategy<Value = Vec<u8>> {
     use common::talk::*;
     let call = Call::new("one");
     let (offer, answer) = (sdp(CALLER_RTP, "0 8 101", ""), sdp(CALLEE_RTP, "0", "a=inactive\r\n"));
+    let crypto = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n";
+    let protected = sdp(CALLER_RTP, "0", crypto).replace("RTP/AVP", "RTP/SAVP");
     let messages = vec![
         call.request("INVITE", 1, false, &offer),
         call.request("INVITE", 2, true, ""),
+        call.request("INVITE", 3, true, &protected),
+        call.response("200 OK", 3, "INVITE", &protected),
         call.request("ACK", 1, true, &answer),
         call.request("BYE", 9, true, ""),
         call.request("CANCEL", 1, false, ""),
@@ -119,11 +123,25 @@ fn hostile_payload() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
+    // Each opens hundreds of packets.
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn damaged_protected_calls(bytes in prop_oneof![
+        damaged(include_bytes!("fixtures/baresip-sdes.pcap").to_vec()),
+        damaged(include_bytes!("fixtures/baresip-dtls.pcap").to_vec()),
+    ]) {
+        fuzz::protected_calls(&bytes, include_bytes!("fixtures/baresip-dtls.keys"));
+    }
+}
+
+proptest! {
     #[test]
     fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         fuzz::wav(&bytes);
         fuzz::pcap(&bytes);
         fuzz::frames(&bytes);
+        fuzz::handshakes(&bytes);
     }
 
     #[test]
@@ -149,6 +167,11 @@ proptest! {
     #[test]
     fn damaged_calls(bytes in damaged(call_file())) {
         fuzz::calls(&bytes);
+    }
+
+    #[test]
+    fn damaged_handshakes(bytes in damaged(include_bytes!("fixtures/baresip-dtls.keys").to_vec())) {
+        fuzz::handshakes(&bytes);
     }
 
     #[test]

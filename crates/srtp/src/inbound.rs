@@ -79,6 +79,21 @@ impl Inbound {
     /// [`Fault::Malformed`], [`Fault::NotAuthentic`], [`Fault::Replayed`], [`Fault::TooOld`].
     pub fn unprotect(&mut self, packet: &mut [u8]) -> Result<usize, Fault> {
         let header = Header::read(packet)?;
+        // A sender may begin at 65535: then the packets before the first roll-over may have been lost.
+        self.unprotect_from(header, packet, if header.sequence < 0x8000 { 2 } else { 1 })
+    }
+
+    /// As [`Self::unprotect`], and for a source that was not heard yet, each roll-over count below `counts` is tried:
+    /// for a recording that begins when a call has gone on for long. Each costs a tag.
+    ///
+    /// # Errors
+    /// As [`Self::unprotect`].
+    pub fn unprotect_in_midst(&mut self, packet: &mut [u8], counts: u32) -> Result<usize, Fault> {
+        let header = Header::read(packet)?;
+        self.unprotect_from(header, packet, counts)
+    }
+
+    fn unprotect_from(&mut self, header: Header, packet: &mut [u8], counts: u32) -> Result<usize, Fault> {
         let (body, tag_at) = self.rtp_body(packet.len(), header.length)?;
         let mki_at = if self.rtp.spoils() { body + self.rtp.tag_length() } else { body };
         if !has_mki(packet, mki_at, self.keying.mki()) {
@@ -98,42 +113,45 @@ impl Inbound {
             source.heard = self.clock;
             return Ok(body);
         }
-        let index = self.first_index(header, packet, body, tag_at)?;
+        let index = self.first_index(header, packet, (body, tag_at), counts)?;
         remember(&mut self.sources, header.ssrc, index, self.clock);
         Ok(body)
     }
 
-    /// The index of a source's first packet here, which is decrypted. Its counter is 0, or already 1 if the packets
-    /// before the first roll-over were lost: a sender may begin at 65535.
+    /// The index of a source's first packet here, which is decrypted: with the lowest roll-over count below `counts`
+    /// that makes it authentic.
     fn first_index(
         &mut self,
         header: Header,
         packet: &mut [u8],
-        body: usize,
-        tag_at: usize,
+        (body, tag_at): (usize, usize),
+        counts: u32,
     ) -> Result<u64, Fault> {
-        let first = u64::from(header.sequence);
         let length = packet.len();
-        let again = header.sequence < 0x8000 && (length <= SCRATCH || !self.rtp.spoils());
-        if again
-            && self.rtp.spoils()
+        let spoils = self.rtp.spoils();
+        // What can't be restored is tried once.
+        let counts = if spoils && length > SCRATCH { 1 } else { counts };
+        if spoils
+            && counts > 1
             && let Some(kept) = self.scratch.get_mut(..length)
         {
             kept.copy_from_slice(packet);
         }
-        let number = |index| Number { ssrc: header.ssrc, index };
-        match open(&self.rtp, number(first), packet, header.length, body, tag_at) {
-            Ok(()) => return Ok(first),
-            Err(fault) if !again => return Err(fault),
-            Err(_) => {}
+        let mut fault = Fault::NotAuthentic;
+        for count in 0..counts {
+            if spoils
+                && count > 0
+                && let Some(kept) = self.scratch.get(..length)
+            {
+                packet.copy_from_slice(kept);
+            }
+            let index = u64::from(count) << 16 | u64::from(header.sequence);
+            match open(&self.rtp, Number { ssrc: header.ssrc, index }, packet, header.length, body, tag_at) {
+                Ok(()) => return Ok(index),
+                Err(failed) => fault = failed,
+            }
         }
-        if self.rtp.spoils()
-            && let Some(kept) = self.scratch.get(..length)
-        {
-            packet.copy_from_slice(kept);
-        }
-        let second = 1 << 16 | first;
-        open(&self.rtp, number(second), packet, header.length, body, tag_at).map(|()| second)
+        Err(fault)
     }
 
     /// Unprotects an RTCP packet in place and gives its length, without index and tag.

@@ -289,3 +289,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_recording_may_begin_in_the_midst_of_a_stream() {
+    for suite in Suite::ALL {
+        let (mut outbound, mut inbound) = pair(suite);
+        outbound.resume(7, 41, 9);
+        for sequence in 10..20 {
+            let sent = protect(&mut outbound, &rtp(7, sequence)).unwrap();
+            assert!(unprotect(&mut inbound, &sent).is_err(), "{suite}: not at 0 or 1");
+            let mut packet = sent.clone();
+            assert_eq!(inbound.unprotect_in_midst(&mut packet, 41), Err(Fault::NotAuthentic), "{suite}");
+            assert_eq!(inbound.rollover(7), None, "a failed search leaves nothing behind");
+        }
+        let mut packet = protect(&mut outbound, &rtp(7, 20)).unwrap();
+        let length = inbound.unprotect_in_midst(&mut packet, 42).unwrap();
+        assert_eq!((&packet[..length], inbound.rollover(7)), (&rtp(7, 20)[..], Some(41)), "{suite}");
+        assert!(passes(&mut outbound, &mut inbound, &rtp(7, 21)), "{suite}: from here on as any other");
+    }
+}

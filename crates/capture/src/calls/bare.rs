@@ -10,6 +10,7 @@ use sidetone_call::{Direction, EndPlan, Format, MediaKind, Side, StreamPlan};
 use super::addresses::Route;
 use super::recording::{Origin, Recording};
 use super::signalling::Orphan;
+use super::unprotect::{Outcome, Sender, Unprotect};
 use super::{Happening, Parties, formats};
 use crate::calls::options::{MOST_CALLS, Options};
 
@@ -112,7 +113,13 @@ impl BareRtp {
 
     /// The calls that the flows are. `began` is when the capture did, since the Unix epoch; `orphans` are descriptions
     /// of audio in calls whose beginning was not captured.
-    pub(super) fn finish(self, began: Duration, options: &Options, orphans: &[Orphan]) -> Vec<Recording> {
+    pub(super) fn finish(
+        self,
+        began: Duration,
+        options: &Options,
+        orphans: &[Orphan],
+        unprotect: &mut Unprotect,
+    ) -> Vec<Recording> {
         let mut flows = self.ended;
         flows.extend(self.flows.into_iter().filter(|(_, flow)| flow.is_rtp()));
         flows.sort_by_key(|(key, flow)| (flow.first(), *key));
@@ -139,7 +146,7 @@ impl BareRtp {
                 call.take(src, dst, flow);
             }
         }
-        calls.into_iter().map(|call| call.recording(began, &formats, orphans)).collect()
+        calls.into_iter().map(|call| call.recording(began, &formats, orphans, unprotect)).collect()
     }
 }
 
@@ -204,7 +211,13 @@ impl Pair {
             .unwrap_or(Origin::Rtp { caller, callee })
     }
 
-    fn recording(mut self, began: Duration, formats: &[Format], orphans: &[Orphan]) -> Recording {
+    fn recording(
+        mut self,
+        began: Duration,
+        formats: &[Format],
+        orphans: &[Orphan],
+        unprotect: &mut Unprotect,
+    ) -> Recording {
         self.packets.sort_by_key(|packet| packet.at);
         let (caller, callee) = self.caller;
         let mut recording = Recording::begun(self.origin(orphans), began + self.from, None);
@@ -233,8 +246,21 @@ impl Pair {
         let mut parties = Parties::default();
         for Packet { at, by_caller, route, bytes } in self.packets {
             let side = if by_caller { Side::Trunk } else { Side::Pbx };
+            let in_call = at.saturating_sub(self.from);
+            let (bytes, is_opened) = match unprotect.open(at, Sender::On(route), || None, route, bytes) {
+                Outcome::Plain(bytes) => (bytes, false),
+                Outcome::Opened(bytes) => (bytes, true),
+                Outcome::Repeated => continue,
+                Outcome::Sealed(why) => {
+                    recording.sealed(in_call, 0, side, route.0, why);
+                    continue;
+                }
+            };
             if parties.accepts(at, side, 0, route) {
-                recording.packet(at.saturating_sub(self.from), 0, side, route.0, bytes);
+                if is_opened {
+                    recording.opened(0, side);
+                }
+                recording.packet(in_call, 0, side, route.0, bytes);
             }
         }
         recording

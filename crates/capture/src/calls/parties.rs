@@ -27,6 +27,12 @@ struct Flow {
 }
 
 impl Parties {
+    /// Whether the party is heard by another flow at that time.
+    pub(super) fn hear_elsewhere(&self, now: Duration, side: Side, stream: usize, route: Route) -> bool {
+        let flow = self.flows.iter().find(|flow| (flow.side, flow.stream) == (side, stream));
+        flow.is_some_and(|flow| flow.route != route && now.saturating_sub(flow.heard) < SILENT)
+    }
+
     /// Whether a packet of that flow is the party's audio.
     pub(super) fn accepts(&mut self, now: Duration, side: Side, stream: usize, route: Route) -> bool {
         let Some(flow) = self.flows.iter_mut().find(|flow| (flow.side, flow.stream) == (side, stream)) else {

@@ -10,6 +10,7 @@ use sidetone_rtp::RtpView;
 
 use super::customer::{Customer, Known};
 use super::doubt::Doubt;
+use super::fates::{Fates, Protected, Sealed, StreamFate};
 use super::hosts::{Host, MOST_HOSTS};
 
 /// How a call became known.
@@ -55,6 +56,8 @@ pub enum Happening<'a> {
     Untappable {
         /// Index of the m-line.
         stream: usize,
+        /// The party whose audio it is; `None` if neither can be heard.
+        side: Option<Side>,
         /// Why.
         reason: Untappable,
     },
@@ -98,6 +101,8 @@ pub struct Recording {
     customer: Known,
     /// The customer is the one who was called.
     turned: bool,
+    /// What became of the packets of each m-line and party.
+    fates: Fates,
 }
 
 /// A party's audio as a whole.
@@ -136,6 +141,7 @@ impl Recording {
             doubt: None,
             customer: Known::No,
             turned: false,
+            fates: Fates::default(),
         }
     }
 
@@ -160,7 +166,81 @@ impl Recording {
         voice.packets += 1;
         voice.standing += usize::from(voice.last == sequence);
         voice.last = sequence;
+        self.fates.heard(usize::from(stream), side);
         self.entries.push((at, Entry::Packet { stream, side, rtp }));
+    }
+
+    /// The packet that comes next was opened.
+    pub(super) fn opened(&mut self, stream: usize, side: Side) {
+        self.fates.opened(stream, side);
+    }
+
+    /// A packet came that no key opens.
+    pub(super) fn sealed(
+        &mut self,
+        at: Duration,
+        stream: usize,
+        side: Side,
+        from: SocketAddr,
+        why: Untappable,
+    ) {
+        let [trunk, pbx] = &mut self.voices;
+        let voice = if side == Side::Trunk { trunk } else { pbx };
+        voice.from.get_or_insert(from);
+        self.fates.sealed(stream, side, (at, why));
+    }
+
+    /// What became of a party's protected packets.
+    #[must_use]
+    pub fn protected(&self, side: Side) -> Protected {
+        self.fates.protected(side)
+    }
+
+    /// Says of m-lines whose packets are protected whether they can be heard, by what became of the packets: by the
+    /// signalling alone, none can.
+    pub(super) fn settle_protection(&mut self) {
+        for fate in self.fates.streams() {
+            let is_told = self.settle_plans(&fate);
+            let unheard = fate.unheard.iter().map(|(side, sealed)| (Some(*side), *sealed));
+            if fate.is_heard {
+                unheard.for_each(|(side, sealed)| self.tell_sealed(fate.stream, side, sealed));
+            } else if let Some(sealed) = fate.first.filter(|_| !is_told) {
+                self.tell_sealed(fate.stream, None, sealed);
+            }
+        }
+    }
+
+    /// Corrects the plans of an m-line, and takes back that it can't be heard if it is; gives whether it says so.
+    fn settle_plans(&mut self, fate: &StreamFate) -> bool {
+        const SEALS: [Untappable; 2] = [Untappable::Srtp, Untappable::Dtls];
+        let plans = &mut self.plans;
+        let mut is_told = false;
+        self.entries.retain(|(_, entry)| match entry {
+            Entry::Plan { stream, plan } if *stream == fate.stream => {
+                let plan = plans.get_mut(*plan).map(|plan| &mut plan.tappable);
+                match (plan, fate.first) {
+                    (Some(plan), _) if fate.is_heard && plan.is_err_and(|why| SEALS.contains(&why)) => {
+                        *plan = Ok(());
+                    }
+                    (Some(plan), Some((_, why))) if !fate.is_heard && plan.is_ok() => *plan = Err(why),
+                    _ => {}
+                }
+                true
+            }
+            Entry::Fact(Happening::Untappable { stream, reason, .. })
+                if *stream == fate.stream && SEALS.contains(reason) =>
+            {
+                is_told = true;
+                !fate.is_heard
+            }
+            _ => true,
+        });
+        is_told
+    }
+
+    fn tell_sealed(&mut self, stream: usize, side: Option<Side>, (at, reason): Sealed) {
+        let place = self.entries.partition_point(|(then, _)| *then <= at);
+        self.entries.insert(place, (at, Entry::Fact(Happening::Untappable { stream, side, reason })));
     }
 
     /// Decides which party is the customer, and puts it on the trunk's side.
@@ -267,6 +347,7 @@ impl Recording {
         self.turned = true;
         self.voices.swap(0, 1);
         self.elsewhere.swap(0, 1);
+        self.fates.turn();
         for plan in &mut self.plans {
             std::mem::swap(&mut plan.trunk, &mut plan.pbx);
         }
@@ -276,6 +357,7 @@ impl Recording {
                 | Entry::Fact(
                     Happening::Held(side)
                     | Happening::Resumed(side)
+                    | Happening::Untappable { side: Some(side), .. }
                     | Happening::Ended { by: Some(side), .. },
                 ) => *side = side.other(),
                 Entry::Plan { .. } | Entry::Fact(_) => {}

@@ -1,29 +1,26 @@
 //! SIP overheard: messages out of datagrams and streams, led past the anchor as if they were being forwarded.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
 use sidetone_call::{CallKey, Exhausted, Format, IpFamily, LocalMedia, MediaPlane, Side, StreamPlan};
 use sidetone_sip::anchor::{self, Anchor, CallFact};
-use sidetone_sip::framing::{Frame, Framer};
-use sidetone_sip::message::{Limits, Name};
+use sidetone_sip::message::Name;
 use sidetone_sip::name_addr::NameAddr;
 use sidetone_sip::proxy::{ForwardContext, MessageFilter};
 use sidetone_sip::sdp::{self, Description};
 use sidetone_sip::{Edit, Flow, Message, Method};
 
+use super::callers::Callers;
 use super::doubt::Doubt;
+use super::messages::Messages;
 use crate::calls::options::MOST_CALLS;
 use crate::datagrams::{Datagram, Transport};
 
-/// TCP streams whose messages are followed; beyond it the one idle longest is forgotten.
-const MOST_STREAMS: usize = 128;
 /// Letters of a party's name that are kept.
 const LONGEST_NAME: usize = 128;
-/// Names of callers remembered.
-const MOST_CALLERS: usize = MOST_CALLS * 4;
 
 /// The content of a datagram.
 pub(super) enum Heard {
@@ -41,9 +38,8 @@ pub(super) struct Signalling {
     invited: HashMap<String, Invited>,
     /// Descriptions of calls whose INVITE was not captured.
     orphans: Vec<Orphan>,
-    /// Call-ID and tag of those who have sent the first INVITE.
-    callers: HashSet<(String, String)>,
-    streams: HashMap<(SocketAddr, SocketAddr), Stream>,
+    callers: Callers,
+    messages: Messages,
 }
 
 /// The claims of a call's first INVITE about the party that placed it.
@@ -53,9 +49,6 @@ struct Invited {
     from_tag: String,
     doubt: Option<Doubt>,
 }
-
-/// The side that callers are put on until it is decided who the customer is.
-const CALLER: Side = Side::Trunk;
 
 /// Where a party of a call wants its audio, from a message of a dialog whose beginning was not captured.
 #[derive(Debug, Clone)]
@@ -68,14 +61,6 @@ pub(super) struct Orphan {
     pub(super) formats: Vec<Format>,
 }
 
-/// A TCP stream.
-#[derive(Debug)]
-struct Stream {
-    last: Duration,
-    /// None while it isn't known where a message begins, or whether it is SIP at all.
-    framer: Option<Framer>,
-}
-
 impl Signalling {
     pub(super) fn new() -> Self {
         let settings = anchor::Settings { max_calls: MOST_CALLS, ..anchor::Settings::default() };
@@ -83,8 +68,8 @@ impl Signalling {
             anchor: Anchor::new(Plans::default(), settings),
             invited: HashMap::new(),
             orphans: Vec::new(),
-            callers: HashSet::new(),
-            streams: HashMap::new(),
+            callers: Callers::default(),
+            messages: Messages::default(),
         }
     }
 
@@ -116,68 +101,19 @@ impl Signalling {
     /// Reads a datagram, if it is SIP.
     pub(super) fn observe(&mut self, now: Duration, datagram: &Datagram) -> Heard {
         self.anchor.timeout(now);
-        let flow = |transport| Flow { transport, local: datagram.dst, remote: datagram.src };
-        match datagram.transport {
-            Transport::Udp if is_sip(&datagram.payload) => {
-                let read = self.message(now, &flow(sidetone_sip::Transport::Udp), datagram.payload.clone());
-                Heard::Messages { read: u64::from(read), malformed: u64::from(!read) }
-            }
-            Transport::Udp => Heard::Nothing,
-            Transport::Tcp { follows } => {
-                let messages = self.frames(now, datagram, follows);
-                if messages.is_empty() {
-                    return Heard::Nothing;
-                }
-                let flow = flow(sidetone_sip::Transport::Tcp);
-                let all = messages.len() as u64;
-                let read =
-                    messages.into_iter().filter(|bytes| self.message(now, &flow, bytes.clone())).count()
-                        as u64;
-                Heard::Messages { read, malformed: all - read }
-            }
-        }
-    }
-
-    /// Messages that these bytes of a stream complete.
-    fn frames(&mut self, now: Duration, datagram: &Datagram, follows: bool) -> Vec<Bytes> {
-        let key = (datagram.src, datagram.dst);
-        if !self.streams.contains_key(&key) {
-            let Some(start) = beginning(&datagram.payload) else { return Vec::new() };
-            if start > 0 && follows {
-                return Vec::new();
-            }
-            if self.streams.len() == MOST_STREAMS {
-                let idle = self.streams.iter().min_by_key(|(_, stream)| stream.last).map(|(key, _)| *key);
-                idle.map(|key| self.streams.remove(&key));
-            }
-        }
-        let stream = self.streams.entry(key).or_insert(Stream { last: now, framer: None });
-        stream.last = now;
-        if !follows {
-            stream.framer = None;
-        }
-        let mut bytes = &datagram.payload[..];
-        let framer = match &mut stream.framer {
-            Some(framer) => framer,
-            none => {
-                let Some(start) = beginning(bytes) else { return Vec::new() };
-                bytes = bytes.get(start..).unwrap_or_default();
-                none.insert(Framer::new(Limits::default()))
-            }
+        let transport = match datagram.transport {
+            Transport::Udp => sidetone_sip::Transport::Udp,
+            Transport::Tcp { .. } => sidetone_sip::Transport::Tcp,
         };
-        framer.push(bytes);
-        let mut messages = Vec::new();
-        loop {
-            match framer.next_frame() {
-                Ok(Some(Frame::Message(message))) => messages.push(message),
-                Ok(Some(Frame::Ping)) => {}
-                Ok(None) => return messages,
-                Err(_) => {
-                    stream.framer = None;
-                    return messages;
-                }
-            }
+        let flow = Flow { transport, local: datagram.dst, remote: datagram.src };
+        let messages = self.messages.read(now, datagram);
+        if messages.is_empty() {
+            return Heard::Nothing;
         }
+        let all = messages.len() as u64;
+        let read =
+            messages.into_iter().filter(|bytes| self.message(now, &flow, bytes.clone())).count() as u64;
+        Heard::Messages { read, malformed: all - read }
     }
 
     /// Leads one message past the anchor; false if it isn't one.
@@ -189,8 +125,7 @@ impl Signalling {
         } else if !self.invited.contains_key(message.call_id()) && self.orphans.len() < MOST_CALLS {
             self.orphans.extend(orphan(&message));
         }
-        let requester = self.requester(&message);
-        let from = if message.is_request() { requester } else { requester.other() };
+        let from = self.callers.sender(&message);
         let ctx = ForwardContext { now, from, source: *flow, toward: flow.local, sender: None, caller: None };
         let mut edit = Edit::default();
         if message.is_request() {
@@ -220,22 +155,6 @@ impl Signalling {
             is_referred.then_some(Doubt::Referred)
         };
         known.doubt = known.doubt.or(doubt);
-    }
-
-    /// The side of whoever sent the request that a message is, or answers.
-    fn requester(&mut self, message: &Message) -> Side {
-        let name = |tag: Option<&str>| (message.call_id().to_owned(), tag.unwrap_or_default().to_owned());
-        let (from, to) = (name(message.from_tag()), name(message.to_tag()));
-        if self.callers.contains(&from) {
-            return CALLER;
-        }
-        if message.to_tag().is_some() && self.callers.contains(&to) {
-            return CALLER.other();
-        }
-        if message.method() == Some(Method::INVITE) && self.callers.len() < MOST_CALLERS {
-            self.callers.insert(from);
-        }
-        CALLER
     }
 }
 
@@ -267,34 +186,6 @@ fn received_by_a_proxy(response: &Message) -> Option<Message> {
     Message::parse([start, VIA, rest].concat().into()).ok()
 }
 
-/// Whether a datagram begins as SIP does.
-pub(super) fn is_sip(bytes: &[u8]) -> bool {
-    let bytes = bytes.trim_ascii_start();
-    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
-    line.starts_with(b"SIP/2.0 ")
-        || (line.ends_with(b" SIP/2.0") && line.first().is_some_and(u8::is_ascii_alphabetic))
-}
-
-/// Where in a stretch of a stream a SIP message seems to begin: at its first byte or, if the stretch is the middle of
-/// something, at a later line. The beginning of a start line is enough, as far as it goes.
-pub(super) fn beginning(bytes: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        let ended = line.last() == Some(&b'\n');
-        let begun = !ended && at == 0 && {
-            let method = line.split(|byte| *byte == b' ').next().unwrap_or_default();
-            !method.is_empty()
-                && method.len() <= 32
-                && method.iter().all(|byte| byte.is_ascii_uppercase() || b"/.20".contains(byte))
-        };
-        if is_sip(line) && ended || begun {
-            return Some(at);
-        }
-        at += line.len();
-    }
-    None
-}
-
 /// A media plane that relays nothing and writes everything down.
 #[derive(Debug, Default)]
 struct Plans(Vec<(CallKey, usize, StreamPlan)>);
@@ -310,41 +201,4 @@ impl MediaPlane for Plans {
     }
 
     fn release(&mut self, _: CallKey) {}
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sip_is_told_from_other_protocols() {
-        for sip in [
-            "INVITE sip:bob@example.com SIP/2.0\r\nVia: x",
-            "SIP/2.0 200 OK\r\n",
-            "\r\n\r\nBYE sip:b SIP/2.0\r\n",
-        ] {
-            assert!(is_sip(sip.as_bytes()), "{sip}");
-        }
-        for other in
-            ["GET / HTTP/1.1\r\n", "", "\r\n\r\n", "\x16\x03SIP/2.0", "RTSP/1.0 200 OK\r\n", "SIP/2.0"]
-        {
-            assert!(!is_sip(other.as_bytes()), "{other}");
-        }
-    }
-
-    #[test]
-    fn the_beginning_of_a_message_in_a_stream() {
-        for (stretch, start) in [
-            ("INVITE sip:b SIP/2.0\r\nVia", Some(0)),
-            ("INV", Some(0)),
-            ("SIP/2", Some(0)),
-            ("a=sendrecv\r\nSIP/2.0 200 OK\r\n", Some(12)),
-            ("a=sendrecv\r\nSIP/2.0 20", None),
-            ("GET / HTTP/1.1\r\nHost: x\r\n", None),
-            ("\x16\x03\x01", None),
-            ("", None),
-        ] {
-            assert_eq!(beginning(stretch.as_bytes()), start, "{stretch:?}");
-        }
-    }
 }

@@ -5,6 +5,7 @@ mod bench;
 mod capture;
 mod drawing;
 mod inputs;
+mod key_log;
 mod outcome;
 mod pauses;
 mod replay;
@@ -30,11 +31,11 @@ use sidetone_insight::cues::{CueSet, CueTold};
 use super::cue_lines;
 use super::model::weights;
 use super::story::Page;
-use crate::cli::output::{Output, causes, complain, remark, say, say_json};
+use crate::cli::output::{Output, causes, complain, remark, remark_with, say, say_json};
 use crate::server::Words;
 use inputs::Input;
 use outcome::Outcome;
-use replay::{Heard, Roles};
+use replay::{Heard, Protection, Roles};
 use report::Row;
 
 #[derive(Debug, Args)]
@@ -62,6 +63,10 @@ pub(super) struct Analyze {
     /// Formats of bare RTP, beside those with fixed payload types: 111=opus/48000/2.
     #[arg(long = "codec", value_name = "PT=NAME/RATE", value_parser = sidetone_capture::calls::format)]
     codecs: Vec<sidetone_call::Format>,
+    /// A key log (SSLKEYLOGFILE of a browser, `openssl s_client -keylogfile`) with the secrets of the DTLS handshakes
+    /// in the captures: their SRTP is opened. Keys that stand in SDP are taken from there by themselves.
+    #[arg(long, value_name = "FILE")]
+    dtls_keylog: Option<PathBuf>,
     /// A safetensors file with weights. Without it, the open weights inside the binary.
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
@@ -79,10 +84,16 @@ pub(super) struct Analyze {
 
 impl Analyze {
     /// Tells which of these cues the agents of a recording would have been shown, and nothing else of it.
-    pub(super) fn of_cues(file: PathBuf, customer: Option<Customer>, cues: Arc<CueSet>) -> Self {
+    pub(super) fn of_cues(
+        file: PathBuf,
+        customer: Option<Customer>,
+        dtls_keylog: Option<PathBuf>,
+        cues: Arc<CueSet>,
+    ) -> Self {
         Self {
             files: vec![file],
             customer,
+            dtls_keylog,
             plots: None,
             events: false,
             table: false,
@@ -110,7 +121,9 @@ impl Analyze {
             std::fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))?;
         }
         let scribe = self.words.as_deref().map(scribe).transpose()?;
+        let key_log = self.dtls_keylog.as_deref().map(key_log::read).transpose()?.map(Arc::new);
         let bench = Bench {
+            key_log,
             customer: self.customer,
             model,
             hasher,
@@ -244,6 +257,12 @@ impl Analyze {
             replay_cues(name, call, output)?;
         } else if output.json {
             call.events.iter().try_for_each(say_json)?;
+            for Protection { address, opened, sealed, note } in &call.protection {
+                let counts = serde_json::json!({
+                    "call": call.call.id, "address": address, "opened": opened, "sealed": sealed
+                });
+                remark_with(&format!("{name}: {note}"), counts);
+            }
         } else if !self.table {
             if self.events {
                 let mut page = Page::detect();

@@ -63,6 +63,14 @@ pub(crate) fn remark(json: bool, note: &str) {
     on_standard_error(json, "note", note);
 }
 
+/// As [`remark`] in JSON, with further members.
+pub(crate) fn remark_with(note: &str, mut more: serde_json::Value) {
+    if let Some(object) = more.as_object_mut() {
+        object.insert("note".to_owned(), note.into());
+    }
+    eprintln!("{more}");
+}
+
 pub(crate) fn on_standard_error(json: bool, key: &str, text: &str) {
     if json {
         eprintln!("{}", serde_json::json!({ key: text }));

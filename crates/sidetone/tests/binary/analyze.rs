@@ -375,3 +375,58 @@ fn exit_statuses_are_told_by_help() {
         assert!(help.contains(status), "{help}");
     }
 }
+
+/// The binary's exit status, output and complaints.
+fn analyse(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = sidetone(arguments);
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (status.code(), text(stdout), text(stderr))
+}
+
+#[test]
+fn a_protected_call_is_heard_with_its_keys_and_they_are_shown_nowhere() {
+    let fixture = |name: &str| repository(&format!("crates/capture/tests/fixtures/{name}"));
+    let (sdes, dtls, keys) =
+        (fixture("baresip-sdes.pcap"), fixture("baresip-dtls.pcap"), fixture("baresip-dtls.keys"));
+    for arguments in [vec![sdes.as_str()], vec!["--dtls-keylog", &keys, &dtls]] {
+        let (status, told, complaints) = analyse(&[&["analyze"], &arguments[..]].concat());
+        assert_eq!(status, Some(0), "{told}{complaints}");
+        assert!(told.contains(" protected packets of 10.44.0.1:") && !told.contains("not heard"), "{told}");
+        let (_, told, notes) = analyse(&[&["analyze", "--json", "--events"], &arguments[..]].concat());
+        let counts: Vec<serde_json::Value> =
+            notes.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(counts.len(), 2, "{notes}");
+        assert!(
+            counts.iter().all(|party| party["opened"].as_u64() > Some(60) && party["sealed"] == 0),
+            "{notes}"
+        );
+        for secret in ["inline:", "p5a7XMPj03aVHsg4koTVq9ZVmsUE4iV68zl0kDMw", "9cbb2c4b7b4c15813e4b4"] {
+            assert!(!told.contains(secret) && !notes.contains(secret), "{secret}");
+        }
+    }
+    let (status, told, complaints) = analyse(&["analyze", &dtls]);
+    assert_eq!(status, Some(5), "{told}{complaints}");
+    assert!(told.contains("protected, and the capture has no key for it: give the secrets"), "{told}");
+    let events = sidetone(&["analyze", "--json", &dtls]).stdout;
+    let events = String::from_utf8(events).unwrap();
+    assert!(events.contains("call.untappable") && events.contains("\"dtls\""), "{events}");
+}
+
+#[test]
+fn a_malformed_key_log_is_named_with_line_and_remedy_and_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("keys.log");
+    std::fs::write(&log, "# keys\nCLIENT_RANDOM abcdef 0123456789abcdef\n").unwrap();
+    let log = log.to_string_lossy();
+    let (status, _, complaint) = analyse(&["analyze", "--dtls-keylog", &log, &repository("demo/caller.wav")]);
+    assert_eq!(status, Some(1), "{complaint}");
+    assert!(
+        complaint.contains("keys.log") && complaint.contains("line 2") && complaint.contains("delete it"),
+        "{complaint}"
+    );
+    assert!(!complaint.contains("0123456789abcdef"), "{complaint}");
+    let (status, _, complaint) =
+        analyse(&["analyze", "--dtls-keylog", "/nowhere", &repository("demo/caller.wav")]);
+    assert_eq!(status, Some(1), "{complaint}");
+    assert!(complaint.contains("--dtls-keylog /nowhere"), "{complaint}");
+}

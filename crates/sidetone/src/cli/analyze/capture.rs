@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::time::Duration;
 
-use sidetone_call::Side;
-use sidetone_capture::calls::{Calls, Counters, Doubt, Happening, Known, Options, Origin, Recording};
+use sidetone_call::{Side, Untappable};
+use sidetone_capture::calls::{
+    Calls, Counters, Doubt, Happening, Known, Options, Origin, Protected, Recording,
+};
 use sidetone_capture::datagrams::{self, Datagrams};
 use sidetone_codec::Codec;
 use sidetone_events::{CallHeld, CallResumed, CallUntappable, MediaState, Parties, Timestamp};
 use sidetone_rtp::RtpView;
 
 use super::pauses::Pauses;
-use super::replay::{End, Heard, Replay, Roles, Told};
+use super::replay::{End, Heard, Protection, Replay, Roles, Told};
 use crate::cli::analyze::bench::Bench;
 use crate::cli::model::weights;
 
@@ -26,7 +28,12 @@ pub(super) struct Found {
 }
 
 pub(super) fn analyse(input: impl Read, bench: &Bench) -> anyhow::Result<Found> {
-    let options = Options { customer: bench.customer, formats: bench.formats.clone(), ..Options::default() };
+    let options = Options {
+        customer: bench.customer,
+        formats: bench.formats.clone(),
+        key_log: bench.key_log.clone(),
+        ..Options::default()
+    };
     let mut calls = Calls::new(options);
     let mut datagrams = Datagrams::new(input)?;
     for datagram in &mut datagrams {
@@ -210,6 +217,43 @@ fn unheard(recording: &Recording) -> (Vec<String>, bool) {
     (notes, decodable > 0 && !stands)
 }
 
+/// What became of protected packets, party by party.
+fn protection(recording: &Recording, has_log: bool) -> Vec<Protection> {
+    let mut notes = Vec::new();
+    let ends = ends(recording);
+    let is_dtls = recording
+        .replay()
+        .any(|(_, happening)| matches!(happening, Happening::Untappable { reason: Untappable::Dtls, .. }));
+    for (side, address) in [Side::Trunk, Side::Pbx].into_iter().zip(&ends) {
+        let Protected { opened, sealed } = recording.protected(side);
+        let mut tell = |note| {
+            notes.push(Protection { address: address.clone(), opened, sealed, note });
+        };
+        let packets = |count: u64| if count == 1 { "packet" } else { "packets" };
+        match (opened, sealed) {
+            (0, 0) => {}
+            (opened, 0) => tell(format!("{opened} protected {} of {address} opened", packets(opened))),
+            (0, sealed) => {
+                let remedy = match (is_dtls, has_log) {
+                    (true, false) => ": give the secrets of its handshake with --dtls-keylog",
+                    (true, true) => {
+                        " or the key log: log the secrets of this very handshake, and capture its beginning"
+                    }
+                    (false, _) => ": capture the signalling with its a=crypto lines too",
+                };
+                tell(format!(
+                    "{sealed} {} of {address} not heard: protected, and the capture has no key for it{remedy}",
+                    packets(sealed)
+                ));
+            }
+            (opened, sealed) => tell(format!(
+                "{opened} protected packets of {address} opened; {sealed} did not open with any key of the capture, and are left out",
+            )),
+        }
+    }
+    notes
+}
+
 fn hear(recording: &Recording, bench: &Bench) -> Heard {
     // Long: what is told of a recording, and then its packets in order of time.
     let unix = u64::try_from(recording.began().as_millis()).unwrap_or(0);
@@ -233,6 +277,7 @@ fn hear(recording: &Recording, bench: &Bench) -> Heard {
             _ => None,
         },
     };
+    let is_judged = matches!(told.roles, Roles::Known(_));
     let mut replay = Replay::of(told, bench);
     let mut held: [Option<Duration>; 2] = [None; 2];
     let mut end = End::UNTOLD;
@@ -259,10 +304,10 @@ fn hear(recording: &Recording, bench: &Bench) -> Heard {
                 let held = since.map_or(Duration::ZERO, |since| at.saturating_sub(since));
                 replay.happened(at, CallResumed { by: by.leg(), held });
             }
-            Happening::Untappable { stream, reason } => {
+            Happening::Untappable { stream, side, reason } => {
                 let stream = u32::try_from(stream).unwrap_or(u32::MAX);
-                let (reason, state) = (reason, MediaState::Lost);
-                replay.happened(at, CallUntappable { stream, reason, leg: None, state });
+                let leg = side.filter(|_| is_judged).map(Side::leg);
+                replay.happened(at, CallUntappable { stream, reason, leg, state: MediaState::Lost });
             }
             Happening::Packet { stream, side, rtp } => replay.analysis.packet(at, stream, side, rtp),
             Happening::Ended { by, status, cause } => {
@@ -271,10 +316,12 @@ fn hear(recording: &Recording, bench: &Bench) -> Heard {
         }
     }
     let (mut notes, has_audio) = unheard(recording);
-    if recording.packets() == 0 {
+    let protection = protection(recording, bench.key_log.is_some());
+    if recording.packets() == 0 && protection.is_empty() {
         notes.push("no audio of this call is in the capture".to_owned());
     }
+    notes.extend(protection.iter().map(|party| party.note.clone()));
     notes.extend(pauses.note());
     let [one, other] = ends(recording);
-    Heard { is_signalled, ends: Some((one, other)), notes, has_audio, ..replay.finish(last, end) }
+    Heard { is_signalled, ends: Some((one, other)), notes, has_audio, protection, ..replay.finish(last, end) }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 pub(super) const EXIT_STATUSES: &str = "\
 Exit status: the lowest of these that holds of any input
   0  every input was read whole, and every call in it was analysed
-  1  nothing could be begun: the model, the salt or the folder for drawings
+  1  nothing could be begun: the model, the salt, the key log or the folder for drawings
   2  the command line is wrong
   3  an input could not be read
   4  an input is damaged or cut off; what stands before that was analysed

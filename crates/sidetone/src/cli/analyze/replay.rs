@@ -48,6 +48,18 @@ pub(super) struct Told<'a> {
     pub(super) alone: Option<Side>,
 }
 
+/// What became of a party's protected packets.
+#[derive(Debug)]
+pub(super) struct Protection {
+    pub(super) address: String,
+    /// Packets that a key opened.
+    pub(super) opened: u64,
+    /// Packets that none did.
+    pub(super) sealed: u64,
+    /// The same for people, with a remedy.
+    pub(super) note: String,
+}
+
 /// A call that has been analysed to its end.
 pub(super) struct Heard {
     pub(super) call: CallRef,
@@ -60,6 +72,8 @@ pub(super) struct Heard {
     pub(super) one_sided: bool,
     /// Further remarks on the call.
     pub(super) notes: Vec<String>,
+    /// What became of protected packets, for each party that sent some.
+    pub(super) protection: Vec<Protection>,
     /// Whether any of its audio could be decoded.
     pub(super) has_audio: bool,
     pub(super) events: Vec<Event>,
@@ -202,6 +216,7 @@ impl Replay {
             roles: self.roles,
             one_sided: self.one_sided,
             notes: Vec::new(),
+            protection: Vec::new(),
             has_audio: true,
             events: self.events,
             summary,

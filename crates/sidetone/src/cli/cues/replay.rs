@@ -39,6 +39,9 @@ pub(in crate::cli) struct Replay {
     /// Who the customer is, where a recording does not show it: as for `sidetone analyze`.
     #[arg(long, value_name = "PARTY")]
     customer: Option<Customer>,
+    /// A key log with the secrets of the DTLS handshakes in a capture: as for `sidetone analyze`.
+    #[arg(long, value_name = "FILE")]
+    dtls_keylog: Option<PathBuf>,
     #[command(flatten)]
     which: Which,
     #[command(flatten)]
@@ -54,7 +57,7 @@ impl Replay {
             return told(&happenings, &set, true, output);
         }
         if path.exists() {
-            return Analyze::of_cues(PathBuf::from(path), self.customer, set).run(output);
+            return Analyze::of_cues(PathBuf::from(path), self.customer, self.dtls_keylog, set).run(output);
         }
         if self.of.contains(['/', '.']) {
             bail!("{} is not there", self.of);
