@@ -96,8 +96,9 @@ fn a_carrier_s_call_rings_an_agent_in_a_browser() {
     setup.sip = format!("{}websocket = {{ origins = [{PAGE:?}] }}\n", keys.sip(""));
     let to = format!("sip:{};transport=tls", net.at(host::PBX, 5061));
     setup.pbx = vec![Host { to, priority: 1, certificate_name: None }];
-    setup.more =
-        format!("[[trunk]]\nname = \"agents\"\nallow_at = [\"wss:{wss}\"]\ndisclosure = \"never\"\n");
+    setup.more = format!(
+        "[[trunk]]\nname = \"agents\"\nallow = []\nallow_at = [\"wss:{wss}\"]\ndisclosure = \"never\"\n"
+    );
     let sidetone = Sidetone::start(&net, &setup);
     let config = client(keys.authority.file(), None, &[&TLS13]);
     let stream = Stream::connect(net.at(host::STRANGER, 0), wss).unwrap();
