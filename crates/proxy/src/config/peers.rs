@@ -21,7 +21,6 @@ pub struct Peer {
     #[serde(default)]
     pub hosts: Vec<Host>,
     /// Sources of its requests: `IP`, `NETWORK/BITS` or `IP:PORT`. All other sources are refused.
-    #[serde(default)]
     pub allow: Vec<AllowEntry>,
     /// Sockets of `sip.listen` that are this peer's alone: whoever connects there is this peer, whatever the address.
     /// For browsers, at `wss:` sockets.

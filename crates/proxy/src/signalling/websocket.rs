@@ -136,6 +136,11 @@ impl Signalling {
         };
         let frame = CloseFrame { code, reason: Utf8Bytes::default() };
         let _ = timeout(LAST_WORDS, sink.send(Message::Close(Some(frame)))).await;
+        // Bytes that are left unread would reset the connection, and the code with it.
+        drop((sink, source));
+        let stream = socket.get_mut();
+        let _ = timeout(LAST_WORDS, stream.shutdown()).await;
+        let _ = timeout(LAST_WORDS, discard(stream)).await;
     }
 
     async fn read_messages<S: AsyncRead + AsyncWrite + Unpin>(
