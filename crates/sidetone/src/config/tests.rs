@@ -125,8 +125,11 @@ fn a_value_of_another_kind_is_told_without_being_repeated() {
 #[test]
 fn a_missing_key_is_named_with_its_peer_and_an_example() {
     let told = only_problem(&GOOD.replace("allow = [\"192.0.2.2\"]\n", ""));
-    assert!(told.starts_with("s.toml:10: warning: pbx \"asterisk\" allow is empty"), "{told}");
-    assert!(told.ends_with("for example [\"192.0.2.0/24\"]"), "{told}");
+    assert!(told.starts_with("s.toml:10: error: pbx"), "{told}");
+    assert!(
+        told.ends_with("allow is missing and has no default; write for example allow = [\"192.0.2.0/24\"]"),
+        "{told}"
+    );
 }
 
 #[test]
