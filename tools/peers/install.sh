@@ -4,7 +4,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-tests="sipp baresip promtool dnsmasq asterisk sounds lua postgresql chromium libsrtp recogniser duckdb identity"
+tests="sipp sipp_tls baresip promtool dnsmasq asterisk sounds lua postgresql chromium libsrtp recogniser duckdb identity"
 bench="kamailio rtpengine sipp"
 
 names=()

@@ -6,6 +6,7 @@
 mod check;
 mod fault;
 mod peers;
+mod tls;
 mod units;
 
 pub use check::{check, media_named, unusable_host};
@@ -14,6 +15,7 @@ pub use peers::{AllowEntry, Host, Peer};
 pub use sidetone_consent::Policy;
 pub use sidetone_insight::Period;
 pub use sidetone_relay::config::{Latching, Media, PortRange};
+pub use tls::{ClientCertificates, Pair, Tls, UnknownVersion, Version, WebSocket};
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -50,7 +52,7 @@ pub struct Config {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sip {
-    /// Sockets, as `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`.
+    /// Sockets, as `udp:ADDRESS:PORT`; likewise `tcp`, `tls`, `ws` and `wss`.
     pub listen: Vec<Listen>,
     /// Further names under which peers address Sidetone (a DNS name, a public address behind 1:1 NAT).
     #[serde(default)]
@@ -67,9 +69,18 @@ pub struct Sip {
     /// Most transactions held at once; beyond it new requests get 503.
     #[serde(default = "Sip::default_transactions")]
     pub max_transactions: usize,
-    /// Most TCP connections held at once.
+    /// Most connections held at once.
     #[serde(default = "Sip::default_connections")]
     pub max_connections: usize,
+    /// Most connections of one address that is in no peer's `allow`: of a client that is let in by its certificate, or
+    /// at a socket of its own.
+    #[serde(default = "Sip::default_connections_of_source")]
+    pub max_connections_of_source: usize,
+    /// Certificates, for `tls:` and `wss:` sockets and for hosts that are reached by TLS.
+    pub tls: Option<Tls>,
+    /// Which pages may speak SIP by WebSocket.
+    #[serde(default)]
+    pub websocket: WebSocket,
     /// File with the secret by which dialogs are recognised after a restart; it is made if it is missing. Unset:
     /// `dialog.key` in systemd's state directory; without such a directory, a secret that is lost with the process.
     pub dialog_key: Option<PathBuf>,
@@ -88,12 +99,15 @@ impl Sip {
     const fn default_connections() -> usize {
         1_000
     }
+    const fn default_connections_of_source() -> usize {
+        64
+    }
 }
 
 /// One SIP socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listen {
-    /// UDP or TCP.
+    /// By what.
     pub transport: Transport,
     /// The address bound.
     pub addr: SocketAddr,
@@ -106,7 +120,7 @@ pub enum ListenError {
     #[error("`{0}` is not TRANSPORT:ADDRESS:PORT, as in udp:127.0.0.1:5060")]
     Unreadable(String),
     /// The text begins with an unsupported transport.
-    #[error("transport `{0}` is not known; write udp or tcp")]
+    #[error("transport `{0}` is not known; write udp, tcp, tls, ws or wss")]
     Transport(String),
     /// The rest is no address with a port.
     #[error("`{0}` is not ADDRESS:PORT; an IPv6 address stands in brackets: [::1]:5060")]
@@ -125,11 +139,8 @@ impl FromStr for Listen {
     fn from_str(text: &str) -> Result<Self, ListenError> {
         let (transport, addr) =
             text.split_once(':').ok_or_else(|| ListenError::Unreadable(text.to_owned()))?;
-        let transport = match transport {
-            "udp" => Transport::Udp,
-            "tcp" => Transport::Tcp,
-            other => return Err(ListenError::Transport(other.to_owned())),
-        };
+        let known = Transport::ALL.into_iter().find(|known| known.as_word() == transport);
+        let transport = known.ok_or_else(|| ListenError::Transport(transport.to_owned()))?;
         let addr: SocketAddr = addr.parse().map_err(|_| ListenError::Address(addr.to_owned()))?;
         if addr.ip().is_unspecified() {
             return Err(ListenError::Wildcard(addr));
@@ -146,11 +157,7 @@ units::serde_by_text!(Listen);
 
 impl std::fmt::Display for Listen {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let transport = match self.transport {
-            Transport::Udp => "udp",
-            Transport::Tcp => "tcp",
-        };
-        write!(f, "{transport}:{}", self.addr)
+        write!(f, "{}:{}", self.transport.as_word(), self.addr)
     }
 }
 

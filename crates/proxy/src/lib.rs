@@ -9,6 +9,7 @@ pub mod config;
 pub mod random;
 mod routing;
 pub mod signalling;
+pub mod tls;
 pub mod trace;
 
 pub use routing::HostAddress;

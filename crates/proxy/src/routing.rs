@@ -4,6 +4,7 @@ mod address;
 mod admission;
 mod dns;
 mod emergencies;
+mod guests;
 mod health;
 mod lookups;
 mod shares;
@@ -12,9 +13,9 @@ mod weight;
 
 pub use address::HostAddress;
 pub use admission::{Admission, Limits, Refused, Wanted};
-pub(crate) use dns::DEFAULT_PORT;
 pub use dns::{Resolver, Where};
 pub use emergencies::Emergencies;
+pub use guests::Guests;
 pub use health::{Health, HostState};
 pub use lookups::Lookups;
 pub use shares::{PeerName, Shares, usual_share};

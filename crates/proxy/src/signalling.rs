@@ -4,11 +4,13 @@
 //! output, and unlocks it. The mutex is held for microseconds and never across an await.
 
 mod by_sip;
+mod connections;
 mod core;
 mod lock;
+mod secured;
 mod streams;
-mod tcp;
 mod udp;
+mod websocket;
 
 use std::collections::HashSet;
 use std::io::ErrorKind;
@@ -28,11 +30,14 @@ pub use self::core::Core;
 use self::core::Wanting;
 use self::lock::CoreLock;
 pub use self::lock::{Held, HeldTimes};
+use self::secured::Handshakes;
+pub use self::secured::{HandshakeCounts, Secured};
 use self::streams::Streams;
 use self::udp::UdpSockets;
 use crate::binding::cant_bind;
-use crate::config::Fault;
+use crate::config::{Fault, Listen, Sip};
 use crate::routing::{Candidate, Lookups, PeerName, Resolver};
+use crate::tls::Tls;
 use crate::trace::Tracer;
 use sidetone_watch::Alarm;
 
@@ -51,7 +56,10 @@ pub struct Signalling {
     udp: UdpSockets,
     streams: Streams,
     /// Bound, and not yet served.
-    listeners: Mutex<Vec<(SocketAddr, TcpListener)>>,
+    listeners: Mutex<Vec<(Listen, TcpListener)>>,
+    /// Certificates and what they are checked by; replaced by a reload.
+    tls: Mutex<Option<Arc<Tls>>>,
+    handshakes: Handshakes,
     alarm: Alarm,
     resolver: Mutex<Arc<Resolver>>,
     lookups: Arc<Lookups>,
@@ -68,10 +76,11 @@ impl Signalling {
     pub fn bind(core: Core, alarm: Alarm, tracer: Tracer, epoch: Instant) -> Result<Arc<Self>, Fault> {
         let sip = core.config().sip.clone();
         let udp = UdpSockets::bind(&sip.listen)?;
-        let tcp = sip.listen.iter().enumerate().filter(|(_, listen)| listen.transport == Transport::Tcp);
-        let listeners = tcp.map(|(index, listen)| {
+        let tls = certificates(&sip)?;
+        let streams = sip.listen.iter().enumerate().filter(|(_, listen)| listen.transport.is_reliable());
+        let listeners = streams.map(|(index, listen)| {
             let cant = |why| cant_bind(format!("sip.listen.{index}"), &listen.to_string(), listen.addr, &why);
-            Ok((listen.addr, streams::listen(listen.addr).map_err(cant)?))
+            Ok((*listen, streams::listen(listen.addr).map_err(cant)?))
         });
         let listeners = listeners.collect::<Result<Vec<_>, Fault>>()?;
         let resolver = Mutex::new(Arc::new(Resolver::new(&sip.nameservers)));
@@ -80,8 +89,10 @@ impl Signalling {
             core: CoreLock::new(core),
             epoch,
             udp,
-            streams: Streams::new(sip.max_connections),
+            streams: Streams::new(sip.max_connections, sip.max_connections_of_source),
             listeners: Mutex::new(listeners),
+            tls: Mutex::new(tls),
+            handshakes: Handshakes::default(),
             alarm,
             resolver,
             lookups: Arc::default(),
@@ -96,8 +107,13 @@ impl Signalling {
             self.alarm.vital("SIP over UDP", Arc::clone(self).serve_udp(number));
         }
         let listeners = std::mem::take(&mut *self.listeners.lock().unwrap_or_else(PoisonError::into_inner));
-        for (addr, listener) in listeners {
-            self.alarm.vital("SIP over TCP", Arc::clone(self).serve_tcp(addr, listener));
+        for (listen, listener) in listeners {
+            let what = match listen.transport {
+                Transport::Tls => "SIP over TLS",
+                Transport::Ws | Transport::Wss => "SIP over WebSocket",
+                Transport::Udp | Transport::Tcp => "SIP over TCP",
+            };
+            self.alarm.vital(what, Arc::clone(self).serve_connections(listen, listener));
         }
         self.alarm.vital("SIP timers", Arc::clone(self).serve_timers());
         self.alarm.vital("health probes", Arc::clone(self).serve_health());
@@ -153,6 +169,21 @@ impl Signalling {
     /// New name servers, after a reload.
     pub fn set_nameservers(&self, servers: &[SocketAddr]) {
         *self.resolver.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(Resolver::new(servers));
+    }
+
+    /// Reads the certificates anew, after a reload. Connections go on as they were made; later ones meet the new
+    /// certificates, and no earlier TLS session is resumed.
+    ///
+    /// # Errors
+    /// The first fatal fault of the files; those in force stay.
+    pub fn renew_certificates(&self, sip: &Sip) -> Result<(), Fault> {
+        let tls = certificates(sip)?;
+        *self.tls.lock().unwrap_or_else(PoisonError::into_inner) = tls;
+        Ok(())
+    }
+
+    fn tls(&self) -> Option<Arc<Tls>> {
+        self.tls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn resolver(&self) -> Arc<Resolver> {
@@ -221,7 +252,9 @@ impl Signalling {
                     core.send_failed(now, &to);
                 }
             }
-            Transport::Tcp => self.send_stream(core, now, bytes, to, connect),
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+                self.send_stream(core, now, bytes, to, connect);
+            }
         }
     }
 
@@ -339,22 +372,34 @@ impl Signalling {
             let lookups: Vec<_> = hosts
                 .into_iter()
                 .map(|(peer, address)| {
-                    let resolver = Arc::clone(&resolver);
-                    (peer, tokio::spawn(async move { resolver.locate(&address).await }))
+                    let (resolver, host) = (Arc::clone(&resolver), address.clone());
+                    (peer, host, tokio::spawn(async move { resolver.locate(&address).await }))
                 })
                 .collect();
             let mut seen = HashSet::new();
-            for (peer, lookup) in lookups {
+            for (peer, host, lookup) in lookups {
                 let places = lookup.await.unwrap_or_default();
                 seen.extend(places.iter().copied());
                 self.with(|core, now| {
                     for place in places {
-                        core.probe(now, peer, place);
+                        core.probe(now, peer, &host, place);
                     }
                 });
             }
             self.core().probed_round(&seen);
             tokio::time::sleep(interval).await;
+        }
+    }
+}
+
+/// The certificates of `[sip.tls]`, if there are any.
+fn certificates(sip: &Sip) -> Result<Option<Arc<Tls>>, Fault> {
+    let Some(config) = &sip.tls else { return Ok(None) };
+    match Tls::load(config) {
+        Ok((tls, _)) => Ok(Some(Arc::new(tls))),
+        Err(faults) => {
+            let first = faults.into_iter().find(|fault| fault.fatal);
+            Err(first.unwrap_or_else(|| Fault::fatal("sip.tls", "can't be used")))
         }
     }
 }

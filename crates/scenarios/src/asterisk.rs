@@ -39,7 +39,7 @@ impl Asterisk {
     /// When it is not installed, or does not start.
     #[must_use]
     pub fn start(own: Ipv4Addr, sidetone: SocketAddr, dialplan: &str) -> Self {
-        Self::start_changed(own, sidetone, dialplan, &[])
+        Self::start_with(own, sidetone, dialplan, |_, _| {})
     }
 
     /// Starts it as [`Self::start`] does, with its trunk to Sidetone as WebRTC has it: DTLS-SRTP, with a certificate of
@@ -52,14 +52,27 @@ impl Asterisk {
         let trunk = "[sidetone]\ntype = endpoint\n";
         let dtls = format!("{trunk}webrtc = yes\ndtls_auto_generate_cert = yes\n");
         let modules = "load = res_rtp_asterisk.so\n";
-        let changes = [
-            (trunk, dtls.as_str()),
-            (modules, "load = res_rtp_asterisk.so\nload = res_srtp.so\nload = res_clioriginate.so\n"),
-        ];
-        Self::start_changed(own, sidetone, dialplan, &changes)
+        let more = "load = res_rtp_asterisk.so\nload = res_srtp.so\nload = res_clioriginate.so\n";
+        Self::start_with(own, sidetone, dialplan, |etc, _| {
+            for (file, from, to) in [("pjsip.conf", trunk, dtls.as_str()), ("modules.conf", modules, more)] {
+                let text = std::fs::read_to_string(etc.join(file)).unwrap();
+                std::fs::write(etc.join(file), text.replace(from, to)).unwrap();
+            }
+        })
     }
 
-    fn start_changed(own: Ipv4Addr, sidetone: SocketAddr, dialplan: &str, changes: &[(&str, &str)]) -> Self {
+    /// Starts it as [`Self::start`] does, after its configuration has been changed: its folder, and the path that
+    /// Asterisk knows that folder's parent by.
+    ///
+    /// # Panics
+    /// When it is not installed, or does not start.
+    #[must_use]
+    pub fn start_with(
+        own: Ipv4Addr,
+        sidetone: SocketAddr,
+        dialplan: &str,
+        change: impl FnOnce(&Path, &str),
+    ) -> Self {
         let root = std::env::var_os("SIDETONE_PEERS")
             .map_or_else(|| repository().join(".peers"), PathBuf::from)
             .join("asterisk");
@@ -87,7 +100,6 @@ impl Asterisk {
                 // The prompts are there to be played; music is a package of its own.
                 let text = text.replace("/usr/share/asterisk/moh", "/usr/share/asterisk/sounds/en");
                 let text = text.replace("/etc/asterisk/sounds", &format!("{inside}/sounds"));
-                let text = changes.iter().fold(text, |text, (from, to)| text.replace(from, to));
                 std::fs::write(etc.join(file.file_name().unwrap()), text).unwrap();
             }
         }
@@ -98,6 +110,7 @@ impl Asterisk {
         }
         std::fs::write(etc.join("asterisk.conf"), DIRECTORIES.replace('@', &inside)).unwrap();
         std::fs::write(etc.join("extensions.d/test.conf"), dialplan).unwrap();
+        change(&etc, &inside);
         let process = Self::run(&root, &inside);
         let mut asterisk = Self { process, root, inside };
         asterisk.wait_until_ready();

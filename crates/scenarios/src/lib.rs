@@ -3,8 +3,9 @@
 //! A test leases a piece of loopback ([`net`]), starts Sidetone on it ([`sidetone`]), lets SIPp play the carrier and
 //! the PBX ([`sipp`], with the scenarios of `sip-test-scenarios/`), owns both ends of the media itself ([`rtp`]), and
 //! in the end compares what each side sent with what the other received ([`transparency`]). [`call`] puts the usual
-//! case together. [`asterisk`], [`baresip`], [`dns`], [`postgresql`] and [`identity`] are a real PBX, softphone, name
-//! server, database and identity provider.
+//! case together. [`stream`] speaks SIP by TLS and WebSocket, with the [`certificates`] of the test. [`asterisk`],
+//! [`baresip`], [`dns`], [`postgresql`] and [`identity`] are a real PBX, softphone, name server, database and identity
+//! provider.
 //!
 //! Scenarios stop at gates ([`sipp::Sipp::open_gate`]), so no test depends on how fast the machine is. The times that
 //! stand here are guards against hanging, nothing else.
@@ -14,6 +15,7 @@ pub mod asterisk;
 pub mod audio;
 pub mod baresip;
 pub mod call;
+pub mod certificates;
 pub mod chromium;
 pub mod dns;
 pub mod identity;
@@ -25,6 +27,7 @@ pub mod schema;
 pub mod sidetone;
 pub mod sip;
 pub mod sipp;
+pub mod stream;
 pub mod trace;
 pub mod transparency;
 

@@ -57,19 +57,21 @@ pub struct Host {
     pub to: String,
     /// Lower is tried first.
     pub priority: u16,
+    /// The name that its certificate has to speak for.
+    pub certificate_name: Option<String>,
 }
 
 impl Host {
     /// A host by UDP.
     #[must_use]
     pub fn udp(at: SocketAddr, priority: u16) -> Self {
-        Self { to: format!("sip:{at};transport=udp"), priority }
+        Self { to: format!("sip:{at};transport=udp"), priority, certificate_name: None }
     }
 
     /// A host by TCP.
     #[must_use]
     pub fn tcp(at: SocketAddr, priority: u16) -> Self {
-        Self { to: format!("sip:{at};transport=tcp"), priority }
+        Self { to: format!("sip:{at};transport=tcp"), priority, certificate_name: None }
     }
 }
 
@@ -113,7 +115,12 @@ impl Setup {
         ] {
             let hosts: Vec<String> = hosts
                 .iter()
-                .map(|host| format!("{{ to = {:?}, priority = {} }}", host.to, host.priority))
+                .map(|host| {
+                    let named = host.certificate_name.as_ref();
+                    let named =
+                        named.map(|name| format!(", certificate_name = {name:?}")).unwrap_or_default();
+                    format!("{{ to = {:?}, priority = {}{named} }}", host.to, host.priority)
+                })
                 .collect();
             write!(
                 toml,
@@ -303,6 +310,21 @@ impl Sidetone {
     pub fn metric(&self, name: &str) -> f64 {
         let metrics = self.metrics();
         *metrics.get(name).unwrap_or_else(|| panic!("no metric {name} among {:?}", metrics.keys()))
+    }
+
+    /// One series of a metric, by some of its labels.
+    ///
+    /// # Panics
+    /// When there is no such series.
+    #[must_use]
+    pub fn series(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        let (_, page) = self.get("/metrics").expect("the metrics page");
+        let fits = |line: &&str| {
+            line.starts_with(&format!("{name}{{"))
+                && labels.iter().all(|(label, value)| line.contains(&format!("{label}=\"{value}\"")))
+        };
+        let line = page.lines().find(fits).unwrap_or_else(|| panic!("no {name} with {labels:?} in\n{page}"));
+        line.rsplit_once(' ').unwrap().1.parse().unwrap()
     }
 
     /// Runs `sidetone COMMAND` against this process and returns what it printed.

@@ -6,6 +6,21 @@ use std::time::{Duration, Instant};
 use crate::GUARD;
 use crate::trace::{Seen, Way};
 
+/// An answer to a request, as in `486 Busy Here`; `more` are further header lines with their ends.
+///
+/// # Panics
+/// When the request lacks what an answer repeats.
+#[must_use]
+pub fn answer(request: &Seen, status: &str, more: &str) -> String {
+    let kept: String = ["Via", "Record-Route", "From", "Call-ID", "CSeq"]
+        .iter()
+        .flat_map(|name| request.headers(name).into_iter().map(move |value| format!("{name}: {value}\r\n")))
+        .collect();
+    let to = request.header("To").unwrap();
+    let tag = if to.contains(";tag=") { "" } else { ";tag=raw" };
+    format!("SIP/2.0 {status}\r\n{kept}To: {to}{tag}\r\n{more}Content-Length: 0\r\n\r\n")
+}
+
 /// A UDP socket that speaks whatever it is told to.
 #[derive(Debug)]
 pub struct Raw {
@@ -76,15 +91,7 @@ impl Raw {
     /// # Panics
     /// When the request lacks what an answer repeats.
     pub fn answer(&self, request: &Seen, status: &str) {
-        let kept: String = ["Via", "Record-Route", "From", "Call-ID", "CSeq"]
-            .iter()
-            .flat_map(|name| {
-                request.headers(name).into_iter().map(move |value| format!("{name}: {value}\r\n"))
-            })
-            .collect();
-        let to = request.header("To").unwrap();
-        let tag = if to.contains(";tag=") { "" } else { ";tag=raw" };
-        self.send(format!("SIP/2.0 {status}\r\n{kept}To: {to}{tag}\r\nContent-Length: 0\r\n\r\n").as_bytes());
+        self.send(answer(request, status, "").as_bytes());
     }
 
     /// The next request, if one comes within `patience`.

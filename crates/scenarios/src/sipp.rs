@@ -6,12 +6,15 @@ use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::certificates::Issued;
 use crate::process::Process;
 use crate::trace::{self, Seen, Way};
 use crate::{GUARD, repository, until};
 
 /// How long a gate waits to be opened: a test that has not come to it by then hangs.
 const GATE_GUARD: Duration = Duration::from_secs(120);
+/// How long a gate holds that nobody can open.
+const GATE_BY_ITSELF: Duration = Duration::from_secs(2);
 
 /// How SIPp is to be run.
 #[derive(Debug, Clone)]
@@ -26,6 +29,8 @@ pub struct Plan {
     pub remote: Option<SocketAddr>,
     /// Over TCP rather than UDP.
     pub tcp: bool,
+    /// Over TLS, with that certificate of its own: by SIPp 3.8 in Asterisk's root directory.
+    pub tls: Option<Issued>,
     /// Media address and port that it offers.
     pub media: SocketAddr,
     /// A second media address, for the scenarios that move.
@@ -48,6 +53,7 @@ impl Plan {
             at,
             remote: None,
             tcp: false,
+            tls: None,
             media: SocketAddr::new(at.ip(), 40_000),
             media_2: SocketAddr::new(at.ip(), 40_010),
             called: "+15550123".to_owned(),
@@ -78,7 +84,9 @@ impl Sipp {
         let file =
             repository().join("sip-test-scenarios").join(&plan.scenario).join(format!("{}.xml", plan.part));
         assert!(file.is_file(), "{} is missing", file.display());
-        let file = with_patient_gates(&file, &name, dir);
+        // By TLS a gate can't be opened from outside: it opens by itself, soon.
+        let patience = if plan.tls.is_some() { GATE_BY_ITSELF } else { GATE_GUARD };
+        let file = with_patient_gates(&file, &name, dir, patience);
         let messages = dir.join(format!("{name}.messages"));
         let errors = dir.join(format!("{name}.errors"));
         // An earlier one's, which would be read until SIPp has opened its own.
@@ -90,7 +98,12 @@ impl Sipp {
         let mut say = |words: &[&str]| arguments.extend(words.iter().map(|word| (*word).to_owned()));
         let ip = plan.at.ip().to_string();
         say(&["-sf", file.to_str().unwrap(), "-i", &ip, "-p", &plan.at.port().to_string()]);
-        say(&["-t", if plan.tcp { "t1" } else { "u1" }, "-nostdin", "-m", &plan.calls.to_string()]);
+        let transport = match (&plan.tls, plan.tcp) {
+            (Some(_), _) => "l1",
+            (None, true) => "t1",
+            (None, false) => "u1",
+        };
+        say(&["-t", transport, "-nostdin", "-m", &plan.calls.to_string()]);
         // SIPp's control socket and the media sockets that it does not use would else be at fixed ports.
         let control = if plan.at.is_ipv4() { ip.as_str() } else { "127.0.0.1" };
         say(&["-ci", control, "-cp", &(plan.at.port() + 1).to_string()]);
@@ -108,8 +121,14 @@ impl Sipp {
         say(&["-key", "rtp_port_2", &plan.media_2.port().to_string()]);
         say(&["-trace_err", "-error_file", errors.to_str().unwrap()]);
         say(&["-trace_msg", "-message_file", messages.to_str().unwrap()]);
+        if let Some(own) = &plan.tls {
+            say(&["-tls_cert", own.certificate.to_str().unwrap(), "-tls_key", own.key.to_str().unwrap()]);
+        }
         arguments.extend(plan.options.iter().cloned());
-        let process = Process::start(&name, Path::new("sipp"), &arguments, dir);
+        let process = match &plan.tls {
+            Some(own) => Self::start_in_root(&name, &arguments, [dir, own.certificate.parent().unwrap()]),
+            None => Process::start(&name, Path::new("sipp"), &arguments, dir),
+        };
         let mut sipp = Self { plan, process, messages, errors, gates: 0 };
         if sipp.plan.remote.is_none() {
             sipp.wait_until_listening();
@@ -117,11 +136,36 @@ impl Sipp {
         sipp
     }
 
+    /// SIPp with TLS, from the root directory that `tools/peers/sipp_tls.sh` completes. It sees those folders where
+    /// they are outside of it; the mounts go away with it.
+    fn start_in_root(name: &str, arguments: &[String], folders: [&Path; 2]) -> Process {
+        let root =
+            std::env::var_os("SIDETONE_PEERS").map_or_else(|| repository().join(".peers"), PathBuf::from);
+        let root = root.join("asterisk");
+        assert!(
+            root.join("usr/bin/sipp").is_file(),
+            "SIPp with TLS is missing: run `tools/peers/install.sh sipp_tls` first"
+        );
+        let script = "set -e; root=$1; mount --bind /dev $root/dev; mount -t tmpfs tmpfs $root/tmp; \
+            for folder in $2 $3; do mkdir -p $root$folder; mount --bind $folder $root$folder; done; \
+            dir=$2; shift 3; exec chroot $root sh -c 'cd $0 && exec sipp \"$@\"' $dir \"$@\"";
+        let mut whole: Vec<String> = ["-m", "sh", "-c", script, "sh"].map(str::to_owned).into();
+        whole.push(root.display().to_string());
+        whole.extend(folders.iter().map(|folder| folder.display().to_string()));
+        whole.extend(arguments.iter().cloned());
+        Process::start(name, Path::new("unshare"), &whole, folders[0])
+    }
+
     fn wait_until_listening(&mut self) {
-        let (at, tcp) = (self.plan.at, self.plan.tcp);
+        let (at, tcp, tls) = (self.plan.at, self.plan.tcp, self.plan.tls.is_some());
         until(&format!("SIPp to listen at {at} (is it installed? `make peers` does it)"), || {
             assert!(self.process.is_running(), "SIPp ended at once:\n{}", self.process.output());
-            let taken = if tcp { TcpStream::connect(at).is_ok() } else { is_bound(at) };
+            let taken = match (tls, tcp) {
+                // A connection that says nothing would be SIPp's one and only.
+                (true, _) => is_bound(at, "tcp"),
+                (false, true) => TcpStream::connect(at).is_ok(),
+                (false, false) => is_bound(at, "udp"),
+            };
             taken.then_some(())
         });
     }
@@ -224,7 +268,9 @@ impl Sipp {
         }
         // SIPp takes two equal messages in a row for a retransmission.
         gate.extend_from_slice(format!("X-Gate: {}\r\nContent-Length: 0\r\n\r\n", self.gates).as_bytes());
-        if self.plan.tcp {
+        if self.plan.tls.is_some() {
+            // Its scenarios open their gates by themselves.
+        } else if self.plan.tcp {
             let mut stream = TcpStream::connect(self.plan.at).unwrap();
             stream.write_all(&gate).unwrap();
             // Closing at once could outrun the reading.
@@ -272,16 +318,16 @@ impl Sipp {
     }
 }
 
-/// Whether somebody has a UDP socket at this address. To ask by binding one would be to take it from whoever is about
+/// Whether somebody has a socket at this address. To ask by binding one would be to take it from whoever is about
 /// to.
-fn is_bound(at: SocketAddr) -> bool {
+fn is_bound(at: SocketAddr, protocol: &str) -> bool {
     let words = |octets: &[u8]| -> String {
         let word = |four: &[u8]| format!("{:08X}", u32::from_ne_bytes(four.try_into().unwrap()));
         octets.chunks_exact(4).map(word).collect()
     };
     let (table, address) = match at.ip() {
-        IpAddr::V4(ip) => ("/proc/net/udp", words(&ip.octets())),
-        IpAddr::V6(ip) => ("/proc/net/udp6", words(&ip.octets())),
+        IpAddr::V4(ip) => (format!("/proc/net/{protocol}"), words(&ip.octets())),
+        IpAddr::V6(ip) => (format!("/proc/net/{protocol}6"), words(&ip.octets())),
     };
     let local = format!("{address}:{:04X}", at.port());
     let sockets = std::fs::read_to_string(table).unwrap();
@@ -290,9 +336,9 @@ fn is_bound(at: SocketAddr) -> bool {
 
 /// A copy of a scenario whose gates wait for the test. As they stand they open by themselves after a few seconds, for
 /// whoever runs SIPp by hand; on a slow machine that would be before the test has come to them.
-fn with_patient_gates(file: &Path, name: &str, dir: &Path) -> PathBuf {
+fn with_patient_gates(file: &Path, name: &str, dir: &Path, patience: Duration) -> PathBuf {
     let scenario = std::fs::read_to_string(file).unwrap();
-    let patience = format!("timeout=\"{}\"", GATE_GUARD.as_millis());
+    let patience = format!("timeout=\"{}\"", patience.as_millis());
     let lines = scenario.lines().map(|line| match line.split_once("request=\"GATE\" timeout=\"") {
         Some((before, after)) => {
             let rest = after.split_once('"').expect("the end of the timeout").1;
@@ -321,9 +367,9 @@ mod tests {
         for ip in ["127.0.0.1", "::1"] {
             let socket = UdpSocket::bind((ip, 0)).unwrap();
             let at = socket.local_addr().unwrap();
-            assert!(is_bound(at), "{at}");
+            assert!(is_bound(at, "udp"), "{at}");
             drop(socket);
-            assert!(!is_bound(at), "{at}");
+            assert!(!is_bound(at, "udp"), "{at}");
         }
     }
 }

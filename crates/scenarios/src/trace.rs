@@ -30,10 +30,10 @@ pub fn read(path: &Path) -> Vec<Seen> {
     let log = std::fs::read(path).unwrap_or_default();
     let mut rest = log.as_slice();
     let mut seen = Vec::new();
-    // `UDP message sent (523 bytes):` and `UDP message received [294] bytes :`
+    // `UDP message sent (523 bytes):` and `UDP message received [294] bytes :`; SIPp 3.8 has brackets for both.
     while let Some(start) = find(rest, b" message ") {
         let line = &rest[start + b" message ".len()..];
-        let way = if line.starts_with(b"sent (") {
+        let way = if line.starts_with(b"sent (") || line.starts_with(b"sent [") {
             Way::Sent
         } else if line.starts_with(b"received [") {
             Way::Received

@@ -15,7 +15,7 @@ use sidetone_pbx::LinkCounts;
 use sidetone_book::Receipts;
 use sidetone_book::{CallCounters, Calls};
 use sidetone_hear::{WordsCounters, WorkerCounters};
-use sidetone_proxy::signalling::{Core, HeldTimes};
+use sidetone_proxy::signalling::{Core, HandshakeCounts, HeldTimes};
 use sidetone_relay::{HandshakeTotals, RelayTotals};
 use sidetone_spool::Spool;
 use sidetone_watch::Alarm;
@@ -103,8 +103,12 @@ pub struct SipStats {
     pub transactions: usize,
     /// Requests held together with the dialogs that they have made, or may still make.
     pub dialogs: usize,
-    /// TCP connections open now.
+    /// Connections open now.
     pub connections: usize,
+    /// The same by transport.
+    pub connections_by: BTreeMap<&'static str, usize>,
+    /// Handshakes of TLS and WebSocket.
+    pub handshakes: HandshakeStats,
     /// Requests received, by method.
     pub requests: BTreeMap<&'static str, u64>,
     /// Responses received, by class.
@@ -127,6 +131,26 @@ pub struct SipStats {
     pub info_legs: usize,
     /// Times that the core's lock was held.
     pub lock: LockStats,
+}
+
+/// Handshakes of SIP connections.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct HandshakeStats {
+    /// TLS handshakes that succeeded: the role (`server` or `client`), the version, the number.
+    pub tls: Vec<(&'static str, &'static str, u64)>,
+    /// Those among them that resumed an earlier session.
+    pub tls_resumed: u64,
+    /// TLS handshakes that failed: the role, the reason, the number.
+    pub tls_failed: Vec<(&'static str, &'static str, u64)>,
+    /// Opening handshakes of WebSocket: the outcome, the number.
+    pub websocket: Vec<(&'static str, u64)>,
+}
+
+impl From<HandshakeCounts> for HandshakeStats {
+    fn from(counts: HandshakeCounts) -> Self {
+        let HandshakeCounts { done, resumed, failed, websocket } = counts;
+        Self { tls: done, tls_resumed: resumed, tls_failed: failed, websocket }
+    }
 }
 
 /// Histogram of the times that the SIP core's lock was held.
@@ -362,6 +386,7 @@ impl Stats {
                 ("no_dialog", refused.no_dialog),
                 ("no_relay", refused.no_relay),
                 ("merged", refused.merged),
+                ("flow_failed", refused.flow_failed),
                 ("unanswered", counters.unanswered),
                 ("no_ports", anchored.refused_ports),
                 ("bad_sdp", anchored.refused_sdp),
@@ -378,6 +403,9 @@ impl Stats {
                 transactions,
                 dialogs,
                 connections,
+                // The shell counts these.
+                connections_by: BTreeMap::new(),
+                handshakes: HandshakeStats::default(),
                 requests: counters.requests.by_name().into(),
                 responses_in: CLASSES.into_iter().zip(counters.responses_in.0).collect(),
                 responses_out: CLASSES.into_iter().zip(counters.responses_out.0).collect(),

@@ -22,7 +22,10 @@
 //! - A non-INVITE request that times out gets no response, and a 408 to one isn't forwarded (RFC 4320). Provisional
 //!   responses to them aren't forwarded; a 100 is sent when timer E has reached T2.
 //! - Responses go to where the request came from; `maddr` in Via is not obeyed.
-//! - `sips` is refused with 416, as TLS isn't spoken here.
+//! - A request for a `sips` URI has to come by TLS (else 416), and leaves by TLS or not at all (480 with a Warning,
+//!   RFC 5630 §5.3).
+//! - A WebSocket client is reached by its own connection only. If that is closed, requests for it get 430 (RFC 5626
+//!   §5.3.1).
 
 mod abandon;
 mod ack;
@@ -37,6 +40,7 @@ mod dialogs;
 mod dropped;
 mod failure;
 pub mod filter;
+mod flows;
 mod forward;
 mod held;
 mod local;
@@ -70,6 +74,7 @@ pub use destination::Destination;
 pub use dialogs::{Registered, Standing, Way};
 pub use dropped::{DropReason, DroppedMessage};
 pub use filter::{ForwardContext, MessageFilter, NoFilter, Refusal, Requester};
+pub use flows::Steered;
 pub use neighbours::Neighbour;
 pub use output::{
     Answer, Decision, MAX_TARGETS, OriginatedKey, Output, ProbeKey, RouteKey, RouteKind, RouteQuery, Target,
@@ -81,6 +86,7 @@ use attempt::Attempt;
 use contact::ContactFixes;
 use dialogs::Dialogs;
 use dropped::Drops;
+use flows::{FlowToken, Flows};
 use held::Held;
 pub(crate) use local::Local;
 use neighbours::Neighbours;
@@ -117,6 +123,7 @@ pub struct Proxy<F> {
     neighbours: Neighbours,
     amplification_limit: AmplificationLimit,
     dialogs: Dialogs,
+    flows: Flows,
     stamps: Option<Stamps>,
     probes: u64,
     originated: HashMap<OriginatedKey, Originated>,
@@ -146,6 +153,7 @@ impl<F: MessageFilter> Proxy<F> {
             dialogs: Dialogs::new(key(), settings.max_dialogs, settings.timers.long()),
             #[allow(clippy::cast_possible_truncation)] // half of the bits is enough
             stamps: settings.dialog_key.map(|secret| Stamps::new(secret, key().0 as u32)),
+            flows: Flows::default(),
             settings,
             contexts: Table::default(),
             by_id: ByServerKey::default(),
@@ -202,6 +210,17 @@ impl<F: MessageFilter> Proxy<F> {
     /// Takes out the next action for the shell.
     pub fn poll(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// A client has made a connection: what it registers is reached by that. The shell tells its end too.
+    pub fn flow_opened(&mut self, flow: Flow) {
+        let token = FlowToken::new(self.tokens.nonce());
+        self.flows.opened(flow, token);
+    }
+
+    /// A client's connection is closed.
+    pub fn flow_closed(&mut self, flow: &Flow) {
+        self.flows.closed(flow);
     }
 
     /// Counts and tells a message of a peer that never came whole, as one that can't be read.

@@ -246,10 +246,19 @@ impl<'a> UriView<'a> {
         self.param_value("transport")
     }
 
-    /// The transport parameter, when it names one that is spoken here.
+    /// The transport that the URI names, when it is one that is spoken here. A sips URI means TLS, whatever stream its
+    /// parameter names (RFC 5630 §3.1.4), and none if that is UDP.
     #[must_use]
     pub fn transport(&self) -> Option<Transport> {
-        self.transport_param().and_then(Transport::from_word)
+        let named = self.transport_param().map(Transport::from_word);
+        if self.components.scheme != Scheme::Sips {
+            return named.flatten();
+        }
+        match named {
+            None | Some(Some(Transport::Tcp | Transport::Tls)) => Some(Transport::Tls),
+            Some(Some(Transport::Ws | Transport::Wss)) => Some(Transport::Wss),
+            Some(Some(Transport::Udp) | None) => None,
+        }
     }
 
     /// The maddr parameter.
@@ -425,9 +434,26 @@ mod tests {
         assert_eq!((u.user(), u.userinfo()), (Some("alice"), Some("alice:secret")));
         assert_eq!((u.host(), u.port()), ("[2001:db8::1]", Some(5061)));
         assert!(u.is_loose());
-        assert_eq!(u.transport(), Some(Transport::Tcp));
+        assert_eq!(u.transport(), Some(Transport::Tls));
         assert_eq!(u.maddr(), Some("[::2]"));
         assert_eq!(u.headers(), "subject=x&to=a@b");
+    }
+
+    #[test]
+    fn sips_means_tls_on_whatever_stream() {
+        for (text, transport) in [
+            ("sip:h", None),
+            ("sip:h;transport=TLS", Some(Transport::Tls)),
+            ("sip:h;transport=ws", Some(Transport::Ws)),
+            ("sip:h;transport=sctp", None),
+            ("sips:h", Some(Transport::Tls)),
+            ("sips:h;transport=tcp", Some(Transport::Tls)),
+            ("sips:h;transport=ws", Some(Transport::Wss)),
+            ("sips:h;transport=udp", None),
+            ("sips:h;transport=sctp", None),
+        ] {
+            assert_eq!(uri(text).transport(), transport, "{text}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod links;
 mod names;
 mod peers;
 mod sockets;
+mod tls;
 
 pub use links::unusable_host;
 pub use sockets::media_named;
@@ -64,6 +65,7 @@ pub fn check(config: &Config) -> Vec<Fault> {
     for (key, nothing) in [
         ("sip.max_transactions", config.sip.max_transactions == 0),
         ("sip.max_connections", config.sip.max_connections == 0),
+        ("sip.max_connections_of_source", config.sip.max_connections_of_source == 0),
         ("health.down_after", config.health.down_after == 0),
     ] {
         if nothing {
@@ -95,6 +97,7 @@ pub fn check(config: &Config) -> Vec<Fault> {
     peers::check(config, &mut faults);
     links::check(config, &mut faults);
     sockets::check(config, &mut faults);
+    tls::check(config, &mut faults);
     faults
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sidetone_consent::Policy;
 use sidetone_pbx::config::{self, Ami, Ari, Esl, Links};
 
+use super::Listen;
 use super::units::serde_by_text;
 
 /// `[[trunk]]` or `[[pbx]]`: hosts that count as one peer.
@@ -21,6 +22,14 @@ pub struct Peer {
     pub hosts: Vec<Host>,
     /// Sources of its requests: `IP`, `NETWORK/BITS` or `IP:PORT`. All other sources are refused.
     pub allow: Vec<AllowEntry>,
+    /// Sockets of `sip.listen` that are this peer's alone: whoever connects there is this peer, whatever the address.
+    /// For browsers, at `wss:` sockets.
+    #[serde(default)]
+    pub allow_at: Vec<Listen>,
+    /// Names that the peer's certificate speaks for. A client with one of them in its certificate is this peer,
+    /// whatever the address, and a client by TLS from one of its addresses needs one too.
+    #[serde(default)]
+    pub allow_certificates: Vec<String>,
     /// The peers on the other side that its calls go to, in order of preference; an empty list means all.
     #[serde(default)]
     pub to: Vec<String>,
@@ -76,6 +85,8 @@ impl Peer {
 pub struct Host {
     /// A SIP URI. A name without a port is looked up by SRV, then AAAA and A (RFC 3263).
     pub to: String,
+    /// The name that the host's certificate has to speak for, where it is reached by TLS. Unset: the host in `to`.
+    pub certificate_name: Option<String>,
     /// Lower priorities are tried first.
     #[serde(default = "Host::default_priority")]
     pub priority: u16,

@@ -2,19 +2,19 @@
 
 use sidetone_sip::Transport;
 use sidetone_sip::host::HostPort;
-use sidetone_sip::uri::UriView;
+use sidetone_sip::uri::{Scheme, UriView};
 
 /// A configured URI that names no host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostAddressError {
-    /// A scheme other than `sip:`.
-    #[error("`{0}`: only the sip: scheme is spoken here")]
+    /// A scheme other than `sip:` and `sips:`.
+    #[error("`{0}`: only the schemes sip: and sips: are spoken here")]
     Scheme(String),
     /// A user part is present.
     #[error("`{0}` names a user; a host is meant: sip:HOST[:PORT]")]
     User(String),
     /// Parameters or headers other than a supported transport.
-    #[error("`{0}`: only ;transport=udp and ;transport=tcp may follow the host")]
+    #[error("`{0}`: only ;transport=udp, tcp or tls may follow the host, and not udp after sips:")]
     Parameters(String),
     /// The host is missing.
     #[error("`{0}` names no host; write sip:HOST[:PORT]")]
@@ -29,7 +29,7 @@ pub enum HostAddressError {
     #[error("`{0}`: an IPv6 address stands in brackets, as in sip:[2001:db8::1]:5060")]
     Brackets(String),
     /// Any other malformed URI.
-    #[error("`{0}` is no SIP URI; write sip:HOST[:PORT][;transport=udp|tcp]")]
+    #[error("`{0}` is no SIP URI; write sip:HOST[:PORT][;transport=udp|tcp|tls]")]
     Unreadable(String),
 }
 
@@ -50,16 +50,19 @@ impl HostAddress {
     pub fn parse(uri: &str) -> Result<Self, HostAddressError> {
         let view = UriView::parse(uri).map_err(|_| Self::unreadable(uri))?;
         // Schemes are case-insensitive (RFC 3986 §3.1).
-        if !uri.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("sip:")) {
+        if !view.is_sip() {
             return Err(HostAddressError::Scheme(uri.to_owned()));
         }
         if view.userinfo().is_some() {
             return Err(HostAddressError::User(uri.to_owned()));
         }
         let known = |(name, value): (&str, Option<&str>)| {
-            name.eq_ignore_ascii_case("transport") && value.and_then(Transport::from_word).is_some()
+            let transport = value.and_then(Transport::from_word);
+            name.eq_ignore_ascii_case("transport") && transport.is_some_and(|known| !known.is_websocket())
         };
-        if !view.params().all(known) || !view.headers().is_empty() {
+        // sips by UDP (RFC 5630 §3.1.4).
+        let unencrypted = view.scheme() == Scheme::Sips && view.transport().is_none();
+        if !view.params().all(known) || !view.headers().is_empty() || unencrypted {
             return Err(HostAddressError::Parameters(uri.to_owned()));
         }
         let address = Self::of(&view).ok_or_else(|| HostAddressError::NoHost(uri.to_owned()))?;
@@ -90,6 +93,18 @@ impl HostAddress {
     pub fn of(uri: &UriView<'_>) -> Option<Self> {
         Some(Self { host: uri.host_port()?, transport: uri.transport() })
     }
+
+    /// The transport, where none is stated UDP.
+    #[must_use]
+    pub fn assumed_transport(&self) -> Transport {
+        self.transport.unwrap_or(Transport::Udp)
+    }
+
+    /// The port, where none is stated that of its transport.
+    #[must_use]
+    pub fn assumed_port(&self) -> u16 {
+        self.host.port.unwrap_or(self.assumed_transport().default_port())
+    }
 }
 
 #[cfg(test)]
@@ -105,13 +120,24 @@ mod tests {
         assert_eq!(read("sip:[2001:db8::1]").host.to_string(), "[2001:db8::1]");
         assert_eq!(read("sip:SBC.example").host.to_string(), "sbc.example");
         assert_eq!(read("SIP:192.0.2.1").host.to_string(), "192.0.2.1");
+        for (text, transport, port) in [
+            ("sip:a.example;transport=tls", Transport::Tls, 5061),
+            ("sips:a.example", Transport::Tls, 5061),
+            ("sips:a.example:7061;transport=tcp", Transport::Tls, 7061),
+            ("sip:a.example", Transport::Udp, 5060),
+        ] {
+            let address = read(text);
+            assert_eq!((address.assumed_transport(), address.assumed_port()), (transport, port), "{text}");
+        }
     }
 
     #[test]
     fn what_is_no_host_is_explained() {
         for text in [
             "192.0.2.1",
-            "sips:x",
+            "sips:x;transport=udp",
+            "sip:x;transport=wss",
+            "tel:+1555",
             "sip:",
             "sip:a b",
             "sip:x:0",

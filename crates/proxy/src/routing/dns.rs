@@ -19,8 +19,6 @@ use crate::random;
 /// A destination: transport and address.
 pub type Where = (Transport, SocketAddr);
 
-/// The port of SIP where none is stated (RFC 3261 §19.1.2).
-pub(crate) const DEFAULT_PORT: u16 = 5060;
 /// Most addresses tried for one name; a zone with more of them is cut here.
 const MOST: usize = 8;
 /// A caller won't wait longer for the call to be sent on.
@@ -69,10 +67,10 @@ impl Resolver {
     #[must_use]
     pub fn literal(address: &HostAddress) -> Option<Where> {
         match address.host.host {
-            Host::Ip(ip) => Some((
-                address.transport.unwrap_or(Transport::Udp),
-                SocketAddr::new(ip, address.host.port.unwrap_or(DEFAULT_PORT)),
-            )),
+            Host::Ip(ip) => {
+                let (transport, port) = (address.assumed_transport(), address.assumed_port());
+                Some((transport, SocketAddr::new(ip, port)))
+            }
             Host::Name(_) => None,
         }
     }
@@ -90,7 +88,7 @@ impl Resolver {
 
     async fn find(&self, name: &str, address: &HostAddress) -> Vec<Where> {
         let Some(lookup) = &self.lookup else { return Vec::new() };
-        let assumed = address.transport.unwrap_or(Transport::Udp);
+        let assumed = address.assumed_transport();
         if let Some(port) = address.host.port {
             return addresses(lookup, name, assumed, port).await;
         }
@@ -106,7 +104,7 @@ impl Resolver {
         };
         match served {
             Some(served) => served,
-            None => addresses(lookup, name, assumed, DEFAULT_PORT).await,
+            None => addresses(lookup, name, assumed, address.assumed_port()).await,
         }
     }
 }
@@ -121,7 +119,15 @@ fn hurry(options: &mut ResolverOpts) {
 async fn services(lookup: &TokioResolver, name: &str, transport: Transport) -> Option<Vec<Where>> {
     let deadline = Instant::now() + TARGETS_WITHIN;
     let name = name.strip_suffix('.').unwrap_or(name);
-    let answer = lookup.srv_lookup(format!("_sip._{}.{name}.", transport.as_param())).await.ok()?;
+    // RFC 3263 §4.1: TLS has a service of its own, over TCP. RFC 7118 §5.4 defines WebSocket's, which nobody connects
+    // to.
+    let service = match transport {
+        Transport::Udp => "_sip._udp",
+        Transport::Tcp => "_sip._tcp",
+        Transport::Tls => "_sips._tcp",
+        Transport::Ws | Transport::Wss => return Some(Vec::new()),
+    };
+    let answer = lookup.srv_lookup(format!("{service}.{name}.")).await.ok()?;
     let records: Vec<_> = answer
         .answers()
         .iter()

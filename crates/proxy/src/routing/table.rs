@@ -5,15 +5,16 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use sidetone_call::Side;
+use sidetone_sip::Transport;
 use sidetone_sip::host::Host;
-use sidetone_sip::proxy::Neighbour;
+use sidetone_sip::proxy::{Destination, Neighbour};
 
 use super::address::HostAddress;
-use super::shares::usual_share;
+use super::guests::Guests;
+use super::shares::{PeerName, usual_share};
 use super::weight;
-use crate::config::{AllowEntry, Config, Peer, Policy};
+use crate::config::{AllowEntry, Config, Listen, Peer, Policy};
 
-const DEFAULT_PORT: u16 = 5060;
 /// Lower ports belong to services of the system.
 pub const FIRST_FREE_PORT: u16 = 1_024;
 
@@ -22,6 +23,7 @@ pub const FIRST_FREE_PORT: u16 = 1_024;
 pub struct Table {
     trunks: Vec<PeerEntry>,
     pbxs: Vec<PeerEntry>,
+    guests: Guests,
     generation: u64,
 }
 
@@ -34,6 +36,8 @@ struct PeerEntry {
 #[derive(Debug, Clone)]
 struct HostEntry {
     address: HostAddress,
+    /// The name that its certificate has to speak for.
+    identity: String,
     priority: u16,
     weight: u16,
 }
@@ -60,12 +64,15 @@ pub struct Candidate {
     pub address: HostAddress,
     /// Whether the Request-URI takes the host's address.
     pub rewrite_uri: bool,
+    /// The client's own connection, by which alone it can be reached.
+    pub flow: Option<Destination>,
 }
 
 impl Table {
-    /// Builds the table of a configuration that has passed `config::check`; unreadable hosts are left out.
+    /// Builds the table of a configuration that has passed `config::check`; unreadable hosts are left out. `guests` are
+    /// the clients whose peer is known by their connection.
     #[must_use]
-    pub fn new(config: &Config) -> Self {
+    pub fn new(config: &Config, guests: Guests) -> Self {
         let entries = |peers: &[Peer]| {
             peers
                 .iter()
@@ -76,14 +83,17 @@ impl Table {
                         .iter()
                         .filter_map(|host| {
                             let address = HostAddress::parse(&host.to).ok()?;
-                            Some(HostEntry { address, priority: host.priority, weight: host.weight })
+                            let identity = host.certificate_name.clone();
+                            let identity = identity.unwrap_or_else(|| address.host.host.to_string());
+                            let (priority, weight) = (host.priority, host.weight);
+                            Some(HostEntry { address, identity, priority, weight })
                         })
                         .collect(),
                 })
                 .collect()
         };
         let generation = GENERATIONS.fetch_add(1, Relaxed);
-        Self { trunks: entries(&config.trunks), pbxs: entries(&config.pbxs), generation }
+        Self { trunks: entries(&config.trunks), pbxs: entries(&config.pbxs), guests, generation }
     }
 
     fn side(&self, side: Side) -> &[PeerEntry] {
@@ -97,9 +107,71 @@ impl Table {
         self.side(peer.side).get(peer.index).filter(|_| peer.generation == self.generation)
     }
 
-    /// The peer whose `allow` matches a source best; none if no entry matches.
+    /// The peer that a source belongs to: by its connection, if that says so, else by its address.
     #[must_use]
     pub fn who(&self, source: SocketAddr) -> Option<PeerRef> {
+        self.guests.peer(source).and_then(|peer| self.by_name(&peer)).or_else(|| self.by_address(source))
+    }
+
+    /// The peer of that name.
+    #[must_use]
+    pub fn by_name(&self, (side, name): &PeerName) -> Option<PeerRef> {
+        let index = self.side(*side).iter().position(|entry| entry.peer.name == **name)?;
+        Some(PeerRef { side: *side, index, generation: self.generation })
+    }
+
+    /// Every peer, with its entry.
+    fn peers(&self) -> impl Iterator<Item = (PeerRef, &PeerEntry)> {
+        [Side::Trunk, Side::Pbx].into_iter().flat_map(move |side| {
+            self.side(side)
+                .iter()
+                .enumerate()
+                .map(move |(index, entry)| (PeerRef { side, index, generation: self.generation }, entry))
+        })
+    }
+
+    /// The peer to which a socket belongs alone.
+    #[must_use]
+    pub fn at_socket(&self, socket: Listen) -> Option<PeerRef> {
+        self.peers().find(|(_, entry)| entry.peer.allow_at.contains(&socket)).map(|(peer, _)| peer)
+    }
+
+    /// Whether any peer is known by its certificate.
+    #[must_use]
+    pub fn knows_certificates(&self) -> bool {
+        self.peers().any(|(_, entry)| !entry.peer.allow_certificates.is_empty())
+    }
+
+    /// The peer that one of those names is configured for.
+    #[must_use]
+    pub fn certified(&self, identities: &[String]) -> Option<PeerRef> {
+        self.peers().find(|(_, entry)| entry.is_certified(identities)).map(|(peer, _)| peer)
+    }
+
+    /// Whether a client of that peer may connect with a certificate that has those names.
+    #[must_use]
+    pub fn accepts_certificate(&self, peer: PeerRef, identities: &[String]) -> bool {
+        self.entry(peer)
+            .is_some_and(|entry| entry.peer.allow_certificates.is_empty() || entry.is_certified(identities))
+    }
+
+    /// The name that the certificate of a configured host has to speak for.
+    #[must_use]
+    pub fn identity(&self, peer: PeerRef, address: &HostAddress) -> Option<&str> {
+        let hosts = &self.entry(peer)?.hosts;
+        hosts.iter().find(|host| host.address == *address).map(|host| host.identity.as_str())
+    }
+
+    /// The name for which any host of a peer's that is reached by TLS has to have a certificate.
+    #[must_use]
+    pub fn any_identity(&self, peer: PeerRef) -> Option<&str> {
+        let mut hosts = self.entry(peer)?.hosts.iter();
+        hosts.find(|host| host.address.transport == Some(Transport::Tls)).map(|host| host.identity.as_str())
+    }
+
+    /// The peer whose `allow` matches a source best; none if no entry matches.
+    #[must_use]
+    pub fn by_address(&self, source: SocketAddr) -> Option<PeerRef> {
         let mut best: Option<(u16, PeerRef)> = None;
         for side in [Side::Trunk, Side::Pbx] {
             for (index, entry) in self.side(side).iter().enumerate() {
@@ -141,7 +213,7 @@ impl Table {
                     let by_name = |host: &HostAddress| {
                         matches!(host.host.host, Host::Name(_)) && host.host == own.address.host
                     };
-                    at.port() == DEFAULT_PORT || host.is_some_and(by_name)
+                    at.port() == own.address.assumed_port() || host.is_some_and(by_name)
                 }
             })
     }
@@ -156,8 +228,7 @@ impl Table {
     #[must_use]
     pub fn host_at(&self, at: SocketAddr) -> Option<PeerRef> {
         let is_there = |host: &HostAddress| {
-            matches!(host.host.host, Host::Ip(ip) if ip == at.ip())
-                && host.host.port.unwrap_or(DEFAULT_PORT) == at.port()
+            matches!(host.host.host, Host::Ip(ip) if ip == at.ip()) && host.assumed_port() == at.port()
         };
         self.hosts().find(|(_, host)| is_there(host)).map(|(peer, _)| peer)
     }
@@ -228,6 +299,7 @@ impl Table {
                     peer: Some(PeerRef { side, index, generation: self.generation }),
                     address: host.address.clone(),
                     rewrite_uri: entry.peer.rewrite_uri,
+                    flow: None,
                 });
             }
         }
@@ -236,12 +308,15 @@ impl Table {
 
     /// Every configured host, for health probes.
     pub fn hosts(&self) -> impl Iterator<Item = (PeerRef, &HostAddress)> {
-        [Side::Trunk, Side::Pbx].into_iter().flat_map(move |side| {
-            self.side(side).iter().enumerate().flat_map(move |(index, entry)| {
-                let peer = PeerRef { side, index, generation: self.generation };
-                entry.hosts.iter().map(move |host| (peer, &host.address))
-            })
-        })
+        self.peers().flat_map(|(peer, entry)| entry.hosts.iter().map(move |host| (peer, &host.address)))
+    }
+}
+
+impl PeerEntry {
+    /// Whether one of those names is the peer's.
+    fn is_certified(&self, identities: &[String]) -> bool {
+        let mut names = self.peer.allow_certificates.iter();
+        names.any(|name| identities.iter().any(|identity| identity.eq_ignore_ascii_case(name)))
     }
 }
 
@@ -276,7 +351,7 @@ mod tests {
             "#
         ))
         .unwrap();
-        Table::new(&config)
+        Table::new(&config, Guests::default())
     }
 
     const TRUNK: &str = r#"
@@ -311,6 +386,47 @@ mod tests {
             *first.entry(candidates[0].address.clone()).or_insert(0) += 1;
         }
         assert_eq!(first[&HostAddress::parse("sip:10.0.0.1").unwrap()], 750);
+    }
+
+    /// Whoever connects where only browsers do is a browser, even from a PBX's network; and only while it is known.
+    #[test]
+    fn a_guest_is_known_by_its_connection() {
+        let table =
+            table(&TRUNK.replace("name = \"t\"", "name = \"t\"\nallow_at = [\"wss:127.0.0.1:8443\"]"));
+        let who = |source: SocketAddr| table.who(source).map(|peer| table.name(peer).to_owned());
+        let browser = "10.1.1.1:50000".parse().unwrap();
+        assert_eq!(who(browser).as_deref(), Some("a"));
+        let peer = table.at_socket("wss:127.0.0.1:8443".parse().unwrap()).unwrap();
+        assert!(table.at_socket("tls:127.0.0.1:8443".parse().unwrap()).is_none());
+        table.guests.came(browser, (peer.side, table.name(peer).into()));
+        assert_eq!(who(browser).as_deref(), Some("t"));
+        assert_eq!(table.by_address(browser).map(|peer| table.name(peer)), Some("a"));
+    }
+
+    #[test]
+    fn a_certificate_says_who_it_is_too() {
+        let with = "name = \"t\"\nallow_certificates = [\"SBC.carrier.example\"]";
+        let table = table(&TRUNK.replace("name = \"t\"", with));
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let carrier = table.certified(&names(&["x.example", "sbc.carrier.example"])).unwrap();
+        assert_eq!(table.name(carrier), "t");
+        assert!(table.certified(&names(&["x.example"])).is_none() && table.certified(&[]).is_none());
+        assert!(table.knows_certificates() && !table.accepts_certificate(carrier, &[]));
+        let pbx = table.who("10.1.1.1:5060".parse().unwrap()).unwrap();
+        assert!(table.accepts_certificate(pbx, &[]));
+    }
+
+    #[test]
+    fn a_host_s_certificate_has_to_speak_for_the_name_that_it_is_configured_by() {
+        let with = "to = \"sips:sbc.example\", certificate_name = \"carrier.example\"";
+        let table = table(&TRUNK.replace("to = \"sip:192.0.2.1\"", with));
+        let carrier = table.who("192.0.2.9:5060".parse().unwrap()).unwrap();
+        let address = HostAddress::parse("sips:sbc.example").unwrap();
+        assert_eq!(table.identity(carrier, &address), Some("carrier.example"));
+        assert_eq!(table.any_identity(carrier), Some("carrier.example"));
+        let pbx = table.who("10.1.1.1:5060".parse().unwrap()).unwrap();
+        assert_eq!(table.identity(pbx, &HostAddress::parse("sip:10.0.0.1").unwrap()), Some("10.0.0.1"));
+        assert_eq!(table.any_identity(pbx), None);
     }
 
     /// A reference from before a reload must not name the peer that has its index now.

@@ -2,6 +2,7 @@
 
 mod access;
 mod asked;
+mod doors;
 mod liveness;
 mod losses;
 mod notifications;
@@ -10,6 +11,7 @@ mod probes;
 mod reach;
 mod sources;
 
+pub(super) use self::doors::Door;
 pub(super) use self::notifications::Wanting;
 
 use std::collections::{HashMap, HashSet};
@@ -34,8 +36,8 @@ use self::originated::Originator;
 use self::reach::Reach;
 use crate::config::{Config, Policy};
 use crate::routing::{
-    Admission, Candidate, Emergencies, Health, HostAddress, HostState, Limits, PeerName, PeerRef, Refused,
-    Shares, Table, Wanted, Where,
+    Admission, Candidate, Emergencies, Guests, Health, HostAddress, HostState, Limits, PeerName, PeerRef,
+    Refused, Shares, Table, Wanted, Where,
 };
 use sidetone_book::{Calls, RoutedTo};
 use sidetone_relay::Engine;
@@ -67,6 +69,10 @@ pub struct Core {
     sources: HashMap<IpAddr, (IpAddr, Duration)>,
     /// Addresses that configured hosts have resolved to: a name without a port reveals them only by a look-up.
     pub(super) served: HashSet<SocketAddr>,
+    /// Clients whose peer is known by their connection.
+    pub(super) guests: Guests,
+    /// The name that the certificate at an address has to speak for, where a host that is reached by TLS was found.
+    pub(super) identities: HashMap<SocketAddr, String>,
     shares: Shares,
     emergencies: Emergencies,
     /// Calls to be hung up: their answer did not reach the caller, or its media is not as secure as it has to be.
@@ -113,6 +119,8 @@ pub struct Counters {
     pub no_relay: u64,
     /// Requests under the Call-ID and tag of another peer's request.
     pub merged: u64,
+    /// Requests for clients whose connection is closed.
+    pub flow_failed: u64,
 }
 
 impl Core {
@@ -124,8 +132,9 @@ impl Core {
         calls: Arc<Calls>,
         seed: u64,
     ) -> Self {
+        let guests = Guests::default();
         let mut core = Self {
-            table: Table::new(&config),
+            table: Table::new(&config, guests.clone()),
             admission: Admission::new(limits(&config)),
             health: Health::new(config.health.down_after),
             config,
@@ -141,6 +150,8 @@ impl Core {
             strangers_swept: Duration::ZERO,
             sources: HashMap::new(),
             served: HashSet::new(),
+            guests,
+            identities: HashMap::new(),
             shares: Shares::default(),
             emergencies: Emergencies::default(),
             to_hang_up: Vec::new(),
@@ -160,7 +171,7 @@ impl Core {
 
     /// Takes a new configuration, as far as it can change while calls are up.
     pub fn reload(&mut self, config: Arc<Config>) {
-        self.table = Table::new(&config);
+        self.table = Table::new(&config, self.guests.clone());
         self.admission.set_limits(limits(&config));
         self.health.set_down_after(config.health.down_after);
         self.config = config;
@@ -168,6 +179,7 @@ impl Core {
         self.fix_contacts();
         self.sources.clear();
         self.served.clear();
+        self.identities.clear();
     }
 
     /// The configuration in force.
@@ -293,7 +305,7 @@ impl Core {
         if let RouteKind::Service { request, tag, contact } = &query.kind {
             return Err(self.subscribe(now, from, request, tag, contact));
         }
-        let onward = matches!(query.kind, RouteKind::Onward { .. });
+        let onward = matches!(query.kind, RouteKind::Onward { .. } | RouteKind::Flow { .. });
         let reach = self.reach(&query, onward)?;
         let invite = query.method == Method::INVITE.as_str();
         // A request in a held dialog is no new call. One in a dialog that only a mark proves counts as new, unless its
@@ -307,6 +319,10 @@ impl Core {
             self.admit(now, from, &query)?;
         }
         let candidates = match (&query.kind, &reach) {
+            (RouteKind::Flow { to, .. }, _) => vec![self.by_token(from, *to)?],
+            (RouteKind::Onward { next_hop }, _) if self.is_client(&reach, next_hop) => {
+                self.by_connection(from, &reach)?
+            }
             (RouteKind::Onward { next_hop }, _) => {
                 let address = HostAddress::of(&next_hop.view());
                 if address.as_ref().is_some_and(|address| !self.may_look_up(from, &reach, address)) {
@@ -314,7 +330,7 @@ impl Core {
                     return Err(reject(403, "No Relay", None));
                 }
                 address
-                    .map(|address| Candidate { peer: None, address, rewrite_uri: false })
+                    .map(|address| Candidate { peer: None, address, rewrite_uri: false, flow: None })
                     .into_iter()
                     .collect()
             }
@@ -395,11 +411,16 @@ impl Core {
     pub(super) fn located(&mut self, now: Duration, key: RouteKey, mut located: Vec<(Where, Candidate)>) {
         let Some(pending) = self.pending.remove(&key) else { return };
         let known = !located.is_empty();
-        for ((_, remote), _) in located.iter().filter(|(_, candidate)| candidate.peer.is_some()) {
-            self.note_served(*remote);
+        for ((transport, remote), candidate) in &located {
+            if let Some(peer) = candidate.peer {
+                self.note_served(*remote);
+                self.note_identity(peer, &candidate.address, (*transport, *remote));
+            }
         }
         located.retain(|(place, candidate)| {
-            self.may_reach(pending.source, &pending.reach, *place, &candidate.address)
+            // A client's own connection was judged when it was chosen.
+            candidate.flow.is_some()
+                || self.may_reach(pending.source, &pending.reach, *place, &candidate.address)
         });
         if let (true, Reach::Dialog(Way { hop: Some(hop), named: true, .. })) =
             (located.is_empty(), &pending.reach)
@@ -408,7 +429,7 @@ impl Core {
             // better. So the request goes to the address where the party was last reached.
             let place = (hop.transport, hop.remote);
             let address = HostAddress { host: hop.remote.into(), transport: Some(hop.transport) };
-            located.push((place, Candidate { peer: None, address, rewrite_uri: false }));
+            located.push((place, Candidate { peer: None, address, rewrite_uri: false, flow: None }));
         }
         if known && located.is_empty() {
             self.counters.no_relay += 1;
@@ -426,8 +447,13 @@ impl Core {
         let targets: Vec<Target> = located
             .iter()
             .filter_map(|((transport, remote), candidate)| {
-                let local = self.local_toward(now, *transport, *remote)?;
-                let to = Destination { transport: *transport, local, remote: *remote };
+                let to = match candidate.flow {
+                    Some(flow) => flow,
+                    None => {
+                        let local = self.local_toward(now, *transport, *remote)?;
+                        Destination { transport: *transport, local, remote: *remote }
+                    }
+                };
                 let rewrite_uri =
                     if candidate.rewrite_uri { aimed_at(&pending.request_uri, *remote) } else { None };
                 Some(Target { to, rewrite_uri, patience })

@@ -94,7 +94,7 @@ fn a_loop_comes_to_an_end() {
     let names =
         NameServer::start(&net, dir.path(), 60, &[("itself.test", net.v4(host::SIDETONE).into())], &[]);
     setup.sip = format!("nameservers = [\"{}\"]\n", names.at());
-    setup.pbx = vec![Host { to: "sip:itself.test:5060".to_owned(), priority: 1 }];
+    setup.pbx = vec![Host { to: "sip:itself.test:5060".to_owned(), priority: 1, certificate_name: None }];
     setup.trunk = setup.pbx.clone();
     setup.allow_pbx.push(net.v4(host::SIDETONE).to_string());
     let sidetone = Sidetone::start(&net, &setup);

@@ -14,7 +14,7 @@ use sidetone_scenarios::until;
 /// The usual setup, with a PBX known by name only.
 fn setup(net: &Net, to: &str, nameservers: &[SocketAddr]) -> Setup {
     let mut setup = Setup::usual(net);
-    setup.pbx = vec![Host { to: to.to_owned(), priority: 1 }];
+    setup.pbx = vec![Host { to: to.to_owned(), priority: 1, certificate_name: None }];
     let nameservers: Vec<String> = nameservers.iter().map(SocketAddr::to_string).collect();
     setup.sip = format!("failover_after = \"500ms\"\nnameservers = {nameservers:?}\n");
     setup

@@ -209,7 +209,7 @@ fn a_route_that_will_be_refused_is_not_looked_up() {
     let names = NameServer::start(&net, dir.path(), 60, &hosts, &[]);
     let mut setup = Setup::usual(&net);
     setup.sip = format!("nameservers = [\"{}\"]\n", names.at());
-    setup.pbx.push(Host { to: "sip:pbx.test:5060".to_owned(), priority: 2 });
+    setup.pbx.push(Host { to: "sip:pbx.test:5060".to_owned(), priority: 2, certificate_name: None });
     let sidetone = Sidetone::start(&net, &setup);
     let trunk = Raw::bind(net.at(host::TRUNK, 5060), sidetone.sip());
     let pbx = Raw::bind(net.at(host::PBX, 5060), sidetone.sip());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sidetone_events::SinkCounts;
 use sidetone_pbx::LinkCounts;
 
-use super::Stats;
+use super::{HandshakeStats, Stats};
 use crate::metrics::Page;
 
 impl Stats {
@@ -145,7 +145,14 @@ impl Stats {
         let sip = &self.sip;
         page.gauge("sip_transactions", "SIP transactions held.", sip.transactions as f64);
         page.gauge("sip_dialogs", "Dialog-making SIP requests held with their dialogs.", sip.dialogs as f64);
-        page.gauge("sip_connections", "TCP connections open.", sip.connections as f64);
+        let transports: Vec<[&str; 1]> = sip.connections_by.keys().map(|transport| [*transport]).collect();
+        let open: Vec<(&[&str], f64)> = transports
+            .iter()
+            .zip(sip.connections_by.values())
+            .map(|(labels, open)| (labels.as_slice(), *open as f64))
+            .collect();
+        page.gauges("sip_connections", "SIP connections open, by transport.", &["transport"], &open);
+        handshake_metrics(page, &sip.handshakes);
         let bounds: Vec<(f64, u64)> =
             sip.lock.at_most_us.iter().map(|(us, times)| (*us as f64 / 1e6, *times)).collect();
         page.histogram(
@@ -447,6 +454,34 @@ impl Stats {
             owed as f64,
         );
     }
+}
+
+fn handshake_metrics(page: &Page, handshakes: &HandshakeStats) {
+    let pairs = |all: &[(&'static str, &'static str, u64)]| -> Vec<([&'static str; 2], u64)> {
+        all.iter().map(|(role, what, count)| ([*role, *what], *count)).collect()
+    };
+    for (name, help, label, all) in [
+        ("tls_handshakes_total", "TLS handshakes of SIP that succeeded.", "version", &handshakes.tls),
+        (
+            "tls_handshake_failures_total",
+            "TLS handshakes of SIP that failed, or after which the peer was not let in, by reason.",
+            "reason",
+            &handshakes.tls_failed,
+        ),
+    ] {
+        let values = pairs(all);
+        let values: Vec<(&[&str], u64)> =
+            values.iter().map(|(labels, count)| (labels.as_slice(), *count)).collect();
+        page.counters(name, help, &["role", label], &values);
+    }
+    let help = "TLS handshakes of SIP that resumed an earlier session.";
+    page.counter("tls_resumptions_total", help, handshakes.tls_resumed);
+    let outcomes: Vec<([&str; 1], u64)> =
+        handshakes.websocket.iter().map(|(outcome, count)| ([*outcome], *count)).collect();
+    let outcomes: Vec<(&[&str], u64)> =
+        outcomes.iter().map(|(labels, count)| (labels.as_slice(), *count)).collect();
+    let help = "Opening handshakes of SIP over WebSocket, by outcome.";
+    page.counters("websocket_handshakes_total", help, &["outcome"], &outcomes);
 }
 
 fn by_label(page: &Page, name: &str, help: &str, label: &str, values: &BTreeMap<&'static str, u64>) {

@@ -110,7 +110,7 @@ fn page(stats: &Value, width: usize, paint: Paint) -> Vec<String> {
     let sip = Subject::of(stats, "sip")
         .always("transactions", "transaction/transactions now")
         .unless_none("dialogs", "dialog/dialogs held")
-        .unless_none("connections", "TCP connection/connections")
+        .unless_none("connections", "connection/connections")
         .each("requests", |name| format!("{name} received"))
         .each("responses_in", |class| format!("{class} received"))
         .each("responses_out", |class| format!("{class} sent"))
@@ -149,6 +149,7 @@ fn refusal(reason: &str) -> String {
         "unanswered" => "call/calls that no host answered".to_owned(),
         "no dialog" => "request/requests in dialogs that are not held".to_owned(),
         "no relay" => "request/requests to hosts of no peer".to_owned(),
+        "flow_failed" => "request/requests for clients whose connection was closed".to_owned(),
         "merged" => "request/requests that came twice, by two ways".to_owned(),
         "rate" => "call/calls beyond limits.calls_per_second".to_owned(),
         "draining" => "call/calls while draining".to_owned(),

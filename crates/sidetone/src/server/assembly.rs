@@ -11,6 +11,7 @@ use sidetone_events::{Bus, CallId, Timestamp};
 use sidetone_pbx::config::Links;
 use sidetone_pbx::{CallIdentity, PbxLinks, Told};
 use sidetone_sip::anchor::{self, Anchor, Policy, Security};
+use sidetone_sip::host::{Host, HostPort};
 use sidetone_sip::notification::{InfoFilter, Legs, SERVICE_USER};
 use sidetone_sip::proxy::{Listener, Proxy, Settings};
 use sidetone_sip::transaction::Timers;
@@ -168,11 +169,21 @@ pub(super) fn proxy(
     engine: Engine,
     fingerprint: Option<String>,
 ) -> Proxy<InfoFilter<Anchor<Engine>>> {
-    let listeners =
-        config.sip.listen.iter().map(|listen| Listener::bound(listen.transport, listen.addr)).collect();
+    let name = config.sip.tls.as_ref().and_then(|tls| tls.name.as_ref()?.parse::<Host>().ok());
+    let listeners = config.sip.listen.iter().map(|listen| {
+        let bound = Listener::bound(listen.transport, listen.addr);
+        match name.clone().filter(|_| listen.transport.is_secure()) {
+            // Peers hold the certificate against the name that they are told.
+            Some(host) => Listener { advertised: HostPort { host, port: bound.advertised.port }, ..bound },
+            None => bound,
+        }
+    });
+    let listeners = listeners.collect();
     let ring: Duration = config.limits.ring.into();
     let settings = Settings {
         hostnames: config.sip.hostnames.clone(),
+        // A server that asks for our certificate gets it.
+        alias: config.sip.tls.is_some(),
         service_user: by_sip(config, |sip| sip.notify).then(|| SERVICE_USER.to_owned()),
         failover_after: config.sip.failover_after.into(),
         max_transactions: config.sip.max_transactions,

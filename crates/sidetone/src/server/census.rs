@@ -61,6 +61,9 @@ impl Census {
         stats.store = lock(&self.store).as_ref().map(Feeder::counters);
         stats.language = self.recognition.as_deref().map(LanguageStats::of);
         stats.recogniser_missing = config.language.enabled && !self.recognises;
+        let open = self.signalling.connections_by_transport();
+        stats.sip.connections_by = open.map(|(transport, open)| (transport.as_word(), open)).into();
+        stats.sip.handshakes = self.signalling.handshakes().into();
         stats.refused.insert("connection", self.signalling.connections_refused());
         stats.sip.rejected.insert("unread_connection", self.signalling.connections_unread());
         stats.refused.insert("lookup", self.signalling.lookups_refused());

@@ -24,6 +24,7 @@ use super::recognising::Words;
 use crate::config::{Config, check, events_fault};
 use sidetone_consent::Policy;
 use sidetone_proxy::config::Fault;
+use sidetone_proxy::tls::Tls;
 
 /// A shorter token could be guessed, in bytes.
 const LEAST_TOKEN: usize = 16;
@@ -123,6 +124,13 @@ impl Prepared {
             && let Err(error) = Store::examine(store)
         {
             faults.add(store_fault(store, &error));
+        }
+        if let Some(tls) = &config.sip.tls {
+            let found = match Tls::load(tls) {
+                Ok((_, warnings)) => warnings,
+                Err(faults) => faults,
+            };
+            found.into_iter().for_each(|fault| faults.add(fault));
         }
         files::check(&config, &mut faults);
         for fault in same::check(&config, files::secrets(&config)) {

@@ -13,7 +13,7 @@ use sidetone_book::Calls;
 use sidetone_events::Sinks;
 use sidetone_hear::config::Analysis;
 use sidetone_hear::{Language, Scribe};
-use sidetone_proxy::config::{Fault, Peer, Sip};
+use sidetone_proxy::config::{Fault, Peer, Sip, Tls};
 use sidetone_proxy::signalling::Signalling;
 use sidetone_relay::config::Media;
 use sidetone_serve::control::{NotReloaded, Reloaded};
@@ -73,6 +73,16 @@ impl Reloader {
         let old = self.in_force.get();
         let needs_restart = frozen(&old, &config);
         self.can_be_told(&config)?;
+        // Settings that can't change while sockets are open stay, so that the shown configuration is the one in force.
+        let sip = Sip {
+            nameservers: config.sip.nameservers.clone(),
+            tls: certificates(&old, &config),
+            websocket: config.sip.websocket.clone(),
+            ..old.sip.clone()
+        };
+        // First of all that takes effect, since it may yet fail: a file may have changed since it was checked.
+        let renewed = self.signalling.renew_certificates(&sip);
+        renewed.map_err(|fault| NotReloaded(vec![in_words(&fault)]))?;
         let numbers = numbers(&config, Some(&old), Missing::Begun)
             .map_err(|error| NotReloaded(vec![in_words(&error.fault())]))?;
         let language = Language {
@@ -85,8 +95,6 @@ impl Reloader {
         let config = Config { language, ..config };
         self.calls.reload(rules(&config, numbers, self.scribe.as_ref()));
         self.signalling.set_nameservers(&config.sip.nameservers);
-        // Settings that can't change while sockets are open stay, so that the shown configuration is the one in force.
-        let sip = Sip { nameservers: config.sip.nameservers.clone(), ..old.sip.clone() };
         let media = Media { timeout: config.media.timeout, ..old.media.clone() };
         let analysis = Analysis { thresholds: config.analysis.thresholds.clone(), ..old.analysis.clone() };
         let (events, http, control) = (old.events.clone(), old.http.clone(), old.control.clone());
@@ -132,6 +140,14 @@ impl Reloader {
     }
 }
 
+/// The certificates after a reload. Whether there are any is as fixed as the sockets that need them, and so is the name
+/// that peers have been told.
+fn certificates(old: &Config, new: &Config) -> Option<Tls> {
+    let old = old.sip.tls.as_ref()?;
+    let new = new.sip.tls.as_ref().unwrap_or(old);
+    Some(Tls { name: old.name.clone(), ..new.clone() })
+}
+
 fn in_words(fault: &Fault) -> String {
     format!("{} {}", fault.key, fault.problem)
 }
@@ -144,6 +160,10 @@ fn frozen(old: &Config, new: &Config) -> Vec<&'static str> {
     let (mut old_sip, mut new_sip) = (old.sip.clone(), new.sip.clone());
     old_sip.nameservers.clear();
     new_sip.nameservers.clear();
+    old_sip.websocket = new_sip.websocket.clone();
+    if let (Some(old_tls), Some(new_tls)) = (&mut old_sip.tls, &new_sip.tls) {
+        *old_tls = Tls { name: old_tls.name.clone(), ..new_tls.clone() };
+    }
     let (mut old_media, new_media) = (old.media.clone(), new.media.clone());
     old_media.timeout = new_media.timeout;
     let formats: [&LogFormat; 2] = [&old.log.format, &new.log.format];

@@ -32,6 +32,9 @@ impl<F: MessageFilter> Proxy<F> {
             self.tidy_context(key);
         } else if context.cancelled.is_some() {
             self.respond(now, key, 487, "Request Terminated", &[]);
+        } else if context.flow_failed && !context.timed_out {
+            // RFC 5626 §5.3.1: its registrar forgets the binding, and may have another.
+            self.respond(now, key, 430, "Flow Failed", &[]);
         } else if context.unanswered && !context.ring_timed_out {
             // No target has answered, so that the caller's next choice may be tried at once (RFC 3261 §21.5.4).
             self.counters.unanswered += 1;

@@ -14,9 +14,6 @@ use crate::name_addr::NameAddr;
 use crate::uri::{Scheme, UriView};
 use crate::{Flow, Transport};
 
-/// The port of a URI that states none.
-const DEFAULT_PORT: u16 = 5060;
-
 type Of = dyn Fn(SocketAddr) -> bool + Send + Sync;
 
 /// The neighbours whose Contacts are replaced, by source address. None, until the shell names some.
@@ -66,8 +63,8 @@ fn fixed(uri: &UriView<'_>, source: &Flow) -> Option<String> {
         return None;
     }
     let ip = source.remote.ip().to_canonical();
-    let stated =
-        (uri.host_ip(), uri.port().unwrap_or(DEFAULT_PORT), uri.transport().unwrap_or(Transport::Udp));
+    let transport = uri.transport().unwrap_or(Transport::Udp);
+    let stated = (uri.host_ip(), uri.port().unwrap_or(transport.default_port()), transport);
     if stated == (Some(ip), source.remote.port(), source.transport) {
         return None;
     }

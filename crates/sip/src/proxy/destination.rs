@@ -9,10 +9,10 @@ use crate::{Flow, Transport};
 pub struct Destination {
     /// By what.
     pub transport: Transport,
-    /// The listener to send from. For TCP: the listener that the connection to `remote` was accepted on, or that a
-    /// new connection shall belong to.
+    /// The listener to send from. For a connection: the listener that the connection to `remote` was accepted on, or
+    /// that a new connection shall belong to.
     pub local: SocketAddr,
-    /// To where. For TCP, with `local`, it names the connection.
+    /// To where. With `local`, it names a connection.
     pub remote: SocketAddr,
 }
 

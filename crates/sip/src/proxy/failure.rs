@@ -87,7 +87,7 @@ impl<F: MessageFilter> Proxy<F> {
         self.counters.transport_failures += 1;
         attempt.client.terminate();
         attempt.settle();
-        let (owner, superseded) = (attempt.owner, attempt.superseded);
+        let (owner, superseded, to) = (attempt.owner, attempt.superseded, attempt.to);
         match owner {
             Owner::Probe(probe) => {
                 self.probe_failed(probe);
@@ -99,6 +99,9 @@ impl<F: MessageFilter> Proxy<F> {
             }
             Owner::Context(context) => {
                 self.tidy_attempt(key);
+                if let Some(context) = self.contexts.get_mut(context) {
+                    context.flow_failed |= to.transport.is_websocket();
+                }
                 if !superseded {
                     self.advance(now, context, true);
                 }

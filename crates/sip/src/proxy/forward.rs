@@ -10,6 +10,7 @@ use super::destination::Destination;
 use super::dialogs::{Names, NoRoom, Passed};
 use super::dropped::DropReason;
 use super::filter::{ForwardContext, MessageFilter, Refusal};
+use super::flows::FlowToken;
 use super::local::{Local, Place};
 use super::output::{Decision, MAX_TARGETS, RouteKey, Target};
 use super::response_context::{Candidate, ResponseContext, Stage};
@@ -18,6 +19,7 @@ use super::table::Key;
 use super::{Proxy, token};
 use crate::message::{Edit, Message, Method, Name, reason_phrase};
 use crate::transaction::{Client, InviteClient, NonInviteClient, Server};
+use crate::uri::{Scheme, UriView};
 use crate::{Flow, Transport};
 
 /// Max-Forwards for a request that has none (RFC 3261 §16.6 step 3).
@@ -42,12 +44,21 @@ impl<F: MessageFilter> Proxy<F> {
             Decision::Forward { from, targets } => {
                 context.from = from;
                 context.stage = Stage::Forwarding;
-                let targets = targets.into_iter().take(MAX_TARGETS);
+                let any = !targets.is_empty();
+                // No hop of a sips request may be readable on its way (RFC 5630 §5.3).
+                let secured = context.request.as_deref().is_some_and(is_secured);
+                let fit = |target: &Target| !secured || target.to.transport.is_secure();
+                let targets = targets.into_iter().filter(fit).take(MAX_TARGETS);
                 if context.server.is_none() {
                     let target = targets.into_iter().next();
                     return self.forward_ack(now, key, target);
                 }
                 context.candidates = targets.map(Candidate::from).collect();
+                if context.candidates.is_empty() && any {
+                    let warning = self.sips_not_allowed(key);
+                    let headers = [("Warning", warning.as_str())];
+                    return self.respond(now, key, 480, "Temporarily Unavailable", &headers);
+                }
                 if context.candidates.is_empty() {
                     return self.respond(now, key, 480, "Temporarily Unavailable", &[]);
                 }
@@ -77,6 +88,14 @@ impl<F: MessageFilter> Proxy<F> {
                 self.forget(key);
             }
         }
+    }
+
+    /// The Warning of RFC 5630 §6.1: the next hop can't be reached by TLS.
+    fn sips_not_allowed(&self, key: Key) -> String {
+        let source = self.contexts.get(key).map(|context| context.source);
+        let place = source.and_then(|source| self.local.place(source.transport, source.local));
+        let us = place.map_or("sidetone", |place| &place.advertised);
+        format!("380 {us} \"SIPS Not Allowed\"")
     }
 
     /// Ends a request without a response.
@@ -247,7 +266,8 @@ impl<F: MessageFilter> Proxy<F> {
         // Zero was refused when the request came.
         let _ = edit.count_down_hops(request, MAX_FORWARDS);
         let mark = self.mark(request, &context.source, &target.to);
-        insert_record_route(context, request, out, &self.local, mark.as_deref(), &mut edit);
+        let token = self.flows.token(&context.source);
+        insert_record_route(context, request, (out, &self.local), (mark.as_deref(), token), &mut edit);
         if let Some(plan) = &context.plan {
             plan.apply(request, &mut edit);
             if let Some(uri) = target.rewrite_uri.as_ref().or(plan.request_uri.as_ref()) {
@@ -306,23 +326,36 @@ fn renumber(request: &Message, number: u32, edit: &mut Edit) -> Option<u32> {
 fn insert_record_route(
     context: &ResponseContext,
     request: &Message,
-    out: &Place,
-    local: &Local,
-    mark: Option<&str>,
+    (out, local): (&Place, &Local),
+    (mark, token): (Option<&str>, Option<FlowToken>),
     edit: &mut Edit,
 ) {
     let Some(method) = request.method() else { return };
     let path = method == Method::REGISTER;
+    let outbound = request.lists(Name::Supported, "outbound");
     if if path { !request.lists(Name::Supported, "path") } else { !makes_dialog(method, request) } {
         return;
     }
+    let secure = is_secured(request);
     let name = if path { Name::Path } else { Name::RecordRoute };
-    let value = |place: &'_ Place| if path { place.path.clone() } else { place.record_route(mark) };
-    edit.push_first(request, name, &value(out));
     let came = local.place(context.source.transport, context.source.local);
-    if let Some(came) = came.filter(|came| !came.reached_like(out)) {
-        edit.push_first(request, name, &value(came));
+    let apart = came.filter(|came| !came.reached_like(out));
+    // The first to see a client's request says that it keeps the client's flow (RFC 5626 §5.1).
+    let first_hop = request.values(Name::Via).nth(1).is_none();
+    let flow = token.map(|token| (token, outbound && first_hop));
+    let value = |place: &'_ Place, flow| {
+        if path { place.path(flow, secure) } else { place.record_route(mark, secure) }
+    };
+    edit.push_first(request, name, &value(out, flow.filter(|_| apart.is_none())));
+    if let Some(came) = apart {
+        edit.push_first(request, name, &value(came, flow));
     }
+}
+
+/// Whether each hop of a request has to be encrypted (RFC 3261 §26.2.2).
+fn is_secured(request: &Message) -> bool {
+    let uri = request.request_uri().and_then(|uri| UriView::parse(uri).ok());
+    uri.is_some_and(|uri| uri.scheme() == Scheme::Sips)
 }
 
 /// Whether the request may begin a dialog: by its method, and since it isn't in one. A NOTIFY may even so (RFC 6665

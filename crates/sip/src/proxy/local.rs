@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::flows::FlowToken;
 use super::settings::{Listener, Settings};
 use super::stamp;
 use crate::Transport;
@@ -22,14 +23,10 @@ pub(super) struct Place {
     port: u16,
     /// Up to and with `;branch=`.
     pub(super) via: String,
-    /// A Record-Route value.
-    record_route: String,
-    /// A Path value.
-    pub(super) path: String,
-    /// A URI with a user part put in, as a Contact has it.
-    contact: (String, String),
     /// host:port.
     pub(super) advertised: String,
+    /// `;transport=…` of its sip URI, and of its sips URI.
+    parameters: [String; 2],
 }
 
 /// All listeners, and further names.
@@ -40,36 +37,59 @@ pub(crate) struct Local {
 }
 
 impl Place {
-    fn new(listener: &Listener) -> Self {
+    fn new(listener: &Listener, alias: bool) -> Self {
+        let transport = listener.transport;
         let advertised = listener.advertised.to_string();
-        let transport = match listener.transport {
-            Transport::Udp => String::new(),
-            Transport::Tcp => format!(";transport={}", listener.transport.as_param()),
+        let named = |transport: Transport| format!(";transport={}", transport.as_param());
+        // TLS over TCP is what a sips URI means by itself (RFC 5630 §3.1.4).
+        let parameters = match transport {
+            Transport::Udp => [String::new(), String::new()],
+            Transport::Tls => [named(transport), String::new()],
+            Transport::Tcp | Transport::Ws | Transport::Wss => [named(transport), named(transport)],
         };
+        // RFC 5923 §5: the connection may be used in the other direction too.
+        let alias = if alias && transport == Transport::Tls { ";alias" } else { "" };
         Self {
-            transport: listener.transport,
+            transport,
             addr: listener.addr,
             host: listener.advertised.host.clone(),
-            port: listener.advertised.port.unwrap_or(DEFAULT_PORT),
-            via: format!("SIP/2.0/{} {advertised};branch=", listener.transport.as_via()),
-            record_route: format!("<sip:{advertised}{transport};lr>"),
-            path: format!("<sip:{PATH_USER}@{advertised}{transport};lr>"),
-            contact: ("<sip:".to_owned(), format!("@{advertised}{transport}>")),
+            port: listener.advertised.port.unwrap_or(transport.default_port()),
+            via: format!("SIP/2.0/{} {advertised}{alias};branch=", transport.as_via()),
+            parameters,
             advertised,
         }
     }
 
-    /// A Contact value, for a user of ours.
-    pub(super) fn contact(&self, user: &str) -> String {
-        let (before, after) = &self.contact;
-        format!("{before}{user}{after}")
+    /// Its URI without closing bracket. `secure`: a sips URI, which a request for one needs (RFC 3261 §16.6 step 4).
+    fn open(&self, user: &str, secure: bool) -> String {
+        let [sip, sips] = &self.parameters;
+        let (scheme, parameter) = if secure { ("sips", sips) } else { ("sip", sip) };
+        let at = if user.is_empty() { "" } else { "@" };
+        format!("<{scheme}:{user}{at}{}{parameter}", self.advertised)
     }
 
-    /// The Record-Route value with a mark in it, if there is one.
-    pub(super) fn record_route(&self, mark: Option<&str>) -> String {
-        match (mark, self.record_route.strip_suffix('>')) {
-            (Some(mark), Some(open)) => format!("{open};{}={mark}>", stamp::PARAM),
-            _ => self.record_route.clone(),
+    /// A Contact value, for a user of ours.
+    pub(super) fn contact(&self, user: &str, secure: bool) -> String {
+        self.open(user, secure) + ">"
+    }
+
+    /// The Record-Route value, with a mark in it if there is one.
+    pub(super) fn record_route(&self, mark: Option<&str>, secure: bool) -> String {
+        let mut value = self.open("", secure) + ";lr";
+        if let Some(mark) = mark {
+            value = value + ";" + stamp::PARAM + "=" + mark;
+        }
+        value + ">"
+    }
+
+    /// The Path value. A flow's token leads requests back to that flow; `ob` says so to the registrar (RFC 5626 §5.1).
+    pub(super) fn path(&self, flow: Option<(FlowToken, bool)>, secure: bool) -> String {
+        match flow {
+            Some((token, outbound)) => {
+                let ob = if outbound { ";ob" } else { "" };
+                self.open(&format!("{PATH_USER}-{token}"), secure) + ";lr" + ob + ">"
+            }
+            None => self.open(PATH_USER, secure) + ";lr>",
         }
     }
 
@@ -82,7 +102,7 @@ impl Place {
 impl Local {
     pub(crate) fn new(settings: &Settings) -> Self {
         Self {
-            places: settings.listeners.iter().map(Place::new).collect(),
+            places: settings.listeners.iter().map(|listener| Place::new(listener, settings.alias)).collect(),
             names: settings.hostnames.iter().map(|n| n.to_ascii_lowercase()).collect(),
         }
     }
@@ -129,12 +149,18 @@ impl Local {
 
     /// Whether a URI's host and port mean this proxy.
     pub(crate) fn is_our_uri(&self, uri: &UriView<'_>) -> bool {
-        uri.is_sip() && self.is_us(uri.host(), uri.port())
+        let by_default = || uri.host_ip().and(uri.transport()).map(Transport::default_port);
+        uri.is_sip() && self.is_us(uri.host(), uri.port().or_else(by_default))
     }
 
     /// Whether one of our own Route values came from a Path header.
     pub(super) fn is_our_path(uri: &UriView<'_>) -> bool {
-        uri.user() == Some(PATH_USER)
+        uri.user() == Some(PATH_USER) || Self::flow_in_path(uri).is_some()
+    }
+
+    /// The text of the flow's token in one of our own Path values.
+    pub(super) fn flow_in_path<'a>(uri: &UriView<'a>) -> Option<&'a str> {
+        uri.user()?.strip_prefix(PATH_USER)?.strip_prefix('-').filter(|token| !token.is_empty())
     }
 }
 
@@ -160,6 +186,43 @@ mod tests {
         settings.hostnames.push("203.0.113.7".to_owned());
         settings.hostnames.push("2001:db8::7".to_owned());
         Local::new(&settings)
+    }
+
+    /// A listener's texts in a dialog of sip and of sips.
+    fn texts(transport: Transport, at: &str) -> [String; 4] {
+        let settings =
+            Settings { alias: true, ..Settings::new(vec![Listener::bound(transport, at.parse().unwrap())]) };
+        let local = Local::new(&settings);
+        let place = local.place(transport, at.parse().unwrap()).unwrap();
+        let token = FlowToken::new(0xab);
+        [
+            place.via.clone(),
+            place.record_route(Some("m"), false),
+            place.record_route(None, true),
+            place.path(Some((token, true)), false),
+        ]
+    }
+
+    #[test]
+    fn each_transport_is_named_as_its_rfc_has_it() {
+        assert_eq!(
+            texts(Transport::Tls, "192.0.2.1:5061"),
+            [
+                "SIP/2.0/TLS 192.0.2.1:5061;alias;branch=",
+                "<sip:192.0.2.1:5061;transport=tls;lr;st=m>",
+                "<sips:192.0.2.1:5061;lr>",
+                "<sip:path-00000000000000ab@192.0.2.1:5061;transport=tls;lr;ob>",
+            ]
+        );
+        assert_eq!(
+            texts(Transport::Wss, "[2001:db8::1]:8443"),
+            [
+                "SIP/2.0/WSS [2001:db8::1]:8443;branch=",
+                "<sip:[2001:db8::1]:8443;transport=ws;lr;st=m>",
+                "<sips:[2001:db8::1]:8443;transport=ws;lr>",
+                "<sip:path-00000000000000ab@[2001:db8::1]:8443;transport=ws;lr;ob>",
+            ]
+        );
     }
 
     #[test]

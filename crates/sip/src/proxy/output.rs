@@ -7,6 +7,7 @@ use sidetone_call::Side;
 
 use super::destination::Destination;
 use super::dialogs::Standing;
+use super::flows::Steered;
 use super::table::Key;
 use crate::Flow;
 use crate::uri::Uri;
@@ -22,7 +23,7 @@ pub enum Output {
         bytes: Bytes,
         /// Where to.
         to: Destination,
-        /// For TCP: whether a connection may be opened. If not and there is none, that is a failure to send:
+        /// For connections: whether one may be opened. If not and there is none, that is a failure to send:
         /// responses go back on the connection of their request, and the proxy knows what else to try.
         connect: bool,
     },
@@ -114,6 +115,13 @@ pub enum RouteKind {
     Onward {
         /// A sip URI.
         next_hop: Uri,
+    },
+    /// Steered by the token of a client's connection in our Path: to that connection, or nowhere.
+    Flow {
+        /// A sip URI: the client's Contact, or a proxy behind the same connection.
+        next_hop: Uri,
+        /// Where the token leads.
+        to: Steered,
     },
     /// For [`super::Settings::service_user`], which is us: a SUBSCRIBE, or what comes in a dialog with it. Nothing to
     /// be sent on, but to be answered.

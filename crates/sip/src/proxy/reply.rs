@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use super::destination::Destination;
+use crate::Flow;
 use crate::via::Via;
-use crate::{Flow, Transport};
 
 /// Where the responses to a request go, and where else if that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,19 +21,18 @@ impl ReplyPath {
     /// Responses go to the address that the request really came from, whatever maddr says: no third party can be
     /// made to receive them.
     pub(super) fn of(source: &Flow, via: &Via<'_>) -> Self {
-        let stated = SocketAddr::new(source.remote.ip(), via.port.unwrap_or(5060));
+        let transport = source.transport;
+        let stated = SocketAddr::new(source.remote.ip(), via.port.unwrap_or(transport.default_port()));
         let mut to = Destination::from(*source);
-        match source.transport {
-            Transport::Udp => {
-                if via.params.find("rport").is_none() {
-                    to.remote = stated;
-                }
-                Self { to, connect: true, fallback: None }
+        if !transport.is_reliable() {
+            if via.params.find("rport").is_none() {
+                to.remote = stated;
             }
-            Transport::Tcp => {
-                Self { to, connect: false, fallback: Some(stated).filter(|s| *s != source.remote) }
-            }
+            return Self { to, connect: true, fallback: None };
         }
+        // Nobody listens where a WebSocket client says that it is (RFC 7118 §5.1).
+        let fallback = Some(stated).filter(|s| *s != source.remote && !transport.is_websocket());
+        Self { to, connect: false, fallback }
     }
 
     /// Back to where the message came from: for requests so broken that their Via can't be read.
@@ -44,8 +43,9 @@ impl ReplyPath {
     /// For a response of which nothing more is known than that it could not be sent there: the address in its topmost
     /// Via, if that is another.
     pub(super) fn stated(to: &Destination, via: &Via<'_>) -> Option<Destination> {
-        let remote = SocketAddr::new(to.remote.ip(), via.port.unwrap_or(5060));
-        (to.transport.is_reliable() && remote != to.remote).then_some(Destination { remote, ..*to })
+        let remote = SocketAddr::new(to.remote.ip(), via.port.unwrap_or(to.transport.default_port()));
+        let listens = to.transport.is_reliable() && !to.transport.is_websocket();
+        (listens && remote != to.remote).then_some(Destination { remote, ..*to })
     }
 
     /// The connection is gone: turns to the address in Via. Returns whether there was one to turn to.

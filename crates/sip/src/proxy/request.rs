@@ -21,7 +21,7 @@ use crate::framing::FrameFlaw;
 use crate::message::{Message, Method, ParseError, ResponseBuilder};
 use crate::transaction::key::{ServerKey, Source};
 use crate::transaction::{InviteServer, NonInviteServer, OnRequest, Server};
-use crate::uri::UriView;
+use crate::uri::{Scheme, UriView};
 
 /// Methods that this proxy passes on, as its answer to OPTIONS has them. It passes on any other too.
 const ALLOW: &str = "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, NOTIFY, OPTIONS, PRACK, PUBLISH, REFER, REGISTER, SUBSCRIBE, UPDATE";
@@ -215,6 +215,7 @@ impl<F: MessageFilter> Proxy<F> {
             attempts: Vec::new(),
             best: None,
             timed_out: false,
+            flow_failed: false,
             unanswered: false,
             ring_timed_out: false,
             cancelled: None,
@@ -247,7 +248,13 @@ impl<F: MessageFilter> Proxy<F> {
         let (request, plan) = (context.request.as_ref()?, context.plan.as_ref()?);
         let uri = plan.request_uri.as_ref().map_or(request.request_uri()?, |uri| uri.as_str());
         let service = plan.ends_here().then(|| self.service_query(context, request, uri)).flatten();
-        let kind = service.unwrap_or_else(|| plan.kind.clone());
+        let kind = match (service, &plan.kind, plan.flow.as_deref()) {
+            (Some(service), ..) => service,
+            (None, RouteKind::Onward { next_hop }, Some(flow)) => {
+                RouteKind::Flow { next_hop: next_hop.clone(), to: self.flows.steer(flow, context.peer) }
+            }
+            (None, kind, _) => kind.clone(),
+        };
         let (standing, proven) = self.standing(now, context, request, &kind);
         let query = RouteQuery {
             key: RouteKey(key),
@@ -272,7 +279,7 @@ impl<F: MessageFilter> Proxy<F> {
         kind: &RouteKind,
     ) -> (Standing, Option<bool>) {
         let next = match kind {
-            RouteKind::Onward { next_hop } => next_hop.view().host_port(),
+            RouteKind::Onward { next_hop } | RouteKind::Flow { next_hop, .. } => next_hop.view().host_port(),
             RouteKind::Initial | RouteKind::Service { .. } => None,
         };
         let Some(method) = request.method() else { return (Standing::Unknown, None) };
@@ -308,7 +315,7 @@ impl<F: MessageFilter> Proxy<F> {
         Some(RouteKind::Service {
             request: request.bytes(),
             tag: self.tokens.to_tag(request),
-            contact: place.contact(user),
+            contact: place.contact(user, uri.scheme() == Scheme::Sips),
         })
     }
 

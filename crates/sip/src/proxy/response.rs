@@ -266,6 +266,9 @@ impl<F: MessageFilter> Proxy<F> {
         {
             let asked = (register, &context.source, peer);
             self.dialogs.registered(now, asked, (response, source.remote), &self.neighbours);
+            if let Some(registrar) = self.neighbours.of(source.remote) {
+                self.flows.registered(&context.source, registrar);
+            }
         }
         self.filter.response(&ctx, response, &mut edit);
         let bytes = edit.apply(response);

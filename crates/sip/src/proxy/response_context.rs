@@ -53,6 +53,8 @@ pub(super) struct ResponseContext {
     pub(super) best: Option<Box<Failure>>,
     /// Whether a target stayed silent.
     pub(super) timed_out: bool,
+    /// Whether a client's own connection, by which alone it could be reached, was gone.
+    pub(super) flow_failed: bool,
     /// Whether an INVITE's target was given up since it had not said a word.
     pub(super) unanswered: bool,
     /// The Reason lines of the CANCEL that ended it, if one did.

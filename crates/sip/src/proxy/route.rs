@@ -15,6 +15,8 @@ pub(super) struct RoutePlan {
     pub(super) request_uri: Option<Uri>,
     /// The mark in a Route value of ours.
     pub(super) mark: Option<String>,
+    /// The token of a client's connection in a Route value of ours.
+    pub(super) flow: Option<String>,
     routes: Routes,
 }
 
@@ -51,9 +53,10 @@ impl RoutePlan {
             (target, left, strict) = (*last, before, true);
             request_uri = Some(last.to_owned());
         }
-        let mut by_path = false;
+        let (mut by_path, mut flow) = (false, None);
         while let Some((first, rest)) = left.split_first().filter(|(first, _)| local.is_our_uri(first)) {
             by_path |= Local::is_our_path(first);
+            flow = Local::flow_in_path(first).or(flow);
             mark = mark.or_else(|| first.param_value(stamp::PARAM));
             left = rest;
         }
@@ -81,7 +84,7 @@ impl RoutePlan {
         } else {
             Routes::Pop(pops)
         };
-        Ok(Self { kind, request_uri, mark: mark.map(str::to_owned), routes })
+        Ok(Self { kind, request_uri, mark: mark.map(str::to_owned), flow: flow.map(str::to_owned), routes })
     }
 
     /// Whether nothing but ourselves stood in Route.
@@ -142,7 +145,7 @@ mod tests {
         match &plan.kind {
             RouteKind::Onward { next_hop } => next_hop.as_str(),
             RouteKind::Initial => "initial",
-            RouteKind::Service { .. } => "ours",
+            RouteKind::Flow { .. } | RouteKind::Service { .. } => "ours",
         }
     }
 
@@ -165,6 +168,9 @@ mod tests {
         assert_eq!(hop(&plan("sip:bob@pc", &[], "").0), "initial");
         assert_eq!(hop(&plan("sip:bob@192.0.2.1", &[], ";tag=2").0), "initial");
         assert_eq!(hop(&plan("sip:bob@pc", &["<sip:path@192.0.2.1;lr>"], "").0), "sip:bob@pc");
+        let (steered, left) = plan("sip:bob@x.invalid", &[US, "<sip:path-0a@192.0.2.1;lr;ob>"], "");
+        assert_eq!((hop(&steered), left.as_str()), ("sip:bob@x.invalid", ""));
+        assert_eq!(steered.flow.as_deref(), Some("0a"));
         assert_eq!(hop(&plan("sip:bob@pc", &[US, "<sip:p2;lr>"], "").0), "sip:p2;lr");
     }
 

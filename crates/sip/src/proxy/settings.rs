@@ -31,6 +31,9 @@ impl Listener {
 pub struct Settings {
     /// Every socket that messages come and go by.
     pub listeners: Vec<Listener>,
+    /// Whether our connections by TLS are offered for requests in the other direction (RFC 5923 §5): only where a
+    /// certificate of our own authenticates them.
+    pub alias: bool,
     /// Further host names that mean this proxy in a Route or a Request-URI.
     pub hostnames: Vec<String>,
     /// The user part by which SUBSCRIBEs and what follows them are addressed to this proxy itself
@@ -74,6 +77,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             listeners: Vec::new(),
+            alias: false,
             hostnames: Vec::new(),
             service_user: None,
             timers: Timers::default(),

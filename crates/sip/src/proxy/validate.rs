@@ -36,7 +36,7 @@ pub(super) fn validate(
     local: &Local,
     tokens: &Tokens,
 ) -> Result<Valid, Instead> {
-    let uri = request_uri(request)?;
+    let uri = request_uri(request, source)?;
     match request.max_forwards() {
         Some(Err(_)) => return Err(refuse(400, "Bad Request (malformed Max-Forwards)")),
         Some(Ok(0)) if method == Method::OPTIONS => return Err(Instead::Answer),
@@ -66,7 +66,7 @@ pub(super) fn validate(
     Ok(Valid { plan, loops })
 }
 
-fn request_uri(request: &Message) -> Result<UriView<'_>, Instead> {
+fn request_uri<'a>(request: &'a Message, source: &Flow) -> Result<UriView<'a>, Instead> {
     let Ok(uri) = UriView::parse(request.request_uri().unwrap_or_default()) else {
         return Err(refuse(400, "Bad Request (malformed Request-URI)"));
     };
@@ -78,7 +78,8 @@ fn request_uri(request: &Message) -> Result<UriView<'_>, Instead> {
         // Configuration or a Route says where it goes, so nobody here need understand a `tel:`, a `urn:service:sos` or
         // any other scheme (RFC 3261 §16.3 step 2): the PBX or the carrier does, or refuses it.
         Scheme::Sip | Scheme::Tel | Scheme::Other => Ok(uri),
-        // sips asks for TLS on every hop, which isn't spoken here (RFC 5630 §5.2).
+        // sips asks for TLS on every hop, this one included (RFC 5630 §3.1).
+        Scheme::Sips if source.transport.is_secure() => Ok(uri),
         Scheme::Sips => Err(refuse(416, "Unsupported URI Scheme")),
     }
 }

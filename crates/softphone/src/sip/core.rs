@@ -110,7 +110,10 @@ impl Core {
         }
         let transport = match view.transport_param() {
             None => Transport::Udp,
-            Some(word) => Transport::from_word(word).ok_or_else(unfit)?,
+            Some(word) => match Transport::from_word(word) {
+                Some(spoken @ (Transport::Udp | Transport::Tcp)) => spoken,
+                _ => return Err(unfit()),
+            },
         };
         let port = view.port().unwrap_or(5060);
         let remote = match view.host_ip() {

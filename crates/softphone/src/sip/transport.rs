@@ -74,6 +74,9 @@ impl Transports {
                 }
             }
             Transport::Tcp => self.send_stream(bytes, to.remote),
+            Transport::Tls | Transport::Ws | Transport::Wss => {
+                tracing::debug!(to = %to.remote, by = to.transport.as_via(), "this telephone has UDP and TCP only");
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use sidetone_sip::host::{Host, literal};
 use super::names::{Resolved, is_localhost, no_host, same};
 use crate::config::fault::Fault;
 use crate::config::{AllowEntry, Config, Peer, Policy};
-use crate::routing::{DEFAULT_PORT, HostAddress, Resolver, Table};
+use crate::routing::{Guests, HostAddress, Resolver, Table};
 
 const FACES: [(Side, &str); 2] = [(Side::Trunk, "trunk"), (Side::Pbx, "pbx")];
 
@@ -68,13 +68,14 @@ fn alone(faults: &mut Vec<Fault>, key: &str, peer: &Peer, others: &[Peer]) {
             "may hold letters, digits, '-', '_' and '.' only, since it becomes a metrics label",
         ));
     }
-    if peer.hosts.is_empty() {
+    // Browsers are called by the connections that they have made.
+    if peer.hosts.is_empty() && peer.allow_at.is_empty() {
         faults.push(Fault::fatal(
             format!("{key}.hosts"),
             "names no host; write [{ to = \"sip:192.0.2.1:5060\" }]",
         ));
     }
-    if peer.allow.is_empty() {
+    if peer.allow.is_empty() && peer.allow_at.is_empty() && peer.allow_certificates.is_empty() {
         faults.push(Fault::warning(
             format!("{key}.allow"),
             "is empty, so no request from this peer is taken; name its addresses, for example [\"192.0.2.0/24\"]",
@@ -149,7 +150,7 @@ fn hosts(config: &Config, faults: &mut Vec<Fault>, key: &str, side: Side, peer: 
             .any(|own| own.transport == transport && own.addr.is_ipv4() == at.is_ipv4())
         {
             let family = if at.is_ipv4() { "IPv4" } else { "IPv6" };
-            let by = transport.as_param().to_uppercase();
+            let by = transport.as_via();
             let problem = format!(
                 "`{to}` is reached by {by} over {family}, and sip.listen has no such socket to send from; add one"
             );
@@ -165,8 +166,7 @@ fn hosts(config: &Config, faults: &mut Vec<Fault>, key: &str, side: Side, peer: 
 
 /// The addresses that a name for this machine stands for.
 fn loopback(address: &HostAddress) -> [(Transport, SocketAddr); 2] {
-    let port = address.host.port.unwrap_or(DEFAULT_PORT);
-    let by = address.transport.unwrap_or(Transport::Udp);
+    let (by, port) = (address.assumed_transport(), address.assumed_port());
     let addresses: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
     addresses.map(|ip| (by, SocketAddr::new(ip, port)))
 }
@@ -245,10 +245,10 @@ fn nested(a: AllowEntry, b: AllowEntry) -> bool {
 
 /// Whether requests from a peer's own hosts would count as that peer's.
 fn sources(config: &Config, faults: &mut Vec<Fault>) {
-    let table = Table::new(config);
+    let table = Table::new(config, Guests::default());
     for (side, kind) in FACES {
         for (index, peer) in of(config, side).iter().enumerate() {
-            if peer.allow.is_empty() {
+            if peer.allow.is_empty() || !peer.allow_certificates.is_empty() {
                 continue;
             }
             for (number, host) in peer.hosts.iter().enumerate() {

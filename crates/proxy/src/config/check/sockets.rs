@@ -11,8 +11,15 @@ use crate::config::{Config, Listen, Media};
 pub(super) fn check(config: &Config, faults: &mut Vec<Fault>) {
     let listens = &config.sip.listen;
     for (index, listen) in listens.iter().enumerate() {
-        if listens.iter().take(index).any(|earlier| earlier == listen) {
+        let mut earlier = listens.iter().take(index);
+        if earlier.clone().any(|earlier| earlier == listen) {
             let problem = format!("`{listen}` stands here twice; a socket is bound once");
+            faults.push(Fault::fatal(format!("sip.listen.{index}"), problem));
+        } else if let Some(other) = earlier.find(|earlier| {
+            earlier.addr == listen.addr && earlier.transport.is_reliable() && listen.transport.is_reliable()
+        }) {
+            let problem =
+                format!("`{listen}` is the address of {other}, and both are TCP's; take another port");
             faults.push(Fault::fatal(format!("sip.listen.{index}"), problem));
         }
         if listen.addr.port() == 0 {
@@ -22,17 +29,18 @@ pub(super) fn check(config: &Config, faults: &mut Vec<Fault>) {
     }
     if let Some(http) = config.http {
         for listen in listens.iter().filter(|listen| overlap(listen.addr, http)) {
-            faults.push(match listen.transport {
-                Transport::Tcp => Fault::fatal(
+            faults.push(if listen.transport.is_reliable() {
+                Fault::fatal(
                     "http.listen",
                     format!("`{http}` is where SIP listens, as {listen}; take another port, for example 9464"),
-                ),
-                Transport::Udp => Fault::warning(
+                )
+            } else {
+                Fault::warning(
                     "http.listen",
                     format!(
                         "`{http}` is the address of {listen}: a peer that takes to TCP there (RFC 3261 18.1.1) meets HTTP; take another port"
                     ),
-                ),
+                )
             });
         }
     }
@@ -79,7 +87,7 @@ fn media(config: &Config, faults: &mut Vec<Fault>) {
                 "media.ports",
                 format!("{ports} holds port {}, on which SIP listens; move either", addr.port()),
             ),
-            Transport::Tcp => opened("SIP by TCP", &ports.to_string(), *addr),
+            other => opened(&format!("SIP by {}", other.as_via()), &ports.to_string(), *addr),
         });
     }
     if let Some(http) = config.http.filter(|http| within(*http)) {

@@ -57,7 +57,10 @@ impl Core {
     /// Whether a message is processed; counts those that are not. Responses always are: they come from wherever a
     /// request of ours was sent, which the proxy checks, and they draw no answer.
     pub(crate) fn lets_in(&mut self, now: std::time::Duration, flow: &Flow, message: &[u8]) -> bool {
-        if self.table.who(flow.remote).is_some() || is_response(message) {
+        let who = self.table.who(flow.remote);
+        // Anybody may send a datagram that bears the address of a connection.
+        let is_forged = || !flow.transport.is_reliable() && who != self.table.by_address(flow.remote);
+        if is_response(message) || who.is_some() && !is_forged() {
             return true;
         }
         self.count_stranger(now, flow.remote.ip(), "request");
@@ -102,7 +105,8 @@ impl Core {
             Some(hop) => {
                 let address =
                     HostAddress { host: HostPort::from(hop.remote), transport: Some(hop.transport) };
-                vec![Candidate { peer: None, address, rewrite_uri: false }]
+                let flow = Some(hop).filter(|hop| hop.transport.is_websocket());
+                vec![Candidate { peer: None, address, rewrite_uri: false, flow }]
             }
             None => {
                 let mut candidates = self.table.candidates(from, || 0.0);

@@ -123,6 +123,9 @@ impl Core {
         let reach = self.anchor_ref().reach(call, side)?;
         let heard = Destination::from(reach.source);
         self.table.who(heard.remote).filter(|peer| peer.side == side)?;
+        if heard.transport.is_websocket() {
+            return Some((reach, heard));
+        }
         let by_book = HostAddress::of(&reach.hop.view()).and_then(|hop| Resolver::literal(&hop));
         let by_book = by_book.filter(|place| self.may_reach_party(&heard, true, *place, None));
         let (transport, remote) = by_book.unwrap_or((heard.transport, heard.remote));

@@ -6,17 +6,18 @@ use std::time::Duration;
 use sidetone_sip::proxy::{Destination, ProbeKey};
 
 use super::Core;
-use crate::routing::{PeerRef, Where};
+use crate::routing::{HostAddress, PeerRef, Where};
 
 impl Core {
     /// Starts a health probe.
-    pub(crate) fn probe(&mut self, now: Duration, peer: PeerRef, place: Where) {
+    pub(crate) fn probe(&mut self, now: Duration, peer: PeerRef, host: &HostAddress, place: Where) {
         let (transport, remote) = place;
         // A reload may have come while the name was looked up.
         if !self.table.holds(peer) {
             return;
         }
         self.note_served(remote);
+        self.note_identity(peer, host, place);
         let Some(local) = self.local_toward(now, transport, remote) else { return };
         let key = self.proxy.probe(now, Destination { transport, local, remote }, &format!("sip:{remote}"));
         self.probes.insert(key, (peer.side, self.table.name(peer).to_owned(), place));

@@ -166,6 +166,11 @@ pub(super) fn secrets(config: &Config) -> Vec<(String, PathBuf)> {
     found.push(("consent.agent_numbers".to_owned(), config.consent.agent_numbers.clone()));
     let password = config.store.as_ref().and_then(|store| store.postgres_password_file.clone());
     found.push(("store.postgres_password_file".to_owned(), password));
+    if let Some(tls) = &config.sip.tls {
+        found.push(("sip.tls.key".to_owned(), Some(tls.key.clone())));
+        let more = tls.more.iter().enumerate();
+        found.extend(more.map(|(index, pair)| (format!("sip.tls.more.{index}.key"), Some(pair.key.clone()))));
+    }
     for (index, pbx) in config.pbxs.iter().enumerate() {
         let links = pbx.links();
         let files = [

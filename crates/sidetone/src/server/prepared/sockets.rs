@@ -5,7 +5,6 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use sidetone_sip::Transport;
 use socket2::{Domain, Socket, Type};
 
 use crate::config::Config;
@@ -33,10 +32,7 @@ pub(super) fn check(config: &Config, held: Held, faults: &mut Faults) {
         faults.add(cant_bind(key, socket, at, &why));
     };
     for (index, listen) in config.sip.listen.iter().enumerate() {
-        let kind = match listen.transport {
-            Transport::Udp => Type::DGRAM,
-            Transport::Tcp => Type::STREAM,
-        };
+        let kind = if listen.transport.is_reliable() { Type::STREAM } else { Type::DGRAM };
         // A socket that is named twice, or two on one port, are reported as such.
         probe(format!("sip.listen.{index}"), &listen.to_string(), kind, listen.addr, faults);
     }

@@ -33,7 +33,8 @@ impl Dialogs {
         let listed: Vec<_> = contacts(answer).take(MOST_LISTED).collect();
         let of_all = seconds(answer).or_else(|| seconds(register)).unwrap_or(SUBSCRIPTION);
         for (asked, _) in contacts(register).take(MOST_ASKED) {
-            if !may_be_of(&asked, peer, neighbours) {
+            // A WebSocket client is reached by its connection, whatever address its Contact has.
+            if !source.transport.is_websocket() && !may_be_of(&asked, peer, neighbours) {
                 continue;
             }
             let host = self.hasher.host(&asked);

@@ -136,7 +136,7 @@ impl World {
                 let uri = next_hop.view();
                 uri.host_ip().zip(uri.port()).map(SocketAddr::from)
             }
-            RouteKind::Service { .. } => None,
+            RouteKind::Flow { .. } | RouteKind::Service { .. } => None,
         };
         let Some(remote) = remote else { return Decision::Drop };
         let from = if self.phones[&query.source.remote].calls { Side::Trunk } else { Side::Pbx };

@@ -16,7 +16,7 @@ use sidetone_call::Side;
 use sidetone_sip::message::{Edit, Message, Method};
 use sidetone_sip::proxy::{
     Answer, Decision, Destination, ForwardContext, Listener, MessageFilter, Neighbour, Output, Proxy,
-    Refusal, Requester, RouteKind, RouteQuery, Settings, Target,
+    Refusal, Requester, RouteKind, RouteQuery, Settings, Steered, Target,
 };
 use sidetone_sip::{Flow, Transport};
 
@@ -190,13 +190,14 @@ impl Net {
     }
 
     fn carry(&mut self, bytes: &Bytes, to: Destination, connect: bool) {
-        let connected = to.transport == Transport::Udp || connect || self.connections.contains(&to);
+        let opens = connect && !to.transport.is_websocket();
+        let connected = to.transport == Transport::Udp || opens || self.connections.contains(&to);
         if self.unreachable.contains(&to) || !connected {
             self.proxy.send_failed(self.now, &to);
             self.proxy.unsent(self.now, &to, bytes);
             return;
         }
-        if to.transport == Transport::Tcp && !self.connections.contains(&to) {
+        if to.transport.is_reliable() && !self.connections.contains(&to) {
             self.connections.push(to);
         }
         let message = Message::parse(bytes.clone()).unwrap_or_else(|_| status_only(bytes));
@@ -208,6 +209,10 @@ impl Net {
         let from = if query.source.remote.ip() == addr(CARRIER).ip() { Side::Trunk } else { Side::Pbx };
         let targets = match (&query.kind, from) {
             (RouteKind::Service { .. }, _) => return Decision::Drop,
+            (RouteKind::Flow { to: Steered::To(to), .. }, _) => vec![*to],
+            (RouteKind::Flow { .. }, _) => {
+                return Decision::Reject { status: 430, reason: "Flow Failed".into(), headers: Vec::new() };
+            }
             (RouteKind::Initial, Side::Trunk) => self.pbx.clone(),
             (RouteKind::Initial, Side::Pbx) => vec![udp(CARRIER)],
             (RouteKind::Onward { next_hop }, _) => {
