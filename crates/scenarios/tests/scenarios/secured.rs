@@ -171,13 +171,3 @@ fn refusals(sidetone: &Sidetone) -> usize {
     let line = page.lines().find(|line| line.starts_with(start));
     line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap()
 }
-
-/// DTLS-SRTP as softphones speak it, without ICE (RFC 5763).
-#[test]
-fn a_carrier_that_shakes_hands() {
-    let mut phones = phones(("terminate", ";mediaenc=dtls_srtp"), ("plain", ""), Codec::Pcmu);
-    phones.call();
-    phones.hear_each_other();
-    assert_eq!(phones.security(), ["dtls-srtp", "none"]);
-    phones.finish();
-}
