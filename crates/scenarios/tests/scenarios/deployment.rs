@@ -60,7 +60,8 @@ fn alerts_name_only_metrics_that_exist() {
     let alert = rules.lines().find(|line| line.contains("sidetone_refused_total")).unwrap();
     let listed = alert.split("=~\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
     let listed: Vec<&str> = listed.split('|').collect();
-    let not_calls = ["stranger", "no_dialog", "no_relay", "merged", "connection", "draining"];
+    // A browser that is gone is like a telephone that is switched off.
+    let not_calls = ["stranger", "no_dialog", "no_relay", "merged", "connection", "draining", "flow_failed"];
     let reasons = page.lines().filter_map(|line| line.strip_prefix("sidetone_refused_total{reason=\""));
     let reasons: Vec<&str> = reasons.filter_map(|rest| rest.split('"').next()).collect();
     for reason in &reasons {
