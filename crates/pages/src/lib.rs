@@ -54,7 +54,7 @@ pub use operations::{
 };
 pub use practice::{
     PRACTICE, PracticeChoice, PracticeCue, PracticeSummary, Practising, practice, practice_fragment,
-    practice_list,
+    practice_list, practice_waits,
 };
 pub use problem::problem;
 pub use sign_in::{SignIn, SignInFault, sign_in};

@@ -116,6 +116,18 @@ fn back(shell: &Shell<'_>) -> Markup {
     html! { p.back { a href=(shell.path(Section::Desk.path())) { "← " (shell.texts().desk) } } }
 }
 
+/// The page until it plays: it is being heard for the first time, which takes some seconds.
+#[must_use]
+pub fn practice_waits(shell: &Shell<'_>) -> String {
+    let own = shell.language.coaching();
+    let content = html! {
+        (back(shell))
+        (headline(&html! { (own.practice) }, &html! { (own.practice_private) }))
+        p role="status" { (own.practice_waits) }
+    };
+    page(shell, &Head { title: own.practice, section: Some(Section::Desk), again: None }, content)
+}
+
 /// The page on which it plays.
 #[must_use]
 pub fn practice(shell: &Shell<'_>, practising: &Practising, paths: DeskPaths<'_>) -> String {

@@ -13,7 +13,7 @@ use sidetone_pages::{
     NoteFault, NoteForm, Own, PracticeChoice, PracticeCue, PracticeSummary, Practising, QueryFault, Refused,
     Section, Shell, SignIn, SignInFault, WallQuery, WallView, Written, WrittenFault, WrittenForm,
     WrittenMessage, assets, call, calls, compliance, desk, figures, figures_csv, operations, practice,
-    practice_list, problem, sign_in, wall, wall_fragment, written,
+    practice_list, practice_waits, problem, sign_in, wall, wall_fragment, written,
 };
 use sidetone_store::{Alert, Call, CallDetails, CallOutcome, Happened, Note, Point, Role, SelfNote, Survey};
 
@@ -139,6 +139,7 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
         ),
         ("problem", problem(&shell, 503, Some(text))),
         ("practice to choose", practice_list(&agents, &[PracticeChoice { id: "hold", length_ms: 71_000 }])),
+        ("practice that is made ready", practice_waits(&agents)),
         ("practice", practice(&agents, &practising(text, false), PATHS)),
         ("practice that is over", practice(&agents, &practising(text, true), PATHS)),
         ("a text to read", written(&agents, WrittenForm::default(), None, None)),

@@ -71,7 +71,43 @@ pub struct Practice {
     rehearse: Rehearse,
     /// Each script with the cues that it was made with: a reload may bring others.
     scripts: Arc<tokio::sync::Mutex<Scripts>>,
-    playing: Arc<Mutex<HashMap<String, Playing>>>,
+    /// By the id of an agent's token.
+    seats: Arc<Mutex<HashMap<String, Seat>>>,
+}
+
+/// Where an agent who practises is.
+#[derive(Debug, Clone)]
+enum Seat {
+    /// The recorded call is being heard, since then.
+    Waits(Instant),
+    /// It plays, or is over.
+    Plays(Playing),
+}
+
+impl Seat {
+    fn since(&self) -> Instant {
+        match self {
+            Self::Waits(since) => *since,
+            Self::Plays(playing) => playing.began,
+        }
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        let length = match self {
+            Self::Waits(_) => Duration::ZERO,
+            Self::Plays(playing) => playing.script.length,
+        };
+        now.saturating_duration_since(self.since()) >= length + SHOWN
+    }
+}
+
+/// A recorded call as an agent's page shows it.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// It is being heard.
+    Waits,
+    /// It plays, or is over.
+    Plays(Box<Practising>),
 }
 
 /// A recorded call that an agent plays.
@@ -88,7 +124,7 @@ impl Practice {
     /// These recordings.
     #[must_use]
     pub fn new(recordings: Vec<Recording>, rehearse: Rehearse) -> Self {
-        Self { recordings: recordings.into(), rehearse, scripts: Arc::default(), playing: Arc::default() }
+        Self { recordings: recordings.into(), rehearse, scripts: Arc::default(), seats: Arc::default() }
     }
 
     /// The recorded calls that can be played.
@@ -97,8 +133,8 @@ impl Practice {
         &self.recordings
     }
 
-    fn playing(&self) -> MutexGuard<'_, HashMap<String, Playing>> {
-        self.playing.lock().unwrap_or_else(PoisonError::into_inner)
+    fn seats(&self) -> MutexGuard<'_, HashMap<String, Seat>> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The script of a recording with these cues; `None` if there is no such recording, or it can't be read.
@@ -118,40 +154,64 @@ impl Practice {
         Some(script)
     }
 
-    /// Begins a recorded call for whoever has this token; `false` if there is no such recording.
-    pub(crate) async fn begin(&self, token: &str, id: &str, cues: &Arc<CueSet>) -> bool {
+    /// Begins a recorded call for whoever has this token, as soon as it has been heard; `false` if there is no such
+    /// recording.
+    pub(crate) fn begin(&self, token: &str, id: &str, cues: Arc<CueSet>) -> bool {
         let Some(recording) = self.recordings.iter().find(|recording| recording.id == id).copied() else {
             return false;
         };
-        let Some(script) = self.script(id, cues).await else { return false };
         let now = Instant::now();
-        let mut playing = self.playing();
-        playing.retain(|_, it| now.saturating_duration_since(it.began) < it.script.length + SHOWN);
-        if playing.len() >= MOST
-            && let Some(first) = playing.iter().min_by_key(|(_, it)| it.began).map(|(token, _)| token.clone())
         {
-            playing.remove(&first);
+            let mut seats = self.seats();
+            seats.retain(|_, seat| !seat.is_over(now));
+            if seats.len() >= MOST
+                && let Some(first) =
+                    seats.iter().min_by_key(|(_, seat)| seat.since()).map(|(token, _)| token.clone())
+            {
+                seats.remove(&first);
+            }
+            seats.insert(token.to_owned(), Seat::Waits(now));
         }
-        let fresh = Playing { id: recording.id, script, began: now, answers: HashMap::new() };
-        playing.insert(token.to_owned(), fresh);
+        // Not awaited here: a browser would wait for some seconds, on a busy machine for longer than it may.
+        let (practice, token) = (self.clone(), token.to_owned());
+        tokio::spawn(async move {
+            let script = practice.script(recording.id, &cues).await;
+            let mut seats = practice.seats();
+            // They may have left meanwhile, or begun another one.
+            if matches!(seats.get(&token), Some(Seat::Waits(since)) if *since == now) {
+                match script {
+                    Some(script) => {
+                        let (id, began, answers) = (recording.id, Instant::now(), HashMap::new());
+                        seats.insert(token, Seat::Plays(Playing { id, script, began, answers }));
+                    }
+                    None => drop(seats.remove(&token)),
+                }
+            }
+        });
         true
     }
 
     /// Ends it, and forgets it.
     pub(crate) fn stop(&self, token: &str) {
-        self.playing().remove(token);
+        self.seats().remove(token);
     }
 
     /// The recorded call as it is now; `None` if none is played.
-    pub(crate) fn state(&self, token: &str, wall_ms: u64) -> Option<Practising> {
-        let playing = self.playing().get(token).cloned()?;
-        let now = playing.began.elapsed();
-        (now < playing.script.length + SHOWN).then(|| playing.at(now, wall_ms))
+    pub(crate) fn state(&self, token: &str, wall_ms: u64) -> Option<State> {
+        let seat = self.seats().get(token).cloned()?;
+        match seat {
+            Seat::Waits(_) => Some(State::Waits),
+            Seat::Plays(playing) => {
+                let now = playing.began.elapsed();
+                let shown = now < playing.script.length + SHOWN;
+                shown.then(|| State::Plays(Box::new(playing.at(now, wall_ms))))
+            }
+        }
     }
 
     /// Takes an answer to a cue. One that is not shown, or no longer, needs none.
     pub(crate) fn answer(&self, token: &str, number: u32, answer: Answer) {
-        if let Some(playing) = self.playing().get_mut(token) {
+        if let Some(Seat::Plays(playing)) = self.seats().get_mut(token) {
             playing.answer(playing.began.elapsed(), number, answer);
         }
     }

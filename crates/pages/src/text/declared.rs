@@ -104,7 +104,7 @@ texts! {
     CoachingTexts:
     holdout, holdout_figure, holdout_shown, holdout_withheld, holdout_difference, holdout_followed, holdout_higher,
     holdout_lower, holdout_unclear, holdout_not_yet, holdout_too_few, holdout_what,
-    practice, practice_below, practice_length, practice_start, practice_stop, practice_private, practice_whole,
+    practice, practice_below, practice_length, practice_start, practice_stop, practice_waits, practice_private, practice_whole,
     practice_late, practice_hold, practice_sound, practice_nobody, practice_over, practice_course,
     practice_alert, practice_alert_up, practice_no_cue, practice_acknowledged, practice_dismissed,
     practice_unanswered, practice_forgotten, practice_again, written, written_below, written_kind,

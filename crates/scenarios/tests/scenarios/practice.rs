@@ -67,6 +67,8 @@ fn an_agent_practises_with_a_recorded_call_and_leaves_no_trace() {
     assert_eq!(seat.chromium.complaints(), [] as [String; 0]);
     seat.chromium.follow("#live a.button");
     seat.chromium.follow("#start-hold");
+    // It is heard first, and begins by itself.
+    seat.chromium.shows("Stop");
     seat.chromium.follow("#practice-stop");
     assert_eq!(seat.chromium.path(), "/desk/practice");
     drop(seat);
@@ -98,7 +100,11 @@ fn without_script_it_plays_too() {
     assert_eq!(browser.post("/desk/practice", home, "csrf=other&call=whole").status, 403);
     assert_eq!(browser.post("/desk/practice", home, &format!("csrf={csrf}&call=none")).status, 404);
     assert_eq!(browser.post("/desk/practice", home, &format!("csrf={csrf}&call=whole")).status, 303);
-    let page = browser.get("/desk/practice/call").text;
+    let page = until("the recorded call", || {
+        let page = browser.get("/desk/practice/call");
+        assert!(page.status == 200 && (page.text.contains(".wav") || page.header("refresh") == Some("1")));
+        page.text.contains(".wav").then_some(page.text)
+    });
     assert!(page.contains("http-equiv=\"refresh\"") && page.contains("/desk/practice/whole.wav"), "{page}");
     assert_eq!(browser.get("/desk/practice/..%2fwhole.wav").status, 404);
     assert_eq!(browser.post("/desk/practice/stop", home, &format!("csrf={csrf}")).status, 303);

@@ -25,6 +25,7 @@ pub(in crate::text) static TEXTS: CoachingTexts = CoachingTexts {
     practice_length: "Länge {}",
     practice_start: "Beginnen",
     practice_stop: "Beenden",
+    practice_waits: "Einen Moment: Das aufgezeichnete Gespräch wird vorbereitet. Es beginnt von selbst.",
     practice_private: "Nichts davon wird aufbewahrt, und niemand sonst sieht es: nicht, was kam, nicht, was Sie \
                        geantwortet haben, nicht, dass Sie geübt haben.",
     practice_whole: "Eine Lieferung, die nie kam, von Anfang bis Ende",

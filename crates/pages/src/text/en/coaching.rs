@@ -24,6 +24,7 @@ pub(in crate::text) static TEXTS: CoachingTexts = CoachingTexts {
     practice_length: "Length {}",
     practice_start: "Start",
     practice_stop: "Stop",
+    practice_waits: "One moment: the recorded call is being made ready. It begins by itself.",
     practice_private: "Nothing of it is kept, and nobody else sees it: not what came, not what you answered, not that you \
                        practised.",
     practice_whole: "A delivery that never came, from the start to the end",

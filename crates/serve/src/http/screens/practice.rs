@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, Path, State as Source};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -23,7 +23,7 @@ use super::visit::Visit;
 use crate::http::desk::Desks;
 use crate::http::kept::{Kept, cookie};
 use crate::http::reader::Reader;
-use crate::practice::Practice;
+use crate::practice::{Practice, State};
 
 /// How often a recorded call is looked at while a desk shows it.
 const LOOKED_AT: Duration = Duration::from_millis(200);
@@ -76,7 +76,7 @@ async fn begin(
 ) -> Result<Response, Response> {
     agent(&visit)?;
     own(&visit, &form.csrf)?;
-    if practice.begin(&visit.person.token.id, &form.call, &desks.cues()).await {
+    if practice.begin(&visit.person.token.id, &form.call, desks.cues()) {
         return Ok(Redirect::to(PLAYS).into_response());
     }
     Err(visit.frame.problem(StatusCode::NOT_FOUND))
@@ -89,14 +89,29 @@ fn own(visit: &Visit, csrf: &str) -> Result<(), Response> {
     if csrf == visit.person.csrf { Ok(()) } else { Err(visit.frame.problem(StatusCode::FORBIDDEN)) }
 }
 
-fn state(practice: &Practice, visit: &Visit) -> Option<Practising> {
+fn state(practice: &Practice, visit: &Visit) -> Option<State> {
     practice.state(&visit.person.token.id, Timestamp::now().unix_millis())
+}
+
+/// The recorded call, if it plays.
+fn playing(practice: &Practice, visit: &Visit) -> Option<Practising> {
+    match state(practice, visit)? {
+        State::Plays(playing) => Some(*playing),
+        State::Waits => None,
+    }
 }
 
 async fn plays(Extension(practice): Extension<Practice>, visit: Visit) -> Result<Response, Response> {
     agent(&visit)?;
     Ok(match state(&practice, &visit) {
-        Some(playing) => visit.frame.ok(sidetone_pages::practice(&visit.frame.shell(), &playing, PATHS)),
+        Some(State::Plays(playing)) => {
+            visit.frame.ok(sidetone_pages::practice(&visit.frame.shell(), &playing, PATHS))
+        }
+        // Asked for again each second, with script or without.
+        Some(State::Waits) => {
+            let page = sidetone_pages::practice_waits(&visit.frame.shell());
+            ([(header::REFRESH, "1")], visit.frame.ok(page)).into_response()
+        }
         None => Redirect::to(PRACTICE).into_response(),
     })
 }
@@ -107,7 +122,7 @@ fn fragment(frame: &Frame, playing: &Practising) -> String {
 
 async fn part(Extension(practice): Extension<Practice>, visit: Visit) -> Result<Response, Response> {
     agent(&visit)?;
-    match state(&practice, &visit) {
+    match playing(&practice, &visit) {
         Some(playing) => Ok(visit.frame.ok(fragment(&visit.frame, &playing))),
         None => Err(visit.frame.problem(StatusCode::NOT_FOUND)),
     }
@@ -115,7 +130,7 @@ async fn part(Extension(practice): Extension<Practice>, visit: Visit) -> Result<
 
 /// The part of the page that changes, each time that it does; ends with the recorded call.
 async fn follow(
-    State(kept): State<Kept>,
+    Source(kept): Source<Kept>,
     Extension(practice): Extension<Practice>,
     visit: Visit,
     headers: HeaderMap,
@@ -132,7 +147,7 @@ fn parts(practice: Practice, visit: Visit, reader: Reader) -> impl Stream<Item =
                 return None;
             }
             // Stopped, or begun so long ago that it is forgotten.
-            let playing = state(&practice, &visit)?;
+            let playing = playing(&practice, &visit)?;
             // How much was played is told once: the page counts on by itself.
             let seen = Practising { elapsed_ms: 0, ..playing };
             if last.as_ref() != Some(&seen) {
