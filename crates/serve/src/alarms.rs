@@ -17,8 +17,18 @@ pub(crate) const EVERY: Duration = Duration::from_secs(15);
 const SHORT: Duration = Duration::from_secs(5 * 60);
 const LONG: Duration = Duration::from_secs(15 * 60);
 /// Refusals that are calls that were to be carried, as SidetoneRefusesCalls lists them.
-const REFUSALS: [&str; 9] =
-    ["full", "share", "rate", "lookup", "unroutable", "unanswered", "no_ports", "bad_sdp", "media_address"];
+const REFUSALS: [&str; 10] = [
+    "full",
+    "share",
+    "rate",
+    "lookup",
+    "unroutable",
+    "unanswered",
+    "no_ports",
+    "bad_sdp",
+    "media_address",
+    "media_security",
+];
 /// More events than these in the spool and not in the store are many.
 const FAR_BEHIND: u64 = 10_000;
 

@@ -93,7 +93,7 @@ pub(in crate::text) static TEXTS: OperationsTexts = OperationsTexts {
     no_ports_how: "Gespräche werden abgewiesen. media.ports erweitern.",
     refuses: "Gespräche werden abgewiesen",
     refuses_how: "full, rate, share: Grenzen. lookup: DNS. unroutable, unanswered: Hosts. no_ports: media.ports. bad_sdp, \
-                  media_address: was das Angebot sagt; das Protokoll nennt es.",
+                  media_address, media_security: was das Angebot sagt; das Protokoll nennt es.",
     too_slow: "Kopien für die Auswertung werden verworfen",
     too_slow_how: "Gespräche sind nicht betroffen. Mehr Rechenzeit oder mehr analysis.workers geben.",
     behind: "Die Auswertung kommt nicht nach",

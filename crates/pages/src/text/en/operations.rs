@@ -91,7 +91,7 @@ pub(in crate::text) static TEXTS: OperationsTexts = OperationsTexts {
     no_ports_how: "Calls are refused. Widen media.ports.",
     refuses: "Calls are refused",
     refuses_how: "full, rate, share: limits. lookup: DNS. unroutable, unanswered: hosts. no_ports: media.ports. bad_sdp, \
-                  media_address: what the offer says; the log names it.",
+                  media_address, media_security: what the offer says; the log names it.",
     too_slow: "Copies for analysis are dropped",
     too_slow_how: "Calls are not affected. Give it more CPU or more analysis.workers.",
     behind: "The analysis can't keep up",
