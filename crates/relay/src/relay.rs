@@ -210,6 +210,15 @@ impl End {
     }
 }
 
+#[cfg(test)]
+impl Relay {
+    /// Contexts of the party's keys and of ours on a side.
+    pub(super) fn contexts_held(&self, side: Side) -> (usize, usize) {
+        let end = if side == Side::Trunk { &self.trunk } else { &self.pbx };
+        end.guard.contexts_held()
+    }
+}
+
 impl Relay {
     /// A stream in its initial state. `seed` should be unpredictable: if an announcement begins a stream, SSRC,
     /// sequence number and timestamp follow from it.

@@ -255,3 +255,22 @@ fn roll_over_counter_at_hold() {
     assert_eq!(carrier.opened(back), rtp(2), "roll-over counter 1 on both ways");
     assert_eq!(pass_back(&mut desk, &rtp(2)), None, "a number that has left does not leave again");
 }
+
+/// A party may ask for a new key as often as it likes; what it makes us hold has an end.
+#[test]
+fn endless_key_changes_fill_no_memory() {
+    let suite = Suite::AeadAes128Gcm;
+    let (mut desk, mut keyring) = (Desk::new(16), Keyring::default());
+    for n in 0..100_u8 {
+        agree(&desk, &mut keyring, keys(suite, 2 * n, 2 * n + 1));
+        desk.turn();
+    }
+    let mut carrier = Carrier::new(suite, 198, 199);
+    assert_eq!(pass(&mut desk, &carrier.sealed(&rtp(1))), Some(rtp(1)));
+    let back = pass_back(&mut desk, &rtp(1)).unwrap();
+    assert_eq!(carrier.opened(back), rtp(1));
+    let stream = desk.thread.streams.iter().next().unwrap().1;
+    let held = stream.relay.contexts_held(sidetone_call::Side::Trunk);
+    assert!(held.0 <= 32 && held.1 <= 32, "contexts of the party's keys and of ours: {held:?}");
+    assert!(keyring.keys_held() <= 48, "{}", keyring.keys_held());
+}
