@@ -172,6 +172,7 @@ fn the_debian_package_holds_what_it_should() {
         "usr/share/doc/sidetone/copyright",
         "usr/share/doc/sidetone/changelog.gz",
         "usr/share/doc/sidetone/openapi.json",
+        "usr/share/doc/sidetone/images/live.png",
         "usr/share/doc/sidetone/examples/freeswitch/README.md",
     ] {
         assert!(root.join(file).is_file(), "{file} is missing");
