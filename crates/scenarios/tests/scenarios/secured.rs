@@ -9,10 +9,10 @@ use sidetone_scenarios::until;
 /// Sidetone with these policies, a phone at the carrier and one in place of the PBX. `;mediaenc=…` is baresip's word
 /// for how it protects its media.
 struct Phones {
-    net: Net,
     sidetone: Sidetone,
     carrier: Baresip,
     pbx: Baresip,
+    net: Net,
 }
 
 fn phones(trunk: (&str, &str), pbx: (&str, &str), codec: Codec) -> Phones {
