@@ -297,7 +297,7 @@ impl Entry {
     /// The stream of the conversation: the first audio m-line that both parties have accepted, else the first.
     fn conversation(&self) -> Option<usize> {
         let audio = || self.plans.iter().filter(|(_, plan)| plan.kind == MediaKind::Audio);
-        let open = |plan: &StreamPlan| plan.trunk.remote_rtp.is_some() && plan.pbx.remote_rtp.is_some();
+        let open = |plan: &StreamPlan| plan.trunk.is_there() && plan.pbx.is_there();
         audio().find(|(_, plan)| open(plan)).or_else(|| audio().next()).map(|(stream, _)| *stream)
     }
 

@@ -233,9 +233,7 @@ impl Book {
         let Some((_, plan)) = entry.talk() else { return };
         let input = match plan {
             plan if plan.answered && plan.is_agreed() && plan.tappable.is_err() => Input::Untappable,
-            plan if !plan.answered && plan.trunk.remote_rtp.is_some() && plan.pbx.remote_rtp.is_some() => {
-                Input::EarlyMedia
-            }
+            plan if !plan.answered && plan.trunk.is_there() && plan.pbx.is_there() => Input::EarlyMedia,
             _ => return,
         };
         self.consent(call, now, input);

@@ -12,6 +12,8 @@ use sidetone_srtp::{Fault, Inbound, MOST_TRAILER, Outbound};
 
 /// Packets that open under other keys before one that the party has no more is forgotten: ten seconds.
 const OVERLAP: u32 = 500;
+/// What a second counts for: a party may be silent with its new key.
+const OVERLAP_PER_SECOND: u32 = 50;
 /// Most keys of a party that are tried on a packet.
 const MOST_TRIED: usize = 4;
 /// Keys of ours whose counters are kept, the ones used last. The signalling side keeps fewer, so that one which is gone
@@ -338,10 +340,22 @@ impl Guard {
         }
     }
 
+    /// Another second has passed.
+    pub(super) fn age(&mut self) {
+        if let Some(contexts) = self.contexts.as_deref_mut() {
+            count_down(&mut contexts.theirs, OVERLAP_PER_SECOND);
+        }
+    }
+
     /// The suite of packets to the party, once there are keys.
     pub(super) fn suite(&self) -> Option<Suite> {
         let contexts = self.contexts.as_deref().filter(|_| self.state == State::Srtp)?;
         contexts.outbound.get(contexts.current).map(|context| context.keying().suite())
+    }
+
+    /// Whether keys are to come, and nothing can be sent before.
+    pub(super) const fn is_awaiting(&self) -> bool {
+        matches!(self.state, State::Awaited)
     }
 
     /// Whether packets are protected on this leg, or are to be.
@@ -454,14 +468,19 @@ impl Contexts {
     /// The key that has opened a packet is tried first from now on; those that the party has no more come to their end.
     fn opened_by(&mut self, at: usize) {
         self.theirs.swap(0, at);
-        let mut ended = false;
-        for other in self.theirs.iter_mut().skip(1) {
-            ended |= other.left == Some(1);
-            other.left = other.left.map(|left| left.saturating_sub(1));
-        }
-        if ended {
-            self.theirs.get_mut(1..).unwrap_or_default().sort_by_key(|theirs| !theirs.is_tried());
-        }
+        count_down(self.theirs.get_mut(1..).unwrap_or_default(), 1);
+    }
+}
+
+/// Brings those nearer to their end that the party has no more. Those that are tried stand in front.
+fn count_down(theirs: &mut [Accepted], by: u32) {
+    let mut ended = false;
+    for theirs in theirs.iter_mut() {
+        ended |= theirs.left.is_some_and(|left| (1..=by).contains(&left));
+        theirs.left = theirs.left.map(|left| left.saturating_sub(by));
+    }
+    if ended {
+        theirs.sort_by_key(|theirs| !theirs.is_tried());
     }
 }
 
