@@ -106,6 +106,9 @@ impl Terms {
         let (form, chosen) = read(security, from, stream)?;
         let toward = from.other();
         let face = self.face(i, from).ok_or(Insecure)?;
+        if chosen.as_ref().is_some_and(|line| face.is_ours(&line.keying)) {
+            return Err(Insecure);
+        }
         let (protocol, dtls, mux) = (stream.protocol.clone(), stream.dtls.clone(), stream.mux);
         face.offer = Some(Offer { form, protocol, chosen, dtls, mux });
         let face = self.face(i, toward).ok_or(Insecure)?;
@@ -164,7 +167,8 @@ impl Terms {
         let settles = said == Said::Answer && !stream.rejected;
         let face = self.face(i, from).ok_or(Insecure)?;
         let offered = face.offered.unwrap_or(Form::Plain);
-        let taken = takes_up(security, offered, stream);
+        let echoed = stream.crypto.first().is_some_and(|line| face.is_ours(&line.keying));
+        let taken = takes_up(security, offered, stream) && !echoed;
         let needed = offered.is_protected() || security.toward(from) == Policy::Require;
         // An answer with protection that we can't follow would be noise.
         let strange = !taken && (needed || stream.security != Spoken::None);

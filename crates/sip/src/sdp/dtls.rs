@@ -29,6 +29,9 @@ pub struct Dtls {
     pub fragment: Option<String>,
     /// Its a=mid.
     pub mid: Option<String>,
+    /// The session's a=ice-lite: it waits to be checked. We do too, so that nobody would ever check: it is met where
+    /// its description says it is, as one without ICE.
+    lite: bool,
 }
 
 impl Dtls {
@@ -47,11 +50,13 @@ impl Dtls {
             terms.fingerprints.clone_from(&session.fingerprints);
         }
         terms.setup = terms.setup.or(session.setup);
-        terms.fragment = terms.fragment.or_else(|| session.fragment.clone());
+        terms.fragment = terms.fragment.or_else(|| session.fragment.clone()).filter(|_| !session.lite);
         terms
     }
 
     fn take(&mut self, name: &str, value: Option<&str>) {
+        // It has no value.
+        self.lite |= name == "ice-lite";
         let value = value.map(str::trim).filter(|value| !value.is_empty() && value.len() <= LONGEST);
         let Some(value) = value else { return };
         match name {

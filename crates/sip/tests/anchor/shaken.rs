@@ -233,3 +233,34 @@ fn setup_words() {
         assert_eq!(all[0].dtls.as_ref().unwrap().setup, Some(setup), "{word}");
     }
 }
+
+/// Neither would ever check: it is met where its description says that it is.
+#[test]
+fn a_lite_party_is_taken_as_one_without_ice() {
+    let mut s = script();
+    let lite = browser("8Nwd", "11:22", "actpass")
+        .replace("a=group", "a=ice-lite\r\na=group")
+        .replace("m=audio 9 ", "m=audio 4000 ")
+        .replace("c=IN IP4 0.0.0.0", "c=IN IP4 192.0.2.1");
+    s.request(Caller, "INVITE 1", None, &lite).unwrap();
+    let answer = s.response(Caller, 200, "INVITE 1", "b", &audio("10.0.0.2", 5000));
+    assert!(!body(&answer).contains("a=ice") && !body(&answer).contains("a=candidate"), "{}", body(&answer));
+    assert_eq!(plan(&mut s, Side::Trunk).ice, None);
+    assert_eq!(s.plan(0).trunk.remote_rtp, Some("192.0.2.1:4000".parse().unwrap()));
+}
+
+/// RFC 3262 §5: the answer in a reliable 18x is the answer. What is offered later is of the form agreed on then.
+#[test]
+fn an_answer_in_a_reliable_preview_settles_the_form() {
+    let mut s = script();
+    s.request(Caller, "INVITE 1", None, &browser("8Nwd", "11:22", "actpass")).unwrap();
+    let more = "Require: 100rel\r\nRSeq: 1\r\n";
+    s.response_with(Caller, 183, "INVITE 1", "b", more, &audio("10.0.0.2", 5000));
+    s.request(Caller, "PRACK 2", Some("b"), "").unwrap();
+    s.response(Caller, 200, "PRACK 2", "b", "");
+    s.response(Caller, 200, "INVITE 1", "b", "");
+    s.request(Caller, "ACK 1", Some("b"), "").unwrap();
+    let offer = s.request(Callee, "INVITE 7", Some("b"), &audio("10.0.0.2", 5000)).unwrap();
+    assert!(body(&offer).contains("UDP/TLS/RTP/SAVPF"), "{}", body(&offer));
+    assert!(!body(&offer).contains("a=crypto"), "{}", body(&offer));
+}
