@@ -68,7 +68,9 @@ impl Book {
                     if reason.goes_around() {
                         tracing::warn!(%call, %sip_call_id, stream, reason = told, "a stream can't be heard, and may go past Sidetone");
                     } else {
-                        tracing::info!(%call, %sip_call_id, stream, reason = told, "a stream is relayed but can't be heard");
+                        let hint = matches!(reason, Untappable::Srtp | Untappable::Dtls)
+                            .then_some("let its protection end here by [media.security]: docs/SECURE-MEDIA.md");
+                        tracing::info!(%call, %sip_call_id, stream, reason = told, hint, "a stream is relayed but can't be heard");
                     }
                     let stream = u32::try_from(stream).unwrap_or(u32::MAX);
                     let state = MediaState::Lost;

@@ -240,7 +240,15 @@ pub fn anchor(data: &[u8]) {
         let from = if what & 1 == 0 { Side::Trunk } else { Side::Pbx };
         let remote = if what & 2 == 0 { "192.0.2.1:5060" } else { "[2001:db8::1]:5060" }.parse().unwrap();
         let source = Flow { transport: Transport::Udp, local, remote };
-        let ctx = ForwardContext { now, from, source, toward: remote, sender: None, caller: None };
+        let ctx = ForwardContext {
+            now,
+            from,
+            source,
+            toward: remote,
+            to_browser: false,
+            sender: None,
+            caller: None,
+        };
         let message = Message::parse(step_message(what >> 2, cseq, tags, body)).expect("well formed");
         let mut edit = Edit::new();
         if message.is_request() {
@@ -397,7 +405,15 @@ pub fn notification(data: &[u8]) {
         let now = Duration::from_secs(step as u64);
         let _ = accepts(&message);
         let from = if way % 2 == 0 { Side::Trunk } else { Side::Pbx };
-        let ctx = ForwardContext { now, from, source, toward: address, sender: None, caller: None };
+        let ctx = ForwardContext {
+            now,
+            from,
+            source,
+            toward: address,
+            to_browser: false,
+            sender: None,
+            caller: None,
+        };
         let mut edit = Edit::new();
         if message.is_request() {
             if filter.request(&ctx, &message, &mut edit).is_ok() {

@@ -100,6 +100,7 @@ pub fn check(config: &Config) -> Vec<Fault> {
     sockets::check(config, &mut faults);
     tls::check(config, &mut faults);
     keys::check(config, &mut faults);
+    keys::browsers(config, &mut faults);
     faults
 }
 

@@ -9,6 +9,8 @@ use super::shares::PeerName;
 
 /// Clients that have left, whose peer is still known: their dialogs go on by their next connection.
 const MOST_GONE: usize = 8_192;
+/// Addresses at which hosts were found.
+const MOST_HOSTS: usize = 4_096;
 
 /// The clients, shared by all tables.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +21,8 @@ struct Known {
     guests: HashMap<SocketAddr, Guest>,
     /// Those that have left, the first to leave first.
     gone: VecDeque<SocketAddr>,
+    /// Where hosts by TLS were found, and whose they are: what comes by our own connection to one is its peer's.
+    hosts: HashMap<SocketAddr, PeerName>,
 }
 
 #[derive(Debug)]
@@ -35,6 +39,21 @@ impl Guests {
     pub fn peer(&self, at: SocketAddr) -> Option<(PeerName, bool)> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         known.guests.get(&at).map(|guest| (guest.peer.clone(), guest.open))
+    }
+
+    /// The peer whose host by TLS was found at that address.
+    #[must_use]
+    pub fn host(&self, at: SocketAddr) -> Option<PeerName> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).hosts.get(&at).cloned()
+    }
+
+    /// A host by TLS of that peer was found at an address.
+    pub fn found(&self, at: SocketAddr, peer: PeerName) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.hosts.len() >= MOST_HOSTS {
+            known.hosts.clear();
+        }
+        known.hosts.insert(at, peer);
     }
 
     /// A client has connected from `at` to `local`, and is that peer.

@@ -108,7 +108,8 @@ impl Table {
     }
 
     /// The peer that a source belongs to: by its connection, if that says so, else by its address. A connection of the
-    /// past says so where nothing else does: behind a NAT the address may be another client's by now.
+    /// past says so where nothing else does: behind a NAT the address may be another client's by now. Last come hosts by
+    /// TLS, whose certificates and not whose addresses say who they are.
     #[must_use]
     pub fn who(&self, source: SocketAddr) -> Option<PeerRef> {
         let guest = self.guests.peer(source);
@@ -116,7 +117,8 @@ impl Table {
             let known = guest.as_ref().filter(|(_, is_open)| *is_open == open);
             known.and_then(|(peer, _)| self.by_name(peer))
         };
-        named(true).or_else(|| self.by_address(source)).or_else(|| named(false))
+        let host = || self.guests.host(source).and_then(|peer| self.by_name(&peer));
+        named(true).or_else(|| self.by_address(source)).or_else(|| named(false)).or_else(host)
     }
 
     /// The peer of that name.
@@ -415,6 +417,17 @@ mod tests {
         assert_eq!(who(elsewhere).as_deref(), Some("t"), "its dialogs go on");
         table.guests.came((here, browser), (peer.side, table.name(peer).into()));
         assert_eq!(table.by_address(browser).map(|peer| table.name(peer)), Some("a"));
+    }
+
+    /// A carrier by TLS whose addresses stand in no `allow`: what comes from its host comes by our own connection to it.
+    #[test]
+    fn a_host_that_was_found_is_its_peers() {
+        let table = table(&TRUNK);
+        let host = "203.0.113.9:5061".parse().unwrap();
+        assert!(table.who(host).is_none());
+        table.guests.found(host, (Side::Trunk, "t".into()));
+        assert_eq!(table.who(host).map(|peer| table.name(peer)), Some("t"));
+        assert!(table.by_address(host).is_none(), "a datagram that bears its address is nobody's");
     }
 
     #[test]

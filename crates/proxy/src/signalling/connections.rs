@@ -125,7 +125,7 @@ impl Signalling {
                 let (stream, secured) = match self.accept_tls(stream, transport).await {
                     Ok(accepted) => accepted,
                     Err(why) => {
-                        tracing::debug!(peer = %name.1, why = why.as_str(), "a TLS connection was not accepted");
+                        self.handshakes.tell_refused(name.1, why, None);
                         return self.left(name, &connection);
                     }
                 };
@@ -159,8 +159,8 @@ impl Signalling {
                 fits.then_some((peer, by_certificate))
             }
             Err(why) => {
-                tracing::debug!(peer = %name.1, why = why.as_str(), "a TLS connection was not accepted");
                 self.not_certified(why);
+                self.handshakes.tell_refused(name.1, why, names);
                 None
             }
         }
@@ -254,8 +254,8 @@ impl Signalling {
             }
             Err(why) => {
                 // At most one line a connection, and no peer can make us connect as often as it likes.
-                let why = why.as_str();
-                tracing::warn!(why, peer = %to.remote, identity, "a TLS connection could not be made");
+                let (hint, why) = (why.hint(), why.as_str());
+                tracing::warn!(why, hint, peer = %to.remote, identity, "a TLS connection could not be made");
                 self.left(name, &connection);
                 self.unsent(&to, None, &mut queue);
             }

@@ -1,5 +1,6 @@
 //! TLS handshakes of SIP connections: bounded in time, checked, counted.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -103,10 +104,26 @@ impl Handshakes {
         }
     }
 
-    fn failed(&self, role: Role, why: Failure) {
+    fn failure(&self, role: Role, why: Failure) -> Option<&AtomicU64> {
         let index = Failure::ALL.iter().position(|known| *known == why);
-        if let Some(count) = index.and_then(|index| self.of(role).failed.get(index)) {
+        index.and_then(|index| self.of(role).failed.get(index))
+    }
+
+    fn failed(&self, role: Role, why: Failure) {
+        if let Some(count) = self.failure(role, why) {
             count.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Logs a client that was not let in, ever more seldom: anybody may try as often as they like.
+    pub(super) fn tell_refused(&self, peer: SocketAddr, why: Failure, names: Option<&[String]>) {
+        let count = self.failure(Role::Server, why).map_or(0, |count| count.load(Relaxed));
+        let (reason, hint) = (why.as_str(), why.hint());
+        if count.is_power_of_two() {
+            let names = names.unwrap_or_default().join(" ");
+            tracing::warn!(why = reason, %peer, names, hint, count, "a client's TLS connection was not accepted");
+        } else {
+            tracing::debug!(why = reason, %peer, "a client's TLS connection was not accepted");
         }
     }
 
@@ -122,6 +139,21 @@ impl Handshakes {
         };
         if let Some(count) = count {
             count.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Logs a WebSocket that was not opened, ever more seldom.
+    pub(super) fn tell_unopened(&self, peer: SocketAddr, refusal: Refusal, origin: Option<&str>) {
+        let index = Refusal::ALL.iter().position(|known| *known == refusal);
+        let count = index.and_then(|index| self.refused.get(index)).map_or(0, |count| count.load(Relaxed));
+        let hint = match refusal {
+            Refusal::Origin => "if agents use that page, add its origin to sip.websocket.origins",
+            _ => "",
+        };
+        if count.is_power_of_two() {
+            tracing::warn!(why = %refusal, %peer, origin, hint, count, "a WebSocket was not opened");
+        } else {
+            tracing::debug!(why = %refusal, %peer, "a WebSocket was not opened");
         }
     }
 

@@ -33,6 +33,8 @@ use super::streams::{
 const PING: Duration = Duration::from_secs(25);
 /// How often a message that is coming in is looked at.
 const LOOK: Duration = Duration::from_secs(5);
+/// Signs of an origin that are logged.
+const LONGEST_ORIGIN: usize = 200;
 /// The bytes of a control frame, and of the header of what may come behind it (RFC 6455 §5.5).
 const LONGEST_CONTROL: u64 = 160;
 
@@ -104,9 +106,11 @@ impl Signalling {
         let origins = Origins::new(origins.iter().map(String::as_str));
         let (mut socket, read) = match timeout(HANDSHAKE_PATIENCE, open(stream, &origins)).await {
             Ok(Ok(opened)) => opened,
-            Ok(Err(refusal)) => {
-                tracing::debug!(peer = %flow.remote, ?refusal, "a WebSocket was not opened");
-                self.handshakes.opening(Err(refusal));
+            Ok(Err(refused)) => {
+                self.handshakes.opening(Err(refused.as_ref().map(|(refusal, _)| *refusal)));
+                if let Some((refusal, origin)) = refused {
+                    self.handshakes.tell_unopened(flow.remote, refusal, origin.as_deref());
+                }
                 return self.left(name, &connection);
             }
             Err(_) => {
@@ -266,11 +270,22 @@ fn framed(bytes: Bytes) -> Message {
     }
 }
 
+/// The origin that an opening handshake states, as far as it can be shown.
+fn origin(head: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(head).ok()?;
+    let (_, value) = text
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("origin"))?;
+    let shown = value.trim().chars().take(LONGEST_ORIGIN);
+    Some(shown.map(|sign| if sign.is_ascii_graphic() { sign } else { '?' }).collect())
+}
+
 /// The opening handshake. A client that may not open a WebSocket is told why.
 async fn open<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     origins: &Origins,
-) -> Result<(Socket<S>, Arc<AtomicU64>), Option<Refusal>> {
+) -> Result<(Socket<S>, Arc<AtomicU64>), Option<(Refusal, Option<String>)>> {
     let mut head = Vec::new();
     let mut buffer = vec![0; 2_048];
     let opening = loop {
@@ -284,7 +299,7 @@ async fn open<S: AsyncRead + AsyncWrite + Unpin>(
                     // Bytes that are left unread would reset the connection, and the answer with it.
                     let _ = timeout(LAST_WORDS, discard(stream)).await;
                 }
-                return Err(Some(refusal));
+                return Err(Some((refusal, origin(&head))));
             }
         }
         match stream.read(&mut buffer).await {

@@ -69,6 +69,22 @@ impl Failure {
         }
     }
 
+    /// What an operator can look at first.
+    #[must_use]
+    pub const fn hint(self) -> &'static str {
+        match self {
+            Self::UnknownAuthority => "its issuer is not in sip.tls.authorities (unset: the system's list)",
+            Self::NoCertificate => "it was asked for a certificate, for sip.tls.client_certificates or its peer's allow_certificates",
+            Self::WrongName => "its certificate names none that is configured (allow_certificates for clients; the host, or certificate_name, for servers)",
+            Self::Expired => "its certificate is not valid now; are the clocks right?",
+            Self::RefusedByPeer => "the peer does not trust our certificate, or wants another one",
+            Self::NotTls => "what came is no TLS: another protocol at this port?",
+            Self::Incompatible => "no version or cipher suite in common; TLS 1.2 and 1.3 are spoken",
+            Self::NoIdentity => "its host has no name that a certificate could prove; write certificate_name",
+            Self::Slow | Self::Closed | Self::BadCertificate | Self::Other => "",
+        }
+    }
+
     /// The reason behind a failed handshake.
     #[must_use]
     pub fn of(error: &io::Error) -> Self {

@@ -89,6 +89,15 @@ impl Material {
             );
             faults.push(Fault::warning("sip.tls.name", problem));
         }
+        if let (None, Some(own)) = (&config.name, named.first())
+            && own.names.iter().all(|known| known.starts_with("*."))
+        {
+            let problem = format!(
+                "{} speaks for no name that a SIP peer takes (RFC 5922: no wildcard, no common name), so peers that check it hang up; have one made with the name or the address at which you are reached",
+                config.certificate.display()
+            );
+            faults.push(Fault::warning("sip.tls.certificate", problem));
+        }
         let own = Arc::clone(&named.first()?.key);
         Some(Self { own, chosen: Arc::new(Chosen(named)) })
     }
@@ -208,6 +217,12 @@ fn private(
         Err(PemError::NoItemsFound) => {
             format!(
                 "{path} holds no private key in PEM (\"-----BEGIN PRIVATE KEY-----\"); name one that does"
+            )
+        }
+        // As OpenSSL wrote them before PKCS #8.
+        Err(_) if memchr::memmem::find(&text, b"Proc-Type: 4,ENCRYPTED").is_some() => {
+            format!(
+                "{path} holds a key under a password; decrypt it (`openssl pkey -in {path} -out NEW`) and keep it from other users"
             )
         }
         Err(_) => format!("{path} is damaged; name the key as it was made"),

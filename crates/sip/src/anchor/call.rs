@@ -219,7 +219,7 @@ impl Call {
         &mut self,
         tools: &Tools<'_, M>,
         said: Said,
-        from: Side,
+        (from, to_browser): (Side, bool),
         streams: &mut [Stream],
     ) -> (Vec<Dressed>, bool) {
         if !tools.security.ends_here() {
@@ -228,7 +228,7 @@ impl Call {
         let wanted = streams.iter().filter(|stream| !stream.rejected).count();
         let most = tools.settings.max_streams;
         let known = streams.get(..most.min(streams.len())).unwrap_or_default();
-        let dressed = self.terms.dress(tools.security, said, from, known);
+        let dressed = self.terms.dress(tools.security, said, (from, to_browser), known);
         let mut refused = 0;
         for (stream, _) in streams.iter_mut().zip(&dressed).filter(|(_, dressed)| dressed.insecure) {
             refused += usize::from(!stream.rejected);

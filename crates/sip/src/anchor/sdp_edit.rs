@@ -183,7 +183,7 @@ impl<M: MediaPlane> Anchor<M> {
         let mut party = None;
         for mut description in session {
             let streams = &mut description.streams;
-            let (dressed, insecure) = call.dress(&tools, said, ctx.from, streams);
+            let (dressed, insecure) = call.dress(&tools, said, (ctx.from, ctx.to_browser), streams);
             if insecure && strict {
                 return Err(OfferError::Insecure);
             }

@@ -57,7 +57,7 @@ impl Terms {
         &mut self,
         security: &Security,
         said: Said,
-        from: Side,
+        (from, to_browser): (Side, bool),
         streams: &[Stream],
     ) -> Vec<Dressed> {
         let mut dressed: Vec<_> = streams
@@ -69,7 +69,7 @@ impl Terms {
                     let forbidden = security.requires() && !stream.rejected;
                     if forbidden { Err(Insecure) } else { Ok(None) }
                 }
-                Said::Offer => self.offer(security, from, i, stream).map(Some),
+                Said::Offer => self.offer(security, (from, to_browser), i, stream).map(Some),
                 Said::Preview | Said::Answer => self.answer(security, said, from, i, stream),
             })
             .collect();
@@ -99,7 +99,7 @@ impl Terms {
     fn offer(
         &mut self,
         security: &Security,
-        from: Side,
+        (from, to_browser): (Side, bool),
         i: usize,
         stream: &Stream,
     ) -> Result<Dress, Insecure> {
@@ -113,8 +113,8 @@ impl Terms {
         face.offer = Some(Offer { form, protocol, chosen, dtls, mux });
         let face = self.face(i, toward).ok_or(Insecure)?;
         let protected = match security.keying_toward(toward) {
-            Keying::Sdes => Form::Protected,
-            Keying::Dtls => Form::Dtls,
+            Keying::Sdes if !to_browser => Form::Protected,
+            _ => Form::Dtls,
         };
         let to = match security.toward(toward) {
             Policy::Plain => Form::Plain,

@@ -21,6 +21,8 @@ pub struct ForwardContext {
     /// The address that the message is about to be sent to: the next hop of a request; for a response, the
     /// neighbour that the request came from. Its family is the one that SDP towards it should use.
     pub toward: SocketAddr,
+    /// Whether it is sent there by WebSocket: to a browser, which speaks DTLS-SRTP and nothing else (RFC 8827 §6.5).
+    pub to_browser: bool,
     /// The peer that the message itself came from, as far as addresses tell.
     pub sender: Option<Neighbour>,
     /// The peer whose request has begun the dialog that the message is in, or begins one. A call is told by it as much

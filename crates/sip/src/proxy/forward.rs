@@ -285,6 +285,7 @@ impl<F: MessageFilter> Proxy<F> {
             from: context.from,
             source: context.source,
             toward: target.to.remote,
+            to_browser: target.to.transport.is_websocket(),
             sender: context.peer,
             caller,
         };

@@ -253,6 +253,7 @@ impl<F: MessageFilter> Proxy<F> {
             from: context.far_side(),
             source: *source,
             toward: context.reply.to.remote,
+            to_browser: context.reply.to.transport.is_websocket(),
             sender: self.neighbours.of(source.remote),
             caller: context.caller,
         };

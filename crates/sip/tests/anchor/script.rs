@@ -93,6 +93,8 @@ pub struct Script {
     pub branch: &'static str,
     /// The protection of media ends here, so that more than addresses may differ.
     pub secured: bool,
+    /// The callee is reached by WebSocket.
+    pub browsers: bool,
 }
 
 impl Script {
@@ -119,6 +121,7 @@ impl Script {
             call_id: "call-1@example.com",
             branch: "z9hG4bKcaller",
             secured: false,
+            browsers: false,
         }
     }
 
@@ -134,6 +137,7 @@ impl Script {
             from,
             source: Flow { transport: Transport::Udp, local, remote },
             toward,
+            to_browser: self.browsers && sender == Caller,
             sender: None,
             caller: None,
         }

@@ -264,3 +264,17 @@ fn an_answer_in_a_reliable_preview_settles_the_form() {
     assert!(body(&offer).contains("UDP/TLS/RTP/SAVPF"), "{}", body(&offer));
     assert!(!body(&offer).contains("a=crypto"), "{}", body(&offer));
 }
+
+/// Carriers by SDES and agents in browsers are of one side: who is reached by WebSocket is offered what browsers speak.
+#[test]
+fn who_is_reached_by_websocket_is_offered_dtls() {
+    for policy in [Policy::Terminate, Policy::Require] {
+        let mut s = Script::secured(security(policy, Policy::Plain, [Keying::Sdes; 2]));
+        (s.caller_side, s.browsers) = (Side::Pbx, true);
+        let offer = s.request(Caller, "INVITE 1", None, &audio("10.0.0.2", 5000)).unwrap();
+        assert!(has(&offer, "m=audio 30000 UDP/TLS/RTP/SAVPF 0 8 101"), "{}", body(&offer));
+        assert!(!body(&offer).contains("a=crypto"));
+        let answer = s.response(Caller, 200, "INVITE 1", "b", &browser("8Nwd", "11:22", "active"));
+        assert!(has(&answer, "m=audio 30002 RTP/AVP 111 9 0 8 126"), "{}", body(&answer));
+    }
+}

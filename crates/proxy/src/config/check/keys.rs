@@ -29,6 +29,26 @@ pub(super) fn check(config: &Config, faults: &mut Vec<Fault>) {
     }
 }
 
+/// Browsers speak DTLS-SRTP and nothing else (RFC 8827 §6.5). Where that passes, only a PBX that speaks it too can follow.
+pub(super) fn browsers(config: &Config, faults: &mut Vec<Fault>) {
+    let security = &config.media.security;
+    for (side, peers) in [(Side::Trunk, &config.trunks), (Side::Pbx, &config.pbxs)] {
+        let theirs = peers.iter().find(|peer| peer.allow_at.iter().any(|at| at.transport.is_websocket()));
+        let Some(peer) = theirs else { continue };
+        let (side, policy) = (side.as_str(), security.toward(side));
+        let what = match policy {
+            SidePolicy::Plain => "refuses",
+            SidePolicy::Pass if !security.ends_here() => "passes on",
+            _ => continue,
+        };
+        let problem = format!(
+            "{what} the DTLS-SRTP of \"{}\": browsers speak nothing else, and it can't be heard; write {side} = \"terminate\"",
+            peer.name
+        );
+        faults.push(Fault::warning(format!("media.security.{side}"), problem));
+    }
+}
+
 /// Whether what is sent there can be read on the way: by UDP or TCP, and not within this machine.
 fn is_open(to: &str) -> bool {
     let Ok(address) = HostAddress::parse(to) else { return false };

@@ -90,6 +90,10 @@ impl Core {
             return;
         }
         let Some(identity) = self.table.identity(peer, host) else { return };
+        let name = self.peer_name(peer);
+        if self.guests.host(remote).is_none_or(|known| known != name) {
+            self.guests.found(remote, name);
+        }
         if self.identities.get(&remote).is_some_and(|known| known == identity) {
             return;
         }
