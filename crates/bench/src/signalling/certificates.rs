@@ -58,7 +58,8 @@ impl Certificates {
 }
 
 /// The arguments of `unshare` that start SIPp from the root directory that `tools/peers/sipp_tls.sh` completes, for
-/// Debian 12's own was built without TLS. It sees the folder, which is outside of that root; the mounts go away with it.
+/// Debian 12's own was built without TLS. It sees the folder, which is outside of that root; the mounts go away with
+/// it.
 pub(super) fn in_root(folder: &Path, arguments: Vec<String>) -> anyhow::Result<Vec<String>> {
     const SCRIPT: &str = "set -e; root=$1; dir=$2; mount --bind /dev $root/dev; mount -t tmpfs tmpfs $root/tmp; \
         mkdir -p $root$dir; mount --bind $dir $root$dir; shift 2; \
