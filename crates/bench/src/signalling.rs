@@ -172,8 +172,17 @@ fn sipp(
     let (kind, body) = if sdp { ("Content-Type: application/sdp\n", BODY) } else { ("", "") };
     let file = dir.join(format!("{name}.xml"));
     let by = if keys.is_some() { "SIP/2.0/TLS" } else { "SIP/2.0/UDP" };
+    let reached = if keys.is_some() { "[local_port];transport=tls>" } else { "[local_port]>" };
     let scenario = scenario.replace(TYPE_MARK, kind).replace(BODY_MARK, body).replace("SIP/2.0/UDP", by);
-    std::fs::write(&file, scenario)?;
+    // Contacts say how their owner is to be reached.
+    let scenario: Vec<String> = scenario
+        .lines()
+        .map(|line| match line.trim_start().starts_with("Contact:") {
+            true => line.replace("[local_port]>", reached),
+            false => line.to_owned(),
+        })
+        .collect();
+    std::fs::write(&file, scenario.join("\n"))?;
     let class = stage.class(Class::InTurns);
     let control = place::free(at.ip())?;
     let mut arguments = options.to_vec();

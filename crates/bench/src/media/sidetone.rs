@@ -43,7 +43,7 @@ listen = ["udp:{listen}"]
 max_transactions = 1000000
 [media]
 address = "{}"
-ports = "20000-49999"
+ports = "10000-29999"
 [[trunk]]
 name = "carrier"
 hosts = [{{ to = "sip:{trunk};transport=udp" }}]

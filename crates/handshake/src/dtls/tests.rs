@@ -502,7 +502,7 @@ fn many_strangers_with_cookies_end_no_handshake() {
         for output in waiting {
             match output {
                 Output::Datagram { to, bytes } if to == from => {
-                    stranger.receive(wire.now, server_address(), &bytes)
+                    stranger.receive(wire.now, server_address(), &bytes);
                 }
                 other => wire.server.outputs.push_back(other),
             }
