@@ -128,7 +128,7 @@ impl<M: MediaPlane> Anchor<M> {
                     if call.phase != Phase::Answered {
                         deadline = Some(call.lifetime(tools.settings, ctx.now));
                     }
-                    call.answer(&mut tools, ctx.now, ctx.source.remote);
+                    call.answer(&mut tools, ctx.now, ctx.source);
                 }
             }
         }

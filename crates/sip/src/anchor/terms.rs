@@ -146,7 +146,12 @@ impl Terms {
                 let print = security.fingerprint.as_deref().ok_or(Insecure)?;
                 let own = face.credentials_to_offer(security.random);
                 // Roles stand once a handshake is made, and still an offer leaves them open (RFC 8842 §5.3).
-                put_handshake(&mut dress, print, "actpass", Some(&own), &i.to_string());
+                // What the party has called its m-line, and put into a group, stays (RFC 9143 §7).
+                let known = face.offer.as_ref().and_then(|offer| offer.dtls.as_deref());
+                let mid = known.and_then(|dtls| dtls.mid.clone()).unwrap_or_else(|| i.to_string());
+                let bundled = known.is_some_and(|dtls| dtls.bundled);
+                put_handshake(&mut dress, print, "actpass", Some(&own), &mid);
+                dress.bundle = Some(mid).filter(|_| bundled);
                 if form == Form::Dtls || !stream.mux {
                     dress.lines.push(line("a=rtcp-mux"));
                 }
@@ -212,6 +217,7 @@ impl Terms {
                 let own = dtls.fragment.as_deref().map(|theirs| face.credentials_to_answer(theirs, random));
                 let mid = dtls.mid.as_deref().unwrap_or_default();
                 put_handshake(&mut dress, print, setup, own.as_ref(), mid);
+                dress.bundle = dtls.mid.clone().filter(|_| dtls.bundled);
                 // What the answerer said of it was said of its own leg.
                 if mux && (from_browser || !stream.mux) {
                     dress.lines.push(line("a=rtcp-mux"));

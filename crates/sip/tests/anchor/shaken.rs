@@ -69,6 +69,7 @@ fn a_browsers_own_offer_is_answered() {
     for line in [
         "m=audio 30000 UDP/TLS/RTP/SAVPF 0 8 101",
         "a=ice-lite",
+        "a=group:BUNDLE 0",
         "a=setup:passive",
         "a=mid:0",
         "a=rtcp-mux",
@@ -91,6 +92,28 @@ fn a_browsers_own_offer_is_answered() {
     let whole = s.plan(0);
     assert!(whole.trunk.mux && !whole.pbx.mux);
     assert_eq!((whole.tappable, whole.pbx.protection), (Ok(()), Protection::None));
+}
+
+/// By the policy `max-bundle` a browser takes no description that leaves its m-line out of the group.
+#[test]
+fn a_browsers_bundle_and_its_name_for_the_m_line_stay() {
+    let mut s = script();
+    let offer =
+        browser("8Nwd", "11:22", "actpass").replace("BUNDLE 0", "BUNDLE voice").replace("mid:0", "mid:voice");
+    s.request(Caller, "INVITE 1", None, &offer).unwrap();
+    let answer = s.response(Caller, 200, "INVITE 1", "b", &audio("10.0.0.2", 5000));
+    assert!(has(&answer, "a=group:BUNDLE voice") && has(&answer, "a=mid:voice"), "{}", body(&answer));
+    s.request(Caller, "ACK 1", Some("b"), "").unwrap();
+    let held = audio_with("10.0.0.2", 5000, "a=sendonly\r\n");
+    let again = s.request(Callee, "INVITE 2", Some("b"), &held).unwrap();
+    assert!(has(&again, "a=group:BUNDLE voice") && has(&again, "a=mid:voice"), "{}", body(&again));
+
+    // Who has no group gets none.
+    let mut s = script();
+    let alone = browser("8Nwd", "11:22", "actpass").replace("a=group:BUNDLE 0\r\n", "");
+    s.request(Caller, "INVITE 1", None, &alone).unwrap();
+    let answer = s.response(Caller, 200, "INVITE 1", "b", &audio("10.0.0.2", 5000));
+    assert!(!body(&answer).contains("a=group"), "{}", body(&answer));
 }
 
 #[test]
