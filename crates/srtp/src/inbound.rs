@@ -1,5 +1,7 @@
 //! Packets from a party: authenticated, checked for replay, decrypted.
 
+use std::collections::BTreeMap;
+
 use sidetone_call::Keying;
 
 use crate::Fault;
@@ -10,6 +12,9 @@ use crate::transform::{Number, Of, Transform};
 /// Most sources that are remembered, of RTP and RTCP each. A source is remembered once a packet of it is authentic; the
 /// one not heard for the longest gives way.
 const MOST_SOURCES: usize = 64;
+/// Sources that gave way and whose highest index is kept, of RTP and RTCP each: what they have sent does not open
+/// again.
+const MOST_GONE: usize = 16_384;
 /// The E bit of SRTCP's index word: the packet is encrypted.
 const ENCRYPTED: u32 = 1 << 31;
 /// A longer packet is tried with one roll-over count only.
@@ -20,18 +25,63 @@ pub struct Inbound {
     keying: Keying,
     rtp: Transform,
     rtcp: Transform,
-    sources: Vec<Source>,
-    reporters: Vec<Source>,
+    sources: Sources,
+    reporters: Sources,
     /// A packet as it came, where a cipher spoils it by a failed attempt.
     scratch: Box<[u8; SCRATCH]>,
     /// Counts packets, to tell which source was heard last.
     clock: u64,
 }
 
+/// The sources of one kind.
+#[derive(Default)]
+struct Sources {
+    known: Vec<Source>,
+    /// Highest index of each source that gave way.
+    gone: BTreeMap<u32, u64>,
+}
+
+#[derive(Clone, Copy)]
 struct Source {
     ssrc: u32,
     window: Window,
     heard: u64,
+}
+
+impl Sources {
+    /// What was seen of a source. Of one that gave way all up to its highest index counts as seen.
+    fn window(&self, ssrc: u32) -> Option<Window> {
+        let known = self.known.iter().find(|source| source.ssrc == ssrc).map(|source| source.window);
+        known.or_else(|| self.gone.get(&ssrc).map(|highest| Window::resumed(*highest)))
+    }
+
+    /// A packet of a source was authentic.
+    fn note(&mut self, ssrc: u32, index: u64, heard: u64) {
+        if let Some(source) = self.known.iter_mut().find(|source| source.ssrc == ssrc) {
+            source.window.note(index);
+            source.heard = heard;
+            return;
+        }
+        let mut window = self.window(ssrc).unwrap_or_else(|| Window::begun(index));
+        window.note(index);
+        self.gone.remove(&ssrc);
+        self.keep(Source { ssrc, window, heard });
+    }
+
+    fn keep(&mut self, source: Source) {
+        self.known.retain(|known| known.ssrc != source.ssrc);
+        if self.known.len() >= MOST_SOURCES {
+            let oldest = self.known.iter().enumerate().min_by_key(|(_, source)| source.heard);
+            if let Some(at) = oldest.map(|(at, _)| at) {
+                let oldest = self.known.swap_remove(at);
+                if self.gone.len() >= MOST_GONE {
+                    self.gone.pop_first();
+                }
+                self.gone.insert(oldest.ssrc, oldest.window.highest());
+            }
+        }
+        self.known.push(source);
+    }
 }
 
 impl Inbound {
@@ -45,8 +95,8 @@ impl Inbound {
             keying,
             rtp,
             rtcp,
-            sources: Vec::new(),
-            reporters: Vec::new(),
+            sources: Sources::default(),
+            reporters: Sources::default(),
             scratch: Box::new([0; SCRATCH]),
             clock: 0,
         })
@@ -61,15 +111,14 @@ impl Inbound {
     /// A source's roll-over counter (RFC 3711 §3.3.1), if it was heard.
     #[must_use]
     pub fn rollover(&self, ssrc: u32) -> Option<u32> {
-        let source = self.sources.iter().find(|source| source.ssrc == ssrc)?;
-        u32::try_from(source.window.highest() >> 16).ok()
+        u32::try_from(self.sources.window(ssrc)?.highest() >> 16).ok()
     }
 
     /// Takes over a roll-over counter and the highest sequence number from before, as after a restart.
     pub fn resume(&mut self, ssrc: u32, rollover: u32, sequence: u16) {
         let index = u64::from(rollover) << 16 | u64::from(sequence);
         self.clock += 1;
-        remember(&mut self.sources, ssrc, index, self.clock);
+        self.sources.keep(Source { ssrc, window: Window::begun(index), heard: self.clock });
     }
 
     /// Unprotects an RTP packet in place and gives its length, without the tag. A packet that is refused changes no
@@ -99,22 +148,21 @@ impl Inbound {
         if !has_mki(packet, mki_at, self.keying.mki()) {
             return Err(Fault::NotAuthentic);
         }
-        let known = self.sources.iter().position(|source| source.ssrc == header.ssrc);
         self.clock += 1;
-        if let Some(source) = known.and_then(|at| self.sources.get_mut(at)) {
-            let index = index::estimate(source.window.highest(), header.sequence).ok_or(Fault::TooOld)?;
-            match source.window.place(index) {
-                Place::New => {}
-                Place::Seen => return Err(Fault::Replayed),
-                Place::Before => return Err(Fault::TooOld),
+        let index = match self.sources.window(header.ssrc) {
+            Some(window) => {
+                let index = index::estimate(window.highest(), header.sequence).ok_or(Fault::TooOld)?;
+                match window.place(index) {
+                    Place::New => {}
+                    Place::Seen => return Err(Fault::Replayed),
+                    Place::Before => return Err(Fault::TooOld),
+                }
+                open(&self.rtp, Number { ssrc: header.ssrc, index }, packet, header.length, body, tag_at)?;
+                index
             }
-            open(&self.rtp, Number { ssrc: header.ssrc, index }, packet, header.length, body, tag_at)?;
-            source.window.note(index);
-            source.heard = self.clock;
-            return Ok(body);
-        }
-        let index = self.first_index(header, packet, (body, tag_at), counts)?;
-        remember(&mut self.sources, header.ssrc, index, self.clock);
+            None => self.first_index(header, packet, (body, tag_at), counts)?,
+        };
+        self.sources.note(header.ssrc, index, self.clock);
         Ok(body)
     }
 
@@ -179,8 +227,7 @@ impl Inbound {
         }
         let value = u32::from_be_bytes(word);
         let index = u64::from(value & !ENCRYPTED);
-        let known = self.reporters.iter_mut().find(|source| source.ssrc == ssrc);
-        match known.as_ref().map(|source| source.window.place(index)) {
+        match self.reporters.window(ssrc).map(|window| window.place(index)) {
             None | Some(Place::New) => {}
             Some(Place::Seen) => return Err(Fault::Replayed),
             Some(Place::Before) => return Err(Fault::TooOld),
@@ -198,13 +245,7 @@ impl Inbound {
             self.rtcp.open(number, secret, RTCP_HEADER, word, kept)?;
         }
         self.clock += 1;
-        match known {
-            Some(source) => {
-                source.window.note(index);
-                source.heard = self.clock;
-            }
-            None => remember(&mut self.reporters, ssrc, index, self.clock),
-        }
+        self.reporters.note(ssrc, index, self.clock);
         Ok(body)
     }
 
@@ -239,17 +280,6 @@ fn open(
     let end = if transform.spoils() { tag_at + length } else { body };
     let packet = packet.get_mut(..end).ok_or(Fault::Malformed)?;
     transform.open(number, packet, header, rollover.to_be_bytes(), tag)
-}
-
-fn remember(sources: &mut Vec<Source>, ssrc: u32, index: u64, heard: u64) {
-    sources.retain(|source| source.ssrc != ssrc);
-    if sources.len() >= MOST_SOURCES {
-        let oldest = sources.iter().enumerate().min_by_key(|(_, source)| source.heard);
-        if let Some(at) = oldest.map(|(at, _)| at) {
-            sources.swap_remove(at);
-        }
-    }
-    sources.push(Source { ssrc, window: Window::begun(index), heard });
 }
 
 impl std::fmt::Debug for Inbound {

@@ -28,6 +28,11 @@ impl Window {
         Self { highest: index, seen: 1 }
     }
 
+    /// A window that goes on behind that index: it and all before count as seen.
+    pub(crate) const fn resumed(index: u64) -> Self {
+        Self { highest: index, seen: u128::MAX }
+    }
+
     /// The highest index seen.
     pub(crate) const fn highest(&self) -> u64 {
         self.highest

@@ -71,7 +71,7 @@ impl Outbound {
     pub fn resume(&mut self, ssrc: u32, rollover: u32, sequence: u16) {
         let index = u64::from(rollover) << 16 | u64::from(sequence);
         self.sources.retain(|source| source.ssrc != ssrc);
-        self.sources.push(Source { ssrc, window: Window::begun(index), offset: 0, expected: None });
+        self.sources.push(Source { ssrc, window: Window::resumed(index), offset: 0, expected: None });
     }
 
     /// Protects the RTP packet of `length` bytes at the buffer's start, and gives its length with the tag.
@@ -131,12 +131,15 @@ impl Outbound {
             let longest = self.sources.remove(0);
             self.gone.insert(longest.ssrc, longest.window.highest());
         }
-        let (index, offset) = match self.gone.remove(&header.ssrc) {
-            // Numbered on from where it was.
-            Some(highest) => (highest + 1, ((highest + 1) as u16).wrapping_sub(header.sequence)),
-            None => (u64::from(header.sequence), 0),
+        let (index, offset, window) = match self.gone.remove(&header.ssrc) {
+            // Numbered on from where it was. Which numbers before that have left nobody knows any more: none of them
+            // leaves again.
+            Some(highest) => {
+                let next = highest + 1;
+                (next, (next as u16).wrapping_sub(header.sequence), Window::resumed(next))
+            }
+            None => (u64::from(header.sequence), 0, Window::begun(header.sequence.into())),
         };
-        let window = Window::begun(index);
         self.sources.push(Source { ssrc: header.ssrc, window, offset, expected: None });
         Ok(index)
     }

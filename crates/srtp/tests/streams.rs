@@ -190,6 +190,52 @@ fn no_index_is_used_twice() {
     assert!(protect(&mut outbound, &rtp(7, 6)).is_ok());
 }
 
+/// What was recorded of a source does not open again once many others have spoken.
+#[test]
+fn a_recorded_packet_of_a_source_that_gave_way_is_a_replay() {
+    for suite in Suite::ALL {
+        let (mut outbound, mut inbound) = pair(suite);
+        let sent: Vec<_> = (100..120).map(|n| protect(&mut outbound, &rtp(7, n)).unwrap()).collect();
+        assert!(sent.iter().all(|packet| unprotect(&mut inbound, packet).is_ok()));
+        let report = {
+            let mut buffer = [rtcp(7), vec![0; MOST_TRAILER]].concat();
+            let length = outbound.protect_rtcp(&mut buffer, rtcp(7).len()).unwrap();
+            buffer.truncate(length);
+            buffer
+        };
+        assert!(inbound.unprotect_rtcp(&mut report.clone()).is_ok());
+        for ssrc in 1_000..1_100 {
+            assert!(passes(&mut outbound, &mut inbound, &rtp(ssrc, 5)), "{suite}");
+            let mut buffer = [rtcp(ssrc), vec![0; MOST_TRAILER]].concat();
+            let length = outbound.protect_rtcp(&mut buffer, rtcp(ssrc).len()).unwrap();
+            assert!(inbound.unprotect_rtcp(&mut buffer[..length]).is_ok(), "{suite}");
+        }
+        assert!(sent.iter().all(|packet| unprotect(&mut inbound, packet).is_err()), "{suite}");
+        assert!(inbound.unprotect_rtcp(&mut report.clone()).is_err(), "{suite}");
+        assert!(passes(&mut outbound, &mut inbound, &rtp(7, 120)), "{suite}: and its next is heard");
+    }
+}
+
+/// A source that gave way and is back: numbers before those under which it left may have left already.
+#[test]
+fn no_index_is_used_twice_behind_a_return() {
+    let (mut outbound, _) = pair(Suite::AeadAes128Gcm);
+    for n in 1_000..1_050 {
+        protect(&mut outbound, &rtp(7, n)).unwrap();
+    }
+    for ssrc in 8..80 {
+        protect(&mut outbound, &rtp(ssrc, 5)).unwrap();
+    }
+    let back = protect(&mut outbound, &rtp(7, 5_010)).unwrap();
+    assert_eq!(u16::from_be_bytes([back[2], back[3]]), 1_050);
+    for n in 5_000..5_010 {
+        assert!(protect(&mut outbound, &rtp(7, n)).is_err(), "{n}");
+    }
+    outbound.resume(9, 3, 100);
+    assert!(protect(&mut outbound, &rtp(9, 99)).is_err());
+    assert!(protect(&mut outbound, &rtp(9, 101)).is_ok());
+}
+
 #[test]
 fn a_roll_over_counter_can_be_carried_over() {
     for suite in Suite::ALL {
@@ -257,6 +303,27 @@ fn a_buffer_without_room_is_refused() {
 }
 
 proptest! {
+    /// However sources come, go and begin anew: a number of a source leaves once. With the same bytes under the same
+    /// number the same packet would leave.
+    #[test]
+    fn no_packet_leaves_twice(steps in prop::collection::vec((0_u32..90, any::<u16>(), 0_u16..40), 1..400)) {
+        let (mut outbound, _) = pair(Suite::AesCm128Sha1_80);
+        let mut left = std::collections::HashSet::new();
+        for (ssrc, start, count) in steps {
+            // A few sources speak most, so that their numbers meet.
+            let ssrc = if ssrc < 20 { ssrc % 2 } else { ssrc };
+            for n in 0..count {
+                let mut packet = rtp(ssrc, (start % 300).wrapping_add(n * 7 % 40));
+                packet[4..8].fill(0);
+                packet.truncate(12);
+                packet.extend([0; 40]);
+                if let Ok(sent) = protect(&mut outbound, &packet) {
+                    prop_assert!(left.insert(sent), "{ssrc} {start} {n}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn hostile_bytes(data in prop::collection::vec(any::<u8>(), 0..400)) {
         sidetone_srtp::fuzz::hostile(&data);
