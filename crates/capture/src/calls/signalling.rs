@@ -126,7 +126,15 @@ impl Signalling {
             self.orphans.extend(orphan(&message));
         }
         let from = self.callers.sender(&message);
-        let ctx = ForwardContext { now, from, source: *flow, toward: flow.local, sender: None, caller: None };
+        let ctx = ForwardContext {
+            now,
+            from,
+            source: *flow,
+            toward: flow.local,
+            to_browser: false,
+            sender: None,
+            caller: None,
+        };
         let mut edit = Edit::default();
         if message.is_request() {
             // A refusal is the anchor's own, and nobody is told: the call ends for it, which is what it would say.

@@ -20,7 +20,7 @@ use super::settings::Settings;
 use super::terms::{Dressed, Said, Terms};
 use crate::Flow;
 use crate::proxy::Neighbour;
-use crate::sdp::{Place, Stream};
+use crate::sdp::{Dress, Place, Stream};
 
 /// How far the setup of a call has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,7 +229,8 @@ impl Call {
         let wanted = streams.iter().filter(|stream| !stream.rejected).count();
         let most = tools.settings.max_streams;
         let known = streams.get(..most.min(streams.len())).unwrap_or_default();
-        let dressed = self.terms.dress(tools.security, said, (from, to_browser), known);
+        let mut dressed = self.terms.dress(tools.security, said, (from, to_browser), known);
+        dressed.resize_with(streams.len(), || Dressed { dress: Some(Dress::default()), insecure: false });
         let mut refused = 0;
         for (stream, _) in streams.iter_mut().zip(&dressed).filter(|(_, dressed)| dressed.insecure) {
             refused += usize::from(!stream.rejected);

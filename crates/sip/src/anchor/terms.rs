@@ -64,10 +64,10 @@ impl Terms {
             .iter()
             .enumerate()
             .map(|(i, stream)| match said {
-                // What is not RTP can't be protected here.
-                _ if stream.carriage != Carriage::Rtp => {
+                // What is not RTP can't be protected here. Keys of its author's don't pass even so.
+                _ if stream.carriage != Carriage::Rtp || stream.unreadable => {
                     let forbidden = security.requires() && !stream.rejected;
-                    if forbidden { Err(Insecure) } else { Ok(None) }
+                    if forbidden { Err(Insecure) } else { Ok(Some(Dress::default())) }
                 }
                 Said::Offer => self.offer(security, (from, to_browser), i, stream).map(Some),
                 Said::Preview | Said::Answer => self.answer(security, said, from, i, stream),

@@ -84,10 +84,18 @@ impl Dtls {
     }
 }
 
-/// Whether a fingerprint is by a hash function that is trusted.
+/// Whether a fingerprint is by a hash function that is trusted, and as long as that makes it (RFC 8122 §5). No
+/// certificate could have another one: a call that counts on it would be up, and silent.
 fn is_sound(value: &str) -> bool {
-    let function = value.split_ascii_whitespace().next().unwrap_or_default();
-    ["sha-256", "sha-384", "sha-512"].iter().any(|sound| function.eq_ignore_ascii_case(sound))
+    let Some((function, octets)) = value.split_once(' ') else { return false };
+    let known = [("sha-256", 32), ("sha-384", 48), ("sha-512", 64)];
+    let length =
+        known.iter().find(|(sound, _)| function.eq_ignore_ascii_case(sound)).map(|(_, length)| *length);
+    let octets = octets.trim().split(':');
+    length == Some(octets.clone().count())
+        && octets
+            .into_iter()
+            .all(|octet| octet.len() == 2 && octet.bytes().all(|sign| sign.is_ascii_hexdigit()))
 }
 
 fn setup(value: &str) -> Option<Setup> {
@@ -101,8 +109,9 @@ fn setup(value: &str) -> Option<Setup> {
 /// stand in MIKEY's (RFC 4567) too, a fingerprint in a=identity (RFC 8827), and either in capabilities (RFC 5939),
 /// which would have the other party take up what was offered to us.
 pub(super) fn is_of_the_leg(name: &[u8]) -> bool {
-    const NAMES: [&[u8]; 15] = [
+    const NAMES: [&[u8]; 16] = [
         b"crypto",
+        b"ekt",
         b"fingerprint",
         b"setup",
         b"tls-id",

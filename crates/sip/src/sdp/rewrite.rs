@@ -142,6 +142,9 @@ pub fn rewrite(
         out.extend(ways.into_iter().chain(rtcp).map(|at| Patch { at, with: Vec::new() }));
     }
     dress_session(description, dresses, &mut out);
+    if !dresses.is_empty() {
+        keep_keys_back(description, &mut out);
+    }
     // Several hands may have taken a line out.
     out.sort_by_key(|patch| (patch.at.start, patch.at.end));
     out.dedup_by(|later, first| !first.at.is_empty() && later.at == first.at);
@@ -207,6 +210,22 @@ fn dress_session(description: &Description<'_>, dresses: &[Option<Dress>], out: 
         && let Some(at) = description.session_end()
     {
         out.push(Patch { at: at..at, with: format!("a=group:BUNDLE {mid}\r\n").into_bytes() });
+    }
+}
+
+/// Takes out what else may hold a party's key: where SRTP ends here, none goes to the other party, in whatever line a
+/// parser less strict than ours might find it.
+fn keep_keys_back(description: &Description<'_>, out: &mut Vec<Patch>) {
+    const MARK: &[u8] = b"inline:";
+    let mut start = 0;
+    for line in description.as_bytes().split_inclusive(|byte| *byte == b'\n') {
+        let at = start..start + line.len();
+        start = at.end;
+        let holds_key = line.windows(MARK.len()).any(|part| part.eq_ignore_ascii_case(MARK));
+        let taken = || out.iter().any(|patch| patch.at.start < at.end && at.start < patch.at.end);
+        if holds_key && !taken() {
+            out.push(Patch { at, with: Vec::new() });
+        }
     }
 }
 

@@ -503,3 +503,36 @@ fn same_key_both_directions() {
     let echo = savp("192.0.2.1", 4000, &format!("{}\r\n", *ours));
     assert_eq!(s.request(Caller, "INVITE 2", Some("b"), &echo).unwrap_err().status, 488);
 }
+
+/// Nor in m-lines that Sidetone ends nothing of, or that nobody can read.
+#[test]
+fn no_key_of_a_party_passes_in_any_other_line() {
+    let key = crypto(1, AES, KEY);
+    let handshake =
+        "a=fingerprint:sha-256 AB:CD\r\na=setup:actpass\r\na=ice-ufrag:SECRET\r\na=ice-pwd:SECRET\r\n";
+    for (trunk, pbx) in [(Policy::Require, Policy::Require), (Policy::Terminate, Policy::Plain)] {
+        for line in [
+            "m=au",
+            "m=audio 4002 RTP/SAVP",
+            "m=audio x RTP/SAVP 0",
+            "m=application 4002 UDP/DTLS/SCTP webrtc-datachannel",
+            "m=message 4002 TCP/TLS/MSRP *",
+            "m=image 4002 udptl t38",
+            "m=audio 4002 TCP/RTP/SAVP 0",
+            "m=audio 0 RTP/SAVP 0",
+        ] {
+            let odd = format!(
+                "a==crypto:1 {AES} inline:{KEY}\r\na:crypto:1 {AES} inline:{KEY}\r\na=x\ra=crypto:1 {AES} inline:{KEY}\r\n"
+            );
+            let more = format!("{line}\r\n{key}{handshake}{odd}");
+            let mut s = script(trunk, pbx);
+            let body = savp("192.0.2.1", 4000, &key) + &more;
+            // Refused is good too.
+            let Ok(offer) = s.request(Caller, "INVITE 1", None, &body) else { continue };
+            let passed = String::from_utf8_lossy(offer.body()).into_owned();
+            for secret in [KEY, "AB:CD", "SECRET"] {
+                assert!(!passed.contains(secret), "{line}: {passed}");
+            }
+        }
+    }
+}

@@ -22,8 +22,14 @@ fn script() -> Script {
     Script::secured(security(Policy::Terminate, Policy::Plain, [Keying::Sdes; 2]))
 }
 
+/// A fingerprint of 32 octets that repeats these two.
+fn whole(print: &str) -> String {
+    [print; 16].join(":")
+}
+
 /// In the shape of Chromium's, shortened; its candidate is an mDNS name.
 fn browser(fragment: &str, print: &str, setup: &str) -> String {
+    let print = whole(print);
     format!(
         "v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
          a=extmap-allow-mixed\r\na=msid-semantic: WMS s\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111 9 0 8 126\r\n\
@@ -82,7 +88,7 @@ fn a_browsers_own_offer_is_answered() {
     assert!(body(&answer).find("a=ice-lite").unwrap() < body(&answer).find("m=audio").unwrap());
     let trunk = plan(&mut s, Side::Trunk);
     assert!(!trunk.active);
-    assert_eq!(trunk.fingerprints, ["sha-256 11:22"]);
+    assert_eq!(trunk.fingerprints, [format!("sha-256 {}", whole("11:22"))]);
     let ice = trunk.ice.unwrap();
     assert_eq!(ice.their_fragment, "8Nwd");
     assert!(has(&answer, &format!("a=ice-ufrag:{}", ice.our_fragment)));
@@ -145,7 +151,7 @@ fn mid_call_role_and_fingerprint_changes() {
     assert!(has(&answer, "a=setup:active"));
     let plan = plan(&mut s, Side::Trunk);
     assert!(plan.active);
-    assert_eq!(plan.fingerprints, ["sha-256 33:44"]);
+    assert_eq!(plan.fingerprints, [format!("sha-256 {}", whole("33:44"))]);
 }
 
 #[test]
@@ -176,8 +182,8 @@ fn a_browser_that_is_called() {
 #[test]
 fn dtls_without_ice() {
     let mut s = script();
-    let own = "a=fingerprint:sha-256 11:22\r\na=setup:active\r\n";
-    let offer = audio_with("192.0.2.1", 4000, own).replace("RTP/AVP", "UDP/TLS/RTP/SAVP");
+    let own = format!("a=fingerprint:sha-256 {}\r\na=setup:active\r\n", whole("11:22"));
+    let offer = audio_with("192.0.2.1", 4000, &own).replace("RTP/AVP", "UDP/TLS/RTP/SAVP");
     s.request(Caller, "INVITE 1", None, &offer).unwrap();
     let answer = s.response(Caller, 200, "INVITE 1", "b", &audio("10.0.0.2", 5000));
     assert!(has(&answer, "a=setup:passive") && !body(&answer).contains("ice"));
@@ -188,7 +194,8 @@ fn dtls_without_ice() {
 #[test]
 fn without_a_fingerprint_or_a_certificate_of_ours_it_is_refused() {
     let mut s = script();
-    let naked = browser("8Nwd", "11:22", "actpass").replace("a=fingerprint:sha-256 11:22\r\n", "");
+    let naked = browser("8Nwd", "11:22", "actpass")
+        .replace(&format!("a=fingerprint:sha-256 {}\r\n", whole("11:22")), "");
     assert_eq!(s.request(Caller, "INVITE 1", None, &naked).unwrap_err().status, 488);
     let mut bare = security(Policy::Terminate, Policy::Plain, [Keying::Sdes; 2]);
     bare.fingerprint = None;
@@ -249,7 +256,7 @@ fn sha_1_only() {
 fn setup_words() {
     for (word, setup) in [("active", Setup::Active), ("PASSIVE", Setup::Passive), ("actpass", Setup::ActPass)]
     {
-        let own = format!("a=fingerprint:sha-256 1\r\na=setup:{word}\r\n");
+        let own = format!("a=fingerprint:sha-256 {}\r\na=setup:{word}\r\n", whole("11:22"));
         let text = audio_with("192.0.2.1", 4000, &own).replace("RTP/AVP", "UDP/TLS/RTP/SAVP");
         let description = sidetone_sip::sdp::Description::parse(text.as_bytes()).unwrap();
         let all = sidetone_sip::sdp::Stream::all(&description);
@@ -295,9 +302,20 @@ fn who_is_reached_by_websocket_is_offered_dtls() {
         let mut s = Script::secured(security(policy, Policy::Plain, [Keying::Sdes; 2]));
         (s.caller_side, s.browsers) = (Side::Pbx, true);
         let offer = s.request(Caller, "INVITE 1", None, &audio("10.0.0.2", 5000)).unwrap();
-        assert!(has(&offer, "m=audio 30000 UDP/TLS/RTP/SAVPF 0 8 101"), "{}", body(&offer));
+        assert!(has(&offer, "m=audio 30002 UDP/TLS/RTP/SAVPF 0 8 101"), "{}", body(&offer));
         assert!(!body(&offer).contains("a=crypto"));
         let answer = s.response(Caller, 200, "INVITE 1", "b", &browser("8Nwd", "11:22", "active"));
-        assert!(has(&answer, "m=audio 30002 RTP/AVP 111 9 0 8 126"), "{}", body(&answer));
+        assert!(has(&answer, "m=audio 30000 RTP/AVP 111 9 0 8 126"), "{}", body(&answer));
+    }
+}
+
+/// RFC 8122 §5: no certificate could have such a fingerprint, so it counts as not there.
+#[test]
+fn a_fingerprint_that_no_certificate_could_have_is_none() {
+    let whole = whole("11:22");
+    for print in ["zz", &whole[3..], &whole.replace('2', "G"), &format!("{whole}:33"), ""] {
+        let mut s = script();
+        let offer = browser("8Nwd", "11:22", "actpass").replace(&whole, print);
+        assert_eq!(s.request(Caller, "INVITE 1", None, &offer).unwrap_err().status, 488, "{print}");
     }
 }

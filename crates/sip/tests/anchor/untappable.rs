@@ -17,11 +17,11 @@ fn both(edit: impl Fn(String) -> String) -> (Script, Vec<String>) {
 #[test]
 fn reasons() {
     let crypto = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n";
-    let print = "a=setup:actpass\r\na=fingerprint:sha-256 AB:CD\r\n";
+    let print = format!("a=setup:actpass\r\na=fingerprint:sha-256 {}\r\n", ["AB:CD"; 16].join(":"));
     let table: [(&str, (Script, Vec<String>)); 6] = [
         ("untappable 0: srtp", both(|s| s.replace("RTP/AVP", "RTP/SAVP") + crypto)),
         ("untappable 0: srtp", both(|s| s + crypto)),
-        ("untappable 0: dtls", both(|s| s.replace("RTP/AVP", "UDP/TLS/RTP/SAVPF") + print)),
+        ("untappable 0: dtls", both(|s| s.replace("RTP/AVP", "UDP/TLS/RTP/SAVPF") + &print)),
         (
             "untappable 0: dtls",
             both(|s| s.replace("t=0 0\r\n", &format!("t=0 0\r\n{print}")).replace("AVP", "SAVPF")),
