@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sidetone_call::{CallKey, Side};
+use sidetone_call::{CallKey, Side, Untappable};
 use sidetone_consent::policy::{Facts, Presumed};
 use sidetone_consent::{Input, Medium, Policy, Source, Telling};
 use sidetone_events::{
@@ -72,8 +72,9 @@ impl Book {
                     if reason.goes_around() {
                         tracing::warn!(%call, %sip_call_id, stream, reason = told, "a stream can't be heard, and may go past Sidetone");
                     } else {
-                        let hint = matches!(reason, Untappable::Srtp | Untappable::Dtls)
-                            .then_some("let its protection end here by [media.security]: docs/SECURE-MEDIA.md");
+                        let hint = matches!(reason, Untappable::Srtp | Untappable::Dtls).then_some(
+                            "let its protection end here by [media.security]: docs/SECURE-MEDIA.md",
+                        );
                         tracing::info!(%call, %sip_call_id, stream, reason = told, hint, "a stream is relayed but can't be heard");
                     }
                     let stream = u32::try_from(stream).unwrap_or(u32::MAX);

@@ -31,6 +31,8 @@ pub struct Tls {
     pub(crate) browsers: Arc<ServerConfig>,
     /// For connections of our own.
     pub(crate) client: Arc<ClientConfig>,
+    /// When the first of our certificates ends, in seconds of Unix time.
+    pub(crate) ends: Option<i64>,
 }
 
 impl std::fmt::Debug for Tls {
@@ -71,7 +73,7 @@ impl Tls {
         material: Material,
         roots: &Arc<RootCertStore>,
     ) -> Result<Self, Box<dyn std::error::Error>> {
-        let Material { own, chosen } = material;
+        let Material { own, chosen, ends } = material;
         let versions = versions(config.minimum);
         let verifier = match config.client_certificates {
             ClientCertificates::Off => None,
@@ -105,6 +107,7 @@ impl Tls {
             peers: Arc::new(peers),
             browsers: Arc::new(browsers),
             client: Arc::new(client(provider, &versions, own, roots)?),
+            ends,
         })
     }
 }

@@ -10,7 +10,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use sidetone_call::{CallKey, Keying, Side, Suite};
-use sidetone_handshake::{Dtls, Handshake as _, Keys, Output, Profile, Role, Settings};
+use sidetone_handshake::{Dtls, Failure, Handshake as _, Keys, Output, Profile, Role, Settings};
 use sidetone_srtp::{Inbound, Outbound};
 use sidetone_watch::{Alarm, Heartbeat};
 
@@ -164,7 +164,12 @@ impl HandshakeThread {
                 }
                 Output::Refused(failure) => {
                     self.mailbox.totals.refused.fetch_add(1, Relaxed);
-                    tracing::debug!(call = leg.call.0, side = ?leg.side, %failure, "a DTLS handshake was broken off");
+                    // At most eight a leg.
+                    if matches!(failure, Failure::Fingerprint | Failure::Certificate) {
+                        tracing::warn!(call = leg.call.0, side = ?leg.side, %failure, "a DTLS handshake was broken off");
+                    } else {
+                        tracing::debug!(call = leg.call.0, side = ?leg.side, %failure, "a DTLS handshake was broken off");
+                    }
                 }
                 Output::Failed(failure) => {
                     self.mailbox.totals.failed.fetch_add(1, Relaxed);

@@ -29,6 +29,8 @@ const REFUSALS: [&str; 10] = [
     "media_address",
     "media_security",
 ];
+/// A certificate that ends within these seconds has to be renewed.
+const CERTIFICATE: i64 = 7 * 86_400;
 /// More events than these in the spool and not in the store are many.
 const FAR_BEHIND: u64 = 10_000;
 
@@ -39,6 +41,8 @@ struct Counted {
     answered: u64,
     ports_exhausted: u64,
     refused: BTreeMap<&'static str, u64>,
+    tls_failed: BTreeMap<&'static str, u64>,
+    insecure_answers: u64,
     tap_dropped: u64,
     shed: u64,
     panics: u64,
@@ -51,11 +55,14 @@ impl Counted {
     fn of(stats: &Stats) -> Self {
         let refused =
             REFUSALS.iter().map(|reason| (*reason, stats.refused.get(reason).copied().unwrap_or(0)));
+        let of_ours = stats.sip.handshakes.tls_failed.iter().filter(|(role, ..)| *role == "client");
         Self {
             one_way: stats.totals.one_way,
             answered: stats.totals.answered,
             ports_exhausted: stats.media.ports_exhausted,
             refused: refused.collect(),
+            tls_failed: of_ours.map(|(_, why, count)| (*why, *count)).collect(),
+            insecure_answers: stats.totals.insecure,
             tap_dropped: stats.media.tap_dropped,
             shed: stats.analysis.shed,
             panics: stats.task_panics,
@@ -113,6 +120,11 @@ impl Earlier {
         let refused = |of: &Counted, reason: &str| of.refused.get(reason).copied().unwrap_or(0);
         let refusals: Vec<&str> =
             REFUSALS.into_iter().filter(|reason| refused(&count, reason) > refused(&short, reason)).collect();
+        let failed = |of: &Counted, why: &str| of.tls_failed.get(why).copied().unwrap_or(0);
+        let failures: Vec<&str> = count.tls_failed.keys().copied().collect();
+        let failures: Vec<&str> =
+            failures.into_iter().filter(|why| failed(&count, why) > failed(&short, why)).collect();
+        let left = stats.sip.handshakes.certificate_left_s;
         let answered = count.answered.saturating_sub(short.answered);
         let one_way = count.one_way.saturating_sub(short.one_way);
         let waiting = stats.spool.as_ref().map_or(0, |spool| spool.waiting);
@@ -124,6 +136,9 @@ impl Earlier {
             Alarm::OneWayAudio => (answered > 15 && one_way * 50 > answered, String::new()),
             Alarm::PortsExhausted => (grew(|it| it.ports_exhausted, &short), String::new()),
             Alarm::RefusesCalls => (!refusals.is_empty(), refusals.join(", ")),
+            Alarm::CertificateEnds => (left.is_some_and(|left| left < CERTIFICATE), String::new()),
+            Alarm::TlsFails => (!failures.is_empty(), failures.join(", ")),
+            Alarm::InsecureAnswers => (grew(|it| it.insecure_answers, &short), String::new()),
             Alarm::HearsTooSlowly => (grew(|it| it.tap_dropped, &short), String::new()),
             Alarm::AnalysisBehind => (grew(|it| it.shed, &short), String::new()),
             Alarm::TaskPanicked => (grew(|it| it.panics, &long), String::new()),

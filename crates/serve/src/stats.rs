@@ -5,7 +5,7 @@ mod page;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use sidetone_call::{Node, Side};
@@ -144,12 +144,26 @@ pub struct HandshakeStats {
     pub tls_failed: Vec<(&'static str, &'static str, u64)>,
     /// Opening handshakes of WebSocket: the outcome, the number.
     pub websocket: Vec<(&'static str, u64)>,
+    /// When the first of our certificates ends, in seconds of Unix time.
+    pub certificate_ends: Option<i64>,
+    /// And how long that is from now, in seconds.
+    pub certificate_left_s: Option<i64>,
 }
 
 impl From<HandshakeCounts> for HandshakeStats {
     fn from(counts: HandshakeCounts) -> Self {
-        let HandshakeCounts { done, resumed, failed, websocket } = counts;
-        Self { tls: done, tls_resumed: resumed, tls_failed: failed, websocket }
+        let HandshakeCounts { done, resumed, failed, websocket, certificate_ends } = counts;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let now = i64::try_from(now).unwrap_or(i64::MAX);
+        let certificate_left_s = certificate_ends.map(|ends| ends.saturating_sub(now));
+        Self {
+            tls: done,
+            tls_resumed: resumed,
+            tls_failed: failed,
+            websocket,
+            certificate_ends,
+            certificate_left_s,
+        }
     }
 }
 

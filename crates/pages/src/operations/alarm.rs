@@ -38,6 +38,12 @@ alarms! {
     PortsExhausted: "SidetonePortsExhausted", no_ports, no_ports_how;
     /// Calls are refused.
     RefusesCalls: "SidetoneRefusesCalls", refuses, refuses_how;
+    /// A certificate of ours ends soon.
+    CertificateEnds: "SidetoneCertificateEnds", certificate_ends, certificate_ends_how;
+    /// Connections to peers by TLS fail.
+    TlsFails: "SidetoneTlsFails", tls_fails, tls_fails_how;
+    /// Calls are hung up for answers without the protection that is demanded.
+    InsecureAnswers: "SidetoneInsecureAnswers", insecure_answers, insecure_answers_how;
     /// Copies for analysis are dropped.
     HearsTooSlowly: "SidetoneHearsTooSlowly", too_slow, too_slow_how;
     /// The analysis is behind.

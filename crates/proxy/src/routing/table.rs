@@ -108,8 +108,8 @@ impl Table {
     }
 
     /// The peer that a source belongs to: by its connection, if that says so, else by its address. A connection of the
-    /// past says so where nothing else does: behind a NAT the address may be another client's by now. Last come hosts by
-    /// TLS, whose certificates and not whose addresses say who they are.
+    /// past says so where nothing else does: behind a NAT the address may be another client's by now. Last come hosts
+    /// by TLS, whose certificates and not whose addresses say who they are.
     #[must_use]
     pub fn who(&self, source: SocketAddr) -> Option<PeerRef> {
         let guest = self.guests.peer(source);
@@ -419,7 +419,8 @@ mod tests {
         assert_eq!(table.by_address(browser).map(|peer| table.name(peer)), Some("a"));
     }
 
-    /// A carrier by TLS whose addresses stand in no `allow`: what comes from its host comes by our own connection to it.
+    /// A carrier by TLS whose addresses stand in no `allow`: what comes from its host comes by our own connection to
+    /// it.
     #[test]
     fn a_host_that_was_found_is_its_peers() {
         let table = table(&TRUNK);

@@ -92,6 +92,8 @@ pub struct HandshakeCounts {
     pub failed: Vec<(&'static str, &'static str, u64)>,
     /// Opening handshakes of WebSocket: the outcome, the number.
     pub websocket: Vec<(&'static str, u64)>,
+    /// When the first of our certificates ends, in seconds of Unix time; `None` without any.
+    pub certificate_ends: Option<i64>,
 }
 
 impl Handshakes {
@@ -185,7 +187,8 @@ impl Signalling {
     /// Numbers of handshakes since the start.
     #[must_use]
     pub fn handshakes(&self) -> HandshakeCounts {
-        self.handshakes.counts()
+        let certificate_ends = self.tls().and_then(|tls| tls.ends);
+        HandshakeCounts { certificate_ends, ..self.handshakes.counts() }
     }
 
     /// A handshake that had succeeded is not enough: the certificate is another's, or missing.

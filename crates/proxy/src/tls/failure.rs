@@ -74,8 +74,12 @@ impl Failure {
     pub const fn hint(self) -> &'static str {
         match self {
             Self::UnknownAuthority => "its issuer is not in sip.tls.authorities (unset: the system's list)",
-            Self::NoCertificate => "it was asked for a certificate, for sip.tls.client_certificates or its peer's allow_certificates",
-            Self::WrongName => "its certificate names none that is configured (allow_certificates for clients; the host, or certificate_name, for servers)",
+            Self::NoCertificate => {
+                "it was asked for a certificate, for sip.tls.client_certificates or its peer's allow_certificates"
+            }
+            Self::WrongName => {
+                "its certificate names none that is configured (allow_certificates for clients; the host, or certificate_name, for servers)"
+            }
             Self::Expired => "its certificate is not valid now; are the clocks right?",
             Self::RefusedByPeer => "the peer does not trust our certificate, or wants another one",
             Self::NotTls => "what came is no TLS: another protocol at this port?",

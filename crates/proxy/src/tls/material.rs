@@ -27,6 +27,8 @@ pub(super) struct Material {
     pub(super) own: Arc<CertifiedKey>,
     /// Each of them, the usual one first.
     pub(super) chosen: Arc<Chosen>,
+    /// When the first of them ends, in seconds of Unix time.
+    pub(super) ends: Option<i64>,
 }
 
 /// A certificate with its key, and the names that it has.
@@ -99,7 +101,9 @@ impl Material {
             faults.push(Fault::warning("sip.tls.certificate", problem));
         }
         let own = Arc::clone(&named.first()?.key);
-        Some(Self { own, chosen: Arc::new(Chosen(named)) })
+        let leaves = named.iter().filter_map(|named| named.key.cert.first());
+        let ends = leaves.filter_map(|leaf| validity(leaf)).map(|(_, ends)| ends).min();
+        Some(Self { own, ends, chosen: Arc::new(Chosen(named)) })
     }
 }
 

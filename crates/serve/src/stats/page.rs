@@ -497,6 +497,10 @@ fn handshake_metrics(page: &Page, handshakes: &HandshakeStats) {
         outcomes.iter().map(|(labels, count)| (labels.as_slice(), *count)).collect();
     let help = "Opening handshakes of SIP over WebSocket, by outcome.";
     page.counters("websocket_handshakes_total", help, &["outcome"], &outcomes);
+    if let Some(ends) = handshakes.certificate_ends {
+        let help = "When the first of our certificates for SIP ends, in seconds of Unix time.";
+        page.gauge("tls_certificate_expiry_timestamp_seconds", help, ends as f64);
+    }
 }
 
 fn by_label(page: &Page, name: &str, help: &str, label: &str, values: &BTreeMap<&'static str, u64>) {

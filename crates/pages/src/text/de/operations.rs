@@ -94,6 +94,12 @@ pub(in crate::text) static TEXTS: OperationsTexts = OperationsTexts {
     refuses: "Gespräche werden abgewiesen",
     refuses_how: "full, rate, share: Grenzen. lookup: DNS. unroutable, unanswered: Hosts. no_ports: media.ports. bad_sdp, \
                   media_address, media_security: was das Angebot sagt; das Protokoll nennt es.",
+    certificate_ends: "Ein Zertifikat läuft in weniger als sieben Tagen ab",
+    certificate_ends_how: "Die Dateien erneuern, die sip.tls nennt, dann sidetone reload.",
+    tls_fails: "Eine Gegenstelle ist nicht über TLS zu erreichen",
+    tls_fails_how: "Ihre Gespräche scheitern oder gehen an einen anderen Host. Das Protokoll nennt sie und den Grund.",
+    insecure_answers: "Gespräche werden aufgelegt: ihren Antworten fehlt der Schutz",
+    insecure_answers_how: "Das Protokoll nennt Gespräch und Seite. Kann sie es nicht besser, ist media.security zu streng.",
     too_slow: "Kopien für die Auswertung werden verworfen",
     too_slow_how: "Gespräche sind nicht betroffen. Mehr Rechenzeit oder mehr analysis.workers geben.",
     behind: "Die Auswertung kommt nicht nach",

@@ -92,6 +92,12 @@ pub(in crate::text) static TEXTS: OperationsTexts = OperationsTexts {
     refuses: "Calls are refused",
     refuses_how: "full, rate, share: limits. lookup: DNS. unroutable, unanswered: hosts. no_ports: media.ports. bad_sdp, \
                   media_address, media_security: what the offer says; the log names it.",
+    certificate_ends: "A certificate ends in less than seven days",
+    certificate_ends_how: "Renew the files that sip.tls names, then sidetone reload.",
+    tls_fails: "A peer can't be reached by TLS",
+    tls_fails_how: "Its calls fail or go to another host. The log names it, and says what to look at.",
+    insecure_answers: "Calls are hung up: their answers lack protection",
+    insecure_answers_how: "The log names call and party. If it can do no better, media.security is too strict.",
     too_slow: "Copies for analysis are dropped",
     too_slow_how: "Calls are not affected. Give it more CPU or more analysis.workers.",
     behind: "The analysis can't keep up",

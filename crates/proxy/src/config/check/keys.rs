@@ -29,7 +29,8 @@ pub(super) fn check(config: &Config, faults: &mut Vec<Fault>) {
     }
 }
 
-/// Browsers speak DTLS-SRTP and nothing else (RFC 8827 §6.5). Where that passes, only a PBX that speaks it too can follow.
+/// Browsers speak DTLS-SRTP and nothing else (RFC 8827 §6.5). Where that passes, only a PBX that speaks it too can
+/// follow.
 pub(super) fn browsers(config: &Config, faults: &mut Vec<Fault>) {
     let security = &config.media.security;
     for (side, peers) in [(Side::Trunk, &config.trunks), (Side::Pbx, &config.pbxs)] {

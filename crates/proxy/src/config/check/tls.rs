@@ -81,6 +81,19 @@ fn origins(config: &Config, faults: &mut Vec<Fault>) {
                 "`{origin}` is no origin; write scheme, host and port without a path, as in \"https://agents.example\""
             );
             faults.push(Fault::fatal(key, problem));
+        } else if let Some(usual) = origin
+            .strip_suffix(":443")
+            .filter(|usual| usual.starts_with("https:"))
+            .or_else(|| origin.strip_suffix(":80").filter(|usual| usual.starts_with("http:")))
+        {
+            let problem =
+                format!("`{origin}`: browsers leave the usual port out of an origin; write \"{usual}\"");
+            faults.push(Fault::fatal(key, problem));
+        } else if !origin.is_ascii() {
+            let problem = format!(
+                "`{origin}`: browsers write such a name in its ASCII form, as in \"https://xn--bcher-kva.example\"; write that"
+            );
+            faults.push(Fault::fatal(key, problem));
         }
     }
 }
