@@ -8,6 +8,8 @@ use sidetone_scenarios::repository;
 use sidetone_scenarios::sidetone::{Sidetone, binary};
 use yaml_rust2::{Yaml, YamlLoader};
 
+use super::tls;
+
 fn promtool() -> Command {
     let peers = std::env::var_os("SIDETONE_PEERS").map_or_else(|| repository().join(".peers"), PathBuf::from);
     let promtool = peers.join("prometheus/promtool");
@@ -31,7 +33,8 @@ fn prometheus_understands_its_configuration() {
 fn prometheus_finds_no_fault_with_the_metrics() {
     use std::io::Write;
     let net = Net::lease();
-    let sidetone = Sidetone::usual(&net);
+    let keys = tls::Keys::new(&net);
+    let sidetone = Sidetone::start(&net, &tls::setup(&net, &keys, ""));
     let (_, page) = sidetone.get("/metrics").unwrap();
     let mut check = promtool();
     let mut check = check.args(["check", "metrics"]).stdin(std::process::Stdio::piped()).spawn().unwrap();
@@ -43,7 +46,8 @@ fn prometheus_finds_no_fault_with_the_metrics() {
 #[test]
 fn alerts_name_only_metrics_that_exist() {
     let net = Net::lease();
-    let sidetone = Sidetone::usual(&net);
+    let keys = tls::Keys::new(&net);
+    let sidetone = Sidetone::start(&net, &tls::setup(&net, &keys, ""));
     let (_, page) = sidetone.get("/metrics").unwrap();
     let rules = std::fs::read_to_string(repository().join("deploy/prometheus/sidetone.rules.yml")).unwrap();
     let named: Vec<&str> = rules

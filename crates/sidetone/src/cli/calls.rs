@@ -264,18 +264,24 @@ fn talk(conduct: &Value) -> Vec<String> {
 /// One party's packets and their fate; zero counts are left out.
 fn sent(leg: &Value) -> Vec<String> {
     let count = |key: &str| leg.get(key).and_then(Value::as_u64).unwrap_or(0);
-    if count("packets") == 0 && count("rejected") == 0 {
+    if ["packets", "rejected", "unauthentic", "replayed"].iter().all(|key| count(key) == 0) {
         return vec!["nothing has come".to_owned()];
     }
     let mut facts = vec![format!("{} packets", count("packets"))];
     facts.extend(told(leg, "codec").map(str::to_owned));
-    facts.extend(told(leg, "security").filter(|security| *security != "none").map(str::to_owned));
+    facts.extend(told(leg, "security").map(|security| match security {
+        "none" => "not encrypted".to_owned(),
+        "awaited" => "keys are awaited".to_owned(),
+        other => format!("encrypted by {other}"),
+    }));
     facts.extend(number(leg, "jitter_ms").map(|jitter| format!("jitter {jitter:.1} ms")));
     for (key, words) in [
         ("lost", "lost before they came"),
         ("duplicates", "came twice"),
         ("reordered", "out of order"),
         ("rejected", "rejected, from another address"),
+        ("unauthentic", "did not open with the keys agreed on"),
+        ("replayed", "had come before"),
         ("undeliverable", "undeliverable"),
         ("unheard", "not heard, analysis was too slow"),
     ] {
@@ -354,7 +360,7 @@ mod tests {
                 "alert frustration rising, score 0.81",
                 "customer 61 % (6.1 s)",
                 "overlap 1.2 s",
-                "from the customer: 1500 packets, pcmu, DTLS-SRTP, jitter 0.3 ms, 2 lost",
+                "from the customer: 1500 packets, pcmu, encrypted by DTLS-SRTP, jitter 0.3 ms, 2 lost",
                 "from the agent: nothing has come",
             ] {
                 assert!(text.contains(said), "no `{said}` in\n{}", lines.join("\n"));

@@ -122,6 +122,7 @@ fn page(stats: &Value, width: usize, paint: Paint) -> Vec<String> {
         .unless_none("info_legs", "dialog/dialogs with INFO")
         .each("rejected", rejected);
     tell("SIP", sip.facts);
+    tell("encryption", encryption(stats));
     tell("media", media(stats));
     tell("analysis", analysis(stats));
     tell("words", words(stats));
@@ -257,6 +258,40 @@ fn media(stats: &Value) -> Vec<String> {
     let unled = Subject { value: stats, facts: Vec::new() };
     let unled = unled.each("unled", |reason| format!("SDP body/bodies not led ({reason})"));
     media.facts.into_iter().chain(unled.facts).collect()
+}
+
+/// Handshakes and their failures, by reason; nothing where nothing is encrypted.
+fn encryption(stats: &Value) -> Vec<String> {
+    let handshakes = stats.pointer("/sip/handshakes").unwrap_or(&Value::Null);
+    let rows = |key: &str| handshakes.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    let count = |row: &Value, at: usize| row.get(at).and_then(Value::as_u64).unwrap_or(0);
+    let word =
+        |row: &Value, at: usize| row.get(at).and_then(Value::as_str).unwrap_or_default().replace('_', " ");
+    let mut facts = Vec::new();
+    let connected: u64 = rows("tls").iter().map(|row| count(row, 2)).sum();
+    if connected > 0 {
+        facts.push(format!("{} {}", grouped(connected), worded(connected, "TLS handshake/handshakes")));
+    }
+    for row in rows("tls_failed").iter().filter(|row| count(row, 2) > 0) {
+        let of = if word(row, 0) == "client" { "to hosts" } else { "of clients" };
+        facts.push(format!("{} TLS {of} failed ({})", grouped(count(row, 2)), word(row, 1)));
+    }
+    for row in rows("websocket").iter().filter(|row| count(row, 1) > 0) {
+        let outcome = word(row, 0);
+        let outcome = if outcome == "opened" { outcome } else { format!("not opened ({outcome})") };
+        facts.push(format!("{} WebSocket {outcome}", grouped(count(row, 1))));
+    }
+    if let Some(left) = handshakes.get("certificate_left_s").and_then(Value::as_i64) {
+        facts.push(match left.div_euclid(86_400) {
+            ..0 => "the certificate has ended".to_owned(),
+            days => format!("the certificate ends in {days} days"),
+        });
+    }
+    let legs = Subject::of(stats, "media")
+        .each("handshakes", |outcome| format!("DTLS handshake/handshakes {outcome}"));
+    let totals = Subject::of(stats, "totals")
+        .unless_none("insecure", "answer/answers without the protection that is demanded");
+    facts.into_iter().chain(legs.facts).chain(totals.facts).collect()
 }
 
 fn analysis(stats: &Value) -> Vec<String> {
@@ -414,7 +449,13 @@ mod tests {
             "refused": { "stranger": 7, "full": 0, "media_address": 1 },
             "sip": {
                 "transactions": 9, "connections": 0, "requests": { "INVITE": 13_000, "MESSAGE": 0 },
-                "responses_in": { "2xx": 12_000 }, "responses_out": {}, "rejected": {}
+                "responses_in": { "2xx": 12_000 }, "responses_out": {}, "rejected": {},
+                "handshakes": {
+                    "tls": [["server", "1.2", 0], ["server", "1.3", 41]],
+                    "tls_failed": [["server", "no_certificate", 3], ["client", "unknown_authority", 1], ["client", "slow", 0]],
+                    "websocket": [["opened", 7], ["origin", 2], ["version", 0]],
+                    "certificate_left_s": 864_010
+                }
             },
             "media": { "streams": 3, "ports": 12, "packets": 1_234_567, "octets": 212_345_678, "dropped": { "rejected_source": 2 } },
             "analysis": { "workers": 1, "calls": 2, "model_ms": 65_000, "busy_us": 1_500_000 },
@@ -434,6 +475,8 @@ mod tests {
                 "sidetone 0.1.0, up for 2 h 3 min, taking calls",
                 "calls 3 up, 12,345 started, 12,000 answered",
                 "refused 1 call with media aimed where it must not go, 7 requests or connections of strangers",
+                "encryption 41 TLS handshakes, 3 TLS of clients failed (no certificate), 1 TLS to hosts failed (unknown authority)",
+                "7 WebSocket opened, 2 WebSocket not opened (origin), the certificate ends in 10 days",
                 "analysis 1 worker, 2 calls listened to",
                 "2 packets dropped (rejected source)",
                 "4 opted out",

@@ -1,12 +1,13 @@
 //! Offers and answers on their way, within a dialog or beginning one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sidetone_call::{CallKey, MediaPlane};
 
 use super::Anchor;
 use super::call::Phase;
-use super::dialog::{Kind, Role, Tx};
+use super::dialog::{Kind, Party, Role, Tx};
 use super::position::callee_tag;
 use super::sdp_edit::OfferError;
 use super::terms::Said;
@@ -106,6 +107,15 @@ impl<M: MediaPlane> Anchor<M> {
         let most = tools.settings.max_forks;
         let dialog = if initial { call.dialog_or_begin(tag, most) } else { call.dialog(tag) };
         let Some(dialog) = dialog else { return };
+        // Answered without an answer (RFC 3261 §13.2.1 has one): nobody could say how the media would be protected.
+        let unanswered = said == Said::Answer && party.is_none() && !dialog.has_callee();
+        let party = match party {
+            None if initial && unanswered && (200..300).contains(&status) && tools.security.requires() => {
+                let signalled_from = ctx.source.remote.ip().to_canonical();
+                Some(Arc::new(Party { streams: Vec::new(), signalled_from, insecure: true }))
+            }
+            party => party,
+        };
         let described = party.is_some();
         dialog.response(tx, status, reliable, party);
         let mut deadline = None;

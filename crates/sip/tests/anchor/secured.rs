@@ -536,3 +536,22 @@ fn no_key_of_a_party_passes_in_any_other_line() {
         }
     }
 }
+
+/// A call that is answered without an answer would be up, and silent.
+#[test]
+fn answered_without_an_answer_where_protection_is_required() {
+    let mut s = script(Policy::Plain, Policy::Require);
+    s.request(Caller, "INVITE 1", None, &audio("192.0.2.1", 4000)).unwrap();
+    s.response(Caller, 200, "INVITE 1", "b", "");
+    assert!(s.facts().contains(&"pbx answers insecurely".to_owned()));
+    // Where the answer has come before, reliably, there is none to come.
+    let mut s = script(Policy::Plain, Policy::Require);
+    s.request(Caller, "INVITE 1", None, &audio("192.0.2.1", 4000)).unwrap();
+    let answer = savp("10.0.0.2", 5000, &crypto(1, Suite::AeadAes128Gcm, &GCM));
+    s.response_with(Caller, 183, "INVITE 1", "b", "Require: 100rel\r\nRSeq: 1\r\n", &answer);
+    s.request(Caller, "PRACK 2", Some("b"), "").unwrap();
+    s.response(Caller, 200, "PRACK 2", "b", "");
+    s.response(Caller, 200, "INVITE 1", "b", "");
+    assert!(s.facts().iter().all(|fact| !fact.contains("insecurely")), "{:?}", s.facts());
+    assert!(keys(&mut s, Side::Pbx).is_some());
+}
